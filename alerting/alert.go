@@ -1,0 +1,136 @@
+package alerting
+
+import (
+	"fmt"
+	"time"
+)
+
+// Version of the alert's JSON form.
+const Version = "1"
+
+// Kind says what found the leak.
+type Kind string
+
+const (
+	Trend Kind = "trend" // sustained growth over the moving baseline
+	Limit Kind = "limit" // a configured threshold or a ceiling was passed
+)
+
+// Status says whether the finding holds.
+type Status string
+
+const (
+	Firing   Status = "firing"
+	Resolved Status = "resolved"
+)
+
+// Severity orders findings by urgency. The zero value is Warning.
+type Severity uint8
+
+const (
+	Warning Severity = iota
+	High
+	Critical
+)
+
+var severities = [...]string{Warning: "warning", High: "high", Critical: "critical"}
+
+func (s Severity) String() string {
+	if int(s) < len(severities) {
+		return severities[s]
+	}
+	return fmt.Sprintf("Severity(%d)", uint8(s))
+}
+
+// MarshalText returns the name of the severity.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the name of a severity.
+func (s *Severity) UnmarshalText(text []byte) error {
+	for i, name := range severities {
+		if name == string(text) {
+			*s = Severity(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("alerting: unknown severity %q", text)
+}
+
+// Exhaustion tells when the resource runs out if it keeps its pace.
+type Exhaustion struct {
+	Limit  float64   `json:"limit"`  // level at which the process dies, in the resource's unit
+	Source string    `json:"source"` // where that level comes from, as in "RLIMIT_NOFILE"
+	At     time.Time `json:"at"`
+}
+
+// Evidence is what the trend verdict rests on.
+type Evidence struct {
+	Window          string  `json:"window"`               // span of the regression, as a Go duration
+	Points          int     `json:"points"`               // floors in the regression
+	EffectivePoints float64 `json:"effective_points"`     // after allowing for autocorrelation
+	Floor           float64 `json:"floor"`                // width of one floor, in seconds
+	Rise            float64 `json:"rise"`                 // growth over the window that never came back
+	Growth          float64 `json:"growth"`               // the rise over the level before it
+	R2              float64 `json:"r2"`                   // coefficient of determination, 0 to 1
+	T               float64 `json:"t"`                    // t statistic of the slope, capped at 1e6
+	LoadShare       float64 `json:"load_share,omitempty"` // share of the pace that remains when load is held constant
+}
+
+// Event is one decision of the detector: a finding begins, becomes more severe, or ends.
+type Event struct {
+	Time         time.Time   `json:"time"`
+	Status       Status      `json:"status"`
+	Kind         Kind        `json:"kind"`
+	Resource     string      `json:"resource"`
+	Severity     Severity    `json:"severity"`
+	Summary      string      `json:"summary"`             // one plain sentence with figures
+	Value        float64     `json:"value"`               // in the unit of the resource, like all levels here
+	Baseline     float64     `json:"baseline"`            // trend: level before the climb; limit: starting baseline
+	Threshold    float64     `json:"threshold,omitempty"` // limit alerts: the level that was passed
+	SlopePerHour float64     `json:"slope_per_hour"`
+	Since        time.Time   `json:"since"` // when the growth began, or the limit was passed
+	Exhaustion   *Exhaustion `json:"exhaustion,omitempty"`
+	Evidence     *Evidence   `json:"evidence,omitempty"`
+}
+
+// Process identifies who leaks.
+type Process struct {
+	PID        int       `json:"pid,omitempty"`
+	Executable string    `json:"executable,omitempty"`
+	Host       string    `json:"host,omitempty"`
+	Version    string    `json:"version,omitempty"`
+	Start      time.Time `json:"start,omitzero"`
+}
+
+// Site is a place in the code to which growth was traced.
+type Site struct {
+	Function      string   `json:"function"`
+	File          string   `json:"file"`
+	Line          int      `json:"line"`
+	Count         float64  `json:"count,omitempty"` // goroutines or objects there now
+	Bytes         float64  `json:"bytes,omitempty"`
+	GrowthPerHour float64  `json:"growth_per_hour"`
+	Share         float64  `json:"share"` // of the resource's growth, 0 to 1
+	OldestSeconds float64  `json:"oldest_seconds,omitempty"`
+	WaitReason    string   `json:"wait_reason,omitempty"`
+	CreatedBy     string   `json:"created_by,omitempty"`
+	Types         []string `json:"types,omitempty"`
+	Proven        bool     `json:"proven"`
+}
+
+// Profile is a file that was written as evidence.
+type Profile struct {
+	Kind  string `json:"kind"` // as in runtime/pprof: goroutine, heap
+	Path  string `json:"path"`
+	Bytes int64  `json:"bytes"`
+}
+
+// Alert is an Event on its way to people: who leaks, and where in the code.
+type Alert struct {
+	Version string `json:"version"`
+	ID      string `json:"id"` // the same for the firing and the resolved alert of one finding
+	Event
+	Process  Process   `json:"process"`
+	Sites    []Site    `json:"sites,omitempty"`
+	Profiles []Profile `json:"profiles,omitempty"`
+}
