@@ -1,7 +1,15 @@
+// Package alerting carries the detector's findings to people: an Alert goes through a Dispatcher to any number of sinks,
+// such as the log, a webhook, a channel or a function.
+//
+// A Dispatcher never blocks who notifies, keeps the sinks apart so that one that hangs delays no other, and retries for as
+// long as it takes. No error, log line or statistic of this package holds a webhook's credentials.
 package alerting
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -133,4 +141,29 @@ type Alert struct {
 	Process  Process   `json:"process"`
 	Sites    []Site    `json:"sites,omitempty"`
 	Profiles []Profile `json:"profiles,omitempty"`
+}
+
+// Clone returns a copy that shares no memory with a.
+func (a Alert) Clone() Alert {
+	if a.Exhaustion != nil {
+		e := *a.Exhaustion
+		a.Exhaustion = &e
+	}
+	if a.Evidence != nil {
+		e := *a.Evidence
+		a.Evidence = &e
+	}
+	a.Sites = slices.Clone(a.Sites)
+	for i := range a.Sites {
+		a.Sites[i].Types = slices.Clone(a.Sites[i].Types)
+	}
+	a.Profiles = slices.Clone(a.Profiles)
+	return a
+}
+
+// ID returns the identity of one finding: 16 hex digits that depend on the process (host, pid and start), the resource, the
+// kind and the time of the first firing alert, to the millisecond. The later alerts of a finding carry the ID of its first.
+func ID(p Process, resource string, kind Kind, first time.Time) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %d %q %q %d", p.Host, p.PID, p.Start.UnixMilli(), resource, kind, first.UnixMilli()))
+	return hex.EncodeToString(sum[:8])
 }

@@ -1,0 +1,203 @@
+package alerting
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestAlertmanagerPayload(t *testing.T) {
+	w := newWebhook(t, WebhookConfig{URL: "http://am:9093/api/v2/alerts", GeneratorURL: "http://node-7:8080/leaks"})
+	now := at("2026-11-23T10:15:02.5Z")
+	bare := Alert{Event: Event{Status: Firing, Kind: Limit, Resource: "open_fds", Time: now.Add(time.Hour)}}
+	post := func(a Alert, hold time.Duration) postableAlert {
+		return w.until(postedAlert{labels: w.labels(a), alert: a, starts: startOf(a, now)}, now.Add(hold))
+	}
+	posts := []postableAlert{post(fullAlert(), holdTime), post(resolvedAlert(), 0), post(bare, holdTime)}
+	text, err := json.MarshalIndent(posts, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "alertmanager", append(text, '\n'))
+}
+
+func TestAlertmanagerInstance(t *testing.T) {
+	for _, tc := range []struct {
+		instance string
+		p        Process
+		want     string
+	}{
+		{"", Process{Host: "h", PID: 7, Executable: "x"}, "h:7"},
+		{"", Process{Host: "h", Executable: "x"}, "h"},
+		{"", Process{Executable: "x", PID: 7}, "x:7"},
+		{"mine", Process{Host: "h", PID: 7}, "mine"},
+	} {
+		w := newWebhook(t, WebhookConfig{URL: "http://am/api/v2/alerts", Instance: tc.instance})
+		if got := w.labels(Alert{Process: tc.p}).Instance; got != tc.want {
+			t.Errorf("%+v: %q, want %q", tc.p, got, tc.want)
+		}
+	}
+}
+
+// freePort returns a loopback address that nothing listens on.
+func freePort(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// startAlertmanager runs a real Alertmanager on loopback and returns its base URL.
+func startAlertmanager(t *testing.T) string {
+	var binary string
+	for _, name := range []string{"prometheus-alertmanager", "alertmanager"} {
+		if path, err := exec.LookPath(name); err == nil {
+			binary = path
+			break
+		}
+	}
+	if binary == "" {
+		t.Skip("no Alertmanager on PATH: install the package prometheus-alertmanager to run this test")
+	}
+	dir := t.TempDir()
+	config := filepath.Join(dir, "alertmanager.yml")
+	if err := os.WriteFile(config, []byte("global: {resolve_timeout: 5m}\nroute: {receiver: nobody}\nreceivers: [{name: nobody}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	addr := freePort(t)
+	cmd := exec.Command(binary, "--config.file="+config, "--storage.path="+filepath.Join(dir, "data"), "--web.listen-address="+addr,
+		"--cluster.listen-address=")
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("Alertmanager's log:\n%s", &log)
+		}
+	})
+	base := "http://" + addr
+	eventually(t, "Alertmanager is ready", func() bool {
+		resp, err := http.Get(base + "/-/ready")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == 200
+	})
+	return base
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(12 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+// heldAlert is an alert as Alertmanager's API shows it.
+type heldAlert struct {
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations"`
+	StartsAt     time.Time         `json:"startsAt"`
+	EndsAt       time.Time         `json:"endsAt"`
+	GeneratorURL string            `json:"generatorURL"`
+}
+
+// activeAlerts returns the alerts of one instance that Alertmanager holds as firing.
+func activeAlerts(t *testing.T, base, instance string) []heldAlert {
+	t.Helper()
+	resp, err := http.Get(base + "/api/v2/alerts?active=true&filter=" + url.QueryEscape(fmt.Sprintf("instance=%q", instance)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var alerts []heldAlert
+	if err := json.NewDecoder(resp.Body).Decode(&alerts); err != nil {
+		t.Fatal(err)
+	}
+	return alerts
+}
+
+func severitiesOf(alerts []heldAlert) string {
+	var s []string
+	for _, a := range alerts {
+		s = append(s, a.Labels["severity"])
+	}
+	return strings.Join(s, " ")
+}
+
+func TestRealAlertmanager(t *testing.T) {
+	base := startAlertmanager(t)
+	for _, path := range []string{"/api/v1/alerts", "/api/v2/alerts"} {
+		t.Run(path, func(t *testing.T) {
+			instance := "test" + path
+			w := newWebhook(t, WebhookConfig{URL: base + path, Instance: instance, GeneratorURL: "http://node-7/leaks?x=1"})
+			defer w.CloseIdleConnections()
+			d := NewDispatcher(nil, NamedSink{"alertmanager", w})
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- d.Run(ctx) }()
+			defer func() {
+				cancel()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			}()
+
+			a := fullAlert()
+			a.Severity = Warning
+			a.Time = time.Now().Add(time.Hour) // sample time ahead of the wall clock
+			d.Notify(a)
+			eventually(t, "the alert fires", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "warning" })
+			now := time.Now()
+			got := activeAlerts(t, base, instance)[0]
+			if got.StartsAt.After(now) || !got.EndsAt.After(now) || got.EndsAt.After(now.Add(holdTime)) {
+				t.Errorf("starts %v, ends %v, now %v", got.StartsAt, got.EndsAt, now)
+			}
+			want := heldAlert{
+				Labels: map[string]string{"alertname": "LeakDetected", "resource": "goroutines", "kind": "trend", "severity": "warning",
+					"instance": instance},
+				Annotations: annotations(a), StartsAt: got.StartsAt, EndsAt: got.EndsAt, GeneratorURL: "http://node-7/leaks?x=1",
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("held (-want +got):\n%s", diff)
+			}
+
+			a.Severity = Critical
+			d.Notify(a)
+			eventually(t, "the severity rises", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "critical" })
+			if err := w.Refresh(ctx, func(string) bool { return true }); err != nil {
+				t.Error(err)
+			}
+			if got := severitiesOf(activeAlerts(t, base, instance)); got != "critical" {
+				t.Errorf("after a refresh: %q", got)
+			}
+
+			end := resolvedAlert()
+			end.Time = a.Time.Add(time.Minute)
+			d.Notify(end)
+			eventually(t, "the alert ends", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "" })
+			eventually(t, "all three are booked as sent", func() bool { return d.Stats()[0].Sent == 3 })
+		})
+	}
+}

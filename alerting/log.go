@@ -1,0 +1,43 @@
+package alerting
+
+import (
+	"context"
+
+	"github.com/sirupsen/logrus"
+)
+
+// LogSink writes alerts to a logrus logger.
+type LogSink struct{ logger *logrus.Logger }
+
+// NewLogSink returns a sink that logs firing alerts of severity warning as warnings, those of high and critical as errors, and
+// resolved ones as information.
+func NewLogSink(logger *logrus.Logger) *LogSink { return &LogSink{logger} }
+
+// Send writes one entry: the summary, and the figures as fields. It never fails.
+func (s *LogSink) Send(_ context.Context, a Alert) error {
+	level := logrus.ErrorLevel
+	switch {
+	case a.Status == Resolved:
+		level = logrus.InfoLevel
+	case a.Severity == Warning:
+		level = logrus.WarnLevel
+	}
+	fields := logrus.Fields{
+		"resource": a.Resource, "kind": string(a.Kind), "severity": a.Severity.String(), "status": string(a.Status),
+		"value": a.Value, "baseline": a.Baseline, "slope_per_hour": a.SlopePerHour, "alert_id": a.ID,
+	}
+	if !a.Since.IsZero() {
+		fields["since"] = instant(a.Since)
+	}
+	if a.Threshold != 0 {
+		fields["threshold"] = a.Threshold
+	}
+	if a.Exhaustion != nil && !a.Exhaustion.At.IsZero() {
+		fields["exhaustion_at"] = instant(a.Exhaustion.At)
+	}
+	if len(a.Sites) > 0 {
+		fields["site"] = siteLine(a.Sites[0])
+	}
+	s.logger.WithFields(fields).Log(level, a.Summary)
+	return nil
+}
