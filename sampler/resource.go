@@ -1,5 +1,7 @@
 package sampler
 
+import "strings"
+
 // Kind says how the values of a resource behave over time.
 type Kind uint8
 
@@ -52,12 +54,24 @@ var resources = []Resource{
 // Resources returns the table of known resources, in the order in which reports show them.
 func Resources() []Resource { return append([]Resource(nil), resources...) }
 
-// Lookup returns the description of a resource. For an unknown name it returns a gauge without unit and ok=false.
+// Lookup returns the description of a resource. For an unknown name ok is false and the description is what the name tells: a gauge
+// in bytes or seconds where it ends so, and a counter where it ends in _total, as Prometheus names them.
 func Lookup(name string) (r Resource, ok bool) {
 	for _, r := range resources {
 		if r.Name == name {
 			return r, true
 		}
 	}
-	return Resource{Name: name, Sentence: name}, false
+	r = Resource{Name: name, Sentence: name}
+	metric, _, _ := strings.Cut(name, "{")
+	if stem, counter := strings.CutSuffix(metric, "_total"); counter {
+		metric, r.Kind = stem, Counter
+	}
+	switch {
+	case strings.HasSuffix(metric, "_bytes"):
+		r.Unit = "bytes"
+	case strings.HasSuffix(metric, "_seconds"):
+		r.Unit = "seconds"
+	}
+	return r, false
 }

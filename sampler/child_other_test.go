@@ -1,0 +1,7 @@
+//go:build !linux
+
+package sampler
+
+import "errors"
+
+func becomeBare() error { return errors.ErrUnsupported }

@@ -1,0 +1,319 @@
+package sampler
+
+import (
+	"container/heap"
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// metric says what a Prometheus metric is here.
+type metric struct {
+	name     string
+	resource string   // "" if it is not a reading
+	start    bool     // the start time of the process
+	limits   []string // it is the ceiling of these resources
+	source   string   // of the ceiling
+}
+
+// Where two metrics are the same resource, the earlier row wins.
+var metrics = []metric{
+	{name: "go_goroutines", resource: Goroutines},
+	{name: "go_gc_heap_live_bytes", resource: HeapLiveBytes},
+	{name: "go_memstats_heap_inuse_bytes", resource: HeapInuseBytes},
+	{name: "go_memstats_stack_inuse_bytes", resource: StackBytes},
+	{name: "go_memstats_alloc_bytes_total", resource: AllocBytes},
+	{name: "process_resident_memory_bytes", resource: RSSBytes},
+	{name: "process_open_fds", resource: OpenFDs},
+	{name: "process_threads", resource: Threads},
+	{name: "process_num_threads", resource: Threads},
+	{name: "go_threads", resource: Threads},
+	{name: "process_cpu_seconds_total", resource: CPUSeconds},
+	{name: "process_start_time_seconds", start: true},
+	{name: "process_max_fds", limits: []string{OpenFDs}, source: "process_max_fds"},
+	{name: "go_gc_gomemlimit_bytes", limits: []string{HeapLiveBytes}, source: "GOMEMLIMIT"},
+	{name: "container_memory_working_set_bytes", resource: "container_memory_working_set_bytes"},
+	{name: "container_spec_memory_limit_bytes", limits: []string{RSSBytes, "container_memory_working_set_bytes"},
+		source: "container_spec_memory_limit_bytes"},
+}
+
+// A ceiling from here on means that there is none.
+const unlimited = 1 << 62
+
+// Suffixes of the names of metrics that only rise, or that are parts of a histogram.
+var risingSuffixes = []string{"_total", "_count", "_sum", "_bucket", "_created"}
+
+var (
+	errSeriesOrder = errors.New("not after the value before it in its series: skipped")
+	errSeriesValue = errors.New("value is not finite: not used")
+)
+
+type point struct {
+	t int64 // unix nanoseconds
+	v float64
+}
+
+// series is one metric with one set of labels.
+type series struct {
+	metric
+	rank    int    // row in the table of metrics; past its end if it is not there
+	labels  string // in canonical form
+	leftOut bool
+	ceiling []int // indexes into seriesSet.levels
+	points  []point
+	next    int // index of the first point that was not yielded
+}
+
+// seriesSet gathers series one after the other, as the Prometheus formats hold them, and yields samples in order of time.
+type seriesSet struct {
+	kinds   map[string]string // metric family -> type
+	byKey   map[string]*series
+	all     []*series
+	leftOut int // series that are not resources: counters and parts of histograms
+	key     []byte
+
+	heads    seriesHeap
+	start    time.Time
+	levels   []Ceiling
+	ceilings []Ceiling
+}
+
+func newSeriesSet() *seriesSet {
+	return &seriesSet{kinds: map[string]string{}, byKey: map[string]*series{}}
+}
+
+// add appends the value of m at time t to its series.
+func (g *seriesSet) add(m *metricLine, t int64) error {
+	g.key = append(append(g.key[:0], m.name...), 0)
+	g.key = appendLabels(g.key, m.labels)
+	s := g.byKey[string(g.key)]
+	if s == nil {
+		s = g.newSeries(m)
+		g.byKey[string(g.key)] = s
+	}
+	switch n := len(s.points); {
+	case s.leftOut:
+	case math.IsNaN(m.value) || math.IsInf(m.value, 0) && len(s.limits) == 0:
+		return errSeriesValue
+	case n > 0 && t <= s.points[n-1].t:
+		return errSeriesOrder
+	default:
+		s.points = append(s.points, point{t, m.value})
+	}
+	return nil
+}
+
+func (g *seriesSet) newSeries(m *metricLine) *series {
+	name := string(m.name)
+	s := &series{labels: string(g.key[len(name)+1:]), rank: slices.IndexFunc(metrics, func(row metric) bool { return row.name == name })}
+	if s.rank >= 0 {
+		s.metric = metrics[s.rank]
+	} else {
+		s.rank = len(metrics)
+		s.metric = metric{name: name, resource: resourceName(name)}
+		s.leftOut = g.rises(m)
+	}
+	if s.leftOut {
+		g.leftOut++
+	} else {
+		g.all = append(g.all, s)
+	}
+	return s
+}
+
+// resourceName makes a name that a recording can hold.
+func resourceName(metric string) string {
+	switch {
+	case metric == "":
+		return "value"
+	case !recordable(metric):
+		return strconv.Quote(metric)
+	}
+	return metric
+}
+
+// recordable reports whether a resource's name survives being written and read.
+func recordable(name string) bool {
+	return name != "" && utf8.ValidString(name) && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, unicode.IsControl)
+}
+
+// rises reports whether a metric is a counter or a part of a histogram or summary. A declared gauge is a gauge whatever
+// its name is; without a declaration the name decides.
+func (g *seriesSet) rises(m *metricLine) bool {
+	for _, l := range m.labels {
+		if string(l.name) == "le" || string(l.name) == "quantile" {
+			return true
+		}
+	}
+	name := string(m.name)
+	kind := g.kinds[name]
+	rising := false
+	for _, suffix := range risingSuffixes {
+		if family, ok := strings.CutSuffix(name, suffix); ok {
+			rising = true
+			if kind == "" {
+				kind = g.kinds[family]
+			}
+		}
+	}
+	switch kind {
+	case "gauge":
+		return false
+	case "counter", "histogram", "gaugehistogram", "summary", "info", "stateset":
+		return true
+	}
+	return rising
+}
+
+// finish names the resources once all series are there. Where a metric has several series, now or in multi, the names
+// carry the labels; multi learns of such metrics.
+func (g *seriesSet) finish(multi map[string]bool) {
+	count := map[string]int{}
+	for _, s := range g.all {
+		if count[s.name]++; count[s.name] > 1 {
+			multi[s.name] = true
+		}
+	}
+	slices.SortStableFunc(g.all, func(a, b *series) int { return a.rank - b.rank })
+	// The readings come first, so that the ceilings find them.
+	taken := map[string]bool{}
+	bare := map[string][]*series{}
+	for _, s := range g.all {
+		if s.resource == "" {
+			continue
+		}
+		base := s.resource
+		if multi[s.name] {
+			s.resource += s.labels
+		}
+		if taken[s.resource] {
+			s.points = nil
+			continue
+		}
+		taken[s.resource] = true
+		if s.rank < len(metrics) {
+			bare[base] = append(bare[base], s)
+		}
+	}
+	for _, s := range g.all {
+		for _, resource := range s.limits {
+			for _, name := range limitedNames(s, bare[resource], resource, multi[s.name]) {
+				s.ceiling = append(s.ceiling, len(g.levels))
+				g.levels = append(g.levels, Ceiling{Resource: name, Source: s.source})
+			}
+		}
+		if s.start && multi[s.name] { // several processes: no one start is the sample's
+			s.points = nil
+		}
+		if len(s.points) > 0 {
+			g.heads = append(g.heads, s)
+		}
+	}
+	for i, s := range g.heads {
+		s.rank = i
+	}
+	heap.Init(&g.heads)
+}
+
+// limitedNames returns the resources that the ceiling series c limits: those of the same process, which has the same labels.
+func limitedNames(c *series, readings []*series, resource string, several bool) (names []string) {
+	for _, r := range readings {
+		if r.labels == c.labels || len(readings) == 1 && !several {
+			names = append(names, r.resource)
+		}
+	}
+	if len(readings) == 0 && !several {
+		names = append(names, resource)
+	}
+	return names
+}
+
+// sample yields the next sample, and false when there is none left.
+func (g *seriesSet) sample(s *Sample) bool {
+	for len(g.heads) > 0 {
+		t := g.heads[0].points[g.heads[0].next].t
+		s.Reset(time.Unix(0, t).UTC())
+		changed := false
+		for len(g.heads) > 0 && g.heads[0].points[g.heads[0].next].t == t {
+			head := g.heads[0]
+			v := head.points[head.next].v
+			if head.next++; head.next < len(head.points) {
+				heap.Fix(&g.heads, 0)
+			} else {
+				heap.Pop(&g.heads)
+			}
+			switch {
+			case head.resource != "":
+				s.Add(head.resource, v)
+			case head.start:
+				g.start = steadyStart(g.start, v)
+			default:
+				if v < 0 || v >= unlimited {
+					v = 0
+				}
+				for _, i := range head.ceiling {
+					changed = changed || g.levels[i].Level != v
+					g.levels[i].Level = v
+				}
+			}
+		}
+		if changed {
+			g.ceilings = nil
+			for _, c := range g.levels {
+				if c.Level > 0 {
+					g.ceilings = append(g.ceilings, c)
+				}
+			}
+		}
+		if len(s.Readings) > 0 {
+			s.Start, s.Ceilings = g.start, g.ceilings
+			return true
+		}
+	}
+	return false
+}
+
+// steadyStart returns the process start that an exporter gives in unix seconds. It is derived from the boot time, which
+// the kernel may give a second off after a correction of the clock: so small a change is no restart.
+func steadyStart(before time.Time, seconds float64) time.Time {
+	if !(seconds > 0 && seconds < endOfTime) {
+		return before
+	}
+	start := time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
+	if !before.IsZero() && start.Sub(before).Abs() <= 2*time.Second {
+		return before
+	}
+	return start
+}
+
+// seriesHeap orders series by the time of their next point, then by rank.
+type seriesHeap []*series
+
+func (h seriesHeap) Len() int { return len(h) }
+func (h seriesHeap) Less(i, j int) bool {
+	a, b := h[i], h[j]
+	if ta, tb := a.points[a.next].t, b.points[b.next].t; ta != tb {
+		return ta < tb
+	}
+	return a.rank < b.rank
+}
+func (h seriesHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *seriesHeap) Push(x any)   { *h = append(*h, x.(*series)) }
+func (h *seriesHeap) Pop() any {
+	last := len(*h) - 1
+	s := (*h)[last]
+	*h = (*h)[:last]
+	return s
+}
+
+// declare takes a comment line of the text format: it may give the type of a metric.
+func (g *seriesSet) declare(line []byte) {
+	if name, kind, ok := parseType(line); ok {
+		g.kinds[name] = kind
+	}
+}

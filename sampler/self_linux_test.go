@@ -1,0 +1,304 @@
+package sampler
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+)
+
+// resourcesOf returns the names of the readings, in their order.
+func resourcesOf(s *Sample) []string {
+	var names []string
+	for _, r := range s.Readings {
+		names = append(names, r.Resource)
+	}
+	return names
+}
+
+func TestSelfReadsAllResources(t *testing.T) {
+	runtime.GC()
+	var s Sample
+	sample(t, newSelf(t), &s)
+	var want []string
+	for _, r := range Resources() {
+		want = append(want, r.Name)
+	}
+	if d := cmp.Diff(want, resourcesOf(&s)); d != "" {
+		t.Errorf("resources (-want +got):\n%s", d)
+	}
+}
+
+// What the process reads of itself is what another one reads of it.
+func TestSelfAgreesWithProcess(t *testing.T) {
+	self := newSelf(t)
+	process, err := NewProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a, b Sample
+	sample(t, self, &a)
+	sample(t, process, &b)
+	if !a.Start.Equal(b.Start) || a.Start.IsZero() {
+		t.Errorf("start %v and %v", a.Start, b.Start)
+	}
+	withoutHeap := slices.DeleteFunc(slices.Clone(a.Ceilings), func(c Ceiling) bool { return c.Resource == HeapLiveBytes })
+	if d := cmp.Diff(b.Ceilings, withoutHeap); d != "" {
+		t.Errorf("ceilings (-process +self):\n%s", d)
+	}
+	for resource, slack := range map[string]float64{OpenFDs: 0, Threads: 2, RSSBytes: 8 << 20, CPUSeconds: 0.2} {
+		x, _ := a.Value(resource)
+		y, ok := b.Value(resource)
+		if !ok || math.Abs(x-y) > slack {
+			t.Errorf("%s: %v by itself, %v from outside", resource, x, y)
+		}
+	}
+}
+
+func TestSelfOpenFDs(t *testing.T) {
+	self := newSelf(t)
+	if !self.system.fdsBySize {
+		t.Log("this kernel does not tell the number of descriptors: both ways are the listing")
+	}
+	var s Sample
+	for _, bySize := range []bool{self.system.fdsBySize, false} {
+		self.system.fdsBySize = bySize
+		sample(t, self, &s)
+		before, _ := s.Value(OpenFDs)
+		if want := listFDs(t); before != want {
+			t.Errorf("by size %v: %v descriptors, the directory lists %v", bySize, before, want)
+		}
+		openFiles(t, 700) // more than one buffer of entries
+		sample(t, self, &s)
+		if after, _ := s.Value(OpenFDs); after != before+700 {
+			t.Errorf("by size %v: %v descriptors after opening 700 at %v", bySize, after, before)
+		}
+	}
+}
+
+// listFDs counts the descriptors without the one that the listing takes.
+func listFDs(t testing.TB) float64 {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return float64(len(list) - 1)
+}
+
+func openFiles(t testing.TB, n int) {
+	t.Helper()
+	var list []*os.File
+	t.Cleanup(func() {
+		for _, f := range list {
+			_ = f.Close()
+		}
+	})
+	for range n {
+		f, err := os.Open(os.DevNull)
+		if errors.Is(err, unix.EMFILE) {
+			t.Skipf("%d descriptors are not allowed here", n)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, f)
+	}
+}
+
+func TestSelfThreads(t *testing.T) {
+	c := startChild(t)
+	count := func() float64 {
+		t.Helper()
+		var s Sample
+		if err := json.Unmarshal([]byte(c.tell(t, "resources")), &s.Readings); err != nil {
+			t.Fatal(err)
+		}
+		v, ok := s.Value(Threads)
+		if !ok {
+			t.Fatalf("no threads in %v", s.Readings)
+		}
+		return v
+	}
+	before := count()
+	c.tell(t, "threads")
+	if after := count(); after < before+10 {
+		t.Errorf("%v threads after 20 goroutines took one each, at %v", after, before)
+	}
+}
+
+func TestSelfCPU(t *testing.T) {
+	self := newSelf(t)
+	var s Sample
+	sample(t, self, &s)
+	before, _ := s.Value(CPUSeconds)
+	for after := before; after < before+0.05; {
+		sample(t, self, &s)
+		after, _ = s.Value(CPUSeconds) // ends only because the time used grows
+	}
+}
+
+// Without /proc the rest is still read, at no cost for what is missing, and it is found once it is there.
+func TestSelfWithoutProc(t *testing.T) {
+	proc := filepath.Join(t.TempDir(), "proc")
+	self := newSelf(t)
+	advance := setClock(self.clock)
+	self.system = newSelfSystemAt(proc, t.TempDir())
+	self.start = self.system.start()
+	runtime.GC()
+	var s Sample
+	first := self.Sample(context.Background(), &s)
+	if !errors.Is(first, fs.ErrNotExist) {
+		t.Fatalf("error %v", first)
+	}
+	for _, resource := range []string{RSSBytes, OpenFDs} {
+		if !strings.Contains(first.Error(), resource+": ") {
+			t.Errorf("error %q does not name %s", first, resource)
+		}
+	}
+	if strings.Contains(first.Error(), CPUSeconds) || strings.Contains(first.Error(), Goroutines) {
+		t.Errorf("error %q names what was read", first)
+	}
+	got := slices.DeleteFunc(resourcesOf(&s), func(name string) bool { return name == Threads }) // by Go's version
+	want := []string{Goroutines, HeapLiveBytes, HeapInuseBytes, StackBytes, GCCycles, AllocBytes, CPUSeconds}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("resources (-want +got):\n%s", d)
+	}
+	if !s.Start.IsZero() || len(s.Ceilings) != 0 {
+		t.Errorf("start %v, ceilings %v; want none", s.Start, s.Ceilings)
+	}
+	if !raceEnabled {
+		ctx := context.Background()
+		if n := testing.AllocsPerRun(100, func() { _ = self.Sample(ctx, &s) }); n != 0 {
+			t.Errorf("%v allocations a sample", n)
+		}
+	}
+
+	write(t, filepath.Join(proc, "self", "statm"), "100 25 5 1 0 9 0\n")
+	write(t, filepath.Join(proc, "self", "fd", "7"), "")
+	write(t, filepath.Join(proc, "self", "task", "42", "stat"), "")
+	if err := self.Sample(context.Background(), &s); err != first {
+		t.Errorf("before the time to try again: %v", err)
+	}
+	advance(reopenAfter)
+	sample(t, self, &s)
+	rss, _ := s.Value(RSSBytes)
+	fds, _ := s.Value(OpenFDs)
+	threads, _ := s.Value(Threads)
+	if want := float64(25 * os.Getpagesize()); rss != want || fds != 1 || threads != 1 {
+		t.Errorf("rss %v, want %v; descriptors %v, threads %v, want 1 of each", rss, want, fds, threads)
+	}
+	write(t, filepath.Join(proc, "self", "statm"), "garbage\n")
+	if err := self.Sample(context.Background(), &s); !errors.Is(err, errStatm) {
+		t.Errorf("garbage in statm: %v", err)
+	}
+}
+
+func TestSelfZeroAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
+	self := newSelf(t)
+	var s Sample
+	ctx := context.Background()
+	for _, bySize := range []bool{self.system.fdsBySize, false} {
+		self.system.fdsBySize = bySize
+		sample(t, self, &s)
+		if n := testing.AllocsPerRun(500, func() { _ = self.Sample(ctx, &s) }); n != 0 {
+			t.Errorf("by size %v: %v allocations a sample", bySize, n)
+		}
+	}
+}
+
+func TestSelfReleasesDescriptors(t *testing.T) {
+	newSelf(t) // has the runtime open what it needs to wait for files
+	before := listFDs(t)
+	for range 20 {
+		self, err := NewSelf()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s Sample
+		sample(t, self, &s)
+		if err := self.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after := listFDs(t); after != before {
+		t.Errorf("%v descriptors, %v before", after, before)
+	}
+}
+
+func FuzzParseStatm(f *testing.F) {
+	for _, seed := range []string{"512 128 64 1 0 99 0\n", "1 2", "", " ", "1  2", "1 -2 3", "1 99999999999999999999 3"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		pages, ok := parseStatm(data)
+		if ok && (pages < 0 || math.IsInf(pages, 0) || math.IsNaN(pages)) {
+			t.Errorf("%q: %v pages", data, pages)
+		}
+	})
+}
+
+func write(t testing.TB, name, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// BenchmarkSelf prints a sample of everything beside the classic way to read less: four runtime.ReadMemStats and a
+// listing of the descriptors.
+func BenchmarkSelf(b *testing.B) {
+	ctx := context.Background()
+	for _, n := range []int{10, 5000} {
+		b.Run(fmt.Sprintf("fds=%d", n), func(b *testing.B) {
+			openFiles(b, max(0, n-int(listFDs(b))))
+			var perSample, perClassic time.Duration
+			b.Run("sample", func(b *testing.B) {
+				self := newSelf(b)
+				var s Sample
+				sample(b, self, &s)
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := self.Sample(ctx, &s); err != nil {
+						b.Fatal(err)
+					}
+				}
+				perSample = b.Elapsed() / time.Duration(b.N)
+			})
+			b.Run("classic", func(b *testing.B) {
+				var m runtime.MemStats
+				b.ReportAllocs()
+				for b.Loop() {
+					for range 4 {
+						runtime.ReadMemStats(&m)
+					}
+					if _, err := os.ReadDir("/proc/self/fd"); err != nil {
+						b.Fatal(err)
+					}
+				}
+				perClassic = b.Elapsed() / time.Duration(b.N)
+				if perSample > 0 {
+					b.ReportMetric(float64(perClassic)/float64(perSample), "times-a-sample")
+				}
+			})
+		})
+	}
+}
