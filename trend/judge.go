@@ -1,0 +1,306 @@
+package trend
+
+import (
+	"math"
+	"time"
+)
+
+// Reason says which test a window of floors failed, in the order in which they are made; the last one means that it passed them all.
+type Reason uint8
+
+const (
+	NoData         Reason = iota // too few floors yet
+	NotGrowing                   // the latest floors are no higher than the lowest
+	TooSmall                     // the rise is small against the level
+	SeenBefore                   // most of the rise was reached before the window
+	TooRecent                    // the growth has not lasted long enough for its size
+	Uneven                       // a step, or growth that levels off
+	NotSignificant               // the regression does not support a slope
+	Sustained                    // growth by every test
+)
+
+var reasons = [...]string{
+	NoData:         "no data",
+	NotGrowing:     "not growing",
+	TooSmall:       "too small",
+	SeenBefore:     "seen before",
+	TooRecent:      "too recent",
+	Uneven:         "uneven",
+	NotSignificant: "not significant",
+	Sustained:      "sustained",
+}
+
+func (r Reason) String() string { return reasons[r] }
+
+// Params are the constants of the verdict. Durations are physical: a ladder's scale applies to them too.
+type Params struct {
+	Patience    time.Duration // how long a doubling must last with no history before it; half of it with a day of history
+	LeastGrowth float64       // least rise over the level before it, as a share of that level: 0.2 is 20 %
+	Offset      float64       // added to the level, so that a few units over next to nothing are not growth; unit of the series, above 0
+	Ceiling     float64       // level at which the process dies, in the unit of the series; 0 = unknown
+	Scale       float64       // the ladder's, above 0
+}
+
+// The constants of the floor ladder.
+const (
+	suspicion    = 6    // suspicion asks for a sixth of the patience
+	history      = 24   // hours of history before the window that halve the patience
+	mostGrowth   = 4.0  // growth beyond this earns no more patience
+	longClimb    = 36   // hours after which a climb may pass below what was seen before it...
+	longPatience = 8    // ...at this many times the patience
+	evenParts    = 4    // parts of the window that each must hold a share of the rise
+	evenShare    = .125 // of the rise in each part but the last
+	lastShare    = .20  // in the last part: growth that levels off is not a leak
+	leastT       = 4    // of the slope
+	loadT        = 3    // of the slope with load held constant
+	loadShare    = .5   // of the pace that must remain with load held constant
+	loadEarns    = .5   // of the patience asked when growth does not follow the load
+	loadCosts    = 2    // times the patience when it does: a leak can raise the load itself
+	ceilingUsed  = .5   // of the headroom at which patience ends...
+	ceilingG     = .5   // ...if the growth is at least this
+)
+
+// lengths of the windows judged, in buckets, longest first: the longest climb tells best since when.
+var lengths = [...]int64{32, 24, 16, 12, 8}
+
+// coarsestLengths has a shorter window at the coarsest width, where 8 buckets are 8 days.
+var coarsestLengths = [...]int64{32, 24, 16, 12, 8, 5}
+
+// Climb is what is known of a window of floors. Levels are in the unit of the series. What comes after the test that failed is zero.
+type Climb struct {
+	Reason  Reason
+	Suspect bool // sustained by every test at a sixth of the patience
+
+	Since  int64         // start of the window, unix nanoseconds
+	Window time.Duration // its length
+	Points int           // floors in it
+	Width  time.Duration // of one floor
+	Level  float64       // moving baseline before the climb
+	Base   float64       // floor from which the rise counts
+	Rise   float64       // above the base, of the lower of the latest two floors
+	Growth float64       // rise over level + offset, as a share; a level below 0 counts as 0
+	Fit    Fit           // of the floors; x = 0 at the start of the window
+
+	Load bool    // whether the load could be held constant
+	Kept float64 // share of the pace that then remains
+}
+
+// Judge tests the windows of the width at index w that end with its latest closed bucket. load may be nil; else it is a ladder of the
+// process's load with the same epoch and scale. It returns the longest sustained climb, else the window that came nearest.
+func (l *Ladder) Judge(w int, p Params, load *Ladder) Climb {
+	candidates := lengths[:]
+	if w == Widths-1 {
+		candidates = coarsestLengths[:]
+	}
+	r := &l.rings[w]
+	if r.count == 0 || math.IsNaN(r.at(r.count-1).floor) {
+		return Climb{}
+	}
+	// One pass over the ring, newest first, gives for each window what the tests that most windows fail need: its lowest floor, which is the
+	// start of the reversed running minimum, and how many floors it has.
+	var lowest [Buckets + 1]float64
+	var filled [Buckets + 1]int8
+	low, end := math.Inf(1), math.Inf(1)
+	for n := int64(1); n <= min(r.count, Buckets); n++ {
+		filled[n] = filled[n-1]
+		if f := r.at(r.count - n).floor; !math.IsNaN(f) {
+			low = min(low, f)
+			if filled[n]++; filled[n] == 2 {
+				end = low
+			}
+		}
+		lowest[n] = low
+	}
+
+	var best Climb
+	for _, length := range candidates {
+		if length > r.count {
+			continue
+		}
+		first := r.count - length
+		points := int64(filled[length])
+		if points*4 < length*3 || points < 5 || math.IsNaN(r.at(first).floor) {
+			continue
+		}
+		c := Climb{
+			Reason: NotGrowing,
+			Since:  l.epoch + first*l.Width(w),
+			Window: time.Duration(length * l.Width(w)),
+			Points: int(points),
+			Width:  time.Duration(l.Width(w)),
+			Level:  l.levelBefore(w, first),
+		}
+		if c.measure(lowest[length], end, p.Offset); c.Rise > 0 {
+			c.Reason = TooSmall
+			if c.Growth >= p.LeastGrowth {
+				l.judgeWindow(&c, w, first, end, p, load)
+			}
+		}
+		if c.Reason == Sustained {
+			return c
+		}
+		if c.Suspect && !best.Suspect || c.Suspect == best.Suspect && c.Reason > best.Reason {
+			best = c
+		}
+	}
+	return best
+}
+
+// judgeWindow makes the tests that need more than the ends of the window: those of a climb that is material. end is the lower of the
+// latest two floors.
+func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params, load *Ladder) {
+	r := &l.rings[w]
+	hours := c.Window.Hours() / p.Scale
+	earned := func() float64 { return min(c.Growth, mostGrowth) * hours }
+	known := max(0, time.Duration(first*l.Width(w)-l.began).Hours()/p.Scale)
+	need := p.Patience.Hours() * (1 - .5*min(1, known/history))
+	if seen := l.seenBefore(w, first); seen > c.Base {
+		// A climb this long is not the return of an old load.
+		if hours >= longClimb && earned() >= longPatience*need {
+			need *= longPatience
+		} else if c.measure(seen, end, p.Offset); c.Growth < p.LeastGrowth {
+			c.Reason = SeenBefore
+			return
+		}
+	}
+	if p.Ceiling > c.Level && c.Rise >= ceilingUsed*(p.Ceiling-c.Level) && c.Growth > ceilingG {
+		need = 0
+	}
+	if earned() < need*loadEarns/suspicion {
+		c.Reason = TooRecent
+		return
+	}
+
+	var x, floors [Buckets]float64
+	n := 0
+	for i := first; i < r.count; i++ {
+		if f := r.at(i).floor; !math.IsNaN(f) {
+			x[n] = float64((i-first)*l.Width(w)) / 1e9
+			floors[n] = f
+			n++
+		}
+	}
+	// What never came back: the reversed running minimum.
+	kept := floors
+	for i := n - 2; i >= 0; i-- {
+		kept[i] = min(kept[i], kept[i+1])
+	}
+	if !c.even(kept[:n]) {
+		c.Reason = Uneven
+		return
+	}
+	fit, ok := l.fit.regress(x[:n], floors[:n])
+	c.Fit = fit
+	if !ok || fit.Slope <= 0 || fit.T < leastT {
+		c.Reason = NotSignificant
+		return
+	}
+	if need > 0 && load != nil {
+		need *= c.holdLoad(l, load, w)
+	}
+	c.Suspect = earned() >= need/suspicion
+	c.Reason = TooRecent
+	if earned() >= need {
+		c.Reason = Sustained
+	}
+}
+
+// measure sets the rise from a base to the end of the window, and the growth that it is.
+func (c *Climb) measure(base, end, offset float64) {
+	c.Base, c.Rise = base, end-base
+	c.Growth = c.Rise / (max(c.Level, 0) + offset)
+}
+
+// even reports whether each part of the window holds its share of the rise.
+func (c *Climb) even(kept []float64) bool {
+	n := len(kept)
+	total := kept[n-1] - c.Base
+	before := c.Base
+	for part := 1; part <= evenParts; part++ {
+		now := max(kept[part*(n-1)/evenParts], c.Base)
+		share := evenShare
+		if part == evenParts {
+			share = lastShare
+		}
+		if now-before < share*total {
+			return false
+		}
+		before = now
+	}
+	return true
+}
+
+// levelBefore returns the moving baseline when the window that starts with bucket first began.
+func (l *Ladder) levelBefore(w int, first int64) float64 {
+	r := &l.rings[w]
+	if first > r.oldest() {
+		if level := r.at(first - 1).level; !math.IsNaN(level) {
+			return level
+		}
+	}
+	return r.at(first).level
+}
+
+// seenBefore returns the highest floor that held for longer than a bucket at index w, before bucket first of that width.
+func (l *Ladder) seenBefore(w int, first int64) float64 {
+	highest := math.Inf(-1)
+	start := first * l.Width(w)
+	for coarser := min(w+1, Widths-1); coarser < Widths; coarser++ {
+		r := &l.rings[coarser]
+		ended := min(r.count, start/l.Width(coarser))
+		for i := r.oldest(); i < ended; i++ {
+			if f := r.at(i).floor; f > highest {
+				highest = f
+			}
+		}
+	}
+	return highest
+}
+
+// holdLoad compares the pace over the ring with the pace at constant load, and returns the factor on the patience.
+func (c *Climb) holdLoad(l, load *Ladder, w int) float64 {
+	r, q := &l.rings[w], &load.rings[w]
+	var x, y, z [Buckets]float64
+	n := 0
+	oldest := max(r.oldest(), q.oldest())
+	for i := oldest; i < min(r.count, q.count); i++ {
+		a, b := r.at(i).mean, q.at(i).mean
+		if !math.IsNaN(a) && !math.IsNaN(b) {
+			x[n] = float64((i-oldest)*l.Width(w)) / 1e9
+			y[n], z[n] = a, b
+			n++
+		}
+	}
+	if n < 8 {
+		return 1
+	}
+	whole, ok := l.fit.regress(x[:n], y[:n])
+	if !ok || whole.Slope <= 0 {
+		return 1
+	}
+	c.Load = true
+	held, ok := l.fit.partial(x[:n], y[:n], z[:n])
+	if ok {
+		c.Kept = held.Slope / whole.Slope
+	}
+	if ok && c.Kept >= loadShare && held.T >= loadT {
+		return loadEarns
+	}
+	return loadCosts
+}
+
+// Pace returns the slope of the latest floors of the finest width, up to 12 of them, per second; ok is false with fewer than 4.
+func (l *Ladder) Pace() (slope float64, ok bool) {
+	r := &l.rings[0]
+	var x, y [Buckets]float64
+	n := 0
+	first := max(r.oldest(), r.count-12)
+	for i := first; i < r.count; i++ {
+		if f := r.at(i).floor; !math.IsNaN(f) {
+			x[n], y[n] = float64((i-first)*l.finest)/1e9, f
+			n++
+		}
+	}
+	fit, ok := l.fit.regress(x[:n], y[:n])
+	return fit.Slope, ok
+}

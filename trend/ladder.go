@@ -1,0 +1,167 @@
+package trend
+
+import (
+	"math"
+	"time"
+)
+
+// most bounds the magnitude of a value, so that squares and sums stay finite.
+const most = 1e100
+
+const (
+	// Buckets is how many buckets each width keeps.
+	Buckets = 32
+	// Widths is how many widths a ladder has.
+	Widths = 5
+)
+
+// widths of the buckets, in units of the finest. Leaks run at rates over four decades: the fine ones see the fast, the coarse ones the slow.
+var widths = [Widths]int64{1, 4, 16, 72, 288}
+
+// FinestWidth is the width of the finest buckets at a scale of 1. The coarser ones are 20 min, 80 min, 6 h and 24 h.
+const FinestWidth = 5 * time.Minute
+
+// bucket sums up the values of one stretch of time. floor is NaN where nothing was read.
+type bucket struct {
+	floor float64 // lowest value
+	mean  float64
+	level float64 // the moving baseline when the bucket closed
+}
+
+var empty = bucket{floor: math.NaN(), mean: math.NaN(), level: math.NaN()}
+
+// ring keeps the latest closed buckets of one width, and gathers the open one.
+type ring struct {
+	closed [Buckets]bucket
+	count  int64 // buckets closed since the epoch; the latest is number count-1
+
+	floor, sum float64 // of the open bucket, over the finest buckets in which something was read
+	n, full    int     // how many these are, and the most there ever were
+}
+
+// at returns closed bucket number i, counted from the epoch. i must be one of the latest Buckets.
+func (r *ring) at(i int64) *bucket { return &r.closed[i%Buckets] }
+
+// oldest returns the number of the oldest bucket that is kept.
+func (r *ring) oldest() int64 { return max(0, r.count-Buckets) }
+
+// Ladder keeps the floors (lowest values) and means of one series in buckets of five widths, 32 of each: the last 2 h 40 min at
+// 5 min up to the last 32 days at 24 h, at a scale of 1. The floor is what tells a leak: load, bursts and garbage collection raise a
+// series, but only what is never given back raises its floor.
+//
+// It is not safe for concurrent use. It takes under 5 KB and never allocates.
+type Ladder struct {
+	epoch  int64 // start of bucket 0, unix nanoseconds
+	began  int64 // when the first value came, in nanoseconds after the epoch; -1 where nothing is known
+	finest int64 // nanoseconds
+	rings  [Widths]ring
+
+	open       int64 // number of the open bucket of the finest width
+	floor, sum float64
+	n          int
+
+	fit fitter
+}
+
+// NewLadder returns an empty ladder whose bucket 0 starts at epoch, in unix nanoseconds. scale stretches all widths; the finest must
+// come to a nanosecond or more and the coarsest to less than 292 years. Ladders with the same epoch and scale close their buckets together.
+func NewLadder(epoch int64, scale float64) *Ladder {
+	finest := float64(FinestWidth) * scale
+	if !(finest >= 1 && finest*float64(widths[Widths-1]) < math.MaxInt64) {
+		panic("trend: scale out of range")
+	}
+	l := &Ladder{epoch: epoch, finest: int64(finest)}
+	l.startAt(0)
+	return l
+}
+
+// startAt forgets everything and opens a bucket of the finest width, by its number.
+func (l *Ladder) startAt(number int64) {
+	l.began, l.open = -1, number
+	l.floor, l.sum, l.n = math.Inf(1), 0, 0
+	for w := range l.rings {
+		r := &l.rings[w]
+		*r = ring{count: number / widths[w], floor: math.Inf(1)}
+		for i := range r.closed {
+			r.closed[i] = empty
+		}
+	}
+}
+
+// Closes reports whether an instant lies past the open bucket, so that adding a value there closes it.
+func (l *Ladder) Closes(at int64) bool { return at-l.epoch >= (l.open+1)*l.finest }
+
+// Add takes a finite value measured at an instant in unix nanoseconds, which must not lie before the epoch; instants must not
+// decrease. A value beyond ±1e100 counts as that. level is the moving baseline before this value, kept with the buckets that close. It
+// returns the widths of which a bucket closed, as a bit set.
+func (l *Ladder) Add(at int64, value, level float64) (closed uint8) {
+	if l.Closes(at) {
+		closed = l.Advance(at, level)
+	}
+	if l.began < 0 {
+		l.began = at - l.epoch
+	}
+	value = min(max(value, -most), most)
+	l.floor = min(l.floor, value)
+	l.sum += value
+	l.n++
+	return closed
+}
+
+// Advance closes the buckets that end by an instant, empty ones where nothing was read. It returns their widths as a bit set.
+func (l *Ladder) Advance(at int64, level float64) (closed uint8) {
+	number := (at - l.epoch) / l.finest
+	if number <= l.open {
+		return 0
+	}
+	// After a gap longer than the memory of the coarsest ring nothing is left of what was before it.
+	if number-l.open >= widths[Widths-1]*(Buckets+1) {
+		l.startAt(number)
+		return 1<<Widths - 1
+	}
+	for l.open < number {
+		closed |= l.closeOne(level)
+	}
+	return closed
+}
+
+func (l *Ladder) closeOne(level float64) (closed uint8) {
+	for w := range l.rings {
+		r := &l.rings[w]
+		if l.n > 0 {
+			r.floor = min(r.floor, l.floor)
+			r.sum += l.sum / float64(l.n)
+			r.n++
+		}
+		if (l.open+1)%widths[w] != 0 {
+			continue
+		}
+		b := empty
+		// A bucket that is mostly gap has no floor to compare with the others.
+		r.full = max(r.full, r.n)
+		if r.n > 0 && 2*r.n >= r.full {
+			b = bucket{floor: r.floor, mean: r.sum / float64(r.n), level: level}
+		}
+		*r.at(r.count) = b
+		r.count++
+		r.floor, r.sum, r.n = math.Inf(1), 0, 0
+		closed |= 1 << w
+	}
+	l.open++
+	l.floor, l.sum, l.n = math.Inf(1), 0, 0
+	return closed
+}
+
+// Width returns the width of the buckets at index w in nanoseconds, 0 <= w < Widths.
+func (l *Ladder) Width(w int) int64 { return l.finest * widths[w] }
+
+// Floor returns the floor of the latest closed bucket at index w, in the unit of the series; ok is false where nothing, or too
+// little, was read.
+func (l *Ladder) Floor(w int) (floor float64, ok bool) {
+	r := &l.rings[w]
+	if r.count == 0 {
+		return 0, false
+	}
+	floor = r.at(r.count - 1).floor
+	return floor, !math.IsNaN(floor)
+}
