@@ -30,6 +30,17 @@ type EWMA struct {
 // most bounds the magnitude of a value, so that squares stay finite.
 const most = 1e100
 
+// clamp compares by hand: min and max also order zeros and NaN, which costs.
+func clamp(value float64) float64 {
+	if value > most {
+		return most
+	}
+	if value < -most {
+		return -most
+	}
+	return value
+}
+
 // NewEWMA returns an empty EWMA. halfLife must be positive.
 func NewEWMA(halfLife time.Duration) EWMA {
 	if halfLife <= 0 {
@@ -45,7 +56,7 @@ func NewEWMA(halfLife time.Duration) EWMA {
 // the value (West 1979; Finch 2009, "Incremental calculation of weighted mean and variance", eq. 143). The weight is
 // a = 1 - 2^(-dt/halfLife), with dt the time since the last value, and at least dt over the time learned from.
 func (e *EWMA) Observe(at int64, value float64) {
-	value = min(max(value, -most), most)
+	value = clamp(value)
 	if !e.seen {
 		e.seen, e.last, e.mean = true, at, value
 		return
@@ -66,7 +77,10 @@ func (e *EWMA) Observe(at int64, value float64) {
 		e.age = dt // for the first value
 	}
 	e.age += dt
-	a := max(e.alpha, float64(dt)/float64(e.age))
+	a := e.alpha
+	if float64(dt) > a*float64(e.age) {
+		a = float64(dt) / float64(e.age)
+	}
 	d := value - e.mean
 	e.mean += a * d
 	e.variance = (1 - a) * (e.variance + a*d*d)

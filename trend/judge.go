@@ -39,6 +39,9 @@ type Params struct {
 	Offset      float64       // added to the level, so that a few units over next to nothing are not growth; unit of the series, above 0
 	Ceiling     float64       // level at which the process dies, in the unit of the series; 0 = unknown
 	Scale       float64       // the ladder's, above 0
+	// LoadDrives tells that the load is known to be what the series follows. Then growth at constant load earns half of the patience. Of any
+	// other load series only the opposite can be learned: growth that disappears at constant load is no leak.
+	LoadDrives bool
 }
 
 // The constants of the floor ladder.
@@ -54,7 +57,7 @@ const (
 	leastT       = 4    // of the slope
 	loadT        = 3    // of the slope with load held constant
 	loadShare    = .5   // of the pace that must remain with load held constant
-	loadEarns    = .5   // of the patience asked when growth does not follow the load
+	loadEarns    = .5   // of the patience asked when growth does not follow the load that drives the series
 	loadCosts    = 2    // times the patience when it does: a leak can raise the load itself
 	ceilingUsed  = .5   // of the headroom at which patience ends...
 	ceilingG     = .5   // ...if the growth is at least this
@@ -100,16 +103,17 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Climb {
 	// start of the reversed running minimum, and how many floors it has.
 	var lowest [Buckets + 1]float64
 	var filled [Buckets + 1]int8
-	low, end := math.Inf(1), math.Inf(1)
+	low, end, points := math.Inf(1), math.Inf(1), int8(0)
 	for n := int64(1); n <= min(r.count, Buckets); n++ {
-		filled[n] = filled[n-1]
 		if f := r.at(r.count - n).floor; !math.IsNaN(f) {
-			low = min(low, f)
-			if filled[n]++; filled[n] == 2 {
+			if f < low {
+				low = f
+			}
+			if points++; points == 2 {
 				end = low
 			}
 		}
-		lowest[n] = low
+		lowest[n], filled[n] = low, points
 	}
 
 	var best Climb
@@ -122,19 +126,27 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Climb {
 		if points*4 < length*3 || points < 5 || math.IsNaN(r.at(first).floor) {
 			continue
 		}
+		level := l.levelBefore(w, first)
+		rise := end - lowest[length]
+		material := rise > 0 && rise >= p.LeastGrowth*(max(level, 0)+p.Offset)
+		reason := NotGrowing
+		if rise > 0 {
+			reason = TooSmall
+		}
+		if !material && reason <= best.Reason {
+			continue
+		}
 		c := Climb{
-			Reason: NotGrowing,
+			Reason: reason,
 			Since:  l.epoch + first*l.Width(w),
 			Window: time.Duration(length * l.Width(w)),
 			Points: int(points),
 			Width:  time.Duration(l.Width(w)),
-			Level:  l.levelBefore(w, first),
+			Level:  level,
 		}
-		if c.measure(lowest[length], end, p.Offset); c.Rise > 0 {
-			c.Reason = TooSmall
-			if c.Growth >= p.LeastGrowth {
-				l.judgeWindow(&c, w, first, end, p, load)
-			}
+		c.measure(lowest[length], end, p.Offset)
+		if material {
+			l.judgeWindow(&c, w, first, end, p, load)
 		}
 		if c.Reason == Sustained {
 			return c
@@ -196,7 +208,11 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 		return
 	}
 	if need > 0 && load != nil {
-		need *= c.holdLoad(l, load, w)
+		factor := c.holdLoad(l, load, w)
+		if factor < 1 && !p.LoadDrives {
+			factor = 1
+		}
+		need *= factor
 	}
 	c.Suspect = earned() >= need/suspicion
 	c.Reason = TooRecent

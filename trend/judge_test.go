@@ -156,8 +156,10 @@ func TestJudge(t *testing.T) {
 		{"five at 6 h", 3, []float64{100, 120, 140, 160, 180}, time.Hour, nil, nil, Climb{}},
 
 		// Of a load of 10, 12, 12, 10, ... the ramp is independent: all of the pace remains, and half of the patience is asked.
-		{"load steady", 0, ramp, 20 * time.Minute, nil, filled(0, 10, 12, 12, 10, 10, 12, 12, 10),
+		{"driving load steady", 0, ramp, 20 * time.Minute, func(p *Params) { p.LoadDrives = true }, filled(0, 10, 12, 12, 10, 10, 12, 12, 10),
 			with(climb(Sustained, true, line), func(c *Climb) { c.Load, c.Kept = true, 1 })},
+		{"load steady", 0, ramp, 20 * time.Minute, nil, filled(0, 10, 12, 12, 10, 10, 12, 12, 10),
+			with(climb(TooRecent, true, line), func(c *Climb) { c.Load, c.Kept = true, 1 })},
 		{"without that load", 0, ramp, 20 * time.Minute, nil, nil, climb(TooRecent, true, line)},
 		// Where the load tells time, nothing remains, and twice the patience is asked.
 		{"load grows along", 0, ramp, 7 * time.Minute, nil, filled(0, steps(8, 3)...),

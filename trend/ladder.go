@@ -40,7 +40,7 @@ type ring struct {
 }
 
 // at returns closed bucket number i, counted from the epoch. i must be one of the latest Buckets.
-func (r *ring) at(i int64) *bucket { return &r.closed[i%Buckets] }
+func (r *ring) at(i int64) *bucket { return &r.closed[uint64(i)%Buckets] }
 
 // oldest returns the number of the oldest bucket that is kept.
 func (r *ring) oldest() int64 { return max(0, r.count-Buckets) }
@@ -101,8 +101,15 @@ func (l *Ladder) Add(at int64, value, level float64) (closed uint8) {
 	if l.began < 0 {
 		l.began = at - l.epoch
 	}
-	value = min(max(value, -most), most)
-	l.floor = min(l.floor, value)
+	// Compared by hand: min and max also order zeros and NaN, which costs.
+	if value > most {
+		value = most
+	} else if value < -most {
+		value = -most
+	}
+	if value < l.floor {
+		l.floor = value
+	}
 	l.sum += value
 	l.n++
 	return closed
