@@ -139,11 +139,17 @@ func (e *Endpoint) fetch(ctx context.Context) (body []byte, err error) {
 	return body, nil
 }
 
+// errHungUp stands for io.EOF, which from a Source would mean that there is nothing more to come.
+var errHungUp = errors.New("the connection was closed without an answer")
+
 // clean takes the URL out of an error of net/http.
 func (e *Endpoint) clean(err error) error {
 	var urlErr *url.Error
 	if errors.As(err, &urlErr) {
 		err = urlErr.Err
+	}
+	if errors.Is(err, io.EOF) {
+		return errHungUp
 	}
 	// What remains may quote a Location header that repeats the request's query.
 	if e.own == nil || strings.Contains(err.Error(), "Location") {

@@ -154,6 +154,7 @@ func TestEndpointFailsAndGoesOn(t *testing.T) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = io.WriteString(w, "go_goroutines 5\ngo_gor")
 		}, want: "reading the answer: unexpected EOF", is: io.ErrUnexpectedEOF},
+		{name: "hung up", handle: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, want: "without an answer"},
 		{name: "redirect to another host", handle: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other.URL+"/?"+r.URL.RawQuery, http.StatusFound)
 		}, want: "redirect to another host, " + other.Listener.Addr().String()},
