@@ -1,6 +1,9 @@
 package sampler
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Kind says how the values of a resource behave over time.
 type Kind uint8
@@ -54,8 +57,16 @@ var resources = []Resource{
 // Resources returns the table of known resources, in the order in which reports show them.
 func Resources() []Resource { return append([]Resource(nil), resources...) }
 
+// positions are words of metric names that tell where something is, or how it is set, not how much of it there is: such a value may
+// rise for ever in good health.
+var positions = []string{
+	"age", "capacity", "duration", "epoch", "generation", "id", "info", "limit", "max", "offset", "position", "segment", "seq", "sequence",
+	"threshold", "time", "timestamp", "uptime", "version", "watermark",
+}
+
 // Lookup returns the description of a resource. For an unknown name ok is false and the description is what the name tells: a gauge
-// in bytes or seconds where it ends so, and a counter where it ends in _total, as Prometheus names them.
+// in bytes or seconds where it ends so, a counter where it ends in _total, as Prometheus names them, and context where one of its words
+// says that it is no amount, as in uptime.
 func Lookup(name string) (r Resource, ok bool) {
 	for _, r := range resources {
 		if r.Name == name {
@@ -72,6 +83,9 @@ func Lookup(name string) (r Resource, ok bool) {
 		r.Unit = "bytes"
 	case strings.HasSuffix(metric, "_seconds"):
 		r.Unit = "seconds"
+	}
+	for word := range strings.SplitSeq(metric, "_") {
+		r.Context = r.Context || slices.Contains(positions, word)
 	}
 	return r, false
 }

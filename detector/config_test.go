@@ -1,0 +1,260 @@
+package detector
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// with returns the defaults after a change.
+func with(change func(c *Config)) Config {
+	c := DefaultConfig()
+	change(&c)
+	return c
+}
+
+// lines returns the lines of an error, none for nil.
+func lines(err error) []string {
+	if err == nil {
+		return nil
+	}
+	return strings.Split(err.Error(), "\n")
+}
+
+func TestDefaultConfigIsValid(t *testing.T) {
+	if err := DefaultConfig().Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		c    Config
+		want []string
+	}{
+		{"zero value", Config{}, []string{
+			"check_interval: 0s is too short; it must be above zero",
+			`alert_webhook_format: "" is not one of auto, json, slack, alertmanager`,
+			"adaptive.sensitivity: 0 is not between 0.1 and 10",
+			"adaptive.least_growth: 0 is not between 0.01 and 10",
+			"adaptive.patience: 0s is too short; it must be above zero",
+			"adaptive.half_life: 0s is too short; it must be above zero",
+		}},
+		{"least values", Config{
+			CheckInterval: 10 * time.Millisecond, AlertWebhookFormat: "json",
+			Adaptive: AdaptiveConfig{Sensitivity: 0.1, Soak: 10 * time.Second, LeastGrowth: 0.01, Patience: 1, HalfLife: 1},
+		}, nil},
+		{"greatest values", Config{
+			CheckInterval: math.MaxInt64, GoroutineThreshold: math.MaxInt64, FDThreshold: math.MaxInt64, MemoryThreshold: math.MaxInt64,
+			AlertWebhookURL: "https://user:secret@[::1]:65535/a?b=c#d", AlertWebhookFormat: "alertmanager", AlertCooldown: math.MaxInt64,
+			ProfileMaxMB: math.MaxInt64 >> 20, MaxAlertHistory: 1_000_000, GrowthRateThreshold: math.MaxFloat64,
+			Adaptive: AdaptiveConfig{Sensitivity: 10, Soak: math.MaxInt64, LeastGrowth: 10, Patience: math.MaxInt64, HalfLife: math.MaxInt64, Load: "none"},
+		}, nil},
+		{"below", Config{
+			CheckInterval: 10*time.Millisecond - 1, GoroutineThreshold: -1, FDThreshold: math.MinInt64, MemoryThreshold: -2, AlertCooldown: -time.Second,
+			AlertWebhookFormat: "slack", ProfileMaxMB: -3, MaxAlertHistory: -4, GrowthRateThreshold: -0.5,
+			Adaptive: AdaptiveConfig{Sensitivity: 0.09, Soak: 9 * time.Second, LeastGrowth: -1, Patience: -time.Hour, HalfLife: -time.Minute},
+		}, []string{
+			"check_interval: 9.999999ms is below the least value, 10ms",
+			"goroutine_threshold: -1 is negative",
+			"fd_threshold: -9223372036854775808 is negative",
+			"memory_threshold_mb: -2 is negative",
+			"alert_cooldown: -1s is negative",
+			"profile_max_mb: -3 is negative",
+			"max_alert_history: -4 is negative",
+			"growth_rate_threshold: -0.5 is negative",
+			"adaptive.sensitivity: 0.09 is not between 0.1 and 10",
+			"adaptive.soak: 9s is below the least value, 10s",
+			"adaptive.least_growth: -1 is negative",
+			"adaptive.patience: -1h is negative",
+			"adaptive.half_life: -1m is negative",
+		}},
+		{"above", Config{
+			CheckInterval: time.Second, AlertWebhookFormat: "xml", ProfileMaxMB: math.MaxInt64>>20 + 1, MaxAlertHistory: 1_000_001,
+			GrowthRateThreshold: math.Inf(1), ProfileDir: "a\x00b",
+			Adaptive: AdaptiveConfig{Sensitivity: math.NaN(), LeastGrowth: 10.5, Patience: 1, HalfLife: 1, Load: "\xff"},
+		}, []string{
+			`alert_webhook_format: "xml" is not one of auto, json, slack, alertmanager`,
+			`profile_dir: "a\x00b" holds characters that are not text`,
+			"profile_max_mb: 8796093022208 is above the greatest value, 8796093022207",
+			"max_alert_history: 1000001 is above the greatest value, 1000000",
+			"growth_rate_threshold: +Inf is not a finite number",
+			"adaptive.sensitivity: NaN is not a finite number",
+			"adaptive.least_growth: 10.5 is not between 0.01 and 10",
+			`adaptive.load: "\xff" holds characters that are not text`,
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, lines(test.c.Validate())); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestWebhookURL(t *testing.T) {
+	const (
+		invalid  = "is not a valid URL (not shown, it may hold a secret)"
+		hostless = "is not a URL with scheme and host (not shown, it may hold a secret)"
+	)
+	for url, want := range map[string]string{
+		"":                                           "",
+		"http://h":                                   "",
+		"HTTPS://user:secret@h/?t=xx":                "",
+		"http://alertmanager:9093/api/v1/alerts":     "",
+		"h.example.com/services/secret":              hostless,
+		"mailto:secret@example.com":                  hostless,
+		"https://":                                   hostless,
+		"http://:9093/secret":                        hostless,
+		"//h/secret":                                 hostless,
+		"http://user:sec ret@h":                      invalid,
+		"http://h:secret":                            invalid,
+		"http://user:secret%zz@h/":                   invalid,
+		" http://h/secret":                           invalid,
+		"http://h/\nsecret":                          invalid,
+		"http://h/\xffsecret":                        invalid,
+		"ftp://user:secret@h/secret?secret":          "ftp://h/... is not an http or https URL",
+		"http://user:secret@h:70000/secret?secret":   "http://h:70000/... has a port that is not between 1 and 65535",
+		"http://user:secret@h:0/secret?token=secret": "http://h:0/... has a port that is not between 1 and 65535",
+	} {
+		c := with(func(c *Config) { c.AlertWebhookURL = url })
+		got := ""
+		if err := c.Validate(); err != nil {
+			got = strings.TrimPrefix(err.Error(), "alert_webhook_url: ")
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", url, got, want)
+		}
+	}
+}
+
+func TestWriteConfig(t *testing.T) {
+	var b strings.Builder
+	c := with(func(c *Config) {
+		c.MemoryThreshold = 52428801
+		c.AlertWebhookURL = "http://h/?a=\"b\""
+		c.Adaptive.Soak = 90 * time.Minute
+	})
+	notes := map[string]string{"adaptive.soak": "as long as a run in CI\nresource_monitoring: {}", "enabled": "first"}
+	if err := WriteConfig(&b, c, notes); err != nil {
+		t.Fatal(err)
+	}
+	want := `resource_monitoring:
+  # run at all (default true)
+  # first
+  enabled: true
+  # time between samples, at least 10ms (default 30s)
+  check_interval: 30s
+  # hard limit: goroutines above the starting baseline; 0 = off (default 0)
+  goroutine_threshold: 0
+  # hard limit: descriptors above the starting baseline; 0 = off (default 0)
+  fd_threshold: 0
+  # hard limit: heap in use in MB of 1024*1024 bytes, absolute; 0 = off (default 0)
+  memory_leak_threshold: 52428801
+  # where alerts are posted, http or https; empty = none (default "")
+  alert_webhook_url: "http://h/?a=\"b\""
+  # form of the posted alerts: auto, json, slack, alertmanager; auto goes by the URL (default "auto")
+  alert_webhook_format: "auto"
+  # least time between two alerts of one resource and kind, unless the severity rises (default 5m)
+  alert_cooldown: 5m
+  # false: hard limits are counted and shown but not alerted (default true)
+  alert_on_threshold: true
+  # capture goroutine stacks and profiles on a leak (default false)
+  stack_trace_on_leak: false
+  # where captures go; empty = the system's temporary directory (default "")
+  profile_dir: ""
+  # the most that captures may take together, in MB of 1024*1024 bytes; 0 = write none (default 100)
+  profile_max_mb: 100
+  # alerts kept in memory (default 100)
+  max_alert_history: 100
+  # percent of growth within one interval that is reported as a hard limit; 0 = off (default 0)
+  growth_rate_threshold: 0
+  adaptive:
+    # run the trend detector (default true)
+    enabled: true
+    # 0.1 to 10; the patience asked before an alarm is divided by it (default 1)
+    sensitivity: 1
+    # scale all time constants so that a steady leak is called within a run of this length, at least 10s; 0s = off (default 0s)
+    # as long as a run in CI
+    # resource_monitoring: {}
+    soak: 1h30m
+    # least rise relative to the level, 0.01 to 10 (default 0.2)
+    least_growth: 0.2
+    # how long a doubling must be sustained without any history (default 12h)
+    patience: 12h
+    # half-life of the moving baseline (default 6h)
+    half_life: 6h
+    # name of the resource that measures load; "" or none = off (default "cpu_seconds")
+    load: "cpu_seconds"
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWriteConfigRefuses(t *testing.T) {
+	for want, call := range map[string]func(w *strings.Builder) error{
+		"fd_threshold: -1 is negative": func(w *strings.Builder) error {
+			return WriteConfig(w, with(func(c *Config) { c.FDThreshold = -1 }), nil)
+		},
+		"note on cpu_threshold, which is no key of the configuration": func(w *strings.Builder) error {
+			return WriteConfig(w, DefaultConfig(), map[string]string{"cpu_threshold": "x"})
+		},
+		"note on sensitivity, which is no key of the configuration": func(w *strings.Builder) error {
+			return WriteConfig(w, DefaultConfig(), map[string]string{"sensitivity": "x"})
+		},
+	} {
+		var w strings.Builder
+		if err := call(&w); err == nil || err.Error() != want || w.Len() > 0 {
+			t.Errorf("got error %v and %d bytes, want %q", err, w.Len(), want)
+		}
+	}
+}
+
+type brokenWriter struct{}
+
+var errBroken = errors.New("broken")
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
+
+func TestWriteConfigReportsFailure(t *testing.T) {
+	if err := WriteConfig(brokenWriter{}, DefaultConfig(), nil); !errors.Is(err, errBroken) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestParseConfigReadsWhatWriteConfigWrites(t *testing.T) {
+	for name, c := range map[string]Config{
+		"defaults": DefaultConfig(),
+		// No field has its default, so that a key which is not written or not read is seen.
+		"nothing by default": {
+			CheckInterval: 1234567 * time.Microsecond, GoroutineThreshold: 1, FDThreshold: 2, MemoryThreshold: 3 << 20,
+			AlertWebhookURL: "https://u:p@h:1/x?y=z#'\"", AlertWebhookFormat: "slack", AlertCooldown: time.Hour + time.Second,
+			StackTraceOnLeak: true, ProfileDir: "~\t\x7f\u2028\ufffe\U0001f600 # : \\", ProfileMaxMB: 4, MaxAlertHistory: 5, GrowthRateThreshold: 1e-300,
+			Adaptive: AdaptiveConfig{Sensitivity: 1.0 / 3, Soak: 20 * time.Minute, LeastGrowth: 0.3, Patience: 1, HalfLife: 100 * time.Hour, Load: "null"},
+		},
+		"greatest": with(func(c *Config) {
+			c.CheckInterval, c.MemoryThreshold, c.GoroutineThreshold = math.MaxInt64, math.MaxInt64, math.MaxInt64
+			c.GrowthRateThreshold, c.Adaptive.Load = math.MaxFloat64, ""
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b strings.Builder
+			if err := WriteConfig(&b, c, nil); err != nil {
+				t.Fatal(err)
+			}
+			got, warnings, err := ParseConfig(strings.NewReader(b.String()), "written.yaml")
+			if err != nil || warnings != nil {
+				t.Fatal(err, warnings)
+			}
+			if diff := cmp.Diff(c, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

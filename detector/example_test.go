@@ -1,0 +1,34 @@
+package detector_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// A process that loses 20 goroutines an hour.
+func ExampleDetector() {
+	d, err := detector.New(detector.DefaultConfig())
+	if err != nil {
+		panic(err)
+	}
+	start := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	var s sampler.Sample
+	for minute := range 12 * 60 {
+		s.Reset(start.Add(time.Duration(minute) * time.Minute))
+		s.Add(sampler.Goroutines, float64(100+minute/3))
+		for _, event := range d.Observe(&s) {
+			fmt.Println(event.Time.Format("15:04"), event.Status, event.Severity)
+			fmt.Println(event.Summary)
+		}
+	}
+	for _, status := range d.Status() {
+		fmt.Println(status.Resource.Name, status.State, status.Why)
+	}
+	// Output:
+	// 19:00 firing warning
+	// goroutines leak: +20/h for 10h 40m without ever coming back, 320 now, 106 before (since 2026-11-23 08:20:00 UTC)
+	// goroutines firing sustained growth that never came back
+}

@@ -1,0 +1,235 @@
+package detector_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const module = "github.com/mdzesseis/leaktrend"
+
+// under reports whether path is one of these packages or stands below it.
+func under(path string, roots ...string) bool {
+	return slices.ContainsFunc(roots, func(root string) bool { return path == root || strings.HasPrefix(path, root+"/") })
+}
+
+// edgeFault says why a package, named without the module's path, must not import another; "" where it may. Tests may import what they like.
+func edgeFault(from, to string) string {
+	own := to == module || strings.HasPrefix(to, module+"/")
+	to = strings.TrimPrefix(to, module+"/")
+	command := under(from, "cmd")
+	leaves := []string{"sampler", "baseline", "trend", "alerting"}
+	switch {
+	case own && under(from, leaves...):
+		return "the leaves import none of our packages"
+	case own && under(from, "detector") && !under(to, append(leaves, "detector")...):
+		return "the detector imports the leaves alone"
+	case own && under(to, "cmd") && !command:
+		return "only the command imports what belongs to it"
+	case own:
+		return ""
+	}
+	for _, home := range []struct {
+		of     string
+		at     []string
+		reason string
+	}{
+		{"github.com/prometheus/procfs", []string{"sampler"}, "procfs has its home in sampler"},
+		{"gonum.org/v1/gonum", []string{"trend", "cmd"}, "gonum has its home in trend"},
+		{"gopkg.in/yaml.v3", []string{"detector", "cmd"}, "yaml.v3 has its home in the detector's configuration"},
+		{"github.com/sirupsen/logrus", []string{"alerting", "detector", "cmd"}, "logrus has its home in alerting and the monitor"},
+		{"github.com/spf13", []string{"cmd"}, "the command line has its home in cmd"},
+		{"golang.org/x/term", []string{"cmd"}, "the terminal has its home in cmd"},
+		{"golang.org/x/sys", []string{"sampler", "cmd"}, "system calls have their home in sampler"},
+	} {
+		if under(to, home.of) && !under(from, home.at...) {
+			return home.reason
+		}
+	}
+	if under(from, "baseline", "trend") && (under(to, "os", "net", "log", "syscall") || under(to, "github.com/sirupsen")) {
+		return "baseline and trend are pure arithmetic: no os, net, log or clock"
+	}
+	return ""
+}
+
+func TestEdgeFault(t *testing.T) {
+	for _, test := range []struct{ from, to, want string }{
+		{"sampler", module + "/trend", "the leaves import none of our packages"},
+		{"alerting", module + "/cmd/leaktrend/internal/report", "the leaves import none of our packages"},
+		{"trend", module, "the leaves import none of our packages"},
+		{"detector", module + "/cmd/leaktrend/internal/replay", "the detector imports the leaves alone"},
+		{"detector", module + "/sampler", ""},
+		{"other", module + "/cmd/leaktrend", "only the command imports what belongs to it"},
+		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/replay", ""},
+		{"detector", "github.com/prometheus/procfs/sysfs", "procfs has its home in sampler"},
+		{"sampler", "github.com/prometheus/procfs", ""},
+		{"baseline", "gonum.org/v1/gonum/stat", "gonum has its home in trend"},
+		{"cmd/leaktrend/internal/evaluation", "gonum.org/v1/gonum/stat", ""},
+		{"alerting", "gopkg.in/yaml.v3", "yaml.v3 has its home in the detector's configuration"},
+		{"sampler", "github.com/sirupsen/logrus", "logrus has its home in alerting and the monitor"},
+		{"detector", "github.com/spf13/cobra", "the command line has its home in cmd"},
+		{"alerting", "golang.org/x/term", "the terminal has its home in cmd"},
+		{"detector", "golang.org/x/sys/unix", "system calls have their home in sampler"},
+		{"trend", "net/http", "baseline and trend are pure arithmetic: no os, net, log or clock"},
+		{"baseline", "log/slog", "baseline and trend are pure arithmetic: no os, net, log or clock"},
+		{"baseline", "math", ""},
+	} {
+		if got := edgeFault(test.from, test.to); got != test.want {
+			t.Errorf("%s imports %s: %q, want %q", test.from, test.to, got, test.want)
+		}
+	}
+}
+
+// listed is what go list says of a package.
+type listed struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	Imports    []string
+}
+
+func goList(t *testing.T, goos string, arguments ...string) []listed {
+	t.Helper()
+	tool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("go is not on the PATH: ", err)
+	}
+	cmd := exec.Command(tool, append([]string{"list", "-json=ImportPath,Dir,GoFiles,Imports"}, arguments...)...)
+	cmd.Dir = ".."
+	cmd.Env = append(os.Environ(), "GOOS="+goos, "CGO_ENABLED=0", "GOFLAGS=")
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &complaint)
+	}
+	var all []listed
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestImports(t *testing.T) {
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		seen := map[string]bool{}
+		for _, p := range goList(t, goos, "./...") {
+			from := strings.TrimPrefix(p.ImportPath, module+"/")
+			seen[from] = true
+			for _, to := range p.Imports {
+				if why := edgeFault(from, to); why != "" {
+					t.Errorf("%s: %s imports %s: %s", goos, from, to, why)
+				}
+			}
+		}
+		for _, name := range []string{"sampler", "baseline", "trend", "alerting", "detector"} {
+			if !seen[name] {
+				t.Errorf("%s: there is no package %s", goos, name)
+			}
+		}
+	}
+}
+
+// A service that embeds the detector compiles nothing that only the command needs.
+func TestEmbeddingCompilesNoCommand(t *testing.T) {
+	commandOnly := []string{
+		module + "/cmd", "github.com/spf13", "github.com/inconshreveable", "golang.org/x/term", "gonum.org/v1/plot",
+		"github.com/prometheus/client_golang", "github.com/prometheus/common", "github.com/google/go-cmp", "testing",
+	}
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		packages := goList(t, goos, "-deps", "./detector")
+		detector := false
+		for _, p := range packages {
+			detector = detector || p.ImportPath == module+"/detector"
+			if under(p.ImportPath, commandOnly...) {
+				t.Errorf("%s: a service that embeds the detector compiles %s", goos, p.ImportPath)
+			}
+		}
+		if !detector {
+			t.Errorf("%s: go list did not name the detector", goos)
+		}
+	}
+}
+
+// clockUses returns where a file reads or waits for the clock, as "FUNCTION at LINE".
+func clockUses(file string, src any) (uses []string, err error) {
+	set := token.NewFileSet()
+	f, err := parser.ParseFile(set, file, src, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	name := ""
+	for _, spec := range f.Imports {
+		if path, _ := strconv.Unquote(spec.Path.Value); path == "time" {
+			name = "time"
+			if spec.Name != nil {
+				name = spec.Name.Name
+			}
+		}
+	}
+	clock := []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTicker", "NewTimer"}
+	ast.Inspect(f, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok && name != "" {
+			if x, ok := s.X.(*ast.Ident); ok && x.Name == name && slices.Contains(clock, s.Sel.Name) {
+				uses = append(uses, fmt.Sprintf("%s at %d", s.Sel.Name, set.Position(s.Pos()).Line))
+			}
+		}
+		return true
+	})
+	return uses, nil
+}
+
+func TestClockUses(t *testing.T) {
+	src := "package p\nimport clock \"time\"\nvar a = clock.Now()\nvar b = clock.Second\nfunc f() {\n\t<-clock.After(b)\n\tclock.NewTicker(b)\n}\n"
+	got, err := clockUses("p.go", src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"Now at 3", "After at 6", "NewTicker at 7"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The engine and its arithmetic know no time but that of the samples.
+func TestNoClock(t *testing.T) {
+	embedded := []string{"monitor.go", "host.go", "webhook.go"} // which live in real time
+	files := 0
+	for _, p := range goList(t, "linux", "./baseline", "./trend", "./detector") {
+		for _, name := range p.GoFiles {
+			if strings.HasSuffix(p.ImportPath, "/detector") && slices.Contains(embedded, name) {
+				continue
+			}
+			files++
+			path := filepath.Join(p.Dir, name)
+			uses, err := clockUses(path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, use := range uses {
+				t.Errorf("%s uses the clock: time.%s; the time of the samples is the only one there", path, use)
+			}
+		}
+	}
+	if files < 10 {
+		t.Errorf("only %d files were looked at", files)
+	}
+}

@@ -1,0 +1,123 @@
+package detector
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+func TestStatus(t *testing.T) {
+	flat := rising(100, 0)
+	kinked := func(f func(h float64) float64) func(time.Duration) float64 {
+		return func(age time.Duration) float64 { return f(age.Hours()) }
+	}
+	for _, test := range []struct {
+		name    string
+		config  Config
+		columns []column
+		length  time.Duration
+		state   State
+		why     string
+	}{
+		{"first sample", DefaultConfig(), []column{{sampler.Goroutines, flat}}, time.Minute,
+			Learning, "too short to tell: a verdict takes at least 45m of samples"},
+		{"first sample in soak mode", with(func(c *Config) { c.Adaptive.Soak = 20 * time.Minute }), []column{{sampler.Goroutines, flat}}, time.Minute,
+			Learning, "too short to tell: a verdict takes at least 19s of samples"},
+		{"flat", DefaultConfig(), []column{{sampler.Goroutines, flat}}, 12 * time.Hour, Healthy, "does not grow"},
+		{"small", DefaultConfig(), []column{{sampler.Goroutines, rising(1000, 1)}}, 12 * time.Hour, Healthy, "grew by no more than 1.0 %"},
+		{"recent", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 100)}}, 50 * time.Minute, Healthy,
+			"grew by 50 (47 %) in 40m, not yet for long enough"},
+		{"suspected", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 20)}}, 9 * time.Hour, Suspected,
+			"grew by 147 (133 %) in 8h, not yet for long enough"},
+		{"firing", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour, Firing, "sustained growth that never came back"},
+		{"step", DefaultConfig(), []column{{sampler.Goroutines, kinked(func(h float64) float64 {
+			if h >= 20 {
+				return 200
+			}
+			return 100
+		})}}, 24 * time.Hour, Healthy, "grew by 100 in 10h 40m in a step, or is levelling off"},
+		{"seen before", DefaultConfig(), []column{{sampler.Goroutines, kinked(func(h float64) float64 {
+			if h >= 114 { // by now all windows have a past
+				return 100 + 10*(h-114)
+			}
+			return 200
+		})}}, 123 * time.Hour, Healthy, "no higher than before"},
+		{"trend off", limitsOnly(func(*Config) {}), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour,
+			Healthy, "below its limits; the trend is not judged (adaptive.enabled is false)"},
+		{"limit", limitsOnly(func(c *Config) { c.GoroutineThreshold = 10 }), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour,
+			Firing, "above the hard limit"},
+		{"counter", DefaultConfig(), []column{{sampler.GCCycles, rising(0, 9)}}, 12 * time.Hour, Learning, "not judged: a counter"},
+		{"context", DefaultConfig(), []column{{sampler.StackBytes, rising(0, 9)}}, 12 * time.Hour, Learning, "not judged: context"},
+		{"stand-in", DefaultConfig(), []column{{sampler.HeapInuseBytes, rising(0, 1e9)}, {sampler.HeapLiveBytes, flat}}, 12 * time.Hour,
+			Healthy, "stands in for heap_live_bytes, which is read"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDetector(t, test.config)
+			observeAll(d, series(test.length, time.Minute, test.columns...))
+			for _, s := range d.Status() {
+				if s.Resource.Name != test.columns[0].resource {
+					continue
+				}
+				if s.State != test.state || s.Why != test.why {
+					t.Errorf("%s: %s, want %s: %s", s.State, s.Why, test.state, test.why)
+				}
+				if shown := !s.Since.IsZero(); shown != (s.State >= Suspected) || shown && s.Since.Sub(dawn) > time.Hour {
+					t.Errorf("since %v", s.Since)
+				}
+			}
+		})
+	}
+}
+
+// What is said of a suspicion is about the window that is suspected, whatever other windows look like.
+func TestSuspicionSaysWhy(t *testing.T) {
+	suspected := 0
+	for _, f := range leakFamilies {
+		value := f.draw(rand.New(rand.NewPCG(1, 77)))
+		samples := series(6*day, time.Minute, column{sampler.OpenFDs, func(age time.Duration) float64 { return value(age.Hours()) }})
+		d := newDetector(t, DefaultConfig())
+		for i := range samples {
+			d.Observe(&samples[i])
+			if i%20 != 0 {
+				continue
+			}
+			s := d.Status()[0]
+			if s.State != Suspected {
+				continue
+			}
+			suspected++
+			if !strings.HasSuffix(s.Why, ", not yet for long enough") && s.Why != "growth by every test, to be confirmed" {
+				t.Fatalf("%s after %v: %s: %s", f.name, samples[i].Time.Sub(dawn), s.State, s.Why)
+			}
+		}
+	}
+	if suspected == 0 {
+		t.Error("nothing was suspected")
+	}
+}
+
+// The table's order first, then the order of appearance; Status is a copy.
+func TestStatusOrder(t *testing.T) {
+	d := newDetector(t, DefaultConfig())
+	flat := rising(1, 0)
+	observeAll(d, series(time.Minute, time.Minute, column{"zebra", flat}, column{sampler.CPUSeconds, flat}, column{"ant", flat}, column{sampler.Goroutines, flat}))
+	var got []string
+	for _, s := range d.Status() {
+		got = append(got, s.Resource.Name)
+	}
+	if diff := cmp.Diff([]string{"goroutines", "cpu_seconds", "zebra", "ant"}, got); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+	text, err := Suspected.MarshalText()
+	if string(text) != "suspected" || err != nil {
+		t.Errorf("MarshalText: %q, %v", text, err)
+	}
+	if none := newDetector(t, DefaultConfig()).Status(); none != nil {
+		t.Errorf("status before the first sample: %v", none)
+	}
+}

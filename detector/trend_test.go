@@ -1,0 +1,467 @@
+package detector
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// toldHours writes the events as "hour status resource severity".
+func toldHours(events []alerting.Event) (lines []string) {
+	for _, e := range events {
+		lines = append(lines, fmt.Sprintf("%.1f %s %s %s", e.Time.Sub(dawn).Hours(), e.Status, e.Resource, e.Severity))
+	}
+	return lines
+}
+
+// A leak that starts after two days of health is called once, with figures that fit.
+func TestLeakInEachResource(t *testing.T) {
+	const healthy = 2 * day
+	for _, test := range []struct {
+		resource              string
+		level, perHour, noise float64
+	}{
+		{sampler.Goroutines, 100, 20, 3},
+		{sampler.HeapLiveBytes, 100 << 20, 20 << 20, 3 << 20},
+		{sampler.HeapInuseBytes, 100 << 20, 20 << 20, 3 << 20},
+		{sampler.RSSBytes, 200 << 20, 20 << 20, 3 << 20},
+		{sampler.OpenFDs, 20, 1, 1},
+		{sampler.Threads, 30, 2, 1},
+		{"queue_depth", 1000, 100, 50},
+	} {
+		t.Run(test.resource, func(t *testing.T) {
+			leak := func(age time.Duration) float64 { return test.level + test.perHour*max(0, (age-healthy).Hours()) }
+			events := observeAll(newDetector(t, DefaultConfig()), series(5*day, time.Minute, column{test.resource, noisy(leak, test.noise, 7)}))
+			if len(events) != 1 {
+				t.Fatalf("events %q, want one", toldHours(events))
+			}
+			e := events[0]
+			if e.Status != alerting.Firing || e.Kind != alerting.Trend || e.Resource != test.resource || e.Threshold != 0 || e.Exhaustion != nil {
+				t.Errorf("event %+v, want a trend firing without threshold and exhaustion", e)
+			}
+			if off := e.Since.Sub(dawn.Add(healthy)).Abs(); off > 6*time.Hour {
+				t.Errorf("since %v, %v off", e.Since, off)
+			}
+			if math.Abs(e.SlopePerHour-test.perHour) > .2*test.perHour {
+				t.Errorf("slope %v an hour, want %v", e.SlopePerHour, test.perHour)
+			}
+			if math.Abs(e.Baseline-test.level) > .15*test.level {
+				t.Errorf("baseline %v, want %v", e.Baseline, test.level)
+			}
+			window, err := time.ParseDuration(e.Evidence.Window)
+			if err != nil || e.Since.Add(window).After(e.Time) || e.Time.Sub(e.Since.Add(window)) > time.Duration(e.Evidence.Floor)*time.Second {
+				t.Errorf("window %q since %v does not end at %v", e.Evidence.Window, e.Since, e.Time)
+			}
+			rise := test.perHour * e.Time.Sub(dawn.Add(healthy)).Hours()
+			if e.Evidence.Rise < .6*rise || e.Evidence.Rise > 1.1*rise {
+				t.Errorf("rise %v of %v", e.Evidence.Rise, rise)
+			}
+			if v := e.Evidence; v.T < 4 || v.R2 < .8 || v.R2 > 1 || v.Growth < .2 || v.EffectivePoints > float64(v.Points) || v.Points < 5 || v.Points > 32 {
+				t.Errorf("evidence %+v", *v)
+			}
+		})
+	}
+}
+
+// An exact line, so that all figures can be worked out by hand: 100 goroutines, 20 more an hour, sampled each minute. It fires at 11 h on
+// 32 floors of 20 min since 20 min, where the patience of 12 h is earned: growth 1.7 x 10 h 40 min.
+func TestLeakEvent(t *testing.T) {
+	events := observeAll(newDetector(t, DefaultConfig()), series(12*time.Hour, time.Minute, column{sampler.Goroutines, rising(100, 20)}))
+	// The ring has lost the bucket before the window, so the level is that at the end of its first one: the moving baseline is the plain mean
+	// at first, of the values from 0 to 39 min.
+	level := 100 + 20./60*39/2
+	// Floors are the first values of their buckets: 106 2/3 at 20 min; the lower of the latest two is 306 2/3 at 10 h 20 min.
+	rise := 200.
+	want := []alerting.Event{{
+		Time: dawn.Add(11 * time.Hour), Status: alerting.Firing, Kind: alerting.Trend, Resource: sampler.Goroutines, Severity: alerting.Warning,
+		Summary: "goroutines leak: +20/h for 10h 40m without ever coming back, 320 now, 107 before (since 2026-11-23 00:20:00 UTC)",
+		Value:   320, Baseline: level, SlopePerHour: 20, Since: dawn.Add(20 * time.Minute),
+		Evidence: &alerting.Evidence{
+			Window: "10h40m0s", Points: 32, EffectivePoints: 32, Floor: 1200, Rise: rise, Growth: rise / (level + countOffset), R2: 1, T: 1e6,
+		},
+	}}
+	if diff := cmp.Diff(want, events, approximately); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// What is known of the time left makes a leak more urgent: 10 descriptors an hour of 1024 leave a day at 784 and an hour at 1014. When
+// they are given back no time is running out any more.
+func TestLeakBecomesMoreUrgent(t *testing.T) {
+	leak := func(age time.Duration) float64 {
+		if age >= 92*time.Hour {
+			return 100
+		}
+		return 100 + 10*age.Hours()
+	}
+	samples := withCeiling(series(5*day, 5*time.Minute, column{sampler.OpenFDs, leak}), sampler.OpenFDs, 1024)
+	var got []string
+	for _, e := range observeAll(newDetector(t, DefaultConfig()), samples) {
+		left := "nothing runs out"
+		if e.Exhaustion != nil {
+			left = e.Exhaustion.At.Sub(e.Time).Round(time.Hour).String()
+		}
+		if e.Kind == alerting.Trend {
+			got = append(got, fmt.Sprintf("%s %s %s", e.Status, e.Severity, left))
+		}
+	}
+	want := []string{"firing warning 75h0m0s", "firing high 24h0m0s", "firing critical 1h0m0s", "resolved critical nothing runs out"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// All valid settings can be worked with, and none of them turns round: the longest patience never fires.
+func TestExtremeSettings(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		change func(c *AdaptiveConfig)
+		want   int
+	}{
+		{"shortest", func(c *AdaptiveConfig) { c.HalfLife, c.Soak = 1, 10*time.Second }, 0},
+		{"longest half-life", func(c *AdaptiveConfig) { c.HalfLife, c.Soak = math.MaxInt64, math.MaxInt64 }, 0},
+		{"longest patience", func(c *AdaptiveConfig) { c.Patience, c.Sensitivity = math.MaxInt64, .1 }, 0},
+		{"shortest patience", func(c *AdaptiveConfig) { c.Patience, c.Sensitivity = 1, 10 }, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDetector(t, with(func(c *Config) { test.change(&c.Adaptive) }))
+			events := observeAll(d, series(day, time.Minute, column{sampler.Goroutines, rising(100, 20)}))
+			if len(events) != test.want {
+				t.Errorf("events %q, want %d", toldHours(events), test.want)
+			}
+		})
+	}
+}
+
+// Growth of 1.5 times and of twice the limit makes the trend finding more severe too, whatever the absolute count.
+func TestLeakSeverityByShareOfLimit(t *testing.T) {
+	const limit = 4000
+	config := with(func(c *Config) { c.GoroutineThreshold, c.AlertOnThreshold = limit, false })
+	var got []string
+	for _, e := range observeAll(newDetector(t, config), series(50*time.Hour, time.Minute, column{sampler.Goroutines, rising(5000, 200)})) {
+		got = append(got, fmt.Sprintf("%s %.1f", e.Severity, (e.Value-e.Baseline)/limit))
+	}
+	if diff := cmp.Diff([]string{"warning 1.1", "high 1.5", "critical 2.0"}, got); diff != "" {
+		t.Errorf("severity and share (-want +got):\n%s", diff)
+	}
+}
+
+func TestLeakEnds(t *testing.T) {
+	// 20 an hour for 20 h, and then what the case says. The width that fires is 20 min. While it grows the finding is traced back to the start,
+	// so that it ends when there was no new high for as long as from then to the bucket with the last one: [19 h 40, 20 h) or [20 h, 20 h 20).
+	after := func(f func(hours, top float64) float64) func(time.Duration) float64 {
+		return func(age time.Duration) float64 {
+			if h := age.Hours(); h >= 20 {
+				return f(h-20, 500)
+			}
+			return 100 + 20*age.Hours()
+		}
+	}
+	for _, test := range []struct {
+		name  string
+		value func(time.Duration) float64
+		want  []string
+		why   string
+	}{
+		{"goes on", rising(100, 20), []string{"11.0 firing goroutines warning"}, ""},
+		{"a third is given back", after(func(_, top float64) float64 { return top - 130 }),
+			[]string{"11.0 firing goroutines warning", "40.3 resolved goroutines warning"}, "no new high for as long as the growth had lasted"},
+		{"more than half is given back", after(func(_, top float64) float64 { return top - 220 }),
+			[]string{"11.0 firing goroutines warning", "20.3 resolved goroutines warning"}, "more than half of the growth was given back"},
+		{"levels off", after(func(_, top float64) float64 { return top }),
+			[]string{"11.0 firing goroutines warning", "41.0 resolved goroutines warning"}, "no new high for as long as the growth had lasted"},
+		{"pauses, and goes on", after(func(h, top float64) float64 { return top + 20*max(0, h-10) }),
+			[]string{"11.0 firing goroutines warning"}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			events := observeAll(newDetector(t, DefaultConfig()), series(44*time.Hour, time.Minute, column{sampler.Goroutines, test.value}))
+			if diff := cmp.Diff(test.want, toldHours(events)); diff != "" {
+				t.Fatalf("events (-want +got):\n%s", diff)
+			}
+			if test.why == "" {
+				return
+			}
+			e := events[1]
+			resource, _ := sampler.Lookup(e.Resource)
+			want := alerting.Event{
+				Time: e.Time, Status: alerting.Resolved, Kind: alerting.Trend, Resource: sampler.Goroutines, Severity: alerting.Warning,
+				Summary: fmt.Sprintf("goroutines trend resolved after %s: %s (%s now)",
+					sampler.FormatDuration(e.Time.Sub(e.Since)), test.why, resource.Format(test.value(e.Time.Sub(dawn)))),
+				Value: test.value(e.Time.Sub(dawn)), Baseline: events[0].Baseline, SlopePerHour: e.SlopePerHour, Since: e.Since,
+			}
+			if diff := cmp.Diff(want, e); diff != "" || e.Since.After(events[0].Since) {
+				t.Errorf("resolved (-want +got):\n%s\nfired since %v", diff, events[0].Since)
+			}
+		})
+	}
+}
+
+func TestRestart(t *testing.T) {
+	// A process that leaks 20 an hour is started again after 24 h, and leaks on.
+	leak := func(age time.Duration) float64 { return 100 + 20*math.Mod(age.Hours(), 24) }
+	cpu := column{sampler.CPUSeconds, func(age time.Duration) float64 { return math.Mod(age.Seconds(), 24*3600) }}
+	anew := []string{"11.0 firing goroutines warning", "24.0 resolved goroutines warning", "35.0 firing goroutines warning"}
+	dropped := []string{"11.0 firing goroutines warning", "24.3 resolved goroutines warning"}
+	for _, test := range []struct {
+		name    string
+		columns []column
+		start   func(i int, s *sampler.Sample, age time.Duration)
+		value   func(time.Duration) float64
+		want    []string
+	}{
+		{"by start time", nil, func(_ int, s *sampler.Sample, age time.Duration) { s.Start = dawn.Add(age.Truncate(day)) }, leak, anew},
+		{"by processor time", []column{cpu}, nil, leak, anew},
+		{"start time known only to the second process", nil, func(_ int, s *sampler.Sample, age time.Duration) {
+			if age >= day {
+				s.Start = dawn.Add(day)
+			}
+		}, leak, dropped},
+		{"start time jitters", nil, func(i int, s *sampler.Sample, _ time.Duration) {
+			s.Start = dawn.Add(time.Duration(i%2) * 9 * time.Second)
+		},
+			rising(100, 20), []string{"11.0 firing goroutines warning"}},
+		{"processor time falls in one and the same process", []column{cpu}, func(_ int, s *sampler.Sample, _ time.Duration) { s.Start = dawn },
+			rising(100, 20), []string{"11.0 firing goroutines warning"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			samples := series(36*time.Hour, time.Minute, append([]column{{sampler.Goroutines, test.value}}, test.columns...)...)
+			if test.start != nil {
+				for i := range samples {
+					test.start(i, &samples[i], samples[i].Time.Sub(dawn))
+				}
+			}
+			// The processor time decides about restarts here, not about load.
+			config := with(func(c *Config) { c.Adaptive.Load = noLoad })
+			if diff := cmp.Diff(test.want, toldHours(observeAll(newDetector(t, config), samples))); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestWhatNeverFires(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		columns []column
+		want    []string
+	}{
+		{"counters and context", []column{
+			{sampler.GCCycles, rising(100, 100)}, {sampler.AllocBytes, rising(1e9, 1e9)}, {sampler.CPUSeconds, rising(0, 60)},
+			{"requests_total", rising(0, 1e4)}, {sampler.StackBytes, rising(1e6, 1e6)},
+		}, nil},
+		{"heap in use where live heap is read", []column{{sampler.HeapInuseBytes, rising(1e9, 1e9)}, {sampler.HeapLiveBytes, rising(1e9, 0)}}, nil},
+		{"heap in use alone", []column{{sampler.HeapInuseBytes, rising(1e9, 1e9)}}, []string{"5.7 firing heap_inuse_bytes warning"}},
+		{"heap in use until live heap is read", []column{
+			{sampler.HeapInuseBytes, rising(1e9, 1e9)},
+			{sampler.HeapLiveBytes, func(age time.Duration) float64 {
+				if age < 15*time.Hour {
+					return math.NaN()
+				}
+				return 1e9
+			}},
+		}, []string{"5.7 firing heap_inuse_bytes warning", "15.1 resolved heap_inuse_bytes warning"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := toldHours(observeAll(newDetector(t, DefaultConfig()), series(2*day, time.Minute, test.columns...)))
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// The same decisions come of a series whatever disturbs the samples.
+func TestDisturbedSamples(t *testing.T) {
+	leak := []column{{sampler.Goroutines, noisy(rising(100, 20), 3, 1)}, {sampler.OpenFDs, noisy(rising(50, 0), 3, 2)}, {sampler.Threads, noisy(rising(9, 0), 1, 3)}}
+	clean := series(24*time.Hour, 30*time.Second, leak...)
+	decide := func(samples []sampler.Sample) []alerting.Event {
+		return observeAll(newDetector(t, DefaultConfig()), samples)
+	}
+	want := decide(clean)
+	if len(want) != 1 {
+		t.Fatalf("events %q, want one", toldHours(want))
+	}
+	for _, test := range []struct {
+		name    string
+		disturb func() []sampler.Sample
+	}{
+		{"duplicates and late ones", func() (samples []sampler.Sample) {
+			for i, s := range clean {
+				wild := s.Clone()
+				wild.Readings[0].Value = 1e9
+				samples = append(samples, s, wild)
+				if i > 10 {
+					wild.Time = clean[i-10].Time
+					samples = append(samples, wild)
+				}
+			}
+			return samples
+		}},
+		{"readings change their order", func() (samples []sampler.Sample) {
+			random := rand.New(rand.NewPCG(1, 1))
+			for _, s := range clean {
+				s = s.Clone()
+				random.Shuffle(len(s.Readings), func(i, j int) { s.Readings[i], s.Readings[j] = s.Readings[j], s.Readings[i] })
+				samples = append(samples, s)
+			}
+			return samples
+		}},
+		{"other readings come and go", func() (samples []sampler.Sample) {
+			for i, s := range clean {
+				s = s.Clone()
+				switch i % 3 {
+				case 0:
+					s.Readings = s.Readings[:1]
+				case 1:
+					s.Readings = append([]sampler.Reading{{Resource: "extra", Value: 1}}, s.Readings...)
+				}
+				samples = append(samples, s)
+			}
+			return samples
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(want, decide(test.disturb())); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Gaps of a few hours, dropped samples and NaN delay a verdict at most: a leak is called, health is not.
+func TestGaps(t *testing.T) {
+	random := rand.New(rand.NewPCG(4, 4))
+	leak, flat := noisy(rising(100, 20), 3, 1), noisy(rising(100, 0), 3, 2)
+	samples := series(2*day, 30*time.Second, column{sampler.Goroutines, leak}, column{sampler.Threads, func(age time.Duration) float64 {
+		if random.IntN(10) == 0 {
+			return math.NaN()
+		}
+		return flat(age)
+	}})
+	samples = slices.DeleteFunc(samples, func(s sampler.Sample) bool {
+		h := s.Time.Sub(dawn).Hours()
+		return h > 5 && h < 6 || h > 20 && h < 23 || random.IntN(20) == 0
+	})
+	events := observeAll(newDetector(t, DefaultConfig()), samples)
+	if len(events) != 1 || events[0].Resource != sampler.Goroutines || events[0].Time.Sub(dawn) > 13*time.Hour {
+		t.Errorf("events %q, want one of the goroutines within 13 h", toldHours(events))
+	}
+}
+
+// pumped is a series with a leak that fires, ends, and comes back.
+func pumped(step time.Duration) []sampler.Sample {
+	return series(4*day, step, column{sampler.Goroutines, noisy(func(age time.Duration) float64 {
+		h := age.Hours()
+		if h > 40 {
+			h -= 40
+		}
+		return 100 + 20*h
+	}, 3, 9)})
+}
+
+// Soak mode scales all constants of the trend: a series compressed by 144 gives the same decisions, 144 times as soon.
+func TestSoakIsTheSameFaster(t *testing.T) {
+	const factor = 144 // 48 h in 20 min
+	plain := with(func(c *Config) { c.AlertCooldown = 0 })
+	soak := plain
+	soak.Adaptive.Soak = 20 * time.Minute
+	samples := pumped(72 * time.Second)
+	want := observeAll(newDetector(t, plain), samples)
+	compress := func(at time.Time) time.Time { return dawn.Add(at.Sub(dawn) / factor) }
+	for i := range samples {
+		samples[i].Time = compress(samples[i].Time)
+	}
+	for i := range want {
+		e := &want[i]
+		e.Time, e.Since, e.Summary = compress(e.Time), compress(e.Since), ""
+		e.SlopePerHour *= factor
+		if e.Evidence != nil {
+			window, _ := time.ParseDuration(e.Evidence.Window)
+			e.Evidence.Window = (window / factor).Round(time.Millisecond).String()
+			e.Evidence.Floor /= factor
+		}
+	}
+	got := observeAll(newDetector(t, soak), samples)
+	for i := range got {
+		got[i].Summary = ""
+		if e := got[i].Evidence; e != nil {
+			window, _ := time.ParseDuration(e.Window)
+			e.Window = window.Round(time.Millisecond).String()
+		}
+	}
+	if len(want) < 3 {
+		t.Fatalf("events %q, want at least three", toldHours(want))
+	}
+	if diff := cmp.Diff(want, got, approximately); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+func TestShiftInTimeChangesNothing(t *testing.T) {
+	const shift = 12345*time.Hour + 678*time.Millisecond
+	samples := pumped(time.Minute)
+	want := observeAll(newDetector(t, DefaultConfig()), samples)
+	for i := range samples {
+		samples[i].Time = samples[i].Time.Add(shift)
+	}
+	got := observeAll(newDetector(t, DefaultConfig()), samples)
+	if len(want) < 3 {
+		t.Fatalf("events %q, want at least three", toldHours(want))
+	}
+	for i := range got {
+		got[i].Time, got[i].Since = got[i].Time.Add(-shift), got[i].Since.Add(-shift)
+		got[i].Summary, want[i].Summary = "", "" // names the instant
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// Growth at steady load is called earlier than growth of unknown cause, and that one earlier than growth that follows the load: with
+// half and with twice the patience.
+func TestLoadCovariate(t *testing.T) {
+	random := rand.New(rand.NewPCG(8, 8))
+	load := make([]float64, 48*60) // doubles in 5 h; by minute
+	for i := range load {
+		load[i] = (1 + float64(i)/300) * (1 + .2*random.Float64())
+	}
+	busy := func(age time.Duration) float64 { return load[age/time.Minute] }
+	goroutines := column{sampler.Goroutines, func(age time.Duration) float64 { return 100 * busy(age) }}
+	// A counter of which the rate is given.
+	cpu := func(rate func(time.Duration) float64) column {
+		used := 0.0
+		return column{sampler.CPUSeconds, func(age time.Duration) float64 {
+			used += rate(age)
+			return used
+		}}
+	}
+	fires := func(change func(c *Config), columns ...column) float64 {
+		events := observeAll(newDetector(t, with(change)), series(2*day, time.Minute, columns...))
+		if len(events) != 1 {
+			t.Fatalf("events %q, want one", toldHours(events))
+		}
+		return events[0].Time.Sub(dawn).Hours()
+	}
+	nothing := func(*Config) {}
+	none := fires(nothing, goroutines)
+	steady := fires(nothing, goroutines, cpu(noisy(rising(20, 0), 2, 5)))
+	follows := fires(nothing, goroutines, cpu(busy))
+	off := fires(func(c *Config) { c.Adaptive.Load = noLoad }, goroutines, cpu(busy))
+	gauge := fires(func(c *Config) { c.Adaptive.Load = "connections" }, goroutines, column{"connections", noisy(rising(500, 0), 5, 6)})
+	half := fires(func(c *Config) { c.Adaptive.Patience /= 2 }, goroutines)
+	twice := fires(func(c *Config) { c.Adaptive.Patience *= 2 }, goroutines)
+	got := []float64{steady, gauge, none, off, follows}
+	// Processor time that stays level proves nothing, a load that was named does.
+	// At the edge of a window the load has too few floors to be held constant for a confirmation more.
+	if !(gauge < none && steady == none && none == off && none < follows) || math.Abs(gauge-half) > 1.5 || math.Abs(follows-twice) > 1.5 {
+		t.Errorf("steady, steady gauge, none, off, follows: %v h; with half the patience %v h, with twice %v h", got, half, twice)
+	}
+}

@@ -1,0 +1,83 @@
+package sampler
+
+import (
+	"math"
+	"testing"
+	"time"
+)
+
+func TestFormat(t *testing.T) {
+	count, bytes, seconds := Resource{}, Resource{Unit: "bytes"}, Resource{Unit: "seconds"}
+	for _, test := range []struct {
+		resource     Resource
+		value        float64
+		want, hourly string
+	}{
+		{count, 0, "0", "0/h"},
+		{count, 12, "12", "+12/h"},
+		{count, 2911, "2,911", "+2,911/h"},
+		{count, -1234567, "-1,234,567", "-1,234,567/h"},
+		{count, 999.5, "1,000", "+1,000/h"},
+		{count, 3.14159, "3.1", "+3.1/h"},
+		{count, 9.96, "10", "+10/h"},
+		{count, 0.004, "0.004", "+0.004/h"},
+		{count, -0.25, "-0.25", "-0.25/h"},
+		{count, 999999999999999, "999,999,999,999,999", "+999,999,999,999,999/h"},
+		{count, 1e15, "1e+15", "+1e+15/h"},
+		{count, -math.MaxFloat64, "-1.798e+308", "-1.798e+308/h"},
+		{bytes, 0, "0 B", "0 B/h"},
+		{bytes, 1023, "1023 B", "+1023 B/h"},
+		{bytes, 1024, "1.0 KB", "+1.0 KB/h"},
+		{bytes, 1023.5 * 1024, "1.0 MB", "+1.0 MB/h"}, // 1024 KB, rounded
+		{bytes, 9.94 * (1 << 20), "9.9 MB", "+9.9 MB/h"},
+		{bytes, 9.96 * (1 << 20), "10 MB", "+10 MB/h"},
+		{bytes, 1.4 * (1 << 30), "1.4 GB", "+1.4 GB/h"},
+		{bytes, -120 << 20, "-120 MB", "-120 MB/h"},
+		{bytes, 1 << 62, "4.0 EB", "+4.0 EB/h"},
+		{bytes, 1 << 72, "4096 EB", "+4096 EB/h"},
+		{seconds, 12000, "3h 20m", "+3h 20m/h"},
+		{seconds, -0.4, "-0.4s", "-0.4s/h"},
+		{seconds, 9.2e9, "106481d", "+106481d/h"},
+		{seconds, 1e12, "1,000,000,000,000s", "+1,000,000,000,000s/h"},
+		{seconds, -math.MaxFloat64, "-1.798e+308s", "-1.798e+308s/h"},
+	} {
+		if got := test.resource.Format(test.value); got != test.want {
+			t.Errorf("Format(%v %s) = %q, want %q", test.value, test.resource.Unit, got, test.want)
+		}
+		if got := test.resource.FormatPerHour(test.value); got != test.hourly {
+			t.Errorf("FormatPerHour(%v %s) = %q, want %q", test.value, test.resource.Unit, got, test.hourly)
+		}
+	}
+}
+
+func TestFormatDuration(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, test := range []struct {
+		d    time.Duration
+		want string
+	}{
+		{0, "0s"},
+		{40 * time.Millisecond, "0s"},
+		{400 * time.Millisecond, "0.4s"},
+		{1234 * time.Millisecond, "1.2s"},
+		{9960 * time.Millisecond, "10s"},
+		{42 * time.Second, "42s"},
+		{59499 * time.Millisecond, "59s"},
+		{59500 * time.Millisecond, "1m"},
+		{130 * time.Second, "2m 10s"},
+		{59*time.Minute + 29*time.Second, "59m 29s"},
+		{59*time.Minute + 30*time.Second, "1h"},
+		{200 * time.Minute, "3h 20m"},
+		{day - 30*time.Minute - 1, "23h 30m"},
+		{day - 30*time.Minute, "1d"},
+		{76 * time.Hour, "3d 4h"},
+		{1000*day + time.Hour, "1000d"},
+		{-130 * time.Second, "-2m 10s"},
+		{math.MaxInt64, "106751d"},
+		{math.MinInt64, "-106751d"},
+	} {
+		if got := FormatDuration(test.d); got != test.want {
+			t.Errorf("FormatDuration(%d ns) = %q, want %q", test.d, got, test.want)
+		}
+	}
+}
