@@ -1,0 +1,223 @@
+// Package replay runs recordings through the detector: the same decisions as the live run, offline.
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/spark"
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// Options say how recordings are judged.
+type Options struct {
+	Config detector.Config
+	// Given tells that the configuration is the user's: it wins over what the recording says of its soak mode.
+	Given bool
+	Stdin io.Reader     // for the path "-"
+	Read  *atomic.Int64 // counts the bytes read, for a progress display; may be nil
+}
+
+// Result is what became of one recording.
+type Result struct {
+	File        string
+	Header      sampler.Header
+	First, Last time.Time
+	Samples     int
+	Events      []alerting.Event // in order of time
+	Resources   []Resource
+	FaultCount  int
+	Faults      []error // the first of them
+}
+
+// Resource is the course of one resource through a recording.
+type Resource struct {
+	detector.Status
+	First  float64 // earliest reading
+	Line   spark.Line
+	Events []alerting.Event
+}
+
+// Leaked reports whether a trend or a limit was found at any time.
+func (r *Resource) Leaked() bool {
+	return slices.ContainsFunc(r.Events, func(e alerting.Event) bool { return e.Status == alerting.Firing })
+}
+
+// Leaked reports whether anything was found in any resource.
+func (r *Result) Leaked() bool {
+	return slices.ContainsFunc(r.Events, func(e alerting.Event) bool { return e.Status == alerting.Firing })
+}
+
+// Files expands directories into the recordings below them, in order of name. Recordings are files that end in .csv, .om, .prom, .json, or one of these
+// and .gz; a path that names a file is taken as it is.
+func Files(paths []string) (files []string, err error) {
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if path == "-" || err == nil && !info.IsDir() {
+			files = append(files, path)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		before := len(files)
+		err = filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() && isRecording(path) {
+				files = append(files, path)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(files) == before {
+			return nil, &fs.PathError{Op: "replay", Path: path, Err: errors.New("no recordings in this directory")}
+		}
+	}
+	return files, nil
+}
+
+func isRecording(path string) bool {
+	name := filepath.Base(path)
+	if filepath.Ext(name) == ".gz" {
+		name = name[:len(name)-len(".gz")]
+	}
+	return slices.Contains([]string{".csv", ".om", ".prom", ".json"}, filepath.Ext(name))
+}
+
+// File judges one recording. An error means that there was nothing to judge.
+func File(ctx context.Context, path string, o Options) (*Result, error) {
+	in := o.Stdin
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	if o.Read != nil {
+		in = &countingReader{in, o.Read}
+	}
+	name := path
+	if path == "-" {
+		name = "standard input"
+	}
+	r, err := sampler.NewReader(in, name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return judge(ctx, r, name, o)
+}
+
+type countingReader struct {
+	io.Reader
+	n *atomic.Int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+func judge(ctx context.Context, r *sampler.Reader, name string, o Options) (*Result, error) {
+	config := o.Config
+	if !o.Given {
+		config.Adaptive.Soak = r.Header().Soak
+	}
+	d, err := detector.New(config)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	result := &Result{File: name}
+	var (
+		series []*course
+		failed error
+	)
+	var s sampler.Sample
+	for {
+		if err := r.Sample(ctx, &s); err != nil {
+			if !errors.Is(err, io.EOF) {
+				failed = err
+			}
+			break
+		}
+		if soak := r.Header().Soak; !o.Given && soak != config.Adaptive.Soak {
+			config.Adaptive.Soak = soak
+			events, err := d.Reconfigure(config)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			result.Events = append(result.Events, events...)
+		}
+		if events := d.Observe(&s); len(events) > 0 {
+			result.Events = append(result.Events, events...)
+		}
+		if result.Samples == 0 {
+			result.First = s.Time
+		}
+		result.Samples++
+		for i := range s.Readings {
+			reading := &s.Readings[i]
+			if i == len(series) || series[i].name != reading.Resource {
+				series = arrange(series, i, *reading)
+			}
+			series[i].line.Add(reading.Value)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	result.Last = s.Time
+	result.Header = r.Header()
+	result.FaultCount, result.Faults = r.Faults()
+	if failed != nil {
+		result.FaultCount++
+		result.Faults = append(result.Faults, failed)
+	}
+	for _, status := range d.Status() {
+		resource := Resource{Status: status}
+		for _, c := range series {
+			if c.name == status.Resource.Name {
+				resource.First, resource.Line = c.first, c.line
+			}
+		}
+		for _, e := range result.Events {
+			if e.Resource == status.Resource.Name {
+				resource.Events = append(resource.Events, e)
+			}
+		}
+		result.Resources = append(result.Resources, resource)
+	}
+	return result, nil
+}
+
+// course is the shape of one resource, for display.
+type course struct {
+	name  string
+	first float64
+	line  spark.Line
+}
+
+// arrange brings the course of a reading to its place among the readings.
+func arrange(series []*course, i int, reading sampler.Reading) []*course {
+	at := slices.IndexFunc(series, func(c *course) bool { return c.name == reading.Resource })
+	if at < 0 {
+		at = len(series)
+		series = append(series, &course{name: reading.Resource, first: reading.Value})
+	}
+	series[i], series[at] = series[at], series[i]
+	return series
+}

@@ -1,0 +1,74 @@
+// Package spark draws a series in one line of text.
+package spark
+
+import (
+	"math"
+	"strings"
+)
+
+const most = 128 // bins kept; a power of two, so that merging in pairs loses nothing
+
+var bars = []rune("▁▂▃▄▅▆▇█")
+
+// Line keeps the shape of a series of any length in a fixed amount of memory. The zero value is empty.
+type Line struct {
+	means [most]float64
+	n     int // bins that are full
+	per   int // values in a bin
+	sum   float64
+	count int
+}
+
+// Add appends a finite value.
+func (l *Line) Add(value float64) {
+	if l.per == 0 {
+		l.per = 1
+	}
+	l.sum += value
+	if l.count++; l.count < l.per {
+		return
+	}
+	l.means[l.n] = l.sum / float64(l.per)
+	l.sum, l.count = 0, 0
+	if l.n++; l.n < most {
+		return
+	}
+	for i := range most / 2 {
+		l.means[i] = (l.means[2*i] + l.means[2*i+1]) / 2
+	}
+	l.n, l.per = most/2, 2*l.per
+}
+
+// Draw returns the series in at most width characters, from its lowest to its highest level. A series that varies by less than a fifth of
+// its level is drawn flat in proportion, so that noise does not look like movement.
+func (l *Line) Draw(width int) string {
+	values := append([]float64(nil), l.means[:l.n]...)
+	if l.count > 0 {
+		values = append(values, l.sum/float64(l.count))
+	}
+	if len(values) == 0 || width <= 0 {
+		return ""
+	}
+	width = min(width, len(values))
+	low, high := math.Inf(1), math.Inf(-1)
+	drawn := make([]float64, width)
+	for i := range drawn {
+		from, to := i*len(values)/width, (i+1)*len(values)/width
+		var sum float64
+		for _, v := range values[from:to] {
+			sum += v
+		}
+		drawn[i] = sum / float64(to-from)
+		low, high = min(low, drawn[i]), max(high, drawn[i])
+	}
+	span := max(high-low, .2*math.Abs(high))
+	var b strings.Builder
+	for _, v := range drawn {
+		level := 0
+		if span > 0 {
+			level = int((v - low) / span * float64(len(bars)))
+		}
+		b.WriteRune(bars[min(max(level, 0), len(bars)-1)])
+	}
+	return b.String()
+}

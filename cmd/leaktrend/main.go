@@ -1,0 +1,77 @@
+// Command leaktrend finds leaks: in recordings, in a live process of any language, in itself.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes.
+const (
+	exitRan   = 0
+	exitLeak  = 1 // with --exit-code: a leak was found
+	exitUsage = 2 // bad usage or input
+)
+
+// errLeak ends a command that was asked to tell by its exit code.
+var errLeak = errors.New("a leak was found")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second interrupt ends the program at once.
+	context.AfterFunc(ctx, stop)
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	os.Exit(exitCode(err))
+}
+
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return exitRan
+	case errors.Is(err, errLeak):
+		return exitLeak
+	}
+	return exitUsage
+}
+
+// run executes the command line. Results go to stdout, all else to stderr.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	root := &cobra.Command{
+		Use:   "leaktrend",
+		Short: "Finds slow leaks of goroutines, memory, file descriptors and threads",
+		Long: `leaktrend finds slow leaks of goroutines, memory, file descriptors and threads.
+
+It learns what is normal for a process, tests whether growth is sustained, and says since when, how fast,
+and how long there is left. Start with: leaktrend demo`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.AddCommand(replayCommand(), recordCommand(), watchCommand(), demoCommand())
+	err := root.ExecuteContext(ctx)
+	if err != nil && !errors.Is(err, errLeak) {
+		fmt.Fprintln(stderr, "leaktrend:", err)
+	}
+	return err
+}
+
+// contextFor returns a context that also ends after a duration, unless that is 0.
+func contextFor(ctx context.Context, duration time.Duration) (context.Context, context.CancelFunc) {
+	if duration > 0 {
+		return context.WithTimeout(ctx, duration)
+	}
+	return context.WithCancel(ctx)
+}
