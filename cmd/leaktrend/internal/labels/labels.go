@@ -134,7 +134,7 @@ func parse(node *yaml.Node, dir string) (Recording, error) {
 // strict decodes a node and refuses unknown keys.
 func strict(node *yaml.Node, into any) error {
 	if node.Kind != yaml.MappingNode {
-		return errors.New("a recording needs keys: file, healthy, ...")
+		return errors.New("a recording needs the keys file and healthy")
 	}
 	text, err := yaml.Marshal(node)
 	if err != nil {
