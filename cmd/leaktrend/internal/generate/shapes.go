@@ -1,0 +1,206 @@
+package generate
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+// Shapes add to an array of a process. Times are in hours, heights in parts of the normal state.
+
+// wander is an autoregressive series of mean 0, stationary from its first value (Ornstein-Uhlenbeck at equal steps).
+type wander struct {
+	r                *rand.Rand
+	keep, kick, last float64
+}
+
+// newWander returns a series of a standard deviation. step is the time of one value over the time that it takes to forget 63 %.
+func newWander(r *rand.Rand, deviation, step float64) *wander {
+	keep := math.Exp(-step)
+	return &wander{r: r, keep: keep, kick: deviation * math.Sqrt(1-keep*keep), last: deviation * r.NormFloat64()}
+}
+
+func (w *wander) next() float64 {
+	w.last = w.keep*w.last + w.kick*w.r.NormFloat64()
+	return w.last
+}
+
+// steady returns an array of ones.
+func (p *process) steady() []float64 {
+	ones := make([]float64, len(p.healthy))
+	for i := range ones {
+		ones[i] = 1
+	}
+	return ones
+}
+
+// noise adds independent normal deviates.
+func (p *process) noise(dst []float64, deviation float64) {
+	for i := range dst {
+		dst[i] += deviation * p.r.NormFloat64()
+	}
+}
+
+// drift adds a wander that forgets within a time.
+func (p *process) drift(dst []float64, deviation, memory float64) {
+	w := newWander(p.r, deviation, p.dt/memory)
+	for i := range dst {
+		dst[i] += w.next()
+	}
+}
+
+// bursts adds arrivals at random times, of exponential height, that die away.
+func (p *process) bursts(dst []float64, perHour, height, decay float64) {
+	arrival := newRare(p.r, min(perHour*p.dt, .5))
+	keep, now := math.Exp(-p.dt/decay), 0.
+	for i := range dst {
+		now *= keep
+		if arrival.next(i) {
+			now += height * p.r.ExpFloat64()
+		}
+		dst[i] += now
+	}
+}
+
+// sawtooth adds a climb that falls to zero when its period is over, at a random phase; periods and heights vary by a tenth.
+func (p *process) sawtooth(dst []float64, height, period float64) {
+	phase, step, peak := p.r.Float64(), p.dt/period, height
+	for i := range dst {
+		dst[i] += peak * phase
+		if phase += step; phase >= 1 {
+			phase -= math.Floor(phase)
+			step = p.dt / (period * (.9 + .2*p.r.Float64()))
+			peak = height * (.9 + .2*p.r.Float64())
+		}
+	}
+}
+
+// warmUp takes away what a process lacks after a start. It comes in with a time constant.
+func (p *process) warmUp(dst []float64, lack, constant float64) {
+	keep := math.Exp(-p.dt / constant)
+	for i := range dst {
+		dst[i] -= lack
+		if lack *= keep; lack < 1e-6 {
+			return
+		}
+	}
+}
+
+// dayCycle adds a day of 24 hours, with a second harmonic. hour is that of the first value, counted from the minimum.
+func (p *process) dayCycle(dst []float64, amplitude, hour float64) {
+	const perHour = 2 * math.Pi / 24
+	harmonic := p.uniform(-.15, .2) // above a quarter there were two minima
+	scale := amplitude / (1 + math.Abs(harmonic))
+	sin, cos := math.Sincos(perHour * hour)
+	sinStep, cosStep := math.Sincos(perHour * p.dt)
+	for i := range dst {
+		dst[i] += scale * (harmonic*(2*cos*cos-1) - cos)
+		sin, cos = sin*cosStep+cos*sinStep, cos*cosStep-sin*sinStep
+	}
+}
+
+// weekend multiplies two days of seven. hour is that of the first value, counted from the beginning of a week.
+func (p *process) weekend(dst []float64, factor, hour float64) {
+	for i := range dst {
+		if math.Mod(hour+float64(i)*p.dt, 168) >= 120 {
+			dst[i] *= factor
+		}
+	}
+}
+
+// hump adds a rise, a stay and a fall, each linear.
+func (p *process) hump(dst []float64, height, begin, rise, stay, fall float64) {
+	for i := p.tick(begin); i < len(dst); i++ {
+		t := float64(i)*p.dt - begin
+		left := begin + rise + stay + fall - float64(i)*p.dt
+		if left <= 0 {
+			return
+		}
+		dst[i] += height * min(max(t, 0)/rise, 1, left/fall)
+	}
+}
+
+// step adds a height from an hour on.
+func (p *process) step(dst []float64, height, hour float64) {
+	for i := p.tick(hour); i < len(dst); i++ {
+		dst[i] += height
+	}
+}
+
+// jobs adds pieces of work of the same height, at nearly equal distances.
+func (p *process) jobs(dst []float64, height, every, length float64) {
+	for begin := every * p.r.Float64(); begin < p.hours(); begin += every * (.95 + .1*p.r.Float64()) {
+		end := p.tick(begin + length*(.8+.4*p.r.Float64()))
+		for i := p.tick(begin); i < end; i++ {
+			dst[i] += height
+		}
+	}
+}
+
+// ratchet lets an array only rise, and in whole chunks: what an allocator takes from the system and keeps.
+func ratchet(dst []float64, chunk float64) {
+	held := 0.
+	for i, v := range dst {
+		if v > held {
+			held = math.Ceil(v/chunk) * chunk
+		}
+		dst[i] = held
+	}
+}
+
+// follow makes the resource follow the load, as far as a share of it goes.
+func (p *process) follow(share float64) {
+	for i, load := range p.load {
+		p.healthy[i] += share * (load - 1)
+	}
+}
+
+// restart ends the process at nearly equal times. Each new one warms up.
+func (p *process) restart(every, lack, constant float64) {
+	for begin := 0.; begin < p.hours(); begin += every * (.9 + .2*p.r.Float64()) {
+		p.restarts = append(p.restarts, p.tick(begin))
+	}
+	for i, from := range p.restarts {
+		to := len(p.healthy)
+		if i+1 < len(p.restarts) {
+			to = p.restarts[i+1]
+		}
+		p.warmUp(p.healthy[from:to], lack, constant)
+	}
+}
+
+// background is what no series is without.
+func (p *process) background() { p.noise(p.healthy, p.logarithmic(.002, .05)) }
+
+// soonest is the least time in which leaks take the last of their limit, where that depends on them alone. Faster ones are no matter of trends.
+const soonest = 2 // hours
+
+// lose leaks a growth until the end of the recording, from a tick on, at a pace that is steady where pace is nil and else goes as pace does.
+func (p *process) lose(from int, growth float64, pace []float64) {
+	hours := float64(len(p.healthy)-from) * p.dt
+	growth = min(growth, (p.limit-1)*hours/min(soonest, p.hours()/4))
+	amount := make([]float64, len(p.healthy))
+	var lost float64
+	for i := from; i < len(amount); i++ {
+		if pace == nil {
+			lost++
+		} else {
+			lost += pace[i]
+		}
+		amount[i] = lost
+	}
+	for i := from; i < len(amount); i++ {
+		amount[i] *= growth / lost
+	}
+	p.leak = leak{from: from, amount: amount, until: func(lost float64) float64 { return hours * lost / growth }}
+}
+
+// growth draws what a leak adds by the end of the recording: two of three double the level.
+func (p *process) growth() float64 { return p.logarithmic(.2, 15) }
+
+// onset draws the begin of a leak: two of five leak from the begin, others within the first half.
+func (p *process) onset() int {
+	if p.r.Float64() < .4 {
+		return 0
+	}
+	return p.tick(p.share() * p.hours() / 2)
+}
