@@ -51,6 +51,7 @@ work=$(mktemp -d)
 chmod 755 "$work" # PostgreSQL and nginx drop their rights
 mkdir -p "$out" "$work/bin" "$work/log"
 PGBIN=${PGBIN:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | tail -1)}
+export PGCONNECT_TIMEOUT=3
 ulimit -n 4096 # as a service's limit often is; without one, "open files" has no ceiling to speak of
 
 pids=()
