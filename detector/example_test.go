@@ -28,7 +28,7 @@ func ExampleDetector() {
 		fmt.Println(status.Resource.Name, status.State, status.Why)
 	}
 	// Output:
-	// 19:00 firing warning
-	// goroutines leak: +20/h for 10h 40m without ever coming back, 320 now, 106 before (since 2026-11-23 08:20:00 UTC)
+	// 16:20 firing warning
+	// goroutines leak: +20/h for 8h without ever coming back, 266 now, 103 before (since 2026-11-23 08:20:00 UTC)
 	// goroutines firing sustained growth that never came back
 }

@@ -236,9 +236,12 @@ func TestLimitSeverityByTimeLeft(t *testing.T) {
 }
 
 // A slow leak must not carry its own limit up: the moving baseline here follows within minutes, the limit stays at 100 + 50. The start
-// is settled on 100 to 100.9, of which the median is 100.5; 150.5 is passed at the first value beyond it, tick 506.
+// is settled on 100 to 100.9, of which the median is 100.5; 150.5 is passed at the first value beyond it, tick 506. A suspicion would hold the
+// moving baseline still, so that the patience is long here.
 func TestLimitCountsFromTheSettledStart(t *testing.T) {
-	d := newDetector(t, with(func(c *Config) { c.GoroutineThreshold, c.Adaptive.HalfLife = 50, time.Minute }))
+	d := newDetector(t, with(func(c *Config) {
+		c.GoroutineThreshold, c.Adaptive.HalfLife, c.Adaptive.Patience = 50, time.Minute, 1000*time.Hour
+	}))
 	tenth := func(age time.Duration) float64 { return 100 + float64(age/tick)/10 }
 	got := toldTicks(observeAll(d, series(600*tick, tick, column{sampler.Goroutines, tenth})))
 	if diff := cmp.Diff([]string{"506 firing warning"}, got); diff != "" {

@@ -75,17 +75,17 @@ func TestReconfigureTheTrend(t *testing.T) {
 		changes map[int]func(c *Config) // before the sample of an hour
 		want    []string
 	}{
-		{"nothing changes", map[int]func(*Config){5: func(*Config) {}}, []string{"11.0 firing goroutines warning"}},
+		{"nothing changes", map[int]func(*Config){5: func(*Config) {}}, []string{"8.3 firing goroutines warning"}},
 		{"other knobs keep the floors and the finding", map[int]func(*Config){12: func(c *Config) { c.Adaptive.Patience, c.Adaptive.HalfLife = 100*time.Hour, time.Hour }},
-			[]string{"11.0 firing goroutines warning"}},
-		{"less patience", map[int]func(*Config){7: func(c *Config) { c.Adaptive.Sensitivity = 2 }}, []string{"8.3 firing goroutines warning"}},
-		{"off", map[int]func(*Config){12: off}, []string{"11.0 firing goroutines warning", "12.0 resolved goroutines warning"}},
+			[]string{"8.3 firing goroutines warning"}},
+		{"less patience", map[int]func(*Config){7: func(c *Config) { c.Adaptive.Sensitivity = 2 }}, []string{"7.3 firing goroutines warning"}},
+		{"off", map[int]func(*Config){12: off}, []string{"8.3 firing goroutines warning", "12.0 resolved goroutines warning"}},
 		// The floors went on meanwhile; two verdicts on the same width make it firing again.
 		{"off and on", map[int]func(*Config){12: off, 16: func(*Config) {}},
-			[]string{"11.0 firing goroutines warning", "12.0 resolved goroutines warning", "16.3 firing goroutines warning"}},
+			[]string{"8.3 firing goroutines warning", "12.0 resolved goroutines warning", "16.3 firing goroutines warning"}},
 		// From 12 h on with a level of 340, of which growth takes longer.
 		{"another soak starts the floors anew", map[int]func(*Config){12: soak},
-			[]string{"11.0 firing goroutines warning", "12.0 resolved goroutines warning", "20.6 firing goroutines warning"}},
+			[]string{"8.3 firing goroutines warning", "12.0 resolved goroutines warning", "20.6 firing goroutines warning"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := newDetector(t, DefaultConfig())

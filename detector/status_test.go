@@ -32,8 +32,8 @@ func TestStatus(t *testing.T) {
 		{"small", DefaultConfig(), []column{{sampler.Goroutines, rising(1000, 1)}}, 12 * time.Hour, Healthy, "grew by no more than 1.0 %"},
 		{"recent", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 100)}}, 50 * time.Minute, Healthy,
 			"grew by 50 (47 %) in 40m, not yet for long enough"},
-		{"suspected", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 20)}}, 9 * time.Hour, Suspected,
-			"grew by 147 (133 %) in 8h, not yet for long enough"},
+		{"suspected", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 20)}}, 6 * time.Hour, Suspected,
+			"grew by 93 (87 %) in 5h 20m, not yet for long enough"},
 		{"firing", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour, Firing, "sustained growth that never came back"},
 		{"step", DefaultConfig(), []column{{sampler.Goroutines, kinked(func(h float64) float64 {
 			if h >= 20 {

@@ -13,6 +13,9 @@ import (
 // confirmations is how many judgments of one width in a row it takes: one may be a bucket that happened to end high.
 const confirmations = 2
 
+// newHigh is the share of the growth by which a floor must exceed the highest before it.
+const newHigh = .02
+
 // offsets are added to the level when growth is measured, so that a few units over next to nothing are no growth.
 const (
 	countOffset = 4
@@ -253,7 +256,8 @@ func (t *tracker) follow(d *Detector, at int64, w int, climb trend.Climb) {
 	if w != g.width || !ok {
 		return
 	}
-	if floor > g.high {
+	// Noise goes on to set highs when growth has come to rest; they count once they add up to something.
+	if floor > g.high+newHigh*(g.high-g.climb.Base) {
 		g.high, g.highAt = floor, at
 	}
 	switch {

@@ -71,21 +71,21 @@ func TestLeakInEachResource(t *testing.T) {
 	}
 }
 
-// An exact line, so that all figures can be worked out by hand: 100 goroutines, 20 more an hour, sampled each minute. It fires at 11 h on
-// 32 floors of 20 min since 20 min, where the patience of 12 h is earned: growth 1.7 x 10 h 40 min.
+// An exact line, so that all figures can be worked out by hand: 100 goroutines, 20 more an hour, sampled each minute. 16 floors of
+// 20 min earn .871^1.3 x 5 h 20 min = 4.5 h of the patience of 6 h, 24 floors earn 1.369^1.3 x 8 h = 12 h. These are there at 8 h, and it fires
+// when they are confirmed at 8 h 20 min, by the floors since 20 min.
 func TestLeakEvent(t *testing.T) {
 	events := observeAll(newDetector(t, DefaultConfig()), series(12*time.Hour, time.Minute, column{sampler.Goroutines, rising(100, 20)}))
-	// The ring has lost the bucket before the window, so the level is that at the end of its first one: the moving baseline is the plain mean
-	// at first, of the values from 0 to 39 min.
-	level := 100 + 20./60*39/2
-	// Floors are the first values of their buckets: 106 2/3 at 20 min; the lower of the latest two is 306 2/3 at 10 h 20 min.
-	rise := 200.
+	// The level is that at the end of the bucket before the window: the moving baseline is the plain mean at first, of the values from 0 to 19 min.
+	level := 100 + 20./60*19/2
+	// Floors are the first values of their buckets: 106 2/3 at 20 min; the lower of the latest two is 253 1/3 at 7 h 40 min.
+	rise := 146 + 2./3
 	want := []alerting.Event{{
-		Time: dawn.Add(11 * time.Hour), Status: alerting.Firing, Kind: alerting.Trend, Resource: sampler.Goroutines, Severity: alerting.Warning,
-		Summary: "goroutines leak: +20/h for 10h 40m without ever coming back, 320 now, 107 before (since 2026-11-23 00:20:00 UTC)",
-		Value:   320, Baseline: level, SlopePerHour: 20, Since: dawn.Add(20 * time.Minute),
+		Time: dawn.Add(8*time.Hour + 20*time.Minute), Status: alerting.Firing, Kind: alerting.Trend, Resource: sampler.Goroutines, Severity: alerting.Warning,
+		Summary: "goroutines leak: +20/h for 8h without ever coming back, 267 now, 103 before (since 2026-11-23 00:20:00 UTC)",
+		Value:   266 + 2./3, Baseline: level, SlopePerHour: 20, Since: dawn.Add(20 * time.Minute),
 		Evidence: &alerting.Evidence{
-			Window: "10h40m0s", Points: 32, EffectivePoints: 32, Floor: 1200, Rise: rise, Growth: rise / (level + countOffset), R2: 1, T: 1e6,
+			Window: "8h0m0s", Points: 24, EffectivePoints: 24, Floor: 1200, Rise: rise, Growth: rise / (level + countOffset), R2: 1, T: 1e6,
 		},
 	}}
 	if diff := cmp.Diff(want, events, approximately); diff != "" {
@@ -113,7 +113,7 @@ func TestLeakBecomesMoreUrgent(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s %s %s", e.Status, e.Severity, left))
 		}
 	}
-	want := []string{"firing warning 75h0m0s", "firing high 24h0m0s", "firing critical 1h0m0s", "resolved critical nothing runs out"}
+	want := []string{"firing warning 81h0m0s", "firing high 24h0m0s", "firing critical 1h0m0s", "resolved critical nothing runs out"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
@@ -149,14 +149,15 @@ func TestLeakSeverityByShareOfLimit(t *testing.T) {
 	for _, e := range observeAll(newDetector(t, config), series(50*time.Hour, time.Minute, column{sampler.Goroutines, rising(5000, 200)})) {
 		got = append(got, fmt.Sprintf("%s %.1f", e.Severity, (e.Value-e.Baseline)/limit))
 	}
-	if diff := cmp.Diff([]string{"warning 1.1", "high 1.5", "critical 2.0"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"warning 0.8", "high 1.5", "critical 2.0"}, got); diff != "" {
 		t.Errorf("severity and share (-want +got):\n%s", diff)
 	}
 }
 
 func TestLeakEnds(t *testing.T) {
 	// 20 an hour for 20 h, and then what the case says. The width that fires is 20 min. While it grows the finding is traced back to the start,
-	// so that it ends when there was no new high for as long as from then to the bucket with the last one: [19 h 40, 20 h) or [20 h, 20 h 20).
+	// so that it ends when there was no new high for as long as from then to the end of the bucket with the last one. At 20 h each second floor is
+	// one: they are 6.7 apart, and 2 % of the growth are 7.7. The last is that of [19 h 20, 19 h 40), or of [20 h, 20 h 20) where it stays.
 	after := func(f func(hours, top float64) float64) func(time.Duration) float64 {
 		return func(age time.Duration) float64 {
 			if h := age.Hours(); h >= 20 {
@@ -171,15 +172,15 @@ func TestLeakEnds(t *testing.T) {
 		want  []string
 		why   string
 	}{
-		{"goes on", rising(100, 20), []string{"11.0 firing goroutines warning"}, ""},
+		{"goes on", rising(100, 20), []string{"8.3 firing goroutines warning"}, ""},
 		{"a third is given back", after(func(_, top float64) float64 { return top - 130 }),
-			[]string{"11.0 firing goroutines warning", "40.3 resolved goroutines warning"}, "no new high for as long as the growth had lasted"},
+			[]string{"8.3 firing goroutines warning", "39.7 resolved goroutines warning"}, "no new high for as long as the growth had lasted"},
 		{"more than half is given back", after(func(_, top float64) float64 { return top - 220 }),
-			[]string{"11.0 firing goroutines warning", "20.3 resolved goroutines warning"}, "more than half of the growth was given back"},
+			[]string{"8.3 firing goroutines warning", "20.3 resolved goroutines warning"}, "more than half of the growth was given back"},
 		{"levels off", after(func(_, top float64) float64 { return top }),
-			[]string{"11.0 firing goroutines warning", "41.0 resolved goroutines warning"}, "no new high for as long as the growth had lasted"},
+			[]string{"8.3 firing goroutines warning", "41.0 resolved goroutines warning"}, "no new high for as long as the growth had lasted"},
 		{"pauses, and goes on", after(func(h, top float64) float64 { return top + 20*max(0, h-10) }),
-			[]string{"11.0 firing goroutines warning"}, ""},
+			[]string{"8.3 firing goroutines warning"}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			events := observeAll(newDetector(t, DefaultConfig()), series(44*time.Hour, time.Minute, column{sampler.Goroutines, test.value}))
@@ -208,8 +209,8 @@ func TestRestart(t *testing.T) {
 	// A process that leaks 20 an hour is started again after 24 h, and leaks on.
 	leak := func(age time.Duration) float64 { return 100 + 20*math.Mod(age.Hours(), 24) }
 	cpu := column{sampler.CPUSeconds, func(age time.Duration) float64 { return math.Mod(age.Seconds(), 24*3600) }}
-	anew := []string{"11.0 firing goroutines warning", "24.0 resolved goroutines warning", "35.0 firing goroutines warning"}
-	dropped := []string{"11.0 firing goroutines warning", "24.3 resolved goroutines warning"}
+	anew := []string{"8.3 firing goroutines warning", "24.0 resolved goroutines warning", "32.3 firing goroutines warning"}
+	dropped := []string{"8.3 firing goroutines warning", "24.3 resolved goroutines warning"}
 	for _, test := range []struct {
 		name    string
 		columns []column
@@ -227,9 +228,9 @@ func TestRestart(t *testing.T) {
 		{"start time jitters", nil, func(i int, s *sampler.Sample, _ time.Duration) {
 			s.Start = dawn.Add(time.Duration(i%2) * 9 * time.Second)
 		},
-			rising(100, 20), []string{"11.0 firing goroutines warning"}},
+			rising(100, 20), []string{"8.3 firing goroutines warning"}},
 		{"processor time falls in one and the same process", []column{cpu}, func(_ int, s *sampler.Sample, _ time.Duration) { s.Start = dawn },
-			rising(100, 20), []string{"11.0 firing goroutines warning"}},
+			rising(100, 20), []string{"8.3 firing goroutines warning"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			samples := series(36*time.Hour, time.Minute, append([]column{{sampler.Goroutines, test.value}}, test.columns...)...)
@@ -258,7 +259,7 @@ func TestWhatNeverFires(t *testing.T) {
 			{"requests_total", rising(0, 1e4)}, {sampler.StackBytes, rising(1e6, 1e6)},
 		}, nil},
 		{"heap in use where live heap is read", []column{{sampler.HeapInuseBytes, rising(1e9, 1e9)}, {sampler.HeapLiveBytes, rising(1e9, 0)}}, nil},
-		{"heap in use alone", []column{{sampler.HeapInuseBytes, rising(1e9, 1e9)}}, []string{"5.7 firing heap_inuse_bytes warning"}},
+		{"heap in use alone", []column{{sampler.HeapInuseBytes, rising(1e9, 1e9)}}, []string{"2.8 firing heap_inuse_bytes warning"}},
 		{"heap in use until live heap is read", []column{
 			{sampler.HeapInuseBytes, rising(1e9, 1e9)},
 			{sampler.HeapLiveBytes, func(age time.Duration) float64 {
@@ -267,7 +268,7 @@ func TestWhatNeverFires(t *testing.T) {
 				}
 				return 1e9
 			}},
-		}, []string{"5.7 firing heap_inuse_bytes warning", "15.1 resolved heap_inuse_bytes warning"}},
+		}, []string{"2.8 firing heap_inuse_bytes warning", "15.1 resolved heap_inuse_bytes warning"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := toldHours(observeAll(newDetector(t, DefaultConfig()), series(2*day, time.Minute, test.columns...)))
@@ -426,7 +427,7 @@ func TestShiftInTimeChangesNothing(t *testing.T) {
 }
 
 // Growth at steady load is called earlier than growth of unknown cause, and that one earlier than growth that follows the load: with
-// half and with twice the patience.
+// half and with five times the patience.
 func TestLoadCovariate(t *testing.T) {
 	random := rand.New(rand.NewPCG(8, 8))
 	load := make([]float64, 48*60) // doubles in 5 h; by minute
@@ -457,11 +458,11 @@ func TestLoadCovariate(t *testing.T) {
 	off := fires(func(c *Config) { c.Adaptive.Load = noLoad }, goroutines, cpu(busy))
 	gauge := fires(func(c *Config) { c.Adaptive.Load = "connections" }, goroutines, column{"connections", noisy(rising(500, 0), 5, 6)})
 	half := fires(func(c *Config) { c.Adaptive.Patience /= 2 }, goroutines)
-	twice := fires(func(c *Config) { c.Adaptive.Patience *= 2 }, goroutines)
+	five := fires(func(c *Config) { c.Adaptive.Patience *= 5 }, goroutines)
 	got := []float64{steady, gauge, none, off, follows}
 	// Processor time that stays level proves nothing, a load that was named does.
 	// At the edge of a window the load has too few floors to be held constant for a confirmation more.
-	if !(gauge < none && steady == none && none == off && none < follows) || math.Abs(gauge-half) > 1.5 || math.Abs(follows-twice) > 1.5 {
-		t.Errorf("steady, steady gauge, none, off, follows: %v h; with half the patience %v h, with twice %v h", got, half, twice)
+	if !(gauge < none && steady == none && none == off && none < follows) || math.Abs(gauge-half) > 1.5 || math.Abs(follows-five) > 1.5 {
+		t.Errorf("steady, steady gauge, none, off, follows: %v h; with half the patience %v h, with five times %v h", got, half, five)
 	}
 }

@@ -46,21 +46,25 @@ type Params struct {
 
 // The constants of the floor ladder.
 const (
-	suspicion    = 6    // suspicion asks for a sixth of the patience
-	history      = 24   // hours of history before the window that halve the patience
-	mostGrowth   = 4.0  // growth beyond this earns no more patience
-	longClimb    = 36   // hours after which a climb may pass below what was seen before it...
-	longPatience = 8    // ...at this many times the patience
-	evenParts    = 4    // parts of the window that each must hold a share of the rise
-	evenShare    = .125 // of the rise in each part but the last
-	lastShare    = .20  // in the last part: growth that levels off is not a leak
-	leastT       = 4    // of the slope
-	loadT        = 3    // of the slope with load held constant
-	loadShare    = .5   // of the pace that must remain with load held constant
-	loadEarns    = .5   // of the patience asked when growth does not follow the load that drives the series
-	loadCosts    = 2    // times the patience when it does: a leak can raise the load itself
-	ceilingUsed  = .5   // of the headroom at which patience ends...
-	ceilingG     = .5   // ...if the growth is at least this
+	suspicion    = 6   // suspicion asks for a sixth of the patience
+	history      = 24  // hours of history before the window that halve the patience
+	mostGrowth   = 4   // growth beyond this earns no more patience
+	growthPower  = 1.3 // of the growth, times its duration, is what is earned: strong growth is rarely benign for long
+	longClimb    = 36  // hours after which a climb may pass below what was seen before it...
+	longPatience = 8   // ...at this many times the patience
+	evenParts    = 4   // parts of the window that each must hold a share of the rise
+	evenShare    = .18 // of the rise in each part but the last; .25 is a straight line
+	lastShare    = .23 // in the last part: growth that levels off is not a leak
+	bendT        = -1  // of the curvature, below which growth bends down, as a cache that fills...
+	leastBend    = .01 // of the rise, from the middle to the ends
+	bendCosts    = 8   // ...and must be this many times as patient
+	leastT       = 4   // of the slope
+	loadT        = 3   // of the slope with load held constant
+	loadShare    = .7  // of the pace that must remain with load held constant
+	loadEarns    = .5  // of the patience asked when growth does not follow the load that drives the series
+	loadCosts    = 5   // times the patience when it does: a leak can raise the load itself
+	ceilingUsed  = .5  // of the headroom at which patience ends...
+	ceilingG     = .5  // ...if the growth is at least this
 )
 
 // lengths of the windows judged, in buckets, longest first: the longest climb tells best since when.
@@ -163,7 +167,7 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Climb {
 func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params, load *Ladder) {
 	r := &l.rings[w]
 	hours := c.Window.Hours() / p.Scale
-	earned := func() float64 { return min(c.Growth, mostGrowth) * hours }
+	earned := func() float64 { return math.Pow(min(c.Growth, mostGrowth), growthPower) * hours }
 	known := max(0, time.Duration(first*l.Width(w)-l.began).Hours()/p.Scale)
 	need := p.Patience.Hours() * (1 - .5*min(1, known/history))
 	if seen := l.seenBefore(w, first); seen > c.Base {
@@ -197,7 +201,7 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 	for i := n - 2; i >= 0; i-- {
 		kept[i] = min(kept[i], kept[i+1])
 	}
-	if !c.even(kept[:n]) {
+	if !c.even(x[:n], kept[:n]) {
 		c.Reason = Uneven
 		return
 	}
@@ -206,6 +210,9 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 	if !ok || fit.Slope <= 0 || fit.T < leastT {
 		c.Reason = NotSignificant
 		return
+	}
+	if l.fit.bendsDown(x[:n], kept[:n]) {
+		need *= bendCosts
 	}
 	if need > 0 && load != nil {
 		factor := c.holdLoad(l, load, w)
@@ -227,13 +234,18 @@ func (c *Climb) measure(base, end, offset float64) {
 	c.Growth = c.Rise / (max(c.Level, 0) + offset)
 }
 
-// even reports whether each part of the window holds its share of the rise.
-func (c *Climb) even(kept []float64) bool {
-	n := len(kept)
-	total := kept[n-1] - c.Base
+// even reports whether each quarter of the window's time holds its share of the rise.
+func (c *Climb) even(x, kept []float64) bool {
+	last := len(kept) - 1
+	total := kept[last] - c.Base
 	before := c.Base
+	i := 0
 	for part := 1; part <= evenParts; part++ {
-		now := max(kept[part*(n-1)/evenParts], c.Base)
+		at := x[0] + (x[last]-x[0])*float64(part)/evenParts
+		for i < last-1 && x[i+1] < at {
+			i++
+		}
+		now := max(kept[i]+(at-x[i])/(x[i+1]-x[i])*(kept[i+1]-kept[i]), c.Base)
 		share := evenShare
 		if part == evenParts {
 			share = lastShare
@@ -244,6 +256,18 @@ func (c *Climb) even(kept []float64) bool {
 		before = now
 	}
 	return true
+}
+
+// bendsDown reports whether growth decelerates: with time held constant, the series falls with the squared distance from the middle of the
+// window, by more than rounding.
+func (t *fitter) bendsDown(x, kept []float64) bool {
+	var squares [Buckets]float64
+	middle := (x[0] + x[len(x)-1]) / 2
+	for i := range x {
+		squares[i] = (x[i] - middle) * (x[i] - middle)
+	}
+	f, ok := t.partial(squares[:len(x)], kept, x)
+	return ok && f.T < bendT && -f.Slope*squares[0] > leastBend*(kept[len(kept)-1]-kept[0])
 }
 
 // levelBefore returns the moving baseline when the window that starts with bucket first began.

@@ -3,6 +3,7 @@ package trend
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,8 +36,23 @@ func concat(parts ...[]float64) (all []float64) {
 func constant(n int, v float64) []float64 { return shifted(make([]float64, n), v) }
 
 // The ramp of most cases: eight floors from 100 to 170 over a level of 100 with an offset of 100. The rise is min(160, 170) - 100 = 60
-// and the growth 60/200 = 0.3. At 5 min the window is 2/3 h, so 0.2 h of patience are earned; suspicion asks for a sixth.
+// and the growth 60/200 = 0.3. At 5 min the window is 2400 s, so 2400 s x 0.3^1.3 = 501.7 s of patience are earned (8.36 min); suspicion asks
+// for a sixth (50.2 min), and twice that patience (100.3 min) is too much to look closer.
 var ramp = []float64{100, 110, 120, 130, 140, 150, 160, 170}
+
+// bulge is what a parabola of curvature -1 a floor squared rises above its ends, over eight floors.
+var bulge = []float64{0, 6, 10, 12, 12, 10, 6, 0}
+
+// bulging returns the ramp with that many times the bulge. Where it is above 0 the growth bends down.
+func bulging(by float64) []float64 { return plus(ramp, scaled(bulge, by)) }
+
+func plus(a, b []float64) []float64 {
+	sum := make([]float64, len(a))
+	for i := range a {
+		sum[i] = a[i] + b[i]
+	}
+	return sum
+}
 
 func TestJudge(t *testing.T) {
 	const minute = int64(60e9)
@@ -47,6 +63,16 @@ func TestJudge(t *testing.T) {
 			Level: 100, Base: 100, Rise: 60, Growth: 0.3, Fit: fit}
 	}
 	with := func(c Climb, change func(*Climb)) Climb { change(&c); return c }
+	rises := func(rise, growth float64) func(*Climb) { return func(c *Climb) { c.Rise, c.Growth = rise, growth } }
+	longest := func(rise, growth float64) func(*Climb) {
+		return func(c *Climb) {
+			c.Window, c.Points, c.Rise, c.Growth, c.Fit.EffectivePoints = 160*time.Minute, 32, rise, growth, 32
+		}
+	}
+	swing := []float64{1, -1, -1, 1, 1, -1, -1, 1}
+	swinging := plus(ramp, swing)
+	swung := Fit{line.Slope, 100, 1 - 8./4208, 10 * math.Sqrt(31.5), 8}             // 8 and 4208 are sums of squares
+	bent := Fit{line.Slope, 100.42, 0.9998560207330145, 137.6204706407951, 8 / 2.2} // of bulging(.06): the residuals have r = .375
 	for _, test := range []struct {
 		name     string
 		width    int
@@ -76,46 +102,70 @@ func TestJudge(t *testing.T) {
 			with(climb(SeenBefore, false, Fit{}), func(c *Climb) { c.Since, c.Base, c.Rise, c.Growth = 20*minute, 500, -340, -1.7 })},
 		{"most of it seen before", 0, concat([]float64{gap, 125, 125, 125}, ramp), time.Minute, nil, nil,
 			with(climb(SeenBefore, false, Fit{}), func(c *Climb) { c.Since, c.Base, c.Rise, c.Growth = 20*minute, 125, 35, .175 })},
-		// From 108 the rise is 52; each quarter of the clipped climb 108, 110, ... 170 keeps its share but the first: 2 of 62.
+		// From 108 the rise is 52; each quarter of the clipped climb 108, 110, ... 170 keeps its share but the first: 9.5 of 62, or 15 %.
 		{"in part seen before", 0, concat([]float64{gap, 108, 108, 108}, ramp), time.Minute, nil, nil,
 			with(climb(Uneven, false, Fit{}), func(c *Climb) { c.Since, c.Base, c.Rise, c.Growth = 20*minute, 108, 52, .26 })},
+		// From 103 the rise is 57 and the first quarter 14.5 of 67, or 22 %.
+		{"little of it seen before", 0, concat([]float64{gap, 103, 103, 103}, ramp), time.Minute, nil, nil,
+			with(climb(Sustained, true, line), func(c *Climb) { c.Since, c.Base, c.Rise, c.Growth = 20*minute, 103, 57, .285 })},
 
 		{"too small", 0, ramp, time.Minute, func(p *Params) { p.LeastGrowth = .31 }, nil, climb(TooSmall, false, Fit{})},
-		{"too recent to look at", 0, ramp, 150 * time.Minute, nil, nil, climb(TooRecent, false, Fit{})},
-		{"too recent for suspicion", 0, ramp, 75 * time.Minute, nil, nil, climb(TooRecent, false, line)},
-		{"suspect", 0, ramp, 70 * time.Minute, nil, nil, climb(TooRecent, true, line)},
-		{"suspect to the last", 0, ramp, 13 * time.Minute, nil, nil, climb(TooRecent, true, line)},
+		{"too recent to look at", 0, ramp, 101 * time.Minute, nil, nil, climb(TooRecent, false, Fit{})},
+		{"too recent for suspicion", 0, ramp, 51 * time.Minute, nil, nil, climb(TooRecent, false, line)},
+		{"suspect", 0, ramp, 50 * time.Minute, nil, nil, climb(TooRecent, true, line)},
+		{"suspect to the last", 0, ramp, 502 * time.Second, nil, nil, climb(TooRecent, true, line)},
 
 		{"step", 0, []float64{100, 101, 102, 103, 160, 161, 162, 163}, time.Minute, nil, nil,
 			with(climb(Uneven, false, Fit{}), func(c *Climb) { c.Rise, c.Growth = 62, .31 })},
 		{"saturation", 0, []float64{100, 120, 140, 150, 155, 160, 161, 162}, time.Minute, nil, nil,
 			with(climb(Uneven, false, Fit{}), func(c *Climb) { c.Rise, c.Growth = 61, .305 })},
-		// The last quarter holds 15 % of the climb.
+		// The last quarter, from 5.25, holds 13.25 of 100.
 		{"levels off late", 0, []float64{100, 130, 145, 160, 172, 185, 192, 200}, time.Minute, nil, nil,
 			with(climb(Uneven, false, Fit{}), func(c *Climb) { c.Rise, c.Growth = 92, .46 })},
-		// Made like the references of TestRegressReference.
-		{"steep but not significant", 0, []float64{100, 110, 120, 130, 900, 150, 160, 170}, time.Minute, nil, nil,
-			climb(NotSignificant, false, Fit{0.06349206349206349, 163.33333333333331, 0.02946267447427542, 0.4267815021470439, 8})},
-		// Its fit is the reference "one spike" of TestRegressReference.
-		{"not significant", 0, spiked, time.Minute, nil, nil,
-			climb(NotSignificant, false, Fit{-0.05952380952380944, 295, 0.026099302626633625, -0.4009892578020664, 8})},
-		{"sustained", 0, ramp, 11 * time.Minute, nil, nil, climb(Sustained, true, line)},
-		{"sustained from below zero", 0, shifted(ramp, -135), 11 * time.Minute, nil, nil,
+		// The fits here and below are worked out in exact fractions by the formulas of Regress; those of TestRegressReference come out the same
+		// to 15 digits. Without the spike and what came back after it the quarters hold 17.5, 17.5, 21.25 and 18.75 of 75.
+		{"steep but not significant", 0, []float64{100, 110, 120, 130, 140, 150, 900, 175}, time.Minute, nil, nil,
+			with(climb(NotSignificant, false, Fit{0.18154761904761904, 37.5, 0.2396841142444894, 1.3753024553438458, 8}),
+				func(c *Climb) { c.Rise, c.Growth = 75, .375 })},
+		// The quarters hold 20, 15, 17.5 and 17.5 of 70.
+		{"not significant", 0, []float64{100, 900, 120, 130, 140, 150, 160, 170}, time.Minute, nil, nil,
+			climb(NotSignificant, false, Fit{-0.12341269841269842, 363.3333333333333, 0.11271228017428737, -0.8730296782286284, 8})},
+		{"sustained", 0, ramp, 501 * time.Second, nil, nil, climb(Sustained, true, line)},
+		{"sustained from below zero", 0, shifted(ramp, -135), 501 * time.Second, nil, nil,
 			with(climb(Sustained, true, line), func(c *Climb) { c.Base, c.Fit.Intercept = -35, -35 })},
-		{"sustained at 1e15", 0, shifted(ramp, 1e15), 11 * time.Minute, nil, nil,
+		{"sustained at 1e15", 0, shifted(ramp, 1e15), 501 * time.Second, nil, nil,
 			with(climb(Sustained, true, line), func(c *Climb) { c.Base, c.Fit.Intercept = 1e15+100, 1e15+100 })},
-		// 32 floors: rise 300, growth 1.5 over 2 2/3 h.
-		{"longest window", 0, shifted(steps(32, 10), 100), 3 * time.Hour, nil, nil,
-			with(climb(Sustained, true, line), func(c *Climb) {
-				c.Window, c.Points, c.Rise, c.Growth, c.Fit.EffectivePoints = 160*time.Minute, 32, 300, 1.5, 32
-			})},
-		// A growth of 15 counts as 4: 10 2/3 h are earned.
-		{"growth earns no more than 4 times", 0, shifted(steps(32, 100), 100), 11 * time.Hour, nil, nil,
-			with(climb(TooRecent, true, slower(line, .1)), func(c *Climb) {
-				c.Window, c.Points, c.Rise, c.Growth, c.Fit.EffectivePoints = 160*time.Minute, 32, 3000, 15, 32
-			})},
+		// 32 floors: rise 300, growth 1.5 over 2 2/3 h: 1.5^1.3 x 160 min = 271.04 min are earned.
+		{"longest window", 0, shifted(steps(32, 10), 100), 271 * time.Minute, nil, nil, with(climb(Sustained, true, line), longest(300, 1.5))},
+		{"longest window, too recent", 0, shifted(steps(32, 10), 100), 272 * time.Minute, nil, nil,
+			with(climb(TooRecent, true, line), longest(300, 1.5))},
+		// A growth of 15 counts as 4: 4^1.3 x 160 min = 16 h 10.06 min are earned.
+		{"growth beyond 4 times", 0, shifted(steps(32, 100), 100), 16*time.Hour + 10*time.Minute, nil, nil,
+			with(climb(Sustained, true, slower(line, .1)), longest(3000, 15))},
+		{"growth beyond 4 times earns no more", 0, shifted(steps(32, 100), 100), 16*time.Hour + 11*time.Minute, nil, nil,
+			with(climb(TooRecent, true, slower(line, .1)), longest(3000, 15))},
 
-		// Growth is .6 without the offset: .4 h are earned, and 60 of the 100 up to the ceiling are used.
+		// The ramp with bulges of 0.735, 0.6125 and -6.125 in its middle; more than 1 % of the 70 that it rises bends. The growth of .3018 earns
+		// 505.6 s, of which an eighth is 63.2 s; suspicion asks for a sixth of the patience: 379.2 s.
+		{"bends down", 0, bulging(.06), 63 * time.Second, nil, nil, with(climb(Sustained, true, bent), rises(60.36, .3018))},
+		{"bends down, too recent", 0, bulging(.06), 64 * time.Second, nil, nil, with(climb(TooRecent, true, bent), rises(60.36, .3018))},
+		{"bends down, suspect to the last", 0, bulging(.06), 379 * time.Second, nil, nil, with(climb(TooRecent, true, bent), rises(60.36, .3018))},
+		{"bends down, too recent for suspicion", 0, bulging(.06), 380 * time.Second, nil, nil,
+			with(climb(TooRecent, false, bent), rises(60.36, .3018))},
+		// .3015 earns 504.99 s, .285 earns 469.4 s.
+		{"bends down by too little", 0, bulging(.05), 504 * time.Second, nil, nil,
+			with(climb(Sustained, true, Fit{line.Slope, 100.35, 0.9999000099990001, 165.14456476895407, 8 / 2.2}), rises(60.3, .3015))},
+		{"bends up", 0, bulging(-.5), 469 * time.Second, nil, nil,
+			with(climb(Sustained, true, Fit{line.Slope, 96.5, 0.9900990099009901, 16.514456476895408, 8 / 2.2}), rises(57, .285))},
+		{"bends down near the ceiling", 0, bulging(.06), 1000 * time.Hour, func(p *Params) { p.Offset, p.Ceiling = 0, 200 }, nil,
+			with(climb(Sustained, true, bent), rises(60.36, .6036))},
+		// Where the load tells time too 40 times the patience is asked: 12.64 s.
+		{"bends down, with the load", 0, bulging(.06), 12 * time.Second, nil, filled(0, steps(8, 3)...),
+			with(climb(Sustained, true, bent), func(c *Climb) { c.Rise, c.Growth, c.Load = 60.36, .3018, true })},
+		{"bends down, with the load, too recent", 0, bulging(.06), 13 * time.Second, nil, filled(0, steps(8, 3)...),
+			with(climb(TooRecent, true, bent), func(c *Climb) { c.Rise, c.Growth, c.Load = 60.36, .3018, true })},
+
+		// Growth is .6 without the offset: .34 h are earned, and 60 of the 100 up to the ceiling are used.
 		{"ceiling near", 0, ramp, 1000 * time.Hour, func(p *Params) { p.Offset, p.Ceiling = 0, 200 }, nil,
 			with(climb(Sustained, true, line), func(c *Climb) { c.Growth = .6 })},
 		{"ceiling far", 0, ramp, 1000 * time.Hour, func(p *Params) { p.Offset, p.Ceiling = 0, 230 }, nil,
@@ -124,60 +174,68 @@ func TestJudge(t *testing.T) {
 		{"ceiling already passed", 0, ramp, 1000 * time.Hour, func(p *Params) { p.Offset, p.Ceiling = 0, 90 }, nil,
 			with(climb(TooRecent, false, Fit{}), func(c *Climb) { c.Growth = .6 })},
 
-		// At 20 min the ramp earns .8 h. 24 h of history before it halve the patience.
-		{"no history", 1, ramp, 90 * time.Minute, nil, nil,
+		// At 20 min the ramp earns 33.4 min. 24 h of history before it halve the patience, 4 h take a twelfth off.
+		{"no history", 1, ramp, 66 * time.Minute, nil, nil,
 			with(climb(TooRecent, true, slower(line, 4)), func(c *Climb) { c.Window, c.Width = 160*time.Minute, 20*time.Minute })},
-		{"a day of history", 1, concat(constant(72, 100), ramp), 90 * time.Minute, nil, nil,
+		{"a day of history", 1, concat(constant(72, 100), ramp), 66 * time.Minute, nil, nil,
 			with(climb(Sustained, true, slower(line, 4)), func(c *Climb) {
 				c.Since, c.Window, c.Width = 24*60*minute, 160*time.Minute, 20*time.Minute
 			})},
-		{"history counts from the first value", 1, concat(constant(60, gap), constant(12, 100), ramp), 90 * time.Minute, nil, nil,
+		{"history counts from the first value", 1, concat(constant(60, gap), constant(12, 100), ramp), 66 * time.Minute, nil, nil,
 			with(climb(TooRecent, true, slower(line, 4)), func(c *Climb) {
 				c.Since, c.Window, c.Width = 24*60*minute, 160*time.Minute, 20*time.Minute
 			})},
 
-		// At 6 h the ramp takes 48 h and earns 14.4 h. 18 h of history make .625 of the patience; eight times that passes below the 500
-		// of the day before.
-		{"long climb below what was seen", 3, concat([]float64{gap, 500, 500, 500}, ramp), 170 * time.Minute, nil, nil,
+		// At 6 h the ramp takes 48 h and earns 10.03 h. 18 h of history make .625 of the patience; eight times that passes below the 500
+		// of the day before: 10.03 h / 8 / .625 = 120.4 min.
+		{"long climb below what was seen", 3, concat([]float64{gap, 500, 500, 500}, ramp), 120 * time.Minute, nil, nil,
 			with(climb(Sustained, true, slower(line, 72)), func(c *Climb) {
 				c.Since, c.Window, c.Width = 24*60*minute, 48*time.Hour, 6*time.Hour
 			})},
-		{"long climb, not long enough", 3, concat([]float64{gap, 500, 500, 500}, ramp), 175 * time.Minute, nil, nil,
+		{"long climb, not long enough", 3, concat([]float64{gap, 500, 500, 500}, ramp), 121 * time.Minute, nil, nil,
 			with(climb(SeenBefore, false, Fit{}), func(c *Climb) {
 				c.Since, c.Window, c.Width, c.Base, c.Rise, c.Growth = 24*60*minute, 48*time.Hour, 6*time.Hour, 500, -340, -1.7
 			})},
 
 		{"four days", 4, []float64{100, 120, 140, 160}, time.Hour, nil, nil, Climb{}},
-		// Five days: rise 60 (160 - 100), 36 h earned.
-		{"five days", 4, []float64{100, 120, 140, 160, 180}, 35 * time.Hour, nil, nil,
+		// Five days: rise 60 (160 - 100), 25.09 h earned.
+		{"five days", 4, []float64{100, 120, 140, 160, 180}, 25 * time.Hour, nil, nil,
 			with(climb(Sustained, true, slower(line, 144)), func(c *Climb) {
 				c.Window, c.Width, c.Points, c.Fit.EffectivePoints = 120*time.Hour, 24*time.Hour, 5, 5
 			})},
 		{"five at 6 h", 3, []float64{100, 120, 140, 160, 180}, time.Hour, nil, nil, Climb{}},
 
-		// Of a load of 10, 12, 12, 10, ... the ramp is independent: all of the pace remains, and half of the patience is asked.
-		{"driving load steady", 0, ramp, 20 * time.Minute, func(p *Params) { p.LoadDrives = true }, filled(0, 10, 12, 12, 10, 10, 12, 12, 10),
+		// Of a load of 10, 12, 12, 10, ... the ramp is independent: all of the pace remains, and half of the patience is asked, up to 16.7 min.
+		{"driving load steady", 0, ramp, 16 * time.Minute, func(p *Params) { p.LoadDrives = true }, filled(0, 10, 12, 12, 10, 10, 12, 12, 10),
 			with(climb(Sustained, true, line), func(c *Climb) { c.Load, c.Kept = true, 1 })},
-		{"load steady", 0, ramp, 20 * time.Minute, nil, filled(0, 10, 12, 12, 10, 10, 12, 12, 10),
+		{"load steady", 0, ramp, 16 * time.Minute, nil, filled(0, 10, 12, 12, 10, 10, 12, 12, 10),
 			with(climb(TooRecent, true, line), func(c *Climb) { c.Load, c.Kept = true, 1 })},
-		{"without that load", 0, ramp, 20 * time.Minute, nil, nil, climb(TooRecent, true, line)},
-		// Where the load tells time, nothing remains, and twice the patience is asked.
-		{"load grows along", 0, ramp, 7 * time.Minute, nil, filled(0, steps(8, 3)...),
+		{"without that load", 0, ramp, 16 * time.Minute, nil, nil, climb(TooRecent, true, line)},
+		// Where the load tells time, nothing remains, and five times the patience is asked: 100.3 s.
+		{"load grows along", 0, ramp, 101 * time.Second, nil, filled(0, steps(8, 3)...),
 			with(climb(TooRecent, true, line), func(c *Climb) { c.Load = true })},
-		{"load grows along, patiently", 0, ramp, 5 * time.Minute, nil, filled(0, steps(8, 3)...),
+		{"load grows along, patiently", 0, ramp, 100 * time.Second, nil, filled(0, steps(8, 3)...),
 			with(climb(Sustained, true, line), func(c *Climb) { c.Load = true })},
-		// Most of the pace remains, but at a t of 1.03 (both made like the references of TestPartialReference).
-		{"load grows along, nearly", 0, []float64{100, 112, 118, 131, 139, 152, 158, 170}, 7 * time.Minute, nil,
+		// Most of the pace remains, but at a t of 1.03 (both made like the references of TestPartialReference). .29 earns 480.1 s, of which a
+		// fifth is 96.02 s.
+		{"load grows along, nearly", 0, []float64{100, 112, 118, 131, 139, 152, 158, 170}, 97 * time.Second, nil,
 			filled(0, 0, 3, 6, 9, 12, 15, 18, 22), with(climb(TooRecent, true, Fit{}), func(c *Climb) {
 				c.Load, c.Kept, c.Rise, c.Growth = true, 0.7771084337349099, 58, .29
 				c.Fit = Fit{0.032936507936507944, 100.41666666666663, 0.9957734915238557, 37.59802509584881, 8}
 			})},
-		// Eight times the patience, and twice that.
-		{"long climb with its load", 3, concat([]float64{gap, 500, 500, 500}, ramp), 170 * time.Minute, nil,
+		// The load rises by 2.8 or 3.2 a floor, with the same swing as the series: 7.2 or 6.8 of its 10 a floor remain.
+		{"most of the pace is its own", 0, swinging, 480 * time.Second, nil, filled(0, plus(steps(8, 2.8), swing)...),
+			with(climb(Sustained, true, swung), func(c *Climb) { c.Load, c.Kept, c.Base, c.Rise, c.Growth = true, .72, 101, 58, .29 })},
+		{"less of the pace is its own", 0, swinging, 97 * time.Second, nil, filled(0, plus(steps(8, 3.2), swing)...),
+			with(climb(TooRecent, true, swung), func(c *Climb) { c.Load, c.Kept, c.Base, c.Rise, c.Growth = true, .68, 101, 58, .29 })},
+		{"less of the pace is its own, patiently", 0, swinging, 96 * time.Second, nil, filled(0, plus(steps(8, 3.2), swing)...),
+			with(climb(Sustained, true, swung), func(c *Climb) { c.Load, c.Kept, c.Base, c.Rise, c.Growth = true, .68, 101, 58, .29 })},
+		// Eight times the patience, and five times that.
+		{"long climb with its load", 3, concat([]float64{gap, 500, 500, 500}, ramp), 120 * time.Minute, nil,
 			filled(3, concat(constant(4, gap), steps(8, 3))...), with(climb(TooRecent, true, slower(line, 72)), func(c *Climb) {
 				c.Since, c.Window, c.Width, c.Load = 24*60*minute, 48*time.Hour, 6*time.Hour, true
 			})},
-		{"load known too briefly", 0, ramp, 20 * time.Minute, nil, filled(0, gap, 12, 12, 10, 10, 12, 12, 10), climb(TooRecent, true, line)},
+		{"load known too briefly", 0, ramp, 16 * time.Minute, nil, filled(0, gap, 12, 12, 10, 10, 12, 12, 10), climb(TooRecent, true, line)},
 		{"load does not matter near the ceiling", 0, ramp, 1000 * time.Hour, func(p *Params) { p.Offset, p.Ceiling = 0, 200 },
 			filled(0, steps(8, 3)...), with(climb(Sustained, true, line), func(c *Climb) { c.Growth = .6 })},
 	} {
@@ -193,13 +251,13 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// The longer window is suspect (growth 1.1 over 2 h) and the shorter one nothing but a step: the suspicion must not be lost to the
-// shorter window, though that passed more tests.
+// The longer window is suspect (growth 1.125 over 2 h, which earns 139.9 min) and the shorter one nothing but a step (growth .4 over 40 min,
+// which earns 12.15 min, a twelfth of 145.9 min): the suspicion must not be lost to the shorter window, though that passed more tests.
 func TestJudgeKeepsSuspicion(t *testing.T) {
-	values := shifted(steps(24, 10), 100)
-	copy(values[16:], []float64{261, 262, 263, 264, 290, 305, 320, 340})
+	values := shifted(steps(24, 9), 100)
+	copy(values[16:], []float64{245, 246, 247, 248, 280, 300, 325, 330})
 	l := filled(0, values...)
-	p := Params{Patience: 140 * time.Minute, LeastGrowth: .2, Offset: 100, Scale: 1}
+	p := Params{Patience: 143 * time.Minute, LeastGrowth: .2, Offset: 100, Scale: 1}
 	type verdict struct {
 		Reason  Reason
 		Suspect bool
@@ -210,6 +268,171 @@ func TestJudgeKeepsSuspicion(t *testing.T) {
 	want := []verdict{{Uneven, false, 40 * time.Minute}, {TooRecent, true, 2 * time.Hour}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Each quarter of the window but the last must hold 18 % of the rise, and the last 23 %. Between floors the climb counts as straight.
+func TestJudgeQuarters(t *testing.T) {
+	type verdict struct {
+		Reason Reason
+		Points int
+	}
+	straight := func(n int) []float64 { return shifted(steps(n, .7), 100.1) }
+	// Of eight floors the quarters end at 1.75, 3.5 and 5.25, of 24 at 5.75, 11.5 and 17.25; of five at floors. All rise by 100.
+	eight := func(v ...float64) []float64 { return shifted(v, 100) }
+	// Nearly straight within each quarter: about these are the shares of the first three.
+	bendy := func(a, b, c float64) (values []float64) {
+		ends, at := []float64{0, 5.75, 11.5, 17.25, 23}, []float64{0, a, a + b, a + b + c, 100}
+		for i := range 24 {
+			part := min(int(float64(i)/5.75), 3)
+			values = append(values, 100+at[part]+(float64(i)-ends[part])/5.75*(at[part+1]-at[part]))
+		}
+		return values
+	}
+	for _, test := range []struct {
+		name   string
+		width  int
+		values []float64
+		least  float64 // growth; where it matters only the longest window has that much
+		want   verdict
+	}{
+		{"straight 5", 4, straight(5), .001, verdict{Sustained, 5}},
+		{"straight 8", 0, straight(8), .001, verdict{Sustained, 8}},
+		{"straight 12", 0, straight(12), .001, verdict{Sustained, 12}},
+		{"straight 16", 0, straight(16), .001, verdict{Sustained, 16}},
+		{"straight 24", 0, straight(24), .001, verdict{Sustained, 24}},
+		{"straight 32", 0, straight(32), .001, verdict{Sustained, 32}},
+
+		{"5: first quarter 18", 4, eight(0, 18, 47, 74, 100), .001, verdict{Sustained, 5}},
+		{"5: first quarter 17.9", 4, eight(0, 17.9, 47, 74, 100), .001, verdict{Uneven, 5}},
+		{"5: last quarter 23", 4, eight(0, 26, 51, 77, 100), .001, verdict{Sustained, 5}},
+		{"5: last quarter 22.9", 4, eight(0, 26, 51, 77.1, 100), .001, verdict{Uneven, 5}},
+
+		{"8: first quarter 9 + .75 x 12", 0, eight(0, 9, 21, 37, 49, 65, 85, 100), .001, verdict{Sustained, 8}},
+		{"8: first quarter 9 + .75 x 11.9", 0, eight(0, 9, 20.9, 37, 49, 65, 85, 100), .001, verdict{Uneven, 8}},
+		{"8: second quarter 46 - 28", 0, eight(0, 19, 31, 40, 52, 65, 77, 100), .001, verdict{Sustained, 8}},
+		{"8: second quarter 45.95 - 28", 0, eight(0, 19, 31, 40, 51.9, 65, 77, 100), .001, verdict{Uneven, 8}},
+		{"8: third quarter 68 - 50", 0, eight(0, 15, 30, 44, 56, 65, 77, 100), .001, verdict{Sustained, 8}},
+		{"8: third quarter 67.925 - 50", 0, eight(0, 15, 30, 44, 56, 64.9, 77, 100), .001, verdict{Uneven, 8}},
+		{"8: last quarter 100 - 77", 0, eight(0, 16, 32, 47, 60, 74, 86, 100), .001, verdict{Sustained, 8}},
+		{"8: last quarter 100 - 77.15", 0, eight(0, 16, 32, 47, 60, 74.2, 86, 100), .001, verdict{Uneven, 8}},
+
+		{"24: third quarter above 18", 0, bendy(30, 25, 19), .45, verdict{Sustained, 24}},
+		{"24: third quarter below 18", 0, bendy(30, 25, 17), .45, verdict{Uneven, 24}},
+		{"24: last quarter above 23", 0, bendy(25, 25, 26), .45, verdict{Sustained, 24}},
+		{"24: last quarter below 23", 0, bendy(25, 25, 28), .45, verdict{Uneven, 24}},
+	} {
+		l := filled(test.width, test.values...)
+		c := l.Judge(test.width, Params{Patience: 1, LeastGrowth: test.least, Offset: 100, Scale: 1}, nil)
+		if diff := cmp.Diff(test.want, verdict{c.Reason, c.Points}); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// A straight climb is even wherever its floors are missing: quarters are quarters of the time.
+func TestJudgeQuartersOverGaps(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		n        int
+		from, to int // floors missing
+	}{
+		{"one of eight, early", 8, 1, 2},
+		{"two of eight", 8, 3, 5},
+		{"one of eight, late", 8, 6, 7},
+		{"three of twelve", 12, 4, 7},
+		{"an eighth of the longest, early", 32, 3, 7},
+		{"a quarter of the longest, early", 32, 1, 9},
+		{"a quarter of the longest", 32, 12, 20},
+		{"a quarter of the longest, late", 32, 23, 31},
+	} {
+		values := shifted(steps(test.n, 10), 100)
+		for i := test.from; i < test.to; i++ {
+			values[i] = gap
+		}
+		c := filled(0, values...).Judge(0, Params{Patience: 1, LeastGrowth: .01, Offset: 100, Scale: 1}, nil)
+		if want := test.n - (test.to - test.from); c.Reason != Sustained || c.Points != want {
+			t.Errorf("%s: %v with %d floors, want %v with %d", test.name, c.Reason, c.Points, Sustained, want)
+		}
+	}
+}
+
+func TestBendsDown(t *testing.T) {
+	// Orthogonal to any parabola over eight points, so that curvature is g, t = 1.168 g/k with k times this, and residuals are not correlated
+	// (r < 0): the squared distances have 168 for a sum of squares, this has 616, and 1.168 is (168 x 5/616)^.5.
+	quartic := []float64{7, -13, -3, 9, 9, -3, -13, 7}
+	for _, test := range []struct {
+		name    string
+		x, kept []float64
+		want    bool
+	}{
+		{"straight", steps(8, 300), ramp, false},
+		{"flat", steps(8, 300), constant(8, .1), false},
+		{"four floors tell nothing", steps(4, 300), []float64{0, 2, 3, 3}, false},
+		// 12.25 times that, of 70.
+		{"1.05 %", steps(8, 300), bulging(.06), true},
+		{"0.99 %", steps(8, 300), bulging(.0566), false},
+		{"1.01 %", steps(8, 300), bulging(.0578), true},
+		{"up", steps(8, 300), bulging(-.06), false},
+		{"far up", steps(8, 300), bulging(-1), false},
+		{"1.6 % at a t of -1.05", steps(8, 300), plus(bulging(.09), scaled(quartic, .1)), true},
+		{"1.4 % at a t of -.93", steps(8, 300), plus(bulging(.08), scaled(quartic, .1)), false},
+		{"up at a t of 1.05", steps(8, 300), plus(bulging(-.09), scaled(quartic, .1)), false},
+		{"soak", steps(8, 300./144), bulging(.06), true},
+		{"stretched", steps(8, 86400*12), bulging(.06), true},
+		{"stretched, by too little", steps(8, 86400*12), bulging(.05), false},
+		{"other unit", steps(8, 300), scaled(bulging(.06), 1e9), true},
+		{"other unit, by too little", steps(8, 300), scaled(bulging(.05), 1e9), false},
+		{"over a level", steps(8, 300), shifted(bulging(.06), 1e9), true},
+		{"over a level, by too little", steps(8, 300), shifted(bulging(.05), 1e9), false},
+		// Of 0 to 31 the third is missing; the middle stays 15.5. Its ends are 240.25 (15.5 squared) below the middle, 1 % of 310 is 3.1.
+		{"long, by .0125 a floor squared", thinned(steps(32, 300)), thinned(parabola(32, 10, -.0125)), false},
+		{"long, by .0133 a floor squared", thinned(steps(32, 300)), thinned(parabola(32, 10, -.0133)), true},
+		{"a cache that fills", steps(16, 300), mapped(steps(16, .1), func(a float64) float64 { return 1 - math.Exp(-a) }), true},
+		{"growth that compounds", steps(16, 300), mapped(steps(16, .1), math.Exp), false},
+	} {
+		if got := new(fitter).bendsDown(test.x, test.kept); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}
+
+// parabola returns n floors from 100 that rise by slope each, and by curvature times the squared distance from the middle.
+func parabola(n int, slope, curvature float64) []float64 {
+	return mapped(steps(n, 1), func(i float64) float64 {
+		d := i - float64(n-1)/2
+		return 100 + slope*i + curvature*d*d
+	})
+}
+
+func thinned(v []float64) []float64 { return slices.Concat(v[:2], v[3:]) }
+
+// What rounding leaves of a straight line, at any level and width and with any floors missing, is no bend.
+func TestStraightIsNotBent(t *testing.T) {
+	random := rand.New(rand.NewPCG(11, 12))
+	bent := 0 // by the sign and t of the curvature alone: what the test is about does occur
+	for range 20000 {
+		level := []float64{0, .1, 1. / 3, 100, 1e6 + .3, 1e9, 1e12, 1e15, -.7, -1e9}[random.IntN(10)]
+		rise := max(math.Abs(level), 1) * math.Exp(random.Float64()*10-5) // from .7 % of the level to 150 times
+		n := 5 + random.IntN(Buckets-4)
+		width := 300 * []float64{1, 4, 16, 72, 288}[random.IntN(5)] * []float64{1, 1. / 144, 12.5}[random.IntN(3)]
+		missing := []float64{0, .2}[random.IntN(2)]
+		var x, kept []float64
+		for i := range n {
+			if i == 0 || i == n-1 || random.Float64() >= missing {
+				x, kept = append(x, float64(i)*width), append(kept, level+rise*float64(i)/float64(n-1))
+			}
+		}
+		if new(fitter).bendsDown(x, kept) {
+			t.Fatalf("level %g, rise %g: bent: %v over %v", level, rise, kept, x)
+		}
+		squares := mapped(x, func(a float64) float64 { d := a - x[len(x)-1]/2; return d * d })
+		if f, ok := new(fitter).partial(squares, kept, x); ok && f.T < -1 {
+			bent++
+		}
+	}
+	if bent == 0 {
+		t.Error("no line had a curvature by rounding: the test shows less than it should")
 	}
 }
 
