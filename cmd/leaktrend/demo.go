@@ -75,7 +75,7 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 			var rec *recording
 			if out != "" {
 				header := sampler.Header{Interval: demoInterval, Soak: demoSoak, Source: "leaktrend demo --leak " + leak}
-				if rec, err = createRecording(out, force, stdout, header); err != nil {
+				if rec, err = createRecording(out, force, nil, header); err != nil {
 					return err
 				}
 			}

@@ -92,6 +92,8 @@ func TestUsage(t *testing.T) {
 		{"record to nowhere", []string{"record", "--pid", "1"}, 2, []string{"-o FILE"}},
 		{"interval out of range", []string{"watch", "--pid", "1", "--interval", "1ms"}, 2, []string{"--interval 1ms", "10ms"}},
 		{"bad pattern", []string{"watch", "--name", "("}, 2, []string{"pattern"}},
+		{"standard input twice", []string{"replay", "-", "-"}, 2, []string{"standard input"}},
+		{"watch and record to one place", []string{"watch", "--url", "http://127.0.0.1:1/metrics", "-o", "-"}, 2, []string{"-o -"}},
 		{"demo of nothing", []string{"demo", "--leak", "water"}, 2, []string{"--leak water"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

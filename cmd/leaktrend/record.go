@@ -47,6 +47,7 @@ until the process ends, or for --duration. "leaktrend replay" judges the recordi
 				return err
 			}
 			stderr := cmd.ErrOrStderr()
+			noteSoak(stderr, flags.Soak)
 			fmt.Fprintf(stderr, "recording %s every %s to %s\n", source, flags.Interval, out)
 			end, err := sampleUntilEnd(cmd.Context(), source, flags.Interval, flags.Duration, stderr, r.write)
 			if err := errors.Join(err, r.close()); err != nil {
@@ -70,8 +71,11 @@ type recording struct {
 	samples int
 }
 
-// createRecording does not replace a recording: it may be days of somebody's samples.
+// createRecording does not replace a recording: it may be days of somebody's samples. A nil stdout is in use for something else.
 func createRecording(path string, force bool, stdout io.Writer, h sampler.Header) (*recording, error) {
+	if path == "-" && stdout == nil {
+		return nil, errors.New("-o -: standard output shows the view already, name a file")
+	}
 	if path == "-" {
 		return &recording{writer: sampler.NewWriter(stdout, h)}, nil
 	}

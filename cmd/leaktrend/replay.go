@@ -57,6 +57,7 @@ timestamps and the JSON of a Prometheus range query, plain or gzipped; - is stan
 				if err := o.Config.Validate(); err != nil {
 					return fmt.Errorf("--soak: %w", err)
 				}
+				noteSoak(stderr, soak)
 			}
 			files, err := replay.Files(args)
 			if err != nil {
@@ -110,7 +111,12 @@ func replayAll(ctx context.Context, files []string, o replay.Options, stderr io.
 			total.Add(info.Size())
 		}
 	}
-	done := progress.Start(stderr, "replaying", func() float64 { return float64(read.Load()) / float64(max(total.Load(), 1)) })
+	done := progress.Start(stderr, "replaying", func() float64 {
+		if total.Load() == 0 {
+			return 0 // nobody knows how long standard input is
+		}
+		return float64(read.Load()) / float64(total.Load())
+	})
 	defer done()
 
 	results := make([]*replay.Result, len(files))
@@ -248,7 +254,7 @@ func describe(r *replay.Result) string {
 		parts = append(parts, "soak "+sampler.FormatDuration(r.Header.Soak))
 	}
 	if r.Header.Source != "" {
-		parts = append(parts, r.Header.Source)
+		parts = append(parts, table.Printable(r.Header.Source))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -60,6 +60,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 			if config.Adaptive.Soak > 0 {
 				title += ", soak " + sampler.FormatDuration(config.Adaptive.Soak)
 			}
+			noteSoak(stderr, config.Adaptive.Soak)
 			view := live.New(cmd.OutOrStdout(), title)
 			monitor, err := detector.NewSourceMonitor(source, processOf(source), config, view.Logger())
 			if err != nil {
@@ -67,7 +68,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 			}
 			var rec *recording
 			if out != "" {
-				rec, err = createRecording(out, force, cmd.OutOrStdout(), sampler.Header{
+				rec, err = createRecording(out, force, nil, sampler.Header{
 					Interval: flags.Interval, Soak: config.Adaptive.Soak, Source: source.String(),
 				})
 				if err != nil {

@@ -37,11 +37,13 @@ type Service struct {
 	listener net.Listener
 	client   *http.Client
 
-	mu     sync.Mutex
-	count  int
-	cache  map[int][]byte
-	leaked []any // what a leaking request forgot to let go of
-	never  chan struct{}
+	mu      sync.Mutex
+	count   int
+	cache   map[int][]byte
+	leaked  []any // what a leaking request forgot to let go of
+	waiting sync.WaitGroup
+	never   chan struct{}
+	over    bool
 }
 
 // New opens a service that begins to leak at an instant. leak is one of the constants above.
@@ -84,10 +86,12 @@ func (s *Service) Run(ctx context.Context) {
 	}
 	s.client.CloseIdleConnections()
 	s.server.Close()
-	close(s.never)
 	wg.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.over = true // a request may be under way still
+	close(s.never)
+	s.waiting.Wait()
 	for _, v := range s.leaked {
 		if f, ok := v.(*os.File); ok {
 			f.Close()
@@ -116,7 +120,7 @@ func (s *Service) order(w http.ResponseWriter, _ *http.Request) {
 	s.count++
 	number := s.count
 	s.cache[number%cacheSize] = make([]byte, 512)
-	if s.leak != None && number%leakEvery == 0 && time.Now().After(s.leakFrom) {
+	if s.leak != None && !s.over && number%leakEvery == 0 && time.Now().After(s.leakFrom) {
 		s.forget()
 	}
 	s.mu.Unlock()
@@ -127,6 +131,7 @@ func (s *Service) order(w http.ResponseWriter, _ *http.Request) {
 func (s *Service) forget() {
 	switch s.leak {
 	case Goroutines:
+		s.waiting.Add(1)
 		go s.waitForAnswer()
 	case Heap:
 		for range leakEvery {
@@ -140,4 +145,7 @@ func (s *Service) forget() {
 }
 
 // waitForAnswer waits for an answer that nobody sends.
-func (s *Service) waitForAnswer() { <-s.never }
+func (s *Service) waitForAnswer() {
+	defer s.waiting.Done()
+	<-s.never
+}

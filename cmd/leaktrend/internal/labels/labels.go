@@ -8,6 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"sort"
+	"strconv"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -32,115 +35,260 @@ type Leak struct {
 	Also     []string  // resources that grow as its consequence
 }
 
-type file struct {
-	Recordings []yaml.Node `yaml:"recordings"`
-}
-
-type recording struct {
-	File    string  `yaml:"file"`
-	Program string  `yaml:"program"`
-	Healthy *bool   `yaml:"healthy"`
-	Soak    string  `yaml:"soak"`
-	Note    string  `yaml:"note"`
-	Leaks   []entry `yaml:"leaks"`
-}
-
-type entry struct {
-	Resource string   `yaml:"resource"`
-	Start    string   `yaml:"start"`
-	Kind     string   `yaml:"kind"`
-	Also     []string `yaml:"also"`
-}
-
 // fromBegin is the start of a leak that was there from the first sample.
 const fromBegin = "begin"
 
-// Load reads a labels file. Paths in it are relative to it. The error names every entry that is wrong, with its line.
+// Load reads a labels file. Paths in it are relative to it. The error names all that is wrong, each with file and line; the entries without a
+// fault are returned with it.
 func Load(path string) ([]Recording, error) {
-	f, err := os.Open(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	decoder := yaml.NewDecoder(f)
-	decoder.KnownFields(true)
-	var in file
-	if err := decoder.Decode(&in); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if len(in.Recordings) == 0 {
-		return nil, fmt.Errorf("%s: no recordings", path)
+	return parse(data, path)
+}
+
+func parse(data []byte, path string) ([]Recording, error) {
+	p := parser{path: path}
+	root, err := decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%d: %s", path, faultyLine(data, err), yamlPrefix.ReplaceAllString(err.Error(), ""))
 	}
 	var (
-		all    []Recording
-		faults []error
-		seen   = make(map[string]int)
+		all     []Recording
+		seen    = make(map[string]int)
+		entries []*yaml.Node
 	)
-	for i := range in.Recordings {
-		node := &in.Recordings[i]
-		r, err := parse(node, filepath.Dir(path))
-		if err == nil && seen[r.Path] > 0 {
-			err = fmt.Errorf("%s is labelled on line %d already", r.Path, seen[r.Path])
+	if root != nil {
+		p.mapping(root, func(key string, value *yaml.Node) error {
+			if key != "recordings" {
+				return errUnknown
+			}
+			entries = p.sequence(value)
+			return nil
+		})
+	}
+	if len(entries) == 0 && len(p.faults) == 0 {
+		return nil, fmt.Errorf("%s: no recordings", path)
+	}
+	for _, node := range entries {
+		before := len(p.faults)
+		r := p.recording(node)
+		if len(p.faults) == before && seen[r.Path] > 0 {
+			p.fault(r.Line, fmt.Errorf("%s is labelled on line %d already", shown(r.Path), seen[r.Path]))
 		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("%s:%d: %w", path, node.Line, err))
+		if len(p.faults) == before {
+			seen[r.Path] = r.Line
+			all = append(all, r)
+		}
+	}
+	return all, errors.Join(p.faults...)
+}
+
+// decode returns the value of the one document in data, nil if there is none.
+func decode(data []byte) (root *yaml.Node, err error) {
+	// The parser is known to panic on some malformed input instead of returning an error.
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("yaml: %v", p)
+		}
+	}()
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var document, next yaml.Node
+	if err := decoder.Decode(&document); err == io.EOF {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	if err := decoder.Decode(&next); err == nil {
+		return nil, errors.New("a second document in the file")
+	} else if err != io.EOF {
+		return nil, err
+	}
+	if len(document.Content) == 0 || document.Content[0].ShortTag() == "!!null" {
+		return nil, nil
+	}
+	return document.Content[0], nil
+}
+
+var yamlPrefix = regexp.MustCompile(`^yaml: (line \d+: )?`)
+
+// faultyLine returns the number of the line on which decoding fails with err: the end of the shortest part of data that fails in the same way.
+// The YAML parser's own number is missing from some errors, and often that of the enclosing block.
+func faultyLine(data []byte, err error) int {
+	lines := bytes.SplitAfter(data, []byte{'\n'})
+	end := 0
+	ends := make([]int, len(lines))
+	for i, line := range lines {
+		end += len(line)
+		ends[i] = end
+	}
+	return 1 + sort.Search(len(ends)-1, func(i int) bool {
+		_, e := decode(data[:ends[i]])
+		return e != nil && e.Error() == err.Error()
+	})
+}
+
+type parser struct {
+	path   string
+	faults []error
+}
+
+func (p *parser) fault(line int, err error) {
+	p.faults = append(p.faults, fmt.Errorf("%s:%d: %w", p.path, line, err))
+}
+
+var errUnknown = errors.New("unknown key")
+
+// mapping gives each key of a mapping to set, whose errors become faults on the line of the key.
+func (p *parser) mapping(node *yaml.Node, set func(key string, value *yaml.Node) error) {
+	node = dereference(node)
+	if node.Kind != yaml.MappingNode {
+		p.fault(node.Line, errors.New("must be keys with values"))
+		return
+	}
+	seen := make(map[string]int)
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := dereference(node.Content[i]), dereference(node.Content[i+1])
+		line := node.Content[i].Line
+		if first := seen[key.Value]; first > 0 {
+			p.fault(line, fmt.Errorf("%s: stands on line %d already", shown(key.Value), first))
 			continue
 		}
-		seen[r.Path] = node.Line
-		all = append(all, r)
+		seen[key.Value] = line
+		if err := set(key.Value, value); err != nil {
+			p.fault(line, fmt.Errorf("%s: %w", shown(key.Value), err))
+		}
 	}
-	return all, errors.Join(faults...)
 }
 
-func parse(node *yaml.Node, dir string) (Recording, error) {
-	var in recording
-	if err := strict(node, &in); err != nil {
-		return Recording{}, err
+// sequence returns the members of a list. Nothing is an empty list.
+func (p *parser) sequence(node *yaml.Node) []*yaml.Node {
+	if node.Kind != yaml.SequenceNode && node.ShortTag() != "!!null" {
+		p.fault(node.Line, errors.New("must be a list"))
 	}
-	r := Recording{Program: in.Program, Note: in.Note, Line: node.Line}
-	if in.File == "" {
-		return r, errors.New("file is missing")
+	if node.Kind != yaml.SequenceNode {
+		return nil
 	}
-	r.Path = filepath.Join(dir, filepath.FromSlash(in.File))
-	if in.Healthy == nil {
-		return r, errors.New("healthy is missing: true or false")
+	return node.Content
+}
+
+// shown quotes a text that would not show as it is.
+func shown(text string) string {
+	if quoted := strconv.Quote(text); quoted != `"`+text+`"` {
+		return quoted
 	}
-	r.Healthy = *in.Healthy
-	if r.Healthy != (len(in.Leaks) == 0) {
-		return r, errors.New("healthy and leaks contradict each other")
+	return text
+}
+
+func dereference(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
 	}
-	if in.Soak != "" {
-		var err error
-		if r.Soak, err = time.ParseDuration(in.Soak); err != nil {
-			return r, fmt.Errorf("soak: %w", err)
-		}
-	}
-	for _, e := range in.Leaks {
-		leak := Leak{Resource: e.Resource, Kind: e.Kind, Also: e.Also}
-		if e.Resource == "" {
-			return r, errors.New("leaks: resource is missing")
-		}
-		if e.Start != "" && e.Start != fromBegin {
-			var err error
-			if leak.Start, err = time.Parse(time.RFC3339, e.Start); err != nil {
-				return r, fmt.Errorf("leaks: start: %w", err)
+	return node
+}
+
+func (p *parser) recording(node *yaml.Node) Recording {
+	r := Recording{Line: node.Line}
+	var (
+		file    string
+		healthy *bool
+		before  = len(p.faults)
+	)
+	p.mapping(node, func(key string, value *yaml.Node) error {
+		switch key {
+		case "file":
+			return text(value, &file)
+		case "program":
+			return text(value, &r.Program)
+		case "healthy":
+			if value.Decode(&healthy) != nil {
+				return fmt.Errorf("%q is neither true nor false", value.Value)
 			}
+			return nil
+		case "soak":
+			return duration(value, &r.Soak)
+		case "note":
+			return text(value, &r.Note)
+		case "leaks":
+			for _, entry := range p.sequence(value) {
+				r.Leaks = append(r.Leaks, p.leak(entry))
+			}
+			return nil
 		}
-		r.Leaks = append(r.Leaks, leak)
+		return errUnknown
+	})
+	switch {
+	case len(p.faults) > before: // what is missing may be what is misspelt
+	case file == "":
+		p.fault(node.Line, errors.New("file is missing"))
+	case healthy == nil:
+		p.fault(node.Line, errors.New("healthy is missing: true or false"))
+	case *healthy != (len(r.Leaks) == 0):
+		p.fault(node.Line, errors.New("healthy and leaks contradict each other"))
+	default:
+		r.Healthy = *healthy
+		r.Path = filepath.Join(filepath.Dir(p.path), filepath.FromSlash(file))
 	}
-	return r, nil
+	return r
 }
 
-// strict decodes a node and refuses unknown keys.
-func strict(node *yaml.Node, into any) error {
-	if node.Kind != yaml.MappingNode {
-		return errors.New("a recording needs the keys file and healthy")
+func (p *parser) leak(node *yaml.Node) Leak {
+	var (
+		l      Leak
+		before = len(p.faults)
+	)
+	p.mapping(node, func(key string, value *yaml.Node) error {
+		switch key {
+		case "resource":
+			return text(value, &l.Resource)
+		case "start":
+			return start(value, &l.Start)
+		case "kind":
+			return text(value, &l.Kind)
+		case "also":
+			if value.Decode(&l.Also) != nil {
+				return errors.New("must be a list of resources")
+			}
+			return nil
+		}
+		return errUnknown
+	})
+	if len(p.faults) == before && l.Resource == "" {
+		p.fault(node.Line, errors.New("resource is missing"))
 	}
-	text, err := yaml.Marshal(node)
-	if err != nil {
+	return l
+}
+
+func text(value *yaml.Node, into *string) error {
+	if value.Decode(into) != nil {
+		return errors.New("must be text")
+	}
+	return nil
+}
+
+func duration(value *yaml.Node, into *time.Duration) error {
+	var written string
+	if err := text(value, &written); err != nil || written == "" {
 		return err
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	return decoder.Decode(into)
+	d, err := time.ParseDuration(written)
+	if err != nil || d < 0 {
+		return fmt.Errorf("%q is no length of time, as in 20m", written)
+	}
+	*into = d
+	return nil
+}
+
+func start(value *yaml.Node, into *time.Time) error {
+	var written string
+	if err := text(value, &written); err != nil || written == "" || written == fromBegin {
+		return err
+	}
+	t, err := time.Parse(time.RFC3339, written)
+	if err != nil {
+		return fmt.Errorf("%q is neither a time, as in 2026-11-23T08:15:48Z, nor %s", written, fromBegin)
+	}
+	*into = t
+	return nil
 }

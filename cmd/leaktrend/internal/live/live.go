@@ -3,8 +3,11 @@ package live
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,13 +29,13 @@ const (
 	narrow     = 120 // columns below which sparks take half of that: the note says more
 )
 
-// View is the display of one process. It is safe for concurrent use. As an io.Writer it takes log lines, which stay above the table.
+// View is the display of one process. It is safe for concurrent use. As an io.Writer it takes whole log lines, which stay above the table.
 type View struct {
 	mu       sync.Mutex
 	w        io.Writer
 	terminal bool
 	title    string
-	height   int // lines of the table that are on the screen
+	shown    []int // widths of the lines of the table that are on the screen
 	table    string
 	drawn    time.Time
 	lines    map[string]*spark.Line
@@ -42,7 +45,7 @@ type View struct {
 // New returns a view that writes to w.
 func New(w io.Writer, title string) *View {
 	return &View{
-		w: w, title: title, terminal: table.IsTerminal(w),
+		w: w, title: title, terminal: table.Redraws(w),
 		lines: make(map[string]*spark.Line), first: make(map[string]float64),
 	}
 }
@@ -82,20 +85,22 @@ func (v *View) show(now time.Time, statuses []detector.Status, last bool) {
 		fmt.Fprintln(v.w, plainLine(now, statuses))
 		return
 	}
-	style := table.StyleOf(v.w)
-	var b strings.Builder
-	title := fmt.Sprintf("%s  %s", v.title, now.Local().Format("15:04:05 MST"))
-	if extra := utf8.RuneCountInString(title) - style.Width; extra > 0 {
-		title = string([]rune(title)[:style.Width])
+	style, room := table.StyleOf(v.w), len(statuses)
+	if v.terminal {
+		style.Fit = true
+		style.Width-- // a line of the terminal's full width would wrap on some
+		if _, height, ok := table.Size(v.w); ok {
+			room = max(height-2, 1) // below the title, above the cursor
+		}
 	}
-	fmt.Fprintln(&b, style.Paint(title, table.Bold))
-	// A line of the terminal's full width would wrap on some.
-	style.Width--
 	width := sparkWidth
 	if style.Width < narrow {
 		width /= 2
 	}
-	if err := style.Write(&b, "", v.rows(now, statuses, width)); err != nil {
+	var b strings.Builder
+	title := []rune(table.Printable(fmt.Sprintf("%s  %s", v.title, now.Local().Format("15:04:05 MST"))))
+	fmt.Fprintln(&b, style.Paint(string(title[:min(len(title), style.Width)]), table.Bold))
+	if err := style.Write(&b, "", v.rows(now, statuses, width, room)); err != nil {
 		return
 	}
 	v.table = b.String()
@@ -132,41 +137,70 @@ func (f brief) Format(e *logrus.Entry) ([]byte, error) {
 			word, tint = "resolved", table.Green
 		}
 	}
-	line := e.Time.Local().Format(time.TimeOnly) + "  " + f.style.Paint(fmt.Sprintf("%-8s", word), tint) + "  " + e.Message
+	line := e.Time.Local().Format(time.TimeOnly) + "  " + f.style.Paint(fmt.Sprintf("%-8s", word), tint) + "  " + oneLine(e.Message)
 	if err, ok := e.Data[logrus.ErrorKey]; ok {
-		line += fmt.Sprintf(": %v", err)
+		line += ": " + oneLine(fmt.Sprint(err))
 	}
 	return append([]byte(line), '\n'), nil
 }
 
+func oneLine(text string) string { return table.Printable(strings.ReplaceAll(text, "\n", "; ")) }
+
 // put replaces the table on the screen by text that stays, and the table below it.
 func (v *View) put(text string) {
 	var b bytes.Buffer
-	if v.terminal && v.height > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA\r\x1b[J", v.height)
+	if height := v.height(); height > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA\r\x1b[J", height)
 	}
 	b.WriteString(text)
 	if v.terminal {
 		b.WriteString(v.table)
-		v.height = strings.Count(v.table, "\n")
+		v.shown = v.shown[:0]
+		for line := range strings.Lines(colors.ReplaceAllString(v.table, "")) {
+			v.shown = append(v.shown, utf8.RuneCountInString(line)-1)
+		}
 	} else if text == "" {
 		b.WriteString(v.table)
 	}
 	v.w.Write(b.Bytes())
 }
 
-func (v *View) rows(now time.Time, statuses []detector.Status, width int) []table.Row {
-	var rows []table.Row
+var colors = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// height returns how many rows of the screen the table takes. Where the terminal has become narrower since, its lines wrap.
+func (v *View) height() int {
+	width, _, ok := table.Size(v.w)
+	if !ok {
+		return len(v.shown)
+	}
+	rows := 0
+	for _, n := range v.shown {
+		rows += 1 + max(n-1, 0)/width
+	}
+	return rows
+}
+
+// rows returns the rows of what is judged, at most room of them: where there is no room for all, findings go before the rest.
+func (v *View) rows(now time.Time, statuses []detector.Status, width, room int) []table.Row {
+	var shown []*detector.Status
 	hidden := 0
 	for i := range statuses {
-		s := &statuses[i]
-		if !s.Judged && s.State != detector.Firing {
-			continue
-		}
-		if !table.WorthARow(s, len(statuses)) {
+		switch s := &statuses[i]; {
+		case !s.Judged && s.State != detector.Firing:
+		case table.WorthARow(s, len(statuses)):
+			shown = append(shown, s)
+		default:
 			hidden++
-			continue
 		}
+	}
+	lowTerminal := len(shown)+min(hidden, 1) > room
+	if lowTerminal {
+		slices.SortStableFunc(shown, func(a, b *detector.Status) int { return cmp.Compare(b.State, a.State) })
+		hidden += len(shown) - (room - 1)
+		shown = shown[:room-1]
+	}
+	var rows []table.Row
+	for _, s := range shown {
 		row := table.Row{
 			Resource: s.Resource.Name,
 			Levels:   table.Levels(s.Resource, v.first[s.Resource.Name], s.Value),
@@ -181,7 +215,10 @@ func (v *View) rows(now time.Time, statuses []detector.Status, width int) []tabl
 		}
 		rows = append(rows, row)
 	}
-	if hidden > 0 {
+	switch {
+	case lowTerminal:
+		rows = append(rows, table.Row{Resource: fmt.Sprintf("%d more: no room", hidden)})
+	case hidden > 0:
 		rows = append(rows, table.Others(hidden))
 	}
 	return rows
@@ -192,7 +229,7 @@ func plainLine(now time.Time, statuses []detector.Status) string {
 	for i := range statuses {
 		if s := &statuses[i]; (s.Judged || s.State == detector.Firing) && table.WorthARow(s, len(statuses)) {
 			word, _ := table.Verdict(s)
-			parts = append(parts, fmt.Sprintf("%s %s %s", s.Resource.Name, s.Resource.Format(s.Value), word))
+			parts = append(parts, fmt.Sprintf("%s %s %s", table.Printable(s.Resource.Name), s.Resource.Format(s.Value), word))
 		}
 	}
 	return strings.Join(parts, "  ")

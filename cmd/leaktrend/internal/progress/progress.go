@@ -16,10 +16,10 @@ const (
 	every = 200 * time.Millisecond
 )
 
-// Start shows the share of the work that is done, 0 to 1, and an estimate of the time left, until the returned function is called. On what is not
-// a terminal it shows nothing.
+// Start shows the share of the work that is done, 0 to 1, and an estimate of the time left, until the returned function is called. While the
+// share is 0 it shows only what is being done. On what is not a terminal it shows nothing.
 func Start(w io.Writer, doing string, share func() float64) (done func()) {
-	if !table.IsTerminal(w) {
+	if !table.Redraws(w) {
 		return func() {}
 	}
 	stop, stopped := make(chan struct{}), make(chan struct{})
@@ -44,11 +44,15 @@ func Start(w io.Writer, doing string, share func() float64) (done func()) {
 			}
 			shown = true
 			part := min(share(), 1)
-			fmt.Fprintf(w, "\r\x1b[K%s: %.0f %%", doing, 100*part)
+			text := doing
+			if part > 0 {
+				text += fmt.Sprintf(": %.0f %%", 100*part)
+			}
 			if part > .01 {
 				left := time.Duration(float64(elapsed) * (1 - part) / part)
-				fmt.Fprintf(w, ", %s left", sampler.FormatDuration(left.Round(time.Second)))
+				text += fmt.Sprintf(", %s left", sampler.FormatDuration(left.Round(time.Second)))
 			}
+			fmt.Fprint(w, "\r\x1b[K"+text)
 		}
 	}()
 	var once sync.Once

@@ -62,6 +62,9 @@ func (r *Result) Leaked() bool {
 // and .gz; a path that names a file is taken as it is.
 func Files(paths []string) (files []string, err error) {
 	for _, path := range paths {
+		if path == "-" && slices.Contains(files, path) {
+			return nil, errors.New("standard input (-) can be read only once")
+		}
 		info, err := os.Stat(path)
 		if path == "-" || err == nil && !info.IsDir() {
 			files = append(files, path)
@@ -71,7 +74,8 @@ func Files(paths []string) (files []string, err error) {
 			return nil, err
 		}
 		before := len(files)
-		err = filepath.WalkDir(path, func(path string, entry fs.DirEntry, err error) error {
+		// With the separator at its end also a link to a directory is walked.
+		err = filepath.WalkDir(path+string(filepath.Separator), func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && !entry.IsDir() && isRecording(path) {
 				files = append(files, path)
 			}

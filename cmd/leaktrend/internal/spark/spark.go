@@ -61,7 +61,7 @@ func (l *Line) Draw(width int) string {
 		drawn[i] = sum / float64(to-from)
 		low, high = min(low, drawn[i]), max(high, drawn[i])
 	}
-	span := max(high-low, .2*math.Abs(high))
+	span := max(high-low, .2*math.Abs(high), .2*math.Abs(low))
 	var b strings.Builder
 	for _, v := range drawn {
 		level := 0

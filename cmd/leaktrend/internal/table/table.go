@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/term"
@@ -18,31 +20,37 @@ import (
 // Style says how text is laid out.
 type Style struct {
 	Color bool
-	Width int // columns, at least 40
+	Width int  // columns
+	Fit   bool // no line is wider, whatever must be cut; else only notes are
 }
 
-const (
-	plainWidth = 132 // of what is not a terminal
-	leastWidth = 40
-)
+const plainWidth = 400 // of what is not a terminal: nothing that people read is as long
 
-// StyleOf returns the style for a writer: colour only on a terminal, and not where NO_COLOR is set.
+// StyleOf returns the style for a writer: colour only on a terminal that has it, and not where NO_COLOR is set.
 func StyleOf(w io.Writer) Style {
-	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return Style{Width: plainWidth}
-	}
-	s := Style{Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb", Width: plainWidth}
-	if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 0 {
-		s.Width = max(width, leastWidth)
+	s := Style{Color: Redraws(w) && os.Getenv("NO_COLOR") == "", Width: plainWidth}
+	if width, _, ok := Size(w); ok {
+		s.Width = width
 	}
 	return s
 }
 
-// IsTerminal reports whether a person watches what is written.
-func IsTerminal(w io.Writer) bool {
+// Redraws reports whether a writer is a terminal that obeys escape sequences: one on which a person sees text replaced.
+func Redraws(w io.Writer) bool {
+	kind := os.Getenv("TERM")
+	dumb := kind == "dumb" || kind == "" && runtime.GOOS != "windows"
 	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	return ok && !dumb && term.IsTerminal(int(f.Fd()))
+}
+
+// Size returns the columns and rows of a terminal.
+func Size(w io.Writer) (width, height int, ok bool) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0, 0, false
+	}
+	width, height, err := term.GetSize(int(f.Fd()))
+	return width, height, err == nil && width > 0 && height > 0
 }
 
 // Tint is a colour that stresses what a word says already.
@@ -137,34 +145,76 @@ func clock(t, now time.Time) string {
 	return t.Format("2006-01-02 15:04")
 }
 
+// Columns of a row.
+const (
+	verdictColumn = iota
+	resourceColumn
+	sparkColumn
+	levelsColumn
+	paceColumn
+	columns
+)
+
+const (
+	gap       = 2  // between two columns
+	leastName = 12 // characters of a resource that are left of it
+)
+
 // Write lays out rows in columns, each with the indent before it.
 func (s Style) Write(w io.Writer, indent string, rows []Row) error {
-	var widths [5]int
-	cells := func(r *Row) [5]string { return [5]string{r.Verdict, r.Resource, r.Spark, r.Levels, r.Pace} }
-	for i := range rows {
-		for c, text := range cells(&rows[i]) {
+	cells := make([][columns]string, len(rows))
+	var widths [columns]int
+	used := utf8.RuneCountInString(indent)
+	for i, r := range rows {
+		cells[i] = [columns]string{Printable(r.Verdict), Printable(r.Resource), r.Spark, r.Levels, r.Pace}
+		for c, text := range cells[i] {
 			widths[c] = max(widths[c], utf8.RuneCountInString(text))
 		}
 	}
+	for _, width := range widths {
+		used += width + gap
+	}
+	if excess := used - s.Width; s.Fit && excess > 0 {
+		least := min(widths[resourceColumn], leastName)
+		used -= widths[resourceColumn]
+		widths[resourceColumn] = max(widths[resourceColumn]-excess, least)
+		used += widths[resourceColumn]
+	}
 	for i := range rows {
-		line, used := indent, utf8.RuneCountInString(indent)
-		for c, text := range cells(&rows[i]) {
-			pad := strings.Repeat(" ", widths[c]-utf8.RuneCountInString(text))
-			if c == 0 {
-				text = s.Paint(text, rows[i].Tint)
+		line := ""
+		for c, text := range cells[i] {
+			if c == resourceColumn {
+				text = cutMiddle(text, widths[c])
 			}
-			if c == 4 {
+			pad := strings.Repeat(" ", widths[c]-utf8.RuneCountInString(text))
+			if c == paceColumn {
 				text, pad = pad+text, ""
 			}
-			line += text + pad + "  "
-			used += widths[c] + 2
+			line += text + pad + strings.Repeat(" ", gap)
 		}
-		line += cut(rows[i].Note, s.Width-used)
-		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " ")); err != nil {
+		line = strings.TrimRight(indent+line+cut(Printable(rows[i].Note), s.Width-used), " ")
+		if s.Fit {
+			line = cut(line, s.Width)
+		}
+		// Only now, as a colour has no width.
+		if verdict := indent + cells[i][verdictColumn]; strings.HasPrefix(line, verdict) {
+			line = indent + s.Paint(cells[i][verdictColumn], rows[i].Tint) + line[len(verdict):]
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Printable replaces what would move the cursor or change the terminal: names come from the programs that are watched.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, text)
 }
 
 // cut shortens text to a number of columns.
@@ -176,4 +226,14 @@ func cut(text string, columns int) string {
 		return ""
 	}
 	return string([]rune(text)[:columns-1]) + "…"
+}
+
+// cutMiddle shortens a name to a number of columns. Long names differ at their ends more often than in between.
+func cutMiddle(name string, columns int) string {
+	runes := []rune(name)
+	if len(runes) <= columns {
+		return name
+	}
+	head := columns / 2
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(columns-head-1):])
 }

@@ -1,0 +1,317 @@
+package tune
+
+import (
+	"fmt"
+	"html"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// A chart is drawn in a box of 400 by 300 units. On a phone it takes the whole width, so a unit there is a little less than a pixel.
+const (
+	chartWidth, chartHeight             = 400., 300.
+	plotLeft, plotRight                 = 46., 388.
+	plotTop, plotBottom                 = 14., 252.
+	zeroLane                            = 40. // left of the logarithmic axis, for what is zero
+	letterWidth, lineHeight             = 5.8, 12.
+	plainRadius, ownRadius, labelMargin = 2.6, 4.5, 3.
+)
+
+// point is one method or setting. Its class chooses the look.
+type point struct {
+	x, y  float64
+	label string // "" = none
+	title string // shown when pointed at
+	class string
+}
+
+// Classes of points.
+const (
+	classRule    = "rule"
+	classSetting = "setting"
+	classOwn     = "own"    // in force
+	classChosen  = "chosen" // recommended
+)
+
+// axis maps values to a stretch of the chart.
+type axis struct {
+	log       bool
+	low, high float64
+	from, to  float64 // in the chart; from may be greater
+	ticks     []tick
+	title     string
+}
+
+type tick struct {
+	value float64
+	label string
+}
+
+func (a *axis) at(v float64) float64 {
+	low, high := a.low, a.high
+	if a.log {
+		low, high, v = math.Log(low), math.Log(high), math.Log(v)
+	}
+	return a.from + (a.to-a.from)*(v-low)/(high-low)
+}
+
+// rateAxis is logarithmic over whole decades. Zero has a lane of its own, left of it.
+func rateAxis(points []point, title string) axis {
+	low, high, zero := math.Inf(1), math.Inf(-1), false
+	for _, p := range points {
+		if p.x > 0 {
+			low, high = min(low, p.x), max(high, p.x)
+		} else {
+			zero = true
+		}
+	}
+	if low > high {
+		low, high = 0.01, 1
+	}
+	first, last := int(math.Floor(math.Log10(low))), int(math.Ceil(math.Log10(high)))
+	last = max(last, first+1)
+	a := axis{log: true, low: math.Pow10(first), high: math.Pow10(last), from: plotLeft, to: plotRight, title: title}
+	if zero {
+		a.from += zeroLane
+		a.ticks = append(a.ticks, tick{0, "0"})
+	}
+	for e := first; e <= last; e++ {
+		a.ticks = append(a.ticks, tick{math.Pow10(e), strconv.FormatFloat(math.Pow10(e), 'f', -1, 64)})
+	}
+	return a
+}
+
+// x places a value on the rate axis.
+func (a *axis) x(v float64) float64 {
+	if v <= 0 {
+		return plotLeft + zeroLane/4
+	}
+	return a.at(v)
+}
+
+func recallAxis() axis {
+	a := axis{low: 0, high: 1, from: plotBottom, to: plotTop}
+	for v := 0; v <= 100; v += 20 {
+		a.ticks = append(a.ticks, tick{float64(v) / 100, strconv.Itoa(v) + " %"})
+	}
+	return a
+}
+
+// delayAxis is logarithmic, with round lengths of time.
+func delayAxis(points []point) axis {
+	steps := []tick{
+		{1. / 3600, "1s"}, {10. / 3600, "10s"}, {1. / 60, "1m"}, {3. / 60, "3m"}, {.1666667, "10m"}, {.5, "30m"}, {1, "1h"}, {3, "3h"},
+		{6, "6h"}, {12, "12h"}, {24, "1d"}, {72, "3d"}, {168, "7d"}, {720, "30d"}, {2400, "100d"},
+	}
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, p := range points {
+		low, high = min(low, p.y), max(high, p.y)
+	}
+	first, last := 0, len(steps)-1
+	for first+1 < len(steps)-1 && steps[first+1].value <= low {
+		first++
+	}
+	for last-1 > first && steps[last-1].value >= high {
+		last--
+	}
+	return axis{log: true, low: steps[first].value, high: steps[last].value, from: plotBottom, to: plotTop, ticks: steps[first : last+1]}
+}
+
+// countAxis begins at zero.
+func countAxis(points []point) axis {
+	high := 0.
+	for _, p := range points {
+		high = max(high, p.y)
+	}
+	if high == 0 {
+		high = 1
+	}
+	step := math.Pow10(int(math.Floor(math.Log10(high))))
+	for _, m := range []float64{.2, .25, .5, 1} {
+		if high/(step*m) <= 5 {
+			step *= m
+			break
+		}
+	}
+	top := step * math.Ceil(high/step)
+	a := axis{low: 0, high: top, from: plotBottom, to: plotTop}
+	for v := 0.; v <= top+step/2; v += step {
+		a.ticks = append(a.ticks, tick{v, number3(v)})
+	}
+	return a
+}
+
+// box is a part of the chart that something takes up.
+type box struct{ left, top, right, bottom float64 }
+
+func (b box) meets(o box) bool {
+	return b.left < o.right && o.left < b.right && b.top < o.bottom && o.top < b.bottom
+}
+
+// drawChart draws points, a line through some of them, and the budget if it is above 0 and on the axis.
+func drawChart(x, y axis, points, line []point, budget float64, describe string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg viewBox="0 0 %g %g" role="img" aria-label="%s">`+"\n", chartWidth, chartHeight, html.EscapeString(describe))
+	for _, t := range y.ticks {
+		at := y.at(t.value)
+		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, plotLeft, at, plotRight, at)
+		fmt.Fprintf(&b, `<text class="tick" x="%.1f" y="%.1f" text-anchor="end">%s</text>`+"\n", plotLeft-5, at+3.5, html.EscapeString(t.label))
+	}
+	for _, t := range x.ticks {
+		at := x.x(t.value)
+		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, at, plotTop, at, plotBottom)
+		fmt.Fprintf(&b, `<text class="tick" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`+"\n", at, plotBottom+14, html.EscapeString(t.label))
+	}
+	fmt.Fprintf(&b, `<text class="axis" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`+"\n", (plotLeft+plotRight)/2, plotBottom+32, html.EscapeString(x.title))
+	if budget > x.low && budget < x.high {
+		at := x.x(budget)
+		fmt.Fprintf(&b, `<line class="budget" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, at, plotTop, at, plotBottom)
+		fmt.Fprintf(&b, `<text class="tick" x="%.1f" y="%.1f">budget</text>`+"\n", at+3, plotBottom-4)
+	}
+	if len(line) > 1 {
+		b.WriteString(`<polyline class="curve" points="`)
+		for i, p := range line {
+			if i > 0 {
+				b.WriteByte(' ')
+			}
+			fmt.Fprintf(&b, "%.1f,%.1f", x.x(p.x), y.at(p.y))
+		}
+		b.WriteString(`"/>` + "\n")
+	}
+	marks := joined(points, x, y)
+	var taken []box
+	for _, p := range marks {
+		taken = append(taken, markBox(p, x, y))
+	}
+	for _, p := range marks {
+		at, up := x.x(p.x), y.at(p.y)
+		b.WriteString("<g>")
+		if p.title != "" {
+			fmt.Fprintf(&b, "<title>%s</title>", html.EscapeString(p.title))
+		}
+		if p.class == classRule {
+			const r = 3.6
+			fmt.Fprintf(&b, `<path class="rule" d="M%.1f %.1fl%g %gl%g %gl%g %gz"/>`, at, up-r, r, r, -r, r, -r, -r)
+		} else {
+			fmt.Fprintf(&b, `<circle class="%s" cx="%.1f" cy="%.1f" r="%g"/>`, p.class, at, up, radius(p))
+		}
+		b.WriteString("</g>\n")
+	}
+	// What matters most chooses its place first.
+	slices.SortStableFunc(marks, func(a, b point) int { return rank(a) - rank(b) })
+	for _, p := range marks {
+		if p.label != "" {
+			taken = append(taken, placeLabel(&b, p, x.x(p.x), y.at(p.y), taken))
+		}
+	}
+	b.WriteString("</svg>\n")
+	return b.String()
+}
+
+func rank(p point) int {
+	return slices.Index([]string{classChosen, classOwn, classRule, classSetting}, p.class)
+}
+
+func radius(p point) float64 {
+	if p.class == classSetting {
+		return plainRadius
+	}
+	return ownRadius
+}
+
+func markBox(p point, x, y axis) box {
+	at, up, r := x.x(p.x), y.at(p.y), radius(p)
+	return box{at - r, up - r, at + r, up + r}
+}
+
+// joined puts rules that fall on one place under one mark.
+func joined(points []point, x, y axis) []point {
+	const near = 2
+	type cluster struct {
+		point
+		names []string
+	}
+	var all []cluster
+	for _, p := range points {
+		i := -1
+		if p.class == classRule {
+			i = slices.IndexFunc(all, func(c cluster) bool {
+				return c.class == classRule && math.Hypot(x.x(c.x)-x.x(p.x), y.at(c.y)-y.at(p.y)) < near
+			})
+		}
+		if i < 0 {
+			all = append(all, cluster{p, []string{p.label}})
+			continue
+		}
+		c := &all[i]
+		c.names = append(c.names, p.label)
+		c.title += "\n" + p.title
+		c.label = fmt.Sprintf("%s and %d more", c.names[0], len(c.names)-1)
+		if len(c.names) == 2 {
+			c.label = strings.Join(c.names, ", ")
+		}
+	}
+	var out []point
+	for _, c := range all {
+		out = append(out, c.point)
+	}
+	return out
+}
+
+// widthOf estimates how wide the label of a mark is.
+func widthOf(p point) float64 {
+	width := 0.
+	for _, c := range p.label {
+		if unicode.IsUpper(c) {
+			width += 1.3 * letterWidth
+		} else {
+			width += letterWidth
+		}
+	}
+	if p.class == classOwn || p.class == classChosen { // bold
+		width *= 1.12
+	}
+	return width
+}
+
+// placeLabel writes the label of a mark where it meets nothing else, and returns what it takes up.
+func placeLabel(b *strings.Builder, p point, at, up float64, taken []box) box {
+	width := widthOf(p)
+	r := radius(p) + labelMargin
+	var best box
+	least := math.Inf(1)
+	for _, distance := range []float64{0, 10, 20, 32, 46} {
+		d := r + distance
+		for _, c := range [][2]float64{
+			{at + d, up - lineHeight/2}, {at - d - width, up - lineHeight/2}, {at - width/2, up - d - lineHeight}, {at - width/2, up + d},
+			{at + d, up - d - lineHeight/2}, {at + d, up + d - lineHeight/2}, {at - d - width, up - d - lineHeight/2}, {at - d - width, up + d - lineHeight/2},
+		} {
+			try := box{c[0], c[1], c[0] + width, c[1] + lineHeight}
+			if try.left < plotLeft || try.right > chartWidth-2 || try.top < 1 || try.bottom > plotBottom {
+				continue
+			}
+			meets := distance / 100
+			for _, o := range taken {
+				if try.meets(o) {
+					meets++
+				}
+			}
+			if meets < least {
+				best, least = try, meets
+			}
+		}
+	}
+	if math.IsInf(least, 1) {
+		best = box{at, up, at + width, up + lineHeight}
+	}
+	middle := [2]float64{(best.left + best.right) / 2, (best.top + best.bottom) / 2}
+	if math.Abs(middle[1]-up) > lineHeight || math.Abs(middle[0]-at) > width/2+2*r {
+		end := [2]float64{min(max(at, best.left), best.right), min(max(up, best.top), best.bottom)}
+		fmt.Fprintf(b, `<line class="leader" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, at, up, end[0], end[1])
+	}
+	fmt.Fprintf(b, `<text class="label %s" x="%.1f" y="%.1f">%s</text>`+"\n", p.class, best.left, best.bottom-3, html.EscapeString(p.label))
+	return best
+}

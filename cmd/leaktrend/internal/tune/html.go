@@ -1,0 +1,287 @@
+package tune
+
+import (
+	"fmt"
+	"html"
+	"io"
+	"slices"
+	"strings"
+)
+
+// WriteHTML writes one page that needs neither network nor script: the trade-off as curves, with the rules of the field as points on the same
+// picture, and the figures as tables.
+func (r *Result) WriteHTML(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString(pageHead)
+	b.WriteString("<h1>leaktrend: false alarms against leaks found</h1>\n")
+	paragraph(&b, r.headline())
+	if r.Interrupted {
+		fmt.Fprintf(&b, "<p class=\"warn\">%s</p>\n", html.EscapeString(r.partial()))
+	}
+	if r.Choice != nil {
+		b.WriteString("<section class=\"advice\"><h2>Recommendation</h2>\n")
+		for _, line := range r.Advice() {
+			paragraph(&b, line)
+		}
+		b.WriteString("</section>\n")
+	}
+	if len(r.Months) > 0 {
+		r.monthsPage(&b)
+	}
+	for i := range r.Groups {
+		r.groupPage(&b, &r.Groups[i])
+	}
+	if len(r.Groups) > 0 {
+		b.WriteString("<h2>Sources of the rules</h2>\n<ul>\n")
+		for _, m := range r.Groups[0].Methods {
+			if m.Source != "" {
+				fmt.Fprintf(&b, "<li><b>%s</b>: %s</li>\n", html.EscapeString(m.Name), html.EscapeString(m.Source))
+			}
+		}
+		b.WriteString("</ul>\n")
+	}
+	b.WriteString("</main>\n</body>\n</html>\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func paragraph(b *strings.Builder, text string) {
+	fmt.Fprintf(b, "<p>%s</p>\n", html.EscapeString(text))
+}
+
+func (r *Result) monthsPage(b *strings.Builder) {
+	b.WriteString("<section><h2>A month of this very process</h2>\n")
+	paragraph(b, r.monthsSentence())
+	var points []point
+	for i := range r.Months {
+		m := &r.Months[i]
+		p := point{x: m.Sensitivity, y: m.Alarms.Value, class: classSetting}
+		p.title = fmt.Sprintf("sensitivity %s: %s false alarms a month", number(m.Sensitivity), Rate(m.Alarms))
+		p.dress(m.InForce, m.Chosen)
+		points = append(points, p)
+	}
+	x := rateAxis(points, "sensitivity")
+	x.ticks = nil
+	for i := range r.Months {
+		x.ticks = append(x.ticks, tick{r.Months[i].Sensitivity, number(r.Months[i].Sensitivity)})
+	}
+	x.low, x.high = points[0].x/1.1, points[len(points)-1].x*1.1
+	panels(b, panel{"False alarms a month", drawChart(x, countAxis(points), points, points, 0, "expected false alarms a month by sensitivity")})
+	htmlTable(b, r.monthRows())
+	b.WriteString("</section>\n")
+}
+
+// dress gives the point of a setting its class and label.
+func (p *point) dress(inForce, chosen bool) {
+	switch {
+	case chosen && inForce:
+		p.class, p.label = classChosen, "in force, recommended"
+	case chosen:
+		p.class, p.label = classChosen, "recommended"
+	case inForce:
+		p.class, p.label = classOwn, "in force"
+	}
+}
+
+func (r *Result) groupPage(b *strings.Builder, g *Group) {
+	fmt.Fprintf(b, "<section><h2>%s</h2>\n", html.EscapeString(g.title()))
+	for _, remark := range r.remarks(g) {
+		paragraph(b, remark)
+	}
+	if g.Methods[0].All.Leaks > 0 {
+		r.curves(b, g)
+	}
+	fmt.Fprintf(b, "<h3>Methods on the same recordings</h3>\n")
+	htmlTable(b, g.comparisonRows())
+	if len(g.Trials) > 0 && !r.Unlabelled {
+		fmt.Fprintf(b, "<h3>%s</h3>\n", html.EscapeString(strings.TrimSuffix(r.trialsSentence(g), ":")))
+		htmlTable(b, g.trialRows())
+	}
+	b.WriteString("</section>\n")
+}
+
+// curves draws false alarms against recall, and against delay.
+func (r *Result) curves(b *strings.Builder, g *Group) {
+	recallOf := func(f *Figures) (float64, bool) {
+		if f.DueRecall != nil {
+			return f.DueRecall.Value, true
+		}
+		return 0, false
+	}
+	recallTitle := "Leaks found, of those that were due"
+	if g.Methods[0].All.Due == 0 {
+		recallTitle = "Leaks found"
+		recallOf = func(f *Figures) (float64, bool) {
+			if f.Recall == nil {
+				return 0, false
+			}
+			return f.Recall.Value, true
+		}
+	}
+	delayOf := func(f *Figures) (float64, bool) {
+		if f.DelayHours == nil || f.DelayHours.Median <= 0 {
+			return 0, false
+		}
+		return f.DelayHours.Median, true
+	}
+	axisTitle := "false alarms per " + g.Unit + " (logarithmic)"
+	budget := 0.
+	if r.Choice != nil && g.SoakSeconds == 0 {
+		budget = r.Choice.PerDay
+	}
+	var shown []panel
+	recall := g.points(recallOf)
+	if len(recall) > 0 {
+		x := rateAxis(recall, axisTitle)
+		line := envelope(recall, func(a, b float64) bool { return a > b })
+		shown = append(shown, panel{recallTitle, drawChart(x, recallAxis(), recall, line, budget, recallTitle+" against false alarms")})
+	}
+	if delay := g.points(delayOf); len(delay) > 0 {
+		x := rateAxis(recall, axisTitle)
+		line := envelope(delay, func(a, b float64) bool { return a < b })
+		const title = "Median delay of those found"
+		shown = append(shown, panel{title, drawChart(x, delayAxis(delay), delay, line, budget, title+" against false alarms")})
+	}
+	if len(shown) == 0 {
+		return
+	}
+	b.WriteString(`<p class="legend"><span class="dot"></span> settings of leaktrend, and the best of them as a line ` +
+		`<span class="diamond"></span> other methods</p>` + "\n")
+	panels(b, shown...)
+}
+
+// points returns the settings and the other methods that have a figure.
+func (g *Group) points(figure func(*Figures) (float64, bool)) []point {
+	var points []point
+	add := func(f *Figures, p point, name string) {
+		y, ok := figure(f)
+		if !ok || f.Rate == nil {
+			return
+		}
+		p.x, p.y = f.Rate.Value, y
+		p.title = fmt.Sprintf("%s: %s false alarms per %s, recall %s, of due leaks %s, delay %s", name, Rate(f.Rate), g.Unit, Percent(f.Recall),
+			Percent(f.DueRecall), hours(f.DelayHours))
+		points = append(points, p)
+	}
+	listed := g.listed()
+	for i := range listed {
+		t := &listed[i]
+		p := point{class: classSetting}
+		p.dress(t.InForce, t.Chosen)
+		add(&t.Figures, p, fmt.Sprintf("sensitivity %s, least_growth %s", number(t.Sensitivity), number(t.LeastGrowth)))
+	}
+	for i := range g.Methods {
+		m := &g.Methods[i]
+		switch {
+		case m.Name == thisConfig && len(listed) == 0:
+			add(&m.All, point{class: classOwn, label: "in force"}, m.Name)
+		case m.Name != thisConfig && m.Name != trendAlone:
+			add(&m.All, point{class: classRule, label: m.Name}, m.Name)
+		}
+	}
+	return points
+}
+
+// envelope returns the settings that no other with as few false alarms is better than, in order.
+func envelope(points []point, better func(a, b float64) bool) []point {
+	var own []point
+	for _, p := range points {
+		if p.class != classRule {
+			own = append(own, p)
+		}
+	}
+	slices.SortStableFunc(own, func(a, b point) int {
+		switch {
+		case a.x != b.x && a.x < b.x, a.x == b.x && better(a.y, b.y):
+			return -1
+		case a.x == b.x && a.y == b.y:
+			return 0
+		}
+		return 1
+	})
+	var line []point
+	for _, p := range own {
+		if len(line) == 0 || better(p.y, line[len(line)-1].y) {
+			line = append(line, p)
+		}
+	}
+	return line
+}
+
+// panel is one chart.
+type panel struct{ title, svg string }
+
+func panels(b *strings.Builder, all ...panel) {
+	b.WriteString("<div class=\"panels\">\n")
+	for _, p := range all {
+		fmt.Fprintf(b, "<figure><figcaption>%s</figcaption>\n%s</figure>\n", html.EscapeString(p.title), p.svg)
+	}
+	b.WriteString("</div>\n")
+}
+
+func htmlTable(b *strings.Builder, rows rows) {
+	b.WriteString("<div class=\"scroll\"><table>\n")
+	for i, row := range rows {
+		tag := "td"
+		if i == 0 {
+			tag = "th"
+		}
+		b.WriteString("<tr>")
+		for _, cell := range row {
+			fmt.Fprintf(b, "<%s>%s</%s>", tag, html.EscapeString(cell), tag)
+		}
+		b.WriteString("</tr>\n")
+	}
+	b.WriteString("</table></div>\n")
+}
+
+const pageHead = `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<title>leaktrend tune</title>
+<style>
+:root { color-scheme: light dark; --bg: #ffffff; --text: #1c1d20; --muted: #61656e; --grid: #e4e6ea; --own: #1d5fd0; --chosen: #0b7a45; --rule: #b4501e; --card: #f5f7fa; }
+@media (prefers-color-scheme: dark) {
+  :root { --bg: #15171b; --text: #e8eaee; --muted: #a0a6b1; --grid: #30343c; --own: #7fb0ff; --chosen: #4fd08c; --rule: #f0a070; --card: #1e2127; }
+}
+body { margin: 0; background: var(--bg); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
+main { max-width: 1160px; margin: 0 auto; padding: 20px 16px 48px; }
+h1 { font-size: 1.4rem; margin: 0 0 .5rem; }
+h2 { font-size: 1.12rem; margin: 2rem 0 .4rem; }
+h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
+p { margin: .3rem 0; max-width: 75ch; }
+.warn { color: var(--rule); font-weight: 600; }
+.advice { background: var(--card); border-radius: 8px; padding: 2px 16px 12px; margin-top: 1rem; }
+.advice h2 { margin-top: .8rem; }
+.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 8px 24px; }
+.panels figure { margin: .6rem 0 0; max-width: 640px; }
+figcaption { font-weight: 600; }
+svg { display: block; width: 100%; height: auto; }
+svg text { font: 10.5px system-ui, sans-serif; fill: var(--muted); }
+svg text.label { fill: var(--rule); paint-order: stroke; stroke: var(--bg); stroke-width: 2.5px; }
+svg text.label.own { fill: var(--own); font-weight: 600; }
+svg text.label.chosen { fill: var(--chosen); font-weight: 600; }
+.grid { stroke: var(--grid); stroke-width: 1; }
+.budget { stroke: var(--muted); stroke-width: 1; stroke-dasharray: 4 3; }
+.curve { fill: none; stroke: var(--own); stroke-width: 1.6; opacity: .75; }
+.leader { stroke: var(--muted); stroke-width: .6; opacity: .7; }
+circle.setting { fill: var(--own); }
+circle.own { fill: var(--own); stroke: var(--bg); stroke-width: 1; }
+circle.chosen { fill: var(--chosen); stroke: var(--bg); stroke-width: 1; }
+path.rule { fill: var(--rule); stroke: var(--bg); stroke-width: .6; }
+.legend { color: var(--muted); font-size: .9rem; }
+.dot, .diamond { display: inline-block; width: 9px; height: 9px; background: var(--own); border-radius: 50%; }
+.diamond { background: var(--rule); border-radius: 0; transform: rotate(45deg) scale(.85); margin-left: 1em; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .87rem; font-variant-numeric: tabular-nums; }
+th, td { padding: 3px 10px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--grid); }
+th { color: var(--muted); font-weight: 600; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; }
+ul { padding-left: 1.2rem; overflow-wrap: anywhere; }
+</style>
+</head>
+<body>
+<main>
+`

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/generate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/progress"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/tune"
+)
+
+// tuneFlags are the options of tune.
+type tuneFlags struct {
+	config, budget, out, html, format string
+	with                              []string
+	seed, generateSeed                uint64
+	generate, workers                 int
+	force, verbose                    bool
+}
+
+func tuneCommand() *cobra.Command {
+	var f tuneFlags
+	cmd := &cobra.Command{
+		Use:   "tune LABELS.yaml | FILE or DIR... | --generate N",
+		Short: "Measure false alarms and recall on recordings, and recommend a configuration",
+		Long: `Measure how good a configuration is on recordings of which is known what leaks in them: false alarms, recall,
+delay, beside the rules of the field. Then search for the most sensitive setting that keeps a budget of false
+alarms, and judge it on programs that the search did not see.
+
+With recordings instead of a labels file, they are taken as healthy: their extension by a block bootstrap tells
+the false alarms a month that this very process would give. The form of a labels file is explained in
+testdata/labels.yaml. Recordings with a soak setting are judged in it and reported apart.`,
+		Example: `  leaktrend tune testdata/labels.yaml
+  leaktrend tune labels.yaml --budget 1/90d -o leaktrend.yaml --html tradeoff.html
+  leaktrend tune week.csv --budget 1/30d
+  leaktrend tune --generate 40 --verbose`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return runTune(cmd, args, &f) },
+	}
+	fs := cmd.Flags()
+	fs.StringVar(&f.config, "config", "", "YAML file whose section resource_monitoring is in force (default: the defaults)")
+	fs.StringVar(&f.budget, "budget", "1/30d", "false alarms that are acceptable per process and time, as in 1/30d, 0.5/2w or 2/36h")
+	fs.StringVarP(&f.out, "out", "o", "", "write the recommended section resource_monitoring to this file")
+	fs.StringVar(&f.html, "html", "", "write the trade-off as a page with curves to this file")
+	fs.StringVar(&f.format, "format", "text", "text, or json: one object")
+	fs.BoolVar(&f.force, "force", false, "replace files that are not empty")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "also print a line for each family of generated recordings")
+	fs.Uint64Var(&f.seed, "seed", 1, "of the folds and of the bootstrap: the same seed gives the same result")
+	fs.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "recordings at a time; does not change the result")
+	fs.IntVar(&f.generate, "generate", 0, "instead of recordings, generate this many of each family; report on others than are searched")
+	fs.Uint64Var(&f.generateSeed, "generate-seed", 1, "of what is generated to search on; the next seed makes what is reported on")
+	fs.StringSliceVar(&f.with, "generate-with", []string{"limits", "load"}, "what generated recordings know beside the resource: limits, load or none")
+	return cmd
+}
+
+func runTune(cmd *cobra.Command, args []string, f *tuneFlags) error {
+	o, err := f.options(args, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	if f.generate == 0 {
+		if err := loadRecordings(ctx, o, args, cmd.ErrOrStderr()); err != nil {
+			return interruptedOr(ctx, err)
+		}
+	}
+	var meter tune.Meter
+	done := progress.Start(cmd.ErrOrStderr(), "tuning", meter.Share)
+	result, runErr := tune.Run(ctx, *o, &meter)
+	done()
+	if result == nil {
+		return runErr
+	}
+	// What was interrupted is shown as far as it came, but nothing is recommended by it.
+	if err := f.print(cmd.OutOrStdout(), result); err != nil {
+		return err
+	}
+	if f.html != "" {
+		if err := writeFile(f.html, 0o644, result.WriteHTML); err != nil {
+			return err
+		}
+	}
+	if runErr != nil {
+		return interruptedOr(ctx, runErr)
+	}
+	if f.out == "" {
+		return nil
+	}
+	text, err := result.ConfigYAML(o.Config)
+	if err != nil {
+		return err
+	}
+	// The webhook's URL in it may hold a secret.
+	return writeFile(f.out, 0o600, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+}
+
+func interruptedOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
+	return err
+}
+
+// options checks all that can be checked before anything is read.
+func (f *tuneFlags) options(args []string, stderr io.Writer) (*tune.Options, error) {
+	if f.format != "text" && f.format != "json" {
+		return nil, fmt.Errorf("--format %s: must be text or json", f.format)
+	}
+	budget, err := evaluate.ParseBudget(f.budget)
+	if err != nil {
+		return nil, fmt.Errorf("--budget: %w", err)
+	}
+	if f.workers < 1 {
+		return nil, fmt.Errorf("--workers %d: must be at least 1", f.workers)
+	}
+	if f.generate < 0 {
+		return nil, fmt.Errorf("--generate %d: must not be negative", f.generate)
+	}
+	switch {
+	case f.generate > 0 && len(args) > 0:
+		return nil, errors.New("--generate takes no recordings")
+	case f.generate == 0 && len(args) == 0:
+		return nil, errors.New("tune needs a labels file, recordings, or --generate N")
+	}
+	if f.out != "" && f.out == f.html {
+		return nil, fmt.Errorf("-o and --html name the same file, %s", f.out)
+	}
+	for _, path := range []string{f.out, f.html} {
+		if err := writable(path, f.force); err != nil {
+			return nil, err
+		}
+	}
+	config, err := loadConfig(f.config, stderr)
+	if err != nil {
+		return nil, err
+	}
+	o := &tune.Options{Config: config, ConfigName: f.config, Budget: budget, Seed: f.seed, Workers: f.workers}
+	if f.config == "" {
+		o.ConfigName = "the default"
+	}
+	if f.generate > 0 {
+		return o, f.generated(o)
+	}
+	return o, nil
+}
+
+// writable says why a file cannot be written, before an hour's work is spent on what to write. "" is no file.
+func writable(path string, force bool) error {
+	switch path {
+	case "":
+		return nil
+	case "-":
+		return errors.New("- is no file: the report goes to standard output")
+	}
+	if info, err := os.Stat(path); err == nil {
+		switch {
+		case info.IsDir():
+			return fmt.Errorf("%s is a directory", path)
+		case info.Mode().IsRegular() && info.Size() > 0 && !force:
+			return fmt.Errorf("%s is not empty; --force replaces it", path)
+		}
+	}
+	_, err := os.Stat(filepath.Dir(path))
+	return err
+}
+
+func (f *tuneFlags) generated(o *tune.Options) error {
+	g := generate.Options{Seed: f.generateSeed, PerFamily: f.generate, Ranges: generate.Tune}
+	for _, what := range f.with {
+		switch what {
+		case "limits":
+			g.Ceilings = true
+		case "load":
+			g.Load = true
+		case "none":
+		default:
+			return fmt.Errorf("--generate-with %s: must be limits, load or none", what)
+		}
+	}
+	if err := g.Validate(); err != nil {
+		return err
+	}
+	other := g
+	other.Seed, other.Ranges = g.Seed+1, generate.Report
+	o.Search, o.Report = tune.Generated(g), tune.Generated(other)
+	o.From = fmt.Sprintf("the generator, seed %d (searched: seed %d), with %s", other.Seed, g.Seed, strings.Join(f.with, " and "))
+	return nil
+}
+
+// loadRecordings reads what there is to measure on.
+func loadRecordings(ctx context.Context, o *tune.Options, args []string, stderr io.Writer) error {
+	isLabels := func(path string) bool { return slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(path)) }
+	var (
+		recs []*evaluate.Recording
+		err  error
+	)
+	done := progress.Start(stderr, "reading", func() float64 { return 0 })
+	switch {
+	case len(args) == 1 && isLabels(args[0]):
+		recs, err = evaluate.Load(ctx, args[0])
+	case slices.ContainsFunc(args, isLabels):
+		err = errors.New("a labels file stands alone: it names its recordings")
+	default:
+		var files []string
+		if files, err = replay.Files(args); err == nil {
+			recs, err = evaluate.LoadUnlabelled(ctx, files)
+		} else if fault := (*fs.PathError)(nil); errors.As(err, &fault) && fault.Op == "replay" {
+			fault.Op = "tune"
+		}
+		o.Unlabelled = true
+	}
+	done()
+	if err != nil {
+		return err
+	}
+	for _, r := range recs {
+		if r.Faults > 0 {
+			fmt.Fprintf(stderr, "skipped: %s: %d lines, the first: %v\n", r.Name, r.Faults, r.Fault)
+		}
+	}
+	o.From = strings.Join(args, " ")
+	if n := len(args); n > 3 {
+		o.From = fmt.Sprintf("%s and %d more", args[0], n-1)
+	}
+	o.Search = tune.Of(recs)
+	return nil
+}
+
+func (f *tuneFlags) print(w io.Writer, r *tune.Result) error {
+	if f.format == "text" {
+		return r.WriteText(w, f.verbose)
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(r)
+}
+
+// writeFile writes a file.
+func writeFile(path string, mode fs.FileMode, write func(io.Writer) error) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(file), file.Close())
+}
