@@ -99,6 +99,8 @@ func (t *tracker) status(d *Detector) Status {
 		s.State, s.Since = Suspected, instant(nearest.Since)
 		s.Exhaustion = t.exhaustion(t.at)
 		s.Why = t.whyNot(nearest)
+	case nearest.Reason == trend.NoData && time.Duration(t.at-d.epoch) >= d.soonest():
+		s.Why = "too few samples to tell"
 	case nearest.Reason == trend.NoData:
 		s.Why = "too short to tell: a verdict takes at least " + sampler.FormatDuration(d.soonest()) + " of samples"
 	default:

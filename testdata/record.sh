@@ -10,9 +10,9 @@ usage() {
 	Records NAME... (default: all) into FOLDER/NAME.csv.
 
 	  -w  warm-up before the recordings begin, in seconds (default 600)
-	  -d  length of the recordings, in seconds (default 1800; redis-long takes twice as long)
+	  -d  length of the recordings, in seconds (default 1800; redis-long and go-cache-warmup take twice as long)
 	  -i  sampling interval (default 1s)
-	  -s  soak setting written into the recordings (default 20m; redis-long has none)
+	  -s  soak setting written into the recordings (default 20m; these two have none)
 	  -o  folder to write to (default testdata/recordings)
 	  -l  list the names and exit
 
@@ -24,6 +24,9 @@ usage() {
 
 healthy=(redis nginx postgres prometheus node memcached go-cache go-cache-warmup go-pool go-sawtooth go-longpoll redis-long)
 leaking=(go-chan-send go-ticker go-body go-map go-subslice go-file go-thread go-sawtooth-leak go-reload go-restart python node-leak)
+
+# recorded without soak mode, for twice the length, at 5s
+physical=(redis-long go-cache-warmup)
 
 warmup=600 duration=1800 interval=1s soak=20m
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -325,8 +328,8 @@ for name in "${names[@]}"; do
 done
 
 for name in "${names[@]}"; do
-	if [ "$name" = redis-long ]; then
-		record redis-long 5s $((2 * duration))
+	if [[ " ${physical[*]} " == *" $name "* ]]; then
+		record "$name" 5s $((2 * duration))
 	else
 		record "$name" "$interval" "$duration" --soak "$soak"
 	fi
