@@ -263,16 +263,16 @@ func durationKey(name, meaning string, least time.Duration, zero bool, field fun
 		meaning: meaning,
 		spellings: []spelling{{name,
 			func(c *Config, v scalar) (err error) { *field(c), err = v.duration(); return err },
-			func(c *Config) string { return shortDuration(*field(c)) },
+			func(c *Config) string { return sampler.ShortDuration(*field(c)) },
 		}},
 		check: func(c *Config) error {
 			switch d := *field(c); {
 			case d < 0:
-				return fmt.Errorf("%s is negative", shortDuration(d))
+				return fmt.Errorf("%s is negative", sampler.ShortDuration(d))
 			case d == 0 && !zero:
 				return errors.New("0s is too short; it must be above zero")
 			case d != 0 && d < least:
-				return fmt.Errorf("%s is below the least value, %s", shortDuration(d), shortDuration(least))
+				return fmt.Errorf("%s is below the least value, %s", sampler.ShortDuration(d), sampler.ShortDuration(least))
 			}
 			return nil
 		},
@@ -416,18 +416,6 @@ func checkURL(s string) error {
 		}
 	}
 	return nil
-}
-
-// shortDuration is d.String without the parts that are zero: 12h for 12h0m0s.
-func shortDuration(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 func formatNumber(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }

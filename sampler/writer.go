@@ -46,13 +46,13 @@ func NewWriter(w io.Writer, h Header) *Writer {
 	wr := &Writer{w: w, index: map[string]int{}}
 	wr.buf = append(wr.buf, recordingPrefix+recordingVersion+"\n"...)
 	if h.Interval > 0 {
-		wr.buf = fmt.Appendf(wr.buf, "# interval: %s\n", shortDuration(h.Interval))
+		wr.buf = fmt.Appendf(wr.buf, "# interval: %s\n", ShortDuration(h.Interval))
 	}
 	if source := strings.TrimSpace(strings.Map(spaceForControl, h.Source)); source != "" {
 		wr.buf = fmt.Appendf(wr.buf, "# source: %s\n", source)
 	}
 	if h.Soak > 0 {
-		wr.buf = fmt.Appendf(wr.buf, "# soak: %s\n", shortDuration(h.Soak))
+		wr.buf = fmt.Appendf(wr.buf, "# soak: %s\n", ShortDuration(h.Soak))
 	}
 	return wr
 }
@@ -62,18 +62,6 @@ func spaceForControl(c rune) rune {
 		return ' '
 	}
 	return c
-}
-
-// shortDuration writes 20m where Duration.String writes 20m0s.
-func shortDuration(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 // Write appends a sample to the recording. Samples must come in order of time, of the years 1970 to 2200, and their
