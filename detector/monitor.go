@@ -15,6 +15,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/trend"
 )
 
 // ResourceMonitor watches the process that it runs in, or another Source. All its methods are safe for concurrent use, in any order and any
@@ -108,6 +109,7 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 	if err := m.setWebhook(config); err != nil {
 		return nil, err
 	}
+	m.warnOfSoak(config)
 	m.dispatcher = alerting.NewDispatcher(logger,
 		alerting.NamedSink{Name: "log", Sink: alerting.NewLogSink(logger)},
 		alerting.NamedSink{Name: "channel", Sink: m.channel},
@@ -115,6 +117,15 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		alerting.NamedSink{Name: "webhook", Sink: &m.webhook},
 	)
 	return m, nil
+}
+
+// warnOfSoak says so when samples come too seldom for the floors of a soak run.
+func (m *ResourceMonitor) warnOfSoak(config Config) {
+	width := stretch(trend.FinestWidth, scaleOf(config))
+	if config.Adaptive.Soak > 0 && config.CheckInterval > width {
+		m.logger.WithFields(logrus.Fields{"soak": config.Adaptive.Soak, "check_interval": config.CheckInterval}).
+			Warnf("Resource monitor: for this soak, check_interval should be %s or less", sampler.ShortDuration(width.Round(time.Millisecond)))
+	}
 }
 
 // OnAlert sets the function that is called with every alert, on a goroutine of its own; nil for none. It replaces the one before.

@@ -413,7 +413,7 @@ func severityOfShare(share float64) alerting.Severity {
 
 func evidence(c *trend.Climb) *alerting.Evidence {
 	return &alerting.Evidence{
-		Window:          c.Window.String(),
+		Window:          c.Window.Round(time.Millisecond).String(),
 		Points:          c.Points,
 		EffectivePoints: c.Fit.EffectivePoints,
 		Floor:           c.Width.Seconds(),

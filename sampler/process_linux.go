@@ -120,6 +120,12 @@ func (p *Process) Executable() string { return p.executable }
 // String returns the process as in "pid 4242 redis-server".
 func (p *Process) String() string { return fmt.Sprintf("pid %d %s", p.pid, p.name) }
 
+// endedError is io.EOF in words that people understand.
+type endedError string
+
+func (e endedError) Error() string { return string(e) }
+func (e endedError) Unwrap() error { return io.EOF }
+
 // Sample reads the process. The error names the resources that could not be read; the others are in the sample. Once the
 // process has ended, also when its pid has passed to another one, the sample is empty and the error wraps io.EOF. After
 // Close the error wraps os.ErrClosed. Sample and Close may be called concurrently; the context is not used, as nothing
@@ -142,7 +148,7 @@ func (p *Process) Sample(_ context.Context, into *Sample) error {
 	stat, err := p.proc.Stat()
 	switch {
 	case isGone(err) || err == nil && (stat.Starttime != p.ticks || isDead(stat)):
-		p.ended = fmt.Errorf("process %d (%s) ended: %w", p.pid, p.name, io.EOF)
+		p.ended = endedError(fmt.Sprintf("process %d (%s) ended", p.pid, p.name))
 		return p.ended
 	case err != nil:
 		return fmt.Errorf("sampler: process %d (%s): %w", p.pid, p.name, err)

@@ -173,7 +173,7 @@ func TestProcessEnds(t *testing.T) {
 	if err := unix.Waitid(unix.P_PID, cmd.Process.Pid, &info, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf("process %d (sleep) ended: EOF", p.PID())
+	want := fmt.Sprintf("process %d (sleep) ended", p.PID())
 	check := func(when string) {
 		t.Helper()
 		err := p.Sample(context.Background(), &s)

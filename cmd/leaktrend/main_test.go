@@ -436,3 +436,34 @@ func TestDemo(t *testing.T) {
 		})
 	}
 }
+
+// What was never sampled is not healthy.
+func TestNothingSampled(t *testing.T) {
+	down := "http://127.0.0.1:1/metrics"
+	out := filepath.Join(t.TempDir(), "down.csv")
+	for _, args := range [][]string{
+		{"watch", "--url", down, "--duration", "200ms", "--interval", "50ms", "--exit-code"},
+		{"record", "--url", down, "--duration", "200ms", "--interval", "50ms", "-o", out},
+	} {
+		got := leaktrend(t, "", args...)
+		if got.code != exitUsage || !strings.Contains(got.stderr, "nothing was sampled from "+down) {
+			t.Errorf("%s: exit code %d\n%s%s", args[0], got.code, got.stdout, got.stderr)
+		}
+	}
+}
+
+// The setting in force is shown, not only the one that was recorded.
+func TestReplayNamesTheSoakInForce(t *testing.T) {
+	path := recordingOf(t, "goroutines", 1, steady)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append([]byte("# soak: 10h\n"), text...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got := leaktrend(t, "", "replay", "--soak", "0", path)
+	if !strings.Contains(got.stdout, "judged with physical time constants, recorded with soak 10h") {
+		t.Errorf("got\n%s", got.stdout)
+	}
+}

@@ -53,6 +53,9 @@ until the process ends, or for --duration. "leaktrend replay" judges the recordi
 			if err := errors.Join(err, r.close()); err != nil {
 				return err
 			}
+			if r.samples == 0 {
+				return fmt.Errorf("nothing was sampled from %s (%s)", source, end)
+			}
 			fmt.Fprintf(stderr, "%d samples recorded; %s\n", r.samples, end)
 			return nil
 		},

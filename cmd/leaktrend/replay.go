@@ -250,13 +250,23 @@ func verdictOn(r *replay.Result) string {
 
 func describe(r *replay.Result) string {
 	parts := []string{fmt.Sprintf("%d samples over %s", r.Samples, sampler.FormatDuration(r.Last.Sub(r.First)))}
-	if r.Header.Soak > 0 {
-		parts = append(parts, "soak "+sampler.FormatDuration(r.Header.Soak))
+	switch {
+	case r.Soak != r.Header.Soak && r.Header.Soak > 0:
+		parts = append(parts, "judged with "+soakText(r.Soak)+", recorded with "+soakText(r.Header.Soak))
+	case r.Soak > 0:
+		parts = append(parts, soakText(r.Soak))
 	}
 	if r.Header.Source != "" {
 		parts = append(parts, table.Printable(r.Header.Source))
 	}
 	return strings.Join(parts, ", ")
+}
+
+func soakText(soak time.Duration) string {
+	if soak == 0 {
+		return "physical time constants"
+	}
+	return "soak " + sampler.FormatDuration(soak)
 }
 
 // rowsOf returns the rows of the resources that are judged, findings first.

@@ -83,6 +83,9 @@ show that they are none. --soak scales all of them for a test run under steady l
 			if err != nil {
 				return err
 			}
+			if len(monitor.Status()) == 0 {
+				return fmt.Errorf("nothing was sampled from %s", source)
+			}
 			if tellByExit && found(monitor.Status()) {
 				return errLeak
 			}

@@ -34,6 +34,7 @@ type Result struct {
 	Header      sampler.Header
 	First, Last time.Time
 	Samples     int
+	Soak        time.Duration    // in force at the end; 0 = the physical time constants
 	Events      []alerting.Event // in order of time
 	Resources   []Resource
 	FaultCount  int
@@ -185,7 +186,7 @@ func judge(ctx context.Context, r *sampler.Reader, name string, o Options) (*Res
 		return nil, err
 	}
 	result.Last = s.Time
-	result.Header = r.Header()
+	result.Header, result.Soak = r.Header(), config.Adaptive.Soak
 	result.FaultCount, result.Faults = r.Faults()
 	if failed != nil {
 		result.FaultCount++

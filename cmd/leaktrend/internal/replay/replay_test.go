@@ -143,7 +143,7 @@ func TestFile(t *testing.T) {
 	got.Events, got.Resources, got.Faults = nil, nil, nil
 	want := &Result{
 		File: path, Header: sampler.Header{Interval: step, Soak: 2 * time.Hour, Source: "a test"},
-		First: begin, Last: begin.Add(179 * step), Samples: 180, FaultCount: 1,
+		First: begin, Last: begin.Add(179 * step), Samples: 180, Soak: 2 * time.Hour, FaultCount: 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -48,8 +48,11 @@ func (f *Flags) Complete() error {
 			given++
 		}
 	}
-	if given != 1 {
+	if given == 0 {
 		return errors.New("one of --pid, --name and --url is needed")
+	}
+	if given > 1 {
+		return errors.New("only one of --pid, --name and --url can be given")
 	}
 	if f.PID < 0 {
 		return fmt.Errorf("--pid %d: not a process id", f.PID)

@@ -39,8 +39,8 @@ func TestComplete(t *testing.T) {
 
 		{"nothing", "", Flags{}, "one of --pid, --name and --url is needed"},
 		{"pid 0", "--pid 0", Flags{}, "one of --pid, --name and --url is needed"},
-		{"two", "--pid 7 --url http://x", Flags{}, "one of --pid, --name and --url is needed"},
-		{"three", "--pid 7 --url http://x --name x", Flags{}, "one of --pid, --name and --url is needed"},
+		{"two", "--pid 7 --url http://x", Flags{}, "only one of --pid, --name and --url can be given"},
+		{"three", "--pid 7 --url http://x --name x", Flags{}, "only one of --pid, --name and --url can be given"},
 		{"negative pid", "--pid -7", Flags{}, "--pid -7: not a process id"},
 		{"negative duration", "--pid 7 --duration -1s", Flags{}, "--duration -1s: must not be negative"},
 		{"short soak", "--pid 7 --soak 9s", Flags{}, "--soak 9s: must be at least 10s"},
