@@ -74,7 +74,7 @@ type recording struct {
 	samples int
 }
 
-// createRecording does not replace a recording: it may be days of somebody's samples. A nil stdout is in use for something else.
+// createRecording does not replace a recording unless forced to. A nil stdout is in use for something else.
 func createRecording(path string, force bool, stdout io.Writer, h sampler.Header) (*recording, error) {
 	if path == "-" && stdout == nil {
 		return nil, errors.New("-o -: standard output shows the view already, name a file")
@@ -82,8 +82,8 @@ func createRecording(path string, force bool, stdout io.Writer, h sampler.Header
 	if path == "-" {
 		return &recording{writer: sampler.NewWriter(stdout, h)}, nil
 	}
-	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Size() > 0 && !force {
-		return nil, fmt.Errorf("%s is not empty; --force replaces it", path)
+	if err := writable(path, force); err != nil {
+		return nil, err
 	}
 	f, err := os.Create(path)
 	if err != nil {

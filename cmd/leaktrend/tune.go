@@ -160,26 +160,6 @@ func (f *tuneFlags) options(args []string, stderr io.Writer) (*tune.Options, err
 	return o, nil
 }
 
-// writable says why a file cannot be written, before an hour's work is spent on what to write. "" is no file.
-func writable(path string, force bool) error {
-	switch path {
-	case "":
-		return nil
-	case "-":
-		return errors.New("- is no file: the report goes to standard output")
-	}
-	if info, err := os.Stat(path); err == nil {
-		switch {
-		case info.IsDir():
-			return fmt.Errorf("%s is a directory", path)
-		case info.Mode().IsRegular() && info.Size() > 0 && !force:
-			return fmt.Errorf("%s is not empty; --force replaces it", path)
-		}
-	}
-	_, err := os.Stat(filepath.Dir(path))
-	return err
-}
-
 func (f *tuneFlags) generated(o *tune.Options) error {
 	g := generate.Options{Seed: f.generateSeed, PerFamily: f.generate, Ranges: generate.Tune}
 	for _, what := range f.with {
