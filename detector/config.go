@@ -62,7 +62,7 @@ func DefaultConfig() Config {
 			Enabled:     true,
 			Sensitivity: 1,
 			LeastGrowth: 0.2,
-			Patience:    6 * time.Hour,
+			Patience:    7 * time.Hour,
 			HalfLife:    6 * time.Hour,
 			Load:        sampler.CPUSeconds,
 		},

@@ -140,6 +140,9 @@ func (t *tracker) whyNot(c trend.Climb) string {
 	case trend.TooRecent:
 		return fmt.Sprintf("grew by %s (%.0f %%) in %s, not yet for long enough", t.resource.Format(c.Rise), 100*c.Growth, lasted)
 	case trend.Uneven:
+		if c.Suspect {
+			return fmt.Sprintf("grew by %s (%.0f %%) in %s, but unevenly, or ever slower: not yet for long enough", t.resource.Format(c.Rise), 100*c.Growth, lasted)
+		}
 		return fmt.Sprintf("grew by %s in %s in a step, or is levelling off", t.resource.Format(c.Rise), lasted)
 	case trend.NotSignificant:
 		return fmt.Sprintf("grew by %s in %s without a steady slope", t.resource.Format(c.Rise), lasted)

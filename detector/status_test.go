@@ -91,7 +91,7 @@ func TestSuspicionSaysWhy(t *testing.T) {
 				continue
 			}
 			suspected++
-			if !strings.HasSuffix(s.Why, ", not yet for long enough") && s.Why != "growth by every test, to be confirmed" {
+			if !strings.HasSuffix(s.Why, " not yet for long enough") && s.Why != "growth by every test, to be confirmed" {
 				t.Fatalf("%s after %v: %s: %s", f.name, samples[i].Time.Sub(dawn), s.State, s.Why)
 			}
 		}

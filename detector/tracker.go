@@ -13,6 +13,9 @@ import (
 // confirmations is how many judgments of one width in a row it takes: one may be a bucket that happened to end high.
 const confirmations = 2
 
+// growsAgain is the share of the patience asked of a process that grew before its last restart too.
+const growsAgain = .5
+
 // newHigh is the share of the growth by which a floor must exceed the highest before it.
 const newHigh = .02
 
@@ -38,6 +41,7 @@ type tracker struct {
 	ladder   *trend.Ladder
 
 	judgments
+	grewBefore bool // whether the process before the last restart ended in growth
 
 	growth   growth
 	limit    finding
@@ -90,8 +94,9 @@ func newTracker(d *Detector, resource string) *tracker {
 	return t
 }
 
-// reset forgets what was learned; what was alerted is kept, for the cooldown.
+// reset forgets what was learned, but for the growth that a restart cuts off. What was alerted is kept, for the cooldown.
 func (t *tracker) reset(d *Detector) {
+	t.grewBefore = t.growth.active || t.suspected()
 	t.average = baseline.NewEWMA(d.halfLife())
 	t.start = baseline.Start{}
 	t.fresh = false
@@ -185,6 +190,9 @@ func (t *tracker) judge(d *Detector, at int64, closed uint8) {
 		Scale:       d.scale,
 		// Processor time is at hand in most samples, but what it says of connections or memory is unknown.
 		LoadDrives: d.config.Adaptive.Load != sampler.CPUSeconds,
+	}
+	if t.grewBefore {
+		params.Patience = stretch(params.Patience, growsAgain)
 	}
 	for w := range trend.Widths {
 		if closed&(1<<w) == 0 {

@@ -32,7 +32,7 @@ func ExampleLadder() {
 			}
 		}
 	}
-	// Output: sustained after 32h0m0s: +22 in 8h0m0s, 3.0 an hour
+	// Output: sustained after 33h40m0s: +27 in 10h40m0s, 2.9 an hour
 }
 
 func ExampleRegress() {

@@ -55,6 +55,14 @@ const (
 	evenParts    = 4   // parts of the window that each must hold a share of the rise
 	evenShare    = .18 // of the rise in each part but the last; .25 is a straight line
 	lastShare    = .23 // in the last part: growth that levels off is not a leak
+	lackCosts    = 30  // e to the power of this, times the share that a part lacks, multiplies the patience...
+	leastShare   = .08 // ...down to this share, below which it is a step
+	cameBack     = .05 // of the rise: each such height that the series climbed and gave back before adds once the patience...
+	mostCameBack = 5   // ...up to this many times
+	paceCosts    = 2.5 // e to the power of this, times what the recent pace lacks of the whole, multiplies the patience...
+	leastPace    = -.5 // ...from this share of the whole pace...
+	mostPace     = 1.5 // ...to this: growth that gathers pace earns patience
+	recentPart   = 4   // the recent pace is that of the last quarter of the window, at the next finer width
 	bendT        = -1  // of the curvature, below which growth bends down, as a cache that fills...
 	leastBend    = .01 // of the rise, from the middle to the ends
 	bendCosts    = 8   // ...and must be this many times as patient
@@ -66,6 +74,9 @@ const (
 	ceilingUsed  = .5  // of the headroom at which patience ends...
 	ceilingG     = .5  // ...if the growth is at least this
 )
+
+// leastFactor is the least share of the patience that a window can do with.
+var leastFactor = loadEarns * math.Exp(-paceCosts*(mostPace-1))
 
 // lengths of the windows judged, in buckets, longest first: the longest climb tells best since when.
 var lengths = [...]int64{32, 24, 16, 12, 8}
@@ -182,7 +193,7 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 	if p.Ceiling > c.Level && c.Rise >= ceilingUsed*(p.Ceiling-c.Level) && c.Growth > ceilingG {
 		need = 0
 	}
-	if earned() < need*loadEarns/suspicion {
+	if earned() < need*leastFactor/suspicion {
 		c.Reason = TooRecent
 		return
 	}
@@ -201,7 +212,8 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 	for i := n - 2; i >= 0; i-- {
 		kept[i] = min(kept[i], kept[i+1])
 	}
-	if !c.even(x[:n], kept[:n]) {
+	lack, even := c.even(x[:n], kept[:n])
+	if !even {
 		c.Reason = Uneven
 		return
 	}
@@ -211,9 +223,14 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 		c.Reason = NotSignificant
 		return
 	}
+	shapely := need
+	need *= math.Exp(lackCosts * lack)
+	need *= math.Exp(paceCosts * (1 - l.recentPace(w, n, fit.Slope)))
 	if l.fit.bendsDown(x[:n], kept[:n]) {
 		need *= bendCosts
 	}
+	shape := need > shapely
+	need *= 1 + min(l.gaveBack(w)/(cameBack*c.Rise), mostCameBack)
 	if need > 0 && load != nil {
 		factor := c.holdLoad(l, load, w)
 		if factor < 1 && !p.LoadDrives {
@@ -222,9 +239,13 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 		need *= factor
 	}
 	c.Suspect = earned() >= need/suspicion
-	c.Reason = TooRecent
-	if earned() >= need {
+	switch {
+	case earned() >= need:
 		c.Reason = Sustained
+	case shape && earned() >= shapely:
+		c.Reason = Uneven
+	default:
+		c.Reason = TooRecent
 	}
 }
 
@@ -234,8 +255,9 @@ func (c *Climb) measure(base, end, offset float64) {
 	c.Growth = c.Rise / (max(c.Level, 0) + offset)
 }
 
-// even reports whether each quarter of the window's time holds its share of the rise.
-func (c *Climb) even(x, kept []float64) bool {
+// even measures the share of the rise in each quarter of the window's time. lack is how much the one that lacks most lacks of its share, with
+// that of the last quarter added; ok is false where one holds next to nothing.
+func (c *Climb) even(x, kept []float64) (lack float64, ok bool) {
 	last := len(kept) - 1
 	total := kept[last] - c.Base
 	before := c.Base
@@ -246,16 +268,64 @@ func (c *Climb) even(x, kept []float64) bool {
 			i++
 		}
 		now := max(kept[i]+(at-x[i])/(x[i+1]-x[i])*(kept[i+1]-kept[i]), c.Base)
-		share := evenShare
-		if part == evenParts {
-			share = lastShare
+		share := now - before
+		if share < leastShare*total {
+			return 0, false
 		}
-		if now-before < share*total {
-			return false
+		if part < evenParts {
+			lack = max(lack, evenShare-share/total)
+		} else {
+			lack += max(0, lastShare-share/total)
 		}
 		before = now
 	}
-	return true
+	return lack, true
+}
+
+// recentPace returns the slope of the last quarter of a window of n floors at index w, by the floors of the next finer width, as a share of
+// the window's slope: from leastPace to mostPace, and 1 where too few floors tell.
+func (l *Ladder) recentPace(w, n int, slope float64) float64 {
+	finer := max(0, w-1)
+	r := &l.rings[finer]
+	var x, y [Buckets]float64
+	m := 0
+	part := int64(n) * l.Width(w) / (recentPart * l.Width(finer))
+	first := max(r.oldest(), r.count-part)
+	for i := first; i < r.count; i++ {
+		if f := r.at(i).floor; !math.IsNaN(f) {
+			x[m], y[m] = float64((i-first)*l.Width(finer))/1e9, f
+			m++
+		}
+	}
+	fit, ok := l.fit.regress(x[:m], y[:m])
+	if !ok {
+		return 1
+	}
+	return min(max(fit.Slope/slope, leastPace), mostPace)
+}
+
+// gaveBack returns the highest climb of the floors that was given back, in the memory of the ring at index w and of the next coarser one:
+// the largest of the lower flanks of all peaks.
+func (l *Ladder) gaveBack(w int) (highest float64) {
+	for coarser := w; coarser < min(w+2, Widths); coarser++ {
+		r := &l.rings[coarser]
+		var floors, climbed [Buckets]float64
+		n := 0
+		low := math.Inf(1)
+		for i := r.oldest(); i < r.count; i++ {
+			if f := r.at(i).floor; !math.IsNaN(f) {
+				low = min(low, f)
+				floors[n], climbed[n] = f, f-low
+				n++
+			}
+		}
+		low = math.Inf(1)
+		for i := n - 1; i >= 0; i-- {
+			low = min(low, floors[i])
+			highest = max(highest, min(climbed[i], floors[i]-low))
+		}
+	}
+	return highest
 }
 
 // bendsDown reports whether growth decelerates: with time held constant, the series falls with the squared distance from the middle of the
