@@ -19,13 +19,17 @@ type tick struct {
 	label string
 }
 
-// valueAxis covers the values from low to high with about so many ticks, at steps that are round in the unit.
-func valueAxis(low, high float64, unit string, about int) axis {
+// valueAxis covers the values from low to high with about so many ticks, at steps that are round in the unit. Whole values have no steps
+// below one.
+func valueAxis(low, high float64, unit string, whole bool, about int) axis {
 	scale, name := 1., ""
 	if unit == "bytes" {
 		scale, name = byteScale(max(math.Abs(low), math.Abs(high)))
 	}
 	step := roundStep((high-low)/float64(max(about, 1)), scale, unit)
+	if whole && unit == "" {
+		step = max(step, 1)
+	}
 	a := axis{low: math.Floor(low/step+1e-9) * step, high: math.Ceil(high/step-1e-9) * step}
 	for i := math.Round(a.low / step); i*step <= a.high+step/2; i++ {
 		label := ""

@@ -44,6 +44,8 @@ type Chart struct {
 	// Exhaustion is when the ceiling is reached if it goes on as now.
 	Exhaustion time.Time
 	Marks      []Mark
+	// Columns is how many parts the width is divided into, each shown by its lowest and highest value; 0 is one a unit of width.
+	Columns int
 }
 
 // Floor is the lowest value of a stretch of time.
@@ -174,9 +176,19 @@ func (c *Chart) span() (f frame) {
 func (c *Chart) axes(height float64) (frame, axis) {
 	const apart = 55. // levels
 	f := c.span()
-	values := valueAxis(f.low, f.high, c.Resource.Unit, int(height/apart)+1)
+	values := valueAxis(f.low, f.high, c.Resource.Unit, whole(c.Bins), int(height/apart)+1)
 	f.low, f.high = values.low, values.high
 	return f, values
+}
+
+// whole reports whether all values are.
+func whole(bins []Bin) bool {
+	for i := range bins {
+		if b := &bins[i]; b.Min != math.Trunc(b.Min) || b.Max != math.Trunc(b.Max) {
+			return false
+		}
+	}
+	return true
 }
 
 // projected returns the level at an instant after the last sample, if it goes on as now.
@@ -209,7 +221,7 @@ func (c *Chart) draw(on Canvas, left, top, width, height float64) {
 	f.top, f.bottom = top+marginTop, top+height-marginBottom
 
 	c.drawGrid(on, &f, values)
-	columns := columnsOf(c.Bins, &f)
+	columns := c.columns(&f)
 	drawBaseline(on, columns, &f)
 	drawSamples(on, columns, &f)
 	c.drawFloors(on, &f)

@@ -197,6 +197,7 @@ func TestValueAxis(t *testing.T) {
 		{0, 224, "", []string{"0", "50", "100", "150", "200", "250"}},
 		{0, 12_000, "", []string{"0", "5,000", "10,000", "15,000"}},
 		{0, .37, "", []string{"0", "0.1", "0.2", "0.3", "0.4"}},
+		{10, 10.4, "", []string{"10", "11"}},
 		{97, 119, "", []string{"95", "100", "105", "110", "115", "120"}},
 		{-3, 5, "", []string{"-4", "-2", "0", "2", "4", "6"}},
 		{0, 2.2 * mb, "bytes", []string{"0 ", "0.5 MB", "1.0 MB", "1.5 MB", "2.0 MB", "2.5 MB"}},
@@ -205,7 +206,7 @@ func TestValueAxis(t *testing.T) {
 		{0, 7200, "seconds", []string{"0s", "30m", "1h", "1h 30m", "2h"}},
 	} {
 		var got []string
-		for _, tick := range valueAxis(test.low, test.high, test.unit, 5).ticks {
+		for _, tick := range valueAxis(test.low, test.high, test.unit, test.unit == "" && test.high > 1, 5).ticks {
 			got = append(got, tick.label)
 		}
 		want := append([]string(nil), test.want...)

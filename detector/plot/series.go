@@ -115,12 +115,21 @@ func (s *Series) endOf(at int64) int64 { return (at/s.width + 1) * s.width }
 // Bins returns a copy of the bins, in order of time.
 func (s *Series) Bins() []Bin { return append([]Bin(nil), s.bins...) }
 
-// columnsOf merges bins until there is no more than one per unit of width.
-func columnsOf(bins []Bin, f *frame) []Bin {
+// columns returns the bins merged into the columns of the plot.
+func (c *Chart) columns(f *frame) []Bin {
+	most := c.Columns
+	if most <= 0 {
+		most = int(f.right - f.left)
+	}
+	return columnsOf(c.Bins, f, most)
+}
+
+// columnsOf merges bins until there is no more than one in each of so many parts of the width.
+func columnsOf(bins []Bin, f *frame, most int) []Bin {
 	var columns []Bin
 	at := math.Inf(-1)
 	for i := range bins {
-		x := math.Floor(f.x(bins[i].First))
+		x := math.Floor(f.x(bins[i].First) * float64(most) / (f.right - f.left))
 		if n := len(columns); n > 0 && x == at {
 			columns[n-1].take(&bins[i])
 			continue

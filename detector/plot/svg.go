@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 //go:embed page.css
@@ -177,7 +178,7 @@ func (c *Chart) hover() string {
 	}
 	f, _ := c.axes(Height)
 	f.left, f.right = 0, Width
-	columns := columnsOf(c.Bins, &f)
+	columns := c.columns(&f)
 	unit := int64(time.Millisecond)
 	if f.to-f.from > Width*int64(time.Second) {
 		unit = int64(time.Second)
@@ -234,17 +235,16 @@ func (c *Chart) hover() string {
 
 // valueScale is the power of ten in which values have five digits, and at least the ones of counts.
 func valueScale(columns []Bin) float64 {
-	most, whole := 0., true
+	most := 0.
 	for i := range columns {
 		b := &columns[i]
 		most = max(most, math.Abs(b.Min), math.Abs(b.Max))
-		whole = whole && b.Min == math.Trunc(b.Min) && b.Max == math.Trunc(b.Max)
 	}
 	if most == 0 {
 		return 1
 	}
 	exponent := int(math.Floor(math.Log10(most))) - 4
-	if whole {
+	if whole(columns) {
 		exponent = max(exponent, 0)
 	}
 	return math.Pow10(max(exponent, -300))
@@ -285,7 +285,7 @@ func (c *Chart) DrawFile(on Canvas) {
 	for _, k := range c.Key() {
 		k.draw(on, Point{x, y + Height + lineHeight - 4})
 		on.Text(Muted, Point{x + keyWidth + 5, y + Height + lineHeight}, Start, Label{Text: k.Text})
-		x += keyWidth + 19 + 5.6*float64(len(k.Text))
+		x += keyWidth + 19 + 5.5*float64(utf8.RuneCountInString(k.Text))
 	}
 }
 
@@ -400,6 +400,8 @@ func (k KeyEntry) Swatch() string {
 const (
 	sparkWidth  = 120.
 	sparkHeight = 26.
+
+	sparkColumns = 60 // a table has many spark lines
 )
 
 // Spark returns the shape of a series as a small svg element for a table with Style: from its lowest to its highest value in each
@@ -412,25 +414,9 @@ func Spark(bins []Bin) string {
 	f := c.span()
 	f.left, f.right, f.top, f.bottom = 1, sparkWidth-3, 3, sparkHeight-3
 	canvas := NewSVG(sparkWidth)
-	columns := sparse(columnsOf(bins, &f))
+	columns := columnsOf(bins, &f, sparkColumns)
 	drawSamples(canvas, columns, &f)
 	last := &bins[len(bins)-1]
 	canvas.Mark(SampleLine, Dot, Point{f.x(last.Last), f.y(last.Value)}, 2.2, "")
 	return fmt.Sprintf(`<svg class="spark" width="%g" height="%g" viewBox="0 0 %[1]g %[2]g" aria-hidden="true">%[3]s</svg>`, sparkWidth, sparkHeight, canvas.Inner())
-}
-
-// sparse merges columns in pairs: a table has many spark lines.
-func sparse(columns []Bin) []Bin {
-	if len(columns) < 64 {
-		return columns
-	}
-	out := columns[:0]
-	for i := 0; i < len(columns); i += 2 {
-		b := columns[i]
-		if i+1 < len(columns) {
-			b.take(&columns[i+1])
-		}
-		out = append(out, b)
-	}
-	return out
 }
