@@ -34,7 +34,7 @@
   function grouped(v) { return Math.round(v).toString().replace(/\B(?=(\d{3})+$)/g, ','); }
   function count(v) {
     if (v < 0) { return '-' + count(-v); }
-    if (v >= 1e15) { return v.toPrecision(4); }
+    if (v >= 1e15) { return v.toExponential(3).replace(/\.?0+e/, 'e'); }
     return v >= 10 || v === Math.trunc(v) ? grouped(v) : String(+v.toPrecision(2));
   }
   function bytes(v) {
@@ -49,6 +49,8 @@
       var n = Math.round(v / small), rest = n % (large / small);
       return Math.floor(n * small / large) + a + (rest > 0 ? ' ' + rest + b : '');
     }
+    if (v >= 9223372036) { return count(v) + 's'; }
+    if (v > 86400000) { return Math.floor(v / 86400) + 'd'; }
     if (v >= 86400 - 1800) { return twoUnits(86400, 3600, 'd', 'h'); }
     if (v >= 3600 - 30) { return twoUnits(3600, 60, 'h', 'm'); }
     if (v >= 60 - .5) { return twoUnits(60, 1, 'm', 's'); }
@@ -158,6 +160,6 @@
   });
   document.addEventListener('focusout', hide);
 
-  window.leaktrend = { localize: localize };
+  window.leaktrend = { localize: localize, format: format };
   localize(document);
 })();
