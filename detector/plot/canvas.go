@@ -42,7 +42,8 @@ type Label struct {
 	Text  string
 	At    time.Time // zero: no instant
 	As    As
-	Minor bool // may be left out where the canvas is narrow
+	Minor bool    // may be left out where the canvas is narrow
+	Shift float64 // to the right, which is not stretched with the canvas
 }
 
 // As is how an instant is written.
@@ -90,7 +91,8 @@ const (
 	Muted // text that steps back
 	Grid
 	SampleLine
-	Band // what is normal
+	DenseLine // samples that fill the plot
+	Band      // what is normal
 	BaselineLine
 	FloorLine
 	FitLine
@@ -112,7 +114,7 @@ type Look struct {
 	Light, Dark string // colour, #rrggbb
 	Width       float64
 	Dash        []float64
-	Opacity     float64 // of areas; 0 is opaque
+	Opacity     float64 // of areas and lines; 0 is opaque
 	Size        float64 // of text; 0 is the usual
 	Bold        bool
 }
@@ -130,6 +132,7 @@ var looks = [inkCount]Look{
 	Muted:        {Name: "muted", Light: "#5a626d", Dark: "#9ba4b0"},
 	Grid:         {Name: "grid", Light: "#e3e6ea", Dark: "#2b3038", Width: 1},
 	SampleLine:   {Name: "sample", Light: "#2a6fbb", Dark: "#6cabf0", Width: 1.2},
+	DenseLine:    {Name: "dense", Light: "#2a6fbb", Dark: "#6cabf0", Width: 1.2, Opacity: .45},
 	Band:         {Name: "band", Light: "#6b7684", Dark: "#8d98a7", Opacity: .16},
 	BaselineLine: {Name: "baseline", Light: "#6b7684", Dark: "#8d98a7", Width: 1.4},
 	FloorLine:    {Name: "floor", Light: "#0b7d6c", Dark: "#3fc4ac", Width: 2.2},
@@ -170,16 +173,16 @@ func inkStyle() string {
 	properties(false)
 	b.WriteString("}}\n")
 	for _, l := range looks {
+		opacity := ""
+		if l.Opacity > 0 {
+			opacity = fmt.Sprintf(";opacity:%g", l.Opacity)
+		}
 		if l.Width > 0 {
-			fmt.Fprintf(&b, ".l-%s{fill:none;stroke:var(--%[1]s);stroke-width:%g", l.Name, l.Width)
+			fmt.Fprintf(&b, ".l-%s{fill:none;stroke:var(--%[1]s);stroke-width:%g%s", l.Name, l.Width, opacity)
 			if len(l.Dash) > 0 {
 				b.WriteString(";stroke-dasharray:" + strings.Trim(fmt.Sprint(l.Dash), "[]"))
 			}
 			b.WriteString("}\n")
-		}
-		opacity := ""
-		if l.Opacity > 0 {
-			opacity = fmt.Sprintf(";fill-opacity:%g", l.Opacity)
 		}
 		fmt.Fprintf(&b, ".a-%s{fill:var(--%[1]s)%s}\n", l.Name, opacity)
 		fmt.Fprintf(&b, ".m-%s{fill:var(--%[1]s);stroke:var(--paper);stroke-width:1}.m-%[1]s.ring{fill:var(--paper);stroke:var(--%[1]s);stroke-width:2}\n", l.Name)

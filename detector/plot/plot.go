@@ -26,7 +26,7 @@ import (
 // Size of a plot in its own units, which are CSS pixels where a page shows it at its natural size.
 const (
 	Width  = 720.
-	Height = 250.
+	Height = 256.
 )
 
 // Chart describes the course of one resource. Levels are in the unit of the resource. Fields that are zero are not drawn.
@@ -90,10 +90,12 @@ type Mark struct {
 
 // The margins around the plotted area.
 const (
-	marginTop    = 26. // for the labels of marks
+	marginTop    = 34. // for what is above the plot, and below it the labels of marks
 	marginBottom = 22. // for the times
 	labelAbove   = 4.  // of a label over its line
-	markRadius   = 5.
+
+	onPhone    = .45 // of its width is what a plot has there: what needs more room is minor
+	markRadius = 5.
 )
 
 // frame maps the values of a chart to the plotted area.
@@ -222,8 +224,9 @@ func (c *Chart) draw(on Canvas, left, top, width, height float64) {
 
 	c.drawGrid(on, &f, values)
 	columns := c.columns(&f)
-	drawBaseline(on, columns, &f)
+	drawBand(on, columns, &f)
 	drawSamples(on, columns, &f)
+	drawBaseline(on, columns, &f)
 	c.drawFloors(on, &f)
 	for _, fit := range c.Fits {
 		from, to := max(fit.From.UnixNano(), f.from), min(fit.To.UnixNano(), f.to)
@@ -261,7 +264,7 @@ func (c *Chart) drawGrid(on Canvas, f *frame, values axis) {
 			align, edge = Start, x+2*half
 		}
 		if edge < reserved {
-			on.Text(Muted, Point{x, f.bottom + 16}, align, Label{Text: tick.label, At: tick.at, As: tick.as, Minor: i%2 == 1})
+			on.Text(Muted, Point{x, f.bottom + 16}, align, Label{Text: tick.label, At: tick.at, As: tick.as, Minor: i%2 == 1 || (f.right-edge)*onPhone < f.right-reserved})
 		}
 	}
 	on.Text(Muted, Point{f.right, f.bottom + 16}, End, Label{Text: name, At: time.Unix(0, f.to), As: AsZone})
@@ -313,7 +316,7 @@ func (c *Chart) drawLimits(on Canvas, f *frame) {
 		on.Text(l.ink, Point{f.right, y - labelAbove}, End, Label{Text: text})
 	}
 	if above != "" {
-		on.Text(Muted, Point{f.right, f.top - 14}, End, Label{Text: "↑ " + above})
+		on.Text(Muted, Point{f.right, f.top - marginTop + 10}, End, Label{Text: "↑ " + above})
 	}
 	if c.Exhaustion.IsZero() || c.Ceiling.Value <= 0 {
 		return
@@ -351,7 +354,7 @@ func (f *frame) clip(from int64, a float64, to int64, b float64) []Point {
 
 // drawMarks draws what happened above the plot, with a line down to the time axis.
 func (c *Chart) drawMarks(on Canvas, f *frame) {
-	const room = 74. // for a label, also on a phone
+	const room = 74. // for a label
 	free, before := math.Inf(-1), math.Inf(-1)
 	for i, m := range c.Marks {
 		x := f.x(m.At.UnixNano())
@@ -379,12 +382,12 @@ func (c *Chart) drawMarks(on Canvas, f *frame) {
 		if m.Label == "" || x < free {
 			continue
 		}
-		switch {
-		case x+room < min(next, f.right):
-			on.Text(ink, Point{x + markRadius + 3, f.top - 4}, Start, Label{Text: m.Label})
+		switch right, left := min(next, f.right)-x, x-max(free, f.left); {
+		case right > room:
+			on.Text(ink, Point{x, f.top - 4}, Start, Label{Text: m.Label, Shift: markRadius + 3, Minor: right*onPhone < room})
 			free = x + room
-		case x-room > max(free, f.left):
-			on.Text(ink, Point{x - markRadius - 3, f.top - 4}, End, Label{Text: m.Label})
+		case left > room:
+			on.Text(ink, Point{x, f.top - 4}, End, Label{Text: m.Label, Shift: -markRadius - 3, Minor: left*onPhone < room})
 			free = x + markRadius
 		}
 	}

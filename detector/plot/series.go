@@ -160,32 +160,62 @@ func drawSamples(on Canvas, columns []Bin, f *frame) {
 			line = append(line, high, low)
 		}
 	}
+	// A series that goes up and down all the time fills its plot: then it steps back, so that the rest is seen on it.
+	const dense = 8 // units up and down for one to the right
+	travel := 0.
+	for i := 1; i < len(line); i++ {
+		if d := math.Abs(line[i].Y - line[i-1].Y); !math.IsNaN(d) {
+			travel += d
+		}
+	}
+	if travel > dense*(f.right-f.left) {
+		on.Line(DenseLine, line)
+		return
+	}
 	on.Line(SampleLine, line)
 }
 
-// drawBaseline draws the moving baseline and two deviations around it.
-func drawBaseline(on Canvas, columns []Bin, f *frame) {
-	clamp := func(y float64) float64 { return min(max(y, f.top), f.bottom) }
+// based calls a function with each stretch of columns that has a baseline and no gap.
+func based(columns []Bin, draw func(part []Bin)) {
 	for i := 0; i < len(columns); {
 		end := i
 		for end < len(columns) && !math.IsNaN(columns[end].Mean) && (end == i || !columns[end].Gap) {
 			end++
 		}
-		if part := columns[i:end]; len(part) > 1 {
-			var line, outline []Point
-			for k := range part {
-				x := f.x(part[k].Last)
-				line = append(line, Point{x, clamp(f.y(part[k].Mean))})
-				outline = append(outline, Point{x, clamp(f.y(part[k].Mean + 2*part[k].Deviation))})
-			}
-			for k := len(part) - 1; k >= 0; k-- {
-				outline = append(outline, Point{f.x(part[k].Last), clamp(f.y(part[k].Mean - 2*part[k].Deviation))})
-			}
-			on.Area(Band, outline)
-			on.Line(BaselineLine, thin(line))
+		if end-i > 1 {
+			draw(columns[i:end])
 		}
 		i = max(end, i+1)
 	}
+}
+
+func (f *frame) clamped(v float64) float64 { return min(max(f.y(v), f.top), f.bottom) }
+
+// drawBand draws two deviations around the moving baseline.
+func drawBand(on Canvas, columns []Bin, f *frame) {
+	based(columns, func(part []Bin) {
+		var outline []Point
+		for k := range part {
+			outline = append(outline, Point{f.x(part[k].Last), f.clamped(part[k].Mean + 2*part[k].Deviation)})
+		}
+		upper := thin(outline)
+		var lower []Point
+		for k := len(part) - 1; k >= 0; k-- {
+			lower = append(lower, Point{f.x(part[k].Last), f.clamped(part[k].Mean - 2*part[k].Deviation)})
+		}
+		on.Area(Band, append(upper, thin(lower)...))
+	})
+}
+
+// drawBaseline draws the moving baseline.
+func drawBaseline(on Canvas, columns []Bin, f *frame) {
+	based(columns, func(part []Bin) {
+		var line []Point
+		for k := range part {
+			line = append(line, Point{f.x(part[k].Last), f.clamped(part[k].Mean)})
+		}
+		on.Line(BaselineLine, thin(line))
+	})
 }
 
 // thin drops points that lie on the line between their neighbours, to a twentieth of a unit.

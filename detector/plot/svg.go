@@ -144,6 +144,9 @@ func (s *SVG) Text(ink Ink, at Point, align Align, label Label) {
 	case End:
 		anchor = ` text-anchor="end"`
 	}
+	if label.Shift != 0 {
+		anchor += fmt.Sprintf(` dx="%g"`, label.Shift)
+	}
 	if !label.At.IsZero() {
 		instant = fmt.Sprintf(` data-at="%d" data-as="%s"`, label.At.UnixMilli(), label.As)
 	}

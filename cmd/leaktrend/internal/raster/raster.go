@@ -77,6 +77,15 @@ func (c *Canvas) path(points []plot.Point, closed bool) (path vg.Path) {
 	return path
 }
 
+// shadeOf returns the colour of an ink with its opacity.
+func shadeOf(ink plot.Ink) color.NRGBA {
+	shade := colorOf(ink)
+	if opacity := ink.Look().Opacity; opacity > 0 {
+		shade.A = uint8(math.Round(255 * opacity))
+	}
+	return shade
+}
+
 // colorOf returns the colour of an ink, and transparent black for one that is not #rrggbb.
 func colorOf(ink plot.Ink) color.NRGBA {
 	look := ink.Look()
@@ -94,7 +103,7 @@ func (c *Canvas) Line(ink plot.Ink, points []plot.Point) {
 	for _, d := range look.Dash {
 		dash = append(dash, vg.Length(d))
 	}
-	c.img.SetColor(colorOf(ink))
+	c.img.SetColor(shadeOf(ink))
 	c.img.SetLineWidth(vg.Length(look.Width))
 	c.img.SetLineDash(dash, 0)
 	c.img.Stroke(c.path(points, false))
@@ -102,11 +111,7 @@ func (c *Canvas) Line(ink plot.Ink, points []plot.Point) {
 
 // Area implements plot.Canvas.
 func (c *Canvas) Area(ink plot.Ink, outline []plot.Point) {
-	shade := colorOf(ink)
-	if opacity := ink.Look().Opacity; opacity > 0 {
-		shade.A = uint8(math.Round(255 * opacity))
-	}
-	c.img.SetColor(shade)
+	c.img.SetColor(shadeOf(ink))
 	c.img.Fill(c.path(outline, true))
 }
 
@@ -135,6 +140,7 @@ func (c *Canvas) Mark(ink plot.Ink, shape plot.Shape, at plot.Point, radius floa
 func (c *Canvas) Text(ink plot.Ink, at plot.Point, align plot.Align, label plot.Label) {
 	face := c.face(ink)
 	p := c.point(at)
+	p.X += vg.Length(label.Shift)
 	switch align {
 	case plot.Middle:
 		p.X -= face.Width(label.Text) / 2

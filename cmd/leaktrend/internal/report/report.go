@@ -320,10 +320,12 @@ func (r *Report) WriteHTML(w io.Writer, summary string) error {
 	for _, e := range r.entries {
 		files[e.File] = true
 	}
-	data.Several = len(files) > 1
-	data.Dir = sharedDir(slices.Collect(maps.Keys(files)))
+	dir := sharedDir(slices.Collect(maps.Keys(files)))
 	for _, e := range r.entries {
-		e.Short = strings.TrimPrefix(e.File, data.Dir)
+		e.Short = strings.TrimPrefix(e.File, dir)
+	}
+	if data.Several = len(files) > 1; data.Several {
+		data.Dir = strings.TrimRight(dir, `/\`)
 	}
 	byFile := make(map[string]*section)
 	for _, e := range r.entries {
