@@ -90,6 +90,7 @@ const (
 	Heading
 	Muted // text that steps back
 	Grid
+	Guide // leads the eye to something
 	SampleLine
 	DenseLine // samples that fill the plot
 	Band      // what is normal
@@ -131,6 +132,7 @@ var looks = [inkCount]Look{
 	Heading:      {Name: "heading", Light: "#1a1e24", Dark: "#e6e9ee", Size: headingSize, Bold: true},
 	Muted:        {Name: "muted", Light: "#5a626d", Dark: "#9ba4b0"},
 	Grid:         {Name: "grid", Light: "#e3e6ea", Dark: "#2b3038", Width: 1},
+	Guide:        {Name: "guide", Light: "#5a626d", Dark: "#9ba4b0", Width: .8, Dash: []float64{4, 3}},
 	SampleLine:   {Name: "sample", Light: "#2a6fbb", Dark: "#6cabf0", Width: 1.2},
 	DenseLine:    {Name: "dense", Light: "#2a6fbb", Dark: "#6cabf0", Width: 1.2, Opacity: .45},
 	Band:         {Name: "band", Light: "#6b7684", Dark: "#8d98a7", Opacity: .16},
