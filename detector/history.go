@@ -15,7 +15,7 @@ const (
 	keptFloors = 256 // of each width
 	keptFits   = 16  // of findings that are over
 	keptMarks  = 64
-	// shownFloors is how many floors a plot shows at most, unless a fitted line rests on finer ones.
+	// shownFloors is how many floors a plot shows at most, unless a fitted line rests on them.
 	shownFloors = 160
 )
 
@@ -218,20 +218,23 @@ func (h *History) Chart(d *Detector, resource string) (chart plot.Chart, ok bool
 	return chart, true
 }
 
-// shown returns the floors of the finest width that shows them apart, and of no coarser one than a fitted line rests on.
+// shown returns the floors of the width that a fitted line rests on or, where these are too many or there is no line, of the finest
+// width that shows them apart.
 func (c *course) shown(bins []plot.Bin, fitted time.Duration) (shown []plot.Floor) {
 	if c.ladder == nil {
 		return nil
 	}
 	span := bins[len(bins)-1].Last - bins[0].First
-	for w := range trend.Widths {
+	best := trend.Widths - 1
+	for w := trend.Widths - 1; w >= 0; w-- {
 		width := c.ladder.Width(w)
-		if span/width <= shownFloors || fitted > 0 && width >= int64(fitted) || w == trend.Widths-1 {
-			for _, f := range c.floors[w] {
-				shown = append(shown, plot.Floor{From: instant(f.from), To: instant(f.from + width), Value: f.value})
-			}
-			break
+		if span/width <= shownFloors && width >= int64(fitted) || width == int64(fitted) && span/width < keptFloors {
+			best = w
 		}
+	}
+	width := c.ladder.Width(best)
+	for _, f := range c.floors[best] {
+		shown = append(shown, plot.Floor{From: instant(f.from), To: instant(f.from + width), Value: f.value})
 	}
 	return shown
 }

@@ -27,6 +27,8 @@ func under(path string, roots ...string) bool {
 	return slices.ContainsFunc(roots, func(root string) bool { return path == root || strings.HasPrefix(path, root+"/") })
 }
 
+const plotsAreRaster = "pictures of pixels have their home in cmd's raster: all else draws with detector/plot"
+
 const plotsAreLight = "every service that embeds the detector compiles the plots: they need the resource table and little of the standard library"
 
 // edgeFault says why a package, named without the module's path, must not import another; "" where it may. Tests may import what they like.
@@ -38,6 +40,8 @@ func edgeFault(from, to string) string {
 	switch {
 	case own && under(from, leaves...):
 		return "the leaves import none of our packages"
+	case own && to == "cmd/leaktrend/internal/browsertest":
+		return "only tests open a browser"
 	case under(from, "detector/plot") && (own && to != "sampler" || !own && strings.Contains(strings.Split(to, "/")[0], ".") || under(to, "net", "text", "html/template")):
 		return plotsAreLight
 	case own && under(from, "detector") && !under(to, append(leaves, "detector")...):
@@ -58,6 +62,10 @@ func edgeFault(from, to string) string {
 		{"github.com/sirupsen/logrus", []string{"alerting", "detector", "cmd"}, "logrus has its home in alerting and the monitor"},
 		{"github.com/spf13", []string{"cmd"}, "the command line has its home in cmd"},
 		{"golang.org/x/term", []string{"cmd"}, "the terminal has its home in cmd"},
+		{"gonum.org/v1/plot", []string{"cmd/leaktrend/internal/raster"}, plotsAreRaster},
+		{"golang.org/x/image", []string{"cmd/leaktrend/internal/raster"}, plotsAreRaster},
+		{"codeberg.org/go-fonts", []string{"cmd/leaktrend/internal/raster"}, plotsAreRaster},
+		{"github.com/chromedp", []string{"cmd/leaktrend/internal/browsertest"}, "the browser has its home in browsertest, which only tests import"},
 		{"golang.org/x/sys", []string{"sampler", "cmd"}, "system calls have their home in sampler"},
 	} {
 		if under(to, home.of) && !under(from, home.at...) {
@@ -83,6 +91,10 @@ func TestEdgeFault(t *testing.T) {
 		{"detector/plot", "gonum.org/v1/plot/vg", plotsAreLight},
 		{"detector/plot", "html/template", plotsAreLight},
 		{"detector/plot", "html", ""},
+		{"cmd/leaktrend/internal/report", "golang.org/x/image/font", plotsAreRaster},
+		{"cmd/leaktrend/internal/raster", "gonum.org/v1/plot/vg", ""},
+		{"cmd/leaktrend", "github.com/chromedp/chromedp", "the browser has its home in browsertest, which only tests import"},
+		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/browsertest", "only tests open a browser"},
 		{"other", module + "/cmd/leaktrend", "only the command imports what belongs to it"},
 		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/replay", ""},
 		{"detector", "github.com/prometheus/procfs/sysfs", "procfs has its home in sampler"},
@@ -163,6 +175,7 @@ func TestImports(t *testing.T) {
 func TestEmbeddingCompilesNoCommand(t *testing.T) {
 	commandOnly := []string{
 		module + "/cmd", "github.com/spf13", "github.com/inconshreveable", "golang.org/x/term", "gonum.org/v1/plot",
+		"golang.org/x/image", "codeberg.org", "git.sr.ht", "github.com/chromedp", "html/template",
 		"github.com/prometheus/client_golang", "github.com/prometheus/common", "github.com/google/go-cmp", "testing",
 	}
 	for _, goos := range []string{"linux", "darwin", "windows"} {
