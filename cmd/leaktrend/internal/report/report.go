@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	mostPlots  = 200 // in a page, the worst; a browser shows no more with ease
+	usualPlots = 200 // at most in a page, the worst; a browser shows no more with ease
 	mostEvents = 12  // listed below a plot, the latest
 )
 
@@ -34,6 +34,8 @@ type Report struct {
 	Zone *time.Location // of the times written where no script runs
 	// Describe says in a few words what a recording is.
 	Describe func(*replay.Result) string
+
+	mostPlots int // 0 is the usual
 
 	mu      sync.Mutex
 	entries []*entry
@@ -116,7 +118,7 @@ func (r *Report) Add(result *replay.Result) {
 		e.About = about
 		if c.Chart != nil {
 			e.Spark = template.HTML(plot.Spark(c.Chart.Bins))
-			if r.place(e) < mostPlots {
+			if r.place(e) < r.most() {
 				chart := e.chart(c.Chart, r.Zone)
 				if !e.Finding() {
 					chart.Columns = plot.Width / 2 // these stand in pairs
@@ -130,6 +132,8 @@ func (r *Report) Add(result *replay.Result) {
 		r.insert(e)
 	}
 }
+
+func (r *Report) most() int { return cmp.Or(r.mostPlots, usualPlots) }
 
 // shown reports whether a resource has an entry.
 func shown(result *replay.Result, c *replay.Resource) bool {
@@ -157,8 +161,11 @@ func (r *Report) insert(e *entry) {
 	defer r.mu.Unlock()
 	at, _ := slices.BinarySearchFunc(r.entries, e, worse)
 	r.entries = slices.Insert(r.entries, at, e)
-	if len(r.entries) > mostPlots {
-		r.entries[mostPlots].Plot, r.entries[mostPlots].Key = "", nil
+	if most := r.most(); len(r.entries) > most {
+		r.entries[most].Plot = ""
+		if at > most { // others came in between
+			e.Plot = ""
+		}
 	}
 }
 
