@@ -28,7 +28,7 @@ type Canvas struct {
 	faces         map[plot.Ink]font.Face
 }
 
-// New returns a canvas of a size in units of the plot, in the colour of paper.
+// New returns a white canvas of a size in units of the plot.
 func New(width, height float64) (*Canvas, error) {
 	c := &Canvas{height: height, faces: make(map[plot.Ink]font.Face)}
 	for _, f := range []struct {
@@ -43,7 +43,6 @@ func New(width, height float64) (*Canvas, error) {
 	}
 	const pointsPerInch = 72
 	c.img = vgimg.NewWith(vgimg.UseWH(vg.Length(width), vg.Length(height)), vgimg.UseDPI(pointsPerInch*density))
-	c.Area(plot.Paper, []plot.Point{{X: 0, Y: 0}, {X: width, Y: 0}, {X: width, Y: height}, {X: 0, Y: height}})
 	return c, nil
 }
 

@@ -278,6 +278,9 @@ func TestPictures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if format == "png" { // which takes longer
+				result = resultOf("dir/a.csv", leaking(sampler.OpenFDs, time.Hour))
+			}
 			p.Add(result)
 			if err := p.Fault(); err != nil {
 				t.Error(err)
@@ -300,7 +303,7 @@ func TestPictures(t *testing.T) {
 		names = append(names, e.Name())
 	}
 	want := []string{
-		"a.conns-pool--a.png", "a.conns-pool--a.svg", "a.conns-pool--a-2.png", "a.conns-pool--a-2.svg", "a.open_fds.png", "a.open_fds.svg", "a.threads.png", "a.threads.svg",
+		"a.conns-pool--a.svg", "a.conns-pool--a-2.svg", "a.open_fds.png", "a.open_fds.svg", "a.threads.svg",
 	}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, names); diff != "" {
