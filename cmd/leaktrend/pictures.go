@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,9 @@ func (p *pictureFlags) add(fs *pflag.FlagSet) {
 func (p *pictureFlags) prepare(o *replay.Options, files []string) error {
 	if err := writable(p.html, p.force); err != nil {
 		return err
+	}
+	if formats := report.Formats(); !slices.Contains(formats, p.format) {
+		return fmt.Errorf("--plot-format %s: must be %s", p.format, strings.Join(formats, " or "))
 	}
 	if p.plot != "" {
 		var err error

@@ -118,16 +118,21 @@ func File(ctx context.Context, path string, o Options) (*Result, error) {
 	if o.Read != nil {
 		in = &countingReader{in, o.Read}
 	}
-	name := path
-	if path == "-" {
-		name = "standard input"
-	}
+	name := NameOf(path)
 	r, err := sampler.NewReader(in, name)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	return judge(ctx, r, name, o)
+}
+
+// NameOf returns what the result of a path calls its file.
+func NameOf(path string) string {
+	if path == "-" {
+		return "standard input"
+	}
+	return path
 }
 
 type countingReader struct {

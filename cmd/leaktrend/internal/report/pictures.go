@@ -30,16 +30,17 @@ type Pictures struct {
 	faults []error
 }
 
-// NewPictures prepares pictures of recordings in a directory, which is made where it is missing. It fails where there already are some, unless
+// NewPictures prepares pictures of recordings, in one of the Formats, in a directory, which is made where it is missing. It fails where there already are some, unless
 // they are to be replaced.
 func NewPictures(dir, format string, force bool, zone *time.Location, files []string) (*Pictures, error) {
-	if !slices.Contains(Formats(), format) {
-		return nil, fmt.Errorf("format %s: must be %s", format, strings.Join(Formats(), " or "))
-	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	p := &Pictures{dir: dir, format: format, force: force, zone: zone, stems: stemsOf(files)}
+	names := make([]string, len(files))
+	for i, file := range files {
+		names[i] = replay.NameOf(file)
+	}
+	p := &Pictures{dir: dir, format: format, force: force, zone: zone, stems: stemsOf(names)}
 	there, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
