@@ -50,6 +50,7 @@ type ResourceMonitor struct {
 	history   []alerting.Alert          // oldest first
 	lastAlert map[string]time.Time      // by resource
 	problem   string                    // what was wrong with the last check
+	past      past
 }
 
 // activity is one run of the loop.
@@ -357,6 +358,7 @@ func (m *ResourceMonitor) judge(s *sampler.Sample) error {
 			s.Time.Format(time.RFC3339), m.latest.Time.Format(time.RFC3339))
 	}
 	events := m.detector.Observe(s)
+	m.past.add(m.detector, s.Time.UnixNano())
 	*s, m.latest, m.before = m.before, *s, m.latest
 	m.book(events)
 	return nil
