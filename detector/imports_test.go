@@ -66,6 +66,7 @@ func edgeFault(from, to string) string {
 		{"golang.org/x/image", []string{"cmd/leaktrend/internal/raster"}, plotsAreRaster},
 		{"codeberg.org/go-fonts", []string{"cmd/leaktrend/internal/raster"}, plotsAreRaster},
 		{"github.com/chromedp", []string{"cmd/leaktrend/internal/browsertest"}, "the browser has its home in browsertest, which only tests import"},
+		{"github.com/gdamore", []string{"cmd"}, "the terminal has its home in cmd"},
 		{"golang.org/x/sys", []string{"sampler", "cmd"}, "system calls have their home in sampler"},
 	} {
 		if under(to, home.of) && !under(from, home.at...) {
@@ -105,6 +106,7 @@ func TestEdgeFault(t *testing.T) {
 		{"sampler", "github.com/sirupsen/logrus", "logrus has its home in alerting and the monitor"},
 		{"detector", "github.com/spf13/cobra", "the command line has its home in cmd"},
 		{"alerting", "golang.org/x/term", "the terminal has its home in cmd"},
+		{"detector", "github.com/gdamore/tcell/v2", "the terminal has its home in cmd"},
 		{"detector", "golang.org/x/sys/unix", "system calls have their home in sampler"},
 		{"trend", "net/http", "baseline and trend are pure arithmetic: no os, net, log or clock"},
 		{"baseline", "log/slog", "baseline and trend are pure arithmetic: no os, net, log or clock"},
@@ -174,7 +176,7 @@ func TestImports(t *testing.T) {
 // A service that embeds the detector compiles nothing that only the command needs.
 func TestEmbeddingCompilesNoCommand(t *testing.T) {
 	commandOnly := []string{
-		module + "/cmd", "github.com/spf13", "github.com/inconshreveable", "golang.org/x/term", "gonum.org/v1/plot",
+		module + "/cmd", "github.com/spf13", "github.com/inconshreveable", "golang.org/x/term", "github.com/gdamore", "gonum.org/v1/plot",
 		"golang.org/x/image", "codeberg.org", "git.sr.ht", "github.com/chromedp", "html/template",
 		"github.com/prometheus/client_golang", "github.com/prometheus/common", "github.com/google/go-cmp", "testing",
 	}

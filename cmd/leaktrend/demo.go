@@ -68,7 +68,9 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 			config.CheckInterval = demoInterval
 			config.Adaptive.Soak = demoSoak
 			view := live.New(stdout, "leaktrend demo, soak "+sampler.FormatDuration(demoSoak))
-			monitor, err := detector.NewMonitor(config, view.Logger())
+			view.Note(fmt.Sprintf("A small HTTP service in this process; it %s. The monitor has not been told.", plan))
+			shown := view.Add("leaktrend demo")
+			monitor, err := detector.NewMonitor(config, shown.Logger())
 			if err != nil {
 				return err
 			}
@@ -82,19 +84,24 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 
 			ctx, stop := context.WithCancel(cmd.Context())
 			defer stop()
-			cmd.SetContext(ctx)
 			var first *alerting.Alert
 			monitor.OnAlert(func(a alerting.Alert) {
 				if first == nil {
 					first = &a
+					if view.Waits() {
+						view.Note("The leak was found. Look around: enter plots a resource, ? lists the keys, q ends.")
+						return
+					}
 					time.AfterFunc(demoEpilogue, stop)
 				}
 			})
-			if err := runView(cmd, monitor, view, rec, duration); err != nil {
+			if err := display(ctx, view, duration, func(ctx context.Context) error {
+				return observe(ctx, monitor, shown, rec)
+			}); err != nil {
 				return err
 			}
 			fmt.Fprintln(stdout, demoVerdict(leak, first, began))
-			if first == nil && leak != demo.None && ctx.Err() == nil {
+			if first == nil && leak != demo.None && ctx.Err() == nil && !view.Quit() {
 				return errors.New("the leak was not found in this time")
 			}
 			return nil
