@@ -89,7 +89,7 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 				if first == nil {
 					first = &a
 					if view.Waits() {
-						view.Note("The leak was found. Look around: enter plots a resource, ? lists the keys, q ends.")
+						view.Note("The leak was found. Look around (? lists the keys); q ends.")
 						return
 					}
 					time.AfterFunc(demoEpilogue, stop)
