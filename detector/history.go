@@ -95,7 +95,10 @@ func (h *History) Note(d *Detector, events []alerting.Event) {
 func (h *History) arrange(i int, t *tracker) {
 	c := h.courses[t]
 	if c == nil {
-		c = &course{tracker: t, series: plot.NewSeries(h.bins)}
+		c = &course{tracker: t}
+		if h.bins > 0 {
+			c.series = plot.NewSeries(h.bins)
+		}
 		h.courses[t] = c
 	}
 	if i < len(h.inOrder) {
@@ -116,13 +119,16 @@ func keep[T any](all []T, value T, most int) []T {
 func (c *course) observe(at int64) {
 	t := c.tracker
 	o := plot.Observation{At: at, Value: t.value, Mean: math.NaN()}
-	if t.ladder == nil {
+	if t.ladder != nil {
+		o.Mean, _ = t.average.Mean()
+		o.Deviation = t.average.Deviation()
+	}
+	if c.series != nil {
 		c.series.Add(o)
+	}
+	if t.ladder == nil {
 		return
 	}
-	o.Mean, _ = t.average.Mean()
-	o.Deviation = t.average.Deviation()
-	c.series.Add(o)
 	if t.ladder != c.ladder || t.ladder.Closed(0) != c.closed[0] {
 		c.takeFloors()
 	}
@@ -184,13 +190,18 @@ func (h *History) Chart(d *Detector, resource string) (chart plot.Chart, ok bool
 	if c == nil {
 		return plot.Chart{}, false
 	}
+	return h.chart(d, c, c.series.Bins()), true
+}
+
+// chart describes a plot of some bins.
+func (h *History) chart(d *Detector, c *course, bins []plot.Bin) plot.Chart {
 	t := c.tracker
 	status := t.status(d)
-	chart = plot.Chart{
-		Title:    resource,
+	chart := plot.Chart{
+		Title:    t.resource.Name,
 		Desc:     status.Why,
 		Resource: t.resource,
-		Bins:     c.series.Bins(),
+		Bins:     bins,
 		Fits:     slices.Clone(c.fits),
 		Marks:    slices.Clone(c.marks),
 	}
@@ -215,13 +226,13 @@ func (h *History) Chart(d *Detector, resource string) (chart plot.Chart, ok bool
 	if e := status.Exhaustion; e != nil {
 		chart.Exhaustion = e.At
 	}
-	return chart, true
+	return chart
 }
 
 // shown returns the floors of the width that a fitted line rests on or, where these are too many or there is no line, of the finest
 // width that shows them apart.
 func (c *course) shown(bins []plot.Bin, fitted time.Duration) (shown []plot.Floor) {
-	if c.ladder == nil {
+	if c.ladder == nil || len(bins) == 0 {
 		return nil
 	}
 	span := bins[len(bins)-1].Last - bins[0].First

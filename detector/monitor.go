@@ -51,6 +51,8 @@ type ResourceMonitor struct {
 	lastAlert map[string]time.Time      // by resource
 	problem   string                    // what was wrong with the last check
 	past      past
+	plots     *History // without the course, which the past keeps
+	cost      Cost
 }
 
 // activity is one run of the loop.
@@ -106,6 +108,7 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		ids:       make(map[findingKey]string),
 		holding:   make(map[string]alerting.Alert),
 		lastAlert: make(map[string]time.Time),
+		plots:     &History{courses: make(map[*tracker]*course)},
 	}
 	if err := m.setWebhook(config); err != nil {
 		return nil, err
@@ -241,7 +244,9 @@ func (m *ResourceMonitor) loop(ctx context.Context) error {
 	defer func() { shut() }()
 
 	tick := func() error {
+		began := time.Now()
 		err := m.check(ctx, &source, &scratch)
+		m.account(time.Since(began))
 		switch {
 		case errors.Is(err, io.EOF):
 			return err
@@ -359,6 +364,7 @@ func (m *ResourceMonitor) judge(s *sampler.Sample) error {
 	}
 	events := m.detector.Observe(s)
 	m.past.add(m.detector, s.Time.UnixNano())
+	m.plots.Observe(m.detector, s, nil)
 	*s, m.latest, m.before = m.before, *s, m.latest
 	m.book(events)
 	return nil
@@ -369,6 +375,7 @@ func (m *ResourceMonitor) book(events []alerting.Event) {
 	if len(events) == 0 {
 		return
 	}
+	m.plots.Note(m.detector, events)
 	for _, e := range events {
 		process := m.process
 		process.Start = m.latest.Start

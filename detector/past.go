@@ -3,6 +3,7 @@ package detector
 import (
 	"math"
 	"time"
+	"unsafe"
 
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -21,10 +22,11 @@ const (
 type Point struct {
 	From, To time.Time // of the first and the last sample in it
 	Min, Max float64   // the lowest and the highest value
-	Baseline float64   // the moving baseline at its end; 0 for a resource that is not judged
+	// The moving baseline and its deviation at the end; 0 for a resource that is not judged.
+	Baseline, Deviation float64
 }
 
-// past keeps the past of all resources in a fixed amount of memory, 14 KB each: the latest samples, and before them the extremes of
+// past keeps the past of all resources in a fixed amount of memory, 20 KB each: the latest samples, and before them the extremes of
 // stretches that grow longer as time passes. It does not allocate once every resource was seen.
 type past struct {
 	n     int64 // samples ever added
@@ -41,8 +43,11 @@ type past struct {
 
 // pastColumn is one resource in the past. NaN stands for what was not read.
 type pastColumn struct {
-	value, level    [recentSamples]float32
-	min, max, trail [oldStretches]float32 // trail is the level at the end
+	value            [recentSamples]float32
+	level, deviation [recentSamples]float32
+
+	min, max                 [oldStretches]float32
+	lastLevel, lastDeviation [oldStretches]float32
 }
 
 var absent = float32(math.NaN())
@@ -81,7 +86,7 @@ func (p *past) add(d *Detector, at int64) {
 		c.value[slot] = absent
 		if t.at == at {
 			level, _ := t.average.Mean()
-			c.value[slot], c.level[slot] = short(t.value), short(level)
+			c.value[slot], c.level[slot], c.deviation[slot] = short(t.value), short(level), short(t.average.Deviation())
 		}
 	}
 	p.n++
@@ -107,7 +112,7 @@ func (p *past) age(slot int) {
 			continue
 		}
 		if p.in == 0 {
-			c.min[s], c.max[s], c.trail[s] = absent, absent, 0
+			c.min[s], c.max[s], c.lastLevel[s], c.lastDeviation[s] = absent, absent, 0, 0
 		}
 		// Compared so that what was not read changes nothing.
 		v := c.value[slot]
@@ -118,7 +123,7 @@ func (p *past) age(slot int) {
 			if !(c.max[s] >= v) {
 				c.max[s] = v
 			}
-			c.trail[s] = c.level[slot]
+			c.lastLevel[s], c.lastDeviation[s] = c.level[slot], c.deviation[slot]
 		}
 	}
 	p.in++
@@ -140,17 +145,18 @@ func (p *past) merge() {
 			if c == nil {
 				continue
 			}
-			low, high, trail := c.min[b], c.max[b], c.trail[b]
-			if !read(low) {
-				low, high, trail = c.min[a], c.max[a], c.trail[a]
+			from := b
+			if !read(c.min[b]) {
+				from = a
 			}
+			low, high := c.min[from], c.max[from]
 			if c.min[a] < low {
 				low = c.min[a]
 			}
 			if c.max[a] > high {
 				high = c.max[a]
 			}
-			c.min[i], c.max[i], c.trail[i] = low, high, trail
+			c.min[i], c.max[i], c.lastLevel[i], c.lastDeviation[i] = low, high, c.lastLevel[from], c.lastDeviation[from]
 		}
 	}
 	p.full, p.per = oldStretches/2, 2*max(p.per, 1)
@@ -169,17 +175,27 @@ func (p *past) points(number int, since int64) []Point {
 	points := make([]Point, 0, int64(old)+min(p.n, recentSamples))
 	for s := range old {
 		if p.to[s] >= since && read(c.min[s]) {
-			points = append(points, Point{instant(p.from[s]), instant(p.to[s]), float64(c.min[s]), float64(c.max[s]), float64(c.trail[s])})
+			points = append(points, Point{
+				From: instant(p.from[s]), To: instant(p.to[s]), Min: float64(c.min[s]), Max: float64(c.max[s]),
+				Baseline: float64(c.lastLevel[s]), Deviation: float64(c.lastDeviation[s]),
+			})
 		}
 	}
 	for i := max(0, p.n-recentSamples); i < p.n; i++ {
 		slot := i % recentSamples
 		if v := c.value[slot]; p.times[slot] >= since && read(v) {
 			at := instant(p.times[slot])
-			points = append(points, Point{at, at, float64(v), float64(v), float64(c.level[slot])})
+			points = append(points, Point{
+				From: at, To: at, Min: float64(v), Max: float64(v), Baseline: float64(c.level[slot]), Deviation: float64(c.deviation[slot]),
+			})
 		}
 	}
 	return points
+}
+
+// bytes returns how much memory the past takes.
+func (p *past) bytes() int64 {
+	return int64(unsafe.Sizeof(*p)) + int64(p.kept)*int64(unsafe.Sizeof(pastColumn{}))
 }
 
 // Past returns what is kept of the past of a resource, oldest first, from an instant on; the zero time means all. The latest 1024 samples are

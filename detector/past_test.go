@@ -90,7 +90,7 @@ func TestPastKeepsEveryExtreme(t *testing.T) {
 
 	points := m.Past("threads", time.Time{})
 	for i, p := range points[len(points)-recentSamples:] {
-		want := Point{times[len(times)-recentSamples+i], times[len(times)-recentSamples+i], 3, 3, 3}
+		want := Point{times[len(times)-recentSamples+i], times[len(times)-recentSamples+i], 3, 3, 3, 0}
 		if diff := cmp.Diff(want, p); diff != "" {
 			t.Fatalf("recent point %d (-want +got)\n%s", i, diff)
 		}
@@ -114,10 +114,10 @@ func TestPastOfWhatIsAbsent(t *testing.T) {
 	m.give(t, begin.Add(time.Second), sampler.Reading{Resource: "open_fds", Value: math.MaxFloat64}, sampler.Reading{Resource: "cpu_seconds", Value: 7})
 	second := begin.Add(time.Second)
 	for name, want := range map[string][]Point{
-		"threads": {{begin, begin, 3, 3, 3}},
+		"threads": {{begin, begin, 3, 3, 3, 0}},
 		// Out of the range of what is kept, and still finite.
-		"open_fds":    {{second, second, math.MaxFloat32, math.MaxFloat32, math.MaxFloat32}},
-		"cpu_seconds": {{second, second, 7, 7, 0}},
+		"open_fds":    {{second, second, math.MaxFloat32, math.MaxFloat32, math.MaxFloat32, 0}},
+		"cpu_seconds": {{second, second, 7, 7, 0, 0}},
 		"goroutines":  nil,
 	} {
 		if diff := cmp.Diff(want, m.Past(name, time.Time{})); diff != "" {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,6 +27,7 @@ const (
 func demoCommand() *cobra.Command {
 	var (
 		leak, out string
+		listen    string
 		force     bool
 		duration  time.Duration
 	)
@@ -34,7 +37,7 @@ func demoCommand() *cobra.Command {
 		Long: fmt.Sprintf(`Run a small HTTP service under load in this process, with the embedded monitor in soak mode (%s).
 The service is healthy for %s; then it leaks what you choose. The monitor is not told.`,
 			sampler.FormatDuration(demoSoak), sampler.FormatDuration(demoHealthy)),
-		Example: "  leaktrend demo\n  leaktrend demo --leak fds\n  leaktrend demo --leak none",
+		Example: "  leaktrend demo\n  leaktrend demo --leak fds\n  leaktrend demo --leak none\n  leaktrend demo --listen 127.0.0.1:6061",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if duration <= 0 {
@@ -74,6 +77,15 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 			if err != nil {
 				return err
 			}
+			if listen != "" {
+				address, end, err := serveLeaks(listen, monitor)
+				if err != nil {
+					return err
+				}
+				defer end()
+				fmt.Fprintf(stdout, "The live page of the monitor: %s\n\n", address)
+				view.Note("Live page: " + address)
+			}
 			var rec *recording
 			if out != "" {
 				header := sampler.Header{Interval: demoInterval, Soak: demoSoak, Source: "leaktrend demo --leak " + leak}
@@ -88,11 +100,12 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 			monitor.OnAlert(func(a alerting.Alert) {
 				if first == nil {
 					first = &a
-					if view.Waits() {
+					switch {
+					case view.Waits():
 						view.Note("The leak was found. Look around (? lists the keys); q ends.")
-						return
+					case listen == "": // else somebody looks at the page
+						time.AfterFunc(demoEpilogue, stop)
 					}
-					time.AfterFunc(demoEpilogue, stop)
 				}
 			})
 			if err := display(ctx, view, duration, func(ctx context.Context) error {
@@ -109,10 +122,31 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&leak, "leak", demo.Goroutines, "what to leak: goroutines, heap, fds or none")
+	fs.StringVar(&listen, "listen", "", "also serve the live page of the monitor at this address, as in 127.0.0.1:6061")
 	fs.DurationVar(&duration, "duration", 2*time.Minute, "end after this long, if no leak was found before")
 	fs.StringVarP(&out, "out", "o", "", "also record the samples to this file, to replay them later")
 	fs.BoolVar(&force, "force", false, "replace a file that is not empty")
 	return cmd
+}
+
+// serveLeaks serves the live page of a monitor at /debug/leaks/, and returns its whole address.
+func serveLeaks(listen string, monitor *detector.ResourceMonitor) (address string, end func(), err error) {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return "", nil, fmt.Errorf("--listen %s: %w", listen, err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/debug/leaks/", monitor.Handler())
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(l) // ends with Close below
+	}()
+	return "http://" + l.Addr().String() + "/debug/leaks/", func() {
+		server.Close()
+		<-served
+	}, nil
 }
 
 func demoVerdict(leak string, first *alerting.Alert, began time.Time) string {
