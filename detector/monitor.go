@@ -41,6 +41,7 @@ type ResourceMonitor struct {
 	own  *activity  // that Start began
 
 	mu        sync.Mutex // guards what follows
+	gathering gathering
 	detector  *Detector
 	started   time.Time
 	latest    sampler.Sample
@@ -102,6 +103,7 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		open:      open,
 		reloaded:  make(chan struct{}, 1),
 		detector:  d,
+		gathering: newGathering(),
 		ids:       make(map[findingKey]string),
 		holding:   make(map[string]alerting.Alert),
 		lastAlert: make(map[string]time.Time),
@@ -214,8 +216,10 @@ func (m *ResourceMonitor) run(a *activity) error {
 			m.logger.WithError(err).Error("Resource monitor cannot deliver alerts")
 		}
 	}()
+	endGathering := m.startGathering()
 	err := m.loop(a.ctx)
 	a.cancel()
+	endGathering()
 	endDelivery()
 	<-delivered
 	m.logger.Info("Resource monitor stopped")
@@ -377,16 +381,13 @@ func (m *ResourceMonitor) book(events []alerting.Event) {
 		}
 		a := alerting.Alert{Version: alerting.Version, ID: id, Event: e, Process: process}
 		if e.Status == alerting.Firing {
-			m.ids[key], m.holding[id] = id, a
+			m.ids[key] = id
 			m.lastAlert[e.Resource] = e.Time
 		} else {
 			delete(m.ids, key)
-			delete(m.holding, id)
 		}
-		m.history = append(m.history, a)
-		m.dispatcher.Notify(a)
+		m.hand(a)
 	}
-	m.trimHistory()
 }
 
 func (m *ResourceMonitor) trimHistory() {
