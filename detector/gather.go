@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
@@ -91,6 +92,7 @@ type question struct {
 	ctx    context.Context
 	alert  alerting.Alert
 	answer chan alerting.Alert // takes one without blocking
+	sofar  atomic.Pointer[alerting.Alert]
 }
 
 // startGathering begins to take alerts, and the work for their evidence. The function that it returns ends both, after what waits was
@@ -100,7 +102,7 @@ func (m *ResourceMonitor) startGathering() (end func()) {
 	m.gathering.active = true
 	m.mu.Unlock()
 
-	work := make(chan question)
+	work := make(chan *question)
 	working, endWork := context.WithCancel(context.Background())
 	worked := make(chan struct{})
 	go func() {
@@ -140,7 +142,7 @@ func (m *ResourceMonitor) startGathering() (end func()) {
 }
 
 // gather serves the alerts that wait, one after the other, until over is closed and none is left.
-func (m *ResourceMonitor) gather(work chan<- question, over <-chan struct{}) {
+func (m *ResourceMonitor) gather(work chan<- *question, over <-chan struct{}) {
 	for {
 		m.mu.Lock()
 		var next awaiting
@@ -171,11 +173,11 @@ func (m *ResourceMonitor) gather(work chan<- question, over <-chan struct{}) {
 	}
 }
 
-// askFor returns the alert with its evidence, or without if that takes too long.
-func (m *ResourceMonitor) askFor(next awaiting, work chan<- question, over <-chan struct{}) alerting.Alert {
+// askFor returns the alert with its evidence, or with as much of it as there is when its time is over.
+func (m *ResourceMonitor) askFor(next awaiting, work chan<- *question, over <-chan struct{}) alerting.Alert {
 	ctx, cancel := context.WithDeadline(context.Background(), next.deadline)
 	defer cancel()
-	q := question{ctx, next.alert.Clone(), make(chan alerting.Alert, 1)}
+	q := &question{ctx: ctx, alert: next.alert.Clone(), answer: make(chan alerting.Alert, 1)}
 	for asked := false; ; {
 		put := work
 		if asked {
@@ -187,6 +189,9 @@ func (m *ResourceMonitor) askFor(next awaiting, work chan<- question, over <-cha
 		case a := <-q.answer:
 			return a
 		case <-ctx.Done():
+			if sofar := q.sofar.Load(); sofar != nil {
+				return *sofar
+			}
 			return next.alert
 		case <-over:
 			over = nil
@@ -196,14 +201,21 @@ func (m *ResourceMonitor) askFor(next awaiting, work chan<- question, over <-cha
 	}
 }
 
-// work answers for evidence until ctx ends.
-func (m *ResourceMonitor) work(ctx context.Context, questions <-chan question) {
+// work answers for evidence, and takes the profiles that are due, until ctx ends.
+func (m *ResourceMonitor) work(ctx context.Context, questions <-chan *question) {
+	due := time.NewTimer(0)
+	defer due.Stop()
+	if m.profiling == nil {
+		due.Stop()
+	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case q := <-questions:
-			m.answer(&q)
+			m.answer(q)
+		case <-due.C:
+			due.Reset(max(time.Until(m.tick(ctx)), time.Millisecond))
 		}
 	}
 }
@@ -222,6 +234,8 @@ func (m *ResourceMonitor) answer(q *question) {
 		var p *panicked
 		if !errors.As(err, &p) { // what was found counts, beside an error too
 			q.alert = changed
+			sofar := changed.Clone()
+			q.sofar.Store(&sofar)
 		}
 		m.reportEvidence(s, err)
 	}
