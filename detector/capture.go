@@ -60,7 +60,7 @@ func (m *ResourceMonitor) keepBefore(ctx context.Context, i int, now situation) 
 	s.mu.Lock()
 	suspected := s.trackers[i].Suspected()
 	s.mu.Unlock()
-	if time.Now().Before(w.nextKept) || suspected || now.unwell || i == goroutineSites && now.count > w.most {
+	if time.Now().Before(w.nextKept) || suspected || now.unwell || i == goroutineSites && now.count > mostGoroutines {
 		return
 	}
 	began := time.Now()
@@ -72,7 +72,7 @@ func (m *ResourceMonitor) keepBefore(ctx context.Context, i int, now situation) 
 	}
 	s.kept[i] = thinOut(append(s.kept[i], keptProfile{began.UTC(), data}))
 	s.mu.Lock()
-	s.cost.Elapsed += took
+	s.cost.CPU += took
 	s.mu.Unlock()
 }
 
@@ -127,7 +127,7 @@ func (m *ResourceMonitor) addCaptures(ctx context.Context, a *alerting.Alert) er
 	var faults []error
 	for _, i := range capturedFor(a.Resource) {
 		w := &s.watched[i]
-		if i == goroutineSites && now.count > w.most {
+		if i == goroutineSites && now.count > mostGoroutines {
 			continue
 		}
 		if before, ok := beforeOf(s.kept[i], a.Since); ok {

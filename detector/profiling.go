@@ -22,6 +22,8 @@ const (
 	soakShare      = .01                   // in soak mode, where the time constants are short and the run is a test
 	mostPause      = 30 * time.Millisecond // that a profile may stop the world for
 	mostGoroutines = 150_000               // above which none is taken: 0.5 KB of memory each while it lasts
+	slowInARow     = 3                     // profiles that stopped it for longer: one may be another's fault...
+	slowSpacing    = 10                    // ...times as far apart are they then
 	proofSpacing   = 10 * time.Minute      // between two asked on suspicion, scaled: each runs a garbage collection
 	freshEnough    = time.Second           // age of a profile that an alert does with
 	mostListed     = 10                    // sites in an alert
@@ -49,7 +51,7 @@ type dumper interface {
 type EvidenceCost struct {
 	Profiles     int           `json:"profiles"`         // taken, those for alerts included
 	Proofs       int           `json:"proofs"`           // of leaked goroutines among them
-	Elapsed      time.Duration `json:"elapsed_ns"`       // that they took together
+	CPU          time.Duration `json:"cpu_ns"`           // processor time that they took together
 	Share        float64       `json:"share"`            // of one core, since the monitor was started
 	LongestPause time.Duration `json:"longest_pause_ns"` // of the world, by the runtime's own account
 	Spacing      time.Duration `json:"spacing_ns"`       // from one profile of a kind to the next, as the budget has it now
@@ -84,10 +86,21 @@ type watched struct {
 	next     time.Time
 	last     time.Time
 	spacing  time.Duration
-	most     float64 // goroutines up to which it is taken
-	missing  bool    // the process has none of this kind
+	cost     movingCost
+	slow     int  // profiles in a row that stopped the world for too long
+	missing  bool // the process has none of this kind
 	nextKept time.Time
 	problem  string
+}
+
+// movingCost is the processor time of a profile, averaged over the latest few: one may have met with a busy moment.
+type movingCost time.Duration
+
+func (c *movingCost) add(latest time.Duration) {
+	if *c == 0 {
+		*c = movingCost(latest)
+	}
+	*c += (movingCost(latest) - *c) / 4
 }
 
 const (
@@ -97,9 +110,9 @@ const (
 
 func newProfiling(source ProfileSource) *profiling {
 	s := &profiling{source: source}
-	s.watched[goroutineSites] = watched{kind: profile.Goroutine, resource: sampler.Goroutines, most: mostGoroutines}
-	s.watched[heapSites] = watched{kind: profile.Heap, resource: sampler.HeapLiveBytes, most: math.Inf(1)}
-	s.proof = watched{kind: profile.GoroutineLeak, resource: sampler.Goroutines, most: math.Inf(1)}
+	s.watched[goroutineSites] = watched{kind: profile.Goroutine, resource: sampler.Goroutines}
+	s.watched[heapSites] = watched{kind: profile.Heap, resource: sampler.HeapLiveBytes}
+	s.proof = watched{kind: profile.GoroutineLeak, resource: sampler.Goroutines}
 	return s
 }
 
@@ -140,7 +153,7 @@ func (m *ResourceMonitor) EvidenceCost() EvidenceCost {
 	defer s.mu.Unlock()
 	cost := s.cost
 	if lasted := time.Since(s.since); !s.since.IsZero() && lasted > 0 {
-		cost.Share = cost.Elapsed.Seconds() / lasted.Seconds()
+		cost.Share = cost.CPU.Seconds() / lasted.Seconds()
 	}
 	return cost
 }
@@ -247,10 +260,9 @@ func (m *ResourceMonitor) take(ctx context.Context, i int, now situation) bool {
 	s := m.profiling
 	w := &s.watched[i]
 	least := max(now.config.CheckInterval, stretch(finestWidth, now.scale)/2)
-	if i == goroutineSites && now.count > w.most {
+	if i == goroutineSites && now.count > mostGoroutines {
 		w.next = time.Now().Add(least)
-		m.note(w, fmt.Sprintf("%.0f goroutines are too many for a profile of them: none is taken above %.0f", now.count, w.most))
-		w.most = min(w.most*1.01, mostGoroutines) // it may have been one slow moment
+		m.note(w, fmt.Sprintf("%.0f goroutines are too many for a profile of them: none is taken above %d", now.count, mostGoroutines))
 		return false
 	}
 	p, err := s.source.Profile(ctx, w.kind)
@@ -266,13 +278,21 @@ func (m *ResourceMonitor) take(ctx context.Context, i int, now situation) bool {
 		}
 		return false
 	}
-	m.note(w, "")
 	// Each of the two kinds may use half of the budget.
-	w.spacing = max(least, time.Duration(float64(p.Cost.Elapsed)/(now.share()/2)))
-	w.next = w.last.Add(w.spacing)
+	w.cost.add(p.Cost.CPU)
+	w.spacing = max(least, time.Duration(float64(w.cost)/(now.share()/2)))
 	if i == goroutineSites && p.Cost.Pause > mostPause {
-		w.most = .8 * p.Count
+		w.slow++
+	} else {
+		w.slow = 0
 	}
+	problem := ""
+	if w.slow >= slowInARow {
+		w.spacing *= slowSpacing
+		problem = fmt.Sprintf("profiles of %.0f goroutines stop the world for more than %s: they are taken less often", p.Count, mostPause)
+	}
+	m.note(w, problem)
+	w.next = w.last.Add(w.spacing)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trackers[i].Observe(p, s.loadOf(now))
@@ -299,7 +319,7 @@ func (s *profiling) loadOf(now situation) float64 {
 // account adds up what a profile cost. It needs s.mu.
 func (s *profiling) account(p *profile.Profile) {
 	s.cost.Profiles++
-	s.cost.Elapsed += p.Cost.Elapsed
+	s.cost.CPU += p.Cost.CPU
 	s.cost.LongestPause = max(s.cost.LongestPause, p.Cost.Pause)
 }
 
@@ -331,7 +351,7 @@ func (m *ResourceMonitor) prove(ctx context.Context, now situation) bool {
 		}
 		return false
 	}
-	w.next = w.last.Add(max(stretch(proofSpacing, now.scale), time.Duration(float64(p.Cost.Elapsed)/now.share())))
+	w.next = w.last.Add(max(stretch(proofSpacing, now.scale), time.Duration(float64(p.Cost.CPU)/now.share())))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trackers[goroutineSites].Prove(p)

@@ -19,12 +19,14 @@ const (
 	mostSites    = 4096 // lines of code that are known by their latest values
 	mostFollowed = 64   // lines that have a series: 5 KB each
 	snapshots    = 16   // past values that every known line keeps
+	fewSnapshots = 4    // in which a line must have been empty to make room for others
 )
 
 // The constants of the verdict on one site. A process has many sites, and most of what a service does in good health makes some of them
 // grow, so a site alone must be more patient than a total, and its growth must be material for the process.
 const (
-	sitePatience   = 4   // times the patience of a total
+	sitePatience   = 2   // times the patience of a total...
+	youngPatience  = 4   // ...and so many on the first day: the days of a service are seen once a day has passed
 	totalShare     = .01 // of the total, which is added to the level that growth is measured against
 	leastFollowed  = 5   // goroutines from which on a site is followed...
 	leastSamples   = 2   // ...and samples of the heap
@@ -45,8 +47,8 @@ type Config struct {
 	HalfLife    time.Duration // unscaled
 }
 
-// Tracker follows the sites of one kind of profile. It is not safe for concurrent use. It takes up to 800 KB: 5 KB for each of up to 64
-// sites that have a series, and 0.1 KB for each other.
+// Tracker follows the sites of one kind of profile. It is not safe for concurrent use. It takes up to 1.5 MB: 5 KB for each of up to 64
+// sites that have a series, and 0.3 KB for each other of up to 4096.
 type Tracker struct {
 	kind   profile.Kind
 	config Config
@@ -61,7 +63,7 @@ type Tracker struct {
 	load       *trend.Ladder
 	past       past
 	round      int
-	beyond     int  // sites of the latest profile for which there was no room
+	beyond     int // sites of the latest profile for which there was no room
 }
 
 // site is a line of code.
@@ -98,9 +100,10 @@ type finding struct {
 
 // past are the instants of the snapshots, which all sites share. Once they are full, every other one is dropped and they come half as often.
 type past struct {
-	at   [snapshots]int64
-	n    int
-	step int64
+	at    [snapshots]int64
+	total [snapshots]float64
+	n     int
+	step  int64
 }
 
 // NewTracker returns a tracker of goroutines (profile.Goroutine) or of memory (profile.Heap).
@@ -152,7 +155,7 @@ func (t *Tracker) Observe(p *profile.Profile, load float64) {
 		if snapshot {
 			s.past[t.past.n-1] = float32(s.value)
 		}
-		if s.series == nil && s.value == 0 && s.forgotten(t.past.n) {
+		if s.series == nil && s.value == 0 && t.forgotten(s) {
 			delete(t.sites, frame)
 		}
 	}
@@ -163,13 +166,16 @@ func (t *Tracker) Observe(p *profile.Profile, load float64) {
 }
 
 // ours are packages whose own memory and goroutines are no news.
-var ours = []string{"github.com/mdzesseis/leaktrend/sampler/profile.", "github.com/mdzesseis/leaktrend/detector/sites."}
+var ours = [...]string{"alerting.", "baseline.", "detector.", "detector/sites.", "sampler.", "sampler/profile.", "trend."}
+
+func isOurs(function string) bool {
+	path, found := strings.CutPrefix(function, "github.com/mdzesseis/leaktrend/")
+	return found && slices.ContainsFunc(ours[:], func(prefix string) bool { return strings.HasPrefix(path, prefix) })
+}
 
 func (t *Tracker) take(latest *profile.Site) {
-	for _, prefix := range ours {
-		if strings.HasPrefix(latest.Function, prefix) {
-			return
-		}
+	if isOurs(latest.Function) {
+		return
 	}
 	value := t.valueOf(latest)
 	t.total += value
@@ -202,7 +208,7 @@ func (t *Tracker) makeRoom(at int64) {
 	p := &t.past
 	if p.n == snapshots {
 		for i := range snapshots / 2 {
-			p.at[i] = p.at[2*i]
+			p.at[i], p.total[i] = p.at[2*i], p.total[2*i]
 		}
 		for _, s := range t.sites {
 			for i := range snapshots / 2 {
@@ -211,12 +217,17 @@ func (t *Tracker) makeRoom(at int64) {
 		}
 		p.n, p.step = snapshots/2, 2*p.step
 	}
-	p.at[p.n] = at
+	p.at[p.n], p.total[p.n] = at, t.total
 	p.n++
 }
 
-func (s *site) forgotten(n int) bool {
-	for _, v := range s.past[:n] {
+// forgotten reports whether a site that is empty has been so for as long as it is remembered; where room is scarce, for the latest snapshots.
+func (t *Tracker) forgotten(s *site) bool {
+	first := 0
+	if len(t.sites) > mostSites/2 {
+		first = max(0, t.past.n-fewSnapshots)
+	}
+	for _, v := range s.past[first:t.past.n] {
 		if v != 0 {
 			return false
 		}
@@ -226,11 +237,16 @@ func (s *site) forgotten(n int) bool {
 
 // before returns the value at the latest snapshot that is no later than an instant, and that snapshot's time: the first one where all are later.
 func (t *Tracker) before(s *site, at int64) (value float64, then int64) {
-	i := 0
-	for i+1 < t.past.n && t.past.at[i+1] <= at {
+	i := t.past.before(at)
+	return float64(s.past[i]), t.past.at[i]
+}
+
+// before returns the number of the latest snapshot that is no later than an instant, or 0.
+func (p *past) before(at int64) (i int) {
+	for i+1 < p.n && p.at[i+1] <= at {
 		i++
 	}
-	return float64(s.past[i]), t.past.at[i]
+	return i
 }
 
 // grown returns how much a site has grown since the first snapshot.
@@ -301,7 +317,8 @@ func (t *Tracker) add(s *site) {
 	}
 	params := trend.Params{Patience: t.config.Patience, LeastGrowth: t.config.LeastGrowth, Offset: t.offset(), Scale: t.config.Scale}
 	alone := params
-	alone.Patience = min(sitePatience*params.Patience, math.MaxInt64/sitePatience)
+	age := min(1, time.Duration(t.at-t.began).Hours()/24/t.config.Scale)
+	alone.Patience = time.Duration(min((youngPatience-(youngPatience-sitePatience)*age)*float64(params.Patience), math.MaxInt64/2))
 	suspected := false
 	for w := range trend.Widths {
 		if closed&(1<<w) != 0 {
@@ -475,14 +492,7 @@ func (t *Tracker) pace(s *site, then int64) float64 {
 // Growth returns how much all sites together have grown since an instant.
 func (t *Tracker) Growth(since time.Time) float64 { return t.growth(since.UnixNano()) }
 
-func (t *Tracker) growth(since int64) float64 {
-	was := 0.
-	for _, s := range t.sites {
-		v, _ := t.before(s, since)
-		was += v
-	}
-	return t.total - was
-}
+func (t *Tracker) growth(since int64) float64 { return t.total - t.past.total[t.past.before(since)] }
 
 func (t *Tracker) share(growth float64, since int64) float64 {
 	if growth <= 0 {

@@ -65,10 +65,9 @@ type Profile struct {
 
 // Cost is what the process paid for a profile.
 type Cost struct {
-	// Elapsed is the time that it took; the processor time of this process's own profiles is no more than that, but for the collector's work.
-	Elapsed time.Duration
-	// Pause is the longest time for which the world was stopped meanwhile, whoever stopped it; 0 where unknown.
-	Pause time.Duration
+	Elapsed time.Duration // that it took
+	CPU     time.Duration // processor time; where that is unknown the time that it took, which is no less
+	Pause   time.Duration // the longest stop of the world meanwhile, whoever caused it; 0 where unknown
 }
 
 // sort brings the sites in their order.

@@ -49,7 +49,10 @@ func (s *Self) Profile(_ context.Context, kind Kind) (*Profile, error) {
 		r = newReader(kind)
 		s.readers[kind] = r
 	}
+	runtime.LockOSThread() // whose processor time is asked for
+	defer runtime.UnlockOSThread()
 	s.pauses.longest() // what was before does not count
+	used, known := threadTime()
 	began := time.Now()
 	r.begin(began)
 	var err error
@@ -68,6 +71,10 @@ func (s *Self) Profile(_ context.Context, kind Kind) (*Profile, error) {
 	}
 	p := r.end()
 	p.Cost = Cost{Elapsed: time.Since(began), Pause: s.pauses.longest()}
+	p.Cost.CPU = p.Cost.Elapsed
+	if after, ok := threadTime(); ok && known {
+		p.Cost.CPU = after - used
+	}
 	return p, nil
 }
 
