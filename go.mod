@@ -3,6 +3,7 @@ module github.com/mdzesseis/leaktrend
 go 1.24.0
 
 require (
+	github.com/google/pprof v0.0.0-20260115054156-294ebfa9ad83
 	github.com/prometheus/procfs v0.19.2
 	github.com/sirupsen/logrus v1.9.4
 	github.com/spf13/cobra v1.10.2

@@ -69,6 +69,7 @@ type profiling struct {
 	config     sites.Config
 	proof      watched
 	cpu, cpuAt float64
+	goroutines float64          // in the latest profile: of another process their number may be known by it alone
 	kept       [2][]keptProfile // of healthy times, oldest first
 
 	mu       sync.Mutex // guards the trackers, which the accessors read, and what follows
@@ -201,7 +202,7 @@ func (m *ResourceMonitor) tick(ctx context.Context) time.Time {
 			continue
 		}
 		if m.take(ctx, i, now) {
-			m.bookSites(w.resource, m.findings(i))
+			m.bookSites(i)
 			m.keepBefore(ctx, i, now)
 		}
 	}
@@ -210,7 +211,7 @@ func (m *ResourceMonitor) tick(ctx context.Context) time.Time {
 	s.mu.Unlock()
 	if suspected && !s.proof.missing && !time.Now().Before(s.proof.next) && ctx.Err() == nil {
 		if m.prove(ctx, now) {
-			m.bookSites(sampler.Goroutines, m.findings(goroutineSites))
+			m.bookSites(goroutineSites)
 		}
 	}
 	next := s.watched[0].next
@@ -287,6 +288,13 @@ func (m *ResourceMonitor) take(ctx context.Context, i int, now situation) bool {
 		w.slow = 0
 	}
 	problem := ""
+	if i == goroutineSites {
+		s.goroutines = p.Count
+	}
+	if i == goroutineSites && p.Count > mostGoroutines {
+		w.spacing *= slowSpacing
+		problem = fmt.Sprintf("profiles of %.0f goroutines are taken less often: they are more than %d", p.Count, mostGoroutines)
+	}
 	if w.slow >= slowInARow {
 		w.spacing *= slowSpacing
 		problem = fmt.Sprintf("profiles of %.0f goroutines stop the world for more than %s: they are taken less often", p.Count, mostPause)
@@ -360,12 +368,6 @@ func (m *ResourceMonitor) prove(ctx context.Context, now situation) bool {
 	return true
 }
 
-func (m *ResourceMonitor) findings(i int) []sites.Finding {
-	m.profiling.mu.Lock()
-	defer m.profiling.mu.Unlock()
-	return m.profiling.trackers[i].Findings()
-}
-
 // kindOf returns which sites tell of a resource; ok is false where none do.
 func kindOf(resource string) (i int, ok bool) {
 	switch resource {
@@ -416,7 +418,7 @@ func (m *ResourceMonitor) addSites(ctx context.Context, a *alerting.Alert) error
 		listed = s.list(i, since, nil)
 		listed.total = max(listed.total, a.Value-a.Baseline)
 	}
-	if now.count <= mostDumped && slices.ContainsFunc(listed.grown, func(g sites.Grown) bool { return g.Bytes == 0 }) {
+	if max(now.count, s.goroutines) <= mostDumped && slices.ContainsFunc(listed.grown, func(g sites.Grown) bool { return g.Bytes == 0 }) {
 		m.addDetails(ctx, listed.grown)
 	}
 	for _, g := range listed.grown {

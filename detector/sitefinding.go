@@ -15,7 +15,9 @@ import (
 // finding on the total: one leak is one alert.
 type siteFinding struct {
 	active    bool
-	announced bool // an alert of this identity fires
+	announced bool    // an alert of this identity fires
+	value     float64 // what all sites have together
+	pace      float64 // of the first site, per hour
 	since     time.Time
 	severity  alerting.Severity
 	why       string                 // of the first site, as a clause
@@ -37,8 +39,12 @@ func (m *ResourceMonitor) siteFindingOf(resource string) *siteFinding {
 	return f
 }
 
-// bookSites tells what the sites of a resource show: that some leak, that more of them do or that it is proven now, or that none does any more.
-func (m *ResourceMonitor) bookSites(resource string, findings []sites.Finding) {
+// bookSites tells what the sites of a kind show: that some leak, that more of them do or that it is proven now, or that none does any more.
+func (m *ResourceMonitor) bookSites(i int) {
+	resource := m.profiling.watched[i].resource
+	m.profiling.mu.Lock()
+	findings, all := m.profiling.trackers[i].Findings(), m.profiling.trackers[i].Total()
+	m.profiling.mu.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.latest.Time.IsZero() || !m.detector.Config().Adaptive.Enabled {
@@ -50,7 +56,7 @@ func (m *ResourceMonitor) bookSites(resource string, findings []sites.Finding) {
 	at := m.latest.Time
 	if len(findings) == 0 {
 		if f.active && f.announced && !total {
-			e := m.siteEvent(resource, alerting.Resolved, at)
+			e := m.siteEvent(resource, alerting.Resolved, at, all)
 			e.Severity, e.Since = f.severity, f.since
 			e.Summary = fmt.Sprintf("%s trend resolved after %s: no line of code goes on growing", resource,
 				sampler.FormatDuration(at.Sub(f.since).Round(time.Millisecond)))
@@ -68,14 +74,14 @@ func (m *ResourceMonitor) bookSites(resource string, findings []sites.Finding) {
 		news = news || !told || s.Proven && !proven
 	}
 	first := &findings[0]
-	f.why = siteWhy(&first.Site)
+	f.why, f.value, f.pace = siteWhy(&first.Site), all, first.Site.GrowthPerHour
 	if f.since.IsZero() {
 		f.since = first.Since
 	}
 	if !news || total && t.growth.announced {
 		return // the alert on the total names its sites
 	}
-	e := m.siteEvent(resource, alerting.Firing, at)
+	e := m.siteEvent(resource, alerting.Firing, at, all)
 	e.Since, e.SlopePerHour, e.Evidence = first.Since, first.Site.GrowthPerHour, first.Evidence
 	m.rateSite(&e, t, first)
 	config := m.detector.Config()
@@ -101,9 +107,9 @@ type lastTold struct {
 	severity alerting.Severity
 }
 
-// siteEvent needs m.mu.
-func (m *ResourceMonitor) siteEvent(resource string, status alerting.Status, at time.Time) alerting.Event {
-	e := alerting.Event{Time: at, Status: status, Kind: alerting.Trend, Resource: resource}
+// siteEvent needs m.mu. all is what the sites have together, for a resource that is not sampled.
+func (m *ResourceMonitor) siteEvent(resource string, status alerting.Status, at time.Time, all float64) alerting.Event {
+	e := alerting.Event{Time: at, Status: status, Kind: alerting.Trend, Resource: resource, Value: all}
 	if t := m.detector.byName[resource]; t != nil {
 		e.Value = t.value
 		e.Baseline, _ = t.average.Mean()
@@ -195,6 +201,18 @@ func (m *ResourceMonitor) overlay(all []Status) []Status {
 			s.Severity = max(s.Severity, f.severity)
 			s.Why = f.why
 		}
+	}
+	for _, i := range []string{sampler.Goroutines, sampler.HeapLiveBytes} {
+		f := m.bySite[i]
+		if f == nil || !f.active || !f.announced || m.detector.byName[i] != nil {
+			continue
+		}
+		// A resource that is known by its profiles alone, as of a process watched from outside.
+		r, _ := sampler.Lookup(i)
+		all = append(all, Status{
+			Resource: r, State: Firing, Trend: true, Severity: f.severity, Since: f.since, Why: f.why, Judged: true, Leaks: f.found,
+			Value: f.value, SlopePerHour: f.pace,
+		})
 	}
 	return all
 }

@@ -36,6 +36,7 @@ const (
 	bytesOffset    = 1 << 20
 	confirmations  = 2   // judgments of one width in a row
 	newHigh        = .02 // as for totals
+	startShare     = .05 // of its growth, up to which a site that is proven to leak counts as before
 	leastSiteShare = .02 // of the growth, for a site to be listed beside others
 )
 
@@ -179,6 +180,9 @@ func (t *Tracker) take(latest *profile.Site) {
 	}
 	value := t.valueOf(latest)
 	t.total += value
+	if latest.Function == "" {
+		return // a stack that nothing is known of
+	}
 	s := t.sites[latest.Frame]
 	if s == nil {
 		if len(t.sites) >= mostSites {
@@ -411,9 +415,15 @@ func (t *Tracker) climbOf(s *site) trend.Climb {
 	if s.suspect {
 		return s.climb
 	}
-	base, since := t.before(s, t.began)
-	level, _ := s.average.Mean()
-	return trend.Climb{Since: since, Window: time.Duration(t.at - since), Level: min(level, base), Base: base, Rise: s.value - base}
+	base := float64(s.past[0])
+	began := 0
+	for i, v := range s.past[:t.past.n] {
+		if float64(v) <= base+startShare*(s.value-base) {
+			began = i
+		}
+	}
+	since := t.past.at[began]
+	return trend.Climb{Since: since, Window: time.Duration(t.at - since), Level: base, Base: base, Rise: s.value - base}
 }
 
 // Finding is growth at one site that is a leak by itself.
@@ -488,6 +498,9 @@ func (t *Tracker) pace(s *site, then int64) float64 {
 	}
 	return 0
 }
+
+// Total returns what all sites of the latest profile have together, in goroutines or bytes.
+func (t *Tracker) Total() float64 { return t.total }
 
 // Growth returns how much all sites together have grown since an instant.
 func (t *Tracker) Growth(since time.Time) float64 { return t.growth(since.UnixNano()) }
