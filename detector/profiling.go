@@ -70,6 +70,7 @@ type profiling struct {
 	proof      watched
 	cpu, cpuAt float64
 	goroutines float64          // in the latest profile: of another process their number may be known by it alone
+	logged     []string         // ids of the alerts whose stacks were logged
 	kept       [2][]keptProfile // of healthy times, oldest first
 
 	mu       sync.Mutex // guards the trackers, which the accessors read, and what follows
@@ -412,6 +413,10 @@ func (m *ResourceMonitor) addSites(ctx context.Context, a *alerting.Alert) error
 				listed.grown[i].Via = listed.grown[i].Profile.Callee
 			}
 		}
+	case m.alone(a):
+		// The lines that leak, whatever else has grown more.
+		listed = s.list(i, since, nil)
+		listed.grown = s.leakingFirst(i, listed.grown)
 	case i == goroutineSites:
 		listed = m.throughLibrary(ctx, s.list(i, since, nil), since, now)
 	default:
@@ -436,10 +441,33 @@ func (m *ResourceMonitor) addSites(ctx context.Context, a *alerting.Alert) error
 	if len(listed.grown) > 0 {
 		a.Summary += siteClause(a, listed.grown[0].Growth, listed.total)
 	}
-	if now.config.StackTraceOnLeak {
+	if now.config.StackTraceOnLeak && !slices.Contains(s.logged, a.ID) {
+		s.logged = append(s.logged, a.ID)
+		s.logged = s.logged[max(0, len(s.logged)-mostCaptured):]
 		m.logStacks(a, listed.grown)
 	}
 	return nil
+}
+
+// alone reports whether an alert is on lines of code, not on the total.
+func (m *ResourceMonitor) alone(a *alerting.Alert) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f, t := m.bySite[a.Resource], m.detector.byName[a.Resource]
+	return a.Kind == alerting.Trend && f != nil && f.active && (t == nil || !t.growth.active)
+}
+
+// leakingFirst puts the sites that leak by themselves before the others that grew.
+func (s *profiling) leakingFirst(i int, grown []sites.Grown) []sites.Grown {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	leaking := s.trackers[i].Leaking(mostListed)
+	for _, g := range grown {
+		if len(leaking) < mostListed && !slices.ContainsFunc(leaking, func(l sites.Grown) bool { return frameOf(&l.Site) == frameOf(&g.Site) }) {
+			leaking = append(leaking, g)
+		}
+	}
+	return leaking
 }
 
 // list are sites that grew, and how much all of their kind did.

@@ -16,6 +16,7 @@ import (
 type siteFinding struct {
 	active    bool
 	announced bool    // an alert of this identity fires
+	counted   bool    // by the total, too
 	value     float64 // what all sites have together
 	pace      float64 // of the first site, per hour
 	since     time.Time
@@ -169,8 +170,8 @@ func siteWhy(s *alerting.Site) string {
 	return why
 }
 
-// merge reports whether an event on a total is told as it is, and changes the account of the sites that share its identity: while a site leaks
-// on, the finding is not over. It needs m.mu.
+// merge reports whether an event on a total is told, and changes the account of the sites that share its identity: while a site leaks on, the
+// finding is not over, and growth of the total is no news where the alert that holds has named the line that makes it. It needs m.mu.
 func (m *ResourceMonitor) merge(e *alerting.Event) bool {
 	if e.Kind != alerting.Trend {
 		return true
@@ -179,12 +180,34 @@ func (m *ResourceMonitor) merge(e *alerting.Event) bool {
 	if f == nil || !f.active {
 		return true
 	}
+	before := f.announced
+	f.announced = true // the alert on the total is its own too
 	if e.Status == alerting.Resolved {
 		return false
 	}
-	f.announced = true // the alert that fires now is its own too
+	if before && !f.counted {
+		f.counted = true
+		f.found-- // the total counts it now
+	}
+	if before && e.Severity <= f.severity && m.namesCulprit(e, f) {
+		return false
+	}
 	f.severity = max(f.severity, e.Severity)
 	return true
+}
+
+// namesCulprit reports whether the line that made the most of a total's growth was alerted. It needs m.mu.
+func (m *ResourceMonitor) namesCulprit(e *alerting.Event, f *siteFinding) bool {
+	i, ok := kindOf(e.Resource)
+	if !ok {
+		return false
+	}
+	most := m.profiling.list(i, e.Since, nil).grown
+	if len(most) == 0 {
+		return false
+	}
+	_, told := f.told[frameOf(&most[0].Site)]
+	return told
 }
 
 // overlay shows findings on sites in the verdicts on the totals. It needs m.mu.

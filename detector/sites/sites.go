@@ -450,10 +450,26 @@ func (t *Tracker) Findings() []Finding {
 		}
 		all = append(all, one)
 	}
-	slices.SortFunc(all, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(b.Site.GrowthPerHour, a.Site.GrowthPerHour), cmp.Compare(a.Site.File, b.Site.File), a.Site.Line-b.Site.Line)
-	})
+	slices.SortFunc(all, func(a, b Finding) int { return byPace(&a.Site, &b.Site) })
 	return all
+}
+
+// Leaking returns the sites that leak by themselves, in the order of Findings, at most n of them.
+func (t *Tracker) Leaking(n int) []Grown {
+	var all []Grown
+	for _, s := range t.followed {
+		if s.finding != nil {
+			was, _ := t.before(s, s.finding.climb.Since)
+			all = append(all, Grown{Site: t.describe(s, s.finding.climb.Since), Growth: s.value - was, Profile: s.latest})
+		}
+	}
+	slices.SortFunc(all, func(a, b Grown) int { return byPace(&a.Site, &b.Site) })
+	return all[:min(n, len(all))]
+}
+
+// byPace puts the fastest first.
+func byPace(a, b *alerting.Site) int {
+	return cmp.Or(cmp.Compare(b.GrowthPerHour, a.GrowthPerHour), cmp.Compare(a.File, b.File), a.Line-b.Line)
 }
 
 // describe returns what is known of a site, with its growth since an instant.
