@@ -13,8 +13,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// watched runs a detector and its history over samples of descriptors a minute apart, and returns the events.
-func watched(t *testing.T, d *Detector, h *History, begin time.Time, minutes int, start time.Time, value func(minute int) float64) (all []alerting.Event) {
+// observed runs a detector and its history over samples of descriptors a minute apart, and returns the events.
+func observed(t *testing.T, d *Detector, h *History, begin time.Time, minutes int, start time.Time, value func(minute int) float64) (all []alerting.Event) {
 	t.Helper()
 	for i := range minutes {
 		s := &sampler.Sample{
@@ -47,8 +47,8 @@ func steadyLeak(minute int) float64 { return 20 + float64(minute/6) + float64(mi
 func TestHistory(t *testing.T) {
 	const minutes = 36 * 60
 	d, alone, h := newTestDetector(t), newTestDetector(t), NewHistory(512)
-	events := watched(t, d, h, dawn, minutes, dawn, steadyLeak)
-	if diff := cmp.Diff(watched(t, alone, NewHistory(2), dawn, minutes, dawn, steadyLeak), events); diff != "" {
+	events := observed(t, d, h, dawn, minutes, dawn, steadyLeak)
+	if diff := cmp.Diff(observed(t, alone, NewHistory(2), dawn, minutes, dawn, steadyLeak), events); diff != "" {
 		t.Errorf("the history changes the events (-want +got):\n%s", diff)
 	}
 	c, ok := h.Chart(d, sampler.OpenFDs)
@@ -132,9 +132,9 @@ func TestHistory(t *testing.T) {
 func TestHistoryOfARestart(t *testing.T) {
 	const minutes = 36 * 60
 	d, h := newTestDetector(t), NewHistory(512)
-	watched(t, d, h, dawn, minutes, dawn, steadyLeak)
+	observed(t, d, h, dawn, minutes, dawn, steadyLeak)
 	again := dawn.Add(minutes * time.Minute)
-	watched(t, d, h, again, 60, again, func(int) float64 { return 20 })
+	observed(t, d, h, again, 60, again, func(int) float64 { return 20 })
 	c, _ := h.Chart(d, sampler.OpenFDs)
 	var kinds []string
 	for _, m := range c.Marks {
@@ -158,7 +158,7 @@ func TestHistoryOfARestart(t *testing.T) {
 // Other time constants make floors of another width; they do not mix.
 func TestHistoryOfAnotherScale(t *testing.T) {
 	d, h := newTestDetector(t), NewHistory(64)
-	watched(t, d, h, dawn, 600, dawn, steadyLeak)
+	observed(t, d, h, dawn, 600, dawn, steadyLeak)
 	found, _ := h.Chart(d, sampler.OpenFDs)
 	config := DefaultConfig()
 	config.Adaptive.Soak = 24 * time.Hour
@@ -167,7 +167,7 @@ func TestHistoryOfAnotherScale(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.Note(d, events)
-	watched(t, d, h, dawn.Add(600*time.Minute), 600, dawn, steadyLeak)
+	observed(t, d, h, dawn.Add(600*time.Minute), 600, dawn, steadyLeak)
 	c, _ := h.Chart(d, sampler.OpenFDs)
 	for i, f := range c.Floors {
 		if width := f.To.Sub(f.From); width != c.Floors[0].To.Sub(c.Floors[0].From) || i > 0 && f.From.Before(c.Floors[i-1].To) {
@@ -186,7 +186,7 @@ func TestHistoryOfAnotherScale(t *testing.T) {
 // The memory of a history does not grow with the samples.
 func TestHistoryIsBounded(t *testing.T) {
 	d, h := newTestDetector(t), NewHistory(64)
-	watched(t, d, h, dawn, 50_000, dawn, func(i int) float64 { return 50 + 40*math.Sin(float64(i)/300) })
+	observed(t, d, h, dawn, 50_000, dawn, func(i int) float64 { return 50 + 40*math.Sin(float64(i)/300) })
 	c := h.courses[d.byName[sampler.OpenFDs]]
 	for w := range c.floors {
 		if len(c.floors[w]) > keptFloors {
