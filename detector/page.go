@@ -21,6 +21,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/plot"
+	"github.com/mdzesseis/leaktrend/detector/sites"
 )
 
 // Handler returns the live page of the monitor: plots over the past that is kept, sites, alerts, captures and what the monitor costs. Mount it
@@ -129,7 +130,7 @@ func (h *pageHandler) status(w http.ResponseWriter) {
 // capture hands out a file that the monitor wrote, by its name. What is not on the monitor's own list does not exist, whatever is on the disk; nor does what
 // somebody put in its place.
 func (h *pageHandler) capture(w http.ResponseWriter, r *http.Request, name string) {
-	for _, c := range h.monitor.captures() {
+	for _, c := range h.monitor.Captures() {
 		if filepath.Base(c.Path) != name {
 			continue
 		}
@@ -155,9 +156,6 @@ func (h *pageHandler) capture(w http.ResponseWriter, r *http.Request, name strin
 	}
 	http.NotFound(w, r)
 }
-
-// captures are the files that the monitor wrote.
-func (m *ResourceMonitor) captures() []alerting.Profile { return nil }
 
 // spans are the lengths of time that the page offers; 0 is all that is kept.
 var spans = []struct {
@@ -209,7 +207,10 @@ type statusDocument struct {
 	Resources []statusOf           `json:"resources"`
 	Alerts    []alerting.Alert     `json:"alerts"` // oldest first
 	Delivery  []alerting.SinkStats `json:"delivery"`
+	Sites     []sites.Status       `json:"sites"`
+	Captures  []Capture            `json:"captures"` // oldest first
 	Cost      Cost                 `json:"cost"`
+	Evidence  EvidenceCost         `json:"evidence_cost"`
 }
 
 func (m *ResourceMonitor) statusDocument() statusDocument {
@@ -226,6 +227,8 @@ func (m *ResourceMonitor) statusDocument() statusDocument {
 	m.mu.Unlock()
 	d.Healthy, d.Delivery, d.Cost = true, m.Delivery(), m.CheckCost()
 	d.Resources, d.Alerts = []statusOf{}, append([]alerting.Alert{}, m.History()...) // [] rather than null
+	d.Sites, d.Captures = append([]sites.Status{}, m.Sites()...), append([]Capture{}, m.Captures()...)
+	d.Evidence = m.EvidenceCost()
 	for _, s := range m.Status() {
 		one := statusOf{
 			Resource: s.Resource.Name, Unit: s.Resource.Unit, State: s.State, Trend: s.Trend, Limit: s.Limit, Value: s.Value, Baseline: s.Baseline,

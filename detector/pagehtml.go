@@ -4,12 +4,15 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/plot"
+	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -184,8 +187,10 @@ func (v *look) main() string {
 	}
 	b.WriteString("</nav>\n</header>\n")
 	v.table(&b)
+	v.sites(&b)
 	v.plots(&b)
 	v.alerts(&b)
+	v.captured(&b)
 	v.costs(&b)
 	return b.String()
 }
@@ -306,6 +311,78 @@ func (v *look) facts(b *strings.Builder, s *Status) {
 	b.WriteString("</dl>\n")
 }
 
+// mostSites are listed on the page; all are in the JSON.
+const mostSites = 25
+
+// sites lists the lines of code that are followed, what is proven or leaks before the rest.
+func (v *look) sites(b *strings.Builder) {
+	if len(v.Sites) == 0 {
+		return
+	}
+	all := slices.Clone(v.Sites)
+	rank := func(s *sites.Status) int {
+		switch {
+		case s.Proven:
+			return 0
+		case s.Leaks:
+			return 1
+		case s.Suspected:
+			return 2
+		}
+		return 3
+	}
+	slices.SortStableFunc(all, func(a, b sites.Status) int { return rank(&a) - rank(&b) })
+	b.WriteString(`<section><h2>Lines of code</h2>
+<div class="scroll" tabindex="0" role="region" aria-label="Lines of code" data-id="sites">
+<table class="stack">
+<thead><tr><th>Verdict</th><th>Line</th><th class="n">Now</th><th class="n">Pace</th><th>Waits for</th></tr></thead>
+<tbody>
+`)
+	for i := range all[:min(len(all), mostSites)] {
+		s := &all[i]
+		mark := [...]string{`<span class="tag leak">PROVEN</span>`, `<span class="tag leak">LEAK</span>`, `<span class="tag suspect">suspect</span>`, `<span class="tag ok">ok</span>`}[rank(s)]
+		r, _ := sampler.Lookup(s.Resource)
+		now, pace := s.Count, ""
+		if r.Unit == "bytes" {
+			now = s.Bytes
+		}
+		if s.GrowthPerHour != 0 {
+			pace = r.FormatPerHour(s.GrowthPerHour)
+		}
+		what := "goroutines"
+		if r.Unit == "bytes" {
+			what = "live"
+		}
+		file := s.File
+		if at := strings.LastIndexByte(file, '/'); at >= 0 {
+			file = file[at+1:]
+		}
+		fmt.Fprintf(b, `<tr><td class="verdict">%s</td><td class="what"><code title="%s">%s</code><span class="file">%s:%d</span></td><td class="n">%s %s</td>`+
+			`<td class="n">%s</td><td>%s</td></tr>`+"\n",
+			mark, escape(s.File), escape(s.Function), escape(file), s.Line, r.Format(now), what, pace, escape(s.WaitReason))
+	}
+	b.WriteString("</tbody>\n</table>\n</div>\n")
+	if more := len(all) - mostSites; more > 0 {
+		fmt.Fprintf(b, "<p class=\"quiet small\">And %d more in the JSON.</p>\n", more)
+	}
+	b.WriteString("</section>\n")
+}
+
+// captured lists the files that were written as evidence, the latest first.
+func (v *look) captured(b *strings.Builder) {
+	if len(v.Captures) == 0 {
+		return
+	}
+	b.WriteString("<section><h2>Captures</h2>\n<p class=\"quiet small\">For go tool pprof.</p>\n<ul>\n")
+	for _, c := range slices.Backward(v.Captures) {
+		name := filepath.Base(c.Path)
+		fmt.Fprintf(b, `<li><a href="captures/%s" data-id="%s" download>%s</a> <span class="quiet small">%s of %s, %s, %s</span></li>`+"\n",
+			escape(url.PathEscape(name)), escape(name), escape(name), escape(c.Kind), escape(c.Resource), at(c.Time, plot.AsFull),
+			sampler.Resource{Unit: "bytes"}.Format(float64(c.Bytes)))
+	}
+	b.WriteString("</ul></section>\n")
+}
+
 func (v *look) alerts(b *strings.Builder) {
 	b.WriteString(`<section><h2>Alerts</h2>` + "\n")
 	if len(v.Alerts) == 0 {
@@ -336,7 +413,15 @@ func (v *look) costs(b *strings.Builder) {
 		}
 	}
 	fact("Memory of the plots", sampler.Resource{Unit: "bytes"}.Format(float64(c.HistoryBytes)))
+	if e := v.Evidence; e.Profiles > 0 {
+		fact("Profiles", fmt.Sprintf("%d", e.Profiles))
+		fact("They took", fmt.Sprintf("%.2g %% of a core", 100*e.Share))
+		fact("Longest pause", shortTime(e.LongestPause))
+	}
 	b.WriteString("</dl>\n")
+	if v.Evidence.Note != "" {
+		fmt.Fprintf(b, "<p class=\"small\">%s</p>\n", escape(v.Evidence.Note))
+	}
 	for _, d := range v.Delivery {
 		if d.Failed+d.Dropped == 0 && !d.Failing && !d.Stuck {
 			continue
