@@ -101,7 +101,7 @@ func TestWatchOnTerminal(t *testing.T) {
 	tty.shows("▸ LEAK      open_fds")
 
 	tty.press("Enter")
-	tty.shows("┤", "⠶ values", "└──", "▲")
+	tty.shows("┤", "⠶ values", "───", "▲")
 	tty.press("w")
 	tty.shows("LAST 24H")
 	tty.tmux("resize-window", "-x", "200", "-y", "60")

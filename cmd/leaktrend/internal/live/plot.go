@@ -203,7 +203,7 @@ func scaleFor(r sampler.Resource, low, high float64, rows int) scale {
 	if low >= 0 {
 		s.low = max(s.low, 0)
 	}
-	step := roundStep(r, (s.high-s.low)/float64(min(max(rows/3, 1), mostTicks)))
+	step := roundStep(r, (s.high-s.low)/float64(min(max(rows/3, 2), mostTicks)))
 	for i := range mostTicks + 1 {
 		if tick := (math.Ceil(s.low/step) + float64(i)) * step; tick <= s.high {
 			s.ticks = append(s.ticks, tick)
