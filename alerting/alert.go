@@ -123,7 +123,9 @@ type Site struct {
 	WaitReason    string   `json:"wait_reason,omitempty"`
 	CreatedBy     string   `json:"created_by,omitempty"`
 	Types         []string `json:"types,omitempty"`
-	Proven        bool     `json:"proven"`
+	Via           string   `json:"via,omitempty"` // function of a library that acts for this line; what the line did is told by the memory from there
+	// Proven tells of goroutines that the collector found that nothing can wake them, of memory that the growth was live after two collections.
+	Proven bool `json:"proven"`
 }
 
 // Profile is a file that was written as evidence.

@@ -21,6 +21,15 @@ func figure(v float64) string {
 
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
+// span writes a time in seconds as people read it: 2h5m, 3m12s.
+func span(seconds float64) string {
+	d := time.Duration(seconds * 1e9).Round(time.Second)
+	if d >= time.Hour {
+		return strings.TrimSuffix(d.Truncate(time.Minute).String(), "0s")
+	}
+	return d.String()
+}
+
 // siteLine names a site, with what is known of it.
 func siteLine(s Site) string {
 	var b strings.Builder
@@ -49,8 +58,20 @@ func siteLine(s Site) string {
 	if s.WaitReason != "" {
 		add("%s", s.WaitReason)
 	}
-	if s.Proven {
-		add("proven unreachable")
+	if s.OldestSeconds >= 1 {
+		add("the oldest for %s", span(s.OldestSeconds))
+	}
+	if s.CreatedBy != "" {
+		add("created by %s", s.CreatedBy)
+	}
+	if s.Via != "" {
+		add("through %s", s.Via)
+	}
+	switch {
+	case s.Proven && s.Bytes != 0:
+		add("live after two collections")
+	case s.Proven:
+		add("proven: nothing can wake them")
 	}
 	return b.String()
 }

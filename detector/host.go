@@ -106,16 +106,18 @@ type ResourceStats struct {
 	AllocRate         float64         `json:"alloc_rate_bytes_per_sec"`
 	LastCheck         int64           `json:"last_check_timestamp"` // unix seconds; 0 before the first
 	MonitoringUptime  int64           `json:"monitoring_uptime_seconds"`
+	// Evidence is what the profiles cost that name the lines of code.
+	Evidence EvidenceCost `json:"evidence"`
 	// Unavailable names the resources that cannot be read here; their fields are 0.
 	Unavailable []string `json:"unavailable,omitempty"`
 }
 
 // GetStats returns the state at the latest sample.
 func (m *ResourceMonitor) GetStats() ResourceStats {
-	pauses := lastPauses(10)
+	pauses, cost := lastPauses(10), m.EvidenceCost()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s := ResourceStats{GCPauses: pauses}
+	s := ResourceStats{GCPauses: pauses, Evidence: cost}
 	if m.latest.Time.IsZero() {
 		return s
 	}
@@ -131,6 +133,9 @@ func (m *ResourceMonitor) GetStats() ResourceStats {
 	s.MemoryUsage = read(sampler.HeapInuseBytes)
 	for name, t := range m.detector.byName {
 		found := int64(t.found[0] + t.found[1])
+		if f := m.bySite[name]; f != nil {
+			found += int64(f.found)
+		}
 		start, _, _ := t.start.Level()
 		switch name {
 		case sampler.OpenFDs:
@@ -256,6 +261,11 @@ func (m *ResourceMonitor) IsHealthy() bool {
 	defer m.mu.Unlock()
 	for _, t := range m.detector.trackers {
 		if t.growth.active || t.limit.active {
+			return false
+		}
+	}
+	for _, f := range m.bySite {
+		if f.active && f.announced {
 			return false
 		}
 	}

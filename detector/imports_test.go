@@ -27,15 +27,26 @@ func under(path string, roots ...string) bool {
 	return slices.ContainsFunc(roots, func(root string) bool { return path == root || strings.HasPrefix(path, root+"/") })
 }
 
+const plotsAreRaster = "pictures of pixels have their home in cmd's raster: all else draws with detector/plot"
+
+const plotsAreLight = "every service that embeds the detector compiles the plots: they need the resource table and little of the standard library"
+
 // edgeFault says why a package, named without the module's path, must not import another; "" where it may. Tests may import what they like.
 func edgeFault(from, to string) string {
 	own := to == module || strings.HasPrefix(to, module+"/")
 	to = strings.TrimPrefix(to, module+"/")
 	command := under(from, "cmd")
 	leaves := []string{"sampler", "baseline", "trend", "alerting"}
+	if own && under(from, "sampler/profile") && under(to, "sampler/profile") {
+		own = false // a leaf of two packages: who does not read another process's profiles compiles the one alone
+	}
 	switch {
 	case own && under(from, leaves...):
 		return "the leaves import none of our packages"
+	case own && to == "cmd/leaktrend/internal/browsertest":
+		return "only tests open a browser"
+	case under(from, "detector/plot") && (own && to != "sampler" || !own && strings.Contains(strings.Split(to, "/")[0], ".") || under(to, "net", "text", "html/template")):
+		return plotsAreLight
 	case own && under(from, "detector") && !under(to, append(leaves, "detector")...):
 		return "the detector imports the leaves alone"
 	case own && under(to, "cmd") && !command:
@@ -54,6 +65,12 @@ func edgeFault(from, to string) string {
 		{"github.com/sirupsen/logrus", []string{"alerting", "detector", "cmd"}, "logrus has its home in alerting and the monitor"},
 		{"github.com/spf13", []string{"cmd"}, "the command line has its home in cmd"},
 		{"golang.org/x/term", []string{"cmd"}, "the terminal has its home in cmd"},
+		{"gonum.org/v1/plot", []string{"cmd/leaktrend/internal/raster"}, plotsAreRaster},
+		{"golang.org/x/image", []string{"cmd/leaktrend/internal/raster"}, plotsAreRaster},
+		{"codeberg.org/go-fonts", []string{"cmd/leaktrend/internal/raster"}, plotsAreRaster},
+		{"github.com/chromedp", []string{"cmd/leaktrend/internal/browsertest"}, "the browser has its home in browsertest, which only tests import"},
+		{"github.com/gdamore", []string{"cmd"}, "the terminal has its home in cmd"},
+		{"github.com/google/pprof", []string{"sampler/profile/remote", "cmd"}, "the parser of profiles has its home in sampler/profile/remote"},
 		{"golang.org/x/sys", []string{"sampler", "cmd"}, "system calls have their home in sampler"},
 	} {
 		if under(to, home.of) && !under(from, home.at...) {
@@ -73,6 +90,16 @@ func TestEdgeFault(t *testing.T) {
 		{"trend", module, "the leaves import none of our packages"},
 		{"detector", module + "/cmd/leaktrend/internal/replay", "the detector imports the leaves alone"},
 		{"detector", module + "/sampler", ""},
+		{"detector", module + "/detector/plot", ""},
+		{"detector/plot", module + "/sampler", ""},
+		{"detector/plot", module + "/detector", plotsAreLight},
+		{"detector/plot", "gonum.org/v1/plot/vg", plotsAreLight},
+		{"detector/plot", "html/template", plotsAreLight},
+		{"detector/plot", "html", ""},
+		{"cmd/leaktrend/internal/report", "golang.org/x/image/font", plotsAreRaster},
+		{"cmd/leaktrend/internal/raster", "gonum.org/v1/plot/vg", ""},
+		{"cmd/leaktrend", "github.com/chromedp/chromedp", "the browser has its home in browsertest, which only tests import"},
+		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/browsertest", "only tests open a browser"},
 		{"other", module + "/cmd/leaktrend", "only the command imports what belongs to it"},
 		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/replay", ""},
 		{"detector", "github.com/prometheus/procfs/sysfs", "procfs has its home in sampler"},
@@ -83,6 +110,10 @@ func TestEdgeFault(t *testing.T) {
 		{"sampler", "github.com/sirupsen/logrus", "logrus has its home in alerting and the monitor"},
 		{"detector", "github.com/spf13/cobra", "the command line has its home in cmd"},
 		{"alerting", "golang.org/x/term", "the terminal has its home in cmd"},
+		{"detector", "github.com/gdamore/tcell/v2", "the terminal has its home in cmd"},
+		{"sampler/profile/remote", module + "/sampler/profile", ""},
+		{"sampler/profile/remote", module + "/sampler", "the leaves import none of our packages"},
+		{"sampler/profile", "github.com/google/pprof/profile", "the parser of profiles has its home in sampler/profile/remote"},
 		{"detector", "golang.org/x/sys/unix", "system calls have their home in sampler"},
 		{"trend", "net/http", "baseline and trend are pure arithmetic: no os, net, log or clock"},
 		{"baseline", "log/slog", "baseline and trend are pure arithmetic: no os, net, log or clock"},
@@ -152,8 +183,9 @@ func TestImports(t *testing.T) {
 // A service that embeds the detector compiles nothing that only the command needs.
 func TestEmbeddingCompilesNoCommand(t *testing.T) {
 	commandOnly := []string{
-		module + "/cmd", "github.com/spf13", "github.com/inconshreveable", "golang.org/x/term", "gonum.org/v1/plot",
-		"github.com/prometheus/client_golang", "github.com/prometheus/common", "github.com/google/go-cmp", "testing",
+		module + "/cmd", "github.com/spf13", "github.com/inconshreveable", "golang.org/x/term", "github.com/gdamore", "gonum.org/v1/plot",
+		"golang.org/x/image", "codeberg.org", "git.sr.ht", "github.com/chromedp", "html/template",
+		"github.com/prometheus/client_golang", "github.com/prometheus/common", "github.com/google/go-cmp", "github.com/google/pprof", "testing",
 	}
 	for _, goos := range []string{"linux", "darwin", "windows"} {
 		packages := goList(t, goos, "-deps", "./detector")
@@ -211,7 +243,7 @@ func TestClockUses(t *testing.T) {
 
 // The engine and its arithmetic know no time but that of the samples.
 func TestNoClock(t *testing.T) {
-	embedded := []string{"monitor.go", "host.go", "webhook.go"} // which live in real time
+	embedded := []string{"monitor.go", "gather.go", "profiling.go", "capture.go", "host.go", "webhook.go", "page.go"} // which live in real time
 	files := 0
 	for _, p := range goList(t, "linux", "./baseline", "./trend", "./detector") {
 		for _, name := range p.GoFiles {

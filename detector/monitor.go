@@ -15,6 +15,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
 	"github.com/mdzesseis/leaktrend/trend"
 )
 
@@ -41,6 +42,10 @@ type ResourceMonitor struct {
 	own  *activity  // that Start began
 
 	mu        sync.Mutex // guards what follows
+	gathering gathering
+	profiling *profiling // set before the first run; nil where no profiles are taken
+	bySite    map[string]*siteFinding
+	lastTrend map[string]lastTold // by resource
 	detector  *Detector
 	started   time.Time
 	latest    sampler.Sample
@@ -50,6 +55,9 @@ type ResourceMonitor struct {
 	history   []alerting.Alert          // oldest first
 	lastAlert map[string]time.Time      // by resource
 	problem   string                    // what was wrong with the last check
+	past      past
+	plots     *History // without the course, which the past keeps
+	cost      Cost
 }
 
 // activity is one run of the loop.
@@ -76,7 +84,12 @@ const alertChannelSize = 100
 // NewMonitor returns a monitor that starts nothing yet. logger takes its alerts and warnings; nil means the standard logger. The error
 // says what is wrong with the configuration.
 func NewMonitor(config Config, logger *logrus.Logger) (*ResourceMonitor, error) {
-	return newMonitor(config, logger, alerting.ThisProcess(), func() (sampler.Source, error) { return sampler.NewSelf() })
+	m, err := newMonitor(config, logger, alerting.ThisProcess(), func() (sampler.Source, error) { return sampler.NewSelf() })
+	if err != nil {
+		return nil, err
+	}
+	m.FollowSites(profile.NewSelf())
+	return m, nil
 }
 
 // NewSourceMonitor returns a monitor of a Source, which stays the caller's to close: another process, or an endpoint. process goes into the alerts.
@@ -102,9 +115,13 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		open:      open,
 		reloaded:  make(chan struct{}, 1),
 		detector:  d,
+		gathering: newGathering(),
+		bySite:    make(map[string]*siteFinding),
+		lastTrend: make(map[string]lastTold),
 		ids:       make(map[findingKey]string),
 		holding:   make(map[string]alerting.Alert),
 		lastAlert: make(map[string]time.Time),
+		plots:     &History{courses: make(map[*tracker]*course)},
 	}
 	if err := m.setWebhook(config); err != nil {
 		return nil, err
@@ -214,8 +231,10 @@ func (m *ResourceMonitor) run(a *activity) error {
 			m.logger.WithError(err).Error("Resource monitor cannot deliver alerts")
 		}
 	}()
+	endGathering := m.startGathering()
 	err := m.loop(a.ctx)
 	a.cancel()
+	endGathering()
 	endDelivery()
 	<-delivered
 	m.logger.Info("Resource monitor stopped")
@@ -240,7 +259,9 @@ func (m *ResourceMonitor) loop(ctx context.Context) error {
 	defer func() { shut() }()
 
 	tick := func() error {
+		began := time.Now()
 		err := m.check(ctx, &source, &scratch)
+		m.account(time.Since(began))
 		switch {
 		case errors.Is(err, io.EOF):
 			return err
@@ -357,9 +378,20 @@ func (m *ResourceMonitor) judge(s *sampler.Sample) error {
 			s.Time.Format(time.RFC3339), m.latest.Time.Format(time.RFC3339))
 	}
 	events := m.detector.Observe(s)
+	m.past.add(m.detector, s.Time.UnixNano())
+	m.plots.Observe(m.detector, s, nil)
 	*s, m.latest, m.before = m.before, *s, m.latest
-	m.book(events)
+	m.bookTotals(events)
 	return nil
+}
+
+// bookTotals makes alerts of what the detector decided. It needs m.mu.
+func (m *ResourceMonitor) bookTotals(events []alerting.Event) {
+	for i := range events {
+		if m.merge(&events[i]) {
+			m.book(events[i : i+1])
+		}
+	}
 }
 
 // book makes alerts of events, keeps account of them and hands them on: under m.mu, so that none overtakes another of its finding.
@@ -367,6 +399,7 @@ func (m *ResourceMonitor) book(events []alerting.Event) {
 	if len(events) == 0 {
 		return
 	}
+	m.plots.Note(m.detector, events)
 	for _, e := range events {
 		process := m.process
 		process.Start = m.latest.Start
@@ -377,16 +410,16 @@ func (m *ResourceMonitor) book(events []alerting.Event) {
 		}
 		a := alerting.Alert{Version: alerting.Version, ID: id, Event: e, Process: process}
 		if e.Status == alerting.Firing {
-			m.ids[key], m.holding[id] = id, a
+			m.ids[key] = id
 			m.lastAlert[e.Resource] = e.Time
+			if e.Kind == alerting.Trend {
+				m.lastTrend[e.Resource] = lastTold{e.Time, e.Severity}
+			}
 		} else {
 			delete(m.ids, key)
-			delete(m.holding, id)
 		}
-		m.history = append(m.history, a)
-		m.dispatcher.Notify(a)
+		m.hand(a)
 	}
-	m.trimHistory()
 }
 
 func (m *ResourceMonitor) trimHistory() {
@@ -409,7 +442,7 @@ func (m *ResourceMonitor) Reload(config Config) error {
 		}
 	}
 	events, err := m.detector.Reconfigure(config)
-	m.book(events)
+	m.bookTotals(events)
 	m.trimHistory()
 	select {
 	case m.reloaded <- struct{}{}:
@@ -440,7 +473,7 @@ func (m *ResourceMonitor) setWebhook(config Config) error {
 func (m *ResourceMonitor) Status() []Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.detector.Status()
+	return m.overlay(m.detector.Status())
 }
 
 // History returns the latest alerts, oldest first: at most max_alert_history of them.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,6 +27,7 @@ const (
 func demoCommand() *cobra.Command {
 	var (
 		leak, out string
+		listen    string
 		force     bool
 		duration  time.Duration
 	)
@@ -34,7 +37,7 @@ func demoCommand() *cobra.Command {
 		Long: fmt.Sprintf(`Run a small HTTP service under load in this process, with the embedded monitor in soak mode (%s).
 The service is healthy for %s; then it leaks what you choose. The monitor is not told.`,
 			sampler.FormatDuration(demoSoak), sampler.FormatDuration(demoHealthy)),
-		Example: "  leaktrend demo\n  leaktrend demo --leak fds\n  leaktrend demo --leak none",
+		Example: "  leaktrend demo\n  leaktrend demo --leak fds\n  leaktrend demo --leak none\n  leaktrend demo --listen 127.0.0.1:6061",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if duration <= 0 {
@@ -68,9 +71,20 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 			config.CheckInterval = demoInterval
 			config.Adaptive.Soak = demoSoak
 			view := live.New(stdout, "leaktrend demo, soak "+sampler.FormatDuration(demoSoak))
-			monitor, err := detector.NewMonitor(config, view.Logger())
+			view.Note(fmt.Sprintf("A small HTTP service in this process; it %s. The monitor has not been told.", plan))
+			shown := view.Add("leaktrend demo")
+			monitor, err := detector.NewMonitor(config, shown.Logger())
 			if err != nil {
 				return err
+			}
+			if listen != "" {
+				address, end, err := serveLeaks(listen, monitor)
+				if err != nil {
+					return err
+				}
+				defer end()
+				fmt.Fprintf(stdout, "The live page of the monitor: %s\n\n", address)
+				view.Note("Live page: " + address)
 			}
 			var rec *recording
 			if out != "" {
@@ -82,19 +96,25 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 
 			ctx, stop := context.WithCancel(cmd.Context())
 			defer stop()
-			cmd.SetContext(ctx)
 			var first *alerting.Alert
 			monitor.OnAlert(func(a alerting.Alert) {
 				if first == nil {
 					first = &a
-					time.AfterFunc(demoEpilogue, stop)
+					switch {
+					case view.Waits():
+						view.Note("The leak was found. Look around (? lists the keys); q ends.")
+					case listen == "": // else somebody looks at the page
+						time.AfterFunc(demoEpilogue, stop)
+					}
 				}
 			})
-			if err := runView(cmd, monitor, view, rec, duration); err != nil {
+			if err := display(ctx, view, duration, func(ctx context.Context) error {
+				return observe(ctx, monitor, shown, rec)
+			}); err != nil {
 				return err
 			}
 			fmt.Fprintln(stdout, demoVerdict(leak, first, began))
-			if first == nil && leak != demo.None && ctx.Err() == nil {
+			if first == nil && leak != demo.None && ctx.Err() == nil && !view.Quit() {
 				return errors.New("the leak was not found in this time")
 			}
 			return nil
@@ -102,10 +122,31 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&leak, "leak", demo.Goroutines, "what to leak: goroutines, heap, fds or none")
+	fs.StringVar(&listen, "listen", "", "also serve the live page of the monitor at this address, as in 127.0.0.1:6061")
 	fs.DurationVar(&duration, "duration", 2*time.Minute, "end after this long, if no leak was found before")
 	fs.StringVarP(&out, "out", "o", "", "also record the samples to this file, to replay them later")
 	fs.BoolVar(&force, "force", false, "replace a file that is not empty")
 	return cmd
+}
+
+// serveLeaks serves the live page of a monitor at /debug/leaks/, and returns its whole address.
+func serveLeaks(listen string, monitor *detector.ResourceMonitor) (address string, end func(), err error) {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return "", nil, fmt.Errorf("--listen %s: %w", listen, err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/debug/leaks/", monitor.Handler())
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(l) // ends with Close below
+	}()
+	return "http://" + l.Addr().String() + "/debug/leaks/", func() {
+		server.Close()
+		<-served
+	}, nil
 }
 
 func demoVerdict(leak string, first *alerting.Alert, began time.Time) string {

@@ -68,7 +68,7 @@ func TestUsage(t *testing.T) {
 	if err := os.WriteFile(config, []byte("resource_monitoring:\n  check_interval: 30\n  gorutine_threshold: 5\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	empty := t.TempDir()
+	empty, full := t.TempDir(), config
 	for _, test := range []struct {
 		name string
 		args []string
@@ -83,6 +83,10 @@ func TestUsage(t *testing.T) {
 		{"missing file", []string{"replay", "nowhere.csv"}, 2, []string{"nowhere.csv"}},
 		{"directory without recordings", []string{"replay", empty}, 2, []string{empty, "no recordings"}},
 		{"format", []string{"replay", "--format", "xml", healthy}, 2, []string{"--format xml"}},
+		{"report over a file", []string{"replay", "--html", full, healthy}, 2, []string{full, "--force"}},
+		{"report on standard output", []string{"replay", "--html", "-", healthy}, 2, []string{"- is no file"}},
+		{"plots in a file", []string{"replay", "--plot", full, healthy}, 2, []string{"--plot", full}},
+		{"format of plots", []string{"replay", "--plot-format", "gif", healthy}, 2, []string{"--plot-format gif", "svg or png"}},
 		{"soak out of range", []string{"replay", "--soak", "1s", healthy}, 2, []string{"--soak", "10s"}},
 		{"faults of a configuration", []string{"replay", "--config", config, healthy}, 2,
 			[]string{config + ":2: check_interval", "30s", config + ":3: gorutine_threshold", "goroutine_threshold"}},

@@ -30,6 +30,7 @@ func replayCommand() *cobra.Command {
 		format, configFile string
 		soak               time.Duration
 		tellByExit         bool
+		pictures           pictureFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "replay FILE or DIR...",
@@ -40,6 +41,8 @@ Reads recordings made by "leaktrend record", other CSV files with a time column,
 timestamps and the JSON of a Prometheus range query, plain or gzipped; - is standard input.`,
 		Example: `  leaktrend replay testdata/recordings
   leaktrend replay --format json --exit-code soak.csv
+  leaktrend replay --html report.html testdata/recordings
+  leaktrend replay --plot plots --plot-format png testdata/recordings/go-body.csv
   curl -s 'http://localhost:9090/api/v1/query_range?query=go_goroutines&start=…&end=…&step=60' | leaktrend replay -`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,6 +66,9 @@ timestamps and the JSON of a Prometheus range query, plain or gzipped; - is stan
 			if err != nil {
 				return err
 			}
+			if err := pictures.prepare(&o, files); err != nil {
+				return err
+			}
 			results, failed := replayAll(cmd.Context(), files, o, stderr)
 			if err := cmd.Context().Err(); err != nil {
 				return errors.New("interrupted")
@@ -73,7 +79,7 @@ timestamps and the JSON of a Prometheus range query, plain or gzipped; - is stan
 			} else {
 				err = writeVerdicts(cmd.OutOrStdout(), results)
 			}
-			if err := errors.Join(failed, err); err != nil {
+			if err := errors.Join(failed, err, pictures.finish(results)); err != nil {
 				return err
 			}
 			if tellByExit && slices.ContainsFunc(results, (*replay.Result).Leaked) {
@@ -86,6 +92,7 @@ timestamps and the JSON of a Prometheus range query, plain or gzipped; - is stan
 	fs.StringVar(&format, "format", "text", "text: a verdict per recording and resource; json: an event a line")
 	fs.StringVar(&configFile, "config", "", "YAML file whose section resource_monitoring configures the detector")
 	fs.DurationVar(&soak, "soak", 0, "scale all time constants to a run of this length (default: as recorded; 0 = physical constants)")
+	pictures.add(fs)
 	fs.BoolVar(&tellByExit, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed")
 	return cmd
 }
@@ -196,29 +203,36 @@ func writeVerdicts(w io.Writer, results []*replay.Result) error {
 	}
 	style := table.StyleOf(w)
 	out := &strings.Builder{}
-	verdicts := make(map[string]int)
 	for _, r := range results {
-		verdicts[verdictOn(r)]++
 		fmt.Fprintln(out, style.Paint(r.File, table.Bold)+style.Paint("  "+describe(r), table.Dim))
 		if err := style.Write(out, "  ", rowsOf(r)); err != nil {
 			return err
 		}
 	}
+	fmt.Fprintln(out, summarize(results))
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// summarize says how many recordings have which verdict.
+func summarize(results []*replay.Result) string {
+	verdicts := make(map[string]int)
+	for _, r := range results {
+		verdicts[verdictOn(r)]++
+	}
 	plural := "s"
 	if len(results) == 1 {
 		plural = ""
 	}
-	fmt.Fprintf(out, "%d recording%s:", len(results), plural)
+	text := fmt.Sprintf("%d recording%s:", len(results), plural)
 	separator := " "
 	for _, verdict := range []string{withLeak, overLimit, withoutLeak, tooShort} {
 		if n := verdicts[verdict]; n > 0 {
-			fmt.Fprintf(out, "%s%d %s", separator, n, verdict)
+			text += fmt.Sprintf("%s%d %s", separator, n, verdict)
 			separator = ", "
 		}
 	}
-	fmt.Fprintln(out)
-	_, err := io.WriteString(w, out.String())
-	return err
+	return text
 }
 
 // Verdicts on a whole recording.

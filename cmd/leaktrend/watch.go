@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -24,9 +25,12 @@ func watchCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "watch (--pid N | --name PATTERN | --url URL)",
-		Short: "Watch a live process and alert",
-		Long: `Watch a process, of any language, or a Prometheus metrics endpoint: a table that redraws on a terminal, plain
-lines elsewhere. Alerts appear above the table and go to the webhook of the configuration.
+		Short: "Watch live processes and alert",
+		Long: `Watch processes, of any language, or a Prometheus metrics endpoint: on a terminal a screen with the verdict on each
+resource, plots and alerts (? lists the keys), plain lines elsewhere. Alerts also go to the webhook of the configuration.
+
+With --name every process that matches is watched by itself, also one that starts later. On a terminal watch goes on
+when all have ended, and waits for the next; elsewhere it ends then. With -o just one process may match.
 
 With its physical time constants leaktrend takes hours to call a leak, as warm-ups and daily cycles take hours to
 show that they are none. --soak scales all of them for a test run under steady load.`,
@@ -50,19 +54,23 @@ show that they are none. --soak scales all of them for a test run under steady l
 			if cmd.Flags().Changed("soak") {
 				config.Adaptive.Soak = flags.Soak
 			}
+			noteSoak(stderr, config.Adaptive.Soak)
+			var soak string
+			if config.Adaptive.Soak > 0 {
+				soak = ", soak " + sampler.FormatDuration(config.Adaptive.Soak)
+			}
+			if flags.Name != "" && out == "" {
+				view := live.New(cmd.OutOrStdout(), fmt.Sprintf("--name %s every %s%s", flags.Name, flags.Interval, soak))
+				return watchAll(cmd, view, &flags, config, tellByExit)
+			}
 			source, err := flags.Open()
 			if err != nil {
 				return err
 			}
 			defer source.Close()
-
-			title := fmt.Sprintf("%s every %s", source, flags.Interval)
-			if config.Adaptive.Soak > 0 {
-				title += ", soak " + sampler.FormatDuration(config.Adaptive.Soak)
-			}
-			noteSoak(stderr, config.Adaptive.Soak)
-			view := live.New(cmd.OutOrStdout(), title)
-			monitor, err := detector.NewSourceMonitor(source, processOf(source), config, view.Logger())
+			view := live.New(cmd.OutOrStdout(), fmt.Sprintf("%s every %s%s", source, flags.Interval, soak))
+			shown := view.Add(source.String())
+			monitor, err := detector.NewSourceMonitor(source, processOf(source), config, shown.Logger())
 			if err != nil {
 				return err
 			}
@@ -75,7 +83,9 @@ show that they are none. --soak scales all of them for a test run under steady l
 					return err
 				}
 			}
-			err = runView(cmd, monitor, view, rec, flags.Duration)
+			err = display(cmd.Context(), view, flags.Duration, func(ctx context.Context) error {
+				return observe(ctx, monitor, shown, rec)
+			})
 			if errors.Is(err, io.EOF) {
 				fmt.Fprintln(stderr, err)
 				err = nil
@@ -94,6 +104,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 	}
 	flags.Register(cmd.Flags())
 	fs := cmd.Flags()
+	fs.Lookup("name").Usage = "regular expression for the names or command lines of the processes to watch; with -o, of the one process"
 	fs.StringVar(&configFile, "config", "", "YAML file whose section resource_monitoring configures limits and alerts")
 	fs.StringVarP(&out, "out", "o", "", "also record the samples to this file")
 	fs.BoolVar(&force, "force", false, "replace a file that is not empty")
@@ -119,16 +130,14 @@ func found(statuses []detector.Status) bool {
 	return false
 }
 
-// runView runs a monitor with its view, and its recording if there is one, until the context, the duration (0 = none) or the source ends.
-func runView(cmd *cobra.Command, monitor *detector.ResourceMonitor, view *live.View, rec *recording, duration time.Duration) error {
-	ctx, stop := contextFor(cmd.Context(), duration)
+// observe runs a monitor, shows what it sees, and records it if there is a recording, until ctx or its source ends.
+func observe(ctx context.Context, monitor *detector.ResourceMonitor, shown *live.Process, rec *recording) error {
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	shown.Watch(monitor)
 	var writeFailed error
-	last := time.Now()
 	monitor.OnSample(func(s *sampler.Sample) {
-		last = s.Time
-		view.Take(s)
-		view.Show(s.Time, monitor.Status())
+		shown.Sampled(s.Time)
 		if rec == nil || writeFailed != nil {
 			return
 		}
@@ -137,9 +146,29 @@ func runView(cmd *cobra.Command, monitor *detector.ResourceMonitor, view *live.V
 		}
 	})
 	err := monitor.Run(ctx)
-	view.Finish(last, monitor.Status())
+	if errors.Is(err, io.EOF) {
+		shown.End(time.Now())
+	}
 	if rec != nil {
 		writeFailed = errors.Join(writeFailed, rec.close())
 	}
 	return errors.Join(err, writeFailed)
+}
+
+// display does some work with a view of it, until it is done, the context or the duration (0 = none) ends, or the user asks to end. Then
+// it prints the last verdicts.
+func display(ctx context.Context, view *live.View, duration time.Duration, work func(context.Context) error) error {
+	ctx, stop := contextFor(ctx, duration)
+	shown := make(chan struct{})
+	go func() {
+		defer close(shown)
+		defer stop()
+		view.Run(ctx)
+	}()
+	defer view.Finish()
+	defer func() { // on a panic too: the terminal is restored before it is told
+		stop()
+		<-shown
+	}()
+	return work(ctx)
 }

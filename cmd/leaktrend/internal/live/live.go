@@ -1,213 +1,228 @@
-// Package live shows the verdicts on a running process: a table that redraws on a terminal, plain lines elsewhere.
+// Package live shows the verdicts on running processes: a screen with keys on a terminal, plain lines elsewhere.
 package live
 
 import (
-	"bytes"
-	"cmp"
 	"fmt"
 	"io"
-	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/sirupsen/logrus"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/spark"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/table"
 	"github.com/mdzesseis/leaktrend/detector"
-	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 const (
-	redraw     = 250 * time.Millisecond
 	plainEvery = time.Minute
-	sparkWidth = 24
-	narrow     = 120 // columns below which sparks take half of that: the note says more
+	sparkWidth = 24  // of the table at the end
+	mostLines  = 500 // of the journal
+	mostEnded  = 20  // processes that are shown after they ended
 )
 
-// View is the display of one process. It is safe for concurrent use. As an io.Writer it takes whole log lines, which stay above the table.
+// Monitor is what a view asks of the monitor of a process.
+type Monitor interface {
+	Status() []detector.Status
+	Past(resource string, since time.Time) []detector.Point
+}
+
+// View is the display of one process, or of several. It is safe for concurrent use.
 type View struct {
-	mu       sync.Mutex
 	w        io.Writer
 	terminal bool
 	title    string
-	shown    []int // widths of the lines of the table that are on the screen
-	table    string
-	drawn    time.Time
-	lines    map[string]*spark.Line
-	first    map[string]float64
+
+	mu        sync.Mutex
+	note      string
+	processes []*Process
+	journal   []line // log lines, oldest first
+	later     []line // those that are printed when the screen is gone
+	version   int    // counts what has changed
+	screen    bool   // whether log lines go to the screen
+	plain     bool   // whether there are plain lines instead of it
+	restore   func()
+	quit      bool
 }
 
-// New returns a view that writes to w.
+// line is one log entry.
+type line struct {
+	at    time.Time
+	word  string // severity or level
+	tint  table.Tint
+	text  string
+	quiet bool // only for who asks for all
+}
+
+// Process is one of the processes of a view.
+type Process struct {
+	view    *View
+	name    string
+	monitor Monitor // nil until Watch
+
+	// Guarded by the view's mutex.
+	sampled time.Time // the latest sample
+	printed time.Time // the latest plain line
+	version int
+	ended   time.Time // zero while it lives
+}
+
+// New returns a view that writes to w. title says what is watched, for the head of the screen.
 func New(w io.Writer, title string) *View {
-	return &View{
-		w: w, title: title, terminal: table.Redraws(w),
-		lines: make(map[string]*spark.Line), first: make(map[string]float64),
-	}
+	terminal := table.Redraws(w)
+	return &View{w: w, title: title, terminal: terminal, plain: !terminal}
 }
 
-// Take adds a sample to the course of each resource.
-func (v *View) Take(s *sampler.Sample) {
+// Note sets a line that stands below the title.
+func (v *View) Note(text string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, r := range s.Readings {
-		line := v.lines[r.Resource]
-		if line == nil {
-			line = new(spark.Line)
-			v.lines[r.Resource], v.first[r.Resource] = line, r.Value
+	v.note = text
+	v.version++
+}
+
+// Add appends a process. Its monitor follows with Watch: it needs the process's Logger.
+func (v *View) Add(name string) *Process {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p := &Process{view: v, name: name}
+	v.processes = append(v.processes, p)
+	v.version++
+	return p
+}
+
+// Watch sets the monitor. It must be called before the process is sampled.
+func (p *Process) Watch(m Monitor) {
+	p.view.mu.Lock()
+	defer p.view.mu.Unlock()
+	p.monitor = m
+}
+
+// Sampled tells that the monitor has judged a sample. Where there is no screen, it prints a line a minute.
+func (p *Process) Sampled(at time.Time) {
+	v := p.view
+	name, due := p.take(at)
+	if !due {
+		return
+	}
+	text := plainLine(at, name, p.monitor.Status())
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	fmt.Fprintln(v.w, text)
+}
+
+// take notes a sample, and reports whether a plain line is due and with which name. The monitor must not be asked under the mutex: it may be
+// logging.
+func (p *Process) take(at time.Time) (name string, due bool) {
+	v := p.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p.sampled = at
+	p.version++
+	v.version++
+	if !v.plain || at.Sub(p.printed) < plainEvery {
+		return "", false
+	}
+	p.printed = at
+	if len(v.processes) > 1 {
+		name = p.name
+	}
+	return name, true
+}
+
+// End tells that the process is over. The findings on it stay to be seen.
+func (p *Process) End(at time.Time) {
+	v := p.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p.ended = at
+	v.version++
+	ended := 0
+	for _, other := range v.processes {
+		if !other.ended.IsZero() {
+			ended++
 		}
-		line.Add(r.Value)
+	}
+	if ended <= mostEnded {
+		return
+	}
+	for i, other := range v.processes {
+		if !other.ended.IsZero() {
+			v.processes = append(v.processes[:i:i], v.processes[i+1:]...)
+			return
+		}
 	}
 }
 
-// Show displays the verdicts at an instant, if it is time to. On a terminal it redraws the table, elsewhere it writes a line a minute.
-func (v *View) Show(now time.Time, statuses []detector.Status) { v.show(now, statuses, false) }
+// Waits reports whether somebody can look at the view and end it.
+func (v *View) Waits() bool { return v.terminal }
 
-// Finish displays the last verdicts, on any writer.
-func (v *View) Finish(now time.Time, statuses []detector.Status) { v.show(now, statuses, true) }
-
-func (v *View) show(now time.Time, statuses []detector.Status, last bool) {
+// Quit reports whether the user asked to end.
+func (v *View) Quit() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	every := redraw
-	if !v.terminal {
-		every = plainEvery
+	return v.quit
+}
+
+// Finish prints the last verdicts, on any writer.
+func (v *View) Finish() {
+	v.mu.Lock()
+	processes := make([]Process, len(v.processes))
+	for i, p := range v.processes {
+		processes[i] = *p
 	}
-	if !last && now.Sub(v.drawn) < every {
-		return
-	}
-	v.drawn = now
-	if !v.terminal && !last {
-		fmt.Fprintln(v.w, plainLine(now, statuses))
-		return
-	}
-	style, room := table.StyleOf(v.w), len(statuses)
+	v.mu.Unlock()
+	style := table.StyleOf(v.w)
 	if v.terminal {
 		style.Fit = true
 		style.Width-- // a line of the terminal's full width would wrap on some
-		if _, height, ok := table.Size(v.w); ok {
-			room = max(height-2, 1) // below the title, above the cursor
-		}
-	}
-	width := sparkWidth
-	if style.Width < narrow {
-		width /= 2
 	}
 	var b strings.Builder
-	title := []rune(table.Printable(fmt.Sprintf("%s  %s", v.title, now.Local().Format("15:04:05 MST"))))
-	fmt.Fprintln(&b, style.Paint(string(title[:min(len(title), style.Width)]), table.Bold))
-	if err := style.Write(&b, "", v.rows(now, statuses, width, room)); err != nil {
-		return
+	for i := range processes {
+		p := &processes[i]
+		title, sampled := v.title, "never sampled"
+		if len(processes) > 1 {
+			title = p.name
+		}
+		if !p.sampled.IsZero() {
+			sampled = p.sampled.Local().Format(clockLayout)
+		}
+		title += "  " + sampled
+		if !p.ended.IsZero() && len(processes) > 1 {
+			title += "  ended " + p.ended.Local().Format("15:04:05")
+		}
+		runes := []rune(table.Printable(title))
+		fmt.Fprintln(&b, style.Paint(string(runes[:min(len(runes), style.Width)]), table.Bold))
+		if p.monitor != nil {
+			if err := style.Write(&b, "", p.rows(p.sampled)); err != nil {
+				return
+			}
+		}
 	}
-	v.table = b.String()
-	v.put("")
-}
-
-// Write prints log lines above the table.
-func (v *View) Write(p []byte) (int, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.put(string(p))
-	return len(p), nil
+	_, _ = io.WriteString(v.w, b.String())
 }
 
-// Logger returns a logger whose lines appear above the table: for people on a terminal, with all fields elsewhere.
-func (v *View) Logger() *logrus.Logger {
-	logger := logrus.New()
-	logger.SetOutput(v)
-	if v.terminal {
-		logger.SetFormatter(brief{table.StyleOf(v.w)})
-	}
-	return logger
-}
-
-// brief is a log format of time, severity and message.
-type brief struct{ style table.Style }
-
-// Format writes one line.
-func (f brief) Format(e *logrus.Entry) ([]byte, error) {
-	word, tint := e.Level.String(), table.Plain
-	if severity, ok := e.Data["severity"].(string); ok {
-		word, tint = severity, table.Red
-		if e.Data["status"] == string(alerting.Resolved) {
-			word, tint = "resolved", table.Green
-		}
-	}
-	line := e.Time.Local().Format(time.TimeOnly) + "  " + f.style.Paint(fmt.Sprintf("%-8s", word), tint) + "  " + oneLine(e.Message)
-	if err, ok := e.Data[logrus.ErrorKey]; ok {
-		line += ": " + oneLine(fmt.Sprint(err))
-	}
-	return append([]byte(line), '\n'), nil
-}
-
-func oneLine(text string) string { return table.Printable(strings.ReplaceAll(text, "\n", "; ")) }
-
-// put replaces the table on the screen by text that stays, and the table below it.
-func (v *View) put(text string) {
-	var b bytes.Buffer
-	if height := v.height(); height > 0 {
-		fmt.Fprintf(&b, "\x1b[%dA\r\x1b[J", height)
-	}
-	b.WriteString(text)
-	if v.terminal {
-		b.WriteString(v.table)
-		v.shown = v.shown[:0]
-		for line := range strings.Lines(colors.ReplaceAllString(v.table, "")) {
-			v.shown = append(v.shown, utf8.RuneCountInString(line)-1)
-		}
-	} else if text == "" {
-		b.WriteString(v.table)
-	}
-	v.w.Write(b.Bytes())
-}
-
-var colors = regexp.MustCompile("\x1b\\[[0-9;]*m")
-
-// height returns how many rows of the screen the table takes. Where the terminal has become narrower since, its lines wrap.
-func (v *View) height() int {
-	width, _, ok := table.Size(v.w)
-	if !ok {
-		return len(v.shown)
-	}
-	rows := 0
-	for _, n := range v.shown {
-		rows += 1 + max(n-1, 0)/width
-	}
-	return rows
-}
-
-// rows returns the rows of what is judged, at most room of them: where there is no room for all, findings go before the rest.
-func (v *View) rows(now time.Time, statuses []detector.Status, width, room int) []table.Row {
-	var shown []*detector.Status
+// rows returns the rows of the table at the end.
+func (p *Process) rows(now time.Time) []table.Row {
+	statuses := p.monitor.Status()
+	var rows []table.Row
 	hidden := 0
 	for i := range statuses {
-		switch s := &statuses[i]; {
+		s := &statuses[i]
+		switch {
 		case !s.Judged && s.State != detector.Firing:
-		case table.WorthARow(s, len(statuses)):
-			shown = append(shown, s)
-		default:
+			continue
+		case !table.WorthARow(s, len(statuses)):
 			hidden++
+			continue
 		}
-	}
-	lowTerminal := len(shown)+min(hidden, 1) > room
-	if lowTerminal {
-		slices.SortStableFunc(shown, func(a, b *detector.Status) int { return cmp.Compare(b.State, a.State) })
-		hidden += len(shown) - (room - 1)
-		shown = shown[:room-1]
-	}
-	var rows []table.Row
-	for _, s := range shown {
-		row := table.Row{
-			Resource: s.Resource.Name,
-			Levels:   table.Levels(s.Resource, v.first[s.Resource.Name], s.Value),
-			Note:     s.Why,
-		}
-		if line := v.lines[s.Resource.Name]; line != nil {
-			row.Spark = line.Draw(width)
+		past := p.monitor.Past(s.Resource.Name, time.Time{})
+		row := table.Row{Resource: s.Resource.Name, Note: s.Why, Spark: sparkOf(past, time.Time{}, sparkWidth)}
+		if len(past) > 0 {
+			row.Levels = table.Levels(s.Resource, past[0].Min, s.Value)
 		}
 		row.Verdict, row.Tint = table.Verdict(s)
 		if s.State == detector.Firing || s.State == detector.Suspected {
@@ -215,17 +230,17 @@ func (v *View) rows(now time.Time, statuses []detector.Status, width, room int) 
 		}
 		rows = append(rows, row)
 	}
-	switch {
-	case lowTerminal:
-		rows = append(rows, table.Row{Resource: fmt.Sprintf("%d more: no room", hidden)})
-	case hidden > 0:
+	if hidden > 0 {
 		rows = append(rows, table.Others(hidden))
 	}
 	return rows
 }
 
-func plainLine(now time.Time, statuses []detector.Status) string {
+func plainLine(now time.Time, name string, statuses []detector.Status) string {
 	parts := []string{now.Local().Format(time.RFC3339)}
+	if name != "" {
+		parts = append(parts, table.Printable(name))
+	}
 	for i := range statuses {
 		if s := &statuses[i]; (s.Judged || s.State == detector.Firing) && table.WorthARow(s, len(statuses)) {
 			word, _ := table.Verdict(s)
@@ -234,3 +249,87 @@ func plainLine(now time.Time, statuses []detector.Status) string {
 	}
 	return strings.Join(parts, "  ")
 }
+
+// Logger returns a logger whose lines are shown by the view: in the journal of the screen, and with all fields elsewhere.
+func (v *View) Logger() *logrus.Logger { return v.logger(nil) }
+
+// Logger returns a logger whose lines name the process where there are others.
+func (p *Process) Logger() *logrus.Logger { return p.view.logger(p) }
+
+func (v *View) logger(p *Process) *logrus.Logger {
+	logger := logrus.New()
+	logger.SetOutput(io.Discard)
+	logger.AddHook(journalist{v, p})
+	return logger
+}
+
+// journalist takes the log lines of a process, or of nobody's.
+type journalist struct {
+	view    *View
+	process *Process
+}
+
+// Levels are all.
+func (journalist) Levels() []logrus.Level { return logrus.AllLevels }
+
+// Fire shows an entry.
+func (j journalist) Fire(e *logrus.Entry) error {
+	v := j.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	message := e.Message
+	if j.process != nil && len(v.processes) > 1 {
+		message = j.process.name + ": " + message
+	}
+	if !v.terminal {
+		with := *e
+		with.Message, with.Buffer = message, nil
+		text, err := (&logrus.TextFormatter{DisableColors: true}).Format(&with)
+		if err != nil {
+			return err
+		}
+		_, err = v.w.Write(text)
+		return err
+	}
+	l := lineOf(e, message)
+	switch {
+	case l.quiet:
+	case v.screen:
+		v.later = appended(v.later, l)
+	default:
+		fmt.Fprintln(v.w, l.format(table.StyleOf(v.w)))
+	}
+	v.journal = appended(v.journal, l)
+	v.version++
+	return nil
+}
+
+// appended appends a line and drops the oldest beyond the most.
+func appended(lines []line, l line) []line {
+	if lines = append(lines, l); len(lines) > mostLines {
+		lines = append([]line(nil), lines[len(lines)-mostLines:]...)
+	}
+	return lines
+}
+
+// lineOf makes of an entry what people read: time, severity and message.
+func lineOf(e *logrus.Entry, message string) line {
+	l := line{at: e.Time, word: e.Level.String(), text: oneLine(message), quiet: e.Level > logrus.WarnLevel}
+	if severity, ok := e.Data["severity"].(string); ok {
+		l.word, l.tint = severity, table.Red
+		l.quiet = false
+		if e.Data["status"] == string(alerting.Resolved) {
+			l.word, l.tint = "resolved", table.Green
+		}
+	}
+	if err, ok := e.Data[logrus.ErrorKey]; ok {
+		l.text += ": " + oneLine(fmt.Sprint(err))
+	}
+	return l
+}
+
+func (l line) format(style table.Style) string {
+	return l.at.Local().Format(time.TimeOnly) + "  " + style.Paint(fmt.Sprintf("%-8s", l.word), l.tint) + "  " + l.text
+}
+
+func oneLine(text string) string { return table.Printable(strings.ReplaceAll(text, "\n", "; ")) }

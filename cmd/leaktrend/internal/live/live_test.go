@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/sirupsen/logrus"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/ttytest"
@@ -30,168 +27,125 @@ func title(d time.Duration) string { return "pid 7 x  " + at(d).Local().Format("
 func status(name string, state detector.State, value float64) detector.Status {
 	r, _ := sampler.Lookup(name)
 	return detector.Status{
-		Resource: r, State: state, Trend: state == detector.Firing, Judged: true, Value: value, SlopePerHour: 60, Since: begin, Why: "for a reason",
+		Resource: r, State: state, Trend: state == detector.Firing, Judged: true, Value: value, Baseline: value / 2,
+		SlopePerHour: 60, Since: begin, Why: "for a reason",
 	}
 }
 
-func take(v *View, d time.Duration, readings ...sampler.Reading) {
-	v.Take(&sampler.Sample{Time: at(d), Readings: readings})
+// fake is a monitor that says what it is told to.
+type fake struct {
+	statuses []detector.Status
+	past     map[string][]detector.Point
 }
 
-func check(t *testing.T, tty *ttytest.Terminal, want ...string) {
-	t.Helper()
-	if diff := cmp.Diff(want, tty.Lines()); diff != "" {
-		t.Errorf("the terminal shows (-want +got)\n%s", diff)
+func (f *fake) Status() []detector.Status { return f.statuses }
+
+func (f *fake) Past(resource string, since time.Time) []detector.Point {
+	points := f.past[resource]
+	for len(points) > 0 && points[0].To.Before(since) {
+		points = points[1:]
 	}
+	return points
 }
 
-func TestTerminal(t *testing.T) {
-	tty := ttytest.New(t, 100, 24)
-	fmt.Fprintln(tty.File, "$ leaktrend watch")
-	v := New(tty.File, "pid 7 x")
-	take(v, 0, sampler.Reading{Resource: "open_fds", Value: 10}, sampler.Reading{Resource: "threads", Value: 4})
-	three := []detector.Status{status("open_fds", detector.Learning, 10), status("threads", detector.Healthy, 4), status("rss_bytes", detector.Healthy, 1<<20)}
-	v.Show(at(0), three)
-	check(
-		t, tty, "$ leaktrend watch", title(0),
-		"too short  open_fds   ▁  10 → 10         for a reason",
-		"ok         threads    ▁  4 → 4           for a reason",
-		"ok         rss_bytes     0 B → 1.0 MB    for a reason",
-	)
-
-	// Too early for another: nothing is written.
-	before := tty.Raw()
-	v.Show(at(redraw-1), three[:1])
-	if got := tty.Raw(); got != before {
-		t.Errorf("drawn again before its time: %q", got[len(before):])
+// pastOf returns the past of a resource with a value each second, and its level half of it.
+func pastOf(n int, value func(i int) float64) (points []detector.Point) {
+	for i := range n {
+		t := at(time.Duration(i) * time.Second)
+		points = append(points, detector.Point{From: t, To: t, Min: value(i), Max: value(i), Baseline: value(i) / 2})
 	}
-
-	// A table that shrinks leaves nothing behind, and a log line stays above it.
-	take(v, 3*time.Minute, sampler.Reading{Resource: "open_fds", Value: 100})
-	v.Show(at(3*time.Minute), []detector.Status{status("open_fds", detector.Firing, 100)})
-	log := v.Logger()
-	log.WithTime(at(0)).Info("one line")
-	check(
-		t, tty, "$ leaktrend watch",
-		at(0).Local().Format(time.TimeOnly)+"  info      one line",
-		title(3*time.Minute),
-		"LEAK  open_fds  ▁█  10 → 100  +60/h  since "+begin.Format(time.TimeOnly)+" (3m)",
-	)
-
-	// One that grows as well.
-	v.Finish(at(3*time.Minute+1), three[:2])
-	log.WithTime(at(0)).Warn("another")
-	check(
-		t, tty, "$ leaktrend watch",
-		at(0).Local().Format(time.TimeOnly)+"  info      one line",
-		at(0).Local().Format(time.TimeOnly)+"  warning   another",
-		title(3*time.Minute),
-		"too short  open_fds  ▁█  10 → 10    for a reason",
-		"ok         threads   ▁   4 → 4      for a reason",
-	)
-	fmt.Fprintln(tty.File, "the end")
-	if lines := tty.Lines(); lines[len(lines)-1] != "the end" {
-		t.Errorf("what follows the view is not below it: %q", lines)
-	}
-	if !strings.Contains(tty.Raw(), "\x1b[31;1mLEAK\x1b[0m") {
-		t.Error("no colour")
-	}
+	return points
 }
 
-// A log line before the first table, and tables on a terminal that was not empty.
-func TestLogBeforeTable(t *testing.T) {
-	tty := ttytest.New(t, 80, 5)
-	v := New(tty.File, "pid 7 x")
-	for i := range 8 {
-		fmt.Fprintf(v, "line %d\n", i)
-	}
-	for i := range 3 {
-		v.Finish(at(time.Duration(i)*time.Second), nil)
-	}
-	fmt.Fprint(v, "line 8\n")
-	check(t, tty, "line 0", "line 1", "line 2", "line 3", "line 4", "line 5", "line 6", "line 7", "line 8", title(2*time.Second))
+func watch(v *View, name string, f *fake) *Process {
+	p := v.Add(name)
+	p.Watch(f)
+	return p
 }
 
-// Whatever the size of the terminal, drawing often is like drawing once: no line wraps, no row is drawn in vain.
-func TestFitsTerminal(t *testing.T) {
-	var many []detector.Status
-	for i := range 40 {
-		name := fmt.Sprintf(`queue_length{broker="broker-%d.example.org",topic="a rather long name"}`, i)
-		many = append(many, status(name, detector.Suspected, float64(i)))
+// On a dumb terminal and elsewhere there are no escape sequences: a line a minute, and at the end a table.
+func TestPlain(t *testing.T) {
+	monitor := &fake{
+		statuses: []detector.Status{
+			status("open_fds", detector.Suspected, 12), status("threads", detector.Healthy, 4), {Resource: sampler.Resource{Name: "cpu_seconds"}, Value: 3},
+		},
+		past: map[string][]detector.Point{"open_fds": pastOf(180, func(i int) float64 { return 12 + float64(i) }), "threads": pastOf(1, func(int) float64 { return 4 })},
 	}
-	many[30].State, many[30].Trend = detector.Firing, true
-	few := []detector.Status{status("open_fds", detector.Firing, 5), status("threads", detector.Healthy, 4)}
-	for _, size := range [][2]int{{80, 24}, {200, 50}, {40, 10}, {21, 4}, {12, 3}, {300, 5}} {
-		width, height := size[0], size[1]
-		for _, statuses := range [][]detector.Status{few, many} {
-			t.Run(fmt.Sprintf("%d by %d, %d", width, height, len(statuses)), func(t *testing.T) {
-				tty := ttytest.New(t, width, height)
-				v := New(tty.File, "pid 7 of a process with a name that is too long for most terminals")
-				for i := range 3 {
-					v.Show(at(time.Duration(i)*time.Second), statuses)
-				}
-				lines := tty.Lines()
-				if want := 1 + min(len(statuses), height-2); len(lines) != want {
-					t.Errorf("%d lines, want %d:\n%s", len(lines), want, strings.Join(lines, "\n"))
-				}
-				for _, line := range lines {
-					if n := utf8.RuneCountInString(line); n >= width {
-						t.Errorf("%d columns of %d: %q", n, width, line)
-					}
-				}
-				if all := strings.Join(lines, "\n"); height > 3 && !strings.Contains(all, "LEAK") {
-					t.Errorf("the leak is not shown:\n%s", all)
-				}
-				if last := lines[len(lines)-1]; width >= 80 && len(statuses) > height-2 {
-					if want := fmt.Sprintf("%d more: no room", len(statuses)-(height-3)); !strings.Contains(last, want) {
-						t.Errorf("the last line is %q, want %q", last, want)
-					}
-				}
-			})
+	line := func(d time.Duration) string {
+		return at(d).Local().Format(time.RFC3339) + "  open_fds 12 suspect  threads 4 ok\n"
+	}
+	want := line(0) + line(time.Minute) + line(3*time.Minute) + title(3*time.Minute+time.Second) + "\n" +
+		"suspect  open_fds  ▁▁▁▂▂▂▃▃▃▄▄▄▅▅▅▆▆▆▇▇▇███  12 → 12  +60/h  since " + begin.Format(time.TimeOnly) + " (3m 1s), for a reason\n" +
+		"ok       threads                          ▁  4 → 4           for a reason\n"
+	show := func(w io.Writer) {
+		v := New(w, "pid 7 x")
+		p := watch(v, "pid 7 x", monitor)
+		for _, d := range []time.Duration{0, time.Second, time.Minute - 1, time.Minute, 90 * time.Second, 3 * time.Minute, 3*time.Minute + time.Second} {
+			p.Sampled(at(d))
 		}
+		v.Finish()
 	}
+	t.Run("no terminal", func(t *testing.T) {
+		var b bytes.Buffer
+		show(&b)
+		if diff := cmp.Diff(want, b.String()); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	})
+	t.Run("dumb terminal", func(t *testing.T) {
+		tty := ttytest.New(t, 100, 24)
+		t.Setenv("TERM", "dumb")
+		show(tty.File)
+		if diff := cmp.Diff(want, strings.ReplaceAll(tty.Raw(), "\r\n", "\n")); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	})
 }
 
-// A terminal that becomes narrower wraps what is there; it is gone with the next table all the same.
-func TestResize(t *testing.T) {
-	tty := ttytest.New(t, 100, 24)
-	fmt.Fprintln(tty.File, "above")
-	v := New(tty.File, "pid 7 x")
-	statuses := []detector.Status{status("open_fds", detector.Suspected, 10), status("threads", detector.Healthy, 4)}
-	for i, width := range []int{100, 30, 25, 90, 33} {
-		tty.Resize(width, 24)
-		if i%2 == 1 {
-			fmt.Fprintf(v, "line %d\n", i)
-		}
-		v.Show(at(time.Duration(i)*time.Second), statuses)
-	}
-	lines := tty.Lines()
-	if len(lines) != 6 {
-		t.Fatalf("%d lines:\n%s", len(lines), strings.Join(lines, "\n"))
-	}
-	if diff := cmp.Diff([]string{"above", "line 1", "line 3", title(4 * time.Second)}, lines[:4]); diff != "" {
+// Where there are several processes, each line and each table says which one it is of.
+func TestPlainOfSeveral(t *testing.T) {
+	var b bytes.Buffer
+	v := New(&b, "--name x")
+	one := watch(v, "pid 7 x\x1b[2J", &fake{statuses: []detector.Status{status("threads", detector.Healthy, 4)}})
+	two := watch(v, "pid 8 x", &fake{statuses: []detector.Status{status("threads", detector.Firing, 9)}})
+	waiting := v.Add("pid 9 x")
+	one.Sampled(at(0))
+	two.Sampled(at(0))
+	two.Logger().WithTime(at(0)).Warn("leak")
+	one.End(at(time.Minute))
+	v.Finish()
+	clock := at(0).Local().Format("15:04:05 MST")
+	want := at(0).Local().Format(time.RFC3339) + "  pid 7 x�[2J  threads 4 ok\n" +
+		at(0).Local().Format(time.RFC3339) + "  pid 8 x  threads 9 LEAK\n" +
+		`time="2026-11-23T10:00:00Z" level=warning msg="pid 8 x: leak"` + "\n" +
+		"pid 7 x�[2J  " + clock + "  ended " + at(time.Minute).Local().Format(time.TimeOnly) + "\n" +
+		"ok  threads        for a reason\n" +
+		"pid 8 x  " + clock + "\n" +
+		"LEAK  threads      +60/h  since " + begin.Local().Format(time.TimeOnly) + " (0s)\n" +
+		"pid 9 x  never sampled\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+	waiting.End(at(time.Minute))
 }
 
-// The names of a process and of its metrics cannot write to the terminal.
-func TestNamesAreHarmless(t *testing.T) {
-	tty := ttytest.New(t, 100, 24)
-	v := New(tty.File, "pid 7 x\x1b[2J\n")
-	v.Show(at(0), []detector.Status{status("a\x1b]0;owned\a\rb", detector.Healthy, 1)})
-	v.Logger().WithError(errors.New("two\nlines")).WithTime(at(0)).Error("bad\x1b[5A")
-	check(
-		t, tty,
-		at(0).Local().Format(time.TimeOnly)+"  error     bad�[5A: two; lines",
-		"pid 7 x�[2J�  "+at(0).Local().Format("15:04:05 MST"),
-		"ok  a�]0;owned��b    0 → 1    for a reason",
-	)
+// Log lines of the plain form have all fields, and no table comes with them.
+func TestPlainLog(t *testing.T) {
+	var b bytes.Buffer
+	v := New(&b, "pid 7 x")
+	v.Add("pid 7 x").Logger().WithTime(at(0)).WithField("resource", "open_fds").Warn("leak")
+	if want := `time="2026-11-23T10:00:00Z" level=warning msg=leak resource=open_fds` + "\n"; b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
+	}
 }
 
-func TestAlertLines(t *testing.T) {
+// Without a screen, alerts stand on the terminal at once; messages that are no news do not.
+func TestLogOnTerminal(t *testing.T) {
 	tty := ttytest.New(t, 100, 24)
 	v := New(tty.File, "pid 7 x")
-	sink := alerting.NewLogSink(v.Logger())
+	logger := v.Add("pid 7 x").Logger()
+	logger.Info("started")
+	sink := alerting.NewLogSink(logger)
 	for _, a := range []alerting.Alert{
 		{Event: alerting.Event{Status: alerting.Firing, Severity: alerting.Critical, Summary: "open_fds leak"}},
 		{Event: alerting.Event{Status: alerting.Resolved, Severity: alerting.Critical, Summary: "open_fds no more"}},
@@ -200,65 +154,18 @@ func TestAlertLines(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	logger.WithError(errors.New("two\nlines")).WithTime(at(0)).Error("bad\x1b[5A")
 	var got []string
 	for _, line := range tty.Lines() {
 		got = append(got, line[len("15:04:05"):])
 	}
-	if diff := cmp.Diff([]string{"  critical  open_fds leak", "  resolved  open_fds no more"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"  critical  open_fds leak", "  resolved  open_fds no more", "  error     bad�[5A: two; lines"}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	for _, want := range []string{"\x1b[31;1mcritical\x1b[0m", "\x1b[32mresolved\x1b[0m"} {
 		if raw := tty.Raw(); !strings.Contains(raw, want) {
 			t.Errorf("no %q in %q", want, raw)
 		}
-	}
-}
-
-// On a dumb terminal and elsewhere there are no escape sequences: a line a minute, and at the end a table.
-func TestPlain(t *testing.T) {
-	statuses := []detector.Status{
-		status("open_fds", detector.Suspected, 12), status("threads", detector.Healthy, 4), {Resource: sampler.Resource{Name: "cpu_seconds"}, Value: 3},
-	}
-	line := func(d time.Duration) string {
-		return at(d).Local().Format(time.RFC3339) + "  open_fds 12 suspect  threads 4 ok\n"
-	}
-	want := line(0) + line(time.Minute) + line(3*time.Minute) + title(3*time.Minute+time.Second) + "\n" +
-		"suspect  open_fds  ▁▁▁▁▁▁  12 → 12  +60/h  since 10:00:00 (3m 1s), for a reason\n" +
-		"ok       threads           0 → 4           for a reason\n"
-	watch := func(w io.Writer) {
-		v := New(w, "pid 7 x")
-		for _, d := range []time.Duration{0, time.Second, time.Minute - 1, time.Minute, 90 * time.Second, 3 * time.Minute} {
-			take(v, d, sampler.Reading{Resource: "open_fds", Value: 12})
-			v.Show(at(d), statuses)
-		}
-		v.Finish(at(3*time.Minute+time.Second), statuses)
-	}
-	t.Run("no terminal", func(t *testing.T) {
-		var b bytes.Buffer
-		watch(&b)
-		if diff := cmp.Diff(want, b.String()); diff != "" {
-			t.Errorf("(-want +got)\n%s", diff)
-		}
-	})
-	t.Run("dumb terminal", func(t *testing.T) {
-		tty := ttytest.New(t, 100, 24)
-		t.Setenv("TERM", "dumb")
-		watch(tty.File)
-		if diff := cmp.Diff(want, strings.ReplaceAll(tty.Raw(), "\r\n", "\n")); diff != "" {
-			t.Errorf("(-want +got)\n%s", diff)
-		}
-	})
-}
-
-// Log lines of the plain form have all fields, and no table comes with them.
-func TestPlainLog(t *testing.T) {
-	var b bytes.Buffer
-	v := New(&b, "pid 7 x")
-	v.Finish(at(0), nil)
-	b.Reset()
-	v.Logger().WithTime(at(0)).WithField("resource", "open_fds").Warn("leak")
-	if want := `time="2026-11-23T10:00:00Z" level=warning msg=leak resource=open_fds` + "\n"; b.String() != want {
-		t.Errorf("%q, want %q", b.String(), want)
 	}
 }
 
@@ -271,42 +178,31 @@ func TestManyMetrics(t *testing.T) {
 	statuses[8].Judged = false
 	statuses = append(statuses, status("goroutines", detector.Healthy, 9))
 	var b bytes.Buffer
-	New(&b, "pid 7 x").Finish(at(0), statuses)
+	v := New(&b, "pid 7 x")
+	watch(v, "pid 7 x", &fake{statuses: statuses}).Sampled(at(0))
+	b.Reset()
+	v.Finish()
 	want := title(0) + "\n" +
-		"LEAK  metric_7             0 → 1  +60/h  since 10:00:00 (0s)\n" +
-		"ok    goroutines           0 → 9         for a reason\n" +
+		"LEAK  metric_7               +60/h  since " + begin.Local().Format(time.TimeOnly) + " (0s)\n" +
+		"ok    goroutines                    for a reason\n" +
 		"ok    298 other metrics\n"
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
-// Samples, tables and log lines come from goroutines of their own.
-func TestConcurrentUse(t *testing.T) {
-	tty := ttytest.New(t, 80, 10)
-	v := New(tty.File, "pid 7 x")
-	log := v.Logger()
-	statuses := []detector.Status{status("open_fds", detector.Healthy, 1)}
-	const n = 50
-	var wg sync.WaitGroup
-	for _, do := range []func(i int){
-		func(i int) {
-			take(v, time.Duration(i)*time.Second, sampler.Reading{Resource: "open_fds", Value: float64(i)})
-		},
-		func(i int) { v.Show(at(time.Duration(i)*time.Second), statuses) },
-		func(int) { log.Log(logrus.InfoLevel, "line") },
-	} {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			for i := range n {
-				do(i)
-			}
-		}()
+// Processes that ended do not pile up; those that live stay.
+func TestEndedArePruned(t *testing.T) {
+	v := New(io.Discard, "--name x")
+	alive := v.Add("alive")
+	for i := range 3 * mostEnded {
+		v.Add(fmt.Sprintf("pid %d", i)).End(at(0))
 	}
-	wg.Wait()
-	lines := tty.Lines()
-	if len(lines) != n+2 || lines[n] != title((n-1)*time.Second) {
-		t.Errorf("%d lines, want %d and a table at the end:\n%s", len(lines), n+2, strings.Join(lines, "\n"))
+	var names []string
+	for _, p := range v.processes {
+		names = append(names, p.name)
+	}
+	if len(names) != mostEnded+1 || names[0] != alive.name || names[1] != fmt.Sprintf("pid %d", 2*mostEnded) {
+		t.Errorf("%q", names)
 	}
 }

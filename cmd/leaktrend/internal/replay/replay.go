@@ -16,6 +16,7 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/spark"
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/plot"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -26,6 +27,8 @@ type Options struct {
 	Given bool
 	Stdin io.Reader     // for the path "-"
 	Read  *atomic.Int64 // counts the bytes read, for a progress display; may be nil
+	// Done, if set, is called with each result that there is, at once from several goroutines. Only then there are charts, and only until it returns.
+	Done func(*Result)
 }
 
 // Result is what became of one recording.
@@ -47,6 +50,7 @@ type Resource struct {
 	First  float64 // earliest reading
 	Line   spark.Line
 	Events []alerting.Event
+	Chart  *plot.Chart // of a resource that is judged; see Options.Done
 }
 
 // Leaked reports whether a trend or a limit was found at any time.
@@ -114,16 +118,21 @@ func File(ctx context.Context, path string, o Options) (*Result, error) {
 	if o.Read != nil {
 		in = &countingReader{in, o.Read}
 	}
-	name := path
-	if path == "-" {
-		name = "standard input"
-	}
+	name := NameOf(path)
 	r, err := sampler.NewReader(in, name)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
 	return judge(ctx, r, name, o)
+}
+
+// NameOf returns what the result of a path calls its file.
+func NameOf(path string) string {
+	if path == "-" {
+		return "standard input"
+	}
+	return path
 }
 
 type countingReader struct {
@@ -147,6 +156,10 @@ func judge(ctx context.Context, r *sampler.Reader, name string, o Options) (*Res
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	result := &Result{File: name}
+	var history *detector.History
+	if o.Done != nil {
+		history = detector.NewHistory(chartBins)
+	}
 	var (
 		series []*course
 		failed error
@@ -166,9 +179,14 @@ func judge(ctx context.Context, r *sampler.Reader, name string, o Options) (*Res
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 			result.Events = append(result.Events, events...)
+			if history != nil {
+				history.Note(d, events)
+			}
 		}
-		if events := d.Observe(&s); len(events) > 0 {
-			result.Events = append(result.Events, events...)
+		events := d.Observe(&s)
+		result.Events = append(result.Events, events...)
+		if history != nil {
+			history.Observe(d, &s, events)
 		}
 		if result.Samples == 0 {
 			result.First = s.Time
@@ -204,10 +222,24 @@ func judge(ctx context.Context, r *sampler.Reader, name string, o Options) (*Res
 				resource.Events = append(resource.Events, e)
 			}
 		}
+		if history != nil && status.Judged {
+			if chart, ok := history.Chart(d, status.Resource.Name); ok {
+				resource.Chart = &chart
+			}
+		}
 		result.Resources = append(result.Resources, resource)
+	}
+	if o.Done != nil {
+		o.Done(result)
+		for i := range result.Resources {
+			result.Resources[i].Chart = nil
+		}
 	}
 	return result, nil
 }
+
+// chartBins is how many bins a chart keeps: at least half of them are in use, which is about one a pixel.
+const chartBins = 1440
 
 // course is the shape of one resource, for display.
 type course struct {

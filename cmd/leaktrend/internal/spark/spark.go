@@ -50,7 +50,6 @@ func (l *Line) Draw(width int) string {
 		return ""
 	}
 	width = min(width, len(values))
-	low, high := math.Inf(1), math.Inf(-1)
 	drawn := make([]float64, width)
 	for i := range drawn {
 		from, to := i*len(values)/width, (i+1)*len(values)/width
@@ -59,11 +58,25 @@ func (l *Line) Draw(width int) string {
 			sum += v
 		}
 		drawn[i] = sum / float64(to-from)
-		low, high = min(low, drawn[i]), max(high, drawn[i])
+	}
+	return Draw(drawn)
+}
+
+// Draw returns a character for each value, from the lowest to the highest as Line.Draw does. NaN is a blank.
+func Draw(values []float64) string {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, v := range values {
+		if !math.IsNaN(v) {
+			low, high = min(low, v), max(high, v)
+		}
 	}
 	span := max(high-low, .2*math.Abs(high), .2*math.Abs(low))
 	var b strings.Builder
-	for _, v := range drawn {
+	for _, v := range values {
+		if math.IsNaN(v) {
+			b.WriteByte(' ')
+			continue
+		}
 		level := 0
 		if span > 0 {
 			level = int((v - low) / span * float64(len(bars)))

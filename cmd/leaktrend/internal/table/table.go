@@ -184,7 +184,7 @@ func (s Style) Write(w io.Writer, indent string, rows []Row) error {
 		line := ""
 		for c, text := range cells[i] {
 			if c == resourceColumn {
-				text = cutMiddle(text, widths[c])
+				text = CutMiddle(text, widths[c])
 			}
 			pad := strings.Repeat(" ", widths[c]-utf8.RuneCountInString(text))
 			if c == paceColumn {
@@ -192,9 +192,9 @@ func (s Style) Write(w io.Writer, indent string, rows []Row) error {
 			}
 			line += text + pad + strings.Repeat(" ", gap)
 		}
-		line = strings.TrimRight(indent+line+cut(Printable(rows[i].Note), s.Width-used), " ")
+		line = strings.TrimRight(indent+line+Cut(Printable(rows[i].Note), s.Width-used), " ")
 		if s.Fit {
-			line = cut(line, s.Width)
+			line = Cut(line, s.Width)
 		}
 		// Only now, as a colour has no width.
 		if verdict := indent + cells[i][verdictColumn]; strings.HasPrefix(line, verdict) {
@@ -217,8 +217,8 @@ func Printable(text string) string {
 	}, text)
 }
 
-// cut shortens text to a number of columns.
-func cut(text string, columns int) string {
+// Cut shortens text to a number of columns.
+func Cut(text string, columns int) string {
 	if utf8.RuneCountInString(text) <= columns {
 		return text
 	}
@@ -228,8 +228,8 @@ func cut(text string, columns int) string {
 	return string([]rune(text)[:columns-1]) + "…"
 }
 
-// cutMiddle shortens a name to a number of columns. Long names differ at their ends more often than in between.
-func cutMiddle(name string, columns int) string {
+// CutMiddle shortens a name to a number of columns. Long names differ at their ends more often than in between.
+func CutMiddle(name string, columns int) string {
 	runes := []rune(name)
 	if len(runes) <= columns {
 		return name

@@ -90,12 +90,9 @@ func (f *Flags) Open() (Source, error) {
 	case f.URL != "":
 		return sampler.NewEndpoint(f.URL, nil)
 	case f.Name != "":
-		pids, err := sampler.FindProcesses(f.Name)
+		pids, err := f.Find()
 		if err != nil {
 			return nil, err
-		}
-		if len(pids) == 0 {
-			return nil, fmt.Errorf("--name %s: no such process", f.Name)
 		}
 		if len(pids) > 1 {
 			return nil, fmt.Errorf("--name %s: %d processes match, choose one with --pid:\n%s", f.Name, len(pids), list(pids))
@@ -103,6 +100,18 @@ func (f *Flags) Open() (Source, error) {
 		pid = pids[0]
 	}
 	return sampler.NewProcess(pid)
+}
+
+// Find returns the processes that match the name, at least one.
+func (f *Flags) Find() ([]int, error) {
+	pids, err := sampler.FindProcesses(f.Name)
+	if err != nil {
+		return nil, err
+	}
+	if len(pids) == 0 {
+		return nil, fmt.Errorf("--name %s: no such process", f.Name)
+	}
+	return pids, nil
 }
 
 func list(pids []int) string {

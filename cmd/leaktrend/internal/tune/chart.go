@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/mdzesseis/leaktrend/detector/plot"
 )
 
 // A chart is drawn in a box of 400 by 300 units. On a phone it takes the whole width, so a unit there is a little less than a pixel.
@@ -16,7 +18,7 @@ const (
 	plotLeft, plotRight                 = 46., 388.
 	plotTop, plotBottom                 = 14., 252.
 	zeroLane                            = 40. // left of the logarithmic axis, for what is zero
-	letterWidth, lineHeight             = 5.8, 12.
+	letterWidth, lineHeight             = 6., 12.
 	plainRadius, ownRadius, labelMargin = 2.6, 4.5, 3.
 )
 
@@ -151,35 +153,31 @@ func (b box) meets(o box) bool {
 	return b.left < o.right && o.left < b.right && b.top < o.bottom && o.top < b.bottom
 }
 
-// drawChart draws points, a line through some of them, and the budget if it is above 0 and on the axis.
+// drawChart draws points, a line through some of them, and the budget if it is above 0 and on the axis. It returns an svg element.
 func drawChart(x, y axis, points, line []point, budget float64, describe string) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg viewBox="0 0 %g %g" role="img" aria-label="%s">`+"\n", chartWidth, chartHeight, html.EscapeString(describe))
+	on := plot.NewSVG(chartWidth)
 	for _, t := range y.ticks {
 		at := y.at(t.value)
-		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, plotLeft, at, plotRight, at)
-		fmt.Fprintf(&b, `<text class="tick" x="%.1f" y="%.1f" text-anchor="end">%s</text>`+"\n", plotLeft-5, at+3.5, html.EscapeString(t.label))
+		on.Line(plot.Grid, []plot.Point{{X: plotLeft, Y: at}, {X: plotRight, Y: at}})
+		on.Text(plot.Muted, plot.Point{X: plotLeft - 5, Y: at + 3.5}, plot.End, plot.Label{Text: t.label})
 	}
 	for _, t := range x.ticks {
 		at := x.x(t.value)
-		fmt.Fprintf(&b, `<line class="grid" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, at, plotTop, at, plotBottom)
-		fmt.Fprintf(&b, `<text class="tick" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`+"\n", at, plotBottom+14, html.EscapeString(t.label))
+		on.Line(plot.Grid, []plot.Point{{X: at, Y: plotTop}, {X: at, Y: plotBottom}})
+		on.Text(plot.Muted, plot.Point{X: at, Y: plotBottom + 14}, plot.Middle, plot.Label{Text: t.label})
 	}
-	fmt.Fprintf(&b, `<text class="axis" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`+"\n", (plotLeft+plotRight)/2, plotBottom+32, html.EscapeString(x.title))
+	on.Text(plot.Muted, plot.Point{X: (plotLeft + plotRight) / 2, Y: plotBottom + 32}, plot.Middle, plot.Label{Text: x.title})
 	if budget > x.low && budget < x.high {
 		at := x.x(budget)
-		fmt.Fprintf(&b, `<line class="budget" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, at, plotTop, at, plotBottom)
-		fmt.Fprintf(&b, `<text class="tick" x="%.1f" y="%.1f">budget</text>`+"\n", at+3, plotBottom-4)
+		on.Line(plot.Guide, []plot.Point{{X: at, Y: plotTop}, {X: at, Y: plotBottom}})
+		on.Text(plot.Muted, plot.Point{X: at + 3, Y: plotBottom - 4}, plot.Start, plot.Label{Text: "budget"})
 	}
-	if len(line) > 1 {
-		b.WriteString(`<polyline class="curve" points="`)
-		for i, p := range line {
-			if i > 0 {
-				b.WriteByte(' ')
-			}
-			fmt.Fprintf(&b, "%.1f,%.1f", x.x(p.x), y.at(p.y))
-		}
-		b.WriteString(`"/>` + "\n")
+	var curve []plot.Point
+	for _, p := range line {
+		curve = append(curve, plot.Point{X: x.x(p.x), Y: y.at(p.y)})
+	}
+	if len(curve) > 1 {
+		on.Line(plot.Own, curve)
 	}
 	marks := joined(points, x, y)
 	var taken []box
@@ -187,28 +185,38 @@ func drawChart(x, y axis, points, line []point, budget float64, describe string)
 		taken = append(taken, markBox(p, x, y))
 	}
 	for _, p := range marks {
-		at, up := x.x(p.x), y.at(p.y)
-		b.WriteString("<g>")
-		if p.title != "" {
-			fmt.Fprintf(&b, "<title>%s</title>", html.EscapeString(p.title))
-		}
-		if p.class == classRule {
-			const r = 3.6
-			fmt.Fprintf(&b, `<path class="rule" d="M%.1f %.1fl%g %gl%g %gl%g %gz"/>`, at, up-r, r, r, -r, r, -r, -r)
-		} else {
-			fmt.Fprintf(&b, `<circle class="%s" cx="%.1f" cy="%.1f" r="%g"/>`, p.class, at, up, radius(p))
-		}
-		b.WriteString("</g>\n")
+		on.Mark(p.ink(), p.shape(), plot.Point{X: x.x(p.x), Y: y.at(p.y)}, radius(p), p.title)
 	}
 	// What matters most chooses its place first.
 	slices.SortStableFunc(marks, func(a, b point) int { return rank(a) - rank(b) })
 	for _, p := range marks {
 		if p.label != "" {
-			taken = append(taken, placeLabel(&b, p, x.x(p.x), y.at(p.y), taken))
+			taken = append(taken, placeLabel(on, p, x.x(p.x), y.at(p.y), taken))
 		}
 	}
-	b.WriteString("</svg>\n")
-	return b.String()
+	return fmt.Sprintf("<svg class=\"scaled\" viewBox=\"0 0 %g %g\" role=\"img\" aria-label=\"%s\">\n%s</svg>\n",
+		chartWidth, chartHeight, html.EscapeString(describe), on.Inner())
+}
+
+// ink and shape tell the classes of points apart, by colour and by form.
+func (p point) ink() plot.Ink {
+	switch p.class {
+	case classRule:
+		return plot.Other
+	case classChosen:
+		return plot.Chosen
+	}
+	return plot.Own
+}
+
+func (p point) shape() plot.Shape {
+	switch p.class {
+	case classRule:
+		return plot.Diamond
+	case classOwn:
+		return plot.Ring
+	}
+	return plot.Dot
 }
 
 func rank(p point) int {
@@ -278,7 +286,7 @@ func widthOf(p point) float64 {
 }
 
 // placeLabel writes the label of a mark where it meets nothing else, and returns what it takes up.
-func placeLabel(b *strings.Builder, p point, at, up float64, taken []box) box {
+func placeLabel(on plot.Canvas, p point, at, up float64, taken []box) box {
 	width := widthOf(p)
 	r := radius(p) + labelMargin
 	var best box
@@ -310,8 +318,8 @@ func placeLabel(b *strings.Builder, p point, at, up float64, taken []box) box {
 	middle := [2]float64{(best.left + best.right) / 2, (best.top + best.bottom) / 2}
 	if math.Abs(middle[1]-up) > lineHeight || math.Abs(middle[0]-at) > width/2+2*r {
 		end := [2]float64{min(max(at, best.left), best.right), min(max(up, best.top), best.bottom)}
-		fmt.Fprintf(b, `<line class="leader" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`, at, up, end[0], end[1])
+		on.Line(plot.Guide, []plot.Point{{X: at, Y: up}, {X: end[0], Y: end[1]}})
 	}
-	fmt.Fprintf(b, `<text class="label %s" x="%.1f" y="%.1f">%s</text>`+"\n", p.class, best.left, best.bottom-3, html.EscapeString(p.label))
+	on.Text(p.ink(), plot.Point{X: best.left, Y: best.bottom - 3}, plot.Start, plot.Label{Text: p.label})
 	return best
 }

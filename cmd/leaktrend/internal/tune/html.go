@@ -6,20 +6,22 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/mdzesseis/leaktrend/detector/plot"
 )
 
 // WriteHTML writes one page that needs neither network nor script: the trade-off as curves, with the rules of the field as points on the same
 // picture, and the figures as tables.
 func (r *Result) WriteHTML(w io.Writer) error {
 	var b strings.Builder
-	b.WriteString(pageHead)
-	b.WriteString("<h1>leaktrend: false alarms against leaks found</h1>\n")
+	b.WriteString(pageHead + plot.Style() + pageBody)
+	b.WriteString("<h1>False alarms against leaks found</h1>\n")
 	paragraph(&b, r.headline())
 	if r.Interrupted {
 		fmt.Fprintf(&b, "<p class=\"warn\">%s</p>\n", html.EscapeString(r.partial()))
 	}
 	if r.Choice != nil {
-		b.WriteString("<section class=\"advice\"><h2>Recommendation</h2>\n")
+		b.WriteString("<section class=\"card\"><h2>Recommendation</h2>\n")
 		for _, line := range r.Advice() {
 			paragraph(&b, line)
 		}
@@ -145,8 +147,19 @@ func (r *Result) curves(b *strings.Builder, g *Group) {
 	if len(shown) == 0 {
 		return
 	}
-	b.WriteString(`<p class="legend"><span class="dot"></span> settings of leaktrend, and the best of them as a line ` +
-		`<span class="diamond"></span> other methods</p>` + "\n")
+	b.WriteString(`<ul class="key" aria-label="Key">`)
+	for _, k := range []struct {
+		point
+		text string
+	}{
+		{point{class: classSetting}, "settings of leaktrend, and the best of them as a line"}, {point{class: classOwn}, "in force"},
+		{point{class: classChosen}, "recommended"}, {point{class: classRule}, "other methods"},
+	} {
+		swatch := plot.NewSVG(swatchSize)
+		swatch.Mark(k.ink(), k.shape(), plot.Point{X: swatchSize / 2, Y: swatchSize / 2}, radius(k.point), "")
+		fmt.Fprintf(b, `<li><svg width="%d" height="%[1]d" viewBox="0 0 %[1]d %[1]d" aria-hidden="true">%s</svg>%s</li>`, swatchSize, swatch.Inner(), k.text)
+	}
+	b.WriteString("</ul>\n")
 	panels(b, shown...)
 }
 
@@ -208,11 +221,13 @@ func envelope(points []point, better func(a, b float64) bool) []point {
 	return line
 }
 
+const swatchSize = 12
+
 // panel is one chart.
 type panel struct{ title, svg string }
 
 func panels(b *strings.Builder, all ...panel) {
-	b.WriteString("<div class=\"panels\">\n")
+	b.WriteString("<div class=\"pairs\">\n")
 	for _, p := range all {
 		fmt.Fprintf(b, "<figure><figcaption>%s</figcaption>\n%s</figure>\n", html.EscapeString(p.title), p.svg)
 	}
@@ -220,15 +235,19 @@ func panels(b *strings.Builder, all ...panel) {
 }
 
 func htmlTable(b *strings.Builder, rows rows) {
-	b.WriteString("<div class=\"scroll\"><table>\n")
+	b.WriteString("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Figures\"><table>\n")
 	for i, row := range rows {
 		tag := "td"
 		if i == 0 {
 			tag = "th"
 		}
 		b.WriteString("<tr>")
-		for _, cell := range row {
-			fmt.Fprintf(b, "<%s>%s</%s>", tag, html.EscapeString(cell), tag)
+		for k, cell := range row {
+			class := ` class="n"`
+			if k == 0 {
+				class = ""
+			}
+			fmt.Fprintf(b, "<%s%s>%s</%s>", tag, class, html.EscapeString(cell), tag)
 		}
 		b.WriteString("</tr>\n")
 	}
@@ -242,46 +261,11 @@ const pageHead = `<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1"/>
 <title>leaktrend tune</title>
 <style>
-:root { color-scheme: light dark; --bg: #ffffff; --text: #1c1d20; --muted: #61656e; --grid: #e4e6ea; --own: #1d5fd0; --chosen: #0b7a45; --rule: #b4501e; --card: #f5f7fa; }
-@media (prefers-color-scheme: dark) {
-  :root { --bg: #15171b; --text: #e8eaee; --muted: #a0a6b1; --grid: #30343c; --own: #7fb0ff; --chosen: #4fd08c; --rule: #f0a070; --card: #1e2127; }
-}
-body { margin: 0; background: var(--bg); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
-main { max-width: 1160px; margin: 0 auto; padding: 20px 16px 48px; }
-h1 { font-size: 1.4rem; margin: 0 0 .5rem; }
-h2 { font-size: 1.12rem; margin: 2rem 0 .4rem; }
-h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
-p { margin: .3rem 0; max-width: 75ch; }
-.warn { color: var(--rule); font-weight: 600; }
-.advice { background: var(--card); border-radius: 8px; padding: 2px 16px 12px; margin-top: 1rem; }
-.advice h2 { margin-top: .8rem; }
-.panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 8px 24px; }
-.panels figure { margin: .6rem 0 0; max-width: 640px; }
-figcaption { font-weight: 600; }
-svg { display: block; width: 100%; height: auto; }
-svg text { font: 10.5px system-ui, sans-serif; fill: var(--muted); }
-svg text.label { fill: var(--rule); paint-order: stroke; stroke: var(--bg); stroke-width: 2.5px; }
-svg text.label.own { fill: var(--own); font-weight: 600; }
-svg text.label.chosen { fill: var(--chosen); font-weight: 600; }
-.grid { stroke: var(--grid); stroke-width: 1; }
-.budget { stroke: var(--muted); stroke-width: 1; stroke-dasharray: 4 3; }
-.curve { fill: none; stroke: var(--own); stroke-width: 1.6; opacity: .75; }
-.leader { stroke: var(--muted); stroke-width: .6; opacity: .7; }
-circle.setting { fill: var(--own); }
-circle.own { fill: var(--own); stroke: var(--bg); stroke-width: 1; }
-circle.chosen { fill: var(--chosen); stroke: var(--bg); stroke-width: 1; }
-path.rule { fill: var(--rule); stroke: var(--bg); stroke-width: .6; }
-.legend { color: var(--muted); font-size: .9rem; }
-.dot, .diamond { display: inline-block; width: 9px; height: 9px; background: var(--own); border-radius: 50%; }
-.diamond { background: var(--rule); border-radius: 0; transform: rotate(45deg) scale(.85); margin-left: 1em; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .87rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 3px 10px; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--grid); }
-th { color: var(--muted); font-weight: 600; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-ul { padding-left: 1.2rem; overflow-wrap: anywhere; }
-</style>
+`
+
+const pageBody = `</style>
 </head>
 <body>
 <main>
+<p class="brand">leaktrend</p>
 `

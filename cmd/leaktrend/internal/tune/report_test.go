@@ -128,10 +128,10 @@ func page(t *testing.T, r *Result) string {
 
 func TestWriteHTML(t *testing.T) {
 	got := page(t, stored(t))
-	if n := strings.Count(got, "<svg "); n != 4 {
+	if n := strings.Count(got, `<svg class="scaled"`); n != 4 {
 		t.Errorf("%d charts, want two of each group", n)
 	}
-	for _, says := range []string{">predict_linear</text>", ">Mann-Kendall</text>", ">recommended</text>", ">budget</text>", "prefers-color-scheme: dark"} {
+	for _, says := range []string{">predict_linear</text>", ">Mann-Kendall</text>", ">recommended</text>", ">budget</text>", "prefers-color-scheme:dark"} {
 		if !strings.Contains(got, says) {
 			t.Errorf("no %q", says)
 		}

@@ -1,0 +1,362 @@
+// Package report writes what became of recordings as one page that needs nothing but itself.
+package report
+
+import (
+	"cmp"
+	_ "embed"
+	"fmt"
+	"hash/fnv"
+	"html/template"
+	"io"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/table"
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/plot"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+const (
+	usualPlots = 200 // at most in a page, the worst; a browser shows no more with ease
+	mostEvents = 12  // listed below a plot, the latest
+)
+
+// Report gathers results and writes them as a page. Its methods may be called at once.
+type Report struct {
+	Zone *time.Location // of the times written where no script runs
+	// Describe says in a few words what a recording is.
+	Describe func(*replay.Result) string
+
+	mostPlots int // 0 is the usual
+
+	mu      sync.Mutex
+	entries []*entry
+	hidden  int // resources without an entry, in good health
+}
+
+// entry is one resource of one recording.
+type entry struct {
+	File, Short  string // Short is without the directory that all recordings share
+	About        string
+	Resource     string
+	ID           string
+	Word, Class  string // the verdict and its look
+	Spark        template.HTML
+	Levels, Pace string
+	Growth       string
+	Since        time.Time
+	Lasted       string
+	Left, Limit  string
+	Sentence     string // without its beginning where Since stands in it
+	Evidence     string
+	Events       []event
+	Earlier      int // events that are not listed
+	Plot         template.HTML
+	Key          []keyEntry
+	From, To     time.Time
+
+	rank   int
+	urgent alerting.Severity
+	left   float64 // seconds
+	growth float64
+}
+
+type event struct {
+	At     time.Time
+	Swatch template.HTML
+	Text   string
+}
+
+type keyEntry struct {
+	Swatch template.HTML
+	Text   string
+}
+
+// Ranks of verdicts, the worst first.
+const (
+	leaks = iota
+	beyondLimit
+	suspected
+	leaked
+	healthy
+	unknown
+)
+
+// Finding reports whether something is or was wrong.
+func (e *entry) Finding() bool { return e.rank < healthy }
+
+// worse orders entries, the worst first.
+func worse(a, b *entry) int {
+	return cmp.Or(
+		cmp.Compare(a.rank, b.rank), cmp.Compare(b.urgent, a.urgent), cmp.Compare(a.left, b.left), cmp.Compare(b.growth, a.growth),
+		strings.Compare(a.File, b.File), strings.Compare(a.Resource, b.Resource),
+	)
+}
+
+// Add takes a result while it has its charts.
+func (r *Report) Add(result *replay.Result) {
+	about := r.Describe(result)
+	for i := range result.Resources {
+		c := &result.Resources[i]
+		if !shown(result, c) {
+			if c.Judged {
+				r.mu.Lock()
+				r.hidden++
+				r.mu.Unlock()
+			}
+			continue
+		}
+		e := entryOf(result, c)
+		e.About = about
+		if c.Chart != nil {
+			e.Spark = template.HTML(plot.Spark(c.Chart.Bins))
+			if r.place(e) < r.most() {
+				chart := e.chart(c.Chart, r.Zone)
+				if !e.Finding() {
+					chart.Columns = plot.Width / 2 // these stand in pairs
+				}
+				e.Plot = template.HTML(chart.Inline(e.ID))
+				for _, k := range chart.Key() {
+					e.Key = append(e.Key, keyEntry{template.HTML(k.Swatch()), k.Text})
+				}
+			}
+		}
+		r.insert(e)
+	}
+}
+
+func (r *Report) most() int { return cmp.Or(r.mostPlots, usualPlots) }
+
+// shown reports whether a resource has an entry.
+func shown(result *replay.Result, c *replay.Resource) bool {
+	return c.Leaked() || c.Judged && table.WorthARow(&c.Status, len(result.Resources))
+}
+
+// chart returns a chart with the words of the entry.
+func (e *entry) chart(of *plot.Chart, zone *time.Location) plot.Chart {
+	chart := *of
+	chart.Zone, chart.Title, chart.Desc = zone, e.Resource+" of "+filepath.Base(e.File), e.Word+": "+e.plainSentence(zone)
+	return chart
+}
+
+// place returns how many entries are worse than one.
+func (r *Report) place(e *entry) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, _ := slices.BinarySearchFunc(r.entries, e, worse)
+	return at
+}
+
+// insert keeps the entries in order. Those that are pushed back too far lose their plots.
+func (r *Report) insert(e *entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, _ := slices.BinarySearchFunc(r.entries, e, worse)
+	r.entries = slices.Insert(r.entries, at, e)
+	if most := r.most(); len(r.entries) > most {
+		r.entries[most].Plot = ""
+		if at > most { // others came in between
+			e.Plot = ""
+		}
+	}
+}
+
+func entryOf(result *replay.Result, c *replay.Resource) *entry {
+	e := &entry{
+		File: result.File, Resource: c.Resource.Name, ID: idOf(result.File, c.Resource.Name),
+		Levels: table.Levels(c.Resource, c.First, c.Value), From: result.First, To: result.Last,
+		left: math.Inf(1), growth: c.Value / max(c.First, 1),
+	}
+	word, _ := table.Verdict(&c.Status)
+	e.Word = word
+	switch {
+	case c.Trend:
+		e.rank, e.Class = leaks, "leak"
+		e.Sentence = fmt.Sprintf("%s without ever coming back, from %s to %s", c.Resource.FormatPerHour(c.SlopePerHour),
+			c.Resource.Format(c.Baseline), c.Resource.Format(c.Value))
+	case c.Limit:
+		e.rank, e.Class = beyondLimit, "limit"
+		e.Sentence = c.Why
+		if last := latest(c.Events, alerting.Limit); last != nil {
+			e.Sentence = last.Summary
+		}
+	case c.State == detector.Suspected:
+		e.rank, e.Class, e.Sentence = suspected, "suspect", c.Why
+	case c.Leaked():
+		last := &c.Events[len(c.Events)-1]
+		e.rank, e.Class, e.Sentence, e.Word = leaked, "was", last.Summary, "was LEAK"
+		if last.Kind == alerting.Limit {
+			e.Word = "was LIMIT"
+		}
+		e.urgent = last.Severity
+	case c.State == detector.Learning:
+		e.rank, e.Class, e.Sentence = unknown, "none", c.Why
+	default:
+		e.rank, e.Class, e.Sentence = healthy, "ok", c.Why
+	}
+	if c.State == detector.Firing || c.State == detector.Suspected {
+		e.urgent, e.Pace = c.Severity, c.Resource.FormatPerHour(c.SlopePerHour)
+		e.Since = c.Since
+		if !e.Since.IsZero() {
+			e.Lasted = sampler.FormatDuration(result.Last.Sub(e.Since))
+		}
+		if x := c.Exhaustion; x != nil {
+			e.left = x.At.Sub(result.Last).Seconds()
+			e.Left, e.Limit = sampler.FormatDuration(x.At.Sub(result.Last)), c.Resource.Format(x.Limit)
+			e.Sentence += fmt.Sprintf("; %s left to the limit of %s (%s)", e.Left, e.Limit, x.Source)
+		}
+	}
+	e.Sentence = strings.ToUpper(e.Sentence[:1]) + e.Sentence[1:] + "."
+	if !e.Since.IsZero() {
+		e.Sentence = strings.ToLower(e.Sentence[:1]) + e.Sentence[1:] // it follows a time
+	}
+	if last := latest(c.Events, alerting.Trend); c.Trend && last != nil && last.Evidence != nil {
+		e.Evidence = evidence(last.Evidence)
+	}
+	for i := range c.Events[max(0, len(c.Events)-mostEvents):] {
+		x := &c.Events[max(0, len(c.Events)-mostEvents)+i]
+		ink := plot.AlertMark
+		if x.Status == alerting.Resolved {
+			ink = plot.ResolvedMark
+		}
+		e.Events = append(e.Events, event{x.Time, template.HTML(plot.KeyEntry{Ink: ink}.Swatch()), x.Severity.String() + ": " + x.Summary})
+	}
+	e.Earlier = len(c.Events) - len(e.Events)
+	return e
+}
+
+func latest(events []alerting.Event, kind alerting.Kind) *alerting.Event {
+	for i := len(events) - 1; i >= 0; i-- {
+		if e := &events[i]; e.Kind == kind && e.Status == alerting.Firing {
+			return e
+		}
+	}
+	return nil
+}
+
+// evidence writes what the regression rests on.
+func evidence(e *alerting.Evidence) string {
+	window, _ := time.ParseDuration(e.Window)
+	text := fmt.Sprintf("%d floors of %s over %s, R² %.2f, t %.0f", e.Points, sampler.FormatDuration(time.Duration(e.Floor*float64(time.Second))),
+		sampler.FormatDuration(window), e.R2, e.T)
+	if e.LoadShare > 0 {
+		text += fmt.Sprintf(", %.0f %% of the pace remains at constant load", 100*e.LoadShare)
+	}
+	return text
+}
+
+// plainSentence is the reason with the time since when written out.
+func (e *entry) plainSentence(zone *time.Location) string {
+	if e.Since.IsZero() {
+		return e.Sentence
+	}
+	return "since " + e.Since.In(zone).Format("2006-01-02 15:04:05 MST") + " (" + e.Lasted + "): " + e.Sentence
+}
+
+// idOf returns an id for a page that does not depend on the order of the recordings.
+func idOf(file, resource string) string {
+	h := fnv.New64a()
+	io.WriteString(h, file+"\x00"+resource)
+	return fmt.Sprintf("p%x", h.Sum64())
+}
+
+// sharedDir returns the directory that all files are below, with the separator at its end; "" where there is none.
+func sharedDir(files []string) string {
+	shared := ""
+	for i, file := range files {
+		dir := file[:len(file)-len(filepath.Base(file))]
+		if i == 0 {
+			shared = dir
+		}
+		for !strings.HasPrefix(dir, shared) {
+			shared = strings.TrimRight(shared, `/\`)
+			shared = shared[:strings.LastIndexAny(shared, `/\`)+1]
+		}
+	}
+	return shared
+}
+
+// section is one recording in the page.
+type section struct {
+	Short, About string
+	From, To     time.Time
+	Findings     []*entry
+	Others       []*entry
+}
+
+//go:embed page.html
+var pageText string
+
+// WriteHTML writes the page. The summary is one sentence on all recordings.
+func (r *Report) WriteHTML(w io.Writer, summary string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	page := template.Must(template.New("page").Funcs(template.FuncMap{
+		"at": func(as string, t time.Time) template.HTML {
+			t = t.In(r.Zone)
+			text := t.Format("2006-01-02 15:04:05")
+			if as == string(plot.AsZone) {
+				text = t.Format("MST")
+			}
+			return template.HTML(fmt.Sprintf(`<time datetime="%s" data-at="%d" data-as="%s">%s</time>`,
+				t.Format(time.RFC3339), t.UnixMilli(), as, template.HTMLEscapeString(text)))
+		},
+	}).Parse(pageText))
+	data := struct {
+		Style    template.CSS
+		Script   template.JS
+		Summary  string
+		Dir      string
+		Several  bool
+		Worst    *entry
+		Entries  []*entry
+		Sections []*section
+		Hidden   int
+		NoPlot   int
+		Now      time.Time
+	}{Style: template.CSS(plot.Style()), Script: template.JS(plot.Script), Summary: summary, Entries: r.entries, Hidden: r.hidden}
+	files := make(map[string]bool)
+	for _, e := range r.entries {
+		files[e.File] = true
+	}
+	dir := sharedDir(slices.Collect(maps.Keys(files)))
+	for _, e := range r.entries {
+		e.Short = strings.TrimPrefix(e.File, dir)
+	}
+	if data.Several = len(files) > 1; data.Several {
+		data.Dir = strings.TrimRight(dir, `/\`)
+	}
+	byFile := make(map[string]*section)
+	for _, e := range r.entries {
+		if e.Plot == "" {
+			data.NoPlot++
+			continue
+		}
+		s := byFile[e.File]
+		if s == nil {
+			s = &section{Short: e.Short, About: e.About, From: e.From, To: e.To}
+			byFile[e.File] = s
+			data.Sections = append(data.Sections, s)
+		}
+		if e.Finding() {
+			s.Findings = append(s.Findings, e)
+		} else {
+			s.Others = append(s.Others, e)
+		}
+	}
+	if len(r.entries) > 0 {
+		data.Now = r.entries[0].To
+		if worst := r.entries[0]; worst.rank == leaks {
+			data.Worst = worst
+		}
+	}
+	return page.Execute(w, data)
+}

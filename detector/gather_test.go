@@ -1,0 +1,176 @@
+//go:build go1.25
+
+package detector
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// fillFlapping passes the goroutine limit of 100 in samples 12 and 13, and again in 22 and 23; the limit of descriptors in 13.
+func fillFlapping(n int, s *sampler.Sample) error {
+	goroutines, fds := 10., 10.
+	if n >= 12 && n < 14 || n >= 22 && n < 24 {
+		goroutines = 500
+	}
+	if n == 13 {
+		fds = 500
+	}
+	s.Add(sampler.Goroutines, goroutines)
+	s.Add(sampler.OpenFDs, fds)
+	return nil
+}
+
+// Evidence goes into the alert; what hangs, fails or panics costs the evidence and nothing else; no alert overtakes another.
+func TestEvidenceGathering(t *testing.T) {
+	type delivered struct {
+		What  string // resource and status
+		Delay time.Duration
+		Site  string
+	}
+	site := func(name string) Evidence {
+		return func(_ context.Context, a *alerting.Alert) error {
+			a.Sites = append(a.Sites, alerting.Site{Function: name})
+			return nil
+		}
+	}
+	slow := func(d time.Duration, heeds bool) Evidence {
+		return func(ctx context.Context, a *alerting.Alert) error {
+			wait := ctx.Done()
+			if !heeds {
+				wait = nil
+			}
+			select {
+			case <-time.After(d):
+			case <-wait:
+				return ctx.Err()
+			}
+			return site("slow")(ctx, a)
+		}
+	}
+	prompt := func(name string) []delivered {
+		return []delivered{
+			{"goroutines firing", 0, name}, {"open_fds firing", 0, name}, {"goroutines resolved", 0, ""}, {"open_fds resolved", 0, ""},
+			{"goroutines firing", 0, name}, {"goroutines resolved", 0, ""},
+		}
+	}
+	for _, test := range []struct {
+		name    string
+		sources []Evidence
+		want    []delivered
+		log     string // part of the only warning, if any
+	}{
+		{"none", nil, prompt(""), ""},
+		{"at once", []Evidence{site("a")}, prompt("a"), ""},
+		{"two sources", []Evidence{site("a"), site("b")}, prompt("a b"), ""},
+		{"an error beside evidence", []Evidence{func(ctx context.Context, a *alerting.Alert) error {
+			return errors.Join(site("part")(ctx, a), errors.New("no more"))
+		}}, prompt("part"), "evidence is incomplete (source 0): no more"},
+		{"panics", []Evidence{func(_ context.Context, a *alerting.Alert) error {
+			a.Sites = []alerting.Site{{Function: "half"}}
+			panic("oops")
+		}, site("b")}, prompt("b"), "evidence is incomplete (source 0): panic: oops"},
+		// Samples come every second. The second alert waits for the first, and the resolved ones, which were decided at 15 s, for both.
+		{"takes a while", []Evidence{slow(2500*time.Millisecond, true)}, []delivered{
+			{"goroutines firing", 2500 * time.Millisecond, "slow"}, {"open_fds firing", 4 * time.Second, "slow"},
+			{"goroutines resolved", 2 * time.Second, ""}, {"open_fds resolved", 2 * time.Second, ""},
+			{"goroutines firing", 2500 * time.Millisecond, "slow"}, {"goroutines resolved", 0, ""},
+		}, ""},
+		// No alert waits longer than the bound, counted from its decision.
+		{"takes too long", []Evidence{slow(time.Minute, true)}, []delivered{
+			{"goroutines firing", 5 * time.Second, ""}, {"open_fds firing", 5 * time.Second, ""},
+			{"goroutines resolved", 3 * time.Second, ""}, {"open_fds resolved", 3 * time.Second, ""},
+			{"goroutines firing", 5 * time.Second, ""}, {"goroutines resolved", 2 * time.Second, ""},
+		}, "evidence is incomplete (source 0): context deadline exceeded"},
+		{"ignores its context", []Evidence{slow(25*time.Second, false)}, []delivered{
+			{"goroutines firing", 5 * time.Second, ""}, {"open_fds firing", 5 * time.Second, ""},
+			{"goroutines resolved", 3 * time.Second, ""}, {"open_fds resolved", 3 * time.Second, ""},
+			{"goroutines firing", 5 * time.Second, ""}, {"goroutines resolved", 2 * time.Second, ""},
+		}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				config := with(func(c *Config) {
+					c.CheckInterval, c.AlertCooldown = time.Second, 0
+					c.GoroutineThreshold, c.FDThreshold = 100, 100
+				})
+				m, source, j := watching(t, config, fillFlapping)
+				for i, s := range test.sources {
+					m.AddEvidence([]string{"source 0", "source 1"}[i], s)
+				}
+				var got []delivered
+				m.OnAlert(func(a alerting.Alert) {
+					var names []string
+					for _, s := range a.Sites {
+						names = append(names, s.Function)
+					}
+					got = append(got, delivered{a.Resource + " " + string(a.Status), time.Since(a.Time), strings.Join(names, " ")})
+				})
+				if err := m.Start(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(59500 * time.Millisecond)
+				_ = m.Stop()
+				if n := source.count(); n != 60 {
+					t.Errorf("%d samples, want 60: the sampling waits for nobody", n)
+				}
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+				if len(m.History()) != len(test.want) {
+					t.Errorf("%d alerts in the history, want %d", len(m.History()), len(test.want))
+				}
+				log := strings.Join(j.read(), "\n")
+				if n := strings.Count(log, "evidence is incomplete"); !strings.Contains(log, test.log) || n > 1 || n == 0 && test.log != "" {
+					t.Errorf("log, want once %q:\n%s", test.log, log)
+				}
+			})
+		})
+	}
+}
+
+// An alert that waits when the monitor is stopped is delivered, and a source that hangs is left behind and keeps the next run from working
+// until it has returned.
+func TestEvidenceAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config := with(func(c *Config) {
+			c.CheckInterval, c.AlertCooldown, c.GoroutineThreshold, c.FDThreshold = time.Second, 0, 100, 100
+		})
+		m, _, _ := watching(t, config, fillFlapping)
+		var asked atomic.Int32
+		m.AddEvidence("hangs", func(context.Context, *alerting.Alert) error {
+			asked.Add(1)
+			time.Sleep(time.Hour)
+			return nil
+		})
+		var got []string
+		m.OnAlert(func(a alerting.Alert) { got = append(got, a.Resource+" "+string(a.Status)) })
+		_ = m.Start()
+		time.Sleep(13500 * time.Millisecond) // just after the two began
+		stopping := time.Now()
+		_ = m.Stop()
+		if took := time.Since(stopping); took > 6*time.Second {
+			t.Errorf("Stop took %s", took)
+		}
+		if diff := cmp.Diff([]string{"goroutines firing", "open_fds firing"}, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		_ = m.Start()
+		time.Sleep(15 * time.Second)
+		if n := asked.Load(); n != 1 {
+			t.Errorf("asked %d times while the first hangs", n)
+		}
+		_ = m.Stop()
+		time.Sleep(time.Hour)
+	})
+}

@@ -1,0 +1,342 @@
+package detector
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// leaking returns a monitor that has seen three days of a leak of descriptors.
+func leaking(tb testing.TB) *ResourceMonitor {
+	m := pastOf(tb)
+	begin := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	for i := range 3 * 24 * 12 {
+		at := begin.Add(time.Duration(i) * 5 * time.Minute)
+		m.give(tb, at, sampler.Reading{Resource: "open_fds", Value: 20 + float64(i)/4}, sampler.Reading{Resource: "threads", Value: 9},
+			sampler.Reading{Resource: `<script>alert("x")</script>`, Value: 3}, sampler.Reading{Resource: "cpu_seconds", Value: float64(i)})
+	}
+	return m
+}
+
+func get(h http.Handler, method, path string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	return w
+}
+
+// The page works below any path, whether the prefix is stripped or not.
+func TestPageMounts(t *testing.T) {
+	h := leaking(t).Handler()
+	for _, mount := range []struct {
+		name string
+		h    func(mux *http.ServeMux)
+		at   string
+	}{
+		{"as pprof", func(mux *http.ServeMux) { mux.Handle("/debug/leaks/", h) }, "/debug/leaks/"},
+		{"root", func(mux *http.ServeMux) { mux.Handle("/", h) }, "/"},
+		{"stripped", func(mux *http.ServeMux) { mux.Handle("/a/b/", http.StripPrefix("/a/b", h)) }, "/a/b/"},
+		{"stripped with the slash", func(mux *http.ServeMux) { mux.Handle("/a/b/", http.StripPrefix("/a/b/", h)) }, "/a/b/"},
+	} {
+		t.Run(mount.name, func(t *testing.T) {
+			mux := http.NewServeMux()
+			mount.h(mux)
+			for path, want := range map[string]string{
+				"": "text/html; charset=utf-8", "?last=1h": "text/html; charset=utf-8", "live": "text/html; charset=utf-8", "status": "application/json",
+			} {
+				w := get(mux, http.MethodGet, mount.at+path)
+				if w.Code != http.StatusOK || w.Header().Get("Content-Type") != want {
+					t.Errorf("%q: %d %s", path, w.Code, w.Header().Get("Content-Type"))
+				}
+			}
+			for _, path := range []string{"status.json", "favicon.ico", "captures", "captures/x", "live.js"} {
+				if w := get(mux, http.MethodGet, mount.at+path); w.Code != http.StatusNotFound {
+					t.Errorf("%q: %d", path, w.Code)
+				}
+			}
+		})
+	}
+	// A router that hands over the path without its slash: links would go astray.
+	for path, want := range map[string]string{"/debug/leaks": "./leaks/", "/x/javascript:alert(1)": "./javascript:alert(1)/", "//evil.example/x?y=z": "./x/"} {
+		w := get(http.StripPrefix(strings.Split(path, "?")[0], h), http.MethodGet, path)
+		if w.Code != http.StatusTemporaryRedirect || w.Header().Get("Location") != want {
+			t.Errorf("%q: %d to %q, want %q", path, w.Code, w.Header().Get("Location"), want)
+		}
+	}
+}
+
+func TestPageHeaders(t *testing.T) {
+	h := leaking(t).Handler()
+	for _, path := range []string{"/", "/live", "/status", "/no-such-thing", "/captures/x"} {
+		header := get(h, http.MethodGet, path).Header()
+		for name, want := range map[string]string{
+			"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+			"Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
+		} {
+			if got := header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", path, name, got, want)
+			}
+		}
+		policy := header.Get("Content-Security-Policy")
+		for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'", "script-src 'sha256-", "style-src 'sha256-"} {
+			if !strings.Contains(policy, want) {
+				t.Errorf("%s: no %q in the policy %q", path, want, policy)
+			}
+		}
+		if strings.Contains(policy, "unsafe") || strings.Contains(policy, "http") {
+			t.Errorf("%s: the policy is %q", path, policy)
+		}
+	}
+}
+
+// Whatever is asked, nothing is changed: only reading methods are answered.
+func TestPageOnlyReads(t *testing.T) {
+	h := leaking(t).Handler()
+	for _, path := range []string{"/", "/live", "/status", "/captures/x"} {
+		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND"} {
+			if w := get(h, method, path); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s %s: %d", method, path, w.Code)
+			}
+		}
+	}
+	server := httptest.NewServer(h)
+	defer server.Close()
+	for _, path := range []string{"/", "/status"} {
+		head, err := http.Head(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head.Body.Close()
+		if head.StatusCode != http.StatusOK || head.ContentLength < 100 {
+			t.Errorf("HEAD %s: %s, %d bytes", path, head.Status, head.ContentLength)
+		}
+	}
+}
+
+func TestPageSays(t *testing.T) {
+	m := leaking(t)
+	body := get(m.Handler(), http.MethodGet, "/").Body.String()
+	for _, want := range []string{
+		"<h1 data-title=\"Leak: open_fds", `<span class="tag leak">LEAK</span>`, "open_fds leak: ", `<svg class="plot"`, `class="l-fit"`,
+		"&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt;", `aria-current="true">all</a>`,
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %q on the page", want)
+		}
+	}
+	for _, bad := range []string{`<script>alert`, `style="`, ` on` + `click`, "http://", "https://"} {
+		if at := strings.Index(strings.ReplaceAll(body, "http://www.w3.org/2000/svg", ""), bad); at >= 0 {
+			t.Errorf("%q on the page", bad)
+		}
+	}
+	day := get(m.Handler(), http.MethodGet, "/?last=24h").Body.String()
+	if !strings.Contains(day, `aria-current="true">last 24h</a>`) || len(day) >= len(body) {
+		t.Errorf("a day takes %d bytes, all %d", len(day), len(body))
+	}
+	// An unknown stretch is all, and what is asked is never repeated.
+	if odd := get(m.Handler(), http.MethodGet, "/?last=%3Cb%3E").Body.String(); strings.Contains(odd, "<b>\"") || !strings.Contains(odd, `aria-current="true">all</a>`) {
+		t.Error("an unknown stretch is not taken for all")
+	}
+	if empty := get(pastOf(t).Handler(), http.MethodGet, "/").Body.String(); !strings.Contains(empty, "Nothing was sampled yet") {
+		t.Errorf("before the first sample: %s", empty)
+	}
+}
+
+func TestPageStatus(t *testing.T) {
+	m := leaking(t)
+	w := get(m.Handler(), http.MethodGet, "/status")
+	var got struct {
+		Version   string    `json:"version"`
+		Time      time.Time `json:"time"`
+		Healthy   bool      `json:"healthy"`
+		Interval  float64   `json:"interval_seconds"`
+		Resources []struct {
+			Resource string  `json:"resource"`
+			State    string  `json:"state"`
+			Severity string  `json:"severity"`
+			Value    float64 `json:"value"`
+			Judged   bool    `json:"judged"`
+			Leaks    int     `json:"leaks"`
+		} `json:"resources"`
+		Alerts []struct {
+			Resource string `json:"resource"`
+			Status   string `json:"status"`
+		} `json:"alerts"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Version != "1" || got.Healthy || got.Interval != 30 || !got.Time.Equal(m.latest.Time) || len(got.Resources) != 4 {
+		t.Errorf("%+v", got)
+	}
+	fds := got.Resources[0]
+	if fds.Resource != "open_fds" || fds.State != "firing" || fds.Severity != "warning" || fds.Value != 235.75 || !fds.Judged || fds.Leaks != 1 {
+		t.Errorf("%+v", fds)
+	}
+	if threads := got.Resources[1]; threads.Resource != "threads" || threads.State != "healthy" || threads.Severity != "" {
+		t.Errorf("%+v", threads)
+	}
+	if len(got.Alerts) != 1 || got.Alerts[0].Resource != "open_fds" || got.Alerts[0].Status != "firing" {
+		t.Errorf("%+v", got.Alerts)
+	}
+	// Before anything is known there are no nulls and no zero times.
+	if text := get(pastOf(t).Handler(), http.MethodGet, "/status").Body.String(); strings.Contains(text, "null") || strings.Contains(text, "0001-01-01") {
+		t.Errorf("before the first sample: %s", text)
+	}
+}
+
+// Rendering takes no lock, so that it cannot delay the sampling.
+func TestPageRendersWithoutLock(t *testing.T) {
+	m := leaking(t)
+	v := m.look(0)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	done := make(chan string)
+	go func() { done <- v.main() }()
+	select {
+	case text := <-done:
+		if !strings.Contains(text, "open_fds") {
+			t.Error(text)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("rendering waits for the monitor")
+	}
+}
+
+// Many look at once while samples come in.
+func TestPageWhileSampling(t *testing.T) {
+	m := leaking(t)
+	server := httptest.NewServer(m.Handler())
+	defer server.Close()
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for _, path := range []string{"/", "/live?last=1h", "/status", "/"} {
+				answer, err := http.Get(server.URL + path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := io.Copy(io.Discard, answer.Body); err != nil || answer.StatusCode != http.StatusOK {
+					t.Errorf("%d: %s: %s, %v", i, path, answer.Status, err)
+				}
+				answer.Body.Close()
+			}
+		}()
+	}
+	at := m.latest.Time
+	for i := range 200 {
+		m.give(t, at.Add(time.Duration(i+1)*time.Second), sampler.Reading{Resource: "open_fds", Value: float64(300 + i)}, sampler.Reading{Resource: fmt.Sprint("m", i), Value: 1})
+	}
+	wg.Wait()
+}
+
+// What is drawn of a window begins in it.
+func TestChartIsClipped(t *testing.T) {
+	m := leaking(t)
+	now := m.latest.Time
+	c := m.chart("open_fds", now, 6*time.Hour)
+	from := now.Add(-6 * time.Hour)
+	if first := time.Unix(0, c.Bins[0].First); first.Before(from) {
+		t.Errorf("the first sample is of %s", first)
+	}
+	for _, f := range c.Fits {
+		want := 20 + f.From.Sub(time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)).Minutes()/20
+		if f.From.Before(from) || f.Value < want-2 || f.Value > want+2 {
+			t.Errorf("the line begins at %s with %v, want about %v", f.From, f.Value, want)
+		}
+	}
+	for _, f := range c.Floors {
+		if f.From.Before(from) {
+			t.Errorf("a floor of %s", f.From)
+		}
+	}
+	if len(c.Fits) == 0 || len(c.Floors) == 0 {
+		t.Errorf("%d lines and %d floors", len(c.Fits), len(c.Floors))
+	}
+	if diff := cmp.Diff(len(m.Past("open_fds", from)), len(c.Bins)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What one look at the page costs the process, with ten resources of which all that can be kept is kept.
+func BenchmarkPage(b *testing.B) {
+	m := pastOf(b)
+	at := time.Unix(1e9, 0)
+	for i := range 20_000 {
+		s := sampler.Sample{Time: at.Add(time.Duration(i) * 30 * time.Second)}
+		for _, r := range sampler.Resources() {
+			s.Add(r.Name, 1e6+float64(i%97)*1e4)
+		}
+		if err := m.judge(&s); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, path := range []string{"/", "/?last=6h", "/status"} {
+		b.Run(path, func(b *testing.B) {
+			h := m.Handler()
+			b.ReportAllocs()
+			for b.Loop() {
+				b.SetBytes(int64(get(h, http.MethodGet, path).Body.Len()))
+			}
+		})
+	}
+}
+
+// Only what the monitor wrote can be fetched, by its name alone, and not what somebody put in its place.
+func TestPageCaptures(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	mine, gone, swapped := write("leaktrend-1.pb.gz", "profile"), filepath.Join(dir, "leaktrend-2.pb.gz"), filepath.Join(dir, "leaktrend-3.pb.gz")
+	secret := write("secret", "password")
+	if err := os.Symlink(secret, swapped); err != nil {
+		t.Skip("no symbolic links here: ", err)
+	}
+	m := leaking(t)
+	m.FollowSites(nil)
+	for _, path := range []string{mine, gone, swapped} {
+		m.profiling.captures = append(m.profiling.captures, Capture{Profile: alerting.Profile{Kind: "goroutine", Path: path, Bytes: 7}, Resource: "goroutines"})
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/debug/leaks/", m.Handler())
+	w := get(mux, http.MethodGet, "/debug/leaks/captures/leaktrend-1.pb.gz")
+	if w.Code != http.StatusOK || w.Body.String() != "profile" || w.Header().Get("Content-Disposition") != `attachment; filename="leaktrend-1.pb.gz"` {
+		t.Errorf("%d %q %v", w.Code, w.Body, w.Header())
+	}
+	if body := get(mux, http.MethodGet, "/debug/leaks/").Body.String(); !strings.Contains(body, `href="captures/leaktrend-1.pb.gz"`) {
+		t.Error("the page has no link to the capture")
+	}
+	// Without a mux, which cleans paths, too.
+	for _, h := range []http.Handler{mux, m.Handler()} {
+		for _, name := range []string{
+			"leaktrend-2.pb.gz", "leaktrend-3.pb.gz", "secret", "../secret", "..%2fsecret", "%2e%2e%2fsecret", "..%5csecret", "x/../secret", "", ".", "..",
+			"%2e", url.PathEscape(secret), "leaktrend-1.pb.gz%00", "*",
+		} {
+			w := get(h, http.MethodGet, "/debug/leaks/captures/"+name)
+			if strings.Contains(w.Body.String(), "password") || w.Header().Get("Content-Disposition") != "" {
+				t.Errorf("%q: %d %q", name, w.Code, w.Body)
+			}
+		}
+	}
+}

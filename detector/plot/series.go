@@ -1,0 +1,234 @@
+package plot
+
+import (
+	"math"
+	"math/bits"
+)
+
+// Observation is one sample of a resource with the moving baseline at that instant.
+type Observation struct {
+	At              int64 // unix nanoseconds
+	Value           float64
+	Mean, Deviation float64 // of the moving baseline; Mean is NaN where there is none
+}
+
+// Bin sums up the samples of a stretch of time. Its lowest and its highest value keep their instants, so that no spike is lost.
+type Bin struct {
+	First, Last     int64 // instants of the first and the last sample, unix nanoseconds
+	Min, Max        float64
+	MinAt, MaxAt    int64
+	Value           float64 // the last
+	Mean, Deviation float64 // of the baseline, at the last
+	Gap             bool    // samples are missing before this bin
+}
+
+func (b *Bin) take(next *Bin) {
+	if next.Min < b.Min {
+		b.Min, b.MinAt = next.Min, next.MinAt
+	}
+	if next.Max > b.Max {
+		b.Max, b.MaxAt = next.Max, next.MaxAt
+	}
+	b.Last, b.Value, b.Mean, b.Deviation = next.Last, next.Value, next.Mean, next.Deviation
+}
+
+// Series keeps the shape of a series of any length in a fixed amount of memory, 88 bytes a bin. It is not safe for concurrent use.
+type Series struct {
+	bins  []Bin
+	most  int
+	width int64     // of a bin in nanoseconds
+	end   int64     // of the latest bin
+	last  int64     // instant of the latest sample
+	steps [64]int64 // how often a sample followed the one before within 2^i nanoseconds
+	usual int       // index of the largest
+}
+
+// NewSeries returns an empty series that keeps at most so many bins, of which at least half are in use once that many samples were seen.
+func NewSeries(bins int) *Series {
+	if bins < 2 {
+		panic("plot: a series needs two bins or more")
+	}
+	return &Series{most: bins, width: 1}
+}
+
+// Add appends an observation with a finite value. One that is not newer than the one before is ignored.
+func (s *Series) Add(o Observation) {
+	n := len(s.bins)
+	b := Bin{
+		First: o.At, Last: o.At, Min: o.Value, Max: o.Value, MinAt: o.At, MaxAt: o.At,
+		Value: o.Value, Mean: o.Mean, Deviation: o.Deviation,
+	}
+	if n == 0 {
+		s.bins, s.last, s.end = append(s.bins, b), o.At, s.endOf(o.At)
+		return
+	}
+	step := o.At - s.last
+	if step <= 0 {
+		return
+	}
+	// Far longer than most steps: samples are missing.
+	size := bits.Len64(uint64(step))
+	b.Gap = s.steps[s.usual] > 0 && size > s.usual+2
+	s.last = o.At
+	if s.steps[size]++; s.steps[size] > s.steps[s.usual] {
+		s.usual = size
+	}
+	if o.At < s.end {
+		s.bins[n-1].take(&b)
+		return
+	}
+	s.bins, s.end = append(s.bins, b), s.endOf(o.At)
+	for len(s.bins) > s.most {
+		s.merge()
+	}
+}
+
+// merge doubles the width of the bins until half of them will do.
+func (s *Series) merge() {
+	for kept := len(s.bins); kept > s.most/2+1; {
+		s.width *= 2
+		kept = 1
+		for i := 1; i < len(s.bins); i++ {
+			if s.bins[i].First/s.width != s.bins[i-1].First/s.width {
+				kept++
+			}
+		}
+	}
+	n := 0
+	for i := range s.bins {
+		if i > 0 && s.bins[i].First/s.width == s.bins[n].First/s.width {
+			s.bins[n].take(&s.bins[i])
+			continue
+		}
+		if i > 0 {
+			n++
+		}
+		s.bins[n] = s.bins[i]
+	}
+	s.bins = s.bins[:n+1]
+	s.end = s.endOf(s.bins[n].First)
+}
+
+// endOf returns the end of the bin that an instant after 1970 lies in.
+func (s *Series) endOf(at int64) int64 { return (at/s.width + 1) * s.width }
+
+// Bins returns a copy of the bins, in order of time.
+func (s *Series) Bins() []Bin { return append([]Bin(nil), s.bins...) }
+
+// columns returns the bins merged into the columns of the plot.
+func (c *Chart) columns(f *frame) []Bin {
+	most := c.Columns
+	if most <= 0 {
+		most = int(f.right - f.left)
+	}
+	return columnsOf(c.Bins, f, most)
+}
+
+// columnsOf merges bins until there is no more than one in each of so many parts of the width.
+func columnsOf(bins []Bin, f *frame, most int) []Bin {
+	var columns []Bin
+	at := math.Inf(-1)
+	for i := range bins {
+		x := math.Floor(f.x(bins[i].First) * float64(most) / (f.right - f.left))
+		if n := len(columns); n > 0 && x == at {
+			columns[n-1].take(&bins[i])
+			continue
+		}
+		columns, at = append(columns, bins[i]), x
+	}
+	return columns
+}
+
+// drawSamples draws a line that touches the lowest and the highest value of every column.
+func drawSamples(on Canvas, columns []Bin, f *frame) {
+	line := make([]Point, 0, 3*len(columns))
+	for i := range columns {
+		b := &columns[i]
+		if b.Gap {
+			line = append(line, lifted)
+		}
+		low, high := Point{f.x(b.MinAt), f.y(b.Min)}, Point{f.x(b.MaxAt), f.y(b.Max)}
+		switch {
+		case b.Min == b.Max:
+			line = append(line, Point{f.x(b.First), low.Y})
+			if b.Last > b.First {
+				line = append(line, Point{f.x(b.Last), low.Y})
+			}
+		case b.MinAt < b.MaxAt:
+			line = append(line, low, high)
+		default:
+			line = append(line, high, low)
+		}
+	}
+	// A series that goes up and down all the time fills its plot: then it steps back, so that the rest is seen on it.
+	const dense = 8 // units up and down for one to the right
+	travel := 0.
+	for i := 1; i < len(line); i++ {
+		if d := math.Abs(line[i].Y - line[i-1].Y); !math.IsNaN(d) {
+			travel += d
+		}
+	}
+	if travel > dense*(f.right-f.left) {
+		on.Line(DenseLine, line)
+		return
+	}
+	on.Line(SampleLine, line)
+}
+
+// based calls a function with each stretch of columns that has a baseline and no gap.
+func based(columns []Bin, draw func(part []Bin)) {
+	for i := 0; i < len(columns); {
+		end := i
+		for end < len(columns) && !math.IsNaN(columns[end].Mean) && (end == i || !columns[end].Gap) {
+			end++
+		}
+		if end-i > 1 {
+			draw(columns[i:end])
+		}
+		i = max(end, i+1)
+	}
+}
+
+func (f *frame) clamped(v float64) float64 { return min(max(f.y(v), f.top), f.bottom) }
+
+// drawBand draws two deviations around the moving baseline.
+func drawBand(on Canvas, columns []Bin, f *frame) {
+	based(columns, func(part []Bin) {
+		var outline []Point
+		for k := range part {
+			outline = append(outline, Point{f.x(part[k].Last), f.clamped(part[k].Mean + 2*part[k].Deviation)})
+		}
+		upper := thin(outline)
+		var lower []Point
+		for k := len(part) - 1; k >= 0; k-- {
+			lower = append(lower, Point{f.x(part[k].Last), f.clamped(part[k].Mean - 2*part[k].Deviation)})
+		}
+		on.Area(Band, append(upper, thin(lower)...))
+	})
+}
+
+// drawBaseline draws the moving baseline.
+func drawBaseline(on Canvas, columns []Bin, f *frame) {
+	based(columns, func(part []Bin) {
+		var line []Point
+		for k := range part {
+			line = append(line, Point{f.x(part[k].Last), f.clamped(part[k].Mean)})
+		}
+		on.Line(BaselineLine, thin(line))
+	})
+}
+
+// thin drops points that lie on the line between their neighbours, to a twentieth of a unit.
+func thin(line []Point) []Point {
+	if len(line) < 3 {
+		return line
+	}
+	out := line[:1:1]
+	for i := 1; i < len(line)-1; i++ {
+		a, b, c := out[len(out)-1], line[i], line[i+1]
+		if math.Abs(a.Y+(c.Y-a.Y)*(b.X-a.X)/(c.X-a.X)-b.Y) > .05 {
+			out = append(out, b)
+		}
+	}
+	return append(out, line[len(line)-1])
+}

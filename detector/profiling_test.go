@@ -1,0 +1,485 @@
+//go:build go1.25
+
+package detector
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
+)
+
+// profiled is a source of profiles that a test makes up. Its functions take the time since the start in hours.
+type profiled struct {
+	began      time.Time
+	goroutines map[int]func(hours float64) float64 // by line
+	heap       map[int]func(hours float64) float64 // bytes
+	leaked     map[int]func(hours float64) float64 // nil: the process has no such profile
+	cost       profile.Cost
+	hang       time.Duration
+	fail       error
+
+	mu    sync.Mutex
+	taken map[profile.Kind]int
+}
+
+func (p *profiled) Profile(_ context.Context, kind profile.Kind) (*profile.Profile, error) {
+	p.mu.Lock()
+	p.taken[kind]++
+	p.mu.Unlock()
+	time.Sleep(p.hang)
+	lines := map[profile.Kind]map[int]func(float64) float64{
+		profile.Goroutine: p.goroutines, profile.Heap: p.heap, profile.GoroutineLeak: p.leaked,
+	}[kind]
+	if lines == nil {
+		return nil, profile.ErrUnsupported
+	}
+	if p.fail != nil {
+		return nil, p.fail
+	}
+	b := profile.NewBuilder(kind)
+	hours := time.Since(p.began).Hours()
+	for line, f := range lines {
+		stack := []profile.Frame{
+			{Function: "runtime.chanrecv1", File: "/go/src/runtime/chan.go", Line: 1},
+			{Function: "main.serve", File: "/src/conn.go", Line: line},
+			{Function: "main.main", File: "/src/main.go", Line: 9},
+		}
+		if v := math.Floor(f(hours)); kind == profile.Heap {
+			b.Add(stack[1:], 1, v)
+		} else {
+			b.Add(stack, v, 0)
+		}
+	}
+	out := b.Profile(time.Now())
+	out.Cost = p.cost
+	if kind == profile.Heap {
+		out.Resolution, out.GC = 512<<10, uint64(p.taken[kind])
+	}
+	return out, nil
+}
+
+func (p *profiled) Raw(_ context.Context, kind profile.Kind) ([]byte, error) {
+	if kind == profile.GoroutineLeak && p.leaked == nil {
+		return nil, profile.ErrUnsupported
+	}
+	return []byte(string(kind) + time.Since(p.began).String()), p.fail
+}
+
+func (p *profiled) Dump(context.Context) ([]byte, error) {
+	return []byte("goroutine 7 [chan receive, 123 minutes]:\nmain.serve(0x1)\n\t/src/conn.go:42 +0x1\ncreated by main.main in goroutine 1\n\t/src/main.go:8 +0x2\n"), nil
+}
+
+func (p *profiled) times(kind profile.Kind) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.taken[kind]
+}
+
+func steadyAt(n float64) func(float64) float64 { return func(float64) float64 { return n } }
+
+// profiledRun runs a monitor of made-up samples and profiles for some hours.
+func profiledRun(t *testing.T, config Config, p *profiled, total func(hours float64) float64, hours float64) (m *ResourceMonitor, alerts []alerting.Alert, j *journal) {
+	t.Helper()
+	p.began, p.taken = time.Now(), map[profile.Kind]int{}
+	if p.heap == nil {
+		p.heap = map[int]func(float64) float64{100: steadyAt(50e6)}
+	}
+	m, source, j := watching(t, config, func(_ int, s *sampler.Sample) error {
+		s.Add(sampler.Goroutines, math.Floor(total(time.Since(p.began).Hours())))
+		return nil
+	})
+	m.FollowSites(p)
+	m.OnAlert(func(a alerting.Alert) { alerts = append(alerts, a) })
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	length := time.Duration(hours * float64(time.Hour))
+	time.Sleep(length - time.Second)
+	_ = m.Stop()
+	if want := int(length / config.CheckInterval); source.count() != want {
+		t.Errorf("%d samples, want %d", source.count(), want)
+	}
+	return m, alerts, j
+}
+
+// news is what a test compares of an alert.
+type news struct {
+	Status  string
+	Finding int // 0 for the first one that was alerted, and so on
+	Line    int // of the first site
+	Proven  bool
+	Within  string // hours of the day, in steps of 6 h
+}
+
+func newsOf(p *profiled, alerts []alerting.Alert) (all []news) {
+	findings := map[string]int{}
+	for _, a := range alerts {
+		if _, known := findings[a.ID]; !known {
+			findings[a.ID] = len(findings)
+		}
+		n := news{Status: string(a.Status), Finding: findings[a.ID]}
+		if len(a.Sites) > 0 {
+			n.Line, n.Proven = a.Sites[0].Line, a.Sites[0].Proven
+		}
+		from := int(a.Time.Sub(p.began).Hours()) / 6 * 6
+		n.Within = time.Duration(from*int(time.Hour)).String() + "+6h"
+		all = append(all, n)
+	}
+	return all
+}
+
+// A leak that the total hides is an alert by itself; with proof at once; and one leak is one finding, whatever shows it.
+func TestSiteFindings(t *testing.T) {
+	swinging := func(h float64) float64 { return 7500 + 2500*math.Sin(2*math.Pi*h/5) }
+	until := func(end float64, f func(float64) float64) func(float64) float64 {
+		return func(h float64) float64 {
+			if h >= end {
+				return 1
+			}
+			return f(h)
+		}
+	}
+	leak := func(h float64) float64 { return 2 * h }
+	slow := func(h float64) float64 { return 1.2 * h }
+	fast := func(h float64) float64 { return 40 * h }
+	for _, test := range []struct {
+		name   string
+		source *profiled
+		total  func(h float64) float64
+		hours  float64
+		want   []news
+	}{
+		{"hidden", &profiled{goroutines: map[int]func(float64) float64{10: swinging, 42: until(60, leak)}}, swinging, 72, []news{
+			{"firing", 0, 42, false, "30h0m0s+6h"}, {"resolved", 0, 0, false, "60h0m0s+6h"},
+		}},
+		// Suspicion asks for proof, and proof needs no more patience.
+		{"hidden and proven", &profiled{
+			goroutines: map[int]func(float64) float64{10: swinging, 42: leak}, leaked: map[int]func(float64) float64{42: leak},
+		}, swinging, 40, []news{{"firing", 0, 42, true, "6h0m0s+6h"}}},
+		{"leaked by the start-up", &profiled{
+			goroutines: map[int]func(float64) float64{10: swinging, 42: steadyAt(20)}, leaked: map[int]func(float64) float64{42: steadyAt(20)},
+		}, swinging, 40, nil},
+		// The total shows it too: one alert, with the line.
+		{"plain", &profiled{goroutines: map[int]func(float64) float64{10: steadyAt(100), 42: until(30, fast)}},
+			func(h float64) float64 { return 100 + until(30, fast)(h) }, 40, []news{
+				{"firing", 0, 42, false, "0s+6h"}, {"resolved", 0, 0, false, "30h0m0s+6h"},
+			}},
+		// The total comes to rest below the growth of the site: the finding goes on.
+		{"handed over", &profiled{goroutines: map[int]func(float64) float64{10: func(h float64) float64 { return 100 + until(20, fast)(h)/2 }, 42: until(50, slow)}},
+			func(h float64) float64 { return 100 + until(20, fast)(h)/2 + until(50, slow)(h) }, 60, []news{
+				{"firing", 0, 10, false, "6h0m0s+6h"}, {"firing", 0, 42, false, "18h0m0s+6h"}, {"resolved", 0, 0, false, "48h0m0s+6h"},
+			}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m, alerts, j := profiledRun(t, DefaultConfig(), test.source, test.total, test.hours)
+				if diff := cmp.Diff(test.want, newsOf(test.source, alerts)); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+					for _, a := range alerts {
+						t.Log(a.Time.Sub(test.source.began), a.Summary)
+					}
+				}
+				if lines := j.read(); len(lines) != 2+len(alerts) {
+					t.Errorf("log:\n%s", strings.Join(lines, "\n"))
+				}
+				if len(test.want) == 0 && test.source.times(profile.GoroutineLeak) > 0 {
+					t.Error("proof was asked for without suspicion")
+				}
+				leaks := 0
+				for _, s := range m.Status() {
+					leaks += s.Leaks
+				}
+				findings := map[string]bool{}
+				for _, a := range alerts {
+					findings[a.ID] = true
+				}
+				if int64(leaks) != m.GetStats().GoroutineLeaks || leaks != len(findings) {
+					t.Errorf("%d leaks in the status, %d in the statistics, %d alerted", leaks, m.GetStats().GoroutineLeaks, len(findings))
+				}
+			})
+		})
+	}
+}
+
+// What profiles cost sets how often they are taken.
+func TestProfileBudget(t *testing.T) {
+	service := func(cost profile.Cost) *profiled {
+		return &profiled{goroutines: map[int]func(float64) float64{10: steadyAt(100)}, cost: cost}
+	}
+	for _, test := range []struct {
+		name       string
+		source     *profiled
+		goroutines float64
+		want       int // profiles of goroutines in 24 h
+		log        string
+	}{
+		// Two for each of the finest floors.
+		{"cheap", service(profile.Cost{CPU: time.Millisecond}), 100, 24 * 24, ""},
+		// A second each, of half of 0.1 % of a core: every 2000 s.
+		{"dear", service(profile.Cost{CPU: time.Second}), 100, 44, ""},
+		// The first three are taken as planned, every 150 s, the others ten times as rarely.
+		{"stops the world for long", service(profile.Cost{CPU: time.Millisecond, Pause: 40 * time.Millisecond}), 100, 3 + 57,
+			"profiles of 100 goroutines stop the world for more than 30ms: they are taken less often"},
+		{"too many", service(profile.Cost{}), 200_000, 0, "200000 goroutines are too many for a profile of them: none is taken above 150000"},
+		{"fails", func() *profiled { p := service(profile.Cost{}); p.fail = errors.New("connection 17 refused"); return p }(), 100, 24 * 24,
+			"connection 17 refused"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m, alerts, j := profiledRun(t, DefaultConfig(), test.source, steadyAt(test.goroutines), 24)
+				if n := test.source.times(profile.Goroutine); n != test.want {
+					t.Errorf("%d profiles of goroutines, want %d", n, test.want)
+				}
+				if len(alerts) > 0 {
+					t.Errorf("alerts: %v", alerts)
+				}
+				cost := m.EvidenceCost()
+				if cost.Share > 1.05*budgetShare { // the first one is there at once
+					t.Errorf("cost: %+v", cost)
+				}
+				log := strings.Join(j.read(), "\n")
+				if n := strings.Count(log, "warning"); test.log == "" && n > 0 || !strings.Contains(log, test.log) || n > 2 {
+					t.Errorf("log, want %q:\n%s", test.log, log)
+				}
+				if (cost.Note == "") != (test.log == "") {
+					t.Errorf("note %q", cost.Note)
+				}
+			})
+		})
+	}
+}
+
+// Profiles that do not come delay neither the samples nor, by more than the bound, the alerts.
+func TestProfilesHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &profiled{goroutines: map[int]func(float64) float64{10: steadyAt(100)}, hang: 20 * time.Second}
+		config := with(func(c *Config) { c.GoroutineThreshold, c.CheckInterval = 100, time.Second })
+		m, alerts, _ := profiledRun(t, config, p, func(h float64) float64 {
+			if h > .5 {
+				return 400
+			}
+			return 100
+		}, 1)
+		if len(alerts) != 1 || len(alerts[0].Sites) != 0 {
+			t.Errorf("alerts: %+v", alerts)
+		}
+		_ = m
+		time.Sleep(time.Minute)
+	})
+}
+
+// Another process is another series; a new scale begins anew.
+func TestSitesBeginAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &profiled{
+			began: time.Now(), taken: map[profile.Kind]int{}, heap: map[int]func(float64) float64{1: steadyAt(50e6)},
+			goroutines: map[int]func(float64) float64{42: func(h float64) float64 { return 20 * h }},
+		}
+		start := time.Now()
+		m, _, _ := watching(t, DefaultConfig(), func(n int, s *sampler.Sample) error {
+			s.Start = start
+			s.Add(sampler.Goroutines, 1000)
+			return nil
+		})
+		m.FollowSites(p)
+		_ = m.Start()
+		time.Sleep(30 * time.Hour)
+		leaks := func() (n int) {
+			for _, s := range m.Sites() {
+				if s.Leaks {
+					n++
+				}
+			}
+			return n
+		}
+		if leaks() != 1 || m.IsHealthy() {
+			t.Fatalf("sites: %+v", m.Sites())
+		}
+		start = time.Now()
+		time.Sleep(10 * time.Minute)
+		if leaks() != 0 || !m.IsHealthy() {
+			t.Errorf("after a restart: %+v", m.Sites())
+		}
+		last := m.History()[len(m.History())-1]
+		if last.Status != alerting.Resolved {
+			t.Errorf("the last alert: %+v", last)
+		}
+		_ = m.Stop()
+	})
+}
+
+// captured returns the names of files in a directory, without time and alert, with their mode.
+func captured(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts := strings.SplitN(strings.TrimPrefix(e.Name(), capturePrefix), "-", 5)
+		if len(parts) != 5 {
+			names = append(names, e.Name())
+			continue
+		}
+		names = append(names, parts[2]+" "+parts[4]+" "+info.Mode().String())
+	}
+	return names
+}
+
+func TestCaptures(t *testing.T) {
+	const mode = " -rw-------"
+	leaking := func() *profiled {
+		return &profiled{
+			goroutines: map[int]func(float64) float64{10: steadyAt(100), 42: func(h float64) float64 { return 40 * h }},
+			leaked:     map[int]func(float64) float64{42: func(h float64) float64 { return 40 * h }},
+		}
+	}
+	total := func(h float64) float64 { return 100 + math.Floor(40*h) }
+	for _, test := range []struct {
+		name  string
+		setUp func(t *testing.T, c *Config) // the directory is c.ProfileDir
+		want  []string
+		named int // files that the alert names
+		log   string
+	}{
+		{"off", func(_ *testing.T, c *Config) { c.StackTraceOnLeak = false }, nil, 0, ""},
+		{"none allowed", func(_ *testing.T, c *Config) { c.ProfileMaxMB = 0 }, nil, 0, ""},
+		{"before and after", func(*testing.T, *Config) {}, []string{
+			"goroutines goroutine-before.pb.gz" + mode, "goroutines goroutine-after.pb.gz" + mode, "goroutines goroutineleak-after.pb.gz" + mode,
+		}, 3, ""},
+		{"a directory of its own", func(_ *testing.T, c *Config) { c.ProfileDir = filepath.Join(c.ProfileDir, "a", "b") }, []string{
+			"goroutines goroutine-before.pb.gz" + mode, "goroutines goroutine-after.pb.gz" + mode, "goroutines goroutineleak-after.pb.gz" + mode,
+		}, 3, ""},
+		{"older ones make room", func(t *testing.T, c *Config) {
+			c.ProfileMaxMB = 2
+			for i, name := range []string{"leaktrend-1.pb.gz", "leaktrend-2.pb.gz", "other.pb.gz"} {
+				path := filepath.Join(c.ProfileDir, name)
+				if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				at := time.Unix(int64(1000+i), 0)
+				if err := os.Chtimes(path, at, at); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, []string{
+			"leaktrend-2.pb.gz", "goroutines goroutine-before.pb.gz" + mode, "goroutines goroutine-after.pb.gz" + mode,
+			"goroutines goroutineleak-after.pb.gz" + mode, "other.pb.gz",
+		}, 3, ""},
+		{"no directory", func(t *testing.T, c *Config) {
+			c.ProfileDir = filepath.Join(c.ProfileDir, "file")
+			if err := os.WriteFile(c.ProfileDir, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, 0, "evidence is incomplete (captures): "},
+		{"read-only", func(t *testing.T, c *Config) {
+			if os.Getuid() == 0 {
+				t.Skip("root may write anywhere")
+			}
+			if err := os.Chmod(c.ProfileDir, 0o500); err != nil {
+				t.Fatal(err)
+			}
+		}, nil, 0, "evidence is incomplete (captures): "},
+		{"full disk", func(t *testing.T, c *Config) {
+			c.ProfileDir = fullDisk(t)
+		}, nil, 0, "no space left on device"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			config := with(func(c *Config) { c.StackTraceOnLeak, c.ProfileDir = true, t.TempDir() })
+			test.setUp(t, &config)
+			synctest.Test(t, func(t *testing.T) {
+				p := leaking()
+				m, alerts, j := profiledRun(t, config, p, total, 12)
+				if len(alerts) == 0 || alerts[0].Status != alerting.Firing {
+					t.Fatalf("alerts: %+v", alerts)
+				}
+				if n := len(alerts[0].Profiles); n != test.named || len(m.Captures()) != test.named {
+					t.Errorf("%d files are named in the alert, %d by the monitor, want %d", n, len(m.Captures()), test.named)
+				}
+				for _, f := range alerts[0].Profiles {
+					data, err := os.ReadFile(f.Path)
+					if err != nil || int64(len(data)) != f.Bytes || !strings.HasPrefix(string(data), f.Kind) {
+						t.Errorf("%+v: %q, %v", f, data, err)
+					}
+				}
+				if test.want != nil {
+					if diff := cmp.Diff(test.want, captured(t, config.ProfileDir), ignoreOrder); diff != "" {
+						t.Errorf("files (-want +got):\n%s", diff)
+					}
+				}
+				log := strings.Join(j.read(), "\n")
+				if !strings.Contains(log, test.log) || test.log == "" && strings.Contains(log, "incomplete") {
+					t.Errorf("log, want %q:\n%s", test.log, log)
+				}
+				stacks := strings.Count(log, "main.serve (conn.go:42) < main.main (main.go:9), created by main.main /src/main.go:8")
+				if want := config.StackTraceOnLeak; (stacks == 1) != want {
+					t.Errorf("%d stacks in the log:\n%s", stacks, log)
+				}
+			})
+		})
+	}
+}
+
+// The profile of before is of before the leak, however long that is.
+func TestBefore(t *testing.T) {
+	at := func(hours int) time.Time { return time.Unix(0, 0).Add(time.Duration(hours) * time.Hour) }
+	var kept []keptProfile
+	for h := range 200 {
+		kept = thinOut(append(kept, keptProfile{time: at(h)}))
+	}
+	if len(kept) != mostKept || !kept[0].time.Equal(at(0)) || !kept[mostKept-1].time.Equal(at(199)) {
+		t.Errorf("kept: %v", kept)
+	}
+	for _, test := range []struct{ since, want int }{{0, 0}, {500, 199}, {-5, 0}} {
+		if got, ok := beforeOf(kept, at(test.since)); !ok || !got.time.Equal(at(test.want)) {
+			t.Errorf("since %d h: %v, want %d h", test.since, got.time, test.want)
+		}
+	}
+	if _, ok := beforeOf(nil, at(0)); ok {
+		t.Error("a profile out of nothing")
+	}
+}
+
+func TestFileName(t *testing.T) {
+	if got := fileName("leaktrend-7-queue{a=\"../b c\"}-heap.pb.gz"); got != "leaktrend-7-queue_a__.._b_c__-heap.pb.gz" {
+		t.Error(got)
+	}
+}
+
+// fullDisk returns a directory on a file system that has no room.
+func fullDisk(t *testing.T) string {
+	t.Helper()
+	if runtime.GOOS != "linux" || os.Getuid() != 0 {
+		t.Skip("needs the right to mount a file system")
+	}
+	dir := t.TempDir()
+	if err := mountSmall(dir); err != nil {
+		t.Skip("cannot mount a file system here: ", err)
+	}
+	t.Cleanup(func() { _ = unmount(dir) })
+	if err := os.WriteFile(filepath.Join(dir, "ballast"), make([]byte, 1<<20), 0o600); err == nil {
+		t.Fatal("the disk is not full")
+	}
+	return dir
+}
+
+var ignoreOrder = cmpopts.SortSlices(func(a, b string) bool { return a < b })

@@ -1,0 +1,241 @@
+package detector
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/sites"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
+)
+
+// siteFinding is growth at lines of code that the total of their resource does not show, or not yet. It shares its identity with the
+// finding on the total: one leak is one alert.
+type siteFinding struct {
+	active    bool
+	announced bool    // an alert of this identity fires
+	counted   bool    // by the total, too
+	value     float64 // what all sites have together
+	pace      float64 // of the first site, per hour
+	since     time.Time
+	severity  alerting.Severity
+	why       string                 // of the first site, as a clause
+	told      map[profile.Frame]bool // sites that were alerted, and whether as proven
+	found     int                    // findings since the monitor began that no total had shown
+}
+
+func frameOf(s *alerting.Site) profile.Frame {
+	return profile.Frame{Function: s.Function, File: s.File, Line: s.Line}
+}
+
+// siteFindingOf needs m.mu.
+func (m *ResourceMonitor) siteFindingOf(resource string) *siteFinding {
+	f := m.bySite[resource]
+	if f == nil {
+		f = &siteFinding{told: make(map[profile.Frame]bool)}
+		m.bySite[resource] = f
+	}
+	return f
+}
+
+// bookSites tells what the sites of a kind show: that some leak, that more of them do or that it is proven now, or that none does any more.
+func (m *ResourceMonitor) bookSites(i int) {
+	resource := m.profiling.watched[i].resource
+	m.profiling.mu.Lock()
+	findings, all := m.profiling.trackers[i].Findings(), m.profiling.trackers[i].Total()
+	m.profiling.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.latest.Time.IsZero() || !m.detector.Config().Adaptive.Enabled {
+		findings = nil
+	}
+	f := m.siteFindingOf(resource)
+	t := m.detector.byName[resource]
+	total := t != nil && t.growth.active
+	at := m.latest.Time
+	if len(findings) == 0 {
+		if f.active && f.announced && !total {
+			e := m.siteEvent(resource, alerting.Resolved, at, all)
+			e.Severity, e.Since = f.severity, f.since
+			e.Summary = fmt.Sprintf("%s trend resolved after %s: no line of code goes on growing", resource,
+				sampler.FormatDuration(at.Sub(f.since).Round(time.Millisecond)))
+			m.book([]alerting.Event{e})
+		}
+		*f = siteFinding{told: f.told, found: f.found}
+		clear(f.told)
+		return
+	}
+	f.active = true
+	news := false
+	for i := range findings {
+		s := &findings[i].Site
+		proven, told := f.told[frameOf(s)]
+		news = news || !told || s.Proven && !proven
+	}
+	first := &findings[0]
+	f.why, f.value, f.pace = siteWhy(&first.Site), all, first.Site.GrowthPerHour
+	if f.since.IsZero() {
+		f.since = first.Since
+	}
+	if !news || total && t.growth.announced {
+		return // the alert on the total names its sites
+	}
+	e := m.siteEvent(resource, alerting.Firing, at, all)
+	e.Since, e.SlopePerHour, e.Evidence = first.Since, first.Site.GrowthPerHour, first.Evidence
+	m.rateSite(&e, t, first)
+	config := m.detector.Config()
+	last := m.lastTrend[resource]
+	if !f.announced && !last.at.IsZero() && at.Sub(last.at) < config.AlertCooldown && e.Severity <= last.severity {
+		return // once the cooldown is over
+	}
+	if !f.announced {
+		f.found++
+	}
+	f.announced, f.severity = true, max(f.severity, e.Severity)
+	for i := range findings {
+		s := &findings[i].Site
+		f.told[frameOf(s)] = s.Proven
+	}
+	e.Summary = m.siteSummary(&e, first)
+	m.book([]alerting.Event{e})
+}
+
+// lastTold is the latest alert on growth.
+type lastTold struct {
+	at       time.Time
+	severity alerting.Severity
+}
+
+// siteEvent needs m.mu. all is what the sites have together, for a resource that is not sampled.
+func (m *ResourceMonitor) siteEvent(resource string, status alerting.Status, at time.Time, all float64) alerting.Event {
+	e := alerting.Event{Time: at, Status: status, Kind: alerting.Trend, Resource: resource, Value: all}
+	if t := m.detector.byName[resource]; t != nil {
+		e.Value = t.value
+		e.Baseline, _ = t.average.Mean()
+	}
+	return e
+}
+
+// rateSite rates growth at a site as that of a total is rated: by its share of the limit, and by the time that is left at its pace.
+func (m *ResourceMonitor) rateSite(e *alerting.Event, t *tracker, f *sites.Finding) {
+	if t == nil {
+		return
+	}
+	if limit := t.threshold.value; limit > 0 && !t.threshold.absolute {
+		e.Severity = max(e.Severity, severityOfShare(f.Site.GrowthPerHour*e.Time.Sub(f.Since).Hours()/limit))
+	}
+	if t.ceiling.Level <= 0 || f.Site.GrowthPerHour <= 0 {
+		return
+	}
+	hours := max(0, (t.ceiling.Level-t.value)/f.Site.GrowthPerHour)
+	const century = 100 * 365 * 24
+	if hours > century {
+		return
+	}
+	e.Exhaustion = &alerting.Exhaustion{
+		Limit: t.ceiling.Level, Source: t.ceiling.Source, At: e.Time.Add(time.Duration(hours * float64(time.Hour))).Truncate(time.Millisecond),
+	}
+	switch {
+	case hours < 1:
+		e.Severity = max(e.Severity, alerting.Critical)
+	case hours < 24:
+		e.Severity = max(e.Severity, alerting.High)
+	}
+}
+
+// siteSummary says in a sentence that a site leaks although the total does not show it.
+func (m *ResourceMonitor) siteSummary(e *alerting.Event, f *sites.Finding) string {
+	r, _ := sampler.Lookup(e.Resource)
+	s := &f.Site
+	now := s.Count
+	if r.Unit == "bytes" {
+		now = s.Bytes
+	}
+	text := fmt.Sprintf("%s leak at one line of code: %s at %s:%d for %s, %s there of %s in all (since %s)",
+		e.Resource, r.FormatPerHour(s.GrowthPerHour), filepath.Base(s.File), s.Line, sampler.FormatDuration(e.Time.Sub(f.Since)),
+		r.Format(now), r.Format(e.Value), f.Since.Format("2006-01-02 15:04:05 MST"))
+	if e.Exhaustion != nil {
+		text += fmt.Sprintf("; %s left to the limit of %s", sampler.FormatDuration(e.Exhaustion.At.Sub(e.Time)), r.Format(e.Exhaustion.Limit))
+	}
+	return text
+}
+
+func siteWhy(s *alerting.Site) string {
+	why := fmt.Sprintf("grows at %s:%d", filepath.Base(s.File), s.Line)
+	if s.Proven && s.Bytes == 0 {
+		why += ", proven to be leaked"
+	}
+	return why
+}
+
+// merge reports whether an event on a total is told, and changes the account of the sites that share its identity: while a site leaks on, the
+// finding is not over, and growth of the total is no news where the alert that holds has named the line that makes it. It needs m.mu.
+func (m *ResourceMonitor) merge(e *alerting.Event) bool {
+	if e.Kind != alerting.Trend {
+		return true
+	}
+	f := m.bySite[e.Resource]
+	if f == nil || !f.active {
+		return true
+	}
+	before := f.announced
+	f.announced = true // the alert on the total is its own too
+	if e.Status == alerting.Resolved {
+		return false
+	}
+	if before && !f.counted {
+		f.counted = true
+		f.found-- // the total counts it now
+	}
+	if before && e.Severity <= f.severity && m.namesCulprit(e, f) {
+		return false
+	}
+	f.severity = max(f.severity, e.Severity)
+	return true
+}
+
+// namesCulprit reports whether the line that made the most of a total's growth was alerted. It needs m.mu.
+func (m *ResourceMonitor) namesCulprit(e *alerting.Event, f *siteFinding) bool {
+	i, ok := kindOf(e.Resource)
+	if !ok {
+		return false
+	}
+	most := m.profiling.list(i, e.Since, nil).grown
+	if len(most) == 0 {
+		return false
+	}
+	_, told := f.told[frameOf(&most[0].Site)]
+	return told
+}
+
+// overlay shows findings on sites in the verdicts on the totals. It needs m.mu.
+func (m *ResourceMonitor) overlay(all []Status) []Status {
+	for i := range all {
+		s := &all[i]
+		f := m.bySite[s.Resource.Name]
+		if f == nil {
+			continue
+		}
+		s.Leaks += f.found
+		if f.active && f.announced && !s.Trend {
+			s.State, s.Trend, s.Since = Firing, true, f.since
+			s.Severity = max(s.Severity, f.severity)
+			s.Why = f.why
+		}
+	}
+	for _, i := range []string{sampler.Goroutines, sampler.HeapLiveBytes} {
+		f := m.bySite[i]
+		if f == nil || !f.active || !f.announced || m.detector.byName[i] != nil {
+			continue
+		}
+		// A resource that is known by its profiles alone, as of a process watched from outside.
+		r, _ := sampler.Lookup(i)
+		all = append(all, Status{
+			Resource: r, State: Firing, Trend: true, Severity: f.severity, Since: f.since, Why: f.why, Judged: true, Leaks: f.found,
+			Value: f.value, SlopePerHour: f.pace,
+		})
+	}
+	return all
+}

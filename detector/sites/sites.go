@@ -1,0 +1,618 @@
+// Package sites follows each line of code that goroutines wait at, or that live memory is from, as a series of its own. It finds growth
+// that a total hides, and says which lines made a total grow. Its decisions depend on the profiles and their times alone.
+package sites
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/baseline"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
+	"github.com/mdzesseis/leaktrend/trend"
+)
+
+const (
+	mostSites    = 4096 // lines of code that are known by their latest values
+	mostFollowed = 64   // lines that have a series: 5 KB each
+	snapshots    = 16   // past values that every known line keeps
+	fewSnapshots = 4    // in which a line must have been empty to make room for others
+)
+
+// The constants of the verdict on one site. A process has many sites, and most of what a service does in good health makes some of them
+// grow, so a site alone must be more patient than a total, and its growth must be material for the process.
+const (
+	sitePatience   = 2   // times the patience of a total...
+	youngPatience  = 4   // ...and so many on the first day: the days of a service are seen once a day has passed
+	totalShare     = .01 // of the total, which is added to the level that growth is measured against
+	leastFollowed  = 5   // goroutines from which on a site is followed...
+	leastSamples   = 2   // ...and samples of the heap
+	leastProven    = 5   // goroutines: that a single one hangs, as one left by the start-up, is no leak that grows
+	countOffset    = 4   // as for totals
+	sampleOffset   = 8   // samples of the heap; fewer come by chance
+	bytesOffset    = 1 << 20
+	confirmations  = 2   // judgments of one width in a row
+	newHigh        = .02 // as for totals
+	startShare     = .05 // of its growth, up to which a site that is proven to leak counts as before
+	leastSiteShare = .02 // of the growth, for a site to be listed beside others
+)
+
+// Config holds the settings of a Tracker, with the meaning that they have for the totals.
+type Config struct {
+	Scale       float64       // of all time constants; 1 outside soak mode
+	Patience    time.Duration // divided by the sensitivity
+	LeastGrowth float64
+	HalfLife    time.Duration // unscaled
+}
+
+// Tracker follows the sites of one kind of profile. It is not safe for concurrent use. It takes up to 1.5 MB: 5 KB for each of up to 64
+// sites that have a series, and 0.3 KB for each other of up to 4096.
+type Tracker struct {
+	kind   profile.Kind
+	config Config
+
+	began, at  int64 // first and latest profile, unix nanoseconds
+	gc         uint64
+	sites      map[profile.Frame]*site
+	followed   []*site
+	total      float64
+	mean       baseline.EWMA // of the total
+	resolution float64
+	load       *trend.Ladder
+	past       past
+	round      int
+	beyond     int // sites of the latest profile for which there was no room
+}
+
+// site is a line of code.
+type site struct {
+	latest profile.Site
+	past   [snapshots]float32
+	first  int64 // sighting, unix nanoseconds
+	round  int   // of the latest profile that had it
+	value  float64
+	live   [2]float64 // after the latest two collections at which profiles were taken, the latest last
+	proven float64    // goroutines there that are proven to be leaked, at the latest proof
+	*series
+}
+
+// series is what a followed site has beside.
+type series struct {
+	ladder     *trend.Ladder
+	average    baseline.EWMA
+	streak     [trend.Widths]int8
+	suspicious [trend.Widths]int8
+	climb      trend.Climb // the latest that was suspicious
+	suspect    bool
+	finding    *finding
+}
+
+// finding is growth at a site that is a leak by itself.
+type finding struct {
+	climb  trend.Climb
+	width  int // that fired
+	high   float64
+	highAt int64
+	proven bool
+}
+
+// past are the instants of the snapshots, which all sites share. Once they are full, every other one is dropped and they come half as often.
+type past struct {
+	at    [snapshots]int64
+	total [snapshots]float64
+	n     int
+	step  int64
+}
+
+// NewTracker returns a tracker of goroutines (profile.Goroutine) or of memory (profile.Heap).
+func NewTracker(kind profile.Kind, config Config) *Tracker {
+	t := &Tracker{kind: kind, config: config, sites: make(map[profile.Frame]*site)}
+	t.mean = baseline.NewEWMA(t.scaled(config.HalfLife))
+	return t
+}
+
+func (t *Tracker) scaled(d time.Duration) time.Duration {
+	return max(1, time.Duration(min(float64(d)*t.config.Scale, math.MaxInt64/2)))
+}
+
+// Observe takes the next profile. load is how much work the process does, as a rate; NaN where unknown. A profile that is not newer than
+// the one before is ignored.
+func (t *Tracker) Observe(p *profile.Profile, load float64) {
+	at := p.Time.UnixNano()
+	if t.began != 0 && at <= t.at {
+		return
+	}
+	if t.began == 0 {
+		t.began = at
+		t.load = trend.NewLadder(at, t.config.Scale)
+		t.past.step = int64(t.scaled(trend.FinestWidth))
+	}
+	t.at = at
+	t.round++
+	collected := p.GC != t.gc
+	t.gc, t.resolution = p.GC, p.Resolution
+	t.total, t.beyond = 0, 0
+	for i := range p.Sites {
+		t.take(&p.Sites[i])
+	}
+	t.mean.Observe(at, t.total)
+	if !math.IsNaN(load) && !math.IsInf(load, 0) {
+		t.load.Add(at, load, 0)
+	}
+	snapshot := t.past.due(at)
+	if snapshot {
+		t.makeRoom(at)
+	}
+	for frame, s := range t.sites {
+		if s.round != t.round {
+			s.value, s.latest.Count, s.latest.Bytes = 0, 0, 0
+		}
+		if collected {
+			s.live[0], s.live[1] = s.live[1], s.value
+		}
+		if snapshot {
+			s.past[t.past.n-1] = float32(s.value)
+		}
+		if s.series == nil && s.value == 0 && t.forgotten(s) {
+			delete(t.sites, frame)
+		}
+	}
+	t.choose()
+	for _, s := range t.followed {
+		t.add(s)
+	}
+}
+
+// ours are packages whose own memory and goroutines are no news.
+var ours = [...]string{"alerting.", "baseline.", "detector.", "detector/sites.", "sampler.", "sampler/profile.", "trend."}
+
+func isOurs(function string) bool {
+	path, found := strings.CutPrefix(function, "github.com/mdzesseis/leaktrend/")
+	return found && slices.ContainsFunc(ours[:], func(prefix string) bool { return strings.HasPrefix(path, prefix) })
+}
+
+func (t *Tracker) take(latest *profile.Site) {
+	if isOurs(latest.Function) {
+		return
+	}
+	value := t.valueOf(latest)
+	t.total += value
+	if latest.Function == "" {
+		return // a stack that nothing is known of
+	}
+	s := t.sites[latest.Frame]
+	if s == nil {
+		if len(t.sites) >= mostSites {
+			t.beyond++
+			return
+		}
+		s = &site{first: t.at}
+		t.sites[latest.Frame] = s
+	} else if s.value == 0 {
+		s.first = t.at // who waits there now came anew
+	}
+	s.latest, s.value, s.round = *latest, value, t.round
+}
+
+func (t *Tracker) valueOf(s *profile.Site) float64 {
+	if t.kind == profile.Heap {
+		return s.Bytes
+	}
+	return s.Count
+}
+
+// due reports whether it is time for a snapshot.
+func (p *past) due(at int64) bool { return p.n == 0 || at-p.at[p.n-1] >= p.step }
+
+// makeRoom adds an instant to the snapshots.
+func (t *Tracker) makeRoom(at int64) {
+	p := &t.past
+	if p.n == snapshots {
+		for i := range snapshots / 2 {
+			p.at[i], p.total[i] = p.at[2*i], p.total[2*i]
+		}
+		for _, s := range t.sites {
+			for i := range snapshots / 2 {
+				s.past[i] = s.past[2*i]
+			}
+		}
+		p.n, p.step = snapshots/2, 2*p.step
+	}
+	p.at[p.n], p.total[p.n] = at, t.total
+	p.n++
+}
+
+// forgotten reports whether a site that is empty has been so for as long as it is remembered; where room is scarce, for the latest snapshots.
+func (t *Tracker) forgotten(s *site) bool {
+	first := 0
+	if len(t.sites) > mostSites/2 {
+		first = max(0, t.past.n-fewSnapshots)
+	}
+	for _, v := range s.past[first:t.past.n] {
+		if v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// before returns the value at the latest snapshot that is no later than an instant, and that snapshot's time: the first one where all are later.
+func (t *Tracker) before(s *site, at int64) (value float64, then int64) {
+	i := t.past.before(at)
+	return float64(s.past[i]), t.past.at[i]
+}
+
+// before returns the number of the latest snapshot that is no later than an instant, or 0.
+func (p *past) before(at int64) (i int) {
+	for i+1 < p.n && p.at[i+1] <= at {
+		i++
+	}
+	return i
+}
+
+// grown returns how much a site has grown since the first snapshot.
+func (s *site) grown() float64 { return s.value - float64(s.past[0]) }
+
+func (t *Tracker) leastFollowed() float64 {
+	if t.kind == profile.Heap {
+		return leastSamples * t.resolution
+	}
+	return leastFollowed
+}
+
+// choose gives a series to sites that have become material. Where there is no room for all, those that grew most keep theirs.
+func (t *Tracker) choose() {
+	least := t.leastFollowed()
+	for _, s := range t.sites {
+		if s.series != nil || s.value < least || s.value == 0 {
+			continue
+		}
+		if len(t.followed) < mostFollowed {
+			t.follow(s)
+			t.followed = append(t.followed, s)
+			continue
+		}
+		weakest := -1
+		for i, f := range t.followed {
+			if !f.suspect && f.finding == nil && (weakest < 0 || f.grown() < t.followed[weakest].grown()) {
+				weakest = i
+			}
+		}
+		if weakest >= 0 && s.grown() > t.followed[weakest].grown() {
+			t.followed[weakest].series = nil
+			t.follow(s)
+			t.followed[weakest] = s
+		}
+	}
+}
+
+// follow begins a series with what the snapshots tell of the site's past.
+func (t *Tracker) follow(s *site) {
+	s.series = &series{ladder: trend.NewLadder(t.began, t.config.Scale), average: baseline.NewEWMA(t.scaled(t.config.HalfLife))}
+	step := s.ladder.Width(0)
+	from := t.began
+	if longest := s.ladder.Width(trend.Widths-1) * trend.Buckets; t.at-from > longest {
+		from = t.at - longest
+	}
+	for at := from; at < t.at; at += step {
+		value, _ := t.before(s, at)
+		level, seen := s.average.Mean()
+		if !seen {
+			level = value
+		}
+		s.ladder.Add(at, value, level)
+		s.average.Observe(at, value)
+	}
+}
+
+// add puts the latest value into the series and judges it.
+func (t *Tracker) add(s *site) {
+	level, seen := s.average.Mean()
+	if !seen {
+		level = s.value
+	}
+	closed := s.ladder.Add(t.at, s.value, level)
+	s.average.Observe(t.at, s.value)
+	if closed == 0 {
+		return
+	}
+	params := trend.Params{Patience: t.config.Patience, LeastGrowth: t.config.LeastGrowth, Offset: t.offset(), Scale: t.config.Scale}
+	alone := params
+	age := min(1, time.Duration(t.at-t.began).Hours()/24/t.config.Scale)
+	alone.Patience = time.Duration(min((youngPatience-(youngPatience-sitePatience)*age)*float64(params.Patience), math.MaxInt64/2))
+	suspected := false
+	for w := range trend.Widths {
+		if closed&(1<<w) != 0 {
+			climb := s.ladder.Judge(w, params, t.load)
+			count(&s.suspicious[w], climb.Suspect)
+			if climb.Suspect {
+				s.climb = climb
+			}
+			sustained := climb.Reason == trend.Sustained
+			if sustained {
+				lone := s.ladder.Judge(w, alone, t.load)
+				if sustained = lone.Reason == trend.Sustained; sustained {
+					s.climb = lone
+				}
+			}
+			count(&s.streak[w], sustained)
+			if s.streak[w] >= confirmations && s.finding == nil {
+				s.finding = &finding{climb: s.climb, width: w, high: s.climb.Base + s.climb.Rise, highAt: t.at}
+			} else if s.finding != nil {
+				t.goOn(s, w)
+			}
+		}
+		suspected = suspected || s.suspicious[w] >= confirmations
+	}
+	s.suspect = suspected
+	s.average.Freeze(s.suspect || s.finding != nil)
+}
+
+func count(streak *int8, holds bool) {
+	switch {
+	case !holds:
+		*streak = 0
+	case *streak < confirmations:
+		*streak++
+	}
+}
+
+// offset is added to the level of a site when its growth is measured: growth from next to nothing counts by what it is to the process.
+func (t *Tracker) offset() float64 {
+	total, _ := t.mean.Mean()
+	if t.kind == profile.Heap {
+		return max(bytesOffset, sampleOffset*t.resolution) + totalShare*total
+	}
+	return countOffset + totalShare*total
+}
+
+// goOn ends a finding when half of the growth was given back, or when no new high came for as long as the growth had lasted.
+func (t *Tracker) goOn(s *site, w int) {
+	f := s.finding
+	floor, ok := s.ladder.Floor(f.width)
+	if w != f.width || !ok {
+		return
+	}
+	if floor > f.high+newHigh*(f.high-f.climb.Base) {
+		f.high, f.highAt = floor, t.at
+	}
+	if floor < f.climb.Base+(f.high-f.climb.Base)/2 || t.at-f.highAt > f.highAt-f.climb.Since {
+		s.finding, s.streak = nil, [trend.Widths]int8{}
+	}
+}
+
+// Suspected reports whether any site has the shape of a leak.
+func (t *Tracker) Suspected() bool {
+	return slices.ContainsFunc(t.followed, func(s *site) bool { return s.suspect || s.finding != nil })
+}
+
+// Prove takes a profile of leaked goroutines. A site that has grown and at which several are proven to be leaked is a leak from then on.
+func (t *Tracker) Prove(p *profile.Profile) {
+	for _, s := range t.sites {
+		s.proven = 0
+	}
+	for i := range p.Sites {
+		s := t.sites[p.Sites[i].Frame]
+		if s == nil {
+			continue
+		}
+		s.proven = p.Sites[i].Count
+		if s.proven < leastProven || s.grown() < leastProven || s.series == nil {
+			continue
+		}
+		if s.finding == nil {
+			s.finding = &finding{climb: t.climbOf(s), high: s.value, highAt: t.at}
+		}
+		s.finding.proven = true
+	}
+}
+
+// climbOf returns the climb of a site, as far as it is known: at least since when and how much.
+func (t *Tracker) climbOf(s *site) trend.Climb {
+	if s.suspect {
+		return s.climb
+	}
+	base := float64(s.past[0])
+	began := 0
+	for i, v := range s.past[:t.past.n] {
+		if float64(v) <= base+startShare*(s.value-base) {
+			began = i
+		}
+	}
+	since := t.past.at[began]
+	return trend.Climb{Since: since, Window: time.Duration(t.at - since), Level: base, Base: base, Rise: s.value - base}
+}
+
+// Finding is growth at one site that is a leak by itself.
+type Finding struct {
+	Site     alerting.Site
+	Since    time.Time
+	Evidence *alerting.Evidence // nil where proof alone tells
+}
+
+// Findings returns the sites that leak, those with the most growth first.
+func (t *Tracker) Findings() []Finding {
+	var all []Finding
+	for _, s := range t.followed {
+		f := s.finding
+		if f == nil {
+			continue
+		}
+		one := Finding{Site: t.describe(s, f.climb.Since), Since: time.Unix(0, f.climb.Since).UTC()}
+		if c := f.climb; c.Points > 0 {
+			one.Evidence = &alerting.Evidence{
+				Window: c.Window.Round(time.Millisecond).String(), Points: c.Points, EffectivePoints: c.Fit.EffectivePoints,
+				Floor: c.Width.Seconds(), Rise: c.Rise, Growth: c.Growth, R2: c.Fit.R2, T: c.Fit.T, LoadShare: c.Kept,
+			}
+		}
+		all = append(all, one)
+	}
+	slices.SortFunc(all, func(a, b Finding) int { return byPace(&a.Site, &b.Site) })
+	return all
+}
+
+// Leaking returns the sites that leak by themselves, in the order of Findings, at most n of them.
+func (t *Tracker) Leaking(n int) []Grown {
+	var all []Grown
+	for _, s := range t.followed {
+		if s.finding != nil {
+			was, _ := t.before(s, s.finding.climb.Since)
+			all = append(all, Grown{Site: t.describe(s, s.finding.climb.Since), Growth: s.value - was, Profile: s.latest})
+		}
+	}
+	slices.SortFunc(all, func(a, b Grown) int { return byPace(&a.Site, &b.Site) })
+	return all[:min(n, len(all))]
+}
+
+// byPace puts the fastest first.
+func byPace(a, b *alerting.Site) int {
+	return cmp.Or(cmp.Compare(b.GrowthPerHour, a.GrowthPerHour), cmp.Compare(a.File, b.File), a.Line-b.Line)
+}
+
+// describe returns what is known of a site, with its growth since an instant.
+func (t *Tracker) describe(s *site, since int64) alerting.Site {
+	was, then := t.before(s, since)
+	d := alerting.Site{
+		Function: s.latest.Function, File: s.latest.File, Line: s.latest.Line,
+		Count: math.Round(s.latest.Count), Bytes: math.Round(s.latest.Bytes), WaitReason: s.latest.WaitReason,
+		GrowthPerHour: t.pace(s, then),
+		Share:         t.share(s.value-was, since),
+	}
+	if t.kind == profile.Goroutine {
+		d.OldestSeconds = time.Duration(t.at - s.first).Seconds()
+		d.Proven = s.proven >= 1 && s.proven >= (s.value-was)/2
+	} else {
+		d.Proven = t.heldByTwoCollections(s, was)
+	}
+	return d
+}
+
+// heldByTwoCollections reports whether most of the growth was live after two collections, and is more than sampling gives by chance.
+func (t *Tracker) heldByTwoCollections(s *site, was float64) bool {
+	growth := s.value - was
+	return growth >= sampleOffset/2*t.resolution && min(s.live[0], s.live[1])-was >= growth/2
+}
+
+// pace returns the growth of a site per hour since a snapshot: the slope of a line through the snapshots and the latest value, or where these
+// are few the straight way.
+func (t *Tracker) pace(s *site, then int64) float64 {
+	var x, y []float64
+	for i, at := range t.past.at[:t.past.n] {
+		if at >= then && at < t.at {
+			x, y = append(x, float64(at-then)/1e9), append(y, float64(s.past[i]))
+		}
+	}
+	x, y = append(x, float64(t.at-then)/1e9), append(y, s.value)
+	if fit, ok := trend.Regress(x, y); ok {
+		return fit.Slope * 3600
+	}
+	if last := len(x) - 1; x[last] > 0 {
+		return (y[last] - y[0]) / x[last] * 3600
+	}
+	return 0
+}
+
+// Total returns what all sites of the latest profile have together, in goroutines or bytes.
+func (t *Tracker) Total() float64 { return t.total }
+
+// Growth returns how much all sites together have grown since an instant.
+func (t *Tracker) Growth(since time.Time) float64 { return t.growth(since.UnixNano()) }
+
+func (t *Tracker) growth(since int64) float64 { return t.total - t.past.total[t.past.before(since)] }
+
+func (t *Tracker) share(growth float64, since int64) float64 {
+	if growth <= 0 {
+		return 0
+	}
+	return min(1, growth/max(t.growth(since), growth))
+}
+
+// Growing returns the sites that made the total grow since an instant, at most n of them, those with the most growth first. keep says which
+// ones count; nil means all.
+func (t *Tracker) Growing(since time.Time, n int, keep func(profile.Site) bool) []Grown {
+	if t.past.n == 0 {
+		return nil
+	}
+	at := max(since.UnixNano(), t.began)
+	if since.IsZero() {
+		at = t.began
+	}
+	type growing struct {
+		site   *site
+		growth float64
+	}
+	var all []growing
+	sum := 0.
+	for _, s := range t.sites {
+		if keep != nil && !keep(s.latest) {
+			continue
+		}
+		was, _ := t.before(s, at)
+		if growth := s.value - was; growth > 0 && (t.kind != profile.Heap || growth >= t.resolution/2) {
+			all = append(all, growing{s, growth})
+			sum += growth
+		}
+	}
+	slices.SortFunc(all, func(a, b growing) int {
+		fa, fb := a.site.latest.Frame, b.site.latest.Frame
+		return cmp.Or(cmp.Compare(b.growth, a.growth), cmp.Compare(fa.File, fb.File), fa.Line-fb.Line)
+	})
+	var grown []Grown
+	for _, g := range all {
+		if len(grown) == n || len(grown) > 0 && g.growth < leastSiteShare*sum {
+			break
+		}
+		d := Grown{Site: t.describe(g.site, at), Growth: g.growth, Profile: g.site.latest}
+		if keep != nil {
+			d.Share = g.growth / sum // of those that count
+		}
+		grown = append(grown, d)
+	}
+	return grown
+}
+
+// Grown is a site that has grown.
+type Grown struct {
+	alerting.Site
+	Growth  float64      // in goroutines or bytes
+	Profile profile.Site // as the latest profile had it
+}
+
+// Status is a followed site as it is shown to people.
+type Status struct {
+	alerting.Site
+	Resource  string    `json:"resource"` // goroutines or heap_live_bytes
+	Since     time.Time `json:"since,omitzero"`
+	Suspected bool      `json:"suspected"` // it has the shape of a leak
+	Leaks     bool      `json:"leaks"`     // it is one by itself
+}
+
+// Statuses returns the followed sites, those with the most goroutines or bytes first.
+func (t *Tracker) Statuses(resource string) []Status {
+	all := make([]Status, 0, len(t.followed))
+	for _, s := range t.followed {
+		st := Status{Resource: resource, Suspected: s.suspect, Leaks: s.finding != nil}
+		since := t.began
+		switch {
+		case s.finding != nil:
+			since = s.finding.climb.Since
+		case s.suspect:
+			since = s.climb.Since
+		}
+		if s.suspect || s.finding != nil {
+			st.Since = time.Unix(0, since).UTC()
+		}
+		st.Site = t.describe(s, since)
+		all = append(all, st)
+	}
+	slices.SortFunc(all, func(a, b Status) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Count, a.Count), cmp.Compare(a.File, b.File), a.Line-b.Line)
+	})
+	return all
+}
+
+// Beyond returns how many sites of the latest profile were not counted for want of room.
+func (t *Tracker) Beyond() int { return t.beyond }

@@ -1,0 +1,94 @@
+package detector
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
+)
+
+// placeOf names a line of code as people do: conn.go:42.
+func placeOf(s *alerting.Site) string { return fmt.Sprintf("%s:%d", filepath.Base(s.File), s.Line) }
+
+// siteClause tells in words what the first site of an alert made of the growth: growth and total are in the unit of the sites. An alert
+// on that very line names it already.
+func siteClause(a *alerting.Alert, growth, total float64) string {
+	if len(a.Sites) == 0 {
+		return ""
+	}
+	s := &a.Sites[0]
+	var parts []string
+	if !strings.Contains(a.Summary, placeOf(s)) {
+		parts = append(parts, placeOf(s)+" "+made(a.Resource, s, growth, total))
+	}
+	goroutines := s.Bytes == 0
+	if goroutines && s.OldestSeconds >= 1 {
+		oldest := sampler.FormatDuration(time.Duration(s.OldestSeconds * 1e9).Round(time.Second))
+		parts = append(parts, "the oldest has waited "+oldest+onWhat(s.WaitReason))
+	}
+	if s.Proven && goroutines {
+		parts = append(parts, "proven: nothing can wake them")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "; " + strings.Join(parts, ", ")
+}
+
+// onWhat says what goroutines wait for, where that is worth a word.
+func onWhat(reason string) string {
+	switch reason {
+	case "":
+		return ""
+	case "chan receive":
+		return " to receive from a channel"
+	case "chan send":
+		return " to send to a channel"
+	}
+	return " (" + reason + ")"
+}
+
+func made(resource string, s *alerting.Site, growth, total float64) string {
+	if s.Bytes == 0 {
+		counts, _ := sampler.Lookup(sampler.Goroutines)
+		return fmt.Sprintf("made %s of the %s new goroutines", counts.Format(math.Round(growth)), counts.Format(math.Round(max(growth, total))))
+	}
+	if s.Via != "" && resource == sampler.OpenFDs {
+		return fmt.Sprintf("opened most of them with %s, as far as the heap is sampled", shortName(s.Via))
+	}
+	if s.Via != "" {
+		return fmt.Sprintf("started most of them through %s, as far as the heap is sampled", shortName(s.Via))
+	}
+	bytes, _ := sampler.Lookup(sampler.HeapLiveBytes)
+	return fmt.Sprintf("keeps %s of the %s of new live heap", bytes.Format(growth), bytes.Format(max(growth, total)))
+}
+
+// shortName drops the path before a function's package.
+func shortName(function string) string {
+	path := profile.PackageOf(function)
+	return function[strings.LastIndexByte(path, '/')+1:]
+}
+
+// stackLine writes the way to a site, innermost function first, without the runtime's own: at most most functions.
+func stackLine(stack []profile.Frame, most int) string {
+	var b strings.Builder
+	for _, f := range stack {
+		if path := profile.PackageOf(f.Function); path == "runtime" || strings.HasPrefix(path, "internal/runtime") {
+			continue
+		}
+		if most--; most < 0 {
+			b.WriteString(" < ...")
+			break
+		}
+		if b.Len() > 0 {
+			b.WriteString(" < ")
+		}
+		fmt.Fprintf(&b, "%s (%s:%d)", shortName(f.Function), filepath.Base(f.File), f.Line)
+	}
+	return b.String()
+}
