@@ -26,7 +26,6 @@ type History struct {
 	courses map[*tracker]*course
 	inOrder []*course // the course of each reading of the latest sample
 	starts  []time.Time
-	start   time.Time
 	epoch   int64
 }
 

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -48,6 +49,53 @@ func TestReadmeReplay(t *testing.T) {
 	for _, part := range strings.Split(shown, "...\n") {
 		if !strings.Contains(got.stdout, part) {
 			t.Errorf("replay does not print what the README shows:\n%s\nbut\n%s", part, got.stdout)
+		}
+	}
+}
+
+// The pictures are what the command makes that the README names. go test -update writes them anew, but for the screenshot.
+func TestReadmePictures(t *testing.T) {
+	readme, err := os.ReadFile(filepath.FromSlash("../../README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := strings.TrimPrefix(strings.Split(block(t, "console", "--plot docs"), "\n")[0], "$ TZ=UTC go run ./cmd/leaktrend ")
+	local := time.Local
+	time.Local = time.UTC
+	t.Cleanup(func() { time.Local = local })
+	t.Chdir(filepath.FromSlash("../.."))
+	dir := t.TempDir()
+	arguments := strings.Fields(strings.NewReplacer("--plot docs", "--plot "+dir, "report.html", filepath.Join(dir, "report.html")).Replace(command))
+	if got := leaktrend(t, "", arguments...); got.code != 0 {
+		t.Fatalf("exit %d: %s", got.code, got.stderr)
+	}
+	shown := regexp.MustCompile(`\]\(docs/([^)]*)\)`).FindAllStringSubmatch(string(readme), -1)
+	if len(shown) < 3 {
+		t.Errorf("the README shows %d pictures", len(shown))
+	}
+	for _, match := range shown {
+		path := filepath.Join("docs", match[1])
+		if filepath.Ext(path) != ".svg" {
+			if _, err := os.Stat(path); err != nil {
+				t.Error(err)
+			}
+			continue
+		}
+		got, err := os.ReadFile(filepath.Join(dir, match[1]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *update {
+			if err := os.WriteFile(path, got, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
+			t.Errorf("%s is not what the command makes (-want +got); go test -update writes it anew:\n%s", path, diff)
 		}
 	}
 }

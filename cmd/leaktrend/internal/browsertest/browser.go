@@ -36,8 +36,22 @@ type Tab struct {
 func Open(t testing.TB, url string, width, height int64, scheme string) *Tab {
 	t.Helper()
 	tab := &Tab{t: t}
+	profile, err := os.MkdirTemp("", "leaktrend-browser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// Processes of the browser may still write when the first of them has ended.
+		for range 100 {
+			if err = os.RemoveAll(profile); err == nil {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		t.Log(err)
+	})
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(find(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.ExecPath(find(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		// Of the first start, which may take long on a busy machine.
 		chromedp.WSURLReadTimeout(2*time.Minute),

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
@@ -55,7 +57,7 @@ type entry struct {
 	Since        time.Time
 	Lasted       string
 	Left, Limit  string
-	Sentence     string // without its beginning where Since stands in it
+	Sentence     string // the reason, which begins small: something stands before it
 	Evidence     string
 	Events       []event
 	Earlier      int // events that are not listed
@@ -214,10 +216,7 @@ func entryOf(result *replay.Result, c *replay.Resource) *entry {
 			e.Sentence += fmt.Sprintf("; %s left to the limit of %s (%s)", e.Left, e.Limit, x.Source)
 		}
 	}
-	e.Sentence = strings.ToUpper(e.Sentence[:1]) + e.Sentence[1:] + "."
-	if !e.Since.IsZero() {
-		e.Sentence = strings.ToLower(e.Sentence[:1]) + e.Sentence[1:] // it follows a time
-	}
+	e.Sentence += "."
 	if last := latest(c.Events, alerting.Trend); c.Trend && last != nil && last.Evidence != nil {
 		e.Evidence = evidence(last.Evidence)
 	}
@@ -259,6 +258,12 @@ func (e *entry) plainSentence(zone *time.Location) string {
 		return e.Sentence
 	}
 	return "since " + e.Since.In(zone).Format("2006-01-02 15:04:05 MST") + " (" + e.Lasted + "): " + e.Sentence
+}
+
+// Reason is the reason as a sentence of its own.
+func (e *entry) Reason() string {
+	first, size := utf8.DecodeRuneInString(e.Sentence)
+	return string(unicode.ToUpper(first)) + e.Sentence[size:]
 }
 
 // idOf returns an id for a page that does not depend on the order of the recordings.
