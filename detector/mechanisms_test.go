@@ -112,7 +112,7 @@ func leakSlice(w *world) {
 // node is part of a circle, in which no finalizer runs.
 type node struct {
 	next *node
-	data [64 << 10]byte
+	_    [64 << 10]byte
 }
 
 func leakFinalizer(*world) {

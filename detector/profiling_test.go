@@ -137,7 +137,7 @@ func newsOf(p *profiled, alerts []alerting.Alert) (all []news) {
 			n.Line, n.Proven = a.Sites[0].Line, a.Sites[0].Proven
 		}
 		from := int(a.Time.Sub(p.began).Hours()) / 6 * 6
-		n.Within = time.Duration(from*int(time.Hour)).String() + "+6h"
+		n.Within = (time.Duration(from) * time.Hour).String() + "+6h"
 		all = append(all, n)
 	}
 	return all
