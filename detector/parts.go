@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// mostKept is how many breakdowns of healthy times are kept of a resource, and mostLooked how many descriptors or threads are looked at for
+	// mostBreakdowns is how many breakdowns of healthy times are kept of a resource, and mostLooked how many descriptors or threads are looked at for
 	// one of them; mostAlert for an alert.
-	mostKept   = 6
-	mostLooked = 1000
-	mostAlert  = 10000
+	mostBreakdowns = 6
+	mostLooked     = 1000
+	mostAlert      = 10000
 	// keepBound and alertBound are how long these may take.
 	keepBound  = 100 * time.Millisecond
 	alertBound = time.Second
@@ -131,7 +131,7 @@ func (p *parts) keep(i int, one *sampler.Breakdown, settled bool, next time.Time
 		k.settled, k.list = true, nil
 	}
 	k.list = append(k.list, one)
-	if len(k.list) <= mostKept {
+	if len(k.list) <= mostBreakdowns {
 		return
 	}
 	densest, least := 0, math.Inf(1)

@@ -25,8 +25,8 @@ func TestPartsKept(t *testing.T) {
 	for _, b := range p.kept[0].list {
 		hours = append(hours, int(b.Time.Sub(partsStart).Hours()))
 	}
-	if len(hours) != mostKept || hours[0] != 1 || hours[mostKept-1] != 999 || hours[mostKept-2] < 990 || hours[1] < 100 {
-		t.Errorf("kept of hours %v, want %d: the settled start, and the closer the later", hours, mostKept)
+	if len(hours) != mostBreakdowns || hours[0] != 1 || hours[mostBreakdowns-1] != 999 || hours[mostBreakdowns-2] < 990 || hours[1] < 100 {
+		t.Errorf("kept of hours %v, want %d: the settled start, and the closer the later", hours, mostBreakdowns)
 	}
 	if p.due(0, partsStart.Add(1000*time.Hour), partsStart.Add(time.Minute), true); len(p.kept[0].list) > 0 {
 		t.Error("a new process is compared with the one before it")

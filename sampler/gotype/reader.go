@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"runtime"
@@ -19,9 +20,11 @@ const (
 	mostName = 4096    // bytes of the name of a type
 )
 
-// Reader names types. It is safe for concurrent use, and holds a file until it is closed.
+// program is the file of this process's program, also where that was replaced since.
+const program = "/proc/self/exe"
+
+// Reader names types. It is safe for concurrent use.
 type Reader struct {
-	file  *os.File
 	text  region
 	types region
 	base  uint64 // where offsets of names begin
@@ -29,7 +32,6 @@ type Reader struct {
 
 // region is a section of the file, at its place in the memory of the process.
 type region struct {
-	file       *os.File
 	start, end uint64 // addresses in memory
 	offset     uint64 // of start in the file
 }
@@ -39,31 +41,28 @@ func (r region) holds(address, size uint64) bool {
 }
 
 // read returns what is at an address.
-func (r region) read(address, size uint64) ([]byte, bool) {
+func (r region) read(file io.ReaderAt, address, size uint64) ([]byte, bool) {
 	if !r.holds(address, size) {
 		return nil, false
 	}
 	data := make([]byte, size)
-	_, err := r.file.ReadAt(data, int64(r.offset+address-r.start))
+	_, err := file.ReadAt(data, int64(r.offset+address-r.start))
 	return data, err == nil
 }
 
-// Open returns a Reader of the running program. The error says why types cannot be named.
-func Open() (*Reader, error) {
-	file, err := os.Open("/proc/self/exe")
+// New returns a Reader of the running program. The error says why types cannot be named.
+func New() (*Reader, error) {
+	file, err := os.Open(program)
 	if err != nil {
 		return nil, fmt.Errorf("gotype: %w", err)
 	}
+	defer file.Close()
 	r, err := newReader(file)
 	if err != nil {
-		file.Close()
 		return nil, fmt.Errorf("gotype: %w", err)
 	}
 	return r, nil
 }
-
-// Close releases the file.
-func (r *Reader) Close() error { return r.file.Close() }
 
 // anchor is a type whose place in memory and whose name are known. Its fields make it none that the compiler could name in another way.
 type anchor struct {
@@ -71,7 +70,7 @@ type anchor struct {
 	b [3]chan anchor
 }
 
-func newReader(file *os.File) (r *Reader, err error) {
+func newReader(file io.ReaderAt) (r *Reader, err error) {
 	defer func() {
 		if p := recover(); p != nil { // the file is not what it should be
 			r, err = nil, fmt.Errorf("the program's file cannot be read: %v", p)
@@ -86,7 +85,7 @@ func newReader(file *os.File) (r *Reader, err error) {
 		return nil, err
 	}
 	slide := entry - image.Entry // where the program was loaded, less where it was linked for
-	r = &Reader{file: file}
+	r = &Reader{}
 
 	// The program's own code and types tell whether this is its file.
 	self := uint64(reflect.ValueOf(newReader).Pointer())
@@ -96,7 +95,7 @@ func newReader(file *os.File) (r *Reader, err error) {
 		if s.Flags&elf.SHF_ALLOC == 0 || s.Type != elf.SHT_PROGBITS {
 			continue
 		}
-		place := region{file, s.Addr + slide, s.Addr + slide + s.Size, s.Offset}
+		place := region{s.Addr + slide, s.Addr + slide + s.Size, s.Offset}
 		if s.Flags&elf.SHF_EXECINSTR != 0 && place.holds(self, 1) {
 			r.text = place
 		}
@@ -109,7 +108,7 @@ func newReader(file *os.File) (r *Reader, err error) {
 	}
 	// The string that reflect returns lies in the name, whose offset the descriptor tells.
 	name := known[0].String()
-	descriptor, ok := r.descriptor(first)
+	descriptor, ok := r.descriptor(file, first)
 	if !ok {
 		return nil, errors.New("the program's file cannot be read")
 	}
@@ -119,7 +118,7 @@ func newReader(file *os.File) (r *Reader, err error) {
 	}
 	r.base = place - uint64(descriptor.name)
 	for _, t := range known {
-		if got, ok := r.name(addressOf(t)); !ok || got != t.String() {
+		if got, ok := r.name(file, addressOf(t)); !ok || got != t.String() {
 			return nil, errors.New("the types of this Go version have an unknown form")
 		}
 	}
@@ -163,8 +162,8 @@ type descriptor struct {
 	name int32
 }
 
-func (r *Reader) descriptor(address uint64) (descriptor, bool) {
-	data, ok := r.types.read(address, typeSize)
+func (r *Reader) descriptor(file io.ReaderAt, address uint64) (descriptor, bool) {
+	data, ok := r.types.read(file, address, typeSize)
 	if !ok || address%8 != 0 {
 		return descriptor{}, false
 	}
@@ -174,13 +173,13 @@ func (r *Reader) descriptor(address uint64) (descriptor, bool) {
 }
 
 // name returns the name of the type whose descriptor is at an address.
-func (r *Reader) name(address uint64) (string, bool) {
-	d, ok := r.descriptor(address)
+func (r *Reader) name(file io.ReaderAt, address uint64) (string, bool) {
+	d, ok := r.descriptor(file, address)
 	if !ok {
 		return "", false
 	}
 	at := r.base + uint64(d.name)
-	head, ok := r.types.read(at, 4) // flags, and the length
+	head, ok := r.types.read(file, at, 4) // flags, and the length
 	if !ok {
 		return "", false
 	}
@@ -188,7 +187,7 @@ func (r *Reader) name(address uint64) (string, bool) {
 	if n <= 0 || length == 0 || length > mostName {
 		return "", false
 	}
-	data, ok := r.types.read(at+1+uint64(n), length)
+	data, ok := r.types.read(file, at+1+uint64(n), length)
 	if !ok || !utf8.Valid(data) {
 		return "", false
 	}
@@ -219,7 +218,12 @@ func (r *Reader) Allocated(stack []uintptr) (name string) {
 			if fixed, ok := makers[f.Name()]; ok {
 				return fixed
 			}
-			return r.at(f, pc)
+			file, err := os.Open(program)
+			if err != nil {
+				return ""
+			}
+			defer file.Close()
+			return r.at(file, f, pc)
 		}
 	}
 	return ""
@@ -235,9 +239,9 @@ func outermost(pc uintptr) *runtime.Func {
 }
 
 // at names what the call before pc in the function f allocates.
-func (r *Reader) at(f *runtime.Func, pc uintptr) string {
+func (r *Reader) at(file io.ReaderAt, f *runtime.Func, pc uintptr) string {
 	entry := f.Entry()
-	code, ok := r.code(entry)
+	code, ok := r.code(file, entry)
 	if !ok {
 		return ""
 	}
@@ -248,6 +252,9 @@ func (r *Reader) at(f *runtime.Func, pc uintptr) string {
 	target := runtime.FuncForPC(uintptr(calls.target))
 	if target == nil || uint64(target.Entry()) != calls.target {
 		return ""
+	}
+	if name, ok := makers[target.Name()]; ok {
+		return name
 	}
 	end, ok := frontEndOf(target.Name())
 	if !ok {
@@ -260,7 +267,7 @@ func (r *Reader) at(f *runtime.Func, pc uintptr) string {
 	if !ok {
 		return ""
 	}
-	name, ok := r.name(address)
+	name, ok := r.name(file, address)
 	if !ok {
 		return ""
 	}
@@ -268,7 +275,7 @@ func (r *Reader) at(f *runtime.Func, pc uintptr) string {
 }
 
 // code returns the code of the function that begins at entry, with the padding after it.
-func (r *Reader) code(entry uintptr) ([]byte, bool) {
+func (r *Reader) code(file io.ReaderAt, entry uintptr) ([]byte, bool) {
 	belongs := func(size uintptr) bool {
 		f := runtime.FuncForPC(entry + size)
 		return f != nil && f.Entry() == entry
@@ -286,5 +293,5 @@ func (r *Reader) code(entry uintptr) ([]byte, bool) {
 			size = middle
 		}
 	}
-	return r.text.read(uint64(entry), uint64(size))
+	return r.text.read(file, uint64(entry), uint64(size))
 }

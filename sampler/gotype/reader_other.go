@@ -11,13 +11,10 @@ import (
 // Reader names types: none here.
 type Reader struct{}
 
-// Open returns an error that wraps errors.ErrUnsupported.
-func Open() (*Reader, error) {
+// New returns an error that wraps errors.ErrUnsupported.
+func New() (*Reader, error) {
 	return nil, fmt.Errorf("gotype: types cannot be named on %s/%s: %w", runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
 }
-
-// Close does nothing.
-func (r *Reader) Close() error { return nil }
 
 // Allocated returns "".
 func (r *Reader) Allocated([]uintptr) string { return "" }

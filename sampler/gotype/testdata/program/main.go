@@ -221,11 +221,9 @@ func main() {
 			f()
 		}
 	}
-	reader, err := gotype.Open()
+	reader, err := gotype.New()
 	if err != nil {
 		fmt.Println("none:", err)
-	} else {
-		defer reader.Close()
 	}
 	records := make([]runtime.MemProfileRecord, 10000)
 	runtime.GC()
