@@ -87,6 +87,7 @@ func NewMonitor(config Config, logger *logrus.Logger) (*ResourceMonitor, error) 
 		return nil, err
 	}
 	m.FollowSites(profile.NewSelf())
+	m.profiling.types = newTypes()
 	return m, nil
 }
 
