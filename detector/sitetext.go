@@ -69,8 +69,7 @@ func made(resource string, s *alerting.Site, growth, total float64) string {
 	if resource != sampler.HeapLiveBytes {
 		what = "by which " + resource + " grew"
 	}
-	return fmt.Sprintf("keeps %s of the %s %s", bytes.Format(growth), bytes.Format(max(growth, total)), what)
-	text := fmt.Sprintf("keeps %s of the %s of new live heap", bytes.Format(growth), bytes.Format(max(growth, total)))
+	text := fmt.Sprintf("keeps %s of the %s %s", bytes.Format(growth), bytes.Format(max(growth, total)), what)
 	if len(s.Types) > 0 {
 		text += " as " + s.Types[0]
 	}

@@ -75,7 +75,7 @@ func TestAlertNamesTheType(t *testing.T) {
 	if diff := cmp.Diff([]string{"[]detector_test.session"}, a.Sites[0].Types); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)
 	}
-	if !strings.HasSuffix(a.Summary, " of new live heap as []detector_test.session") {
+	if !strings.HasSuffix(a.Summary, " as []detector_test.session") {
 		t.Errorf("summary %q", a.Summary)
 	}
 }
