@@ -128,6 +128,17 @@ type Site struct {
 	Proven bool `json:"proven"`
 }
 
+// Part is one kind of descriptors or threads to which growth was traced. The parts of an alert do not overlap.
+type Part struct {
+	What      string    `json:"what"`                // as in tcp, unix, file, "deleted file", pipe, eventfd, thread
+	Detail    string    `json:"detail,omitempty"`    // as in "CLOSE_WAIT to 10.0.0.5:5432", "in /var/spool"
+	Count     float64   `json:"count"`               // how many there are now
+	Growth    float64   `json:"growth,omitempty"`    // how many more than before; absent where before is not known
+	Share     float64   `json:"share"`               // of the growth, or of all there are where before is not known; 0 to 1
+	Since     time.Time `json:"since,omitzero"`      // when before was: the latest look in healthy times that is not younger than the growth; for a limit, the start
+	Estimated bool      `json:"estimated,omitempty"` // from a sample, as there are too many to look at all
+}
+
 // Profile is a file that was written as evidence.
 type Profile struct {
 	Kind  string `json:"kind"` // as in runtime/pprof: goroutine, heap
@@ -142,6 +153,7 @@ type Alert struct {
 	Event
 	Process  Process   `json:"process"`
 	Sites    []Site    `json:"sites,omitempty"`
+	Parts    []Part    `json:"parts,omitempty"` // of open_fds and threads, the most growth first
 	Profiles []Profile `json:"profiles,omitempty"`
 }
 
@@ -159,6 +171,7 @@ func (a Alert) Clone() Alert {
 	for i := range a.Sites {
 		a.Sites[i].Types = slices.Clone(a.Sites[i].Types)
 	}
+	a.Parts = slices.Clone(a.Parts)
 	a.Profiles = slices.Clone(a.Profiles)
 	return a
 }

@@ -63,6 +63,10 @@ func fullAlert() Alert {
 				WaitReason: "chan receive", CreatedBy: "main.main", Types: []string{"*main.conn"}, Proven: true},
 			{Function: "main.<lambda>", File: "/src/a.go", Line: 3, Bytes: 4096, GrowthPerHour: 12.25, Share: .03},
 		},
+		Parts: []Part{
+			{What: "tcp", Detail: "CLOSE_WAIT to 10.0.0.5:5432", Count: 107, Growth: 95, Share: .95, Since: at("2026-11-23T08:05:00Z")},
+			{What: "pipe", Count: 4096, Share: .05, Estimated: true},
+		},
 		Profiles: []Profile{{Kind: "goroutine", Path: "/tmp/g.pb.gz", Bytes: 812}},
 	}
 }
@@ -72,7 +76,7 @@ func resolvedAlert() Alert {
 	a.Status, a.Severity = Resolved, Warning
 	a.Summary = "goroutines fell back to 320"
 	a.Value, a.Time = 320, at("2026-11-23T11:00:00Z")
-	a.Sites, a.Profiles, a.Exhaustion, a.Evidence = nil, nil, nil, nil
+	a.Sites, a.Parts, a.Profiles, a.Exhaustion, a.Evidence = nil, nil, nil, nil, nil
 	return a
 }
 
@@ -82,7 +86,7 @@ func TestClone(t *testing.T) {
 	if diff := cmp.Diff(a, c); diff != "" {
 		t.Fatalf("clone differs (-want +got):\n%s", diff)
 	}
-	c.Exhaustion.Limit, c.Evidence.T, c.Sites[0].Line, c.Sites[0].Types[0], c.Profiles[0].Bytes = 1, 1, 1, "x", 1
+	c.Exhaustion.Limit, c.Evidence.T, c.Sites[0].Line, c.Sites[0].Types[0], c.Parts[0].Count, c.Profiles[0].Bytes = 1, 1, 1, "x", 1, 1
 	if diff := cmp.Diff(fullAlert(), a); diff != "" {
 		t.Errorf("writing to the clone changed the original (-want +got):\n%s", diff)
 	}

@@ -85,6 +85,7 @@ func annotations(a Alert) map[string]string {
 		"alert_id":       a.ID,
 		"process":        processText(a.Process),
 		"sites":          strings.Join(siteLines(a.Sites), "\n"),
+		"parts":          strings.Join(partLines(a.Parts), "\n"),
 	}
 	if !a.Since.IsZero() {
 		m["since"] = instant(a.Since)
@@ -115,6 +116,9 @@ func description(a Alert) string {
 	}
 	if len(a.Sites) > 0 {
 		s += ". Most at " + siteLine(a.Sites[0])
+	}
+	if len(a.Parts) > 0 {
+		s += ". Most are " + partLine(a.Parts[0])
 	}
 	return s + "."
 }

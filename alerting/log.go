@@ -38,6 +38,9 @@ func (s *LogSink) Send(_ context.Context, a Alert) error {
 	if len(a.Sites) > 0 {
 		fields["site"] = siteLine(a.Sites[0])
 	}
+	if len(a.Parts) > 0 {
+		fields["part"] = partLine(a.Parts[0])
+	}
 	s.logger.WithFields(fields).Log(level, a.Summary)
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// topSites is how many sites a text names.
+// topSites is how many sites, and how many parts, a text names.
 const topSites = 5
 
 // figure writes a number as people read it: whole from 1000 on, else with four digits.
@@ -80,6 +80,34 @@ func siteLines(sites []Site) []string {
 	var lines []string
 	for _, s := range sites[:min(len(sites), topSites)] {
 		lines = append(lines, siteLine(s))
+	}
+	return lines
+}
+
+// partLine names a part, with what is known of it.
+func partLine(p Part) string {
+	var b strings.Builder
+	b.WriteString(p.What)
+	if p.Detail != "" {
+		b.WriteString(" " + p.Detail)
+	}
+	about := ""
+	if p.Estimated {
+		about = "about "
+	}
+	fmt.Fprintf(&b, ": %s%s", about, figure(p.Count))
+	if p.Growth != 0 {
+		fmt.Fprintf(&b, ", %.0f %% of the growth (%s more)", 100*p.Share, figure(p.Growth))
+	} else {
+		fmt.Fprintf(&b, ", %.0f %% of all", 100*p.Share)
+	}
+	return b.String()
+}
+
+func partLines(parts []Part) []string {
+	var lines []string
+	for _, p := range parts[:min(len(parts), topSites)] {
+		lines = append(lines, partLine(p))
 	}
 	return lines
 }

@@ -36,7 +36,7 @@ type WebhookConfig struct {
 
 // Webhook posts alerts over HTTP. It is safe for concurrent use, and where that has a meaning it sends one alert at a time.
 //
-// json posts the Alert in its JSON form, slack a text with the summary and the top sites. For alertmanager, alerts go to
+// json posts the Alert in its JSON form, slack a text with the summary, the top sites and the top parts. For alertmanager, alerts go to
 // /api/v2/alerts, also where the URL names /api/v1/alerts, which Alertmanager dropped in 0.27. A firing alert ends there by
 // itself 5 minutes after its last post; Refresh repeats it until the resolved one was sent, so it outlives its process by 5
 // minutes at most. As the severity is a label, an alert whose severity changes is ended and begun anew in one post.
@@ -272,7 +272,7 @@ func slackText(a Alert) string {
 	if a.Exhaustion != nil && a.Status == Firing {
 		fmt.Fprintf(&b, ", exhausted (%s) at %s", a.Exhaustion.Source, instant(a.Exhaustion.At))
 	}
-	for _, line := range siteLines(a.Sites) {
+	for _, line := range append(siteLines(a.Sites), partLines(a.Parts)...) {
 		b.WriteString("\n• " + line)
 	}
 	return slackEscaper.Replace(b.String())

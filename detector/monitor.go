@@ -32,6 +32,7 @@ type ResourceMonitor struct {
 	channel    *alerting.ChannelSink
 	webhook    webhookSlot
 	process    alerting.Process
+	parts      parts
 	onAlert    atomic.Pointer[func(alerting.Alert)]
 	onSample   atomic.Pointer[func(*sampler.Sample)]
 	reloaded   chan struct{} // holds a token when the loop has a new configuration to look at
@@ -89,6 +90,7 @@ func NewMonitor(config Config, logger *logrus.Logger) (*ResourceMonitor, error) 
 		return nil, err
 	}
 	m.FollowSites(profile.NewSelf())
+	m.profiling.types = newTypes()
 	return m, nil
 }
 
@@ -267,6 +269,9 @@ func (m *ResourceMonitor) loop(ctx context.Context) error {
 			return err
 		case ctx.Err() != nil:
 			return nil // what failed was cut short
+		}
+		if failed := m.keepParts(ctx, source); err == nil {
+			err = failed
 		}
 		m.report(err)
 		return nil

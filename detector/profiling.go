@@ -27,6 +27,7 @@ const (
 	proofSpacing   = 10 * time.Minute      // between two asked on suspicion, scaled: each runs a garbage collection
 	freshEnough    = time.Second           // age of a profile that an alert does with
 	mostListed     = 10                    // sites in an alert
+	leastExplained = .05                   // of the growth of memory, for a line to be listed
 	mostLogged     = 5                     // sites whose stacks go to the log
 	mostFrames     = 8                     // functions of a stack there
 	// mostDumped is up to how many goroutines the traceback of all of them is taken: it stops the world for 8 us a goroutine and more.
@@ -422,6 +423,11 @@ func (m *ResourceMonitor) addSites(ctx context.Context, a *alerting.Alert) error
 	default:
 		listed = s.list(i, since, nil)
 		listed.total = max(listed.total, a.Value-a.Baseline)
+		// Of resident memory the live heap may be the least part: what it does not explain is not blamed on it.
+		listed.grown = slices.DeleteFunc(listed.grown, func(g sites.Grown) bool { return g.Growth < leastExplained*listed.total })
+		for i := range listed.grown {
+			listed.grown[i].Share = listed.grown[i].Growth / max(listed.total, listed.grown[i].Growth)
+		}
 	}
 	if max(now.count, s.goroutines) <= mostDumped && slices.ContainsFunc(listed.grown, func(g sites.Grown) bool { return g.Bytes == 0 }) {
 		m.addDetails(ctx, listed.grown)

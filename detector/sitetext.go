@@ -65,7 +65,15 @@ func made(resource string, s *alerting.Site, growth, total float64) string {
 		return fmt.Sprintf("started most of them through %s, as far as the heap is sampled", shortName(s.Via))
 	}
 	bytes, _ := sampler.Lookup(sampler.HeapLiveBytes)
-	return fmt.Sprintf("keeps %s of the %s of new live heap", bytes.Format(growth), bytes.Format(max(growth, total)))
+	what := "of new live heap"
+	if resource != sampler.HeapLiveBytes {
+		what = "by which " + resource + " grew"
+	}
+	text := fmt.Sprintf("keeps %s of the %s %s", bytes.Format(growth), bytes.Format(max(growth, total)), what)
+	if len(s.Types) > 0 {
+		text += " as " + s.Types[0]
+	}
+	return text
 }
 
 // shortName drops the path before a function's package.

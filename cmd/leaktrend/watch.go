@@ -22,6 +22,7 @@ func watchCommand() *cobra.Command {
 		configFile, out string
 		force           bool
 		tellByExit      bool
+		pprofAddress    string
 	)
 	cmd := &cobra.Command{
 		Use:   "watch (--pid N | --name PATTERN | --url URL)",
@@ -74,6 +75,9 @@ show that they are none. --soak scales all of them for a test run under steady l
 			if err != nil {
 				return err
 			}
+			if err := followPprof(monitor, pprofAddress); err != nil {
+				return err
+			}
 			var rec *recording
 			if out != "" {
 				rec, err = createRecording(out, force, nil, sampler.Header{
@@ -106,6 +110,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 	fs := cmd.Flags()
 	fs.Lookup("name").Usage = "regular expression for the names or command lines of the processes to watch; with -o, of the one process"
 	fs.StringVar(&configFile, "config", "", "YAML file whose section resource_monitoring configures limits and alerts")
+	fs.StringVar(&pprofAddress, "pprof", "", "where a Go process serves net/http/pprof, as in http://localhost:6060: alerts then name lines of code")
 	fs.StringVarP(&out, "out", "o", "", "also record the samples to this file")
 	fs.BoolVar(&force, "force", false, "replace a file that is not empty")
 	fs.BoolVar(&tellByExit, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed")

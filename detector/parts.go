@@ -1,0 +1,226 @@
+package detector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/trend"
+)
+
+const (
+	// mostBreakdowns is how many breakdowns of healthy times are kept of a resource, and mostLooked how many descriptors or threads are looked at for
+	// one of them; mostAlert for an alert.
+	mostBreakdowns = 6
+	mostLooked     = 1000
+	mostAlert      = 10000
+	// keepBound and alertBound are how long these may take.
+	keepBound  = 100 * time.Millisecond
+	alertBound = time.Second
+	// keepShare is the share of one core that healthy times may cost.
+	keepShare = 1e-4
+	// mostParts is how many parts an alert lists.
+	mostParts = 5
+)
+
+// breaker is a Source that tells what its descriptors and threads are.
+type breaker interface {
+	Breakdown(ctx context.Context, resource string, most int) (*sampler.Breakdown, error)
+}
+
+// breakerOf returns nil where a source cannot tell.
+func breakerOf(s sampler.Source) breaker {
+	if kept, ok := s.(keptOpen); ok {
+		s = kept.Source
+	}
+	b, _ := s.(breaker)
+	return b
+}
+
+// partResources are those that have parts.
+var partResources = [...]string{sampler.OpenFDs, sampler.Threads}
+
+// parts tells what descriptors and threads grew, from what they were in healthy times.
+type parts struct {
+	once sync.Once // adds the evidence
+
+	mu      sync.Mutex
+	source  breaker
+	process time.Time // when it started
+	kept    [len(partResources)]keptParts
+}
+
+// keptParts are breakdowns of healthy times, oldest first.
+type keptParts struct {
+	list    []*sampler.Breakdown
+	settled bool      // the first is of the settled start
+	next    time.Time // when the next is due
+}
+
+// keepParts looks at what the process is made of, when that is due and the resource is healthy: at the first sample, when the start has
+// settled, and then seldom. It belongs to the loop.
+func (m *ResourceMonitor) keepParts(ctx context.Context, source sampler.Source) (err error) {
+	b := breakerOf(source)
+	if b == nil {
+		return nil
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = &panicked{r, debug.Stack()}
+		}
+	}()
+	p := &m.parts
+	p.once.Do(func() { m.AddEvidence("what the descriptors and threads are", p.tell) })
+	p.mu.Lock()
+	p.source = b
+	p.mu.Unlock()
+	for i, resource := range partResources {
+		m.mu.Lock()
+		at, started, spacing := m.latest.Time, m.latest.Start, stretch(2*trend.FinestWidth, scaleOf(m.detector.Config()))
+		t := m.detector.byName[resource]
+		settled, growing := false, false
+		if t != nil {
+			_, settled, _ = t.start.Level()
+			growing = t.suspected() || t.growth.active || t.limit.active
+		}
+		m.mu.Unlock()
+		if t == nil || growing || !p.due(i, at, started, settled) {
+			continue
+		}
+		begun := time.Now()
+		bounded, cancel := context.WithTimeout(ctx, keepBound)
+		one, err := b.Breakdown(bounded, resource, mostLooked)
+		cancel()
+		cost := time.Since(begun)
+		if err == nil {
+			one.Time = at // by the clock of the samples
+		}
+		p.keep(i, one, settled, at.Add(max(spacing, time.Duration(float64(cost)/keepShare))))
+	}
+	return nil
+}
+
+// due reports whether a breakdown is to be made. With a new process all that was kept is void.
+func (p *parts) due(i int, at, started time.Time, settled bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !started.Equal(p.process) {
+		p.process, p.kept = started, [len(partResources)]keptParts{}
+	}
+	k := &p.kept[i]
+	return settled && !k.settled || !at.Before(k.next)
+}
+
+// keep takes a breakdown, nil if that failed. Where there is no room, the one goes whose neighbours are closest for their age; the first stays.
+func (p *parts) keep(i int, one *sampler.Breakdown, settled bool, next time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k := &p.kept[i]
+	k.next = next
+	if one == nil {
+		return
+	}
+	if settled && !k.settled {
+		k.settled, k.list = true, nil
+	}
+	k.list = append(k.list, one)
+	if len(k.list) <= mostBreakdowns {
+		return
+	}
+	densest, least := 0, math.Inf(1)
+	for j := 1; j < len(k.list)-1; j++ {
+		gap := k.list[j+1].Time.Sub(k.list[j-1].Time).Seconds() / one.Time.Sub(k.list[j].Time).Seconds()
+		if gap < least {
+			densest, least = j, gap
+		}
+	}
+	k.list = slices.Delete(k.list, densest, densest+1)
+}
+
+// before returns the breakdown to compare with: for a limit, which is measured from the start, the first; for a trend the latest that is not
+// younger than the growth. nil if none was kept.
+func (p *parts) before(i int, a *alerting.Alert) *sampler.Breakdown {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := p.kept[i].list
+	if len(list) == 0 {
+		return nil
+	}
+	best := list[0]
+	for _, b := range list {
+		if a.Kind == alerting.Trend && !b.Time.After(a.Since) {
+			best = b
+		}
+	}
+	return best
+}
+
+// tell is the Evidence: it adds the parts that grew, and the first of them to the summary.
+func (p *parts) tell(ctx context.Context, a *alerting.Alert) error {
+	i := slices.Index(partResources[:], a.Resource)
+	p.mu.Lock()
+	source := p.source
+	p.mu.Unlock()
+	if i < 0 || source == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, alertBound)
+	defer cancel()
+	now, err := source.Breakdown(ctx, a.Resource, mostAlert)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	before := p.before(i, a)
+	found := now.Parts(before)
+	for _, part := range found[:min(len(found), mostParts)] {
+		one := alerting.Part{
+			What: part.What, Detail: part.Detail, Share: part.Share,
+			Count: math.Round(part.Count), Growth: math.Round(part.Growth),
+			Estimated: now.Seen < now.Total || before != nil && before.Seen < before.Total,
+		}
+		if part.Growth != 0 {
+			one.Since = before.Time
+		}
+		a.Parts = append(a.Parts, one)
+	}
+	if len(a.Parts) > 0 {
+		a.Summary += "; " + partSummary(a.Resource, a.Parts[0])
+	}
+	return nil
+}
+
+// partSummary is a clause such as "95 of 97 new descriptors are tcp CLOSE_WAIT to 10.0.0.5:5432".
+func partSummary(resource string, p alerting.Part) string {
+	plural := "threads"
+	name := p.Detail
+	if resource == sampler.OpenFDs {
+		plural = "descriptors"
+		name = p.What
+		if p.Detail != "" {
+			name += " " + p.Detail
+		}
+	}
+	n := p.Count
+	if p.Growth != 0 {
+		n, plural = p.Growth, "new "+plural
+	}
+	r, _ := sampler.Lookup(resource)
+	text := fmt.Sprintf("%s of %s", r.Format(n), r.Format(math.Round(n/p.Share)))
+	if p.Share == 1 {
+		text = "all " + r.Format(n)
+	}
+	if p.Estimated {
+		text = "about " + text
+	}
+	return text + " " + plural + " are " + name
+}

@@ -1,0 +1,104 @@
+package detector
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// The embedded monitor tells what its own descriptors are, and the same monitor of another process tells that from outside.
+func TestAlertNamesTheParts(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	peer := "CLOSE_WAIT to " + l.Addr().String()
+	monitors := map[string]func(Config) (*ResourceMonitor, error){
+		"inside": func(c Config) (*ResourceMonitor, error) {
+			_, logger := newJournal()
+			return NewMonitor(c, logger)
+		},
+		"outside": func(c Config) (*ResourceMonitor, error) {
+			p, err := sampler.NewProcess(os.Getpid())
+			if err != nil {
+				return nil, err
+			}
+			t.Cleanup(func() { _ = p.Close() })
+			_, logger := newJournal()
+			return NewSourceMonitor(p, alerting.Process{}, c, logger)
+		},
+	}
+	for name, newMonitor := range monitors {
+		t.Run(name, func(t *testing.T) {
+			config := DefaultConfig()
+			config.CheckInterval, config.FDThreshold = 10*time.Millisecond, 50
+			m, err := newMonitor(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			samples := make(chan struct{}, 1000)
+			m.OnSample(func(*sampler.Sample) { samples <- struct{}{} })
+			alerts := make(chan alerting.Alert, 10)
+			m.OnAlert(func(a alerting.Alert) { alerts <- a })
+			if err := m.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer m.Stop()
+			for range 15 { // until the start has settled
+				<-samples
+			}
+			path := filepath.Join(t.TempDir(), "f")
+			for range 3 {
+				f, err := os.Create(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer f.Close()
+			}
+			for range 120 {
+				client, err := net.Dial("tcp4", l.Addr().String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer client.Close()
+				server, err := l.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = server.Close()
+			}
+			var a alerting.Alert
+			for deadline := time.After(20 * time.Second); a.Resource != sampler.OpenFDs || a.Value < a.Baseline+90; {
+				select {
+				case a = <-alerts: // the first may come while the descriptors are still being opened; a more severe one follows
+				case <-deadline:
+					t.Fatal("no alert of 90 descriptors and more")
+				}
+			}
+			if len(a.Parts) == 0 {
+				t.Fatalf("the alert has no parts: %+v", a)
+			}
+			want := alerting.Part{What: "tcp", Detail: peer}
+			if diff := cmp.Diff(want, a.Parts[0], cmpopts.IgnoreFields(alerting.Part{}, "Count", "Growth", "Share", "Since")); diff != "" {
+				t.Errorf("first part (-want +got):\n%s", diff)
+			}
+			p := a.Parts[0]
+			if p.Growth < 80 || p.Growth > 120 || p.Share < .9 || p.Since.IsZero() {
+				t.Errorf("first part %+v", p)
+			}
+			if !strings.HasSuffix(a.Summary, "new descriptors are tcp "+peer) {
+				t.Errorf("summary %q", a.Summary)
+			}
+		})
+	}
+}

@@ -1,0 +1,97 @@
+package detector
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+var partsStart = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+
+// What is kept reaches back to the start, and is densest in the latest time.
+func TestPartsKept(t *testing.T) {
+	var p parts
+	for hour := range 1000 {
+		at := partsStart.Add(time.Duration(hour) * time.Hour)
+		if p.due(0, at, partsStart, hour > 0) {
+			p.keep(0, &sampler.Breakdown{Time: at}, hour > 0, at.Add(30*time.Minute))
+		}
+	}
+	var hours []int
+	for _, b := range p.kept[0].list {
+		hours = append(hours, int(b.Time.Sub(partsStart).Hours()))
+	}
+	if len(hours) != mostBreakdowns || hours[0] != 1 || hours[mostBreakdowns-1] != 999 || hours[mostBreakdowns-2] < 990 || hours[1] < 100 {
+		t.Errorf("kept of hours %v, want %d: the settled start, and the closer the later", hours, mostBreakdowns)
+	}
+	if p.due(0, partsStart.Add(1000*time.Hour), partsStart.Add(time.Minute), true); len(p.kept[0].list) > 0 {
+		t.Error("a new process is compared with the one before it")
+	}
+}
+
+func TestPartsBefore(t *testing.T) {
+	var p parts
+	if p.before(0, &alerting.Alert{}) != nil {
+		t.Error("nothing was kept")
+	}
+	for _, minutes := range []int{0, 10, 20} {
+		p.keep(0, &sampler.Breakdown{Time: partsStart.Add(time.Duration(minutes) * time.Minute)}, true, time.Time{})
+	}
+	for _, test := range []struct {
+		kind  alerting.Kind
+		since int // minutes
+		want  int
+	}{
+		{alerting.Trend, 15, 10}, {alerting.Trend, 20, 20}, {alerting.Trend, 500, 20}, {alerting.Trend, -5, 0},
+		{alerting.Limit, 500, 0},
+	} {
+		a := alerting.Alert{Event: alerting.Event{Kind: test.kind, Since: partsStart.Add(time.Duration(test.since) * time.Minute)}}
+		if got := int(p.before(0, &a).Time.Sub(partsStart).Minutes()); got != test.want {
+			t.Errorf("%s since minute %d: compared with minute %d, want %d", test.kind, test.since, got, test.want)
+		}
+	}
+}
+
+func TestPartSummary(t *testing.T) {
+	for _, test := range []struct {
+		resource string
+		part     alerting.Part
+		want     string
+	}{
+		{sampler.OpenFDs, alerting.Part{What: "tcp", Detail: "CLOSE_WAIT to 10.0.0.5:5432", Count: 107, Growth: 95, Share: 95. / 97},
+			"95 of 97 new descriptors are tcp CLOSE_WAIT to 10.0.0.5:5432"},
+		{sampler.OpenFDs, alerting.Part{What: "pipe", Count: 70, Growth: 60, Share: 1}, "all 60 new descriptors are pipe"},
+		{sampler.OpenFDs, alerting.Part{What: "pipe", Count: 70, Share: .7}, "70 of 100 descriptors are pipe"},
+		{sampler.OpenFDs, alerting.Part{What: "file", Detail: "in /tmp", Count: 70000, Growth: 60000, Share: .8, Estimated: true},
+			"about 60,000 of 75,000 new descriptors are file in /tmp"},
+		{sampler.Threads, alerting.Part{What: "thread", Detail: "worker-*, sleeping", Count: 40, Growth: 38, Share: .95},
+			"38 of 40 new threads are worker-*, sleeping"},
+	} {
+		if diff := cmp.Diff(test.want, partSummary(test.resource, test.part)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+// hollow is a source without breakdowns.
+type hollow struct{ sampler.Source }
+
+// A breakdown that panics costs the monitor nothing.
+func TestPartsFault(t *testing.T) {
+	m, err := NewSourceMonitor(nil, alerting.Process{}, DefaultConfig(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.keepParts(t.Context(), hollow{}); err != nil {
+		t.Errorf("a source without breakdowns: %v", err)
+	}
+	m.detector.Observe(&sampler.Sample{Time: partsStart, Readings: []sampler.Reading{{Resource: sampler.OpenFDs, Value: 3}}})
+	m.latest.Time = partsStart
+	if err := m.keepParts(t.Context(), (*sampler.Self)(nil)); err == nil {
+		t.Error("a panic is no error")
+	}
+}

@@ -1,0 +1,81 @@
+//go:build amd64 || arm64
+
+package detector_test
+
+import (
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// session is what leaks.
+type session struct {
+	user [8]string
+	seen map[string]*session
+}
+
+var sessions [][]session
+
+//go:noinline
+func keepSessions(n int) { sessions = append(sessions, make([]session, n)) }
+
+// An alert on memory names the type that is kept at the line that keeps it.
+func TestAlertNamesTheType(t *testing.T) {
+	t.Cleanup(func() { sessions = nil })
+	runtime.GC()
+	var before runtime.MemStats
+	runtime.ReadMemStats(&before)
+	config := detector.DefaultConfig()
+	config.CheckInterval = 10 * time.Millisecond
+	logger := logrus.New()
+	logger.SetOutput(io.Discard)
+	m, err := detector.NewMonitor(config, logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	samples := make(chan struct{}, 10000)
+	m.OnSample(func(*sampler.Sample) { samples <- struct{}{} })
+	alerts := make(chan alerting.Alert, 10)
+	m.OnAlert(func(a alerting.Alert) { alerts <- a })
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer m.Stop()
+	for range 15 {
+		<-samples
+	}
+	for range 400 {
+		keepSessions(1000) // 136 kB
+	}
+	runtime.GC()
+	runtime.GC()                        // a profile shows what a completed collection left
+	time.Sleep(1100 * time.Millisecond) // a profile of the last second would do for the alert
+	config.MemoryThreshold = int64(before.HeapInuse) + 20<<20
+	if err := m.Reload(config); err != nil {
+		t.Fatal(err)
+	}
+	var a alerting.Alert
+	select {
+	case a = <-alerts:
+	case <-time.After(20 * time.Second):
+		t.Fatal("no alert")
+	}
+	if len(a.Sites) == 0 || !strings.HasSuffix(a.Sites[0].Function, ".keepSessions") {
+		t.Fatalf("not traced to the site: %+v", a)
+	}
+	if diff := cmp.Diff([]string{"[]detector_test.session"}, a.Sites[0].Types); diff != "" {
+		t.Errorf("types (-want +got):\n%s", diff)
+	}
+	if !strings.HasSuffix(a.Summary, " as []detector_test.session") {
+		t.Errorf("summary %q", a.Summary)
+	}
+}
