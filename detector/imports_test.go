@@ -54,6 +54,8 @@ func edgeFault(from, to string) string {
 		{"github.com/sirupsen/logrus", []string{"alerting", "detector", "cmd"}, "logrus has its home in alerting and the monitor"},
 		{"github.com/spf13", []string{"cmd"}, "the command line has its home in cmd"},
 		{"golang.org/x/term", []string{"cmd"}, "the terminal has its home in cmd"},
+		{"github.com/prometheus/client_golang/api", []string{"cmd"}, "the client of a Prometheus has its home in cmd"},
+		{"github.com/prometheus/common/config", []string{"cmd"}, "the client of a Prometheus has its home in cmd"},
 		{"golang.org/x/sys", []string{"sampler", "cmd"}, "system calls have their home in sampler"},
 	} {
 		if under(to, home.of) && !under(from, home.at...) {
@@ -83,6 +85,8 @@ func TestEdgeFault(t *testing.T) {
 		{"sampler", "github.com/sirupsen/logrus", "logrus has its home in alerting and the monitor"},
 		{"detector", "github.com/spf13/cobra", "the command line has its home in cmd"},
 		{"alerting", "golang.org/x/term", "the terminal has its home in cmd"},
+		{"detector", "github.com/prometheus/client_golang/api/prometheus/v1", "the client of a Prometheus has its home in cmd"},
+		{"cmd/leaktrend/internal/prom", "github.com/prometheus/common/config", ""},
 		{"detector", "golang.org/x/sys/unix", "system calls have their home in sampler"},
 		{"trend", "net/http", "baseline and trend are pure arithmetic: no os, net, log or clock"},
 		{"baseline", "log/slog", "baseline and trend are pure arithmetic: no os, net, log or clock"},
