@@ -226,7 +226,7 @@ func startPrometheus(t testing.TB, data string) (address string, kill func()) {
 func leakyFleet() *fleetOf {
 	f := newFleet()
 	started := float64(scrapeTime(0).Add(-30 * 24 * time.Hour).Unix())
-	deploy := 3 * 24 * 12
+	deploy := 2 * 24 * 12
 	// 50 replicas of api v1.8 make room for v1.9, 40 of which leak goroutines, by 40 a day.
 	for i := range 50 {
 		old := fmt.Sprintf(`job="api",instance="api-a%02d:8080",version="v1.8"`, i)
@@ -238,7 +238,7 @@ func leakyFleet() *fleetOf {
 		if i < 40 {
 			level = func(scrape int) float64 { return 120 + perDay(40, scrape-deploy) }
 		}
-		f.add("go_goroutines", fresh, between(deploy, fleetScrapes, f.noisy(.2, level)))
+		f.add("go_goroutines", fresh, between(deploy, fleetScrapes, f.noisy(.02, level)))
 		f.add("process_open_fds", fresh, between(deploy, fleetScrapes, f.noisy(.2, always(60))))
 		f.add("process_start_time_seconds", fresh, between(deploy, fleetScrapes, always(float64(scrapeTime(deploy).Unix()))))
 	}
@@ -249,7 +249,7 @@ func leakyFleet() *fleetOf {
 		if i == 3 {
 			level = func(scrape int) float64 { return 200 + perDay(90, scrape) }
 		}
-		f.add("process_open_fds", labels, f.noisy(.1, level))
+		f.add("process_open_fds", labels, f.noisy(.01, level))
 		f.add("process_max_fds", labels, always(1024))
 		f.add("process_start_time_seconds", labels, always(started))
 		f.add("worker_build_info", labels+`,version="2.4.1",revision="abc"`, always(1))

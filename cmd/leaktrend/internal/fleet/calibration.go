@@ -117,17 +117,17 @@ func Default() *Calibration {
 // For each k the expectation of that ratio over calibration and healthy series is 1-(1-p)^(n+1), so at most 1, p being the true chance; so is
 // the mean of several, however they depend. Between two marks the higher P(k) of both counts, close to one its own. A history shorter than the first mark gives 0.
 func (c *Calibration) EValue(score float64, length time.Duration) float64 {
-	const near = 1.03 // times the mark
+	const below, above = .99, 1.03 // times a mark: what is close to it
 	at := -1
 	for i := range c.Healthy {
-		if c.Healthy[i].Length <= length {
+		if below*float64(c.Healthy[i].Length) <= float64(length) {
 			at = i
 		}
 	}
 	if at < 0 {
 		return 0
 	}
-	between := at+1 < len(c.Healthy) && float64(length) > near*float64(c.Healthy[at].Length)
+	between := at+1 < len(c.Healthy) && float64(length) > above*float64(c.Healthy[at].Length)
 	e := 0.
 	for k, threshold := range Thresholds {
 		if score < threshold {

@@ -211,6 +211,7 @@ func TestSimulationOfFalseDiscoveries(t *testing.T) {
 		{"each series by itself", 1, 1},
 		{"groups of 10, one replica leaks", 10, 1},
 		{"groups of 50, 40 replicas leak", 50, 40},
+		{"groups of 1000, all leak", 1000, 1000},
 	} {
 		r := rand.New(rand.NewPCG(7, 7))
 		groups, sickGroups := series/test.replicas, max(leaking/test.sick, 1)

@@ -15,7 +15,7 @@ import (
 
 func main() {
 	out := flag.String("o", "calibration.csv", "file to write")
-	series := flag.Int("n", 10000, "series of a week for each healthy family and half of the parameters; fewer of two weeks, to check, and of leaking families")
+	series := flag.Int("n", 6000, "series of a week for each healthy family and half of the parameters; fewer of two weeks, to check, and of leaking families")
 	seed := flag.Uint64("seed", 1, "of the series that calibrate; the next seed makes those that check")
 	flag.Parse()
 	if err := run(*out, *series, *seed); err != nil {
