@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -151,10 +152,12 @@ type Alert struct {
 	Version string `json:"version"`
 	ID      string `json:"id"` // the same for the firing and the resolved alert of one finding
 	Event
-	Process  Process   `json:"process"`
-	Sites    []Site    `json:"sites,omitempty"`
-	Parts    []Part    `json:"parts,omitempty"` // of open_fds and threads, the most growth first
-	Profiles []Profile `json:"profiles,omitempty"`
+	Process Process `json:"process"`
+	// Labels name what leaks where that is not one process but a group of them. For Alertmanager they stand for the instance.
+	Labels   map[string]string `json:"labels,omitempty"`
+	Sites    []Site            `json:"sites,omitempty"`
+	Parts    []Part            `json:"parts,omitempty"` // of open_fds and threads, the most growth first
+	Profiles []Profile         `json:"profiles,omitempty"`
 }
 
 // Clone returns a copy that shares no memory with a.
@@ -167,6 +170,7 @@ func (a Alert) Clone() Alert {
 		e := *a.Evidence
 		a.Evidence = &e
 	}
+	a.Labels = maps.Clone(a.Labels)
 	a.Sites = slices.Clone(a.Sites)
 	for i := range a.Sites {
 		a.Sites[i].Types = slices.Clone(a.Sites[i].Types)

@@ -3,7 +3,9 @@ package alerting
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -24,6 +26,22 @@ type alertLabels struct {
 	Kind     Kind     `json:"kind"`
 	Severity Severity `json:"severity"`
 	Instance string   `json:"instance"`
+
+	more string // the labels of a group: a JSON object, whose keys are in order
+}
+
+// MarshalJSON returns one object of all labels. Those of a group come without the instance, and cannot replace the others.
+func (l alertLabels) MarshalJSON() ([]byte, error) {
+	type plain alertLabels
+	if l.more == "" {
+		return json.Marshal(plain(l))
+	}
+	all := map[string]string{}
+	if err := json.Unmarshal([]byte(l.more), &all); err != nil {
+		return nil, err
+	}
+	all["alertname"], all["resource"], all["kind"], all["severity"] = l.Name, l.Resource, string(l.Kind), l.Severity.String()
+	return json.Marshal(all)
 }
 
 type postableAlert struct {
@@ -47,6 +65,12 @@ type postedAlert struct {
 func wallClock() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 func (w *Webhook) labels(a Alert) alertLabels {
+	l := alertLabels{Name: "LeakDetected", Resource: a.Resource, Kind: a.Kind, Severity: a.Severity}
+	if len(a.Labels) > 0 {
+		more, _ := json.Marshal(a.Labels) // a map of strings always can be
+		l.more = string(more)
+		return l
+	}
 	instance := w.instance
 	if instance == "" {
 		instance = cmp.Or(a.Process.Host, a.Process.Executable)
@@ -54,7 +78,8 @@ func (w *Webhook) labels(a Alert) alertLabels {
 			instance = net.JoinHostPort(instance, strconv.Itoa(a.Process.PID))
 		}
 	}
-	return alertLabels{Name: "LeakDetected", Resource: a.Resource, Kind: a.Kind, Severity: a.Severity, Instance: instance}
+	l.Instance = instance
+	return l
 }
 
 // startOf returns when an alert began as far as Alertmanager is told: at its time, but never after now.
@@ -106,7 +131,7 @@ func annotations(a Alert) map[string]string {
 }
 
 func description(a Alert) string {
-	s := fmt.Sprintf("%s of %s: %s now, baseline %s, %s per hour", a.Resource, cmp.Or(processText(a.Process), "an unnamed process"),
+	s := fmt.Sprintf("%s of %s: %s now, baseline %s, %s per hour", a.Resource, cmp.Or(processText(a.Process), labelsText(a.Labels), "an unnamed process"),
 		figure(a.Value), figure(a.Baseline), figure(a.SlopePerHour))
 	if a.Threshold != 0 {
 		s += ", threshold " + figure(a.Threshold)
@@ -121,6 +146,14 @@ func description(a Alert) string {
 		s += ". Most are " + partLine(a.Parts[0])
 	}
 	return s + "."
+}
+
+func labelsText(labels map[string]string) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		parts = append(parts, name+" "+labels[name])
+	}
+	return strings.Join(parts, ", ")
 }
 
 // sendAlertmanager posts an alert together with the end of what it replaces: the same finding under another severity.
@@ -160,7 +193,7 @@ func (w *Webhook) sendAlertmanager(ctx context.Context, a Alert) error {
 	}
 
 	err := w.post(ctx, posts)
-	if err != nil && (isFiring || !isFinal(err)) {
+	if err != nil && (isFiring || !IsFinal(err)) {
 		return err
 	}
 	w.posted = slices.DeleteFunc(w.posted, func(p postedAlert) bool { return p.alert.ID == a.ID || isFiring && p.labels == current.labels })

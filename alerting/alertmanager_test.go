@@ -51,6 +51,31 @@ func TestAlertmanagerInstance(t *testing.T) {
 	}
 }
 
+// The labels of a group stand for the instance, and cannot replace what an alert always has.
+func TestAlertmanagerGroup(t *testing.T) {
+	w := newWebhook(t, WebhookConfig{URL: "http://am/api/v2/alerts"})
+	a := Alert{
+		Event:   Event{Status: Firing, Kind: Trend, Resource: "goroutines", Severity: High},
+		Process: Process{Host: "h"},
+		Labels:  map[string]string{"job": "api", "version": "v1.9", "alertname": "Other"},
+	}
+	text, err := json.Marshal(w.labels(a))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"alertname":"LeakDetected","job":"api","kind":"trend","resource":"goroutines","severity":"high","version":"v1.9"}`
+	if string(text) != want {
+		t.Errorf("%s, want %s", text, want)
+	}
+	if again := w.labels(a.Clone()); again != w.labels(a) {
+		t.Errorf("the labels of a copy differ: %+v", again)
+	}
+	a.Process = Process{}
+	if got := description(a); !strings.HasPrefix(got, "goroutines of alertname Other, job api, version v1.9: ") {
+		t.Error(got)
+	}
+}
+
 // freePort returns a loopback address that nothing listens on.
 func freePort(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -461,7 +461,7 @@ func (w *worker) call(f func(context.Context) error) (out outcome) {
 	if err == nil {
 		return outcome{}
 	}
-	out = outcome{failed: true, final: isFinal(err), text: clip(err.Error())}
+	out = outcome{failed: true, final: IsFinal(err), text: clip(err.Error())}
 	var later *laterError
 	if errors.As(err, &later) {
 		out.after = later.after

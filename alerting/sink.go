@@ -44,7 +44,8 @@ type laterError struct {
 func (e *laterError) Error() string { return e.err.Error() }
 func (e *laterError) Unwrap() error { return e.err }
 
-func isFinal(err error) bool {
+// IsFinal reports whether an error was marked by Final.
+func IsFinal(err error) bool {
 	var f *finalError
 	return errors.As(err, &f)
 }

@@ -24,7 +24,7 @@ func TestFinal(t *testing.T) {
 		{"plain", cause, false},
 		{"nil", Final(nil), false},
 	} {
-		if got := isFinal(tc.err); got != tc.want {
+		if got := IsFinal(tc.err); got != tc.want {
 			t.Errorf("%s: final %v, want %v", tc.name, got, tc.want)
 		}
 	}

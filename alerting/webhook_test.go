@@ -158,7 +158,7 @@ type verdict struct {
 }
 
 func verdictOf(err error) verdict {
-	v := verdict{Failed: err != nil, Final: isFinal(err)}
+	v := verdict{Failed: err != nil, Final: IsFinal(err)}
 	var later *laterError
 	if errors.As(err, &later) {
 		v.After = later.after
@@ -282,7 +282,7 @@ func TestWebhookTransportErrors(t *testing.T) {
 		err := w.Send(ctx, fullAlert())
 		cancel()
 		w.CloseIdleConnections()
-		if err == nil || isFinal(err) {
+		if err == nil || IsFinal(err) {
 			t.Errorf("%s: %v: want an error worth a retry", tc.name, err)
 		}
 		if tc.is != nil && !errors.Is(err, tc.is) {
@@ -296,7 +296,7 @@ func TestWebhookUnencodable(t *testing.T) {
 	w := newWebhook(t, WebhookConfig{URL: "http://127.0.0.1:1/"})
 	a := fullAlert()
 	a.Value = math.Inf(1)
-	if err := w.Send(t.Context(), a); !isFinal(err) {
+	if err := w.Send(t.Context(), a); !IsFinal(err) {
 		t.Errorf("an infinite value: %v, want a final error", err)
 	}
 }

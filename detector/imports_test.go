@@ -72,6 +72,8 @@ func edgeFault(from, to string) string {
 		{"github.com/gdamore", []string{"cmd"}, "the terminal has its home in cmd"},
 		{"github.com/google/pprof", []string{"sampler/profile/remote", "cmd"}, "the parser of profiles has its home in sampler/profile/remote"},
 		{"golang.org/x/arch", []string{"sampler/gotype"}, "decoding of instructions has its home in sampler/gotype"},
+		{"github.com/prometheus/client_golang/api", []string{"cmd"}, "the client of a Prometheus has its home in cmd"},
+		{"github.com/prometheus/common/config", []string{"cmd"}, "the client of a Prometheus has its home in cmd"},
 		{"golang.org/x/sys", []string{"sampler", "cmd"}, "system calls have their home in sampler"},
 	} {
 		if under(to, home.of) && !under(from, home.at...) {
@@ -117,6 +119,8 @@ func TestEdgeFault(t *testing.T) {
 		{"sampler/profile", "github.com/google/pprof/profile", "the parser of profiles has its home in sampler/profile/remote"},
 		{"sampler", "golang.org/x/arch/x86/x86asm", "decoding of instructions has its home in sampler/gotype"},
 		{"sampler/gotype", "golang.org/x/arch/x86/x86asm", ""},
+		{"detector", "github.com/prometheus/client_golang/api/prometheus/v1", "the client of a Prometheus has its home in cmd"},
+		{"cmd/leaktrend/internal/prom", "github.com/prometheus/common/config", ""},
 		{"detector", "golang.org/x/sys/unix", "system calls have their home in sampler"},
 		{"trend", "net/http", "baseline and trend are pure arithmetic: no os, net, log or clock"},
 		{"baseline", "log/slog", "baseline and trend are pure arithmetic: no os, net, log or clock"},

@@ -39,10 +39,11 @@ type Status struct {
 	SlopePerHour float64 // of the climb while there is one, else of the latest floors; 0 if unknown
 	Since        time.Time
 	Exhaustion   *alerting.Exhaustion
-	Judged       bool   // false for a counter and for context
-	Why          string // the reason of the verdict, as a clause
-	Leaks        int    // trend findings since the detector began
-	LimitsPassed int    // limit findings since then
+	Evidence     *alerting.Evidence // of a trend that fires, as of its latest confirmation; else nil
+	Judged       bool               // false for a counter and for context
+	Why          string             // the reason of the verdict, as a clause
+	Leaks        int                // trend findings since the detector began
+	LimitsPassed int                // limit findings since then
 }
 
 // Status returns the state of every resource seen, in the order of the resource table, others behind in order of appearance.
@@ -86,7 +87,7 @@ func (t *tracker) status(d *Detector) Status {
 	case s.Trend:
 		s.State, s.Since, s.Baseline = Firing, instant(t.growth.since), t.growth.climb.Level
 		s.Severity = max(s.Severity, t.growth.severity)
-		s.Exhaustion = t.exhaustion(t.at)
+		s.Exhaustion, s.Evidence = t.exhaustion(t.at), evidence(&t.growth.climb)
 		s.Why = "sustained growth that never came back"
 	case s.Limit:
 		s.State = Firing

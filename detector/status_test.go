@@ -69,6 +69,9 @@ func TestStatus(t *testing.T) {
 				if shown := !s.Since.IsZero(); shown != (s.State >= Suspected) || shown && s.Since.Sub(dawn) > time.Hour {
 					t.Errorf("since %v", s.Since)
 				}
+				if (s.Evidence != nil) != s.Trend || s.Trend && !(s.Evidence.T >= 4) {
+					t.Errorf("trend %v with the evidence %+v", s.Trend, s.Evidence)
+				}
 			}
 		})
 	}

@@ -19,6 +19,7 @@ const (
 	exitRan   = 0
 	exitLeak  = 1 // with --exit-code: a leak was found
 	exitUsage = 2 // bad usage or input
+	exitPart  = 3 // a part of what was asked for could not be read; the rest was judged
 )
 
 // errLeak ends a command that was asked to tell by its exit code.
@@ -39,6 +40,8 @@ func exitCode(err error) int {
 		return exitRan
 	case errors.Is(err, errLeak):
 		return exitLeak
+	case errors.Is(err, errPartial):
+		return exitPart
 	}
 	return exitUsage
 }
@@ -60,7 +63,7 @@ and how long there is left. Start with: leaktrend demo`,
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(replayCommand(), recordCommand(), watchCommand(), tuneCommand(), demoCommand())
+	root.AddCommand(replayCommand(), recordCommand(), watchCommand(), tuneCommand(), scanCommand(), demoCommand())
 	err := root.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, errLeak) {
 		fmt.Fprintln(stderr, "leaktrend:", err)

@@ -1,0 +1,239 @@
+// Package fleet judges many processes together: which groups of them leak, with the share of false findings under control.
+package fleet
+
+import (
+	"bufio"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/detector"
+)
+
+//go:generate go run ./calibrate -o calibration.csv
+
+//go:embed calibration.csv
+var calibrationText string
+
+// Marks are the lengths of history at which scores are calibrated. The last of the week's lies below 7 days, as a query over 7 days
+// yields a little less.
+var Marks = []time.Duration{
+	6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 48 * time.Hour, 72 * time.Hour, 96 * time.Hour, 120 * time.Hour, 144 * time.Hour,
+	164 * time.Hour, 240 * time.Hour, 332 * time.Hour,
+}
+
+// Thresholds are the scores that are told apart, rising. The first is the least that a finding can have.
+var Thresholds = [...]float64{4, 20, 40, 80, 160, 320}
+
+// Score is how strongly a resource is found to leak where its life ends or the data do: the t statistic of the climb that stands then, 0
+// without one. A finding that took itself back scores nothing.
+func Score(s *detector.Status) float64 {
+	if !s.Trend || s.Evidence == nil {
+		return 0
+	}
+	return s.Evidence.T
+}
+
+// Counts says how many of N series reach each threshold at the end of a history of a length.
+type Counts struct {
+	Length  time.Duration
+	N       int
+	Reached [len(Thresholds)]int
+}
+
+// Add counts one series.
+func (c *Counts) Add(score float64) {
+	c.N++
+	for k, threshold := range Thresholds {
+		if score >= threshold {
+			c.Reached[k]++
+		}
+	}
+}
+
+// Sample is a set of series of one sort, counted at every mark.
+type Sample []Counts
+
+// NewSample returns an empty sample of all marks.
+func NewSample() Sample {
+	s := make(Sample, len(Marks))
+	for i := range s {
+		s[i].Length = Marks[i]
+	}
+	return s
+}
+
+// Worse returns, for each mark and threshold, the count of the sample in which more series reach it. Both have as many series.
+func (s Sample) Worse(other Sample) Sample {
+	worse := slices.Clone(s)
+	for i := range worse {
+		for k := range worse[i].Reached {
+			worse[i].Reached[k] = max(worse[i].Reached[k], other[i].Reached[k])
+		}
+	}
+	return worse
+}
+
+// And returns both samples as one.
+func (s Sample) And(other Sample) Sample {
+	both := slices.Clone(s)
+	for i := range both {
+		both[i].N += other[i].N
+		for k := range both[i].Reached {
+			both[i].Reached[k] += other[i].Reached[k]
+		}
+	}
+	return both
+}
+
+// Calibration is what scores are worth. Healthy gives the e-values: of the two halves of the parameters of the generator the worse one, as
+// nobody knows which is nearer to a fleet. The other two samples, of both halves and another seed, only check them.
+type Calibration struct {
+	Healthy, CheckHealthy, CheckLeaking Sample
+}
+
+func (c *Calibration) samples() map[string]*Sample {
+	return map[string]*Sample{"healthy": &c.Healthy, "check-healthy": &c.CheckHealthy, "check-leaking": &c.CheckLeaking}
+}
+
+// Default returns the calibration that is part of the program.
+func Default() *Calibration {
+	c, err := ReadCalibration(strings.NewReader(calibrationText))
+	if err != nil {
+		panic(err) // a test reads it
+	}
+	return c
+}
+
+// EValue returns the evidence that a score is against a healthy process after a history of a length: on healthy processes its mean is at
+// most 1, whatever the length, if they behave like the generated ones.
+//
+// It is the mean over the thresholds k of 1/P(k) for those that were reached, where P(k) = (B+1)/(n+1) and B of n healthy series reached k.
+// For each k the expectation of that ratio over calibration and healthy series is 1-(1-p)^(n+1), so at most 1, p being the true chance; so is
+// the mean of several, however they depend. Between two marks the higher P(k) of both counts, close to one its own. A history shorter than the first mark gives 0.
+func (c *Calibration) EValue(score float64, length time.Duration) float64 {
+	const below, above = .99, 1.03 // times a mark: what is close to it
+	at := -1
+	for i := range c.Healthy {
+		if below*float64(c.Healthy[i].Length) <= float64(length) {
+			at = i
+		}
+	}
+	if at < 0 {
+		return 0
+	}
+	between := at+1 < len(c.Healthy) && float64(length) > above*float64(c.Healthy[at].Length)
+	e := 0.
+	for k, threshold := range Thresholds {
+		if score < threshold {
+			break
+		}
+		p := c.Healthy[at].chance(k)
+		if between {
+			p = max(p, c.Healthy[at+1].chance(k))
+		}
+		e += 1 / p / float64(len(Thresholds))
+	}
+	return e
+}
+
+func (c *Counts) chance(k int) float64 { return float64(c.Reached[k]+1) / float64(c.N+1) }
+
+const calibrationHeader = "sample,hours,series"
+
+// Write writes the calibration in the form that ReadCalibration reads, below notes on how it was made.
+func (c *Calibration) Write(w io.Writer, notes ...string) error {
+	b := bufio.NewWriter(w)
+	for _, note := range notes {
+		fmt.Fprintf(b, "# %s\n", note)
+	}
+	b.WriteString(calibrationHeader)
+	for _, threshold := range Thresholds {
+		fmt.Fprintf(b, ",t>=%g", threshold)
+	}
+	b.WriteByte('\n')
+	for _, name := range []string{"healthy", "check-healthy", "check-leaking"} {
+		for _, counts := range *c.samples()[name] {
+			fmt.Fprintf(b, "%s,%g,%d", name, counts.Length.Hours(), counts.N)
+			for _, n := range counts.Reached {
+				fmt.Fprintf(b, ",%d", n)
+			}
+			b.WriteByte('\n')
+		}
+	}
+	return b.Flush()
+}
+
+// ReadCalibration reads what Write wrote. Errors name the line.
+func ReadCalibration(r io.Reader) (*Calibration, error) {
+	c := &Calibration{}
+	samples := c.samples()
+	lines := bufio.NewScanner(r)
+	header := false
+	for number := 1; lines.Scan(); number++ {
+		line := lines.Text()
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		fields := strings.Split(line, ",")
+		if len(fields) != 3+len(Thresholds) {
+			return nil, fmt.Errorf("calibration:%d: %d fields, want %d", number, len(fields), 3+len(Thresholds))
+		}
+		if !header {
+			header = true
+			for k, threshold := range Thresholds {
+				if want := fmt.Sprintf("t>=%g", threshold); fields[3+k] != want {
+					return nil, fmt.Errorf("calibration:%d: column %q, want %q: made for other thresholds", number, fields[3+k], want)
+				}
+			}
+			continue
+		}
+		sample := samples[fields[0]]
+		if sample == nil {
+			return nil, fmt.Errorf("calibration:%d: unknown sample %q", number, fields[0])
+		}
+		hours, err := strconv.ParseFloat(fields[1], 64)
+		if err != nil || !(hours > 0 && hours < 1e5) {
+			return nil, fmt.Errorf("calibration:%d: hours %q: want a number above 0", number, fields[1])
+		}
+		counts := Counts{Length: time.Duration(hours * float64(time.Hour))}
+		if n := len(*sample); n > 0 && (*sample)[n-1].Length >= counts.Length {
+			return nil, fmt.Errorf("calibration:%d: hours %q: not after the line before", number, fields[1])
+		}
+		most := -1
+		for i, field := range fields[2:] {
+			n, err := strconv.Atoi(field)
+			if err != nil || n < 0 || most >= 0 && n > most {
+				return nil, fmt.Errorf("calibration:%d: count %q: want a whole number, no more than the one before", number, field)
+			}
+			most = n
+			if i == 0 {
+				counts.N = n
+			} else {
+				counts.Reached[i-1] = n
+			}
+		}
+		*sample = append(*sample, counts)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("calibration: %w", err)
+	}
+	for _, name := range []string{"healthy", "check-healthy", "check-leaking"} {
+		lengths := make([]time.Duration, 0, len(Marks))
+		for _, counts := range *samples[name] {
+			lengths = append(lengths, counts.Length)
+		}
+		if !slices.Equal(lengths, Marks) {
+			return nil, fmt.Errorf("calibration: the sample %s has not the marks %v", name, Marks)
+		}
+	}
+	if c.Healthy[0].N == 0 {
+		return nil, errors.New("calibration: no healthy series")
+	}
+	return c, nil
+}

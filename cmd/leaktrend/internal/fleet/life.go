@@ -1,0 +1,178 @@
+package fleet
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/spark"
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// restartSlack is how far two readings of one process's start time may differ.
+const restartSlack = 10 // seconds
+
+// process is what was read of one set of labels: one process after the other, on the grid of the scan. All values are NaN where nothing was read.
+type process struct {
+	labels    map[string]string // without the metric's name
+	container bool              // known by the kubelet, whose job says nothing of it
+	readings  []reading
+	ceilings  []ceiling
+	start     []float64 // unix seconds; nil = unknown
+	cpu       []float64 // counter; nil = unknown
+	up        []float64 // 0 where a scrape failed; nil = unknown
+	load      []float64 // rate; nil = unknown
+	version   []string  // by instant; nil = unknown
+}
+
+type reading struct {
+	resource string
+	rank     int // of two metrics of one resource the lower one wins
+	values   []float64
+}
+
+type ceiling struct {
+	resource, source string
+	values           []float64
+}
+
+// life is one run of a process, from its start or the begin of the scan to its end or that of the scan.
+type life struct {
+	first, last time.Time
+	version     string
+	ends        bool // before the data do
+	statuses    []detector.Status
+	lines       map[string]*spark.Line // of the resources that have a finding
+}
+
+func (l *life) length() time.Duration { return l.last.Sub(l.first) }
+
+// judge runs the detector over the lives of a process.
+func (p *process) judge(g prom.Grid, config detector.Config) []life {
+	var (
+		lives   []life
+		d       *detector.Detector
+		s       sampler.Sample
+		current life
+		at      = -1 // instant of the latest sample
+		levels  []sampler.Ceiling
+	)
+	finish := func(ends bool) {
+		if d == nil {
+			return
+		}
+		current.ends = ends
+		current.statuses = d.Status()
+		current.lines = p.lines(&current, g)
+		lives = append(lives, current)
+		d = nil
+	}
+	for i := range g.N {
+		s.Reset(g.At(i))
+		for k := range p.readings {
+			s.Add(p.readings[k].resource, p.readings[k].values[i])
+		}
+		if len(s.Readings) == 0 {
+			continue
+		}
+		if at >= 0 && p.restarted(at, i) {
+			finish(true)
+		}
+		if d == nil {
+			var err error
+			if d, err = detector.New(config); err != nil {
+				panic(err) // the configuration is Judgment with another load
+			}
+			current = life{first: s.Time}
+		}
+		if p.cpu != nil {
+			s.Add(sampler.CPUSeconds, p.cpu[i])
+		}
+		if p.load != nil {
+			s.Add(config.Adaptive.Load, p.load[i])
+		}
+		levels = p.ceilingsAt(i, levels)
+		s.Ceilings = levels
+		d.Observe(&s)
+		at, current.last = i, s.Time
+		if p.version != nil && p.version[i] != "" {
+			current.version = p.version[i]
+		}
+	}
+	const late = 3 // instants without a value at the end, after which a process counts as gone
+	finish(at < g.N-1-late)
+	return lives
+}
+
+// restarted reports whether another process runs at instant i than at the one before it at which something was read.
+func (p *process) restarted(before, i int) bool {
+	if p.start != nil {
+		if a, b := latest(p.start, before), p.start[i]; !math.IsNaN(a) && !math.IsNaN(b) {
+			return b-a > restartSlack
+		}
+	}
+	if p.cpu != nil {
+		if a, b := latest(p.cpu, before), p.cpu[i]; !math.IsNaN(a) && !math.IsNaN(b) {
+			return b < a
+		}
+	}
+	if p.up != nil {
+		for k := before + 1; k <= i; k++ {
+			if !(p.up[k] > 0) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// latest returns the last value up to an instant.
+func latest(values []float64, i int) float64 {
+	for ; i > 0 && math.IsNaN(values[i]); i-- {
+	}
+	return values[i]
+}
+
+// ceilingsAt returns the ceilings at an instant: the slice from before unless one has changed.
+func (p *process) ceilingsAt(i int, before []sampler.Ceiling) []sampler.Ceiling {
+	var now []sampler.Ceiling
+	for k := range p.ceilings {
+		c := &p.ceilings[k]
+		if v := latest(c.values, i); !sampler.Unlimited(v) {
+			now = append(now, sampler.Ceiling{Resource: c.resource, Level: v, Source: c.source})
+		}
+	}
+	if slices.Equal(now, before) {
+		return before
+	}
+	return now
+}
+
+// lines draws the resources that have a finding.
+func (p *process) lines(l *life, g prom.Grid) map[string]*spark.Line {
+	var lines map[string]*spark.Line
+	for i := range l.statuses {
+		if !l.statuses[i].Trend && !l.statuses[i].Limit {
+			continue
+		}
+		name := l.statuses[i].Resource.Name
+		for k := range p.readings {
+			if p.readings[k].resource != name {
+				continue
+			}
+			line := &spark.Line{}
+			for i, v := range p.readings[k].values {
+				if at := g.At(i); !math.IsNaN(v) && !at.Before(l.first) && !at.After(l.last) {
+					line.Add(v)
+				}
+			}
+			if lines == nil {
+				lines = map[string]*spark.Line{}
+			}
+			lines[name] = line
+		}
+	}
+	return lines
+}

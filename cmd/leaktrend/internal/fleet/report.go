@@ -1,0 +1,409 @@
+package fleet
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/spark"
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// mostExamples is how many replicas a finding names.
+const mostExamples = 3
+
+// Label is one label of a group or a process.
+type Label struct{ Name, Value string }
+
+// Replica is one process of a group in which something was found.
+type Replica struct {
+	Labels       map[string]string
+	Version      string
+	Severity     alerting.Severity
+	Value        float64 // in the unit of the resource, like all levels here
+	Baseline     float64
+	SlopePerHour float64
+	Since        time.Time
+	Last         time.Time // latest value
+	Ended        bool      // the process is gone
+	Exhaustion   *alerting.Exhaustion
+	Evidence     *alerting.Evidence
+	Line         *spark.Line
+
+	order string // of the labels, for a result that does not depend on the order of reading
+}
+
+// VersionCount says how many replicas of one version have a finding.
+type VersionCount struct {
+	Version           string
+	Growing, Replicas int
+	First             time.Time // when it was first seen in the scan
+}
+
+// Finding is one resource of one group.
+type Finding struct {
+	Group    []Label // in the order of --group-by
+	Resource sampler.Resource
+	Kind     alerting.Kind
+	Growing  int // replicas with a finding
+	Replicas int // judged ones
+	Ended    bool
+	EValue   float64 // mean over the group's time; 0 for limits
+	// Q is the least share of false findings at which this one would be among those reported; above 1 means none.
+	Q float64
+	// Worst is the replica with the highest severity, then the least time left, then the strongest growth.
+	Worst    Replica
+	Others   []Replica // the next ones
+	Versions []VersionCount
+	// FirstVersion is the earliest of the versions that leak, if an earlier one was judged and does not.
+	FirstVersion string
+}
+
+// Report is what a scan found.
+type Report struct {
+	Start, End time.Time
+	FDR        float64 // that was asked for
+	Processes  int     // that were read
+	Judged     int     // resources of processes with enough history, all together
+	Hypotheses int     // resources of groups with enough history
+	// Findings leak, and the expected share of false ones among them is at most FDR. Ordered by severity, then by how many replicas grow.
+	Findings []Finding
+	// Suspects have growth that is a leak by itself, yet is not strong enough to tell from chance among so many.
+	Suspects []Finding
+	Limits   []Finding // close to or beyond a ceiling now
+	Missing  []Missing
+}
+
+// Missing is a part of the fleet that could not be read.
+type Missing struct {
+	What  string // as in `job "api"`
+	Why   string
+	Count int // processes; 0 = unknown
+}
+
+// Leaks reports whether anything was found that holds now.
+func (r *Report) Leaks() bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Ended }) || len(r.Limits) > 0
+}
+
+// collector gathers the lives of all processes by group. It is safe for concurrent use.
+type collector struct {
+	calibration *Calibration
+	groupBy     []string
+	load        string // resource that is only a covariate
+
+	mu        sync.Mutex
+	groups    map[string]*group
+	processes int
+	judged    int
+}
+
+type group struct {
+	labels    []Label
+	first     time.Time
+	resources map[string]*tally
+}
+
+// tally is one resource of a group.
+type tally struct {
+	resource       sampler.Resource
+	replicas       int
+	evidence, time float64 // sum of e-value times hours, and of hours
+	trend, limit   found
+}
+
+type found struct {
+	growing, alive int
+	best           []Replica // the worst first
+}
+
+// add takes the lives of one process.
+func (c *collector) add(p *process, lives []life) {
+	labels := p.labels
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.processes++
+	type key struct{ group, resource string }
+	counted := map[key]bool{}
+	judged := map[string]bool{}
+	growing := map[key]*Replica{}
+	limited := map[key]*Replica{}
+	for i := range lives {
+		l := &lives[i]
+		version := cmp.Or(versionOf(labels), l.version)
+		name, values := c.groupOf(p, version)
+		g := c.groups[name]
+		if g == nil {
+			g = &group{labels: values, first: l.first, resources: map[string]*tally{}}
+			c.groups[strings.Clone(name)] = g
+		}
+		if l.first.Before(g.first) {
+			g.first = l.first
+		}
+		for k := range l.statuses {
+			s := &l.statuses[k]
+			if !s.Judged || s.Resource.Name == c.load {
+				continue
+			}
+			// A limit needs no history.
+			current := i == len(lives)-1 && !l.ends
+			if s.Limit && current {
+				r := replicaOf(labels, version, l, s)
+				limited[key{name, s.Resource.Name}] = &r
+			}
+			e := c.calibration.EValue(Score(s), l.length())
+			if l.length() < Marks[0] && !(s.Limit && current) {
+				continue
+			}
+			t := g.resources[s.Resource.Name]
+			if t == nil {
+				t = &tally{resource: s.Resource}
+				g.resources[s.Resource.Name] = t
+			}
+			if l.length() < Marks[0] {
+				continue
+			}
+			id := key{name, s.Resource.Name}
+			if !counted[id] {
+				counted[id] = true
+				t.replicas++
+			}
+			judged[s.Resource.Name] = true
+			t.evidence += e * l.length().Hours()
+			t.time += l.length().Hours()
+			if s.Trend {
+				r := replicaOf(labels, version, l, s)
+				if before := growing[id]; before == nil || compareReplicas(&r, before) < 0 {
+					growing[id] = &r
+				}
+			}
+		}
+	}
+	c.judged += len(judged)
+	for id, r := range growing {
+		c.groups[id.group].resources[id.resource].trend.add(r)
+	}
+	for id, r := range limited {
+		c.groups[id.group].resources[id.resource].limit.add(r)
+	}
+}
+
+func replicaOf(labels map[string]string, version string, l *life, s *detector.Status) Replica {
+	r := Replica{
+		Labels: labels, Version: version, Severity: s.Severity, Value: s.Value, Baseline: s.Baseline, SlopePerHour: s.SlopePerHour,
+		Since: s.Since, Last: l.last, Ended: l.ends, Exhaustion: s.Exhaustion, Evidence: s.Evidence, Line: l.lines[s.Resource.Name],
+	}
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		b.WriteString(name + "\x00" + labels[name] + "\x00")
+	}
+	r.order = b.String()
+	return r
+}
+
+func (f *found) add(r *Replica) {
+	f.growing++
+	if !r.Ended {
+		f.alive++
+	}
+	at, _ := slices.BinarySearchFunc(f.best, r, func(a Replica, b *Replica) int { return compareReplicas(&a, b) })
+	if at < mostExamples {
+		f.best = slices.Insert(f.best, at, *r)
+		f.best = f.best[:min(len(f.best), mostExamples)]
+	}
+}
+
+// compareReplicas orders the worse one first.
+func compareReplicas(a, b *Replica) int {
+	left := func(r *Replica) int64 {
+		if r.Exhaustion == nil {
+			return math.MaxInt64
+		}
+		return r.Exhaustion.At.Unix()
+	}
+	growth := func(r *Replica) float64 {
+		if r.Evidence == nil {
+			return 0
+		}
+		return r.Evidence.Growth
+	}
+	ended := func(r *Replica) int {
+		if r.Ended {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(
+		cmp.Compare(ended(a), ended(b)), cmp.Compare(b.Severity, a.Severity), cmp.Compare(left(a), left(b)),
+		cmp.Compare(growth(b), growth(a)), cmp.Compare(a.order, b.order), a.Since.Compare(b.Since),
+	)
+}
+
+// report sums up what was gathered.
+func (c *collector) report(fdr float64) *Report {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := &Report{FDR: fdr, Processes: c.processes, Judged: c.judged}
+	var candidates []Finding
+	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
+		g := c.groups[name]
+		for _, resource := range slices.Sorted(maps.Keys(g.resources)) {
+			t := g.resources[resource]
+			f := Finding{Group: g.labels, Resource: t.resource, Replicas: t.replicas}
+			if t.time > 0 {
+				r.Hypotheses++
+				f.EValue = t.evidence / t.time
+			}
+			if t.trend.growing > 0 {
+				candidates = append(candidates, t.trend.finding(f, alerting.Trend))
+			}
+			if t.limit.growing > 0 {
+				f.EValue, f.Replicas = 0, max(f.Replicas, t.limit.growing)
+				r.Limits = append(r.Limits, t.limit.finding(f, alerting.Limit))
+			}
+		}
+	}
+	accepted := eBH(candidates, r.Hypotheses, fdr)
+	for i := range candidates {
+		c.compareVersions(&candidates[i])
+		if i < accepted {
+			r.Findings = append(r.Findings, candidates[i])
+		} else {
+			r.Suspects = append(r.Suspects, candidates[i])
+		}
+	}
+	for _, list := range [][]Finding{r.Findings, r.Limits} {
+		slices.SortStableFunc(list, func(a, b Finding) int {
+			ended := func(f *Finding) int {
+				if f.Ended {
+					return 1
+				}
+				return 0
+			}
+			return cmp.Or(cmp.Compare(ended(&a), ended(&b)), cmp.Compare(b.Worst.Severity, a.Worst.Severity), cmp.Compare(b.Growing, a.Growing))
+		})
+	}
+	return r
+}
+
+func (f *found) finding(of Finding, kind alerting.Kind) Finding {
+	of.Kind, of.Growing, of.Ended = kind, f.growing, f.alive == 0
+	of.Worst, of.Others = f.best[0], f.best[1:]
+	return of
+}
+
+// eBH orders the candidates by their e-values, the highest first, fills in their q-values, and returns how many are accepted by the e-BH
+// procedure (Wang and Ramdas 2022): the largest k whose k-th e-value is at least n/(fdr*k), n being all hypotheses, also those without a
+// candidate. The expected share of false ones among the accepted is at most fdr, however the e-values depend on each other.
+func eBH(candidates []Finding, n int, fdr float64) (accepted int) {
+	slices.SortStableFunc(candidates, func(a, b Finding) int { return cmp.Compare(b.EValue, a.EValue) })
+	q := math.Inf(1)
+	for i := len(candidates) - 1; i >= 0; i-- {
+		f := &candidates[i]
+		if f.EValue > 0 {
+			q = min(q, float64(n)/(f.EValue*float64(i+1)))
+		}
+		f.Q = q
+		if accepted == 0 && f.EValue*float64(i+1)*fdr >= float64(n) {
+			accepted = i + 1
+		}
+	}
+	return accepted
+}
+
+// compareVersions tells how the other versions of the same service fare, where versions are grouped by.
+func (c *collector) compareVersions(f *Finding) {
+	if !slices.Contains(c.groupBy, versionLabel) {
+		return
+	}
+	same := func(g *group) bool {
+		for i, l := range g.labels {
+			if l.Name != versionLabel && l != f.Group[i] {
+				return false
+			}
+		}
+		return true
+	}
+	for _, g := range c.groups {
+		t := g.resources[f.Resource.Name]
+		if t == nil || t.replicas == 0 || !same(g) {
+			continue
+		}
+		version := ""
+		for _, l := range g.labels {
+			if l.Name == versionLabel {
+				version = l.Value
+			}
+		}
+		f.Versions = append(f.Versions, VersionCount{Version: version, Growing: t.trend.growing, Replicas: t.replicas, First: g.first})
+	}
+	slices.SortFunc(f.Versions, func(a, b VersionCount) int {
+		return cmp.Or(a.First.Compare(b.First), cmp.Compare(a.Version, b.Version))
+	})
+	for i, v := range f.Versions {
+		if v.leaks() {
+			if i > 0 {
+				f.FirstVersion = v.Version
+			}
+			break
+		}
+	}
+}
+
+// leaks reports whether enough replicas of a version grow for the version to be what they share.
+func (v *VersionCount) leaks() bool { return 2*v.Growing >= v.Replicas }
+
+// Labels that a group may have beside those of the series.
+const (
+	versionLabel = "version"
+	jobLabel     = "job"
+)
+
+// versionLabels are labels that hold the version of what runs, by preference.
+var versionLabels = []string{"version", "app_version", "app_kubernetes_io_version", "label_version", "image_tag", "revision"}
+
+// versionOf returns the version that the labels of a series tell, "" if they tell none.
+func versionOf(labels map[string]string) string {
+	for _, name := range versionLabels {
+		if v := labels[name]; v != "" {
+			return v
+		}
+	}
+	// The tag of an image, which may stand after a registry with a port and before a digest.
+	image, digest, _ := strings.Cut(labels["image"], "@")
+	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
+		return image[i+1:]
+	}
+	_, hash, _ := strings.Cut(digest, ":")
+	return hash[:min(len(hash), 12)]
+}
+
+// serviceOf returns what stands for the job: that of a container is the kubelet's, which says nothing of what runs in it.
+func serviceOf(p *process) string {
+	if p.container {
+		return p.labels["namespace"] + "/" + p.labels["container"]
+	}
+	return p.labels[jobLabel]
+}
+
+// groupOf returns the name and the labels of the group of a process.
+func (c *collector) groupOf(p *process, version string) (name string, values []Label) {
+	for _, label := range c.groupBy {
+		value := p.labels[label]
+		switch label {
+		case versionLabel:
+			value = version
+		case jobLabel:
+			value = serviceOf(p)
+		}
+		values = append(values, Label{label, value})
+		name += value + "\x00"
+	}
+	return name, values
+}

@@ -1,0 +1,545 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/common/model"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
+	"github.com/mdzesseis/leaktrend/detector"
+)
+
+var (
+	nan   = math.NaN()
+	begin = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	week  = prom.Grid{Start: begin, Step: Step, N: 7 * 24 * 12}
+)
+
+func values(f func(i int) float64) []float64 {
+	v := make([]float64, week.N)
+	for i := range v {
+		v[i] = f(i)
+	}
+	return v
+}
+
+func constant(level float64) []float64 { return values(func(int) float64 { return level }) }
+
+// growing grows by an amount each day, from an instant on, with some noise.
+func growing(level, aDay float64, from int) []float64 {
+	return values(func(i int) float64 { return level + aDay*float64(max(i-from, 0))/288 + float64(i*7919%5) })
+}
+
+// memory is a Server that holds series. It understands the matchers that a scan uses.
+type memory struct {
+	series []prom.Series
+	fail   func(query string) error // nil = never
+
+	mu      sync.Mutex
+	queries []string
+}
+
+func (m *memory) add(labels string, v []float64) {
+	metric := model.Metric{}
+	for _, pair := range strings.Split(labels, ",") {
+		name, value, _ := strings.Cut(pair, "=")
+		metric[model.LabelName(name)] = model.LabelValue(value)
+	}
+	m.series = append(m.series, prom.Series{Labels: metric, Values: v})
+}
+
+var (
+	inBraces = regexp.MustCompile(`\{(.*)\}`)
+	matcher  = regexp.MustCompile(`([a-z_]+)(=~|!=|=)"((?:[^"\\]|\\.)*)"`)
+)
+
+func (m *memory) selected(query string) (all []prom.Series) {
+	body := inBraces.FindStringSubmatch(query)[1]
+	for _, s := range m.series {
+		fits := true
+		for _, one := range matcher.FindAllStringSubmatch(body, -1) {
+			value, want := string(s.Labels[model.LabelName(one[1])]), strings.ReplaceAll(one[3], `\\`, `\`)
+			switch one[2] {
+			case "=":
+				fits = fits && value == want
+			case "!=":
+				fits = fits && value != want
+			default:
+				fits = fits && regexp.MustCompile("^(?:"+want+")$").MatchString(value)
+			}
+		}
+		if fits {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+func (m *memory) Range(ctx context.Context, query string, g prom.Grid, _ bool) ([]prom.Series, error) {
+	m.mu.Lock()
+	m.queries = append(m.queries, query)
+	m.mu.Unlock()
+	if m.fail != nil {
+		if err := m.fail(query); err != nil {
+			return nil, err
+		}
+	}
+	var all []prom.Series
+	for _, s := range m.selected(query) {
+		labels := s.Labels.Clone()
+		if strings.Contains(query, "(") {
+			delete(labels, model.MetricNameLabel)
+		}
+		all = append(all, prom.Series{Labels: labels, Values: s.Values})
+	}
+	return all, ctx.Err()
+}
+
+func (m *memory) LabelValues(ctx context.Context, label string, matches []string, _, _ time.Time) ([]string, error) {
+	if m.fail != nil {
+		if err := m.fail("label " + label + " " + matches[0]); err != nil {
+			return nil, err
+		}
+	}
+	var all []string
+	for _, s := range m.selected(matches[0]) {
+		if v := string(s.Labels[model.LabelName(label)]); v != "" && !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	slices.Sort(all)
+	return all, ctx.Err()
+}
+
+// strict is a calibration in which any finding is worth a thousand.
+func strict() *Calibration {
+	c := &Calibration{Healthy: NewSample()}
+	for i := range c.Healthy {
+		c.Healthy[i].N = 999
+	}
+	return c
+}
+
+func scanOf(t *testing.T, server Server, change func(*Options)) (*Report, error) {
+	t.Helper()
+	o := Options{Grid: week, GroupBy: []string{"job", "version"}, FDR: .05, Workers: 2, Calibration: strict()}
+	if change != nil {
+		change(&o)
+	}
+	return Run(t.Context(), server, o)
+}
+
+// brief is what a finding says, without its figures.
+func brief(list []Finding) (all []string) {
+	for _, f := range list {
+		text := f.Resource.Name
+		for _, l := range f.Group {
+			text += fmt.Sprintf(" %s=%s", l.Name, l.Value)
+		}
+		text += fmt.Sprintf(" %d/%d", f.Growing, f.Replicas)
+		for _, v := range f.Versions {
+			text += fmt.Sprintf(" [%s %d/%d]", v.Version, v.Growing, v.Replicas)
+		}
+		if f.FirstVersion != "" {
+			text += " first " + f.FirstVersion
+		}
+		if f.Ended {
+			text += " ended"
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+func TestGrouping(t *testing.T) {
+	m := &memory{}
+	half := week.N / 2
+	until := func(v []float64, end int) []float64 {
+		v = slices.Clone(v)
+		for i := end; i < len(v); i++ {
+			v[i] = nan
+		}
+		return v
+	}
+	from := func(v []float64, start int) []float64 {
+		v = slices.Clone(v)
+		for i := range start {
+			v[i] = nan
+		}
+		return v
+	}
+	for i := range 5 {
+		m.add(fmt.Sprintf("__name__=go_goroutines,job=api,instance=old%d,version=v1.8", i), until(constant(100), half))
+		level := growing(100, 60, half)
+		if i == 4 {
+			level = constant(100)
+		}
+		m.add(fmt.Sprintf("__name__=go_goroutines,job=api,instance=new%d,version=v1.9", i), from(level, half))
+		// A version that came and went, and leaked while it was there.
+		m.add(fmt.Sprintf("__name__=process_open_fds,job=gone,instance=x%d,version=v1", i), until(growing(100, 60, 0), half))
+		m.add(fmt.Sprintf("__name__=process_open_fds,job=gone,instance=x%d,version=v2", i), from(constant(100), half))
+		m.add(fmt.Sprintf("__name__=process_open_fds,job=healthy,instance=x%d", i), constant(100))
+	}
+	// The version of one instance changes, and only a metric of its own tells it.
+	m.add("__name__=process_resident_memory_bytes,job=static,instance=h:1", growing(1e9, 3e8, half))
+	m.add("__name__=process_start_time_seconds,job=static,instance=h:1", values(func(i int) float64 {
+		if i < half {
+			return 1e9
+		}
+		return 2e9
+	}))
+	m.add("__name__=static_build_info,job=static,instance=h:1,version=1.0", until(constant(1), half))
+	m.add("__name__=static_build_info,job=static,instance=h:1,version=1.1", from(constant(1), half))
+	m.add("__name__=go_build_info,job=static,instance=h:1,version=v9.9", constant(1))
+	// A container, whose job is the kubelet's.
+	m.add("__name__=container_memory_working_set_bytes,job=kubelet,instance=n:1,namespace=shop,pod=cart-1,container=cart,image=r:5000/cart:v7", growing(1e9, 3e8, 0))
+	m.add("__name__=container_memory_working_set_bytes,job=kubelet,instance=n:1,namespace=shop,pod=cart-1,container=POD", growing(1e9, 3e8, 0))
+
+	r, err := scanOf(t, m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"goroutines job=api version=v1.9 4/5 [v1.8 0/5] [v1.9 4/5] first v1.9",
+		"container_memory_working_set_bytes job=shop/cart version=v7 1/1 [v7 1/1]",
+		"rss_bytes job=static version=1.1 1/1 [1.0 0/1] [1.1 1/1] first 1.1",
+		"open_fds job=gone version=v1 5/5 [v1 5/5] [v2 0/5] ended",
+	}
+	if diff := cmp.Diff(want, brief(r.Findings)); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	got := *r
+	got.Findings = nil
+	if diff := cmp.Diff(Report{Start: begin.Add(-Step), End: week.At(week.N - 1), FDR: .05, Processes: 27, Judged: 27, Hypotheses: 8}, got); diff != "" {
+		t.Errorf("report (-want +got):\n%s", diff)
+	}
+	if !r.Leaks() {
+		t.Error("no leaks")
+	}
+}
+
+func TestLives(t *testing.T) {
+	half := week.N / 2
+	sawtooth := growing(100, 60, 0)
+	for i := half; i < week.N; i++ {
+		sawtooth[i] = sawtooth[i-half]
+	}
+	sample := func(f func(i int) float64) []float64 { return values(f) }
+	for _, test := range []struct {
+		name string
+		p    process
+		want []int // instants at which a life begins
+	}{
+		{"no restart", process{}, []int{0}},
+		{"start time", process{start: sample(func(i int) float64 { return 1e9 + 1e6*float64(i/half) })}, []int{0, half}},
+		{"start time with jitter", process{start: sample(func(i int) float64 { return 1e9 + float64(i%3) })}, []int{0}},
+		{"start time wins over processor time", process{start: constant(1e9), cpu: sample(func(i int) float64 { return float64(i % half) })}, []int{0}},
+		{"processor time", process{cpu: sample(func(i int) float64 { return float64(i % half) })}, []int{0, half}},
+		{"up", process{up: sample(func(i int) float64 {
+			if i == half-1 {
+				return 0
+			}
+			return 1
+		})}, []int{0, half - 1}},
+		{"a gap in up", process{up: sample(func(i int) float64 {
+			if i == half {
+				return nan
+			}
+			return 1
+		})}, []int{0, half}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.p.readings = []reading{{resource: "goroutines", values: sawtooth}}
+			var got []int
+			for _, l := range test.p.judge(week, Judgment()) {
+				got = append(got, int(l.first.Sub(begin)/Step))
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What stands when a process ends counts; what took itself back does not.
+func TestStandingGrowth(t *testing.T) {
+	ended := process{readings: []reading{{resource: "goroutines", values: values(func(i int) float64 {
+		if i > week.N/2 {
+			return nan
+		}
+		return growing(100, 60, 0)[i]
+	})}}}
+	lives := ended.judge(week, Judgment())
+	if len(lives) != 1 || !lives[0].ends || Score(&lives[0].statuses[0]) < 20 || lives[0].lines["goroutines"] == nil {
+		t.Errorf("%+v", lives)
+	}
+	returned := process{readings: []reading{{resource: "goroutines", values: values(func(i int) float64 {
+		if i > week.N*3/4 {
+			return 100
+		}
+		return growing(100, 60, 0)[i]
+	})}}}
+	lives = returned.judge(week, Judgment())
+	if len(lives) != 1 || lives[0].ends || Score(&lives[0].statuses[0]) != 0 || lives[0].statuses[0].Leaks == 0 {
+		t.Errorf("%+v", lives)
+	}
+}
+
+func TestCeilingsAndLoad(t *testing.T) {
+	m := &memory{}
+	m.add("__name__=process_open_fds,job=a,instance=1", growing(100, 90, 0))
+	m.add("__name__=process_max_fds,job=a,instance=1", constant(1000))
+	// It follows the requests of its target.
+	climb := values(func(i int) float64 { return float64(i) })
+	m.add("__name__=process_resident_memory_bytes,job=b,instance=1", values(func(i int) float64 { return 1e9 + 1e6*climb[i] }))
+	m.add("__name__=requests_total,job=b,instance=1", climb)
+	r, err := scanOf(t, m, func(o *Options) { o.Load = "requests_total" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"open_fds job=a version= 1/1 [ 1/1]", "rss_bytes job=b version= 1/1 [ 1/1]"}
+	if diff := cmp.Diff(want, brief(r.Findings)); diff != "" {
+		t.Fatalf("findings (-want +got):\n%s", diff)
+	}
+	if kept := r.Findings[1].Worst.Evidence.LoadShare; !(kept < .1) {
+		t.Errorf("at constant load %v of the pace is said to remain", kept)
+	}
+	if e := r.Findings[0].Worst.Exhaustion; e == nil || e.Limit != 1000 || e.Source != "process_max_fds" {
+		t.Errorf("exhaustion %+v", e)
+	}
+	m.add("__name__=process_open_fds,job=full,instance=1", constant(950))
+	m.add("__name__=process_max_fds,job=full,instance=1", constant(1000))
+	if r, err = scanOf(t, m, nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"open_fds job=full version= 1/1"}, brief(r.Limits)); diff != "" {
+		t.Errorf("limits (-want +got):\n%s", diff)
+	}
+}
+
+func TestMatches(t *testing.T) {
+	m := &memory{}
+	m.add("__name__=queue_length,job=a,instance=1,queue=x", growing(100, 100, 0))
+	m.add("__name__=queue_length,job=a,instance=1,queue=y", constant(100))
+	m.add("__name__=jobs_total,job=a,instance=1", growing(100, 100, 0))
+	m.add("__name__=go_goroutines,job=a,instance=1", growing(100, 100, 0))
+	m.add("__name__=process_start_time_seconds,job=a,instance=1", constant(1e9))
+	m.add("__name__=lonely,team=b", growing(100, 100, 0)) // of no job and no instance
+	for _, test := range []struct {
+		matches, groupBy []string
+		want             []string
+		missing          []Missing
+	}{
+		{[]string{`queue_length`}, []string{"job", "queue"}, []string{"queue_length job=a queue=x 1/1"}, nil},
+		{[]string{`{__name__="queue_length",queue="y"}`}, []string{"job"}, nil, nil},
+		{[]string{`queue_length{queue=~"x|y",}`}, []string{"job"}, []string{"queue_length job=a 1/2"}, nil},
+		{[]string{`go_goroutines{job="a"}`, "lonely"}, []string{"job"}, []string{"goroutines job=a 1/1", "lonely job= 1/1"}, nil},
+		{[]string{`jobs_total`}, []string{"job"}, nil, []Missing{{`job "a"`, "only counters and context match: jobs_total", 0}}},
+	} {
+		r, err := scanOf(t, m, func(o *Options) { o.Matches, o.GroupBy = test.matches, test.groupBy })
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := brief(r.Findings)
+		slices.Sort(got)
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%v: findings (-want +got):\n%s", test.matches, diff)
+		}
+		if diff := cmp.Diff(test.missing, r.Missing); diff != "" {
+			t.Errorf("%v: missing (-want +got):\n%s", test.matches, diff)
+		}
+	}
+}
+
+func TestSelectors(t *testing.T) {
+	for text, want := range map[string]string{
+		`up`:                      `{__name__="up"}`,
+		`up{}`:                    `{__name__="up"}`,
+		` up { job="a" , } `:      `{__name__="up",job="a"}`,
+		`{__name__=~"a|b"}`:       `{__name__=~"a|b"}`,
+		`a:b{c="}"}`:              `{__name__="a:b",c="}"}`,
+		`sum(up)`:                 "",
+		`up[5m]`:                  "",
+		``:                        "",
+		`{}`:                      "",
+		`up{job="a"} or down`:     "",
+		`up{job="a"} offset 5m`:   "",
+		`rate(up{job="a"}[5m])`:   "",
+		`up{job="a"`:              "",
+		`1 + up`:                  "",
+		`{job="a",le!="+Inf",  }`: `{job="a",le!="+Inf"}`,
+	} {
+		s, err := parseSelector(text)
+		got := ""
+		if err == nil {
+			got = s.with()
+		}
+		if got != want {
+			t.Errorf("%q becomes %q (%v), want %q", text, got, err, want)
+		}
+	}
+}
+
+// What fails is told, and the rest is used.
+func TestPartialFailure(t *testing.T) {
+	fleetOf := func() *memory {
+		m := &memory{}
+		for _, job := range []string{"a", "b", "c"} {
+			for i := range 4 {
+				m.add(fmt.Sprintf("__name__=process_open_fds,job=%s,instance=%d", job, i), growing(100, 100, 0))
+				m.add(fmt.Sprintf("__name__=go_goroutines,job=%s,instance=%d", job, i), growing(100, 100, 0))
+				m.add(fmt.Sprintf("__name__=process_start_time_seconds,job=%s,instance=%d", job, i), constant(1e9))
+			}
+		}
+		return m
+	}
+	down := errors.New("status 503")
+	contains := func(parts ...string) func(string) error {
+		return func(query string) error {
+			for _, part := range parts {
+				if !strings.Contains(query, part) {
+					return nil
+				}
+			}
+			return down
+		}
+	}
+	full := func(job string) []string {
+		return []string{"goroutines job=" + job + " version= 4/4 [ 4/4]", "open_fds job=" + job + " version= 4/4 [ 4/4]"}
+	}
+	for _, test := range []struct {
+		name    string
+		fail    func(string) error
+		want    []string
+		missing []Missing
+	}{
+		{"one metric of a job", contains("min_over_time", `__name__="go_goroutines"`, `job="b"`),
+			slices.Concat(full("a"), full("b")[1:], full("c")), []Missing{{`go_goroutines of job "b"`, "status 503", 4}}},
+		{"start times of a job", contains("max_over_time", "start_time", `job="b"`),
+			slices.Concat(full("a"), full("c")), []Missing{{`process_start_time_seconds of job "b"`, "status 503", 4}}},
+		{"targets of a job", contains("label instance", `job="c"`),
+			slices.Concat(full("a"), full("b")), []Missing{{`job "c"`, "status 503", 0}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := fleetOf()
+			m.fail = test.fail
+			r, err := scanOf(t, m, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := brief(r.Findings)
+			slices.SortFunc(got, func(a, b string) int {
+				return strings.Compare(a[strings.Index(a, "job"):]+a, b[strings.Index(b, "job"):]+b)
+			})
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("findings (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(test.missing, r.Missing); diff != "" {
+				t.Errorf("missing (-want +got):\n%s", diff)
+			}
+		})
+	}
+	t.Run("too large for one query", func(t *testing.T) {
+		m := fleetOf()
+		m.fail = func(query string) error {
+			if list := regexp.MustCompile(`instance=~"([^"]*)"`).FindStringSubmatch(query); list != nil && strings.Count(list[1], "|") > 1 {
+				return prom.ErrTooLarge
+			}
+			return nil
+		}
+		r, err := scanOf(t, m, nil)
+		if err != nil || len(r.Findings) != 6 || r.Processes != 12 || len(r.Missing) != 0 {
+			t.Errorf("%v of %d processes, missing %v, %v", brief(r.Findings), r.Processes, r.Missing, err)
+		}
+	})
+	t.Run("gone in the middle", func(t *testing.T) {
+		m := fleetOf()
+		m.fail = func(query string) error {
+			if strings.Contains(query, `job="c"`) {
+				return prom.ErrGone
+			}
+			return nil
+		}
+		r, err := scanOf(t, m, func(o *Options) { o.Workers = 1 })
+		if err != nil || r.Processes < 4 || len(r.Missing) == 0 {
+			t.Errorf("%d processes, missing %v, %v", r.Processes, r.Missing, err)
+		}
+	})
+	t.Run("denied", func(t *testing.T) {
+		m := fleetOf()
+		m.fail = func(string) error { return prom.ErrDenied }
+		if r, err := scanOf(t, m, nil); !errors.Is(err, prom.ErrDenied) {
+			t.Errorf("%+v, %v", r, err)
+		}
+	})
+	t.Run("interrupted", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		m := fleetOf()
+		m.fail = func(query string) error {
+			if strings.Contains(query, `job="b"`) {
+				cancel()
+			}
+			return nil
+		}
+		if _, err := Run(ctx, m, Options{Grid: week, GroupBy: []string{"job"}, FDR: .05, Workers: 2, Calibration: strict()}); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v, want the context's", err)
+		}
+	})
+}
+
+// The result does not depend on how many work at it.
+func TestWorkersDoNotChangeTheReport(t *testing.T) {
+	m := &memory{}
+	for i := range 30 {
+		m.add(fmt.Sprintf("__name__=process_open_fds,job=a,instance=%d", i), growing(100, 100, 0))
+	}
+	var reports []*Report
+	for _, workers := range []int{1, 7} {
+		r, err := scanOf(t, m, func(o *Options) { o.Workers = workers })
+		if err != nil {
+			t.Fatal(err)
+		}
+		reports = append(reports, r)
+	}
+	if diff := cmp.Diff(reports[0], reports[1], cmp.AllowUnexported(Replica{}), cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= 1e-9*math.Abs(a) }),
+		cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Line" }, cmp.Ignore())); diff != "" {
+		t.Errorf("(-one +seven):\n%s", diff)
+	}
+}
+
+func TestVersionOf(t *testing.T) {
+	for _, test := range []struct {
+		labels map[string]string
+		want   string
+	}{
+		{map[string]string{}, ""},
+		{map[string]string{"version": "1", "image": "x:2"}, "1"},
+		{map[string]string{"image": "registry:5000/shop/cart:v7"}, "v7"},
+		{map[string]string{"image": "registry:5000/shop/cart"}, ""},
+		{map[string]string{"image": "cart:v7@sha256:0123456789abcdef"}, "v7"},
+		{map[string]string{"image": "cart@sha256:0123456789abcdef"}, "0123456789ab"},
+		{map[string]string{"app_kubernetes_io_version": "3"}, "3"},
+	} {
+		if got := versionOf(test.labels); got != test.want {
+			t.Errorf("%v: %q, want %q", test.labels, got, test.want)
+		}
+	}
+}
+
+// A detector that knows a ceiling finds a leak that reaches it also within hours; the scan gives it what it knows.
+func TestJudgment(t *testing.T) {
+	c := Judgment()
+	if c.AlertOnThreshold || c.Adaptive != detector.DefaultConfig().Adaptive {
+		t.Errorf("%+v", c)
+	}
+}

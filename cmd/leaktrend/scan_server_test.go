@@ -1,0 +1,306 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/generate"
+)
+
+// fleetEnd is the end of the series that the tests of scan backfill; they are a week long.
+var fleetEnd = time.Date(2026, 3, 8, 0, 0, 0, 0, time.UTC)
+
+const (
+	fleetScrape  = 5 * time.Minute
+	fleetScrapes = 7 * 24 * 12
+)
+
+// fleetSeries is one series of a backfilled fleet. NaN is no value.
+type fleetSeries struct {
+	metric string
+	labels string // as in job="a",instance="b"
+	value  func(scrape int) float64
+}
+
+// fleetOf builds the series of a fleet.
+type fleetOf struct {
+	r      *rand.Rand
+	series []fleetSeries
+	taken  map[string]int // recordings of each generated family
+}
+
+func newFleet() *fleetOf {
+	return &fleetOf{r: rand.New(rand.NewPCG(1, 2)), taken: map[string]int{}}
+}
+
+func (f *fleetOf) add(metric, labels string, value func(scrape int) float64) {
+	f.series = append(f.series, fleetSeries{metric, labels, value})
+}
+
+// between gives values only from one scrape on and before another.
+func between(from, to int, value func(scrape int) float64) func(int) float64 {
+	return func(i int) float64 {
+		if i < from || i >= to {
+			return math.NaN()
+		}
+		return value(i)
+	}
+}
+
+func always(v float64) func(int) float64 { return func(int) float64 { return v } }
+
+// noisy varies about a level that a function of the scrape gives.
+func (f *fleetOf) noisy(noise float64, level func(i int) float64) func(int) float64 {
+	values := make([]float64, fleetScrapes)
+	for i := range values {
+		values[i] = math.Round(level(i) * (1 + noise*(f.r.Float64()-.5)))
+	}
+	return func(i int) float64 { return values[i] }
+}
+
+// healthy takes the next series of a generated family.
+func (f *fleetOf) healthy(family string) func(int) float64 {
+	n := f.taken[family]
+	f.taken[family]++
+	week := fleetScrapes * fleetScrape
+	r := generate.One(generate.Options{
+		Seed: 77, PerFamily: n + 1, Interval: fleetScrape, Span: generate.Range{Min: week, Max: week},
+	}, family, n)
+	values := make([]float64, fleetScrapes)
+	for i := range values {
+		values[i] = math.NaN()
+	}
+	for k, at := range r.Times {
+		if i := int(time.Duration(at-r.Times[0]) / fleetScrape); i < len(values) {
+			values[i] = r.Series[0].Values[k]
+		}
+	}
+	return func(i int) float64 { return values[i] }
+}
+
+func scrapeTime(i int) time.Time {
+	return fleetEnd.Add(-time.Duration(fleetScrapes-i)*fleetScrape + time.Minute)
+}
+
+func perDay(amount float64, i int) float64 {
+	return amount * float64(i) * fleetScrape.Hours() / 24
+}
+
+// writeOpenMetrics writes the series as promtool reads them.
+func (f *fleetOf) writeOpenMetrics(t testing.TB, path string) {
+	t.Helper()
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	w := bufio.NewWriterSize(file, 1<<20)
+	// Samples of one metric must stand together.
+	var names []string
+	byName := map[string][]fleetSeries{}
+	for _, s := range f.series {
+		if byName[s.metric] == nil {
+			names = append(names, s.metric)
+		}
+		byName[s.metric] = append(byName[s.metric], s)
+	}
+	for _, name := range names {
+		for _, s := range byName[name] {
+			for i := range fleetScrapes {
+				if v := s.value(i); !math.IsNaN(v) {
+					fmt.Fprintf(w, "%s{%s} %g %d\n", name, s.labels, v, scrapeTime(i).Unix())
+				}
+			}
+		}
+	}
+	w.WriteString("# EOF\n")
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// need returns the path of a program, or skips the test.
+func need(t testing.TB, names ...string) (paths []string) {
+	t.Helper()
+	for _, name := range names {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Skipf("%s is not installed (Debian: apt-get install prometheus prometheus-alertmanager)", name)
+		}
+		paths = append(paths, path)
+	}
+	return paths
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// serve starts a server and waits until an address of it answers with 200. kill ends it.
+func serve(t testing.TB, ready, program string, args ...string) (kill func()) {
+	t.Helper()
+	var log bytes.Buffer
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.Dir = t.TempDir()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { _ = cmd.Wait(); close(ended) }()
+	var once sync.Once
+	kill = func() {
+		once.Do(func() { _ = cmd.Process.Kill() })
+		<-ended
+	}
+	t.Cleanup(kill)
+	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		select {
+		case <-ended:
+			t.Fatalf("%s ended:\n%s", program, &log)
+		default:
+		}
+		if resp, err := http.Get(ready); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return kill
+			}
+		}
+	}
+	kill()
+	t.Fatalf("%s is not ready:\n%s", program, &log)
+	return nil
+}
+
+// backfill makes a Prometheus data directory of a fleet.
+func backfill(t testing.TB, f *fleetOf) string {
+	t.Helper()
+	promtool := need(t, "promtool")[0]
+	dir := t.TempDir()
+	text := filepath.Join(dir, "fleet.om")
+	f.writeOpenMetrics(t, text)
+	data := filepath.Join(dir, "data")
+	if out, err := exec.Command(promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", "--max-block-duration=162h", text, data).CombinedOutput(); err != nil {
+		t.Fatalf("promtool: %v\n%s", err, out)
+	}
+	if err := os.Remove(text); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// startPrometheus starts one on a data directory and returns its address.
+func startPrometheus(t testing.TB, data string) (address string, kill func()) {
+	t.Helper()
+	program := need(t, "prometheus")[0]
+	config := filepath.Join(t.TempDir(), "prometheus.yml")
+	if err := os.WriteFile(config, []byte("global: {}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	listen := freePort(t)
+	address = "http://" + listen
+	kill = serve(t, address+"/-/ready", program, "--config.file="+config, "--storage.tsdb.path="+data,
+		"--storage.tsdb.retention.time=1000d", "--web.listen-address="+listen, "--log.level=warn")
+	return address, kill
+}
+
+// leakyFleet is a fleet of a thousand series of a week: healthy ones of the generator's families beside planted leaks, deploys and restarts.
+func leakyFleet() *fleetOf {
+	f := newFleet()
+	started := float64(scrapeTime(0).Add(-30 * 24 * time.Hour).Unix())
+	deploy := 2 * 24 * 12
+	// 50 replicas of api v1.8 make room for v1.9, 40 of which leak goroutines, by 40 a day.
+	for i := range 50 {
+		old := fmt.Sprintf(`job="api",instance="api-a%02d:8080",version="v1.8"`, i)
+		f.add("go_goroutines", old, between(0, deploy, f.noisy(.2, always(120))))
+		f.add("process_open_fds", old, between(0, deploy, f.noisy(.2, always(60))))
+		f.add("process_start_time_seconds", old, between(0, deploy, always(started)))
+		fresh := fmt.Sprintf(`job="api",instance="api-b%02d:8080",version="v1.9"`, i)
+		level := always(120)
+		if i < 40 {
+			level = func(scrape int) float64 { return 120 + perDay(40, scrape-deploy) }
+		}
+		f.add("go_goroutines", fresh, between(deploy, fleetScrapes, f.noisy(.02, level)))
+		f.add("process_open_fds", fresh, between(deploy, fleetScrapes, f.noisy(.2, always(60))))
+		f.add("process_start_time_seconds", fresh, between(deploy, fleetScrapes, always(float64(scrapeTime(deploy).Unix()))))
+	}
+	// One of ten workers leaks descriptors towards its limit. The version comes from a metric of its own.
+	for i := range 10 {
+		labels := fmt.Sprintf(`job="worker",instance="worker-%d:9100"`, i)
+		level := always(200)
+		if i == 3 {
+			level = func(scrape int) float64 { return 200 + perDay(90, scrape) }
+		}
+		f.add("process_open_fds", labels, f.noisy(.01, level))
+		f.add("process_max_fds", labels, always(1024))
+		f.add("process_start_time_seconds", labels, always(started))
+		f.add("worker_build_info", labels+`,version="2.4.1",revision="abc"`, always(1))
+		f.add("go_goroutines", labels, f.healthy("day_cycle"))
+	}
+	// A container of a pod leaks memory. The kubelet's job says nothing of it.
+	for i := range 6 {
+		labels := fmt.Sprintf(`job="kubelet",instance="node-%d:10250",namespace="shop",pod="cart-%d",container="cart",image="registry:5000/shop/cart:v7@sha256:0123"`, i%3, i)
+		level := always(200e6)
+		if i < 3 {
+			level = func(scrape int) float64 { return 200e6 + perDay(30e6, scrape) }
+		}
+		f.add("container_memory_working_set_bytes", labels, f.noisy(.05, level))
+		f.add("container_spec_memory_limit_bytes", labels, always(2e9))
+	}
+	// Restarts told by the start time, by processor time that falls, and by gaps in up: each time memory warms up anew, over two days.
+	warming := func(every int) func(int) float64 {
+		return func(i int) float64 { return 100e6 * (2 - math.Exp(-float64(i%every)*fleetScrape.Hours()/10)) }
+	}
+	day := 24 * 12
+	for i := range 20 {
+		labels := fmt.Sprintf(`job="restarts",instance="r-%d:1"`, i)
+		f.add("process_resident_memory_bytes", labels, f.noisy(.02, warming(day)))
+		switch i % 3 {
+		case 0:
+			f.add("process_start_time_seconds", labels, func(i int) float64 { return float64(scrapeTime(i - i%day).Unix()) })
+		case 1:
+			f.add("process_cpu_seconds_total", labels, func(i int) float64 { return float64(i%day) * 30 })
+		default:
+			f.add("up", labels, func(i int) float64 {
+				if i%day == day-1 {
+					return 0
+				}
+				return 1
+			})
+		}
+	}
+	// What is healthy, of all kinds that a week shows to be healthy.
+	metrics := map[string]string{
+		"goroutines": "go_goroutines", "open_fds": "process_open_fds", "rss_bytes": "process_resident_memory_bytes",
+		"heap_live_bytes": "go_gc_heap_live_bytes", "threads": "process_threads",
+	}
+	for _, family := range generate.Families() {
+		if family.Leaks || strings.Contains(family.Name, "restarts") {
+			continue
+		}
+		for i := range 28 {
+			labels := fmt.Sprintf(`job="%s",instance="%d:80"`, family.Name, i)
+			metric := metrics[[]string{"rss_bytes", "open_fds", "goroutines"}[i%3]]
+			f.add(metric, labels, f.healthy(family.Name))
+		}
+	}
+	return f
+}

@@ -1,0 +1,332 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+)
+
+func TestScanUsage(t *testing.T) {
+	const server = "http://127.0.0.1:1"
+	for _, test := range []struct {
+		args []string
+		says string
+	}{
+		{nil, "--prometheus URL"},
+		{[]string{"--prometheus", "localhost"}, "--prometheus: "},
+		{[]string{"--prometheus", server, "--format", "xml"}, "--format xml"},
+		{[]string{"--prometheus", server, "--since", "1h"}, "--since 1h: must be a duration from 6h"},
+		{[]string{"--prometheus", server, "--since", "week"}, "--since week"},
+		{[]string{"--prometheus", server, "--step", "1s"}, "--step 1s"},
+		{[]string{"--prometheus", server, "--every", "1s"}, "--every 1s"},
+		{[]string{"--prometheus", server, "--every", "1h", "--until", "2026-01-01T00:00:00Z"}, "--until"},
+		{[]string{"--prometheus", server, "--until", "yesterday"}, "--until yesterday"},
+		{[]string{"--prometheus", server, "--fdr", "0"}, "--fdr 0"},
+		{[]string{"--prometheus", server, "--concurrency", "0"}, "--concurrency 0"},
+		{[]string{"--prometheus", server, "--timeout", "0"}, "--timeout 0"},
+		{[]string{"--prometheus", server, "--group-by", ""}, "--group-by"},
+		{[]string{"--prometheus", server, "--match", "sum(up)"}, "--match: "},
+		{[]string{"--prometheus", server, "--load", "rate(x[5m])"}, "--load rate(x[5m])"},
+		{[]string{"--prometheus", server, "--alertmanager", "nowhere"}, "--alertmanager: "},
+		{[]string{"--prometheus", server, "--headers", "nowhere.txt"}, "nowhere.txt"},
+		{[]string{"--prometheus", server, "--http-config", "nowhere.yml"}, "nowhere.yml"},
+		{[]string{"--prometheus", server, "surplus"}, "surplus"},
+	} {
+		got := leaktrend(t, "", append([]string{"scan"}, test.args...)...)
+		if got.code != exitUsage || got.stdout != "" || !strings.Contains(got.stderr, test.says) {
+			t.Errorf("%v: exit code %d, stdout %q, stderr lacks %q:\n%s", test.args, got.code, got.stdout, test.says, got.stderr)
+		}
+	}
+}
+
+// proxy stands between a scan and its Prometheus. It may answer itself, by the number of the range query, from 1 on.
+func proxy(t *testing.T, to string, answers func(n int64, w http.ResponseWriter) bool) string {
+	t.Helper()
+	target, err := url.Parse(to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward := httputil.NewSingleHostReverseProxy(target)
+	forward.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+	var ranges atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/query_range") && answers(ranges.Add(1), w) {
+			return
+		}
+		forward.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// A thousand series of a week in a real Prometheus: the planted leaks are found, each once, and nothing else.
+func TestScanFleet(t *testing.T) {
+	need(t, "prometheus", "promtool")
+	if testing.Short() {
+		t.Skip("backfills a Prometheus")
+	}
+	f := leakyFleet()
+	address, kill := startPrometheus(t, backfill(t, f))
+	until := fleetEnd.Format(time.RFC3339)
+	scan := func(server string, args ...string) outcome {
+		got := leaktrend(t, "", append([]string{"scan", "--prometheus", server, "--until", until}, args...)...)
+		got.stdout = strings.ReplaceAll(got.stdout, server, "http://prometheus:9090")
+		got.stderr = strings.ReplaceAll(got.stderr, server, "http://prometheus:9090")
+		return got
+	}
+
+	var text outcome
+	t.Run("text", func(t *testing.T) {
+		text = scan(address, "--exit-code")
+		if text.code != exitLeak || text.stderr != "" {
+			t.Errorf("exit code %d, stderr:\n%s", text.code, text.stderr)
+		}
+		checkGolden(t, "scan.golden", text.stdout)
+	})
+
+	t.Run("json", func(t *testing.T) {
+		got := scan(address, "--format", "json")
+		if got.code != 0 || got.stderr != "" {
+			t.Fatalf("exit code %d, stderr:\n%s", got.code, got.stderr)
+		}
+		var found []string
+		for line := range strings.Lines(got.stdout) {
+			var x fleetLine
+			if err := json.Unmarshal([]byte(line), &x); err != nil {
+				t.Fatalf("%v in %s", err, line)
+			}
+			found = append(found, fmt.Sprintf("%s %s %s %s of %s %s: %d of %d", x.State, x.Severity, x.Kind, x.Resource, x.Group["job"], x.Group["version"], x.Growing, x.Replicas))
+			if x.Time != fleetEnd || x.File != "http://prometheus:9090" || x.Summary == "" || x.Hypotheses < 60 || x.FDR != .05 {
+				t.Errorf("%s", line)
+			}
+			if x.Kind == "trend" && !(x.Q > 0 && x.Q <= .05 && x.SlopePerHour > 0 && x.Value > x.Baseline && x.Since.Before(fleetEnd)) {
+				t.Errorf("%s", line)
+			}
+			for _, key := range []string{"time", "file", "resource", "kind", "state", "severity", "value", "baseline", "slope_per_hour", "since", "summary"} {
+				if !strings.Contains(line, `"`+key+`":`) {
+					t.Errorf("no %s in %s", key, line)
+				}
+			}
+		}
+		slices.Sort(found)
+		want := []string{
+			"firing warning limit open_fds of worker 2.4.1: 1 of 10",
+			"firing warning trend container_memory_working_set_bytes of shop/cart v7: 3 of 6",
+			"firing warning trend goroutines of api v1.9: 40 of 50",
+			"firing warning trend open_fds of worker 2.4.1: 1 of 10",
+		}
+		if diff := cmp.Diff(want, found); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+
+	t.Run("selector", func(t *testing.T) {
+		got := scan(address, "--match", `go_goroutines{job="api"}`, "--match", "process_open_fds{job=\"api\"}", "--group-by", "job", "--exit-code")
+		if got.code != exitLeak || !strings.Contains(got.stdout, "api  goroutines") || !strings.Contains(got.stdout, "40 of 100 replicas") ||
+			!strings.Contains(got.stdout, "1 leak among 2 resources of groups") {
+			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+		}
+		if got := scan(address, "--match", "nothing_like_it"); got.code != 0 || got.stderr != "" {
+			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+		}
+	})
+
+	// Answers that come late, or only when asked again, change nothing.
+	t.Run("slow and unwilling", func(t *testing.T) {
+		server := proxy(t, address, func(n int64, w http.ResponseWriter) bool {
+			switch n {
+			case 3:
+				w.Header().Set("Retry-After", "1")
+				w.WriteHeader(http.StatusTooManyRequests)
+			case 7:
+				w.WriteHeader(http.StatusServiceUnavailable)
+			case 11:
+				fmt.Fprint(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{`)
+			case 15:
+				w.Header().Set("Content-Type", "text/html")
+				fmt.Fprint(w, "<html>try again</html>")
+			case 19:
+				time.Sleep(300 * time.Millisecond)
+				return false
+			default:
+				return false
+			}
+			return true
+		})
+		got := scan(server, "--exit-code")
+		if diff := cmp.Diff(text, got, cmp.AllowUnexported(outcome{})); diff != "" {
+			t.Errorf("(-undisturbed +disturbed):\n%s", diff)
+		}
+	})
+
+	t.Run("a login page", func(t *testing.T) {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, "<html>Please log in</html>")
+		}))
+		defer server.Close()
+		got := scan(server.URL)
+		if got.code != exitUsage || !strings.Contains(got.stderr, "web page") {
+			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+		}
+	})
+
+	t.Run("again and again", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var stdout, stderr bytes.Buffer
+		done := make(chan error)
+		go func() {
+			done <- run(ctx, []string{"scan", "--prometheus", address, "--every", "1h", "--since", "6h", "--match", "go_goroutines"}, strings.NewReader(""), &stdout, &stderr)
+		}()
+		time.AfterFunc(2*time.Second, cancel)
+		if err := <-done; err != nil {
+			t.Errorf("%v\n%s%s", err, &stdout, &stderr)
+		}
+	})
+
+	t.Run("alerts", func(t *testing.T) { alertsOfFleet(t, scan, address) })
+
+	// Last, as it ends the server.
+	t.Run("killed in the middle", func(t *testing.T) {
+		server := proxy(t, address, func(n int64, _ http.ResponseWriter) bool {
+			if n == 12 {
+				kill()
+			}
+			return false
+		})
+		got := scan(server)
+		if got.code != exitPart || !strings.Contains(got.stderr, "missing: ") || !strings.Contains(got.stderr, "does not answer any more") ||
+			!strings.Contains(got.stdout, "a part could not be read") {
+			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+		}
+		if got := scan(address); got.code != exitUsage || !strings.Contains(got.stderr, "http://prometheus:9090") {
+			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+		}
+	})
+}
+
+// alertsOfFleet sends the findings to a real Alertmanager, and takes them back.
+func alertsOfFleet(t *testing.T, scan func(string, ...string) outcome, prometheus string) {
+	program := need(t, "prometheus-alertmanager")[0]
+	config := filepath.Join(t.TempDir(), "alertmanager.yml")
+	if err := os.WriteFile(config, []byte("route: {receiver: none}\nreceivers: [{name: none}]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	listen := freePort(t)
+	address := "http://" + listen
+	serve(t, address+"/-/ready", program, "--config.file="+config, "--storage.path="+t.TempDir(), "--web.listen-address="+listen, "--cluster.listen-address=")
+	active := func() (all []string) {
+		resp, err := http.Get(address + "/api/v2/alerts?active=true")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var alerts []struct{ Labels, Annotations map[string]string }
+		if err := json.NewDecoder(resp.Body).Decode(&alerts); err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range alerts {
+			l := a.Labels
+			all = append(all, fmt.Sprintf("%s %s %s %s of %s %s", l["alertname"], l["severity"], l["kind"], l["resource"], l["job"], l["version"]))
+			if a.Annotations["summary"] == "" || l["instance"] != "" {
+				t.Errorf("alert %+v", a)
+			}
+		}
+		slices.Sort(all)
+		return all
+	}
+	if got := scan(prometheus, "--alertmanager", address); got.code != 0 || got.stderr != "" {
+		t.Fatalf("exit code %d, stderr:\n%s", got.code, got.stderr)
+	}
+	want := []string{
+		"LeakDetected warning limit open_fds of worker 2.4.1",
+		"LeakDetected warning trend container_memory_working_set_bytes of shop/cart v7",
+		"LeakDetected warning trend goroutines of api v1.9",
+		"LeakDetected warning trend open_fds of worker 2.4.1",
+	}
+	if diff := cmp.Diff(want, active()); diff != "" {
+		t.Fatalf("alerts (-want +got):\n%s", diff)
+	}
+
+	// The same findings in scan after scan are the same alerts; what is not found any more ends, unless it may only not have been read.
+	webhook, err := alerting.NewWebhook(alerting.WebhookConfig{URL: address, Format: "alertmanager"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	alerts := &fleetAlerts{webhook: webhook, stderr: &stderr, standing: map[string]alerting.Alert{}}
+	finding := func(job string) fleet.Finding {
+		return fleet.Finding{Group: []fleet.Label{{Name: "job", Value: job}}, Kind: alerting.Trend, Growing: 1, Replicas: 1}
+	}
+	count := func(report fleet.Report) int {
+		report.End = time.Now()
+		alerts.update(t.Context(), &report)
+		alerts.refresh(t.Context())
+		return len(active()) - len(want)
+	}
+	for _, step := range []struct {
+		name   string
+		report fleet.Report
+		want   int
+	}{
+		{"two", fleet.Report{Findings: []fleet.Finding{finding("a"), finding("b")}}, 2},
+		{"the same again", fleet.Report{Findings: []fleet.Finding{finding("a"), finding("b")}}, 2},
+		{"one, and a part was not read", fleet.Report{Findings: []fleet.Finding{finding("a")}, Missing: []fleet.Missing{{What: "job", Why: "down"}}}, 2},
+		{"one", fleet.Report{Findings: []fleet.Finding{finding("a")}}, 1},
+		{"none", fleet.Report{}, 0},
+	} {
+		if got := count(step.report); got != step.want {
+			t.Errorf("%s: %d alerts, want %d", step.name, got, step.want)
+		}
+	}
+	if stderr.Len() > 0 {
+		t.Errorf("stderr: %s", &stderr)
+	}
+}
+
+// Without an Alertmanager alerts wait; what it refuses for good does not hold up the others.
+func TestFleetAlertsWait(t *testing.T) {
+	var posts atomic.Int64
+	status := http.StatusServiceUnavailable
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		posts.Add(1)
+		w.WriteHeader(status)
+	}))
+	defer server.Close()
+	webhook, err := alerting.NewWebhook(alerting.WebhookConfig{URL: server.URL, Format: "alertmanager"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	alerts := &fleetAlerts{webhook: webhook, stderr: &stderr, standing: map[string]alerting.Alert{}}
+	report := &fleet.Report{End: time.Now(), Limits: []fleet.Finding{
+		{Group: []fleet.Label{{Name: "job", Value: "a"}}, Kind: alerting.Limit}, {Group: []fleet.Label{{Name: "job", Value: "b"}}, Kind: alerting.Limit},
+	}}
+	alerts.update(t.Context(), report)
+	if len(alerts.unsent) != 2 || posts.Load() != 1 || !strings.Contains(stderr.String(), "status 503") {
+		t.Errorf("%d wait after %d posts: %s", len(alerts.unsent), posts.Load(), &stderr)
+	}
+	status = http.StatusBadRequest
+	alerts.refresh(t.Context())
+	if len(alerts.unsent) != 0 || posts.Load() != 3 {
+		t.Errorf("%d wait after %d posts: %s", len(alerts.unsent), posts.Load(), &stderr)
+	}
+}
