@@ -62,6 +62,8 @@ func edgeFault(from, to string) string {
 		{"github.com/prometheus/procfs", []string{"sampler"}, "procfs has its home in sampler"},
 		{"gonum.org/v1/gonum", []string{"trend", "cmd"}, "gonum has its home in trend"},
 		{"gopkg.in/yaml.v3", []string{"detector", "cmd"}, "yaml.v3 has its home in the detector's configuration"},
+		{"github.com/prometheus/client_golang", []string{"detector/collector", "cmd"}, "the Prometheus client has its home in detector/collector"},
+		{"github.com/prometheus/common", []string{"cmd"}, "the Prometheus client has its home in detector/collector"},
 		{"github.com/sirupsen/logrus", []string{"alerting", "detector", "cmd"}, "logrus has its home in alerting and the monitor"},
 		{"github.com/spf13", []string{"cmd"}, "the command line has its home in cmd"},
 		{"golang.org/x/term", []string{"cmd"}, "the terminal has its home in cmd"},
@@ -108,6 +110,11 @@ func TestEdgeFault(t *testing.T) {
 		{"detector", "github.com/prometheus/procfs/sysfs", "procfs has its home in sampler"},
 		{"sampler", "github.com/prometheus/procfs", ""},
 		{"baseline", "gonum.org/v1/gonum/stat", "gonum has its home in trend"},
+		{"detector", "github.com/prometheus/client_golang/prometheus", "the Prometheus client has its home in detector/collector"},
+		{"sampler", "github.com/prometheus/common/expfmt", "the Prometheus client has its home in detector/collector"},
+		{"detector/collector", "github.com/prometheus/client_golang/prometheus", ""},
+		{"detector/collector", module + "/detector", ""},
+		{"detector/collector", module + "/cmd/leaktrend/internal/rules", "the detector imports the leaves alone"},
 		{"cmd/leaktrend/internal/evaluation", "gonum.org/v1/gonum/stat", ""},
 		{"alerting", "gopkg.in/yaml.v3", "yaml.v3 has its home in the detector's configuration"},
 		{"sampler", "github.com/sirupsen/logrus", "logrus has its home in alerting and the monitor"},
@@ -195,16 +202,23 @@ func TestEmbeddingCompilesNoCommand(t *testing.T) {
 		"github.com/prometheus/client_golang", "github.com/prometheus/common", "github.com/google/go-cmp", "github.com/google/pprof", "testing",
 	}
 	for _, goos := range []string{"linux", "darwin", "windows"} {
-		packages := goList(t, goos, "-deps", "./detector")
-		detector := false
-		for _, p := range packages {
-			detector = detector || p.ImportPath == module+"/detector"
-			if under(p.ImportPath, commandOnly...) {
-				t.Errorf("%s: a service that embeds the detector compiles %s", goos, p.ImportPath)
+		for _, embedded := range []struct {
+			name    string
+			besides []string
+		}{
+			{"detector", nil},
+			{"detector/collector", []string{"github.com/prometheus/client_golang", "github.com/prometheus/common"}},
+		} {
+			named := false
+			for _, p := range goList(t, goos, "-deps", "./"+embedded.name) {
+				named = named || p.ImportPath == module+"/"+embedded.name
+				if under(p.ImportPath, commandOnly...) && !under(p.ImportPath, embedded.besides...) {
+					t.Errorf("%s: a service that embeds %s compiles %s", goos, embedded.name, p.ImportPath)
+				}
 			}
-		}
-		if !detector {
-			t.Errorf("%s: go list did not name the detector", goos)
+			if !named {
+				t.Errorf("%s: go list did not name %s", goos, embedded.name)
+			}
 		}
 	}
 }

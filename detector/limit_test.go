@@ -260,7 +260,7 @@ func TestLimitNotAlertedIsShown(t *testing.T) {
 	mean, _ := d.trackers[0].average.Mean()
 	want := []Status{{
 		Resource: resource, State: Firing, Limit: true, Severity: alerting.High, Value: 175, Baseline: mean, Deviation: d.trackers[0].average.Deviation(), Start: 100,
-		Since: dawn.Add(13 * tick), Judged: true, Why: "above the hard limit", LimitsPassed: 2,
+		Since: dawn.Add(13 * tick), Judged: true, Why: "above the hard limit", LimitsPassed: 2, Memory: trackerBytes + ladderBytes,
 	}}
 	if diff := cmp.Diff(want, d.Status()); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)

@@ -42,6 +42,8 @@ type ResourceMonitor struct {
 	life sync.Mutex // guards Start and Stop
 	own  *activity  // that Start began
 
+	counters checkCounters
+
 	mu        sync.Mutex // guards what follows
 	gathering gathering
 	profiling *profiling // set before the first run; nil where no profiles are taken
@@ -329,11 +331,16 @@ func (m *ResourceMonitor) check(ctx context.Context, source *sampler.Source, scr
 		}
 		*source = opened
 	}
+	began := time.Now()
 	err = (*source).Sample(ctx, scratch)
+	read := time.Now()
 	if errors.Is(err, io.EOF) || ctx.Err() != nil || len(scratch.Readings) == 0 {
+		m.counters.spent(began, read, read)
 		return err
 	}
-	if late := m.judge(scratch); late != nil {
+	late := m.judge(scratch)
+	m.counters.spent(began, read, time.Now())
+	if late != nil {
 		return late
 	}
 	if hook := m.onSample.Load(); hook != nil && *hook != nil {
@@ -342,10 +349,12 @@ func (m *ResourceMonitor) check(ctx context.Context, source *sampler.Source, scr
 	return err
 }
 
-// report logs what was wrong with a check, when that changes.
+// report counts a check, and logs what was wrong with it when that changes.
 func (m *ResourceMonitor) report(err error) {
+	m.counters.checks.Add(1)
 	problem := ""
 	if err != nil {
+		m.counters.incomplete.Add(1)
 		problem = strings.Map(withoutDigits, err.Error())
 	}
 	m.mu.Lock()

@@ -44,6 +44,7 @@ type Status struct {
 	Why          string             // the reason of the verdict, as a clause
 	Leaks        int                // trend findings since the detector began
 	LimitsPassed int                // limit findings since then
+	Memory       int                // bytes that are kept to judge it
 }
 
 // Status returns the state of every resource seen, in the order of the resource table, others behind in order of appearance.
@@ -68,6 +69,7 @@ func (t *tracker) status(d *Detector) Status {
 		Value:        t.value,
 		Leaks:        t.found[kindIndex(alerting.Trend)],
 		LimitsPassed: t.found[kindIndex(alerting.Limit)],
+		Memory:       t.memory(),
 	}
 	if t.ladder == nil {
 		s.Why = "not judged: " + map[sampler.Kind]string{sampler.Counter: "a counter", sampler.Gauge: "context"}[t.resource.Kind]
