@@ -60,7 +60,7 @@ and how long there is left. Start with: leaktrend demo`,
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(replayCommand(), recordCommand(), watchCommand(), tuneCommand(), demoCommand())
+	root.AddCommand(replayCommand(), recordCommand(), watchCommand(), tuneCommand(), rulesCommand(), demoCommand())
 	err := root.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, errLeak) {
 		fmt.Fprintln(stderr, "leaktrend:", err)

@@ -77,6 +77,7 @@ type series struct {
 	times    []int64 // of the readings, unix nanoseconds
 	values   []float64
 	starts   []int64 // when the process was started anew
+	born     []birth // in order
 	ceilings []level // in order
 }
 
@@ -85,6 +86,9 @@ type level struct {
 	from  int64
 	value float64
 }
+
+// birth is the start of the process that runs from an instant on.
+type birth struct{ from, start int64 }
 
 func newSeries(rec *evaluate.Recording, judged *evaluate.Series) *series {
 	s := &series{
@@ -96,6 +100,9 @@ func newSeries(rec *evaluate.Recording, judged *evaluate.Series) *series {
 		if !math.IsNaN(v) {
 			s.times, s.values = append(s.times, rec.Times[i]), append(s.values, v)
 		}
+	}
+	for _, m := range rec.Starts {
+		s.born = append(s.born, birth{rec.Times[m.From], m.Value.UnixNano()})
 	}
 	for i := 1; i < len(rec.Starts); i++ {
 		if rec.Starts[i].Value.After(rec.Starts[i-1].Value) {

@@ -149,7 +149,11 @@ func (u *run) all(ctx context.Context) error {
 	limits, _ := evaluate.Detector(limitAlone, evaluate.LimitsOnly(c), false)
 	methods := []evaluate.Method{both, trend, limits}
 	sources := make(map[string]string)
-	for _, r := range rules.All() {
+	field := rules.All()
+	if approximation, err := rules.Approximate(c); err == nil {
+		field = append(field, approximation.Rule())
+	}
+	for _, r := range field {
 		methods = append(methods, r)
 		sources[r.Name()] = r.Source()
 	}
