@@ -62,6 +62,7 @@ func edgeFault(from, to string) string {
 		{"github.com/prometheus/procfs", []string{"sampler"}, "procfs has its home in sampler"},
 		{"gonum.org/v1/gonum", []string{"trend", "cmd"}, "gonum has its home in trend"},
 		{"gopkg.in/yaml.v3", []string{"detector", "cmd"}, "yaml.v3 has its home in the detector's configuration"},
+		{"github.com/prometheus/client_golang/api", []string{"cmd"}, "the client of a Prometheus has its home in cmd"},
 		{"github.com/prometheus/client_golang", []string{"detector/collector", "cmd"}, "the Prometheus client has its home in detector/collector"},
 		{"github.com/prometheus/common", []string{"cmd"}, "the Prometheus client has its home in detector/collector"},
 		{"github.com/sirupsen/logrus", []string{"alerting", "detector", "cmd"}, "logrus has its home in alerting and the monitor"},
@@ -74,7 +75,6 @@ func edgeFault(from, to string) string {
 		{"github.com/gdamore", []string{"cmd"}, "the terminal has its home in cmd"},
 		{"github.com/google/pprof", []string{"sampler/profile/remote", "cmd"}, "the parser of profiles has its home in sampler/profile/remote"},
 		{"golang.org/x/arch", []string{"sampler/gotype"}, "decoding of instructions has its home in sampler/gotype"},
-		{"github.com/prometheus/client_golang/api", []string{"cmd"}, "the client of a Prometheus has its home in cmd"},
 		{"github.com/prometheus/common/config", []string{"cmd"}, "the client of a Prometheus has its home in cmd"},
 		{"golang.org/x/sys", []string{"sampler", "cmd"}, "system calls have their home in sampler"},
 	} {

@@ -26,7 +26,7 @@ const (
 // grow, so a site alone must be more patient than a total, and its growth must be material for the process.
 const (
 	sitePatience   = 2   // times the patience of a total...
-	youngPatience  = 4   // ...and so many on the first day: the days of a service are seen once a day has passed
+	youngPatience  = 6   // ...and so many on the first day: the days of a service are seen once a day has passed
 	totalShare     = .01 // of the total, which is added to the level that growth is measured against
 	leastFollowed  = 5   // goroutines from which on a site is followed...
 	leastSamples   = 2   // ...and samples of the heap

@@ -66,8 +66,8 @@ func New() (*Reader, error) {
 
 // anchor is a type whose place in memory and whose name are known. Its fields make it none that the compiler could name in another way.
 type anchor struct {
-	a map[string]*anchor
-	b [3]chan anchor
+	_ map[string]*anchor
+	_ [3]chan anchor
 }
 
 func newReader(file io.ReaderAt) (r *Reader, err error) {
