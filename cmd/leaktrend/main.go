@@ -54,7 +54,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		Long: `leaktrend finds slow leaks of goroutines, memory, file descriptors and threads.
 
 It learns what is normal for a process, tests whether growth is sustained, and says since when, how fast,
-and how long there is left. Start with: leaktrend demo`,
+and how long there is left. Start with: leaktrend demo
+
+Exit codes: 0; 1 with --exit-code, if a leak was found or a limit passed; 2 for bad usage or input; 3 of scan, if a part
+of the fleet could not be read.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},

@@ -1,21 +1,24 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
-	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/target"
 	"github.com/mdzesseis/leaktrend/sampler/profile/remote"
 )
 
-// followPprof has a monitor take profiles from the address at which its process serves net/http/pprof; "" for none.
-func followPprof(monitor *detector.ResourceMonitor, address string) error {
+// openPprof returns what takes profiles from the address at which the one process of a target serves net/http/pprof; nil for no address.
+func openPprof(address string, flags *target.Flags) (*remote.Process, error) {
 	if address == "" {
-		return nil
+		return nil, nil
+	}
+	if flags.URL != "" {
+		return nil, errors.New("--pprof goes with --pid or --name, not with --url")
 	}
 	process, err := remote.New(address)
 	if err != nil {
-		return fmt.Errorf("--pprof: %w", err)
+		return nil, fmt.Errorf("--pprof: %w", err)
 	}
-	monitor.FollowSites(process)
-	return nil
+	return process, nil
 }

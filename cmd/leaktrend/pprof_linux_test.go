@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -42,7 +43,37 @@ func TestWatchPprof(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, all)
 		}
 	}
-	if bad := leaktrend(t, "", "watch", "--pid", "1", "--pprof", "ftp://x"); bad.code != 2 || !strings.Contains(bad.stderr, "--pprof") {
-		t.Errorf("a bad address: code %d, %s", bad.code, bad.stderr)
+}
+
+func TestWatchPprofTarget(t *testing.T) {
+	name := fmt.Sprintf("leaktrend-pprof-%d", os.Getpid())
+	leaky(t, name)
+	pattern := "[l]" + name[1:] // does not match the test itself
+	// The one process that matches is watched, though nothing answers at the address.
+	one := leaktrend(t, "", "watch", "--name", pattern, "--pprof", "http://127.0.0.1:1", "--interval", "50ms", "--duration", "500ms")
+	if one.code != 0 || !strings.Contains(one.stdout, "open_fds") {
+		t.Errorf("one process: code %d\n%s%s", one.code, one.stdout, one.stderr)
+	}
+	leaky(t, name)
+	for _, test := range []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"address", []string{"--pid", "1", "--pprof", "ftp://x"}, []string{"--pprof"}},
+		{"endpoint", []string{"--url", "http://127.0.0.1:1/metrics", "--pprof", "http://127.0.0.1:1"}, []string{"--pprof", "not with --url"}},
+		{"several processes", []string{"--name", pattern, "--pprof", "http://127.0.0.1:1"}, []string{"2 processes match", "--pid"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := leaktrend(t, "", append([]string{"watch"}, test.args...)...)
+			if got.code != 2 {
+				t.Errorf("exit code %d", got.code)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(got.stderr, want) {
+					t.Errorf("no %q in %s", want, got.stderr)
+				}
+			}
+		})
 	}
 }

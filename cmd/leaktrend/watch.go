@@ -31,7 +31,8 @@ func watchCommand() *cobra.Command {
 resource, plots and alerts (? lists the keys), plain lines elsewhere. Alerts also go to the webhook of the configuration.
 
 With --name every process that matches is watched by itself, also one that starts later. On a terminal watch goes on
-when all have ended, and waits for the next; elsewhere it ends then. With -o just one process may match.
+when all have ended, and waits for the next; elsewhere it ends then. With -o or --pprof just one process may match,
+and watch ends with it.
 
 With its physical time constants leaktrend takes hours to call a leak, as warm-ups and daily cycles take hours to
 show that they are none. --soak scales all of them for a test run under steady load.`,
@@ -50,6 +51,10 @@ show that they are none. --soak scales all of them for a test run under steady l
 			if err := flags.Complete(); err != nil {
 				return err
 			}
+			profiles, err := openPprof(pprofAddress, &flags)
+			if err != nil {
+				return err
+			}
 			config.Enabled = true
 			config.CheckInterval = flags.Interval
 			if cmd.Flags().Changed("soak") {
@@ -60,7 +65,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 			if config.Adaptive.Soak > 0 {
 				soak = ", soak " + sampler.FormatDuration(config.Adaptive.Soak)
 			}
-			if flags.Name != "" && out == "" {
+			if flags.Name != "" && out == "" && profiles == nil {
 				view := live.New(cmd.OutOrStdout(), fmt.Sprintf("--name %s every %s%s", flags.Name, flags.Interval, soak))
 				return watchAll(cmd, view, &flags, config, tellByExit)
 			}
@@ -75,8 +80,8 @@ show that they are none. --soak scales all of them for a test run under steady l
 			if err != nil {
 				return err
 			}
-			if err := followPprof(monitor, pprofAddress); err != nil {
-				return err
+			if profiles != nil {
+				monitor.FollowSites(profiles)
 			}
 			var rec *recording
 			if out != "" {
@@ -108,9 +113,9 @@ show that they are none. --soak scales all of them for a test run under steady l
 	}
 	flags.Register(cmd.Flags())
 	fs := cmd.Flags()
-	fs.Lookup("name").Usage = "regular expression for the names or command lines of the processes to watch; with -o, of the one process"
+	fs.Lookup("name").Usage = "regular expression for the names or command lines of the processes to watch; with -o or --pprof, of the one process"
 	fs.StringVar(&configFile, "config", "", "YAML file whose section resource_monitoring configures limits and alerts")
-	fs.StringVar(&pprofAddress, "pprof", "", "where a Go process serves net/http/pprof, as in http://localhost:6060: alerts then name lines of code")
+	fs.StringVar(&pprofAddress, "pprof", "", "where the one Go process that is watched serves net/http/pprof, as in http://localhost:6060: alerts then name lines of code")
 	fs.StringVarP(&out, "out", "o", "", "also record the samples to this file")
 	fs.BoolVar(&force, "force", false, "replace a file that is not empty")
 	fs.BoolVar(&tellByExit, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed")
