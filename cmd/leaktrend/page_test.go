@@ -66,7 +66,7 @@ func TestReportInBrowser(t *testing.T) {
 				Link: document.querySelector(r.cells[1].querySelector('a').getAttribute('href')).tagName}))`)
 			want := []row{
 				{"LEAK", "open_fds go-body.csv", "ARTICLE"}, {"LEAK", "goroutines go-body.csv", "ARTICLE"},
-				{"LEAK", "heap_live_bytes go-body.csv", "ARTICLE"}, {"was LEAK", "goroutines go-restart.csv", "ARTICLE"},
+				{"LEAK", "goroutines go-restart.csv", "ARTICLE"}, {"LEAK", "heap_live_bytes go-body.csv", "ARTICLE"},
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("rows (-want +got):\n%s", diff)
@@ -109,7 +109,7 @@ func TestReportInBrowser(t *testing.T) {
 
 			// The keyboard gets at every value: End is the last, arrows go on from there, Escape ends it.
 			tab.Run(chromedp.Focus("svg.plot", chromedp.ByQuery), chromedp.KeyEvent(kb.End))
-			if got := browsertest.Eval[string](tab, `document.querySelector('.tip').innerText.replace(/\n/g, ' | ')`); got != "115 | baseline 54 ± 25 | 2026-11-23 15:58:32 UTC" {
+			if got := browsertest.Eval[string](tab, `document.querySelector('.tip').innerText.replace(/\n/g, ' | ')`); got != "115 | baseline 35 ± 22 | 2026-11-23 15:58:32 UTC" {
 				t.Errorf("at the end: %q", got)
 			}
 			tab.Run(chromedp.KeyEvent(kb.Home), chromedp.KeyEvent(kb.ArrowRight))

@@ -294,9 +294,9 @@ func TestCheckMatch(t *testing.T) {
 }
 
 func TestNeeds(t *testing.T) {
-	// 6 h of patience over the 2 h 5 min of the first window is 2.88, to the power 1/1.3.
+	// 7 h of patience over the 2 h 5 min of the first window is 3.36, to the power 1/1.3.
 	got := approximate(t, nil).needs(spans[0])
-	if want := (needs{2.256, 1.324, math.Inf(1), math.Inf(1)}); got != want {
+	if want := (needs{2.54, 1.49, math.Inf(1), math.Inf(1)}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	// Twice as sensitive is half of the patience.
