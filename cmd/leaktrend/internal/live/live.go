@@ -4,6 +4,7 @@ package live
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -68,9 +69,10 @@ type Process struct {
 	ended   time.Time // zero while it lives
 }
 
-// New returns a view that writes to w. title says what is watched, for the head of the screen.
+// New returns a view that writes to w: a screen on a terminal, unless NO_COLOR is set, and plain lines elsewhere. title says what is watched, for
+// the head of the screen.
 func New(w io.Writer, title string) *View {
-	terminal := table.Redraws(w)
+	terminal := table.Redraws(w) && os.Getenv("NO_COLOR") == ""
 	return &View{w: w, title: title, terminal: terminal, plain: !terminal}
 }
 

@@ -92,14 +92,16 @@ func TestPlain(t *testing.T) {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
 	})
-	t.Run("dumb terminal", func(t *testing.T) {
-		tty := ttytest.New(t, 100, 24)
-		t.Setenv("TERM", "dumb")
-		show(tty.File)
-		if diff := cmp.Diff(want, strings.ReplaceAll(tty.Raw(), "\r\n", "\n")); diff != "" {
-			t.Errorf("(-want +got)\n%s", diff)
-		}
-	})
+	for name, set := range map[string][2]string{"dumb terminal": {"TERM", "dumb"}, "no colour": {"NO_COLOR", "1"}} {
+		t.Run(name, func(t *testing.T) {
+			tty := ttytest.New(t, 100, 24)
+			t.Setenv(set[0], set[1])
+			show(tty.File)
+			if diff := cmp.Diff(want, strings.ReplaceAll(tty.Raw(), "\r\n", "\n")); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
 }
 
 // Where there are several processes, each line and each table says which one it is of.
