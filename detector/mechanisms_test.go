@@ -315,6 +315,39 @@ func runMechanism(t *testing.T, name, url, address string) (r mechanismResult, e
 	return r, json.Unmarshal([]byte(text), &r)
 }
 
+// fault says what is wrong with the alert on a leak; "" where it names the line.
+func (m *mechanism) fault(r mechanismResult, line int) string {
+	if len(r.Alerts) == 0 {
+		return "no alert"
+	}
+	a := r.Alerts[len(r.Alerts)-1]
+	if len(a.Sites) == 0 {
+		return "no sites: " + a.Summary
+	}
+	type verdict struct {
+		Resource string
+		Line     string
+		Proven   bool
+		Via      string
+	}
+	s := a.Sites[0]
+	got := verdict{a.Resource, fmt.Sprintf("%s:%d", filepath.Base(s.File), s.Line), s.Proven, s.Via}
+	want := verdict{m.resource, fmt.Sprintf("mechanisms_test.go:%d", line), m.proven, m.through}
+	if m.resource == sampler.Goroutines && !r.CanProve {
+		want.Proven = false
+	}
+	if m.through != "" {
+		got.Proven, want.Proven = false, false // of the memory that tells, which depends on the sampling
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		return fmt.Sprintf("%s (-want +got):\n%s", a.Summary, diff)
+	}
+	if !strings.Contains(a.Summary, got.Line) {
+		return "the summary does not name the line: " + a.Summary
+	}
+	return ""
+}
+
 // The alert on each of these leaks names the line of code, and what does not leak gives none.
 func TestMechanisms(t *testing.T) {
 	if testing.Short() {
@@ -353,12 +386,6 @@ func TestMechanisms(t *testing.T) {
 		}()
 	}
 	running.Wait()
-	type verdict struct {
-		Resource string
-		Line     string
-		Proven   bool
-		Via      string
-	}
 	for i, m := range mechanisms {
 		t.Run(m.name, func(t *testing.T) {
 			r := results[i]
@@ -375,32 +402,22 @@ func TestMechanisms(t *testing.T) {
 				}
 				return
 			}
-			if len(r.Alerts) == 0 {
-				t.Fatal("no alert")
+			fault := m.fault(r, lines[m.name])
+			// All of them at once keep the machine so busy that the profile which names the line may come after the alert.
+			for range 2 {
+				if fault == "" {
+					break
+				}
+				t.Logf("again, alone: %s", fault)
+				if r, faults[i] = runMechanism(t, m.name, server.URL, listener.Addr().String()); faults[i] != nil {
+					t.Fatal(faults[i])
+				}
+				fault = m.fault(r, lines[m.name])
 			}
-			a := r.Alerts[len(r.Alerts)-1]
-			t.Log(a.Summary)
-			if len(a.Sites) == 0 {
-				t.Fatalf("no sites: %s", a.Summary)
+			if fault != "" {
+				t.Fatal(fault)
 			}
-			for _, s := range a.Sites {
-				t.Logf("%+v", s)
-			}
-			s := a.Sites[0]
-			got := verdict{a.Resource, fmt.Sprintf("%s:%d", filepath.Base(s.File), s.Line), s.Proven, s.Via}
-			want := verdict{m.resource, fmt.Sprintf("mechanisms_test.go:%d", lines[m.name]), m.proven, m.through}
-			if m.resource == sampler.Goroutines && !r.CanProve {
-				want.Proven = false
-			}
-			if m.through != "" {
-				got.Proven, want.Proven = false, false // of the memory that tells, which depends on the sampling
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-			if !strings.Contains(a.Summary, got.Line) {
-				t.Errorf("the summary does not name the line: %s", a.Summary)
-			}
+			t.Log(r.Alerts[len(r.Alerts)-1].Summary)
 		})
 	}
 }
