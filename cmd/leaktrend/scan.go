@@ -31,10 +31,11 @@ type scanFlags struct {
 	matches, groupBy                    []string
 	since, step, every                  string
 	until, load, format, alertmanager   string
+	html                                string
 	fdr                                 float64
 	concurrency                         int
 	timeout                             time.Duration
-	all, tellByExit                     bool
+	all, tellByExit, force              bool
 	sinceLength, stepLength, everyPause time.Duration
 }
 
@@ -76,6 +77,8 @@ nothing could be read, and with 3 if a part of the fleet could not be read; the 
 	fs.Float64Var(&f.fdr, "fdr", .05, "expected share of false findings that is accepted, 0.001 to 0.5")
 	fs.BoolVar(&f.all, "all", false, "show all suspects, also as JSON")
 	fs.StringVar(&f.format, "format", "text", "text: a table; json: a finding a line")
+	fs.StringVar(&f.html, "html", "", "also write the findings as a page to this file; with --every it is written anew after each scan")
+	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
 	fs.BoolVar(&f.tellByExit, "exit-code", false, "exit with 1 if a leak or a passed limit was found that still holds")
 	fs.StringVar(&f.alertmanager, "alertmanager", "", "address of an Alertmanager that gets the findings")
 	fs.StringVar(&f.every, "every", "", "go on, with a scan at this pace, as in 1h")
@@ -148,6 +151,9 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 	if err := f.check(); err != nil {
 		return err
 	}
+	if err := writable(f.html, f.force); err != nil {
+		return err
+	}
 	ctx, stderr := cmd.Context(), cmd.ErrOrStderr()
 	client, err := prom.New(prom.Config{
 		URL: f.url, HTTPConfig: f.httpConfig, Headers: f.headers, Token: os.Getenv(prom.TokenVariable), Concurrency: f.concurrency, Timeout: f.timeout,
@@ -183,6 +189,12 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 		default:
 			if before, err = f.print(cmd.OutOrStdout(), client.String(), report, before); err != nil {
 				return err
+			}
+			if f.html != "" {
+				err := writeFile(f.html, 0o644, func(w io.Writer) error { return writeFleetPage(w, client.String(), report, f.all) })
+				if err != nil {
+					return err
+				}
 			}
 			reportMissing(stderr, client, report)
 			if alerts != nil {
@@ -434,9 +446,11 @@ func placeOf(r *fleet.Replica) string {
 	return "an unnamed process"
 }
 
+// mostSuspects are shown where not all are asked for.
+const mostSuspects = 10
+
 // writeFleet prints a report as a table.
 func writeFleet(w io.Writer, server string, r *fleet.Report, all bool) error {
-	const mostSuspects = 10
 	style := table.StyleOf(w)
 	out := &strings.Builder{}
 	fmt.Fprintln(out, style.Paint(table.Printable(server), table.Bold)+style.Paint(fmt.Sprintf("  %s to %s: %d processes",

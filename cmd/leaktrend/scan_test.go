@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/browsertest"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 )
 
@@ -99,6 +100,34 @@ func TestScanFleet(t *testing.T) {
 			t.Errorf("exit code %d, stderr:\n%s", text.code, text.stderr)
 		}
 		checkGolden(t, "scan.golden", text.stdout)
+	})
+
+	t.Run("page", func(t *testing.T) {
+		page := filepath.Join(t.TempDir(), "fleet.html")
+		if got := scan(address, "--html", page); got.code != 0 || got.stdout != text.stdout {
+			t.Fatalf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+		}
+		if got := scan(address, "--html", page); got.code != exitUsage || !strings.Contains(got.stderr, page) {
+			t.Errorf("the page was replaced: exit code %d, %s", got.code, got.stderr)
+		}
+		server := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(page))))
+		defer server.Close()
+		for scheme, width := range map[string]int64{"light": 1100, "dark": 375} {
+			tab := browsertest.Open(t, server.URL+"/fleet.html", width, 900, scheme)
+			tab.Shot("fleet-" + scheme)
+			rows := browsertest.Eval[[]string](tab, `Array.from(document.querySelector('tbody').rows).map(r => r.cells[0].innerText + ' ' +
+				r.cells[1].innerText.replace(/\s+/g, ' ') + ' ' + document.querySelector(r.cells[1].querySelector('a').getAttribute('href')).tagName)`)
+			want := []string{
+				"LEAK goroutines api v1.9 SECTION", "LEAK container_memory_working_set_bytes shop/cart v7 SECTION",
+				"LEAK open_fds worker 2.4.1 SECTION", "LIMIT open_fds worker 2.4.1 SECTION",
+			}
+			if diff := cmp.Diff(want, rows); diff != "" {
+				t.Errorf("%s: rows (-want +got):\n%s", scheme, diff)
+			}
+			if got := browsertest.Eval[int64](tab, `document.documentElement.scrollWidth`); got > width {
+				t.Errorf("%s: the page is %d wide", scheme, got)
+			}
+		}
 	})
 
 	t.Run("json", func(t *testing.T) {
