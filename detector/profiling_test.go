@@ -180,8 +180,8 @@ func TestSiteFindings(t *testing.T) {
 				{"firing", 0, 42, false, "0s+6h"}, {"resolved", 0, 0, false, "30h0m0s+6h"},
 			}},
 		// The total comes to rest below the growth of the site: the finding goes on.
-		{"handed over", &profiled{goroutines: map[int]func(float64) float64{10: func(h float64) float64 { return 100 + until(20, fast)(h)/2 }, 42: until(50, slow)}},
-			func(h float64) float64 { return 100 + until(20, fast)(h)/2 + until(50, slow)(h) }, 60, []news{
+		{"handed over", &profiled{goroutines: map[int]func(float64) float64{10: func(h float64) float64 { return 100 + until(21, fast)(h)/2 }, 42: until(50, slow)}},
+			func(h float64) float64 { return 100 + until(21, fast)(h)/2 + until(50, slow)(h) }, 60, []news{
 				{"firing", 0, 10, false, "6h0m0s+6h"}, {"firing", 0, 42, false, "18h0m0s+6h"}, {"resolved", 0, 0, false, "48h0m0s+6h"},
 			}},
 	} {
