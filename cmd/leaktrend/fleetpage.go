@@ -9,6 +9,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/report"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/spark"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/table"
 	"github.com/mdzesseis/leaktrend/detector/plot"
@@ -35,7 +36,9 @@ type fleetPageReplica struct {
 
 // writeFleetPage writes a report as a page that needs nothing else, in the look of the report on recordings.
 func writeFleetPage(w io.Writer, server string, r *fleet.Report, all bool) error {
-	page := template.Must(template.New("fleet").Funcs(template.FuncMap{"at": instantOfPage}).Parse(fleetPageText))
+	page := template.Must(template.New("fleet").Funcs(template.FuncMap{
+		"at": func(as string, t time.Time) template.HTML { return report.Instant(as, t.UTC()) },
+	}).Parse(fleetPageText))
 	data := struct {
 		Style      template.CSS
 		Script     template.JS
@@ -103,15 +106,4 @@ func sparkOf(l *spark.Line) template.HTML {
 		bins = append(bins, plot.Bin{First: at, Last: at, Min: v, Max: v, MinAt: at, MaxAt: at, Value: v, Mean: v})
 	}
 	return template.HTML(plot.Spark(bins))
-}
-
-// instantOfPage writes an instant so that the page's script can put it into the zone of whoever looks.
-func instantOfPage(as string, t time.Time) template.HTML {
-	t = t.UTC()
-	text := t.Format("2006-01-02 15:04:05")
-	if as == string(plot.AsZone) {
-		text = t.Format("MST")
-	}
-	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-at="%d" data-as="%s">%s</time>`,
-		t.Format(time.RFC3339), t.UnixMilli(), template.HTMLEscapeString(as), template.HTMLEscapeString(text)))
 }

@@ -300,20 +300,23 @@ type section struct {
 //go:embed page.html
 var pageText string
 
+// Instant returns an instant for a page with plot.Script, which puts it into the zone of whoever looks; until then it is in its own. as is how it
+// is written: plot.AsZone, or in full.
+func Instant(as string, t time.Time) template.HTML {
+	text := t.Format("2006-01-02 15:04:05")
+	if as == string(plot.AsZone) {
+		text = t.Format("MST")
+	}
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-at="%d" data-as="%s">%s</time>`,
+		t.Format(time.RFC3339), t.UnixMilli(), template.HTMLEscapeString(as), template.HTMLEscapeString(text)))
+}
+
 // WriteHTML writes the page. The summary is one sentence on all recordings.
 func (r *Report) WriteHTML(w io.Writer, summary string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	page := template.Must(template.New("page").Funcs(template.FuncMap{
-		"at": func(as string, t time.Time) template.HTML {
-			t = t.In(r.Zone)
-			text := t.Format("2006-01-02 15:04:05")
-			if as == string(plot.AsZone) {
-				text = t.Format("MST")
-			}
-			return template.HTML(fmt.Sprintf(`<time datetime="%s" data-at="%d" data-as="%s">%s</time>`,
-				t.Format(time.RFC3339), t.UnixMilli(), as, template.HTMLEscapeString(text)))
-		},
+		"at": func(as string, t time.Time) template.HTML { return Instant(as, t.In(r.Zone)) },
 	}).Parse(pageText))
 	data := struct {
 		Style    template.CSS
