@@ -286,22 +286,11 @@ func (c *Climb) even(x, kept []float64) (lack float64, ok bool) {
 // the window's slope: from leastPace to mostPace, and 1 where too few floors tell.
 func (l *Ladder) recentPace(w, n int, slope float64) float64 {
 	finer := max(0, w-1)
-	r := &l.rings[finer]
-	var x, y [Buckets]float64
-	m := 0
-	part := int64(n) * l.Width(w) / (recentPart * l.Width(finer))
-	first := max(r.oldest(), r.count-part)
-	for i := first; i < r.count; i++ {
-		if f := r.at(i).floor; !math.IsNaN(f) {
-			x[m], y[m] = float64((i-first)*l.Width(finer))/1e9, f
-			m++
-		}
-	}
-	fit, ok := l.fit.regress(x[:m], y[:m])
+	recent, ok := l.latestSlope(finer, int64(n)*l.Width(w)/(recentPart*l.Width(finer)))
 	if !ok {
 		return 1
 	}
-	return min(max(fit.Slope/slope, leastPace), mostPace)
+	return min(max(recent/slope, leastPace), mostPace)
 }
 
 // gaveBack returns the highest climb of the floors that was given back, in the memory of the ring at index w and of the next coarser one:
@@ -400,17 +389,20 @@ func (c *Climb) holdLoad(l, load *Ladder, w int) float64 {
 }
 
 // Pace returns the slope of the latest floors of the finest width, up to 12 of them, per second; ok is false with fewer than 4.
-func (l *Ladder) Pace() (slope float64, ok bool) {
-	r := &l.rings[0]
+func (l *Ladder) Pace() (slope float64, ok bool) { return l.latestSlope(0, 12) }
+
+// latestSlope returns the slope of the latest n floors at index w, per second; ok is false with fewer than 4.
+func (l *Ladder) latestSlope(w int, n int64) (slope float64, ok bool) {
+	r := &l.rings[w]
 	var x, y [Buckets]float64
-	n := 0
-	first := max(r.oldest(), r.count-12)
+	points := 0
+	first := max(r.oldest(), r.count-n)
 	for i := first; i < r.count; i++ {
 		if f := r.at(i).floor; !math.IsNaN(f) {
-			x[n], y[n] = float64((i-first)*l.finest)/1e9, f
-			n++
+			x[points], y[points] = float64((i-first)*l.Width(w))/1e9, f
+			points++
 		}
 	}
-	fit, ok := l.fit.regress(x[:n], y[:n])
+	fit, ok := l.fit.regress(x[:points], y[:points])
 	return fit.Slope, ok
 }
