@@ -5,6 +5,7 @@ package detector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -157,13 +158,14 @@ func TestSiteFindings(t *testing.T) {
 	leak := func(h float64) float64 { return 2 * h }
 	slow := func(h float64) float64 { return 1.2 * h }
 	fast := func(h float64) float64 { return 40 * h }
-	for _, test := range []struct {
+	type scenario struct {
 		name   string
 		source *profiled
 		total  func(h float64) float64
 		hours  float64
 		want   []news
-	}{
+	}
+	tests := []scenario{
 		{"hidden", &profiled{goroutines: map[int]func(float64) float64{10: swinging, 42: until(60, leak)}}, swinging, 72, []news{
 			{"firing", 0, 42, false, "30h0m0s+6h"}, {"resolved", 0, 0, false, "60h0m0s+6h"},
 		}},
@@ -179,12 +181,22 @@ func TestSiteFindings(t *testing.T) {
 			func(h float64) float64 { return 100 + until(30, fast)(h) }, 40, []news{
 				{"firing", 0, 42, false, "0s+6h"}, {"resolved", 0, 0, false, "30h0m0s+6h"},
 			}},
-		// The total comes to rest below the growth of the site: the finding goes on.
-		{"handed over", &profiled{goroutines: map[int]func(float64) float64{10: func(h float64) float64 { return 100 + until(21, fast)(h)/2 }, 42: until(50, slow)}},
-			func(h float64) float64 { return 100 + until(21, fast)(h)/2 + until(50, slow)(h) }, 60, []news{
-				{"firing", 0, 10, false, "6h0m0s+6h"}, {"firing", 0, 42, false, "18h0m0s+6h"}, {"resolved", 0, 0, false, "48h0m0s+6h"},
-			}},
-	} {
+	}
+	// One line gives its growth back, another leaks on: the finding is handed over, whenever in the course of the profiles that is.
+	for _, end := range []float64{19, 19.9, 20, 20.04, 21, 23, 24} {
+		pool := func(h float64) float64 { return 100 + until(end, fast)(h)/2 }
+		handed := "18h0m0s+6h"
+		if end == 24 {
+			handed = "24h0m0s+6h"
+		}
+		tests = append(tests, scenario{
+			fmt.Sprintf("handed over after %g h", end), &profiled{goroutines: map[int]func(float64) float64{10: pool, 42: until(50, slow)}},
+			func(h float64) float64 { return pool(h) + until(50, slow)(h) }, 60, []news{
+				{"firing", 0, 10, false, "6h0m0s+6h"}, {"firing", 0, 42, false, handed}, {"resolved", 0, 0, false, "48h0m0s+6h"},
+			},
+		})
+	}
+	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m, alerts, j := profiledRun(t, DefaultConfig(), test.source, test.total, test.hours)

@@ -72,7 +72,7 @@ func (m *ResourceMonitor) bookSites(i int) {
 	for i := range findings {
 		s := &findings[i].Site
 		proven, told := f.told[frameOf(s)]
-		news = news || !told || s.Proven && !proven
+		news = news || !findings[i].GivenBack && (!told || s.Proven && !proven)
 	}
 	first := &findings[0]
 	f.why, f.value, f.pace = siteWhy(&first.Site), all, first.Site.GrowthPerHour
@@ -95,8 +95,9 @@ func (m *ResourceMonitor) bookSites(i int) {
 	}
 	f.announced, f.severity = true, max(f.severity, e.Severity)
 	for i := range findings {
-		s := &findings[i].Site
-		f.told[frameOf(s)] = s.Proven
+		if s := &findings[i].Site; !findings[i].GivenBack {
+			f.told[frameOf(s)] = s.Proven
+		}
 	}
 	e.Summary = m.siteSummary(&e, first)
 	m.book([]alerting.Event{e})

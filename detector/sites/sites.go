@@ -99,6 +99,9 @@ type finding struct {
 	proven bool
 }
 
+// givenBack reports whether a value is below half of the growth.
+func (f *finding) givenBack(value float64) bool { return value < f.climb.Base+(f.high-f.climb.Base)/2 }
+
 // past are the instants of the snapshots, which all sites share. Once they are full, every other one is dropped and they come half as often.
 type past struct {
 	at    [snapshots]int64
@@ -379,7 +382,7 @@ func (t *Tracker) goOn(s *site, w int) {
 	if floor > f.high+newHigh*(f.high-f.climb.Base) {
 		f.high, f.highAt = floor, t.at
 	}
-	if floor < f.climb.Base+(f.high-f.climb.Base)/2 || t.at-f.highAt > f.highAt-f.climb.Since {
+	if f.givenBack(floor) || t.at-f.highAt > f.highAt-f.climb.Since {
 		s.finding, s.streak = nil, [trend.Widths]int8{}
 	}
 }
@@ -431,9 +434,11 @@ type Finding struct {
 	Site     alerting.Site
 	Since    time.Time
 	Evidence *alerting.Evidence // nil where proof alone tells
+	// GivenBack is whether the latest profile has less than half of the growth: the finding ends if its next floor says so, too.
+	GivenBack bool
 }
 
-// Findings returns the sites that leak, those with the most growth first.
+// Findings returns the sites that leak, those that grow fastest first; behind them those that have given their growth back.
 func (t *Tracker) Findings() []Finding {
 	var all []Finding
 	for _, s := range t.followed {
@@ -441,7 +446,7 @@ func (t *Tracker) Findings() []Finding {
 		if f == nil {
 			continue
 		}
-		one := Finding{Site: t.describe(s, f.climb.Since), Since: time.Unix(0, f.climb.Since).UTC()}
+		one := Finding{Site: t.describe(s, f.climb.Since), Since: time.Unix(0, f.climb.Since).UTC(), GivenBack: f.givenBack(s.value)}
 		if c := f.climb; c.Points > 0 {
 			one.Evidence = &alerting.Evidence{
 				Window: c.Window.Round(time.Millisecond).String(), Points: c.Points, EffectivePoints: c.Fit.EffectivePoints,
@@ -451,14 +456,23 @@ func (t *Tracker) Findings() []Finding {
 		all = append(all, one)
 	}
 	slices.SortFunc(all, func(a, b Finding) int { return byPace(&a.Site, &b.Site) })
+	slices.SortStableFunc(all, func(a, b Finding) int {
+		switch {
+		case a.GivenBack == b.GivenBack:
+			return 0
+		case a.GivenBack:
+			return 1
+		}
+		return -1
+	})
 	return all
 }
 
-// Leaking returns the sites that leak by themselves, in the order of Findings, at most n of them.
+// Leaking returns the sites that leak by themselves and have not given their growth back, those that grow fastest first, at most n of them.
 func (t *Tracker) Leaking(n int) []Grown {
 	var all []Grown
 	for _, s := range t.followed {
-		if s.finding != nil {
+		if s.finding != nil && !s.finding.givenBack(s.value) {
 			was, _ := t.before(s, s.finding.climb.Since)
 			all = append(all, Grown{Site: t.describe(s, s.finding.climb.Since), Growth: s.value - was, Profile: s.latest})
 		}

@@ -225,7 +225,7 @@ func TestProof(t *testing.T) {
 	}
 }
 
-// A finding ends when its growth is given back.
+// A finding ends when a floor shows that its growth was given back. Until then it stands behind those that leak on.
 func TestFindingEnds(t *testing.T) {
 	s := newService(profile.Goroutine, 8)
 	s.at[10] = func(float64) float64 { return 100 }
@@ -233,19 +233,44 @@ func TestFindingEnds(t *testing.T) {
 		if h > 60 {
 			return 0
 		}
-		return 10 * h
+		return 20 * h
 	}
+	s.at[43] = func(h float64) float64 { return 10 * h }
 	tracker := NewTracker(profile.Goroutine, physical)
-	if found := run(tracker, s, 59); len(found) != 1 {
-		t.Fatalf("found %v", found)
+	type line struct {
+		Line      int
+		GivenBack bool
 	}
-	for h := 59.; h < 64; h += .04 {
-		tracker.Observe(s.profile(h), math.NaN())
+	lines := func() (all []line) {
+		for _, f := range tracker.Findings() {
+			all = append(all, line{f.Site.Line, f.GivenBack})
+		}
+		return all
 	}
-	if got := tracker.Findings(); len(got) != 0 {
-		t.Errorf("still a finding: %+v", got)
+	run(tracker, s, 59)
+	for _, test := range []struct {
+		hours   float64
+		want    []line
+		leaking int
+	}{
+		{59.1, []line{{42, false}, {43, false}}, 2},
+		{60.1, []line{{43, false}, {42, true}}, 1},
+		{64, []line{{43, false}}, 1},
+	} {
+		for h := tracker.hours() + .04; h < test.hours; h += .04 {
+			tracker.Observe(s.profile(h), math.NaN())
+		}
+		if diff := cmp.Diff(test.want, lines()); diff != "" {
+			t.Errorf("after %v h (-want +got):\n%s", test.hours, diff)
+		}
+		if got := tracker.Leaking(10); len(got) != test.leaking || got[0].Line != test.want[0].Line {
+			t.Errorf("after %v h these leak: %+v", test.hours, got)
+		}
 	}
 }
+
+// hours returns the time of the latest profile since the first.
+func (t *Tracker) hours() float64 { return time.Duration(t.at - t.began).Hours() }
 
 func TestGrowing(t *testing.T) {
 	s := newService(profile.Goroutine, 9)
