@@ -375,20 +375,35 @@ while True:
     time.sleep(0.04)
 `
 
-func TestWatchFindsLeakOfAnotherLanguage(t *testing.T) {
-	python, err := exec.LookPath("python3")
+// leaky starts a program that leaks descriptors, with an argument that --name finds.
+func leaky(t *testing.T, name string) *exec.Cmd {
+	t.Helper()
+	// Asked for its own path, as python3 may be a script that starts it.
+	python, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
 	if err != nil || runtime.GOOS != "linux" {
 		t.Skip("needs Linux and python3")
 	}
-	if testing.Short() {
-		t.Skip("takes 20 s of real time")
-	}
-	child := exec.Command(python, "-c", leakyPython)
+	child := exec.Command(strings.TrimSpace(string(python)), "-c", leakyPython, name)
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = child.Wait() }()
-	defer func() { _ = child.Process.Kill() }()
+	ended := make(chan struct{})
+	go func() { // so that one that is killed is gone
+		defer close(ended)
+		_ = child.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = child.Process.Kill()
+		<-ended
+	})
+	return child
+}
+
+func TestWatchFindsLeakOfAnotherLanguage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 20 s of real time")
+	}
+	child := leaky(t, "leaktrend")
 	out := filepath.Join(t.TempDir(), "watched.csv")
 	got := leaktrend(t, "", "watch", "--pid", strconv.Itoa(child.Process.Pid), "--soak", "2m", "--interval", "100ms",
 		"--duration", "20s", "--exit-code", "-o", out)

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -66,29 +66,6 @@ func (tty *terminal) shows(texts ...string) string {
 	return ""
 }
 
-// leaky starts a program that leaks descriptors under a name that the pattern of a test matches.
-func leaky(t *testing.T, name string) *exec.Cmd {
-	t.Helper()
-	python, err := exec.LookPath("python3")
-	if err != nil || runtime.GOOS != "linux" {
-		t.Skip("needs Linux and python3")
-	}
-	child := exec.Command(python, "-c", leakyPython, name)
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { // so that one that is killed is gone
-		defer close(ended)
-		_ = child.Wait()
-	}()
-	t.Cleanup(func() {
-		_ = child.Process.Kill()
-		<-ended
-	})
-	return child
-}
-
 // Watching several processes on a real terminal: the list, a plot, another size, one that ends and one that comes, and the shell afterwards.
 func TestWatchOnTerminal(t *testing.T) {
 	if testing.Short() {
@@ -111,7 +88,7 @@ func TestWatchOnTerminal(t *testing.T) {
 	tty.press("w")
 	tty.shows("LAST 24H")
 	tty.tmux("resize-window", "-x", "200", "-y", "60")
-	tty.shows("WHY", "q quit")
+	tty.shows("WHY", "q quit", "critical  "+pid(first), "critical  "+pid(second))
 	tty.press("?")
 	tty.shows("has the shape of a leak")
 	tty.press("Escape")
@@ -188,6 +165,18 @@ func sameFiles(t *testing.T, one, other string) {
 	}
 }
 
+// reactingOutput is what a command has written up to now, which is shown to a function as it grows.
+type reactingOutput struct {
+	bytes.Buffer
+	seen func(text string)
+}
+
+func (o *reactingOutput) Write(p []byte) (int, error) {
+	n, err := o.Buffer.Write(p)
+	o.seen(o.String())
+	return n, err
+}
+
 // Elsewhere than on a terminal watch ends with the last process, and tells by its exit code what was found on any of them.
 func TestWatchEndsWithLastProcess(t *testing.T) {
 	if testing.Short() {
@@ -195,9 +184,18 @@ func TestWatchEndsWithLastProcess(t *testing.T) {
 	}
 	name := fmt.Sprintf("leaktrend-last-%d", os.Getpid())
 	first, second := leaky(t, name), leaky(t, name)
-	time.AfterFunc(4*time.Second, func() { _ = first.Process.Kill() })
-	time.AfterFunc(5*time.Second, func() { _ = second.Process.Kill() })
-	got := leaktrend(t, "", "watch", "--name", name, "--soak", "1m", "--exit-code", "--duration", "1m")
+	var stderr bytes.Buffer
+	stdout := &reactingOutput{seen: func(text string) {
+		if strings.Count(text, "open_fds leak: ") < 2 {
+			return
+		}
+		_ = first.Process.Kill()
+		if strings.Contains(text, fmt.Sprintf("process %d (", first.Process.Pid)) {
+			_ = second.Process.Kill()
+		}
+	}}
+	err := run(t.Context(), []string{"watch", "--name", name, "--soak", "1m", "--exit-code", "--duration", "1m"}, nil, stdout, &stderr)
+	got := outcome{exitCode(err), stdout.String(), stderr.String()}
 	if got.code != exitLeak || !strings.Contains(got.stderr, "the last process of --name "+name+" ended") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
