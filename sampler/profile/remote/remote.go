@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	pprof "github.com/google/pprof/profile"
@@ -26,6 +27,10 @@ type Process struct {
 	base   string
 	shown  string
 	client *http.Client
+
+	mu          sync.Mutex
+	allocated   int64  // bytes since the process began, in the latest heap profile
+	collections uint64 // that were seen to end between heap profiles, and one
 }
 
 // New returns the process at an address, as in http://127.0.0.1:6060: where the path is empty it is /debug/pprof. It does not connect yet.
@@ -62,12 +67,27 @@ func (p *Process) Profile(ctx context.Context, kind profile.Kind) (*profile.Prof
 		return nil, err
 	}
 	elapsed := time.Since(began)
-	sites, err := parse(data, kind, began)
+	sites, allocated, err := parse(data, kind, began)
 	if err != nil {
 		return nil, fmt.Errorf("%s/%s: %w", p.shown, kind, err)
 	}
 	sites.Cost = profile.Cost{Elapsed: elapsed, CPU: elapsed}
+	if kind == profile.Heap {
+		sites.GC = p.countCollections(allocated)
+	}
 	return sites, nil
+}
+
+// countCollections returns how many garbage collections are known to have ended: the runtime shows allocations in the heap profile once the
+// collection after them has ended, so from one profile to another they change only if one has (runtime/mprof.go, memRecord).
+func (p *Process) countCollections(allocated int64) uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if allocated != p.allocated {
+		p.allocated = allocated
+		p.collections++
+	}
+	return p.collections
 }
 
 func (p *Process) get(ctx context.Context, path string) ([]byte, error) {
@@ -107,11 +127,11 @@ var amounts = map[profile.Kind][2]string{
 	profile.Heap:          {"inuse_objects", "inuse_space"},
 }
 
-// parse reduces a profile in pprof's format to sites.
-func parse(data []byte, kind profile.Kind, at time.Time) (*profile.Profile, error) {
+// parse reduces a profile in pprof's format to sites. allocated are all bytes that a heap profile counts, live or not; 0 where it does not say.
+func parse(data []byte, kind profile.Kind, at time.Time) (p *profile.Profile, allocated int64, err error) {
 	raw, err := pprof.ParseData(data)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	index := func(name string) int {
 		for i, t := range raw.SampleType {
@@ -124,8 +144,9 @@ func parse(data []byte, kind profile.Kind, at time.Time) (*profile.Profile, erro
 	names, known := amounts[kind]
 	counts, sizes := index(names[0]), index(names[1])
 	if !known || counts < 0 || names[1] != "" && sizes < 0 {
-		return nil, fmt.Errorf("it is no %s profile", kind)
+		return nil, 0, fmt.Errorf("it is no %s profile", kind)
 	}
+	total := index("alloc_space")
 	b := profile.NewBuilder(kind)
 	for _, s := range raw.Sample {
 		var stack []profile.Frame
@@ -140,11 +161,14 @@ func parse(data []byte, kind profile.Kind, at time.Time) (*profile.Profile, erro
 		if sizes >= 0 {
 			bytes = float64(max(0, s.Value[sizes]))
 		}
+		if total >= 0 {
+			allocated += s.Value[total]
+		}
 		b.Add(stack, float64(max(0, s.Value[counts])), bytes)
 	}
-	p := b.Profile(at)
+	p = b.Profile(at)
 	if kind == profile.Heap {
 		p.Resolution = float64(max(1, raw.Period))
 	}
-	return p, nil
+	return p, allocated, nil
 }

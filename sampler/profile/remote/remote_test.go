@@ -9,7 +9,9 @@ import (
 	"net/http/httptest"
 	httppprof "net/http/pprof"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +102,34 @@ func TestSameAsFromInside(t *testing.T) {
 	}
 }
 
+// The collections of the process are counted by what its heap profile shows of them.
+func TestCollections(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // only when asked
+	defer func() { kept = nil }()
+	p := served(t)
+	count := func() uint64 {
+		sites, err := p.Profile(t.Context(), profile.Heap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sites.GC
+	}
+	runtime.GC()
+	first := count()
+	var got []uint64
+	for range 2 {
+		for range 20 { // one alone may not be sampled
+			keepHere()
+		}
+		got = append(got, count()-first)
+		runtime.GC()
+		got = append(got, count()-first, count()-first)
+	}
+	if want := []uint64{0, 1, 1, 1, 2, 2}; !slices.Equal(got, want) {
+		t.Errorf("collections %v, want %v", got, want)
+	}
+}
+
 func TestFaults(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -156,7 +186,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("heap profile: 1: 2 [3: 4] @ heap/1048576\n1: 2 [3: 4] @ 0x1 0x2\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, kind := range []profile.Kind{profile.Goroutine, profile.Heap} {
-			p, err := parse(data, kind, time.Unix(0, 0))
+			p, _, err := parse(data, kind, time.Unix(0, 0))
 			if err == nil && (p.Count < 0 || p.Bytes < 0) {
 				t.Errorf("%v goroutines or objects, %v bytes", p.Count, p.Bytes)
 			}
