@@ -13,6 +13,11 @@ type LogSink struct{ logger *logrus.Logger }
 // resolved ones as information.
 func NewLogSink(logger *logrus.Logger) *LogSink { return &LogSink{logger} }
 
+// number is a figure that a line of text shows rounded, and JSON as it is.
+type number float64
+
+func (n number) String() string { return figure(float64(n)) }
+
 // Send writes one entry: the summary, and the figures as fields. It never fails.
 func (s *LogSink) Send(_ context.Context, a Alert) error {
 	level := logrus.ErrorLevel
@@ -24,13 +29,13 @@ func (s *LogSink) Send(_ context.Context, a Alert) error {
 	}
 	fields := logrus.Fields{
 		"resource": a.Resource, "kind": string(a.Kind), "severity": a.Severity.String(), "status": string(a.Status),
-		"value": a.Value, "baseline": a.Baseline, "slope_per_hour": a.SlopePerHour, "alert_id": a.ID,
+		"value": number(a.Value), "baseline": number(a.Baseline), "slope_per_hour": number(a.SlopePerHour), "alert_id": a.ID,
 	}
 	if !a.Since.IsZero() {
 		fields["since"] = instant(a.Since)
 	}
 	if a.Threshold != 0 {
-		fields["threshold"] = a.Threshold
+		fields["threshold"] = number(a.Threshold)
 	}
 	if a.Exhaustion != nil && !a.Exhaustion.At.IsZero() {
 		fields["exhaustion_at"] = instant(a.Exhaustion.At)

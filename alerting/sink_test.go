@@ -103,5 +103,8 @@ func TestLogSink(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	logger.SetFormatter(&logrus.TextFormatter{DisableTimestamp: true})
+	plain.Value, plain.Baseline, plain.SlopePerHour = 19644416.25, 4.324503311258278, -87518.11820717476
+	_ = s.Send(context.Background(), plain)
 	golden(t, "log", out.Bytes())
 }
