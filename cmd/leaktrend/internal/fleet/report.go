@@ -82,6 +82,7 @@ type Report struct {
 
 // Missing is a part of the fleet that could not be read.
 type Missing struct {
+	Of    Label  // that all series of it have, as in job="api"; empty = anything may be missing
 	What  string // as in `job "api"`
 	Why   string
 	Count int // processes; 0 = unknown
@@ -90,6 +91,15 @@ type Missing struct {
 // Leaks reports whether anything was found that holds now.
 func (r *Report) Leaks() bool {
 	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Ended }) || len(r.Limits) > 0
+}
+
+// Covers reports whether all was read that a finding of an earlier scan may rest on. Where it was, what was not found again is gone.
+func (r *Report) Covers(f *Finding) bool {
+	// Where groups are not those of a job, one may reach beyond the job of its worst process.
+	ofJob := slices.ContainsFunc(f.Group, func(l Label) bool { return l.Name == jobLabel })
+	return !slices.ContainsFunc(r.Missing, func(m Missing) bool {
+		return !ofJob || m.Of.Name == "" || m.Of.Value == f.Worst.Labels[m.Of.Name]
+	})
 }
 
 // collector gathers the lives of all processes by group. It is safe for concurrent use.

@@ -101,10 +101,11 @@ type scan struct {
 	missing map[Missing]int
 }
 
-func (s *scan) miss(what string, targets int, err error) {
+// miss notes what could not be read: a part of what has a label, or of all if that is empty.
+func (s *scan) miss(of Label, what string, targets int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.missing[Missing{What: what, Why: err.Error()}] += targets
+	s.missing[Missing{Of: of, What: what, Why: err.Error()}] += targets
 }
 
 func (s *scan) missingParts() []Missing {
@@ -121,10 +122,18 @@ func (s *scan) missingParts() []Missing {
 
 // source is a set of metrics, and the labels by which the targets that have them are dealt out.
 type source struct {
-	selector  selector // of what is judged
-	outer     string   // label: targets are listed for one value of it at a time
-	inner     string   // label: and queried for some values of it at a time
+	selectors []selector // of what is judged; a series may match several
+	outer     string     // label: targets are listed for one value of it at a time
+	inner     string     // label: and queried for some values of it at a time
 	container bool
+}
+
+// with returns the selectors with further matchers.
+func (s *source) with(matchers ...string) (all []string) {
+	for _, one := range s.selectors {
+		all = append(all, one.with(matchers...))
+	}
+	return all
 }
 
 // role is what a metric is used for.
@@ -180,19 +189,28 @@ func (s *scan) sources() ([]source, error) {
 			}
 		}
 		return []source{
-			{selector: selector{matchers: nameIsOneOf(processes)}, outer: jobLabel, inner: "instance"},
-			{selector: selector{matchers: nameIsOneOf(containers) + `,container!="",container!="POD"`}, outer: "namespace", inner: "pod", container: true},
+			processSource(selector{nameIsOneOf(processes)}),
+			containerSource(selector{nameIsOneOf(containers) + `,container!="",container!="POD"`}),
 		}, nil
 	}
-	var all []source
+	var processes, containers []selector
 	for _, m := range s.Matches {
 		parsed, err := parseSelector(m)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, source{selector: parsed, outer: jobLabel, inner: "instance"})
+		processes = append(processes, parsed.and(`__name__!~"`+containerPrefix+`.*"`))
+		containers = append(containers, parsed.and(`__name__=~"`+containerPrefix+`.*"`))
 	}
-	return all, nil
+	return []source{processSource(processes...), containerSource(containers...)}, nil
+}
+
+func processSource(selectors ...selector) source {
+	return source{selectors: selectors, outer: jobLabel, inner: "instance"}
+}
+
+func containerSource(selectors ...selector) source {
+	return source{selectors: selectors, outer: "namespace", inner: "pod", container: true}
 }
 
 // CheckSelector says what is wrong with a selector as far as can be told without the server.
@@ -227,12 +245,13 @@ func parseSelector(text string) (selector, error) {
 	return selector{matchers}, nil
 }
 
-// with returns the selector with further matchers.
-func (s selector) with(matchers ...string) string {
-	all := append([]string{s.matchers}, matchers...)
-	all = slices.DeleteFunc(all, func(m string) bool { return m == "" })
-	return "{" + strings.Join(all, ",") + "}"
+// and returns the selector with further matchers.
+func (s selector) and(matchers ...string) selector {
+	return selector{strings.Join(append([]string{s.matchers}, matchers...), ",")}
 }
+
+// with returns the expression of the selector with further matchers.
+func (s selector) with(matchers ...string) string { return "{" + s.and(matchers...).matchers + "}" }
 
 func quote(value string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value) + `"`
@@ -256,8 +275,10 @@ type batch struct {
 	outer  string
 	inner  []string
 	roles  []role
+	by     map[string][]selector // that select a metric, by its name
 }
 
+func (b *batch) of() Label    { return Label{b.source.outer, b.outer} }
 func (b *batch) what() string { return b.source.outer + " " + quote(b.outer) }
 
 func (s *scan) run(ctx context.Context) error {
@@ -298,17 +319,20 @@ func (s *scan) run(ctx context.Context) error {
 	close(batches)
 	wg.Wait()
 	if fatal != nil {
-		s.miss("all that was not read before", 0, fatal)
+		s.miss(Label{}, "all that was not read before", 0, fatal)
 	}
 	return cmp.Or(fatal, first)
 }
 
 // plan lists the targets of a source and deals them out.
 func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) error {
-	everywhere := []string{src.selector.with()}
-	outers, err := s.server.LabelValues(ctx, src.outer, everywhere, s.start, s.end)
+	outers, err := s.server.LabelValues(ctx, src.outer, src.with(), s.start, s.end)
 	if err != nil {
-		return s.unplanned(ctx, "all of "+everywhere[0], err)
+		what := "all processes"
+		if src.container {
+			what = "all containers"
+		}
+		return s.unplanned(ctx, Label{}, what, err)
 	}
 	// Series without the label belong to no value of it.
 	outers = append(outers, "")
@@ -323,50 +347,63 @@ func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) err
 }
 
 // unplanned notes what is missing because its targets could not be listed. It returns the error if there is no sense in going on.
-func (s *scan) unplanned(ctx context.Context, what string, err error) error {
+func (s *scan) unplanned(ctx context.Context, of Label, what string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if !errors.Is(err, prom.ErrDenied) && !errors.Is(err, prom.ErrGone) {
-		s.miss(what, 0, err)
+		s.miss(of, what, 0, err)
 	}
 	return err
 }
 
 func (s *scan) planOne(ctx context.Context, src *source, outer string, batches chan<- *batch) error {
-	what := src.outer + " " + quote(outer)
-	own := src.selector.with(equals(src.outer, outer))
-	names, err := s.server.LabelValues(ctx, model.MetricNameLabel, []string{own}, s.start, s.end)
+	b := batch{source: src, outer: outer, by: map[string][]selector{}}
+	outerIs := equals(src.outer, outer)
+	var names, inners, context []string
+	var err error
+	for _, one := range src.selectors {
+		var some []string
+		if some, err = s.server.LabelValues(ctx, model.MetricNameLabel, []string{one.with(outerIs)}, s.start, s.end); err != nil {
+			break
+		}
+		for _, name := range some {
+			if b.by[name] == nil {
+				names = append(names, name)
+			}
+			b.by[name] = append(b.by[name], one)
+		}
+	}
 	if err == nil && len(names) == 0 {
 		return nil
 	}
-	var inners, context []string
 	if err == nil {
-		inners, err = s.server.LabelValues(ctx, src.inner, []string{own}, s.start, s.end)
+		inners, err = s.server.LabelValues(ctx, src.inner, src.with(outerIs), s.start, s.end)
 	}
 	if err == nil {
-		about := nameIsOneOf(contextNames(src.container))
-		matches := []string{selector{about}.with(equals(src.outer, outer))}
-		context, err = s.server.LabelValues(ctx, model.MetricNameLabel, matches, s.start, s.end)
+		about := selector{nameIsOneOf(contextNames(src.container))}.with(outerIs)
+		context, err = s.server.LabelValues(ctx, model.MetricNameLabel, []string{about}, s.start, s.end)
 	}
 	if err != nil {
-		err := s.unplanned(ctx, what, err)
+		err := s.unplanned(ctx, b.of(), b.what(), err)
 		if errors.Is(err, prom.ErrDenied) || errors.Is(err, prom.ErrGone) || ctx.Err() != nil {
 			return err
 		}
 		return nil
 	}
-	roles := rolesOf(names, context, src.container)
-	if !slices.ContainsFunc(roles, role.judged) {
-		s.miss(what, 0, fmt.Errorf("only counters and context match: %s", strings.Join(names[:min(len(names), 5)], ", ")))
+	b.roles = rolesOf(names, context, src.container)
+	if !slices.ContainsFunc(b.roles, role.judged) {
+		s.miss(b.of(), b.what(), 0, fmt.Errorf("only counters and context match: %s", strings.Join(names[:min(len(names), 5)], ", ")))
 		return nil
 	}
 	inners = append(inners, "")
 	s.Progress.targets.Add(int64(len(inners)))
-	size := min(max(pointsAtOnce/(len(roles)*s.Grid.N), 1), mostTargets)
+	size := min(max(pointsAtOnce/(len(b.roles)*s.Grid.N), 1), mostTargets)
 	for part := range slices.Chunk(inners, size) {
+		some := b
+		some.inner = part
 		select {
-		case batches <- &batch{src, outer, part, roles}:
+		case batches <- &some:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -421,15 +458,18 @@ func rolesOf(names, context []string, container bool) []role {
 }
 
 // query returns the expression that reads a metric of a batch. A gauge that is judged is read as its lowest value since the instant
-// before: what a leak raises is the floor.
+// before: what a leak raises is the floor. Of a series that several selectors select, "or" leaves one.
 func (s *scan) query(b *batch, r role) string {
 	matchers := []string{equals(b.source.outer, b.outer), isOneOf(b.source.inner, b.inner)}
 	step := model.Duration(s.Grid.Step).String()
 	selected := selector{equals(model.MetricNameLabel, r.Name)}.with(matchers...)
 	switch {
 	case r.judged():
-		selected = b.source.selector.with(append(matchers, equals(model.MetricNameLabel, r.Name))...)
-		return "min_over_time(" + selected + "[" + step + "])"
+		var all []string
+		for _, one := range b.by[r.Name] {
+			all = append(all, "min_over_time("+one.with(append(matchers, equals(model.MetricNameLabel, r.Name))...)+"["+step+"])")
+		}
+		return strings.Join(all, " or ")
 	case r.up:
 		return "min_over_time(" + selected + "[" + step + "])"
 	case r.Start:
@@ -453,7 +493,7 @@ func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 			continue
 		}
 		if ctx.Err() != nil {
-			s.miss(b.what(), len(b.inner), errors.New("not read any more"))
+			s.miss(b.of(), b.what(), len(b.inner), errors.New("not read any more"))
 			return ctx.Err()
 		}
 		if errors.Is(err, prom.ErrTooLarge) && !alone {
@@ -468,7 +508,7 @@ func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 			return nil
 		}
 		targets := slices.DeleteFunc(slices.Clone(b.inner), func(v string) bool { return v == "" })
-		s.miss(fmt.Sprintf("%s of %s", r.Name, b.what()), len(targets), err)
+		s.miss(b.of(), fmt.Sprintf("%s of %s", r.Name, b.what()), len(targets), err)
 		if errors.Is(err, prom.ErrDenied) || errors.Is(err, prom.ErrGone) {
 			return err
 		}
@@ -481,7 +521,7 @@ func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 	}
 	if s.Load != "" {
 		if err := s.readLoad(ctx, b, &g); err != nil {
-			s.miss(fmt.Sprintf("%s of %s", s.Load, b.what()), len(b.inner), err)
+			s.miss(b.of(), fmt.Sprintf("%s of %s", s.Load, b.what()), len(b.inner), err)
 			return nil
 		}
 	}

@@ -60,29 +60,27 @@ func (m *memory) add(labels string, v []float64) {
 
 var (
 	inBraces = regexp.MustCompile(`\{(.*)\}`)
-	matcher  = regexp.MustCompile(`([a-z_]+)(=~|!=|=)"((?:[^"\\]|\\.)*)"`)
+	matcher  = regexp.MustCompile(`([a-z_]+)(=~|!~|!=|=)"((?:[^"\\]|\\.)*)"`)
 )
 
-func (m *memory) selected(query string) (all []prom.Series) {
-	body := inBraces.FindStringSubmatch(query)[1]
+func (m *memory) selected(selectors ...string) (all []prom.Series) {
 	for _, s := range m.series {
-		fits := true
-		for _, one := range matcher.FindAllStringSubmatch(body, -1) {
-			value, want := string(s.Labels[model.LabelName(one[1])]), strings.ReplaceAll(one[3], `\\`, `\`)
-			switch one[2] {
-			case "=":
-				fits = fits && value == want
-			case "!=":
-				fits = fits && value != want
-			default:
-				fits = fits && regexp.MustCompile("^(?:"+want+")$").MatchString(value)
-			}
-		}
-		if fits {
+		if slices.ContainsFunc(selectors, func(text string) bool { return selects(text, s.Labels) }) {
 			all = append(all, s)
 		}
 	}
 	return all
+}
+
+func selects(text string, labels model.Metric) bool {
+	for _, one := range matcher.FindAllStringSubmatch(inBraces.FindStringSubmatch(text)[1], -1) {
+		value, want := string(labels[model.LabelName(one[1])]), strings.ReplaceAll(one[3], `\\`, `\`)
+		equal, matches := value == want, func() bool { return regexp.MustCompile("^(?:" + want + ")$").MatchString(value) }
+		if one[2] == "=" && !equal || one[2] == "!=" && equal || one[2] == "=~" && !matches() || one[2] == "!~" && matches() {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *memory) Range(ctx context.Context, query string, g prom.Grid, _ bool) ([]prom.Series, error) {
@@ -95,7 +93,7 @@ func (m *memory) Range(ctx context.Context, query string, g prom.Grid, _ bool) (
 		}
 	}
 	var all []prom.Series
-	for _, s := range m.selected(query) {
+	for _, s := range m.selected(strings.Split(query, " or ")...) {
 		labels := s.Labels.Clone()
 		if strings.Contains(query, "(") {
 			delete(labels, model.MetricNameLabel)
@@ -112,7 +110,7 @@ func (m *memory) LabelValues(ctx context.Context, label string, matches []string
 		}
 	}
 	var all []string
-	for _, s := range m.selected(matches[0]) {
+	for _, s := range m.selected(matches...) {
 		if v := string(s.Labels[model.LabelName(label)]); v != "" && !slices.Contains(all, v) {
 			all = append(all, v)
 		}
@@ -334,17 +332,29 @@ func TestMatches(t *testing.T) {
 	m.add("__name__=jobs_total,job=a,instance=1", growing(100, 100, 0))
 	m.add("__name__=go_goroutines,job=a,instance=1", growing(100, 100, 0))
 	m.add("__name__=process_start_time_seconds,job=a,instance=1", constant(1e9))
+	m.add("__name__=queue_depth,job=a,instance=1", growing(100, 100, 0))
 	m.add("__name__=lonely,team=b", growing(100, 100, 0)) // of no job and no instance
+	// The kubelet starts anew each day, its containers do not.
+	m.add("__name__=container_sockets,job=kubelet,instance=n:1,namespace=shop,pod=p,container=cart,image=r/cart:v7", growing(100, 100, 0))
+	m.add("__name__=process_start_time_seconds,job=kubelet,instance=n:1", values(func(i int) float64 { return float64(86400 * (i / 288)) }))
 	for _, test := range []struct {
 		matches, groupBy []string
 		want             []string
+		processes        int
 		missing          []Missing
 	}{
-		{[]string{`queue_length`}, []string{"job", "queue"}, []string{"queue_length job=a queue=x 1/1"}, nil},
-		{[]string{`{__name__="queue_length",queue="y"}`}, []string{"job"}, nil, nil},
-		{[]string{`queue_length{queue=~"x|y",}`}, []string{"job"}, []string{"queue_length job=a 1/2"}, nil},
-		{[]string{`go_goroutines{job="a"}`, "lonely"}, []string{"job"}, []string{"goroutines job=a 1/1", "lonely job= 1/1"}, nil},
-		{[]string{`jobs_total`}, []string{"job"}, nil, []Missing{{`job "a"`, "only counters and context match: jobs_total", 0}}},
+		{[]string{`queue_length`}, []string{"job", "queue"}, []string{"queue_length job=a queue=x 1/1"}, 2, nil},
+		{[]string{`{__name__="queue_length",queue="y"}`}, []string{"job"}, nil, 1, nil},
+		{[]string{`queue_length{queue=~"x|y",}`}, []string{"job"}, []string{"queue_length job=a 1/2"}, 2, nil},
+		{[]string{`go_goroutines{job="a"}`, "lonely"}, []string{"job"}, []string{"goroutines job=a 1/1", "lonely job= 1/1"}, 2, nil},
+		{[]string{`jobs_total`}, []string{"job"}, nil, 0, []Missing{{Label{"job", "a"}, `job "a"`, "only counters and context match: jobs_total", 0}}},
+		// Where selectors overlap, a series counts once.
+		{[]string{`queue_length{queue="x"}`, `{__name__=~"queue_l.*|lonely"}`, `queue_length{queue!="y"}`}, []string{"job"},
+			[]string{"lonely job= 1/1", "queue_length job=a 1/2"}, 3, nil},
+		// A process is one, whatever is selected of it.
+		{[]string{`go_goroutines`, `queue_depth`}, []string{"job"}, []string{"goroutines job=a 1/1", "queue_depth job=a 1/1"}, 1, nil},
+		{[]string{`{__name__=~"container_.*|queue_depth"}`}, []string{"job", "version"},
+			[]string{"container_sockets job=shop/cart version=v7 1/1 [v7 1/1]", "queue_depth job=a version= 1/1 [ 1/1]"}, 2, nil},
 	} {
 		r, err := scanOf(t, m, func(o *Options) { o.Matches, o.GroupBy = test.matches, test.groupBy })
 		if err != nil {
@@ -354,6 +364,9 @@ func TestMatches(t *testing.T) {
 		slices.Sort(got)
 		if diff := cmp.Diff(test.want, got); diff != "" {
 			t.Errorf("%v: findings (-want +got):\n%s", test.matches, diff)
+		}
+		if r.Processes != test.processes {
+			t.Errorf("%v: %d processes, want %d", test.matches, r.Processes, test.processes)
 		}
 		if diff := cmp.Diff(test.missing, r.Missing); diff != "" {
 			t.Errorf("%v: missing (-want +got):\n%s", test.matches, diff)
@@ -424,11 +437,11 @@ func TestPartialFailure(t *testing.T) {
 		missing []Missing
 	}{
 		{"one metric of a job", contains("min_over_time", `__name__="go_goroutines"`, `job="b"`),
-			slices.Concat(full("a"), full("b")[1:], full("c")), []Missing{{`go_goroutines of job "b"`, "status 503", 4}}},
+			slices.Concat(full("a"), full("b")[1:], full("c")), []Missing{{Label{"job", "b"}, `go_goroutines of job "b"`, "status 503", 4}}},
 		{"start times of a job", contains("max_over_time", "start_time", `job="b"`),
-			slices.Concat(full("a"), full("c")), []Missing{{`process_start_time_seconds of job "b"`, "status 503", 4}}},
+			slices.Concat(full("a"), full("c")), []Missing{{Label{"job", "b"}, `process_start_time_seconds of job "b"`, "status 503", 4}}},
 		{"targets of a job", contains("label instance", `job="c"`),
-			slices.Concat(full("a"), full("b")), []Missing{{`job "c"`, "status 503", 0}}},
+			slices.Concat(full("a"), full("b")), []Missing{{Label{"job", "c"}, `job "c"`, "status 503", 0}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := fleetOf()
@@ -541,5 +554,36 @@ func TestJudgment(t *testing.T) {
 	c := Judgment()
 	if c.AlertOnThreshold || c.Adaptive != detector.DefaultConfig().Adaptive {
 		t.Errorf("%+v", c)
+	}
+}
+
+// What was not found again is gone only where it would have been read.
+func TestCovers(t *testing.T) {
+	of := func(group []string, labels map[string]string) *Finding {
+		f := &Finding{Worst: Replica{Labels: labels}}
+		for _, name := range group {
+			f.Group = append(f.Group, Label{name, ""})
+		}
+		return f
+	}
+	api := map[string]string{"job": "api", "instance": "a:1"}
+	byJob := []string{"job", "version"}
+	for _, test := range []struct {
+		name    string
+		missing []Missing
+		finding *Finding
+		want    bool
+	}{
+		{"nothing missing", nil, of(byJob, api), true},
+		{"anything may be missing", []Missing{{What: "all"}}, of(byJob, api), false},
+		{"its job", []Missing{{Of: Label{"job", "api"}}}, of(byJob, api), false},
+		{"another job", []Missing{{Of: Label{"job", "db"}}, {Of: Label{"namespace", "shop"}}}, of(byJob, api), true},
+		{"another job, and its own", []Missing{{Of: Label{"job", "db"}}, {Of: Label{"job", "api"}}}, of(byJob, api), false},
+		{"its namespace", []Missing{{Of: Label{"namespace", "shop"}}}, of(byJob, map[string]string{"job": "kubelet", "namespace": "shop"}), false},
+		{"another job, where a group may have several", []Missing{{Of: Label{"job", "db"}}}, of([]string{"team"}, api), false},
+	} {
+		if got := (&Report{Missing: test.missing}).Covers(test.finding); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
 	}
 }
