@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// holdTime is how long a firing alert lives in Alertmanager after a post: five posts may fail before it ends there.
+	// holdTime is how long a firing alert lives in Alertmanager after a post unless told otherwise: five posts may fail before it ends there.
 	holdTime  = 5 * time.Minute
 	maxPosted = 1000
 )
@@ -164,7 +164,7 @@ func (w *Webhook) sendAlertmanager(ctx context.Context, a Alert) error {
 	defer w.unlock()
 	now := wallClock()
 	isFiring := a.Status != Resolved
-	current := postedAlert{labels: w.labels(a), alert: a, starts: startOf(a, now), ends: now.Add(holdTime)}
+	current := postedAlert{labels: w.labels(a), alert: a, starts: startOf(a, now), ends: now.Add(w.hold)}
 
 	var posts []postableAlert
 	superseded := false // a later finding fires under the same labels
@@ -224,7 +224,7 @@ func (w *Webhook) Refresh(ctx context.Context, firing func(id string) bool) erro
 		p := &next[i]
 		switch {
 		case firing(p.alert.ID):
-			p.ends, p.ended = now.Add(holdTime), false
+			p.ends, p.ended = now.Add(w.hold), false
 			posts = append(posts, w.until(*p, p.ends))
 		case !p.ended:
 			p.ended = true

@@ -207,3 +207,21 @@ func TestAlertmanagerForgetsWhatEnded(t *testing.T) {
 		}
 	})
 }
+
+// An alert that nobody repeats lives as long as the configuration says.
+func TestAlertmanagerHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		am := &fakeAlertmanager{t: t, begin: time.Now()}
+		w := newWebhook(t, WebhookConfig{URL: "http://am/api/v2/alerts", Client: &http.Client{Transport: am}, Hold: 25 * time.Hour})
+		if err := w.Send(t.Context(), amAlert("1", "threads", Firing, Warning)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if err := w.Refresh(t.Context(), func(string) bool { return true }); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"0s; threads warning 0s to 25h0m0s", "1h0m0s; threads warning 0s to 26h0m0s"}, am.posts); diff != "" {
+			t.Errorf("posts (-want +got):\n%s", diff)
+		}
+	})
+}

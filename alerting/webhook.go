@@ -30,6 +30,8 @@ type WebhookConfig struct {
 	Client *http.Client
 	// Instance is Alertmanager's label of that name. Empty means host:pid of the alert's process.
 	Instance string
+	// Hold is how long a firing alert lives in Alertmanager after a post, at least a minute. 0 means 5 minutes, which Refresh keeps up.
+	Hold time.Duration
 	// GeneratorURL is where Alertmanager's alerts link to; empty for nowhere.
 	GeneratorURL string
 }
@@ -38,8 +40,8 @@ type WebhookConfig struct {
 //
 // json posts the Alert in its JSON form, slack a text with the summary, the top sites and the top parts. For alertmanager, alerts go to
 // /api/v2/alerts, also where the URL names /api/v1/alerts, which Alertmanager dropped in 0.27. A firing alert ends there by
-// itself 5 minutes after its last post; Refresh repeats it until the resolved one was sent, so it outlives its process by 5
-// minutes at most. As the severity is a label, an alert whose severity changes is ended and begun anew in one post.
+// itself 5 minutes (Hold) after its last post; Refresh repeats it until the resolved one was sent, so it outlives its process by
+// that at most. As the severity is a label, an alert whose severity changes is ended and begun anew in one post.
 //
 // Status 2xx is success. 408, 429, 5xx and a failing connection are worth a retry, after the response's Retry-After if it has
 // one; any other status is final, redirects too. Errors show of the URL only scheme and host.
@@ -53,6 +55,7 @@ type Webhook struct {
 
 	instance     string
 	generatorURL string
+	hold         time.Duration
 	turn         chan struct{} // holds a token while posted is in use
 	posted       []postedAlert // what Alertmanager holds as firing, oldest first
 }
@@ -67,6 +70,9 @@ func NewWebhook(cfg WebhookConfig) (*Webhook, error) {
 	u, err := webURL(cfg.URL)
 	if err != nil {
 		return nil, fmt.Errorf("alerting: webhook URL %w", err)
+	}
+	if cfg.Hold != 0 && cfg.Hold < time.Minute {
+		return nil, errors.New("alerting: an alert must be held for a minute or more")
 	}
 	if cfg.GeneratorURL != "" {
 		if _, err := webURL(cfg.GeneratorURL); err != nil {
@@ -86,7 +92,7 @@ func NewWebhook(cfg WebhookConfig) (*Webhook, error) {
 	}
 	w := &Webhook{
 		format: format, target: u.String(), shown: redactURL(u), secrets: secretsOf(u),
-		instance: cfg.Instance, generatorURL: cfg.GeneratorURL, turn: make(chan struct{}, 1),
+		instance: cfg.Instance, generatorURL: cfg.GeneratorURL, hold: cmp.Or(cfg.Hold, holdTime), turn: make(chan struct{}, 1),
 	}
 	var client http.Client
 	if cfg.Client != nil {

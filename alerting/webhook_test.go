@@ -70,6 +70,8 @@ func TestNewWebhookErrors(t *testing.T) {
 		{WebhookConfig{URL: "http:///s3cret"}, "alerting: webhook URL names no host"},
 		{WebhookConfig{URL: "http://:80/s3cret"}, "alerting: webhook URL names no host"},
 		{WebhookConfig{URL: "http://h", Format: "s3cret"}, "alerting: unknown webhook format: want auto, json, slack or alertmanager"},
+		{WebhookConfig{URL: "http://h", Hold: time.Second}, "alerting: an alert must be held for a minute or more"},
+		{WebhookConfig{URL: "http://h", Hold: -time.Hour}, "alerting: an alert must be held for a minute or more"},
 		{WebhookConfig{URL: "http://h", GeneratorURL: "s3cret"}, "alerting: generator URL must begin with http:// or https://"},
 	} {
 		_, err := NewWebhook(tc.cfg)

@@ -19,7 +19,7 @@ const (
 	exitRan   = 0
 	exitLeak  = 1 // with --exit-code: a leak was found
 	exitUsage = 2 // bad usage or input
-	exitPart  = 3 // a part of what was asked for could not be read; the rest was judged
+	exitPart  = 3 // a part of what was asked for could not be read or delivered; the rest was judged
 )
 
 // errLeak ends a command that was asked to tell by its exit code.
@@ -40,7 +40,7 @@ func exitCode(err error) int {
 		return exitRan
 	case errors.Is(err, errLeak):
 		return exitLeak
-	case errors.Is(err, errPartial):
+	case errors.Is(err, errPartial), errors.Is(err, errUndelivered):
 		return exitPart
 	}
 	return exitUsage
@@ -57,7 +57,7 @@ It learns what is normal for a process, tests whether growth is sustained, and s
 and how long there is left. Start with: leaktrend demo
 
 Exit codes: 0; 1 with --exit-code, if a leak was found or a limit passed; 2 for bad usage or input; 3 of scan, if a part
-of the fleet could not be read.`,
+of the fleet could not be read or an alert not be delivered.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},

@@ -22,8 +22,15 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// errPartial ends a scan in which a part of the fleet could not be read.
-var errPartial = errors.New("a part of the fleet could not be read")
+var (
+	// errPartial ends a scan in which a part of the fleet could not be read.
+	errPartial = errors.New("a part of the fleet could not be read")
+	// errUndelivered ends a scan whose findings an Alertmanager did not take.
+	errUndelivered = errors.New("alerts were not delivered")
+)
+
+// usualAlertHold is how long an alert of a single scan lasts: until the next one of a daily schedule, with an hour to spare.
+const usualAlertHold = 25 * time.Hour
 
 // scanFlags are the options of scan.
 type scanFlags struct {
@@ -31,12 +38,13 @@ type scanFlags struct {
 	matches, groupBy                    []string
 	since, step, every                  string
 	until, load, format, alertmanager   string
-	html                                string
+	alertFor, html                      string
 	fdr                                 float64
 	concurrency                         int
 	timeout                             time.Duration
 	all, tellByExit, force              bool
 	sinceLength, stepLength, everyPause time.Duration
+	alertHold                           time.Duration
 }
 
 func scanCommand() *cobra.Command {
@@ -81,6 +89,7 @@ nothing could be read, and with 3 if a part of the fleet could not be read; the 
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
 	fs.BoolVar(&f.tellByExit, "exit-code", false, "exit with 1 if a leak or a passed limit was found that still holds")
 	fs.StringVar(&f.alertmanager, "alertmanager", "", "address of an Alertmanager that gets the findings")
+	fs.StringVar(&f.alertFor, "alert-for", "", "how long an alert of a single scan lasts in the Alertmanager, unless sent again (default 25h); with --every it ends when nothing is found any more")
 	fs.StringVar(&f.every, "every", "", "go on, with a scan at this pace, as in 1h")
 	fs.StringVar(&f.httpConfig, "http-config", "", "YAML file: basic_auth, authorization, oauth2, tls_config, proxy_url")
 	fs.StringVar(&f.headers, "headers", "", "file with a header a line, as in X-Scope-OrgID: team")
@@ -105,8 +114,9 @@ func (f *scanFlags) check() error {
 		{"since", f.since, fleet.Marks[0], 366 * 24 * time.Hour, &f.sinceLength},
 		{"step", f.step, time.Minute, 20 * time.Minute, &f.stepLength},
 		{"every", f.every, time.Minute, 366 * 24 * time.Hour, &f.everyPause},
+		{"alert-for", f.alertFor, time.Minute, 366 * 24 * time.Hour, &f.alertHold},
 	} {
-		if d.text == "" && d.flag == "every" {
+		if d.text == "" && (d.flag == "every" || d.flag == "alert-for") {
 			continue
 		}
 		length, err := model.ParseDuration(d.text)
@@ -124,6 +134,16 @@ func (f *scanFlags) check() error {
 	}
 	if f.timeout < time.Millisecond {
 		return fmt.Errorf("--timeout %v: must be at least 1ms", f.timeout)
+	}
+	switch {
+	case f.alertFor == "":
+		if f.every == "" {
+			f.alertHold = usualAlertHold
+		}
+	case f.alertmanager == "":
+		return errors.New("--alert-for needs --alertmanager URL")
+	case f.every != "":
+		return errors.New("--every ends alerts when nothing is found any more, so it takes no --alert-for")
 	}
 	if f.every != "" && f.until != "" {
 		return errors.New("--every goes on from now, so it takes no --until")
@@ -164,61 +184,89 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 	defer client.Close()
 	var alerts *fleetAlerts
 	if f.alertmanager != "" {
-		webhook, err := alerting.NewWebhook(alerting.WebhookConfig{URL: f.alertmanager, Format: "alertmanager", GeneratorURL: client.String()})
+		webhook, err := alerting.NewWebhook(alerting.WebhookConfig{
+			URL: f.alertmanager, Format: "alertmanager", GeneratorURL: client.String(), Hold: f.alertHold,
+		})
 		if err != nil {
 			return fmt.Errorf("--alertmanager: %w", err)
 		}
 		defer webhook.CloseIdleConnections()
-		alerts = &fleetAlerts{webhook: webhook, stderr: stderr, standing: map[string]alerting.Alert{}}
+		alerts = &fleetAlerts{webhook: webhook, standing: map[string]standingAlert{}}
 	}
-	var before map[string]fleet.Finding // of the last complete scan
-	for {
-		next := time.Now().Add(f.everyPause)
-		report, err := f.scan(ctx, client, stderr)
-		if ctx.Err() != nil {
-			if f.everyPause > 0 {
-				return nil
-			}
-			return errors.New("interrupted")
-		}
-		switch {
-		case err != nil && f.everyPause == 0:
-			return fmt.Errorf("%s: %w", client, err)
-		case err != nil:
-			fmt.Fprintf(stderr, "%s: %v\n", client, err)
-		default:
-			if before, err = f.print(cmd.OutOrStdout(), client.String(), report, before); err != nil {
-				return err
-			}
-			if f.html != "" {
-				err := writeFile(f.html, 0o644, func(w io.Writer) error { return writeFleetPage(w, client.String(), report, f.all) })
-				if err != nil {
-					return err
-				}
-			}
-			reportMissing(stderr, client, report)
-			if alerts != nil {
-				alerts.update(ctx, report)
-			}
-		}
-		if f.everyPause == 0 {
-			return f.verdict(report)
-		}
-		if !waitAndRefresh(ctx, next, alerts) {
-			return nil
-		}
+	server := client.String()
+	scan := func(ctx context.Context) (*fleet.Report, error) { return f.scan(ctx, client, stderr) }
+	if f.everyPause > 0 {
+		return f.watch(ctx, server, scan, alerts, cmd.OutOrStdout(), stderr)
 	}
-}
-
-// verdict is what a single scan ends with.
-func (f *scanFlags) verdict(r *fleet.Report) error {
+	report, err := scan(ctx)
 	switch {
-	case f.tellByExit && r.Leaks():
+	case ctx.Err() != nil:
+		return errors.New("interrupted")
+	case err != nil:
+		return fmt.Errorf("%s: %w", server, err)
+	}
+	if _, err := f.print(cmd.OutOrStdout(), server, report, nil); err != nil {
+		return err
+	}
+	reportMissing(stderr, report)
+	var undelivered error
+	if alerts != nil {
+		alerts.update(report)
+		undelivered = alerts.deliver(ctx)
+	}
+	if err := f.writePage(server, report); err != nil {
+		return err
+	}
+	switch {
+	case f.tellByExit && report.Leaks():
+		if undelivered != nil {
+			fmt.Fprintln(stderr, "alerts:", undelivered)
+		}
 		return errLeak
-	case len(r.Missing) > 0:
+	case undelivered != nil:
+		return fmt.Errorf("%w: %w", errUndelivered, undelivered)
+	case len(report.Missing) > 0:
 		return errPartial
 	}
 	return nil
+}
+
+// watch scans again and again. What fails is told, and tried again by the next scan. alerts may be nil.
+func (f *scanFlags) watch(ctx context.Context, server string, scan func(context.Context) (*fleet.Report, error), alerts *fleetAlerts, stdout, stderr io.Writer) error {
+	tell := func(what string, err error) {
+		if err != nil && ctx.Err() == nil {
+			fmt.Fprintf(stderr, "%s: %v\n", what, err)
+		}
+	}
+	var before map[string]fleet.Finding // what stands after the last scan
+	use := func(s scanned) (err error) {
+		if s.err != nil {
+			tell(server, s.err)
+			return nil
+		}
+		if before, err = f.print(stdout, server, s.report, before); err != nil {
+			return err
+		}
+		reportMissing(stderr, s.report)
+		tell("page", f.writePage(server, s.report))
+		if alerts != nil {
+			alerts.update(s.report)
+			tell("alerts", alerts.send(ctx))
+		}
+		return nil
+	}
+	return repeat(ctx, f.everyPause, scan, use, func() {
+		if alerts != nil {
+			tell("alerts", alerts.refresh(ctx))
+		}
+	})
+}
+
+func (f *scanFlags) writePage(server string, r *fleet.Report) error {
+	if f.html == "" {
+		return nil
+	}
+	return writeFile(f.html, 0o644, func(w io.Writer) error { return writeFleetPage(w, server, r, f.all) })
 }
 
 func (f *scanFlags) scan(ctx context.Context, client *prom.Client, stderr io.Writer) (*fleet.Report, error) {
@@ -226,23 +274,31 @@ func (f *scanFlags) scan(ctx context.Context, client *prom.Client, stderr io.Wri
 	if f.until != "" {
 		end, _ = time.Parse(time.RFC3339, f.until) // was checked
 	}
+	client.Begin()
 	n := max(int(f.sinceLength/f.stepLength), 1)
 	last := end.UTC().Truncate(f.stepLength)
 	var share fleet.Progress
 	done := progress.Start(stderr, "scanning", share.Share)
 	defer done()
-	return fleet.Run(ctx, client, fleet.Options{
+	report, err := fleet.Run(ctx, client, fleet.Options{
 		Grid:    prom.Grid{Start: last.Add(-time.Duration(n-1) * f.stepLength), Step: f.stepLength, N: n},
 		Matches: f.matches, GroupBy: f.groupBy, FDR: f.fdr, Load: f.load, Workers: f.concurrency,
 		Calibration: fleet.Default(), Progress: &share,
 	})
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range client.Warnings() {
+		// Those of the language are about the query, as on a counter without a counter's name; others say that data may be missing.
+		if !strings.HasPrefix(w, "PromQL ") {
+			report.Missing = append(report.Missing, fleet.Missing{What: "what the server warns of", Why: w})
+		}
+	}
+	return report, nil
 }
 
-// reportMissing tells what could not be read, and what the server warned of.
-func reportMissing(stderr io.Writer, client *prom.Client, r *fleet.Report) {
-	for _, w := range client.Warnings() {
-		fmt.Fprintf(stderr, "warning: %s says: %s\n", client, table.Printable(w))
-	}
+// reportMissing tells what could not be read.
+func reportMissing(stderr io.Writer, r *fleet.Report) {
 	const most = 20
 	for i, m := range r.Missing {
 		if i == most {
@@ -257,18 +313,16 @@ func reportMissing(stderr io.Writer, client *prom.Client, r *fleet.Report) {
 	}
 }
 
-// print writes a report and returns its findings by name. With those of the last scan given, JSON also tells which of them are resolved: not
-// when a part of the fleet is missing, as they may be there.
+// print writes a report and returns the findings that stand, by name. JSON also tells which of those before are resolved: not those of what
+// could not be read, as they may be there.
 func (f *scanFlags) print(w io.Writer, server string, r *fleet.Report, before map[string]fleet.Finding) (map[string]fleet.Finding, error) {
 	now := make(map[string]fleet.Finding)
 	for _, x := range slices.Concat(r.Findings, r.Limits) {
 		now[findingName(&x)] = x
 	}
-	if len(r.Missing) > 0 {
-		for name, x := range before {
-			if _, ok := now[name]; !ok {
-				now[name] = x
-			}
+	for name, x := range before {
+		if _, ok := now[name]; !ok && !r.Covers(&x) {
+			now[name] = x
 		}
 	}
 	if f.format == "text" {

@@ -1,9 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -12,20 +13,29 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 )
 
-// refreshEvery is how often standing alerts are repeated: an Alertmanager drops what it does not hear of for five minutes.
-const refreshEvery = time.Minute
+const (
+	// refreshEvery is how often standing alerts are repeated: an Alertmanager drops what it does not hear of for five minutes.
+	refreshEvery = time.Minute
+	// mostUnsent bounds the alerts that wait for an Alertmanager. Of older ones nothing is lost: what fires is queued by each scan anew, and
+	// what is resolved has ended there by itself.
+	mostUnsent = 1000
+)
 
 // fleetAlerts keeps an Alertmanager told of what scans find.
 type fleetAlerts struct {
 	webhook  *alerting.Webhook
-	stderr   io.Writer
-	standing map[string]alerting.Alert // by the name of the finding
-	unsent   []alerting.Alert          // in order
+	standing map[string]standingAlert // by the name of the finding
+	unsent   []alerting.Alert         // in order, one of a finding
 }
 
-// update tells of the findings of a scan that hold, and ends those that hold no more. Where a part of the fleet could not be read, nothing
-// is ended: what is not found may be there.
-func (f *fleetAlerts) update(ctx context.Context, r *fleet.Report) {
+type standingAlert struct {
+	alerting.Alert
+	finding fleet.Finding
+}
+
+// update queues the findings of a scan that hold, and the end of those that hold no more: not of those of what could not be read, as they
+// may be there.
+func (f *fleetAlerts) update(r *fleet.Report) {
 	found := map[string]bool{}
 	for _, x := range slices.Concat(r.Findings, r.Limits) {
 		if x.Ended {
@@ -37,49 +47,74 @@ func (f *fleetAlerts) update(ctx context.Context, r *fleet.Report) {
 		if before, ok := f.standing[name]; ok {
 			a.ID, a.Time = before.ID, before.Time
 		}
-		f.standing[name] = a
-		f.unsent = append(f.unsent, a)
+		f.standing[name] = standingAlert{a, x}
+		f.queue(a)
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.standing)) {
-		if found[name] || len(r.Missing) > 0 {
+		before := f.standing[name]
+		if found[name] || !r.Covers(&before.finding) {
 			continue
 		}
-		a := f.standing[name]
+		a := before.Alert
 		delete(f.standing, name)
 		a.Status, a.Time = alerting.Resolved, r.End
 		a.Summary = fmt.Sprintf("%s %s resolved: not found any more", a.Resource, a.Kind)
-		f.unsent = append(f.unsent, a)
+		f.queue(a)
 	}
-	f.send(ctx)
+}
+
+// queue takes an alert to be sent, in the place of what waits of the same finding.
+func (f *fleetAlerts) queue(a alerting.Alert) {
+	f.unsent = slices.DeleteFunc(f.unsent, func(b alerting.Alert) bool { return b.ID == a.ID })
+	f.unsent = append(f.unsent, a)
+	f.unsent = f.unsent[max(len(f.unsent)-mostUnsent, 0):]
 }
 
 // send posts what was not sent yet. What fails is kept for the next time, unless it would fail again.
-func (f *fleetAlerts) send(ctx context.Context) {
+func (f *fleetAlerts) send(ctx context.Context) error {
+	var refused error
 	for len(f.unsent) > 0 && ctx.Err() == nil {
 		if err := f.webhook.Send(ctx, f.unsent[0]); err != nil {
-			fmt.Fprintln(f.stderr, "alerts:", err)
 			if !alerting.IsFinal(err) {
-				return
+				return err
 			}
+			refused = err
 		}
 		f.unsent = f.unsent[1:]
 	}
+	return refused
+}
+
+// deliver sends what waits, with a few attempts: nobody comes back to it.
+func (f *fleetAlerts) deliver(ctx context.Context) error {
+	const longest = 8 * time.Second
+	var failed error
+	for _, a := range f.unsent {
+		err := f.webhook.Send(ctx, a)
+		for wait := time.Second; err != nil && !alerting.IsFinal(err) && wait <= longest; wait *= 2 {
+			select {
+			case <-time.After(wait):
+				err = f.webhook.Send(ctx, a)
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if err != nil && !alerting.IsFinal(err) {
+			return err
+		}
+		failed = cmp.Or(failed, err)
+	}
+	return failed
 }
 
 // refresh repeats what stands.
-func (f *fleetAlerts) refresh(ctx context.Context) {
-	f.send(ctx)
-	firing := func(id string) bool {
-		for _, a := range f.standing {
-			if a.ID == id {
-				return true
-			}
-		}
-		return false
+func (f *fleetAlerts) refresh(ctx context.Context) error {
+	err := f.send(ctx)
+	standing := map[string]bool{}
+	for _, a := range f.standing {
+		standing[a.ID] = true
 	}
-	if err := f.webhook.Refresh(ctx, firing); err != nil && ctx.Err() == nil {
-		fmt.Fprintln(f.stderr, "alerts:", err)
-	}
+	return errors.Join(err, f.webhook.Refresh(ctx, func(id string) bool { return standing[id] }))
 }
 
 func alertOf(x *fleet.Finding, at time.Time) alerting.Alert {
@@ -94,25 +129,49 @@ func alertOf(x *fleet.Finding, at time.Time) alerting.Alert {
 	}
 	maps.DeleteFunc(a.Labels, func(_, value string) bool { return value == "" })
 	// The group is the process here.
-	a.ID = alerting.ID(alerting.Process{Host: groupText(x)}, x.Resource.Name, x.Kind, at)
+	a.ID = alerting.ID(alerting.Process{Host: findingName(x)}, x.Resource.Name, x.Kind, at)
 	return a
 }
 
-// waitAndRefresh waits until an instant and keeps the alerts alive. It returns false when the context ends before.
-func waitAndRefresh(ctx context.Context, until time.Time, alerts *fleetAlerts) bool {
+// scanned is what one scan gave.
+type scanned struct {
+	report *fleet.Report
+	err    error
+}
+
+// repeat scans at a pace until the context ends, or use fails. A scan that takes longer is followed by the next at once. Meanwhile, and
+// during a scan too, keep is called at the pace at which alerts are repeated.
+func repeat(ctx context.Context, pace time.Duration, scan func(context.Context) (*fleet.Report, error), use func(scanned) error, keep func()) error {
 	ticker := time.NewTicker(refreshEvery)
 	defer ticker.Stop()
-	end := time.NewTimer(time.Until(until))
-	defer end.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-end.C:
-			return true
-		case <-ticker.C:
-			if alerts != nil {
-				alerts.refresh(ctx)
+		next := time.NewTimer(pace)
+		defer next.Stop()
+		results := make(chan scanned, 1)
+		go func() {
+			report, err := scan(ctx)
+			results <- scanned{report, err}
+		}()
+		var due <-chan time.Time // nil while the scan runs
+		for waiting := true; waiting; {
+			select {
+			case result := <-results:
+				if ctx.Err() != nil {
+					return nil
+				}
+				if err := use(result); err != nil {
+					return err
+				}
+				results, due = nil, next.C
+			case <-ticker.C:
+				keep()
+			case <-due:
+				waiting = false
+			case <-ctx.Done():
+				if results != nil {
+					<-results
+				}
+				return nil
 			}
 		}
 	}

@@ -270,7 +270,7 @@ func leakyFleet() *fleetOf {
 		return func(i int) float64 { return 100e6 * (2 - math.Exp(-float64(i%every)*fleetScrape.Hours()/10)) }
 	}
 	day := 24 * 12
-	for i := range 20 {
+	for i := range 19 {
 		labels := fmt.Sprintf(`job="restarts",instance="r-%d:1"`, i)
 		f.add("process_resident_memory_bytes", labels, f.noisy(.02, warming(day)))
 		switch i % 3 {
@@ -296,7 +296,7 @@ func leakyFleet() *fleetOf {
 		if family.Leaks || strings.Contains(family.Name, "restarts") {
 			continue
 		}
-		for i := range 28 {
+		for i := range 30 {
 			labels := fmt.Sprintf(`job="%s",instance="%d:80"`, family.Name, i)
 			metric := metrics[[]string{"rss_bytes", "open_fds", "goroutines"}[i%3]]
 			f.add(metric, labels, f.healthy(family.Name))

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -46,6 +49,9 @@ func TestScanUsage(t *testing.T) {
 		{[]string{"--prometheus", server, "--match", "sum(up)"}, "--match: "},
 		{[]string{"--prometheus", server, "--load", "rate(x[5m])"}, "--load rate(x[5m])"},
 		{[]string{"--prometheus", server, "--alertmanager", "nowhere"}, "--alertmanager: "},
+		{[]string{"--prometheus", server, "--alert-for", "2h"}, "--alert-for needs --alertmanager"},
+		{[]string{"--prometheus", server, "--alertmanager", server, "--alert-for", "2s"}, "--alert-for 2s: must be a duration from 1m"},
+		{[]string{"--prometheus", server, "--alertmanager", server, "--alert-for", "2h", "--every", "1h"}, "takes no --alert-for"},
 		{[]string{"--prometheus", server, "--headers", "nowhere.txt"}, "nowhere.txt"},
 		{[]string{"--prometheus", server, "--http-config", "nowhere.yml"}, "nowhere.yml"},
 		{[]string{"--prometheus", server, "surplus"}, "surplus"},
@@ -65,6 +71,7 @@ func proxy(t *testing.T, to string, answers func(n int64, w http.ResponseWriter)
 		t.Fatal(err)
 	}
 	forward := httputil.NewSingleHostReverseProxy(target)
+	forward.ErrorLog = log.New(io.Discard, "", 0)
 	forward.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
 	var ranges atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -77,6 +84,15 @@ func proxy(t *testing.T, to string, answers func(n int64, w http.ResponseWriter)
 	return server.URL
 }
 
+// scanOf runs a scan up to the end of the backfilled fleet, and gives the server the name that the golden output has.
+func scanOf(t *testing.T, server string, args ...string) outcome {
+	t.Helper()
+	got := leaktrend(t, "", append([]string{"scan", "--prometheus", server, "--until", fleetEnd.Format(time.RFC3339)}, args...)...)
+	got.stdout = strings.ReplaceAll(got.stdout, server, "http://prometheus:9090")
+	got.stderr = strings.ReplaceAll(got.stderr, server, "http://prometheus:9090")
+	return got
+}
+
 // A thousand series of a week in a real Prometheus: the planted leaks are found, each once, and nothing else.
 func TestScanFleet(t *testing.T) {
 	need(t, "prometheus", "promtool")
@@ -84,176 +100,161 @@ func TestScanFleet(t *testing.T) {
 		t.Skip("backfills a Prometheus")
 	}
 	f := leakyFleet()
-	address, kill := startPrometheus(t, backfill(t, f))
-	until := fleetEnd.Format(time.RFC3339)
-	scan := func(server string, args ...string) outcome {
-		got := leaktrend(t, "", append([]string{"scan", "--prometheus", server, "--until", until}, args...)...)
-		got.stdout = strings.ReplaceAll(got.stdout, server, "http://prometheus:9090")
-		got.stderr = strings.ReplaceAll(got.stderr, server, "http://prometheus:9090")
-		return got
+	if len(f.series) != 1000 {
+		t.Errorf("a fleet of %d series", len(f.series))
 	}
+	data, copied := backfill(t, f), t.TempDir()
+	if err := os.CopyFS(copied, os.DirFS(data)); err != nil {
+		t.Fatal(err)
+	}
+	address, _ := startPrometheus(t, data)
+	page := filepath.Join(t.TempDir(), "fleet.html")
+	text := scanOf(t, address, "--exit-code", "--html", page)
+	if text.code != exitLeak || text.stderr != "" {
+		t.Errorf("exit code %d, stderr:\n%s", text.code, text.stderr)
+	}
+	checkGolden(t, "scan.golden", text.stdout)
 
-	var text outcome
-	t.Run("text", func(t *testing.T) {
-		text = scan(address, "--exit-code")
-		if text.code != exitLeak || text.stderr != "" {
-			t.Errorf("exit code %d, stderr:\n%s", text.code, text.stderr)
-		}
-		checkGolden(t, "scan.golden", text.stdout)
-	})
-
-	t.Run("page", func(t *testing.T) {
-		page := filepath.Join(t.TempDir(), "fleet.html")
-		if got := scan(address, "--html", page); got.code != 0 || got.stdout != text.stdout {
-			t.Fatalf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
-		}
-		if got := scan(address, "--html", page); got.code != exitUsage || !strings.Contains(got.stderr, page) {
-			t.Errorf("the page was replaced: exit code %d, %s", got.code, got.stderr)
-		}
-		server := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(page))))
-		defer server.Close()
-		for scheme, width := range map[string]int64{"light": 1100, "dark": 375} {
-			tab := browsertest.Open(t, server.URL+"/fleet.html", width, 900, scheme)
-			tab.Shot("fleet-" + scheme)
-			rows := browsertest.Eval[[]string](tab, `Array.from(document.querySelector('tbody').rows).map(r => r.cells[0].innerText + ' ' +
-				r.cells[1].innerText.replace(/\s+/g, ' ') + ' ' + document.querySelector(r.cells[1].querySelector('a').getAttribute('href')).tagName)`)
-			want := []string{
-				"LEAK goroutines api v1.9 SECTION", "LEAK container_memory_working_set_bytes shop/cart v7 SECTION",
-				"LEAK open_fds worker 2.4.1 SECTION", "LIMIT open_fds worker 2.4.1 SECTION",
-			}
-			if diff := cmp.Diff(want, rows); diff != "" {
-				t.Errorf("%s: rows (-want +got):\n%s", scheme, diff)
-			}
-			if got := browsertest.Eval[int64](tab, `document.documentElement.scrollWidth`); got > width {
-				t.Errorf("%s: the page is %d wide", scheme, got)
-			}
-		}
-	})
-
-	t.Run("json", func(t *testing.T) {
-		got := scan(address, "--format", "json")
-		if got.code != 0 || got.stderr != "" {
-			t.Fatalf("exit code %d, stderr:\n%s", got.code, got.stderr)
-		}
-		var found []string
-		for line := range strings.Lines(got.stdout) {
-			var x fleetLine
-			if err := json.Unmarshal([]byte(line), &x); err != nil {
-				t.Fatalf("%v in %s", err, line)
-			}
-			found = append(found, fmt.Sprintf("%s %s %s %s of %s %s: %d of %d", x.State, x.Severity, x.Kind, x.Resource, x.Group["job"], x.Group["version"], x.Growing, x.Replicas))
-			if x.Time != fleetEnd || x.File != "http://prometheus:9090" || x.Summary == "" || x.Hypotheses < 60 || x.FDR != .05 {
-				t.Errorf("%s", line)
-			}
-			if x.Kind == "trend" && !(x.Q > 0 && x.Q <= .05 && x.SlopePerHour > 0 && x.Value > x.Baseline && x.Since.Before(fleetEnd)) {
-				t.Errorf("%s", line)
-			}
-			for _, key := range []string{"time", "file", "resource", "kind", "state", "severity", "value", "baseline", "slope_per_hour", "since", "summary"} {
-				if !strings.Contains(line, `"`+key+`":`) {
-					t.Errorf("no %s in %s", key, line)
-				}
-			}
-		}
-		slices.Sort(found)
-		want := []string{
-			"firing warning limit open_fds of worker 2.4.1: 1 of 10",
-			"firing warning trend container_memory_working_set_bytes of shop/cart v7: 3 of 6",
-			"firing warning trend goroutines of api v1.9: 40 of 50",
-			"firing warning trend open_fds of worker 2.4.1: 1 of 10",
-		}
-		if diff := cmp.Diff(want, found); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-	})
-
-	t.Run("selector", func(t *testing.T) {
-		got := scan(address, "--match", `go_goroutines{job="api"}`, "--match", "process_open_fds{job=\"api\"}", "--group-by", "job", "--exit-code")
-		if got.code != exitLeak || !strings.Contains(got.stdout, "api  goroutines") || !strings.Contains(got.stdout, "40 of 100 replicas") ||
-			!strings.Contains(got.stdout, "1 leak among 2 resources of groups") {
-			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
-		}
-		if got := scan(address, "--match", "nothing_like_it"); got.code != 0 || got.stderr != "" {
-			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
-		}
-	})
-
-	// Answers that come late, or only when asked again, change nothing.
-	t.Run("slow and unwilling", func(t *testing.T) {
-		server := proxy(t, address, func(n int64, w http.ResponseWriter) bool {
-			switch n {
-			case 3:
-				w.Header().Set("Retry-After", "1")
-				w.WriteHeader(http.StatusTooManyRequests)
-			case 7:
-				w.WriteHeader(http.StatusServiceUnavailable)
-			case 11:
-				fmt.Fprint(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{`)
-			case 15:
-				w.Header().Set("Content-Type", "text/html")
-				fmt.Fprint(w, "<html>try again</html>")
-			case 19:
-				time.Sleep(300 * time.Millisecond)
-				return false
-			default:
-				return false
-			}
-			return true
+	// At once, as most of them wait for answers.
+	for name, test := range map[string]func(*testing.T){
+		"page":                 func(t *testing.T) { pageOfFleet(t, address, page) },
+		"json and alerts":      func(t *testing.T) { alertsOfFleet(t, address) },
+		"slow and unwilling":   func(t *testing.T) { scanThroughFaults(t, address, text) },
+		"killed in the middle": func(t *testing.T) { scanOfKilled(t, copied) },
+		"again and again":      func(t *testing.T) { scanAgain(t, address) },
+		"selectors":            func(t *testing.T) { scanOfSelectors(t, address) },
+		"login page":           scanBehindLogin,
+		"no server":            scanWithoutServer,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t)
 		})
-		got := scan(server, "--exit-code")
-		if diff := cmp.Diff(text, got, cmp.AllowUnexported(outcome{})); diff != "" {
-			t.Errorf("(-undisturbed +disturbed):\n%s", diff)
-		}
-	})
-
-	t.Run("a login page", func(t *testing.T) {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "text/html")
-			fmt.Fprint(w, "<html>Please log in</html>")
-		}))
-		defer server.Close()
-		got := scan(server.URL)
-		if got.code != exitUsage || !strings.Contains(got.stderr, "web page") {
-			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
-		}
-	})
-
-	t.Run("again and again", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		var stdout, stderr bytes.Buffer
-		done := make(chan error)
-		go func() {
-			done <- run(ctx, []string{"scan", "--prometheus", address, "--every", "1h", "--since", "6h", "--match", "go_goroutines"}, strings.NewReader(""), &stdout, &stderr)
-		}()
-		time.AfterFunc(2*time.Second, cancel)
-		if err := <-done; err != nil {
-			t.Errorf("%v\n%s%s", err, &stdout, &stderr)
-		}
-	})
-
-	t.Run("alerts", func(t *testing.T) { alertsOfFleet(t, scan, address) })
-
-	// Last, as it ends the server.
-	t.Run("killed in the middle", func(t *testing.T) {
-		server := proxy(t, address, func(n int64, _ http.ResponseWriter) bool {
-			if n == 12 {
-				kill()
-			}
-			return false
-		})
-		got := scan(server)
-		if got.code != exitPart || !strings.Contains(got.stderr, "missing: ") || !strings.Contains(got.stderr, "does not answer any more") ||
-			!strings.Contains(got.stdout, "a part could not be read") {
-			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
-		}
-		if got := scan(address); got.code != exitUsage || !strings.Contains(got.stderr, "http://prometheus:9090") {
-			t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
-		}
-	})
+	}
 }
 
-// alertsOfFleet sends the findings to a real Alertmanager, and takes them back.
-func alertsOfFleet(t *testing.T, scan func(string, ...string) outcome, prometheus string) {
+// scanOfSelectors selects some series twice.
+func scanOfSelectors(t *testing.T, prometheus string) {
+	got := scanOf(t, prometheus, "--match", `go_goroutines{job="api"}`, "--match", `{__name__=~"process_open_fds|go_goroutines",job="api",instance!=""}`,
+		"--group-by", "job", "--exit-code")
+	if got.code != exitLeak || !strings.Contains(got.stdout, "UTC: 100 processes") || !strings.Contains(got.stdout, "api  goroutines") ||
+		!strings.Contains(got.stdout, "40 of 100 replicas") || !strings.Contains(got.stdout, "1 leak among 2 resources of groups (200 of processes)") {
+		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	if got := scanOf(t, prometheus, "--match", "nothing_like_it"); got.code != 0 || got.stderr != "" {
+		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+// scanOfKilled scans a Prometheus that is killed in the middle.
+func scanOfKilled(t *testing.T, data string) {
+	address, kill := startPrometheus(t, data)
+	server := proxy(t, address, func(n int64, _ http.ResponseWriter) bool {
+		if n == 12 {
+			kill()
+		}
+		return false
+	})
+	got := scanOf(t, server)
+	if got.code != exitPart || !strings.Contains(got.stderr, "missing: ") || !strings.Contains(got.stderr, "does not answer any more") ||
+		!strings.Contains(got.stdout, "a part could not be read") {
+		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+func scanWithoutServer(t *testing.T) {
+	if got := scanOf(t, "http://"+freePort(t)); got.code != exitUsage || !strings.Contains(got.stderr, "http://prometheus:9090: ") {
+		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+// pageOfFleet looks at the page as a browser shows it.
+func pageOfFleet(t *testing.T, prometheus, page string) {
+	if got := scanOf(t, prometheus, "--html", page); got.code != exitUsage || !strings.Contains(got.stderr, page) {
+		t.Errorf("the page was replaced: exit code %d, %s", got.code, got.stderr)
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(page))))
+	defer server.Close()
+	tab := browsertest.Open(t, server.URL+"/fleet.html", 1100, 900, "light")
+	for scheme, width := range map[string]int64{"light": 1100, "dark": 375} {
+		tab.Look(width, 900, scheme)
+		tab.Shot("fleet-" + scheme)
+		rows := browsertest.Eval[[]string](tab, `Array.from(document.querySelector('tbody').rows).map(r => r.cells[0].innerText + ' ' +
+			r.cells[1].innerText.replace(/\s+/g, ' ') + ' ' + document.querySelector(r.cells[1].querySelector('a').getAttribute('href')).tagName)`)
+		want := []string{
+			"LEAK goroutines api v1.9 SECTION", "LEAK container_memory_working_set_bytes shop/cart v7 SECTION",
+			"LEAK open_fds worker 2.4.1 SECTION", "LIMIT open_fds worker 2.4.1 SECTION",
+		}
+		if diff := cmp.Diff(want, rows); diff != "" {
+			t.Errorf("%s: rows (-want +got):\n%s", scheme, diff)
+		}
+		if got := browsertest.Eval[int64](tab, `document.documentElement.scrollWidth`); got > width {
+			t.Errorf("%s: the page is %d wide", scheme, got)
+		}
+	}
+}
+
+// scanThroughFaults scans a server whose answers come late, or only when asked again: that changes nothing.
+func scanThroughFaults(t *testing.T, prometheus string, undisturbed outcome) {
+	server := proxy(t, prometheus, func(n int64, w http.ResponseWriter) bool {
+		switch n {
+		case 3:
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+		case 7:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case 11:
+			fmt.Fprint(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{`)
+		case 15:
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, "<html>try again</html>")
+		case 19:
+			time.Sleep(300 * time.Millisecond)
+			return false
+		default:
+			return false
+		}
+		return true
+	})
+	got := scanOf(t, server, "--exit-code")
+	if diff := cmp.Diff(undisturbed, got, cmp.AllowUnexported(outcome{})); diff != "" {
+		t.Errorf("(-undisturbed +disturbed):\n%s", diff)
+	}
+}
+
+// scanBehindLogin gets a web page for every answer.
+func scanBehindLogin(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, "<html>Please log in</html>")
+	}))
+	defer server.Close()
+	got := scanOf(t, server.URL)
+	if got.code != exitUsage || !strings.Contains(got.stderr, "web page") {
+		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+// callback is an output that calls when something was written.
+type callback func()
+
+func (f callback) Write(p []byte) (int, error) {
+	f()
+	return len(p), nil
+}
+
+// scanAgain is interrupted after the first of many scans.
+func scanAgain(t *testing.T, prometheus string) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var stderr bytes.Buffer
+	args := []string{"scan", "--prometheus", prometheus, "--every", "1h", "--since", "6h", "--match", "go_goroutines"}
+	if err := run(ctx, args, strings.NewReader(""), callback(cancel), &stderr); err != nil || stderr.Len() > 0 {
+		t.Errorf("%v\n%s", err, &stderr)
+	}
+}
+
+// alertsOfFleet prints the findings as JSON, sends them to a real Alertmanager, and takes them back.
+func alertsOfFleet(t *testing.T, prometheus string) {
 	program := need(t, "prometheus-alertmanager")[0]
 	config := filepath.Join(t.TempDir(), "alertmanager.yml")
 	if err := os.WriteFile(config, []byte("route: {receiver: none}\nreceivers: [{name: none}]\n"), 0o644); err != nil {
@@ -262,13 +263,18 @@ func alertsOfFleet(t *testing.T, scan func(string, ...string) outcome, prometheu
 	listen := freePort(t)
 	address := "http://" + listen
 	serve(t, address+"/-/ready", program, "--config.file="+config, "--storage.path="+t.TempDir(), "--web.listen-address="+listen, "--cluster.listen-address=")
+	var lasts []time.Duration // of the alerts, rounded
 	active := func() (all []string) {
+		lasts = nil
 		resp, err := http.Get(address + "/api/v2/alerts?active=true")
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
-		var alerts []struct{ Labels, Annotations map[string]string }
+		var alerts []struct {
+			Labels, Annotations map[string]string
+			EndsAt              time.Time
+		}
 		if err := json.NewDecoder(resp.Body).Decode(&alerts); err != nil {
 			t.Fatal(err)
 		}
@@ -278,21 +284,62 @@ func alertsOfFleet(t *testing.T, scan func(string, ...string) outcome, prometheu
 			if a.Annotations["summary"] == "" || l["instance"] != "" {
 				t.Errorf("alert %+v", a)
 			}
+			lasts = append(lasts, time.Until(a.EndsAt).Round(time.Hour))
 		}
+		slices.Sort(lasts)
 		slices.Sort(all)
 		return all
 	}
-	if got := scan(prometheus, "--alertmanager", address); got.code != 0 || got.stderr != "" {
+	got := scanOf(t, prometheus, "--alertmanager", address, "--format", "json")
+	if got.code != 0 || got.stderr != "" {
 		t.Fatalf("exit code %d, stderr:\n%s", got.code, got.stderr)
 	}
-	want := []string{
-		"LeakDetected warning limit open_fds of worker 2.4.1",
-		"LeakDetected warning trend container_memory_working_set_bytes of shop/cart v7",
-		"LeakDetected warning trend goroutines of api v1.9",
-		"LeakDetected warning trend open_fds of worker 2.4.1",
+	var found, alarming []string
+	for line := range strings.Lines(got.stdout) {
+		var x fleetLine
+		if err := json.Unmarshal([]byte(line), &x); err != nil {
+			t.Fatalf("%v in %s", err, line)
+		}
+		what := fmt.Sprintf("%s %s %s of %s %s", x.Severity, x.Kind, x.Resource, x.Group["job"], x.Group["version"])
+		found = append(found, fmt.Sprintf("%s %s: %d of %d", x.State, what, x.Growing, x.Replicas))
+		alarming = append(alarming, "LeakDetected "+what)
+		if x.Time != fleetEnd || x.File != "http://prometheus:9090" || x.Summary == "" || x.Hypotheses < 60 || x.FDR != .05 {
+			t.Errorf("%s", line)
+		}
+		if x.Kind == "trend" && !(x.Q > 0 && x.Q <= .05 && x.SlopePerHour > 0 && x.Value > x.Baseline && x.Since.Before(fleetEnd)) {
+			t.Errorf("%s", line)
+		}
+		for _, key := range []string{"time", "file", "resource", "kind", "state", "severity", "value", "baseline", "slope_per_hour", "since", "summary"} {
+			if !strings.Contains(line, `"`+key+`":`) {
+				t.Errorf("no %s in %s", key, line)
+			}
+		}
 	}
-	if diff := cmp.Diff(want, active()); diff != "" {
+	slices.Sort(found)
+	slices.Sort(alarming)
+	want := []string{
+		"firing warning limit open_fds of worker 2.4.1: 1 of 10",
+		"firing warning trend container_memory_working_set_bytes of shop/cart v7: 3 of 6",
+		"firing warning trend goroutines of api v1.9: 40 of 50",
+		"firing warning trend open_fds of worker 2.4.1: 1 of 10",
+	}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(alarming, active()); diff != "" {
 		t.Fatalf("alerts (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(slices.Repeat([]time.Duration{usualAlertHold}, 4), lasts); diff != "" {
+		t.Errorf("the alerts last (-want +got):\n%s", diff)
+	}
+	if got := scanOf(t, prometheus, "--alertmanager", address, "--alert-for", "2d", "--match", "container_memory_working_set_bytes"); got.code != 0 || got.stderr != "" {
+		t.Errorf("exit code %d, stderr:\n%s", got.code, got.stderr)
+	}
+	if diff := cmp.Diff(alarming, active()); diff != "" {
+		t.Errorf("alerts (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]time.Duration{usualAlertHold, usualAlertHold, usualAlertHold, 48 * time.Hour}, lasts); diff != "" {
+		t.Errorf("after a scan of the containers the alerts last (-want +got):\n%s", diff)
 	}
 
 	// The same findings in scan after scan are the same alerts; what is not found any more ends, unless it may only not have been read.
@@ -300,15 +347,16 @@ func alertsOfFleet(t *testing.T, scan func(string, ...string) outcome, prometheu
 	if err != nil {
 		t.Fatal(err)
 	}
-	var stderr bytes.Buffer
-	alerts := &fleetAlerts{webhook: webhook, stderr: &stderr, standing: map[string]alerting.Alert{}}
+	alerts := &fleetAlerts{webhook: webhook, standing: map[string]standingAlert{}}
 	finding := func(job string) fleet.Finding {
 		return fleet.Finding{Group: []fleet.Label{{Name: "job", Value: job}}, Kind: alerting.Trend, Growing: 1, Replicas: 1}
 	}
 	count := func(report fleet.Report) int {
 		report.End = time.Now()
-		alerts.update(t.Context(), &report)
-		alerts.refresh(t.Context())
+		alerts.update(&report)
+		if err := errors.Join(alerts.send(t.Context()), alerts.refresh(t.Context())); err != nil {
+			t.Error(err)
+		}
 		return len(active()) - len(want)
 	}
 	for _, step := range []struct {
@@ -325,37 +373,5 @@ func alertsOfFleet(t *testing.T, scan func(string, ...string) outcome, prometheu
 		if got := count(step.report); got != step.want {
 			t.Errorf("%s: %d alerts, want %d", step.name, got, step.want)
 		}
-	}
-	if stderr.Len() > 0 {
-		t.Errorf("stderr: %s", &stderr)
-	}
-}
-
-// Without an Alertmanager alerts wait; what it refuses for good does not hold up the others.
-func TestFleetAlertsWait(t *testing.T) {
-	var posts atomic.Int64
-	status := http.StatusServiceUnavailable
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		posts.Add(1)
-		w.WriteHeader(status)
-	}))
-	defer server.Close()
-	webhook, err := alerting.NewWebhook(alerting.WebhookConfig{URL: server.URL, Format: "alertmanager"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stderr bytes.Buffer
-	alerts := &fleetAlerts{webhook: webhook, stderr: &stderr, standing: map[string]alerting.Alert{}}
-	report := &fleet.Report{End: time.Now(), Limits: []fleet.Finding{
-		{Group: []fleet.Label{{Name: "job", Value: "a"}}, Kind: alerting.Limit}, {Group: []fleet.Label{{Name: "job", Value: "b"}}, Kind: alerting.Limit},
-	}}
-	alerts.update(t.Context(), report)
-	if len(alerts.unsent) != 2 || posts.Load() != 1 || !strings.Contains(stderr.String(), "status 503") {
-		t.Errorf("%d wait after %d posts: %s", len(alerts.unsent), posts.Load(), &stderr)
-	}
-	status = http.StatusBadRequest
-	alerts.refresh(t.Context())
-	if len(alerts.unsent) != 0 || posts.Load() != 3 {
-		t.Errorf("%d wait after %d posts: %s", len(alerts.unsent), posts.Load(), &stderr)
 	}
 }

@@ -89,13 +89,19 @@ func Open(t testing.TB, url string, width, height int64, scheme string) *Tab {
 			t.Error(c)
 		}
 	})
+	tab.Run(network.Enable(), runtime.Enable())
+	tab.Look(width, height, scheme)
+	tab.Run(chromedp.Navigate(url))
+	return tab
+}
+
+// Look changes the size and the colour scheme in which the page is shown.
+func (tab *Tab) Look(width, height int64, scheme string) {
+	tab.t.Helper()
 	tab.Run(
-		network.Enable(), runtime.Enable(),
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
 		chromedp.EmulateViewport(width, height),
-		chromedp.Navigate(url),
 	)
-	return tab
 }
 
 // find returns where Chromium is.

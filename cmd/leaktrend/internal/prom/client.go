@@ -242,6 +242,14 @@ func replacer(secrets []string) *strings.Replacer {
 // String returns the server's address without credentials.
 func (c *Client) String() string { return c.shown }
 
+// Begin forgets failures and warnings: a server that was gone may be back.
+func (c *Client) Begin() {
+	c.failures.Store(0)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.warnings = nil
+}
+
 // Close closes idle connections.
 func (c *Client) Close() { c.close() }
 

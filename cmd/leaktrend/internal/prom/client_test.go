@@ -238,21 +238,38 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// A server that has gone is not asked by each of a thousand queries.
+// A server that has gone is not asked by each of a thousand queries, but by the next scan.
 func TestGone(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
-	address := server.URL
-	server.Close()
-	client, waits := quick(t, Config{URL: address})
+	away := true
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if away {
+			panic(http.ErrAbortHandler)
+		}
+		fmt.Fprint(w, `{"status":"success","data":["a"],"warnings":["half of it"]}`)
+	}))
+	defer server.Close()
+	client, waits := quick(t, Config{URL: server.URL})
+	ask := func() error {
+		_, err := client.LabelValues(t.Context(), "job", nil, begin, begin.Add(time.Hour))
+		return err
+	}
 	var last error
 	for range 10 {
-		_, last = client.LabelValues(t.Context(), "job", nil, begin, begin.Add(time.Hour))
+		last = ask()
 	}
 	if !errors.Is(last, ErrGone) {
 		t.Errorf("error %v, want ErrGone", last)
 	}
 	if want := mostFailures * (attempts - 1); len(*waits) != want {
 		t.Errorf("waited %d times, want %d", len(*waits), want)
+	}
+	away = false
+	client.Begin()
+	if err := ask(); err != nil || len(client.Warnings()) != 1 {
+		t.Errorf("the server is back: %v, warnings %q", err, client.Warnings())
+	}
+	if client.Begin(); len(client.Warnings()) != 0 {
+		t.Errorf("warnings of before: %q", client.Warnings())
 	}
 }
 

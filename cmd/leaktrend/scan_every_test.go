@@ -1,0 +1,290 @@
+//go:build go1.25
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+)
+
+// fakeAlertmanager keeps alerts as a real one does: they end at the time that their last post gave. It writes down what begins and ends.
+type fakeAlertmanager struct {
+	t      *testing.T
+	begin  time.Time
+	status func(since time.Duration) int // nil: 200
+	ends   map[string]time.Time          // of what fires, by job
+	posts  int
+	course []string
+}
+
+func (f *fakeAlertmanager) RoundTrip(r *http.Request) (*http.Response, error) {
+	now := time.Now()
+	f.posts++
+	status := http.StatusOK
+	if f.status != nil {
+		status = f.status(now.Sub(f.begin))
+	}
+	var alerts []struct {
+		Labels   map[string]string
+		StartsAt time.Time
+		EndsAt   time.Time
+	}
+	if err := json.NewDecoder(r.Body).Decode(&alerts); err != nil {
+		f.t.Error(err)
+	}
+	f.expire()
+	for _, a := range alerts {
+		job := a.Labels["job"]
+		_, fires := f.ends[job]
+		switch {
+		case status != http.StatusOK:
+		case a.EndsAt.After(now):
+			if !fires {
+				f.note(now, job, "begins")
+			}
+			f.ends[job] = a.EndsAt
+		case fires:
+			f.note(now, job, "is resolved")
+			delete(f.ends, job)
+		}
+	}
+	return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(""))}, nil
+}
+
+func (f *fakeAlertmanager) note(at time.Time, job, what string) {
+	f.course = append(f.course, fmt.Sprintf("%v %s %s", at.Sub(f.begin).Round(time.Minute), job, what))
+}
+
+// expire ends what was not repeated in time.
+func (f *fakeAlertmanager) expire() {
+	for job, at := range f.ends {
+		if !at.After(time.Now()) {
+			f.note(at, job, "expires")
+			delete(f.ends, job)
+		}
+	}
+}
+
+// alertsTo returns alerts that go to a fake Alertmanager.
+func alertsTo(t *testing.T, am *fakeAlertmanager) *fleetAlerts {
+	t.Helper()
+	am.t, am.begin, am.ends = t, time.Now(), map[string]time.Time{}
+	webhook, err := alerting.NewWebhook(alerting.WebhookConfig{URL: "http://am", Format: "alertmanager", Client: &http.Client{Transport: am}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &fleetAlerts{webhook: webhook, standing: map[string]standingAlert{}}
+}
+
+// leakOf is a finding in a job.
+func leakOf(job string) fleet.Finding {
+	return fleet.Finding{
+		Group: []fleet.Label{{Name: "job", Value: job}}, Kind: alerting.Trend, Growing: 1, Replicas: 1,
+		Worst: fleet.Replica{Labels: map[string]string{"job": job}},
+	}
+}
+
+func leaksOf(jobs ...string) *fleet.Report {
+	r := &fleet.Report{Start: time.Now().Add(-7 * 24 * time.Hour), End: time.Now(), Hypotheses: 1}
+	for _, job := range jobs {
+		r.Findings = append(r.Findings, leakOf(job))
+	}
+	return r
+}
+
+// A finding appears, is repeated as long as it stands, and is resolved when a scan that read all of its job does not find it. Neither a
+// scan that fails, nor one that misses a part, nor one that takes longer than alerts live, ends it.
+func TestScanEvery(t *testing.T) {
+	missing := func(r *fleet.Report, of ...fleet.Label) *fleet.Report {
+		for _, label := range of {
+			r.Missing = append(r.Missing, fleet.Missing{Of: label, What: "a part", Why: "status 503"})
+		}
+		return r
+	}
+	rounds := []func() (*fleet.Report, error){
+		func() (*fleet.Report, error) { return leaksOf(), nil },
+		func() (*fleet.Report, error) { return leaksOf("a"), nil },
+		func() (*fleet.Report, error) { time.Sleep(20 * time.Minute); return leaksOf("a", "b", "c"), nil }, // from 2h to 2h20m
+		func() (*fleet.Report, error) { return nil, errors.New("does not answer") },
+		func() (*fleet.Report, error) {
+			return missing(leaksOf("b"), fleet.Label{Name: "job", Value: "a"}), nil // 4h: c is gone, a may be there
+		},
+		func() (*fleet.Report, error) { return missing(leaksOf("a"), fleet.Label{}), nil }, // 5h: anything may be there
+		func() (*fleet.Report, error) { return leaksOf("b"), nil },                         // 6h: a is gone
+		func() (*fleet.Report, error) { time.Sleep(90 * time.Minute); return leaksOf(), nil },
+		func() (*fleet.Report, error) { return leaksOf("a"), nil }, // 8h30m, at once
+		func() (*fleet.Report, error) { // 9h30m
+			r := leaksOf("a")
+			r.Findings[0].Ended = true
+			return r, nil
+		},
+		func() (*fleet.Report, error) { return leaksOf(), nil },
+	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		am := &fakeAlertmanager{status: func(since time.Duration) int {
+			if since >= time.Hour && since < time.Hour+7*time.Minute { // when a is told for the first time
+				return http.StatusServiceUnavailable
+			}
+			return http.StatusOK
+		}}
+		alerts := alertsTo(t, am)
+		f := &scanFlags{format: "json", everyPause: time.Hour, html: filepath.Join(t.TempDir(), "fleet.html")}
+		began := time.Now()
+		var stdout, stderr bytes.Buffer
+		var scans []string
+		scan := func(context.Context) (*fleet.Report, error) {
+			n := len(scans)
+			scans = append(scans, time.Since(began).String())
+			if n == len(rounds) {
+				cancel()
+				return nil, ctx.Err()
+			}
+			return rounds[n]()
+		}
+		if err := f.watch(ctx, "http://prometheus:9090", scan, alerts, &stdout, &stderr); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]string{"0s", "1h0m0s", "2h0m0s", "3h0m0s", "4h0m0s", "5h0m0s", "6h0m0s", "7h0m0s", "8h30m0s", "9h30m0s", "10h30m0s", "11h30m0s"}, scans); diff != "" {
+			t.Errorf("scans (-want +got):\n%s", diff)
+		}
+		am.expire()
+		want := []string{
+			"1h7m0s a begins", "2h20m0s b begins", "2h20m0s c begins", "4h0m0s c is resolved", "6h0m0s a is resolved", "8h30m0s b is resolved",
+			"8h30m0s a begins", "9h30m0s a is resolved",
+		}
+		if diff := cmp.Diff(want, am.course); diff != "" {
+			t.Errorf("alerts (-want +got):\n%s", diff)
+		}
+		var lines []string
+		for line := range strings.Lines(stdout.String()) {
+			var x fleetLine
+			if err := json.Unmarshal([]byte(line), &x); err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, x.Time.Sub(began).String()+" "+x.Group["job"]+" "+x.State)
+		}
+		want = []string{
+			"1h0m0s a firing", "2h20m0s a firing", "2h20m0s b firing", "2h20m0s c firing", "4h0m0s b firing", "4h0m0s c resolved", "5h0m0s a firing",
+			"6h0m0s b firing", "6h0m0s a resolved", "8h30m0s b resolved", "8h30m0s a firing", "9h30m0s a resolved",
+		}
+		if diff := cmp.Diff(want, lines); diff != "" {
+			t.Errorf("output (-want +got):\n%s", diff)
+		}
+		for _, says := range []string{"http://prometheus:9090: does not answer\n", "missing: a part: status 503\n", "alerts: webhook http://am"} {
+			if !strings.Contains(stderr.String(), says) {
+				t.Errorf("stderr lacks %q:\n%s", says, &stderr)
+			}
+		}
+		if page, err := os.ReadFile(f.html); err != nil || !strings.Contains(string(page), "Nothing was found.") {
+			t.Errorf("the page is not that of the last scan (%v):\n%s", err, page)
+		}
+		if len(alerts.standing) != 0 || len(alerts.unsent) != 0 {
+			t.Errorf("%d alerts stand, %d wait", len(alerts.standing), len(alerts.unsent))
+		}
+	})
+}
+
+// What is kept stays small however many findings come and go while the Alertmanager is away, and what stands is told when it is back.
+func TestScanEveryIsBounded(t *testing.T) {
+	const rounds = 3 * mostUnsent
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		am := &fakeAlertmanager{status: func(since time.Duration) int {
+			if since < (rounds-1)*time.Minute {
+				return http.StatusServiceUnavailable
+			}
+			return http.StatusOK
+		}}
+		alerts := alertsTo(t, am)
+		f := &scanFlags{format: "text", everyPause: time.Minute}
+		n, most := 0, 0
+		scan := func(context.Context) (*fleet.Report, error) {
+			most = max(most, len(alerts.unsent)+len(alerts.standing))
+			if n++; n > rounds {
+				cancel()
+				return nil, ctx.Err()
+			}
+			return leaksOf("always", fmt.Sprint("job ", n)), nil
+		}
+		if err := f.watch(ctx, "", scan, alerts, io.Discard, io.Discard); err != nil {
+			t.Error(err)
+		}
+		if limit := mostUnsent + 2; most > limit || len(alerts.unsent) > 0 {
+			t.Errorf("%d alerts were kept, at most %d should be; %d wait", most, limit, len(alerts.unsent))
+		}
+		if diff := cmp.Diff([]string{"always", fmt.Sprint("job ", rounds)}, slices.Sorted(maps.Keys(am.ends))); diff != "" {
+			t.Errorf("what fires (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Of a single scan alerts are sent with a few attempts, and the failure is told.
+func TestDeliver(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		status func(since time.Duration) int
+		posts  int
+		took   time.Duration
+		says   string
+	}{
+		{"at once", nil, 2, 0, ""},
+		{"after a while", func(since time.Duration) int {
+			if since < 6*time.Second {
+				return http.StatusBadGateway
+			}
+			return http.StatusOK
+		}, 5, 7 * time.Second, ""},
+		{"never", func(time.Duration) int { return http.StatusServiceUnavailable }, 5, 15 * time.Second, "status 503"},
+		{"refused, each by itself", func(time.Duration) int { return http.StatusBadRequest }, 2, 0, "status 400"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				am := &fakeAlertmanager{status: test.status}
+				alerts := alertsTo(t, am)
+				alerts.update(leaksOf("a", "b"))
+				err := alerts.deliver(t.Context())
+				if (test.says == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.says) {
+					t.Errorf("error %v, want %q", err, test.says)
+				}
+				if took := time.Since(am.begin); am.posts != test.posts || took != test.took {
+					t.Errorf("%d posts in %v, want %d in %v", am.posts, took, test.posts, test.took)
+				}
+			})
+		})
+	}
+}
+
+// Without an Alertmanager alerts wait; what it refuses for good does not hold up the others.
+func TestFleetAlertsWait(t *testing.T) {
+	status := http.StatusServiceUnavailable
+	am := &fakeAlertmanager{status: func(time.Duration) int { return status }}
+	alerts := alertsTo(t, am)
+	alerts.update(leaksOf("a", "b"))
+	if err := alerts.send(t.Context()); len(alerts.unsent) != 2 || am.posts != 1 || err == nil || !strings.Contains(err.Error(), "status 503") {
+		t.Errorf("%d wait after %d posts: %v", len(alerts.unsent), am.posts, err)
+	}
+	alerts.update(leaksOf("a", "b")) // in the place of those
+	status = http.StatusBadRequest
+	if err := alerts.refresh(t.Context()); len(alerts.unsent) != 0 || am.posts != 3 || err == nil || !strings.Contains(err.Error(), "status 400") {
+		t.Errorf("%d wait after %d posts: %v", len(alerts.unsent), am.posts, err)
+	}
+}
