@@ -480,6 +480,9 @@ func fleetSummary(x *fleet.Finding) string {
 	verb := "beyond 80 % of its limit"
 	if x.Kind == alerting.Trend {
 		verb = "leak"
+		if x.WithLoad {
+			verb = "growth with the load"
+		}
 		levels = fmt.Sprintf("%s, %s now, %s before (since %s)", x.Resource.FormatPerHour(w.SlopePerHour),
 			x.Resource.Format(w.Value), x.Resource.Format(w.Baseline), w.Since.Format("2006-01-02 15:04:05 MST"))
 	}
@@ -549,8 +552,17 @@ func closing(r *fleet.Report) string {
 	if len(r.Limits) > 0 {
 		text += "; " + count(len(r.Limits), "limit") + " passed"
 	}
-	if len(r.Suspects) > 0 {
-		text += "; " + count(len(r.Suspects), "suspect") + " that chance may explain among so many"
+	withLoad := 0
+	for _, x := range r.Suspects {
+		if x.WithLoad {
+			withLoad++
+		}
+	}
+	if n := len(r.Suspects) - withLoad; n > 0 {
+		text += "; " + count(n, "suspect") + " that chance may explain among so many"
+	}
+	if withLoad > 0 {
+		text += "; " + count(withLoad, "suspect") + " that the load explains"
 	}
 	if len(r.Missing) > 0 {
 		text += "; a part could not be read"
@@ -578,6 +590,9 @@ func fleetRow(x *fleet.Finding, end time.Time, verdict string, tint table.Tint) 
 	var notes []string
 	if x.Ended {
 		notes = append(notes, "ended "+worst.Last.Format("2006-01-02 15:04"))
+	}
+	if x.WithLoad {
+		notes = append(notes, "grows with the load")
 	}
 	notes = append(notes, replicasText(x))
 	if x.Kind == alerting.Trend {

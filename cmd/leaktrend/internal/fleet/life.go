@@ -45,6 +45,7 @@ type life struct {
 	ends        bool // before the data do
 	statuses    []detector.Status
 	lines       map[string]*spark.Line // of the resources that have a finding
+	withLoad    map[string]bool        // resources whose growth is that of the load
 }
 
 func (l *life) length() time.Duration { return l.last.Sub(l.first) }
@@ -66,6 +67,7 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 		current.ends = ends
 		current.statuses = d.Status()
 		current.lines = p.lines(&current, g)
+		current.withLoad = p.withLoad(&current, g)
 		lives = append(lives, current)
 		d = nil
 	}
@@ -175,4 +177,21 @@ func (p *process) lines(l *life, g prom.Grid) map[string]*spark.Line {
 		}
 	}
 	return lines
+}
+
+// withLoad tells which resources grow with the load.
+func (p *process) withLoad(l *life, g prom.Grid) map[string]bool {
+	if p.load == nil {
+		return nil
+	}
+	all := map[string]bool{}
+	for i := range l.statuses {
+		s := &l.statuses[i]
+		for k := range p.readings {
+			if r := &p.readings[k]; s.Trend && r.resource == s.Resource.Name && goesWithLoad(r.values, p.load, g, s.Since, l.last) {
+				all[r.resource] = true
+			}
+		}
+	}
+	return all
 }

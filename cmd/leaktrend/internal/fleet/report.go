@@ -54,6 +54,7 @@ type Finding struct {
 	Growing  int // replicas with a finding
 	Replicas int // judged ones
 	Ended    bool
+	WithLoad bool    // a suspect whose growth is that of the load
 	EValue   float64 // mean over the group's time; 0 for limits
 	// Q is the least share of false findings at which this one would be among those reported; above 1 means none.
 	Q float64
@@ -74,7 +75,7 @@ type Report struct {
 	Hypotheses int     // resources of groups with enough history
 	// Findings leak, and the expected share of false ones among them is at most FDR. Ordered by severity, then by how many replicas grow.
 	Findings []Finding
-	// Suspects have growth that is a leak by itself, yet is not strong enough to tell from chance among so many.
+	// Suspects have growth that is a leak by itself, yet is not strong enough to tell from chance among so many, or is that of the load.
 	Suspects []Finding
 	Limits   []Finding // close to or beyond a ceiling now
 	Missing  []Missing
@@ -126,6 +127,7 @@ type tally struct {
 	replicas       int
 	evidence, time float64 // sum of e-value times hours, and of hours
 	trend, limit   found
+	withLoad       found // growth that is that of the load
 }
 
 type found struct {
@@ -143,6 +145,7 @@ func (c *collector) add(p *process, lives []life) {
 	counted := map[key]bool{}
 	judged := map[string]bool{}
 	growing := map[key]*Replica{}
+	withLoad := map[key]*Replica{}
 	limited := map[key]*Replica{}
 	for i := range lives {
 		l := &lives[i]
@@ -168,6 +171,10 @@ func (c *collector) add(p *process, lives []life) {
 				limited[key{name, s.Resource.Name}] = &r
 			}
 			e := c.calibration.EValue(Score(s), l.length())
+			grown := growing
+			if l.withLoad[s.Resource.Name] {
+				e, grown = 0, withLoad
+			}
 			if l.length() < Marks[0] && !(s.Limit && current) {
 				continue
 			}
@@ -189,8 +196,8 @@ func (c *collector) add(p *process, lives []life) {
 			t.time += l.length().Hours()
 			if s.Trend {
 				r := replicaOf(labels, version, l, s)
-				if before := growing[id]; before == nil || compareReplicas(&r, before) < 0 {
-					growing[id] = &r
+				if before := grown[id]; before == nil || compareReplicas(&r, before) < 0 {
+					grown[id] = &r
 				}
 			}
 		}
@@ -198,6 +205,9 @@ func (c *collector) add(p *process, lives []life) {
 	c.judged += len(judged)
 	for id, r := range growing {
 		c.groups[id.group].resources[id.resource].trend.add(r)
+	}
+	for id, r := range withLoad {
+		c.groups[id.group].resources[id.resource].withLoad.add(r)
 	}
 	for id, r := range limited {
 		c.groups[id.group].resources[id.resource].limit.add(r)
@@ -260,7 +270,7 @@ func (c *collector) report(fdr float64) *Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := &Report{FDR: fdr, Processes: c.processes, Judged: c.judged}
-	var candidates []Finding
+	var candidates, explained []Finding
 	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
 		g := c.groups[name]
 		for _, resource := range slices.Sorted(maps.Keys(g.resources)) {
@@ -272,6 +282,10 @@ func (c *collector) report(fdr float64) *Report {
 			}
 			if t.trend.growing > 0 {
 				candidates = append(candidates, t.trend.finding(f, alerting.Trend))
+			} else if t.withLoad.growing > 0 {
+				x := t.withLoad.finding(f, alerting.Trend)
+				x.WithLoad, x.EValue = true, 0
+				explained = append(explained, x)
 			}
 			if t.limit.growing > 0 {
 				f.EValue, f.Replicas = 0, max(f.Replicas, t.limit.growing)
@@ -288,6 +302,7 @@ func (c *collector) report(fdr float64) *Report {
 			r.Suspects = append(r.Suspects, candidates[i])
 		}
 	}
+	r.Suspects = append(r.Suspects, explained...)
 	for _, list := range [][]Finding{r.Findings, r.Limits} {
 		slices.SortStableFunc(list, func(a, b Finding) int {
 			ended := func(f *Finding) int {

@@ -79,6 +79,9 @@ func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 		return nil, ctx.Err()
 	}
 	report := s.found.report(o.FDR)
+	if o.Load != "" && report.Processes > 0 && !s.loaded.Load() {
+		s.miss(Label{}, o.Load, 0, errors.New("no target that was judged has this load"))
+	}
 	report.Start, report.End = s.start, s.end
 	report.Missing = s.missingParts()
 	if report.Processes == 0 && err != nil {
@@ -96,6 +99,7 @@ type scan struct {
 	config     detector.Config
 	start, end time.Time
 	found      *collector
+	loaded     atomic.Bool // a load was read
 
 	mu      sync.Mutex
 	missing map[Missing]int
@@ -537,6 +541,9 @@ func (s *scan) readLoad(ctx context.Context, b *batch, g *gathering) error {
 	selected := selector{equals(model.MetricNameLabel, s.Load)}.with(equals(b.source.outer, b.outer), isOneOf(b.source.inner, b.inner))
 	query := fmt.Sprintf("sum by (%s,%s) (rate(%s[%s]))", b.source.outer, b.source.inner, selected, window)
 	series, err := s.server.Range(ctx, query, s.Grid, true)
+	if len(series) > 0 {
+		s.loaded.Store(true)
+	}
 	if err == nil {
 		g.addLoad(series)
 	}

@@ -1,0 +1,86 @@
+package fleet
+
+import (
+	"math"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
+)
+
+const (
+	loadBin = time.Hour // values are compared with the load by their lowest, load by its mean, in bins of this width
+
+	fewestLoadBins = 12 // with both, to say anything
+
+	// proportion is the least share of the relative growth of a value that the load must show too: a value with a part that does not depend on
+	// the load grows less than the load, not more.
+	proportion = .8
+	// swing is how much a load must vary about its own trend, as a share of its mean, for a value that follows it to be told from one that
+	// only grows at the same time.
+	swing = .1
+	// mostLeft is the share of the growth that may remain with the load held constant.
+	mostLeft = .5
+)
+
+// goesWithLoad reports whether the growth of a value between two instants is that of a load which is known to drive it: the load grew in
+// proportion, and nothing tells that the value would have grown at constant load too. That shows in the regression of the value on time and
+// load, but only where the load varies by more than its trend; else the two cannot be told apart, and the load has the benefit of the doubt.
+func goesWithLoad(values, load []float64, g prom.Grid, from, to time.Time) bool {
+	width := max(int(loadBin/g.Step), 1)
+	var x, y, z []float64 // time in bins, value, load
+	for begin := 0; begin < g.N; begin += width {
+		low, sum, n := math.Inf(1), 0., 0
+		for i := begin; i < min(begin+width, g.N); i++ {
+			if at := g.At(i); at.Before(from) || at.After(to) || math.IsNaN(values[i]) || math.IsNaN(load[i]) {
+				continue
+			}
+			low, sum, n = min(low, values[i]), sum+load[i], n+1
+		}
+		if n > 0 {
+			x, y, z = append(x, float64(begin/width)), append(y, low), append(z, sum/float64(n))
+		}
+	}
+	n := len(x)
+	if n < fewestLoadBins {
+		return false
+	}
+	growth := func(v []float64) float64 { return mean(v[n-n/4:])/mean(v[:n/4]) - 1 }
+	if !(growth(z) >= proportion*growth(y)) { // false for NaN
+		return false
+	}
+	// The value and the load less their own trends in time; what is left of the load explains a part of what is left of the value.
+	valueSlope, valueRest := detrend(x, y)
+	loadSlope, loadRest := detrend(x, z)
+	squares, products := 0., 0.
+	for i := range loadRest {
+		squares += loadRest[i] * loadRest[i]
+		products += loadRest[i] * valueRest[i]
+	}
+	if math.Sqrt(squares/float64(n)) < swing*mean(z) {
+		return true
+	}
+	return valueSlope-products/squares*loadSlope < mostLeft*valueSlope
+}
+
+func mean(v []float64) float64 {
+	sum := 0.
+	for _, x := range v {
+		sum += x
+	}
+	return sum / float64(len(v))
+}
+
+// detrend returns the slope of the least squares line of y over x, and what the line leaves of y.
+func detrend(x, y []float64) (slope float64, rest []float64) {
+	mx, my := mean(x), mean(y)
+	xx, xy := 0., 0.
+	for i := range x {
+		xx += (x[i] - mx) * (x[i] - mx)
+		xy += (x[i] - mx) * (y[i] - my)
+	}
+	slope = xy / xx
+	for i := range x {
+		rest = append(rest, y[i]-my-slope*(x[i]-mx))
+	}
+	return slope, rest
+}
