@@ -57,6 +57,7 @@ type dashboard struct {
 	Templating struct {
 		List []struct {
 			Name, Type, Definition string
+			Query                  any // a text or an object
 		}
 	}
 	Panels []struct {
@@ -97,11 +98,18 @@ func (d *dashboard) queries() map[string]string {
 	return all
 }
 
+// The fields are checked against Grafana's own model in testdata/grafana; here is what that does not know.
 func TestDashboard(t *testing.T) {
 	d := loadDashboard(t)
 	if d.Title != "leaktrend" || d.UID == "" || d.SchemaVersion < 30 || len(d.Templating.List) != 4 {
 		t.Errorf("the head: %q, uid %q, schema %d, %d variables", d.Title, d.UID, d.SchemaVersion, len(d.Templating.List))
 	}
+	for _, v := range d.Templating.List {
+		if query, ok := v.Query.(map[string]any); ok && query["query"] != v.Definition {
+			t.Errorf("the variable %s asks for %v and says %q", v.Name, query["query"], v.Definition)
+		}
+	}
+	units := []string{"short", "s", "bytes", "percentunit"} // as Grafana names them
 	taken := make(map[[2]int]string)
 	ids := make(map[int]bool)
 	for _, p := range d.Panels {
@@ -109,8 +117,13 @@ func TestDashboard(t *testing.T) {
 			t.Errorf("%s: id %d is taken", p.Title, p.ID)
 		}
 		ids[p.ID] = true
-		if p.Type != "row" && (len(p.Targets) == 0 || p.FieldConfig.Defaults.Unit == "" || p.Datasource.UID != "${datasource}") {
+		if p.Type != "row" && (len(p.Targets) == 0 || !slices.Contains(units, p.FieldConfig.Defaults.Unit) || p.Datasource.UID != "${datasource}") {
 			t.Errorf("%s: %d queries of %q in %q", p.Title, len(p.Targets), p.Datasource.UID, p.FieldConfig.Defaults.Unit)
+		}
+		for i, target := range p.Targets {
+			if want := string(rune('A' + i)); target.RefID != want {
+				t.Errorf("%s: query %q, want %s", p.Title, target.RefID, want)
+			}
 		}
 		g := p.GridPos
 		if g.X < 0 || g.W < 1 || g.H < 1 || g.X+g.W > 24 {
