@@ -36,13 +36,8 @@ type fleetPageReplica struct {
 
 // writeFleetPage writes a report as a page that needs nothing else, in the look of the report on recordings.
 func writeFleetPage(w io.Writer, server string, r *fleet.Report, all bool) error {
-	page := template.Must(template.New("fleet").Funcs(template.FuncMap{
-		"at": func(as string, t time.Time) template.HTML { return report.Instant(as, t.UTC()) },
-	}).Parse(fleetPageText))
 	data := struct {
-		Style      template.CSS
-		Script     template.JS
-		Summary    string
+		report.Frame
 		Server     string
 		Processes  int
 		Start, End time.Time
@@ -50,7 +45,7 @@ func writeFleetPage(w io.Writer, server string, r *fleet.Report, all bool) error
 		Hidden     int
 		Missing    []fleet.Missing
 	}{
-		Style: template.CSS(plot.Style()), Script: template.JS(plot.Script), Summary: closing(r), Server: server,
+		Frame: report.NewFrame("leaktrend scan", closing(r)), Server: server,
 		Processes: r.Processes, Start: r.Start, End: r.End, Missing: r.Missing,
 	}
 	add := func(findings []fleet.Finding, word, class string) {
@@ -67,7 +62,7 @@ func writeFleetPage(w io.Writer, server string, r *fleet.Report, all bool) error
 		shown, data.Hidden = shown[:mostSuspects], len(shown)-mostSuspects
 	}
 	add(shown, "suspect", "suspect")
-	return page.Execute(w, data)
+	return report.Template(fleetPageText, time.UTC).Execute(w, data)
 }
 
 func fleetPageRowOf(x *fleet.Finding, end time.Time) fleetPageRow {

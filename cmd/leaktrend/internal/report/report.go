@@ -300,9 +300,32 @@ type section struct {
 //go:embed page.html
 var pageText string
 
-// Instant returns an instant for a page with plot.Script, which puts it into the zone of whoever looks; until then it is in its own. as is how it
+//go:embed frame.html
+var frameText string
+
+// Frame is what stands around the content of a page. A template has it as "head" and "foot".
+type Frame struct {
+	Title, Summary string
+	Style          template.CSS
+	Script         template.JS
+}
+
+// NewFrame returns the frame of a page that needs nothing else.
+func NewFrame(title, summary string) Frame {
+	return Frame{title, summary, template.CSS(plot.Style()), template.JS(plot.Script)}
+}
+
+// Template parses a page. Besides the frame it may use "columns", the head of a table of findings with a name for the second column, "tag",
+// "course" and "left", cells of its rows, and at, which writes an instant: in the zone until a script puts it into the reader's.
+func Template(text string, zone *time.Location) *template.Template {
+	at := func(as string, t time.Time) template.HTML { return instant(as, t.In(zone)) }
+	page := template.Must(template.New("frame").Funcs(template.FuncMap{"at": at}).Parse(frameText))
+	return template.Must(page.New("page").Parse(text))
+}
+
+// instant returns an instant for a page with plot.Script, which puts it into the zone of whoever looks; until then it is in its own. as is how it
 // is written: plot.AsZone, or in full.
-func Instant(as string, t time.Time) template.HTML {
+func instant(as string, t time.Time) template.HTML {
 	text := t.Format("2006-01-02 15:04:05")
 	if as == string(plot.AsZone) {
 		text = t.Format("MST")
@@ -315,13 +338,8 @@ func Instant(as string, t time.Time) template.HTML {
 func (r *Report) WriteHTML(w io.Writer, summary string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	page := template.Must(template.New("page").Funcs(template.FuncMap{
-		"at": func(as string, t time.Time) template.HTML { return Instant(as, t.In(r.Zone)) },
-	}).Parse(pageText))
 	data := struct {
-		Style    template.CSS
-		Script   template.JS
-		Summary  string
+		Frame
 		Dir      string
 		Several  bool
 		Worst    *entry
@@ -330,7 +348,7 @@ func (r *Report) WriteHTML(w io.Writer, summary string) error {
 		Hidden   int
 		NoPlot   int
 		Now      time.Time
-	}{Style: template.CSS(plot.Style()), Script: template.JS(plot.Script), Summary: summary, Entries: r.entries, Hidden: r.hidden}
+	}{Frame: NewFrame("leaktrend report", summary), Entries: r.entries, Hidden: r.hidden}
 	files := make(map[string]bool)
 	for _, e := range r.entries {
 		files[e.File] = true
@@ -366,5 +384,5 @@ func (r *Report) WriteHTML(w io.Writer, summary string) error {
 			data.Worst = worst
 		}
 	}
-	return page.Execute(w, data)
+	return Template(pageText, r.Zone).Execute(w, data)
 }
