@@ -21,11 +21,11 @@ var fleetPageText string
 
 // fleetPageRow is one finding in the page.
 type fleetPageRow struct {
-	ID, Word, Class, Group, Resource string
-	fleetPageReplica                 // the worst
-	Left, Sentence                   string
-	Replicas                         []fleetPageReplica
-	More                             int
+	ID, Word, Class, Group, Share, Resource string
+	fleetPageReplica                        // the worst
+	Left, Sentence                          string
+	Replicas                                []fleetPageReplica
+	More                                    int
 }
 
 type fleetPageReplica struct {
@@ -67,7 +67,7 @@ func writeFleetPage(w io.Writer, server string, r *fleet.Report, all bool) error
 
 func fleetPageRowOf(x *fleet.Finding, end time.Time) fleetPageRow {
 	row := fleetPageRow{
-		Group: groupText(x), Resource: x.Resource.Name, fleetPageReplica: fleetPageReplicaOf(x, &x.Worst), Sentence: fleetSummary(x),
+		Group: groupText(x), Share: fmt.Sprintf("%d of %d replicas", x.Growing, x.Replicas), Resource: x.Resource.Name, fleetPageReplica: fleetPageReplicaOf(x, &x.Worst), Sentence: fleetSummary(x),
 		More: max(0, x.Growing-1-len(x.Others)),
 	}
 	if e := x.Worst.Exhaustion; e != nil {

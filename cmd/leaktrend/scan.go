@@ -59,6 +59,9 @@ containers; or the gauges that --match selects. A value of a gauge is its lowest
 are known by process_start_time_seconds, else by processor time that falls, else by gaps in up; limits and
 processor time are taken into account where they are exported.
 
+A load that --load names is known to drive the processes: what grows in proportion to its rate is a suspect, whatever its score, unless
+the regression on time and load tells that half of the growth or more would be there at constant load.
+
 Processes are grouped by job and version (a label version, the tag of an image, or the version of a *_build_info
 metric), and a group is one finding. Findings are as many as the share of false ones among them is expected to stay
 below --fdr; growth that does not stand out among so many is shown as suspect.
@@ -66,8 +69,11 @@ below --fdr; growth that does not stand out among so many is shown as suspect.
 Credentials come from --http-config (a file as promtool takes it), from --headers (a file with a header a line), from
 the URL, or as a bearer token from $` + prom.TokenVariable + `. They are never shown.
 
+With --every, an alert is repeated while its finding stands, and resolved by the first scan that reads all of its job and does not find it; it
+ends five minutes after this program does. Of a single scan it lasts for --alert-for, unless a later one sends it again.
+
 Exits with 0, with 1 if --exit-code was given and a leak or a passed limit was found that still holds, with 2 if the usage is wrong or
-nothing could be read, and with 3 if a part of the fleet could not be read; the rest is judged then.`,
+nothing could be read, and with 3 if a part of the fleet could not be read, or an alert not be delivered; the rest is judged then.`,
 		Example: `  leaktrend scan --prometheus http://localhost:9090
   leaktrend scan --prometheus http://localhost:9090 --match 'queue_length{team="a"}' --group-by job,queue --format json
   leaktrend scan --prometheus http://localhost:9090 --every 1h --alertmanager http://localhost:9093`,
@@ -79,9 +85,9 @@ nothing could be read, and with 3 if a part of the fleet could not be read; the 
 	fs.StringArrayVar(&f.matches, "match", nil, "judge the gauges that this selector selects; may be given several times")
 	fs.StringVar(&f.since, "since", "7d", "length of the history to judge, at least 6h")
 	fs.StringVar(&f.until, "until", "", "end of the history, as in 2026-11-24T10:00:00Z (default: now)")
-	fs.StringVar(&f.step, "step", "5m", "time between two values, 1m to 20m: at least twice the scrape interval; scores are calibrated at 5m")
+	fs.StringVar(&f.step, "step", "5m", "time between two values, 1m to 20m: at least twice the scrape interval; scores are calibrated at 5m, and above that worth up to a quarter less after one day, the same after a week")
 	fs.StringSliceVar(&f.groupBy, "group-by", []string{"job", "version"}, "labels that make a group")
-	fs.StringVar(&f.load, "load", "", "counter that measures the work done, as in http_requests_total (default: the processor time)")
+	fs.StringVar(&f.load, "load", "", "counter of the work that drives the processes, as in http_requests_total: growth in proportion to its rate is no leak (default: the processor time, which only asks for more patience)")
 	fs.Float64Var(&f.fdr, "fdr", .05, "expected share of false findings that is accepted, 0.001 to 0.5")
 	fs.BoolVar(&f.all, "all", false, "show all suspects, also as JSON")
 	fs.StringVar(&f.format, "format", "text", "text: a table; json: a finding a line")
@@ -446,8 +452,10 @@ func replicasText(x *fleet.Finding) string {
 		text = "the only replica"
 	}
 	var others []string
+	before := 0 // versions that came before
 	for _, v := range x.Versions {
 		if slices.Contains(x.Group, fleet.Label{Name: "version", Value: v.Version}) {
+			before = len(others)
 			continue
 		}
 		name := v.Version
@@ -460,9 +468,11 @@ func replicasText(x *fleet.Finding) string {
 			others = append(others, fmt.Sprintf("%d of %d of %s", v.Growing, v.Replicas, name))
 		}
 	}
+	// The two before it and the one after it tell most.
 	const most = 3
 	if more := len(others) - most; more > 0 {
-		others = append(others[:most], fmt.Sprintf("%d more versions", more))
+		first := min(max(before-2, 0), more)
+		others = append(slices.Clone(others[first:first+most]), count(more, "more version"))
 	}
 	if len(others) > 0 {
 		text += ", " + strings.Join(others, ", ")
@@ -541,16 +551,20 @@ func closing(r *fleet.Report) string {
 	if r.Hypotheses == 0 {
 		return fmt.Sprintf("nothing to judge: no gauge has a history of %s or more", model.Duration(fleet.Marks[0]))
 	}
-	text := fmt.Sprintf("%s among %d resources of groups (%d of processes)", count(len(r.Findings), "leak"), r.Hypotheses, r.Judged)
+	text := "no leak"
+	if n := len(r.Findings); n > 0 {
+		text = count(n, "leak")
+	}
+	if len(r.Limits) > 0 {
+		text += ", " + count(len(r.Limits), "limit") + " passed,"
+	}
+	text += fmt.Sprintf(" in %s of groups (%d of processes)", count(r.Hypotheses, "resource"), r.Judged)
 	if len(r.Findings) > 0 {
 		q := 0.
 		for _, x := range r.Findings {
 			q = max(q, x.Q)
 		}
-		text += fmt.Sprintf("; expected to be false: at most %.2g %% of them (asked: %g %%)", 100*q, 100*r.FDR)
-	}
-	if len(r.Limits) > 0 {
-		text += "; " + count(len(r.Limits), "limit") + " passed"
+		text += fmt.Sprintf("; at most %.2g %% of the leaks are expected to be false (asked: %g %%)", 100*q, 100*r.FDR)
 	}
 	withLoad := 0
 	for _, x := range r.Suspects {

@@ -83,6 +83,10 @@ func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 		s.miss(Label{}, o.Load, 0, errors.New("no target that was judged has this load"))
 	}
 	report.Start, report.End = s.start, s.end
+	if err == nil && report.Processes == 0 && len(s.missing) == 0 {
+		// An empty server, another tenant or a new name of a label: no sign of health.
+		s.miss(Label{}, "everything", 0, errors.New("the server has no such series in that time"))
+	}
 	report.Missing = s.missingParts()
 	if report.Processes == 0 && err != nil {
 		return nil, err
