@@ -53,6 +53,17 @@ func TestReadmeReplay(t *testing.T) {
 	}
 }
 
+// The scan that the README shows is that of the tests.
+func TestReadmeScan(t *testing.T) {
+	want, err := os.ReadFile(filepath.Join("testdata", "scan.golden"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), block(t, "text", "http://prometheus:9090")); diff != "" {
+		t.Errorf("the README shows another scan (-want +got):\n%s", diff)
+	}
+}
+
 // The pictures are what the command makes that the README names. go test -update writes them anew, but for the screenshot.
 func TestReadmePictures(t *testing.T) {
 	readme, err := os.ReadFile(filepath.FromSlash("../../README.md"))

@@ -393,6 +393,7 @@ type fleetLine struct {
 	FirstVersion string               `json:"first_version,omitempty"`
 	EValue       float64              `json:"e_value,omitempty"`
 	Q            float64              `json:"q,omitempty"`
+	WithLoad     bool                 `json:"with_load,omitempty"`
 	FDR          float64              `json:"fdr"`
 	Hypotheses   int                  `json:"hypotheses"`
 	Exhaustion   *alerting.Exhaustion `json:"exhaustion,omitempty"`
@@ -411,7 +412,7 @@ func fleetLineOf(server string, r *fleet.Report, x *fleet.Finding, state string)
 		Time: r.End, File: server, Resource: x.Resource.Name, Kind: x.Kind, State: state, Severity: x.Worst.Severity,
 		Value: x.Worst.Value, Baseline: x.Worst.Baseline, SlopePerHour: x.Worst.SlopePerHour, Since: x.Worst.Since,
 		Summary: fleetSummary(x), Group: groupLabels(x), Growing: x.Growing, Replicas: x.Replicas, Labels: x.Worst.Labels,
-		FirstVersion: x.FirstVersion, EValue: x.EValue, FDR: r.FDR, Hypotheses: r.Hypotheses,
+		FirstVersion: x.FirstVersion, EValue: x.EValue, WithLoad: x.WithLoad, FDR: r.FDR, Hypotheses: r.Hypotheses,
 		Exhaustion: x.Worst.Exhaustion, Evidence: x.Worst.Evidence,
 	}
 	if x.EValue > 0 {
