@@ -205,7 +205,7 @@ func TestScanEvery(t *testing.T) {
 
 // What is kept stays small however many findings come and go while the Alertmanager is away, and what stands is told when it is back.
 func TestScanEveryIsBounded(t *testing.T) {
-	const rounds = 3 * mostUnsent
+	const rounds = mostUnsent * 3 / 2
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		am := &fakeAlertmanager{status: func(since time.Duration) int {
