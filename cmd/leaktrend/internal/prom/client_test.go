@@ -240,9 +240,9 @@ func TestRetryAfter(t *testing.T) {
 
 // A server that has gone is not asked by each of a thousand queries, but by the next scan.
 func TestGone(t *testing.T) {
-	away := true
+	var back atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		if away {
+		if !back.Load() {
 			panic(http.ErrAbortHandler)
 		}
 		fmt.Fprint(w, `{"status":"success","data":["a"],"warnings":["half of it"]}`)
@@ -263,7 +263,7 @@ func TestGone(t *testing.T) {
 	if want := mostFailures * (attempts - 1); len(*waits) != want {
 		t.Errorf("waited %d times, want %d", len(*waits), want)
 	}
-	away = false
+	back.Store(true)
 	client.Begin()
 	if err := ask(); err != nil || len(client.Warnings()) != 1 {
 		t.Errorf("the server is back: %v, warnings %q", err, client.Warnings())
