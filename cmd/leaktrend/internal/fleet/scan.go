@@ -122,8 +122,10 @@ func (s *scan) missingParts() []Missing {
 		m.Count = n
 		all = append(all, m)
 	}
+	part := func(m *Missing) int { return min(len(m.Of.Name), 1) }
 	slices.SortFunc(all, func(a, b Missing) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why))
+		// What may be anything comes first.
+		return cmp.Or(part(&a)-part(&b), cmp.Compare(b.Count, a.Count), cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why))
 	})
 	return all
 }
@@ -288,6 +290,16 @@ type batch struct {
 
 func (b *batch) of() Label    { return Label{b.source.outer, b.outer} }
 func (b *batch) what() string { return b.source.outer + " " + quote(b.outer) }
+
+// targets counts those that have a name.
+func (b *batch) targets() (n int) {
+	for _, v := range b.inner {
+		if v != "" {
+			n++
+		}
+	}
+	return n
+}
 
 func (s *scan) run(ctx context.Context) error {
 	sources, err := s.sources()
@@ -501,7 +513,7 @@ func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 			continue
 		}
 		if ctx.Err() != nil {
-			s.miss(b.of(), b.what(), len(b.inner), errors.New("not read any more"))
+			s.miss(b.of(), b.what(), b.targets(), errors.New("not read any more"))
 			return ctx.Err()
 		}
 		if errors.Is(err, prom.ErrTooLarge) && !alone {
@@ -515,8 +527,7 @@ func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 			}
 			return nil
 		}
-		targets := slices.DeleteFunc(slices.Clone(b.inner), func(v string) bool { return v == "" })
-		s.miss(b.of(), fmt.Sprintf("%s of %s", r.Name, b.what()), len(targets), err)
+		s.miss(b.of(), fmt.Sprintf("%s of %s", r.Name, b.what()), b.targets(), err)
 		if errors.Is(err, prom.ErrDenied) || errors.Is(err, prom.ErrGone) {
 			return err
 		}
@@ -529,7 +540,7 @@ func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 	}
 	if s.Load != "" {
 		if err := s.readLoad(ctx, b, &g); err != nil {
-			s.miss(b.of(), fmt.Sprintf("%s of %s", s.Load, b.what()), len(b.inner), err)
+			s.miss(b.of(), fmt.Sprintf("%s of %s", s.Load, b.what()), b.targets(), err)
 			return nil
 		}
 	}
