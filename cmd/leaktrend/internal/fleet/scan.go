@@ -315,7 +315,7 @@ func (s *scan) run(ctx context.Context) error {
 		once  sync.Once
 	)
 	stop := func(err error) {
-		if errors.Is(err, prom.ErrDenied) || errors.Is(err, prom.ErrGone) {
+		if errors.Is(err, prom.ErrGone) {
 			once.Do(func() { fatal = err; cancel() })
 		}
 	}
@@ -371,7 +371,7 @@ func (s *scan) unplanned(ctx context.Context, of Label, what string, err error) 
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if !errors.Is(err, prom.ErrDenied) && !errors.Is(err, prom.ErrGone) {
+	if !errors.Is(err, prom.ErrGone) {
 		s.miss(of, what, 0, err)
 	}
 	return err
@@ -406,7 +406,7 @@ func (s *scan) planOne(ctx context.Context, src *source, outer string, batches c
 	}
 	if err != nil {
 		err := s.unplanned(ctx, b.of(), b.what(), err)
-		if errors.Is(err, prom.ErrDenied) || errors.Is(err, prom.ErrGone) || ctx.Err() != nil {
+		if errors.Is(err, prom.ErrGone) || ctx.Err() != nil {
 			return err
 		}
 		return nil
@@ -528,7 +528,7 @@ func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 			return nil
 		}
 		s.miss(b.of(), fmt.Sprintf("%s of %s", r.Name, b.what()), b.targets(), err)
-		if errors.Is(err, prom.ErrDenied) || errors.Is(err, prom.ErrGone) {
+		if errors.Is(err, prom.ErrGone) {
 			return err
 		}
 		if r.Start || r.cpu || r.up {

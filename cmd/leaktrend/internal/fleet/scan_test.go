@@ -442,6 +442,12 @@ func TestPartialFailure(t *testing.T) {
 			slices.Concat(full("a"), full("b")[1:], full("c")), []Missing{{Label{"job", "b"}, `go_goroutines of job "b"`, "status 503", 4}}},
 		{"start times of a job", contains("max_over_time", "start_time", `job="b"`),
 			slices.Concat(full("a"), full("c")), []Missing{{Label{"job", "b"}, `process_start_time_seconds of job "b"`, "status 503", 4}}},
+		{"a job that is denied", func(query string) error {
+			if strings.Contains(query, `job="b"`) {
+				return prom.ErrDenied
+			}
+			return nil
+		}, slices.Concat(full("a"), full("c")), []Missing{{Label{"job", "b"}, `job "b"`, "access denied", 0}}},
 		{"targets of a job", contains("label instance", `job="c"`),
 			slices.Concat(full("a"), full("b")), []Missing{{Label{"job", "c"}, `job "c"`, "status 503", 0}}},
 	} {

@@ -35,9 +35,10 @@ const (
 	firstRetry   = 500 * time.Millisecond
 	lastRetry    = 30 * time.Second
 	attempts     = 5
-	rereads      = 2 // further attempts after an answer that cannot be read
-	mostFailures = 3 // queries that failed in a row for good, after which the server counts as gone
-	mostWarnings = 5 // of the server that are kept
+	rereads      = 2  // further attempts after an answer that cannot be read
+	mostFailures = 3  // queries that failed in a row for good, after which the server counts as gone
+	mostDenied   = 20 // queries that were denied in a row, after which all others will be; a proxy may deny some
+	mostWarnings = 5  // of the server that are kept
 	mostRedirect = 5
 	shownDetail  = 120 // characters of what a server says
 	hidden       = "..."
@@ -49,10 +50,10 @@ const TokenVariable = "LEAKTREND_PROMETHEUS_TOKEN"
 var (
 	// ErrTooLarge says that the server, or this client, will not answer as much at once. A smaller query may succeed.
 	ErrTooLarge = errors.New("too much for one query")
-	// ErrDenied says that the server does not let this client in.
+	// ErrDenied says that the server does not give this client what it asked for.
 	ErrDenied = errors.New("access denied")
-	// ErrGone says that the server failed so often in a row that it is asked no more.
-	ErrGone = errors.New("the server does not answer any more")
+	// ErrGone says that the server failed, or denied access, so often in a row that it is asked no more.
+	ErrGone = errors.New("the server does not answer any more, or denies access")
 )
 
 // Config says which server to read, and how.
@@ -83,6 +84,7 @@ type Client struct {
 
 	queries, retries, points atomic.Int64
 	failures                 atomic.Int64 // for good, in a row
+	denied                   atomic.Int64 // in a row
 	busy                     atomic.Int64 // nanoseconds that queries took, waiting for a slot not included
 
 	mu       sync.Mutex
@@ -245,6 +247,7 @@ func (c *Client) String() string { return c.shown }
 // Begin forgets failures and warnings: a server that was gone may be back.
 func (c *Client) Begin() {
 	c.failures.Store(0)
+	c.denied.Store(0)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.warnings = nil
@@ -377,7 +380,7 @@ func (c *Client) LabelValues(ctx context.Context, label string, matches []string
 
 // try runs one query until it succeeds, fails for good, or has had its attempts.
 func (c *Client) try(ctx context.Context, query func(context.Context) (v1.Warnings, error)) error {
-	if c.failures.Load() >= mostFailures {
+	if c.gone() {
 		return ErrGone
 	}
 	select {
@@ -390,7 +393,7 @@ func (c *Client) try(ctx context.Context, query func(context.Context) (v1.Warnin
 	defer func() { c.busy.Add(int64(time.Since(began))) }()
 	unreadable := 0
 	for attempt := 1; ; attempt++ {
-		if c.failures.Load() >= mostFailures {
+		if c.gone() {
 			return ErrGone
 		}
 		c.queries.Add(1)
@@ -401,6 +404,7 @@ func (c *Client) try(ctx context.Context, query func(context.Context) (v1.Warnin
 		c.warn(warnings)
 		if err == nil {
 			c.failures.Store(0)
+			c.denied.Store(0)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -413,6 +417,9 @@ func (c *Client) try(ctx context.Context, query func(context.Context) (v1.Warnin
 		switch {
 		case verdict == finalAnswer:
 			c.failures.Store(0) // it does answer
+			if errors.Is(err, ErrDenied) {
+				c.denied.Add(1)
+			}
 			return err
 		case attempt == attempts || unreadable > rereads:
 			c.failures.Add(1)
@@ -423,6 +430,10 @@ func (c *Client) try(ctx context.Context, query func(context.Context) (v1.Warnin
 			return err
 		}
 	}
+}
+
+func (c *Client) gone() bool {
+	return c.failures.Load() >= mostFailures || c.denied.Load() >= mostDenied
 }
 
 // backoff returns the wait after so many failed attempts: a random time in the upper half of 0.5 s, 1 s, 2 s and so on.

@@ -273,6 +273,37 @@ func TestGone(t *testing.T) {
 	}
 }
 
+// One that denies some is asked for the rest; one that denies all is left alone.
+func TestDenied(t *testing.T) {
+	var asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1)%mostDenied != 0 || strings.HasSuffix(r.URL.Path, "/secret/values") {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		fmt.Fprint(w, `{"status":"success","data":["a"]}`)
+	}))
+	defer server.Close()
+	client, waits := quick(t, Config{URL: server.URL})
+	ask := func(label string) error {
+		_, err := client.LabelValues(t.Context(), label, nil, begin, begin.Add(time.Hour))
+		return err
+	}
+	for i := 1; i <= 3*mostDenied; i++ {
+		if err := ask("job"); (i%mostDenied == 0) != (err == nil) || err != nil && !errors.Is(err, ErrDenied) {
+			t.Fatalf("query %d: %v", i, err)
+		}
+	}
+	for range mostDenied {
+		if err := ask("secret"); !errors.Is(err, ErrDenied) {
+			t.Fatal(err)
+		}
+	}
+	if err := ask("job"); !errors.Is(err, ErrGone) || asked.Load() != 4*mostDenied || len(*waits) != 0 {
+		t.Errorf("%v after %d queries, waits %v", err, asked.Load(), *waits)
+	}
+}
+
 func TestConcurrencyIsBounded(t *testing.T) {
 	var running, most atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
