@@ -73,7 +73,7 @@ With --every, an alert is repeated while its finding stands, and resolved by the
 ends five minutes after this program does. Of a single scan it lasts for --alert-for, unless a later one sends it again.
 
 Exits with 0, with 1 if --exit-code was given and a leak or a passed limit was found that still holds, with 2 if the usage is wrong or
-nothing could be read, and with 3 if a part of the fleet could not be read, or an alert not be delivered; the rest is judged then.`,
+the server cannot be read, and with 3 if a part of the fleet could not be read, or an alert not be delivered; the rest is judged then.`,
 		Example: `  leaktrend scan --prometheus http://localhost:9090
   leaktrend scan --prometheus http://localhost:9090 --match 'queue_length{team="a"}' --group-by job,queue --format json
   leaktrend scan --prometheus http://localhost:9090 --every 1h --alertmanager http://localhost:9093`,
@@ -549,7 +549,10 @@ func writeFleet(w io.Writer, server string, r *fleet.Report, all bool) error {
 
 // closing sums up a report in a line.
 func closing(r *fleet.Report) string {
-	if r.Hypotheses == 0 {
+	switch {
+	case r.Hypotheses == 0 && len(r.Missing) > 0:
+		return "nothing to judge in what could be read"
+	case r.Hypotheses == 0:
 		return fmt.Sprintf("nothing to judge: no gauge has a history of %s or more", model.Duration(fleet.Marks[0]))
 	}
 	text := "no leak"

@@ -95,6 +95,7 @@ func TestScanWords(t *testing.T) {
 		want   string
 	}{
 		{fleet.Report{}, "nothing to judge: no gauge has a history of 6h or more"},
+		{fleet.Report{Missing: []fleet.Missing{{}}}, "nothing to judge in what could be read"},
 		{fleet.Report{Hypotheses: 1, Judged: 5}, "no leak in 1 resource of groups (5 of processes)"},
 		{fleet.Report{Hypotheses: 9, Judged: 50, FDR: .05, Findings: []fleet.Finding{leak}, Limits: []fleet.Finding{leak, leak}},
 			"1 leak, 2 limits passed, in 9 resources of groups (50 of processes); at most 1.2 % of the leaks are expected to be false (asked: 5 %)"},
