@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/trend"
 )
 
 func TestStatus(t *testing.T) {
@@ -74,6 +75,38 @@ func TestStatus(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What goes on climbs at several widths; what came to rest has climbed no longer than until then, and no width is evidence of more.
+func TestHowStronglyItClimbs(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		length time.Duration
+		rests  float64 // hours after which it stays; it rises for 20 h before
+		grew   time.Duration
+		goesOn bool
+		lasts  bool
+	}{
+		{"no finding yet", 5 * time.Hour, 100, 0, false, false},
+		{"goes on", 60 * time.Hour, 100, 59 * time.Hour, true, true},
+		{"at rest", 38 * time.Hour, 20, 20 * time.Hour, false, true},
+		{"at rest for long", 44 * time.Hour, 20, 0, false, false},
+	} {
+		d := newDetector(t, DefaultConfig())
+		observeAll(d, series(test.length, time.Minute, column{sampler.Goroutines, noisy(func(age time.Duration) float64 {
+			return 100 + 20*min(age.Hours(), test.rests)
+		}, 1, 1)}))
+		s := d.Status()[0]
+		widths := 0
+		for _, c := range d.trackers[0].latest {
+			if n := c.Fit.Nats(); n > 0 && c.Reason == trend.Sustained {
+				widths++
+			}
+		}
+		if s.Trend != test.lasts || (s.Grew-test.grew).Abs() > time.Hour || s.Nats > 0 != test.goesOn || test.goesOn && widths < 2 {
+			t.Errorf("%s: trend %v, grew for %v, %.1f nats at %d widths", test.name, s.Trend, s.Grew, s.Nats, widths)
+		}
 	}
 }
 

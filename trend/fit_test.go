@@ -153,6 +153,34 @@ func TestRegressShape(t *testing.T) {
 	}
 }
 
+// Worked by hand: 2.61550425 ln(1/0.10642242) = 5.859616, 16 ln(1e9) = 331.572, 5 ln(2) = 3.465736.
+func TestNats(t *testing.T) {
+	regressed := func(y []float64) Fit {
+		f, ok := Regress(steps(len(y), 300), y)
+		if !ok {
+			t.Fatal("no fit")
+		}
+		return f
+	}
+	for _, test := range []struct {
+		name string
+		fit  Fit
+		want float64
+	}{
+		{"no fit", Fit{}, 0},
+		{"half of the variance", Fit{Slope: 1, R2: .5, EffectivePoints: 10}, 3.465736},
+		{"correlated residuals", regressed(drifting), 5.859616},
+		{"other unit", regressed(scaled(drifting, 1e-9)), 5.859616},
+		{"falling", regressed(falling), 0},
+		{"flat", regressed(make([]float64, 12)), 0},
+		{"exact", regressed(steps(Buckets, 7)), 331.572},
+	} {
+		if got := test.fit.Nats(); math.Abs(got-test.want) > 1e-5*test.want {
+			t.Errorf("%s: %.7g nats, want %.7g", test.name, got, test.want)
+		}
+	}
+}
+
 func TestRegressEdges(t *testing.T) {
 	flat := func(v float64, n int) []float64 { return shifted(make([]float64, n), v) }
 	nan, inf := math.NaN(), math.Inf(1)

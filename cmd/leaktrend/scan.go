@@ -85,7 +85,7 @@ the server cannot be read, and with 3 if a part of the fleet could not be read, 
 	fs.StringArrayVar(&f.matches, "match", nil, "judge the gauges that this selector selects; may be given several times")
 	fs.StringVar(&f.since, "since", "7d", "length of the history to judge, at least 6h")
 	fs.StringVar(&f.until, "until", "", "end of the history, as in 2026-11-24T10:00:00Z (default: now)")
-	fs.StringVar(&f.step, "step", "5m", "time between two values, 1m to 20m: at least twice the scrape interval; scores are calibrated at 5m, and above that worth up to a quarter less after one day, the same after a week")
+	fs.StringVar(&f.step, "step", "5m", "time between two values, 1m to 20m: at least twice the scrape interval; scores are calibrated at 5m")
 	fs.StringSliceVar(&f.groupBy, "group-by", []string{"job", "version"}, "labels that make a group")
 	fs.StringVar(&f.load, "load", "", "counter of the work that drives the processes, as in http_requests_total: growth in proportion to its rate is no leak (default: the processor time, which only asks for more patience)")
 	fs.Float64Var(&f.fdr, "fdr", .05, "expected share of false findings that is accepted, 0.001 to 0.5")

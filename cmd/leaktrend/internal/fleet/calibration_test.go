@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/generate"
 	"github.com/mdzesseis/leaktrend/detector"
 )
@@ -32,10 +31,10 @@ func TestCalibrationIsReadAsWritten(t *testing.T) {
 }
 
 func TestBadCalibration(t *testing.T) {
-	header := "sample,hours,series,t>=4,t>=20,t>=40,t>=80,t>=160,t>=320\n"
+	header := "sample,hours,series,score>=250,score>=1000,score>=2000,score>=3500,score>=5000,score>=7000\n"
 	for _, test := range []struct{ name, text, says string }{
 		{"empty", "", "has not the marks"},
-		{"thresholds", strings.Replace(header, "t>=20", "t>=21", 1), "calibration:1: column"},
+		{"thresholds", strings.Replace(header, "score>=1000", "score>=1001", 1), "calibration:1: column"},
 		{"fields", header + "healthy,6\n", "calibration:2: 2 fields"},
 		{"sample", header + "sick,6,9,0,0,0,0,0,0\n", "calibration:2: unknown sample"},
 		{"hours", header + "healthy,x,9,0,0,0,0,0,0\n", "calibration:2: hours"},
@@ -52,7 +51,7 @@ func TestBadCalibration(t *testing.T) {
 
 func FuzzReadCalibration(f *testing.F) {
 	f.Add(calibrationText)
-	f.Add("sample,hours,series,t>=4,t>=20,t>=40,t>=80,t>=160,t>=320\nhealthy,6,9,0,0,0,0,0,0\n")
+	f.Add("sample,hours,series,score>=250,score>=1000,score>=2000,score>=3500,score>=5000,score>=7000\nhealthy,6,9,0,0,0,0,0,0\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := ReadCalibration(strings.NewReader(text))
 		if err != nil {
@@ -89,6 +88,16 @@ func TestMeanEValueOfHealthySeries(t *testing.T) {
 	}
 }
 
+func TestWeightsSumToOne(t *testing.T) {
+	sum := 0.
+	for _, w := range weights {
+		sum += w
+	}
+	if math.Abs(sum-1) > 1e-12 {
+		t.Errorf("%v sum to %v", weights, sum)
+	}
+}
+
 func TestEValue(t *testing.T) {
 	c := &Calibration{Healthy: NewSample()}
 	for i := range c.Healthy {
@@ -96,7 +105,7 @@ func TestEValue(t *testing.T) {
 	}
 	c.Healthy[0].Reached = [len(Thresholds)]int{9, 4}
 	c.Healthy[1].Reached = [len(Thresholds)]int{4, 1}
-	k := float64(len(Thresholds))
+	w := weights
 	for _, test := range []struct {
 		name   string
 		score  float64
@@ -104,14 +113,14 @@ func TestEValue(t *testing.T) {
 		want   float64
 	}{
 		{"no finding", 0, 100 * time.Hour, 0},
-		{"too short", 50, 5 * time.Hour, 0},
-		{"the first threshold", 4, 13 * time.Hour, 20 / k},
-		{"just below the second", 19.9, 13 * time.Hour, 20 / k},
-		{"the second", 20, 13 * time.Hour, (20 + 50) / k},
-		{"the third", 40, 13 * time.Hour, (20 + 50 + 100) / k},
-		{"all", 1e6, 13 * time.Hour, (20 + 50 + 4*100) / k},
-		{"the worse of two marks", 20, 7 * time.Hour, (10 + 20) / k},
-		{"beyond the last mark", 4, 9999 * time.Hour, 100 / k},
+		{"too short", 5000, 5 * time.Hour, 0},
+		{"the first threshold", 250, 13 * time.Hour, 20 * w[0]},
+		{"just below the second", 999, 13 * time.Hour, 20 * w[0]},
+		{"the second", 1000, 13 * time.Hour, 20*w[0] + 50*w[1]},
+		{"the third", 2000, 13 * time.Hour, 20*w[0] + 50*w[1] + 100*w[2]},
+		{"all", 1e6, 13 * time.Hour, 20*w[0] + 50*w[1] + 100*(1-w[0]-w[1])},
+		{"the worse of two marks", 1000, 7 * time.Hour, 10*w[0] + 20*w[1]},
+		{"beyond the last mark", 250, 9999 * time.Hour, 100 * w[0]},
 	} {
 		if got := c.EValue(test.score, test.length); math.Abs(got-test.want) > 1e-9 {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
@@ -126,7 +135,8 @@ func TestScore(t *testing.T) {
 	}{
 		{detector.Status{}, 0},
 		{detector.Status{State: detector.Firing, Limit: true}, 0},
-		{detector.Status{Trend: true, Evidence: &alerting.Evidence{T: 17}}, 17},
+		{detector.Status{State: detector.Firing, Trend: true, Grew: 30 * time.Hour}, 0},
+		{detector.Status{State: detector.Firing, Trend: true, Grew: 90 * time.Minute, Nats: 12}, 18},
 	} {
 		if got := Score(&test.status); got != test.want {
 			t.Errorf("%+v scores %v, want %v", test.status, got, test.want)
@@ -148,9 +158,7 @@ func TestCalibrationIsOfThisDetector(t *testing.T) {
 		{"healthy", false, c.CheckHealthy},
 		{"leaking", true, c.CheckLeaking},
 	} {
-		got, err := Measure(t.Context(), MeasureOptions{
-			Seed: 4321, Ranges: generate.Report, PerFamily: 40, Span: 165 * time.Hour, Leaking: part.leaking,
-		}, 0)
+		got, err := Measure(t.Context(), MeasureOptions{Seed: 4321, Ranges: generate.Report, PerFamily: 40, Leaking: part.leaking})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,16 +179,16 @@ func TestCalibrationIsOfThisDetector(t *testing.T) {
 	}
 }
 
-// draw returns a score of a sample at random: the lowest of those between two thresholds.
-func (c *Counts) draw(r *rand.Rand) float64 {
-	at := r.IntN(c.N)
-	score := 0.
-	for k, n := range c.Reached {
-		if at < n {
-			score = Thresholds[k]
+// draws returns the e-values that the scores of a sample have, each as often as it occurs: those between two thresholds as the lower one.
+func (c *Calibration) draws(of *Counts) []float64 {
+	all := make([]float64, of.N) // beyond the first threshold: 0
+	for k, n := range of.Reached {
+		e := c.EValue(Thresholds[k], of.Length)
+		for i := range n {
+			all[i] = e
 		}
 	}
-	return score
+	return all
 }
 
 func (s Sample) at(length time.Duration) *Counts {
@@ -192,44 +200,61 @@ func (s Sample) at(length time.Duration) *Counts {
 	panic("no such mark")
 }
 
-// A fleet of 100,000 series of a week of which one in a thousand leaks, 200 times over. The scores are those of generated series that the
-// calibration has not seen. Series of a group depend on each other: in half of the groups all healthy ones have one score.
+// A fleet of 100,000 series of which some leak, 200 times over. The scores are those of generated series that the calibration has not seen.
+// Series of a group depend on each other: in half of the groups all healthy ones have one score. The share found must not fall to what a
+// weaker score gave.
 func TestSimulationOfFalseDiscoveries(t *testing.T) {
 	const (
-		series  = 100_000
-		leaking = series / 1000
-		runs    = 200
-		fdr     = .05
+		series = 100_000
+		runs   = 200
+		fdr    = .05
+		day    = 24 * time.Hour
+		aWeek  = 164 * time.Hour
 	)
 	c := Default()
-	healthy, leaks := c.CheckHealthy.at(164*time.Hour), c.CheckLeaking.at(164*time.Hour)
 	for _, test := range []struct {
 		name     string
-		replicas int // in a group
-		sick     int // of the replicas of a group that leaks
+		watched  time.Duration
+		replicas int     // in a group
+		sick     int     // of the replicas of a group that leaks
+		leaking  float64 // share of the series
+		found    float64 // share of the groups that leak, at least
 	}{
-		{"each series by itself", 1, 1},
-		{"groups of 10, one replica leaks", 10, 1},
-		{"groups of 50, 40 replicas leak", 50, 40},
-		{"groups of 1000, all leak", 1000, 1000},
+		{"3 days, each series by itself", 3 * day, 1, 1, .001, 0},
+		{"5 days, each series by itself", 5 * day, 1, 1, .001, 0},
+		{"a week, each series by itself", aWeek, 1, 1, .001, .4},
+		{"10 days, each series by itself", 10 * day, 1, 1, .001, 0},
+		{"2 weeks, each series by itself", 332 * time.Hour, 1, 1, .001, .5},
+		{"a week, groups of 10, one replica leaks", aWeek, 10, 1, .001, .4},
+		{"a week, groups of 50, 40 replicas leak", aWeek, 50, 40, .001, .8},
+		{"a week, groups of 1000, all leak", aWeek, 1000, 1000, .001, 1},
+		{"3 days, each series by itself", 3 * day, 1, 1, .01, .1},
+		{"5 days, each series by itself", 5 * day, 1, 1, .01, .2},
+		{"a week, each series by itself", aWeek, 1, 1, .01, .5},
+		{"10 days, each series by itself", 10 * day, 1, 1, .01, .4},
+		{"2 weeks, each series by itself", 332 * time.Hour, 1, 1, .01, .6},
+		{"3 days, groups of 50, all leak", 3 * day, 50, 50, .01, .8},
 	} {
+		healthy, leaks := c.draws(c.CheckHealthy.at(test.watched)), c.draws(c.CheckLeaking.at(test.watched))
 		r := rand.New(rand.NewPCG(7, 7))
-		groups, sickGroups := series/test.replicas, max(leaking/test.sick, 1)
+		draw := func(from []float64) float64 { return from[r.IntN(len(from))] }
+		groups := series / test.replicas
+		sickGroups := max(int(test.leaking*series)/test.sick, 1)
 		var shares []float64
 		found := 0
 		for range runs {
 			var candidates []Finding
 			for g := range groups {
-				sum, score := 0., healthy.draw(r)
+				sum, one := 0., draw(healthy)
 				alike := r.IntN(2) == 0
 				for i := range test.replicas {
 					switch {
 					case g < sickGroups && i < test.sick:
-						sum += c.EValue(leaks.draw(r), 165*time.Hour)
+						sum += draw(leaks)
 					case alike:
-						sum += c.EValue(score, 165*time.Hour)
+						sum += one
 					default:
-						sum += c.EValue(healthy.draw(r), 165*time.Hour)
+						sum += draw(healthy)
 					}
 				}
 				if sum > 0 {
@@ -255,10 +280,14 @@ func TestSimulationOfFalseDiscoveries(t *testing.T) {
 			variance += (s - mean) * (s - mean) / (runs - 1)
 		}
 		error95 := 1.96 * math.Sqrt(variance/runs)
-		t.Logf("%-32s false discoveries %.2f %% (%.2f to %.2f), promised at most %g %%; %.0f %% of %d found",
-			test.name+":", 100*mean, 100*max(mean-error95, 0), 100*(mean+error95), 100*fdr, 100*float64(found)/float64(runs*sickGroups), sickGroups)
+		share := float64(found) / float64(runs*sickGroups)
+		t.Logf("%-40s %g %% leak: false discoveries %.2f %% (%.2f to %.2f), promised at most %g %%; %.0f %% of %d found",
+			test.name+",", 100*test.leaking, 100*mean, 100*max(mean-error95, 0), 100*(mean+error95), 100*fdr, 100*share, sickGroups)
 		if mean-error95 > fdr {
 			t.Errorf("%s: the share of false discoveries is %.3f, promised %.3f", test.name, mean, fdr)
+		}
+		if share < test.found {
+			t.Errorf("%s: %.3f of the leaks are found, want %.3f or more", test.name, share, test.found)
 		}
 	}
 }

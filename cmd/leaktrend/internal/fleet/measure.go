@@ -29,14 +29,60 @@ func Judgment() detector.Config {
 type MeasureOptions struct {
 	Seed      uint64
 	Ranges    generate.Split
-	PerFamily int           // of each family
-	Span      time.Duration // of each series
-	Leaking   bool          // the leaking families, else the healthy ones
+	PerFamily int    // of each family
+	Leaking   bool   // the leaking families, else the healthy ones
+	Family    string // only this one; "" = all
 }
 
-// Measure generates series, judges them as a scan does, and counts their scores at the marks that lie after from and within their span.
-// Families with restarts of known time are left out: a scan judges each life by itself.
-func Measure(ctx context.Context, o MeasureOptions, from time.Duration) (Sample, error) {
+// part is the marks after from and up to to, and the length of the series by which they are measured.
+type part struct{ from, to, span time.Duration }
+
+// Beyond a week there are fewer series, as they take longer.
+const (
+	endOfWeek   = 164 * time.Hour
+	fortnight   = 332 * time.Hour
+	beyondAWeek = .6 // of PerFamily
+)
+
+// Healthy series go on for half as long again as they are watched: a scan may end while the load climbs, where a series of just its length
+// would have shown the return. A leak begins within the first half of what is watched.
+var (
+	healthyParts = []part{
+		{0, 12 * time.Hour, 18 * time.Hour},
+		{12 * time.Hour, 48 * time.Hour, 72 * time.Hour},
+		{48 * time.Hour, endOfWeek, endOfWeek * 3 / 2},
+		{endOfWeek, fortnight, fortnight * 3 / 2},
+	}
+	leakingParts = []part{
+		{0, endOfWeek, endOfWeek + time.Hour},
+		{endOfWeek, fortnight, fortnight + time.Hour},
+	}
+)
+
+// Measure generates series, judges them as a scan does, and counts their scores at all marks. Families with restarts of known time are left
+// out: a scan judges each life by itself. The series come without processor time and ceilings, which a scan often knows: of 12,600 healthy
+// ones watched for five days 7 score 2,000 or more, with ceilings 7 too, with processor time 5.
+func Measure(ctx context.Context, o MeasureOptions) (Sample, error) {
+	parts := healthyParts
+	if o.Leaking {
+		parts = leakingParts
+	}
+	total := NewSample()
+	for _, p := range parts {
+		of := o
+		if p.from == endOfWeek {
+			of.PerFamily = max(int(beyondAWeek*float64(o.PerFamily)), 1)
+		}
+		sample, err := of.measure(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		total = total.And(sample)
+	}
+	return total, nil
+}
+
+func (o *MeasureOptions) measure(ctx context.Context, p part) (Sample, error) {
 	type job struct {
 		family string
 		index  int
@@ -49,7 +95,7 @@ func Measure(ctx context.Context, o MeasureOptions, from time.Duration) (Sample,
 	)
 	g := generate.Options{
 		Seed: o.Seed, PerFamily: o.PerFamily, Ranges: o.Ranges,
-		Interval: time.Minute, Span: generate.Range{Min: o.Span, Max: o.Span},
+		Interval: time.Minute, Span: generate.Range{Min: p.span, Max: p.span},
 	}
 	for range runtime.GOMAXPROCS(0) {
 		wg.Add(1)
@@ -57,20 +103,15 @@ func Measure(ctx context.Context, o MeasureOptions, from time.Duration) (Sample,
 			defer wg.Done()
 			own := NewSample()
 			for j := range jobs {
-				scoreAtMarks(generate.One(g, j.family, j.index), from, o.Leaking, own)
+				scoreAtMarks(generate.One(g, j.family, j.index), p, o.Leaking, own)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			for i := range own {
-				total[i].N += own[i].N
-				for k, n := range own[i].Reached {
-					total[i].Reached[k] += n
-				}
-			}
+			total = total.And(own)
 		}()
 	}
 	for _, f := range generate.Families() {
-		if f.Leaks != o.Leaking || slices.Contains([]string{"known_restarts", "leak_with_restarts"}, f.Name) {
+		if f.Leaks != o.Leaking || o.Family != "" && f.Name != o.Family || slices.Contains([]string{"known_restarts", "leak_with_restarts"}, f.Name) {
 			continue
 		}
 		for i := range o.PerFamily {
@@ -86,8 +127,8 @@ func Measure(ctx context.Context, o MeasureOptions, from time.Duration) (Sample,
 }
 
 // scoreAtMarks judges one recording and counts its score at each mark that it reaches. A leak that ends its process before counts at none
-// of the later ones; leaking says that only marks after the begin of the leak count.
-func scoreAtMarks(r *evaluate.Recording, from time.Duration, leaking bool, into Sample) {
+// of the later ones, and none counts at marks before its begin.
+func scoreAtMarks(r *evaluate.Recording, p part, leaking bool, into Sample) {
 	d, err := detector.New(Judgment())
 	if err != nil {
 		panic(err) // the configuration is this package's
@@ -100,10 +141,13 @@ func scoreAtMarks(r *evaluate.Recording, from time.Duration, leaking bool, into 
 		mark   = 0
 		step   = int64(0)
 	)
-	for mark < len(Marks) && Marks[mark] <= from {
+	for mark < len(Marks) && Marks[mark] <= p.from {
 		mark++
 	}
 	for i, at := range r.Times {
+		if mark == len(Marks) || Marks[mark] > p.to {
+			return
+		}
 		if now := (at - begin) / int64(Step); now != step {
 			if !math.IsInf(low, 1) {
 				out.Reset(time.Unix(0, begin+(step+1)*int64(Step)).UTC())
@@ -111,7 +155,7 @@ func scoreAtMarks(r *evaluate.Recording, from time.Duration, leaking bool, into 
 				d.Observe(&out)
 			}
 			low, step = math.Inf(1), now
-			for mark < len(Marks) && time.Duration(at-begin) >= Marks[mark] {
+			for mark < len(Marks) && Marks[mark] <= p.to && time.Duration(at-begin) >= Marks[mark] {
 				if !leaking || begin+int64(Marks[mark]) > series.Truth.From {
 					score := 0.
 					if all := d.Status(); len(all) > 0 {
