@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -181,18 +182,17 @@ func twoDigits(a, b byte) (n int64, ok bool) {
 	return int64(a)*10 + int64(b), a <= 9 && b <= 9
 }
 
-// parse reads a whole cell: RFC 3339, where a space may stand for the T, or unix time in decimal with any number of digits,
-// of which those past the nanosecond are cut off.
+// parse reads a whole cell: RFC 3339, where the letters may be small and a space may stand for the T, or unix time in decimal
+// with any number of digits, of which those past the nanosecond are cut off.
 func (p *timeParser) parse(cell []byte) (sec, nsec int64, err error) {
 	if sec, nsec, next, ok := p.scan(cell, 0); ok && next == len(cell) {
 		return sec, nsec, nil
 	}
 	if len(cell) > 10 && cell[4] == '-' {
-		text := string(cell[:10]) + "T" + string(cell[11:])
-		if c := cell[10]; c != 'T' && c != ' ' {
+		if c := cell[10]; c != 'T' && c != 't' && c != ' ' {
 			return 0, 0, errTime
 		}
-		t, err := time.Parse(time.RFC3339, text)
+		t, err := time.Parse(time.RFC3339, string(cell[:10])+"T"+strings.ToUpper(string(cell[11:])))
 		if err != nil {
 			return 0, 0, errTime
 		}

@@ -98,6 +98,11 @@ func TestReader(t *testing.T) {
 			want:  []Sample{one(day, Goroutines, 5., `a"b,c`, 7.), one(day.Add(time.Second), Goroutines, 6.)},
 		},
 		{
+			name:  "RFC 3339 in small letters",
+			input: "time,a\n2026-11-23t08:15:48.123z,5\n2026-11-23t10:15:49.123+02:00,6\n",
+			want:  []Sample{one(day, "a", 5.), one(day.Add(time.Second), "a", 6.)},
+		},
+		{
 			name:  "time column of unknown name, column without name",
 			input: "when,a,,\n5,6,7,\n",
 			want:  []Sample{one(at(5, 0), "a", 6.)},

@@ -185,6 +185,45 @@ func TestReplaySoakPrecedence(t *testing.T) {
 	}
 }
 
+// A hard limit that is not alerted counts all the same, as it does in watch.
+func TestReplayLimitNotAlerted(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(config, []byte("resource_monitoring: {goroutine_threshold: 50, alert_on_threshold: false}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	step := func(from, to float64) func(float64) float64 {
+		return func(hour float64) float64 {
+			if hour >= from && hour < to {
+				return 200
+			}
+			return 100
+		}
+	}
+	for _, test := range []struct {
+		name  string
+		level func(float64) float64
+		code  int
+		want  []string
+	}{
+		{"holds", step(6, 24), 1, []string{"  LIMIT  goroutines", "1 recording: 1 beyond a hard limit"}},
+		{"held", step(6, 7), 1, []string{"  was LIMIT  goroutines", "passed a hard limit, which is not alerted", "1 recording: 1 beyond a hard limit"}},
+		{"never", steady, 0, []string{"  ok  goroutines", "1 recording: 1 without a leak"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			recording, page := recordingOf(t, "goroutines", 12, test.level), filepath.Join(t.TempDir(), "report.html")
+			got := leaktrend(t, "", "replay", "--exit-code", "--config", config, "--html", page, recording)
+			if got.code != test.code {
+				t.Errorf("exit code %d, want %d:\n%s%s", got.code, test.code, got.stdout, got.stderr)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(got.stdout, want) {
+					t.Errorf("%q is missing in:\n%s", want, got.stdout)
+				}
+			}
+		})
+	}
+}
+
 func TestReplayJSON(t *testing.T) {
 	leak := recordingOf(t, "goroutines", 24, leaking)
 	got := leaktrend(t, "", "replay", leak, recordingOf(t, "open_fds", 24, steady), "--format", "json")

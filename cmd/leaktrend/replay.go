@@ -246,17 +246,13 @@ const (
 func verdictOn(r *replay.Result) string {
 	verdict := tooShort
 	for i := range r.Resources {
-		if c := &r.Resources[i]; c.Judged && c.State != detector.Learning {
-			verdict = withoutLeak
-		}
-	}
-	for _, e := range r.Events {
-		switch {
-		case e.Status != alerting.Firing:
-		case e.Kind == alerting.Trend:
+		switch c := &r.Resources[i]; {
+		case c.Leaks > 0:
 			return withLeak
-		default:
+		case c.LimitsPassed > 0:
 			verdict = overLimit
+		case c.Judged && c.State != detector.Learning && verdict == tooShort:
+			verdict = withoutLeak
 		}
 	}
 	return verdict
@@ -322,8 +318,8 @@ func rowsOf(r *replay.Result) []table.Row {
 		case c.State == detector.Firing, c.State == detector.Suspected:
 			row.Pace, row.Note = c.Resource.FormatPerHour(c.SlopePerHour), table.Finding(&c.Status, r.Last)
 		case c.Leaked():
-			last := c.Events[len(c.Events)-1]
-			row.Verdict, row.Tint, row.Note = "was "+strings.ToUpper(alarmWord(last.Kind)), table.Yellow, last.Summary
+			row.Tint = table.Yellow
+			row.Verdict, row.Note = c.Was()
 		case c.State == detector.Learning:
 			row.Note = c.Why
 		case c.Value > grew*c.First:
@@ -335,11 +331,4 @@ func rowsOf(r *replay.Result) []table.Row {
 		rows = append(rows, table.Others(hidden))
 	}
 	return rows
-}
-
-func alarmWord(kind alerting.Kind) string {
-	if kind == alerting.Limit {
-		return "limit"
-	}
-	return "leak"
 }

@@ -114,6 +114,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 	flags.Register(cmd.Flags())
 	fs := cmd.Flags()
 	fs.Lookup("name").Usage = "regular expression for the names or command lines of the processes to watch; with -o or --pprof, of the one process"
+	fs.Lookup("interval").Usage = "time between samples (default 5s; check_interval with --config; a 1200th of --soak)"
 	fs.StringVar(&configFile, "config", "", "YAML file whose section resource_monitoring configures limits and alerts")
 	fs.StringVar(&pprofAddress, "pprof", "", "where the one Go process that is watched serves net/http/pprof, as in http://localhost:6060: alerts then name lines of code")
 	fs.StringVarP(&out, "out", "o", "", "also record the samples to this file")

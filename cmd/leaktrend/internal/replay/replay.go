@@ -53,14 +53,29 @@ type Resource struct {
 	Chart  *plot.Chart // of a resource that is judged; see Options.Done
 }
 
-// Leaked reports whether a trend or a limit was found at any time.
-func (r *Resource) Leaked() bool {
-	return slices.ContainsFunc(r.Events, func(e alerting.Event) bool { return e.Status == alerting.Firing })
+// Leaked reports whether a trend or a limit was found at any time, also a limit that is not alerted.
+func (r *Resource) Leaked() bool { return r.Leaks > 0 || r.LimitsPassed > 0 }
+
+// Was says in a word and a sentence what was found where nothing holds any more.
+func (r *Resource) Was() (word, sentence string) {
+	if len(r.Events) == 0 {
+		return "was LIMIT", "passed a hard limit, which is not alerted"
+	}
+	last := &r.Events[len(r.Events)-1]
+	if last.Kind == alerting.Limit {
+		return "was LIMIT", last.Summary
+	}
+	return "was LEAK", last.Summary
 }
 
 // Leaked reports whether anything was found in any resource.
 func (r *Result) Leaked() bool {
-	return slices.ContainsFunc(r.Events, func(e alerting.Event) bool { return e.Status == alerting.Firing })
+	for i := range r.Resources {
+		if r.Resources[i].Leaked() {
+			return true
+		}
+	}
+	return false
 }
 
 // Files expands directories into the recordings below them, in order of name. Recordings are files that end in .csv, .om, .prom, .json, or one of these

@@ -193,12 +193,11 @@ func entryOf(result *replay.Result, c *replay.Resource) *entry {
 	case c.State == detector.Suspected:
 		e.rank, e.Class, e.Sentence = suspected, "suspect", c.Why
 	case c.Leaked():
-		last := &c.Events[len(c.Events)-1]
-		e.rank, e.Class, e.Sentence, e.Word = leaked, "was", last.Summary, "was LEAK"
-		if last.Kind == alerting.Limit {
-			e.Word = "was LIMIT"
+		e.rank, e.Class = leaked, "was"
+		e.Word, e.Sentence = c.Was()
+		if n := len(c.Events); n > 0 {
+			e.urgent = c.Events[n-1].Severity
 		}
-		e.urgent = last.Severity
 	case c.State == detector.Learning:
 		e.rank, e.Class, e.Sentence = unknown, "none", c.Why
 	default:

@@ -110,6 +110,7 @@ func withoutPictures(page string) string {
 func TestWriteHTML(t *testing.T) {
 	r := newReport()
 	was := resource(sampler.Goroutines, detector.Healthy)
+	was.LimitsPassed = 1
 	was.Events = []alerting.Event{
 		{Time: began, Status: alerting.Firing, Kind: alerting.Limit, Resource: sampler.Goroutines, Summary: "goroutines above the limit"},
 		{Time: began.Add(time.Minute), Status: alerting.Resolved, Kind: alerting.Limit, Resource: sampler.Goroutines, Summary: "goroutines limit resolved after 1m"},
