@@ -32,7 +32,7 @@ const (
 // recording format v1 and other CSV files with a time column, the Prometheus text format and OpenMetrics with timestamps,
 // and the JSON of a Prometheus range query.
 //
-// Times are RFC 3339, or unix time in seconds (in milliseconds from 1e11 on), of the years 1970 to 2200. A line that cannot be used
+// Times are RFC 3339, in UTC where they name no zone, or unix time in seconds (in milliseconds from 1e11 on), of the years 1970 to 2200. A line that cannot be used
 // is skipped and counted, see Faults. Not safe for concurrent use.
 type Reader struct {
 	name   string

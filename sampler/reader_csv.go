@@ -222,7 +222,7 @@ func (r *Reader) readHeader(first bool) bool {
 func splitCells(dst [][]byte, line []byte) [][]byte {
 	for {
 		line = skipBlanks(line)
-		if len(line) > 0 && line[0] == '"' {
+		if len(line) > 0 && line[0] == '"' && bytes.IndexByte(line[1:], '"') >= 0 {
 			var cell []byte
 			cell, line = quotedCell(line[1:])
 			dst = append(dst, cell)

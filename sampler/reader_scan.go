@@ -182,8 +182,8 @@ func twoDigits(a, b byte) (n int64, ok bool) {
 	return int64(a)*10 + int64(b), a <= 9 && b <= 9
 }
 
-// parse reads a whole cell: RFC 3339, where the letters may be small and a space may stand for the T, or unix time in decimal
-// with any number of digits, of which those past the nanosecond are cut off.
+// parse reads a whole cell: RFC 3339, where the letters may be small, a space may stand for the T, and the zone may be missing for UTC;
+// or unix time in decimal with any number of digits, of which those past the nanosecond are cut off.
 func (p *timeParser) parse(cell []byte) (sec, nsec int64, err error) {
 	if sec, nsec, next, ok := p.scan(cell, 0); ok && next == len(cell) {
 		return sec, nsec, nil
@@ -192,7 +192,11 @@ func (p *timeParser) parse(cell []byte) (sec, nsec int64, err error) {
 		if c := cell[10]; c != 'T' && c != 't' && c != ' ' {
 			return 0, 0, errTime
 		}
-		t, err := time.Parse(time.RFC3339, string(cell[:10])+"T"+strings.ToUpper(string(cell[11:])))
+		clock := strings.ToUpper(string(cell[11:]))
+		if !strings.ContainsAny(clock, "Z+-") {
+			clock += "Z"
+		}
+		t, err := time.Parse(time.RFC3339, string(cell[:10])+"T"+clock)
 		if err != nil {
 			return 0, 0, errTime
 		}

@@ -103,6 +103,17 @@ func TestReader(t *testing.T) {
 			want:  []Sample{one(day, "a", 5.), one(day.Add(time.Second), "a", 6.)},
 		},
 		{
+			name:  "times without a zone are UTC",
+			input: "timestamp,value\n2026-11-23 08:15:48.123,5\n2026-11-23T08:15:49.123,6\n",
+			want:  []Sample{one(day, "value", 5.), one(day.Add(time.Second), "value", 6.)},
+		},
+		{
+			name:   "a quote that is not closed",
+			input:  "time,a,b\n1,\"2,3\n",
+			want:   []Sample{one(at(1, 0), "b", 3.)},
+			faults: []string{`f:2: a: "\"2": not a number`},
+		},
+		{
 			name:  "time column of unknown name, column without name",
 			input: "when,a,,\n5,6,7,\n",
 			want:  []Sample{one(at(5, 0), "a", 6.)},

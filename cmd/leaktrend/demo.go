@@ -70,7 +70,7 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 			config := detector.DefaultConfig()
 			config.CheckInterval = demoInterval
 			config.Adaptive.Soak = demoSoak
-			view := live.New(stdout, "leaktrend demo, soak "+sampler.FormatDuration(demoSoak))
+			view := live.New(stdout, cmd.ErrOrStderr(), "leaktrend demo, soak "+sampler.FormatDuration(demoSoak))
 			view.Note(fmt.Sprintf("A small HTTP service in this process; it %s. The monitor has not been told.", plan))
 			shown := view.Add("leaktrend demo")
 			monitor, err := detector.NewMonitor(config, shown.Logger())

@@ -92,6 +92,7 @@ func TestUsage(t *testing.T) {
 			[]string{config + ":2: check_interval", "30s", config + ":3: gorutine_threshold", "goroutine_threshold"}},
 		{"no target", []string{"watch"}, 2, []string{"--pid", "--name", "--url"}},
 		{"two targets", []string{"watch", "--pid", "1", "--name", "x"}, 2, []string{"--pid", "--name", "--url"}},
+		{"record packed", []string{"record", "--pid", "1", "-o", "x.csv.gz"}, 2, []string{"-o x.csv.gz", "plain text"}},
 		{"record to nowhere", []string{"record", "--pid", "1"}, 2, []string{"-o FILE"}},
 		{"interval out of range", []string{"watch", "--pid", "1", "--interval", "1ms"}, 2, []string{"--interval 1ms", "10ms"}},
 		{"bad pattern", []string{"watch", "--name", "("}, 2, []string{"pattern"}},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,6 +82,9 @@ func createRecording(path string, force bool, stdout io.Writer, h sampler.Header
 	}
 	if path == "-" {
 		return &recording{writer: sampler.NewWriter(stdout, h)}, nil
+	}
+	if filepath.Ext(path) == ".gz" {
+		return nil, fmt.Errorf("-o %s: recordings are written as plain text, so that what was sampled is there at any time; pack it afterwards", path)
 	}
 	if err := writable(path, force); err != nil {
 		return nil, err

@@ -66,7 +66,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 				soak = ", soak " + sampler.FormatDuration(config.Adaptive.Soak)
 			}
 			if flags.Name != "" && out == "" && profiles == nil {
-				view := live.New(cmd.OutOrStdout(), fmt.Sprintf("--name %s every %s%s", flags.Name, flags.Interval, soak))
+				view := live.New(cmd.OutOrStdout(), stderr, fmt.Sprintf("--name %s every %s%s", flags.Name, flags.Interval, soak))
 				return watchAll(cmd, view, &flags, config, tellByExit)
 			}
 			source, err := flags.Open()
@@ -74,7 +74,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 				return err
 			}
 			defer source.Close()
-			view := live.New(cmd.OutOrStdout(), fmt.Sprintf("%s every %s%s", source, flags.Interval, soak))
+			view := live.New(cmd.OutOrStdout(), stderr, fmt.Sprintf("%s every %s%s", source, flags.Interval, soak))
 			shown := view.Add(source.String())
 			monitor, err := detector.NewSourceMonitor(source, processOf(source), config, shown.Logger())
 			if err != nil {

@@ -31,7 +31,7 @@ type Monitor interface {
 
 // View is the display of one process, or of several. It is safe for concurrent use.
 type View struct {
-	w        io.Writer
+	w, rest  io.Writer // of the view and its alerts; of other log lines where there is no screen
 	terminal bool
 	title    string
 
@@ -69,11 +69,11 @@ type Process struct {
 	ended   time.Time // zero while it lives
 }
 
-// New returns a view that writes to w: a screen on a terminal, unless NO_COLOR is set, and plain lines elsewhere. title says what is watched, for
-// the head of the screen.
-func New(w io.Writer, title string) *View {
+// New returns a view that writes to w: a screen on a terminal, unless NO_COLOR is set, and plain lines elsewhere. There the log lines that are
+// no alerts go to rest. title says what is watched, for the head of the screen.
+func New(w, rest io.Writer, title string) *View {
 	terminal := table.Redraws(w) && os.Getenv("NO_COLOR") == ""
-	return &View{w: w, title: title, terminal: terminal, plain: !terminal}
+	return &View{w: w, rest: rest, title: title, terminal: terminal, plain: !terminal}
 }
 
 // Note sets a line that stands below the title.
@@ -290,7 +290,11 @@ func (j journalist) Fire(e *logrus.Entry) error {
 		if err != nil {
 			return err
 		}
-		_, err = v.w.Write(text)
+		to := v.rest
+		if _, alert := e.Data["severity"]; alert {
+			to = v.w
+		}
+		_, err = to.Write(text)
 		return err
 	}
 	l := lineOf(e, message)

@@ -78,7 +78,7 @@ func TestPlain(t *testing.T) {
 		"suspect  open_fds  ▁▁▁▂▂▂▃▃▃▄▄▄▅▅▅▆▆▆▇▇▇███  12 → 12  +60/h  since " + begin.Format(time.TimeOnly) + " (3m 1s), for a reason\n" +
 		"ok       threads                          ▁  4 → 4           for a reason\n"
 	show := func(w io.Writer) {
-		v := New(w, "pid 7 x")
+		v := New(w, w, "pid 7 x")
 		p := watch(v, "pid 7 x", monitor)
 		for _, d := range []time.Duration{0, time.Second, time.Minute - 1, time.Minute, 90 * time.Second, 3 * time.Minute, 3*time.Minute + time.Second} {
 			p.Sampled(at(d))
@@ -107,7 +107,7 @@ func TestPlain(t *testing.T) {
 // Where there are several processes, each line and each table says which one it is of.
 func TestPlainOfSeveral(t *testing.T) {
 	var b bytes.Buffer
-	v := New(&b, "--name x")
+	v := New(&b, &b, "--name x")
 	one := watch(v, "pid 7 x\x1b[2J", &fake{statuses: []detector.Status{status("threads", detector.Healthy, 4)}})
 	two := watch(v, "pid 8 x", &fake{statuses: []detector.Status{status("threads", detector.Firing, 9)}})
 	waiting := v.Add("pid 9 x")
@@ -131,20 +131,27 @@ func TestPlainOfSeveral(t *testing.T) {
 	waiting.End(at(time.Minute))
 }
 
-// Log lines of the plain form have all fields, and no table comes with them.
+// Log lines of the plain form have all fields, and no table comes with them. Alerts are results, other lines are not.
 func TestPlainLog(t *testing.T) {
-	var b bytes.Buffer
-	v := New(&b, "pid 7 x")
-	v.Add("pid 7 x").Logger().WithTime(at(0)).WithField("resource", "open_fds").Warn("leak")
-	if want := `time="2026-11-23T10:00:00Z" level=warning msg=leak resource=open_fds` + "\n"; b.String() != want {
-		t.Errorf("%q, want %q", b.String(), want)
+	var results, rest bytes.Buffer
+	v := New(&results, &rest, "pid 7 x")
+	logger := v.Add("pid 7 x").Logger()
+	logger.WithTime(at(0)).WithField("severity", "high").Warn("leak")
+	logger.WithTime(at(0)).WithField("enabled", true).Info("started")
+	got := [2]string{results.String(), rest.String()}
+	want := [2]string{
+		`time="2026-11-23T10:00:00Z" level=warning msg=leak severity=high` + "\n",
+		`time="2026-11-23T10:00:00Z" level=info msg=started enabled=true` + "\n",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
 // Without a screen, alerts stand on the terminal at once; messages that are no news do not.
 func TestLogOnTerminal(t *testing.T) {
 	tty := ttytest.New(t, 100, 24)
-	v := New(tty.File, "pid 7 x")
+	v := New(tty.File, tty.File, "pid 7 x")
 	logger := v.Add("pid 7 x").Logger()
 	logger.Info("started")
 	sink := alerting.NewLogSink(logger)
@@ -180,7 +187,7 @@ func TestManyMetrics(t *testing.T) {
 	statuses[8].Judged = false
 	statuses = append(statuses, status("goroutines", detector.Healthy, 9))
 	var b bytes.Buffer
-	v := New(&b, "pid 7 x")
+	v := New(&b, &b, "pid 7 x")
 	watch(v, "pid 7 x", &fake{statuses: statuses}).Sampled(at(0))
 	b.Reset()
 	v.Finish()
@@ -195,7 +202,7 @@ func TestManyMetrics(t *testing.T) {
 
 // Processes that ended do not pile up; those that live stay.
 func TestEndedArePruned(t *testing.T) {
-	v := New(io.Discard, "--name x")
+	v := New(io.Discard, io.Discard, "--name x")
 	alive := v.Add("alive")
 	for i := range 3 * mostEnded {
 		v.Add(fmt.Sprintf("pid %d", i)).End(at(0))

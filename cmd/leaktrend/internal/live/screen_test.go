@@ -77,7 +77,7 @@ func service() *fake {
 // scenes opens a view of some processes on a simulated screen.
 func sceneOf(t *testing.T, tc tcell.Screen, processes int) (*scene, []*Process) {
 	t.Helper()
-	v := New(os.Stderr, "pid 4242 redis-server every 1s")
+	v := New(os.Stderr, os.Stderr, "pid 4242 redis-server every 1s")
 	v.terminal, v.screen = true, true
 	var all []*Process
 	for i := range processes {
@@ -205,7 +205,7 @@ func TestAnySizeAndKeys(t *testing.T) {
 // Names of processes and metrics cannot write to the terminal: a screen keeps what is a character, the rest is replaced before.
 func TestNamesAreHarmless(t *testing.T) {
 	tc := simulated(t, 80, 24)
-	v := New(os.Stderr, "pid 7 x\x1b[2J\n")
+	v := New(os.Stderr, os.Stderr, "pid 7 x\x1b[2J\n")
 	v.Note("a\x1b]0;b")
 	watch(v, "pid 7 x", &fake{statuses: []detector.Status{status("a\x1b]0;owned\a\rb", detector.Healthy, 1)}}).Sampled(at(0))
 	s := newScene(v, tc)
@@ -225,7 +225,7 @@ func onTerminal(t *testing.T) (*kept, *View, *ttytest.Terminal) {
 	old := newScreen
 	newScreen = func() (tcell.Screen, error) { return tc, nil }
 	t.Cleanup(func() { newScreen = old })
-	return tc, New(tty.File, "pid 7 x"), tty
+	return tc, New(tty.File, tty.File, "pid 7 x"), tty
 }
 
 // kept is a screen that keeps what it showed, and how often it was given back.
