@@ -48,6 +48,14 @@ type AdaptiveConfig struct {
 	Load        string        // name of the resource that measures load; "" or "none" = off
 }
 
+// NamedLoad returns the resource that the user named as the load; "" where it is the default one, or off.
+func (c AdaptiveConfig) NamedLoad() string {
+	if c.Load == noLoad || c.Load == sampler.CPUSeconds {
+		return ""
+	}
+	return c.Load
+}
+
 // DefaultConfig returns the settings that hold where a file says nothing.
 func DefaultConfig() Config {
 	return Config{

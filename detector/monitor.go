@@ -346,7 +346,18 @@ func (m *ResourceMonitor) check(ctx context.Context, source *sampler.Source, scr
 	if hook := m.onSample.Load(); hook != nil && *hook != nil {
 		(*hook)(&m.latest) // which only this goroutine writes to
 	}
-	return err
+	return errors.Join(err, m.lackOfLoad())
+}
+
+// lackOfLoad is an error while nothing was read of a load that the user named.
+func (m *ResourceMonitor) lackOfLoad() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	name := m.detector.Config().Adaptive.NamedLoad()
+	if name == "" || m.detector.load.ladder != nil {
+		return nil
+	}
+	return fmt.Errorf("adaptive.load: %s is not read here, so growth is judged without it", name)
 }
 
 // report counts a check, and logs what was wrong with it when that changes.

@@ -151,6 +151,20 @@ func TestReplayExitCode(t *testing.T) {
 	})
 }
 
+func TestReplayLacksLoad(t *testing.T) {
+	path := recordingOf(t, "goroutines", 24, steady)
+	for load, warned := range map[string]bool{"requests": true, "goroutines": false, "none": false, "cpu_seconds": false} {
+		config := filepath.Join(t.TempDir(), "c.yaml")
+		if err := os.WriteFile(config, []byte("resource_monitoring:\n  adaptive:\n    load: "+load+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got := leaktrend(t, "", "replay", "--config", config, path)
+		if got.code != 0 || strings.Contains(got.stderr, "adaptive.load: no recording has "+load) != warned {
+			t.Errorf("%s: code %d\n%s", load, got.code, got.stderr)
+		}
+	}
+}
+
 // A flag or a configuration given to replay wins over the soak mode that the recording names.
 func TestReplaySoakPrecedence(t *testing.T) {
 	plain := recordingOf(t, "goroutines", 1, shortLeak)

@@ -74,6 +74,9 @@ timestamps and the JSON of a Prometheus range query, plain or gzipped; - is stan
 				return errors.New("interrupted")
 			}
 			reportFaults(stderr, results)
+			if load := config.Adaptive.NamedLoad(); load != "" && !slices.ContainsFunc(results, has(load)) {
+				fmt.Fprintf(stderr, "warning: adaptive.load: no recording has %s, so growth is judged without it\n", load)
+			}
 			if format == "json" {
 				err = writeEvents(cmd.OutOrStdout(), results)
 			} else {
@@ -95,6 +98,13 @@ timestamps and the JSON of a Prometheus range query, plain or gzipped; - is stan
 	pictures.add(fs)
 	fs.BoolVar(&tellByExit, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed")
 	return cmd
+}
+
+// has reports of a result whether the recording has a resource.
+func has(resource string) func(*replay.Result) bool {
+	return func(r *replay.Result) bool {
+		return slices.ContainsFunc(r.Resources, func(of replay.Resource) bool { return of.Resource.Name == resource })
+	}
 }
 
 // loadConfig returns the configuration of a file, or the default one without a file.
