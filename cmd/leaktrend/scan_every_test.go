@@ -208,17 +208,18 @@ func TestScanEveryIsBounded(t *testing.T) {
 	const rounds = mostUnsent * 3 / 2
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
+		var alerts *fleetAlerts
+		n, most := 0, 0
 		am := &fakeAlertmanager{status: func(since time.Duration) int {
+			most = max(most, len(alerts.unsent)+len(alerts.standing)) // here, as the scans are in another goroutine
 			if since < (rounds-1)*time.Minute {
 				return http.StatusServiceUnavailable
 			}
 			return http.StatusOK
 		}}
-		alerts := alertsTo(t, am)
+		alerts = alertsTo(t, am)
 		f := &scanFlags{format: "text", everyPause: time.Minute}
-		n, most := 0, 0
 		scan := func(context.Context) (*fleet.Report, error) {
-			most = max(most, len(alerts.unsent)+len(alerts.standing))
 			if n++; n > rounds {
 				cancel()
 				return nil, ctx.Err()
