@@ -64,14 +64,14 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 			if leak == demo.None {
 				plan = "does not leak"
 			}
-			fmt.Fprintf(stdout, "A small HTTP service runs in this process under load; it %s.\n"+
+			fmt.Fprintf(stdout, "A small HTTP service in this process; it %s.\n"+
 				"The embedded monitor samples it every %s and has not been told.\n\n", plan, demoInterval)
 
 			config := detector.DefaultConfig()
 			config.CheckInterval = demoInterval
 			config.Adaptive.Soak = demoSoak
 			view := live.New(stdout, cmd.ErrOrStderr(), "leaktrend demo, soak "+sampler.FormatDuration(demoSoak))
-			view.Note(fmt.Sprintf("A small HTTP service in this process; it %s. The monitor has not been told.", plan))
+			view.Note(fmt.Sprintf("A small HTTP service in this process; it %s.", plan))
 			shown := view.Add("leaktrend demo")
 			monitor, err := detector.NewMonitor(config, shown.Logger())
 			if err != nil {

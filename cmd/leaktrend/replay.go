@@ -269,7 +269,7 @@ func verdictOn(r *replay.Result) string {
 }
 
 func describe(r *replay.Result) string {
-	parts := []string{fmt.Sprintf("%d samples over %s", r.Samples, sampler.FormatDuration(r.Last.Sub(r.First)))}
+	parts := []string{fmt.Sprintf("%s over %s", count(r.Samples, "sample"), sampler.FormatDuration(r.Last.Sub(r.First)))}
 	switch {
 	case r.Soak != r.Header.Soak && r.Header.Soak > 0:
 		parts = append(parts, "judged with "+soakText(r.Soak)+", recorded with "+soakText(r.Header.Soak))

@@ -521,8 +521,8 @@ const mostSuspects = 10
 func writeFleet(w io.Writer, server string, r *fleet.Report, all bool) error {
 	style := table.StyleOf(w)
 	out := &strings.Builder{}
-	fmt.Fprintln(out, style.Paint(table.Printable(server), table.Bold)+style.Paint(fmt.Sprintf("  %s to %s: %d processes",
-		sampler.FormatDuration(r.End.Sub(r.Start)), r.End.Format("2006-01-02 15:04 MST"), r.Processes), table.Dim))
+	fmt.Fprintln(out, style.Paint(table.Printable(server), table.Bold)+style.Paint(fmt.Sprintf("  %s to %s: %s",
+		sampler.FormatDuration(r.End.Sub(r.Start)), r.End.Format("2006-01-02 15:04 MST"), processes(r.Processes)), table.Dim))
 	var rows []table.Row
 	for i := range r.Findings {
 		rows = append(rows, fleetRow(&r.Findings[i], r.End, "LEAK", table.Red))
@@ -593,6 +593,13 @@ func count(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func processes(n int) string {
+	if n == 1 {
+		return "1 process"
+	}
+	return fmt.Sprintf("%d processes", n)
 }
 
 func fleetRow(x *fleet.Finding, end time.Time, verdict string, tint table.Tint) table.Row {

@@ -60,6 +60,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 			if cmd.Flags().Changed("soak") {
 				config.Adaptive.Soak = flags.Soak
 			}
+			notePatience(stderr, config.Adaptive.Soak)
 			noteSoak(stderr, config.Adaptive.Soak)
 			var soak string
 			if config.Adaptive.Soak > 0 {

@@ -104,23 +104,31 @@ func (s *scene) draw(now time.Time) {
 	s.tc.Show()
 }
 
-// keepPick picks another resource where the one that was picked is gone.
+// keepPick picks what gets worst, until a key has chosen, and another resource where the one that was picked is gone.
 func (s *scene) keepPick(entries []entry) {
-	var first *entry
+	var first, worst, now *entry
 	for i := range entries {
 		e := &entries[i]
 		if e.status == nil {
 			continue
 		}
-		if e.process == s.pick.process && e.status.Resource.Name == s.pick.resource {
-			return
+		if first == nil {
+			first, worst = e, e
 		}
-		if first == nil || e.status.State > first.status.State && s.pick.process == nil {
-			first = e // what is worst, at the start
+		if e.status.State > worst.status.State {
+			worst = e
+		}
+		if e.process == s.pick.process && e.status.Resource.Name == s.pick.resource {
+			now = e
 		}
 	}
-	s.pick = picked{}
-	if first != nil {
+	chosen := s.chosen && s.pick.process != nil
+	switch {
+	case first == nil:
+		s.pick = picked{}
+	case !chosen && (now == nil || worst.status.State >= detector.Suspected && worst.status.State > now.status.State):
+		s.pick = picked{worst.process, worst.status.Resource.Name}
+	case now == nil:
 		s.pick = picked{first.process, first.status.Resource.Name}
 	}
 }

@@ -122,7 +122,8 @@ type scene struct {
 	over    overlay
 	scroll  int // lines of the journal below the screen
 	pick    picked
-	top     int // first entry that is shown
+	chosen  bool // by a key
+	top     int  // first entry that is shown
 
 	sparks map[picked]drawn
 }
@@ -255,7 +256,7 @@ func (s *scene) move(by int) {
 	if len(list) == 0 {
 		return
 	}
-	s.pick = list[min(max(slices.Index(list, s.pick)+by, 0), len(list)-1)]
+	s.pick, s.chosen = list[min(max(slices.Index(list, s.pick)+by, 0), len(list)-1)], true
 }
 
 // nextProcess goes to the first resource of another process.
@@ -271,7 +272,7 @@ func (s *scene) nextProcess(by int) {
 		}
 	}
 	if len(firsts) > 0 {
-		s.pick = firsts[(now+by+len(firsts))%len(firsts)]
+		s.pick, s.chosen = firsts[(now+by+len(firsts))%len(firsts)], true
 	}
 }
 

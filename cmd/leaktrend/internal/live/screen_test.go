@@ -172,6 +172,41 @@ func TestColors(t *testing.T) {
 	}
 }
 
+// The mark goes to what leaks, unless a key has put it somewhere.
+func TestPickFollowsLeak(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		keys []any
+		want string
+	}{
+		{"no key", nil, "▸ LEAK      open_fds"},
+		{"plot", []any{tcell.KeyEnter}, "▸ LEAK      open_fds"},
+		{"down", []any{tcell.KeyDown}, "▸ ok        heap_live_bytes"},
+		{"tab", []any{tcell.KeyTab}, "▸ ok        goroutines"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			tc := simulated(t, 80, 24)
+			monitor := &fake{statuses: []detector.Status{
+				status("goroutines", detector.Healthy, 120), status("heap_live_bytes", detector.Healthy, 9), status("open_fds", detector.Healthy, 9),
+			}}
+			v := New(os.Stderr, os.Stderr, "pid 4242")
+			p := watch(v, "pid 4242", monitor)
+			s := newScene(v, tc)
+			show := func() {
+				p.Sampled(at(20 * time.Minute))
+				s.draw(at(20 * time.Minute))
+			}
+			show()
+			press(s, test.keys...)
+			monitor.statuses[2] = status("open_fds", detector.Firing, 90)
+			show()
+			if all := strings.Join(lines(tc), "\n"); !strings.Contains(all, test.want) {
+				t.Errorf("no %q in\n%s", test.want, all)
+			}
+		})
+	}
+}
+
 // Whatever the size and whatever the keys, there is a picture, and the leak is to be seen where there is room for a row.
 func TestAnySizeAndKeys(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 7))

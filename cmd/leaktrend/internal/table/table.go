@@ -21,7 +21,7 @@ import (
 type Style struct {
 	Color bool
 	Width int  // columns
-	Fit   bool // no line is wider, whatever must be cut; else only notes are
+	Fit   bool // a line for each row, none of them wider, whatever must be cut; else only notes are
 }
 
 const plainWidth = 400 // of what is not a terminal: nothing that people read is as long
@@ -81,7 +81,7 @@ type Row struct {
 	Spark    string
 	Levels   string
 	Pace     string
-	Note     string // the rest of the line; cut where the terminal ends
+	Note     string // the rest of the line; cut where the terminal ends, but below if it says why the row is red
 }
 
 // Verdict is the word for a state.
@@ -192,7 +192,12 @@ func (s Style) Write(w io.Writer, indent string, rows []Row) error {
 			}
 			line += text + pad + strings.Repeat(" ", gap)
 		}
-		line = strings.TrimRight(indent+line+Cut(Printable(rows[i].Note), s.Width-used), " ")
+		note, below := Printable(rows[i].Note), ""
+		if rows[i].Tint == Red && !s.Fit && utf8.RuneCountInString(note) > s.Width-used {
+			margin := indent + strings.Repeat(" ", widths[verdictColumn]+gap)
+			note, below = "", margin+Cut(note, s.Width-len(margin))+"\n"
+		}
+		line = strings.TrimRight(indent+line+Cut(note, s.Width-used), " ")
 		if s.Fit {
 			line = Cut(line, s.Width)
 		}
@@ -200,7 +205,7 @@ func (s Style) Write(w io.Writer, indent string, rows []Row) error {
 		if verdict := indent + cells[i][verdictColumn]; strings.HasPrefix(line, verdict) {
 			line = indent + s.Paint(cells[i][verdictColumn], rows[i].Tint) + line[len(verdict):]
 		}
-		if _, err := fmt.Fprintln(w, line); err != nil {
+		if _, err := io.WriteString(w, line+"\n"+below); err != nil {
 			return err
 		}
 	}
