@@ -63,7 +63,8 @@ func FuzzReadCalibration(f *testing.F) {
 	})
 }
 
-// On the healthy series that calibrate, the mean e-value is at most 1 at every mark. On others, of which nothing was known, it is about that.
+// On the healthy series that calibrate, the mean e-value is at most 1 at every mark, which the formula alone ensures. On others, of which
+// nothing was known, it is so over all marks; at a single mark one series of a high score may make more of it.
 func TestMeanEValueOfHealthySeries(t *testing.T) {
 	c := Default()
 	mean := func(counts Counts) float64 {
@@ -83,8 +84,8 @@ func TestMeanEValueOfHealthySeries(t *testing.T) {
 		t.Logf("after %5v: %.2f on the series that calibrate, %.2f on others", counts.Length, mean(counts), other)
 		total += other
 	}
-	if got := total / float64(len(c.Healthy)); got > 1.5 {
-		t.Errorf("on other series the mean over all marks is %.2f, want about 1 or less", got)
+	if got := total / float64(len(c.Healthy)); got > 1 {
+		t.Errorf("on other series the mean over all marks is %.2f, want at most 1", got)
 	}
 }
 
@@ -158,9 +159,13 @@ func TestCalibrationIsOfThisDetector(t *testing.T) {
 		{"healthy", false, c.CheckHealthy},
 		{"leaking", true, c.CheckLeaking},
 	} {
-		got, err := Measure(t.Context(), MeasureOptions{Seed: 4321, Ranges: generate.Report, PerFamily: 40, Leaking: part.leaking})
-		if err != nil {
-			t.Fatal(err)
+		got := NewSample() // of both halves, as in the table
+		for _, ranges := range []generate.Split{generate.Tune, generate.Report} {
+			half, err := Measure(t.Context(), MeasureOptions{Seed: 4321, Ranges: ranges, PerFamily: 20, Leaking: part.leaking})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = got.And(half)
 		}
 		for i, counts := range got {
 			if counts.N == 0 {
@@ -168,12 +173,14 @@ func TestCalibrationIsOfThisDetector(t *testing.T) {
 			}
 			// Both are draws of one chance, if the detector is the same: Poisson of the pooled rate, in both directions.
 			shipped := part.shipped[i]
-			rate := float64(counts.Reached[0]+shipped.Reached[0]+1) / float64(counts.N+shipped.N)
-			expected := distuv.Poisson{Lambda: rate * float64(counts.N)}
-			n := float64(counts.Reached[0])
-			if expected.CDF(n) < 1e-5 || 1-expected.CDF(n-1) < 1e-5 {
-				t.Errorf("%s after %v: %d of %d series have a finding, but %d of %d in the table; go generate %s makes it anew",
-					part.name, counts.Length, counts.Reached[0], counts.N, shipped.Reached[0], shipped.N, "./cmd/leaktrend/internal/fleet")
+			for k, threshold := range Thresholds {
+				rate := float64(counts.Reached[k]+shipped.Reached[k]+1) / float64(counts.N+shipped.N)
+				expected := distuv.Poisson{Lambda: rate * float64(counts.N)}
+				n := float64(counts.Reached[k])
+				if expected.CDF(n) < 1e-5 || 1-expected.CDF(n-1) < 1e-5 {
+					t.Errorf("%s after %v: %d of %d series score %g or more, but %d of %d in the table; go generate %s makes it anew",
+						part.name, counts.Length, counts.Reached[k], counts.N, threshold, shipped.Reached[k], shipped.N, "./cmd/leaktrend/internal/fleet")
+				}
 			}
 		}
 	}
@@ -283,8 +290,8 @@ func TestSimulationOfFalseDiscoveries(t *testing.T) {
 		share := float64(found) / float64(runs*sickGroups)
 		t.Logf("%-40s %g %% leak: false discoveries %.2f %% (%.2f to %.2f), promised at most %g %%; %.0f %% of %d found",
 			test.name+",", 100*test.leaking, 100*mean, 100*max(mean-error95, 0), 100*(mean+error95), 100*fdr, 100*share, sickGroups)
-		if mean-error95 > fdr {
-			t.Errorf("%s: the share of false discoveries is %.3f, promised %.3f", test.name, mean, fdr)
+		if mean+error95 > fdr {
+			t.Errorf("%s: the share of false discoveries is %.3f, give or take %.3f: not shown to be at most %.3f", test.name, mean, error95, fdr)
 		}
 		if share < test.found {
 			t.Errorf("%s: %.3f of the leaks are found, want %.3f or more", test.name, share, test.found)
