@@ -265,19 +265,19 @@ func TestSimulationOfFalseDiscoveries(t *testing.T) {
 					}
 				}
 				if sum > 0 {
-					candidates = append(candidates, Finding{EValue: sum / float64(test.replicas), Growing: g})
+					candidates = append(candidates, Finding{EValue: sum / float64(test.replicas), Growing: g}) // Growing tells which group
 				}
 			}
 			accepted := eBH(candidates, groups, fdr)
-			false_ := 0
+			wrong := 0
 			for _, f := range candidates[:accepted] {
 				if f.Growing >= sickGroups {
-					false_++
+					wrong++
 				} else {
 					found++
 				}
 			}
-			shares = append(shares, float64(false_)/float64(max(accepted, 1)))
+			shares = append(shares, float64(wrong)/float64(max(accepted, 1)))
 		}
 		mean, variance := 0., 0.
 		for _, s := range shares {
