@@ -114,13 +114,16 @@ func TestEValue(t *testing.T) {
 		want   float64
 	}{
 		{"no finding", 0, 100 * time.Hour, 0},
-		{"too short", 5000, 5 * time.Hour, 0},
-		{"the first threshold", 250, 13 * time.Hour, 20 * w[0]},
-		{"just below the second", 999, 13 * time.Hour, 20 * w[0]},
-		{"the second", 1000, 13 * time.Hour, 20*w[0] + 50*w[1]},
-		{"the third", 2000, 13 * time.Hour, 20*w[0] + 50*w[1] + 100*w[2]},
-		{"all", 1e6, 13 * time.Hour, 20*w[0] + 50*w[1] + 100*(1-w[0]-w[1])},
+		{"too short", 5000, 6*time.Hour - 1, 0},
+		{"the first threshold", 250, 9 * time.Hour, 20 * w[0]},
+		{"just below the second", 999, 9 * time.Hour, 20 * w[0]},
+		{"the second", 1000, 9 * time.Hour, 20*w[0] + 50*w[1]},
+		{"the third", 2000, 9 * time.Hour, 20*w[0] + 50*w[1] + 100*w[2]},
+		{"all", 1e6, 9 * time.Hour, 20*w[0] + 50*w[1] + 100*(1-w[0]-w[1])},
+		{"the first mark", 1000, 6 * time.Hour, 10*w[0] + 20*w[1]},
 		{"the worse of two marks", 1000, 7 * time.Hour, 10*w[0] + 20*w[1]},
+		{"the second mark", 1000, 8 * time.Hour, 10*w[0] + 20*w[1]},
+		{"after the second mark", 1000, 8*time.Hour + 1, 20*w[0] + 50*w[1]},
 		{"beyond the last mark", 250, 9999 * time.Hour, 100 * w[0]},
 	} {
 		if got := c.EValue(test.score, test.length); math.Abs(got-test.want) > 1e-9 {
@@ -216,7 +219,7 @@ func TestSimulationOfFalseDiscoveries(t *testing.T) {
 		runs   = 200
 		fdr    = .05
 		day    = 24 * time.Hour
-		aWeek  = 164 * time.Hour
+		aWeek  = 168 * time.Hour
 	)
 	c := Default()
 	for _, test := range []struct {
@@ -229,14 +232,16 @@ func TestSimulationOfFalseDiscoveries(t *testing.T) {
 	}{
 		{"3 days, each series by itself", 3 * day, 1, 1, .001, 0},
 		{"5 days, each series by itself", 5 * day, 1, 1, .001, 0},
+		{"6.5 days, each series by itself", 156 * time.Hour, 1, 1, .001, 0},
 		{"a week, each series by itself", aWeek, 1, 1, .001, .4},
 		{"10 days, each series by itself", 10 * day, 1, 1, .001, 0},
 		{"2 weeks, each series by itself", 332 * time.Hour, 1, 1, .001, .5},
 		{"a week, groups of 10, one replica leaks", aWeek, 10, 1, .001, .4},
-		{"a week, groups of 50, 40 replicas leak", aWeek, 50, 40, .001, .8},
+		{"a week, groups of 50, 40 replicas leak", aWeek, 50, 40, .001, .1},
 		{"a week, groups of 1000, all leak", aWeek, 1000, 1000, .001, 1},
 		{"3 days, each series by itself", 3 * day, 1, 1, .01, .1},
 		{"5 days, each series by itself", 5 * day, 1, 1, .01, .2},
+		{"6.5 days, each series by itself", 156 * time.Hour, 1, 1, .01, 0},
 		{"a week, each series by itself", aWeek, 1, 1, .01, .5},
 		{"10 days, each series by itself", 10 * day, 1, 1, .01, .4},
 		{"2 weeks, each series by itself", 332 * time.Hour, 1, 1, .01, .6},
