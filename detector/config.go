@@ -48,9 +48,9 @@ type AdaptiveConfig struct {
 	Load        string        // name of the resource that measures load; "" or "none" = off
 }
 
-// NamedLoad returns the resource that the user named as the load; "" where it is the default one, or off.
+// NamedLoad returns the resource that the user named as the load; "" where it is the default one, or nothing asks for it.
 func (c AdaptiveConfig) NamedLoad() string {
-	if c.Load == noLoad || c.Load == sampler.CPUSeconds {
+	if !c.Enabled || c.Load == noLoad || c.Load == sampler.CPUSeconds {
 		return ""
 	}
 	return c.Load

@@ -759,23 +759,26 @@ func TestMonitorSourceThatCannotBeOpened(t *testing.T) {
 // A load that was named and is never read is told once, not passed over in silence.
 func TestMonitorLacksLoad(t *testing.T) {
 	for _, test := range []struct {
-		load string
-		want []string
+		load   string
+		trends bool
+		want   []string
 	}{
-		{"requests", []string{"warning Resource monitor: a check is incomplete: adaptive.load: requests is not read here, so growth is judged without it"}},
-		{sampler.Goroutines, nil},
-		{sampler.CPUSeconds, nil},
-		{noLoad, nil},
-		{"", nil},
+		{"requests", true, []string{"warning Resource monitor: a check is incomplete: adaptive.load: requests is not read here, so growth is judged without it"}},
+		{"requests", false, nil},
+		{sampler.Goroutines, true, nil},
+		{sampler.CPUSeconds, true, nil},
+		{noLoad, true, nil},
+		{"", true, nil},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			m, _, j := watching(t, with(func(c *Config) { c.Adaptive.Load = test.load }), func(n int, s *sampler.Sample) error { return fillSteady(n, s) })
+			m, _, j := watching(t, with(func(c *Config) { c.Adaptive.Load, c.Adaptive.Enabled = test.load, test.trends }),
+				func(n int, s *sampler.Sample) error { return fillSteady(n, s) })
 			_ = m.Start()
 			time.Sleep(9*checkEvery - 1)
 			_ = m.Stop()
 			want := slices.Concat([]string{"info Resource monitor started"}, test.want, []string{"info Resource monitor stopped"})
 			if diff := cmp.Diff(want, j.read()); diff != "" {
-				t.Errorf("load %q (-want +got):\n%s", test.load, diff)
+				t.Errorf("load %q, trends %v (-want +got):\n%s", test.load, test.trends, diff)
 			}
 		})
 	}

@@ -67,8 +67,8 @@ func writeFleetPage(w io.Writer, server string, r *fleet.Report, all bool) error
 
 func fleetPageRowOf(x *fleet.Finding, end time.Time) fleetPageRow {
 	row := fleetPageRow{
-		Group: groupText(x), Share: fmt.Sprintf("%d of %d replicas", x.Growing, x.Replicas), Resource: x.Resource.Name, fleetPageReplica: fleetPageReplicaOf(x, &x.Worst), Sentence: fleetSummary(x),
-		More: max(0, x.Growing-1-len(x.Others)),
+		Group: groupText(x), Share: fmt.Sprintf("%d of %d replicas", x.Growing, x.Replicas), Resource: x.Resource.Name,
+		fleetPageReplica: fleetPageReplicaOf(x, &x.Worst), Sentence: fleetSummary(x), More: max(0, x.Growing-1-len(x.Others)),
 	}
 	if e := x.Worst.Exhaustion; e != nil {
 		row.Left = sampler.FormatDuration(e.At.Sub(end))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -346,7 +347,8 @@ func (f *scanFlags) print(w io.Writer, server string, r *fleet.Report, before ma
 			return now, err
 		}
 	}
-	for name, x := range before {
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		x := before[name]
 		if _, ok := now[name]; !ok && !x.Ended {
 			if err := write(&x, "resolved"); err != nil {
 				return now, err

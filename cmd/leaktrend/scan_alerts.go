@@ -16,8 +16,8 @@ import (
 const (
 	// refreshEvery is how often standing alerts are repeated: an Alertmanager drops what it does not hear of for five minutes.
 	refreshEvery = time.Minute
-	// mostUnsent bounds the alerts that wait for an Alertmanager. Of older ones nothing is lost: what fires is queued by each scan anew, and
-	// what is resolved has ended there by itself.
+	// mostUnsent bounds the alerts that wait for an Alertmanager, beside those of the findings that stand. The oldest resolved ones are
+	// dropped: they have ended there by themselves.
 	mostUnsent = 1000
 )
 
@@ -67,7 +67,11 @@ func (f *fleetAlerts) update(r *fleet.Report) {
 func (f *fleetAlerts) queue(a alerting.Alert) {
 	f.unsent = slices.DeleteFunc(f.unsent, func(b alerting.Alert) bool { return b.ID == a.ID })
 	f.unsent = append(f.unsent, a)
-	f.unsent = f.unsent[max(len(f.unsent)-mostUnsent, 0):]
+	if len(f.unsent) > mostUnsent {
+		if i := slices.IndexFunc(f.unsent, func(b alerting.Alert) bool { return b.Status == alerting.Resolved }); i >= 0 {
+			f.unsent = slices.Delete(f.unsent, i, i+1)
+		}
+	}
 }
 
 // send posts what was not sent yet. What fails is kept for the next time, unless it would fail again.
@@ -145,8 +149,7 @@ func repeat(ctx context.Context, pace time.Duration, scan func(context.Context) 
 	ticker := time.NewTicker(refreshEvery)
 	defer ticker.Stop()
 	for {
-		next := time.NewTimer(pace)
-		defer next.Stop()
+		next := time.After(pace)
 		results := make(chan scanned, 1)
 		go func() {
 			report, err := scan(ctx)
@@ -162,7 +165,7 @@ func repeat(ctx context.Context, pace time.Duration, scan func(context.Context) 
 				if err := use(result); err != nil {
 					return err
 				}
-				results, due = nil, next.C
+				results, due = nil, next
 			case <-ticker.C:
 				keep()
 			case <-due:

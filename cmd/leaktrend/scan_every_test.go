@@ -238,6 +238,54 @@ func TestScanEveryIsBounded(t *testing.T) {
 	})
 }
 
+// However many findings there are, the alert of each is sent.
+func TestManyFindings(t *testing.T) {
+	var jobs []string
+	for i := range mostUnsent + 5 {
+		jobs = append(jobs, fmt.Sprint("job ", i))
+	}
+	am := &fakeAlertmanager{}
+	alerts := alertsTo(t, am)
+	alerts.update(leaksOf(jobs...))
+	if err := alerts.deliver(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(jobs)
+	if diff := cmp.Diff(jobs, slices.Sorted(maps.Keys(am.ends))); diff != "" {
+		t.Errorf("what fires (-want +got):\n%s", diff)
+	}
+}
+
+// What is resolved by one scan is told in order of name.
+func TestResolvedLinesAreInOrder(t *testing.T) {
+	f := &scanFlags{format: "json"}
+	var out bytes.Buffer
+	var jobs, want []string
+	for i := range 50 {
+		jobs = append(jobs, fmt.Sprintf("job %02d", i))
+		want = append(want, jobs[i]+" resolved")
+	}
+	before, err := f.print(&out, "", leaksOf(jobs...), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	if _, err := f.print(&out, "", leaksOf(), before); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		var x fleetLine
+		if err := json.Unmarshal([]byte(line), &x); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, x.Group["job"]+" "+x.State)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // Of a single scan alerts are sent with a few attempts, and the failure is told.
 func TestDeliver(t *testing.T) {
 	for _, test := range []struct {

@@ -455,11 +455,10 @@ func (t *Tracker) Findings() []Finding {
 		}
 		all = append(all, one)
 	}
-	slices.SortFunc(all, func(a, b Finding) int { return byPace(&a.Site, &b.Site) })
-	slices.SortStableFunc(all, func(a, b Finding) int {
+	slices.SortFunc(all, func(a, b Finding) int {
 		switch {
 		case a.GivenBack == b.GivenBack:
-			return 0
+			return byPace(&a.Site, &b.Site)
 		case a.GivenBack:
 			return 1
 		}

@@ -20,11 +20,18 @@ import (
 //go:embed calibration.csv
 var calibrationText string
 
-// Marks are the lengths of history at which scores are calibrated. The last of the week's lies below 7 days, as a query over 7 days
-// yields a little less.
-var Marks = []time.Duration{
-	6 * time.Hour, 12 * time.Hour, 24 * time.Hour, 48 * time.Hour, 72 * time.Hour, 96 * time.Hour, 120 * time.Hour, 144 * time.Hour,
-	164 * time.Hour, 240 * time.Hour, 332 * time.Hour,
+// Marks are the lengths of history at which scores are calibrated. They lie closer than the floors of 6 hours by which long climbs are judged:
+// each new floor may confirm a climb, so what scores high changes from one to the next.
+var Marks = marks()
+
+func marks() (all []time.Duration) {
+	for hours := time.Duration(6); hours < 48; hours += 2 {
+		all = append(all, hours*time.Hour)
+	}
+	for hours := time.Duration(48); hours <= 332; hours += 4 {
+		all = append(all, hours*time.Hour)
+	}
+	return all
 }
 
 // Thresholds are the scores that are told apart, rising. They and their weights were chosen on series of seed 1, which calibrate nothing.
@@ -36,7 +43,7 @@ var weights = [len(Thresholds)]float64{.02, .03, .15, .2, .4, .2}
 
 // Score is how strongly a resource is found to leak where its life ends or the data do: the hours that the climb which stands then has
 // lasted, times the evidence that it goes on, in nats, added up over the widths that agree. 0 without a climb: a finding that took itself
-// back scores nothing. A ramp of the load or a cache that fills can have much of one of the two; hardly ever has it both.
+// back scores nothing. A ramp of the load or a cache that fills can have much of one of the two, but hardly ever of both.
 func Score(s *detector.Status) float64 { return s.Grew.Hours() * s.Nats }
 
 // Counts says how many of N series reach each threshold at the end of a history of a length.
@@ -115,29 +122,23 @@ func Default() *Calibration {
 //
 // It is the sum over the thresholds k that were reached of w(k)/P(k), where w are the weights, P(k) = (B+1)/(n+1), and B of n healthy series
 // reached k. For each k the expectation of 1/P(k) over calibration and healthy series is 1-(1-p)^(n+1), so at most 1, p being the true chance;
-// so is the weighted mean of several, however they depend. Between two marks the higher P(k) of both counts, close to one its own. A history shorter than the first mark gives 0.
+// so is the weighted mean of several, however they depend. P(k) is the higher one of the marks before and after the length, or at it; beyond
+// the last mark that of the last two. A history shorter than the first mark gives 0.
 func (c *Calibration) EValue(score float64, length time.Duration) float64 {
-	const below, above = .99, 1.03 // times a mark: what is close to it
-	at := -1
-	for i := range c.Healthy {
-		if below*float64(c.Healthy[i].Length) <= float64(length) {
-			at = i
-		}
-	}
-	if at < 0 {
+	if length < c.Healthy[0].Length {
 		return 0
 	}
-	between := at+1 < len(c.Healthy) && float64(length) > above*float64(c.Healthy[at].Length)
+	after := len(c.Healthy) - 1
+	for after > 0 && c.Healthy[after-1].Length >= length {
+		after--
+	}
+	before := max(after-1, 0)
 	e := 0.
 	for k, threshold := range Thresholds {
 		if score < threshold {
 			break
 		}
-		p := c.Healthy[at].chance(k)
-		if between {
-			p = max(p, c.Healthy[at+1].chance(k))
-		}
-		e += weights[k] / p
+		e += weights[k] / max(c.Healthy[before].chance(k), c.Healthy[after].chance(k))
 	}
 	return e
 }
@@ -229,7 +230,7 @@ func ReadCalibration(r io.Reader) (*Calibration, error) {
 			lengths = append(lengths, counts.Length)
 		}
 		if !slices.Equal(lengths, Marks) {
-			return nil, fmt.Errorf("calibration: the sample %s has not the marks %v", name, Marks)
+			return nil, fmt.Errorf("calibration: the sample %s has not the marks of a scan, %v to %v", name, Marks[0], Marks[len(Marks)-1])
 		}
 	}
 	if c.Healthy[0].N == 0 {

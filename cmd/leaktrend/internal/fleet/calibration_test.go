@@ -63,7 +63,8 @@ func FuzzReadCalibration(f *testing.F) {
 	})
 }
 
-// On the healthy series that calibrate, the mean e-value is at most 1 at every mark. On others, of which nothing was known, it is about that.
+// On the healthy series that calibrate, the mean e-value is at most 1 at every mark, which the formula alone ensures. On others, of which
+// nothing was known, it is so over all marks; at a single mark one series of a high score may make more of it.
 func TestMeanEValueOfHealthySeries(t *testing.T) {
 	c := Default()
 	mean := func(counts Counts) float64 {
@@ -83,8 +84,8 @@ func TestMeanEValueOfHealthySeries(t *testing.T) {
 		t.Logf("after %5v: %.2f on the series that calibrate, %.2f on others", counts.Length, mean(counts), other)
 		total += other
 	}
-	if got := total / float64(len(c.Healthy)); got > 1.5 {
-		t.Errorf("on other series the mean over all marks is %.2f, want about 1 or less", got)
+	if got := total / float64(len(c.Healthy)); got > 1 {
+		t.Errorf("on other series the mean over all marks is %.2f, want at most 1", got)
 	}
 }
 
@@ -113,13 +114,16 @@ func TestEValue(t *testing.T) {
 		want   float64
 	}{
 		{"no finding", 0, 100 * time.Hour, 0},
-		{"too short", 5000, 5 * time.Hour, 0},
-		{"the first threshold", 250, 13 * time.Hour, 20 * w[0]},
-		{"just below the second", 999, 13 * time.Hour, 20 * w[0]},
-		{"the second", 1000, 13 * time.Hour, 20*w[0] + 50*w[1]},
-		{"the third", 2000, 13 * time.Hour, 20*w[0] + 50*w[1] + 100*w[2]},
-		{"all", 1e6, 13 * time.Hour, 20*w[0] + 50*w[1] + 100*(1-w[0]-w[1])},
+		{"too short", 5000, 6*time.Hour - 1, 0},
+		{"the first threshold", 250, 9 * time.Hour, 20 * w[0]},
+		{"just below the second", 999, 9 * time.Hour, 20 * w[0]},
+		{"the second", 1000, 9 * time.Hour, 20*w[0] + 50*w[1]},
+		{"the third", 2000, 9 * time.Hour, 20*w[0] + 50*w[1] + 100*w[2]},
+		{"all", 1e6, 9 * time.Hour, 20*w[0] + 50*w[1] + 100*(1-w[0]-w[1])},
+		{"the first mark", 1000, 6 * time.Hour, 10*w[0] + 20*w[1]},
 		{"the worse of two marks", 1000, 7 * time.Hour, 10*w[0] + 20*w[1]},
+		{"the second mark", 1000, 8 * time.Hour, 10*w[0] + 20*w[1]},
+		{"after the second mark", 1000, 8*time.Hour + 1, 20*w[0] + 50*w[1]},
 		{"beyond the last mark", 250, 9999 * time.Hour, 100 * w[0]},
 	} {
 		if got := c.EValue(test.score, test.length); math.Abs(got-test.want) > 1e-9 {
@@ -158,9 +162,13 @@ func TestCalibrationIsOfThisDetector(t *testing.T) {
 		{"healthy", false, c.CheckHealthy},
 		{"leaking", true, c.CheckLeaking},
 	} {
-		got, err := Measure(t.Context(), MeasureOptions{Seed: 4321, Ranges: generate.Report, PerFamily: 40, Leaking: part.leaking})
-		if err != nil {
-			t.Fatal(err)
+		got := NewSample() // of both halves, as in the table
+		for _, ranges := range []generate.Split{generate.Tune, generate.Report} {
+			half, err := Measure(t.Context(), MeasureOptions{Seed: 4321, Ranges: ranges, PerFamily: 20, Leaking: part.leaking})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = got.And(half)
 		}
 		for i, counts := range got {
 			if counts.N == 0 {
@@ -168,12 +176,14 @@ func TestCalibrationIsOfThisDetector(t *testing.T) {
 			}
 			// Both are draws of one chance, if the detector is the same: Poisson of the pooled rate, in both directions.
 			shipped := part.shipped[i]
-			rate := float64(counts.Reached[0]+shipped.Reached[0]+1) / float64(counts.N+shipped.N)
-			expected := distuv.Poisson{Lambda: rate * float64(counts.N)}
-			n := float64(counts.Reached[0])
-			if expected.CDF(n) < 1e-5 || 1-expected.CDF(n-1) < 1e-5 {
-				t.Errorf("%s after %v: %d of %d series have a finding, but %d of %d in the table; go generate %s makes it anew",
-					part.name, counts.Length, counts.Reached[0], counts.N, shipped.Reached[0], shipped.N, "./cmd/leaktrend/internal/fleet")
+			for k, threshold := range Thresholds {
+				rate := float64(counts.Reached[k]+shipped.Reached[k]+1) / float64(counts.N+shipped.N)
+				expected := distuv.Poisson{Lambda: rate * float64(counts.N)}
+				n := float64(counts.Reached[k])
+				if expected.CDF(n) < 1e-5 || 1-expected.CDF(n-1) < 1e-5 {
+					t.Errorf("%s after %v: %d of %d series score %g or more, but %d of %d in the table; go generate %s makes it anew",
+						part.name, counts.Length, counts.Reached[k], counts.N, threshold, shipped.Reached[k], shipped.N, "./cmd/leaktrend/internal/fleet")
+				}
 			}
 		}
 	}
@@ -209,7 +219,7 @@ func TestSimulationOfFalseDiscoveries(t *testing.T) {
 		runs   = 200
 		fdr    = .05
 		day    = 24 * time.Hour
-		aWeek  = 164 * time.Hour
+		aWeek  = 168 * time.Hour
 	)
 	c := Default()
 	for _, test := range []struct {
@@ -222,14 +232,16 @@ func TestSimulationOfFalseDiscoveries(t *testing.T) {
 	}{
 		{"3 days, each series by itself", 3 * day, 1, 1, .001, 0},
 		{"5 days, each series by itself", 5 * day, 1, 1, .001, 0},
+		{"6.5 days, each series by itself", 156 * time.Hour, 1, 1, .001, 0},
 		{"a week, each series by itself", aWeek, 1, 1, .001, .4},
 		{"10 days, each series by itself", 10 * day, 1, 1, .001, 0},
 		{"2 weeks, each series by itself", 332 * time.Hour, 1, 1, .001, .5},
 		{"a week, groups of 10, one replica leaks", aWeek, 10, 1, .001, .4},
-		{"a week, groups of 50, 40 replicas leak", aWeek, 50, 40, .001, .8},
+		{"a week, groups of 50, 40 replicas leak", aWeek, 50, 40, .001, .1},
 		{"a week, groups of 1000, all leak", aWeek, 1000, 1000, .001, 1},
 		{"3 days, each series by itself", 3 * day, 1, 1, .01, .1},
 		{"5 days, each series by itself", 5 * day, 1, 1, .01, .2},
+		{"6.5 days, each series by itself", 156 * time.Hour, 1, 1, .01, 0},
 		{"a week, each series by itself", aWeek, 1, 1, .01, .5},
 		{"10 days, each series by itself", 10 * day, 1, 1, .01, .4},
 		{"2 weeks, each series by itself", 332 * time.Hour, 1, 1, .01, .6},
@@ -258,19 +270,19 @@ func TestSimulationOfFalseDiscoveries(t *testing.T) {
 					}
 				}
 				if sum > 0 {
-					candidates = append(candidates, Finding{EValue: sum / float64(test.replicas), Growing: g})
+					candidates = append(candidates, Finding{EValue: sum / float64(test.replicas), Growing: g}) // Growing tells which group
 				}
 			}
 			accepted := eBH(candidates, groups, fdr)
-			false_ := 0
+			wrong := 0
 			for _, f := range candidates[:accepted] {
 				if f.Growing >= sickGroups {
-					false_++
+					wrong++
 				} else {
 					found++
 				}
 			}
-			shares = append(shares, float64(false_)/float64(max(accepted, 1)))
+			shares = append(shares, float64(wrong)/float64(max(accepted, 1)))
 		}
 		mean, variance := 0., 0.
 		for _, s := range shares {
@@ -283,8 +295,8 @@ func TestSimulationOfFalseDiscoveries(t *testing.T) {
 		share := float64(found) / float64(runs*sickGroups)
 		t.Logf("%-40s %g %% leak: false discoveries %.2f %% (%.2f to %.2f), promised at most %g %%; %.0f %% of %d found",
 			test.name+",", 100*test.leaking, 100*mean, 100*max(mean-error95, 0), 100*(mean+error95), 100*fdr, 100*share, sickGroups)
-		if mean-error95 > fdr {
-			t.Errorf("%s: the share of false discoveries is %.3f, promised %.3f", test.name, mean, fdr)
+		if mean+error95 > fdr {
+			t.Errorf("%s: the share of false discoveries is %.3f, give or take %.3f: not shown to be at most %.3f", test.name, mean, error95, fdr)
 		}
 		if share < test.found {
 			t.Errorf("%s: %.3f of the leaks are found, want %.3f or more", test.name, share, test.found)

@@ -62,6 +62,39 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// The load of a pod is that of its containers.
+func TestLoadOfContainers(t *testing.T) {
+	ramp := values(func(i int) float64 { return 100 + float64(i)/10 })
+	m := &memory{}
+	m.add("__name__=container_memory_working_set_bytes,job=kubelet,instance=n:1,namespace=shop,pod=cart-1,container=cart",
+		values(func(i int) float64 { return 1e7 * (ramp[i] + float64(i*7919%5)/5) }))
+	m.add("__name__=requests_total,job=cart,instance=p:1,namespace=shop,pod=cart-1", ramp)
+	r, err := scanOf(t, m, func(o *Options) { o.Load = "requests_total" })
+	if err != nil || len(r.Missing) > 0 {
+		t.Fatal(err, r.Missing)
+	}
+	want := []string{"container_memory_working_set_bytes job=shop/cart version= 1/1"}
+	if diff := cmp.Diff(want, brief(r.Suspects)); diff != "" || len(r.Findings) > 0 {
+		t.Errorf("suspects (-want +got):\n%s\nfindings %q", diff, brief(r.Findings))
+	}
+}
+
+// A gauge named load is one like any other.
+func TestGaugeNamedLoad(t *testing.T) {
+	m := &memory{}
+	m.add("__name__=load,job=a,instance=1", growing(100, 100, 0))
+	m.add("__name__=requests_total,job=a,instance=1", constant(5))
+	for _, load := range []string{"", "requests_total"} {
+		r, err := scanOf(t, m, func(o *Options) { o.Matches, o.Load = []string{"load"}, load })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"load job=a version= 1/1 [ 1/1]"}, brief(r.Findings)); diff != "" {
+			t.Errorf("load %q: findings (-want +got):\n%s", load, diff)
+		}
+	}
+}
+
 // A load that nothing has is told, and what is judged is judged without it.
 func TestLoadThatNothingHas(t *testing.T) {
 	m := &memory{}

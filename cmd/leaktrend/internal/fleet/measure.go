@@ -39,7 +39,7 @@ type part struct{ from, to, span time.Duration }
 
 // Beyond a week there are fewer series, as they take longer.
 const (
-	endOfWeek   = 164 * time.Hour
+	endOfWeek   = 168 * time.Hour
 	fortnight   = 332 * time.Hour
 	beyondAWeek = .6 // of PerFamily
 )

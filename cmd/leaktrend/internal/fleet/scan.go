@@ -94,8 +94,8 @@ func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 	return report, nil
 }
 
-// loadResource is the name under which the detector gets the load of --load.
-const loadResource = "load"
+// loadResource is the name under which the detector gets the load of --load. No metric has it.
+const loadResource = "--load"
 
 type scan struct {
 	Options
@@ -103,7 +103,7 @@ type scan struct {
 	config     detector.Config
 	start, end time.Time
 	found      *collector
-	loaded     atomic.Bool // a load was read
+	loaded     atomic.Bool // a process has the load
 
 	mu      sync.Mutex
 	missing map[Missing]int
@@ -366,7 +366,7 @@ func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) err
 	return nil
 }
 
-// unplanned notes what is missing because its targets could not be listed. It returns the error if there is no sense in going on.
+// unplanned notes what is missing because its targets could not be listed. It returns the error, or that of the context if it has ended.
 func (s *scan) unplanned(ctx context.Context, of Label, what string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -556,9 +556,6 @@ func (s *scan) readLoad(ctx context.Context, b *batch, g *gathering) error {
 	selected := selector{equals(model.MetricNameLabel, s.Load)}.with(equals(b.source.outer, b.outer), isOneOf(b.source.inner, b.inner))
 	query := fmt.Sprintf("sum by (%s,%s) (rate(%s[%s]))", b.source.outer, b.source.inner, selected, window)
 	series, err := s.server.Range(ctx, query, s.Grid, true)
-	if len(series) > 0 {
-		s.loaded.Store(true)
-	}
 	if err == nil {
 		g.addLoad(series)
 	}
@@ -574,7 +571,7 @@ type gathering struct {
 
 	context []contextSeries
 	builds  []buildSeries
-	loads   map[string][]float64
+	loads   map[string][]float64 // by place
 }
 
 type contextSeries struct {
@@ -588,9 +585,14 @@ type buildSeries struct {
 	prom.Series
 }
 
-// target names the target that a series belongs to.
+// place names what shares one load: a target, or a pod.
+func (g *gathering) place(labels model.Metric) string {
+	return string(labels[model.LabelName(g.batch.source.outer)]) + "\x00" + string(labels[model.LabelName(g.batch.source.inner)])
+}
+
+// target names the target, or the container, that a series belongs to.
 func (g *gathering) target(labels model.Metric) string {
-	name := string(labels[model.LabelName(g.batch.source.outer)]) + "\x00" + string(labels[model.LabelName(g.batch.source.inner)])
+	name := g.place(labels)
 	if g.batch.source.container {
 		name += "\x00" + string(labels["container"])
 	}
@@ -617,7 +619,7 @@ func (g *gathering) add(r role, series []prom.Series) {
 func (g *gathering) addLoad(series []prom.Series) {
 	g.loads = map[string][]float64{}
 	for _, one := range series {
-		g.loads[g.target(one.Labels)] = one.Values
+		g.loads[g.place(one.Labels)] = one.Values
 	}
 }
 
@@ -656,6 +658,9 @@ func (g *gathering) processes() []*process {
 			labels[model.LabelName(name)] = model.LabelValue(value)
 		}
 		byTarget[g.target(labels)] = append(byTarget[g.target(labels)], p)
+		if p.load = g.loads[g.place(labels)]; p.load != nil {
+			g.scan.loaded.Store(true)
+		}
 	}
 	for _, c := range g.context {
 		ambiguous[c.Name+"\x00"+g.target(c.Labels)]++
@@ -673,11 +678,6 @@ func (g *gathering) processes() []*process {
 		}
 	}
 	g.joinVersions(byTarget)
-	for target, values := range g.loads {
-		for _, p := range byTarget[target] {
-			p.load = values
-		}
-	}
 	for _, p := range g.order {
 		// Of two metrics of one resource the one that is better known.
 		slices.SortStableFunc(p.readings, func(a, b reading) int { return a.rank - b.rank })
