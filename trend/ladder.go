@@ -36,7 +36,7 @@ type ring struct {
 	count  int64 // buckets closed since the epoch; the latest is number count-1
 
 	floor, sum float64 // of the open bucket, over the finest buckets in which something was read
-	n, full    int     // how many these are, and the most there ever were
+	n, full    int     // how many these are, and how many a bucket has when nothing is missing
 }
 
 // at returns closed bucket number i, counted from the epoch. i must be one of the latest Buckets.
@@ -144,10 +144,14 @@ func (l *Ladder) closeOne(level float64) (closed uint8) {
 			continue
 		}
 		b := empty
-		// A bucket that is mostly gap has no floor to compare with the others.
+		// A bucket that is mostly gap has no floor to compare with the others. Where that goes on, values come more rarely now.
 		r.full = max(r.full, r.n)
-		if r.n > 0 && 2*r.n >= r.full {
+		switch {
+		case r.n == 0:
+		case 2*r.n >= r.full:
 			b = bucket{floor: r.floor, mean: r.sum / float64(r.n), level: level}
+		default:
+			r.full -= (r.full + 3) / 4
 		}
 		*r.at(r.count) = b
 		r.count++

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
@@ -92,6 +94,8 @@ func naive(epoch, finest int64, readings []reading) memory {
 				b.mean /= float64(n)
 				b.level = readings[next].level
 				kept[i] = b
+			} else {
+				full -= (full + 3) / 4
 			}
 		}
 		for i := max(0, m.Count[w]-32); i < m.Count[w]; i++ {
@@ -416,5 +420,27 @@ func BenchmarkAdd(b *testing.B) {
 	for b.Loop() {
 		at += 30 * second
 		l.Add(at, float64(at&1023), 500)
+	}
+}
+
+// Values that come more rarely than before are a gap for some buckets only.
+func TestLadderOfRarerValues(t *testing.T) {
+	l := NewLadder(0, 1)
+	missing := func(w int, from, to, every time.Duration) (n int) {
+		for at := from; at < to; at += every {
+			if closed := l.Add(int64(at), 1, 1); closed&(1<<w) != 0 {
+				if _, ok := l.Floor(w); !ok {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	const day = 24 * time.Hour
+	got := []int{missing(1, 0, day, 5*time.Minute), missing(1, day, 2*day, 20*time.Minute), missing(3, 2*day, 9*day, 2*time.Hour)}
+	// 20 min have four values, then one, which is less than half of 4 and 3, but not of 2. 6 h have 72, later 18, for which 54, 40 and 30 are
+	// expected, and then 3, for which it is 22, 16, 12, 9 and 6.
+	if want := []int{0, 2, 5}; !slices.Equal(got, want) {
+		t.Errorf("buckets without a floor: %v, want %v", got, want)
 	}
 }

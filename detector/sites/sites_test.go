@@ -269,6 +269,28 @@ func TestFindingEnds(t *testing.T) {
 	}
 }
 
+// A leak that makes its profiles dearer, so that they come more and more rarely, is found all the same.
+func TestRarerProfiles(t *testing.T) {
+	const scale = 240. / (48 * 3600) // a soak of 4 min
+	config := physical
+	config.Scale = scale
+	s := newService(profile.Goroutine, 11)
+	s.at[42] = func(h float64) float64 { return 300 + 2*h*3600 }
+	for _, slower := range []float64{30, 60, 200} {
+		tracker := NewTracker(profile.Goroutine, config)
+		found := 0.
+		for at := 0.; at < 900 && found == 0; at += .5 + at/slower {
+			tracker.Observe(s.profile(at/3600), math.NaN())
+			if len(tracker.Findings()) > 0 {
+				found = at
+			}
+		}
+		if found == 0 || found > 240 {
+			t.Errorf("profiles that are %v of the time apart: found after %.0f s, want it within the run", 1/slower, found)
+		}
+	}
+}
+
 // hours returns the time of the latest profile since the first.
 func (t *Tracker) hours() float64 { return time.Duration(t.at - t.began).Hours() }
 
