@@ -59,9 +59,9 @@ type parts struct {
 
 // keptParts are breakdowns of healthy times, oldest first.
 type keptParts struct {
-	list    []*sampler.Breakdown
-	settled bool      // the first is of the settled start
-	next    time.Time // when the next is due
+	list  []*sampler.Breakdown
+	start *sampler.Breakdown // of when the start had settled; nil before
+	next  time.Time          // when the next is due
 }
 
 // keepParts looks at what the process is made of, when that is due and the resource is healthy: at the first sample, when the start has
@@ -115,7 +115,7 @@ func (p *parts) due(i int, at, started time.Time, settled bool) bool {
 		p.process, p.kept = started, [len(partResources)]keptParts{}
 	}
 	k := &p.kept[i]
-	return settled && !k.settled || !at.Before(k.next)
+	return settled && k.start == nil || !at.Before(k.next)
 }
 
 // keep takes a breakdown, nil if that failed. Where there is no room, the one goes whose neighbours are closest for their age; the first stays.
@@ -127,8 +127,8 @@ func (p *parts) keep(i int, one *sampler.Breakdown, settled bool, next time.Time
 	if one == nil {
 		return
 	}
-	if settled && !k.settled {
-		k.settled, k.list = true, nil
+	if settled && k.start == nil {
+		k.start = one
 	}
 	k.list = append(k.list, one)
 	if len(k.list) <= mostBreakdowns {
@@ -144,8 +144,8 @@ func (p *parts) keep(i int, one *sampler.Breakdown, settled bool, next time.Time
 	k.list = slices.Delete(k.list, densest, densest+1)
 }
 
-// before returns the breakdown to compare with: for a limit, which is measured from the start, the first; for a trend the latest that is not
-// younger than the growth. nil if none was kept.
+// before returns the breakdown to compare with: for a limit, which is measured from the settled start, the one of then; for a trend the latest
+// that is not younger than the growth. nil if none was kept.
 func (p *parts) before(i int, a *alerting.Alert) *sampler.Breakdown {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -154,6 +154,9 @@ func (p *parts) before(i int, a *alerting.Alert) *sampler.Breakdown {
 		return nil
 	}
 	best := list[0]
+	if start := p.kept[i].start; start != nil && a.Kind == alerting.Limit {
+		best = start
+	}
 	for _, b := range list {
 		if a.Kind == alerting.Trend && !b.Time.After(a.Since) {
 			best = b

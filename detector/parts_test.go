@@ -25,8 +25,11 @@ func TestPartsKept(t *testing.T) {
 	for _, b := range p.kept[0].list {
 		hours = append(hours, int(b.Time.Sub(partsStart).Hours()))
 	}
-	if len(hours) != mostBreakdowns || hours[0] != 1 || hours[mostBreakdowns-1] != 999 || hours[mostBreakdowns-2] < 990 || hours[1] < 100 {
-		t.Errorf("kept of hours %v, want %d: the settled start, and the closer the later", hours, mostBreakdowns)
+	if len(hours) != mostBreakdowns || hours[0] != 0 || hours[mostBreakdowns-1] != 999 || hours[mostBreakdowns-2] < 990 || hours[1] < 100 {
+		t.Errorf("kept of hours %v, want %d: the first, and the closer the later", hours, mostBreakdowns)
+	}
+	if start := p.kept[0].start; start == nil || !start.Time.Equal(partsStart.Add(time.Hour)) {
+		t.Errorf("of the settled start: %v, want that of hour 1", start)
 	}
 	if p.due(0, partsStart.Add(1000*time.Hour), partsStart.Add(time.Minute), true); len(p.kept[0].list) > 0 {
 		t.Error("a new process is compared with the one before it")
@@ -39,7 +42,7 @@ func TestPartsBefore(t *testing.T) {
 		t.Error("nothing was kept")
 	}
 	for _, minutes := range []int{0, 10, 20} {
-		p.keep(0, &sampler.Breakdown{Time: partsStart.Add(time.Duration(minutes) * time.Minute)}, true, time.Time{})
+		p.keep(0, &sampler.Breakdown{Time: partsStart.Add(time.Duration(minutes) * time.Minute)}, minutes > 0, time.Time{})
 	}
 	for _, test := range []struct {
 		kind  alerting.Kind
@@ -47,7 +50,8 @@ func TestPartsBefore(t *testing.T) {
 		want  int
 	}{
 		{alerting.Trend, 15, 10}, {alerting.Trend, 20, 20}, {alerting.Trend, 500, 20}, {alerting.Trend, -5, 0},
-		{alerting.Limit, 500, 0},
+		{alerting.Trend, 5, 0}, // growth from before the start had settled
+		{alerting.Limit, 500, 10}, {alerting.Limit, 5, 10},
 	} {
 		a := alerting.Alert{Event: alerting.Event{Kind: test.kind, Since: partsStart.Add(time.Duration(test.since) * time.Minute)}}
 		if got := int(p.before(0, &a).Time.Sub(partsStart).Minutes()); got != test.want {
