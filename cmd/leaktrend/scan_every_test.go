@@ -105,7 +105,9 @@ func leakOf(job string) fleet.Finding {
 func leaksOf(jobs ...string) *fleet.Report {
 	r := &fleet.Report{Start: time.Now().Add(-7 * 24 * time.Hour), End: time.Now(), Hypotheses: 1}
 	for _, job := range jobs {
-		r.Findings = append(r.Findings, leakOf(job))
+		leak := leakOf(job)
+		leak.Worst.Last = r.End
+		r.Findings = append(r.Findings, leak)
 	}
 	return r
 }

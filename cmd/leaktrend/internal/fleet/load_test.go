@@ -106,7 +106,7 @@ func TestLoadThatNothingHas(t *testing.T) {
 	if diff := cmp.Diff([]string{"open_fds job=a version= 1/1 [ 1/1]"}, brief(r.Findings)); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]Missing{{What: "requests_totl", Why: "no target that was judged has this load"}}, r.Missing); diff != "" {
+	if diff := cmp.Diff([]Missing{{What: "requests_totl", Why: "no target that was judged has this load", Load: true}}, r.Missing); diff != "" {
 		t.Errorf("missing (-want +got):\n%s", diff)
 	}
 }

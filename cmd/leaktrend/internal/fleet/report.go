@@ -86,7 +86,8 @@ type Missing struct {
 	Of    Label  // that all series of it have, as in job="api"; empty = anything may be missing
 	What  string // as in `job "api"`
 	Why   string
-	Count int // processes; 0 = unknown
+	Count int  // processes; 0 = unknown
+	Load  bool // only the load that all are judged with
 }
 
 // Leaks reports whether anything was found that holds now.
@@ -94,12 +95,16 @@ func (r *Report) Leaks() bool {
 	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Ended }) || len(r.Limits) > 0
 }
 
-// Covers reports whether all was read that a finding of an earlier scan may rest on. Where it was, what was not found again is gone.
+// Covers reports whether all was read that a finding of an earlier scan may rest on. Where it was, what was not found again is gone. So is what
+// ended before the time of this scan, so that a part which stays missing does not hold findings for ever.
 func (r *Report) Covers(f *Finding) bool {
+	if f.Worst.Last.Before(r.Start) {
+		return true
+	}
 	// Where groups are not those of a job, one may reach beyond the job of its worst process.
 	ofJob := slices.ContainsFunc(f.Group, func(l Label) bool { return l.Name == jobLabel })
 	return !slices.ContainsFunc(r.Missing, func(m Missing) bool {
-		return !ofJob || m.Of.Name == "" || m.Of.Value == f.Worst.Labels[m.Of.Name]
+		return !m.Load && (!ofJob || m.Of.Name == "" || m.Of.Value == f.Worst.Labels[m.Of.Name])
 	})
 }
 

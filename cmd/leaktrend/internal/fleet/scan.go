@@ -80,7 +80,7 @@ func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 	}
 	report := s.found.report(o.FDR)
 	if o.Load != "" && report.Processes > 0 && !s.loaded.Load() {
-		s.miss(Label{}, o.Load, 0, errors.New("no target that was judged has this load"))
+		s.missing[Missing{What: o.Load, Why: "no target that was judged has this load", Load: true}] = 0
 	}
 	report.Start, report.End = s.start, s.end
 	if err == nil && report.Processes == 0 && len(s.missing) == 0 {

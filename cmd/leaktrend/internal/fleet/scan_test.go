@@ -349,7 +349,7 @@ func TestMatches(t *testing.T) {
 		{[]string{`{__name__="queue_length",queue="y"}`}, []string{"job"}, nil, 1, nil},
 		{[]string{`queue_length{queue=~"x|y",}`}, []string{"job"}, []string{"queue_length job=a 1/2"}, 2, nil},
 		{[]string{`go_goroutines{job="a"}`, "lonely"}, []string{"job"}, []string{"goroutines job=a 1/1", "lonely job= 1/1"}, 2, nil},
-		{[]string{`jobs_total`}, []string{"job"}, nil, 0, []Missing{{Label{"job", "a"}, `job "a"`, "only counters and context match: jobs_total", 0}}},
+		{[]string{`jobs_total`}, []string{"job"}, nil, 0, []Missing{{Label{"job", "a"}, `job "a"`, "only counters and context match: jobs_total", 0, false}}},
 		// Where selectors overlap, a series counts once.
 		{[]string{`queue_length{queue="x"}`, `{__name__=~"queue_l.*|lonely"}`, `queue_length{queue!="y"}`}, []string{"job"},
 			[]string{"lonely job= 1/1", "queue_length job=a 1/2"}, 3, nil},
@@ -439,17 +439,17 @@ func TestPartialFailure(t *testing.T) {
 		missing []Missing
 	}{
 		{"one metric of a job", contains("min_over_time", `__name__="go_goroutines"`, `job="b"`),
-			slices.Concat(full("a"), full("b")[1:], full("c")), []Missing{{Label{"job", "b"}, `go_goroutines of job "b"`, "status 503", 4}}},
+			slices.Concat(full("a"), full("b")[1:], full("c")), []Missing{{Label{"job", "b"}, `go_goroutines of job "b"`, "status 503", 4, false}}},
 		{"start times of a job", contains("max_over_time", "start_time", `job="b"`),
-			slices.Concat(full("a"), full("c")), []Missing{{Label{"job", "b"}, `process_start_time_seconds of job "b"`, "status 503", 4}}},
+			slices.Concat(full("a"), full("c")), []Missing{{Label{"job", "b"}, `process_start_time_seconds of job "b"`, "status 503", 4, false}}},
 		{"a job that is denied", func(query string) error {
 			if strings.Contains(query, `job="b"`) {
 				return prom.ErrDenied
 			}
 			return nil
-		}, slices.Concat(full("a"), full("c")), []Missing{{Label{"job", "b"}, `job "b"`, "access denied", 0}}},
+		}, slices.Concat(full("a"), full("c")), []Missing{{Label{"job", "b"}, `job "b"`, "access denied", 0, false}}},
 		{"targets of a job", contains("label instance", `job="c"`),
-			slices.Concat(full("a"), full("b")), []Missing{{Label{"job", "c"}, `job "c"`, "status 503", 0}}},
+			slices.Concat(full("a"), full("b")), []Missing{{Label{"job", "c"}, `job "c"`, "status 503", 0, false}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := fleetOf()
@@ -589,14 +589,19 @@ func TestCovers(t *testing.T) {
 	}{
 		{"nothing missing", nil, of(byJob, api), true},
 		{"anything may be missing", []Missing{{What: "all"}}, of(byJob, api), false},
+		{"the load", []Missing{{What: "requests_total", Load: true}}, of([]string{"team"}, api), true},
 		{"its job", []Missing{{Of: Label{"job", "api"}}}, of(byJob, api), false},
 		{"another job", []Missing{{Of: Label{"job", "db"}}, {Of: Label{"namespace", "shop"}}}, of(byJob, api), true},
 		{"another job, and its own", []Missing{{Of: Label{"job", "db"}}, {Of: Label{"job", "api"}}}, of(byJob, api), false},
 		{"its namespace", []Missing{{Of: Label{"namespace", "shop"}}}, of(byJob, map[string]string{"job": "kubelet", "namespace": "shop"}), false},
 		{"another job, where a group may have several", []Missing{{Of: Label{"job", "db"}}}, of([]string{"team"}, api), false},
 	} {
-		if got := (&Report{Missing: test.missing}).Covers(test.finding); got != test.want {
+		test.finding.Worst.Last = begin
+		if got := (&Report{Start: begin, Missing: test.missing}).Covers(test.finding); got != test.want {
 			t.Errorf("%s: %v", test.name, got)
+		}
+		if !(&Report{Start: begin.Add(1), Missing: test.missing}).Covers(test.finding) {
+			t.Errorf("%s: holds what ended before the scan", test.name)
 		}
 	}
 }
