@@ -166,6 +166,9 @@ var waits = map[string]string{
 // openers allocate what stands for a descriptor, wherever one is opened.
 var openers = map[string]bool{"os.newFile": true, "net.newFD": true, "net.newFileFD": true, "os.NewFile": true, "net.newUnixConn": true}
 
+// allocators are what the runtime allocates with, which tells nothing of what for.
+var allocators = map[string]bool{"runtime.mallocgc": true, "runtime.newobject": true, "runtime.makeslice": true, "runtime.growslice": true}
+
 // siteOf reduces a stack, innermost frame first, to its site, without amounts.
 func siteOf(stack []Frame, kind Kind) Site {
 	var s Site
@@ -205,6 +208,9 @@ func siteOf(stack []Frame, kind Kind) Site {
 		} else {
 			chosen = slices.IndexFunc(stack, func(f Frame) bool { return originOf(f) > ofRuntime })
 		}
+	}
+	if chosen < 0 && !goroutines { // memory of the runtime itself
+		chosen = slices.IndexFunc(stack, func(f Frame) bool { return !allocators[f.Function] })
 	}
 	if chosen < 0 {
 		if len(stack) == 0 {

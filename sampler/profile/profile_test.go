@@ -60,6 +60,10 @@ func TestSiteOf(t *testing.T) {
 			Frame:  Frame{"github.com/x/redis.(*Pool).reap", "/home/a/shop/vendor/github.com/x/redis/pool.go", 20},
 			Callee: "time.Sleep", Entry: "github.com/x/redis.(*Pool).reap", WaitReason: "sleep",
 		}},
+		{"memory of the runtime itself", Heap, []string{
+			"runtime.mallocgc /go/src/runtime/malloc.go", "runtime.newobject /go/src/runtime/malloc.go", "runtime.malg /go/src/runtime/proc.go",
+			"runtime.newproc1 /go/src/runtime/proc.go",
+		}, Site{Frame: Frame{"runtime.malg", "/go/src/runtime/proc.go", 30}, Callee: "runtime.newobject"}},
 		{"standard library alone", Goroutine, []string{
 			"runtime.gopark /go/src/runtime/proc.go", "runtime.selectgo /go/src/runtime/select.go",
 			"net/http.(*persistConn).readLoop /go/src/net/http/transport.go", "runtime.goexit /go/src/runtime/asm.s",
