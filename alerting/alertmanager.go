@@ -16,7 +16,7 @@ import (
 const (
 	// holdTime is how long a firing alert lives in Alertmanager after a post unless told otherwise: five posts may fail before it ends there.
 	holdTime  = 5 * time.Minute
-	maxPosted = 10_000
+	maxPosted = 4000 // each post looks through them all
 )
 
 // alertLabels are an alert's identity in Alertmanager.
