@@ -353,7 +353,7 @@ func (m *ResourceMonitor) check(ctx context.Context, source *sampler.Source, scr
 func (m *ResourceMonitor) lackOfLoad() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	name := m.detector.Config().Adaptive.NamedLoad()
+	name := m.detector.config.Adaptive.NamedLoad()
 	if name == "" || m.detector.load.ladder != nil {
 		return nil
 	}

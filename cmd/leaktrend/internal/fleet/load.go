@@ -4,6 +4,9 @@ import (
 	"math"
 	"time"
 
+	"gonum.org/v1/gonum/floats"
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
 )
 
@@ -44,43 +47,25 @@ func goesWithLoad(values, load []float64, g prom.Grid, from, to time.Time) bool 
 	if n < fewestLoadBins {
 		return false
 	}
-	growth := func(v []float64) float64 { return mean(v[n-n/4:])/mean(v[:n/4]) - 1 }
+	growth := func(v []float64) float64 { return stat.Mean(v[n-n/4:], nil)/stat.Mean(v[:n/4], nil) - 1 }
 	if !(growth(z) >= proportion*growth(y)) { // false for NaN
 		return false
 	}
 	// The value and the load less their own trends in time; what is left of the load explains a part of what is left of the value.
 	valueSlope, valueRest := detrend(x, y)
 	loadSlope, loadRest := detrend(x, z)
-	squares, products := 0., 0.
-	for i := range loadRest {
-		squares += loadRest[i] * loadRest[i]
-		products += loadRest[i] * valueRest[i]
-	}
-	if math.Sqrt(squares/float64(n)) < swing*mean(z) {
+	squares, products := floats.Dot(loadRest, loadRest), floats.Dot(loadRest, valueRest)
+	if math.Sqrt(squares/float64(n)) < swing*stat.Mean(z, nil) {
 		return true
 	}
 	return valueSlope-products/squares*loadSlope < mostLeft*valueSlope
 }
 
-func mean(v []float64) float64 {
-	sum := 0.
-	for _, x := range v {
-		sum += x
-	}
-	return sum / float64(len(v))
-}
-
 // detrend returns the slope of the least squares line of y over x, and what the line leaves of y.
 func detrend(x, y []float64) (slope float64, rest []float64) {
-	mx, my := mean(x), mean(y)
-	xx, xy := 0., 0.
+	start, slope := stat.LinearRegression(x, y, nil, false)
 	for i := range x {
-		xx += (x[i] - mx) * (x[i] - mx)
-		xy += (x[i] - mx) * (y[i] - my)
-	}
-	slope = xy / xx
-	for i := range x {
-		rest = append(rest, y[i]-my-slope*(x[i]-mx))
+		rest = append(rest, y[i]-start-slope*x[i])
 	}
 	return slope, rest
 }
