@@ -43,7 +43,7 @@ func edgeFault(from, to string) string {
 	switch {
 	case own && under(from, leaves...):
 		return "the leaves import none of our packages"
-	case own && to == "cmd/leaktrend/internal/browsertest":
+	case own && to == "cmd/leaktrend/internal/testkit/browsertest":
 		return "only tests open a browser"
 	case under(from, "detector/plot") && (own && to != "sampler" || !own && strings.Contains(strings.Split(to, "/")[0], ".") || under(to, "net", "text", "html/template")):
 		return plotsAreLight
@@ -71,7 +71,7 @@ func edgeFault(from, to string) string {
 		{"gonum.org/v1/plot", []string{"cmd/leaktrend/internal/raster"}, plotsAreRaster},
 		{"golang.org/x/image", []string{"cmd/leaktrend/internal/raster"}, plotsAreRaster},
 		{"codeberg.org/go-fonts", []string{"cmd/leaktrend/internal/raster"}, plotsAreRaster},
-		{"github.com/chromedp", []string{"cmd/leaktrend/internal/browsertest"}, "the browser has its home in browsertest, which only tests import"},
+		{"github.com/chromedp", []string{"cmd/leaktrend/internal/testkit/browsertest"}, "the browser has its home in browsertest, which only tests import"},
 		{"github.com/gdamore", []string{"cmd"}, "the terminal has its home in cmd"},
 		{"github.com/google/pprof", []string{"sampler/profile/remote", "cmd"}, "the parser of profiles has its home in sampler/profile/remote"},
 		{"golang.org/x/arch", []string{"sampler/gotype"}, "decoding of instructions has its home in sampler/gotype"},
@@ -104,7 +104,7 @@ func TestEdgeFault(t *testing.T) {
 		{"cmd/leaktrend/internal/report", "golang.org/x/image/font", plotsAreRaster},
 		{"cmd/leaktrend/internal/raster", "gonum.org/v1/plot/vg", ""},
 		{"cmd/leaktrend", "github.com/chromedp/chromedp", "the browser has its home in browsertest, which only tests import"},
-		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/browsertest", "only tests open a browser"},
+		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/testkit/browsertest", "only tests open a browser"},
 		{"other", module + "/cmd/leaktrend", "only the command imports what belongs to it"},
 		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/replay", ""},
 		{"detector", "github.com/prometheus/procfs/sysfs", "procfs has its home in sampler"},

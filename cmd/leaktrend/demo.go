@@ -12,7 +12,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/demo"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/live"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -70,7 +70,7 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 			config := detector.DefaultConfig()
 			config.CheckInterval = demoInterval
 			config.Adaptive.Soak = demoSoak
-			view := live.New(stdout, cmd.ErrOrStderr(), "leaktrend demo, soak "+sampler.FormatDuration(demoSoak))
+			view := screen.New(stdout, cmd.ErrOrStderr(), "leaktrend demo, soak "+sampler.FormatDuration(demoSoak))
 			view.Note(fmt.Sprintf("A small HTTP service in this process; it %s.", plan))
 			shown := view.Add("leaktrend demo")
 			monitor, err := detector.NewMonitor(config, shown.Logger())

@@ -10,8 +10,8 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/report"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/spark"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/spark"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/detector/plot"
 	"github.com/mdzesseis/leaktrend/sampler"
 )

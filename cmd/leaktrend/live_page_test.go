@@ -14,7 +14,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/browsertest"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/browsertest"
 )
 
 // demoPage starts a demo that serves its live page, and returns the address of that.

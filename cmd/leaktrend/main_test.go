@@ -19,7 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/labels"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/labels"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
 	"github.com/mdzesseis/leaktrend/detector"
 )

@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/browsertest"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/browsertest"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 

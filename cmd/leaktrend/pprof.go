@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/target"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/sampler/profile/remote"
 )
 
 // openPprof returns what takes profiles from the address at which the one process of a target serves net/http/pprof; nil for no address.
-func openPprof(address string, flags *target.Flags) (*remote.Process, error) {
+func openPprof(address string, flags *source.Flags) (*remote.Process, error) {
 	if address == "" {
 		return nil, nil
 	}

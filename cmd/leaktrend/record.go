@@ -11,13 +11,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/target"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 func recordCommand() *cobra.Command {
 	var (
-		flags target.Flags
+		flags source.Flags
 		out   string
 		force bool
 	)

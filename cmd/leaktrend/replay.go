@@ -18,9 +18,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/progress"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/progress"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )

@@ -17,9 +17,9 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/progress"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/progress"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 

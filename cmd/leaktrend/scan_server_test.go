@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/generate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 )
 
 // fleetEnd is the end of the series that the tests of scan backfill; they are a week long.

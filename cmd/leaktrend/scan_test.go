@@ -23,9 +23,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/browsertest"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/browsertest"
 )
 
 func TestScanUsage(t *testing.T) {

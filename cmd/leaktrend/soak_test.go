@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/evaluate"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/generate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 	"github.com/mdzesseis/leaktrend/detector"
 )
 

@@ -15,11 +15,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/evaluate"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/generate"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/progress"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/tune"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/tune"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/progress"
 )
 
 // tuneFlags are the options of tune.

@@ -10,15 +10,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/live"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/target"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 func watchCommand() *cobra.Command {
 	var (
-		flags           target.Flags
+		flags           source.Flags
 		configFile, out string
 		force           bool
 		tellByExit      bool
@@ -67,7 +67,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 				soak = ", soak " + sampler.FormatDuration(config.Adaptive.Soak)
 			}
 			if flags.Name != "" && out == "" && profiles == nil {
-				view := live.New(cmd.OutOrStdout(), stderr, fmt.Sprintf("--name %s every %s%s", flags.Name, flags.Interval, soak))
+				view := screen.New(cmd.OutOrStdout(), stderr, fmt.Sprintf("--name %s every %s%s", flags.Name, flags.Interval, soak))
 				return watchAll(cmd, view, &flags, config, tellByExit)
 			}
 			source, err := flags.Open()
@@ -75,7 +75,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 				return err
 			}
 			defer source.Close()
-			view := live.New(cmd.OutOrStdout(), stderr, fmt.Sprintf("%s every %s%s", source, flags.Interval, soak))
+			view := screen.New(cmd.OutOrStdout(), stderr, fmt.Sprintf("%s every %s%s", source, flags.Interval, soak))
 			shown := view.Add(source.String())
 			monitor, err := detector.NewSourceMonitor(source, processOf(source), config, shown.Logger())
 			if err != nil {
@@ -125,7 +125,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 }
 
 // processOf describes the target in alerts.
-func processOf(source target.Source) alerting.Process {
+func processOf(source source.Source) alerting.Process {
 	p := alerting.Process{Executable: source.String()}
 	if process, ok := source.(*sampler.Process); ok {
 		p = alerting.Process{PID: process.PID(), Executable: process.Name(), Host: alerting.ThisProcess().Host}
@@ -143,7 +143,7 @@ func found(statuses []detector.Status) bool {
 }
 
 // observe runs a monitor, shows what it sees, and records it if there is a recording, until ctx or its source ends.
-func observe(ctx context.Context, monitor *detector.ResourceMonitor, shown *live.Process, rec *recording) error {
+func observe(ctx context.Context, monitor *detector.ResourceMonitor, shown *screen.Process, rec *recording) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	shown.Watch(monitor)
@@ -169,7 +169,7 @@ func observe(ctx context.Context, monitor *detector.ResourceMonitor, shown *live
 
 // display does some work with a view of it, until it is done, the context or the duration (0 = none) ends, or the user asks to end. Then
 // it prints the last verdicts.
-func display(ctx context.Context, view *live.View, duration time.Duration, work func(context.Context) error) error {
+func display(ctx context.Context, view *screen.View, duration time.Duration, work func(context.Context) error) error {
 	ctx, stop := contextFor(ctx, duration)
 	shown := make(chan struct{})
 	go func() {

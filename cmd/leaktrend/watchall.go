@@ -12,8 +12,8 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/live"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/target"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -24,7 +24,7 @@ const (
 )
 
 // watchAll watches every process that matches a name, each with a monitor of its own.
-func watchAll(cmd *cobra.Command, view *live.View, flags *target.Flags, config detector.Config, tellByExit bool) error {
+func watchAll(cmd *cobra.Command, view *screen.View, flags *source.Flags, config detector.Config, tellByExit bool) error {
 	pids, err := flags.Find()
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func watchAll(cmd *cobra.Command, view *live.View, flags *target.Flags, config d
 
 // herd is the processes that match a name, as they come and go.
 type herd struct {
-	view    *live.View
+	view    *screen.View
 	pattern string
 	config  detector.Config
 
@@ -130,7 +130,7 @@ func (h *herd) take(ctx context.Context, pids []int) {
 	}
 }
 
-func (h *herd) watch(ctx context.Context, pid int, source *sampler.Process, shown *live.Process) {
+func (h *herd) watch(ctx context.Context, pid int, source *sampler.Process, shown *screen.Process) {
 	defer func() { h.ended <- pid }()
 	defer func() {
 		if r := recover(); r != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/generate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 	"github.com/mdzesseis/leaktrend/detector"
 )
 

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/spark"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/spark"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/plot"
 	"github.com/mdzesseis/leaktrend/sampler"

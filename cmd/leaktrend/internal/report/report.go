@@ -20,7 +20,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/plot"
 	"github.com/mdzesseis/leaktrend/sampler"

@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/evaluate"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/generate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 	"github.com/mdzesseis/leaktrend/detector"
 )
 

@@ -15,7 +15,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 

@@ -1,0 +1,102 @@
+// Command calibrate measures the scores of generated healthy and leaking series and writes the table that gives a scan its e-values.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
+)
+
+func main() {
+	out := flag.String("o", "calibration.csv", "file to write")
+	series := flag.Int("n", 7000, "series of a week for each healthy family and half of the parameters; fewer of two weeks, to check, and of leaking families")
+	seed := flag.Uint64("seed", 101, "of the series that calibrate; the next seed makes those that check")
+	families := flag.Bool("families", false, "write no table, but print how many series of each healthy family reach a score, of -n for each half")
+	flag.Parse()
+	var err error
+	if *families {
+		err = byFamily(*series, *seed)
+	} else {
+		err = run(*out, *series, *seed)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "calibrate:", err)
+		os.Exit(1)
+	}
+}
+
+func run(out string, series int, seed uint64) error {
+	if series < 10 {
+		return errors.New("-n: want 10 or more")
+	}
+	began := time.Now()
+	measure := func(what string, o fleet.MeasureOptions) (fleet.Sample, error) {
+		sample, err := fleet.Measure(context.Background(), o)
+		fmt.Fprintf(os.Stderr, "%s: %s\n", time.Since(began).Round(time.Second), what)
+		return sample, err
+	}
+	var halves [2][3]fleet.Sample
+	for i, ranges := range []generate.Split{generate.Tune, generate.Report} {
+		var errs [3]error
+		o := fleet.MeasureOptions{Seed: seed, Ranges: ranges, PerFamily: series}
+		halves[i][0], errs[0] = measure("healthy", o)
+		o.Seed, o.PerFamily = seed+1, series/4
+		halves[i][1], errs[1] = measure("healthy, to check", o)
+		o.PerFamily, o.Leaking = series/10, true
+		halves[i][2], errs[2] = measure("leaking, to check", o)
+		if err := errors.Join(errs[:]...); err != nil {
+			return err
+		}
+	}
+	c := &fleet.Calibration{
+		Healthy: halves[0][0].Worse(halves[1][0]), CheckHealthy: halves[0][1].And(halves[1][1]), CheckLeaking: halves[0][2].And(halves[1][2]),
+	}
+	file, err := os.Create(out)
+	if err != nil {
+		return err
+	}
+	err = c.Write(file,
+		"How many generated series reach a score at the end of a history. Made by",
+		fmt.Sprintf("go run ./cmd/leaktrend/internal/lab/calibrate -n %d -seed %d; healthy gives the e-values and is the worse of", series, seed),
+		"the two halves of the generator's parameters; check-healthy and check-leaking: of both halves, with the next seed, to check them.")
+	return errors.Join(err, file.Close())
+}
+
+// byFamily prints which families the high scores of healthy series are of.
+func byFamily(series int, seed uint64) error {
+	fmt.Print("family,hours,series")
+	for _, threshold := range fleet.Thresholds {
+		fmt.Printf(",score>=%g", threshold)
+	}
+	fmt.Println()
+	for _, f := range generate.Families() {
+		if f.Leaks {
+			continue
+		}
+		total := fleet.NewSample()
+		for _, ranges := range []generate.Split{generate.Tune, generate.Report} {
+			sample, err := fleet.Measure(context.Background(), fleet.MeasureOptions{Seed: seed, Ranges: ranges, PerFamily: series, Family: f.Name})
+			if err != nil {
+				return err
+			}
+			total = total.And(sample)
+		}
+		for _, counts := range total {
+			if counts.Reached[0] == 0 {
+				continue
+			}
+			fmt.Printf("%s,%g,%d", f.Name, counts.Length.Hours(), counts.N)
+			for _, n := range counts.Reached {
+				fmt.Printf(",%d", n)
+			}
+			fmt.Println()
+		}
+	}
+	return nil
+}

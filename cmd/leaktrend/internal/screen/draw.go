@@ -1,0 +1,549 @@
+package screen
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gdamore/tcell/v2"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+var plain = tcell.StyleDefault
+
+// styleOf takes the colours of the terminal's own palette.
+func (s *scene) styleOf(t table.Tint) tcell.Style {
+	switch t {
+	case table.Dim:
+		return plain.Dim(true)
+	case table.Bold:
+		return plain.Bold(true)
+	}
+	if !s.color {
+		return plain
+	}
+	switch t {
+	case table.Red:
+		return plain.Foreground(tcell.ColorMaroon).Bold(true)
+	case table.Yellow:
+		return plain.Foreground(tcell.ColorOlive)
+	case table.Green:
+		return plain.Foreground(tcell.ColorGreen)
+	}
+	return plain
+}
+
+func (s *scene) inkStyle(i ink) tcell.Style {
+	if i == axis {
+		return plain.Dim(true)
+	}
+	if !s.color {
+		return plain
+	}
+	switch i {
+	case course:
+		return plain.Foreground(tcell.ColorTeal)
+	case norm:
+		return plain.Foreground(tcell.ColorOlive)
+	case ceiling:
+		return plain.Foreground(tcell.ColorMaroon)
+	}
+	return plain
+}
+
+// put writes text in a row from a column on, and returns the column after it. What is beyond the edge is cut.
+func (s *scene) put(x, y int, text string, style tcell.Style) int {
+	width, _ := s.tc.Size()
+	for _, r := range text {
+		if x >= width {
+			break
+		}
+		s.tc.SetContent(x, y, r, nil, style)
+		x++
+	}
+	return x
+}
+
+const (
+	leastList    = 3 // rows of the list that a plot and the journal leave it
+	journalShare = 4 // the part of the screen that the journal may take
+	clockLayout  = "15:04:05 MST"
+	clockWidth   = len(clockLayout)
+)
+
+// draw makes a new picture. From top to bottom: title, list, plot, what is to say of the picked resource, journal, keys.
+func (s *scene) draw(now time.Time) {
+	width, height := s.tc.Size()
+	s.tc.Clear()
+	processes := s.processes()
+	entries := s.entries(processes)
+	s.keepPick(entries)
+
+	s.view.mu.Lock()
+	note, lines := s.view.note, slices.Clone(s.view.journal)
+	s.view.mu.Unlock()
+
+	y := s.drawTitle(now, note, processes)
+	bottom := height - 1
+	if bottom > y {
+		s.drawKeys(bottom, width, len(processes) > 1)
+	}
+	switch s.over {
+	case help:
+		s.drawHelp(y, bottom)
+	case journal:
+		s.drawJournal(y, bottom, lines)
+	default:
+		s.drawList(y, bottom, now, entries, processes, lines)
+	}
+	s.tc.Show()
+}
+
+// keepPick picks what gets worst, until a key has chosen, and another resource where the one that was picked is gone.
+func (s *scene) keepPick(entries []entry) {
+	var first, worst, now *entry
+	for i := range entries {
+		e := &entries[i]
+		if e.status == nil {
+			continue
+		}
+		if first == nil {
+			first, worst = e, e
+		}
+		if e.status.State > worst.status.State {
+			worst = e
+		}
+		if e.process == s.pick.process && e.status.Resource.Name == s.pick.resource {
+			now = e
+		}
+	}
+	chosen := s.chosen && s.pick.process != nil
+	switch {
+	case first == nil:
+		s.pick = picked{}
+	case !chosen && (now == nil || worst.status.State >= detector.Suspected && worst.status.State > now.status.State):
+		s.pick = picked{worst.process, worst.status.Resource.Name}
+	case now == nil:
+		s.pick = picked{first.process, first.status.Resource.Name}
+	}
+}
+
+func (s *scene) drawTitle(now time.Time, note string, processes []seen) (y int) {
+	width, _ := s.tc.Size()
+	right := now.Local().Format(clockLayout)
+	title := table.Printable(s.view.title)
+	if len(processes) > 1 {
+		alive := 0
+		for _, p := range processes {
+			if p.ended.IsZero() {
+				alive++
+			}
+		}
+		title += fmt.Sprintf("  %d processes", alive)
+		if ended := len(processes) - alive; ended > 0 {
+			title += fmt.Sprintf(", %d ended", ended)
+		}
+	}
+	s.put(0, 0, table.Cut(title, width-len(right)-2), s.styleOf(table.Bold))
+	s.put(max(width-len(right), 0), 0, right, plain)
+	if note == "" {
+		return 1
+	}
+	s.put(0, 1, table.Cut(table.Printable(note), width), s.styleOf(table.Dim))
+	return 2
+}
+
+func (s *scene) drawKeys(y, width int, several bool) {
+	keys := []string{"↑↓ choose", "enter plot", "w window", "a alerts", "? help", "q quit"}
+	if several {
+		keys = slices.Insert(keys, 1, "tab process")
+	}
+	if s.over != nothing {
+		keys = []string{"esc back", "q quit"}
+		if s.over == journal {
+			keys = slices.Insert(keys, 0, "↑↓ scroll")
+		}
+	}
+	text := " " + strings.Join(keys, "   ")
+	s.put(0, y, text+strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0)), plain.Reverse(true))
+}
+
+// columns of the list.
+type columns struct{ name, spark, value, base, pace, left, note int }
+
+const (
+	markWidth    = 2
+	verdictWidth = 9 // "too short"
+	fewestSparks = 8
+	leastNote    = 20
+)
+
+// fit chooses the widths of the columns: names are cut where there is no room, and what is left over goes to the sparks and the note.
+func fit(entries []entry, width int, now time.Time) (c columns) {
+	c = columns{name: len("RESOURCE"), value: len("NOW"), base: len("BASELINE"), pace: len("PACE"), left: len("TO LIMIT")}
+	for _, e := range entries {
+		if e.status == nil {
+			continue
+		}
+		t := textOf(e.status, now)
+		c.name = max(c.name, utf8.RuneCountInString(t.name))
+		c.value, c.base = max(c.value, utf8.RuneCountInString(t.value)), max(c.base, utf8.RuneCountInString(t.base))
+		c.pace, c.left = max(c.pace, utf8.RuneCountInString(t.pace)), max(c.left, utf8.RuneCountInString(t.left))
+	}
+	const gaps = 5 * 2
+	rest := width - (markWidth + verdictWidth + 1 + c.name + c.value + c.base + c.pace + c.left + gaps)
+	if short := fewestSparks - rest; short > 0 {
+		less := min(short, max(c.name-12, 0))
+		c.name, rest = c.name-less, rest+less
+	}
+	c.spark = max(rest, 0)
+	if most := max(width/5, 24); c.spark > most {
+		c.note = c.spark - most - 2
+		c.spark = most
+		if c.note < leastNote {
+			c.note = 0
+		}
+	}
+	return c
+}
+
+// text is what the list says of a resource.
+type text struct {
+	verdict, name, value, base, pace, left string
+	tint, paceTint                         table.Tint
+}
+
+func textOf(s *detector.Status, now time.Time) (t text) {
+	t.name, t.value = table.Printable(s.Resource.Name), s.Resource.Format(s.Value)
+	if !s.Judged && s.State != detector.Firing {
+		t.verdict, t.tint, t.paceTint = "-", table.Dim, table.Dim
+		return t
+	}
+	t.verdict, t.tint = table.Verdict(s)
+	t.base = s.Resource.Format(s.Baseline)
+	t.pace, t.paceTint = s.Resource.FormatPerHour(s.SlopePerHour), table.Dim
+	if s.State == detector.Firing || s.State == detector.Suspected {
+		t.paceTint = t.tint
+	}
+	if e := s.Exhaustion; e != nil {
+		t.left = sampler.FormatDuration(max(e.At.Sub(now), 0))
+	}
+	return t
+}
+
+func (s *scene) drawList(y, bottom int, now time.Time, entries []entry, processes []seen, lines []line) {
+	width, height := s.tc.Size()
+	var pickedStatus *detector.Status
+	at := 0
+	for i, e := range entries {
+		if e.status != nil && e.process == s.pick.process && e.status.Resource.Name == s.pick.resource {
+			pickedStatus, at = e.status, i
+		}
+	}
+	room := bottom - y - 1 // below the heads of the columns
+
+	// From the bottom up: journal, sentence, plot. The list gets what it needs, and they what is left.
+	news := newest(lines, width, min(max(height/journalShare, 2), max(room-leastList, 0)))
+	journalRows := len(news)
+	room -= journalRows
+	about := []string(nil)
+	if pickedStatus != nil {
+		about = fold(sentence(pickedStatus, now), width, 2)
+		if room-len(about) < leastList {
+			about = nil
+		}
+	}
+	room -= len(about)
+	plotRows := 0
+	if s.plot && pickedStatus != nil {
+		plotRows = max(room-max(len(entries), leastList), room*3/5)
+		if room-plotRows < leastList || plotRows < leastPlotHeight+1 {
+			plotRows = max(min(room-leastList, leastPlotHeight+1), 0)
+		}
+	}
+	list := max(min(room-plotRows, len(entries)), 0)
+	s.drawEntries(y, list, at, now, entries, processes)
+	if len(entries) == 0 && room > 0 {
+		s.put(markWidth, y+1, "waiting for the first sample", s.styleOf(table.Dim))
+	}
+	y += 1 + list
+	if plotRows > 0 {
+		s.drawPlot(y, plotRows, pickedStatus, processes)
+		y += plotRows
+	}
+	for _, l := range about {
+		_, tint := table.Verdict(pickedStatus)
+		s.put(0, y, l, s.styleOf(tint))
+		y++
+	}
+	from := bottom - journalRows
+	for i, l := range news {
+		s.putLine(from+i, l)
+	}
+}
+
+func (s *scene) drawEntries(y, rows, at int, now time.Time, entries []entry, processes []seen) {
+	width, _ := s.tc.Size()
+	c := fit(entries, width, now)
+	x := markWidth
+	dim := s.styleOf(table.Dim)
+	x = s.put(x, y, pad("STATE", verdictWidth)+" "+pad("RESOURCE", c.name), dim)
+	x = s.put(x, y, "  "+pad(table.Cut(strings.ToUpper(windowName(windows[s.window])), c.spark), c.spark), dim)
+	x = s.put(x, y, "  "+lead("NOW", c.value)+"  "+lead("BASELINE", c.base)+"  "+lead("PACE", c.pace)+"  "+lead("TO LIMIT", c.left), dim)
+	if c.note > 0 {
+		s.put(x, y, "  WHY", dim)
+	}
+	// What is picked is in sight, with the head of its process if possible.
+	switch {
+	case at < s.top:
+		s.top = at
+		if at > 0 && entries[at-1].status == nil {
+			s.top--
+		}
+	case at >= s.top+rows:
+		s.top = at - rows + 1
+	}
+	s.top = max(min(s.top, len(entries)-rows), 0)
+	for i := range rows {
+		e := entries[s.top+i]
+		p := find(processes, e.process)
+		if e.status == nil {
+			s.drawHead(y+1+i, width, p)
+			continue
+		}
+		s.drawEntry(y+1+i, c, now, e, p)
+	}
+	if below := len(entries) - s.top - rows; rows > 0 && below > 0 {
+		more := fmt.Sprintf("  ↓ %d more  ", below)
+		s.put(max(width-utf8.RuneCountInString(more)-clockWidth, 0), 0, more, dim)
+	}
+}
+
+func find(processes []seen, p *Process) *seen {
+	for i := range processes {
+		if processes[i].Process == p {
+			return &processes[i]
+		}
+	}
+	return &seen{Process: p}
+}
+
+func (s *scene) drawHead(y, width int, p *seen) {
+	name := table.Printable(p.name)
+	style := s.styleOf(table.Bold)
+	switch {
+	case !p.ended.IsZero():
+		name += "  ended " + p.ended.Local().Format("15:04:05")
+		style = s.styleOf(table.Dim)
+	case p.sampled.IsZero():
+		name += "  waiting for the first sample"
+	}
+	s.put(0, y, table.Cut(name, width), style)
+}
+
+func (s *scene) drawEntry(y int, c columns, now time.Time, e entry, p *seen) {
+	t := textOf(e.status, now)
+	key := picked{e.process, e.status.Resource.Name}
+	name, mark := plain, "  "
+	if key == s.pick {
+		name, mark = plain.Bold(true), "▸ "
+	}
+	tint := s.styleOf(t.tint)
+	if !p.ended.IsZero() {
+		name, tint, t.paceTint = name.Dim(true), tint.Dim(true), table.Dim
+	}
+	x := s.put(0, y, mark, name)
+	x = s.put(x, y, pad(t.verdict, verdictWidth)+" ", tint)
+	x = s.put(x, y, pad(table.CutMiddle(t.name, c.name), c.name)+"  ", name)
+	x = s.put(x, y, pad(s.spark(key, p, c.spark), c.spark)+"  ", s.inkStyle(course))
+	x = s.put(x, y, lead(t.value, c.value)+"  ", name)
+	x = s.put(x, y, lead(t.base, c.base)+"  ", s.styleOf(table.Dim))
+	x = s.put(x, y, lead(t.pace, c.pace)+"  ", s.styleOf(t.paceTint))
+	x = s.put(x, y, lead(t.left, c.left), tint)
+	if c.note > 0 {
+		s.put(x, y, "  "+table.Cut(table.Printable(e.status.Why), c.note), s.styleOf(table.Dim))
+	}
+}
+
+// spark draws the past of a resource, unless it is the same as in the picture before.
+func (s *scene) spark(key picked, p *seen, width int) string {
+	d, ok := s.sparks[key]
+	if ok && d.version == p.version && d.window == s.window && d.width == width {
+		return d.text
+	}
+	from := s.from(p)
+	d = drawn{p.version, s.window, width, sparkOf(p.monitor.Past(key.resource, from), from, width)}
+	s.sparks[key] = d
+	return d.text
+}
+
+// from returns the beginning of the window; the zero time is that of all that is kept.
+func (s *scene) from(p *seen) time.Time {
+	if window := windows[s.window]; window > 0 {
+		return p.sampled.Add(-window)
+	}
+	return time.Time{}
+}
+
+func (s *scene) drawPlot(y, rows int, status *detector.Status, processes []seen) {
+	width, _ := s.tc.Size()
+	p := find(processes, s.pick.process)
+	from := s.from(p)
+	past := p.monitor.Past(status.Resource.Name, from)
+	if from.IsZero() && len(past) > 0 {
+		from = past[0].From
+	}
+	s.put(0, y, table.Cut(caption(status, windowName(windows[s.window])), width), s.styleOf(table.Bold))
+	picture := plotOf(status, past, from, p.sampled, width-1, rows-1)
+	if picture == nil {
+		s.put(0, y+1, "no room for a plot, or nothing to draw", s.styleOf(table.Dim))
+		return
+	}
+	for r, chars := range picture.chars {
+		for x, char := range chars {
+			s.tc.SetContent(x, y+1+r, char, nil, s.inkStyle(picture.inks[r][x]))
+		}
+	}
+}
+
+// sentence says in words what the verdict on a resource is and why.
+func sentence(s *detector.Status, now time.Time) string {
+	verdict, _ := table.Verdict(s)
+	text := fmt.Sprintf("%s (%s): %s", table.Printable(s.Resource.Name), table.Printable(s.Resource.Sentence), verdict)
+	if s.Resource.Name == s.Resource.Sentence {
+		text = fmt.Sprintf("%s: %s", table.Printable(s.Resource.Name), verdict)
+	}
+	if !s.Judged && s.State != detector.Firing {
+		return fmt.Sprintf("%s (%s): %s", table.Printable(s.Resource.Name), table.Printable(s.Resource.Sentence), s.Why)
+	}
+	if finding := table.Finding(s, now); s.State >= detector.Suspected && finding != "" {
+		text += " " + finding
+	}
+	if s.State != detector.Suspected {
+		text += ", " + s.Why
+	}
+	return text
+}
+
+var helpText = []string{
+	"↑ ↓ j k    choose a resource          tab   next process",
+	"enter p    plot of the resource       esc   back",
+	"w W        shorter, longer window     c     show what is not judged, too",
+	"a          all alerts and messages    q     quit, as ctrl-c does",
+	"",
+	"LEAK       growth that was never given back, for long enough",
+	"LIMIT      a hard limit was passed",
+	"suspect    has the shape of a leak and lacks the patience",
+	"ok         judged, and no leak",
+	"too short  too little was seen to judge",
+	"",
+	"BASELINE   the moving average, frozen while growth is suspected",
+	"PACE       growth an hour; TO LIMIT is the time left at that pace",
+}
+
+func (s *scene) drawHelp(y, bottom int) {
+	for i, l := range helpText {
+		if y+1+i < bottom {
+			s.put(1, y+1+i, l, plain)
+		}
+	}
+}
+
+func (s *scene) drawJournal(y, bottom int, lines []line) {
+	width, _ := s.tc.Size()
+	all := wrap(lines, width)
+	rows := max(bottom-y, 0)
+	s.scroll = min(s.scroll, max(len(all)-rows, 0))
+	if len(all) == 0 {
+		s.put(0, y, "no alerts and no messages yet", s.styleOf(table.Dim))
+	}
+	for i, l := range tail(all[:len(all)-s.scroll], rows) {
+		s.putLine(y+i, l)
+	}
+}
+
+// putLine writes a line of the journal, with its severity in colour.
+func (s *scene) putLine(y int, l journalLine) {
+	x := s.put(0, y, l.head, s.styleOf(table.Dim))
+	x = s.put(x, y, l.word, s.styleOf(l.tint))
+	s.put(x, y, l.text, plain)
+}
+
+// journalLine is one row of the journal.
+type journalLine struct {
+	head, word, text string
+	tint             table.Tint
+}
+
+const journalIndent = len("15:04:05  critical  ")
+
+// wrap folds the journal to a width. All of an alert is to be read.
+func wrap(lines []line, width int) []journalLine {
+	var all []journalLine
+	for _, l := range lines {
+		for i, text := range fold(l.text, max(width-journalIndent, 20), 20) {
+			row := journalLine{text: strings.Repeat(" ", journalIndent) + text}
+			if i == 0 {
+				row = journalLine{l.at.Local().Format(time.TimeOnly) + "  ", fmt.Sprintf("%-8s", l.word), "  " + text, l.tint}
+			}
+			all = append(all, row)
+		}
+	}
+	return all
+}
+
+// newest returns the latest news that have room in so many rows: whole ones if possible.
+func newest(lines []line, width, rows int) (news []journalLine) {
+	for _, l := range slices.Backward(lines) {
+		if l.quiet {
+			continue
+		}
+		one := wrap([]line{l}, width)
+		if len(news)+len(one) > rows {
+			if len(news) > 0 || rows == 0 {
+				break
+			}
+			one = one[:rows]
+			one[rows-1].text = table.Cut(one[rows-1].text+" …", width)
+		}
+		news = append(one, news...)
+	}
+	return news
+}
+
+func tail(lines []journalLine, n int) []journalLine { return lines[max(len(lines)-n, 0):] }
+
+// fold breaks text at blanks into lines of a width, at most so many.
+func fold(text string, width, most int) (lines []string) {
+	current := ""
+	for _, word := range strings.Fields(text) {
+		if current != "" && utf8.RuneCountInString(current)+1+utf8.RuneCountInString(word) > width {
+			lines = append(lines, current)
+			current = ""
+		}
+		if current != "" {
+			current += " "
+		}
+		current += word
+	}
+	if current != "" {
+		lines = append(lines, current)
+	}
+	if len(lines) > most {
+		lines = append(lines[:most-1], table.Cut(strings.Join(lines[most-1:], " "), width))
+	}
+	return lines
+}
+
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0))
+}
+
+func lead(text string, width int) string {
+	return strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0)) + text
+}

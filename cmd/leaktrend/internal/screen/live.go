@@ -1,0 +1,341 @@
+// Package screen shows the verdicts on running processes: a screen with keys on a terminal, plain lines elsewhere.
+package screen
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/detector"
+)
+
+const (
+	plainEvery = time.Minute
+	sparkWidth = 24  // of the table at the end
+	mostLines  = 500 // of the journal
+	mostEnded  = 20  // processes that are shown after they ended
+)
+
+// Monitor is what a view asks of the monitor of a process.
+type Monitor interface {
+	Status() []detector.Status
+	Past(resource string, since time.Time) []detector.Point
+}
+
+// View is the display of one process, or of several. It is safe for concurrent use.
+type View struct {
+	w, rest  io.Writer // of the view and its alerts; of other log lines where there is no screen
+	terminal bool
+	title    string
+
+	mu        sync.Mutex
+	note      string
+	processes []*Process
+	journal   []line // log lines, oldest first
+	later     []line // those that are printed when the screen is gone
+	version   int    // counts what has changed
+	screen    bool   // whether log lines go to the screen
+	plain     bool   // whether there are plain lines instead of it
+	restore   func()
+	quit      bool
+}
+
+// line is one log entry.
+type line struct {
+	at    time.Time
+	word  string // severity or level
+	tint  table.Tint
+	text  string
+	quiet bool // only for who asks for all
+}
+
+// Process is one of the processes of a view.
+type Process struct {
+	view    *View
+	name    string
+	monitor Monitor // nil until Watch
+
+	// Guarded by the view's mutex.
+	sampled time.Time // the latest sample
+	printed time.Time // the latest plain line
+	version int
+	ended   time.Time // zero while it lives
+}
+
+// New returns a view that writes to w: a screen on a terminal, unless NO_COLOR is set, and plain lines elsewhere. There the log lines that are
+// no alerts go to rest. title says what is watched, for the head of the screen.
+func New(w, rest io.Writer, title string) *View {
+	terminal := table.Redraws(w) && os.Getenv("NO_COLOR") == ""
+	return &View{w: w, rest: rest, title: title, terminal: terminal, plain: !terminal}
+}
+
+// Note sets a line that stands below the title.
+func (v *View) Note(text string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.note = text
+	v.version++
+}
+
+// Add appends a process. Its monitor follows with Watch: it needs the process's Logger.
+func (v *View) Add(name string) *Process {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p := &Process{view: v, name: name}
+	v.processes = append(v.processes, p)
+	v.version++
+	return p
+}
+
+// Watch sets the monitor. It must be called before the process is sampled.
+func (p *Process) Watch(m Monitor) {
+	p.view.mu.Lock()
+	defer p.view.mu.Unlock()
+	p.monitor = m
+}
+
+// Sampled tells that the monitor has judged a sample. Where there is no screen, it prints a line a minute.
+func (p *Process) Sampled(at time.Time) {
+	v := p.view
+	name, due := p.take(at)
+	if !due {
+		return
+	}
+	text := plainLine(at, name, p.monitor.Status())
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	fmt.Fprintln(v.w, text)
+}
+
+// take notes a sample, and reports whether a plain line is due and with which name. The monitor must not be asked under the mutex: it may be
+// logging.
+func (p *Process) take(at time.Time) (name string, due bool) {
+	v := p.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p.sampled = at
+	p.version++
+	v.version++
+	if !v.plain || at.Sub(p.printed) < plainEvery {
+		return "", false
+	}
+	p.printed = at
+	if len(v.processes) > 1 {
+		name = p.name
+	}
+	return name, true
+}
+
+// End tells that the process is over. The findings on it stay to be seen.
+func (p *Process) End(at time.Time) {
+	v := p.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p.ended = at
+	v.version++
+	ended := 0
+	for _, other := range v.processes {
+		if !other.ended.IsZero() {
+			ended++
+		}
+	}
+	if ended <= mostEnded {
+		return
+	}
+	for i, other := range v.processes {
+		if !other.ended.IsZero() {
+			v.processes = append(v.processes[:i:i], v.processes[i+1:]...)
+			return
+		}
+	}
+}
+
+// Waits reports whether somebody can look at the view and end it.
+func (v *View) Waits() bool { return v.terminal }
+
+// Quit reports whether the user asked to end.
+func (v *View) Quit() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.quit
+}
+
+// Finish prints the last verdicts, on any writer.
+func (v *View) Finish() {
+	v.mu.Lock()
+	processes := make([]Process, len(v.processes))
+	for i, p := range v.processes {
+		processes[i] = *p
+	}
+	v.mu.Unlock()
+	style := table.StyleOf(v.w)
+	if v.terminal {
+		style.Fit = true
+		style.Width-- // a line of the terminal's full width would wrap on some
+	}
+	var b strings.Builder
+	for i := range processes {
+		p := &processes[i]
+		title, sampled := v.title, "never sampled"
+		if len(processes) > 1 {
+			title = p.name
+		}
+		if !p.sampled.IsZero() {
+			sampled = p.sampled.Local().Format(clockLayout)
+		}
+		title += "  " + sampled
+		if !p.ended.IsZero() && len(processes) > 1 {
+			title += "  ended " + p.ended.Local().Format("15:04:05")
+		}
+		runes := []rune(table.Printable(title))
+		fmt.Fprintln(&b, style.Paint(string(runes[:min(len(runes), style.Width)]), table.Bold))
+		if p.monitor != nil {
+			if err := style.Write(&b, "", p.rows(p.sampled)); err != nil {
+				return
+			}
+		}
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	_, _ = io.WriteString(v.w, b.String())
+}
+
+// rows returns the rows of the table at the end.
+func (p *Process) rows(now time.Time) []table.Row {
+	statuses := p.monitor.Status()
+	var rows []table.Row
+	hidden := 0
+	for i := range statuses {
+		s := &statuses[i]
+		switch {
+		case !s.Judged && s.State != detector.Firing:
+			continue
+		case !table.WorthARow(s, len(statuses)):
+			hidden++
+			continue
+		}
+		past := p.monitor.Past(s.Resource.Name, time.Time{})
+		row := table.Row{Resource: s.Resource.Name, Note: s.Why, Spark: sparkOf(past, time.Time{}, sparkWidth)}
+		if len(past) > 0 {
+			row.Levels = table.Levels(s.Resource, past[0].Min, s.Value)
+		}
+		row.Verdict, row.Tint = table.Verdict(s)
+		if s.State == detector.Firing || s.State == detector.Suspected {
+			row.Pace, row.Note = s.Resource.FormatPerHour(s.SlopePerHour), table.Finding(s, now)
+		}
+		rows = append(rows, row)
+	}
+	if hidden > 0 {
+		rows = append(rows, table.Others(hidden))
+	}
+	return rows
+}
+
+func plainLine(now time.Time, name string, statuses []detector.Status) string {
+	parts := []string{now.Local().Format(time.RFC3339)}
+	if name != "" {
+		parts = append(parts, table.Printable(name))
+	}
+	for i := range statuses {
+		if s := &statuses[i]; (s.Judged || s.State == detector.Firing) && table.WorthARow(s, len(statuses)) {
+			word, _ := table.Verdict(s)
+			parts = append(parts, fmt.Sprintf("%s %s %s", table.Printable(s.Resource.Name), s.Resource.Format(s.Value), word))
+		}
+	}
+	return strings.Join(parts, "  ")
+}
+
+// Logger returns a logger whose lines are shown by the view: in the journal of the screen, and with all fields elsewhere.
+func (v *View) Logger() *logrus.Logger { return v.logger(nil) }
+
+// Logger returns a logger whose lines name the process where there are others.
+func (p *Process) Logger() *logrus.Logger { return p.view.logger(p) }
+
+func (v *View) logger(p *Process) *logrus.Logger {
+	logger := logrus.New()
+	logger.SetOutput(io.Discard)
+	logger.AddHook(journalist{v, p})
+	return logger
+}
+
+// journalist takes the log lines of a process, or of nobody's.
+type journalist struct {
+	view    *View
+	process *Process
+}
+
+// Levels are all.
+func (journalist) Levels() []logrus.Level { return logrus.AllLevels }
+
+// Fire shows an entry.
+func (j journalist) Fire(e *logrus.Entry) error {
+	v := j.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	message := e.Message
+	if j.process != nil && len(v.processes) > 1 {
+		message = j.process.name + ": " + message
+	}
+	if !v.terminal {
+		with := *e
+		with.Message, with.Buffer = message, nil
+		text, err := (&logrus.TextFormatter{DisableColors: true}).Format(&with)
+		if err != nil {
+			return err
+		}
+		to := v.rest
+		if _, alert := e.Data["severity"]; alert {
+			to = v.w
+		}
+		_, err = to.Write(text)
+		return err
+	}
+	l := lineOf(e, message)
+	switch {
+	case l.quiet:
+	case v.screen:
+		v.later = appended(v.later, l)
+	default:
+		fmt.Fprintln(v.w, l.format(table.StyleOf(v.w)))
+	}
+	v.journal = appended(v.journal, l)
+	v.version++
+	return nil
+}
+
+// appended appends a line and drops the oldest beyond the most.
+func appended(lines []line, l line) []line {
+	if lines = append(lines, l); len(lines) > mostLines {
+		lines = append([]line(nil), lines[len(lines)-mostLines:]...)
+	}
+	return lines
+}
+
+// lineOf makes of an entry what people read: time, severity and message.
+func lineOf(e *logrus.Entry, message string) line {
+	l := line{at: e.Time, word: e.Level.String(), text: oneLine(message), quiet: e.Level > logrus.WarnLevel}
+	if severity, ok := e.Data["severity"].(string); ok {
+		l.word, l.tint = severity, table.Red
+		l.quiet = false
+		if e.Data["status"] == string(alerting.Resolved) {
+			l.word, l.tint = "resolved", table.Green
+		}
+	}
+	if err, ok := e.Data[logrus.ErrorKey]; ok {
+		l.text += ": " + oneLine(fmt.Sprint(err))
+	}
+	return l
+}
+
+func (l line) format(style table.Style) string {
+	return l.at.Local().Format(time.TimeOnly) + "  " + style.Paint(fmt.Sprintf("%-8s", l.word), l.tint) + "  " + l.text
+}
+
+func oneLine(text string) string { return table.Printable(strings.ReplaceAll(text, "\n", "; ")) }

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package screen
+
+// suspend does nothing where there is no job control.
+func (s *scene) suspend() {}

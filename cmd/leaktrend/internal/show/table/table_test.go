@@ -1,0 +1,233 @@
+package table
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/ttytest"
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var rows = []Row{
+	{
+		Verdict: "LEAK", Tint: Red, Resource: "open_fds", Spark: "▁▂▃▄▅▆▇█▁▂▃▄", Levels: "12 → 2,911", Pace: "+1,240/h",
+		Note: "since 08:10:00 (2h 5m), 3h 20m to the limit of 8,192",
+	},
+	{Verdict: "suspect", Tint: Yellow, Resource: "heap_live_bytes", Spark: "▁▁▂▂▃▃", Levels: "1.4 GB → 1.9 GB", Pace: "+90 MB/h", Note: "not for long enough"},
+	{Verdict: "ok", Tint: Green, Resource: `http_requests_in_flight{handler="/api/v1/orders",code="200"}`, Levels: "3 → 3", Note: strings.Repeat("no growth ", 20)},
+	{Verdict: "too short", Tint: Dim, Resource: "goroutines\x1b[2J\nx\xff", Note: "naïve → überlang\tend"},
+	Others(3),
+	{},
+}
+
+func TestWriteGolden(t *testing.T) {
+	var b bytes.Buffer
+	for _, style := range []Style{
+		{Width: 132},
+		{Width: 132, Fit: true},
+		{Width: 80},
+		{Width: 80, Fit: true},
+		{Width: 80, Fit: true, Color: true},
+		{Width: 30, Fit: true},
+		{Width: 5, Fit: true, Color: true},
+	} {
+		if err := style.Write(&b, "  ", rows); err != nil {
+			t.Fatal(err)
+		}
+		b.WriteString(strings.Repeat("-", style.Width) + "\n")
+	}
+	path := filepath.Join("testdata", "table.golden")
+	if *update {
+		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("(-want +got); go test -update writes it anew\n%s", diff)
+	}
+}
+
+var colors = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
+func written(t *testing.T, s Style, indent string, rows []Row) string {
+	t.Helper()
+	var b strings.Builder
+	if err := s.Write(&b, indent, rows); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// At any width: colours move nothing, no line is too wide, and none is lost.
+func TestWriteFits(t *testing.T) {
+	for width := range 200 {
+		plain := written(t, Style{Width: width, Fit: true}, " ", rows)
+		colored := written(t, Style{Width: width, Fit: true, Color: true}, " ", rows)
+		if diff := cmp.Diff(plain, colors.ReplaceAllString(colored, "")); diff != "" {
+			t.Fatalf("width %d: colours differ (-without +with)\n%s", width, diff)
+		}
+		if n := strings.Count(plain, "\n"); n != len(rows) {
+			t.Errorf("width %d: %d lines, want %d", width, n, len(rows))
+		}
+		for line := range strings.Lines(plain) {
+			if n := utf8.RuneCountInString(line) - 1; n > width {
+				t.Errorf("%d columns, want %d at most: %q", n, width, line)
+			}
+		}
+	}
+}
+
+// Where lines need not fit, names are whole: they tell which resource it is.
+func TestWriteKeepsNames(t *testing.T) {
+	for _, width := range []int{0, 20, 80, 132} {
+		if got := written(t, Style{Width: width}, "", rows); !strings.Contains(got, rows[2].Resource) {
+			t.Errorf("width %d:\n%s", width, got)
+		}
+	}
+}
+
+func TestWriteNothing(t *testing.T) {
+	if got := written(t, Style{Width: 80}, "  ", nil); got != "" {
+		t.Errorf("%q", got)
+	}
+	if err := (Style{Width: 80}).Write(brokenPipe{}, "", rows); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("error %v", err)
+	}
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+func TestVerdictAndFinding(t *testing.T) {
+	now := time.Date(2026, 11, 23, 10, 15, 0, 0, time.UTC)
+	fds, _ := sampler.Lookup(sampler.OpenFDs)
+	soon := &alerting.Exhaustion{Limit: 8192, At: now.Add(200 * time.Minute)}
+	for _, test := range []struct {
+		name    string
+		status  detector.Status
+		word    string
+		tint    Tint
+		finding string
+	}{
+		{"learning", detector.Status{State: detector.Learning, Why: "too short to tell"}, "too short", Dim, ""},
+		{"healthy", detector.Status{State: detector.Healthy, Why: "no growth"}, "ok", Green, ""},
+		{
+			"suspected", detector.Status{State: detector.Suspected, Since: now.Add(-5 * time.Minute), Why: "not for long enough"},
+			"suspect", Yellow, "since 10:10:00 (5m), not for long enough",
+		},
+		{
+			"leak", detector.Status{State: detector.Firing, Trend: true, Since: now.Add(-23 * time.Hour), Exhaustion: soon, Why: "sustained"},
+			"LEAK", Red, "since 11:15:00 (23h), 3h 20m to the limit of 8,192",
+		},
+		{
+			"leak of days", detector.Status{State: detector.Firing, Trend: true, Since: now.Add(-50 * time.Hour)},
+			"LEAK", Red, "since 2026-11-21 08:15 (2d 2h)",
+		},
+		{
+			"limit", detector.Status{State: detector.Firing, Limit: true, Since: now.Add(-time.Minute), Why: "above the hard limit"},
+			"LIMIT", Red, "since 10:14:00 (1m), hard limit passed",
+		},
+		{
+			"leak and limit", detector.Status{State: detector.Firing, Trend: true, Limit: true, Since: now.Add(-time.Minute), Exhaustion: soon},
+			"LEAK", Red, "since 10:14:00 (1m), 3h 20m to the limit of 8,192, hard limit passed",
+		},
+		{
+			"limit passed, with growth that is suspected", detector.Status{State: detector.Firing, Limit: true, Exhaustion: soon},
+			"LIMIT", Red, "3h 20m to the limit of 8,192, hard limit passed",
+		},
+	} {
+		test.status.Resource = fds
+		if word, tint := Verdict(&test.status); word != test.word || tint != test.tint {
+			t.Errorf("%s: verdict %q %q, want %q %q", test.name, word, tint, test.word, test.tint)
+		}
+		if got := Finding(&test.status, now); got != test.finding {
+			t.Errorf("%s: %q, want %q", test.name, got, test.finding)
+		}
+	}
+}
+
+func TestWorthARow(t *testing.T) {
+	known, _ := sampler.Lookup(sampler.Goroutines)
+	other, _ := sampler.Lookup("queue_length")
+	for _, test := range []struct {
+		name   string
+		status detector.Status
+		among  int
+		want   bool
+	}{
+		{"a known one among many", detector.Status{Resource: known}, 500, true},
+		{"another among few", detector.Status{Resource: other}, few, true},
+		{"another among many", detector.Status{Resource: other, State: detector.Healthy}, few + 1, false},
+		{"still learning", detector.Status{Resource: other}, few + 1, false},
+		{"suspected among many", detector.Status{Resource: other, State: detector.Suspected}, 500, true},
+		{"firing among many", detector.Status{Resource: other, State: detector.Firing}, 500, true},
+	} {
+		if got := WorthARow(&test.status, test.among); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+func TestLevels(t *testing.T) {
+	heap, _ := sampler.Lookup(sampler.HeapLiveBytes)
+	if got, want := Levels(heap, 1<<20, 3<<29), "1.0 MB → 1.5 GB"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestStyleOf(t *testing.T) {
+	var b bytes.Buffer
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for _, w := range []io.Writer{&b, file} {
+		if got := StyleOf(w); got != (Style{Width: plainWidth}) || Redraws(w) {
+			t.Errorf("%T: %+v, redraws %v; want plain", w, got, Redraws(w))
+		}
+	}
+	tty := ttytest.New(t, 57, 24)
+	for _, test := range []struct {
+		name, kind, noColor string
+		color, redraws      bool
+	}{
+		{"xterm", "xterm", "", true, true},
+		{"NO_COLOR", "xterm", "1", false, true},
+		{"dumb", "dumb", "", false, false},
+		{"unknown", "", "", false, false},
+	} {
+		t.Setenv("TERM", test.kind)
+		t.Setenv("NO_COLOR", test.noColor)
+		if got, want := StyleOf(tty.File), (Style{Width: 57, Color: test.color}); got != want || Redraws(tty.File) != test.redraws {
+			t.Errorf("%s: %+v, want %+v; redraws %v", test.name, got, want, Redraws(tty.File))
+		}
+	}
+	if width, height, ok := Size(tty.File); width != 57 || height != 24 || !ok {
+		t.Errorf("size %d by %d %v, want 57 by 24", width, height, ok)
+	}
+	tty.Resize(0, 0)
+	if got := StyleOf(tty.File).Width; got != plainWidth {
+		t.Errorf("width %d of a terminal that tells none, want %d", got, plainWidth)
+	}
+}

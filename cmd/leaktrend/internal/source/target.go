@@ -1,0 +1,132 @@
+// Package source opens what the user points at: a process by id or by name, or a metrics endpoint.
+package source
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// Flags are the options that name a live target and say how to sample it.
+type Flags struct {
+	PID      int
+	Name     string
+	URL      string
+	Interval time.Duration
+	Soak     time.Duration
+	Duration time.Duration
+}
+
+// Register adds the options to a command.
+func (f *Flags) Register(fs *pflag.FlagSet) {
+	fs.IntVar(&f.PID, "pid", 0, "process id to sample")
+	fs.StringVar(&f.Name, "name", "", "regular expression for the name or command line of the one process to sample")
+	fs.StringVar(&f.URL, "url", "", "Prometheus metrics URL to sample, as in http://localhost:9090/metrics")
+	fs.DurationVar(&f.Interval, "interval", 0, "time between samples (default 5s; with --soak a 1200th of it)")
+	fs.DurationVar(&f.Soak, "soak", 0, "scale all time constants to a run of this length, as in 20m (0 = physical constants)")
+	fs.DurationVar(&f.Duration, "duration", 0, "stop after this long (0 = when interrupted)")
+}
+
+const (
+	defaultInterval = 5 * time.Second
+	// soakSamples is how many samples a soak run takes: two for each of the finest floors.
+	soakSamples   = 1200
+	leastInterval = 50 * time.Millisecond
+)
+
+// Complete checks the options and fills in the interval.
+func (f *Flags) Complete() error {
+	given := 0
+	for _, set := range []bool{f.PID != 0, f.Name != "", f.URL != ""} {
+		if set {
+			given++
+		}
+	}
+	if given == 0 {
+		return errors.New("one of --pid, --name and --url is needed")
+	}
+	if given > 1 {
+		return errors.New("only one of --pid, --name and --url can be given")
+	}
+	if f.PID < 0 {
+		return fmt.Errorf("--pid %d: not a process id", f.PID)
+	}
+	return f.completeTimes()
+}
+
+func (f *Flags) completeTimes() error {
+	switch {
+	case f.Duration < 0:
+		return fmt.Errorf("--duration %s: must not be negative", f.Duration)
+	case f.Soak != 0 && f.Soak < 10*time.Second:
+		return fmt.Errorf("--soak %s: must be at least 10s", f.Soak)
+	case f.Interval != 0 && f.Interval < 10*time.Millisecond:
+		return fmt.Errorf("--interval %s: must be at least 10ms", f.Interval)
+	case f.Interval == 0 && f.Soak > 0:
+		f.Interval = min(max((f.Soak/soakSamples).Round(10*time.Millisecond), leastInterval), defaultInterval)
+	case f.Interval == 0:
+		f.Interval = defaultInterval
+	}
+	return nil
+}
+
+// Source is an open target.
+type Source interface {
+	sampler.Source
+	io.Closer
+	fmt.Stringer
+}
+
+// Open opens the target that the options name.
+func (f *Flags) Open() (Source, error) {
+	pid := f.PID
+	switch {
+	case f.URL != "":
+		return sampler.NewEndpoint(f.URL, nil)
+	case f.Name != "":
+		pids, err := f.Find()
+		if err != nil {
+			return nil, err
+		}
+		if len(pids) > 1 {
+			return nil, fmt.Errorf("--name %s: %d processes match, choose one with --pid:\n%s", f.Name, len(pids), list(pids))
+		}
+		pid = pids[0]
+	}
+	return sampler.NewProcess(pid)
+}
+
+// Find returns the processes that match the name, at least one.
+func (f *Flags) Find() ([]int, error) {
+	pids, err := sampler.FindProcesses(f.Name)
+	if err != nil {
+		return nil, err
+	}
+	if len(pids) == 0 {
+		return nil, fmt.Errorf("--name %s: no such process", f.Name)
+	}
+	return pids, nil
+}
+
+func list(pids []int) string {
+	var b strings.Builder
+	for i, pid := range pids {
+		if i == 20 {
+			fmt.Fprintf(&b, "  and %d more\n", len(pids)-i)
+			break
+		}
+		name := fmt.Sprintf("pid %d", pid)
+		if p, err := sampler.NewProcess(pid); err == nil {
+			name = p.String()
+			p.Close()
+		}
+		fmt.Fprintf(&b, "  %s\n", name)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
