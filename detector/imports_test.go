@@ -27,8 +27,6 @@ func under(path string, roots ...string) bool {
 	return slices.ContainsFunc(roots, func(root string) bool { return path == root || strings.HasPrefix(path, root+"/") })
 }
 
-const plotsAreRaster = "pictures of pixels have their home in cmd's raster: all else draws with detector/plot"
-
 const plotsAreLight = "every service that embeds the detector compiles the plots: they need the resource table and little of the standard library"
 
 // edgeFault says why a package, named without the module's path, must not import another; "" where it may. Tests may import what they like.
@@ -68,9 +66,6 @@ func edgeFault(from, to string) string {
 		{"github.com/sirupsen/logrus", []string{"alerting", "detector", "cmd"}, "logrus has its home in alerting and the monitor"},
 		{"github.com/spf13", []string{"cmd"}, "the command line has its home in cmd"},
 		{"golang.org/x/term", []string{"cmd"}, "the terminal has its home in cmd"},
-		{"gonum.org/v1/plot", []string{"cmd/leaktrend/internal/raster"}, plotsAreRaster},
-		{"golang.org/x/image", []string{"cmd/leaktrend/internal/raster"}, plotsAreRaster},
-		{"codeberg.org/go-fonts", []string{"cmd/leaktrend/internal/raster"}, plotsAreRaster},
 		{"github.com/chromedp", []string{"cmd/leaktrend/internal/testkit/browsertest"}, "the browser has its home in browsertest, which only tests import"},
 		{"github.com/gdamore", []string{"cmd"}, "the terminal has its home in cmd"},
 		{"github.com/google/pprof", []string{"sampler/profile/remote", "cmd"}, "the parser of profiles has its home in sampler/profile/remote"},
@@ -101,8 +96,6 @@ func TestEdgeFault(t *testing.T) {
 		{"detector/plot", "gonum.org/v1/plot/vg", plotsAreLight},
 		{"detector/plot", "html/template", plotsAreLight},
 		{"detector/plot", "html", ""},
-		{"cmd/leaktrend/internal/report", "golang.org/x/image/font", plotsAreRaster},
-		{"cmd/leaktrend/internal/raster", "gonum.org/v1/plot/vg", ""},
 		{"cmd/leaktrend", "github.com/chromedp/chromedp", "the browser has its home in browsertest, which only tests import"},
 		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/testkit/browsertest", "only tests open a browser"},
 		{"other", module + "/cmd/leaktrend", "only the command imports what belongs to it"},
@@ -197,8 +190,8 @@ func TestImports(t *testing.T) {
 // A service that embeds the detector compiles nothing that only the command needs.
 func TestEmbeddingCompilesNoCommand(t *testing.T) {
 	commandOnly := []string{
-		module + "/cmd", "github.com/spf13", "github.com/inconshreveable", "golang.org/x/term", "github.com/gdamore", "gonum.org/v1/plot",
-		"golang.org/x/image", "codeberg.org", "git.sr.ht", "github.com/chromedp", "html/template",
+		module + "/cmd", "github.com/spf13", "github.com/inconshreveable", "golang.org/x/term", "github.com/gdamore",
+		"github.com/chromedp", "html/template",
 		"github.com/prometheus/client_golang", "github.com/prometheus/common", "github.com/google/go-cmp", "github.com/google/pprof", "testing",
 	}
 	for _, goos := range []string{"linux", "darwin", "windows"} {

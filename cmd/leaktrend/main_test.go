@@ -86,7 +86,6 @@ func TestUsage(t *testing.T) {
 		{"report over a file", []string{"replay", "--html", full, healthy}, 2, []string{full, "--force"}},
 		{"report on standard output", []string{"replay", "--html", "-", healthy}, 2, []string{"- is no file"}},
 		{"plots in a file", []string{"replay", "--plot", full, healthy}, 2, []string{"--plot", full}},
-		{"format of plots", []string{"replay", "--plot-format", "gif", healthy}, 2, []string{"--plot-format gif", "svg or png"}},
 		{"soak out of range", []string{"replay", "--soak", "1s", healthy}, 2, []string{"--soak", "10s"}},
 		{"faults of a configuration", []string{"replay", "--config", config, healthy}, 2,
 			[]string{config + ":2: check_interval", "30s", config + ":3: gorutine_threshold", "goroutine_threshold"}},

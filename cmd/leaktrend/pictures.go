@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -16,18 +14,16 @@ import (
 
 // pictureFlags are the options of replay that draw.
 type pictureFlags struct {
-	html, plot, format string
-	force              bool
+	html, plot string
+	force      bool
 
 	page  *report.Report
 	plots *report.Pictures
 }
 
 func (p *pictureFlags) add(fs *pflag.FlagSet) {
-	formats := report.Formats()
 	fs.StringVar(&p.html, "html", "", "write a report with plots to this file: one page that needs no network")
-	fs.StringVar(&p.plot, "plot", "", "write each plot to a file in this directory, named by recording and resource")
-	fs.StringVar(&p.format, "plot-format", formats[0], "format of these: "+strings.Join(formats, " or "))
+	fs.StringVar(&p.plot, "plot", "", "write each plot to a file in this directory as SVG, named by recording and resource")
 	fs.BoolVar(&p.force, "force", false, "replace files that are not empty")
 }
 
@@ -36,12 +32,9 @@ func (p *pictureFlags) prepare(o *replay.Options, files []string) error {
 	if err := writable(p.html, p.force); err != nil {
 		return err
 	}
-	if formats := report.Formats(); !slices.Contains(formats, p.format) {
-		return fmt.Errorf("--plot-format %s: must be %s", p.format, strings.Join(formats, " or "))
-	}
 	if p.plot != "" {
 		var err error
-		if p.plots, err = report.NewPictures(p.plot, p.format, p.force, time.Local, files); err != nil {
+		if p.plots, err = report.NewPictures(p.plot, p.force, time.Local, files); err != nil {
 			return fmt.Errorf("--plot: %w", err)
 		}
 	}

@@ -50,10 +50,10 @@ func TestReplayPictures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := leaktrend(t, string(in), "replay", "--plot", plots, "--plot-format", "png", "-"); got.code != 0 {
+	if got := leaktrend(t, string(in), "replay", "--plot", plots, "-"); got.code != 0 {
 		t.Errorf("exit %d: %s", got.code, got.stderr)
 	}
-	if _, err := os.Stat(filepath.Join(plots, "standard-input.goroutines.png")); err != nil {
+	if _, err := os.Stat(filepath.Join(plots, "standard-input.goroutines.svg")); err != nil {
 		t.Error(err)
 	}
 }

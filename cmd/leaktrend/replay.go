@@ -42,7 +42,7 @@ timestamps and the JSON of a Prometheus range query, plain or gzipped; - is stan
 		Example: `  leaktrend replay testdata/recordings
   leaktrend replay --format json --exit-code soak.csv
   leaktrend replay --html report.html testdata/recordings
-  leaktrend replay --plot plots --plot-format png testdata/recordings/go-body.csv
+  leaktrend replay --plot plots testdata/recordings/go-body.csv
   curl -s 'http://localhost:9090/api/v1/query_range?query=go_goroutines&start=…&end=…&step=60' | leaktrend replay -`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

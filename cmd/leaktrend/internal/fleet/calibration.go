@@ -15,7 +15,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector"
 )
 
-//go:generate go run ./calibrate -o calibration.csv
+//go:generate go run ../lab/calibrate -o calibration.csv
 
 //go:embed calibration.csv
 var calibrationText string

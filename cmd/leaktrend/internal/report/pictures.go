@@ -3,7 +3,6 @@ package report
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,28 +10,27 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/raster"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
 	"github.com/mdzesseis/leaktrend/detector/plot"
 )
 
-// Formats are the formats of pictures.
-func Formats() []string { return []string{"svg", "png"} }
-
-// Pictures writes each plot to a file. Its methods may be called at once.
+// Pictures writes each plot to an SVG file. Its methods may be called at once.
 type Pictures struct {
-	dir, format string
-	force       bool
-	zone        *time.Location
-	stems       map[string]string
+	dir   string
+	force bool
+	zone  *time.Location
+	stems map[string]string
 
 	mu     sync.Mutex
 	faults []error
 }
 
-// NewPictures prepares pictures of recordings, in one of the Formats, in a directory, which is made where it is missing. It fails where there already are some, unless
-// they are to be replaced.
-func NewPictures(dir, format string, force bool, zone *time.Location, files []string) (*Pictures, error) {
+// extension ends the name of each picture.
+const extension = ".svg"
+
+// NewPictures prepares pictures of recordings in a directory, which is made where it is missing. It fails where there already are some,
+// unless they are to be replaced.
+func NewPictures(dir string, force bool, zone *time.Location, files []string) (*Pictures, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -40,15 +38,15 @@ func NewPictures(dir, format string, force bool, zone *time.Location, files []st
 	for i, file := range files {
 		names[i] = replay.NameOf(file)
 	}
-	p := &Pictures{dir: dir, format: format, force: force, zone: zone, stems: stemsOf(names)}
+	p := &Pictures{dir: dir, force: force, zone: zone, stems: stemsOf(names)}
 	there, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	for _, entry := range there {
-		stem, _, _ := cutLast(strings.TrimSuffix(entry.Name(), "."+format), ".")
+		stem, _, _ := cutLast(strings.TrimSuffix(entry.Name(), extension), ".")
 		for _, other := range p.stems {
-			if !force && strings.EqualFold(stem, other) && strings.HasSuffix(entry.Name(), "."+format) {
+			if !force && strings.EqualFold(stem, other) && strings.HasSuffix(entry.Name(), extension) {
 				return nil, fmt.Errorf("%s is there; --force replaces it", filepath.Join(dir, entry.Name()))
 			}
 		}
@@ -131,7 +129,7 @@ func (p *Pictures) Add(result *replay.Result) {
 		taken = append(taken, strings.ToLower(name))
 		e := entryOf(result, c)
 		chart := e.chart(c.Chart, p.zone)
-		if err := p.write(&chart, fmt.Sprintf("%s.%s.%s", p.stems[result.File], name, p.format)); err != nil {
+		if err := p.write(&chart, p.stems[result.File]+"."+name+extension); err != nil {
 			p.mu.Lock()
 			p.faults = append(p.faults, err)
 			p.mu.Unlock()
@@ -149,18 +147,7 @@ func (p *Pictures) write(chart *plot.Chart, name string) error {
 	if err != nil {
 		return err
 	}
-	write := chart.WriteSVG
-	if p.format == "png" {
-		write = func(w io.Writer) error {
-			canvas, err := raster.New(plot.Width, chart.FileHeight())
-			if err != nil {
-				return err
-			}
-			chart.DrawFile(canvas)
-			return canvas.WritePNG(w)
-		}
-	}
-	return errors.Join(write(file), file.Close())
+	return errors.Join(chart.WriteSVG(file), file.Close())
 }
 
 // Fault returns what failed.

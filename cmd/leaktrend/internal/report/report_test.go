@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"image/png"
 	"io"
 	"os"
 	"path/filepath"
@@ -273,27 +272,22 @@ func TestPictures(t *testing.T) {
 	other.Resource.Name = `conns{pool='a'}`
 	result := resultOf("dir/a.csv", leaking(sampler.OpenFDs, time.Hour), labelled, other, resource(sampler.Threads, detector.Healthy))
 	dir := filepath.Join(t.TempDir(), "new", "plots")
-	for _, format := range Formats() {
-		for _, force := range []bool{false, true} {
-			p, err := NewPictures(dir, format, force, time.UTC, []string{"dir/a.csv"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if format == "png" { // which takes longer
-				result = resultOf("dir/a.csv", leaking(sampler.OpenFDs, time.Hour))
-			}
-			p.Add(result)
-			if err := p.Fault(); err != nil {
-				t.Error(err)
-			}
+	for _, force := range []bool{false, true} {
+		p, err := NewPictures(dir, force, time.UTC, []string{"dir/a.csv"})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if _, err := NewPictures(dir, format, false, time.UTC, []string{"dir/a.csv"}); err == nil || !strings.Contains(err.Error(), "--force") {
-			t.Errorf("%s: the pictures would be overwritten: %v", format, err)
-		}
-		// Those of another recording are in nobody's way.
-		if _, err := NewPictures(dir, format, false, time.UTC, []string{"dir/a.b.csv"}); err != nil {
+		p.Add(result)
+		if err := p.Fault(); err != nil {
 			t.Error(err)
 		}
+	}
+	if _, err := NewPictures(dir, false, time.UTC, []string{"dir/a.csv"}); err == nil || !strings.Contains(err.Error(), "--force") {
+		t.Errorf("the pictures would be overwritten: %v", err)
+	}
+	// Those of another recording are in nobody's way.
+	if _, err := NewPictures(dir, false, time.UTC, []string{"dir/a.b.csv"}); err != nil {
+		t.Error(err)
 	}
 	var names []string
 	entries, err := os.ReadDir(dir)
@@ -304,20 +298,13 @@ func TestPictures(t *testing.T) {
 		names = append(names, e.Name())
 	}
 	want := []string{
-		"a.conns-pool--a.svg", "a.conns-pool--a-2.svg", "a.open_fds.png", "a.open_fds.svg", "a.threads.svg",
+		"a.conns-pool--a.svg", "a.conns-pool--a-2.svg", "a.open_fds.svg", "a.threads.svg",
 	}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "a.open_fds.png"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if img, err := png.Decode(bytes.NewReader(text)); err != nil || img.Bounds().Dx() != 2*plot.Width {
-		t.Errorf("%v", err)
-	}
-	text, err = os.ReadFile(filepath.Join(dir, "a.open_fds.svg"))
+	text, err := os.ReadFile(filepath.Join(dir, "a.open_fds.svg"))
 	if err != nil || !bytes.Contains(text, []byte("LEAK: since 2026-11-23 15:38:33 UTC (1h 50m): +191/h without ever coming back, from 20 to 115")) {
 		t.Errorf("%v\n%.1500s", err, text)
 	}
@@ -329,12 +316,12 @@ func TestPicturesFaults(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := NewPictures(file, "svg", false, time.UTC, nil); err == nil {
+	if _, err := NewPictures(file, false, time.UTC, nil); err == nil {
 		t.Error("a file is no directory")
 	}
 	// The directory goes away in between.
 	gone := filepath.Join(dir, "gone")
-	p, err := NewPictures(gone, "svg", false, time.UTC, []string{"a.csv"})
+	p, err := NewPictures(gone, false, time.UTC, []string{"a.csv"})
 	if err != nil {
 		t.Fatal(err)
 	}
