@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/config"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/trend"
 )
@@ -193,7 +194,7 @@ func (l *loadSeries) reset() { *l = loadSeries{} }
 
 func (l *loadSeries) observe(d *Detector, s *sampler.Sample, at int64) {
 	name := d.config.Adaptive.Load
-	if name == "" || name == noLoad {
+	if name == "" || name == config.NoLoad {
 		return
 	}
 	value, ok := s.Value(name)

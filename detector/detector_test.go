@@ -24,6 +24,13 @@ type column struct {
 }
 
 // series samples a process from dawn on.
+// with returns the defaults after a change.
+func with(change func(c *Config)) Config {
+	c := DefaultConfig()
+	change(&c)
+	return c
+}
+
 func series(length, step time.Duration, columns ...column) []sampler.Sample {
 	all := make([]sampler.Sample, 0, length/step)
 	for age := time.Duration(0); age < length; age += step {

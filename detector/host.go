@@ -1,7 +1,6 @@
 package detector
 
 import (
-	"math"
 	"runtime"
 	"runtime/debug"
 	rtmetrics "runtime/metrics"
@@ -71,22 +70,7 @@ func NewResourceMonitor(config ResourceMonitorConfig, logger *logrus.Logger) *Re
 		return m
 	}
 	logger.WithError(err).Error("Resource monitor: settings that are not valid are replaced by their defaults")
-	if config.MonitoringInterval < leastInterval {
-		config.MonitoringInterval = 0
-	}
-	if config.MaxAlertHistory > mostHistory {
-		config.MaxAlertHistory = 0
-	}
-	if math.IsInf(config.GrowthRateThreshold, 1) {
-		config.GrowthRateThreshold = 0
-	}
-	if checkURL(config.AlertWebhookURL) != nil {
-		config.AlertWebhookURL = ""
-	}
-	if config.AlertWebhookFormat != "" && checkFormat(config.AlertWebhookFormat) != nil {
-		config.AlertWebhookFormat = ""
-	}
-	if m, err = NewMonitor(config.Config(), logger); err != nil {
+	if m, err = NewMonitor(config.Config().Repaired(), logger); err != nil {
 		m, _ = NewMonitor(ResourceMonitorConfig{}.Config(), logger)
 	}
 	return m

@@ -19,9 +19,6 @@ const (
 	clearAfter = 2
 )
 
-// noLoad is the value of adaptive.load that turns the load covariate off.
-const noLoad = "none"
-
 // threshold is a configured hard limit.
 type threshold struct {
 	key      string  // in the configuration
@@ -29,7 +26,7 @@ type threshold struct {
 	absolute bool    // a level, not growth over the starting baseline
 }
 
-func (c Config) thresholdOf(resource string) threshold {
+func thresholdOf(c Config, resource string) threshold {
 	switch resource {
 	case sampler.Goroutines:
 		return threshold{key: "goroutine_threshold", value: float64(c.GoroutineThreshold)}

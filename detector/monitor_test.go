@@ -767,7 +767,7 @@ func TestMonitorLacksLoad(t *testing.T) {
 		{"requests", false, nil},
 		{sampler.Goroutines, true, nil},
 		{sampler.CPUSeconds, true, nil},
-		{noLoad, true, nil},
+		{"none", true, nil},
 		{"", true, nil},
 	} {
 		synctest.Test(t, func(t *testing.T) {

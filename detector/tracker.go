@@ -89,7 +89,7 @@ func newTracker(d *Detector, resource string) *tracker {
 	if r.Unit == "bytes" {
 		t.offset = bytesOffset
 	}
-	t.threshold = d.config.thresholdOf(resource)
+	t.threshold = thresholdOf(d.config, resource)
 	t.reset(d)
 	return t
 }
@@ -114,7 +114,7 @@ func (t *tracker) newLadder(d *Detector) {
 
 func (t *tracker) reconfigure(d *Detector, old Config, rescaled bool) {
 	t.average.SetHalfLife(d.halfLife())
-	threshold := d.config.thresholdOf(t.resource.Name)
+	threshold := thresholdOf(d.config, t.resource.Name)
 	if threshold != t.threshold || d.config.GrowthRateThreshold != old.GrowthRateThreshold {
 		t.threshold = threshold
 		if !t.levelLimit().over {

@@ -240,7 +240,7 @@ func TestRestart(t *testing.T) {
 				}
 			}
 			// The processor time decides about restarts here, not about load.
-			config := with(func(c *Config) { c.Adaptive.Load = noLoad })
+			config := with(func(c *Config) { c.Adaptive.Load = "none" })
 			if diff := cmp.Diff(test.want, toldHours(observeAll(newDetector(t, config), samples))); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
@@ -455,7 +455,7 @@ func TestLoadCovariate(t *testing.T) {
 	none := fires(nothing, goroutines)
 	steady := fires(nothing, goroutines, cpu(noisy(rising(20, 0), 2, 5)))
 	follows := fires(nothing, goroutines, cpu(busy))
-	off := fires(func(c *Config) { c.Adaptive.Load = noLoad }, goroutines, cpu(busy))
+	off := fires(func(c *Config) { c.Adaptive.Load = "none" }, goroutines, cpu(busy))
 	gauge := fires(func(c *Config) { c.Adaptive.Load = "connections" }, goroutines, column{"connections", noisy(rising(500, 0), 5, 6)})
 	half := fires(func(c *Config) { c.Adaptive.Patience /= 2 }, goroutines)
 	five := fires(func(c *Config) { c.Adaptive.Patience *= 5 }, goroutines)

@@ -1,4 +1,4 @@
-package detector
+package config
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 
 // parse returns a configuration, its warnings as text, and the lines of the error.
 func parse(text string) (Config, []string, []string) {
-	c, warnings, err := ParseConfig(strings.NewReader(text), "f.yaml")
+	c, warnings, err := Parse(strings.NewReader(text), "f.yaml")
 	return c, texts(warnings), lines(err)
 }
 
@@ -30,7 +30,7 @@ func texts(warnings []Warning) []string {
 	return s
 }
 
-func TestLoadConfigOfTheHost(t *testing.T) {
+func TestLoadOfTheHost(t *testing.T) {
 	for _, test := range []struct {
 		file     string
 		want     Config
@@ -59,7 +59,7 @@ func TestLoadConfigOfTheHost(t *testing.T) {
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			path := filepath.Join("testdata", test.file)
-			got, warnings, err := LoadConfig(path)
+			got, warnings, err := Load(path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,7 +76,7 @@ func TestLoadConfigOfTheHost(t *testing.T) {
 	}
 }
 
-func TestParseConfig(t *testing.T) {
+func TestParse(t *testing.T) {
 	const missing = "f.yaml:1: resource_monitoring: the section is missing: the defaults hold"
 	for _, test := range []struct {
 		name     string
@@ -84,14 +84,14 @@ func TestParseConfig(t *testing.T) {
 		want     Config
 		warnings []string
 	}{
-		{"empty file", "", DefaultConfig(), []string{missing}},
-		{"comment only", "# nothing\n", DefaultConfig(), []string{missing}},
-		{"not a mapping", "- resource_monitoring\n", DefaultConfig(), []string{missing}},
-		{"other sections", "app: {name: x}\nenabled: true\n1: [a, b]\n[a]: b\nmonitoring:\n  resource_monitoring: {x: y}\n", DefaultConfig(), []string{missing}},
-		{"misspelled section", "app: {}\nresource_monitor:\n  enabled: false\n", DefaultConfig(),
+		{"empty file", "", Default(), []string{missing}},
+		{"comment only", "# nothing\n", Default(), []string{missing}},
+		{"not a mapping", "- resource_monitoring\n", Default(), []string{missing}},
+		{"other sections", "app: {name: x}\nenabled: true\n1: [a, b]\n[a]: b\nmonitoring:\n  resource_monitoring: {x: y}\n", Default(), []string{missing}},
+		{"misspelled section", "app: {}\nresource_monitor:\n  enabled: false\n", Default(),
 			[]string{"f.yaml:2: resource_monitoring: the section is missing: the defaults hold; did you mean it by resource_monitor?"}},
-		{"empty section", "a: 1\nresource_monitoring:\n", DefaultConfig(), []string{"f.yaml:2: resource_monitoring: is empty: the defaults hold"}},
-		{"empty mapping", "resource_monitoring: {}", DefaultConfig(), nil},
+		{"empty section", "a: 1\nresource_monitoring:\n", Default(), []string{"f.yaml:2: resource_monitoring: is empty: the defaults hold"}},
+		{"empty mapping", "resource_monitoring: {}", Default(), nil},
 		{"every key", `
 resource_monitoring:
   enabled: false
@@ -119,7 +119,7 @@ resource_monitoring:
 `, Config{
 			CheckInterval: 90 * time.Minute, GoroutineThreshold: 1000, FDThreshold: 1000, MemoryThreshold: 16 << 20,
 			AlertWebhookURL: "https://h/x", AlertWebhookFormat: "slack", StackTraceOnLeak: true, ProfileDir: "/var/tmp", MaxAlertHistory: 1000,
-			GrowthRateThreshold: 12.5, Adaptive: AdaptiveConfig{Sensitivity: 2, Soak: 20 * time.Minute, LeastGrowth: 0.5, Patience: time.Hour,
+			GrowthRateThreshold: 12.5, Adaptive: Adaptive{Sensitivity: 2, Soak: 20 * time.Minute, LeastGrowth: 0.5, Patience: time.Hour,
 				HalfLife: 90 * time.Second, Load: "requests"},
 		}, nil},
 		{"other names", `
@@ -156,7 +156,7 @@ resource_monitoring:
 		}},
 		{"nothing given", "resource_monitoring:\n  alert_webhook_url:\n  profile_dir: ~\n  adaptive: {load: \"\"}\n",
 			with(func(c *Config) { c.Adaptive.Load = "" }), nil},
-		{"without effect", "resource_monitoring: {cpu_threshold: 80.5, disk_threshold: , enable_gc_optimization: x}", DefaultConfig(), []string{
+		{"without effect", "resource_monitoring: {cpu_threshold: 80.5, disk_threshold: , enable_gc_optimization: x}", Default(), []string{
 			"f.yaml:1: enable_gc_optimization: does nothing here; it is accepted so that existing files load",
 			"f.yaml:1: cpu_threshold: does nothing here; it is accepted so that existing files load",
 			"f.yaml:1: disk_threshold: does nothing here; it is accepted so that existing files load",
@@ -202,7 +202,7 @@ resource_monitoring:
 }
 
 // Each value stands on line 2 after the key.
-func TestParseConfigValueFaults(t *testing.T) {
+func TestParseValueFaults(t *testing.T) {
 	for _, test := range []struct{ setting, want string }{
 		{"enabled: maybe", "enabled: maybe is not true or false"},
 		{"enabled: 1", "enabled: 1 is not true or false"},
@@ -287,7 +287,7 @@ func TestParseConfigValueFaults(t *testing.T) {
 	}
 }
 
-func TestParseConfigFaults(t *testing.T) {
+func TestParseFaults(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		text string
@@ -347,8 +347,8 @@ resource_monitoring:
 	}
 }
 
-func TestParseConfigErrorUnwraps(t *testing.T) {
-	_, _, err := ParseConfig(strings.NewReader("resource_monitoring: {enabled: 1, fd_threshold: -1}"), "f.yaml")
+func TestParseErrorUnwraps(t *testing.T) {
+	_, _, err := Parse(strings.NewReader("resource_monitoring: {enabled: 1, fd_threshold: -1}"), "f.yaml")
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok || len(joined.Unwrap()) != 2 {
 		t.Errorf("got %#v, want two errors joined", err)
@@ -356,7 +356,7 @@ func TestParseConfigErrorUnwraps(t *testing.T) {
 }
 
 // Mappings that merge each other ten times at each of 30 levels would be 10^30 mappings if each were added each time.
-func TestParseConfigBoundsMerges(t *testing.T) {
+func TestParseBoundsMerges(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("a0: &a0 {fd_threshold: 3}\n")
 	name := func(i int) string { return "m" + strconv.Itoa(i) }
@@ -375,29 +375,29 @@ func TestParseConfigBoundsMerges(t *testing.T) {
 	}
 }
 
-func TestParseConfigInput(t *testing.T) {
+func TestParseInput(t *testing.T) {
 	broken := errors.New("broken")
-	if _, _, err := ParseConfig(iotest.ErrReader(broken), "f.yaml"); !errors.Is(err, broken) || err.Error() != "f.yaml: broken" {
+	if _, _, err := Parse(iotest.ErrReader(broken), "f.yaml"); !errors.Is(err, broken) || err.Error() != "f.yaml: broken" {
 		t.Errorf("failing reader: got %v", err)
 	}
 	const most = 16 << 20
 	comment := append(bytes.Repeat([]byte("#"), most-1), '\n')
-	if _, _, err := ParseConfig(bytes.NewReader(comment), "f.yaml"); err != nil {
+	if _, _, err := Parse(bytes.NewReader(comment), "f.yaml"); err != nil {
 		t.Errorf("16 MiB: got %v", err)
 	}
 	endless := io.MultiReader(bytes.NewReader(comment), strings.NewReader("#"), iotest.ErrReader(broken))
-	if _, _, err := ParseConfig(endless, "f.yaml"); err == nil || err.Error() != "f.yaml: is larger than 16 MiB" {
+	if _, _, err := Parse(endless, "f.yaml"); err == nil || err.Error() != "f.yaml: is larger than 16 MiB" {
 		t.Errorf("more than 16 MiB: got %v", err)
 	}
 }
 
-func TestLoadConfigErrorsNameTheFile(t *testing.T) {
+func TestLoadErrorsNameTheFile(t *testing.T) {
 	dir := t.TempDir()
 	absent := filepath.Join(dir, "absent.yaml")
-	if _, _, err := LoadConfig(absent); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), absent) {
+	if _, _, err := Load(absent); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), absent) {
 		t.Errorf("absent file: got %v", err)
 	}
-	if _, _, err := LoadConfig(dir); err == nil || !strings.Contains(err.Error(), dir) {
+	if _, _, err := Load(dir); err == nil || !strings.Contains(err.Error(), dir) {
 		t.Errorf("directory: got %v", err)
 	}
 	bad := filepath.Join(dir, "bad.yaml")
@@ -405,13 +405,13 @@ func TestLoadConfigErrorsNameTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{bad + ":2: fd_threshold: x is not a whole number"}
-	_, _, err := LoadConfig(bad)
+	_, _, err := Load(bad)
 	if diff := cmp.Diff(want, lines(err)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-func FuzzParseConfig(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, name := range []string{"host-config.yaml", "host-enterprise.yaml"} {
 		data, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
@@ -427,7 +427,7 @@ func FuzzParseConfig(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, warnings, err := ParseConfig(bytes.NewReader(data), "f.yaml")
+		c, warnings, err := Parse(bytes.NewReader(data), "f.yaml")
 		for _, w := range warnings {
 			if w.File != "f.yaml" || w.Line < 1 || w.Key == "" || w.Message == "" {
 				t.Errorf("warning %#v", w)
@@ -445,10 +445,10 @@ func FuzzParseConfig(f *testing.F) {
 			t.Errorf("loaded but not valid: %v", err)
 		}
 		var b bytes.Buffer
-		if err := WriteConfig(&b, c, nil); err != nil {
+		if err := Write(&b, c, nil); err != nil {
 			t.Fatal(err)
 		}
-		again, warnings, err := ParseConfig(&b, "again.yaml")
+		again, warnings, err := Parse(&b, "again.yaml")
 		if err != nil || warnings != nil || again != c {
 			t.Errorf("%+v written and read is %+v, %v, %v", c, again, warnings, err)
 		}

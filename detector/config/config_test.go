@@ -1,4 +1,4 @@
-package detector
+package config
 
 import (
 	"errors"
@@ -12,7 +12,7 @@ import (
 
 // with returns the defaults after a change.
 func with(change func(c *Config)) Config {
-	c := DefaultConfig()
+	c := Default()
 	change(&c)
 	return c
 }
@@ -25,8 +25,8 @@ func lines(err error) []string {
 	return strings.Split(err.Error(), "\n")
 }
 
-func TestDefaultConfigIsValid(t *testing.T) {
-	if err := DefaultConfig().Validate(); err != nil {
+func TestDefaultIsValid(t *testing.T) {
+	if err := Default().Validate(); err != nil {
 		t.Error(err)
 	}
 }
@@ -47,18 +47,18 @@ func TestValidate(t *testing.T) {
 		}},
 		{"least values", Config{
 			CheckInterval: 10 * time.Millisecond, AlertWebhookFormat: "json",
-			Adaptive: AdaptiveConfig{Sensitivity: 0.1, Soak: 10 * time.Second, LeastGrowth: 0.01, Patience: 1, HalfLife: 1},
+			Adaptive: Adaptive{Sensitivity: 0.1, Soak: 10 * time.Second, LeastGrowth: 0.01, Patience: 1, HalfLife: 1},
 		}, nil},
 		{"greatest values", Config{
 			CheckInterval: math.MaxInt64, GoroutineThreshold: math.MaxInt64, FDThreshold: math.MaxInt64, MemoryThreshold: math.MaxInt64,
 			AlertWebhookURL: "https://user:secret@[::1]:65535/a?b=c#d", AlertWebhookFormat: "alertmanager", AlertCooldown: math.MaxInt64,
 			ProfileMaxMB: math.MaxInt64 >> 20, MaxAlertHistory: 1_000_000, GrowthRateThreshold: math.MaxFloat64,
-			Adaptive: AdaptiveConfig{Sensitivity: 10, Soak: math.MaxInt64, LeastGrowth: 10, Patience: math.MaxInt64, HalfLife: math.MaxInt64, Load: "none"},
+			Adaptive: Adaptive{Sensitivity: 10, Soak: math.MaxInt64, LeastGrowth: 10, Patience: math.MaxInt64, HalfLife: math.MaxInt64, Load: "none"},
 		}, nil},
 		{"below", Config{
 			CheckInterval: 10*time.Millisecond - 1, GoroutineThreshold: -1, FDThreshold: math.MinInt64, MemoryThreshold: -2, AlertCooldown: -time.Second,
 			AlertWebhookFormat: "slack", ProfileMaxMB: -3, MaxAlertHistory: -4, GrowthRateThreshold: -0.5,
-			Adaptive: AdaptiveConfig{Sensitivity: 0.09, Soak: 9 * time.Second, LeastGrowth: -1, Patience: -time.Hour, HalfLife: -time.Minute},
+			Adaptive: Adaptive{Sensitivity: 0.09, Soak: 9 * time.Second, LeastGrowth: -1, Patience: -time.Hour, HalfLife: -time.Minute},
 		}, []string{
 			"check_interval: 9.999999ms is below the least value, 10ms",
 			"goroutine_threshold: -1 is negative",
@@ -77,7 +77,7 @@ func TestValidate(t *testing.T) {
 		{"above", Config{
 			CheckInterval: time.Second, AlertWebhookFormat: "xml", ProfileMaxMB: math.MaxInt64>>20 + 1, MaxAlertHistory: 1_000_001,
 			GrowthRateThreshold: math.Inf(1), ProfileDir: "a\x00b",
-			Adaptive: AdaptiveConfig{Sensitivity: math.NaN(), LeastGrowth: 10.5, Patience: 1, HalfLife: 1, Load: "\xff"},
+			Adaptive: Adaptive{Sensitivity: math.NaN(), LeastGrowth: 10.5, Patience: 1, HalfLife: 1, Load: "\xff"},
 		}, []string{
 			`alert_webhook_format: "xml" is not one of auto, json, slack, alertmanager`,
 			`profile_dir: "a\x00b" holds characters that are not text`,
@@ -133,7 +133,7 @@ func TestWebhookURL(t *testing.T) {
 	}
 }
 
-func TestWriteConfig(t *testing.T) {
+func TestWrite(t *testing.T) {
 	var b strings.Builder
 	c := with(func(c *Config) {
 		c.MemoryThreshold = 52428801
@@ -141,7 +141,7 @@ func TestWriteConfig(t *testing.T) {
 		c.Adaptive.Soak = 90 * time.Minute
 	})
 	notes := map[string]string{"adaptive.soak": "as long as a run in CI\nresource_monitoring: {}", "enabled": "first"}
-	if err := WriteConfig(&b, c, notes); err != nil {
+	if err := Write(&b, c, notes); err != nil {
 		t.Fatal(err)
 	}
 	want := `resource_monitoring:
@@ -197,16 +197,16 @@ func TestWriteConfig(t *testing.T) {
 	}
 }
 
-func TestWriteConfigRefuses(t *testing.T) {
+func TestWriteRefuses(t *testing.T) {
 	for want, call := range map[string]func(w *strings.Builder) error{
 		"fd_threshold: -1 is negative": func(w *strings.Builder) error {
-			return WriteConfig(w, with(func(c *Config) { c.FDThreshold = -1 }), nil)
+			return Write(w, with(func(c *Config) { c.FDThreshold = -1 }), nil)
 		},
 		"note on cpu_threshold, which is no key of the configuration": func(w *strings.Builder) error {
-			return WriteConfig(w, DefaultConfig(), map[string]string{"cpu_threshold": "x"})
+			return Write(w, Default(), map[string]string{"cpu_threshold": "x"})
 		},
 		"note on sensitivity, which is no key of the configuration": func(w *strings.Builder) error {
-			return WriteConfig(w, DefaultConfig(), map[string]string{"sensitivity": "x"})
+			return Write(w, Default(), map[string]string{"sensitivity": "x"})
 		},
 	} {
 		var w strings.Builder
@@ -222,21 +222,21 @@ var errBroken = errors.New("broken")
 
 func (brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
 
-func TestWriteConfigReportsFailure(t *testing.T) {
-	if err := WriteConfig(brokenWriter{}, DefaultConfig(), nil); !errors.Is(err, errBroken) {
+func TestWriteReportsFailure(t *testing.T) {
+	if err := Write(brokenWriter{}, Default(), nil); !errors.Is(err, errBroken) {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestParseConfigReadsWhatWriteConfigWrites(t *testing.T) {
+func TestParseReadsWhatWriteWrites(t *testing.T) {
 	for name, c := range map[string]Config{
-		"defaults": DefaultConfig(),
+		"defaults": Default(),
 		// No field has its default, so that a key which is not written or not read is seen.
 		"nothing by default": {
 			CheckInterval: 1234567 * time.Microsecond, GoroutineThreshold: 1, FDThreshold: 2, MemoryThreshold: 3 << 20,
 			AlertWebhookURL: "https://u:p@h:1/x?y=z#'\"", AlertWebhookFormat: "slack", AlertCooldown: time.Hour + time.Second,
 			StackTraceOnLeak: true, ProfileDir: "~\t\x7f\u2028\ufffe\U0001f600 # : \\", ProfileMaxMB: 4, MaxAlertHistory: 5, GrowthRateThreshold: 1e-300,
-			Adaptive: AdaptiveConfig{Sensitivity: 1.0 / 3, Soak: 20 * time.Minute, LeastGrowth: 0.3, Patience: 1, HalfLife: 100 * time.Hour, Load: "null"},
+			Adaptive: Adaptive{Sensitivity: 1.0 / 3, Soak: 20 * time.Minute, LeastGrowth: 0.3, Patience: 1, HalfLife: 100 * time.Hour, Load: "null"},
 		},
 		"greatest": with(func(c *Config) {
 			c.CheckInterval, c.MemoryThreshold, c.GoroutineThreshold = math.MaxInt64, math.MaxInt64, math.MaxInt64
@@ -245,10 +245,10 @@ func TestParseConfigReadsWhatWriteConfigWrites(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b strings.Builder
-			if err := WriteConfig(&b, c, nil); err != nil {
+			if err := Write(&b, c, nil); err != nil {
 				t.Fatal(err)
 			}
-			got, warnings, err := ParseConfig(strings.NewReader(b.String()), "written.yaml")
+			got, warnings, err := Parse(strings.NewReader(b.String()), "written.yaml")
 			if err != nil || warnings != nil {
 				t.Fatal(err, warnings)
 			}
@@ -256,5 +256,24 @@ func TestParseConfigReadsWhatWriteConfigWrites(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// What is out of range is replaced, and nothing else.
+func TestRepaired(t *testing.T) {
+	sound := Config{CheckInterval: time.Second, FDThreshold: 7, AlertWebhookFormat: "slack", Adaptive: Default().Adaptive}
+	broken, want := sound, sound
+	broken.CheckInterval, broken.MaxAlertHistory, broken.GrowthRateThreshold = time.Millisecond, 1_000_001, math.Inf(1)
+	broken.AlertWebhookURL, broken.AlertWebhookFormat, broken.Adaptive.Sensitivity = "ftp://h", "xml", math.NaN()
+	standard := Default()
+	want.CheckInterval, want.MaxAlertHistory, want.AlertWebhookFormat = standard.CheckInterval, standard.MaxAlertHistory, "auto"
+	if diff := cmp.Diff(want, broken.Repaired()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(sound, sound.Repaired()); diff != "" {
+		t.Error(diff)
+	}
+	if err := (Config{}).Repaired().Validate(); err != nil {
+		t.Error(err)
 	}
 }

@@ -1,0 +1,100 @@
+// Package config is the configuration of the detector and of the monitor that runs it: one table parses, checks, documents and writes it. What a
+// setting does belongs to whoever uses it, and YAML stays in here.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// Config holds the settings of the detector and of the ResourceMonitor. It is plain data and comparable with ==.
+// Default gives the values to start from; the zero value is not valid.
+type Config struct {
+	Enabled            bool          // run at all
+	CheckInterval      time.Duration // time between samples, at least 10ms
+	GoroutineThreshold int64         // goroutines above the starting baseline; 0 = off
+	FDThreshold        int64         // descriptors above the starting baseline; 0 = off
+	MemoryThreshold    int64         // bytes of heap in use, absolute; 0 = off
+	AlertWebhookURL    string        // http or https; empty = none
+	AlertWebhookFormat string        // auto, json, slack or alertmanager
+	AlertCooldown      time.Duration // minimum time between two alerts of one resource and kind; 0 = none
+	AlertOnThreshold   bool          // false: hard limits are counted and shown but not alerted
+	StackTraceOnLeak   bool          // capture goroutine stacks and profiles on a leak
+	ProfileDir         string        // where captures go; empty = the system's temporary directory
+	ProfileMaxMB       int64         // what captures may at most take together, in units of 1024*1024 bytes; 0 = write none
+	MaxAlertHistory    int           // alerts kept in memory, 0 to 1,000,000
+	// GrowthRateThreshold is the growth within one interval that is reported as a hard limit, in percent; 0 = off.
+	GrowthRateThreshold float64
+	Adaptive            Adaptive
+}
+
+// Adaptive holds the settings of the trend detector.
+type Adaptive struct {
+	Enabled     bool
+	Sensitivity float64       // 0.1 to 10; the patience asked before an alarm is divided by it
+	Soak        time.Duration // run length to which all time constants are scaled, at least 10s; 0 = off, physical constants
+	LeastGrowth float64       // least rise relative to the level, 0.01 to 10
+	Patience    time.Duration // how long a doubling must be sustained without any history, above zero
+	HalfLife    time.Duration // of the moving baseline, above zero
+	Load        string        // name of the resource that measures load; "" or NoLoad = off
+}
+
+// NoLoad is the value of Adaptive.Load with which growth is judged without regard to load, as with the empty one.
+const NoLoad = "none"
+
+// NamedLoad returns the resource that the user named as the load; "" where it is the default one, or nothing asks for it.
+func (c Adaptive) NamedLoad() string {
+	if !c.Enabled || c.Load == NoLoad || c.Load == sampler.CPUSeconds {
+		return ""
+	}
+	return c.Load
+}
+
+// Default returns the settings that hold where a file says nothing.
+func Default() Config {
+	return Config{
+		Enabled:            true,
+		CheckInterval:      30 * time.Second,
+		AlertWebhookFormat: "auto",
+		AlertCooldown:      5 * time.Minute,
+		AlertOnThreshold:   true,
+		ProfileMaxMB:       100,
+		MaxAlertHistory:    100,
+		Adaptive: Adaptive{
+			Enabled:     true,
+			Sensitivity: 1,
+			LeastGrowth: 0.2,
+			Patience:    7 * time.Hour,
+			HalfLife:    6 * time.Hour,
+			Load:        sampler.CPUSeconds,
+		},
+	}
+}
+
+// Validate reports every setting that is out of its range, each as "KEY: VALUE ..." with the key as it is spelled in
+// YAML. The errors are joined. A webhook URL is shown without anything that may be secret.
+func (c Config) Validate() error {
+	var faults []error
+	for i := range keys {
+		if k := &keys[i]; k.check != nil {
+			if err := k.check(&c); err != nil {
+				faults = append(faults, fmt.Errorf("%s: %w", k.name(), err))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// Repaired returns c with the default in place of every setting that is out of its range.
+func (c Config) Repaired() Config {
+	standard := Default()
+	for i := range keys {
+		if k := &keys[i]; k.check != nil && k.check(&c) != nil {
+			k.copy(&c, &standard)
+		}
+	}
+	return c
+}

@@ -1,0 +1,197 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+func boolKey(name, meaning string, field func(*Config) *bool) key {
+	return key{
+		meaning: meaning,
+		spellings: []spelling{{name,
+			func(c *Config, v scalar) (err error) { *field(c), err = v.boolean(); return err },
+			func(c *Config) string { return strconv.FormatBool(*field(c)) },
+		}},
+		rank: func(c *Config) int64 {
+			if *field(c) {
+				return 0
+			}
+			return 1
+		},
+	}
+}
+
+func durationKey(name, meaning string, least time.Duration, zero bool, field func(*Config) *time.Duration) key {
+	return key{
+		meaning: meaning,
+		spellings: []spelling{{name,
+			func(c *Config, v scalar) (err error) { *field(c), err = v.duration(); return err },
+			func(c *Config) string { return sampler.ShortDuration(*field(c)) },
+		}},
+		check: func(c *Config) error {
+			switch d := *field(c); {
+			case d < 0:
+				return fmt.Errorf("%s is negative", sampler.ShortDuration(d))
+			case d == 0 && !zero:
+				return errors.New("0s is too short; it must be above zero")
+			case d != 0 && d < least:
+				return fmt.Errorf("%s is below the least value, %s", sampler.ShortDuration(d), sampler.ShortDuration(least))
+			}
+			return nil
+		},
+		copy: func(to, from *Config) { *field(to) = *field(from) },
+		rank: func(c *Config) int64 { return int64(*field(c)) },
+	}
+}
+
+func wholeKey[T int | int64](name, meaning string, most int64, field func(*Config) *T) key {
+	return key{
+		meaning: meaning,
+		spellings: []spelling{{name,
+			func(c *Config, v scalar) error {
+				n, err := v.whole()
+				if err == nil {
+					err = checkWhole(n, most) // before the conversion, which may cut
+				}
+				*field(c) = T(n)
+				return err
+			},
+			func(c *Config) string { return strconv.FormatInt(int64(*field(c)), 10) },
+		}},
+		check: func(c *Config) error { return checkWhole(int64(*field(c)), most) },
+		copy:  func(to, from *Config) { *field(to) = *field(from) },
+		rank:  func(c *Config) int64 { return rankLimit(int64(*field(c))) },
+	}
+}
+
+// memoryKey has two spellings of different units: MB of 1024*1024 bytes, and bytes.
+func memoryKey() key {
+	k := wholeKey("memory_leak_threshold", "hard limit: heap in use in MB of 1024*1024 bytes, absolute; 0 = off", math.MaxInt64,
+		func(c *Config) *int64 { return &c.MemoryThreshold })
+	megabytes := spelling{"memory_threshold_mb",
+		func(c *Config, v scalar) error {
+			n, err := v.whole()
+			if err == nil {
+				err = checkWhole(n, math.MaxInt64/mib)
+			}
+			c.MemoryThreshold = n * mib
+			return err
+		},
+		func(c *Config) string {
+			if c.MemoryThreshold%mib != 0 {
+				return ""
+			}
+			return strconv.FormatInt(c.MemoryThreshold/mib, 10)
+		},
+	}
+	k.spellings = []spelling{megabytes, k.spellings[0]}
+	return k
+}
+
+func numberKey(name, meaning string, least, most float64, field func(*Config) *float64) key {
+	return key{
+		meaning: meaning,
+		spellings: []spelling{{name,
+			func(c *Config, v scalar) (err error) { *field(c), err = v.number(); return err },
+			func(c *Config) string { return formatNumber(*field(c)) },
+		}},
+		check: func(c *Config) error {
+			switch v := *field(c); {
+			case math.IsNaN(v) || math.IsInf(v, 0):
+				return fmt.Errorf("%v is not a finite number", v)
+			case v < 0:
+				return fmt.Errorf("%s is negative", formatNumber(v))
+			case v < least || v > most:
+				return fmt.Errorf("%s is not between %s and %s", formatNumber(v), formatNumber(least), formatNumber(most))
+			}
+			return nil
+		},
+		copy: func(to, from *Config) { *field(to) = *field(from) },
+	}
+}
+
+func textKey(name, meaning string, check func(string) error, field func(*Config) *string) key {
+	return key{
+		meaning: meaning,
+		spellings: []spelling{{name,
+			func(c *Config, v scalar) (err error) { *field(c), err = v.words(); return err },
+			func(c *Config) string { return strconv.Quote(*field(c)) },
+		}},
+		check: func(c *Config) error { return check(*field(c)) },
+		copy:  func(to, from *Config) { *field(to) = *field(from) },
+	}
+}
+
+func inertKey(name string) key {
+	return key{spellings: []spelling{{name: name}}}
+}
+
+// rankLimit orders limits by strictness: 0 is off.
+func rankLimit(v int64) int64 {
+	if v == 0 {
+		return math.MaxInt64
+	}
+	return v
+}
+
+func checkWhole(v, most int64) error {
+	switch {
+	case v < 0:
+		return fmt.Errorf("%d is negative", v)
+	case v > most:
+		return fmt.Errorf("%d is above the greatest value, %d", v, most)
+	}
+	return nil
+}
+
+func formatNumber(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+
+var webhookFormats = []string{"auto", "json", "slack", "alertmanager"}
+
+func checkFormat(s string) error {
+	if !slices.Contains(webhookFormats, s) {
+		return fmt.Errorf("%s is not one of %s", showText(s), strings.Join(webhookFormats, ", "))
+	}
+	return nil
+}
+
+func checkText(s string) error {
+	if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+		return fmt.Errorf("%s holds characters that are not text", showText(s))
+	}
+	return nil
+}
+
+// checkURL shows no more of a bad URL than its scheme and host: user, path and query may all be secret, and the errors
+// of net/url quote pieces of them.
+func checkURL(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	if err != nil || !utf8.ValidString(s) {
+		return errors.New("is not a valid URL (not shown, it may hold a secret)")
+	}
+	if u.Scheme == "" || u.Hostname() == "" {
+		return errors.New("is not a URL with scheme and host (not shown, it may hold a secret)")
+	}
+	shown := show(u.Scheme + "://" + u.Host + "/...")
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("%s is not an http or https URL", shown)
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return fmt.Errorf("%s has a port that is not between 1 and 65535", shown)
+		}
+	}
+	return nil
+}
