@@ -66,7 +66,6 @@ func edgeFault(from, to string) string {
 		{"github.com/sirupsen/logrus", []string{"alerting", "detector", "cmd"}, "logrus has its home in alerting and the monitor"},
 		{"github.com/spf13", []string{"cmd"}, "the command line has its home in cmd"},
 		{"golang.org/x/term", []string{"cmd"}, "the terminal has its home in cmd"},
-		{"github.com/chromedp", []string{"cmd/leaktrend/internal/testkit/browsertest"}, "the browser has its home in browsertest, which only tests import"},
 		{"github.com/gdamore", []string{"cmd"}, "the terminal has its home in cmd"},
 		{"github.com/google/pprof", []string{"sampler/profile/remote", "cmd"}, "the parser of profiles has its home in sampler/profile/remote"},
 		{"golang.org/x/arch", []string{"sampler/gotype"}, "decoding of instructions has its home in sampler/gotype"},
@@ -96,7 +95,6 @@ func TestEdgeFault(t *testing.T) {
 		{"detector/plot", "gonum.org/v1/plot/vg", plotsAreLight},
 		{"detector/plot", "html/template", plotsAreLight},
 		{"detector/plot", "html", ""},
-		{"cmd/leaktrend", "github.com/chromedp/chromedp", "the browser has its home in browsertest, which only tests import"},
 		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/testkit/browsertest", "only tests open a browser"},
 		{"other", module + "/cmd/leaktrend", "only the command imports what belongs to it"},
 		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/replay", ""},
@@ -193,8 +191,7 @@ func TestImports(t *testing.T) {
 func TestEmbeddingCompilesNoCommand(t *testing.T) {
 	commandOnly := []string{
 		module + "/cmd", "github.com/spf13", "github.com/inconshreveable", "golang.org/x/term", "github.com/gdamore",
-		"github.com/chromedp", "html/template",
-		"github.com/prometheus/client_golang", "github.com/prometheus/common", "github.com/google/go-cmp", "github.com/google/pprof", "testing",
+		"html/template", "github.com/prometheus/client_golang", "github.com/prometheus/common", "github.com/google/go-cmp", "github.com/google/pprof", "testing",
 	}
 	for _, goos := range []string{"linux", "darwin", "windows"} {
 		for _, embedded := range []struct {

@@ -11,9 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
-
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/browsertest"
 )
 
@@ -60,7 +57,10 @@ func TestLivePageInBrowser(t *testing.T) {
 	if got := heading(tab); strings.HasPrefix(got, "Leak") {
 		t.Fatalf("a leak before there is one: %q", got)
 	}
-	tab.Run(chromedp.Evaluate(`window.stillTheSame = true; document.querySelector('nav a').focus()`, nil))
+	tab.Focus("nav a")
+	if !browsertest.Eval[bool](tab, `window.stillTheSame = true`) {
+		t.Fatal("the page cannot be marked")
+	}
 	deadline := time.Now().Add(90 * time.Second)
 	for heading(tab) != "Leak: goroutines" {
 		if time.Now().After(deadline) {
@@ -112,7 +112,8 @@ func TestLivePageInBrowser(t *testing.T) {
 	}
 
 	// Nothing is swapped while a value is looked at, and its tip stays.
-	tab.Run(chromedp.Focus("svg.plot", chromedp.ByQuery), chromedp.KeyEvent(kb.End))
+	tab.Focus("svg.plot")
+	tab.Press("End")
 	tip := browsertest.Eval[string](tab, `document.querySelector('.tip').innerText`)
 	time.Sleep(3 * time.Second)
 	if got := browsertest.Eval[string](tab, `document.querySelector('.tip')?.innerText`); got != tip || tip == "" {

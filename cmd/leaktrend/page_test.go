@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/browsertest"
@@ -94,7 +92,7 @@ func TestReportInBrowser(t *testing.T) {
 				plot.scrollIntoView({block: 'center'});
 				const r = plot.getBoundingClientRect();
 				return {X: r.left + r.width * .5, Y: r.top + r.height / 2}})()`)
-			tab.Run(chromedp.MouseEvent("mouseMoved", at.X, at.Y))
+			tab.Point(at.X, at.Y)
 			tip := browsertest.Eval[string](tab, `document.querySelector('.tip').innerText`)
 			if !regexp.MustCompile(`^\d+( to \d+)?\nbaseline \d+ ± \d+\nfloor \d+\n2026-11-23 15:\d\d:\d\d UTC$`).MatchString(tip) {
 				t.Errorf("the tip says %q", tip)
@@ -108,18 +106,19 @@ func TestReportInBrowser(t *testing.T) {
 			tab.Shot("report-hover-" + name)
 
 			// The keyboard gets at every value: End is the last, arrows go on from there, Escape ends it.
-			tab.Run(chromedp.Focus("svg.plot", chromedp.ByQuery), chromedp.KeyEvent(kb.End))
+			tab.Focus("svg.plot")
+			tab.Press("End")
 			if got := browsertest.Eval[string](tab, `document.querySelector('.tip').innerText.replace(/\n/g, ' | ')`); got != "115 | baseline 35 ± 22 | 2026-11-23 15:58:32 UTC" {
 				t.Errorf("at the end: %q", got)
 			}
-			tab.Run(chromedp.KeyEvent(kb.Home), chromedp.KeyEvent(kb.ArrowRight))
+			tab.Press("Home", "ArrowRight")
 			if got := browsertest.Eval[string](tab, `document.querySelector('.tip').innerText`); !strings.Contains(got, "15:28:") {
 				t.Errorf("at the start: %q", got)
 			}
 			if got := browsertest.Eval[string](tab, `document.querySelector('.tip').getAttribute('role')`); got != "status" {
 				t.Errorf("the tip of the keyboard is no %q", got)
 			}
-			tab.Run(chromedp.KeyEvent(kb.Escape))
+			tab.Press("Escape")
 			if got := browsertest.Eval[int](tab, `document.querySelectorAll('.tip, .cross').length`); got != 0 {
 				t.Error("Escape leaves the tip")
 			}

@@ -2,20 +2,14 @@
 package browsertest
 
 import (
-	"context"
+	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
-	"github.com/chromedp/chromedp"
 )
 
 // shotsVariable names the directory in which screenshots are kept, for people to look at.
@@ -23,8 +17,9 @@ const shotsVariable = "LEAKTREND_SHOTS"
 
 // Tab is a page in a browser of its own.
 type Tab struct {
-	t   testing.TB
-	ctx context.Context
+	t       testing.TB
+	browser *browser
+	loaded  chan struct{} // one for each time that the page has been loaded
 
 	mu         sync.Mutex
 	complaints []string
@@ -35,53 +30,8 @@ type Tab struct {
 // is not under its own address.
 func Open(t testing.TB, url string, width, height int64, scheme string) *Tab {
 	t.Helper()
-	tab := &Tab{t: t}
-	profile, err := os.MkdirTemp("", "leaktrend-browser")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		// Processes of the browser may still write when the first of them has ended.
-		for range 100 {
-			if err = os.RemoveAll(profile); err == nil {
-				return
-			}
-			time.Sleep(50 * time.Millisecond)
-		}
-		t.Log(err)
-	})
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(find(t)), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(profile),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		// Of the first start, which may take long on a busy machine.
-		chromedp.WSURLReadTimeout(2*time.Minute),
-	)
-	ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	ctx, stop = chromedp.NewContext(ctx)
-	t.Cleanup(stop)
-	ctx, stop = context.WithTimeout(ctx, 4*time.Minute)
-	t.Cleanup(stop)
-	tab.ctx = ctx
+	tab := &Tab{t: t, loaded: make(chan struct{}, 100)}
 	base := url[:strings.LastIndex(url, "/")+1]
-	chromedp.ListenTarget(ctx, func(event any) {
-		switch e := event.(type) {
-		case *runtime.EventExceptionThrown:
-			tab.complain("exception: " + e.ExceptionDetails.Error())
-		case *runtime.EventConsoleAPICalled:
-			if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
-				var text []string
-				for _, argument := range e.Args {
-					text = append(text, string(argument.Value))
-				}
-				tab.complain(fmt.Sprintf("console %s: %s", e.Type, strings.Join(text, " ")))
-			}
-		case *network.EventRequestWillBeSent:
-			if u := e.Request.URL; !strings.HasPrefix(u, base) && !strings.HasPrefix(u, "data:") {
-				tab.complain("asked for " + u)
-			}
-		}
-	})
 	t.Cleanup(func() {
 		tab.mu.Lock()
 		defer tab.mu.Unlock()
@@ -89,31 +39,48 @@ func Open(t testing.TB, url string, width, height int64, scheme string) *Tab {
 			t.Error(c)
 		}
 	})
-	tab.Run(network.Enable(), runtime.Enable())
+	tab.browser = start(t, func(method string, params json.RawMessage) { tab.happened(base, method, params) })
+	for _, domain := range []string{"Network", "Runtime", "Page"} {
+		tab.do(domain+".enable", nil)
+	}
 	tab.Look(width, height, scheme)
-	tab.Run(chromedp.Navigate(url))
+	tab.load("Page.navigate", parameters{"url": url})
 	return tab
 }
 
-// Look changes the size and the colour scheme in which the page is shown.
-func (tab *Tab) Look(width, height int64, scheme string) {
-	tab.t.Helper()
-	tab.Run(
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
-		chromedp.EmulateViewport(width, height),
-	)
-}
-
-// find returns where Chromium is.
-func find(t testing.TB) string {
-	t.Helper()
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
+// happened notes what the browser says of the page unasked.
+func (tab *Tab) happened(base, method string, params json.RawMessage) {
+	var event struct {
+		Type             string
+		Args             []struct{ Value any }
+		ExceptionDetails struct {
+			Text      string
+			Exception struct{ Description string }
+		}
+		Request struct{ URL string }
+	}
+	if err := json.Unmarshal(params, &event); err != nil {
+		tab.complain(fmt.Sprintf("%s cannot be read: %v", method, err))
+		return
+	}
+	switch method {
+	case "Page.loadEventFired":
+		tab.loaded <- struct{}{}
+	case "Runtime.exceptionThrown":
+		tab.complain("exception: " + event.ExceptionDetails.Text + " " + event.ExceptionDetails.Exception.Description)
+	case "Runtime.consoleAPICalled":
+		if event.Type == "error" || event.Type == "warning" {
+			text := "console " + event.Type + ":"
+			for _, argument := range event.Args {
+				text += fmt.Sprintf(" %v", argument.Value)
+			}
+			tab.complain(text)
+		}
+	case "Network.requestWillBeSent":
+		if u := event.Request.URL; !strings.HasPrefix(u, base) && !strings.HasPrefix(u, "data:") {
+			tab.complain("asked for " + u)
 		}
 	}
-	t.Skip("no Chromium on the PATH (Debian package chromium)")
-	return ""
 }
 
 func (tab *Tab) complain(text string) {
@@ -122,25 +89,105 @@ func (tab *Tab) complain(text string) {
 	tab.complaints = append(tab.complaints, text)
 }
 
-// Run carries out actions and fails the test if one does not work.
-func (tab *Tab) Run(actions ...chromedp.Action) {
+// parameters are those of a command of the DevTools protocol.
+type parameters map[string]any
+
+// do carries out a command and fails the test if it does not work.
+func (tab *Tab) do(method string, p parameters) json.RawMessage {
 	tab.t.Helper()
-	if err := chromedp.Run(tab.ctx, actions...); err != nil {
-		tab.t.Fatal(err)
+	result, err := tab.browser.call(method, p)
+	if err != nil {
+		tab.t.Fatalf("%s: %v", method, err)
 	}
+	return result
+}
+
+// load carries out a command that loads the page, and waits until that is done.
+func (tab *Tab) load(method string, p parameters) {
+	tab.t.Helper()
+	var answer struct{ ErrorText string }
+	if err := json.Unmarshal(tab.do(method, p), &answer); err != nil || answer.ErrorText != "" {
+		tab.t.Fatalf("%s: %s %v", method, answer.ErrorText, err)
+	}
+	select {
+	case <-tab.loaded:
+	case <-time.After(patience):
+		tab.t.Fatal("the page was not loaded in " + patience.String())
+	}
+}
+
+// Look changes the size and the colour scheme in which the page is shown.
+func (tab *Tab) Look(width, height int64, scheme string) {
+	tab.t.Helper()
+	tab.do("Emulation.setEmulatedMedia", parameters{"features": []any{parameters{"name": "prefers-color-scheme", "value": scheme}}})
+	tab.do("Emulation.setDeviceMetricsOverride", parameters{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false})
 }
 
 // SetZone opens the page anew for somebody in a zone, by its name in the time zone database.
 func (tab *Tab) SetZone(name string) {
 	tab.t.Helper()
-	tab.Run(emulation.SetTimezoneOverride(name), chromedp.Reload())
+	tab.do("Emulation.setTimezoneOverride", parameters{"timezoneId": name})
+	tab.load("Page.reload", nil)
 }
 
 // Eval evaluates an expression in the page.
 func Eval[T any](tab *Tab, expression string) (value T) {
 	tab.t.Helper()
-	tab.Run(chromedp.Evaluate(expression, &value))
+	var answer struct {
+		Result           struct{ Value json.RawMessage }
+		ExceptionDetails *struct {
+			Text      string
+			Exception struct{ Description string }
+		}
+	}
+	result := tab.do("Runtime.evaluate", parameters{"expression": expression, "returnByValue": true, "awaitPromise": true})
+	if err := json.Unmarshal(result, &answer); err != nil {
+		tab.t.Fatal(err)
+	}
+	if e := answer.ExceptionDetails; e != nil {
+		tab.t.Fatalf("%s: %s %s", expression, e.Text, e.Exception.Description)
+	}
+	if answer.Result.Value != nil { // undefined has none
+		if err := json.Unmarshal(answer.Result.Value, &value); err != nil {
+			tab.t.Fatalf("%s: %v", expression, err)
+		}
+	}
 	return value
+}
+
+// Point moves the pointer to a place in the window, in CSS pixels.
+func (tab *Tab) Point(x, y float64) {
+	tab.t.Helper()
+	tab.do("Input.dispatchMouseEvent", parameters{"type": "mouseMoved", "x": x, "y": y})
+}
+
+// keyCodes are the codes of the keys that Press knows.
+var keyCodes = map[string]int{"Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowRight": 39}
+
+// Press presses keys one after the other, by their names in the DOM, at what is focused.
+func (tab *Tab) Press(keys ...string) {
+	tab.t.Helper()
+	for _, key := range keys {
+		code, ok := keyCodes[key]
+		if !ok {
+			tab.t.Fatalf("no code is known of the key %q", key)
+		}
+		for _, kind := range []string{"rawKeyDown", "keyUp"} {
+			tab.do("Input.dispatchKeyEvent", parameters{"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code})
+		}
+	}
+}
+
+// Focus focuses the first element that a selector selects.
+func (tab *Tab) Focus(selector string) {
+	tab.t.Helper()
+	quoted, err := json.Marshal(selector)
+	if err != nil {
+		tab.t.Fatal(err)
+	}
+	if !Eval[bool](tab, fmt.Sprintf(`(e => { e.focus(); return document.activeElement === e })(document.querySelector(%s))`, quoted)) {
+		tab.t.Fatalf("%s cannot be focused", selector)
+	}
 }
 
 // Shot keeps a screenshot of the whole page under a name, where the environment asks for it.
@@ -150,9 +197,11 @@ func (tab *Tab) Shot(name string) {
 	if dir == "" {
 		return
 	}
-	var png []byte
-	tab.Run(chromedp.FullScreenshot(&png, 100))
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+	var answer struct{ Data []byte }
+	if err := json.Unmarshal(tab.do("Page.captureScreenshot", parameters{"captureBeyondViewport": true}), &answer); err != nil {
+		tab.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), answer.Data, 0o644); err != nil {
 		tab.t.Fatal(err)
 	}
 }
