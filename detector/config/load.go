@@ -57,9 +57,9 @@ func Parse(r io.Reader, name string) (Config, []Warning, error) {
 	if len(data) > maxBytes {
 		return Config{}, nil, fmt.Errorf("%s: is larger than %d MiB", name, maxBytes/mib)
 	}
-	documents, err := parseYAML(data)
+	documents, err := Documents(data, name)
 	if err != nil {
-		return Config{}, nil, fmt.Errorf("%s:%d: %s", name, faultyLine(data, err), yamlPrefix.ReplaceAllString(err.Error(), ""))
+		return Config{}, nil, err
 	}
 
 	l := loader{file: name}
@@ -93,7 +93,8 @@ func (l *loader) warn(line int, key, format string, args ...any) {
 func (l *loader) documents(documents []*yaml.Node) Config {
 	c := Default()
 	first := 0 // line of the section
-	for _, top := range documents {
+	for _, document := range documents {
+		top := document.Content[0]
 		if top.Kind != yaml.MappingNode {
 			continue
 		}
@@ -128,7 +129,8 @@ func (l *loader) documents(documents []*yaml.Node) Config {
 // missing reports that no document has the section, and why that may be.
 func (l *loader) missing(documents []*yaml.Node) {
 	similar, line := "", 1
-	for _, top := range documents {
+	for _, document := range documents {
+		top := document.Content[0]
 		if top.Kind != yaml.MappingNode {
 			continue
 		}

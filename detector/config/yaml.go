@@ -10,7 +10,17 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// parseYAML returns the top-level value of each document.
+// Documents returns the documents of YAML that hold a value, each a node with that one below it, for those who read other files than a
+// configuration. name stands for the input in the error, which is "NAME:LINE: MESSAGE".
+func Documents(data []byte, name string) ([]*yaml.Node, error) {
+	documents, err := parseYAML(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%d: %s", name, faultyLine(data, err), yamlPrefix.ReplaceAllString(err.Error(), ""))
+	}
+	return documents, nil
+}
+
+// parseYAML returns the documents that hold a value.
 func parseYAML(data []byte) (documents []*yaml.Node, err error) {
 	// The parser is known to panic on some malformed input instead of returning an error.
 	defer func() {
@@ -27,7 +37,7 @@ func parseYAML(data []byte) (documents []*yaml.Node, err error) {
 			return nil, err
 		}
 		if n.Kind == yaml.DocumentNode && len(n.Content) == 1 {
-			documents = append(documents, n.Content[0])
+			documents = append(documents, &n)
 		}
 	}
 }

@@ -2,18 +2,16 @@
 package labels
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"regexp"
-	"sort"
 	"strconv"
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/mdzesseis/leaktrend/detector/config"
 )
 
 // Recording is one labelled recording.
@@ -50,17 +48,17 @@ func Load(path string) ([]Recording, error) {
 
 func parse(data []byte, path string) ([]Recording, error) {
 	p := parser{path: path}
-	root, err := decode(data)
+	top, err := root(data, path)
 	if err != nil {
-		return nil, fmt.Errorf("%s:%d: %s", path, faultyLine(data, err), yamlPrefix.ReplaceAllString(err.Error(), ""))
+		return nil, err
 	}
 	var (
 		all     []Recording
 		seen    = make(map[string]int)
 		entries []*yaml.Node
 	)
-	if root != nil {
-		p.mapping(root, func(key string, value *yaml.Node) error {
+	if top != nil {
+		p.mapping(top, func(key string, value *yaml.Node) error {
 			if key != "recordings" {
 				return errUnknown
 			}
@@ -85,48 +83,18 @@ func parse(data []byte, path string) ([]Recording, error) {
 	return all, errors.Join(p.faults...)
 }
 
-// decode returns the value of the one document in data, nil if there is none.
-func decode(data []byte) (root *yaml.Node, err error) {
-	// The parser is known to panic on some malformed input instead of returning an error.
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("yaml: %v", p)
-		}
-	}()
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var document, next yaml.Node
-	if err := decoder.Decode(&document); err == io.EOF {
-		return nil, nil
-	} else if err != nil {
+// root returns the value of the one document in data, nil if there is none.
+func root(data []byte, path string) (*yaml.Node, error) {
+	documents, err := config.Documents(data, path)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if err := decoder.Decode(&next); err == nil {
-		return nil, errors.New("a second document in the file")
-	} else if err != io.EOF {
-		return nil, err
-	}
-	if len(document.Content) == 0 || document.Content[0].ShortTag() == "!!null" {
+	case len(documents) > 1:
+		return nil, fmt.Errorf("%s:%d: a second document in the file", path, documents[1].Line)
+	case len(documents) == 0 || documents[0].Content[0].ShortTag() == "!!null":
 		return nil, nil
 	}
-	return document.Content[0], nil
-}
-
-var yamlPrefix = regexp.MustCompile(`^yaml: (line \d+: )?`)
-
-// faultyLine returns the number of the line on which decoding fails with err: the end of the shortest part of data that fails in the same way.
-// The YAML parser's own number is missing from some errors, and often that of the enclosing block.
-func faultyLine(data []byte, err error) int {
-	lines := bytes.SplitAfter(data, []byte{'\n'})
-	end := 0
-	ends := make([]int, len(lines))
-	for i, line := range lines {
-		end += len(line)
-		ends[i] = end
-	}
-	return 1 + sort.Search(len(ends)-1, func(i int) bool {
-		_, e := decode(data[:ends[i]])
-		return e != nil && e.Error() == err.Error()
-	})
+	return documents[0].Content[0], nil
 }
 
 type parser struct {
