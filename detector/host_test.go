@@ -24,6 +24,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	leakdetection "github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/internal/hosttest"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -278,40 +279,9 @@ func TestHostCompiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a program")
 	}
-	tool, err := exec.LookPath("go")
-	if err != nil {
-		t.Skip("go is not on the PATH: ", err)
-	}
-	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sums, err := os.ReadFile(filepath.Join(root, "go.sum"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"main.go": hostProgram,
-		"go.sum":  string(sums),
-		"go.mod": "module ssw-logs-capture\n\ngo 1.24.0\n\n" +
-			"require (\n\tgithub.com/mdzesseis/leaktrend v0.0.0\n\tgithub.com/sirupsen/logrus v1.9.4\n)\n\n" +
-			"replace github.com/mdzesseis/leaktrend => " + filepath.ToSlash(root) + "\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	program := filepath.Join(dir, "host.exe")
-	build := exec.Command(tool, "build", "-o", program, ".")
-	build.Dir = dir
-	build.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off", "GOTOOLCHAIN=local")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	run := exec.CommandContext(ctx, program)
+	host := hosttest.New(t, "..", hostProgram)
+	host.Go(t, "build", "-o", "host.exe", ".")
+	run := exec.Command(filepath.Join(host.Dir, "host.exe"))
 	var log bytes.Buffer
 	run.Stderr = &log
 	out, err := run.Output()
