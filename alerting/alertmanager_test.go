@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/internal/await"
 )
 
 func TestAlertmanagerPayload(t *testing.T) {
@@ -119,7 +121,7 @@ func startAlertmanager(t *testing.T) string {
 		}
 	})
 	base := "http://" + addr
-	eventually(t, "Alertmanager is ready", func() bool {
+	await.True(t, "Alertmanager is ready", func() bool {
 		resp, err := http.Get(base + "/-/ready")
 		if err != nil {
 			return false
@@ -128,15 +130,6 @@ func startAlertmanager(t *testing.T) string {
 		return resp.StatusCode == 200
 	})
 	return base
-}
-
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(12 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain: %s", what)
-		}
-	}
 }
 
 // heldAlert is an alert as Alertmanager's API shows it.
@@ -193,7 +186,7 @@ func TestRealAlertmanager(t *testing.T) {
 			a.Severity = Warning
 			a.Time = time.Now().Add(time.Hour) // sample time ahead of the wall clock
 			d.Notify(a)
-			eventually(t, "the alert fires", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "warning" })
+			await.True(t, "the alert fires", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "warning" })
 			now := time.Now()
 			got := activeAlerts(t, base, instance)[0]
 			if got.StartsAt.After(now) || !got.EndsAt.After(now) || got.EndsAt.After(now.Add(holdTime)) {
@@ -210,7 +203,7 @@ func TestRealAlertmanager(t *testing.T) {
 
 			a.Severity = Critical
 			d.Notify(a)
-			eventually(t, "the severity rises", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "critical" })
+			await.True(t, "the severity rises", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "critical" })
 			if err := w.Refresh(ctx, func(string) bool { return true }); err != nil {
 				t.Error(err)
 			}
@@ -221,8 +214,8 @@ func TestRealAlertmanager(t *testing.T) {
 			end := resolvedAlert()
 			end.Time = a.Time.Add(time.Minute)
 			d.Notify(end)
-			eventually(t, "the alert ends", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "" })
-			eventually(t, "all three are booked as sent", func() bool { return d.Stats()[0].Sent == 3 })
+			await.True(t, "the alert ends", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "" })
+			await.True(t, "all three are booked as sent", func() bool { return d.Stats()[0].Sent == 3 })
 		})
 	}
 }

@@ -104,7 +104,7 @@ func TestChild(t *testing.T) {
 				<-started
 			}
 		case "spin":
-			for begun := time.Now(); time.Since(begun) < 300*time.Millisecond; {
+			for begun := time.Now(); time.Since(begun) < 100*time.Millisecond; {
 			}
 		case "bare":
 			t.Fatal(becomeBare())

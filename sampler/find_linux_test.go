@@ -6,9 +6,10 @@ import (
 	"regexp"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/internal/await"
 )
 
 func TestFindProcesses(t *testing.T) {
@@ -26,17 +27,13 @@ func TestFindProcesses(t *testing.T) {
 		want = append(want, cmd.Process.Pid)
 	}
 	slices.Sort(want)
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) { // until both have executed sleep
+	await.Until(t, func() string { // both have to execute sleep
 		got, err := FindProcesses("^sleep " + mark + "$")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(want, got); d == "" {
-			break
-		} else if time.Now().After(deadline) {
-			t.Fatalf("processes by command line (-want +got):\n%s", d)
-		}
-	}
+		return cmp.Diff(want, got)
+	})
 	byName, err := FindProcesses("^sleep$")
 	if err != nil {
 		t.Fatal(err)
@@ -74,9 +71,7 @@ func TestFindProcessesNoZombie(t *testing.T) {
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	for stateOf(t, cmd.Process.Pid) != "Z" {
-		time.Sleep(time.Millisecond)
-	}
+	await.True(t, "a zombie", func() bool { return stateOf(t, cmd.Process.Pid) == "Z" })
 	got, err := FindProcesses("^sleep$")
 	if err != nil || slices.Contains(got, cmd.Process.Pid) {
 		t.Errorf("zombie %d is among %v (%v)", cmd.Process.Pid, got, err)

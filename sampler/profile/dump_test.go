@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/internal/await"
 )
 
 const dump = `goroutine 1 [running]:
@@ -75,8 +77,15 @@ func TestDumpAgrees(t *testing.T) {
 		go func() { defer ended.Done(); waitReceive(over) }()
 	}
 	defer func() { close(over); ended.Wait() }()
-	time.Sleep(10 * time.Millisecond)
 	self := NewSelf()
+	await.True(t, "three goroutines that wait", func() bool {
+		p, err := self.Profile(t.Context(), Goroutine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting := hereOf(p, "waitReceive")
+		return len(waiting) == 1 && waiting[0].Count == 3 && waiting[0].WaitReason == "chan receive"
+	})
 	text, err := self.Dump(t.Context())
 	if err != nil {
 		t.Fatal(err)

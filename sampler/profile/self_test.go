@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/internal/await"
 )
 
 // found is a site as the tests of real programs compare it.
@@ -42,8 +44,15 @@ func waitSend(c chan int)      { c <- 1 } // line: send
 func waitReceive(c chan int)   { <-c }    // line: receive
 func waitSelect(a, b chan int) { inner(a, b) }
 func waitMutex(m *sync.Mutex)  { m.Lock(); defer m.Unlock() } // line: mutex
-func waitSleep(d time.Duration) {
-	time.Sleep(d) // line: sleep
+func waitSleep(over chan int) {
+	for {
+		time.Sleep(20 * time.Millisecond) // line: sleep
+		select {
+		case <-over:
+			return
+		default:
+		}
+	}
 }
 
 func inner(a, b chan int) {
@@ -83,27 +92,15 @@ func TestGoroutines(t *testing.T) {
 	start(5, func() { waitReceive(over) })
 	start(4, func() { waitSelect(over, over) })
 	start(3, func() { waitMutex(&locked) })
-	start(2, func() { waitSleep(50 * time.Millisecond) })
-	time.Sleep(20 * time.Millisecond)
-	self := NewSelf()
-	var got []found
-	total := 0.
-	for range 2 { // the second one knows the stacks
-		p, err := self.Profile(t.Context(), Goroutine)
-		if err != nil {
-			t.Fatal(err)
+	start(2, func() { waitSleep(over) })
+	defer func() {
+		close(over)
+		locked.Unlock()
+		for range 7 {
+			<-nothing
 		}
-		got, total = append(hereOf(p, ".wait"), hereOf(p, ".inner")...), p.Count
-	}
-	if n := float64(runtime.NumGoroutine()); total != n {
-		t.Errorf("%v goroutines in the profile, %v exist", total, n)
-	}
-	close(over)
-	locked.Unlock()
-	for range 7 {
-		<-nothing
-	}
-	ended.Wait()
+		ended.Wait()
+	}()
 	line := linesOf(t)
 	want := []found{
 		{"waitMutex", "self_test.go", line("mutex"), "sync.Mutex.Lock", "1", 3},
@@ -112,8 +109,18 @@ func TestGoroutines(t *testing.T) {
 		{"waitSleep", "self_test.go", line("sleep"), "sleep", "1", 2},
 		{"inner", "self_test.go", line("select"), "select", "1", 4},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
+	self := NewSelf()
+	for range 2 { // the second one knows the stacks
+		await.Until(t, func() string { // all wait in the end
+			p, err := self.Profile(t.Context(), Goroutine)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n := float64(runtime.NumGoroutine()); p.Count != n {
+				return fmt.Sprintf("%v goroutines in the profile, %v exist", p.Count, n)
+			}
+			return cmp.Diff(want, append(hereOf(p, ".wait"), hereOf(p, ".inner")...))
+		})
 	}
 }
 
@@ -186,25 +193,24 @@ func TestGoroutineLeak(t *testing.T) {
 	reachable := make(chan int)
 	defer close(reachable)
 	go waitReceive(reachable)
-	time.Sleep(10 * time.Millisecond)
-	p, err := self.Profile(t.Context(), GoroutineLeak)
 	if pprof.Lookup("goroutineleak") == nil {
-		if !errors.Is(err, ErrUnsupported) {
+		if _, err := self.Profile(t.Context(), GoroutineLeak); !errors.Is(err, ErrUnsupported) {
 			t.Errorf("error %v, want ErrUnsupported", err)
 		}
-		t.Skip("this program is built without the goroutineleak profile")
-	}
-	if err != nil {
-		t.Fatal(err)
+		t.Skip("before Go 1.27 there is no goroutineleak profile without GOEXPERIMENT=goroutineleakprofile")
 	}
 	line := linesOf(t)
 	want := []found{{"func1", "self_test.go", line("leak"), "chan receive", "func1", 3}}
-	if diff := cmp.Diff(want, hereOf(p, "leakHere")); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if got := hereOf(p, "waitReceive"); got != nil {
-		t.Errorf("what can be reached is called leaked: %v", got)
-	}
+	await.Until(t, func() string { // all three wait in the end
+		p, err := self.Profile(t.Context(), GoroutineLeak)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := hereOf(p, "waitReceive"); got != nil {
+			t.Errorf("what can be reached is called leaked: %v", got)
+		}
+		return cmp.Diff(want, hereOf(p, "leakHere"))
+	})
 }
 
 func TestUnknownKind(t *testing.T) {

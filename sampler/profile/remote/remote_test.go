@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	gopprof "github.com/google/pprof/profile"
 
+	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
@@ -51,6 +52,14 @@ func TestSameAsFromInside(t *testing.T) {
 	for range 6 {
 		go waitHere(over)
 	}
+	await.True(t, "six goroutines that wait", func() bool {
+		sites, err := profile.NewSelf().Profile(t.Context(), profile.Goroutine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(sites.Sites, func(s profile.Site) bool { return strings.HasSuffix(s.Function, ".waitHere") })
+		return i >= 0 && sites.Sites[i].Count == 6 && sites.Sites[i].WaitReason == "chan receive"
+	})
 	for range 20 {
 		keepHere()
 	}
@@ -159,11 +168,10 @@ func TestFaults(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			limit := 10 * time.Second
+			ctx, cancel := context.WithCancel(t.Context())
 			if test.name == "hangs" {
-				limit = 100 * time.Millisecond
+				ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			_, err = p.Profile(ctx, profile.Goroutine)
 			if got := strings.ReplaceAll(fmt.Sprint(err), host, "HOST"); got != test.want {
