@@ -5,6 +5,7 @@ import (
 	"io"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,10 +16,10 @@ import (
 )
 
 //go:noinline
-func waitBefore(over chan struct{}) { <-over }
+func waitBefore(started *sync.WaitGroup, over chan struct{}) { started.Done(); <-over }
 
 //go:noinline
-func waitAfter(over chan struct{}) { <-over }
+func waitAfter(started *sync.WaitGroup, over chan struct{}) { started.Done(); <-over }
 
 // The difference of the two files, as go tool pprof shows it, is the growth and nothing else.
 func TestPprofShowsTheGrowth(t *testing.T) {
@@ -35,11 +36,13 @@ func TestPprofShowsTheGrowth(t *testing.T) {
 	}
 	over := make(chan struct{})
 	defer close(over)
-	start := func(n int, wait func(chan struct{})) {
+	start := func(n int, wait func(*sync.WaitGroup, chan struct{})) {
+		var started sync.WaitGroup
 		for range n {
-			go wait(over)
+			started.Add(1)
+			go wait(&started, over)
 		}
-		time.Sleep(20 * time.Millisecond)
+		started.Wait()
 	}
 	start(30, waitBefore)
 	ctx, now := context.Background(), m.situation()

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -206,13 +207,8 @@ func TestPageRendersWithoutLock(t *testing.T) {
 	defer m.mu.Unlock()
 	done := make(chan string)
 	go func() { done <- v.main() }()
-	select {
-	case text := <-done:
-		if !strings.Contains(text, "open_fds") {
-			t.Error(text)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("rendering waits for the monitor")
+	if text := await.Receive(t, "the page, without the monitor's lock", done); !strings.Contains(text, "open_fds") {
+		t.Error(text)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -46,17 +48,23 @@ func TestAlertNamesTheParts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			samples := make(chan struct{}, 1000)
+			samples := make(chan struct{}) // the monitor goes on once a sample is received: what is opened before that comes in one step
 			m.OnSample(func(*sampler.Sample) { samples <- struct{}{} })
 			alerts := make(chan alerting.Alert, 10)
 			m.OnAlert(func(a alerting.Alert) { alerts <- a })
 			if err := m.Start(); err != nil {
 				t.Fatal(err)
 			}
-			defer m.Stop()
-			for range 15 { // until the start has settled
-				<-samples
-			}
+			defer func() {
+				_ = m.Stop()
+				close(samples)
+			}()
+			await.True(t, "the parts of a start that has settled", func() bool {
+				await.Receive(t, "a sample", samples)
+				m.parts.mu.Lock()
+				defer m.parts.mu.Unlock()
+				return m.parts.kept[slices.Index(partResources[:], sampler.OpenFDs)].start != nil
+			})
 			path := filepath.Join(t.TempDir(), "f")
 			for range 3 {
 				f, err := os.Create(path)
@@ -77,13 +85,13 @@ func TestAlertNamesTheParts(t *testing.T) {
 				}
 				_ = server.Close()
 			}
-			var a alerting.Alert
-			for deadline := time.After(20 * time.Second); a.Resource != sampler.OpenFDs || a.Value < a.Baseline+90; {
-				select {
-				case a = <-alerts: // the first may come while the descriptors are still being opened; a more severe one follows
-				case <-deadline:
-					t.Fatal("no alert of 90 descriptors and more")
+			go func() {
+				for range samples {
 				}
+			}()
+			var a alerting.Alert
+			for a.Resource != sampler.OpenFDs {
+				a = await.Receive(t, "an alert on descriptors", alerts)
 			}
 			if len(a.Parts) == 0 {
 				t.Fatalf("the alert has no parts: %+v", a)

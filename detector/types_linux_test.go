@@ -14,6 +14,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -51,7 +52,7 @@ func TestAlertNamesTheType(t *testing.T) {
 	}
 	defer m.Stop()
 	for range 15 {
-		<-samples
+		await.Receive(t, "a sample", samples)
 	}
 	for range 400 {
 		keepSessions(1000) // 136 kB
@@ -63,12 +64,7 @@ func TestAlertNamesTheType(t *testing.T) {
 	if err := m.Reload(config); err != nil {
 		t.Fatal(err)
 	}
-	var a alerting.Alert
-	select {
-	case a = <-alerts:
-	case <-time.After(20 * time.Second):
-		t.Fatal("no alert")
-	}
+	a := await.Receive(t, "an alert", alerts)
 	if len(a.Sites) == 0 || !strings.HasSuffix(a.Sites[0].Function, ".keepSessions") {
 		t.Fatalf("not traced to the site: %+v", a)
 	}

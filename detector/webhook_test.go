@@ -20,6 +20,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -109,13 +110,7 @@ func newReceiver(t *testing.T) *receiver {
 
 func (r *receiver) next(t *testing.T) map[string]any {
 	t.Helper()
-	select {
-	case body := <-r.posted:
-		return body
-	case <-time.After(30 * time.Second):
-		t.Fatal("nothing was posted")
-		return nil
-	}
+	return await.Receive(t, "a post", r.posted)
 }
 
 // posting starts a monitor with an interval of 10 ms whose samples lie five minutes apart, and stops it at the test's end.
@@ -241,11 +236,7 @@ func TestWebhookThatHangsDelaysNothing(t *testing.T) {
 	m.OnAlert(func(a alerting.Alert) { hooked <- a })
 	<-called
 	for range 6 {
-		select {
-		case <-hooked:
-		case <-time.After(30 * time.Second):
-			t.Fatal("the hook was not called while the webhook hangs")
-		}
+		await.Receive(t, "a call of the hook while the webhook hangs", hooked)
 	}
 	if err := m.Stop(); err != nil {
 		t.Error(err)
@@ -407,11 +398,7 @@ func TestWebhookSecretsStayOut(t *testing.T) {
 		}
 		return nil
 	}
-	for deadline := time.Now().Add(30 * time.Second); failed() == nil; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the webhook did not fail")
-		}
-	}
+	await.True(t, "a webhook that fails", func() bool { return failed() != nil })
 	for _, bad := range []string{
 		"http://us3r:p4ssword@" + host + "0000/services/T0K3N?key=qu3ry", "ftp://us3r:p4ssword@" + host + "/T0K3N", "http://us3r:p4ssword@%zz/T0K3N?key=qu3ry",
 	} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -187,11 +189,17 @@ func caughtUp(t *testing.T) *detector.ResourceMonitor {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = m.Stop() })
-	for deadline := time.Now().Add(30 * time.Second); m.IsHealthy() || time.Since(m.Checks().Last) > time.Second; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("no finding: %+v", m.Status())
+	await.Until(t, func() string {
+		if m.IsHealthy() || time.Since(m.Checks().Last) > time.Second {
+			return fmt.Sprintf("a finding, as of now: %+v", m.Status())
 		}
-	}
+		for _, sink := range m.Delivery() {
+			if sink.Name == "log" && sink.Sent == 0 {
+				return "the alert in the log"
+			}
+		}
+		return ""
+	})
 	return m
 }
 

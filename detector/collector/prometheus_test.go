@@ -15,12 +15,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -246,19 +246,17 @@ func TestScrapedByPrometheus(t *testing.T) {
 	alert := fmt.Sprintf(`ALERTS{alertname="LeaktrendLeak",alertstate="firing",job="service",instance=%q,resource=%q,kind="trend",severity="warning"}`,
 		target, sampler.OpenFDs)
 	missing["alert"] = alert
-	wrong := map[string]error{}
-	for deadline := time.Now().Add(40 * time.Second); len(missing) > 0 && time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	await.Until(t, func() string {
+		why := ""
 		for where, query := range missing {
-			found, err := ask(base, query)
-			wrong[where] = err
-			if err == nil && len(found) > 0 {
+			if found, err := ask(base, query); err == nil && len(found) > 0 {
 				delete(missing, where)
+			} else {
+				why += fmt.Sprintf("\n%s: no data (%v) for %s", where, err, query)
 			}
 		}
-	}
-	for where, query := range missing {
-		t.Errorf("%s: no data (%v) for %s", where, wrong[where], query)
-	}
+		return why
+	})
 	for query, want := range map[string]string{
 		`leaktrend_value{resource="goroutines"}`:                        "40",
 		`leaktrend_finding{resource="open_fds",kind="trend"}`:           "1",
