@@ -116,7 +116,7 @@ func TestTune(t *testing.T) {
 	if err := json.Unmarshal([]byte(again.stdout), &result); err != nil {
 		t.Fatal(err, again.stderr)
 	}
-	if len(result.Groups) != 1 || len(result.Groups[0].Methods) < 10 || result.Config != out ||
+	if len(result.Groups) != 1 || len(result.Groups[0].Methods) != 9 || result.Config != out ||
 		result.InForce.Sensitivity != config.Adaptive.Sensitivity || result.Choice.Confidence <= 0 {
 		t.Errorf("got %+v", result)
 	}

@@ -2,22 +2,24 @@ package rules
 
 import (
 	"bytes"
-	"fmt"
 	"math"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/promtest"
 	"github.com/mdzesseis/leaktrend/detector"
 )
+
+// text returns the rules as they are written.
+func text(t *testing.T, a Approximation, match string) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := a.WriteYAML(&b, match); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
 
 func approximate(t testing.TB, change func(c *detector.Config)) Approximation {
 	t.Helper()
@@ -32,39 +34,8 @@ func approximate(t testing.TB, change func(c *detector.Config)) Approximation {
 	return a
 }
 
-// promtool writes the rules and a test file into a directory and has promtool run the test.
-func promtool(t *testing.T, a Approximation, match, test string) {
-	t.Helper()
-	tool, err := exec.LookPath("promtool")
-	if err != nil {
-		t.Skip("no promtool on PATH: install the package prometheus to run this test")
-	}
-	dir := t.TempDir()
-	var text bytes.Buffer
-	if err := a.WriteYAML(&text, match); err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range map[string][]byte{"rules.yaml": text.Bytes(), "test.yaml": []byte(test)} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, arguments := range [][]string{
-		{"check", "rules", "--lint-fatal", filepath.Join(dir, "rules.yaml")}, {"test", "rules", filepath.Join(dir, "test.yaml")},
-	} {
-		if arguments[0] == "test" && test == "" {
-			continue
-		}
-		if out, err := exec.Command(tool, arguments...).CombinedOutput(); err != nil {
-			if len(out) > 5000 {
-				out = out[:5000]
-			}
-			t.Errorf("promtool %s: %v\n%s", strings.Join(arguments, " "), err, out)
-		}
-	}
-}
-
 func TestApproximationIsValid(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(c *detector.Config){
 		"default":     nil,
 		"limits":      func(c *detector.Config) { c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold = 50, 100, 100<<20 },
@@ -78,7 +49,9 @@ func TestApproximationIsValid(t *testing.T) {
 			c.Adaptive.Patience, c.Adaptive.HalfLife, c.Adaptive.LeastGrowth = math.MaxInt64, math.MaxInt64, 10
 		},
 	} {
-		t.Run(name, func(t *testing.T) { promtool(t, approximate(t, change), `job="api",env=~"a|\"b"`, "") })
+		t.Run(name, func(t *testing.T) {
+			promtest.Promtool(t, text(t, approximate(t, change), `job="api",env=~"a|\"b"`), "")
+		})
 	}
 }
 
@@ -86,8 +59,12 @@ func TestApproximationIsValid(t *testing.T) {
 // By hand, in steps: after 20 h (240) the window of 204 holds the rise from 137 to 329 (the lowest of the last 12), over a mean of 124 before
 // it, plus 4: 150 %. After 34 h (408) it is the rise from 305 to 497 over 280.5, plus 4: 67.49 %.
 func TestApproximationFires(t *testing.T) {
+	if testing.Short() {
+		t.Skip("promtool takes many seconds")
+	}
+	t.Parallel()
 	a := approximate(t, func(c *detector.Config) { c.AlertOnThreshold = false })
-	promtool(t, a, `job="api"`, `
+	promtest.Promtool(t, text(t, a, `job="api"`), `
 rule_files: [rules.yaml]
 evaluation_interval: 5m
 tests:
@@ -125,10 +102,11 @@ tests:
 
 // Limits fire above what is configured, or near what the process may have, and let go again.
 func TestApproximationOfLimits(t *testing.T) {
+	t.Parallel()
 	a := approximate(t, func(c *detector.Config) {
 		c.Adaptive.Enabled, c.GoroutineThreshold, c.MemoryThreshold = false, 500, 100<<20
 	})
-	promtool(t, a, "", `
+	promtest.Promtool(t, text(t, a, ""), `
 rule_files: [rules.yaml]
 evaluation_interval: 1m
 tests:
@@ -174,93 +152,8 @@ tests:
 `)
 }
 
-// regular returns a recording with its readings put on a grid of minutes from the epoch on, up to a number of them.
-func regular(r *evaluate.Recording, most int) *evaluate.Recording {
-	out := *r
-	out.Starts, out.Times = nil, nil
-	s := r.Series[0]
-	s.Values = s.Values[:min(len(s.Values), most)]
-	out.Series = []evaluate.Series{s}
-	for i := range s.Values {
-		out.Times = append(out.Times, int64(i)*minute)
-	}
-	for _, m := range r.Starts {
-		if m.From < len(out.Times) {
-			out.Starts = append(out.Starts, evaluate.Mark[time.Time]{From: m.From, Value: time.Unix(0, out.Times[m.From])})
-		}
-	}
-	return &out
-}
-
-// What is measured is what the rules do: on generated processes, Prometheus sees growth at the same times as the method. How long an alert stays differs: Prometheus 2.42 counts keep_firing_for from the first time that the growth is not seen.
-func TestApproximationIsWhatPrometheusDoes(t *testing.T) {
-	const (
-		length = 2 * 24 * 60 // minutes
-		every  = 15
-	)
-	a := approximate(t, nil)
-	options := generate.Options{Seed: 20, PerFamily: 1, Interval: time.Minute, Span: generate.Range{Min: 2 * 24 * time.Hour, Max: 3 * 24 * time.Hour}, Ceilings: true}
-	var input strings.Builder
-	expected := make(map[int][]string) // by minute
-	fired, families := 0, 0
-	for i, f := range generate.Families() {
-		if i%4 != 2 {
-			continue // promtool is slow
-		}
-		rec := regular(generate.One(options, f.Name, 0), length)
-		s := newSeries(rec, &rec.Series[0])
-		var m metric
-		for _, m = range metrics {
-			if m.resource == rec.Series[0].Resource {
-				break
-			}
-		}
-		families++
-		labels := fmt.Sprintf(`{job="generated",instance=%q}`, rec.Name)
-		series := func(name string, value func(i int) float64) {
-			fmt.Fprintf(&input, "      - series: '%s%s'\n        values: '", name, labels)
-			for i := range rec.Times {
-				if v := value(i); math.IsNaN(v) {
-					input.WriteString("_ ")
-				} else {
-					input.WriteString(strconv.FormatFloat(v, 'g', -1, 64) + " ")
-				}
-			}
-			input.WriteString("'\n")
-		}
-		series(m.name, func(i int) float64 { return rec.Series[0].Values[i] })
-		born := bornAt(s, rec.Times)
-		series("process_start_time_seconds", func(i int) float64 { return float64(born[i]) / 1e9 })
-		if m.ceiling != "" && s.bounded() {
-			done := 0
-			series(m.ceiling, func(i int) float64 { return s.ceiling(rec.Times[i], &done) })
-		}
-
-		at, holds := a.climbs(s)
-		for k := range at {
-			if now := int(at[k] / minute); holds[k] && now%every == 0 {
-				expected[now] = append(expected[now], fmt.Sprintf(`{instance=%q}`, rec.Name))
-			}
-		}
-		if len(a.trend(s)) > 0 {
-			fired++
-		}
-	}
-	if fired < 3 || fired > families-3 {
-		t.Errorf("%d of %d processes have an alert: too few or too many to compare", fired, families)
-	}
-	var test strings.Builder
-	fmt.Fprintf(&test, "rule_files: [rules.yaml]\nevaluation_interval: 5m\ntests:\n  - interval: 1m\n    input_series:\n%s    promql_expr_test:\n", &input)
-	for now := every; now < length-10; now += every {
-		fmt.Fprintf(&test, "      - expr: 'group by (instance) ({__name__=~\"leaktrend:.+:climb_.+\"})'\n        eval_time: %dm\n        exp_samples:\n", now)
-		for _, labels := range expected[now] {
-			fmt.Fprintf(&test, "          - {labels: '%s', value: 1}\n", labels)
-		}
-	}
-	promtool(t, a, "", test.String())
-}
-
 func TestApproximateRefuses(t *testing.T) {
+	t.Parallel()
 	for want, change := range map[string]func(c *detector.Config){
 		"enabled is false: there is nothing to approximate": func(c *detector.Config) { c.Enabled = false },
 		"adaptive.soak: rules cannot be scaled to a soak run, which is over before they have seen enough": func(c *detector.Config) {
@@ -282,6 +175,7 @@ func TestApproximateRefuses(t *testing.T) {
 }
 
 func TestCheckMatch(t *testing.T) {
+	t.Parallel()
 	for match, want := range map[string]bool{
 		"": true, `job="api"`: true, ` job = "a" , env!~"x\"y|z" `: true, `a=~""`: true,
 		`job`: false, `{job="api"}`: false, `job="api"}`: false, `job="api",`: false, `job="a`: false, `job='a'`: false, "job=\"a\nb\"": false,
@@ -294,40 +188,26 @@ func TestCheckMatch(t *testing.T) {
 }
 
 func TestNeeds(t *testing.T) {
+	t.Parallel()
 	// 7 h of patience over the 2 h 5 min of the first window is 3.36, to the power 1/1.3.
-	got := approximate(t, nil).needs(spans[0])
-	if want := (needs{2.54, 1.49, math.Inf(1), math.Inf(1)}); got != want {
+	got := approximate(t, nil).Needs(windows[0])
+	if want := (Needs{2.54, 1.49, math.Inf(1), math.Inf(1)}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	// Twice as sensitive is half of the patience.
-	twice := approximate(t, func(c *detector.Config) { c.Adaptive.Sensitivity = 2 }).needs(spans[0])
-	if twice.young != got.old {
+	twice := approximate(t, func(c *detector.Config) { c.Adaptive.Sensitivity = 2 }).Needs(windows[0])
+	if twice.Young != got.Old {
 		t.Errorf("twice as sensitive: %+v", twice)
 	}
-	least := approximate(t, func(c *detector.Config) { c.Adaptive.LeastGrowth = 3 }).needs(spans[6])
-	if want := (needs{3, 3, 3, 3}); least != want {
+	least := approximate(t, func(c *detector.Config) { c.Adaptive.LeastGrowth = 3 }).Needs(windows[6])
+	if want := (Needs{3, 3, 3, 3}); least != want {
 		t.Errorf("least growth: %+v, want %+v", least, want)
-	}
-}
-
-func TestSliding(t *testing.T) {
-	nan := math.NaN()
-	values := []float64{nan, 3, 1, 4, nan, nan, nan, 2}
-	for name, test := range map[string]struct {
-		got, want []float64
-	}{
-		"min":  {slidingMin(values, 3), []float64{nan, 3, 1, 1, 1, 4, nan, 2}},
-		"max":  {slidingMax(values, 3), []float64{nan, 3, 3, 4, 4, 4, nan, 2}},
-		"mean": {slidingMean(values, 3), []float64{nan, 3, 2, 8. / 3, 2.5, 4, nan, 2}},
-	} {
-		if diff := cmp.Diff(fmt.Sprint(test.want), fmt.Sprint(test.got)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
-		}
 	}
 }
 
 // The losses are said where they are losses.
 func TestLosses(t *testing.T) {
+	t.Parallel()
 	all := strings.Join(approximate(t, func(c *detector.Config) { c.FDThreshold, c.GrowthRateThreshold = 5, 5 }).Losses(), "\n")
 	few := approximate(t, func(c *detector.Config) { c.Adaptive.Enabled = false }).Losses()
 	if !strings.Contains(all, "growth_rate_threshold") || !strings.Contains(all, "starting level") || len(few) != 0 {

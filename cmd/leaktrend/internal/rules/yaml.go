@@ -121,18 +121,18 @@ func (f *file) expression(lines []string) {
 }
 
 // long writes a length of time as Prometheus reads it.
-func long(steps int) string { return sampler.ShortDuration(time.Duration(int64(steps) * step)) }
+func long(steps int) string { return sampler.ShortDuration(time.Duration(steps) * step) }
 
 // back writes a range over so many steps: a minute less, so that it holds as many values in every version of Prometheus.
 func back(steps int) string {
-	return sampler.ShortDuration(time.Duration(int64(steps)*step - minute))
+	return sampler.ShortDuration(time.Duration(steps)*step - time.Minute)
 }
 
 func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // older is the condition that a process is of an age in steps.
 func (f *file) older(steps int) string {
-	return fmt.Sprintf("time() - process_start_time_seconds%s >= %d", f.match, int64(steps)*step/int64(time.Second))
+	return fmt.Sprintf("time() - process_start_time_seconds%s >= %d", f.match, int64(time.Duration(steps)*step/time.Second))
 }
 
 // finestRange is a little less than a step, so that no value is in two floors, in every version of Prometheus.
@@ -148,7 +148,7 @@ func (f *file) trend(m metric) {
 	f.record(floor, fmt.Sprintf("min_over_time(%s%s[%s])", m.name, f.match, finestRange))
 	f.record(mean, fmt.Sprintf("avg_over_time(%s%s[%s])", m.name, f.match, finestRange))
 	var climbs []string
-	for _, w := range spans {
+	for _, w := range windows {
 		if climb := f.window(m, prefix, w); climb != "" {
 			climbs = append(climbs, climb)
 		}
@@ -167,20 +167,20 @@ func (f *file) trend(m metric) {
 }
 
 // window writes the rules of one window and returns the name of the series that exists while growth is seen in it; "" where none is enough.
-func (f *file) window(m metric, prefix string, w span) (climb string) {
-	n, need := w.length(), f.a.needs(w)
-	if math.IsInf(need.old, 1) && m.ceiling == "" {
+func (f *file) window(m metric, prefix string, w Window) (climb string) {
+	n, need := w.Steps(), f.a.Needs(w)
+	if math.IsInf(need.Old, 1) && m.ceiling == "" {
 		return ""
 	}
-	floor := prefix + "floor_" + w.name
-	base := prefix + "base_" + w.name
-	growth := prefix + "growth_" + w.name
-	climb = prefix + "climb_" + w.name
+	floor := prefix + "floor_" + w.Name
+	base := prefix + "base_" + w.Name
+	growth := prefix + "growth_" + w.Name
+	climb = prefix + "climb_" + w.Name
 	// since is the lowest value from the start of a quarter on.
 	since := func(quarters int) string {
-		return fmt.Sprintf("min_over_time(%sfloor[%s])", prefix, back(quarters*w.quarter+w.bucket))
+		return fmt.Sprintf("min_over_time(%sfloor[%s])", prefix, back(quarters*w.Quarter+w.Bucket))
 	}
-	before := fmt.Sprintf("avg_over_time(%smean[%s] offset %s)", prefix, back(f.a.baseline()), long(4*w.quarter))
+	before := fmt.Sprintf("avg_over_time(%smean[%s] offset %s)", prefix, back(f.a.Baseline()), long(4*w.Quarter))
 	old := f.older(n + approxDay)
 
 	f.line("      # The last %s.", long(n))
@@ -188,14 +188,14 @@ func (f *file) window(m metric, prefix string, w span) (climb string) {
 	f.line("      # What was seen before is no growth.")
 	lines := []string{"("}
 	for i, b := range lookBack {
-		line := fmt.Sprintf("max_over_time(%s[%s] offset %s) and %s", floor, back(b), long(n), f.older(n+b+w.bucket))
+		line := fmt.Sprintf("max_over_time(%s[%s] offset %s) and %s", floor, back(b), long(n), f.older(n+b+w.Bucket))
 		if i > 0 {
 			line = "or " + line
 		}
 		lines = append(lines, "  "+line)
 	}
 	f.record(base, append(lines, ") > "+since(4), "or "+since(4))...)
-	f.record(growth, fmt.Sprintf("(%s - %s) / (clamp_min(%s, 0) + %s)", floor, base, before, number(offsetOf(m.resource))))
+	f.record(growth, fmt.Sprintf("(%s - %s) / (clamp_min(%s, 0) + %s)", floor, base, before, number(Offset(m.resource))))
 
 	// either writes the ways in which growth is enough.
 	either := func(first string, young, aged float64, last string) (lines []string) {
@@ -220,9 +220,9 @@ func (f *file) window(m metric, prefix string, w span) (climb string) {
 		limit = fmt.Sprintf("%s > %s and %s - %s >= %s * (%s%s - %s)", growth, number(approxG), floor, base, number(approxUsed), m.ceiling, f.match, before)
 	}
 	straight := fmt.Sprintf("%s - %s >= %s * (%s - %s)", floor, since(2), number(approxBend), since(2), base)
-	lines = append([]string{"("}, either("", need.young, need.old, limit)...)
+	lines = append([]string{"("}, either("", need.Young, need.Old, limit)...)
 	lines = append(lines, ")", "and "+f.older(n), "and (")
-	lines = append(lines, either(straight, need.bentYoung, need.bentOld, "")...)
+	lines = append(lines, either(straight, need.BentYoung, need.BentOld, "")...)
 	lines = append(lines, ")")
 	rise := fmt.Sprintf("(%s - %s)", floor, base)
 	for _, part := range []struct {
@@ -244,11 +244,11 @@ func (f *file) limits() {
 	f.line("    rules:")
 	for _, m := range metrics {
 		now := m.name + f.match
-		switch delta := f.a.deltaOf(m.resource); {
+		switch delta := f.a.Delta(m.resource); {
 		case delta > 0:
 			start := "leaktrend:" + m.name + ":start"
 			f.record(start,
-				fmt.Sprintf("last_over_time(%s[1h]) unless time() - process_start_time_seconds%s < %d", start, f.match, approxSettle/int64(time.Second)),
+				fmt.Sprintf("last_over_time(%s[1h]) unless time() - process_start_time_seconds%s < %d", start, f.match, int64(approxSettle/time.Second)),
 				fmt.Sprintf("or avg_over_time(%s[%s])", now, finestRange))
 			f.limit(m.resource, fmt.Sprintf("(%s - %s) / %d > 1", now, start, delta), "2.0", "1.5",
 				fmt.Sprintf("grew by {{ $value | humanize }} times the limit of %d above the start", delta))

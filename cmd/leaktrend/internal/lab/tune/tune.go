@@ -14,6 +14,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/rivals"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/rules"
 	"github.com/mdzesseis/leaktrend/detector"
 )
@@ -149,11 +150,11 @@ func (u *run) all(ctx context.Context) error {
 	limits, _ := evaluate.Detector(limitAlone, evaluate.LimitsOnly(c), false)
 	methods := []evaluate.Method{both, trend, limits}
 	sources := make(map[string]string)
-	field := rules.All()
+	usual := rivals.Usual()
 	if approximation, err := rules.Approximate(c); err == nil {
-		field = append(field, approximation.Rule())
+		usual = append(usual, rivals.Of(approximation))
 	}
-	for _, r := range field {
+	for _, r := range usual {
 		methods = append(methods, r)
 		sources[r.Name()] = r.Source()
 	}

@@ -1,4 +1,4 @@
-package rules
+package rivals
 
 import (
 	"fmt"
@@ -66,6 +66,7 @@ func named(t testing.TB, name string) Rule {
 
 // TestRules gives the instants of the alarms, in steps from the begin, each worked out by hand.
 func TestRules(t *testing.T) {
+	t.Parallel()
 	// at40 goes 10, 11, ... and holds still from the 40th sample on.
 	at40 := func(i int) float64 { return 10 + float64(min(i, 40)) }
 	tests := []struct {
@@ -157,6 +158,7 @@ func TestRules(t *testing.T) {
 
 // TestAlarm walks through hold and keep.
 func TestAlarm(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		hold, keep int64
 		holds      string // one character a step
@@ -181,6 +183,7 @@ func TestAlarm(t *testing.T) {
 // Reference: scipy 1.10.1. stats.kendalltau(range(20), y, method='asymptotic') has the p value of z = 1.3116516715679059, which is S = 40
 // over the square root of the variance 930; with the correction for continuity it is 39 over that.
 func TestMannKendall(t *testing.T) {
+	t.Parallel()
 	y := []float64{3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4}
 	k := newPairs(append([]float64{100, 5, 9}, y...))
 	for i := range 23 {
@@ -199,6 +202,7 @@ func TestMannKendall(t *testing.T) {
 
 // TestMannKendallSlides compares the running score with one that looks at all pairs.
 func TestMannKendallSlides(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))
 	values := course(300, func(i int) float64 { return math.Floor(10*random.Float64() + float64(i)/50) })
 	k := newPairs(values)
@@ -238,6 +242,7 @@ func TestMannKendallSlides(t *testing.T) {
 
 // Reference: scipy 1.10.1, stats.linregress(60*arange(20), y): slope, rvalue**2 and the value at 1200.
 func TestWindowFit(t *testing.T) {
+	t.Parallel()
 	y := []float64{3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3, 2, 3, 8, 4}
 	before := []float64{50, -20, 33.3}
 	s := newSeries(recordAndSeries(append(before, y...)))
@@ -259,6 +264,7 @@ func recordAndSeries(values []float64) (*evaluate.Recording, *evaluate.Series) {
 
 // TestWindowStaysExact slides over many readings of large values and compares with a fresh fit.
 func TestWindowStaysExact(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
 	s := newSeries(recordAndSeries(course(5000, func(i int) float64 { return 3e10 + 1e7*random.Float64() + float64(i) })))
 	w := &window{s: s, span: hour}
@@ -278,6 +284,7 @@ func TestWindowStaysExact(t *testing.T) {
 }
 
 func TestLongestPiece(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		values []float64
 		lo, hi int
@@ -297,6 +304,7 @@ func TestLongestPiece(t *testing.T) {
 
 // TestNoRuleFailsOn hard input: gaps, few samples, equal times of the day missing, extreme values.
 func TestNoRuleFailsOn(t *testing.T) {
+	t.Parallel()
 	nan := math.NaN()
 	gaps := record("goroutines", minute, course(3000, func(i int) float64 {
 		if i%3 == 0 || i > 1000 && i < 2500 {
@@ -327,6 +335,7 @@ func TestNoRuleFailsOn(t *testing.T) {
 }
 
 func TestAllAreNamed(t *testing.T) {
+	t.Parallel()
 	seen := make(map[string]bool)
 	for _, r := range All() {
 		if r.Name() == "" || r.Source() == "" || seen[r.Name()] {

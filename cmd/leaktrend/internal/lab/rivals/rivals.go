@@ -1,5 +1,5 @@
-// Package rules holds the well-known rules for finding leaks that a user would otherwise pick, each as published, to measure them on
-// the same recordings as the detector.
+// Package rivals holds the well-known rules for finding leaks, each as published, to measure them on the same recordings as the detector. Those
+// that a user would otherwise write stand beside it in every report of tune, the others in that of TestField.
 //
 // Each looks at the series that the detector judges, at those of them that it is made for. Where a rule needs the limit of a resource it
 // takes the ceiling in the recording, and cannot fire without. All times are those of the samples.
@@ -7,7 +7,7 @@
 // A published rule brings its own way to begin and to end an alarm. The bare statistics bring none: tested once a minute, they would
 // flicker. Their alarm ends when the condition has not held for a whole window, so that no two alarms rest on the same samples, which is in
 // their favour.
-package rules
+package rivals
 
 import (
 	"cmp"
@@ -49,20 +49,26 @@ func (r Rule) Run(rec *evaluate.Recording) []evaluate.Firing {
 	return firings
 }
 
-// All returns the rules, in the order in which tables show them.
-func All() []Rule {
+// Usual returns the rules that a user would otherwise write or run, in the order in which tables show them.
+func Usual() []Rule {
 	return []Rule{
 		{"fixed delta", "log_capturer_go pkg/leakdetection, its defaults: start value + 50 goroutines, + 100 descriptors, + 100 MB", fixedDelta},
 		{"holmes", "mosn/holmes matchRule: mean of the last 10; goroutines 10 +25% 2000 max 10000, memory 30% +25% 80%, threads 10 +25% 70", holmes},
 		{"coroot", "coroot auditor/memory.go, 2026: 1h OLS and its tail, > 10 %/h for 15m, bytes only", coroot},
 		{"predict_linear", "Prometheus predict_linear(x[6h], 24h) > limit for 1h, as in the node mixin's NodeFilesystemSpaceFillingUp", predictLinear},
 		{"deriv", "Prometheus deriv(x[1h]) > 0 for 1h", deriv},
+	}
+}
+
+// All returns the usual rules, then those of the literature.
+func All() []Rule {
+	return append(Usual(), []Rule{
 		{"Mann-Kendall", "Mann 1945, Kendall 1975: 6h, two-sided p < .01, corrected for ties and continuity", mannKendall},
 		{"OLS t-test", "textbook t test of the slope: 6h, two-sided p < .001", olsTest},
 		{"OLS on floors", "rule of thumb without a publication: hourly minima over 24h, R2 > .8 and + 20 %", olsFloors},
 		{"LBR", "Jindal et al. 2021, arXiv:2106.08938, and ansjin/memory_leak_detection: R2 >= .8, 100 % within 7d, windows from 5h", backwardRegression},
 		{"CUSUM", "Page 1954: k = .5, h = 50 on means of a minute, in control for the first 60", cusum},
-	}
+	}...)
 }
 
 const (
