@@ -12,10 +12,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/sirupsen/logrus"
+
+	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
 type sendFunc func(context.Context, Alert) error
@@ -233,7 +236,7 @@ func TestRetryAfterIsHonouredUpToAMinute(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := &book{answer: func(n int, _ Alert) error {
 				if n == 0 {
-					return fmt.Errorf("busy: %w", &laterError{errors.New("429"), tc.after})
+					return fmt.Errorf("busy: %w", &RetryAfterError{errors.New("429"), tc.after})
 				}
 				return nil
 			}}
@@ -400,7 +403,7 @@ func TestDrain(t *testing.T) {
 		{"two of three", slow(2*time.Second, nil), 0, defaultDrain, 1},
 		{"longer", slow(10*time.Second, nil), time.Minute, 30 * time.Second, 0},
 		{"none", slow(time.Second, nil), -1, 0, 3},
-		{"the wait would take too long", slow(0, &laterError{errors.New("429"), 30 * time.Second}), 0, 0, 3},
+		{"the wait would take too long", slow(0, &RetryAfterError{errors.New("429"), 30 * time.Second}), 0, 0, 3},
 		{"final", slow(time.Second, Final(errors.New("404"))), 0, 3 * time.Second, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -609,4 +612,11 @@ func TestNotifyFromManyGoroutines(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestClip(t *testing.T) {
+	got := clip("http://h/s3cret " + strings.Repeat("é", 500))
+	if len(got) > maxErrorText+len(redact.Mark) || !utf8.ValidString(got) || !strings.HasPrefix(got, "http://h/... é") || !strings.HasSuffix(got, redact.Mark) {
+		t.Errorf("%d bytes: %q", len(got), got)
+	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/mdzesseis/leaktrend/alerting/internal/text"
 )
 
 // LogSink writes alerts to a logrus logger.
@@ -16,7 +18,7 @@ func NewLogSink(logger *logrus.Logger) *LogSink { return &LogSink{logger} }
 // number is a figure that a line of text shows rounded, and JSON as it is.
 type number float64
 
-func (n number) String() string { return figure(float64(n)) }
+func (n number) String() string { return text.Figure(float64(n)) }
 
 // Send writes one entry: the summary, and the figures as fields. It never fails.
 func (s *LogSink) Send(_ context.Context, a Alert) error {
@@ -32,19 +34,19 @@ func (s *LogSink) Send(_ context.Context, a Alert) error {
 		"value": number(a.Value), "baseline": number(a.Baseline), "slope_per_hour": number(a.SlopePerHour), "alert_id": a.ID,
 	}
 	if !a.Since.IsZero() {
-		fields["since"] = instant(a.Since)
+		fields["since"] = text.Instant(a.Since)
 	}
 	if a.Threshold != 0 {
 		fields["threshold"] = number(a.Threshold)
 	}
 	if a.Exhaustion != nil && !a.Exhaustion.At.IsZero() {
-		fields["exhaustion_at"] = instant(a.Exhaustion.At)
+		fields["exhaustion_at"] = text.Instant(a.Exhaustion.At)
 	}
 	if len(a.Sites) > 0 {
-		fields["site"] = siteLine(a.Sites[0])
+		fields["site"] = a.Sites[0].String()
 	}
 	if len(a.Parts) > 0 {
-		fields["part"] = partLine(a.Parts[0])
+		fields["part"] = a.Parts[0].String()
 	}
 	s.logger.WithFields(fields).Log(level, a.Summary)
 	return nil

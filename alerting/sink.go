@@ -35,14 +35,17 @@ func Final(err error) error {
 	return &finalError{err}
 }
 
-// laterError is a failure whose receiver said when to come back.
-type laterError struct {
-	err   error
-	after time.Duration
+// RetryAfterError is the error of a Sink whose receiver said when to come back.
+type RetryAfterError struct {
+	Err   error
+	After time.Duration // the next attempt comes so much later, or after a minute if that is sooner; 0 = as after any other error
 }
 
-func (e *laterError) Error() string { return e.err.Error() }
-func (e *laterError) Unwrap() error { return e.err }
+// Error returns the text of Err.
+func (e *RetryAfterError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e *RetryAfterError) Unwrap() error { return e.Err }
 
 // IsFinal reports whether an error was marked by Final.
 func IsFinal(err error) bool {

@@ -14,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/alerting/webhook"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 	"github.com/mdzesseis/leaktrend/trend"
@@ -30,7 +31,7 @@ type ResourceMonitor struct {
 	logger     *logrus.Logger
 	dispatcher *alerting.Dispatcher
 	channel    *alerting.ChannelSink
-	webhook    webhookSlot
+	webhook    webhook.Slot
 	process    alerting.Process
 	parts      parts
 	onAlert    atomic.Pointer[func(alerting.Alert)]
@@ -478,10 +479,10 @@ func (m *ResourceMonitor) Reload(config Config) error {
 
 // setWebhook needs m.mu, or a monitor that nobody else knows yet.
 func (m *ResourceMonitor) setWebhook(config Config) error {
-	var w *alerting.Webhook
+	var w *webhook.Webhook
 	if config.AlertWebhookURL != "" {
 		var err error
-		w, err = alerting.NewWebhook(alerting.WebhookConfig{URL: config.AlertWebhookURL, Format: config.AlertWebhookFormat})
+		w, err = webhook.New(webhook.Config{URL: config.AlertWebhookURL, Format: config.AlertWebhookFormat})
 		if err != nil {
 			return fmt.Errorf("alert_webhook_url: %w", err)
 		}
@@ -490,7 +491,7 @@ func (m *ResourceMonitor) setWebhook(config Config) error {
 	for _, a := range m.holding {
 		holding = append(holding, a)
 	}
-	m.webhook.use(w, holding)
+	m.webhook.Use(w, holding)
 	return nil
 }
 

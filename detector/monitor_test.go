@@ -304,7 +304,7 @@ func TestMonitorLifecycle(t *testing.T) {
 						return m.Reload(with(func(c *Config) { c.Enabled = false }))
 					case "bad":
 						err := m.Reload(with(func(c *Config) { c.CheckInterval, c.AlertWebhookURL = -time.Second, "http://sink.example" }))
-						if err == nil || m.detector.Config().AlertWebhookURL != "" || m.webhook.webhook() != nil {
+						if err == nil || m.detector.Config().AlertWebhookURL != "" || m.webhook.Current() != nil {
 							return fmt.Errorf("a configuration that is not valid: %v, and %+v in force", err, m.detector.Config())
 						}
 					default:

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
 const (
@@ -144,10 +146,7 @@ var errHungUp = errors.New("the connection was closed without an answer")
 
 // clean takes the URL out of an error of net/http.
 func (e *Endpoint) clean(err error) error {
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) {
-		err = urlErr.Err
-	}
+	err = redact.Cause(err)
 	if errors.Is(err, io.EOF) {
 		return errHungUp
 	}
@@ -162,29 +161,7 @@ func (e *Endpoint) clean(err error) error {
 
 // scrub takes the secrets out of a text that came from elsewhere.
 func (e *Endpoint) scrub(text string) string {
-	for _, secret := range e.secrets() {
-		text = strings.ReplaceAll(text, secret, redacted)
-	}
-	return text
-}
-
-// secrets returns what String leaves out, longest first, in every form in which an error may hold it.
-func (e *Endpoint) secrets() (all []string) {
-	if e.url.User != nil {
-		password, _ := e.url.User.Password()
-		all = append(all, e.url.User.String(), e.url.User.Username(), password)
-	}
-	all = append(all, e.url.RawQuery)
-	for _, part := range strings.Split(e.url.RawQuery, "&") {
-		_, value, _ := strings.Cut(part, "=")
-		all = append(all, value)
-	}
-	for _, values := range e.url.Query() {
-		all = append(all, values...)
-	}
-	all = slices.DeleteFunc(all, func(s string) bool { return len(s) < 4 })
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
-	return all
+	return redact.Replacer(redacted, redact.Secrets(e.url)...).Replace(text)
 }
 
 // read takes the readings that it can use out of an answer.

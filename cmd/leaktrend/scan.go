@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/alerting/webhook"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/progress"
@@ -191,14 +192,14 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 	defer client.Close()
 	var alerts *fleetAlerts
 	if f.alertmanager != "" {
-		webhook, err := alerting.NewWebhook(alerting.WebhookConfig{
+		receiver, err := webhook.New(webhook.Config{
 			URL: f.alertmanager, Format: "alertmanager", GeneratorURL: client.String(), Hold: f.alertHold,
 		})
 		if err != nil {
 			return fmt.Errorf("--alertmanager: %w", err)
 		}
-		defer webhook.CloseIdleConnections()
-		alerts = &fleetAlerts{webhook: webhook, standing: map[string]standingAlert{}}
+		defer receiver.CloseIdleConnections()
+		alerts = &fleetAlerts{webhook: receiver, standing: map[string]standingAlert{}}
 	}
 	server := client.String()
 	scan := func(ctx context.Context) (*fleet.Report, error) { return f.scan(ctx, client, stderr) }

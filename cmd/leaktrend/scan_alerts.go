@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/alerting/webhook"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 )
 
@@ -23,7 +24,7 @@ const (
 
 // fleetAlerts keeps an Alertmanager told of what scans find.
 type fleetAlerts struct {
-	webhook  *alerting.Webhook
+	webhook  *webhook.Webhook
 	standing map[string]standingAlert // by the name of the finding
 	unsent   []alerting.Alert         // in order, one of a finding
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/alerting/webhook"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 )
 
@@ -87,7 +88,7 @@ func (f *fakeAlertmanager) expire() {
 func alertsTo(t *testing.T, am *fakeAlertmanager) *fleetAlerts {
 	t.Helper()
 	am.t, am.begin, am.ends = t, time.Now(), map[string]time.Time{}
-	webhook, err := alerting.NewWebhook(alerting.WebhookConfig{URL: "http://am", Format: "alertmanager", Client: &http.Client{Transport: am}})
+	webhook, err := webhook.New(webhook.Config{URL: "http://am", Format: "alertmanager", Client: &http.Client{Transport: am}})
 	if err != nil {
 		t.Fatal(err)
 	}

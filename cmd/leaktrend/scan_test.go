@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/alerting/webhook"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/browsertest"
@@ -433,7 +434,7 @@ func alertsOfFleet(t *testing.T, prometheus string) {
 	}
 
 	// The same findings in scan after scan are the same alerts; what is not found any more ends, unless it may only not have been read.
-	webhook, err := alerting.NewWebhook(alerting.WebhookConfig{URL: address, Format: "alertmanager"})
+	webhook, err := webhook.New(webhook.Config{URL: address, Format: "alertmanager"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
 func boolKey(name, meaning string, field func(*Config) *bool) key {
@@ -184,7 +185,7 @@ func checkURL(s string) error {
 	if u.Scheme == "" || u.Hostname() == "" {
 		return errors.New("is not a URL with scheme and host (not shown, it may hold a secret)")
 	}
-	shown := show(u.Scheme + "://" + u.Host + "/...")
+	shown := show(redact.URL(u))
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("%s is not an http or https URL", shown)
 	}

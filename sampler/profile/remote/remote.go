@@ -15,6 +15,7 @@ import (
 	pprof "github.com/google/pprof/profile"
 
 	"github.com/mdzesseis/leaktrend/sampler/profile"
+	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
 const (
@@ -97,11 +98,7 @@ func (p *Process) get(ctx context.Context, path string) ([]byte, error) {
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err // it repeats the address with its password
-		}
-		return nil, fmt.Errorf("%s: %w", p.shown, err)
+		return nil, fmt.Errorf("%s: %w", p.shown, redact.Cause(err))
 	}
 	defer resp.Body.Close()
 	switch {

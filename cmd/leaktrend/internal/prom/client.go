@@ -24,6 +24,8 @@ import (
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/config"
 	"github.com/prometheus/common/model"
+
+	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
 const (
@@ -41,7 +43,6 @@ const (
 	mostWarnings = 5  // of the server that are kept
 	mostRedirect = 5
 	shownDetail  = 120 // characters of what a server says
-	hidden       = "..."
 )
 
 // TokenVariable names the environment variable that may hold a bearer token.
@@ -132,7 +133,7 @@ func New(c Config) (*Client, error) {
 		return nil, fmt.Errorf("%s: %w", c.HTTPConfig, err)
 	}
 	p := &Client{
-		shown: u.String(), secrets: replacer(secrets), timeout: c.Timeout, slots: make(chan struct{}, c.Concurrency),
+		shown: u.String(), secrets: redact.Replacer(redact.Mark, secrets...), timeout: c.Timeout, slots: make(chan struct{}, c.Concurrency),
 		close: client.CloseIdleConnections, sleep: sleep,
 	}
 	client.Transport = &transport{next: client.Transport, headers: headers}
@@ -208,10 +209,7 @@ func secretsOf(u *url.URL, c *config.HTTPClientConfig, headers http.Header) (all
 			all = append(all, strings.TrimSpace(string(text)))
 		}
 	}
-	if u.User != nil {
-		password, _ := u.User.Password()
-		all = append(all, u.User.Username(), password, u.User.String())
-	}
+	all = append(all, redact.Secrets(u)...)
 	if b := c.BasicAuth; b != nil {
 		all = append(all, string(b.Password))
 		file(b.PasswordFile)
@@ -228,17 +226,6 @@ func secretsOf(u *url.URL, c *config.HTTPClientConfig, headers http.Header) (all
 		all = append(all, values...)
 	}
 	return all
-}
-
-func replacer(secrets []string) *strings.Replacer {
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	var pairs []string
-	for _, s := range secrets {
-		if len(s) >= 4 { // shorter ones would garble the text and protect nothing
-			pairs = append(pairs, s, hidden, url.QueryEscape(s), hidden)
-		}
-	}
-	return strings.NewReplacer(pairs...)
 }
 
 // String returns the server's address without credentials.
@@ -468,10 +455,7 @@ func (c *Client) judge(err error, seen *response) (verdict, error) {
 		if errors.Is(err, errAnswerTooLarge) {
 			return finalAnswer, fmt.Errorf("%w: an answer larger than %d MiB", ErrTooLarge, mostAnswer>>20)
 		}
-		var urlErr *url.Error
-		if errors.As(err, &urlErr) {
-			err = urlErr.Err // the rest is the URL
-		}
+		err = redact.Cause(err)
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			return passing, fmt.Errorf("no answer within %v", c.timeout)
@@ -532,7 +516,7 @@ func (c *Client) clean(text string) string {
 	text = c.secrets.Replace(text)
 	text = strings.Join(strings.Fields(text), " ")
 	if runes := []rune(text); len(runes) > shownDetail {
-		text = string(runes[:shownDetail]) + hidden
+		text = string(runes[:shownDetail]) + redact.Mark
 	}
 	return text
 }

@@ -1,4 +1,4 @@
-package alerting
+package webhook
 
 import (
 	"cmp"
@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/alerting/internal/text"
 )
 
 const (
@@ -21,11 +25,11 @@ const (
 
 // alertLabels are an alert's identity in Alertmanager.
 type alertLabels struct {
-	Name     string   `json:"alertname"`
-	Resource string   `json:"resource"`
-	Kind     Kind     `json:"kind"`
-	Severity Severity `json:"severity"`
-	Instance string   `json:"instance"`
+	Name     string            `json:"alertname"`
+	Resource string            `json:"resource"`
+	Kind     alerting.Kind     `json:"kind"`
+	Severity alerting.Severity `json:"severity"`
+	Instance string            `json:"instance"`
 
 	more string // the labels of a group: a JSON object, whose keys are in order
 }
@@ -44,6 +48,15 @@ func (l alertLabels) MarshalJSON() ([]byte, error) {
 	return json.Marshal(all)
 }
 
+// alertsURL returns the v2 address of an Alertmanager given by that, by its v1 address or by its base.
+func alertsURL(u *url.URL) *url.URL {
+	path := strings.TrimRight(u.EscapedPath(), "/")
+	path = strings.TrimSuffix(strings.TrimSuffix(path, alertsV1), alertsV2)
+	v2 := *u
+	v2.Path, v2.RawPath = "", ""
+	return v2.JoinPath(path, alertsV2)
+}
+
 type postableAlert struct {
 	Labels       alertLabels       `json:"labels"`
 	Annotations  map[string]string `json:"annotations"`
@@ -55,23 +68,33 @@ type postableAlert struct {
 // postedAlert is an alert as Alertmanager holds it.
 type postedAlert struct {
 	labels alertLabels
-	alert  Alert
+	alert  alerting.Alert
 	starts time.Time
 	ends   time.Time // unless it is repeated
 	ended  bool      // by a Refresh, while its resolved alert is on the way or lost
 }
 
+// alertmanager posts alerts to an Alertmanager.
+type alertmanager struct {
+	poster
+	instance     string
+	generatorURL string
+	hold         time.Duration
+	turn         chan struct{} // holds a token while posted is in use
+	posted       []postedAlert // what it holds as firing, oldest first
+}
+
 // wallClock returns the time of delivery. Sample time may differ from it after the clock was set.
 func wallClock() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
-func (w *Webhook) labels(a Alert) alertLabels {
+func (m *alertmanager) labels(a alerting.Alert) alertLabels {
 	l := alertLabels{Name: "LeakDetected", Resource: a.Resource, Kind: a.Kind, Severity: a.Severity}
 	if len(a.Labels) > 0 {
 		more, _ := json.Marshal(a.Labels) // a map of strings always can be
 		l.more = string(more)
 		return l
 	}
-	instance := w.instance
+	instance := m.instance
 	if instance == "" {
 		instance = cmp.Or(a.Process.Host, a.Process.Executable)
 		if a.Process.PID != 0 {
@@ -83,7 +106,7 @@ func (w *Webhook) labels(a Alert) alertLabels {
 }
 
 // startOf returns when an alert began as far as Alertmanager is told: at its time, but never after now.
-func startOf(a Alert, now time.Time) time.Time {
+func startOf(a alerting.Alert, now time.Time) time.Time {
 	starts := a.Time.UTC().Truncate(time.Millisecond)
 	if a.Time.IsZero() || starts.After(now) {
 		return now
@@ -92,35 +115,35 @@ func startOf(a Alert, now time.Time) time.Time {
 }
 
 // until gives the alert the form of a post. Where the clock was set back, it starts no later than it ends.
-func (w *Webhook) until(p postedAlert, ends time.Time) postableAlert {
+func (m *alertmanager) until(p postedAlert, ends time.Time) postableAlert {
 	starts := p.starts
 	if starts.After(ends) {
 		starts = ends
 	}
-	return postableAlert{Labels: p.labels, Annotations: annotations(p.alert), StartsAt: starts, EndsAt: ends, GeneratorURL: w.generatorURL}
+	return postableAlert{Labels: p.labels, Annotations: annotations(p.alert), StartsAt: starts, EndsAt: ends, GeneratorURL: m.generatorURL}
 }
 
-func annotations(a Alert) map[string]string {
+func annotations(a alerting.Alert) map[string]string {
 	m := map[string]string{
 		"summary":        a.Summary,
 		"description":    description(a),
-		"value":          figure(a.Value),
-		"baseline":       figure(a.Baseline),
-		"slope_per_hour": figure(a.SlopePerHour),
+		"value":          text.Figure(a.Value),
+		"baseline":       text.Figure(a.Baseline),
+		"slope_per_hour": text.Figure(a.SlopePerHour),
 		"alert_id":       a.ID,
-		"process":        processText(a.Process),
-		"sites":          strings.Join(siteLines(a.Sites), "\n"),
-		"parts":          strings.Join(partLines(a.Parts), "\n"),
+		"process":        a.Process.String(),
+		"sites":          strings.Join(lines(a.Sites), "\n"),
+		"parts":          strings.Join(lines(a.Parts), "\n"),
 	}
 	if !a.Since.IsZero() {
-		m["since"] = instant(a.Since)
+		m["since"] = text.Instant(a.Since)
 	}
 	if a.Threshold != 0 {
-		m["threshold"] = figure(a.Threshold)
+		m["threshold"] = text.Figure(a.Threshold)
 	}
 	if a.Exhaustion != nil {
-		m["exhaustion_at"] = instant(a.Exhaustion.At)
-		m["exhaustion_limit"] = figure(a.Exhaustion.Limit) + " (" + a.Exhaustion.Source + ")"
+		m["exhaustion_at"] = text.Instant(a.Exhaustion.At)
+		m["exhaustion_limit"] = text.Figure(a.Exhaustion.Limit) + " (" + a.Exhaustion.Source + ")"
 	}
 	for k, v := range m {
 		if v == "" {
@@ -130,20 +153,20 @@ func annotations(a Alert) map[string]string {
 	return m
 }
 
-func description(a Alert) string {
-	s := fmt.Sprintf("%s of %s: %s now, baseline %s, %s per hour", a.Resource, cmp.Or(processText(a.Process), labelsText(a.Labels), "an unnamed process"),
-		figure(a.Value), figure(a.Baseline), figure(a.SlopePerHour))
+func description(a alerting.Alert) string {
+	s := fmt.Sprintf("%s of %s: %s now, baseline %s, %s per hour", a.Resource, cmp.Or(a.Process.String(), labelsText(a.Labels), "an unnamed process"),
+		text.Figure(a.Value), text.Figure(a.Baseline), text.Figure(a.SlopePerHour))
 	if a.Threshold != 0 {
-		s += ", threshold " + figure(a.Threshold)
+		s += ", threshold " + text.Figure(a.Threshold)
 	}
 	if !a.Since.IsZero() {
-		s += ", since " + instant(a.Since)
+		s += ", since " + text.Instant(a.Since)
 	}
 	if len(a.Sites) > 0 {
-		s += ". Most at " + siteLine(a.Sites[0])
+		s += ". Most at " + a.Sites[0].String()
 	}
 	if len(a.Parts) > 0 {
-		s += ". Most are " + partLine(a.Parts[0])
+		s += ". Most are " + a.Parts[0].String()
 	}
 	return s + "."
 }
@@ -156,19 +179,19 @@ func labelsText(labels map[string]string) string {
 	return strings.Join(parts, ", ")
 }
 
-// sendAlertmanager posts an alert together with the end of what it replaces: the same finding under another severity.
-func (w *Webhook) sendAlertmanager(ctx context.Context, a Alert) error {
-	if err := w.lock(ctx); err != nil {
+// Send posts an alert together with the end of what it replaces: the same finding under another severity.
+func (m *alertmanager) Send(ctx context.Context, a alerting.Alert) error {
+	if err := m.lock(ctx); err != nil {
 		return err
 	}
-	defer w.unlock()
+	defer m.unlock()
 	now := wallClock()
-	isFiring := a.Status != Resolved
-	current := postedAlert{labels: w.labels(a), alert: a, starts: startOf(a, now), ends: now.Add(w.hold)}
+	isFiring := a.Status != alerting.Resolved
+	current := postedAlert{labels: m.labels(a), alert: a, starts: startOf(a, now), ends: now.Add(m.hold)}
 
 	var posts []postableAlert
 	superseded := false // a later finding fires under the same labels
-	for _, p := range w.posted {
+	for _, p := range m.posted {
 		switch {
 		case isFiring && p.labels == current.labels:
 			if p.alert.ID == a.ID {
@@ -178,76 +201,72 @@ func (w *Webhook) sendAlertmanager(ctx context.Context, a Alert) error {
 			if !isFiring {
 				p.alert = a
 			}
-			posts = append(posts, w.until(p, now))
+			posts = append(posts, m.until(p, now))
 		case p.labels == current.labels:
 			superseded = true
 		}
 	}
 	switch {
 	case isFiring:
-		posts = append(posts, w.until(current, current.ends))
+		posts = append(posts, m.until(current, current.ends))
 	case len(posts) == 0 && superseded:
 		return nil
 	case len(posts) == 0:
-		posts = append(posts, w.until(current, now))
+		posts = append(posts, m.until(current, now))
 	}
 
-	err := w.post(ctx, posts)
-	if err != nil && (isFiring || !IsFinal(err)) {
+	err := m.post(ctx, posts)
+	if err != nil && (isFiring || !alerting.IsFinal(err)) {
 		return err
 	}
-	w.posted = slices.DeleteFunc(w.posted, func(p postedAlert) bool { return p.alert.ID == a.ID || isFiring && p.labels == current.labels })
+	m.posted = slices.DeleteFunc(m.posted, func(p postedAlert) bool { return p.alert.ID == a.ID || isFiring && p.labels == current.labels })
 	if isFiring {
-		if len(w.posted) == maxPosted {
-			w.posted = slices.Delete(w.posted, 0, 1)
+		if len(m.posted) == maxPosted {
+			m.posted = slices.Delete(m.posted, 0, 1)
 		}
-		w.posted = append(w.posted, current)
+		m.posted = append(m.posted, current)
 	}
 	return err
 }
 
-// Refresh repeats the alerts that Alertmanager holds as firing, and ends those of findings that hold no more. With the other
-// formats it does nothing.
-func (w *Webhook) Refresh(ctx context.Context, firing func(id string) bool) error {
-	if w.format != "alertmanager" {
-		return nil
-	}
-	if err := w.lock(ctx); err != nil {
+// Refresh repeats the alerts that Alertmanager holds as firing, and ends those of findings that hold no more.
+func (m *alertmanager) Refresh(ctx context.Context, firing func(id string) bool) error {
+	if err := m.lock(ctx); err != nil {
 		return err
 	}
-	defer w.unlock()
+	defer m.unlock()
 	now := wallClock()
-	w.posted = slices.DeleteFunc(w.posted, func(p postedAlert) bool { return !p.ends.After(now) && !firing(p.alert.ID) })
-	next := slices.Clone(w.posted) // once the post has succeeded
+	m.posted = slices.DeleteFunc(m.posted, func(p postedAlert) bool { return !p.ends.After(now) && !firing(p.alert.ID) })
+	next := slices.Clone(m.posted) // once the post has succeeded
 	var posts []postableAlert
 	for i := range next {
 		p := &next[i]
 		switch {
 		case firing(p.alert.ID):
-			p.ends, p.ended = now.Add(w.hold), false
-			posts = append(posts, w.until(*p, p.ends))
+			p.ends, p.ended = now.Add(m.hold), false
+			posts = append(posts, m.until(*p, p.ends))
 		case !p.ended:
 			p.ended = true
-			posts = append(posts, w.until(*p, now))
+			posts = append(posts, m.until(*p, now))
 		}
 	}
 	if len(posts) == 0 {
 		return nil
 	}
-	if err := w.post(ctx, posts); err != nil {
+	if err := m.post(ctx, posts); err != nil {
 		return err
 	}
-	w.posted = next
+	m.posted = next
 	return nil
 }
 
-func (w *Webhook) lock(ctx context.Context) error {
+func (m *alertmanager) lock(ctx context.Context) error {
 	select {
-	case w.turn <- struct{}{}:
+	case m.turn <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (w *Webhook) unlock() { <-w.turn }
+func (m *alertmanager) unlock() { <-m.turn }

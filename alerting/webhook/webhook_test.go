@@ -1,10 +1,12 @@
-package alerting
+package webhook
 
 import (
 	"bytes"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -13,21 +15,85 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/sirupsen/logrus"
+
+	"github.com/mdzesseis/leaktrend/alerting"
 )
 
-func newWebhook(t *testing.T, cfg WebhookConfig) *Webhook {
+//go:embed testdata/alert.json
+var alertJSON []byte
+
+// fullAlert has every field set.
+func fullAlert() (a alerting.Alert) {
+	if err := json.Unmarshal(alertJSON, &a); err != nil {
+		panic(err)
+	}
+	return a
+}
+
+func resolvedAlert() alerting.Alert {
+	a := fullAlert()
+	a.Status, a.Severity = alerting.Resolved, alerting.Warning
+	a.Summary = "goroutines fell back to 320"
+	a.Value, a.Time = 320, at("2026-11-23T11:00:00Z")
+	a.Sites, a.Parts, a.Profiles, a.Exhaustion, a.Evidence = nil, nil, nil, nil, nil
+	return a
+}
+
+func at(text string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
-	w, err := NewWebhook(cfg)
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+func newWebhook(t *testing.T, cfg Config) *Webhook {
+	t.Helper()
+	w, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// describe returns the format of a webhook and what posts for it.
+func describe(w *Webhook) (format string, p poster) {
+	switch f := w.form.(type) {
+	case jsonForm:
+		return "json", f.poster
+	case slack:
+		return "slack", f.poster
+	case *alertmanager:
+		return "alertmanager", f.poster
+	}
+	return "", poster{}
 }
 
 func TestWebhookFormatAndTarget(t *testing.T) {
@@ -46,35 +112,36 @@ func TestWebhookFormatAndTarget(t *testing.T) {
 		{"http://am:9093/prefix/", "alertmanager", "alertmanager", "http://am:9093/prefix/api/v2/alerts"},
 		{"http://h/api/v1/alerts", "slack", "slack", ""},
 	} {
-		w := newWebhook(t, WebhookConfig{URL: tc.url, Format: tc.format})
+		w := newWebhook(t, Config{URL: tc.url, Format: tc.format})
 		want := tc.wantTarget
 		if want == "" {
 			want = tc.url
 		}
-		if w.format != tc.wantFormat || !strings.EqualFold(w.target, want) {
-			t.Errorf("%s as %q: %s to %s, want %s to %s", tc.url, tc.format, w.format, w.target, tc.wantFormat, want)
+		format, p := describe(w)
+		if format != tc.wantFormat || !strings.EqualFold(p.target, want) {
+			t.Errorf("%s as %q: %s to %s, want %s to %s", tc.url, tc.format, format, p.target, tc.wantFormat, want)
 		}
 	}
 }
 
 func TestNewWebhookErrors(t *testing.T) {
 	for _, tc := range []struct {
-		cfg  WebhookConfig
+		cfg  Config
 		want string
 	}{
-		{WebhookConfig{}, "alerting: webhook URL must begin with http:// or https://"},
-		{WebhookConfig{URL: "ftp://s3cret@h/"}, "alerting: webhook URL must begin with http:// or https://"},
-		{WebhookConfig{URL: "s3cret:x"}, "alerting: webhook URL must begin with http:// or https://"},
-		{WebhookConfig{URL: "http://u:s3cret%zz@h/"}, "alerting: webhook URL cannot be parsed"},
-		{WebhookConfig{URL: "http://h:s3cret/"}, "alerting: webhook URL cannot be parsed"},
-		{WebhookConfig{URL: "http:///s3cret"}, "alerting: webhook URL names no host"},
-		{WebhookConfig{URL: "http://:80/s3cret"}, "alerting: webhook URL names no host"},
-		{WebhookConfig{URL: "http://h", Format: "s3cret"}, "alerting: unknown webhook format: want auto, json, slack or alertmanager"},
-		{WebhookConfig{URL: "http://h", Hold: time.Second}, "alerting: an alert must be held for a minute or more"},
-		{WebhookConfig{URL: "http://h", Hold: -time.Hour}, "alerting: an alert must be held for a minute or more"},
-		{WebhookConfig{URL: "http://h", GeneratorURL: "s3cret"}, "alerting: generator URL must begin with http:// or https://"},
+		{Config{}, "alerting: webhook URL must begin with http:// or https://"},
+		{Config{URL: "ftp://s3cret@h/"}, "alerting: webhook URL must begin with http:// or https://"},
+		{Config{URL: "s3cret:x"}, "alerting: webhook URL must begin with http:// or https://"},
+		{Config{URL: "http://u:s3cret%zz@h/"}, "alerting: webhook URL cannot be parsed"},
+		{Config{URL: "http://h:s3cret/"}, "alerting: webhook URL cannot be parsed"},
+		{Config{URL: "http:///s3cret"}, "alerting: webhook URL names no host"},
+		{Config{URL: "http://:80/s3cret"}, "alerting: webhook URL names no host"},
+		{Config{URL: "http://h", Format: "s3cret"}, "alerting: unknown webhook format: want auto, json, slack or alertmanager"},
+		{Config{URL: "http://h", Hold: time.Second}, "alerting: an alert must be held for a minute or more"},
+		{Config{URL: "http://h", Hold: -time.Hour}, "alerting: an alert must be held for a minute or more"},
+		{Config{URL: "http://h", GeneratorURL: "s3cret"}, "alerting: generator URL must begin with http:// or https://"},
 	} {
-		_, err := NewWebhook(tc.cfg)
+		_, err := New(tc.cfg)
 		if err == nil || err.Error() != tc.want {
 			t.Errorf("%+v: %v, want %s", tc.cfg, err, tc.want)
 		}
@@ -86,18 +153,19 @@ func FuzzNewWebhook(f *testing.F) {
 	f.Add("https://hooks.slack.com/services/T000/B000/s3cr3t")
 	f.Add("http://h:s3cr3t/%zz")
 	f.Fuzz(func(t *testing.T, raw string) {
-		w, err := NewWebhook(WebhookConfig{URL: raw})
+		w, err := New(Config{URL: raw})
 		if err != nil {
 			if strings.Contains(err.Error(), "s3cr3t") {
 				t.Errorf("error repeats the URL: %v", err)
 			}
 			return
 		}
-		if _, err := http.NewRequest(http.MethodPost, w.target, nil); err != nil {
+		_, p := describe(w)
+		if _, err := http.NewRequest(http.MethodPost, p.target, nil); err != nil {
 			t.Errorf("%q was taken but makes no request: %v", raw, err)
 		}
-		if strings.Contains(w.shown, "s3cr3t") && !strings.Contains(urlHost(w.target), "s3cr3t") {
-			t.Errorf("%q is shown as %q", raw, w.shown)
+		if strings.Contains(p.shown, "s3cr3t") && !strings.Contains(urlHost(p.target), "s3cr3t") {
+			t.Errorf("%q is shown as %q", raw, p.shown)
 		}
 	})
 }
@@ -128,10 +196,10 @@ func captureServer(t *testing.T, got *capture) *httptest.Server {
 
 func TestWebhookPayloads(t *testing.T) {
 	for _, format := range []string{"json", "slack"} {
-		for _, a := range []Alert{fullAlert(), resolvedAlert()} {
+		for _, a := range []alerting.Alert{fullAlert(), resolvedAlert()} {
 			var got capture
 			srv := captureServer(t, &got)
-			w := newWebhook(t, WebhookConfig{URL: strings.Replace(srv.URL, "://", "://bob:pass@", 1) + "/hook", Format: format})
+			w := newWebhook(t, Config{URL: strings.Replace(srv.URL, "://", "://bob:pass@", 1) + "/hook", Format: format})
 			if err := w.Send(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
@@ -160,10 +228,10 @@ type verdict struct {
 }
 
 func verdictOf(err error) verdict {
-	v := verdict{Failed: err != nil, Final: IsFinal(err)}
-	var later *laterError
+	v := verdict{Failed: err != nil, Final: alerting.IsFinal(err)}
+	var later *alerting.RetryAfterError
 	if errors.As(err, &later) {
-		v.After = later.after
+		v.After = later.After
 	}
 	return v
 }
@@ -233,7 +301,7 @@ func TestWebhookResponses(t *testing.T) {
 		{"target no URL", raw("HTTP/1.1 302 Found\r\nLocation: http://h:s3cret/\r\n\r\n"), retry},
 	} {
 		srv := httptest.NewServer(tc.handler)
-		w := newWebhook(t, WebhookConfig{URL: secretURL(srv.URL)})
+		w := newWebhook(t, Config{URL: secretURL(srv.URL)})
 		err := w.Send(t.Context(), fullAlert())
 		if diff := cmp.Diff(tc.want, verdictOf(err)); diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", tc.name, err, diff)
@@ -279,7 +347,7 @@ func TestWebhookTransportErrors(t *testing.T) {
 		{"hangs", srv.URL, context.DeadlineExceeded},
 		{"certificate of nobody", tlsServer.URL, nil},
 	} {
-		w := newWebhook(t, WebhookConfig{URL: secretURL(tc.url), Format: "json"})
+		w := newWebhook(t, Config{URL: secretURL(tc.url), Format: "json"})
 		ctx, cancel := context.WithCancel(t.Context())
 		if tc.is == context.DeadlineExceeded {
 			ctx, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -287,7 +355,7 @@ func TestWebhookTransportErrors(t *testing.T) {
 		err := w.Send(ctx, fullAlert())
 		cancel()
 		w.CloseIdleConnections()
-		if err == nil || IsFinal(err) {
+		if err == nil || alerting.IsFinal(err) {
 			t.Errorf("%s: %v: want an error worth a retry", tc.name, err)
 		}
 		if tc.is != nil && !errors.Is(err, tc.is) {
@@ -298,10 +366,10 @@ func TestWebhookTransportErrors(t *testing.T) {
 }
 
 func TestWebhookUnencodable(t *testing.T) {
-	w := newWebhook(t, WebhookConfig{URL: "http://127.0.0.1:1/"})
+	w := newWebhook(t, Config{URL: "http://127.0.0.1:1/"})
 	a := fullAlert()
 	a.Value = math.Inf(1)
-	if err := w.Send(t.Context(), a); !IsFinal(err) {
+	if err := w.Send(t.Context(), a); !alerting.IsFinal(err) {
 		t.Errorf("an infinite value: %v, want a final error", err)
 	}
 }
@@ -315,7 +383,7 @@ func TestWebhookClient(t *testing.T) {
 		used = true
 		return http.DefaultTransport.RoundTrip(r)
 	})}
-	w := newWebhook(t, WebhookConfig{URL: srv.URL, Client: client})
+	w := newWebhook(t, Config{URL: srv.URL, Client: client})
 	if err := w.Send(t.Context(), fullAlert()); err != nil || !used || got.method != "POST" {
 		t.Errorf("error %v, client used %v, got %+v", err, used, got)
 	}
@@ -370,7 +438,7 @@ func TestWebhookThroughDispatcher(t *testing.T) {
 	var out bytes.Buffer
 	logger := logrus.New()
 	logger.SetOutput(&out)
-	d := NewDispatcher(logger, NamedSink{"webhook", newWebhook(t, WebhookConfig{URL: secretURL(srv.URL)})})
+	d := alerting.NewDispatcher(logger, alerting.NamedSink{Name: "webhook", Sink: newWebhook(t, Config{URL: secretURL(srv.URL)})})
 	d.DrainTimeout = time.Hour
 	d.Notify(fullAlert())
 	ctx, cancel := context.WithCancel(t.Context())
@@ -378,7 +446,7 @@ func TestWebhookThroughDispatcher(t *testing.T) {
 	if err := d.Run(ctx); err != nil {
 		t.Fatal(err)
 	}
-	var arrived Alert
+	var arrived alerting.Alert
 	if err := json.Unmarshal(got.body, &arrived); err != nil {
 		t.Fatal(err)
 	}
@@ -386,7 +454,7 @@ func TestWebhookThroughDispatcher(t *testing.T) {
 		t.Errorf("arrived (-want +got):\n%s", diff)
 	}
 	stats := d.Stats()
-	want := []SinkStats{{Name: "webhook", Sent: 1, Retried: 1, LastErrorAt: stats[0].LastErrorAt,
+	want := []alerting.SinkStats{{Name: "webhook", Sent: 1, Retried: 1, LastErrorAt: stats[0].LastErrorAt,
 		LastError: "webhook " + srv.URL + "/...: status 500 Internal Server Error"}}
 	if diff := cmp.Diff(want, stats); diff != "" {
 		t.Errorf("stats (-want +got):\n%s", diff)

@@ -1,8 +1,9 @@
 //go:build go1.25
 
-package alerting
+package webhook
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
 )
 
 // fakeAlertmanager writes down each post as one line: time, then severity, start and end of each alert.
@@ -51,17 +54,32 @@ func (f *fakeAlertmanager) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func amAlert(id, resource string, status Status, severity Severity) Alert {
-	return Alert{ID: id, Event: Event{Resource: resource, Status: status, Severity: severity, Time: time.Now()}}
+func amAlert(id, resource string, status alerting.Status, severity alerting.Severity) alerting.Alert {
+	return alerting.Alert{ID: id, Event: alerting.Event{Resource: resource, Status: status, Severity: severity, Time: time.Now()}}
 }
 
 // bubble runs a test with a dispatcher that posts to a fake Alertmanager, and compares the posts.
-func bubble(t *testing.T, down func(int) bool, f func(d *Dispatcher), want ...string) {
+// running runs a dispatcher until the function that it returns is called.
+func running(t *testing.T, d *alerting.Dispatcher) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	return func() {
+		t.Helper()
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func bubble(t *testing.T, down func(int) bool, f func(d *alerting.Dispatcher), want ...string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		am := &fakeAlertmanager{t: t, begin: time.Now(), down: down}
-		w := newWebhook(t, WebhookConfig{URL: "http://am/api/v1/alerts", Client: &http.Client{Transport: am}})
-		d := NewDispatcher(nil, NamedSink{"am", w})
+		w := newWebhook(t, Config{URL: "http://am/api/v1/alerts", Client: &http.Client{Transport: am}})
+		d := alerting.NewDispatcher(nil, alerting.NamedSink{Name: "am", Sink: w})
 		stop := running(t, d)
 		f(d)
 		stop()
@@ -72,13 +90,13 @@ func bubble(t *testing.T, down func(int) bool, f func(d *Dispatcher), want ...st
 }
 
 func TestAlertmanagerKeepsFiringAlertsAlive(t *testing.T) {
-	bubble(t, nil, func(d *Dispatcher) {
+	bubble(t, nil, func(d *alerting.Dispatcher) {
 		time.Sleep(10 * time.Second)
-		d.Notify(amAlert("1", "threads", Firing, Warning))
+		d.Notify(amAlert("1", "threads", alerting.Firing, alerting.Warning))
 		time.Sleep(2 * time.Minute)
-		d.Notify(amAlert("1", "threads", Firing, High))
+		d.Notify(amAlert("1", "threads", alerting.Firing, alerting.High))
 		time.Sleep(time.Minute)
-		d.Notify(amAlert("1", "threads", Resolved, Warning))
+		d.Notify(amAlert("1", "threads", alerting.Resolved, alerting.Warning))
 		time.Sleep(10 * time.Minute)
 	},
 		"10s; threads warning 10s to 5m10s",
@@ -92,8 +110,8 @@ func TestAlertmanagerKeepsFiringAlertsAlive(t *testing.T) {
 
 // An alert stamped ahead of the wall clock starts and ends at the time of delivery; a repeated one keeps its start.
 func TestAlertmanagerTimesAreOfDelivery(t *testing.T) {
-	bubble(t, nil, func(d *Dispatcher) {
-		ahead := amAlert("1", "threads", Firing, Warning)
+	bubble(t, nil, func(d *alerting.Dispatcher) {
+		ahead := amAlert("1", "threads", alerting.Firing, alerting.Warning)
 		ahead.Time = ahead.Time.Add(24 * time.Hour)
 		d.Notify(ahead)
 		time.Sleep(20 * time.Second)
@@ -101,7 +119,7 @@ func TestAlertmanagerTimesAreOfDelivery(t *testing.T) {
 		again.Time = again.Time.Add(20 * time.Second)
 		d.Notify(again)
 		time.Sleep(10 * time.Second)
-		ahead.Status = Resolved
+		ahead.Status = alerting.Resolved
 		d.Notify(ahead)
 		time.Sleep(10 * time.Minute)
 	},
@@ -114,14 +132,14 @@ func TestAlertmanagerTimesAreOfDelivery(t *testing.T) {
 // While the resolved alert waits for its retry, the finding is ended rather than repeated, with the severity that it was posted under.
 func TestAlertmanagerResolvedDuringAnOutage(t *testing.T) {
 	down := func(post int) bool { return post == 2 }
-	bubble(t, down, func(d *Dispatcher) {
-		d.Notify(amAlert("1", "threads", Firing, Critical))
+	bubble(t, down, func(d *alerting.Dispatcher) {
+		d.Notify(amAlert("1", "threads", alerting.Firing, alerting.Critical))
 		time.Sleep(10 * time.Second)
-		d.Notify(amAlert("2", "open_fds", Firing, Warning))
+		d.Notify(amAlert("2", "open_fds", alerting.Firing, alerting.Warning))
 		time.Sleep(20 * time.Second)
-		d.Notify(amAlert("1", "threads", Resolved, Warning))
+		d.Notify(amAlert("1", "threads", alerting.Resolved, alerting.Warning))
 		time.Sleep(95 * time.Second)
-		d.Notify(amAlert("2", "open_fds", Resolved, Warning))
+		d.Notify(amAlert("2", "open_fds", alerting.Resolved, alerting.Warning))
 		time.Sleep(10 * time.Minute)
 	},
 		"0s; threads critical 0s to 5m0s",
@@ -136,14 +154,14 @@ func TestAlertmanagerResolvedDuringAnOutage(t *testing.T) {
 
 // Findings follow each other under the same labels: the late end of the first must not end the second.
 func TestAlertmanagerSuccession(t *testing.T) {
-	bubble(t, nil, func(d *Dispatcher) {
-		d.Notify(amAlert("1", "threads", Firing, Warning))
+	bubble(t, nil, func(d *alerting.Dispatcher) {
+		d.Notify(amAlert("1", "threads", alerting.Firing, alerting.Warning))
 		time.Sleep(10 * time.Second)
-		d.Notify(amAlert("2", "threads", Firing, Warning))
+		d.Notify(amAlert("2", "threads", alerting.Firing, alerting.Warning))
 		time.Sleep(10 * time.Second)
-		d.Notify(amAlert("1", "threads", Resolved, Warning))
+		d.Notify(amAlert("1", "threads", alerting.Resolved, alerting.Warning))
 		time.Sleep(time.Minute)
-		d.Notify(amAlert("2", "threads", Resolved, Warning))
+		d.Notify(amAlert("2", "threads", alerting.Resolved, alerting.Warning))
 		time.Sleep(10 * time.Minute)
 	},
 		"0s; threads warning 0s to 5m0s",
@@ -155,9 +173,9 @@ func TestAlertmanagerSuccession(t *testing.T) {
 
 // The end of a process is not the end of its findings, and a resolved alert without a firing one before it is still told.
 func TestAlertmanagerStopResolvesNothing(t *testing.T) {
-	bubble(t, nil, func(d *Dispatcher) {
-		d.Notify(amAlert("unknown", "threads", Resolved, High))
-		d.Notify(amAlert("1", "open_fds", Firing, High))
+	bubble(t, nil, func(d *alerting.Dispatcher) {
+		d.Notify(amAlert("unknown", "threads", alerting.Resolved, alerting.High))
+		d.Notify(amAlert("1", "open_fds", alerting.Firing, alerting.High))
 		time.Sleep(30 * time.Second)
 	},
 		"0s; threads high 0s to 0s",
@@ -168,23 +186,23 @@ func TestAlertmanagerStopResolvesNothing(t *testing.T) {
 func TestAlertmanagerPostedSetIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		am := &fakeAlertmanager{t: t, begin: time.Now()}
-		w := newWebhook(t, WebhookConfig{URL: "http://am/api/v2/alerts", Client: &http.Client{Transport: am}})
+		w := newWebhook(t, Config{URL: "http://am/api/v2/alerts", Client: &http.Client{Transport: am}})
 		for i := range maxPosted + 5 {
-			if err := w.Send(t.Context(), amAlert(fmt.Sprint(i), fmt.Sprint(i), Firing, Warning)); err != nil {
+			if err := w.Send(t.Context(), amAlert(fmt.Sprint(i), fmt.Sprint(i), alerting.Firing, alerting.Warning)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if len(w.posted) != maxPosted || w.posted[0].alert.ID != "5" {
-			t.Errorf("%d alerts held, the oldest is %s", len(w.posted), w.posted[0].alert.ID)
+		if len(toAlertmanager(w).posted) != maxPosted || toAlertmanager(w).posted[0].alert.ID != "5" {
+			t.Errorf("%d alerts held, the oldest is %s", len(toAlertmanager(w).posted), toAlertmanager(w).posted[0].alert.ID)
 		}
 	})
 }
 
 // After the clock was set back, an alert starts no later than it ends.
 func TestAlertmanagerClockSetBack(t *testing.T) {
-	w := newWebhook(t, WebhookConfig{URL: "http://am/api/v2/alerts"})
+	w := newWebhook(t, Config{URL: "http://am/api/v2/alerts"})
 	now := at("2026-11-23T10:00:00Z")
-	if got := w.until(postedAlert{starts: now.Add(time.Hour)}, now); !got.StartsAt.Equal(now) || !got.EndsAt.Equal(now) {
+	if got := toAlertmanager(w).until(postedAlert{starts: now.Add(time.Hour)}, now); !got.StartsAt.Equal(now) || !got.EndsAt.Equal(now) {
 		t.Errorf("starts %v, ends %v, want both %v", got.StartsAt, got.EndsAt, now)
 	}
 }
@@ -193,17 +211,17 @@ func TestAlertmanagerClockSetBack(t *testing.T) {
 func TestAlertmanagerForgetsWhatEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		am := &fakeAlertmanager{t: t, begin: time.Now(), down: func(post int) bool { return post > 0 }}
-		w := newWebhook(t, WebhookConfig{URL: "http://am/api/v2/alerts", Client: &http.Client{Transport: am}})
-		if err := w.Send(t.Context(), amAlert("1", "threads", Firing, Warning)); err != nil {
+		w := newWebhook(t, Config{URL: "http://am/api/v2/alerts", Client: &http.Client{Transport: am}})
+		if err := w.Send(t.Context(), amAlert("1", "threads", alerting.Firing, alerting.Warning)); err != nil {
 			t.Fatal(err)
 		}
 		none := func(string) bool { return false }
-		if err := w.Refresh(t.Context(), none); err == nil || len(w.posted) != 1 {
-			t.Errorf("at once: error %v, %d held", err, len(w.posted))
+		if err := w.Refresh(t.Context(), none); err == nil || len(toAlertmanager(w).posted) != 1 {
+			t.Errorf("at once: error %v, %d held", err, len(toAlertmanager(w).posted))
 		}
 		time.Sleep(holdTime)
-		if err := w.Refresh(t.Context(), none); err != nil || len(w.posted) != 0 {
-			t.Errorf("later: error %v, %d held", err, len(w.posted))
+		if err := w.Refresh(t.Context(), none); err != nil || len(toAlertmanager(w).posted) != 0 {
+			t.Errorf("later: error %v, %d held", err, len(toAlertmanager(w).posted))
 		}
 	})
 }
@@ -212,8 +230,8 @@ func TestAlertmanagerForgetsWhatEnded(t *testing.T) {
 func TestAlertmanagerHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		am := &fakeAlertmanager{t: t, begin: time.Now()}
-		w := newWebhook(t, WebhookConfig{URL: "http://am/api/v2/alerts", Client: &http.Client{Transport: am}, Hold: 25 * time.Hour})
-		if err := w.Send(t.Context(), amAlert("1", "threads", Firing, Warning)); err != nil {
+		w := newWebhook(t, Config{URL: "http://am/api/v2/alerts", Client: &http.Client{Transport: am}, Hold: 25 * time.Hour})
+		if err := w.Send(t.Context(), amAlert("1", "threads", alerting.Firing, alerting.Warning)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)

@@ -1,4 +1,4 @@
-package alerting
+package webhook
 
 import (
 	"bytes"
@@ -17,15 +17,18 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/internal/await"
 )
 
+func toAlertmanager(w *Webhook) *alertmanager { return w.form.(*alertmanager) }
+
 func TestAlertmanagerPayload(t *testing.T) {
-	w := newWebhook(t, WebhookConfig{URL: "http://am:9093/api/v2/alerts", GeneratorURL: "http://node-7:8080/leaks"})
+	w := newWebhook(t, Config{URL: "http://am:9093/api/v2/alerts", GeneratorURL: "http://node-7:8080/leaks"})
 	now := at("2026-11-23T10:15:02.5Z")
-	bare := Alert{Event: Event{Status: Firing, Kind: Limit, Resource: "open_fds", Time: now.Add(time.Hour)}}
-	post := func(a Alert, hold time.Duration) postableAlert {
-		return w.until(postedAlert{labels: w.labels(a), alert: a, starts: startOf(a, now)}, now.Add(hold))
+	bare := alerting.Alert{Event: alerting.Event{Status: alerting.Firing, Kind: alerting.Limit, Resource: "open_fds", Time: now.Add(time.Hour)}}
+	post := func(a alerting.Alert, hold time.Duration) postableAlert {
+		return toAlertmanager(w).until(postedAlert{labels: toAlertmanager(w).labels(a), alert: a, starts: startOf(a, now)}, now.Add(hold))
 	}
 	posts := []postableAlert{post(fullAlert(), holdTime), post(resolvedAlert(), 0), post(bare, holdTime)}
 	text, err := json.MarshalIndent(posts, "", "  ")
@@ -38,16 +41,16 @@ func TestAlertmanagerPayload(t *testing.T) {
 func TestAlertmanagerInstance(t *testing.T) {
 	for _, tc := range []struct {
 		instance string
-		p        Process
+		p        alerting.Process
 		want     string
 	}{
-		{"", Process{Host: "h", PID: 7, Executable: "x"}, "h:7"},
-		{"", Process{Host: "h", Executable: "x"}, "h"},
-		{"", Process{Executable: "x", PID: 7}, "x:7"},
-		{"mine", Process{Host: "h", PID: 7}, "mine"},
+		{"", alerting.Process{Host: "h", PID: 7, Executable: "x"}, "h:7"},
+		{"", alerting.Process{Host: "h", Executable: "x"}, "h"},
+		{"", alerting.Process{Executable: "x", PID: 7}, "x:7"},
+		{"mine", alerting.Process{Host: "h", PID: 7}, "mine"},
 	} {
-		w := newWebhook(t, WebhookConfig{URL: "http://am/api/v2/alerts", Instance: tc.instance})
-		if got := w.labels(Alert{Process: tc.p}).Instance; got != tc.want {
+		w := newWebhook(t, Config{URL: "http://am/api/v2/alerts", Instance: tc.instance})
+		if got := toAlertmanager(w).labels(alerting.Alert{Process: tc.p}).Instance; got != tc.want {
 			t.Errorf("%+v: %q, want %q", tc.p, got, tc.want)
 		}
 	}
@@ -55,13 +58,13 @@ func TestAlertmanagerInstance(t *testing.T) {
 
 // The labels of a group stand for the instance, and cannot replace what an alert always has.
 func TestAlertmanagerGroup(t *testing.T) {
-	w := newWebhook(t, WebhookConfig{URL: "http://am/api/v2/alerts"})
-	a := Alert{
-		Event:   Event{Status: Firing, Kind: Trend, Resource: "goroutines", Severity: High},
-		Process: Process{Host: "h"},
+	w := newWebhook(t, Config{URL: "http://am/api/v2/alerts"})
+	a := alerting.Alert{
+		Event:   alerting.Event{Status: alerting.Firing, Kind: alerting.Trend, Resource: "goroutines", Severity: alerting.High},
+		Process: alerting.Process{Host: "h"},
 		Labels:  map[string]string{"job": "api", "version": "v1.9", "alertname": "Other"},
 	}
-	text, err := json.Marshal(w.labels(a))
+	text, err := json.Marshal(toAlertmanager(w).labels(a))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,10 +72,10 @@ func TestAlertmanagerGroup(t *testing.T) {
 	if string(text) != want {
 		t.Errorf("%s, want %s", text, want)
 	}
-	if again := w.labels(a.Clone()); again != w.labels(a) {
+	if again := toAlertmanager(w).labels(a.Clone()); again != toAlertmanager(w).labels(a) {
 		t.Errorf("the labels of a copy differ: %+v", again)
 	}
-	a.Process = Process{}
+	a.Process = alerting.Process{}
 	if got := description(a); !strings.HasPrefix(got, "goroutines of alertname Other, job api, version v1.9: ") {
 		t.Error(got)
 	}
@@ -169,9 +172,9 @@ func TestRealAlertmanager(t *testing.T) {
 	for _, path := range []string{"/api/v1/alerts", "/api/v2/alerts"} {
 		t.Run(path, func(t *testing.T) {
 			instance := "test" + path
-			w := newWebhook(t, WebhookConfig{URL: base + path, Instance: instance, GeneratorURL: "http://node-7/leaks?x=1"})
+			w := newWebhook(t, Config{URL: base + path, Instance: instance, GeneratorURL: "http://node-7/leaks?x=1"})
 			defer w.CloseIdleConnections()
-			d := NewDispatcher(nil, NamedSink{"alertmanager", w})
+			d := alerting.NewDispatcher(nil, alerting.NamedSink{Name: "alertmanager", Sink: w})
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan error, 1)
 			go func() { done <- d.Run(ctx) }()
@@ -183,7 +186,7 @@ func TestRealAlertmanager(t *testing.T) {
 			}()
 
 			a := fullAlert()
-			a.Severity = Warning
+			a.Severity = alerting.Warning
 			a.Time = time.Now().Add(time.Hour) // sample time ahead of the wall clock
 			d.Notify(a)
 			await.True(t, "the alert fires", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "warning" })
@@ -201,7 +204,7 @@ func TestRealAlertmanager(t *testing.T) {
 				t.Errorf("held (-want +got):\n%s", diff)
 			}
 
-			a.Severity = Critical
+			a.Severity = alerting.Critical
 			d.Notify(a)
 			await.True(t, "the severity rises", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "critical" })
 			if err := w.Refresh(ctx, func(string) bool { return true }); err != nil {

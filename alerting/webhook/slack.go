@@ -1,0 +1,55 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/alerting/internal/text"
+)
+
+var slackEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// topSites is how many sites, and how many parts, a message names.
+const topSites = 5
+
+// slack posts an alert as a text with the summary, the top sites and the top parts.
+type slack struct {
+	poster
+	noRefresh
+}
+
+func (s slack) Send(ctx context.Context, a alerting.Alert) error {
+	return s.post(ctx, map[string]string{"text": slackText(a)})
+}
+
+// slackText is the alert as a message of a few lines.
+func slackText(a alerting.Alert) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "[%s] %s\n", strings.ToUpper(string(a.Status)), a.Summary)
+	fmt.Fprintf(&b, "severity %s, %s of %s", a.Severity, a.Kind, a.Resource)
+	if p := a.Process.String(); p != "" {
+		b.WriteString(", process " + p)
+	}
+	fmt.Fprintf(&b, "\nat %s", text.Instant(a.Time))
+	if !a.Since.IsZero() {
+		fmt.Fprintf(&b, ", since %s", text.Instant(a.Since))
+	}
+	if a.Exhaustion != nil && a.Status == alerting.Firing {
+		fmt.Fprintf(&b, ", exhausted (%s) at %s", a.Exhaustion.Source, text.Instant(a.Exhaustion.At))
+	}
+	for _, line := range append(lines(a.Sites), lines(a.Parts)...) {
+		b.WriteString("\n• " + line)
+	}
+	return slackEscaper.Replace(b.String())
+}
+
+// lines names the first few sites or parts.
+func lines[T fmt.Stringer](all []T) []string {
+	var lines []string
+	for _, one := range all[:min(len(all), topSites)] {
+		lines = append(lines, one.String())
+	}
+	return lines
+}
