@@ -106,14 +106,23 @@ func significance(slope float64, rest []float64, sse, sxx float64, fitted int) (
 		for i := 1; i < len(rest); i++ {
 			lagged += rest[i] * rest[i-1]
 		}
-		r := min(max(lagged/sse, 0), 0.95)
-		share = (1 - r) / (1 + r)
+		share = independent(lagged, sse)
 	}
 	if slope == 0 {
 		return 0, n * share
 	}
 	se := math.Sqrt(sse / (n - float64(fitted)) / sxx / share)
 	return min(max(slope/se, -MaxT), MaxT), n * share
+}
+
+// independent returns which share of their number residuals are worth, 1/39 to 1, by their sum of products with the ones before them and
+// their sum of squares.
+func independent(lagged, squares float64) float64 {
+	if squares <= 0 {
+		return 1
+	}
+	r := min(max(lagged/squares, 0), 0.95)
+	return (1 - r) / (1 + r)
 }
 
 // line fits y over x and appends to dst what the line leaves of y. It counts x and y from their first values, so that a high level
