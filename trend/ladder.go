@@ -21,6 +21,9 @@ var widths = [Widths]int64{1, 4, 16, 72, 288}
 // FinestWidth is the width of the finest buckets at a scale of 1. The coarser ones are 20 min, 80 min, 6 h and 24 h.
 const FinestWidth = 5 * time.Minute
 
+// sparseShare is the part of the finest buckets of a bucket, 1 in this many, up to which a series is sparse.
+const sparseShare = 8
+
 // bucket sums up the values of one stretch of time. floor is NaN where nothing was read.
 type bucket struct {
 	floor float64 // lowest value
@@ -144,11 +147,13 @@ func (l *Ladder) closeOne(level float64) (closed uint8) {
 			continue
 		}
 		b := empty
-		// A bucket that is mostly gap has no floor to compare with the others. Where that goes on, values come more rarely now.
+		// A bucket that is mostly gap has no floor to compare with the others. Where that goes on, values come more rarely now. Where even the
+		// fullest bucket has few, as of readings by hand or a daily job, each counts: how many fall into one is chance.
 		r.full = max(r.full, r.n)
+		sparse := int64(r.full)*sparseShare <= widths[w]
 		switch {
 		case r.n == 0:
-		case 2*r.n >= r.full:
+		case 2*r.n >= r.full || sparse:
 			b = bucket{floor: r.floor, mean: r.sum / float64(r.n), level: level}
 		default:
 			r.full -= (r.full + 3) / 4
