@@ -22,12 +22,12 @@ const (
 	clipShare = .05
 	// curveGain is the share of the residuals that an accelerating growth must leave at most, to be preferred over a straight one.
 	curveGain = .5
-	maxPower = 2
+	maxPower  = 2
 	// onsetF is the likelihood-ratio threshold of the interval.
 	onsetF = 10
 )
 
-// Onset estimates when a growth began of which a window from since to until was judged, both in unix nanoseconds. ok is false with too few
+// EstimateOnset estimates when a growth began of which a window from since to until was judged, both in unix nanoseconds. ok is false with too few
 // minimums, or where none of the fits rises.
 //
 // The minimums from one window's length before since on, as fine as they are kept, are explained by a level that is flat until the onset c and
@@ -36,9 +36,9 @@ const (
 // stat.LinearRegression. Its error comes from the candidates with S(c) <= S(min) (1 + F/(m-3)), where m is the number of points that the
 // residuals are worth (see Regress); it is calibrated on generated leaks, not a confidence interval by theory. The onset is
 // never before the last minimum at the old level.
-func (l *Ladder) Onset(since, until int64) (o Onset, ok bool) {
+func EstimateOnset(l *Ladder, since, until int64) (o Onset, ok bool) {
 	s := &onsetFit{}
-	s.n = l.minimums(since-(until-since), s)
+	s.take(l, since-(until-since))
 	if s.n < minOnsetPoints {
 		return Onset{}, false
 	}
@@ -80,8 +80,8 @@ type hinge struct {
 	points         float64 // that the residuals are worth
 }
 
-// minimums fills in the closed buckets that end after an instant: of each width those from before the finer ones.
-func (l *Ladder) minimums(since int64, s *onsetFit) (n int) {
+// take fills in the closed buckets that end after an instant: of each width those from before the finer ones.
+func (s *onsetFit) take(l *Ladder, since int64) {
 	for w := Widths - 1; w >= 0; w-- {
 		finer := int64(math.MaxInt64)
 		if w > 0 {
@@ -91,12 +91,11 @@ func (l *Ladder) minimums(since int64, s *onsetFit) (n int) {
 		for i := r.oldest(); i < r.count; i++ {
 			start, end := i*l.Width(w), (i+1)*l.Width(w)
 			if f := r.at(i).floor; end <= finer && end > since-l.epoch && !math.IsNaN(f) {
-				s.x[n], s.y[n], s.width[n] = float64(start)/1e9, f, float64(end-start)/1e9
-				n++
+				s.x[s.n], s.y[s.n], s.width[s.n] = float64(start)/1e9, f, float64(end-start)/1e9
+				s.n++
 			}
 		}
 	}
-	return n
 }
 
 // clip lowers what exceeds all later minimums by more than a share of the rise.

@@ -65,7 +65,7 @@ func TestOnset(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			l := grow(test.hours, test.value)
 			at := func(h float64) int64 { return epoch + int64(h*hour) }
-			o, ok := l.Onset(at(test.from), at(test.hours))
+			o, ok := trend.EstimateOnset(l, at(test.from), at(test.hours))
 			if off := time.Duration(o.At - at(test.onset)).Abs(); !ok || off > test.within || o.Error <= 0 || off > 2*o.Error {
 				t.Errorf("got %v, %v ± %v, want %v ± %v", ok, time.Duration(o.At-epoch), o.Error,
 					time.Duration(test.onset*hour), test.within)
@@ -87,7 +87,7 @@ func TestOnsetOfNothing(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			l := grow(test.hours, test.value)
-			if o, ok := l.Onset(epoch, epoch+int64(test.hours*float64(time.Hour))); ok {
+			if o, ok := trend.EstimateOnset(l, epoch, epoch+int64(test.hours*float64(time.Hour))); ok {
 				t.Errorf("got %v ± %v", time.Duration(o.At-epoch), o.Error)
 			}
 		})
@@ -98,9 +98,9 @@ func TestOnsetOfNothing(t *testing.T) {
 func TestOnsetInvariance(t *testing.T) {
 	value := func(h float64, r *rand.Rand) float64 { return 100 + 20*max(0, h-8) + r.Float64() }
 	l := grow(16, value)
-	want, _ := l.Onset(epoch+int64(7*time.Hour), epoch+int64(16*time.Hour))
+	want, _ := trend.EstimateOnset(l, epoch+int64(7*time.Hour), epoch+int64(16*time.Hour))
 	scaled := grow(16, func(h float64, r *rand.Rand) float64 { return 1024 * value(h, r) })
-	if got, ok := scaled.Onset(epoch+int64(7*time.Hour), epoch+int64(16*time.Hour)); !ok || got != want {
+	if got, ok := trend.EstimateOnset(scaled, epoch+int64(7*time.Hour), epoch+int64(16*time.Hour)); !ok || got != want {
 		t.Errorf("in another unit: got %v, want %v", got, want)
 	}
 }
