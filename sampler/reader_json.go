@@ -121,11 +121,13 @@ func (r *Reader) gatherJSON(ctx context.Context) error {
 
 // explainJSON says where a JSON text is at fault.
 func explainJSON(data []byte, err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+	var syntax *json.SyntaxError
+	isSyntax := errors.As(err, &syntax)
+	// One decoder names an end by the reader's error, another by one of its own.
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || isSyntax && syntax.Error() == "unexpected end of JSON input" {
 		return errors.New("JSON that ends too early")
 	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) && int(syntax.Offset) <= len(data) {
+	if isSyntax && int(syntax.Offset) <= len(data) {
 		return fmt.Errorf("line %d: not valid JSON: %w", 1+bytes.Count(data[:syntax.Offset], []byte("\n")), err)
 	}
 	return fmt.Errorf("not the JSON of a Prometheus range query: %w", err)

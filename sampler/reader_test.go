@@ -318,7 +318,7 @@ func TestReaderRefuses(t *testing.T) {
 		{`{"status":"success","data":{"resultType":"vector","result":[]}}`, `f: JSON with resultType "vector": the answer of a range query (matrix) is needed`},
 		{`{"status":"success","data":{"resultType":"matrix","result":[]}}`, "f: no samples"},
 		{`{"status":"success","data":{"resultType":"matrix","result":null}}`, "f: JSON whose result is not a list of series"},
-		{`{"status":"success","data":{"resultType":"matrix","res`, "f: line 1: not valid JSON: unexpected end of JSON input"},
+		{`{"status":"success","data":{"resultType":"matrix","res`, "f: JSON that ends too early"},
 		{"[\n{]", "f: line 2: not valid JSON: invalid character ']' looking for beginning of object key string"},
 		{`[{"metric":{"__name__":"up"},"values":[[10,"1"]]}`, "f: JSON that ends too early"},
 	} {

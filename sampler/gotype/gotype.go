@@ -32,7 +32,7 @@ type frontEnd struct {
 	name     string // of the type, where it is fixed
 }
 
-// frontEnds are those of the runtime, Go 1.24 to 1.26.
+// frontEnds are those of the runtime, Go 1.24 to 1.27.
 var frontEnds = map[string]frontEnd{
 	"newobject": {asGiven, 0, ""}, "convT": {asGiven, 0, ""}, "convTnoptr": {asGiven, 0, ""},
 	"makechan": {asGiven, 0, ""}, "makechan64": {asGiven, 0, ""},

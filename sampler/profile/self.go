@@ -40,8 +40,8 @@ func NewSelf() *Self {
 	return s
 }
 
-// Profile takes a profile. It fails with ErrUnsupported where there is none of that kind: GoroutineLeak exists from Go 1.27 on, and in
-// Go 1.26 when built with GOEXPERIMENT=goroutineleakprofile; Heap not when runtime.MemProfileRate is 0. A Goroutine profile stops the world
+// Profile takes a profile. It fails with ErrUnsupported where there is none of that kind: GoroutineLeak is part of Go 1.27, and of
+// Go 1.26 in a build with GOEXPERIMENT=goroutineleakprofile; Heap is missing when runtime.MemProfileRate is 0. A Goroutine profile stops the world
 // twice for a moment; Heap does not stop it; GoroutineLeak runs a garbage collection.
 func (s *Self) Profile(_ context.Context, kind Kind) (*Profile, error) {
 	r := s.readers[kind]
