@@ -73,7 +73,12 @@ func Lookup(name string) (r Resource, ok bool) {
 			return r, true
 		}
 	}
-	r = Resource{Name: name, Sentence: name}
+	return guessed(name), false
+}
+
+// guessed is what the name of an unknown resource tells.
+func guessed(name string) Resource {
+	r := Resource{Name: name, Sentence: name}
 	metric, _, _ := strings.Cut(name, "{")
 	if stem, counter := strings.CutSuffix(metric, "_total"); counter {
 		metric, r.Kind = stem, Counter
@@ -87,5 +92,5 @@ func Lookup(name string) (r Resource, ok bool) {
 	for word := range strings.SplitSeq(metric, "_") {
 		r.Context = r.Context || slices.Contains(positions, word)
 	}
-	return r, false
+	return r
 }
