@@ -41,6 +41,9 @@ func edgeFault(from, to string) string {
 	if own && under(from, "alerting") && under(to, "alerting") {
 		own = false // a leaf too: who delivers by other ways compiles no HTTP
 	}
+	if own && under(from, "sampler") && under(to, "sampler/internal", "internal/await") {
+		own = false
+	}
 	switch {
 	case own && to == "sampler/redact":
 		return "" // the one package below the leaves: secrets are hidden in one place

@@ -30,17 +30,12 @@ const (
 	mostParts = 5
 )
 
-// breaker is a Source that tells what its descriptors and threads are.
-type breaker interface {
-	Breakdown(ctx context.Context, resource string, most int) (*sampler.Breakdown, error)
-}
-
-// breakerOf returns nil where a source cannot tell.
-func breakerOf(s sampler.Source) breaker {
+// breakerOf returns nil where a source cannot tell what its descriptors and threads are.
+func breakerOf(s sampler.Source) sampler.Examined {
 	if kept, ok := s.(keptOpen); ok {
 		s = kept.Source
 	}
-	b, _ := s.(breaker)
+	b, _ := s.(sampler.Examined)
 	return b
 }
 
@@ -52,7 +47,7 @@ type parts struct {
 	once sync.Once // adds the evidence
 
 	mu      sync.Mutex
-	source  breaker
+	source  sampler.Examined
 	process time.Time // when it started
 	kept    [len(partResources)]keptParts
 }
@@ -96,7 +91,7 @@ func (m *ResourceMonitor) keepParts(ctx context.Context, source sampler.Source) 
 		}
 		begun := time.Now()
 		bounded, cancel := context.WithTimeout(ctx, keepBound)
-		one, err := b.Breakdown(bounded, resource, mostLooked)
+		one, err := sampler.ReadBreakdown(bounded, b, resource, mostLooked)
 		cancel()
 		cost := time.Since(begun)
 		if err == nil {
@@ -176,7 +171,7 @@ func (p *parts) tell(ctx context.Context, a *alerting.Alert) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, alertBound)
 	defer cancel()
-	now, err := source.Breakdown(ctx, a.Resource, mostAlert)
+	now, err := sampler.ReadBreakdown(ctx, source, a.Resource, mostAlert)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}

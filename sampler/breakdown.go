@@ -31,6 +31,14 @@ type Part struct {
 	Share  float64 // of the growth, or of the total where before is not known; 0 to 1
 }
 
+// Examined is a process whose parts can be read: the Source that samples it.
+type Examined interface {
+	// ProcDir is the directory of the process in the proc file system.
+	ProcDir() string
+	// Alive returns an error once the process has ended, also when its id has passed to another one.
+	Alive() error
+}
+
 const (
 	separator = "\x00"
 	// mostGroups is how many groups a Breakdown keeps. Beyond it, the kind with the most groups loses its most special label.

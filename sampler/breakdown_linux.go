@@ -30,33 +30,12 @@ const (
 	checkEvery = 64
 )
 
-// Breakdown tells what the open descriptors or the threads of this process are. See Process.Breakdown.
-func (s *Self) Breakdown(ctx context.Context, resource string, most int) (*Breakdown, error) {
-	return breakdown(ctx, filepath.Join(s.system.proc, "self"), resource, most)
-}
-
-// Breakdown tells what the open descriptors (OpenFDs) or the threads (Threads) of the process are; for another resource the error wraps
+// ReadBreakdown tells what the open descriptors (OpenFDs) or the threads (Threads) of a process are; for another resource the error wraps
 // errors.ErrUnsupported. It looks at no more than most of them, and at fewer if ctx ends first. A descriptor takes some ten microseconds, the
 // connections of a network namespace one or two microseconds each. It waits for no disk and no network. It is Linux only.
-func (p *Process) Breakdown(ctx context.Context, resource string, most int) (*Breakdown, error) {
-	b, err := breakdown(ctx, filepath.Join(procRoot, strconv.Itoa(p.pid)), resource, most)
-	if err != nil {
-		return nil, p.explain(err)
-	}
-	// While the start is still the same, nothing before was read from a later process of this pid.
-	stat, err := p.proc.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("sampler: process %d (%s): %w", p.pid, p.name, err)
-	}
-	if stat.Starttime != p.ticks {
-		return nil, fmt.Errorf("sampler: process %d (%s) ended", p.pid, p.name)
-	}
-	return b, nil
-}
-
-// breakdown reads the process whose directory in /proc is dir.
-func breakdown(ctx context.Context, dir, resource string, most int) (*Breakdown, error) {
+func ReadBreakdown(ctx context.Context, p Examined, resource string, most int) (*Breakdown, error) {
 	b := newBreakdown(resource, time.Now().UTC())
+	dir := p.ProcDir()
 	var err error
 	switch resource {
 	case OpenFDs:
@@ -69,8 +48,14 @@ func breakdown(ctx context.Context, dir, resource string, most int) (*Breakdown,
 	if err == nil && b.Seen == 0 && b.Total > 0 {
 		err = errors.Join(errors.New("none could be looked at"), ctx.Err())
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		err = fmt.Errorf("%w (run as the user of the process, or as root)", err)
+	}
+	if err == nil {
+		err = p.Alive()
+	}
 	if err != nil {
-		return nil, fmt.Errorf("sampler: breakdown of %s: %w", resource, err)
+		return nil, fmt.Errorf("breakdown of %s: %w", resource, err)
 	}
 	b.fold(mostGroups)
 	return b, nil

@@ -10,10 +10,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/sys/unix"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/testchild"
 )
 
 // holder opens descriptors and keeps them until the test ends.
@@ -206,19 +209,16 @@ func TestBreakdownKinds(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = self.Close() })
 			process := newProcessOf(t, os.Getpid())
-			type source interface {
-				Breakdown(context.Context, string, int) (*Breakdown, error)
-			}
-			sources := map[string]source{"from inside": self, "from outside": process}
+			sources := map[string]Examined{"from inside": self, "from outside": process}
 			before := map[string]*Breakdown{}
 			for name, s := range sources {
-				if before[name], err = s.Breakdown(t.Context(), OpenFDs, 10000); err != nil {
+				if before[name], err = ReadBreakdown(t.Context(), s, OpenFDs, 10000); err != nil {
 					t.Fatal(err)
 				}
 			}
 			want := test.leak(t, holder{t, n})
 			for name, s := range sources {
-				now, err := s.Breakdown(t.Context(), OpenFDs, 10000)
+				now, err := ReadBreakdown(t.Context(), s, OpenFDs, 10000)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -237,13 +237,13 @@ func TestBreakdownKinds(t *testing.T) {
 
 // The number is that of the process, without the descriptor by which it is read.
 func TestBreakdownTotal(t *testing.T) {
-	c := startChild(t)
-	p := newProcessOf(t, c.pid)
-	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.pid))
+	c := testchild.Start(t)
+	p := newProcessOf(t, c.PID)
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.PID))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := p.Breakdown(t.Context(), OpenFDs, 10000)
+	b, err := ReadBreakdown(t.Context(), p, OpenFDs, 10000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +261,7 @@ func TestBreakdownDraw(t *testing.T) {
 		}
 		return unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_CLOEXEC)
 	})
-	b, err := newProcessOf(t, os.Getpid()).Breakdown(t.Context(), OpenFDs, 300)
+	b, err := ReadBreakdown(t.Context(), newProcessOf(t, os.Getpid()), OpenFDs, 300)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +281,7 @@ func TestBreakdownEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, resource := range []string{OpenFDs, Threads} {
-		_, err := newProcessOf(t, os.Getpid()).Breakdown(ctx, resource, 1000)
+		_, err := ReadBreakdown(ctx, newProcessOf(t, os.Getpid()), resource, 1000)
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: error %v", resource, err)
 		}
@@ -290,21 +290,21 @@ func TestBreakdownEndsWithItsContext(t *testing.T) {
 
 func TestBreakdownErrors(t *testing.T) {
 	p := newProcessOf(t, os.Getpid())
-	if _, err := p.Breakdown(t.Context(), HeapLiveBytes, 1000); !errors.Is(err, errors.ErrUnsupported) {
+	if _, err := ReadBreakdown(t.Context(), p, HeapLiveBytes, 1000); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("heap: error %v", err)
 	}
-	cmd := startSleep(t)
+	cmd := testchild.Sleep(t)
 	gone := newProcessOf(t, cmd.Process.Pid)
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
-	if _, err := gone.Breakdown(t.Context(), OpenFDs, 1000); err == nil {
+	if _, err := ReadBreakdown(t.Context(), gone, OpenFDs, 1000); err == nil {
 		t.Error("a process that has ended has a breakdown")
 	}
 }
 
 func TestBreakdownThreads(t *testing.T) {
-	cmd := startSleep(t)
-	b, err := newProcessOf(t, cmd.Process.Pid).Breakdown(t.Context(), Threads, 1000)
+	cmd := testchild.Sleep(t)
+	b, err := ReadBreakdown(t.Context(), newProcessOf(t, cmd.Process.Pid), Threads, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -407,7 +407,7 @@ func FuzzSocketTables(f *testing.F) {
 			if !ok {
 				continue
 			}
-			b := newBreakdown(OpenFDs, at(0, 0))
+			b := newBreakdown(OpenFDs, time.Unix(0, 0).UTC())
 			b.add(1, labels...)
 			b.Total = 1
 			if parts := b.Parts(nil); len(parts) != 1 || parts[0].Count != 1 {
@@ -421,7 +421,7 @@ func FuzzParseThread(f *testing.F) {
 	f.Add([]byte("17 (worker-3) S 1 2 3"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if name, state, ok := parseThread(data); ok {
-			b := newBreakdown(Threads, at(0, 0))
+			b := newBreakdown(Threads, time.Unix(0, 0).UTC())
 			b.add(1, threadLabels(name, state)...)
 			b.Total = 1
 			if parts := b.Parts(nil); len(parts) != 1 {
@@ -441,14 +441,14 @@ func BenchmarkBreakdown(b *testing.B) {
 			p := newProcessOf(b, os.Getpid())
 			b.Run("all", func(b *testing.B) {
 				for b.Loop() {
-					if _, err := p.Breakdown(b.Context(), OpenFDs, 10000); err != nil {
+					if _, err := ReadBreakdown(b.Context(), p, OpenFDs, 10000); err != nil {
 						b.Fatal(err)
 					}
 				}
 			})
 			b.Run("draw of 1000", func(b *testing.B) {
 				for b.Loop() {
-					if _, err := p.Breakdown(b.Context(), OpenFDs, 1000); err != nil {
+					if _, err := ReadBreakdown(b.Context(), p, OpenFDs, 1000); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -2,14 +2,14 @@
 
 package sampler
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+)
 
-// Breakdown returns an error that wraps errors.ErrUnsupported: this needs Linux.
-func (s *Self) Breakdown(context.Context, string, int) (*Breakdown, error) {
-	return nil, errNotHere("a breakdown")
-}
-
-// Breakdown returns an error that wraps errors.ErrUnsupported: this needs Linux.
-func (p *Process) Breakdown(context.Context, string, int) (*Breakdown, error) {
-	return nil, errNotHere("a breakdown")
+// ReadBreakdown returns an error that wraps errors.ErrUnsupported: this needs Linux.
+func ReadBreakdown(context.Context, Examined, string, int) (*Breakdown, error) {
+	return nil, fmt.Errorf("a breakdown is not available on %s: %w", runtime.GOOS, errors.ErrUnsupported)
 }

@@ -1,8 +1,6 @@
 package sampler
 
 import (
-	"math"
-	"runtime/debug"
 	"slices"
 	"time"
 )
@@ -27,22 +25,4 @@ func (c *ceilingCache) at(now time.Time) []Ceiling {
 		c.list = list
 	}
 	return c.list
-}
-
-// withHeapCeiling puts the ceiling of this process's own heap before the others: the runtime's memory limit, or what the
-// whole process may hold if that is lower.
-func withHeapCeiling(others []Ceiling) []Ceiling {
-	var heap Ceiling
-	if limit := debug.SetMemoryLimit(-1); limit > 0 && limit < math.MaxInt64 {
-		heap = Ceiling{HeapLiveBytes, float64(limit), "GOMEMLIMIT"}
-	}
-	for _, c := range others {
-		if c.Resource == RSSBytes && c.Level > 0 && (heap.Level == 0 || c.Level < heap.Level) {
-			heap = Ceiling{HeapLiveBytes, c.Level, c.Source}
-		}
-	}
-	if heap.Level == 0 {
-		return others
-	}
-	return append([]Ceiling{heap}, others...)
 }

@@ -147,13 +147,6 @@ func nameLength(b []byte) int {
 	return len(b)
 }
 
-func skipBlanks(b []byte) []byte {
-	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
-		b = b[1:]
-	}
-	return b
-}
-
 func nextToken(b []byte) (token, rest []byte) {
 	b = skipBlanks(b)
 	if i := bytes.IndexAny(b, " \t"); i >= 0 {

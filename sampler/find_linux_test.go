@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/internal/await"
+	"github.com/mdzesseis/leaktrend/sampler/internal/testchild"
 )
 
 func TestFindProcesses(t *testing.T) {
@@ -67,11 +68,11 @@ func TestFindProcesses(t *testing.T) {
 
 // A process that has ended and was not yet waited for is not found.
 func TestFindProcessesNoZombie(t *testing.T) {
-	cmd := startSleep(t)
+	cmd := testchild.Sleep(t)
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	await.True(t, "a zombie", func() bool { return stateOf(t, cmd.Process.Pid) == "Z" })
+	await.True(t, "a zombie", func() bool { return testchild.StateOf(t, cmd.Process.Pid) == "Z" })
 	got, err := FindProcesses("^sleep$")
 	if err != nil || slices.Contains(got, cmd.Process.Pid) {
 		t.Errorf("zombie %d is among %v (%v)", cmd.Process.Pid, got, err)

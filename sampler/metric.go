@@ -12,11 +12,35 @@ type Metric struct {
 	Source   string   // of the ceiling
 }
 
+// Where two metrics are the same resource, the earlier row wins.
+var metrics = []Metric{
+	{Name: "go_goroutines", Resource: Goroutines},
+	{Name: "go_gc_heap_live_bytes", Resource: HeapLiveBytes},
+	{Name: "go_memstats_heap_inuse_bytes", Resource: HeapInuseBytes},
+	{Name: "go_memstats_stack_inuse_bytes", Resource: StackBytes},
+	{Name: "go_memstats_alloc_bytes_total", Resource: AllocBytes},
+	{Name: "process_resident_memory_bytes", Resource: RSSBytes},
+	{Name: "process_open_fds", Resource: OpenFDs},
+	{Name: "process_threads", Resource: Threads},
+	{Name: "process_num_threads", Resource: Threads},
+	{Name: "go_threads", Resource: Threads},
+	{Name: "process_cpu_seconds_total", Resource: CPUSeconds},
+	{Name: "process_start_time_seconds", Start: true},
+	{Name: "process_max_fds", Limits: []string{OpenFDs}, Source: "process_max_fds"},
+	{Name: "go_gc_gomemlimit_bytes", Limits: []string{HeapLiveBytes}, Source: "GOMEMLIMIT"},
+	{Name: "container_memory_working_set_bytes", Resource: "container_memory_working_set_bytes"},
+	{Name: "container_spec_memory_limit_bytes", Limits: []string{RSSBytes, "container_memory_working_set_bytes"},
+		Source: "container_spec_memory_limit_bytes"},
+}
+
+// A ceiling from here on means that there is none.
+const unlimited = 1 << 62
+
 // Metrics returns the metrics that have a meaning here. Where two are readings of the same resource, the earlier one wins.
 func Metrics() []Metric {
-	all := make([]Metric, 0, len(metrics))
-	for _, m := range metrics {
-		all = append(all, Metric{m.name, m.resource, m.start, slices.Clone(m.limits), m.source})
+	all := slices.Clone(metrics)
+	for i := range all {
+		all[i].Limits = slices.Clone(all[i].Limits)
 	}
 	return all
 }

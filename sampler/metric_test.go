@@ -18,12 +18,12 @@ func TestMetrics(t *testing.T) {
 				roles++
 			}
 		}
-		if m.Name != metrics[i].name || roles != 1 {
-			t.Errorf("%+v: want the name %s and one role", m, metrics[i].name)
+		if m.Name != metrics[i].Name || roles != 1 {
+			t.Errorf("%+v: want the name %s and one role", m, metrics[i].Name)
 		}
 		if len(m.Limits) > 0 {
 			m.Limits[0] = "changed"
-			if metrics[i].limits[0] == "changed" {
+			if metrics[i].Limits[0] == "changed" {
 				t.Error("a caller can change the table")
 			}
 		}

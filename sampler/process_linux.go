@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"os"
+	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/prometheus/procfs"
-	"golang.org/x/sys/unix"
 )
 
 // Process samples another process, of any language, through /proc: rss_bytes, open_fds, threads and cpu_seconds.
@@ -92,20 +92,8 @@ func absent(err error) error {
 	return err
 }
 
-// isGone reports whether reading failed because the process is no more. ESRCH: it went between open and read.
-func isGone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
-
 func isDead(stat procfs.ProcStat) bool {
 	return stat.State == "Z" || stat.State == "X" || stat.State == "x"
-}
-
-// startTime returns when a process started, to the kernel's tick of 10 ms, on a boot time that is known to the second.
-func startTime(stat procfs.ProcStat) (time.Time, error) {
-	s, err := stat.StartTime()
-	if err != nil {
-		return time.Time{}, err
-	}
-	return time.UnixMilli(int64(math.Round(s * 1000))).UTC(), nil
 }
 
 // PID returns the process id.
@@ -119,6 +107,22 @@ func (p *Process) Executable() string { return p.executable }
 
 // String returns the process as in "pid 4242 redis-server".
 func (p *Process) String() string { return fmt.Sprintf("pid %d %s", p.pid, p.name) }
+
+// ProcDir returns the directory of the process in the proc file system.
+func (p *Process) ProcDir() string { return filepath.Join(procRoot, strconv.Itoa(p.pid)) }
+
+// Alive returns an error once the process has ended, also when its id has passed to another one: while the start is the same, what was read
+// before is not that of a later process.
+func (p *Process) Alive() error {
+	stat, err := p.proc.Stat()
+	if err != nil {
+		return fmt.Errorf("process %d (%s): %w", p.pid, p.name, err)
+	}
+	if stat.Starttime != p.ticks {
+		return fmt.Errorf("process %d (%s) ended", p.pid, p.name)
+	}
+	return nil
+}
 
 // endedError is io.EOF in words that people understand.
 type endedError string

@@ -19,10 +19,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
 	"github.com/mdzesseis/leaktrend/internal/await"
+	"github.com/mdzesseis/leaktrend/sampler/internal/testchild"
 )
 
 func newProcessOf(t testing.TB, pid int) *Process {
@@ -35,37 +35,9 @@ func newProcessOf(t testing.TB, pid int) *Process {
 	return p
 }
 
-// startSleep starts a program that is no Go program, and waits until it has settled.
-func startSleep(t testing.TB) *exec.Cmd {
-	t.Helper()
-	cmd := exec.Command("sleep", "1000")
-	if err := cmd.Start(); err != nil {
-		t.Skip(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	await.True(t, "sleep sleeps", func() bool { return stateOf(t, cmd.Process.Pid) == "S" })
-	return cmd
-}
-
-func stateOf(t testing.TB, pid int) string {
-	t.Helper()
-	p, err := procfs.NewProc(pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stat, err := p.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return stat.State
-}
-
 func TestProcess(t *testing.T) {
 	begun := time.Now()
-	cmd := startSleep(t)
+	cmd := testchild.Sleep(t)
 	p := newProcessOf(t, cmd.Process.Pid)
 	executable, err := exec.LookPath("sleep")
 	if err != nil {
@@ -136,8 +108,8 @@ func statusField(t testing.TB, pid int, name string) float64 {
 }
 
 func TestProcessGrows(t *testing.T) {
-	c := startChild(t)
-	p := newProcessOf(t, c.pid)
+	c := testchild.Start(t)
+	p := newProcessOf(t, c.PID)
 	for _, tt := range []struct {
 		order, resource string
 		least           float64
@@ -152,7 +124,7 @@ func TestProcessGrows(t *testing.T) {
 		sample(t, p, &before)
 		a, _ := before.Value(tt.resource)
 		grown := func() string {
-			c.tell(t, tt.order)
+			c.Tell(t, tt.order)
 			sample(t, p, &after)
 			if b, ok := after.Value(tt.resource); !ok || b-a < tt.least {
 				return fmt.Sprintf("%s: %s went from %v to %v, want %v more", tt.order, tt.resource, a, b, tt.least)
@@ -168,7 +140,7 @@ func TestProcessGrows(t *testing.T) {
 }
 
 func TestProcessEnds(t *testing.T) {
-	cmd := startSleep(t)
+	cmd := testchild.Sleep(t)
 	p := newProcessOf(t, cmd.Process.Pid)
 	var s Sample
 	sample(t, p, &s)
@@ -206,7 +178,7 @@ func TestProcessEnds(t *testing.T) {
 
 // Another start under the same pid is another process, which must not be taken for the one before.
 func TestProcessReusedPID(t *testing.T) {
-	p := newProcessOf(t, startSleep(t).Process.Pid)
+	p := newProcessOf(t, testchild.Sleep(t).Process.Pid)
 	p.ticks--
 	var s Sample
 	if err := p.Sample(context.Background(), &s); !errors.Is(err, io.EOF) || len(s.Readings) != 0 {
@@ -260,16 +232,14 @@ func TestProcessOfAnotherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to become another user")
 	}
-	c := startChild(t)
-	if _, err := fmt.Fprintln(c.in, "bare"); err != nil {
-		t.Fatal(err)
-	}
+	c := testchild.Start(t)
+	c.Order(t, "bare")
 	await.Until(t, func() string {
-		list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.pid))
+		list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", c.PID))
 		if err != nil {
 			t.Skipf("the child could not rid itself of its descriptors: %v", err)
 		}
-		if len(list) == 0 && stateOf(t, c.pid) == "S" { // not just before it loads its libraries
+		if len(list) == 0 && testchild.StateOf(t, c.PID) == "S" { // not just before it loads its libraries
 			return ""
 		}
 		return fmt.Sprintf("the child still has descriptors: %v", list)
@@ -286,7 +256,7 @@ func TestProcessOfAnotherUser(t *testing.T) {
 			results <- result{err: errno}
 			return
 		}
-		p, err := NewProcess(c.pid)
+		p, err := NewProcess(c.PID)
 		if err != nil {
 			results <- result{err: err}
 			return
@@ -296,7 +266,7 @@ func TestProcessOfAnotherUser(t *testing.T) {
 		results <- r
 	}()
 	r := <-results
-	want := fmt.Sprintf("sampler: not read: open_fds: open /proc/%d/fd: permission denied (run as the user of process %[1]d, or as root)", c.pid)
+	want := fmt.Sprintf("sampler: not read: open_fds: open /proc/%d/fd: permission denied (run as the user of process %[1]d, or as root)", c.PID)
 	if r.err == nil || r.err.Error() != want || !errors.Is(r.err, fs.ErrPermission) {
 		t.Errorf("error %v, want %s", r.err, want)
 	}

@@ -11,7 +11,6 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -198,14 +197,6 @@ func (r *Reader) explain(format string, args ...any) {
 	if len(r.errs) < maxFaults {
 		r.errs = append(r.errs, fmt.Errorf("%s:%d: %w", r.name, r.line, fmt.Errorf(format, args...)))
 	}
-}
-
-// shown quotes a piece of the input, cut to a readable length.
-func shown(b []byte) string {
-	if len(b) > 40 {
-		return strconv.Quote(string(b[:40])) + "..."
-	}
-	return strconv.Quote(string(b))
 }
 
 // unwrap takes off what a recording may be wrapped in, gzip and a byte order mark, and gathers it if it is JSON.

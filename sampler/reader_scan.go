@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Samples may lie in the years 1970 to 2200.
@@ -253,4 +255,24 @@ func parseUnix(cell []byte) (sec, nsec int64, err error) {
 		point -= 3
 	}
 	return at(-18, 0), at(0, 9), nil
+}
+
+func skipBlanks(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	return b
+}
+
+// shown quotes a piece of the input, cut to a readable length.
+func shown(b []byte) string {
+	if len(b) > 40 {
+		return strconv.Quote(string(b[:40])) + "..."
+	}
+	return strconv.Quote(string(b))
+}
+
+// recordable reports whether a resource's name survives being written and read.
+func recordable(name string) bool {
+	return name != "" && utf8.ValidString(name) && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, unicode.IsControl)
 }

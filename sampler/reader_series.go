@@ -8,42 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
-
-// metric says what a Prometheus metric is here.
-type metric struct {
-	name     string
-	resource string   // "" if it is not a reading
-	start    bool     // the start time of the process
-	limits   []string // it is the ceiling of these resources
-	source   string   // of the ceiling
-}
-
-// Where two metrics are the same resource, the earlier row wins.
-var metrics = []metric{
-	{name: "go_goroutines", resource: Goroutines},
-	{name: "go_gc_heap_live_bytes", resource: HeapLiveBytes},
-	{name: "go_memstats_heap_inuse_bytes", resource: HeapInuseBytes},
-	{name: "go_memstats_stack_inuse_bytes", resource: StackBytes},
-	{name: "go_memstats_alloc_bytes_total", resource: AllocBytes},
-	{name: "process_resident_memory_bytes", resource: RSSBytes},
-	{name: "process_open_fds", resource: OpenFDs},
-	{name: "process_threads", resource: Threads},
-	{name: "process_num_threads", resource: Threads},
-	{name: "go_threads", resource: Threads},
-	{name: "process_cpu_seconds_total", resource: CPUSeconds},
-	{name: "process_start_time_seconds", start: true},
-	{name: "process_max_fds", limits: []string{OpenFDs}, source: "process_max_fds"},
-	{name: "go_gc_gomemlimit_bytes", limits: []string{HeapLiveBytes}, source: "GOMEMLIMIT"},
-	{name: "container_memory_working_set_bytes", resource: "container_memory_working_set_bytes"},
-	{name: "container_spec_memory_limit_bytes", limits: []string{RSSBytes, "container_memory_working_set_bytes"},
-		source: "container_spec_memory_limit_bytes"},
-}
-
-// A ceiling from here on means that there is none.
-const unlimited = 1 << 62
 
 // Suffixes of the names of metrics that only rise, or that are parts of a histogram.
 var risingSuffixes = []string{"_total", "_count", "_sum", "_bucket", "_created"}
@@ -60,7 +25,7 @@ type point struct {
 
 // series is one metric with one set of labels.
 type series struct {
-	metric
+	Metric
 	rank    int    // row in the table of metrics; past its end if it is not there
 	labels  string // in canonical form
 	leftOut bool
@@ -98,7 +63,7 @@ func (g *seriesSet) add(m *metricLine, t int64) error {
 	}
 	switch n := len(s.points); {
 	case s.leftOut:
-	case math.IsNaN(m.value) || math.IsInf(m.value, 0) && len(s.limits) == 0:
+	case math.IsNaN(m.value) || math.IsInf(m.value, 0) && len(s.Limits) == 0:
 		return errSeriesValue
 	case n > 0 && t <= s.points[n-1].t:
 		return errSeriesOrder
@@ -110,12 +75,12 @@ func (g *seriesSet) add(m *metricLine, t int64) error {
 
 func (g *seriesSet) newSeries(m *metricLine) *series {
 	name := string(m.name)
-	s := &series{labels: string(g.key[len(name)+1:]), rank: slices.IndexFunc(metrics, func(row metric) bool { return row.name == name })}
+	s := &series{labels: string(g.key[len(name)+1:]), rank: slices.IndexFunc(metrics, func(row Metric) bool { return row.Name == name })}
 	if s.rank >= 0 {
-		s.metric = metrics[s.rank]
+		s.Metric = metrics[s.rank]
 	} else {
 		s.rank = len(metrics)
-		s.metric = metric{name: name, resource: resourceName(name)}
+		s.Metric = Metric{Name: name, Resource: resourceName(name)}
 		s.leftOut = g.rises(m)
 	}
 	if s.leftOut {
@@ -135,11 +100,6 @@ func resourceName(metric string) string {
 		return strconv.Quote(metric)
 	}
 	return metric
-}
-
-// recordable reports whether a resource's name survives being written and read.
-func recordable(name string) bool {
-	return name != "" && utf8.ValidString(name) && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, unicode.IsControl)
 }
 
 // rises reports whether a metric is a counter or a part of a histogram or summary. A declared gauge is a gauge whatever
@@ -175,8 +135,8 @@ func (g *seriesSet) rises(m *metricLine) bool {
 func (g *seriesSet) finish(multi map[string]bool) {
 	count := map[string]int{}
 	for _, s := range g.all {
-		if count[s.name]++; count[s.name] > 1 {
-			multi[s.name] = true
+		if count[s.Name]++; count[s.Name] > 1 {
+			multi[s.Name] = true
 		}
 	}
 	slices.SortStableFunc(g.all, func(a, b *series) int { return a.rank - b.rank })
@@ -184,30 +144,30 @@ func (g *seriesSet) finish(multi map[string]bool) {
 	taken := map[string]bool{}
 	bare := map[string][]*series{}
 	for _, s := range g.all {
-		if s.resource == "" {
+		if s.Resource == "" {
 			continue
 		}
-		base := s.resource
-		if multi[s.name] {
-			s.resource += s.labels
+		base := s.Resource
+		if multi[s.Name] {
+			s.Resource += s.labels
 		}
-		if taken[s.resource] {
+		if taken[s.Resource] {
 			s.points = nil
 			continue
 		}
-		taken[s.resource] = true
+		taken[s.Resource] = true
 		if s.rank < len(metrics) {
 			bare[base] = append(bare[base], s)
 		}
 	}
 	for _, s := range g.all {
-		for _, resource := range s.limits {
-			for _, name := range limitedNames(s, bare[resource], resource, multi[s.name]) {
+		for _, resource := range s.Limits {
+			for _, name := range limitedNames(s, bare[resource], resource, multi[s.Name]) {
 				s.ceiling = append(s.ceiling, len(g.levels))
-				g.levels = append(g.levels, Ceiling{Resource: name, Source: s.source})
+				g.levels = append(g.levels, Ceiling{Resource: name, Source: s.Source})
 			}
 		}
-		if s.start && multi[s.name] { // several processes: no one start is the sample's
+		if s.Start && multi[s.Name] { // several processes: no one start is the sample's
 			s.points = nil
 		}
 		if len(s.points) > 0 {
@@ -224,7 +184,7 @@ func (g *seriesSet) finish(multi map[string]bool) {
 func limitedNames(c *series, readings []*series, resource string, several bool) (names []string) {
 	for _, r := range readings {
 		if r.labels == c.labels || len(readings) == 1 && !several {
-			names = append(names, r.resource)
+			names = append(names, r.Resource)
 		}
 	}
 	if len(readings) == 0 && !several {
@@ -248,9 +208,9 @@ func (g *seriesSet) sample(s *Sample) bool {
 				heap.Pop(&g.heads)
 			}
 			switch {
-			case head.resource != "":
-				s.Add(head.resource, v)
-			case head.start:
+			case head.Resource != "":
+				s.Add(head.Resource, v)
+			case head.Start:
 				g.start = steadyStart(g.start, v)
 			default:
 				if v < 0 || v >= unlimited {

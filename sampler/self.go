@@ -3,11 +3,11 @@ package sampler
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
+	"runtime/debug"
 	rtmetrics "runtime/metrics"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -56,6 +56,24 @@ func (s *Self) Sample(_ context.Context, into *Sample) error {
 	s.runtime.sample(into)
 	s.system.sample(into, &s.runtime, &s.faults)
 	return s.faults.err()
+}
+
+// withHeapCeiling puts the ceiling of this process's own heap before the others: the runtime's memory limit, or what the
+// whole process may hold if that is lower.
+func withHeapCeiling(others []Ceiling) []Ceiling {
+	var heap Ceiling
+	if limit := debug.SetMemoryLimit(-1); limit > 0 && limit < math.MaxInt64 {
+		heap = Ceiling{HeapLiveBytes, float64(limit), "GOMEMLIMIT"}
+	}
+	for _, c := range others {
+		if c.Resource == RSSBytes && c.Level > 0 && (heap.Level == 0 || c.Level < heap.Level) {
+			heap = Ceiling{HeapLiveBytes, c.Level, c.Source}
+		}
+	}
+	if heap.Level == 0 {
+		return others
+	}
+	return append([]Ceiling{heap}, others...)
 }
 
 // Close releases what Self holds. Closing again does nothing.
@@ -137,55 +155,4 @@ func (r *runtimeReader) sample(s *Sample) {
 func (r *runtimeReader) threads() (n float64, ok bool) {
 	rtmetrics.Read(r.samples[metricThreads:])
 	return r.value(metricThreads)
-}
-
-// faults collects the resources that could not be read during one sample. The same faults as in the sample before give
-// the same error, so that a lasting one costs nothing. Causes must be comparable.
-type faults struct {
-	list []fault
-	last *partialError
-}
-
-type fault struct {
-	resource string
-	cause    error
-}
-
-func (f *faults) reset() { f.list = f.list[:0] }
-
-func (f *faults) add(resource string, cause error) {
-	f.list = append(f.list, fault{resource, cause})
-}
-
-func (f *faults) err() error {
-	if len(f.list) == 0 {
-		return nil
-	}
-	if f.last == nil || !slices.Equal(f.list, f.last.faults) {
-		f.last = &partialError{slices.Clone(f.list)}
-	}
-	return f.last
-}
-
-// partialError is the error of a sample that lacks some readings.
-type partialError struct{ faults []fault }
-
-func (e *partialError) Error() string {
-	var b strings.Builder
-	b.WriteString("sampler: not read: ")
-	for i, f := range e.faults {
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		fmt.Fprintf(&b, "%s: %v", f.resource, f.cause)
-	}
-	return b.String()
-}
-
-func (e *partialError) Unwrap() []error {
-	list := make([]error, len(e.faults))
-	for i, f := range e.faults {
-		list[i] = f.cause
-	}
-	return list
 }

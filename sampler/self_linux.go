@@ -40,6 +40,12 @@ type selfSystem struct {
 	usage     unix.Rusage
 }
 
+// ProcDir returns the directory of this process in the proc file system.
+func (s *Self) ProcDir() string { return filepath.Join(s.system.proc, "self") }
+
+// Alive returns nil: who asks is this process.
+func (s *Self) Alive() error { return nil }
+
 func newSelfSystem() selfSystem { return newSelfSystemAt(procRoot, sysRoot) }
 
 func newSelfSystemAt(proc, sys string) selfSystem {

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mdzesseis/leaktrend/internal/await"
+	"github.com/mdzesseis/leaktrend/sampler/internal/testchild"
 )
 
 // resourcesOf returns the names of the readings, in their order.
@@ -131,11 +132,11 @@ func openFiles(t testing.TB, n int) {
 }
 
 func TestSelfThreads(t *testing.T) {
-	c := startChild(t)
+	c := testchild.Start(t)
 	count := func() float64 {
 		t.Helper()
 		var s Sample
-		if err := json.Unmarshal([]byte(c.tell(t, "resources")), &s.Readings); err != nil {
+		if err := json.Unmarshal([]byte(c.Tell(t, "resources")), &s.Readings); err != nil {
 			t.Fatal(err)
 		}
 		v, ok := s.Value(Threads)
@@ -146,7 +147,7 @@ func TestSelfThreads(t *testing.T) {
 	}
 	before := count()
 	await.True(t, "ten threads more", func() bool { // where none stands idle, from the first 20 goroutines that take one each
-		c.tell(t, "threads")
+		c.Tell(t, "threads")
 		return count() >= before+10
 	})
 }

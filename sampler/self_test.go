@@ -3,16 +3,14 @@ package sampler
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/mdzesseis/leaktrend/sampler/internal/testchild"
 )
 
 func TestSelfRuntime(t *testing.T) {
@@ -124,52 +122,13 @@ func TestSelfClose(t *testing.T) {
 
 // Only a heap in which no collection has ended shows this: the reading is left out, not zero.
 func TestHeapLiveBeforeFirstGC(t *testing.T) {
-	c := startChild(t, "GOGC=off")
-	if got := c.tell(t, "resources"); strings.Contains(got, HeapLiveBytes) || !strings.Contains(got, HeapInuseBytes) {
+	c := testchild.Start(t, "GOGC=off")
+	if got := c.Tell(t, "resources"); strings.Contains(got, HeapLiveBytes) || !strings.Contains(got, HeapInuseBytes) {
 		t.Errorf("resources before the first collection: %s", got)
 	}
-	c.tell(t, "gc")
-	if got := c.tell(t, "resources"); !strings.Contains(got, HeapLiveBytes) {
+	c.Tell(t, "gc")
+	if got := c.Tell(t, "resources"); !strings.Contains(got, HeapLiveBytes) {
 		t.Errorf("resources after a collection: %s", got)
-	}
-}
-
-func TestFaults(t *testing.T) {
-	var f faults
-	f.reset()
-	if err := f.err(); err != nil {
-		t.Errorf("no faults: %v", err)
-	}
-	missing := &fs.PathError{Op: "open", Path: "/proc/self/statm", Err: syscall.ENOENT}
-	f.add(RSSBytes, missing)
-	f.add(OpenFDs, syscall.EMFILE)
-	first := f.err()
-	want := "sampler: not read: rss_bytes: " + missing.Error() + "; open_fds: " + syscall.EMFILE.Error()
-	if d := cmp.Diff(want, first.Error()); d != "" {
-		t.Errorf("error (-want +got):\n%s", d)
-	}
-	if !errors.Is(first, fs.ErrNotExist) || !errors.Is(first, syscall.EMFILE) {
-		t.Error("the causes are not in the chain")
-	}
-	again := func() error {
-		f.reset()
-		f.add(RSSBytes, missing)
-		f.add(OpenFDs, syscall.EMFILE)
-		return f.err()
-	}
-	if n := testing.AllocsPerRun(100, func() { _ = again() }); n != 0 {
-		t.Errorf("the same faults again: %v allocations", n)
-	}
-	if again() != first {
-		t.Error("the same faults gave another error")
-	}
-	f.reset()
-	f.add(OpenFDs, syscall.EMFILE)
-	if err := f.err(); err == first || strings.Contains(err.Error(), RSSBytes) {
-		t.Errorf("fewer faults: %v", err)
-	}
-	if !strings.Contains(first.Error(), RSSBytes) {
-		t.Error("an error given out before has changed")
 	}
 }
 

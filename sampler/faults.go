@@ -1,0 +1,58 @@
+package sampler
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// faults collects the resources that could not be read during one sample. The same faults as in the sample before give
+// the same error, so that a lasting one costs nothing. Causes must be comparable.
+type faults struct {
+	list []fault
+	last *partialError
+}
+
+type fault struct {
+	resource string
+	cause    error
+}
+
+func (f *faults) reset() { f.list = f.list[:0] }
+
+func (f *faults) add(resource string, cause error) {
+	f.list = append(f.list, fault{resource, cause})
+}
+
+func (f *faults) err() error {
+	if len(f.list) == 0 {
+		return nil
+	}
+	if f.last == nil || !slices.Equal(f.list, f.last.faults) {
+		f.last = &partialError{slices.Clone(f.list)}
+	}
+	return f.last
+}
+
+// partialError is the error of a sample that lacks some readings.
+type partialError struct{ faults []fault }
+
+func (e *partialError) Error() string {
+	var b strings.Builder
+	b.WriteString("sampler: not read: ")
+	for i, f := range e.faults {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		fmt.Fprintf(&b, "%s: %v", f.resource, f.cause)
+	}
+	return b.String()
+}
+
+func (e *partialError) Unwrap() []error {
+	list := make([]error, len(e.faults))
+	for i, f := range e.faults {
+		list[i] = f.cause
+	}
+	return list
+}
