@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -72,12 +71,4 @@ of the fleet could not be read or an alert not be delivered.`,
 		fmt.Fprintln(stderr, "leaktrend:", err)
 	}
 	return err
-}
-
-// contextFor returns a context that also ends after a duration, unless that is 0.
-func contextFor(ctx context.Context, duration time.Duration) (context.Context, context.CancelFunc) {
-	if duration > 0 {
-		return context.WithTimeout(ctx, duration)
-	}
-	return context.WithCancel(ctx)
 }

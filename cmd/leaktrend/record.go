@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -86,7 +87,7 @@ func createRecording(path string, force bool, stdout io.Writer, h sampler.Header
 	if filepath.Ext(path) == ".gz" {
 		return nil, fmt.Errorf("-o %s: recordings are written as plain text, so that what was sampled is there at any time; pack it afterwards", path)
 	}
-	if err := writable(path, force); err != nil {
+	if err := output.Writable(path, force); err != nil {
 		return nil, err
 	}
 	f, err := os.Create(path)

@@ -1,28 +1,19 @@
 package main
 
 import (
-	"cmp"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/report"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/progress"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
-	"github.com/mdzesseis/leaktrend/detector"
-	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 func replayCommand() *cobra.Command {
@@ -69,7 +60,10 @@ timestamps and the JSON of a Prometheus range query, plain or gzipped; - is stan
 			if err := pictures.prepare(&o, files); err != nil {
 				return err
 			}
-			results, failed := replayAll(cmd.Context(), files, o, stderr)
+			o.Progress = new(replay.Progress)
+			done := progress.Start(stderr, "replaying", o.Progress.Share)
+			results, failed := replay.All(cmd.Context(), files, o)
+			done()
 			if err := cmd.Context().Err(); err != nil {
 				return errors.New("interrupted")
 			}
@@ -78,9 +72,9 @@ timestamps and the JSON of a Prometheus range query, plain or gzipped; - is stan
 				fmt.Fprintf(stderr, "warning: adaptive.load: no recording has %s, so growth is judged without it\n", load)
 			}
 			if format == "json" {
-				err = writeEvents(cmd.OutOrStdout(), results)
+				err = report.WriteEvents(cmd.OutOrStdout(), results)
 			} else {
-				err = writeVerdicts(cmd.OutOrStdout(), results)
+				err = report.WriteText(cmd.OutOrStdout(), results)
 			}
 			if err := errors.Join(failed, err, pictures.finish(results)); err != nil {
 				return err
@@ -107,52 +101,6 @@ func has(resource string) func(*replay.Result) bool {
 	}
 }
 
-// loadConfig returns the configuration of a file, or the default one without a file.
-func loadConfig(path string, stderr io.Writer) (detector.Config, error) {
-	if path == "" {
-		return detector.DefaultConfig(), nil
-	}
-	config, warnings, err := detector.LoadConfig(path)
-	for _, w := range warnings {
-		fmt.Fprintln(stderr, "warning:", w)
-	}
-	return config, err
-}
-
-// replayAll judges the files on all cores and returns the results in the order of the files. Files that cannot be judged are in the error.
-func replayAll(ctx context.Context, files []string, o replay.Options, stderr io.Writer) ([]*replay.Result, error) {
-	var read, total atomic.Int64
-	o.Read = &read
-	for _, file := range files {
-		if info, err := os.Stat(file); err == nil {
-			total.Add(info.Size())
-		}
-	}
-	done := progress.Start(stderr, "replaying", func() float64 {
-		if total.Load() == 0 {
-			return 0 // nobody knows how long standard input is
-		}
-		return float64(read.Load()) / float64(total.Load())
-	})
-	defer done()
-
-	results := make([]*replay.Result, len(files))
-	errs := make([]error, len(files))
-	var wg sync.WaitGroup
-	var next atomic.Int64
-	for range min(runtime.GOMAXPROCS(0), len(files)) {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
-				results[i], errs[i] = replay.File(ctx, files[i], o)
-			}
-		}()
-	}
-	wg.Wait()
-	return slices.DeleteFunc(results, func(r *replay.Result) bool { return r == nil }), errors.Join(errs...)
-}
-
 // reportFaults tells of the lines that were skipped.
 func reportFaults(stderr io.Writer, results []*replay.Result) {
 	for _, r := range results {
@@ -165,180 +113,56 @@ func reportFaults(stderr io.Writer, results []*replay.Result) {
 	}
 }
 
-// eventLine is one line of the JSON form.
-type eventLine struct {
-	Time         time.Time            `json:"time"`
-	File         string               `json:"file"`
-	Resource     string               `json:"resource"`
-	Kind         alerting.Kind        `json:"kind"`
-	State        alerting.Status      `json:"state"`
-	Severity     alerting.Severity    `json:"severity"`
-	Value        float64              `json:"value"`
-	Baseline     float64              `json:"baseline"`
-	Threshold    float64              `json:"threshold,omitempty"`
-	SlopePerHour float64              `json:"slope_per_hour"`
-	Since        time.Time            `json:"since"`
-	Summary      string               `json:"summary"`
-	Exhaustion   *alerting.Exhaustion `json:"exhaustion,omitempty"`
-	Evidence     *alerting.Evidence   `json:"evidence,omitempty"`
+// pictureFlags are the options of replay that draw.
+type pictureFlags struct {
+	html, plot string
+	force      bool
+
+	page  *report.Report
+	plots *report.Pictures
 }
 
-// writeEvents prints the events of all recordings in order of time.
-func writeEvents(w io.Writer, results []*replay.Result) error {
-	var lines []eventLine
-	for _, r := range results {
-		for _, e := range r.Events {
-			lines = append(lines, eventLine{
-				Time: e.Time, File: r.File, Resource: e.Resource, Kind: e.Kind, State: e.Status, Severity: e.Severity,
-				Value: e.Value, Baseline: e.Baseline, Threshold: e.Threshold, SlopePerHour: e.SlopePerHour, Since: e.Since,
-				Summary: e.Summary, Exhaustion: e.Exhaustion, Evidence: e.Evidence,
-			})
+func (p *pictureFlags) add(fs *pflag.FlagSet) {
+	fs.StringVar(&p.html, "html", "", "write a report with plots to this file: one page that needs no network")
+	fs.StringVar(&p.plot, "plot", "", "write each plot to a file in this directory as SVG, named by recording and resource")
+	fs.BoolVar(&p.force, "force", false, "replace files that are not empty")
+}
+
+// prepare checks where to write before anything is read, and has the results drawn.
+func (p *pictureFlags) prepare(o *replay.Options, files []string) error {
+	if err := output.Writable(p.html, p.force); err != nil {
+		return err
+	}
+	if p.plot != "" {
+		var err error
+		if p.plots, err = report.NewPictures(p.plot, p.force, time.Local, files); err != nil {
+			return fmt.Errorf("--plot: %w", err)
 		}
 	}
-	slices.SortStableFunc(lines, func(a, b eventLine) int { return a.Time.Compare(b.Time) })
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	for _, line := range lines {
-		if err := encoder.Encode(line); err != nil {
-			return err
+	if p.html != "" {
+		p.page = &report.Report{Zone: time.Local}
+	}
+	if p.page == nil && p.plots == nil {
+		return nil
+	}
+	o.Done = func(r *replay.Result) {
+		if p.page != nil {
+			p.page.Add(r)
+		}
+		if p.plots != nil {
+			p.plots.Add(r)
 		}
 	}
 	return nil
 }
 
-// writeVerdicts prints a block a recording and a closing line.
-func writeVerdicts(w io.Writer, results []*replay.Result) error {
-	if len(results) == 0 {
-		return nil
+// finish writes what was drawn.
+func (p *pictureFlags) finish(results []*replay.Result) (err error) {
+	if p.plots != nil {
+		err = p.plots.Fault()
 	}
-	style := table.StyleOf(w)
-	out := &strings.Builder{}
-	for _, r := range results {
-		fmt.Fprintln(out, style.Paint(r.File, table.Bold)+style.Paint("  "+describe(r), table.Dim))
-		if err := style.Write(out, "  ", rowsOf(r)); err != nil {
-			return err
-		}
+	if p.page != nil && len(results) > 0 {
+		err = errors.Join(err, output.WriteFile(p.html, 0o644, func(w io.Writer) error { return p.page.WriteHTML(w, report.Summarize(results)) }))
 	}
-	fmt.Fprintln(out, summarize(results))
-	_, err := io.WriteString(w, out.String())
 	return err
-}
-
-// summarize says how many recordings have which verdict.
-func summarize(results []*replay.Result) string {
-	verdicts := make(map[string]int)
-	for _, r := range results {
-		verdicts[verdictOn(r)]++
-	}
-	plural := "s"
-	if len(results) == 1 {
-		plural = ""
-	}
-	text := fmt.Sprintf("%d recording%s:", len(results), plural)
-	separator := " "
-	for _, verdict := range []string{withLeak, overLimit, withoutLeak, tooShort} {
-		if n := verdicts[verdict]; n > 0 {
-			text += fmt.Sprintf("%s%d %s", separator, n, verdict)
-			separator = ", "
-		}
-	}
-	return text
-}
-
-// Verdicts on a whole recording.
-const (
-	withLeak    = "with a leak"
-	overLimit   = "beyond a hard limit"
-	withoutLeak = "without a leak"
-	tooShort    = "too short to tell"
-)
-
-func verdictOn(r *replay.Result) string {
-	verdict := tooShort
-	for i := range r.Resources {
-		switch c := &r.Resources[i]; {
-		case c.Leaks > 0:
-			return withLeak
-		case c.LimitsPassed > 0:
-			verdict = overLimit
-		case c.Judged && c.State != detector.Learning && verdict == tooShort:
-			verdict = withoutLeak
-		}
-	}
-	return verdict
-}
-
-func describe(r *replay.Result) string {
-	parts := []string{fmt.Sprintf("%s over %s", count(r.Samples, "sample"), sampler.FormatDuration(r.Last.Sub(r.First)))}
-	switch {
-	case r.Soak != r.Header.Soak && r.Header.Soak > 0:
-		parts = append(parts, "judged with "+soakText(r.Soak)+", recorded with "+soakText(r.Header.Soak))
-	case r.Soak > 0:
-		parts = append(parts, soakText(r.Soak))
-	}
-	if r.Header.Source != "" {
-		parts = append(parts, table.Printable(r.Header.Source))
-	}
-	return strings.Join(parts, ", ")
-}
-
-func soakText(soak time.Duration) string {
-	if soak == 0 {
-		return "physical time constants"
-	}
-	return "soak " + sampler.FormatDuration(soak)
-}
-
-// rowsOf returns the rows of the resources that are judged, findings first.
-func rowsOf(r *replay.Result) []table.Row {
-	const (
-		sparkWidth = 24
-		grew       = 1.1 // times the first level, from which on a healthy resource is explained
-	)
-	var rows []table.Row
-	rank := func(c *replay.Resource) int {
-		switch {
-		case c.Trend || c.Limit:
-			return 0
-		case c.Leaked():
-			return 1
-		}
-		return 2
-	}
-	resources := make([]*replay.Resource, 0, len(r.Resources))
-	hidden := 0
-	for i := range r.Resources {
-		c := &r.Resources[i]
-		switch {
-		case c.Leaked() || c.Judged && table.WorthARow(&c.Status, len(r.Resources)):
-			resources = append(resources, c)
-		case c.Judged:
-			hidden++
-		}
-	}
-	slices.SortStableFunc(resources, func(a, b *replay.Resource) int { return cmp.Compare(rank(a), rank(b)) })
-	for _, c := range resources {
-		row := table.Row{
-			Resource: c.Resource.Name,
-			Spark:    c.Line.Draw(sparkWidth),
-			Levels:   table.Levels(c.Resource, c.First, c.Value),
-		}
-		row.Verdict, row.Tint = table.Verdict(&c.Status)
-		switch {
-		case c.State == detector.Firing, c.State == detector.Suspected:
-			row.Pace, row.Note = c.Resource.FormatPerHour(c.SlopePerHour), table.Finding(&c.Status, r.Last)
-		case c.Leaked():
-			row.Tint = table.Yellow
-			row.Verdict, row.Note = c.Was()
-		case c.State == detector.Learning:
-			row.Note = c.Why
-		case c.Value > grew*c.First:
-			row.Pace, row.Note = c.Resource.FormatPerHour((c.Value-c.First)/r.Last.Sub(r.First).Hours()), c.Why
-		}
-		rows = append(rows, row)
-	}
-	if hidden > 0 {
-		rows = append(rows, table.Others(hidden))
-	}
-	return rows
 }

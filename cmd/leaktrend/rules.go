@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/rules"
 	"github.com/mdzesseis/leaktrend/detector/collector"
 )
@@ -53,7 +54,7 @@ on these instead, which lose nothing, and --dashboard a Grafana dashboard.`,
 }
 
 func runRules(cmd *cobra.Command, f *rulesFlags) error {
-	if err := writable(f.out, f.force); err != nil {
+	if err := output.Writable(f.out, f.force); err != nil {
 		return err
 	}
 	write, err := f.writer(cmd.ErrOrStderr())
@@ -63,7 +64,7 @@ func runRules(cmd *cobra.Command, f *rulesFlags) error {
 	if f.out == "" {
 		return write(cmd.OutOrStdout())
 	}
-	return writeFile(f.out, 0o644, write)
+	return output.WriteFile(f.out, 0o644, write)
 }
 
 // writer returns what writes the file asked for, after all is checked.

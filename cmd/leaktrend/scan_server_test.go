@@ -2,21 +2,18 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/promtest"
 )
 
 // fleetEnd is the end of the series that the tests of scan backfill; they are a week long.
@@ -131,69 +128,10 @@ func (f *fleetOf) writeOpenMetrics(t testing.TB, path string) {
 	}
 }
 
-// need returns the path of a program, or skips the test.
-func need(t testing.TB, names ...string) (paths []string) {
-	t.Helper()
-	for _, name := range names {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			t.Skipf("%s is not installed (Debian: apt-get install prometheus prometheus-alertmanager)", name)
-		}
-		paths = append(paths, path)
-	}
-	return paths
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// serve starts a server and waits until an address of it answers with 200. kill ends it.
-func serve(t testing.TB, ready, program string, args ...string) (kill func()) {
-	t.Helper()
-	var log bytes.Buffer
-	cmd := exec.Command(program, args...)
-	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.Dir = t.TempDir()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(ended) }()
-	var once sync.Once
-	kill = func() {
-		once.Do(func() { _ = cmd.Process.Kill() })
-		<-ended
-	}
-	t.Cleanup(kill)
-	for deadline := time.Now().Add(60 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		select {
-		case <-ended:
-			t.Fatalf("%s ended:\n%s", program, &log)
-		default:
-		}
-		if resp, err := http.Get(ready); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return kill
-			}
-		}
-	}
-	kill()
-	t.Fatalf("%s is not ready:\n%s", program, &log)
-	return nil
-}
-
 // backfill makes a Prometheus data directory of a fleet.
 func backfill(t testing.TB, f *fleetOf) string {
 	t.Helper()
-	promtool := need(t, "promtool")[0]
+	promtool := promtest.Need(t, "promtool")[0]
 	dir := t.TempDir()
 	text := filepath.Join(dir, "fleet.om")
 	f.writeOpenMetrics(t, text)
@@ -210,14 +148,14 @@ func backfill(t testing.TB, f *fleetOf) string {
 // startPrometheus starts one on a data directory and returns its address.
 func startPrometheus(t testing.TB, data string) (address string, kill func()) {
 	t.Helper()
-	program := need(t, "prometheus")[0]
+	program := promtest.Need(t, "prometheus")[0]
 	config := filepath.Join(t.TempDir(), "prometheus.yml")
 	if err := os.WriteFile(config, []byte("global: {}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	listen := freePort(t)
+	listen := promtest.FreePort(t)
 	address = "http://" + listen
-	kill = serve(t, address+"/-/ready", program, "--config.file="+config, "--storage.tsdb.path="+data,
+	kill = promtest.Serve(t, address+"/-/ready", program, "--config.file="+config, "--storage.tsdb.path="+data,
 		"--storage.tsdb.retention.time=1000d", "--web.listen-address="+listen, "--log.level=warn")
 	return address, kill
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -22,11 +21,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mdzesseis/leaktrend/alerting"
-	"github.com/mdzesseis/leaktrend/alerting/webhook"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/browsertest"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/promtest"
 )
 
 func TestScanUsage(t *testing.T) {
@@ -65,83 +61,6 @@ func TestScanUsage(t *testing.T) {
 	}
 }
 
-// What a line says of the other versions, and the last line of a report.
-func TestScanWords(t *testing.T) {
-	versions := func(growing ...int) (all []fleet.VersionCount) {
-		for i, n := range growing {
-			all = append(all, fleet.VersionCount{Version: fmt.Sprint("v", i), Growing: n, Replicas: 5})
-		}
-		return all
-	}
-	for _, test := range []struct {
-		own      string
-		versions []fleet.VersionCount
-		first    string
-		want     string
-	}{
-		{"v0", nil, "", "4 of 5 replicas"},
-		{"v1", versions(0, 4), "v1", "4 of 5 replicas, none of the 5 of v0; first version that leaks: v1"},
-		{"v5", versions(0, 0, 0, 0, 0, 4, 3, 5), "v5", "4 of 5 replicas, none of the 5 of v3, none of the 5 of v4, 3 of 5 of v6, 4 more versions; first version that leaks: v5"},
-		{"v0", versions(4, 3, 2, 1, 0), "", "4 of 5 replicas, 3 of 5 of v1, 2 of 5 of v2, 1 of 5 of v3, 1 more version"},
-		{"v4", versions(0, 0, 0, 0, 4), "v4", "4 of 5 replicas, none of the 5 of v1, none of the 5 of v2, none of the 5 of v3, 1 more version; first version that leaks: v4"},
-	} {
-		x := &fleet.Finding{Group: []fleet.Label{{Name: "version", Value: test.own}}, Growing: 4, Replicas: 5, Versions: test.versions, FirstVersion: test.first}
-		if got := replicasText(x); got != test.want {
-			t.Errorf("%q, want %q", got, test.want)
-		}
-	}
-	leak, explained := fleet.Finding{Q: .012}, fleet.Finding{WithLoad: true}
-	for _, test := range []struct {
-		report fleet.Report
-		want   string
-	}{
-		{fleet.Report{}, "nothing to judge: no gauge has a history of 6h or more"},
-		{fleet.Report{Missing: []fleet.Missing{{}}}, "nothing to judge in what could be read"},
-		{fleet.Report{Hypotheses: 1, Judged: 5}, "no leak in 1 resource of groups (5 of processes)"},
-		{fleet.Report{Hypotheses: 9, Judged: 50, FDR: .05, Findings: []fleet.Finding{leak}, Limits: []fleet.Finding{leak, leak}},
-			"1 leak, 2 limits passed, in 9 resources of groups (50 of processes); at most 1.2 % of the leaks are expected to be false (asked: 5 %)"},
-		{fleet.Report{Hypotheses: 9, Judged: 50, Suspects: []fleet.Finding{leak, leak, explained}, Missing: []fleet.Missing{{}}},
-			"no leak in 9 resources of groups (50 of processes); 2 suspects that chance may explain among so many; 1 suspect that the load explains; a part could not be read"},
-	} {
-		if got := closing(&test.report); got != test.want {
-			t.Errorf("%q, want %q", got, test.want)
-		}
-	}
-}
-
-// What a server warns of may be missing, for the scan at hand; what it says of the language may not.
-func TestScanWarnings(t *testing.T) {
-	var back atomic.Bool
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		warnings := `"store a is away","PromQL info: metric might not be a counter"`
-		if back.Load() {
-			warnings = ""
-		}
-		fmt.Fprintf(w, `{"status":"success","data":[],"warnings":[%s]}`, warnings)
-	}))
-	defer server.Close()
-	client, err := prom.New(prom.Config{URL: server.URL, Concurrency: 1, Timeout: time.Minute})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	f := &scanFlags{sinceLength: 24 * time.Hour, stepLength: fleet.Step, groupBy: []string{"job"}, fdr: .05, concurrency: 1}
-	empty := fleet.Missing{What: "everything", Why: "the server has no such series in that time"}
-	scan := func(want ...fleet.Missing) {
-		t.Helper()
-		r, err := f.scan(t.Context(), client, io.Discard)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(want, r.Missing); diff != "" {
-			t.Errorf("missing (-want +got):\n%s", diff)
-		}
-	}
-	scan(empty, fleet.Missing{What: "what the server warns of", Why: "store a is away"})
-	back.Store(true)
-	scan(empty)
-}
-
 // proxy stands between a scan and its Prometheus. It may answer itself, by the number of the range query, from 1 on.
 func proxy(t *testing.T, to string, answers func(n int64, w http.ResponseWriter) bool) string {
 	t.Helper()
@@ -174,7 +93,7 @@ func scanOf(t *testing.T, server string, args ...string) outcome {
 
 // A thousand series of a week in a real Prometheus: the planted leaks are found, each once, and nothing else.
 func TestScanFleet(t *testing.T) {
-	need(t, "prometheus", "promtool")
+	promtest.Need(t, "prometheus", "promtool")
 	if testing.Short() {
 		t.Skip("backfills a Prometheus")
 	}
@@ -243,7 +162,7 @@ func scanOfKilled(t *testing.T, data string) {
 }
 
 func scanWithoutServer(t *testing.T) {
-	if got := scanOf(t, "http://"+freePort(t)); got.code != exitUsage || !strings.Contains(got.stderr, "http://prometheus:9090: ") {
+	if got := scanOf(t, "http://"+promtest.FreePort(t)); got.code != exitUsage || !strings.Contains(got.stderr, "http://prometheus:9090: ") {
 		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }
@@ -344,16 +263,30 @@ func scanAgain(t *testing.T, prometheus string) {
 	}
 }
 
-// alertsOfFleet prints the findings as JSON, sends them to a real Alertmanager, and takes them back.
+// scanLine is what the tests read of a line of JSON.
+type scanLine struct {
+	Time         time.Time
+	File         string
+	Resource     string
+	Kind         string
+	State        string
+	Severity     string
+	Value        float64
+	Baseline     float64
+	SlopePerHour float64 `json:"slope_per_hour"`
+	Since        time.Time
+	Summary      string
+	Group        map[string]string
+	Growing      int
+	Replicas     int
+	Q            float64
+	FDR          float64
+	Hypotheses   int
+}
+
+// alertsOfFleet prints the findings as JSON and sends them to a real Alertmanager.
 func alertsOfFleet(t *testing.T, prometheus string) {
-	program := need(t, "prometheus-alertmanager")[0]
-	config := filepath.Join(t.TempDir(), "alertmanager.yml")
-	if err := os.WriteFile(config, []byte("route: {receiver: none}\nreceivers: [{name: none}]\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	listen := freePort(t)
-	address := "http://" + listen
-	serve(t, address+"/-/ready", program, "--config.file="+config, "--storage.path="+t.TempDir(), "--web.listen-address="+listen, "--cluster.listen-address=")
+	address := promtest.Alertmanager(t)
 	var lasts []time.Duration // of the alerts, rounded
 	active := func() (all []string) {
 		lasts = nil
@@ -387,7 +320,7 @@ func alertsOfFleet(t *testing.T, prometheus string) {
 	}
 	var found, alarming []string
 	for line := range strings.Lines(got.stdout) {
-		var x fleetLine
+		var x scanLine
 		if err := json.Unmarshal([]byte(line), &x); err != nil {
 			t.Fatalf("%v in %s", err, line)
 		}
@@ -433,36 +366,4 @@ func alertsOfFleet(t *testing.T, prometheus string) {
 		t.Errorf("after a scan of the containers the alerts last (-want +got):\n%s", diff)
 	}
 
-	// The same findings in scan after scan are the same alerts; what is not found any more ends, unless it may only not have been read.
-	webhook, err := webhook.New(webhook.Config{URL: address, Format: "alertmanager"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	alerts := &fleetAlerts{webhook: webhook, standing: map[string]standingAlert{}}
-	finding := func(job string) fleet.Finding {
-		return fleet.Finding{Group: []fleet.Label{{Name: "job", Value: job}}, Kind: alerting.Trend, Growing: 1, Replicas: 1}
-	}
-	count := func(report fleet.Report) int {
-		report.End = time.Now()
-		alerts.update(&report)
-		if err := errors.Join(alerts.send(t.Context()), alerts.refresh(t.Context())); err != nil {
-			t.Error(err)
-		}
-		return len(active()) - len(want)
-	}
-	for _, step := range []struct {
-		name   string
-		report fleet.Report
-		want   int
-	}{
-		{"two", fleet.Report{Findings: []fleet.Finding{finding("a"), finding("b")}}, 2},
-		{"the same again", fleet.Report{Findings: []fleet.Finding{finding("a"), finding("b")}}, 2},
-		{"one, and a part was not read", fleet.Report{Findings: []fleet.Finding{finding("a")}, Missing: []fleet.Missing{{What: "job", Why: "down"}}}, 2},
-		{"one", fleet.Report{Findings: []fleet.Finding{finding("a")}}, 1},
-		{"none", fleet.Report{}, 0},
-	} {
-		if got := count(step.report); got != step.want {
-			t.Errorf("%s: %d alerts, want %d", step.name, got, step.want)
-		}
-	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/tune"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/progress"
 )
@@ -89,7 +89,7 @@ func runTune(cmd *cobra.Command, args []string, f *tuneFlags) error {
 		return err
 	}
 	if f.html != "" {
-		if err := writeFile(f.html, 0o644, result.WriteHTML); err != nil {
+		if err := output.WriteFile(f.html, 0o644, result.WriteHTML); err != nil {
 			return err
 		}
 	}
@@ -104,7 +104,7 @@ func runTune(cmd *cobra.Command, args []string, f *tuneFlags) error {
 		return err
 	}
 	// The webhook's URL in it may hold a secret.
-	return writeFile(f.out, 0o600, func(w io.Writer) error {
+	return output.WriteFile(f.out, 0o600, func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})
@@ -142,7 +142,7 @@ func (f *tuneFlags) options(args []string, stderr io.Writer) (*tune.Options, err
 		return nil, fmt.Errorf("-o and --html name the same file, %s", f.out)
 	}
 	for _, path := range []string{f.out, f.html} {
-		if err := writable(path, f.force); err != nil {
+		if err := output.Writable(path, f.force); err != nil {
 			return nil, err
 		}
 	}
@@ -229,13 +229,4 @@ func (f *tuneFlags) print(w io.Writer, r *tune.Result) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(r)
-}
-
-// writeFile writes a file.
-func writeFile(path string, mode fs.FileMode, write func(io.Writer) error) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return err
-	}
-	return errors.Join(write(file), file.Close())
 }

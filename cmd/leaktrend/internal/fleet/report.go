@@ -66,6 +66,24 @@ type Finding struct {
 	FirstVersion string
 }
 
+// Key is what makes a finding the same one in the next scan.
+func (f *Finding) Key() string {
+	key := string(f.Kind) + "\x00" + f.Resource.Name
+	for _, l := range f.Group {
+		key += "\x00" + l.Name + "\x00" + l.Value
+	}
+	return key
+}
+
+// GroupLabels returns the labels of the group by name.
+func (f *Finding) GroupLabels() map[string]string {
+	labels := make(map[string]string)
+	for _, l := range f.Group {
+		labels[l.Name] = l.Value
+	}
+	return labels
+}
+
 // Report is what a scan found.
 type Report struct {
 	Start, End time.Time

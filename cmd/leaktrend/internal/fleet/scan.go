@@ -60,6 +60,22 @@ func (p *Progress) Share() float64 {
 	return float64(p.jobsDone.Load()) / float64(jobs) * float64(p.targetsDone.Load()) / float64(p.targets.Load())
 }
 
+// Scan runs a scan of a server. What that warns of may be missing in the report.
+func Scan(ctx context.Context, client *prom.Client, o Options) (*Report, error) {
+	client.Begin()
+	report, err := Run(ctx, client, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range client.Warnings() {
+		// Those of the language are about the query, as on a counter without a counter's name; others say that data may be missing.
+		if !strings.HasPrefix(w, "PromQL ") {
+			report.Missing = append(report.Missing, Missing{What: "what the server warns of", Why: w})
+		}
+	}
+	return report, nil
+}
+
 // Run scans a fleet. What could not be read is in the report; the error says that the scan was interrupted or nothing could be read at all.
 func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 	if o.Progress == nil {

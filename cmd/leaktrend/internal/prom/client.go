@@ -4,17 +4,12 @@ package prom
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -151,83 +146,6 @@ func New(c Config) (*Client, error) {
 	return p, nil
 }
 
-// loadHTTPConfig reads a file of the Prometheus tools. The errors of their YAML parser may quote a line that holds a secret.
-func loadHTTPConfig(path string) (*config.HTTPClientConfig, error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, err
-	}
-	c, _, err := config.LoadHTTPConfigFile(path)
-	if err != nil {
-		text := err.Error()
-		if strings.Contains(text, "yaml") || strings.Contains(text, "`") {
-			text = "not YAML in the form of the Prometheus tools' HTTP configuration"
-			for _, word := range strings.Fields(err.Error()) {
-				if _, e := strconv.Atoi(strings.TrimSuffix(word, ":")); e == nil {
-					text += ", line " + strings.TrimSuffix(word, ":")
-					break
-				}
-			}
-		}
-		return nil, fmt.Errorf("%s: %s", path, text)
-	}
-	return c, nil
-}
-
-// readHeaders reads a file with a header a line. Its errors name the line and never show a value.
-func readHeaders(path string) (http.Header, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	headers := http.Header{}
-	number := 0
-	for line := range strings.Lines(string(text)) {
-		number++
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		name, value, ok := strings.Cut(line, ":")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if !ok || value == "" || name == "" || strings.ContainsFunc(name, func(r rune) bool { return !isToken(r) }) ||
-			strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-			return nil, fmt.Errorf("%s:%d: want NAME: VALUE", path, number)
-		}
-		headers.Add(name, value)
-	}
-	return headers, nil
-}
-
-// isToken reports whether a header's name may hold a character (RFC 9110, 5.6.2).
-func isToken(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r)
-}
-
-func secretsOf(u *url.URL, c *config.HTTPClientConfig, headers http.Header) (all []string) {
-	file := func(path string) {
-		if text, err := os.ReadFile(path); path != "" && err == nil {
-			all = append(all, strings.TrimSpace(string(text)))
-		}
-	}
-	all = append(all, redact.Secrets(u)...)
-	if b := c.BasicAuth; b != nil {
-		all = append(all, string(b.Password))
-		file(b.PasswordFile)
-	}
-	if a := c.Authorization; a != nil {
-		all = append(all, string(a.Credentials))
-		file(a.CredentialsFile)
-	}
-	if o := c.OAuth2; o != nil {
-		all = append(all, string(o.ClientSecret))
-		file(o.ClientSecretFile)
-	}
-	for _, values := range headers {
-		all = append(all, values...)
-	}
-	return all
-}
-
 // String returns the server's address without credentials.
 func (c *Client) String() string { return c.shown }
 
@@ -277,6 +195,13 @@ type Grid struct {
 	Start time.Time
 	Step  time.Duration
 	N     int
+}
+
+// GridTo returns the grid of a length of time that ends at the last multiple of the step up to an instant.
+func GridTo(end time.Time, length, step time.Duration) Grid {
+	n := max(int(length/step), 1)
+	last := end.UTC().Truncate(step)
+	return Grid{Start: last.Add(-time.Duration(n-1) * step), Step: step, N: n}
 }
 
 // At returns instant number i.
@@ -363,222 +288,4 @@ func (c *Client) LabelValues(ctx context.Context, label string, matches []string
 		return warnings, err
 	})
 	return all, err
-}
-
-// try runs one query until it succeeds, fails for good, or has had its attempts.
-func (c *Client) try(ctx context.Context, query func(context.Context) (v1.Warnings, error)) error {
-	if c.gone() {
-		return ErrGone
-	}
-	select {
-	case c.slots <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-c.slots }()
-	began := time.Now()
-	defer func() { c.busy.Add(int64(time.Since(began))) }()
-	unreadable := 0
-	for attempt := 1; ; attempt++ {
-		if c.gone() {
-			return ErrGone
-		}
-		c.queries.Add(1)
-		var seen response
-		limited, cancel := context.WithTimeout(context.WithValue(ctx, responseKey{}, &seen), c.timeout)
-		warnings, err := query(limited)
-		cancel()
-		c.warn(warnings)
-		if err == nil {
-			c.failures.Store(0)
-			c.denied.Store(0)
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		verdict, err := c.judge(err, &seen)
-		if verdict == unreadableAnswer {
-			unreadable++
-		}
-		switch {
-		case verdict == finalAnswer:
-			c.failures.Store(0) // it does answer
-			if errors.Is(err, ErrDenied) {
-				c.denied.Add(1)
-			}
-			return err
-		case attempt == attempts || unreadable > rereads:
-			c.failures.Add(1)
-			return fmt.Errorf("%w (%d attempts)", err, attempt)
-		}
-		c.retries.Add(1)
-		if err := c.sleep(ctx, max(backoff(attempt), min(seen.retryAfter, lastRetry))); err != nil {
-			return err
-		}
-	}
-}
-
-func (c *Client) gone() bool {
-	return c.failures.Load() >= mostFailures || c.denied.Load() >= mostDenied
-}
-
-// backoff returns the wait after so many failed attempts: a random time in the upper half of 0.5 s, 1 s, 2 s and so on.
-func backoff(failures int) time.Duration {
-	d := min(firstRetry<<(failures-1), lastRetry)
-	return d/2 + rand.N(d/2+1)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-type verdict uint8
-
-const (
-	finalAnswer      verdict = iota // asking again would give the same
-	passing                         // worth another attempt
-	unreadableAnswer                // worth one or two
-)
-
-// judge says whether a failure is worth another attempt, and puts it in words that hold no secret.
-func (c *Client) judge(err error, seen *response) (verdict, error) {
-	var said *v1.Error
-	if !errors.As(err, &said) {
-		if errors.Is(err, errAnswerTooLarge) {
-			return finalAnswer, fmt.Errorf("%w: an answer larger than %d MiB", ErrTooLarge, mostAnswer>>20)
-		}
-		err = redact.Cause(err)
-		switch {
-		case errors.Is(err, context.DeadlineExceeded):
-			return passing, fmt.Errorf("no answer within %v", c.timeout)
-		case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-			return passing, errors.New("the connection was closed before the answer ended")
-		}
-		return passing, errors.New(c.clean(err.Error()))
-	}
-	kind, text, status := said.Type, said.Msg, seen.status
-	// Of some statuses the API client leaves the answer unread.
-	var detail struct {
-		Type  v1.ErrorType `json:"errorType"`
-		Error string       `json:"error"`
-	}
-	if json.Unmarshal([]byte(said.Detail), &detail) == nil && detail.Error != "" {
-		kind, text = detail.Type, detail.Error
-	}
-	text = c.clean(text)
-	switch {
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return finalAnswer, fmt.Errorf("%w: status %d", ErrDenied, status)
-	case kind == v1.ErrTimeout:
-		return finalAnswer, fmt.Errorf("%w: the server ran out of time: %s", ErrTooLarge, text)
-	case isTooLarge(text, status):
-		return finalAnswer, fmt.Errorf("%w: %s", ErrTooLarge, text)
-	case status/100 == 3:
-		return finalAnswer, errors.New("redirects to another host, which is not followed")
-	case status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500:
-		return passing, fmt.Errorf("status %d: %s", status, text)
-	case status/100 == 2 && kind == v1.ErrBadResponse:
-		if strings.HasPrefix(seen.contentType, "text/html") {
-			return unreadableAnswer, errors.New("the answer is a web page, not that of a Prometheus: is a proxy or a login in between?")
-		}
-		return unreadableAnswer, fmt.Errorf("the answer is not the JSON of a Prometheus, or was cut off: %s", text)
-	}
-	return finalAnswer, fmt.Errorf("status %d: %s", status, text)
-}
-
-// isTooLarge knows the words in which Prometheus and those that speak its API refuse a query for its size.
-func isTooLarge(text string, status int) bool {
-	if status == http.StatusRequestEntityTooLarge {
-		return true
-	}
-	if status != http.StatusUnprocessableEntity && status != http.StatusBadRequest {
-		return false
-	}
-	text = strings.ToLower(text)
-	for _, words := range []string{"too many samples", "maximum resolution", "exceeds the limit", "limit reached", "too many points", "too large", "exceeded", "memory limit"} {
-		if strings.Contains(text, words) {
-			return true
-		}
-	}
-	return false
-}
-
-// clean makes a text of the server fit to be shown.
-func (c *Client) clean(text string) string {
-	text = c.secrets.Replace(text)
-	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > shownDetail {
-		text = string(runes[:shownDetail]) + redact.Mark
-	}
-	return text
-}
-
-// response is what the transport saw of an answer, and the API client does not tell.
-type response struct {
-	status      int
-	contentType string
-	retryAfter  time.Duration
-}
-
-type responseKey struct{}
-
-// transport adds the headers, notes the answer's, and bounds its size.
-type transport struct {
-	next    http.RoundTripper
-	headers http.Header
-}
-
-func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if len(t.headers) > 0 {
-		req = req.Clone(req.Context())
-		for name, values := range t.headers {
-			req.Header[name] = values
-			if name == "Host" {
-				req.Host = values[0]
-			}
-		}
-	}
-	resp, err := t.next.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	if seen, ok := req.Context().Value(responseKey{}).(*response); ok {
-		*seen = response{resp.StatusCode, resp.Header.Get("Content-Type"), retryAfter(resp.Header.Get("Retry-After"), time.Now())}
-	}
-	resp.Body = &boundedBody{resp.Body, mostAnswer}
-	return resp, nil
-}
-
-var errAnswerTooLarge = errors.New("answer too large")
-
-type boundedBody struct {
-	io.ReadCloser
-	left int64
-}
-
-func (b *boundedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		return n, errAnswerTooLarge
-	}
-	return n, err
-}
-
-// retryAfter returns the wait that a Retry-After header asks for; 0 if it asks for none.
-func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	if at, err := http.ParseTime(header); err == nil {
-		return max(at.Sub(now), 0)
-	}
-	return 0
 }

@@ -24,9 +24,9 @@ import (
 type Options struct {
 	Config detector.Config
 	// Given tells that the configuration is the user's: it wins over what the recording says of its soak mode.
-	Given bool
-	Stdin io.Reader     // for the path "-"
-	Read  *atomic.Int64 // counts the bytes read, for a progress display; may be nil
+	Given    bool
+	Stdin    io.Reader // for the path "-"
+	Progress *Progress // may be nil
 	// Done, if set, is called with each result that there is, at once from several goroutines. Only then there are charts, and only until it returns.
 	Done func(*Result)
 }
@@ -130,8 +130,8 @@ func File(ctx context.Context, path string, o Options) (*Result, error) {
 		defer f.Close()
 		in = f
 	}
-	if o.Read != nil {
-		in = &countingReader{in, o.Read}
+	if o.Progress != nil {
+		in = &countingReader{in, &o.Progress.read}
 	}
 	name := NameOf(path)
 	r, err := sampler.NewReader(in, name)

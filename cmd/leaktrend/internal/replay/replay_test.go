@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -205,9 +204,9 @@ func TestInputs(t *testing.T) {
 		{"gzip on standard input", "-", zipped(t, text), len(zipped(t, text))},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var read atomic.Int64
+			var progress Progress
 			o := defaults()
-			o.Stdin, o.Read = iotest.OneByteReader(strings.NewReader(test.stdin)), &read
+			o.Stdin, o.Progress = iotest.OneByteReader(strings.NewReader(test.stdin)), &progress
 			got, err := File(t.Context(), test.path, o)
 			if err != nil {
 				t.Fatal(err)
@@ -218,7 +217,7 @@ func TestInputs(t *testing.T) {
 			if diff := cmp.Diff(want.Events, got.Events); diff != "" || got.Samples != want.Samples {
 				t.Errorf("%d samples; events (-file +got)\n%s", got.Samples, diff)
 			}
-			if got := int(read.Load()); got != test.read {
+			if got := int(progress.read.Load()); got != test.read {
 				t.Errorf("%d bytes counted, want %d", got, test.read)
 			}
 		})

@@ -1,4 +1,4 @@
-// Package report writes what became of recordings as one page that needs nothing but itself.
+// Package report writes what became of recordings: as text, as JSON lines, as pictures, and as one page that needs nothing but itself.
 package report
 
 import (
@@ -34,8 +34,6 @@ const (
 // Report gathers results and writes them as a page. Its methods may be called at once.
 type Report struct {
 	Zone *time.Location // of the times written where no script runs
-	// Describe says in a few words what a recording is.
-	Describe func(*replay.Result) string
 
 	mostPlots int // 0 is the usual
 
@@ -105,7 +103,7 @@ func worse(a, b *entry) int {
 
 // Add takes a result while it has its charts.
 func (r *Report) Add(result *replay.Result) {
-	about := r.Describe(result)
+	about := describe(result)
 	for i := range result.Resources {
 		c := &result.Resources[i]
 		if !shown(result, c) {

@@ -66,7 +66,7 @@ func resultOf(file string, resources ...replay.Resource) *replay.Result {
 }
 
 func newReport() *Report {
-	return &Report{Zone: time.UTC, Describe: func(r *replay.Result) string { return fmt.Sprintf("%d samples", r.Samples) }}
+	return &Report{Zone: time.UTC}
 }
 
 func pageOf(t *testing.T, r *Report) string {

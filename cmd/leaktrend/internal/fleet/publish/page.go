@@ -1,4 +1,4 @@
-package main
+package publish
 
 import (
 	_ "embed"
@@ -16,32 +16,32 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-//go:embed fleetpage.html
-var fleetPageText string
+//go:embed page.html
+var pageText string
 
-// fleetPageRow is one finding in the page.
-type fleetPageRow struct {
+// pageRow is one finding in the page.
+type pageRow struct {
 	ID, Word, Class, Group, Share, Resource string
-	fleetPageReplica                        // the worst
+	pageReplica                             // the worst
 	Left, Sentence                          string
-	Replicas                                []fleetPageReplica
+	Replicas                                []pageReplica
 	More                                    int
 }
 
-type fleetPageReplica struct {
+type pageReplica struct {
 	Place, Levels, Pace string
 	Spark               template.HTML
 	Since               time.Time
 }
 
-// writeFleetPage writes a report as a page that needs nothing else, in the look of the report on recordings.
-func writeFleetPage(w io.Writer, server string, r *fleet.Report, all bool) error {
+// writePage writes a report as a page that needs nothing else, in the look of the report on recordings.
+func writePage(w io.Writer, server string, r *fleet.Report, all bool) error {
 	data := struct {
 		report.Frame
 		Server     string
 		Processes  int
 		Start, End time.Time
-		Rows       []fleetPageRow
+		Rows       []pageRow
 		Hidden     int
 		Missing    []fleet.Missing
 	}{
@@ -50,7 +50,7 @@ func writeFleetPage(w io.Writer, server string, r *fleet.Report, all bool) error
 	}
 	add := func(findings []fleet.Finding, word, class string) {
 		for i := range findings {
-			row := fleetPageRowOf(&findings[i], r.End)
+			row := pageRowOf(&findings[i], r.End)
 			row.ID, row.Word, row.Class = fmt.Sprintf("finding-%d", len(data.Rows)+1), word, class
 			data.Rows = append(data.Rows, row)
 		}
@@ -58,30 +58,30 @@ func writeFleetPage(w io.Writer, server string, r *fleet.Report, all bool) error
 	add(r.Findings, "LEAK", "leak")
 	add(r.Limits, "LIMIT", "limit")
 	shown := r.Suspects
-	if !all && len(shown) > mostSuspects {
-		shown, data.Hidden = shown[:mostSuspects], len(shown)-mostSuspects
+	if !all && len(shown) > maxSuspects {
+		shown, data.Hidden = shown[:maxSuspects], len(shown)-maxSuspects
 	}
 	add(shown, "suspect", "suspect")
-	return report.Template(fleetPageText, time.UTC).Execute(w, data)
+	return report.Template(pageText, time.UTC).Execute(w, data)
 }
 
-func fleetPageRowOf(x *fleet.Finding, end time.Time) fleetPageRow {
-	row := fleetPageRow{
+func pageRowOf(x *fleet.Finding, end time.Time) pageRow {
+	row := pageRow{
 		Group: groupText(x), Share: fmt.Sprintf("%d of %d replicas", x.Growing, x.Replicas), Resource: x.Resource.Name,
-		fleetPageReplica: fleetPageReplicaOf(x, &x.Worst), Sentence: fleetSummary(x), More: max(0, x.Growing-1-len(x.Others)),
+		pageReplica: pageReplicaOf(x, &x.Worst), Sentence: summary(x), More: max(0, x.Growing-1-len(x.Others)),
 	}
 	if e := x.Worst.Exhaustion; e != nil {
 		row.Left = sampler.FormatDuration(e.At.Sub(end))
 	}
-	row.Replicas = append(row.Replicas, row.fleetPageReplica)
+	row.Replicas = append(row.Replicas, row.pageReplica)
 	for i := range x.Others {
-		row.Replicas = append(row.Replicas, fleetPageReplicaOf(x, &x.Others[i]))
+		row.Replicas = append(row.Replicas, pageReplicaOf(x, &x.Others[i]))
 	}
 	return row
 }
 
-func fleetPageReplicaOf(x *fleet.Finding, r *fleet.Replica) fleetPageReplica {
-	p := fleetPageReplica{
+func pageReplicaOf(x *fleet.Finding, r *fleet.Replica) pageReplica {
+	p := pageReplica{
 		Place: placeOf(r), Levels: table.Levels(x.Resource, r.Baseline, r.Value), Pace: x.Resource.FormatPerHour(r.SlopePerHour), Spark: sparkOf(r.Line),
 	}
 	if x.Kind == alerting.Trend {

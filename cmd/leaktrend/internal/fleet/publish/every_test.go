@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package main
+package publish
 
 import (
 	"bytes"
@@ -85,14 +85,14 @@ func (f *fakeAlertmanager) expire() {
 }
 
 // alertsTo returns alerts that go to a fake Alertmanager.
-func alertsTo(t *testing.T, am *fakeAlertmanager) *fleetAlerts {
+func alertsTo(t *testing.T, am *fakeAlertmanager) *Alerts {
 	t.Helper()
 	am.t, am.begin, am.ends = t, time.Now(), map[string]time.Time{}
 	webhook, err := webhook.New(webhook.Config{URL: "http://am", Format: "alertmanager", Client: &http.Client{Transport: am}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fleetAlerts{webhook: webhook, standing: map[string]standingAlert{}}
+	return NewAlerts(webhook)
 }
 
 // leakOf is a finding in a job.
@@ -150,9 +150,11 @@ func TestScanEvery(t *testing.T) {
 			return http.StatusOK
 		}}
 		alerts := alertsTo(t, am)
-		f := &scanFlags{format: "json", everyPause: time.Hour, html: filepath.Join(t.TempDir(), "fleet.html")}
 		began := time.Now()
 		var stdout, stderr bytes.Buffer
+		p := &Publisher{
+			Server: "http://prometheus:9090", JSON: true, Page: filepath.Join(t.TempDir(), "fleet.html"), Alerts: alerts, Stdout: &stdout, Stderr: &stderr,
+		}
 		var scans []string
 		scan := func(context.Context) (*fleet.Report, error) {
 			n := len(scans)
@@ -163,7 +165,7 @@ func TestScanEvery(t *testing.T) {
 			}
 			return rounds[n]()
 		}
-		if err := f.watch(ctx, "http://prometheus:9090", scan, alerts, &stdout, &stderr); err != nil {
+		if err := p.Every(ctx, time.Hour, scan); err != nil {
 			t.Error(err)
 		}
 		if diff := cmp.Diff([]string{"0s", "1h0m0s", "2h0m0s", "3h0m0s", "4h0m0s", "5h0m0s", "6h0m0s", "7h0m0s", "8h30m0s", "9h30m0s", "10h30m0s", "11h30m0s"}, scans); diff != "" {
@@ -178,9 +180,9 @@ func TestScanEvery(t *testing.T) {
 			t.Errorf("alerts (-want +got):\n%s", diff)
 		}
 		var lines []string
-		for line := range strings.Lines(stdout.String()) {
-			var x fleetLine
-			if err := json.Unmarshal([]byte(line), &x); err != nil {
+		for text := range strings.Lines(stdout.String()) {
+			var x line
+			if err := json.Unmarshal([]byte(text), &x); err != nil {
 				t.Fatal(err)
 			}
 			lines = append(lines, x.Time.Sub(began).String()+" "+x.Group["job"]+" "+x.State)
@@ -197,7 +199,7 @@ func TestScanEvery(t *testing.T) {
 				t.Errorf("stderr lacks %q:\n%s", says, &stderr)
 			}
 		}
-		if page, err := os.ReadFile(f.html); err != nil || !strings.Contains(string(page), "Nothing was found.") {
+		if page, err := os.ReadFile(p.Page); err != nil || !strings.Contains(string(page), "Nothing was found.") {
 			t.Errorf("the page is not that of the last scan (%v):\n%s", err, page)
 		}
 		if len(alerts.standing) != 0 || len(alerts.unsent) != 0 {
@@ -208,20 +210,20 @@ func TestScanEvery(t *testing.T) {
 
 // What is kept stays small however many findings come and go while the Alertmanager is away, and what stands is told when it is back.
 func TestScanEveryIsBounded(t *testing.T) {
-	const rounds = mostUnsent * 3 / 2
+	const rounds = maxUnsent * 3 / 2
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		var alerts *fleetAlerts
-		n, most := 0, 0
+		var alerts *Alerts
+		n, kept := 0, 0
 		am := &fakeAlertmanager{status: func(since time.Duration) int {
-			most = max(most, len(alerts.unsent)+len(alerts.standing)) // here, as the scans are in another goroutine
+			kept = max(kept, len(alerts.unsent)+len(alerts.standing)) // here, as the scans are in another goroutine
 			if since < (rounds-1)*time.Minute {
 				return http.StatusServiceUnavailable
 			}
 			return http.StatusOK
 		}}
 		alerts = alertsTo(t, am)
-		f := &scanFlags{format: "text", everyPause: time.Minute}
+		p := &Publisher{Alerts: alerts, Stdout: io.Discard, Stderr: io.Discard}
 		scan := func(context.Context) (*fleet.Report, error) {
 			if n++; n > rounds {
 				cancel()
@@ -229,11 +231,11 @@ func TestScanEveryIsBounded(t *testing.T) {
 			}
 			return leaksOf("always", fmt.Sprint("job ", n)), nil
 		}
-		if err := f.watch(ctx, "", scan, alerts, io.Discard, io.Discard); err != nil {
+		if err := p.Every(ctx, time.Minute, scan); err != nil {
 			t.Error(err)
 		}
-		if limit := mostUnsent + 2; most > limit || len(alerts.unsent) > 0 {
-			t.Errorf("%d alerts were kept, at most %d should be; %d wait", most, limit, len(alerts.unsent))
+		if limit := maxUnsent + 2; kept > limit || len(alerts.unsent) > 0 {
+			t.Errorf("%d alerts were kept, at most %d should be; %d wait", kept, limit, len(alerts.unsent))
 		}
 		if diff := cmp.Diff([]string{"always", fmt.Sprint("job ", rounds)}, slices.Sorted(maps.Keys(am.ends))); diff != "" {
 			t.Errorf("what fires (-want +got):\n%s", diff)
@@ -244,7 +246,7 @@ func TestScanEveryIsBounded(t *testing.T) {
 // However many findings there are, the alert of each is sent.
 func TestManyFindings(t *testing.T) {
 	var jobs []string
-	for i := range mostUnsent + 5 {
+	for i := range maxUnsent + 5 {
 		jobs = append(jobs, fmt.Sprint("job ", i))
 	}
 	am := &fakeAlertmanager{}
@@ -261,25 +263,24 @@ func TestManyFindings(t *testing.T) {
 
 // What is resolved by one scan is told in order of name.
 func TestResolvedLinesAreInOrder(t *testing.T) {
-	f := &scanFlags{format: "json"}
 	var out bytes.Buffer
+	p := &Publisher{JSON: true, Stdout: &out}
 	var jobs, want []string
 	for i := range 50 {
 		jobs = append(jobs, fmt.Sprintf("job %02d", i))
 		want = append(want, jobs[i]+" resolved")
 	}
-	before, err := f.print(&out, "", leaksOf(jobs...), nil)
-	if err != nil {
+	if err := p.print(leaksOf(jobs...)); err != nil {
 		t.Fatal(err)
 	}
 	out.Reset()
-	if _, err := f.print(&out, "", leaksOf(), before); err != nil {
+	if err := p.print(leaksOf()); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	for line := range strings.Lines(out.String()) {
-		var x fleetLine
-		if err := json.Unmarshal([]byte(line), &x); err != nil {
+	for text := range strings.Lines(out.String()) {
+		var x line
+		if err := json.Unmarshal([]byte(text), &x); err != nil {
 			t.Fatal(err)
 		}
 		got = append(got, x.Group["job"]+" "+x.State)

@@ -1,12 +1,34 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
+
+// loadConfig returns the configuration of a file, or the default one without a file.
+func loadConfig(path string, stderr io.Writer) (detector.Config, error) {
+	if path == "" {
+		return detector.DefaultConfig(), nil
+	}
+	config, warnings, err := detector.LoadConfig(path)
+	for _, w := range warnings {
+		fmt.Fprintln(stderr, "warning:", w)
+	}
+	return config, err
+}
+
+// contextFor returns a context that also ends after a duration, unless that is 0.
+func contextFor(ctx context.Context, duration time.Duration) (context.Context, context.CancelFunc) {
+	if duration > 0 {
+		return context.WithTimeout(ctx, duration)
+	}
+	return context.WithCancel(ctx)
+}
 
 // notePatience says what a first run of watch without --soak cannot show.
 func notePatience(stderr io.Writer, soak time.Duration) {

@@ -1,4 +1,4 @@
-package main
+package publish
 
 import (
 	"cmp"
@@ -17,16 +17,21 @@ import (
 const (
 	// refreshEvery is how often standing alerts are repeated: an Alertmanager drops what it does not hear of for five minutes.
 	refreshEvery = time.Minute
-	// mostUnsent bounds the alerts that wait for an Alertmanager, beside those of the findings that stand. The oldest resolved ones are
+	// maxUnsent bounds the alerts that wait for an Alertmanager, beside those of the findings that stand. The oldest resolved ones are
 	// dropped: they have ended there by themselves.
-	mostUnsent = 1000
+	maxUnsent = 1000
 )
 
-// fleetAlerts keeps an Alertmanager told of what scans find.
-type fleetAlerts struct {
+// Alerts keeps an Alertmanager up to date with what scans find.
+type Alerts struct {
 	webhook  *webhook.Webhook
-	standing map[string]standingAlert // by the name of the finding
+	standing map[string]standingAlert // by the key of the finding
 	unsent   []alerting.Alert         // in order, one of a finding
+}
+
+// NewAlerts returns alerts that go to a webhook.
+func NewAlerts(to *webhook.Webhook) *Alerts {
+	return &Alerts{webhook: to, standing: make(map[string]standingAlert)}
 }
 
 type standingAlert struct {
@@ -36,28 +41,28 @@ type standingAlert struct {
 
 // update queues the findings of a scan that hold, and the end of those that hold no more: not of those of what could not be read, as they
 // may be there.
-func (f *fleetAlerts) update(r *fleet.Report) {
+func (f *Alerts) update(r *fleet.Report) {
 	found := map[string]bool{}
 	for _, x := range slices.Concat(r.Findings, r.Limits) {
 		if x.Ended {
 			continue
 		}
-		name := findingName(&x)
-		found[name] = true
+		key := x.Key()
+		found[key] = true
 		a := alertOf(&x, r.End)
-		if before, ok := f.standing[name]; ok {
+		if before, ok := f.standing[key]; ok {
 			a.ID, a.Time = before.ID, before.Time
 		}
-		f.standing[name] = standingAlert{a, x}
+		f.standing[key] = standingAlert{a, x}
 		f.queue(a)
 	}
-	for _, name := range slices.Sorted(maps.Keys(f.standing)) {
-		before := f.standing[name]
-		if found[name] || !r.Covers(&before.finding) {
+	for _, key := range slices.Sorted(maps.Keys(f.standing)) {
+		before := f.standing[key]
+		if found[key] || !r.Covers(&before.finding) {
 			continue
 		}
 		a := before.Alert
-		delete(f.standing, name)
+		delete(f.standing, key)
 		a.Status, a.Time = alerting.Resolved, r.End
 		a.Summary = fmt.Sprintf("%s %s resolved: not found any more", a.Resource, a.Kind)
 		f.queue(a)
@@ -65,10 +70,10 @@ func (f *fleetAlerts) update(r *fleet.Report) {
 }
 
 // queue takes an alert to be sent, in the place of what waits of the same finding.
-func (f *fleetAlerts) queue(a alerting.Alert) {
+func (f *Alerts) queue(a alerting.Alert) {
 	f.unsent = slices.DeleteFunc(f.unsent, func(b alerting.Alert) bool { return b.ID == a.ID })
 	f.unsent = append(f.unsent, a)
-	if len(f.unsent) > mostUnsent {
+	if len(f.unsent) > maxUnsent {
 		if i := slices.IndexFunc(f.unsent, func(b alerting.Alert) bool { return b.Status == alerting.Resolved }); i >= 0 {
 			f.unsent = slices.Delete(f.unsent, i, i+1)
 		}
@@ -76,7 +81,7 @@ func (f *fleetAlerts) queue(a alerting.Alert) {
 }
 
 // send posts what was not sent yet. What fails is kept for the next time, unless it would fail again.
-func (f *fleetAlerts) send(ctx context.Context) error {
+func (f *Alerts) send(ctx context.Context) error {
 	var refused error
 	for len(f.unsent) > 0 && ctx.Err() == nil {
 		if err := f.webhook.Send(ctx, f.unsent[0]); err != nil {
@@ -91,12 +96,12 @@ func (f *fleetAlerts) send(ctx context.Context) error {
 }
 
 // deliver sends what waits, with a few attempts: nobody comes back to it.
-func (f *fleetAlerts) deliver(ctx context.Context) error {
-	const longest = 8 * time.Second
+func (f *Alerts) deliver(ctx context.Context) error {
+	const maxWait = 8 * time.Second
 	var failed error
 	for _, a := range f.unsent {
 		err := f.webhook.Send(ctx, a)
-		for wait := time.Second; err != nil && !alerting.IsFinal(err) && wait <= longest; wait *= 2 {
+		for wait := time.Second; err != nil && !alerting.IsFinal(err) && wait <= maxWait; wait *= 2 {
 			select {
 			case <-time.After(wait):
 				err = f.webhook.Send(ctx, a)
@@ -113,7 +118,7 @@ func (f *fleetAlerts) deliver(ctx context.Context) error {
 }
 
 // refresh repeats what stands.
-func (f *fleetAlerts) refresh(ctx context.Context) error {
+func (f *Alerts) refresh(ctx context.Context) error {
 	err := f.send(ctx)
 	standing := map[string]bool{}
 	for _, a := range f.standing {
@@ -127,56 +132,13 @@ func alertOf(x *fleet.Finding, at time.Time) alerting.Alert {
 	a := alerting.Alert{
 		Version: alerting.Version,
 		Event: alerting.Event{
-			Time: at, Status: alerting.Firing, Kind: x.Kind, Resource: x.Resource.Name, Severity: w.Severity, Summary: fleetSummary(x),
+			Time: at, Status: alerting.Firing, Kind: x.Kind, Resource: x.Resource.Name, Severity: w.Severity, Summary: summary(x),
 			Value: w.Value, Baseline: w.Baseline, SlopePerHour: w.SlopePerHour, Since: w.Since, Exhaustion: w.Exhaustion, Evidence: w.Evidence,
 		},
-		Labels: groupLabels(x),
+		Labels: x.GroupLabels(),
 	}
 	maps.DeleteFunc(a.Labels, func(_, value string) bool { return value == "" })
 	// The group is the process here.
-	a.ID = alerting.ID(alerting.Process{Host: findingName(x)}, x.Resource.Name, x.Kind, at)
+	a.ID = alerting.ID(alerting.Process{Host: x.Key()}, x.Resource.Name, x.Kind, at)
 	return a
-}
-
-// scanned is what one scan gave.
-type scanned struct {
-	report *fleet.Report
-	err    error
-}
-
-// repeat scans at a pace until the context ends, or use fails. A scan that takes longer is followed by the next at once. Meanwhile, and
-// during a scan too, keep is called at the pace at which alerts are repeated.
-func repeat(ctx context.Context, pace time.Duration, scan func(context.Context) (*fleet.Report, error), use func(scanned) error, keep func()) error {
-	ticker := time.NewTicker(refreshEvery)
-	defer ticker.Stop()
-	for {
-		next := time.After(pace)
-		results := make(chan scanned, 1)
-		go func() {
-			report, err := scan(ctx)
-			results <- scanned{report, err}
-		}()
-		var due <-chan time.Time // nil while the scan runs
-		for waiting := true; waiting; {
-			select {
-			case result := <-results:
-				if ctx.Err() != nil {
-					return nil
-				}
-				if err := use(result); err != nil {
-					return err
-				}
-				results, due = nil, next
-			case <-ticker.C:
-				keep()
-			case <-due:
-				waiting = false
-			case <-ctx.Done():
-				if results != nil {
-					<-results
-				}
-				return nil
-			}
-		}
-	}
 }

@@ -1,0 +1,95 @@
+package publish
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+)
+
+// line is one line of the JSON form: that of replay, and what there is of a group.
+type line struct {
+	Time         time.Time            `json:"time"`
+	File         string               `json:"file"`
+	Resource     string               `json:"resource"`
+	Kind         alerting.Kind        `json:"kind"`
+	State        string               `json:"state"`
+	Severity     alerting.Severity    `json:"severity"`
+	Value        float64              `json:"value"`
+	Baseline     float64              `json:"baseline"`
+	SlopePerHour float64              `json:"slope_per_hour"`
+	Since        time.Time            `json:"since"`
+	Summary      string               `json:"summary"`
+	Group        map[string]string    `json:"group"`
+	Growing      int                  `json:"growing"`
+	Replicas     int                  `json:"replicas"`
+	Labels       map[string]string    `json:"labels"`
+	Versions     []version            `json:"versions,omitempty"`
+	FirstVersion string               `json:"first_version,omitempty"`
+	EValue       float64              `json:"e_value,omitempty"`
+	Q            float64              `json:"q,omitempty"`
+	WithLoad     bool                 `json:"with_load,omitempty"`
+	FDR          float64              `json:"fdr"`
+	Hypotheses   int                  `json:"hypotheses"`
+	Exhaustion   *alerting.Exhaustion `json:"exhaustion,omitempty"`
+	Evidence     *alerting.Evidence   `json:"evidence,omitempty"`
+}
+
+type version struct {
+	Version  string    `json:"version"`
+	Growing  int       `json:"growing"`
+	Replicas int       `json:"replicas"`
+	First    time.Time `json:"first"`
+}
+
+func lineOf(server string, r *fleet.Report, x *fleet.Finding, state string) line {
+	l := line{
+		Time: r.End, File: server, Resource: x.Resource.Name, Kind: x.Kind, State: state, Severity: x.Worst.Severity,
+		Value: x.Worst.Value, Baseline: x.Worst.Baseline, SlopePerHour: x.Worst.SlopePerHour, Since: x.Worst.Since,
+		Summary: summary(x), Group: x.GroupLabels(), Growing: x.Growing, Replicas: x.Replicas, Labels: x.Worst.Labels,
+		FirstVersion: x.FirstVersion, EValue: x.EValue, WithLoad: x.WithLoad, FDR: r.FDR, Hypotheses: r.Hypotheses,
+		Exhaustion: x.Worst.Exhaustion, Evidence: x.Worst.Evidence,
+	}
+	if x.EValue > 0 {
+		l.Q = x.Q
+	}
+	for _, v := range x.Versions {
+		l.Versions = append(l.Versions, version{v.Version, v.Growing, v.Replicas, v.First})
+	}
+	return l
+}
+
+// writeLines prints the findings of a report, and which of those that stood before are resolved.
+func (p *Publisher) writeLines(r *fleet.Report, now map[string]fleet.Finding) error {
+	encoder := json.NewEncoder(p.Stdout)
+	encoder.SetEscapeHTML(false)
+	write := func(x *fleet.Finding, state string) error { return encoder.Encode(lineOf(p.Server, r, x, state)) }
+	for _, x := range slices.Concat(r.Findings, r.Limits) {
+		state := "firing"
+		if x.Ended {
+			state = "resolved"
+		}
+		if err := write(&x, state); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.standing)) {
+		x := p.standing[name]
+		if _, ok := now[name]; !ok && !x.Ended {
+			if err := write(&x, "resolved"); err != nil {
+				return err
+			}
+		}
+	}
+	if p.All {
+		for i := range r.Suspects {
+			if err := write(&r.Suspects[i], "suspected"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

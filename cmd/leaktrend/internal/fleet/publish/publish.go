@@ -1,0 +1,115 @@
+// Package publish shows what scans of a fleet find: as a table, as JSON lines or as a page, and as alerts in an Alertmanager, once or again and
+// again.
+package publish
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+)
+
+// Publisher publishes the reports of scans.
+type Publisher struct {
+	Server         string  // how the output names it
+	JSON           bool    // a finding a line instead of a table
+	All            bool    // all suspects, also as JSON
+	Page           string  // file of the page; "" = none
+	Alerts         *Alerts // nil = none
+	Stdout, Stderr io.Writer
+
+	standing map[string]fleet.Finding // what stands after the latest report
+}
+
+// Once publishes one report. undelivered says why an alert was not delivered, after a few attempts.
+func (p *Publisher) Once(ctx context.Context, r *fleet.Report) (undelivered, err error) {
+	if err := p.print(r); err != nil {
+		return nil, err
+	}
+	p.reportMissing(r)
+	if p.Alerts != nil {
+		p.Alerts.update(r)
+		undelivered = p.Alerts.deliver(ctx)
+	}
+	return undelivered, p.writePage(r)
+}
+
+// Every scans and publishes again and again until ctx ends, or nothing can be printed any more. What fails is reported, and tried again by the
+// next scan.
+func (p *Publisher) Every(ctx context.Context, interval time.Duration, scan Scan) error {
+	note := func(what string, err error) {
+		if err != nil && ctx.Err() == nil {
+			fmt.Fprintf(p.Stderr, "%s: %v\n", what, err)
+		}
+	}
+	use := func(r *fleet.Report, err error) error {
+		if err != nil {
+			note(p.Server, err)
+			return nil
+		}
+		if err := p.print(r); err != nil {
+			return err
+		}
+		p.reportMissing(r)
+		note("page", p.writePage(r))
+		if p.Alerts != nil {
+			p.Alerts.update(r)
+			note("alerts", p.Alerts.send(ctx))
+		}
+		return nil
+	}
+	return repeat(ctx, interval, scan, use, func() {
+		if p.Alerts != nil {
+			note("alerts", p.Alerts.refresh(ctx))
+		}
+	})
+}
+
+// print writes a report to standard output. JSON also says which of the findings before are resolved: not those of what could not be read, as
+// they may be there.
+func (p *Publisher) print(r *fleet.Report) (err error) {
+	now := make(map[string]fleet.Finding)
+	for _, x := range slices.Concat(r.Findings, r.Limits) {
+		now[x.Key()] = x
+	}
+	for key, x := range p.standing {
+		if _, ok := now[key]; !ok && !r.Covers(&x) {
+			now[key] = x
+		}
+	}
+	if p.JSON {
+		err = p.writeLines(r, now)
+	} else {
+		err = writeText(p.Stdout, p.Server, r, p.All)
+	}
+	p.standing = now
+	return err
+}
+
+func (p *Publisher) writePage(r *fleet.Report) error {
+	if p.Page == "" {
+		return nil
+	}
+	return output.WriteFile(p.Page, 0o644, func(w io.Writer) error { return writePage(w, p.Server, r, p.All) })
+}
+
+// reportMissing tells what could not be read.
+func (p *Publisher) reportMissing(r *fleet.Report) {
+	const limit = 20
+	for i, m := range r.Missing {
+		if i == limit {
+			fmt.Fprintf(p.Stderr, "missing: %d more\n", len(r.Missing)-limit)
+			break
+		}
+		count := ""
+		if m.Count > 0 {
+			count = fmt.Sprintf(" (%d targets)", m.Count)
+		}
+		fmt.Fprintf(p.Stderr, "missing: %s%s: %s\n", table.Printable(m.What), count, table.Printable(m.Why))
+	}
+}

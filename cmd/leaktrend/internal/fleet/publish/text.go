@@ -1,0 +1,74 @@
+package publish
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// maxSuspects are shown where not all are asked for.
+const maxSuspects = 10
+
+// writeText prints a report as a table.
+func writeText(w io.Writer, server string, r *fleet.Report, all bool) error {
+	style := table.StyleOf(w)
+	out := &strings.Builder{}
+	fmt.Fprintln(out, style.Paint(table.Printable(server), table.Bold)+style.Paint(fmt.Sprintf("  %s to %s: %s",
+		sampler.FormatDuration(r.End.Sub(r.Start)), r.End.Format("2006-01-02 15:04 MST"), processes(r.Processes)), table.Dim))
+	var rows []table.Row
+	for i := range r.Findings {
+		rows = append(rows, rowOf(&r.Findings[i], r.End, "LEAK", table.Red))
+	}
+	for i := range r.Limits {
+		rows = append(rows, rowOf(&r.Limits[i], r.End, "LIMIT", table.Red))
+	}
+	for i := range r.Suspects {
+		if i == maxSuspects && !all {
+			break
+		}
+		rows = append(rows, rowOf(&r.Suspects[i], r.End, "suspect", table.Yellow))
+	}
+	if err := style.Write(out, "  ", rows); err != nil {
+		return err
+	}
+	if more := len(r.Suspects) - maxSuspects; more > 0 && !all {
+		fmt.Fprintf(out, "  %d more suspects (--all)\n", more)
+	}
+	fmt.Fprintln(out, closing(r))
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+func rowOf(x *fleet.Finding, end time.Time, verdict string, tint table.Tint) table.Row {
+	const sparkWidth = 24
+	worst := &x.Worst
+	row := table.Row{
+		Verdict: verdict, Tint: tint, Resource: groupText(x) + "  " + x.Resource.Name,
+		Levels: table.Levels(x.Resource, worst.Baseline, worst.Value), Pace: x.Resource.FormatPerHour(worst.SlopePerHour),
+	}
+	if worst.Line != nil {
+		row.Spark = worst.Line.Draw(sparkWidth)
+	}
+	var notes []string
+	if x.Ended {
+		notes = append(notes, "ended "+worst.Last.Format("2006-01-02 15:04"))
+	}
+	if x.WithLoad {
+		notes = append(notes, "grows with the load")
+	}
+	notes = append(notes, replicasText(x))
+	if x.Kind == alerting.Trend {
+		notes = append(notes, fmt.Sprintf("since %s (%s)", worst.Since.Format("2006-01-02 15:04"), sampler.FormatDuration(worst.Last.Sub(worst.Since))))
+	}
+	if e := worst.Exhaustion; e != nil {
+		notes = append(notes, fmt.Sprintf("%s to the limit of %s", sampler.FormatDuration(e.At.Sub(end)), x.Resource.Format(e.Limit)))
+	}
+	row.Note = strings.Join(append(notes, "worst "+placeOf(worst)), ", ")
+	return row
+}

@@ -1,0 +1,150 @@
+package publish
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// groupText names a group as people do: its values in order.
+func groupText(x *fleet.Finding) string {
+	var parts []string
+	for _, l := range x.Group {
+		if l.Value != "" {
+			parts = append(parts, l.Value)
+		}
+	}
+	if len(parts) == 0 {
+		return "(no " + x.Group[0].Name + ")"
+	}
+	return strings.Join(parts, " ")
+}
+
+// replicasText says how many replicas grow, and how it is with the other versions.
+func replicasText(x *fleet.Finding) string {
+	text := fmt.Sprintf("%d of %d replicas", x.Growing, x.Replicas)
+	if x.Replicas == 1 {
+		text = "the only replica"
+	}
+	var others []string
+	before := 0 // versions that came before
+	for _, v := range x.Versions {
+		if slices.Contains(x.Group, fleet.Label{Name: "version", Value: v.Version}) {
+			before = len(others)
+			continue
+		}
+		name := v.Version
+		if name == "" {
+			name = "no version"
+		}
+		if v.Growing == 0 {
+			others = append(others, fmt.Sprintf("none of the %d of %s", v.Replicas, name))
+		} else {
+			others = append(others, fmt.Sprintf("%d of %d of %s", v.Growing, v.Replicas, name))
+		}
+	}
+	// The two before it and the one after it tell most.
+	const most = 3
+	if more := len(others) - most; more > 0 {
+		first := min(max(before-2, 0), more)
+		others = append(slices.Clone(others[first:first+most]), count(more, "more version"))
+	}
+	if len(others) > 0 {
+		text += ", " + strings.Join(others, ", ")
+	}
+	if x.FirstVersion != "" {
+		text += "; first version that leaks: " + x.FirstVersion
+	}
+	return text
+}
+
+// summary is one plain sentence.
+func summary(x *fleet.Finding) string {
+	w := &x.Worst
+	levels := fmt.Sprintf("%s now", x.Resource.Format(w.Value))
+	verb := "beyond 80 % of its limit"
+	if x.Kind == alerting.Trend {
+		verb = "leak"
+		if x.WithLoad {
+			verb = "growth with the load"
+		}
+		levels = fmt.Sprintf("%s, %s now, %s before (since %s)", x.Resource.FormatPerHour(w.SlopePerHour),
+			x.Resource.Format(w.Value), x.Resource.Format(w.Baseline), w.Since.Format("2006-01-02 15:04:05 MST"))
+	}
+	text := fmt.Sprintf("%s %s in %s: %s; worst at %s: %s", x.Resource.Name, verb, groupText(x), replicasText(x), placeOf(w), levels)
+	if e := w.Exhaustion; e != nil {
+		text += fmt.Sprintf("; %s left to the limit of %s", sampler.FormatDuration(e.At.Sub(w.Last)), x.Resource.Format(e.Limit))
+	}
+	return text
+}
+
+// placeOf names a process by the label that tells it from the others of its group.
+func placeOf(r *fleet.Replica) string {
+	for _, name := range []string{"pod", "instance", "container", "host"} {
+		if v := r.Labels[name]; v != "" {
+			return v
+		}
+	}
+	return "an unnamed process"
+}
+
+// closing sums up a report in a line.
+func closing(r *fleet.Report) string {
+	switch {
+	case r.Hypotheses == 0 && len(r.Missing) > 0:
+		return "nothing to judge in what could be read"
+	case r.Hypotheses == 0:
+		return fmt.Sprintf("nothing to judge: no gauge has a history of %s or more", model.Duration(fleet.Marks[0]))
+	}
+	text := "no leak"
+	if n := len(r.Findings); n > 0 {
+		text = count(n, "leak")
+	}
+	if len(r.Limits) > 0 {
+		text += ", " + count(len(r.Limits), "limit") + " passed,"
+	}
+	text += fmt.Sprintf(" in %s of groups (%d of processes)", count(r.Hypotheses, "resource"), r.Judged)
+	if len(r.Findings) > 0 {
+		q := 0.
+		for _, x := range r.Findings {
+			q = max(q, x.Q)
+		}
+		text += fmt.Sprintf("; at most %.2g %% of the leaks are expected to be false (asked: %g %%)", 100*q, 100*r.FDR)
+	}
+	withLoad := 0
+	for _, x := range r.Suspects {
+		if x.WithLoad {
+			withLoad++
+		}
+	}
+	if n := len(r.Suspects) - withLoad; n > 0 {
+		text += "; " + count(n, "suspect") + " that chance may explain among so many"
+	}
+	if withLoad > 0 {
+		text += "; " + count(withLoad, "suspect") + " that the load explains"
+	}
+	if len(r.Missing) > 0 {
+		text += "; a part could not be read"
+	}
+	return text
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func processes(n int) string {
+	if n == 1 {
+		return "1 process"
+	}
+	return fmt.Sprintf("%d processes", n)
+}

@@ -1,0 +1,52 @@
+package publish
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+)
+
+// What a line says of the other versions, and the last line of a report.
+func TestWords(t *testing.T) {
+	versions := func(growing ...int) (all []fleet.VersionCount) {
+		for i, n := range growing {
+			all = append(all, fleet.VersionCount{Version: fmt.Sprint("v", i), Growing: n, Replicas: 5})
+		}
+		return all
+	}
+	for _, test := range []struct {
+		own      string
+		versions []fleet.VersionCount
+		first    string
+		want     string
+	}{
+		{"v0", nil, "", "4 of 5 replicas"},
+		{"v1", versions(0, 4), "v1", "4 of 5 replicas, none of the 5 of v0; first version that leaks: v1"},
+		{"v5", versions(0, 0, 0, 0, 0, 4, 3, 5), "v5", "4 of 5 replicas, none of the 5 of v3, none of the 5 of v4, 3 of 5 of v6, 4 more versions; first version that leaks: v5"},
+		{"v0", versions(4, 3, 2, 1, 0), "", "4 of 5 replicas, 3 of 5 of v1, 2 of 5 of v2, 1 of 5 of v3, 1 more version"},
+		{"v4", versions(0, 0, 0, 0, 4), "v4", "4 of 5 replicas, none of the 5 of v1, none of the 5 of v2, none of the 5 of v3, 1 more version; first version that leaks: v4"},
+	} {
+		x := &fleet.Finding{Group: []fleet.Label{{Name: "version", Value: test.own}}, Growing: 4, Replicas: 5, Versions: test.versions, FirstVersion: test.first}
+		if got := replicasText(x); got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
+	leak, explained := fleet.Finding{Q: .012}, fleet.Finding{WithLoad: true}
+	for _, test := range []struct {
+		report fleet.Report
+		want   string
+	}{
+		{fleet.Report{}, "nothing to judge: no gauge has a history of 6h or more"},
+		{fleet.Report{Missing: []fleet.Missing{{}}}, "nothing to judge in what could be read"},
+		{fleet.Report{Hypotheses: 1, Judged: 5}, "no leak in 1 resource of groups (5 of processes)"},
+		{fleet.Report{Hypotheses: 9, Judged: 50, FDR: .05, Findings: []fleet.Finding{leak}, Limits: []fleet.Finding{leak, leak}},
+			"1 leak, 2 limits passed, in 9 resources of groups (50 of processes); at most 1.2 % of the leaks are expected to be false (asked: 5 %)"},
+		{fleet.Report{Hypotheses: 9, Judged: 50, Suspects: []fleet.Finding{leak, leak, explained}, Missing: []fleet.Missing{{}}},
+			"no leak in 9 resources of groups (50 of processes); 2 suspects that chance may explain among so many; 1 suspect that the load explains; a part could not be read"},
+	} {
+		if got := closing(&test.report); got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package fleet
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
+)
+
+// What a server warns of may be missing, for the scan at hand; what it says of the language may not.
+func TestServerWarnings(t *testing.T) {
+	var back atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		warnings := `"store a is away","PromQL info: metric might not be a counter"`
+		if back.Load() {
+			warnings = ""
+		}
+		fmt.Fprintf(w, `{"status":"success","data":[],"warnings":[%s]}`, warnings)
+	}))
+	defer server.Close()
+	client, err := prom.New(prom.Config{URL: server.URL, Concurrency: 1, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	empty := Missing{What: "everything", Why: "the server has no such series in that time"}
+	scan := func(want ...Missing) {
+		t.Helper()
+		r, err := Scan(t.Context(), client, Options{
+			Grid: prom.GridTo(time.Now(), 24*time.Hour, Step), GroupBy: []string{"job"}, FDR: .05, Workers: 1, Calibration: Default(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, r.Missing); diff != "" {
+			t.Errorf("missing (-want +got):\n%s", diff)
+		}
+	}
+	scan(empty, Missing{What: "what the server warns of", Why: "store a is away"})
+	back.Store(true)
+	scan(empty)
+}

@@ -1,0 +1,173 @@
+package prom
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+
+	"github.com/mdzesseis/leaktrend/sampler/redact"
+)
+
+// try runs one query until it succeeds, fails for good, or has had its attempts.
+func (c *Client) try(ctx context.Context, query func(context.Context) (v1.Warnings, error)) error {
+	if c.gone() {
+		return ErrGone
+	}
+	select {
+	case c.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-c.slots }()
+	began := time.Now()
+	defer func() { c.busy.Add(int64(time.Since(began))) }()
+	unreadable := 0
+	for attempt := 1; ; attempt++ {
+		if c.gone() {
+			return ErrGone
+		}
+		c.queries.Add(1)
+		var seen response
+		limited, cancel := context.WithTimeout(context.WithValue(ctx, responseKey{}, &seen), c.timeout)
+		warnings, err := query(limited)
+		cancel()
+		c.warn(warnings)
+		if err == nil {
+			c.failures.Store(0)
+			c.denied.Store(0)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		verdict, err := c.judge(err, &seen)
+		if verdict == unreadableAnswer {
+			unreadable++
+		}
+		switch {
+		case verdict == finalAnswer:
+			c.failures.Store(0) // it does answer
+			if errors.Is(err, ErrDenied) {
+				c.denied.Add(1)
+			}
+			return err
+		case attempt == attempts || unreadable > rereads:
+			c.failures.Add(1)
+			return fmt.Errorf("%w (%d attempts)", err, attempt)
+		}
+		c.retries.Add(1)
+		if err := c.sleep(ctx, max(backoff(attempt), min(seen.retryAfter, lastRetry))); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *Client) gone() bool {
+	return c.failures.Load() >= mostFailures || c.denied.Load() >= mostDenied
+}
+
+// backoff returns the wait after so many failed attempts: a random time in the upper half of 0.5 s, 1 s, 2 s and so on.
+func backoff(failures int) time.Duration {
+	d := min(firstRetry<<(failures-1), lastRetry)
+	return d/2 + rand.N(d/2+1)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+type verdict uint8
+
+const (
+	finalAnswer      verdict = iota // asking again would give the same
+	passing                         // worth another attempt
+	unreadableAnswer                // worth one or two
+)
+
+// judge says whether a failure is worth another attempt, and puts it in words that hold no secret.
+func (c *Client) judge(err error, seen *response) (verdict, error) {
+	var said *v1.Error
+	if !errors.As(err, &said) {
+		if errors.Is(err, errAnswerTooLarge) {
+			return finalAnswer, fmt.Errorf("%w: an answer larger than %d MiB", ErrTooLarge, mostAnswer>>20)
+		}
+		err = redact.Cause(err)
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			return passing, fmt.Errorf("no answer within %v", c.timeout)
+		case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+			return passing, errors.New("the connection was closed before the answer ended")
+		}
+		return passing, errors.New(c.clean(err.Error()))
+	}
+	kind, text, status := said.Type, said.Msg, seen.status
+	// Of some statuses the API client leaves the answer unread.
+	var detail struct {
+		Type  v1.ErrorType `json:"errorType"`
+		Error string       `json:"error"`
+	}
+	if json.Unmarshal([]byte(said.Detail), &detail) == nil && detail.Error != "" {
+		kind, text = detail.Type, detail.Error
+	}
+	text = c.clean(text)
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return finalAnswer, fmt.Errorf("%w: status %d", ErrDenied, status)
+	case kind == v1.ErrTimeout:
+		return finalAnswer, fmt.Errorf("%w: the server ran out of time: %s", ErrTooLarge, text)
+	case isTooLarge(text, status):
+		return finalAnswer, fmt.Errorf("%w: %s", ErrTooLarge, text)
+	case status/100 == 3:
+		return finalAnswer, errors.New("redirects to another host, which is not followed")
+	case status == http.StatusTooManyRequests || status == http.StatusRequestTimeout || status >= 500:
+		return passing, fmt.Errorf("status %d: %s", status, text)
+	case status/100 == 2 && kind == v1.ErrBadResponse:
+		if strings.HasPrefix(seen.contentType, "text/html") {
+			return unreadableAnswer, errors.New("the answer is a web page, not that of a Prometheus: is a proxy or a login in between?")
+		}
+		return unreadableAnswer, fmt.Errorf("the answer is not the JSON of a Prometheus, or was cut off: %s", text)
+	}
+	return finalAnswer, fmt.Errorf("status %d: %s", status, text)
+}
+
+// isTooLarge knows the words in which Prometheus and those that speak its API refuse a query for its size.
+func isTooLarge(text string, status int) bool {
+	if status == http.StatusRequestEntityTooLarge {
+		return true
+	}
+	if status != http.StatusUnprocessableEntity && status != http.StatusBadRequest {
+		return false
+	}
+	text = strings.ToLower(text)
+	for _, words := range []string{"too many samples", "maximum resolution", "exceeds the limit", "limit reached", "too many points", "too large", "exceeded", "memory limit"} {
+		if strings.Contains(text, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// clean makes a text of the server fit to be shown.
+func (c *Client) clean(text string) string {
+	text = c.secrets.Replace(text)
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > shownDetail {
+		text = string(runes[:shownDetail]) + redact.Mark
+	}
+	return text
+}

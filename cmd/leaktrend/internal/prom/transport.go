@@ -1,0 +1,71 @@
+package prom
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// response is what the transport saw of an answer, and the API client does not tell.
+type response struct {
+	status      int
+	contentType string
+	retryAfter  time.Duration
+}
+
+type responseKey struct{}
+
+// transport adds the headers, notes the answer's, and bounds its size.
+type transport struct {
+	next    http.RoundTripper
+	headers http.Header
+}
+
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if len(t.headers) > 0 {
+		req = req.Clone(req.Context())
+		for name, values := range t.headers {
+			req.Header[name] = values
+			if name == "Host" {
+				req.Host = values[0]
+			}
+		}
+	}
+	resp, err := t.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if seen, ok := req.Context().Value(responseKey{}).(*response); ok {
+		*seen = response{resp.StatusCode, resp.Header.Get("Content-Type"), retryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	}
+	resp.Body = &boundedBody{resp.Body, mostAnswer}
+	return resp, nil
+}
+
+var errAnswerTooLarge = errors.New("answer too large")
+
+type boundedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		return n, errAnswerTooLarge
+	}
+	return n, err
+}
+
+// retryAfter returns the wait that a Retry-After header asks for; 0 if it asks for none.
+func retryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(header); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	return 0
+}

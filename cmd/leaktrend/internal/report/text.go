@@ -1,0 +1,160 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// WriteText prints a block a recording and a closing line.
+func WriteText(w io.Writer, results []*replay.Result) error {
+	if len(results) == 0 {
+		return nil
+	}
+	style := table.StyleOf(w)
+	out := &strings.Builder{}
+	for _, r := range results {
+		fmt.Fprintln(out, style.Paint(r.File, table.Bold)+style.Paint("  "+describe(r), table.Dim))
+		if err := style.Write(out, "  ", rowsOf(r)); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(out, Summarize(results))
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// Summarize says how many recordings have which verdict.
+func Summarize(results []*replay.Result) string {
+	verdicts := make(map[string]int)
+	for _, r := range results {
+		verdicts[verdictOn(r)]++
+	}
+	plural := "s"
+	if len(results) == 1 {
+		plural = ""
+	}
+	text := fmt.Sprintf("%d recording%s:", len(results), plural)
+	separator := " "
+	for _, verdict := range []string{withLeak, overLimit, withoutLeak, tooShort} {
+		if n := verdicts[verdict]; n > 0 {
+			text += fmt.Sprintf("%s%d %s", separator, n, verdict)
+			separator = ", "
+		}
+	}
+	return text
+}
+
+// Verdicts on a whole recording.
+const (
+	withLeak    = "with a leak"
+	overLimit   = "beyond a hard limit"
+	withoutLeak = "without a leak"
+	tooShort    = "too short to tell"
+)
+
+func verdictOn(r *replay.Result) string {
+	verdict := tooShort
+	for i := range r.Resources {
+		switch c := &r.Resources[i]; {
+		case c.Leaks > 0:
+			return withLeak
+		case c.LimitsPassed > 0:
+			verdict = overLimit
+		case c.Judged && c.State != detector.Learning && verdict == tooShort:
+			verdict = withoutLeak
+		}
+	}
+	return verdict
+}
+
+// describe says in a few words what a recording is.
+func describe(r *replay.Result) string {
+	parts := []string{fmt.Sprintf("%s over %s", samples(r.Samples), sampler.FormatDuration(r.Last.Sub(r.First)))}
+	switch {
+	case r.Soak != r.Header.Soak && r.Header.Soak > 0:
+		parts = append(parts, "judged with "+soakText(r.Soak)+", recorded with "+soakText(r.Header.Soak))
+	case r.Soak > 0:
+		parts = append(parts, soakText(r.Soak))
+	}
+	if r.Header.Source != "" {
+		parts = append(parts, table.Printable(r.Header.Source))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func samples(n int) string {
+	if n == 1 {
+		return "1 sample"
+	}
+	return fmt.Sprintf("%d samples", n)
+}
+
+func soakText(soak time.Duration) string {
+	if soak == 0 {
+		return "physical time constants"
+	}
+	return "soak " + sampler.FormatDuration(soak)
+}
+
+// rowsOf returns the rows of the resources that are judged, findings first.
+func rowsOf(r *replay.Result) []table.Row {
+	const (
+		sparkWidth = 24
+		grew       = 1.1 // times the first level, from which on a healthy resource is explained
+	)
+	var rows []table.Row
+	rank := func(c *replay.Resource) int {
+		switch {
+		case c.Trend || c.Limit:
+			return 0
+		case c.Leaked():
+			return 1
+		}
+		return 2
+	}
+	resources := make([]*replay.Resource, 0, len(r.Resources))
+	hidden := 0
+	for i := range r.Resources {
+		c := &r.Resources[i]
+		switch {
+		case c.Leaked() || c.Judged && table.WorthARow(&c.Status, len(r.Resources)):
+			resources = append(resources, c)
+		case c.Judged:
+			hidden++
+		}
+	}
+	slices.SortStableFunc(resources, func(a, b *replay.Resource) int { return cmp.Compare(rank(a), rank(b)) })
+	for _, c := range resources {
+		row := table.Row{
+			Resource: c.Resource.Name,
+			Spark:    c.Line.Draw(sparkWidth),
+			Levels:   table.Levels(c.Resource, c.First, c.Value),
+		}
+		row.Verdict, row.Tint = table.Verdict(&c.Status)
+		switch {
+		case c.State == detector.Firing, c.State == detector.Suspected:
+			row.Pace, row.Note = c.Resource.FormatPerHour(c.SlopePerHour), table.Finding(&c.Status, r.Last)
+		case c.Leaked():
+			row.Tint = table.Yellow
+			row.Verdict, row.Note = c.Was()
+		case c.State == detector.Learning:
+			row.Note = c.Why
+		case c.Value > grew*c.First:
+			row.Pace, row.Note = c.Resource.FormatPerHour((c.Value-c.First)/r.Last.Sub(r.First).Hours()), c.Why
+		}
+		rows = append(rows, row)
+	}
+	if hidden > 0 {
+		rows = append(rows, table.Others(hidden))
+	}
+	return rows
+}
