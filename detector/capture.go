@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	found "github.com/mdzesseis/leaktrend/detector/evidence"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
@@ -25,12 +26,7 @@ const (
 )
 
 // Capture is a file that was written as evidence of a finding.
-type Capture struct {
-	alerting.Profile
-	Time     time.Time `json:"time"` // of the profile
-	Resource string    `json:"resource"`
-	AlertID  string    `json:"alert_id"`
-}
+type Capture = found.Capture
 
 // Captures returns the latest files that were written as evidence, oldest first.
 func (m *ResourceMonitor) Captures() []Capture {
@@ -161,7 +157,7 @@ func (m *ResourceMonitor) addCaptures(ctx context.Context, a *alerting.Alert) er
 		written := alerting.Profile{Kind: string(f.kind), Path: path, Bytes: int64(len(f.data))}
 		a.Profiles = append(a.Profiles, written)
 		s.mu.Lock()
-		s.captures = append(s.captures, Capture{written, f.time, a.Resource, a.ID})
+		s.captures = append(s.captures, Capture{Profile: written, Time: f.time, Resource: a.Resource, AlertID: a.ID})
 		s.captures = s.captures[max(0, len(s.captures)-mostCaptured):]
 		s.mu.Unlock()
 	}

@@ -1,14 +1,13 @@
 package detector
 
-import "time"
+import (
+	"time"
+
+	"github.com/mdzesseis/leaktrend/detector/page"
+)
 
 // Cost is what the checks of a monitor have cost.
-type Cost struct {
-	Checks       int64         `json:"checks"`
-	Elapsed      time.Duration `json:"elapsed_ns"` // that all of them took, with what OnSample did
-	Longest      time.Duration `json:"longest_ns"` // of one
-	HistoryBytes int64         `json:"history_bytes"`
-}
+type Cost = page.Cost
 
 // CheckCost returns what the checks have cost since the monitor was made.
 func (m *ResourceMonitor) CheckCost() Cost {

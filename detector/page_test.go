@@ -17,7 +17,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -56,14 +55,14 @@ func TestPageMounts(t *testing.T) {
 			mux := http.NewServeMux()
 			mount.h(mux)
 			for path, want := range map[string]string{
-				"": "text/html; charset=utf-8", "?last=1h": "text/html; charset=utf-8", "live": "text/html; charset=utf-8", "status": "application/json",
+				"": "text/html; charset=utf-8", "?last=1h": "text/html; charset=utf-8", "live": "application/json", "status": "application/json",
 			} {
 				w := get(mux, http.MethodGet, mount.at+path)
 				if w.Code != http.StatusOK || w.Header().Get("Content-Type") != want {
 					t.Errorf("%q: %d %s", path, w.Code, w.Header().Get("Content-Type"))
 				}
 			}
-			for _, path := range []string{"status.json", "favicon.ico", "captures", "captures/x", "live.js"} {
+			for _, path := range []string{"status.json", "favicon.ico", "captures", "captures/x", "live.js", "page.js"} {
 				if w := get(mux, http.MethodGet, mount.at+path); w.Code != http.StatusNotFound {
 					t.Errorf("%q: %d", path, w.Code)
 				}
@@ -127,32 +126,82 @@ func TestPageOnlyReads(t *testing.T) {
 	}
 }
 
+// shownTo is what a browser gets to show.
+type shownTo struct {
+	Title, Headline string
+	Spans           []struct {
+		Name    string
+		Current bool
+	}
+	Shown []string
+	Plots map[string]struct{ Spark, Plot, About string }
+}
+
+func showing(t *testing.T, m *ResourceMonitor, query string) (v shownTo, body string) {
+	t.Helper()
+	w := get(m.Handler(), http.MethodGet, "/live"+query)
+	if err := json.Unmarshal(w.Body.Bytes(), &v); err != nil {
+		t.Fatal(err)
+	}
+	return v, w.Body.String()
+}
+
+func (v *shownTo) span() (current []string) {
+	for _, s := range v.Spans {
+		if s.Current {
+			current = append(current, s.Name)
+		}
+	}
+	return current
+}
+
 func TestPageSays(t *testing.T) {
 	m := leaking(t)
+	v, text := showing(t, m, "")
+	if v.Headline != "Leak: open_fds" || !strings.HasPrefix(v.Title, "Leak: open_fds · ") {
+		t.Errorf("headline %q, title %q", v.Headline, v.Title)
+	}
+	if diff := cmp.Diff([]string{"open_fds", "threads", `<script>alert("x")</script>`}, v.Shown); diff != "" {
+		t.Errorf("shown (-want +got):\n%s", diff)
+	}
+	for _, want := range []string{`<svg class="plot"`, `class="l-fit"`} {
+		if !strings.Contains(v.Plots["open_fds"].Plot, want) {
+			t.Errorf("no %q in the plot of the leak", want)
+		}
+	}
+	for name, d := range v.Plots {
+		if !strings.HasPrefix(d.Spark, "<svg ") || strings.Contains(d.Plot+d.Spark, "<script") || strings.Contains(d.Plot, `style="`) {
+			t.Errorf("the pictures of %q are %q and %q", name, d.Spark, d.Plot)
+		}
+	}
+	if !strings.Contains(text, "open_fds leak: ") {
+		t.Error("the alert is not there")
+	}
+
+	// The document holds the same, as data.
 	body := get(m.Handler(), http.MethodGet, "/").Body.String()
-	for _, want := range []string{
-		"<h1 data-title=\"Leak: open_fds", `<span class="tag leak">LEAK</span>`, "open_fds leak: ", `<svg class="plot"`, `class="l-fit"`,
-		"&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt;", `aria-current="true">all</a>`,
-	} {
+	for _, want := range []string{"<title>Leak: open_fds · ", `"headline":"Leak: open_fds"`, `\u003cscript\u003ealert(\"x\")\u003c/script\u003e`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q on the page", want)
 		}
 	}
 	for _, bad := range []string{`<script>alert`, `style="`, ` on` + `click`, "http://", "https://"} {
-		if at := strings.Index(strings.ReplaceAll(body, "http://www.w3.org/2000/svg", ""), bad); at >= 0 {
+		if strings.Contains(strings.ReplaceAll(body, "http://www.w3.org/2000/svg", ""), bad) {
 			t.Errorf("%q on the page", bad)
 		}
 	}
-	day := get(m.Handler(), http.MethodGet, "/?last=24h").Body.String()
-	if !strings.Contains(day, `aria-current="true">last 24h</a>`) || len(day) >= len(body) {
-		t.Errorf("a day takes %d bytes, all %d", len(day), len(body))
+
+	day, less := showing(t, m, "?last=24h")
+	if diff := cmp.Diff([]string{"24h"}, day.span()); diff != "" || len(less) >= len(text) {
+		t.Errorf("a day takes %d bytes, all %d; %s", len(less), len(text), diff)
 	}
 	// An unknown stretch is all, and what is asked is never repeated.
-	if odd := get(m.Handler(), http.MethodGet, "/?last=%3Cb%3E").Body.String(); strings.Contains(odd, "<b>\"") || !strings.Contains(odd, `aria-current="true">all</a>`) {
-		t.Error("an unknown stretch is not taken for all")
+	odd, repeated := showing(t, m, "?last=%3Cb%3E")
+	if diff := cmp.Diff([]string{"all"}, odd.span()); diff != "" || strings.Contains(repeated, `<b>"`) || strings.Contains(repeated, `003cb\u003e"`) {
+		t.Errorf("an unknown stretch is not taken for all: %s", diff)
 	}
-	if empty := get(pastOf(t).Handler(), http.MethodGet, "/").Body.String(); !strings.Contains(empty, "Nothing was sampled yet") {
-		t.Errorf("before the first sample: %s", empty)
+	if empty, _ := showing(t, pastOf(t), ""); empty.Headline != "Nothing was sampled yet" {
+		t.Errorf("before the first sample: %+v", empty)
 	}
 }
 
@@ -199,19 +248,6 @@ func TestPageStatus(t *testing.T) {
 	}
 }
 
-// Rendering takes no lock, so that it cannot delay the sampling.
-func TestPageRendersWithoutLock(t *testing.T) {
-	m := leaking(t)
-	v := m.look(0)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	done := make(chan string)
-	go func() { done <- v.main() }()
-	if text := await.Receive(t, "the page, without the monitor's lock", done); !strings.Contains(text, "open_fds") {
-		t.Error(text)
-	}
-}
-
 // Many look at once while samples come in.
 func TestPageWhileSampling(t *testing.T) {
 	m := leaking(t)
@@ -246,8 +282,8 @@ func TestPageWhileSampling(t *testing.T) {
 func TestChartIsClipped(t *testing.T) {
 	m := leaking(t)
 	now := m.latest.Time
-	c := m.chart("open_fds", now, 6*time.Hour)
 	from := now.Add(-6 * time.Hour)
+	c := shown{m}.Plot("open_fds", from)
 	if first := time.Unix(0, c.Bins[0].First); first.Before(from) {
 		t.Errorf("the first sample is of %s", first)
 	}
@@ -320,8 +356,8 @@ func TestPageCaptures(t *testing.T) {
 	if w.Code != http.StatusOK || w.Body.String() != "profile" || w.Header().Get("Content-Disposition") != `attachment; filename="leaktrend-1.pb.gz"` {
 		t.Errorf("%d %q %v", w.Code, w.Body, w.Header())
 	}
-	if body := get(mux, http.MethodGet, "/debug/leaks/").Body.String(); !strings.Contains(body, `href="captures/leaktrend-1.pb.gz"`) {
-		t.Error("the page has no link to the capture")
+	if body := get(mux, http.MethodGet, "/debug/leaks/live").Body.String(); !strings.Contains(body, `leaktrend-1.pb.gz"`) {
+		t.Error("the page does not name the capture")
 	}
 	// Without a mux, which cleans paths, too.
 	for _, h := range []http.Handler{mux, m.Handler()} {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	found "github.com/mdzesseis/leaktrend/detector/evidence"
 	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
@@ -49,15 +50,7 @@ type dumper interface {
 }
 
 // EvidenceCost is what the profiles cost the process that is watched.
-type EvidenceCost struct {
-	Profiles     int           `json:"profiles"`         // taken, those for alerts included
-	Proofs       int           `json:"proofs"`           // of leaked goroutines among them
-	CPU          time.Duration `json:"cpu_ns"`           // processor time that they took together
-	Share        float64       `json:"share"`            // of one core, since the monitor was started
-	LongestPause time.Duration `json:"longest_pause_ns"` // of the world, by the runtime's own account
-	Spacing      time.Duration `json:"spacing_ns"`       // from one profile of a kind to the next, as the budget has it now
-	Note         string        `json:"note,omitempty"`   // what is not done, and why
-}
+type EvidenceCost = found.Cost
 
 // profiling follows the lines of code of the process.
 type profiling struct {

@@ -1,0 +1,235 @@
+(function () {
+  var main = document.getElementById('live'), page = window.leaktrend, last = Date.now(), busy = false;
+  var view = JSON.parse(document.getElementById('data').textContent);
+
+  // make returns an element with attributes and children. Text is never read as HTML; of the monitor's own pictures alone the innerHTML is set.
+  function make(name, attributes) {
+    var e = document.createElement(name);
+    for (var k in attributes) { if (attributes[k] !== undefined) { e.setAttribute(k, attributes[k]); } }
+    for (var i = 2; i < arguments.length; i++) { if (arguments[i]) { e.append(arguments[i]); } }
+    return e;
+  }
+  function picture(name, attributes, svg) {
+    var e = make(name, attributes);
+    e.innerHTML = svg || '';
+    return e;
+  }
+  function all(parent, children) {
+    children.forEach(function (c) { if (c) { parent.append(c); } });
+    return parent;
+  }
+
+  function instant(text) { return new Date(text).getTime(); }
+  function at(text, as) { return text ? make('time', { datetime: text, 'data-at': instant(text), 'data-as': as || 'full' }) : ''; }
+  function seconds(v) { return page.format(v, 'seconds'); }
+  function left(e) { return seconds(Math.max(0, (instant(e.at) - instant(view.time)) / 1000)); }
+  function perHour(v, unit) { return (v < 0 ? '-' : v > 0 ? '+' : '') + page.format(Math.abs(v), unit) + '/h'; }
+  function base(path) { return path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1); }
+  function percent(v) { return +(100 * v).toPrecision(2) + ' %'; }
+  // A time below a second with two digits or more: 3.8 µs, 210 ms.
+  function shortTime(ns) {
+    if (ns >= 1e9) { return seconds(ns / 1e9); }
+    var v = ns / 1e3, unit = 'µs';
+    if (ns >= 1e6) { v = ns / 1e6; unit = 'ms'; }
+    return v.toFixed(v < 9.95 ? 1 : 0) + ' ' + unit;
+  }
+
+  function tag(kind, word) { return make('span', { 'class': 'tag ' + kind }, word); }
+  function verdict(r) {
+    if (r.trend) { return tag('leak', 'LEAK'); }
+    if (r.limit) { return tag('limit', 'LIMIT'); }
+    switch (r.state) {
+      case 'suspected': return tag('suspect', 'suspect');
+      case 'learning': return tag('none', 'too short');
+    }
+    return tag('ok', 'ok');
+  }
+  function grows(r) { return r.state === 'suspected' || r.state === 'firing'; }
+  function cell(kind, content, label) { return make('td', { 'class': kind || undefined, 'data-label': label }, content); }
+  function table(id, label, heads, rows) {
+    var head = make('tr');
+    heads.forEach(function (h) { head.append(make('th', { 'class': h[1] }, h[0])); });
+    return make('div', { 'class': 'scroll', tabindex: '0', role: 'region', 'aria-label': label, 'data-id': id },
+      make('table', { 'class': 'stack' }, make('thead', {}, head), all(make('tbody'), rows)));
+  }
+  function facts(list) {
+    var dl = make('dl', { 'class': 'facts' });
+    list.forEach(function (f) { if (f) { dl.append(make('div', {}, make('dt', {}, f[0]), make('dd', {}, f[1], f[2]))); } });
+    return dl;
+  }
+
+  function header() {
+    var p = view.process, who = make('p'), first = true;
+    [p.executable, p.pid && 'pid ' + p.pid, p.host && 'on ' + p.host, p.start && 'since '].forEach(function (text) {
+      if (!text) { return; }
+      who.append((first ? '' : ', ') + text);
+      first = false;
+    });
+    if (p.start) { who.append(at(p.start)); }
+    var line = make('p', { 'class': 'quiet small' }, make('span', { id: 'stale', 'class': 'stale', role: 'status' }));
+    if (view.time) {
+      line.append('Sampled at ', at(view.time, 'second'), ' ', at(view.time, 'zone'), ', every ' + seconds(view.interval_seconds));
+      if (view.soak_seconds) { line.append(', in soak mode of ' + seconds(view.soak_seconds)); }
+      line.append('. Refreshes by itself. ');
+    }
+    line.append(make('a', { href: 'status', 'data-id': 'status' }, 'As JSON'));
+    var spans = make('nav', { 'class': 'spans', 'aria-label': 'Time shown' });
+    view.spans.forEach(function (s) {
+      spans.append(make('a', { href: '?last=' + s.name, 'data-id': 'span-' + s.name, 'aria-current': s.current ? 'true' : undefined },
+        s.name === 'all' ? 'all' : 'last ' + s.name));
+    });
+    return make('header', {}, make('p', { 'class': 'brand' }, 'leaktrend'), make('h1', {}, view.headline), who, line, spans);
+  }
+
+  function resources(shown) {
+    if (!shown.length) { return ''; }
+    return table('table', 'All resources',
+      [['Verdict'], ['Resource'], ['Trend'], ['Now', 'n'], ['Baseline', 'n'], ['Rate', 'n'], ['Since'], ['Time left', 'n']],
+      shown.map(function (r) {
+        return make('tr', {}, cell('verdict', verdict(r)),
+          cell('what', make('a', { href: '#plot-' + r.resource, 'data-id': 'to-plot-' + r.resource }, r.resource)),
+          picture('td', { 'class': 'course' }, view.plots[r.resource].spark),
+          cell('n', page.format(r.value, r.unit)), cell('n', page.format(r.baseline, r.unit), 'baseline'),
+          cell('n', grows(r) ? perHour(r.slope_per_hour, r.unit) : ''), cell('', grows(r) ? at(r.since) : '', 'since'),
+          cell('n', r.exhaustion ? left(r.exhaustion) : '', 'left'));
+      }));
+  }
+
+  // Lines of code: what is proven or leaks before the rest. All are in the JSON.
+  var maxSites = 25;
+  function sites() {
+    if (!view.sites.length) { return ''; }
+    function rank(s) { return s.proven ? 0 : s.leaks ? 1 : s.suspected ? 2 : 3; }
+    var marks = [['leak', 'PROVEN'], ['leak', 'LEAK'], ['suspect', 'suspect'], ['ok', 'ok']];
+    var ranked = view.sites.slice().sort(function (a, b) { return rank(a) - rank(b); }), more = ranked.length - maxSites;
+    return make('section', {}, make('h2', {}, 'Lines of code'),
+      table('sites', 'Lines of code', [['Verdict'], ['Line'], ['Now', 'n'], ['Rate', 'n'], ['Waits for']],
+        ranked.slice(0, maxSites).map(function (s) {
+          var mark = marks[rank(s)], unit = s.resource === 'goroutines' ? '' : 'bytes';
+          var now = unit ? page.format(s.bytes || 0, unit) + ' live' : page.format(s.count || 0) + ' goroutines';
+          return make('tr', {}, cell('verdict', tag(mark[0], mark[1])),
+            make('td', { 'class': 'what' }, make('code', { title: s.file }, s.function), make('span', { 'class': 'file' }, base(s.file) + ':' + s.line)),
+            cell('n', now), cell('n', s.growth_per_hour ? perHour(s.growth_per_hour, unit) : ''), cell('', s.wait_reason || ''));
+        })),
+      more > 0 && make('p', { 'class': 'quiet small' }, 'And ' + more + ' more in the JSON.'));
+  }
+
+  function plot(r) {
+    var d = view.plots[r.resource];
+    var article = make('article', { 'class': 'block', id: 'plot-' + r.resource }, make('h2', {}, verdict(r), ' ' + r.resource));
+    if (grows(r)) {
+      article.append(facts([
+        ['Rate', perHour(r.slope_per_hour, r.unit)],
+        ['Level', page.format(r.baseline, r.unit) + ' → ' + page.format(r.value, r.unit)],
+        r.since && ['Growing for', seconds((instant(view.time) - instant(r.since)) / 1000)],
+        r.exhaustion && ['Time left', left(r.exhaustion),
+          make('span', { 'class': 'quiet small' }, ' to ' + page.format(r.exhaustion.limit, r.unit) + ' (' + r.exhaustion.source + ')')]
+      ]));
+    }
+    article.append(make('p', { 'class': 'small' }, r.why && r.why[0].toUpperCase() + r.why.slice(1) + '. ', make('span', { 'class': 'quiet' }, d.about)));
+    if (d.plot) {
+      article.append(picture('figure', {}, d.plot), all(make('ul', { 'class': 'key', 'aria-label': 'Key' }), d.key.map(function (k) {
+        var item = picture('li', {}, k.sign);
+        item.append(k.text);
+        return item;
+      })));
+    }
+    return article;
+  }
+  function plots(shown) {
+    var findings = shown.filter(grows), rest = shown.filter(function (r) { return !grows(r); });
+    var parts = findings.map(plot);
+    if (rest.length) { parts.push(all(make('div', { 'class': 'pairs' }), rest.map(plot))); }
+    return parts;
+  }
+
+  function alerts() {
+    var section = make('section', {}, make('h2', {}, 'Alerts'));
+    if (!view.alerts.length) {
+      section.append(make('p', { 'class': 'quiet' }, 'None.'));
+      return section;
+    }
+    section.append(all(make('ul', { 'class': 'events' }), view.alerts.slice().reverse().map(function (a) {
+      var over = a.status === 'resolved', item = picture('li', {}, over ? view.resolved_sign : view.firing_sign);
+      item.append(at(a.time), ' ', make('b', {}, over ? 'resolved' : a.severity), ' ' + a.summary);
+      return item;
+    })));
+    return section;
+  }
+
+  function captures() {
+    if (!view.captures.length) { return ''; }
+    return make('section', {}, make('h2', {}, 'Captures'), make('p', { 'class': 'quiet small' }, 'For go tool pprof.'),
+      all(make('ul'), view.captures.slice().reverse().map(function (c) {
+        var name = base(c.path);
+        return make('li', {}, make('a', { href: 'captures/' + encodeURIComponent(name), 'data-id': name, download: '' }, name), ' ',
+          make('span', { 'class': 'quiet small' }, c.kind + ' of ' + c.resource + ', ', at(c.time), ', ' + page.format(c.bytes, 'bytes')));
+      })));
+  }
+
+  function costs() {
+    var c = view.cost, e = view.evidence_cost, lasted = (instant(view.now) - instant(view.started)) * 1e6;
+    return all(make('section', {}, make('h2', {}, 'What the monitor costs'), facts([
+      c.checks && ['Checks', page.format(c.checks)],
+      c.checks && ['A check', shortTime(c.elapsed_ns / c.checks)],
+      c.checks && ['The longest', shortTime(c.longest_ns)],
+      c.checks && lasted > 0 && ['Of one core', percent(c.elapsed_ns / lasted)],
+      ['Memory of the plots', page.format(c.history_bytes, 'bytes')],
+      e.profiles && ['Profiles', page.format(e.profiles)],
+      e.profiles && ['They took', percent(e.share) + ' of a core'],
+      e.profiles && ['Longest pause', shortTime(e.longest_pause_ns)]
+    ]), e.note && make('p', { 'class': 'small' }, e.note)), view.delivery.map(function (d) {
+      if (!d.failed && !d.dropped && !d.failing && !d.stuck) { return ''; }
+      var p = make('p', { 'class': 'small' }, make('span', { 'class': 'warn' }, 'Delivery by ' + d.name + ':'),
+        ' ' + d.sent + ' sent, ' + d.failed + ' failed, ' + d.dropped + ' dropped, ' + d.queued + ' waiting.');
+      if (d.last_error) { p.append(' ' + d.last_error + ' at ', at(d.last_error_at), '.'); }
+      return p;
+    }));
+  }
+
+  function show() {
+    var known = {};
+    view.resources.forEach(function (r) { known[r.resource] = r; });
+    var shown = view.shown.map(function (name) { return known[name]; });
+    main.replaceChildren();
+    all(main, [header(), resources(shown), sites()].concat(plots(shown), [alerts(), captures(), costs()]));
+    page.localize(main);
+    document.title = view.title;
+  }
+
+  // Nothing moves under a hand: not while a value is shown, text is selected, or somebody types with the focus inside.
+  function inUse() {
+    var s = window.getSelection();
+    return main.querySelector('.tip') !== null || (s !== null && !s.isCollapsed && main.contains(s.anchorNode));
+  }
+  function mark(text) {
+    var e = document.getElementById('stale');
+    if (e) { e.textContent = text; }
+  }
+  function refresh() {
+    if (document.hidden || busy || inUse()) { return; }
+    busy = true;
+    fetch('live' + location.search, { cache: 'no-store' }).then(function (r) {
+      if (!r.ok) { throw new Error(r.status); }
+      return r.json();
+    }).then(function (latest) {
+      if (inUse()) { return; }
+      var focus = document.activeElement, id = focus && main.contains(focus) ? focus.getAttribute('data-id') || focus.id : '';
+      var scrolled = Array.from(main.querySelectorAll('.scroll'), function (e) { return e.scrollLeft; });
+      view = latest;
+      show();
+      main.querySelectorAll('.scroll').forEach(function (e, i) { e.scrollLeft = scrolled[i] || 0; });
+      if (id) {
+        var again = main.querySelector('[data-id="' + CSS.escape(id) + '"]') || document.getElementById(id);
+        if (again) { again.focus({ preventScroll: true }); }
+      }
+      last = Date.now();
+    }).catch(function () {
+      mark('No answer for ' + seconds(Math.round((Date.now() - last) / 1000)) + '. ');
+    }).finally(function () { busy = false; });
+  }
+
+  show();
+  setInterval(refresh, Math.max(1000, view.every_ms));
+  document.addEventListener('visibilitychange', refresh);
+})();

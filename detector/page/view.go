@@ -1,0 +1,185 @@
+package page
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/detector/plot"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// spans are the lengths of time that the page offers; 0 is all that is kept.
+var spans = []struct {
+	name   string
+	length time.Duration
+}{{"15m", 15 * time.Minute}, {"1h", time.Hour}, {"6h", 6 * time.Hour}, {"24h", 24 * time.Hour}, {"7d", 7 * 24 * time.Hour}, {"all", 0}}
+
+// spanOf returns which of the spans a request asks for; all where it asks for none of them.
+func spanOf(r *http.Request) int {
+	asked := r.URL.Query().Get("last")
+	for i, s := range spans {
+		if s.name == asked {
+			return i
+		}
+	}
+	return len(spans) - 1
+}
+
+// maxPlots bounds the page of an endpoint with many metrics: findings come first.
+const maxPlots = 40
+
+// scene is what a page shows, as it was taken from the monitor.
+type scene struct {
+	status Status
+	now    time.Time
+	span   int
+	shown  []*Resource   // findings first
+	charts []*plot.Chart // of each of these; nil where nothing is kept
+}
+
+// look takes from a monitor what a page shows.
+func look(m Monitor, span int, now time.Time) *scene {
+	s := &scene{status: m.Status(), now: now, span: span}
+	for i := range s.status.Resources {
+		if r := &s.status.Resources[i]; r.Judged || r.State == firing {
+			s.shown = append(s.shown, r)
+		}
+	}
+	slices.SortStableFunc(s.shown, func(a, b *Resource) int {
+		return cmp.Or(cmp.Compare(rank(b.State), rank(a.State)), cmp.Compare(severity(b), severity(a)))
+	})
+	var from time.Time
+	if length := spans[span].length; length > 0 {
+		from = s.status.Time.Add(-length)
+	}
+	for _, r := range s.shown {
+		s.charts = append(s.charts, m.Plot(r.Resource, from))
+	}
+	return s
+}
+
+// The states of a resource.
+const (
+	learning  = "learning"
+	healthy   = "healthy"
+	suspected = "suspected"
+	firing    = "firing"
+)
+
+// rank orders the states.
+func rank(state string) int {
+	return slices.Index([]string{learning, healthy, suspected, firing}, state)
+}
+
+func severity(r *Resource) int {
+	if r.Severity == nil {
+		return -1
+	}
+	return int(*r.Severity)
+}
+
+// view is what the script of the page shows.
+type view struct {
+	Status
+	Title    string             `json:"title"`
+	Headline string             `json:"headline"`
+	Now      time.Time          `json:"now"`
+	Every    int64              `json:"every_ms"` // how often to ask for what is new
+	Spans    []span             `json:"spans"`
+	Shown    []string           `json:"shown"` // names of resources, in the order to show them
+	Plots    map[string]drawing `json:"plots"` // of these
+	Firing   string             `json:"firing_sign"`
+	Resolved string             `json:"resolved_sign"`
+}
+
+// span is a length of time that can be chosen.
+type span struct {
+	Name    string `json:"name"`
+	Current bool   `json:"current"`
+}
+
+// drawing is what belongs to one resource. Pictures are elements of SVG.
+type drawing struct {
+	About string  `json:"about,omitempty"` // what it counts, as a sentence
+	Spark string  `json:"spark,omitempty"`
+	Plot  string  `json:"plot,omitempty"`
+	Key   []entry `json:"key,omitempty"`
+}
+
+type entry struct {
+	Sign string `json:"sign"`
+	Text string `json:"text"`
+}
+
+// draw makes the pictures and the words.
+func (s *scene) draw() *view {
+	v := &view{
+		Status: s.status, Headline: s.headline(), Now: s.now, Every: s.every().Milliseconds(), Shown: []string{}, Plots: make(map[string]drawing),
+		Firing: plot.KeyEntry{Ink: plot.AlertMark}.Swatch(), Resolved: plot.KeyEntry{Ink: plot.ResolvedMark}.Swatch(),
+	}
+	name := s.status.Process.Executable
+	v.Title = v.Headline + " · " + name[strings.LastIndexAny(name, `/\`)+1:]
+	for i, one := range spans {
+		v.Spans = append(v.Spans, span{Name: one.name, Current: i == s.span})
+	}
+	for i, r := range s.shown {
+		v.Shown = append(v.Shown, r.Resource)
+		var d drawing
+		if known, ok := sampler.Lookup(r.Resource); ok {
+			d.About = sentence(known.Sentence)
+		}
+		if c := s.charts[i]; c != nil {
+			d.Spark = plot.Spark(c.Bins)
+			if i < maxPlots {
+				c.Title, c.Desc, c.Zone = r.Resource, sentence(r.Why), time.Local
+				if rank(r.State) < rank(suspected) {
+					c.Columns = plot.Width / 2 // two stand side by side
+				}
+				d.Plot = c.Inline("chart-" + r.Resource)
+				for _, k := range c.Key() {
+					d.Key = append(d.Key, entry{k.Swatch(), k.Text})
+				}
+			}
+		}
+		v.Plots[r.Resource] = d
+	}
+	return v
+}
+
+// every is how often the page asks for what is new.
+func (s *scene) every() time.Duration {
+	return min(max(time.Duration(s.status.Interval*float64(time.Second)), 2*time.Second), 30*time.Second)
+}
+
+// headline says in a few words how it stands.
+func (s *scene) headline() string {
+	named := make(map[string][]string)
+	for _, r := range s.shown {
+		named[r.State] = append(named[r.State], r.Resource)
+	}
+	switch leaks := named[firing]; {
+	case len(s.shown) == 0:
+		return "Nothing was sampled yet"
+	case len(leaks) == 1:
+		return "Leak: " + leaks[0]
+	case len(leaks) > 1:
+		return fmt.Sprintf("%d leaks: %s", len(leaks), strings.Join(leaks, ", "))
+	case len(named[suspected]) > 0:
+		return "No leak; suspected: " + strings.Join(named[suspected], ", ")
+	case len(named[learning]) == len(s.shown):
+		return "Too early to tell"
+	}
+	return "No leak"
+}
+
+// sentence makes one of a clause.
+func sentence(clause string) string {
+	if clause == "" {
+		return ""
+	}
+	return strings.ToUpper(clause[:1]) + clause[1:] + "."
+}
