@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,22 +49,31 @@ func TestAlertNamesTheParts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			samples := make(chan struct{}) // the monitor goes on once a sample is received: what is opened before that comes in one step
-			m.OnSample(func(*sampler.Sample) { samples <- struct{}{} })
+			samples, next := make(chan struct{}), make(chan struct{})
+			m.OnSample(func(*sampler.Sample) { // waits for next: what is opened before that comes in one step
+				select {
+				case samples <- struct{}{}:
+				case <-next:
+				}
+				<-next
+			})
 			alerts := make(chan alerting.Alert, 10)
 			m.OnAlert(func(a alerting.Alert) { alerts <- a })
 			if err := m.Start(); err != nil {
 				t.Fatal(err)
 			}
-			defer func() {
-				_ = m.Stop()
-				close(samples)
-			}()
+			defer m.Stop()
+			goOn := sync.OnceFunc(func() { close(next) })
+			defer goOn()
 			await.True(t, "the parts of a start that has settled", func() bool {
 				await.Receive(t, "a sample", samples)
 				m.parts.mu.Lock()
-				defer m.parts.mu.Unlock()
-				return m.parts.kept[slices.Index(partResources[:], sampler.OpenFDs)].start != nil
+				settled := m.parts.kept[slices.Index(partResources[:], sampler.OpenFDs)].start != nil
+				m.parts.mu.Unlock()
+				if !settled {
+					next <- struct{}{}
+				}
+				return settled
 			})
 			path := filepath.Join(t.TempDir(), "f")
 			for range 3 {
@@ -85,10 +95,7 @@ func TestAlertNamesTheParts(t *testing.T) {
 				}
 				_ = server.Close()
 			}
-			go func() {
-				for range samples {
-				}
-			}()
+			goOn()
 			var a alerting.Alert
 			for a.Resource != sampler.OpenFDs {
 				a = await.Receive(t, "an alert on descriptors", alerts)

@@ -118,6 +118,8 @@ func TestTypes(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			switch {
+			case testing.Short() && test.name != "static":
+				t.Skip("builds the standard library anew")
 			case test.only != "" && test.only != runtime.GOARCH:
 				t.Skip("for ", test.only)
 			case test.c && noC != nil:
@@ -138,6 +140,9 @@ func TestTypes(t *testing.T) {
 
 // The decoder for arm64, in an emulator.
 func TestTypesArm64(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the standard library anew")
+	}
 	if runtime.GOOS != "linux" || runtime.GOARCH == "arm64" {
 		t.Skip("for Linux on another processor")
 	}
