@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"time"
@@ -20,14 +19,6 @@ func loadConfig(path string, stderr io.Writer) (detector.Config, error) {
 		fmt.Fprintln(stderr, "warning:", w)
 	}
 	return config, err
-}
-
-// contextFor returns a context that also ends after a duration, unless that is 0.
-func contextFor(ctx context.Context, duration time.Duration) (context.Context, context.CancelFunc) {
-	if duration > 0 {
-		return context.WithTimeout(ctx, duration)
-	}
-	return context.WithCancel(ctx)
 }
 
 // notePatience says what a first run of watch without --soak cannot show.

@@ -12,7 +12,9 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/demo"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/watch"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -86,10 +88,10 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 				fmt.Fprintf(stdout, "The live page of the monitor: %s\n\n", address)
 				view.Note("Live page: " + address)
 			}
-			var rec *recording
+			var rec *record.File
 			if out != "" {
 				header := sampler.Header{Interval: demoInterval, Soak: demoSoak, Source: "leaktrend demo --leak " + leak}
-				if rec, err = createRecording(out, force, nil, header); err != nil {
+				if rec, err = record.Create(out, force, nil, header); err != nil {
 					return err
 				}
 			}
@@ -108,8 +110,8 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 					}
 				}
 			})
-			if err := display(ctx, view, duration, func(ctx context.Context) error {
-				return observe(ctx, monitor, shown, rec)
+			if err := watch.Display(ctx, view, duration, func(ctx context.Context) error {
+				return watch.Observe(ctx, monitor, shown, rec)
 			}); err != nil {
 				return err
 			}

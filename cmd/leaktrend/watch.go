@@ -5,25 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/watch"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/profile/remote"
 )
 
+// watchFlags are the options of watch.
+type watchFlags struct {
+	target             source.Flags
+	config, out, pprof string
+	force, tellByExit  bool
+}
+
 func watchCommand() *cobra.Command {
-	var (
-		flags           source.Flags
-		configFile, out string
-		force           bool
-		tellByExit      bool
-		pprofAddress    string
-	)
+	var f watchFlags
 	cmd := &cobra.Command{
 		Use:   "watch (--pid N | --name PATTERN | --url URL)",
 		Short: "Watch live processes and alert",
@@ -39,148 +41,97 @@ show that they are none. --soak scales all of them for a test run under steady l
 		Example: `  leaktrend watch --name redis-server
   leaktrend watch --pid 4242 --soak 10m --exit-code --duration 10m`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			stderr := cmd.ErrOrStderr()
-			config, err := loadConfig(configFile, stderr)
-			if err != nil {
-				return err
-			}
-			if configFile != "" && flags.Interval == 0 && flags.Soak == 0 {
-				flags.Interval = config.CheckInterval
-			}
-			if err := flags.Complete(); err != nil {
-				return err
-			}
-			profiles, err := openPprof(pprofAddress, &flags)
-			if err != nil {
-				return err
-			}
-			config.Enabled = true
-			config.CheckInterval = flags.Interval
-			if cmd.Flags().Changed("soak") {
-				config.Adaptive.Soak = flags.Soak
-			}
-			notePatience(stderr, config.Adaptive.Soak)
-			noteSoak(stderr, config.Adaptive.Soak)
-			var soak string
-			if config.Adaptive.Soak > 0 {
-				soak = ", soak " + sampler.FormatDuration(config.Adaptive.Soak)
-			}
-			if flags.Name != "" && out == "" && profiles == nil {
-				view := screen.New(cmd.OutOrStdout(), stderr, fmt.Sprintf("--name %s every %s%s", flags.Name, flags.Interval, soak))
-				return watchAll(cmd, view, &flags, config, tellByExit)
-			}
-			source, err := flags.Open()
-			if err != nil {
-				return err
-			}
-			defer source.Close()
-			view := screen.New(cmd.OutOrStdout(), stderr, fmt.Sprintf("%s every %s%s", source, flags.Interval, soak))
-			shown := view.Add(source.String())
-			monitor, err := detector.NewSourceMonitor(source, processOf(source), config, shown.Logger())
-			if err != nil {
-				return err
-			}
-			if profiles != nil {
-				monitor.FollowSites(profiles)
-			}
-			var rec *recording
-			if out != "" {
-				rec, err = createRecording(out, force, nil, sampler.Header{
-					Interval: flags.Interval, Soak: config.Adaptive.Soak, Source: source.String(),
-				})
-				if err != nil {
-					return err
-				}
-			}
-			err = display(cmd.Context(), view, flags.Duration, func(ctx context.Context) error {
-				return observe(ctx, monitor, shown, rec)
-			})
-			if errors.Is(err, io.EOF) {
-				fmt.Fprintln(stderr, err)
-				err = nil
-			}
-			if err != nil {
-				return err
-			}
-			if len(monitor.Status()) == 0 {
-				return fmt.Errorf("nothing was sampled from %s", source)
-			}
-			if tellByExit && found(monitor.Status()) {
-				return errLeak
-			}
-			return nil
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return runWatch(cmd, &f) },
 	}
-	flags.Register(cmd.Flags())
 	fs := cmd.Flags()
+	f.target.Register(fs)
 	fs.Lookup("name").Usage = "regular expression for the names or command lines of the processes to watch; with -o or --pprof, of the one process"
 	fs.Lookup("interval").Usage = "time between samples (default 5s; check_interval with --config; a 1200th of --soak)"
-	fs.StringVar(&configFile, "config", "", "YAML file whose section resource_monitoring configures limits and alerts")
-	fs.StringVar(&pprofAddress, "pprof", "", "where the one Go process that is watched serves net/http/pprof, as in http://localhost:6060: alerts then name lines of code")
-	fs.StringVarP(&out, "out", "o", "", "also record the samples to this file")
-	fs.BoolVar(&force, "force", false, "replace a file that is not empty")
-	fs.BoolVar(&tellByExit, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed")
+	fs.StringVar(&f.config, "config", "", "YAML file whose section resource_monitoring configures limits and alerts")
+	fs.StringVar(&f.pprof, "pprof", "", "where the one Go process that is watched serves net/http/pprof, as in http://localhost:6060: alerts then name lines of code")
+	fs.StringVarP(&f.out, "out", "o", "", "also record the samples to this file")
+	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
+	fs.BoolVar(&f.tellByExit, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed")
 	return cmd
 }
 
-// processOf describes the target in alerts.
-func processOf(source source.Source) alerting.Process {
-	p := alerting.Process{Executable: source.String()}
-	if process, ok := source.(*sampler.Process); ok {
-		p = alerting.Process{PID: process.PID(), Executable: process.Name(), Host: alerting.ThisProcess().Host}
+func runWatch(cmd *cobra.Command, f *watchFlags) error {
+	stderr := cmd.ErrOrStderr()
+	config, err := loadConfig(f.config, stderr)
+	if err != nil {
+		return err
 	}
-	return p
-}
-
-func found(statuses []detector.Status) bool {
-	for i := range statuses {
-		if statuses[i].Leaks > 0 || statuses[i].LimitsPassed > 0 {
-			return true
-		}
+	if f.config != "" && f.target.Interval == 0 && f.target.Soak == 0 {
+		f.target.Interval = config.CheckInterval
 	}
-	return false
-}
-
-// observe runs a monitor, shows what it sees, and records it if there is a recording, until ctx or its source ends.
-func observe(ctx context.Context, monitor *detector.ResourceMonitor, shown *screen.Process, rec *recording) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	shown.Watch(monitor)
-	var writeFailed error
-	monitor.OnSample(func(s *sampler.Sample) {
-		shown.Sampled(s.Time)
-		if rec == nil || writeFailed != nil {
-			return
-		}
-		if writeFailed = rec.write(s); writeFailed != nil {
-			stop()
-		}
-	})
-	err := monitor.Run(ctx)
+	if err := f.target.Complete(); err != nil {
+		return err
+	}
+	profiles, err := f.target.Profiles(f.pprof)
+	if err != nil {
+		return err
+	}
+	config.Enabled = true
+	config.CheckInterval = f.target.Interval
+	if cmd.Flags().Changed("soak") {
+		config.Adaptive.Soak = f.target.Soak
+	}
+	notePatience(stderr, config.Adaptive.Soak)
+	noteSoak(stderr, config.Adaptive.Soak)
+	var leak bool
+	if f.target.Name != "" && f.out == "" && profiles == nil {
+		leak, err = watch.All(cmd.Context(), f.view(cmd, "--name "+f.target.Name, config), &f.target, config)
+	} else {
+		leak, err = f.watchOne(cmd, config, profiles)
+	}
 	if errors.Is(err, io.EOF) {
-		shown.End(time.Now())
+		fmt.Fprintln(stderr, err)
+		err = nil
 	}
-	if rec != nil {
-		writeFailed = errors.Join(writeFailed, rec.close())
+	if err == nil && f.tellByExit && leak {
+		err = errLeak
 	}
-	return errors.Join(err, writeFailed)
+	return err
 }
 
-// display does some work with a view of it, until it is done, the context or the duration (0 = none) ends, or the user asks to end. Then
-// it prints the last verdicts.
-func display(ctx context.Context, view *screen.View, duration time.Duration, work func(context.Context) error) error {
-	ctx, stop := contextFor(ctx, duration)
-	shown := make(chan struct{})
-	go func() {
-		defer close(shown)
-		defer stop()
-		view.Run(ctx)
-	}()
-	defer view.Finish()
-	defer func() { // on a panic too: the terminal is restored before it is told
-		stop()
-		<-shown
-	}()
-	return work(ctx)
+// view returns the view of what is watched.
+func (f *watchFlags) view(cmd *cobra.Command, what string, config detector.Config) *screen.View {
+	title := fmt.Sprintf("%s every %s", what, f.target.Interval)
+	if soak := config.Adaptive.Soak; soak > 0 {
+		title += ", soak " + sampler.FormatDuration(soak)
+	}
+	return screen.New(cmd.OutOrStdout(), cmd.ErrOrStderr(), title)
+}
+
+// watchOne watches one process, whose profiles may be nil. leak says that a leak or a limit was found.
+func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profiles *remote.Process) (leak bool, err error) {
+	target, err := f.target.Open()
+	if err != nil {
+		return false, err
+	}
+	defer target.Close()
+	view := f.view(cmd, target.String(), config)
+	shown := view.Add(target.String())
+	monitor, err := watch.NewMonitor(target, config, shown.Logger())
+	if err != nil {
+		return false, err
+	}
+	if profiles != nil {
+		monitor.FollowSites(profiles)
+	}
+	var rec *record.File
+	if f.out != "" {
+		header := sampler.Header{Interval: f.target.Interval, Soak: config.Adaptive.Soak, Source: target.String()}
+		if rec, err = record.Create(f.out, f.force, nil, header); err != nil {
+			return false, err
+		}
+	}
+	err = watch.Display(cmd.Context(), view, f.target.Duration, func(ctx context.Context) error {
+		return watch.Observe(ctx, monitor, shown, rec)
+	})
+	statuses := monitor.Status()
+	if len(statuses) == 0 {
+		err = watch.Unsampled(target.String(), err)
+	}
+	return watch.Found(statuses), err
 }

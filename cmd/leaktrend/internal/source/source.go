@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/profile/remote"
 )
 
 // Flags are the options that name a live target and say how to sample it.
@@ -129,4 +130,19 @@ func list(pids []int) string {
 		fmt.Fprintf(&b, "  %s\n", name)
 	}
 	return strings.TrimRight(b.String(), "\n")
+}
+
+// Profiles returns what takes profiles from the address at which the one process of the target serves net/http/pprof; nil for no address.
+func (f *Flags) Profiles(address string) (*remote.Process, error) {
+	if address == "" {
+		return nil, nil
+	}
+	if f.URL != "" {
+		return nil, errors.New("--pprof goes with --pid or --name, not with --url")
+	}
+	process, err := remote.New(address)
+	if err != nil {
+		return nil, fmt.Errorf("--pprof: %w", err)
+	}
+	return process, nil
 }

@@ -1,0 +1,148 @@
+package watch
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+const (
+	lookEvery  = 3 * time.Second // for processes that match
+	maxWatched = 64              // at one time
+)
+
+// All watches every process that matches the name of the flags, each with a monitor of its own, until ctx or their duration ends, or the last
+// process does where nobody waits for the next one: then the error wraps io.EOF. leak says that a leak or a limit was found on any of them.
+func All(ctx context.Context, view *screen.View, flags *source.Flags, config detector.Config) (leak bool, err error) {
+	pids, err := flags.Find()
+	if err != nil {
+		return false, err
+	}
+	all := &group{view: view, pattern: flags.Name, config: config, ended: make(chan int), living: make(map[int]bool)}
+	// A fault of the configuration would be that of every monitor.
+	silent := logrus.New()
+	silent.SetOutput(io.Discard)
+	if _, err := detector.NewMonitor(config, silent); err != nil {
+		return false, err
+	}
+	err = Display(ctx, view, flags.Duration, func(ctx context.Context) error { return all.follow(ctx, pids) })
+	if !all.sampled {
+		err = Unsampled("--name "+flags.Name, err)
+	}
+	return all.leak, err
+}
+
+// group is the processes that match a name, as they come and go.
+type group struct {
+	view    *screen.View
+	pattern string
+	config  detector.Config
+
+	ended   chan int
+	living  map[int]bool // what is watched, by pid
+	refused int          // how many had no place at the last look
+
+	mu            sync.Mutex
+	sampled, leak bool // of any of them
+}
+
+// follow watches some processes, and those that match later, until ctx ends. Where nobody waits for the next one, it ends with the last.
+func (g *group) follow(ctx context.Context, pids []int) error {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	g.add(ctx, pids)
+	for {
+		if len(g.living) == 0 && !g.view.Waits() {
+			g.look(ctx)
+			if len(g.living) == 0 {
+				return fmt.Errorf("the last process of --name %s %w", g.pattern, errEnded)
+			}
+		}
+		select {
+		case pid := <-g.ended:
+			delete(g.living, pid)
+		case <-ticker.C:
+			g.look(ctx)
+		case <-ctx.Done():
+			for len(g.living) > 0 {
+				delete(g.living, <-g.ended)
+			}
+			return nil
+		}
+	}
+}
+
+// errEnded is io.EOF in words.
+var errEnded = endedError{}
+
+type endedError struct{}
+
+func (endedError) Error() string { return "ended" }
+func (endedError) Unwrap() error { return io.EOF }
+
+func (g *group) look(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
+	pids, err := sampler.FindProcesses(g.pattern)
+	if err != nil {
+		g.view.Logger().WithError(err).Warn("cannot look for processes")
+		return
+	}
+	g.add(ctx, pids)
+}
+
+// add begins to watch those that are not watched yet, and have not ended meanwhile.
+func (g *group) add(ctx context.Context, pids []int) {
+	pids = slices.DeleteFunc(pids, func(pid int) bool { return g.living[pid] })
+	room := maxWatched - len(g.living)
+	refused := max(len(pids)-room, 0)
+	if refused > g.refused {
+		g.view.Logger().Warnf("%d more processes match; %d are watched, the maximum", refused, maxWatched)
+	}
+	g.refused = refused
+	for _, pid := range pids[:len(pids)-refused] {
+		if process, err := sampler.NewProcess(pid); err == nil {
+			g.living[pid] = true
+			shown := g.view.Add(process.String())
+			go g.watch(ctx, pid, process, shown)
+		}
+	}
+}
+
+func (g *group) watch(ctx context.Context, pid int, process *sampler.Process, shown *screen.Process) {
+	defer func() { g.ended <- pid }()
+	defer func() {
+		if r := recover(); r != nil {
+			g.view.Restore()
+			panic(r)
+		}
+	}()
+	defer process.Close()
+	logger := shown.Logger()
+	monitor, err := NewMonitor(process, g.config, logger)
+	if err == nil {
+		err = Observe(ctx, monitor, shown, nil)
+	}
+	if err != nil {
+		logger.Warn(err)
+	}
+	if monitor == nil {
+		return
+	}
+	statuses := monitor.Status()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sampled = g.sampled || len(statuses) > 0
+	g.leak = g.leak || Found(statuses)
+}

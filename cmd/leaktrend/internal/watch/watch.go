@@ -1,0 +1,105 @@
+// Package watch runs the monitors of live processes, with a view of them.
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// NewMonitor returns the monitor of a target.
+func NewMonitor(target source.Source, config detector.Config, logger *logrus.Logger) (*detector.ResourceMonitor, error) {
+	return detector.NewSourceMonitor(target, processOf(target), config, logger)
+}
+
+// processOf describes a target in alerts.
+func processOf(target source.Source) alerting.Process {
+	p := alerting.Process{Executable: target.String()}
+	if process, ok := target.(*sampler.Process); ok {
+		p = alerting.Process{PID: process.PID(), Executable: process.Name(), Host: alerting.ThisProcess().Host}
+	}
+	return p
+}
+
+// Found reports whether a leak or a limit was found on a process at any time.
+func Found(statuses []detector.Status) bool {
+	for i := range statuses {
+		if statuses[i].Leaks > 0 || statuses[i].LimitsPassed > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Unsampled returns the error of a target of which no sample was taken: what has ended as it should is no success then.
+func Unsampled(target string, err error) error {
+	switch {
+	case err == nil:
+		return fmt.Errorf("nothing was sampled from %s", target)
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("nothing was sampled from %s: %v", target, err)
+	}
+	return err
+}
+
+// Observe runs a monitor, shows what it sees, and records it if there is a recording, until ctx or its source ends.
+func Observe(ctx context.Context, monitor *detector.ResourceMonitor, shown *screen.Process, rec *record.File) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	shown.Watch(monitor)
+	var writeFailed error
+	monitor.OnSample(func(s *sampler.Sample) {
+		shown.Sampled(s.Time)
+		if rec == nil || writeFailed != nil {
+			return
+		}
+		if writeFailed = rec.Write(s); writeFailed != nil {
+			stop()
+		}
+	})
+	err := monitor.Run(ctx)
+	if errors.Is(err, io.EOF) {
+		shown.End(time.Now())
+	}
+	if rec != nil {
+		writeFailed = errors.Join(writeFailed, rec.Close())
+	}
+	return errors.Join(err, writeFailed)
+}
+
+// Display does some work with a view of it, until it is done, the context or the duration (0 = none) ends, or the user asks to end. Then
+// it prints the last verdicts.
+func Display(ctx context.Context, view *screen.View, duration time.Duration, work func(context.Context) error) error {
+	ctx, stop := contextFor(ctx, duration)
+	shown := make(chan struct{})
+	go func() {
+		defer close(shown)
+		defer stop()
+		view.Run(ctx)
+	}()
+	defer view.Finish()
+	defer func() { // on a panic too: the terminal is restored before the panic is printed
+		stop()
+		<-shown
+	}()
+	return work(ctx)
+}
+
+// contextFor returns a context that also ends after a duration, unless that is 0.
+func contextFor(ctx context.Context, duration time.Duration) (context.Context, context.CancelFunc) {
+	if duration > 0 {
+		return context.WithTimeout(ctx, duration)
+	}
+	return context.WithCancel(ctx)
+}
