@@ -168,7 +168,7 @@ func BenchmarkScanMemory(b *testing.B) {
 	for _, processes := range []int{200, 4000} {
 		b.Run(strconv.Itoa(5*processes), func(b *testing.B) {
 			address := manyProcesses(b, processes)
-			most := int64(0)
+			peak := int64(0)
 			for b.Loop() {
 				cmd := exec.Command(os.Args[0], "scan", "--prometheus", address)
 				cmd.Env = append(os.Environ(), asCommand+"=1")
@@ -177,10 +177,10 @@ func BenchmarkScanMemory(b *testing.B) {
 					b.Fatalf("%v\n%s", err, out)
 				}
 				if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-					most = max(most, int64(usage.Maxrss)) // in KB on Linux
+					peak = max(peak, int64(usage.Maxrss)) // in KB on Linux
 				}
 			}
-			b.ReportMetric(float64(most)/1024, "MB-peak")
+			b.ReportMetric(float64(peak)/1024, "MB-peak")
 		})
 	}
 }

@@ -206,13 +206,13 @@ func ReadCalibration(r io.Reader) (*Calibration, error) {
 		if n := len(*sample); n > 0 && (*sample)[n-1].Length >= counts.Length {
 			return nil, fmt.Errorf("calibration:%d: hours %q: not after the line before", number, fields[1])
 		}
-		most := -1
+		previous := -1
 		for i, field := range fields[2:] {
 			n, err := strconv.Atoi(field)
-			if err != nil || n < 0 || most >= 0 && n > most {
+			if err != nil || n < 0 || previous >= 0 && n > previous {
 				return nil, fmt.Errorf("calibration:%d: count %q: want a whole number, no more than the one before", number, field)
 			}
-			most = n
+			previous = n
 			if i == 0 {
 				counts.N = n
 			} else {

@@ -13,7 +13,7 @@ import (
 const (
 	loadBin = time.Hour // values are compared with the load by their lowest, load by its mean, in bins of this width
 
-	fewestLoadBins = 12 // with both, to say anything
+	minLoadBins = 12 // with both, to say anything
 
 	// proportion is the least share of the relative growth of a value that the load must show too: a value with a part that does not depend on
 	// the load grows less than the load, not more.
@@ -21,8 +21,8 @@ const (
 	// swing is how much a load must vary about its own trend, as a share of its mean, for a value that follows it to be told from one that
 	// only grows at the same time.
 	swing = .1
-	// mostLeft is the share of the growth that may remain with the load held constant.
-	mostLeft = .5
+	// maxLeft is the share of the growth that may remain with the load held constant.
+	maxLeft = .5
 )
 
 // goesWithLoad reports whether the growth of a value between two instants is that of a load which is known to drive it: the load grew in
@@ -44,7 +44,7 @@ func goesWithLoad(values, load []float64, g prom.Grid, from, to time.Time) bool 
 		}
 	}
 	n := len(x)
-	if n < fewestLoadBins {
+	if n < minLoadBins {
 		return false
 	}
 	growth := func(v []float64) float64 { return stat.Mean(v[n-n/4:], nil)/stat.Mean(v[:n/4], nil) - 1 }
@@ -58,7 +58,7 @@ func goesWithLoad(values, load []float64, g prom.Grid, from, to time.Time) bool 
 	if math.Sqrt(squares/float64(n)) < swing*stat.Mean(z, nil) {
 		return true
 	}
-	return valueSlope-products/squares*loadSlope < mostLeft*valueSlope
+	return valueSlope-products/squares*loadSlope < maxLeft*valueSlope
 }
 
 // detrend returns the slope of the least squares line of y over x, and what the line leaves of y.

@@ -15,8 +15,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// mostExamples is how many replicas a finding names.
-const mostExamples = 3
+// maxExamples is how many replicas a finding names.
+const maxExamples = 3
 
 // Label is one label of a group or a process.
 type Label struct{ Name, Value string }
@@ -256,9 +256,9 @@ func (f *found) add(r *Replica) {
 		f.alive++
 	}
 	at, _ := slices.BinarySearchFunc(f.best, r, func(a Replica, b *Replica) int { return compareReplicas(&a, b) })
-	if at < mostExamples {
+	if at < maxExamples {
 		f.best = slices.Insert(f.best, at, *r)
-		f.best = f.best[:min(len(f.best), mostExamples)]
+		f.best = f.best[:min(len(f.best), maxExamples)]
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 const (
 	// pointsAtOnce bounds the values that one worker holds, beside those of a single target with more.
 	pointsAtOnce = 200_000
-	mostTargets  = 200 // whose names stand in one query
+	maxTargets   = 200 // whose names stand in one query
 )
 
 // Server is what a scan reads. Its errors are those of package prom.
@@ -434,7 +434,7 @@ func (s *scan) planOne(ctx context.Context, src *source, outer string, batches c
 	}
 	inners = append(inners, "")
 	s.Progress.targets.Add(int64(len(inners)))
-	size := min(max(pointsAtOnce/(len(b.roles)*s.Grid.N), 1), mostTargets)
+	size := min(max(pointsAtOnce/(len(b.roles)*s.Grid.N), 1), maxTargets)
 	for part := range slices.Chunk(inners, size) {
 		some := b
 		some.inner = part

@@ -312,7 +312,7 @@ func TestCeilingsAndLoad(t *testing.T) {
 		t.Fatalf("suspects (-want +got):\n%s", diff)
 	}
 	if kept := r.Suspects[0].Worst.Evidence.LoadShare; !(kept < .1) {
-		t.Errorf("at constant load %v of the pace is said to remain", kept)
+		t.Errorf("at constant load %v of the rate is said to remain", kept)
 	}
 	if e := r.Findings[0].Worst.Exhaustion; e == nil || e.Limit != 1000 || e.Source != "process_max_fds" {
 		t.Errorf("exhaustion %+v", e)

@@ -24,20 +24,20 @@ import (
 )
 
 const (
-	// MostPoints is how many values a server gives for one series in one answer. Prometheus refuses more.
-	MostPoints = 11_000
+	// MaxPoints is how many values a server gives for one series in one answer. Prometheus refuses more.
+	MaxPoints = 11_000
 
-	mostAnswer   = 64 << 20 // bytes of one answer
-	fewestPoints = 32       // a range of time this short is not cut any further
-	firstRetry   = 500 * time.Millisecond
-	lastRetry    = 30 * time.Second
-	attempts     = 5
-	rereads      = 2  // further attempts after an answer that cannot be read
-	mostFailures = 3  // queries that failed in a row for good, after which the server counts as gone
-	mostDenied   = 20 // queries that were denied in a row, after which all others will be; a proxy may deny some
-	mostWarnings = 5  // of the server that are kept
-	mostRedirect = 5
-	shownDetail  = 120 // characters of what a server says
+	maxAnswer   = 64 << 20 // bytes of one answer
+	minPoints   = 32       // a range of time this short is not cut any further
+	firstRetry  = 500 * time.Millisecond
+	lastRetry   = 30 * time.Second
+	attempts    = 5
+	rereads     = 2  // further attempts after an answer that cannot be read
+	maxFailures = 3  // queries that failed in a row for good, after which the server counts as gone
+	maxDenied   = 20 // queries that were denied in a row, after which all others will be; a proxy may deny some
+	maxWarnings = 5  // of the server that are kept
+	maxRedirect = 5
+	shownDetail = 120 // characters of what a server says
 )
 
 // TokenVariable names the environment variable that may hold a bearer token.
@@ -133,7 +133,7 @@ func New(c Config) (*Client, error) {
 	}
 	client.Transport = &transport{next: client.Transport, headers: headers}
 	client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
-		if !httpConfig.FollowRedirects || len(via) > mostRedirect || req.URL.Host != via[0].URL.Host {
+		if !httpConfig.FollowRedirects || len(via) > maxRedirect || req.URL.Host != via[0].URL.Host {
 			return http.ErrUseLastResponse
 		}
 		return nil
@@ -184,7 +184,7 @@ func (c *Client) warn(warnings v1.Warnings) {
 	defer c.mu.Unlock()
 	for _, w := range warnings {
 		w = c.clean(w)
-		if len(c.warnings) < mostWarnings && !slices.Contains(c.warnings, w) {
+		if len(c.warnings) < maxWarnings && !slices.Contains(c.warnings, w) {
 			c.warnings = append(c.warnings, w)
 		}
 	}
@@ -220,13 +220,13 @@ func (c *Client) Range(ctx context.Context, query string, g Grid, split bool) ([
 	byLabels := make(map[model.Fingerprint]int)
 	var read func(from, n int) error
 	read = func(from, n int) error {
-		for ; n > MostPoints; from, n = from+MostPoints, n-MostPoints {
-			if err := read(from, MostPoints); err != nil {
+		for ; n > MaxPoints; from, n = from+MaxPoints, n-MaxPoints {
+			if err := read(from, MaxPoints); err != nil {
 				return err
 			}
 		}
 		matrix, err := c.queryRange(ctx, query, v1.Range{Start: g.At(from), End: g.At(from + n - 1), Step: g.Step})
-		if split && errors.Is(err, ErrTooLarge) && n > fewestPoints {
+		if split && errors.Is(err, ErrTooLarge) && n > minPoints {
 			if err := read(from, n/2); err != nil {
 				return err
 			}

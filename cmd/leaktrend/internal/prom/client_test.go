@@ -83,8 +83,8 @@ func TestRangeInChunks(t *testing.T) {
 		want   []int // points of the queries that succeed
 	}{
 		{"small", 10, 1e6, 0, []int{10}},
-		{"the most", MostPoints, 1e6, 0, []int{MostPoints}},
-		{"one more than the most", MostPoints + 1, 1e6, 0, []int{MostPoints, 1}},
+		{"the most", MaxPoints, 1e6, 0, []int{MaxPoints}},
+		{"one more than the most", MaxPoints + 1, 1e6, 0, []int{MaxPoints, 1}},
 		{"too many samples", 400, 100, 422, []int{100, 100, 100, 100}},
 		{"uneven", 101, 60, 422, []int{50, 51}},
 	} {
@@ -260,7 +260,7 @@ func TestGone(t *testing.T) {
 	if !errors.Is(last, ErrGone) {
 		t.Errorf("error %v, want ErrGone", last)
 	}
-	if want := mostFailures * (attempts - 1); len(*waits) != want {
+	if want := maxFailures * (attempts - 1); len(*waits) != want {
 		t.Errorf("waited %d times, want %d", len(*waits), want)
 	}
 	back.Store(true)
@@ -277,7 +277,7 @@ func TestGone(t *testing.T) {
 func TestDenied(t *testing.T) {
 	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if asked.Add(1)%mostDenied != 0 || strings.HasSuffix(r.URL.Path, "/secret/values") {
+		if asked.Add(1)%maxDenied != 0 || strings.HasSuffix(r.URL.Path, "/secret/values") {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
@@ -289,17 +289,17 @@ func TestDenied(t *testing.T) {
 		_, err := client.LabelValues(t.Context(), label, nil, begin, begin.Add(time.Hour))
 		return err
 	}
-	for i := 1; i <= 3*mostDenied; i++ {
-		if err := ask("job"); (i%mostDenied == 0) != (err == nil) || err != nil && !errors.Is(err, ErrDenied) {
+	for i := 1; i <= 3*maxDenied; i++ {
+		if err := ask("job"); (i%maxDenied == 0) != (err == nil) || err != nil && !errors.Is(err, ErrDenied) {
 			t.Fatalf("query %d: %v", i, err)
 		}
 	}
-	for range mostDenied {
+	for range maxDenied {
 		if err := ask("secret"); !errors.Is(err, ErrDenied) {
 			t.Fatal(err)
 		}
 	}
-	if err := ask("job"); !errors.Is(err, ErrGone) || asked.Load() != 4*mostDenied || len(*waits) != 0 {
+	if err := ask("job"); !errors.Is(err, ErrGone) || asked.Load() != 4*maxDenied || len(*waits) != 0 {
 		t.Errorf("%v after %d queries, waits %v", err, asked.Load(), *waits)
 	}
 }

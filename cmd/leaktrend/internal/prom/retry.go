@@ -71,7 +71,7 @@ func (c *Client) try(ctx context.Context, query func(context.Context) (v1.Warnin
 }
 
 func (c *Client) gone() bool {
-	return c.failures.Load() >= mostFailures || c.denied.Load() >= mostDenied
+	return c.failures.Load() >= maxFailures || c.denied.Load() >= maxDenied
 }
 
 // backoff returns the wait after so many failed attempts: a random time in the upper half of 0.5 s, 1 s, 2 s and so on.
@@ -104,7 +104,7 @@ func (c *Client) judge(err error, seen *response) (verdict, error) {
 	var said *v1.Error
 	if !errors.As(err, &said) {
 		if errors.Is(err, errAnswerTooLarge) {
-			return finalAnswer, fmt.Errorf("%w: an answer larger than %d MiB", ErrTooLarge, mostAnswer>>20)
+			return finalAnswer, fmt.Errorf("%w: an answer larger than %d MiB", ErrTooLarge, maxAnswer>>20)
 		}
 		err = redact.Cause(err)
 		switch {

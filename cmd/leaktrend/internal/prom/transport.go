@@ -40,7 +40,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if seen, ok := req.Context().Value(responseKey{}).(*response); ok {
 		*seen = response{resp.StatusCode, resp.Header.Get("Content-Type"), retryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	}
-	resp.Body = &boundedBody{resp.Body, mostAnswer}
+	resp.Body = &boundedBody{resp.Body, maxAnswer}
 	return resp, nil
 }
 

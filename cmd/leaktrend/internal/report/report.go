@@ -28,14 +28,14 @@ import (
 
 const (
 	usualPlots = 200 // at most in a page, the worst; a browser shows no more with ease
-	mostEvents = 12  // listed below a plot, the latest
+	maxEvents  = 12  // listed below a plot, the latest
 )
 
 // Report gathers results and writes them as a page. Its methods may be called at once.
 type Report struct {
 	Zone *time.Location // of the times written where no script runs
 
-	mostPlots int // 0 is the usual
+	maxPlots int // 0 is the usual
 
 	mu      sync.Mutex
 	entries []*entry
@@ -50,7 +50,7 @@ type entry struct {
 	ID           string
 	Word, Class  string // the verdict and its look
 	Spark        template.HTML
-	Levels, Pace string
+	Levels, Rate string
 	Growth       string
 	Since        time.Time
 	Lasted       string
@@ -118,7 +118,7 @@ func (r *Report) Add(result *replay.Result) {
 		e.About = about
 		if c.Chart != nil {
 			e.Spark = template.HTML(plot.Spark(c.Chart.Bins))
-			if r.place(e) < r.most() {
+			if r.place(e) < r.limit() {
 				chart := e.chart(c.Chart, r.Zone)
 				if !e.Finding() {
 					chart.Columns = plot.Width / 2 // these stand in pairs
@@ -133,7 +133,7 @@ func (r *Report) Add(result *replay.Result) {
 	}
 }
 
-func (r *Report) most() int { return cmp.Or(r.mostPlots, usualPlots) }
+func (r *Report) limit() int { return cmp.Or(r.maxPlots, usualPlots) }
 
 // shown reports whether a resource has an entry.
 func shown(result *replay.Result, c *replay.Resource) bool {
@@ -161,9 +161,9 @@ func (r *Report) insert(e *entry) {
 	defer r.mu.Unlock()
 	at, _ := slices.BinarySearchFunc(r.entries, e, worse)
 	r.entries = slices.Insert(r.entries, at, e)
-	if most := r.most(); len(r.entries) > most {
-		r.entries[most].Plot = ""
-		if at > most { // others came in between
+	if limit := r.limit(); len(r.entries) > limit {
+		r.entries[limit].Plot = ""
+		if at > limit { // others came in between
 			e.Plot = ""
 		}
 	}
@@ -202,7 +202,7 @@ func entryOf(result *replay.Result, c *replay.Resource) *entry {
 		e.rank, e.Class, e.Sentence = healthy, "ok", c.Why
 	}
 	if c.State == detector.Firing || c.State == detector.Suspected {
-		e.urgent, e.Pace = c.Severity, c.Resource.FormatPerHour(c.SlopePerHour)
+		e.urgent, e.Rate = c.Severity, c.Resource.FormatPerHour(c.SlopePerHour)
 		e.Since = c.Since
 		if !e.Since.IsZero() {
 			e.Lasted = sampler.FormatDuration(result.Last.Sub(e.Since))
@@ -217,8 +217,8 @@ func entryOf(result *replay.Result, c *replay.Resource) *entry {
 	if last := latest(c.Events, alerting.Trend); c.Trend && last != nil && last.Evidence != nil {
 		e.Evidence = evidence(last.Evidence)
 	}
-	for i := range c.Events[max(0, len(c.Events)-mostEvents):] {
-		x := &c.Events[max(0, len(c.Events)-mostEvents)+i]
+	for i := range c.Events[max(0, len(c.Events)-maxEvents):] {
+		x := &c.Events[max(0, len(c.Events)-maxEvents)+i]
 		ink := plot.AlertMark
 		if x.Status == alerting.Resolved {
 			ink = plot.ResolvedMark
@@ -244,7 +244,7 @@ func evidence(e *alerting.Evidence) string {
 	text := fmt.Sprintf("%d floors of %s over %s, R² %.2f, t %.0f", e.Points, sampler.FormatDuration(time.Duration(e.Floor*float64(time.Second))),
 		sampler.FormatDuration(window), e.R2, e.T)
 	if e.LoadShare > 0 {
-		text += fmt.Sprintf(", %.0f %% of the pace remains at constant load", 100*e.LoadShare)
+		text += fmt.Sprintf(", %.0f %% of the rate remains at constant load", 100*e.LoadShare)
 	}
 	return text
 }

@@ -182,14 +182,14 @@ func TestWriteHTML(t *testing.T) {
 
 // The page is the same in whatever order the results come, and has no more plots than a browser can take: those of the worst.
 func TestOrder(t *testing.T) {
-	const half, most = 15, 20
+	const half, limit = 15, 20
 	var results []*replay.Result
 	for i := range half {
 		results = append(results, resultOf(fmt.Sprintf("healthy%03d.csv", i), resource(sampler.Goroutines, detector.Healthy)))
 		results = append(results, resultOf(fmt.Sprintf("leak%03d.csv", i), leaking(sampler.OpenFDs, time.Duration(1+i*7%half)*time.Hour)))
 	}
 	forth, back := newReport(), newReport()
-	forth.mostPlots, back.mostPlots = most, most
+	forth.maxPlots, back.maxPlots = limit, limit
 	for _, r := range results {
 		forth.Add(r)
 	}
@@ -206,7 +206,7 @@ func TestOrder(t *testing.T) {
 	if page != pageOf(t, back) {
 		t.Error("the page depends on the order of the results")
 	}
-	if n := strings.Count(page, `<svg class="plot"`); n != most {
+	if n := strings.Count(page, `<svg class="plot"`); n != limit {
 		t.Errorf("%d plots", n)
 	}
 	for i := range half {

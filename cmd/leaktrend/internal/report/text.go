@@ -142,14 +142,14 @@ func rowsOf(r *replay.Result) []table.Row {
 		row.Verdict, row.Tint = table.Verdict(&c.Status)
 		switch {
 		case c.State == detector.Firing, c.State == detector.Suspected:
-			row.Pace, row.Note = c.Resource.FormatPerHour(c.SlopePerHour), table.Finding(&c.Status, r.Last)
+			row.Rate, row.Note = c.Resource.FormatPerHour(c.SlopePerHour), table.Finding(&c.Status, r.Last)
 		case c.Leaked():
 			row.Tint = table.Yellow
 			row.Verdict, row.Note = c.Was()
 		case c.State == detector.Learning:
 			row.Note = c.Why
 		case c.Value > grew*c.First:
-			row.Pace, row.Note = c.Resource.FormatPerHour((c.Value-c.First)/r.Last.Sub(r.First).Hours()), c.Why
+			row.Rate, row.Note = c.Resource.FormatPerHour((c.Value-c.First)/r.Last.Sub(r.First).Hours()), c.Why
 		}
 		rows = append(rows, row)
 	}

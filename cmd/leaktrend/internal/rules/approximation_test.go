@@ -199,9 +199,9 @@ func TestNeeds(t *testing.T) {
 	if twice.Young != got.Old {
 		t.Errorf("twice as sensitive: %+v", twice)
 	}
-	least := approximate(t, func(c *detector.Config) { c.Adaptive.LeastGrowth = 3 }).Needs(windows[6])
-	if want := (Needs{3, 3, 3, 3}); least != want {
-		t.Errorf("least growth: %+v, want %+v", least, want)
+	needs := approximate(t, func(c *detector.Config) { c.Adaptive.LeastGrowth = 3 }).Needs(windows[6])
+	if want := (Needs{3, 3, 3, 3}); needs != want {
+		t.Errorf("least growth: %+v, want %+v", needs, want)
 	}
 }
 

@@ -70,7 +70,7 @@ func (s *scene) put(x, y int, text string, style tcell.Style) int {
 }
 
 const (
-	leastList    = 3 // rows of the list that a plot and the journal leave it
+	minList      = 3 // rows of the list that a plot and the journal leave it
 	journalShare = 4 // the part of the screen that the journal may take
 	clockLayout  = "15:04:05 MST"
 	clockWidth   = len(clockLayout)
@@ -174,18 +174,18 @@ func (s *scene) drawKeys(y, width int, several bool) {
 }
 
 // columns of the list.
-type columns struct{ name, spark, value, base, pace, left, note int }
+type columns struct{ name, spark, value, base, rate, left, note int }
 
 const (
 	markWidth    = 2
 	verdictWidth = 9 // "too short"
-	fewestSparks = 8
-	leastNote    = 20
+	minSparks    = 8
+	minNote      = 20
 )
 
 // fit chooses the widths of the columns: names are cut where there is no room, and what is left over goes to the sparks and the note.
 func fit(entries []entry, width int, now time.Time) (c columns) {
-	c = columns{name: len("RESOURCE"), value: len("NOW"), base: len("BASELINE"), pace: len("PACE"), left: len("TO LIMIT")}
+	c = columns{name: len("RESOURCE"), value: len("NOW"), base: len("BASELINE"), rate: len("RATE"), left: len("TO LIMIT")}
 	for _, e := range entries {
 		if e.status == nil {
 			continue
@@ -193,19 +193,19 @@ func fit(entries []entry, width int, now time.Time) (c columns) {
 		t := textOf(e.status, now)
 		c.name = max(c.name, utf8.RuneCountInString(t.name))
 		c.value, c.base = max(c.value, utf8.RuneCountInString(t.value)), max(c.base, utf8.RuneCountInString(t.base))
-		c.pace, c.left = max(c.pace, utf8.RuneCountInString(t.pace)), max(c.left, utf8.RuneCountInString(t.left))
+		c.rate, c.left = max(c.rate, utf8.RuneCountInString(t.rate)), max(c.left, utf8.RuneCountInString(t.left))
 	}
 	const gaps = 5 * 2
-	rest := width - (markWidth + verdictWidth + 1 + c.name + c.value + c.base + c.pace + c.left + gaps)
-	if short := fewestSparks - rest; short > 0 {
+	rest := width - (markWidth + verdictWidth + 1 + c.name + c.value + c.base + c.rate + c.left + gaps)
+	if short := minSparks - rest; short > 0 {
 		less := min(short, max(c.name-12, 0))
 		c.name, rest = c.name-less, rest+less
 	}
 	c.spark = max(rest, 0)
-	if most := max(width/5, 24); c.spark > most {
-		c.note = c.spark - most - 2
-		c.spark = most
-		if c.note < leastNote {
+	if maxWidth := max(width/5, 24); c.spark > maxWidth {
+		c.note = c.spark - maxWidth - 2
+		c.spark = maxWidth
+		if c.note < minNote {
 			c.note = 0
 		}
 	}
@@ -214,21 +214,21 @@ func fit(entries []entry, width int, now time.Time) (c columns) {
 
 // text is what the list says of a resource.
 type text struct {
-	verdict, name, value, base, pace, left string
-	tint, paceTint                         table.Tint
+	verdict, name, value, base, rate, left string
+	tint, rateTint                         table.Tint
 }
 
 func textOf(s *detector.Status, now time.Time) (t text) {
 	t.name, t.value = table.Printable(s.Resource.Name), s.Resource.Format(s.Value)
 	if !s.Judged && s.State != detector.Firing {
-		t.verdict, t.tint, t.paceTint = "-", table.Dim, table.Dim
+		t.verdict, t.tint, t.rateTint = "-", table.Dim, table.Dim
 		return t
 	}
 	t.verdict, t.tint = table.Verdict(s)
 	t.base = s.Resource.Format(s.Baseline)
-	t.pace, t.paceTint = s.Resource.FormatPerHour(s.SlopePerHour), table.Dim
+	t.rate, t.rateTint = s.Resource.FormatPerHour(s.SlopePerHour), table.Dim
 	if s.State == detector.Firing || s.State == detector.Suspected {
-		t.paceTint = t.tint
+		t.rateTint = t.tint
 	}
 	if e := s.Exhaustion; e != nil {
 		t.left = sampler.FormatDuration(max(e.At.Sub(now), 0))
@@ -248,22 +248,22 @@ func (s *scene) drawList(y, bottom int, now time.Time, entries []entry, processe
 	room := bottom - y - 1 // below the heads of the columns
 
 	// From the bottom up: journal, sentence, plot. The list gets what it needs, and they what is left.
-	news := newest(lines, width, min(max(height/journalShare, 2), max(room-leastList, 0)))
+	news := newest(lines, width, min(max(height/journalShare, 2), max(room-minList, 0)))
 	journalRows := len(news)
 	room -= journalRows
 	about := []string(nil)
 	if pickedStatus != nil {
 		about = fold(sentence(pickedStatus, now), width, 2)
-		if room-len(about) < leastList {
+		if room-len(about) < minList {
 			about = nil
 		}
 	}
 	room -= len(about)
 	plotRows := 0
 	if s.plot && pickedStatus != nil {
-		plotRows = max(room-max(len(entries), leastList), room*3/5)
-		if room-plotRows < leastList || plotRows < leastPlotHeight+1 {
-			plotRows = max(min(room-leastList, leastPlotHeight+1), 0)
+		plotRows = max(room-max(len(entries), minList), room*3/5)
+		if room-plotRows < minList || plotRows < minPlotHeight+1 {
+			plotRows = max(min(room-minList, minPlotHeight+1), 0)
 		}
 	}
 	list := max(min(room-plotRows, len(entries)), 0)
@@ -294,7 +294,7 @@ func (s *scene) drawEntries(y, rows, at int, now time.Time, entries []entry, pro
 	dim := s.styleOf(table.Dim)
 	x = s.put(x, y, pad("STATE", verdictWidth)+" "+pad("RESOURCE", c.name), dim)
 	x = s.put(x, y, "  "+pad(table.Cut(strings.ToUpper(windowName(windows[s.window])), c.spark), c.spark), dim)
-	x = s.put(x, y, "  "+lead("NOW", c.value)+"  "+lead("BASELINE", c.base)+"  "+lead("PACE", c.pace)+"  "+lead("TO LIMIT", c.left), dim)
+	x = s.put(x, y, "  "+lead("NOW", c.value)+"  "+lead("BASELINE", c.base)+"  "+lead("RATE", c.rate)+"  "+lead("TO LIMIT", c.left), dim)
 	if c.note > 0 {
 		s.put(x, y, "  WHY", dim)
 	}
@@ -355,7 +355,7 @@ func (s *scene) drawEntry(y int, c columns, now time.Time, e entry, p *seen) {
 	}
 	tint := s.styleOf(t.tint)
 	if !p.ended.IsZero() {
-		name, tint, t.paceTint = name.Dim(true), tint.Dim(true), table.Dim
+		name, tint, t.rateTint = name.Dim(true), tint.Dim(true), table.Dim
 	}
 	x := s.put(0, y, mark, name)
 	x = s.put(x, y, pad(t.verdict, verdictWidth)+" ", tint)
@@ -363,7 +363,7 @@ func (s *scene) drawEntry(y int, c columns, now time.Time, e entry, p *seen) {
 	x = s.put(x, y, pad(s.spark(key, p, c.spark), c.spark)+"  ", s.inkStyle(course))
 	x = s.put(x, y, lead(t.value, c.value)+"  ", name)
 	x = s.put(x, y, lead(t.base, c.base)+"  ", s.styleOf(table.Dim))
-	x = s.put(x, y, lead(t.pace, c.pace)+"  ", s.styleOf(t.paceTint))
+	x = s.put(x, y, lead(t.rate, c.rate)+"  ", s.styleOf(t.rateTint))
 	x = s.put(x, y, lead(t.left, c.left), tint)
 	if c.note > 0 {
 		s.put(x, y, "  "+table.Cut(table.Printable(e.status.Why), c.note), s.styleOf(table.Dim))
@@ -443,7 +443,7 @@ var helpText = []string{
 	"too short  too little was seen to judge",
 	"",
 	"BASELINE   the moving average, frozen while growth is suspected",
-	"PACE       growth an hour; TO LIMIT is the time left at that pace",
+	"RATE       growth an hour; TO LIMIT is the time left at that rate",
 }
 
 func (s *scene) drawHelp(y, bottom int) {
@@ -519,7 +519,7 @@ func newest(lines []line, width, rows int) (news []journalLine) {
 func tail(lines []journalLine, n int) []journalLine { return lines[max(len(lines)-n, 0):] }
 
 // fold breaks text at blanks into lines of a width, at most so many.
-func fold(text string, width, most int) (lines []string) {
+func fold(text string, width, maxWidth int) (lines []string) {
 	current := ""
 	for _, word := range strings.Fields(text) {
 		if current != "" && utf8.RuneCountInString(current)+1+utf8.RuneCountInString(word) > width {
@@ -534,8 +534,8 @@ func fold(text string, width, most int) (lines []string) {
 	if current != "" {
 		lines = append(lines, current)
 	}
-	if len(lines) > most {
-		lines = append(lines[:most-1], table.Cut(strings.Join(lines[most-1:], " "), width))
+	if len(lines) > maxWidth {
+		lines = append(lines[:maxWidth-1], table.Cut(strings.Join(lines[maxWidth-1:], " "), width))
 	}
 	return lines
 }

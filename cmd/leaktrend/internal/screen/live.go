@@ -19,8 +19,8 @@ import (
 const (
 	plainEvery = time.Minute
 	sparkWidth = 24  // of the table at the end
-	mostLines  = 500 // of the journal
-	mostEnded  = 20  // processes that are shown after they ended
+	maxLines   = 500 // of the journal
+	maxEnded   = 20  // processes that are shown after they ended
 )
 
 // Monitor is what a view asks of the monitor of a process.
@@ -146,7 +146,7 @@ func (p *Process) End(at time.Time) {
 			ended++
 		}
 	}
-	if ended <= mostEnded {
+	if ended <= maxEnded {
 		return
 	}
 	for i, other := range v.processes {
@@ -228,7 +228,7 @@ func (p *Process) rows(now time.Time) []table.Row {
 		}
 		row.Verdict, row.Tint = table.Verdict(s)
 		if s.State == detector.Firing || s.State == detector.Suspected {
-			row.Pace, row.Note = s.Resource.FormatPerHour(s.SlopePerHour), table.Finding(s, now)
+			row.Rate, row.Note = s.Resource.FormatPerHour(s.SlopePerHour), table.Finding(s, now)
 		}
 		rows = append(rows, row)
 	}
@@ -261,21 +261,21 @@ func (p *Process) Logger() *logrus.Logger { return p.view.logger(p) }
 func (v *View) logger(p *Process) *logrus.Logger {
 	logger := logrus.New()
 	logger.SetOutput(io.Discard)
-	logger.AddHook(journalist{v, p})
+	logger.AddHook(logHook{v, p})
 	return logger
 }
 
-// journalist takes the log lines of a process, or of nobody's.
-type journalist struct {
+// logHook takes the log lines of a process, or of nobody's.
+type logHook struct {
 	view    *View
 	process *Process
 }
 
 // Levels are all.
-func (journalist) Levels() []logrus.Level { return logrus.AllLevels }
+func (logHook) Levels() []logrus.Level { return logrus.AllLevels }
 
 // Fire shows an entry.
-func (j journalist) Fire(e *logrus.Entry) error {
+func (j logHook) Fire(e *logrus.Entry) error {
 	v := j.view
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -312,8 +312,8 @@ func (j journalist) Fire(e *logrus.Entry) error {
 
 // appended appends a line and drops the oldest beyond the most.
 func appended(lines []line, l line) []line {
-	if lines = append(lines, l); len(lines) > mostLines {
-		lines = append([]line(nil), lines[len(lines)-mostLines:]...)
+	if lines = append(lines, l); len(lines) > maxLines {
+		lines = append([]line(nil), lines[len(lines)-maxLines:]...)
 	}
 	return lines
 }

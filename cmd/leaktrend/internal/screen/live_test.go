@@ -204,14 +204,14 @@ func TestManyMetrics(t *testing.T) {
 func TestEndedArePruned(t *testing.T) {
 	v := New(io.Discard, io.Discard, "--name x")
 	alive := v.Add("alive")
-	for i := range 3 * mostEnded {
+	for i := range 3 * maxEnded {
 		v.Add(fmt.Sprintf("pid %d", i)).End(at(0))
 	}
 	var names []string
 	for _, p := range v.processes {
 		names = append(names, p.name)
 	}
-	if len(names) != mostEnded+1 || names[0] != alive.name || names[1] != fmt.Sprintf("pid %d", 2*mostEnded) {
+	if len(names) != maxEnded+1 || names[0] != alive.name || names[1] != fmt.Sprintf("pid %d", 2*maxEnded) {
 		t.Errorf("%q", names)
 	}
 }

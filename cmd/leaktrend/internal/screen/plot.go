@@ -72,15 +72,15 @@ func (p *plot) dot(x, y int, in ink) {
 }
 
 const (
-	leastPlotWidth  = 30
-	leastPlotHeight = 5
-	mostTicks       = 10
+	minPlotWidth  = 30
+	minPlotHeight = 5
+	maxTicks      = 10
 )
 
 // plotOf draws the course of a resource from one instant to another with its moving baseline, the ceiling where it is near, and where the
 // finding began. It returns nil where there is no room, or nothing to draw.
 func plotOf(s *detector.Status, past []detector.Point, from, to time.Time, width, height int) *plot {
-	if width < leastPlotWidth || height < leastPlotHeight || len(past) == 0 {
+	if width < minPlotWidth || height < minPlotHeight || len(past) == 0 {
 		return nil
 	}
 	rows := height - 2 // above the axis of time
@@ -203,8 +203,8 @@ func scaleFor(r sampler.Resource, low, high float64, rows int) scale {
 	if low >= 0 {
 		s.low = max(s.low, 0)
 	}
-	step := roundStep(r, (s.high-s.low)/float64(min(max(rows/3, 2), mostTicks)))
-	for i := range mostTicks + 1 {
+	step := roundStep(r, (s.high-s.low)/float64(min(max(rows/3, 2), maxTicks)))
+	for i := range maxTicks + 1 {
 		if tick := (math.Ceil(s.low/step) + float64(i)) * step; tick <= s.high {
 			s.ticks = append(s.ticks, tick)
 		}
@@ -213,23 +213,23 @@ func scaleFor(r sampler.Resource, low, high float64, rows int) scale {
 }
 
 // roundStep returns a round step of the resource's unit that is not below the least.
-func roundStep(r sampler.Resource, least float64) float64 {
+func roundStep(r sampler.Resource, lower float64) float64 {
 	unit := 1.0
 	if r.Unit == "bytes" {
-		for unit*1024 <= least {
+		for unit*1024 <= lower {
 			unit *= 1024
 		}
 	}
-	power := math.Pow(10, math.Floor(math.Log10(least/unit)))
+	power := math.Pow(10, math.Floor(math.Log10(lower/unit)))
 	for _, factor := range []float64{1, 2, 5, 10} {
-		if step := factor * power * unit; step >= least {
+		if step := factor * power * unit; step >= lower {
 			if _, known := sampler.Lookup(r.Name); known && r.Unit == "" {
 				return max(step, 1) // a count
 			}
 			return step
 		}
 	}
-	return least
+	return lower
 }
 
 // caption says what the plot shows.

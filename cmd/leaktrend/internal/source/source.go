@@ -37,8 +37,8 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 const (
 	defaultInterval = 5 * time.Second
 	// soakSamples is how many samples a soak run takes: two for each of the finest floors.
-	soakSamples   = 1200
-	leastInterval = 50 * time.Millisecond
+	soakSamples = 1200
+	minInterval = 50 * time.Millisecond
 )
 
 // Complete checks the options and fills in the interval.
@@ -70,7 +70,7 @@ func (f *Flags) completeTimes() error {
 	case f.Interval != 0 && f.Interval < 10*time.Millisecond:
 		return fmt.Errorf("--interval %s: must be at least 10ms", f.Interval)
 	case f.Interval == 0 && f.Soak > 0:
-		f.Interval = min(max((f.Soak/soakSamples).Round(10*time.Millisecond), leastInterval), defaultInterval)
+		f.Interval = min(max((f.Soak/soakSamples).Round(10*time.Millisecond), minInterval), defaultInterval)
 	case f.Interval == 0:
 		f.Interval = defaultInterval
 	}

@@ -29,7 +29,7 @@ type pageRow struct {
 }
 
 type pageReplica struct {
-	Place, Levels, Pace string
+	Place, Levels, Rate string
 	Spark               template.HTML
 	Since               time.Time
 }
@@ -82,7 +82,7 @@ func pageRowOf(x *fleet.Finding, end time.Time) pageRow {
 
 func pageReplicaOf(x *fleet.Finding, r *fleet.Replica) pageReplica {
 	p := pageReplica{
-		Place: placeOf(r), Levels: table.Levels(x.Resource, r.Baseline, r.Value), Pace: x.Resource.FormatPerHour(r.SlopePerHour), Spark: sparkOf(r.Line),
+		Place: placeOf(r), Levels: table.Levels(x.Resource, r.Baseline, r.Value), Rate: x.Resource.FormatPerHour(r.SlopePerHour), Spark: sparkOf(r.Line),
 	}
 	if x.Kind == alerting.Trend {
 		p.Since = r.Since

@@ -50,7 +50,7 @@ func rowOf(x *fleet.Finding, end time.Time, verdict string, tint table.Tint) tab
 	worst := &x.Worst
 	row := table.Row{
 		Verdict: verdict, Tint: tint, Resource: groupText(x) + "  " + x.Resource.Name,
-		Levels: table.Levels(x.Resource, worst.Baseline, worst.Value), Pace: x.Resource.FormatPerHour(worst.SlopePerHour),
+		Levels: table.Levels(x.Resource, worst.Baseline, worst.Value), Rate: x.Resource.FormatPerHour(worst.SlopePerHour),
 	}
 	if worst.Line != nil {
 		row.Spark = worst.Line.Draw(sparkWidth)

@@ -50,10 +50,10 @@ func replicasText(x *fleet.Finding) string {
 		}
 	}
 	// The two before it and the one after it tell most.
-	const most = 3
-	if more := len(others) - most; more > 0 {
+	const limit = 3
+	if more := len(others) - limit; more > 0 {
 		first := min(max(before-2, 0), more)
-		others = append(slices.Clone(others[first:first+most]), count(more, "more version"))
+		others = append(slices.Clone(others[first:first+limit]), count(more, "more version"))
 	}
 	if len(others) > 0 {
 		text += ", " + strings.Join(others, ", ")

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// leastPoints is the least that makes a block worth repeating.
-	leastPoints = 100
+	// minPoints is the least that makes a block worth repeating.
+	minPoints = 100
 	// draws is how many places are looked at for one that carries on from where a block ended. More make the level more continuous, and
 	// the blocks less random.
 	draws = 64
@@ -40,8 +40,8 @@ const (
 // ones of r.
 func Extend(r *Recording, span time.Duration, seed uint64) (*Recording, error) {
 	n := len(r.Times)
-	if n < leastPoints {
-		return nil, fmt.Errorf("%s: %d samples are too few to extend; it takes %d", r.Name, n, leastPoints)
+	if n < minPoints {
+		return nil, fmt.Errorf("%s: %d samples are too few to extend; it takes %d", r.Name, n, minPoints)
 	}
 	out := *r
 	out.Times = slices.Clone(r.Times)

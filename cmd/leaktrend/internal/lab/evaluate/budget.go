@@ -17,8 +17,8 @@ type Budget struct {
 	Per    time.Duration
 }
 
-// mostAlarms keeps the arithmetic with budgets finite.
-const mostAlarms = 1_000_000
+// maxAlarms keeps the arithmetic with budgets finite.
+const maxAlarms = 1_000_000
 
 // ParseBudget reads ALARMS/TIME: a number, and a Go duration or a number of days or weeks, as in 1/30d, 0.5/2w or 2/36h.
 func ParseBudget(text string) (Budget, error) {
@@ -30,8 +30,8 @@ func ParseBudget(text string) (Budget, error) {
 		return fail("no /")
 	}
 	n, err := strconv.ParseFloat(alarms, 64)
-	if err != nil || !(n > 0 && n <= mostAlarms) {
-		return fail("the number of alarms must be above 0 and at most " + strconv.Itoa(mostAlarms))
+	if err != nil || !(n > 0 && n <= maxAlarms) {
+		return fail("the number of alarms must be above 0 and at most " + strconv.Itoa(maxAlarms))
 	}
 	length, err := parseLong(per)
 	if err != nil {

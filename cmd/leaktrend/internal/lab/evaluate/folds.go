@@ -25,9 +25,9 @@ func Folds(programs []string, k int, seed uint64) (fold map[string]int, n int) {
 	}
 	load := make([]int, n)
 	for _, p := range order {
-		least := slices.Index(load, slices.Min(load))
-		fold[p] = least
-		load[least] += count[p]
+		lightest := slices.Index(load, slices.Min(load))
+		fold[p] = lightest
+		load[lightest] += count[p]
 	}
 	return fold, n
 }

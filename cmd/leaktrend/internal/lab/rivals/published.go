@@ -16,14 +16,14 @@ const mb = 1 << 20
 // heap; here growth is compared, of every resource in bytes, which is kinder to it. Of other resources it knows nothing. Within its
 // cooldown of 5 minutes it does not alarm again.
 func fixedDelta(s *series) []int64 {
-	var most float64
+	var limit float64
 	switch {
 	case s.resource.Name == sampler.Goroutines:
-		most = 50
+		limit = 50
 	case s.resource.Name == sampler.OpenFDs:
-		most = 100
+		limit = 100
 	case s.resource.Unit == "bytes":
-		most = 100 * mb
+		limit = 100 * mb
 	default:
 		return nil
 	}
@@ -34,15 +34,15 @@ func fixedDelta(s *series) []int64 {
 		if restarted.at(at) {
 			start, a.firing = s.values[i], false
 		}
-		a.step(at, s.values[i]-start > most)
+		a.step(at, s.values[i]-start > limit)
 	}
 	return a.edges
 }
 
-// holmesTrigger is a rule of holmes: a value of at least least that exceeds most, or the mean by diff percent, unless it is ceiling or more.
+// holmesTrigger is a rule of holmes: a value of at least minimum that exceeds limit, or the mean by diff percent, unless it is ceiling or more.
 type holmesTrigger struct {
-	least, diff, most int
-	ceiling           int // 0 = none
+	minimum, diff, limit int
+	ceiling              int // 0 = none
 }
 
 // holmes is matchRule of mosn/holmes: it dumps when a value exceeds an absolute bound, or reaches the mean of the last 10 (the present one
@@ -100,8 +100,8 @@ func holmes(s *series) []int64 {
 			continue
 		}
 		mean := sum / points
-		a.step(at, v >= trigger.least && (trigger.ceiling == 0 || v < trigger.ceiling) &&
-			(v > trigger.most || v >= mean*(100+trigger.diff)/100))
+		a.step(at, v >= trigger.minimum && (trigger.ceiling == 0 || v < trigger.ceiling) &&
+			(v > trigger.limit || v >= mean*(100+trigger.diff)/100))
 	}
 	return a.edges
 }
@@ -214,12 +214,12 @@ func corootGrowth(x, y []float64, ceiling float64) float64 {
 		return 0
 	}
 	begin, end := intercept-3600*slope, intercept
-	least := 50.0 * mb
+	minimum := 50.0 * mb
 	if ceiling > 0 {
-		least = 0.05 * ceiling
+		minimum = 0.05 * ceiling
 	}
 	switch {
-	case !(end > 0 && end > begin) || end-begin < least:
+	case !(end > 0 && end > begin) || end-begin < minimum:
 		return 0
 	case begin > 0:
 		return (end - begin) / begin * 100

@@ -116,12 +116,12 @@ func olsTest(s *series) []int64 {
 		if !ok || l.slope <= 0 {
 			return false
 		}
-		least, known := critical[n]
+		bound, known := critical[n]
 		if !known {
-			least = distuv.StudentsT{Sigma: 1, Nu: float64(n - 2)}.Quantile(1 - 0.001/2)
-			critical[n] = least
+			bound = distuv.StudentsT{Sigma: 1, Nu: float64(n - 2)}.Quantile(1 - 0.001/2)
+			critical[n] = bound
 		}
-		return math.Sqrt(l.r2*float64(n-2)) > least*math.Sqrt(1-l.r2)
+		return math.Sqrt(l.r2*float64(n-2)) > bound*math.Sqrt(1-l.r2)
 	})
 }
 
@@ -131,7 +131,7 @@ func olsTest(s *series) []int64 {
 func olsFloors(s *series) []int64 {
 	const (
 		span  = 24
-		least = 20
+		bound = 20
 	)
 	a := alarm{keep: span * hour}
 	var floors [span]float64 // by hour modulo span; NaN = none
@@ -159,7 +159,7 @@ func olsFloors(s *series) []int64 {
 			}
 		}
 		l, ok := f.fit(0, 0)
-		a.step(end, ok && f.n >= least && l.r2 > 0.8 && l.slope*(span-1) > 0.2*l.value)
+		a.step(end, ok && f.n >= bound && l.r2 > 0.8 && l.slope*(span-1) > 0.2*l.value)
 	}
 }
 

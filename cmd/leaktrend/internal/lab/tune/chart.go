@@ -290,7 +290,7 @@ func placeLabel(on plot.Canvas, p point, at, up float64, taken []box) box {
 	width := widthOf(p)
 	r := radius(p) + labelMargin
 	var best box
-	least := math.Inf(1)
+	fewest := math.Inf(1)
 	for _, distance := range []float64{0, 10, 20, 32, 46} {
 		d := r + distance
 		for _, c := range [][2]float64{
@@ -307,12 +307,12 @@ func placeLabel(on plot.Canvas, p point, at, up float64, taken []box) box {
 					meets++
 				}
 			}
-			if meets < least {
-				best, least = try, meets
+			if meets < fewest {
+				best, fewest = try, meets
 			}
 		}
 	}
-	if math.IsInf(least, 1) {
+	if math.IsInf(fewest, 1) {
 		best = box{at, up, at + width, up + lineHeight}
 	}
 	middle := [2]float64{(best.left + best.right) / 2, (best.top + best.bottom) / 2}

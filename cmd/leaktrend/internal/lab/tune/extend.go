@@ -22,9 +22,9 @@ type Month struct {
 }
 
 const (
-	leastMonths = 12 // of extended recordings, all together
-	// mostValues bounds the readings in one extended recording, and with them time and memory. What would have more is cut short of a month.
-	mostValues = 4 << 20
+	minMonths = 12 // of extended recordings, all together
+	// maxValues bounds the readings in one extended recording, and with them time and memory. What would have more is cut short of a month.
+	maxValues = 4 << 20
 )
 
 // line returns the settings that differ from the one in force by the sensitivity alone.
@@ -40,7 +40,7 @@ func (u *run) line() []Setting {
 
 // replicates returns how many months each recording is extended to.
 func (u *run) replicates() int {
-	return max(1, (leastMonths+u.o.Search.Count-1)/max(1, u.o.Search.Count))
+	return max(1, (minMonths+u.o.Search.Count-1)/max(1, u.o.Search.Count))
 }
 
 // extend measures the settings of the line on the recordings, each extended to a month several times.
@@ -56,8 +56,8 @@ func (u *run) extend(ctx context.Context) ([]evaluate.Report, error) {
 			thin := thinned(r, interval, u.o.Config.Adaptive.Load)
 			longest, recorded = max(longest, r.Days()), recorded+r.Days()
 			span := month
-			if values := float64(month) / max(1, meanStep(thin)) * float64(len(thin.Series)+1); values > mostValues {
-				span = time.Duration(float64(month) * mostValues / values)
+			if values := float64(month) / max(1, meanStep(thin)) * float64(len(thin.Series)+1); values > maxValues {
+				span = time.Duration(float64(month) * maxValues / values)
 			}
 			for i := range u.replicates() {
 				long, err := evaluate.Extend(thin, max(span, time.Duration(r.Days()*24*float64(time.Hour))), u.o.Seed+uint64(i))

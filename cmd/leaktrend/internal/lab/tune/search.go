@@ -31,7 +31,7 @@ func (s Setting) apply(c detector.Config) detector.Config {
 // noise makes to half of the level.
 var (
 	sensitivities = []float64{0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 2.8, 4, 6}
-	leastGrowths  = []float64{0.1, 0.15, 0.2, 0.3, 0.5}
+	minGrowths    = []float64{0.1, 0.15, 0.2, 0.3, 0.5}
 )
 
 // grid returns the settings to search, in order of sensitivity; the one in force is among them.
@@ -39,7 +39,7 @@ func grid(inForce Setting) []Setting {
 	all := []Setting{inForce}
 	for _, s := range sensitivities {
 		all = append(all, Setting{s, inForce.LeastGrowth}) // the line along which unlabelled recordings are judged
-		for _, g := range leastGrowths {
+		for _, g := range minGrowths {
 			all = append(all, Setting{s, g})
 		}
 	}
@@ -138,7 +138,7 @@ func (u *run) pick(searched []evaluate.Report) (chosen int, left evaluate.Report
 	return chosen, left, folds
 }
 
-const mostFolds = 5
+const maxFolds = 5
 
 // crossValidate judges the way of choosing, on programs that the choice did not see: for each fold a setting is chosen on the others. It
 // returns what the chosen ones did on the folds left out, and how many folds there were; with one program there are none.
@@ -151,7 +151,7 @@ func crossValidate(reports []evaluate.Report, settings []Setting, inForce int, k
 			programs = append(programs, programOf(o))
 		}
 	}
-	fold, folds := evaluate.Folds(programs, mostFolds, seed)
+	fold, folds := evaluate.Folds(programs, maxFolds, seed)
 	if folds < 2 {
 		return evaluate.Report{}, 0
 	}

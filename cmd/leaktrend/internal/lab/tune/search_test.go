@@ -16,14 +16,14 @@ func TestGrid(t *testing.T) {
 	inForce := Setting{1.3, 0.25}
 	all := grid(inForce)
 	// All of the grid, the line of the one in force, and that itself.
-	if want := len(sensitivities)*(len(leastGrowths)+1) + 1; len(all) != want {
+	if want := len(sensitivities)*(len(minGrowths)+1) + 1; len(all) != want {
 		t.Errorf("%d settings, want %d", len(all), want)
 	}
 	bySensitivity := func(a, b Setting) int { return cmp.Compare(a.Sensitivity, b.Sensitivity) }
 	if !slices.Contains(all, inForce) || !slices.IsSortedFunc(all, bySensitivity) {
 		t.Errorf("not in order of sensitivity, or without the one in force: %v", all)
 	}
-	if n := len(grid(Setting{1, 0.2})); n != len(sensitivities)*len(leastGrowths) {
+	if n := len(grid(Setting{1, 0.2})); n != len(sensitivities)*len(minGrowths) {
 		t.Errorf("%d settings around the default, want no doubles", n)
 	}
 }

@@ -452,11 +452,11 @@ func confidence(p float64) string {
 
 // cut keeps a name from pushing the columns beyond the width.
 func cut(name string) string {
-	const most = 30
-	if utf8.RuneCountInString(name) <= most {
+	const limit = 30
+	if utf8.RuneCountInString(name) <= limit {
 		return name
 	}
-	return string([]rune(name)[:most-1]) + "…"
+	return string([]rune(name)[:limit-1]) + "…"
 }
 
 // unknown stands for what cannot be said.

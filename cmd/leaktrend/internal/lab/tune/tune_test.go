@@ -96,7 +96,7 @@ func TestRun(t *testing.T) {
 	if soak.Unit != "soak run" || math.Abs(soak.Methods[0].All.Exposure-2) > 0.001 {
 		t.Errorf("soak: %v %ss, want 2", soak.Methods[0].All.Exposure, soak.Unit)
 	}
-	if n := len(physical.Trials); n != len(sensitivities)*len(leastGrowths) || len(soak.Trials) != n {
+	if n := len(physical.Trials); n != len(sensitivities)*len(minGrowths) || len(soak.Trials) != n {
 		t.Errorf("%d and %d settings tried", n, len(soak.Trials))
 	}
 	c := r.Choice
@@ -197,7 +197,7 @@ func TestUnlabelled(t *testing.T) {
 		t.Fatalf("%d months", len(got.Months))
 	}
 	for _, m := range got.Months {
-		if m.Alarms.Value != 0 || math.Abs(m.Exposure-leastMonths*30) > 1 {
+		if m.Alarms.Value != 0 || math.Abs(m.Exposure-minMonths*30) > 1 {
 			t.Errorf("%v: %v alarms a month in %v days", m.Setting, m.Alarms, m.Exposure)
 		}
 	}

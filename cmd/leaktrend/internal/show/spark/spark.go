@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-const most = 128 // bins kept; a power of two, so that merging in pairs loses nothing
+const maxBins = 128 // bins kept; a power of two, so that merging in pairs loses nothing
 
 var bars = []rune("▁▂▃▄▅▆▇█")
 
 // Line keeps the shape of a series of any length in a fixed amount of memory. The zero value is empty.
 type Line struct {
-	means [most]float64
+	means [maxBins]float64
 	n     int // bins that are full
 	per   int // values in a bin
 	sum   float64
@@ -30,13 +30,13 @@ func (l *Line) Add(value float64) {
 	}
 	l.means[l.n] = l.sum / float64(l.per)
 	l.sum, l.count = 0, 0
-	if l.n++; l.n < most {
+	if l.n++; l.n < maxBins {
 		return
 	}
-	for i := range most / 2 {
+	for i := range maxBins / 2 {
 		l.means[i] = (l.means[2*i] + l.means[2*i+1]) / 2
 	}
-	l.n, l.per = most/2, 2*l.per
+	l.n, l.per = maxBins/2, 2*l.per
 }
 
 // Values returns the means of equal stretches of the series, the oldest first, at most 128; the last stretch may be shorter.

@@ -64,7 +64,7 @@ func TestMergeKeepsTheMean(t *testing.T) {
 		for _, mean := range l.means[:l.n] {
 			got += mean * float64(l.per)
 		}
-		if math.Abs(got-sum) > 1e-9*sum || l.n*l.per+l.count != n || l.n >= most || l.per > 1 && l.n < most/2 {
+		if math.Abs(got-sum) > 1e-9*sum || l.n*l.per+l.count != n || l.n >= maxBins || l.per > 1 && l.n < maxBins/2 {
 			t.Errorf("%d values: sum %v in %d bins of %d and %d more, want %v", n, got, l.n, l.per, l.count, sum)
 		}
 		if got := utf8.RuneCountInString(l.Draw(24)); got != 24 {

@@ -80,7 +80,7 @@ type Row struct {
 	Resource string
 	Spark    string
 	Levels   string
-	Pace     string
+	Rate     string
 	Note     string // the rest of the line; cut where the terminal ends, but below if it says why the row is red
 }
 
@@ -156,8 +156,8 @@ const (
 )
 
 const (
-	gap       = 2  // between two columns
-	leastName = 12 // characters of a resource that are left of it
+	gap     = 2  // between two columns
+	minName = 12 // characters of a resource that are left of it
 )
 
 // Write lays out rows in columns, each with the indent before it.
@@ -166,7 +166,7 @@ func (s Style) Write(w io.Writer, indent string, rows []Row) error {
 	var widths [columns]int
 	used := utf8.RuneCountInString(indent)
 	for i, r := range rows {
-		cells[i] = [columns]string{Printable(r.Verdict), Printable(r.Resource), r.Spark, r.Levels, r.Pace}
+		cells[i] = [columns]string{Printable(r.Verdict), Printable(r.Resource), r.Spark, r.Levels, r.Rate}
 		for c, text := range cells[i] {
 			widths[c] = max(widths[c], utf8.RuneCountInString(text))
 		}
@@ -175,9 +175,9 @@ func (s Style) Write(w io.Writer, indent string, rows []Row) error {
 		used += width + gap
 	}
 	if excess := used - s.Width; s.Fit && excess > 0 {
-		least := min(widths[resourceColumn], leastName)
+		minWidth := min(widths[resourceColumn], minName)
 		used -= widths[resourceColumn]
-		widths[resourceColumn] = max(widths[resourceColumn]-excess, least)
+		widths[resourceColumn] = max(widths[resourceColumn]-excess, minWidth)
 		used += widths[resourceColumn]
 	}
 	for i := range rows {

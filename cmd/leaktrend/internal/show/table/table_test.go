@@ -25,10 +25,10 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 var rows = []Row{
 	{
-		Verdict: "LEAK", Tint: Red, Resource: "open_fds", Spark: "▁▂▃▄▅▆▇█▁▂▃▄", Levels: "12 → 2,911", Pace: "+1,240/h",
+		Verdict: "LEAK", Tint: Red, Resource: "open_fds", Spark: "▁▂▃▄▅▆▇█▁▂▃▄", Levels: "12 → 2,911", Rate: "+1,240/h",
 		Note: "since 08:10:00 (2h 5m), 3h 20m to the limit of 8,192",
 	},
-	{Verdict: "suspect", Tint: Yellow, Resource: "heap_live_bytes", Spark: "▁▁▂▂▃▃", Levels: "1.4 GB → 1.9 GB", Pace: "+90 MB/h", Note: "not for long enough"},
+	{Verdict: "suspect", Tint: Yellow, Resource: "heap_live_bytes", Spark: "▁▁▂▂▃▃", Levels: "1.4 GB → 1.9 GB", Rate: "+90 MB/h", Note: "not for long enough"},
 	{Verdict: "ok", Tint: Green, Resource: `http_requests_in_flight{handler="/api/v1/orders",code="200"}`, Levels: "3 → 3", Note: strings.Repeat("no growth ", 20)},
 	{Verdict: "too short", Tint: Dim, Resource: "goroutines\x1b[2J\nx\xff", Note: "naïve → überlang\tend"},
 	Others(3),
