@@ -1,0 +1,159 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// source is a set of metrics, and the labels by which the targets that have them are dealt out.
+type source struct {
+	selectors []selector // of what is judged; a series may match several
+	outer     string     // label: targets are listed for one value of it at a time
+	inner     string     // label: and queried for some values of it at a time
+	container bool
+}
+
+// with returns the selectors with further matchers.
+func (s *source) with(matchers ...string) (all []string) {
+	for _, one := range s.selectors {
+		all = append(all, one.with(matchers...))
+	}
+	return all
+}
+
+// role is what a metric is used for.
+type role struct {
+	sampler.Metric
+	rank  int
+	cpu   bool
+	up    bool
+	build bool // a metric that tells the version by a label
+}
+
+// containerMetrics are the kubelet's, beside those that package sampler knows.
+var containerMetrics = []sampler.Metric{{Name: "container_start_time_seconds", Start: true}}
+
+const (
+	buildSuffix      = "_build_info"
+	containerPrefix  = "container_"
+	upMetric         = "up"
+	goBuild          = "go_build_info"
+	unknownVersion   = "unknown"
+	developedVersion = "(devel)"
+)
+
+// known returns the metrics that package sampler knows, of containers or of processes, without context.
+func known(container bool) []role {
+	var roles []role
+	all := sampler.Metrics()
+	if container {
+		all = append(all, containerMetrics...)
+	}
+	for i, m := range all {
+		r := role{Metric: m, rank: i, cpu: m.Resource == sampler.CPUSeconds}
+		description, _ := sampler.Lookup(m.Resource)
+		useful := m.Start || len(m.Limits) > 0 || r.cpu || m.Resource != "" && description.Kind == sampler.Gauge && !description.Context
+		if useful && strings.HasPrefix(m.Name, containerPrefix) == container {
+			roles = append(roles, r)
+		}
+	}
+	return roles
+}
+
+func (s *scan) sources() ([]source, error) {
+	if len(s.Matches) == 0 {
+		var processes, containers []string
+		for _, m := range sampler.Metrics() {
+			if d, _ := sampler.Lookup(m.Resource); m.Resource == "" || d.Kind != sampler.Gauge || d.Context {
+				continue
+			}
+			if strings.HasPrefix(m.Name, containerPrefix) {
+				containers = append(containers, m.Name)
+			} else {
+				processes = append(processes, m.Name)
+			}
+		}
+		return []source{
+			processSource(selector{nameIsOneOf(processes)}),
+			containerSource(selector{nameIsOneOf(containers) + `,container!="",container!="POD"`}),
+		}, nil
+	}
+	var processes, containers []selector
+	for _, m := range s.Matches {
+		parsed, err := parseSelector(m)
+		if err != nil {
+			return nil, err
+		}
+		processes = append(processes, parsed.and(`__name__!~"`+containerPrefix+`.*"`))
+		containers = append(containers, parsed.and(`__name__=~"`+containerPrefix+`.*"`))
+	}
+	return []source{processSource(processes...), containerSource(containers...)}, nil
+}
+
+func processSource(selectors ...selector) source {
+	return source{selectors: selectors, outer: jobLabel, inner: "instance"}
+}
+
+func containerSource(selectors ...selector) source {
+	return source{selectors: selectors, outer: "namespace", inner: "pod", container: true}
+}
+
+// CheckSelector says what is wrong with a selector as far as can be told without the server.
+func CheckSelector(text string) error {
+	_, err := parseSelector(text)
+	return err
+}
+
+// selector is a series selector as one list of matchers.
+type selector struct{ matchers string }
+
+var metricName = regexp.MustCompile(`^[a-zA-Z_:][a-zA-Z0-9_:]*`)
+
+// parseSelector reads METRIC, METRIC{...} or {...}. What stands in the braces is left to the server.
+func parseSelector(text string) (selector, error) {
+	text = strings.TrimSpace(text)
+	name := metricName.FindString(text)
+	rest := strings.TrimSpace(text[len(name):])
+	matchers := ""
+	if rest != "" {
+		if rest[0] != '{' || rest[len(rest)-1] != '}' {
+			return selector{}, fmt.Errorf("%q is not a selector of the form METRIC{LABEL=\"VALUE\",...}", text)
+		}
+		matchers = strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest[1:len(rest)-1]), ","))
+	}
+	if name != "" {
+		matchers = strings.TrimSuffix("__name__="+quote(name)+","+matchers, ",")
+	}
+	if matchers == "" {
+		return selector{}, errors.New("a selector must select something")
+	}
+	return selector{matchers}, nil
+}
+
+// and returns the selector with further matchers.
+func (s selector) and(matchers ...string) selector {
+	return selector{strings.Join(append([]string{s.matchers}, matchers...), ",")}
+}
+
+// with returns the expression of the selector with further matchers.
+func (s selector) with(matchers ...string) string { return "{" + s.and(matchers...).matchers + "}" }
+
+func quote(value string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value) + `"`
+}
+
+func equals(label, value string) string { return label + "=" + quote(value) }
+
+func nameIsOneOf(names []string) string { return `__name__=~` + quote(strings.Join(names, "|")) }
+
+func isOneOf(label string, values []string) string {
+	escaped := make([]string, len(values))
+	for i, v := range values {
+		escaped[i] = regexp.QuoteMeta(v)
+	}
+	return label + "=~" + quote(strings.Join(escaped, "|"))
+}
