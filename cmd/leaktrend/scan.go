@@ -13,6 +13,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting/webhook"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/publish"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
@@ -114,7 +115,7 @@ func (f *scanFlags) check() error {
 		min, max   time.Duration
 		into       *time.Duration
 	}{
-		{"since", f.since, fleet.Marks[0], 366 * 24 * time.Hour, &f.sinceLength},
+		{"since", f.since, calibration.Marks[0], 366 * 24 * time.Hour, &f.sinceLength},
 		{"step", f.step, time.Minute, 20 * time.Minute, &f.stepLength},
 		{"every", f.every, time.Minute, 366 * 24 * time.Hour, &f.everyPause},
 		{"alert-for", f.alertFor, time.Minute, 366 * 24 * time.Hour, &f.alertHold},
@@ -239,6 +240,6 @@ func (f *scanFlags) options() fleet.Options {
 	}
 	return fleet.Options{
 		Grid: prom.GridTo(end, f.sinceLength, f.stepLength), Matches: f.matches, GroupBy: f.groupBy, FDR: f.fdr, Load: f.load, Workers: f.concurrency,
-		Calibration: fleet.Default(), Progress: new(fleet.Progress),
+		Calibration: calibration.Default(), Progress: new(fleet.Progress),
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
 )
 
@@ -49,8 +50,8 @@ func BenchmarkScan(b *testing.B) {
 	}
 	defer client.Close()
 	o := fleet.Options{
-		Grid:    prom.Grid{Start: fleetEnd.Add(-7*24*time.Hour + fleet.Step), Step: fleet.Step, N: 7 * 24 * 12},
-		GroupBy: []string{"job", "version"}, FDR: .05, Workers: concurrency, Calibration: fleet.Default(),
+		Grid:    prom.Grid{Start: fleetEnd.Add(-7*24*time.Hour + calibration.Step), Step: calibration.Step, N: 7 * 24 * 12},
+		GroupBy: []string{"job", "version"}, FDR: .05, Workers: concurrency, Calibration: calibration.Default(),
 	}
 	var queries []string
 	scan := func() time.Duration {

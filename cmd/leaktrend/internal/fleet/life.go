@@ -85,7 +85,7 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 		if d == nil {
 			var err error
 			if d, err = detector.New(config); err != nil {
-				panic(err) // the configuration is Judgment with another load
+				panic(err) // the configuration is calibration.Judgment with another load
 			}
 			current = life{first: s.Time}
 		}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 )
 
 // A load that is named turns growth with it into a suspect, hides no leak, and lets one be seen that it covers.
@@ -39,7 +41,7 @@ func TestLoad(t *testing.T) {
 		m.add("__name__=process_resident_memory_bytes,job=a,instance=1", values(func(i int) float64 { return 1e7 * test.value(i) * (1 + .02*r.NormFloat64()) }))
 		m.add("__name__=requests_total,job=a,instance=1", values(func(i int) float64 { return test.load(i) * (1 + .05*r.NormFloat64()) }))
 		verdict := func(load string) string {
-			r, err := scanOf(t, m, func(o *Options) { o.Load, o.Calibration = load, Default() })
+			r, err := scanOf(t, m, func(o *Options) { o.Load, o.Calibration = load, calibration.Default() })
 			if err != nil || len(r.Missing) > 0 {
 				t.Fatal(err, r.Missing)
 			}

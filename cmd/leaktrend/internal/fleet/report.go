@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/spark"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -128,7 +129,7 @@ func (r *Report) Covers(f *Finding) bool {
 
 // collector gathers the lives of all processes by group. It is safe for concurrent use.
 type collector struct {
-	calibration *Calibration
+	calibration *calibration.Table
 	groupBy     []string
 	load        string // resource that is only a covariate
 
@@ -193,12 +194,12 @@ func (c *collector) add(p *process, lives []life) {
 				r := replicaOf(labels, version, l, s)
 				limited[key{name, s.Resource.Name}] = &r
 			}
-			e := c.calibration.EValue(Score(s), l.length())
+			e := c.calibration.EValue(calibration.Score(s), l.length())
 			grown := growing
 			if l.withLoad[s.Resource.Name] {
 				e, grown = 0, withLoad
 			}
-			if l.length() < Marks[0] && !(s.Limit && current) {
+			if l.length() < calibration.Marks[0] && !(s.Limit && current) {
 				continue
 			}
 			t := g.resources[s.Resource.Name]
@@ -206,7 +207,7 @@ func (c *collector) add(p *process, lives []life) {
 				t = &tally{resource: s.Resource}
 				g.resources[s.Resource.Name] = t
 			}
-			if l.length() < Marks[0] {
+			if l.length() < calibration.Marks[0] {
 				continue
 			}
 			id := key{name, s.Resource.Name}

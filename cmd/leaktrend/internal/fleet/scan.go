@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -39,7 +40,7 @@ type Options struct {
 	Load    string   // metric of a counter that measures the work done; "" = the processor time
 	Workers int      // batches at a time, at least 1
 
-	Calibration *Calibration
+	Calibration *calibration.Table
 	Progress    *Progress // may be nil
 }
 
@@ -79,7 +80,7 @@ func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 	if o.Progress == nil {
 		o.Progress = &Progress{}
 	}
-	config := Judgment()
+	config := calibration.Judgment()
 	if o.Load != "" {
 		config.Adaptive.Load = loadResource
 	}

@@ -14,14 +14,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/common/model"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
-	"github.com/mdzesseis/leaktrend/detector"
 )
 
 var (
 	nan   = math.NaN()
 	begin = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	week  = prom.Grid{Start: begin, Step: Step, N: 7 * 24 * 12}
+	week  = prom.Grid{Start: begin, Step: calibration.Step, N: 7 * 24 * 12}
 )
 
 func values(f func(i int) float64) []float64 {
@@ -119,8 +119,8 @@ func (m *memory) LabelValues(ctx context.Context, label string, matches []string
 }
 
 // strict is a calibration in which any finding is worth a thousand.
-func strict() *Calibration {
-	c := &Calibration{Healthy: NewSample()}
+func strict() *calibration.Table {
+	c := &calibration.Table{Healthy: calibration.NewSample()}
 	for i := range c.Healthy {
 		c.Healthy[i].N = 999
 	}
@@ -217,7 +217,7 @@ func TestGrouping(t *testing.T) {
 	}
 	got := *r
 	got.Findings = nil
-	if diff := cmp.Diff(Report{Start: begin.Add(-Step), End: week.At(week.N - 1), FDR: .05, Processes: 27, Judged: 27, Hypotheses: 8}, got); diff != "" {
+	if diff := cmp.Diff(Report{Start: begin.Add(-calibration.Step), End: week.At(week.N - 1), FDR: .05, Processes: 27, Judged: 27, Hypotheses: 8}, got); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}
 	if !r.Leaks() {
@@ -258,8 +258,8 @@ func TestLives(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			test.p.readings = []reading{{resource: "goroutines", values: sawtooth}}
 			var got []int
-			for _, l := range test.p.judge(week, Judgment()) {
-				got = append(got, int(l.first.Sub(begin)/Step))
+			for _, l := range test.p.judge(week, calibration.Judgment()) {
+				got = append(got, int(l.first.Sub(begin)/calibration.Step))
 			}
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
@@ -276,8 +276,8 @@ func TestStandingGrowth(t *testing.T) {
 		}
 		return growing(100, 60, 0)[i]
 	})}}}
-	lives := ended.judge(week, Judgment())
-	if len(lives) != 1 || !lives[0].ends || Score(&lives[0].statuses[0]) < 20 || lives[0].lines["goroutines"] == nil {
+	lives := ended.judge(week, calibration.Judgment())
+	if len(lives) != 1 || !lives[0].ends || calibration.Score(&lives[0].statuses[0]) < 20 || lives[0].lines["goroutines"] == nil {
 		t.Errorf("%+v", lives)
 	}
 	returned := process{readings: []reading{{resource: "goroutines", values: values(func(i int) float64 {
@@ -286,8 +286,8 @@ func TestStandingGrowth(t *testing.T) {
 		}
 		return growing(100, 60, 0)[i]
 	})}}}
-	lives = returned.judge(week, Judgment())
-	if len(lives) != 1 || lives[0].ends || Score(&lives[0].statuses[0]) != 0 || lives[0].statuses[0].Leaks == 0 {
+	lives = returned.judge(week, calibration.Judgment())
+	if len(lives) != 1 || lives[0].ends || calibration.Score(&lives[0].statuses[0]) != 0 || lives[0].statuses[0].Leaks == 0 {
 		t.Errorf("%+v", lives)
 	}
 }
@@ -440,14 +440,6 @@ func TestVersionOf(t *testing.T) {
 		if got := versionOf(test.labels); got != test.want {
 			t.Errorf("%v: %q, want %q", test.labels, got, test.want)
 		}
-	}
-}
-
-// A detector that knows a ceiling finds a leak that reaches it also within hours; the scan gives it what it knows.
-func TestJudgment(t *testing.T) {
-	c := Judgment()
-	if c.AlertOnThreshold || c.Adaptive != detector.DefaultConfig().Adaptive {
-		t.Errorf("%+v", c)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
@@ -43,25 +44,25 @@ func TestSteps(t *testing.T) {
 	verdicts := func(all []*evaluate.Recording, step time.Duration) (found int, size float64) {
 		for _, r := range all {
 			p, g := atStep(r, step)
-			lives := p.judge(g, Judgment())
-			if score := Score(&lives[len(lives)-1].statuses[0]); score > 0 {
+			lives := p.judge(g, calibration.Judgment())
+			if score := calibration.Score(&lives[len(lives)-1].statuses[0]); score > 0 {
 				found++
 				size += math.Log(score)
 			}
 		}
 		return found, size / float64(found)
 	}
-	usual, size := verdicts(series[true], Step)
+	usual, size := verdicts(series[true], calibration.Step)
 	if usual < len(series[true])*3/4 {
 		t.Errorf("%d of %d leaks are found", usual, len(series[true]))
 	}
-	for _, step := range []time.Duration{time.Minute, 2 * time.Minute, Step, 10 * time.Minute, 20 * time.Minute} {
+	for _, step := range []time.Duration{time.Minute, 2 * time.Minute, calibration.Step, 10 * time.Minute, 20 * time.Minute} {
 		if n, _ := verdicts(series[false], step); n > 0 {
 			t.Errorf("%v: %d healthy series have a finding", step, n)
 		}
 		found, got := verdicts(series[true], step)
 		if found < usual-1 || found > usual+1 || math.Abs(got-size) > math.Log(1.25) {
-			t.Errorf("%v: %d leaks with scores of %.3g in the mean, at %v %d with %.3g", step, found, math.Exp(got), Step, usual, math.Exp(size))
+			t.Errorf("%v: %d leaks with scores of %.3g in the mean, at %v %d with %.3g", step, found, math.Exp(got), calibration.Step, usual, math.Exp(size))
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
 )
 
@@ -33,7 +34,7 @@ func TestServerWarnings(t *testing.T) {
 	scan := func(want ...Missing) {
 		t.Helper()
 		r, err := Scan(t.Context(), client, Options{
-			Grid: prom.GridTo(time.Now(), 24*time.Hour, Step), GroupBy: []string{"job"}, FDR: .05, Workers: 1, Calibration: Default(),
+			Grid: prom.GridTo(time.Now(), 24*time.Hour, calibration.Step), GroupBy: []string{"job"}, FDR: .05, Workers: 1, Calibration: calibration.Default(),
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -100,7 +101,7 @@ func closing(r *fleet.Report) string {
 	case r.Hypotheses == 0 && len(r.Missing) > 0:
 		return "nothing to judge in what could be read"
 	case r.Hypotheses == 0:
-		return fmt.Sprintf("nothing to judge: no gauge has a history of %s or more", model.Duration(fleet.Marks[0]))
+		return fmt.Sprintf("nothing to judge: no gauge has a history of %s or more", model.Duration(calibration.Marks[0]))
 	}
 	text := "no leak"
 	if n := len(r.Findings); n > 0 {

@@ -9,8 +9,9 @@ import (
 	"os"
 	"time"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/scores"
 )
 
 func main() {
@@ -36,15 +37,15 @@ func run(out string, series int, seed uint64) error {
 		return errors.New("-n: want 10 or more")
 	}
 	began := time.Now()
-	measure := func(what string, o fleet.MeasureOptions) (fleet.Sample, error) {
-		sample, err := fleet.Measure(context.Background(), o)
+	measure := func(what string, o scores.Options) (calibration.Sample, error) {
+		sample, err := scores.Measure(context.Background(), o)
 		fmt.Fprintf(os.Stderr, "%s: %s\n", time.Since(began).Round(time.Second), what)
 		return sample, err
 	}
-	var halves [2][3]fleet.Sample
+	var halves [2][3]calibration.Sample
 	for i, ranges := range []generate.Split{generate.Tune, generate.Report} {
 		var errs [3]error
-		o := fleet.MeasureOptions{Seed: seed, Ranges: ranges, PerFamily: series}
+		o := scores.Options{Seed: seed, Ranges: ranges, PerFamily: series}
 		halves[i][0], errs[0] = measure("healthy", o)
 		o.Seed, o.PerFamily = seed+1, series/4
 		halves[i][1], errs[1] = measure("healthy, to check", o)
@@ -54,7 +55,7 @@ func run(out string, series int, seed uint64) error {
 			return err
 		}
 	}
-	c := &fleet.Calibration{
+	c := &calibration.Table{
 		Healthy: halves[0][0].Worse(halves[1][0]), CheckHealthy: halves[0][1].And(halves[1][1]), CheckLeaking: halves[0][2].And(halves[1][2]),
 	}
 	file, err := os.Create(out)
@@ -71,7 +72,7 @@ func run(out string, series int, seed uint64) error {
 // byFamily prints which families the high scores of healthy series are of.
 func byFamily(series int, seed uint64) error {
 	fmt.Print("family,hours,series")
-	for _, threshold := range fleet.Thresholds {
+	for _, threshold := range calibration.Thresholds {
 		fmt.Printf(",score>=%g", threshold)
 	}
 	fmt.Println()
@@ -79,9 +80,9 @@ func byFamily(series int, seed uint64) error {
 		if f.Leaks {
 			continue
 		}
-		total := fleet.NewSample()
+		total := calibration.NewSample()
 		for _, ranges := range []generate.Split{generate.Tune, generate.Report} {
-			sample, err := fleet.Measure(context.Background(), fleet.MeasureOptions{Seed: seed, Ranges: ranges, PerFamily: series, Family: f.Name})
+			sample, err := scores.Measure(context.Background(), scores.Options{Seed: seed, Ranges: ranges, PerFamily: series, Family: f.Name})
 			if err != nil {
 				return err
 			}

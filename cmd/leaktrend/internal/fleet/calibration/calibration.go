@@ -1,5 +1,6 @@
 // Package fleet judges many processes together: which groups of them leak, with the share of false findings under control.
-package fleet
+// Package calibration says what a score is worth against chance: by a table of the scores of generated series.
+package calibration
 
 import (
 	"bufio"
@@ -15,7 +16,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector"
 )
 
-//go:generate go run ../lab/calibrate -o calibration.csv
+//go:generate go run ../../lab/calibrate -o calibration.csv
 
 //go:embed calibration.csv
 var calibrationText string
@@ -98,19 +99,19 @@ func (s Sample) And(other Sample) Sample {
 	return both
 }
 
-// Calibration is what scores are worth. Healthy gives the e-values: of the two halves of the parameters of the generator the worse one, as
+// Table is what scores are worth. Healthy gives the e-values: of the two halves of the parameters of the generator the worse one, as
 // nobody knows which is nearer to a fleet. The other two samples, of both halves and another seed, only check them.
-type Calibration struct {
+type Table struct {
 	Healthy, CheckHealthy, CheckLeaking Sample
 }
 
-func (c *Calibration) samples() map[string]*Sample {
+func (c *Table) samples() map[string]*Sample {
 	return map[string]*Sample{"healthy": &c.Healthy, "check-healthy": &c.CheckHealthy, "check-leaking": &c.CheckLeaking}
 }
 
 // Default returns the calibration that is part of the program.
-func Default() *Calibration {
-	c, err := ReadCalibration(strings.NewReader(calibrationText))
+func Default() *Table {
+	c, err := Read(strings.NewReader(calibrationText))
 	if err != nil {
 		panic(err) // a test reads it
 	}
@@ -124,7 +125,7 @@ func Default() *Calibration {
 // reached k. For each k the expectation of 1/P(k) over calibration and healthy series is 1-(1-p)^(n+1), so at most 1, p being the true chance;
 // so is the weighted mean of several, however they depend. P(k) is the higher one of the marks before and after the length, or at it; beyond
 // the last mark that of the last two. A history shorter than the first mark gives 0.
-func (c *Calibration) EValue(score float64, length time.Duration) float64 {
+func (c *Table) EValue(score float64, length time.Duration) float64 {
 	if length < c.Healthy[0].Length {
 		return 0
 	}
@@ -147,8 +148,8 @@ func (c *Counts) chance(k int) float64 { return float64(c.Reached[k]+1) / float6
 
 const calibrationHeader = "sample,hours,series"
 
-// Write writes the calibration in the form that ReadCalibration reads, below notes on how it was made.
-func (c *Calibration) Write(w io.Writer, notes ...string) error {
+// Write writes the calibration in the form that Read reads, below notes on how it was made.
+func (c *Table) Write(w io.Writer, notes ...string) error {
 	b := bufio.NewWriter(w)
 	for _, note := range notes {
 		fmt.Fprintf(b, "# %s\n", note)
@@ -170,9 +171,9 @@ func (c *Calibration) Write(w io.Writer, notes ...string) error {
 	return b.Flush()
 }
 
-// ReadCalibration reads what Write wrote. Errors name the line.
-func ReadCalibration(r io.Reader) (*Calibration, error) {
-	c := &Calibration{}
+// Read reads what Write wrote. Errors name the line.
+func Read(r io.Reader) (*Table, error) {
+	c := &Table{}
 	samples := c.samples()
 	lines := bufio.NewScanner(r)
 	header := false

@@ -1,4 +1,5 @@
-package fleet
+// Package scores measures the scores of generated series, by which a scan is calibrated.
+package scores
 
 import (
 	"context"
@@ -8,25 +9,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// Step is the time between two values of a scan, each the lowest since the one before, for which scores are calibrated.
-const Step = 5 * time.Minute
-
-// Judgment returns the configuration by which the series of a fleet are judged. Only what is calibrated may differ from the default: no
-// soak mode and no limit that would alert by itself.
-func Judgment() detector.Config {
-	c := detector.DefaultConfig()
-	c.AlertOnThreshold = false
-	return c
-}
-
-// MeasureOptions say which generated series are measured.
-type MeasureOptions struct {
+// Options say which generated series are measured.
+type Options struct {
 	Seed      uint64
 	Ranges    generate.Split
 	PerFamily int    // of each family
@@ -62,12 +53,12 @@ var (
 // Measure generates series, judges them as a scan does, and counts their scores at all marks. Families with restarts of known time are left
 // out: a scan judges each life by itself. The series come without processor time and ceilings, which a scan often knows: of 12,600 healthy
 // ones watched for five days 7 score 2,000 or more, with ceilings 7 too, with processor time 5.
-func Measure(ctx context.Context, o MeasureOptions) (Sample, error) {
+func Measure(ctx context.Context, o Options) (calibration.Sample, error) {
 	parts := healthyParts
 	if o.Leaking {
 		parts = leakingParts
 	}
-	total := NewSample()
+	total := calibration.NewSample()
 	for _, p := range parts {
 		of := o
 		if p.from == endOfWeek {
@@ -82,13 +73,13 @@ func Measure(ctx context.Context, o MeasureOptions) (Sample, error) {
 	return total, nil
 }
 
-func (o *MeasureOptions) measure(ctx context.Context, p part) (Sample, error) {
+func (o *Options) measure(ctx context.Context, p part) (calibration.Sample, error) {
 	type job struct {
 		family string
 		index  int
 	}
 	jobs := make(chan job)
-	total := NewSample()
+	total := calibration.NewSample()
 	var (
 		mu sync.Mutex
 		wg sync.WaitGroup
@@ -101,7 +92,7 @@ func (o *MeasureOptions) measure(ctx context.Context, p part) (Sample, error) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			own := NewSample()
+			own := calibration.NewSample()
 			for j := range jobs {
 				scoreAtMarks(generate.One(g, j.family, j.index), p, o.Leaking, own)
 			}
@@ -128,8 +119,8 @@ func (o *MeasureOptions) measure(ctx context.Context, p part) (Sample, error) {
 
 // scoreAtMarks judges one recording and counts its score at each mark that it reaches. A leak that ends its process before counts at none
 // of the later ones, and none counts at marks before its begin.
-func scoreAtMarks(r *evaluate.Recording, p part, leaking bool, into Sample) {
-	d, err := detector.New(Judgment())
+func scoreAtMarks(r *evaluate.Recording, p part, leaking bool, into calibration.Sample) {
+	d, err := detector.New(calibration.Judgment())
 	if err != nil {
 		panic(err) // the configuration is this package's
 	}
@@ -141,25 +132,25 @@ func scoreAtMarks(r *evaluate.Recording, p part, leaking bool, into Sample) {
 		mark   = 0
 		step   = int64(0)
 	)
-	for mark < len(Marks) && Marks[mark] <= p.from {
+	for mark < len(calibration.Marks) && calibration.Marks[mark] <= p.from {
 		mark++
 	}
 	for i, at := range r.Times {
-		if mark == len(Marks) || Marks[mark] > p.to {
+		if mark == len(calibration.Marks) || calibration.Marks[mark] > p.to {
 			return
 		}
-		if now := (at - begin) / int64(Step); now != step {
+		if now := (at - begin) / int64(calibration.Step); now != step {
 			if !math.IsInf(low, 1) {
-				out.Reset(time.Unix(0, begin+(step+1)*int64(Step)).UTC())
+				out.Reset(time.Unix(0, begin+(step+1)*int64(calibration.Step)).UTC())
 				out.Add(series.Resource, low)
 				d.Observe(&out)
 			}
 			low, step = math.Inf(1), now
-			for mark < len(Marks) && Marks[mark] <= p.to && time.Duration(at-begin) >= Marks[mark] {
-				if !leaking || begin+int64(Marks[mark]) > series.Truth.From {
+			for mark < len(calibration.Marks) && calibration.Marks[mark] <= p.to && time.Duration(at-begin) >= calibration.Marks[mark] {
+				if !leaking || begin+int64(calibration.Marks[mark]) > series.Truth.From {
 					score := 0.
 					if all := d.Status(); len(all) > 0 {
-						score = Score(&all[0])
+						score = calibration.Score(&all[0])
 					}
 					into[mark].Add(score)
 				}
