@@ -78,15 +78,11 @@ func (m *ResourceMonitor) keepParts(ctx context.Context, source sampler.Source) 
 	p.mu.Unlock()
 	for i, resource := range partResources {
 		m.mu.Lock()
-		at, started, spacing := m.latest.Time, m.latest.Start, stretch(2*trend.FinestWidth, scaleOf(m.detector.Config()))
-		t := m.detector.byName[resource]
-		settled, growing := false, false
-		if t != nil {
-			_, settled, _ = t.start.Level()
-			growing = t.suspected() || t.growth.active || t.limit.active
-		}
+		at, started, spacing := m.latest.Time, m.latest.Start, stretch(2*trend.FinestWidth, m.detector.Scale())
+		v, seen := m.detector.Lookup(resource)
 		m.mu.Unlock()
-		if t == nil || growing || !p.due(i, at, started, settled) {
+		growing := v.Suspected || v.Trend || v.Limit
+		if !seen || growing || !p.due(i, at, started, v.Settled) {
 			continue
 		}
 		begun := time.Now()
@@ -97,7 +93,7 @@ func (m *ResourceMonitor) keepParts(ctx context.Context, source sampler.Source) 
 		if err == nil {
 			one.Time = at // by the clock of the samples
 		}
-		p.keep(i, one, settled, at.Add(max(spacing, time.Duration(float64(cost)/keepShare))))
+		p.keep(i, one, v.Settled, at.Add(max(spacing, time.Duration(float64(cost)/keepShare))))
 	}
 	return nil
 }
