@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/self"
 )
 
 // embedded returns what a monitor of this process does at a tick, once it is warm.
@@ -25,7 +26,7 @@ func embedded(tb testing.TB) func() {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	self, err := sampler.NewSelf()
+	self, err := self.New()
 	if err != nil {
 		tb.Fatal(err)
 	}

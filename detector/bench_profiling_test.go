@@ -15,6 +15,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/self"
 )
 
 func parkAt(depth int, over chan struct{}) {
@@ -72,7 +73,7 @@ func profilingMonitor(b *testing.B) *ResourceMonitor {
 	if err != nil {
 		b.Fatal(err)
 	}
-	self, err := sampler.NewSelf()
+	self, err := self.New()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -115,17 +115,17 @@ func (m *ResourceMonitor) GetStats() ResourceStats {
 	s.FileDescriptors = read(sampler.OpenFDs)
 	s.Goroutines = read(sampler.Goroutines)
 	s.MemoryUsage = read(sampler.HeapInuseBytes)
-	for number := range m.detector.Count() {
-		v := m.detector.View(number)
-		found := int64(v.Findings)
-		if f := m.bySite[v.Resource.Name]; f != nil {
+	for name, t := range m.detector.byName {
+		found := int64(t.found[0] + t.found[1])
+		if f := m.bySite[name]; f != nil {
 			found += int64(f.found)
 		}
-		switch v.Resource.Name {
+		start, _, _ := t.start.Level()
+		switch name {
 		case sampler.OpenFDs:
-			s.InitialFDs, s.FDLeaks = int64(v.Start), found
+			s.InitialFDs, s.FDLeaks = int64(start), found
 		case sampler.Goroutines:
-			s.InitialGoroutines, s.GoroutineLeaks = int64(v.Start), found
+			s.InitialGoroutines, s.GoroutineLeaks = int64(start), found
 		case sampler.HeapLiveBytes, sampler.HeapInuseBytes, sampler.RSSBytes:
 			s.MemoryLeaks += found
 		}
@@ -243,8 +243,8 @@ func (m *ResourceMonitor) GetCurrentUsage() map[string]int64 {
 func (m *ResourceMonitor) IsHealthy() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for number := range m.detector.Count() {
-		if v := m.detector.View(number); v.Trend || v.Limit {
+	for _, t := range m.detector.trackers {
+		if t.growth.active || t.limit.active {
 			return false
 		}
 	}

@@ -28,6 +28,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/internal/hosttest"
 	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
 var (
@@ -318,8 +319,8 @@ func TestLiveAndReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var recording bytes.Buffer
-	writer := sampler.NewWriter(&recording, sampler.Header{Interval: config.CheckInterval, Soak: config.Adaptive.Soak, Source: "this test"})
+	var recorded bytes.Buffer
+	writer := recording.NewWriter(&recorded, recording.Header{Interval: config.CheckInterval, Soak: config.Adaptive.Soak, Source: "this test"})
 	samples := 0
 	monitor.OnSample(func(s *sampler.Sample) {
 		samples++
@@ -374,7 +375,7 @@ func TestLiveAndReplay(t *testing.T) {
 	if err := writer.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	reader, err := sampler.NewReader(&recording, "recording")
+	reader, err := recording.NewReader(&recorded, "recording")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,24 +29,34 @@ func under(path string, roots ...string) bool {
 
 const plotsAreLight = "every service that embeds the detector compiles the plots: they need the resource table and little of the standard library"
 
+const roomsAreApart = "the rooms of sampler import sampler and what is internal to it: a service compiles the sources that it samples, and no other"
+
+// roomFault says why a room of sampler must not import another of our packages; "" where it may.
+func roomFault(from, to string) string {
+	switch {
+	case to == "sampler", under(to, "sampler/internal", "internal/await"):
+	case to == "sampler/promtext" && under(from, "sampler/endpoint", "sampler/recording"): // both read Prometheus text
+	case to == "sampler/profile" && under(from, "sampler/profile"): // who does not read another process's profiles compiles the one alone
+	default:
+		return roomsAreApart
+	}
+	return ""
+}
+
 // edgeFault says why a package, named without the module's path, must not import another; "" where it may. Tests may import what they like.
 func edgeFault(from, to string) string {
 	own := to == module || strings.HasPrefix(to, module+"/")
 	to = strings.TrimPrefix(to, module+"/")
 	command := under(from, "cmd")
 	leaves := []string{"sampler", "baseline", "trend", "alerting"}
-	if own && under(from, "sampler/profile") && under(to, "sampler/profile") {
-		own = false // a leaf of two packages: who does not read another process's profiles compiles the one alone
-	}
 	if own && under(from, "alerting") && under(to, "alerting") {
 		own = false // a leaf too: who delivers by other ways compiles no HTTP
-	}
-	if own && under(from, "sampler") && under(to, "sampler/internal", "internal/await") {
-		own = false
 	}
 	switch {
 	case own && to == "sampler/redact":
 		return "" // the one package below the leaves: secrets are hidden in one place
+	case own && under(from, "sampler") && from != "sampler":
+		return roomFault(from, to)
 	case own && under(from, leaves...):
 		return "the leaves import none of our packages"
 	case own && to == "cmd/leaktrend/internal/testkit/browsertest":
@@ -126,7 +136,16 @@ func TestEdgeFault(t *testing.T) {
 		{"alerting", "golang.org/x/term", "the terminal has its home in cmd"},
 		{"detector", "github.com/gdamore/tcell/v2", "the terminal has its home in cmd"},
 		{"sampler/profile/remote", module + "/sampler/profile", ""},
-		{"sampler/profile/remote", module + "/sampler", "the leaves import none of our packages"},
+		{"sampler/profile/remote", module + "/sampler", ""},
+		{"sampler/profile/remote", module + "/sampler/self", roomsAreApart},
+		{"sampler/recording", module + "/sampler/promtext", ""},
+		{"sampler/recording", module + "/sampler/internal/scan", ""},
+		{"sampler/recording", module + "/sampler/redact", ""},
+		{"sampler/self", module + "/sampler/process", roomsAreApart},
+		{"sampler/self", module + "/sampler/promtext", roomsAreApart},
+		{"sampler/internal/live", module + "/sampler/self", roomsAreApart},
+		{"sampler/endpoint", module + "/detector", roomsAreApart},
+		{"sampler", module + "/sampler/self", "the leaves import none of our packages"},
 		{"sampler/profile", "github.com/google/pprof/profile", "the parser of profiles has its home in sampler/profile/remote"},
 		{"sampler", "golang.org/x/arch/x86/x86asm", "decoding of instructions has its home in sampler/gotype"},
 		{"sampler/gotype", "golang.org/x/arch/x86/x86asm", ""},
@@ -201,7 +220,8 @@ func TestImports(t *testing.T) {
 // A service that embeds the detector compiles nothing that only the command needs.
 func TestEmbeddingCompilesNoCommand(t *testing.T) {
 	commandOnly := []string{
-		module + "/cmd", "github.com/spf13", "github.com/inconshreveable", "golang.org/x/term", "github.com/gdamore",
+		module + "/cmd", module + "/sampler/recording", module + "/sampler/endpoint", module + "/sampler/promtext",
+		"github.com/spf13", "github.com/inconshreveable", "golang.org/x/term", "github.com/gdamore",
 		"html/template", "github.com/prometheus/client_golang", "github.com/prometheus/common", "github.com/google/go-cmp", "github.com/google/pprof", "testing",
 	}
 	for _, goos := range []string{"linux", "darwin", "windows"} {

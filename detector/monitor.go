@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -16,9 +15,9 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/alerting/webhook"
-	"github.com/mdzesseis/leaktrend/detector/history"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
+	"github.com/mdzesseis/leaktrend/sampler/self"
 	"github.com/mdzesseis/leaktrend/trend"
 )
 
@@ -61,8 +60,8 @@ type ResourceMonitor struct {
 	history   []alerting.Alert          // oldest first
 	lastAlert map[string]time.Time      // by resource
 	problem   string                    // what was wrong with the last check
-	record    history.Record
-	plots     *History // without the shapes, which the record keeps
+	past      past
+	plots     *History // without the course, which the past keeps
 	cost      Cost
 }
 
@@ -90,7 +89,7 @@ const alertChannelSize = 100
 // NewMonitor returns a monitor that starts nothing yet. logger takes its alerts and warnings; nil means the standard logger. The error
 // says what is wrong with the configuration.
 func NewMonitor(config Config, logger *logrus.Logger) (*ResourceMonitor, error) {
-	m, err := newMonitor(config, logger, alerting.ThisProcess(), func() (sampler.Source, error) { return sampler.NewSelf() })
+	m, err := newMonitor(config, logger, alerting.ThisProcess(), func() (sampler.Source, error) { return self.New() })
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +127,7 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		ids:       make(map[findingKey]string),
 		holding:   make(map[string]alerting.Alert),
 		lastAlert: make(map[string]time.Time),
-		plots:     NewHistory(0),
+		plots:     &History{courses: make(map[*tracker]*course)},
 	}
 	if err := m.setWebhook(config); err != nil {
 		return nil, err
@@ -356,8 +355,8 @@ func (m *ResourceMonitor) check(ctx context.Context, source *sampler.Source, scr
 func (m *ResourceMonitor) lackOfLoad() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	name := m.detector.LacksLoad()
-	if name == "" {
+	name := m.detector.config.Adaptive.NamedLoad()
+	if name == "" || m.detector.load.ladder != nil {
 		return nil
 	}
 	return fmt.Errorf("adaptive.load: %s is not read here, so growth is judged without it", name)
@@ -406,38 +405,10 @@ func (m *ResourceMonitor) judge(s *sampler.Sample) error {
 			s.Time.Format(time.RFC3339), m.latest.Time.Format(time.RFC3339))
 	}
 	events := m.detector.Observe(s)
-	m.remember(s.Time.UnixNano())
+	m.past.add(m.detector, s.Time.UnixNano())
 	m.plots.Observe(m.detector, s, nil)
 	*s, m.latest, m.before = m.before, *s, m.latest
 	m.bookTotals(events)
-	return nil
-}
-
-// remember keeps what the detector observed at an instant. It needs m.mu.
-func (m *ResourceMonitor) remember(at int64) {
-	m.record.Begin(at)
-	for number := range m.detector.Count() {
-		if v := m.detector.View(number); v.Read {
-			m.record.Put(number, v.Resource.Name, v.Value, v.Baseline, v.Deviation)
-		}
-	}
-}
-
-// Point is a stretch of the past of one resource.
-type Point = history.Point
-
-// Past returns what is kept of the past of a resource, oldest first, from an instant on; the zero time means all. The latest 1024 samples are
-// there as they were read, those before as the extremes of longer stretches. It is empty for a resource that was never read.
-func (m *ResourceMonitor) Past(resource string, since time.Time) []Point {
-	from := int64(math.MinInt64)
-	if !since.IsZero() {
-		from = since.UnixNano()
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if number := m.detector.Number(resource); number >= 0 {
-		return m.record.Points(number, from)
-	}
 	return nil
 }
 

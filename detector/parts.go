@@ -12,6 +12,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/breakdown"
 	"github.com/mdzesseis/leaktrend/trend"
 )
 
@@ -31,11 +32,11 @@ const (
 )
 
 // breakerOf returns nil where a source cannot tell what its descriptors and threads are.
-func breakerOf(s sampler.Source) sampler.Examined {
+func breakerOf(s sampler.Source) breakdown.Process {
 	if kept, ok := s.(keptOpen); ok {
 		s = kept.Source
 	}
-	b, _ := s.(sampler.Examined)
+	b, _ := s.(breakdown.Process)
 	return b
 }
 
@@ -47,16 +48,16 @@ type parts struct {
 	once sync.Once // adds the evidence
 
 	mu      sync.Mutex
-	source  sampler.Examined
+	source  breakdown.Process
 	process time.Time // when it started
 	kept    [len(partResources)]keptParts
 }
 
 // keptParts are breakdowns of healthy times, oldest first.
 type keptParts struct {
-	list  []*sampler.Breakdown
-	start *sampler.Breakdown // of when the start had settled; nil before
-	next  time.Time          // when the next is due
+	list  []*breakdown.Breakdown
+	start *breakdown.Breakdown // of when the start had settled; nil before
+	next  time.Time            // when the next is due
 }
 
 // keepParts looks at what the process is made of, when that is due and the resource is healthy: at the first sample, when the start has
@@ -78,22 +79,26 @@ func (m *ResourceMonitor) keepParts(ctx context.Context, source sampler.Source) 
 	p.mu.Unlock()
 	for i, resource := range partResources {
 		m.mu.Lock()
-		at, started, spacing := m.latest.Time, m.latest.Start, stretch(2*trend.FinestWidth, m.detector.Scale())
-		v, seen := m.detector.Lookup(resource)
+		at, started, spacing := m.latest.Time, m.latest.Start, stretch(2*trend.FinestWidth, scaleOf(m.detector.Config()))
+		t := m.detector.byName[resource]
+		settled, growing := false, false
+		if t != nil {
+			_, settled, _ = t.start.Level()
+			growing = t.suspected() || t.growth.active || t.limit.active
+		}
 		m.mu.Unlock()
-		growing := v.Suspected || v.Trend || v.Limit
-		if !seen || growing || !p.due(i, at, started, v.Settled) {
+		if t == nil || growing || !p.due(i, at, started, settled) {
 			continue
 		}
 		begun := time.Now()
 		bounded, cancel := context.WithTimeout(ctx, keepBound)
-		one, err := sampler.ReadBreakdown(bounded, b, resource, mostLooked)
+		one, err := breakdown.Read(bounded, b, resource, mostLooked)
 		cancel()
 		cost := time.Since(begun)
 		if err == nil {
 			one.Time = at // by the clock of the samples
 		}
-		p.keep(i, one, v.Settled, at.Add(max(spacing, time.Duration(float64(cost)/keepShare))))
+		p.keep(i, one, settled, at.Add(max(spacing, time.Duration(float64(cost)/keepShare))))
 	}
 	return nil
 }
@@ -110,7 +115,7 @@ func (p *parts) due(i int, at, started time.Time, settled bool) bool {
 }
 
 // keep takes a breakdown, nil if that failed. Where there is no room, the one goes whose neighbours are closest for their age; the first stays.
-func (p *parts) keep(i int, one *sampler.Breakdown, settled bool, next time.Time) {
+func (p *parts) keep(i int, one *breakdown.Breakdown, settled bool, next time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k := &p.kept[i]
@@ -137,7 +142,7 @@ func (p *parts) keep(i int, one *sampler.Breakdown, settled bool, next time.Time
 
 // before returns the breakdown to compare with: for a limit, which is measured from the settled start, the one of then; for a trend the latest
 // that is not younger than the growth. nil if none was kept.
-func (p *parts) before(i int, a *alerting.Alert) *sampler.Breakdown {
+func (p *parts) before(i int, a *alerting.Alert) *breakdown.Breakdown {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := p.kept[i].list
@@ -167,7 +172,7 @@ func (p *parts) tell(ctx context.Context, a *alerting.Alert) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, alertBound)
 	defer cancel()
-	now, err := sampler.ReadBreakdown(ctx, source, a.Resource, mostAlert)
+	now, err := breakdown.Read(ctx, source, a.Resource, mostAlert)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}

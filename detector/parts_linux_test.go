@@ -16,6 +16,7 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/process"
 )
 
 // The embedded monitor tells what its own descriptors are, and the same monitor of another process tells that from outside.
@@ -32,7 +33,7 @@ func TestAlertNamesTheParts(t *testing.T) {
 			return NewMonitor(c, logger)
 		},
 		"outside": func(c Config) (*ResourceMonitor, error) {
-			p, err := sampler.NewProcess(os.Getpid())
+			p, err := process.New(os.Getpid())
 			if err != nil {
 				return nil, err
 			}

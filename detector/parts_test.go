@@ -8,6 +8,8 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/breakdown"
+	"github.com/mdzesseis/leaktrend/sampler/self"
 )
 
 var partsStart = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
@@ -18,7 +20,7 @@ func TestPartsKept(t *testing.T) {
 	for hour := range 1000 {
 		at := partsStart.Add(time.Duration(hour) * time.Hour)
 		if p.due(0, at, partsStart, hour > 0) {
-			p.keep(0, &sampler.Breakdown{Time: at}, hour > 0, at.Add(30*time.Minute))
+			p.keep(0, &breakdown.Breakdown{Time: at}, hour > 0, at.Add(30*time.Minute))
 		}
 	}
 	var hours []int
@@ -42,7 +44,7 @@ func TestPartsBefore(t *testing.T) {
 		t.Error("nothing was kept")
 	}
 	for _, minutes := range []int{0, 10, 20} {
-		p.keep(0, &sampler.Breakdown{Time: partsStart.Add(time.Duration(minutes) * time.Minute)}, minutes > 0, time.Time{})
+		p.keep(0, &breakdown.Breakdown{Time: partsStart.Add(time.Duration(minutes) * time.Minute)}, minutes > 0, time.Time{})
 	}
 	for _, test := range []struct {
 		kind  alerting.Kind
@@ -95,7 +97,7 @@ func TestPartsFault(t *testing.T) {
 	}
 	m.detector.Observe(&sampler.Sample{Time: partsStart, Readings: []sampler.Reading{{Resource: sampler.OpenFDs, Value: 3}}})
 	m.latest.Time = partsStart
-	if err := m.keepParts(t.Context(), (*sampler.Self)(nil)); err == nil {
+	if err := m.keepParts(t.Context(), (*self.Source)(nil)); err == nil {
 		t.Error("a panic is no error")
 	}
 }

@@ -169,15 +169,15 @@ type situation struct {
 func (m *ResourceMonitor) situation() situation {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := situation{config: m.detector.Config(), scale: m.detector.Scale(), process: m.latest.Start, cpu: math.NaN()}
+	now := situation{config: m.detector.Config(), scale: m.detector.scale, process: m.latest.Start, cpu: math.NaN()}
 	now.count, _ = m.latest.Value(sampler.Goroutines)
 	if v, ok := m.latest.Value(sampler.CPUSeconds); ok {
 		now.cpu, now.at = v, float64(m.latest.Time.UnixNano())/1e9
 	}
-	for number := range m.detector.Count() {
-		if v := m.detector.View(number); v.Trend || v.Limit || v.Suspected {
+	for _, t := range m.detector.trackers {
+		if t.growth.active || t.limit.active || t.suspected() {
 			now.unwell = true
-			now.suspected = now.suspected || v.Resource.Name == sampler.Goroutines
+			now.suspected = now.suspected || t.resource.Name == sampler.Goroutines
 		}
 	}
 	return now
@@ -452,9 +452,8 @@ func (m *ResourceMonitor) addSites(ctx context.Context, a *alerting.Alert) error
 func (m *ResourceMonitor) alone(a *alerting.Alert) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	f := m.bySite[a.Resource]
-	total, _ := m.detector.Lookup(a.Resource)
-	return a.Kind == alerting.Trend && f != nil && f.active && !total.Trend
+	f, t := m.bySite[a.Resource], m.detector.byName[a.Resource]
+	return a.Kind == alerting.Trend && f != nil && f.active && (t == nil || !t.growth.active)
 }
 
 // leakingFirst puts the sites that leak by themselves before the others that grew.

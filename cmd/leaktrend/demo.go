@@ -17,6 +17,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/watch"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
 const (
@@ -90,7 +91,7 @@ The service is healthy for %s; then it leaks what you choose. The monitor is not
 			}
 			var rec *record.File
 			if out != "" {
-				header := sampler.Header{Interval: demoInterval, Soak: demoSoak, Source: "leaktrend demo --leak " + leak}
+				header := recording.Header{Interval: demoInterval, Soak: demoSoak, Source: "leaktrend demo --leak " + leak}
 				if rec, err = record.Create(out, force, nil, header); err != nil {
 					return err
 				}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
-	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
 func recordCommand() *cobra.Command {
@@ -37,7 +37,7 @@ until the process ends, or for --duration. "leaktrend replay" judges the recordi
 				return err
 			}
 			defer target.Close()
-			r, err := record.Create(out, force, cmd.OutOrStdout(), sampler.Header{
+			r, err := record.Create(out, force, cmd.OutOrStdout(), recording.Header{
 				Interval: flags.Interval, Soak: flags.Soak, Source: target.String(),
 			})
 			if err != nil {

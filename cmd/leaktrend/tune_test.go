@@ -14,6 +14,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
 // tuneSet writes recordings of four programs, each healthy once and leaking once, and their labels. It returns the labels file.
@@ -49,7 +50,7 @@ func writeRecording(t *testing.T, path string, length, soak time.Duration, level
 		t.Fatal(err)
 	}
 	defer f.Close()
-	w := sampler.NewWriter(f, sampler.Header{Interval: 5 * time.Minute, Soak: soak})
+	w := recording.NewWriter(f, recording.Header{Interval: 5 * time.Minute, Soak: soak})
 	var s sampler.Sample
 	for at := time.Duration(0); at < length; at += 5 * time.Minute {
 		s.Reset(tuneBegin.Add(at))

@@ -15,6 +15,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile/remote"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
 // watchFlags are the options of watch.
@@ -121,7 +122,7 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 	}
 	var rec *record.File
 	if f.out != "" {
-		header := sampler.Header{Interval: f.target.Interval, Soak: config.Adaptive.Soak, Source: target.String()}
+		header := recording.Header{Interval: f.target.Interval, Soak: config.Adaptive.Soak, Source: target.String()}
 		if rec, err = record.Create(f.out, f.force, nil, header); err != nil {
 			return false, err
 		}

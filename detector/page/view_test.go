@@ -29,12 +29,11 @@ func (s *scripted) Plot(resource string, from time.Time) *plot.Chart {
 	if resource == "unseen" {
 		return nil
 	}
-	var c plot.Chart
+	series := plot.NewSeries(16)
 	for i := range 5 {
-		at, value := noon.Add(time.Duration(i)*time.Minute).UnixNano(), float64(10+i)
-		c.Bins = append(c.Bins, plot.Bin{First: at, Last: at, MinAt: at, MaxAt: at, Min: value, Max: value, Value: value})
+		series.Add(plot.Observation{At: noon.Add(time.Duration(i) * time.Minute).UnixNano(), Value: float64(10 + i)})
 	}
-	return &c
+	return &plot.Chart{Bins: series.Bins()}
 }
 
 func of(name, state string, severity ...alerting.Severity) Resource {

@@ -9,6 +9,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/spark"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )
 
 // restartSlack is how far two readings of one process's start time may differ.
@@ -142,7 +143,7 @@ func (p *process) ceilingsAt(i int, before []sampler.Ceiling) []sampler.Ceiling 
 	var now []sampler.Ceiling
 	for k := range p.ceilings {
 		c := &p.ceilings[k]
-		if v := latest(c.values, i); !sampler.Unlimited(v) {
+		if v := latest(c.values, i); !promtext.Unlimited(v) {
 			now = append(now, sampler.Ceiling{Resource: c.resource, Level: v, Source: c.source})
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )
 
 const (
@@ -322,7 +323,7 @@ func rolesOf(names, context []string, container bool) []role {
 	var roles []role
 	table := append(known(container), known(!container)...)
 	for _, name := range slices.Concat(names, context) {
-		r := role{Metric: sampler.Metric{Name: name}, rank: len(table)}
+		r := role{Metric: promtext.Metric{Name: name}, rank: len(table)}
 		if i := slices.IndexFunc(table, func(k role) bool { return k.Name == name }); i >= 0 {
 			r = table[i]
 		} else {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )
 
 // source is a set of metrics, and the labels by which the targets that have them are dealt out.
@@ -27,7 +28,7 @@ func (s *source) with(matchers ...string) (all []string) {
 
 // role is what a metric is used for.
 type role struct {
-	sampler.Metric
+	promtext.Metric
 	rank  int
 	cpu   bool
 	up    bool
@@ -35,7 +36,7 @@ type role struct {
 }
 
 // containerMetrics are the kubelet's, beside those that package sampler knows.
-var containerMetrics = []sampler.Metric{{Name: "container_start_time_seconds", Start: true}}
+var containerMetrics = []promtext.Metric{{Name: "container_start_time_seconds", Start: true}}
 
 const (
 	buildSuffix      = "_build_info"
@@ -49,7 +50,7 @@ const (
 // known returns the metrics that package sampler knows, of containers or of processes, without context.
 func known(container bool) []role {
 	var roles []role
-	all := sampler.Metrics()
+	all := promtext.Metrics()
 	if container {
 		all = append(all, containerMetrics...)
 	}
@@ -67,7 +68,7 @@ func known(container bool) []role {
 func (s *scan) sources() ([]source, error) {
 	if len(s.Matches) == 0 {
 		var processes, containers []string
-		for _, m := range sampler.Metrics() {
+		for _, m := range promtext.Metrics() {
 			if d, _ := sampler.Lookup(m.Resource); m.Resource == "" || d.Kind != sampler.Gauge || d.Context {
 				continue
 			}

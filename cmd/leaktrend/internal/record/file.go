@@ -11,24 +11,25 @@ import (
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
 // File is a recording that is being written. What was sampled a second ago is on disk.
 type File struct {
 	file    *os.File // nil for standard output
-	writer  *sampler.Writer
+	writer  *recording.Writer
 	flushed time.Time
 	samples int
 }
 
 // Create begins a recording in a file, or on standard output with "-". It does not replace a recording unless forced to. A nil stdout is in
 // use for something else.
-func Create(path string, force bool, stdout io.Writer, h sampler.Header) (*File, error) {
+func Create(path string, force bool, stdout io.Writer, h recording.Header) (*File, error) {
 	if path == "-" && stdout == nil {
 		return nil, errors.New("-o -: standard output shows the view already, name a file")
 	}
 	if path == "-" {
-		return &File{writer: sampler.NewWriter(stdout, h)}, nil
+		return &File{writer: recording.NewWriter(stdout, h)}, nil
 	}
 	if filepath.Ext(path) == ".gz" {
 		return nil, fmt.Errorf("-o %s: recordings are written as plain text, so that what was sampled is there at any time; pack it afterwards", path)
@@ -40,7 +41,7 @@ func Create(path string, force bool, stdout io.Writer, h sampler.Header) (*File,
 	if err != nil {
 		return nil, err
 	}
-	return &File{file: file, writer: sampler.NewWriter(file, h)}, nil
+	return &File{file: file, writer: recording.NewWriter(file, h)}, nil
 }
 
 // Write appends a sample.

@@ -18,6 +18,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/plot"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
 // Options say how recordings are judged.
@@ -34,7 +35,7 @@ type Options struct {
 // Result is what became of one recording.
 type Result struct {
 	File        string
-	Header      sampler.Header
+	Header      recording.Header
 	First, Last time.Time
 	Samples     int
 	Soak        time.Duration    // in force at the end; 0 = the physical time constants
@@ -134,7 +135,7 @@ func File(ctx context.Context, path string, o Options) (*Result, error) {
 		in = &countingReader{in, &o.Progress.read}
 	}
 	name := NameOf(path)
-	r, err := sampler.NewReader(in, name)
+	r, err := recording.NewReader(in, name)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +162,7 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func judge(ctx context.Context, r *sampler.Reader, name string, o Options) (*Result, error) {
+func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*Result, error) {
 	config := o.Config
 	if !o.Given {
 		config.Adaptive.Soak = r.Header().Soak

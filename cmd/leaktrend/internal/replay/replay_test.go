@@ -20,6 +20,7 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
 func write(t *testing.T, path, text string) string {
@@ -141,7 +142,7 @@ func TestFile(t *testing.T) {
 	}
 	got.Events, got.Resources, got.Faults = nil, nil, nil
 	want := &Result{
-		File: path, Header: sampler.Header{Interval: step, Soak: 2 * time.Hour, Source: "a test"},
+		File: path, Header: recording.Header{Interval: step, Soak: 2 * time.Hour, Source: "a test"},
 		First: begin, Last: begin.Add(179 * step), Samples: 180, Soak: 2 * time.Hour, FaultCount: 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/endpoint"
+	"github.com/mdzesseis/leaktrend/sampler/process"
 	"github.com/mdzesseis/leaktrend/sampler/profile/remote"
 )
 
@@ -89,7 +91,7 @@ func (f *Flags) Open() (Source, error) {
 	pid := f.PID
 	switch {
 	case f.URL != "":
-		return sampler.NewEndpoint(f.URL, nil)
+		return endpoint.New(f.URL, nil)
 	case f.Name != "":
 		pids, err := f.Find()
 		if err != nil {
@@ -100,12 +102,12 @@ func (f *Flags) Open() (Source, error) {
 		}
 		pid = pids[0]
 	}
-	return sampler.NewProcess(pid)
+	return process.New(pid)
 }
 
 // Find returns the processes that match the name, at least one.
 func (f *Flags) Find() ([]int, error) {
-	pids, err := sampler.FindProcesses(f.Name)
+	pids, err := process.Find(f.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +125,7 @@ func list(pids []int) string {
 			break
 		}
 		name := fmt.Sprintf("pid %d", pid)
-		if p, err := sampler.NewProcess(pid); err == nil {
+		if p, err := process.New(pid); err == nil {
 			name = p.String()
 			p.Close()
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/detector"
-	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/process"
 )
 
 const (
@@ -94,7 +94,7 @@ func (g *group) look(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	pids, err := sampler.FindProcesses(g.pattern)
+	pids, err := process.Find(g.pattern)
 	if err != nil {
 		g.view.Logger().WithError(err).Warn("cannot look for processes")
 		return
@@ -112,7 +112,7 @@ func (g *group) add(ctx context.Context, pids []int) {
 	}
 	g.refused = refused
 	for _, pid := range pids[:len(pids)-refused] {
-		if process, err := sampler.NewProcess(pid); err == nil {
+		if process, err := process.New(pid); err == nil {
 			g.living[pid] = true
 			shown := g.view.Add(process.String())
 			go g.watch(ctx, pid, process, shown)
@@ -120,7 +120,7 @@ func (g *group) add(ctx context.Context, pids []int) {
 	}
 }
 
-func (g *group) watch(ctx context.Context, pid int, process *sampler.Process, shown *screen.Process) {
+func (g *group) watch(ctx context.Context, pid int, process *process.Source, shown *screen.Process) {
 	defer func() { g.ended <- pid }()
 	defer func() {
 		if r := recover(); r != nil {

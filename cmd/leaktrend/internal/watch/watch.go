@@ -16,6 +16,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/process"
 )
 
 // NewMonitor returns the monitor of a target.
@@ -26,7 +27,7 @@ func NewMonitor(target source.Source, config detector.Config, logger *logrus.Log
 // processOf describes a target in alerts.
 func processOf(target source.Source) alerting.Process {
 	p := alerting.Process{Executable: target.String()}
-	if process, ok := target.(*sampler.Process); ok {
+	if process, ok := target.(*process.Source); ok {
 		p = alerting.Process{PID: process.PID(), Executable: process.Name(), Host: alerting.ThisProcess().Host}
 	}
 	return p

@@ -20,6 +20,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/labels"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
 // Load decodes the recordings that a labels file names, in its order, with their truth. The error names every entry that cannot be
@@ -109,10 +110,10 @@ func (r *Recording) setSoak(soak time.Duration) error {
 	return nil
 }
 
-func decode(ctx context.Context, path string) (*Recording, sampler.Header, error) {
-	in, err := sampler.OpenReader(path)
+func decode(ctx context.Context, path string) (*Recording, recording.Header, error) {
+	in, err := recording.Open(path)
 	if err != nil {
-		return nil, sampler.Header{}, err
+		return nil, recording.Header{}, err
 	}
 	defer in.Close()
 	r := &Recording{Name: path}
@@ -126,7 +127,7 @@ func decode(ctx context.Context, path string) (*Recording, sampler.Header, error
 		if err := in.Sample(ctx, &s); err == io.EOF {
 			break
 		} else if err != nil {
-			return nil, sampler.Header{}, err
+			return nil, recording.Header{}, err
 		}
 		n := len(r.Times)
 		r.Times = append(r.Times, s.Time.UnixNano())

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
 const recorded = `# leaktrend recording v1
@@ -121,7 +122,7 @@ func TestLoadIsASource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := sampler.OpenReader(path)
+	in, err := recording.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}

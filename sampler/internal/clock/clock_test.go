@@ -1,0 +1,77 @@
+package clock
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestClock(t *testing.T) {
+	epoch := time.Date(2026, 11, 23, 8, 15, 48, 123_456_789, time.FixedZone("", 3600))
+	type tick struct{ wall, mono time.Duration } // since the epoch
+	type stamp struct{ At, Ahead time.Duration } // At counts from the epoch, rounded down to the millisecond
+	const ms, s, h = time.Millisecond, time.Second, time.Hour
+	const sub = 456_789 * time.Nanosecond // what rounding cuts off the epoch
+	tests := []struct {
+		name  string
+		ticks []tick
+		want  []stamp
+	}{
+		{"steady", []tick{{0, 0}, {s, s}, {2 * s, 2 * s}}, []stamp{{0, 0}, {s, 0}, {2 * s, 0}}},
+		{"forward step is followed", []tick{{0, 0}, {h, s}, {h + s, 2 * s}}, []stamp{{0, 0}, {h, 0}, {h + s, 0}}},
+		{
+			"step back goes on by monotonic time, without loss by rounding",
+			[]tick{{0, 0}, {s - h, s}, {2*s - h + ms/2, 2*s + ms/2}, {3*s - h + ms, 3*s + ms}},
+			[]stamp{{0, 0}, {s, h - sub}, {2 * s, h - ms/2 - sub}, {3*s + ms, h - sub}},
+		},
+		{
+			"wall clock that comes back is followed once it has passed the last stamp",
+			[]tick{{0, 0}, {s - h, s}, {2 * s, 2 * s}, {2*s + h, 3 * s}},
+			[]stamp{{0, 0}, {s, h - sub}, {2 * s, 0}, {2*s + h, 0}},
+		},
+		{"step back of less than the interval", []tick{{0, 0}, {20 * s, 30 * s}}, []stamp{{0, 0}, {20 * s, 0}}},
+		{
+			"faster than a millisecond",
+			[]tick{{0, 0}, {0, 0}, {ms / 10, ms / 10}, {5 * ms, 5 * ms}},
+			[]stamp{{0, 0}, {ms, ms - sub}, {2 * ms, 2*ms - ms/10 - sub}, {5 * ms, 0}},
+		},
+		{"step back and no time passed", []tick{{0, 0}, {-s, 0}}, []stamp{{0, 0}, {ms, s + ms - sub}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var at tick
+			c := &Clock{
+				Wall: func() time.Time { return epoch.Add(at.wall) },
+				Mono: func() time.Duration { return at.mono },
+			}
+			var got []stamp
+			for _, at = range tt.ticks {
+				now := c.Now()
+				if now.Location() != time.UTC || now.Nanosecond()%int(ms) != 0 {
+					t.Errorf("stamp %v is not UTC to the millisecond", now)
+				}
+				got = append(got, stamp{now.Sub(epoch.Truncate(ms)), c.Ahead()})
+			}
+			if d := cmp.Diff(tt.want, got); d != "" {
+				t.Errorf("stamps (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func TestNewClock(t *testing.T) {
+	before := time.Now().Truncate(time.Millisecond)
+	c := New()
+	last := c.Now()
+	if last.Before(before) || last.After(time.Now()) {
+		t.Errorf("first stamp %v is not between %v and now", last, before)
+	}
+	for range 1000 {
+		now := c.Now()
+		if now.Sub(last) < time.Millisecond {
+			t.Fatalf("stamp %v after %v", now, last)
+		}
+		last = now
+	}
+}

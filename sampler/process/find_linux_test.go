@@ -1,0 +1,80 @@
+package process
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/internal/await"
+	"github.com/mdzesseis/leaktrend/sampler/internal/testchild"
+)
+
+func TestFindProcesses(t *testing.T) {
+	const mark = "987654321" // on the command line of two processes
+	var want []int
+	for range 2 {
+		cmd := exec.Command("sleep", mark)
+		if err := cmd.Start(); err != nil {
+			t.Skip(err)
+		}
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+		want = append(want, cmd.Process.Pid)
+	}
+	slices.Sort(want)
+	await.Until(t, func() string { // both have to execute sleep
+		got, err := Find("^sleep " + mark + "$")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cmp.Diff(want, got)
+	})
+	byName, err := Find("^sleep$")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range want {
+		if !slices.Contains(byName, pid) {
+			t.Errorf("%d is not among the processes by name %v", pid, byName)
+		}
+	}
+	everything, err := Find(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.IsSorted(everything) || !slices.Contains(everything, want[0]) {
+		t.Errorf("all processes: %v", everything)
+	}
+	for _, pid := range []int{os.Getpid(), os.Getppid()} {
+		if slices.Contains(everything, pid) {
+			t.Errorf("%d, this process or its parent, is among %v", pid, everything)
+		}
+	}
+	if got, err := Find("no process " + regexp.QuoteMeta("(is called this)")); err != nil || len(got) != 0 {
+		t.Errorf("no match: %v, %v", got, err)
+	}
+	for _, pattern := range []string{"", "(", "[z-a]"} {
+		if got, err := Find(pattern); err == nil {
+			t.Errorf("pattern %q: %v, want an error", pattern, got)
+		}
+	}
+}
+
+// A process that has ended and was not yet waited for is not found.
+func TestFindProcessesNoZombie(t *testing.T) {
+	cmd := testchild.Sleep(t)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	await.True(t, "a zombie", func() bool { return testchild.StateOf(t, cmd.Process.Pid) == "Z" })
+	got, err := Find("^sleep$")
+	if err != nil || slices.Contains(got, cmd.Process.Pid) {
+		t.Errorf("zombie %d is among %v (%v)", cmd.Process.Pid, got, err)
+	}
+}

@@ -1,0 +1,193 @@
+// Package process samples other processes, of any language, through /proc, and finds them by name. It is available on Linux only.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/internal/clock"
+	"github.com/mdzesseis/leaktrend/sampler/internal/live"
+)
+
+// Process samples another process, of any language, through /proc: rss_bytes, open_fds, threads and cpu_seconds.
+// It is available on Linux only.
+type Source struct {
+	proc       procfs.Proc
+	pid        int
+	name       string
+	executable string
+	ticks      uint64 // when it started: with the pid, what makes it this process and no later one
+	start      time.Time
+
+	mu       sync.Mutex
+	ended    error
+	closed   bool
+	clock    *clock.Clock
+	ceilings live.CeilingCache
+	faults   live.Faults
+}
+
+// NewProcess returns a Source for a process that runs now. It is an error if there is none of that pid, if it has ended
+// but was not yet waited for, or if the pid is that of a thread.
+func New(pid int) (*Source, error) {
+	p, err := open(pid)
+	if err != nil {
+		return nil, fmt.Errorf("sampler: process %d: %w", pid, err)
+	}
+	return p, nil
+}
+
+func open(pid int) (*Source, error) {
+	if pid <= 0 {
+		return nil, errors.New("not a process id")
+	}
+	proc, err := procfs.NewFS(live.ProcRoot)
+	if err != nil {
+		return nil, err
+	}
+	p, err := proc.Proc(pid)
+	if err != nil {
+		return nil, absent(err)
+	}
+	status, err := p.NewStatus()
+	if err != nil {
+		return nil, absent(err)
+	}
+	if status.TGID != pid {
+		return nil, fmt.Errorf("is a thread of process %d", status.TGID)
+	}
+	stat, err := p.Stat()
+	if err != nil {
+		return nil, absent(err)
+	}
+	if isDead(stat) {
+		return nil, errors.New("has ended already")
+	}
+	start, err := live.StartTime(stat)
+	if err != nil {
+		return nil, err
+	}
+	executable, err := p.Executable()
+	if err != nil {
+		executable = "" // another user's, or a kernel thread
+	}
+	return &Source{
+		proc: p, pid: pid, name: stat.Comm, executable: executable, ticks: stat.Starttime, start: start,
+		clock:    clock.New(),
+		ceilings: live.CeilingCache{Read: func() []sampler.Ceiling { return live.Ceilings(live.ProcRoot, live.SysRoot, pid) }},
+	}, nil
+}
+
+// absent makes a missing entry of /proc plain.
+func absent(err error) error {
+	if live.IsGone(err) {
+		return fmt.Errorf("no such process (%w)", fs.ErrNotExist)
+	}
+	return err
+}
+
+func isDead(stat procfs.ProcStat) bool {
+	return stat.State == "Z" || stat.State == "X" || stat.State == "x"
+}
+
+// PID returns the process id.
+func (p *Source) PID() int { return p.pid }
+
+// Name returns the command name as the kernel keeps it, cut to 15 bytes.
+func (p *Source) Name() string { return p.name }
+
+// Executable returns the path of the program, or "" if that cannot be seen.
+func (p *Source) Executable() string { return p.executable }
+
+// String returns the process as in "pid 4242 redis-server".
+func (p *Source) String() string { return fmt.Sprintf("pid %d %s", p.pid, p.name) }
+
+// ProcDir returns the directory of the process in the proc file system.
+func (p *Source) ProcDir() string { return filepath.Join(live.ProcRoot, strconv.Itoa(p.pid)) }
+
+// Alive returns an error once the process has ended, also when its id has passed to another one: while the start is the same, what was read
+// before is not that of a later process.
+func (p *Source) Alive() error {
+	stat, err := p.proc.Stat()
+	if err != nil {
+		return fmt.Errorf("process %d (%s): %w", p.pid, p.name, err)
+	}
+	if stat.Starttime != p.ticks {
+		return fmt.Errorf("process %d (%s) ended", p.pid, p.name)
+	}
+	return nil
+}
+
+// endedError is io.EOF in words that people understand.
+type endedError string
+
+func (e endedError) Error() string { return string(e) }
+func (e endedError) Unwrap() error { return io.EOF }
+
+// Sample reads the process. The error names the resources that could not be read; the others are in the sample. Once the
+// process has ended, also when its pid has passed to another one, the sample is empty and the error wraps io.EOF. After
+// Close the error wraps os.ErrClosed. Sample and Close may be called concurrently; the context is not used, as nothing
+// here waits.
+func (p *Source) Sample(_ context.Context, into *sampler.Sample) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.clock.Now()
+	into.Reset(now)
+	if p.closed {
+		return fmt.Errorf("sampler: process %d (%s): %w", p.pid, p.name, os.ErrClosed)
+	}
+	if p.ended != nil {
+		return p.ended
+	}
+
+	ceilings := p.ceilings.At(now)
+	fds, fdsErr := p.proc.FileDescriptorsLen()
+	// Read last: while the start is still the same, nothing before was read from a later process of this pid.
+	stat, err := p.proc.Stat()
+	switch {
+	case live.IsGone(err) || err == nil && (stat.Starttime != p.ticks || isDead(stat)):
+		p.ended = endedError(fmt.Sprintf("process %d (%s) ended", p.pid, p.name))
+		return p.ended
+	case err != nil:
+		return fmt.Errorf("sampler: process %d (%s): %w", p.pid, p.name, err)
+	}
+
+	into.Start, into.Ceilings = p.start, ceilings
+	p.faults.Reset()
+	into.Add(sampler.RSSBytes, float64(stat.ResidentMemory()))
+	if fdsErr == nil {
+		into.Add(sampler.OpenFDs, float64(fds))
+	} else {
+		p.faults.Add(sampler.OpenFDs, p.explain(fdsErr))
+	}
+	into.Add(sampler.Threads, float64(stat.NumThreads))
+	into.Add(sampler.CPUSeconds, stat.CPUTime())
+	return p.faults.Err()
+}
+
+// explain says what to do about descriptors that may not be seen.
+func (p *Source) explain(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w (run as the user of process %d, or as root)", err, p.pid)
+	}
+	return err
+}
+
+// Close ends the sampling. Closing again does nothing.
+func (p *Source) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	return nil
+}

@@ -1,0 +1,282 @@
+package promtext
+
+import (
+	"container/heap"
+	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+// Suffixes of the names of metrics that only rise, or that are parts of a histogram.
+var risingSuffixes = []string{"_total", "_count", "_sum", "_bucket", "_created"}
+
+var (
+	ErrOrder     = errors.New("not after the value before it in its series: skipped")
+	ErrNotFinite = errors.New("value is not finite: not used")
+)
+
+type point struct {
+	t int64 // unix nanoseconds
+	v float64
+}
+
+// series is one metric with one set of labels.
+type series struct {
+	Metric
+	rank    int    // row in the table of metrics; past its end if it is not there
+	labels  string // in canonical form
+	leftOut bool
+	ceiling []int // indexes into seriesSet.levels
+	points  []point
+	next    int // index of the first point that was not yielded
+}
+
+// seriesSet gathers series one after the other, as the Prometheus formats hold them, and yields samples in order of time.
+type Set struct {
+	kinds   map[string]string // metric family -> type
+	byKey   map[string]*series
+	all     []*series
+	LeftOut int // series that are not resources: counters and parts of histograms
+	key     []byte
+
+	heads    seriesHeap
+	Start    time.Time
+	levels   []sampler.Ceiling
+	ceilings []sampler.Ceiling
+}
+
+func NewSet() *Set {
+	return &Set{kinds: map[string]string{}, byKey: map[string]*series{}}
+}
+
+// add appends the value of m at time t to its series.
+func (g *Set) Add(m *Line, t int64) error {
+	g.key = append(append(g.key[:0], m.Name...), 0)
+	g.key = AppendLabels(g.key, m.Labels)
+	s := g.byKey[string(g.key)]
+	if s == nil {
+		s = g.newSeries(m)
+		g.byKey[string(g.key)] = s
+	}
+	switch n := len(s.points); {
+	case s.leftOut:
+	case math.IsNaN(m.Value) || math.IsInf(m.Value, 0) && len(s.Limits) == 0:
+		return ErrNotFinite
+	case n > 0 && t <= s.points[n-1].t:
+		return ErrOrder
+	default:
+		s.points = append(s.points, point{t, m.Value})
+	}
+	return nil
+}
+
+func (g *Set) newSeries(m *Line) *series {
+	name := string(m.Name)
+	s := &series{labels: string(g.key[len(name)+1:]), rank: slices.IndexFunc(metrics, func(row Metric) bool { return row.Name == name })}
+	if s.rank >= 0 {
+		s.Metric = metrics[s.rank]
+	} else {
+		s.rank = len(metrics)
+		s.Metric = Metric{Name: name, Resource: resourceName(name)}
+		s.leftOut = g.rises(m)
+	}
+	if s.leftOut {
+		g.LeftOut++
+	} else {
+		g.all = append(g.all, s)
+	}
+	return s
+}
+
+// resourceName makes a name that a recording can hold.
+func resourceName(metric string) string {
+	switch {
+	case metric == "":
+		return "value"
+	case !scan.Recordable(metric):
+		return strconv.Quote(metric)
+	}
+	return metric
+}
+
+// rises reports whether a metric is a counter or a part of a histogram or summary. A declared gauge is a gauge whatever
+// its name is; without a declaration the name decides.
+func (g *Set) rises(m *Line) bool {
+	for _, l := range m.Labels {
+		if string(l.Name) == "le" || string(l.Name) == "quantile" {
+			return true
+		}
+	}
+	name := string(m.Name)
+	kind := g.kinds[name]
+	rising := false
+	for _, suffix := range risingSuffixes {
+		if family, ok := strings.CutSuffix(name, suffix); ok {
+			rising = true
+			if kind == "" {
+				kind = g.kinds[family]
+			}
+		}
+	}
+	switch kind {
+	case "gauge":
+		return false
+	case "counter", "histogram", "gaugehistogram", "summary", "info", "stateset":
+		return true
+	}
+	return rising
+}
+
+// finish names the resources once all series are there. Where a metric has several series, now or in multi, the names
+// carry the labels; multi learns of such metrics.
+func (g *Set) Finish(multi map[string]bool) {
+	count := map[string]int{}
+	for _, s := range g.all {
+		if count[s.Name]++; count[s.Name] > 1 {
+			multi[s.Name] = true
+		}
+	}
+	slices.SortStableFunc(g.all, func(a, b *series) int { return a.rank - b.rank })
+	// The readings come first, so that the ceilings find them.
+	taken := map[string]bool{}
+	bare := map[string][]*series{}
+	for _, s := range g.all {
+		if s.Resource == "" {
+			continue
+		}
+		base := s.Resource
+		if multi[s.Name] {
+			s.Resource += s.labels
+		}
+		if taken[s.Resource] {
+			s.points = nil
+			continue
+		}
+		taken[s.Resource] = true
+		if s.rank < len(metrics) {
+			bare[base] = append(bare[base], s)
+		}
+	}
+	for _, s := range g.all {
+		for _, resource := range s.Limits {
+			for _, name := range limitedNames(s, bare[resource], resource, multi[s.Name]) {
+				s.ceiling = append(s.ceiling, len(g.levels))
+				g.levels = append(g.levels, sampler.Ceiling{Resource: name, Source: s.Source})
+			}
+		}
+		if s.Start && multi[s.Name] { // several processes: no one start is the sample's
+			s.points = nil
+		}
+		if len(s.points) > 0 {
+			g.heads = append(g.heads, s)
+		}
+	}
+	for i, s := range g.heads {
+		s.rank = i
+	}
+	heap.Init(&g.heads)
+}
+
+// limitedNames returns the resources that the ceiling series c limits: those of the same process, which has the same labels.
+func limitedNames(c *series, readings []*series, resource string, several bool) (names []string) {
+	for _, r := range readings {
+		if r.labels == c.labels || len(readings) == 1 && !several {
+			names = append(names, r.Resource)
+		}
+	}
+	if len(readings) == 0 && !several {
+		names = append(names, resource)
+	}
+	return names
+}
+
+// sample yields the next sample, and false when there is none left.
+func (g *Set) Sample(s *sampler.Sample) bool {
+	for len(g.heads) > 0 {
+		t := g.heads[0].points[g.heads[0].next].t
+		s.Reset(time.Unix(0, t).UTC())
+		changed := false
+		for len(g.heads) > 0 && g.heads[0].points[g.heads[0].next].t == t {
+			head := g.heads[0]
+			v := head.points[head.next].v
+			if head.next++; head.next < len(head.points) {
+				heap.Fix(&g.heads, 0)
+			} else {
+				heap.Pop(&g.heads)
+			}
+			switch {
+			case head.Resource != "":
+				s.Add(head.Resource, v)
+			case head.Start:
+				g.Start = steadyStart(g.Start, v)
+			default:
+				if v < 0 || v >= unlimited {
+					v = 0
+				}
+				for _, i := range head.ceiling {
+					changed = changed || g.levels[i].Level != v
+					g.levels[i].Level = v
+				}
+			}
+		}
+		if changed {
+			g.ceilings = nil
+			for _, c := range g.levels {
+				if c.Level > 0 {
+					g.ceilings = append(g.ceilings, c)
+				}
+			}
+		}
+		if len(s.Readings) > 0 {
+			s.Start, s.Ceilings = g.Start, g.ceilings
+			return true
+		}
+	}
+	return false
+}
+
+// steadyStart returns the process start that an exporter gives in unix seconds. It is derived from the boot time, which
+// the kernel may give a second off after a correction of the clock: so small a change is no restart.
+func steadyStart(before time.Time, seconds float64) time.Time {
+	if !(seconds > 0 && seconds < scan.EndOfTime) {
+		return before
+	}
+	start := time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
+	if !before.IsZero() && start.Sub(before).Abs() <= 2*time.Second {
+		return before
+	}
+	return start
+}
+
+// seriesHeap orders series by the time of their next point, then by rank.
+type seriesHeap []*series
+
+func (h seriesHeap) Len() int { return len(h) }
+func (h seriesHeap) Less(i, j int) bool {
+	a, b := h[i], h[j]
+	if ta, tb := a.points[a.next].t, b.points[b.next].t; ta != tb {
+		return ta < tb
+	}
+	return a.rank < b.rank
+}
+func (h seriesHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *seriesHeap) Push(x any)   { *h = append(*h, x.(*series)) }
+func (h *seriesHeap) Pop() any {
+	last := len(*h) - 1
+	s := (*h)[last]
+	*h = (*h)[:last]
+	return s
+}
+
+// declare takes a comment line of the text format: it may give the type of a metric.
+func (g *Set) Declare(line []byte) {
+	if name, kind, ok := ParseType(line); ok {
+		g.kinds[name] = kind
+	}
+}

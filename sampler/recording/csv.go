@@ -1,0 +1,347 @@
+package recording
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/promtext"
+)
+
+const (
+	recordingPrefix  = "# leaktrend recording v"
+	recordingVersion = "1"
+	ceilingSource    = "recorded ceiling"
+)
+
+// csv is the state of reading a CSV file.
+type csv struct {
+	columns    []string // names of the resources; "" for the time column and for columns that are not read; nil before the header
+	timeColumn int
+	fast       bool // the rows are as the Writer makes them: time first, every other column a resource
+	v1         bool // the file says that it is a recording: its Writer ends every line
+	cells      [][]byte
+	times      scan.Times
+
+	start    time.Time
+	levels   []sampler.Ceiling // as noted, 0 included
+	ceilings []sampler.Ceiling
+}
+
+// fastRow reads the next row into s if it is plain: two common forms of time, decimal numbers, no quotes or blanks. It
+// returns false and takes nothing if the row needs slowLine.
+func (r *Reader) fastRow(s *sampler.Sample) bool {
+	b := r.buf[:r.full]
+	sec, nsec, i, ok := r.times.Plain(b, r.pos)
+	at := sec*1e9 + nsec
+	if !ok || at <= r.last {
+		return false
+	}
+	readings := s.Readings[:0]
+	for _, name := range r.columns[1:] {
+		if i >= len(b) || b[i] != ',' {
+			return false
+		}
+		i++
+		v, next, ok := scan.PlainNumber(b, i)
+		if !ok {
+			cell := b[i:]
+			cell = cell[:bytes.IndexAny(cell, ",\r\n")]
+			i += len(cell)
+			if len(cell) == 0 {
+				continue
+			}
+			if v, err := scan.Finite(cell); err != nil {
+				return false
+			} else {
+				readings = append(readings, sampler.Reading{Resource: name, Value: v})
+			}
+			continue
+		}
+		i = next
+		readings = append(readings, sampler.Reading{Resource: name, Value: v})
+	}
+	if i < len(b) && b[i] == '\r' {
+		i++
+	}
+	if i >= len(b) || b[i] != '\n' {
+		return false
+	}
+	s.Time, s.Start, s.Readings, s.Ceilings = time.Unix(sec, nsec).UTC(), r.start, readings, r.ceilings
+	r.pos = i + 1
+	r.line++
+	r.last, r.seen = at, true
+	return true
+}
+
+// slowLine takes any line. It returns true if that made a sample, and sets r.series if the input is not CSV.
+func (r *Reader) slowLine(line []byte, s *sampler.Sample) bool {
+	if len(line) > maxLine {
+		r.fault("longer than 1 MiB: skipped")
+		return false
+	}
+	text := bytes.TrimSpace(line)
+	if len(text) == 0 {
+		return false
+	}
+	if r.columns == nil && r.isExposition(text) {
+		r.series = promtext.NewSet()
+		return false
+	}
+	if text[0] == '#' {
+		r.note(text)
+		return false
+	}
+	if r.torn && r.v1 {
+		r.fault("%s: cut off: skipped", scan.Shown(line))
+		return false
+	}
+	r.cells = splitCells(r.cells[:0], line)
+	if r.columns == nil && !r.headless() {
+		r.readHeader(true)
+		return false
+	}
+	return r.row(s)
+}
+
+func (r *Reader) isExposition(line []byte) bool {
+	if line[0] == '#' {
+		_, _, ok := promtext.ParseType(line)
+		return ok
+	}
+	var m promtext.Line
+	return m.Parse(line) == nil
+}
+
+// headless takes the first line for a row of a file without a header if it begins with a time, and names its columns.
+func (r *Reader) headless() bool {
+	if _, _, err := r.times.Parse(r.cells[0]); err != nil {
+		return false
+	}
+	r.columns = []string{"", "value"}
+	for i := 2; i < len(r.cells); i++ {
+		r.columns = append(r.columns, "value_"+strconv.Itoa(i))
+	}
+	r.timeColumn, r.fast = 0, true
+	return true
+}
+
+// row reads the current cells as a row.
+func (r *Reader) row(s *sampler.Sample) bool {
+	if len(r.cells) != len(r.columns) {
+		if !r.readHeader(false) {
+			r.fault("%d cells where the header has %d: skipped", len(r.cells), len(r.columns))
+		}
+		return false
+	}
+	cell := r.cells[r.timeColumn]
+	sec, nsec, err := r.times.Parse(cell)
+	if err != nil {
+		if !r.readHeader(false) {
+			r.fault("time: %s: %w: skipped", scan.Shown(cell), err)
+		}
+		return false
+	}
+	at := sec*1e9 + nsec
+	if at <= r.last {
+		r.fault("time: %s: not after the sample before it: skipped", scan.Shown(cell))
+		return false
+	}
+	s.Reset(time.Unix(sec, nsec).UTC())
+	s.Start, s.Ceilings = r.start, r.ceilings
+	bad := 0
+	for i, cell := range r.cells {
+		name := r.columns[i]
+		if name == "" || len(cell) == 0 {
+			continue
+		}
+		v, err := scan.Finite(cell)
+		if err != nil {
+			r.explain("%s: %s: %w", name, scan.Shown(cell), err)
+			bad = 1
+			continue
+		}
+		s.Readings = append(s.Readings, sampler.Reading{Resource: name, Value: v})
+	}
+	r.faults += bad
+	r.yielded(at)
+	return true
+}
+
+// readHeader reads the current cells as a header if one of them names the time. The first header may do without: then the first
+// column is the time, unless the line has numbers in it.
+func (r *Reader) readHeader(first bool) bool {
+	column := -1
+	for i, cell := range r.cells {
+		if name := string(cell); strings.EqualFold(name, "time") || strings.EqualFold(name, "timestamp") {
+			column = i
+			break
+		}
+	}
+	if column < 0 {
+		if !first {
+			return false
+		}
+		names := 0
+		for _, cell := range r.cells[1:] {
+			if _, err := scan.Number(cell); err == nil {
+				r.fault("time: %s: %w: skipped", scan.Shown(r.cells[0]), scan.ErrTime)
+				return false
+			}
+			if len(cell) > 0 {
+				names++
+			}
+		}
+		if names == 0 {
+			r.fault("%s: neither a header nor a sample: skipped", scan.Shown(r.cells[0]))
+			return false
+		}
+		column = 0
+	}
+	r.timeColumn, r.fast = column, column == 0
+	r.columns = make([]string, len(r.cells))
+	taken := map[string]bool{}
+	for i, cell := range r.cells {
+		if i == column {
+			continue
+		}
+		name := string(cell)
+		if taken[name] {
+			r.fault("column %d: %s stands twice in the header: not read", i+1, scan.Shown(cell))
+			name = ""
+		}
+		taken[name] = name != ""
+		r.columns[i] = name
+		r.fast = r.fast && name != ""
+	}
+	return true
+}
+
+// splitCells appends the cells of a CSV line to dst, without the blanks around them. A quoted cell keeps all that is
+// between its quotes.
+func splitCells(dst [][]byte, line []byte) [][]byte {
+	for {
+		line = scan.SkipBlanks(line)
+		if len(line) > 0 && line[0] == '"' && bytes.IndexByte(line[1:], '"') >= 0 {
+			var cell []byte
+			cell, line = quotedCell(line[1:])
+			dst = append(dst, cell)
+			line = scan.SkipBlanks(line)
+			if len(line) == 0 {
+				return dst
+			}
+			if line[0] == ',' {
+				line = line[1:]
+				continue
+			}
+			dst = dst[:len(dst)-1] // text after the closing quote: no quoted cell
+			line = append(append([]byte{'"'}, cell...), line...)
+		}
+		i := bytes.IndexByte(line, ',')
+		if i < 0 {
+			return append(dst, bytes.TrimSpace(line))
+		}
+		dst = append(dst, bytes.TrimSpace(line[:i]))
+		line = line[i+1:]
+	}
+}
+
+// quotedCell reads up to the closing quote; two quotes are one of the cell's own.
+func quotedCell(b []byte) (cell, rest []byte) {
+	i := bytes.IndexByte(b, '"')
+	if i < 0 {
+		return b, nil
+	}
+	if i+1 == len(b) || b[i+1] != '"' {
+		return b[:i], b[i+1:]
+	}
+	for {
+		cell = append(cell, b[:i+1]...)
+		b = b[i+2:]
+		if i = bytes.IndexByte(b, '"'); i < 0 {
+			return append(cell, b...), nil
+		}
+		if i+1 == len(b) || b[i+1] != '"' {
+			return append(cell, b[:i]...), b[i+1:]
+		}
+	}
+}
+
+// note reads a line that begins with #. Notes of unknown meaning are ignored.
+func (r *Reader) note(line []byte) {
+	if version, ok := bytes.CutPrefix(line, []byte(recordingPrefix)); ok {
+		if string(bytes.TrimSpace(version)) != recordingVersion {
+			r.fault("recording format v%s is not known here: read as v1", bytes.TrimSpace(version))
+		}
+		if r.seen { // recordings one after the other: the notes of the former do not hold for the next
+			r.notes, r.start, r.levels, r.ceilings = Header{}, time.Time{}, nil, nil
+		}
+		r.v1 = true
+		return
+	}
+	key, value, ok := bytes.Cut(bytes.TrimLeft(line, "# \t"), []byte(":"))
+	if !ok {
+		return
+	}
+	value = bytes.TrimSpace(value)
+	switch string(bytes.TrimSpace(key)) {
+	case "source":
+		r.notes.Source = string(value)
+	case "interval":
+		r.noteDuration(&r.notes.Interval, "interval", value)
+	case "soak":
+		r.noteDuration(&r.notes.Soak, "soak", value)
+	case "start":
+		sec, nsec, err := r.times.Parse(value)
+		if err != nil {
+			r.fault("start: %s: %w: ignored", scan.Shown(value), err)
+			return
+		}
+		r.start = time.Unix(sec, nsec).UTC()
+	case "ceiling":
+		r.noteCeiling(value)
+	}
+}
+
+func (r *Reader) noteDuration(to *time.Duration, key string, value []byte) {
+	d, err := time.ParseDuration(string(value))
+	if err != nil || d <= 0 {
+		r.fault("%s: %s: not a duration above zero, like 30s: ignored", key, scan.Shown(value))
+		return
+	}
+	*to = d
+}
+
+// noteCeiling reads RESOURCE LEVEL. The level is the last word, as a resource with labels may have blanks in its name.
+func (r *Reader) noteCeiling(value []byte) {
+	i := bytes.LastIndexAny(value, " \t")
+	if i < 0 {
+		r.fault("ceiling: %s: not a resource and a level: ignored", scan.Shown(value))
+		return
+	}
+	level, err := scan.Finite(value[i+1:])
+	if err != nil || level < 0 || math.Signbit(level) {
+		r.fault("ceiling: %s: %s is not a level of 0 or more: ignored", scan.Shown(value), scan.Shown(value[i+1:]))
+		return
+	}
+	name := string(bytes.TrimSpace(value[:i]))
+	known := false
+	for k := range r.levels {
+		if r.levels[k].Resource == name {
+			r.levels[k].Level, known = level, true
+		}
+	}
+	if !known {
+		r.levels = append(r.levels, sampler.Ceiling{Resource: name, Level: level, Source: ceilingSource})
+	}
+	r.ceilings = nil
+	for _, c := range r.levels {
+		if c.Level > 0 {
+			r.ceilings = append(r.ceilings, c)
+		}
+	}
+}

@@ -1,0 +1,408 @@
+// Package recording reads and writes recordings of samples.
+package recording
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/promtext"
+)
+
+// Header holds what the notes of a recording say about all of it.
+type Header struct {
+	Interval time.Duration // wanted time between two samples; 0 = unknown
+	Soak     time.Duration // length of the run that the time constants were scaled to; 0 = recorded with the normal ones
+	Source   string        // what was recorded, one line; "" = unknown
+}
+
+const (
+	blockSize = 256 << 10
+	maxLine   = 1 << 20
+	maxFaults = 20
+)
+
+// Reader is a Source that yields the samples of a recording. It reads, plain or gzipped and told apart by their content:
+// recording format v1 and other CSV files with a time column, the Prometheus text format and OpenMetrics with timestamps,
+// and the JSON of a Prometheus range query.
+//
+// Times are RFC 3339, in UTC where they name no zone, or unix time in seconds (in milliseconds from 1e11 on), of the years 1970 to 2200. A line that cannot be used
+// is skipped and counted, see Faults. Not safe for concurrent use.
+type Reader struct {
+	name   string
+	src    io.Reader
+	srcErr error     // why src gives no more; io.EOF at its end
+	file   io.Closer // what OpenReader opened
+
+	buf            []byte
+	pos, full, end int  // buf[pos:full] holds whole lines, buf[full:end] the beginning of one
+	line           int  // number of the last line taken
+	skipping       bool // the beginning of a line that is too long was dropped
+	torn           bool // the last line of the input has no newline
+
+	csv
+	series *promtext.Set // in the Prometheus formats: all there is
+
+	first  *sampler.Sample // what NewReader read ahead
+	seen   bool            // some sample was yielded
+	last   int64           // time of the last sample yielded, in unix nanoseconds
+	notes  Header          // up to the current line
+	header Header          // up to the last sample
+	faults int
+	errs   []error
+}
+
+// NewReader returns a Reader of src; name stands for it in errors. It reads the first sample ahead. The error says that
+// src cannot be read or holds no sample.
+func NewReader(src io.Reader, name string) (*Reader, error) {
+	r := &Reader{name: name, src: src, buf: make([]byte, blockSize), last: math.MinInt64}
+	ctx := context.Background()
+	if err := r.unwrap(ctx); err != nil {
+		return nil, r.failed(err)
+	}
+	var first sampler.Sample
+	if err := r.next(ctx, &first); err != nil {
+		if err == io.EOF {
+			err = r.noSamples()
+		}
+		return nil, err
+	}
+	r.header = r.notes
+	r.first = &first
+	return r, nil
+}
+
+// OpenReader opens a recording; "-" is standard input. The caller closes it.
+func Open(path string) (*Reader, error) {
+	if path == "-" {
+		return NewReader(os.Stdin, "standard input")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	r, err := NewReader(f, path)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	r.file = f
+	return r, nil
+}
+
+// Close closes the file that OpenReader opened. It leaves an io.Reader given to NewReader open.
+func (r *Reader) Close() error {
+	if r.file == nil {
+		return nil
+	}
+	err := r.file.Close()
+	r.file = nil
+	return err
+}
+
+// Header returns the notes in force at the last sample returned; before the first one, those at the first.
+func (r *Reader) Header() Header { return r.header }
+
+// Faults returns how many lines, or values of a range query, were skipped or repaired up to now, and what was wrong with the
+// first 20, as in "a.csv:7: open_fds: "x": not a number".
+func (r *Reader) Faults() (n int, first []error) { return r.faults, slices.Clone(r.errs) }
+
+// Sample yields the next sample. Its error is io.EOF after the last one, ctx's, or what kept the rest of the recording from
+// being read, which is said once, after the good samples.
+func (r *Reader) Sample(ctx context.Context, s *sampler.Sample) error {
+	if r.first != nil {
+		readings := append(s.Readings[:0], r.first.Readings...)
+		*s = *r.first
+		s.Readings = readings
+		r.first = nil
+		return nil
+	}
+	if err := r.next(ctx, s); err != nil {
+		s.Reset(time.Unix(0, r.last).UTC())
+		return err
+	}
+	r.header = r.notes
+	return nil
+}
+
+func (r *Reader) next(ctx context.Context, s *sampler.Sample) error {
+	for r.series == nil {
+		if r.pos == r.full {
+			if err := r.fill(ctx); err != nil {
+				return r.failed(err)
+			}
+			continue
+		}
+		if r.fast && r.fastRow(s) {
+			return nil
+		}
+		line := r.takeLine()
+		if r.slowLine(line, s) {
+			return nil
+		}
+		if r.series != nil {
+			r.gatherLines(ctx, line)
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if r.series.Sample(s) {
+		r.yielded(s.Time.UnixNano())
+		return nil
+	}
+	return r.failed(r.srcErr)
+}
+
+func (r *Reader) yielded(at int64) { r.last, r.seen = at, true }
+
+// failed names the recording in err. It drops what is left after a failure of the source, so that EOF follows.
+func (r *Reader) failed(err error) error {
+	cancelled := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	if err == io.EOF || cancelled && r.srcErr == nil {
+		return err
+	}
+	r.srcErr, r.pos, r.full, r.end = io.EOF, 0, 0, 0
+	var pathErr *os.PathError
+	if errors.As(err, &pathErr) { // it names the file, too
+		err = pathErr.Err
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%s: the file ends too early: %w", r.name, err)
+	}
+	return fmt.Errorf("%s: %w", r.name, err)
+}
+
+func (r *Reader) noSamples() error {
+	switch {
+	case r.faults > 0:
+		return fmt.Errorf("%s: no samples; %d faults, the first: %w", r.name, r.faults, r.errs[0])
+	case r.series != nil && r.series.LeftOut > 0:
+		return fmt.Errorf("%s: no samples; %d series of counters or histograms were left out", r.name, r.series.LeftOut)
+	}
+	return fmt.Errorf("%s: no samples", r.name)
+}
+
+// fault counts the current line and says what is wrong with it.
+func (r *Reader) fault(format string, args ...any) {
+	r.faults++
+	r.explain(format, args...)
+}
+
+func (r *Reader) explain(format string, args ...any) {
+	if len(r.errs) < maxFaults {
+		r.errs = append(r.errs, fmt.Errorf("%s:%d: %w", r.name, r.line, fmt.Errorf(format, args...)))
+	}
+}
+
+// unwrap takes off what a recording may be wrapped in, gzip and a byte order mark, and gathers it if it is JSON.
+func (r *Reader) unwrap(ctx context.Context) error {
+	if err := r.peek(ctx, 3); err != nil {
+		return err
+	}
+	if bytes.HasPrefix(r.buf[:r.end], []byte{0x1f, 0x8b}) {
+		packed := io.MultiReader(bytes.NewReader(bytes.Clone(r.buf[:r.end])), r.src)
+		if r.srcErr != nil {
+			packed = io.MultiReader(bytes.NewReader(bytes.Clone(r.buf[:r.end])), failingReader{r.srcErr})
+		}
+		unzip, err := gzip.NewReader(bufio.NewReaderSize(packed, 64<<10))
+		if err != nil {
+			return err
+		}
+		r.src, r.srcErr, r.end, r.full = unzip, nil, 0, 0
+		if err := r.peek(ctx, 3); err != nil {
+			return err
+		}
+	}
+	if bytes.HasPrefix(r.buf[:r.end], []byte("\ufeff")) {
+		r.pos = 3
+	}
+	for r.end-r.pos > 0 || r.srcErr == nil {
+		start := r.pos + len(r.buf[r.pos:r.end]) - len(bytes.TrimLeft(r.buf[r.pos:r.end], " \t\r\n"))
+		if start < r.end {
+			if c := r.buf[start]; c == '{' || c == '[' {
+				return r.gatherJSON(ctx)
+			}
+			break
+		}
+		if r.end > blockSize/2 || r.srcErr != nil {
+			break
+		}
+		if err := r.peek(ctx, r.end-r.pos+1); err != nil {
+			return err
+		}
+	}
+	r.full = r.pos
+	if i := bytes.LastIndexByte(r.buf[r.pos:r.end], '\n'); i >= 0 {
+		r.full = r.pos + i + 1
+	}
+	return nil
+}
+
+type failingReader struct{ err error }
+
+func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
+
+// peek reads until the buffer holds n unread bytes, or all there is.
+func (r *Reader) peek(ctx context.Context, n int) error {
+	for r.end-r.pos < n && r.srcErr == nil {
+		if err := r.read(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read appends to the buffer what the source has, once.
+func (r *Reader) read(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for range 100 {
+		n, err := r.src.Read(r.buf[r.end : len(r.buf)-1]) // one byte stays free, for a missing last newline
+		r.end += n
+		r.srcErr = err
+		if n > 0 || err != nil {
+			return nil
+		}
+	}
+	r.srcErr = io.ErrNoProgress
+	return nil
+}
+
+// rest returns all that is left of the source.
+func (r *Reader) rest(ctx context.Context) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	data := bytes.Clone(r.buf[r.pos:r.end])
+	r.pos, r.full, r.end = 0, 0, 0
+	if r.srcErr == nil {
+		more, err := io.ReadAll(io.LimitReader(r.src, maxJSON+1))
+		if err != nil {
+			return nil, err
+		}
+		r.srcErr = io.EOF
+		data = append(data, more...)
+	}
+	if r.srcErr != io.EOF {
+		return nil, r.srcErr
+	}
+	if len(data) > maxJSON {
+		return nil, errors.New("more than 1 GiB of JSON: split the query")
+	}
+	return data, nil
+}
+
+// fill reads until the buffer holds a whole line. Its error is the source's once nothing is left.
+func (r *Reader) fill(ctx context.Context) error {
+	for r.pos == r.full {
+		if r.srcErr != nil {
+			if r.srcErr != io.EOF || r.full == r.end {
+				return r.srcErr
+			}
+			r.buf[r.end] = '\n'
+			r.end++
+			r.full = r.end
+			r.torn = true
+			r.fast = r.fast && !r.v1
+			return nil
+		}
+		r.end = copy(r.buf, r.buf[r.full:r.end])
+		r.pos, r.full = 0, 0
+		if r.end > maxLine {
+			r.skipping, r.end = true, 0
+		}
+		if r.end == len(r.buf)-1 {
+			larger := make([]byte, min(2*len(r.buf), maxLine+blockSize))
+			copy(larger, r.buf[:r.end])
+			r.buf = larger
+		}
+		from := r.end
+		if err := r.read(ctx); err != nil {
+			return err
+		}
+		if r.skipping {
+			i := bytes.IndexByte(r.buf[:r.end], '\n')
+			if i < 0 && r.srcErr == nil {
+				r.end = 0
+				continue
+			}
+			r.line++
+			r.fault("longer than 1 MiB: skipped")
+			r.skipping = false
+			if i < 0 {
+				r.end = 0
+				continue
+			}
+			r.pos, r.full, from = i+1, i+1, i+1
+		}
+		if i := bytes.LastIndexByte(r.buf[from:r.end], '\n'); i >= 0 {
+			r.full = from + i + 1
+		}
+	}
+	return nil
+}
+
+// takeLine returns the next whole line of the buffer, without its end.
+func (r *Reader) takeLine() []byte {
+	line := r.buf[r.pos:r.full]
+	i := bytes.IndexByte(line, '\n')
+	r.pos += i + 1
+	r.line++
+	return bytes.TrimSuffix(line[:i], []byte("\r"))
+}
+
+// gatherLines reads line and all that follow it, in the Prometheus text format or OpenMetrics.
+func (r *Reader) gatherLines(ctx context.Context, line []byte) {
+	var m promtext.Line
+	for {
+		r.gatherLine(line, &m)
+		if r.pos == r.full {
+			if err := r.fill(ctx); err != nil {
+				r.series.Finish(map[string]bool{})
+				return
+			}
+		}
+		line = r.takeLine()
+	}
+}
+
+func (r *Reader) gatherLine(line []byte, m *promtext.Line) {
+	line = scan.SkipBlanks(line)
+	if len(line) == 0 {
+		return
+	}
+	if line[0] == '#' {
+		r.series.Declare(line)
+		return
+	}
+	if len(line) > maxLine {
+		r.fault("longer than 1 MiB: skipped")
+		return
+	}
+	if err := m.Parse(line); err != nil {
+		r.fault("%s: %w", scan.Shown(line), err)
+		return
+	}
+	if m.Stamp == nil {
+		r.fault("%s: no timestamp: skipped", m.Name)
+		return
+	}
+	sec, nsec, err := r.times.Parse(m.Stamp)
+	if err == nil {
+		err = r.series.Add(m, sec*1e9+nsec)
+	}
+	if err != nil {
+		r.fault("%s at %s: %w", m.Name, scan.Shown(m.Stamp), err)
+	}
+}

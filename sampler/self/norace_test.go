@@ -1,0 +1,5 @@
+//go:build !race
+
+package self
+
+const raceEnabled = false
