@@ -4,6 +4,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/trend"
 )
@@ -100,7 +101,7 @@ func TestObserveDoesNotAllocate(t *testing.T) {
 }
 
 func TestStateFitsIn8KB(t *testing.T) {
-	if size := unsafe.Sizeof(tracker{}) + unsafe.Sizeof(trend.Ladder{}); size > 8<<10 {
+	if size := unsafe.Sizeof(engine.Series{}) + unsafe.Sizeof(trend.Ladder{}); size > 8<<10 {
 		t.Errorf("%d bytes a resource", size)
 	}
 }

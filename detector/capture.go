@@ -13,6 +13,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	found "github.com/mdzesseis/leaktrend/detector/evidence"
+	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
@@ -62,7 +63,7 @@ func (m *ResourceMonitor) keepBefore(ctx context.Context, i int, now situation) 
 	began := time.Now()
 	data, err := s.source.Raw(ctx, w.kind)
 	took := time.Since(began)
-	w.nextKept = time.Now().Add(max(stretch(captureEvery, now.scale), time.Duration(float64(took)/now.share())))
+	w.nextKept = time.Now().Add(max(finding.Stretch(captureEvery, now.scale), time.Duration(float64(took)/now.share())))
 	if err != nil {
 		return // the profile of the same kind says what is wrong
 	}

@@ -1,11 +1,8 @@
 package detector
 
 import (
-	"reflect"
 	"sync/atomic"
 	"time"
-
-	"github.com/mdzesseis/leaktrend/trend"
 )
 
 // CheckStats is what a monitor's checks came to, and what they cost. The counts and times are since NewMonitor.
@@ -45,17 +42,4 @@ func (m *ResourceMonitor) Checks() CheckStats {
 		s.Interval = config.CheckInterval
 	}
 	return s
-}
-
-var (
-	trackerBytes = int(reflect.TypeFor[tracker]().Size())
-	ladderBytes  = int(reflect.TypeFor[trend.Ladder]().Size())
-)
-
-// memory returns the bytes that are kept for the resource.
-func (t *tracker) memory() int {
-	if t.ladder == nil {
-		return trackerBytes
-	}
-	return trackerBytes + ladderBytes
 }

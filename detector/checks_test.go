@@ -7,9 +7,11 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -58,11 +60,12 @@ func TestStatusMemory(t *testing.T) {
 	d := newDetector(t, DefaultConfig())
 	observeAll(d, series(time.Minute, time.Minute, column{sampler.Goroutines, rising(1, 0)}, column{sampler.CPUSeconds, rising(1, 0)}))
 	status := d.Status()
+	seriesBytes := int(unsafe.Sizeof(engine.Series{}))
 	// A counter has no floors.
-	if got := status[1].Memory; got != trackerBytes {
-		t.Errorf("a counter takes %d bytes, want %d", got, trackerBytes)
+	if got := status[1].Memory; got != seriesBytes {
+		t.Errorf("a counter takes %d bytes, want %d", got, seriesBytes)
 	}
-	if got := status[0].Memory; got <= trackerBytes || got > 8<<10 {
-		t.Errorf("a resource takes %d bytes, want more than %d and up to 8 KB", got, trackerBytes)
+	if got := status[0].Memory; got <= seriesBytes || got > 8<<10 {
+		t.Errorf("a resource takes %d bytes, want more than %d and up to 8 KB", got, seriesBytes)
 	}
 }

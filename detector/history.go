@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/engine"
+	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/plot"
+	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/trend"
 )
@@ -23,7 +26,7 @@ const (
 // baseline, the floors, the fitted lines of the findings, and what was alerted. It is not safe for concurrent use.
 type History struct {
 	bins    int
-	courses map[*tracker]*course
+	courses map[*engine.Series]*course
 	inOrder []*course // the course of each reading of the latest sample
 	starts  []time.Time
 	epoch   int64
@@ -31,7 +34,7 @@ type History struct {
 
 // course is the history of one resource.
 type course struct {
-	tracker *tracker
+	tracked *engine.Series
 	series  *plot.Series
 	ladder  *trend.Ladder // whose floors are taken
 	closed  [trend.Widths]int64
@@ -50,23 +53,23 @@ type floor struct {
 // NewHistory returns an empty history that keeps the shape of each resource in so many bins, at least 2, of
 // 88 bytes each. The floors take up to 20 KB more.
 func NewHistory(bins int) *History {
-	return &History{bins: bins, courses: make(map[*tracker]*course)}
+	return &History{bins: bins, courses: make(map[*engine.Series]*course)}
 }
 
 // Observe takes what the detector made of a sample. It is called after each Observe of the detector, with the same sample and the
 // events that it returned, and always with the same detector.
 func (h *History) Observe(d *Detector, s *sampler.Sample, events []alerting.Event) {
 	at := s.Time.UnixNano()
-	if at != d.last {
+	if at != d.engine.Last() {
 		return // the detector ignored it
 	}
-	if h.epoch != 0 && d.epoch != h.epoch && d.epoch == at {
+	if h.epoch != 0 && d.engine.Epoch() != h.epoch && d.engine.Epoch() == at {
 		h.starts = keep(h.starts, s.Time, keptMarks)
 	}
-	h.epoch = d.epoch
+	h.epoch = d.engine.Epoch()
 	for i := range s.Readings {
-		t := d.trackerAt(i, s.Readings[i].Resource)
-		if i == len(h.inOrder) || h.inOrder[i].tracker != t {
+		t := d.engine.SeriesAt(i, s.Readings[i].Resource)
+		if i == len(h.inOrder) || h.inOrder[i].tracked != t {
 			h.arrange(i, t)
 		}
 		h.inOrder[i].observe(at)
@@ -78,7 +81,7 @@ func (h *History) Observe(d *Detector, s *sampler.Sample, events []alerting.Even
 func (h *History) Note(d *Detector, events []alerting.Event) {
 	for i := range events {
 		e := &events[i]
-		c := h.courses[d.byName[e.Resource]]
+		c := h.courses[d.engine.Of(e.Resource)]
 		if c == nil {
 			continue
 		}
@@ -91,10 +94,10 @@ func (h *History) Note(d *Detector, events []alerting.Event) {
 }
 
 // arrange brings the course of a resource to its place among the readings.
-func (h *History) arrange(i int, t *tracker) {
+func (h *History) arrange(i int, t *engine.Series) {
 	c := h.courses[t]
 	if c == nil {
-		c = &course{tracker: t}
+		c = &course{tracked: t}
 		if h.bins > 0 {
 			c.series = plot.NewSeries(h.bins)
 		}
@@ -116,31 +119,31 @@ func keep[T any](all []T, value T, most int) []T {
 }
 
 func (c *course) observe(at int64) {
-	t := c.tracker
-	o := plot.Observation{At: at, Value: t.value, Mean: math.NaN()}
-	if t.ladder != nil {
-		o.Mean, _ = t.average.Mean()
-		o.Deviation = t.average.Deviation()
+	t := c.tracked
+	value, _ := t.Latest()
+	o := plot.Observation{At: at, Value: value, Mean: math.NaN()}
+	if t.Judged() {
+		o.Mean, o.Deviation = t.Level()
 	}
 	if c.series != nil {
 		c.series.Add(o)
 	}
-	if t.ladder == nil {
+	if !t.Judged() {
 		return
 	}
-	if t.ladder != c.ladder || t.ladder.Closed(0) != c.closed[0] {
+	if floors := t.Floors(); floors != c.ladder || floors.Closed(0) != c.closed[0] {
 		c.takeFloors()
 	}
-	switch g := &t.growth; {
-	case g.active && g.climb.Fit != c.current.Fit:
-		c.current = g.climb
+	switch g := t.Growth(); {
+	case g.Active() && g.Climb().Fit != c.current.Fit:
+		c.current = g.Climb()
 		// A climb that goes on keeps its beginning; the line was fitted over its latest window alone.
-		for i := range t.latest {
-			if t.latest[i].Fit == g.climb.Fit {
-				c.current.Since = t.latest[i].Since
+		for w := range trend.Widths {
+			if latest := g.Latest(w); latest.Fit == c.current.Fit {
+				c.current.Since = latest.Since
 			}
 		}
-	case !g.active && c.current.Points > 0:
+	case !g.Active() && c.current.Points > 0:
 		c.fits = keep(c.fits, fitOf(&c.current), keptFits)
 		c.current = trend.Climb{}
 	}
@@ -148,7 +151,7 @@ func (c *course) observe(at int64) {
 
 // takeFloors takes the floors that closed since the sample before.
 func (c *course) takeFloors() {
-	l := c.tracker.ladder
+	l := c.tracked.Floors()
 	if l != c.ladder {
 		if c.ladder != nil && c.ladder.Width(0) != l.Width(0) {
 			c.floors = [trend.Widths][]floor{}
@@ -170,13 +173,13 @@ func (c *course) takeFloors() {
 // fitOf returns the fitted line of a climb over its window.
 func fitOf(c *trend.Climb) plot.Fit {
 	return plot.Fit{
-		From: instant(c.Since), To: instant(c.Since + int64(c.Window)), Value: c.Fit.Intercept, SlopePerSecond: c.Fit.Slope,
+		From: finding.Instant(c.Since), To: finding.Instant(c.Since + int64(c.Window)), Value: c.Fit.Intercept, SlopePerSecond: c.Fit.Slope,
 	}
 }
 
 // Bins returns the shape of a resource, for a spark line; nil where it was never read.
 func (h *History) Bins(d *Detector, resource string) []plot.Bin {
-	c := h.courses[d.byName[resource]]
+	c := h.courses[d.engine.Of(resource)]
 	if c == nil {
 		return nil
 	}
@@ -185,7 +188,7 @@ func (h *History) Bins(d *Detector, resource string) []plot.Bin {
 
 // Chart describes the plot of a resource; ok is false where it was never read.
 func (h *History) Chart(d *Detector, resource string) (chart plot.Chart, ok bool) {
-	c := h.courses[d.byName[resource]]
+	c := h.courses[d.engine.Of(resource)]
 	if c == nil {
 		return plot.Chart{}, false
 	}
@@ -194,12 +197,12 @@ func (h *History) Chart(d *Detector, resource string) (chart plot.Chart, ok bool
 
 // chart describes a plot of some bins.
 func (h *History) chart(d *Detector, c *course, bins []plot.Bin) plot.Chart {
-	t := c.tracker
-	status := t.status(d)
+	t := c.tracked
+	status := d.engine.StatusOf(t)
 	chart := plot.Chart{
-		Title:    t.resource.Name,
-		Desc:     status.Why,
-		Resource: t.resource,
+		Title:    t.Resource().Name,
+		Desc:     wording.Why(&status),
+		Resource: t.Resource(),
 		Bins:     bins,
 		Fits:     slices.Clone(c.fits),
 		Marks:    slices.Clone(c.marks),
@@ -209,18 +212,18 @@ func (h *History) chart(d *Detector, c *course, bins []plot.Bin) plot.Chart {
 	}
 	slices.SortStableFunc(chart.Marks, func(a, b plot.Mark) int { return a.At.Compare(b.At) })
 	climb := c.current
-	if climb.Points == 0 && t.ladder != nil && t.suspected() {
-		climb = t.nearest()
+	if climb.Points == 0 && t.Growth().Suspected() {
+		climb = t.Growth().Nearest()
 	}
 	if climb.Points > 0 {
 		chart.Fits = append(chart.Fits, fitOf(&climb))
 	}
 	chart.Floors = c.shown(chart.Bins, climb.Width)
-	if t.ceiling.Level > 0 {
-		chart.Ceiling = plot.Level{Value: t.ceiling.Level, Name: "ceiling"}
+	if ceiling := t.Ceiling().Level; ceiling > 0 {
+		chart.Ceiling = plot.Level{Value: ceiling, Name: "ceiling"}
 	}
-	if p := t.levelLimit(); p.level > 0 && t.ladder != nil {
-		chart.Limit = plot.Level{Value: p.level, Name: "limit"}
+	if limit := t.LimitLevel(); limit > 0 && t.Judged() {
+		chart.Limit = plot.Level{Value: limit, Name: "limit"}
 	}
 	if e := status.Exhaustion; e != nil {
 		chart.Exhaustion = e.At
@@ -244,7 +247,7 @@ func (c *course) shown(bins []plot.Bin, fitted time.Duration) (shown []plot.Floo
 	}
 	width := c.ladder.Width(best)
 	for _, f := range c.floors[best] {
-		shown = append(shown, plot.Floor{From: instant(f.from), To: instant(f.from + width), Value: f.value})
+		shown = append(shown, plot.Floor{From: finding.Instant(f.from), To: finding.Instant(f.from + width), Value: f.value})
 	}
 	return shown
 }

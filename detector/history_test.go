@@ -55,7 +55,7 @@ func TestHistory(t *testing.T) {
 	if !ok {
 		t.Fatal("no chart")
 	}
-	status := d.byName[sampler.OpenFDs].status(d)
+	status := d.Status()[0]
 	if status.State != Firing {
 		t.Fatalf("state %v: %s", status.State, status.Why)
 	}
@@ -187,7 +187,7 @@ func TestHistoryOfAnotherScale(t *testing.T) {
 func TestHistoryIsBounded(t *testing.T) {
 	d, h := newTestDetector(t), NewHistory(64)
 	observed(t, d, h, dawn, 50_000, dawn, func(i int) float64 { return 50 + 40*math.Sin(float64(i)/300) })
-	c := h.courses[d.byName[sampler.OpenFDs]]
+	c := h.courses[d.engine.Of(sampler.OpenFDs)]
 	for w := range c.floors {
 		if len(c.floors[w]) > keptFloors {
 			t.Errorf("%d floors of width %d", len(c.floors[w]), w)

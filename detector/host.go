@@ -115,12 +115,12 @@ func (m *ResourceMonitor) GetStats() ResourceStats {
 	s.FileDescriptors = read(sampler.OpenFDs)
 	s.Goroutines = read(sampler.Goroutines)
 	s.MemoryUsage = read(sampler.HeapInuseBytes)
-	for name, t := range m.detector.byName {
-		found := int64(t.found[0] + t.found[1])
+	for _, t := range m.detector.engine.All() {
+		name, found := t.Resource().Name, int64(t.Found())
 		if f := m.bySite[name]; f != nil {
 			found += int64(f.found)
 		}
-		start, _, _ := t.start.Level()
+		start, _ := t.Start()
 		switch name {
 		case sampler.OpenFDs:
 			s.InitialFDs, s.FDLeaks = int64(start), found
@@ -243,8 +243,8 @@ func (m *ResourceMonitor) GetCurrentUsage() map[string]int64 {
 func (m *ResourceMonitor) IsHealthy() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, t := range m.detector.trackers {
-		if t.growth.active || t.limit.active {
+	for _, t := range m.detector.engine.All() {
+		if t.Fails() {
 			return false
 		}
 	}

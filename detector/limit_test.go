@@ -5,11 +5,14 @@ import (
 	"math"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/trend"
 )
 
 const tick = 30 * time.Second
@@ -257,10 +260,12 @@ func TestLimitNotAlertedIsShown(t *testing.T) {
 	samples := ticks(sampler.Goroutines, hold{10, 100}, hold{1, 200}, hold{2, 100}, hold{5, 175})
 	observeAll(d, samples)
 	resource, _ := sampler.Lookup(sampler.Goroutines)
-	mean, _ := d.trackers[0].average.Mean()
+	series := d.engine.All()[0]
+	mean, deviation := series.Level()
 	want := []Status{{
-		Resource: resource, State: Firing, Limit: true, Severity: alerting.High, Value: 175, Baseline: mean, Deviation: d.trackers[0].average.Deviation(), Start: 100,
-		Since: dawn.Add(13 * tick), Judged: true, Why: "above the hard limit", LimitsPassed: 2, Memory: trackerBytes + ladderBytes,
+		Resource: resource, State: Firing, Limit: true, Severity: alerting.High, Value: 175, Baseline: mean, Deviation: deviation, Start: 100,
+		Since: dawn.Add(13 * tick), Judged: true, Reason: engine.AboveLimit, Nearest: series.Growth().Nearest(), Soonest: 45 * time.Minute, Why: "above the hard limit", LimitsPassed: 2,
+		Memory: int(unsafe.Sizeof(*series) + unsafe.Sizeof(trend.Ladder{})),
 	}}
 	if diff := cmp.Diff(want, d.Status()); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)

@@ -15,6 +15,8 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/alerting/webhook"
+	"github.com/mdzesseis/leaktrend/detector/engine"
+	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 	"github.com/mdzesseis/leaktrend/sampler/self"
@@ -127,7 +129,7 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		ids:       make(map[findingKey]string),
 		holding:   make(map[string]alerting.Alert),
 		lastAlert: make(map[string]time.Time),
-		plots:     &History{courses: make(map[*tracker]*course)},
+		plots:     &History{courses: make(map[*engine.Series]*course)},
 	}
 	if err := m.setWebhook(config); err != nil {
 		return nil, err
@@ -144,7 +146,7 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 
 // warnOfSoak says so when samples come too seldom for the floors of a soak run.
 func (m *ResourceMonitor) warnOfSoak(config Config) {
-	width := stretch(trend.FinestWidth, scaleOf(config))
+	width := finding.Stretch(trend.FinestWidth, config.Adaptive.Scale())
 	if config.Adaptive.Soak > 0 && config.CheckInterval > width {
 		m.logger.WithFields(logrus.Fields{"soak": config.Adaptive.Soak, "check_interval": config.CheckInterval}).
 			Warnf("Resource monitor: for this soak, check_interval should be %s or less", sampler.ShortDuration(width.Round(time.Millisecond)))
@@ -355,8 +357,8 @@ func (m *ResourceMonitor) check(ctx context.Context, source *sampler.Source, scr
 func (m *ResourceMonitor) lackOfLoad() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	name := m.detector.config.Adaptive.NamedLoad()
-	if name == "" || m.detector.load.ladder != nil {
+	name := m.detector.Config().Adaptive.NamedLoad()
+	if name == "" || m.detector.engine.LoadIsRead() {
 		return nil
 	}
 	return fmt.Errorf("adaptive.load: %s is not read here, so growth is judged without it", name)

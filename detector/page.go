@@ -68,7 +68,7 @@ func (s shown) Plot(resource string, from time.Time) *plot.Chart {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := m.plots.courses[m.detector.byName[resource]]
+	c := m.plots.courses[m.detector.engine.Of(resource)]
 	if c == nil {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/breakdown"
 	"github.com/mdzesseis/leaktrend/trend"
@@ -79,12 +80,12 @@ func (m *ResourceMonitor) keepParts(ctx context.Context, source sampler.Source) 
 	p.mu.Unlock()
 	for i, resource := range partResources {
 		m.mu.Lock()
-		at, started, spacing := m.latest.Time, m.latest.Start, stretch(2*trend.FinestWidth, scaleOf(m.detector.Config()))
-		t := m.detector.byName[resource]
+		at, started, spacing := m.latest.Time, m.latest.Start, finding.Stretch(2*trend.FinestWidth, m.detector.engine.Scale())
+		t := m.detector.engine.Of(resource)
 		settled, growing := false, false
 		if t != nil {
-			_, settled, _ = t.start.Level()
-			growing = t.suspected() || t.growth.active || t.limit.active
+			_, settled = t.Start()
+			growing = t.Unwell()
 		}
 		m.mu.Unlock()
 		if t == nil || growing || !p.due(i, at, started, settled) {

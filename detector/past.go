@@ -5,6 +5,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -75,18 +76,18 @@ func (p *past) add(d *Detector, at int64) {
 		p.age(slot)
 	}
 	p.times[slot] = at
-	for i, t := range d.trackers {
+	for i, t := range d.engine.All() {
 		if i == len(p.columns) {
-			p.columns = append(p.columns, p.columnFor(t.resource.Name))
+			p.columns = append(p.columns, p.columnFor(t.Resource().Name))
 		}
 		c := p.columns[i]
 		if c == nil {
 			continue
 		}
 		c.value[slot] = absent
-		if t.at == at {
-			level, _ := t.average.Mean()
-			c.value[slot], c.level[slot], c.deviation[slot] = short(t.value), short(level), short(t.average.Deviation())
+		if value, read := t.Latest(); read == at {
+			level, deviation := t.Level()
+			c.value[slot], c.level[slot], c.deviation[slot] = short(value), short(level), short(deviation)
 		}
 	}
 	p.n++
@@ -176,7 +177,7 @@ func (p *past) points(number int, since int64) []Point {
 	for s := range old {
 		if p.to[s] >= since && read(c.min[s]) {
 			points = append(points, Point{
-				From: instant(p.from[s]), To: instant(p.to[s]), Min: float64(c.min[s]), Max: float64(c.max[s]),
+				From: finding.Instant(p.from[s]), To: finding.Instant(p.to[s]), Min: float64(c.min[s]), Max: float64(c.max[s]),
 				Baseline: float64(c.lastLevel[s]), Deviation: float64(c.lastDeviation[s]),
 			})
 		}
@@ -184,7 +185,7 @@ func (p *past) points(number int, since int64) []Point {
 	for i := max(0, p.n-recentSamples); i < p.n; i++ {
 		slot := i % recentSamples
 		if v := c.value[slot]; p.times[slot] >= since && read(v) {
-			at := instant(p.times[slot])
+			at := finding.Instant(p.times[slot])
 			points = append(points, Point{
 				From: at, To: at, Min: float64(v), Max: float64(v), Baseline: float64(c.level[slot]), Deviation: float64(c.deviation[slot]),
 			})
@@ -207,8 +208,8 @@ func (m *ResourceMonitor) Past(resource string, since time.Time) []Point {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i, t := range m.detector.trackers {
-		if t.resource.Name == resource {
+	for i, t := range m.detector.engine.All() {
+		if t.Resource().Name == resource {
 			return m.past.points(i, from)
 		}
 	}

@@ -153,13 +153,11 @@ func pastTick(tb testing.TB) func() {
 		readings = append(readings, sampler.Reading{Resource: r.Name, Value: 1e6})
 	}
 	m.give(tb, at, readings...)
-	ns := at.UnixNano()
+	sample := sampler.Sample{Time: at, Readings: readings}
 	add := func() {
-		ns += int64(30 * time.Second)
-		for _, t := range m.detector.trackers {
-			t.at = ns
-		}
-		m.past.add(m.detector, ns)
+		sample.Time = sample.Time.Add(30 * time.Second)
+		m.detector.Observe(&sample)
+		m.past.add(m.detector, sample.Time.UnixNano())
 	}
 	for range 100_000 {
 		add()

@@ -11,8 +11,11 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/engine"
 	found "github.com/mdzesseis/leaktrend/detector/evidence"
+	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/sites"
+	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
@@ -169,15 +172,15 @@ type situation struct {
 func (m *ResourceMonitor) situation() situation {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := situation{config: m.detector.Config(), scale: m.detector.scale, process: m.latest.Start, cpu: math.NaN()}
+	now := situation{config: m.detector.Config(), scale: m.detector.engine.Scale(), process: m.latest.Start, cpu: math.NaN()}
 	now.count, _ = m.latest.Value(sampler.Goroutines)
 	if v, ok := m.latest.Value(sampler.CPUSeconds); ok {
 		now.cpu, now.at = v, float64(m.latest.Time.UnixNano())/1e9
 	}
-	for _, t := range m.detector.trackers {
-		if t.growth.active || t.limit.active || t.suspected() {
+	for _, t := range m.detector.engine.All() {
+		if t.Unwell() {
 			now.unwell = true
-			now.suspected = now.suspected || t.resource.Name == sampler.Goroutines
+			now.suspected = now.suspected || t.Resource().Name == sampler.Goroutines
 		}
 	}
 	return now
@@ -222,9 +225,9 @@ func (m *ResourceMonitor) renew(now situation) {
 	adaptive := now.config.Adaptive
 	config := sites.Config{
 		Scale: now.scale, LeastGrowth: adaptive.LeastGrowth, HalfLife: adaptive.HalfLife,
-		Patience: stretch(adaptive.Patience, 1/adaptive.Sensitivity),
+		Patience: finding.Stretch(adaptive.Patience, 1/adaptive.Sensitivity),
 	}
-	restarted := !now.process.IsZero() && !s.started.IsZero() && now.process.Sub(s.started) > restartSlack
+	restarted := !now.process.IsZero() && !s.started.IsZero() && !engine.SameProcess(s.started, now.process)
 	if !now.process.IsZero() {
 		s.started = now.process
 	}
@@ -255,7 +258,7 @@ func (now *situation) share() float64 {
 func (m *ResourceMonitor) take(ctx context.Context, i int, now situation) bool {
 	s := m.profiling
 	w := &s.watched[i]
-	least := max(now.config.CheckInterval, stretch(finestWidth, now.scale)/2)
+	least := max(now.config.CheckInterval, finding.Stretch(finestWidth, now.scale)/2)
 	if i == goroutineSites && now.count > mostGoroutines {
 		w.next = time.Now().Add(least)
 		m.note(w, fmt.Sprintf("%.0f goroutines are too many for a profile of them: none is taken above %d", now.count, mostGoroutines))
@@ -348,13 +351,13 @@ func (m *ResourceMonitor) prove(ctx context.Context, now situation) bool {
 	p, err := s.source.Profile(ctx, w.kind)
 	w.last = time.Now()
 	if err != nil {
-		w.next = w.last.Add(stretch(proofSpacing, now.scale))
+		w.next = w.last.Add(finding.Stretch(proofSpacing, now.scale))
 		if w.missing = errors.Is(err, profile.ErrUnsupported); !w.missing && ctx.Err() == nil {
 			m.note(w, err.Error())
 		}
 		return false
 	}
-	w.next = w.last.Add(max(stretch(proofSpacing, now.scale), time.Duration(float64(p.Cost.CPU)/now.share())))
+	w.next = w.last.Add(max(finding.Stretch(proofSpacing, now.scale), time.Duration(float64(p.Cost.CPU)/now.share())))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.trackers[goroutineSites].Prove(p)
@@ -438,7 +441,7 @@ func (m *ResourceMonitor) addSites(ctx context.Context, a *alerting.Alert) error
 		a.Sites = append(a.Sites, g.Site)
 	}
 	if len(listed.grown) > 0 {
-		a.Summary += siteClause(a, listed.grown[0].Growth, listed.total)
+		a.Summary += wording.SiteClause(a, listed.grown[0].Growth, listed.total)
 	}
 	if now.config.StackTraceOnLeak && !slices.Contains(s.logged, a.ID) {
 		s.logged = append(s.logged, a.ID)
@@ -452,8 +455,8 @@ func (m *ResourceMonitor) addSites(ctx context.Context, a *alerting.Alert) error
 func (m *ResourceMonitor) alone(a *alerting.Alert) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	f, t := m.bySite[a.Resource], m.detector.byName[a.Resource]
-	return a.Kind == alerting.Trend && f != nil && f.active && (t == nil || !t.growth.active)
+	f, t := m.bySite[a.Resource], m.detector.engine.Of(a.Resource)
+	return a.Kind == alerting.Trend && f != nil && f.active && (t == nil || !t.Growth().Active())
 }
 
 // leakingFirst puts the sites that leak by themselves before the others that grew.
@@ -566,11 +569,11 @@ func (m *ResourceMonitor) logStacks(a *alerting.Alert, grown []sites.Grown) {
 			heap, _ := sampler.Lookup(sampler.HeapLiveBytes)
 			amount = heap.Format(g.Bytes) + " of live heap"
 		}
-		text := fmt.Sprintf("%s: %s at %s", a.Resource, amount, placeOf(&g.Site))
+		text := fmt.Sprintf("%s: %s at %s", a.Resource, amount, wording.Place(&g.Site))
 		if g.WaitReason != "" {
 			text += " [" + g.WaitReason + "]"
 		}
-		if stack := stackLine(g.Profile.Frames(), mostFrames); stack != "" {
+		if stack := wording.StackLine(g.Profile.Frames(), mostFrames); stack != "" {
 			text += ": " + stack
 		}
 		if g.CreatedBy != "" {

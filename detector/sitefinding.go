@@ -1,12 +1,13 @@
 package detector
 
 import (
-	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/engine"
+	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/sites"
+	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
@@ -52,15 +53,17 @@ func (m *ResourceMonitor) bookSites(i int) {
 		findings = nil
 	}
 	f := m.siteFindingOf(resource)
-	t := m.detector.byName[resource]
-	total := t != nil && t.growth.active
+	t := m.detector.engine.Of(resource)
+	total, totalAlerted := false, false
+	if t != nil {
+		total, totalAlerted = t.Leaks()
+	}
 	at := m.latest.Time
 	if len(findings) == 0 {
 		if f.active && f.announced && !total {
 			e := m.siteEvent(resource, alerting.Resolved, at, all)
 			e.Severity, e.Since = f.severity, f.since
-			e.Summary = fmt.Sprintf("%s trend resolved after %s: no line of code goes on growing", resource,
-				sampler.FormatDuration(at.Sub(f.since).Round(time.Millisecond)))
+			e.Summary = wording.SitesResolved(&e)
 			m.book([]alerting.Event{e})
 		}
 		*f = siteFinding{told: f.told, found: f.found}
@@ -75,11 +78,11 @@ func (m *ResourceMonitor) bookSites(i int) {
 		news = news || !findings[i].GivenBack && (!told || s.Proven && !proven)
 	}
 	first := &findings[0]
-	f.why, f.value, f.pace = siteWhy(&first.Site), all, first.Site.GrowthPerHour
+	f.why, f.value, f.pace = wording.SiteWhy(&first.Site), all, first.Site.GrowthPerHour
 	if f.since.IsZero() {
 		f.since = first.Since
 	}
-	if !news || total && t.growth.announced {
+	if !news || total && totalAlerted {
 		return // the alert on the total names its sites
 	}
 	e := m.siteEvent(resource, alerting.Firing, at, all)
@@ -99,7 +102,7 @@ func (m *ResourceMonitor) bookSites(i int) {
 			f.told[frameOf(s)] = s.Proven
 		}
 	}
-	e.Summary = m.siteSummary(&e, first)
+	e.Summary = wording.SiteSummary(&e, &first.Site, first.Since)
 	m.book([]alerting.Event{e})
 }
 
@@ -112,63 +115,31 @@ type lastTold struct {
 // siteEvent needs m.mu. all is what the sites have together, for a resource that is not sampled.
 func (m *ResourceMonitor) siteEvent(resource string, status alerting.Status, at time.Time, all float64) alerting.Event {
 	e := alerting.Event{Time: at, Status: status, Kind: alerting.Trend, Resource: resource, Value: all}
-	if t := m.detector.byName[resource]; t != nil {
-		e.Value = t.value
-		e.Baseline, _ = t.average.Mean()
+	if t := m.detector.engine.Of(resource); t != nil {
+		e.Value, _ = t.Latest()
+		e.Baseline, _ = t.Level()
 	}
 	return e
 }
 
 // rateSite rates growth at a site as that of a total is rated: by its share of the limit, and by the time that is left at its pace.
-func (m *ResourceMonitor) rateSite(e *alerting.Event, t *tracker, f *sites.Finding) {
+func (m *ResourceMonitor) rateSite(e *alerting.Event, t *engine.Series, f *sites.Finding) {
 	if t == nil {
 		return
 	}
-	if limit := t.threshold.value; limit > 0 && !t.threshold.absolute {
-		e.Severity = max(e.Severity, severityOfShare(f.Site.GrowthPerHour*e.Time.Sub(f.Since).Hours()/limit))
+	if limit := t.Threshold(); limit.Value > 0 && !limit.Absolute {
+		e.Severity = max(e.Severity, finding.SeverityOfShare(f.Site.GrowthPerHour*e.Time.Sub(f.Since).Hours()/limit.Value))
 	}
-	if t.ceiling.Level <= 0 || f.Site.GrowthPerHour <= 0 {
-		return
-	}
-	hours := max(0, (t.ceiling.Level-t.value)/f.Site.GrowthPerHour)
-	const century = 100 * 365 * 24
-	if hours > century {
+	value, _ := t.Latest()
+	ceiling, rate := t.Ceiling(), f.Site.GrowthPerHour/3600
+	left, ok := finding.SecondsLeft(value, rate, ceiling.Level)
+	if !ok {
 		return
 	}
 	e.Exhaustion = &alerting.Exhaustion{
-		Limit: t.ceiling.Level, Source: t.ceiling.Source, At: e.Time.Add(time.Duration(hours * float64(time.Hour))).Truncate(time.Millisecond),
+		Limit: ceiling.Level, Source: ceiling.Source, At: e.Time.Add(time.Duration(left * 1e9)).Truncate(time.Millisecond),
 	}
-	switch {
-	case hours < 1:
-		e.Severity = max(e.Severity, alerting.Critical)
-	case hours < 24:
-		e.Severity = max(e.Severity, alerting.High)
-	}
-}
-
-// siteSummary says in a sentence that a site leaks although the total does not show it.
-func (m *ResourceMonitor) siteSummary(e *alerting.Event, f *sites.Finding) string {
-	r, _ := sampler.Lookup(e.Resource)
-	s := &f.Site
-	now := s.Count
-	if r.Unit == "bytes" {
-		now = s.Bytes
-	}
-	text := fmt.Sprintf("%s leak at one line of code: %s at %s:%d for %s, %s there of %s in all (since %s)",
-		e.Resource, r.FormatPerHour(s.GrowthPerHour), filepath.Base(s.File), s.Line, sampler.FormatDuration(e.Time.Sub(f.Since)),
-		r.Format(now), r.Format(e.Value), f.Since.Format("2006-01-02 15:04:05 MST"))
-	if e.Exhaustion != nil {
-		text += fmt.Sprintf("; %s left to the limit of %s", sampler.FormatDuration(e.Exhaustion.At.Sub(e.Time)), r.Format(e.Exhaustion.Limit))
-	}
-	return text
-}
-
-func siteWhy(s *alerting.Site) string {
-	why := fmt.Sprintf("grows at %s:%d", filepath.Base(s.File), s.Line)
-	if s.Proven && s.Bytes == 0 {
-		why += ", proven to be leaked"
-	}
-	return why
+	e.Severity = max(e.Severity, finding.SeverityOfTime(left, ok))
 }
 
 // merge reports whether an event on a total is told, and changes the account of the sites that share its identity: while a site leaks on, the
@@ -228,7 +199,7 @@ func (m *ResourceMonitor) overlay(all []Status) []Status {
 	}
 	for _, i := range []string{sampler.Goroutines, sampler.HeapLiveBytes} {
 		f := m.bySite[i]
-		if f == nil || !f.active || !f.announced || m.detector.byName[i] != nil {
+		if f == nil || !f.active || !f.announced || m.detector.engine.Of(i) != nil {
 			continue
 		}
 		// A resource that is known by its profiles alone, as of a process watched from outside.

@@ -99,7 +99,8 @@ func TestHowStronglyItClimbs(t *testing.T) {
 		}, 1, 1)}))
 		s := d.Status()[0]
 		widths := 0
-		for _, c := range d.trackers[0].latest {
+		for w := range trend.Widths {
+			c := d.engine.All()[0].Growth().Latest(w)
 			if n := c.Fit.Nats(); n > 0 && c.Reason == trend.Sustained {
 				widths++
 			}

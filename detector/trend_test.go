@@ -85,7 +85,7 @@ func TestLeakEvent(t *testing.T) {
 		Summary: "goroutines leak: +20/h for 8h without ever coming back, 267 now, 103 before (since 2026-11-23 00:20:00 UTC)",
 		Value:   266 + 2./3, Baseline: level, SlopePerHour: 20, Since: dawn.Add(20 * time.Minute),
 		Evidence: &alerting.Evidence{
-			Window: "8h0m0s", Points: 24, EffectivePoints: 24, Floor: 1200, Rise: rise, Growth: rise / (level + countOffset), R2: 1, T: 1e6,
+			Window: "8h0m0s", Points: 24, EffectivePoints: 24, Floor: 1200, Rise: rise, Growth: rise / (level + 4), R2: 1, T: 1e6,
 		},
 	}}
 	if diff := cmp.Diff(want, events, approximately); diff != "" {

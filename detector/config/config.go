@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -32,25 +33,22 @@ type Config struct {
 }
 
 // Adaptive holds the settings of the trend detector.
-type Adaptive struct {
-	Enabled     bool
-	Sensitivity float64       // 0.1 to 10; the patience asked before an alarm is divided by it
-	Soak        time.Duration // run length to which all time constants are scaled, at least 10s; 0 = off, physical constants
-	LeastGrowth float64       // least rise relative to the level, 0.01 to 10
-	Patience    time.Duration // how long a doubling must be sustained without any history, above zero
-	HalfLife    time.Duration // of the moving baseline, above zero
-	Load        string        // name of the resource that measures load; "" or NoLoad = off
-}
+type Adaptive = engine.Adaptive
 
 // NoLoad is the value of Adaptive.Load with which growth is judged without regard to load, as with the empty one.
-const NoLoad = "none"
+const NoLoad = engine.NoLoad
 
-// NamedLoad returns the resource that the user named as the load; "" where it is the default one, or nothing asks for it.
-func (c Adaptive) NamedLoad() string {
-	if !c.Enabled || c.Load == NoLoad || c.Load == sampler.CPUSeconds {
-		return ""
+// Engine returns what the decisions depend on.
+func (c Config) Engine() engine.Config {
+	return engine.Config{
+		GoroutineThreshold:  c.GoroutineThreshold,
+		FDThreshold:         c.FDThreshold,
+		MemoryThreshold:     c.MemoryThreshold,
+		GrowthRateThreshold: c.GrowthRateThreshold,
+		AlertCooldown:       c.AlertCooldown,
+		AlertOnThreshold:    c.AlertOnThreshold,
+		Adaptive:            c.Adaptive,
 	}
-	return c.Load
 }
 
 // Default returns the settings that hold where a file says nothing.

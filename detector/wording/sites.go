@@ -1,4 +1,4 @@
-package detector
+package wording
 
 import (
 	"fmt"
@@ -12,19 +12,19 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
-// placeOf names a line of code as people do: conn.go:42.
-func placeOf(s *alerting.Site) string { return fmt.Sprintf("%s:%d", filepath.Base(s.File), s.Line) }
+// Place names a line of code as people do: conn.go:42.
+func Place(s *alerting.Site) string { return fmt.Sprintf("%s:%d", filepath.Base(s.File), s.Line) }
 
-// siteClause tells in words what the first site of an alert made of the growth: growth and total are in the unit of the sites. An alert
+// SiteClause tells in words what the first site of an alert made of the growth: growth and total are in the unit of the sites. An alert
 // on that very line names it already.
-func siteClause(a *alerting.Alert, growth, total float64) string {
+func SiteClause(a *alerting.Alert, growth, total float64) string {
 	if len(a.Sites) == 0 {
 		return ""
 	}
 	s := &a.Sites[0]
 	var parts []string
-	if !strings.Contains(a.Summary, placeOf(s)) {
-		parts = append(parts, placeOf(s)+" "+made(a.Resource, s, growth, total))
+	if !strings.Contains(a.Summary, Place(s)) {
+		parts = append(parts, Place(s)+" "+made(a.Resource, s, growth, total))
 	}
 	goroutines := s.Bytes == 0
 	if goroutines && s.OldestSeconds >= 1 {
@@ -82,8 +82,8 @@ func shortName(function string) string {
 	return function[strings.LastIndexByte(path, '/')+1:]
 }
 
-// stackLine writes the way to a site, innermost function first, without the runtime's own: at most most functions.
-func stackLine(stack []profile.Frame, most int) string {
+// StackLine writes the way to a site, innermost function first, without the runtime's own: at most most functions.
+func StackLine(stack []profile.Frame, most int) string {
 	var b strings.Builder
 	for _, f := range stack {
 		if path := profile.PackageOf(f.Function); path == "runtime" || strings.HasPrefix(path, "internal/runtime") {
@@ -99,4 +99,31 @@ func stackLine(stack []profile.Frame, most int) string {
 		fmt.Fprintf(&b, "%s (%s:%d)", shortName(f.Function), filepath.Base(f.File), f.Line)
 	}
 	return b.String()
+}
+
+// SiteSummary says in a sentence that a line leaks although the total does not show it, since when.
+func SiteSummary(e *alerting.Event, s *alerting.Site, since time.Time) string {
+	r, _ := sampler.Lookup(e.Resource)
+	now := s.Count
+	if r.Unit == "bytes" {
+		now = s.Bytes
+	}
+	return fmt.Sprintf("%s leak at one line of code: %s at %s for %s, %s there of %s in all (since %s)",
+		e.Resource, r.FormatPerHour(s.GrowthPerHour), Place(s), sampler.FormatDuration(e.Time.Sub(since)),
+		r.Format(now), r.Format(e.Value), since.Format("2006-01-02 15:04:05 MST")) + timeLeft(e, r)
+}
+
+// SitesResolved says in a sentence that no line of a resource leaks any more.
+func SitesResolved(e *alerting.Event) string {
+	return fmt.Sprintf("%s trend resolved after %s: no line of code goes on growing", e.Resource,
+		sampler.FormatDuration(e.Time.Sub(e.Since).Round(time.Millisecond)))
+}
+
+// SiteWhy says as a clause that a line grows.
+func SiteWhy(s *alerting.Site) string {
+	why := "grows at " + Place(s)
+	if s.Proven && s.Bytes == 0 {
+		why += ", proven to be leaked"
+	}
+	return why
 }

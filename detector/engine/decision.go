@@ -1,0 +1,35 @@
+package engine
+
+import (
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// Cause says why a decision was made.
+type Cause uint8
+
+// The causes of findings, and of their ends.
+const (
+	Grew          Cause = iota // sustained growth
+	OverThreshold              // beyond a configured threshold
+	NearCeiling                // close to what the process can have, where no threshold is set
+	GrewAtOnce                 // percent of growth within one interval
+
+	GaveBack      // more than half of the growth was given back
+	CameToRest    // no new high for as long as the growth had lasted
+	BelowLimit    // below the limit again
+	LimitChanged  // the limit changed
+	ConfigChanged // the configuration changed
+	Restarted     // the process restarted
+	StandInEnds   // the resource that it stands in for is read now
+)
+
+// Decision is one event, with the figures that a sentence on it needs. The Summary of its Event is empty.
+type Decision struct {
+	alerting.Event
+	Described sampler.Resource
+	Cause     Cause
+	Limit     Threshold // that was passed, for OverThreshold
+	Ceiling   float64   // level at which the process dies; 0 = unknown
+	Previous  float64   // reading before, for GrewAtOnce
+}

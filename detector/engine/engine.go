@@ -1,0 +1,220 @@
+// Package engine decides whether a process leaks: samples in, decisions out. They depend on the samples and the configuration alone, so a
+// recording gives in replay what the live run gave. What belongs here are reasons and figures; sentences are composed in wording, and
+// nothing here knows files, network, log or clock.
+package engine
+
+import (
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/trend"
+)
+
+// SoakSpan is the length of run that the physical time constants are made for. Soak mode scales them to its own length.
+const SoakSpan = 48 * time.Hour
+
+// RestartSlack is how far two readings of one process's start time may differ: it is computed from the boot time, which
+// follows adjustments of the clock.
+const RestartSlack = 10 * time.Second
+
+// Engine judges the samples of one process. The time of the samples is its only clock.
+//
+// It is not safe for concurrent use. It keeps under 8 KB per resource and does not allocate once every resource was seen.
+type Engine struct {
+	config Config
+	scale  float64 // of all time constants; 1 outside soak mode
+
+	epoch    int64 // first sample since the last restart, unix nanoseconds
+	last     int64 // latest sample
+	step     int64 // from the sample before to the latest
+	gap      bool  // whether samples are missing between these two
+	began    bool
+	start    time.Time
+	ceilings []sampler.Ceiling
+	series   []*Series // in order of appearance
+	byName   map[string]*Series
+	inOrder  []*Series // the series of each reading of the latest sample: most samples have the same readings
+	cpu      *Series   // of the processor time, if that is read
+	load     loadSeries
+
+	decisions []Decision
+}
+
+// New returns an Engine for one process. The configuration must be valid.
+func New(config Config) *Engine {
+	return &Engine{config: config, scale: config.Adaptive.Scale(), byName: make(map[string]*Series)}
+}
+
+// Observe takes the next sample and returns what it decided: usually nothing. The returned decisions are valid until the next call. A
+// sample that is not newer than the one before is ignored.
+func (e *Engine) Observe(s *sampler.Sample) []Decision {
+	e.decisions = e.decisions[:0]
+	at := s.Time.UnixNano()
+	if e.began && at <= e.last {
+		return nil
+	}
+	if e.began {
+		step := at - e.last
+		e.gap = e.step > 0 && step/2 > e.step
+		e.step = step
+	}
+	if e.restarted(s) {
+		e.restart(at)
+	}
+	if !s.Start.IsZero() {
+		e.start = s.Start
+	}
+	if !e.began {
+		e.began, e.epoch = true, at
+	}
+	e.takeCeilings(s.Ceilings)
+	e.load.observe(e, s, at)
+	for i, r := range s.Readings {
+		e.SeriesAt(i, r.Resource).observe(e, at, r.Value)
+	}
+	e.last = at
+	return e.decisions
+}
+
+// SameProcess reports whether two known start times, as read at two instants, are of one process.
+func SameProcess(before, after time.Time) bool { return after.Sub(before) <= RestartSlack }
+
+// restarted reports whether the process is another one than in the sample before.
+func (e *Engine) restarted(s *sampler.Sample) bool {
+	if !e.began {
+		return false
+	}
+	if !s.Start.IsZero() && !e.start.IsZero() {
+		return !SameProcess(e.start, s.Start)
+	}
+	// A process's processor time never falls.
+	if e.cpu == nil {
+		return false
+	}
+	cpu, ok := s.Value(sampler.CPUSeconds)
+	return ok && cpu < e.cpu.value
+}
+
+// restart forgets what was learned of the process that ended.
+func (e *Engine) restart(at int64) {
+	e.epoch = at
+	e.load.reset()
+	for _, s := range e.series {
+		s.resolveAll(e, at, Restarted)
+		s.reset(e)
+	}
+}
+
+func (e *Engine) takeCeilings(ceilings []sampler.Ceiling) {
+	same := len(ceilings) == len(e.ceilings) && (len(ceilings) == 0 || &ceilings[0] == &e.ceilings[0])
+	if same {
+		return
+	}
+	e.ceilings = ceilings
+	for _, s := range e.series {
+		s.ceiling = e.ceilingOf(s.resource.Name)
+	}
+}
+
+func (e *Engine) ceilingOf(resource string) sampler.Ceiling {
+	for _, c := range e.ceilings {
+		if c.Resource == resource {
+			return c
+		}
+	}
+	return sampler.Ceiling{}
+}
+
+// SeriesAt returns the series of a resource that is reading number i of the latest sample, and makes it where the resource is new.
+func (e *Engine) SeriesAt(i int, resource string) *Series {
+	if i < len(e.inOrder) && e.inOrder[i].resource.Name == resource {
+		return e.inOrder[i]
+	}
+	s := e.byName[resource]
+	if s == nil {
+		s = newSeries(e, resource)
+		e.byName[resource] = s
+		e.series = append(e.series, s)
+		if resource == sampler.CPUSeconds {
+			e.cpu = s
+		}
+	}
+	if i < len(e.inOrder) {
+		e.inOrder[i] = s
+	} else {
+		e.inOrder = append(e.inOrder, s)
+	}
+	return s
+}
+
+// Reconfigure takes a new, valid configuration from the next sample on and keeps what was learned. Only another soak length starts the
+// floors anew: they have another width then. The decisions that it returns end findings for which there is no ground any more.
+func (e *Engine) Reconfigure(config Config) []Decision {
+	e.decisions = e.decisions[:0]
+	old := e.config
+	e.config = config
+	scale := config.Adaptive.Scale()
+	rescaled := scale != e.scale
+	e.scale = scale
+	if rescaled || old.Adaptive.Load != config.Adaptive.Load {
+		e.load.reset()
+	}
+	if rescaled {
+		e.epoch = e.last
+	}
+	for _, s := range e.series {
+		s.reconfigure(e, old, rescaled)
+	}
+	return e.decisions
+}
+
+// All returns the series of the resources seen, in order of appearance. It must not be changed.
+func (e *Engine) All() []*Series { return e.series }
+
+// Of returns the series of a resource, or nil where it was never read.
+func (e *Engine) Of(resource string) *Series { return e.byName[resource] }
+
+// Epoch returns the time of the first sample since the last restart, and Last that of the latest sample, unix nanoseconds.
+func (e *Engine) Epoch() int64 { return e.epoch }
+
+// Last returns the time of the latest sample, unix nanoseconds.
+func (e *Engine) Last() int64 { return e.last }
+
+// Scale returns the factor on all time constants.
+func (e *Engine) Scale() float64 { return e.scale }
+
+// LoadIsRead reports whether the resource that measures load was read.
+func (e *Engine) LoadIsRead() bool { return e.load.ladder != nil }
+
+// loadSeries follows how much work the process does, as a rate where the resource is a counter.
+type loadSeries struct {
+	ladder *trend.Ladder
+	last   float64
+	at     int64
+	seen   bool
+}
+
+func (l *loadSeries) reset() { *l = loadSeries{} }
+
+func (l *loadSeries) observe(e *Engine, s *sampler.Sample, at int64) {
+	name := e.config.Adaptive.Load
+	if name == "" || name == NoLoad {
+		return
+	}
+	value, ok := s.Value(name)
+	if !ok {
+		return
+	}
+	if l.ladder == nil {
+		l.ladder = trend.NewLadder(e.epoch, e.scale)
+	}
+	rate, known := value, true
+	if r, _ := sampler.Lookup(name); r.Kind == sampler.Counter {
+		known = l.seen && value >= l.last
+		rate = (value - l.last) / (float64(at-l.at) / 1e9)
+	}
+	l.last, l.at, l.seen = value, at, true
+	if known {
+		l.ladder.Add(at, rate, 0)
+	}
+}

@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/finding"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// CeilingShare is the share of what the process dies at that is a hard limit where no threshold is set.
+const CeilingShare = .8
+
+// A limit that was passed holds until the growth is back below this share of it, for two samples: no flapping at the edge.
+const (
+	clearShare = .9
+	clearAfter = 2
+)
+
+// Threshold is a configured hard limit.
+type Threshold struct {
+	Key      string  // in the configuration
+	Value    float64 // in the unit of the resource; 0 = off
+	Absolute bool    // a level, not growth over the starting baseline
+}
+
+func (c Config) thresholdOf(resource string) Threshold {
+	switch resource {
+	case sampler.Goroutines:
+		return Threshold{Key: "goroutine_threshold", Value: float64(c.GoroutineThreshold)}
+	case sampler.OpenFDs:
+		return Threshold{Key: "fd_threshold", Value: float64(c.FDThreshold)}
+	case sampler.HeapInuseBytes:
+		return Threshold{Key: "memory_threshold_mb", Value: float64(c.MemoryThreshold), Absolute: true}
+	}
+	return Threshold{}
+}
+
+// level returns the value beyond which the limit is passed.
+func (l Threshold) level(start float64) float64 {
+	if l.Absolute {
+		return l.Value
+	}
+	return start + l.Value
+}
+
+// limit is the limit finding of a series.
+type limit struct {
+	active   bool
+	since    int64
+	severity alerting.Severity
+	level    float64 // that was passed
+	calm     int8    // samples in a row in which the condition did not hold
+	notice   finding.Notice
+}
+
+// passed is a hard limit that a value is beyond or close to.
+type passed struct {
+	which    Cause
+	over     bool // beyond it
+	still    bool // not clearly below it
+	severity alerting.Severity
+	level    float64
+}
+
+// checkLimits moves the limit finding on. It holds from the first sample beyond any limit until two in a row are clearly below all.
+// closed says that a bucket closed, which changes the rate.
+func (s *Series) checkLimits(e *Engine, at int64, closed bool) {
+	f := &s.limit
+	if !f.active && s.threshold.Value <= 0 && s.ceiling.Level <= 0 && e.config.GrowthRateThreshold <= 0 {
+		return
+	}
+	p := s.levelLimit()
+	if !p.over && e.config.GrowthRateThreshold > 0 && s.fresh && !s.standsIn(e) {
+		rate := s.rateLimit(e.config.GrowthRateThreshold)
+		rate.still = rate.still || p.still
+		p = rate
+	}
+	switch {
+	case p.over:
+		f.calm = 0
+		if !f.active {
+			f.active, f.since = true, at
+			s.found[kindIndex(alerting.Limit)]++
+		}
+	case f.active && p.still:
+		f.calm = 0
+	case f.active:
+		if f.calm++; f.calm >= clearAfter {
+			s.resolveLimit(e, at, BelowLimit)
+		}
+	}
+	if !f.active || !p.over {
+		return
+	}
+	f.level = p.level
+	f.severity = max(f.severity, p.severity)
+	if closed || !f.notice.Alerted {
+		f.severity = max(f.severity, s.urgency())
+	}
+	if !e.config.AlertOnThreshold || !f.notice.Due(&s.cooldown[kindIndex(alerting.Limit)], at, f.severity, e.config.AlertCooldown) {
+		return
+	}
+	d := s.limitDecision(at, alerting.Firing, p.which)
+	d.Severity, d.Exhaustion = f.severity, s.exhaustion(at)
+	e.decisions = append(e.decisions, d)
+}
+
+// resolveLimit ends the limit finding, and says so if it had been alerted.
+func (s *Series) resolveLimit(e *Engine, at int64, why Cause) {
+	if s.limit.notice.Alerted {
+		d := s.limitDecision(at, alerting.Resolved, why)
+		d.Severity = s.limit.notice.Severity
+		e.decisions = append(e.decisions, d)
+	}
+	s.limit = limit{}
+}
+
+func (s *Series) limitDecision(at int64, status alerting.Status, why Cause) Decision {
+	d := s.decision(at, alerting.Limit, status, why)
+	d.Since, d.Threshold = finding.Instant(s.limit.since), s.limit.level
+	return d
+}
+
+// levelLimit compares the value with its threshold or, where none is set, with its ceiling.
+func (s *Series) levelLimit() passed {
+	start, _, _ := s.start.Level()
+	if limit := s.threshold; limit.Value > 0 {
+		level := limit.level(start)
+		return passed{
+			which: OverThreshold, level: level,
+			over:     s.value > level,
+			still:    s.value > level-(1-clearShare)*limit.Value,
+			severity: finding.SeverityOfShare((s.value - start) / limit.Value),
+		}
+	}
+	if s.ceiling.Level <= 0 {
+		return passed{}
+	}
+	p := passed{which: NearCeiling, level: CeilingShare * s.ceiling.Level}
+	p.over, p.still = s.value > p.level, s.value > clearShare*p.level
+	if s.value >= s.ceiling.Level {
+		p.severity = alerting.Critical
+	}
+	return p
+}
+
+// rateLimit compares the growth since the sample before with a limit in percent. Growth from nothing has no percentage.
+func (s *Series) rateLimit(limit float64) passed {
+	if s.previous <= 0 {
+		return passed{}
+	}
+	level := s.previous * (1 + limit/100)
+	return passed{
+		which: GrewAtOnce, level: level,
+		over:     s.value > level,
+		still:    s.value > s.previous*(1+clearShare*limit/100),
+		severity: finding.SeverityOfShare((s.value - s.previous) / s.previous * 100 / limit),
+	}
+}

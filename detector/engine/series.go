@@ -1,0 +1,278 @@
+package engine
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/baseline"
+	"github.com/mdzesseis/leaktrend/detector/finding"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/trend"
+)
+
+// growsAgain is the share of the patience asked of a process that grew before its last restart too.
+const growsAgain = .5
+
+// offsets are added to the level when growth is measured, so that a few units over next to nothing are no growth.
+const (
+	countOffset = 4
+	bytesOffset = 1 << 20
+)
+
+// Series follows one resource of a process: its level, its floors and its findings. Others read it between two samples.
+type Series struct {
+	resource  sampler.Resource
+	ceiling   sampler.Ceiling
+	threshold Threshold
+	offset    float64
+
+	value    float64
+	previous float64 // the reading of the sample before
+	fresh    bool    // whether that was read
+	at       int64   // of the latest reading
+	average  baseline.EWMA
+	start    baseline.Start
+	ladder   *trend.Ladder
+
+	growth     finding.Growth
+	grewBefore bool // whether the process before the last restart ended in growth
+	severity   alerting.Severity
+	notice     finding.Notice
+	limit      limit
+	cooldown   [2]finding.Cooldown // by kind of alert
+	found      [2]int              // findings since the engine began, by kind of alert
+}
+
+func newSeries(e *Engine, resource string) *Series {
+	r, _ := sampler.Lookup(resource)
+	s := &Series{resource: r, ceiling: e.ceilingOf(resource), offset: countOffset}
+	if r.Unit == "bytes" {
+		s.offset = bytesOffset
+	}
+	s.threshold = e.config.thresholdOf(resource)
+	s.reset(e)
+	return s
+}
+
+// reset forgets what was learned, but for the growth that a restart cuts off. What was alerted is kept, for the cooldown.
+func (s *Series) reset(e *Engine) {
+	s.grewBefore = s.growth.Active() || s.growth.Suspected()
+	s.average = baseline.NewEWMA(e.halfLife())
+	s.start = baseline.Start{}
+	s.fresh = false
+	s.limit = limit{}
+	s.forgetGrowth()
+	s.newLadder(e)
+}
+
+func (s *Series) newLadder(e *Engine) {
+	s.ladder = nil
+	if s.resource.Kind == sampler.Gauge && !s.resource.Context {
+		s.ladder = trend.NewLadder(e.epoch, e.scale)
+	}
+	s.forgetGrowth()
+}
+
+func (s *Series) forgetGrowth() {
+	s.growth.Forget()
+	s.severity, s.notice = 0, finding.Notice{}
+}
+
+func (s *Series) reconfigure(e *Engine, old Config, rescaled bool) {
+	s.average.SetHalfLife(e.halfLife())
+	threshold := e.config.thresholdOf(s.resource.Name)
+	if threshold != s.threshold || e.config.GrowthRateThreshold != old.GrowthRateThreshold {
+		s.threshold = threshold
+		if !s.levelLimit().over {
+			s.resolveLimit(e, e.last, LimitChanged)
+		}
+	}
+	if !e.config.Adaptive.Enabled || rescaled {
+		s.forgetTrend(e, e.last, ConfigChanged)
+	}
+	if rescaled {
+		s.newLadder(e)
+	}
+}
+
+// forgetTrend ends the trend finding and drops the verdicts that led to it. The floors stay.
+func (s *Series) forgetTrend(e *Engine, at int64, why Cause) {
+	s.resolveGrowth(e, at, why)
+	s.forgetGrowth()
+	s.average.Freeze(false)
+}
+
+func (e *Engine) halfLife() time.Duration {
+	return finding.Stretch(e.config.Adaptive.HalfLife, e.scale)
+}
+
+func (s *Series) observe(e *Engine, at int64, value float64) {
+	s.previous, s.fresh = s.value, s.fresh && s.at == e.last && !e.gap
+	s.value = value
+	if s.ladder == nil {
+		s.at = at
+		return
+	}
+	s.start.Observe(at, value)
+	level, seen := s.average.Mean()
+	if !seen {
+		level = value
+	}
+	closed := s.ladder.Add(at, value, level)
+	s.average.Observe(at, value)
+	s.checkLimits(e, at, closed != 0)
+	if closed != 0 && e.config.Adaptive.Enabled {
+		s.judge(e, at, closed)
+	}
+	if s.growth.Active() && (closed != 0 || !s.notice.Alerted) {
+		s.alertGrowth(e, at)
+	}
+	s.at, s.fresh = at, true
+}
+
+// standsIn reports whether this resource only stands in for one that is read here.
+func (s *Series) standsIn(e *Engine) bool {
+	return s.resource.StandsInFor != "" && e.byName[s.resource.StandsInFor] != nil
+}
+
+// judge looks at the widths of which a bucket closed, and moves the trend finding on.
+func (s *Series) judge(e *Engine, at int64, closed uint8) {
+	if s.standsIn(e) {
+		s.forgetTrend(e, at, StandInEnds)
+		return
+	}
+	params := trend.Params{
+		Patience:    finding.Stretch(e.config.Adaptive.Patience, 1/e.config.Adaptive.Sensitivity),
+		LeastGrowth: e.config.Adaptive.LeastGrowth,
+		Offset:      s.offset,
+		Ceiling:     s.ceiling.Level,
+		Scale:       e.scale,
+		// Processor time is at hand in most samples, but what it says of connections or memory is unknown.
+		LoadDrives: e.config.Adaptive.Load != sampler.CPUSeconds,
+	}
+	if s.grewBefore {
+		params.Patience = finding.Stretch(params.Patience, growsAgain)
+	}
+	change := s.growth.Judge(s.ladder, at, closed, func(w int) trend.Climb {
+		return s.ladder.Judge(w, params, e.load.ladder)
+	})
+	switch change {
+	case finding.Began:
+		s.severity = alerting.Warning
+		s.found[kindIndex(alerting.Trend)]++
+	case finding.GaveBack:
+		s.resolveGrowth(e, at, GaveBack)
+	case finding.CameToRest:
+		s.resolveGrowth(e, at, CameToRest)
+	}
+	s.average.Freeze(s.growth.Active() || s.growth.Suspected())
+}
+
+// alertGrowth rates the trend finding and alerts what is news. It is called when a bucket closes: time runs out between the closings of the
+// width that fired too.
+func (s *Series) alertGrowth(e *Engine, at int64) {
+	climb := s.growth.Climb()
+	s.severity = max(s.severity, s.urgency())
+	if limit := s.threshold.Value; limit > 0 {
+		s.severity = max(s.severity, finding.SeverityOfShare((s.value-climb.Level)/limit))
+	}
+	if !s.notice.Due(&s.cooldown[kindIndex(alerting.Trend)], at, s.severity, e.config.AlertCooldown) {
+		return
+	}
+	d := s.decision(at, alerting.Trend, alerting.Firing, Grew)
+	d.Severity, d.Since = s.severity, finding.Instant(s.growth.Since())
+	d.Baseline, d.Evidence = climb.Level, finding.EvidenceOf(&climb)
+	d.Exhaustion = s.exhaustion(at)
+	e.decisions = append(e.decisions, d)
+}
+
+func kindIndex(kind alerting.Kind) int {
+	if kind == alerting.Limit {
+		return 1
+	}
+	return 0
+}
+
+// resolveGrowth ends the trend finding, and says so if it had been alerted.
+func (s *Series) resolveGrowth(e *Engine, at int64, why Cause) {
+	if s.notice.Alerted {
+		climb := s.growth.Climb()
+		d := s.decision(at, alerting.Trend, alerting.Resolved, why)
+		d.Severity, d.Since, d.Baseline = s.notice.Severity, finding.Instant(climb.Since), climb.Level
+		d.SlopePerHour = climb.Fit.Slope * 3600
+		e.decisions = append(e.decisions, d)
+	}
+	s.severity, s.notice = 0, finding.Notice{}
+}
+
+func (s *Series) resolveAll(e *Engine, at int64, why Cause) {
+	s.resolveGrowth(e, at, why)
+	s.resolveLimit(e, at, why)
+}
+
+// decision returns one of this series without what only its kind knows.
+func (s *Series) decision(at int64, kind alerting.Kind, status alerting.Status, why Cause) Decision {
+	start, _, _ := s.start.Level()
+	return Decision{
+		Event: alerting.Event{
+			Time:         finding.Instant(at),
+			Status:       status,
+			Kind:         kind,
+			Resource:     s.resource.Name,
+			Value:        s.value,
+			Baseline:     start,
+			SlopePerHour: s.rate() * 3600,
+		},
+		Described: s.resource,
+		Cause:     why,
+		Limit:     s.threshold,
+		Ceiling:   s.ceiling.Level,
+		Previous:  s.previous,
+	}
+}
+
+// rate returns the slope in units per second: that of the climb while there is one, else that of the latest floors.
+func (s *Series) rate() float64 {
+	if s.growth.Active() {
+		return s.growth.Climb().Fit.Slope
+	}
+	slope, _ := s.ladder.Pace()
+	return slope
+}
+
+// exhaustion returns when the ceiling is reached at the present rate, or nil where there is no ceiling or no growth.
+func (s *Series) exhaustion(at int64) *alerting.Exhaustion {
+	left, ok := s.secondsLeft()
+	if !ok {
+		return nil
+	}
+	return &alerting.Exhaustion{
+		Limit:  s.ceiling.Level,
+		Source: s.ceiling.Source,
+		At:     finding.Instant(at + int64(left*1e9)).Truncate(time.Millisecond),
+	}
+}
+
+func (s *Series) secondsLeft() (left float64, ok bool) {
+	if s.ceiling.Level <= 0 {
+		return 0, false
+	}
+	return finding.SecondsLeft(s.value, s.rate(), s.ceiling.Level)
+}
+
+// urgency rates the time that is left.
+func (s *Series) urgency() alerting.Severity { return finding.SeverityOfTime(s.secondsLeft()) }
+
+var (
+	seriesBytes = int(reflect.TypeFor[Series]().Size())
+	ladderBytes = int(reflect.TypeFor[trend.Ladder]().Size())
+)
+
+// memory returns the bytes that are kept for the resource.
+func (s *Series) memory() int {
+	if s.ladder == nil {
+		return seriesBytes
+	}
+	return seriesBytes + ladderBytes
+}

@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/finding"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/trend"
+)
+
+// State is the verdict on one resource.
+type State uint8
+
+// The states, in the order of how much they ask of whoever reads them.
+const (
+	Learning  State = iota // too little was seen to judge
+	Healthy                // judged, and no leak
+	Suspected              // has the shape of a leak and lacks the duration
+	Firing                 // a leak, or a hard limit passed
+)
+
+var states = [...]string{Learning: "learning", Healthy: "healthy", Suspected: "suspected", Firing: "firing"}
+
+// String returns the name of the state.
+func (s State) String() string { return states[s] }
+
+// MarshalText returns the name of the state.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Reason says what a verdict rests on.
+type Reason uint8
+
+// The reasons of a verdict.
+const (
+	IsCounter  Reason = iota // not judged: a counter
+	IsContext                // not judged: context
+	Leaks                    // sustained growth holds
+	AboveLimit               // a hard limit is passed
+	StandsIn                 // stands in for a resource that is read
+	TrendOff                 // below its limits, and the trend is not judged
+	TooFew                   // too few samples to tell
+	TooShort                 // too short a time to tell
+	NotALeak                 // the nearest window of growth failed a test: Nearest has which
+	LineLeaks                // a line of code leaks by itself
+)
+
+// Status is what the engine makes of one resource at the latest sample. Levels are in the unit of the resource.
+type Status struct {
+	Resource     sampler.Resource
+	State        State
+	Trend, Limit bool // which kind of finding holds, if State is Firing; Limit also where limits are not alerted
+	Severity     alerting.Severity
+	Value        float64
+	Baseline     float64 // moving baseline; frozen while growth is suspected
+	Deviation    float64 // moving standard deviation around it
+	Start        float64 // settled starting level
+	SlopePerHour float64 // of the climb while there is one, else of the latest floors; 0 if unknown
+	Since        time.Time
+	Exhaustion   *alerting.Exhaustion
+	Evidence     *alerting.Evidence // of a trend that fires, as of its latest confirmation; else nil
+	// Grew is how long a trend that fires has climbed: from Since to its latest new high; else 0.
+	Grew time.Duration
+	// Nats is the evidence that a trend that fires still climbs, in nats: trend.Fit.Nats of the latest windows, summed over the widths on
+	// which growth passes every test now, 0 to 1660. A leak goes on at several widths, what comes to rest or swings at one or none.
+	Nats         float64
+	Judged       bool        // false for a counter and for context
+	Reason       Reason      // what the verdict rests on
+	Nearest      trend.Climb // the window that came nearest to a leak
+	Soonest      time.Duration
+	Why          string // the reason as a clause, composed in wording
+	Leaks        int    // trend findings since the engine began
+	LimitsPassed int    // limit findings since then
+	Memory       int    // bytes that are kept to judge it
+}
+
+// Status returns the state of every resource seen, in the order of the resource table, others behind in order of appearance.
+func (e *Engine) Status() []Status {
+	var all []Status
+	for _, r := range sampler.Resources() {
+		if s := e.byName[r.Name]; s != nil {
+			all = append(all, e.StatusOf(s))
+		}
+	}
+	for _, s := range e.series {
+		if _, known := sampler.Lookup(s.resource.Name); !known {
+			all = append(all, e.StatusOf(s))
+		}
+	}
+	return all
+}
+
+// StatusOf returns the state of one series. Why is empty.
+func (e *Engine) StatusOf(s *Series) Status {
+	st := Status{
+		Resource:     s.resource,
+		Value:        s.value,
+		Leaks:        s.found[kindIndex(alerting.Trend)],
+		LimitsPassed: s.found[kindIndex(alerting.Limit)],
+		Memory:       s.memory(),
+		Soonest:      e.soonest(),
+	}
+	if s.ladder == nil {
+		if s.resource.Kind == sampler.Gauge {
+			st.Reason = IsContext
+		}
+		return st
+	}
+	st.Judged = !s.standsIn(e)
+	st.Baseline, _ = s.average.Mean()
+	st.Deviation = s.average.Deviation()
+	st.Start, _, _ = s.start.Level()
+	st.SlopePerHour = s.rate() * 3600
+	st.Trend = s.growth.Active()
+	if f := &s.limit; f.active {
+		st.Limit, st.Severity, st.Since, st.Reason = true, f.severity, finding.Instant(f.since), AboveLimit
+	}
+	nearest := s.growth.Nearest()
+	st.Nearest = nearest
+	switch {
+	case st.Trend:
+		climb := s.growth.Climb()
+		st.State, st.Since, st.Baseline = Firing, finding.Instant(s.growth.Since()), climb.Level
+		st.Severity = max(st.Severity, s.severity)
+		st.Exhaustion, st.Evidence = s.exhaustion(s.at), finding.EvidenceOf(&climb)
+		st.Grew, st.Nats = s.growth.Grew(), s.growth.Nats()
+		st.Reason = Leaks
+	case st.Limit:
+		st.State = Firing
+		st.Exhaustion = s.exhaustion(s.at)
+	case !st.Judged:
+		st.State, st.Reason = Healthy, StandsIn
+	case !e.config.Adaptive.Enabled:
+		st.State, st.Reason = Healthy, TrendOff
+	case s.growth.Suspected():
+		st.State, st.Since = Suspected, finding.Instant(nearest.Since)
+		st.Exhaustion = s.exhaustion(s.at)
+		st.Reason = NotALeak
+	case nearest.Reason == trend.NoData && time.Duration(s.at-e.epoch) >= e.soonest():
+		st.Reason = TooFew
+	case nearest.Reason == trend.NoData:
+		st.Reason = TooShort
+	default:
+		st.State, st.Reason = Healthy, NotALeak
+	}
+	return st
+}
+
+// soonest is how long the shortest window and its confirmation take.
+func (e *Engine) soonest() time.Duration {
+	const buckets = 9
+	return time.Duration(buckets * e.scale * float64(trend.FinestWidth))
+}

@@ -1,0 +1,54 @@
+package finding
+
+import (
+	"math"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+)
+
+// SeverityOfShare rates growth as a share of its configured limit: high from 1.5 times on, critical from twice. It is the growth that
+// counts, never the absolute value.
+func SeverityOfShare(share float64) alerting.Severity {
+	switch {
+	case share >= 2:
+		return alerting.Critical
+	case share >= 1.5:
+		return alerting.High
+	}
+	return alerting.Warning
+}
+
+// SecondsLeft returns the time until a value that grows by a rate per second reaches a level; ok is false where there is no level (0 or
+// less), no growth, or a century left.
+func SecondsLeft(value, rate, level float64) (left float64, ok bool) {
+	if level <= 0 || rate <= 0 {
+		return 0, false
+	}
+	left = max(0, (level-value)/rate)
+	const century = 100 * 365 * 24 * 3600
+	return left, left <= century
+}
+
+// SeverityOfTime rates the seconds that are left until exhaustion: critical below an hour, high below a day. ok says whether they are known.
+func SeverityOfTime(left float64, ok bool) alerting.Severity {
+	switch {
+	case ok && left < 3600:
+		return alerting.Critical
+	case ok && left < 24*3600:
+		return alerting.High
+	}
+	return alerting.Warning
+}
+
+// Instant returns the time of unix nanoseconds, in UTC.
+func Instant(at int64) time.Time { return time.Unix(0, at).UTC() }
+
+// Stretch multiplies a duration and keeps it within what a positive duration can be.
+func Stretch(length time.Duration, factor float64) time.Duration {
+	stretched := float64(length) * factor
+	if stretched >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return max(1, time.Duration(stretched))
+}

@@ -1,0 +1,63 @@
+// Package wording composes every sentence that people read, from the reasons and figures of those who decide. Nothing below it imports it.
+package wording
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/engine"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// Summary returns the sentence on a decision, with its figures.
+func Summary(d *engine.Decision) string {
+	if d.Status == alerting.Resolved {
+		return Resolved(&d.Event, d.Described, ends[d.Cause])
+	}
+	now, start := d.Described.Format(d.Value), d.Described.Format(d.Baseline)
+	switch d.Cause {
+	case engine.Grew:
+		return fmt.Sprintf("%s leak: %s for %s without ever coming back, %s now, %s before (since %s)",
+			d.Resource, d.Described.FormatPerHour(d.SlopePerHour), sampler.FormatDuration(d.Time.Sub(d.Since)),
+			now, start, d.Since.Format("2006-01-02 15:04:05 MST")) + timeLeft(&d.Event, d.Described)
+	case engine.NearCeiling:
+		return fmt.Sprintf("%s at %.0f %% of what the process can have: %s of %s",
+			d.Resource, 100*d.Value/d.Ceiling, now, d.Described.Format(d.Ceiling)) + timeLeft(&d.Event, d.Described)
+	case engine.GrewAtOnce:
+		return fmt.Sprintf("%s grew by %.0f %% within one interval: %s now, %s before (growth_rate_threshold)",
+			d.Resource, 100*(d.Value-d.Previous)/d.Previous, now, d.Described.Format(d.Previous))
+	}
+	limit := d.Described.Format(d.Limit.Value)
+	if d.Limit.Absolute {
+		return fmt.Sprintf("%s above the limit: %s now, limit %s (%s), %s at the start",
+			d.Resource, now, limit, d.Limit.Key, start) + timeLeft(&d.Event, d.Described)
+	}
+	return fmt.Sprintf("%s grew by %s above the start, more than the limit of %s (%s): %s now, %s at the start",
+		d.Resource, d.Described.Format(d.Value-d.Baseline), limit, d.Limit.Key, now, start) + timeLeft(&d.Event, d.Described)
+}
+
+// ends says why a finding is over, as a clause.
+var ends = map[engine.Cause]string{
+	engine.GaveBack:      "more than half of the growth was given back",
+	engine.CameToRest:    "no new high for as long as the growth had lasted",
+	engine.BelowLimit:    "below the limit again",
+	engine.LimitChanged:  "the limit changed",
+	engine.ConfigChanged: "the configuration changed",
+	engine.Restarted:     "the process restarted",
+	engine.StandInEnds:   "the resource that it stands in for is read now",
+}
+
+// Resolved returns the sentence on the end of a finding, for a reason given as a clause.
+func Resolved(e *alerting.Event, r sampler.Resource, why string) string {
+	return fmt.Sprintf("%s %s resolved after %s: %s (%s now)", e.Resource, e.Kind,
+		sampler.FormatDuration(e.Time.Sub(e.Since).Round(time.Millisecond)), why, r.Format(e.Value))
+}
+
+// timeLeft says as a clause how long there is left to the limit; "" where that is not known.
+func timeLeft(e *alerting.Event, r sampler.Resource) string {
+	if e.Exhaustion == nil {
+		return ""
+	}
+	return fmt.Sprintf("; %s left to the limit of %s", sampler.FormatDuration(e.Exhaustion.At.Sub(e.Time)), r.Format(e.Exhaustion.Limit))
+}

@@ -1,0 +1,58 @@
+package wording
+
+import (
+	"fmt"
+
+	"github.com/mdzesseis/leaktrend/detector/engine"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/trend"
+)
+
+// Why returns the reason of a verdict, as a clause.
+func Why(s *engine.Status) string {
+	switch s.Reason {
+	case engine.IsCounter:
+		return "not judged: a counter"
+	case engine.IsContext:
+		return "not judged: context"
+	case engine.Leaks:
+		return "sustained growth that never came back"
+	case engine.AboveLimit:
+		return "above the hard limit"
+	case engine.StandsIn:
+		return "stands in for " + s.Resource.StandsInFor + ", which is read"
+	case engine.TrendOff:
+		return "below its limits; the trend is not judged (adaptive.enabled is false)"
+	case engine.TooFew:
+		return "too few samples to tell"
+	case engine.TooShort:
+		return "too short to tell: a verdict takes at least " + sampler.FormatDuration(s.Soonest) + " of samples"
+	}
+	return whyNot(s.Resource, &s.Nearest)
+}
+
+// whyNot says in a clause why a window of growth is no leak, or not yet.
+func whyNot(r sampler.Resource, c *trend.Climb) string {
+	lasted := sampler.FormatDuration(c.Window)
+	switch c.Reason {
+	case trend.NotGrowing:
+		return "does not grow"
+	case trend.SeenBefore:
+		return "no higher than before"
+	case trend.TooSmall:
+		return fmt.Sprintf("grew by no more than %.1f %%", 100*c.Growth)
+	case trend.TooRecent:
+		return fmt.Sprintf("grew by %s (%.0f %%) in %s, not yet for long enough", r.Format(c.Rise), 100*c.Growth, lasted)
+	case trend.Uneven:
+		if c.Suspect {
+			return fmt.Sprintf("grew by %s (%.0f %%) in %s, but unevenly, or ever slower: not yet for long enough",
+				r.Format(c.Rise), 100*c.Growth, lasted)
+		}
+		return fmt.Sprintf("grew by %s in %s in a step, or is levelling off", r.Format(c.Rise), lasted)
+	case trend.NotSignificant:
+		return fmt.Sprintf("grew by %s in %s without a steady slope", r.Format(c.Rise), lasted)
+	case trend.Sustained:
+		return "growth by every test, to be confirmed"
+	}
+	return "too short to tell"
+}
