@@ -33,6 +33,12 @@ func (m *Line) Parse(line []byte) error {
 			return err
 		}
 	}
+	if len(m.Name) == 0 { // promtool writes the name among the labels
+		if i := slices.IndexFunc(m.Labels, func(l Label) bool { return string(l.Name) == "__name__" }); i >= 0 {
+			m.Name = m.Labels[i].Value
+			m.Labels = slices.Delete(m.Labels, i, i+1)
+		}
+	}
 	if len(m.Name) == 0 {
 		return errMetricLine
 	}

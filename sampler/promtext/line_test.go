@@ -24,6 +24,7 @@ func TestMetricLine(t *testing.T) {
 		`a {z="1", b="x\n\"\\\y",} -Inf -3`: {"a", `{b="x\n\"\\\\y",z="1"}`, math.Inf(-1), "-3"},
 		`a{b="}"}+Inf 1.5`:                  {"a", `{b="}"}`, math.Inf(1), "1.5"},
 		`{"my.metric","l.x"="ü"} 1`:         {"my.metric", `{"l.x"="ü"}`, 1, ""},
+		`{__name__="a",b="c"} 1 5`:          {"a", `{b="c"}`, 1, "5"},
 		`a 1 # {trace="x"} 2 3`:             {"a", "", 1, ""},
 		`a_total 1 1.7e9 # {trace="x"} 2`:   {"a_total", "", 1, "1.7e9"},
 	} {
@@ -77,6 +78,11 @@ func FuzzExposition(f *testing.F) {
 		}
 		if len(m.Name) == 0 {
 			t.Fatalf("%q has no name", text)
+		}
+		for _, l := range m.Labels { // which names the metric, where it has no other
+			if string(l.Name) == "__name__" {
+				return
+			}
 		}
 		// Labels in canonical form read back as the same labels, unless the quoting had to escape bytes that are not text.
 		labels := AppendLabels(nil, m.Labels)
