@@ -14,7 +14,7 @@ func (m *ResourceMonitor) CheckCost() Cost {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := m.cost
-	c.HistoryBytes = m.past.bytes()
+	c.HistoryBytes = m.record.Bytes()
 	return c
 }
 

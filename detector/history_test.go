@@ -187,17 +187,12 @@ func TestHistoryOfAnotherScale(t *testing.T) {
 func TestHistoryIsBounded(t *testing.T) {
 	d, h := newTestDetector(t), NewHistory(64)
 	observed(t, d, h, dawn, 50_000, dawn, func(i int) float64 { return 50 + 40*math.Sin(float64(i)/300) })
-	c := h.courses[d.engine.Of(sampler.OpenFDs)]
-	for w := range c.floors {
-		if len(c.floors[w]) > keptFloors {
-			t.Errorf("%d floors of width %d", len(c.floors[w]), w)
-		}
-	}
-	if n := len(c.series.Bins()); n > 64 {
+	c, _ := h.Chart(d, sampler.OpenFDs)
+	if n := len(c.Bins); n > 64 {
 		t.Errorf("%d bins", n)
 	}
-	if len(c.fits) > keptFits || len(c.marks) > keptMarks {
-		t.Errorf("%d fits, %d marks", len(c.fits), len(c.marks))
+	if len(c.Floors) > 256 || len(c.Fits) > 17 || len(c.Marks) > 64 {
+		t.Errorf("%d minimums, %d fits, %d marks", len(c.Floors), len(c.Fits), len(c.Marks))
 	}
 	at, i := dawn.Add(50_000*time.Minute), 0
 	s := &sampler.Sample{Readings: []sampler.Reading{{Resource: sampler.OpenFDs}, {Resource: sampler.CPUSeconds}}}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -15,8 +16,8 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/alerting/webhook"
-	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/detector/finding"
+	"github.com/mdzesseis/leaktrend/detector/history"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 	"github.com/mdzesseis/leaktrend/sampler/self"
@@ -62,8 +63,8 @@ type ResourceMonitor struct {
 	history   []alerting.Alert          // oldest first
 	lastAlert map[string]time.Time      // by resource
 	problem   string                    // what was wrong with the last check
-	past      past
-	plots     *History // without the course, which the past keeps
+	record    history.Record
+	plots     *History // without the shapes, which the record keeps
 	cost      Cost
 }
 
@@ -129,7 +130,7 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		ids:       make(map[findingKey]string),
 		holding:   make(map[string]alerting.Alert),
 		lastAlert: make(map[string]time.Time),
-		plots:     &History{courses: make(map[*engine.Series]*course)},
+		plots:     NewHistory(0),
 	}
 	if err := m.setWebhook(config); err != nil {
 		return nil, err
@@ -407,10 +408,39 @@ func (m *ResourceMonitor) judge(s *sampler.Sample) error {
 			s.Time.Format(time.RFC3339), m.latest.Time.Format(time.RFC3339))
 	}
 	events := m.detector.Observe(s)
-	m.past.add(m.detector, s.Time.UnixNano())
+	m.remember(s.Time.UnixNano())
 	m.plots.Observe(m.detector, s, nil)
 	*s, m.latest, m.before = m.before, *s, m.latest
 	m.bookTotals(events)
+	return nil
+}
+
+// remember keeps what the detector observed at an instant. It needs m.mu.
+func (m *ResourceMonitor) remember(at int64) {
+	m.record.Begin(at)
+	for number, t := range m.detector.engine.All() {
+		if value, read := t.Latest(); read == at {
+			level, deviation := t.Level()
+			m.record.Put(number, t.Resource().Name, value, level, deviation)
+		}
+	}
+}
+
+// Point is a stretch of the past of one resource.
+type Point = history.Point
+
+// Past returns what is kept of the past of a resource, oldest first, from an instant on; the zero time means all. The latest 1024 samples are
+// there as they were read, those before as the extremes of longer stretches. It is empty for a resource that was never read.
+func (m *ResourceMonitor) Past(resource string, since time.Time) []Point {
+	from := int64(math.MinInt64)
+	if !since.IsZero() {
+		from = since.UnixNano()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if number := m.detector.number(resource); number >= 0 {
+		return m.record.Points(number, from)
+	}
 	return nil
 }
 

@@ -1,13 +1,12 @@
 package detector
 
 import (
-	"math"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	found "github.com/mdzesseis/leaktrend/detector/evidence"
+	"github.com/mdzesseis/leaktrend/detector/history"
 	"github.com/mdzesseis/leaktrend/detector/page"
 	"github.com/mdzesseis/leaktrend/detector/plot"
 	"github.com/mdzesseis/leaktrend/detector/sites"
@@ -62,57 +61,13 @@ func (s shown) Status() page.Status {
 
 func (s shown) Plot(resource string, from time.Time) *plot.Chart {
 	m := s.m
-	bins := binsOf(m.Past(resource, from))
+	bins := history.Bins(m.Past(resource, from))
 	if len(bins) == 0 {
 		return nil
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := m.plots.courses[m.detector.engine.Of(resource)]
-	if c == nil {
-		return nil
-	}
-	chart := m.plots.chart(m.detector, c, bins)
-	return clip(&chart)
-}
-
-// binsOf makes of what is kept what is drawn. Where the lowest and the highest value of a long stretch lay within it is not known.
-func binsOf(points []Point) []plot.Bin {
-	bins := make([]plot.Bin, 0, len(points))
-	usual := time.Duration(math.MaxInt64)
-	if n := len(points); n > 1 {
-		steps := make([]time.Duration, 0, 64)
-		for i := max(1, n-64); i < n; i++ {
-			steps = append(steps, points[i].From.Sub(points[i-1].To))
-		}
-		slices.Sort(steps)
-		usual = steps[len(steps)/2]
-	}
-	for i, p := range points {
-		b := plot.Bin{
-			First: p.From.UnixNano(), Last: p.To.UnixNano(), Min: p.Min, Max: p.Max, Value: p.Max, Mean: p.Baseline, Deviation: p.Deviation,
-			Gap: i > 0 && p.From.Sub(points[i-1].To)/3 > usual,
-		}
-		b.MinAt, b.MaxAt = b.First, b.Last
-		if p.Baseline == 0 && p.Deviation == 0 && p.Max != 0 {
-			b.Mean = math.NaN()
-		}
-		bins = append(bins, b)
-	}
-	return bins
-}
-
-// clip drops what lies before the first sample that is drawn.
-func clip(c *plot.Chart) *plot.Chart {
-	from := time.Unix(0, c.Bins[0].First)
-	c.Floors = slices.DeleteFunc(c.Floors, func(f plot.Floor) bool { return f.From.Before(from) })
-	c.Marks = slices.DeleteFunc(c.Marks, func(m plot.Mark) bool { return m.At.Before(from) })
-	c.Fits = slices.DeleteFunc(c.Fits, func(f plot.Fit) bool { return f.To.Before(from) })
-	for i := range c.Fits {
-		if f := &c.Fits[i]; f.From.Before(from) {
-			f.Value += f.SlopePerSecond * from.Sub(f.From).Seconds()
-			f.From = from
-		}
-	}
-	return c
+	chart := m.plots.chart(m.detector, m.detector.number(resource), bins)
+	history.Clip(&chart)
+	return &chart
 }

@@ -29,11 +29,12 @@ func (s *scripted) Plot(resource string, from time.Time) *plot.Chart {
 	if resource == "unseen" {
 		return nil
 	}
-	series := plot.NewSeries(16)
+	var c plot.Chart
 	for i := range 5 {
-		series.Add(plot.Observation{At: noon.Add(time.Duration(i) * time.Minute).UnixNano(), Value: float64(10 + i)})
+		at, value := noon.Add(time.Duration(i)*time.Minute).UnixNano(), float64(10+i)
+		c.Bins = append(c.Bins, plot.Bin{First: at, Last: at, MinAt: at, MaxAt: at, Min: value, Max: value, Value: value})
 	}
-	return &plot.Chart{Bins: series.Bins()}
+	return &c
 }
 
 func of(name, state string, severity ...alerting.Severity) Resource {

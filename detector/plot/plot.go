@@ -2,14 +2,13 @@
 // the one drawing code of the reports, of the exported pictures and of the live page of an embedded monitor, so it needs nothing but the
 // standard library and the resource table.
 //
-// A Series takes samples one by one and keeps their shape in a fixed amount of memory. A Chart is a plain description: fill in what is known,
-// leave the rest zero. Chart.Inline gives the SVG for a page that has Style in its <style> and Script in a <script> at its end;
+// A Chart is a plain description: fill in what is known, leave the rest zero. Package history keeps bins of series of any length. Chart.Inline gives the SVG for a page that has Style in its <style> and Script in a <script> at its end;
 // Chart.WriteSVG a file that stands alone; Chart.Draw draws on any Canvas, so that another back end makes pictures of other formats. Spark
 // is the small one for a table.
 //
-//	series := plot.NewSeries(1024)
-//	series.Add(plot.Observation{At: t.UnixNano(), Value: 312, Mean: 300, Deviation: 12}) // for each sample
-//	chart := plot.Chart{Title: "goroutines", Resource: resource, Bins: series.Bins()}
+//	shape := history.NewShape(1024)
+//	shape.Add(history.Observation{At: t.UnixNano(), Value: 312, Mean: 300, Deviation: 12}) // for each sample
+//	chart := plot.Chart{Title: "goroutines", Resource: resource, Bins: shape.Bins()}
 //	fmt.Fprintf(w, "<figure>%s</figure>", chart.Inline("goroutines")) // ids are unique in a page
 //
 // Inline makes an svg as wide as its container and Height units high: lines stretch, text does not. The script adds what is under the pointer, or under

@@ -37,7 +37,6 @@ func leak() *Chart {
 			{At: began.Add(110 * time.Minute), Kind: Resolved, Label: "resolved", Text: "given back"},
 		},
 	}
-	s := NewSeries(256)
 	for i := range 121 {
 		if i > 60 && i < 70 {
 			continue // a gap
@@ -46,9 +45,10 @@ func leak() *Chart {
 		if i%30 == 17 {
 			value += 20
 		}
-		s.Add(Observation{At: began.Add(time.Duration(i) * time.Minute).UnixNano(), Value: value, Mean: 100 + float64(i)/4, Deviation: 4})
+		b := binOf(began.Add(time.Duration(i)*time.Minute), value)
+		b.Mean, b.Deviation, b.Gap = 100+float64(i)/4, 4, i == 70
+		c.Bins = append(c.Bins, b)
 	}
-	c.Bins = s.Bins()
 	for i := range 24 {
 		from := began.Add(time.Duration(i) * 5 * time.Minute)
 		if i != 13 {
@@ -262,72 +262,28 @@ func TestZoneName(t *testing.T) {
 	}
 }
 
-func TestSeries(t *testing.T) {
-	const samples, bins = 200_000, 100
-	s := NewSeries(bins)
-	for i := range samples {
-		value := float64(i % 7)
-		switch i {
-		case 123_456:
-			value = 1000
-		case 54_321:
-			value = -1000
-		}
-		at := began.Add(time.Duration(i) * time.Second)
-		if i > 150_000 {
-			at = at.Add(24 * time.Hour)
-		}
-		s.Add(Observation{At: at.UnixNano(), Value: value, Mean: float64(i), Deviation: 1})
-		if len(s.bins) > bins {
-			t.Fatalf("%d bins after %d samples", len(s.bins), i+1)
-		}
-	}
-	var high, low Bin
-	gaps := 0
-	all := s.Bins()
-	for i, b := range all {
-		if b.Max == 1000 {
-			high = b
-		}
-		if b.Min == -1000 {
-			low = b
-		}
-		if b.Gap {
-			gaps++
-		}
-		if i > 0 && b.First <= all[i-1].Last {
-			t.Errorf("bin %d begins before the one before ends", i)
-		}
-	}
-	if want := began.Add(123_456 * time.Second).UnixNano(); high.MaxAt != want {
-		t.Errorf("the spike is at %d, want %d", high.MaxAt, want)
-	}
-	if want := began.Add(54_321 * time.Second).UnixNano(); low.MinAt != want {
-		t.Errorf("the dip is at %d, want %d", low.MinAt, want)
-	}
-	if gaps != 1 {
-		t.Errorf("%d gaps, want the one of a day", gaps)
-	}
-	if n := len(all); n < bins/3 {
-		t.Errorf("only %d bins of %d are in use", n, bins)
-	}
-	first, last := all[0], all[len(all)-1]
-	if first.First != began.UnixNano() || last.Value != float64((samples-1)%7) || last.Mean != samples-1 {
-		t.Errorf("first %+v, last %+v", first, last)
-	}
+// binOf returns the bin of one sample without a baseline.
+func binOf(at time.Time, value float64) Bin {
+	ns := at.UnixNano()
+	return Bin{First: ns, Last: ns, Min: value, Max: value, MinAt: ns, MaxAt: ns, Value: value, Mean: math.NaN()}
 }
 
 // A spike of one sample in a million is in the picture, at its place and height.
 func TestSpikeIsDrawn(t *testing.T) {
-	s := NewSeries(1440)
+	var bins []Bin
 	for i := range 1_000_000 {
 		value := 100.
 		if i == 777_777 {
 			value = 950
 		}
-		s.Add(Observation{At: began.Add(time.Duration(i) * time.Second).UnixNano(), Value: value, Mean: math.NaN()})
+		b := binOf(began.Add(time.Duration(i)*time.Second), value)
+		if i%700 > 0 {
+			bins[len(bins)-1].Merge(&b)
+			continue
+		}
+		bins = append(bins, b)
 	}
-	c := &Chart{Title: "x", Bins: s.Bins()}
+	c := &Chart{Title: "x", Bins: bins}
 	var drawn recorder
 	c.Draw(&drawn, Width, Height)
 	f, _ := c.axes(Height)
@@ -362,13 +318,3 @@ func (r *recorder) Line(ink Ink, points []Point) {
 func (r *recorder) Area(Ink, []Point)                       {}
 func (r *recorder) Mark(Ink, Shape, Point, float64, string) {}
 func (r *recorder) Text(Ink, Point, Align, Label)           {}
-
-func BenchmarkSeries(b *testing.B) {
-	s := NewSeries(1440)
-	at := began.UnixNano()
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		at += 1e9
-		s.Add(Observation{At: at, Value: float64(i & 1023), Mean: 1, Deviation: 1})
-	}
-}

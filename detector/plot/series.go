@@ -1,16 +1,6 @@
 package plot
 
-import (
-	"math"
-	"math/bits"
-)
-
-// Observation is one sample of a resource with the moving baseline at that instant.
-type Observation struct {
-	At              int64 // unix nanoseconds
-	Value           float64
-	Mean, Deviation float64 // of the moving baseline; Mean is NaN where there is none
-}
+import "math"
 
 // Bin sums up the samples of a stretch of time. Its lowest and its highest value keep their instants, so that no spike is lost.
 type Bin struct {
@@ -22,7 +12,8 @@ type Bin struct {
 	Gap             bool    // samples are missing before this bin
 }
 
-func (b *Bin) take(next *Bin) {
+// Merge adds the samples of the bin that follows.
+func (b *Bin) Merge(next *Bin) {
 	if next.Min < b.Min {
 		b.Min, b.MinAt = next.Min, next.MinAt
 	}
@@ -31,89 +22,6 @@ func (b *Bin) take(next *Bin) {
 	}
 	b.Last, b.Value, b.Mean, b.Deviation = next.Last, next.Value, next.Mean, next.Deviation
 }
-
-// Series keeps the shape of a series of any length in a fixed amount of memory, 88 bytes a bin. It is not safe for concurrent use.
-type Series struct {
-	bins  []Bin
-	most  int
-	width int64     // of a bin in nanoseconds
-	end   int64     // of the latest bin
-	last  int64     // instant of the latest sample
-	steps [64]int64 // how often a sample followed the one before within 2^i nanoseconds
-	usual int       // index of the largest
-}
-
-// NewSeries returns an empty series that keeps at most so many bins, of which at least half are in use once that many samples were seen.
-func NewSeries(bins int) *Series {
-	if bins < 2 {
-		panic("plot: a series needs two bins or more")
-	}
-	return &Series{most: bins, width: 1}
-}
-
-// Add appends an observation with a finite value. One that is not newer than the one before is ignored.
-func (s *Series) Add(o Observation) {
-	n := len(s.bins)
-	b := Bin{
-		First: o.At, Last: o.At, Min: o.Value, Max: o.Value, MinAt: o.At, MaxAt: o.At,
-		Value: o.Value, Mean: o.Mean, Deviation: o.Deviation,
-	}
-	if n == 0 {
-		s.bins, s.last, s.end = append(s.bins, b), o.At, s.endOf(o.At)
-		return
-	}
-	step := o.At - s.last
-	if step <= 0 {
-		return
-	}
-	// Far longer than most steps: samples are missing.
-	size := bits.Len64(uint64(step))
-	b.Gap = s.steps[s.usual] > 0 && size > s.usual+2
-	s.last = o.At
-	if s.steps[size]++; s.steps[size] > s.steps[s.usual] {
-		s.usual = size
-	}
-	if o.At < s.end {
-		s.bins[n-1].take(&b)
-		return
-	}
-	s.bins, s.end = append(s.bins, b), s.endOf(o.At)
-	for len(s.bins) > s.most {
-		s.merge()
-	}
-}
-
-// merge doubles the width of the bins until half of them will do.
-func (s *Series) merge() {
-	for kept := len(s.bins); kept > s.most/2+1; {
-		s.width *= 2
-		kept = 1
-		for i := 1; i < len(s.bins); i++ {
-			if s.bins[i].First/s.width != s.bins[i-1].First/s.width {
-				kept++
-			}
-		}
-	}
-	n := 0
-	for i := range s.bins {
-		if i > 0 && s.bins[i].First/s.width == s.bins[n].First/s.width {
-			s.bins[n].take(&s.bins[i])
-			continue
-		}
-		if i > 0 {
-			n++
-		}
-		s.bins[n] = s.bins[i]
-	}
-	s.bins = s.bins[:n+1]
-	s.end = s.endOf(s.bins[n].First)
-}
-
-// endOf returns the end of the bin that an instant after 1970 lies in.
-func (s *Series) endOf(at int64) int64 { return (at/s.width + 1) * s.width }
-
-// Bins returns a copy of the bins, in order of time.
-func (s *Series) Bins() []Bin { return append([]Bin(nil), s.bins...) }
 
 // columns returns the bins merged into the columns of the plot.
 func (c *Chart) columns(f *frame) []Bin {
@@ -131,7 +39,7 @@ func columnsOf(bins []Bin, f *frame, most int) []Bin {
 	for i := range bins {
 		x := math.Floor(f.x(bins[i].First) * float64(most) / (f.right - f.left))
 		if n := len(columns); n > 0 && x == at {
-			columns[n-1].take(&bins[i])
+			columns[n-1].Merge(&bins[i])
 			continue
 		}
 		columns, at = append(columns, bins[i]), x

@@ -21,6 +21,7 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/history"
 	"github.com/mdzesseis/leaktrend/detector/plot"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -34,9 +35,9 @@ func resource(name string, state detector.State) replay.Resource {
 	r, _ := sampler.Lookup(name)
 	c := replay.Resource{First: 20, Chart: &plot.Chart{Resource: r}}
 	c.Status = detector.Status{Resource: r, State: state, Value: 25, Baseline: 20, Judged: true, Why: "does not grow"}
-	series := plot.NewSeries(64)
+	series := history.NewShape(64)
 	for i := range 121 {
-		series.Add(plot.Observation{At: began.Add(time.Duration(i) * time.Minute).UnixNano(), Value: float64(20 + i%5), Mean: 20, Deviation: 1})
+		series.Add(history.Observation{At: began.Add(time.Duration(i) * time.Minute).UnixNano(), Value: float64(20 + i%5), Mean: 20, Deviation: 1})
 	}
 	c.Chart.Bins = series.Bins()
 	return c
