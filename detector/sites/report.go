@@ -1,0 +1,207 @@
+package sites
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
+	"github.com/mdzesseis/leaktrend/trend"
+)
+
+// Finding is growth at one site that is a leak by itself.
+type Finding struct {
+	Site     alerting.Site
+	Since    time.Time
+	Evidence *alerting.Evidence // nil where proof alone tells
+	// GivenBack is whether the latest profile has less than half of the growth: the finding ends if its next floor says so, too.
+	GivenBack bool
+}
+
+// Findings returns the sites that leak, those that grow fastest first; behind them those that have given their growth back.
+func (t *Tracker) Findings() []Finding {
+	var all []Finding
+	for _, s := range t.followed {
+		f := s.finding
+		if f == nil {
+			continue
+		}
+		one := Finding{Site: t.describe(s, f.climb.Since), Since: time.Unix(0, f.climb.Since).UTC(), GivenBack: f.givenBack(s.value)}
+		if c := f.climb; c.Points > 0 {
+			one.Evidence = &alerting.Evidence{
+				Window: c.Window.Round(time.Millisecond).String(), Points: c.Points, EffectivePoints: c.Fit.EffectivePoints,
+				Floor: c.Width.Seconds(), Rise: c.Rise, Growth: c.Growth, R2: c.Fit.R2, T: c.Fit.T, LoadShare: c.Kept,
+			}
+		}
+		all = append(all, one)
+	}
+	slices.SortFunc(all, func(a, b Finding) int {
+		switch {
+		case a.GivenBack == b.GivenBack:
+			return byPace(&a.Site, &b.Site)
+		case a.GivenBack:
+			return 1
+		}
+		return -1
+	})
+	return all
+}
+
+// Leaking returns the sites that leak by themselves and have not given their growth back, those that grow fastest first, at most n of them.
+func (t *Tracker) Leaking(n int) []Grown {
+	var all []Grown
+	for _, s := range t.followed {
+		if s.finding != nil && !s.finding.givenBack(s.value) {
+			was, _ := t.before(s, s.finding.climb.Since)
+			all = append(all, Grown{Site: t.describe(s, s.finding.climb.Since), Growth: s.value - was, Profile: s.latest})
+		}
+	}
+	slices.SortFunc(all, func(a, b Grown) int { return byPace(&a.Site, &b.Site) })
+	return all[:min(n, len(all))]
+}
+
+// byPace puts the fastest first.
+func byPace(a, b *alerting.Site) int {
+	return cmp.Or(cmp.Compare(b.GrowthPerHour, a.GrowthPerHour), cmp.Compare(a.File, b.File), a.Line-b.Line)
+}
+
+// describe returns what is known of a site, with its growth since an instant.
+func (t *Tracker) describe(s *site, since int64) alerting.Site {
+	was, then := t.before(s, since)
+	d := alerting.Site{
+		Function: s.latest.Function, File: s.latest.File, Line: s.latest.Line,
+		Count: math.Round(s.latest.Count), Bytes: math.Round(s.latest.Bytes), WaitReason: s.latest.WaitReason,
+		GrowthPerHour: t.pace(s, then),
+		Share:         t.share(s.value-was, since),
+	}
+	if t.kind == profile.Goroutine {
+		d.OldestSeconds = time.Duration(t.at - s.first).Seconds()
+		d.Proven = s.proven >= 1 && s.proven >= (s.value-was)/2
+	} else {
+		d.Proven = t.heldByTwoCollections(s, was)
+	}
+	return d
+}
+
+// heldByTwoCollections reports whether most of the growth was live after two collections, and is more than sampling gives by chance.
+func (t *Tracker) heldByTwoCollections(s *site, was float64) bool {
+	growth := s.value - was
+	return growth >= sampleOffset/2*t.resolution && min(s.live[0], s.live[1])-was >= growth/2
+}
+
+// pace returns the growth of a site per hour since a snapshot: the slope of a line through the snapshots and the latest value, or where these
+// are few the straight way.
+func (t *Tracker) pace(s *site, then int64) float64 {
+	var x, y []float64
+	for i, at := range t.past.at[:t.past.n] {
+		if at >= then && at < t.at {
+			x, y = append(x, float64(at-then)/1e9), append(y, float64(s.past[i]))
+		}
+	}
+	x, y = append(x, float64(t.at-then)/1e9), append(y, s.value)
+	if fit, ok := trend.Regress(x, y); ok {
+		return fit.Slope * 3600
+	}
+	if last := len(x) - 1; x[last] > 0 {
+		return (y[last] - y[0]) / x[last] * 3600
+	}
+	return 0
+}
+
+// Growth returns how much all sites together have grown since an instant.
+func (t *Tracker) Growth(since time.Time) float64 { return t.growth(since.UnixNano()) }
+
+func (t *Tracker) growth(since int64) float64 { return t.total - t.past.total[t.past.before(since)] }
+
+func (t *Tracker) share(growth float64, since int64) float64 {
+	if growth <= 0 {
+		return 0
+	}
+	return min(1, growth/max(t.growth(since), growth))
+}
+
+// Growing returns the sites that made the total grow since an instant, at most n of them, those with the most growth first. keep says which
+// ones count; nil means all.
+func (t *Tracker) Growing(since time.Time, n int, keep func(profile.Site) bool) []Grown {
+	if t.past.n == 0 {
+		return nil
+	}
+	at := max(since.UnixNano(), t.began)
+	if since.IsZero() {
+		at = t.began
+	}
+	type growing struct {
+		site   *site
+		growth float64
+	}
+	var all []growing
+	sum := 0.
+	for _, s := range t.sites {
+		if keep != nil && !keep(s.latest) {
+			continue
+		}
+		was, _ := t.before(s, at)
+		if growth := s.value - was; growth > 0 && (t.kind != profile.Heap || growth >= t.resolution/2) {
+			all = append(all, growing{s, growth})
+			sum += growth
+		}
+	}
+	slices.SortFunc(all, func(a, b growing) int {
+		fa, fb := a.site.latest.Frame, b.site.latest.Frame
+		return cmp.Or(cmp.Compare(b.growth, a.growth), cmp.Compare(fa.File, fb.File), fa.Line-fb.Line)
+	})
+	var grown []Grown
+	for _, g := range all {
+		if len(grown) == n || len(grown) > 0 && g.growth < leastSiteShare*sum {
+			break
+		}
+		d := Grown{Site: t.describe(g.site, at), Growth: g.growth, Profile: g.site.latest}
+		if keep != nil {
+			d.Share = g.growth / sum // of those that count
+		}
+		grown = append(grown, d)
+	}
+	return grown
+}
+
+// Grown is a site that has grown.
+type Grown struct {
+	alerting.Site
+	Growth  float64      // in goroutines or bytes
+	Profile profile.Site // as the latest profile had it
+}
+
+// Status is a followed site as it is shown to people.
+type Status struct {
+	alerting.Site
+	Resource  string    `json:"resource"` // goroutines or heap_live_bytes
+	Since     time.Time `json:"since,omitzero"`
+	Suspected bool      `json:"suspected"` // it has the shape of a leak
+	Leaks     bool      `json:"leaks"`     // it is one by itself
+}
+
+// Statuses returns the followed sites, those with the most goroutines or bytes first.
+func (t *Tracker) Statuses(resource string) []Status {
+	all := make([]Status, 0, len(t.followed))
+	for _, s := range t.followed {
+		st := Status{Resource: resource, Suspected: s.suspect, Leaks: s.finding != nil}
+		since := t.began
+		switch {
+		case s.finding != nil:
+			since = s.finding.climb.Since
+		case s.suspect:
+			since = s.climb.Since
+		}
+		if s.suspect || s.finding != nil {
+			st.Since = time.Unix(0, since).UTC()
+		}
+		st.Site = t.describe(s, since)
+		all = append(all, st)
+	}
+	slices.SortFunc(all, func(a, b Status) int {
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Count, a.Count), cmp.Compare(a.File, b.File), a.Line-b.Line)
+	})
+	return all
+}
