@@ -31,6 +31,7 @@ func block(t *testing.T, language, contains string) string {
 }
 
 func TestReadmeConfiguration(t *testing.T) {
+	t.Parallel()
 	var want bytes.Buffer
 	if err := detector.WriteConfig(&want, detector.DefaultConfig(), nil); err != nil {
 		t.Fatal(err)
@@ -55,6 +56,7 @@ func TestReadmeReplay(t *testing.T) {
 
 // The scan that the README shows is that of the tests.
 func TestReadmeScan(t *testing.T) {
+	t.Parallel()
 	want, err := os.ReadFile(filepath.Join("testdata", "scan.golden"))
 	if err != nil {
 		t.Fatal(err)
@@ -116,6 +118,7 @@ func TestReadmePictures(t *testing.T) {
 
 // Every command and flag that the README names exists.
 func TestReadmeCommands(t *testing.T) {
+	t.Parallel()
 	readme, err := os.ReadFile(filepath.FromSlash("../../README.md"))
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 // A report and plots come beside what replay prints, which stays as it is.
 func TestReplayPictures(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	recording := recordingOf(t, "goroutines", 40, leaking)
 	page, plots := filepath.Join(dir, "report.html"), filepath.Join(dir, "plots")
@@ -60,6 +61,7 @@ func TestReplayPictures(t *testing.T) {
 
 // What was judged is in the report also when another recording could not be.
 func TestReportBesideAFault(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	good, bad, page := recordingOf(t, "goroutines", 40, leaking), filepath.Join(dir, "bad.csv"), filepath.Join(dir, "report.html")
 	if err := os.WriteFile(bad, []byte("\x00\x01"), 0o644); err != nil {

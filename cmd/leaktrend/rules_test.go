@@ -10,6 +10,7 @@ import (
 )
 
 func TestRulesCommand(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name, arguments string
 		want            []string // on standard output
@@ -23,10 +24,10 @@ func TestRulesCommand(t *testing.T) {
 		{"dashboard", "rules --dashboard", []string{collector.Dashboard}, "groups:", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Chdir(t.TempDir())
-			writeText(t, ".", "config.yaml", "resource_monitoring:\n  goroutine_threshold: 77\n  fd_threshold: 9\n  memory_threshold_mb: 1\n"+
+			t.Parallel()
+			config := writeText(t, t.TempDir(), "config.yaml", "resource_monitoring:\n  goroutine_threshold: 77\n  fd_threshold: 9\n  memory_threshold_mb: 1\n"+
 				"  growth_rate_threshold: 5\n  adaptive: {sensitivity: 2}\n")
-			got := leaktrend(t, "", strings.Fields(test.arguments)...)
+			got := leaktrend(t, "", strings.Fields(strings.ReplaceAll(test.arguments, "config.yaml", config))...)
 			if got.code != 0 || !strings.Contains(got.stderr, test.said) || strings.Contains(got.stdout, test.not) {
 				t.Errorf("exit code %d, %q is in the rules or %q is not said:\n%s", got.code, test.not, test.said, got.stderr)
 			}
@@ -40,6 +41,7 @@ func TestRulesCommand(t *testing.T) {
 }
 
 func TestRulesFile(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "leaktrend.rules.yaml")
 	if got := leaktrend(t, "", "rules", "-o", path); got.code != 0 || got.stdout != "" {

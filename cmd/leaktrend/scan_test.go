@@ -26,6 +26,7 @@ import (
 )
 
 func TestScanUsage(t *testing.T) {
+	t.Parallel()
 	const server = "http://127.0.0.1:1"
 	for _, test := range []struct {
 		args []string

@@ -15,6 +15,7 @@ import (
 
 // The price that --soak prints is what generated healthy services cost, 40 of each family, by parameters that the method was not tuned on.
 func TestSoakPrice(t *testing.T) {
+	t.Parallel()
 	ambiguous := make(map[string]bool)
 	var healthy []string
 	for _, f := range generate.Families() {

@@ -68,6 +68,7 @@ func writeRecording(t *testing.T, path string, length, soak time.Duration, level
 func unwrapped(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func TestTune(t *testing.T) {
+	t.Parallel()
 	labels := tuneSet(t)
 	dir := t.TempDir()
 	out, html := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "curve.html")
@@ -127,6 +128,7 @@ func TestTune(t *testing.T) {
 }
 
 func TestTuneUsage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	writeRecording(t, filepath.Join(dir, "a.csv"), 10*time.Hour, 0, steady)
 	empty := t.TempDir()
@@ -180,6 +182,7 @@ func TestTuneUsage(t *testing.T) {
 }
 
 func TestTuneUnlabelled(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	writeRecording(t, filepath.Join(dir, "a.csv"), 30*time.Hour, 0, oscillating)
 	writeRecording(t, filepath.Join(dir, "b.csv"), time.Hour, 10*time.Hour, steady)
@@ -191,6 +194,7 @@ func TestTuneUnlabelled(t *testing.T) {
 
 // An interrupted run prints what there is, writes no configuration, and says so by its exit code.
 func TestTuneInterrupted(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	out := filepath.Join(t.TempDir(), "config.yaml")
@@ -206,6 +210,7 @@ func TestTuneInterrupted(t *testing.T) {
 
 // A configuration without the trend is measured as it is, and recommended with it.
 func TestTuneTrendOff(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	config := writeText(t, dir, "config.yaml", "resource_monitoring:\n  adaptive:\n    enabled: false\n")
 	out := filepath.Join(dir, "out.yaml")

@@ -388,7 +388,7 @@ func (broken) Past(string, time.Time) []detector.Point { return nil }
 
 func waitFor(t *testing.T, what func() bool) {
 	t.Helper()
-	for range 500 {
+	for range 12_000 { // two minutes
 		if what() {
 			return
 		}

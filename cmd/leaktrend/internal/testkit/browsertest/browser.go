@@ -22,6 +22,7 @@ type Tab struct {
 	loaded  chan struct{} // one for each time that the page has been loaded
 
 	mu         sync.Mutex
+	base       string // what the page may ask for begins with this
 	complaints []string
 }
 
@@ -31,7 +32,6 @@ type Tab struct {
 func Open(t testing.TB, url string, width, height int64, scheme string) *Tab {
 	t.Helper()
 	tab := &Tab{t: t, loaded: make(chan struct{}, 100)}
-	base := url[:strings.LastIndex(url, "/")+1]
 	t.Cleanup(func() {
 		tab.mu.Lock()
 		defer tab.mu.Unlock()
@@ -39,17 +39,26 @@ func Open(t testing.TB, url string, width, height int64, scheme string) *Tab {
 			t.Error(c)
 		}
 	})
-	tab.browser = start(t, func(method string, params json.RawMessage) { tab.happened(base, method, params) })
+	tab.browser = start(t, tab.happened)
 	for _, domain := range []string{"Network", "Runtime", "Page"} {
 		tab.do(domain+".enable", nil)
 	}
 	tab.Look(width, height, scheme)
-	tab.load("Page.navigate", parameters{"url": url})
+	tab.Navigate(url)
 	return tab
 }
 
+// Navigate opens another page in the tab.
+func (tab *Tab) Navigate(url string) {
+	tab.t.Helper()
+	tab.mu.Lock()
+	tab.base = url[:strings.LastIndex(url, "/")+1]
+	tab.mu.Unlock()
+	tab.load("Page.navigate", parameters{"url": url})
+}
+
 // happened notes what the browser says of the page unasked.
-func (tab *Tab) happened(base, method string, params json.RawMessage) {
+func (tab *Tab) happened(method string, params json.RawMessage) {
 	var event struct {
 		Type             string
 		Args             []struct{ Value any }
@@ -77,6 +86,9 @@ func (tab *Tab) happened(base, method string, params json.RawMessage) {
 			tab.complain(text)
 		}
 	case "Network.requestWillBeSent":
+		tab.mu.Lock()
+		base := tab.base
+		tab.mu.Unlock()
 		if u := event.Request.URL; !strings.HasPrefix(u, base) && !strings.HasPrefix(u, "data:") {
 			tab.complain("asked for " + u)
 		}
@@ -153,6 +165,16 @@ func Eval[T any](tab *Tab, expression string) (value T) {
 		}
 	}
 	return value
+}
+
+// Await waits until an expression is true in the page.
+func (tab *Tab) Await(expression string) {
+	tab.t.Helper()
+	for deadline := time.Now().Add(2 * patience); !Eval[bool](tab, "!!("+expression+")"); time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			tab.t.Fatalf("not so after %s: %s", 2*patience, expression)
+		}
+	}
 }
 
 // Point moves the pointer to a place in the window, in CSS pixels.

@@ -9,7 +9,7 @@ import (
 
 // What a page must not do is noted, and nothing else.
 func TestComplaints(t *testing.T) {
-	tab := &Tab{t: t, loaded: make(chan struct{}, 1)}
+	tab := &Tab{t: t, base: "file:///tmp/", loaded: make(chan struct{}, 1)}
 	for _, event := range []struct{ method, params string }{
 		{"Network.requestWillBeSent", `{"type": "Document", "request": {"url": "file:///tmp/report.html"}}`},
 		{"Network.requestWillBeSent", `{"type": "Image", "request": {"url": "data:image/png;base64,AA=="}}`},
@@ -19,7 +19,7 @@ func TestComplaints(t *testing.T) {
 		{"Runtime.exceptionThrown", `{"exceptionDetails": {"text": "Uncaught", "exception": {"description": "TypeError: x is null"}}}`},
 		{"Page.loadEventFired", `{"timestamp": 1}`},
 	} {
-		tab.happened("file:///tmp/", event.method, json.RawMessage(event.params))
+		tab.happened(event.method, json.RawMessage(event.params))
 	}
 	want := []string{"asked for https://fonts.example/a.woff", "console error: no such row 3", "exception: Uncaught TypeError: x is null"}
 	if diff := cmp.Diff(want, tab.complaints); diff != "" {

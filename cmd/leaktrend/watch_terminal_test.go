@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -26,8 +24,6 @@ func newTerminal(t *testing.T, width, height int) *terminal {
 		t.Skip("needs tmux")
 	}
 	tty := &terminal{t, filepath.Join(t.TempDir(), "tmux")}
-	t.Setenv("PS1", "$ ")
-	t.Setenv("NO_COLOR", "")
 	tty.tmux("-f", os.DevNull, "new-session", "-d", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height), "sh")
 	t.Cleanup(func() { tty.tmux("kill-server") })
 	tty.tmux("set-option", "-g", "window-size", "manual")
@@ -36,7 +32,9 @@ func newTerminal(t *testing.T, width, height int) *terminal {
 
 func (tty *terminal) tmux(args ...string) string {
 	tty.t.Helper()
-	out, err := exec.Command("tmux", append([]string{"-S", tty.socket}, args...)...).CombinedOutput()
+	cmd := exec.Command("tmux", append([]string{"-S", tty.socket}, args...)...)
+	cmd.Env = append(os.Environ(), "PS1=$ ", "NO_COLOR=")
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		tty.t.Fatalf("tmux %s: %v\n%s", args, err, out)
 	}
@@ -52,7 +50,7 @@ func (tty *terminal) press(key string) { tty.tmux("send-keys", key) }
 func (tty *terminal) shows(texts ...string) string {
 	tty.t.Helper()
 	var screen string
-	for range 200 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		screen = tty.tmux("capture-pane", "-p")
 		missing := false
 		for _, text := range texts {
@@ -61,7 +59,6 @@ func (tty *terminal) shows(texts ...string) string {
 		if !missing {
 			return screen
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	tty.t.Fatalf("the terminal does not show %q:\n%s", texts, screen)
 	return ""
@@ -72,6 +69,7 @@ func TestWatchOnTerminal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 15 s of real time")
 	}
+	t.Parallel()
 	name := fmt.Sprintf("leaktrend-test-%d", os.Getpid())
 	first, second := leaky(t, name), leaky(t, name)
 	tty := newTerminal(t, 80, 24)
@@ -120,18 +118,16 @@ func TestTerminalIsRestored(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 5 s of real time")
 	}
+	t.Parallel()
 	child := leaky(t, "leaktrend")
-	for name, end := range map[string]func(tty *terminal){
-		"ctrl-c": func(tty *terminal) { tty.press("C-c") },
-		"term": func(tty *terminal) {
-			shell := strings.TrimSpace(tty.tmux("display-message", "-p", "#{pane_pid}"))
-			out, err := exec.Command("pgrep", "-P", shell).Output()
-			if err != nil {
-				t.Fatal(err)
+	for name, end := range map[string]func(tty *terminal, pid int){
+		"ctrl-c": func(tty *terminal, _ int) { tty.press("C-c") },
+		"term": func(_ *terminal, pid int) {
+			if err := exec.Command("kill", "-TERM", strconv.Itoa(pid)).Run(); err != nil {
+				t.Error(err)
 			}
-			_ = exec.Command("kill", "-TERM", strings.TrimSpace(string(out))).Run()
 		},
-		"suspended": func(tty *terminal) {
+		"suspended": func(tty *terminal, _ int) {
 			tty.press("C-z")
 			tty.shows("Stopped")
 			tty.run("fg")
@@ -143,9 +139,17 @@ func TestTerminalIsRestored(t *testing.T) {
 			tty := newTerminal(t, 80, 24)
 			dir := t.TempDir()
 			tty.run("set -m; stty -g >" + dir + "/before")
-			tty.run(fmt.Sprintf("%s=1 %s watch --pid %d --interval 100ms", asCommand, os.Args[0], child.Process.Pid))
+			tty.run(fmt.Sprintf("%s=1 sh -c 'echo $$ >%s/pid; exec %s watch --pid %d --interval 100ms'", asCommand, dir, os.Args[0], child.Process.Pid))
 			tty.shows("? help", "open_fds")
-			end(tty)
+			text, err := os.ReadFile(filepath.Join(dir, "pid"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			end(tty, pid)
 			tty.shows("too short  open_fds")
 			tty.run("stty -g >" + dir + "/after; echo all' 'is well")
 			tty.shows("all is well")
@@ -166,62 +170,5 @@ func sameFiles(t *testing.T, one, other string) {
 	}
 	if len(a) == 0 || string(a) != string(b) {
 		t.Errorf("the terminal was %s, and is %s", a, b)
-	}
-}
-
-// reactingOutput is what a command has written up to now, which is shown to a function as it grows.
-type reactingOutput struct {
-	bytes.Buffer
-	seen func(text string)
-}
-
-func (o *reactingOutput) Write(p []byte) (int, error) {
-	n, err := o.Buffer.Write(p)
-	o.seen(o.String())
-	return n, err
-}
-
-// Elsewhere than on a terminal watch ends with the last process, and tells by its exit code what was found on any of them.
-func TestWatchEndsWithLastProcess(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes 8 s of real time")
-	}
-	name := fmt.Sprintf("leaktrend-last-%d", os.Getpid())
-	first, second := leaky(t, name), leaky(t, name)
-	var alerted atomic.Bool
-	stdout := &reactingOutput{seen: func(text string) {
-		if strings.Count(text, "open_fds leak: ") == 2 && !alerted.Swap(true) {
-			_ = first.Process.Kill()
-		}
-	}}
-	stderr := &reactingOutput{seen: func(text string) {
-		if strings.Contains(text, fmt.Sprintf("process %d (", first.Process.Pid)) {
-			_ = second.Process.Kill()
-		}
-	}}
-	err := run(t.Context(), []string{"watch", "--name", name, "--soak", "1m", "--exit-code", "--duration", "1m"}, nil, stdout, stderr)
-	got := outcome{exitCode(err), stdout.String(), stderr.String()}
-	if got.code != exitLeak || !strings.Contains(got.stderr, "the last process of --name "+name+" ended") {
-		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
-	}
-	for _, child := range []*exec.Cmd{first, second} {
-		for _, want := range []string{
-			fmt.Sprintf("level=warning msg=\"pid %d ", child.Process.Pid),
-			fmt.Sprintf("process %d ", child.Process.Pid),
-		} {
-			if !strings.Contains(got.stderr, want) {
-				t.Errorf("no %q in\n%s", want, got.stderr)
-			}
-		}
-	}
-	if n := strings.Count(got.stdout, "open_fds leak: "); n < 2 {
-		t.Errorf("%d alerts, want one for each process:\n%s", n, got.stdout)
-	}
-
-	// A recording is of one process.
-	third, fourth := leaky(t, name), leaky(t, name)
-	got = leaktrend(t, "", "watch", "--name", name, "-o", filepath.Join(t.TempDir(), "x.csv"), "--duration", "1s")
-	if got.code != exitUsage || !strings.Contains(got.stderr, "2 processes match, choose one with --pid") {
-		t.Errorf("exit code %d\n%s (%d, %d)", got.code, got.stderr, third.Process.Pid, fourth.Process.Pid)
 	}
 }

@@ -12,6 +12,10 @@ import (
 
 // A Go process that serves net/http/pprof is watched from outside: its alerts name the line of code and the peer of the connections.
 func TestWatchPprof(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 20 s of real time")
+	}
+	t.Parallel()
 	tool, err := exec.LookPath("go")
 	if err != nil {
 		t.Skip("go is not on the PATH: ", err)
@@ -36,21 +40,23 @@ func TestWatchPprof(t *testing.T) {
 	if _, err := fmt.Fscan(stdout, &served, &peer); err != nil {
 		t.Fatal(err)
 	}
-	got := leaktrend(t, "", "watch", "--pid", strconv.Itoa(leaker.Process.Pid), "--pprof", "http://"+served, "--soak", "20s", "--duration", "20s")
-	all := got.stdout + got.stderr
-	for _, want := range []string{"open_fds leak: ", "main.go:", "new descriptors are tcp CLOSE_WAIT to " + peer} {
-		if !strings.Contains(all, want) {
-			t.Errorf("no %q in\n%s", want, all)
+	args := []string{"watch", "--pid", strconv.Itoa(leaker.Process.Pid), "--pprof", "http://" + served, "--soak", "20s"}
+	want := []string{"open_fds leak: ", "main.go:", "new descriptors are tcp CLOSE_WAIT to " + peer}
+	got := until(t, args, want...)
+	for _, text := range want {
+		if !strings.Contains(got.stdout+got.stderr, text) {
+			t.Errorf("no %q in\n%s%s", text, got.stdout, got.stderr)
 		}
 	}
 }
 
 func TestWatchPprofTarget(t *testing.T) {
+	t.Parallel()
 	name := fmt.Sprintf("leaktrend-pprof-%d", os.Getpid())
 	leaky(t, name)
 	pattern := "[l]" + name[1:] // does not match the test itself
 	// The one process that matches is watched, though nothing answers at the address.
-	one := leaktrend(t, "", "watch", "--name", pattern, "--pprof", "http://127.0.0.1:1", "--interval", "50ms", "--duration", "500ms")
+	one := until(t, []string{"watch", "--name", pattern, "--pprof", "http://127.0.0.1:1", "--interval", "50ms"}, "open_fds")
 	if one.code != 0 || !strings.Contains(one.stdout, "open_fds") {
 		t.Errorf("one process: code %d\n%s%s", one.code, one.stdout, one.stderr)
 	}

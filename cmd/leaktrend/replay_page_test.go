@@ -31,6 +31,7 @@ func htmlReport(t *testing.T, recordings ...string) (url string) {
 
 // What a person does with the report: look at it in both colour schemes and on a phone, point at a plot, use the keyboard.
 func TestReportInBrowser(t *testing.T) {
+	t.Parallel()
 	url := htmlReport(t, "go-body.csv", "go-restart.csv", "go-longpoll.csv")
 	for _, test := range []struct {
 		scheme string
@@ -128,6 +129,7 @@ func TestReportInBrowser(t *testing.T) {
 
 // Whoever looks from another zone reads times in that one, and its name.
 func TestReportInViewersZone(t *testing.T) {
+	t.Parallel()
 	url := htmlReport(t, "go-body.csv")
 	tab := browsertest.Open(t, url, 1100, 900, "light")
 	tab.SetZone("Asia/Kolkata")
@@ -144,6 +146,7 @@ func TestReportInViewersZone(t *testing.T) {
 
 // Numbers under the pointer are written as everywhere else.
 func TestPageFormats(t *testing.T) {
+	t.Parallel()
 	tab := browsertest.Open(t, htmlReport(t, "go-body.csv"), 1100, 900, "light")
 	var calls, want []string
 	for _, unit := range []string{"", "bytes", "seconds"} {
@@ -168,6 +171,7 @@ func TestReportOfAMillionSamples(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
+	t.Parallel()
 	dir := t.TempDir()
 	recording, page := filepath.Join(dir, "long.csv"), filepath.Join(dir, "report.html")
 	const samples, resources = 1_000_000, 4
