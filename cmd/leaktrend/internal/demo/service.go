@@ -1,4 +1,4 @@
-// Package demo is a small HTTP service under load that leaks on request. It exists to be watched.
+// Package demo shows a small HTTP service under load that leaks on request, watched by the embedded monitor.
 package demo
 
 import (

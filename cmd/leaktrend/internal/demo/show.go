@@ -1,0 +1,151 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/watch"
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
+)
+
+// What a show is made of.
+const (
+	Soak     = 4 * time.Minute  // setting of the monitor
+	Healthy  = 15 * time.Second // before the leak begins
+	interval = 200 * time.Millisecond
+	epilogue = 3 * time.Second // after the alert
+)
+
+// Options say what is shown.
+type Options struct {
+	Leak     string        // one of the constants above
+	Listen   string        // address of the live page; "" = none
+	Duration time.Duration // the show ends after this long, if no leak was found before
+	Out      string        // file of a recording; "" = none
+	Force    bool          // replace a recording
+}
+
+// Show runs a service with the embedded monitor in this process and shows what that finds. A leak that is not found in time is an error.
+func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
+	began := time.Now()
+	service, err := New(o.Leak, began.Add(Healthy))
+	if err != nil {
+		return err
+	}
+	serving, endService := context.WithCancel(context.Background())
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		service.Run(serving)
+	}()
+	defer func() {
+		endService()
+		<-served
+	}()
+
+	plan := fmt.Sprintf("leaks %s from second %d on", o.Leak, Healthy/time.Second)
+	if o.Leak == None {
+		plan = "does not leak"
+	}
+	fmt.Fprintf(stdout, "A small HTTP service in this process; it %s.\n"+
+		"The embedded monitor samples it every %s and has not been told.\n\n", plan, interval)
+
+	config := detector.DefaultConfig()
+	config.CheckInterval = interval
+	config.Adaptive.Soak = Soak
+	view := screen.New(stdout, stderr, "leaktrend demo, soak "+sampler.FormatDuration(Soak))
+	view.Note(fmt.Sprintf("A small HTTP service in this process; it %s.", plan))
+	shown := view.Add("leaktrend demo")
+	monitor, err := detector.NewMonitor(config, shown.Logger())
+	if err != nil {
+		return err
+	}
+	if o.Listen != "" {
+		address, end, err := serveLeaks(o.Listen, monitor)
+		if err != nil {
+			return err
+		}
+		defer end()
+		fmt.Fprintf(stdout, "The live page of the monitor: %s\n\n", address)
+		view.Note("Live page: " + address)
+	}
+	var rec *record.File
+	if o.Out != "" {
+		header := recording.Header{Interval: interval, Soak: Soak, Source: "leaktrend demo --leak " + o.Leak}
+		if rec, err = record.Create(o.Out, o.Force, nil, header); err != nil {
+			return err
+		}
+	}
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var first *alerting.Alert
+	monitor.OnAlert(func(a alerting.Alert) {
+		if first != nil {
+			return
+		}
+		first = &a
+		switch {
+		case view.Waits():
+			view.Note("The leak was found. Look around (? lists the keys); q ends.")
+		case o.Listen == "": // else somebody looks at the page
+			time.AfterFunc(epilogue, stop)
+		}
+	})
+	if err := watch.Display(ctx, view, o.Duration, func(ctx context.Context) error {
+		return watch.Observe(ctx, monitor, shown, rec)
+	}); err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, verdict(o.Leak, first, began))
+	if first == nil && o.Leak != None && ctx.Err() == nil && !view.Quit() {
+		return errors.New("the leak was not found in this time")
+	}
+	return nil
+}
+
+// serveLeaks serves the live page of a monitor at /debug/leaks/, and returns its whole address.
+func serveLeaks(listen string, monitor *detector.ResourceMonitor) (address string, end func(), err error) {
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		return "", nil, fmt.Errorf("--listen %s: %w", listen, err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/debug/leaks/", monitor.Handler())
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(l) // ends with Close below
+	}()
+	return "http://" + l.Addr().String() + "/debug/leaks/", func() {
+		server.Close()
+		<-served
+	}, nil
+}
+
+// verdict says how the show went.
+func verdict(leak string, first *alerting.Alert, began time.Time) string {
+	ran := sampler.FormatDuration(time.Since(began).Round(time.Second))
+	switch {
+	case first == nil && leak == None:
+		return fmt.Sprintf("\nNo alert in %s, as it should be: the service does not leak.", ran)
+	case first == nil:
+		return fmt.Sprintf("\nNo alert in %s.", ran)
+	case leak == None:
+		return "\nAn alert on a service that does not leak: a false alarm."
+	}
+	after := first.Time.Sub(began.Add(Healthy)).Round(time.Second)
+	return fmt.Sprintf("\nFound %s after the leak began. To embed the monitor in your own service, see detector.NewMonitor.",
+		sampler.FormatDuration(after))
+}
