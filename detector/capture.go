@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	found "github.com/mdzesseis/leaktrend/detector/evidence"
+	"github.com/mdzesseis/leaktrend/detector/evidence"
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
@@ -27,7 +27,7 @@ const (
 )
 
 // Capture is a file that was written as evidence of a finding.
-type Capture = found.Capture
+type Capture = evidence.Capture
 
 // Captures returns the latest files that were written as evidence, oldest first.
 func (m *ResourceMonitor) Captures() []Capture {

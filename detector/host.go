@@ -258,10 +258,8 @@ func (m *ResourceMonitor) IsHealthy() bool {
 
 // GetLeakHistory returns when each kind of resource last had an alert, under the host's names.
 func (m *ResourceMonitor) GetLeakHistory() map[string]time.Time {
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	last := make(map[string]time.Time)
-	for resource, at := range m.lastAlert {
+	for resource, at := range m.ledger.latest() {
 		if key := hostName(resource); at.After(last[key]) {
 			last[key] = at
 		}

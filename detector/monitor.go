@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,8 +14,10 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/alerting/webhook"
+	"github.com/mdzesseis/leaktrend/detector/evidence"
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/history"
+	"github.com/mdzesseis/leaktrend/detector/internal/guard"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 	"github.com/mdzesseis/leaktrend/sampler/self"
@@ -38,6 +38,8 @@ type ResourceMonitor struct {
 	webhook    webhook.Slot
 	process    alerting.Process
 	parts      parts
+	queue      *evidence.Queue
+	ledger     *ledger
 	onAlert    atomic.Pointer[func(alerting.Alert)]
 	onSample   atomic.Pointer[func(*sampler.Sample)]
 	reloaded   chan struct{} // holds a token when the loop has a new configuration to look at
@@ -50,19 +52,13 @@ type ResourceMonitor struct {
 	counters checkCounters
 
 	mu        sync.Mutex // guards what follows
-	gathering gathering
 	profiling *profiling // set before the first run; nil where no profiles are taken
 	bySite    map[string]*siteFinding
-	lastTrend map[string]lastTold // by resource
 	detector  *Detector
 	started   time.Time
 	latest    sampler.Sample
 	before    sampler.Sample // the sample before the latest, for rates
-	ids       map[findingKey]string
-	holding   map[string]alerting.Alert // alerts of the findings that hold, by id
-	history   []alerting.Alert          // oldest first
-	lastAlert map[string]time.Time      // by resource
-	problem   string                    // what was wrong with the last check
+	checked   guard.News     // what was wrong with the last check
 	record    history.Record
 	plots     *History // without the shapes, which the record keeps
 	cost      Cost
@@ -78,12 +74,6 @@ type activity struct {
 func newActivity(ctx context.Context) *activity {
 	ctx, cancel := context.WithCancel(ctx)
 	return &activity{ctx, cancel, make(chan struct{})}
-}
-
-// findingKey identifies a finding while it holds.
-type findingKey struct {
-	resource string
-	kind     alerting.Kind
 }
 
 // alertChannelSize is how many unread alerts GetAlertChannel holds.
@@ -118,20 +108,17 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		return nil, err
 	}
 	m := &ResourceMonitor{
-		logger:    logger,
-		channel:   alerting.NewChannelSink(alertChannelSize),
-		process:   process,
-		open:      open,
-		reloaded:  make(chan struct{}, 1),
-		detector:  d,
-		gathering: newGathering(),
-		bySite:    make(map[string]*siteFinding),
-		lastTrend: make(map[string]lastTold),
-		ids:       make(map[findingKey]string),
-		holding:   make(map[string]alerting.Alert),
-		lastAlert: make(map[string]time.Time),
-		plots:     NewHistory(0),
+		logger:   logger,
+		channel:  alerting.NewChannelSink(alertChannelSize),
+		process:  process,
+		open:     open,
+		reloaded: make(chan struct{}, 1),
+		detector: d,
+		bySite:   make(map[string]*siteFinding),
+		ledger:   newLedger(config.MaxAlertHistory),
+		plots:    NewHistory(0),
 	}
+	m.queue = evidence.NewQueue(logger, m.deliver)
 	if err := m.setWebhook(config); err != nil {
 		return nil, err
 	}
@@ -240,10 +227,10 @@ func (m *ResourceMonitor) run(a *activity) error {
 			m.logger.WithError(err).Error("Resource monitor cannot deliver alerts")
 		}
 	}()
-	endGathering := m.startGathering()
+	endEvidence := m.queue.Start()
 	err := m.loop(a.ctx)
 	a.cancel()
-	endGathering()
+	endEvidence()
 	endDelivery()
 	<-delivered
 	m.logger.Info("Resource monitor stopped")
@@ -269,7 +256,7 @@ func (m *ResourceMonitor) loop(ctx context.Context) error {
 
 	tick := func() error {
 		began := time.Now()
-		err := m.check(ctx, &source, &scratch)
+		err := guard.Do(func() error { return m.check(ctx, &source, &scratch) })
 		m.account(time.Since(began))
 		switch {
 		case errors.Is(err, io.EOF):
@@ -314,21 +301,8 @@ func (m *ResourceMonitor) loop(ctx context.Context) error {
 	}
 }
 
-// panicked is a panic during a check, as an error.
-type panicked struct {
-	value any
-	stack []byte
-}
-
-func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
-
 // check takes one sample and judges it. The error says what is missing, and wraps io.EOF when the source has ended.
-func (m *ResourceMonitor) check(ctx context.Context, source *sampler.Source, scratch *sampler.Sample) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = &panicked{r, debug.Stack()}
-		}
-	}()
+func (m *ResourceMonitor) check(ctx context.Context, source *sampler.Source, scratch *sampler.Sample) error {
 	if *source == nil {
 		opened, err := m.open()
 		if err != nil {
@@ -337,7 +311,7 @@ func (m *ResourceMonitor) check(ctx context.Context, source *sampler.Source, scr
 		*source = opened
 	}
 	began := time.Now()
-	err = (*source).Sample(ctx, scratch)
+	err := (*source).Sample(ctx, scratch)
 	read := time.Now()
 	if errors.Is(err, io.EOF) || ctx.Err() != nil || len(scratch.Readings) == 0 {
 		m.counters.spent(began, read, read)
@@ -368,35 +342,21 @@ func (m *ResourceMonitor) lackOfLoad() error {
 // report counts a check, and logs what was wrong with it when that changes.
 func (m *ResourceMonitor) report(err error) {
 	m.counters.checks.Add(1)
-	problem := ""
 	if err != nil {
 		m.counters.incomplete.Add(1)
-		problem = strings.Map(withoutDigits, err.Error())
 	}
 	m.mu.Lock()
-	changed := problem != m.problem
-	m.problem = problem
+	changed := m.checked.ChangedError(err)
 	m.mu.Unlock()
-	if !changed {
-		return
-	}
-	var p *panicked
 	switch {
+	case !changed:
 	case err == nil:
 		m.logger.Info("Resource monitor: checks are complete again")
-	case errors.As(err, &p):
-		m.logger.WithError(err).WithField("stack", string(p.stack)).Error("Resource monitor: a check failed")
+	case guard.IsPanic(err):
+		guard.Entry(m.logger, err).Error("Resource monitor: a check failed")
 	default:
 		m.logger.WithError(err).Warn("Resource monitor: a check is incomplete")
 	}
-}
-
-// withoutDigits drops what differs from one time to the next in an error that says the same: ports, addresses and times.
-func withoutDigits(r rune) rune {
-	if '0' <= r && r <= '9' {
-		return -1
-	}
-	return r
 }
 
 // judge passes the sample to the detector. It takes the sample's memory and leaves that of an older one.
@@ -411,7 +371,7 @@ func (m *ResourceMonitor) judge(s *sampler.Sample) error {
 	m.remember(s.Time.UnixNano())
 	m.plots.Observe(m.detector, s, nil)
 	*s, m.latest, m.before = m.before, *s, m.latest
-	m.bookTotals(events)
+	m.recordTotals(events)
 	return nil
 }
 
@@ -444,47 +404,26 @@ func (m *ResourceMonitor) Past(resource string, since time.Time) []Point {
 	return nil
 }
 
-// bookTotals makes alerts of what the detector decided. It needs m.mu.
-func (m *ResourceMonitor) bookTotals(events []alerting.Event) {
+// recordTotals makes alerts of what the detector decided. It needs m.mu.
+func (m *ResourceMonitor) recordTotals(events []alerting.Event) {
 	for i := range events {
 		if m.merge(&events[i]) {
-			m.book(events[i : i+1])
+			m.recordEvent(events[i])
 		}
 	}
 }
 
-// book makes alerts of events, keeps account of them and hands them on: under m.mu, so that none overtakes another of its finding.
-func (m *ResourceMonitor) book(events []alerting.Event) {
-	if len(events) == 0 {
-		return
-	}
-	m.plots.Note(m.detector, events)
-	for _, e := range events {
-		process := m.process
-		process.Start = m.latest.Start
-		key := findingKey{e.Resource, e.Kind}
-		id, known := m.ids[key]
-		if !known {
-			id = alerting.ID(process, e.Resource, e.Kind, e.Time)
-		}
-		a := alerting.Alert{Version: alerting.Version, ID: id, Event: e, Process: process}
-		if e.Status == alerting.Firing {
-			m.ids[key] = id
-			m.lastAlert[e.Resource] = e.Time
-			if e.Kind == alerting.Trend {
-				m.lastTrend[e.Resource] = lastTold{e.Time, e.Severity}
-			}
-		} else {
-			delete(m.ids, key)
-		}
-		m.hand(a)
-	}
+// recordEvent makes an alert of an event and hands it on: under m.mu, so that none overtakes another of its finding.
+func (m *ResourceMonitor) recordEvent(e alerting.Event) {
+	m.plots.Note(m.detector, []alerting.Event{e})
+	process := m.process
+	process.Start = m.latest.Start
+	m.queue.Put(m.ledger.record(e, process))
 }
 
-func (m *ResourceMonitor) trimHistory() {
-	if extra := len(m.history) - m.detector.Config().MaxAlertHistory; extra > 0 {
-		m.history = append([]alerting.Alert(nil), m.history[extra:]...)
-	}
+func (m *ResourceMonitor) deliver(a alerting.Alert) {
+	m.ledger.deliver(a)
+	m.dispatcher.Notify(a)
 }
 
 // Reload takes a new configuration while the monitor runs, and keeps what was learned. On an error the old one stays in force.
@@ -501,8 +440,8 @@ func (m *ResourceMonitor) Reload(config Config) error {
 		}
 	}
 	events, err := m.detector.Reconfigure(config)
-	m.bookTotals(events)
-	m.trimHistory()
+	m.recordTotals(events)
+	m.ledger.keep(m.detector.Config().MaxAlertHistory)
 	select {
 	case m.reloaded <- struct{}{}:
 	default:
@@ -520,11 +459,7 @@ func (m *ResourceMonitor) setWebhook(config Config) error {
 			return fmt.Errorf("alert_webhook_url: %w", err)
 		}
 	}
-	holding := make([]alerting.Alert, 0, len(m.holding))
-	for _, a := range m.holding {
-		holding = append(holding, a)
-	}
-	m.webhook.Use(w, holding)
+	m.webhook.Use(w, m.ledger.held())
 	return nil
 }
 
@@ -536,11 +471,13 @@ func (m *ResourceMonitor) Status() []Status {
 }
 
 // History returns the latest alerts, oldest first: at most max_alert_history of them.
-func (m *ResourceMonitor) History() []alerting.Alert {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return append([]alerting.Alert(nil), m.history...)
-}
+func (m *ResourceMonitor) History() []alerting.Alert { return m.ledger.delivered() }
 
 // Delivery returns how each way of delivery fares.
 func (m *ResourceMonitor) Delivery() []alerting.SinkStats { return m.dispatcher.Stats() }
+
+// Evidence adds what it knows of a finding to an alert that fires.
+type Evidence = evidence.Source
+
+// AddEvidence has every alert that fires from now on go to e, after the evidence that was added before. The name is for the log.
+func (m *ResourceMonitor) AddEvidence(name string, e Evidence) { m.queue.Add(name, e) }

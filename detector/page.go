@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	found "github.com/mdzesseis/leaktrend/detector/evidence"
+	"github.com/mdzesseis/leaktrend/detector/evidence"
 	"github.com/mdzesseis/leaktrend/detector/history"
 	"github.com/mdzesseis/leaktrend/detector/page"
 	"github.com/mdzesseis/leaktrend/detector/plot"
@@ -42,7 +42,7 @@ func (s shown) Status() page.Status {
 	m.mu.Unlock()
 	d.Healthy, d.Delivery, d.Cost = true, m.Delivery(), m.CheckCost()
 	d.Resources, d.Alerts = []page.Resource{}, append([]alerting.Alert{}, m.History()...) // [] rather than null
-	d.Sites, d.Captures = append([]sites.Status{}, m.Sites()...), append([]found.Capture{}, m.Captures()...)
+	d.Sites, d.Captures = append([]sites.Status{}, m.Sites()...), append([]evidence.Capture{}, m.Captures()...)
 	d.Evidence = m.EvidenceCost()
 	for _, s := range m.Status() {
 		one := page.Resource{

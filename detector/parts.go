@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/finding"
+	"github.com/mdzesseis/leaktrend/detector/internal/guard"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/breakdown"
 	"github.com/mdzesseis/leaktrend/trend"
@@ -63,21 +63,25 @@ type keptParts struct {
 
 // keepParts looks at what the process is made of, when that is due and the resource is healthy: at the first sample, when the start has
 // settled, and then seldom. It belongs to the loop.
-func (m *ResourceMonitor) keepParts(ctx context.Context, source sampler.Source) (err error) {
+func (m *ResourceMonitor) keepParts(ctx context.Context, source sampler.Source) error {
 	b := breakerOf(source)
 	if b == nil {
 		return nil
 	}
-	defer func() {
-		if r := recover(); r != nil {
-			err = &panicked{r, debug.Stack()}
-		}
-	}()
 	p := &m.parts
 	p.once.Do(func() { m.AddEvidence("what the descriptors and threads are", p.tell) })
 	p.mu.Lock()
 	p.source = b
 	p.mu.Unlock()
+	return guard.Do(func() error {
+		m.breakDown(ctx, b)
+		return nil
+	})
+}
+
+// breakDown looks at each resource for which that is due.
+func (m *ResourceMonitor) breakDown(ctx context.Context, b breakdown.Process) {
+	p := &m.parts
 	for i, resource := range partResources {
 		m.mu.Lock()
 		at, started, spacing := m.latest.Time, m.latest.Start, finding.Stretch(2*trend.FinestWidth, m.detector.engine.Scale())
@@ -101,7 +105,6 @@ func (m *ResourceMonitor) keepParts(ctx context.Context, source sampler.Source) 
 		}
 		p.keep(i, one, settled, at.Add(max(spacing, time.Duration(float64(cost)/keepShare))))
 	}
-	return nil
 }
 
 // due reports whether a breakdown is to be made. With a new process all that was kept is void.

@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/engine"
-	found "github.com/mdzesseis/leaktrend/detector/evidence"
+	"github.com/mdzesseis/leaktrend/detector/evidence"
 	"github.com/mdzesseis/leaktrend/detector/finding"
+	"github.com/mdzesseis/leaktrend/detector/internal/guard"
 	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -53,7 +53,7 @@ type dumper interface {
 }
 
 // EvidenceCost is what the profiles cost the process that is watched.
-type EvidenceCost = found.Cost
+type EvidenceCost = evidence.Cost
 
 // profiling follows the lines of code of the process.
 type profiling struct {
@@ -89,7 +89,7 @@ type watched struct {
 	slow     int  // profiles in a row that stopped the world for too long
 	missing  bool // the process has none of this kind
 	nextKept time.Time
-	problem  string
+	problem  guard.News
 }
 
 // movingCost is the processor time of a profile, averaged over the latest few: one may have met with a busy moment.
@@ -121,6 +121,7 @@ func (m *ResourceMonitor) FollowSites(source ProfileSource) {
 	m.mu.Lock()
 	m.profiling = newProfiling(source)
 	m.mu.Unlock()
+	m.queue.Meanwhile(m.tick)
 	m.AddEvidence("sites", m.addSites)
 	m.AddEvidence("captures", m.addCaptures)
 }
@@ -331,11 +332,9 @@ func (s *profiling) account(p *profile.Profile) {
 
 // note keeps what is not done, and logs it when it changes.
 func (m *ResourceMonitor) note(w *watched, problem string) {
-	kind := strings.Map(withoutDigits, problem)
-	if kind == w.problem {
+	if !w.problem.Changed(problem) {
 		return
 	}
-	w.problem = kind
 	m.profiling.mu.Lock()
 	m.profiling.cost.Note = problem
 	m.profiling.mu.Unlock()

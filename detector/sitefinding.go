@@ -64,7 +64,7 @@ func (m *ResourceMonitor) bookSites(i int) {
 			e := m.siteEvent(resource, alerting.Resolved, at, all)
 			e.Severity, e.Since = f.severity, f.since
 			e.Summary = wording.SitesResolved(&e)
-			m.book([]alerting.Event{e})
+			m.recordEvent(e)
 		}
 		*f = siteFinding{told: f.told, found: f.found}
 		clear(f.told)
@@ -89,7 +89,7 @@ func (m *ResourceMonitor) bookSites(i int) {
 	e.Since, e.SlopePerHour, e.Evidence = first.Since, first.Site.GrowthPerHour, first.Evidence
 	m.rateSite(&e, t, first)
 	config := m.detector.Config()
-	last := m.lastTrend[resource]
+	last := m.ledger.latestTrend(resource)
 	if !f.announced && !last.at.IsZero() && at.Sub(last.at) < config.AlertCooldown && e.Severity <= last.severity {
 		return // once the cooldown is over
 	}
@@ -103,13 +103,7 @@ func (m *ResourceMonitor) bookSites(i int) {
 		}
 	}
 	e.Summary = wording.SiteSummary(&e, &first.Site, first.Since)
-	m.book([]alerting.Event{e})
-}
-
-// lastTold is the latest alert on growth.
-type lastTold struct {
-	at       time.Time
-	severity alerting.Severity
+	m.recordEvent(e)
 }
 
 // siteEvent needs m.mu. all is what the sites have together, for a resource that is not sampled.

@@ -1,0 +1,124 @@
+package detector
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+)
+
+// ledger keeps account of the alerts: under which identity a finding is known, what was delivered, and which of that holds. It is safe for concurrent use.
+type ledger struct {
+	mu        sync.Mutex
+	limit     int // of the history
+	ids       map[findingKey]string
+	holding   map[string]alerting.Alert // delivered, and not resolved, by id
+	history   []alerting.Alert          // delivered, oldest first
+	lastAlert map[string]time.Time      // by resource
+	lastTrend map[string]recorded       // by resource
+}
+
+// findingKey identifies a finding while it holds.
+type findingKey struct {
+	resource string
+	kind     alerting.Kind
+}
+
+// recorded is the latest alert on growth of a resource.
+type recorded struct {
+	at       time.Time
+	severity alerting.Severity
+}
+
+func newLedger(limit int) *ledger {
+	return &ledger{
+		limit: limit, ids: make(map[findingKey]string), holding: make(map[string]alerting.Alert),
+		lastAlert: make(map[string]time.Time), lastTrend: make(map[string]recorded),
+	}
+}
+
+// record makes an alert of an event: all of one finding have one id.
+func (l *ledger) record(e alerting.Event, process alerting.Process) alerting.Alert {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	key := findingKey{e.Resource, e.Kind}
+	id, known := l.ids[key]
+	if !known {
+		id = alerting.ID(process, e.Resource, e.Kind, e.Time)
+	}
+	if e.Status == alerting.Firing {
+		l.ids[key] = id
+		l.lastAlert[e.Resource] = e.Time
+		if e.Kind == alerting.Trend {
+			l.lastTrend[e.Resource] = recorded{e.Time, e.Severity}
+		}
+	} else {
+		delete(l.ids, key)
+	}
+	return alerting.Alert{Version: alerting.Version, ID: id, Event: e, Process: process}
+}
+
+// deliver keeps account of an alert that is on its way to people.
+func (l *ledger) deliver(a alerting.Alert) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if a.Status == alerting.Firing {
+		l.holding[a.ID] = a
+	} else {
+		delete(l.holding, a.ID)
+	}
+	l.history = append(l.history, a)
+	l.trim()
+}
+
+// trim needs l.mu.
+func (l *ledger) trim() {
+	if extra := len(l.history) - l.limit; extra > 0 {
+		l.history = slices.Clone(l.history[extra:])
+	}
+}
+
+// keep sets how many alerts the history holds at most.
+func (l *ledger) keep(limit int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.limit = limit
+	l.trim()
+}
+
+// delivered returns the latest alerts that were delivered, oldest first.
+func (l *ledger) delivered() []alerting.Alert {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]alerting.Alert(nil), l.history...)
+}
+
+// held returns the alerts that were delivered and hold.
+func (l *ledger) held() []alerting.Alert {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	held := make([]alerting.Alert, 0, len(l.holding))
+	for _, a := range l.holding {
+		held = append(held, a)
+	}
+	return held
+}
+
+// latest returns when each resource last had an alert.
+func (l *ledger) latest() map[string]time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	latest := make(map[string]time.Time, len(l.lastAlert))
+	for resource, at := range l.lastAlert {
+		latest[resource] = at
+	}
+	return latest
+}
+
+// latestTrend returns the latest alert on growth of a resource; its time is zero where there was none.
+func (l *ledger) latestTrend(resource string) recorded {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lastTrend[resource]
+}
