@@ -84,6 +84,13 @@ func (g *Growth) begin(at int64, w int, climb trend.Climb) {
 	g.high, g.highAt = climb.Base+climb.Rise, at
 }
 
+// Prove begins a finding of growth that needs no confirmation, by what is known of its climb. One that holds goes on.
+func (g *Growth) Prove(at int64, climb trend.Climb) {
+	if !g.active {
+		g.begin(at, 0, climb)
+	}
+}
+
 // follow updates a finding by the floor that closed, and ends it when the growth was given back or came to rest.
 func (g *Growth) follow(l *trend.Ladder, at int64, w int, climb trend.Climb) Change {
 	if climb.Reason == trend.Sustained && w >= g.width {
@@ -103,7 +110,7 @@ func (g *Growth) follow(l *trend.Ladder, at int64, w int, climb trend.Climb) Cha
 		g.high, g.highAt = floor, at
 	}
 	switch {
-	case floor < g.climb.Base+(g.high-g.climb.Base)/2:
+	case g.GivenBack(floor):
 		g.end()
 		return GaveBack
 	case at-g.highAt > g.highAt-g.climb.Since:
@@ -112,6 +119,9 @@ func (g *Growth) follow(l *trend.Ladder, at int64, w int, climb trend.Climb) Cha
 	}
 	return Unchanged
 }
+
+// GivenBack reports whether a value is below half of the growth. A finding ends when a minimum is.
+func (g *Growth) GivenBack(value float64) bool { return value < g.climb.Base+(g.high-g.climb.Base)/2 }
 
 // end forgets the finding and the judgments that confirmed it; its climb is kept for what is said of the end.
 func (g *Growth) end() {

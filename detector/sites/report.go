@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
-	"github.com/mdzesseis/leaktrend/trend"
 )
 
 // Finding is growth at one site that is a leak by itself.
@@ -24,23 +24,20 @@ type Finding struct {
 func (t *Tracker) Findings() []Finding {
 	var all []Finding
 	for _, s := range t.followed {
-		f := s.finding
-		if f == nil {
+		if !s.growth.Active() {
 			continue
 		}
-		one := Finding{Site: t.describe(s, f.climb.Since), Since: time.Unix(0, f.climb.Since).UTC(), GivenBack: f.givenBack(s.value)}
-		if c := f.climb; c.Points > 0 {
-			one.Evidence = &alerting.Evidence{
-				Window: c.Window.Round(time.Millisecond).String(), Points: c.Points, EffectivePoints: c.Fit.EffectivePoints,
-				Floor: c.Width.Seconds(), Rise: c.Rise, Growth: c.Growth, R2: c.Fit.R2, T: c.Fit.T, LoadShare: c.Kept,
-			}
+		since := s.growth.Since()
+		f := Finding{Site: t.describe(s, since), Since: finding.Instant(since), GivenBack: s.growth.GivenBack(s.value)}
+		if c := s.growth.Climb(); c.Points > 0 {
+			f.Evidence = finding.EvidenceOf(&c)
 		}
-		all = append(all, one)
+		all = append(all, f)
 	}
 	slices.SortFunc(all, func(a, b Finding) int {
 		switch {
 		case a.GivenBack == b.GivenBack:
-			return byPace(&a.Site, &b.Site)
+			return byRate(&a.Site, &b.Site)
 		case a.GivenBack:
 			return 1
 		}
@@ -53,27 +50,28 @@ func (t *Tracker) Findings() []Finding {
 func (t *Tracker) Leaking(n int) []Grown {
 	var all []Grown
 	for _, s := range t.followed {
-		if s.finding != nil && !s.finding.givenBack(s.value) {
-			was, _ := t.before(s, s.finding.climb.Since)
-			all = append(all, Grown{Site: t.describe(s, s.finding.climb.Since), Growth: s.value - was, Profile: s.latest})
+		if s.growth.Active() && !s.growth.GivenBack(s.value) {
+			since := s.growth.Since()
+			was, _ := t.past.before(s, since)
+			all = append(all, Grown{Site: t.describe(s, since), Growth: s.value - was, Profile: s.latest})
 		}
 	}
-	slices.SortFunc(all, func(a, b Grown) int { return byPace(&a.Site, &b.Site) })
+	slices.SortFunc(all, func(a, b Grown) int { return byRate(&a.Site, &b.Site) })
 	return all[:min(n, len(all))]
 }
 
-// byPace puts the fastest first.
-func byPace(a, b *alerting.Site) int {
+// byRate puts the fastest first.
+func byRate(a, b *alerting.Site) int {
 	return cmp.Or(cmp.Compare(b.GrowthPerHour, a.GrowthPerHour), cmp.Compare(a.File, b.File), a.Line-b.Line)
 }
 
 // describe returns what is known of a site, with its growth since an instant.
 func (t *Tracker) describe(s *site, since int64) alerting.Site {
-	was, then := t.before(s, since)
+	was, then := t.past.before(s, since)
 	d := alerting.Site{
 		Function: s.latest.Function, File: s.latest.File, Line: s.latest.Line,
 		Count: math.Round(s.latest.Count), Bytes: math.Round(s.latest.Bytes), WaitReason: s.latest.WaitReason,
-		GrowthPerHour: t.pace(s, then),
+		GrowthPerHour: t.past.rate(s, then, t.at),
 		Share:         t.share(s.value-was, since),
 	}
 	if t.kind == profile.Goroutine {
@@ -91,35 +89,14 @@ func (t *Tracker) heldByTwoCollections(s *site, was float64) bool {
 	return growth >= sampleOffset/2*t.resolution && min(s.live[0], s.live[1])-was >= growth/2
 }
 
-// pace returns the growth of a site per hour since a snapshot: the slope of a line through the snapshots and the latest value, or where these
-// are few the straight way.
-func (t *Tracker) pace(s *site, then int64) float64 {
-	var x, y []float64
-	for i, at := range t.past.at[:t.past.n] {
-		if at >= then && at < t.at {
-			x, y = append(x, float64(at-then)/1e9), append(y, float64(s.past[i]))
-		}
-	}
-	x, y = append(x, float64(t.at-then)/1e9), append(y, s.value)
-	if fit, ok := trend.Regress(x, y); ok {
-		return fit.Slope * 3600
-	}
-	if last := len(x) - 1; x[last] > 0 {
-		return (y[last] - y[0]) / x[last] * 3600
-	}
-	return 0
-}
-
 // Growth returns how much all sites together have grown since an instant.
-func (t *Tracker) Growth(since time.Time) float64 { return t.growth(since.UnixNano()) }
-
-func (t *Tracker) growth(since int64) float64 { return t.total - t.past.total[t.past.before(since)] }
+func (t *Tracker) Growth(since time.Time) float64 { return t.past.growth(t.total, since.UnixNano()) }
 
 func (t *Tracker) share(growth float64, since int64) float64 {
 	if growth <= 0 {
 		return 0
 	}
-	return min(1, growth/max(t.growth(since), growth))
+	return min(1, growth/max(t.past.growth(t.total, since), growth))
 }
 
 // Growing returns the sites that made the total grow since an instant, at most n of them, those with the most growth first. keep says which
@@ -142,7 +119,7 @@ func (t *Tracker) Growing(since time.Time, n int, keep func(profile.Site) bool) 
 		if keep != nil && !keep(s.latest) {
 			continue
 		}
-		was, _ := t.before(s, at)
+		was, _ := t.past.before(s, at)
 		if growth := s.value - was; growth > 0 && (t.kind != profile.Heap || growth >= t.resolution/2) {
 			all = append(all, growing{s, growth})
 			sum += growth
@@ -154,7 +131,7 @@ func (t *Tracker) Growing(since time.Time, n int, keep func(profile.Site) bool) 
 	})
 	var grown []Grown
 	for _, g := range all {
-		if len(grown) == n || len(grown) > 0 && g.growth < leastSiteShare*sum {
+		if len(grown) == n || len(grown) > 0 && g.growth < minSiteShare*sum {
 			break
 		}
 		d := Grown{Site: t.describe(g.site, at), Growth: g.growth, Profile: g.site.latest}
@@ -186,16 +163,17 @@ type Status struct {
 func (t *Tracker) Statuses(resource string) []Status {
 	all := make([]Status, 0, len(t.followed))
 	for _, s := range t.followed {
-		st := Status{Resource: resource, Suspected: s.suspect, Leaks: s.finding != nil}
+		st := Status{Resource: resource, Suspected: s.growth.Suspected(), Leaks: s.growth.Active()}
 		since := t.began
 		switch {
-		case s.finding != nil:
-			since = s.finding.climb.Since
-		case s.suspect:
-			since = s.climb.Since
+		case st.Leaks:
+			since = s.growth.Since()
+		case st.Suspected:
+			nearest := s.growth.Nearest()
+			since = nearest.Since
 		}
-		if s.suspect || s.finding != nil {
-			st.Since = time.Unix(0, since).UTC()
+		if st.Leaks || st.Suspected {
+			st.Since = finding.Instant(since)
 		}
 		st.Site = t.describe(s, since)
 		all = append(all, st)

@@ -9,33 +9,31 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/baseline"
+	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 	"github.com/mdzesseis/leaktrend/trend"
 )
 
 const (
-	mostSites    = 4096 // lines of code that are known by their latest values
-	mostFollowed = 64   // lines that have a series: 5 KB each
-	snapshots    = 16   // past values that every known line keeps
-	fewSnapshots = 4    // in which a line must have been empty to make room for others
+	maxSites       = 4096 // lines of code that are known by their latest values
+	maxFollowed    = 64   // lines that have a series: 6 KB each
+	emptySnapshots = 4    // in which a line must have been empty to make room for others
 )
 
 // The constants of the verdict on one site. A process has many sites, and most of what a service does in good health makes some of them
-// grow, so a site alone must be more patient than a total, and its growth must be material for the process.
+// grow, so a site alone must grow for longer than a total, and its growth must be material for the process.
 const (
-	sitePatience   = 2   // times the patience of a total...
-	youngPatience  = 6   // ...and so many on the first day: the days of a service are seen once a day has passed
-	totalShare     = .01 // of the total, which is added to the level that growth is measured against
-	leastFollowed  = 5   // goroutines from which on a site is followed...
-	leastSamples   = 2   // ...and samples of the heap
-	leastProven    = 5   // goroutines: that a single one hangs, as one left by the start-up, is no leak that grows
-	countOffset    = 4   // as for totals
-	sampleOffset   = 8   // samples of the heap; fewer come by chance
-	bytesOffset    = 1 << 20
-	confirmations  = 2   // judgments of one width in a row
-	newHigh        = .02 // as for totals
-	startShare     = .05 // of its growth, up to which a site that is proven to leak counts as before
-	leastSiteShare = .02 // of the growth, for a site to be listed beside others
+	lonePatience  = 2   // times the required duration of a total...
+	youngPatience = 6   // ...and so many on the first day: the days of a service are seen once a day has passed
+	totalShare    = .01 // of the total, which is added to the level that growth is measured against
+	minGoroutines = 5   // from which on a site is followed...
+	minSamples    = 2   // ...and samples of the heap
+	minProven     = 5   // goroutines: that a single one hangs, as one left by the start-up, is no leak that grows
+	countOffset   = 4   // as for totals
+	sampleOffset  = 8   // samples of the heap; fewer come by chance
+	bytesOffset   = 1 << 20
+	startShare    = .05 // of its growth, up to which a site that is proven to leak counts as before
+	minSiteShare  = .02 // of the growth, for a site to be listed beside others
 )
 
 // Config holds the settings of a Tracker, with the meaning that they have for the totals.
@@ -46,7 +44,7 @@ type Config struct {
 	HalfLife    time.Duration // unscaled
 }
 
-// Tracker follows the sites of one kind of profile. It is not safe for concurrent use. It takes up to 1.5 MB: 5 KB for each of up to 64
+// Tracker follows the sites of one kind of profile. It is not safe for concurrent use. It takes up to 1.5 MB: 6 KB for each of up to 64
 // sites that have a series, and 0.3 KB for each other of up to 4096.
 type Tracker struct {
 	kind   profile.Kind
@@ -74,31 +72,8 @@ type site struct {
 	value  float64
 	live   [2]float64 // after the latest two collections at which profiles were taken, the latest last
 	proven float64    // goroutines there that are proven to be leaked, at the latest proof
-	*series
+	*line
 }
-
-// series is what a followed site has beside.
-type series struct {
-	ladder     *trend.Ladder
-	average    baseline.EWMA
-	streak     [trend.Widths]int8
-	suspicious [trend.Widths]int8
-	climb      trend.Climb // the latest that was suspicious
-	suspect    bool
-	finding    *finding
-}
-
-// finding is growth at a site that is a leak by itself.
-type finding struct {
-	climb  trend.Climb
-	width  int // that fired
-	high   float64
-	highAt int64
-	proven bool
-}
-
-// givenBack reports whether a value is below half of the growth.
-func (f *finding) givenBack(value float64) bool { return value < f.climb.Base+(f.high-f.climb.Base)/2 }
 
 // NewTracker returns a tracker of goroutines (profile.Goroutine) or of memory (profile.Heap).
 func NewTracker(kind profile.Kind, config Config) *Tracker {
@@ -107,9 +82,7 @@ func NewTracker(kind profile.Kind, config Config) *Tracker {
 	return t
 }
 
-func (t *Tracker) scaled(d time.Duration) time.Duration {
-	return max(1, time.Duration(min(float64(d)*t.config.Scale, math.MaxInt64/2)))
-}
+func (t *Tracker) scaled(d time.Duration) time.Duration { return finding.Stretch(d, t.config.Scale) }
 
 // Observe takes the next profile. load is how much work the process does, as a rate; NaN where unknown. A profile that is not newer than
 // the one before is ignored.
@@ -137,7 +110,11 @@ func (t *Tracker) Observe(p *profile.Profile, load float64) {
 	}
 	snapshot := t.past.due(at)
 	if snapshot {
-		t.makeRoom(at)
+		t.past.add(at, t.total, t.sites)
+	}
+	first := 0 // of the snapshots in which a site must have been empty to be forgotten
+	if len(t.sites) > maxSites/2 {
+		first = max(0, t.past.n-emptySnapshots)
 	}
 	for frame, s := range t.sites {
 		if s.round != t.round {
@@ -149,13 +126,15 @@ func (t *Tracker) Observe(p *profile.Profile, load float64) {
 		if snapshot {
 			s.past[t.past.n-1] = float32(s.value)
 		}
-		if s.series == nil && s.value == 0 && t.forgotten(s) {
+		if s.line == nil && s.value == 0 && s.forgotten(first, t.past.n) {
 			delete(t.sites, frame)
 		}
 	}
 	t.choose()
+	params := t.params()
+	lone := t.loneParams(params)
 	for _, s := range t.followed {
-		t.add(s)
+		s.judge(t.at, s.add(t.at, s.value), params, lone, t.load)
 	}
 }
 
@@ -178,7 +157,7 @@ func (t *Tracker) take(latest *profile.Site) {
 	}
 	s := t.sites[latest.Frame]
 	if s == nil {
-		if len(t.sites) >= mostSites {
+		if len(t.sites) >= maxSites {
 			t.beyond++
 			return
 		}
@@ -197,74 +176,33 @@ func (t *Tracker) valueOf(s *profile.Site) float64 {
 	return s.Count
 }
 
-// makeRoom adds an instant to the snapshots.
-func (t *Tracker) makeRoom(at int64) {
-	p := &t.past
-	if p.n == snapshots {
-		for i := range snapshots / 2 {
-			p.at[i], p.total[i] = p.at[2*i], p.total[2*i]
-		}
-		for _, s := range t.sites {
-			for i := range snapshots / 2 {
-				s.past[i] = s.past[2*i]
-			}
-		}
-		p.n, p.step = snapshots/2, 2*p.step
-	}
-	p.at[p.n], p.total[p.n] = at, t.total
-	p.n++
-}
-
-// forgotten reports whether a site that is empty has been so for as long as it is remembered; where room is scarce, for the latest snapshots.
-func (t *Tracker) forgotten(s *site) bool {
-	first := 0
-	if len(t.sites) > mostSites/2 {
-		first = max(0, t.past.n-fewSnapshots)
-	}
-	for _, v := range s.past[first:t.past.n] {
-		if v != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// before returns the value at the latest snapshot that is no later than an instant, and that snapshot's time: the first one where all are later.
-func (t *Tracker) before(s *site, at int64) (value float64, then int64) {
-	i := t.past.before(at)
-	return float64(s.past[i]), t.past.at[i]
-}
-
-// grown returns how much a site has grown since the first snapshot.
-func (s *site) grown() float64 { return s.value - float64(s.past[0]) }
-
-func (t *Tracker) leastFollowed() float64 {
+func (t *Tracker) minFollowed() float64 {
 	if t.kind == profile.Heap {
-		return leastSamples * t.resolution
+		return minSamples * t.resolution
 	}
-	return leastFollowed
+	return minGoroutines
 }
 
 // choose gives a series to sites that have become material. Where there is no room for all, those that grew most keep theirs.
 func (t *Tracker) choose() {
-	least := t.leastFollowed()
+	least := t.minFollowed()
 	for _, s := range t.sites {
-		if s.series != nil || s.value < least || s.value == 0 {
+		if s.line != nil || s.value < least || s.value == 0 {
 			continue
 		}
-		if len(t.followed) < mostFollowed {
+		if len(t.followed) < maxFollowed {
 			t.follow(s)
 			t.followed = append(t.followed, s)
 			continue
 		}
 		weakest := -1
 		for i, f := range t.followed {
-			if !f.suspect && f.finding == nil && (weakest < 0 || f.grown() < t.followed[weakest].grown()) {
+			if !f.grows() && (weakest < 0 || f.grown() < t.followed[weakest].grown()) {
 				weakest = i
 			}
 		}
 		if weakest >= 0 && s.grown() > t.followed[weakest].grown() {
-			t.followed[weakest].series = nil
+			t.followed[weakest].line = nil
 			t.follow(s)
 			t.followed[weakest] = s
 		}
@@ -273,73 +211,28 @@ func (t *Tracker) choose() {
 
 // follow begins a series with what the snapshots tell of the site's past.
 func (t *Tracker) follow(s *site) {
-	s.series = &series{ladder: trend.NewLadder(t.began, t.config.Scale), average: baseline.NewEWMA(t.scaled(t.config.HalfLife))}
+	s.line = newLine(t.began, t.config.Scale, t.scaled(t.config.HalfLife))
 	step := s.ladder.Width(0)
 	from := t.began
 	if longest := s.ladder.Width(trend.Widths-1) * trend.Buckets; t.at-from > longest {
 		from = t.at - longest
 	}
 	for at := from; at < t.at; at += step {
-		value, _ := t.before(s, at)
-		level, seen := s.average.Mean()
-		if !seen {
-			level = value
-		}
-		s.ladder.Add(at, value, level)
-		s.average.Observe(at, value)
+		value, _ := t.past.before(s, at)
+		s.add(at, value)
 	}
 }
 
-// add puts the latest value into the series and judges it.
-func (t *Tracker) add(s *site) {
-	level, seen := s.average.Mean()
-	if !seen {
-		level = s.value
-	}
-	closed := s.ladder.Add(t.at, s.value, level)
-	s.average.Observe(t.at, s.value)
-	if closed == 0 {
-		return
-	}
-	params := trend.Params{Patience: t.config.Patience, LeastGrowth: t.config.LeastGrowth, Offset: t.offset(), Scale: t.config.Scale}
-	alone := params
+// params are the constants of the verdict on growth, by which a site is suspected as a total is.
+func (t *Tracker) params() trend.Params {
+	return trend.Params{Patience: t.config.Patience, LeastGrowth: t.config.LeastGrowth, Offset: t.offset(), Scale: t.config.Scale}
+}
+
+// loneParams ask for more, for a site by itself to be a leak.
+func (t *Tracker) loneParams(params trend.Params) trend.Params {
 	age := min(1, time.Duration(t.at-t.began).Hours()/24/t.config.Scale)
-	alone.Patience = time.Duration(min((youngPatience-(youngPatience-sitePatience)*age)*float64(params.Patience), math.MaxInt64/2))
-	suspected := false
-	for w := range trend.Widths {
-		if closed&(1<<w) != 0 {
-			climb := s.ladder.Judge(w, params, t.load)
-			count(&s.suspicious[w], climb.Suspect)
-			if climb.Suspect {
-				s.climb = climb
-			}
-			sustained := climb.Reason == trend.Sustained
-			if sustained {
-				lone := s.ladder.Judge(w, alone, t.load)
-				if sustained = lone.Reason == trend.Sustained; sustained {
-					s.climb = lone
-				}
-			}
-			count(&s.streak[w], sustained)
-			if s.streak[w] >= confirmations && s.finding == nil {
-				s.finding = &finding{climb: s.climb, width: w, high: s.climb.Base + s.climb.Rise, highAt: t.at}
-			} else if s.finding != nil {
-				t.goOn(s, w)
-			}
-		}
-		suspected = suspected || s.suspicious[w] >= confirmations
-	}
-	s.suspect = suspected
-	s.average.Freeze(s.suspect || s.finding != nil)
-}
-
-func count(streak *int8, holds bool) {
-	switch {
-	case !holds:
-		*streak = 0
-	case *streak < confirmations:
-		*streak++
-	}
+	params.Patience = finding.Stretch(params.Patience, youngPatience-(youngPatience-lonePatience)*age)
+	return params
 }
 
 // offset is added to the level of a site when its growth is measured: growth from next to nothing counts by what it is to the process.
@@ -351,25 +244,8 @@ func (t *Tracker) offset() float64 {
 	return countOffset + totalShare*total
 }
 
-// goOn ends a finding when half of the growth was given back, or when no new high came for as long as the growth had lasted.
-func (t *Tracker) goOn(s *site, w int) {
-	f := s.finding
-	floor, ok := s.ladder.Floor(f.width)
-	if w != f.width || !ok {
-		return
-	}
-	if floor > f.high+newHigh*(f.high-f.climb.Base) {
-		f.high, f.highAt = floor, t.at
-	}
-	if f.givenBack(floor) || t.at-f.highAt > f.highAt-f.climb.Since {
-		s.finding, s.streak = nil, [trend.Widths]int8{}
-	}
-}
-
 // Suspected reports whether any site has the shape of a leak.
-func (t *Tracker) Suspected() bool {
-	return slices.ContainsFunc(t.followed, func(s *site) bool { return s.suspect || s.finding != nil })
-}
+func (t *Tracker) Suspected() bool { return slices.ContainsFunc(t.followed, (*site).grows) }
 
 // Prove takes a profile of leaked goroutines. A site that has grown and at which several are proven to be leaked is a leak from then on.
 func (t *Tracker) Prove(p *profile.Profile) {
@@ -382,20 +258,16 @@ func (t *Tracker) Prove(p *profile.Profile) {
 			continue
 		}
 		s.proven = p.Sites[i].Count
-		if s.proven < leastProven || s.grown() < leastProven || s.series == nil {
-			continue
+		if s.proven >= minProven && s.grown() >= minProven && s.line != nil {
+			s.growth.Prove(t.at, t.climbOf(s))
 		}
-		if s.finding == nil {
-			s.finding = &finding{climb: t.climbOf(s), high: s.value, highAt: t.at}
-		}
-		s.finding.proven = true
 	}
 }
 
 // climbOf returns the climb of a site, as far as it is known: at least since when and how much.
 func (t *Tracker) climbOf(s *site) trend.Climb {
-	if s.suspect {
-		return s.climb
+	if s.growth.Suspected() {
+		return s.growth.Nearest()
 	}
 	base := float64(s.past[0])
 	began := 0

@@ -329,12 +329,12 @@ func TestGrowing(t *testing.T) {
 // However many sites there are, the memory is bounded, and one that leaks is still followed.
 func TestManySites(t *testing.T) {
 	s := newService(profile.Goroutine, 10)
-	for line := range 2 * mostSites {
+	for line := range 2 * maxSites {
 		s.at[1000+line] = func(float64) float64 { return 6 }
 	}
 	tracker := NewTracker(profile.Goroutine, physical)
 	tracker.Observe(s.profile(0), math.NaN())
-	if n := len(tracker.sites); n != mostSites || tracker.Beyond() != mostSites {
+	if n := len(tracker.sites); n != maxSites || tracker.Beyond() != maxSites {
 		t.Errorf("%d sites are known and %d are not", n, tracker.Beyond())
 	}
 	clear(s.at) // the most of them are not seen again
@@ -346,7 +346,7 @@ func TestManySites(t *testing.T) {
 	if _, ok := found[42]; !ok || len(found) != 1 {
 		t.Errorf("found %v", found)
 	}
-	if len(tracker.followed) != mostFollowed || len(tracker.sites) > mostSites/2 {
+	if len(tracker.followed) != maxFollowed || len(tracker.sites) > maxSites/2 {
 		t.Errorf("%d sites are followed, %d known", len(tracker.followed), len(tracker.sites))
 	}
 }

@@ -1,0 +1,42 @@
+package sites
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/sampler/profile"
+)
+
+// Of several widths that confirm a growth at once the widest tells it.
+func TestFirstFindingIsByTheWidest(t *testing.T) {
+	for _, test := range []struct {
+		seed                  uint64
+		perHour, noise, start float64
+		floor                 time.Duration
+	}{
+		{0, 10.2, 10, 77, 80 * time.Minute},
+		{3, 10.2, 10, 5, 80 * time.Minute},
+		{2, 1, 5, 5, 6 * time.Hour},
+		{3, .5, 5, 31, 6 * time.Hour},
+	} {
+		s := newService(profile.Goroutine, test.seed)
+		s.at[10] = func(float64) float64 { return 300 + 20*s.noise.NormFloat64() }
+		s.at[42] = func(h float64) float64 {
+			return 20 + test.noise*s.noise.NormFloat64() + test.perHour*max(0, h-test.start)
+		}
+		tracker := NewTracker(profile.Goroutine, physical)
+		var first []time.Duration
+		for h := 0.; h < 240 && len(first) == 0; h += 150. / 3600 {
+			tracker.Observe(s.profile(h), math.NaN())
+			for _, f := range tracker.Findings() {
+				first = append(first, time.Duration(f.Evidence.Floor)*time.Second)
+			}
+		}
+		if diff := cmp.Diff([]time.Duration{test.floor}, first); diff != "" {
+			t.Errorf("%+v: width of its minimums (-want +got):\n%s", test, diff)
+		}
+	}
+}
