@@ -9,6 +9,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/plot"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -26,15 +27,15 @@ const (
 // dots are the two by four dots of a braille character, by row and column.
 var dots = [4][2]rune{{0x01, 0x08}, {0x02, 0x10}, {0x04, 0x20}, {0x40, 0x80}}
 
-// plot is a picture in characters.
-type plot struct {
+// canvas is a picture in characters.
+type canvas struct {
 	width, height int
 	chars         [][]rune
 	inks          [][]ink
 }
 
-func newPlot(width, height int) *plot {
-	p := &plot{width: width, height: height}
+func newCanvas(width, height int) *canvas {
+	p := &canvas{width: width, height: height}
 	for range height {
 		p.chars = append(p.chars, []rune(strings.Repeat(" ", width)))
 		p.inks = append(p.inks, make([]ink, width))
@@ -43,7 +44,7 @@ func newPlot(width, height int) *plot {
 }
 
 // text writes from a column on; what does not fit is left out.
-func (p *plot) text(x, y int, text string, in ink) {
+func (p *canvas) text(x, y int, text string, in ink) {
 	for _, r := range text {
 		if x >= 0 && x < p.width && y >= 0 && y < p.height {
 			p.chars[y][x], p.inks[y][x] = r, in
@@ -53,7 +54,7 @@ func (p *plot) text(x, y int, text string, in ink) {
 }
 
 // dot sets a dot of a braille character. The course lies above what else there is.
-func (p *plot) dot(x, y int, in ink) {
+func (p *canvas) dot(x, y int, in ink) {
 	if x < 0 || y < 0 || x/2 >= p.width || y/4 >= p.height {
 		return
 	}
@@ -79,7 +80,7 @@ const (
 
 // plotOf draws the course of a resource from one instant to another with its moving baseline, the ceiling where it is near, and where the
 // finding began. It returns nil where there is no room, or nothing to draw.
-func plotOf(s *detector.Status, past []detector.Point, from, to time.Time, width, height int) *plot {
+func plotOf(s *detector.Status, past []detector.Point, from, to time.Time, width, height int) *canvas {
 	if width < minPlotWidth || height < minPlotHeight || len(past) == 0 {
 		return nil
 	}
@@ -99,7 +100,7 @@ func plotOf(s *detector.Status, past []detector.Point, from, to time.Time, width
 		gutter = max(gutter, utf8.RuneCountInString(s.Resource.Format(tick)))
 	}
 	gutter += 2
-	p := newPlot(width, height)
+	p := newCanvas(width, height)
 	for y := range rows {
 		p.text(gutter-1, y, "│", axis)
 	}
@@ -142,7 +143,7 @@ func plotOf(s *detector.Status, past []detector.Point, from, to time.Time, width
 }
 
 // times labels the axis of time, in the zone of the viewer.
-func (p *plot) times(gutter, area, rows int, from, to, since time.Time) {
+func (p *canvas) times(gutter, area, rows int, from, to, since time.Time) {
 	layout := "15:04:05"
 	if to.Sub(from) > 24*time.Hour {
 		layout = "Jan 2 15:04"
@@ -203,33 +204,16 @@ func scaleFor(r sampler.Resource, low, high float64, rows int) scale {
 	if low >= 0 {
 		s.low = max(s.low, 0)
 	}
-	step := roundStep(r, (s.high-s.low)/float64(min(max(rows/3, 2), maxTicks)))
+	step := plot.RoundStep((s.high-s.low)/float64(min(max(rows/3, 2), maxTicks)), max(math.Abs(s.low), math.Abs(s.high)), r.Unit)
+	if _, known := sampler.Lookup(r.Name); known && r.Unit == "" {
+		step = max(step, 1) // a count
+	}
 	for i := range maxTicks + 1 {
 		if tick := (math.Ceil(s.low/step) + float64(i)) * step; tick <= s.high {
 			s.ticks = append(s.ticks, tick)
 		}
 	}
 	return s
-}
-
-// roundStep returns a round step of the resource's unit that is not below the least.
-func roundStep(r sampler.Resource, lower float64) float64 {
-	unit := 1.0
-	if r.Unit == "bytes" {
-		for unit*1024 <= lower {
-			unit *= 1024
-		}
-	}
-	power := math.Pow(10, math.Floor(math.Log10(lower/unit)))
-	for _, factor := range []float64{1, 2, 5, 10} {
-		if step := factor * power * unit; step >= lower {
-			if _, known := sampler.Lookup(r.Name); known && r.Unit == "" {
-				return max(step, 1) // a count
-			}
-			return step
-		}
-	}
-	return lower
 }
 
 // caption says what the plot shows.

@@ -131,13 +131,7 @@ func countAxis(points []point) axis {
 	if high == 0 {
 		high = 1
 	}
-	step := math.Pow10(int(math.Floor(math.Log10(high))))
-	for _, m := range []float64{.2, .25, .5, 1} {
-		if high/(step*m) <= 5 {
-			step *= m
-			break
-		}
-	}
+	step := plot.RoundStep(high/5, high, "")
 	top := step * math.Ceil(high/step)
 	a := axis{low: 0, high: top, from: plotBottom, to: plotTop}
 	for v := 0.; v <= top+step/2; v += step {
