@@ -59,5 +59,10 @@ func timeLeft(e *alerting.Event, r sampler.Resource) string {
 	if e.Exhaustion == nil {
 		return ""
 	}
-	return fmt.Sprintf("; %s left to the limit of %s", sampler.FormatDuration(e.Exhaustion.At.Sub(e.Time)), r.Format(e.Exhaustion.Limit))
+	return "; " + TimeLeft(e.Exhaustion, r, e.Time)
+}
+
+// TimeLeft says how long there is left to the limit of a resource from an instant on.
+func TimeLeft(x *alerting.Exhaustion, r sampler.Resource, from time.Time) string {
+	return fmt.Sprintf("%s left to the limit of %s", sampler.FormatDuration(x.At.Sub(from)), r.Format(x.Limit))
 }

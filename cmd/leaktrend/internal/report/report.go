@@ -23,6 +23,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/plot"
+	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -210,7 +211,7 @@ func entryOf(result *replay.Result, c *replay.Resource) *entry {
 		if x := c.Exhaustion; x != nil {
 			e.left = x.At.Sub(result.Last).Seconds()
 			e.Left, e.Limit = sampler.FormatDuration(x.At.Sub(result.Last)), c.Resource.Format(x.Limit)
-			e.Sentence += fmt.Sprintf("; %s left to the limit of %s (%s)", e.Left, e.Limit, x.Source)
+			e.Sentence += fmt.Sprintf("; %s (%s)", wording.TimeLeft(x, c.Resource, result.Last), x.Source)
 		}
 	}
 	e.Sentence += "."

@@ -9,6 +9,7 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -67,7 +68,7 @@ func rowOf(x *fleet.Finding, end time.Time, verdict string, tint table.Tint) tab
 		notes = append(notes, fmt.Sprintf("since %s (%s)", worst.Since.Format("2006-01-02 15:04"), sampler.FormatDuration(worst.Last.Sub(worst.Since))))
 	}
 	if e := worst.Exhaustion; e != nil {
-		notes = append(notes, fmt.Sprintf("%s to the limit of %s", sampler.FormatDuration(e.At.Sub(end)), x.Resource.Format(e.Limit)))
+		notes = append(notes, wording.TimeLeft(e, x.Resource, end))
 	}
 	row.Note = strings.Join(append(notes, "worst "+placeOf(worst)), ", ")
 	return row

@@ -10,7 +10,7 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
-	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/detector/wording"
 )
 
 // groupText names a group as people do: its values in order.
@@ -80,7 +80,7 @@ func summary(x *fleet.Finding) string {
 	}
 	text := fmt.Sprintf("%s %s in %s: %s; worst at %s: %s", x.Resource.Name, verb, groupText(x), replicasText(x), placeOf(w), levels)
 	if e := w.Exhaustion; e != nil {
-		text += fmt.Sprintf("; %s left to the limit of %s", sampler.FormatDuration(e.At.Sub(w.Last)), x.Resource.Format(e.Limit))
+		text += "; " + wording.TimeLeft(e, x.Resource, w.Last)
 	}
 	return text
 }

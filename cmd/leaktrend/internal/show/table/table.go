@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -126,7 +127,7 @@ func Finding(s *detector.Status, now time.Time) string {
 		parts = append(parts, fmt.Sprintf("since %s (%s)", clock(s.Since, now), sampler.FormatDuration(now.Sub(s.Since))))
 	}
 	if e := s.Exhaustion; e != nil {
-		parts = append(parts, fmt.Sprintf("%s to the limit of %s", sampler.FormatDuration(e.At.Sub(now)), s.Resource.Format(e.Limit)))
+		parts = append(parts, wording.TimeLeft(e, s.Resource, now))
 	}
 	if s.Limit {
 		parts = append(parts, "hard limit passed")

@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 var rows = []Row{
 	{
 		Verdict: "LEAK", Tint: Red, Resource: "open_fds", Spark: "▁▂▃▄▅▆▇█▁▂▃▄", Levels: "12 → 2,911", Rate: "+1,240/h",
-		Note: "since 08:10:00 (2h 5m), 3h 20m to the limit of 8,192",
+		Note: "since 08:10:00 (2h 5m), 3h 20m left to the limit of 8,192",
 	},
 	{Verdict: "suspect", Tint: Yellow, Resource: "heap_live_bytes", Spark: "▁▁▂▂▃▃", Levels: "1.4 GB → 1.9 GB", Rate: "+90 MB/h", Note: "not for long enough"},
 	{Verdict: "ok", Tint: Green, Resource: `http_requests_in_flight{handler="/api/v1/orders",code="200"}`, Levels: "3 → 3", Note: strings.Repeat("no growth ", 20)},
@@ -137,7 +137,7 @@ func TestVerdictAndFinding(t *testing.T) {
 		},
 		{
 			"leak", detector.Status{State: detector.Firing, Trend: true, Since: now.Add(-23 * time.Hour), Exhaustion: soon, Why: "sustained"},
-			"LEAK", Red, "since 11:15:00 (23h), 3h 20m to the limit of 8,192",
+			"LEAK", Red, "since 11:15:00 (23h), 3h 20m left to the limit of 8,192",
 		},
 		{
 			"leak of days", detector.Status{State: detector.Firing, Trend: true, Since: now.Add(-50 * time.Hour)},
@@ -149,11 +149,11 @@ func TestVerdictAndFinding(t *testing.T) {
 		},
 		{
 			"leak and limit", detector.Status{State: detector.Firing, Trend: true, Limit: true, Since: now.Add(-time.Minute), Exhaustion: soon},
-			"LEAK", Red, "since 10:14:00 (1m), 3h 20m to the limit of 8,192, hard limit passed",
+			"LEAK", Red, "since 10:14:00 (1m), 3h 20m left to the limit of 8,192, hard limit passed",
 		},
 		{
 			"limit passed, with growth that is suspected", detector.Status{State: detector.Firing, Limit: true, Exhaustion: soon},
-			"LIMIT", Red, "3h 20m to the limit of 8,192, hard limit passed",
+			"LIMIT", Red, "3h 20m left to the limit of 8,192, hard limit passed",
 		},
 	} {
 		test.status.Resource = fds
