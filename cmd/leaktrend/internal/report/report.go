@@ -21,6 +21,7 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/webpage"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/plot"
 	"github.com/mdzesseis/leaktrend/detector/wording"
@@ -298,46 +299,12 @@ type section struct {
 //go:embed page.html
 var pageText string
 
-//go:embed frame.html
-var frameText string
-
-// Frame is what stands around the content of a page. A template has it as "head" and "foot".
-type Frame struct {
-	Title, Summary string
-	Style          template.CSS
-	Script         template.JS
-}
-
-// NewFrame returns the frame of a page that needs nothing else.
-func NewFrame(title, summary string) Frame {
-	return Frame{title, summary, template.CSS(plot.Style()), template.JS(plot.Script)}
-}
-
-// Template parses a page. Besides the frame it may use "columns", the head of a table of findings with a name for the second column, "tag",
-// "course" and "left", cells of its rows, and at, which writes an instant: in the zone until a script puts it into the reader's.
-func Template(text string, zone *time.Location) *template.Template {
-	at := func(as string, t time.Time) template.HTML { return instant(as, t.In(zone)) }
-	page := template.Must(template.New("frame").Funcs(template.FuncMap{"at": at}).Parse(frameText))
-	return template.Must(page.New("page").Parse(text))
-}
-
-// instant returns an instant for a page with plot.Script, which puts it into the zone of whoever looks; until then it is in its own. as is how it
-// is written: plot.AsZone, or in full.
-func instant(as string, t time.Time) template.HTML {
-	text := t.Format("2006-01-02 15:04:05")
-	if as == string(plot.AsZone) {
-		text = t.Format("MST")
-	}
-	return template.HTML(fmt.Sprintf(`<time datetime="%s" data-at="%d" data-as="%s">%s</time>`,
-		t.Format(time.RFC3339), t.UnixMilli(), template.HTMLEscapeString(as), template.HTMLEscapeString(text)))
-}
-
 // WriteHTML writes the page. The summary is one sentence on all recordings.
 func (r *Report) WriteHTML(w io.Writer, summary string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	data := struct {
-		Frame
+		webpage.Frame
 		Dir      string
 		Several  bool
 		Worst    *entry
@@ -346,7 +313,7 @@ func (r *Report) WriteHTML(w io.Writer, summary string) error {
 		Hidden   int
 		NoPlot   int
 		Now      time.Time
-	}{Frame: NewFrame("leaktrend report", summary), Entries: r.entries, Hidden: r.hidden}
+	}{Frame: webpage.NewFrame("leaktrend report", summary), Entries: r.entries, Hidden: r.hidden}
 	files := make(map[string]bool)
 	for _, e := range r.entries {
 		files[e.File] = true
@@ -382,5 +349,5 @@ func (r *Report) WriteHTML(w io.Writer, summary string) error {
 			data.Worst = worst
 		}
 	}
-	return Template(pageText, r.Zone).Execute(w, data)
+	return webpage.Template(pageText, r.Zone).Execute(w, data)
 }

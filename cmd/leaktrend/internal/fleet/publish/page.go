@@ -9,9 +9,9 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/report"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/spark"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/webpage"
 	"github.com/mdzesseis/leaktrend/detector/plot"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -37,7 +37,7 @@ type pageReplica struct {
 // writePage writes a report as a page that needs nothing else, in the look of the report on recordings.
 func writePage(w io.Writer, server string, r *fleet.Report, all bool) error {
 	data := struct {
-		report.Frame
+		webpage.Frame
 		Server     string
 		Processes  int
 		Start, End time.Time
@@ -45,7 +45,7 @@ func writePage(w io.Writer, server string, r *fleet.Report, all bool) error {
 		Hidden     int
 		Missing    []fleet.Missing
 	}{
-		Frame: report.NewFrame("leaktrend scan", closing(r)), Server: server,
+		Frame: webpage.NewFrame("leaktrend scan", closing(r)), Server: server,
 		Processes: r.Processes, Start: r.Start, End: r.End, Missing: r.Missing,
 	}
 	add := func(findings []fleet.Finding, word, class string) {
@@ -62,7 +62,7 @@ func writePage(w io.Writer, server string, r *fleet.Report, all bool) error {
 		shown, data.Hidden = shown[:maxSuspects], len(shown)-maxSuspects
 	}
 	add(shown, "suspect", "suspect")
-	return report.Template(pageText, time.UTC).Execute(w, data)
+	return webpage.Template(pageText, time.UTC).Execute(w, data)
 }
 
 func pageRowOf(x *fleet.Finding, end time.Time) pageRow {

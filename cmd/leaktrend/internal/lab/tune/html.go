@@ -3,10 +3,13 @@ package tune
 import (
 	"fmt"
 	"html"
+	"html/template"
 	"io"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/webpage"
 	"github.com/mdzesseis/leaktrend/detector/plot"
 )
 
@@ -14,8 +17,6 @@ import (
 // picture, and the figures as tables.
 func (r *Result) WriteHTML(w io.Writer) error {
 	var b strings.Builder
-	b.WriteString(pageHead + plot.Style() + pageBody)
-	b.WriteString("<h1>False alarms against leaks found</h1>\n")
 	paragraph(&b, r.headline())
 	if r.Interrupted {
 		fmt.Fprintf(&b, "<p class=\"warn\">%s</p>\n", html.EscapeString(r.partial()))
@@ -42,9 +43,13 @@ func (r *Result) WriteHTML(w io.Writer) error {
 		}
 		b.WriteString("</ul>\n")
 	}
-	b.WriteString("</main>\n</body>\n</html>\n")
-	_, err := io.WriteString(w, b.String())
-	return err
+	frame := webpage.NewFrame("leaktrend tune", "False alarms against leaks found")
+	frame.Script = "" // nothing in these charts moves
+	return webpage.Template(`{{template "head" .}}</header>
+{{.Body}}{{template "foot" .}}`, time.UTC).Execute(w, struct {
+		webpage.Frame
+		Body template.HTML
+	}{frame, template.HTML(b.String())})
 }
 
 func paragraph(b *strings.Builder, text string) {
@@ -253,19 +258,3 @@ func htmlTable(b *strings.Builder, rows rows) {
 	}
 	b.WriteString("</table></div>\n")
 }
-
-const pageHead = `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8"/>
-<meta name="viewport" content="width=device-width, initial-scale=1"/>
-<title>leaktrend tune</title>
-<style>
-`
-
-const pageBody = `</style>
-</head>
-<body>
-<main>
-<p class="brand">leaktrend</p>
-`
