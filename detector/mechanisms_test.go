@@ -214,7 +214,6 @@ var mechanisms = []mechanism{
 
 const (
 	mechanismEnv   = "LEAKTREND_TEST_MECHANISM"
-	mechanismSoak  = 40 * time.Second
 	healthySamples = 900 // that a process is watched for which does not leak: the soak and a little more
 )
 
@@ -236,18 +235,20 @@ func TestMechanismChild(t *testing.T) {
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100, IdleConnTimeout: time.Second}},
 		index:  map[string][]byte{}, pool: make(chan func()), polls: map[int]chan struct{}{},
 	}
-	config := detector.DefaultConfig()
-	config.CheckInterval = 50 * time.Millisecond
-	config.Adaptive.Soak = mechanismSoak
-	monitor, err := detector.NewMonitor(config, silent())
-	if err != nil {
-		t.Fatal(err)
-	}
 	var m mechanism
 	for _, m = range mechanisms {
 		if m.name == name {
 			break
 		}
+	}
+	config := detector.DefaultConfig()
+	config.CheckInterval, config.Adaptive.Soak = 50*time.Millisecond, 40*time.Second
+	if m.resource == "" { // there is no profile to wait for
+		config.CheckInterval, config.Adaptive.Soak = 20*time.Millisecond, 16*time.Second
+	}
+	monitor, err := detector.NewMonitor(config, silent())
+	if err != nil {
+		t.Fatal(err)
 	}
 	result := mechanismResult{CanProve: pprof.Lookup("goroutineleak") != nil}
 	found := make(chan alerting.Alert, 100)
@@ -282,8 +283,7 @@ func TestMechanismChild(t *testing.T) {
 		select {
 		case a := <-found:
 			result.Alerts = append(result.Alerts, a)
-			// An alert whose evidence a busy machine did not bring in time goes out without, and is followed by a more severe one.
-			ended = a.Resource == m.resource && len(a.Sites) > 0
+			ended = a.Resource == m.resource
 		case <-over:
 			ended = true
 		}
@@ -332,6 +332,17 @@ func (m *mechanism) run(t *testing.T, url, address string) (r mechanismResult, e
 		return r, fmt.Errorf("no result:\n%s", out)
 	}
 	return r, json.Unmarshal([]byte(text), &r)
+}
+
+// late reports whether the alert came without its evidence.
+func (r *mechanismResult) late() bool {
+	return len(r.Alerts) > 0 && len(r.Alerts[len(r.Alerts)-1].Sites) == 0
+}
+
+// mayGoOn reports whether there is more than a minute left of the test's time.
+func mayGoOn(t *testing.T) bool {
+	deadline, limited := t.Deadline()
+	return !limited || time.Until(deadline) > time.Minute
 }
 
 // fault says what is wrong with the alert on a leak; "" where it names the line.
@@ -403,7 +414,10 @@ func TestMechanisms(t *testing.T) {
 		go func() {
 			defer running.Done()
 			slots <- struct{}{}
-			results[i], faults[i] = m.run(t, server.URL, listener.Addr().String())
+			// An alert whose evidence a busy machine does not bring within its time goes out without: that is another run.
+			for again := true; again; again = faults[i] == nil && m.resource != "" && results[i].late() && mayGoOn(t) {
+				results[i], faults[i] = m.run(t, server.URL, listener.Addr().String())
+			}
 			<-slots
 		}()
 	}
