@@ -37,6 +37,10 @@ func New(config Config) (*Detector, error) {
 	return &Detector{engine: engine.New(config.Engine()), config: config}, nil
 }
 
+// Describe tells what a resource is, where that is known better than its name tells: a type that was declared, or what its values show. It counts
+// for a resource that was not read yet.
+func (d *Detector) Describe(r sampler.Resource) { d.engine.Describe(r) }
+
 // Observe takes the next sample and returns what it decided: usually nothing. The returned events are valid until the next call. A
 // sample that is not newer than the one before is ignored.
 func (d *Detector) Observe(s *sampler.Sample) []alerting.Event { return d.worded(d.engine.Observe(s)) }

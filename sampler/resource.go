@@ -36,33 +36,61 @@ type Resource struct {
 	Kind Kind
 	// Context resources are recorded and shown but never judged by their own trend.
 	Context bool
+	// Unjudged says why the trend of a counter or of context is not judged, as in "a counter" or "a maximum"; "" for the others.
+	Unjudged string
+	// Positive tells that a process that lives has some of it: a value of 0 or less is no reading.
+	Positive bool
 	// StandsInFor names the resource that makes this one mere context wherever both are read.
 	StandsInFor string
 	Sentence    string // what it counts, for people
 }
 
 var resources = []Resource{
-	{Name: Goroutines, Sentence: "goroutines that exist"},
+	{Name: Goroutines, Positive: true, Sentence: "goroutines that exist"},
 	{Name: HeapLiveBytes, Unit: "bytes", Sentence: "heap memory that was live after the last garbage collection"},
 	{Name: HeapInuseBytes, Unit: "bytes", StandsInFor: HeapLiveBytes, Sentence: "heap memory in spans that are in use"},
-	{Name: StackBytes, Unit: "bytes", Context: true, Sentence: "memory of goroutine stacks"},
-	{Name: GCCycles, Kind: Counter, Sentence: "garbage collections completed"},
-	{Name: AllocBytes, Unit: "bytes", Kind: Counter, Sentence: "heap memory allocated since the start"},
-	{Name: RSSBytes, Unit: "bytes", Sentence: "resident memory of the process"},
-	{Name: OpenFDs, Sentence: "open file descriptors"},
-	{Name: Threads, Sentence: "operating system threads"},
-	{Name: CPUSeconds, Unit: "seconds", Kind: Counter, Sentence: "processor time used since the start"},
+	{Name: StackBytes, Unit: "bytes", Context: true, Unjudged: isContext, Sentence: "memory of goroutine stacks"},
+	{Name: GCCycles, Kind: Counter, Unjudged: isCounter, Sentence: "garbage collections completed"},
+	{Name: AllocBytes, Unit: "bytes", Kind: Counter, Unjudged: isCounter, Sentence: "heap memory allocated since the start"},
+	{Name: RSSBytes, Unit: "bytes", Positive: true, Sentence: "resident memory of the process"},
+	{Name: OpenFDs, Positive: true, Sentence: "open file descriptors"},
+	{Name: Threads, Positive: true, Sentence: "operating system threads"},
+	{Name: CPUSeconds, Unit: "seconds", Kind: Counter, Unjudged: isCounter, Sentence: "processor time used since the start"},
 }
 
 // Resources returns the table of known resources, in the order in which reports show them.
 func Resources() []Resource { return append([]Resource(nil), resources...) }
 
-// positions are words of metric names that tell where something is, or how it is set, not how much of it there is: such a value may
-// rise for ever in good health.
-var positions = []string{
-	"age", "capacity", "duration", "epoch", "generation", "id", "info", "limit", "max", "offset", "position", "segment", "seq", "sequence",
-	"threshold", "time", "timestamp", "uptime", "version", "watermark",
+// Reasons why a trend is not judged.
+const (
+	isCounter = "a counter"
+	isContext = "context"
+)
+
+// positions are words of metric names that tell where something is, or how it is set, not how much of it there is, and what such a value is: it
+// may rise for ever in good health.
+var positions = map[string]string{
+	"age": "an age", "capacity": "a limit", "duration": "a duration", "epoch": "a position", "generation": "a position", "id": "an identifier",
+	"info": "not an amount", "limit": "a limit", "max": "a maximum", "offset": "a position", "pid": "an identifier", "position": "a position", "ppid": "an identifier",
+	"segment": "a position", "seq": "a position", "sequence": "a position", "threshold": "a limit", "tid": "an identifier", "time": "a time",
+	"timestamp": "a time", "uid": "an identifier", "uptime": "an age", "version": "not an amount", "watermark": "a position",
 }
+
+// Words of the names of what a process that lives always has, and words that may stand beside them.
+var (
+	vital  = []string{"descriptors", "fd", "fds", "goroutines", "resident", "rss", "threads", "working"}
+	beside = []string{
+		"anon", "bytes", "container", "count", "current", "fd", "fds", "file", "gb", "gib", "go", "jvm", "kb", "kib", "live", "mb", "mem", "memory", "mib", "node", "nodejs", "num",
+		"number", "of", "open", "os", "pod", "proc", "process", "program", "set", "size", "total", "usage", "used",
+	}
+)
+
+// pageCache are metrics of memory that the kernel takes back when it is needed. Where it counts in, the working set is judged in its place.
+const (
+	pageCache  = "container_memory_cache"
+	withCache  = "container_memory_usage_bytes"
+	workingSet = "container_memory_working_set_bytes"
+)
 
 // Lookup returns the description of a resource. For an unknown name ok is false and the description is what the name tells: a gauge
 // in bytes or seconds where it ends so, a counter where it ends in _total, as Prometheus names them, and context where one of its words
@@ -79,9 +107,9 @@ func Lookup(name string) (r Resource, ok bool) {
 // guessed is what the name of an unknown resource tells.
 func guessed(name string) Resource {
 	r := Resource{Name: name, Sentence: name}
-	metric, _, _ := strings.Cut(name, "{")
-	if stem, counter := strings.CutSuffix(metric, "_total"); counter {
-		metric, r.Kind = stem, Counter
+	metric, labels, _ := strings.Cut(name, "{")
+	if stem, counts := strings.CutSuffix(metric, "_total"); counts {
+		metric, r.Kind, r.Unjudged = stem, Counter, isCounter
 	}
 	switch {
 	case strings.HasSuffix(metric, "_bytes"):
@@ -89,8 +117,22 @@ func guessed(name string) Resource {
 	case strings.HasSuffix(metric, "_seconds"):
 		r.Unit = "seconds"
 	}
-	for word := range strings.SplitSeq(metric, "_") {
-		r.Context = r.Context || slices.Contains(positions, word)
+	lives, other := false, false
+	for word := range strings.FieldsFuncSeq(strings.ToLower(metric), func(c rune) bool { return strings.ContainsRune("_ -.()[]/", c) }) {
+		if what := positions[word]; what != "" && !r.Context {
+			r.Context, r.Unjudged = true, what
+		}
+		lives = lives || slices.Contains(vital, word)
+		other = other || !slices.Contains(vital, word) && !slices.Contains(beside, word)
+	}
+	r.Positive = lives && !other
+	switch metric {
+	case pageCache:
+		r.Context, r.Unjudged, r.Unit = true, "page cache", "bytes"
+	case withCache:
+		if r.StandsInFor = workingSet; labels != "" {
+			r.StandsInFor += "{" + labels
+		}
 	}
 	return r
 }

@@ -15,19 +15,27 @@ func TestLookup(t *testing.T) {
 		want  Resource
 		known bool
 	}{
-		{"goroutines", Resource{Name: "goroutines", Sentence: "goroutines that exist"}, true},
-		{"cpu_seconds", Resource{Name: "cpu_seconds", Unit: "seconds", Kind: Counter, Sentence: "processor time used since the start"}, true},
-		{"Goroutines", Resource{Name: "Goroutines", Sentence: "Goroutines"}, false},
+		{"goroutines", Resource{Name: "goroutines", Positive: true, Sentence: "goroutines that exist"}, true},
+		{"cpu_seconds", Resource{Name: "cpu_seconds", Unit: "seconds", Kind: Counter, Unjudged: "a counter", Sentence: "processor time used since the start"}, true},
+		{"Goroutines", Resource{Name: "Goroutines", Positive: true, Sentence: "Goroutines"}, false},
 		{"", Resource{}, false},
 		{"queue_depth", Resource{Name: "queue_depth", Sentence: "queue_depth"}, false},
 		{"cache_bytes", Resource{Name: "cache_bytes", Unit: "bytes", Sentence: "cache_bytes"}, false},
 		{"lag_seconds", Resource{Name: "lag_seconds", Unit: "seconds", Sentence: "lag_seconds"}, false},
-		{"uptime_seconds", Resource{Name: "uptime_seconds", Unit: "seconds", Context: true, Sentence: "uptime_seconds"}, false},
+		{"uptime_seconds", Resource{Name: "uptime_seconds", Unit: "seconds", Context: true, Unjudged: "an age", Sentence: "uptime_seconds"}, false},
+		{"max_rss_kb", Resource{Name: "max_rss_kb", Context: true, Unjudged: "a maximum", Sentence: "max_rss_kb"}, false},
+		{"pid", Resource{Name: "pid", Context: true, Unjudged: "an identifier", Sentence: "pid"}, false},
+		{"RSS MB", Resource{Name: "RSS MB", Positive: true, Sentence: "RSS MB"}, false},
+		{"fd_total", Resource{Name: "fd_total", Kind: Counter, Unjudged: "a counter", Positive: true, Sentence: "fd_total"}, false},
+		{"closed_fds", Resource{Name: "closed_fds", Sentence: "closed_fds"}, false}, // none is healthy
+		{"container_memory_cache", Resource{Name: "container_memory_cache", Unit: "bytes", Context: true, Unjudged: "page cache", Sentence: "container_memory_cache"}, false},
+		{`container_memory_usage_bytes{pod="a"}`, Resource{Name: `container_memory_usage_bytes{pod="a"}`, Unit: "bytes",
+			StandsInFor: `container_memory_working_set_bytes{pod="a"}`, Sentence: `container_memory_usage_bytes{pod="a"}`}, false},
 		{"downtimes", Resource{Name: "downtimes", Sentence: "downtimes"}, false}, // no word of it is time
-		{"requests_total", Resource{Name: "requests_total", Kind: Counter, Sentence: "requests_total"}, false},
-		{"sent_bytes_total", Resource{Name: "sent_bytes_total", Unit: "bytes", Kind: Counter, Sentence: "sent_bytes_total"}, false},
+		{"requests_total", Resource{Name: "requests_total", Kind: Counter, Unjudged: "a counter", Sentence: "requests_total"}, false},
+		{"sent_bytes_total", Resource{Name: "sent_bytes_total", Unit: "bytes", Kind: Counter, Unjudged: "a counter", Sentence: "sent_bytes_total"}, false},
 		{`pool_bytes{name="a_total"}`, Resource{Name: `pool_bytes{name="a_total"}`, Unit: "bytes", Sentence: `pool_bytes{name="a_total"}`}, false},
-		{`busy_seconds_total{cpu="0"}`, Resource{Name: `busy_seconds_total{cpu="0"}`, Unit: "seconds", Kind: Counter, Sentence: `busy_seconds_total{cpu="0"}`}, false},
+		{`busy_seconds_total{cpu="0"}`, Resource{Name: `busy_seconds_total{cpu="0"}`, Unit: "seconds", Kind: Counter, Unjudged: "a counter", Sentence: `busy_seconds_total{cpu="0"}`}, false},
 	} {
 		got, known := Lookup(test.name)
 		if diff := cmp.Diff(test.want, got); diff != "" || known != test.known {

@@ -33,8 +33,9 @@ type Engine struct {
 	ceilings []sampler.Ceiling
 	series   []*Series // in order of appearance
 	byName   map[string]*Series
-	inOrder  []*Series // the series of each reading of the latest sample: most samples have the same readings
-	cpu      *Series   // of the processor time, if that is read
+	inOrder  []*Series                   // the series of each reading of the latest sample: most samples have the same readings
+	told     map[string]sampler.Resource // what is known of resources beyond their names
+	cpu      *Series                     // of the processor time, if that is read
 	load     loadSeries
 
 	decisions []Decision
@@ -43,6 +44,15 @@ type Engine struct {
 // New returns an Engine for one process. The configuration must be valid.
 func New(config Config) *Engine {
 	return &Engine{config: config, scale: config.Adaptive.Scale(), byName: make(map[string]*Series)}
+}
+
+// Describe tells what a resource is, where that is known better than its name tells: a type that was declared, or what its values show. It counts
+// for a resource that was not read yet.
+func (e *Engine) Describe(r sampler.Resource) {
+	if e.told == nil {
+		e.told = make(map[string]sampler.Resource)
+	}
+	e.told[r.Name] = r
 }
 
 // Observe takes the next sample and returns what it decided: usually nothing. The returned decisions are valid until the next call. A

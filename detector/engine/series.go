@@ -45,7 +45,10 @@ type Series struct {
 }
 
 func newSeries(e *Engine, resource string) *Series {
-	r, _ := sampler.Lookup(resource)
+	r, told := e.told[resource]
+	if !told {
+		r, _ = sampler.Lookup(resource)
+	}
 	s := &Series{resource: r, ceiling: e.ceilingOf(resource), offset: countOffset}
 	if r.Unit == "bytes" {
 		s.offset = bytesOffset

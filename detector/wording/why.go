@@ -11,10 +11,8 @@ import (
 // Why returns the reason of a verdict, as a clause.
 func Why(s *engine.Status) string {
 	switch s.Reason {
-	case engine.IsCounter:
-		return "not judged: a counter"
-	case engine.IsContext:
-		return "not judged: context"
+	case engine.IsCounter, engine.IsContext:
+		return "not judged: " + s.Resource.Unjudged
 	case engine.Leaks:
 		return "sustained growth that never came back"
 	case engine.AboveLimit:

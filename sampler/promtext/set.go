@@ -34,7 +34,9 @@ type series struct {
 	leftOut bool
 	ceiling []int // indexes into seriesSet.levels
 	points  []point
-	next    int // index of the first point that was not yielded
+	// positive tells that 0 or less is no reading: see sampler.Resource.
+	positive bool
+	next     int // index of the first point that was not yielded
 }
 
 // seriesSet gathers series one after the other, as the Prometheus formats hold them, and yields samples in order of time.
@@ -179,6 +181,8 @@ func (g *Set) Finish(multi map[string]bool) {
 	}
 	for i, s := range g.heads {
 		s.rank = i
+		r, _ := sampler.Lookup(s.Resource)
+		s.positive = r.Positive
 	}
 	heap.Init(&g.heads)
 }
@@ -212,7 +216,9 @@ func (g *Set) Sample(s *sampler.Sample) bool {
 			}
 			switch {
 			case head.Resource != "":
-				s.Add(head.Resource, v)
+				if !head.positive || v > 0 { // else an exporter that could not read
+					s.Add(head.Resource, v)
+				}
 			case head.Start:
 				g.Start = steadyStart(g.Start, v)
 			default:
