@@ -37,7 +37,8 @@ type ResourceMonitor struct {
 	channel    *alerting.ChannelSink
 	webhook    webhook.Slot
 	process    alerting.Process
-	parts      parts
+	parts      *evidence.Parts
+	partsAdded sync.Once // as evidence, once there are any
 	queue      *evidence.Queue
 	ledger     *ledger
 	onAlert    atomic.Pointer[func(alerting.Alert)]
@@ -51,17 +52,17 @@ type ResourceMonitor struct {
 
 	counters checkCounters
 
-	mu        sync.Mutex // guards what follows
-	profiling *profiling // set before the first run; nil where no profiles are taken
-	bySite    map[string]*siteFinding
-	detector  *Detector
-	started   time.Time
-	latest    sampler.Sample
-	before    sampler.Sample // the sample before the latest, for rates
-	checked   guard.News     // what was wrong with the last check
-	record    history.Record
-	plots     *History // without the shapes, which the record keeps
-	cost      Cost
+	mu       sync.Mutex      // guards what follows
+	lines    *evidence.Lines // set before the first run; nil where no profiles are taken
+	bySite   map[string]*siteFinding
+	detector *Detector
+	started  time.Time
+	latest   sampler.Sample
+	before   sampler.Sample // the sample before the latest, for rates
+	checked  guard.News     // what was wrong with the last check
+	record   history.Record
+	plots    *History // without the shapes, which the record keeps
+	cost     Cost
 }
 
 // activity is one run of the loop.
@@ -87,7 +88,7 @@ func NewMonitor(config Config, logger *logrus.Logger) (*ResourceMonitor, error) 
 		return nil, err
 	}
 	m.FollowSites(profile.NewSelf())
-	m.profiling.types = newTypes()
+	m.lines.NameTypes()
 	return m, nil
 }
 
@@ -118,7 +119,7 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		ledger:   newLedger(config.MaxAlertHistory),
 		plots:    NewHistory(0),
 	}
-	m.queue = evidence.NewQueue(logger, m.deliver)
+	m.queue, m.parts = evidence.NewQueue(logger, m.deliver), evidence.NewParts(forEvidence{m})
 	if err := m.setWebhook(config); err != nil {
 		return nil, err
 	}
@@ -475,9 +476,3 @@ func (m *ResourceMonitor) History() []alerting.Alert { return m.ledger.delivered
 
 // Delivery returns how each way of delivery fares.
 func (m *ResourceMonitor) Delivery() []alerting.SinkStats { return m.dispatcher.Stats() }
-
-// Evidence adds what it knows of a finding to an alert that fires.
-type Evidence = evidence.Source
-
-// AddEvidence has every alert that fires from now on go to e, after the evidence that was added before. The name is for the log.
-func (m *ResourceMonitor) AddEvidence(name string, e Evidence) { m.queue.Add(name, e) }

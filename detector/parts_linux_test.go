@@ -4,7 +4,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -68,13 +67,16 @@ func TestAlertNamesTheParts(t *testing.T) {
 			defer goOn()
 			await.True(t, "the parts of a start that has settled", func() bool {
 				await.Receive(t, "a sample", samples)
-				m.parts.mu.Lock()
-				settled := m.parts.kept[slices.Index(partResources[:], sampler.OpenFDs)].start != nil
-				m.parts.mu.Unlock()
-				if !settled {
+				m.mu.Lock()
+				_, settled := m.detector.engine.Of(sampler.OpenFDs).Start()
+				m.mu.Unlock()
+				if settled { // they are looked at after this sample, before the next
 					next <- struct{}{}
+					await.Receive(t, "a sample", samples)
+					return true
 				}
-				return settled
+				next <- struct{}{}
+				return false
 			})
 			path := filepath.Join(t.TempDir(), "f")
 			for range 3 {

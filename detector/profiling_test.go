@@ -261,7 +261,7 @@ func TestProfileBudget(t *testing.T) {
 					t.Errorf("alerts: %v", alerts)
 				}
 				cost := m.EvidenceCost()
-				if cost.Share > 1.05*budgetShare { // the first one is there at once
+				if cost.Share > 1.05*.001 { // the first one is there at once
 					t.Errorf("cost: %+v", cost)
 				}
 				log := strings.Join(j.read(), "\n")
@@ -349,7 +349,7 @@ func captured(t *testing.T, dir string) (names []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		parts := strings.SplitN(strings.TrimPrefix(e.Name(), capturePrefix), "-", 5)
+		parts := strings.SplitN(strings.TrimPrefix(e.Name(), "leaktrend-"), "-", 5)
 		if len(parts) != 5 {
 			names = append(names, e.Name())
 			continue
@@ -450,32 +450,6 @@ func TestCaptures(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// The profile of before is of before the leak, however long that is.
-func TestBefore(t *testing.T) {
-	at := func(hours int) time.Time { return time.Unix(0, 0).Add(time.Duration(hours) * time.Hour) }
-	var kept []keptProfile
-	for h := range 200 {
-		kept = thinOut(append(kept, keptProfile{time: at(h)}))
-	}
-	if len(kept) != mostKept || !kept[0].time.Equal(at(0)) || !kept[mostKept-1].time.Equal(at(199)) {
-		t.Errorf("kept: %v", kept)
-	}
-	for _, test := range []struct{ since, want int }{{0, 0}, {500, 199}, {-5, 0}} {
-		if got, ok := beforeOf(kept, at(test.since)); !ok || !got.time.Equal(at(test.want)) {
-			t.Errorf("since %d h: %v, want %d h", test.since, got.time, test.want)
-		}
-	}
-	if _, ok := beforeOf(nil, at(0)); ok {
-		t.Error("a profile out of nothing")
-	}
-}
-
-func TestFileName(t *testing.T) {
-	if got := fileName("leaktrend-7-queue{a=\"../b c\"}-heap.pb.gz"); got != "leaktrend-7-queue_a__.._b_c__-heap.pb.gz" {
-		t.Error(got)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/engine"
+	"github.com/mdzesseis/leaktrend/detector/evidence"
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/detector/wording"
@@ -23,30 +24,23 @@ type siteFinding struct {
 	since     time.Time
 	severity  alerting.Severity
 	why       string                 // of the first site, as a clause
-	told      map[profile.Frame]bool // sites that were alerted, and whether as proven
+	alerted   map[profile.Frame]bool // sites that were alerted, and whether as proven
 	found     int                    // findings since the monitor began that no total had shown
-}
-
-func frameOf(s *alerting.Site) profile.Frame {
-	return profile.Frame{Function: s.Function, File: s.File, Line: s.Line}
 }
 
 // siteFindingOf needs m.mu.
 func (m *ResourceMonitor) siteFindingOf(resource string) *siteFinding {
 	f := m.bySite[resource]
 	if f == nil {
-		f = &siteFinding{told: make(map[profile.Frame]bool)}
+		f = &siteFinding{alerted: make(map[profile.Frame]bool)}
 		m.bySite[resource] = f
 	}
 	return f
 }
 
-// bookSites tells what the sites of a kind show: that some leak, that more of them do or that it is proven now, or that none does any more.
-func (m *ResourceMonitor) bookSites(i int) {
-	resource := m.profiling.watched[i].resource
-	m.profiling.mu.Lock()
-	findings, all := m.profiling.trackers[i].Findings(), m.profiling.trackers[i].Total()
-	m.profiling.mu.Unlock()
+// Deliver takes what the sites of a kind show: that some leak, that more of them do or that it is proven now, or that none does any more.
+func (v forEvidence) Deliver(resource string, findings []sites.Finding, all float64) {
+	m := v.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.latest.Time.IsZero() || !m.detector.Config().Adaptive.Enabled {
@@ -66,16 +60,16 @@ func (m *ResourceMonitor) bookSites(i int) {
 			e.Summary = wording.SitesResolved(&e)
 			m.recordEvent(e)
 		}
-		*f = siteFinding{told: f.told, found: f.found}
-		clear(f.told)
+		*f = siteFinding{alerted: f.alerted, found: f.found}
+		clear(f.alerted)
 		return
 	}
 	f.active = true
 	news := false
 	for i := range findings {
 		s := &findings[i].Site
-		proven, told := f.told[frameOf(s)]
-		news = news || !findings[i].GivenBack && (!told || s.Proven && !proven)
+		proven, alerted := f.alerted[evidence.FrameOf(s)]
+		news = news || !findings[i].GivenBack && (!alerted || s.Proven && !proven)
 	}
 	first := &findings[0]
 	f.why, f.value, f.pace = wording.SiteWhy(&first.Site), all, first.Site.GrowthPerHour
@@ -99,7 +93,7 @@ func (m *ResourceMonitor) bookSites(i int) {
 	f.announced, f.severity = true, max(f.severity, e.Severity)
 	for i := range findings {
 		if s := &findings[i].Site; !findings[i].GivenBack {
-			f.told[frameOf(s)] = s.Proven
+			f.alerted[evidence.FrameOf(s)] = s.Proven
 		}
 	}
 	e.Summary = wording.SiteSummary(&e, &first.Site, first.Since)
@@ -136,7 +130,7 @@ func (m *ResourceMonitor) rateSite(e *alerting.Event, t *engine.Series, f *sites
 	e.Severity = max(e.Severity, finding.SeverityOfTime(left, ok))
 }
 
-// merge reports whether an event on a total is told, and changes the account of the sites that share its identity: while a site leaks on, the
+// merge reports whether an event on a total is alerted, and changes the account of the sites that share its identity: while a site leaks on, the
 // finding is not over, and growth of the total is no news where the alert that holds has named the line that makes it. It needs m.mu.
 func (m *ResourceMonitor) merge(e *alerting.Event) bool {
 	if e.Kind != alerting.Trend {
@@ -164,16 +158,12 @@ func (m *ResourceMonitor) merge(e *alerting.Event) bool {
 
 // namesCulprit reports whether the line that made the most of a total's growth was alerted. It needs m.mu.
 func (m *ResourceMonitor) namesCulprit(e *alerting.Event, f *siteFinding) bool {
-	i, ok := kindOf(e.Resource)
+	line, ok := m.lines.Culprit(e.Resource, e.Since)
 	if !ok {
 		return false
 	}
-	most := m.profiling.list(i, e.Since, nil).grown
-	if len(most) == 0 {
-		return false
-	}
-	_, told := f.told[frameOf(&most[0].Site)]
-	return told
+	_, alerted := f.alerted[line]
+	return alerted
 }
 
 // overlay shows findings on sites in the verdicts on the totals. It needs m.mu.

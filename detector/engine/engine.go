@@ -86,8 +86,10 @@ func (e *Engine) Observe(s *sampler.Sample) []Decision {
 	return e.decisions
 }
 
-// SameProcess reports whether two known start times, as read at two instants, are of one process.
-func SameProcess(before, after time.Time) bool { return after.Sub(before) <= RestartSlack }
+// SameProcess reports whether two start times, as read at two instants, are of one process. A time that is not known tells nothing: true.
+func SameProcess(before, after time.Time) bool {
+	return before.IsZero() || after.IsZero() || after.Sub(before) <= RestartSlack
+}
 
 // restarted reports whether the process is another one than in the sample before.
 func (e *Engine) restarted(s *sampler.Sample) bool {

@@ -1,12 +1,14 @@
-package detector
+package evidence
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/config"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/breakdown"
 	"github.com/mdzesseis/leaktrend/sampler/self"
@@ -16,7 +18,7 @@ var partsStart = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 
 // What is kept reaches back to the start, and is densest in the latest time.
 func TestPartsKept(t *testing.T) {
-	var p parts
+	var p Parts
 	for hour := range 1000 {
 		at := partsStart.Add(time.Duration(hour) * time.Hour)
 		if p.due(0, at, partsStart, hour > 0) {
@@ -27,8 +29,8 @@ func TestPartsKept(t *testing.T) {
 	for _, b := range p.kept[0].list {
 		hours = append(hours, int(b.Time.Sub(partsStart).Hours()))
 	}
-	if len(hours) != mostBreakdowns || hours[0] != 0 || hours[mostBreakdowns-1] != 999 || hours[mostBreakdowns-2] < 990 || hours[1] < 100 {
-		t.Errorf("kept of hours %v, want %d: the first, and the closer the later", hours, mostBreakdowns)
+	if len(hours) != maxBreakdowns || hours[0] != 0 || hours[maxBreakdowns-1] != 999 || hours[maxBreakdowns-2] < 990 || hours[1] < 100 {
+		t.Errorf("kept of hours %v, want %d: the first, and the closer the later", hours, maxBreakdowns)
 	}
 	if start := p.kept[0].start; start == nil || !start.Time.Equal(partsStart.Add(time.Hour)) {
 		t.Errorf("of the settled start: %v, want that of hour 1", start)
@@ -39,7 +41,7 @@ func TestPartsKept(t *testing.T) {
 }
 
 func TestPartsBefore(t *testing.T) {
-	var p parts
+	var p Parts
 	if p.before(0, &alerting.Alert{}) != nil {
 		t.Error("nothing was kept")
 	}
@@ -83,21 +85,31 @@ func TestPartSummary(t *testing.T) {
 	}
 }
 
-// hollow is a source without breakdowns.
-type hollow struct{ sampler.Source }
+// The start of a process is known to a few seconds: as its clock is adjusted, it is read as another time.
+func TestPartsOfOneProcess(t *testing.T) {
+	var p Parts
+	start := partsStart
+	for range 4 {
+		start = start.Add(5 * time.Second)
+		if p.due(0, start, start, true); len(p.kept[0].list) == 0 {
+			p.keep(0, &breakdown.Breakdown{Time: start}, true, start)
+		}
+	}
+	if got := p.kept[0].list; len(got) != 1 || !got[0].Time.Equal(partsStart.Add(5*time.Second)) {
+		t.Errorf("kept: %v, want the first", got)
+	}
+	if p.due(0, start, time.Time{}, true); len(p.kept[0].list) != 1 {
+		t.Error("a start that was not read is another process")
+	}
+	if p.due(0, start, start.Add(11*time.Second), true); len(p.kept[0].list) != 0 {
+		t.Error("another process is taken for the same")
+	}
+}
 
-// A breakdown that panics costs the monitor nothing.
+// A breakdown that panics is an error, and costs nothing else.
 func TestPartsFault(t *testing.T) {
-	m, err := NewSourceMonitor(nil, alerting.Process{}, DefaultConfig(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := m.keepParts(t.Context(), hollow{}); err != nil {
-		t.Errorf("a source without breakdowns: %v", err)
-	}
-	m.detector.Observe(&sampler.Sample{Time: partsStart, Readings: []sampler.Reading{{Resource: sampler.OpenFDs, Value: 3}}})
-	m.latest.Time = partsStart
-	if err := m.keepParts(t.Context(), (*self.Source)(nil)); err == nil {
-		t.Error("a panic is no error")
+	p := NewParts(atRest(config.Default()))
+	if err := p.Keep(t.Context(), (*self.Source)(nil)); err == nil || !strings.Contains(err.Error(), "panic: ") {
+		t.Errorf("error %v", err)
 	}
 }

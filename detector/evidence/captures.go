@@ -1,4 +1,4 @@
-package detector
+package evidence
 
 import (
 	"cmp"
@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	"github.com/mdzesseis/leaktrend/detector/evidence"
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
@@ -20,25 +20,34 @@ import (
 
 const (
 	captureEvery  = time.Hour // between two profiles of healthy times, scaled
-	mostKept      = 4         // of them in memory, of each kind
-	mostCaptured  = 100       // captures and alerts that are remembered
+	maxKept       = 4         // of them in memory, of each kind
+	maxRemembered = 100       // captures and alerts that are remembered
 	capturePrefix = "leaktrend-"
 	captureSuffix = ".pb.gz"
 )
 
-// Capture is a file that was written as evidence of a finding.
-type Capture = evidence.Capture
+// captures writes profiles of before and after a finding as files.
+type captures struct {
+	profiler *profiler
 
-// Captures returns the latest files that were written as evidence, oldest first.
-func (m *ResourceMonitor) Captures() []Capture {
-	s := m.profiling
-	if s == nil {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.captures)
+	// For the goroutine that works for the evidence alone.
+	kept     [2][]keptProfile // of healthy times, oldest first
+	nextKept [2]time.Time
+
+	mu      sync.Mutex
+	written []Capture // oldest first
+	done    []string  // ids of the alerts for which there are some, or should be
 }
+
+// list returns the latest files that were written, oldest first.
+func (c *captures) list() []Capture {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.written)
+}
+
+// forget drops what was kept of another process.
+func (c *captures) forget() { c.kept, c.nextKept = [2][]keptProfile{}, [2]time.Time{} }
 
 // keptProfile is a profile of healthy times, for comparison.
 type keptProfile struct {
@@ -47,35 +56,31 @@ type keptProfile struct {
 }
 
 // keepBefore keeps a profile of a kind while nothing is suspected, so that a leak has one from before it began.
-func (m *ResourceMonitor) keepBefore(ctx context.Context, i int, now situation) {
-	s := m.profiling
-	w := &s.watched[i]
-	if !now.config.StackTraceOnLeak || now.config.ProfileMaxMB == 0 {
-		s.kept[i] = nil
+func (c *captures) keepBefore(ctx context.Context, i int, now View) {
+	p := c.profiler
+	if !now.captures() {
+		c.kept[i] = nil
 		return
 	}
-	s.mu.Lock()
-	suspected := s.trackers[i].Suspected()
-	s.mu.Unlock()
-	if time.Now().Before(w.nextKept) || suspected || now.unwell || i == goroutineSites && now.count > mostGoroutines {
+	if time.Now().Before(c.nextKept[i]) || p.suspected(i) || now.Unwell || i == goroutineSites && now.Goroutines > maxGoroutines {
 		return
 	}
 	began := time.Now()
-	data, err := s.source.Raw(ctx, w.kind)
+	data, err := p.source.Raw(ctx, p.watched[i].kind)
 	took := time.Since(began)
-	w.nextKept = time.Now().Add(max(finding.Stretch(captureEvery, now.scale), time.Duration(float64(took)/now.share())))
+	c.nextKept[i] = time.Now().Add(max(finding.Stretch(captureEvery, now.Scale), time.Duration(float64(took)/now.share())))
 	if err != nil {
 		return // the profile of the same kind says what is wrong
 	}
-	s.kept[i] = thinOut(append(s.kept[i], keptProfile{began.UTC(), data}))
-	s.mu.Lock()
-	s.cost.CPU += took
-	s.mu.Unlock()
+	c.kept[i] = thinOut(append(c.kept[i], keptProfile{began.UTC(), data}))
+	p.mu.Lock()
+	p.cost.CPU += took
+	p.mu.Unlock()
 }
 
 // thinOut keeps the first and the latest profiles, and of those between the ones that lie furthest apart for their age.
 func thinOut(kept []keptProfile) []keptProfile {
-	if len(kept) <= mostKept {
+	if len(kept) <= maxKept {
 		return kept
 	}
 	last := kept[len(kept)-1].time
@@ -99,44 +104,65 @@ func beforeOf(kept []keptProfile, since time.Time) (before keptProfile, ok bool)
 	return before, ok
 }
 
-// addCaptures writes profiles of before and after as files, once for each finding, and names them in the alert.
-func (m *ResourceMonitor) addCaptures(ctx context.Context, a *alerting.Alert) error {
-	s, now := m.profiling, m.situation()
-	if !now.config.StackTraceOnLeak || now.config.ProfileMaxMB == 0 {
+// add writes profiles of before and after as files, once for each finding, and names them in the alert.
+func (c *captures) add(ctx context.Context, a *alerting.Alert, now View) error {
+	if !now.captures() || c.named(a) {
 		return nil
 	}
-	s.mu.Lock()
-	for _, c := range s.captures {
-		if c.AlertID == a.ID {
-			a.Profiles = append(a.Profiles, c.Profile)
-		}
-	}
-	done := slices.Contains(s.captured, a.ID)
-	if !done {
-		s.captured = append(s.captured, a.ID)
-		s.captured = s.captured[max(0, len(s.captured)-mostCaptured):]
-	}
-	s.mu.Unlock()
-	if done {
-		return nil
-	}
-	var files []captureFile
-	var faults []error
-	for _, i := range capturedFor(a.Resource) {
-		w := &s.watched[i]
-		if i == goroutineSites && now.count > mostGoroutines {
+	files, faults := c.files(ctx, a, now)
+	dir := cmp.Or(now.Config.ProfileDir, os.TempDir())
+	for _, f := range files {
+		name := fmt.Sprintf("%s%s-%d-%s-%s-%s-%s%s", capturePrefix, f.time.Format("20060102T150405.000Z"), a.Process.PID, a.Resource, a.ID,
+			f.kind, f.when, captureSuffix)
+		path, err := writeCapture(dir, fileName(name), f.data, now.Config.ProfileMaxMB<<20)
+		if err != nil {
+			faults = append(faults, err)
 			continue
 		}
-		if before, ok := beforeOf(s.kept[i], a.Since); ok {
-			files = append(files, captureFile{w.kind, "before", before})
+		written := alerting.Profile{Kind: string(f.kind), Path: path, Bytes: int64(len(f.data))}
+		a.Profiles = append(a.Profiles, written)
+		c.mu.Lock()
+		c.written = append(c.written, Capture{Profile: written, Time: f.time, Resource: a.Resource, AlertID: a.ID})
+		c.written = c.written[max(0, len(c.written)-maxRemembered):]
+		c.mu.Unlock()
+	}
+	return errors.Join(faults...)
+}
+
+// named names in an alert what was written for its finding before. It reports whether that was tried.
+func (c *captures) named(a *alerting.Alert) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range c.written {
+		if w.AlertID == a.ID {
+			a.Profiles = append(a.Profiles, w.Profile)
 		}
-		kinds := []profile.Kind{w.kind}
-		if i == goroutineSites && !s.proof.missing {
+	}
+	if slices.Contains(c.done, a.ID) {
+		return true
+	}
+	c.done = append(c.done, a.ID)
+	c.done = c.done[max(0, len(c.done)-maxRemembered):]
+	return false
+}
+
+// files takes the profiles that tell of an alert.
+func (c *captures) files(ctx context.Context, a *alerting.Alert, now View) (files []captureFile, faults []error) {
+	p := c.profiler
+	for _, i := range capturedFor(a.Resource) {
+		if i == goroutineSites && now.Goroutines > maxGoroutines {
+			continue
+		}
+		if before, ok := beforeOf(c.kept[i], a.Since); ok {
+			files = append(files, captureFile{p.watched[i].kind, "before", before})
+		}
+		kinds := []profile.Kind{p.watched[i].kind}
+		if i == goroutineSites && !p.proof.missing {
 			kinds = append(kinds, profile.GoroutineLeak)
 		}
 		for _, kind := range kinds {
 			at := time.Now().UTC()
-			data, err := s.source.Raw(ctx, kind)
+			data, err := p.source.Raw(ctx, kind)
 			switch {
 			case errors.Is(err, profile.ErrUnsupported):
 			case err != nil:
@@ -146,23 +172,7 @@ func (m *ResourceMonitor) addCaptures(ctx context.Context, a *alerting.Alert) er
 			}
 		}
 	}
-	dir := cmp.Or(now.config.ProfileDir, os.TempDir())
-	for _, f := range files {
-		name := fmt.Sprintf("%s%s-%d-%s-%s-%s-%s%s", capturePrefix, f.time.Format("20060102T150405.000Z"), a.Process.PID, a.Resource, a.ID,
-			f.kind, f.when, captureSuffix)
-		path, err := writeCapture(dir, fileName(name), f.data, now.config.ProfileMaxMB<<20)
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		written := alerting.Profile{Kind: string(f.kind), Path: path, Bytes: int64(len(f.data))}
-		a.Profiles = append(a.Profiles, written)
-		s.mu.Lock()
-		s.captures = append(s.captures, Capture{Profile: written, Time: f.time, Resource: a.Resource, AlertID: a.ID})
-		s.captures = s.captures[max(0, len(s.captures)-mostCaptured):]
-		s.mu.Unlock()
-	}
-	return errors.Join(faults...)
+	return files, faults
 }
 
 type captureFile struct {
@@ -193,15 +203,15 @@ func fileName(name string) string {
 }
 
 // writeCapture writes a file that only its owner may read, and removes the captures that were written least recently to keep all of them
-// within most bytes. What could not be written whole is removed.
-func writeCapture(dir, name string, data []byte, most int64) (path string, err error) {
-	if int64(len(data)) > most {
+// within limit bytes. What could not be written whole is removed.
+func writeCapture(dir, name string, data []byte, limit int64) (path string, err error) {
+	if int64(len(data)) > limit {
 		return "", fmt.Errorf("%s: %d bytes are more than profile_max_mb allows", name, len(data))
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	if err := makeRoom(dir, most-int64(len(data))); err != nil {
+	if err := makeRoom(dir, limit-int64(len(data))); err != nil {
 		return "", err
 	}
 	path = filepath.Join(dir, name)
@@ -217,8 +227,8 @@ func writeCapture(dir, name string, data []byte, most int64) (path string, err e
 	return path, nil
 }
 
-// makeRoom removes captures, those written least recently first, until the rest takes no more than most bytes.
-func makeRoom(dir string, most int64) error {
+// makeRoom removes captures, those written least recently first, until the rest takes no more than limit bytes.
+func makeRoom(dir string, limit int64) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -238,7 +248,7 @@ func makeRoom(dir string, most int64) error {
 		return cmp.Or(a.ModTime().Compare(b.ModTime()), strings.Compare(a.Name(), b.Name()))
 	})
 	for _, info := range files {
-		if total <= most {
+		if total <= limit {
 			return nil
 		}
 		if err := os.Remove(filepath.Join(dir, info.Name())); err != nil {

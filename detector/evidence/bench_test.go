@@ -1,4 +1,4 @@
-package detector
+package evidence
 
 import (
 	"context"
@@ -14,8 +14,9 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/config"
 	"github.com/mdzesseis/leaktrend/sampler"
-	"github.com/mdzesseis/leaktrend/sampler/self"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
 func parkAt(depth int, over chan struct{}) {
@@ -64,45 +65,32 @@ func turn(path, depth int) []byte {
 	return right(path, depth-1)
 }
 
-// profilingMonitor returns a monitor of this process that has taken one sample.
-func profilingMonitor(b *testing.B) *ResourceMonitor {
+// ownLines follows the lines of this process, for a monitor at rest.
+func ownLines(b *testing.B) *Lines {
 	b.Helper()
 	logger := logrus.New()
 	logger.SetLevel(logrus.PanicLevel)
-	m, err := NewMonitor(DefaultConfig(), logger)
-	if err != nil {
-		b.Fatal(err)
-	}
-	self, err := self.New()
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() { self.Close() })
-	source := sampler.Source(self)
-	var scratch sampler.Sample
-	if err := m.check(context.Background(), &source, &scratch); err != nil {
-		b.Log(err) // what is absent before the first collection
-	}
-	m.renew(m.situation())
-	return m
+	l := NewLines(profile.NewSelf(), atRest(config.Default()), logger)
+	l.NameTypes()
+	l.renew(l.monitor.View())
+	return l
 }
 
 // What is taken all the time: one profile with its sites brought up to date, and the share of one core that it comes to.
 func BenchmarkProfiles(b *testing.B) {
 	measure := func(b *testing.B, i int) {
-		m := profilingMonitor(b)
-		now := m.situation()
-		now.count = 0
+		l := ownLines(b)
+		now := l.monitor.View()
 		for b.Loop() {
-			if !m.take(context.Background(), i, now) {
+			if !l.profiler.take(context.Background(), i, now) {
 				b.Fatal("no profile")
 			}
 		}
-		cost := m.EvidenceCost()
+		cost := l.Cost()
 		cpu := cost.CPU.Seconds() / float64(cost.Profiles)
 		b.ReportMetric(1e3*cpu, "cpu-ms/op")
-		b.ReportMetric(100*cpu/m.profiling.watched[i].spacing.Seconds(), "%core")
-		b.ReportMetric(m.profiling.watched[i].spacing.Seconds(), "s-apart")
+		b.ReportMetric(100*cpu/l.profiler.watched[i].spacing.Seconds(), "%core")
+		b.ReportMetric(l.profiler.watched[i].spacing.Seconds(), "s-apart")
 		b.ReportMetric(float64(cost.LongestPause)/1e6, "ms-pause")
 	}
 	for _, n := range []int{1_000, 10_000, 100_000} {
@@ -172,13 +160,13 @@ func pauseSince() (longest func() time.Duration) {
 // The longest pause of a program with 100,000 goroutines while an alert gets its evidence, and while all stacks are dumped.
 func BenchmarkAlertPause(b *testing.B) {
 	defer parked(100_000)()
-	m := profilingMonitor(b)
+	l := ownLines(b)
 	ways := map[string]func(){
 		"evidence": func() {
 			a := alerting.Alert{Event: alerting.Event{Kind: alerting.Trend, Status: alerting.Firing, Resource: sampler.Goroutines}}
-			m.profiling.watched[goroutineSites].last = time.Time{}
-			m.profiling.proof.last = time.Time{}
-			if err := m.addSites(context.Background(), &a); err != nil {
+			l.profiler.watched[goroutineSites].last = time.Time{}
+			l.profiler.proof.last = time.Time{}
+			if err := l.Add(context.Background(), &a); err != nil {
 				b.Fatal(err)
 			}
 		},

@@ -1,4 +1,4 @@
-package detector
+package evidence
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/internal/guard"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -18,35 +19,26 @@ import (
 )
 
 const (
-	// mostBreakdowns is how many breakdowns of healthy times are kept of a resource, and mostLooked how many descriptors or threads are looked at for
-	// one of them; mostAlert for an alert.
-	mostBreakdowns = 6
-	mostLooked     = 1000
-	mostAlert      = 10000
+	// maxBreakdowns is how many breakdowns of healthy times are kept of a resource, and maxRead how many descriptors or threads are looked at for
+	// one of them; maxReadForAlert for an alert.
+	maxBreakdowns   = 6
+	maxRead         = 1000
+	maxReadForAlert = 10000
 	// keepBound and alertBound are how long these may take.
 	keepBound  = 100 * time.Millisecond
 	alertBound = time.Second
 	// keepShare is the share of one core that healthy times may cost.
 	keepShare = 1e-4
-	// mostParts is how many parts an alert lists.
-	mostParts = 5
+	// maxParts is how many parts an alert lists.
+	maxParts = 5
 )
-
-// breakerOf returns nil where a source cannot tell what its descriptors and threads are.
-func breakerOf(s sampler.Source) breakdown.Process {
-	if kept, ok := s.(keptOpen); ok {
-		s = kept.Source
-	}
-	b, _ := s.(breakdown.Process)
-	return b
-}
 
 // partResources are those that have parts.
 var partResources = [...]string{sampler.OpenFDs, sampler.Threads}
 
-// parts tells what descriptors and threads grew, from what they were in healthy times.
-type parts struct {
-	once sync.Once // adds the evidence
+// Parts tells what descriptors and threads grew, from what they were in healthy times. Its methods are safe for concurrent use.
+type Parts struct {
+	monitor Monitor
 
 	mu      sync.Mutex
 	source  breakdown.Process
@@ -61,65 +53,58 @@ type keptParts struct {
 	next  time.Time            // when the next is due
 }
 
-// keepParts looks at what the process is made of, when that is due and the resource is healthy: at the first sample, when the start has
-// settled, and then seldom. It belongs to the loop.
-func (m *ResourceMonitor) keepParts(ctx context.Context, source sampler.Source) error {
-	b := breakerOf(source)
-	if b == nil {
-		return nil
-	}
-	p := &m.parts
-	p.once.Do(func() { m.AddEvidence("what the descriptors and threads are", p.tell) })
-	p.mu.Lock()
-	p.source = b
-	p.mu.Unlock()
+// NewParts returns what tells the parts of the process that a monitor watches.
+func NewParts(monitor Monitor) *Parts { return &Parts{monitor: monitor} }
+
+// Keep looks at what the process is made of, when that is due and the resource is healthy: at the first sample, when the start has
+// settled, and then seldom. A panic is an error.
+func (p *Parts) Keep(ctx context.Context, process breakdown.Process) error {
 	return guard.Do(func() error {
-		m.breakDown(ctx, b)
+		p.mu.Lock()
+		p.source = process
+		p.mu.Unlock()
+		for i := range partResources {
+			p.look(ctx, process, i)
+		}
 		return nil
 	})
 }
 
-// breakDown looks at each resource for which that is due.
-func (m *ResourceMonitor) breakDown(ctx context.Context, b breakdown.Process) {
-	p := &m.parts
-	for i, resource := range partResources {
-		m.mu.Lock()
-		at, started, spacing := m.latest.Time, m.latest.Start, finding.Stretch(2*trend.FinestWidth, m.detector.engine.Scale())
-		t := m.detector.engine.Of(resource)
-		settled, growing := false, false
-		if t != nil {
-			_, settled = t.Start()
-			growing = t.Unwell()
-		}
-		m.mu.Unlock()
-		if t == nil || growing || !p.due(i, at, started, settled) {
-			continue
-		}
-		begun := time.Now()
-		bounded, cancel := context.WithTimeout(ctx, keepBound)
-		one, err := breakdown.Read(bounded, b, resource, mostLooked)
-		cancel()
-		cost := time.Since(begun)
-		if err == nil {
-			one.Time = at // by the clock of the samples
-		}
-		p.keep(i, one, settled, at.Add(max(spacing, time.Duration(float64(cost)/keepShare))))
+// look looks at one resource.
+func (p *Parts) look(ctx context.Context, process breakdown.Process, i int) {
+	now := p.monitor.View()
+	r, ok := p.monitor.Resource(partResources[i])
+	if !ok || r.Unwell || !p.due(i, now.Time, now.Start, r.Settled) {
+		return
 	}
+	began := time.Now()
+	bounded, cancel := context.WithTimeout(ctx, keepBound)
+	one, err := breakdown.Read(bounded, process, partResources[i], maxRead)
+	cancel()
+	cost := time.Since(began)
+	if err == nil {
+		one.Time = now.Time // by the clock of the samples
+	}
+	spacing := max(finding.Stretch(2*trend.FinestWidth, now.Scale), time.Duration(float64(cost)/keepShare))
+	p.keep(i, one, r.Settled, now.Time.Add(spacing))
 }
 
 // due reports whether a breakdown is to be made. With a new process all that was kept is void.
-func (p *parts) due(i int, at, started time.Time, settled bool) bool {
+func (p *Parts) due(i int, at, started time.Time, settled bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !started.Equal(p.process) {
-		p.process, p.kept = started, [len(partResources)]keptParts{}
+	if !engine.SameProcess(p.process, started) {
+		p.kept = [len(partResources)]keptParts{}
+	}
+	if !started.IsZero() {
+		p.process = started
 	}
 	k := &p.kept[i]
 	return settled && k.start == nil || !at.Before(k.next)
 }
 
 // keep takes a breakdown, nil if that failed. Where there is no room, the one goes whose neighbours are closest for their age; the first stays.
-func (p *parts) keep(i int, one *breakdown.Breakdown, settled bool, next time.Time) {
+func (p *Parts) keep(i int, one *breakdown.Breakdown, settled bool, next time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k := &p.kept[i]
@@ -131,7 +116,7 @@ func (p *parts) keep(i int, one *breakdown.Breakdown, settled bool, next time.Ti
 		k.start = one
 	}
 	k.list = append(k.list, one)
-	if len(k.list) <= mostBreakdowns {
+	if len(k.list) <= maxBreakdowns {
 		return
 	}
 	densest, least := 0, math.Inf(1)
@@ -146,7 +131,7 @@ func (p *parts) keep(i int, one *breakdown.Breakdown, settled bool, next time.Ti
 
 // before returns the breakdown to compare with: for a limit, which is measured from the settled start, the one of then; for a trend the latest
 // that is not younger than the growth. nil if none was kept.
-func (p *parts) before(i int, a *alerting.Alert) *breakdown.Breakdown {
+func (p *Parts) before(i int, a *alerting.Alert) *breakdown.Breakdown {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := p.kept[i].list
@@ -165,8 +150,8 @@ func (p *parts) before(i int, a *alerting.Alert) *breakdown.Breakdown {
 	return best
 }
 
-// tell is the Evidence: it adds the parts that grew, and the first of them to the summary.
-func (p *parts) tell(ctx context.Context, a *alerting.Alert) error {
+// Add is a Source: it adds the parts that grew, and the first of them to the summary.
+func (p *Parts) Add(ctx context.Context, a *alerting.Alert) error {
 	i := slices.Index(partResources[:], a.Resource)
 	p.mu.Lock()
 	source := p.source
@@ -176,7 +161,7 @@ func (p *parts) tell(ctx context.Context, a *alerting.Alert) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, alertBound)
 	defer cancel()
-	now, err := breakdown.Read(ctx, source, a.Resource, mostAlert)
+	now, err := breakdown.Read(ctx, source, a.Resource, maxReadForAlert)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}
@@ -185,7 +170,7 @@ func (p *parts) tell(ctx context.Context, a *alerting.Alert) error {
 	}
 	before := p.before(i, a)
 	found := now.Parts(before)
-	for _, part := range found[:min(len(found), mostParts)] {
+	for _, part := range found[:min(len(found), maxParts)] {
 		one := alerting.Part{
 			What: part.What, Detail: part.Detail, Share: part.Share,
 			Count: math.Round(part.Count), Growth: math.Round(part.Growth),

@@ -1,0 +1,280 @@
+package evidence
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/sites"
+	"github.com/mdzesseis/leaktrend/detector/wording"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
+)
+
+// Lines follows the lines of code of a process: alerts name those that grew, and what they show by themselves goes to the monitor. Its methods are for
+// the goroutine that works for the evidence, but for those of which it is said.
+type Lines struct {
+	logger   *logrus.Logger
+	monitor  Monitor
+	profiler *profiler
+	captures *captures
+	types    func(pcs []uintptr) []string // the Go types allocated at the innermost call of a stack; may be nil
+	logged   []string                     // ids of the alerts whose stacks were logged
+}
+
+// NewLines returns what follows the lines of a process by its profiles. It starts nothing: see Work, Add and Capture.
+func NewLines(source ProfileSource, monitor Monitor, logger *logrus.Logger) *Lines {
+	p := newProfiler(source, logger)
+	return &Lines{logger: logger, monitor: monitor, profiler: p, captures: &captures{profiler: p}}
+}
+
+// NameTypes has the Go types be named that this process allocates at a line. Call it before anything else.
+func (l *Lines) NameTypes() { l.types = newTypes() }
+
+// Sites returns the lines of code that are followed, goroutines before memory. It is safe for concurrent use.
+func (l *Lines) Sites() []sites.Status { return l.profiler.statuses() }
+
+// Cost returns what the profiles have cost so far. It is safe for concurrent use.
+func (l *Lines) Cost() Cost { return l.profiler.spent() }
+
+// Captures returns the latest files that were written, oldest first. It is safe for concurrent use.
+func (l *Lines) Captures() []Capture { return l.captures.list() }
+
+// Culprit returns the line that made the most of the growth of a resource since an instant; ok is false where none is known. It is safe for concurrent
+// use.
+func (l *Lines) Culprit(resource string, since time.Time) (line profile.Frame, ok bool) {
+	i, ok := kindOf(resource)
+	if !ok {
+		return profile.Frame{}, false
+	}
+	grown := l.profiler.list(i, since, nil).grown
+	if len(grown) == 0 {
+		return profile.Frame{}, false
+	}
+	return FrameOf(&grown[0].Site), true
+}
+
+// FrameOf returns the line of code of a site.
+func FrameOf(s *alerting.Site) profile.Frame {
+	return profile.Frame{Function: s.Function, File: s.File, Line: s.Line}
+}
+
+// Work takes the profiles that are due, and delivers what they show. It returns when to come again.
+func (l *Lines) Work(ctx context.Context) (next time.Time) {
+	p, now := l.profiler, l.monitor.View()
+	interval := now.Config.CheckInterval
+	if !now.Config.Enabled {
+		return time.Now().Add(interval)
+	}
+	l.renew(now)
+	for i := range p.watched {
+		if time.Now().Before(p.watched[i].next) || ctx.Err() != nil {
+			continue
+		}
+		if p.take(ctx, i, now) {
+			l.deliver(i)
+			l.captures.keepBefore(ctx, i, now)
+		}
+	}
+	suspected := now.Suspected || p.suspected(goroutineSites)
+	if suspected && !p.proof.missing && !time.Now().Before(p.proof.next) && ctx.Err() == nil {
+		if p.prove(ctx, now) {
+			l.deliver(goroutineSites)
+		}
+	}
+	next = p.watched[0].next
+	if other := p.watched[1].next; other.Before(next) {
+		next = other
+	}
+	return next
+}
+
+// renew begins anew where the process or the time constants are others.
+func (l *Lines) renew(now View) {
+	if l.profiler.renew(now) {
+		l.captures.forget()
+	}
+}
+
+// deliver hands over what the lines of a kind show.
+func (l *Lines) deliver(i int) {
+	resource, findings, total := l.profiler.findings(i)
+	l.monitor.Deliver(resource, findings, total)
+}
+
+// kindOf returns which sites tell of a resource; ok is false where none do.
+func kindOf(resource string) (i int, ok bool) {
+	switch resource {
+	case sampler.Goroutines, sampler.StackBytes:
+		return goroutineSites, true
+	case sampler.HeapLiveBytes, sampler.HeapInuseBytes, sampler.RSSBytes, sampler.OpenFDs:
+		return heapSites, true
+	}
+	return 0, false
+}
+
+// Add is a Source: it adds to an alert the lines of code that grew.
+func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
+	i, ok := kindOf(a.Resource)
+	if !ok {
+		return nil
+	}
+	now := l.monitor.View()
+	if l.profiler.trackers[0] == nil {
+		l.renew(now)
+	}
+	since := a.Since
+	if a.Kind == alerting.Limit {
+		since = time.Time{} // a limit is passed at an instant: what grew before is what counts
+	}
+	l.profiler.refresh(ctx, i, now)
+	if i == goroutineSites {
+		l.profiler.confirm(ctx, now)
+	}
+	var listed growth
+	switch {
+	case a.Resource == sampler.OpenFDs:
+		listed = l.profiler.list(heapSites, since, func(p profile.Site) bool { return p.Descriptor })
+		if len(listed.grown) == 0 || !listed.grown[0].Profile.Application {
+			// What waits for them may tell, where the sampling of the heap has seen none.
+			l.profiler.refresh(ctx, goroutineSites, now)
+			if waiting := l.profiler.list(goroutineSites, since, nil); waiting.total >= (a.Value-a.Baseline)/2 {
+				listed = l.throughLibrary(ctx, waiting, since, now)
+			}
+		} else {
+			for i := range listed.grown {
+				listed.grown[i].Via = listed.grown[i].Profile.Callee
+			}
+		}
+	case l.monitor.OnLines(a):
+		// The lines that leak, whatever else has grown more.
+		listed = l.profiler.list(i, since, nil)
+		listed.grown = l.profiler.leakingFirst(i, listed.grown)
+	case i == goroutineSites:
+		listed = l.throughLibrary(ctx, l.profiler.list(i, since, nil), since, now)
+	default:
+		listed = l.profiler.list(i, since, nil)
+		listed.total = max(listed.total, a.Value-a.Baseline)
+		// Of resident memory the live heap may be the least part: what it does not explain is not blamed on it.
+		listed.grown = slices.DeleteFunc(listed.grown, func(g sites.Grown) bool { return g.Growth < minExplained*listed.total })
+		for i := range listed.grown {
+			listed.grown[i].Share = listed.grown[i].Growth / max(listed.total, listed.grown[i].Growth)
+		}
+	}
+	if max(now.Goroutines, l.profiler.goroutines) <= maxDumped && slices.ContainsFunc(listed.grown, func(g sites.Grown) bool { return g.Bytes == 0 }) {
+		l.addDetails(ctx, listed.grown)
+	}
+	for _, g := range listed.grown {
+		if l.types != nil && g.Bytes > 0 {
+			for _, stack := range g.Profile.Stacks(4) {
+				for _, name := range l.types(stack.PCs) {
+					if !slices.Contains(g.Types, name) {
+						g.Types = append(g.Types, name)
+					}
+				}
+			}
+		}
+		a.Sites = append(a.Sites, g.Site)
+	}
+	if len(listed.grown) > 0 {
+		a.Summary += wording.SiteClause(a, listed.grown[0].Growth, listed.total)
+	}
+	if now.Config.StackTraceOnLeak && !slices.Contains(l.logged, a.ID) {
+		l.logged = append(l.logged, a.ID)
+		l.logged = l.logged[max(0, len(l.logged)-maxRemembered):]
+		l.logStacks(a, listed.grown)
+	}
+	return nil
+}
+
+// throughLibrary puts the application's lines before the goroutines of a library that wait on its behalf: those whose memory from that library
+// grew too, as the requests of responses that are not closed.
+func (l *Lines) throughLibrary(ctx context.Context, waiting growth, since time.Time, now View) growth {
+	if len(waiting.grown) == 0 || waiting.grown[0].Profile.Application {
+		return waiting
+	}
+	l.profiler.refresh(ctx, heapSites, now)
+	library := profile.PackageOf(waiting.grown[0].Function)
+	callers := l.profiler.list(heapSites, since, func(p profile.Site) bool {
+		return p.Application && profile.PackageOf(p.Callee) == library
+	})
+	part := waiting.grown[0].Share
+	for i := range callers.grown {
+		g := &callers.grown[i]
+		g.Via, g.Share = g.Profile.Callee, g.Share*part
+	}
+	waiting.grown = append(callers.grown, waiting.grown...)
+	waiting.grown = waiting.grown[:min(len(waiting.grown), maxListed)]
+	return waiting
+}
+
+// addDetails takes age and creator of goroutines from a traceback of all of them.
+func (l *Lines) addDetails(ctx context.Context, grown []sites.Grown) {
+	d, ok := l.profiler.source.(dumper)
+	if !ok || ctx.Err() != nil {
+		return
+	}
+	text, err := d.Dump(ctx)
+	if err != nil {
+		return // the sites themselves are there
+	}
+	creators := make(map[profile.Frame]map[string]int)
+	oldest := make(map[profile.Frame]time.Duration)
+	for _, g := range profile.ParseDump(text) {
+		at := g.Site.Frame
+		if creators[at] == nil {
+			creators[at] = make(map[string]int)
+		}
+		if g.CreatedBy.Function != "" {
+			creators[at][fmt.Sprintf("%s %s:%d", g.CreatedBy.Function, g.CreatedBy.File, g.CreatedBy.Line)]++
+		}
+		oldest[at] = max(oldest[at], g.Waited)
+	}
+	for i := range grown {
+		s := &grown[i].Site
+		at := FrameOf(s)
+		if s.Bytes > 0 || creators[at] == nil {
+			continue
+		}
+		for who, n := range creators[at] {
+			if best := creators[at][s.CreatedBy]; n > best || n == best && who < s.CreatedBy {
+				s.CreatedBy = who
+			}
+		}
+		if waited := oldest[at]; waited > 0 {
+			s.OldestSeconds = waited.Seconds()
+		}
+	}
+}
+
+// logStacks writes how the sites of an alert are reached, a line for each of the first few.
+func (l *Lines) logStacks(a *alerting.Alert, grown []sites.Grown) {
+	for _, g := range grown[:min(len(grown), maxLogged)] {
+		amount := fmt.Sprintf("%.0f goroutines", g.Count)
+		if g.Bytes > 0 {
+			heap, _ := sampler.Lookup(sampler.HeapLiveBytes)
+			amount = heap.Format(g.Bytes) + " of live heap"
+		}
+		text := fmt.Sprintf("%s: %s at %s", a.Resource, amount, wording.Place(&g.Site))
+		if g.WaitReason != "" {
+			text += " [" + g.WaitReason + "]"
+		}
+		if stack := wording.StackLine(g.Profile.Frames(), maxFrames); stack != "" {
+			text += ": " + stack
+		}
+		if g.CreatedBy != "" {
+			text += ", created by " + g.CreatedBy
+		}
+		l.logger.WithField("alert_id", a.ID).Warn(text)
+	}
+}
+
+// Capture is a Source: it writes profiles of before and after as files, once for each finding, and names them in the alert. It writes none unless the
+// configuration asks for it.
+func (l *Lines) Capture(ctx context.Context, a *alerting.Alert) error {
+	return l.captures.add(ctx, a, l.monitor.View())
+}

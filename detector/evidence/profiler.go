@@ -1,0 +1,318 @@
+package evidence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/mdzesseis/leaktrend/detector/engine"
+	"github.com/mdzesseis/leaktrend/detector/finding"
+	"github.com/mdzesseis/leaktrend/detector/internal/guard"
+	"github.com/mdzesseis/leaktrend/detector/sites"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
+)
+
+// The budget of the profiles that are taken all the time.
+const (
+	budgetShare   = .001                  // of one core
+	soakShare     = .01                   // in soak mode, where the time constants are short and the run is a test
+	maxPause      = 30 * time.Millisecond // that a profile may stop the world for
+	maxGoroutines = 150_000               // above which none is taken: 0.5 KB of memory each while it lasts
+	slowInARow    = 3                     // profiles that stopped it for longer: one may be another's fault...
+	slowSpacing   = 10                    // ...times as far apart are they then
+	proofSpacing  = 10 * time.Minute      // between two asked on suspicion, scaled: each runs a garbage collection
+	freshEnough   = time.Second           // age of a profile that an alert does with
+	maxListed     = 10                    // sites in an alert
+	minExplained  = .05                   // of the growth of memory, for a line to be listed
+	maxLogged     = 5                     // sites whose stacks go to the log
+	maxFrames     = 8                     // functions of a stack there
+	// maxDumped is up to how many goroutines the traceback of all of them is taken: it stops the world for 8 us a goroutine and more.
+	maxDumped = 1000
+)
+
+// ProfileSource takes profiles of the process that is watched. It is used by one goroutine at a time. What Profile returns is valid until its
+// next call for the same kind; profile.ErrUnsupported means that there never is one of that kind.
+type ProfileSource interface {
+	Profile(ctx context.Context, kind profile.Kind) (*profile.Profile, error)
+	// Raw takes a profile in pprof's own format, for a file.
+	Raw(ctx context.Context, kind profile.Kind) ([]byte, error)
+}
+
+// dumper is a ProfileSource that can list every goroutine with its state and creator, in the text form of a traceback. It stops the world for
+// as long as that takes.
+type dumper interface {
+	Dump(ctx context.Context) ([]byte, error)
+}
+
+// profiler takes profiles of the process as often as their cost allows, and has the lines in them followed. Its methods are for the goroutine that works
+// for the evidence, but for those of which it is said.
+type profiler struct {
+	logger     *logrus.Logger
+	source     ProfileSource
+	watched    [2]watched // goroutines and heap
+	started    time.Time  // of the process, as the trackers know it
+	config     sites.Config
+	proof      watched
+	cpu, cpuAt float64
+	goroutines float64 // in the latest profile: of another process their number may be known by it alone
+
+	mu       sync.Mutex // guards the trackers, which others read, and what follows
+	trackers [2]*sites.Tracker
+	cost     Cost
+	since    time.Time // when the cost began to count
+}
+
+// watched is one kind of profile and when it is due.
+type watched struct {
+	kind     profile.Kind
+	resource string
+	next     time.Time
+	last     time.Time
+	spacing  time.Duration
+	cost     movingCost
+	slow     int  // profiles in a row that stopped the world for too long
+	missing  bool // the process has none of this kind
+	problem  guard.News
+}
+
+// movingCost is the processor time of a profile, averaged over the latest few: one may have met with a busy moment.
+type movingCost time.Duration
+
+func (c *movingCost) add(latest time.Duration) {
+	if *c == 0 {
+		*c = movingCost(latest)
+	}
+	*c += (movingCost(latest) - *c) / 4
+}
+
+const (
+	goroutineSites = 0
+	heapSites      = 1
+)
+
+func newProfiler(source ProfileSource, logger *logrus.Logger) *profiler {
+	p := &profiler{source: source, logger: logger}
+	p.watched[goroutineSites] = watched{kind: profile.Goroutine, resource: sampler.Goroutines}
+	p.watched[heapSites] = watched{kind: profile.Heap, resource: sampler.HeapLiveBytes}
+	p.proof = watched{kind: profile.GoroutineLeak, resource: sampler.Goroutines}
+	return p
+}
+
+// statuses returns the lines that are followed, goroutines before memory. It is safe for concurrent use.
+func (p *profiler) statuses() (all []sites.Status) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, t := range p.trackers {
+		if t != nil {
+			all = append(all, t.Statuses(p.watched[i].resource)...)
+		}
+	}
+	return all
+}
+
+// spent returns what the profiles have cost so far. It is safe for concurrent use.
+func (p *profiler) spent() Cost {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	cost := p.cost
+	if lasted := time.Since(p.since); !p.since.IsZero() && lasted > 0 {
+		cost.Share = cost.CPU.Seconds() / lasted.Seconds()
+	}
+	return cost
+}
+
+// findings returns the lines of a kind that leak by themselves, and what all lines of the kind have together.
+func (p *profiler) findings(i int) (resource string, found []sites.Finding, total float64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.watched[i].resource, p.trackers[i].Findings(), p.trackers[i].Total()
+}
+
+// suspected reports whether a line of a kind has the shape of a leak.
+func (p *profiler) suspected(i int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.trackers[i].Suspected()
+}
+
+// renew begins anew where the process is another one, or the time constants are. It reports whether it did.
+func (p *profiler) renew(now View) bool {
+	adaptive := now.Config.Adaptive
+	config := sites.Config{
+		Scale: now.Scale, LeastGrowth: adaptive.LeastGrowth, HalfLife: adaptive.HalfLife,
+		Patience: finding.Stretch(adaptive.Patience, 1/adaptive.Sensitivity),
+	}
+	restarted := !engine.SameProcess(p.started, now.Start)
+	if !now.Start.IsZero() {
+		p.started = now.Start
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.since.IsZero() {
+		p.since = time.Now()
+	}
+	if p.trackers[0] != nil && config == p.config && !restarted {
+		return false
+	}
+	p.config = config
+	for i := range p.trackers {
+		p.trackers[i] = sites.NewTracker(p.watched[i].kind, config)
+		p.watched[i].next = time.Time{}
+	}
+	return true
+}
+
+// take takes one kind of profile, and sets when the next one is due by what it cost. It reports whether there is one.
+func (p *profiler) take(ctx context.Context, i int, now View) bool {
+	w := &p.watched[i]
+	least := max(now.Config.CheckInterval, finding.Stretch(finestWidth, now.Scale)/2)
+	if i == goroutineSites && now.Goroutines > maxGoroutines {
+		w.next = time.Now().Add(least)
+		p.note(w, fmt.Sprintf("%.0f goroutines are too many for a profile of them: none is taken above %d", now.Goroutines, maxGoroutines))
+		return false
+	}
+	taken, err := p.source.Profile(ctx, w.kind)
+	w.last = time.Now()
+	if err != nil {
+		w.next = w.last.Add(least)
+		if errors.Is(err, profile.ErrUnsupported) {
+			w.next = w.last.Add(24 * time.Hour)
+			err = fmt.Errorf("this process has no %s profile", w.kind)
+		}
+		if ctx.Err() == nil {
+			p.note(w, err.Error())
+		}
+		return false
+	}
+	// Each of the two kinds may use half of the budget.
+	w.cost.add(taken.Cost.CPU)
+	w.spacing = max(least, time.Duration(float64(w.cost)/(now.share()/2)))
+	if i == goroutineSites && taken.Cost.Pause > maxPause {
+		w.slow++
+	} else {
+		w.slow = 0
+	}
+	problem := ""
+	if i == goroutineSites {
+		p.goroutines = taken.Count
+	}
+	if i == goroutineSites && taken.Count > maxGoroutines {
+		w.spacing *= slowSpacing
+		problem = fmt.Sprintf("profiles of %.0f goroutines are taken less often: they are more than %d", taken.Count, maxGoroutines)
+	}
+	if w.slow >= slowInARow {
+		w.spacing *= slowSpacing
+		problem = fmt.Sprintf("profiles of %.0f goroutines stop the world for more than %s: they are taken less often", taken.Count, maxPause)
+	}
+	p.note(w, problem)
+	w.next = w.last.Add(w.spacing)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.trackers[i].Observe(taken, p.loadOf(now))
+	p.account(taken)
+	p.cost.Spacing = max(p.watched[0].spacing, p.watched[1].spacing)
+	return true
+}
+
+// finestWidth is how long a floor of a site takes at a scale of 1: two profiles.
+const finestWidth = 5 * time.Minute
+
+// loadOf returns the processor time per second since it was last asked, or NaN.
+func (p *profiler) loadOf(now View) float64 {
+	rate := math.NaN()
+	if !math.IsNaN(now.CPU) && now.at() > p.cpuAt {
+		if p.cpuAt > 0 && now.CPU >= p.cpu {
+			rate = (now.CPU - p.cpu) / (now.at() - p.cpuAt)
+		}
+		p.cpu, p.cpuAt = now.CPU, now.at()
+	}
+	return rate
+}
+
+// account adds up what a profile cost. It needs p.mu.
+func (p *profiler) account(taken *profile.Profile) {
+	p.cost.Profiles++
+	p.cost.CPU += taken.Cost.CPU
+	p.cost.LongestPause = max(p.cost.LongestPause, taken.Cost.Pause)
+}
+
+// note keeps what is not done, and logs it when it changes.
+func (p *profiler) note(w *watched, problem string) {
+	if !w.problem.Changed(problem) {
+		return
+	}
+	p.mu.Lock()
+	p.cost.Note = problem
+	p.mu.Unlock()
+	if problem != "" {
+		p.logger.WithField("profile", string(w.kind)).Warn("Resource monitor: " + problem)
+	}
+}
+
+// prove asks the runtime which goroutines are leaked. It reports whether it said so.
+func (p *profiler) prove(ctx context.Context, now View) bool {
+	w := &p.proof
+	taken, err := p.source.Profile(ctx, w.kind)
+	w.last = time.Now()
+	if err != nil {
+		w.next = w.last.Add(finding.Stretch(proofSpacing, now.Scale))
+		if w.missing = errors.Is(err, profile.ErrUnsupported); !w.missing && ctx.Err() == nil {
+			p.note(w, err.Error())
+		}
+		return false
+	}
+	w.next = w.last.Add(max(finding.Stretch(proofSpacing, now.Scale), time.Duration(float64(taken.Cost.CPU)/now.share())))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.trackers[goroutineSites].Prove(taken)
+	p.account(taken)
+	p.cost.Proofs++
+	return true
+}
+
+// leakingFirst puts the sites that leak by themselves before the others that grew.
+func (p *profiler) leakingFirst(i int, grown []sites.Grown) []sites.Grown {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	leaking := p.trackers[i].Leaking(maxListed)
+	for _, g := range grown {
+		if len(leaking) < maxListed && !slices.ContainsFunc(leaking, func(l sites.Grown) bool { return FrameOf(&l.Site) == FrameOf(&g.Site) }) {
+			leaking = append(leaking, g)
+		}
+	}
+	return leaking
+}
+
+// growth is sites that grew, and how much all of their kind did.
+type growth struct {
+	grown []sites.Grown
+	total float64
+}
+
+func (p *profiler) list(i int, since time.Time, keep func(profile.Site) bool) growth {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.trackers[i]
+	return growth{t.Growing(since, maxListed, keep), t.Growth(since)}
+}
+
+// refresh takes a profile for an alert where the latest is not fresh.
+func (p *profiler) refresh(ctx context.Context, i int, now View) {
+	if time.Since(p.watched[i].last) > freshEnough && ctx.Err() == nil {
+		p.take(ctx, i, now)
+	}
+}
+
+// confirm asks for proof for an alert where the latest is not fresh.
+func (p *profiler) confirm(ctx context.Context, now View) {
+	if !p.proof.missing && time.Since(p.proof.last) > freshEnough && ctx.Err() == nil {
+		p.prove(ctx, now)
+	}
+}

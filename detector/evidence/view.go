@@ -1,0 +1,52 @@
+package evidence
+
+import (
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/config"
+	"github.com/mdzesseis/leaktrend/detector/sites"
+)
+
+// View is what the evidence needs to know of a monitor at its latest sample.
+type View struct {
+	Config     config.Config
+	Scale      float64   // of all time constants; 1 outside soak mode
+	Time       time.Time // of the sample; zero before the first
+	Start      time.Time // of the process; zero where unknown
+	Goroutines float64   // 0 where unknown
+	CPU        float64   // processor time of the process in seconds; NaN where unknown
+	Suspected  bool      // goroutines are suspected to leak, or do
+	Unwell     bool      // something is suspected to leak, does, or is beyond its limit
+}
+
+// Resource is what the evidence needs to know of one resource at the latest sample.
+type Resource struct {
+	Settled bool // its starting level has
+	Unwell  bool // it is suspected to leak, does, or is beyond its limit
+}
+
+// Monitor is what the evidence sees of a monitor, and where what it finds goes. Its methods are safe for concurrent use.
+type Monitor interface {
+	View() View
+	// Resource is not ok where the resource was never read.
+	Resource(name string) (r Resource, ok bool)
+	// OnLines reports whether an alert is on lines of code, not on the total of its resource.
+	OnLines(a *alerting.Alert) bool
+	// Deliver takes the lines of code that leak by themselves, none where none does, and what all lines of their kind have together.
+	Deliver(resource string, found []sites.Finding, total float64)
+}
+
+// share returns the part of one core that the profiles may take.
+func (now *View) share() float64 {
+	if now.Config.Adaptive.Soak > 0 {
+		return soakShare
+	}
+	return budgetShare
+}
+
+// at returns the time of the sample in unix seconds.
+func (now *View) at() float64 { return float64(now.Time.UnixNano()) / 1e9 }
+
+// captures reports whether files are to be written.
+func (now *View) captures() bool { return now.Config.StackTraceOnLeak && now.Config.ProfileMaxMB > 0 }
