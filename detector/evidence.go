@@ -115,6 +115,6 @@ func (v forEvidence) OnLines(a *alerting.Alert) bool {
 	m := v.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	f, t := m.bySite[a.Resource], m.detector.engine.Of(a.Resource)
-	return a.Kind == alerting.Trend && f != nil && f.active && (t == nil || !t.Growth().Active())
+	l, t := m.leaks[a.Resource], m.detector.engine.Of(a.Resource)
+	return a.Kind == alerting.Trend && l != nil && l.Active() && (t == nil || !t.Growth().Active())
 }

@@ -117,8 +117,8 @@ func (m *ResourceMonitor) GetStats() ResourceStats {
 	s.MemoryUsage = read(sampler.HeapInuseBytes)
 	for _, t := range m.detector.engine.All() {
 		name, found := t.Resource().Name, int64(t.Found())
-		if f := m.bySite[name]; f != nil {
-			found += int64(f.found)
+		if l := m.leaks[name]; l != nil {
+			found += int64(l.Found())
 		}
 		start, _ := t.Start()
 		switch name {
@@ -248,8 +248,8 @@ func (m *ResourceMonitor) IsHealthy() bool {
 			return false
 		}
 	}
-	for _, f := range m.bySite {
-		if f.active && f.announced {
+	for _, l := range m.leaks {
+		if l.Fires() {
 			return false
 		}
 	}

@@ -16,7 +16,6 @@ type ledger struct {
 	holding   map[string]alerting.Alert // delivered, and not resolved, by id
 	history   []alerting.Alert          // delivered, oldest first
 	lastAlert map[string]time.Time      // by resource
-	lastTrend map[string]recorded       // by resource
 }
 
 // findingKey identifies a finding while it holds.
@@ -25,16 +24,10 @@ type findingKey struct {
 	kind     alerting.Kind
 }
 
-// recorded is the latest alert on growth of a resource.
-type recorded struct {
-	at       time.Time
-	severity alerting.Severity
-}
-
 func newLedger(limit int) *ledger {
 	return &ledger{
 		limit: limit, ids: make(map[findingKey]string), holding: make(map[string]alerting.Alert),
-		lastAlert: make(map[string]time.Time), lastTrend: make(map[string]recorded),
+		lastAlert: make(map[string]time.Time),
 	}
 }
 
@@ -50,9 +43,6 @@ func (l *ledger) record(e alerting.Event, process alerting.Process) alerting.Ale
 	if e.Status == alerting.Firing {
 		l.ids[key] = id
 		l.lastAlert[e.Resource] = e.Time
-		if e.Kind == alerting.Trend {
-			l.lastTrend[e.Resource] = recorded{e.Time, e.Severity}
-		}
 	} else {
 		delete(l.ids, key)
 	}
@@ -114,11 +104,4 @@ func (l *ledger) latest() map[string]time.Time {
 		latest[resource] = at
 	}
 	return latest
-}
-
-// latestTrend returns the latest alert on growth of a resource; its time is zero where there was none.
-func (l *ledger) latestTrend(resource string) recorded {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.lastTrend[resource]
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/history"
 	"github.com/mdzesseis/leaktrend/detector/internal/guard"
+	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 	"github.com/mdzesseis/leaktrend/sampler/self"
@@ -52,9 +53,9 @@ type ResourceMonitor struct {
 
 	counters checkCounters
 
-	mu       sync.Mutex      // guards what follows
-	lines    *evidence.Lines // set before the first run; nil where no profiles are taken
-	bySite   map[string]*siteFinding
+	mu       sync.Mutex             // guards what follows
+	lines    *evidence.Lines        // set before the first run; nil where no profiles are taken
+	leaks    map[string]*sites.Leak // that lines of code show, by resource
 	detector *Detector
 	started  time.Time
 	latest   sampler.Sample
@@ -115,7 +116,7 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		open:     open,
 		reloaded: make(chan struct{}, 1),
 		detector: d,
-		bySite:   make(map[string]*siteFinding),
+		leaks:    make(map[string]*sites.Leak),
 		ledger:   newLedger(config.MaxAlertHistory),
 		plots:    NewHistory(0),
 	}

@@ -1,197 +1,106 @@
 package detector
 
 import (
-	"time"
-
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/engine"
-	"github.com/mdzesseis/leaktrend/detector/evidence"
-	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
-// siteFinding is growth at lines of code that the total of their resource does not show, or not yet. It shares its identity with the
-// finding on the total: one leak is one alert.
-type siteFinding struct {
-	active    bool
-	announced bool    // an alert of this identity fires
-	counted   bool    // by the total, too
-	value     float64 // what all sites have together
-	pace      float64 // of the first site, per hour
-	since     time.Time
-	severity  alerting.Severity
-	why       string                 // of the first site, as a clause
-	alerted   map[profile.Frame]bool // sites that were alerted, and whether as proven
-	found     int                    // findings since the monitor began that no total had shown
-}
-
-// siteFindingOf needs m.mu.
-func (m *ResourceMonitor) siteFindingOf(resource string) *siteFinding {
-	f := m.bySite[resource]
-	if f == nil {
-		f = &siteFinding{alerted: make(map[profile.Frame]bool)}
-		m.bySite[resource] = f
+// leakOf needs m.mu.
+func (m *ResourceMonitor) leakOf(resource string) *sites.Leak {
+	l := m.leaks[resource]
+	if l == nil {
+		l = &sites.Leak{}
+		m.leaks[resource] = l
 	}
-	return f
+	return l
 }
 
-// Deliver takes what the sites of a kind show: that some leak, that more of them do or that it is proven now, or that none does any more.
+// Deliver makes an alert of what the lines of a kind show, where that is news. all is what they have together.
 func (v forEvidence) Deliver(resource string, findings []sites.Finding, all float64) {
 	m := v.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.latest.Time.IsZero() || !m.detector.Config().Adaptive.Enabled {
+	config := m.detector.Config()
+	if m.latest.Time.IsZero() || !config.Adaptive.Enabled {
 		findings = nil
 	}
-	f := m.siteFindingOf(resource)
-	t := m.detector.engine.Of(resource)
-	total, totalAlerted := false, false
-	if t != nil {
-		total, totalAlerted = t.Leaks()
+	total := sites.Total{Value: all}
+	if t := m.detector.engine.Of(resource); t != nil {
+		total = totalOf(t)
 	}
-	at := m.latest.Time
-	if len(findings) == 0 {
-		if f.active && f.announced && !total {
-			e := m.siteEvent(resource, alerting.Resolved, at, all)
-			e.Severity, e.Since = f.severity, f.since
-			e.Summary = wording.SitesResolved(&e)
-			m.recordEvent(e)
-		}
-		*f = siteFinding{alerted: f.alerted, found: f.found}
-		clear(f.alerted)
+	e, news := m.leakOf(resource).Lines(resource, findings, total, m.latest.Time, config.AlertCooldown)
+	if !news {
 		return
 	}
-	f.active = true
-	news := false
-	for i := range findings {
-		s := &findings[i].Site
-		proven, alerted := f.alerted[evidence.FrameOf(s)]
-		news = news || !findings[i].GivenBack && (!alerted || s.Proven && !proven)
+	if e.Status == alerting.Resolved {
+		e.Summary = wording.SitesResolved(&e)
+	} else {
+		e.Summary = wording.SiteSummary(&e, &findings[0].Site, findings[0].Since)
 	}
-	first := &findings[0]
-	f.why, f.value, f.pace = wording.SiteWhy(&first.Site), all, first.Site.GrowthPerHour
-	if f.since.IsZero() {
-		f.since = first.Since
-	}
-	if !news || total && totalAlerted {
-		return // the alert on the total names its sites
-	}
-	e := m.siteEvent(resource, alerting.Firing, at, all)
-	e.Since, e.SlopePerHour, e.Evidence = first.Since, first.Site.GrowthPerHour, first.Evidence
-	m.rateSite(&e, t, first)
-	config := m.detector.Config()
-	last := m.ledger.latestTrend(resource)
-	if !f.announced && !last.at.IsZero() && at.Sub(last.at) < config.AlertCooldown && e.Severity <= last.severity {
-		return // once the cooldown is over
-	}
-	if !f.announced {
-		f.found++
-	}
-	f.announced, f.severity = true, max(f.severity, e.Severity)
-	for i := range findings {
-		if s := &findings[i].Site; !findings[i].GivenBack {
-			f.alerted[evidence.FrameOf(s)] = s.Proven
-		}
-	}
-	e.Summary = wording.SiteSummary(&e, &first.Site, first.Since)
 	m.recordEvent(e)
 }
 
-// siteEvent needs m.mu. all is what the sites have together, for a resource that is not sampled.
-func (m *ResourceMonitor) siteEvent(resource string, status alerting.Status, at time.Time, all float64) alerting.Event {
-	e := alerting.Event{Time: at, Status: status, Kind: alerting.Trend, Resource: resource, Value: all}
-	if t := m.detector.engine.Of(resource); t != nil {
-		e.Value, _ = t.Latest()
-		e.Baseline, _ = t.Level()
+// totalOf returns what the engine knows of the resource of some lines.
+func totalOf(t *engine.Series) (total sites.Total) {
+	total.Value, _ = t.Latest()
+	total.Baseline, _ = t.Level()
+	_, total.Alerted = t.Leaks()
+	total.Limits.Ceiling = t.Ceiling()
+	if limit := t.Threshold(); !limit.Absolute {
+		total.Limits.Growth = limit.Value
 	}
-	return e
+	return total
 }
 
-// rateSite rates growth at a site as that of a total is rated: by its share of the limit, and by the time that is left at its pace.
-func (m *ResourceMonitor) rateSite(e *alerting.Event, t *engine.Series, f *sites.Finding) {
-	if t == nil {
-		return
-	}
-	if limit := t.Threshold(); limit.Value > 0 && !limit.Absolute {
-		e.Severity = max(e.Severity, finding.SeverityOfShare(f.Site.GrowthPerHour*e.Time.Sub(f.Since).Hours()/limit.Value))
-	}
-	value, _ := t.Latest()
-	ceiling, rate := t.Ceiling(), f.Site.GrowthPerHour/3600
-	left, ok := finding.SecondsLeft(value, rate, ceiling.Level)
-	if !ok {
-		return
-	}
-	e.Exhaustion = &alerting.Exhaustion{
-		Limit: ceiling.Level, Source: ceiling.Source, At: e.Time.Add(time.Duration(left * 1e9)).Truncate(time.Millisecond),
-	}
-	e.Severity = max(e.Severity, finding.SeverityOfTime(left, ok))
-}
-
-// merge reports whether an event on a total is alerted, and changes the account of the sites that share its identity: while a site leaks on, the
-// finding is not over, and growth of the total is no news where the alert that holds has named the line that makes it. It needs m.mu.
+// merge reports whether an event on a total is delivered: lines of code share its identity while they leak. It needs m.mu.
 func (m *ResourceMonitor) merge(e *alerting.Event) bool {
-	if e.Kind != alerting.Trend {
-		return true
-	}
-	f := m.bySite[e.Resource]
-	if f == nil || !f.active {
-		return true
-	}
-	before := f.announced
-	f.announced = true // the alert on the total is its own too
-	if e.Status == alerting.Resolved {
-		return false
-	}
-	if before && !f.counted {
-		f.counted = true
-		f.found-- // the total counts it now
-	}
-	if before && e.Severity <= f.severity && m.namesCulprit(e, f) {
-		return false
-	}
-	f.severity = max(f.severity, e.Severity)
-	return true
+	return e.Kind != alerting.Trend || m.leakOf(e.Resource).Total(e, func() (line profile.Frame, ok bool) {
+		if m.lines == nil {
+			return profile.Frame{}, false
+		}
+		return m.lines.Culprit(e.Resource, e.Since)
+	})
 }
 
-// namesCulprit reports whether the line that made the most of a total's growth was alerted. It needs m.mu.
-func (m *ResourceMonitor) namesCulprit(e *alerting.Event, f *siteFinding) bool {
-	line, ok := m.lines.Culprit(e.Resource, e.Since)
-	if !ok {
-		return false
-	}
-	_, alerted := f.alerted[line]
-	return alerted
-}
-
-// overlay shows findings on sites in the verdicts on the totals. It needs m.mu.
+// overlay shows findings on lines in the verdicts on the totals. It needs m.mu.
 func (m *ResourceMonitor) overlay(all []Status) []Status {
 	for i := range all {
 		s := &all[i]
-		f := m.bySite[s.Resource.Name]
-		if f == nil {
+		l := m.leaks[s.Resource.Name]
+		if l == nil {
 			continue
 		}
-		s.Leaks += f.found
-		if f.active && f.announced && !s.Trend {
-			s.State, s.Trend, s.Since = Firing, true, f.since
-			s.Severity = max(s.Severity, f.severity)
-			s.Why = f.why
+		s.Leaks += l.Found()
+		if l.Fires() && !s.Trend {
+			showLines(s, l)
 		}
 	}
-	for _, i := range []string{sampler.Goroutines, sampler.HeapLiveBytes} {
-		f := m.bySite[i]
-		if f == nil || !f.active || !f.announced || m.detector.engine.Of(i) != nil {
+	for _, resource := range []string{sampler.Goroutines, sampler.HeapLiveBytes} {
+		l := m.leaks[resource]
+		if l == nil || !l.Fires() || m.detector.engine.Of(resource) != nil {
 			continue
 		}
 		// A resource that is known by its profiles alone, as of a process watched from outside.
-		r, _ := sampler.Lookup(i)
-		all = append(all, Status{
-			Resource: r, State: Firing, Trend: true, Severity: f.severity, Since: f.since, Why: f.why, Judged: true, Leaks: f.found,
-			Value: f.value, SlopePerHour: f.pace,
-		})
+		r, _ := sampler.Lookup(resource)
+		state := l.State()
+		s := Status{Resource: r, Judged: true, Leaks: l.Found(), Value: state.Value, SlopePerHour: state.First.Site.GrowthPerHour}
+		showLines(&s, l)
+		all = append(all, s)
 	}
 	return all
+}
+
+// showLines makes a verdict of what the lines show.
+func showLines(s *Status, l *sites.Leak) {
+	state := l.State()
+	s.State, s.Trend, s.Reason, s.Since = Firing, true, engine.LineLeaks, state.First.Since
+	s.Severity = max(s.Severity, state.Severity)
+	s.Why = wording.SiteWhy(&state.First.Site)
+	if s.Exhaustion == nil {
+		s.Exhaustion = state.Exhaustion
+	}
 }

@@ -55,12 +55,7 @@ func (l *Lines) Culprit(resource string, since time.Time) (line profile.Frame, o
 	if len(grown) == 0 {
 		return profile.Frame{}, false
 	}
-	return FrameOf(&grown[0].Site), true
-}
-
-// FrameOf returns the line of code of a site.
-func FrameOf(s *alerting.Site) profile.Frame {
-	return profile.Frame{Function: s.Function, File: s.File, Line: s.Line}
+	return sites.FrameOf(&grown[0].Site), true
 }
 
 // Work takes the profiles that are due, and delivers what they show. It returns when to come again.
@@ -236,7 +231,7 @@ func (l *Lines) addDetails(ctx context.Context, grown []sites.Grown) {
 	}
 	for i := range grown {
 		s := &grown[i].Site
-		at := FrameOf(s)
+		at := sites.FrameOf(s)
 		if s.Bytes > 0 || creators[at] == nil {
 			continue
 		}

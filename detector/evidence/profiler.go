@@ -283,7 +283,7 @@ func (p *profiler) leakingFirst(i int, grown []sites.Grown) []sites.Grown {
 	defer p.mu.Unlock()
 	leaking := p.trackers[i].Leaking(maxListed)
 	for _, g := range grown {
-		if len(leaking) < maxListed && !slices.ContainsFunc(leaking, func(l sites.Grown) bool { return FrameOf(&l.Site) == FrameOf(&g.Site) }) {
+		if len(leaking) < maxListed && !slices.ContainsFunc(leaking, func(l sites.Grown) bool { return sites.FrameOf(&l.Site) == sites.FrameOf(&g.Site) }) {
 			leaking = append(leaking, g)
 		}
 	}

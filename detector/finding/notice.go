@@ -19,6 +19,11 @@ type Cooldown struct {
 	severity alerting.Severity
 }
 
+// Start begins the cooldown with an alert at an instant, unix nanoseconds.
+func (c *Cooldown) Start(at int64, severity alerting.Severity) {
+	*c = Cooldown{ever: true, at: at, severity: severity}
+}
+
 // Due decides whether a finding that holds is to be alerted at an instant (unix nanoseconds): at its start, and when its severity rises. Within
 // the cooldown after an alert on the same subject only a higher severity is; a finding that still holds when the cooldown ends is alerted
 // then. What is due is taken as alerted.
@@ -29,7 +34,7 @@ func (n *Notice) Due(last *Cooldown, at int64, severity alerting.Severity, coold
 	if !n.Alerted && last.ever && severity <= last.severity && at-last.at < int64(cooldown) {
 		return false
 	}
-	*last = Cooldown{ever: true, at: at, severity: severity}
+	last.Start(at, severity)
 	*n = Notice{Alerted: true, Severity: severity}
 	return true
 }

@@ -5,7 +5,34 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler"
 )
+
+// Limits are what the growth of a resource is rated by.
+type Limits struct {
+	Growth  float64         // that is a configured limit, in the unit of the resource; 0 = none
+	Ceiling sampler.Ceiling // at which the process dies; its level is 0 where that is not known
+}
+
+// Rate rates growth by its share of the limit, and by the time until a value reaches the ceiling at a rate per second.
+func (l Limits) Rate(growth, value, rate float64) alerting.Severity {
+	severity := SeverityOfTime(SecondsLeft(value, rate, l.Ceiling.Level))
+	if l.Growth > 0 {
+		severity = max(severity, SeverityOfShare(growth/l.Growth))
+	}
+	return severity
+}
+
+// Exhaustion returns when a value reaches the ceiling at a rate per second, or nil where there is no ceiling or no growth.
+func (l Limits) Exhaustion(at time.Time, value, rate float64) *alerting.Exhaustion {
+	left, ok := SecondsLeft(value, rate, l.Ceiling.Level)
+	if !ok {
+		return nil
+	}
+	return &alerting.Exhaustion{
+		Limit: l.Ceiling.Level, Source: l.Ceiling.Source, At: at.Add(time.Duration(left * 1e9)).Truncate(time.Millisecond),
+	}
+}
 
 // SeverityOfShare rates growth as a share of its configured limit: high from 1.5 times on, critical from twice. It is the growth that
 // counts, never the absolute value.

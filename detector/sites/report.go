@@ -15,6 +15,7 @@ import (
 type Finding struct {
 	Site     alerting.Site
 	Since    time.Time
+	Growth   float64            // over the level before it, in goroutines or bytes
 	Evidence *alerting.Evidence // nil where proof alone tells
 	// GivenBack is whether the latest profile has less than half of the growth: the finding ends if its next floor says so, too.
 	GivenBack bool
@@ -28,8 +29,11 @@ func (t *Tracker) Findings() []Finding {
 			continue
 		}
 		since := s.growth.Since()
-		f := Finding{Site: t.describe(s, since), Since: finding.Instant(since), GivenBack: s.growth.GivenBack(s.value)}
-		if c := s.growth.Climb(); c.Points > 0 {
+		c := s.growth.Climb()
+		f := Finding{
+			Site: t.describe(s, since), Since: finding.Instant(since), Growth: s.value - c.Level, GivenBack: s.growth.GivenBack(s.value),
+		}
+		if c.Points > 0 {
 			f.Evidence = finding.EvidenceOf(&c)
 		}
 		all = append(all, f)
