@@ -138,12 +138,11 @@ func (t *Tracker) Observe(p *profile.Profile, load float64) {
 	}
 }
 
-// ours are packages whose own memory and goroutines are no news.
-var ours = [...]string{"alerting.", "baseline.", "detector.", "detector/sites.", "sampler.", "sampler/profile.", "trend."}
-
+// isOurs reports whether a function is of the packages that watch: their own memory and goroutines are no news. Those of the command and of
+// tests are watched.
 func isOurs(function string) bool {
-	path, found := strings.CutPrefix(function, "github.com/mdzesseis/leaktrend/")
-	return found && slices.ContainsFunc(ours[:], func(prefix string) bool { return strings.HasPrefix(path, prefix) })
+	path, found := strings.CutPrefix(profile.PackageOf(function), "github.com/mdzesseis/leaktrend/")
+	return found && !strings.HasPrefix(path, "cmd/") && !strings.HasSuffix(path, "_test")
 }
 
 func (t *Tracker) take(latest *profile.Site) {

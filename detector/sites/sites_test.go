@@ -351,6 +351,30 @@ func TestManySites(t *testing.T) {
 	}
 }
 
+// What watches is not watched, whatever package of it.
+func TestOurs(t *testing.T) {
+	const module = "github.com/mdzesseis/leaktrend/"
+	got := map[string]bool{}
+	want := map[string]bool{
+		module + "detector.(*ResourceMonitor).loop":                 true,
+		module + "detector/engine.(*Engine).Observe":                true,
+		module + "alerting/webhook.(*Slot).Send.func1":              true,
+		module + "sampler/self.New":                                 true,
+		module + "trend.NewLadder":                                  true,
+		module + "detector_test.leak":                               false,
+		module + "cmd/leaktrend/internal/demo.(*service).leak":      false,
+		"github.com/mdzesseis/leaktrends/detector.(*service).serve": false,
+		"main.main.func1":                                           false,
+		"":                                                          false,
+	}
+	for function := range want {
+		got[function] = isOurs(function)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestBadProfiles(t *testing.T) {
 	tracker := NewTracker(profile.Goroutine, physical)
 	s := newService(profile.Goroutine, 11)
