@@ -52,9 +52,14 @@ func edgeFault(from, to string) string {
 	if own && under(from, "alerting") && under(to, "alerting") {
 		own = false // a leaf too: who delivers by other ways compiles no HTTP
 	}
+	forTests := []string{"internal/await", "detector/internal/hosttest", "sampler/internal/testchild"}
 	switch {
+	case own && under(to, forTests...) && !under(from, forTests...) && !under(from, "cmd/leaktrend/internal/testkit"):
+		return "only tests use what waits, builds and starts programs for them"
 	case own && to == "sampler/redact":
 		return "" // the one package below the leaves: secrets are hidden in one place
+	case own && under(to, forTests...):
+		return ""
 	case own && under(from, "sampler") && from != "sampler":
 		return roomFault(from, to)
 	case own && under(from, leaves...):
@@ -117,6 +122,8 @@ func TestEdgeFault(t *testing.T) {
 		{"detector/plot", "html/template", plotsAreLight},
 		{"detector/plot", "html", ""},
 		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/testkit/browsertest", "only tests open a browser"},
+		{"cmd/leaktrend/internal/demo", module + "/internal/await", "only tests use what waits, builds and starts programs for them"},
+		{"detector", module + "/detector/internal/hosttest", "only tests use what waits, builds and starts programs for them"},
 		{"other", module + "/cmd/leaktrend", "only the command imports what belongs to it"},
 		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/replay", ""},
 		{"detector", "github.com/prometheus/procfs/sysfs", "procfs has its home in sampler"},
