@@ -25,44 +25,34 @@ const (
 // Alerts keeps an Alertmanager up to date with what scans find.
 type Alerts struct {
 	webhook  *webhook.Webhook
-	standing map[string]standingAlert // by the key of the finding
-	unsent   []alerting.Alert         // in order, one of a finding
+	standing standing
+	alerts   map[string]alerting.Alert // of what stands, by the key of the finding
+	unsent   []alerting.Alert          // in order, one of a finding
 }
 
 // NewAlerts returns alerts that go to a webhook.
 func NewAlerts(to *webhook.Webhook) *Alerts {
-	return &Alerts{webhook: to, standing: make(map[string]standingAlert)}
+	return &Alerts{webhook: to, standing: make(standing), alerts: make(map[string]alerting.Alert)}
 }
 
-type standingAlert struct {
-	alerting.Alert
-	finding fleet.Finding
-}
-
-// update queues the findings of a scan that hold, and the end of those that hold no more: not of those of what could not be read, as they
-// may be there.
+// update queues the findings of a scan that hold, and the end of those that hold no more.
 func (f *Alerts) update(r *fleet.Report) {
-	found := map[string]bool{}
+	ended := f.standing.update(r)
 	for _, x := range slices.Concat(r.Findings, r.Limits) {
 		if x.Ended {
 			continue
 		}
 		key := x.Key()
-		found[key] = true
 		a := alertOf(&x, r.End)
-		if before, ok := f.standing[key]; ok {
+		if before, ok := f.alerts[key]; ok {
 			a.ID, a.Time = before.ID, before.Time
 		}
-		f.standing[key] = standingAlert{a, x}
+		f.alerts[key] = a
 		f.queue(a)
 	}
-	for _, key := range slices.Sorted(maps.Keys(f.standing)) {
-		before := f.standing[key]
-		if found[key] || !r.Covers(&before.finding) {
-			continue
-		}
-		a := before.Alert
-		delete(f.standing, key)
+	for _, x := range ended {
+		a := f.alerts[x.Key()]
+		delete(f.alerts, x.Key())
 		a.Status, a.Time = alerting.Resolved, r.End
 		a.Summary = fmt.Sprintf("%s %s resolved: not found any more", a.Resource, a.Kind)
 		f.queue(a)
@@ -121,7 +111,7 @@ func (f *Alerts) deliver(ctx context.Context) error {
 func (f *Alerts) refresh(ctx context.Context) error {
 	err := f.send(ctx)
 	standing := map[string]bool{}
-	for _, a := range f.standing {
+	for _, a := range f.alerts {
 		standing[a.ID] = true
 	}
 	return errors.Join(err, f.webhook.Refresh(ctx, func(id string) bool { return standing[id] }))

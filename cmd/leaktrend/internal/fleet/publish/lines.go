@@ -2,7 +2,6 @@ package publish
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"time"
 
@@ -62,8 +61,8 @@ func lineOf(server string, r *fleet.Report, x *fleet.Finding, state string) line
 	return l
 }
 
-// writeLines prints the findings of a report, and which of those that stood before are resolved.
-func (p *Publisher) writeLines(r *fleet.Report, now map[string]fleet.Finding) error {
+// writeLines prints the findings of a report, and those that ended since the one before.
+func (p *Publisher) writeLines(r *fleet.Report, ended []fleet.Finding) error {
 	encoder := json.NewEncoder(p.Stdout)
 	encoder.SetEscapeHTML(false)
 	write := func(x *fleet.Finding, state string) error { return encoder.Encode(lineOf(p.Server, r, x, state)) }
@@ -76,12 +75,12 @@ func (p *Publisher) writeLines(r *fleet.Report, now map[string]fleet.Finding) er
 			return err
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.standing)) {
-		x := p.standing[name]
-		if _, ok := now[name]; !ok && !x.Ended {
-			if err := write(&x, "resolved"); err != nil {
-				return err
-			}
+	for _, x := range ended {
+		if x.Ended {
+			continue // the report said so
+		}
+		if err := write(&x, "resolved"); err != nil {
+			return err
 		}
 	}
 	if p.All {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
@@ -23,7 +22,7 @@ type Publisher struct {
 	Alerts         *Alerts // nil = none
 	Stdout, Stderr io.Writer
 
-	standing map[string]fleet.Finding // what stands after the latest report
+	standing standing
 }
 
 // Once publishes one report. undelivered says why an alert was not delivered, after a few attempts.
@@ -70,25 +69,15 @@ func (p *Publisher) Every(ctx context.Context, interval time.Duration, scan Scan
 	})
 }
 
-// print writes a report to standard output. JSON also says which of the findings before are resolved: not those of what could not be read, as
-// they may be there.
-func (p *Publisher) print(r *fleet.Report) (err error) {
-	now := make(map[string]fleet.Finding)
-	for _, x := range slices.Concat(r.Findings, r.Limits) {
-		now[x.Key()] = x
+// print writes a report to standard output. JSON also says which of the findings before are resolved.
+func (p *Publisher) print(r *fleet.Report) error {
+	if !p.JSON {
+		return writeText(p.Stdout, p.Server, r, p.All)
 	}
-	for key, x := range p.standing {
-		if _, ok := now[key]; !ok && !r.Covers(&x) {
-			now[key] = x
-		}
+	if p.standing == nil {
+		p.standing = make(standing)
 	}
-	if p.JSON {
-		err = p.writeLines(r, now)
-	} else {
-		err = writeText(p.Stdout, p.Server, r, p.All)
-	}
-	p.standing = now
-	return err
+	return p.writeLines(r, p.standing.update(r))
 }
 
 func (p *Publisher) writePage(r *fleet.Report) error {
