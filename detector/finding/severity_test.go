@@ -1,0 +1,63 @@
+package finding
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+func TestRate(t *testing.T) {
+	at := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		name                       string
+		limit, ceiling             float64
+		growth, value, ratePerHour float64
+		want                       alerting.Severity
+		left                       time.Duration // 0: unknown
+	}{
+		{name: "no limits", growth: 1e9, value: 1e9, ratePerHour: 1e9, want: alerting.Warning},
+		{name: "below the limit", limit: 100, growth: 149, value: 1149, ratePerHour: 10, want: alerting.Warning},
+		{name: "half over the limit", limit: 100, growth: 150, value: 1150, ratePerHour: 10, want: alerting.High},
+		{name: "twice the limit", limit: 100, growth: 200, value: 1200, ratePerHour: 10, want: alerting.Critical},
+		{name: "a day left", ceiling: 1240, value: 1000, ratePerHour: 10, want: alerting.Warning, left: 24 * time.Hour},
+		{name: "less than a day left", ceiling: 1230, value: 1000, ratePerHour: 10, want: alerting.High, left: 23 * time.Hour},
+		{name: "less than an hour left", ceiling: 1005, value: 1000, ratePerHour: 10, want: alerting.Critical, left: 30 * time.Minute},
+		{name: "both: the more urgent", limit: 100, growth: 150, ceiling: 1005, value: 1000, ratePerHour: 10, want: alerting.Critical, left: 30 * time.Minute},
+		{name: "does not grow", ceiling: 1005, value: 1000, want: alerting.Warning},
+		{name: "falls", ceiling: 1005, value: 1000, ratePerHour: -5, want: alerting.Warning},
+		{name: "a century left", ceiling: 1e9, value: 1000, ratePerHour: 10, want: alerting.Warning},
+	} {
+		limits := Limits{Growth: test.limit, Ceiling: sampler.Ceiling{Level: test.ceiling, Source: "test"}}
+		rate := test.ratePerHour / 3600
+		if got := limits.Rate(test.growth, test.value, rate); got != test.want {
+			t.Errorf("%s: %s, want %s", test.name, got, test.want)
+		}
+		var want *alerting.Exhaustion
+		if test.left > 0 {
+			want = &alerting.Exhaustion{Limit: test.ceiling, Source: "test", At: at.Add(test.left)}
+		}
+		if diff := cmp.Diff(want, limits.Exhaustion(at, test.value, rate), cmp.Comparer(func(a, b time.Time) bool { return a.Sub(b).Abs() <= time.Millisecond })); diff != "" {
+			t.Errorf("%s: exhaustion (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// Reached already is now, not before.
+func TestSecondsLeft(t *testing.T) {
+	if left, ok := SecondsLeft(110, 1, 100); left != 0 || !ok {
+		t.Errorf("beyond the level: %v, %v", left, ok)
+	}
+}
+
+func TestStretch(t *testing.T) {
+	type result struct{ Double, Tiny, Huge time.Duration }
+	got := result{Stretch(time.Hour, 2), Stretch(time.Nanosecond, .001), Stretch(math.MaxInt64, 3)}
+	if diff := cmp.Diff(result{2 * time.Hour, 1, math.MaxInt64}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
