@@ -35,7 +35,7 @@ func embedded(tb testing.TB) func() {
 	var scratch sampler.Sample
 	ctx := context.Background()
 	check := func() {
-		m.report(m.check(ctx, &source, &scratch))
+		m.loop.report(m.loop.check(ctx, &source, &scratch))
 	}
 	runtime.GC() // before the first one some readings are absent
 	for range 100 {

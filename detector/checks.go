@@ -1,8 +1,11 @@
 package detector
 
 import (
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/mdzesseis/leaktrend/detector/page"
 )
 
 // CheckStats is what a monitor's checks came to, and what they cost. The counts and times are since NewMonitor.
@@ -15,10 +18,16 @@ type CheckStats struct {
 	Last       time.Time     // of the latest sample that was judged; zero before the first
 }
 
-// checkCounters are the parts of CheckStats that the loop counts up.
+// Cost is what the checks of a monitor have cost.
+type Cost = page.Cost
+
+// checkCounters are what the loop counts up. They are safe for concurrent use.
 type checkCounters struct {
 	checks, incomplete atomic.Uint64
 	reading, judging   atomic.Int64 // nanoseconds
+
+	mu   sync.Mutex
+	cost Cost // without the history
 }
 
 // spent adds the times of one check, which began, was read and was over at these instants.
@@ -27,19 +36,18 @@ func (c *checkCounters) spent(began, read, over time.Time) {
 	c.judging.Add(int64(over.Sub(read)))
 }
 
-// Checks returns what the checks came to so far.
-func (m *ResourceMonitor) Checks() CheckStats {
-	s := CheckStats{
-		Checks:     m.counters.checks.Load(),
-		Incomplete: m.counters.incomplete.Load(),
-		Reading:    time.Duration(m.counters.reading.Load()),
-		Judging:    time.Duration(m.counters.judging.Load()),
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s.Last = m.latest.Time
-	if config := m.detector.Config(); config.Enabled {
-		s.Interval = config.CheckInterval
-	}
-	return s
+// account adds what one check cost, with all that it called.
+func (c *checkCounters) account(took time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cost.Checks++
+	c.cost.Elapsed += took
+	c.cost.Longest = max(c.cost.Longest, took)
+}
+
+// spentSoFar returns what the checks cost.
+func (c *checkCounters) spentSoFar() Cost {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cost
 }

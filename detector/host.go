@@ -99,14 +99,14 @@ type ResourceStats struct {
 // GetStats returns the state at the latest sample.
 func (m *ResourceMonitor) GetStats() ResourceStats {
 	pauses, cost := lastPauses(10), m.EvidenceCost()
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.state.mu.Lock()
+	defer m.state.mu.Unlock()
 	s := ResourceStats{GCPauses: pauses, Evidence: cost}
-	if m.latest.Time.IsZero() {
+	if m.state.latest.Time.IsZero() {
 		return s
 	}
 	read := func(resource string) int64 {
-		v, ok := m.latest.Value(resource)
+		v, ok := m.state.latest.Value(resource)
 		if !ok {
 			s.Unavailable = append(s.Unavailable, resource)
 		}
@@ -115,9 +115,9 @@ func (m *ResourceMonitor) GetStats() ResourceStats {
 	s.FileDescriptors = read(sampler.OpenFDs)
 	s.Goroutines = read(sampler.Goroutines)
 	s.MemoryUsage = read(sampler.HeapInuseBytes)
-	for _, t := range m.detector.engine.All() {
+	for _, t := range m.state.detector.engine.All() {
 		name, found := t.Resource().Name, int64(t.Found())
-		if l := m.leaks[name]; l != nil {
+		if l := m.state.leaks[name]; l != nil {
 			found += int64(l.Found())
 		}
 		start, _ := t.Start()
@@ -130,27 +130,27 @@ func (m *ResourceMonitor) GetStats() ResourceStats {
 			s.MemoryLeaks += found
 		}
 	}
-	s.AllocRate = m.perSecond(sampler.AllocBytes)
-	s.LastCheck = m.latest.Time.Unix()
-	s.MonitoringUptime = int64(time.Since(m.started).Seconds())
+	s.AllocRate = perSecond(&m.state.before, &m.state.latest, sampler.AllocBytes)
+	s.LastCheck = m.state.latest.Time.Unix()
+	s.MonitoringUptime = int64(time.Since(m.state.started).Seconds())
 	return s
 }
 
-// perSecond returns the rate of a counter over the last two samples, or 0. It needs m.mu.
-func (m *ResourceMonitor) perSecond(resource string) float64 {
-	now, ok1 := m.latest.Value(resource)
-	then, ok2 := m.before.Value(resource)
-	elapsed := m.latest.Time.Sub(m.before.Time).Seconds()
+// perSecond returns the rate of a counter over two samples, or 0.
+func perSecond(before, latest *sampler.Sample, resource string) float64 {
+	now, ok1 := latest.Value(resource)
+	then, ok2 := before.Value(resource)
+	elapsed := latest.Time.Sub(before.Time).Seconds()
 	if !ok1 || !ok2 || elapsed <= 0 {
 		return 0
 	}
 	return max(0, (now-then)/elapsed)
 }
 
-// percentGrown returns the growth of a resource over the last two samples in percent, or 0. It needs m.mu.
-func (m *ResourceMonitor) percentGrown(resource string) float64 {
-	now, ok1 := m.latest.Value(resource)
-	then, ok2 := m.before.Value(resource)
+// percentGrown returns the growth of a resource over two samples in percent, or 0.
+func percentGrown(before, latest *sampler.Sample, resource string) float64 {
+	now, ok1 := latest.Value(resource)
+	then, ok2 := before.Value(resource)
 	if !ok1 || !ok2 || then <= 0 {
 		return 0
 	}
@@ -207,32 +207,32 @@ func (m *ResourceMonitor) GetMetrics() ResourceMetrics {
 	if pauses := lastPauses(1); len(pauses) > 0 {
 		metrics.GCPauseMS = float64(pauses[0]) / 1e6
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.latest.Time.IsZero() {
+	m.state.mu.Lock()
+	defer m.state.mu.Unlock()
+	if m.state.latest.Time.IsZero() {
 		return metrics
 	}
-	metrics.Timestamp = m.latest.Time
-	if v, ok := m.latest.Value(sampler.Goroutines); ok {
+	metrics.Timestamp = m.state.latest.Time
+	if v, ok := m.state.latest.Value(sampler.Goroutines); ok {
 		metrics.Goroutines = int(v)
 	}
-	if v, ok := m.latest.Value(sampler.OpenFDs); ok {
+	if v, ok := m.state.latest.Value(sampler.OpenFDs); ok {
 		metrics.FileDescriptors = int(v)
 	}
-	metrics.GoroutineGrowth = m.percentGrown(sampler.Goroutines)
-	metrics.MemoryGrowth = m.percentGrown(sampler.HeapInuseBytes)
+	metrics.GoroutineGrowth = percentGrown(&m.state.before, &m.state.latest, sampler.Goroutines)
+	metrics.MemoryGrowth = percentGrown(&m.state.before, &m.state.latest, sampler.HeapInuseBytes)
 	return metrics
 }
 
 // GetCurrentUsage returns the latest readings under the host's names. What cannot be read is not in it.
 func (m *ResourceMonitor) GetCurrentUsage() map[string]int64 {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+	m.state.mu.Lock()
+	defer m.state.mu.Unlock()
 	usage := make(map[string]int64)
 	for key, resource := range map[string]string{
 		"file_descriptors": sampler.OpenFDs, "goroutines": sampler.Goroutines, "memory_bytes": sampler.HeapInuseBytes,
 	} {
-		if v, ok := m.latest.Value(resource); ok {
+		if v, ok := m.state.latest.Value(resource); ok {
 			usage[key] = int64(v)
 		}
 	}
@@ -241,14 +241,14 @@ func (m *ResourceMonitor) GetCurrentUsage() map[string]int64 {
 
 // IsHealthy reports whether no leak is found and no hard limit is passed at present.
 func (m *ResourceMonitor) IsHealthy() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, t := range m.detector.engine.All() {
+	m.state.mu.Lock()
+	defer m.state.mu.Unlock()
+	for _, t := range m.state.detector.engine.All() {
 		if t.Fails() {
 			return false
 		}
 	}
-	for _, l := range m.leaks {
+	for _, l := range m.state.leaks {
 		if l.Fires() {
 			return false
 		}
@@ -259,7 +259,7 @@ func (m *ResourceMonitor) IsHealthy() bool {
 // GetLeakHistory returns when each kind of resource last had an alert, under the host's names.
 func (m *ResourceMonitor) GetLeakHistory() map[string]time.Time {
 	last := make(map[string]time.Time)
-	for resource, at := range m.ledger.latest() {
+	for resource, at := range m.state.ledger.latest() {
 		if key := hostName(resource); at.After(last[key]) {
 			last[key] = at
 		}
@@ -321,9 +321,9 @@ func (m *ResourceMonitor) GetSystemInfo() map[string]interface{} {
 			info[key] = int64(samples[i].Value.Uint64())
 		}
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, c := range m.latest.Ceilings {
+	m.state.mu.Lock()
+	defer m.state.mu.Unlock()
+	for _, c := range m.state.latest.Ceilings {
 		if c.Resource == sampler.OpenFDs && c.Level > 0 {
 			info["max_fds"] = int64(c.Level)
 		}

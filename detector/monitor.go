@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"math"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +16,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/evidence"
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/history"
-	"github.com/mdzesseis/leaktrend/detector/internal/guard"
+	"github.com/mdzesseis/leaktrend/detector/page"
 	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
@@ -34,36 +33,16 @@ import (
 // A sample that is not newer than the one before, as a Source may give that was opened anew after the clock was set back, is not judged.
 type ResourceMonitor struct {
 	logger     *logrus.Logger
+	state      *state
+	loop       *loop
 	dispatcher *alerting.Dispatcher
 	channel    *alerting.ChannelSink
 	webhook    webhook.Slot
-	process    alerting.Process
-	parts      *evidence.Parts
-	partsAdded sync.Once // as evidence, once there are any
-	queue      *evidence.Queue
-	ledger     *ledger
 	onAlert    atomic.Pointer[func(alerting.Alert)]
-	onSample   atomic.Pointer[func(*sampler.Sample)]
-	reloaded   chan struct{} // holds a token when the loop has a new configuration to look at
 	active     atomic.Pointer[activity]
-	open       func() (sampler.Source, error) // called when sampling begins; what it returns is closed when sampling ends
 
 	life sync.Mutex // guards Start and Stop
 	own  *activity  // that Start began
-
-	counters checkCounters
-
-	mu       sync.Mutex             // guards what follows
-	lines    *evidence.Lines        // set before the first run; nil where no profiles are taken
-	leaks    map[string]*sites.Leak // that lines of code show, by resource
-	detector *Detector
-	started  time.Time
-	latest   sampler.Sample
-	before   sampler.Sample // the sample before the latest, for rates
-	checked  guard.News     // what was wrong with the last check
-	record   history.Record
-	plots    *History // without the shapes, which the record keeps
-	cost     Cost
 }
 
 // activity is one run of the loop.
@@ -89,7 +68,7 @@ func NewMonitor(config Config, logger *logrus.Logger) (*ResourceMonitor, error) 
 		return nil, err
 	}
 	m.FollowSites(profile.NewSelf())
-	m.lines.NameTypes()
+	m.state.lines.NameTypes()
 	return m, nil
 }
 
@@ -109,36 +88,41 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 	if err != nil {
 		return nil, err
 	}
-	m := &ResourceMonitor{
-		logger:   logger,
-		channel:  alerting.NewChannelSink(alertChannelSize),
-		process:  process,
-		open:     open,
-		reloaded: make(chan struct{}, 1),
-		detector: d,
-		leaks:    make(map[string]*sites.Leak),
-		ledger:   newLedger(config.MaxAlertHistory),
-		plots:    NewHistory(0),
-	}
-	m.queue, m.parts = evidence.NewQueue(logger, m.deliver), evidence.NewParts(forEvidence{m})
-	if err := m.setWebhook(config); err != nil {
+	m := &ResourceMonitor{logger: logger, channel: alerting.NewChannelSink(alertChannelSize)}
+	if err := useWebhook(&m.webhook, config, nil); err != nil {
 		return nil, err
 	}
-	m.warnOfSoak(config)
+	warnOfSoak(logger, config)
 	m.dispatcher = alerting.NewDispatcher(logger,
 		alerting.NamedSink{Name: "log", Sink: alerting.NewLogSink(logger)},
 		alerting.NamedSink{Name: "channel", Sink: m.channel},
-		alerting.NamedSink{Name: "hook", Sink: alerting.SinkFunc(m.callHook)},
+		alerting.NamedSink{Name: "hook", Sink: alerting.SinkFunc(func(a alerting.Alert) {
+			if hook := m.onAlert.Load(); hook != nil && *hook != nil {
+				(*hook)(a)
+			}
+		})},
 		alerting.NamedSink{Name: "webhook", Sink: &m.webhook},
 	)
+	ledger := newLedger(config.MaxAlertHistory)
+	deliver := func(a alerting.Alert) {
+		ledger.deliver(a)
+		m.dispatcher.Notify(a)
+	}
+	m.state = &state{
+		process: process, ledger: ledger, queue: evidence.NewQueue(logger, deliver),
+		leaks: make(map[string]*sites.Leak), detector: d, plots: NewHistory(0),
+	}
+	m.loop = &loop{
+		logger: logger, state: m.state, open: open, reloaded: make(chan struct{}, 1), parts: evidence.NewParts(forEvidence{m.state}),
+	}
 	return m, nil
 }
 
-// warnOfSoak says so when samples come too seldom for the floors of a soak run.
-func (m *ResourceMonitor) warnOfSoak(config Config) {
+// warnOfSoak says so when samples come too seldom for the minimums of a soak run.
+func warnOfSoak(logger *logrus.Logger, config Config) {
 	width := finding.Stretch(trend.FinestWidth, config.Adaptive.Scale())
 	if config.Adaptive.Soak > 0 && config.CheckInterval > width {
-		m.logger.WithFields(logrus.Fields{"soak": config.Adaptive.Soak, "check_interval": config.CheckInterval}).
+		logger.WithFields(logrus.Fields{"soak": config.Adaptive.Soak, "check_interval": config.CheckInterval}).
 			Warnf("Resource monitor: for this soak, check_interval should be %s or less", sampler.ShortDuration(width.Round(time.Millisecond)))
 	}
 }
@@ -148,17 +132,11 @@ func (m *ResourceMonitor) OnAlert(hook func(alerting.Alert)) { m.onAlert.Store(&
 
 // OnSample sets the function that is called with every sample once it was judged, and before the next one is taken; nil for none. It must
 // not keep the sample (see Sample.Clone), nor call Stop, which waits for it.
-func (m *ResourceMonitor) OnSample(hook func(*sampler.Sample)) { m.onSample.Store(&hook) }
+func (m *ResourceMonitor) OnSample(hook func(*sampler.Sample)) { m.loop.onSample.Store(&hook) }
 
 // GetAlertChannel returns the channel on which alerts arrive. It holds 100 alerts; unread ones beyond that push out the oldest. It is never
 // closed, as the monitor may be started again.
 func (m *ResourceMonitor) GetAlertChannel() <-chan alerting.Alert { return m.channel.C() }
-
-func (m *ResourceMonitor) callHook(a alerting.Alert) {
-	if hook := m.onAlert.Load(); hook != nil && *hook != nil {
-		(*hook)(a)
-	}
-}
 
 // Start begins to watch and returns at once, or after what Run or a Source that has ended left to deliver. On a monitor that is running
 // it does nothing.
@@ -213,10 +191,10 @@ func (m *ResourceMonitor) Run(ctx context.Context) error {
 func (m *ResourceMonitor) run(a *activity) error {
 	defer close(a.ended)
 	defer m.active.Store(nil)
-	m.mu.Lock()
-	m.started = time.Now()
-	config := m.detector.Config()
-	m.mu.Unlock()
+	m.state.mu.Lock()
+	m.state.started = time.Now()
+	config := m.state.detector.Config()
+	m.state.mu.Unlock()
 	m.logger.WithFields(logrus.Fields{
 		"enabled": config.Enabled, "check_interval": config.CheckInterval, "adaptive": config.Adaptive.Enabled,
 	}).Info("Resource monitor started")
@@ -229,8 +207,8 @@ func (m *ResourceMonitor) run(a *activity) error {
 			m.logger.WithError(err).Error("Resource monitor cannot deliver alerts")
 		}
 	}()
-	endEvidence := m.queue.Start()
-	err := m.loop(a.ctx)
+	endEvidence := m.state.queue.Start()
+	err := m.loop.run(a.ctx)
 	a.cancel()
 	endEvidence()
 	endDelivery()
@@ -239,220 +217,23 @@ func (m *ResourceMonitor) run(a *activity) error {
 	return err
 }
 
-// loop samples at once and then at every interval, and follows reloads, until ctx or the source ends.
-func (m *ResourceMonitor) loop(ctx context.Context) error {
-	var (
-		source   sampler.Source
-		scratch  sampler.Sample
-		interval time.Duration
-		ticker   = time.NewTicker(time.Hour)
-	)
-	defer ticker.Stop()
-	shut := func() {
-		if c, ok := source.(io.Closer); ok {
-			c.Close()
-		}
-		source = nil
-	}
-	defer func() { shut() }()
-
-	tick := func() error {
-		began := time.Now()
-		err := guard.Do(func() error { return m.check(ctx, &source, &scratch) })
-		m.account(time.Since(began))
-		switch {
-		case errors.Is(err, io.EOF):
-			return err
-		case ctx.Err() != nil:
-			return nil // what failed was cut short
-		}
-		if failed := m.keepParts(ctx, source); err == nil {
-			err = failed
-		}
-		m.report(err)
-		return nil
-	}
-	adjust := func() error {
-		m.mu.Lock()
-		config := m.detector.Config()
-		m.mu.Unlock()
-		switch {
-		case !config.Enabled:
-			shut()
-			ticker.Stop()
-			interval = 0
-		case config.CheckInterval != interval:
-			interval = config.CheckInterval
-			ticker.Reset(interval)
-			return tick()
-		}
-		return nil
-	}
-	for err := adjust(); ; {
-		if err != nil {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-m.reloaded:
-			err = adjust()
-		case <-ticker.C:
-			err = tick()
-		}
-	}
-}
-
-// check takes one sample and judges it. The error says what is missing, and wraps io.EOF when the source has ended.
-func (m *ResourceMonitor) check(ctx context.Context, source *sampler.Source, scratch *sampler.Sample) error {
-	if *source == nil {
-		opened, err := m.open()
-		if err != nil {
-			return err
-		}
-		*source = opened
-	}
-	began := time.Now()
-	err := (*source).Sample(ctx, scratch)
-	read := time.Now()
-	if errors.Is(err, io.EOF) || ctx.Err() != nil || len(scratch.Readings) == 0 {
-		m.counters.spent(began, read, read)
-		return err
-	}
-	late := m.judge(scratch)
-	m.counters.spent(began, read, time.Now())
-	if late != nil {
-		return late
-	}
-	if hook := m.onSample.Load(); hook != nil && *hook != nil {
-		(*hook)(&m.latest) // which only this goroutine writes to
-	}
-	return errors.Join(err, m.lackOfLoad())
-}
-
-// lackOfLoad is an error while nothing was read of a load that the user named.
-func (m *ResourceMonitor) lackOfLoad() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	name := m.detector.Config().Adaptive.NamedLoad()
-	if name == "" || m.detector.engine.LoadIsRead() {
-		return nil
-	}
-	return fmt.Errorf("adaptive.load: %s is not read here, so growth is judged without it", name)
-}
-
-// report counts a check, and logs what was wrong with it when that changes.
-func (m *ResourceMonitor) report(err error) {
-	m.counters.checks.Add(1)
-	if err != nil {
-		m.counters.incomplete.Add(1)
-	}
-	m.mu.Lock()
-	changed := m.checked.ChangedError(err)
-	m.mu.Unlock()
-	switch {
-	case !changed:
-	case err == nil:
-		m.logger.Info("Resource monitor: checks are complete again")
-	case guard.IsPanic(err):
-		guard.Entry(m.logger, err).Error("Resource monitor: a check failed")
-	default:
-		m.logger.WithError(err).Warn("Resource monitor: a check is incomplete")
-	}
-}
-
-// judge passes the sample to the detector. It takes the sample's memory and leaves that of an older one.
-func (m *ResourceMonitor) judge(s *sampler.Sample) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !s.Time.Round(0).After(m.latest.Time) {
-		return fmt.Errorf("the sample of %s is not newer than that of %s, as when the clock was set back",
-			s.Time.Format(time.RFC3339), m.latest.Time.Format(time.RFC3339))
-	}
-	events := m.detector.Observe(s)
-	m.remember(s.Time.UnixNano())
-	m.plots.Observe(m.detector, s, nil)
-	*s, m.latest, m.before = m.before, *s, m.latest
-	m.recordTotals(events)
-	return nil
-}
-
-// remember keeps what the detector observed at an instant. It needs m.mu.
-func (m *ResourceMonitor) remember(at int64) {
-	m.record.Begin(at)
-	for number, t := range m.detector.engine.All() {
-		if value, read := t.Latest(); read == at {
-			level, deviation := t.Level()
-			m.record.Put(number, t.Resource().Name, value, level, deviation)
-		}
-	}
-}
-
-// Point is a stretch of the past of one resource.
-type Point = history.Point
-
-// Past returns what is kept of the past of a resource, oldest first, from an instant on; the zero time means all. The latest 1024 samples are
-// there as they were read, those before as the extremes of longer stretches. It is empty for a resource that was never read.
-func (m *ResourceMonitor) Past(resource string, since time.Time) []Point {
-	from := int64(math.MinInt64)
-	if !since.IsZero() {
-		from = since.UnixNano()
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if number := m.detector.number(resource); number >= 0 {
-		return m.record.Points(number, from)
-	}
-	return nil
-}
-
-// recordTotals makes alerts of what the detector decided. It needs m.mu.
-func (m *ResourceMonitor) recordTotals(events []alerting.Event) {
-	for i := range events {
-		if m.merge(&events[i]) {
-			m.recordEvent(events[i])
-		}
-	}
-}
-
-// recordEvent makes an alert of an event and hands it on: under m.mu, so that none overtakes another of its finding.
-func (m *ResourceMonitor) recordEvent(e alerting.Event) {
-	m.plots.Note(m.detector, []alerting.Event{e})
-	process := m.process
-	process.Start = m.latest.Start
-	m.queue.Put(m.ledger.record(e, process))
-}
-
-func (m *ResourceMonitor) deliver(a alerting.Alert) {
-	m.ledger.deliver(a)
-	m.dispatcher.Notify(a)
-}
-
 // Reload takes a new configuration while the monitor runs, and keeps what was learned. On an error the old one stays in force.
 func (m *ResourceMonitor) Reload(config Config) error {
 	if err := config.Validate(); err != nil {
 		return err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	old := m.detector.Config()
-	if config.AlertWebhookURL != old.AlertWebhookURL || config.AlertWebhookFormat != old.AlertWebhookFormat {
-		if err := m.setWebhook(config); err != nil {
-			return err
+	err := m.state.reconfigure(config, func(old Config) error {
+		if config.AlertWebhookURL == old.AlertWebhookURL && config.AlertWebhookFormat == old.AlertWebhookFormat {
+			return nil
 		}
-	}
-	events, err := m.detector.Reconfigure(config)
-	m.recordTotals(events)
-	m.ledger.keep(m.detector.Config().MaxAlertHistory)
-	select {
-	case m.reloaded <- struct{}{}:
-	default:
-	}
+		return useWebhook(&m.webhook, config, m.state.ledger.held())
+	})
+	m.loop.reload()
 	return err
 }
 
-// setWebhook needs m.mu, or a monitor that nobody else knows yet.
-func (m *ResourceMonitor) setWebhook(config Config) error {
+// useWebhook puts the webhook of a configuration into its slot, with the alerts that it lacks.
+func useWebhook(slot *webhook.Slot, config Config, missing []alerting.Alert) error {
 	var w *webhook.Webhook
 	if config.AlertWebhookURL != "" {
 		var err error
@@ -461,19 +242,101 @@ func (m *ResourceMonitor) setWebhook(config Config) error {
 			return fmt.Errorf("alert_webhook_url: %w", err)
 		}
 	}
-	m.webhook.Use(w, m.ledger.held())
+	slot.Use(w, missing)
 	return nil
 }
 
 // Status returns the verdict on every resource at the latest sample.
-func (m *ResourceMonitor) Status() []Status {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.overlay(m.detector.Status())
-}
+func (m *ResourceMonitor) Status() []Status { return m.state.status() }
 
 // History returns the latest alerts, oldest first: at most max_alert_history of them.
-func (m *ResourceMonitor) History() []alerting.Alert { return m.ledger.delivered() }
+func (m *ResourceMonitor) History() []alerting.Alert { return m.state.ledger.delivered() }
 
 // Delivery returns how each way of delivery fares.
 func (m *ResourceMonitor) Delivery() []alerting.SinkStats { return m.dispatcher.Stats() }
+
+// Point is a stretch of the past of one resource.
+type Point = history.Point
+
+// Past returns what is kept of the past of a resource, oldest first, from an instant on; the zero time means all. The latest 1024 samples are
+// there as they were read, those before as the extremes of longer stretches. It is empty for a resource that was never read.
+func (m *ResourceMonitor) Past(resource string, since time.Time) []Point {
+	return m.state.past(resource, since)
+}
+
+// Handler returns the live page of the monitor: plots over the past that is kept, sites, alerts, captures and what the monitor costs. Mount it
+// below any path that ends in a slash, as in
+//
+//	mux.Handle("/debug/leaks/", monitor.Handler())
+//
+// with or without http.StripPrefix. At "status" below that path is the same as JSON, for programs.
+//
+// The page only reads: it answers GET and HEAD alone, and the only files that it hands out are the captures that the monitor wrote. It names the lines
+// of code of the process, so it belongs where net/http/pprof does: on an address that only its operators reach. Rendering never delays the
+// sampling.
+func (m *ResourceMonitor) Handler() http.Handler { return page.New(shown{m}) }
+
+// Checks returns what the checks came to so far.
+func (m *ResourceMonitor) Checks() CheckStats {
+	s := CheckStats{
+		Checks:     m.loop.counters.checks.Load(),
+		Incomplete: m.loop.counters.incomplete.Load(),
+		Reading:    time.Duration(m.loop.counters.reading.Load()),
+		Judging:    time.Duration(m.loop.counters.judging.Load()),
+	}
+	m.state.mu.Lock()
+	defer m.state.mu.Unlock()
+	s.Last = m.state.latest.Time
+	if config := m.state.detector.Config(); config.Enabled {
+		s.Interval = config.CheckInterval
+	}
+	return s
+}
+
+// CheckCost returns what the checks have cost since the monitor was made.
+func (m *ResourceMonitor) CheckCost() Cost {
+	c := m.loop.counters.spentSoFar()
+	m.state.mu.Lock()
+	defer m.state.mu.Unlock()
+	c.HistoryBytes = m.state.record.Bytes()
+	return c
+}
+
+// AddEvidence has every alert that fires from now on go to e, after the evidence that was added before. The name is for the log.
+func (m *ResourceMonitor) AddEvidence(name string, e Evidence) { m.state.queue.Add(name, e) }
+
+// FollowSites has the monitor follow the lines of code of the process that it watches: alerts name the lines that grew, and a line that
+// leaks below a total that hides it is an alert of its own. A monitor of this process does so from the start. Call it before Start or Run.
+func (m *ResourceMonitor) FollowSites(source ProfileSource) {
+	lines := evidence.NewLines(source, forEvidence{m.state}, m.logger)
+	m.state.mu.Lock()
+	m.state.lines = lines
+	m.state.mu.Unlock()
+	m.state.queue.Meanwhile(lines.Work)
+	m.AddEvidence("sites", lines.Add)
+	m.AddEvidence("captures", lines.Capture)
+}
+
+// Sites returns the lines of code that are followed, goroutines before memory.
+func (m *ResourceMonitor) Sites() []sites.Status {
+	if m.state.lines == nil {
+		return nil
+	}
+	return m.state.lines.Sites()
+}
+
+// EvidenceCost returns what the profiles have cost so far.
+func (m *ResourceMonitor) EvidenceCost() EvidenceCost {
+	if m.state.lines == nil {
+		return EvidenceCost{}
+	}
+	return m.state.lines.Cost()
+}
+
+// Captures returns the latest files that were written as evidence, oldest first.
+func (m *ResourceMonitor) Captures() []Capture {
+	if m.state.lines == nil {
+		return nil
+	}
+	return m.state.lines.Captures()
+}

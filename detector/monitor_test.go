@@ -304,8 +304,8 @@ func TestMonitorLifecycle(t *testing.T) {
 						return m.Reload(with(func(c *Config) { c.Enabled = false }))
 					case "bad":
 						err := m.Reload(with(func(c *Config) { c.CheckInterval, c.AlertWebhookURL = -time.Second, "http://sink.example" }))
-						if err == nil || m.detector.Config().AlertWebhookURL != "" || m.webhook.Current() != nil {
-							return fmt.Errorf("a configuration that is not valid: %v, and %+v in force", err, m.detector.Config())
+						if err == nil || m.state.detector.Config().AlertWebhookURL != "" || m.webhook.Current() != nil {
+							return fmt.Errorf("a configuration that is not valid: %v, and %+v in force", err, m.state.detector.Config())
 						}
 					default:
 						interval, err := time.ParseDuration(what)
@@ -545,7 +545,7 @@ func TestMonitorOrderOfReloadAndSample(t *testing.T) {
 	var opened sampler.Source
 	var scratch sampler.Sample
 	for range 50_000 {
-		if err := m.check(ctx, &opened, &scratch); err != nil {
+		if err := m.loop.check(ctx, &opened, &scratch); err != nil {
 			t.Fatal(err)
 		}
 		runtime.Gosched()
@@ -887,7 +887,7 @@ func TestNewResourceMonitorKeepsWhatIsValid(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				j, logger := newJournal()
 				m := NewResourceMonitor(test.c, logger)
-				if diff := cmp.Diff(test.want, m.detector.Config()); diff != "" {
+				if diff := cmp.Diff(test.want, m.state.detector.Config()); diff != "" {
 					t.Errorf("configuration (-want +got):\n%s", diff)
 				}
 				if lines := j.read(); len(lines) != test.logs {

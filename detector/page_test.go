@@ -225,7 +225,7 @@ func TestPageStatus(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Version != "1" || got.Healthy || got.Interval != 30 || !got.Time.Equal(m.latest.Time) || len(got.Resources) != 4 {
+	if got.Version != "1" || got.Healthy || got.Interval != 30 || !got.Time.Equal(m.state.latest.Time) || len(got.Resources) != 4 {
 		t.Errorf("%+v", got)
 	}
 	fds := got.Resources[0]
@@ -267,7 +267,7 @@ func TestPageWhileSampling(t *testing.T) {
 			}
 		}()
 	}
-	at := m.latest.Time
+	at := m.state.latest.Time
 	for i := range 200 {
 		m.give(t, at.Add(time.Duration(i+1)*time.Second), sampler.Reading{Resource: "open_fds", Value: float64(300 + i)}, sampler.Reading{Resource: fmt.Sprint("m", i), Value: 1})
 	}
@@ -277,7 +277,7 @@ func TestPageWhileSampling(t *testing.T) {
 // What is drawn of a window begins in it.
 func TestChartIsClipped(t *testing.T) {
 	m := leaking(t)
-	now := m.latest.Time
+	now := m.state.latest.Time
 	from := now.Add(-6 * time.Hour)
 	c := shown{m}.Plot("open_fds", from)
 	if first := time.Unix(0, c.Bins[0].First); first.Before(from) {
@@ -311,7 +311,7 @@ func BenchmarkPage(b *testing.B) {
 		for _, r := range sampler.Resources() {
 			s.Add(r.Name, 1e6+float64(i%97)*1e4)
 		}
-		if err := m.judge(&s); err != nil {
+		if err := m.state.judge(&s); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -67,9 +67,9 @@ func TestAlertNamesTheParts(t *testing.T) {
 			defer goOn()
 			await.True(t, "the parts of a start that has settled", func() bool {
 				await.Receive(t, "a sample", samples)
-				m.mu.Lock()
-				_, settled := m.detector.engine.Of(sampler.OpenFDs).Start()
-				m.mu.Unlock()
+				m.state.mu.Lock()
+				_, settled := m.state.detector.engine.Of(sampler.OpenFDs).Start()
+				m.state.mu.Unlock()
 				if settled { // they are looked at after this sample, before the next
 					next <- struct{}{}
 					await.Receive(t, "a sample", samples)

@@ -27,7 +27,7 @@ func pastOf(tb testing.TB) *ResourceMonitor {
 func (m *ResourceMonitor) give(tb testing.TB, at time.Time, readings ...sampler.Reading) {
 	tb.Helper()
 	s := sampler.Sample{Time: at, Readings: readings}
-	if err := m.judge(&s); err != nil {
+	if err := m.state.judge(&s); err != nil {
 		tb.Fatal(err)
 	}
 }

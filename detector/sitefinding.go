@@ -10,7 +10,7 @@ import (
 )
 
 // leakOf needs m.mu.
-func (m *ResourceMonitor) leakOf(resource string) *sites.Leak {
+func (m *state) leakOf(resource string) *sites.Leak {
 	l := m.leaks[resource]
 	if l == nil {
 		l = &sites.Leak{}
@@ -57,7 +57,7 @@ func totalOf(t *engine.Series) (total sites.Total) {
 }
 
 // merge reports whether an event on a total is delivered: lines of code share its identity while they leak. It needs m.mu.
-func (m *ResourceMonitor) merge(e *alerting.Event) bool {
+func (m *state) merge(e *alerting.Event) bool {
 	return e.Kind != alerting.Trend || m.leakOf(e.Resource).Total(e, func() (line profile.Frame, ok bool) {
 		if m.lines == nil {
 			return profile.Frame{}, false
@@ -67,7 +67,7 @@ func (m *ResourceMonitor) merge(e *alerting.Event) bool {
 }
 
 // overlay shows findings on lines in the verdicts on the totals. It needs m.mu.
-func (m *ResourceMonitor) overlay(all []Status) []Status {
+func (m *state) overlay(all []Status) []Status {
 	for i := range all {
 		s := &all[i]
 		l := m.leaks[s.Resource.Name]

@@ -1,0 +1,158 @@
+package detector
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/mdzesseis/leaktrend/detector/evidence"
+	"github.com/mdzesseis/leaktrend/detector/internal/guard"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/breakdown"
+)
+
+// loop takes the samples of a monitor and has them judged. Its methods are for the goroutine that samples.
+type loop struct {
+	logger     *logrus.Logger
+	state      *state
+	open       func() (sampler.Source, error) // called when sampling begins; what it returns is closed when sampling ends
+	reloaded   chan struct{}                  // holds a token when there is a new configuration to look at
+	onSample   atomic.Pointer[func(*sampler.Sample)]
+	counters   checkCounters
+	problem    guard.News // what was wrong with the last check
+	parts      *evidence.Parts
+	partsAdded sync.Once // as evidence, once there are any
+}
+
+// reload has the loop look at the configuration.
+func (l *loop) reload() {
+	select {
+	case l.reloaded <- struct{}{}:
+	default:
+	}
+}
+
+// run samples at once and then at every interval, and follows reloads, until ctx or the source ends.
+func (l *loop) run(ctx context.Context) error {
+	var (
+		source   sampler.Source
+		scratch  sampler.Sample
+		interval time.Duration
+		ticker   = time.NewTicker(time.Hour)
+	)
+	defer ticker.Stop()
+	shut := func() {
+		if c, ok := source.(io.Closer); ok {
+			c.Close()
+		}
+		source = nil
+	}
+	defer func() { shut() }()
+
+	tick := func() error {
+		began := time.Now()
+		err := guard.Do(func() error { return l.check(ctx, &source, &scratch) })
+		l.counters.account(time.Since(began))
+		switch {
+		case errors.Is(err, io.EOF):
+			return err
+		case ctx.Err() != nil:
+			return nil // what failed was cut short
+		}
+		if failed := l.keepParts(ctx, source); err == nil {
+			err = failed
+		}
+		l.report(err)
+		return nil
+	}
+	adjust := func() error {
+		config := l.state.config()
+		switch {
+		case !config.Enabled:
+			shut()
+			ticker.Stop()
+			interval = 0
+		case config.CheckInterval != interval:
+			interval = config.CheckInterval
+			ticker.Reset(interval)
+			return tick()
+		}
+		return nil
+	}
+	for err := adjust(); ; {
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-l.reloaded:
+			err = adjust()
+		case <-ticker.C:
+			err = tick()
+		}
+	}
+}
+
+// check takes one sample and judges it. The error says what is missing, and wraps io.EOF when the source has ended.
+func (l *loop) check(ctx context.Context, source *sampler.Source, scratch *sampler.Sample) error {
+	if *source == nil {
+		opened, err := l.open()
+		if err != nil {
+			return err
+		}
+		*source = opened
+	}
+	began := time.Now()
+	err := (*source).Sample(ctx, scratch)
+	read := time.Now()
+	if errors.Is(err, io.EOF) || ctx.Err() != nil || len(scratch.Readings) == 0 {
+		l.counters.spent(began, read, read)
+		return err
+	}
+	late := l.state.judge(scratch)
+	l.counters.spent(began, read, time.Now())
+	if late != nil {
+		return late
+	}
+	if hook := l.onSample.Load(); hook != nil && *hook != nil {
+		(*hook)(&l.state.latest) // which only this goroutine writes to
+	}
+	return errors.Join(err, l.state.lackOfLoad())
+}
+
+// report counts a check, and logs what was wrong with it when that changes.
+func (l *loop) report(err error) {
+	l.counters.checks.Add(1)
+	if err != nil {
+		l.counters.incomplete.Add(1)
+	}
+	changed := l.problem.ChangedError(err)
+	switch {
+	case !changed:
+	case err == nil:
+		l.logger.Info("Resource monitor: checks are complete again")
+	case guard.IsPanic(err):
+		guard.Entry(l.logger, err).Error("Resource monitor: a check failed")
+	default:
+		l.logger.WithError(err).Warn("Resource monitor: a check is incomplete")
+	}
+}
+
+// keepParts has the descriptors and threads looked at, where the source can tell what they are.
+func (l *loop) keepParts(ctx context.Context, source sampler.Source) error {
+	if kept, ok := source.(keptOpen); ok {
+		source = kept.Source
+	}
+	process, ok := source.(breakdown.Process)
+	if !ok {
+		return nil
+	}
+	l.partsAdded.Do(func() { l.state.queue.Add("what the descriptors and threads are", l.parts.Add) })
+	return l.parts.Keep(ctx, process)
+}

@@ -1,0 +1,127 @@
+package detector
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/evidence"
+	"github.com/mdzesseis/leaktrend/detector/history"
+	"github.com/mdzesseis/leaktrend/detector/sites"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// state is what a monitor knows of the process that it watches and of what it found there, and where its alerts go. It is safe for concurrent use.
+type state struct {
+	process alerting.Process
+	ledger  *ledger
+	queue   *evidence.Queue
+
+	mu       sync.Mutex             // guards what follows
+	lines    *evidence.Lines        // set before the first run; nil where no profiles are taken
+	leaks    map[string]*sites.Leak // that lines of code show, by resource
+	detector *Detector
+	started  time.Time
+	latest   sampler.Sample
+	before   sampler.Sample // the sample before the latest, for rates
+	record   history.Record
+	plots    *History // without the shapes, which the record keeps
+}
+
+// config returns the configuration in force.
+func (m *state) config() Config {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.detector.Config()
+}
+
+// judge passes the sample to the detector. It takes the sample's memory and leaves that of an older one.
+func (m *state) judge(s *sampler.Sample) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !s.Time.Round(0).After(m.latest.Time) {
+		return fmt.Errorf("the sample of %s is not newer than that of %s, as when the clock was set back",
+			s.Time.Format(time.RFC3339), m.latest.Time.Format(time.RFC3339))
+	}
+	events := m.detector.Observe(s)
+	m.remember(s.Time.UnixNano())
+	m.plots.Observe(m.detector, s, nil)
+	*s, m.latest, m.before = m.before, *s, m.latest
+	m.recordTotals(events)
+	return nil
+}
+
+// remember keeps what the detector observed at an instant. It needs m.mu.
+func (m *state) remember(at int64) {
+	m.record.Begin(at)
+	for number, t := range m.detector.engine.All() {
+		if value, read := t.Latest(); read == at {
+			level, deviation := t.Level()
+			m.record.Put(number, t.Resource().Name, value, level, deviation)
+		}
+	}
+}
+
+// recordTotals makes alerts of what the detector decided. It needs m.mu.
+func (m *state) recordTotals(events []alerting.Event) {
+	for i := range events {
+		if m.merge(&events[i]) {
+			m.recordEvent(events[i])
+		}
+	}
+}
+
+// recordEvent makes an alert of an event and hands it on: under m.mu, so that none overtakes another of its finding.
+func (m *state) recordEvent(e alerting.Event) {
+	m.plots.Note(m.detector, []alerting.Event{e})
+	process := m.process
+	process.Start = m.latest.Start
+	m.queue.Put(m.ledger.record(e, process))
+}
+
+// reconfigure takes a new, valid configuration and keeps what was learned. change is called with the one before, and may refuse it.
+func (m *state) reconfigure(config Config, change func(old Config) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := change(m.detector.Config()); err != nil {
+		return err
+	}
+	events, err := m.detector.Reconfigure(config)
+	m.recordTotals(events)
+	m.ledger.keep(m.detector.Config().MaxAlertHistory)
+	return err
+}
+
+// past returns what is kept of a resource from an instant on, the zero time for all.
+func (m *state) past(resource string, since time.Time) []Point {
+	from := int64(math.MinInt64)
+	if !since.IsZero() {
+		from = since.UnixNano()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if number := m.detector.number(resource); number >= 0 {
+		return m.record.Points(number, from)
+	}
+	return nil
+}
+
+// status returns the verdict on every resource at the latest sample.
+func (m *state) status() []Status {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.overlay(m.detector.Status())
+}
+
+// lackOfLoad is an error while nothing was read of a load that the user named.
+func (m *state) lackOfLoad() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	name := m.detector.Config().Adaptive.NamedLoad()
+	if name == "" || m.detector.engine.LoadIsRead() {
+		return nil
+	}
+	return fmt.Errorf("adaptive.load: %s is not read here, so growth is judged without it", name)
+}
