@@ -102,7 +102,7 @@ func (t *Tracker) Observe(p *profile.Profile, load float64) {
 	t.gc, t.resolution = p.GC, p.Resolution
 	t.total, t.beyond = 0, 0
 	for i := range p.Sites {
-		t.take(&p.Sites[i])
+		t.record(&p.Sites[i])
 	}
 	t.mean.Observe(at, t.total)
 	if !math.IsNaN(load) && !math.IsInf(load, 0) {
@@ -145,7 +145,8 @@ func isOurs(function string) bool {
 	return found && !strings.HasPrefix(path, "cmd/") && !strings.HasSuffix(path, "_test")
 }
 
-func (t *Tracker) take(latest *profile.Site) {
+// record adds a site of the latest profile.
+func (t *Tracker) record(latest *profile.Site) {
 	if isOurs(latest.Function) {
 		return
 	}
@@ -184,9 +185,9 @@ func (t *Tracker) minFollowed() float64 {
 
 // choose gives a series to sites that have become material. Where there is no room for all, those that grew most keep theirs.
 func (t *Tracker) choose() {
-	least := t.minFollowed()
+	minimum := t.minFollowed()
 	for _, s := range t.sites {
-		if s.line != nil || s.value < least || s.value == 0 {
+		if s.line != nil || s.value < minimum || s.value == 0 {
 			continue
 		}
 		if len(t.followed) < maxFollowed {

@@ -97,8 +97,8 @@ func TestHiddenLeaks(t *testing.T) {
 	if len(got) != 1 {
 		t.Fatalf("findings: %+v", got)
 	}
-	if pace := got[0].Site.GrowthPerHour; math.Abs(pace-50./24) > .3 {
-		t.Errorf("pace %v an hour, want 2.1", pace)
+	if perHour := got[0].Site.GrowthPerHour; math.Abs(perHour-50./24) > .3 {
+		t.Errorf("%v an hour, want 2.1", perHour)
 	}
 
 	// 2 MB an hour at one line, under a live heap of 1 to 2 GB.
@@ -186,7 +186,7 @@ func TestHealthySites(t *testing.T) {
 	}
 }
 
-// Proof needs no patience, but growth.
+// Proof needs no duration, but growth.
 func TestProof(t *testing.T) {
 	leaked := func(line int, n float64) *profile.Profile {
 		return &profile.Profile{Kind: profile.GoroutineLeak, Sites: []profile.Site{{
