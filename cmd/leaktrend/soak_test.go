@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 	"github.com/mdzesseis/leaktrend/detector"
@@ -37,7 +38,7 @@ func TestSoakPrice(t *testing.T) {
 			Seed: 31, PerFamily: each, Interval: soak / 1200, Span: generate.Range{Min: soak, Max: soak},
 			Load: true, Ceilings: true, Ranges: generate.Report,
 		}
-		var all iter.Seq[*evaluate.Recording] = func(yield func(*evaluate.Recording) bool) {
+		var all iter.Seq[*dataset.Recording] = func(yield func(*dataset.Recording) bool) {
 			for _, family := range healthy {
 				for i := range each {
 					if !yield(generate.One(o, family, i)) {

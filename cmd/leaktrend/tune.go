@@ -14,8 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/stats"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/tune"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
@@ -122,7 +123,7 @@ func (f *tuneFlags) options(args []string, stderr io.Writer) (*tune.Options, err
 	if f.format != "text" && f.format != "json" {
 		return nil, fmt.Errorf("--format %s: must be text or json", f.format)
 	}
-	budget, err := evaluate.ParseBudget(f.budget)
+	budget, err := stats.ParseBudget(f.budget)
 	if err != nil {
 		return nil, fmt.Errorf("--budget: %w", err)
 	}
@@ -187,19 +188,19 @@ func (f *tuneFlags) generated(o *tune.Options) error {
 func loadRecordings(ctx context.Context, o *tune.Options, args []string, stderr io.Writer) error {
 	isLabels := func(path string) bool { return slices.Contains([]string{".yaml", ".yml"}, filepath.Ext(path)) }
 	var (
-		recs []*evaluate.Recording
+		recs []*dataset.Recording
 		err  error
 	)
 	done := progress.Start(stderr, "reading", func() float64 { return 0 })
 	switch {
 	case len(args) == 1 && isLabels(args[0]):
-		recs, err = evaluate.Load(ctx, args[0])
+		recs, err = dataset.Load(ctx, args[0])
 	case slices.ContainsFunc(args, isLabels):
 		err = errors.New("a labels file stands alone: it names its recordings")
 	default:
 		var files []string
 		if files, err = replay.Files(args); err == nil {
-			recs, err = evaluate.LoadUnlabelled(ctx, files)
+			recs, err = dataset.LoadUnlabelled(ctx, files)
 		} else if fault := (*fs.PathError)(nil); errors.As(err, &fault) && fault.Op == "replay" {
 			fault.Op = "tune"
 		}

@@ -36,6 +36,10 @@ func at(s calibration.Sample, length time.Duration) *calibration.Counts {
 // Series of a group depend on each other: in half of the groups all healthy ones have one score. The share found must not fall to what a
 // weaker score gave.
 func TestSimulationOfFalseDiscoveries(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws 3,200 fleets")
+	}
+	t.Parallel()
 	const (
 		series = 100_000
 		runs   = 200

@@ -6,13 +6,13 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
 )
 
 // atStep reads a recording as a scan does: on a grid, each value the lowest since the instant before.
-func atStep(r *evaluate.Recording, step time.Duration) (*process, prom.Grid) {
+func atStep(r *dataset.Recording, step time.Duration) (*process, prom.Grid) {
 	first := time.Unix(0, r.Times[0]).UTC()
 	g := prom.Grid{Start: first.Add(step), Step: step, N: int(time.Duration(r.Times[len(r.Times)-1]-r.Times[0]) / step)}
 	lowest := make([]float64, g.N)
@@ -30,7 +30,7 @@ func atStep(r *evaluate.Recording, step time.Duration) (*process, prom.Grid) {
 // Scores are calibrated at five minutes. At other steps the same series get the same verdicts, and leaks scores of the same size.
 func TestSteps(t *testing.T) {
 	const each = 5
-	series := map[bool][]*evaluate.Recording{} // by whether they leak
+	series := map[bool][]*dataset.Recording{} // by whether they leak
 	for family, leaks := range map[string]bool{
 		"white_noise": false, "day_cycle": false, "week_cycle": false, "gc_sawtooth": false, "staircase": false, "connections": false,
 		"constant_leak": true, "load_leak": true, "leak_under_sawtooth": true, "leak_under_day_cycle": true, "leak_under_gc": true,
@@ -41,7 +41,7 @@ func TestSteps(t *testing.T) {
 			}, family, i))
 		}
 	}
-	verdicts := func(all []*evaluate.Recording, step time.Duration) (found int, size float64) {
+	verdicts := func(all []*dataset.Recording, step time.Duration) (found int, size float64) {
 		for _, r := range all {
 			p, g := atStep(r, step)
 			lives := p.judge(g, calibration.Judgment())

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -38,7 +39,7 @@ type detectorMethod struct {
 func (m *detectorMethod) Name() string { return m.name }
 
 // Run returns the begin of each finding. An alert that only raises the severity of one is no further alarm.
-func (m *detectorMethod) Run(r *Recording) []Firing {
+func (m *detectorMethod) Run(r *dataset.Recording) []Firing {
 	c := m.config
 	if !m.given {
 		c.Adaptive.Soak = r.Soak

@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -36,20 +36,20 @@ func TestDecisionsAreFrozen(t *testing.T) {
 	if err != nil || len(shipped) < 24 {
 		t.Fatalf("%d recordings, %v", len(shipped), err)
 	}
-	recordings, err := evaluate.LoadUnlabelled(t.Context(), shipped)
+	recordings, err := dataset.LoadUnlabelled(t.Context(), shipped)
 	if err != nil {
 		t.Fatal(err)
 	}
-	draw := make([]func() *evaluate.Recording, 0, 1000)
+	draw := make([]func() *dataset.Recording, 0, 1000)
 	for _, r := range recordings {
-		draw = append(draw, func() *evaluate.Recording { return r })
+		draw = append(draw, func() *dataset.Recording { return r })
 	}
 	checkFrozen(t, "recordings", draw)
 
 	draw = draw[:0]
 	for _, f := range generate.Families() {
 		for seed := range uint64(frozenSeeds) {
-			draw = append(draw, func() *evaluate.Recording {
+			draw = append(draw, func() *dataset.Recording {
 				known := seed%2 == 1
 				r := generate.One(generate.Options{Seed: seed, PerFamily: 1, Load: known, Ceilings: known}, f.Name, 0)
 				r.Name = fmt.Sprintf("%s, seed %d", f.Name, seed)
@@ -61,7 +61,7 @@ func TestDecisionsAreFrozen(t *testing.T) {
 }
 
 // checkFrozen compares the events of recordings, in their order, with a golden file: a line of JSON for each.
-func checkFrozen(t *testing.T, name string, draw []func() *evaluate.Recording) {
+func checkFrozen(t *testing.T, name string, draw []func() *dataset.Recording) {
 	t.Helper()
 	events := make([][]byte, len(draw))
 	next := make(chan int)
@@ -123,7 +123,7 @@ func checkFrozen(t *testing.T, name string, draw []func() *evaluate.Recording) {
 }
 
 // eventsOf returns what the detector decides of a recording.
-func eventsOf(t *testing.T, r *evaluate.Recording) []byte {
+func eventsOf(t *testing.T, r *dataset.Recording) []byte {
 	config := detector.DefaultConfig()
 	config.Adaptive.Soak = r.Soak
 	d, err := detector.New(config)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/detector"
 )
 
@@ -42,8 +43,8 @@ func TestSeriesOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	alarms, days := 0, 0.0
-	for dataset, paths := range datasets {
-		recs, err := LoadUnlabelled(t.Context(), paths)
+	for source, paths := range datasets {
+		recs, err := dataset.LoadUnlabelled(t.Context(), paths)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +53,7 @@ func TestSeriesOfOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		tally := reports[0].Tally("", nil)
-		t.Logf("%-18s %3d series, %7.1f days, %d alarms", dataset, len(recs), tally.Days(), tally.FalseAlarms)
+		t.Logf("%-18s %3d series, %7.1f days, %d alarms", source, len(recs), tally.Days(), tally.FalseAlarms)
 		for _, o := range reports[0].Outcomes {
 			for _, s := range o.Series {
 				if len(s.False) > 0 {

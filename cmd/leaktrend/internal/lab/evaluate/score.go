@@ -5,11 +5,12 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/stats"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -67,10 +68,10 @@ type ScoreOptions struct {
 // false, and if it still stands when the leak begins, it has not found it. On a recording that leaks, an alarm of a resource that neither
 // leaks nor grows as a consequence is false at any time; one of a consequence is true from the begin of the leak on, and its absence is no
 // miss. The first alarm at or after the begin in the leaking resource finds the leak; later ones are not counted.
-func Score(ctx context.Context, recs iter.Seq[*Recording], methods []Method, o ScoreOptions) ([]Report, error) {
+func Score(ctx context.Context, recs iter.Seq[*dataset.Recording], methods []Method, o ScoreOptions) ([]Report, error) {
 	type job struct {
 		index int
-		rec   *Recording
+		rec   *dataset.Recording
 	}
 	var (
 		mu   sync.Mutex
@@ -88,7 +89,7 @@ func Score(ctx context.Context, recs iter.Seq[*Recording], methods []Method, o S
 					if ctx.Err() != nil {
 						break
 					}
-					row = append(row, j.rec.outcome(m.Run(j.rec)))
+					row = append(row, outcome(j.rec, m.Run(j.rec)))
 				}
 				if len(row) < len(methods) {
 					continue
@@ -128,20 +129,20 @@ func Score(ctx context.Context, recs iter.Seq[*Recording], methods []Method, o S
 }
 
 // outcome counts the alarms of one recording by the rules of Score.
-func (r *Recording) outcome(firings []Firing) Outcome {
+func outcome(r *dataset.Recording, firings []Firing) Outcome {
 	o := Outcome{Recording: r.Name, Program: r.Program, Family: r.Family, Unknown: r.Unknown}
 	if len(r.Times) == 0 {
 		return o
 	}
 	first, last := r.Times[0], r.Times[len(r.Times)-1]
 	begin := last
-	var series []*Series
+	var series []*dataset.Series
 	judged := r.Judged()
 	for i := range r.Series {
 		s := &r.Series[i]
 		if s.Truth.Leaks || s.Truth.Consequence {
 			begin = min(begin, s.Truth.From)
-			o.Leaking = o.Leaking || s.Truth.own()
+			o.Leaking = o.Leaking || s.Truth.Own()
 		}
 		alarmed := slices.ContainsFunc(firings, func(f Firing) bool { return f.Resource == s.Resource })
 		if s.Truth.Leaks || s.Truth.Consequence || alarmed || slices.Contains(judged, s) {
@@ -155,8 +156,8 @@ func (r *Recording) outcome(firings []Firing) Outcome {
 		if truthful {
 			out.Healthy = millis(first, s.Truth.From)
 		}
-		if s.Truth.own() {
-			out.Leak = r.leak(s)
+		if s.Truth.Own() {
+			out.Leak = leakOf(r, s)
 		}
 		for _, f := range firings {
 			switch {
@@ -169,7 +170,7 @@ func (r *Recording) outcome(firings []Firing) Outcome {
 			default:
 				o.Noticed = true
 				if out.Leak != nil && out.Leak.At == 0 {
-					r.found(out.Leak, s, f.At)
+					out.Leak.found(r, s, f.At)
 				}
 			}
 		}
@@ -178,13 +179,10 @@ func (r *Recording) outcome(firings []Firing) Outcome {
 	return o
 }
 
-// own reports whether the series leaks by itself.
-func (t *Truth) own() bool { return t.Leaks && !t.Consequence }
-
 // millis returns a length of time exactly: sums of integers do not depend on their order.
 func millis(from, to int64) int64 { return max(0, to-from) / int64(time.Millisecond) }
 
-func (r *Recording) leak(s *Series) *Leak {
+func leakOf(r *dataset.Recording, s *dataset.Series) *Leak {
 	last := r.Times[len(r.Times)-1]
 	passed := func(at int64) bool { return at != 0 && at <= last }
 	return &Leak{
@@ -194,10 +192,11 @@ func (r *Recording) leak(s *Series) *Leak {
 	}
 }
 
-func (r *Recording) found(l *Leak, s *Series, at int64) {
+// found notes the first alarm.
+func (l *Leak) found(r *dataset.Recording, s *dataset.Series, at int64) {
 	l.At = at
-	level, ok1 := r.levelBefore(s)
-	value, ok2 := median(s.Values, sort.Search(len(r.Times), func(i int) bool { return r.Times[i] > at }))
+	level, ok1 := r.LevelBefore(s)
+	value, ok2 := r.LevelAt(s, at)
 	if ok1 && ok2 && level > 0 {
 		l.Level, l.Value, l.Measured = level, value, true
 	}
@@ -310,23 +309,23 @@ const millisPerDay = 24 * 3600 * 1000
 func (t *Tally) Days() float64 { return float64(t.Time) / millisPerDay }
 
 // Rate returns the false alarms per process-day.
-func (t *Tally) Rate() Estimate { return PoissonRate(t.FalseAlarms, t.Days()) }
+func (t *Tally) Rate() stats.Estimate { return stats.PoissonRate(t.FalseAlarms, t.Days()) }
 
 // AlarmedShare returns the share of the healthy recordings with any false alarm.
-func (t *Tally) AlarmedShare() Estimate { return Proportion(t.Alarmed, t.Healthy) }
+func (t *Tally) AlarmedShare() stats.Estimate { return stats.Proportion(t.Alarmed, t.Healthy) }
 
 // NoticedShare returns the share of the leaking recordings with a true alarm of any resource.
-func (t *Tally) NoticedShare() Estimate { return Proportion(t.Noticed, t.Leaking) }
+func (t *Tally) NoticedShare() stats.Estimate { return stats.Proportion(t.Noticed, t.Leaking) }
 
 // Recall returns the share of the leaks that were found.
-func (t *Tally) Recall() Estimate { return recall(t.Leaks, func(*Leak) bool { return true }) }
+func (t *Tally) Recall() stats.Estimate { return recall(t.Leaks, func(*Leak) bool { return true }) }
 
 // DueRecall returns the share found of the leaks that exhausted their limit or doubled the level within the recording.
-func (t *Tally) DueRecall() Estimate { return recall(t.Leaks, due) }
+func (t *Tally) DueRecall() stats.Estimate { return recall(t.Leaks, due) }
 
 func due(l *Leak) bool { return l.Due }
 
-func recall(leaks []Leak, keep func(*Leak) bool) Estimate {
+func recall(leaks []Leak, keep func(*Leak) bool) stats.Estimate {
 	found, n := 0, 0
 	for i := range leaks {
 		if l := &leaks[i]; keep(l) {
@@ -336,14 +335,14 @@ func recall(leaks []Leak, keep func(*Leak) bool) Estimate {
 			}
 		}
 	}
-	return Proportion(found, n)
+	return stats.Proportion(found, n)
 }
 
 // Group is the recall of leaks that have something in common.
 type Group struct {
 	Name        string // "" where it is not known
 	Leaks       int
-	Recall, Due Estimate
+	Recall, Due stats.Estimate
 }
 
 // ByKind groups the leaks by mechanism, in order of name.
@@ -377,20 +376,20 @@ func (t *Tally) by(key func(*Leak) string) []Group {
 
 // Delay returns the hours from the begin of a leak to its alarm, of the leaks that were found; so do the three below. A method that finds
 // only the quick ones has short delays: compare them together with the recall.
-func (t *Tally) Delay() Spread {
+func (t *Tally) Delay() stats.Spread {
 	return t.found(func(l *Leak) (float64, bool) { return time.Duration(l.At - l.From).Hours(), true })
 }
 
 // DelayShare returns the delay as a share of the time from the begin to the exhaustion of the limit, where that is known. Above 1 the alarm
 // came too late.
-func (t *Tally) DelayShare() Spread {
+func (t *Tally) DelayShare() stats.Spread {
 	return t.found(func(l *Leak) (float64, bool) {
 		return float64(l.At-l.From) / float64(l.Exhausted-l.From), l.Exhausted > l.From
 	})
 }
 
 // Leaked returns the amount that had leaked at the alarm, relative to the level before.
-func (t *Tally) Leaked() Spread {
+func (t *Tally) Leaked() stats.Spread {
 	return t.found(func(l *Leak) (float64, bool) {
 		if !l.Measured {
 			return 0, false
@@ -401,13 +400,13 @@ func (t *Tally) Leaked() Spread {
 
 // Lead returns the hours from the alarm to the exhaustion of the limit, where that is known; below 0 the alarm came too late. Its P90 is the
 // lead that nine of ten alarms exceed.
-func (t *Tally) Lead() Spread {
+func (t *Tally) Lead() stats.Spread {
 	s := t.found(func(l *Leak) (float64, bool) { return -time.Duration(l.Exhausted - l.At).Hours(), l.Exhausted != 0 })
 	s.Median, s.P90 = 0-s.Median, 0-s.P90
 	return s
 }
 
-func (t *Tally) found(measure func(*Leak) (float64, bool)) Spread {
+func (t *Tally) found(measure func(*Leak) (float64, bool)) stats.Spread {
 	var values []float64
 	for i := range t.Leaks {
 		if l := &t.Leaks[i]; l.At != 0 {
@@ -416,16 +415,16 @@ func (t *Tally) found(measure func(*Leak) (float64, bool)) Spread {
 			}
 		}
 	}
-	return spread(values)
+	return stats.SpreadOf(values)
 }
 
 // Precision returns the share of true alarms among all that come from a fleet within a time, when a share of its processes leaks once in
 // that time: prevalence*recall / (prevalence*recall + false alarms of a process in that time). Low and High take both figures at their
 // unfavourable and at their favourable limits. For one resource it is about the alarms of that resource.
-func (t *Tally) Precision(prevalence float64, horizon time.Duration) Estimate {
+func (t *Tally) Precision(prevalence float64, horizon time.Duration) stats.Estimate {
 	found, rate := t.Recall(), t.Rate()
 	if !found.Known || !rate.Known {
-		return Estimate{}
+		return stats.Estimate{}
 	}
 	precision := func(recall, rate float64) (float64, bool) {
 		trueAlarms := prevalence * recall
@@ -434,9 +433,9 @@ func (t *Tally) Precision(prevalence float64, horizon time.Duration) Estimate {
 	}
 	value, ok := precision(found.Value, rate.Value)
 	if !ok {
-		return Estimate{}
+		return stats.Estimate{}
 	}
 	low, _ := precision(found.Low, rate.High)
 	high, _ := precision(found.High, rate.Low)
-	return Estimate{Value: value, Low: low, High: high, Known: true}
+	return stats.Estimate{Value: value, Low: low, High: high, Known: true}
 }

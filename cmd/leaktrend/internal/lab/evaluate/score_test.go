@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/stats"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -22,8 +25,8 @@ const hour = int64(time.Hour)
 func at(hours float64) int64 { return 1_000_000*hour + int64(hours*float64(hour)) }
 
 // hours makes a recording with one sample an hour. Each series begins with its values and then keeps the last of them.
-func hours(name string, n int, series ...Series) *Recording {
-	r := &Recording{Name: name, Program: "p-" + name, Family: "f-" + name}
+func hours(name string, n int, series ...dataset.Series) *dataset.Recording {
+	r := &dataset.Recording{Name: name, Program: "p-" + name, Family: "f-" + name}
 	for i := range n {
 		r.Times = append(r.Times, at(float64(i)))
 	}
@@ -38,11 +41,13 @@ func hours(name string, n int, series ...Series) *Recording {
 	return r
 }
 
-func flat(resource string) Series { return Series{Resource: resource, Values: []float64{10}} }
+func flat(resource string) dataset.Series {
+	return dataset.Series{Resource: resource, Values: []float64{10}}
+}
 
 // ramp is 10 for 24 samples, then grows by 1 a sample.
-func ramp(resource string, truth Truth) Series {
-	s := Series{Resource: resource, Truth: truth}
+func ramp(resource string, truth dataset.Truth) dataset.Series {
+	s := dataset.Series{Resource: resource, Truth: truth}
 	for i := range 200 {
 		s.Values = append(s.Values, 10+max(0, float64(i-23)))
 	}
@@ -55,17 +60,17 @@ type scripted struct {
 	firings map[string][]Firing
 }
 
-func (s scripted) Name() string              { return s.name }
-func (s scripted) Run(r *Recording) []Firing { return s.firings[r.Name] }
+func (s scripted) Name() string                      { return s.name }
+func (s scripted) Run(r *dataset.Recording) []Firing { return s.firings[r.Name] }
 
-func scoreSet() ([]*Recording, scripted) {
-	leak := Truth{Leaks: true, From: at(24), Kind: "goroutine", Exhausted: at(64), Doubled: at(34)}
-	recs := []*Recording{
+func scoreSet() ([]*dataset.Recording, scripted) {
+	leak := dataset.Truth{Leaks: true, From: at(24), Kind: "goroutine", Exhausted: at(64), Doubled: at(34)}
+	recs := []*dataset.Recording{
 		hours("quiet", 49, flat("goroutines"), flat("open_fds"), flat("cpu_seconds")),
 		hours("noisy", 25, flat("goroutines"), flat("open_fds")),
-		hours("leak", 73, ramp("goroutines", leak), Series{Resource: "rss_bytes", Values: []float64{5},
-			Truth: Truth{Consequence: true, From: at(24), Kind: "goroutine"}}, flat("open_fds")),
-		hours("missed", 73, ramp("open_fds", Truth{Leaks: true, From: at(24), Kind: "fd"})),
+		hours("leak", 73, ramp("goroutines", leak), dataset.Series{Resource: "rss_bytes", Values: []float64{5},
+			Truth: dataset.Truth{Consequence: true, From: at(24), Kind: "goroutine"}}, flat("open_fds")),
+		hours("missed", 73, ramp("open_fds", dataset.Truth{Leaks: true, From: at(24), Kind: "fd"})),
 		hours("unknown", 25, flat("goroutines")),
 	}
 	recs[4].Unknown = true
@@ -79,7 +84,7 @@ func scoreSet() ([]*Recording, scripted) {
 	}}
 }
 
-func scoreAll(t testing.TB, recs []*Recording, workers int, methods ...Method) []Report {
+func scoreAll(t testing.TB, recs []*dataset.Recording, workers int, methods ...Method) []Report {
 	t.Helper()
 	reports, err := Score(context.Background(), slices.Values(recs), methods, ScoreOptions{Workers: workers})
 	if err != nil {
@@ -120,12 +125,12 @@ type figures struct {
 	Recordings, Healthy, Alarmed, Leaking, Noticed, FalseAlarms, BesideLeak int
 
 	Days                      float64
-	Rate, Share, NoticedShare Estimate
-	Recall, Due               Estimate
-	Delay, Part, Leaked, Lead Spread
-	Precision                 Estimate
+	Rate, Share, NoticedShare stats.Estimate
+	Recall, Due               stats.Estimate
+	Delay, Part, Leaked, Lead stats.Spread
+	Precision                 stats.Estimate
 	Kinds, Families           []string
-	KindRecall, FamilyDue     []Estimate
+	KindRecall, FamilyDue     []stats.Estimate
 }
 
 func figuresOf(t Tally) figures {
@@ -151,9 +156,9 @@ func TestTally(t *testing.T) {
 	if diff := cmp.Diff([]string{"goroutines", "rss_bytes", "open_fds"}, r.Resources()); diff != "" {
 		t.Errorf("resources: (-want +got)\n%s", diff)
 	}
-	half := Proportion(1, 2)
-	all, none := Proportion(1, 1), Proportion(0, 1)
-	one := func(v float64) Spread { return Spread{1, v, v} }
+	half := stats.Proportion(1, 2)
+	all, none := stats.Proportion(1, 1), stats.Proportion(0, 1)
+	one := func(v float64) stats.Spread { return stats.Spread{N: 1, Median: v, P90: v} }
 	tests := map[string]struct {
 		resource string
 		keep     func(*Outcome) bool
@@ -162,32 +167,32 @@ func TestTally(t *testing.T) {
 		// Healthy: 48 + 24 + 24 + 24 h = 5 days. False: noisy 2, leak 12 h and rss and fds, missed 1. Precision: .01*.5 of 30 days of 6/5.
 		"all labelled": {"", Labelled, figures{
 			Recordings: 4, Healthy: 2, Alarmed: 1, Leaking: 2, Noticed: 1, FalseAlarms: 6, BesideLeak: 1, Days: 5,
-			Rate: PoissonRate(6, 5), Share: half, NoticedShare: half, Recall: half, Due: all,
+			Rate: stats.PoissonRate(6, 5), Share: half, NoticedShare: half, Recall: half, Due: all,
 			Delay: one(10), Part: one(0.25), Leaked: one(0.4), Lead: one(30),
-			Precision: Estimate{0.005 / 36.005, 0.01 * half.Low / (0.01*half.Low + 30*PoissonRate(6, 5).High),
-				0.01 * half.High / (0.01*half.High + 30*PoissonRate(6, 5).Low), true},
-			Kinds: []string{"fd 1", "goroutine 1"}, KindRecall: []Estimate{none, all},
-			Families: []string{"f-leak 1", "f-missed 1"}, FamilyDue: []Estimate{all, {}},
+			Precision: stats.Estimate{Value: 0.005 / 36.005, Low: 0.01 * half.Low / (0.01*half.Low + 30*stats.PoissonRate(6, 5).High),
+				High: 0.01 * half.High / (0.01*half.High + 30*stats.PoissonRate(6, 5).Low), Known: true},
+			Kinds: []string{"fd 1", "goroutine 1"}, KindRecall: []stats.Estimate{none, all},
+			Families: []string{"f-leak 1", "f-missed 1"}, FamilyDue: []stats.Estimate{all, {}},
 		}},
 		// 48 + 24 + 72 + 24 h = 7 days.
 		"descriptors": {"open_fds", Labelled, figures{
 			Recordings: 4, Healthy: 2, Leaking: 1, FalseAlarms: 2, BesideLeak: 1, Days: 7,
-			Rate: PoissonRate(2, 7), Share: Proportion(0, 2), NoticedShare: none, Recall: none,
-			Precision: Estimate{0, 0, 0.01 * 0.975 / (0.01*0.975 + 30*PoissonRate(2, 7).Low), true},
-			Kinds:     []string{"fd 1"}, KindRecall: []Estimate{none},
-			Families: []string{"f-missed 1"}, FamilyDue: []Estimate{{}},
+			Rate: stats.PoissonRate(2, 7), Share: stats.Proportion(0, 2), NoticedShare: none, Recall: none,
+			Precision: stats.Estimate{High: 0.01 * 0.975 / (0.01*0.975 + 30*stats.PoissonRate(2, 7).Low), Known: true},
+			Kinds:     []string{"fd 1"}, KindRecall: []stats.Estimate{none},
+			Families: []string{"f-missed 1"}, FamilyDue: []stats.Estimate{{}},
 		}},
 		"consequence": {"rss_bytes", nil, figures{
-			Recordings: 1, FalseAlarms: 1, Days: 1, Rate: PoissonRate(1, 1),
+			Recordings: 1, FalseAlarms: 1, Days: 1, Rate: stats.PoissonRate(1, 1),
 		}},
 		"unlabelled": {"", Unlabelled, figures{
-			Recordings: 1, Healthy: 1, Alarmed: 1, FalseAlarms: 1, Days: 1, Rate: PoissonRate(1, 1), Share: all,
+			Recordings: 1, Healthy: 1, Alarmed: 1, FalseAlarms: 1, Days: 1, Rate: stats.PoissonRate(1, 1), Share: all,
 		}},
 		"nothing": {"threads", nil, figures{}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, figuresOf(r.Tally(tt.resource, tt.keep)), near); diff != "" {
+			if diff := cmp.Diff(tt.want, figuresOf(r.Tally(tt.resource, tt.keep)), cmpopts.EquateApprox(1e-9, 1e-12)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
@@ -203,15 +208,15 @@ func TestPrecisionWithoutAlarms(t *testing.T) {
 }
 
 // wavy makes healthy and leaking recordings that differ by number.
-func wavy(n, samples int) []*Recording {
-	var recs []*Recording
+func wavy(n, samples int) []*dataset.Recording {
+	var recs []*dataset.Recording
 	for i := range n {
-		r := &Recording{Name: fmt.Sprint("r", i), Program: fmt.Sprint("p", i%7)}
+		r := &dataset.Recording{Name: fmt.Sprint("r", i), Program: fmt.Sprint("p", i%7)}
 		begin := at(0)
-		g := Series{Resource: sampler.Goroutines}
-		h := Series{Resource: sampler.HeapLiveBytes}
+		g := dataset.Series{Resource: sampler.Goroutines}
+		h := dataset.Series{Resource: sampler.HeapLiveBytes}
 		if i%2 == 1 {
-			g.Truth = Truth{Leaks: true, From: begin, Kind: "goroutine"}
+			g.Truth = dataset.Truth{Leaks: true, From: begin, Kind: "goroutine"}
 		}
 		for k := range samples {
 			r.Times = append(r.Times, begin+int64(k)*30e9)
@@ -222,7 +227,7 @@ func wavy(n, samples int) []*Recording {
 			g.Values = append(g.Values, math.Floor(v))
 			h.Values = append(h.Values, 1e6*v)
 		}
-		r.Series = []Series{g, h}
+		r.Series = []dataset.Series{g, h}
 		recs = append(recs, r)
 	}
 	return recs
@@ -263,7 +268,7 @@ type stopping struct {
 	cancel func()
 }
 
-func (s stopping) Run(r *Recording) []Firing {
+func (s stopping) Run(r *dataset.Recording) []Firing {
 	if s.calls.Add(1) == 3 {
 		s.cancel()
 	}
@@ -289,14 +294,14 @@ func TestDetector(t *testing.T) {
 	c := detector.DefaultConfig()
 	leak := wavy(2, 6000)[1]
 	limit := wavy(2, 6000)[1]
-	limit.Ceilings = []Mark[[]sampler.Ceiling]{{0, []sampler.Ceiling{{Resource: sampler.Goroutines, Level: 200, Source: "test"}}}}
-	short := &Recording{Name: "short", Soak: 20 * time.Minute, Series: []Series{{Resource: sampler.Goroutines}}}
+	limit.Ceilings = []dataset.Mark[[]sampler.Ceiling]{{From: 0, Value: []sampler.Ceiling{{Resource: sampler.Goroutines, Level: 200, Source: "test"}}}}
+	short := &dataset.Recording{Name: "short", Soak: 20 * time.Minute, Series: []dataset.Series{{Resource: sampler.Goroutines}}}
 	for i := range 1200 {
 		short.Times = append(short.Times, at(0)+int64(i)*1e9)
 		short.Series[0].Values = append(short.Series[0].Values, 100+float64(i)/3)
 	}
 	tests := map[string]struct {
-		rec    *Recording
+		rec    *dataset.Recording
 		config detector.Config
 		given  bool
 		fires  bool
@@ -327,8 +332,8 @@ func TestDetector(t *testing.T) {
 
 // TestDetectorCountsFindings: the severity of a limit rises as its ceiling comes near, which is no new alarm.
 func TestDetectorCountsFindings(t *testing.T) {
-	r := &Recording{Name: "r", Series: []Series{{Resource: sampler.OpenFDs}}}
-	r.Ceilings = []Mark[[]sampler.Ceiling]{{0, []sampler.Ceiling{{Resource: sampler.OpenFDs, Level: 1000, Source: "test"}}}}
+	r := &dataset.Recording{Name: "r", Series: []dataset.Series{{Resource: sampler.OpenFDs}}}
+	r.Ceilings = []dataset.Mark[[]sampler.Ceiling]{{From: 0, Value: []sampler.Ceiling{{Resource: sampler.OpenFDs, Level: 1000, Source: "test"}}}}
 	for i := range 2000 {
 		r.Times = append(r.Times, at(0)+int64(i)*30e9)
 		r.Series[0].Values = append(r.Series[0].Values, min(990, 100+float64(i)/2))

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -106,8 +106,8 @@ const (
 func Families() []Family { return slices.Clone(families) }
 
 // Generate yields o.PerFamily recordings of each family, one after the other. The options must be valid.
-func Generate(o Options) iter.Seq[*evaluate.Recording] {
-	return func(yield func(*evaluate.Recording) bool) {
+func Generate(o Options) iter.Seq[*dataset.Recording] {
+	return func(yield func(*dataset.Recording) bool) {
 		for _, f := range families {
 			for i := range o.PerFamily {
 				if !yield(One(o, f.Name, i)) {
@@ -120,7 +120,7 @@ func Generate(o Options) iter.Seq[*evaluate.Recording] {
 
 // One returns the recording with a number, 0 or above, of a family: the same that Generate yields, in any order and from any goroutine. It
 // panics if there is no such family.
-func One(o Options, family string, index int) *evaluate.Recording {
+func One(o Options, family string, index int) *dataset.Recording {
 	i := slices.IndexFunc(families, func(f Family) bool { return f.Name == family })
 	if i < 0 {
 		panic("generate: no family " + family)
@@ -134,7 +134,7 @@ func One(o Options, family string, index int) *evaluate.Recording {
 	r.Series[0].Truth = truth
 	if o.Ceilings && slices.Contains(limited, p.resource) {
 		ceiling := sampler.Ceiling{Resource: p.resource, Level: math.Ceil(p.limit * p.level), Source: "generated"}
-		r.Ceilings = []evaluate.Mark[[]sampler.Ceiling]{{Value: []sampler.Ceiling{ceiling}}}
+		r.Ceilings = []dataset.Mark[[]sampler.Ceiling]{{Value: []sampler.Ceiling{ceiling}}}
 	}
 	return r
 }
@@ -252,17 +252,17 @@ func (p *process) used(tick int) float64 {
 }
 
 // truth sets the limit beyond what the process needs, lets it die there if it leaks that much, and returns what is to be known of it.
-func (p *process) truth() evaluate.Truth {
+func (p *process) truth() dataset.Truth {
 	leaked := p.leak
 	p.leak.amount = nil
 	for i := range p.healthy {
 		p.limit = max(p.limit, 1.5*p.used(i))
 	}
 	if leaked.amount == nil {
-		return evaluate.Truth{}
+		return dataset.Truth{}
 	}
 	p.leak = leaked
-	truth := evaluate.Truth{Leaks: true, From: p.at(leaked.from), Kind: p.family.Name}
+	truth := dataset.Truth{Leaks: true, From: p.at(leaked.from), Kind: p.family.Name}
 	normal, churn := p.normal()
 	for i := leaked.from; i < len(p.healthy); i++ {
 		if truth.Doubled == 0 && leaked.amount[i] >= normal {
@@ -304,7 +304,7 @@ func sum(values []float64) (s float64) {
 }
 
 // record samples the process as it is done in practice: a little late, with samples missing, in whole units and milliseconds.
-func (p *process) record(withLoad bool) *evaluate.Recording {
+func (p *process) record(withLoad bool) *dataset.Recording {
 	n := p.end
 	var (
 		jitter  = p.uniform(0, .1) * float64(p.interval)
@@ -314,7 +314,7 @@ func (p *process) record(withLoad bool) *evaluate.Recording {
 		gap     = func() int { return int(p.logarithmic(2./60, 1) / p.dt) } // ticks
 		unit    = unitOf(p.resource)
 		scale   = p.level / unit
-		r       = &evaluate.Recording{Times: make([]int64, 0, n)}
+		r       = &dataset.Recording{Times: make([]int64, 0, n)}
 		values  = make([]float64, 0, n)
 		cpu     []float64
 		busy    []float64
@@ -337,7 +337,7 @@ func (p *process) record(withLoad bool) *evaluate.Recording {
 				restart++
 			}
 			start := time.Unix(0, p.at(p.restarts[restart])-int64(p.interval/4)).UTC()
-			r.Starts = append(r.Starts, evaluate.Mark[time.Time]{From: len(r.Times), Value: start})
+			r.Starts = append(r.Starts, dataset.Mark[time.Time]{From: len(r.Times), Value: start})
 			restart++
 		}
 		late := int64(0) // the first sample begins it all
@@ -354,9 +354,9 @@ func (p *process) record(withLoad bool) *evaluate.Recording {
 			busy = append(busy, cpu[i])
 		}
 	}
-	r.Series = []evaluate.Series{{Resource: p.resource, Values: values}}
+	r.Series = []dataset.Series{{Resource: p.resource, Values: values}}
 	if withLoad {
-		r.Series = append(r.Series, evaluate.Series{Resource: sampler.CPUSeconds, Values: busy})
+		r.Series = append(r.Series, dataset.Series{Resource: sampler.CPUSeconds, Values: busy})
 	}
 	return r
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -79,7 +79,7 @@ func TestSameSeedSameSeries(t *testing.T) {
 	}
 }
 
-func hash(r *evaluate.Recording) uint64 {
+func hash(r *dataset.Recording) uint64 {
 	h := fnv.New64a()
 	put := func(v any) { _ = binary.Write(h, binary.LittleEndian, v) }
 	put(r.Times)
@@ -102,7 +102,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	if len(want) != 2*len(families) {
 		t.Fatalf("%d recordings, want %d", len(want), 2*len(families))
 	}
-	got := make([]*evaluate.Recording, len(want))
+	got := make([]*dataset.Recording, len(want))
 	o.PerFamily = 0
 	var wg sync.WaitGroup
 	for i := len(want) - 1; i >= 0; i-- {
@@ -184,7 +184,7 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
-func checkTimes(t *testing.T, o Options, r *evaluate.Recording) {
+func checkTimes(t *testing.T, o Options, r *dataset.Recording) {
 	t.Helper()
 	for i := 1; i < len(r.Times); i++ {
 		if r.Times[i] <= r.Times[i-1] {
@@ -208,7 +208,7 @@ func checkTimes(t *testing.T, o Options, r *evaluate.Recording) {
 	}
 }
 
-func checkValues(t *testing.T, r *evaluate.Recording) {
+func checkValues(t *testing.T, r *dataset.Recording) {
 	t.Helper()
 	s, unread := r.Series[0], 0
 	ceiling := math.Inf(1)
@@ -233,12 +233,12 @@ func checkValues(t *testing.T, r *evaluate.Recording) {
 	}
 }
 
-func checkLoad(t *testing.T, r *evaluate.Recording) {
+func checkLoad(t *testing.T, r *dataset.Recording) {
 	t.Helper()
 	if len(r.Series) == 1 {
 		return
 	}
-	if r.Series[1].Resource != sampler.CPUSeconds || r.Series[1].Truth != (evaluate.Truth{}) {
+	if r.Series[1].Resource != sampler.CPUSeconds || r.Series[1].Truth != (dataset.Truth{}) {
 		t.Fatalf("%s: second column %s: %+v", r.Name, r.Series[1].Resource, r.Series[1].Truth)
 	}
 	cpu := r.Series[1].Values
@@ -259,11 +259,11 @@ func checkLoad(t *testing.T, r *evaluate.Recording) {
 	}
 }
 
-func checkTruth(t *testing.T, f Family, r *evaluate.Recording) {
+func checkTruth(t *testing.T, f Family, r *dataset.Recording) {
 	t.Helper()
 	truth, first, last := r.Series[0].Truth, r.Times[0], r.Times[len(r.Times)-1]
 	if !f.Leaks {
-		if truth != (evaluate.Truth{}) {
+		if truth != (dataset.Truth{}) {
 			t.Errorf("%s: healthy, but %+v", r.Name, truth)
 		}
 		return

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
@@ -13,7 +13,7 @@ import (
 
 // followedAlone passes a series as that of one line of code, beside steady ones, and counts the findings in healthy time. hit tells whether
 // there was one while it leaked.
-func followedAlone(r *evaluate.Recording, share float64) (alarms int, hit bool) {
+func followedAlone(r *dataset.Recording, share float64) (alarms int, hit bool) {
 	s := &r.Series[0]
 	kind := profile.Goroutine
 	if d, _ := sampler.Lookup(s.Resource); d.Unit == "bytes" {

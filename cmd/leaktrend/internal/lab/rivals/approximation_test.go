@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/rules"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/promtest"
@@ -19,18 +19,18 @@ import (
 )
 
 // regular returns a recording with its readings put on a grid of minutes from the epoch on, up to a number of them.
-func regular(r *evaluate.Recording, limit int) *evaluate.Recording {
+func regular(r *dataset.Recording, limit int) *dataset.Recording {
 	out := *r
 	out.Starts, out.Times = nil, nil
 	s := r.Series[0]
 	s.Values = s.Values[:min(len(s.Values), limit)]
-	out.Series = []evaluate.Series{s}
+	out.Series = []dataset.Series{s}
 	for i := range s.Values {
 		out.Times = append(out.Times, int64(i)*minute)
 	}
 	for _, m := range r.Starts {
 		if m.From < len(out.Times) {
-			out.Starts = append(out.Starts, evaluate.Mark[time.Time]{From: m.From, Value: time.Unix(0, out.Times[m.From])})
+			out.Starts = append(out.Starts, dataset.Mark[time.Time]{From: m.From, Value: time.Unix(0, out.Times[m.From])})
 		}
 	}
 	return &out

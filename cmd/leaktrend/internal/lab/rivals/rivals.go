@@ -15,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -34,7 +35,7 @@ func (r Rule) Name() string { return r.name }
 func (r Rule) Source() string { return r.source }
 
 // Run returns the alarms of the rule, in order of time.
-func (r Rule) Run(rec *evaluate.Recording) []evaluate.Firing {
+func (r Rule) Run(rec *dataset.Recording) []evaluate.Firing {
 	var firings []evaluate.Firing
 	for _, judged := range rec.Judged() {
 		s := newSeries(rec, judged)
@@ -96,7 +97,7 @@ type level struct {
 // birth is the start of the process that runs from an instant on.
 type birth struct{ from, start int64 }
 
-func newSeries(rec *evaluate.Recording, judged *evaluate.Series) *series {
+func newSeries(rec *dataset.Recording, judged *dataset.Series) *series {
 	s := &series{
 		times:  make([]int64, 0, len(rec.Times)),
 		values: make([]float64, 0, len(rec.Times)),

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -20,22 +20,22 @@ const (
 )
 
 // record makes a recording of one resource in steps.
-func record(resource string, step int64, values ...float64) *evaluate.Recording {
-	r := &evaluate.Recording{Name: "r", Series: []evaluate.Series{{Resource: resource, Values: values}}}
+func record(resource string, step int64, values ...float64) *dataset.Recording {
+	r := &dataset.Recording{Name: "r", Series: []dataset.Series{{Resource: resource, Values: values}}}
 	for i := range values {
 		r.Times = append(r.Times, begin+int64(i)*step)
 	}
 	return r
 }
 
-func withCeiling(r *evaluate.Recording, value float64) *evaluate.Recording {
+func withCeiling(r *dataset.Recording, value float64) *dataset.Recording {
 	c := []sampler.Ceiling{{Resource: r.Series[0].Resource, Level: value, Source: "test"}}
-	r.Ceilings = []evaluate.Mark[[]sampler.Ceiling]{{From: 0, Value: c}}
+	r.Ceilings = []dataset.Mark[[]sampler.Ceiling]{{From: 0, Value: c}}
 	return r
 }
 
-func withRestart(r *evaluate.Recording, at int) *evaluate.Recording {
-	r.Starts = []evaluate.Mark[time.Time]{{From: 0, Value: time.Unix(0, begin-hour)}, {From: at, Value: time.Unix(0, r.Times[at])}}
+func withRestart(r *dataset.Recording, at int) *dataset.Recording {
+	r.Starts = []dataset.Mark[time.Time]{{From: 0, Value: time.Unix(0, begin-hour)}, {From: at, Value: time.Unix(0, r.Times[at])}}
 	return r
 }
 
@@ -71,7 +71,7 @@ func TestRules(t *testing.T) {
 	at40 := func(i int) float64 { return 10 + float64(min(i, 40)) }
 	tests := []struct {
 		rule, name string
-		rec        *evaluate.Recording
+		rec        *dataset.Recording
 		want       []float64 // in steps
 	}{
 		// 10 + 51 is the first to exceed the start by more than 50.
@@ -257,7 +257,7 @@ func TestWindowFit(t *testing.T) {
 	}
 }
 
-func recordAndSeries(values []float64) (*evaluate.Recording, *evaluate.Series) {
+func recordAndSeries(values []float64) (*dataset.Recording, *dataset.Series) {
 	r := record("goroutines", minute, values...)
 	return r, &r.Series[0]
 }
@@ -312,7 +312,7 @@ func TestNoRuleFailsOn(t *testing.T) {
 		}
 		return float64(i)
 	})...)
-	recs := map[string]*evaluate.Recording{
+	recs := map[string]*dataset.Recording{
 		"nothing read": record("goroutines", minute, nan, nan),
 		"one sample":   withCeiling(record("rss_bytes", minute, 5), 10),
 		"two samples":  withCeiling(record("rss_bytes", day, 5, 6), 10),

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -119,7 +119,7 @@ func (o *Options) measure(ctx context.Context, p part) (calibration.Sample, erro
 
 // scoreAtMarks judges one recording and counts its score at each mark that it reaches. A leak that ends its process before counts at none
 // of the later ones, and none counts at marks before its begin.
-func scoreAtMarks(r *evaluate.Recording, p part, leaking bool, into calibration.Sample) {
+func scoreAtMarks(r *dataset.Recording, p part, leaking bool, into calibration.Sample) {
 	d, err := detector.New(calibration.Judgment())
 	if err != nil {
 		panic(err) // the configuration is this package's

@@ -6,7 +6,8 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/stats"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -14,10 +15,10 @@ import (
 // BenchmarkSearch is the whole of a tuning run on labelled recordings, the published rules included: 400 recordings of 10,000 samples, and
 // all settings of the grid.
 func BenchmarkSearch(b *testing.B) {
-	var recs []*evaluate.Recording
+	var recs []*dataset.Recording
 	for i := range 400 {
-		r := &evaluate.Recording{Name: fmt.Sprint(i), Program: fmt.Sprint(i % 40)}
-		s := evaluate.Series{Resource: sampler.Goroutines}
+		r := &dataset.Recording{Name: fmt.Sprint(i), Program: fmt.Sprint(i % 40)}
+		s := dataset.Series{Resource: sampler.Goroutines}
 		for k := range 10_000 {
 			r.Times = append(r.Times, int64(1e18)+int64(k)*30e9)
 			v := 100 + float64(20+i%50)*math.Sin(float64(k)/float64(40+i)) + float64((k*7919+i)%13)
@@ -27,12 +28,12 @@ func BenchmarkSearch(b *testing.B) {
 			s.Values = append(s.Values, math.Floor(v))
 		}
 		if i%2 == 1 {
-			s.Truth = evaluate.Truth{Leaks: true, From: r.Times[0], Kind: "made"}
+			s.Truth = dataset.Truth{Leaks: true, From: r.Times[0], Kind: "made"}
 		}
-		r.Series = []evaluate.Series{s}
+		r.Series = []dataset.Series{s}
 		recs = append(recs, r)
 	}
-	budget, err := evaluate.ParseBudget("1/30d")
+	budget, err := stats.ParseBudget("1/30d")
 	if err != nil {
 		b.Fatal(err)
 	}

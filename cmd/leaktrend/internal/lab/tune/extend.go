@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -46,7 +47,7 @@ func (u *run) replicates() int {
 // extend measures the settings of the line on the recordings, each extended to a month several times.
 func (u *run) extend(ctx context.Context) ([]evaluate.Report, error) {
 	var longest, recorded float64
-	sequence := func(yield func(*evaluate.Recording) bool) {
+	sequence := func(yield func(*dataset.Recording) bool) {
 		for r := range u.prepared(u.o.Search.All) {
 			if r.Soak > 0 {
 				continue // it has no months
@@ -60,7 +61,7 @@ func (u *run) extend(ctx context.Context) ([]evaluate.Report, error) {
 				span = time.Duration(float64(month) * maxValues / values)
 			}
 			for i := range u.replicates() {
-				long, err := evaluate.Extend(thin, max(span, time.Duration(r.Days()*24*float64(time.Hour))), u.o.Seed+uint64(i))
+				long, err := dataset.Extend(thin, max(span, time.Duration(r.Days()*24*float64(time.Hour))), u.o.Seed+uint64(i))
 				if err != nil {
 					u.result.Skipped = append(u.result.Skipped, err.Error())
 					break
@@ -85,7 +86,7 @@ func (u *run) extend(ctx context.Context) ([]evaluate.Report, error) {
 }
 
 // thinned returns what the monitor would have seen at its own interval: the judged series and the load.
-func thinned(r *evaluate.Recording, interval time.Duration, load string) *evaluate.Recording {
+func thinned(r *dataset.Recording, interval time.Duration, load string) *dataset.Recording {
 	out := *r
 	out.Times, out.Starts, out.Ceilings, out.Series = nil, nil, nil, nil
 	kept := make([]int, len(r.Times)+1) // samples kept before each
@@ -111,14 +112,14 @@ func thinned(r *evaluate.Recording, interval time.Duration, load string) *evalua
 		for n, i := range from {
 			values[n] = s.Values[i]
 		}
-		out.Series = append(out.Series, evaluate.Series{Resource: s.Resource, Values: values, Truth: s.Truth})
+		out.Series = append(out.Series, dataset.Series{Resource: s.Resource, Values: values, Truth: s.Truth})
 	}
 	return &out
 }
 
 // moved shifts marks to the samples that were kept. Of several on one sample the last holds.
-func moved[T any](marks []evaluate.Mark[T], kept []int, n int) []evaluate.Mark[T] {
-	var out []evaluate.Mark[T]
+func moved[T any](marks []dataset.Mark[T], kept []int, n int) []dataset.Mark[T] {
+	var out []dataset.Mark[T]
 	for _, m := range marks {
 		m.From = kept[m.From]
 		if m.From >= n {
@@ -132,7 +133,7 @@ func moved[T any](marks []evaluate.Mark[T], kept []int, n int) []evaluate.Mark[T
 	return out
 }
 
-func meanStep(r *evaluate.Recording) float64 {
+func meanStep(r *dataset.Recording) float64 {
 	n := len(r.Times)
 	if n < 2 {
 		return float64(month)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/stats"
 )
 
 // Prevalence is the share of processes that leak once within the horizon for which the precision is stated: the month under physical time
@@ -21,7 +22,7 @@ type Interval struct {
 }
 
 // interval returns nil where nothing is known, which is not zero.
-func interval(e evaluate.Estimate) *Interval {
+func interval(e stats.Estimate) *Interval {
 	if !e.Known {
 		return nil
 	}
@@ -35,7 +36,7 @@ type Spread struct {
 	P90    float64 `json:"p90"`
 }
 
-func spread(s evaluate.Spread) *Spread {
+func spread(s stats.Spread) *Spread {
 	if s.N == 0 {
 		return nil
 	}
@@ -80,7 +81,7 @@ func figuresOf(t evaluate.Tally, soak time.Duration) Figures {
 		f.Exposure *= float64(24*time.Hour) / float64(soak)
 		horizon = soak
 	}
-	f.Rate = interval(evaluate.PoissonRate(f.FalseAlarms, f.Exposure))
+	f.Rate = interval(stats.PoissonRate(f.FalseAlarms, f.Exposure))
 	f.Precision = interval(t.Precision(Prevalence, horizon))
 	for i := range t.Leaks {
 		l := &t.Leaks[i]

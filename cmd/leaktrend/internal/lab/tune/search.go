@@ -5,7 +5,9 @@ import (
 	"math"
 	"slices"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/stats"
 	"github.com/mdzesseis/leaktrend/detector"
 )
 
@@ -77,7 +79,7 @@ var assurances = []float64{0.8, 0.95}
 // choose returns the index of the most sensitive setting that keeps the budget with some confidence: the one that finds most of the due
 // leaks, then most of all, then the quickest. Where nothing leaks it is the highest sensitivity, at the least growth in force. Without
 // any, it is the one in force as long as its own false alarms do not speak against it, else the one with the fewest.
-func choose(all []Figures, settings []Setting, inForce int, budget evaluate.Budget, assurance float64) int {
+func choose(all []Figures, settings []Setting, inForce int, budget stats.Budget, assurance float64) int {
 	best := -1
 	better := func(i int) bool {
 		if best < 0 {
@@ -114,7 +116,7 @@ func choose(all []Figures, settings []Setting, inForce int, budget evaluate.Budg
 }
 
 // within reports whether the false alarms that were seen are within the budget.
-func within(b evaluate.Budget, f *Figures) bool {
+func within(b stats.Budget, f *Figures) bool {
 	return float64(f.FalseAlarms) <= b.PerDay()*f.Exposure
 }
 
@@ -143,7 +145,7 @@ const maxFolds = 5
 // crossValidate judges the way of choosing, on programs that the choice did not see: for each fold a setting is chosen on the others. It
 // returns what the chosen ones did on the folds left out, and how many folds there were; with one program there are none.
 func crossValidate(reports []evaluate.Report, settings []Setting, inForce int, keep func(*evaluate.Outcome) bool,
-	budget evaluate.Budget, assurance float64, seed uint64,
+	budget stats.Budget, assurance float64, seed uint64,
 ) (left evaluate.Report, folds int) {
 	var programs []string
 	for i := range reports[0].Outcomes {
@@ -151,7 +153,7 @@ func crossValidate(reports []evaluate.Report, settings []Setting, inForce int, k
 			programs = append(programs, programOf(o))
 		}
 	}
-	fold, folds := evaluate.Folds(programs, maxFolds, seed)
+	fold, folds := dataset.Folds(programs, maxFolds, seed)
 	if folds < 2 {
 		return evaluate.Report{}, 0
 	}

@@ -10,6 +10,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/stats"
 )
 
 func TestGrid(t *testing.T) {
@@ -52,7 +53,7 @@ func TestPareto(t *testing.T) {
 }
 
 func TestChoose(t *testing.T) {
-	budget := evaluate.Budget{Alarms: 1, Per: 100 * 24 * time.Hour} // 10 in the 1000 process-days of figures
+	budget := stats.Budget{Alarms: 1, Per: 100 * 24 * time.Hour} // 10 in the 1000 process-days of figures
 	settings := []Setting{{0.5, 0.5}, {0.5, 0.2}, {1, 0.2}, {2, 0.2}, {4, 0.2}}
 	const inForce = 2
 	short := func(f Figures) Figures { f.Exposure = 1; return f }
@@ -96,7 +97,7 @@ func TestCrossValidate(t *testing.T) {
 		lucky.Outcomes = append(lucky.Outcomes, found)
 	}
 	lucky.Outcomes[3].Series[0].False = make([]int64, 15)
-	budget := evaluate.Budget{Alarms: 1, Per: 100 * 24 * time.Hour}
+	budget := stats.Budget{Alarms: 1, Per: 100 * 24 * time.Hour}
 	all := func(*evaluate.Outcome) bool { return true }
 	left, folds := crossValidate([]evaluate.Report{steady, lucky}, settings, 0, all, budget, 0.8, 1)
 	if folds != 5 || len(left.Outcomes) != 10 {

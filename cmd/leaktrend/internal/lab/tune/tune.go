@@ -12,9 +12,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/rivals"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/stats"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/rules"
 	"github.com/mdzesseis/leaktrend/detector"
 )
@@ -22,11 +24,11 @@ import (
 // Set is a set of recordings that can be gone through more than once, with the same result.
 type Set struct {
 	Count int
-	All   iter.Seq[*evaluate.Recording]
+	All   iter.Seq[*dataset.Recording]
 }
 
 // Of returns the set of some recordings.
-func Of(recs []*evaluate.Recording) Set { return Set{len(recs), slices.Values(recs)} }
+func Of(recs []*dataset.Recording) Set { return Set{len(recs), slices.Values(recs)} }
 
 // Generated returns the set of what is generated. No more of it is in memory than is worked on.
 func Generated(o generate.Options) Set {
@@ -41,7 +43,7 @@ type Options struct {
 	Search     Set             // to search on
 	Report     Set             // to report on; the zero value takes the same recordings, and judges the choice by cross-validation
 	Unlabelled bool            // nothing is known of the recordings: they are taken as healthy, and extended
-	Budget     evaluate.Budget
+	Budget     stats.Budget
 	Seed       uint64
 	Workers    int // recordings at a time, at least 1
 }
@@ -223,8 +225,8 @@ func (u *run) score(ctx context.Context, set Set, methods []evaluate.Method) ([]
 }
 
 // prepared puts the soak setting of the configuration on the recordings, and notes which one each is judged in.
-func (u *run) prepared(recs iter.Seq[*evaluate.Recording]) iter.Seq[*evaluate.Recording] {
-	return func(yield func(*evaluate.Recording) bool) {
+func (u *run) prepared(recs iter.Seq[*dataset.Recording]) iter.Seq[*dataset.Recording] {
+	return func(yield func(*dataset.Recording) bool) {
 		for r := range recs {
 			if soak := u.o.Config.Adaptive.Soak; soak > 0 && r.Soak != soak {
 				other := *r

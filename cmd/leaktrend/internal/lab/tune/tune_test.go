@@ -13,8 +13,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/stats"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -22,30 +23,30 @@ import (
 const day = 24 * time.Hour
 
 // made is a recording of goroutines, a sample every step.
-func made(name, program string, length, step time.Duration, level func(hour float64) float64) *evaluate.Recording {
-	r := &evaluate.Recording{Name: name, Program: program}
-	s := evaluate.Series{Resource: sampler.Goroutines}
+func made(name, program string, length, step time.Duration, level func(hour float64) float64) *dataset.Recording {
+	r := &dataset.Recording{Name: name, Program: program}
+	s := dataset.Series{Resource: sampler.Goroutines}
 	begin := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC).UnixNano()
 	for at := time.Duration(0); at < length; at += step {
 		r.Times = append(r.Times, begin+int64(at))
 		s.Values = append(s.Values, math.Round(level(at.Hours())))
 	}
-	r.Series = []evaluate.Series{s}
+	r.Series = []dataset.Series{s}
 	return r
 }
 
 func swinging(hour float64) float64 { return 100 + 20*math.Sin(hour*3) }
 func leaking(hour float64) float64  { return swinging(hour) + 20*hour }
 
-func leak(r *evaluate.Recording, from time.Duration) *evaluate.Recording {
+func leak(r *dataset.Recording, from time.Duration) *dataset.Recording {
 	begin := r.Times[0] + int64(from)
-	r.Series[0].Truth = evaluate.Truth{Leaks: true, From: begin, Kind: "steady", Doubled: begin + int64(6*time.Hour)}
+	r.Series[0].Truth = dataset.Truth{Leaks: true, From: begin, Kind: "steady", Doubled: begin + int64(6*time.Hour)}
 	return r
 }
 
 // mixed are healthy and leaking recordings of four programs, and a soak run.
-func mixed() []*evaluate.Recording {
-	var recs []*evaluate.Recording
+func mixed() []*dataset.Recording {
+	var recs []*dataset.Recording
 	for i := range 4 {
 		program := fmt.Sprint("p", i)
 		recs = append(recs,
@@ -57,9 +58,9 @@ func mixed() []*evaluate.Recording {
 	return append(recs, soak)
 }
 
-func options(t testing.TB, recs []*evaluate.Recording) Options {
+func options(t testing.TB, recs []*dataset.Recording) Options {
 	t.Helper()
-	budget, err := evaluate.ParseBudget("1/10d")
+	budget, err := stats.ParseBudget("1/10d")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,16 +153,16 @@ func TestRemarks(t *testing.T) {
 	unknown := made("u", "p", 3*day, 5*time.Minute, swinging)
 	unknown.Unknown = true
 	tests := map[string]struct {
-		recs []*evaluate.Recording
+		recs []*dataset.Recording
 		want []string // in the text
 		not  string
 	}{
-		"healthy": {[]*evaluate.Recording{healthy},
+		"healthy": {[]*dataset.Recording{healthy},
 			[]string{"Nothing leaks in these recordings: recall, delay and precision cannot be said.", "False alarms by sensitivity"}, "Leaks found"},
-		"leaking": {[]*evaluate.Recording{late}, []string{"All of these recordings leak: false alarms are counted before the leaks only, in 1"}, ""},
-		"leaking from the begin": {[]*evaluate.Recording{whole},
+		"leaking": {[]*dataset.Recording{late}, []string{"All of these recordings leak: false alarms are counted before the leaks only, in 1"}, ""},
+		"leaking from the begin": {[]*dataset.Recording{whole},
 			[]string{"false alarms cannot be said", "There is no healthy time under physical time constants"}, ""},
-		"unlabelled": {[]*evaluate.Recording{unknown},
+		"unlabelled": {[]*dataset.Recording{unknown},
 			[]string{"They are taken as healthy", "A month of this very process", "keep sensitivity 1"}, "Leaks found"},
 	}
 	for name, tt := range tests {
@@ -190,7 +191,7 @@ func TestRemarks(t *testing.T) {
 func TestUnlabelled(t *testing.T) {
 	r := made("u", "p", 4*day, 5*time.Minute, swinging)
 	r.Unknown = true
-	o := options(t, []*evaluate.Recording{r})
+	o := options(t, []*dataset.Recording{r})
 	o.Unlabelled = true
 	got := mustRun(t, o)
 	if len(got.Months) != len(sensitivities) {
@@ -208,7 +209,7 @@ func TestUnlabelled(t *testing.T) {
 
 	short := made("short", "p", 20*time.Minute, time.Minute, swinging)
 	short.Unknown = true
-	o.Search = Of([]*evaluate.Recording{short})
+	o.Search = Of([]*dataset.Recording{short})
 	got = mustRun(t, o)
 	if len(got.Months) != 0 || len(got.Skipped) != 1 || got.Choice.Setting != got.InForce {
 		t.Errorf("months %v, skipped %v, choice %+v", got.Months, got.Skipped, got.Choice)
@@ -225,7 +226,7 @@ func TestInterrupted(t *testing.T) {
 			o := options(t, recs)
 			o.Workers = 1
 			begun := 0
-			o.Search.All = func(yield func(*evaluate.Recording) bool) {
+			o.Search.All = func(yield func(*dataset.Recording) bool) {
 				begun++
 				for i, r := range recs {
 					if begun == pass+1 && i == 3 {
@@ -257,19 +258,19 @@ func TestInterrupted(t *testing.T) {
 
 func TestThinned(t *testing.T) {
 	r := made("r", "p", 100*time.Second, time.Second, func(h float64) float64 { return math.Round(h * 3600) })
-	r.Series = append(r.Series, evaluate.Series{Resource: sampler.CPUSeconds, Values: r.Series[0].Values},
-		evaluate.Series{Resource: sampler.GCCycles, Values: r.Series[0].Values})
+	r.Series = append(r.Series, dataset.Series{Resource: sampler.CPUSeconds, Values: r.Series[0].Values},
+		dataset.Series{Resource: sampler.GCCycles, Values: r.Series[0].Values})
 	for i := range 3 {
-		r.Starts = append(r.Starts, evaluate.Mark[time.Time]{From: []int{0, 31, 35}[i], Value: time.Unix(int64(i+1), 0)})
+		r.Starts = append(r.Starts, dataset.Mark[time.Time]{From: []int{0, 31, 35}[i], Value: time.Unix(int64(i+1), 0)})
 	}
-	r.Ceilings = []evaluate.Mark[[]sampler.Ceiling]{{From: 99, Value: nil}}
+	r.Ceilings = []dataset.Mark[[]sampler.Ceiling]{{From: 99, Value: nil}}
 	got := thinned(r, 30*time.Second, "")
 	values := []float64{0, 29, 58, 87} // a step of 29 is near enough to 30
-	want := &evaluate.Recording{
+	want := &dataset.Recording{
 		Name: "r", Program: "p",
 		Times:  []int64{r.Times[0], r.Times[29], r.Times[58], r.Times[87]},
-		Starts: []evaluate.Mark[time.Time]{{From: 0, Value: time.Unix(1, 0)}, {From: 2, Value: time.Unix(3, 0)}},
-		Series: []evaluate.Series{{Resource: sampler.Goroutines, Values: values}, {Resource: sampler.CPUSeconds, Values: values}},
+		Starts: []dataset.Mark[time.Time]{{From: 0, Value: time.Unix(1, 0)}, {From: 2, Value: time.Unix(3, 0)}},
+		Series: []dataset.Series{{Resource: sampler.Goroutines, Values: values}, {Resource: sampler.CPUSeconds, Values: values}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -1,6 +1,5 @@
-// Package evaluate measures how good a way of finding leaks is, on recordings of which the truth is known: false alarms per
-// process-day, recall, delay.
-package evaluate
+// Package dataset holds recordings with what is known of them: read from files and labels, extended, divided for cross-validation.
+package dataset
 
 import (
 	"context"
@@ -51,6 +50,9 @@ type Truth struct {
 	// Doubled is when the leaked amount reaches the level before it; 0 = not within the recording.
 	Doubled int64
 }
+
+// Own reports whether the series leaks by itself.
+func (t *Truth) Own() bool { return t.Leaks && !t.Consequence }
 
 // Days returns the length of the recording in days.
 func (r *Recording) Days() float64 {
@@ -113,16 +115,4 @@ func (s *source) Sample(_ context.Context, into *sampler.Sample) error {
 		}
 	}
 	return nil
-}
-
-// Firing is one alarm.
-type Firing struct {
-	Resource string
-	At       int64 // unix nanoseconds
-}
-
-// Method is a way of finding leaks. Run must give the same alarms for the same recording, and be safe for concurrent use.
-type Method interface {
-	Name() string
-	Run(r *Recording) []Firing // in order of time
 }

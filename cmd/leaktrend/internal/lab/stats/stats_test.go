@@ -1,7 +1,6 @@
-package evaluate
+package stats
 
 import (
-	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,11 +59,8 @@ func TestSpread(t *testing.T) {
 		{[]float64{4, 1, 3, 2}, Spread{4, 2.5, 3.7}}, // positions 1.5 and 2.7 of 1 2 3 4
 	}
 	for _, tt := range tests {
-		if diff := cmp.Diff(tt.want, spread(tt.in), near); diff != "" {
+		if diff := cmp.Diff(tt.want, SpreadOf(tt.in), near); diff != "" {
 			t.Errorf("%v: (-want +got)\n%s", tt.in, diff)
 		}
-	}
-	if got := deviation([]float64{1, math.NaN(), 3}); got != 1 {
-		t.Errorf("deviation of 1 and 3 is %v, want 1", got)
 	}
 }

@@ -1,4 +1,4 @@
-package evaluate
+package dataset
 
 import (
 	"cmp"
@@ -223,7 +223,7 @@ const century = 100 * 365 * 24 * float64(time.Hour)
 
 // measure finds out from the readings when a leak doubles its level and when it takes the last of its limit.
 func (r *Recording) measure(s *Series) {
-	level, ok := r.levelBefore(s)
+	level, ok := r.LevelBefore(s)
 	if !ok {
 		return
 	}
@@ -269,8 +269,8 @@ func (r *Recording) ceiling(resource string) float64 {
 // levelPoints is how many readings make a level: enough to see through a spike or the phase of a sawtooth, and few enough to be local.
 const levelPoints = 15
 
-// levelBefore returns the median of the readings up to the begin of the leak, or the first reading if there are none.
-func (r *Recording) levelBefore(s *Series) (level float64, ok bool) {
+// LevelBefore returns the median of the readings up to the begin of the leak, or the first reading if there are none.
+func (r *Recording) LevelBefore(s *Series) (level float64, ok bool) {
 	end := sort.Search(len(r.Times), func(i int) bool { return r.Times[i] >= s.Truth.From })
 	if level, ok = median(s.Values, end); ok {
 		return level, true
@@ -298,4 +298,9 @@ func median(values []float64, end int) (float64, bool) {
 	}
 	slices.Sort(last[:n])
 	return (last[(n-1)/2] + last[n/2]) / 2, true
+}
+
+// LevelAt returns the median of a few readings of a series up to an instant, in unix nanoseconds; ok is false where there are none.
+func (r *Recording) LevelAt(s *Series, at int64) (level float64, ok bool) {
+	return median(s.Values, sort.Search(len(r.Times), func(i int) bool { return r.Times[i] > at }))
 }

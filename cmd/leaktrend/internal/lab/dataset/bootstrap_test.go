@@ -1,4 +1,4 @@
-package evaluate
+package dataset
 
 import (
 	"math"
@@ -13,6 +13,9 @@ import (
 )
 
 // daily is a recording of three days in steps of five minutes: a day cycle, a slow noise, and a counter that grows with the cycle.
+// at returns the instant so many hours after the begin of the recordings of these tests.
+func at(hours float64) int64 { return int64((1_000_000 + hours) * float64(time.Hour)) }
+
 func daily() *Recording {
 	r := &Recording{Name: "daily", Series: []Series{{Resource: sampler.Goroutines}, {Resource: sampler.CPUSeconds}, {Resource: "gap"}}}
 	noise, cpu := 0.0, 0.0
@@ -159,8 +162,19 @@ func TestExtendRestarts(t *testing.T) {
 }
 
 func TestExtendTooShort(t *testing.T) {
-	_, err := Extend(hours("short", 50, flat("goroutines")), 30*day, 1)
+	short := Recording{Name: "short", Series: []Series{{Resource: "goroutines"}}}
+	for i := range 50 {
+		short.Times = append(short.Times, at(float64(i)))
+		short.Series[0].Values = append(short.Series[0].Values, 10)
+	}
+	_, err := Extend(&short, 30*day, 1)
 	if err == nil || !strings.Contains(err.Error(), "short: 50 samples are too few") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestDeviation(t *testing.T) {
+	if got := deviation([]float64{1, math.NaN(), 3}); got != 1 {
+		t.Errorf("deviation of 1 and 3 is %v, want 1", got)
 	}
 }

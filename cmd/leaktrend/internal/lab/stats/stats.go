@@ -1,4 +1,5 @@
-package evaluate
+// Package stats holds estimates with their intervals, and what a budget of false alarms asks of them.
+package stats
 
 import (
 	"math"
@@ -52,7 +53,8 @@ type Spread struct {
 	Median, P90 float64
 }
 
-func spread(values []float64) Spread {
+// SpreadOf returns the spread of some measurements, which it sorts.
+func SpreadOf(values []float64) Spread {
 	slices.Sort(values)
 	return Spread{N: len(values), Median: quantile(values, 0.5), P90: quantile(values, 0.9)}
 }
