@@ -2,6 +2,8 @@ package sites
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -142,6 +144,66 @@ func TestLeak(t *testing.T) {
 		}
 		if diff := cmp.Diff(test.found, l.Found()); diff != "" {
 			t.Errorf("%s: found (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// However lines and total come and go, what fires is resolved once neither leaks, and never twice.
+func TestLeakIsOneIdentity(t *testing.T) {
+	for seed := range uint64(300) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		cooldown := time.Duration(seed%2) * 30 * time.Minute
+		var (
+			l                     Leak
+			lines                 []Finding
+			holds, alerted, fires bool // total, its alert, and what was delivered
+		)
+		deliver := func(minute int, e alerting.Event) {
+			if e.Status == alerting.Resolved && !fires {
+				t.Fatalf("seed %d, minute %d: resolved without an alert", seed, minute)
+			}
+			fires = e.Status == alerting.Firing
+		}
+		for minute := range 400 {
+			at := began.Add(time.Duration(minute) * time.Minute)
+			severity := alerting.Severity(random.IntN(3))
+			if random.IntN(2) == 0 { // the total, as the engine alerts it: its own cooldown may hold it back
+				e := alerting.Event{Time: at, Kind: alerting.Trend, Severity: severity, Status: alerting.Firing}
+				says := false
+				switch {
+				case holds && random.IntN(4) == 0:
+					says, e.Status = alerted, alerting.Resolved
+					holds, alerted = false, false
+				case holds || random.IntN(4) == 0:
+					holds = true
+					says = random.IntN(2) == 0
+					alerted = alerted || says
+				}
+				culprit := func() (profile.Frame, bool) { return profile.Frame{Line: random.IntN(3)}, random.IntN(2) == 0 }
+				if says && l.Total(&e, culprit) {
+					deliver(minute, e)
+				}
+			} else {
+				if random.IntN(3) == 0 {
+					lines = lines[:0]
+					for line := range random.IntN(3) {
+						lines = append(lines, Finding{
+							Site: alerting.Site{Line: line, Proven: random.IntN(2) == 0}, Since: began, GivenBack: random.IntN(4) == 0,
+						})
+					}
+				}
+				total := Total{Alerted: alerted, Limits: finding.Limits{Growth: 1}}
+				if e, ok := l.Lines(sampler.Goroutines, lines, total, at, cooldown); ok {
+					deliver(minute, e)
+				}
+				grows := slices.ContainsFunc(lines, func(f Finding) bool { return !f.GivenBack })
+				if want := alerted || grows && cooldown == 0; want && !fires {
+					t.Fatalf("seed %d, minute %d: lines %+v, total alerted %v, and nothing fires", seed, minute, lines, alerted)
+				}
+				if len(lines) == 0 && !alerted && fires {
+					t.Fatalf("seed %d, minute %d: nothing leaks, and something fires", seed, minute)
+				}
+			}
 		}
 	}
 }
