@@ -10,6 +10,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -19,11 +20,11 @@ func WriteText(w io.Writer, results []*replay.Result) error {
 	if len(results) == 0 {
 		return nil
 	}
-	style := table.StyleOf(w)
+	style := terminal.StyleOf(w)
 	out := &strings.Builder{}
 	for _, r := range results {
-		fmt.Fprintln(out, style.Paint(r.File, table.Bold)+style.Paint("  "+describe(r), table.Dim))
-		if err := style.Write(out, "  ", rowsOf(r)); err != nil {
+		fmt.Fprintln(out, style.Paint(r.File, terminal.Bold)+style.Paint("  "+describe(r), terminal.Dim))
+		if err := table.Write(out, style, "  ", rowsOf(r)); err != nil {
 			return err
 		}
 	}
@@ -86,7 +87,7 @@ func describe(r *replay.Result) string {
 		parts = append(parts, soakText(r.Soak))
 	}
 	if r.Header.Source != "" {
-		parts = append(parts, table.Printable(r.Header.Source))
+		parts = append(parts, terminal.Printable(r.Header.Source))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -144,7 +145,7 @@ func rowsOf(r *replay.Result) []table.Row {
 		case c.State == detector.Firing, c.State == detector.Suspected:
 			row.Rate, row.Note = c.Resource.FormatPerHour(c.SlopePerHour), table.Finding(&c.Status, r.Last)
 		case c.Leaked():
-			row.Tint = table.Yellow
+			row.Tint = terminal.Yellow
 			row.Verdict, row.Note = c.Was()
 		case c.State == detector.Learning:
 			row.Note = c.Why

@@ -10,6 +10,7 @@ import (
 	"github.com/gdamore/tcell/v2"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -17,22 +18,22 @@ import (
 var plain = tcell.StyleDefault
 
 // styleOf takes the colours of the terminal's own palette.
-func (s *scene) styleOf(t table.Tint) tcell.Style {
+func (s *scene) styleOf(t terminal.Tint) tcell.Style {
 	switch t {
-	case table.Dim:
+	case terminal.Dim:
 		return plain.Dim(true)
-	case table.Bold:
+	case terminal.Bold:
 		return plain.Bold(true)
 	}
 	if !s.color {
 		return plain
 	}
 	switch t {
-	case table.Red:
+	case terminal.Red:
 		return plain.Foreground(tcell.ColorMaroon).Bold(true)
-	case table.Yellow:
+	case terminal.Yellow:
 		return plain.Foreground(tcell.ColorOlive)
-	case table.Green:
+	case terminal.Green:
 		return plain.Foreground(tcell.ColorGreen)
 	}
 	return plain
@@ -136,7 +137,7 @@ func (s *scene) keepPick(entries []entry) {
 func (s *scene) drawTitle(now time.Time, note string, processes []seen) (y int) {
 	width, _ := s.tc.Size()
 	right := now.Local().Format(clockLayout)
-	title := table.Printable(s.view.title)
+	title := terminal.Printable(s.view.title)
 	if len(processes) > 1 {
 		alive := 0
 		for _, p := range processes {
@@ -149,12 +150,12 @@ func (s *scene) drawTitle(now time.Time, note string, processes []seen) (y int) 
 			title += fmt.Sprintf(", %d ended", ended)
 		}
 	}
-	s.put(0, 0, table.Cut(title, width-len(right)-2), s.styleOf(table.Bold))
+	s.put(0, 0, terminal.Cut(title, width-len(right)-2), s.styleOf(terminal.Bold))
 	s.put(max(width-len(right), 0), 0, right, plain)
 	if note == "" {
 		return 1
 	}
-	s.put(0, 1, table.Cut(table.Printable(note), width), s.styleOf(table.Dim))
+	s.put(0, 1, terminal.Cut(terminal.Printable(note), width), s.styleOf(terminal.Dim))
 	return 2
 }
 
@@ -215,18 +216,18 @@ func fit(entries []entry, width int, now time.Time) (c columns) {
 // text is what the list says of a resource.
 type text struct {
 	verdict, name, value, base, rate, left string
-	tint, rateTint                         table.Tint
+	tint, rateTint                         terminal.Tint
 }
 
 func textOf(s *detector.Status, now time.Time) (t text) {
-	t.name, t.value = table.Printable(s.Resource.Name), s.Resource.Format(s.Value)
+	t.name, t.value = terminal.Printable(s.Resource.Name), s.Resource.Format(s.Value)
 	if !s.Judged && s.State != detector.Firing {
-		t.verdict, t.tint, t.rateTint = "-", table.Dim, table.Dim
+		t.verdict, t.tint, t.rateTint = "-", terminal.Dim, terminal.Dim
 		return t
 	}
 	t.verdict, t.tint = table.Verdict(s)
 	t.base = s.Resource.Format(s.Baseline)
-	t.rate, t.rateTint = s.Resource.FormatPerHour(s.SlopePerHour), table.Dim
+	t.rate, t.rateTint = s.Resource.FormatPerHour(s.SlopePerHour), terminal.Dim
 	if s.State == detector.Firing || s.State == detector.Suspected {
 		t.rateTint = t.tint
 	}
@@ -269,7 +270,7 @@ func (s *scene) drawList(y, bottom int, now time.Time, entries []entry, processe
 	list := max(min(room-plotRows, len(entries)), 0)
 	s.drawEntries(y, list, at, now, entries, processes)
 	if len(entries) == 0 && room > 0 {
-		s.put(markWidth, y+1, "waiting for the first sample", s.styleOf(table.Dim))
+		s.put(markWidth, y+1, "waiting for the first sample", s.styleOf(terminal.Dim))
 	}
 	y += 1 + list
 	if plotRows > 0 {
@@ -291,9 +292,9 @@ func (s *scene) drawEntries(y, rows, at int, now time.Time, entries []entry, pro
 	width, _ := s.tc.Size()
 	c := fit(entries, width, now)
 	x := markWidth
-	dim := s.styleOf(table.Dim)
+	dim := s.styleOf(terminal.Dim)
 	x = s.put(x, y, pad("STATE", verdictWidth)+" "+pad("RESOURCE", c.name), dim)
-	x = s.put(x, y, "  "+pad(table.Cut(strings.ToUpper(windowName(windows[s.window])), c.spark), c.spark), dim)
+	x = s.put(x, y, "  "+pad(terminal.Cut(strings.ToUpper(windowName(windows[s.window])), c.spark), c.spark), dim)
 	x = s.put(x, y, "  "+lead("NOW", c.value)+"  "+lead("BASELINE", c.base)+"  "+lead("RATE", c.rate)+"  "+lead("TO LIMIT", c.left), dim)
 	if c.note > 0 {
 		s.put(x, y, "  WHY", dim)
@@ -334,16 +335,16 @@ func find(processes []seen, p *Process) *seen {
 }
 
 func (s *scene) drawHead(y, width int, p *seen) {
-	name := table.Printable(p.name)
-	style := s.styleOf(table.Bold)
+	name := terminal.Printable(p.name)
+	style := s.styleOf(terminal.Bold)
 	switch {
 	case !p.ended.IsZero():
 		name += "  ended " + p.ended.Local().Format("15:04:05")
-		style = s.styleOf(table.Dim)
+		style = s.styleOf(terminal.Dim)
 	case p.sampled.IsZero():
 		name += "  waiting for the first sample"
 	}
-	s.put(0, y, table.Cut(name, width), style)
+	s.put(0, y, terminal.Cut(name, width), style)
 }
 
 func (s *scene) drawEntry(y int, c columns, now time.Time, e entry, p *seen) {
@@ -355,18 +356,18 @@ func (s *scene) drawEntry(y int, c columns, now time.Time, e entry, p *seen) {
 	}
 	tint := s.styleOf(t.tint)
 	if !p.ended.IsZero() {
-		name, tint, t.rateTint = name.Dim(true), tint.Dim(true), table.Dim
+		name, tint, t.rateTint = name.Dim(true), tint.Dim(true), terminal.Dim
 	}
 	x := s.put(0, y, mark, name)
 	x = s.put(x, y, pad(t.verdict, verdictWidth)+" ", tint)
-	x = s.put(x, y, pad(table.CutMiddle(t.name, c.name), c.name)+"  ", name)
+	x = s.put(x, y, pad(terminal.CutMiddle(t.name, c.name), c.name)+"  ", name)
 	x = s.put(x, y, pad(s.spark(key, p, c.spark), c.spark)+"  ", s.inkStyle(course))
 	x = s.put(x, y, lead(t.value, c.value)+"  ", name)
-	x = s.put(x, y, lead(t.base, c.base)+"  ", s.styleOf(table.Dim))
+	x = s.put(x, y, lead(t.base, c.base)+"  ", s.styleOf(terminal.Dim))
 	x = s.put(x, y, lead(t.rate, c.rate)+"  ", s.styleOf(t.rateTint))
 	x = s.put(x, y, lead(t.left, c.left), tint)
 	if c.note > 0 {
-		s.put(x, y, "  "+table.Cut(table.Printable(e.status.Why), c.note), s.styleOf(table.Dim))
+		s.put(x, y, "  "+terminal.Cut(terminal.Printable(e.status.Why), c.note), s.styleOf(terminal.Dim))
 	}
 }
 
@@ -398,10 +399,10 @@ func (s *scene) drawPlot(y, rows int, status *detector.Status, processes []seen)
 	if from.IsZero() && len(past) > 0 {
 		from = past[0].From
 	}
-	s.put(0, y, table.Cut(caption(status, windowName(windows[s.window])), width), s.styleOf(table.Bold))
+	s.put(0, y, terminal.Cut(caption(status, windowName(windows[s.window])), width), s.styleOf(terminal.Bold))
 	picture := plotOf(status, past, from, p.sampled, width-1, rows-1)
 	if picture == nil {
-		s.put(0, y+1, "no room for a plot, or nothing to draw", s.styleOf(table.Dim))
+		s.put(0, y+1, "no room for a plot, or nothing to draw", s.styleOf(terminal.Dim))
 		return
 	}
 	for r, chars := range picture.chars {
@@ -414,12 +415,12 @@ func (s *scene) drawPlot(y, rows int, status *detector.Status, processes []seen)
 // sentence says in words what the verdict on a resource is and why.
 func sentence(s *detector.Status, now time.Time) string {
 	verdict, _ := table.Verdict(s)
-	text := fmt.Sprintf("%s (%s): %s", table.Printable(s.Resource.Name), table.Printable(s.Resource.Sentence), verdict)
+	text := fmt.Sprintf("%s (%s): %s", terminal.Printable(s.Resource.Name), terminal.Printable(s.Resource.Sentence), verdict)
 	if s.Resource.Name == s.Resource.Sentence {
-		text = fmt.Sprintf("%s: %s", table.Printable(s.Resource.Name), verdict)
+		text = fmt.Sprintf("%s: %s", terminal.Printable(s.Resource.Name), verdict)
 	}
 	if !s.Judged && s.State != detector.Firing {
-		return fmt.Sprintf("%s (%s): %s", table.Printable(s.Resource.Name), table.Printable(s.Resource.Sentence), s.Why)
+		return fmt.Sprintf("%s (%s): %s", terminal.Printable(s.Resource.Name), terminal.Printable(s.Resource.Sentence), s.Why)
 	}
 	if finding := table.Finding(s, now); s.State >= detector.Suspected && finding != "" {
 		text += " " + finding
@@ -460,7 +461,7 @@ func (s *scene) drawJournal(y, bottom int, lines []line) {
 	rows := max(bottom-y, 0)
 	s.scroll = min(s.scroll, max(len(all)-rows, 0))
 	if len(all) == 0 {
-		s.put(0, y, "no alerts and no messages yet", s.styleOf(table.Dim))
+		s.put(0, y, "no alerts and no messages yet", s.styleOf(terminal.Dim))
 	}
 	for i, l := range tail(all[:len(all)-s.scroll], rows) {
 		s.putLine(y+i, l)
@@ -469,7 +470,7 @@ func (s *scene) drawJournal(y, bottom int, lines []line) {
 
 // putLine writes a line of the journal, with its severity in colour.
 func (s *scene) putLine(y int, l journalLine) {
-	x := s.put(0, y, l.head, s.styleOf(table.Dim))
+	x := s.put(0, y, l.head, s.styleOf(terminal.Dim))
 	x = s.put(x, y, l.word, s.styleOf(l.tint))
 	s.put(x, y, l.text, plain)
 }

@@ -7,13 +7,13 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 )
 
 // journalLine is one row of the journal.
 type journalLine struct {
 	head, word, text string
-	tint             table.Tint
+	tint             terminal.Tint
 }
 
 const journalIndent = len("15:04:05  critical  ")
@@ -45,7 +45,7 @@ func newest(lines []line, width, rows int) (news []journalLine) {
 				break
 			}
 			one = one[:rows]
-			one[rows-1].text = table.Cut(one[rows-1].text+" …", width)
+			one[rows-1].text = terminal.Cut(one[rows-1].text+" …", width)
 		}
 		news = append(one, news...)
 	}
@@ -71,7 +71,7 @@ func fold(text string, width, maxWidth int) (lines []string) {
 		lines = append(lines, current)
 	}
 	if len(lines) > maxWidth {
-		lines = append(lines[:maxWidth-1], table.Cut(strings.Join(lines[maxWidth-1:], " "), width))
+		lines = append(lines[:maxWidth-1], terminal.Cut(strings.Join(lines[maxWidth-1:], " "), width))
 	}
 	return lines
 }

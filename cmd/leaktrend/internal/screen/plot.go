@@ -7,7 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/plot"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -218,7 +218,7 @@ func scaleFor(r sampler.Resource, low, high float64, rows int) scale {
 
 // caption says what the plot shows.
 func caption(s *detector.Status, window string) string {
-	text := fmt.Sprintf("%s: %s", table.Printable(s.Resource.Name), window)
+	text := fmt.Sprintf("%s: %s", terminal.Printable(s.Resource.Name), window)
 	if s.Judged {
 		text += "   ⠶ values   ⠂ ⠂ baseline"
 	}

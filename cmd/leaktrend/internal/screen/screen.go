@@ -11,6 +11,7 @@ import (
 	"github.com/gdamore/tcell/v2"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
 )
 
@@ -57,7 +58,7 @@ func (v *View) Run(ctx context.Context) {
 		defer v.mu.Unlock()
 		v.screen = false
 		for _, l := range v.later {
-			fmt.Fprintln(v.w, l.format(table.StyleOf(v.w)))
+			fmt.Fprintln(v.w, l.format(terminal.StyleOf(v.w)))
 		}
 		v.later = nil
 	}()

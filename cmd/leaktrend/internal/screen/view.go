@@ -13,6 +13,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
 )
 
@@ -51,7 +52,7 @@ type View struct {
 type line struct {
 	at    time.Time
 	word  string // severity or level
-	tint  table.Tint
+	tint  terminal.Tint
 	text  string
 	quiet bool // only for who asks for all
 }
@@ -72,7 +73,7 @@ type Process struct {
 // New returns a view that writes to w: a screen on a terminal, unless NO_COLOR is set, and plain lines elsewhere. There the log lines that are
 // no alerts go to rest. title says what is watched, for the head of the screen.
 func New(w, rest io.Writer, title string) *View {
-	terminal := table.Redraws(w) && os.Getenv("NO_COLOR") == ""
+	terminal := terminal.Redraws(w) && os.Getenv("NO_COLOR") == ""
 	return &View{w: w, rest: rest, title: title, terminal: terminal, plain: !terminal}
 }
 
@@ -175,7 +176,7 @@ func (v *View) Finish() {
 		processes[i] = *p
 	}
 	v.mu.Unlock()
-	style := table.StyleOf(v.w)
+	style := terminal.StyleOf(v.w)
 	if v.terminal {
 		style.Fit = true
 		style.Width-- // a line of the terminal's full width would wrap on some
@@ -194,10 +195,10 @@ func (v *View) Finish() {
 		if !p.ended.IsZero() && len(processes) > 1 {
 			title += "  ended " + p.ended.Local().Format("15:04:05")
 		}
-		runes := []rune(table.Printable(title))
-		fmt.Fprintln(&b, style.Paint(string(runes[:min(len(runes), style.Width)]), table.Bold))
+		runes := []rune(terminal.Printable(title))
+		fmt.Fprintln(&b, style.Paint(string(runes[:min(len(runes), style.Width)]), terminal.Bold))
 		if p.monitor != nil {
-			if err := style.Write(&b, "", p.rows(p.sampled)); err != nil {
+			if err := table.Write(&b, style, "", p.rows(p.sampled)); err != nil {
 				return
 			}
 		}
@@ -241,12 +242,12 @@ func (p *Process) rows(now time.Time) []table.Row {
 func plainLine(now time.Time, name string, statuses []detector.Status) string {
 	parts := []string{now.Local().Format(time.RFC3339)}
 	if name != "" {
-		parts = append(parts, table.Printable(name))
+		parts = append(parts, terminal.Printable(name))
 	}
 	for i := range statuses {
 		if s := &statuses[i]; (s.Judged || s.State == detector.Firing) && table.WorthARow(s, len(statuses)) {
 			word, _ := table.Verdict(s)
-			parts = append(parts, fmt.Sprintf("%s %s %s", table.Printable(s.Resource.Name), s.Resource.Format(s.Value), word))
+			parts = append(parts, fmt.Sprintf("%s %s %s", terminal.Printable(s.Resource.Name), s.Resource.Format(s.Value), word))
 		}
 	}
 	return strings.Join(parts, "  ")
@@ -303,7 +304,7 @@ func (j logHook) Fire(e *logrus.Entry) error {
 	case v.screen:
 		v.later = appended(v.later, l)
 	default:
-		fmt.Fprintln(v.w, l.format(table.StyleOf(v.w)))
+		fmt.Fprintln(v.w, l.format(terminal.StyleOf(v.w)))
 	}
 	v.journal = appended(v.journal, l)
 	v.version++
@@ -322,10 +323,10 @@ func appended(lines []line, l line) []line {
 func lineOf(e *logrus.Entry, message string) line {
 	l := line{at: e.Time, word: e.Level.String(), text: oneLine(message), quiet: e.Level > logrus.WarnLevel}
 	if severity, ok := e.Data["severity"].(string); ok {
-		l.word, l.tint = severity, table.Red
+		l.word, l.tint = severity, terminal.Red
 		l.quiet = false
 		if e.Data["status"] == string(alerting.Resolved) {
-			l.word, l.tint = "resolved", table.Green
+			l.word, l.tint = "resolved", terminal.Green
 		}
 	}
 	if err, ok := e.Data[logrus.ErrorKey]; ok {
@@ -334,8 +335,8 @@ func lineOf(e *logrus.Entry, message string) line {
 	return l
 }
 
-func (l line) format(style table.Style) string {
+func (l line) format(style terminal.Style) string {
 	return l.at.Local().Format(time.TimeOnly) + "  " + style.Paint(fmt.Sprintf("%-8s", l.word), l.tint) + "  " + l.text
 }
 
-func oneLine(text string) string { return table.Printable(strings.ReplaceAll(text, "\n", "; ")) }
+func oneLine(text string) string { return terminal.Printable(strings.ReplaceAll(text, "\n", "; ")) }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 )
 
 // Publisher publishes the reports of scans.
@@ -99,6 +99,6 @@ func (p *Publisher) reportMissing(r *fleet.Report) {
 		if m.Count > 0 {
 			count = fmt.Sprintf(" (%d targets)", m.Count)
 		}
-		fmt.Fprintf(p.Stderr, "missing: %s%s: %s\n", table.Printable(m.What), count, table.Printable(m.Why))
+		fmt.Fprintf(p.Stderr, "missing: %s%s: %s\n", terminal.Printable(m.What), count, terminal.Printable(m.Why))
 	}
 }

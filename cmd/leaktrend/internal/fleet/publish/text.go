@@ -9,6 +9,7 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -18,24 +19,24 @@ const maxSuspects = 10
 
 // writeText prints a report as a table.
 func writeText(w io.Writer, server string, r *fleet.Report, all bool) error {
-	style := table.StyleOf(w)
+	style := terminal.StyleOf(w)
 	out := &strings.Builder{}
-	fmt.Fprintln(out, style.Paint(table.Printable(server), table.Bold)+style.Paint(fmt.Sprintf("  %s to %s: %s",
-		sampler.FormatDuration(r.End.Sub(r.Start)), r.End.Format("2006-01-02 15:04 MST"), processes(r.Processes)), table.Dim))
+	fmt.Fprintln(out, style.Paint(terminal.Printable(server), terminal.Bold)+style.Paint(fmt.Sprintf("  %s to %s: %s",
+		sampler.FormatDuration(r.End.Sub(r.Start)), r.End.Format("2006-01-02 15:04 MST"), processes(r.Processes)), terminal.Dim))
 	var rows []table.Row
 	for i := range r.Findings {
-		rows = append(rows, rowOf(&r.Findings[i], r.End, "LEAK", table.Red))
+		rows = append(rows, rowOf(&r.Findings[i], r.End, "LEAK", terminal.Red))
 	}
 	for i := range r.Limits {
-		rows = append(rows, rowOf(&r.Limits[i], r.End, "LIMIT", table.Red))
+		rows = append(rows, rowOf(&r.Limits[i], r.End, "LIMIT", terminal.Red))
 	}
 	for i := range r.Suspects {
 		if i == maxSuspects && !all {
 			break
 		}
-		rows = append(rows, rowOf(&r.Suspects[i], r.End, "suspect", table.Yellow))
+		rows = append(rows, rowOf(&r.Suspects[i], r.End, "suspect", terminal.Yellow))
 	}
-	if err := style.Write(out, "  ", rows); err != nil {
+	if err := table.Write(out, style, "  ", rows); err != nil {
 		return err
 	}
 	if more := len(r.Suspects) - maxSuspects; more > 0 && !all {
@@ -46,7 +47,7 @@ func writeText(w io.Writer, server string, r *fleet.Report, all bool) error {
 	return err
 }
 
-func rowOf(x *fleet.Finding, end time.Time, verdict string, tint table.Tint) table.Row {
+func rowOf(x *fleet.Finding, end time.Time, verdict string, tint terminal.Tint) table.Row {
 	const sparkWidth = 24
 	worst := &x.Worst
 	row := table.Row{

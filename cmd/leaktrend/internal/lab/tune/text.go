@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -18,7 +18,7 @@ const textWidth = 100
 
 // WriteText prints the result for people to read. families adds a table by family of generated recordings.
 func (r *Result) WriteText(w io.Writer, families bool) error {
-	p := &printer{style: table.StyleOf(w)}
+	p := &printer{style: terminal.StyleOf(w)}
 	p.text(r.headline())
 	if r.Interrupted {
 		p.text(r.partial())
@@ -92,11 +92,11 @@ func (r *Result) remarks(g *Group) []string {
 // printer gathers the report.
 type printer struct {
 	b     strings.Builder
-	style table.Style
+	style terminal.Style
 }
 
 func (p *printer) heading(text string) {
-	p.b.WriteString("\n" + p.style.Paint(text, table.Bold) + "\n")
+	p.b.WriteString("\n" + p.style.Paint(text, terminal.Bold) + "\n")
 }
 
 // text writes a paragraph within the width.
@@ -153,7 +153,7 @@ func (p *printer) table(rows rows) {
 		}
 		text := strings.TrimRight(line.String(), " ")
 		if i == 0 {
-			text = p.style.Paint(text, table.Dim)
+			text = p.style.Paint(text, terminal.Dim)
 		}
 		p.b.WriteString(text + "\n")
 	}
@@ -304,7 +304,7 @@ func (p *printer) sources(g *Group) {
 	for i := range g.Methods {
 		if m := &g.Methods[i]; m.Source != "" {
 			for _, line := range wrap(m.Name+": "+m.Source, textWidth-2, "    ") {
-				p.b.WriteString(p.style.Paint("  "+line, table.Dim) + "\n")
+				p.b.WriteString(p.style.Paint("  "+line, terminal.Dim) + "\n")
 			}
 		}
 	}

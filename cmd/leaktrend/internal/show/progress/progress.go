@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -19,7 +19,7 @@ const (
 // Start shows the share of the work that is done, 0 to 1, and an estimate of the time left, until the returned function is called. While the
 // share is 0 it shows only what is being done. On what is not a terminal it shows nothing.
 func Start(w io.Writer, doing string, share func() float64) (done func()) {
-	if !table.Redraws(w) {
+	if !terminal.Redraws(w) {
 		return func() {}
 	}
 	stop, stopped := make(chan struct{}), make(chan struct{})

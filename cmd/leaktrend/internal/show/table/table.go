@@ -4,80 +4,20 @@ package table
 import (
 	"fmt"
 	"io"
-	"os"
-	"runtime"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/term"
-
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// Style says how text is laid out.
-type Style struct {
-	Color bool
-	Width int  // columns
-	Fit   bool // a line for each row, none of them wider, whatever must be cut; else only notes are
-}
-
-const plainWidth = 400 // of what is not a terminal: nothing that people read is as long
-
-// StyleOf returns the style for a writer: colour only on a terminal that has it, and not where NO_COLOR is set.
-func StyleOf(w io.Writer) Style {
-	s := Style{Color: Redraws(w) && os.Getenv("NO_COLOR") == "", Width: plainWidth}
-	if width, _, ok := Size(w); ok {
-		s.Width = width
-	}
-	return s
-}
-
-// Redraws reports whether a writer is a terminal that obeys escape sequences: one on which a person sees text replaced.
-func Redraws(w io.Writer) bool {
-	kind := os.Getenv("TERM")
-	dumb := kind == "dumb" || kind == "" && runtime.GOOS != "windows"
-	f, ok := w.(*os.File)
-	return ok && !dumb && term.IsTerminal(int(f.Fd()))
-}
-
-// Size returns the columns and rows of a terminal.
-func Size(w io.Writer) (width, height int, ok bool) {
-	f, ok := w.(*os.File)
-	if !ok {
-		return 0, 0, false
-	}
-	width, height, err := term.GetSize(int(f.Fd()))
-	return width, height, err == nil && width > 0 && height > 0
-}
-
-// Tint is a colour that stresses what a word says already.
-type Tint string
-
-const (
-	Plain  Tint = ""
-	Red    Tint = "31;1"
-	Yellow Tint = "33"
-	Green  Tint = "32"
-	Dim    Tint = "2"
-	Bold   Tint = "1"
-)
-
-// Paint returns text in a colour, if the style has colours.
-func (s Style) Paint(text string, t Tint) string {
-	if !s.Color || t == Plain {
-		return text
-	}
-	return "\x1b[" + string(t) + "m" + text + "\x1b[0m"
-}
-
 // Row is one resource.
 type Row struct {
 	Verdict  string
-	Tint     Tint
+	Tint     terminal.Tint
 	Resource string
 	Spark    string
 	Levels   string
@@ -86,18 +26,18 @@ type Row struct {
 }
 
 // Verdict is the word for a state.
-func Verdict(s *detector.Status) (word string, tint Tint) {
+func Verdict(s *detector.Status) (word string, tint terminal.Tint) {
 	switch {
 	case s.Trend:
-		return "LEAK", Red
+		return "LEAK", terminal.Red
 	case s.Limit:
-		return "LIMIT", Red
+		return "LIMIT", terminal.Red
 	case s.State == detector.Suspected:
-		return "suspect", Yellow
+		return "suspect", terminal.Yellow
 	case s.State == detector.Learning:
-		return "too short", Dim
+		return "too short", terminal.Dim
 	}
-	return "ok", Green
+	return "ok", terminal.Green
 }
 
 // few is how many resources a table shows whatever they are. An endpoint may have hundreds of metrics.
@@ -112,7 +52,7 @@ func WorthARow(s *detector.Status, among int) bool {
 
 // Others is the row that stands for resources without one.
 func Others(n int) Row {
-	return Row{Verdict: "ok", Tint: Green, Resource: fmt.Sprintf("%d other metrics", n)}
+	return Row{Verdict: "ok", Tint: terminal.Green, Resource: fmt.Sprintf("%d other metrics", n)}
 }
 
 // Levels writes the way from one level to another.
@@ -152,7 +92,7 @@ const (
 	resourceColumn
 	sparkColumn
 	levelsColumn
-	paceColumn
+	rateColumn
 	columns
 )
 
@@ -161,13 +101,13 @@ const (
 	minName = 12 // characters of a resource that are left of it
 )
 
-// Write lays out rows in columns, each with the indent before it.
-func (s Style) Write(w io.Writer, indent string, rows []Row) error {
+// Write lays out rows in columns, in a style, each with the indent before it.
+func Write(w io.Writer, s terminal.Style, indent string, rows []Row) error {
 	cells := make([][columns]string, len(rows))
 	var widths [columns]int
 	used := utf8.RuneCountInString(indent)
 	for i, r := range rows {
-		cells[i] = [columns]string{Printable(r.Verdict), Printable(r.Resource), r.Spark, r.Levels, r.Rate}
+		cells[i] = [columns]string{terminal.Printable(r.Verdict), terminal.Printable(r.Resource), r.Spark, r.Levels, r.Rate}
 		for c, text := range cells[i] {
 			widths[c] = max(widths[c], utf8.RuneCountInString(text))
 		}
@@ -185,22 +125,22 @@ func (s Style) Write(w io.Writer, indent string, rows []Row) error {
 		line := ""
 		for c, text := range cells[i] {
 			if c == resourceColumn {
-				text = CutMiddle(text, widths[c])
+				text = terminal.CutMiddle(text, widths[c])
 			}
 			pad := strings.Repeat(" ", widths[c]-utf8.RuneCountInString(text))
-			if c == paceColumn {
+			if c == rateColumn {
 				text, pad = pad+text, ""
 			}
 			line += text + pad + strings.Repeat(" ", gap)
 		}
-		note, below := Printable(rows[i].Note), ""
-		if rows[i].Tint == Red && !s.Fit && utf8.RuneCountInString(note) > s.Width-used {
+		note, below := terminal.Printable(rows[i].Note), ""
+		if rows[i].Tint == terminal.Red && !s.Fit && utf8.RuneCountInString(note) > s.Width-used {
 			margin := indent + strings.Repeat(" ", widths[verdictColumn]+gap)
-			note, below = "", margin+Cut(note, s.Width-len(margin))+"\n"
+			note, below = "", margin+terminal.Cut(note, s.Width-len(margin))+"\n"
 		}
-		line = strings.TrimRight(indent+line+Cut(note, s.Width-used), " ")
+		line = strings.TrimRight(indent+line+terminal.Cut(note, s.Width-used), " ")
 		if s.Fit {
-			line = Cut(line, s.Width)
+			line = terminal.Cut(line, s.Width)
 		}
 		// Only now, as a colour has no width.
 		if verdict := indent + cells[i][verdictColumn]; strings.HasPrefix(line, verdict) {
@@ -211,35 +151,4 @@ func (s Style) Write(w io.Writer, indent string, rows []Row) error {
 		}
 	}
 	return nil
-}
-
-// Printable replaces what would move the cursor or change the terminal: names come from the programs that are watched.
-func Printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return utf8.RuneError
-	}, text)
-}
-
-// Cut shortens text to a number of columns.
-func Cut(text string, columns int) string {
-	if utf8.RuneCountInString(text) <= columns {
-		return text
-	}
-	if columns < 2 {
-		return ""
-	}
-	return string([]rune(text)[:columns-1]) + "…"
-}
-
-// CutMiddle shortens a name to a number of columns. Long names differ at their ends more often than in between.
-func CutMiddle(name string, columns int) string {
-	runes := []rune(name)
-	if len(runes) <= columns {
-		return name
-	}
-	head := columns / 2
-	return string(runes[:head]) + "…" + string(runes[len(runes)-(columns-head-1):])
 }

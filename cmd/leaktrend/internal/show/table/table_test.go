@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/ttytest"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -25,19 +25,19 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 var rows = []Row{
 	{
-		Verdict: "LEAK", Tint: Red, Resource: "open_fds", Spark: "▁▂▃▄▅▆▇█▁▂▃▄", Levels: "12 → 2,911", Rate: "+1,240/h",
+		Verdict: "LEAK", Tint: terminal.Red, Resource: "open_fds", Spark: "▁▂▃▄▅▆▇█▁▂▃▄", Levels: "12 → 2,911", Rate: "+1,240/h",
 		Note: "since 08:10:00 (2h 5m), 3h 20m left to the limit of 8,192",
 	},
-	{Verdict: "suspect", Tint: Yellow, Resource: "heap_live_bytes", Spark: "▁▁▂▂▃▃", Levels: "1.4 GB → 1.9 GB", Rate: "+90 MB/h", Note: "not for long enough"},
-	{Verdict: "ok", Tint: Green, Resource: `http_requests_in_flight{handler="/api/v1/orders",code="200"}`, Levels: "3 → 3", Note: strings.Repeat("no growth ", 20)},
-	{Verdict: "too short", Tint: Dim, Resource: "goroutines\x1b[2J\nx\xff", Note: "naïve → überlang\tend"},
+	{Verdict: "suspect", Tint: terminal.Yellow, Resource: "heap_live_bytes", Spark: "▁▁▂▂▃▃", Levels: "1.4 GB → 1.9 GB", Rate: "+90 MB/h", Note: "not for long enough"},
+	{Verdict: "ok", Tint: terminal.Green, Resource: `http_requests_in_flight{handler="/api/v1/orders",code="200"}`, Levels: "3 → 3", Note: strings.Repeat("no growth ", 20)},
+	{Verdict: "too short", Tint: terminal.Dim, Resource: "goroutines\x1b[2J\nx\xff", Note: "naïve → überlang\tend"},
 	Others(3),
 	{},
 }
 
 func TestWriteGolden(t *testing.T) {
 	var b bytes.Buffer
-	for _, style := range []Style{
+	for _, style := range []terminal.Style{
 		{Width: 132},
 		{Width: 132, Fit: true},
 		{Width: 80},
@@ -46,7 +46,7 @@ func TestWriteGolden(t *testing.T) {
 		{Width: 30, Fit: true},
 		{Width: 5, Fit: true, Color: true},
 	} {
-		if err := style.Write(&b, "  ", rows); err != nil {
+		if err := Write(&b, style, "  ", rows); err != nil {
 			t.Fatal(err)
 		}
 		b.WriteString(strings.Repeat("-", style.Width) + "\n")
@@ -68,10 +68,10 @@ func TestWriteGolden(t *testing.T) {
 
 var colors = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-func written(t *testing.T, s Style, indent string, rows []Row) string {
+func written(t *testing.T, s terminal.Style, indent string, rows []Row) string {
 	t.Helper()
 	var b strings.Builder
-	if err := s.Write(&b, indent, rows); err != nil {
+	if err := Write(&b, s, indent, rows); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -80,8 +80,8 @@ func written(t *testing.T, s Style, indent string, rows []Row) string {
 // At any width: colours move nothing, no line is too wide, and none is lost.
 func TestWriteFits(t *testing.T) {
 	for width := range 200 {
-		plain := written(t, Style{Width: width, Fit: true}, " ", rows)
-		colored := written(t, Style{Width: width, Fit: true, Color: true}, " ", rows)
+		plain := written(t, terminal.Style{Width: width, Fit: true}, " ", rows)
+		colored := written(t, terminal.Style{Width: width, Fit: true, Color: true}, " ", rows)
 		if diff := cmp.Diff(plain, colors.ReplaceAllString(colored, "")); diff != "" {
 			t.Fatalf("width %d: colours differ (-without +with)\n%s", width, diff)
 		}
@@ -99,17 +99,17 @@ func TestWriteFits(t *testing.T) {
 // Where lines need not fit, names are whole: they tell which resource it is.
 func TestWriteKeepsNames(t *testing.T) {
 	for _, width := range []int{0, 20, 80, 132} {
-		if got := written(t, Style{Width: width}, "", rows); !strings.Contains(got, rows[2].Resource) {
+		if got := written(t, terminal.Style{Width: width}, "", rows); !strings.Contains(got, rows[2].Resource) {
 			t.Errorf("width %d:\n%s", width, got)
 		}
 	}
 }
 
 func TestWriteNothing(t *testing.T) {
-	if got := written(t, Style{Width: 80}, "  ", nil); got != "" {
+	if got := written(t, terminal.Style{Width: 80}, "  ", nil); got != "" {
 		t.Errorf("%q", got)
 	}
-	if err := (Style{Width: 80}).Write(brokenPipe{}, "", rows); !errors.Is(err, io.ErrClosedPipe) {
+	if err := Write(brokenPipe{}, terminal.Style{Width: 80}, "", rows); !errors.Is(err, io.ErrClosedPipe) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -126,34 +126,34 @@ func TestVerdictAndFinding(t *testing.T) {
 		name    string
 		status  detector.Status
 		word    string
-		tint    Tint
+		tint    terminal.Tint
 		finding string
 	}{
-		{"learning", detector.Status{State: detector.Learning, Why: "too short to tell"}, "too short", Dim, ""},
-		{"healthy", detector.Status{State: detector.Healthy, Why: "no growth"}, "ok", Green, ""},
+		{"learning", detector.Status{State: detector.Learning, Why: "too short to tell"}, "too short", terminal.Dim, ""},
+		{"healthy", detector.Status{State: detector.Healthy, Why: "no growth"}, "ok", terminal.Green, ""},
 		{
 			"suspected", detector.Status{State: detector.Suspected, Since: now.Add(-5 * time.Minute), Why: "not for long enough"},
-			"suspect", Yellow, "since 10:10:00 (5m), not for long enough",
+			"suspect", terminal.Yellow, "since 10:10:00 (5m), not for long enough",
 		},
 		{
 			"leak", detector.Status{State: detector.Firing, Trend: true, Since: now.Add(-23 * time.Hour), Exhaustion: soon, Why: "sustained"},
-			"LEAK", Red, "since 11:15:00 (23h), 3h 20m left to the limit of 8,192",
+			"LEAK", terminal.Red, "since 11:15:00 (23h), 3h 20m left to the limit of 8,192",
 		},
 		{
 			"leak of days", detector.Status{State: detector.Firing, Trend: true, Since: now.Add(-50 * time.Hour)},
-			"LEAK", Red, "since 2026-11-21 08:15 (2d 2h)",
+			"LEAK", terminal.Red, "since 2026-11-21 08:15 (2d 2h)",
 		},
 		{
 			"limit", detector.Status{State: detector.Firing, Limit: true, Since: now.Add(-time.Minute), Why: "above the hard limit"},
-			"LIMIT", Red, "since 10:14:00 (1m), hard limit passed",
+			"LIMIT", terminal.Red, "since 10:14:00 (1m), hard limit passed",
 		},
 		{
 			"leak and limit", detector.Status{State: detector.Firing, Trend: true, Limit: true, Since: now.Add(-time.Minute), Exhaustion: soon},
-			"LEAK", Red, "since 10:14:00 (1m), 3h 20m left to the limit of 8,192, hard limit passed",
+			"LEAK", terminal.Red, "since 10:14:00 (1m), 3h 20m left to the limit of 8,192, hard limit passed",
 		},
 		{
 			"limit passed, with growth that is suspected", detector.Status{State: detector.Firing, Limit: true, Exhaustion: soon},
-			"LIMIT", Red, "3h 20m left to the limit of 8,192, hard limit passed",
+			"LIMIT", terminal.Red, "3h 20m left to the limit of 8,192, hard limit passed",
 		},
 	} {
 		test.status.Resource = fds
@@ -192,42 +192,5 @@ func TestLevels(t *testing.T) {
 	heap, _ := sampler.Lookup(sampler.HeapLiveBytes)
 	if got, want := Levels(heap, 1<<20, 3<<29), "1.0 MB → 1.5 GB"; got != want {
 		t.Errorf("%q, want %q", got, want)
-	}
-}
-
-func TestStyleOf(t *testing.T) {
-	var b bytes.Buffer
-	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	for _, w := range []io.Writer{&b, file} {
-		if got := StyleOf(w); got != (Style{Width: plainWidth}) || Redraws(w) {
-			t.Errorf("%T: %+v, redraws %v; want plain", w, got, Redraws(w))
-		}
-	}
-	tty := ttytest.New(t, 57, 24)
-	for _, test := range []struct {
-		name, kind, noColor string
-		color, redraws      bool
-	}{
-		{"xterm", "xterm", "", true, true},
-		{"NO_COLOR", "xterm", "1", false, true},
-		{"dumb", "dumb", "", false, false},
-		{"unknown", "", "", false, false},
-	} {
-		t.Setenv("TERM", test.kind)
-		t.Setenv("NO_COLOR", test.noColor)
-		if got, want := StyleOf(tty.File), (Style{Width: 57, Color: test.color}); got != want || Redraws(tty.File) != test.redraws {
-			t.Errorf("%s: %+v, want %+v; redraws %v", test.name, got, want, Redraws(tty.File))
-		}
-	}
-	if width, height, ok := Size(tty.File); width != 57 || height != 24 || !ok {
-		t.Errorf("size %d by %d %v, want 57 by 24", width, height, ok)
-	}
-	tty.Resize(0, 0)
-	if got := StyleOf(tty.File).Width; got != plainWidth {
-		t.Errorf("width %d of a terminal that tells none, want %d", got, plainWidth)
 	}
 }

@@ -1,0 +1,100 @@
+// Package terminal says what a writer can show, and fits text to it.
+package terminal
+
+import (
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+)
+
+// Style says how text is laid out.
+type Style struct {
+	Color bool
+	Width int  // columns
+	Fit   bool // a line for each row, none of them wider, whatever must be cut; else only notes are
+}
+
+const plainWidth = 400 // of what is not a terminal: nothing that people read is as long
+
+// StyleOf returns the style for a writer: colour only on a terminal that has it, and not where NO_COLOR is set.
+func StyleOf(w io.Writer) Style {
+	s := Style{Color: Redraws(w) && os.Getenv("NO_COLOR") == "", Width: plainWidth}
+	if width, _, ok := Size(w); ok {
+		s.Width = width
+	}
+	return s
+}
+
+// Redraws reports whether a writer is a terminal that obeys escape sequences: one on which a person sees text replaced.
+func Redraws(w io.Writer) bool {
+	kind := os.Getenv("TERM")
+	dumb := kind == "dumb" || kind == "" && runtime.GOOS != "windows"
+	f, ok := w.(*os.File)
+	return ok && !dumb && term.IsTerminal(int(f.Fd()))
+}
+
+// Size returns the columns and rows of a terminal.
+func Size(w io.Writer) (width, height int, ok bool) {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0, 0, false
+	}
+	width, height, err := term.GetSize(int(f.Fd()))
+	return width, height, err == nil && width > 0 && height > 0
+}
+
+// Tint is a colour that stresses what a word says already.
+type Tint string
+
+const (
+	Plain  Tint = ""
+	Red    Tint = "31;1"
+	Yellow Tint = "33"
+	Green  Tint = "32"
+	Dim    Tint = "2"
+	Bold   Tint = "1"
+)
+
+// Paint returns text in a colour, if the style has colours.
+func (s Style) Paint(text string, t Tint) string {
+	if !s.Color || t == Plain {
+		return text
+	}
+	return "\x1b[" + string(t) + "m" + text + "\x1b[0m"
+}
+
+// Printable replaces what would move the cursor or change the terminal: names come from the programs that are watched.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, text)
+}
+
+// Cut shortens text to a number of columns.
+func Cut(text string, columns int) string {
+	if utf8.RuneCountInString(text) <= columns {
+		return text
+	}
+	if columns < 2 {
+		return ""
+	}
+	return string([]rune(text)[:columns-1]) + "…"
+}
+
+// CutMiddle shortens a name to a number of columns. Long names differ at their ends more often than in between.
+func CutMiddle(name string, columns int) string {
+	runes := []rune(name)
+	if len(runes) <= columns {
+		return name
+	}
+	head := columns / 2
+	return string(runes[:head]) + "…" + string(runes[len(runes)-(columns-head-1):])
+}
