@@ -49,10 +49,7 @@ func totalOf(t *engine.Series) (total sites.Total) {
 	total.Value, _ = t.Latest()
 	total.Baseline, _ = t.Level()
 	_, total.Alerted = t.Leaks()
-	total.Limits.Ceiling = t.Ceiling()
-	if limit := t.Threshold(); !limit.Absolute {
-		total.Limits.Growth = limit.Value
-	}
+	total.Limits = t.Limits()
 	return total
 }
 

@@ -176,10 +176,7 @@ func (s *Series) judge(e *Engine, at int64, closed uint8) {
 // width that fired too.
 func (s *Series) alertGrowth(e *Engine, at int64) {
 	climb := s.growth.Climb()
-	s.severity = max(s.severity, s.urgency())
-	if limit := s.threshold.Value; limit > 0 {
-		s.severity = max(s.severity, finding.SeverityOfShare((s.value-climb.Level)/limit))
-	}
+	s.severity = max(s.severity, s.Limits().Rate(s.value-climb.Level, s.value, s.rate()))
 	if !s.notice.Due(&s.cooldown[kindIndex(alerting.Trend)], at, s.severity, e.config.AlertCooldown) {
 		return
 	}
@@ -246,26 +243,13 @@ func (s *Series) rate() float64 {
 
 // exhaustion returns when the ceiling is reached at the present rate, or nil where there is no ceiling or no growth.
 func (s *Series) exhaustion(at int64) *alerting.Exhaustion {
-	left, ok := s.secondsLeft()
-	if !ok {
-		return nil
-	}
-	return &alerting.Exhaustion{
-		Limit:  s.ceiling.Level,
-		Source: s.ceiling.Source,
-		At:     finding.Instant(at + int64(left*1e9)).Truncate(time.Millisecond),
-	}
-}
-
-func (s *Series) secondsLeft() (left float64, ok bool) {
-	if s.ceiling.Level <= 0 {
-		return 0, false
-	}
-	return finding.SecondsLeft(s.value, s.rate(), s.ceiling.Level)
+	return s.Limits().Exhaustion(finding.Instant(at), s.value, s.rate())
 }
 
 // urgency rates the time that is left.
-func (s *Series) urgency() alerting.Severity { return finding.SeverityOfTime(s.secondsLeft()) }
+func (s *Series) urgency() alerting.Severity {
+	return finding.SeverityOfTime(finding.SecondsLeft(s.value, s.rate(), s.ceiling.Level))
+}
 
 var (
 	seriesBytes = int(reflect.TypeFor[Series]().Size())

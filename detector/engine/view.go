@@ -50,11 +50,13 @@ func (s *Series) Found() int {
 // Fails reports whether a finding of any kind holds.
 func (s *Series) Fails() bool { return s.growth.Active() || s.limit.active }
 
+// Limits returns what growth of the resource is rated by: its configured limit and its ceiling.
+func (s *Series) Limits() finding.Limits {
+	return finding.Limits{Growth: s.threshold.Value, Ceiling: s.ceiling}
+}
+
 // Ceiling returns the level at which the process dies of the resource; its level is 0 where that is not known.
 func (s *Series) Ceiling() sampler.Ceiling { return s.ceiling }
-
-// Threshold returns the configured hard limit; its value is 0 where none is set.
-func (s *Series) Threshold() Threshold { return s.threshold }
 
 // LimitLevel returns the level beyond which a hard limit is passed, 0 = none.
 func (s *Series) LimitLevel() float64 { return s.levelLimit().level }
