@@ -180,7 +180,7 @@ func (s *scene) key(e *tcell.EventKey) (end bool) {
 	case tcell.KeyCtrlC:
 		return true
 	case tcell.KeyCtrlZ:
-		s.suspend()
+		suspend(s)
 	case tcell.KeyCtrlL:
 		s.tc.Sync()
 	case tcell.KeyEscape:

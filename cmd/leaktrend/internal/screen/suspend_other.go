@@ -3,4 +3,4 @@
 package screen
 
 // suspend does nothing where there is no job control.
-func (s *scene) suspend() {}
+func suspend(*scene) {}

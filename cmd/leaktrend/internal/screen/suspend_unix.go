@@ -10,7 +10,7 @@ import (
 )
 
 // suspend gives the terminal back to the shell until the program is continued.
-func (s *scene) suspend() {
+func suspend(s *scene) {
 	continued := make(chan os.Signal, 1)
 	signal.Notify(continued, unix.SIGCONT)
 	defer signal.Stop(continued)

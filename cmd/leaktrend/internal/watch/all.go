@@ -87,7 +87,10 @@ var errEnded = endedError{}
 
 type endedError struct{}
 
+// Error is the word.
 func (endedError) Error() string { return "ended" }
+
+// Unwrap returns io.EOF.
 func (endedError) Unwrap() error { return io.EOF }
 
 func (g *group) look(ctx context.Context) {

@@ -204,3 +204,80 @@ func (p *process) onset() int {
 	}
 	return p.tick(p.share() * p.hours() / 2)
 }
+
+// randomBursts is what families with bursts share.
+func (p *process) randomBursts() {
+	p.bursts(p.healthy, p.logarithmic(.05, 4), p.logarithmic(.2, 4), p.logarithmic(2*minute, 2))
+}
+
+// collector lets garbage pile up until a collection: in proportion to what lives, as GOGC has it.
+func (p *process) collector() {
+	p.churn = p.steady()
+	p.sawtooth(p.churn, p.uniform(.2, 1), p.logarithmic(minute, 1))
+}
+
+// daily makes the resource follow a load with a cycle of a day.
+func (p *process) daily(hour float64) {
+	p.load = p.steady()
+	p.dayCycle(p.load, p.uniform(.1, .8), hour)
+	p.follow(p.uniform(.3, 1))
+}
+
+// ramp lets the load grow, stay and recede before the end, and makes the resource follow it.
+func (p *process) ramp(rise, stay, fall float64) {
+	shrink := min(1, .9*p.hours()/(rise+stay+fall)) // in a recording too short for it
+	rise, stay, fall = rise*shrink, stay*shrink, fall*shrink
+	p.hump(p.load, p.logarithmic(.3, 3), p.share()*(.95*p.hours()-rise-stay-fall), rise, stay, fall)
+	p.drift(p.load, p.logarithmic(.02, .15), p.logarithmic(2*minute, 1))
+	p.follow(p.uniform(.5, 1))
+	p.background()
+}
+
+// episodes returns a pace of 1 a third of the time, for a length of hours each, from a tick on.
+func (p *process) episodes(from int, length float64) []float64 {
+	pace := make([]float64, len(p.healthy))
+	for i := from; i < len(pace); {
+		end := min(i+1+int(length*(.5+p.r.Float64())/p.dt), len(pace))
+		for ; i < end; i++ {
+			pace[i] = 1
+		}
+		i += int(2 * length * (.5 + p.r.Float64()) / p.dt)
+	}
+	return pace
+}
+
+// events returns the pace of something lost whole, at distances that vary by half, from a tick on.
+func (p *process) events(from int, perHour float64) []float64 {
+	pace := make([]float64, len(p.healthy))
+	for hour := float64(from) * p.dt; ; hour += (.5 + p.r.Float64()) / perHour {
+		i := int(hour / p.dt)
+		if i >= len(pace) {
+			return pace
+		}
+		pace[i]++
+	}
+}
+
+// accelerate leaks a growth until the end of the recording, as a power of the time since the begin.
+func (p *process) accelerate(from int, growth, power float64) {
+	pace := make([]float64, len(p.healthy))
+	for i := range pace[from:] {
+		pace[from+i] = math.Pow(float64(i+1), power-1)
+	}
+	p.lose(from, growth, pace)
+	even := p.leak.until
+	hours := float64(len(pace)-from) * p.dt
+	p.leak.until = func(lost float64) float64 { return hours * math.Pow(even(lost)/hours, 1/power) }
+}
+
+// loseUntilRestart leaks at a constant pace an hour, and anew after each restart.
+func (p *process) loseUntilRestart(pace float64) {
+	p.leak = leak{amount: make([]float64, len(p.healthy))}
+	starts, begin := p.restarts, 0
+	for i := range p.leak.amount {
+		if len(starts) > 0 && starts[0] == i {
+			begin, starts = i, starts[1:]
+		}
+		p.leak.amount[i] = pace * float64(i-begin) * p.dt
+	}
+}

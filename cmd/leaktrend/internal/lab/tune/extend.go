@@ -28,24 +28,16 @@ const (
 	maxValues = 4 << 20
 )
 
-// line returns the settings that differ from the one in force by the sensitivity alone.
-func (u *run) line() []Setting {
-	var line []Setting
-	for _, s := range u.settings {
-		if s.LeastGrowth == u.result.InForce.LeastGrowth {
-			line = append(line, s)
-		}
-	}
-	return line
-}
+// extension measures a run's recordings extended by the bootstrap.
+type extension struct{ *run }
 
 // replicates returns how many months each recording is extended to.
-func (u *run) replicates() int {
+func (u extension) replicates() int {
 	return max(1, (minMonths+u.o.Search.Count-1)/max(1, u.o.Search.Count))
 }
 
-// extend measures the settings of the line on the recordings, each extended to a month several times.
-func (u *run) extend(ctx context.Context) ([]evaluate.Report, error) {
+// measure runs the settings of the line on the recordings, each extended to a month several times.
+func (u extension) measure(ctx context.Context) ([]evaluate.Report, error) {
 	var longest, recorded float64
 	sequence := func(yield func(*dataset.Recording) bool) {
 		for r := range u.prepared(u.o.Search.All) {
@@ -142,7 +134,7 @@ func meanStep(r *dataset.Recording) float64 {
 }
 
 // months puts what the extended recordings gave into the result.
-func (u *run) months(reports []evaluate.Report) []Figures {
+func (u extension) months(reports []evaluate.Report) []Figures {
 	var all []Figures
 	for i, s := range u.line() {
 		f := figuresOf(reports[i].Tally("", nil), 0)

@@ -8,9 +8,9 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/stats"
 )
 
-// Prevalence is the share of processes that leak once within the horizon for which the precision is stated: the month under physical time
+// prevalence is the share of processes that leak once within the horizon for which the precision is stated: the month under physical time
 // constants, the run in soak mode.
-const Prevalence = 0.01
+const prevalence = 0.01
 
 const month = 30 * 24 * time.Hour
 
@@ -82,7 +82,7 @@ func figuresOf(t evaluate.Tally, soak time.Duration) Figures {
 		horizon = soak
 	}
 	f.Rate = interval(stats.PoissonRate(f.FalseAlarms, f.Exposure))
-	f.Precision = interval(t.Precision(Prevalence, horizon))
+	f.Precision = interval(t.Precision(prevalence, horizon))
 	for i := range t.Leaks {
 		l := &t.Leaks[i]
 		if l.At != 0 {

@@ -49,16 +49,16 @@ func number2(v float64) string {
 	return strconv.FormatFloat(v, 'g', 2, 64)
 }
 
-// Rate writes a rate with its interval.
-func Rate(i *Interval) string {
+// rateText writes a rate with its interval.
+func rateText(i *Interval) string {
 	if i == nil {
 		return unknown
 	}
 	return fmt.Sprintf("%s (%s to %s)", number2(i.Value), number2(i.Low), number2(i.High))
 }
 
-// Percent writes a share with its interval.
-func Percent(i *Interval) string {
+// percentText writes a share with its interval.
+func percentText(i *Interval) string {
 	if i == nil {
 		return unknown
 	}
@@ -76,7 +76,7 @@ func (f *Figures) alarmed() string {
 	if f.Alarmed == nil {
 		return unknown
 	}
-	return fmt.Sprintf("of %d: %s", f.Healthy, Percent(f.Alarmed))
+	return fmt.Sprintf("of %d: %s", f.Healthy, percentText(f.Alarmed))
 }
 
 func duration(hours float64) string {

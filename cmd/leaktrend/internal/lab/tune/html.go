@@ -13,9 +13,8 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/plot"
 )
 
-// WriteHTML writes one page that needs neither network nor script: the trade-off as curves, with the rules of the field as points on the same
-// picture, and the figures as tables.
-func (r *Result) WriteHTML(w io.Writer) error {
+// writePage writes the page of a result.
+func writePage(w io.Writer, r *Result) error {
 	var b strings.Builder
 	paragraph(&b, r.headline())
 	if r.Interrupted {
@@ -29,10 +28,10 @@ func (r *Result) WriteHTML(w io.Writer) error {
 		b.WriteString("</section>\n")
 	}
 	if len(r.Months) > 0 {
-		r.monthsPage(&b)
+		monthsPage(&b, r)
 	}
 	for i := range r.Groups {
-		r.groupPage(&b, &r.Groups[i])
+		groupPage(&b, r, &r.Groups[i])
 	}
 	if len(r.Groups) > 0 {
 		b.WriteString("<h2>Sources of the rules</h2>\n<ul>\n")
@@ -56,14 +55,14 @@ func paragraph(b *strings.Builder, text string) {
 	fmt.Fprintf(b, "<p>%s</p>\n", html.EscapeString(text))
 }
 
-func (r *Result) monthsPage(b *strings.Builder) {
+func monthsPage(b *strings.Builder, r *Result) {
 	b.WriteString("<section><h2>A month of this very process</h2>\n")
 	paragraph(b, r.monthsSentence())
 	var points []point
 	for i := range r.Months {
 		m := &r.Months[i]
 		p := point{x: m.Sensitivity, y: m.Alarms.Value, class: classSetting}
-		p.title = fmt.Sprintf("sensitivity %s: %s false alarms a month", number(m.Sensitivity), Rate(m.Alarms))
+		p.title = fmt.Sprintf("sensitivity %s: %s false alarms a month", number(m.Sensitivity), rateText(m.Alarms))
 		p.dress(m.InForce, m.Chosen)
 		points = append(points, p)
 	}
@@ -90,13 +89,13 @@ func (p *point) dress(inForce, chosen bool) {
 	}
 }
 
-func (r *Result) groupPage(b *strings.Builder, g *Group) {
+func groupPage(b *strings.Builder, r *Result, g *Group) {
 	fmt.Fprintf(b, "<section><h2>%s</h2>\n", html.EscapeString(g.title()))
 	for _, remark := range r.remarks(g) {
 		paragraph(b, remark)
 	}
 	if g.Methods[0].All.Leaks > 0 {
-		r.curves(b, g)
+		curves(b, r, g)
 	}
 	fmt.Fprintf(b, "<h3>Methods on the same recordings</h3>\n")
 	htmlTable(b, g.comparisonRows())
@@ -108,7 +107,7 @@ func (r *Result) groupPage(b *strings.Builder, g *Group) {
 }
 
 // curves draws false alarms against recall, and against delay.
-func (r *Result) curves(b *strings.Builder, g *Group) {
+func curves(b *strings.Builder, r *Result, g *Group) {
 	recallOf := func(f *Figures) (float64, bool) {
 		if f.DueRecall != nil {
 			return f.DueRecall.Value, true
@@ -137,13 +136,13 @@ func (r *Result) curves(b *strings.Builder, g *Group) {
 		budget = r.Choice.PerDay
 	}
 	var shown []panel
-	recall := g.points(recallOf)
+	recall := pointsOf(g, recallOf)
 	if len(recall) > 0 {
 		x := rateAxis(recall, axisTitle)
 		line := envelope(recall, func(a, b float64) bool { return a > b })
 		shown = append(shown, panel{recallTitle, drawChart(x, recallAxis(), recall, line, budget, recallTitle+" against false alarms")})
 	}
-	if delay := g.points(delayOf); len(delay) > 0 {
+	if delay := pointsOf(g, delayOf); len(delay) > 0 {
 		x := rateAxis(recall, axisTitle)
 		line := envelope(delay, func(a, b float64) bool { return a < b })
 		const title = "Median delay of those found"
@@ -168,8 +167,8 @@ func (r *Result) curves(b *strings.Builder, g *Group) {
 	panels(b, shown...)
 }
 
-// points returns the settings and the other methods that have a figure.
-func (g *Group) points(figure func(*Figures) (float64, bool)) []point {
+// pointsOf returns the settings and the other methods that have a figure.
+func pointsOf(g *Group, figure func(*Figures) (float64, bool)) []point {
 	var points []point
 	add := func(f *Figures, p point, name string) {
 		y, ok := figure(f)
@@ -177,8 +176,8 @@ func (g *Group) points(figure func(*Figures) (float64, bool)) []point {
 			return
 		}
 		p.x, p.y = f.Rate.Value, y
-		p.title = fmt.Sprintf("%s: %s false alarms per %s, recall %s, of due leaks %s, delay %s", name, Rate(f.Rate), g.Unit, Percent(f.Recall),
-			Percent(f.DueRecall), hours(f.DelayHours))
+		p.title = fmt.Sprintf("%s: %s false alarms per %s, recall %s, of due leaks %s, delay %s", name, rateText(f.Rate), g.Unit, percentText(f.Recall),
+			percentText(f.DueRecall), hours(f.DelayHours))
 		points = append(points, p)
 	}
 	listed := g.listed()

@@ -171,7 +171,7 @@ func (p *printer) group(r *Result, g *Group, families bool) {
 	head := []string{"resource", g.Unit + "s", "false alarms", "per " + g.Unit, "healthy with any"}
 	out := rows{head}
 	for _, n := range append([]Named{{Name: "all", Figures: own.All}}, resources...) {
-		out = append(out, []string{n.Name, number3(n.Exposure), strconv.Itoa(n.FalseAlarms), Rate(n.Rate), n.alarmed()})
+		out = append(out, []string{n.Name, number3(n.Exposure), strconv.Itoa(n.FalseAlarms), rateText(n.Rate), n.alarmed()})
 	}
 	p.table(out)
 	if hidden := len(own.Resources) - len(resources); hidden > 0 {
@@ -222,8 +222,8 @@ func (p *printer) leaks(g *Group, own *Method, resources []Named) {
 	out := rows{{"leaks", "n", "found", "recall", "due", "due found", "recall of due"}}
 	add := func(name string, f *Figures) {
 		if f.Leaks > 0 {
-			out = append(out, []string{name, strconv.Itoa(f.Leaks), strconv.Itoa(f.Found), Percent(f.Recall),
-				strconv.Itoa(f.Due), strconv.Itoa(f.DueFound), Percent(f.DueRecall)})
+			out = append(out, []string{name, strconv.Itoa(f.Leaks), strconv.Itoa(f.Found), percentText(f.Recall),
+				strconv.Itoa(f.Due), strconv.Itoa(f.DueFound), percentText(f.DueRecall)})
 		}
 	}
 	add("all", &own.All)
@@ -238,14 +238,14 @@ func (p *printer) leaks(g *Group, own *Method, resources []Named) {
 		add(cut("kind: "+name), &own.Kinds[i].Figures)
 	}
 	p.table(out)
-	p.text(fmt.Sprintf("Recordings that leak: %d; with a true alarm of any resource: %s.", own.All.Leaking, Percent(own.All.Noticed)))
+	p.text(fmt.Sprintf("Recordings that leak: %d; with a true alarm of any resource: %s.", own.All.Leaking, percentText(own.All.Noticed)))
 	within := "within 30 days"
 	if g.SoakSeconds > 0 {
 		within = "within a run"
 	}
 	if own.All.Precision != nil {
-		p.text(fmt.Sprintf("Precision, if %.0f %% of the processes leak %s: %s of all alarms are true.", 100*Prevalence, within,
-			Percent(own.All.Precision)))
+		p.text(fmt.Sprintf("Precision, if %.0f %% of the processes leak %s: %s of all alarms are true.", 100*prevalence, within,
+			percentText(own.All.Precision)))
 	}
 	if own.All.DelayHours == nil {
 		return
@@ -281,7 +281,7 @@ func (g *Group) comparisonRows() rows {
 	out := rows{{"method", "false per " + g.Unit, "with any", "recall", "due", "delay", "share"}}
 	for i := range g.Methods {
 		m := &g.Methods[i]
-		out = append(out, []string{m.Name, Rate(m.All.Rate), percent(m.All.Alarmed), Percent(m.All.Recall), percent(m.All.DueRecall),
+		out = append(out, []string{m.Name, rateText(m.All.Rate), percent(m.All.Alarmed), percentText(m.All.Recall), percent(m.All.DueRecall),
 			hour(m.All.DelayHours), share(m.All.DelayShare)})
 	}
 	return out.withLeaks(g, 3)
@@ -314,7 +314,7 @@ func (p *printer) families(g *Group, own *Method) {
 	p.caption("This configuration by family of generated recordings (*: its first day looks like a leak):")
 	out := rows{{"family", "recordings", "false alarms", "per " + g.Unit, "recall", "due", "delay", "share"}}
 	add := func(name string, f *Figures) {
-		out = append(out, []string{name, strconv.Itoa(f.Recordings), strconv.Itoa(f.FalseAlarms), Rate(f.Rate), percent(f.Recall),
+		out = append(out, []string{name, strconv.Itoa(f.Recordings), strconv.Itoa(f.FalseAlarms), rateText(f.Rate), percent(f.Recall),
 			percent(f.DueRecall), hour(f.DelayHours), share(f.DelayShare)})
 	}
 	for i := range own.Families {
@@ -355,7 +355,7 @@ func (g *Group) trialRows() rows {
 		if t.DelayHours != nil {
 			p90 = duration(t.DelayHours.P90)
 		}
-		out = append(out, []string{number(t.Sensitivity), number(t.LeastGrowth), Rate(t.Rate), percent(t.Recall), percent(t.DueRecall),
+		out = append(out, []string{number(t.Sensitivity), number(t.LeastGrowth), rateText(t.Rate), percent(t.Recall), percent(t.DueRecall),
 			hour(t.DelayHours), p90, mark(t.InForce, t.Chosen)})
 	}
 	return out.withLeaks(g, 3)
@@ -382,7 +382,7 @@ func (r *Result) monthRows() rows {
 	out := rows{{"sensitivity", "least_growth", "false alarms a month", "in months", ""}}
 	for i := range r.Months {
 		m := &r.Months[i]
-		out = append(out, []string{number(m.Sensitivity), number(m.LeastGrowth), Rate(m.Alarms), number3(m.Exposure / 30), mark(m.InForce, m.Chosen)})
+		out = append(out, []string{number(m.Sensitivity), number(m.LeastGrowth), rateText(m.Alarms), number3(m.Exposure / 30), mark(m.InForce, m.Chosen)})
 	}
 	return out
 }
@@ -431,9 +431,9 @@ func (c *Choice) measured() string {
 		byExtension: "In the recorded time itself",
 	}[c.Basis]
 	text := fmt.Sprintf("%s: %s in %s, %s per process-day", where, count(c.Judged.FalseAlarms, "false alarm"),
-		count3(c.Judged.Exposure, "healthy process-day"), Rate(c.Judged.Rate))
+		count3(c.Judged.Exposure, "healthy process-day"), rateText(c.Judged.Rate))
 	if c.Judged.Leaks > 0 {
-		text += fmt.Sprintf("; recall %s, of the leaks that were due %s", Percent(c.Judged.Recall), Percent(c.Judged.DueRecall))
+		text += fmt.Sprintf("; recall %s, of the leaks that were due %s", percentText(c.Judged.Recall), percentText(c.Judged.DueRecall))
 		if d := c.Judged.DelayHours; d != nil {
 			text += ", delay " + hours(d)
 		}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -46,60 +45,6 @@ type Options struct {
 	Budget     stats.Budget
 	Seed       uint64
 	Workers    int // recordings at a time, at least 1
-}
-
-// Result is what was measured.
-type Result struct {
-	From       string  `json:"from"`
-	Config     string  `json:"config"`
-	InForce    Setting `json:"in_force"`
-	TrendOff   bool    `json:"trend_off,omitempty"` // the configuration in force has no trend; the search turns it on
-	Seed       uint64  `json:"seed"`
-	Unlabelled bool    `json:"unlabelled"`
-	// Interrupted says that the run was ended early: the figures are of the recordings done by then, and there is no choice.
-	Interrupted bool    `json:"interrupted"`
-	Recordings  int     `json:"recordings"`
-	Of          int     `json:"of"` // recordings that there are
-	Programs    int     `json:"programs"`
-	HeldOut     bool    `json:"held_out"` // the figures are of recordings that the search did not see
-	Groups      []Group `json:"groups"`
-	// Searched says that the trials are of the recordings searched, though others are reported on: the run was ended between the two.
-	Searched  bool     `json:"searched,omitempty"`
-	Months    []Month  `json:"months,omitempty"`
-	Extension string   `json:"extension,omitempty"` // what the months rest on
-	Choice    *Choice  `json:"choice,omitempty"`
-	Skipped   []string `json:"skipped,omitempty"` // recordings that could not be extended
-}
-
-// Group are the recordings that are judged in one soak setting. They are reported apart: a soak run has no process-days.
-type Group struct {
-	SoakSeconds float64  `json:"soak_seconds"` // 0 = the physical time constants
-	Unit        string   `json:"unit"`         // of the exposure
-	Methods     []Method `json:"methods"`      // the configuration in force first
-	Trials      []Trial  `json:"trials"`       // settings, in order of sensitivity
-}
-
-func (g *Group) soak() time.Duration { return time.Duration(math.Round(g.SoakSeconds * 1e9)) }
-
-// Method is one way of finding leaks, and what it did.
-type Method struct {
-	Name      string  `json:"name"`
-	Source    string  `json:"source,omitempty"` // of a published rule
-	All       Figures `json:"all"`
-	Resources []Named `json:"resources"`
-	Kinds     []Named `json:"kinds,omitempty"`
-	Families  []Named `json:"families,omitempty"`
-	// Plain are the figures without the ambiguous families; nil where there are none.
-	Plain *Figures `json:"without_ambiguous,omitempty"`
-}
-
-// Trial is a setting that was tried.
-type Trial struct {
-	Setting
-	InForce bool `json:"in_force"`
-	Chosen  bool `json:"chosen"`
-	Pareto  bool `json:"pareto"` // no other is as good in false alarms, leaks found and delay, and better in one
-	Figures
 }
 
 // Names of the three ways to run the detector.
@@ -175,7 +120,7 @@ func (u *run) all(ctx context.Context) error {
 	}
 	if u.o.Unlabelled {
 		u.tradeOff(searched, u.settings)
-		months, err := u.extend(ctx)
+		months, err := extension{u}.measure(ctx)
 		if err != nil {
 			return err
 		}
@@ -343,7 +288,7 @@ func (u *run) plan(methods int) {
 		total += float64(u.report.Count * worth)
 	}
 	if u.o.Unlabelled {
-		total += float64(u.replicates() * u.o.Search.Count * len(u.line()))
+		total += float64(extension{u}.replicates() * u.o.Search.Count * len(u.line()))
 	}
 	u.meter.mu.Lock()
 	defer u.meter.mu.Unlock()
