@@ -66,7 +66,8 @@ func TestReadmeScan(t *testing.T) {
 	}
 }
 
-// The pictures are what the command makes that the README names. go test -update writes them anew, but for the screenshot.
+// The pictures are what the command makes that the README names. go test -update writes them anew, but for the
+// screenshot.
 func TestReadmePictures(t *testing.T) {
 	readme, err := os.ReadFile(filepath.FromSlash("../../README.md"))
 	if err != nil {

@@ -29,7 +29,8 @@ func htmlReport(t *testing.T, recordings ...string) (url string) {
 	return "file://" + path
 }
 
-// What a person does with the report: look at it in both colour schemes and on a phone, point at a plot, use the keyboard.
+// What a person does with the report: look at it in both colour schemes and on a phone, point at a plot, use the
+// keyboard.
 func TestReportInBrowser(t *testing.T) {
 	t.Parallel()
 	url := htmlReport(t, "go-body.csv", "go-restart.csv", "go-longpoll.csv")

@@ -12,7 +12,8 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/collector"
 )
 
-// measuredRules is what the approximation is worth. The figures are those of the README, which has the command that repeats them.
+// measuredRules is what the approximation is worth. The figures are those of the README, which has the command that
+// repeats them.
 const measuredRules = "Measured on generated processes with the default configuration, limits and load: 4.4 false alarms per 1000 process-days, " +
 	"82 % of the due leaks found. leaktrend itself: 3.2 and 90 %."
 

@@ -27,7 +27,8 @@ var (
 	errUndelivered = errors.New("alerts were not delivered")
 )
 
-// usualAlertHold is how long an alert of a single scan lasts: until the next one of a daily schedule, with an hour to spare.
+// usualAlertHold is how long an alert of a single scan lasts: until the next one of a daily schedule, with an hour to
+// spare.
 const usualAlertHold = 25 * time.Hour
 
 // scanFlags are the options of scan.

@@ -39,8 +39,8 @@ func (s *recordingServer) Range(ctx context.Context, query string, g prom.Grid, 
 	return s.Client.Range(ctx, query, g, split)
 }
 
-// BenchmarkScan compares the time of a scan of the thousand backfilled series with that of its range queries alone, whose answers are
-// read and dropped, at the same concurrency on the same Prometheus.
+// BenchmarkScan compares the time of a scan of the thousand backfilled series with that of its range queries alone,
+// whose answers are read and dropped, at the same concurrency on the same Prometheus.
 func BenchmarkScan(b *testing.B) {
 	address, _ := startPrometheus(b, backfill(b, leakyFleet()))
 	const concurrency = 4

@@ -160,7 +160,8 @@ func startPrometheus(t testing.TB, data string) (address string, kill func()) {
 	return address, kill
 }
 
-// leakyFleet is a fleet of a thousand series of a week: healthy ones of the generator's families beside planted leaks, deploys and restarts.
+// leakyFleet is a fleet of a thousand series of a week: healthy ones of the generator's families beside planted leaks,
+// deploys and restarts.
 func leakyFleet() *fleetOf {
 	f := newFleet()
 	started := float64(scrapeTime(0).Add(-30 * 24 * time.Hour).Unix())
@@ -203,7 +204,8 @@ func leakyFleet() *fleetOf {
 		f.add("container_memory_working_set_bytes", labels, f.noisy(.05, level))
 		f.add("container_spec_memory_limit_bytes", labels, always(2e9))
 	}
-	// Restarts told by the start time, by processor time that falls, and by gaps in up: each time memory warms up anew, over two days.
+	// Restarts told by the start time, by processor time that falls, and by gaps in up: each time memory warms up anew,
+	// over two days.
 	warming := func(every int) func(int) float64 {
 		return func(i int) float64 { return 100e6 * (2 - math.Exp(-float64(i%every)*fleetScrape.Hours()/10)) }
 	}

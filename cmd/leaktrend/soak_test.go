@@ -14,7 +14,8 @@ import (
 	"github.com/mdzesseis/leaktrend/detector"
 )
 
-// The price that --soak prints is what generated healthy services cost, 40 of each family, by parameters that the method was not tuned on.
+// The price that --soak prints is what generated healthy services cost, 40 of each family, by parameters that the
+// method was not tuned on.
 func TestSoakPrice(t *testing.T) {
 	t.Parallel()
 	ambiguous := make(map[string]bool)

@@ -17,7 +17,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
-// tuneSet writes recordings of four programs, each healthy once and leaking once, and their labels. It returns the labels file.
+// tuneSet writes recordings of four programs, each healthy once and leaking once, and their labels. It returns the
+// labels file.
 func tuneSet(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// A Go process that serves net/http/pprof is watched from outside: its alerts name the line of code and the peer of the connections.
+// A Go process that serves net/http/pprof is watched from outside: its alerts name the line of code and the peer of the
+// connections.
 func TestWatchPprof(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 20 s of real time")

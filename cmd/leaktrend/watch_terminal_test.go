@@ -64,7 +64,8 @@ func (tty *terminal) shows(texts ...string) string {
 	return ""
 }
 
-// Watching several processes on a real terminal: the list, a plot, another size, one that ends and one that comes, and the shell afterwards.
+// Watching several processes on a real terminal: the list, a plot, another size, one that ends and one that comes, and
+// the shell afterwards.
 func TestWatchOnTerminal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 15 s of real time")

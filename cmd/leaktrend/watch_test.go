@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// leakyPython opens 25 files a second and closes none. It may open so many that it does not end while a test is slow, yet would within the hour.
+// leakyPython opens 25 files a second and closes none. It may open so many that it does not end while a test is slow,
+// yet would within the hour.
 const leakyPython = `
 import resource, time
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -71,7 +72,8 @@ func TestWatchFindsLeakOfAnotherLanguage(t *testing.T) {
 	}
 }
 
-// Elsewhere than on a terminal watch ends with the last process, and tells by its exit code what was found on any of them.
+// Elsewhere than on a terminal watch ends with the last process, and tells by its exit code what was found on any of
+// them.
 func TestWatchEndsWithLastProcess(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 8 s of real time")

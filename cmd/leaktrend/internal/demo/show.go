@@ -35,7 +35,8 @@ type Options struct {
 	Force    bool          // replace a recording
 }
 
-// Show runs a service with the embedded monitor in this process and shows what that finds. A leak that is not found in time is an error.
+// Show runs a service with the embedded monitor in this process and shows what that finds. A leak that is not found in
+// time is an error.
 func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	began := time.Now()
 	service, err := New(o.Leak, began.Add(Healthy))

@@ -11,7 +11,8 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 )
 
-// draws returns the e-values that the scores of a sample have, each as often as it occurs: those between two thresholds as the lower one.
+// draws returns the e-values that the scores of a sample have, each as often as it occurs: those between two thresholds
+// as the lower one.
 func draws(c *calibration.Table, of *calibration.Counts) []float64 {
 	all := make([]float64, of.N) // beyond the first threshold: 0
 	for k, n := range of.Reached {
@@ -32,9 +33,9 @@ func at(s calibration.Sample, length time.Duration) *calibration.Counts {
 	panic("no such mark")
 }
 
-// A fleet of 100,000 series of which some leak, 200 times over. The scores are those of generated series that the calibration has not seen.
-// Series of a group depend on each other: in half of the groups all healthy ones have one score. The share found must not fall to what a
-// weaker score gave.
+// A fleet of 100,000 series of which some leak, 200 times over. The scores are those of generated series that the
+// calibration has not seen. Series of a group depend on each other: in half of the groups all healthy ones have one
+// score. The share found must not fall to what a weaker score gave.
 func TestSimulationOfFalseDiscoveries(t *testing.T) {
 	if testing.Short() {
 		t.Skip("draws 3,200 fleets")

@@ -95,8 +95,8 @@ func (g *gathering) process(labels model.Metric) *process {
 	return p
 }
 
-// processes returns the processes with all that is known of them. A context metric belongs to the process with the same labels or, where
-// only one of the target's series can be meant, to all processes of that target.
+// processes returns the processes with all that is known of them. A context metric belongs to the process with the same
+// labels or, where only one of the target's series can be meant, to all processes of that target.
 func (g *gathering) processes() []*process {
 	byTarget := map[string][]*process{}
 	ambiguous := map[string]int{} // how many series a target has of one context metric
@@ -156,8 +156,9 @@ func (p *process) take(r role, values []float64) {
 	}
 }
 
-// joinVersions gives the processes the versions that their targets' build information tells, instant by instant: a deploy may keep the name
-// of the target. That of the Go module comes last, as it names the main module whatever the program calls itself.
+// joinVersions gives the processes the versions that their targets' build information tells, instant by instant: a
+// deploy may keep the name of the target. That of the Go module comes last, as it names the main module whatever the
+// program calls itself.
 func (g *gathering) joinVersions(byTarget map[string][]*process) {
 	slices.SortStableFunc(g.builds, func(a, b buildSeries) int {
 		last := func(s *buildSeries) int {

@@ -15,7 +15,8 @@ import (
 // restartSlack is how far two readings of one process's start time may differ.
 const restartSlack = 10 // seconds
 
-// process is what was read of one set of labels: one process after the other, on the grid of the scan. All values are NaN where nothing was read.
+// process is what was read of one set of labels: one process after the other, on the grid of the scan. All values are
+// NaN where nothing was read.
 type process struct {
 	labels    map[string]string // without the metric's name
 	container bool              // known by the kubelet, whose job says nothing of it

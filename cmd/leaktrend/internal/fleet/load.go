@@ -15,19 +15,20 @@ const (
 
 	minLoadBins = 12 // with both, to say anything
 
-	// proportion is the least share of the relative growth of a value that the load must show too: a value with a part that does not depend on
-	// the load grows less than the load, not more.
+	// proportion is the least share of the relative growth of a value that the load must show too: a value with a part
+	// that does not depend on the load grows less than the load, not more.
 	proportion = .8
-	// swing is how much a load must vary about its own trend, as a share of its mean, for a value that follows it to be told from one that
-	// only grows at the same time.
+	// swing is how much a load must vary about its own trend, as a share of its mean, for a value that follows it to be
+	// told from one that only grows at the same time.
 	swing = .1
 	// maxLeft is the share of the growth that may remain with the load held constant.
 	maxLeft = .5
 )
 
-// goesWithLoad reports whether the growth of a value between two instants is that of a load which is known to drive it: the load grew in
-// proportion, and nothing tells that the value would have grown at constant load too. That shows in the regression of the value on time and
-// load, but only where the load varies by more than its trend; else the two cannot be told apart, and the load has the benefit of the doubt.
+// goesWithLoad reports whether the growth of a value between two instants is that of a load which is known to drive it:
+// the load grew in proportion, and nothing tells that the value would have grown at constant load too. That shows in
+// the regression of the value on time and load, but only where the load varies by more than its trend; else the two
+// cannot be told apart, and the load has the benefit of the doubt.
 func goesWithLoad(values, load []float64, g prom.Grid, from, to time.Time) bool {
 	width := max(int(loadBin/g.Step), 1)
 	var x, y, z []float64 // time in bins, value, load
@@ -51,7 +52,8 @@ func goesWithLoad(values, load []float64, g prom.Grid, from, to time.Time) bool 
 	if !(growth(z) >= proportion*growth(y)) { // false for NaN
 		return false
 	}
-	// The value and the load less their own trends in time; what is left of the load explains a part of what is left of the value.
+	// The value and the load less their own trends in time; what is left of the load explains a part of what is left of
+	// the value.
 	valueSlope, valueRest := detrend(x, y)
 	loadSlope, loadRest := detrend(x, z)
 	squares, products := floats.Dot(loadRest, loadRest), floats.Dot(loadRest, valueRest)

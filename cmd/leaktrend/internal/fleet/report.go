@@ -92,9 +92,11 @@ type Report struct {
 	Processes  int     // that were read
 	Judged     int     // resources of processes with enough history, all together
 	Hypotheses int     // resources of groups with enough history
-	// Findings leak, and the expected share of false ones among them is at most FDR. Ordered by severity, then by how many replicas grow.
+	// Findings leak, and the expected share of false ones among them is at most FDR. Ordered by severity, then by how many
+	// replicas grow.
 	Findings []Finding
-	// Suspects have growth that is a leak by itself, yet is not strong enough to tell from chance among so many, or is that of the load.
+	// Suspects have growth that is a leak by itself, yet is not strong enough to tell from chance among so many, or is
+	// that of the load.
 	Suspects []Finding
 	Limits   []Finding // close to or beyond a ceiling now
 	Missing  []Missing
@@ -114,8 +116,9 @@ func (r *Report) Leaks() bool {
 	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Ended }) || len(r.Limits) > 0
 }
 
-// Covers reports whether all was read that a finding of an earlier scan may rest on. Where it was, what was not found again is gone. So is what
-// ended before the time of this scan, so that a part which stays missing does not hold findings for ever.
+// Covers reports whether all was read that a finding of an earlier scan may rest on. Where it was, what was not found
+// again is gone. So is what ended before the time of this scan, so that a part which stays missing does not hold
+// findings for ever.
 func (r *Report) Covers(f *Finding) bool {
 	if f.Worst.Last.Before(r.Start) {
 		return true
@@ -347,9 +350,10 @@ func (f *found) finding(of Finding, kind alerting.Kind) Finding {
 	return of
 }
 
-// eBH orders the candidates by their e-values, the highest first, fills in their q-values, and returns how many are accepted by the e-BH
-// procedure (Wang and Ramdas 2022): the largest k whose k-th e-value is at least n/(fdr*k), n being all hypotheses, also those without a
-// candidate. The expected share of false ones among the accepted is at most fdr, however the e-values depend on each other.
+// eBH orders the candidates by their e-values, the highest first, fills in their q-values, and returns how many are
+// accepted by the e-BH procedure (Wang and Ramdas 2022): the largest k whose k-th e-value is at least n/(fdr*k), n
+// being all hypotheses, also those without a candidate. The expected share of false ones among the accepted is at most
+// fdr, however the e-values depend on each other.
 func eBH(candidates []Finding, n int, fdr float64) (accepted int) {
 	slices.SortStableFunc(candidates, func(a, b Finding) int { return cmp.Compare(b.EValue, a.EValue) })
 	q := math.Inf(1)
@@ -433,7 +437,8 @@ func versionOf(labels map[string]string) string {
 	return hash[:min(len(hash), 12)]
 }
 
-// serviceOf returns what stands for the job: that of a container is the kubelet's, which says nothing of what runs in it.
+// serviceOf returns what stands for the job: that of a container is the kubelet's, which says nothing of what runs in
+// it.
 func serviceOf(p *process) string {
 	if p.container {
 		return p.labels["namespace"] + "/" + p.labels["container"]

@@ -1,3 +1,5 @@
+// Package fleet judges many processes together: which groups of them leak, with the share of false findings under
+// control. What a score is worth stands in package calibration, what is done with a report in package publish.
 package fleet
 
 import (
@@ -68,7 +70,8 @@ func Scan(ctx context.Context, client *prom.Client, o Options) (*Report, error) 
 		return nil, err
 	}
 	for _, w := range client.Warnings() {
-		// Those of the language are about the query, as on a counter without a counter's name; others say that data may be missing.
+		// Those of the language are about the query, as on a counter without a counter's name; others say that data may be
+		// missing.
 		if !strings.HasPrefix(w, "PromQL ") {
 			report.Missing = append(report.Missing, Missing{What: "what the server warns of", Why: w})
 		}
@@ -76,7 +79,8 @@ func Scan(ctx context.Context, client *prom.Client, o Options) (*Report, error) 
 	return report, nil
 }
 
-// Run scans a fleet. What could not be read is in the report; the error says that the scan was interrupted or nothing could be read at all.
+// Run scans a fleet. What could not be read is in the report; the error says that the scan was interrupted or nothing
+// could be read at all.
 func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 	if o.Progress == nil {
 		o.Progress = &Progress{}
@@ -233,7 +237,8 @@ func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) err
 	return nil
 }
 
-// unplanned notes what is missing because its targets could not be listed. It returns the error, or that of the context if it has ended.
+// unplanned notes what is missing because its targets could not be listed. It returns the error, or that of the context
+// if it has ended.
 func (s *scan) unplanned(ctx context.Context, of Label, what string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -344,8 +349,8 @@ func rolesOf(names, context []string, container bool) []role {
 	return roles
 }
 
-// query returns the expression that reads a metric of a batch. A gauge that is judged is read as its lowest value since the instant
-// before: what a leak raises is the floor. Of a series that several selectors select, "or" leaves one.
+// query returns the expression that reads a metric of a batch. A gauge that is judged is read as its lowest value since
+// the instant before: what a leak raises is the floor. Of a series that several selectors select, "or" leaves one.
 func (s *scan) query(b *batch, r role) string {
 	matchers := []string{equals(b.source.outer, b.outer), isOneOf(b.source.inner, b.inner)}
 	step := model.Duration(s.Grid.Step).String()
@@ -365,7 +370,8 @@ func (s *scan) query(b *batch, r role) string {
 	return selected
 }
 
-// scanBatch reads a batch and judges its processes. The error says that there is no sense in going on; what was missed is noted.
+// scanBatch reads a batch and judges its processes. The error says that there is no sense in going on; what was missed
+// is noted.
 func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 	alone := len(b.inner) == 1
 	g := gathering{byLabels: map[model.Fingerprint]*process{}, scan: s, batch: b}

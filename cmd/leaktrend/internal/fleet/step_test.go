@@ -27,7 +27,8 @@ func atStep(r *dataset.Recording, step time.Duration) (*process, prom.Grid) {
 	return &process{readings: []reading{{resource: r.Series[0].Resource, values: lowest}}}, g
 }
 
-// Scores are calibrated at five minutes. At other steps the same series get the same verdicts, and leaks scores of the same size.
+// Scores are calibrated at five minutes. At other steps the same series get the same verdicts, and leaks scores of the
+// same size.
 func TestSteps(t *testing.T) {
 	const each = 5
 	series := map[bool][]*dataset.Recording{} // by whether they leak

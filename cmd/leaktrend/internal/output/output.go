@@ -10,7 +10,8 @@ import (
 	"path/filepath"
 )
 
-// Writable says why a file cannot be written, before an hour is spent on what to write: it may be days of somebody's samples. "" is no file.
+// Writable says why a file cannot be written, before an hour is spent on what to write: it may be days of somebody's
+// samples. "" is no file.
 func Writable(path string, force bool) error {
 	switch path {
 	case "":

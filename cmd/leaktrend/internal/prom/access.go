@@ -13,7 +13,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
-// loadHTTPConfig reads a file of the Prometheus tools. The errors of their YAML parser may quote a line that holds a secret.
+// loadHTTPConfig reads a file of the Prometheus tools. The errors of their YAML parser may quote a line that holds a
+// secret.
 func loadHTTPConfig(path string) (*config.HTTPClientConfig, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err

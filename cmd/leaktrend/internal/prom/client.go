@@ -1,5 +1,5 @@
-// Package prom reads a Prometheus server, or one that speaks its API, as a good neighbour: in chunks that respect the server's limits, a
-// few at a time, and patient when it asks for patience.
+// Package prom reads a Prometheus server, or one that speaks its API, as a good neighbour: in chunks that respect the
+// server's limits, a few at a time, and patient when it asks for patience.
 package prom
 
 import (
@@ -54,9 +54,11 @@ var (
 
 // Config says which server to read, and how.
 type Config struct {
-	// URL of the server, http or https, up to what stands before /api/v1. A user and password in it are sent as basic authentication.
+	// URL of the server, http or https, up to what stands before /api/v1. A user and password in it are sent as basic
+	// authentication.
 	URL string
-	// HTTPConfig is a file in the form of promtool's --http.config.file: basic_auth, authorization, oauth2, tls_config, proxy_url. Empty = none.
+	// HTTPConfig is a file in the form of promtool's --http.config.file: basic_auth, authorization, oauth2, tls_config,
+	// proxy_url. Empty = none.
 	HTTPConfig string
 	// Headers is a file with a header a line, as in "X-Scope-OrgID: team". Empty = none.
 	Headers string
@@ -172,7 +174,8 @@ func (c *Client) Stats() Stats {
 	return Stats{Queries: c.queries.Load(), Retries: c.retries.Load(), Points: c.points.Load(), Busy: time.Duration(c.busy.Load())}
 }
 
-// Warnings returns the first warnings of the server, each once: a federating one may know that a part of it did not answer.
+// Warnings returns the first warnings of the server, each once: a federating one may know that a part of it did not
+// answer.
 func (c *Client) Warnings() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -213,8 +216,8 @@ type Series struct {
 	Values []float64
 }
 
-// Range evaluates a query at every instant of a grid. What the server finds too large for one query is asked for in shorter ranges
-// of time if split is set, else the error is ErrTooLarge.
+// Range evaluates a query at every instant of a grid. What the server finds too large for one query is asked for in
+// shorter ranges of time if split is set, else the error is ErrTooLarge.
 func (c *Client) Range(ctx context.Context, query string, g Grid, split bool) ([]Series, error) {
 	var all []Series
 	byLabels := make(map[model.Fingerprint]int)

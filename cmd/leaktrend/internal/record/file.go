@@ -22,8 +22,8 @@ type File struct {
 	samples int
 }
 
-// Create begins a recording in a file, or on standard output with "-". It does not replace a recording unless forced to. A nil stdout is in
-// use for something else.
+// Create begins a recording in a file, or on standard output with "-". It does not replace a recording unless forced
+// to. A nil stdout is in use for something else.
 func Create(path string, force bool, stdout io.Writer, h recording.Header) (*File, error) {
 	if path == "-" && stdout == nil {
 		return nil, errors.New("-o -: standard output shows the view already, name a file")

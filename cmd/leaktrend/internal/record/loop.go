@@ -10,8 +10,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// UntilEnd samples at once and then at every interval, until the context or the duration (0 = none) or the source ends, and says
-// which. What a sample could not read is reported when it changes; the rest of the sample is used.
+// UntilEnd samples at once and then at every interval, until the context or the duration (0 = none) or the source ends,
+// and says which. What a sample could not read is reported when it changes; the rest of the sample is used.
 func UntilEnd(ctx context.Context, source sampler.Source, interval, duration time.Duration, stderr io.Writer,
 	take func(*sampler.Sample) error,
 ) (end string, err error) {

@@ -21,7 +21,8 @@ func (p *Progress) Share() float64 {
 	return float64(p.read.Load()) / float64(p.total.Load())
 }
 
-// All judges the files on all cores and returns the results in the order of the files. Files that cannot be judged are in the error.
+// All judges the files on all cores and returns the results in the order of the files. Files that cannot be judged are
+// in the error.
 func All(ctx context.Context, files []string, o Options) ([]*Result, error) {
 	if o.Progress != nil {
 		for _, file := range files {

@@ -43,7 +43,8 @@ func writeLong(b *testing.B) string {
 	return path
 }
 
-// BenchmarkReplay judges a recording of 10 million samples, beside awk that adds up its second column. x-awk is the ratio of the times.
+// BenchmarkReplay judges a recording of 10 million samples, beside awk that adds up its second column. x-awk is the
+// ratio of the times.
 func BenchmarkReplay(b *testing.B) {
 	awk, err := exec.LookPath("awk")
 	if err != nil {

@@ -28,7 +28,8 @@ type Options struct {
 	Given    bool
 	Stdin    io.Reader // for the path "-"
 	Progress *Progress // may be nil
-	// Done, if set, is called with each result that there is, at once from several goroutines. Only then there are charts, and only until it returns.
+	// Done, if set, is called with each result that there is, at once from several goroutines. Only then there are charts,
+	// and only until it returns.
 	Done func(*Result)
 }
 
@@ -79,8 +80,8 @@ func (r *Result) Leaked() bool {
 	return false
 }
 
-// Files expands directories into the recordings below them, in order of name. Recordings are files that end in .csv, .om, .prom, .json, or one of these
-// and .gz; a path that names a file is taken as it is.
+// Files expands directories into the recordings below them, in order of name. Recordings are files that end in .csv,
+// .om, .prom, .json, or one of these and .gz; a path that names a file is taken as it is.
 func Files(paths []string) (files []string, err error) {
 	for _, path := range paths {
 		if path == "-" && slices.Contains(files, path) {

@@ -28,8 +28,8 @@ type Pictures struct {
 // extension ends the name of each picture.
 const extension = ".svg"
 
-// NewPictures prepares pictures of recordings in a directory, which is made where it is missing. It fails where there already are some,
-// unless they are to be replaced.
+// NewPictures prepares pictures of recordings in a directory, which is made where it is missing. It fails where there
+// already are some, unless they are to be replaced.
 func NewPictures(dir string, force bool, zone *time.Location, files []string) (*Pictures, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
@@ -61,7 +61,8 @@ func cutLast(s, separator string) (before, after string, found bool) {
 	return s, "", false
 }
 
-// stemsOf names the pictures of each file: by its own name and, as far as it takes to tell files apart, those of its directories.
+// stemsOf names the pictures of each file: by its own name and, as far as it takes to tell files apart, those of its
+// directories.
 func stemsOf(files []string) map[string]string {
 	stems := make(map[string]string)
 	for depth := 1; ; depth++ {

@@ -1,4 +1,5 @@
-// Package report writes what became of recordings: as text, as JSON lines, as pictures, and as one page that needs nothing but itself.
+// Package report writes what became of recordings: as text, as JSON lines, as pictures, and as one page that needs
+// nothing but itself.
 package report
 
 import (

@@ -181,7 +181,8 @@ func TestWriteHTML(t *testing.T) {
 	}
 }
 
-// The page is the same in whatever order the results come, and has no more plots than a browser can take: those of the worst.
+// The page is the same in whatever order the results come, and has no more plots than a browser can take: those of the
+// worst.
 func TestOrder(t *testing.T) {
 	const half, limit = 15, 20
 	var results []*replay.Result

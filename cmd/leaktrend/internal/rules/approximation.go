@@ -1,5 +1,5 @@
-// Package rules writes Prometheus rules that approximate the detector, for those who cannot run it. How well they do is measured by package
-// rivals, from the same constants.
+// Package rules writes Prometheus rules that approximate the detector, for those who cannot run it. How well they do is
+// measured by package rivals, from the same constants.
 package rules
 
 import (
@@ -12,11 +12,13 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// Approximation is what Prometheus rules can do of the detector under a configuration: the floor ladder with fewer windows and without
-// regression. WriteYAML writes the rules, package rivals measures them: both come from the same constants, and a test runs one beside the other.
+// Approximation is what Prometheus rules can do of the detector under a configuration: the floor ladder with fewer
+// windows and without regression. WriteYAML writes the rules, package rivals measures them: both come from the same
+// constants, and a test runs one beside the other.
 //
-// A window has four quarters and a last bucket. Prometheus can take the lowest value since an instant, so the lowest since the start of each
-// quarter is the reversed running minimum of the ladder at five points. Windows end now, every 5 minutes, instead of with a bucket.
+// A window has four quarters and a last bucket. Prometheus can take the lowest value since an instant, so the lowest
+// since the start of each quarter is the reversed running minimum of the ladder at five points. Windows end now, every
+// 5 minutes, instead of with a bucket.
 type Approximation struct {
 	config   detector.Config
 	patience time.Duration
@@ -75,18 +77,19 @@ const (
 	approxRelent = 10 // minutes that an alert of a limit stays
 )
 
-// lookBack are the lengths of history in which a level counts as seen before, in steps, longest first. A process that is too young for one takes
-// the next: Prometheus cannot look back to just its start.
+// lookBack are the lengths of history in which a level counts as seen before, in steps, longest first. A process that
+// is too young for one takes the next: Prometheus cannot look back to just its start.
 var lookBack = []int{7 * approxDay, approxDay, approxDay / 4}
 
-// need returns the least growth that a window must show when a doubling takes a patience; ok is false where no growth is enough.
+// need returns the least growth that a window must show when a doubling takes a patience; ok is false where no growth
+// is enough.
 func (a Approximation) need(w Window, patience time.Duration) (growth float64, ok bool) {
 	growth = math.Round(1000*math.Pow(patience.Hours()/w.hours(), 1/approxPower)) / 1000
 	return max(growth, a.config.Adaptive.LeastGrowth), growth <= approxMaxG
 }
 
-// Needs are the minimum growths of one window, as shares of the level before: at any age, with a day of history, and both again for growth that
-// bends down. +Inf = never.
+// Needs are the minimum growths of one window, as shares of the level before: at any age, with a day of history, and
+// both again for growth that bends down. +Inf = never.
 type Needs struct{ Young, Old, BentYoung, BentOld float64 }
 
 // Needs returns what a window must show.
@@ -119,8 +122,8 @@ var metrics = []metric{
 	{"go_threads", sampler.Threads, ""},
 }
 
-// Offset returns what is added to the level of a resource before growth is compared with it, in its unit: that of a few goroutines or a
-// megabyte.
+// Offset returns what is added to the level of a resource before growth is compared with it, in its unit: that of a few
+// goroutines or a megabyte.
 func Offset(resource string) float64 {
 	if r, _ := sampler.Lookup(resource); r.Unit == "bytes" {
 		return mb

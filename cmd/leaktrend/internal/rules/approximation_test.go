@@ -55,9 +55,10 @@ func TestApproximationIsValid(t *testing.T) {
 	}
 }
 
-// The rules themselves: a leak fires and a sawtooth does not, nor a step, nor a process whose restarts give back what it took.
-// By hand, in steps: after 20 h (240) the window of 204 holds the rise from 137 to 329 (the lowest of the last 12), over a mean of 124 before
-// it, plus 4: 150 %. After 34 h (408) it is the rise from 305 to 497 over 280.5, plus 4: 67.49 %.
+// The rules themselves: a leak fires and a sawtooth does not, nor a step, nor a process whose restarts give back what
+// it took. By hand, in steps: after 20 h (240) the window of 204 holds the rise from 137 to 329 (the lowest of the last
+// 12), over a mean of 124 before it, plus 4: 150 %. After 34 h (408) it is the rise from 305 to 497 over 280.5, plus 4:
+// 67.49 %.
 func TestApproximationFires(t *testing.T) {
 	if testing.Short() {
 		t.Skip("promtool takes many seconds")

@@ -53,8 +53,8 @@ type file struct {
 	match string // with its braces; "" = none
 }
 
-// WriteYAML writes the approximation as a file of rules for Prometheus 2.42 or later. match are label matchers of the processes, checked by
-// CheckMatch; "" takes all. notes go into the comment at the head, besides what is lost.
+// WriteYAML writes the approximation as a file of rules for Prometheus 2.42 or later. match are label matchers of the
+// processes, checked by CheckMatch; "" takes all. notes go into the comment at the head, besides what is lost.
 func (a Approximation) WriteYAML(w io.Writer, match string, notes ...string) error {
 	if err := CheckMatch(match); err != nil {
 		return err
@@ -123,7 +123,8 @@ func (f *file) expression(lines []string) {
 // long writes a length of time as Prometheus reads it.
 func long(steps int) string { return sampler.ShortDuration(time.Duration(steps) * step) }
 
-// back writes a range over so many steps: a minute less, so that it holds as many values in every version of Prometheus.
+// back writes a range over so many steps: a minute less, so that it holds as many values in every version of
+// Prometheus.
 func back(steps int) string {
 	return sampler.ShortDuration(time.Duration(steps)*step - time.Minute)
 }
@@ -166,7 +167,8 @@ func (f *file) trend(m metric) {
 	f.line("          description: '%s grew by {{ $value | humanizePercentage }} of the level before, evenly and without coming back.'", m.resource)
 }
 
-// window writes the rules of one window and returns the name of the series that exists while growth is seen in it; "" where none is enough.
+// window writes the rules of one window and returns the name of the series that exists while growth is seen in it; ""
+// where none is enough.
 func (f *file) window(m metric, prefix string, w Window) (climb string) {
 	n, need := w.Steps(), f.a.Needs(w)
 	if math.IsInf(need.Old, 1) && m.ceiling == "" {

@@ -77,7 +77,8 @@ const (
 	clockWidth   = len(clockLayout)
 )
 
-// draw makes a new picture. From top to bottom: title, list, plot, what is to say of the picked resource, journal, keys.
+// draw makes a new picture. From top to bottom: title, list, plot, what is to say of the picked resource, journal,
+// keys.
 func (s *scene) draw(now time.Time) {
 	width, height := s.tc.Size()
 	s.tc.Clear()
@@ -184,7 +185,8 @@ const (
 	minNote      = 20
 )
 
-// fit chooses the widths of the columns: names are cut where there is no room, and what is left over goes to the sparks and the note.
+// fit chooses the widths of the columns: names are cut where there is no room, and what is left over goes to the sparks
+// and the note.
 func fit(entries []entry, width int, now time.Time) (c columns) {
 	c = columns{name: len("RESOURCE"), value: len("NOW"), base: len("BASELINE"), rate: len("RATE"), left: len("TO LIMIT")}
 	for _, e := range entries {

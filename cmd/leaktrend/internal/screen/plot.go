@@ -78,8 +78,8 @@ const (
 	maxTicks      = 10
 )
 
-// plotOf draws the course of a resource from one instant to another with its moving baseline, the ceiling where it is near, and where the
-// finding began. It returns nil where there is no room, or nothing to draw.
+// plotOf draws the course of a resource from one instant to another with its moving baseline, the ceiling where it is
+// near, and where the finding began. It returns nil where there is no room, or nothing to draw.
 func plotOf(s *detector.Status, past []detector.Point, from, to time.Time, width, height int) *canvas {
 	if width < minPlotWidth || height < minPlotHeight || len(past) == 0 {
 		return nil
@@ -185,8 +185,8 @@ func (s *scale) row(level float64, rows int) int {
 	return min(max(int(math.Round((1-share)*float64(rows-1))), 0), rows-1)
 }
 
-// scaleFor chooses round levels around what is to be drawn. A series that varies by less than a fifth of its level is drawn flat in
-// proportion, so that noise does not look like movement.
+// scaleFor chooses round levels around what is to be drawn. A series that varies by less than a fifth of its level is
+// drawn flat in proportion, so that noise does not look like movement.
 func scaleFor(r sampler.Resource, low, high float64, rows int) scale {
 	if span := .2 * max(math.Abs(low), math.Abs(high)); high-low < span {
 		middle := (low + high) / 2

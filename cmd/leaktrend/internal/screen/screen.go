@@ -30,8 +30,8 @@ var newScreen = func() (tcell.Screen, error) {
 // redraw is the least time between two pictures, unless a key was pressed.
 const redraw = 250 * time.Millisecond
 
-// Run shows the screen, on a terminal, until ctx ends or the user asks to end. Elsewhere it waits for ctx. However it returns, the terminal is
-// as it was before.
+// Run shows the screen, on a terminal, until ctx ends or the user asks to end. Elsewhere it waits for ctx. However it
+// returns, the terminal is as it was before.
 func (v *View) Run(ctx context.Context) {
 	if !v.terminal {
 		<-ctx.Done()

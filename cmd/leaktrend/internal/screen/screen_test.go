@@ -207,7 +207,8 @@ func TestPickFollowsLeak(t *testing.T) {
 	}
 }
 
-// Whatever the size and whatever the keys, there is a picture, and the leak is to be seen where there is room for a row.
+// Whatever the size and whatever the keys, there is a picture, and the leak is to be seen where there is room for a
+// row.
 func TestAnySizeAndKeys(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 7))
 	keys := []any{
@@ -237,7 +238,8 @@ func TestAnySizeAndKeys(t *testing.T) {
 	}
 }
 
-// Names of processes and metrics cannot write to the terminal: a screen keeps what is a character, the rest is replaced before.
+// Names of processes and metrics cannot write to the terminal: a screen keeps what is a character, the rest is replaced
+// before.
 func TestNamesAreHarmless(t *testing.T) {
 	tc := simulated(t, 80, 24)
 	v := New(os.Stderr, os.Stderr, "pid 7 x\x1b[2J\n")

@@ -70,8 +70,8 @@ type Process struct {
 	ended   time.Time // zero while it lives
 }
 
-// New returns a view that writes to w: a screen on a terminal, unless NO_COLOR is set, and plain lines elsewhere. There the log lines that are
-// no alerts go to rest. title says what is watched, for the head of the screen.
+// New returns a view that writes to w: a screen on a terminal, unless NO_COLOR is set, and plain lines elsewhere. There
+// the log lines that are no alerts go to rest. title says what is watched, for the head of the screen.
 func New(w, rest io.Writer, title string) *View {
 	terminal := terminal.Redraws(w) && os.Getenv("NO_COLOR") == ""
 	return &View{w: w, rest: rest, title: title, terminal: terminal, plain: !terminal}
@@ -115,8 +115,8 @@ func (p *Process) Sampled(at time.Time) {
 	fmt.Fprintln(v.w, text)
 }
 
-// take notes a sample, and reports whether a plain line is due and with which name. The monitor must not be asked under the mutex: it may be
-// logging.
+// take notes a sample, and reports whether a plain line is due and with which name. The monitor must not be asked under
+// the mutex: it may be logging.
 func (p *Process) take(at time.Time) (name string, due bool) {
 	v := p.view
 	v.mu.Lock()
@@ -253,7 +253,8 @@ func plainLine(now time.Time, name string, statuses []detector.Status) string {
 	return strings.Join(parts, "  ")
 }
 
-// Logger returns a logger whose lines are shown by the view: in the journal of the screen, and with all fields elsewhere.
+// Logger returns a logger whose lines are shown by the view: in the journal of the screen, and with all fields
+// elsewhere.
 func (v *View) Logger() *logrus.Logger { return v.logger(nil) }
 
 // Logger returns a logger whose lines name the process where there are others.

@@ -134,7 +134,8 @@ func list(pids []int) string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// Profiles returns what takes profiles from the address at which the one process of the target serves net/http/pprof; nil for no address.
+// Profiles returns what takes profiles from the address at which the one process of the target serves net/http/pprof;
+// nil for no address.
 func (f *Flags) Profiles(address string) (*remote.Process, error) {
 	if address == "" {
 		return nil, nil

@@ -21,8 +21,9 @@ const (
 	maxWatched = 64              // at one time
 )
 
-// All watches every process that matches the name of the flags, each with a monitor of its own, until ctx or their duration ends, or the last
-// process does where nobody waits for the next one: then the error wraps io.EOF. leak says that a leak or a limit was found on any of them.
+// All watches every process that matches the name of the flags, each with a monitor of its own, until ctx or their
+// duration ends, or the last process does where nobody waits for the next one: then the error wraps io.EOF. leak says
+// that a leak or a limit was found on any of them.
 func All(ctx context.Context, view *screen.View, flags *source.Flags, config detector.Config) (leak bool, err error) {
 	pids, err := flags.Find()
 	if err != nil {
@@ -56,7 +57,8 @@ type group struct {
 	sampled, leak bool // of any of them
 }
 
-// follow watches some processes, and those that match later, until ctx ends. Where nobody waits for the next one, it ends with the last.
+// follow watches some processes, and those that match later, until ctx ends. Where nobody waits for the next one, it
+// ends with the last.
 func (g *group) follow(ctx context.Context, pids []int) error {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()

@@ -79,8 +79,8 @@ func Observe(ctx context.Context, monitor *detector.ResourceMonitor, shown *scre
 	return errors.Join(err, writeFailed)
 }
 
-// Display does some work with a view of it, until it is done, the context or the duration (0 = none) ends, or the user asks to end. Then
-// it prints the last verdicts.
+// Display does some work with a view of it, until it is done, the context or the duration (0 = none) ends, or the user
+// asks to end. Then it prints the last verdicts.
 func Display(ctx context.Context, view *screen.View, duration time.Duration, work func(context.Context) error) error {
 	ctx, stop := contextFor(ctx, duration)
 	shown := make(chan struct{})

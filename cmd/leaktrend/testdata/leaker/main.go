@@ -1,4 +1,5 @@
-// Command leaker leaks a goroutine and a connection ten times a second, and serves net/http/pprof at the first address that it prints.
+// Command leaker leaks a goroutine and a connection ten times a second, and serves net/http/pprof at the first address
+// that it prints.
 package main
 
 import (

@@ -1,4 +1,3 @@
-// Package fleet judges many processes together: which groups of them leak, with the share of false findings under control.
 // Package calibration says what a score is worth against chance: by a table of the scores of generated series.
 package calibration
 
@@ -21,8 +20,8 @@ import (
 //go:embed calibration.csv
 var calibrationText string
 
-// Marks are the lengths of history at which scores are calibrated. They lie closer than the floors of 6 hours by which long climbs are judged:
-// each new floor may confirm a climb, so what scores high changes from one to the next.
+// Marks are the lengths of history at which scores are calibrated. They lie closer than the floors of 6 hours by which
+// long climbs are judged: each new floor may confirm a climb, so what scores high changes from one to the next.
 var Marks = marks()
 
 func marks() (all []time.Duration) {
@@ -35,16 +34,18 @@ func marks() (all []time.Duration) {
 	return all
 }
 
-// Thresholds are the scores that are told apart, rising. They and their weights were chosen on series of seed 1, which calibrate nothing.
+// Thresholds are the scores that are told apart, rising. They and their weights were chosen on series of seed 1, which
+// calibrate nothing.
 var Thresholds = [...]float64{250, 1000, 2000, 3500, 5000, 7000}
 
-// weights are the share that each threshold has in an e-value. They sum to 1. Most lies where next to no healthy series comes: to stand
-// out, one leak among a thousand series must beat chance by a factor of some ten thousand.
+// weights are the share that each threshold has in an e-value. They sum to 1. Most lies where next to no healthy series
+// comes: to stand out, one leak among a thousand series must beat chance by a factor of some ten thousand.
 var weights = [len(Thresholds)]float64{.02, .03, .15, .2, .4, .2}
 
-// Score is how strongly a resource is found to leak where its life ends or the data do: the hours that the climb which stands then has
-// lasted, times the evidence that it goes on, in nats, added up over the widths that agree. 0 without a climb: a finding that took itself
-// back scores nothing. A ramp of the load or a cache that fills can have much of one of the two, but hardly ever of both.
+// Score is how strongly a resource is found to leak where its life ends or the data do: the hours that the climb which
+// stands then has lasted, times the evidence that it goes on, in nats, added up over the widths that agree. 0 without a
+// climb: a finding that took itself back scores nothing. A ramp of the load or a cache that fills can have much of one
+// of the two, but hardly ever of both.
 func Score(s *detector.Status) float64 { return s.Grew.Hours() * s.Nats }
 
 // Counts says how many of N series reach each threshold at the end of a history of a length.
@@ -76,7 +77,8 @@ func NewSample() Sample {
 	return s
 }
 
-// Worse returns, for each mark and threshold, the count of the sample in which more series reach it. Both have as many series.
+// Worse returns, for each mark and threshold, the count of the sample in which more series reach it. Both have as many
+// series.
 func (s Sample) Worse(other Sample) Sample {
 	worse := slices.Clone(s)
 	for i := range worse {
@@ -99,8 +101,9 @@ func (s Sample) And(other Sample) Sample {
 	return both
 }
 
-// Table is what scores are worth. Healthy gives the e-values: of the two halves of the parameters of the generator the worse one, as
-// nobody knows which is nearer to a fleet. The other two samples, of both halves and another seed, only check them.
+// Table is what scores are worth. Healthy gives the e-values: of the two halves of the parameters of the generator the
+// worse one, as nobody knows which is nearer to a fleet. The other two samples, of both halves and another seed, only
+// check them.
 type Table struct {
 	Healthy, CheckHealthy, CheckLeaking Sample
 }
@@ -118,13 +121,14 @@ func Default() *Table {
 	return c
 }
 
-// EValue returns the evidence that a score is against a healthy process after a history of a length: on healthy processes its mean is at
-// most 1, whatever the length, if they behave like the generated ones.
+// EValue returns the evidence that a score is against a healthy process after a history of a length: on healthy
+// processes its mean is at most 1, whatever the length, if they behave like the generated ones.
 //
-// It is the sum over the thresholds k that were reached of w(k)/P(k), where w are the weights, P(k) = (B+1)/(n+1), and B of n healthy series
-// reached k. For each k the expectation of 1/P(k) over calibration and healthy series is 1-(1-p)^(n+1), so at most 1, p being the true chance;
-// so is the weighted mean of several, however they depend. P(k) is the higher one of the marks before and after the length, or at it; beyond
-// the last mark that of the last two. A history shorter than the first mark gives 0.
+// It is the sum over the thresholds k that were reached of w(k)/P(k), where w are the weights, P(k) = (B+1)/(n+1), and
+// B of n healthy series reached k. For each k the expectation of 1/P(k) over calibration and healthy series is
+// 1-(1-p)^(n+1), so at most 1, p being the true chance; so is the weighted mean of several, however they depend. P(k)
+// is the higher one of the marks before and after the length, or at it; beyond the last mark that of the last two. A
+// history shorter than the first mark gives 0.
 func (c *Table) EValue(score float64, length time.Duration) float64 {
 	if length < c.Healthy[0].Length {
 		return 0

@@ -60,8 +60,9 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// On the healthy series that calibrate, the mean e-value is at most 1 at every mark, which the formula alone ensures. On others, of which
-// nothing was known, it is so over all marks; at a single mark one series of a high score may make more of it.
+// On the healthy series that calibrate, the mean e-value is at most 1 at every mark, which the formula alone ensures.
+// On others, of which nothing was known, it is so over all marks; at a single mark one series of a high score may make
+// more of it.
 func TestMeanEValueOfHealthySeries(t *testing.T) {
 	c := Default()
 	mean := func(counts Counts) float64 {

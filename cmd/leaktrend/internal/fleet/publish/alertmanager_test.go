@@ -13,7 +13,8 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/promtest"
 )
 
-// The same findings in scan after scan are the same alerts; what is not found any more ends, unless it may only not have been read.
+// The same findings in scan after scan are the same alerts; what is not found any more ends, unless it may only not
+// have been read.
 func TestAlertsOfScans(t *testing.T) {
 	address := promtest.Alertmanager(t)
 	active := func() int {

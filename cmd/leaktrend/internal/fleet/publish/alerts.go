@@ -15,10 +15,11 @@ import (
 )
 
 const (
-	// refreshEvery is how often standing alerts are repeated: an Alertmanager drops what it does not hear of for five minutes.
+	// refreshEvery is how often standing alerts are repeated: an Alertmanager drops what it does not hear of for five
+	// minutes.
 	refreshEvery = time.Minute
-	// maxUnsent bounds the alerts that wait for an Alertmanager, beside those of the findings that stand. The oldest resolved ones are
-	// dropped: they have ended there by themselves.
+	// maxUnsent bounds the alerts that wait for an Alertmanager, beside those of the findings that stand. The oldest
+	// resolved ones are dropped: they have ended there by themselves.
 	maxUnsent = 1000
 )
 

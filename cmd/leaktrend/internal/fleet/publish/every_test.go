@@ -26,7 +26,8 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 )
 
-// fakeAlertmanager keeps alerts as a real one does: they end at the time that their last post gave. It writes down what begins and ends.
+// fakeAlertmanager keeps alerts as a real one does: they end at the time that their last post gave. It writes down what
+// begins and ends.
 type fakeAlertmanager struct {
 	t      *testing.T
 	begin  time.Time
@@ -113,8 +114,8 @@ func leaksOf(jobs ...string) *fleet.Report {
 	return r
 }
 
-// A finding appears, is repeated as long as it stands, and is resolved when a scan that read all of its job does not find it. Neither a
-// scan that fails, nor one that misses a part, nor one that takes longer than alerts live, ends it.
+// A finding appears, is repeated as long as it stands, and is resolved when a scan that read all of its job does not
+// find it. Neither a scan that fails, nor one that misses a part, nor one that takes longer than alerts live, ends it.
 func TestScanEvery(t *testing.T) {
 	missing := func(r *fleet.Report, of ...fleet.Label) *fleet.Report {
 		for _, label := range of {
@@ -208,7 +209,8 @@ func TestScanEvery(t *testing.T) {
 	})
 }
 
-// What is kept stays small however many findings come and go while the Alertmanager is away, and what stands is told when it is back.
+// What is kept stays small however many findings come and go while the Alertmanager is away, and what stands is told
+// when it is back.
 func TestScanEveryIsBounded(t *testing.T) {
 	const rounds = maxUnsent * 3 / 2
 	synctest.Test(t, func(t *testing.T) {

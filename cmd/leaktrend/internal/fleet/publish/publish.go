@@ -1,5 +1,5 @@
-// Package publish shows what scans of a fleet find: as a table, as JSON lines or as a page, and as alerts in an Alertmanager, once or again and
-// again.
+// Package publish shows what scans of a fleet find: as a table, as JSON lines or as a page, and as alerts in an
+// Alertmanager, once or again and again.
 package publish
 
 import (
@@ -38,8 +38,8 @@ func (p *Publisher) Once(ctx context.Context, r *fleet.Report) (undelivered, err
 	return undelivered, p.writePage(r)
 }
 
-// Every scans and publishes again and again until ctx ends, or nothing can be printed any more. What fails is reported, and tried again by the
-// next scan.
+// Every scans and publishes again and again until ctx ends, or nothing can be printed any more. What fails is reported,
+// and tried again by the next scan.
 func (p *Publisher) Every(ctx context.Context, interval time.Duration, scan Scan) error {
 	note := func(what string, err error) {
 		if err != nil && ctx.Err() == nil {

@@ -10,8 +10,8 @@ import (
 // standing are the findings that hold after the latest report, by key.
 type standing map[string]fleet.Finding
 
-// update takes the next report and returns the findings that hold no more, in order of key: not those of what could not be read, as they may
-// be there.
+// update takes the next report and returns the findings that hold no more, in order of key: not those of what could not
+// be read, as they may be there.
 func (s standing) update(r *fleet.Report) (ended []fleet.Finding) {
 	found := make(map[string]bool)
 	for _, x := range slices.Concat(r.Findings, r.Limits) {

@@ -1,4 +1,5 @@
-// Command calibrate measures the scores of generated healthy and leaking series and writes the table that gives a scan its e-values.
+// Command calibrate measures the scores of generated healthy and leaking series and writes the table that gives a scan
+// its e-values.
 package main
 
 import (

@@ -13,21 +13,21 @@ import (
 const (
 	// minPoints is the least that makes a block worth repeating.
 	minPoints = 100
-	// draws is how many places are looked at for one that carries on from where a block ended. More make the level more continuous, and
-	// the blocks less random.
+	// draws is how many places are looked at for one that carries on from where a block ended. More make the level more
+	// continuous, and the blocks less random.
 	draws = 64
 	// phase is how far a block may be moved within the day, where the recording tells one day from another.
 	phase = time.Hour
 	day   = 24 * time.Hour
 )
 
-// Extend returns a recording that begins with r and goes on as r might have, until it spans a length of time. It answers how many alarms this
-// very process would give in a month, given that it is healthy. The same seed gives the same recording. The error says that r is too
-// short to learn from.
+// Extend returns a recording that begins with r and goes on as r might have, until it spans a length of time. It
+// answers how many alarms this very process would give in a month, given that it is healthy. The same seed gives the
+// same recording. The error says that r is too short to learn from.
 //
-// The method is the stationary bootstrap (Politis and Romano 1994): blocks of all series together, at random places and of geometric
-// length, mean a quarter of r and at most a day. Within a block all correlations remain, over time and between the series. Two things
-// differ from it:
+// The method is the stationary bootstrap (Politis and Romano 1994): blocks of all series together, at random places and
+// of geometric length, mean a quarter of r and at most a day. Within a block all correlations remain, over time and
+// between the series. Two things differ from it:
 //
 //   - A block begins where r was in nearly the same state in which the block before ended (matched blocks, Carlstein et al. 1998): of 64 random
 //     places the one whose predecessor is nearest, each series in units of its own deviation. Blocks of raw levels put end to end without that
@@ -35,9 +35,9 @@ const (
 //     they add up to a random walk, which wanders off without limit: the process would leak where its record does not.
 //   - From two days on, a block keeps its time of day to an hour, so that a day cycle goes on as one.
 //
-// What this cannot give: anything slower than r itself. The levels stay within those of r, and a series that only grew in r falls back once
-// in a while and grows again. Counters are carried on by their increments, restarts come again as restarts, and the ceilings are the last
-// ones of r.
+// What this cannot give: anything slower than r itself. The levels stay within those of r, and a series that only grew
+// in r falls back once in a while and grows again. Counters are carried on by their increments, restarts come again as
+// restarts, and the ceilings are the last ones of r.
 func Extend(r *Recording, span time.Duration, seed uint64) (*Recording, error) {
 	n := len(r.Times)
 	if n < minPoints {

@@ -12,8 +12,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// daily is a recording of three days in steps of five minutes: a day cycle, a slow noise, and a counter that grows with the cycle.
-// at returns the instant so many hours after the begin of the recordings of these tests.
+// daily is a recording of three days in steps of five minutes: a day cycle, a slow noise, and a counter that grows with
+// the cycle. at returns the instant so many hours after the begin of the recordings of these tests.
 func at(hours float64) int64 { return int64((1_000_000 + hours) * float64(time.Hour)) }
 
 func daily() *Recording {

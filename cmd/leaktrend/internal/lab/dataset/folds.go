@@ -7,9 +7,10 @@ import (
 	"slices"
 )
 
-// Folds deals programs out to at most k folds for cross-validation and returns the fold of each, and how many there are: fewer than k if
-// there are fewer programs. programs names the program of every recording; recordings of one program are not independent, so they stay
-// together. The folds hold about equally many recordings. The same seed gives the same folds, in whatever order the programs come.
+// Folds deals programs out to at most k folds for cross-validation and returns the fold of each, and how many there
+// are: fewer than k if there are fewer programs. programs names the program of every recording; recordings of one
+// program are not independent, so they stay together. The folds hold about equally many recordings. The same seed gives
+// the same folds, in whatever order the programs come.
 func Folds(programs []string, k int, seed uint64) (fold map[string]int, n int) {
 	count := make(map[string]int)
 	for _, p := range programs {

@@ -23,12 +23,12 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
-// Load decodes the recordings that a labels file names, in its order, with their truth. The error names every entry that cannot be
-// used, as "LABELS:LINE: ...": a file or a resource that is missing, a leak that begins outside of the recording, one resource
-// labelled twice. The recordings of the other entries are returned with it.
+// Load decodes the recordings that a labels file names, in its order, with their truth. The error names every entry
+// that cannot be used, as "LABELS:LINE: ...": a file or a resource that is missing, a leak that begins outside of the
+// recording, one resource labelled twice. The recordings of the other entries are returned with it.
 //
-// Where the recording knows the ceiling of a leaking resource, its exhaustion is when that was reached or, by the regression over the leak,
-// will be.
+// Where the recording knows the ceiling of a leaking resource, its exhaustion is when that was reached or, by the
+// regression over the leak, will be.
 func Load(ctx context.Context, path string) ([]*Recording, error) {
 	entries, err := labels.Load(path)
 	recs, loadErr := decodeAll(ctx, len(entries), func(i int) (*Recording, error) {
@@ -41,8 +41,8 @@ func Load(ctx context.Context, path string) ([]*Recording, error) {
 	return recs, errors.Join(err, loadErr)
 }
 
-// LoadUnlabelled decodes recordings of which nothing is known. The error names every file that cannot be read; the others are returned with
-// it.
+// LoadUnlabelled decodes recordings of which nothing is known. The error names every file that cannot be read; the
+// others are returned with it.
 func LoadUnlabelled(ctx context.Context, paths []string) ([]*Recording, error) {
 	return decodeAll(ctx, len(paths), func(i int) (*Recording, error) {
 		r, header, err := decode(ctx, paths[i])
@@ -266,7 +266,8 @@ func (r *Recording) ceiling(resource string) float64 {
 	return 0
 }
 
-// levelPoints is how many readings make a level: enough to see through a spike or the phase of a sawtooth, and few enough to be local.
+// levelPoints is how many readings make a level: enough to see through a spike or the phase of a sawtooth, and few
+// enough to be local.
 const levelPoints = 15
 
 // LevelBefore returns the median of the readings up to the begin of the leak, or the first reading if there are none.
@@ -300,7 +301,8 @@ func median(values []float64, end int) (float64, bool) {
 	return (last[(n-1)/2] + last[n/2]) / 2, true
 }
 
-// LevelAt returns the median of a few readings of a series up to an instant, in unix nanoseconds; ok is false where there are none.
+// LevelAt returns the median of a few readings of a series up to an instant, in unix nanoseconds; ok is false where
+// there are none.
 func (r *Recording) LevelAt(s *Series, at int64) (level float64, ok bool) {
 	return median(s.Values, sort.Search(len(r.Times), func(i int) bool { return r.Times[i] > at }))
 }

@@ -1,4 +1,5 @@
-// Package dataset holds recordings with what is known of them: read from files and labels, extended, divided for cross-validation.
+// Package dataset holds recordings with what is known of them: read from files and labels, extended, divided for
+// cross-validation.
 package dataset
 
 import (
@@ -43,7 +44,8 @@ type Truth struct {
 	Leaks bool
 	From  int64  // begin of the leak, unix nanoseconds; alarms before it are false
 	Kind  string // mechanism
-	// Consequence marks a series that grows because another one leaks: an alarm from the begin of the leak on is true, none is not missed.
+	// Consequence marks a series that grows because another one leaks: an alarm from the begin of the leak on is true,
+	// none is not missed.
 	Consequence bool
 	// Exhausted is when the leak takes the last of its limit, also beyond the end of the recording; 0 = unknown.
 	Exhausted int64
@@ -62,8 +64,8 @@ func (r *Recording) Days() float64 {
 	return time.Duration(r.Times[len(r.Times)-1]-r.Times[0]).Hours() / 24
 }
 
-// Judged returns the series that have a trend worth judging: gauges that are not mere context, and do not only stand in for another
-// one that is here.
+// Judged returns the series that have a trend worth judging: gauges that are not mere context, and do not only stand in
+// for another one that is here.
 func (r *Recording) Judged() []*Series {
 	var judged []*Series
 	for i := range r.Series {

@@ -15,14 +15,15 @@ func TrendOnly(c detector.Config) detector.Config {
 	return c
 }
 
-// LimitsOnly returns the configuration without the trend: the configured thresholds, or the ceilings where there are none.
+// LimitsOnly returns the configuration without the trend: the configured thresholds, or the ceilings where there are
+// none.
 func LimitsOnly(c detector.Config) detector.Config {
 	c.Adaptive.Enabled = false
 	return c
 }
 
-// Detector returns the detector itself as a Method. given says that the configuration is the user's: its soak setting then holds, else that
-// of each recording. The error says that the configuration is not valid.
+// Detector returns the detector itself as a Method. given says that the configuration is the user's: its soak setting
+// then holds, else that of each recording. The error says that the configuration is not valid.
 func Detector(name string, c detector.Config, given bool) (Method, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err

@@ -29,8 +29,9 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // frozenSeeds is how many recordings of each family are held; every second one has limits and processor time.
 const frozenSeeds = 20
 
-// TestDecisionsAreFrozen holds every event of the shipped recordings and of all generated families, but for its sentence: what decides
-// may be built anew, and decides the same. A change of the method updates the golden files, and says by its figures why.
+// TestDecisionsAreFrozen holds every event of the shipped recordings and of all generated families, but for its
+// sentence: what decides may be built anew, and decides the same. A change of the method updates the golden files, and
+// says by its figures why.
 func TestDecisionsAreFrozen(t *testing.T) {
 	shipped, err := filepath.Glob("../../../../../testdata/recordings/*.csv")
 	if err != nil || len(shipped) < 24 {

@@ -1,5 +1,5 @@
-// Package evaluate measures how good a way of finding leaks is, on recordings of which the truth is known: false alarms per
-// process-day, recall, delay.
+// Package evaluate measures how good a way of finding leaks is, on recordings of which the truth is known: false alarms
+// per process-day, recall, delay.
 package evaluate
 
 import "github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
@@ -10,7 +10,8 @@ type Firing struct {
 	At       int64 // unix nanoseconds
 }
 
-// Method is a way of finding leaks. Run must give the same alarms for the same recording, and be safe for concurrent use.
+// Method is a way of finding leaks. Run must give the same alarms for the same recording, and be safe for concurrent
+// use.
 type Method interface {
 	Name() string
 	Run(r *dataset.Recording) []Firing // in order of time

@@ -12,12 +12,12 @@ import (
 	"github.com/mdzesseis/leaktrend/detector"
 )
 
-// othersEnv names a folder of series recorded by others, with an index.csv whose columns begin with path, dataset, resource, unit, interval,
-// samples, hours, label. They are not ours to ship.
+// othersEnv names a folder of series recorded by others, with an index.csv whose columns begin with path, dataset,
+// resource, unit, interval, samples, hours, label. They are not ours to ship.
 const othersEnv = "LEAKTREND_OTHERS"
 
-// TestSeriesOfOthers holds the price of the default configuration on series that nobody made for this detector. Most are not labelled, so an alarm
-// there may be true: what is held is that there are few to look at.
+// TestSeriesOfOthers holds the price of the default configuration on series that nobody made for this detector. Most
+// are not labelled, so an alarm there may be true: what is held is that there are few to look at.
 func TestSeriesOfOthers(t *testing.T) {
 	dir := os.Getenv(othersEnv)
 	if dir == "" {

@@ -48,8 +48,8 @@ type Leak struct {
 	At        int64 // first alarm at or after the begin; 0 = missed
 	Exhausted int64 // when the limit is reached; 0 = unknown
 	Due       bool  // it exhausted its limit or doubled the level within the recording
-	// Level before the leak and Value at the alarm, both medians of a few readings, in the unit of the resource. Measured says that
-	// both are known and the level is above zero.
+	// Level before the leak and Value at the alarm, both medians of a few readings, in the unit of the resource. Measured
+	// says that both are known and the level is above zero.
 	Level, Value float64
 	Measured     bool
 }
@@ -60,14 +60,15 @@ type ScoreOptions struct {
 	Done    *atomic.Int64 // counts the recordings, for a progress display; may be nil
 }
 
-// Score runs methods over recordings and returns a report for each, in their order. How many workers there are does not change the reports.
-// A recording is let go once it is scored, so a sequence that makes them one by one needs no more memory than the workers hold. When ctx
-// ends, the reports are on what was done by then, and the error is ctx's.
+// Score runs methods over recordings and returns a report for each, in their order. How many workers there are does not
+// change the reports. A recording is let go once it is scored, so a sequence that makes them one by one needs no more
+// memory than the workers hold. When ctx ends, the reports are on what was done by then, and the error is ctx's.
 //
-// The rules of counting: every alarm on healthy time is false, also one that takes itself back. An alarm before the begin of the leak is
-// false, and if it still stands when the leak begins, it has not found it. On a recording that leaks, an alarm of a resource that neither
-// leaks nor grows as a consequence is false at any time; one of a consequence is true from the begin of the leak on, and its absence is no
-// miss. The first alarm at or after the begin in the leaking resource finds the leak; later ones are not counted.
+// The rules of counting: every alarm on healthy time is false, also one that takes itself back. An alarm before the
+// begin of the leak is false, and if it still stands when the leak begins, it has not found it. On a recording that
+// leaks, an alarm of a resource that neither leaks nor grows as a consequence is false at any time; one of a
+// consequence is true from the begin of the leak on, and its absence is no miss. The first alarm at or after the begin
+// in the leaking resource finds the leak; later ones are not counted.
 func Score(ctx context.Context, recs iter.Seq[*dataset.Recording], methods []Method, o ScoreOptions) ([]Report, error) {
 	type job struct {
 		index int
@@ -233,8 +234,8 @@ func (r *Report) Resources() []string {
 	return names
 }
 
-// Tally is the sum over recordings, of one resource or of all. All figures are derived from it. Its intervals take the recordings as
-// independent: with several of one program they are too narrow.
+// Tally is the sum over recordings, of one resource or of all. All figures are derived from it. Its intervals take the
+// recordings as independent: with several of one program they are too narrow.
 type Tally struct {
 	Recordings  int   // that count here
 	Healthy     int   // of them those in which nothing leaks
@@ -243,8 +244,8 @@ type Tally struct {
 	Noticed     int   // of the leaking ones those with a true alarm of any resource
 	Time        int64 // healthy time in milliseconds
 	FalseAlarms int
-	// BesideLeak is how many of the false alarms came while another resource leaked. That time is in the healthy time of the resource, but
-	// not in that of all together, whose rate therefore errs on the high side.
+	// BesideLeak is how many of the false alarms came while another resource leaked. That time is in the healthy time of
+	// the resource, but not in that of all together, whose rate therefore errs on the high side.
 	BesideLeak int
 	Leaks      []Leak
 }
@@ -374,14 +375,14 @@ func (t *Tally) by(key func(*Leak) string) []Group {
 	return groups
 }
 
-// Delay returns the hours from the begin of a leak to its alarm, of the leaks that were found; so do the three below. A method that finds
-// only the quick ones has short delays: compare them together with the recall.
+// Delay returns the hours from the begin of a leak to its alarm, of the leaks that were found; so do the three below. A
+// method that finds only the quick ones has short delays: compare them together with the recall.
 func (t *Tally) Delay() stats.Spread {
 	return t.found(func(l *Leak) (float64, bool) { return time.Duration(l.At - l.From).Hours(), true })
 }
 
-// DelayShare returns the delay as a share of the time from the begin to the exhaustion of the limit, where that is known. Above 1 the alarm
-// came too late.
+// DelayShare returns the delay as a share of the time from the begin to the exhaustion of the limit, where that is
+// known. Above 1 the alarm came too late.
 func (t *Tally) DelayShare() stats.Spread {
 	return t.found(func(l *Leak) (float64, bool) {
 		return float64(l.At-l.From) / float64(l.Exhausted-l.From), l.Exhausted > l.From
@@ -398,8 +399,8 @@ func (t *Tally) Leaked() stats.Spread {
 	})
 }
 
-// Lead returns the hours from the alarm to the exhaustion of the limit, where that is known; below 0 the alarm came too late. Its P90 is the
-// lead that nine of ten alarms exceed.
+// Lead returns the hours from the alarm to the exhaustion of the limit, where that is known; below 0 the alarm came too
+// late. Its P90 is the lead that nine of ten alarms exceed.
 func (t *Tally) Lead() stats.Spread {
 	s := t.found(func(l *Leak) (float64, bool) { return -time.Duration(l.Exhausted - l.At).Hours(), l.Exhausted != 0 })
 	s.Median, s.P90 = 0-s.Median, 0-s.P90
@@ -418,9 +419,10 @@ func (t *Tally) found(measure func(*Leak) (float64, bool)) stats.Spread {
 	return stats.SpreadOf(values)
 }
 
-// Precision returns the share of true alarms among all that come from a fleet within a time, when a share of its processes leaks once in
-// that time: prevalence*recall / (prevalence*recall + false alarms of a process in that time). Low and High take both figures at their
-// unfavourable and at their favourable limits. For one resource it is about the alarms of that resource.
+// Precision returns the share of true alarms among all that come from a fleet within a time, when a share of its
+// processes leaks once in that time: prevalence*recall / (prevalence*recall + false alarms of a process in that time).
+// Low and High take both figures at their unfavourable and at their favourable limits. For one resource it is about the
+// alarms of that resource.
 func (t *Tally) Precision(prevalence float64, horizon time.Duration) stats.Estimate {
 	found, rate := t.Recall(), t.Rate()
 	if !found.Known || !rate.Known {

@@ -18,7 +18,8 @@ var (
 
 const minute = 1. / 60 // of an hour
 
-// families are what a detector must tell apart. Ranges are those met in services: minutes to days, a few percent to several times the level.
+// families are what a detector must tell apart. Ranges are those met in services: minutes to days, a few percent to
+// several times the level.
 var families = []Family{
 	{
 		Name: "white_noise", Sentence: "independent noise about a level", resources: anything,

@@ -1,5 +1,6 @@
-// Package generate makes recordings of processes that are healthy and of processes that leak, with the truth about each, to measure and
-// to tune a detector on far more than can be recorded. A recording depends on the seed, the family and its number alone.
+// Package generate makes recordings of processes that are healthy and of processes that leak, with the truth about
+// each, to measure and to tune a detector on far more than can be recorded. A recording depends on the seed, the family
+// and its number alone.
 package generate
 
 import (
@@ -19,8 +20,8 @@ import (
 // Split is one of two halves of every parameter range: what was tuned on one is to be judged on the other.
 type Split uint8
 
-// The two halves. Each consists of four of eight equal cells, dealt out like the Thue-Morse sequence (0 3 5 6 and 1 2 4 7): no value of
-// a parameter can occur in both, yet both reach over the whole range with the same mean and variance.
+// The two halves. Each consists of four of eight equal cells, dealt out like the Thue-Morse sequence (0 3 5 6 and 1 2 4
+// 7): no value of a parameter can occur in both, yet both reach over the whole range with the same mean and variance.
 const (
 	Tune Split = iota
 	Report
@@ -34,8 +35,9 @@ type Options struct {
 	Seed      uint64
 	PerFamily int           // recordings of each family
 	Interval  time.Duration // between samples, at least 10 ms; 0 = 30 s or 60 s, drawn for each recording
-	// Span is the length of a recording, drawn log-uniformly; the zero value is 6 h to 14 days. Some families need days to show what they
-	// are and take their length from the upper part. A leak that takes the last of its limit ends its recording.
+	// Span is the length of a recording, drawn log-uniformly; the zero value is 6 h to 14 days. Some families need days to
+	// show what they are and take their length from the upper part. A leak that takes the last of its limit ends its
+	// recording.
 	Span     Range
 	Load     bool // with cpu_seconds; a few families always have it or never do
 	Ceilings bool // with the ceilings of open_fds, rss_bytes and heap_live_bytes
@@ -118,8 +120,8 @@ func Generate(o Options) iter.Seq[*dataset.Recording] {
 	}
 }
 
-// One returns the recording with a number, 0 or above, of a family: the same that Generate yields, in any order and from any goroutine. It
-// panics if there is no such family.
+// One returns the recording with a number, 0 or above, of a family: the same that Generate yields, in any order and
+// from any goroutine. It panics if there is no such family.
 func One(o Options, family string, index int) *dataset.Recording {
 	i := slices.IndexFunc(families, func(f Family) bool { return f.Name == family })
 	if i < 0 {
@@ -156,7 +158,8 @@ var levels = map[string][2]float64{
 	sampler.RSSBytes:      {5 * megabyte, 8192 * megabyte},
 }
 
-// process is one run being drawn. Its arrays have one value for each tick of the sampling interval; 1 is the normal state.
+// process is one run being drawn. Its arrays have one value for each tick of the sampling interval; 1 is the normal
+// state.
 type process struct {
 	family   *Family
 	r        *rand.Rand
@@ -251,7 +254,8 @@ func (p *process) used(tick int) float64 {
 	return used
 }
 
-// truth sets the limit beyond what the process needs, lets it die there if it leaks that much, and returns what is to be known of it.
+// truth sets the limit beyond what the process needs, lets it die there if it leaks that much, and returns what is to
+// be known of it.
 func (p *process) truth() dataset.Truth {
 	leaked := p.leak
 	p.leak.amount = nil
@@ -283,7 +287,8 @@ func (p *process) truth() dataset.Truth {
 	return truth
 }
 
-// normal returns the mean of the healthy use, and of the churn on it, over the day on either side of the begin of the leak.
+// normal returns the mean of the healthy use, and of the churn on it, over the day on either side of the begin of the
+// leak.
 func (p *process) normal() (use, churn float64) {
 	day := int(24 / p.dt)
 	low, high := max(p.leak.from-day, 0), min(p.leak.from+day, len(p.healthy))
@@ -303,7 +308,8 @@ func sum(values []float64) (s float64) {
 	return s
 }
 
-// record samples the process as it is done in practice: a little late, with samples missing, in whole units and milliseconds.
+// record samples the process as it is done in practice: a little late, with samples missing, in whole units and
+// milliseconds.
 func (p *process) record(withLoad bool) *dataset.Recording {
 	n := p.end
 	var (
@@ -395,8 +401,8 @@ func (e *rare) next(tick int) bool {
 	return true
 }
 
-// cpuSeconds returns the processor time used since the last restart: an idle share of one core, and a cost for each request, in the
-// clock ticks that the system counts in.
+// cpuSeconds returns the processor time used since the last restart: an idle share of one core, and a cost for each
+// request, in the clock ticks that the system counts in.
 func (p *process) cpuSeconds() []float64 {
 	const clockTick = 100 // a second
 	factor := func(low, high float64) float64 { return low * math.Pow(high/low, p.aside.Float64()) }

@@ -13,7 +13,8 @@ type wander struct {
 	keep, kick, last float64
 }
 
-// newWander returns a series of a standard deviation. step is the time of one value over the time that it takes to forget 63 %.
+// newWander returns a series of a standard deviation. step is the time of one value over the time that it takes to
+// forget 63 %.
 func newWander(r *rand.Rand, deviation, step float64) *wander {
 	keep := math.Exp(-step)
 	return &wander{r: r, keep: keep, kick: deviation * math.Sqrt(1-keep*keep), last: deviation * r.NormFloat64()}
@@ -61,7 +62,8 @@ func (p *process) bursts(dst []float64, perHour, height, decay float64) {
 	}
 }
 
-// sawtooth adds a climb that falls to zero when its period is over, at a random phase; periods and heights vary by a tenth.
+// sawtooth adds a climb that falls to zero when its period is over, at a random phase; periods and heights vary by a
+// tenth.
 func (p *process) sawtooth(dst []float64, height, period float64) {
 	phase, step, peak := p.r.Float64(), p.dt/period, height
 	for i := range dst {
@@ -171,10 +173,12 @@ func (p *process) restart(every, lack, constant float64) {
 // background is what no series is without.
 func (p *process) background() { p.noise(p.healthy, p.logarithmic(.002, .05)) }
 
-// soonest is the least time in which leaks take the last of their limit, where that depends on them alone. Faster ones are no matter of trends.
+// soonest is the least time in which leaks take the last of their limit, where that depends on them alone. Faster ones
+// are no matter of trends.
 const soonest = 2 // hours
 
-// lose leaks a growth until the end of the recording, from a tick on, at a pace that is steady where pace is nil and else goes as pace does.
+// lose leaks a growth until the end of the recording, from a tick on, at a pace that is steady where pace is nil and
+// else goes as pace does.
 func (p *process) lose(from int, growth float64, pace []float64) {
 	hours := float64(len(p.healthy)-from) * p.dt
 	growth = min(growth, (p.limit-1)*hours/min(soonest, p.hours()/4))

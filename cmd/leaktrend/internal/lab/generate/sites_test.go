@@ -11,8 +11,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
-// followedAlone passes a series as that of one line of code, beside steady ones, and counts the findings in healthy time. hit tells whether
-// there was one while it leaked.
+// followedAlone passes a series as that of one line of code, beside steady ones, and counts the findings in healthy
+// time. hit tells whether there was one while it leaked.
 func followedAlone(r *dataset.Recording, share float64) (alarms int, hit bool) {
 	s := &r.Series[0]
 	kind := profile.Goroutine
@@ -50,8 +50,8 @@ func followedAlone(r *dataset.Recording, share float64) (alarms int, hit bool) {
 	return alarms, hit
 }
 
-// One line of code by itself gives no more false alarms than a total does: of what services do in good health, those alone that nothing in
-// the series itself tells from a leak.
+// One line of code by itself gives no more false alarms than a total does: of what services do in good health, those
+// alone that nothing in the series itself tells from a leak.
 func TestSitesAlone(t *testing.T) {
 	o := Options{Seed: 77, PerFamily: 6, Ranges: Report}
 	days, ambiguous, due, found := 0., 0, 0, 0

@@ -36,8 +36,8 @@ type Leak struct {
 // fromBegin is the start of a leak that was there from the first sample.
 const fromBegin = "begin"
 
-// Load reads a labels file. Paths in it are relative to it. The error names all that is wrong, each with file and line; the entries without a
-// fault are returned with it.
+// Load reads a labels file. Paths in it are relative to it. The error names all that is wrong, each with file and line;
+// the entries without a fault are returned with it.
 func Load(path string) ([]Recording, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -121,7 +121,8 @@ func floorsOf(s *series, step int64) (at []int64, floors, means []float64) {
 	return at, floors, means
 }
 
-// bornAt returns when the process was started that runs at each instant: where that is not known, when it was first seen.
+// bornAt returns when the process was started that runs at each instant: where that is not known, when it was first
+// seen.
 func bornAt(s *series, at []int64) []int64 {
 	born := make([]int64, len(at))
 	latest, next := s.times[0], 0

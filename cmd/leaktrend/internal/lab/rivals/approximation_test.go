@@ -45,7 +45,9 @@ var metrics = map[string]struct{ name, ceiling string }{
 	sampler.Threads:       {"go_threads", ""},
 }
 
-// What is measured is what the rules do: on generated processes, Prometheus sees growth at the same times as the method. How long an alert stays differs: Prometheus 2.42 counts keep_firing_for from the first time that the growth is not seen.
+// What is measured is what the rules do: on generated processes, Prometheus sees growth at the same times as the
+// method. How long an alert stays differs: Prometheus 2.42 counts keep_firing_for from the first time that the growth
+// is not seen.
 func TestApproximationIsWhatPrometheusDoes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("promtool takes half a minute")

@@ -15,8 +15,8 @@ import (
 // fieldVariable says how many recordings of each family TestField generates.
 const fieldVariable = "LEAKTREND_FIELD"
 
-// The detector beside the whole field, on generated recordings of a half of the parameters on which no constant was fitted: no rule is both as
-// quiet and as watchful. go test -v prints the table.
+// The detector beside the whole field, on generated recordings of a half of the parameters on which no constant was
+// fitted: no rule is both as quiet and as watchful. go test -v prints the table.
 func TestField(t *testing.T) {
 	t.Parallel()
 	n := 5

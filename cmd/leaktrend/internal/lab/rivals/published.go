@@ -11,10 +11,10 @@ import (
 
 const mb = 1 << 20
 
-// fixedDelta is the rule of the monitor that leaktrend replaces, log_capturer_go's pkg/leakdetection, with its defaults: more than 50
-// goroutines, 100 descriptors or 100 MB above what was read at the start of the process. It compares memory as an absolute, and only the
-// heap; here growth is compared, of every resource in bytes, which is kinder to it. Of other resources it knows nothing. Within its
-// cooldown of 5 minutes it does not alarm again.
+// fixedDelta is the rule of the monitor that leaktrend replaces, log_capturer_go's pkg/leakdetection, with its
+// defaults: more than 50 goroutines, 100 descriptors or 100 MB above what was read at the start of the process. It
+// compares memory as an absolute, and only the heap; here growth is compared, of every resource in bytes, which is
+// kinder to it. Of other resources it knows nothing. Within its cooldown of 5 minutes it does not alarm again.
 func fixedDelta(s *series) []int64 {
 	var limit float64
 	switch {
@@ -39,17 +39,19 @@ func fixedDelta(s *series) []int64 {
 	return a.edges
 }
 
-// holmesTrigger is a rule of holmes: a value of at least minimum that exceeds limit, or the mean by diff percent, unless it is ceiling or more.
+// holmesTrigger is a rule of holmes: a value of at least minimum that exceeds limit, or the mean by diff percent,
+// unless it is ceiling or more.
 type holmesTrigger struct {
 	minimum, diff, limit int
 	ceiling              int // 0 = none
 }
 
-// holmes is matchRule of mosn/holmes: it dumps when a value exceeds an absolute bound, or reaches the mean of the last 10 (the present one
-// among them) plus a percentage, all in integers. The parameters are those of the examples in its README; those it falls back to (3000
-// goroutines at least) leave most services unwatched. Memory is in percent of the limit, so without a ceiling there is no rule for it;
-// descriptors and other counts it does not watch. It samples every 5 s; a recording at a slower pace is taken as it is. The first nine
-// samples of a process are warm-up, and the cooldown is a minute.
+// holmes is matchRule of mosn/holmes: it dumps when a value exceeds an absolute bound, or reaches the mean of the last
+// 10 (the present one among them) plus a percentage, all in integers. The parameters are those of the examples in its
+// README; those it falls back to (3000 goroutines at least) leave most services unwatched. Memory is in percent of the
+// limit, so without a ceiling there is no rule for it; descriptors and other counts it does not watch. It samples every
+// 5 s; a recording at a slower pace is taken as it is. The first nine samples of a process are warm-up, and the
+// cooldown is a minute.
 func holmes(s *series) []int64 {
 	var trigger holmesTrigger
 	share := false
@@ -106,8 +108,8 @@ func holmes(s *series) []int64 {
 	return a.edges
 }
 
-// predictLinear is the Prometheus rule `predict_linear(x[6h], 24*3600) > limit` with `for: 1h`, evaluated every minute: the form that the
-// node mixin gives it for filling file systems. It takes what history there is, from two samples on.
+// predictLinear is the Prometheus rule `predict_linear(x[6h], 24*3600) > limit` with `for: 1h`, evaluated every minute:
+// the form that the node mixin gives it for filling file systems. It takes what history there is, from two samples on.
 func predictLinear(s *series) []int64 {
 	if !s.bounded() {
 		return nil
@@ -138,12 +140,13 @@ func everyMinute(s *series, span int64, a alarm, holds func(w *window, at int64)
 	return a.edges
 }
 
-// coroot is MemoryGrowthPct of coroot's auditor/memory.go and its built-in alert rule, as of August 2026. Every minute it looks at the last
-// hour of a container's resident memory; here, of every resource in bytes. Of the 1h at least 80 % must be read. It is cut where a value is
-// less than half of the one before, and the longest piece (10 points and a third of the hour or more) is fitted by least squares. The slope
-// must be positive, that of the last quarter (15 minutes and 5 points at least) too and no less than 30 % of it. The line must rise over
-// the hour by 5 % of the limit, or 50 MB where none is known, and by more than 10 % of its beginning. That for 15 minutes is an alarm,
-// which is kept for 15 minutes.
+// coroot is MemoryGrowthPct of coroot's auditor/memory.go and its built-in alert rule, as of August 2026. Every minute
+// it looks at the last hour of a container's resident memory; here, of every resource in bytes. Of the 1h at least 80 %
+// must be read. It is cut where a value is less than half of the one before, and the longest piece (10 points and a
+// third of the hour or more) is fitted by least squares. The slope must be positive, that of the last quarter (15
+// minutes and 5 points at least) too and no less than 30 % of it. The line must rise over the hour by 5 % of the limit,
+// or 50 MB where none is known, and by more than 10 % of its beginning. That for 15 minutes is an alarm, which is kept
+// for 15 minutes.
 func coroot(s *series) []int64 {
 	if s.resource.Unit != "bytes" {
 		return nil
@@ -196,7 +199,8 @@ func longestPiece(values []float64, from, to int) (lo, hi int) {
 	return lo, hi
 }
 
-// corootGrowth returns the growth of the line over the hour before now in percent; 0 = none that counts. x is in seconds, 0 is now.
+// corootGrowth returns the growth of the line over the hour before now in percent; 0 = none that counts. x is in
+// seconds, 0 is now.
 func corootGrowth(x, y []float64, ceiling float64) float64 {
 	intercept, slope := stat.LinearRegression(x, y, nil, false)
 	if !(slope > 0) {

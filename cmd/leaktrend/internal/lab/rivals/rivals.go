@@ -1,12 +1,13 @@
-// Package rivals holds the well-known rules for finding leaks, each as published, to measure them on the same recordings as the detector. Those
-// that a user would otherwise write stand beside it in every report of tune, the others in that of TestField.
+// Package rivals holds the well-known rules for finding leaks, each as published, to measure them on the same
+// recordings as the detector. Those that a user would otherwise write stand beside it in every report of tune, the
+// others in that of TestField.
 //
-// Each looks at the series that the detector judges, at those of them that it is made for. Where a rule needs the limit of a resource it
-// takes the ceiling in the recording, and cannot fire without. All times are those of the samples.
+// Each looks at the series that the detector judges, at those of them that it is made for. Where a rule needs the limit
+// of a resource it takes the ceiling in the recording, and cannot fire without. All times are those of the samples.
 //
-// A published rule brings its own way to begin and to end an alarm. The bare statistics bring none: tested once a minute, they would
-// flicker. Their alarm ends when the condition has not held for a whole window, so that no two alarms rest on the same samples, which is in
-// their favour.
+// A published rule brings its own way to begin and to end an alarm. The bare statistics bring none: tested once a
+// minute, they would flicker. Their alarm ends when the condition has not held for a whole window, so that no two
+// alarms rest on the same samples, which is in their favour.
 package rivals
 
 import (
@@ -158,7 +159,8 @@ func (r *restarts) at(now int64) bool {
 	return seen
 }
 
-// alarm turns a condition into alarms: it begins when the condition has held for hold, and ends when it has not held for keep.
+// alarm turns a condition into alarms: it begins when the condition has held for hold, and ends when it has not held
+// for keep.
 type alarm struct {
 	hold, keep int64
 

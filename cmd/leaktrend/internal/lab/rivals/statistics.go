@@ -10,10 +10,10 @@ import (
 // testSpan is the window of the two significance tests.
 const testSpan = 6 * hour
 
-// mannKendall is the test of Mann (1945) and Kendall (1975) for a monotonic trend over the last 6 h, asked every minute once there are 6 h.
-// S is the number of pairs that rise less those that fall; without a trend it has mean 0 and, with groups of t equal values, variance
-// (n(n-1)(2n+5) - sum t(t-1)(2t+5)) / 18. z = (S-1) / sqrt(variance) with the correction for continuity. Growth is significant at two-sided
-// p < .01.
+// mannKendall is the test of Mann (1945) and Kendall (1975) for a monotonic trend over the last 6 h, asked every minute
+// once there are 6 h. S is the number of pairs that rise less those that fall; without a trend it has mean 0 and, with
+// groups of t equal values, variance (n(n-1)(2n+5) - sum t(t-1)(2t+5)) / 18. z = (S-1) / sqrt(variance) with the
+// correction for continuity. Growth is significant at two-sided p < .01.
 func mannKendall(s *series) []int64 {
 	critical := distuv.UnitNormal.Quantile(1 - 0.01/2)
 	k := newPairs(s.values)
@@ -29,8 +29,8 @@ func mannKendall(s *series) []int64 {
 	})
 }
 
-// pairs counts the rising and the falling pairs in a window, in O(log n) a value: how many values in the window are below another one is a
-// prefix sum over their ranks, kept in a Fenwick tree.
+// pairs counts the rising and the falling pairs in a window, in O(log n) a value: how many values in the window are
+// below another one is a prefix sum over their ranks, kept in a Fenwick tree.
 type pairs struct {
 	rank  []int // of each value, from 1
 	count []int // in the window, by rank
@@ -102,9 +102,9 @@ func (k *pairs) z() float64 {
 	return (float64(k.s) - math.Copysign(1, float64(k.s))) / math.Sqrt(variance)
 }
 
-// olsTest is the textbook t test of the slope of a regression over the last 6 h, asked every minute once there are 6 h: t = sqrt(R2 (n-2) /
-// (1-R2)) with n-2 degrees of freedom, growth significant at two-sided p < .001. It takes the samples as independent, which resources never
-// are.
+// olsTest is the textbook t test of the slope of a regression over the last 6 h, asked every minute once there are 6 h:
+// t = sqrt(R2 (n-2) / (1-R2)) with n-2 degrees of freedom, growth significant at two-sided p < .001. It takes the
+// samples as independent, which resources never are.
 func olsTest(s *series) []int64 {
 	critical := make(map[int]float64)
 	return everyMinute(s, testSpan, alarm{keep: testSpan}, func(w *window, at int64) bool {
@@ -125,9 +125,10 @@ func olsTest(s *series) []int64 {
 	})
 }
 
-// olsFloors is a rule of thumb in wide use, of which we know no publication: a regression over the minima of the last 24 hours, asked as
-// each hour closes. The line must explain more than 80 % of the variance and rise by more than 20 % of its beginning. Hours without a
-// reading have no floor; 20 floors are needed. The alarm ends after 24 hours in which it did not hold.
+// olsFloors is a rule of thumb in wide use, of which we know no publication: a regression over the minima of the last
+// 24 hours, asked as each hour closes. The line must explain more than 80 % of the variance and rise by more than 20 %
+// of its beginning. Hours without a reading have no floor; 20 floors are needed. The alarm ends after 24 hours in which
+// it did not hold.
 func olsFloors(s *series) []int64 {
 	const (
 		span  = 24
@@ -167,13 +168,14 @@ func (s sums) with(x, y float64) sums {
 	return sums{s.n + 1, s.sx + x, s.sy + y, s.sxx + x*x, s.sxy + x*y, s.syy + y*y}
 }
 
-// backwardRegression is LBR, linear backward regression, of Jindal et al., "Memory Leak Detection Algorithms in the Cloud-based
-// Infrastructure" (2021, arXiv:2106.08938). Every 5 minutes it looks at windows that end now and reach back ever further; it is an alarm if
-// a line with R2 >= 0.8 through one of them reaches the limit within the critical time. Verified in the authors' repository,
-// ansjin/memory_leak_detection: medians of 5 minutes, windows from 60 of them on in steps of 50, R2 of 0.8. Not verifiable for LBR: the
-// critical time; 7 days is the default of its sister algorithm Precog there. Left out: the repository takes the trend of a seasonal
-// decomposition with the best of ten Fourier periods before the regression. The paper judges a series once; the alarm here ends when it has
-// not held for the smallest window.
+// backwardRegression is LBR, linear backward regression, of Jindal et al., "Memory Leak Detection Algorithms in the
+// Cloud-based Infrastructure" (2021, arXiv:2106.08938). Every 5 minutes it looks at windows that end now and reach back
+// ever further; it is an alarm if a line with R2 >= 0.8 through one of them reaches the limit within the critical time.
+// Verified in the authors' repository, ansjin/memory_leak_detection: medians of 5 minutes, windows from 60 of them on
+// in steps of 50, R2 of 0.8. Not verifiable for LBR: the critical time; 7 days is the default of its sister algorithm
+// Precog there. Left out: the repository takes the trend of a seasonal decomposition with the best of ten Fourier
+// periods before the regression. The paper judges a series once; the alarm here ends when it has not held for the
+// smallest window.
 func backwardRegression(s *series) []int64 {
 	if !s.bounded() {
 		return nil
@@ -222,9 +224,10 @@ func (s sums) less(o sums) sums {
 	return sums{s.n - o.n, s.sx - o.sx, s.sy - o.sy, s.sxx - o.sxx, s.sxy - o.sxy, s.syy - o.syy}
 }
 
-// cusum is the one-sided cumulative sum of Page (1954) with the reference value k = 0.5 and the bound h = 50, both in deviations: S =
-// max(0, S + z - k), an alarm when S > h. One value a minute, the mean of its readings. Mean and deviation are those of the first 60 values
-// of the process; the deviation is taken as 1 % of the mean or more, so that a count that stood still does not alarm at the first change.
+// cusum is the one-sided cumulative sum of Page (1954) with the reference value k = 0.5 and the bound h = 50, both in
+// deviations: S = max(0, S + z - k), an alarm when S > h. One value a minute, the mean of its readings. Mean and
+// deviation are those of the first 60 values of the process; the deviation is taken as 1 % of the mean or more, so that
+// a count that stood still does not alarm at the first change.
 func cusum(s *series) []int64 {
 	const (
 		k     = 0.5

@@ -35,8 +35,8 @@ const (
 	beyondAWeek = .6 // of PerFamily
 )
 
-// Healthy series go on for half as long again as they are watched: a scan may end while the load climbs, where a series of just its length
-// would have shown the return. A leak begins within the first half of what is watched.
+// Healthy series go on for half as long again as they are watched: a scan may end while the load climbs, where a series
+// of just its length would have shown the return. A leak begins within the first half of what is watched.
 var (
 	healthyParts = []part{
 		{0, 12 * time.Hour, 18 * time.Hour},
@@ -50,9 +50,10 @@ var (
 	}
 )
 
-// Measure generates series, judges them as a scan does, and counts their scores at all marks. Families with restarts of known time are left
-// out: a scan judges each life by itself. The series come without processor time and ceilings, which a scan often knows: of 12,600 healthy
-// ones watched for five days 7 score 2,000 or more, with ceilings 7 too, with processor time 5.
+// Measure generates series, judges them as a scan does, and counts their scores at all marks. Families with restarts of
+// known time are left out: a scan judges each life by itself. The series come without processor time and ceilings,
+// which a scan often knows: of 12,600 healthy ones watched for five days 7 score 2,000 or more, with ceilings 7 too,
+// with processor time 5.
 func Measure(ctx context.Context, o Options) (calibration.Sample, error) {
 	parts := healthyParts
 	if o.Leaking {
@@ -117,8 +118,8 @@ func (o *Options) measure(ctx context.Context, p part) (calibration.Sample, erro
 	return total, ctx.Err()
 }
 
-// scoreAtMarks judges one recording and counts its score at each mark that it reaches. A leak that ends its process before counts at none
-// of the later ones, and none counts at marks before its begin.
+// scoreAtMarks judges one recording and counts its score at each mark that it reaches. A leak that ends its process
+// before counts at none of the later ones, and none counts at marks before its begin.
 func scoreAtMarks(r *dataset.Recording, p part, leaking bool, into calibration.Sample) {
 	d, err := detector.New(calibration.Judgment())
 	if err != nil {

@@ -20,7 +20,8 @@ type Budget struct {
 // maxAlarms keeps the arithmetic with budgets finite.
 const maxAlarms = 1_000_000
 
-// ParseBudget reads ALARMS/TIME: a number, and a Go duration or a number of days or weeks, as in 1/30d, 0.5/2w or 2/36h.
+// ParseBudget reads ALARMS/TIME: a number, and a Go duration or a number of days or weeks, as in 1/30d, 0.5/2w or
+// 2/36h.
 func ParseBudget(text string) (Budget, error) {
 	fail := func(why string) (Budget, error) {
 		return Budget{}, fmt.Errorf("budget %q: %s; it is ALARMS/TIME, as in 1/30d", text, why)
@@ -87,8 +88,8 @@ func (b Budget) String() string {
 // PerDay returns the budget in alarms per process-day.
 func (b Budget) PerDay() float64 { return b.Alarms / b.Per.Hours() * 24 }
 
-// Confidence returns how surely a method keeps the budget that gave so many false alarms in so many healthy process-days, 0 to 1: the
-// probability that a method which just exceeds it would have given more.
+// Confidence returns how surely a method keeps the budget that gave so many false alarms in so many healthy
+// process-days, 0 to 1: the probability that a method which just exceeds it would have given more.
 func (b Budget) Confidence(alarms int, days float64) float64 {
 	if days <= 0 {
 		return 0
@@ -97,8 +98,8 @@ func (b Budget) Confidence(alarms int, days float64) float64 {
 	return distuv.ChiSquared{K: 2 * float64(alarms+1)}.CDF(2 * days * b.PerDay())
 }
 
-// Missing returns how many more healthy process-days without a false alarm it takes to say with 95 % confidence that the budget is
-// kept; 0 = the days are enough.
+// Missing returns how many more healthy process-days without a false alarm it takes to say with 95 % confidence that
+// the budget is kept; 0 = the days are enough.
 func (b Budget) Missing(alarms int, days float64) float64 {
 	// The least mean at which so few alarms or fewer come with 5 % probability.
 	bound := distuv.ChiSquared{K: 2 * float64(alarms+1)}.Quantile(confidence) / 2

@@ -11,14 +11,15 @@ import (
 // confidence of all intervals and claims.
 const confidence = 0.95
 
-// Estimate is a figure with its 95 % interval. Known is false where there was nothing to estimate it from: that is not zero.
+// Estimate is a figure with its 95 % interval. Known is false where there was nothing to estimate it from: that is not
+// zero.
 type Estimate struct {
 	Value, Low, High float64
 	Known            bool
 }
 
-// PoissonRate returns the rate of events per unit of exposure with its exact interval (Garwood 1936): for k events the limits of the mean
-// are half the chi-square quantiles at 2.5 % with 2k and at 97.5 % with 2k+2 degrees of freedom.
+// PoissonRate returns the rate of events per unit of exposure with its exact interval (Garwood 1936): for k events the
+// limits of the mean are half the chi-square quantiles at 2.5 % with 2k and at 97.5 % with 2k+2 degrees of freedom.
 func PoissonRate(events int, exposure float64) Estimate {
 	if exposure <= 0 {
 		return Estimate{}
@@ -31,8 +32,8 @@ func PoissonRate(events int, exposure float64) Estimate {
 	return e
 }
 
-// Proportion returns the share k/n with its exact interval (Clopper and Pearson 1934): the limits are beta quantiles, at 2.5 % of Beta(k,
-// n-k+1) and at 97.5 % of Beta(k+1, n-k).
+// Proportion returns the share k/n with its exact interval (Clopper and Pearson 1934): the limits are beta quantiles,
+// at 2.5 % of Beta(k, n-k+1) and at 97.5 % of Beta(k+1, n-k).
 func Proportion(k, n int) Estimate {
 	if n <= 0 {
 		return Estimate{}

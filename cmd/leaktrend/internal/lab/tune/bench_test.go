@@ -12,8 +12,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// BenchmarkSearch is the whole of a tuning run on labelled recordings, the published rules included: 400 recordings of 10,000 samples, and
-// all settings of the grid.
+// BenchmarkSearch is the whole of a tuning run on labelled recordings, the published rules included: 400 recordings of
+// 10,000 samples, and all settings of the grid.
 func BenchmarkSearch(b *testing.B) {
 	var recs []*dataset.Recording
 	for i := range 400 {

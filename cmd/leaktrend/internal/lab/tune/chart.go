@@ -12,7 +12,8 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/plot"
 )
 
-// A chart is drawn in a box of 400 by 300 units. On a phone it takes the whole width, so a unit there is a little less than a pixel.
+// A chart is drawn in a box of 400 by 300 units. On a phone it takes the whole width, so a unit there is a little less
+// than a pixel.
 const (
 	chartWidth, chartHeight             = 400., 300.
 	plotLeft, plotRight                 = 46., 388.
@@ -147,7 +148,8 @@ func (b box) meets(o box) bool {
 	return b.left < o.right && o.left < b.right && b.top < o.bottom && o.top < b.bottom
 }
 
-// drawChart draws points, a line through some of them, and the budget if it is above 0 and on the axis. It returns an svg element.
+// drawChart draws points, a line through some of them, and the budget if it is above 0 and on the axis. It returns an
+// svg element.
 func drawChart(x, y axis, points, line []point, budget float64, describe string) string {
 	on := plot.NewSVG(chartWidth)
 	for _, t := range y.ticks {

@@ -8,8 +8,8 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/stats"
 )
 
-// prevalence is the share of processes that leak once within the horizon for which the precision is stated: the month under physical time
-// constants, the run in soak mode.
+// prevalence is the share of processes that leak once within the horizon for which the precision is stated: the month
+// under physical time constants, the run in soak mode.
 const prevalence = 0.01
 
 const month = 30 * 24 * time.Hour
@@ -67,7 +67,8 @@ type Figures struct {
 	Precision   *Interval `json:"precision"`
 }
 
-// figuresOf takes the figures from a tally of recordings that are judged in one soak setting; 0 = the physical time constants.
+// figuresOf takes the figures from a tally of recordings that are judged in one soak setting; 0 = the physical time
+// constants.
 func figuresOf(t evaluate.Tally, soak time.Duration) Figures {
 	f := Figures{
 		Recordings: t.Recordings, Healthy: t.Healthy, Exposure: t.Days(), FalseAlarms: t.FalseAlarms, BesideLeak: t.BesideLeak,

@@ -19,7 +19,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// stored is a result of two groups, trimmed from runs on generated and on shipped recordings. It does not change as the detector does.
+// stored is a result of two groups, trimmed from runs on generated and on shipped recordings. It does not change as the
+// detector does.
 func stored(t *testing.T) *Result {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "result.json"))

@@ -18,14 +18,16 @@ type Result struct {
 	TrendOff   bool    `json:"trend_off,omitempty"` // the configuration in force has no trend; the search turns it on
 	Seed       uint64  `json:"seed"`
 	Unlabelled bool    `json:"unlabelled"`
-	// Interrupted says that the run was ended early: the figures are of the recordings done by then, and there is no choice.
+	// Interrupted says that the run was ended early: the figures are of the recordings done by then, and there is no
+	// choice.
 	Interrupted bool    `json:"interrupted"`
 	Recordings  int     `json:"recordings"`
 	Of          int     `json:"of"` // recordings that there are
 	Programs    int     `json:"programs"`
 	HeldOut     bool    `json:"held_out"` // the figures are of recordings that the search did not see
 	Groups      []Group `json:"groups"`
-	// Searched says that the trials are of the recordings searched, though others are reported on: the run was ended between the two.
+	// Searched says that the trials are of the recordings searched, though others are reported on: the run was ended
+	// between the two.
 	Searched  bool     `json:"searched,omitempty"`
 	Months    []Month  `json:"months,omitempty"`
 	Extension string   `json:"extension,omitempty"` // what the months rest on
@@ -33,7 +35,8 @@ type Result struct {
 	Skipped   []string `json:"skipped,omitempty"` // recordings that could not be extended
 }
 
-// Group are the recordings that are judged in one soak setting. They are reported apart: a soak run has no process-days.
+// Group are the recordings that are judged in one soak setting. They are reported apart: a soak run has no
+// process-days.
 type Group struct {
 	SoakSeconds float64  `json:"soak_seconds"` // 0 = the physical time constants
 	Unit        string   `json:"unit"`         // of the exposure
@@ -78,6 +81,6 @@ func (r *Result) ConfigYAML(inForce detector.Config) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// WriteHTML writes one page that needs neither network nor script: the trade-off as curves, with the rules of the field as points on the same
-// picture, and the figures as tables.
+// WriteHTML writes one page that needs neither network nor script: the trade-off as curves, with the rules of the field
+// as points on the same picture, and the figures as tables.
 func (r *Result) WriteHTML(w io.Writer) error { return writePage(w, r) }

@@ -11,8 +11,9 @@ import (
 	"github.com/mdzesseis/leaktrend/detector"
 )
 
-// Setting is a choice of the knobs that the search turns. adaptive.patience is not among them, as it is divided by the sensitivity; nor is
-// adaptive.half_life: from 2h to 24h it changed neither recall nor delay on generated recordings, and the false alarms by one in 480 days.
+// Setting is a choice of the knobs that the search turns. adaptive.patience is not among them, as it is divided by the
+// sensitivity; nor is adaptive.half_life: from 2h to 24h it changed neither recall nor delay on generated recordings,
+// and the false alarms by one in 480 days.
 type Setting struct {
 	Sensitivity float64 `json:"sensitivity"`
 	LeastGrowth float64 `json:"least_growth"`
@@ -29,8 +30,8 @@ func (s Setting) apply(c detector.Config) detector.Config {
 	return c
 }
 
-// The search covers a quarter of the default sensitivity up to the one at which suspicion alone would do (six times), and rises from what
-// noise makes to half of the level.
+// The search covers a quarter of the default sensitivity up to the one at which suspicion alone would do (six times),
+// and rises from what noise makes to half of the level.
 var (
 	sensitivities = []float64{0.25, 0.35, 0.5, 0.7, 1, 1.4, 2, 2.8, 4, 6}
 	minGrowths    = []float64{0.1, 0.15, 0.2, 0.3, 0.5}
@@ -51,8 +52,8 @@ func grid(inForce Setting) []Setting {
 	return slices.Compact(all)
 }
 
-// pareto tells for each of some figures whether no others are as good in false alarms, leaks found and delay and better in one. Of equals
-// the one in force stands for all, else the first.
+// pareto tells for each of some figures whether no others are as good in false alarms, leaks found and delay and better
+// in one. Of equals the one in force stands for all, else the first.
 func pareto(all []Figures, inForce int) []bool {
 	keep := make([]bool, len(all))
 	for i := range all {
@@ -71,14 +72,15 @@ func same(a, b *Figures) bool {
 	return a.FalseAlarms == b.FalseAlarms && a.Found == b.Found && a.DueFound == b.DueFound && a.delay() == b.delay()
 }
 
-// assurances are the confidences, the lower one first, with which a setting must keep the budget where it is chosen. The most sensitive of many
-// settings is also the luckiest, so more likely than not would be too little, and few recordings choose none at all: then the one in force
-// stays, which was measured on far more.
+// assurances are the confidences, the lower one first, with which a setting must keep the budget where it is chosen.
+// The most sensitive of many settings is also the luckiest, so more likely than not would be too little, and few
+// recordings choose none at all: then the one in force stays, which was measured on far more.
 var assurances = []float64{0.8, 0.95}
 
-// choose returns the index of the most sensitive setting that keeps the budget with some confidence: the one that finds most of the due
-// leaks, then most of all, then the quickest. Where nothing leaks it is the highest sensitivity, at the least growth in force. Without
-// any, it is the one in force as long as its own false alarms do not speak against it, else the one with the fewest.
+// choose returns the index of the most sensitive setting that keeps the budget with some confidence: the one that finds
+// most of the due leaks, then most of all, then the quickest. Where nothing leaks it is the highest sensitivity, at the
+// least growth in force. Without any, it is the one in force as long as its own false alarms do not speak against it,
+// else the one with the fewest.
 func choose(all []Figures, settings []Setting, inForce int, budget stats.Budget, assurance float64) int {
 	best := -1
 	better := func(i int) bool {
@@ -125,8 +127,8 @@ func (s Setting) far(o Setting) float64 {
 	return math.Abs(math.Log(s.Sensitivity/o.Sensitivity)) + math.Abs(math.Log(s.LeastGrowth/o.LeastGrowth))
 }
 
-// pick chooses among the settings, with the lowest assurance that keeps the budget on programs left out of the choice. It returns what was
-// done on those, and in how many folds.
+// pick chooses among the settings, with the lowest assurance that keeps the budget on programs left out of the choice.
+// It returns what was done on those, and in how many folds.
 func (u *run) pick(searched []evaluate.Report) (chosen int, left evaluate.Report, folds int) {
 	all := tallies(searched, u.physical)
 	for _, assurance := range assurances {
@@ -142,8 +144,9 @@ func (u *run) pick(searched []evaluate.Report) (chosen int, left evaluate.Report
 
 const maxFolds = 5
 
-// crossValidate judges the way of choosing, on programs that the choice did not see: for each fold a setting is chosen on the others. It
-// returns what the chosen ones did on the folds left out, and how many folds there were; with one program there are none.
+// crossValidate judges the way of choosing, on programs that the choice did not see: for each fold a setting is chosen
+// on the others. It returns what the chosen ones did on the folds left out, and how many folds there were; with one
+// program there are none.
 func crossValidate(reports []evaluate.Report, settings []Setting, inForce int, keep func(*evaluate.Outcome) bool,
 	budget stats.Budget, assurance float64, seed uint64,
 ) (left evaluate.Report, folds int) {
@@ -209,7 +212,8 @@ type Choice struct {
 	Confidence float64 `json:"confidence"`   // that the budget is kept, 0 to 1
 	Missing    float64 `json:"missing_days"` // healthy process-days without a false alarm that are needed for 95 %
 	Kept       bool    `json:"kept"`         // the false alarms are within the budget
-	// Allowed is the sensitivity that the extended recordings would allow where the recorded time is too short to go so far; else nil.
+	// Allowed is the sensitivity that the extended recordings would allow where the recorded time is too short to go so
+	// far; else nil.
 	Allowed *Setting `json:"allowed,omitempty"`
 }
 
@@ -257,8 +261,8 @@ func (u *run) take(c *Choice) {
 	}
 }
 
-// chooseByMonths chooses by the extended recordings. They may call for less sensitivity than is in force; for more, the recorded time itself
-// must speak, for what is slower than the recordings is in no extension of them.
+// chooseByMonths chooses by the extended recordings. They may call for less sensitivity than is in force; for more, the
+// recorded time itself must speak, for what is slower than the recordings is in no extension of them.
 func (u *run) chooseByMonths(extended, recorded []evaluate.Report) {
 	line := u.line()
 	months := extension{u}.months(extended)

@@ -83,8 +83,8 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestCrossValidate: one setting is perfect on the programs seen and fails wherever it was not looked at, as a setting fitted to its
-// recordings does.
+// TestCrossValidate: one setting is perfect on the programs seen and fails wherever it was not looked at, as a setting
+// fitted to its recordings does.
 func TestCrossValidate(t *testing.T) {
 	settings := []Setting{{1, 0.2}, {2, 0.2}}
 	var steady, lucky evaluate.Report

@@ -441,8 +441,8 @@ func (c *Choice) measured() string {
 	return text + "."
 }
 
-// listed returns the settings that tables and curves show: the best ones, the one in force and the chosen one, fewest false alarms first. Where
-// nothing leaks there is no best, and all sensitivities are shown.
+// listed returns the settings that tables and curves show: the best ones, the one in force and the chosen one, fewest
+// false alarms first. Where nothing leaks there is no best, and all sensitivities are shown.
 func (g *Group) listed() []Trial {
 	var out []Trial
 	current := slices.IndexFunc(g.Trials, func(t Trial) bool { return t.InForce })

@@ -54,8 +54,8 @@ const (
 	limitAlone = "limits alone"
 )
 
-// Run measures the configuration in force and the rules of the field, searches, and chooses. The result depends on the options
-// alone, Workers aside. When ctx ends, it holds what was done by then, and the error is ctx's.
+// Run measures the configuration in force and the rules of the field, searches, and chooses. The result depends on the
+// options alone, Workers aside. When ctx ends, it holds what was done by then, and the error is ctx's.
 func Run(ctx context.Context, o Options, m *Meter) (*Result, error) {
 	u := &run{o: o, result: &Result{
 		From: o.From, Config: o.ConfigName, InForce: settingOf(o.Config), TrendOff: !o.Config.Adaptive.Enabled, Seed: o.Seed,

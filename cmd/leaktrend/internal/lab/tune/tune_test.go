@@ -186,8 +186,8 @@ func TestRemarks(t *testing.T) {
 	}
 }
 
-// TestUnlabelled: the extension of a process whose climbs come back by steps gives alarms only to the impatient, and never calls for more than
-// is in force on the word of a few days.
+// TestUnlabelled: the extension of a process whose climbs come back by steps gives alarms only to the impatient, and
+// never calls for more than is in force on the word of a few days.
 func TestUnlabelled(t *testing.T) {
 	r := made("u", "p", 4*day, 5*time.Minute, swinging)
 	r.Unknown = true

@@ -16,8 +16,8 @@ const (
 	every = 200 * time.Millisecond
 )
 
-// Start shows the share of the work that is done, 0 to 1, and an estimate of the time left, until the returned function is called. While the
-// share is 0 it shows only what is being done. On what is not a terminal it shows nothing.
+// Start shows the share of the work that is done, 0 to 1, and an estimate of the time left, until the returned function
+// is called. While the share is 0 it shows only what is being done. On what is not a terminal it shows nothing.
 func Start(w io.Writer, doing string, share func() float64) (done func()) {
 	if !terminal.Redraws(w) {
 		return func() {}

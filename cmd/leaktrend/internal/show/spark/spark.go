@@ -39,7 +39,8 @@ func (l *Line) Add(value float64) {
 	l.n, l.per = maxBins/2, 2*l.per
 }
 
-// Values returns the means of equal stretches of the series, the oldest first, at most 128; the last stretch may be shorter.
+// Values returns the means of equal stretches of the series, the oldest first, at most 128; the last stretch may be
+// shorter.
 func (l *Line) Values() []float64 {
 	values := append([]float64(nil), l.means[:l.n]...)
 	if l.count > 0 {
@@ -48,8 +49,8 @@ func (l *Line) Values() []float64 {
 	return values
 }
 
-// Draw returns the series in at most width characters, from its lowest to its highest level. A series that varies by less than a fifth of
-// its level is drawn flat in proportion, so that noise does not look like movement.
+// Draw returns the series in at most width characters, from its lowest to its highest level. A series that varies by
+// less than a fifth of its level is drawn flat in proportion, so that noise does not look like movement.
 func (l *Line) Draw(width int) string {
 	values := l.Values()
 	if len(values) == 0 || width <= 0 {

@@ -43,8 +43,8 @@ func Verdict(s *detector.Status) (word string, tint terminal.Tint) {
 // few is how many resources a table shows whatever they are. An endpoint may have hundreds of metrics.
 const few = 12
 
-// WorthARow reports whether a resource has a row of its own, among so many: those that leaktrend knows do, others when there is
-// something to say.
+// WorthARow reports whether a resource has a row of its own, among so many: those that leaktrend knows do, others when
+// there is something to say.
 func WorthARow(s *detector.Status, among int) bool {
 	_, known := sampler.Lookup(s.Resource.Name)
 	return known || among <= few || s.State == detector.Suspected || s.State == detector.Firing

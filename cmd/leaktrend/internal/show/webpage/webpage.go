@@ -1,4 +1,5 @@
-// Package webpage is the frame of all pages that the command writes: each needs nothing but itself, and they look alike.
+// Package webpage is the frame of all pages that the command writes: each needs nothing but itself, and they look
+// alike.
 package webpage
 
 import (
@@ -25,16 +26,17 @@ func NewFrame(title, summary string) Frame {
 	return Frame{title, summary, template.CSS(plot.Style()), template.JS(plot.Script)}
 }
 
-// Template parses a page. Besides the frame it may use "columns", the head of a table of findings with a name for the second column, "tag",
-// "course" and "left", cells of its rows, and at, which writes an instant: in the zone until a script puts it into the reader's.
+// Template parses a page. Besides the frame it may use "columns", the head of a table of findings with a name for the
+// second column, "tag", "course" and "left", cells of its rows, and at, which writes an instant: in the zone until a
+// script puts it into the reader's.
 func Template(text string, zone *time.Location) *template.Template {
 	at := func(as string, t time.Time) template.HTML { return instant(as, t.In(zone)) }
 	page := template.Must(template.New("frame").Funcs(template.FuncMap{"at": at}).Parse(frameText))
 	return template.Must(page.New("page").Parse(text))
 }
 
-// instant returns an instant for a page with plot.Script, which puts it into the zone of whoever looks; until then it is in its own. as is how it
-// is written: plot.AsZone, or in full.
+// instant returns an instant for a page with plot.Script, which puts it into the zone of whoever looks; until then it
+// is in its own. as is how it is written: plot.AsZone, or in full.
 func instant(as string, t time.Time) template.HTML {
 	text := t.Format("2006-01-02 15:04:05")
 	if as == string(plot.AsZone) {

@@ -26,9 +26,9 @@ type Tab struct {
 	complaints []string
 }
 
-// Open starts a browser and opens a page at a width and a height in CSS pixels, in a colour scheme: light or dark. The test is skipped
-// where there is no Chromium. At its end the test fails if the page wrote an error to the console, threw an exception, or asked for anything that
-// is not under its own address.
+// Open starts a browser and opens a page at a width and a height in CSS pixels, in a colour scheme: light or dark. The
+// test is skipped where there is no Chromium. At its end the test fails if the page wrote an error to the console,
+// threw an exception, or asked for anything that is not under its own address.
 func Open(t testing.TB, url string, width, height int64, scheme string) *Tab {
 	t.Helper()
 	tab := &Tab{t: t, loaded: make(chan struct{}, 100)}

@@ -15,7 +15,8 @@ import (
 // patience is how long the browser may take for one thing: its first start on a busy machine takes long.
 const patience = 4 * time.Minute
 
-// browser is a running Chromium with one page, spoken to by the DevTools protocol over two pipes: each message is JSON and ends with a zero byte.
+// browser is a running Chromium with one page, spoken to by the DevTools protocol over two pipes: each message is JSON
+// and ends with a zero byte.
 type browser struct {
 	in      *os.File
 	session string // of the page; "" while there is none
@@ -31,7 +32,8 @@ type answer struct {
 	err    error
 }
 
-// start starts a browser with an empty page, until the test ends. Events of the page are given to happened, one after the other.
+// start starts a browser with an empty page, until the test ends. Events of the page are given to happened, one after
+// the other.
 func start(t testing.TB, happened func(method string, params json.RawMessage)) *browser {
 	t.Helper()
 	path := find(t)

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Promtool has promtool check a file of rules and, unless test is empty, run a file of unit tests, which names the rules as rules.yaml. The
-// test is skipped where there is no promtool.
+// Promtool has promtool check a file of rules and, unless test is empty, run a file of unit tests, which names the
+// rules as rules.yaml. The test is skipped where there is no promtool.
 func Promtool(t testing.TB, rules, test string) {
 	t.Helper()
 	tool, err := exec.LookPath("promtool")

@@ -86,8 +86,8 @@ func (tty *Terminal) Raw() string {
 	return text
 }
 
-// Lines returns what can be seen on the screen and, by scrolling, above it: without colours, blanks at the end of a line, and empty lines at the
-// end. Anything on which terminals differ fails the test.
+// Lines returns what can be seen on the screen and, by scrolling, above it: without colours, blanks at the end of a
+// line, and empty lines at the end. Anything on which terminals differ fails the test.
 func (tty *Terminal) Lines() []string {
 	tty.t.Helper()
 	raw := tty.Raw()
