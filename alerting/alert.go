@@ -65,7 +65,7 @@ func (s *Severity) UnmarshalText(text []byte) error {
 	return fmt.Errorf("alerting: unknown severity %q", text)
 }
 
-// Exhaustion tells when the resource runs out if it keeps its pace.
+// Exhaustion tells when the resource runs out if it keeps its rate.
 type Exhaustion struct {
 	Limit  float64   `json:"limit"`  // level at which the process dies, in the resource's unit
 	Source string    `json:"source"` // where that level comes from, as in "RLIMIT_NOFILE"
@@ -75,14 +75,14 @@ type Exhaustion struct {
 // Evidence is what the trend verdict rests on.
 type Evidence struct {
 	Window          string  `json:"window"`               // span of the regression, as a Go duration
-	Points          int     `json:"points"`               // floors in the regression
+	Points          int     `json:"points"`               // minimums in the regression
 	EffectivePoints float64 `json:"effective_points"`     // after allowing for autocorrelation
-	Floor           float64 `json:"floor"`                // width of one floor, in seconds
+	Floor           float64 `json:"floor"`                // width of one minimum, in seconds
 	Rise            float64 `json:"rise"`                 // growth over the window that never came back
 	Growth          float64 `json:"growth"`               // the rise over the level before it
 	R2              float64 `json:"r2"`                   // coefficient of determination, 0 to 1
 	T               float64 `json:"t"`                    // t statistic of the slope, capped at 1e6
-	LoadShare       float64 `json:"load_share,omitempty"` // share of the pace that remains when load is held constant
+	LoadShare       float64 `json:"load_share,omitempty"` // share of the rate that remains when load is held constant
 }
 
 // Event is one decision of the detector: a finding begins, becomes more severe, or ends.
@@ -94,7 +94,7 @@ type Event struct {
 	Severity     Severity    `json:"severity"`
 	Summary      string      `json:"summary"`             // one plain sentence with figures
 	Value        float64     `json:"value"`               // in the unit of the resource, like all levels here
-	Baseline     float64     `json:"baseline"`            // trend: level before the climb; limit: starting baseline
+	Baseline     float64     `json:"baseline"`            // trend: level before the growth; limit: starting baseline
 	Threshold    float64     `json:"threshold,omitempty"` // limit alerts: the level that was passed
 	SlopePerHour float64     `json:"slope_per_hour"`
 	Since        time.Time   `json:"since"` // when the growth began, or the limit was passed
@@ -124,8 +124,8 @@ type Site struct {
 	WaitReason    string   `json:"wait_reason,omitempty"`
 	CreatedBy     string   `json:"created_by,omitempty"`
 	Types         []string `json:"types,omitempty"`
-	Via           string   `json:"via,omitempty"` // function of a library that acts for this line; what the line did is told by the memory from there
-	// Proven tells of goroutines that the collector found that nothing can wake them, of memory that the growth was live after two collections.
+	Via           string   `json:"via,omitempty"` // function of a library that acts for this line; what the line did is known by the memory from there
+	// Proven says of goroutines that the collector found that nothing can wake them, of memory that the growth was live after two collections.
 	Proven bool `json:"proven"`
 }
 

@@ -120,7 +120,7 @@ func (w *worker) waits() bool {
 	return len(w.queue) > 0
 }
 
-// send makes one attempt with the alert whose turn it is, and books how it went.
+// send makes one attempt with the alert whose turn it is, and records how it went.
 func (w *worker) send() outcome {
 	w.d.mu.Lock()
 	i := w.next()

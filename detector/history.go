@@ -16,14 +16,14 @@ import (
 // maxRestarts bounds how many restarts are marked.
 const maxRestarts = 64
 
-// History keeps what the plots of a detector's resources show, in a fixed amount of memory a resource: the course of the samples and of the
+// History keeps what the plots of a detector's resources show, in a fixed amount of memory a resource: the shape of the samples and of the
 // baseline, the minimums, the fitted lines of the findings, and what was alerted. It is not safe for concurrent use.
 type History struct {
-	bins    int              // of each shape; 0 = the shapes are kept elsewhere
-	shapes  []*history.Shape // by the number of the resource, like the next
-	courses []*history.Course
-	starts  []time.Time // of other processes than the first
-	epoch   int64
+	bins   int              // of each shape; 0 = the shapes are kept elsewhere
+	shapes []*history.Shape // by the number of the resource, like the next
+	traces []*history.Trace
+	starts []time.Time // of other processes than the first
+	epoch  int64
 }
 
 // NewHistory returns an empty history that keeps the shape of each resource in so many bins, at least 2, of
@@ -42,8 +42,8 @@ func (h *History) Observe(d *Detector, s *sampler.Sample, events []alerting.Even
 	}
 	h.epoch = epoch
 	for number, t := range d.engine.All() {
-		if number == len(h.courses) {
-			h.courses = append(h.courses, new(history.Course))
+		if number == len(h.traces) {
+			h.traces = append(h.traces, new(history.Trace))
 			if h.bins > 0 {
 				h.shapes = append(h.shapes, history.NewShape(h.bins))
 			}
@@ -59,7 +59,7 @@ func (h *History) Observe(d *Detector, s *sampler.Sample, events []alerting.Even
 			}
 			h.shapes[number].Add(o)
 		}
-		h.courses[number].Observe(t.Floors(), t.Growth())
+		h.traces[number].Observe(t.Floors(), t.Growth())
 	}
 	h.Note(d, events)
 }
@@ -69,14 +69,14 @@ func (h *History) Note(d *Detector, events []alerting.Event) {
 	for i := range events {
 		e := &events[i]
 		number := d.number(e.Resource)
-		if number < 0 || number >= len(h.courses) {
+		if number < 0 || number >= len(h.traces) {
 			continue
 		}
 		mark := plot.Mark{At: e.Time, Kind: plot.Firing, Label: e.Severity.String(), Text: e.Summary}
 		if e.Status == alerting.Resolved {
 			mark.Kind, mark.Label = plot.Resolved, "resolved"
 		}
-		h.courses[number].Mark(mark)
+		h.traces[number].Mark(mark)
 	}
 }
 
@@ -91,7 +91,7 @@ func (h *History) Bins(d *Detector, resource string) []plot.Bin {
 // Chart describes the plot of a resource; ok is false where it was never read.
 func (h *History) Chart(d *Detector, resource string) (chart plot.Chart, ok bool) {
 	number := d.number(resource)
-	if number < 0 || number >= len(h.courses) {
+	if number < 0 || number >= len(h.traces) {
 		return plot.Chart{}, false
 	}
 	return h.chart(d, number, h.Bins(d, resource)), true
@@ -105,7 +105,7 @@ func (h *History) chart(d *Detector, number int, bins []plot.Bin) plot.Chart {
 	for _, at := range h.starts {
 		chart.Marks = append(chart.Marks, plot.Mark{At: at, Kind: plot.Restart, Label: "restart", Text: "the process restarted"})
 	}
-	h.courses[number].Draw(&chart, t.Growth())
+	h.traces[number].Draw(&chart, t.Growth())
 	if ceiling := t.Ceiling().Level; ceiling > 0 {
 		chart.Ceiling = plot.Level{Value: ceiling, Name: "ceiling"}
 	}

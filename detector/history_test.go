@@ -85,7 +85,7 @@ func TestHistory(t *testing.T) {
 		t.Errorf("slope %g, want %g", fit.SlopePerSecond*3600, status.SlopePerHour)
 	}
 	inside := 0
-	for _, f := range c.Floors {
+	for _, f := range c.Minimums {
 		if f.From.Before(fit.From) || f.To.After(fit.To) {
 			continue
 		}
@@ -98,7 +98,7 @@ func TestHistory(t *testing.T) {
 		t.Errorf("%d floors in the window of %s", inside, fit.To.Sub(fit.From))
 	}
 	// Every floor is the lowest value of its bucket.
-	for _, f := range c.Floors {
+	for _, f := range c.Minimums {
 		lowest := math.Inf(1)
 		for at := f.From; at.Before(f.To); at = at.Add(time.Minute) {
 			lowest = min(lowest, steadyLeak(int(at.Sub(dawn).Minutes())))
@@ -117,8 +117,8 @@ func TestHistory(t *testing.T) {
 
 	// The processor time is a counter: it has a course and nothing else.
 	cpu, ok := h.Chart(d, sampler.CPUSeconds)
-	if !ok || len(cpu.Floors)+len(cpu.Fits) > 0 || !math.IsNaN(cpu.Bins[0].Mean) {
-		t.Errorf("cpu: %v %d floors, %d fits, mean %g", ok, len(cpu.Floors), len(cpu.Fits), cpu.Bins[0].Mean)
+	if !ok || len(cpu.Minimums)+len(cpu.Fits) > 0 || !math.IsNaN(cpu.Bins[0].Mean) {
+		t.Errorf("cpu: %v %d minimums, %d fits, mean %g", ok, len(cpu.Minimums), len(cpu.Fits), cpu.Bins[0].Mean)
 	}
 	if _, ok := h.Chart(d, sampler.Threads); ok {
 		t.Error("a chart of what was never read")
@@ -169,12 +169,12 @@ func TestHistoryOfAnotherScale(t *testing.T) {
 	h.Note(d, events)
 	observed(t, d, h, dawn.Add(600*time.Minute), 600, dawn, steadyLeak)
 	c, _ := h.Chart(d, sampler.OpenFDs)
-	for i, f := range c.Floors {
-		if width := f.To.Sub(f.From); width != c.Floors[0].To.Sub(c.Floors[0].From) || i > 0 && f.From.Before(c.Floors[i-1].To) {
+	for i, f := range c.Minimums {
+		if width := f.To.Sub(f.From); width != c.Minimums[0].To.Sub(c.Minimums[0].From) || i > 0 && f.From.Before(c.Minimums[i-1].To) {
 			t.Errorf("floor %d from %s to %s", i, f.From, f.To)
 		}
 	}
-	if len(c.Floors) == 0 {
+	if len(c.Minimums) == 0 {
 		t.Error("no floors")
 	}
 	// What the new configuration ended is marked too.
@@ -191,8 +191,8 @@ func TestHistoryIsBounded(t *testing.T) {
 	if n := len(c.Bins); n > 64 {
 		t.Errorf("%d bins", n)
 	}
-	if len(c.Floors) > 256 || len(c.Fits) > 17 || len(c.Marks) > 64 {
-		t.Errorf("%d minimums, %d fits, %d marks", len(c.Floors), len(c.Fits), len(c.Marks))
+	if len(c.Minimums) > 256 || len(c.Fits) > 17 || len(c.Marks) > 64 {
+		t.Errorf("%d minimums, %d fits, %d marks", len(c.Minimums), len(c.Fits), len(c.Marks))
 	}
 	at, i := dawn.Add(50_000*time.Minute), 0
 	s := &sampler.Sample{Readings: []sampler.Reading{{Resource: sampler.OpenFDs}, {Resource: sampler.CPUSeconds}}}

@@ -158,10 +158,10 @@ func percentGrown(before, latest *sampler.Sample, resource string) float64 {
 }
 
 // lastPauses returns the latest pauses of the garbage collector, oldest first. It does not stop the world.
-func lastPauses(most int) []time.Duration {
+func lastPauses(limit int) []time.Duration {
 	var gc debug.GCStats
 	debug.ReadGCStats(&gc)
-	pauses := gc.Pause[:min(len(gc.Pause), most)]
+	pauses := gc.Pause[:min(len(gc.Pause), limit)]
 	slices.Reverse(pauses)
 	return slices.Clone(pauses)
 }

@@ -144,7 +144,7 @@ func (l *loop) report(err error) {
 	}
 }
 
-// keepParts has the descriptors and threads looked at, where the source can tell what they are.
+// keepParts has the descriptors and threads looked at, where the source knows what they are.
 func (l *loop) keepParts(ctx context.Context, source sampler.Source) error {
 	if kept, ok := source.(keptOpen); ok {
 		source = kept.Source

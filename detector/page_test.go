@@ -289,13 +289,13 @@ func TestChartIsClipped(t *testing.T) {
 			t.Errorf("the line begins at %s with %v, want about %v", f.From, f.Value, want)
 		}
 	}
-	for _, f := range c.Floors {
+	for _, f := range c.Minimums {
 		if f.From.Before(from) {
 			t.Errorf("a floor of %s", f.From)
 		}
 	}
-	if len(c.Fits) == 0 || len(c.Floors) == 0 {
-		t.Errorf("%d lines and %d floors", len(c.Fits), len(c.Floors))
+	if len(c.Fits) == 0 || len(c.Minimums) == 0 {
+		t.Errorf("%d lines and %d floors", len(c.Fits), len(c.Minimums))
 	}
 	if diff := cmp.Diff(len(m.Past("open_fds", from)), len(c.Bins)); diff != "" {
 		t.Error(diff)

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// holdTime is how long a firing alert lives in Alertmanager after a post unless told otherwise: five posts may fail before it ends there.
+	// holdTime is how long a firing alert lives in Alertmanager after a post unless configured otherwise: five posts may fail before it ends there.
 	holdTime  = 5 * time.Minute
 	maxPosted = 4000 // each post looks through them all
 )
@@ -105,7 +105,7 @@ func (m *alertmanager) labels(a alerting.Alert) alertLabels {
 	return l
 }
 
-// startOf returns when an alert began as far as Alertmanager is told: at its time, but never after now.
+// startOf returns when an alert began as Alertmanager gets it: at its time, but never after now.
 func startOf(a alerting.Alert, now time.Time) time.Time {
 	starts := a.Time.UTC().Truncate(time.Millisecond)
 	if a.Time.IsZero() || starts.After(now) {

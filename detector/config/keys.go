@@ -31,7 +31,7 @@ func boolKey(name, meaning string, field func(*Config) *bool) key {
 	}
 }
 
-func durationKey(name, meaning string, least time.Duration, zero bool, field func(*Config) *time.Duration) key {
+func durationKey(name, meaning string, minimum time.Duration, zero bool, field func(*Config) *time.Duration) key {
 	return key{
 		meaning: meaning,
 		spellings: []spelling{{name,
@@ -44,8 +44,8 @@ func durationKey(name, meaning string, least time.Duration, zero bool, field fun
 				return fmt.Errorf("%s is negative", sampler.ShortDuration(d))
 			case d == 0 && !zero:
 				return errors.New("0s is too short; it must be above zero")
-			case d != 0 && d < least:
-				return fmt.Errorf("%s is below the least value, %s", sampler.ShortDuration(d), sampler.ShortDuration(least))
+			case d != 0 && d < minimum:
+				return fmt.Errorf("%s is below the least value, %s", sampler.ShortDuration(d), sampler.ShortDuration(minimum))
 			}
 			return nil
 		},
@@ -54,21 +54,21 @@ func durationKey(name, meaning string, least time.Duration, zero bool, field fun
 	}
 }
 
-func wholeKey[T int | int64](name, meaning string, most int64, field func(*Config) *T) key {
+func wholeKey[T int | int64](name, meaning string, maximum int64, field func(*Config) *T) key {
 	return key{
 		meaning: meaning,
 		spellings: []spelling{{name,
 			func(c *Config, v scalar) error {
 				n, err := v.whole()
 				if err == nil {
-					err = checkWhole(n, most) // before the conversion, which may cut
+					err = checkWhole(n, maximum) // before the conversion, which may cut
 				}
 				*field(c) = T(n)
 				return err
 			},
 			func(c *Config) string { return strconv.FormatInt(int64(*field(c)), 10) },
 		}},
-		check: func(c *Config) error { return checkWhole(int64(*field(c)), most) },
+		check: func(c *Config) error { return checkWhole(int64(*field(c)), maximum) },
 		copy:  func(to, from *Config) { *field(to) = *field(from) },
 		rank:  func(c *Config) int64 { return rankLimit(int64(*field(c))) },
 	}
@@ -98,7 +98,7 @@ func memoryKey() key {
 	return k
 }
 
-func numberKey(name, meaning string, least, most float64, field func(*Config) *float64) key {
+func numberKey(name, meaning string, minimum, maximum float64, field func(*Config) *float64) key {
 	return key{
 		meaning: meaning,
 		spellings: []spelling{{name,
@@ -111,8 +111,8 @@ func numberKey(name, meaning string, least, most float64, field func(*Config) *f
 				return fmt.Errorf("%v is not a finite number", v)
 			case v < 0:
 				return fmt.Errorf("%s is negative", formatNumber(v))
-			case v < least || v > most:
-				return fmt.Errorf("%s is not between %s and %s", formatNumber(v), formatNumber(least), formatNumber(most))
+			case v < minimum || v > maximum:
+				return fmt.Errorf("%s is not between %s and %s", formatNumber(v), formatNumber(minimum), formatNumber(maximum))
 			}
 			return nil
 		},
@@ -144,12 +144,12 @@ func rankLimit(v int64) int64 {
 	return v
 }
 
-func checkWhole(v, most int64) error {
+func checkWhole(v, maximum int64) error {
 	switch {
 	case v < 0:
 		return fmt.Errorf("%d is negative", v)
-	case v > most:
-		return fmt.Errorf("%d is above the greatest value, %d", v, most)
+	case v > maximum:
+		return fmt.Errorf("%d is above the greatest value, %d", v, maximum)
 	}
 	return nil
 }

@@ -146,7 +146,7 @@ func (c *captures) named(a *alerting.Alert) bool {
 	return false
 }
 
-// files takes the profiles that tell of an alert.
+// files takes the profiles that belong to an alert.
 func (c *captures) files(ctx context.Context, a *alerting.Alert, now View) (files []captureFile, faults []error) {
 	p := c.profiler
 	for _, i := range capturedFor(a.Resource) {
@@ -181,7 +181,7 @@ type captureFile struct {
 	keptProfile
 }
 
-// capturedFor returns which profiles tell of a resource: both for what has no profile of its own, as descriptors and threads.
+// capturedFor returns which profiles explain a resource: both for what has no profile of its own, as descriptors and threads.
 func capturedFor(resource string) []int {
 	switch resource {
 	case sampler.Goroutines, sampler.StackBytes:

@@ -101,7 +101,7 @@ func (l *Lines) deliver(i int) {
 	l.monitor.Deliver(resource, findings, total)
 }
 
-// kindOf returns which sites tell of a resource; ok is false where none do.
+// kindOf returns which sites explain a resource; ok is false where none do.
 func kindOf(resource string) (i int, ok bool) {
 	switch resource {
 	case sampler.Goroutines, sampler.StackBytes:
@@ -135,7 +135,7 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 	case a.Resource == sampler.OpenFDs:
 		listed = l.profiler.list(heapSites, since, func(p profile.Site) bool { return p.Descriptor })
 		if len(listed.grown) == 0 || !listed.grown[0].Profile.Application {
-			// What waits for them may tell, where the sampling of the heap has seen none.
+			// What waits for them may show it, where the sampling of the heap has seen none.
 			l.profiler.refresh(ctx, goroutineSites, now)
 			if waiting := l.profiler.list(goroutineSites, since, nil); waiting.total >= (a.Value-a.Baseline)/2 {
 				listed = l.throughLibrary(ctx, waiting, since, now)

@@ -3,7 +3,6 @@ package evidence
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/internal/guard"
+	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/breakdown"
 	"github.com/mdzesseis/leaktrend/trend"
@@ -36,7 +36,7 @@ const (
 // partResources are those that have parts.
 var partResources = [...]string{sampler.OpenFDs, sampler.Threads}
 
-// Parts tells what descriptors and threads grew, from what they were in healthy times. Its methods are safe for concurrent use.
+// Parts finds what descriptors and threads grew, from what they were in healthy times. Its methods are safe for concurrent use.
 type Parts struct {
 	monitor Monitor
 
@@ -53,7 +53,7 @@ type keptParts struct {
 	next  time.Time            // when the next is due
 }
 
-// NewParts returns what tells the parts of the process that a monitor watches.
+// NewParts returns what finds the parts of the process that a monitor watches.
 func NewParts(monitor Monitor) *Parts { return &Parts{monitor: monitor} }
 
 // Keep looks at what the process is made of, when that is due and the resource is healthy: at the first sample, when the start has
@@ -182,33 +182,7 @@ func (p *Parts) Add(ctx context.Context, a *alerting.Alert) error {
 		a.Parts = append(a.Parts, one)
 	}
 	if len(a.Parts) > 0 {
-		a.Summary += "; " + partSummary(a.Resource, a.Parts[0])
+		a.Summary += "; " + wording.PartClause(a.Resource, &a.Parts[0])
 	}
 	return nil
-}
-
-// partSummary is a clause such as "95 of 97 new descriptors are tcp CLOSE_WAIT to 10.0.0.5:5432".
-func partSummary(resource string, p alerting.Part) string {
-	plural := "threads"
-	name := p.Detail
-	if resource == sampler.OpenFDs {
-		plural = "descriptors"
-		name = p.What
-		if p.Detail != "" {
-			name += " " + p.Detail
-		}
-	}
-	n := p.Count
-	if p.Growth != 0 {
-		n, plural = p.Growth, "new "+plural
-	}
-	r, _ := sampler.Lookup(resource)
-	text := fmt.Sprintf("%s of %s", r.Format(n), r.Format(math.Round(n/p.Share)))
-	if p.Share == 1 {
-		text = "all " + r.Format(n)
-	}
-	if p.Estimated {
-		text = "about " + text
-	}
-	return text + " " + plural + " are " + name
 }

@@ -27,7 +27,7 @@ const (
 	maxGoroutines = 150_000               // above which none is taken: 0.5 KB of memory each while it lasts
 	slowInARow    = 3                     // profiles that stopped it for longer: one may be another's fault...
 	slowSpacing   = 10                    // ...times as far apart are they then
-	proofSpacing  = 10 * time.Minute      // between two asked on suspicion, scaled: each runs a garbage collection
+	proofSpacing  = 10 * time.Minute      // between two on suspicion, scaled: each runs a garbage collection
 	freshEnough   = time.Second           // age of a profile that an alert does with
 	maxListed     = 10                    // sites in an alert
 	minExplained  = .05                   // of the growth of memory, for a line to be listed
@@ -172,16 +172,16 @@ func (p *profiler) renew(now View) bool {
 // take takes one kind of profile, and sets when the next one is due by what it cost. It reports whether there is one.
 func (p *profiler) take(ctx context.Context, i int, now View) bool {
 	w := &p.watched[i]
-	least := max(now.Config.CheckInterval, finding.Stretch(finestWidth, now.Scale)/2)
+	spacing := max(now.Config.CheckInterval, finding.Stretch(finestWidth, now.Scale)/2)
 	if i == goroutineSites && now.Goroutines > maxGoroutines {
-		w.next = time.Now().Add(least)
+		w.next = time.Now().Add(spacing)
 		p.note(w, fmt.Sprintf("%.0f goroutines are too many for a profile of them: none is taken above %d", now.Goroutines, maxGoroutines))
 		return false
 	}
 	taken, err := p.source.Profile(ctx, w.kind)
 	w.last = time.Now()
 	if err != nil {
-		w.next = w.last.Add(least)
+		w.next = w.last.Add(spacing)
 		if errors.Is(err, profile.ErrUnsupported) {
 			w.next = w.last.Add(24 * time.Hour)
 			err = fmt.Errorf("this process has no %s profile", w.kind)
@@ -193,7 +193,7 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 	}
 	// Each of the two kinds may use half of the budget.
 	w.cost.add(taken.Cost.CPU)
-	w.spacing = max(least, time.Duration(float64(w.cost)/(now.share()/2)))
+	w.spacing = max(spacing, time.Duration(float64(w.cost)/(now.share()/2)))
 	if i == goroutineSites && taken.Cost.Pause > maxPause {
 		w.slow++
 	} else {
@@ -221,10 +221,10 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 	return true
 }
 
-// finestWidth is how long a floor of a site takes at a scale of 1: two profiles.
+// finestWidth is how long a minimum of a site takes at a scale of 1: two profiles.
 const finestWidth = 5 * time.Minute
 
-// loadOf returns the processor time per second since it was last asked, or NaN.
+// loadOf returns the processor time per second since the call before, or NaN.
 func (p *profiler) loadOf(now View) float64 {
 	rate := math.NaN()
 	if !math.IsNaN(now.CPU) && now.at() > p.cpuAt {
@@ -256,7 +256,7 @@ func (p *profiler) note(w *watched, problem string) {
 	}
 }
 
-// prove asks the runtime which goroutines are leaked. It reports whether it said so.
+// prove has the runtime find which goroutines are leaked. It reports whether it said so.
 func (p *profiler) prove(ctx context.Context, now View) bool {
 	w := &p.proof
 	taken, err := p.source.Profile(ctx, w.kind)
@@ -310,7 +310,7 @@ func (p *profiler) refresh(ctx context.Context, i int, now View) {
 	}
 }
 
-// confirm asks for proof for an alert where the latest is not fresh.
+// confirm takes the proof for an alert where the latest is not fresh.
 func (p *profiler) confirm(ctx context.Context, now View) {
 	if !p.proof.missing && time.Since(p.proof.last) > freshEnough && ctx.Err() == nil {
 		p.prove(ctx, now)

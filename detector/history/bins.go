@@ -29,7 +29,7 @@ func Bins(points []Point) []plot.Bin {
 // Clip drops what lies before the first sample that is drawn.
 func Clip(c *plot.Chart) {
 	from := time.Unix(0, c.Bins[0].First)
-	c.Floors = slices.DeleteFunc(c.Floors, func(f plot.Floor) bool { return f.From.Before(from) })
+	c.Minimums = slices.DeleteFunc(c.Minimums, func(f plot.Minimum) bool { return f.From.Before(from) })
 	c.Marks = slices.DeleteFunc(c.Marks, func(m plot.Mark) bool { return m.At.Before(from) })
 	c.Fits = slices.DeleteFunc(c.Fits, func(f plot.Fit) bool { return f.To.Before(from) })
 	for i := range c.Fits {

@@ -39,7 +39,7 @@ type Shape struct {
 	steps rhythm
 }
 
-// NewShape returns an empty series that keeps at limit so many bins, of which at least half are in use once that many samples were seen.
+// NewShape returns an empty series that keeps at most so many bins, of which at least half are in use once that many samples were seen.
 func NewShape(bins int) *Shape {
 	if bins < 2 {
 		panic("history: a shape needs two bins or more")

@@ -107,10 +107,10 @@ type timeTick struct {
 }
 
 // timeAxis returns at most so many round instants, in a zone, from one to another, in unix nanoseconds.
-func timeAxis(from, to int64, zone *time.Location, most int) (ticks []timeTick) {
+func timeAxis(from, to int64, zone *time.Location, limit int) (ticks []timeTick) {
 	step := roundTimes[len(roundTimes)-1]
 	for _, s := range roundTimes {
-		if float64(to-from)/1e9/s <= float64(most) {
+		if float64(to-from)/1e9/s <= float64(limit) {
 			step = s
 			break
 		}

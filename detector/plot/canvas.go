@@ -57,7 +57,7 @@ const (
 	AsZone   As = "zone"   // the name of the zone then
 )
 
-// Shape is the form of a mark. What a mark means is told by its shape as well as by its colour.
+// Shape is the form of a mark. What a mark means is shown by its shape as well as by its colour.
 type Shape uint8
 
 const (
@@ -95,7 +95,7 @@ const (
 	DenseLine // samples that fill the plot
 	Band      // what is normal
 	BaselineLine
-	FloorLine
+	MinimumLine
 	FitLine
 	Projection
 	LimitLine
@@ -137,7 +137,7 @@ var looks = [inkCount]Look{
 	DenseLine:    {Name: "dense", Light: "#2a6fbb", Dark: "#6cabf0", Width: 1.2, Opacity: .45},
 	Band:         {Name: "band", Light: "#6b7684", Dark: "#8d98a7", Opacity: .16},
 	BaselineLine: {Name: "baseline", Light: "#6b7684", Dark: "#8d98a7", Width: 1.4},
-	FloorLine:    {Name: "floor", Light: "#0b7d6c", Dark: "#3fc4ac", Width: 2.2},
+	MinimumLine:  {Name: "floor", Light: "#0b7d6c", Dark: "#3fc4ac", Width: 2.2},
 	FitLine:      {Name: "fit", Light: "#c4321c", Dark: "#ff8069", Width: 2},
 	Projection:   {Name: "projection", Light: "#c4321c", Dark: "#ff8069", Width: 1.6, Dash: []float64{2, 4}},
 	LimitLine:    {Name: "limit", Light: "#8f5a00", Dark: "#e2ab4a", Width: 1.3, Dash: []float64{7, 4}},

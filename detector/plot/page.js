@@ -106,7 +106,7 @@
     if (c.b) { line('div', 'baseline ' + format(c.b[i], d.unit) + ' ± ' + format(c.d[i], d.unit)); }
     if (c.ff) {
       for (var k = c.ff.length - 1; k >= 0; k--) {
-        if (c.ff[k] <= c.t[i] && c.t[i] <= c.ft[k]) { line('div', 'floor ' + format(c.fv[k], d.unit)); break; }
+        if (c.ff[k] <= c.t[i] && c.t[i] <= c.ft[k]) { line('div', 'minimum ' + format(c.fv[k], d.unit)); break; }
       }
     }
     line('span', write(t, 'full') + ' ' + zone(t));

@@ -1,4 +1,4 @@
-// Package plot draws what became of one resource: its samples, what was normal, the floors, the fitted line, the limits and the alerts. It is
+// Package plot draws what became of one resource: its samples, what was normal, the minimums, the fitted line, the limits and the alerts. It is
 // the one drawing code of the reports, of the exported pictures and of the live page of an embedded monitor, so it needs nothing but the
 // standard library and the resource table.
 //
@@ -28,18 +28,18 @@ const (
 	Height = 256.
 )
 
-// Chart describes the course of one resource. Levels are in the unit of the resource. Fields that are zero are not drawn.
+// Chart describes what one resource did. Levels are in the unit of the resource. Fields that are zero are not drawn.
 type Chart struct {
 	Title    string // what is plotted, in a few words
 	Desc     string // what there is to see, in a sentence, for those who cannot see it
 	Resource sampler.Resource
 	Zone     *time.Location // of the times written; nil is UTC
 
-	Bins    []Bin   // in order of time
-	Floors  []Floor // in order of time
-	Fits    []Fit
-	Limit   Level // the hard limit, beyond which an alert is given
-	Ceiling Level // what the process dies at
+	Bins     []Bin     // in order of time
+	Minimums []Minimum // in order of time
+	Fits     []Fit
+	Limit    Level // the hard limit, beyond which an alert is given
+	Ceiling  Level // what the process dies at
 	// Exhaustion is when the ceiling is reached if it goes on as now.
 	Exhaustion time.Time
 	Marks      []Mark
@@ -47,8 +47,8 @@ type Chart struct {
 	Columns int
 }
 
-// Floor is the lowest value of a stretch of time.
-type Floor struct {
+// Minimum is the lowest value of a stretch of time.
+type Minimum struct {
 	From, To time.Time
 	Value    float64
 }
@@ -226,7 +226,7 @@ func (c *Chart) draw(on Canvas, left, top, width, height float64) {
 	drawBand(on, columns, &f)
 	drawSamples(on, columns, &f)
 	drawBaseline(on, columns, &f)
-	c.drawFloors(on, &f)
+	c.drawMinimums(on, &f)
 	for _, fit := range c.Fits {
 		from, to := max(fit.From.UnixNano(), f.from), min(fit.To.UnixNano(), f.to)
 		if from < to {
@@ -269,27 +269,27 @@ func (c *Chart) drawGrid(on Canvas, f *frame, values axis) {
 	on.Text(Muted, Point{f.right, f.bottom + 16}, End, Label{Text: name, At: time.Unix(0, f.to), As: AsZone})
 }
 
-// drawFloors draws each floor over its stretch of time. Neighbours are joined, so that the staircase shows.
-func (c *Chart) drawFloors(on Canvas, f *frame) {
+// drawMinimums draws each minimum over its stretch of time. Neighbours are joined, so that the staircase shows.
+func (c *Chart) drawMinimums(on Canvas, f *frame) {
 	var line []Point
 	last := int64(math.MinInt64)
-	for _, floor := range c.Floors {
-		from, to := max(floor.From.UnixNano(), f.from), min(floor.To.UnixNano(), f.to)
+	for _, minimum := range c.Minimums {
+		from, to := max(minimum.From.UnixNano(), f.from), min(minimum.To.UnixNano(), f.to)
 		if from >= to {
 			continue
 		}
 		if from > last && len(line) > 0 {
 			line = append(line, lifted)
 		}
-		line = append(line, Point{f.x(from), f.y(floor.Value)}, Point{f.x(to), f.y(floor.Value)})
+		line = append(line, Point{f.x(from), f.y(minimum.Value)}, Point{f.x(to), f.y(minimum.Value)})
 		last = to
 	}
 	if len(line) > 0 {
-		on.Line(FloorLine, line)
+		on.Line(MinimumLine, line)
 	}
 }
 
-// drawLimits draws the limit, the ceiling, and the way there. What is above the plot is told at its upper edge.
+// drawLimits draws the limit, the ceiling, and the way there. What is above the plot is named at its upper edge.
 func (c *Chart) drawLimits(on Canvas, f *frame) {
 	above := ""
 	for _, l := range []struct {

@@ -52,7 +52,7 @@ func leak() *Chart {
 	for i := range 24 {
 		from := began.Add(time.Duration(i) * 5 * time.Minute)
 		if i != 13 {
-			c.Floors = append(c.Floors, Floor{from, from.Add(5 * time.Minute), float64(100 + i*5/2)})
+			c.Minimums = append(c.Minimums, Minimum{from, from.Add(5 * time.Minute), float64(100 + i*5/2)})
 		}
 	}
 	return c

@@ -25,19 +25,19 @@ func (b *Bin) Merge(next *Bin) {
 
 // columns returns the bins merged into the columns of the plot.
 func (c *Chart) columns(f *frame) []Bin {
-	most := c.Columns
-	if most <= 0 {
-		most = int(f.right - f.left)
+	limit := c.Columns
+	if limit <= 0 {
+		limit = int(f.right - f.left)
 	}
-	return columnsOf(c.Bins, f, most)
+	return columnsOf(c.Bins, f, limit)
 }
 
 // columnsOf merges bins until there is no more than one in each of so many parts of the width.
-func columnsOf(bins []Bin, f *frame, most int) []Bin {
+func columnsOf(bins []Bin, f *frame, limit int) []Bin {
 	var columns []Bin
 	at := math.Inf(-1)
 	for i := range bins {
-		x := math.Floor(f.x(bins[i].First) * float64(most) / (f.right - f.left))
+		x := math.Floor(f.x(bins[i].First) * float64(limit) / (f.right - f.left))
 		if n := len(columns); n > 0 && x == at {
 			columns[n-1].Merge(&bins[i])
 			continue

@@ -223,11 +223,11 @@ func (c *Chart) hover() string {
 		attribute("b", mean)
 		attribute("d", deviation)
 	}
-	if len(c.Floors) > 0 {
+	if len(c.Minimums) > 0 {
 		var from, to, value []int64
-		for _, floor := range c.Floors {
-			from, to = append(from, floor.From.UnixNano()/unit), append(to, floor.To.UnixNano()/unit)
-			value = append(value, scaled(floor.Value, scale))
+		for _, minimum := range c.Minimums {
+			from, to = append(from, minimum.From.UnixNano()/unit), append(to, minimum.To.UnixNano()/unit)
+			value = append(value, scaled(minimum.Value, scale))
 		}
 		attribute("ff", from)
 		attribute("ft", to)
@@ -238,15 +238,15 @@ func (c *Chart) hover() string {
 
 // valueScale is the power of ten in which values have five digits, and at least the ones of counts.
 func valueScale(columns []Bin) float64 {
-	most := 0.
+	largest := 0.
 	for i := range columns {
 		b := &columns[i]
-		most = max(most, math.Abs(b.Min), math.Abs(b.Max))
+		largest = max(largest, math.Abs(b.Min), math.Abs(b.Max))
 	}
-	if most == 0 {
+	if largest == 0 {
 		return 1
 	}
-	exponent := int(math.Floor(math.Log10(most))) - 4
+	exponent := int(math.Floor(math.Log10(largest))) - 4
 	if whole(columns) {
 		exponent = max(exponent, 0)
 	}
@@ -309,10 +309,10 @@ const fileStyle = `text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"H
 	"paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}\npath{stroke-linejoin:round}\n"
 
 // wrap breaks text into lines of at most so many characters where there are spaces.
-func wrap(text string, most int) (lines []string) {
+func wrap(text string, width int) (lines []string) {
 	line := ""
 	for _, word := range strings.Fields(text) {
-		if line != "" && len(line)+1+len(word) > most {
+		if line != "" && len(line)+1+len(word) > width {
 			lines, line = append(lines, line), ""
 		}
 		if line != "" {
@@ -354,7 +354,7 @@ func (c *Chart) Key() []KeyEntry {
 			all = append(all, KeyEntry{ink, text})
 		}
 	}
-	add(len(c.Floors) > 0, FloorLine, "floors")
+	add(len(c.Minimums) > 0, MinimumLine, "minimums")
 	add(len(c.Fits) > 0, FitLine, "fitted line")
 	add(!c.Exhaustion.IsZero() && c.Ceiling.Value > 0, Projection, "if it goes on")
 	_, values := c.axes(Height)

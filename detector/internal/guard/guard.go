@@ -45,7 +45,7 @@ func Entry(logger *logrus.Logger, err error) *logrus.Entry {
 	return entry
 }
 
-// News tells whether a problem is another one than at the last call. The zero value knows of none. It is not safe for concurrent use.
+// News knows whether a problem is another one than at the last call. The zero value knows of none. It is not safe for concurrent use.
 type News struct{ last string }
 
 // Changed reports whether a text says something else than the one before, whatever digits are in it: ports, addresses and times differ from one time to

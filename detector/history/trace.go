@@ -17,9 +17,9 @@ const (
 	shownMinimums = 160
 )
 
-// Course keeps what was made of one resource: the minimums of its ladder, the fitted lines of findings, and what happened. The zero value is empty. It
+// Trace keeps what was made of one resource: the minimums of its ladder, the fitted lines of findings, and what happened. The zero value is empty. It
 // takes up to 20 KB, and is not safe for concurrent use.
-type Course struct {
+type Trace struct {
 	ladder   *trend.Ladder // whose minimums are taken
 	closed   [trend.Widths]int64
 	minimums [trend.Widths][]minimum
@@ -35,10 +35,10 @@ type minimum struct {
 }
 
 // Mark adds what happened to a resource. The latest 64 marks are kept.
-func (c *Course) Mark(m plot.Mark) { c.marks = bounded(c.marks, m, keptMarks) }
+func (c *Trace) Mark(m plot.Mark) { c.marks = bounded(c.marks, m, keptMarks) }
 
 // Observe takes what was made of a sample: the minimums of the resource, nil for one that is not judged, and its growth.
-func (c *Course) Observe(l *trend.Ladder, g *finding.Growth) {
+func (c *Trace) Observe(l *trend.Ladder, g *finding.Growth) {
 	if l == nil {
 		return
 	}
@@ -61,7 +61,7 @@ func (c *Course) Observe(l *trend.Ladder, g *finding.Growth) {
 }
 
 // takeMinimums takes those of the buckets that closed since the sample before.
-func (c *Course) takeMinimums(l *trend.Ladder) {
+func (c *Trace) takeMinimums(l *trend.Ladder) {
 	if l != c.ladder {
 		if c.ladder != nil && c.ladder.Width(0) != l.Width(0) {
 			c.minimums = [trend.Widths][]minimum{}
@@ -96,7 +96,7 @@ func fitOf(c *trend.Climb) plot.Fit {
 }
 
 // Draw adds minimums, lines and marks to a chart that has its bins. Where no finding holds, the line is that of growth that is suspected.
-func (c *Course) Draw(chart *plot.Chart, g *finding.Growth) {
+func (c *Trace) Draw(chart *plot.Chart, g *finding.Growth) {
 	chart.Fits = append(chart.Fits, c.fits...)
 	chart.Marks = append(slices.Clone(c.marks), chart.Marks...)
 	slices.SortStableFunc(chart.Marks, func(a, b plot.Mark) int { return a.At.Compare(b.At) })
@@ -107,12 +107,12 @@ func (c *Course) Draw(chart *plot.Chart, g *finding.Growth) {
 	if climb.Points > 0 {
 		chart.Fits = append(chart.Fits, fitOf(&climb))
 	}
-	chart.Floors = c.shown(chart.Bins, climb.Width)
+	chart.Minimums = c.shown(chart.Bins, climb.Width)
 }
 
 // shown returns the minimums of the width that a fitted line rests on or, where these are too many or there is no line, of the finest
 // width that shows them apart.
-func (c *Course) shown(bins []plot.Bin, fitted time.Duration) (shown []plot.Floor) {
+func (c *Trace) shown(bins []plot.Bin, fitted time.Duration) (shown []plot.Minimum) {
 	if c.ladder == nil || len(bins) == 0 {
 		return nil
 	}
@@ -126,7 +126,7 @@ func (c *Course) shown(bins []plot.Bin, fitted time.Duration) (shown []plot.Floo
 	}
 	width := c.ladder.Width(best)
 	for _, m := range c.minimums[best] {
-		shown = append(shown, plot.Floor{From: instant(m.from), To: instant(m.from + width), Value: m.value})
+		shown = append(shown, plot.Minimum{From: instant(m.from), To: instant(m.from + width), Value: m.value})
 	}
 	return shown
 }
