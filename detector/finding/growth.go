@@ -93,7 +93,8 @@ func (g *Growth) Prove(at int64, climb trend.Climb) {
 
 // follow updates a finding by the floor that closed, and ends it when the growth was given back or came to rest.
 func (g *Growth) follow(l *trend.Ladder, at int64, w int, climb trend.Climb) Change {
-	if climb.Reason == trend.Sustained && w >= g.width {
+	// What a finding rests on does not shrink while it lasts.
+	if climb.Reason == trend.Sustained && climb.Window >= g.climb.Window {
 		first := &g.climb
 		if first.Since < climb.Since {
 			climb.Since, climb.Base = first.Since, first.Base

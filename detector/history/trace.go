@@ -15,6 +15,8 @@ const (
 	keptMarks    = 64
 	// shownMinimums is how many of them a plot shows at most, unless a fitted line rests on them.
 	shownMinimums = 160
+	// minShown is how many widths of the buckets that a fitted line rests on a plot must span to show them.
+	minShown = 8
 )
 
 // Trace keeps what was made of one resource: the minimums of its ladder, the fitted lines of findings, and what happened. The zero value is empty. It
@@ -117,6 +119,9 @@ func (c *Trace) shown(bins []plot.Bin, fitted time.Duration) (shown []plot.Minim
 		return nil
 	}
 	span := bins[len(bins)-1].Last - bins[0].First
+	if span < minShown*int64(fitted) {
+		fitted = 0 // a part of the plot, too short for the buckets that the line rests on
+	}
 	best := trend.Widths - 1
 	for w := trend.Widths - 1; w >= 0; w-- {
 		width := c.ladder.Width(w)
