@@ -90,7 +90,7 @@ func TestHowStronglyItClimbs(t *testing.T) {
 	}{
 		{"no finding yet", 5 * time.Hour, 100, 0, false, false},
 		{"goes on", 60 * time.Hour, 100, 59 * time.Hour, true, true},
-		{"at rest", 38 * time.Hour, 20, 20 * time.Hour, false, true},
+		{"at rest", 36 * time.Hour, 20, 20 * time.Hour, false, true},
 		{"at rest for long", 44 * time.Hour, 20, 0, false, false},
 	} {
 		d := newDetector(t, DefaultConfig())

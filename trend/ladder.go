@@ -198,3 +198,30 @@ func (l *Ladder) FloorAt(w int, n int64) (floor float64, ok bool) {
 	floor = r.at(n).floor
 	return floor, !math.IsNaN(floor)
 }
+
+// HeldSince returns since when no minimum that is kept lies below a level, unix nanoseconds: the start of the first bucket of a width, the
+// finest that tells. ok is false where the latest minimum of the finest width lies below it, or none is kept.
+func (l *Ladder) HeldSince(level float64) (at int64, ok bool) {
+	known := int64(math.MaxInt64) // start of what finer widths tell
+	for w := range l.rings {
+		r := &l.rings[w]
+		width := l.Width(w)
+		for i := r.count - 1; i >= r.oldest(); i-- {
+			if i*width >= known {
+				continue // told by finer buckets
+			}
+			floor := r.at(i).floor
+			if math.IsNaN(floor) {
+				continue
+			}
+			if floor < level {
+				return l.epoch + at, ok
+			}
+			at, ok = i*width, true
+		}
+		if ok {
+			known = at
+		}
+	}
+	return l.epoch + at, ok
+}

@@ -16,7 +16,7 @@ const (
 	GrewAtOnce                 // percent of growth within one interval
 
 	GaveBack      // more than half of the growth was given back
-	CameToRest    // no new high for as long as the growth had lasted
+	CameToRest    // nine tenths of the growth have been there for longer than they took to come
 	BelowLimit    // below the limit again
 	LimitChanged  // the limit changed
 	ConfigChanged // the configuration changed

@@ -181,7 +181,7 @@ func (s *Series) alertGrowth(e *Engine, at int64) {
 		return
 	}
 	d := s.decision(at, alerting.Trend, alerting.Firing, Grew)
-	d.Severity, d.Since = s.severity, finding.Instant(s.growth.Since())
+	d.Severity, d.Since = s.severity, finding.Instant(s.growth.Onset().At)
 	d.Baseline, d.Evidence = climb.Level, finding.EvidenceOf(&climb)
 	d.Exhaustion = s.exhaustion(at)
 	e.decisions = append(e.decisions, d)
@@ -199,7 +199,7 @@ func (s *Series) resolveGrowth(e *Engine, at int64, why Cause) {
 	if s.notice.Alerted {
 		climb := s.growth.Climb()
 		d := s.decision(at, alerting.Trend, alerting.Resolved, why)
-		d.Severity, d.Since, d.Baseline = s.notice.Severity, finding.Instant(climb.Since), climb.Level
+		d.Severity, d.Since, d.Baseline = s.notice.Severity, finding.Instant(s.growth.Onset().At), climb.Level
 		d.SlopePerHour = climb.Fit.Slope * 3600
 		e.decisions = append(e.decisions, d)
 	}

@@ -120,7 +120,7 @@ func (e *Engine) StatusOf(s *Series) Status {
 	switch {
 	case st.Trend:
 		climb := s.growth.Climb()
-		st.State, st.Since, st.Baseline = Firing, finding.Instant(s.growth.Since()), climb.Level
+		st.State, st.Since, st.Baseline = Firing, finding.Instant(s.growth.Onset().At), climb.Level
 		st.Severity = max(st.Severity, s.severity)
 		st.Exhaustion, st.Evidence = s.exhaustion(s.at), finding.EvidenceOf(&climb)
 		st.Grew, st.Nats = s.growth.Grew(), s.growth.Nats()

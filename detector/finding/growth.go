@@ -12,8 +12,12 @@ import (
 // confirmations is how many judgments of one width in a row it takes: one may be a bucket that happened to end high.
 const confirmations = 2
 
-// newHigh is the share of the growth by which a floor must exceed the highest before it.
-const newHigh = .02
+// restShare is the share of the growth that may come after a series has come to rest: noise goes on to add to it.
+const restShare = .1
+
+// onLine is the share of what growth at the confirmed rate would have added by now: a series that has so much goes on growing, whatever a
+// peak of the load on top of it hides.
+const onLine = .75
 
 // Change is what a judgment made of a growth.
 type Change uint8
@@ -23,7 +27,7 @@ const (
 	Unchanged Change = iota
 	Began
 	GaveBack   // more than half of the growth was given back
-	CameToRest // no new high for as long as the growth had lasted
+	CameToRest // nine tenths of the growth have been there for longer than they took to come
 )
 
 // Growth is the growth of one series. The zero value is one of which nothing is known. It is not safe for concurrent use.
@@ -32,11 +36,15 @@ type Growth struct {
 	suspicious [trend.Widths]int8
 	latest     [trend.Widths]trend.Climb
 
-	active bool
-	climb  trend.Climb
-	width  int     // index of the width that fired
-	high   float64 // highest floor since
-	highAt int64
+	active   bool
+	climb    trend.Climb // of the widest window that confirmed it
+	width    int         // index of the width that fired
+	from     int64       // start of the earliest window that confirmed it
+	base     float64     // from which the growth counts: of that window
+	top      float64     // highest level that passed the tests, or lay on the line that did
+	rate     float64     // slope when it was found, per second; 0 = unknown
+	onset    trend.Onset // the most exact estimate so far
+	restedAt int64       // since when nine tenths of the growth are there for good
 }
 
 // Judge looks at the widths of which a bucket closed at an instant (unix nanoseconds), a bit set, and moves the growth on. judge returns the
@@ -63,7 +71,7 @@ func (g *Growth) Judge(l *trend.Ladder, at int64, closed uint8, judge func(w int
 	// The widest climb tells best since when.
 	for w := trend.Widths - 1; w >= 0; w-- {
 		if g.streak[w] >= confirmations {
-			g.begin(at, w, g.latest[w])
+			g.begin(l, w, g.latest[w])
 			return Began
 		}
 	}
@@ -79,50 +87,82 @@ func count(streak *int8, holds bool) {
 	}
 }
 
-func (g *Growth) begin(at int64, w int, climb trend.Climb) {
+func (g *Growth) begin(l *trend.Ladder, w int, climb trend.Climb) {
 	g.active, g.climb, g.width = true, climb, w
-	g.high, g.highAt = climb.Base+climb.Rise, at
+	g.from, g.base, g.top, g.rate = climb.Since, climb.Base, climb.Base+climb.Rise, climb.Fit.Slope
+	g.onset, g.restedAt = trend.Onset{}, climb.Since
+	g.estimate(l)
 }
 
 // Prove begins a finding of growth that needs no confirmation, by what is known of its climb. One that holds goes on.
-func (g *Growth) Prove(at int64, climb trend.Climb) {
+func (g *Growth) Prove(l *trend.Ladder, climb trend.Climb) {
 	if !g.active {
-		g.begin(at, 0, climb)
+		g.begin(l, 0, climb)
 	}
 }
 
-// follow updates a finding by the floor that closed, and ends it when the growth was given back or came to rest.
+// estimate makes the onset more exact, by the window that confirmed the growth.
+func (g *Growth) estimate(l *trend.Ladder) {
+	first := g.onset.Error == 0
+	o, ok := trend.EstimateOnset(l, g.climb.Since, g.climb.Since+int64(g.climb.Window))
+	if !ok && first {
+		o, ok = trend.Onset{At: g.climb.Since, Error: max(1, g.climb.Window)}, true
+	}
+	if ok && (first || o.Error < g.onset.Error) {
+		g.onset = o
+	}
+}
+
+// confirm takes a judgment that confirms the growth over a window that is no shorter than the one before: what a finding rests on does not
+// shrink while it lasts.
+func (g *Growth) confirm(l *trend.Ladder, climb trend.Climb) {
+	if climb.Since < g.from {
+		g.from, g.base = climb.Since, climb.Base
+	}
+	g.top = max(g.top, climb.Base+climb.Rise)
+	climb.Level = min(climb.Level, g.climb.Level) // a wide bucket keeps the level at its end, which lies within the climb
+	g.climb = climb
+	g.estimate(l)
+}
+
+// follow updates a finding by the floor that closed, and ends it when the growth was given back or came to rest. What is followed is what
+// never came back: a peak of the load on top of a leak is no growth, and its end gives nothing back.
 func (g *Growth) follow(l *trend.Ladder, at int64, w int, climb trend.Climb) Change {
-	// What a finding rests on does not shrink while it lasts.
 	if climb.Reason == trend.Sustained && climb.Window >= g.climb.Window {
-		first := &g.climb
-		if first.Since < climb.Since {
-			climb.Since, climb.Base = first.Since, first.Base
-		}
-		climb.Level = min(climb.Level, first.Level) // a wide bucket keeps the level at its end, which lies within the climb
-		g.climb = climb
+		g.confirm(l, climb)
 	}
 	floor, ok := l.Floor(g.width)
 	if w != g.width || !ok {
 		return Unchanged
 	}
-	// Noise goes on to set highs when growth has come to rest; they count once they add up to something.
-	if floor > g.high+newHigh*(g.high-g.climb.Base) {
-		g.high, g.highAt = floor, at
-	}
-	switch {
-	case g.GivenBack(floor):
+	grown, line := floor-g.base, g.climb.Fit.Slope*g.lasted(at)
+	g.top = max(g.top, g.base+min(grown, line))
+	if g.GivenBack(at, floor) {
 		g.end()
 		return GaveBack
-	case at-g.highAt > g.highAt-g.climb.Since:
+	}
+	if rested, ok := l.HeldSince(floor - restShare*grown); ok {
+		g.restedAt = max(g.restedAt, rested)
+	}
+	if at-g.restedAt > g.restedAt-g.onset.At && (line == 0 || grown < onLine*line) {
 		g.end()
 		return CameToRest
 	}
 	return Unchanged
 }
 
-// GivenBack reports whether a value is below half of the growth. A finding ends when a minimum is.
-func (g *Growth) GivenBack(value float64) bool { return value < g.climb.Base+(g.high-g.climb.Base)/2 }
+// lasted returns the seconds from the onset to an instant.
+func (g *Growth) lasted(at int64) float64 { return float64(at-g.onset.At) / 1e9 }
+
+// GivenBack reports whether a value at an instant (unix nanoseconds) is below half of the growth, and of what growth at the rate at which it
+// was found would have added by then. A finding ends when a minimum is.
+func (g *Growth) GivenBack(at int64, value float64) bool {
+	growth := g.top - g.base
+	if g.rate > 0 {
+		growth = min(growth, g.rate*g.lasted(at))
+	}
+	return value-g.base < growth/2
+}
 
 // end forgets the finding and the judgments that confirmed it; its climb is kept for what is said of the end.
 func (g *Growth) end() {
@@ -151,11 +191,13 @@ func (g *Growth) Climb() trend.Climb { return g.climb }
 // Latest returns the latest judgment at index w.
 func (g *Growth) Latest(w int) trend.Climb { return g.latest[w] }
 
-// Since returns when the growth of the finding began, unix nanoseconds.
-func (g *Growth) Since() int64 { return g.climb.Since }
+// Onset returns when the growth of the finding that holds, or that ended last, began.
+func (g *Growth) Onset() trend.Onset { return g.onset }
 
-// Grew returns how long the growth of the finding has lasted: to its latest new high.
-func (g *Growth) Grew() time.Duration { return time.Duration(g.highAt - g.climb.Since) }
+// Grew returns how long the growth of the finding has lasted: the time from its onset until nine tenths of it were there, and a ninth.
+func (g *Growth) Grew() time.Duration {
+	return max(0, time.Duration(float64(g.restedAt-g.onset.At)/(1-restShare)))
+}
 
 // Nats returns the evidence of the widths on which growth passes every test now: trend.Fit.Nats, summed up.
 func (g *Growth) Nats() (sum float64) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/trend"
 )
@@ -50,6 +52,55 @@ func leak() func(h float64) float64 {
 	return func(h float64) float64 { return 100 + 20*h + 2*r.NormFloat64() }
 }
 
+// TestPeaksGiveNothingBack: the load peaks during a leak. Its end is not the end of the leak.
+func TestPeaksGiveNothingBack(t *testing.T) {
+	for _, minutes := range []float64{10, 30, 120, 360, 720} {
+		for _, times := range []float64{2, 10, 50} { // what was lost by then
+			for _, at := range []float64{9, 20} {
+				value := leak()
+				changes := follow(60, func(h float64) float64 {
+					v := value(h)
+					if h >= at && h < at+minutes/60 {
+						v += times * 20 * at
+					}
+					return v
+				}, nil)
+				if len(changes) != 1 || changes[0].Change != finding.Began {
+					t.Errorf("a peak of %v minutes at %v h, %v times the leak: %v", minutes, at, times, changes)
+				}
+			}
+		}
+	}
+}
+
+func TestEnds(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		value func(h float64) float64
+		want  []change
+	}{
+		{"goes on", leak(), []change{{8.3, finding.Began}}},
+		// Nine tenths of the growth were there at 10 h 48 min. By then only 80 minutes at a time are told apart: at rest for as long at 24 h.
+		{"comes to rest", func(h float64) float64 { return 100 + 20*min(h, 12) }, []change{{8.3, finding.Began}, {24.3, finding.CameToRest}}},
+		{"is given back", func(h float64) float64 {
+			if h > 14 {
+				return 110
+			}
+			return 100 + 20*h
+		}, []change{{8.3, finding.Began}, {14.3, finding.GaveBack}}},
+		{"half of it is kept", func(h float64) float64 {
+			if h > 14 {
+				return 20*h - 30
+			}
+			return 100 + 20*h
+		}, []change{{8.3, finding.Began}}},
+	} {
+		if diff := cmp.Diff(test.want, follow(40, test.value, nil)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
 // TestEvidenceGrows: what a finding rests on covers ever more of the growth, and never less than before.
 func TestEvidenceGrows(t *testing.T) {
 	var window time.Duration
@@ -69,5 +120,30 @@ func TestEvidenceGrows(t *testing.T) {
 	}
 	if last.Window < 6*24*time.Hour || last.Rise < 20*5*24 {
 		t.Errorf("after eight days the evidence is a rise of %v in %v", last.Rise, last.Window)
+	}
+}
+
+// TestOnset: the estimate is near the truth, and stays there while the growth goes on.
+func TestOnset(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	began := begin + int64(8*time.Hour)
+	var errors []time.Duration
+	follow(24*4, func(h float64) float64 { return 100 + 20*max(0, h-8) + 2*r.NormFloat64() }, func(g *finding.Growth, _ *trend.Ladder) {
+		if !g.Active() {
+			return
+		}
+		o := g.Onset()
+		if off := time.Duration(o.At - began).Abs(); off > 15*time.Minute {
+			t.Errorf("the onset is %v off", off)
+		}
+		errors = append(errors, o.Error)
+	})
+	if len(errors) == 0 {
+		t.Fatal("nothing was found")
+	}
+	for i := 1; i < len(errors); i++ {
+		if errors[i] > errors[i-1] {
+			t.Errorf("an estimate to ± %v gave way to one to ± %v", errors[i-1], errors[i])
+		}
 	}
 }

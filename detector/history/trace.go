@@ -50,12 +50,6 @@ func (c *Trace) Observe(l *trend.Ladder, g *finding.Growth) {
 	switch {
 	case g.Active() && g.Climb().Fit != c.current.Fit:
 		c.current = g.Climb()
-		// A climb that goes on keeps its beginning; the line was fitted over its latest window alone.
-		for w := range trend.Widths {
-			if latest := g.Latest(w); latest.Fit == c.current.Fit {
-				c.current.Since = latest.Since
-			}
-		}
 	case !g.Active() && c.current.Points > 0:
 		c.fits = bounded(c.fits, fitOf(&c.current), keptFits)
 		c.current = trend.Climb{}

@@ -28,10 +28,10 @@ func (t *Tracker) Findings() []Finding {
 		if !s.growth.Active() {
 			continue
 		}
-		since := s.growth.Since()
+		since := s.growth.Onset().At
 		c := s.growth.Climb()
 		f := Finding{
-			Site: t.describe(s, since), Since: finding.Instant(since), Growth: s.value - c.Level, GivenBack: s.growth.GivenBack(s.value),
+			Site: t.describe(s, since), Since: finding.Instant(since), Growth: s.value - c.Level, GivenBack: s.growth.GivenBack(t.at, s.value),
 		}
 		if c.Points > 0 {
 			f.Evidence = finding.EvidenceOf(&c)
@@ -54,8 +54,8 @@ func (t *Tracker) Findings() []Finding {
 func (t *Tracker) Leaking(n int) []Grown {
 	var all []Grown
 	for _, s := range t.followed {
-		if s.growth.Active() && !s.growth.GivenBack(s.value) {
-			since := s.growth.Since()
+		if s.growth.Active() && !s.growth.GivenBack(t.at, s.value) {
+			since := s.growth.Onset().At
 			was, _ := t.past.before(s, since)
 			all = append(all, Grown{Site: t.describe(s, since), Growth: s.value - was, Profile: s.latest})
 		}
@@ -171,7 +171,7 @@ func (t *Tracker) Statuses(resource string) []Status {
 		since := t.began
 		switch {
 		case st.Leaks:
-			since = s.growth.Since()
+			since = s.growth.Onset().At
 		case st.Suspected:
 			nearest := s.growth.Nearest()
 			since = nearest.Since

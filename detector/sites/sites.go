@@ -259,7 +259,7 @@ func (t *Tracker) Prove(p *profile.Profile) {
 		}
 		s.proven = p.Sites[i].Count
 		if s.proven >= minProven && s.grown() >= minProven && s.line != nil {
-			s.growth.Prove(t.at, t.climbOf(s))
+			s.growth.Prove(s.ladder, t.climbOf(s))
 		}
 	}
 }

@@ -40,7 +40,7 @@ func Summary(d *engine.Decision) string {
 // ends says why a finding is over, as a clause.
 var ends = map[engine.Cause]string{
 	engine.GaveBack:      "more than half of the growth was given back",
-	engine.CameToRest:    "no new high for as long as the growth had lasted",
+	engine.CameToRest:    "nine tenths of the growth have been there for longer than they took to come",
 	engine.BelowLimit:    "below the limit again",
 	engine.LimitChanged:  "the limit changed",
 	engine.ConfigChanged: "the configuration changed",
