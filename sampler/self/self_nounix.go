@@ -1,6 +1,6 @@
 //go:build !unix && !windows
 
-package sampler
+package self
 
 import "errors"
 
