@@ -6,6 +6,7 @@ package engine
 import (
 	"time"
 
+	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/trend"
 )
@@ -178,6 +179,10 @@ func (e *Engine) Reconfigure(config Config) []Decision {
 		s.reconfigure(e, old, rescaled)
 	}
 	return e.decisions
+}
+
+func (e *Engine) halfLife() time.Duration {
+	return finding.Stretch(e.config.Adaptive.HalfLife, e.scale)
 }
 
 // All returns the series of the resources seen, in order of appearance. It must not be changed.

@@ -391,3 +391,12 @@ func (c *Chart) drawMarks(on Canvas, f *frame) {
 		}
 	}
 }
+
+// columns returns the bins merged into the columns of the plot.
+func (c *Chart) columns(f *frame) []Bin {
+	limit := c.Columns
+	if limit <= 0 {
+		limit = int(f.right - f.left)
+	}
+	return columnsOf(c.Bins, f, limit)
+}

@@ -23,15 +23,6 @@ func (b *Bin) Merge(next *Bin) {
 	b.Last, b.Value, b.Mean, b.Deviation = next.Last, next.Value, next.Mean, next.Deviation
 }
 
-// columns returns the bins merged into the columns of the plot.
-func (c *Chart) columns(f *frame) []Bin {
-	limit := c.Columns
-	if limit <= 0 {
-		limit = int(f.right - f.left)
-	}
-	return columnsOf(c.Bins, f, limit)
-}
-
 // columnsOf merges bins until there is no more than one in each of so many parts of the width.
 func columnsOf(bins []Bin, f *frame, limit int) []Bin {
 	var columns []Bin

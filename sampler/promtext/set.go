@@ -16,6 +16,7 @@ import (
 // Suffixes of the names of metrics that only rise, or that are parts of a histogram.
 var risingSuffixes = []string{"_total", "_count", "_sum", "_bucket", "_created"}
 
+// What is wrong with a value that is left out.
 var (
 	ErrOrder     = errors.New("not after the value before it in its series: skipped")
 	ErrNotFinite = errors.New("value is not finite: not used")
@@ -53,6 +54,7 @@ type Set struct {
 	ceilings []sampler.Ceiling
 }
 
+// NewSet returns an empty set.
 func NewSet() *Set {
 	return &Set{kinds: map[string]string{}, byKey: map[string]*series{}}
 }

@@ -57,7 +57,7 @@ func (p *promValue) UnmarshalJSON(text []byte) error {
 }
 
 // gatherJSON reads the answer of a Prometheus to a range query: as the HTTP API gives it, its data alone, or the result alone.
-func (r *Reader) gatherJSON(ctx context.Context) error {
+func gatherJSON(ctx context.Context, r *Reader) error {
 	data, err := r.rest(ctx)
 	if err != nil {
 		return err

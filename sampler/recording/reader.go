@@ -230,7 +230,7 @@ func (r *Reader) unwrap(ctx context.Context) error {
 		start := r.pos + len(r.buf[r.pos:r.end]) - len(bytes.TrimLeft(r.buf[r.pos:r.end], " \t\r\n"))
 		if start < r.end {
 			if c := r.buf[start]; c == '{' || c == '[' {
-				return r.gatherJSON(ctx)
+				return gatherJSON(ctx, r)
 			}
 			break
 		}

@@ -16,6 +16,7 @@ type Clock struct {
 	offset time.Duration
 }
 
+// New returns a clock that reads the system's.
 func New() *Clock {
 	base := time.Now()
 	return &Clock{

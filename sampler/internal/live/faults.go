@@ -20,12 +20,15 @@ type fault struct {
 	cause    error
 }
 
+// Reset forgets all faults, before the next sample.
 func (f *Faults) Reset() { f.list = f.list[:0] }
 
+// Add notes that a resource could not be read, and why.
 func (f *Faults) Add(resource string, cause error) {
 	f.list = append(f.list, fault{resource, cause})
 }
 
+// Err returns all faults of the sample as one error, nil where there are none.
 func (f *Faults) Err() error {
 	if len(f.list) == 0 {
 		return nil

@@ -19,6 +19,7 @@ const EndOfTime = 7_289_654_400 // 2201-01-01T00:00:00Z in unix seconds
 // Unix times from here on are milliseconds: as seconds they would lie in the year 5138.
 const unixMillis = 100_000_000_000
 
+// What is wrong with a cell.
 var (
 	ErrTime      = errors.New("neither RFC 3339 nor unix seconds")
 	ErrTimeRange = errors.New("not between the years 1970 and 2200")
@@ -258,6 +259,7 @@ func Unix(cell []byte) (sec, nsec int64, err error) {
 	return at(-18, 0), at(0, 9), nil
 }
 
+// SkipBlanks returns what follows leading spaces and tabs.
 func SkipBlanks(b []byte) []byte {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
 		b = b[1:]

@@ -1,0 +1,171 @@
+package trend
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// Where the window starts after a gap the level is that of its first bucket, else that of the bucket before it.
+func TestJudgeLevel(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		before []float64
+		want   float64
+	}{
+		{"bucket before", constant(4, 100), 4},
+		{"gap before", []float64{100, 100, 100, gap}, 5},
+		{"nothing before", nil, 1},
+	} {
+		l := NewLadder(0, 1)
+		values := concat(test.before, ramp)
+		for i, v := range values {
+			if !math.IsNaN(v) {
+				l.Add(int64(i)*l.finest, v, float64(i)) // bucket i-1 closes with level i
+			}
+		}
+		l.Advance(int64(len(values))*l.finest, 0)
+		c := l.Judge(0, Params{Patience: time.Minute, LeastGrowth: .2, Offset: 4, Scale: 1}, nil)
+		if c.Level != test.want || c.Reason != Sustained || c.Points != len(ramp) {
+			t.Errorf("%s: level %g, want %g: %+v", test.name, c.Level, test.want, c)
+		}
+	}
+}
+
+// After a gap longer than the memory a ladder judges as a new one would: neither the levels nor the history before it count.
+func TestJudgeAfterLongGap(t *testing.T) {
+	l := filled(0, constant(600, 1e6)...)
+	at := 100 * l.Width(4)
+	for i, v := range ramp {
+		l.Add(at+int64(i)*l.finest, v, 100)
+	}
+	l.Advance(at+8*l.finest, 100)
+	p := Params{Patience: 13 * time.Minute, LeastGrowth: .2, Offset: 100, Scale: 1} // with history half of it would do
+	want := filled(0, ramp...).Judge(0, p, nil)
+	want.Since = at
+	if diff := cmp.Diff(want, l.Judge(0, p, nil)); diff != "" || want.Reason != TooRecent {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The instant of the start, the unit of the values and, for a ladder of another scale, the unit of time change no verdict.
+func TestJudgeShape(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	var reasons [Sustained + 1]int
+	for range 60 {
+		type point struct {
+			at    int64
+			value float64
+		}
+		var points []point
+		pace, noise := math.Exp(random.NormFloat64()*2)*1e-3, 30*random.Float64()
+		level := 200.
+		at := int64(0)
+		for i := range 3000 {
+			level += pace * 60 * (random.Float64() + .5)
+			if i%1500 == 700 {
+				level += 300 * random.Float64() * float64(random.IntN(2))
+			}
+			points = append(points, point{at, level + noise*random.Float64()})
+			at += 30*second + random.Int64N(60*second)
+			if random.IntN(300) == 0 {
+				at += random.Int64N(7200 * second)
+			}
+		}
+		// The ladder, load and parameters of the series after a change of units. Powers of two keep the arithmetic exact.
+		judge := func(epoch int64, k float64, s int64) (all [Widths]Climb) {
+			l, load := NewLadder(epoch, float64(s)), NewLadder(epoch, float64(s))
+			for _, p := range points {
+				l.Add(epoch+p.at*s, p.value*k, 200*k)
+				load.Add(epoch+p.at*s, 50+p.value/10+float64(p.at%7e9)/1e9, 0)
+			}
+			params := Params{Patience: 12 * time.Hour, LeastGrowth: .2, Offset: 4 * k, Ceiling: 4000 * k, Scale: float64(s)}
+			for w := range all {
+				all[w] = l.Judge(w, params, load)
+			}
+			return all
+		}
+		base := judge(0, 1, 1)
+		for _, c := range base {
+			reasons[c.Reason]++
+		}
+		const epoch, k, s = 1_700_000_000_000_000_000, 1 << 20, 4
+		for name, changed := range map[string]struct {
+			got    [Widths]Climb
+			adjust func(*Climb)
+		}{
+			"later": {judge(epoch, 1, 1), func(c *Climb) { c.Since += epoch }},
+			"other unit": {judge(0, k, 1), func(c *Climb) {
+				c.Level, c.Base, c.Rise, c.Fit.Slope, c.Fit.Intercept = c.Level*k, c.Base*k, c.Rise*k, c.Fit.Slope*k, c.Fit.Intercept*k
+			}},
+			"slower": {judge(0, 1, s), func(c *Climb) {
+				c.Since, c.Window, c.Width, c.Fit.Slope = c.Since*s, c.Window*s, c.Width*s, c.Fit.Slope/s
+			}},
+		} {
+			want := base
+			for w := range want {
+				if want[w].Reason != NoData {
+					changed.adjust(&want[w])
+				}
+			}
+			if diff := cmp.Diff(want, changed.got, cmpopts.EquateApprox(1e-9, 0)); diff != "" {
+				t.Fatalf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+	}
+	for reason, n := range reasons {
+		if n == 0 && Reason(reason) != SeenBefore && Reason(reason) != NotSignificant {
+			t.Errorf("no series was %v: the test shows less than it should", Reason(reason))
+		}
+	}
+}
+
+// A tiny jitter on a level, however high, is no growth.
+func TestJudgeJitter(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 10))
+	for _, level := range []float64{0, 1, 1e15, -1e6} {
+		l := NewLadder(0, 1)
+		for i := range int64(40 * 288) {
+			l.Add(i*300*second, level+random.Float64()*max(math.Abs(level), 1)*1e-15, level)
+		}
+		for w := range Widths {
+			c := l.Judge(w, Params{Patience: time.Nanosecond, LeastGrowth: 1e-3, Offset: 4, Scale: 1}, nil)
+			if c.Reason > TooSmall || c.Reason == NoData {
+				t.Errorf("level %g, width %d: %v", level, w, c.Reason)
+			}
+		}
+	}
+}
+
+func TestReasonString(t *testing.T) {
+	var got []string
+	for r := NoData; r <= Sustained; r++ {
+		got = append(got, r.String())
+	}
+	want := []string{"no data", "not growing", "too small", "seen before", "too recent", "uneven", "not significant", "sustained"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func BenchmarkJudge(b *testing.B) {
+	p := Params{Patience: 12 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
+	l := leaking()
+	for _, bench := range []struct {
+		name string
+		load *Ladder
+	}{{"alone", nil}, {"load", leaking()}} {
+		b.Run(bench.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				for w := range Widths {
+					l.Judge(w, p, bench.load)
+				}
+			}
+		})
+	}
+}
