@@ -1,8 +1,8 @@
-// Package alerting carries the detector's findings to people: an Alert goes through a Dispatcher to any number of sinks,
-// such as the log, a webhook, a channel or a function.
+// Package alerting carries the detector's findings to people: an Alert goes through a Dispatcher to any number of
+// sinks, such as the log, a webhook, a channel or a function.
 //
-// A Dispatcher never blocks who notifies, keeps the sinks apart so that one that hangs delays no other, and retries for as
-// long as it takes. No error, log line or statistic of this package holds a webhook's credentials.
+// A Dispatcher never blocks who notifies, keeps the sinks apart so that one that hangs delays no other, and retries for
+// as long as it takes. No error, log line or statistic of this package holds a webhook's credentials.
 package alerting
 
 import (
@@ -44,6 +44,7 @@ const (
 
 var severities = [...]string{Warning: "warning", High: "high", Critical: "critical"}
 
+// String returns the name of the severity.
 func (s Severity) String() string {
 	if int(s) < len(severities) {
 		return severities[s]
@@ -125,7 +126,8 @@ type Site struct {
 	CreatedBy     string   `json:"created_by,omitempty"`
 	Types         []string `json:"types,omitempty"`
 	Via           string   `json:"via,omitempty"` // function of a library that acts for this line; what the line did is known by the memory from there
-	// Proven says of goroutines that the collector found that nothing can wake them, of memory that the growth was live after two collections.
+	// Proven says of goroutines that the collector found that nothing can wake them, of memory that the growth was live
+	// after two collections.
 	Proven bool `json:"proven"`
 }
 
@@ -153,7 +155,8 @@ type Alert struct {
 	ID      string `json:"id"` // the same for the firing and the resolved alert of one finding
 	Event
 	Process Process `json:"process"`
-	// Labels name what leaks where that is not one process but a group of them. For Alertmanager they stand for the instance.
+	// Labels name what leaks where that is not one process but a group of them. For Alertmanager they stand for the
+	// instance.
 	Labels   map[string]string `json:"labels,omitempty"`
 	Sites    []Site            `json:"sites,omitempty"`
 	Parts    []Part            `json:"parts,omitempty"` // of open_fds and threads, the most growth first
@@ -180,8 +183,9 @@ func (a Alert) Clone() Alert {
 	return a
 }
 
-// ID returns the identity of one finding: 16 hex digits that depend on the process (host, pid and start), the resource, the
-// kind and the time of the first firing alert, to the millisecond. The later alerts of a finding carry the ID of its first.
+// ID returns the identity of one finding: 16 hex digits that depend on the process (host, pid and start), the resource,
+// the kind and the time of the first firing alert, to the millisecond. The later alerts of a finding carry the ID of
+// its first.
 func ID(p Process, resource string, kind Kind, first time.Time) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %d %q %q %d", p.Host, p.PID, p.Start.UnixMilli(), resource, kind, first.UnixMilli()))
 	return hex.EncodeToString(sum[:8])

@@ -47,8 +47,8 @@ type SinkStats struct {
 
 // Dispatcher delivers alerts to its sinks. All its methods are safe for concurrent use.
 type Dispatcher struct {
-	// DrainTimeout is how long Run goes on delivering what is queued after its context has ended. 0 means 5 s, a negative
-	// value not at all. Set it before Run.
+	// DrainTimeout is how long Run goes on delivering what is queued after its context has ended. 0 means 5 s, a
+	// negative value not at all. Set it before Run.
 	DrainTimeout time.Duration
 
 	logger *logrus.Logger
@@ -59,8 +59,8 @@ type Dispatcher struct {
 	firing  map[string]struct{} // ids of the findings that hold
 }
 
-// NewDispatcher returns a Dispatcher that starts nothing until Run. The logger takes the warnings about sinks that fail; nil
-// means none.
+// NewDispatcher returns a Dispatcher that starts nothing until Run. The logger takes the warnings about sinks that
+// fail; nil means none.
 func NewDispatcher(logger *logrus.Logger, sinks ...NamedSink) *Dispatcher {
 	if logger == nil {
 		logger = logrus.New()
@@ -128,13 +128,13 @@ func (d *Dispatcher) Stats() []SinkStats {
 }
 
 // Run delivers alerts until ctx ends, then goes on for up to DrainTimeout with what is queued, and returns after its
-// goroutines have ended: at once where nothing is queued. Each sink has one goroutine. An attempt may take 10 s; after one
-// that failed the next comes in 0.5 to 1 s, then in twice that, and so on up to a minute, until the sink takes the alert, returns a
-// final error, or newer alerts push it out of the queue. What is left at the end stays queued for the next Run, and its
-// number is logged. With a context that has already ended, Run only drains.
+// goroutines have ended: at once where nothing is queued. Each sink has one goroutine. An attempt may take 10 s; after
+// one that failed the next comes in 0.5 to 1 s, then in twice that, and so on up to a minute, until the sink takes the
+// alert, returns a final error, or newer alerts push it out of the queue. What is left at the end stays queued for the
+// next Run, and its number is logged. With a context that has already ended, Run only drains.
 //
-// A sink that ignores its context cannot be stopped: Run logs its name, leaves its goroutine behind and returns a second after
-// the drain's end. The next Run calls that sink only after it has returned.
+// A sink that ignores its context cannot be stopped: Run logs its name, leaves its goroutine behind and returns a
+// second after the drain's end. The next Run calls that sink only after it has returned.
 //
 // The error is nil, unless another Run is active. Run may be called again after it has returned.
 func (d *Dispatcher) Run(ctx context.Context) error {

@@ -11,8 +11,8 @@ import (
 // LogSink writes alerts to a logrus logger.
 type LogSink struct{ logger *logrus.Logger }
 
-// NewLogSink returns a sink that logs firing alerts of severity warning as warnings, those of high and critical as errors, and
-// resolved ones as information.
+// NewLogSink returns a sink that logs firing alerts of severity warning as warnings, those of high and critical as
+// errors, and resolved ones as information.
 func NewLogSink(logger *logrus.Logger) *LogSink { return &LogSink{logger} }
 
 // number is a figure that a line of text shows rounded, and JSON as it is.

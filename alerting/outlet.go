@@ -58,7 +58,8 @@ func (o *outlet) waiting() int {
 }
 
 // next returns the index of the alert whose turn it is, or -1. Alerts go in order of age, but one that fails again and
-// again lets others go first, so that a receiver that chokes on it still gets the rest. Alerts of one finding keep their order.
+// again lets others go first, so that a receiver that chokes on it still gets the rest. Alerts of one finding keep
+// their order.
 func (o *outlet) next() int {
 	best := -1
 	for i, p := range o.queue {

@@ -6,7 +6,8 @@ import (
 	"runtime/debug"
 )
 
-// ThisProcess identifies the running process, but for its start, which the caller knows better. What cannot be found is left empty.
+// ThisProcess identifies the running process, but for its start, which the caller knows better. What cannot be found is
+// left empty.
 func ThisProcess() Process {
 	p := Process{PID: os.Getpid()}
 	if host, err := os.Hostname(); err == nil {

@@ -9,15 +9,16 @@ import (
 
 // A Sink takes alerts to where people see them.
 //
-// A Dispatcher calls one sink from one goroutine at a time. Send should return soon after ctx has ended. An error means that
-// the alert did not arrive and is worth another attempt, unless it is marked by Final. The alert belongs to the sink.
+// A Dispatcher calls one sink from one goroutine at a time. Send should return soon after ctx has ended. An error means
+// that the alert did not arrive and is worth another attempt, unless it is marked by Final. The alert belongs to the
+// sink.
 type Sink interface {
 	Send(ctx context.Context, a Alert) error
 }
 
-// A Refresher is a Sink whose receiver forgets alerts that are not repeated. A Dispatcher calls Refresh once a minute, from the
-// goroutine that calls Send. The function says whether the finding with that id still holds; it also knows of findings whose
-// resolved alert is still queued or was dropped.
+// A Refresher is a Sink whose receiver forgets alerts that are not repeated. A Dispatcher calls Refresh once a minute,
+// from the goroutine that calls Send. The function says whether the finding with that id still holds; it also knows of
+// findings whose resolved alert is still queued or was dropped.
 type Refresher interface {
 	Refresh(ctx context.Context, firing func(id string) bool) error
 }

@@ -6,7 +6,8 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/config"
 )
 
-// Config holds the settings of the detector and of the ResourceMonitor. DefaultConfig gives the values to start from; the zero value is not valid.
+// Config holds the settings of the detector and of the ResourceMonitor. DefaultConfig gives the values to start from;
+// the zero value is not valid.
 type Config = config.Config
 
 // AdaptiveConfig holds the settings of the trend detector.
@@ -21,7 +22,8 @@ func DefaultConfig() Config { return config.Default() }
 // LoadConfig reads the section resource_monitoring of the YAML file at path, as config.Load does.
 func LoadConfig(path string) (Config, []Warning, error) { return config.Load(path) }
 
-// ParseConfig reads the section resource_monitoring from YAML, as config.Parse does; name stands for the input in messages.
+// ParseConfig reads the section resource_monitoring from YAML, as config.Parse does; name stands for the input in
+// messages.
 func ParseConfig(r io.Reader, name string) (Config, []Warning, error) { return config.Parse(r, name) }
 
 // WriteConfig writes c as the section resource_monitoring of a YAML file with notes on its keys, as config.Write does.

@@ -21,8 +21,8 @@ const (
 // Status is what the detector makes of one resource at the latest sample.
 type Status = engine.Status
 
-// Detector judges the samples of one process, and says in sentences what it decides. The time of the samples is its only clock. It is not
-// safe for concurrent use.
+// Detector judges the samples of one process, and says in sentences what it decides. The time of the samples is its
+// only clock. It is not safe for concurrent use.
 type Detector struct {
 	engine *engine.Engine
 	config Config
@@ -37,16 +37,17 @@ func New(config Config) (*Detector, error) {
 	return &Detector{engine: engine.New(config.Engine()), config: config}, nil
 }
 
-// Describe tells what a resource is, where that is known better than its name tells: a type that was declared, or what its values show. It counts
-// for a resource that was not read yet.
+// Describe tells what a resource is, where that is known better than its name tells: a type that was declared, or what
+// its values show. It counts for a resource that was not read yet.
 func (d *Detector) Describe(r sampler.Resource) { d.engine.Describe(r) }
 
-// Observe takes the next sample and returns what it decided: usually nothing. The returned events are valid until the next call. A
-// sample that is not newer than the one before is ignored.
+// Observe takes the next sample and returns what it decided: usually nothing. The returned events are valid until the
+// next call. A sample that is not newer than the one before is ignored.
 func (d *Detector) Observe(s *sampler.Sample) []alerting.Event { return d.worded(d.engine.Observe(s)) }
 
-// Reconfigure takes a new configuration from the next sample on and keeps what was learned. Only another soak length starts the
-// floors anew: they have another width then. The events that it returns end findings for which there is no ground any more.
+// Reconfigure takes a new configuration from the next sample on and keeps what was learned. Only another soak length
+// starts the floors anew: they have another width then. The events that it returns end findings for which there is no
+// ground any more.
 func (d *Detector) Reconfigure(config Config) ([]alerting.Event, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -69,7 +70,8 @@ func (d *Detector) worded(decisions []engine.Decision) []alerting.Event {
 	return d.events
 }
 
-// Status returns the state of every resource seen, in the order of the resource table, others behind in order of appearance.
+// Status returns the state of every resource seen, in the order of the resource table, others behind in order of
+// appearance.
 func (d *Detector) Status() []Status {
 	all := d.engine.Status()
 	for i := range all {

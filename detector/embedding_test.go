@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// compiled is what a service compiles that embeds the detector, besides the standard library, each with the reason. A module stands for all its packages.
+// compiled is what a service compiles that embeds the detector, besides the standard library, each with the reason. A
+// module stands for all its packages.
 var compiled = map[string]string{
 	module + "/detector":                               "what a service embeds",
 	module + "/detector/config":                        "its configuration, which files hold too",
@@ -75,7 +76,8 @@ var walls = map[string]string{
 	"go/parser":                   "no Go code is read",
 }
 
-// listedAs returns the entry of compiled that a package comes under, "" for the standard library; ok is false where there is none.
+// listedAs returns the entry of compiled that a package comes under, "" for the standard library; ok is false where
+// there is none.
 func listedAs(path string) (entry string, ok bool) {
 	if host, _, _ := strings.Cut(path, "/"); !strings.Contains(host, ".") {
 		return "", true

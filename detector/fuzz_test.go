@@ -11,7 +11,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// fuzzed reads samples and configurations off bytes: 12 each, of which the first two say what, the next two when, the rest is the value.
+// fuzzed reads samples and configurations off bytes: 12 each, of which the first two say what, the next two when, the
+// rest is the value.
 type fuzzed struct {
 	at, start time.Time
 	value     float64

@@ -17,7 +17,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// fillFlapping passes the goroutine limit of 100 in samples 12 and 13, and again in 22 and 23; the limit of descriptors in 13.
+// fillFlapping passes the goroutine limit of 100 in samples 12 and 13, and again in 22 and 23; the limit of descriptors
+// in 13.
 func fillFlapping(n int, s *sampler.Sample) error {
 	goroutines, fds := 10., 10.
 	if n >= 12 && n < 14 || n >= 22 && n < 24 {
@@ -31,7 +32,8 @@ func fillFlapping(n int, s *sampler.Sample) error {
 	return nil
 }
 
-// Evidence goes into the alert; what hangs, fails or panics costs the evidence and nothing else; no alert overtakes another.
+// Evidence goes into the alert; what hangs, fails or panics costs the evidence and nothing else; no alert overtakes
+// another.
 func TestEvidenceGathering(t *testing.T) {
 	type delivered struct {
 		What  string // resource and status
@@ -80,7 +82,8 @@ func TestEvidenceGathering(t *testing.T) {
 			a.Sites = []alerting.Site{{Function: "half"}}
 			panic("oops")
 		}, site("b")}, prompt("b"), "evidence is incomplete (source 0): panic: oops"},
-		// Samples come every second. The second alert waits for the first, and the resolved ones, which were decided at 15 s, for both.
+		// Samples come every second. The second alert waits for the first, and the resolved ones, which were decided at
+		// 15 s, for both.
 		{"takes a while", []Evidence{slow(2500*time.Millisecond, true)}, []delivered{
 			{"goroutines firing", 2500 * time.Millisecond, "slow"}, {"open_fds firing", 4 * time.Second, "slow"},
 			{"goroutines resolved", 2 * time.Second, ""}, {"open_fds resolved", 2 * time.Second, ""},
@@ -139,8 +142,8 @@ func TestEvidenceGathering(t *testing.T) {
 	}
 }
 
-// An alert that waits when the monitor is stopped is delivered, and a source that hangs is left behind and keeps the next run from working
-// until it has returned.
+// An alert that waits when the monitor is stopped is delivered, and a source that hangs is left behind and keeps the
+// next run from working until it has returned.
 func TestEvidenceAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := with(func(c *Config) {

@@ -16,8 +16,9 @@ import (
 // maxRestarts bounds how many restarts are marked.
 const maxRestarts = 64
 
-// History keeps what the plots of a detector's resources show, in a fixed amount of memory a resource: the shape of the samples and of the
-// baseline, the minimums, the fitted lines of the findings, and what was alerted. It is not safe for concurrent use.
+// History keeps what the plots of a detector's resources show, in a fixed amount of memory a resource: the shape of the
+// samples and of the baseline, the minimums, the fitted lines of the findings, and what was alerted. It is not safe for
+// concurrent use.
 type History struct {
 	bins   int              // of each shape; 0 = the shapes are kept elsewhere
 	shapes []*history.Shape // by the number of the resource, like the next
@@ -30,8 +31,8 @@ type History struct {
 // 88 bytes each. The minimums take up to 20 KB more.
 func NewHistory(bins int) *History { return &History{bins: bins} }
 
-// Observe takes what the detector made of a sample. It is called after each Observe of the detector, with the same sample and the
-// events that it returned, and always with the same detector.
+// Observe takes what the detector made of a sample. It is called after each Observe of the detector, with the same
+// sample and the events that it returned, and always with the same detector.
 func (h *History) Observe(d *Detector, s *sampler.Sample, events []alerting.Event) {
 	at, epoch := d.engine.Last(), d.engine.Epoch()
 	if s.Time.UnixNano() != at {

@@ -12,10 +12,11 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// What log_capturer_go's two monitors offered, on top of ResourceMonitor, under the names that its code and its HTTP clients use.
+// What log_capturer_go's two monitors offered, on top of ResourceMonitor, under the names that its code and its HTTP
+// clients use.
 
-// ResourceMonitorConfig is the configuration of log_capturer_go's leakdetection.ResourceMonitor, with what its second monitor
-// could do beside it. Zero and negative values take the host's defaults.
+// ResourceMonitorConfig is the configuration of log_capturer_go's leakdetection.ResourceMonitor, with what its second
+// monitor could do beside it. Zero and negative values take the host's defaults.
 type ResourceMonitorConfig struct {
 	MonitoringInterval     time.Duration `yaml:"monitoring_interval"`      // default 30s
 	FDLeakThreshold        int64         `yaml:"fd_leak_threshold"`        // descriptors above the start; default 100
@@ -56,8 +57,8 @@ func positiveOr[T int | int64 | float64 | time.Duration](value, standard T) T {
 	return standard
 }
 
-// NewResourceMonitor returns a monitor that starts nothing yet. A setting that is not valid is logged and replaced by its default: a
-// monitor must not keep its host from starting.
+// NewResourceMonitor returns a monitor that starts nothing yet. A setting that is not valid is logged and replaced by
+// its default: a monitor must not keep its host from starting.
 func NewResourceMonitor(config ResourceMonitorConfig, logger *logrus.Logger) *ResourceMonitor {
 	if logger == nil {
 		logger = logrus.StandardLogger()
@@ -290,7 +291,8 @@ func LeakType(resource string) string {
 	}
 }
 
-// ForceGC collects garbage, returns memory to the system, and returns the statistics before and after. It stops the world.
+// ForceGC collects garbage, returns memory to the system, and returns the statistics before and after. It stops the
+// world.
 func (m *ResourceMonitor) ForceGC() (before, after runtime.MemStats) {
 	runtime.ReadMemStats(&before)
 	runtime.GC()

@@ -204,7 +204,8 @@ func TestForceGC(t *testing.T) {
 	}
 }
 
-// hostProgram uses the monitor as the host does, with nothing but the one import changed, and prints what its HTTP clients see.
+// hostProgram uses the monitor as the host does, with nothing but the one import changed, and prints what its HTTP
+// clients see.
 const hostProgram = `package main
 
 import (

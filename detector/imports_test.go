@@ -43,7 +43,8 @@ func roomFault(from, to string) string {
 	return ""
 }
 
-// edgeFault says why a package, named without the module's path, must not import another; "" where it may. Tests may import what they like.
+// edgeFault says why a package, named without the module's path, must not import another; "" where it may. Tests may
+// import what they like.
 func edgeFault(from, to string) string {
 	own := to == module || strings.HasPrefix(to, module+"/")
 	to = strings.TrimPrefix(to, module+"/")
@@ -274,7 +275,8 @@ func TestClockUses(t *testing.T) {
 	}
 }
 
-// The engine and its arithmetic know no time but that of the samples, and what says or keeps what they decide needs none either.
+// The engine and its arithmetic know no time but that of the samples, and what says or keeps what they decide needs
+// none either.
 func TestNoClock(t *testing.T) {
 	pure := []string{"engine", "finding", "sites", "wording", "history", "plot", "config"}
 	arguments := []string{"./baseline", "./trend"}

@@ -53,7 +53,8 @@ func totalOf(t *engine.Series) (total sites.Total) {
 	return total
 }
 
-// merge reports whether an event on a total is delivered: lines of code share its identity while they leak. It needs m.mu.
+// merge reports whether an event on a total is delivered: lines of code share its identity while they leak. It needs
+// m.mu.
 func (m *state) merge(e *alerting.Event) bool {
 	return e.Kind != alerting.Trend || m.leakOf(e.Resource).Total(e, func() (line profile.Frame, ok bool) {
 		if m.lines == nil {

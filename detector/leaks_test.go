@@ -14,7 +14,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// A line that leaks below a total that hides it is rated by its share of the limit, as a total is, and alerted again when that has risen.
+// A line that leaks below a total that hides it is rated by its share of the limit, as a total is, and alerted again
+// when that has risen.
 func TestLineBecomesMoreUrgent(t *testing.T) {
 	swinging := func(h float64) float64 { return 7500 + 2500*math.Sin(2*math.Pi*h/5) }
 	config := with(func(c *Config) { c.GoroutineThreshold, c.AlertOnThreshold = 100, false })

@@ -8,7 +8,8 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 )
 
-// ledger keeps account of the alerts: under which identity a finding is known, what was delivered, and which of that holds. It is safe for concurrent use.
+// ledger keeps account of the alerts: under which identity a finding is known, what was delivered, and which of that
+// holds. It is safe for concurrent use.
 type ledger struct {
 	mu        sync.Mutex
 	limit     int // of the history

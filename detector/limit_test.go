@@ -213,8 +213,8 @@ func TestCeilings(t *testing.T) {
 	}
 }
 
-// One descriptor a tick, 120 an hour. At 801 of 1000 there is 1 h 40 min left: high. Under an hour is left beyond 880, which is seen when
-// the next bucket closes; all of them are used at 1000, but it is critical already.
+// One descriptor a tick, 120 an hour. At 801 of 1000 there is 1 h 40 min left: high. Under an hour is left beyond 880,
+// which is seen when the next bucket closes; all of them are used at 1000, but it is critical already.
 func TestLimitSeverityByTimeLeft(t *testing.T) {
 	samples := withCeiling(series(1000*tick, tick, column{sampler.OpenFDs, rising(100, 120)}), sampler.OpenFDs, 1000)
 	got := observeAll(newDetector(t, limitsOnly(func(*Config) {})), samples)
@@ -238,9 +238,9 @@ func TestLimitSeverityByTimeLeft(t *testing.T) {
 	}
 }
 
-// A slow leak must not carry its own limit up: the moving baseline here follows within minutes, the limit stays at 100 + 50. The start
-// is settled on 100 to 100.9, of which the median is 100.5; 150.5 is passed at the first value beyond it, tick 506. A suspicion would hold the
-// moving baseline still, so that the patience is long here.
+// A slow leak must not carry its own limit up: the moving baseline here follows within minutes, the limit stays at 100
+// + 50. The start is settled on 100 to 100.9, of which the median is 100.5; 150.5 is passed at the first value beyond
+// it, tick 506. A suspicion would hold the moving baseline still, so that the patience is long here.
 func TestLimitCountsFromTheSettledStart(t *testing.T) {
 	d := newDetector(t, with(func(c *Config) {
 		c.GoroutineThreshold, c.Adaptive.HalfLife, c.Adaptive.Patience = 50, time.Minute, 1000*time.Hour

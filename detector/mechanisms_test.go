@@ -414,7 +414,8 @@ func TestMechanisms(t *testing.T) {
 		go func() {
 			defer running.Done()
 			slots <- struct{}{}
-			// An alert whose evidence a busy machine does not bring within its time goes out without: that is another run.
+			// An alert whose evidence a busy machine does not bring within its time goes out without: that is another
+			// run.
 			for again := true; again; again = faults[i] == nil && m.resource != "" && results[i].late() && mayGoOn(t) {
 				results[i], faults[i] = m.run(t, server.URL, listener.Addr().String())
 			}

@@ -24,13 +24,15 @@ import (
 	"github.com/mdzesseis/leaktrend/trend"
 )
 
-// ResourceMonitor watches the process that it runs in, or another Source. All its methods are safe for concurrent use, in any order and any
-// number of times.
+// ResourceMonitor watches the process that it runs in, or another Source. All its methods are safe for concurrent use,
+// in any order and any number of times.
 //
-// It costs the host one goroutine that samples, one for each way of delivery, and a few descriptors while it runs. Nothing that goes wrong
-// in it reaches the host: a sample that fails is logged once, a sink that hangs delays only itself, a hook that panics is logged.
+// It costs the host one goroutine that samples, one for each way of delivery, and a few descriptors while it runs.
+// Nothing that goes wrong in it reaches the host: a sample that fails is logged once, a sink that hangs delays only
+// itself, a hook that panics is logged.
 //
-// A sample that is not newer than the one before, as a Source may give that was opened anew after the clock was set back, is not judged.
+// A sample that is not newer than the one before, as a Source may give that was opened anew after the clock was set
+// back, is not judged.
 type ResourceMonitor struct {
 	logger     *logrus.Logger
 	state      *state
@@ -60,8 +62,8 @@ func newActivity(ctx context.Context) *activity {
 // alertChannelSize is how many unread alerts GetAlertChannel holds.
 const alertChannelSize = 100
 
-// NewMonitor returns a monitor that starts nothing yet. logger takes its alerts and warnings; nil means the standard logger. The error
-// says what is wrong with the configuration.
+// NewMonitor returns a monitor that starts nothing yet. logger takes its alerts and warnings; nil means the standard
+// logger. The error says what is wrong with the configuration.
 func NewMonitor(config Config, logger *logrus.Logger) (*ResourceMonitor, error) {
 	m, err := newMonitor(config, logger, alerting.ThisProcess(), func() (sampler.Source, error) { return self.New() })
 	if err != nil {
@@ -72,7 +74,8 @@ func NewMonitor(config Config, logger *logrus.Logger) (*ResourceMonitor, error) 
 	return m, nil
 }
 
-// NewSourceMonitor returns a monitor of a Source, which stays the caller's to close: another process, or an endpoint. process goes into the alerts.
+// NewSourceMonitor returns a monitor of a Source, which stays the caller's to close: another process, or an endpoint.
+// process goes into the alerts.
 func NewSourceMonitor(source sampler.Source, process alerting.Process, config Config, logger *logrus.Logger) (*ResourceMonitor, error) {
 	return newMonitor(config, logger, process, func() (sampler.Source, error) { return keptOpen{source}, nil })
 }
@@ -127,19 +130,20 @@ func warnOfSoak(logger *logrus.Logger, config Config) {
 	}
 }
 
-// OnAlert sets the function that is called with every alert, on a goroutine of its own; nil for none. It replaces the one before.
+// OnAlert sets the function that is called with every alert, on a goroutine of its own; nil for none. It replaces the
+// one before.
 func (m *ResourceMonitor) OnAlert(hook func(alerting.Alert)) { m.onAlert.Store(&hook) }
 
-// OnSample sets the function that is called with every sample once it was judged, and before the next one is taken; nil for none. It must
-// not keep the sample (see Sample.Clone), nor call Stop, which waits for it.
+// OnSample sets the function that is called with every sample once it was judged, and before the next one is taken; nil
+// for none. It must not keep the sample (see Sample.Clone), nor call Stop, which waits for it.
 func (m *ResourceMonitor) OnSample(hook func(*sampler.Sample)) { m.loop.onSample.Store(&hook) }
 
-// GetAlertChannel returns the channel on which alerts arrive. It holds 100 alerts; unread ones beyond that push out the oldest. It is never
-// closed, as the monitor may be started again.
+// GetAlertChannel returns the channel on which alerts arrive. It holds 100 alerts; unread ones beyond that push out the
+// oldest. It is never closed, as the monitor may be started again.
 func (m *ResourceMonitor) GetAlertChannel() <-chan alerting.Alert { return m.channel.C() }
 
-// Start begins to watch and returns at once, or after what Run or a Source that has ended left to deliver. On a monitor that is running
-// it does nothing.
+// Start begins to watch and returns at once, or after what Run or a Source that has ended left to deliver. On a monitor
+// that is running it does nothing.
 func (m *ResourceMonitor) Start() error {
 	m.life.Lock()
 	defer m.life.Unlock()
@@ -163,8 +167,9 @@ func (m *ResourceMonitor) Start() error {
 	return nil
 }
 
-// Stop ends what Start began, and returns after the last sample was judged and its alerts were delivered, or 6 s later where a receiver does
-// not answer. On a monitor that is not running it does nothing. Alerts that hold are not resolved by it.
+// Stop ends what Start began, and returns after the last sample was judged and its alerts were delivered, or 6 s later
+// where a receiver does not answer. On a monitor that is not running it does nothing. Alerts that hold are not resolved
+// by it.
 func (m *ResourceMonitor) Stop() error {
 	m.life.Lock()
 	defer m.life.Unlock()
@@ -177,8 +182,8 @@ func (m *ResourceMonitor) Stop() error {
 	return nil
 }
 
-// Run watches until ctx ends, and returns after all its goroutines have. It fails at once when the monitor is running. When the Source has
-// ended, the error wraps io.EOF.
+// Run watches until ctx ends, and returns after all its goroutines have. It fails at once when the monitor is running.
+// When the Source has ended, the error wraps io.EOF.
 func (m *ResourceMonitor) Run(ctx context.Context) error {
 	a := newActivity(ctx)
 	if !m.active.CompareAndSwap(nil, a) {
@@ -217,7 +222,8 @@ func (m *ResourceMonitor) run(a *activity) error {
 	return err
 }
 
-// Reload takes a new configuration while the monitor runs, and keeps what was learned. On an error the old one stays in force.
+// Reload takes a new configuration while the monitor runs, and keeps what was learned. On an error the old one stays in
+// force.
 func (m *ResourceMonitor) Reload(config Config) error {
 	if err := config.Validate(); err != nil {
 		return err
@@ -258,22 +264,23 @@ func (m *ResourceMonitor) Delivery() []alerting.SinkStats { return m.dispatcher.
 // Point is a stretch of the past of one resource.
 type Point = history.Point
 
-// Past returns what is kept of the past of a resource, oldest first, from an instant on; the zero time means all. The latest 1024 samples are
-// there as they were read, those before as the extremes of longer stretches. It is empty for a resource that was never read.
+// Past returns what is kept of the past of a resource, oldest first, from an instant on; the zero time means all. The
+// latest 1024 samples are there as they were read, those before as the extremes of longer stretches. It is empty for a
+// resource that was never read.
 func (m *ResourceMonitor) Past(resource string, since time.Time) []Point {
 	return m.state.past(resource, since)
 }
 
-// Handler returns the live page of the monitor: plots over the past that is kept, sites, alerts, captures and what the monitor costs. Mount it
-// below any path that ends in a slash, as in
+// Handler returns the live page of the monitor: plots over the past that is kept, sites, alerts, captures and what the
+// monitor costs. Mount it below any path that ends in a slash, as in
 //
 //	mux.Handle("/debug/leaks/", monitor.Handler())
 //
 // with or without http.StripPrefix. At "status" below that path is the same as JSON, for programs.
 //
-// The page only reads: it answers GET and HEAD alone, and the only files that it hands out are the captures that the monitor wrote. It names the lines
-// of code of the process, so it belongs where net/http/pprof does: on an address that only its operators reach. Rendering never delays the
-// sampling.
+// The page only reads: it answers GET and HEAD alone, and the only files that it hands out are the captures that the
+// monitor wrote. It names the lines of code of the process, so it belongs where net/http/pprof does: on an address that
+// only its operators reach. Rendering never delays the sampling.
 func (m *ResourceMonitor) Handler() http.Handler { return page.New(shown{m}) }
 
 // Checks returns what the checks came to so far.
@@ -302,11 +309,13 @@ func (m *ResourceMonitor) CheckCost() Cost {
 	return c
 }
 
-// AddEvidence has every alert that fires from now on go to e, after the evidence that was added before. The name is for the log.
+// AddEvidence has every alert that fires from now on go to e, after the evidence that was added before. The name is for
+// the log.
 func (m *ResourceMonitor) AddEvidence(name string, e Evidence) { m.state.queue.Add(name, e) }
 
-// FollowSites has the monitor follow the lines of code of the process that it watches: alerts name the lines that grew, and a line that
-// leaks below a total that hides it is an alert of its own. A monitor of this process does so from the start. Call it before Start or Run.
+// FollowSites has the monitor follow the lines of code of the process that it watches: alerts name the lines that grew,
+// and a line that leaks below a total that hides it is an alert of its own. A monitor of this process does so from the
+// start. Call it before Start or Run.
 func (m *ResourceMonitor) FollowSites(source ProfileSource) {
 	lines := evidence.NewLines(source, forEvidence{m.state}, m.logger)
 	m.state.mu.Lock()

@@ -61,8 +61,8 @@ func fillMonth(start time.Time, n int, s *sampler.Sample) {
 	s.Add(sampler.CPUSeconds, float64(n)*3+math.Floor(200*day))
 }
 
-// fillLeaking adds bursts beyond the limit every half hour, and a leak of two goroutines an hour from day 3 to day 20, when the process is
-// started anew.
+// fillLeaking adds bursts beyond the limit every half hour, and a leak of two goroutines an hour from day 3 to day 20,
+// when the process is started anew.
 func fillLeaking(start time.Time, n int, s *sampler.Sample) {
 	fillMonth(start, n, s)
 	if n%60 < 4 && n > 60 {

@@ -18,7 +18,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/process"
 )
 
-// The embedded monitor tells what its own descriptors are, and the same monitor of another process tells that from outside.
+// The embedded monitor tells what its own descriptors are, and the same monitor of another process tells that from
+// outside.
 func TestAlertNamesTheParts(t *testing.T) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {

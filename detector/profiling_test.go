@@ -144,7 +144,8 @@ func newsOf(p *profiled, alerts []alerting.Alert) (all []news) {
 	return all
 }
 
-// A leak that the total hides is an alert by itself; with proof at once; and one leak is one finding, whatever shows it.
+// A leak that the total hides is an alert by itself; with proof at once; and one leak is one finding, whatever shows
+// it.
 func TestSiteFindings(t *testing.T) {
 	swinging := func(h float64) float64 { return 7500 + 2500*math.Sin(2*math.Pi*h/5) }
 	until := func(end float64, f func(float64) float64) func(float64) float64 {
@@ -182,7 +183,8 @@ func TestSiteFindings(t *testing.T) {
 				{"firing", 0, 42, false, "0s+6h"}, {"resolved", 0, 0, false, "30h0m0s+6h"},
 			}},
 	}
-	// One line gives its growth back, another leaks on: the finding is handed over, whenever in the course of the profiles that is.
+	// One line gives its growth back, another leaks on: the finding is handed over, whenever in the course of the
+	// profiles that is.
 	for _, end := range []float64{19, 19.9, 20, 20.04, 21, 23, 24} {
 		pool := func(h float64) float64 { return 100 + until(end, fast)(h)/2 }
 		handed := "18h0m0s+6h"

@@ -13,7 +13,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// state is what a monitor knows of the process that it watches and of what it found there, and where its alerts go. It is safe for concurrent use.
+// state is what a monitor knows of the process that it watches and of what it found there, and where its alerts go. It
+// is safe for concurrent use.
 type state struct {
 	process alerting.Process
 	ledger  *ledger
@@ -81,7 +82,8 @@ func (m *state) recordEvent(e alerting.Event) {
 	m.queue.Put(m.ledger.record(e, process))
 }
 
-// reconfigure takes a new, valid configuration and keeps what was learned. change is called with the one before, and may refuse it.
+// reconfigure takes a new, valid configuration and keeps what was learned. change is called with the one before, and
+// may refuse it.
 func (m *state) reconfigure(config Config, change func(old Config) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

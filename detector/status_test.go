@@ -78,7 +78,8 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// What goes on climbs at several widths; what came to rest has climbed no longer than until then, and no width is evidence of more.
+// What goes on climbs at several widths; what came to rest has climbed no longer than until then, and no width is
+// evidence of more.
 func TestHowStronglyItClimbs(t *testing.T) {
 	for _, test := range []struct {
 		name   string

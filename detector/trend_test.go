@@ -71,14 +71,16 @@ func TestLeakInEachResource(t *testing.T) {
 	}
 }
 
-// An exact line, so that all figures can be worked out by hand: 100 goroutines, 20 more an hour, sampled each minute. 16 floors of
-// 20 min earn .871^1.3 x 5 h 20 min = 4.5 h of the patience of 6 h, 24 floors earn 1.369^1.3 x 8 h = 12 h. These are there at 8 h, and it fires
-// when they are confirmed at 8 h 20 min, by the floors since 20 min.
+// An exact line, so that all figures can be worked out by hand: 100 goroutines, 20 more an hour, sampled each minute.
+// 16 floors of 20 min earn .871^1.3 x 5 h 20 min = 4.5 h of the patience of 6 h, 24 floors earn 1.369^1.3 x 8 h = 12 h.
+// These are there at 8 h, and it fires when they are confirmed at 8 h 20 min, by the floors since 20 min.
 func TestLeakEvent(t *testing.T) {
 	events := observeAll(newDetector(t, DefaultConfig()), series(12*time.Hour, time.Minute, column{sampler.Goroutines, rising(100, 20)}))
-	// The level is that at the end of the bucket before the window: the moving baseline is the plain mean at first, of the values from 0 to 19 min.
+	// The level is that at the end of the bucket before the window: the moving baseline is the plain mean at first, of
+	// the values from 0 to 19 min.
 	level := 100 + 20./60*19/2
-	// Floors are the first values of their buckets: 106 2/3 at 20 min; the lower of the latest two is 253 1/3 at 7 h 40 min.
+	// Floors are the first values of their buckets: 106 2/3 at 20 min; the lower of the latest two is 253 1/3 at 7 h 40
+	// min.
 	rise := 146 + 2./3
 	want := []alerting.Event{{
 		Time: dawn.Add(8*time.Hour + 20*time.Minute), Status: alerting.Firing, Kind: alerting.Trend, Resource: sampler.Goroutines, Severity: alerting.Warning,
@@ -93,8 +95,8 @@ func TestLeakEvent(t *testing.T) {
 	}
 }
 
-// What is known of the time left makes a leak more urgent: 10 descriptors an hour of 1024 leave a day at 784 and an hour at 1014. When
-// they are given back no time is running out any more.
+// What is known of the time left makes a leak more urgent: 10 descriptors an hour of 1024 leave a day at 784 and an
+// hour at 1014. When they are given back no time is running out any more.
 func TestLeakBecomesMoreUrgent(t *testing.T) {
 	leak := func(age time.Duration) float64 {
 		if age >= 92*time.Hour {
@@ -155,9 +157,10 @@ func TestLeakSeverityByShareOfLimit(t *testing.T) {
 }
 
 func TestLeakEnds(t *testing.T) {
-	// 20 an hour for 20 h, and then what the case says. The width that fires is 20 min. Nine tenths of the 400 are there after 18 h; by the time
-	// that they have been there for as long only buckets of 80 min tell of then, and the first that holds nothing lower starts at 18 h 40 min. A
-	// third that is given back leaves nine tenths of the rest as they were: what the finding knows of the time before, from 17 h 40 min on.
+	// 20 an hour for 20 h, and then what the case says. The width that fires is 20 min. Nine tenths of the 400 are
+	// there after 18 h; by the time that they have been there for as long only buckets of 80 min tell of then, and the
+	// first that holds nothing lower starts at 18 h 40 min. A third that is given back leaves nine tenths of the rest
+	// as they were: what the finding knows of the time before, from 17 h 40 min on.
 	after := func(f func(hours, top float64) float64) func(time.Duration) float64 {
 		return func(age time.Duration) float64 {
 			if h := age.Hours(); h >= 20 {
@@ -427,8 +430,8 @@ func TestShiftInTimeChangesNothing(t *testing.T) {
 	}
 }
 
-// Growth at steady load is called earlier than growth of unknown cause, and that one earlier than growth that follows the load: with
-// half and with five times the patience.
+// Growth at steady load is called earlier than growth of unknown cause, and that one earlier than growth that follows
+// the load: with half and with five times the patience.
 func TestLoadCovariate(t *testing.T) {
 	random := rand.New(rand.NewPCG(8, 8))
 	load := make([]float64, 48*60) // doubles in 5 h; by minute

@@ -113,7 +113,8 @@ func (r *receiver) next(t *testing.T) map[string]any {
 	return await.Receive(t, "a post", r.posted)
 }
 
-// posting starts a monitor with an interval of 10 ms whose samples lie five minutes apart, and stops it at the test's end.
+// posting starts a monitor with an interval of 10 ms whose samples lie five minutes apart, and stops it at the test's
+// end.
 func posting(t *testing.T, config Config, fill func(n int, s *sampler.Sample)) (*ResourceMonitor, *journal) {
 	t.Helper()
 	j, logger := newJournal()

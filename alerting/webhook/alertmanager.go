@@ -18,7 +18,8 @@ import (
 )
 
 const (
-	// holdTime is how long a firing alert lives in Alertmanager after a post unless configured otherwise: five posts may fail before it ends there.
+	// holdTime is how long a firing alert lives in Alertmanager after a post unless configured otherwise: five posts
+	// may fail before it ends there.
 	holdTime  = 5 * time.Minute
 	maxPosted = 4000 // each post looks through them all
 )
@@ -34,7 +35,8 @@ type alertLabels struct {
 	more string // the labels of a group: a JSON object, whose keys are in order
 }
 
-// MarshalJSON returns one object of all labels. Those of a group come without the instance, and cannot replace the others.
+// MarshalJSON returns one object of all labels. Those of a group come without the instance, and cannot replace the
+// others.
 func (l alertLabels) MarshalJSON() ([]byte, error) {
 	type plain alertLabels
 	if l.more == "" {

@@ -129,7 +129,8 @@ func TestAlertmanagerTimesAreOfDelivery(t *testing.T) {
 	)
 }
 
-// While the resolved alert waits for its retry, the finding is ended rather than repeated, with the severity that it was posted under.
+// While the resolved alert waits for its retry, the finding is ended rather than repeated, with the severity that it
+// was posted under.
 func TestAlertmanagerResolvedDuringAnOutage(t *testing.T) {
 	down := func(post int) bool { return post == 2 }
 	bubble(t, down, func(d *alerting.Dispatcher) {
@@ -171,7 +172,8 @@ func TestAlertmanagerSuccession(t *testing.T) {
 	)
 }
 
-// The end of a process is not the end of its findings, and a resolved alert without a firing one before it is still told.
+// The end of a process is not the end of its findings, and a resolved alert without a firing one before it is still
+// told.
 func TestAlertmanagerStopResolvesNothing(t *testing.T) {
 	bubble(t, nil, func(d *alerting.Dispatcher) {
 		d.Notify(amAlert("unknown", "threads", alerting.Resolved, alerting.High))

@@ -9,8 +9,8 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 )
 
-// Slot is a sink for the webhook that is configured at the moment, if any; the zero value has none. It lets a reload change the webhook while alerts
-// wait for the old one: those go to the new. It is safe for concurrent use.
+// Slot is a sink for the webhook that is configured at the moment, if any; the zero value has none. It lets a reload
+// change the webhook while alerts wait for the old one: those go to the new. It is safe for concurrent use.
 type Slot struct {
 	mu      sync.Mutex
 	current *Webhook
@@ -22,7 +22,8 @@ var (
 	_ alerting.Refresher = (*Slot)(nil)
 )
 
-// Use replaces the webhook. The alerts of the findings that hold are sent to it with the next refresh. nil is for no webhook.
+// Use replaces the webhook. The alerts of the findings that hold are sent to it with the next refresh. nil is for no
+// webhook.
 func (s *Slot) Use(w *Webhook, holding []alerting.Alert) {
 	s.mu.Lock()
 	old := s.current
@@ -40,7 +41,8 @@ func (s *Slot) Current() *Webhook {
 	return s.current
 }
 
-// Send posts the alert; without a webhook there is nothing to do. It stands for what is missing of the same finding, which may be older.
+// Send posts the alert; without a webhook there is nothing to do. It stands for what is missing of the same finding,
+// which may be older.
 func (s *Slot) Send(ctx context.Context, a alerting.Alert) error {
 	s.mu.Lock()
 	w := s.current

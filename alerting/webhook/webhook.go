@@ -1,5 +1,6 @@
-// Package webhook posts alerts over HTTP: as they are in JSON, as a message for Slack, or to an Alertmanager. Each form has a file of its own; what is
-// common to them is how a post is made and what its failure means. Ways of delivery without HTTP belong elsewhere.
+// Package webhook posts alerts over HTTP: as they are in JSON, as a message for Slack, or to an Alertmanager. Each form
+// has a file of its own; what is common to them is how a post is made and what its failure means. Ways of delivery
+// without HTTP belong elsewhere.
 package webhook
 
 import (
@@ -20,28 +21,31 @@ import (
 type Config struct {
 	// URL takes the posts, http or https; credentials in it are sent as basic authentication.
 	URL string
-	// Format is auto, json, slack or alertmanager; empty means auto, which goes by the URL: alertmanager where its path ends in
-	// /api/v1/alerts or /api/v2/alerts, slack for a Slack host, else json.
+	// Format is auto, json, slack or alertmanager; empty means auto, which goes by the URL: alertmanager where its path
+	// ends in /api/v1/alerts or /api/v2/alerts, slack for a Slack host, else json.
 	Format string
 	// Client replaces the webhook's own HTTP client. Redirects are not followed in any case.
 	Client *http.Client
 	// Instance is Alertmanager's label of that name. Empty means host:pid of the alert's process.
 	Instance string
-	// Hold is how long a firing alert lives in Alertmanager after a post, at least a minute. 0 means 5 minutes, which Refresh keeps up.
+	// Hold is how long a firing alert lives in Alertmanager after a post, at least a minute. 0 means 5 minutes, which
+	// Refresh keeps up.
 	Hold time.Duration
 	// GeneratorURL is where Alertmanager's alerts link to; empty for nowhere.
 	GeneratorURL string
 }
 
-// Webhook posts alerts over HTTP. It is safe for concurrent use, and where that has a meaning it sends one alert at a time.
+// Webhook posts alerts over HTTP. It is safe for concurrent use, and where that has a meaning it sends one alert at a
+// time.
 //
-// json posts the Alert in its JSON form, slack a text with the summary, the top sites and the top parts. For alertmanager, alerts go to
-// /api/v2/alerts, also where the URL names /api/v1/alerts, which Alertmanager dropped in 0.27. A firing alert ends there by
-// itself 5 minutes (Hold) after its last post; Refresh repeats it until the resolved one was sent, so it outlives its process by
-// that at most. As the severity is a label, an alert whose severity changes is ended and begun anew in one post.
+// json posts the Alert in its JSON form, slack a text with the summary, the top sites and the top parts. For
+// alertmanager, alerts go to /api/v2/alerts, also where the URL names /api/v1/alerts, which Alertmanager dropped in
+// 0.27. A firing alert ends there by itself 5 minutes (Hold) after its last post; Refresh repeats it until the resolved
+// one was sent, so it outlives its process by that at most. As the severity is a label, an alert whose severity changes
+// is ended and begun anew in one post.
 //
-// Status 2xx is success. 408, 429, 5xx and a failing connection are worth a retry, after the response's Retry-After if it has
-// one; any other status is final, redirects too. Errors show of the URL only scheme and host.
+// Status 2xx is success. 408, 429, 5xx and a failing connection are worth a retry, after the response's Retry-After if
+// it has one; any other status is final, redirects too. Errors show of the URL only scheme and host.
 type Webhook struct {
 	form   form
 	client *http.Client
@@ -156,14 +160,14 @@ func guessFormat(u *url.URL) string {
 // Send posts one alert.
 func (w *Webhook) Send(ctx context.Context, a alerting.Alert) error { return w.form.Send(ctx, a) }
 
-// Refresh repeats the alerts that Alertmanager holds as firing, and ends those of findings that hold no more. With the other formats it does
-// nothing.
+// Refresh repeats the alerts that Alertmanager holds as firing, and ends those of findings that hold no more. With the
+// other formats it does nothing.
 func (w *Webhook) Refresh(ctx context.Context, firing func(id string) bool) error {
 	return w.form.Refresh(ctx, firing)
 }
 
-// CloseIdleConnections closes the connections of the webhook's own client that are not in use. A Dispatcher calls it when
-// Run ends.
+// CloseIdleConnections closes the connections of the webhook's own client that are not in use. A Dispatcher calls it
+// when Run ends.
 func (w *Webhook) CloseIdleConnections() {
 	if w.own {
 		w.client.CloseIdleConnections()

@@ -2,11 +2,11 @@
 //
 //	prometheus.MustRegister(collector.New(monitor))
 //
-// Only services that import this package compile the Prometheus client. A scrape reads the monitor's latest verdicts: it takes no
-// sample, and holds the monitor's lock for about ten microseconds.
+// Only services that import this package compile the Prometheus client. A scrape reads the monitor's latest verdicts:
+// it takes no sample, and holds the monitor's lock for about ten microseconds.
 //
-// Levels and slopes have one metric for each unit (leaktrend_value, leaktrend_value_bytes, leaktrend_value_seconds), so that no metric mixes
-// units. What is not known has no series: a resource without a ceiling has no time of exhaustion.
+// Levels and slopes have one metric for each unit (leaktrend_value, leaktrend_value_bytes, leaktrend_value_seconds), so
+// that no metric mixes units. What is not known has no series: a resource without a ceiling has no time of exhaustion.
 //
 // One monitor to a registry. Two in one process need labels that tell them apart: prometheus.WrapRegistererWith.
 package collector
@@ -23,7 +23,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// Rules are alerting rules for a Prometheus that scrapes the Collector: findings, a monitor that went blind, and alerts that do not arrive.
+// Rules are alerting rules for a Prometheus that scrapes the Collector: findings, a monitor that went blind, and alerts
+// that do not arrive.
 //
 //go:embed leaktrend.rules.yaml
 var Rules string
@@ -83,7 +84,8 @@ func newLevels(name, per, help string, has func(sampler.Resource) bool) levels {
 	return all
 }
 
-// leveled reports whether a resource has a level to show. A counter has none; the Go and process collectors export those.
+// leveled reports whether a resource has a level to show. A counter has none; the Go and process collectors export
+// those.
 func leveled(r sampler.Resource) bool { return r.Kind == sampler.Gauge }
 
 // judged reports whether a resource is one that can leak.

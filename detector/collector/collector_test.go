@@ -156,7 +156,8 @@ func silent() *logrus.Logger {
 	return logger
 }
 
-// script is a Source of a process that leaks descriptors under a limit of 1,000, a sample each five minutes of a day, then as time passes.
+// script is a Source of a process that leaks descriptors under a limit of 1,000, a sample each five minutes of a day,
+// then as time passes.
 type script struct{ at time.Time }
 
 func newScript() *script { return &script{time.Now().Add(-24 * time.Hour)} }

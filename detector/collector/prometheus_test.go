@@ -78,7 +78,8 @@ func loadDashboard(t *testing.T) (d dashboard) {
 	return d
 }
 
-// queries returns every query of the dashboard by where it stands, with all variables at "All" over the last five minutes.
+// queries returns every query of the dashboard by where it stands, with all variables at "All" over the last five
+// minutes.
 func (d *dashboard) queries() map[string]string {
 	all := make(map[string]string)
 	values := strings.NewReplacer("$__rate_interval", "1m", "$__range", "5m", "$job", ".*", "$instance", ".*", "$resource", ".*")
@@ -195,7 +196,8 @@ func ask(base, query string) ([]result, error) {
 	return answer.Data.Result, nil
 }
 
-// startPrometheus runs a real Prometheus with the shipped rules, that scrapes one target every second, and returns its base URL.
+// startPrometheus runs a real Prometheus with the shipped rules, that scrapes one target every second, and returns its
+// base URL.
 func startPrometheus(t *testing.T, target string) string {
 	binary := tool(t, "prometheus")
 	dir := t.TempDir()

@@ -41,11 +41,13 @@ func Load(path string) (Config, []Warning, error) {
 	return Parse(f, path)
 }
 
-// Parse reads the section resource_monitoring from YAML of at most 16 MiB, over the defaults; name stands for the
-// input in messages. All else in the input is ignored, so it may be the configuration of a whole application. In a file of
-// several documents the first that has the section counts. Without the section the defaults hold, and a warning says so.
+// Parse reads the section resource_monitoring from YAML of at most 16 MiB, over the defaults; name stands for the input
+// in messages. All else in the input is ignored, so it may be the configuration of a whole application. In a file of
+// several documents the first that has the section counts. Without the section the defaults hold, and a warning says
+// so.
 //
-// Two keys that spell one setting may stand together: the stricter value holds, and a warning names both if they differ.
+// Two keys that spell one setting may stand together: the stricter value holds, and a warning names both if they
+// differ.
 //
 // The error lists every fault of the section in order of line, each as "FILE:LINE: KEY: MESSAGE"; its Unwrap returns
 // them one by one. The Config is then the zero value.

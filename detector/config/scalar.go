@@ -11,7 +11,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// scalar is a single value: its text, and what YAML takes it for (nil, bool, int, int64, uint64, float64, string or time.Time).
+// scalar is a single value: its text, and what YAML takes it for (nil, bool, int, int64, uint64, float64, string or
+// time.Time).
 type scalar struct {
 	text  string // for messages
 	value any

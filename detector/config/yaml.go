@@ -10,8 +10,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Documents returns the documents of YAML that hold a value, each a node with that one below it, for those who read other files than a
-// configuration. name stands for the input in the error, which is "NAME:LINE: MESSAGE".
+// Documents returns the documents of YAML that hold a value, each a node with that one below it, for those who read
+// other files than a configuration. name stands for the input in the error, which is "NAME:LINE: MESSAGE".
 func Documents(data []byte, name string) ([]*yaml.Node, error) {
 	documents, err := parseYAML(data)
 	if err != nil {
@@ -44,9 +44,9 @@ func parseYAML(data []byte) (documents []*yaml.Node, err error) {
 
 var yamlPrefix = regexp.MustCompile(`^yaml: (line \d+: )?`)
 
-// faultyLine returns the number of the line on which parsing fails with err. The parser's own number is missing from some
-// errors, one too low in others, and often that of the enclosing block: so this looks for the shortest part of
-// the input that fails in the same way, for some ten times the cost of parsing it: 0.2 s for 100 KB.
+// faultyLine returns the number of the line on which parsing fails with err. The parser's own number is missing from
+// some errors, one too low in others, and often that of the enclosing block: so this looks for the shortest part of the
+// input that fails in the same way, for some ten times the cost of parsing it: 0.2 s for 100 KB.
 func faultyLine(data []byte, err error) int {
 	var ends []int
 	for end := range data {
@@ -67,16 +67,16 @@ type entry struct {
 	value *yaml.Node
 }
 
-// flatten returns the keys of a mapping with those that it merges in, and its faults without the file. As YAML has it, the mapping's own keys go before
-// merged ones, and among these the earlier go before the later.
+// flatten returns the keys of a mapping with those that it merges in, and its faults without the file. As YAML has it,
+// the mapping's own keys go before merged ones, and among these the earlier go before the later.
 func flatten(m *yaml.Node) (entries []entry, faults []fault) {
 	const (
 		open = iota + 1
 		done
 	)
 	found := map[string]bool{}
-	// Each mapping is added once: merging it again would add nothing, and mappings that merge each other many times over
-	// would take for ever.
+	// Each mapping is added once: merging it again would add nothing, and mappings that merge each other many times
+	// over would take for ever.
 	state := map[*yaml.Node]int{}
 
 	fail := func(e entry, message string) {

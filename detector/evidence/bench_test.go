@@ -76,7 +76,8 @@ func ownLines(b *testing.B) *Lines {
 	return l
 }
 
-// What is taken all the time: one profile with its sites brought up to date, and the share of one core that it comes to.
+// What is taken all the time: one profile with its sites brought up to date, and the share of one core that it comes
+// to.
 func BenchmarkProfiles(b *testing.B) {
 	measure := func(b *testing.B, i int) {
 		l := ownLines(b)
@@ -157,7 +158,8 @@ func pauseSince() (longest func() time.Duration) {
 	}
 }
 
-// The longest pause of a program with 100,000 goroutines while an alert gets its evidence, and while all stacks are dumped.
+// The longest pause of a program with 100,000 goroutines while an alert gets its evidence, and while all stacks are
+// dumped.
 func BenchmarkAlertPause(b *testing.B) {
 	defer parked(100_000)()
 	l := ownLines(b)

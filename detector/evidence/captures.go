@@ -181,7 +181,8 @@ type captureFile struct {
 	keptProfile
 }
 
-// capturedFor returns which profiles explain a resource: both for what has no profile of its own, as descriptors and threads.
+// capturedFor returns which profiles explain a resource: both for what has no profile of its own, as descriptors and
+// threads.
 func capturedFor(resource string) []int {
 	switch resource {
 	case sampler.Goroutines, sampler.StackBytes:
@@ -202,8 +203,8 @@ func fileName(name string) string {
 	}, name)
 }
 
-// writeCapture writes a file that only its owner may read, and removes the captures that were written least recently to keep all of them
-// within limit bytes. What could not be written whole is removed.
+// writeCapture writes a file that only its owner may read, and removes the captures that were written least recently to
+// keep all of them within limit bytes. What could not be written whole is removed.
 func writeCapture(dir, name string, data []byte, limit int64) (path string, err error) {
 	if int64(len(data)) > limit {
 		return "", fmt.Errorf("%s: %d bytes are more than profile_max_mb allows", name, len(data))

@@ -1,5 +1,5 @@
-// Package evidence is what an alert names beside its figures: the lines of code that grew, what descriptors and threads are, and the files that were
-// captured.
+// Package evidence is what an alert names beside its figures: the lines of code that grew, what descriptors and threads
+// are, and the files that were captured.
 package evidence
 
 import (

@@ -15,8 +15,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
-// Lines follows the lines of code of a process: alerts name those that grew, and what they show by themselves goes to the monitor. Its methods are for
-// the goroutine that works for the evidence, but for those of which it is said.
+// Lines follows the lines of code of a process: alerts name those that grew, and what they show by themselves goes to
+// the monitor. Its methods are for the goroutine that works for the evidence, but for those of which it is said.
 type Lines struct {
 	logger   *logrus.Logger
 	monitor  Monitor
@@ -44,8 +44,8 @@ func (l *Lines) Cost() Cost { return l.profiler.spent() }
 // Captures returns the latest files that were written, oldest first. It is safe for concurrent use.
 func (l *Lines) Captures() []Capture { return l.captures.list() }
 
-// Culprit returns the line that made the most of the growth of a resource since an instant; ok is false where none is known. It is safe for concurrent
-// use.
+// Culprit returns the line that made the most of the growth of a resource since an instant; ok is false where none is
+// known. It is safe for concurrent use.
 func (l *Lines) Culprit(resource string, since time.Time) (line profile.Frame, ok bool) {
 	i, ok := kindOf(resource)
 	if !ok {
@@ -186,8 +186,8 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 	return nil
 }
 
-// throughLibrary puts the application's lines before the goroutines of a library that wait on its behalf: those whose memory from that library
-// grew too, as the requests of responses that are not closed.
+// throughLibrary puts the application's lines before the goroutines of a library that wait on its behalf: those whose
+// memory from that library grew too, as the requests of responses that are not closed.
 func (l *Lines) throughLibrary(ctx context.Context, waiting growth, since time.Time, now View) growth {
 	if len(waiting.grown) == 0 || waiting.grown[0].Profile.Application {
 		return waiting
@@ -268,8 +268,8 @@ func (l *Lines) logStacks(a *alerting.Alert, grown []sites.Grown) {
 	}
 }
 
-// Capture is a Source: it writes profiles of before and after as files, once for each finding, and names them in the alert. It writes none unless the
-// configuration asks for it.
+// Capture is a Source: it writes profiles of before and after as files, once for each finding, and names them in the
+// alert. It writes none unless the configuration asks for it.
 func (l *Lines) Capture(ctx context.Context, a *alerting.Alert) error {
 	return l.captures.add(ctx, a, l.monitor.View())
 }

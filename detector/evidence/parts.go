@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// maxBreakdowns is how many breakdowns of healthy times are kept of a resource, and maxRead how many descriptors or threads are looked at for
-	// one of them; maxReadForAlert for an alert.
+	// maxBreakdowns is how many breakdowns of healthy times are kept of a resource, and maxRead how many descriptors or
+	// threads are looked at for one of them; maxReadForAlert for an alert.
 	maxBreakdowns   = 6
 	maxRead         = 1000
 	maxReadForAlert = 10000
@@ -36,7 +36,8 @@ const (
 // partResources are those that have parts.
 var partResources = [...]string{sampler.OpenFDs, sampler.Threads}
 
-// Parts finds what descriptors and threads grew, from what they were in healthy times. Its methods are safe for concurrent use.
+// Parts finds what descriptors and threads grew, from what they were in healthy times. Its methods are safe for
+// concurrent use.
 type Parts struct {
 	monitor Monitor
 
@@ -56,8 +57,8 @@ type keptParts struct {
 // NewParts returns what finds the parts of the process that a monitor watches.
 func NewParts(monitor Monitor) *Parts { return &Parts{monitor: monitor} }
 
-// Keep looks at what the process is made of, when that is due and the resource is healthy: at the first sample, when the start has
-// settled, and then seldom. A panic is an error.
+// Keep looks at what the process is made of, when that is due and the resource is healthy: at the first sample, when
+// the start has settled, and then seldom. A panic is an error.
 func (p *Parts) Keep(ctx context.Context, process breakdown.Process) error {
 	return guard.Do(func() error {
 		p.mu.Lock()
@@ -103,7 +104,8 @@ func (p *Parts) due(i int, at, started time.Time, settled bool) bool {
 	return settled && k.start == nil || !at.Before(k.next)
 }
 
-// keep takes a breakdown, nil if that failed. Where there is no room, the one goes whose neighbours are closest for their age; the first stays.
+// keep takes a breakdown, nil if that failed. Where there is no room, the one goes whose neighbours are closest for
+// their age; the first stays.
 func (p *Parts) keep(i int, one *breakdown.Breakdown, settled bool, next time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -129,8 +131,8 @@ func (p *Parts) keep(i int, one *breakdown.Breakdown, settled bool, next time.Ti
 	k.list = slices.Delete(k.list, densest, densest+1)
 }
 
-// before returns the breakdown to compare with: for a limit, which is measured from the settled start, the one of then; for a trend the latest
-// that is not younger than the growth. nil if none was kept.
+// before returns the breakdown to compare with: for a limit, which is measured from the settled start, the one of then;
+// for a trend the latest that is not younger than the growth. nil if none was kept.
 func (p *Parts) before(i int, a *alerting.Alert) *breakdown.Breakdown {
 	p.mu.Lock()
 	defer p.mu.Unlock()

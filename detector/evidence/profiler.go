@@ -33,26 +33,28 @@ const (
 	minExplained  = .05                   // of the growth of memory, for a line to be listed
 	maxLogged     = 5                     // sites whose stacks go to the log
 	maxFrames     = 8                     // functions of a stack there
-	// maxDumped is up to how many goroutines the traceback of all of them is taken: it stops the world for 8 us a goroutine and more.
+	// maxDumped is up to how many goroutines the traceback of all of them is taken: it stops the world for 8 us a
+	// goroutine and more.
 	maxDumped = 1000
 )
 
-// ProfileSource takes profiles of the process that is watched. It is used by one goroutine at a time. What Profile returns is valid until its
-// next call for the same kind; profile.ErrUnsupported means that there never is one of that kind.
+// ProfileSource takes profiles of the process that is watched. It is used by one goroutine at a time. What Profile
+// returns is valid until its next call for the same kind; profile.ErrUnsupported means that there never is one of that
+// kind.
 type ProfileSource interface {
 	Profile(ctx context.Context, kind profile.Kind) (*profile.Profile, error)
 	// Raw takes a profile in pprof's own format, for a file.
 	Raw(ctx context.Context, kind profile.Kind) ([]byte, error)
 }
 
-// dumper is a ProfileSource that can list every goroutine with its state and creator, in the text form of a traceback. It stops the world for
-// as long as that takes.
+// dumper is a ProfileSource that can list every goroutine with its state and creator, in the text form of a traceback.
+// It stops the world for as long as that takes.
 type dumper interface {
 	Dump(ctx context.Context) ([]byte, error)
 }
 
-// profiler takes profiles of the process as often as their cost allows, and has the lines in them followed. Its methods are for the goroutine that works
-// for the evidence, but for those of which it is said.
+// profiler takes profiles of the process as often as their cost allows, and has the lines in them followed. Its methods
+// are for the goroutine that works for the evidence, but for those of which it is said.
 type profiler struct {
 	logger     *logrus.Logger
 	source     ProfileSource

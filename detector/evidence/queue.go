@@ -19,9 +19,10 @@ const (
 	grace = time.Second
 )
 
-// Source adds what it knows of a finding to an alert that fires, as where in the code the growth is: it writes to the fields of the alert
-// that carry evidence, and may add to the summary. It is called from one goroutine at a time, never from the one that samples. It should
-// return soon after ctx has ended; what is not there by then is not in the alert. An error says what is missing, and is logged when it changes.
+// Source adds what it knows of a finding to an alert that fires, as where in the code the growth is: it writes to the
+// fields of the alert that carry evidence, and may add to the summary. It is called from one goroutine at a time, never
+// from the one that samples. It should return soon after ctx has ended; what is not there by then is not in the alert.
+// An error says what is missing, and is logged when it changes.
 type Source func(ctx context.Context, a *alerting.Alert) error
 
 // named is a Source and what was last wrong with it.
@@ -31,8 +32,8 @@ type named struct {
 	problem guard.News // touched by the goroutine that works alone
 }
 
-// Queue holds alerts back, in their order, until their evidence is there or the time for it is over, and then delivers them. Its methods are safe for
-// concurrent use.
+// Queue holds alerts back, in their order, until their evidence is there or the time for it is over, and then delivers
+// them. Its methods are safe for concurrent use.
 type Queue struct {
 	logger  *logrus.Logger
 	deliver func(alerting.Alert)
@@ -52,28 +53,30 @@ type awaiting struct {
 	deadline time.Time
 }
 
-// NewQueue returns a queue that starts nothing until Start: alerts go to deliver at once. deliver is called by one goroutine at a time, and must not call the
-// queue.
+// NewQueue returns a queue that starts nothing until Start: alerts go to deliver at once. deliver is called by one
+// goroutine at a time, and must not call the queue.
 func NewQueue(logger *logrus.Logger, deliver func(alerting.Alert)) *Queue {
 	return &Queue{logger: logger, deliver: deliver, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
 }
 
-// Add has every alert that fires from now on go to a source, after those that were added before. The name is for the log.
+// Add has every alert that fires from now on go to a source, after those that were added before. The name is for the
+// log.
 func (q *Queue) Add(name string, s Source) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.sources = append(q.sources, &named{name: name, add: s})
 }
 
-// Meanwhile has the goroutine that works for the evidence call a task from the next Start on, at once and then whenever it asks to be called again. It
-// replaces the task before.
+// Meanwhile has the goroutine that works for the evidence call a task from the next Start on, at once and then whenever
+// it asks to be called again. It replaces the task before.
 func (q *Queue) Meanwhile(task func(context.Context) (next time.Time)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.task = task
 }
 
-// Put delivers an alert, or lets it wait for its evidence. None overtakes another: firing and resolved of a finding keep their order.
+// Put delivers an alert, or lets it wait for its evidence. None overtakes another: firing and resolved of a finding
+// keep their order.
 func (q *Queue) Put(a alerting.Alert) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -96,8 +99,8 @@ type request struct {
 	partial atomic.Pointer[alerting.Alert]
 }
 
-// Start begins to take alerts in, and the work for their evidence. The function that it returns ends both, after what waits was
-// delivered: a second later at most.
+// Start begins to take alerts in, and the work for their evidence. The function that it returns ends both, after what
+// waits was delivered: a second later at most.
 func (q *Queue) Start() (end func()) {
 	q.mu.Lock()
 	q.active = true

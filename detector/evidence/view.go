@@ -26,14 +26,16 @@ type Resource struct {
 	Unwell  bool // it is suspected to leak, does, or is beyond its limit
 }
 
-// Monitor is what the evidence sees of a monitor, and where what it finds goes. Its methods are safe for concurrent use.
+// Monitor is what the evidence sees of a monitor, and where what it finds goes. Its methods are safe for concurrent
+// use.
 type Monitor interface {
 	View() View
 	// Resource is not ok where the resource was never read.
 	Resource(name string) (r Resource, ok bool)
 	// OnLines reports whether an alert is on lines of code, not on the total of its resource.
 	OnLines(a *alerting.Alert) bool
-	// Deliver takes the lines of code that leak by themselves, none where none does, and what all lines of their kind have together.
+	// Deliver takes the lines of code that leak by themselves, none where none does, and what all lines of their kind
+	// have together.
 	Deliver(resource string, found []sites.Finding, total float64)
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/plot"
 )
 
-// Bins makes of what a Record keeps what is drawn. Where the lowest and the highest value of a long stretch lay within it is not known.
+// Bins makes of what a Record keeps what is drawn. Where the lowest and the highest value of a long stretch lay within
+// it is not known.
 func Bins(points []Point) []plot.Bin {
 	bins := make([]plot.Bin, 0, len(points))
 	var steps rhythm

@@ -13,12 +13,13 @@ const (
 	recentSamples = 1024
 	// oldStretches hold what was before, back to the first sample. Even, so that they merge in pairs.
 	oldStretches = 512
-	// maxColumns bounds the memory. An endpoint may have thousands of metrics; the resources that leaktrend knows always have a place.
+	// maxColumns bounds the memory. An endpoint may have thousands of metrics; the resources that leaktrend knows
+	// always have a place.
 	maxColumns = 256
 )
 
-// Point is a stretch of the past of one resource: one sample, or several of long ago. Levels are in the unit of the resource, and kept to
-// seven digits.
+// Point is a stretch of the past of one resource: one sample, or several of long ago. Levels are in the unit of the
+// resource, and kept to seven digits.
 type Point struct {
 	From, To time.Time // of the first and the last sample in it
 	Min, Max float64   // the lowest and the highest value
@@ -26,8 +27,8 @@ type Point struct {
 	Baseline, Deviation float64
 }
 
-// Record keeps the past of all resources in a fixed amount of memory, 20 KB each: the latest samples, and before them the extremes of
-// stretches that grow longer as time passes. The zero value is empty. It does not allocate once every
+// Record keeps the past of all resources in a fixed amount of memory, 20 KB each: the latest samples, and before them
+// the extremes of stretches that grow longer as time passes. The zero value is empty. It does not allocate once every
 // resource was seen, and is not safe for concurrent use.
 type Record struct {
 	n     int64 // samples ever begun
@@ -72,7 +73,8 @@ func newColumn() *column {
 	return c
 }
 
-// Begin begins the sample of an instant in unix nanoseconds, later than the one before. What is not put into it was not read.
+// Begin begins the sample of an instant in unix nanoseconds, later than the one before. What is not put into it was not
+// read.
 func (r *Record) Begin(at int64) {
 	r.slot = int(r.n % recentSamples)
 	if r.n >= recentSamples {
@@ -87,8 +89,8 @@ func (r *Record) Begin(at int64) {
 	r.n++
 }
 
-// Put keeps a value in the sample that was begun, with the moving baseline and its deviation at that time, 0 where there is none. Resources have
-// numbers, from 0 in order of appearance, and each keeps its own.
+// Put keeps a value in the sample that was begun, with the moving baseline and its deviation at that time, 0 where
+// there is none. Resources have numbers, from 0 in order of appearance, and each keeps its own.
 func (r *Record) Put(number int, resource string, value, baseline, deviation float64) {
 	for number > len(r.columns) {
 		r.columns = append(r.columns, nil)
@@ -171,8 +173,9 @@ func (r *Record) merge() {
 	r.full, r.per = oldStretches/2, 2*max(r.per, 1)
 }
 
-// Points returns what is kept of a resource, by its number, from the stretch on that holds an instant in unix nanoseconds, oldest first. The latest
-// 1024 samples are there as they were read, those before as the extremes of longer stretches. It is empty for a resource that was never read.
+// Points returns what is kept of a resource, by its number, from the stretch on that holds an instant in unix
+// nanoseconds, oldest first. The latest 1024 samples are there as they were read, those before as the extremes of
+// longer stretches. It is empty for a resource that was never read.
 func (r *Record) Points(number int, since int64) []Point {
 	if number >= len(r.columns) || r.columns[number] == nil {
 		return nil

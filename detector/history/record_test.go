@@ -12,7 +12,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// However many samples there were, the points cover every one of them once, in order, with its extremes; the latest are as they were read.
+// However many samples there were, the points cover every one of them once, in order, with its extremes; the latest are
+// as they were read.
 func TestRecordKeepsEveryExtreme(t *testing.T) {
 	var r Record
 	random := rand.New(rand.NewPCG(1, 2))

@@ -19,7 +19,8 @@ type rhythm struct {
 	usual int       // index of the largest
 }
 
-// gap takes the next step, above zero, in nanoseconds, and reports whether samples are missing in it: it is at least four times as long as most.
+// gap takes the next step, above zero, in nanoseconds, and reports whether samples are missing in it: it is at least
+// four times as long as most.
 func (r *rhythm) gap(step int64) bool {
 	size := bits.Len64(uint64(step))
 	missing := r.steps[r.usual] > 0 && size > r.usual+2
@@ -29,7 +30,8 @@ func (r *rhythm) gap(step int64) bool {
 	return missing
 }
 
-// Shape keeps the shape of a series of any length in a fixed amount of memory, 88 bytes a bin. It is not safe for concurrent use.
+// Shape keeps the shape of a series of any length in a fixed amount of memory, 88 bytes a bin. It is not safe for
+// concurrent use.
 type Shape struct {
 	bins  []plot.Bin
 	limit int
@@ -39,7 +41,8 @@ type Shape struct {
 	steps rhythm
 }
 
-// NewShape returns an empty series that keeps at most so many bins, of which at least half are in use once that many samples were seen.
+// NewShape returns an empty series that keeps at most so many bins, of which at least half are in use once that many
+// samples were seen.
 func NewShape(bins int) *Shape {
 	if bins < 2 {
 		panic("history: a shape needs two bins or more")

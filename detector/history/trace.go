@@ -19,8 +19,8 @@ const (
 	minShown = 8
 )
 
-// Trace keeps what was made of one resource: the minimums of its ladder, the fitted lines of findings, and what happened. The zero value is empty. It
-// takes up to 20 KB, and is not safe for concurrent use.
+// Trace keeps what was made of one resource: the minimums of its ladder, the fitted lines of findings, and what
+// happened. The zero value is empty. It takes up to 20 KB, and is not safe for concurrent use.
 type Trace struct {
 	ladder   *trend.Ladder // whose minimums are taken
 	closed   [trend.Widths]int64
@@ -39,7 +39,8 @@ type minimum struct {
 // Mark adds what happened to a resource. The latest 64 marks are kept.
 func (c *Trace) Mark(m plot.Mark) { c.marks = bounded(c.marks, m, keptMarks) }
 
-// Observe takes what was made of a sample: the minimums of the resource, nil for one that is not judged, and its growth.
+// Observe takes what was made of a sample: the minimums of the resource, nil for one that is not judged, and its
+// growth.
 func (c *Trace) Observe(l *trend.Ladder, g *finding.Growth) {
 	if l == nil {
 		return
@@ -91,7 +92,8 @@ func fitOf(c *trend.Climb) plot.Fit {
 	}
 }
 
-// Draw adds minimums, lines and marks to a chart that has its bins. Where no finding holds, the line is that of growth that is suspected.
+// Draw adds minimums, lines and marks to a chart that has its bins. Where no finding holds, the line is that of growth
+// that is suspected.
 func (c *Trace) Draw(chart *plot.Chart, g *finding.Growth) {
 	chart.Fits = append(chart.Fits, c.fits...)
 	chart.Marks = append(slices.Clone(c.marks), chart.Marks...)
@@ -106,8 +108,8 @@ func (c *Trace) Draw(chart *plot.Chart, g *finding.Growth) {
 	chart.Minimums = c.shown(chart.Bins, climb.Width)
 }
 
-// shown returns the minimums of the width that a fitted line rests on or, where these are too many or there is no line, of the finest
-// width that shows them apart.
+// shown returns the minimums of the width that a fitted line rests on or, where these are too many or there is no line,
+// of the finest width that shows them apart.
 func (c *Trace) shown(bins []plot.Bin, fitted time.Duration) (shown []plot.Minimum) {
 	if c.ladder == nil || len(bins) == 0 {
 		return nil

@@ -1,6 +1,6 @@
-// Package page shows a monitor to people: a static page and a JSON document that its script shows, so that whatever is on the page is there for programs
-// too. The plots are drawn here, by package plot. What is shown is decided elsewhere: this package knows no engine, and of the monitor only what the
-// interface Monitor has.
+// Package page shows a monitor to people: a static page and a JSON document that its script shows, so that whatever is
+// on the page is there for programs too. The plots are drawn here, by package plot. What is shown is decided elsewhere:
+// this package knows no engine, and of the monitor only what the interface Monitor has.
 package page
 
 import (
@@ -22,18 +22,21 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/plot"
 )
 
-// Monitor is what a page shows. Its methods are called for one viewer at a time, and what they return is the page's own.
+// Monitor is what a page shows. Its methods are called for one viewer at a time, and what they return is the page's
+// own.
 type Monitor interface {
 	// Status returns all but the plots.
 	Status() Status
-	// Plot describes the plot of a resource from an instant on, the zero time for all that is kept; nil where nothing is.
+	// Plot describes the plot of a resource from an instant on, the zero time for all that is kept; nil where nothing
+	// is.
 	Plot(resource string, from time.Time) *plot.Chart
 }
 
-// New returns the page of a monitor. Mount it below any path that ends in a slash, with or without http.StripPrefix. At "status" below that path
-// is the Status as JSON.
+// New returns the page of a monitor. Mount it below any path that ends in a slash, with or without http.StripPrefix. At
+// "status" below that path is the Status as JSON.
 //
-// It answers GET and HEAD alone, and the only files that it hands out are the captures of the Status. Drawing never holds the monitor up.
+// It answers GET and HEAD alone, and the only files that it hands out are the captures of the Status. Drawing never
+// holds the monitor up.
 func New(m Monitor) http.Handler { return &handler{monitor: m} }
 
 //go:embed page.html
@@ -143,8 +146,8 @@ func (h *handler) write(w http.ResponseWriter, kind, body string) {
 	_, _ = io.WriteString(w, body)
 }
 
-// capture hands out a file that the monitor wrote, by its name. What is not on the monitor's own list does not exist, whatever is on the disk; nor does what
-// somebody put in its place.
+// capture hands out a file that the monitor wrote, by its name. What is not on the monitor's own list does not exist,
+// whatever is on the disk; nor does what somebody put in its place.
 func (h *handler) capture(w http.ResponseWriter, r *http.Request, name string) {
 	for _, c := range h.monitor.Status().Captures {
 		if filepath.Base(c.Path) != name {

@@ -11,7 +11,8 @@ import (
 // Version of the JSON form of Status.
 const Version = "1"
 
-// Status is all that a monitor shows but for the plots, in the form that programs read. Levels are in the unit of their resource.
+// Status is all that a monitor shows but for the plots, in the form that programs read. Levels are in the unit of their
+// resource.
 type Status struct {
 	Version   string               `json:"version"`
 	Time      time.Time            `json:"time,omitzero"`    // of the latest sample

@@ -45,8 +45,8 @@ func of(name, state string, severity ...alerting.Severity) Resource {
 	return r
 }
 
-// Findings come first, the gravest before the others; what is not judged is not shown, unless it fires. The monitor is asked once for each, before
-// anything is drawn.
+// Findings come first, the gravest before the others; what is not judged is not shown, unless it fires. The monitor is
+// asked once for each, before anything is drawn.
 func TestLook(t *testing.T) {
 	counter := of("gc_cycles", healthy)
 	counter.Judged = false

@@ -19,8 +19,8 @@ type tick struct {
 	label string
 }
 
-// valueAxis covers the values from low to high with about so many ticks, at steps that are round in the unit. Whole values have no steps
-// below one.
+// valueAxis covers the values from low to high with about so many ticks, at steps that are round in the unit. Whole
+// values have no steps below one.
 func valueAxis(low, high float64, unit string, whole bool, about int) axis {
 	largest := max(math.Abs(low), math.Abs(high))
 	step := RoundStep((high-low)/float64(max(about, 1)), largest, unit)
@@ -59,8 +59,9 @@ func byteScale(high float64) (scale float64, name string) {
 	return scale, units[i]
 }
 
-// RoundStep returns the smallest step of at least this, above 0, that is round where values of a unit up to the largest are written: 1, 2 or 5 times
-// a power of ten, of KB, MB and so on for bytes, and a usual length of time for seconds. Every axis has its marks at such steps.
+// RoundStep returns the smallest step of at least this, above 0, that is round where values of a unit up to the largest
+// are written: 1, 2 or 5 times a power of ten, of KB, MB and so on for bytes, and a usual length of time for seconds.
+// Every axis has its marks at such steps.
 func RoundStep(step, largest float64, unit string) float64 {
 	scale := 1.
 	if unit == "bytes" {

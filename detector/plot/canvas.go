@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Canvas is what charts are drawn on. Lengths are in units of the chart, y counts down. A back end draws an ink by its Look.
+// Canvas is what charts are drawn on. Lengths are in units of the chart, y counts down. A back end draws an ink by its
+// Look.
 type Canvas interface {
 	// Line draws a line through points; at one that is not a number the pen is lifted.
 	Line(ink Ink, points []Point)
@@ -153,7 +154,8 @@ var looks = [inkCount]Look{
 // Look returns how an ink looks.
 func (i Ink) Look() Look { return looks[i] }
 
-// inkStyle is the CSS of all inks: a custom property for each colour, and the classes of lines (l), areas (a), marks (m) and text (t).
+// inkStyle is the CSS of all inks: a custom property for each colour, and the classes of lines (l), areas (a), marks
+// (m) and text (t).
 func inkStyle() string {
 	var b strings.Builder
 	properties := func(dark bool) {

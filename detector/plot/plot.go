@@ -1,18 +1,20 @@
-// Package plot draws what became of one resource: its samples, what was normal, the minimums, the fitted line, the limits and the alerts. It is
-// the one drawing code of the reports, of the exported pictures and of the live page of an embedded monitor, so it needs nothing but the
-// standard library and the resource table.
+// Package plot draws what became of one resource: its samples, what was normal, the minimums, the fitted line, the
+// limits and the alerts. It is the one drawing code of the reports, of the exported pictures and of the live page of an
+// embedded monitor, so it needs nothing but the standard library and the resource table.
 //
-// A Chart is a plain description: fill in what is known, leave the rest zero. Package history keeps bins of series of any length. Chart.Inline gives the SVG for a page that has Style in its <style> and Script in a <script> at its end;
-// Chart.WriteSVG a file that stands alone; Chart.Draw draws on any Canvas, so that another back end makes pictures of other formats. Spark
-// is the small one for a table.
+// A Chart is a plain description: fill in what is known, leave the rest zero. Package history keeps bins of series of
+// any length. Chart.Inline gives the SVG for a page that has Style in its <style> and Script in a <script> at its end;
+// Chart.WriteSVG a file that stands alone; Chart.Draw draws on any Canvas, so that another back end makes pictures of
+// other formats. Spark is the small one for a table.
 //
 //	shape := history.NewShape(1024)
 //	shape.Add(history.Observation{At: t.UnixNano(), Value: 312, Mean: 300, Deviation: 12}) // for each sample
 //	chart := plot.Chart{Title: "goroutines", Resource: resource, Bins: shape.Bins()}
 //	fmt.Fprintf(w, "<figure>%s</figure>", chart.Inline("goroutines")) // ids are unique in a page
 //
-// Inline makes an svg as wide as its container and Height units high: lines stretch, text does not. The script adds what is under the pointer, or under
-// the arrow keys once the plot has the focus, and shows all times in the viewer's zone. Without it all that is drawn is still there.
+// Inline makes an svg as wide as its container and Height units high: lines stretch, text does not. The script adds
+// what is under the pointer, or under the arrow keys once the plot has the focus, and shows all times in the viewer's
+// zone. Without it all that is drawn is still there.
 package plot
 
 import (
@@ -43,7 +45,8 @@ type Chart struct {
 	// Exhaustion is when the ceiling is reached if it goes on as now.
 	Exhaustion time.Time
 	Marks      []Mark
-	// Columns is how many parts the width is divided into, each shown by its lowest and highest value; 0 is one a unit of width.
+	// Columns is how many parts the width is divided into, each shown by its lowest and highest value; 0 is one a unit
+	// of width.
 	Columns int
 }
 
@@ -77,6 +80,7 @@ const (
 
 var markWords = [...]string{Firing: "alert", Resolved: "resolved", Restart: "restart"}
 
+// String returns the word for the kind.
 func (k MarkKind) String() string { return markWords[k] }
 
 // Mark is something that happened.
@@ -114,10 +118,12 @@ func (f *frame) y(v float64) float64 {
 	return min(max(y, f.top-1e4), f.bottom+1e4)
 }
 
-// nearLimit is how many times the highest value a limit may be for the axis to reach up to it: further off it would press the series flat.
+// nearLimit is how many times the highest value a limit may be for the axis to reach up to it: further off it would
+// press the series flat.
 const nearLimit = 1.6
 
-// A projection adds up to this share of the recorded span on the right: enough to see it meet the ceiling if it does so soon, else a hint.
+// A projection adds up to this share of the recorded span on the right: enough to see it meet the ceiling if it does so
+// soon, else a hint.
 const (
 	aheadToCeiling = .4
 	aheadHint      = .12
@@ -155,7 +161,8 @@ func (c *Chart) span() (f frame) {
 			f.high = max(f.high, level)
 		}
 	}
-	// Counts and amounts are read against zero, unless that leaves nothing to see. Noise is not blown up to fill the plot.
+	// Counts and amounts are read against zero, unless that leaves nothing to see. Noise is not blown up to fill the
+	// plot.
 	if f.low >= 0 && f.low <= .6*f.high {
 		f.low = 0
 	}

@@ -23,7 +23,8 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 var began = time.Date(2026, 11, 23, 15, 28, 33, 0, time.UTC)
 
-// leak is a chart in which everything there is to draw is drawn: descriptors that grow by 30 an hour to a ceiling that is near.
+// leak is a chart in which everything there is to draw is drawn: descriptors that grow by 30 an hour to a ceiling that
+// is near.
 func leak() *Chart {
 	resource, _ := sampler.Lookup(sampler.OpenFDs)
 	c := &Chart{

@@ -2,7 +2,8 @@ package plot
 
 import "math"
 
-// Bin sums up the samples of a stretch of time. Its lowest and its highest value keep their instants, so that no spike is lost.
+// Bin sums up the samples of a stretch of time. Its lowest and its highest value keep their instants, so that no spike
+// is lost.
 type Bin struct {
 	First, Last     int64 // instants of the first and the last sample, unix nanoseconds
 	Min, Max        float64

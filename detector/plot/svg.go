@@ -15,8 +15,8 @@ import (
 //go:embed page.css
 var pageStyle string
 
-// Script is the script of a page with plots: values under the pointer and the arrow keys, and times in the viewer's zone. It handles plots that are added
-// later too, once leaktrend.localize(element) was called for their times.
+// Script is the script of a page with plots: values under the pointer and the arrow keys, and times in the viewer's
+// zone. It handles plots that are added later too, once leaktrend.localize(element) was called for their times.
 //
 //go:embed page.js
 var Script string
@@ -156,7 +156,8 @@ func (s *SVG) Text(ink Ink, at Point, align Align, label Label) {
 // Inner returns what was drawn, for an svg element whose viewBox is as wide as the canvas.
 func (s *SVG) Inner() string { return s.lines.String() + s.texts.String() }
 
-// Inline returns the chart as an svg element for a page with Style, as wide as its container. id makes the ids in it unique.
+// Inline returns the chart as an svg element for a page with Style, as wide as its container. id makes the ids in it
+// unique.
 func (c *Chart) Inline(id string) string {
 	canvas := &SVG{stretch: true, width: Width}
 	c.Draw(canvas, Width, Height)
@@ -173,8 +174,8 @@ func (c *Chart) describe(b *strings.Builder, id string) {
 	fmt.Fprintf(b, `<title id="%s-t">%s</title><desc id="%[1]s-d">%[3]s</desc>`+"\n", html.EscapeString(id), html.EscapeString(c.Title), html.EscapeString(c.Desc))
 }
 
-// hover returns the attributes that the script shows values from: what each column of the plot holds. Numbers are integers, each
-// but the first as the difference to the one before; values are in units of data-scale.
+// hover returns the attributes that the script shows values from: what each column of the plot holds. Numbers are
+// integers, each but the first as the difference to the one before; values are in units of data-scale.
 func (c *Chart) hover() string {
 	if len(c.Bins) == 0 {
 		return ""
@@ -407,8 +408,9 @@ const (
 	sparkColumns = 60 // a table has many spark lines
 )
 
-// Spark returns the shape of a series as a small svg element for a table with Style: from its lowest to its highest value in each
-// column. A series that varies by less than a fifth of its level is drawn flat in proportion, so that noise does not look like movement.
+// Spark returns the shape of a series as a small svg element for a table with Style: from its lowest to its highest
+// value in each column. A series that varies by less than a fifth of its level is drawn flat in proportion, so that
+// noise does not look like movement.
 func Spark(bins []Bin) string {
 	if len(bins) == 0 {
 		return ""

@@ -8,7 +8,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// PartClause says what grew in descriptors or threads, in a clause such as "95 of 97 new descriptors are tcp CLOSE_WAIT to 10.0.0.5:5432".
+// PartClause says what grew in descriptors or threads, in a clause such as "95 of 97 new descriptors are tcp CLOSE_WAIT
+// to 10.0.0.5:5432".
 func PartClause(resource string, p *alerting.Part) string {
 	plural := "threads"
 	name := p.Detail

@@ -1,5 +1,6 @@
-// Package redact keeps secrets out of what is logged, shown and returned as errors: every address that is read from or posted to may hold a user, a
-// password or a token, and whoever answers may repeat them. It is below all other packages, and imports none of them.
+// Package redact keeps secrets out of what is logged, shown and returned as errors: every address that is read from or
+// posted to may hold a user, a password or a token, and whoever answers may repeat them. It is below all other
+// packages, and imports none of them.
 package redact
 
 import (
@@ -14,7 +15,8 @@ import (
 // Mark stands in a text for what is not shown.
 const Mark = "..."
 
-// minSecret is the length in bytes below which a secret is left in a text: to hide it would garble the text and protect nothing.
+// minSecret is the length in bytes below which a secret is left in a text: to hide it would garble the text and protect
+// nothing.
 const minSecret = 4
 
 var (
@@ -22,8 +24,8 @@ var (
 	userinfoPattern = regexp.MustCompile(`[^\s"'<>/\x60]+@`)
 )
 
-// Text cuts every URL in a text down to scheme and host, and removes what stands before an @. With many webhooks the path is the secret, so
-// no path is shown.
+// Text cuts every URL in a text down to scheme and host, and removes what stands before an @. With many webhooks the
+// path is the secret, so no path is shown.
 func Text(text string) string {
 	text = urlPattern.ReplaceAllStringFunc(text, func(match string) string {
 		raw := strings.TrimRight(match, ":,;)")
@@ -62,8 +64,8 @@ func Secrets(u *url.URL) (all []string) {
 	return all
 }
 
-// Replacer puts a mark in the place of secrets, as they are or escaped for a query, in a text that a server or a proxy had a hand in. Secrets of
-// less than 4 bytes stay.
+// Replacer puts a mark in the place of secrets, as they are or escaped for a query, in a text that a server or a proxy
+// had a hand in. Secrets of less than 4 bytes stay.
 func Replacer(mark string, secrets ...string) *strings.Replacer {
 	var forms []string
 	for _, s := range secrets {
@@ -80,7 +82,8 @@ func Replacer(mark string, secrets ...string) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// Cause returns what went wrong in a request without the address, which the errors of net/http repeat with its secrets; another error as it is.
+// Cause returns what went wrong in a request without the address, which the errors of net/http repeat with its secrets;
+// another error as it is.
 func Cause(err error) error {
 	if e := (*url.Error)(nil); errors.As(err, &e) {
 		return e.Err

@@ -1,4 +1,5 @@
-// Package guard keeps the faults of a part from those that it serves: a panic becomes an error, and an error that is no news is not logged again.
+// Package guard keeps the faults of a part from those that it serves: a panic becomes an error, and an error that is no
+// news is not logged again.
 package guard
 
 import (
@@ -45,11 +46,12 @@ func Entry(logger *logrus.Logger, err error) *logrus.Entry {
 	return entry
 }
 
-// News knows whether a problem is another one than at the last call. The zero value knows of none. It is not safe for concurrent use.
+// News knows whether a problem is another one than at the last call. The zero value knows of none. It is not safe for
+// concurrent use.
 type News struct{ last string }
 
-// Changed reports whether a text says something else than the one before, whatever digits are in it: ports, addresses and times differ from one time to
-// the next. The empty text is for no problem.
+// Changed reports whether a text says something else than the one before, whatever digits are in it: ports, addresses
+// and times differ from one time to the next. The empty text is for no problem.
 func (n *News) Changed(problem string) bool {
 	problem = strings.Map(withoutDigits, problem)
 	changed := problem != n.last

@@ -1,4 +1,5 @@
-// Package hosttest builds programs that embed leaktrend as a service does: as a module of its own that requires it. Only tests use it.
+// Package hosttest builds programs that embed leaktrend as a service does: as a module of its own that requires it.
+// Only tests use it.
 package hosttest
 
 import (
@@ -17,8 +18,8 @@ type Module struct {
 	Dir string // where it stands
 }
 
-// New returns the module of a program of one file that requires the checkout at root. The rest of its requirements are leaktrend's own:
-// building it fetches no module that the caller was not built with.
+// New returns the module of a program of one file that requires the checkout at root. The rest of its requirements are
+// leaktrend's own: building it fetches no module that the caller was not built with.
 func New(t *testing.T, root, program string) *Module {
 	t.Helper()
 	if _, err := exec.LookPath("go"); err != nil {
