@@ -17,7 +17,7 @@ type Finding struct {
 	Since    time.Time
 	Growth   float64            // over the level before it, in goroutines or bytes
 	Evidence *alerting.Evidence // nil where proof alone tells
-	// GivenBack is whether the latest profile has less than half of the growth: the finding ends if its next floor says so, too.
+	// GivenBack is whether the latest profile has less than half of the growth: the finding ends if its next minimum says so, too.
 	GivenBack bool
 }
 
