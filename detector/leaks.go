@@ -85,7 +85,7 @@ func (m *state) overlay(all []Status) []Status {
 		// A resource that is known by its profiles alone, as of a process watched from outside.
 		r, _ := sampler.Lookup(resource)
 		state := l.State()
-		s := Status{Resource: r, Judged: true, Leaks: l.Found(), Value: state.Value, SlopePerHour: state.First.Site.GrowthPerHour}
+		s := Status{Resource: r, Judged: true, Leaks: l.Found(), Value: state.Value}
 		showLines(&s, l)
 		all = append(all, s)
 	}
@@ -97,6 +97,7 @@ func showLines(s *Status, l *sites.Leak) {
 	state := l.State()
 	s.State, s.Trend, s.Reason, s.Since = Firing, true, engine.LineLeaks, state.First.Since
 	s.Severity = max(s.Severity, state.Severity)
+	s.SlopePerHour, s.Evidence = state.First.Site.GrowthPerHour, state.First.Evidence
 	s.Why = wording.SiteWhy(&state.First.Site)
 	if s.Exhaustion == nil {
 		s.Exhaustion = state.Exhaustion

@@ -36,8 +36,12 @@ func TestLineBecomesMoreUrgent(t *testing.T) {
 			t.Errorf("alerts (-want +got):\n%s", diff)
 		}
 		for _, s := range m.Status() {
-			if s.Resource.Name == sampler.Goroutines && (s.Severity != alerting.Critical || !s.Trend) {
-				t.Errorf("status: %+v", s)
+			if s.Resource.Name != sampler.Goroutines {
+				continue
+			}
+			// The verdict is that of the line, as of its latest confirmation.
+			if s.Severity != alerting.Critical || !s.Trend || math.Abs(s.SlopePerHour-2) > .1 || s.Evidence == nil || s.Evidence.Window != "96h0m0s" {
+				t.Errorf("status: %+v, evidence %+v", s, s.Evidence)
 			}
 		}
 	})
