@@ -2,12 +2,15 @@ package demo
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mdzesseis/leaktrend/internal/await"
 )
 
 func TestNewRefuses(t *testing.T) {
@@ -32,15 +35,16 @@ func descriptors() (open []string) {
 	return open
 }
 
-// await waits for something that other goroutines bring about.
-func await(t *testing.T, what string, is func() bool) {
+// eventually waits for something that other goroutines bring about.
+func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			stacks := make([]byte, 1<<16)
-			t.Fatalf("%s: not so after 20 s; open: %q\n%s", what, descriptors(), stacks[:runtime.Stack(stacks, true)])
+	await.Until(t, func() string {
+		if is() {
+			return ""
 		}
-	}
+		stacks := make([]byte, 1<<16)
+		return fmt.Sprintf("%s; open: %q\n%s", what, descriptors(), stacks[:runtime.Stack(stacks, true)])
+	})
 }
 
 // A service leaks what it was asked to, and nothing of it is left when Run has returned.
@@ -84,14 +88,14 @@ func TestRunGivesBack(t *testing.T) {
 				defer close(ran)
 				s.Run(ctx)
 			}()
-			await(t, "requests are answered", func() bool {
+			eventually(t, "requests are answered", func() bool {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				return s.count >= 3*leakEvery
 			})
 			if test.leaks != nil {
 				before := test.leaks(s)
-				await(t, "it leaks", func() bool { return test.leaks(s) > before })
+				eventually(t, "it leaks", func() bool { return test.leaks(s) > before })
 			} else if s.leaked != nil {
 				t.Errorf("a service without a leak holds %d things", len(s.leaked))
 			}
@@ -108,8 +112,8 @@ func TestRunGivesBack(t *testing.T) {
 				t.Error("the service still listens")
 			}
 			// Those of connections that were closed end on their own.
-			await(t, "goroutines are given back", func() bool { return runtime.NumGoroutine() <= goroutines })
-			await(t, "descriptors are given back", func() bool { return len(descriptors()) <= fds })
+			eventually(t, "goroutines are given back", func() bool { return runtime.NumGoroutine() <= goroutines })
+			eventually(t, "descriptors are given back", func() bool { return len(descriptors()) <= fds })
 		})
 	}
 }
@@ -140,7 +144,7 @@ func TestLeaksFromItsTimeOn(t *testing.T) {
 		defer close(ran)
 		s.Run(ctx)
 	}()
-	await(t, "requests are answered", func() bool {
+	eventually(t, "requests are answered", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.count >= 2*leakEvery
