@@ -96,7 +96,7 @@ func TestReportInBrowser(t *testing.T) {
 				return {X: r.left + r.width * .5, Y: r.top + r.height / 2}})()`)
 			tab.Point(at.X, at.Y)
 			tip := browsertest.Eval[string](tab, `document.querySelector('.tip').innerText`)
-			if !regexp.MustCompile(`^\d+( to \d+)?\nbaseline \d+ ± \d+\nfloor \d+\n2026-11-23 15:\d\d:\d\d UTC$`).MatchString(tip) {
+			if !regexp.MustCompile(`^\d+( to \d+)?\nbaseline \d+ ± \d+\nminimum \d+\n2026-11-23 15:\d\d:\d\d UTC$`).MatchString(tip) {
 				t.Errorf("the tip says %q", tip)
 			}
 			inside := browsertest.Eval[bool](tab, `(() => {
