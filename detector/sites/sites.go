@@ -185,28 +185,34 @@ func (t *Tracker) minFollowed() float64 {
 
 // choose gives a series to sites that have become material. Where there is no room for all, those that grew most keep theirs.
 func (t *Tracker) choose() {
-	minimum := t.minFollowed()
+	minimum, weakest := t.minFollowed(), t.weakest()
 	for _, s := range t.sites {
 		if s.line != nil || s.value < minimum || s.value == 0 {
 			continue
 		}
-		if len(t.followed) < maxFollowed {
-			t.follow(s)
+		switch {
+		case len(t.followed) < maxFollowed:
 			t.followed = append(t.followed, s)
+		case weakest >= 0 && s.grown() > t.followed[weakest].grown():
+			t.followed[weakest].line = nil
+			t.followed[weakest] = s
+		default:
 			continue
 		}
-		weakest := -1
-		for i, f := range t.followed {
-			if !f.grows() && (weakest < 0 || f.grown() < t.followed[weakest].grown()) {
-				weakest = i
-			}
-		}
-		if weakest >= 0 && s.grown() > t.followed[weakest].grown() {
-			t.followed[weakest].line = nil
-			t.follow(s)
-			t.followed[weakest] = s
+		t.follow(s)
+		weakest = t.weakest()
+	}
+}
+
+// weakest returns the index of the followed site that grew least, of those that are not suspected to leak; -1 where there is none.
+func (t *Tracker) weakest() int {
+	weakest := -1
+	for i, s := range t.followed {
+		if !s.grows() && (weakest < 0 || s.grown() < t.followed[weakest].grown()) {
+			weakest = i
 		}
 	}
+	return weakest
 }
 
 // follow begins a series with what the snapshots tell of the site's past.
