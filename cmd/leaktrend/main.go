@@ -24,6 +24,9 @@ const (
 // errLeak ends a command that was asked to tell by its exit code.
 var errLeak = errors.New("a leak was found")
 
+// errUnsure ends it where no leak was found, but something could not be read or judged.
+var errUnsure = errors.New("something could not be read or judged")
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -39,7 +42,7 @@ func exitCode(err error) int {
 		return exitRan
 	case errors.Is(err, errLeak):
 		return exitLeak
-	case errors.Is(err, errPartial), errors.Is(err, errUndelivered):
+	case errors.Is(err, errPartial), errors.Is(err, errUndelivered), errors.Is(err, errUnsure):
 		return exitPart
 	}
 	return exitUsage
@@ -55,8 +58,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 It learns what is normal for a process, tests whether growth is sustained, and says since when, how fast,
 and how long there is left. Start with: leaktrend demo
 
-Exit codes: 0; 1 with --exit-code, if a leak was found or a limit passed; 2 for bad usage or input; 3 of scan, if a part
-of the fleet could not be read or an alert not be delivered.`,
+Exit codes: 0; 1 with --exit-code, if a leak was found or a limit passed; 2 for bad usage or input; 3 if no
+leak was found but something could not be read or judged, or of scan, if a part of the fleet could not be read or an alert
+not be delivered.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -67,7 +71,7 @@ of the fleet could not be read or an alert not be delivered.`,
 	root.SetErr(stderr)
 	root.AddCommand(replayCommand(), recordCommand(), watchCommand(), tuneCommand(), scanCommand(), rulesCommand(), demoCommand())
 	err := root.ExecuteContext(ctx)
-	if err != nil && !errors.Is(err, errLeak) {
+	if err != nil && !errors.Is(err, errLeak) && !errors.Is(err, errUnsure) {
 		fmt.Fprintln(stderr, "leaktrend:", err)
 	}
 	return err

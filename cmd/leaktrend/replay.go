@@ -14,6 +14,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/report"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/progress"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
 func replayCommand() *cobra.Command {
@@ -21,6 +22,7 @@ func replayCommand() *cobra.Command {
 		format, configFile string
 		soak               time.Duration
 		tellByExit         bool
+		reading            recording.Options
 		pictures           pictureFlags
 	)
 	cmd := &cobra.Command{
@@ -28,8 +30,10 @@ func replayCommand() *cobra.Command {
 		Short: "Judge recordings",
 		Long: `Run the detector over recordings, giving the decisions that the live monitor would have made.
 
-Reads recordings made by "leaktrend record", other CSV files with a time column, OpenMetrics text with
-timestamps and the JSON of a Prometheus range query, plain or gzipped; - is standard input.`,
+Reads recordings made by "leaktrend record" and what other tools write: tables (CSV, tabs, blanks, JSON lines),
+Prometheus text and answers, exports of Grafana, VictoriaMetrics and InfluxDB, loops around ps, pidstat and
+docker stats, psrecord and mprof; plain or gzipped. Several processes in one file are several recordings. What
+was understood of a file is said on a line of standard error, and "leaktrend convert" writes it; - is standard input.`,
 		Example: `  leaktrend replay testdata/recordings
   leaktrend replay --format json --exit-code soak.csv
   leaktrend replay --html report.html testdata/recordings
@@ -45,7 +49,7 @@ timestamps and the JSON of a Prometheus range query, plain or gzipped; - is stan
 			if err != nil {
 				return err
 			}
-			o := replay.Options{Config: config, Given: configFile != "", Stdin: cmd.InOrStdin()}
+			o := replay.Options{Config: config, Given: configFile != "", Stdin: cmd.InOrStdin(), Reading: reading}
 			if cmd.Flags().Changed("soak") {
 				o.Config.Adaptive.Soak, o.Given = soak, true
 				if err := o.Config.Validate(); err != nil {
@@ -82,6 +86,9 @@ timestamps and the JSON of a Prometheus range query, plain or gzipped; - is stan
 			if tellByExit && slices.ContainsFunc(results, (*replay.Result).Leaked) {
 				return errLeak
 			}
+			if tellByExit && slices.ContainsFunc(results, (*replay.Result).Unsure) {
+				return errUnsure
+			}
 			return nil
 		},
 	}
@@ -90,8 +97,15 @@ timestamps and the JSON of a Prometheus range query, plain or gzipped; - is stan
 	fs.StringVar(&configFile, "config", "", "YAML file whose section resource_monitoring configures the detector")
 	fs.DurationVar(&soak, "soak", 0, "scale all time constants to a run of this length (default: as recorded; 0 = physical constants)")
 	pictures.add(fs)
-	fs.BoolVar(&tellByExit, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed")
+	addReading(fs, &reading)
+	fs.BoolVar(&tellByExit, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed, else with 3 if something could not be read or judged")
 	return cmd
+}
+
+// addReading adds the flags that say what a file does not.
+func addReading(fs *pflag.FlagSet, o *recording.Options) {
+	fs.StringVar(&o.By, "by", "", "columns, parted by commas, that tell processes apart in a table of several (default: found)")
+	fs.DurationVar(&o.Interval, "interval", 0, "time between two rows or scrapes that have no times")
 }
 
 // has reports of a result whether the recording has a resource.
@@ -101,9 +115,12 @@ func has(resource string) func(*replay.Result) bool {
 	}
 }
 
-// reportFaults tells of the lines that were skipped.
+// reportFaults tells what was understood of each file, and of the lines that were skipped.
 func reportFaults(stderr io.Writer, results []*replay.Result) {
 	for _, r := range results {
+		if r.Understood != "" {
+			fmt.Fprintln(stderr, r.Understood)
+		}
 		for _, fault := range r.Faults {
 			fmt.Fprintln(stderr, "skipped:", fault)
 		}

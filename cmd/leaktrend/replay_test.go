@@ -215,10 +215,14 @@ func TestShippedRecordings(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(label.Path), ".csv"), func(t *testing.T) {
 			config := detector.DefaultConfig()
 			config.Adaptive.Soak = label.Soak
-			result, err := replay.File(t.Context(), label.Path, replay.Options{Config: config, Given: true})
+			results, err := replay.File(t.Context(), label.Path, replay.Options{Config: config, Given: true})
 			if err != nil {
 				t.Fatal(err)
 			}
+			if len(results) != 1 {
+				t.Fatalf("%d recordings in the file", len(results))
+			}
+			result := results[0]
 			if result.FaultCount > 0 {
 				t.Errorf("faults in the recording: %v", result.Faults)
 			}

@@ -87,7 +87,7 @@ func (g *Set) newSeries(m *Line) *series {
 		s.Metric = metrics[s.rank]
 	} else {
 		s.rank = len(metrics)
-		s.Metric = Metric{Name: name, Resource: resourceName(name)}
+		s.Metric = Metric{Name: name, Resource: ResourceName(name)}
 		s.leftOut = g.rises(m)
 	}
 	if s.leftOut {
@@ -98,8 +98,8 @@ func (g *Set) newSeries(m *Line) *series {
 	return s
 }
 
-// resourceName makes a name that a recording can hold.
-func resourceName(metric string) string {
+// ResourceName makes a name that a recording can hold.
+func ResourceName(metric string) string {
 	switch {
 	case metric == "":
 		return "value"
@@ -222,7 +222,7 @@ func (g *Set) Sample(s *sampler.Sample) bool {
 					s.Add(head.Resource, v)
 				}
 			case head.Start:
-				g.Start = steadyStart(g.Start, v)
+				g.Start = SteadyStart(g.Start, v)
 			default:
 				if v < 0 || v >= unlimited {
 					v = 0
@@ -249,9 +249,9 @@ func (g *Set) Sample(s *sampler.Sample) bool {
 	return false
 }
 
-// steadyStart returns the process start that an exporter gives in unix seconds. It is derived from the boot time, which
+// SteadyStart returns the process start that an exporter gives in unix seconds. It is derived from the boot time, which
 // the kernel may give a second off after a correction of the clock: so small a change is no restart.
-func steadyStart(before time.Time, seconds float64) time.Time {
+func SteadyStart(before time.Time, seconds float64) time.Time {
 	if !(seconds > 0 && seconds < scan.EndOfTime) {
 		return before
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
-	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )
 
 const (
@@ -20,7 +19,10 @@ const (
 
 // csv is the state of reading a CSV file.
 type csv struct {
-	columns    []string // names of the resources; "" for the time column and for columns that are not read; nil before the header
+	columns    []string       // names of the resources; "" for the time column and for columns that are not read; nil before the header
+	positive   []bool         // by column: whether 0 or less is no reading
+	gaps       map[string]int // how often that stood there, by column
+	named      bool           // whether the header names the time
 	timeColumn int
 	fast       bool // the rows are as the Writer makes them: time first, every other column a resource
 	v1         bool // the file says that it is a recording: its Writer ends every line
@@ -42,7 +44,7 @@ func (r *Reader) fastRow(s *sampler.Sample) bool {
 		return false
 	}
 	readings := s.Readings[:0]
-	for _, name := range r.columns[1:] {
+	for k, name := range r.columns[1:] {
 		if i >= len(b) || b[i] != ',' {
 			return false
 		}
@@ -55,12 +57,15 @@ func (r *Reader) fastRow(s *sampler.Sample) bool {
 			if len(cell) == 0 {
 				continue
 			}
-			if v, err := scan.Finite(cell); err != nil {
+			if v, err := scan.Finite(cell); err != nil || v <= 0 && r.positive[k+1] {
 				return false
 			} else {
 				readings = append(readings, sampler.Reading{Resource: name, Value: v})
 			}
 			continue
+		}
+		if v <= 0 && r.positive[k+1] {
+			return false
 		}
 		i = next
 		readings = append(readings, sampler.Reading{Resource: name, Value: v})
@@ -74,11 +79,11 @@ func (r *Reader) fastRow(s *sampler.Sample) bool {
 	s.Time, s.Start, s.Readings, s.Ceilings = time.Unix(sec, nsec).UTC(), r.start, readings, r.ceilings
 	r.pos = i + 1
 	r.line++
-	r.last, r.seen = at, true
+	r.last, r.any = at, true
 	return true
 }
 
-// slowLine takes any line. It returns true if that made a sample, and sets r.series if the input is not CSV.
+// slowLine takes any line. It returns true if that made a sample.
 func (r *Reader) slowLine(line []byte, s *sampler.Sample) bool {
 	if len(line) > maxLine {
 		r.fault("longer than 1 MiB: skipped")
@@ -86,10 +91,6 @@ func (r *Reader) slowLine(line []byte, s *sampler.Sample) bool {
 	}
 	text := bytes.TrimSpace(line)
 	if len(text) == 0 {
-		return false
-	}
-	if r.columns == nil && r.isExposition(text) {
-		r.series = promtext.NewSet()
 		return false
 	}
 	if text[0] == '#' {
@@ -108,15 +109,6 @@ func (r *Reader) slowLine(line []byte, s *sampler.Sample) bool {
 	return r.row(s)
 }
 
-func (r *Reader) isExposition(line []byte) bool {
-	if line[0] == '#' {
-		_, _, ok := promtext.ParseType(line)
-		return ok
-	}
-	var m promtext.Line
-	return m.Parse(line) == nil
-}
-
 // headless takes the first line for a row of a file without a header if it begins with a time, and names its columns.
 func (r *Reader) headless() bool {
 	if _, _, err := r.times.Parse(r.cells[0]); err != nil {
@@ -127,6 +119,7 @@ func (r *Reader) headless() bool {
 		r.columns = append(r.columns, "value_"+strconv.Itoa(i))
 	}
 	r.timeColumn, r.fast = 0, true
+	r.describeColumns()
 	return true
 }
 
@@ -165,6 +158,13 @@ func (r *Reader) row(s *sampler.Sample) bool {
 			bad = 1
 			continue
 		}
+		if v <= 0 && r.positive[i] {
+			if r.gaps == nil {
+				r.gaps = map[string]int{}
+			}
+			r.gaps[name]++
+			continue
+		}
 		s.Readings = append(s.Readings, sampler.Reading{Resource: name, Value: v})
 	}
 	r.faults += bad
@@ -182,7 +182,8 @@ func (r *Reader) readHeader(first bool) bool {
 			break
 		}
 	}
-	if column < 0 {
+	named := column >= 0
+	if !named {
 		if !first {
 			return false
 		}
@@ -202,7 +203,7 @@ func (r *Reader) readHeader(first bool) bool {
 		}
 		column = 0
 	}
-	r.timeColumn, r.fast = column, column == 0
+	r.timeColumn, r.fast, r.named = column, column == 0, named
 	r.columns = make([]string, len(r.cells))
 	taken := map[string]bool{}
 	for i, cell := range r.cells {
@@ -218,7 +219,17 @@ func (r *Reader) readHeader(first bool) bool {
 		r.columns[i] = name
 		r.fast = r.fast && name != ""
 	}
+	r.describeColumns()
 	return true
+}
+
+// describeColumns looks up which columns have values that are no readings.
+func (r *Reader) describeColumns() {
+	r.positive = make([]bool, len(r.columns))
+	for i, name := range r.columns {
+		known, _ := sampler.Lookup(name)
+		r.positive[i] = known.Positive
+	}
 }
 
 // splitCells appends the cells of a CSV line to dst, without the blanks around them. A quoted cell keeps all that is
@@ -277,7 +288,7 @@ func (r *Reader) note(line []byte) {
 		if string(bytes.TrimSpace(version)) != recordingVersion {
 			r.fault("recording format v%s is not known here: read as v1", bytes.TrimSpace(version))
 		}
-		if r.seen { // recordings one after the other: the notes of the former do not hold for the next
+		if r.any { // recordings one after the other: the notes of the former do not hold for the next
 			r.notes, r.start, r.levels, r.ceilings = Header{}, time.Time{}, nil, nil
 		}
 		r.v1 = true

@@ -2,9 +2,7 @@
 package recording
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -15,8 +13,6 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
-	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
-	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )
 
 // Header holds what the notes of a recording say about all of it.
@@ -32,12 +28,8 @@ const (
 	maxFaults = 20
 )
 
-// Reader is a Source that yields the samples of a recording. It reads, plain or gzipped and told apart by their content:
-// recording format v1 and other CSV files with a time column, the Prometheus text format and OpenMetrics with timestamps,
-// and the JSON of a Prometheus range query.
-//
-// Times are RFC 3339, in UTC where they name no zone, or unix time in seconds (in milliseconds from 1e11 on), of the years 1970 to 2200. A line that cannot be used
-// is skipped and counted, see Faults. Not safe for concurrent use.
+// Reader is a Source that yields the samples of one recording, in order of time. A line that cannot be used is skipped and counted, see Faults.
+// Not safe for concurrent use.
 type Reader struct {
 	name   string
 	src    io.Reader
@@ -51,24 +43,54 @@ type Reader struct {
 	torn           bool // the last line of the input has no newline
 
 	csv
-	series *promtext.Set // in the Prometheus formats: all there is
+	told    []sampler.Resource // what the values showed of its columns
+	process *process           // all there is, where the file was read at once
 
 	first  *sampler.Sample // what NewReader read ahead
-	seen   bool            // some sample was yielded
+	any    bool            // some sample was yielded
 	last   int64           // time of the last sample yielded, in unix nanoseconds
 	notes  Header          // up to the current line
 	header Header          // up to the last sample
 	faults int
 	errs   []error
+	seen   seen
 }
 
-// NewReader returns a Reader of src; name stands for it in errors. It reads the first sample ahead. The error says that
-// src cannot be read or holds no sample.
+// NewReader returns a Reader of the one recording in src; name stands for it in errors. See Read for what it may be, and for several.
 func NewReader(src io.Reader, name string) (*Reader, error) {
+	f, err := Read(src, name, Options{})
+	if err != nil {
+		return nil, err
+	}
+	return f.only()
+}
+
+// Open opens the one recording in a file; "-" is standard input. The caller closes it.
+func Open(path string) (*Reader, error) {
+	f, err := ReadFile(path, Options{})
+	if err != nil {
+		return nil, err
+	}
+	r, err := f.only()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	r.file = f.file
+	return r, nil
+}
+
+// newStream returns a Reader of CSV that reads as it is sampled. It reads the first sample ahead.
+func newStream(src io.Reader, name string) (*Reader, error) {
 	r := &Reader{name: name, src: src, buf: make([]byte, blockSize), last: math.MinInt64}
 	ctx := context.Background()
-	if err := r.unwrap(ctx); err != nil {
+	if err := r.peek(ctx, 3); err != nil {
 		return nil, r.failed(err)
+	}
+	if bytes.HasPrefix(r.buf[:r.end], []byte("\ufeff")) {
+		r.pos, r.full = 3, 3
+	}
+	if i := bytes.LastIndexByte(r.buf[r.pos:r.end], '\n'); i >= 0 {
+		r.full = r.pos + i + 1
 	}
 	var first sampler.Sample
 	if err := r.next(ctx, &first); err != nil {
@@ -79,23 +101,6 @@ func NewReader(src io.Reader, name string) (*Reader, error) {
 	}
 	r.header = r.notes
 	r.first = &first
-	return r, nil
-}
-
-// OpenReader opens a recording; "-" is standard input. The caller closes it.
-func Open(path string) (*Reader, error) {
-	if path == "-" {
-		return NewReader(os.Stdin, "standard input")
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	r, err := NewReader(f, path)
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	r.file = f
 	return r, nil
 }
 
@@ -112,6 +117,37 @@ func (r *Reader) Close() error {
 // Header returns the notes in force at the last sample returned; before the first one, those at the first.
 func (r *Reader) Header() Header { return r.header }
 
+// Process returns what tells the process of this recording from the others in its file, as in "pid 4242"; "" if there are none.
+func (r *Reader) Process() string {
+	if r.process == nil {
+		return ""
+	}
+	return r.process.name
+}
+
+// Resources describes what the recording holds beyond what the names of its resources tell: by what is declared, and by its values.
+func (r *Reader) Resources() []sampler.Resource {
+	if r.process == nil {
+		return r.told
+	}
+	var all []sampler.Resource
+	for _, c := range r.process.columns {
+		all = append(all, c.resource)
+	}
+	return all
+}
+
+// described returns what is known of a resource of the recording.
+func (r *Reader) described(name string) sampler.Resource {
+	for _, d := range r.Resources() {
+		if d.Name == name {
+			return d
+		}
+	}
+	d, _ := sampler.Lookup(name)
+	return d
+}
+
 // Faults returns how many lines, or values of a range query, were skipped or repaired up to now, and what was wrong with the
 // first 20, as in "a.csv:7: open_fds: "x": not a number".
 func (r *Reader) Faults() (n int, first []error) { return r.faults, slices.Clone(r.errs) }
@@ -124,6 +160,7 @@ func (r *Reader) Sample(ctx context.Context, s *sampler.Sample) error {
 		*s = *r.first
 		s.Readings = readings
 		r.first = nil
+		r.seen.add(s)
 		return nil
 	}
 	if err := r.next(ctx, s); err != nil {
@@ -131,11 +168,22 @@ func (r *Reader) Sample(ctx context.Context, s *sampler.Sample) error {
 		return err
 	}
 	r.header = r.notes
+	r.seen.add(s)
 	return nil
 }
 
 func (r *Reader) next(ctx context.Context, s *sampler.Sample) error {
-	for r.series == nil {
+	if r.process != nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if !r.process.Sample(s) {
+			return r.failed(r.srcErr)
+		}
+		r.yielded(s.Time.UnixNano())
+		return nil
+	}
+	for {
 		if r.pos == r.full {
 			if err := r.fill(ctx); err != nil {
 				return r.failed(err)
@@ -145,25 +193,13 @@ func (r *Reader) next(ctx context.Context, s *sampler.Sample) error {
 		if r.fast && r.fastRow(s) {
 			return nil
 		}
-		line := r.takeLine()
-		if r.slowLine(line, s) {
+		if r.slowLine(r.takeLine(), s) {
 			return nil
 		}
-		if r.series != nil {
-			r.gatherLines(ctx, line)
-		}
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if r.series.Sample(s) {
-		r.yielded(s.Time.UnixNano())
-		return nil
-	}
-	return r.failed(r.srcErr)
 }
 
-func (r *Reader) yielded(at int64) { r.last, r.seen = at, true }
+func (r *Reader) yielded(at int64) { r.last, r.any = at, true }
 
 // failed names the recording in err. It drops what is left after a failure of the source, so that EOF follows.
 func (r *Reader) failed(err error) error {
@@ -186,8 +222,6 @@ func (r *Reader) noSamples() error {
 	switch {
 	case r.faults > 0:
 		return fmt.Errorf("%s: no samples; %d faults, the first: %w", r.name, r.faults, r.errs[0])
-	case r.series != nil && r.series.LeftOut > 0:
-		return fmt.Errorf("%s: no samples; %d series of counters or histograms were left out", r.name, r.series.LeftOut)
 	}
 	return fmt.Errorf("%s: no samples", r.name)
 }
@@ -203,54 +237,6 @@ func (r *Reader) explain(format string, args ...any) {
 		r.errs = append(r.errs, fmt.Errorf("%s:%d: %w", r.name, r.line, fmt.Errorf(format, args...)))
 	}
 }
-
-// unwrap takes off what a recording may be wrapped in, gzip and a byte order mark, and gathers it if it is JSON.
-func (r *Reader) unwrap(ctx context.Context) error {
-	if err := r.peek(ctx, 3); err != nil {
-		return err
-	}
-	if bytes.HasPrefix(r.buf[:r.end], []byte{0x1f, 0x8b}) {
-		packed := io.MultiReader(bytes.NewReader(bytes.Clone(r.buf[:r.end])), r.src)
-		if r.srcErr != nil {
-			packed = io.MultiReader(bytes.NewReader(bytes.Clone(r.buf[:r.end])), failingReader{r.srcErr})
-		}
-		unzip, err := gzip.NewReader(bufio.NewReaderSize(packed, 64<<10))
-		if err != nil {
-			return err
-		}
-		r.src, r.srcErr, r.end, r.full = unzip, nil, 0, 0
-		if err := r.peek(ctx, 3); err != nil {
-			return err
-		}
-	}
-	if bytes.HasPrefix(r.buf[:r.end], []byte("\ufeff")) {
-		r.pos = 3
-	}
-	for r.end-r.pos > 0 || r.srcErr == nil {
-		start := r.pos + len(r.buf[r.pos:r.end]) - len(bytes.TrimLeft(r.buf[r.pos:r.end], " \t\r\n"))
-		if start < r.end {
-			if c := r.buf[start]; c == '{' || c == '[' {
-				return gatherJSON(ctx, r)
-			}
-			break
-		}
-		if r.end > blockSize/2 || r.srcErr != nil {
-			break
-		}
-		if err := r.peek(ctx, r.end-r.pos+1); err != nil {
-			return err
-		}
-	}
-	r.full = r.pos
-	if i := bytes.LastIndexByte(r.buf[r.pos:r.end], '\n'); i >= 0 {
-		r.full = r.pos + i + 1
-	}
-	return nil
-}
-
-type failingReader struct{ err error }
-
-func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
 
 // peek reads until the buffer holds n unread bytes, or all there is.
 func (r *Reader) peek(ctx context.Context, n int) error {
@@ -277,30 +263,6 @@ func (r *Reader) read(ctx context.Context) error {
 	}
 	r.srcErr = io.ErrNoProgress
 	return nil
-}
-
-// rest returns all that is left of the source.
-func (r *Reader) rest(ctx context.Context) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	data := bytes.Clone(r.buf[r.pos:r.end])
-	r.pos, r.full, r.end = 0, 0, 0
-	if r.srcErr == nil {
-		more, err := io.ReadAll(io.LimitReader(r.src, maxJSON+1))
-		if err != nil {
-			return nil, err
-		}
-		r.srcErr = io.EOF
-		data = append(data, more...)
-	}
-	if r.srcErr != io.EOF {
-		return nil, r.srcErr
-	}
-	if len(data) > maxJSON {
-		return nil, errors.New("more than 1 GiB of JSON: split the query")
-	}
-	return data, nil
 }
 
 // fill reads until the buffer holds a whole line. Its error is the source's once nothing is left.
@@ -360,49 +322,4 @@ func (r *Reader) takeLine() []byte {
 	r.pos += i + 1
 	r.line++
 	return bytes.TrimSuffix(line[:i], []byte("\r"))
-}
-
-// gatherLines reads line and all that follow it, in the Prometheus text format or OpenMetrics.
-func (r *Reader) gatherLines(ctx context.Context, line []byte) {
-	var m promtext.Line
-	for {
-		r.gatherLine(line, &m)
-		if r.pos == r.full {
-			if err := r.fill(ctx); err != nil {
-				r.series.Finish(map[string]bool{})
-				return
-			}
-		}
-		line = r.takeLine()
-	}
-}
-
-func (r *Reader) gatherLine(line []byte, m *promtext.Line) {
-	line = scan.SkipBlanks(line)
-	if len(line) == 0 {
-		return
-	}
-	if line[0] == '#' {
-		r.series.Declare(line)
-		return
-	}
-	if len(line) > maxLine {
-		r.fault("longer than 1 MiB: skipped")
-		return
-	}
-	if err := m.Parse(line); err != nil {
-		r.fault("%s: %w", scan.Shown(line), err)
-		return
-	}
-	if m.Stamp == nil {
-		r.fault("%s: no timestamp: skipped", m.Name)
-		return
-	}
-	sec, nsec, err := r.times.Parse(m.Stamp)
-	if err == nil {
-		err = r.series.Add(m, sec*1e9+nsec)
-	}
-	if err != nil {
-		r.fault("%s at %s: %w", m.Name, scan.Shown(m.Stamp), err)
-	}
 }

@@ -4,11 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -69,6 +65,7 @@ func TestReader(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name, input string
+		stream      bool // read as it is sampled, whatever the front end would make of it
 		want        []sampler.Sample
 		faults      []string
 		header      Header
@@ -92,14 +89,16 @@ func TestReader(t *testing.T) {
 				one(at(1700000003, 123e6), "value", 8.), one(at(1700000004, 0), "value", 9.)},
 		},
 		{
-			name:  "no header and three columns",
-			input: "0,5,6\n1,7,8",
-			want:  []sampler.Sample{one(at(0, 0), "value", 5., "value_2", 6.), one(at(1, 0), "value", 7., "value_2", 8.)},
+			name:   "no header and three columns",
+			stream: true,
+			input:  "0,5,6\n1,7,8",
+			want:   []sampler.Sample{one(at(0, 0), "value", 5., "value_2", 6.), one(at(1, 0), "value", 7., "value_2", 8.)},
 		},
 		{
-			name:  "windows, byte order mark, quotes, blanks, other place and name of the time",
-			input: "\ufeff\"goroutines\" , Timestamp,\"a\"\"b,c\"\r\n\r\n5 , \"2026-11-23 08:15:48.123+00:00\",\"7\"\r\n6,2026-11-23T10:15:49.123+02:00,\r\n",
-			want:  []sampler.Sample{one(day, sampler.Goroutines, 5., `a"b,c`, 7.), one(day.Add(time.Second), sampler.Goroutines, 6.)},
+			name:   "windows, byte order mark, quotes, blanks, other place and name of the time",
+			stream: true,
+			input:  "\ufeff\"goroutines\" , Timestamp,\"a\"\"b,c\"\r\n\r\n5 , \"2026-11-23 08:15:48.123+00:00\",\"7\"\r\n6,2026-11-23T10:15:49.123+02:00,\r\n",
+			want:   []sampler.Sample{one(day, sampler.Goroutines, 5., `a"b,c`, 7.), one(day.Add(time.Second), sampler.Goroutines, 6.)},
 		},
 		{
 			name:  "RFC 3339 in small letters",
@@ -113,22 +112,26 @@ func TestReader(t *testing.T) {
 		},
 		{
 			name:   "a quote that is not closed",
+			stream: true,
 			input:  "time,a,b\n1,\"2,3\n",
 			want:   []sampler.Sample{one(at(1, 0), "b", 3.)},
 			faults: []string{`f:2: a: "\"2": not a number`},
 		},
 		{
-			name:  "time column of unknown name, column without name",
-			input: "when,a,,\n5,6,7,\n",
-			want:  []sampler.Sample{one(at(5, 0), "a", 6.)},
+			name:   "time column of unknown name, column without name",
+			stream: true,
+			input:  "when,a,,\n5,6,7,\n",
+			want:   []sampler.Sample{one(at(5, 0), "a", 6.)},
 		},
 		{
-			name:  "header in windows lines without a time name is no row",
-			input: "time,value\r\n10,1\r\n11,\r\n12,3\r\n",
-			want:  []sampler.Sample{one(at(10, 0), "value", 1.), one(at(11, 0)), one(at(12, 0), "value", 3.)},
+			name:   "header in windows lines without a time name is no row",
+			stream: true,
+			input:  "time,value\r\n10,1\r\n11,\r\n12,3\r\n",
+			want:   []sampler.Sample{one(at(10, 0), "value", 1.), one(at(11, 0)), one(at(12, 0), "value", 3.)},
 		},
 		{
-			name: "faults",
+			name:   "faults",
+			stream: true,
 			input: "hello\ntime,a,b\n10,1,2\n10,1,3\n9,1,4\nnever,1,5\n11,NaN,6\n12,x,+Inf\n13,1\n14,1,2,3\n15,0x,7\n-1,1,8\n99999999999,1,9\n" +
 				"# ceiling: open_fds abc\n# ceiling: 5\n# ceiling: open_fds -1\n# start: soon\n# interval: 30\n# leaktrend recording v9\n16,8,1e999\n2026-02-30T00:00:00Z,1,2\n17,9,9",
 			want: []sampler.Sample{one(at(10, 0), "a", 1., "b", 2.), one(at(11, 0), "b", 6.), one(at(12, 0)), one(at(15, 0), "b", 7.), one(at(16, 0), "a", 8.)},
@@ -157,12 +160,14 @@ func TestReader(t *testing.T) {
 		},
 		{
 			name:   "a name twice",
+			stream: true,
 			input:  "time,a,a\n1,2,3\n",
 			want:   []sampler.Sample{one(at(1, 0), "a", 2.)},
 			faults: []string{`f:1: column 3: "a" stands twice in the header: not read`},
 		},
 		{
 			name:   "a first row with a bad time is no header",
+			stream: true,
 			input:  "2026-13-01T00:00:00Z,5\n2026-11-23T08:15:48.123Z,6\n",
 			want:   []sampler.Sample{one(day, "value", 6.)},
 			faults: []string{`f:1: time: "2026-13-01T00:00:00Z": neither RFC 3339 nor unix seconds: skipped`},
@@ -200,7 +205,7 @@ func TestReader(t *testing.T) {
 				"# TYPE requests counter\nrequests_total 5 10.5\n# TYPE nodejs_active_handles_total gauge\nnodejs_active_handles_total 3 10.5 # {a=\"b\"} 1 2\n" +
 				"# TYPE lat histogram\nlat_bucket{le=\"1\"} 5 10.5\nlat_count 5 10.5\nqueue{b=\"2\",a=\"1\"} 1 10.5\nqueue{a=\"x y\\n\"} 2 10.5\n# EOF\n",
 			want: []sampler.Sample{
-				recorded(one(at(10, 5e8), sampler.Goroutines, 5., sampler.OpenFDs, 9., sampler.Threads, 8., sampler.CPUSeconds, 0.25, "nodejs_active_handles_total", 3.,
+				recorded(one(at(10, 5e8), sampler.Goroutines, 5., sampler.OpenFDs, 9., sampler.Threads, 8., sampler.CPUSeconds, 0.25, "requests_total", 5., "nodejs_active_handles_total", 3.,
 					`queue{a="1",b="2"}`, 1., `queue{a="x y\n"}`, 2.), at(5, 0), sampler.Ceiling{Resource: sampler.OpenFDs, Level: 1024, Source: "process_max_fds"}),
 				recorded(one(at(11, 5e8), sampler.Goroutines, 6.), at(5, 0), sampler.Ceiling{Resource: sampler.OpenFDs, Level: 1024, Source: "process_max_fds"}),
 			},
@@ -210,30 +215,26 @@ func TestReader(t *testing.T) {
 			input: "go_goroutines 5 1700000000123\n\ngo_goroutines 4 1700000000123\ngo_goroutines NaN 1700000000124\ngo_goroutines 7\ngo_goroutines{ 7\ngo_goroutines 8 1700000000125\n",
 			want:  []sampler.Sample{one(at(1700000000, 123e6), sampler.Goroutines, 5.), one(at(1700000000, 125e6), sampler.Goroutines, 8.)},
 			faults: []string{
-				`f:3: go_goroutines at "1700000000123": not after the value before it in its series: skipped`,
-				`f:4: go_goroutines at "1700000000124": value is not finite: not used`,
 				`f:5: go_goroutines: no timestamp: skipped`,
 				`f:6: "go_goroutines{ 7": not a line of the Prometheus text format`,
+				`f: 1 values at a time that the series has already: skipped`,
 			},
 		},
 		{
 			name: "range query",
 			input: ` {"status":"success","data":{"resultType":"matrix","result":[` + "\n" +
-				`{"metric":{"__name__":"go_goroutines","instance":"a"},"values":[[10,"1"],[11.25,"2"]]},` + "\n" +
 				`{"metric":{"__name__":"go_goroutines","instance":"b"},"values":[[10,"3"],[10.5,"NaN"],[10,"x"],["t"],[11.25,"4"]]},` +
 				`{"metric":{"__name__":"process_max_fds","instance":"b"},"values":[[10,"64"],[11.25,"1e30"]]},` +
-				`{"metric":{"__name__":"process_open_fds","instance":"a"},"values":[[10,"5"]]},` +
 				`{"metric":{"__name__":"process_open_fds","instance":"b"},"values":[[10,"6"]]},` +
-				`{"metric":{},"values":[[10,"7"]]}]}}`,
+				`{"metric":{"instance":"b"},"values":[[10,"7"]]}]}}`,
 			want: []sampler.Sample{
-				recorded(one(at(10, 0), `goroutines{instance="a"}`, 1., `goroutines{instance="b"}`, 3., `open_fds{instance="a"}`, 5.,
-					`open_fds{instance="b"}`, 6., "value", 7.), time.Time{}, sampler.Ceiling{Resource: `open_fds{instance="b"}`, Level: 64, Source: "process_max_fds"}),
-				one(at(11, 25e7), `goroutines{instance="a"}`, 2., `goroutines{instance="b"}`, 4.),
+				recorded(one(at(10, 0), sampler.Goroutines, 3., sampler.OpenFDs, 6., "value", 7.), time.Time{},
+					sampler.Ceiling{Resource: sampler.OpenFDs, Level: 64, Source: "process_max_fds"}),
+				one(at(11, 25e7), sampler.Goroutines, 4.),
 			},
 			faults: []string{
-				`f:3: go_goroutines{instance="b"}: value 2: value is not finite: not used`,
-				`f:3: go_goroutines{instance="b"}: value 3: "[10,\"x\"]": not a number`,
-				`f:3: go_goroutines{instance="b"}: value 4: "[\"t\"]": neither RFC 3339 nor unix seconds`,
+				`f:2: go_goroutines{instance="b"}: value 3: "[10,\"x\"]": not a number`,
+				`f:2: go_goroutines{instance="b"}: value 4: "[\"t\"]": neither RFC 3339 nor unix seconds`,
 			},
 		},
 		{
@@ -261,7 +262,14 @@ func TestReader(t *testing.T) {
 				"in pieces": &pieces{text: test.input},
 				"gzip":      &packed,
 			} {
-				r, err := NewReader(src, "f")
+				open := NewReader
+				if test.stream {
+					open = newStream
+				}
+				if test.stream && how == "gzip" {
+					continue
+				}
+				r, err := open(src, "f")
 				if err != nil {
 					t.Fatalf("%s: %v", how, err)
 				}
@@ -306,186 +314,4 @@ func (p *pieces) Read(b []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return n, nil
-}
-
-func TestReaderRefuses(t *testing.T) {
-	for _, test := range []struct{ input, want string }{
-		{"", "f: no samples"},
-		{"\n \n", "f: no samples"},
-		{"# leaktrend recording v1\n# interval: 1s\ntime,a\n", "f: no samples"},
-		{"time,a\nx,1\ny,2\n", `f: no samples; 2 faults, the first: f:2: time: "x": neither RFC 3339 nor unix seconds: skipped`},
-		{"hello\n", `f: no samples; 1 faults, the first: f:1: "hello": neither a header nor a sample: skipped`},
-		{"# TYPE a counter\na_total 5 10\n", "f: no samples; 1 series of counters or histograms were left out"},
-		{"up 1\n", "f: no samples; 1 faults, the first: f:1: up: no timestamp: skipped"},
-		{"\x1f\x8bnonsense, not gzip", "f: gzip: invalid header"},
-		{`{"status":"error","errorType":"bad_data","error":"parse error"}`, "f: the Prometheus server answered with an error: bad_data: parse error"},
-		{`{"status":"success","data":{"resultType":"vector","result":[]}}`, `f: JSON with resultType "vector": the answer of a range query (matrix) is needed`},
-		{`{"status":"success","data":{"resultType":"matrix","result":[]}}`, "f: no samples"},
-		{`{"status":"success","data":{"resultType":"matrix","result":null}}`, "f: JSON whose result is not a list of series"},
-		{`{"status":"success","data":{"resultType":"matrix","res`, "f: JSON that ends too early"},
-		{"[\n{]", "f: line 2: not valid JSON: invalid character ']' looking for beginning of object key string"},
-		{`[{"metric":{"__name__":"up"},"values":[[10,"1"]]}`, "f: JSON that ends too early"},
-	} {
-		r, err := NewReader(strings.NewReader(test.input), "f")
-		if r != nil || err == nil || err.Error() != test.want {
-			t.Errorf("%q: got %v, %v, want %s", test.input, r, err, test.want)
-		}
-	}
-}
-
-func TestReaderReportsCutInput(t *testing.T) {
-	var packed bytes.Buffer
-	zip := gzip.NewWriter(&packed)
-	fmt.Fprint(zip, "time,a\n1,1\n2,2\n")
-	if err := zip.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprint(zip, "3,345")
-	if err := zip.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	want := []sampler.Sample{one(at(1, 0), "a", 1.), one(at(2, 0), "a", 2.)}
-
-	r, err := NewReader(&packed, "a.csv.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := drain(t, r)
-	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.HasPrefix(err.Error(), "a.csv.gz: ") {
-		t.Errorf("got error %v", err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-
-	broken := errors.New("the disk is gone")
-	for _, input := range []string{"time,a\n1,1\n2,2\n3,345", "a 1 1\na 2 2\na 345"} {
-		r, err = NewReader(io.MultiReader(strings.NewReader(input), failingReader{broken}), "f")
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err = drain(t, r)
-		if !errors.Is(err, broken) || err.Error() != "f: the disk is gone" {
-			t.Errorf("got error %v", err)
-		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-	}
-}
-
-func TestReaderHeaderHoldsAtTheSample(t *testing.T) {
-	r, err := NewReader(strings.NewReader("# interval: 1s\ntime,a\n1,1\n# soak: 1h\n2,2\n# source: late\n"), "f")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := []Header{r.Header()}
-	var s sampler.Sample
-	for err == nil {
-		err = r.Sample(context.Background(), &s)
-		got = append(got, r.Header())
-	}
-	first, second := Header{Interval: time.Second}, Header{Interval: time.Second, Soak: time.Hour}
-	if diff := cmp.Diff([]Header{first, first, second, second}, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-func TestReaderKeepsItsPlaceWhenCancelled(t *testing.T) {
-	in, out := io.Pipe()
-	go func() {
-		fmt.Fprint(out, "time,a\n1,1\n")
-		fmt.Fprint(out, "2,2\n")
-		_ = out.Close()
-	}()
-	r, err := NewReader(in, "f")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	var s sampler.Sample
-	if err := r.Sample(ctx, &s); err != nil {
-		t.Fatalf("the sample read ahead: %v", err)
-	}
-	if err := r.Sample(ctx, &s); err != context.Canceled {
-		t.Fatalf("got %v", err)
-	}
-	got, err := drain(t, r)
-	if diff := cmp.Diff([]sampler.Sample{one(at(2, 0), "a", 2.)}, got); diff != "" || err != nil {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
-	}
-}
-
-func TestReaderSharesCeilings(t *testing.T) {
-	r, err := NewReader(strings.NewReader("# ceiling: a 5\ntime,a\n1,1\n2,2\n# ceiling: a 6\n3,3\n"), "f")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := drain(t, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if &got[0].Ceilings[0] != &got[1].Ceilings[0] {
-		t.Error("a new slice without a change")
-	}
-	if got[0].Ceilings[0].Level != 5 || got[2].Ceilings[0].Level != 6 {
-		t.Errorf("the first sample's ceilings became %v, the last has %v", got[0].Ceilings, got[2].Ceilings)
-	}
-}
-
-func TestOpenReader(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "a.csv")
-	if err := os.WriteFile(path, []byte("time,a\n1,1\nx\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	r, err := Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := drain(t, r)
-	if diff := cmp.Diff([]sampler.Sample{one(at(1, 0), "a", 1.)}, got); diff != "" || err != nil {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
-	}
-	if n, errs := r.Faults(); n != 1 || !strings.HasPrefix(errs[0].Error(), path+":3: ") {
-		t.Errorf("%d faults: %v", n, errs)
-	}
-	for range 2 {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := Open(filepath.Join(dir, "none.csv")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("no file: %v", err)
-	}
-	if _, err := Open(dir); err == nil || strings.Count(err.Error(), dir) != 1 {
-		t.Errorf("a directory: %v", err)
-	}
-}
-
-func TestReaderDoesNotAllocate(t *testing.T) {
-	var file bytes.Buffer
-	file.WriteString("time,a,b\n")
-	for i := range 1000 {
-		fmt.Fprintf(&file, "%d.5,%d,\n", 1_700_000_000+i, i)
-	}
-	for i := range 1000 {
-		fmt.Fprintf(&file, "2026-11-23T08:%02d:%02d.5Z,%d.1234567890123456,-5.25\n", i/60, i%60, i)
-	}
-	for i := range 1000 {
-		fmt.Fprintf(&file, "2026-11-23T11:%02d:%02d.5+02:00, %d ,1e3\n", i/60, i%60, i)
-	}
-	r, err := NewReader(&file, "f")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := sampler.Sample{Readings: make([]sampler.Reading, 0, 2)}
-	if n := testing.AllocsPerRun(2900, func() {
-		if err := r.Sample(context.Background(), &s); err != nil {
-			t.Fatal(err)
-		}
-	}); n > 0 || r.faults > 0 {
-		t.Errorf("%g allocations a row, faults %v", n, r.errs)
-	}
 }

@@ -174,7 +174,11 @@ func recordedSamples(rng *rand.Rand) (Header, []sampler.Sample) {
 		s.Start, s.Ceilings = start, ceilings
 		for _, name := range names[:1+rng.IntN(len(names))] {
 			if rng.IntN(5) > 0 {
-				s.Readings = append(s.Readings, sampler.Reading{Resource: name, Value: someValue(rng)})
+				v := someValue(rng)
+				if r, _ := sampler.Lookup(name); r.Positive { // what is not is no reading
+					v = math.Abs(v) + math.SmallestNonzeroFloat64
+				}
+				s.Readings = append(s.Readings, sampler.Reading{Resource: name, Value: v})
 			}
 		}
 		samples = append(samples, s)

@@ -31,7 +31,7 @@ func All(ctx context.Context, files []string, o Options) ([]*Result, error) {
 			}
 		}
 	}
-	results := make([]*Result, len(files))
+	results := make([][]*Result, len(files))
 	errs := make([]error, len(files))
 	var wg sync.WaitGroup
 	var next atomic.Int64
@@ -45,5 +45,5 @@ func All(ctx context.Context, files []string, o Options) ([]*Result, error) {
 		}()
 	}
 	wg.Wait()
-	return slices.DeleteFunc(results, func(r *Result) bool { return r == nil }), errors.Join(errs...)
+	return slices.Concat(results...), errors.Join(errs...)
 }

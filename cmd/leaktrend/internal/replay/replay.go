@@ -15,6 +15,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/spark"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/plot"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -27,6 +28,7 @@ type Options struct {
 	// Given tells that the configuration is the user's: it wins over what the recording says of its soak mode.
 	Given    bool
 	Stdin    io.Reader // for the path "-"
+	Reading  recording.Options
 	Progress *Progress // may be nil
 	// Done, if set, is called with each result that there is, at once from several goroutines. Only then there are charts,
 	// and only until it returns.
@@ -44,6 +46,9 @@ type Result struct {
 	Resources   []Resource
 	FaultCount  int
 	Faults      []error // the first of them
+	// Understood says on one line what was understood of the file; "" in the results after the first of one file.
+	Understood string
+	NotJudged  []string // what the file holds that is not judged, each with its reason
 }
 
 // Resource is the course of one resource through a recording.
@@ -118,11 +123,16 @@ func isRecording(path string) bool {
 	if filepath.Ext(name) == ".gz" {
 		name = name[:len(name)-len(".gz")]
 	}
-	return slices.Contains([]string{".csv", ".om", ".prom", ".json"}, filepath.Ext(name))
+	return slices.Contains([]string{".csv", ".tsv", ".om", ".prom", ".json", ".jsonl", ".ndjson"}, filepath.Ext(name))
 }
 
-// File judges one recording. An error means that there was nothing to judge.
-func File(ctx context.Context, path string, o Options) (*Result, error) {
+// Unsure reports whether something could not be read, or was too short or too little to be judged.
+func (r *Result) Unsure() bool {
+	return r.FaultCount > 0 || slices.ContainsFunc(r.Resources, func(c Resource) bool { return c.Judged && c.State == detector.Learning })
+}
+
+// File judges the recordings in one file: one of each process. An error means that there was nothing to judge.
+func File(ctx context.Context, path string, o Options) ([]*Result, error) {
 	in := o.Stdin
 	if path != "-" {
 		f, err := os.Open(path)
@@ -136,12 +146,32 @@ func File(ctx context.Context, path string, o Options) (*Result, error) {
 		in = &countingReader{in, &o.Progress.read}
 	}
 	name := NameOf(path)
-	r, err := recording.NewReader(in, name)
+	f, err := recording.Read(in, name, o.Reading)
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	return judge(ctx, r, name, o)
+	var results []*Result
+	for _, r := range f.Recordings {
+		of := name
+		if process := r.Process(); process != "" {
+			of += " (" + process + ")"
+		}
+		result, err := judge(ctx, r, of, o)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, result)
+	}
+	results[0].Understood, results[0].NotJudged = terminal.Printable(name+": "+f.Understood()), f.NotJudged()
+	if o.Done != nil {
+		for _, result := range results {
+			o.Done(result)
+			for i := range result.Resources {
+				result.Resources[i].Chart = nil
+			}
+		}
+	}
+	return results, nil
 }
 
 // NameOf returns what the result of a path calls its file.
@@ -171,6 +201,9 @@ func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*R
 	d, err := detector.New(config)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	for _, described := range r.Resources() {
+		d.Describe(described)
 	}
 	result := &Result{File: name}
 	var history *detector.History
@@ -245,12 +278,6 @@ func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*R
 			}
 		}
 		result.Resources = append(result.Resources, resource)
-	}
-	if o.Done != nil {
-		o.Done(result)
-		for i := range result.Resources {
-			result.Resources[i].Chart = nil
-		}
 	}
 	return result, nil
 }

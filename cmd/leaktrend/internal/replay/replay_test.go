@@ -23,6 +23,15 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
+// fileOf judges the first recording of a file.
+func fileOf(ctx context.Context, path string, o Options) (*Result, error) {
+	results, err := File(ctx, path, o)
+	if len(results) == 0 {
+		return nil, err
+	}
+	return results[0], err
+}
+
 func write(t *testing.T, path, text string) string {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -120,7 +129,7 @@ func defaults() Options { return Options{Config: detector.DefaultConfig()} }
 
 func TestFile(t *testing.T) {
 	path := write(t, filepath.Join(t.TempDir(), "a.csv"), "# soak: 2h\n"+head+rows(0, 180, fast)+"broken\n")
-	got, err := File(t.Context(), path, defaults())
+	got, err := fileOf(t.Context(), path, defaults())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +153,7 @@ func TestFile(t *testing.T) {
 	want := &Result{
 		File: path, Header: recording.Header{Interval: step, Soak: 2 * time.Hour, Source: "a test"},
 		First: begin, Last: begin.Add(179 * step), Samples: 180, Soak: 2 * time.Hour, FaultCount: 1,
+		Understood: path + ": 180 rows of 181, 29m 50s at 10s, 1 column judged",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -171,7 +181,7 @@ func TestSoakNotes(t *testing.T) {
 		{"given with, against the note", "# soak: 48h\n" + head + rows(0, 180, fast), Options{Config: soaked, Given: true}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := File(t.Context(), write(t, filepath.Join(dir, "a.csv"), test.text), test.o)
+			got, err := fileOf(t.Context(), write(t, filepath.Join(dir, "a.csv"), test.text), test.o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -182,7 +192,7 @@ func TestSoakNotes(t *testing.T) {
 	}
 	for _, text := range []string{"# soak: 1s\n" + head + rows(0, 9, steady), head + rows(0, 9, steady) + "# soak: 1s\n" + rows(9, 12, steady)} {
 		path := write(t, filepath.Join(dir, "bad.csv"), text)
-		if _, err := File(t.Context(), path, defaults()); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "soak") {
+		if _, err := fileOf(t.Context(), path, defaults()); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "soak") {
 			t.Errorf("a soak setting that cannot be: %v", err)
 		}
 	}
@@ -192,7 +202,7 @@ func TestSoakNotes(t *testing.T) {
 func TestInputs(t *testing.T) {
 	text := "# soak: 2h\n" + head + rows(0, 180, fast)
 	dir := t.TempDir()
-	want, err := File(t.Context(), write(t, filepath.Join(dir, "a.csv"), text), defaults())
+	want, err := fileOf(t.Context(), write(t, filepath.Join(dir, "a.csv"), text), defaults())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +218,7 @@ func TestInputs(t *testing.T) {
 			var progress Progress
 			o := defaults()
 			o.Stdin, o.Progress = iotest.OneByteReader(strings.NewReader(test.stdin)), &progress
-			got, err := File(t.Context(), test.path, o)
+			got, err := fileOf(t.Context(), test.path, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -237,13 +247,13 @@ func TestFileFails(t *testing.T) {
 		{"a directory", dir, dir},
 		{"not gzip", write(t, filepath.Join(dir, "b.csv.gz"), "\x1f\x8bnonsense"), "b.csv.gz"},
 	} {
-		if got, err := File(t.Context(), test.path, defaults()); err == nil || !strings.Contains(err.Error(), test.says) {
+		if got, err := fileOf(t.Context(), test.path, defaults()); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %+v, error %v, want %q", test.name, got, err, test.says)
 		}
 	}
 
 	// What was read before a failure is judged, and the failure told.
-	got, err := File(t.Context(), write(t, filepath.Join(dir, "cut.csv.gz"), whole[:len(whole)/2]), defaults())
+	got, err := fileOf(t.Context(), write(t, filepath.Join(dir, "cut.csv.gz"), whole[:len(whole)/2]), defaults())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +278,7 @@ func TestCancelled(t *testing.T) {
 		text = text[n:]
 		return n, nil
 	})
-	if got, err := File(ctx, "-", o); !errors.Is(err, context.Canceled) {
+	if got, err := fileOf(ctx, "-", o); !errors.Is(err, context.Canceled) {
 		t.Errorf("%+v, error %v, want context.Canceled", got, err)
 	}
 }
@@ -280,7 +290,7 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // Columns that come and go, as in an endpoint's recording, keep their own course.
 func TestCourses(t *testing.T) {
 	text := "time,a,b,c\n0,1,10,100\n60,,20,200\n120,3,,\n180,4,40,300\n"
-	got, err := File(t.Context(), write(t, filepath.Join(t.TempDir(), "a.csv"), text), defaults())
+	got, err := fileOf(t.Context(), write(t, filepath.Join(t.TempDir(), "a.csv"), text), defaults())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,225 @@
+package recording
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+// readDelimited reads a table whose cells are parted by a comma, a semicolon, a tab, a bar or blanks. Lines with # are notes, but the last before
+// the first row may be the header.
+func readDelimited(name string, text []byte, o Options) (*gathered, error) {
+	separator, format := separatorOf(text)
+	s := &sheet{format: format}
+	if separator == ';' || separator == '\t' || separator == ' ' {
+		s.commas = commasOf(text, separator)
+	}
+	var (
+		notes  []string
+		short  []int // lines of another width
+		widths []int
+		number int
+		count  = map[int]int{}
+	)
+	for line := range bytes.Lines(text) {
+		number++
+		trimmed := bytes.TrimSpace(line)
+		if len(trimmed) == 0 || len(trimmed) > maxLine {
+			continue
+		}
+		if trimmed[0] == '#' {
+			if len(s.rows) == 0 {
+				notes = append(notes, string(bytes.TrimSpace(bytes.TrimLeft(trimmed, "#"))))
+			}
+			continue
+		}
+		if separator == ',' && bytes.HasPrefix(trimmed, []byte("sep=")) {
+			continue
+		}
+		cells := split(bytes.TrimRight(line, "\r\n"), separator)
+		if len(s.rows) > 0 && slices.Equal(cells, s.rows[0]) && !hasData(cells, s.commas) {
+			continue // the header again, as of files that were put together
+		}
+		s.rows = append(s.rows, cells)
+		s.lines = append(s.lines, number)
+		count[len(cells)]++
+	}
+	if len(s.rows) == 0 {
+		return nil, newGathered(name, format).empty()
+	}
+	if !slices.ContainsFunc(s.rows, func(cells []string) bool { return hasData(cells, s.commas) }) {
+		return nil, fault(name, "no samples: neither a table with numbers nor in a format that is known here")
+	}
+	width, most := 0, 0
+	for w, n := range count {
+		if n > most || n == most && w > width {
+			width, most = w, n
+		}
+	}
+	for len(s.rows) > 1 && len(s.rows[0]) != width && separator != ' ' && !hasData(s.rows[0], s.commas) { // a title
+		s.rows, s.lines = s.rows[1:], s.lines[1:]
+	}
+	takeHeader(s, notes, width, separator)
+	for i := len(s.rows) - 1; i >= 0; i-- {
+		if len(s.rows[i]) != s.width() {
+			short = append(short, s.lines[i])
+			widths = append(widths, len(s.rows[i]))
+			s.rows, s.lines = slices.Delete(s.rows, i, i+1), slices.Delete(s.lines, i, i+1)
+		}
+	}
+	if separator == ' ' && s.header == nil {
+		joinDates(s)
+	}
+	g, err := s.interpret(name, o)
+	if g != nil && len(short) > 0 {
+		g.faults += len(short)
+		g.rows += len(short)
+		for i := len(short) - 1; i >= 0; i-- {
+			g.explain(short[i], "%d cells where the others have %d: skipped", widths[i], s.width())
+		}
+	}
+	return g, err
+}
+
+// takeHeader makes the first row, or the last note before it, the header if it is one.
+func takeHeader(s *sheet, notes []string, width int, separator byte) {
+	first := s.rows[0]
+	if len(s.rows) > 1 && !hasData(first, s.commas) || !hasData(first, s.commas) && len(notes) == 0 {
+		s.header, s.rows, s.lines = first, s.rows[1:], s.lines[1:]
+	} else if n := len(notes); n > 0 {
+		if cells := split([]byte(notes[n-1]), separator); len(cells) == width && width > 1 {
+			s.header = cells
+		}
+	}
+	for i := range s.header {
+		s.header[i] = strings.TrimSpace(s.header[i])
+	}
+}
+
+// hasData reports whether a row has a number or an instant in it.
+func hasData(cells []string, commas scan.Commas) bool {
+	for _, cell := range cells {
+		if _, ok := scan.ParseAmount(cell, commas); ok {
+			return true
+		}
+		if _, form := scan.Instant(cell, scan.MonthFirst); form != scan.NoTime {
+			return true
+		}
+	}
+	return false
+}
+
+// joinDates puts dates together that blanks have cut into cells, at the beginning of each row.
+func joinDates(s *sheet) {
+	if len(s.rows) == 0 {
+		return
+	}
+	for n := min(7, s.width()); n > 1; n-- {
+		good := 0
+		for i := range s.rows {
+			if _, form := scan.Instant(strings.Join(s.rows[i][:n], " "), s.dates); form == scan.Text {
+				good++
+			}
+		}
+		if good < len(s.rows)*9/10 {
+			continue
+		}
+		for i := range s.rows {
+			s.rows[i] = append([]string{strings.Join(s.rows[i][:n], " ")}, s.rows[i][n:]...)
+		}
+		return
+	}
+}
+
+// separatorOf finds what parts the cells: what stands in every line, as often, outside of quotes.
+func separatorOf(text []byte) (separator byte, format string) {
+	const looked = 200
+	best, bestScore := byte(' '), 0.0
+	for _, sep := range []byte{',', ';', '\t', '|'} {
+		counts := map[int]int{}
+		lines := 0
+		for line := range bytes.Lines(text) {
+			line = bytes.TrimSpace(line)
+			if len(line) == 0 || line[0] == '#' {
+				continue
+			}
+			if lines++; lines > looked {
+				break
+			}
+			counts[len(split(line, sep))]++
+		}
+		for width, n := range counts {
+			if width < 2 {
+				continue
+			}
+			if score := float64(n) / float64(lines); score > bestScore+0.05 || score > bestScore-0.05 && sep != ',' && best == ',' && score > 0.9 {
+				best, bestScore = sep, score
+			}
+		}
+	}
+	if bestScore < 0.5 {
+		best = ' '
+	}
+	names := map[byte]string{',': "a CSV table", ';': "a table with semicolons", '\t': "a table with tabs", '|': "a table with bars", ' ': "a table with blanks"}
+	return best, names[best]
+}
+
+// commasOf finds out what the commas of a table are that is parted by something else.
+func commasOf(text []byte, separator byte) scan.Commas {
+	thousands := false
+	n := 0
+	for line := range bytes.Lines(text) {
+		if n++; n > 2000 {
+			break
+		}
+		for _, cell := range split(bytes.TrimRight(line, "\r\n"), separator) {
+			if scan.DecimalComma(cell) {
+				return scan.Decimal
+			}
+			thousands = thousands || strings.Count(cell, ",") > 1 || strings.ContainsRune(cell, ',') && strings.ContainsRune(cell, '.')
+		}
+	}
+	if thousands || separator != ';' {
+		return scan.Thousands
+	}
+	return scan.Decimal
+}
+
+// split parts a line into cells, without the blanks around them. A quoted cell keeps what is between its quotes.
+func split(line []byte, separator byte) []string {
+	var cells []string
+	if separator == ' ' {
+		for _, cell := range bytes.Fields(line) {
+			cells = append(cells, string(bytes.Trim(cell, `"`)))
+		}
+		return cells
+	}
+	if separator == ',' {
+		for _, cell := range splitCells(nil, line) {
+			cells = append(cells, string(cell))
+		}
+		return cells
+	}
+	for {
+		line = bytes.Trim(line, " ")
+		if len(line) > 0 && line[0] == '"' {
+			if cell, rest := quotedCell(line[1:]); len(bytes.TrimSpace(rest)) == 0 || bytes.TrimSpace(rest)[0] == separator || separator == '\t' && rest[0] == '\t' {
+				cells = append(cells, string(cell))
+				i := bytes.IndexByte(rest, separator)
+				if i < 0 {
+					return cells
+				}
+				line = rest[i+1:]
+				continue
+			}
+		}
+		i := bytes.IndexByte(line, separator)
+		if i < 0 {
+			return append(cells, string(bytes.TrimSpace(line)))
+		}
+		cells = append(cells, string(bytes.TrimSpace(line[:i])))
+		line = line[i+1:]
+	}
+}

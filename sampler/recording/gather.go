@@ -1,0 +1,407 @@
+package recording
+
+import (
+	"cmp"
+	"container/heap"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/promtext"
+)
+
+// kind is what is declared of a column.
+type kind uint8
+
+const (
+	undeclared kind = iota
+	gauge
+	counter
+)
+
+type point struct {
+	t int64 // unix nanoseconds
+	v float64
+}
+
+// column is one series of a process.
+type column struct {
+	header   string // as the file names it
+	resource sampler.Resource
+	declared kind
+	series   string // what tells it from others of its metric, as in {state="idle"}; "" where nothing has to
+	rank     int    // of two columns that are readings of one resource the lower one counts
+	points   []point
+	sorted   bool
+	gaps     int // readings of 0 or less of what every process has
+	next     int // index of the first point that was not yielded
+	order    int // among the columns of the process
+}
+
+// limit is a level that ends the process, as it is read.
+type limit struct {
+	column
+	limits []string // resources
+	source string
+	level  []int // indexes into process.levels
+}
+
+// process is what a file holds of one process.
+type process struct {
+	name    string // what tells it from the others, as in "pid 4242"; "" if it is the only one
+	columns []*column
+	byName  map[string]*column
+	starts  column // its start times, in unix seconds
+	limits  []*limit
+
+	heads    columnHeap
+	start    time.Time
+	levels   []sampler.Ceiling
+	ceilings []sampler.Ceiling
+}
+
+// gathered is all that a file holds.
+type gathered struct {
+	name      string // of the file
+	format    string // as in "a table with tabs"
+	by        string // what tells the processes apart, as in "pid"
+	processes []*process
+	byName    map[string]*process
+	values    bool // whether values are counted, not rows
+	rows      int  // rows or values of the file
+	used      int  // of these that gave a reading
+	aside     []aside
+	notes     []string
+	faultLog
+}
+
+// aside is what a file holds and nobody judges.
+type aside struct{ what, why string }
+
+func newGathered(name, format string) *gathered {
+	return &gathered{name: name, format: format, byName: map[string]*process{}, faultLog: faultLog{name: name}}
+}
+
+// process returns the process of a name, and makes it where it is new.
+func (g *gathered) process(name string) *process {
+	p := g.byName[name]
+	if p == nil {
+		p = &process{name: name, byName: map[string]*column{}}
+		g.byName[name] = p
+		g.processes = append(g.processes, p)
+	}
+	return p
+}
+
+// setAside notes what is not judged, once.
+func (g *gathered) setAside(what, why string) {
+	if !slices.Contains(g.aside, aside{what, why}) {
+		g.aside = append(g.aside, aside{what, why})
+	}
+}
+
+// column returns the column that a header and a set of labels name, and makes it where it is new.
+func (p *process) column(header, series string) *column {
+	key := header + "\x00" + series
+	c := p.byName[key]
+	if c == nil {
+		c = &column{header: header, series: series, sorted: true, order: len(p.columns)}
+		p.byName[key] = c
+		p.columns = append(p.columns, c)
+	}
+	return c
+}
+
+// add appends a value. They may come in any order.
+func (c *column) add(t int64, v float64) {
+	if n := len(c.points); n > 0 && t <= c.points[n-1].t {
+		c.sorted = false
+	}
+	c.points = append(c.points, point{t, v})
+}
+
+// arrange sorts the points. It returns how many were dropped because another one has their time.
+func (c *column) arrange() (dropped int) {
+	if c.sorted {
+		return 0
+	}
+	slices.SortStableFunc(c.points, func(a, b point) int { return cmp.Compare(a.t, b.t) })
+	before := len(c.points)
+	c.points = slices.CompactFunc(c.points, func(a, b point) bool { return a.t == b.t })
+	c.sorted = true
+	return before - len(c.points)
+}
+
+// finish names and describes what was gathered, and leaves each process ready to be yielded. Its error says that nothing can be.
+func (g *gathered) finish() error {
+	dropped, kept := 0, 0
+	for _, p := range g.processes {
+		for _, c := range p.columns {
+			dropped += c.arrange()
+			kept += len(c.points)
+		}
+		p.starts.arrange()
+		for _, l := range p.limits {
+			l.arrange()
+		}
+	}
+	if dropped > 10 && dropped > kept/10 {
+		return g.refuse("most times stand there several times: it holds several processes or series, and nothing that was understood tells them apart",
+			"name the column that does with --by COLUMN")
+	}
+	if dropped > 0 {
+		g.faults += dropped
+		g.errs = append(g.errs, fmt.Errorf("%s: %d values at a time that the series has already: skipped", g.name, dropped))
+	}
+	for _, p := range g.processes {
+		p.describe(g)
+	}
+	g.processes = slices.DeleteFunc(g.processes, func(p *process) bool { return !p.ready() })
+	if len(g.processes) == 1 {
+		g.processes[0].name = ""
+	}
+	if len(g.processes) == 0 {
+		return g.empty()
+	}
+	return nil
+}
+
+// refuse returns the error of a file that was recognized and cannot be read: the format seen, what is missing, and the way out.
+func (g *gathered) refuse(missing, wayOut string) error {
+	return fmt.Errorf("%s: %s: %s; %s", g.name, g.format, missing, wayOut)
+}
+
+func (g *gathered) empty() error {
+	switch {
+	case g.faults > 0:
+		return fmt.Errorf("%s: %s: no samples; %d faults, the first: %w", g.name, g.format, g.faults, g.errs[0])
+	case len(g.aside) > 0:
+		return fmt.Errorf("%s: %s: no samples: %s", g.name, g.format, listAside(g.aside))
+	}
+	return fmt.Errorf("%s: %s: no samples", g.name, g.format)
+}
+
+// describe says what each column is: by what is declared, then by its values, last by its name. What is no reading leaves.
+func (p *process) describe(g *gathered) {
+	several := map[string]int{}
+	for _, c := range p.columns {
+		several[c.resource.Name]++
+	}
+	taken := map[string]bool{}
+	slices.SortStableFunc(p.columns, func(a, b *column) int { return cmp.Compare(a.rank, b.rank) })
+	kept := p.columns[:0]
+	for _, c := range p.columns {
+		name := c.resource.Name
+		if several[name] > 1 {
+			name += c.series
+		}
+		if taken[name] {
+			g.setAside(c.header, "the same as "+name)
+			continue
+		}
+		guess, _ := sampler.Lookup(name)
+		if c.resource.Unit == "" {
+			c.resource.Unit = guess.Unit
+		}
+		guess.Unit = c.resource.Unit
+		c.resource = guess
+		c.judgeKind()
+		if c.resource.Positive {
+			c.dropImpossible()
+		}
+		taken[name] = true
+		if c.resource.Unjudged != "" {
+			g.setAside(c.header, c.resource.Unjudged)
+		}
+		kept = append(kept, c)
+	}
+	p.columns = kept
+	for _, c := range p.columns {
+		if other := c.resource.StandsInFor; other != "" && taken[other] {
+			g.setAside(c.header, "stands in for "+other)
+		}
+	}
+}
+
+// judgeKind takes what is declared, and where nothing is, what the values show.
+func (c *column) judgeKind() {
+	r := &c.resource
+	switch {
+	case c.declared == gauge, c.declared == undeclared && r.Unjudged != "" && isAmount(r, c.points):
+		r.Kind, r.Context, r.Unjudged = sampler.Gauge, false, ""
+	case c.declared == counter && r.Kind == sampler.Gauge:
+		r.Kind, r.Context, r.Unjudged = sampler.Counter, false, "a counter"
+	}
+}
+
+// isAmount reports whether a column that its name makes a counter, or no amount, is an amount all the same: what falls is, but for a counter's falls
+// to nothing at restarts; and what a process that lives always has.
+func isAmount(r *sampler.Resource, points []point) bool {
+	if _, known := sampler.Lookup(r.Name); known || r.Unjudged == "an identifier" || r.Unjudged == "page cache" {
+		return false
+	}
+	if r.Kind == sampler.Counter && r.Positive {
+		return true
+	}
+	falls, back := 0, 0
+	for i := 1; i < len(points); i++ {
+		if before, now := points[i-1].v, points[i].v; now < before {
+			if falls++; now > before/2 {
+				back++
+			}
+		}
+	}
+	return back > 1 && back > len(points)/1000 || falls > 3 && falls > len(points)/20
+}
+
+// dropImpossible makes gaps of values that a process which lives cannot have.
+func (c *column) dropImpossible() {
+	before := len(c.points)
+	c.points = slices.DeleteFunc(c.points, func(p point) bool { return p.v <= 0 })
+	c.gaps = before - len(c.points)
+}
+
+// ready prepares the process to be yielded. It returns false if there is nothing to yield.
+func (p *process) ready() bool {
+	for i, c := range p.columns {
+		c.order = i
+		if len(c.points) > 0 {
+			p.heads = append(p.heads, c)
+		}
+	}
+	for _, l := range p.limits {
+		for _, resource := range l.limits {
+			name := resource
+			if l.series != "" {
+				for _, c := range p.columns {
+					if c.resource.Name == resource+l.series {
+						name += l.series
+					}
+				}
+			}
+			l.level = append(l.level, len(p.levels))
+			p.levels = append(p.levels, sampler.Ceiling{Resource: name, Source: l.source})
+		}
+	}
+	if len(p.heads) == 0 {
+		return false
+	}
+	heap.Init(&p.heads)
+	return true
+}
+
+// Sample yields the next sample, and false when there is none left.
+func (p *process) Sample(s *sampler.Sample) bool {
+	if len(p.heads) == 0 {
+		return false
+	}
+	t := p.heads[0].points[p.heads[0].next].t
+	s.Reset(time.Unix(0, t).UTC())
+	for len(p.heads) > 0 && p.heads[0].points[p.heads[0].next].t == t {
+		head := p.heads[0]
+		s.Add(head.resource.Name, head.points[head.next].v)
+		if head.next++; head.next < len(head.points) {
+			heap.Fix(&p.heads, 0)
+		} else {
+			heap.Pop(&p.heads)
+		}
+	}
+	for ; p.starts.next < len(p.starts.points) && p.starts.points[p.starts.next].t <= t; p.starts.next++ {
+		p.start = promtext.SteadyStart(p.start, p.starts.points[p.starts.next].v)
+	}
+	p.takeLimits(t)
+	s.Start, s.Ceilings = p.start, p.ceilings
+	return true
+}
+
+// takeLimits brings the ceilings up to a time. The slice that was given out stays as it is.
+func (p *process) takeLimits(t int64) {
+	changed := false
+	for _, l := range p.limits {
+		for ; l.next < len(l.points) && l.points[l.next].t <= t; l.next++ {
+			level := l.points[l.next].v
+			if promtext.Unlimited(level) {
+				level = 0
+			}
+			for _, i := range l.level {
+				changed = changed || p.levels[i].Level != level
+				p.levels[i].Level = level
+			}
+		}
+	}
+	if !changed {
+		return
+	}
+	p.ceilings = nil
+	for _, c := range p.levels {
+		if c.Level > 0 {
+			p.ceilings = append(p.ceilings, c)
+		}
+	}
+}
+
+// columnHeap orders columns by the time of their next point, then by their place.
+type columnHeap []*column
+
+func (h columnHeap) Len() int { return len(h) }
+func (h columnHeap) Less(i, j int) bool {
+	a, b := h[i], h[j]
+	if ta, tb := a.points[a.next].t, b.points[b.next].t; ta != tb {
+		return ta < tb
+	}
+	return a.order < b.order
+}
+func (h columnHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *columnHeap) Push(x any)   { *h = append(*h, x.(*column)) }
+func (h *columnHeap) Pop() any {
+	last := len(*h) - 1
+	c := (*h)[last]
+	*h = (*h)[:last]
+	return c
+}
+
+// faultLog counts what could not be used, and keeps the first faults.
+type faultLog struct {
+	name   string // of the file
+	faults int
+	errs   []error
+}
+
+// fault counts a line that cannot be used.
+func (f *faultLog) fault(line int, format string, args ...any) {
+	f.faults++
+	f.explain(line, format, args...)
+}
+
+func (f *faultLog) explain(line int, format string, args ...any) {
+	if len(f.errs) < maxFaults {
+		f.errs = append(f.errs, fmt.Errorf("%s:%d: %w", f.name, line, fmt.Errorf(format, args...)))
+	}
+}
+
+// nanos returns an instant in unix nanoseconds; ok is false for one that a recording cannot hold.
+func nanos(t time.Time) (ns int64, ok bool) {
+	if sec := t.Unix(); sec < 0 || sec >= scan.EndOfTime {
+		return 0, false
+	}
+	return t.UnixNano(), true
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+// listAside names columns by the reason for which they are not judged, as in "max_rss_kb: a maximum".
+func listAside(list []aside) string {
+	const shown = 12
+	var parts []string
+	for _, a := range list[:min(len(list), shown)] {
+		parts = append(parts, a.what+": "+a.why)
+	}
+	if more := len(list) - shown; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(parts, ", ")
+}

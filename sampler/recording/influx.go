@@ -1,0 +1,250 @@
+package recording
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/influxdata/line-protocol/v2/lineprotocol"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/promtext"
+)
+
+const (
+	lineProtocolFormat = "line protocol of InfluxDB"
+	fluxFormat         = "annotated CSV of InfluxDB"
+)
+
+// isLineProtocol reports whether the first line of a text is a point in the line protocol of InfluxDB.
+func isLineProtocol(start []byte) bool {
+	for line := range bytes.Lines(start) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+			p, err := parsePoint(line)
+			return err == nil && len(p.fields)+p.texts > 0
+		}
+	}
+	return false
+}
+
+// readLineProtocol reads the line protocol of InfluxDB. Times are in nanoseconds, or in what their magnitude says.
+func readLineProtocol(name string, text []byte, _ Options) (*gathered, error) {
+	m := newMetrics(name, lineProtocolFormat)
+	measurements := map[string]bool{}
+	var points []influxPoint
+	number, untimed := 0, 0
+	for raw := range bytes.Lines(text) {
+		number++
+		raw = bytes.TrimSpace(raw)
+		if len(raw) == 0 || raw[0] == '#' {
+			continue
+		}
+		p, err := parsePoint(raw)
+		switch {
+		case err != nil:
+			m.rows++
+			m.fault(number, "%s: %w", scan.Shown(raw), err)
+		case p.at.IsZero():
+			m.rows++
+			untimed++
+		default:
+			measurements[p.measurement] = true
+			points = append(points, p)
+		}
+	}
+	if len(points) == 0 && untimed > 0 {
+		return nil, m.refuse("its points have no timestamps", "export them with their times")
+	}
+	if untimed > 0 {
+		m.faults += untimed
+		m.errs = append(m.errs, fault(name, "%d points have no timestamp: skipped", untimed))
+	}
+	for _, p := range points {
+		t, ok := nanos(p.at)
+		for _, field := range p.fields {
+			full := field.name
+			if len(measurements) > 1 {
+				full = p.measurement + "_" + field.name
+			}
+			if line := (promtext.Line{Name: []byte(full), Labels: p.tags, Value: field.value}); ok {
+				m.add(&line, t)
+			}
+		}
+	}
+	return m.gathered, m.finish()
+}
+
+// influxPoint is one line.
+type influxPoint struct {
+	measurement string
+	tags        []promtext.Label
+	fields      []influxField // numbers
+	texts       int           // fields that are none
+	at          time.Time     // zero if there is none
+}
+
+type influxField struct {
+	name  string
+	value float64
+}
+
+func parsePoint(line []byte) (p influxPoint, err error) {
+	dec := lineprotocol.NewDecoderWithBytes(line)
+	if !dec.Next() {
+		return p, errNoPoint
+	}
+	measurement, err := dec.Measurement()
+	if err != nil {
+		return p, errNoPoint
+	}
+	p.measurement = string(measurement)
+	for {
+		key, value, err := dec.NextTag()
+		if err != nil {
+			return p, errNoPoint
+		}
+		if key == nil {
+			break
+		}
+		p.tags = append(p.tags, promtext.Label{Name: bytes.Clone(key), Value: bytes.Clone(value)})
+	}
+	for {
+		key, value, err := dec.NextField()
+		if err != nil {
+			return p, errNoPoint
+		}
+		if key == nil {
+			break
+		}
+		v := math.NaN()
+		switch value.Kind() {
+		case lineprotocol.Int:
+			v = float64(value.IntV())
+		case lineprotocol.Uint:
+			v = float64(value.UintV())
+		case lineprotocol.Float:
+			v = value.FloatV()
+		}
+		if p.texts++; finite(v) {
+			p.texts--
+			p.fields = append(p.fields, influxField{string(key), v})
+		}
+	}
+	// Seconds and milliseconds are written too: the magnitude tells them apart.
+	stamp, err := dec.TimeBytes()
+	if err != nil {
+		return p, errNoPoint
+	}
+	if len(stamp) > 0 {
+		at, form := scan.Instant(string(stamp), scan.MonthFirst)
+		if form == scan.NoTime {
+			return p, errNoPoint
+		}
+		p.at = at
+	}
+	return p, nil
+}
+
+var errNoPoint = errors.New("not a point of the line protocol")
+
+// isFluxCSV reports whether a text is CSV as InfluxDB answers a Flux query.
+func isFluxCSV(start []byte) bool {
+	for _, prefix := range []string{"#group,", "#datatype,", "#default,"} {
+		if bytes.HasPrefix(start, []byte(prefix)) {
+			return true
+		}
+	}
+	first := firstLine(start)
+	return bytes.HasPrefix(first, []byte(",result,table,")) && bytes.Contains(first, []byte("_time"))
+}
+
+// readFluxCSV reads tables of which each has its own header: a value a row under _value, or fields side by side.
+func readFluxCSV(name string, text []byte, _ Options) (*gathered, error) {
+	m := newMetrics(name, fluxFormat)
+	var header, group, types []string
+	number := 0
+	for raw := range bytes.Lines(text) {
+		number++
+		raw = bytes.TrimRight(raw, "\r\n")
+		if len(bytes.TrimSpace(raw)) == 0 {
+			header, group, types = nil, nil, nil
+			continue
+		}
+		cells := split(raw, ',')
+		switch cells[0] {
+		case "#group":
+			header, group = nil, cells
+			continue
+		case "#datatype":
+			header, types = nil, cells
+			continue
+		case "#default":
+			continue
+		}
+		if header == nil {
+			header = cells
+			continue
+		}
+		m.rows++
+		if !takeFluxRow(m, header, group, types, cells) {
+			m.fault(number, "%s: no time that can be read: skipped", scan.Shown(raw))
+		}
+	}
+	return m.gathered, m.finish()
+}
+
+// takeFluxRow takes a row. It returns false if its time cannot be read.
+func takeFluxRow(m *metrics, header, group, types, cells []string) bool {
+	var (
+		t         int64
+		timed     bool
+		field     string
+		tags      []promtext.Label
+		values    []influxField
+		rows      = m.rows
+		annotated = len(group) > 0
+	)
+	for i, name := range header {
+		if i >= len(cells) || name == "" {
+			continue
+		}
+		cell := cells[i]
+		switch name {
+		case "result", "table", "_start", "_stop":
+		case "_measurement":
+			field = cmp.Or(field, cell)
+		case "_time":
+			at, form := scan.Instant(cell, scan.MonthFirst)
+			if t, timed = nanos(at); form == scan.NoTime || !timed {
+				return false
+			}
+		case "_field":
+			field = cell
+		default:
+			number := i >= len(types) || strings.HasSuffix(types[i], "long") || types[i] == "double"
+			tag := annotated && i < len(group) && group[i] == "true"
+			v, err := scan.Finite([]byte(cell))
+			switch {
+			case name != "_value" && (tag || !number || err != nil) && cell != "":
+				tags = append(tags, promtext.Label{Name: []byte(name), Value: []byte(cell)})
+			case err == nil && number:
+				values = append(values, influxField{name, v})
+			}
+		}
+	}
+	if !timed {
+		return false
+	}
+	for _, v := range values {
+		line := promtext.Line{Name: []byte(v.name), Labels: tags, Value: v.value}
+		if v.name == "_value" {
+			line.Name = []byte(cmp.Or(field, "value"))
+		}
+		m.add(&line, t)
+	}
+	m.rows = rows
+	return true
+}

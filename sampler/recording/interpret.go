@@ -1,0 +1,257 @@
+package recording
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+// interpret makes recordings of a sheet: it finds the time, tells processes apart and gives each column its unit.
+func (s *sheet) interpret(name string, o Options) (*gathered, error) {
+	g := newGathered(name, s.format)
+	g.rows = len(s.rows)
+	if len(s.rows) == 0 {
+		return nil, g.empty()
+	}
+	shapes := make([]shape, s.width())
+	for col := range shapes {
+		shapes[col] = s.shapeOf(col)
+	}
+	line, err := s.findTime(g, shapes, o)
+	if err != nil {
+		return nil, err
+	}
+	times := make([]int64, len(s.rows))
+	for i := range s.rows {
+		t, ok := line.at(i)
+		if !ok {
+			times[i] = -1
+			g.fault(s.lines[i], "%s: %s: no time that can be read: skipped", line.what, scan.Shown([]byte(s.cell(i, line.column))))
+			continue
+		}
+		times[i] = t
+	}
+	roles, err := s.assign(g, shapes, line, times, o)
+	if err != nil {
+		return nil, err
+	}
+	s.order(g, line, roles, times)
+	s.fill(g, shapes, roles, times)
+	return g, g.finish()
+}
+
+// order skips the few rows that are not after the one before them. Where they are many the rows are in another order, as newest first, and are
+// sorted.
+func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) {
+	var key []int
+	for col, r := range roles {
+		if r == isProcess {
+			key = append(key, col)
+		}
+	}
+	latest := map[string]int64{}
+	var late []int
+	for i, t := range times {
+		if t < 0 {
+			continue
+		}
+		k := keyOf(s, roles, key, i)
+		if before, known := latest[k]; known && t <= before {
+			late = append(late, i)
+			continue
+		}
+		latest[k] = t
+	}
+	switch {
+	case len(late) > len(times)/2:
+		g.notes = append(g.notes, "newest first: sorted")
+		return
+	case len(late) > 1+len(times)/10:
+		g.notes = append(g.notes, "not in order of time: sorted")
+		return
+	}
+	for _, i := range late {
+		g.fault(s.lines[i], "%s: %s: not after the row before it: skipped", line.what, scan.Shown([]byte(s.cell(i, max(line.column, 0)))))
+		times[i] = -1
+	}
+}
+
+// role is what a column is.
+type role uint8
+
+const (
+	isReading role = iota
+	isTime
+	isProcess // tells the processes apart
+	isMetric  // names what the value of its row is
+	isStarted // when the process began
+	isLeft    // no reading
+)
+
+// assign says what each column is.
+func (s *sheet) assign(g *gathered, shapes []shape, line *timeline, times []int64, o Options) ([]role, error) {
+	roles := make([]role, len(shapes))
+	readings := 0
+	var texts, ids []int
+	for col := range shapes {
+		sh, name := &shapes[col], s.name(col)
+		why, left := s.ignore[name]
+		switch {
+		case col == line.column || col == line.second:
+			roles[col] = isTime
+		case left:
+			roles[col] = isLeft
+			if why != "" {
+				g.setAside(name, why)
+			}
+		case s.header != nil && name == "" && !sh.numeric(), sh.filled == 0:
+			roles[col] = isLeft
+			if name != "" && sh.filled == 0 {
+				g.setAside(name, "empty")
+			}
+		case s.header != nil && isStart(name) && (sh.timed() || sh.numeric() && sh.max < scan.EndOfTime):
+			roles[col] = isStarted
+		case sh.numeric() && sh.instants < sh.filled || sh.numeric() && !sh.written() && !hasWord(name, timeWords...):
+			if s.header != nil && hasWord(name, idWords...) {
+				ids = append(ids, col)
+			} else {
+				readings++
+			}
+		case sh.timed():
+			roles[col] = isLeft
+			g.setAside(name, "a time")
+		case sh.numbers*2 > sh.filled: // numbers, and much that is none: told cell by cell
+			readings++
+		default:
+			texts = append(texts, col)
+		}
+	}
+	if o.By != "" {
+		return roles, splitBy(s, g, roles, o.By)
+	}
+	if col, ok := metricColumn(s, texts, readings); ok {
+		roles[col] = isMetric
+		texts = slices.DeleteFunc(texts, func(c int) bool { return c == col })
+	}
+	return roles, splitProcesses(s, g, shapes, roles, texts, ids, times)
+}
+
+// fill puts the cells where they belong.
+func (s *sheet) fill(g *gathered, shapes []shape, roles []role, times []int64) {
+	columns := columnsOf(s, g, shapes, roles)
+	restarts := restartColumn(s, shapes, roles)
+	last := map[*process]string{}
+	for i, t := range times {
+		if t < 0 {
+			continue
+		}
+		p := g.process(s.processName(roles, i))
+		if restarts >= 0 {
+			if id := s.cell(i, restarts); id != last[p] {
+				if last[p] != "" && !scan.Absent(id) {
+					p.starts.sorted = true
+					p.starts.add(t, float64(t)/1e9)
+				}
+				last[p] = id
+			}
+		}
+		bad, read := false, false
+		suffix := ""
+		for col := range roles {
+			if roles[col] == isMetric {
+				suffix = s.cell(i, col)
+			}
+		}
+		for col := range roles {
+			text := s.cell(i, col)
+			switch {
+			case roles[col] == isStarted:
+				s.addStart(p, col, t, text)
+				continue
+			case roles[col] != isReading || scan.Absent(text):
+				continue
+			}
+			c := columns[col]
+			a, ok := scan.ParseAmount(text, s.commas)
+			if !ok {
+				g.explain(s.lines[i], "%s: %s: not a number", c.name, scan.Shown([]byte(text)))
+				bad = true
+				continue
+			}
+			name := c.name
+			if suffix != "" {
+				name = suffix
+			}
+			to := p.column(name, c.series)
+			if to.resource.Name == "" {
+				to.resource.Name, to.resource.Unit, to.rank = recordable(name), c.unit, unranked
+				if m, known := metricTable[name]; known && m.Resource != "" {
+					to.resource.Name = m.Resource
+				}
+				if suffix != "" {
+					factor, unit := headerUnit(suffix)
+					c.factor, to.resource.Unit = factor, unit
+				}
+			}
+			factor := c.factor
+			if suffix != "" {
+				factor, _ = headerUnit(suffix)
+			}
+			if a.Unit != "" {
+				factor = 1
+			}
+			to.add(t, a.Value*factor)
+			if a.Of > 0 {
+				p.limitOf(to.resource.Name, t, a.Of*factor)
+			}
+			read = true
+		}
+		if bad {
+			g.faults++
+		}
+		if read {
+			g.used++
+		}
+	}
+}
+
+// limitOf takes the whole that a value is a part of for its ceiling.
+func (p *process) limitOf(resource string, t int64, level float64) {
+	for _, l := range p.limits {
+		if l.limits[0] == resource {
+			l.add(t, level)
+			return
+		}
+	}
+	l := &limit{limits: []string{resource}, source: "recorded ceiling"}
+	l.sorted = true
+	l.add(t, level)
+	p.limits = append(p.limits, l)
+}
+
+// processName returns what a row says of its process.
+func (s *sheet) processName(roles []role, row int) string {
+	var parts []string
+	for col := range roles {
+		if roles[col] == isProcess {
+			parts = append(parts, strings.TrimSpace(s.name(col)+" "+s.cell(row, col)))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (s *sheet) addStart(p *process, col int, t int64, text string) {
+	start, form := scan.Instant(text, s.dates)
+	if form == scan.NoTime {
+		a, ok := scan.ParseAmount(text, s.commas)
+		if !ok || a.Value <= 0 {
+			return
+		}
+		p.starts.sorted = len(p.starts.points) == 0 || p.starts.sorted
+		p.starts.add(t, a.Value)
+		return
+	}
+	p.starts.sorted = len(p.starts.points) == 0 || p.starts.sorted
+	p.starts.add(t, float64(start.UnixNano())/1e9)
+}

@@ -1,0 +1,234 @@
+package recording
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+const (
+	psFormat     = "listings of ps"
+	dockerFormat = "listings of docker stats"
+)
+
+// escapes are the codes with which docker stats and watch move the cursor.
+var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
+
+// listing is a loop around a command that lists processes or containers: each listing with its header or without, with the date before it or before
+// each of its lines.
+type listing struct {
+	format   string
+	isHeader func(line string) bool
+	cells    func(line string) []string
+	bases    map[string]base
+	ignore   map[string]string
+	known    [][]string // headers of rows that stand without one, told apart by their number of cells
+}
+
+// psColumns are those of ps aux, ps -ef and ps -l.
+var psColumns = []string{"PID", "RSS", "VSZ", "%MEM", "%CPU", "NLWP", "THCNT", "PPID", "COMMAND", "CMD", "RSZ", "SIZE", "SZ"}
+
+var psListing = listing{
+	format: psFormat,
+	isHeader: func(line string) bool {
+		n := 0
+		for _, word := range strings.Fields(line) {
+			if slices.Contains(psColumns, word) {
+				n++
+			}
+		}
+		return n >= 2 || n == 1 && !strings.ContainsAny(line, "0123456789")
+	},
+	cells: strings.Fields,
+	bases: map[string]base{"RSS": {1 << 10, "bytes"}, "RSZ": {1 << 10, "bytes"}, "VSZ": {1 << 10, "bytes"}, "SIZE": {1 << 10, "bytes"}, "SZ": {1, ""}},
+	ignore: map[string]string{
+		"TTY": "", "TT": "", "STAT": "", "S": "", "F": "", "WCHAN": "", "START": "", "STARTED": "", "STIME": "", "TIME": "a counter", "ELAPSED": "an age", "NI": "a setting", "PRI": "a setting",
+		"C": "", "PSR": "", "ADDR": "",
+	},
+	known: [][]string{{"USER", "PID", "%CPU", "%MEM", "VSZ", "RSS", "TTY", "STAT", "START", "TIME", "COMMAND"}},
+}
+
+var dockerListing = listing{
+	format: dockerFormat,
+	isHeader: func(line string) bool {
+		return strings.Contains(line, "MEM USAGE") || strings.HasPrefix(line, "CONTAINER")
+	},
+	cells:  dockerCells,
+	ignore: map[string]string{"NET I/O": "a counter", "BLOCK I/O": "a counter"},
+	known: [][]string{
+		{"CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O", "BLOCK I/O", "PIDS"},
+		{"CONTAINER", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O", "BLOCK I/O", "PIDS"},
+	},
+}
+
+// isPs reports whether a text has a header of ps among its first lines, or lines of ps aux.
+func isPs(start []byte) bool { return psListing.recognizes(start) }
+
+func isDockerStats(start []byte) bool { return dockerListing.recognizes(start) }
+
+func readPs(name string, text []byte, o Options) (*gathered, error) {
+	return psListing.read(name, text, o)
+}
+
+func readDockerStats(name string, text []byte, o Options) (*gathered, error) {
+	return dockerListing.read(name, text, o)
+}
+
+func (l *listing) recognizes(start []byte) bool {
+	n := 0
+	for line := range bytes.Lines(start) {
+		if n++; n > 4 {
+			return false
+		}
+		text := clean(line)
+		if strings.ContainsAny(text, ",;|") && !strings.Contains(text, "/") {
+			continue
+		}
+		if _, rest := leadingInstant(text); l.isHeader(rest) && strings.ContainsAny(rest, " \t") || l.headerless(rest) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// headerless returns the header of a row that stands without one, nil if it is none that is known.
+func (l *listing) headerless(line string) []string {
+	cells := l.cells(line)
+	for _, header := range l.known {
+		if len(cells) < len(header) || len(cells) > len(header) && header[len(header)-1] != "COMMAND" {
+			continue
+		}
+		fits := true
+		for i, column := range header {
+			_, number := scan.ParseAmount(cells[i], scan.Thousands)
+			switch column {
+			case "PID", "%CPU", "%MEM", "VSZ", "RSS", "CPU %", "MEM %", "MEM USAGE / LIMIT", "PIDS":
+				fits = fits && number
+			}
+		}
+		if fits {
+			return header
+		}
+	}
+	return nil
+}
+
+func clean(line []byte) string {
+	return strings.TrimSpace(escapes.ReplaceAllString(string(line), ""))
+}
+
+// leadingInstant takes an instant off the beginning of a line. What decorates a line that is nothing else is left out.
+func leadingInstant(line string) (at time.Time, rest string) {
+	if whole, form := scan.Instant(strings.Trim(line, "-=#[]*: "), scan.MonthFirst); form != scan.NoTime {
+		return whole, ""
+	}
+	words := strings.Fields(line)
+	for n := min(7, len(words)-1); n > 0; n-- {
+		if t, form := scan.Instant(strings.Trim(strings.Join(words[:n], " "), "[]|:,"), scan.MonthFirst); form != scan.NoTime && form != scan.Day {
+			rest = line
+			for _, word := range words[:n] {
+				rest = strings.TrimLeft(rest, " \t")[len(word):]
+			}
+			return t, strings.TrimLeft(rest, " \t|,:")
+		}
+	}
+	return at, line
+}
+
+func (l *listing) read(name string, text []byte, o Options) (*gathered, error) {
+	s := &sheet{format: l.format, header: []string{"time"}, bases: l.bases, ignore: l.ignore}
+	index := map[string]int{}
+	faults := faultLog{name: name}
+	var (
+		header   []string
+		at       time.Time
+		number   int
+		listings int
+		untimed  bool
+	)
+	for raw := range bytes.Lines(text) {
+		number++
+		line := clean(raw)
+		if line == "" {
+			continue
+		}
+		stamp, rest := leadingInstant(line)
+		if !stamp.IsZero() {
+			at = stamp
+		}
+		if rest == "" {
+			continue
+		}
+		if l.isHeader(rest) {
+			header = l.cells(rest)
+			listings++
+			if stamp.IsZero() && listings > 1 && untimed {
+				at = time.Time{}
+			}
+			continue
+		}
+		columns := header
+		if columns == nil {
+			columns = l.headerless(rest)
+		}
+		cells := l.cells(rest)
+		if len(columns) == 0 || len(cells) < len(columns) {
+			faults.fault(number, "%s: neither a header nor a row: skipped", scan.Shown([]byte(line)))
+			continue
+		}
+		last := len(columns) - 1
+		cells = append(cells[:last:last], strings.Join(cells[last:], " "))
+		row := []string{at.Format(time.RFC3339Nano)}
+		if at.IsZero() {
+			untimed = true
+			row[0] = strconv.FormatInt(int64(listings)*int64(o.Interval)/1e9, 10)
+		}
+		for i, column := range columns {
+			col, known := index[column]
+			if !known {
+				s.header = append(s.header, column)
+				col = len(s.header) - 1
+				index[column] = col
+			}
+			for len(row) <= col {
+				row = append(row, "")
+			}
+			row[col] = cells[i]
+		}
+		s.rows, s.lines = append(s.rows, row), append(s.lines, number)
+	}
+	if untimed && (o.Interval <= 0 || listings < 2) {
+		return nil, newGathered(name, l.format).refuse("it has no times", "write the date before each listing (date -Is), or say how far apart they are, as in --interval 30s")
+	}
+	o.Interval = 0
+	g, err := s.interpret(name, o)
+	if g != nil {
+		g.faults += faults.faults
+		g.rows += faults.faults
+		g.errs = append(faults.errs, g.errs...)
+	}
+	return g, err
+}
+
+// dockerCells parts a line of docker stats: its columns have blanks in them, so that they are parted by two, but for what a template writes.
+func dockerCells(line string) []string {
+	if strings.Contains(line, "  ") || strings.Contains(line, "\t") {
+		return wideCells(line)
+	}
+	words := strings.Fields(line)
+	var cells []string
+	for i := 0; i < len(words); i++ {
+		if i+2 < len(words) && words[i+1] == "/" {
+			cells = append(cells, strings.Join(words[i:i+3], " "))
+			i += 2
+			continue
+		}
+		cells = append(cells, words[i])
+	}
+	return cells
+}

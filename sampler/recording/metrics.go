@@ -1,0 +1,233 @@
+package recording
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/promtext"
+)
+
+// identity are the labels that tell processes apart, the general before the special.
+var identity = []string{
+	"cluster", "node", "host", "hostname", "namespace", "job", "service", "app", "pod", "pod_name", "container", "container_name", "instance",
+	"process", "process_name", "pid", "id", "name", "image",
+}
+
+// metricTable is what promtext knows of metrics by name, with their rank.
+var metricTable = func() map[string]rankedMetric {
+	table := map[string]rankedMetric{}
+	for i, m := range promtext.Metrics() {
+		table[m.Name] = rankedMetric{m, i}
+	}
+	return table
+}()
+
+type rankedMetric struct {
+	promtext.Metric
+	rank int
+}
+
+// unranked is the rank of what is not in the table.
+const unranked = 1 << 20
+
+// metrics gathers series as the formats around Prometheus hold them.
+type metrics struct {
+	*gathered
+	kinds  map[string]string // metric family -> declared type
+	labels map[*process][]promtext.Label
+	series map[string]*series
+	key    []byte
+}
+
+// series is where the values of one metric with one set of labels go.
+type series struct {
+	to        *column
+	aside     bool
+	unlimited bool // an infinite value is one, too
+}
+
+func newMetrics(name, format string) *metrics {
+	g := newGathered(name, format)
+	g.values = true
+	return &metrics{gathered: g, kinds: map[string]string{}, labels: map[*process][]promtext.Label{}, series: map[string]*series{}}
+}
+
+// declare takes a comment line: it may give the type of a metric.
+func (m *metrics) declare(line []byte) {
+	if name, kind, ok := promtext.ParseType(line); ok {
+		m.kinds[name] = kind
+	}
+}
+
+// add takes one value of a series at a time. It returns false where it gives no reading.
+func (m *metrics) add(line *promtext.Line, t int64) bool {
+	m.rows++
+	m.key = promtext.AppendLabels(append(append(m.key[:0], line.Name...), 0), line.Labels)
+	s := m.series[string(m.key)]
+	if s == nil {
+		s = m.newSeries(line)
+		m.series[string(m.key)] = s
+	}
+	if s.aside || !finite(line.Value) && !s.unlimited {
+		return false
+	}
+	s.to.add(t, line.Value)
+	m.used++
+	return true
+}
+
+func (m *metrics) newSeries(line *promtext.Line) *series {
+	name := string(line.Name)
+	if why := m.partOf(line); why != "" {
+		m.setAside(name, why)
+		return &series{aside: true}
+	}
+	var own, others []promtext.Label
+	for _, l := range line.Labels {
+		l = promtext.Label{Name: bytes.Clone(l.Name), Value: bytes.Clone(l.Value)}
+		if slices.Contains(identity, string(l.Name)) {
+			own = append(own, l)
+		} else {
+			others = append(others, l)
+		}
+	}
+	p := m.process(string(promtext.AppendLabels(nil, own)))
+	m.labels[p] = own
+	row, known := metricTable[name]
+	switch {
+	case row.Start || strings.HasSuffix(name, "_start_time_seconds"):
+		p.starts.sorted = len(p.starts.points) == 0
+		return &series{to: &p.starts}
+	case len(row.Limits) > 0:
+		l := &limit{limits: row.Limits, source: row.Source}
+		l.sorted, l.series = true, string(promtext.AppendLabels(nil, others))
+		p.limits = append(p.limits, l)
+		return &series{to: &l.column, unlimited: true}
+	}
+	c := p.column(name, string(promtext.AppendLabels(nil, others)))
+	c.rank, c.resource.Name = row.rank, row.Resource
+	if !known {
+		c.rank, c.resource.Name = unranked, resourceName(name)
+	}
+	switch m.declared(name) {
+	case "gauge":
+		c.declared = gauge
+	case "counter":
+		c.declared = counter
+	}
+	return &series{to: c}
+}
+
+// resourceName makes a name that a recording can hold.
+func resourceName(metric string) string {
+	if metric == "" {
+		return "value"
+	}
+	return promtext.ResourceName(metric)
+}
+
+// declared returns the type of the family that a metric belongs to, "" if none is declared.
+func (m *metrics) declared(name string) string {
+	if kind := m.kinds[name]; kind != "" {
+		return kind
+	}
+	for _, suffix := range []string{"_total", "_count", "_sum", "_bucket", "_created", "_info"} {
+		if family, ok := strings.CutSuffix(name, suffix); ok && m.kinds[family] != "" {
+			return m.kinds[family]
+		}
+	}
+	return ""
+}
+
+// partOf says what a series is a part of that is no amount by itself.
+func (m *metrics) partOf(line *promtext.Line) string {
+	switch m.declared(string(line.Name)) {
+	case "histogram", "gaugehistogram":
+		return "a histogram"
+	case "summary":
+		return "a summary"
+	case "info", "stateset":
+		return "not an amount"
+	}
+	for _, l := range line.Labels {
+		switch string(l.Name) {
+		case "le":
+			return "a histogram"
+		case "quantile":
+			return "a summary"
+		}
+	}
+	return ""
+}
+
+// finish names the processes by the labels in which they differ, and finishes what was gathered.
+func (m *metrics) finish() error {
+	m.dropSummaries()
+	differ := map[string]bool{}
+	for _, p := range m.processes {
+		for _, name := range identity {
+			if labelOf(m.labels[p], name) != labelOf(m.labels[m.processes[0]], name) {
+				differ[name] = true
+			}
+		}
+	}
+	var by []string
+	for _, name := range identity {
+		if differ[name] {
+			by = append(by, name)
+		}
+	}
+	m.by = strings.Join(by, ", ")
+	for _, p := range m.processes {
+		var parts []string
+		for _, name := range by {
+			if value := labelOf(m.labels[p], name); value != "" {
+				parts = append(parts, name+" "+value)
+			}
+		}
+		p.name = strings.Join(parts, ", ")
+	}
+	return m.gathered.finish()
+}
+
+// dropSummaries sets the counts and sums of summaries and histograms of undeclared type aside: those that come together.
+func (m *metrics) dropSummaries() {
+	for _, p := range m.processes {
+		names := map[string]bool{}
+		for _, c := range p.columns {
+			names[c.header] = true
+		}
+		p.columns = slices.DeleteFunc(p.columns, func(c *column) bool {
+			family, counts := strings.CutSuffix(c.header, "_count")
+			if !counts {
+				if family, counts = strings.CutSuffix(c.header, "_sum"); !counts {
+					return false
+				}
+			}
+			if c.declared != undeclared || !names[family+"_count"] || !names[family+"_sum"] {
+				return false
+			}
+			m.setAside(c.header, "a summary")
+			return true
+		})
+	}
+}
+
+func labelOf(labels []promtext.Label, name string) string {
+	for _, l := range labels {
+		if string(l.Name) == name {
+			return string(l.Value)
+		}
+	}
+	return ""
+}
+
+// recordable makes a column's header a name that a recording can hold.
+func recordable(header string) string {
+	if scan.Recordable(header) {
+		return header
+	}
+	return promtext.ResourceName(header)
+}

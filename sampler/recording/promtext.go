@@ -1,0 +1,106 @@
+package recording
+
+import (
+	"bytes"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/promtext"
+)
+
+const promTextFormat = "Prometheus text"
+
+// looksLikeMetrics reports whether a text is in the Prometheus text format, by its first line that is no comment.
+func looksLikeMetrics(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if line[0] == '#' {
+			if _, _, ok := promtext.ParseType(line); ok {
+				return true
+			}
+			continue
+		}
+		var m promtext.Line
+		return m.Parse(line) == nil
+	}
+	return false
+}
+
+// readMetrics reads the Prometheus text format, OpenMetrics and what promtool dumps. Without timestamps it is a loop of scrapes: each metric that
+// comes again begins the next, and how far apart they are has to be said.
+func readMetrics(name string, text []byte, o Options) (*gathered, error) {
+	m := newMetrics(name, promTextFormat)
+	var (
+		line           promtext.Line
+		times          scan.Times
+		seen           = map[string]bool{}
+		scrape, number int
+		stamped, bare  bool  // whether the first value has a timestamp, or none
+		at             int64 // of the date that stands before a scrape
+	)
+	for raw := range bytes.Lines(text) {
+		number++
+		raw = bytes.TrimSpace(raw)
+		if len(raw) == 0 {
+			continue
+		}
+		if raw[0] == '#' {
+			m.declare(raw)
+			if t, form := scan.Instant(string(bytes.TrimLeft(raw, "# ")), scan.MonthFirst); form != scan.NoTime { // a date written before each scrape
+				at, _ = nanos(t)
+				scrape++
+				clear(seen)
+			}
+			continue
+		}
+		if len(raw) > maxLine {
+			m.fault(number, "longer than 1 MiB: skipped")
+			continue
+		}
+		if err := line.Parse(raw); err != nil {
+			if t, form := scan.Instant(string(raw), scan.MonthFirst); form != scan.NoTime {
+				at, _ = nanos(t)
+				scrape++
+				clear(seen)
+				continue
+			}
+			m.fault(number, "%s: %w", scan.Shown(raw), err)
+			continue
+		}
+		if !bare && !stamped {
+			stamped = line.Stamp != nil
+			bare = !stamped && at == 0
+		}
+		t := at
+		switch {
+		case line.Stamp != nil && !bare:
+			sec, nsec, err := times.Parse(line.Stamp)
+			if err != nil {
+				m.fault(number, "%s at %s: %w", line.Name, scan.Shown(line.Stamp), err)
+				continue
+			}
+			t = sec*1e9 + nsec
+		case stamped:
+			m.fault(number, "%s: no timestamp: skipped", line.Name)
+			continue
+		case at == 0:
+			key := string(promtext.AppendLabels(bytes.Clone(line.Name), line.Labels))
+			if seen[key] {
+				scrape++
+				clear(seen)
+			}
+			seen[key] = true
+			t = int64(scrape) * max(int64(o.Interval), 1)
+		}
+		m.add(&line, t)
+	}
+	if bare && o.Interval <= 0 {
+		return nil, m.refuse("its values have no timestamps", wayOutInterval)
+	}
+	if bare {
+		m.notes = append(m.notes, "scrapes "+sampler.ShortDuration(o.Interval)+" apart")
+	}
+	return m.gathered, m.finish()
+}

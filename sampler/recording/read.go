@@ -1,0 +1,333 @@
+package recording
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/text/transform"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// Options say what a file does not.
+type Options struct {
+	// By names the columns, parted by commas, that tell processes apart in a table of several; "" to find them.
+	By string
+	// Interval is the time between two rows, samples or scrapes that have no times; 0 = not known.
+	Interval time.Duration
+}
+
+// File is what a file holds: one recording of each process.
+type File struct {
+	Name       string    // as in errors
+	Recordings []*Reader // at least one
+	// Format names the format that was recognized; "" for a recording of our own and a plain CSV file.
+	Format string
+
+	all  *gathered // nil where the one recording is read as it goes
+	file io.Closer
+}
+
+// maxText is the size of a file that has to be held in memory.
+const maxText = 1 << 30
+
+// Read recognizes the format of src and returns the recordings in it; name stands for it in errors. Recordings of our own and plain CSV files are
+// read as they are sampled, all else at once. The error says that nothing could be read: it names the format seen, what is missing, and the way out.
+func Read(src io.Reader, name string, o Options) (*File, error) {
+	in := bufio.NewReaderSize(src, blockSize)
+	head, err := peek(in, 2)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, cause(err))
+	}
+	if bytes.HasPrefix(head, []byte{0x1f, 0x8b}) {
+		unzip, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		in = bufio.NewReaderSize(unzip, blockSize)
+	}
+	if head, err = peek(in, blockSize); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, cause(err))
+	}
+	if wide := wideText(head); wide != nil {
+		in = bufio.NewReaderSize(transform.NewReader(in, wide.NewDecoder()), blockSize)
+		if head, err = peek(in, blockSize); err != nil {
+			return nil, fmt.Errorf("%s: UTF-16: %w", name, err)
+		}
+	}
+	own := isOwn(head)
+	if own && oddColumn(head) {
+		return readTwice(in, name)
+	}
+	if own || o.By == "" && o.Interval <= 0 && streams(head) {
+		r, err := newStream(in, name)
+		if err != nil {
+			return nil, err
+		}
+		return &File{Name: name, Recordings: []*Reader{r}}, nil
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxText+1))
+	if err != nil && len(text) == 0 {
+		return nil, fmt.Errorf("%s: %w", name, cause(err))
+	}
+	ended := err // what kept the rest from being read is said after the good samples
+	if len(text) > maxText {
+		return nil, fmt.Errorf("%s: more than 1 GiB in a format that is read at once: split the file", name)
+	}
+	g, err := gather(name, bytes.TrimPrefix(text, []byte("\ufeff")), o)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{Name: name, Format: g.format, all: g}
+	for i, p := range g.processes {
+		r := &Reader{name: name, process: p, last: math.MinInt64, srcErr: io.EOF}
+		if i == 0 {
+			r.faults, r.errs = g.faults, g.errs
+		}
+		if ended != nil && i == len(g.processes)-1 {
+			r.srcErr = ended
+		}
+		f.Recordings = append(f.Recordings, r)
+	}
+	return f, nil
+}
+
+// isOwn reports whether a note before the first row says that a file is a recording of our own.
+func isOwn(head []byte) bool {
+	for line := range bytes.Lines(bytes.TrimPrefix(head, []byte("\ufeff"))) {
+		if bytes.HasPrefix(line, []byte(recordingPrefix)) {
+			return true
+		}
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+			return false
+		}
+	}
+	return false
+}
+
+// readTwice reads a recording of our own in which some columns are only known by their values: first for what they are, then for the samples.
+func readTwice(in io.Reader, name string) (*File, error) {
+	text, err := io.ReadAll(io.LimitReader(in, maxText+1))
+	if err == nil && len(text) > maxText {
+		err = errors.New("more than 1 GiB with columns of which only all values tell what they are: split the file")
+	}
+	rest := io.Reader(bytes.NewReader(text))
+	if err != nil {
+		rest = io.MultiReader(rest, failing{err})
+	}
+	first, openErr := newStream(bytes.NewReader(text), name)
+	if openErr != nil {
+		return nil, openErr
+	}
+	columns := map[string]*column{}
+	var s sampler.Sample
+	for first.Sample(context.Background(), &s) == nil {
+		for _, reading := range s.Readings {
+			c := columns[reading.Resource]
+			if c == nil {
+				c = &column{sorted: true}
+				c.resource, _ = sampler.Lookup(reading.Resource)
+				columns[reading.Resource] = c
+			}
+			if c.resource.Unjudged != "" {
+				c.add(s.Time.UnixNano(), reading.Value)
+			}
+		}
+	}
+	r, err := newStream(rest, name)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range columns {
+		c.judgeKind()
+		r.told = append(r.told, c.resource)
+	}
+	return &File{Name: name, Recordings: []*Reader{r}}, nil
+}
+
+// failing is a Reader of what failed before.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// only returns the recording of a file that has no other.
+func (f *File) only() (*Reader, error) {
+	if n := len(f.Recordings); n > 1 {
+		return nil, fmt.Errorf("%s: %d recordings by %s, where one is wanted: leaktrend convert writes each to a file of its own", f.Name, n, f.all.by)
+	}
+	return f.Recordings[0], nil
+}
+
+// ReadFile reads a file; "-" is standard input. The caller closes it.
+func ReadFile(path string, o Options) (*File, error) {
+	if path == "-" {
+		return Read(os.Stdin, "standard input", o)
+	}
+	in, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f, err := Read(in, path, o)
+	if err != nil {
+		return nil, errors.Join(err, in.Close())
+	}
+	f.file = in
+	return f, nil
+}
+
+// Close closes the file that ReadFile opened.
+func (f *File) Close() error {
+	if f.file == nil {
+		return nil
+	}
+	err := f.file.Close()
+	f.file = nil
+	return err
+}
+
+func peek(in *bufio.Reader, n int) ([]byte, error) {
+	head, err := in.Peek(n)
+	if len(head) == 0 && err != nil && err != io.EOF {
+		return nil, err
+	}
+	return head, nil
+}
+
+// cause leaves out the path of a file, which the caller names.
+func cause(err error) error {
+	var pathErr *os.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the file ends too early: %w", err)
+	}
+	return err
+}
+
+func fault(name, format string, args ...any) error {
+	return fmt.Errorf("%s: %w", name, fmt.Errorf(format, args...))
+}
+
+// streams reports whether a file, by its beginning, is a recording of our own or a CSV file as plain: times first and in order, each once, then
+// numbers, under names that say what they are.
+func streams(head []byte) bool {
+	r, err := newStream(bytes.NewReader(wholeLines(head)), "")
+	if err != nil || r.columns == nil || !r.fast || r.faults > 0 {
+		return false
+	}
+	if oddColumns(r.columns) || r.columns[0] != "" {
+		return false
+	}
+	var s sampler.Sample
+	n := 0
+	for r.Sample(context.Background(), &s) == nil {
+		if n++; s.Time.Unix() < 1e8 && !r.named {
+			return false
+		}
+		if len(s.Readings) == 0 && n == 1 {
+			return false
+		}
+	}
+	return n > 0 && r.faults == 0
+}
+
+func wholeLines(head []byte) []byte {
+	if len(head) < blockSize {
+		return head
+	}
+	return head[:bytes.LastIndexByte(head, '\n')+1]
+}
+
+// oddColumn reports whether the header of a recording has an odd column.
+func oddColumn(head []byte) bool {
+	for line := range bytes.Lines(head) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		var names []string
+		for _, cell := range splitCells(nil, line) {
+			names = append(names, string(cell))
+		}
+		return len(names) > 1 && oddColumns(names[1:])
+	}
+	return false
+}
+
+// oddColumns reports whether a name is one of which only the values tell what it is, or that has a unit of its own.
+func oddColumns(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool {
+		if name == "" {
+			return false
+		}
+		r, known := sampler.Lookup(name)
+		factor, _ := headerUnit(name)
+		_, metric := metricTable[name]
+		return !known && (r.Unjudged != "" || factor != 1 || metric || isStart(name))
+	})
+}
+
+// gather recognizes the format of a text and reads it.
+func gather(name string, text []byte, o Options) (*gathered, error) {
+	start := bytes.TrimLeft(text, " \t\r\n")
+	if len(start) == 0 {
+		return nil, fmt.Errorf("%s: no samples", name)
+	}
+	for _, f := range formats {
+		if f.recognizes(start) {
+			return f.read(name, text, o)
+		}
+	}
+	if what := strings.ToLower(string(start[:min(len(start), 200)])); strings.HasPrefix(what, "<!doctype") || strings.HasPrefix(what, "<html") || strings.HasPrefix(what, "<?xml") {
+		return nil, fmt.Errorf("%s: a page or XML: no table or metrics; save the data as CSV", name)
+	}
+	if bytes.IndexByte(start[:min(len(start), 4096)], 0) >= 0 {
+		return nil, fmt.Errorf("%s: %s", name, binaryKind(start))
+	}
+	return readDelimited(name, text, o)
+}
+
+// binaryKind names a binary file by its first bytes.
+func binaryKind(start []byte) string {
+	for prefix, what := range map[string]string{
+		"PK\x03\x04": "a ZIP archive or a spreadsheet: save the sheet as CSV", "\x28\xb5\x2f\xfd": "Zstandard: unpack it first (zstd -d)",
+		"\xfd7zXZ": "xz: unpack it first (xz -d)", "BZh": "bzip2: unpack it first (bunzip2)", "SQLite format 3": "an SQLite database: export the table as CSV",
+		"PAR1": "Parquet: export it as CSV", "\xd5\x96": "a data file of sysstat: write it as text with sadf -d FILE -- -r ALL",
+	} {
+		if bytes.HasPrefix(start, []byte(prefix)) {
+			return what
+		}
+	}
+	return "binary data in no format that is known here: save it as CSV"
+}
+
+// format is one that is recognized by how it begins.
+type format struct {
+	recognizes func(start []byte) bool
+	read       func(name string, text []byte, o Options) (*gathered, error)
+}
+
+// formats are tried in this order; what none of them is, is read as a table.
+var formats = []format{
+	{isJSON, readJSON},
+	{isFluxCSV, readFluxCSV},
+	{isQueryRange, readQueryRange},
+	{looksLikeMetrics, readMetrics},
+	{isLineProtocol, readLineProtocol},
+	{isMprof, readMprof},
+	{isSysstat, readSysstat},
+	{isPsrecord, readPsrecord},
+	{isDockerStats, readDockerStats},
+	{isPs, readPs},
+}

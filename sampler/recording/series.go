@@ -1,0 +1,110 @@
+package recording
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/promtext"
+)
+
+const (
+	queryRangeFormat = "text of promtool query"
+	mprofFormat      = "mprof (memory_profiler)"
+)
+
+// isQueryRange reports whether a text is what promtool query range prints: a series and =>, then VALUE @[TIME] a line.
+func isQueryRange(start []byte) bool {
+	before, _, found := bytes.Cut(firstLine(start), []byte("=>"))
+	var m promtext.Line
+	return found && m.Parse(slices.Concat(bytes.TrimSpace(before), []byte(" 0"))) == nil
+}
+
+func readQueryRange(name string, text []byte, _ Options) (*gathered, error) {
+	m := newMetrics(name, queryRangeFormat)
+	var (
+		line   promtext.Line
+		times  scan.Times
+		number int
+		known  bool
+	)
+	for raw := range bytes.Lines(text) {
+		number++
+		rest := bytes.TrimSpace(raw)
+		if series, value, found := bytes.Cut(rest, []byte("=>")); found {
+			known = line.Parse(slices.Concat(bytes.TrimSpace(series), []byte(" 0"))) == nil
+			if !known {
+				m.fault(number, "%s: not a series", scan.Shown(series))
+			}
+			rest = bytes.TrimSpace(value)
+		}
+		if len(rest) == 0 || !known {
+			continue
+		}
+		value, stamp, found := bytes.Cut(rest, []byte("@["))
+		stamp, _, closed := bytes.Cut(stamp, []byte("]"))
+		v, err := scan.Number(bytes.TrimSpace(value))
+		var sec, nsec int64
+		if err == nil {
+			sec, nsec, err = times.Parse(stamp)
+		}
+		if err != nil || !found || !closed {
+			m.rows++
+			m.fault(number, "%s: not a value and a time", scan.Shown(rest))
+			continue
+		}
+		line.Value = v
+		m.add(&line, sec*1e9+nsec)
+	}
+	return m.gathered, m.finish()
+}
+
+// isMprof reports whether a text is what mprof writes.
+func isMprof(start []byte) bool {
+	return bytes.HasPrefix(start, []byte("CMDLINE ")) || bytes.HasPrefix(start, []byte("MEM ")) && len(bytes.Fields(firstLine(start))) == 3
+}
+
+// readMprof reads MEM VALUE TIME, in MiB, and CHLD NUMBER VALUE TIME of the children, which are processes of their own.
+func readMprof(name string, text []byte, _ Options) (*gathered, error) {
+	g := newGathered(name, mprofFormat)
+	g.by = "child"
+	number := 0
+	for raw := range bytes.Lines(text) {
+		number++
+		f := strings.Fields(string(raw))
+		if len(f) == 0 {
+			continue
+		}
+		of := ""
+		switch {
+		case f[0] == "CHLD" && len(f) == 4:
+			of = "child " + f[1]
+			f = f[1:]
+		case f[0] == "CHLD" && len(f) == 3:
+			of = "child"
+		case f[0] == "MEM" && len(f) == 3:
+		case f[0] == "CMDLINE" || f[0] == "FUNC":
+			continue
+		default:
+			g.fault(number, "%s: neither MEM nor CHLD: skipped", scan.Shown(raw))
+			continue
+		}
+		g.rows++
+		v, err := scan.Finite([]byte(f[1]))
+		at, form := scan.Instant(f[2], scan.MonthFirst)
+		t, ok := nanos(at)
+		if err != nil || form == scan.NoTime || !ok {
+			g.fault(number, "%s: not a value and a time", scan.Shown(bytes.TrimSpace(raw)))
+			continue
+		}
+		c := g.process(of).column("MEM", "")
+		c.resource.Name, c.resource.Unit, c.rank = "rss_bytes", "bytes", unranked
+		c.add(t, v*(1<<20))
+		g.used++
+	}
+	if len(g.processes) > 1 && g.byName[""] != nil {
+		g.byName[""].name = "main process"
+	}
+	return g, g.finish()
+}

@@ -1,0 +1,201 @@
+package recording
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// metricWords name the column of a long table that says what each value is.
+var metricWords = []string{"metric", "measurement", "field", "variable", "counter", "series", "key", "item"}
+
+// metricColumn finds the column that names what the value of its row is: beside it stands one column of values.
+func metricColumn(s *sheet, texts []int, readings int) (col int, ok bool) {
+	if readings != 1 || s.header == nil {
+		return 0, false
+	}
+	for _, col := range texts {
+		if hasWord(s.name(col), metricWords...) {
+			return col, true
+		}
+	}
+	return 0, false
+}
+
+func splitBy(s *sheet, g *gathered, roles []role, by string) error {
+	for _, one := range strings.Split(by, ",") {
+		col := -1
+		for i := range roles {
+			if strings.EqualFold(s.name(i), strings.TrimSpace(one)) {
+				col = i
+			}
+		}
+		if col < 0 {
+			var names []string
+			for i := range roles {
+				names = append(names, s.name(i))
+			}
+			return g.refuse(fmt.Sprintf("--by %s: it has no such column", one), "its columns are "+strings.Join(names, ", "))
+		}
+		roles[col] = isProcess
+	}
+	for col := range roles {
+		if roles[col] == isReading && s.header != nil {
+			if sh := s.shapeOf(col); hasWord(s.name(col), idWords...) {
+				roles[col] = isLeft
+				g.setAside(s.name(col), "an identifier")
+			} else if !sh.numeric() && sh.numbers*2 <= sh.filled {
+				roles[col] = isLeft
+			}
+		}
+	}
+	g.by = by
+	return nil
+}
+
+// split finds the columns that tell processes apart: with them no time stands twice. Columns of text and identifiers that do not are left out.
+func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, ids []int, times []int64) error {
+	keys := append(slices.Clone(ids), texts...)
+	keys = slices.DeleteFunc(keys, func(col int) bool {
+		return shapes[col].constant || shapes[col].distinct > len(s.rows)/2 && !overlaps(s, roles, []int{col}, times)
+	})
+	slices.SortStableFunc(keys, func(a, b int) int { return keyRank(s.name(a)) - keyRank(s.name(b)) })
+	var chosen []int
+	if !unique(s, roles, nil, times) {
+		chosen = tellsApart(s, roles, keys, times)
+		if chosen == nil && len(keys) > 0 && sharedTimes(s, times) {
+			return g.refuse("most times stand in it several times, and no column tells of which process or series a row is", "name the columns that do with --by COLUMN")
+		}
+	} else {
+		for _, col := range keys { // rows of one process come between those of another
+			if overlaps(s, roles, []int{col}, times) && hasWord(s.name(col), "pid", "tid", "pod", "container", "instance", "host") {
+				chosen = []int{col}
+				break
+			}
+		}
+	}
+	var names []string
+	for _, col := range chosen {
+		roles[col] = isProcess
+		names = append(names, s.name(col))
+	}
+	g.by = strings.Join(names, ", ")
+	for _, col := range ids {
+		if roles[col] == isReading {
+			roles[col] = isLeft
+			g.setAside(s.name(col), "an identifier")
+		}
+	}
+	for _, col := range texts {
+		if roles[col] == isReading {
+			roles[col] = isLeft
+			if !shapes[col].constant {
+				g.setAside(s.name(col), "text")
+			}
+		}
+	}
+	return nil
+}
+
+// keyRank orders columns by how well their name tells processes apart.
+func keyRank(name string) int {
+	for i, list := range [][]string{
+		{"pid"}, {"pod"}, {"container", "containers"}, {"instance"}, {"process", "proc"}, {"name", "names"}, {"service"}, {"command", "cmd", "comm", "args"}, {"host", "hostname", "node", "server"},
+		{"id", "tid"}, {"series", "metric", "legend"},
+	} {
+		if hasWord(name, list...) {
+			return i
+		}
+	}
+	return 100
+}
+
+// keyOf returns what the key columns say in a row, with what names the metric.
+func keyOf(s *sheet, roles []role, key []int, row int) string {
+	var b strings.Builder
+	for _, col := range key {
+		b.WriteString(s.cell(row, col))
+		b.WriteByte(0)
+	}
+	for col := range roles {
+		if roles[col] == isMetric {
+			b.WriteString(s.cell(row, col))
+		}
+	}
+	return b.String()
+}
+
+// unique reports whether no time stands twice under one key, but for a few.
+func unique(s *sheet, roles []role, key []int, times []int64) bool {
+	type at struct {
+		t   int64
+		key string
+	}
+	seen := make(map[at]bool, len(times))
+	twice := 0
+	for i, t := range times {
+		k := at{t, keyOf(s, roles, key, i)}
+		if t >= 0 && seen[k] {
+			twice++
+		}
+		seen[k] = true
+	}
+	return twice <= len(times)/50
+}
+
+// sharedTimes reports whether times stand several times.
+func sharedTimes(s *sheet, times []int64) bool {
+	seen := make(map[int64]bool, len(times))
+	for _, t := range times {
+		seen[t] = true
+	}
+	return len(seen) < len(times)*3/4
+}
+
+// tellsApart returns the fewest columns under which no time stands twice, nil if there are none.
+func tellsApart(s *sheet, roles []role, keys []int, times []int64) []int {
+	for _, a := range keys {
+		if unique(s, roles, []int{a}, times) {
+			return []int{a}
+		}
+	}
+	for i, a := range keys {
+		for _, b := range keys[i+1:] {
+			if unique(s, roles, []int{a, b}, times) {
+				return []int{a, b}
+			}
+		}
+	}
+	if len(keys) > 2 && unique(s, roles, keys, times) {
+		return keys
+	}
+	return nil
+}
+
+// overlaps reports whether rows of one key come between rows of another: they live at the same time.
+func overlaps(s *sheet, roles []role, key []int, times []int64) bool {
+	current := ""
+	ended := map[string]bool{}
+	returns := 0
+	for i := range times {
+		k := keyOf(s, roles, key, i)
+		if k != current {
+			if ended[k] {
+				returns++
+			}
+			ended[current], current = true, k
+		}
+	}
+	return returns > len(times)/20
+}
+
+// restartColumn returns a column of process ids that change a few times only, each time because the process is another one; -1 if there is none.
+func restartColumn(s *sheet, shapes []shape, roles []role) int {
+	const fewest = 10 // rows of one process
+	for col := range roles {
+		if roles[col] == isLeft && s.header != nil && hasWord(s.name(col), "pid") && !shapes[col].constant && shapes[col].distinct*fewest <= shapes[col].filled {
+			return col
+		}
+	}
+	return -1
+}

@@ -1,0 +1,210 @@
+package recording
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+const sysstatFormat = "output of sysstat (pidstat or sar)"
+
+// isSysstat reports whether a text begins with the banner of sysstat, or with a header as pidstat -h writes it.
+func isSysstat(start []byte) bool {
+	_, banner := bannerDate(string(firstLine(start)))
+	return banner || bytes.HasPrefix(start, []byte("# Time ")) && bytes.Contains(firstLine(start), []byte("PID"))
+}
+
+// bannerDate reads the date of a line like "Linux 6.1.0 (host1) 	03/02/2026 	_x86_64_	(4 CPU)".
+func bannerDate(line string) (date time.Time, ok bool) {
+	rest, found := strings.CutPrefix(line, "Linux ")
+	if !found || !strings.Contains(rest, "CPU)") {
+		return date, false
+	}
+	for _, word := range strings.Fields(rest) {
+		if len(word) == 8 && strings.Count(word, "/") == 2 { // a year of two digits
+			word = word[:6] + "20" + word[6:]
+		}
+		if at, form := scan.Instant(word, scan.MonthFirst); form == scan.Day {
+			return at, true
+		}
+	}
+	return date, true
+}
+
+// sizes of pidstat and sar are in kilobytes, of 1024 bytes.
+var sysstatBases = map[string]base{"VSZ": {1 << 10, "bytes"}, "RSS": {1 << 10, "bytes"}, "StkSize": {1 << 10, "bytes"}, "StkRef": {1 << 10, "bytes"}}
+
+// readSysstat reads pidstat, with -h or without, and sar. Tables of several activities are put together by time and process.
+func readSysstat(name string, text []byte, o Options) (*gathered, error) {
+	s := &sheet{format: sysstatFormat, header: []string{"time"}, bases: map[string]base{}, ignore: map[string]string{}}
+	for column, b := range sysstatBases {
+		s.bases[column] = b
+	}
+	var (
+		header []string
+		date   time.Time
+		dated  bool
+		before time.Duration
+		number int
+		index  = map[string]int{"time": 0}
+		rowOf  = map[string]int{}
+		faults = faultLog{name: name}
+	)
+	for raw := range bytes.Lines(text) {
+		number++
+		line := strings.TrimSpace(string(raw))
+		if line == "" || strings.HasPrefix(line, "Average:") {
+			continue
+		}
+		if at, banner := bannerDate(line); banner {
+			date, dated, before, header = at, !at.IsZero(), 0, nil
+			continue
+		}
+		f := strings.Fields(strings.TrimPrefix(line, "#"))
+		stamp, n, isTime := sysstatTime(f)
+		if !isTime && strings.EqualFold(f[0], "Time") {
+			header = f[1:]
+			continue
+		}
+		if !isTime || n >= len(f) {
+			if !strings.Contains(line, "RESTART") {
+				faults.fault(number, "%s: neither a header nor a row: skipped", scan.Shown([]byte(line)))
+			}
+			continue
+		}
+		cells := f[n:]
+		if header == nil || isSysstatHeader(cells) {
+			header = cells
+			continue
+		}
+		at, form := scan.Instant(stamp, scan.MonthFirst)
+		if form == scan.NoTime {
+			if !dated {
+				return nil, newGathered(name, sysstatFormat).refuse("its times have no date, and no banner tells it", "keep the first line of the output, or use pidstat -H")
+			}
+			since, _ := scan.TimeOfDay(stamp)
+			if since < before-time.Hour {
+				date = date.AddDate(0, 0, 1)
+			}
+			before = since
+			at = date.Add(since)
+		}
+		if len(cells) < len(header) {
+			faults.fault(number, "%d cells where the header has %d: skipped", len(cells), len(header))
+			continue
+		}
+		if extra := len(cells) - len(header); extra > 0 { // a command with its arguments
+			last := len(header) - 1
+			cells = append(cells[:last:last], strings.Join(cells[last:], " "))
+		}
+		key := at.Format(time.RFC3339Nano)
+		row := []string{key}
+		for i, column := range header {
+			if _, known := index[column]; !known {
+				index[column] = len(s.header)
+				s.header = append(s.header, column)
+				if strings.HasPrefix(column, "kb") {
+					s.bases[column] = base{1 << 10, "bytes"}
+				}
+			}
+			switch column {
+			case "UID", "PID", "TGID", "TID", "Command", "DEV", "IFACE", "CPU":
+				key += "\x00" + cells[i]
+			}
+		}
+		at2, known := rowOf[key]
+		if !known {
+			at2 = len(s.rows)
+			rowOf[key] = at2
+			s.rows, s.lines = append(s.rows, row), append(s.lines, number)
+		}
+		for i, column := range header {
+			for len(s.rows[at2]) <= index[column] {
+				s.rows[at2] = append(s.rows[at2], "")
+			}
+			s.rows[at2][index[column]] = cells[i]
+		}
+	}
+	s.ignore["CPU"] = "the number of a processor"
+	if index["PID"] == 0 {
+		delete(s.ignore, "CPU")
+	}
+	g, err := s.interpret(name, o)
+	if g != nil {
+		g.faults += faults.faults
+		g.rows += faults.faults
+		g.errs = append(faults.errs, g.errs...)
+	}
+	return g, err
+}
+
+// sysstatTime returns the time at the beginning of a line, and how many words it takes.
+func sysstatTime(f []string) (stamp string, n int, ok bool) {
+	if len(f) > 1 && (f[1] == "AM" || f[1] == "PM") {
+		if _, ok := scan.TimeOfDay(f[0] + " " + f[1]); ok {
+			return f[0] + " " + f[1], 2, true
+		}
+	}
+	if _, ok := scan.TimeOfDay(f[0]); ok {
+		return f[0], 1, true
+	}
+	if _, form := scan.Instant(f[0], scan.MonthFirst); form != scan.NoTime {
+		return f[0], 1, true
+	}
+	return "", 0, false
+}
+
+// isSysstatHeader reports whether the words behind a time are names of columns.
+func isSysstatHeader(cells []string) bool {
+	numbers := 0
+	for _, cell := range cells {
+		if _, err := strconv.ParseFloat(strings.Replace(cell, ",", ".", 1), 64); err == nil {
+			numbers++
+		}
+	}
+	return numbers == 0
+}
+
+const psrecordFormat = "log of psrecord"
+
+func isPsrecord(start []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(start, "# "), []byte("Elapsed time")) && bytes.Contains(firstLine(start), []byte("Real (MB)"))
+}
+
+// readPsrecord reads the log of psrecord, whose first column counts seconds since it began.
+func readPsrecord(name string, text []byte, o Options) (*gathered, error) {
+	s := &sheet{format: psrecordFormat}
+	number := 0
+	for raw := range bytes.Lines(text) {
+		number++
+		line := strings.TrimSpace(string(raw))
+		if header, found := strings.CutPrefix(line, "#"); found || strings.HasPrefix(line, "Elapsed") {
+			if s.header == nil {
+				s.header = wideCells(strings.TrimSpace(header))
+				if !found {
+					s.header = wideCells(line)
+				}
+				s.header[0] = "elapsed_s"
+			}
+			continue
+		}
+		if line != "" {
+			s.rows, s.lines = append(s.rows, strings.Fields(line)), append(s.lines, number)
+		}
+	}
+	return s.interpret(name, o)
+}
+
+// wideCells parts a line at runs of two blanks or more, and at tabs.
+func wideCells(line string) []string {
+	var cells []string
+	for part := range strings.SplitSeq(strings.ReplaceAll(line, "\t", "  "), "  ") {
+		if part = strings.TrimSpace(part); part != "" {
+			cells = append(cells, part)
+		}
+	}
+	return cells
+}

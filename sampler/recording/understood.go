@@ -1,0 +1,159 @@
+package recording
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// NotJudged returns what the file holds that is not judged, each with its reason, as in "max_rss_kb: a maximum".
+func (f *File) NotJudged() []string {
+	var all []string
+	for _, a := range f.notJudged() {
+		all = append(all, a.what+": "+a.why)
+	}
+	return all
+}
+
+func (f *File) notJudged() []aside {
+	if f.all != nil {
+		return f.all.aside
+	}
+	var all []aside
+	for _, name := range f.Recordings[0].seen.names {
+		if d := f.Recordings[0].described(name); d.Unjudged != "" {
+			all = append(all, aside{name, d.Unjudged})
+		}
+	}
+	return all
+}
+
+// Understood says on one line what was understood of a file, once its recordings were read to the end, as in "144 rows of 144, 48h at 20m, 2
+// processes by pid, 2 columns judged, 1 not (max_rss_kb: a maximum)".
+func (f *File) Understood() string {
+	var parts []string
+	rows, used := 0, 0
+	var first, last time.Time
+	var step time.Duration
+	judged := map[string]bool{}
+	gaps := map[string]int{}
+	for _, r := range f.Recordings {
+		seen := &r.seen
+		rows += seen.samples + r.faults
+		used += seen.samples
+		if first.IsZero() || seen.first.Before(first) {
+			first = seen.first
+		}
+		if seen.last.After(last) {
+			last = seen.last
+		}
+		if step == 0 {
+			step = seen.step()
+		}
+		for _, name := range seen.names {
+			if d := r.described(name); d.Unjudged == "" {
+				judged[name] = true
+			}
+		}
+		for name, n := range r.gaps {
+			gaps[name] += n
+		}
+		if r.process != nil {
+			for _, c := range r.process.columns {
+				if c.gaps > 0 {
+					gaps[c.resource.Name] += c.gaps
+				}
+			}
+		}
+	}
+	what := "rows"
+	if f.all != nil {
+		rows, used = f.all.rows, f.all.used
+		if f.all.values {
+			what = "values"
+		}
+	}
+	parts = append(parts, fmt.Sprintf("%d %s of %d", used, what, rows), span(first, last, step))
+	if f.Format != "" {
+		parts = append(parts, f.Format)
+	}
+	if n := len(f.Recordings); n > 1 {
+		parts = append(parts, fmt.Sprintf("%d processes by %s", n, f.all.by))
+	}
+	parts = append(parts, counted(len(judged), "column")+" judged")
+	if list := f.notJudged(); len(list) > 0 {
+		parts = append(parts, fmt.Sprintf("%d not (%s)", len(list), listAside(list)))
+	}
+	for _, name := range sortedNames(gaps) {
+		parts = append(parts, fmt.Sprintf("%s where %s is 0 or less", counted(gaps[name], "gap"), name))
+	}
+	if f.all != nil {
+		parts = append(parts, f.all.notes...)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func sortedNames(of map[string]int) []string {
+	var names []string
+	for name := range of {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func span(first, last time.Time, step time.Duration) string {
+	text := sampler.FormatDuration(last.Sub(first))
+	if step > 0 {
+		text += " at " + sampler.FormatDuration(step)
+	}
+	return text
+}
+
+// seen is what the samples of a recording were like.
+type seen struct {
+	samples     int
+	first, last time.Time
+	steps       [64]time.Duration // the first ones
+	names       []string          // of the resources
+}
+
+func (s *seen) add(sample *sampler.Sample) {
+	if s.samples == 0 {
+		s.first = sample.Time
+	} else if s.samples <= len(s.steps) {
+		s.steps[s.samples-1] = sample.Time.Sub(s.last)
+	}
+	s.last = sample.Time
+	s.samples++
+	for i := range sample.Readings {
+		name := sample.Readings[i].Resource
+		if i < len(s.names) && s.names[i] == name {
+			continue
+		}
+		if !slices.Contains(s.names, name) {
+			s.names = append(s.names, name)
+		}
+	}
+}
+
+// step returns the usual time between two samples, 0 if there is only one.
+func (s *seen) step() time.Duration {
+	n := min(s.samples-1, len(s.steps))
+	if n < 1 {
+		return 0
+	}
+	steps := slices.Clone(s.steps[:n])
+	slices.Sort(steps)
+	return steps[n/2]
+}
