@@ -24,9 +24,9 @@ func (c *Cooldown) Start(at int64, severity alerting.Severity) {
 	*c = Cooldown{ever: true, at: at, severity: severity}
 }
 
-// Due decides whether a finding that holds is to be alerted at an instant (unix nanoseconds): at its start, and when its severity rises. Within
-// the cooldown after an alert on the same subject only a higher severity is; a finding that still holds when the cooldown ends is alerted
-// then. What is due is taken as alerted.
+// Due decides whether a finding that holds is to be alerted at an instant (unix nanoseconds): at its start, and when
+// its severity rises. Within the cooldown after an alert on the same subject only a higher severity is; a finding that
+// still holds when the cooldown ends is alerted then. What is due is taken as alerted.
 func (n *Notice) Due(last *Cooldown, at int64, severity alerting.Severity, cooldown time.Duration) bool {
 	if n.Alerted && severity <= n.Severity {
 		return false

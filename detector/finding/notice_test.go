@@ -9,7 +9,8 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 )
 
-// A finding is alerted at its start and when it becomes more urgent; within the cooldown of its subject only what is more urgent is.
+// A finding is alerted at its start and when it becomes more urgent; within the cooldown of its subject only what is
+// more urgent is.
 func TestDue(t *testing.T) {
 	const cooldown = 30 * time.Minute
 	type step struct {

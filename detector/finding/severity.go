@@ -23,7 +23,8 @@ func (l Limits) Rate(growth, value, rate float64) alerting.Severity {
 	return severity
 }
 
-// Exhaustion returns when a value reaches the ceiling at a rate per second, or nil where there is no ceiling or no growth.
+// Exhaustion returns when a value reaches the ceiling at a rate per second, or nil where there is no ceiling or no
+// growth.
 func (l Limits) Exhaustion(at time.Time, value, rate float64) *alerting.Exhaustion {
 	left, ok := SecondsLeft(value, rate, l.Ceiling.Level)
 	if !ok {
@@ -34,8 +35,8 @@ func (l Limits) Exhaustion(at time.Time, value, rate float64) *alerting.Exhausti
 	}
 }
 
-// SeverityOfShare rates growth as a share of its configured limit: high from 1.5 times on, critical from twice. It is the growth that
-// counts, never the absolute value.
+// SeverityOfShare rates growth as a share of its configured limit: high from 1.5 times on, critical from twice. It is
+// the growth that counts, never the absolute value.
 func SeverityOfShare(share float64) alerting.Severity {
 	switch {
 	case share >= 2:
@@ -46,8 +47,8 @@ func SeverityOfShare(share float64) alerting.Severity {
 	return alerting.Warning
 }
 
-// SecondsLeft returns the time until a value that grows by a rate per second reaches a level; ok is false where there is no level (0 or
-// less), no growth, or a century left.
+// SecondsLeft returns the time until a value that grows by a rate per second reaches a level; ok is false where there
+// is no level (0 or less), no growth, or a century left.
 func SecondsLeft(value, rate, level float64) (left float64, ok bool) {
 	if level <= 0 || rate <= 0 {
 		return 0, false
@@ -57,7 +58,8 @@ func SecondsLeft(value, rate, level float64) (left float64, ok bool) {
 	return left, left <= century
 }
 
-// SeverityOfTime rates the seconds that are left until exhaustion: critical below an hour, high below a day. ok says whether they are known.
+// SeverityOfTime rates the seconds that are left until exhaustion: critical below an hour, high below a day. ok says
+// whether they are known.
 func SeverityOfTime(left float64, ok bool) alerting.Severity {
 	switch {
 	case ok && left < 3600:

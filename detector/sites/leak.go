@@ -8,9 +8,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
-// Leak is one leak of a resource, whatever shows it: lines of code that grow below a total that hides them, the total, or both. It decides
-// what is news of it, and when it is over. Its lines are rated, cooled down and alerted as totals are. The zero value is one of which nothing
-// is known. It is not safe for concurrent use.
+// Leak is one leak of a resource, whatever shows it: lines of code that grow below a total that hides them, the total,
+// or both. It decides what is news of it, and when it is over. Its lines are rated, cooled down and alerted as totals
+// are. The zero value is one of which nothing is known. It is not safe for concurrent use.
 type Leak struct {
 	active   bool // lines leak
 	first    Finding
@@ -24,7 +24,8 @@ type Leak struct {
 	found    int
 }
 
-// Total is what is known of the resource as a whole, in its unit. Of one that is not sampled it is what all lines have together.
+// Total is what is known of the resource as a whole, in its unit. Of one that is not sampled it is what all lines have
+// together.
 type Total struct {
 	Value, Baseline float64
 	Alerted         bool // whether growth of the total is found and alerted
@@ -36,8 +37,9 @@ func FrameOf(s *alerting.Site) profile.Frame {
 	return profile.Frame{Function: s.Function, File: s.File, Line: s.Line}
 }
 
-// Lines takes what Tracker.Findings returns for a resource at an instant. ok is whether that is an alert: that lines leak, that more of them
-// do, that it is proven now, that it has become more urgent, or that none does any more. Its Summary is empty.
+// Lines takes what Tracker.Findings returns for a resource at an instant. ok is whether that is an alert: that lines
+// leak, that more of them do, that it is proven now, that it has become more urgent, or that none does any more. Its
+// Summary is empty.
 func (l *Leak) Lines(resource string, findings []Finding, total Total, at time.Time, cooldown time.Duration) (e alerting.Event, ok bool) {
 	e = alerting.Event{Time: at, Kind: alerting.Trend, Resource: resource, Value: total.Value, Baseline: total.Baseline}
 	if len(findings) == 0 {
@@ -68,8 +70,8 @@ func (l *Leak) Lines(resource string, findings []Finding, total Total, at time.T
 	return e, true
 }
 
-// rate rates the lines as a total is rated. grows is whether any of them has not given its growth back, news whether one of these was not
-// named yet, or not as proven.
+// rate rates the lines as a total is rated. grows is whether any of them has not given its growth back, news whether
+// one of these was not named yet, or not as proven.
 func (l *Leak) rate(findings []Finding, total *Total) (grows, news bool) {
 	for i := range findings {
 		f := &findings[i]
@@ -94,8 +96,9 @@ func (l *Leak) name(findings []Finding) {
 	}
 }
 
-// Total takes an alert on the total and reports whether it is news: while lines leak on, the leak is not over, and growth of the total is no
-// news where the alert that holds has named the line that makes most of it, which culprit returns.
+// Total takes an alert on the total and reports whether it is news: while lines leak on, the leak is not over, and
+// growth of the total is no news where the alert that holds has named the line that makes most of it, which culprit
+// returns.
 func (l *Leak) Total(e *alerting.Event, culprit func() (profile.Frame, bool)) bool {
 	if !l.active {
 		if e.Status == alerting.Firing {

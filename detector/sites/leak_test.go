@@ -15,7 +15,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
-// A leak is one identity, whatever shows it: each step is what the lines or the total show at a minute, and what of it is delivered.
+// A leak is one identity, whatever shows it: each step is what the lines or the total show at a minute, and what of it
+// is delivered.
 func TestLeak(t *testing.T) {
 	const cooldown = 30 * time.Minute
 	line := func(number int, growth float64, marks ...string) Finding {

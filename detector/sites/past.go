@@ -8,7 +8,8 @@ import (
 // snapshots is how many past values every known site keeps.
 const snapshots = 16
 
-// past are the instants of the snapshots, which all sites share. Once they are full, every other one is dropped and they come half as often.
+// past are the instants of the snapshots, which all sites share. Once they are full, every other one is dropped and
+// they come half as often.
 type past struct {
 	at    [snapshots]int64
 	total [snapshots]float64
@@ -44,8 +45,8 @@ func (p *past) index(at int64) (i int) {
 	return i
 }
 
-// before returns the value of a site at the latest snapshot that is no later than an instant, and that snapshot's time: the first one where all
-// are later.
+// before returns the value of a site at the latest snapshot that is no later than an instant, and that snapshot's time:
+// the first one where all are later.
 func (p *past) before(s *site, at int64) (value float64, then int64) {
 	i := p.index(at)
 	return float64(s.past[i]), p.at[i]
@@ -54,8 +55,8 @@ func (p *past) before(s *site, at int64) (value float64, then int64) {
 // growth returns how much all sites together have grown since an instant, up to a total.
 func (p *past) growth(total float64, since int64) float64 { return total - p.total[p.index(since)] }
 
-// rate returns the growth of a site per hour since a snapshot until an instant: the slope of a line through the snapshots and the latest
-// value, or where these are few the straight way.
+// rate returns the growth of a site per hour since a snapshot until an instant: the slope of a line through the
+// snapshots and the latest value, or where these are few the straight way.
 func (p *past) rate(s *site, then, at int64) float64 {
 	var x, y []float64
 	for i, t := range p.at[:p.n] {

@@ -17,11 +17,13 @@ type Finding struct {
 	Since    time.Time
 	Growth   float64            // over the level before it, in goroutines or bytes
 	Evidence *alerting.Evidence // nil where proof alone tells
-	// GivenBack is whether the latest profile has less than half of the growth: the finding ends if its next minimum says so, too.
+	// GivenBack is whether the latest profile has less than half of the growth: the finding ends if its next minimum
+	// says so, too.
 	GivenBack bool
 }
 
-// Findings returns the sites that leak, those that grow fastest first; behind them those that have given their growth back.
+// Findings returns the sites that leak, those that grow fastest first; behind them those that have given their growth
+// back.
 func (t *Tracker) Findings() []Finding {
 	var all []Finding
 	for _, s := range t.followed {
@@ -50,7 +52,8 @@ func (t *Tracker) Findings() []Finding {
 	return all
 }
 
-// Leaking returns the sites that leak by themselves and have not given their growth back, those that grow fastest first, at most n of them.
+// Leaking returns the sites that leak by themselves and have not given their growth back, those that grow fastest
+// first, at most n of them.
 func (t *Tracker) Leaking(n int) []Grown {
 	var all []Grown
 	for _, s := range t.followed {
@@ -87,7 +90,8 @@ func (t *Tracker) describe(s *site, since int64) alerting.Site {
 	return d
 }
 
-// heldByTwoCollections reports whether most of the growth was live after two collections, and is more than sampling gives by chance.
+// heldByTwoCollections reports whether most of the growth was live after two collections, and is more than sampling
+// gives by chance.
 func (t *Tracker) heldByTwoCollections(s *site, was float64) bool {
 	growth := s.value - was
 	return growth >= sampleOffset/2*t.resolution && min(s.live[0], s.live[1])-was >= growth/2
@@ -103,8 +107,8 @@ func (t *Tracker) share(growth float64, since int64) float64 {
 	return min(1, growth/max(t.past.growth(t.total, since), growth))
 }
 
-// Growing returns the sites that made the total grow since an instant, at most n of them, those with the most growth first. keep says which
-// ones count; nil means all.
+// Growing returns the sites that made the total grow since an instant, at most n of them, those with the most growth
+// first. keep says which ones count; nil means all.
 func (t *Tracker) Growing(since time.Time, n int, keep func(profile.Site) bool) []Grown {
 	if t.past.n == 0 {
 		return nil

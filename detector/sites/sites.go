@@ -1,5 +1,6 @@
-// Package sites follows each line of code that goroutines wait at, or that live memory is from, as a series of its own. It finds growth
-// that a total hides, and says which lines made a total grow. Its decisions depend on the profiles and their times alone.
+// Package sites follows each line of code that goroutines wait at, or that live memory is from, as a series of its own.
+// It finds growth that a total hides, and says which lines made a total grow. Its decisions depend on the profiles and
+// their times alone.
 package sites
 
 import (
@@ -20,8 +21,9 @@ const (
 	emptySnapshots = 4    // in which a line must have been empty to make room for others
 )
 
-// The constants of the verdict on one site. A process has many sites, and most of what a service does in good health makes some of them
-// grow, so a site alone must grow for longer than a total, and its growth must be material for the process.
+// The constants of the verdict on one site. A process has many sites, and most of what a service does in good health
+// makes some of them grow, so a site alone must grow for longer than a total, and its growth must be material for the
+// process.
 const (
 	lonePatience  = 2   // times the required duration of a total...
 	youngPatience = 6   // ...and so many on the first day: the days of a service are seen once a day has passed
@@ -44,8 +46,8 @@ type Config struct {
 	HalfLife    time.Duration // unscaled
 }
 
-// Tracker follows the sites of one kind of profile. It is not safe for concurrent use. It takes up to 1.5 MB: 6 KB for each of up to 64
-// sites that have a series, and 0.3 KB for each other of up to 4096.
+// Tracker follows the sites of one kind of profile. It is not safe for concurrent use. It takes up to 1.5 MB: 6 KB for
+// each of up to 64 sites that have a series, and 0.3 KB for each other of up to 4096.
 type Tracker struct {
 	kind   profile.Kind
 	config Config
@@ -84,8 +86,8 @@ func NewTracker(kind profile.Kind, config Config) *Tracker {
 
 func (t *Tracker) scaled(d time.Duration) time.Duration { return finding.Stretch(d, t.config.Scale) }
 
-// Observe takes the next profile. load is how much work the process does, as a rate; NaN where unknown. A profile that is not newer than
-// the one before is ignored.
+// Observe takes the next profile. load is how much work the process does, as a rate; NaN where unknown. A profile that
+// is not newer than the one before is ignored.
 func (t *Tracker) Observe(p *profile.Profile, load float64) {
 	at := p.Time.UnixNano()
 	if t.began != 0 && at <= t.at {
@@ -138,8 +140,8 @@ func (t *Tracker) Observe(p *profile.Profile, load float64) {
 	}
 }
 
-// isOurs reports whether a function is of the packages that watch: their own memory and goroutines are no news. Those of the command and of
-// tests are watched.
+// isOurs reports whether a function is of the packages that watch: their own memory and goroutines are no news. Those
+// of the command and of tests are watched.
 func isOurs(function string) bool {
 	path, found := strings.CutPrefix(profile.PackageOf(function), "github.com/mdzesseis/leaktrend/")
 	return found && !strings.HasPrefix(path, "cmd/") && !strings.HasSuffix(path, "_test")
@@ -183,7 +185,8 @@ func (t *Tracker) minFollowed() float64 {
 	return minGoroutines
 }
 
-// choose gives a series to sites that have become material. Where there is no room for all, those that grew most keep theirs.
+// choose gives a series to sites that have become material. Where there is no room for all, those that grew most keep
+// theirs.
 func (t *Tracker) choose() {
 	minimum, weakest := t.minFollowed(), t.weakest()
 	for _, s := range t.sites {
@@ -204,7 +207,8 @@ func (t *Tracker) choose() {
 	}
 }
 
-// weakest returns the index of the followed site that grew least, of those that are not suspected to leak; -1 where there is none.
+// weakest returns the index of the followed site that grew least, of those that are not suspected to leak; -1 where
+// there is none.
 func (t *Tracker) weakest() int {
 	weakest := -1
 	for i, s := range t.followed {
@@ -241,7 +245,8 @@ func (t *Tracker) loneParams(params trend.Params) trend.Params {
 	return params
 }
 
-// offset is added to the level of a site when its growth is measured: growth from next to nothing counts by what it is to the process.
+// offset is added to the level of a site when its growth is measured: growth from next to nothing counts by what it is
+// to the process.
 func (t *Tracker) offset() float64 {
 	total, _ := t.mean.Mean()
 	if t.kind == profile.Heap {
@@ -253,7 +258,8 @@ func (t *Tracker) offset() float64 {
 // Suspected reports whether any site has the shape of a leak.
 func (t *Tracker) Suspected() bool { return slices.ContainsFunc(t.followed, (*site).grows) }
 
-// Prove takes a profile of leaked goroutines. A site that has grown and at which several are proven to be leaked is a leak from then on.
+// Prove takes a profile of leaked goroutines. A site that has grown and at which several are proven to be leaked is a
+// leak from then on.
 func (t *Tracker) Prove(p *profile.Profile) {
 	for _, s := range t.sites {
 		s.proven = 0
