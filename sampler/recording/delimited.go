@@ -2,6 +2,7 @@ package recording
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 func readDelimited(name string, text []byte, o Options) (*gathered, error) {
 	separator, format := separatorOf(text)
 	s := &sheet{format: format}
+	s.notes.reader.name = name
 	if separator == ';' || separator == '\t' || separator == ' ' {
 		s.commas = commasOf(text, separator)
 	}
@@ -33,6 +35,7 @@ func readDelimited(name string, text []byte, o Options) (*gathered, error) {
 			if len(s.rows) == 0 {
 				notes = append(notes, string(bytes.TrimSpace(bytes.TrimLeft(trimmed, "#"))))
 			}
+			s.notes.take(trimmed, number, len(s.rows))
 			continue
 		}
 		if separator == ',' && bytes.HasPrefix(trimmed, []byte("sep=")) {
@@ -72,6 +75,7 @@ func readDelimited(name string, text []byte, o Options) (*gathered, error) {
 	if separator == ' ' && s.header == nil {
 		joinDates(s)
 	}
+	o.Interval = cmp.Or(o.Interval, s.notes.reader.notes.Interval)
 	g, err := s.interpret(name, o)
 	if g != nil && len(short) > 0 {
 		g.faults += len(short)

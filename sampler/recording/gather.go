@@ -74,6 +74,7 @@ type gathered struct {
 	values    bool // whether values are counted, not rows
 	rows      int  // rows or values of the file
 	used      int  // of these that gave a reading
+	header    Header
 	aside     []aside
 	notes     []string
 	faultLog

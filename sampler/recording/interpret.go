@@ -38,6 +38,7 @@ func (s *sheet) interpret(name string, o Options) (*gathered, error) {
 	}
 	s.order(g, line, roles, times)
 	s.fill(g, shapes, roles, times)
+	s.notes.apply(g, times)
 	return g, g.finish()
 }
 

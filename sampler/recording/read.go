@@ -90,7 +90,7 @@ func Read(src io.Reader, name string, o Options) (*File, error) {
 	}
 	f := &File{Name: name, Format: g.format, all: g}
 	for i, p := range g.processes {
-		r := &Reader{name: name, process: p, last: math.MinInt64, srcErr: io.EOF}
+		r := &Reader{name: name, process: p, last: math.MinInt64, srcErr: io.EOF, notes: g.header, header: g.header}
 		if i == 0 {
 			r.faults, r.errs = g.faults, g.errs
 		}

@@ -32,6 +32,7 @@ type sheet struct {
 	// ignore are columns that are known to be no readings, and why.
 	ignore map[string]string
 	dates  scan.Order
+	notes  noteLog
 }
 
 type base struct {
@@ -336,7 +337,7 @@ func (s *sheet) countedTime(g *gathered, shapes []shape, o Options) (*timeline, 
 			}
 			continue
 		}
-		if unit, named := elapsedUnit(name); named && unit > 0 && o.Interval <= 0 {
+		if unit, named := elapsedUnit(name); named && unit > 0 {
 			return s.elapsed(col, unit), nil
 		} else if named && o.Interval <= 0 {
 			if strings.EqualFold(name, "time") || strings.EqualFold(name, "timestamp") {

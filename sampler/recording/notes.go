@@ -1,0 +1,58 @@
+package recording
+
+import (
+	"slices"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// noteLog keeps the notes of a table, which mean there what they mean in a recording of our own: from their place on.
+type noteLog struct {
+	reader Reader // that understands them
+	states []noted
+}
+
+// noted is what the notes say from a row on.
+type noted struct {
+	row    int
+	start  time.Time
+	levels []sampler.Ceiling
+}
+
+// take reads a note that stands before a row.
+func (n *noteLog) take(line []byte, number, row int) {
+	r := &n.reader
+	start, levels := r.start, slices.Clone(r.levels)
+	r.line = number
+	r.note(line)
+	if r.start.Equal(start) && slices.Equal(r.levels, levels) {
+		return
+	}
+	n.states = append(n.states, noted{row, r.start, slices.Clone(r.levels)})
+}
+
+// apply brings what was noted into what was gathered of rows with these times, for all processes alike.
+func (n *noteLog) apply(g *gathered, times []int64) {
+	g.header = n.reader.notes
+	g.faults += n.reader.faults
+	g.errs = append(g.errs, n.reader.errs...)
+	for _, state := range n.states {
+		t := int64(-1)
+		for row := state.row; row < len(times) && t < 0; row++ {
+			t = times[row]
+		}
+		if t < 0 {
+			continue
+		}
+		for _, p := range g.processes {
+			if !state.start.IsZero() {
+				p.starts.sorted = len(p.starts.points) == 0
+				p.starts.add(t, float64(state.start.UnixNano())/1e9)
+			}
+			for _, c := range state.levels {
+				p.limitOf(c.Resource, t, c.Level)
+			}
+		}
+	}
+}
