@@ -69,7 +69,7 @@ not be delivered.`,
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(replayCommand(), recordCommand(), watchCommand(), tuneCommand(), scanCommand(), rulesCommand(), demoCommand())
+	root.AddCommand(replayCommand(), convertCommand(), recordCommand(), watchCommand(), tuneCommand(), scanCommand(), rulesCommand(), demoCommand())
 	err := root.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, errLeak) && !errors.Is(err, errUnsure) {
 		fmt.Fprintln(stderr, "leaktrend:", err)

@@ -125,6 +125,25 @@ func (r *Reader) Process() string {
 	return r.process.name
 }
 
+// BaseNames returns the names that the resources have in a recording of our own, where those are others: it holds bytes under rss_bytes where the
+// file holds rss_kb. They do not collide.
+func (r *Reader) BaseNames() map[string]string {
+	names, taken := map[string]string{}, map[string]bool{}
+	if r.process == nil {
+		return nil
+	}
+	for _, c := range r.process.columns {
+		taken[c.resource.Name] = true
+	}
+	for _, c := range r.process.columns {
+		name := c.resource.Name
+		if base := baseName(name, c.resource.Unit); base != name && !taken[base] {
+			names[name], taken[base] = base, true
+		}
+	}
+	return names
+}
+
 // Resources describes what the recording holds beyond what the names of its resources tell: by what is declared, and by its values.
 func (r *Reader) Resources() []sampler.Resource {
 	if r.process == nil {

@@ -2,6 +2,7 @@ package recording
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -80,4 +81,23 @@ func headerUnit(name string) (factor float64, unit string) {
 		return 1, r.Unit
 	}
 	return 1, ""
+}
+
+// baseName is the name of a column in a recording of our own, which holds bytes where the file holds rss_kb.
+func baseName(name, unit string) string {
+	factor, _ := headerUnit(name)
+	if unit != "bytes" || strings.HasSuffix(name, "_bytes") {
+		return name
+	}
+	list := words(name)
+	if factor != 1 {
+		list = slices.DeleteFunc(list, func(w string) bool {
+			f, _ := headerUnit("x_" + w)
+			return f != 1
+		})
+	}
+	if list = append(list, "bytes"); len(list) == 1 {
+		return name
+	}
+	return strings.Join(list, "_")
 }

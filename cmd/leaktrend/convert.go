@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
+)
+
+func convertCommand() *cobra.Command {
+	var (
+		out     string
+		force   bool
+		reading recording.Options
+	)
+	cmd := &cobra.Command{
+		Use:   "convert FILE -o RECORDING",
+		Short: "Write what was understood of a file as a recording",
+		Long: `Read a file as replay does, and write what was understood of it in leaktrend's own format, so that one can look at it:
+times in UTC, sizes in bytes. What is not judged is written too, where it is a number. Of several processes each gets a
+file of its own, with its name before the extension. - is standard input, or with -o standard output.`,
+		Example: `  leaktrend convert pidstat.log -o recording.csv
+  ps_loop.sh | leaktrend convert --interval 1m - -o -`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if out == "" {
+				return errors.New("-o: name the recording to write")
+			}
+			file, err := openFile(cmd.InOrStdin(), args[0], reading)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, file.Close()) }()
+			if len(file.Recordings) > 1 && out == "-" {
+				return fmt.Errorf("-o -: the file holds %d processes, and each is a recording: name a file", len(file.Recordings))
+			}
+			for _, r := range file.Recordings {
+				if err := convert(cmd, file.Name, r, besides(out, r.Process()), force); err != nil {
+					return err
+				}
+			}
+			reportReading(cmd.ErrOrStderr(), file)
+			return nil
+		},
+	}
+	fs := cmd.Flags()
+	fs.StringVarP(&out, "out", "o", "", "file to write; - is standard output")
+	fs.BoolVar(&force, "force", false, "replace a file that is not empty")
+	addReading(fs, &reading)
+	return cmd
+}
+
+func openFile(stdin io.Reader, path string, o recording.Options) (*recording.File, error) {
+	if path == "-" {
+		return recording.Read(stdin, "standard input", o)
+	}
+	return recording.ReadFile(path, o)
+}
+
+// convert writes one recording.
+func convert(cmd *cobra.Command, from string, r *recording.Reader, to string, force bool) (err error) {
+	header := r.Header()
+	if header.Source == "" {
+		header.Source = strings.TrimSpace(filepath.Base(from) + " " + r.Process())
+	}
+	file, err := record.Create(to, force, cmd.OutOrStdout(), header)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	names := r.BaseNames()
+	var s sampler.Sample
+	for {
+		switch err := r.Sample(cmd.Context(), &s); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		for i := range s.Readings {
+			if name := names[s.Readings[i].Resource]; name != "" {
+				s.Readings[i].Resource = name
+			}
+		}
+		if err := file.Write(&s); err != nil {
+			return err
+		}
+	}
+}
+
+// reportReading tells what was understood of a file, and what was skipped.
+func reportReading(stderr io.Writer, file *recording.File) {
+	fmt.Fprintln(stderr, file.Name+": "+file.Understood())
+	for _, r := range file.Recordings {
+		n, first := r.Faults()
+		for _, fault := range first {
+			fmt.Fprintln(stderr, "skipped:", fault)
+		}
+		if more := n - len(first); more > 0 {
+			fmt.Fprintf(stderr, "skipped: %s: %d more\n", file.Name, more)
+		}
+	}
+}
+
+// besides puts the name of a process before the extension of a path.
+func besides(path, process string) string {
+	if process == "" {
+		return path
+	}
+	safe := strings.Map(func(c rune) rune {
+		if unicode.IsLetter(c) || unicode.IsDigit(c) || strings.ContainsRune("-_.", c) {
+			return c
+		}
+		return '-'
+	}, process)
+	extension := filepath.Ext(path)
+	return strings.TrimSuffix(path, extension) + "." + safe + extension
+}
