@@ -60,7 +60,7 @@ func TestValidate(t *testing.T) {
 			AlertWebhookFormat: "slack", ProfileMaxMB: -3, MaxAlertHistory: -4, GrowthRateThreshold: -0.5,
 			Adaptive: Adaptive{Sensitivity: 0.09, Soak: 9 * time.Second, LeastGrowth: -1, Patience: -time.Hour, HalfLife: -time.Minute},
 		}, []string{
-			"check_interval: 9.999999ms is below the least value, 10ms",
+			"check_interval: 9.999999ms is below the minimum, 10ms",
 			"goroutine_threshold: -1 is negative",
 			"fd_threshold: -9223372036854775808 is negative",
 			"memory_threshold_mb: -2 is negative",
@@ -69,7 +69,7 @@ func TestValidate(t *testing.T) {
 			"max_alert_history: -4 is negative",
 			"growth_rate_threshold: -0.5 is negative",
 			"adaptive.sensitivity: 0.09 is not between 0.1 and 10",
-			"adaptive.soak: 9s is below the least value, 10s",
+			"adaptive.soak: 9s is below the minimum, 10s",
 			"adaptive.least_growth: -1 is negative",
 			"adaptive.patience: -1h is negative",
 			"adaptive.half_life: -1m is negative",
@@ -81,8 +81,8 @@ func TestValidate(t *testing.T) {
 		}, []string{
 			`alert_webhook_format: "xml" is not one of auto, json, slack, alertmanager`,
 			`profile_dir: "a\x00b" holds characters that are not text`,
-			"profile_max_mb: 8796093022208 is above the greatest value, 8796093022207",
-			"max_alert_history: 1000001 is above the greatest value, 1000000",
+			"profile_max_mb: 8796093022208 is above the maximum, 8796093022207",
+			"max_alert_history: 1000001 is above the maximum, 1000000",
 			"growth_rate_threshold: +Inf is not a finite number",
 			"adaptive.sensitivity: NaN is not a finite number",
 			"adaptive.least_growth: 10.5 is not between 0.01 and 10",
@@ -160,7 +160,7 @@ func TestWrite(t *testing.T) {
   alert_webhook_url: "http://h/?a=\"b\""
   # form of the posted alerts: auto, json, slack, alertmanager; auto goes by the URL (default "auto")
   alert_webhook_format: "auto"
-  # least time between two alerts of one resource and kind, unless the severity rises (default 5m)
+  # minimum time between two alerts of one resource and kind, unless the severity rises (default 5m)
   alert_cooldown: 5m
   # false: hard limits are counted and shown but not alerted (default true)
   alert_on_threshold: true
@@ -168,7 +168,7 @@ func TestWrite(t *testing.T) {
   stack_trace_on_leak: false
   # where captures go; empty = the system's temporary directory (default "")
   profile_dir: ""
-  # the most that captures may take together, in MB of 1024*1024 bytes; 0 = write none (default 100)
+  # maximum size of all captures together, in MB of 1024*1024 bytes; 0 = write none (default 100)
   profile_max_mb: 100
   # alerts kept in memory (default 100)
   max_alert_history: 100
@@ -177,13 +177,13 @@ func TestWrite(t *testing.T) {
   adaptive:
     # run the trend detector (default true)
     enabled: true
-    # 0.1 to 10; the patience asked before an alarm is divided by it (default 1)
+    # 0.1 to 10; the required duration is divided by it (default 1)
     sensitivity: 1
     # scale all time constants so that a steady leak is called within a run of this length, at least 10s; 0s = off (default 0s)
     # as long as a run in CI
     # resource_monitoring: {}
     soak: 1h30m
-    # least rise relative to the level, 0.01 to 10 (default 0.2)
+    # minimum rise relative to the level, 0.01 to 10 (default 0.2)
     least_growth: 0.2
     # how long a doubling must be sustained without any history (default 7h)
     patience: 7h

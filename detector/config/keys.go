@@ -45,7 +45,7 @@ func durationKey(name, meaning string, minimum time.Duration, zero bool, field f
 			case d == 0 && !zero:
 				return errors.New("0s is too short; it must be above zero")
 			case d != 0 && d < minimum:
-				return fmt.Errorf("%s is below the least value, %s", sampler.ShortDuration(d), sampler.ShortDuration(minimum))
+				return fmt.Errorf("%s is below the minimum, %s", sampler.ShortDuration(d), sampler.ShortDuration(minimum))
 			}
 			return nil
 		},
@@ -149,7 +149,7 @@ func checkWhole(v, maximum int64) error {
 	case v < 0:
 		return fmt.Errorf("%d is negative", v)
 	case v > maximum:
-		return fmt.Errorf("%d is above the greatest value, %d", v, maximum)
+		return fmt.Errorf("%d is above the maximum, %d", v, maximum)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ type Config struct {
 	FDThreshold         int64         // hard limit: descriptors above the starting baseline; 0 = off
 	MemoryThreshold     int64         // hard limit: heap in use in bytes, absolute; 0 = off
 	GrowthRateThreshold float64       // percent of growth within one interval that is a hard limit; 0 = off
-	AlertCooldown       time.Duration // least time between two alerts of one resource and kind, unless the severity rises
+	AlertCooldown       time.Duration // minimum time between two alerts of one resource and kind, unless the severity rises
 	AlertOnThreshold    bool          // false: hard limits are counted and shown but not alerted
 	Adaptive            Adaptive
 }
@@ -22,7 +22,7 @@ type Adaptive struct {
 	Enabled     bool
 	Sensitivity float64       // 0.1 to 10; the required duration is divided by it
 	Soak        time.Duration // run length to which all time constants are scaled, at least 10s; 0 = off, physical constants
-	LeastGrowth float64       // least rise relative to the level, 0.01 to 10
+	LeastGrowth float64       // minimum rise relative to the level, 0.01 to 10
 	Patience    time.Duration // how long a doubling must be sustained without any history, above zero
 	HalfLife    time.Duration // of the moving baseline, above zero
 	Load        string        // name of the resource that measures load; "" or NoLoad = off

@@ -15,6 +15,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/internal/guard"
 	"github.com/mdzesseis/leaktrend/detector/sites"
+	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
@@ -177,7 +178,7 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 	spacing := max(now.Config.CheckInterval, finding.Stretch(finestWidth, now.Scale)/2)
 	if i == goroutineSites && now.Goroutines > maxGoroutines {
 		w.next = time.Now().Add(spacing)
-		p.note(w, fmt.Sprintf("%.0f goroutines are too many for a profile of them: none is taken above %d", now.Goroutines, maxGoroutines))
+		p.note(w, wording.NoProfile(now.Goroutines, maxGoroutines))
 		return false
 	}
 	taken, err := p.source.Profile(ctx, w.kind)
@@ -207,11 +208,11 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 	}
 	if i == goroutineSites && taken.Count > maxGoroutines {
 		w.spacing *= slowSpacing
-		problem = fmt.Sprintf("profiles of %.0f goroutines are taken less often: they are more than %d", taken.Count, maxGoroutines)
+		problem = wording.FewerProfiles(taken.Count, maxGoroutines)
 	}
 	if w.slow >= slowInARow {
 		w.spacing *= slowSpacing
-		problem = fmt.Sprintf("profiles of %.0f goroutines stop the world for more than %s: they are taken less often", taken.Count, maxPause)
+		problem = wording.SlowProfiles(taken.Count, maxPause)
 	}
 	p.note(w, problem)
 	w.next = w.last.Add(w.spacing)

@@ -8,12 +8,10 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/spark"
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )
-
-// restartSlack is how far two readings of one process's start time may differ.
-const restartSlack = 10 // seconds
 
 // process is what was read of one set of labels: one process after the other, on the grid of the scan. All values are
 // NaN where nothing was read.
@@ -114,7 +112,7 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 func (p *process) restarted(before, i int) bool {
 	if p.start != nil {
 		if a, b := latest(p.start, before), p.start[i]; !math.IsNaN(a) && !math.IsNaN(b) {
-			return b-a > restartSlack
+			return b-a > engine.RestartSlack.Seconds()
 		}
 	}
 	if p.cpu != nil {
