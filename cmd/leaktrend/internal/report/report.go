@@ -244,7 +244,7 @@ func latest(events []alerting.Event, kind alerting.Kind) *alerting.Event {
 // evidence writes what the regression rests on.
 func evidence(e *alerting.Evidence) string {
 	window, _ := time.ParseDuration(e.Window)
-	text := fmt.Sprintf("%d floors of %s over %s, R² %.2f, t %.0f", e.Points, sampler.FormatDuration(time.Duration(e.Floor*float64(time.Second))),
+	text := fmt.Sprintf("%d minimums of %s over %s, R² %.2f, t %.0f", e.Points, sampler.FormatDuration(time.Duration(e.Floor*float64(time.Second))),
 		sampler.FormatDuration(window), e.R2, e.T)
 	if e.LoadShare > 0 {
 		text += fmt.Sprintf(", %.0f %% of the rate remains at constant load", 100*e.LoadShare)
