@@ -125,7 +125,8 @@ type Site struct {
 	WaitReason    string   `json:"wait_reason,omitempty"`
 	CreatedBy     string   `json:"created_by,omitempty"`
 	Types         []string `json:"types,omitempty"`
-	Via           string   `json:"via,omitempty"` // function of a library that acts for this line; what the line did is known by the memory from there
+	// Via is the function of a library that acts for this line: what the line did is known by the memory from there.
+	Via string `json:"via,omitempty"`
 	// Proven says of goroutines that the collector found that nothing can wake them, of memory that the growth was live
 	// after two collections.
 	Proven bool `json:"proven"`
@@ -133,12 +134,14 @@ type Site struct {
 
 // Part is one kind of descriptors or threads to which growth was traced. The parts of an alert do not overlap.
 type Part struct {
-	What      string    `json:"what"`                // as in tcp, unix, file, "deleted file", pipe, eventfd, thread
-	Detail    string    `json:"detail,omitempty"`    // as in "CLOSE_WAIT to 10.0.0.5:5432", "in /var/spool"
-	Count     float64   `json:"count"`               // how many there are now
-	Growth    float64   `json:"growth,omitempty"`    // how many more than before; absent where before is not known
-	Share     float64   `json:"share"`               // of the growth, or of all there are where before is not known; 0 to 1
-	Since     time.Time `json:"since,omitzero"`      // when before was: the latest look in healthy times that is not younger than the growth; for a limit, the start
+	What   string  `json:"what"`             // as in tcp, unix, file, "deleted file", pipe, eventfd, thread
+	Detail string  `json:"detail,omitempty"` // as in "CLOSE_WAIT to 10.0.0.5:5432", "in /var/spool"
+	Count  float64 `json:"count"`            // how many there are now
+	Growth float64 `json:"growth,omitempty"` // how many more than before; absent where before is not known
+	Share  float64 `json:"share"`            // of the growth, or of all where before is not known; 0 to 1
+	// Since is when before was: the latest look in healthy times that is not younger than the growth; for a limit, the
+	// start.
+	Since     time.Time `json:"since,omitzero"`
 	Estimated bool      `json:"estimated,omitempty"` // from a sample, as there are too many to look at all
 }
 

@@ -303,6 +303,9 @@ func (p *profiler) list(i int, since time.Time, keep func(profile.Site) bool) gr
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.trackers[i]
+	if t == nil { // before the first profile
+		return growth{}
+	}
 	return growth{t.Growing(since, maxListed, keep), t.Growth(since)}
 }
 
