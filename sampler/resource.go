@@ -80,7 +80,7 @@ var positions = map[string]string{
 var (
 	vital  = []string{"descriptors", "fd", "fds", "goroutines", "resident", "rss", "threads", "working"}
 	beside = []string{
-		"anon", "bytes", "container", "count", "current", "fd", "fds", "file", "gb", "gib", "go", "jvm", "kb", "kib", "live", "mb", "mem", "memory", "mib", "node", "nodejs", "num",
+		"anon", "bytes", "container", "count", "current", "fd", "fds", "file", "gb", "gib", "go", "jvm", "kb", "kib", "live", "mb", "mem", "memory", "mib", "node", "nodejs", "nr", "num",
 		"number", "of", "open", "os", "pod", "proc", "process", "program", "set", "size", "total", "usage", "used",
 	}
 )

@@ -76,6 +76,7 @@ func readDelimited(name string, text []byte, o Options) (*gathered, error) {
 		joinDates(s)
 	}
 	o.Interval = cmp.Or(o.Interval, s.notes.reader.notes.Interval)
+	knowSysstat(s)
 	g, err := s.interpret(name, o)
 	if g != nil && len(short) > 0 {
 		g.faults += len(short)
@@ -99,6 +100,26 @@ func takeHeader(s *sheet, notes []string, width int, separator byte) {
 	}
 	for i := range s.header {
 		s.header[i] = strings.TrimSpace(s.header[i])
+	}
+}
+
+// knowSysstat gives a table that sadf wrote what its header does not say: sizes are in kilobytes, and -p writes no header.
+func knowSysstat(s *sheet) {
+	if s.header == nil && s.width() == 6 && s.cell(0, 3) == "-" {
+		if _, form := scan.Instant(s.cell(0, 2), s.dates); form == scan.Text {
+			s.header = []string{"hostname", "interval", "timestamp", "device", "metric", "value"}
+		}
+	}
+	if !slices.Contains(s.header, "hostname") || !slices.Contains(s.header, "interval") || !slices.Contains(s.header, "timestamp") {
+		return
+	}
+	s.format = "table of sysstat (sadf)"
+	s.ignore = map[string]string{"interval": ""}
+	s.bases = map[string]base{}
+	for _, name := range s.header {
+		if strings.HasPrefix(name, "kb") {
+			s.bases[name] = base{1 << 10, "bytes"}
+		}
 	}
 }
 
@@ -191,6 +212,20 @@ func commasOf(text []byte, separator byte) scan.Commas {
 	return scan.Decimal
 }
 
+// joinParts puts cells like "45MiB / 7.6GiB" together again.
+func joinParts(cells []string) []string {
+	joined := cells[:0]
+	for i := 0; i < len(cells); i++ {
+		if i+2 < len(cells) && cells[i+1] == "/" {
+			joined = append(joined, strings.Join(cells[i:i+3], " "))
+			i += 2
+			continue
+		}
+		joined = append(joined, cells[i])
+	}
+	return joined
+}
+
 // split parts a line into cells, without the blanks around them. A quoted cell keeps what is between its quotes.
 func split(line []byte, separator byte) []string {
 	var cells []string
@@ -198,7 +233,7 @@ func split(line []byte, separator byte) []string {
 		for _, cell := range bytes.Fields(line) {
 			cells = append(cells, string(bytes.Trim(cell, `"`)))
 		}
-		return cells
+		return joinParts(cells)
 	}
 	if separator == ',' {
 		for _, cell := range splitCells(nil, line) {

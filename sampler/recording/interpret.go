@@ -51,8 +51,9 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 			key = append(key, col)
 		}
 	}
-	latest := map[string]int64{}
-	var late []int
+	latest, last := map[string]int64{}, map[string]int64{}
+	var late []int // not after the row before them
+	back := 0      // of these, how many are before it
 	for i, t := range times {
 		if t < 0 {
 			continue
@@ -60,15 +61,19 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 		k := keyOf(s, roles, key, i)
 		if before, known := latest[k]; known && t <= before {
 			late = append(late, i)
+			if t < last[k] {
+				back++
+			}
+			last[k] = t
 			continue
 		}
-		latest[k] = t
+		latest[k], last[k] = t, t
 	}
 	switch {
-	case len(late) > len(times)/2:
+	case back > len(times)/2:
 		g.notes = append(g.notes, "newest first: sorted")
 		return
-	case len(late) > 1+len(times)/10:
+	case back > 1+len(times)/10:
 		g.notes = append(g.notes, "not in order of time: sorted")
 		return
 	}
@@ -106,6 +111,9 @@ func (s *sheet) assign(g *gathered, shapes []shape, line *timeline, times []int6
 			if why != "" {
 				g.setAside(name, why)
 			}
+		case hasWord(name, "io") && strings.Contains(s.firstCell(col), "/"): // of docker: received and sent since the start
+			roles[col] = isLeft
+			g.setAside(name, "a counter")
 		case s.header != nil && name == "" && !sh.numeric(), sh.filled == 0:
 			roles[col] = isLeft
 			if name != "" && sh.filled == 0 {

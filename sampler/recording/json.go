@@ -99,6 +99,12 @@ func readJSON(name string, text []byte, o Options) (*gathered, error) {
 		if err := json.Unmarshal(first, &items); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, explainJSON(text, err))
 		}
+		if len(items) > 0 && bytes.HasPrefix(items[0], []byte("[")) {
+			return readPairs(name, items, o)
+		}
+		if len(items) > 0 && bytes.Contains(items[0], []byte(`"datapoints"`)) {
+			return readGraphite(name, items)
+		}
 		if len(items) > 0 && !isSeries(items[0]) {
 			return readObjects(name, "a JSON list of objects", items, make([]int, len(items)), o)
 		}
@@ -113,6 +119,9 @@ func readJSON(name string, text []byte, o Options) (*gathered, error) {
 	}
 	if keys["resultType"] != nil || keys["status"] != nil && (keys["data"] != nil || keys["error"] != nil || keys["errorType"] != nil) {
 		return readAnswer(name, text, first)
+	}
+	if keys["sysstat"] != nil {
+		return nil, newGathered(name, "JSON of sysstat").refuse("it is not read", "write it as text, with sadf -d")
 	}
 	if keys["results"] != nil || keys["frames"] != nil || keys["schema"] != nil && keys["data"] != nil {
 		return nil, newGathered(name, "JSON of Grafana data frames").refuse("it is not read", "save the panel's data as CSV (Inspect, Data), or ask the source itself")
@@ -145,6 +154,47 @@ func readJSON(name string, text []byte, o Options) (*gathered, error) {
 func isSeries(item json.RawMessage) bool {
 	var s map[string]json.RawMessage
 	return json.Unmarshal(item, &s) == nil && s["metric"] != nil && (s["values"] != nil || s["value"] != nil) || len(item) > 0 && item[0] != '{'
+}
+
+// readPairs reads a list of lists as rows of a table without a header.
+func readPairs(name string, items []json.RawMessage, o Options) (*gathered, error) {
+	s := &sheet{format: "a JSON list of lists"}
+	for i, item := range items {
+		var cells []json.RawMessage
+		if err := json.Unmarshal(item, &cells); err != nil || i > 0 && len(cells) != len(s.rows[0]) {
+			return nil, newGathered(name, s.format).refuse(fmt.Sprintf("item %d is not like the first", i+1), "write one object a line, as in {\"time\": ..., \"rss_bytes\": ...}")
+		}
+		row := make([]string, len(cells))
+		for j, cell := range cells {
+			row[j] = strings.Trim(string(cell), `"`)
+		}
+		s.rows, s.lines = append(s.rows, row), append(s.lines, 1)
+	}
+	return s.interpret(name, o)
+}
+
+// readGraphite reads the JSON of Graphite: targets, each with pairs of value and time.
+func readGraphite(name string, items []json.RawMessage) (*gathered, error) {
+	m := newMetrics(name, "JSON of Graphite")
+	for _, item := range items {
+		var target struct {
+			Target     string        `json:"target"`
+			Datapoints [][2]*float64 `json:"datapoints"`
+		}
+		if err := json.Unmarshal(item, &target); err != nil {
+			m.fault(1, "%w", err)
+			continue
+		}
+		line := promtext.Line{Name: []byte(target.Target)}
+		for _, pair := range target.Datapoints {
+			if pair[0] == nil || pair[1] == nil || *pair[1] < 0 || *pair[1] >= scan.EndOfTime {
+				continue
+			}
+			line.Value = *pair[0]
+			m.add(&line, int64(*pair[1]*1e9))
+		}
+	}
+	return m.gathered, m.finish()
 }
 
 // columnar turns an object of lists of one length into objects of values.

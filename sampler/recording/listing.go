@@ -53,6 +53,9 @@ var psListing = listing{
 	known: [][]string{{"USER", "PID", "%CPU", "%MEM", "VSZ", "RSS", "TTY", "STAT", "START", "TIME", "COMMAND"}},
 }
 
+// dockerMemory is what docker calls MEM USAGE / LIMIT: the limit becomes the ceiling.
+const dockerMemory = "MEM USAGE"
+
 var dockerListing = listing{
 	format: dockerFormat,
 	isHeader: func(line string) bool {
@@ -61,8 +64,8 @@ var dockerListing = listing{
 	cells:  dockerCells,
 	ignore: map[string]string{"NET I/O": "a counter", "BLOCK I/O": "a counter"},
 	known: [][]string{
-		{"CONTAINER ID", "NAME", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O", "BLOCK I/O", "PIDS"},
-		{"CONTAINER", "CPU %", "MEM USAGE / LIMIT", "MEM %", "NET I/O", "BLOCK I/O", "PIDS"},
+		{"CONTAINER ID", "NAME", "CPU %", dockerMemory, "MEM %", "NET I/O", "BLOCK I/O", "PIDS"},
+		{"CONTAINER", "CPU %", dockerMemory, "MEM %", "NET I/O", "BLOCK I/O", "PIDS"},
 	},
 }
 
@@ -105,10 +108,14 @@ func (l *listing) headerless(line string) []string {
 		}
 		fits := true
 		for i, column := range header {
-			_, number := scan.ParseAmount(cells[i], scan.Thousands)
+			a, number := scan.ParseAmount(cells[i], scan.Thousands)
 			switch column {
-			case "PID", "%CPU", "%MEM", "VSZ", "RSS", "CPU %", "MEM %", "MEM USAGE / LIMIT", "PIDS":
+			case "PID", "%CPU", "%MEM", "VSZ", "RSS", "PIDS":
 				fits = fits && number
+			case "CPU %", "MEM %":
+				fits = fits && number && a.Unit == "percent"
+			case dockerMemory:
+				fits = fits && number && a.Of > 0
 			}
 		}
 		if fits {
@@ -165,7 +172,7 @@ func (l *listing) read(name string, text []byte, o Options) (*gathered, error) {
 			continue
 		}
 		if l.isHeader(rest) {
-			header = l.cells(rest)
+			header = l.cells(strings.Replace(rest, "MEM USAGE / LIMIT", dockerMemory, 1))
 			listings++
 			if stamp.IsZero() && listings > 1 && untimed {
 				at = time.Time{}
@@ -220,15 +227,5 @@ func dockerCells(line string) []string {
 	if strings.Contains(line, "  ") || strings.Contains(line, "\t") {
 		return wideCells(line)
 	}
-	words := strings.Fields(line)
-	var cells []string
-	for i := 0; i < len(words); i++ {
-		if i+2 < len(words) && words[i+1] == "/" {
-			cells = append(cells, strings.Join(words[i:i+3], " "))
-			i += 2
-			continue
-		}
-		cells = append(cells, words[i])
-	}
-	return cells
+	return joinParts(strings.Fields(line))
 }

@@ -345,7 +345,7 @@ func (s *sheet) countedTime(g *gathered, shapes []shape, o Options) (*timeline, 
 			}
 			return nil, g.refuse(fmt.Sprintf("its column %q is no date and names no unit", name), "call it elapsed_s, elapsed_min or elapsed_h")
 		}
-		if counted < 0 && sh.whole && sh.rising > 0 && (hasWord(name, rowWords...) || name == "" || name == "#" || col == 0 && sh.falling == 0 && steady(s, col)) {
+		if counted < 0 && sh.whole && sh.rising > 0 && (hasWord(name, rowWords...) || name == "" || name == "#") {
 			counted = col
 		}
 	}
@@ -355,27 +355,49 @@ func (s *sheet) countedTime(g *gathered, shapes []shape, o Options) (*timeline, 
 		return s.elapsed(counted, o.Interval), nil
 	case o.Interval > 0:
 		g.notes = append(g.notes, "rows "+sampler.ShortDuration(o.Interval)+" apart")
-		return &timeline{column: -1, second: -1, at: func(row int) (int64, bool) { return int64(row) * int64(o.Interval), true }}, nil
+		return s.rowTime(shapes, o.Interval), nil
 	case counted >= 0:
 		return nil, g.refuse(fmt.Sprintf("it has no time: %s counts samples", s.name(counted)), "say how far apart they are, as in --interval 1m")
 	}
-	return nil, g.refuse("it has no column of times", wayOutTime)
+	return nil, s.noTime(g)
 }
 
-// steady reports whether a column counts in equal steps.
-func steady(s *sheet, col int) bool {
-	var values []float64
-	for i := range min(len(s.rows), 100) {
-		if a, ok := scan.ParseAmount(s.cell(i, col), s.commas); ok {
-			values = append(values, a.Value)
+// noTime refuses a sheet without times, and says what stands in their place.
+func (s *sheet) noTime(g *gathered) error {
+	for col := range s.width() {
+		text := s.firstCell(col)
+		if _, ok := scan.TimeOfDay(text); ok {
+			return g.refuse(fmt.Sprintf("its times, as in %q, have no date", text), "write them with the date, as in 2026-03-02T00:00:00")
+		}
+		if i := strings.LastIndexByte(text, ' '); i > 0 {
+			if _, form := scan.Instant(text[:i], s.dates); form == scan.Text {
+				return g.refuse(fmt.Sprintf("the zone in %q stands for several offsets", text), "write the offset itself, as in +01:00, or UTC")
+			}
 		}
 	}
-	for i := 2; i < len(values); i++ {
-		if values[i]-values[i-1] != values[1]-values[0] {
-			return false
+	return g.refuse("it has no column of times", wayOutTime)
+}
+
+// rowTime is the timeline of rows a step apart. Where a column names processes, the rows of each are counted by themselves.
+func (s *sheet) rowTime(shapes []shape, step time.Duration) *timeline {
+	key, best := -1, unnamed
+	for col := range shapes {
+		sh := &shapes[col]
+		if rank := keyRank(s.name(col)); s.header != nil && rank < best && !sh.constant && sh.distinct <= len(s.rows)/2 && (!sh.numeric() || hasWord(s.name(col), idWords...)) {
+			key, best = col, rank
 		}
 	}
-	return len(values) > 2 && values[1] != values[0]
+	counts := map[string]int64{}
+	at := make([]int64, len(s.rows))
+	for row := range s.rows {
+		of := ""
+		if key >= 0 {
+			of = s.cell(row, key)
+		}
+		at[row] = counts[of] * int64(step)
+		counts[of]++
+	}
+	return &timeline{column: -1, second: -1, at: func(row int) (int64, bool) { return at[row], true }}
 }
 
 // elapsed is the timeline of a column that counts units.

@@ -57,7 +57,8 @@ func splitBy(s *sheet, g *gathered, roles []role, by string) error {
 func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, ids []int, times []int64) error {
 	keys := append(slices.Clone(ids), texts...)
 	keys = slices.DeleteFunc(keys, func(col int) bool {
-		return shapes[col].constant || shapes[col].distinct > len(s.rows)/2 && !overlaps(s, roles, []int{col}, times)
+		// A text that is another one in every row names no process, unless it is called so.
+		return shapes[col].constant || shapes[col].distinct > len(s.rows)/2 && keyRank(s.name(col)) == unnamed
 	})
 	slices.SortStableFunc(keys, func(a, b int) int { return keyRank(s.name(a)) - keyRank(s.name(b)) })
 	var chosen []int
@@ -100,15 +101,18 @@ func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, 
 // keyRank orders columns by how well their name tells processes apart.
 func keyRank(name string) int {
 	for i, list := range [][]string{
-		{"pid"}, {"pod"}, {"container", "containers"}, {"instance"}, {"process", "proc"}, {"name", "names"}, {"service"}, {"command", "cmd", "comm", "args"}, {"host", "hostname", "node", "server"},
+		{"pid"}, {"pod"}, {"instance"}, {"process", "proc"}, {"name", "names"}, {"container", "containers"}, {"service"}, {"command", "cmd", "comm", "args"}, {"host", "hostname", "node", "server"},
 		{"id", "tid"}, {"series", "metric", "legend"},
 	} {
 		if hasWord(name, list...) {
 			return i
 		}
 	}
-	return 100
+	return unnamed
 }
+
+// unnamed is the rank of a column whose name is none of a process.
+const unnamed = 100
 
 // keyOf returns what the key columns say in a row, with what names the metric.
 func keyOf(s *sheet, roles []role, key []int, row int) string {

@@ -2,6 +2,7 @@ package recording
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -111,8 +112,12 @@ func readSysstat(name string, text []byte, o Options) (*gathered, error) {
 				}
 			}
 			switch column {
-			case "UID", "PID", "TGID", "TID", "Command", "DEV", "IFACE", "CPU":
+			case "PID", "TGID", "TID", "DEV", "IFACE":
 				key += "\x00" + cells[i]
+			case "CPU": // of a process it is where that ran last
+				if !slices.Contains(header, "PID") {
+					key += "\x00" + cells[i]
+				}
 			}
 		}
 		at2, known := rowOf[key]

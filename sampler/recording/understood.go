@@ -69,14 +69,14 @@ func (f *File) Understood() string {
 			}
 		}
 	}
-	what := "rows"
+	what := "row"
 	if f.all != nil {
 		rows, used = f.all.rows, f.all.used
 		if f.all.values {
-			what = "values"
+			what = "value"
 		}
 	}
-	parts = append(parts, fmt.Sprintf("%d %s of %d", used, what, rows), span(first, last, step))
+	parts = append(parts, fmt.Sprintf("%s of %d", counted(used, what), rows), span(first, last, step))
 	if f.Format != "" {
 		parts = append(parts, f.Format)
 	}

@@ -85,6 +85,12 @@ func ParseAmount(cell string, commas Commas) (a Amount, ok bool) {
 		return a, true
 	}
 	u, known := units[strings.ToLower(unit)]
+	switch unit { // as top writes sizes
+	case "g":
+		u.scale, u.unit = 1<<30, "bytes"
+	case "t":
+		u.scale, u.unit = 1<<40, "bytes"
+	}
 	if !known {
 		return Amount{}, false
 	}

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -228,6 +229,9 @@ func timeOfDay(text string) (since, offset time.Duration, ok bool) {
 	return time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute + time.Duration(second)*time.Second + fraction, offset, true
 }
 
+// zoneName is what Go writes behind an offset: CET, or the offset again where the zone has no name.
+var zoneName = regexp.MustCompile(`^([A-Za-z]{1,5}|[+-]\d{2,4})?$`)
+
 // zone reads what follows a time of day: nothing, Z, UTC, GMT, an offset, or an offset with a name as Go writes it.
 func zone(text string) (offset time.Duration, ok bool) {
 	if i := strings.Index(text, " m="); i >= 0 { // Go's monotonic clock
@@ -248,7 +252,10 @@ func zone(text string) (offset time.Duration, ok bool) {
 	default:
 		return 0, false
 	}
-	digits, _, _ := strings.Cut(text[1:], " ") // the name behind an offset adds nothing
+	digits, name, _ := strings.Cut(text[1:], " ")
+	if !zoneName.MatchString(name) { // what is one adds nothing to the offset
+		return 0, false
+	}
 	digits = strings.Replace(digits, ":", "", 1)
 	if len(digits) == 1 || len(digits) == 2 {
 		digits = strings.Repeat("0", 2-len(digits)) + digits + "00"
