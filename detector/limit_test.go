@@ -264,7 +264,7 @@ func TestLimitNotAlertedIsShown(t *testing.T) {
 	mean, deviation := series.Level()
 	want := []Status{{
 		Resource: resource, State: Firing, Limit: true, Severity: alerting.High, Value: 175, Baseline: mean, Deviation: deviation, Start: 100,
-		Since: dawn.Add(13 * tick), Judged: true, Reason: engine.AboveLimit, Nearest: series.Growth().Nearest(), Soonest: 45 * time.Minute, Why: "above the hard limit", LimitsPassed: 2,
+		Since: dawn.Add(13 * tick), At: samples[len(samples)-1].Time, Judged: true, Verdict: engine.Limit, Reason: engine.AboveLimit, Nearest: series.Growth().Nearest(), Soonest: 45 * time.Minute, Why: "above the hard limit", LimitsPassed: 2,
 		Memory: int(unsafe.Sizeof(*series) + unsafe.Sizeof(trend.Ladder{})),
 	}}
 	if diff := cmp.Diff(want, d.Status()); diff != "" {
