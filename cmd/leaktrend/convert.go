@@ -76,7 +76,6 @@ func convert(cmd *cobra.Command, from string, r *recording.Reader, to string, fo
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	names := r.BaseNames()
 	var s sampler.Sample
 	for {
 		switch err := r.Sample(cmd.Context(), &s); {
@@ -85,11 +84,7 @@ func convert(cmd *cobra.Command, from string, r *recording.Reader, to string, fo
 		case err != nil:
 			return err
 		}
-		for i := range s.Readings {
-			if name := names[s.Readings[i].Resource]; name != "" {
-				s.Readings[i].Resource = name
-			}
-		}
+		r.Rename(&s)
 		if err := file.Write(&s); err != nil {
 			return err
 		}

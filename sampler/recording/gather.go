@@ -266,6 +266,21 @@ func (c *column) dropImpossible() {
 	c.gaps = before - len(c.points)
 }
 
+// baseNames returns the names of the columns in a recording of our own, where those are others. They do not collide.
+func (p *process) baseNames() map[string]string {
+	names, taken := map[string]string{}, map[string]bool{}
+	for _, c := range p.columns {
+		taken[c.resource.Name] = true
+	}
+	for _, c := range p.columns {
+		name := c.resource.Name
+		if base := baseName(name, c.resource.Unit); base != name && !taken[base] {
+			names[name], taken[base] = base, true
+		}
+	}
+	return names
+}
+
 // ready prepares the process to be yielded. It returns false if there is nothing to yield.
 func (p *process) ready() bool {
 	for i, c := range p.columns {

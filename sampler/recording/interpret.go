@@ -36,24 +36,26 @@ func (s *sheet) interpret(name string, o Options) (*gathered, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.order(g, line, roles, times)
+	if err := s.order(g, line, roles, times); err != nil {
+		return nil, err
+	}
 	s.fill(g, shapes, roles, times)
 	s.notes.apply(g, times)
 	return g, g.finish()
 }
 
 // order skips the few rows that are not after the one before them. Where they are many the rows are in another order, as newest first, and are
-// sorted.
-func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) {
+// sorted. Where most times stand twice, with other values, the file holds several series, and is refused.
+func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) error {
 	var key []int
 	for col, r := range roles {
 		if r == isProcess {
 			key = append(key, col)
 		}
 	}
-	latest, last := map[string]int64{}, map[string]int64{}
-	var late []int // not after the row before them
-	back := 0      // of these, how many are before it
+	latest, last := map[string]int64{}, map[string]int{} // the newest time of a process, and its row before
+	var late []int                                       // not after the row before them
+	back, twice := 0, 0                                  // of these, how many are before it, and how many at its time
 	for i, t := range times {
 		if t < 0 {
 			continue
@@ -61,26 +63,32 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 		k := keyOf(s, roles, key, i)
 		if before, known := latest[k]; known && t <= before {
 			late = append(late, i)
-			if t < last[k] {
+			switch before := times[last[k]]; {
+			case t < before:
 				back++
+			case t == before && !slices.Equal(s.rows[i], s.rows[last[k]]):
+				twice++
 			}
-			last[k] = t
+			last[k] = i
 			continue
 		}
-		latest[k], last[k] = t, t
+		latest[k], last[k] = t, i
 	}
 	switch {
+	case twice > 1+len(times)/10:
+		return g.refuse("times stand in it several times: it holds several processes or series", "name the column that tells them apart with --by COLUMN")
 	case back > len(times)/2:
 		g.notes = append(g.notes, "newest first: sorted")
-		return
+		return nil
 	case back > 1+len(times)/10:
 		g.notes = append(g.notes, "not in order of time: sorted")
-		return
+		return nil
 	}
 	for _, i := range late {
 		g.fault(s.lines[i], "%s: %s: not after the row before it: skipped", line.what, scan.Shown([]byte(s.cell(i, max(line.column, 0)))))
 		times[i] = -1
 	}
+	return nil
 }
 
 // role is what a column is.

@@ -187,7 +187,9 @@ func (m *metrics) finish() error {
 				parts = append(parts, name+" "+value)
 			}
 		}
-		p.name = strings.Join(parts, ", ")
+		if p.name = strings.Join(parts, ", "); p.name == "" && m.by != "" {
+			p.name = "without " + m.by
+		}
 	}
 	return m.gathered.finish()
 }

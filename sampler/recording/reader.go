@@ -43,6 +43,7 @@ type Reader struct {
 	torn           bool // the last line of the input has no newline
 
 	csv
+	names   map[string]string  // in a recording of our own, where they are others; see Rename
 	told    []sampler.Resource // what the values showed of its columns
 	process *process           // all there is, where the file was read at once
 
@@ -125,23 +126,26 @@ func (r *Reader) Process() string {
 	return r.process.name
 }
 
-// BaseNames returns the names that the resources have in a recording of our own, where those are others: it holds bytes under rss_bytes where the
-// file holds rss_kb. They do not collide.
-func (r *Reader) BaseNames() map[string]string {
-	names, taken := map[string]string{}, map[string]bool{}
+// Rename gives the readings and ceilings of a sample the names that they have in a recording of our own, where those are others: it holds bytes
+// under rss_bytes where the file holds rss_kb.
+func (r *Reader) Rename(s *sampler.Sample) {
 	if r.process == nil {
-		return nil
+		return
 	}
-	for _, c := range r.process.columns {
-		taken[c.resource.Name] = true
+	if r.names == nil {
+		r.names = r.process.baseNames()
 	}
-	for _, c := range r.process.columns {
-		name := c.resource.Name
-		if base := baseName(name, c.resource.Unit); base != name && !taken[base] {
-			names[name], taken[base] = base, true
+	for i := range s.Readings {
+		if name := r.names[s.Readings[i].Resource]; name != "" {
+			s.Readings[i].Resource = name
 		}
 	}
-	return names
+	s.Ceilings = slices.Clone(s.Ceilings)
+	for i := range s.Ceilings {
+		if name := r.names[s.Ceilings[i].Resource]; name != "" {
+			s.Ceilings[i].Resource = name
+		}
+	}
 }
 
 // Resources describes what the recording holds beyond what the names of its resources tell: by what is declared, and by its values.

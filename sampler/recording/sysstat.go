@@ -65,6 +65,9 @@ func readSysstat(name string, text []byte, o Options) (*gathered, error) {
 			continue
 		}
 		f := strings.Fields(strings.TrimPrefix(line, "#"))
+		if len(f) == 0 {
+			continue
+		}
 		stamp, n, isTime := sysstatTime(f)
 		if !isTime && strings.EqualFold(f[0], "Time") {
 			header = f[1:]
@@ -77,7 +80,7 @@ func readSysstat(name string, text []byte, o Options) (*gathered, error) {
 			continue
 		}
 		cells := f[n:]
-		if header == nil || isSysstatHeader(cells) {
+		if len(header) == 0 || isSysstatHeader(cells) {
 			header = cells
 			continue
 		}
@@ -186,12 +189,10 @@ func readPsrecord(name string, text []byte, o Options) (*gathered, error) {
 	for raw := range bytes.Lines(text) {
 		number++
 		line := strings.TrimSpace(string(raw))
-		if header, found := strings.CutPrefix(line, "#"); found || strings.HasPrefix(line, "Elapsed") {
-			if s.header == nil {
-				s.header = wideCells(strings.TrimSpace(header))
-				if !found {
-					s.header = wideCells(line)
-				}
+		header := strings.TrimSpace(strings.TrimPrefix(line, "#"))
+		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, "Elapsed") {
+			if s.header == nil && header != "" {
+				s.header = wideCells(header)
 				s.header[0] = "elapsed_s"
 			}
 			continue

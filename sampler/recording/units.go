@@ -89,6 +89,9 @@ func baseName(name, unit string) string {
 	if unit != "bytes" || strings.HasSuffix(name, "_bytes") {
 		return name
 	}
+	if strings.ContainsAny(name, "{=") { // a series with its labels
+		return name
+	}
 	list := words(name)
 	if factor != 1 {
 		list = slices.DeleteFunc(list, func(w string) bool {

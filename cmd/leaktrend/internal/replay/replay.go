@@ -55,7 +55,6 @@ type Result struct {
 type Resource struct {
 	detector.Status
 	First  float64 // earliest reading
-	Read   int     // samples in which it was read
 	Line   spark.Line
 	Events []alerting.Event
 	Chart  *plot.Chart // of a resource that is judged; see Options.Done
@@ -249,7 +248,6 @@ func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*R
 				series = arrange(series, i, *reading)
 			}
 			series[i].line.Add(reading.Value)
-			series[i].read++
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -266,7 +264,7 @@ func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*R
 		resource := Resource{Status: status}
 		for _, c := range series {
 			if c.name == status.Resource.Name {
-				resource.First, resource.Line, resource.Read = c.first, c.line, c.read
+				resource.First, resource.Line = c.first, c.line
 			}
 		}
 		for _, e := range result.Events {
@@ -291,7 +289,6 @@ const chartBins = 1440
 type course struct {
 	name  string
 	first float64
-	read  int
 	line  spark.Line
 }
 
