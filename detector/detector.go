@@ -1,3 +1,7 @@
+// Package detector decides whether a process leaks: Detector judges samples and says in sentences what it decided,
+// and ResourceMonitor runs it inside a service, with evidence, delivery and a live page. What belongs here is what a
+// service names: both of these, the API of the monitors that they replace, aliases of what the packages below
+// define. The decisions stand in engine and sites, the sentences in wording.
 package detector
 
 import (

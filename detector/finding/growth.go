@@ -1,5 +1,6 @@
-// Package finding holds the one life of a finding: growth is watched, suspected, confirmed, followed and ended, rated, and alerted when it is
-// news. Totals and lines of code live by the same rules. It decides from floors and instants alone; what it says are reasons and figures.
+// Package finding holds the one life of a finding: growth is watched, suspected, confirmed, followed and ended,
+// rated, and alerted when it is news. Totals and lines of code live by the same rules. It decides from the judgments
+// of package trend and their instants alone; what it says are reasons and figures, never sentences.
 package finding
 
 import (

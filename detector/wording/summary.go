@@ -1,4 +1,6 @@
-// Package wording composes every sentence that people read, from the reasons and figures of those who decide. Nothing below it imports it.
+// Package wording composes the sentences on what was decided, from the reasons and figures of those who decide.
+// Nothing that decides imports it. It decides nothing, and knows no clock; how a table or a page lays its words out
+// belongs to those.
 package wording
 
 import (

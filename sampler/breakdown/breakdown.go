@@ -1,4 +1,6 @@
-// Package breakdown tells what the descriptors and threads of a process are, and which of them grew.
+// Package breakdown tells what the descriptors and threads of a process are, grouped so that people recognize them,
+// and which of the groups grew. It reads one process at one instant; when to look, and what to keep of it, is for
+// those who call.
 package breakdown
 
 import (

@@ -1,4 +1,5 @@
-// Package process samples other processes, of any language, through /proc, and finds them by name. It is available on Linux only.
+// Package process samples other processes, of any language, through /proc, and finds them by name. It is available
+// on Linux only. It reads totals; what descriptors and threads are is told by breakdown.
 package process
 
 import (

@@ -1,5 +1,6 @@
-// Package profile reads where in the code the goroutines and the live heap memory of a process are from: a profile is reduced to
-// sites, each a line of code with what is there now.
+// Package profile reads where in the code the goroutines and the live heap memory of this process are from: a
+// profile is reduced to sites, each a line of code with what is there now. Whether a site grows is decided
+// elsewhere, and profiles of other processes are read by remote, which brings a parser.
 package profile
 
 import (

@@ -1,4 +1,5 @@
-// Package promtext reads the Prometheus text format and OpenMetrics, and says what their metrics are here.
+// Package promtext reads the Prometheus text format and OpenMetrics, and says what their metrics are here: one table
+// for endpoints, recordings and fleets. Where the text comes from is for those who call.
 package promtext
 
 import (

@@ -1,4 +1,5 @@
-// Package self samples the process that it runs in.
+// Package self samples the process that it runs in, from the Go runtime and, on Linux, from /proc, without stopping
+// the world and without allocating. Other processes are sampled by process and endpoint.
 package self
 
 import (

@@ -1,4 +1,5 @@
-// Package text writes numbers and times in the texts of alerts.
+// Package text writes numbers and times in the texts of alerts, as all ways of delivery need them. Sentences stand
+// in the alert already, and are not composed here.
 package text
 
 import (

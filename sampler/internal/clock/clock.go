@@ -1,4 +1,5 @@
-// Package clock stamps the samples of a live source.
+// Package clock stamps the samples of a live source: the one place where the time of a sample comes from. Recordings
+// bring their own.
 package clock
 
 import "time"

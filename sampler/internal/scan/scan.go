@@ -1,4 +1,5 @@
-// Package scan reads numbers and times, as recordings and metrics hold them, exactly and without allocating.
+// Package scan reads cells, numbers and times, as recordings and metrics hold them, exactly and without allocating.
+// What a format is made of belongs to the package that reads it.
 package scan
 
 import (

@@ -1,4 +1,5 @@
-// Package remote takes the profiles of another Go process from the address at which it serves net/http/pprof.
+// Package remote takes the profiles of another Go process from the address at which it serves net/http/pprof, and
+// reduces them as package profile does. It holds the parser of profiles, which only the command compiles.
 package remote
 
 import (

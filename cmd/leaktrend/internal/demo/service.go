@@ -1,4 +1,5 @@
-// Package demo shows a small HTTP service under load that leaks on request, watched by the embedded monitor.
+// Package demo shows a small HTTP service under load that leaks on request, watched by the embedded monitor as a
+// service would embed it. It is for people to try; tests of the monitor do not rest on it.
 package demo
 
 import (

@@ -1,4 +1,5 @@
-// Package output writes the files that the user names.
+// Package output writes the files that the user names, and replaces what is there only where that is asked for. What
+// is in them is for those who call.
 package output
 
 import (

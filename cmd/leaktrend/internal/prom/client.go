@@ -1,5 +1,6 @@
-// Package prom reads a Prometheus server, or one that speaks its API, as a good neighbour: in chunks that respect the
-// server's limits, a few at a time, and patient when it asks for patience.
+// Package prom reads a Prometheus server, or one that speaks its API, as a good neighbour: in chunks that respect
+// the server's limits, a few at a time, and patient when it asks for patience. What the series mean is for those who
+// ask.
 package prom
 
 import (

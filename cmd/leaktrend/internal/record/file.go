@@ -1,4 +1,5 @@
-// Package record samples a source into a recording.
+// Package record samples a source into a recording until it ends, or its time does. How a recording is written down
+// stands in sampler/recording; nothing is judged here.
 package record
 
 import (

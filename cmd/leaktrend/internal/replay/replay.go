@@ -1,4 +1,5 @@
-// Package replay runs recordings through the detector: the same decisions as the live run, offline.
+// Package replay runs recordings through the detector, offline: the same decisions as the live run. It gives
+// results; how they look is for report.
 package replay
 
 import (

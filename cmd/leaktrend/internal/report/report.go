@@ -1,5 +1,5 @@
 // Package report writes what became of recordings: as text, as JSON lines, as pictures, and as one page that needs
-// nothing but itself.
+// nothing but itself. It decides nothing: replay has.
 package report
 
 import (

@@ -1,5 +1,6 @@
-// Package rules writes Prometheus rules that approximate the detector, for those who cannot run it. How well they do is
-// measured by package rivals, from the same constants.
+// Package rules writes Prometheus rules that approximate the detector, for those who cannot run it. How well they do
+// is measured by lab/rivals, from the same text. The rules on the metrics of a running monitor belong to
+// detector/collector.
 package rules
 
 import (

@@ -1,4 +1,5 @@
 // Package screen shows the verdicts on running processes: a screen with keys on a terminal, plain lines elsewhere.
+// It reads monitors and changes nothing in them; who runs them is for watch and demo.
 package screen
 
 import (

@@ -1,4 +1,5 @@
-// Package source opens what the user points at: a process by id or by name, or a metrics endpoint.
+// Package source opens what the user points at: a process by id or by name, or a metrics endpoint, with its flags.
+// How it is sampled stands in the packages of sampler.
 package source
 
 import (

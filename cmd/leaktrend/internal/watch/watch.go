@@ -1,4 +1,5 @@
-// Package watch runs the monitors of live processes, with a view of them.
+// Package watch runs the monitors of live processes, with a view of them, and follows processes that begin and end.
+// What is shown is for screen, what is judged for detector.
 package watch
 
 import (

@@ -1,4 +1,5 @@
-// Package calibration says what a score is worth against chance: by a table of the scores of generated series.
+// Package calibration says what a score is worth against chance, by a table of the scores of generated series. It
+// reads the table; scores are measured in lab/scores, and what is done with e-values stands in fleet.
 package calibration
 
 import (

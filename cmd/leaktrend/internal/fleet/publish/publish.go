@@ -1,5 +1,5 @@
 // Package publish shows what scans of a fleet find: as a table, as JSON lines or as a page, and as alerts in an
-// Alertmanager, once or again and again.
+// Alertmanager, once or again and again. What is found is decided in fleet.
 package publish
 
 import (

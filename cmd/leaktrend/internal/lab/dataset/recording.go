@@ -1,5 +1,5 @@
 // Package dataset holds recordings with what is known of them: read from files and labels, extended, divided for
-// cross-validation.
+// cross-validation. It judges none of them; those that are made up come from generate.
 package dataset
 
 import (

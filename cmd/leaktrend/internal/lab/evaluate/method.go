@@ -1,5 +1,6 @@
-// Package evaluate measures how good a way of finding leaks is, on recordings of which the truth is known: false alarms
-// per process-day, recall, delay.
+// Package evaluate measures how good a way of finding leaks is, on recordings of which the truth is known: false
+// alarms per process-day, recall, delay. Any Method can be measured, the detector is one; how figures are reported,
+// and settings searched, is for tune.
 package evaluate
 
 import "github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"

@@ -1,4 +1,5 @@
-// Package labels reads what is known of a set of recordings: which ones leak, in which resource, since when.
+// Package labels reads what is known of a set of recordings from a YAML file: which ones leak, in which resource,
+// since when. The recordings themselves are read by dataset.
 package labels
 
 import (

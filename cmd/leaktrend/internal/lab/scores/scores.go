@@ -1,4 +1,5 @@
-// Package scores measures the scores of generated series, by which a scan is calibrated.
+// Package scores measures the scores of generated series, by which a scan is calibrated. The table that comes of it
+// is kept and read by fleet/calibration.
 package scores
 
 import (

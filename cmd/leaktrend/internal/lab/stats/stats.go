@@ -1,4 +1,5 @@
-// Package stats holds estimates with their intervals, and what a budget of false alarms asks of them.
+// Package stats holds estimates of rates and shares with their intervals, and what a budget of false alarms asks of
+// them. It knows no recordings.
 package stats
 
 import (

@@ -1,4 +1,5 @@
-// Package tune measures a configuration on recordings, searches the few knobs that matter, and reports both.
+// Package tune measures a configuration on recordings, searches the few settings that matter, and reports both, as
+// text and as a page. How a method is scored stands in evaluate.
 package tune
 
 import (

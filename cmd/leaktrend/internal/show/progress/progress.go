@@ -1,4 +1,5 @@
-// Package progress shows on a terminal how far long work has come.
+// Package progress shows on a terminal how far long work has come, and nothing elsewhere. Results do not go through
+// it.
 package progress
 
 import (

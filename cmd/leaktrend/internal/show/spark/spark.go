@@ -1,4 +1,5 @@
-// Package spark draws a series in one line of text.
+// Package spark draws a series of any length in one line of text, in fixed memory. Plots with axes are drawn by
+// detector/plot and, on a terminal, by screen.
 package spark
 
 import (

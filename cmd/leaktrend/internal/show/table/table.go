@@ -1,4 +1,5 @@
-// Package table lays out verdicts for a terminal or a plain text file.
+// Package table lays out verdicts for a terminal or a plain text file: the words, columns and colours that all
+// commands share. What the verdict is, and its reason, come with the status.
 package table
 
 import (

@@ -1,4 +1,5 @@
-// Package terminal says what a writer can show, and fits text to it.
+// Package terminal says what a writer can show, and fits text to it: width, colours, what is safe to print. It knows
+// nothing of verdicts.
 package terminal
 
 import (

@@ -1,5 +1,5 @@
 // Package webpage is the frame of all pages that the command writes: each needs nothing but itself, and they look
-// alike.
+// alike. What is on a page is for the package that writes it; the live page of a monitor is detector/page.
 package webpage
 
 import (

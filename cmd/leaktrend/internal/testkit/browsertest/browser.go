@@ -1,4 +1,5 @@
-// Package browsertest opens pages in a headless Chromium, for tests of what a person sees.
+// Package browsertest opens pages in a headless Chromium, for tests of what a person sees. Only tests use it; those
+// of a page's text need no browser.
 package browsertest
 
 import (

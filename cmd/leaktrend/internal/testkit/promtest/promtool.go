@@ -1,4 +1,5 @@
-// Package promtest runs what belongs to Prometheus, for tests of what leaktrend tells it and reads from it.
+// Package promtest runs what belongs to Prometheus, for tests of what leaktrend sends to it and reads from it. Only
+// tests use it.
 package promtest
 
 import (

@@ -1,4 +1,5 @@
 // Package ttytest is a terminal for tests: a pseudo-terminal with a screen that understands what leaktrend writes.
+// Only tests use it.
 package ttytest
 
 import (

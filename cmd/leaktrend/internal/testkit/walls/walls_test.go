@@ -213,6 +213,22 @@ func TestExportedNamesAreDocumented(t *testing.T) {
 	}
 }
 
+// TestPackagesSayWhatTheyAreFor: a package without a comment takes anything in.
+func TestPackagesSayWhatTheyAreFor(t *testing.T) {
+	all, _ := sources(t)
+	says := map[string]bool{}
+	for _, s := range all {
+		if !s.test() {
+			says[s.dir] = says[s.dir] || s.file.Doc != nil
+		}
+	}
+	for dir, documented := range says {
+		if !documented {
+			t.Errorf("%s has no package comment: it says what belongs there and what does not", dir)
+		}
+	}
+}
+
 // wellKnown methods say by their name what they do.
 var wellKnown = map[string]bool{"String": true, "Error": true, "Unwrap": true, "MarshalText": true, "UnmarshalText": true}
 
