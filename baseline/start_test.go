@@ -25,17 +25,20 @@ func TestStart(t *testing.T) {
 		{"flat", 30, func(int64) float64 { return 100 }, result{270, 100}, 0},
 		{"flat at a second", 1, func(int64) float64 { return 100 }, result{9, 100}, 0},
 		{"flat zero", 30, func(int64) float64 { return 0 }, result{270, 0}, 0},
-		{"below zero", 30, func(at int64) float64 { return -7 + float64(at/30%2) }, result{270, -6}, 0},
-		// 20 a second up to 400 at 20 s. The ten latest lie within 20 % of their median once the least of them is at 20 s * 0.85:
-		// at 26 s they are 340, 360, 380 and seven times 400, a range of 60; at 25 s it is 320, 340, ... and a range of 80 = 20 % of 400.
-		{"start-up ramp", 1, func(at int64) float64 { return min(400, 20*float64(at)) }, result{25, 400}, 0},
+		{"below zero", 30, func(at int64) float64 { return -7 + float64(at/30%2) }, result{270, -7}, 0},
+		// 20 a second up to 400 at 20 s. At 27 s the ten latest are 360, 380 and eight times 400: the mean of the later five is 12 above that of
+		// the earlier five, .3 of the range of 40; a second before it was 24 of 60.
+		{"start-up ramp", 1, func(at int64) float64 { return min(400, 20*float64(at)) }, result{27, 400}, 0},
 		// A handful up and down is calm whatever its share.
-		{"few descriptors", 10, func(at int64) float64 { return 5 + float64(at/10%5) }, result{90, 7}, 0},
+		{"few descriptors", 10, func(at int64) float64 { return 5 + float64(at/10%5) }, result{90, 6}, 0},
 		{"noisy", 10, func(int64) float64 { return 1000 + 80*(noise.Float64()-.5) }, result{90, 1000}, 40},
-		{"never calm", 10, func(at int64) float64 { return []float64{100, 300, 200}[at/10%3] }, result{300, 200}, 0},
-		{"never calm, few samples", 60, func(at int64) float64 { return []float64{100, 300, 200}[at/60%3] }, result{540, 200}, 0},
-		// 1 % a minute: settled in the middle of the first ten values, and there for good.
-		{"slow leak", 60, func(at int64) float64 { return 100 + float64(at)/60 }, result{540, 105}, 0},
+		{"never calm", 10, func(at int64) float64 { return []float64{100, 300, 200}[at/10%3] }, result{300, 100}, 0},
+		{"never calm, few samples", 60, func(at int64) float64 { return []float64{100, 300, 200}[at/60%3] }, result{540, 100}, 0},
+		// Leaks from the first value on: whatever their pace, they do not raise the level from which their limit counts.
+		{"leak of 1 % a minute", 60, func(at int64) float64 { return 100 + float64(at)/60 }, result{540, 100}, 0},
+		{"leak of 16 a second", 1, func(at int64) float64 { return 5 + 16*float64(at) }, result{300, 5}, 0},
+		{"leak under noise", 1, func(at int64) float64 { return 50 + 10*float64(at) + 30*noise.Float64() }, result{300, 65}, 16},
+		{"a step, then calm", 30, func(at int64) float64 { return map[bool]float64{true: 5, false: 200}[at == 0] }, result{300, 200}, 0},
 		{"start-up burst first", 30, func(at int64) float64 { return map[bool]float64{true: 5000, false: 10}[at == 0] }, result{300, 10}, 0},
 	} {
 		var s Start
@@ -72,7 +75,7 @@ func TestStartProvisional(t *testing.T) {
 		s.Observe(int64(i)*second, v)
 		got = append(got, tell())
 	}
-	want := []level{{}, {3, false, true}, {1000, false, true}, {1000, false, true}, {2000, false, true}, {2000, false, true}}
+	want := []level{{}, {3, false, true}, {1000, false, true}, {3, false, true}, {3, false, true}, {3, false, true}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

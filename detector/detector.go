@@ -22,6 +22,19 @@ const (
 	Firing    = engine.Firing
 )
 
+// Verdict is the answer to whoever asks whether a resource leaks.
+type Verdict = engine.Verdict
+
+// The verdicts.
+const (
+	Unjudged = engine.Unjudged
+	OK       = engine.OK
+	Early    = engine.Early
+	Suspect  = engine.Suspect
+	Leak     = engine.Leak
+	Limit    = engine.Limit
+)
+
 // Status is what the detector makes of one resource at the latest sample.
 type Status = engine.Status
 

@@ -223,7 +223,7 @@ func TestLimitSeverityByTimeLeft(t *testing.T) {
 		at := dawn.Add(time.Duration(tick) * 30 * time.Second)
 		return alerting.Event{
 			Time: at, Status: alerting.Firing, Kind: alerting.Limit, Resource: sampler.OpenFDs, Severity: severity,
-			Value: float64(100 + tick), Baseline: 105, Threshold: 800, SlopePerHour: 120, Since: since,
+			Value: float64(100 + tick), Baseline: 100, Threshold: 800, SlopePerHour: 120, Since: since,
 			Summary: fmt.Sprintf("open_fds at %.0f %% of what the process can have: %d of 1,000; %s left to the limit of 1,000",
 				float64(100+tick)/10, 100+tick, sampler.FormatDuration(left)),
 			Exhaustion: &alerting.Exhaustion{Limit: 1000, Source: "test", At: at.Add(left)},
@@ -239,19 +239,19 @@ func TestLimitSeverityByTimeLeft(t *testing.T) {
 }
 
 // A slow leak must not carry its own limit up: the moving baseline here follows within minutes, the limit stays at 100
-// + 50. The start is settled on 100 to 100.9, of which the median is 100.5; 150.5 is passed at the first value beyond
-// it, tick 506. A suspicion would hold the moving baseline still, so that the patience is long here.
+// + 50. The start is settled on 100 to 100.9, of which the lower quartile is 100.2; 150.2 is passed at the first value
+// beyond it, tick 503. A suspicion would hold the moving baseline still, so that the patience is long here.
 func TestLimitCountsFromTheSettledStart(t *testing.T) {
 	d := newDetector(t, with(func(c *Config) {
 		c.GoroutineThreshold, c.Adaptive.HalfLife, c.Adaptive.Patience = 50, time.Minute, 1000*time.Hour
 	}))
 	tenth := func(age time.Duration) float64 { return 100 + float64(age/tick)/10 }
 	got := toldTicks(observeAll(d, series(600*tick, tick, column{sampler.Goroutines, tenth})))
-	if diff := cmp.Diff([]string{"506 firing warning"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"503 firing warning"}, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
-	if s := d.Status()[0]; s.Start != 100.5 || s.Baseline < 155 {
-		t.Errorf("start %v, moving baseline %v: want 100.5 and above 155", s.Start, s.Baseline)
+	if s := d.Status()[0]; s.Start != 100.2 || s.Baseline < 155 {
+		t.Errorf("start %v, moving baseline %v: want 100.2 and above 155", s.Start, s.Baseline)
 	}
 }
 
@@ -264,7 +264,7 @@ func TestLimitNotAlertedIsShown(t *testing.T) {
 	mean, deviation := series.Level()
 	want := []Status{{
 		Resource: resource, State: Firing, Limit: true, Severity: alerting.High, Value: 175, Baseline: mean, Deviation: deviation, Start: 100,
-		Since: dawn.Add(13 * tick), Judged: true, Reason: engine.AboveLimit, Nearest: series.Growth().Nearest(), Soonest: 45 * time.Minute, Why: "above the hard limit", LimitsPassed: 2,
+		Since: dawn.Add(13 * tick), At: samples[len(samples)-1].Time, Judged: true, Verdict: engine.Limit, Reason: engine.AboveLimit, Nearest: series.Growth().Nearest(), Soonest: 45 * time.Minute, Why: "above the hard limit", LimitsPassed: 2,
 		Memory: int(unsafe.Sizeof(*series) + unsafe.Sizeof(trend.Ladder{})),
 	}}
 	if diff := cmp.Diff(want, d.Status()); diff != "" {
@@ -318,5 +318,31 @@ func TestLimitIsResolvedAtARestart(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got[1]); diff != "" {
 		t.Errorf("resolved (-want +got):\n%s", diff)
+	}
+}
+
+// A leak that is there from the first sample on does not raise the level from which its limit counts.
+func TestLimitOfALeakFromTheStart(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		value func(time.Duration) float64
+		want  []string
+	}{
+		// 5 and 16.7 a second more: above 55 after 3 s.
+		{"fast", func(age time.Duration) float64 { return math.Floor(5 + age.Seconds()/.06) }, []string{"4s firing warning", "5m0s firing critical"}},
+		{"a start-up that comes to rest is told once", func(age time.Duration) float64 { return 5 + 20*min(age.Seconds(), 10) },
+			[]string{"3s firing warning", "18s resolved warning"}},
+		{"a step, and then steady", func(age time.Duration) float64 { return map[bool]float64{true: 5, false: 200}[age == 0] }, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDetector(t, limitsOnly(func(c *Config) { c.GoroutineThreshold = 50 }))
+			var got []string
+			for _, e := range observeAll(d, series(10*time.Minute, time.Second, column{sampler.Goroutines, test.value})) {
+				got = append(got, fmt.Sprintf("%v %s %s", e.Time.Sub(dawn), e.Status, e.Severity))
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -35,7 +35,7 @@ func (s shown) Status() page.Status {
 		one := page.Resource{
 			Resource: s.Resource.Name, Unit: s.Resource.Unit, State: s.State.String(), Trend: s.Trend, Limit: s.Limit, Value: s.Value,
 			Baseline: s.Baseline, Deviation: s.Deviation, Start: s.Start, SlopePerHour: s.SlopePerHour, Since: s.Since, Exhaustion: s.Exhaustion,
-			Judged: s.Judged, Why: s.Why, Leaks: s.Leaks, LimitsPassed: s.LimitsPassed,
+			Verdict: s.Verdict.String(), Callable: s.Callable, Judged: s.Judged, Why: s.Why, Leaks: s.Leaks, LimitsPassed: s.LimitsPassed,
 		}
 		if s.State == Firing {
 			one.Severity = &s.Severity

@@ -98,6 +98,8 @@ type Climb struct {
 	Rise   float64       // above the base, of the lower of the latest two floors
 	Growth float64       // rise over level + offset, as a share; a level below 0 counts as 0
 	Fit    Fit           // of the floors; x = 0 at the start of the window
+	Need   float64       // hours times growth (to the power 1.3) that are asked of it; 0 = not known
+	Rest   float64       // share of the window since nine tenths of the rise are there for good; 0 where that was not looked at
 
 	Load bool    // whether the load could be held constant
 	Kept float64 // share of the pace that then remains
@@ -193,6 +195,7 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 	if p.Ceiling > c.Level && c.Rise >= ceilingUsed*(p.Ceiling-c.Level) && c.Growth > ceilingG {
 		need = 0
 	}
+	c.Need = need
 	if earned() < need*leastFactor/suspicion {
 		c.Reason = TooRecent
 		return
@@ -212,6 +215,7 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 	for i := n - 2; i >= 0; i-- {
 		kept[i] = min(kept[i], kept[i+1])
 	}
+	c.Rest = c.resting(x[:n], kept[:n])
 	lack, even := c.even(x[:n], kept[:n])
 	if !even {
 		c.Reason = Uneven
@@ -238,6 +242,7 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 		}
 		need *= factor
 	}
+	c.Need = need
 	c.Suspect = earned() >= need/suspicion
 	switch {
 	case earned() >= need:
@@ -253,6 +258,39 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 func (c *Climb) measure(base, end, offset float64) {
 	c.Base, c.Rise = base, end-base
 	c.Growth = c.Rise / (max(c.Level, 0) + offset)
+}
+
+// restShare is the share of the rise that may come after a series has come to rest.
+const restShare = .1
+
+// resting returns the share of the window since all but a tenth of the rise are there for good.
+func (c *Climb) resting(x, kept []float64) float64 {
+	last := len(kept) - 1
+	level := kept[last] - restShare*(kept[last]-c.Base)
+	i := last
+	for i > 0 && kept[i-1] >= level {
+		i--
+	}
+	return (x[last] - x[max(0, i-1)]) / (x[last] - x[0])
+}
+
+// CalledAfter returns how long after the start of the window growth that goes on at its rate earns what is asked of it: the duration T with
+// (T/D)^1.3 T = Need, where D is the time in which the level grows by itself. ok is false where the window tells of no rate.
+func (c *Climb) CalledAfter(scale float64) (after time.Duration, ok bool) {
+	hours := c.Window.Hours() / scale
+	if c.Growth <= 0 || hours <= 0 || c.Need <= 0 {
+		return 0, false
+	}
+	after = time.Duration(math.Pow(c.Need/math.Pow(c.Growth/hours, growthPower), 1/(1+growthPower)) * scale * float64(time.Hour))
+	return after, after > 0
+}
+
+// Doubling returns in which time a leak from the first value on must double the level to be called within a time, by these constants and with
+// no history before it: the D with (T/D)^1.3 T = patience. A leak that adds less than the least growth within that time is not called.
+func (p *Params) Doubling(within time.Duration) time.Duration {
+	hours := within.Hours() / p.Scale
+	d := math.Pow(math.Pow(hours, 1+growthPower)/p.Patience.Hours(), 1/growthPower)
+	return time.Duration(min(d, hours/p.LeastGrowth) * p.Scale * float64(time.Hour))
 }
 
 // even measures the share of the rise in each quarter of the window's time. lack is how much the one that lacks most lacks of its share, with

@@ -21,7 +21,7 @@ func replayCommand() *cobra.Command {
 	var (
 		format, configFile string
 		soak               time.Duration
-		tellByExit         bool
+		leakExits          bool
 		reading            recording.Options
 		pictures           pictureFlags
 	)
@@ -83,10 +83,10 @@ was understood of a file is said on a line of standard error, and "leaktrend con
 			if err := errors.Join(failed, err, pictures.finish(results)); err != nil {
 				return err
 			}
-			if tellByExit && slices.ContainsFunc(results, (*replay.Result).Leaked) {
+			if leakExits && slices.ContainsFunc(results, (*replay.Result).Leaked) {
 				return errLeak
 			}
-			if tellByExit && slices.ContainsFunc(results, (*replay.Result).Unsure) {
+			if leakExits && slices.ContainsFunc(results, (*replay.Result).Unsure) {
 				return errUnsure
 			}
 			return nil
@@ -98,7 +98,7 @@ was understood of a file is said on a line of standard error, and "leaktrend con
 	fs.DurationVar(&soak, "soak", 0, "scale all time constants to a run of this length (default: as recorded; 0 = physical constants)")
 	pictures.add(fs)
 	addReading(fs, &reading)
-	fs.BoolVar(&tellByExit, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed, else with 3 if something could not be read or judged")
+	fs.BoolVar(&leakExits, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed, else with 3 if something could not be read or judged")
 	return cmd
 }
 

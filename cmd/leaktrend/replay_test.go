@@ -32,7 +32,7 @@ func TestReplayExitCode(t *testing.T) {
 		{"leak", leaking, []string{"--exit-code"}, 1, "1 recording: 1 with a leak\n"},
 		{"leak, not asked", leaking, nil, 0, "1 recording: 1 with a leak\n"},
 		{"hard limit", jumping, []string{"--exit-code", "--config", limits}, 1, "1 recording: 1 beyond a hard limit\n"},
-		{"hard limit not set", jumping, []string{"--exit-code"}, 0, "1 recording: 1 without a leak\n"},
+		{"hard limit not set", jumping, []string{"--exit-code"}, 0, "1 recording: 1 too early to tell\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := recordingOf(t, "goroutines", 24, test.level)
@@ -44,7 +44,7 @@ func TestReplayExitCode(t *testing.T) {
 	}
 	t.Run("too short", func(t *testing.T) {
 		got := leaktrend(t, "", "replay", recordingOf(t, "goroutines", 0.5, steady))
-		if !strings.HasSuffix(got.stdout, "1 recording: 1 too short to tell\n") {
+		if !strings.HasSuffix(got.stdout, "1 recording: 1 too early to tell\n") {
 			t.Errorf("got\n%s", got.stdout)
 		}
 	})
@@ -156,8 +156,15 @@ func TestReplayJSON(t *testing.T) {
 		}
 		lines = append(lines, object)
 	}
-	if len(lines) != 1 {
-		t.Fatalf("%d events, want 1:\n%s", len(lines), got.stdout)
+	if len(lines) != 3 {
+		t.Fatalf("%d lines, want an event and two verdicts:\n%s", len(lines), got.stdout)
+	}
+	for i, want := range []map[string]any{{"resource": "goroutines", "state": "leak"}, {"resource": "open_fds", "state": "ok"}} {
+		verdict := lines[1+i]
+		if verdict["kind"] != "verdict" || verdict["resource"] != want["resource"] || verdict["state"] != want["state"] ||
+			verdict["rows"] != 1440. || verdict["rows_used"] != 1440. || verdict["reason"] == "" {
+			t.Errorf("verdict %v, want %v of 1440 rows", verdict, want)
+		}
 	}
 	event := lines[0]
 	for key, want := range map[string]any{

@@ -41,7 +41,7 @@ type scanFlags struct {
 	fdr                                 float64
 	concurrency                         int
 	timeout                             time.Duration
-	all, tellByExit, force              bool
+	all, leakExits, force               bool
 	sinceLength, stepLength, everyPause time.Duration
 	alertHold                           time.Duration
 }
@@ -92,7 +92,7 @@ the server cannot be read, and with 3 if a part of the fleet could not be read, 
 	fs.StringVar(&f.format, "format", "text", "text: a table; json: a finding a line")
 	fs.StringVar(&f.html, "html", "", "also write the findings as a page to this file; with --every it is written anew after each scan")
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
-	fs.BoolVar(&f.tellByExit, "exit-code", false, "exit with 1 if a leak or a passed limit was found that still holds")
+	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if a leak or a passed limit was found that still holds")
 	fs.StringVar(&f.alertmanager, "alertmanager", "", "address of an Alertmanager that gets the findings")
 	fs.StringVar(&f.alertFor, "alert-for", "", "how long an alert of a single scan lasts in the Alertmanager, unless sent again (default 25h); with --every it ends when nothing is found any more")
 	fs.StringVar(&f.every, "every", "", "go on, with a scan at this interval, as in 1h")
@@ -220,7 +220,7 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 	switch {
 	case err != nil:
 		return err
-	case f.tellByExit && report.Leaks():
+	case f.leakExits && report.Leaks():
 		if undelivered != nil {
 			fmt.Fprintln(p.Stderr, "alerts:", undelivered)
 		}

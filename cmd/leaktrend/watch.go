@@ -22,7 +22,7 @@ import (
 type watchFlags struct {
 	target             source.Flags
 	config, out, pprof string
-	force, tellByExit  bool
+	force, leakExits   bool
 }
 
 func watchCommand() *cobra.Command {
@@ -52,7 +52,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 	fs.StringVar(&f.pprof, "pprof", "", "where the one Go process that is watched serves net/http/pprof, as in http://localhost:6060: alerts then name lines of code")
 	fs.StringVarP(&f.out, "out", "o", "", "also record the samples to this file")
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
-	fs.BoolVar(&f.tellByExit, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed")
+	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed")
 	return cmd
 }
 
@@ -89,7 +89,7 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 		fmt.Fprintln(stderr, err)
 		err = nil
 	}
-	if err == nil && f.tellByExit && leak {
+	if err == nil && f.leakExits && leak {
 		err = errLeak
 	}
 	return err

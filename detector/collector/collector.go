@@ -200,7 +200,7 @@ func collectResource(s *detector.Status, gauge, count func(d *prometheus.Desc, v
 	if !s.Since.IsZero() {
 		gauge(since, unix(s.Since), name)
 	}
-	if s.Exhaustion != nil {
+	if s.Exhaustion != nil && s.State >= detector.Suspected {
 		gauge(exhaustion, unix(s.Exhaustion.At), name)
 	}
 }

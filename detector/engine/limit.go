@@ -92,6 +92,9 @@ func (s *Series) checkLimits(e *Engine, at int64, closed bool) {
 		return
 	}
 	f.level = p.level
+	if _, settled, _ := s.start.Level(); !settled && p.which == OverThreshold && !s.threshold.Absolute {
+		p.severity = alerting.Warning // above what is not settled yet: once, and not rated
+	}
 	f.severity = max(f.severity, p.severity)
 	if closed || !f.notice.Alerted {
 		f.severity = max(f.severity, s.urgency())

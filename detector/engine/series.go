@@ -140,18 +140,7 @@ func (s *Series) judge(e *Engine, at int64, closed uint8) {
 		s.forgetTrend(e, at, StandInEnds)
 		return
 	}
-	params := trend.Params{
-		Patience:    finding.Stretch(e.config.Adaptive.Patience, 1/e.config.Adaptive.Sensitivity),
-		LeastGrowth: e.config.Adaptive.LeastGrowth,
-		Offset:      s.offset,
-		Ceiling:     s.ceiling.Level,
-		Scale:       e.scale,
-		// Processor time is at hand in most samples, but what it says of connections or memory is unknown.
-		LoadDrives: e.config.Adaptive.Load != sampler.CPUSeconds,
-	}
-	if s.grewBefore {
-		params.Patience = finding.Stretch(params.Patience, growsAgain)
-	}
+	params := s.params(e)
 	change := s.growth.Judge(s.ladder, at, closed, func(w int) trend.Climb {
 		return s.ladder.Judge(w, params, e.load.ladder)
 	})
@@ -165,6 +154,23 @@ func (s *Series) judge(e *Engine, at int64, closed uint8) {
 		s.resolveGrowth(e, at, CameToRest)
 	}
 	s.average.Freeze(s.growth.Active() || s.growth.Suspected())
+}
+
+// params returns the constants of the verdict on this series.
+func (s *Series) params(e *Engine) trend.Params {
+	params := trend.Params{
+		Patience:    finding.Stretch(e.config.Adaptive.Patience, 1/e.config.Adaptive.Sensitivity),
+		LeastGrowth: e.config.Adaptive.LeastGrowth,
+		Offset:      s.offset,
+		Ceiling:     s.ceiling.Level,
+		Scale:       e.scale,
+		// Processor time is at hand in most samples, but what it says of connections or memory is unknown.
+		LoadDrives: e.config.Adaptive.Load != sampler.CPUSeconds,
+	}
+	if s.grewBefore {
+		params.Patience = finding.Stretch(params.Patience, growsAgain)
+	}
+	return params
 }
 
 // alertGrowth rates the trend finding and alerts what is news. It is called when a bucket closes: time runs out between the closings of the

@@ -48,6 +48,7 @@ const (
 // Status is what the engine makes of one resource at the latest sample. Levels are in the unit of the resource.
 type Status struct {
 	Resource     sampler.Resource
+	At           time.Time // of the latest reading; zero before the first
 	State        State
 	Trend, Limit bool // which kind of finding holds, if State is Firing; Limit also where limits are not alerted
 	Severity     alerting.Severity
@@ -63,11 +64,16 @@ type Status struct {
 	Grew time.Duration
 	// Nats is the evidence that a trend that fires still climbs, in nats: trend.Fit.Nats of the latest windows, summed over the widths on
 	// which growth passes every test now, 0 to 1660. A leak goes on at several widths, what comes to rest or swings at one or none.
-	Nats         float64
-	Judged       bool        // false for a counter and for context
-	Reason       Reason      // what the verdict rests on
-	Nearest      trend.Climb // the window that came nearest to a leak
-	Soonest      time.Duration
+	Nats    float64
+	Judged  bool          // false for a counter and for context
+	Verdict Verdict       // the answer to whether it leaks
+	Reason  Reason        // what the verdict rests on
+	Nearest trend.Climb   // the window that came nearest to a leak
+	Soonest time.Duration // shortest time after which anything can be called
+	// Callable is when growth that is Early or Suspect could be called at the earliest, if it goes on at its rate; else zero.
+	Callable time.Time
+	// Doubles is the time in which a leak from the first sample on must double the level to have been called by now; 0 unless OK or Early.
+	Doubles      time.Duration
 	Why          string // the reason as a clause, composed in wording
 	Leaks        int    // trend findings since the engine began
 	LimitsPassed int    // limit findings since then
@@ -94,6 +100,7 @@ func (e *Engine) Status() []Status {
 func (e *Engine) StatusOf(s *Series) Status {
 	st := Status{
 		Resource:     s.resource,
+		At:           finding.Instant(s.at),
 		Value:        s.value,
 		Leaks:        s.found[kindIndex(alerting.Trend)],
 		LimitsPassed: s.found[kindIndex(alerting.Limit)],
@@ -124,9 +131,9 @@ func (e *Engine) StatusOf(s *Series) Status {
 		st.Severity = max(st.Severity, s.severity)
 		st.Exhaustion, st.Evidence = s.exhaustion(s.at), finding.EvidenceOf(&climb)
 		st.Grew, st.Nats = s.growth.Grew(), s.growth.Nats()
-		st.Reason = Leaks
+		st.Reason, st.Verdict = Leaks, Leak
 	case st.Limit:
-		st.State = Firing
+		st.State, st.Verdict = Firing, Limit
 		st.Exhaustion = s.exhaustion(s.at)
 	case !st.Judged:
 		st.State, st.Reason = Healthy, StandsIn
@@ -142,6 +149,13 @@ func (e *Engine) StatusOf(s *Series) Status {
 		st.Reason = TooShort
 	default:
 		st.State, st.Reason = Healthy, NotALeak
+	}
+	if st.State != Firing {
+		params := s.params(e)
+		st.judged(&s.growth, &params, s.at, time.Duration(s.at-e.epoch))
+	}
+	if st.Verdict == Early && st.Exhaustion == nil {
+		st.Exhaustion = s.Limits().Exhaustion(st.At, s.value, st.SlopePerHour/3600)
 	}
 	return st
 }

@@ -35,6 +35,7 @@ const (
 type Growth struct {
 	streak     [trend.Widths]int8 // sustained judgments in a row
 	suspicious [trend.Widths]int8
+	growing    [trend.Widths]int8 // judgments in a row of growth that may still become a leak
 	latest     [trend.Widths]trend.Climb
 
 	active   bool
@@ -60,6 +61,7 @@ func (g *Growth) Judge(l *trend.Ladder, at int64, closed uint8, judge func(w int
 		g.latest[w] = climb
 		count(&g.streak[w], climb.Reason == trend.Sustained)
 		count(&g.suspicious[w], climb.Suspect)
+		count(&g.growing[w], mayBecome(&climb))
 		if g.active {
 			if ended := g.follow(l, at, w, climb); ended != Unchanged {
 				change = ended
@@ -78,6 +80,13 @@ func (g *Growth) Judge(l *trend.Ladder, at int64, closed uint8, judge func(w int
 	}
 	return change
 }
+
+// stillGrows is the share of a window for which its growth may have been at rest, to count as growth that may become a leak: with it ok is said
+// of 8 % of the generated leaks that have added three fifths of their level and are not called, and of 89 % of the healthy processes.
+const stillGrows = .6
+
+// mayBecome reports whether a window of growth may still become a leak: it is material, no return to what was there before, and not at rest.
+func mayBecome(c *trend.Climb) bool { return c.Reason >= trend.TooRecent && c.Rest <= stillGrows }
 
 func count(streak *int8, holds bool) {
 	switch {
@@ -185,6 +194,9 @@ func (g *Growth) Suspected() bool {
 	}
 	return false
 }
+
+// Growing reports whether growth at index w may still become a leak.
+func (g *Growth) Growing(w int) bool { return g.growing[w] >= confirmations }
 
 // Climb returns the growth of the finding that holds, or of the one that ended last.
 func (g *Growth) Climb() trend.Climb { return g.climb }

@@ -38,9 +38,9 @@
   function verdict(r) {
     if (r.trend) { return tag('leak', 'LEAK'); }
     if (r.limit) { return tag('limit', 'LIMIT'); }
-    switch (r.state) {
-      case 'suspected': return tag('suspect', 'suspect');
-      case 'learning': return tag('none', 'too short');
+    switch (r.verdict) {
+      case 'suspect': case 'early': return tag('suspect', r.verdict);
+      case 'unjudged': return tag('none', 'unjudged');
     }
     return tag('ok', 'ok');
   }

@@ -34,8 +34,10 @@ type Status struct {
 type Resource struct {
 	Resource     string               `json:"resource"` // its name
 	Unit         string               `json:"unit,omitempty"`
-	State        string               `json:"state"` // learning, healthy, suspected or firing
-	Trend        bool                 `json:"trend"` // which kind of finding holds, if it fires
+	State        string               `json:"state"`             // learning, healthy, suspected or firing
+	Verdict      string               `json:"verdict"`           // ok, early, suspect, leak, limit or unjudged
+	Callable     time.Time            `json:"callable,omitzero"` // when an early growth could be called at the earliest
+	Trend        bool                 `json:"trend"`             // which kind of finding holds, if it fires
 	Limit        bool                 `json:"limit"`
 	Severity     *alerting.Severity   `json:"severity,omitempty"` // only where it fires
 	Value        float64              `json:"value"`

@@ -2,6 +2,7 @@ package wording
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -24,9 +25,26 @@ func Why(s *engine.Status) string {
 	case engine.TooFew:
 		return "too few samples to tell"
 	case engine.TooShort:
-		return "too short to tell: a verdict takes at least " + sampler.FormatDuration(s.Soonest) + " of samples"
+		return "too short to tell: nothing is called in less than " + sampler.FormatDuration(s.Soonest)
 	}
-	return whyNot(s.Resource, &s.Nearest)
+	why := whyNot(s.Resource, &s.Nearest)
+	switch {
+	case s.Verdict == engine.OK && s.Doubles >= time.Minute:
+		why += "; a leak that doubles it in " + sampler.FormatDuration(s.Doubles.Truncate(time.Minute)) + " would have been called"
+	case s.Verdict == engine.Early && s.Callable.IsZero():
+		why += ", and may go on"
+	case s.Verdict != engine.OK && !s.Callable.IsZero():
+		why += "; called in " + sampler.FormatDuration(s.Callable.Sub(s.At).Round(time.Second)) + " at the earliest"
+	}
+	return why
+}
+
+// IfItGoesOn says of growth that is no finding yet what it comes to at its rate: "1,024 in 13m if it goes on". "" where that is not known.
+func IfItGoesOn(s *engine.Status) string {
+	if s.Exhaustion == nil || s.Verdict != engine.Early && s.Verdict != engine.Suspect {
+		return ""
+	}
+	return s.Resource.Format(s.Exhaustion.Limit) + " in " + sampler.FormatDuration(s.Exhaustion.At.Sub(s.At)) + " if it goes on"
 }
 
 // whyNot says in a clause why a window of growth is no leak, or not yet.
@@ -38,7 +56,7 @@ func whyNot(r sampler.Resource, c *trend.Climb) string {
 	case trend.SeenBefore:
 		return "no higher than before"
 	case trend.TooSmall:
-		return fmt.Sprintf("grew by no more than %.1f %%", 100*c.Growth)
+		return fmt.Sprintf("grew by no more than %.1f %% within %s", 100*c.Growth, lasted)
 	case trend.TooRecent:
 		return fmt.Sprintf("grew by %s (%.0f %%) in %s, not yet for long enough", r.Format(c.Rise), 100*c.Growth, lasted)
 	case trend.Uneven:
@@ -46,11 +64,11 @@ func whyNot(r sampler.Resource, c *trend.Climb) string {
 			return fmt.Sprintf("grew by %s (%.0f %%) in %s, but unevenly, or ever slower: not yet for long enough",
 				r.Format(c.Rise), 100*c.Growth, lasted)
 		}
-		return fmt.Sprintf("grew by %s in %s in a step, or is levelling off", r.Format(c.Rise), lasted)
+		return fmt.Sprintf("grew by %s in %s in a step, or is reaching a plateau", r.Format(c.Rise), lasted)
 	case trend.NotSignificant:
 		return fmt.Sprintf("grew by %s in %s without a steady slope", r.Format(c.Rise), lasted)
 	case trend.Sustained:
 		return "growth by every test, to be confirmed"
 	}
-	return "too short to tell"
+	return "too little was read to tell"
 }

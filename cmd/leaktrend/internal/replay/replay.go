@@ -56,6 +56,7 @@ type Result struct {
 type Resource struct {
 	detector.Status
 	First  float64 // earliest reading
+	Read   int     // samples in which it was read
 	Line   spark.Line
 	Events []alerting.Event
 	Chart  *plot.Chart // of a resource that is judged; see Options.Done
@@ -249,6 +250,7 @@ func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*R
 				series = arrange(series, i, *reading)
 			}
 			series[i].line.Add(reading.Value)
+			series[i].read++
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -265,7 +267,7 @@ func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*R
 		resource := Resource{Status: status}
 		for _, c := range series {
 			if c.name == status.Resource.Name {
-				resource.First, resource.Line = c.first, c.line
+				resource.First, resource.Line, resource.Read = c.first, c.line, c.read
 			}
 		}
 		for _, e := range result.Events {
@@ -290,6 +292,7 @@ const chartBins = 1440
 type course struct {
 	name  string
 	first float64
+	read  int
 	line  spark.Line
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
+	"github.com/mdzesseis/leaktrend/detector"
 )
 
 // eventLine is one line of the JSON form.
@@ -28,7 +30,36 @@ type eventLine struct {
 	Evidence     *alerting.Evidence   `json:"evidence,omitempty"`
 }
 
-// WriteEvents prints the events of all recordings in order of time.
+// verdictLine is the last line of each resource of a recording in the JSON form.
+type verdictLine struct {
+	Time         time.Time            `json:"time"`
+	File         string               `json:"file"`
+	Resource     string               `json:"resource"`
+	Kind         string               `json:"kind"` // verdict
+	State        detector.Verdict     `json:"state"`
+	Severity     alerting.Severity    `json:"severity"`
+	Value        float64              `json:"value"`
+	Baseline     float64              `json:"baseline"`
+	SlopePerHour float64              `json:"slope_per_hour"`
+	Since        time.Time            `json:"since,omitzero"`
+	Summary      string               `json:"summary"`
+	Reason       string               `json:"reason"`
+	Rows         int                  `json:"rows"`      // of the file, for this recording
+	RowsUsed     int                  `json:"rows_used"` // of these, in which the resource was read
+	Callable     time.Time            `json:"callable,omitzero"`
+	Exhaustion   *alerting.Exhaustion `json:"exhaustion,omitempty"`
+}
+
+func verdictOf(r *replay.Result, c *replay.Resource) verdictLine {
+	word, _ := table.Verdict(&c.Status)
+	return verdictLine{
+		Time: r.Last, File: r.File, Resource: c.Resource.Name, Kind: "verdict", State: c.Verdict, Severity: c.Severity, Value: c.Value,
+		Baseline: c.Baseline, SlopePerHour: c.SlopePerHour, Since: c.Since, Summary: c.Resource.Name + " " + word + ": " + c.Why, Reason: c.Why,
+		Rows: r.Samples + r.FaultCount, RowsUsed: c.Read, Callable: c.Callable, Exhaustion: c.Exhaustion,
+	}
+}
+
+// WriteEvents prints the events of all recordings in order of time, and then a verdict for each of their resources.
 func WriteEvents(w io.Writer, results []*replay.Result) error {
 	var lines []eventLine
 	for _, r := range results {
@@ -46,6 +77,13 @@ func WriteEvents(w io.Writer, results []*replay.Result) error {
 	for _, line := range lines {
 		if err := encoder.Encode(line); err != nil {
 			return err
+		}
+	}
+	for _, r := range results {
+		for i := range r.Resources {
+			if err := encoder.Encode(verdictOf(r, &r.Resources[i])); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -199,7 +199,10 @@ func entryOf(result *replay.Result, c *replay.Resource) *entry {
 		if n := len(c.Events); n > 0 {
 			e.urgent = c.Events[n-1].Severity
 		}
-	case c.State == detector.Learning:
+	case c.Verdict == detector.Early:
+		e.rank, e.Class, e.Sentence = unknown, "suspect", table.Early(&c.Status)
+		e.Rate = c.Resource.FormatPerHour(c.SlopePerHour)
+	case c.Verdict == detector.Unjudged:
 		e.rank, e.Class, e.Sentence = unknown, "none", c.Why
 	default:
 		e.rank, e.Class, e.Sentence = healthy, "ok", c.Why

@@ -45,7 +45,7 @@ func Summarize(results []*replay.Result) string {
 	}
 	text := fmt.Sprintf("%d recording%s:", len(results), plural)
 	separator := " "
-	for _, verdict := range []string{withLeak, overLimit, withoutLeak, tooShort} {
+	for _, verdict := range []string{withLeak, overLimit, suspects, tooEarly, withoutLeak, unjudged} {
 		if n := verdicts[verdict]; n > 0 {
 			text += fmt.Sprintf("%s%d %s", separator, n, verdict)
 			separator = ", "
@@ -58,23 +58,42 @@ func Summarize(results []*replay.Result) string {
 const (
 	withLeak    = "with a leak"
 	overLimit   = "beyond a hard limit"
+	suspects    = "with a suspect"
+	tooEarly    = "too early to tell"
 	withoutLeak = "without a leak"
-	tooShort    = "too short to tell"
+	unjudged    = "not judged"
 )
 
 func verdictOn(r *replay.Result) string {
-	verdict := tooShort
+	verdict := unjudged
 	for i := range r.Resources {
-		switch c := &r.Resources[i]; {
-		case c.Leaks > 0:
+		c := &r.Resources[i]
+		if c.Leaks > 0 {
 			return withLeak
-		case c.LimitsPassed > 0:
-			verdict = overLimit
-		case c.Judged && c.State != detector.Learning && verdict == tooShort:
-			verdict = withoutLeak
 		}
+		of := unjudged
+		switch {
+		case c.LimitsPassed > 0:
+			of = overLimit
+		case c.Verdict == detector.Suspect:
+			of = suspects
+		case c.Verdict == detector.Early:
+			of = tooEarly
+		case c.Verdict == detector.OK:
+			of = withoutLeak
+		}
+		verdict = graver(verdict, of)
 	}
 	return verdict
+}
+
+// graver returns the verdict that asks more of whoever reads it.
+func graver(a, b string) string {
+	order := []string{unjudged, withoutLeak, tooEarly, suspects, overLimit}
+	if slices.Index(order, b) > slices.Index(order, a) {
+		return b
+	}
+	return a
 }
 
 // describe says in a few words what a recording is.
@@ -147,7 +166,9 @@ func rowsOf(r *replay.Result) []table.Row {
 		case c.Leaked():
 			row.Tint = terminal.Yellow
 			row.Verdict, row.Note = c.Was()
-		case c.State == detector.Learning:
+		case c.Verdict == detector.Early:
+			row.Rate, row.Note = c.Resource.FormatPerHour(c.SlopePerHour), table.Early(&c.Status)
+		case c.Verdict == detector.Unjudged:
 			row.Note = c.Why
 		case c.Value > grew*c.First:
 			row.Rate, row.Note = c.Resource.FormatPerHour((c.Value-c.First)/r.Last.Sub(r.First).Hours()), c.Why

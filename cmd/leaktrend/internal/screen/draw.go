@@ -180,7 +180,7 @@ type columns struct{ name, spark, value, base, rate, left, note int }
 
 const (
 	markWidth    = 2
-	verdictWidth = 9 // "too short"
+	verdictWidth = 8 // "unjudged"
 	minSparks    = 8
 	minNote      = 20
 )
@@ -427,7 +427,10 @@ func sentence(s *detector.Status, now time.Time) string {
 	if finding := table.Finding(s, now); s.State >= detector.Suspected && finding != "" {
 		text += " " + finding
 	}
-	if s.State != detector.Suspected {
+	switch {
+	case s.Verdict == detector.Early:
+		text += ", " + table.Early(s)
+	case s.State != detector.Suspected:
 		text += ", " + s.Why
 	}
 	return text
@@ -441,9 +444,10 @@ var helpText = []string{
 	"",
 	"LEAK       growth that was never given back, for long enough",
 	"LIMIT      a hard limit was passed",
-	"suspect    has the shape of a leak and lacks the patience",
-	"ok         judged, and no leak",
-	"too short  too little was seen to judge",
+	"suspect    has the shape of a leak, but not yet for long enough",
+	"early      growth that may become a leak, or too little time to tell",
+	"ok         judged for long enough, and no leak",
+	"unjudged   cannot be judged: the reason is beside it",
 	"",
 	"BASELINE   the moving average, frozen while growth is suspected",
 	"RATE       growth an hour; TO LIMIT is the time left at that rate",

@@ -179,10 +179,10 @@ func TestPickFollowsLeak(t *testing.T) {
 		keys []any
 		want string
 	}{
-		{"no key", nil, "▸ LEAK      open_fds"},
-		{"plot", []any{tcell.KeyEnter}, "▸ LEAK      open_fds"},
-		{"down", []any{tcell.KeyDown}, "▸ ok        heap_live_bytes"},
-		{"tab", []any{tcell.KeyTab}, "▸ ok        goroutines"},
+		{"no key", nil, "▸ LEAK     open_fds"},
+		{"plot", []any{tcell.KeyEnter}, "▸ LEAK     open_fds"},
+		{"down", []any{tcell.KeyDown}, "▸ ok       heap_live_bytes"},
+		{"tab", []any{tcell.KeyTab}, "▸ ok       goroutines"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			tc := simulated(t, 80, 24)

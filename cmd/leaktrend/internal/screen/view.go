@@ -231,6 +231,8 @@ func (p *Process) rows(now time.Time) []table.Row {
 		row.Verdict, row.Tint = table.Verdict(s)
 		if s.State == detector.Firing || s.State == detector.Suspected {
 			row.Rate, row.Note = s.Resource.FormatPerHour(s.SlopePerHour), table.Finding(s, now)
+		} else if s.Verdict == detector.Early {
+			row.Rate, row.Note = s.Resource.FormatPerHour(s.SlopePerHour), table.Early(s)
 		}
 		rows = append(rows, row)
 	}

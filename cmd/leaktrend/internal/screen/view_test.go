@@ -26,8 +26,11 @@ func title(d time.Duration) string { return "pid 7 x  " + at(d).Local().Format("
 
 func status(name string, state detector.State, value float64) detector.Status {
 	r, _ := sampler.Lookup(name)
+	verdicts := map[detector.State]detector.Verdict{
+		detector.Learning: detector.Early, detector.Healthy: detector.OK, detector.Suspected: detector.Suspect, detector.Firing: detector.Leak,
+	}
 	return detector.Status{
-		Resource: r, State: state, Trend: state == detector.Firing, Judged: true, Value: value, Baseline: value / 2,
+		Resource: r, State: state, Verdict: verdicts[state], Trend: state == detector.Firing, Judged: true, Value: value, Baseline: value / 2,
 		SlopePerHour: 60, Since: begin, Why: "for a reason",
 	}
 }

@@ -35,8 +35,10 @@ func Verdict(s *detector.Status) (word string, tint terminal.Tint) {
 		return "LIMIT", terminal.Red
 	case s.State == detector.Suspected:
 		return "suspect", terminal.Yellow
-	case s.State == detector.Learning:
-		return "too short", terminal.Dim
+	case s.Verdict == detector.Early:
+		return "early", terminal.Yellow
+	case s.Verdict == detector.Unjudged:
+		return "unjudged", terminal.Dim
 	}
 	return "ok", terminal.Green
 }
@@ -48,7 +50,7 @@ const few = 12
 // there is something to say.
 func WorthARow(s *detector.Status, among int) bool {
 	_, known := sampler.Lookup(s.Resource.Name)
-	return known || among <= few || s.State == detector.Suspected || s.State == detector.Firing
+	return known || among <= few || s.State >= detector.Suspected || s.Verdict == detector.Early && s.State == detector.Healthy
 }
 
 // Others is the row that stands for resources without one.
@@ -77,6 +79,14 @@ func Finding(s *detector.Status, now time.Time) string {
 		parts = append(parts, s.Why)
 	}
 	return strings.Join(parts, ", ")
+}
+
+// Early says of growth that may become a leak what it comes to, and why it is no finding yet.
+func Early(s *detector.Status) string {
+	if reached := wording.IfItGoesOn(s); reached != "" {
+		return reached + "; " + s.Why
+	}
+	return s.Why
 }
 
 // clock writes an instant with its date only where that is not today's.

@@ -30,7 +30,7 @@ var rows = []Row{
 	},
 	{Verdict: "suspect", Tint: terminal.Yellow, Resource: "heap_live_bytes", Spark: "▁▁▂▂▃▃", Levels: "1.4 GB → 1.9 GB", Rate: "+90 MB/h", Note: "not for long enough"},
 	{Verdict: "ok", Tint: terminal.Green, Resource: `http_requests_in_flight{handler="/api/v1/orders",code="200"}`, Levels: "3 → 3", Note: strings.Repeat("no growth ", 20)},
-	{Verdict: "too short", Tint: terminal.Dim, Resource: "goroutines\x1b[2J\nx\xff", Note: "naïve → überlang\tend"},
+	{Verdict: "early", Tint: terminal.Dim, Resource: "goroutines\x1b[2J\nx\xff", Note: "naïve → überlang\tend"},
 	Others(3),
 	{},
 }
@@ -129,10 +129,10 @@ func TestVerdictAndFinding(t *testing.T) {
 		tint    terminal.Tint
 		finding string
 	}{
-		{"learning", detector.Status{State: detector.Learning, Why: "too short to tell"}, "too short", terminal.Dim, ""},
-		{"healthy", detector.Status{State: detector.Healthy, Why: "no growth"}, "ok", terminal.Green, ""},
+		{"learning", detector.Status{State: detector.Learning, Verdict: detector.Early, Why: "too short to tell"}, "early", terminal.Yellow, ""},
+		{"healthy", detector.Status{State: detector.Healthy, Verdict: detector.OK, Why: "no growth"}, "ok", terminal.Green, ""},
 		{
-			"suspected", detector.Status{State: detector.Suspected, Since: now.Add(-5 * time.Minute), Why: "not for long enough"},
+			"suspected", detector.Status{State: detector.Suspected, Verdict: detector.Suspect, Since: now.Add(-5 * time.Minute), Why: "not for long enough"},
 			"suspect", terminal.Yellow, "since 10:10:00 (5m), not for long enough",
 		},
 		{
@@ -177,9 +177,9 @@ func TestWorthARow(t *testing.T) {
 	}{
 		{"a known one among many", detector.Status{Resource: known}, 500, true},
 		{"another among few", detector.Status{Resource: other}, few, true},
-		{"another among many", detector.Status{Resource: other, State: detector.Healthy}, few + 1, false},
+		{"another among many", detector.Status{Resource: other, State: detector.Healthy, Verdict: detector.OK}, few + 1, false},
 		{"still learning", detector.Status{Resource: other}, few + 1, false},
-		{"suspected among many", detector.Status{Resource: other, State: detector.Suspected}, 500, true},
+		{"suspected among many", detector.Status{Resource: other, State: detector.Suspected, Verdict: detector.Suspect}, 500, true},
 		{"firing among many", detector.Status{Resource: other, State: detector.Firing}, 500, true},
 	} {
 		if got := WorthARow(&test.status, test.among); got != test.want {

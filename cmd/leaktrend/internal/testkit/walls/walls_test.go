@@ -28,16 +28,21 @@ func (s *source) path() string { return s.dir + "/" + s.name }
 
 func (s *source) test() bool { return strings.HasSuffix(s.name, "_test.go") }
 
-// sources returns all Go files of the module but those of testdata.
-func sources(t *testing.T) (all []source, positions *token.FileSet) {
+func moduleRoot(t *testing.T) string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		t.Fatalf("go list -m: %v", err)
 	}
-	root := strings.TrimSpace(string(out))
+	return strings.TrimSpace(string(out))
+}
+
+// sources returns all Go files of the module but those of testdata.
+func sources(t *testing.T) (all []source, positions *token.FileSet) {
+	t.Helper()
+	root := moduleRoot(t)
 	positions = token.NewFileSet()
-	err = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -156,8 +161,8 @@ var moreExported = map[string]struct {
 	"sampler":                             {20, "ten are the names of the resources"},
 	"sampler/internal/scan":               {22, "internal: the cells, numbers and times that all formats share"},
 	"alerting":                            {28, "the alert's JSON is a contract of a dozen types"},
-	"detector":                            {32, "the API of two monitors of the first host, and aliases of what its users name"},
-	"detector/engine":                     {16, "configuration, decisions and verdicts are three vocabularies of one step"},
+	"detector":                            {39, "the API of two monitors of the first host, and aliases of what its users name: ten of states and verdicts"},
+	"detector/engine":                     {17, "configuration, decisions, states and verdicts are four vocabularies of one step"},
 	"detector/plot":                       {25, "what a canvas of any kind has to draw"},
 	"cmd/leaktrend/internal/lab/evaluate": {16, "a name for each figure that is measured"},
 	"cmd/leaktrend/internal/lab/tune":     {17, "a name for each figure that is reported"},

@@ -1,0 +1,87 @@
+package evaluate_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// TestOKIsRarelyWrong counts what is said of generated processes between the alerts: of leaks that have added three fifths of their level
+// and are not called, at each further fifth; of healthy ones at their end, past their first six hours. The last are those that were not
+// looked at while the rule was chosen.
+func TestOKIsRarelyWrong(t *testing.T) {
+	each := 20
+	if testing.Short() {
+		each = 4
+	}
+	var leaks, leaksOK, healthy, healthyOK int
+	for _, f := range generate.Families() {
+		for i := range each {
+			r := generate.One(generate.Options{Seed: 47, PerFamily: each, Ranges: generate.Report}, f.Name, i)
+			truth := r.Series[0].Truth
+			if f.Leaks && truth.Doubled == 0 {
+				continue
+			}
+			step := (truth.Doubled - truth.From) / 5
+			next, last := truth.From+3*step, r.Times[len(r.Times)-1]
+			if !f.Leaks {
+				next = max(last, r.Times[0]+int64(6*time.Hour))
+			}
+			verdictsOn(t, r, func(at int64, s *detector.Status) (goOn bool) {
+				if at < next {
+					return true
+				}
+				next = at + max(step, int64(10*time.Minute))
+				if s.Verdict == detector.Leak {
+					return false
+				}
+				n, ok := &leaks, &leaksOK
+				if !f.Leaks {
+					n, ok = &healthy, &healthyOK
+				}
+				*n++
+				if s.Verdict == detector.OK {
+					*ok++
+				}
+				return true
+			})
+		}
+	}
+	t.Logf("leaks that are not called yet: ok is said of %d of %d; healthy processes: of %d of %d", leaksOK, leaks, healthyOK, healthy)
+	if share := float64(leaksOK) / float64(leaks); share > .1 {
+		t.Errorf("ok is said of %.1f %% of the leaks that are not called yet", 100*share)
+	}
+	if share := float64(healthyOK) / float64(healthy); share < .85 {
+		t.Errorf("ok is said of %.1f %% of the healthy processes", 100*share)
+	}
+}
+
+// verdictsOn gives what is made of the first series after each minute, until visit returns false.
+func verdictsOn(t *testing.T, r *dataset.Recording, visit func(at int64, s *detector.Status) bool) {
+	t.Helper()
+	d, err := detector.New(detector.DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s sampler.Sample
+	source := r.Source()
+	name, looked := r.Series[0].Resource, int64(0)
+	for source.Sample(context.Background(), &s) == nil {
+		d.Observe(&s)
+		at := s.Time.UnixNano()
+		if at-looked < int64(5*time.Minute) && at != r.Times[len(r.Times)-1] {
+			continue
+		}
+		looked = at
+		for _, status := range d.Status() {
+			if status.Resource.Name == name && !visit(at, &status) {
+				return
+			}
+		}
+	}
+}
