@@ -63,17 +63,18 @@ func Resources() []Resource { return append([]Resource(nil), resources...) }
 
 // Reasons why a trend is not judged.
 const (
-	isCounter = "a counter"
-	isContext = "context"
+	isCounter    = "a counter"
+	isContext    = "context"
+	isIdentifier = "an identifier"
 )
 
 // positions are words of metric names that tell where something is, or how it is set, not how much of it there is, and what such a value is: it
 // may rise for ever in good health.
 var positions = map[string]string{
-	"age": "an age", "capacity": "a limit", "duration": "a duration", "epoch": "a position", "generation": "a position", "id": "an identifier",
-	"info": "not an amount", "limit": "a limit", "max": "a maximum", "offset": "a position", "pid": "an identifier", "position": "a position", "ppid": "an identifier",
-	"segment": "a position", "seq": "a position", "sequence": "a position", "threshold": "a limit", "tid": "an identifier", "time": "a time",
-	"timestamp": "a time", "uid": "an identifier", "uptime": "an age", "version": "not an amount", "watermark": "a position",
+	"age": "an age", "capacity": "a limit", "duration": "a duration", "epoch": "a position", "generation": "a position", "id": isIdentifier,
+	"info": "not an amount", "limit": "a limit", "max": "a maximum", "offset": "a position", "pid": isIdentifier, "position": "a position", "ppid": isIdentifier,
+	"segment": "a position", "seq": "a position", "sequence": "a position", "threshold": "a limit", "tid": isIdentifier, "time": "a time",
+	"timestamp": "a time", "uid": isIdentifier, "uptime": "an age", "version": "not an amount", "watermark": "a position",
 }
 
 // Words of the names of what a process that lives always has, and words that may stand beside them.
@@ -118,12 +119,17 @@ func guessed(name string) Resource {
 		r.Unit = "seconds"
 	}
 	lives, other := false, false
+	last := ""
 	for word := range strings.FieldsFuncSeq(strings.ToLower(metric), func(c rune) bool { return strings.ContainsRune("_ -.()[]/", c) }) {
-		if what := positions[word]; what != "" && !r.Context {
+		if what := positions[word]; what != "" && what != isIdentifier && !r.Context {
 			r.Context, r.Unjudged = true, what
 		}
+		last = word
 		lives = lives || slices.Contains(vital, word)
 		other = other || !slices.Contains(vital, word) && !slices.Contains(beside, word)
+	}
+	if positions[last] == isIdentifier {
+		r.Context, r.Unjudged = true, isIdentifier
 	}
 	r.Positive = lives && !other
 	switch metric {

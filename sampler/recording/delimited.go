@@ -3,6 +3,7 @@ package recording
 import (
 	"bytes"
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -38,7 +39,7 @@ func readDelimited(name string, text []byte, o Options) (*gathered, error) {
 			s.notes.take(trimmed, number, len(s.rows))
 			continue
 		}
-		if separator == ',' && bytes.HasPrefix(trimmed, []byte("sep=")) {
+		if separator == ',' && bytes.HasPrefix(trimmed, []byte("sep=")) || frame.Match(trimmed) {
 			continue
 		}
 		cells := split(bytes.TrimRight(line, "\r\n"), separator)
@@ -87,6 +88,9 @@ func readDelimited(name string, text []byte, o Options) (*gathered, error) {
 	}
 	return g, err
 }
+
+// frame is a line that belongs to no row: rules between header and rows, and how many rows a database has shown.
+var frame = regexp.MustCompile(`^[-+=|: ]+$|^\(?\d+ rows?\b`)
 
 // takeHeader makes the first row, or the last note before it, the header if it is one.
 func takeHeader(s *sheet, notes []string, width int, separator byte) {

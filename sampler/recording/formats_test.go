@@ -205,6 +205,8 @@ func FuzzSysstat(f *testing.F)      { fuzz(f, readSysstat, "pidstat*", "sar*") }
 func FuzzPsrecord(f *testing.F)     { fuzz(f, readPsrecord, "psrecord*") }
 func FuzzPs(f *testing.F)           { fuzz(f, readPs, "ps-*") }
 func FuzzDockerStats(f *testing.F)  { fuzz(f, readDockerStats, "docker*.log") }
+func FuzzKubectlTop(f *testing.F)   { fuzz(f, readKubectlTop, "kubectl*") }
+func FuzzKeyValues(f *testing.F)    { fuzz(f, readKeyValues, "log*.txt") }
 
 // FuzzRead fuzzes the front end: what recognizes the format, unpacks and decodes.
 func FuzzRead(f *testing.F) {

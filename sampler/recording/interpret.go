@@ -77,7 +77,7 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 	switch {
 	case twice > 1+len(times)/10:
 		return g.refuse("times stand in it several times: it holds several processes or series", "name the column that tells them apart with --by COLUMN")
-	case back > len(times)/2:
+	case back*10 >= (len(times)-len(latest))*9:
 		g.notes = append(g.notes, "newest first: sorted")
 		return nil
 	case back > 1+len(times)/10:
@@ -119,18 +119,21 @@ func (s *sheet) assign(g *gathered, shapes []shape, line *timeline, times []int6
 			if why != "" {
 				g.setAside(name, why)
 			}
+		case s.header != nil && !isIdentifier(name) && (s.header[col] == "" || name == "#" || hasWord(name, rowWords...)) && sh.whole && sh.filled > 2 && sh.rising == sh.filled-1:
+			roles[col] = isLeft
+			g.setAside(s.name(col), "row numbers")
 		case hasWord(name, "io") && strings.Contains(s.firstCell(col), "/"): // of docker: received and sent since the start
 			roles[col] = isLeft
 			g.setAside(name, "a counter")
-		case s.header != nil && name == "" && !sh.numeric(), sh.filled == 0:
+		case s.header != nil && s.header[col] == "" && !sh.numeric(), sh.filled == 0:
 			roles[col] = isLeft
-			if name != "" && sh.filled == 0 {
+			if s.header != nil && s.header[col] != "" && sh.filled == 0 {
 				g.setAside(name, "empty")
 			}
 		case s.header != nil && isStart(name) && (sh.timed() || sh.numeric() && sh.max < scan.EndOfTime):
 			roles[col] = isStarted
 		case sh.numeric() && sh.instants < sh.filled || sh.numeric() && !sh.written() && !hasWord(name, timeWords...):
-			if s.header != nil && hasWord(name, idWords...) {
+			if s.header != nil && isIdentifier(name) {
 				ids = append(ids, col)
 			} else {
 				readings++

@@ -23,7 +23,8 @@ const (
 
 func isJSON(start []byte) bool {
 	if start[0] == '[' {
-		return !bytes.HasPrefix(start, []byte("[[")) || json.Valid(start)
+		rest := bytes.TrimLeft(start[1:], " \t\r\n")
+		return len(rest) == 0 || bytes.IndexByte([]byte(`{["]`), rest[0]) >= 0
 	}
 	if start[0] != '{' {
 		return false

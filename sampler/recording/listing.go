@@ -69,6 +69,26 @@ var dockerListing = listing{
 	},
 }
 
+var kubectlListing = listing{
+	format:   "listings of kubectl top",
+	isHeader: func(line string) bool { return strings.Contains(line, "MEMORY(bytes)") },
+	cells: func(line string) []string {
+		cells := strings.Fields(line)
+		for i, cell := range cells { // thousandths of a core
+			if n, err := strconv.ParseFloat(strings.TrimSuffix(cell, "m"), 64); err == nil && strings.HasSuffix(cell, "m") {
+				cells[i] = strconv.FormatFloat(n/1000, 'g', -1, 64)
+			}
+		}
+		return cells
+	},
+}
+
+func isKubectlTop(start []byte) bool { return kubectlListing.recognizes(start) }
+
+func readKubectlTop(name string, text []byte, o Options) (*gathered, error) {
+	return kubectlListing.read(name, text, o)
+}
+
 // isPs reports whether a text has a header of ps among its first lines, or lines of ps aux.
 func isPs(start []byte) bool { return psListing.recognizes(start) }
 

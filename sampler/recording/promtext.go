@@ -22,6 +22,9 @@ func looksLikeMetrics(text []byte) bool {
 			}
 			continue
 		}
+		if _, form := scan.Instant(string(line), scan.MonthFirst); form != scan.NoTime { // the date before a scrape
+			continue
+		}
 		var m promtext.Line
 		return m.Parse(line) == nil
 	}

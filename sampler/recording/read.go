@@ -329,5 +329,7 @@ var formats = []format{
 	{isSysstat, readSysstat},
 	{isPsrecord, readPsrecord},
 	{isDockerStats, readDockerStats},
+	{isKubectlTop, readKubectlTop},
 	{isPs, readPs},
+	{isPairs, readKeyValues},
 }

@@ -61,7 +61,7 @@ func (s *sheet) cell(row, col int) string {
 
 // name returns the name of a column.
 func (s *sheet) name(col int) string {
-	if s.header != nil {
+	if s.header != nil && s.header[col] != "" {
 		return s.header[col]
 	}
 	return "column " + strconv.Itoa(col+1)
@@ -197,6 +197,12 @@ func elapsedUnit(name string) (unit time.Duration, named bool) {
 	return unit, rest == 0 && (named || unit > 0)
 }
 
+// isIdentifier reports whether a column holds identifiers: its name ends so.
+func isIdentifier(name string) bool {
+	list := words(name)
+	return len(list) > 0 && slices.Contains(idWords, list[len(list)-1])
+}
+
 // timeline is where the times of a sheet come from.
 type timeline struct {
 	column, second int // second is the column of the time of day beside that of the date, else -1
@@ -223,7 +229,7 @@ func (s *sheet) findTime(g *gathered, shapes []shape, o Options) (*timeline, err
 			score = 3
 		case sh.written():
 			score = 2
-		case col == 0 && sh.falling == 0, col == 0 && sh.rising == 0:
+		case s.header == nil && (sh.falling == 0 || sh.rising == 0 || sh.distinct < sh.filled), col == 0 && sh.falling == 0, col == 0 && sh.rising == 0:
 			score = 1
 		}
 		if score > bestScore || score == bestScore && score > 0 && sh.distinct > shapes[best].distinct && sh.forms[scan.Day] == 0 {
@@ -345,7 +351,7 @@ func (s *sheet) countedTime(g *gathered, shapes []shape, o Options) (*timeline, 
 			}
 			return nil, g.refuse(fmt.Sprintf("its column %q is no date and names no unit", name), "call it elapsed_s, elapsed_min or elapsed_h")
 		}
-		if counted < 0 && sh.whole && sh.rising > 0 && (hasWord(name, rowWords...) || name == "" || name == "#") {
+		if counted < 0 && sh.whole && sh.rising > 0 && (hasWord(name, rowWords...) || s.header[col] == "" || name == "#") {
 			counted = col
 		}
 	}
@@ -383,7 +389,7 @@ func (s *sheet) rowTime(shapes []shape, step time.Duration) *timeline {
 	key, best := -1, unnamed
 	for col := range shapes {
 		sh := &shapes[col]
-		if rank := keyRank(s.name(col)); s.header != nil && rank < best && !sh.constant && sh.distinct <= len(s.rows)/2 && (!sh.numeric() || hasWord(s.name(col), idWords...)) {
+		if rank := keyRank(s.name(col)); s.header != nil && rank < best && !sh.constant && sh.distinct <= len(s.rows)/2 && (!sh.numeric() || isIdentifier(s.name(col))) {
 			key, best = col, rank
 		}
 	}

@@ -41,7 +41,7 @@ func splitBy(s *sheet, g *gathered, roles []role, by string) error {
 	}
 	for col := range roles {
 		if roles[col] == isReading && s.header != nil {
-			if sh := s.shapeOf(col); hasWord(s.name(col), idWords...) {
+			if sh := s.shapeOf(col); isIdentifier(s.name(col)) {
 				roles[col] = isLeft
 				g.setAside(s.name(col), "an identifier")
 			} else if !sh.numeric() && sh.numbers*2 <= sh.filled {

@@ -56,6 +56,9 @@ func Instant(text string, order Order) (t time.Time, form Form) {
 	if t, form = unixInstant(text); form != NoTime {
 		return t, form
 	}
+	if t, form = compactDate(text); form != NoTime {
+		return t, form
+	}
 	if c := text[0]; c >= '0' && c <= '9' {
 		if t, form = numericDate(text, order); form != NoTime {
 			return t, form
@@ -111,6 +114,33 @@ func unixInstant(text string) (t time.Time, form Form) {
 	return time.Unix(sec, nsec).UTC(), form
 }
 
+// compactDate reads 20260302T140506Z, 20260302 14:05:06 and 20260302140506.
+func compactDate(text string) (t time.Time, form Form) {
+	const digits = len("20060102")
+	if len(text) < digits+len("1504") || strings.Trim(text[:digits], "0123456789") != "" {
+		return t, NoTime
+	}
+	day, err := time.Parse("20060102", text[:digits])
+	if err != nil || day.Year() < 1970 || day.Year() > 2200 {
+		return t, NoTime
+	}
+	clock := strings.TrimLeft(text[digits:], "Tt _-")
+	if n := len(clock) - len(strings.TrimLeft(clock, "0123456789")); n == 4 || n == 6 {
+		spread := clock[:2] + ":" + clock[2:4]
+		if n == 6 {
+			spread += ":" + clock[4:6]
+		}
+		clock = spread + clock[n:]
+	} else if n != 2 {
+		return t, NoTime
+	}
+	since, offset, ok := timeOfDay(clock)
+	if !ok {
+		return t, NoTime
+	}
+	return day.Add(since - offset), Text
+}
+
 // numericDate reads a date of three numbers, and a time of day behind it.
 func numericDate(text string, order Order) (t time.Time, form Form) {
 	var numbers [3]int
@@ -139,7 +169,10 @@ func numericDate(text string, order Order) (t time.Time, form Form) {
 	year, month, day := numbers[0], numbers[1], numbers[2]
 	switch {
 	case digits[0] == 4 && digits[2] <= 2:
-	case digits[0] <= 2 && digits[2] == 4:
+	case digits[0] <= 2 && (digits[2] == 4 || digits[2] == 2 && separator == '/' && rest != ""):
+		if digits[2] == 2 {
+			numbers[2] += 2000
+		}
 		year, month, day = numbers[2], numbers[0], numbers[1]
 		if separator == '.' || order == DayFirst && separator == '/' || month > 12 && day <= 12 || separator == '-' && order == DayFirst {
 			month, day = day, month

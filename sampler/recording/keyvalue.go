@@ -1,0 +1,90 @@
+package recording
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+// pair is a name and a value as loggers write them: rss=12kB, msg="a text".
+var pair = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.%/-]*)=("(?:[^"\\]|\\.)*"|[^\s,;]*)`)
+
+// isPairs reports whether the first lines of a log have numbers by name in them, and a time.
+func isPairs(start []byte) bool {
+	n := 0
+	for line := range bytes.Lines(start) {
+		if n++; n > 3 {
+			return false
+		}
+		at, pairs := pairsOf(string(bytes.TrimSpace(line)))
+		numbers := 0
+		timed := at != ""
+		for _, p := range pairs {
+			if _, ok := scan.ParseAmount(p[1], scan.Thousands); ok {
+				numbers++
+			}
+			_, form := scan.Instant(p[1], scan.MonthFirst)
+			timed = timed || form != scan.NoTime && hasWord(p[0], timeWords...)
+		}
+		if timed && numbers > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// pairsOf returns the instant at the beginning of a line, "" if there is none, and its names and values.
+func pairsOf(line string) (at string, pairs [][2]string) {
+	if t, rest := leadingInstant(line); !t.IsZero() && rest != "" {
+		at = strings.TrimSpace(strings.TrimSuffix(line, rest))
+		at = strings.Trim(at, "[]|:, ")
+	}
+	for _, m := range pair.FindAllStringSubmatch(line, -1) {
+		pairs = append(pairs, [2]string{m[1], strings.Trim(m[2], `"`)})
+	}
+	return at, pairs
+}
+
+// readKeyValues reads a log in which each line has names and values: logfmt, or text with pairs in it.
+func readKeyValues(name string, text []byte, o Options) (*gathered, error) {
+	s := &sheet{format: "a log of names and values"}
+	index := map[string]int{}
+	faults := faultLog{name: name}
+	number := 0
+	for line := range bytes.Lines(text) {
+		number++
+		at, pairs := pairsOf(string(bytes.TrimSpace(line)))
+		if at != "" {
+			pairs = append([][2]string{{"time", at}}, pairs...)
+		}
+		if len(pairs) == 0 {
+			if len(bytes.TrimSpace(line)) > 0 {
+				faults.fault(number, "%s: no names and values: skipped", scan.Shown(bytes.TrimSpace(line)))
+			}
+			continue
+		}
+		row := make([]string, len(s.header))
+		for _, p := range pairs {
+			col, known := index[p[0]]
+			if !known {
+				col = len(s.header)
+				index[p[0]] = col
+				s.header = append(s.header, p[0])
+			}
+			for len(row) <= col {
+				row = append(row, "")
+			}
+			row[col] = p[1]
+		}
+		s.rows, s.lines = append(s.rows, row), append(s.lines, number)
+	}
+	g, err := s.interpret(name, o)
+	if g != nil {
+		g.faults += faults.faults
+		g.rows += faults.faults
+		g.errs = append(faults.errs, g.errs...)
+	}
+	return g, err
+}
