@@ -1,6 +1,8 @@
 package detector
 
 import (
+	"time"
+
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/detector/sites"
@@ -96,6 +98,7 @@ func (m *state) overlay(all []Status) []Status {
 func showLines(s *Status, l *sites.Leak) {
 	state := l.State()
 	s.State, s.Trend, s.Reason, s.Since = Firing, true, engine.LineLeaks, state.First.Since
+	s.Verdict, s.Callable, s.Doubles = Leak, time.Time{}, 0
 	s.Severity = max(s.Severity, state.Severity)
 	s.SlopePerHour, s.Evidence = state.First.Site.GrowthPerHour, state.First.Evidence
 	s.Why = wording.SiteWhy(&state.First.Site)

@@ -40,7 +40,7 @@ func TestLineBecomesMoreUrgent(t *testing.T) {
 				continue
 			}
 			// The verdict is that of the line, as of its latest confirmation.
-			if s.Severity != alerting.Critical || !s.Trend || math.Abs(s.SlopePerHour-2) > .1 || s.Evidence == nil || s.Evidence.Window != "96h0m0s" {
+			if s.Severity != alerting.Critical || !s.Trend || s.Verdict != Leak || math.Abs(s.SlopePerHour-2) > .1 || s.Evidence == nil || s.Evidence.Window != "96h0m0s" {
 				t.Errorf("status: %+v, evidence %+v", s, s.Evidence)
 			}
 		}

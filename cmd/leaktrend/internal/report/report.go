@@ -42,7 +42,7 @@ type Report struct {
 
 	mu      sync.Mutex
 	entries []*entry
-	hidden  int // resources without an entry, in good health
+	hidden  int // resources without an entry
 }
 
 // entry is one resource of one recording.
@@ -89,12 +89,13 @@ const (
 	beyondLimit
 	suspected
 	leaked
+	mayLeak
 	healthy
 	unknown
 )
 
 // Finding reports whether something is or was wrong.
-func (e *entry) Finding() bool { return e.rank < healthy }
+func (e *entry) Finding() bool { return e.rank < mayLeak }
 
 // worse orders entries, the worst first.
 func worse(a, b *entry) int {
@@ -200,7 +201,7 @@ func entryOf(result *replay.Result, c *replay.Resource) *entry {
 			e.urgent = c.Events[n-1].Severity
 		}
 	case c.Verdict == detector.Early:
-		e.rank, e.Class, e.Sentence = unknown, "suspect", table.Early(&c.Status)
+		e.rank, e.Class, e.Sentence = mayLeak, "suspect", table.Early(&c.Status)
 		e.Rate = c.Resource.FormatPerHour(c.SlopePerHour)
 	case c.Verdict == detector.Unjudged:
 		e.rank, e.Class, e.Sentence = unknown, "none", c.Why

@@ -335,3 +335,14 @@ func TestPicturesFaults(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What may still become a leak is worse than what is in good health, and no finding.
+func TestEarlyStandsAboveOK(t *testing.T) {
+	of := func(v detector.Verdict) *entry {
+		return entryOf(&replay.Result{}, &replay.Resource{Status: detector.Status{Judged: true, State: detector.Healthy, Verdict: v}})
+	}
+	early, ok, unjudged := of(detector.Early), of(detector.OK), of(detector.Unjudged)
+	if worse(early, ok) >= 0 || worse(ok, unjudged) >= 0 || early.Finding() {
+		t.Errorf("ranks: early %d, ok %d, unjudged %d; a finding: %v", early.rank, ok.rank, unjudged.rank, early.Finding())
+	}
+}

@@ -142,14 +142,14 @@ func rowsOf(r *replay.Result) []table.Row {
 		return 2
 	}
 	resources := make([]*replay.Resource, 0, len(r.Resources))
-	hidden := 0
+	var hidden []*detector.Status
 	for i := range r.Resources {
 		c := &r.Resources[i]
 		switch {
 		case c.Leaked() || c.Judged && table.WorthARow(&c.Status, len(r.Resources)):
 			resources = append(resources, c)
 		case c.Judged:
-			hidden++
+			hidden = append(hidden, &c.Status)
 		}
 	}
 	slices.SortStableFunc(resources, func(a, b *replay.Resource) int { return cmp.Compare(rank(a), rank(b)) })
@@ -175,8 +175,5 @@ func rowsOf(r *replay.Result) []table.Row {
 		}
 		rows = append(rows, row)
 	}
-	if hidden > 0 {
-		rows = append(rows, table.Others(hidden))
-	}
-	return rows
+	return append(rows, table.Others(hidden)...)
 }

@@ -213,14 +213,14 @@ func (v *View) Finish() {
 func (p *Process) rows(now time.Time) []table.Row {
 	statuses := p.monitor.Status()
 	var rows []table.Row
-	hidden := 0
+	var hidden []*detector.Status
 	for i := range statuses {
 		s := &statuses[i]
 		switch {
 		case !s.Judged && s.State != detector.Firing:
 			continue
 		case !table.WorthARow(s, len(statuses)):
-			hidden++
+			hidden = append(hidden, s)
 			continue
 		}
 		past := p.monitor.Past(s.Resource.Name, time.Time{})
@@ -236,10 +236,7 @@ func (p *Process) rows(now time.Time) []table.Row {
 		}
 		rows = append(rows, row)
 	}
-	if hidden > 0 {
-		rows = append(rows, table.Others(hidden))
-	}
-	return rows
+	return append(rows, table.Others(hidden)...)
 }
 
 func plainLine(now time.Time, name string, statuses []detector.Status) string {

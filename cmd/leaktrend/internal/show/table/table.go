@@ -53,9 +53,24 @@ func WorthARow(s *detector.Status, among int) bool {
 	return known || among <= few || s.State >= detector.Suspected || s.Verdict == detector.Early && s.State == detector.Healthy
 }
 
-// Others is the row that stands for resources without one.
-func Others(n int) Row {
-	return Row{Verdict: "ok", Tint: terminal.Green, Resource: fmt.Sprintf("%d other metrics", n)}
+// Others returns the rows that stand for resources without one: a row for each verdict.
+func Others(hidden []*detector.Status) []Row {
+	var rows []Row
+	counts := make(map[string]int)
+	for _, s := range hidden {
+		word, tint := Verdict(s)
+		if counts[word]++; counts[word] == 1 {
+			rows = append(rows, Row{Verdict: word, Tint: tint})
+		}
+	}
+	for i := range rows {
+		n := counts[rows[i].Verdict]
+		rows[i].Resource = fmt.Sprintf("%d other metrics", n)
+		if n == 1 {
+			rows[i].Resource = "1 other metric"
+		}
+	}
+	return rows
 }
 
 // Levels writes the way from one level to another.

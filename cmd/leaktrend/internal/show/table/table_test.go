@@ -31,7 +31,7 @@ var rows = []Row{
 	{Verdict: "suspect", Tint: terminal.Yellow, Resource: "heap_live_bytes", Spark: "▁▁▂▂▃▃", Levels: "1.4 GB → 1.9 GB", Rate: "+90 MB/h", Note: "not for long enough"},
 	{Verdict: "ok", Tint: terminal.Green, Resource: `http_requests_in_flight{handler="/api/v1/orders",code="200"}`, Levels: "3 → 3", Note: strings.Repeat("no growth ", 20)},
 	{Verdict: "early", Tint: terminal.Dim, Resource: "goroutines\x1b[2J\nx\xff", Note: "naïve → überlang\tend"},
-	Others(3),
+	{Verdict: "ok", Tint: terminal.Green, Resource: "3 other metrics"},
 	{},
 }
 
@@ -192,5 +192,22 @@ func TestLevels(t *testing.T) {
 	heap, _ := sampler.Lookup(sampler.HeapLiveBytes)
 	if got, want := Levels(heap, 1<<20, 3<<29), "1.0 MB → 1.5 GB"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// What has no row of its own is counted by its verdict: nothing is ok because it is one of many.
+func TestOthers(t *testing.T) {
+	of := func(v detector.Verdict) *detector.Status { return &detector.Status{Judged: true, Verdict: v} }
+	got := Others([]*detector.Status{of(detector.OK), of(detector.Early), of(detector.OK), of(detector.Unjudged)})
+	want := []Row{
+		{Verdict: "ok", Tint: terminal.Green, Resource: "2 other metrics"},
+		{Verdict: "early", Tint: terminal.Yellow, Resource: "1 other metric"},
+		{Verdict: "unjudged", Tint: terminal.Dim, Resource: "1 other metric"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := Others(nil); got != nil {
+		t.Errorf("rows for nothing: %v", got)
 	}
 }
