@@ -108,10 +108,10 @@ func (h *History) chart(d *Detector, number int, bins []plot.Bin) plot.Chart {
 	}
 	h.traces[number].Draw(&chart, t.Growth())
 	if ceiling := t.Ceiling().Level; ceiling > 0 {
-		chart.Ceiling = plot.Level{Value: ceiling, Name: "ceiling"}
+		chart.Ceiling = plot.Level{Value: ceiling, Name: "limit"}
 	}
 	if limit := t.LimitLevel(); limit > 0 && t.Judged() {
-		chart.Limit = plot.Level{Value: limit, Name: "limit"}
+		chart.Limit = plot.Level{Value: limit, Name: "alert at"}
 	}
 	if e := status.Exhaustion; e != nil {
 		chart.Exhaustion = e.At

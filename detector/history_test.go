@@ -67,10 +67,10 @@ func TestHistory(t *testing.T) {
 	if first.First != dawn.UnixNano() || last.Value != steadyLeak(minutes-1) || math.IsNaN(last.Mean) || last.Deviation <= 0 {
 		t.Errorf("first %+v\nlast %+v", first, last)
 	}
-	if want := (plot.Level{Value: 1024, Name: "ceiling"}); c.Ceiling != want {
+	if want := (plot.Level{Value: 1024, Name: "limit"}); c.Ceiling != want {
 		t.Errorf("ceiling %+v", c.Ceiling)
 	}
-	if want := (plot.Level{Value: .8 * 1024, Name: "limit"}); c.Limit != want {
+	if want := (plot.Level{Value: .8 * 1024, Name: "alert at"}); c.Limit != want {
 		t.Errorf("limit %+v", c.Limit)
 	}
 	if !c.Exhaustion.Equal(status.Exhaustion.At) {

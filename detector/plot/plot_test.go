@@ -29,7 +29,7 @@ func leak() *Chart {
 	resource, _ := sampler.Lookup(sampler.OpenFDs)
 	c := &Chart{
 		Title: "open_fds", Desc: `open_fds <leak> of "a & b": +30/h`, Resource: resource,
-		Limit: Level{180, "limit"}, Ceiling: Level{220, "ceiling"},
+		Limit: Level{180, "alert at"}, Ceiling: Level{220, "limit"},
 		Exhaustion: began.Add(3*time.Hour + 20*time.Minute),
 		Fits:       []Fit{{From: began.Add(time.Hour), To: began.Add(2 * time.Hour), Value: 130, SlopePerSecond: 30. / 3600}},
 		Marks: []Mark{

@@ -359,8 +359,8 @@ func (c *Chart) Key() []KeyEntry {
 	add(len(c.Fits) > 0, FitLine, "fitted line")
 	add(!c.Exhaustion.IsZero() && c.Ceiling.Value > 0, Projection, "if it goes on")
 	_, values := c.axes(Height)
-	add(c.Limit.Value > 0 && c.Limit.Value <= values.high, LimitLine, "alert limit")
-	add(c.Ceiling.Value > 0 && c.Ceiling.Value <= values.high, CeilingLine, "ceiling")
+	add(c.Limit.Value > 0 && c.Limit.Value <= values.high, LimitLine, "alert level")
+	add(c.Ceiling.Value > 0 && c.Ceiling.Value <= values.high, CeilingLine, "limit")
 	for _, kind := range []struct {
 		MarkKind
 		ink Ink
