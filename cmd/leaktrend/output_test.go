@@ -33,7 +33,7 @@ func (p outputPart) Write(text []byte) (int, error) {
 }
 
 // patience is how long a test waits for what must come. On a machine that is idle nothing takes a tenth of it.
-const patience = 8 * time.Minute
+const patience = 5 * time.Minute
 
 // reacting runs a command, shows a function what it has written whenever that grows, and lets it interrupt the command.
 func reacting(t *testing.T, args []string, seen func(stdout, stderr string, interrupt func())) outcome {

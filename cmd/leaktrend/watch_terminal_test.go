@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -49,18 +51,28 @@ func (tty *terminal) press(key string) { tty.tmux("send-keys", key) }
 // shows waits until the screen contains all of some texts, and returns it.
 func (tty *terminal) shows(texts ...string) string {
 	tty.t.Helper()
+	return tty.await(fmt.Sprintf("%q", texts), func(screen string) bool {
+		return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(screen, text) })
+	})
+}
+
+// marks waits until the mark is at a resource, whatever the verdict on it.
+func (tty *terminal) marks(resource string) {
+	tty.t.Helper()
+	marked := regexp.MustCompile(`(?m)^▸ .* ` + resource + ` `)
+	tty.await("the mark at "+resource, marked.MatchString)
+}
+
+// await waits until the screen is as it should be, and returns it.
+func (tty *terminal) await(what string, is func(screen string) bool) string {
+	tty.t.Helper()
 	var screen string
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
-		screen = tty.tmux("capture-pane", "-p")
-		missing := false
-		for _, text := range texts {
-			missing = missing || !strings.Contains(screen, text)
-		}
-		if !missing {
+	for deadline := time.Now().Add(patience / 2); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if screen = tty.tmux("capture-pane", "-p"); is(screen) {
 			return screen
 		}
 	}
-	tty.t.Fatalf("the terminal does not show %q:\n%s", texts, screen)
+	tty.t.Fatalf("the terminal does not show %s:\n%s", what, screen)
 	return ""
 }
 
@@ -82,7 +94,7 @@ func TestWatchOnTerminal(t *testing.T) {
 	tty.shows("2 processes", pid(first), pid(second), "LEAK      open_fds", "critical  pid ", ": open_fds leak", "? help")
 	tty.shows("▸ LEAK      open_fds") // the mark is at what leaks until a key moves it
 	tty.press("j")
-	tty.shows("▸ ok        threads")
+	tty.marks("threads")
 	tty.press("k")
 	tty.shows("▸ LEAK      open_fds")
 
@@ -151,7 +163,7 @@ func TestTerminalIsRestored(t *testing.T) {
 				t.Fatal(err)
 			}
 			end(tty, pid)
-			tty.shows("too short  open_fds")
+			tty.shows("early  open_fds")
 			tty.run("stty -g >" + dir + "/after; echo all' 'is well")
 			tty.shows("all is well")
 			sameFiles(t, dir+"/before", dir+"/after")
