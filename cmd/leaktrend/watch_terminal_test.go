@@ -91,12 +91,12 @@ func TestWatchOnTerminal(t *testing.T) {
 		dir, asCommand, os.Args[0], name[1:], dir))
 	pid := func(c *exec.Cmd) string { return fmt.Sprintf("pid %d ", c.Process.Pid) }
 	// There is room for the latest alert alone, of either process.
-	tty.shows("2 processes", pid(first), pid(second), "LEAK      open_fds", "critical  pid ", ": open_fds leak", "? help")
-	tty.shows("▸ LEAK      open_fds") // the mark is at what leaks until a key moves it
+	tty.shows("2 processes", pid(first), pid(second), "LEAK     open_fds", "critical  pid ", ": open_fds leak", "? help")
+	tty.shows("▸ LEAK     open_fds") // the mark is at what leaks until a key moves it
 	tty.press("j")
 	tty.marks("threads")
 	tty.press("k")
-	tty.shows("▸ LEAK      open_fds")
+	tty.shows("▸ LEAK     open_fds")
 
 	tty.press("Enter")
 	tty.shows("┤", "⠶ values", "───", "▲")

@@ -15,14 +15,14 @@ import (
 // leakyPython opens 25 files a second and closes none. It may open so many that it does not end while a test is slow,
 // yet would within the hour.
 const leakyPython = `
-import resource, time
+import os, resource, time
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 if hard == resource.RLIM_INFINITY or hard > 65536:
     hard = 65536
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 kept = []
 while True:
-    kept.append(open("/dev/null"))
+    kept.append(os.open("/dev/null", os.O_RDONLY))
     time.sleep(0.04)
 `
 
