@@ -14,7 +14,7 @@ import (
 const (
 	recordingPrefix  = "# leaktrend recording v"
 	recordingVersion = "1"
-	ceilingSource    = "recorded limit"
+	ceilingSource    = "recorded ceiling"
 )
 
 // csv is the state of reading a CSV file.

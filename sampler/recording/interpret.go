@@ -244,7 +244,7 @@ func (p *process) limitOf(resource string, t int64, level float64) {
 			return
 		}
 	}
-	l := &limit{limits: []string{resource}, source: "recorded limit"}
+	l := &limit{limits: []string{resource}, source: "recorded ceiling"}
 	l.sorted = true
 	l.add(t, level)
 	p.limits = append(p.limits, l)

@@ -61,7 +61,7 @@ func TestReader(t *testing.T) {
 		return s
 	}
 	fds := func(level float64) sampler.Ceiling {
-		return sampler.Ceiling{Resource: sampler.OpenFDs, Level: level, Source: "recorded limit"}
+		return sampler.Ceiling{Resource: sampler.OpenFDs, Level: level, Source: "recorded ceiling"}
 	}
 	for _, test := range []struct {
 		name, input string
@@ -186,7 +186,7 @@ func TestReader(t *testing.T) {
 		{
 			name:  "one recording after the other",
 			input: "# leaktrend recording v1\n# soak: 20m\n# ceiling: a 5\n# start: 1\ntime,a\n1,1\n# leaktrend recording v1\n# interval: 30s\ntime,a\n2,2\n",
-			want:  []sampler.Sample{recorded(one(at(1, 0), "a", 1.), at(1, 0), sampler.Ceiling{Resource: "a", Level: 5, Source: "recorded limit"}), one(at(2, 0), "a", 2.)},
+			want:  []sampler.Sample{recorded(one(at(1, 0), "a", 1.), at(1, 0), sampler.Ceiling{Resource: "a", Level: 5, Source: "recorded ceiling"}), one(at(2, 0), "a", 2.)},
 			header: Header{
 				Interval: 30 * time.Second,
 			},

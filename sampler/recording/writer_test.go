@@ -168,7 +168,7 @@ func recordedSamples(rng *rand.Rand) (Header, []sampler.Sample) {
 		if rng.IntN(10) == 0 {
 			ceilings = nil
 			for _, i := range rng.Perm(len(names))[:rng.IntN(3)] {
-				ceilings = append(ceilings, sampler.Ceiling{Resource: names[i], Level: math.Abs(someValue(rng)) + 1, Source: "recorded limit"})
+				ceilings = append(ceilings, sampler.Ceiling{Resource: names[i], Level: math.Abs(someValue(rng)) + 1, Source: "recorded ceiling"})
 			}
 		}
 		s.Start, s.Ceilings = start, ceilings

@@ -86,7 +86,7 @@ func TestLoad(t *testing.T) {
 			},
 			Starts: []Mark[time.Time]{{0, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, {4, time.Date(2026, 1, 1, 4, 30, 0, 0, time.UTC)}},
 			Ceilings: []Mark[[]sampler.Ceiling]{
-				{0, []sampler.Ceiling{{Resource: "open_fds", Level: 100, Source: "recorded limit"}}},
+				{0, []sampler.Ceiling{{Resource: "open_fds", Level: 100, Source: "recorded ceiling"}}},
 			},
 			Faults: 1, Fault: cmpopts.AnyError,
 		},
