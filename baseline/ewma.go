@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// EWMA is an exponentially weighted moving mean and deviation of an irregularly sampled series. The weight of a value halves with
-// every half-life that passes, however many samples were taken in it. During the first half-lives (up to halfLife/ln 2), while there
-// is no past to speak of, it is the plain mean, each value weighted by the time since the one before it and the first like the
-// second, so that the first value weighs no more than the others.
+// EWMA is an exponentially weighted moving mean and deviation of an irregularly sampled series. The weight of a value
+// halves with every half-life that passes, however many samples were taken in it. During the first half-lives (up to
+// halfLife/ln 2), while there is no past to speak of, it is the plain mean, each value weighted by the time since the
+// one before it and the first like the second, so that the first value weighs no more than the others.
 //
 // It is not safe for concurrent use.
 type EWMA struct {
@@ -50,12 +50,13 @@ func NewEWMA(halfLife time.Duration) EWMA {
 	return EWMA{halfLife: halfLife}
 }
 
-// Observe adds a finite value measured at an instant in unix nanoseconds. Values that are not newer than the last one are ignored,
-// and one beyond ±1e100 counts as that. While frozen only the instant is kept.
+// Observe adds a finite value measured at an instant in unix nanoseconds. Values that are not newer than the last one
+// are ignored, and one beyond ±1e100 counts as that. While frozen only the instant is kept.
 //
-// With d = value - mean, the update is mean += a*d and variance = (1-a)(variance + a*d*d), which uses the mean before and after
-// the value (West 1979; Finch 2009, "Incremental calculation of weighted mean and variance", eq. 143). The weight is
-// a = 1 - 2^(-dt/halfLife), with dt the time since the last value, and at least dt over the time learned from.
+// With d = value - mean, the update is mean += a*d and variance = (1-a)(variance + a*d*d), which uses the mean before
+// and after the value (West 1979; Finch 2009, "Incremental calculation of weighted mean and variance", eq. 143). The
+// weight is a = 1 - 2^(-dt/halfLife), with dt the time since the last value, and at least dt over the time learned
+// from.
 func (e *EWMA) Observe(at int64, value float64) {
 	value = clamp(value)
 	if !e.seen {
@@ -93,8 +94,8 @@ func (e *EWMA) Freeze(on bool) { e.frozen = on }
 // Mean returns the moving level in the unit of the series; ok is false before the first value.
 func (e *EWMA) Mean() (mean float64, ok bool) { return e.mean, e.seen }
 
-// Deviation returns the moving standard deviation in the unit of the series, 0 or more: the root of the weighted mean square
-// distance from Mean, with the weights of Mean. It is 0 before the second value.
+// Deviation returns the moving standard deviation in the unit of the series, 0 or more: the root of the weighted mean
+// square distance from Mean, with the weights of Mean. It is 0 before the second value.
 func (e *EWMA) Deviation() float64 { return math.Sqrt(e.variance) }
 
 // SetHalfLife changes how fast the past is forgotten and keeps what was learned. halfLife must be positive.

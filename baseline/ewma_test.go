@@ -22,7 +22,8 @@ func read(e *EWMA) state {
 	return state{mean, e.Deviation(), ok}
 }
 
-// Made by statsmodels 0.13.5 on numpy 1.24.2 (Python 3.11.2), which weighs each value explicitly instead of updating a mean:
+// Made by statsmodels 0.13.5 on numpy 1.24.2 (Python 3.11.2), which weighs each value explicitly instead of updating a
+// mean:
 //
 //	t, x = np.array(t, float), np.array(x, float)
 //	dt = np.diff(t)
@@ -51,8 +52,8 @@ func TestEWMAReference(t *testing.T) {
 	}
 }
 
-// With weights 1, 1 and 9 (seconds since the value before) the mean is (3 + 5 + 9*8)/11 and the mean square distance from it
-// (1*(47/11)^2 + 1*(25/11)^2 + 9*(8/11)^2)/11.
+// With weights 1, 1 and 9 (seconds since the value before) the mean is (3 + 5 + 9*8)/11 and the mean square distance
+// from it (1*(47/11)^2 + 1*(25/11)^2 + 9*(8/11)^2)/11.
 func TestEWMAYoung(t *testing.T) {
 	e := NewEWMA(time.Hour)
 	got := []state{read(&e)}
@@ -66,8 +67,8 @@ func TestEWMAYoung(t *testing.T) {
 	}
 }
 
-// Two half-lives after a unit step 3/4 of the weight lies on 1, and the deviation of such a mix is sqrt(3/4 * 1/4), however often
-// one looks.
+// Two half-lives after a unit step 3/4 of the weight lies on 1, and the deviation of such a mix is sqrt(3/4 * 1/4),
+// however often one looks.
 func TestEWMAStep(t *testing.T) {
 	for _, every := range []int64{1, 10, 30, 60, 120} {
 		e := NewEWMA(time.Minute)
@@ -240,7 +241,8 @@ func TestEWMAMisuse(t *testing.T) {
 	}
 }
 
-// Any finite value at any instant leaves a finite mean between the least and the greatest value, and a finite deviation.
+// Any finite value at any instant leaves a finite mean between the least and the greatest value, and a finite
+// deviation.
 func FuzzEWMA(f *testing.F) {
 	f.Add(int64(60e9), int64(0), 1., int64(10e9), 2., int64(1e9), 1e308)
 	f.Add(int64(1), int64(1<<62), math.MaxFloat64, int64(1), -math.MaxFloat64, int64(1<<61), math.MaxFloat64)

@@ -12,10 +12,11 @@ const (
 	minute      = 60e9
 )
 
-// Start is the level at which a series settled after the start of its process. Growth limits are measured from it. It is set once: a level
-// that followed the series would carry the limit up with a slow leak. It is the lower quartile of ten values that lie close together and do
-// not go on rising, or of the latest ten after five minutes. Growth from the first value on that was never given back is no start-up: as
-// long as it goes on, and for good if it still does after five minutes, the level is the first value.
+// Start is the level at which a series settled after the start of its process. Growth limits are measured from it. It
+// is set once: a level that followed the series would carry the limit up with a slow leak. It is the lower quartile of
+// ten values that lie close together and do not go on rising, or of the latest ten after five minutes. Growth from the
+// first value on that was never given back is no start-up: as long as it goes on, and for good if it still does after
+// five minutes, the level is the first value.
 type Start struct {
 	values  [startPoints]float64
 	n       int
@@ -59,7 +60,8 @@ func (s *Start) Observe(at int64, value float64) {
 	s.settled = s.n >= startPoints && (calm || at-s.at >= startLatest)
 }
 
-// growing reports whether the series has risen steadily since its first value: a leak from the start on, not a start-up.
+// growing reports whether the series has risen steadily since its first value: a leak from the start on, not a
+// start-up.
 func (s *Start) growing() bool {
 	rise := s.high - s.first
 	return s.n > 2 && !s.fell && rise > startSlack && s.step <= startStep*rise

@@ -26,15 +26,16 @@ func TestStart(t *testing.T) {
 		{"flat at a second", 1, func(int64) float64 { return 100 }, result{9, 100}, 0},
 		{"flat zero", 30, func(int64) float64 { return 0 }, result{270, 0}, 0},
 		{"below zero", 30, func(at int64) float64 { return -7 + float64(at/30%2) }, result{270, -7}, 0},
-		// 20 a second up to 400 at 20 s. At 27 s the ten latest are 360, 380 and eight times 400: the mean of the later five is 12 above that of
-		// the earlier five, .3 of the range of 40; a second before it was 24 of 60.
+		// 20 a second up to 400 at 20 s. At 27 s the ten latest are 360, 380 and eight times 400: the mean of the later
+		// five is 12 above that of the earlier five, .3 of the range of 40; a second before it was 24 of 60.
 		{"start-up ramp", 1, func(at int64) float64 { return min(400, 20*float64(at)) }, result{27, 400}, 0},
 		// A handful up and down is calm whatever its share.
 		{"few descriptors", 10, func(at int64) float64 { return 5 + float64(at/10%5) }, result{90, 6}, 0},
 		{"noisy", 10, func(int64) float64 { return 1000 + 80*(noise.Float64()-.5) }, result{90, 1000}, 40},
 		{"never calm", 10, func(at int64) float64 { return []float64{100, 300, 200}[at/10%3] }, result{300, 100}, 0},
 		{"never calm, few samples", 60, func(at int64) float64 { return []float64{100, 300, 200}[at/60%3] }, result{540, 100}, 0},
-		// Leaks from the first value on: whatever their pace, they do not raise the level from which their limit counts.
+		// Leaks from the first value on: whatever their pace, they do not raise the level from which their limit
+		// counts.
 		{"leak of 1 % a minute", 60, func(at int64) float64 { return 100 + float64(at)/60 }, result{540, 100}, 0},
 		{"leak of 16 a second", 1, func(at int64) float64 { return 5 + 16*float64(at) }, result{300, 5}, 0},
 		{"leak under noise", 1, func(at int64) float64 { return 50 + 10*float64(at) + 30*noise.Float64() }, result{300, 65}, 16},

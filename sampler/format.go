@@ -10,7 +10,8 @@ import (
 
 var byteUnits = [...]string{"B", "KB", "MB", "GB", "TB", "PB", "EB"}
 
-// Format writes a value of the resource as people write it: 1.4 GB (of 1024 MB each, as in the configuration), 2,911, 3h 20m.
+// Format writes a value of the resource as people write it: 1.4 GB (of 1024 MB each, as in the configuration), 2,911,
+// 3h 20m.
 func (r Resource) Format(value float64) string {
 	switch r.Unit {
 	case "bytes":
@@ -24,16 +25,16 @@ func (r Resource) Format(value float64) string {
 	return formatCount(value)
 }
 
-// FormatPerHour writes a pace, given in units per hour, with its sign: +120 MB/h.
-func (r Resource) FormatPerHour(pace float64) string {
+// FormatPerHour writes a rate, in units per hour, with its sign: +120 MB/h.
+func (r Resource) FormatPerHour(rate float64) string {
 	sign := ""
 	switch {
-	case pace < 0:
+	case rate < 0:
 		sign = "-"
-	case pace > 0:
+	case rate > 0:
 		sign = "+"
 	}
-	return sign + r.Format(math.Abs(pace)) + "/h"
+	return sign + r.Format(math.Abs(rate)) + "/h"
 }
 
 func formatBytes(value float64) string {
@@ -101,7 +102,8 @@ func FormatDuration(d time.Duration) string {
 	return strconv.FormatFloat(d.Round(100*time.Millisecond).Seconds(), 'f', -1, 64) + "s"
 }
 
-// ShortDuration writes a length of time exactly, as time.ParseDuration reads it, without parts that are zero: 12h for 12h0m0s.
+// ShortDuration writes a length of time exactly, as time.ParseDuration reads it, without parts that are zero: 12h for
+// 12h0m0s.
 func ShortDuration(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {

@@ -36,7 +36,8 @@ type Resource struct {
 	Kind Kind
 	// Context resources are recorded and shown but never judged by their own trend.
 	Context bool
-	// Unjudged says why the trend of a counter or of context is not judged, as in "a counter" or "a maximum"; "" for the others.
+	// Unjudged says why the trend of a counter or of context is not judged, as in "a counter" or "a maximum"; "" for
+	// the others.
 	Unjudged string
 	// Positive tells that a process that lives has some of it: a value of 0 or less is no reading.
 	Positive bool
@@ -68,8 +69,8 @@ const (
 	isIdentifier = "an identifier"
 )
 
-// positions are words of metric names that tell where something is, or how it is set, not how much of it there is, and what such a value is: it
-// may rise for ever in good health.
+// positions are words of metric names that tell where something is, or how it is set, not how much of it there is, and
+// what such a value is: it may rise for ever in good health.
 var positions = map[string]string{
 	"age": "an age", "capacity": "a limit", "duration": "a duration", "epoch": "a position", "generation": "a position", "id": isIdentifier,
 	"info": "not an amount", "limit": "a limit", "max": "a maximum", "offset": "a position", "pid": isIdentifier, "position": "a position", "ppid": isIdentifier,
@@ -86,16 +87,17 @@ var (
 	}
 )
 
-// pageCache are metrics of memory that the kernel takes back when it is needed. Where it counts in, the working set is judged in its place.
+// pageCache are metrics of memory that the kernel takes back when it is needed. Where it counts in, the working set is
+// judged in its place.
 const (
 	pageCache  = "container_memory_cache"
 	withCache  = "container_memory_usage_bytes"
 	workingSet = "container_memory_working_set_bytes"
 )
 
-// Lookup returns the description of a resource. For an unknown name ok is false and the description is what the name tells: a gauge
-// in bytes or seconds where it ends so, a counter where it ends in _total, as Prometheus names them, and context where one of its words
-// says that it is no amount, as in uptime.
+// Lookup returns the description of a resource. For an unknown name ok is false and the description is what the name
+// tells: a gauge in bytes or seconds where it ends so, a counter where it ends in _total, as Prometheus names them, and
+// context where one of its words says that it is no amount, as in uptime.
 func Lookup(name string) (r Resource, ok bool) {
 	for _, r := range resources {
 		if r.Name == name {

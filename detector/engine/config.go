@@ -31,7 +31,8 @@ type Adaptive struct {
 // NoLoad is the value of Adaptive.Load with which growth is judged without regard to load, as with the empty one.
 const NoLoad = "none"
 
-// NamedLoad returns the resource that the user named as the load; "" where it is the default one, or nothing asks for it.
+// NamedLoad returns the resource that the user named as the load; "" where it is the default one, or nothing asks for
+// it.
 func (a Adaptive) NamedLoad() string {
 	if !a.Enabled || a.Load == NoLoad || a.Load == sampler.CPUSeconds {
 		return ""

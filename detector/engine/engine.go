@@ -1,6 +1,6 @@
-// Package engine decides whether a process leaks: samples in, decisions out. They depend on the samples and the configuration alone, so a
-// recording gives in replay what the live run gave. What belongs here are reasons and figures; sentences are composed in wording, and
-// nothing here knows files, network, log or clock.
+// Package engine decides whether a process leaks: samples in, decisions out. They depend on the samples and the
+// configuration alone, so a recording gives in replay what the live run gave. What belongs here are reasons and
+// figures; sentences are composed in wording, and nothing here knows files, network, log or clock.
 package engine
 
 import (
@@ -20,24 +20,25 @@ const RestartSlack = 10 * time.Second
 
 // Engine judges the samples of one process. The time of the samples is its only clock.
 //
-// It is not safe for concurrent use. It keeps under 8 KB per resource and does not allocate once every resource was seen.
+// It is not safe for concurrent use. It keeps under 8 KB per resource and does not allocate once every resource was
+// seen.
 type Engine struct {
 	config Config
 	scale  float64 // of all time constants; 1 outside soak mode
 
-	epoch    int64 // first sample since the last restart, unix nanoseconds
-	last     int64 // latest sample
-	step     int64 // from the sample before to the latest
-	gap      bool  // whether samples are missing between these two
-	began    bool
-	start    time.Time
-	ceilings []sampler.Ceiling
-	series   []*Series // in order of appearance
-	byName   map[string]*Series
-	inOrder  []*Series                   // the series of each reading of the latest sample: most samples have the same readings
-	told     map[string]sampler.Resource // what is known of resources beyond their names
-	cpu      *Series                     // of the processor time, if that is read
-	load     loadSeries
+	epoch     int64 // first sample since the last restart, unix nanoseconds
+	last      int64 // latest sample
+	step      int64 // from the sample before to the latest
+	gap       bool  // whether samples are missing between these two
+	began     bool
+	start     time.Time
+	ceilings  []sampler.Ceiling
+	series    []*Series // in order of appearance
+	byName    map[string]*Series
+	inOrder   []*Series                   // the series of each reading of the latest sample: most samples have the same readings
+	described map[string]sampler.Resource // what is known of resources beyond their names
+	cpu       *Series                     // of the processor time, if that is read
+	load      loadSeries
 
 	decisions []Decision
 }
@@ -47,17 +48,17 @@ func New(config Config) *Engine {
 	return &Engine{config: config, scale: config.Adaptive.Scale(), byName: make(map[string]*Series)}
 }
 
-// Describe tells what a resource is, where that is known better than its name tells: a type that was declared, or what its values show. It counts
-// for a resource that was not read yet.
+// Describe tells what a resource is, where that is known better than its name tells: a type that was declared, or what
+// its values show. It counts for a resource that was not read yet.
 func (e *Engine) Describe(r sampler.Resource) {
-	if e.told == nil {
-		e.told = make(map[string]sampler.Resource)
+	if e.described == nil {
+		e.described = make(map[string]sampler.Resource)
 	}
-	e.told[r.Name] = r
+	e.described[r.Name] = r
 }
 
-// Observe takes the next sample and returns what it decided: usually nothing. The returned decisions are valid until the next call. A
-// sample that is not newer than the one before is ignored.
+// Observe takes the next sample and returns what it decided: usually nothing. The returned decisions are valid until
+// the next call. A sample that is not newer than the one before is ignored.
 func (e *Engine) Observe(s *sampler.Sample) []Decision {
 	e.decisions = e.decisions[:0]
 	at := s.Time.UnixNano()
@@ -87,7 +88,8 @@ func (e *Engine) Observe(s *sampler.Sample) []Decision {
 	return e.decisions
 }
 
-// SameProcess reports whether two start times, as read at two instants, are of one process. A time that is not known tells nothing: true.
+// SameProcess reports whether two start times, as read at two instants, are of one process. A time that is not known
+// tells nothing: true.
 func SameProcess(before, after time.Time) bool {
 	return before.IsZero() || after.IsZero() || after.Sub(before) <= RestartSlack
 }
@@ -138,7 +140,8 @@ func (e *Engine) ceilingOf(resource string) sampler.Ceiling {
 	return sampler.Ceiling{}
 }
 
-// SeriesAt returns the series of a resource that is reading number i of the latest sample, and makes it where the resource is new.
+// SeriesAt returns the series of a resource that is reading number i of the latest sample, and makes it where the
+// resource is new.
 func (e *Engine) SeriesAt(i int, resource string) *Series {
 	if i < len(e.inOrder) && e.inOrder[i].resource.Name == resource {
 		return e.inOrder[i]
@@ -160,8 +163,9 @@ func (e *Engine) SeriesAt(i int, resource string) *Series {
 	return s
 }
 
-// Reconfigure takes a new, valid configuration from the next sample on and keeps what was learned. Only another soak length starts the
-// floors anew: they have another width then. The decisions that it returns end findings for which there is no ground any more.
+// Reconfigure takes a new, valid configuration from the next sample on and keeps what was learned. Only another soak
+// length starts the floors anew: they have another width then. The decisions that it returns end findings for which
+// there is no ground any more.
 func (e *Engine) Reconfigure(config Config) []Decision {
 	e.decisions = e.decisions[:0]
 	old := e.config
@@ -191,7 +195,8 @@ func (e *Engine) All() []*Series { return e.series }
 // Of returns the series of a resource, or nil where it was never read.
 func (e *Engine) Of(resource string) *Series { return e.byName[resource] }
 
-// Epoch returns the time of the first sample since the last restart, and Last that of the latest sample, unix nanoseconds.
+// Epoch returns the time of the first sample since the last restart, and Last that of the latest sample, unix
+// nanoseconds.
 func (e *Engine) Epoch() int64 { return e.epoch }
 
 // Last returns the time of the latest sample, unix nanoseconds.

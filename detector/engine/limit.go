@@ -9,7 +9,8 @@ import (
 // CeilingShare is the share of what the process dies at that is a hard limit where no threshold is set.
 const CeilingShare = .8
 
-// A limit that was passed holds until the growth is back below this share of it, for two samples: no flapping at the edge.
+// A limit that was passed holds until the growth is back below this share of it, for two samples: no flapping at the
+// edge.
 const (
 	clearShare = .9
 	clearAfter = 2
@@ -61,8 +62,8 @@ type passed struct {
 	level    float64
 }
 
-// checkLimits moves the limit finding on. It holds from the first sample beyond any limit until two in a row are clearly below all.
-// closed says that a bucket closed, which changes the rate.
+// checkLimits moves the limit finding on. It holds from the first sample beyond any limit until two in a row are
+// clearly below all. closed says that a bucket closed, which changes the rate.
 func (s *Series) checkLimits(e *Engine, at int64, closed bool) {
 	f := &s.limit
 	if !f.active && s.threshold.Value <= 0 && s.ceiling.Level <= 0 && e.config.GrowthRateThreshold <= 0 {

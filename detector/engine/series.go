@@ -10,7 +10,7 @@ import (
 	"github.com/mdzesseis/leaktrend/trend"
 )
 
-// growsAgain is the share of the patience asked of a process that grew before its last restart too.
+// growsAgain is the share of the required duration for a process that grew before its last restart too.
 const growsAgain = .5
 
 // offsets are added to the level when growth is measured, so that a few units over next to nothing are no growth.
@@ -44,8 +44,8 @@ type Series struct {
 }
 
 func newSeries(e *Engine, resource string) *Series {
-	r, told := e.told[resource]
-	if !told {
+	r, known := e.described[resource]
+	if !known {
 		r, _ = sampler.Lookup(resource)
 	}
 	s := &Series{resource: r, ceiling: e.ceilingOf(resource), offset: countOffset}
@@ -57,7 +57,8 @@ func newSeries(e *Engine, resource string) *Series {
 	return s
 }
 
-// reset forgets what was learned, but for the growth that a restart cuts off. What was alerted is kept, for the cooldown.
+// reset forgets what was learned, but for the growth that a restart cuts off. What was alerted is kept, for the
+// cooldown.
 func (s *Series) reset(e *Engine) {
 	s.grewBefore = s.growth.Active() || s.growth.Suspected()
 	s.average = baseline.NewEWMA(e.halfLife())
@@ -173,8 +174,8 @@ func (s *Series) params(e *Engine) trend.Params {
 	return params
 }
 
-// alertGrowth rates the trend finding and alerts what is news. It is called when a bucket closes: time runs out between the closings of the
-// width that fired too.
+// alertGrowth rates the trend finding and alerts what is news. It is called when a bucket closes: time runs out between
+// the closings of the width that fired too.
 func (s *Series) alertGrowth(e *Engine, at int64) {
 	climb := s.growth.Climb()
 	s.severity = max(s.severity, s.Limits().Rate(s.value-climb.Level, s.value, s.rate()))
@@ -233,7 +234,7 @@ func (s *Series) decision(at int64, kind alerting.Kind, status alerting.Status, 
 	}
 }
 
-// rate returns the slope in units per second: that of the climb while there is one, else that of the latest floors.
+// rate returns the slope in units per second: that of the growth while it is found, else that of the latest minimums.
 func (s *Series) rate() float64 {
 	if s.growth.Active() {
 		return s.growth.Climb().Fit.Slope

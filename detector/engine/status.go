@@ -56,23 +56,26 @@ type Status struct {
 	Baseline     float64 // moving baseline; frozen while growth is suspected
 	Deviation    float64 // moving standard deviation around it
 	Start        float64 // settled starting level
-	SlopePerHour float64 // of the climb while there is one, else of the latest floors; 0 if unknown
+	SlopePerHour float64 // of the growth while it is found, else of the latest minimums; 0 if unknown
 	Since        time.Time
 	Exhaustion   *alerting.Exhaustion
 	Evidence     *alerting.Evidence // of a trend that fires, as of its latest confirmation; else nil
 	// Grew is how long a trend that fires has climbed: from Since to its latest new high; else 0.
 	Grew time.Duration
-	// Nats is the evidence that a trend that fires still climbs, in nats: trend.Fit.Nats of the latest windows, summed over the widths on
-	// which growth passes every test now, 0 to 1660. A leak goes on at several widths, what comes to rest or swings at one or none.
+	// Nats is the evidence that a trend that fires still climbs, in nats: trend.Fit.Nats of the latest windows, summed
+	// over the widths on which growth passes every test now, 0 to 1660. A leak goes on at several widths, what comes to
+	// rest or swings at one or none.
 	Nats    float64
 	Judged  bool          // false for a counter and for context
 	Verdict Verdict       // the answer to whether it leaks
 	Reason  Reason        // what the verdict rests on
 	Nearest trend.Climb   // the window that came nearest to a leak
 	Soonest time.Duration // shortest time after which anything can be called
-	// Callable is when growth that is Early or Suspect could be called at the earliest, if it goes on at its rate; else zero.
+	// Callable is when growth that is Early or Suspect could be called at the earliest, if it goes on at its rate; else
+	// zero.
 	Callable time.Time
-	// Doubles is the time in which a leak from the first sample on must double the level to have been called by now; 0 unless OK or Early.
+	// Doubles is the time in which a leak from the first sample on must double the level to have been called by now; 0
+	// unless OK or Early.
 	Doubles      time.Duration
 	Why          string // the reason as a clause, composed in wording
 	Leaks        int    // trend findings since the engine began
@@ -80,7 +83,8 @@ type Status struct {
 	Memory       int    // bytes that are kept to judge it
 }
 
-// Status returns the state of every resource seen, in the order of the resource table, others behind in order of appearance.
+// Status returns the state of every resource seen, in the order of the resource table, others behind in order of
+// appearance.
 func (e *Engine) Status() []Status {
 	var all []Status
 	for _, r := range sampler.Resources() {

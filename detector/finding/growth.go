@@ -16,8 +16,8 @@ const confirmations = 2
 // restShare is the share of the growth that may come after a series has come to rest: noise goes on to add to it.
 const restShare = .1
 
-// onLine is the share of what growth at the confirmed rate would have added by now: a series that has so much goes on growing, whatever a
-// peak of the load on top of it hides.
+// onLine is the share of what growth at the confirmed rate would have added by now: a series that has so much goes on
+// growing, whatever a peak of the load on top of it hides.
 const onLine = .75
 
 // Change is what a judgment made of a growth.
@@ -31,7 +31,8 @@ const (
 	CameToRest // nine tenths of the growth have been there for longer than they took to come
 )
 
-// Growth is the growth of one series. The zero value is one of which nothing is known. It is not safe for concurrent use.
+// Growth is the growth of one series. The zero value is one of which nothing is known. It is not safe for concurrent
+// use.
 type Growth struct {
 	streak     [trend.Widths]int8 // sustained judgments in a row
 	suspicious [trend.Widths]int8
@@ -49,8 +50,8 @@ type Growth struct {
 	restedAt int64       // since when nine tenths of the growth are there for good
 }
 
-// Judge looks at the widths of which a bucket closed at an instant (unix nanoseconds), a bit set, and moves the growth on. judge returns the
-// verdict on the windows of one width.
+// Judge looks at the widths of which a bucket closed at an instant (unix nanoseconds), a bit set, and moves the growth
+// on. judge returns the verdict on the windows of one width.
 func (g *Growth) Judge(l *trend.Ladder, at int64, closed uint8, judge func(w int) trend.Climb) Change {
 	change := Unchanged
 	for w := range trend.Widths {
@@ -81,11 +82,13 @@ func (g *Growth) Judge(l *trend.Ladder, at int64, closed uint8, judge func(w int
 	return change
 }
 
-// stillGrows is the share of a window for which its growth may have been at rest, to count as growth that may become a leak: with it ok is said
-// of 8 % of the generated leaks that have added three fifths of their level and are not called, and of 89 % of the healthy processes.
+// stillGrows is the share of a window for which its growth may have been at rest, to count as growth that may become a
+// leak: with it ok is said of 8 % of the generated leaks that have added three fifths of their level and are not
+// called, and of 89 % of the healthy processes.
 const stillGrows = .6
 
-// mayBecome reports whether a window of growth may still become a leak: it is material, no return to what was there before, and not at rest.
+// mayBecome reports whether a window of growth may still become a leak: it is material, no return to what was there
+// before, and not at rest.
 func mayBecome(c *trend.Climb) bool { return c.Reason >= trend.TooRecent && c.Rest <= stillGrows }
 
 func count(streak *int8, holds bool) {
@@ -123,8 +126,8 @@ func (g *Growth) estimate(l *trend.Ladder) {
 	}
 }
 
-// confirm takes a judgment that confirms the growth over a window that is no shorter than the one before: what a finding rests on does not
-// shrink while it lasts.
+// confirm takes a judgment that confirms the growth over a window that is no shorter than the one before: what a
+// finding rests on does not shrink while it lasts.
 func (g *Growth) confirm(l *trend.Ladder, climb trend.Climb) {
 	if climb.Since < g.from {
 		g.from, g.base = climb.Since, climb.Base
@@ -135,8 +138,9 @@ func (g *Growth) confirm(l *trend.Ladder, climb trend.Climb) {
 	g.estimate(l)
 }
 
-// follow updates a finding by the floor that closed, and ends it when the growth was given back or came to rest. What is followed is what
-// never came back: a peak of the load on top of a leak is no growth, and its end gives nothing back.
+// follow updates a finding by the floor that closed, and ends it when the growth was given back or came to rest. What
+// is followed is what never came back: a peak of the load on top of a leak is no growth, and its end gives nothing
+// back.
 func (g *Growth) follow(l *trend.Ladder, at int64, w int, climb trend.Climb) Change {
 	if climb.Reason == trend.Sustained && climb.Window >= g.climb.Window {
 		g.confirm(l, climb)
@@ -164,8 +168,8 @@ func (g *Growth) follow(l *trend.Ladder, at int64, w int, climb trend.Climb) Cha
 // lasted returns the seconds from the onset to an instant.
 func (g *Growth) lasted(at int64) float64 { return float64(at-g.onset.At) / 1e9 }
 
-// GivenBack reports whether a value at an instant (unix nanoseconds) is below half of the growth, and of what growth at the rate at which it
-// was found would have added by then. A finding ends when a minimum is.
+// GivenBack reports whether a value at an instant (unix nanoseconds) is below half of the growth, and of what growth at
+// the rate at which it was found would have added by then. A finding ends when a minimum is.
 func (g *Growth) GivenBack(at int64, value float64) bool {
 	growth := g.top - g.base
 	if g.rate > 0 {
@@ -207,7 +211,8 @@ func (g *Growth) Latest(w int) trend.Climb { return g.latest[w] }
 // Onset returns when the growth of the finding that holds, or that ended last, began.
 func (g *Growth) Onset() trend.Onset { return g.onset }
 
-// Grew returns how long the growth of the finding has lasted: the time from its onset until nine tenths of it were there, and a ninth.
+// Grew returns how long the growth of the finding has lasted: the time from its onset until nine tenths of it were
+// there, and a ninth.
 func (g *Growth) Grew() time.Duration {
 	return max(0, time.Duration(float64(g.restedAt-g.onset.At)/(1-restShare)))
 }

@@ -20,7 +20,8 @@ type change struct {
 	Change finding.Change
 }
 
-// follow judges a series of a value a minute, as an engine without load and limits does. each is called after each judgment.
+// follow judges a series of a value a minute, as an engine without load and limits does. each is called after each
+// judgment.
 func follow(hours float64, value func(h float64) float64, each func(g *finding.Growth, l *trend.Ladder)) (changes []change) {
 	var g finding.Growth
 	l := trend.NewLadder(begin, 1)
@@ -80,7 +81,8 @@ func TestEnds(t *testing.T) {
 		want  []change
 	}{
 		{"goes on", leak(), []change{{8.3, finding.Began}}},
-		// Nine tenths of the growth were there at 10 h 48 min. By then only 80 minutes at a time are told apart: at rest for as long at 24 h.
+		// Nine tenths of the growth were there at 10 h 48 min. By then only 80 minutes at a time are told apart: at
+		// rest for as long at 24 h.
 		{"comes to rest", func(h float64) float64 { return 100 + 20*min(h, 12) }, []change{{8.3, finding.Began}, {24.3, finding.CameToRest}}},
 		{"is given back", func(h float64) float64 {
 			if h > 14 {

@@ -15,8 +15,8 @@ import (
 // Place names a line of code as people do: conn.go:42.
 func Place(s *alerting.Site) string { return fmt.Sprintf("%s:%d", filepath.Base(s.File), s.Line) }
 
-// SiteClause tells in words what the first site of an alert made of the growth: growth and total are in the unit of the sites. An alert
-// on that very line names it already.
+// SiteClause tells in words what the first site of an alert made of the growth: growth and total are in the unit of the
+// sites. An alert on that very line names it already.
 func SiteClause(a *alerting.Alert, growth, total float64) string {
 	if len(a.Sites) == 0 {
 		return ""

@@ -39,7 +39,8 @@ func Why(s *engine.Status) string {
 	return why
 }
 
-// IfItGoesOn says of growth that is no finding yet what it comes to at its rate: "1,024 in 13m if it goes on". "" where that is not known.
+// IfItGoesOn says of growth that is no finding yet what it comes to at its rate: "1,024 in 13m if it goes on". "" where
+// that is not known.
 func IfItGoesOn(s *engine.Status) string {
 	if s.Exhaustion == nil || s.Verdict != engine.Early && s.Verdict != engine.Suspect {
 		return ""

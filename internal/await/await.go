@@ -1,5 +1,5 @@
-// Package await has tests wait for what happens in real time, for as long as the test may run: how long it takes says how busy the machine
-// is, not whether the program is right. Only tests use it.
+// Package await has tests wait for what happens in real time, for as long as the test may run: how long it takes says
+// how busy the machine is, not whether the program is right. Only tests use it.
 package await
 
 import (
@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// margin is what is left of a test's time to say what it waited for in vain, before go test ends it with nothing but the stacks.
+// margin is what is left of a test's time to say what it waited for in vain, before go test ends it with nothing but
+// the stacks.
 const margin = 10 * time.Second
 
 // expiry returns a channel that delivers when the time of go test (-timeout) is nearly over; nil where it has no limit.
@@ -23,7 +24,8 @@ func expiry(t testing.TB) <-chan time.Time {
 	return time.After(time.Until(deadline) - margin)
 }
 
-// Until tries until lacking returns "", and fails the test with the latest of what it said was lacking when the time of go test is over.
+// Until tries until lacking returns "", and fails the test with the latest of what it said was lacking when the time of
+// go test is over.
 func Until(t testing.TB, lacking func() string) {
 	t.Helper()
 	why := lacking()
@@ -48,7 +50,8 @@ func True(t testing.TB, what string, holds func() bool) {
 	})
 }
 
-// Receive returns the next value of a channel. The test fails, naming what it waited for, when the time of go test is over.
+// Receive returns the next value of a channel. The test fails, naming what it waited for, when the time of go test is
+// over.
 func Receive[T any](t testing.TB, what string, from <-chan T) T {
 	t.Helper()
 	select {

@@ -13,8 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// Breakdown tells what the descriptors or the threads of a process were at one instant. It holds counts by kind, of bounded size, and does
-// not change once it was made.
+// Breakdown tells what the descriptors or the threads of a process were at one instant. It holds counts by kind, of
+// bounded size, and does not change once it was made.
 type Breakdown struct {
 	Time     time.Time
 	Resource string // OpenFDs or Threads
@@ -44,7 +44,8 @@ type Process interface {
 
 const (
 	separator = "\x00"
-	// mostGroups is how many groups a Breakdown keeps. Beyond it, the kind with the most groups loses its most special label.
+	// mostGroups is how many groups a Breakdown keeps. Beyond it, the kind with the most groups loses its most special
+	// label.
 	mostGroups = 500
 	mostLabels = 24
 	// leastShare is the share below which a group counts for the group above it and is no part by itself.
@@ -181,7 +182,8 @@ func tree(now, before *Breakdown) []*group {
 	return list
 }
 
-// estimate returns how many of all are in a group of which n were looked at, and the variance of that: of a draw without replacement.
+// estimate returns how many of all are in a group of which n were looked at, and the variance of that: of a draw
+// without replacement.
 func (b *Breakdown) estimate(n float64) (count, variance float64) {
 	if b.Seen == 0 || b.Seen >= b.Total {
 		return n, 0
@@ -194,9 +196,10 @@ func (b *Breakdown) estimate(n float64) (count, variance float64) {
 
 // Parts returns what grew since before, by growth, or where before is nil or nothing grew what there is, by count.
 //
-// Groups form a tree, as in tcp, its states, its ports, its peers. A part is the most special group that holds a tenth of the growth or
-// more, without what the parts below it hold (hierarchical heavy hitters; Cormode and others 2003): one peer where it is one, the port where
-// it is a hundred peers. Growth that may be an error of the estimate is no part.
+// Groups form a tree, as in tcp, its states, its ports, its peers. A part is the most special group that holds a tenth
+// of the growth or more, without what the parts below it hold (hierarchical heavy hitters; Cormode and others 2003):
+// one peer where it is one, the port where it is a hundred peers. Growth that may be an error of the estimate is no
+// part.
 func (b *Breakdown) Parts(before *Breakdown) []Part {
 	if before == nil {
 		return b.parts(nil)

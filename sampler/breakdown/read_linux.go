@@ -33,9 +33,10 @@ const (
 	checkEvery = 64
 )
 
-// ReadBreakdown tells what the open descriptors (OpenFDs) or the threads (Threads) of a process are; for another resource the error wraps
-// errors.ErrUnsupported. It looks at no more than most of them, and at fewer if ctx ends first. A descriptor takes some ten microseconds, the
-// connections of a network namespace one or two microseconds each. It waits for no disk and no network. It is Linux only.
+// ReadBreakdown tells what the open descriptors (OpenFDs) or the threads (Threads) of a process are; for another
+// resource the error wraps errors.ErrUnsupported. It looks at no more than most of them, and at fewer if ctx ends
+// first. A descriptor takes some ten microseconds, the connections of a network namespace one or two microseconds each.
+// It waits for no disk and no network. It is Linux only.
 func Read(ctx context.Context, p Process, resource string, most int) (*Breakdown, error) {
 	b := newBreakdown(resource, time.Now().UTC())
 	dir := p.ProcDir()
@@ -261,7 +262,8 @@ func bracketed(link, before string) (uint64, bool) {
 
 const deleted = " (deleted)"
 
-// fileLabels tells what a descriptor is that is no socket, from its link and from what the kernel knows without asking a disk.
+// fileLabels tells what a descriptor is that is no socket, from its link and from what the kernel knows without asking
+// a disk.
 func fileLabels(path, link string) []string {
 	if kind, rest, ok := strings.Cut(link, ":"); ok && !strings.Contains(kind, "/") {
 		switch kind {
@@ -382,8 +384,9 @@ const stateListen = 10
 // firstEphemeral is where the kernel begins to number ports by itself, unless it is told otherwise.
 const firstEphemeral = 32768
 
-// parseInet returns the parser of a line of tcp, udp, raw or icmp: number, local and remote address, state, two fields, and after three more
-// the inode. listening collects the ports on which connections are accepted, which come first in a table.
+// parseInet returns the parser of a line of tcp, udp, raw or icmp: number, local and remote address, state, two fields,
+// and after three more the inode. listening collects the ports on which connections are accepted, which come first in a
+// table.
 func parseInet(what string) func(string, map[uint16]bool) (uint64, []string, bool) {
 	return func(line string, listening map[uint16]bool) (uint64, []string, bool) {
 		fields := strings.Fields(line)

@@ -28,9 +28,9 @@ const (
 	redacted        = "xxxxx"
 )
 
-// Endpoint is a Source that reads a process through its Prometheus metrics. The metrics of Go and of the process become the known
-// resources, every other gauge a resource of its own name; counters, histograms and summaries are left out. A metric with
-// several series gives resources with labels in their names. Not safe for concurrent use.
+// Endpoint is a Source that reads a process through its Prometheus metrics. The metrics of Go and of the process become
+// the known resources, every other gauge a resource of its own name; counters, histograms and summaries are left out. A
+// metric with several series gives resources with labels in their names. Not safe for concurrent use.
 type Source struct {
 	url    *url.URL
 	client *http.Client
@@ -42,8 +42,8 @@ type Source struct {
 	ceilings []sampler.Ceiling
 }
 
-// NewEndpoint returns a Source for a metrics URL (http or https). A nil client means one of its own, which gives up after 10
-// seconds and follows no redirect to another host.
+// NewEndpoint returns a Source for a metrics URL (http or https). A nil client means one of its own, which gives up
+// after 10 seconds and follows no redirect to another host.
 func New(metricsURL string, client *http.Client) (*Source, error) {
 	u, err := url.Parse(metricsURL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -104,8 +104,8 @@ func (e *Source) Close() error {
 	return nil
 }
 
-// Sample reads the endpoint once and stamps the sample when the answer is complete. An error says what could not be read,
-// in full or in part; a later call may succeed. It never shows a user, a password or a value of the query.
+// Sample reads the endpoint once and stamps the sample when the answer is complete. An error says what could not be
+// read, in full or in part; a later call may succeed. It never shows a user, a password or a value of the query.
 func (e *Source) Sample(ctx context.Context, s *sampler.Sample) error {
 	body, err := e.fetch(ctx)
 	s.Reset(e.clock.Now())

@@ -25,8 +25,8 @@ type callSite struct {
 	call   int          // offset of the call
 }
 
-// decode reads the code of a function from its beginning to its end, and returns the call that ends at an offset. It fails where the way to
-// an instruction may be unknown.
+// decode reads the code of a function from its beginning to its end, and returns the call that ends at an offset. It
+// fails where the way to an instruction may be unknown.
 func decode(code []byte, base uint64, end int) (callSite, bool) {
 	c := callSite{base: base, jumped: make(map[int]bool)}
 	var window []instruction
@@ -115,7 +115,8 @@ func family(r x86asm.Reg) x86asm.Reg {
 	return 0
 }
 
-// wellKnown are operations that write to their first operand or to none, and go on to the next instruction or to one that they name.
+// wellKnown are operations that write to their first operand or to none, and go on to the next instruction or to one
+// that they name.
 var wellKnown = map[x86asm.Op]bool{
 	x86asm.MOV: true, x86asm.MOVZX: true, x86asm.MOVSX: true, x86asm.MOVSXD: true, x86asm.LEA: true,
 	x86asm.ADD: true, x86asm.SUB: true, x86asm.ADC: true, x86asm.SBB: true, x86asm.AND: true, x86asm.OR: true, x86asm.XOR: true,
@@ -137,8 +138,8 @@ func writesFirst(op x86asm.Op) bool {
 	return op != x86asm.CMP && op != x86asm.TEST && op != x86asm.BT && op != x86asm.NOP
 }
 
-// lengthOfVector returns the length of an instruction with a VEX prefix, which the decoder does not know; 0 where there is none. Intel SDM,
-// volume 2, section 2.3.
+// lengthOfVector returns the length of an instruction with a VEX prefix, which the decoder does not know; 0 where there
+// is none. Intel SDM, volume 2, section 2.3.
 func lengthOfVector(code []byte) int {
 	var at int
 	var opcodes byte // which of the three maps the opcode is from

@@ -23,8 +23,8 @@ type callSite struct {
 	call   int          // offset of the call
 }
 
-// decode reads the code of a function from its beginning to its end, and returns the call that ends at an offset. It fails where the way to
-// an instruction may be unknown.
+// decode reads the code of a function from its beginning to its end, and returns the call that ends at an offset. It
+// fails where the way to an instruction may be unknown.
 func decode(code []byte, base uint64, end int) (callSite, bool) {
 	c := callSite{base: base, code: code, jumped: make(map[int]bool), call: end - width}
 	if c.call < 0 || c.call%width != 0 || end > len(code) {
@@ -99,7 +99,8 @@ func (c callSite) argument(index int) (uint64, bool) {
 	return 0, false
 }
 
-// written returns the numbers of the general registers that an instruction writes to; known is false for one that is not looked into.
+// written returns the numbers of the general registers that an instruction writes to; known is false for one that is
+// not looked into.
 func written(i arm64asm.Inst) (registers [3]uint32, known bool) {
 	registers = [3]uint32{noNumber, noNumber, noNumber}
 	switch i.Op {

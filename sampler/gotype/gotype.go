@@ -1,9 +1,10 @@
 // Package gotype names the Go type that is allocated at a place in the code of this process.
 //
-// A heap profile says where memory was allocated, not what it is. The compiler passes the descriptor of the type to the runtime's allocator: the
-// instructions before the call load its address into the register of that argument. Reader decodes these instructions and reads the
-// name of the type. It reads both from the file of the running program, within the sections of its code and of its types, so that nothing
-// it could get wrong can crash the process. Where any step is not certain it names nothing:
+// A heap profile says where memory was allocated, not what it is. The compiler passes the descriptor of the type to the
+// runtime's allocator: the instructions before the call load its address into the register of that argument. Reader
+// decodes these instructions and reads the name of the type. It reads both from the file of the running program, within
+// the sections of its code and of its types, so that nothing it could get wrong can crash the process. Where any step
+// is not certain it names nothing:
 //
 //   - The type is not known to the compiler at that place: reflection, and generic code, which finds its types in a dictionary.
 //   - The call takes no type: a map made without a size (what it grows by later is named), a number that is put into an interface, and

@@ -64,7 +64,8 @@ func New() (*Reader, error) {
 	return r, nil
 }
 
-// anchor is a type whose place in memory and whose name are known. Its fields make it none that the compiler could name in another way.
+// anchor is a type whose place in memory and whose name are known. Its fields make it none that the compiler could name
+// in another way.
 type anchor struct {
 	_ map[string]*anchor
 	_ [3]chan anchor
@@ -145,8 +146,8 @@ func entryPoint() (uint64, error) {
 	return 0, errors.New("the entry point is not known")
 }
 
-// What is needed of a descriptor, as internal/abi.Type has it since Go 1.4: sizes, hash, flags, alignments, kind; two pointers; offsets of the name
-// and of the pointer type.
+// What is needed of a descriptor, as internal/abi.Type has it since Go 1.4: sizes, hash, flags, alignments, kind; two
+// pointers; offsets of the name and of the pointer type.
 const (
 	typeSize   = 48
 	flagsAt    = 20
@@ -201,8 +202,8 @@ func (r *Reader) name(file io.ReaderAt, address uint64) (string, bool) {
 	return name, true
 }
 
-// Allocated returns the name of the type that is allocated where a stack of a heap profile ends, or "" where that is not certain. The stack is as
-// runtime.MemProfile has it: return addresses, the innermost first.
+// Allocated returns the name of the type that is allocated where a stack of a heap profile ends, or "" where that is
+// not certain. The stack is as runtime.MemProfile has it: return addresses, the innermost first.
 func (r *Reader) Allocated(stack []uintptr) (name string) {
 	defer func() {
 		if recover() != nil { // a decoder that does not know an instruction

@@ -117,8 +117,8 @@ func (p *Source) String() string { return fmt.Sprintf("pid %d %s", p.pid, p.name
 // ProcDir returns the directory of the process in the proc file system.
 func (p *Source) ProcDir() string { return filepath.Join(live.ProcRoot, strconv.Itoa(p.pid)) }
 
-// Alive returns an error once the process has ended, also when its id has passed to another one: while the start is the same, what was read
-// before is not that of a later process.
+// Alive returns an error once the process has ended, also when its id has passed to another one: while the start is the
+// same, what was read before is not that of a later process.
 func (p *Source) Alive() error {
 	stat, err := p.proc.Stat()
 	if err != nil {
@@ -136,10 +136,10 @@ type endedError string
 func (e endedError) Error() string { return string(e) }
 func (e endedError) Unwrap() error { return io.EOF }
 
-// Sample reads the process. The error names the resources that could not be read; the others are in the sample. Once the
-// process has ended, also when its pid has passed to another one, the sample is empty and the error wraps io.EOF. After
-// Close the error wraps os.ErrClosed. Sample and Close may be called concurrently; the context is not used, as nothing
-// here waits.
+// Sample reads the process. The error names the resources that could not be read; the others are in the sample. Once
+// the process has ended, also when its pid has passed to another one, the sample is empty and the error wraps io.EOF.
+// After Close the error wraps os.ErrClosed. Sample and Close may be called concurrently; the context is not used, as
+// nothing here waits.
 func (p *Source) Sample(_ context.Context, into *sampler.Sample) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -25,8 +25,8 @@ func (s *Self) Dump(context.Context) ([]byte, error) {
 	}
 }
 
-// ParseDump reads a traceback of all goroutines, as runtime.Stack and the goroutine profile with debug=2 write it. What it does not
-// understand it leaves out.
+// ParseDump reads a traceback of all goroutines, as runtime.Stack and the goroutine profile with debug=2 write it. What
+// it does not understand it leaves out.
 func ParseDump(text []byte) []Detail {
 	var all []Detail
 	for block := range strings.SplitSeq(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n\n") {

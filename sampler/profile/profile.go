@@ -30,9 +30,9 @@ type Frame struct {
 	Line     int // 0 where unknown
 }
 
-// Site is a line of code and what it accounts for. It is the innermost line of the application on its stacks; where there is none,
-// the innermost outside the standard library; where there is none either, for a goroutine the function that it began with, for memory the
-// innermost line outside the runtime.
+// Site is a line of code and what it accounts for. It is the innermost line of the application on its stacks; where
+// there is none, the innermost outside the standard library; where there is none either, for a goroutine the function
+// that it began with, for memory the innermost line outside the runtime.
 type Site struct {
 	Frame
 	Application bool    // the line is the application's own: neither the standard library's nor that of a dependency
@@ -58,7 +58,8 @@ type Profile struct {
 	Time         time.Time
 	Sites        []Site  // those with the most bytes first, then those with the highest count
 	Count, Bytes float64 // of all sites together
-	// Resolution is the amount that one sample of the heap stands for, in bytes: what is far below it is seen by chance. 0 for goroutines.
+	// Resolution is the amount that one sample of the heap stands for, in bytes: what is far below it is seen by
+	// chance. 0 for goroutines.
 	Resolution float64
 	GC         uint64 // garbage collections completed when a heap profile was taken; 0 where unknown
 	Cost       Cost

@@ -17,14 +17,16 @@ import (
 
 const (
 	mostPlaces = 1 << 14 // stacks that are remembered
-	// keptRecords is how many records' memory is kept for the next profile: 256 bytes each for goroutines. Beyond it memory is taken anew.
+	// keptRecords is how many records' memory is kept for the next profile: 256 bytes each for goroutines. Beyond it
+	// memory is taken anew.
 	keptRecords = 1 << 13
 )
 
-// Self reads the profiles of the process that it runs in. It is not safe for concurrent use, and what it returns is valid until the next call
-// for the same kind.
+// Self reads the profiles of the process that it runs in. It is not safe for concurrent use, and what it returns is
+// valid until the next call for the same kind.
 //
-// The heap is known as far as runtime.MemProfileRate samples it. That it is read at all keeps the linker from turning the sampling off.
+// The heap is known as far as runtime.MemProfileRate samples it. That it is read at all keeps the linker from turning
+// the sampling off.
 type Self struct {
 	goroutines []runtime.StackRecord
 	memory     []runtime.MemProfileRecord
@@ -40,9 +42,10 @@ func NewSelf() *Self {
 	return s
 }
 
-// Profile takes a profile. It fails with ErrUnsupported where there is none of that kind: GoroutineLeak is part of Go 1.27, and of
-// Go 1.26 in a build with GOEXPERIMENT=goroutineleakprofile; Heap is missing when runtime.MemProfileRate is 0. A Goroutine profile stops the world
-// twice for a moment; Heap does not stop it; GoroutineLeak runs a garbage collection.
+// Profile takes a profile. It fails with ErrUnsupported where there is none of that kind: GoroutineLeak is part of Go
+// 1.27, and of Go 1.26 in a build with GOEXPERIMENT=goroutineleakprofile; Heap is missing when runtime.MemProfileRate
+// is 0. A Goroutine profile stops the world twice for a moment; Heap does not stop it; GoroutineLeak runs a garbage
+// collection.
 func (s *Self) Profile(_ context.Context, kind Kind) (*Profile, error) {
 	r := s.readers[kind]
 	if r == nil {
@@ -143,8 +146,8 @@ func (s *Self) readHeap(r *reader) error {
 	return nil
 }
 
-// scaled returns what the sampled objects of a stack stand for. An allocation of size s is sampled with the chance 1 - exp(-s/rate), as
-// the bytes between two samples are exponentially distributed (runtime/pprof, scaleHeapSample).
+// scaled returns what the sampled objects of a stack stand for. An allocation of size s is sampled with the chance 1 -
+// exp(-s/rate), as the bytes between two samples are exponentially distributed (runtime/pprof, scaleHeapSample).
 func scaled(count, size, rate float64) (objects, bytes float64) {
 	if count <= 0 || size <= 0 {
 		return 0, 0
@@ -292,8 +295,8 @@ func (r *reader) end() *Profile {
 	return &r.profile
 }
 
-// Stacks returns the stacks of a site of this process, at most n of them, those with the most there first. It must be called before the next
-// profile of its kind is taken.
+// Stacks returns the stacks of a site of this process, at most n of them, those with the most there first. It must be
+// called before the next profile of its kind is taken.
 func (s Site) Stacks(n int) []Stack {
 	if s.entry == nil {
 		return nil
@@ -308,7 +311,8 @@ func (s Site) Stacks(n int) []Stack {
 	return all[:min(n, len(all))]
 }
 
-// Frames returns the stack of a site on which most is, innermost frame first. It must be called before the next profile of its kind is taken.
+// Frames returns the stack of a site on which most is, innermost frame first. It must be called before the next profile
+// of its kind is taken.
 func (s Site) Frames() []Frame {
 	if s.entry != nil && s.entry.frames != nil {
 		return s.entry.frames

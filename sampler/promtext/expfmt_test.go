@@ -14,7 +14,8 @@ import (
 	"github.com/prometheus/common/expfmt"
 )
 
-// byExpfmt returns the samples of a text as prometheus/common reads it, as "name{labels} value stamp" in canonical form.
+// byExpfmt returns the samples of a text as prometheus/common reads it, as "name{labels} value stamp" in canonical
+// form.
 func byExpfmt(text []byte) ([]string, error) {
 	var parser expfmt.TextParser
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(text))

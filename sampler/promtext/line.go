@@ -188,7 +188,8 @@ func ParseType(line []byte) (metric, kind string, ok bool) {
 	return "", "", false
 }
 
-// appendLabels appends the labels in order of their names, as in {a="b",c="d"}; nothing if there are none. It sorts them.
+// appendLabels appends the labels in order of their names, as in {a="b",c="d"}; nothing if there are none. It sorts
+// them.
 func AppendLabels(b []byte, labels []Label) []byte {
 	if len(labels) == 0 {
 		return b

@@ -84,7 +84,8 @@ func FuzzExposition(f *testing.F) {
 				return
 			}
 		}
-		// Labels in canonical form read back as the same labels, unless the quoting had to escape bytes that are not text.
+		// Labels in canonical form read back as the same labels, unless the quoting had to escape bytes that are not
+		// text.
 		labels := AppendLabels(nil, m.Labels)
 		for _, l := range m.Labels {
 			if !scan.Recordable("x"+string(l.Value)+"x") || !scan.Recordable("x"+string(l.Name)+"x") {

@@ -8,8 +8,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// Metric says what a metric of the Prometheus client libraries, or of the kubelet, is here: a reading, the start time of the process in
-// unix seconds, or a ceiling.
+// Metric says what a metric of the Prometheus client libraries, or of the kubelet, is here: a reading, the start time
+// of the process in unix seconds, or a ceiling.
 type Metric struct {
 	Name     string
 	Resource string   // that it is a reading of; "" if it is none
@@ -42,7 +42,8 @@ var metrics = []Metric{
 // A ceiling from here on means that there is none.
 const unlimited = 1 << 62
 
-// Metrics returns the metrics that have a meaning here. Where two are readings of the same resource, the earlier one wins.
+// Metrics returns the metrics that have a meaning here. Where two are readings of the same resource, the earlier one
+// wins.
 func Metrics() []Metric {
 	all := slices.Clone(metrics)
 	for i := range all {

@@ -40,7 +40,8 @@ type series struct {
 	next     int // index of the first point that was not yielded
 }
 
-// seriesSet gathers series one after the other, as the Prometheus formats hold them, and yields samples in order of time.
+// seriesSet gathers series one after the other, as the Prometheus formats hold them, and yields samples in order of
+// time.
 type Set struct {
 	kinds   map[string]string // metric family -> type
 	byKey   map[string]*series
@@ -189,7 +190,8 @@ func (g *Set) Finish(multi map[string]bool) {
 	heap.Init(&g.heads)
 }
 
-// limitedNames returns the resources that the ceiling series c limits: those of the same process, which has the same labels.
+// limitedNames returns the resources that the ceiling series c limits: those of the same process, which has the same
+// labels.
 func limitedNames(c *series, readings []*series, resource string, several bool) (names []string) {
 	for _, r := range readings {
 		if r.labels == c.labels || len(readings) == 1 && !several {

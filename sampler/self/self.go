@@ -35,8 +35,8 @@ type Source struct {
 	faults   live.Faults
 }
 
-// NewSelf returns a Source for this process. Close it to release the few descriptors that it holds on Linux. A part that
-// cannot be read is no error here, but one of Sample.
+// NewSelf returns a Source for this process. Close it to release the few descriptors that it holds on Linux. A part
+// that cannot be read is no error here, but one of Sample.
 func New() (*Source, error) {
 	s := &Source{clock: clock.New(), runtime: newRuntimeReader()}
 	s.system = newSelfSystem()
@@ -64,8 +64,8 @@ func (s *Source) Sample(_ context.Context, into *sampler.Sample) error {
 	return s.faults.Err()
 }
 
-// withHeapCeiling puts the ceiling of this process's own heap before the others: the runtime's memory limit, or what the
-// whole process may hold if that is lower.
+// withHeapCeiling puts the ceiling of this process's own heap before the others: the runtime's memory limit, or what
+// the whole process may hold if that is lower.
 func withHeapCeiling(others []sampler.Ceiling) []sampler.Ceiling {
 	var heap sampler.Ceiling
 	if limit := debug.SetMemoryLimit(-1); limit > 0 && limit < math.MaxInt64 {

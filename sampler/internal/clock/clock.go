@@ -6,7 +6,8 @@ import "time"
 
 // clock stamps the samples of one live source: UTC, to the millisecond, strictly increasing. It follows the wall clock
 // forward. When the wall clock is found behind the last stamp, it goes on from there by monotonic time, so that a
-// correction of the host's clock neither reorders samples nor stretches the time between them. Not safe for concurrent use.
+// correction of the host's clock neither reorders samples nor stretches the time between them. Not safe for concurrent
+// use.
 type Clock struct {
 	Wall func() time.Time     // without a monotonic reading
 	Mono func() time.Duration // since any fixed instant

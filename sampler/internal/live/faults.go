@@ -1,5 +1,5 @@
-// Package live holds what the sources of live processes share: the resources that could not be read, the levels at which a process dies, and
-// what the kernel says of its start and end.
+// Package live holds what the sources of live processes share: the resources that could not be read, the levels at
+// which a process dies, and what the kernel says of its start and end.
 package live
 
 import (

@@ -45,7 +45,8 @@ var absent = map[string]bool{
 // Absent reports whether a cell says that nothing was read.
 func Absent(cell string) bool { return absent[strings.ToLower(strings.TrimSpace(cell))] }
 
-// ParseAmount reads a number, with separators of thousands and with a unit. ok is false for all else, and for what is not finite.
+// ParseAmount reads a number, with separators of thousands and with a unit. ok is false for all else, and for what is
+// not finite.
 func ParseAmount(cell string, commas Commas) (a Amount, ok bool) {
 	if v, err := Finite([]byte(cell)); err == nil {
 		return Amount{Value: v}, true

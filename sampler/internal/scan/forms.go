@@ -45,9 +45,10 @@ const (
 	DayFirst
 )
 
-// Instant reads an instant in any common form: RFC 3339 and its variants (a slash or a point in the date, a blank for the T, no seconds, a decimal
-// comma, an offset without a colon, UTC or GMT for a zone, none for UTC, AM and PM), Go's time.String, ctime and the like, or unix time in
-// seconds, milliseconds, microseconds or nanoseconds of the years 2001 to 2100. Another name of a zone is not read: it stands for several.
+// Instant reads an instant in any common form: RFC 3339 and its variants (a slash or a point in the date, a blank for
+// the T, no seconds, a decimal comma, an offset without a colon, UTC or GMT for a zone, none for UTC, AM and PM), Go's
+// time.String, ctime and the like, or unix time in seconds, milliseconds, microseconds or nanoseconds of the years 2001
+// to 2100. Another name of a zone is not read: it stands for several.
 func Instant(text string, order Order) (t time.Time, form Form) {
 	text = strings.TrimSpace(text)
 	if text == "" || len(text) > 64 {

@@ -110,8 +110,8 @@ type Times struct {
 	dateSec int64
 }
 
-// scan reads a time at b[i:] in one of the two common forms and returns the index of the first byte after it. ok is false
-// for all that needs parse.
+// scan reads a time at b[i:] in one of the two common forms and returns the index of the first byte after it. ok is
+// false for all that needs parse.
 func (p *Times) Plain(b []byte, i int) (sec, nsec int64, next int, ok bool) {
 	first := i
 	var m uint64
@@ -187,8 +187,8 @@ func twoDigits(a, b byte) (n int64, ok bool) {
 	return int64(a)*10 + int64(b), a <= 9 && b <= 9
 }
 
-// parse reads a whole cell: RFC 3339, where the letters may be small, a space may stand for the T, and the zone may be missing for UTC;
-// or unix time in decimal with any number of digits, of which those past the nanosecond are cut off.
+// parse reads a whole cell: RFC 3339, where the letters may be small, a space may stand for the T, and the zone may be
+// missing for UTC; or unix time in decimal with any number of digits, of which those past the nanosecond are cut off.
 func (p *Times) Parse(cell []byte) (sec, nsec int64, err error) {
 	if sec, nsec, next, ok := p.Plain(cell, 0); ok && next == len(cell) {
 		return sec, nsec, nil

@@ -1,4 +1,5 @@
-// Package testchild runs the test program again as a process of its own that does what it is told line by line. Only tests use it.
+// Package testchild runs the test program again as a process of its own that does what it is told line by line. Only
+// tests use it.
 package testchild
 
 import (
@@ -24,8 +25,8 @@ type Child struct {
 	out *bufio.Scanner
 }
 
-// Start starts a child, with further variables in its environment. The package under test has a TestChild that calls Serve. The child ends with
-// the test.
+// Start starts a child, with further variables in its environment. The package under test has a TestChild that calls
+// Serve. The child ends with the test.
 func Start(t testing.TB, env ...string) *Child {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestChild$")
@@ -73,8 +74,9 @@ func (c *Child) Tell(t testing.TB, order string) string {
 	return ""
 }
 
-// Serve does what the child is told, until its input ends: gc, open 50 files, grow by 64 MiB, start 20 threads, spin for 100 ms, become a bare
-// program without descriptors, or one of the test's own orders. In an ordinary run it skips the test.
+// Serve does what the child is told, until its input ends: gc, open 50 files, grow by 64 MiB, start 20 threads, spin
+// for 100 ms, become a bare program without descriptors, or one of the test's own orders. In an ordinary run it skips
+// the test.
 func Serve(t *testing.T, own map[string]func(t *testing.T) (answer string)) {
 	if os.Getenv(childEnv) == "" {
 		t.Skip("runs in a child process")

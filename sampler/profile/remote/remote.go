@@ -35,7 +35,8 @@ type Process struct {
 	collections uint64 // that were seen to end between heap profiles, and one
 }
 
-// New returns the process at an address, as in http://127.0.0.1:6060: where the path is empty it is /debug/pprof. It does not connect yet.
+// New returns the process at an address, as in http://127.0.0.1:6060: where the path is empty it is /debug/pprof. It
+// does not connect yet.
 func New(address string) (*Process, error) {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -52,7 +53,8 @@ func New(address string) (*Process, error) {
 // String returns the address, without a password.
 func (p *Process) String() string { return p.shown }
 
-// Raw returns a profile as the process serves it. The error is profile.ErrUnsupported where the process has none of that kind.
+// Raw returns a profile as the process serves it. The error is profile.ErrUnsupported where the process has none of
+// that kind.
 func (p *Process) Raw(ctx context.Context, kind profile.Kind) ([]byte, error) {
 	return p.get(ctx, string(kind))
 }
@@ -60,8 +62,9 @@ func (p *Process) Raw(ctx context.Context, kind profile.Kind) ([]byte, error) {
 // Dump returns the traceback of all goroutines as text. It stops the world of that process until it is done.
 func (p *Process) Dump(ctx context.Context) ([]byte, error) { return p.get(ctx, "goroutine?debug=2") }
 
-// Profile returns a profile by site. A goroutine profile stops the world of that process twice for a moment, a goroutineleak profile makes
-// it collect its garbage. The cost is the time until the answer was there: what the process itself paid is unknown, but no more.
+// Profile returns a profile by site. A goroutine profile stops the world of that process twice for a moment, a
+// goroutineleak profile makes it collect its garbage. The cost is the time until the answer was there: what the process
+// itself paid is unknown, but no more.
 func (p *Process) Profile(ctx context.Context, kind profile.Kind) (*profile.Profile, error) {
 	began := time.Now()
 	data, err := p.get(ctx, string(kind))
@@ -80,8 +83,9 @@ func (p *Process) Profile(ctx context.Context, kind profile.Kind) (*profile.Prof
 	return sites, nil
 }
 
-// countCollections returns how many garbage collections are known to have ended: the runtime shows allocations in the heap profile once the
-// collection after them has ended, so from one profile to another they change only if one has (runtime/mprof.go, memRecord).
+// countCollections returns how many garbage collections are known to have ended: the runtime shows allocations in the
+// heap profile once the collection after them has ended, so from one profile to another they change only if one has
+// (runtime/mprof.go, memRecord).
 func (p *Process) countCollections(allocated int64) uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -125,7 +129,8 @@ var amounts = map[profile.Kind][2]string{
 	profile.Heap:          {"inuse_objects", "inuse_space"},
 }
 
-// parse reduces a profile in pprof's format to sites. allocated are all bytes that a heap profile counts, live or not; 0 where it does not say.
+// parse reduces a profile in pprof's format to sites. allocated are all bytes that a heap profile counts, live or not;
+// 0 where it does not say.
 func parse(data []byte, kind profile.Kind, at time.Time) (p *profile.Profile, allocated int64, err error) {
 	raw, err := pprof.ParseData(data)
 	if err != nil {

@@ -92,8 +92,8 @@ type Report struct {
 	Processes  int     // that were read
 	Judged     int     // resources of processes with enough history, all together
 	Hypotheses int     // resources of groups with enough history
-	// Findings leak, and the expected share of false ones among them is at most FDR. Ordered by severity, then by how many
-	// replicas grow.
+	// Findings leak, and the expected share of false ones among them is at most FDR. Ordered by severity, then by how
+	// many replicas grow.
 	Findings []Finding
 	// Suspects have growth that is a leak by itself, yet is not strong enough to tell from chance among so many, or is
 	// that of the load.

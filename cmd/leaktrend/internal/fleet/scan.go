@@ -70,8 +70,8 @@ func Scan(ctx context.Context, client *prom.Client, o Options) (*Report, error) 
 		return nil, err
 	}
 	for _, w := range client.Warnings() {
-		// Those of the language are about the query, as on a counter without a counter's name; others say that data may be
-		// missing.
+		// Those of the language are about the query, as on a counter without a counter's name; others say that data may
+		// be missing.
 		if !strings.HasPrefix(w, "PromQL ") {
 			report.Missing = append(report.Missing, Missing{What: "what the server warns of", Why: w})
 		}

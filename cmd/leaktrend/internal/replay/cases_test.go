@@ -11,9 +11,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
-// Files as people have them: what is understood of each, and the verdict on each series. They were made by the layouts of
-// public sources from one leak (resident memory 197 to 554 MB, descriptors 61 to 228 in 48 h), or from numbers told in
-// public.
+// Files as people have them: what is understood of each, and the verdict on each series. They were made by the layouts
+// of public sources from one leak (resident memory 197 to 554 MB, descriptors 61 to 228 in 48 h), or from numbers told
+// in public.
 func TestCases(t *testing.T) {
 	minutes := recording.Options{Interval: 60e9}
 	for _, test := range []struct {

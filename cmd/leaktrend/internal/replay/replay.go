@@ -31,8 +31,8 @@ type Options struct {
 	Stdin    io.Reader // for the path "-"
 	Reading  recording.Options
 	Progress *Progress // may be nil
-	// Done, if set, is called with each result that there is, at once from several goroutines. Only then there are charts,
-	// and only until it returns.
+	// Done, if set, is called with each result that there is, at once from several goroutines. Only then there are
+	// charts, and only until it returns.
 	Done func(*Result)
 }
 

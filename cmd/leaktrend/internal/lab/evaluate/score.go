@@ -48,8 +48,8 @@ type Leak struct {
 	At        int64 // first alarm at or after the begin; 0 = missed
 	Exhausted int64 // when the limit is reached; 0 = unknown
 	Due       bool  // it exhausted its limit or doubled the level within the recording
-	// Level before the leak and Value at the alarm, both medians of a few readings, in the unit of the resource. Measured
-	// says that both are known and the level is above zero.
+	// Level before the leak and Value at the alarm, both medians of a few readings, in the unit of the resource.
+	// Measured says that both are known and the level is above zero.
 	Level, Value float64
 	Measured     bool
 }
@@ -244,8 +244,8 @@ type Tally struct {
 	Noticed     int   // of the leaking ones those with a true alarm of any resource
 	Time        int64 // healthy time in milliseconds
 	FalseAlarms int
-	// BesideLeak is how many of the false alarms came while another resource leaked. That time is in the healthy time of
-	// the resource, but not in that of all together, whose rate therefore errs on the high side.
+	// BesideLeak is how many of the false alarms came while another resource leaked. That time is in the healthy time
+	// of the resource, but not in that of all together, whose rate therefore errs on the high side.
 	BesideLeak int
 	Leaks      []Leak
 }

@@ -76,8 +76,8 @@ func scoreSet() ([]*dataset.Recording, scripted) {
 	recs[4].Unknown = true
 	return recs, scripted{"scripted", map[string][]Firing{
 		"noisy": {{"goroutines", at(3)}, {"goroutines", at(20)}},
-		// Of the leak: one before its begin, two of the consequence, one of a bystander, and the one that counts at its very
-		// begin or later.
+		// Of the leak: one before its begin, two of the consequence, one of a bystander, and the one that counts at its
+		// very begin or later.
 		"leak": {{"goroutines", at(12)}, {"rss_bytes", at(20)}, {"rss_bytes", at(26)}, {"open_fds", at(30)}, {"goroutines", at(34)},
 			{"goroutines", at(50)}},
 		"missed":  {{"open_fds", at(23)}},
@@ -165,8 +165,8 @@ func TestTally(t *testing.T) {
 		keep     func(*Outcome) bool
 		want     figures
 	}{
-		// Healthy: 48 + 24 + 24 + 24 h = 5 days. False: noisy 2, leak 12 h and rss and fds, missed 1. Precision: .01*.5 of 30
-		// days of 6/5.
+		// Healthy: 48 + 24 + 24 + 24 h = 5 days. False: noisy 2, leak 12 h and rss and fds, missed 1. Precision: .01*.5
+		// of 30 days of 6/5.
 		"all labelled": {"", Labelled, figures{
 			Recordings: 4, Healthy: 2, Alarmed: 1, Leaking: 2, Noticed: 1, FalseAlarms: 6, BesideLeak: 1, Days: 5,
 			Rate: stats.PoissonRate(6, 5), Share: half, NoticedShare: half, Recall: half, Due: all,

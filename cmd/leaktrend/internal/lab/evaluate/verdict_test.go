@@ -11,9 +11,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// TestOKIsRarelyWrong counts what is said of generated processes between the alerts: of leaks that have added three fifths of their level
-// and are not called, at each further fifth; of healthy ones at their end, past their first six hours. The last are those that were not
-// looked at while the rule was chosen.
+// TestOKIsRarelyWrong counts what is said of generated processes between the alerts: of leaks that have added three
+// fifths of their level and are not called, at each further fifth; of healthy ones at their end, past their first six
+// hours. The last are those that were not looked at while the rule was chosen.
 func TestOKIsRarelyWrong(t *testing.T) {
 	each := 20
 	if testing.Short() {

@@ -35,8 +35,8 @@ type Options struct {
 	Seed      uint64
 	PerFamily int           // recordings of each family
 	Interval  time.Duration // between samples, at least 10 ms; 0 = 30 s or 60 s, drawn for each recording
-	// Span is the length of a recording, drawn log-uniformly; the zero value is 6 h to 14 days. Some families need days to
-	// show what they are and take their length from the upper part. A leak that takes the last of its limit ends its
+	// Span is the length of a recording, drawn log-uniformly; the zero value is 6 h to 14 days. Some families need days
+	// to show what they are and take their length from the upper part. A leak that takes the last of its limit ends its
 	// recording.
 	Span     Range
 	Load     bool // with cpu_seconds; a few families always have it or never do

@@ -82,8 +82,8 @@ func TestRules(t *testing.T) {
 		{"fixed delta", "memory", record("rss_bytes", minute, 7, 7+100*mb, 8+100*mb), []float64{2}},
 		{"fixed delta", "knows no threads", record("threads", minute, 0, 1e6), nil},
 
-		// All in integers. 126: the mean is 1026/10 = 102, and 102*125/100 = 127. 132: the ten are seven of 100, 126, 100,
-		// 132, their mean 105, and 105*125/100 = 131.
+		// All in integers. 126: the mean is 1026/10 = 102, and 102*125/100 = 127. 132: the ten are seven of 100, 126,
+		// 100, 132, their mean 105, and 105*125/100 = 131.
 		{"holmes", "jump", record("goroutines", minute, append(course(10, constant(100)), 126, 100, 132)...), []float64{12}},
 		{"holmes", "least", record("goroutines", minute, append(course(10, constant(4)), 9)...), nil},
 		{"holmes", "absolute", record("goroutines", minute, append(course(10, constant(1990)), 2000, 2001)...), []float64{11}},
@@ -113,8 +113,8 @@ func TestRules(t *testing.T) {
 		{"OLS t-test", "growth", record("goroutines", 5*minute, course(100, linear(0, 1))...), []float64{68.4}},
 		{"OLS t-test", "flat", record("goroutines", 5*minute, course(200, constant(7))...), nil},
 
-		// 2 an hour: with 20 floors, after 40 steps, the line rises by 46 in 23 hours, above a fifth of where it would begin
-		// 24 hours ago, 92.
+		// 2 an hour: with 20 floors, after 40 steps, the line rises by 46 in 23 hours, above a fifth of where it would
+		// begin 24 hours ago, 92.
 		{"OLS on floors", "growth", record("goroutines", hour/2, course(100, linear(100, 1))...), []float64{40}},
 		{"OLS on floors", "too little", record("goroutines", hour/2, course(100, linear(1000, 1))...), nil},
 		{"OLS on floors", "too few", record("goroutines", hour/2, course(40, linear(100, 1))...), nil},
@@ -124,14 +124,14 @@ func TestRules(t *testing.T) {
 		{"LBR", "later", withCeiling(record("open_fds", minute, course(400, linear(0, 1))...), 11_000), nil},
 		{"LBR", "no limit", record("open_fds", minute, course(400, linear(0, 1))...), nil},
 
-		// The first 60 are 99 and 101: deviation about 1.008. Then 111 adds (11-0)/1.008-.5 = 10.41 a minute: over 50 with
-		// the fifth, which is known at minute 65.
+		// The first 60 are 99 and 101: deviation about 1.008. Then 111 adds (11-0)/1.008-.5 = 10.41 a minute: over 50
+		// with the fifth, which is known at minute 65.
 		{"CUSUM", "step", record("goroutines", minute, append(course(60, func(i int) float64 { return 99 + float64(i%2)*2 }),
 			course(20, constant(111))...)...), []float64{65}},
 		{"CUSUM", "in control", record("goroutines", minute, course(500, func(i int) float64 { return 99 + float64(i%2)*2 })...), nil},
 
-		// 80 % of the hour are 48 samples, at minute 47. Then 240 MB an hour, over what the line had an hour before, are more
-		// than 10 %: for 15 minutes.
+		// 80 % of the hour are 48 samples, at minute 47. Then 240 MB an hour, over what the line had an hour before,
+		// are more than 10 %: for 15 minutes.
 		{"coroot", "growth", record("rss_bytes", minute, course(100, linear(1000*mb, 4*mb))...), []float64{62}},
 		{"coroot", "less than 50 MB", record("rss_bytes", minute, course(100, linear(100*mb, mb/2))...), nil},
 		{"coroot", "less than 10 %", record("rss_bytes", minute, course(100, linear(3000*mb, 4*mb))...), nil},

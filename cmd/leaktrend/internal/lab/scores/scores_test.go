@@ -35,7 +35,8 @@ func TestCalibrationIsOfThisDetector(t *testing.T) {
 			if counts.N == 0 {
 				continue
 			}
-			// Both are draws of one chance, if the detector is the same: Poisson of the pooled rate, in both directions.
+			// Both are draws of one chance, if the detector is the same: Poisson of the pooled rate, in both
+			// directions.
 			shipped := part.shipped[i]
 			for k, threshold := range calibration.Thresholds {
 				rate := float64(counts.Reached[k]+shipped.Reached[k]+1) / float64(counts.N+shipped.N)

@@ -17,16 +17,16 @@ type Month struct {
 	Setting
 	InForce bool `json:"in_force"`
 	Chosen  bool `json:"chosen"`
-	// Alarms are the false alarms a month. The interval is that of the simulation: what the recordings themselves miss is
-	// not in it.
+	// Alarms are the false alarms a month. The interval is that of the simulation: what the recordings themselves miss
+	// is not in it.
 	Alarms *Interval `json:"alarms_per_month"`
 	Figures
 }
 
 const (
 	minMonths = 12 // of extended recordings, all together
-	// maxValues bounds the readings in one extended recording, and with them time and memory. What would have more is cut
-	// short of a month.
+	// maxValues bounds the readings in one extended recording, and with them time and memory. What would have more is
+	// cut short of a month.
 	maxValues = 4 << 20
 )
 

@@ -108,7 +108,8 @@ func TestPurePackagesKnowNoWorld(t *testing.T) {
 	}
 }
 
-// TestSentences: what decides returns reasons and figures. A literal of three words or more outside of an error or a panic is a sentence.
+// TestSentences: what decides returns reasons and figures. A literal of three words or more outside of an error or a
+// panic is a sentence.
 func TestSentences(t *testing.T) {
 	silent := append([]string{"detector/history", "detector/sites"}, pure...)
 	all, positions := sources(t)
@@ -270,7 +271,8 @@ func TestMethodsStandTogether(t *testing.T) {
 // system is the end of a file's name that says for which system it is: one of them is compiled.
 var system = regexp.MustCompile(`_(linux|windows|darwin|unix|nounix|other|amd64|arm64)\.go$`)
 
-// declared is an exported name of a file. What belongs to a type, as a method or a value of an enumeration, has its name as owner.
+// declared is an exported name of a file. What belongs to a type, as a method or a value of an enumeration, has its
+// name as owner.
 type declared struct {
 	name, owner string
 	pos         token.Pos
