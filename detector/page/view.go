@@ -50,7 +50,7 @@ func look(m Monitor, span int, now time.Time) *scene {
 		}
 	}
 	slices.SortStableFunc(s.shown, func(a, b *Resource) int {
-		return cmp.Or(cmp.Compare(rank(b.State), rank(a.State)), cmp.Compare(severity(b), severity(a)))
+		return cmp.Or(cmp.Compare(rank(stateOf(b)), rank(stateOf(a))), cmp.Compare(severity(b), severity(a)))
 	})
 	var from time.Time
 	if length := spans[span].length; length > 0 {
@@ -70,9 +70,19 @@ const (
 	firing    = "firing"
 )
 
+// early is the verdict on growth that may still become a leak: a state of its own between healthy and suspected.
+const early = "early"
+
+func stateOf(r *Resource) string {
+	if r.State == healthy && r.Verdict == early {
+		return early
+	}
+	return r.State
+}
+
 // rank orders the states.
 func rank(state string) int {
-	return slices.Index([]string{learning, healthy, suspected, firing}, state)
+	return slices.Index([]string{learning, healthy, early, suspected, firing}, state)
 }
 
 func severity(r *Resource) int {
@@ -159,7 +169,7 @@ func (s *scene) every() time.Duration {
 func (s *scene) headline() string {
 	named := make(map[string][]string)
 	for _, r := range s.shown {
-		named[r.State] = append(named[r.State], r.Resource)
+		named[stateOf(r)] = append(named[stateOf(r)], r.Resource)
 	}
 	switch leaks := named[firing]; {
 	case len(s.shown) == 0:
@@ -170,8 +180,12 @@ func (s *scene) headline() string {
 		return fmt.Sprintf("%d leaks: %s", len(leaks), strings.Join(leaks, ", "))
 	case len(named[suspected]) > 0:
 		return "No leak; suspected: " + strings.Join(named[suspected], ", ")
-	case len(named[learning]) == len(s.shown):
+	case len(named[learning])+len(named[early]) == len(s.shown):
 		return "Too early to tell"
+	case len(named[early]) > 0:
+		return "Too early to tell: " + strings.Join(named[early], ", ")
+	case len(named[learning]) > 0:
+		return "No leak; too early to tell: " + strings.Join(named[learning], ", ")
 	}
 	return "No leak"
 }

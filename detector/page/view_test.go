@@ -52,13 +52,16 @@ func TestLook(t *testing.T) {
 	counter.Judged = false
 	limit := of("alloc_bytes", firing, alerting.High)
 	limit.Judged = false
+	growing := of("stack_bytes", healthy)
+	growing.Verdict = early
 	m := &scripted{status: Status{Time: noon, Interval: 30, Resources: []Resource{
-		of("threads", learning), counter, of("unseen", healthy), of("open_fds", firing, alerting.Warning), of("rss_bytes", suspected), limit,
+		of("threads", learning), counter, of("unseen", healthy), of("open_fds", firing, alerting.Warning), of("rss_bytes", suspected), limit, growing,
 		of("goroutines", firing, alerting.Critical),
 	}}}
 	s := look(m, 1, noon)
 	want := []string{
-		"status", "goroutines since 11:00", "alloc_bytes since 11:00", "open_fds since 11:00", "rss_bytes since 11:00", "unseen since 11:00", "threads since 11:00",
+		"status", "goroutines since 11:00", "alloc_bytes since 11:00", "open_fds since 11:00", "rss_bytes since 11:00", "stack_bytes since 11:00", "unseen since 11:00",
+		"threads since 11:00",
 	}
 	if diff := cmp.Diff(want, m.asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
@@ -67,7 +70,7 @@ func TestLook(t *testing.T) {
 	if diff := cmp.Diff(want, m.asked); diff != "" {
 		t.Errorf("asked while it was drawn (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"goroutines", "alloc_bytes", "open_fds", "rss_bytes", "unseen", "threads"}, v.Shown); diff != "" {
+	if diff := cmp.Diff([]string{"goroutines", "alloc_bytes", "open_fds", "rss_bytes", "stack_bytes", "unseen", "threads"}, v.Shown); diff != "" {
 		t.Errorf("shown (-want +got):\n%s", diff)
 	}
 	if v.Headline != "3 leaks: goroutines, alloc_bytes, open_fds" {
@@ -82,13 +85,18 @@ func TestLook(t *testing.T) {
 }
 
 func TestHeadline(t *testing.T) {
+	growing := of("b", healthy)
+	growing.Verdict = early
 	for _, test := range []struct {
 		resources []Resource
 		want      string
 	}{
 		{nil, "Nothing was sampled yet"},
 		{[]Resource{of("a", learning), of("b", learning)}, "Too early to tell"},
-		{[]Resource{of("a", learning), of("b", healthy)}, "No leak"},
+		{[]Resource{of("a", learning), of("b", healthy)}, "No leak; too early to tell: a"},
+		{[]Resource{of("a", healthy), of("b", healthy)}, "No leak"},
+		{[]Resource{of("a", healthy), growing, of("c", learning)}, "Too early to tell: b"},
+		{[]Resource{growing, of("c", learning)}, "Too early to tell"},
 		{[]Resource{of("a", suspected), of("b", healthy), of("c", suspected)}, "No leak; suspected: a, c"},
 		{[]Resource{of("a", suspected), of("b", firing)}, "Leak: b"},
 	} {
