@@ -86,7 +86,7 @@ the server cannot be read, and with 3 if a part of the fleet could not be read, 
 	fs.StringVar(&f.until, "until", "", "end of the history, as in 2026-11-24T10:00:00Z (default: now)")
 	fs.StringVar(&f.step, "step", "5m", "time between two values, 1m to 20m: at least twice the scrape interval; scores are calibrated at 5m")
 	fs.StringSliceVar(&f.groupBy, "group-by", []string{"job", "version"}, "labels that make a group")
-	fs.StringVar(&f.load, "load", "", "counter of the work that drives the processes, as in http_requests_total: growth in proportion to its rate is no leak (default: the processor time, which only asks for more patience)")
+	fs.StringVar(&f.load, "load", "", "counter of the work that drives the processes, as in http_requests_total: growth in proportion to its rate is no leak (default: the processor time, with which growth only has to last longer)")
 	fs.Float64Var(&f.fdr, "fdr", .05, "expected share of false findings that is accepted, 0.001 to 0.5")
 	fs.BoolVar(&f.all, "all", false, "show all suspects, also as JSON")
 	fs.StringVar(&f.format, "format", "text", "text: a table; json: a finding a line")

@@ -98,16 +98,16 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 var (
 	value    = newLevels("value", "", "Latest value of a resource", leveled)
 	baseline = newLevels("baseline", "", "Moving baseline of a resource, frozen while growth is suspected", judged)
-	slope    = newLevels("slope", "_per_second", "Pace of the climb while there is one, else of the latest floors", judged)
+	slope    = newLevels("slope", "_per_second", "Rate of the growth that is found or, without any, of the latest minimums", judged)
 
 	state = desc("state", "Verdict on a resource: 1 for the state that it is in, 0 for the others. "+
-		"suspected has the shape of a leak and lacks only the patience; firing is a leak or a hard limit passed.", "resource", "state")
+		"suspected has the shape of a leak and lacks only the duration; firing is a leak or a hard limit passed.", "resource", "state")
 	finding = desc("finding", "1 while a finding holds: trend is growth that never came back, limit a hard limit that was passed "+
 		"(also one that is not alerted).", "resource", "kind")
 	severity   = desc("severity", "Severity of what holds on a resource: 0 nothing, 1 warning, 2 high, 3 critical.", "resource")
 	since      = desc("since_timestamp_seconds", "Unix time at which the growth that is suspected or found began, or a limit was passed.", "resource")
 	exhaustion = desc("exhaustion_timestamp_seconds", "Unix time at which a resource that grows reaches what the process dies at, "+
-		"at its present pace.", "resource")
+		"at its present rate.", "resource")
 	findings = desc("findings_total", "Findings that began.", "resource", "kind")
 	memory   = desc("memory_bytes", "Memory that the monitor keeps to judge a resource.", "resource")
 

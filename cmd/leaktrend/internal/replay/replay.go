@@ -88,7 +88,7 @@ func (r *Result) Leaked() bool {
 }
 
 // Files expands directories into the recordings below them, in order of name. Recordings are files that end in .csv,
-// .om, .prom, .json, or one of these and .gz; a path that names a file is taken as it is.
+// .tsv, .om, .prom, .json, .jsonl, .ndjson, or one of these and .gz; a path that names a file is taken as it is.
 func Files(paths []string) (files []string, err error) {
 	for _, path := range paths {
 		if path == "-" && slices.Contains(files, path) {

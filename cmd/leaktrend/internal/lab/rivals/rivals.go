@@ -67,7 +67,7 @@ func All() []Rule {
 	return append(Usual(), []Rule{
 		{"Mann-Kendall", "Mann 1945, Kendall 1975: 6h, two-sided p < .01, corrected for ties and continuity", mannKendall},
 		{"OLS t-test", "textbook t test of the slope: 6h, two-sided p < .001", olsTest},
-		{"OLS on floors", "rule of thumb without a publication: hourly minima over 24h, R2 > .8 and + 20 %", olsFloors},
+		{"OLS on minimums", "rule of thumb without a publication: hourly minimums over 24h, R2 > .8 and + 20 %", olsFloors},
 		{"LBR", "Jindal et al. 2021, arXiv:2106.08938, and ansjin/memory_leak_detection: R2 >= .8, 100 % within 7d, windows from 5h", backwardRegression},
 		{"CUSUM", "Page 1954: k = .5, h = 50 on means of a minute, in control for the first 60", cusum},
 	}...)

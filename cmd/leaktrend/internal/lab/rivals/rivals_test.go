@@ -115,9 +115,9 @@ func TestRules(t *testing.T) {
 
 		// 2 an hour: with 20 floors, after 40 steps, the line rises by 46 in 23 hours, above a fifth of where it would
 		// begin 24 hours ago, 92.
-		{"OLS on floors", "growth", record("goroutines", hour/2, course(100, linear(100, 1))...), []float64{40}},
-		{"OLS on floors", "too little", record("goroutines", hour/2, course(100, linear(1000, 1))...), nil},
-		{"OLS on floors", "too few", record("goroutines", hour/2, course(40, linear(100, 1))...), nil},
+		{"OLS on minimums", "growth", record("goroutines", hour/2, course(100, linear(100, 1))...), []float64{40}},
+		{"OLS on minimums", "too little", record("goroutines", hour/2, course(100, linear(1000, 1))...), nil},
+		{"OLS on minimums", "too few", record("goroutines", hour/2, course(40, linear(100, 1))...), nil},
 
 		// 60 medians of 5 minutes end at 300. By 1 a minute it is 10,080 in 7 days.
 		{"LBR", "reaches", withCeiling(record("open_fds", minute, course(400, linear(0, 1))...), 10_000), []float64{300}},
