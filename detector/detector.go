@@ -16,10 +16,10 @@ type State = engine.State
 
 // The states.
 const (
-	Learning  = engine.Learning
-	Healthy   = engine.Healthy
-	Suspected = engine.Suspected
-	Firing    = engine.Firing
+	Learning  State = engine.Learning
+	Healthy   State = engine.Healthy
+	Suspected State = engine.Suspected
+	Firing    State = engine.Firing
 )
 
 // Verdict is the answer to whoever asks whether a resource leaks.

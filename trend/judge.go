@@ -48,6 +48,12 @@ type Params struct {
 const (
 	suspicion    = 6   // suspicion asks for a sixth of the patience
 	history      = 24  // hours of history before the window that halve the patience
+	week         = 168 // hours of it after which less is asked...
+	weekEarns    = .25 // ...by this, and what shape costs counts for less...
+	weekTrusts   = .9  // ...by up to this: caches fill and services warm up in their first days...
+	trustFrom    = 1   // ...for growth from here...
+	trustTo      = 2   // ...to here, of a series that...
+	trustFlank   = .7  // ...never climbed by this share of the rise and gave it back
 	mostGrowth   = 4   // growth beyond this earns no more patience
 	growthPower  = 1.3 // of the growth, times its duration, is what is earned: strong growth is rarely benign for long
 	longClimb    = 36  // hours after which a climb may pass below what was seen before it...
@@ -182,7 +188,8 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 	hours := c.Window.Hours() / p.Scale
 	earned := func() float64 { return math.Pow(min(c.Growth, mostGrowth), growthPower) * hours }
 	known := max(0, time.Duration(first*l.Width(w)-l.began).Hours()/p.Scale)
-	need := p.Patience.Hours() * (1 - .5*min(1, known/history))
+	settled := min(1, max(0, known-history)/(week-history)) // 1 after a week
+	need := p.Patience.Hours() * (1 - .5*min(1, known/history)) * (1 - weekEarns*settled)
 	if seen := l.seenBefore(w, first); seen > c.Base {
 		// A climb this long is not the return of an old load.
 		if hours >= longClimb && earned() >= longPatience*need {
@@ -228,13 +235,14 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 		return
 	}
 	shapely := need
-	need *= math.Exp(lackCosts * lack)
+	costs := 1 - settled*l.trust(w, c)
+	need *= math.Exp(lackCosts * lack * costs)
 	need *= math.Exp(paceCosts * (1 - l.recentPace(w, n, fit.Slope)))
 	if l.fit.bendsDown(x[:n], kept[:n]) {
-		need *= bendCosts
+		need *= math.Pow(bendCosts, costs)
 	}
 	shape := need > shapely
-	need *= 1 + min(l.gaveBack(w)/(cameBack*c.Rise), mostCameBack)
+	need *= 1 + min(l.gaveBack(w, min(w+2, Widths))/(cameBack*c.Rise), mostCameBack)
 	if need > 0 && load != nil {
 		factor := c.holdLoad(l, load, w)
 		if factor < 1 && !p.LoadDrives {
@@ -331,10 +339,20 @@ func (l *Ladder) recentPace(w, n int, slope float64) float64 {
 	return min(max(recent/slope, leastPace), mostPace)
 }
 
-// gaveBack returns the highest climb of the floors that was given back, in the memory of the ring at index w and of the next coarser one:
-// the largest of the lower flanks of all peaks.
-func (l *Ladder) gaveBack(w int) (highest float64) {
-	for coarser := w; coarser < min(w+2, Widths); coarser++ {
+// trust returns by how much less the shape of a window counts after a week, 0 to weekTrusts: what has been steady for so long does not warm up
+// any more, so that growth by several times its level is a leak also where it bends down.
+func (l *Ladder) trust(w int, c *Climb) float64 {
+	strong := min(1, max(0, c.Growth-trustFrom)/(trustTo-trustFrom))
+	if strong == 0 {
+		return 0
+	}
+	return weekTrusts * strong * max(0, 1-l.gaveBack(w, Widths)/(trustFlank*c.Rise))
+}
+
+// gaveBack returns the highest climb of the floors that was given back, in the memory of the rings from index w on to before end: the largest
+// of the lower flanks of all peaks.
+func (l *Ladder) gaveBack(w, end int) (highest float64) {
+	for coarser := w; coarser < end; coarser++ {
 		r := &l.rings[coarser]
 		var floors, climbed [Buckets]float64
 		n := 0

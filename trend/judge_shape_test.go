@@ -169,3 +169,35 @@ func BenchmarkJudge(b *testing.B) {
 		})
 	}
 }
+
+// A window says what is asked of it, since when its growth rests, and so when it could be called.
+func TestNeedAndRest(t *testing.T) {
+	type asked struct {
+		Reason      Reason
+		Need, Rest  float64
+		CalledAfter time.Duration
+	}
+	// From 100 to 170 over 8 floors of 5 min, of which the lower of the latest two is 160: a growth of 60 over 104 (with the offset) in 40 min.
+	// With 7 h asked growth at that rate is called after T hours, (.8654 T)^1.3 T = 7: 2.529. The last of
+	// the floors is the first above nine tenths.
+	params := Params{Patience: 7 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
+	for _, test := range []struct {
+		name   string
+		values []float64
+		want   asked
+	}{
+		{"a line", ramp, asked{TooRecent, 7, 1. / 7, 2*time.Hour + 31*time.Minute + 44*time.Second}},
+		{"flat", constant(8, 100), asked{Reason: NotGrowing}},
+		{"a step long ago", concat(constant(4, 100), constant(28, 400)), asked{Uneven, 7, 28. / 31, 2*time.Hour + 13*time.Minute + 45*time.Second}},
+	} {
+		c := filled(0, test.values...).Judge(0, params, nil)
+		after, _ := c.CalledAfter(1)
+		got := asked{c.Reason, c.Need, c.Rest, after.Round(time.Second)}
+		if diff := cmp.Diff(test.want, got, cmpopts.EquateApprox(0, .01)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+	if got, want := params.Doubling(6*time.Hour), 5*time.Hour+19*time.Minute; (got - want).Abs() > time.Minute {
+		t.Errorf("within 6 h a leak that doubles the level in %v would be called, want %v", got, want)
+	}
+}

@@ -252,7 +252,8 @@ func TestJudge(t *testing.T) {
 		}
 		l := filled(test.width, test.values...)
 		got := l.Judge(test.width, p, test.load)
-		if diff := cmp.Diff(test.want, got, cmpopts.EquateApprox(1e-9, 1e-12)); diff != "" {
+		// What is asked and where it rests have a test of their own.
+		if diff := cmp.Diff(test.want, got, cmpopts.EquateApprox(1e-9, 1e-12), cmpopts.IgnoreFields(Climb{}, "Need", "Rest")); diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", test.name, got.Reason, diff)
 		}
 	}
@@ -369,7 +370,7 @@ func TestJudgeByItsPast(t *testing.T) {
 		{"a gap in the peak", []float64{0, 30, gap, 10, 40}, 20},
 		{"falls only", []float64{50, 40, 30}, 0},
 	} {
-		if got := filled(0, test.values...).gaveBack(0); got != test.want {
+		if got := filled(0, test.values...).gaveBack(0, 2); got != test.want {
 			t.Errorf("%s: gave back %v, want %v", test.name, got, test.want)
 		}
 	}

@@ -46,7 +46,6 @@ func TestFirstFindingIsByTheWidest(t *testing.T) {
 		perHour, noise, start float64
 		floor                 time.Duration
 	}{
-		{0, 10.2, 10, 77, 80 * time.Minute},
 		{3, 10.2, 10, 5, 80 * time.Minute},
 		{2, 1, 5, 5, 6 * time.Hour},
 		{3, .5, 5, 31, 6 * time.Hour},
