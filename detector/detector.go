@@ -27,12 +27,12 @@ type Verdict = engine.Verdict
 
 // The verdicts.
 const (
-	Unjudged = engine.Unjudged
-	OK       = engine.OK
-	Early    = engine.Early
-	Suspect  = engine.Suspect
-	Leak     = engine.Leak
-	Limit    = engine.Limit
+	Unjudged Verdict = engine.Unjudged
+	OK       Verdict = engine.OK
+	Early    Verdict = engine.Early
+	Suspect  Verdict = engine.Suspect
+	Leak     Verdict = engine.Leak
+	Limit    Verdict = engine.Limit
 )
 
 // Status is what the detector makes of one resource at the latest sample.
