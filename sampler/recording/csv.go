@@ -20,6 +20,7 @@ const (
 // csv is the state of reading a CSV file.
 type csv struct {
 	columns    []string       // names of the resources; "" for the time column and for columns that are not read; nil before the header
+	had        []string       // names of the resources in the headers up to now
 	positive   []bool         // by column: whether 0 or less is no reading
 	gaps       map[string]int // how often that stood there, by column
 	named      bool           // whether the header names the time
@@ -226,9 +227,16 @@ func (r *Reader) readHeader(first bool) bool {
 // describeColumns looks up which columns have values that are no readings.
 func (r *Reader) describeColumns() {
 	r.positive = make([]bool, len(r.columns))
+	had := make(map[string]bool, len(r.had))
+	for _, name := range r.had {
+		had[name] = true
+	}
 	for i, name := range r.columns {
 		known, _ := sampler.Lookup(name)
 		r.positive[i] = known.Positive
+		if name != "" && !had[name] {
+			r.had = append(r.had, name)
+		}
 	}
 }
 

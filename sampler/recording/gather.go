@@ -76,6 +76,7 @@ type gathered struct {
 	used      int  // of these that gave a reading
 	header    Header
 	aside     []aside
+	isAside   map[aside]bool
 	notes     []string
 	faultLog
 }
@@ -84,7 +85,7 @@ type gathered struct {
 type aside struct{ what, why string }
 
 func newGathered(name, format string) *gathered {
-	return &gathered{name: name, format: format, byName: map[string]*process{}, faultLog: faultLog{name: name}}
+	return &gathered{name: name, format: format, byName: map[string]*process{}, isAside: map[aside]bool{}, faultLog: faultLog{name: name}}
 }
 
 // process returns the process of a name, and makes it where it is new.
@@ -100,8 +101,9 @@ func (g *gathered) process(name string) *process {
 
 // setAside notes what is not judged, once.
 func (g *gathered) setAside(what, why string) {
-	if !slices.Contains(g.aside, aside{what, why}) {
-		g.aside = append(g.aside, aside{what, why})
+	if a := (aside{what, why}); !g.isAside[a] {
+		g.isAside[a] = true
+		g.aside = append(g.aside, a)
 	}
 }
 

@@ -77,7 +77,7 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 	switch {
 	case twice > 1+len(times)/10:
 		return g.refuse("times stand in it several times: it holds several processes or series", "name the column that tells them apart with --by COLUMN")
-	case back*10 >= (len(times)-len(latest))*9:
+	case back > 0 && back*10 >= (len(times)-len(latest))*9:
 		g.notes = append(g.notes, "newest first: sorted")
 		return nil
 	case back > 1+len(times)/10:

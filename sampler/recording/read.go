@@ -44,7 +44,7 @@ const maxText = 1 << 30
 // Read recognizes the format of src and returns the recordings in it; name stands for it in errors. Recordings of our own and plain CSV files are
 // read as they are sampled, all else at once. The error says that nothing could be read: it names the format seen, what is missing, and the way out.
 func Read(src io.Reader, name string, o Options) (*File, error) {
-	in := bufio.NewReaderSize(src, blockSize)
+	in, below := bufio.NewReaderSize(src, blockSize), src
 	head, err := peek(in, 2)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, cause(err))
@@ -54,13 +54,14 @@ func Read(src io.Reader, name string, o Options) (*File, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		in = bufio.NewReaderSize(unzip, blockSize)
+		in, below = bufio.NewReaderSize(unzip, blockSize), unzip
 	}
 	if head, err = peek(in, blockSize); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, cause(err))
 	}
 	if wide := wideText(head); wide != nil {
-		in = bufio.NewReaderSize(transform.NewReader(in, wide.NewDecoder()), blockSize)
+		below = transform.NewReader(in, wide.NewDecoder())
+		in = bufio.NewReaderSize(below, blockSize)
 		if head, err = peek(in, blockSize); err != nil {
 			return nil, fmt.Errorf("%s: UTF-16: %w", name, err)
 		}
@@ -70,7 +71,11 @@ func Read(src io.Reader, name string, o Options) (*File, error) {
 		return readTwice(in, name)
 	}
 	if own || o.By == "" && o.Interval <= 0 && streams(head) {
-		r, err := newStream(in, name)
+		ahead, err := in.Peek(in.Buffered())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		r, err := newStream(io.MultiReader(bytes.NewReader(ahead), below), name) // past the buffer: it would copy all once more
 		if err != nil {
 			return nil, err
 		}

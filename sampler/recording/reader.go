@@ -162,15 +162,34 @@ func (r *Reader) Resources() []sampler.Resource {
 	return all
 }
 
-// described returns what is known of a resource of the recording.
-func (r *Reader) described(name string) sampler.Resource {
-	for _, d := range r.Resources() {
-		if d.Name == name {
-			return d
+// resourceNames returns the names of the resources that were read.
+func (r *Reader) resourceNames() (names []string) {
+	if r.process == nil {
+		return r.had
+	}
+	for _, c := range r.process.columns {
+		if len(c.points) > 0 {
+			names = append(names, c.resource.Name)
 		}
 	}
-	d, _ := sampler.Lookup(name)
-	return d
+	return names
+}
+
+// described returns what is known of the resources of the recording that were read, in order.
+func (r *Reader) described() []sampler.Resource {
+	told := map[string]sampler.Resource{}
+	for _, d := range r.Resources() {
+		told[d.Name] = d
+	}
+	var all []sampler.Resource
+	for _, name := range r.resourceNames() {
+		d, known := told[name]
+		if !known {
+			d, _ = sampler.Lookup(name)
+		}
+		all = append(all, d)
+	}
+	return all
 }
 
 // Faults returns how many lines, or values of a range query, were skipped or repaired up to now, and what was wrong with the

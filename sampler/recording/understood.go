@@ -23,9 +23,9 @@ func (f *File) notJudged() []aside {
 		return f.all.aside
 	}
 	var all []aside
-	for _, name := range f.Recordings[0].seen.names {
-		if d := f.Recordings[0].described(name); d.Unjudged != "" {
-			all = append(all, aside{name, d.Unjudged})
+	for _, d := range f.Recordings[0].described() {
+		if d.Unjudged != "" {
+			all = append(all, aside{d.Name, d.Unjudged})
 		}
 	}
 	return all
@@ -53,9 +53,9 @@ func (f *File) Understood() string {
 		if step == 0 {
 			step = seen.step()
 		}
-		for _, name := range seen.names {
-			if d := r.described(name); d.Unjudged == "" {
-				judged[name] = true
+		for _, d := range r.described() {
+			if d.Unjudged == "" {
+				judged[d.Name] = true
 			}
 		}
 		for name, n := range r.gaps {
@@ -125,26 +125,18 @@ type seen struct {
 	samples     int
 	first, last time.Time
 	steps       [64]time.Duration // the first ones
-	names       []string          // of the resources
 }
 
 func (s *seen) add(sample *sampler.Sample) {
-	if s.samples == 0 {
-		s.first = sample.Time
-	} else if s.samples <= len(s.steps) {
-		s.steps[s.samples-1] = sample.Time.Sub(s.last)
+	if s.samples <= len(s.steps) {
+		if s.samples == 0 {
+			s.first = sample.Time
+		} else {
+			s.steps[s.samples-1] = sample.Time.Sub(s.last)
+		}
 	}
 	s.last = sample.Time
 	s.samples++
-	for i := range sample.Readings {
-		name := sample.Readings[i].Resource
-		if i < len(s.names) && s.names[i] == name {
-			continue
-		}
-		if !slices.Contains(s.names, name) {
-			s.names = append(s.names, name)
-		}
-	}
 }
 
 // step returns the usual time between two samples, 0 if there is only one.

@@ -99,6 +99,7 @@ func baseName(name, unit string) string {
 			return f != 1
 		})
 	}
+	list = slices.DeleteFunc(list, func(w string) bool { return w == "bytes" })
 	if list = append(list, "bytes"); len(list) == 1 {
 		return name
 	}

@@ -214,6 +214,7 @@ func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*R
 	}
 	var (
 		series []*course
+		places = map[string]int{} // of the resources in series
 		failed error
 	)
 	var s sampler.Sample
@@ -247,7 +248,7 @@ func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*R
 		for i := range s.Readings {
 			reading := &s.Readings[i]
 			if i == len(series) || series[i].name != reading.Resource {
-				series = arrange(series, i, *reading)
+				series = arrange(series, places, i, *reading)
 			}
 			series[i].line.Add(reading.Value)
 			series[i].read++
@@ -263,18 +264,17 @@ func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*R
 		result.FaultCount++
 		result.Faults = append(result.Faults, failed)
 	}
+	events := map[string][]alerting.Event{}
+	for _, e := range result.Events {
+		events[e.Resource] = append(events[e.Resource], e)
+	}
 	for _, status := range d.Status() {
 		resource := Resource{Status: status}
-		for _, c := range series {
-			if c.name == status.Resource.Name {
-				resource.First, resource.Line, resource.Read = c.first, c.line, c.read
-			}
+		if i, known := places[status.Resource.Name]; known {
+			c := series[i]
+			resource.First, resource.Line, resource.Read = c.first, c.line, c.read
 		}
-		for _, e := range result.Events {
-			if e.Resource == status.Resource.Name {
-				resource.Events = append(resource.Events, e)
-			}
-		}
+		resource.Events = events[status.Resource.Name]
 		if history != nil && status.Judged {
 			if chart, ok := history.Chart(d, status.Resource.Name); ok {
 				resource.Chart = &chart
@@ -297,12 +297,13 @@ type course struct {
 }
 
 // arrange brings the course of a reading to its place among the readings.
-func arrange(series []*course, i int, reading sampler.Reading) []*course {
-	at := slices.IndexFunc(series, func(c *course) bool { return c.name == reading.Resource })
-	if at < 0 {
+func arrange(series []*course, places map[string]int, i int, reading sampler.Reading) []*course {
+	at, known := places[reading.Resource]
+	if !known {
 		at = len(series)
 		series = append(series, &course{name: reading.Resource, first: reading.Value})
 	}
 	series[i], series[at] = series[at], series[i]
+	places[series[i].name], places[series[at].name] = i, at
 	return series
 }
