@@ -470,3 +470,16 @@ func TestLoadCovariate(t *testing.T) {
 		t.Errorf("steady, steady gauge, none, off, follows: %v h; with half the patience %v h, with five times %v h", got, half, five)
 	}
 }
+
+// Growth is measured against the level of the series itself where the unit is unknown and the values are no counts: 4 of them may be all there
+// is.
+func TestLeakInAnUnknownUnit(t *testing.T) {
+	for _, scale := range []float64{1e-6, .01, 1, 100} {
+		noise := rand.New(rand.NewPCG(3, 4))
+		value := func(age time.Duration) float64 { return scale * (.2 + .016*age.Hours() + .005*noise.NormFloat64()) }
+		events := observeAll(newDetector(t, DefaultConfig()), series(2*day, 20*time.Minute, column{"share", value}))
+		if len(events) != 1 || events[0].Kind != alerting.Trend {
+			t.Errorf("at a scale of %v: %q, want one alert", scale, toldHours(events))
+		}
+	}
+}

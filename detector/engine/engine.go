@@ -110,6 +110,9 @@ func (e *Engine) restarted(s *sampler.Sample) bool {
 	return ok && cpu < e.cpu.value
 }
 
+// restartsUnknown reports whether nothing that is read tells of restarts.
+func (e *Engine) restartsUnknown() bool { return e.cpu == nil && e.start.IsZero() }
+
 // restart forgets what was learned of the process that ended.
 func (e *Engine) restart(at int64) {
 	e.epoch = at

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"math"
 	"reflect"
+	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/baseline"
@@ -12,6 +14,12 @@ import (
 
 // growsAgain is the share of the required duration for a process that grew before its last restart too.
 const growsAgain = .5
+
+// shortestTooth is how long growth lasts at the least that may have been a life of its own.
+const shortestTooth = float64(2 * time.Hour)
+
+// ownShare of the moving level is the offset of a series that is no count and in no unit that is known: it follows the scale of its own.
+const ownShare = .05
 
 // offsets are added to the level when growth is measured, so that a few units over next to nothing are no growth.
 const (
@@ -35,7 +43,10 @@ type Series struct {
 	ladder   *trend.Ladder
 
 	growth     finding.Growth
-	grewBefore bool // whether the process before the last restart ended in growth
+	saw        finding.Saw // while nothing tells of restarts
+	known      bool        // whether the resource is in the table of those that leaktrend knows
+	fractional bool        // whether a value of an unknown one was no whole number: not a count
+	grewBefore bool        // whether the process before the last restart ended in growth
 	severity   alerting.Severity
 	notice     finding.Notice
 	limit      limit
@@ -49,6 +60,7 @@ func newSeries(e *Engine, resource string) *Series {
 		r, _ = sampler.Lookup(resource)
 	}
 	s := &Series{resource: r, ceiling: e.ceilingOf(resource), offset: countOffset}
+	_, s.known = sampler.Lookup(resource)
 	if r.Unit == "bytes" {
 		s.offset = bytesOffset
 	}
@@ -114,6 +126,10 @@ func (s *Series) observe(e *Engine, at int64, value float64) {
 		return
 	}
 	s.start.Observe(at, value)
+	s.fractional = s.fractional || !s.known && value != math.Trunc(value)
+	if e.restartsUnknown() {
+		s.saw.Observe(at, value, s.offsetNow(), int64(e.scale*shortestTooth))
+	}
 	level, seen := s.average.Mean()
 	if !seen {
 		level = value
@@ -157,12 +173,21 @@ func (s *Series) judge(e *Engine, at int64, closed uint8) {
 	s.average.Freeze(s.growth.Active() || s.growth.Suspected())
 }
 
+// offsetNow returns what is added to the level when growth is measured.
+func (s *Series) offsetNow() float64 {
+	if s.fractional && s.resource.Unit == "" {
+		mean, _ := s.average.Mean()
+		return max(ownShare*math.Abs(mean), math.SmallestNonzeroFloat64)
+	}
+	return s.offset
+}
+
 // params returns the constants of the verdict on this series.
 func (s *Series) params(e *Engine) trend.Params {
 	params := trend.Params{
 		Patience:    finding.Stretch(e.config.Adaptive.Patience, 1/e.config.Adaptive.Sensitivity),
 		LeastGrowth: e.config.Adaptive.LeastGrowth,
-		Offset:      s.offset,
+		Offset:      s.offsetNow(),
 		Ceiling:     s.ceiling.Level,
 		Scale:       e.scale,
 		// Processor time is at hand in most samples, but what it says of connections or memory is unknown.

@@ -37,6 +37,7 @@ const (
 	IsContext                // not judged: context
 	Leaks                    // sustained growth holds
 	AboveLimit               // a hard limit is passed
+	MayRestart               // falls to its lowest level within one reading, again and again, and nothing tells of restarts
 	StandsIn                 // stands in for a resource that is read
 	TrendOff                 // below its limits, and the trend is not judged
 	TooFew                   // too few samples to tell
@@ -77,6 +78,7 @@ type Status struct {
 	// Doubles is the time in which a leak from the first sample on must double the level to have been called by now; 0
 	// unless OK or Early.
 	Doubles      time.Duration
+	Teeth        int    // times that growth was gone within one reading, for MayRestart; else 0
 	Why          string // the reason as a clause, composed in wording
 	Leaks        int    // trend findings since the engine began
 	LimitsPassed int    // limit findings since then
@@ -153,6 +155,10 @@ func (e *Engine) StatusOf(s *Series) Status {
 		st.Reason = TooShort
 	default:
 		st.State, st.Reason = Healthy, NotALeak
+		if n, saw := s.saw.Teeth(); saw && e.restartsUnknown() {
+			st.State, st.Reason, st.Verdict, st.Teeth = Suspected, MayRestart, Suspect, n
+			return st
+		}
 	}
 	if st.State != Firing {
 		params := s.params(e)

@@ -18,6 +18,9 @@ func Why(s *engine.Status) string {
 		return "sustained growth that never came back"
 	case engine.AboveLimit:
 		return "above the hard limit"
+	case engine.MayRestart:
+		return fmt.Sprintf("grew and was back at its lowest level within one reading %d times: restarts that nothing here tells of, or a cache "+
+			"that is cleared; with start times it could be judged", s.Teeth)
 	case engine.StandsIn:
 		return "stands in for " + s.Resource.StandsInFor + ", which is read"
 	case engine.TrendOff:
