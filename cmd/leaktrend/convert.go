@@ -42,8 +42,14 @@ file of its own, with its name before the extension. - is standard input, or wit
 			if len(file.Recordings) > 1 && out == "-" {
 				return fmt.Errorf("-o -: the file holds %d processes, and each is a recording: name a file", len(file.Recordings))
 			}
+			written := make(map[string]bool)
 			for _, r := range file.Recordings {
-				if err := convert(cmd, file.Name, r, besides(out, r.Process()), force); err != nil {
+				to := besides(out, r.Process())
+				for n := 2; written[to]; n++ { // names that differ in what a path cannot hold
+					to = besides(out, fmt.Sprintf("%s-%d", r.Process(), n))
+				}
+				written[to] = true
+				if err := convert(cmd, file.Name, r, to, force); err != nil {
 					return err
 				}
 			}

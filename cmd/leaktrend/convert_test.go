@@ -53,3 +53,25 @@ func TestConvert(t *testing.T) {
 		}
 	}
 }
+
+// Processes whose names differ only in what a path cannot hold get files of their own: none is lost.
+func TestConvertKeepsProcessesApart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	two := writeText(t, dir, "two.csv", "time,pod,rss_kb\n2026-11-23T10:00:00Z,a/b,1024\n2026-11-23T10:00:00Z,a:b,2048\n"+
+		"2026-11-23T10:01:00Z,a/b,1025\n2026-11-23T10:01:00Z,a:b,2049\n")
+	if got := leaktrend(t, "", "convert", two, "--force", "-o", filepath.Join(dir, "out.csv")); got.code != 0 {
+		t.Fatalf("%+v", got)
+	}
+	var sources []string
+	for _, name := range []string{"out.pod-a-b.csv", "out.pod-a-b-2.csv"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, strings.Split(string(text), "\n")[1])
+	}
+	if diff := cmp.Diff([]string{"# source: two.csv pod a/b", "# source: two.csv pod a:b"}, sources); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
