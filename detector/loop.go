@@ -115,6 +115,7 @@ func (l *loop) check(ctx context.Context, source *sampler.Source, scratch *sampl
 		l.counters.spent(began, read, read)
 		return err
 	}
+	l.state.describe(*source)
 	late := l.state.judge(scratch)
 	l.counters.spent(began, read, time.Now())
 	if late != nil {

@@ -38,6 +38,25 @@ func (m *state) config() Config {
 	return m.detector.Config()
 }
 
+// describer is a Source that knows more of its resources than their names tell.
+type describer interface{ Resources() []sampler.Resource }
+
+// describe passes on what a source knows of the resources of its latest sample.
+func (m *state) describe(source sampler.Source) {
+	if kept, ok := source.(keptOpen); ok {
+		source = kept.Source
+	}
+	d, ok := source.(describer)
+	if !ok {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range d.Resources() {
+		m.detector.Describe(r)
+	}
+}
+
 // judge passes the sample to the detector. It takes the sample's memory and leaves that of an older one.
 func (m *state) judge(s *sampler.Sample) error {
 	m.mu.Lock()

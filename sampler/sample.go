@@ -65,9 +65,9 @@ func (s *Sample) Clone() Sample {
 
 // A Source yields samples in order of time: a live process, a scraped endpoint, or a recording.
 //
-// Sample overwrites s with the next sample. A live Source reads at once; how often is up to the caller. The error says what
-// could not be read; s then still holds the readings that worked. io.EOF means that there will be no further sample:
-// the recording is over or the process has ended.
+// Sample overwrites s with the next sample. A live Source reads at once; how often is up to the caller. The error says
+// what could not be read; s then still holds the readings that worked. io.EOF means that there will be no further
+// sample: the recording is over or the process has ended.
 type Source interface {
 	Sample(ctx context.Context, s *Sample) error
 }

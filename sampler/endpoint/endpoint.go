@@ -28,7 +28,7 @@ const (
 	redacted        = "xxxxx"
 )
 
-// Endpoint is a Source that reads a process through its Prometheus metrics. The metrics of Go and of the process become
+// Source reads a process through its Prometheus metrics. The metrics of Go and of the process become
 // the known resources, every other gauge a resource of its own name; counters, histograms and summaries are left out. A
 // metric with several series gives resources with labels in their names. Not safe for concurrent use.
 type Source struct {
@@ -40,9 +40,10 @@ type Source struct {
 	multi    map[string]bool // metrics that were seen with several series: their names stay
 	start    time.Time
 	ceilings []sampler.Ceiling
+	declared []sampler.Resource // as of the latest sample
 }
 
-// NewEndpoint returns a Source for a metrics URL (http or https). A nil client means one of its own, which gives up
+// New returns a Source for a metrics URL (http or https). A nil client means one of its own, which gives up
 // after 10 seconds and follows no redirect to another host.
 func New(metricsURL string, client *http.Client) (*Source, error) {
 	u, err := url.Parse(metricsURL)
@@ -95,6 +96,9 @@ func (e *Source) String() string {
 	}
 	return u.String()
 }
+
+// Resources describes the resources of the latest sample of which more is declared than their names tell.
+func (e *Source) Resources() []sampler.Resource { return e.declared }
 
 // Close closes idle connections of its own client. The Endpoint may be used again.
 func (e *Source) Close() error {
@@ -213,7 +217,7 @@ func (e *Source) read(body []byte, s *sampler.Sample) error {
 	}
 	set.Finish(e.multi)
 	set.Sample(s)
-	e.start = set.Start
+	e.start, e.declared = set.Start, set.Declared()
 	if !slices.Equal(e.ceilings, s.Ceilings) {
 		e.ceilings = s.Ceilings
 	}

@@ -112,6 +112,23 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
+// A gauge is a gauge by its declared type, whatever its name is; 0 of what a process always has is no reading.
+func TestEndpointDeclares(t *testing.T) {
+	server, handle := serve(t)
+	e := newTestEndpoint(t, server.URL+"/metrics", nil)
+	handle(text("# TYPE active_total gauge\nactive_total 5\n# TYPE queue gauge\nqueue 1\nprocess_open_fds 0\nprocess_threads -1\n"))
+	var got sampler.Sample
+	if err := e.Sample(t.Context(), &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]sampler.Reading{{Resource: "active_total", Value: 5}, {Resource: "queue", Value: 1}}, got.Readings); diff != "" {
+		t.Errorf("readings (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]sampler.Resource{{Name: "active_total", Sentence: "active_total"}}, e.Resources()); diff != "" {
+		t.Errorf("resources (-want +got):\n%s", diff)
+	}
+}
+
 func TestEndpointAsks(t *testing.T) {
 	server, handle := serve(t)
 	handle(func(w http.ResponseWriter, r *http.Request) {

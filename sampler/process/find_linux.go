@@ -13,7 +13,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/live"
 )
 
-// FindProcesses returns the ids, ascending, of the running processes whose name or full command line matches a regular
+// Find returns the ids, ascending, of the running processes whose name or full command line matches a regular
 // expression. It leaves out this process and those that started it, whose command lines may carry the pattern. No match
 // is no error; a pattern that is empty or does not compile is one.
 func Find(pattern string) ([]int, error) {

@@ -2,5 +2,5 @@
 
 package process
 
-// FindProcesses returns an error that wraps errors.ErrUnsupported: this needs Linux.
+// Find returns an error that wraps errors.ErrUnsupported: this needs Linux.
 func Find(string) ([]int, error) { return nil, errNotHere("finding processes by name") }

@@ -21,7 +21,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/live"
 )
 
-// Process samples another process, of any language, through /proc: rss_bytes, open_fds, threads and cpu_seconds.
+// Source samples another process, of any language, through /proc: rss_bytes, open_fds, threads and cpu_seconds.
 // It is available on Linux only.
 type Source struct {
 	proc       procfs.Proc
@@ -39,7 +39,7 @@ type Source struct {
 	faults   live.Faults
 }
 
-// NewProcess returns a Source for a process that runs now. It is an error if there is none of that pid, if it has ended
+// New returns a Source for a process that runs now. It is an error if there is none of that pid, if it has ended
 // but was not yet waited for, or if the pid is that of a thread.
 func New(pid int) (*Source, error) {
 	p, err := open(pid)

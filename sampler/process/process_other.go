@@ -12,10 +12,10 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// Process samples another process through /proc. It is available on Linux only.
+// Source samples another process through /proc. It is available on Linux only.
 type Source struct{ pid int }
 
-// NewProcess returns an error that wraps errors.ErrUnsupported: this needs Linux.
+// New returns an error that wraps errors.ErrUnsupported: this needs Linux.
 func New(int) (*Source, error) { return nil, errNotHere("sampling another process") }
 
 // PID returns the process id.

@@ -9,10 +9,10 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
-// label is one name and value of a series. Its bytes may belong to the line that it was read from.
+// Label is one name and value of a series. Its bytes may belong to the line that it was read from.
 type Label struct{ Name, Value []byte }
 
-// metricLine is one sample line of the Prometheus text format or of OpenMetrics.
+// Line is one sample line of the Prometheus text format or of OpenMetrics.
 type Line struct {
 	Name   []byte
 	Labels []Label
@@ -22,7 +22,7 @@ type Line struct {
 
 var errMetricLine = errors.New("not a line of the Prometheus text format")
 
-// parse overwrites m with a line. What m then holds is valid until the line's memory is reused.
+// Parse overwrites m with a line. What m then holds is valid until the line's memory is reused.
 func (m *Line) Parse(line []byte) error {
 	m.Name, m.Labels, m.Stamp = nil, m.Labels[:0], nil
 	n := nameLength(line)
@@ -163,7 +163,7 @@ func nextToken(b []byte) (token, rest []byte) {
 	return b, nil
 }
 
-// parseType reads a line like "# TYPE go_goroutines gauge".
+// ParseType reads a line like "# TYPE go_goroutines gauge".
 func ParseType(line []byte) (metric, kind string, ok bool) {
 	line, ok = bytes.CutPrefix(line, []byte("# TYPE "))
 	if !ok {
@@ -188,7 +188,7 @@ func ParseType(line []byte) (metric, kind string, ok bool) {
 	return "", "", false
 }
 
-// appendLabels appends the labels in order of their names, as in {a="b",c="d"}; nothing if there are none. It sorts
+// AppendLabels appends the labels in order of their names, as in {a="b",c="d"}; nothing if there are none. It sorts
 // them.
 func AppendLabels(b []byte, labels []Label) []byte {
 	if len(labels) == 0 {

@@ -40,7 +40,7 @@ type series struct {
 	next     int // index of the first point that was not yielded
 }
 
-// seriesSet gathers series one after the other, as the Prometheus formats hold them, and yields samples in order of
+// Set gathers series one after the other, as the Prometheus formats hold them, and yields samples in order of
 // time.
 type Set struct {
 	kinds   map[string]string // metric family -> type
@@ -60,7 +60,7 @@ func NewSet() *Set {
 	return &Set{kinds: map[string]string{}, byKey: map[string]*series{}}
 }
 
-// add appends the value of m at time t to its series.
+// Add appends the value of m at time t to its series.
 func (g *Set) Add(m *Line, t int64) error {
 	g.key = append(append(g.key[:0], m.Name...), 0)
 	g.key = AppendLabels(g.key, m.Labels)
@@ -97,6 +97,18 @@ func (g *Set) newSeries(m *Line) *series {
 		g.all = append(g.all, s)
 	}
 	return s
+}
+
+// Declared describes the gauges among the resources of which the name alone would tell something else, as
+// nodejs_active_handles_total.
+func (g *Set) Declared() (all []sampler.Resource) {
+	for _, s := range g.all {
+		if r, known := sampler.Lookup(s.Resource); !known && r.Unjudged != "" && g.kinds[s.Name] == "gauge" {
+			r.Kind, r.Context, r.Unjudged = sampler.Gauge, false, ""
+			all = append(all, r)
+		}
+	}
+	return all
 }
 
 // ResourceName makes a name that a recording can hold.
@@ -138,7 +150,7 @@ func (g *Set) rises(m *Line) bool {
 	return rising
 }
 
-// finish names the resources once all series are there. Where a metric has several series, now or in multi, the names
+// Finish names the resources once all series are there. Where a metric has several series, now or in multi, the names
 // carry the labels; multi learns of such metrics.
 func (g *Set) Finish(multi map[string]bool) {
 	count := map[string]int{}
@@ -204,7 +216,7 @@ func limitedNames(c *series, readings []*series, resource string, several bool) 
 	return names
 }
 
-// sample yields the next sample, and false when there is none left.
+// Sample yields the next sample, and false when there is none left.
 func (g *Set) Sample(s *sampler.Sample) bool {
 	for len(g.heads) > 0 {
 		t := g.heads[0].points[g.heads[0].next].t
@@ -284,7 +296,7 @@ func (h *seriesHeap) Pop() any {
 	return s
 }
 
-// declare takes a comment line of the text format: it may give the type of a metric.
+// Declare takes a comment line of the text format: it may give the type of a metric.
 func (g *Set) Declare(line []byte) {
 	if name, kind, ok := ParseType(line); ok {
 		g.kinds[name] = kind

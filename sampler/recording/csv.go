@@ -41,7 +41,7 @@ func (r *Reader) fastRow(s *sampler.Sample) bool {
 	b := r.buf[:r.full]
 	sec, nsec, i, ok := r.times.Plain(b, r.pos)
 	at := sec*1e9 + nsec
-	if !ok || at <= r.last {
+	if !ok || at <= r.last || at-r.last > farAhead {
 		return false
 	}
 	readings := s.Readings[:0]
@@ -145,6 +145,10 @@ func (r *Reader) row(s *sampler.Sample) bool {
 		r.fault("time: %s: not after the sample before it: skipped", scan.Shown(cell))
 		return false
 	}
+	if r.any && at-r.last > farAhead && r.comesBack(at) {
+		r.fault("time: %s: far ahead of the samples before and after it: skipped", scan.Shown(cell))
+		return false
+	}
 	s.Reset(time.Unix(sec, nsec).UTC())
 	s.Start, s.Ceilings = r.start, r.ceilings
 	bad := 0
@@ -173,8 +177,23 @@ func (r *Reader) row(s *sampler.Sample) bool {
 	return true
 }
 
-// readHeader reads the current cells as a header if one of them names the time. The first header may do without: then the first
-// column is the time, unless the line has numbers in it.
+// farAhead is how far a time may be ahead of the one before it without a look at the one after it: one wrong stamp must
+// not cost all later samples.
+const farAhead = int64(24 * time.Hour)
+
+// comesBack reports whether the time of the next row, where that is at hand, is before this one, and after the last
+// that was used.
+func (r *Reader) comesBack(at int64) bool {
+	if r.timeColumn != 0 || r.pos == r.full {
+		return false
+	}
+	sec, nsec, _, ok := r.times.Plain(r.buf[:r.full], r.pos)
+	next := sec*1e9 + nsec
+	return ok && next < at && next > r.last
+}
+
+// readHeader reads the current cells as a header if one of them names the time. The first header may do without: then
+// the first column is the time, unless the line has numbers in it.
 func (r *Reader) readHeader(first bool) bool {
 	column := -1
 	for i, cell := range r.cells {

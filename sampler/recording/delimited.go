@@ -10,8 +10,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
-// readDelimited reads a table whose cells are parted by a comma, a semicolon, a tab, a bar or blanks. Lines with # are notes, but the last before
-// the first row may be the header.
+// readDelimited reads a table whose cells are parted by a comma, a semicolon, a tab, a bar or blanks. Lines with # are
+// notes, but the last before the first row may be the header.
 func readDelimited(name string, text []byte, o Options) (*gathered, error) {
 	separator, format := separatorOf(text)
 	s := &sheet{format: format}
@@ -107,7 +107,8 @@ func takeHeader(s *sheet, notes []string, width int, separator byte) {
 	}
 }
 
-// knowSysstat gives a table that sadf wrote what its header does not say: sizes are in kilobytes, and -p writes no header.
+// knowSysstat gives a table that sadf wrote what its header does not say: sizes are in kilobytes, and -p writes no
+// header.
 func knowSysstat(s *sheet) {
 	if s.header == nil && s.width() == 6 && s.cell(0, 3) == "-" {
 		if _, form := scan.Instant(s.cell(0, 2), s.dates); form == scan.Text {

@@ -20,8 +20,8 @@ import (
 
 var update = flag.Bool("update", false, "write what the files of testdata/formats are read as anew")
 
-// Files as the tools write them, and files that people make; what cannot be read has refused in its name. The golden says what was understood, and
-// the recordings that convert would write.
+// Files as the tools write them, and files that people make; what cannot be read has refused in its name. The golden
+// says what was understood, and the recordings that convert would write.
 func TestFormats(t *testing.T) {
 	files, err := filepath.Glob("testdata/formats/*")
 	if err != nil {
@@ -134,7 +134,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// checkRead reads a text, and checks what holds of whatever can be read: times that rise, numbers that are finite, samples that can be recorded.
+// checkRead reads a text, and checks what holds of whatever can be read: times that rise, numbers that are finite,
+// samples that can be recorded.
 func checkRead(t *testing.T, g *gathered, err error) {
 	if err != nil {
 		return

@@ -139,7 +139,8 @@ func (c *column) arrange() (dropped int) {
 	return before - len(c.points)
 }
 
-// finish names and describes what was gathered, and leaves each process ready to be yielded. Its error says that nothing can be.
+// finish names and describes what was gathered, and leaves each process ready to be yielded. Its error says that
+// nothing can be.
 func (g *gathered) finish() error {
 	dropped, kept := 0, 0
 	for _, p := range g.processes {
@@ -173,7 +174,8 @@ func (g *gathered) finish() error {
 	return nil
 }
 
-// refuse returns the error of a file that was recognized and cannot be read: the format seen, what is missing, and the way out.
+// refuse returns the error of a file that was recognized and cannot be read: the format seen, what is missing, and the
+// way out.
 func (g *gathered) refuse(missing, wayOut string) error {
 	return fmt.Errorf("%s: %s: %s; %s", g.name, g.format, missing, wayOut)
 }
@@ -188,7 +190,8 @@ func (g *gathered) empty() error {
 	return fmt.Errorf("%s: %s: no samples", g.name, g.format)
 }
 
-// describe says what each column is: by what is declared, then by its values, last by its name. What is no reading leaves.
+// describe says what each column is: by what is declared, then by its values, last by its name. What is no reading
+// leaves.
 func (p *process) describe(g *gathered) {
 	several := map[string]int{}
 	for _, c := range p.columns {
@@ -241,8 +244,8 @@ func (c *column) judgeKind() {
 	}
 }
 
-// isAmount reports whether a column that its name makes a counter, or no amount, is an amount all the same: what falls is, but for a counter's falls
-// to nothing at restarts; and what a process that lives always has.
+// isAmount reports whether a column that its name makes a counter, or no amount, is an amount all the same: what falls
+// is, but for a counter's falls to nothing at restarts; and what a process that lives always has.
 func isAmount(r *sampler.Resource, points []point) bool {
 	if _, known := sampler.Lookup(r.Name); known || r.Unjudged == "an identifier" || r.Unjudged == "page cache" {
 		return false

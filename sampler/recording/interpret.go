@@ -44,8 +44,9 @@ func (s *sheet) interpret(name string, o Options) (*gathered, error) {
 	return g, g.finish()
 }
 
-// order skips the few rows that are not after the one before them. Where they are many the rows are in another order, as newest first, and are
-// sorted. Where most times stand twice, with other values, the file holds several series, and is refused.
+// order skips the few rows that are not after the one before them. Where they are many the rows are in another order,
+// as newest first, and are sorted. Where most times stand twice, with other values, the file holds several series, and
+// is refused.
 func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) error {
 	var key []int
 	for col, r := range roles {

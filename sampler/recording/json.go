@@ -87,8 +87,8 @@ func (p *promValue) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// readJSON reads the answer of a Prometheus to a range query, as the HTTP API gives it, its data alone or the result alone; an export of
-// VictoriaMetrics; and objects of names and values, one a line or in a list.
+// readJSON reads the answer of a Prometheus to a range query, as the HTTP API gives it, its data alone or the result
+// alone; an export of VictoriaMetrics; and objects of names and values, one a line or in a list.
 func readJSON(name string, text []byte, o Options) (*gathered, error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	var first json.RawMessage
@@ -240,7 +240,8 @@ func readAnswer(name string, text, first []byte) (*gathered, error) {
 	return readRange(name, text, answer.Data.Result)
 }
 
-// readRange reads the series of a range query. The result is a verbatim part of the text: that tells the line of each series.
+// readRange reads the series of a range query. The result is a verbatim part of the text: that tells the line of each
+// series.
 func readRange(name string, text []byte, result json.RawMessage) (*gathered, error) {
 	m := newMetrics(name, rangeFormat)
 	base := max(0, bytes.Index(text, result))

@@ -19,8 +19,8 @@ const (
 // escapes are the codes with which docker stats and watch move the cursor.
 var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
 
-// listing is a loop around a command that lists processes or containers: each listing with its header or without, with the date before it or before
-// each of its lines.
+// listing is a loop around a command that lists processes or containers: each listing with its header or without, with
+// the date before it or before each of its lines.
 type listing struct {
 	format   string
 	isHeader func(line string) bool
@@ -242,7 +242,8 @@ func (l *listing) read(name string, text []byte, o Options) (*gathered, error) {
 	return g, err
 }
 
-// dockerCells parts a line of docker stats: its columns have blanks in them, so that they are parted by two, but for what a template writes.
+// dockerCells parts a line of docker stats: its columns have blanks in them, so that they are parted by two, but for
+// what a template writes.
 func dockerCells(line string) []string {
 	if strings.Contains(line, "  ") || strings.Contains(line, "\t") {
 		return wideCells(line)

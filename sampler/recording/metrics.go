@@ -194,7 +194,8 @@ func (m *metrics) finish() error {
 	return m.gathered.finish()
 }
 
-// dropSummaries sets the counts and sums of summaries and histograms of undeclared type aside: those that come together.
+// dropSummaries sets the counts and sums of summaries and histograms of undeclared type aside: those that come
+// together.
 func (m *metrics) dropSummaries() {
 	for _, p := range m.processes {
 		names := map[string]bool{}

@@ -31,8 +31,8 @@ func looksLikeMetrics(text []byte) bool {
 	return false
 }
 
-// readMetrics reads the Prometheus text format, OpenMetrics and what promtool dumps. Without timestamps it is a loop of scrapes: each metric that
-// comes again begins the next, and how far apart they are has to be said.
+// readMetrics reads the Prometheus text format, OpenMetrics and what promtool dumps. Without timestamps it is a loop of
+// scrapes: each metric that comes again begins the next, and how far apart they are has to be said.
 func readMetrics(name string, text []byte, o Options) (*gathered, error) {
 	m := newMetrics(name, promTextFormat)
 	var (

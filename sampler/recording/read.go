@@ -41,8 +41,9 @@ type File struct {
 // maxText is the size of a file that has to be held in memory.
 const maxText = 1 << 30
 
-// Read recognizes the format of src and returns the recordings in it; name stands for it in errors. Recordings of our own and plain CSV files are
-// read as they are sampled, all else at once. The error says that nothing could be read: it names the format seen, what is missing, and the way out.
+// Read recognizes the format of src and returns the recordings in it; name stands for it in errors. Recordings of our
+// own and plain CSV files are read as they are sampled, all else at once. The error says that nothing could be read: it
+// names the format seen, what is missing, and the way out.
 func Read(src io.Reader, name string, o Options) (*File, error) {
 	in, below := bufio.NewReaderSize(src, blockSize), src
 	head, err := peek(in, 2)
@@ -120,7 +121,8 @@ func isOwn(head []byte) bool {
 	return false
 }
 
-// readTwice reads a recording of our own in which some columns are only known by their values: first for what they are, then for the samples.
+// readTwice reads a recording of our own in which some columns are only known by their values: first for what they are,
+// then for the samples.
 func readTwice(in io.Reader, name string) (*File, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxText+1))
 	if err == nil && len(text) > maxText {
@@ -224,8 +226,8 @@ func fault(name, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", name, fmt.Errorf(format, args...))
 }
 
-// streams reports whether a file, by its beginning, is a recording of our own or a CSV file as plain: times first and in order, each once, then
-// numbers, under names that say what they are.
+// streams reports whether a file, by its beginning, is a recording of our own or a CSV file as plain: times first and
+// in order, each once, then numbers, under names that say what they are.
 func streams(head []byte) bool {
 	r, err := newStream(bytes.NewReader(wholeLines(head)), "")
 	if err != nil || r.columns == nil || !r.fast || r.faults > 0 {

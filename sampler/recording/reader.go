@@ -30,8 +30,8 @@ const (
 	maxFaults = 20
 )
 
-// Reader is a Source that yields the samples of one recording, in order of time. A line that cannot be used is skipped and counted, see Faults.
-// Not safe for concurrent use.
+// Reader is a Source that yields the samples of one recording, in order of time. A line that cannot be used is skipped
+// and counted, see Faults. Not safe for concurrent use.
 type Reader struct {
 	name   string
 	src    io.Reader
@@ -59,7 +59,8 @@ type Reader struct {
 	seen   seen
 }
 
-// NewReader returns a Reader of the one recording in src; name stands for it in errors. See Read for what it may be, and for several.
+// NewReader returns a Reader of the one recording in src; name stands for it in errors. See Read for what it may be,
+// and for several.
 func NewReader(src io.Reader, name string) (*Reader, error) {
 	f, err := Read(src, name, Options{})
 	if err != nil {
@@ -120,7 +121,8 @@ func (r *Reader) Close() error {
 // Header returns the notes in force at the last sample returned; before the first one, those at the first.
 func (r *Reader) Header() Header { return r.header }
 
-// Process returns what tells the process of this recording from the others in its file, as in "pid 4242"; "" if there are none.
+// Process returns what tells the process of this recording from the others in its file, as in "pid 4242"; "" if there
+// are none.
 func (r *Reader) Process() string {
 	if r.process == nil {
 		return ""
@@ -128,8 +130,8 @@ func (r *Reader) Process() string {
 	return r.process.name
 }
 
-// Rename gives the readings and ceilings of a sample the names that they have in a recording of our own, where those are others: it holds bytes
-// under rss_bytes where the file holds rss_kb.
+// Rename gives the readings and ceilings of a sample the names that they have in a recording of our own, where those
+// are others: it holds bytes under rss_bytes where the file holds rss_kb.
 func (r *Reader) Rename(s *sampler.Sample) {
 	if r.process == nil {
 		return
@@ -150,7 +152,8 @@ func (r *Reader) Rename(s *sampler.Sample) {
 	}
 }
 
-// Resources describes what the recording holds beyond what the names of its resources tell: by what is declared, and by its values.
+// Resources describes what the recording holds beyond what the names of its resources tell: by what is declared, and by
+// its values.
 func (r *Reader) Resources() []sampler.Resource {
 	if r.process == nil {
 		return r.told
@@ -192,12 +195,12 @@ func (r *Reader) described() []sampler.Resource {
 	return all
 }
 
-// Faults returns how many lines, or values of a range query, were skipped or repaired up to now, and what was wrong with the
-// first 20, as in "a.csv:7: open_fds: "x": not a number".
+// Faults returns how many lines, or values of a range query, were skipped or repaired up to now, and what was wrong
+// with the first 20, as in "a.csv:7: open_fds: "x": not a number".
 func (r *Reader) Faults() (n int, first []error) { return r.faults, slices.Clone(r.errs) }
 
-// Sample yields the next sample. Its error is io.EOF after the last one, ctx's, or what kept the rest of the recording from
-// being read, which is said once, after the good samples.
+// Sample yields the next sample. Its error is io.EOF after the last one, ctx's, or what kept the rest of the recording
+// from being read, which is said once, after the good samples.
 func (r *Reader) Sample(ctx context.Context, s *sampler.Sample) error {
 	if r.first != nil {
 		readings := append(s.Readings[:0], r.first.Readings...)

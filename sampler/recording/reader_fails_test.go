@@ -199,3 +199,20 @@ func TestReaderDoesNotAllocate(t *testing.T) {
 		t.Errorf("%g allocations a row, faults %v", n, r.errs)
 	}
 }
+
+// One stamp far ahead does not cost the samples after it; a gap is no fault.
+func TestReaderSkipsAStampFarAhead(t *testing.T) {
+	r, err := newStream(strings.NewReader("time,a\n1700000000,1\n1731557600,2\n1700000060,3\n1700500000,4\n1700500060,5\n"), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := drain(t, r)
+	want := []sampler.Sample{one(at(1700000000, 0), "a", 1.), one(at(1700000060, 0), "a", 3.), one(at(1700500000, 0), "a", 4.), one(at(1700500060, 0), "a", 5.)}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	_, faults := r.Faults()
+	if diff := cmp.Diff([]string{`f:3: time: "1731557600": far ahead of the samples before and after it: skipped`}, texts(faults)); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+}

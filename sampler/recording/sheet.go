@@ -25,7 +25,8 @@ type sheet struct {
 	rows   [][]string // each as long as the header
 	lines  []int      // of the rows in the file
 	commas scan.Commas
-	// bases tells the factor on the values of a column and the unit that they then have, where the format and not the header says so.
+	// bases tells the factor on the values of a column and the unit that they then have, where the format and not the
+	// header says so.
 	bases map[string]base
 	// epoch, if not zero, is what elapsed times count from.
 	epoch time.Time
@@ -167,7 +168,8 @@ func isStart(name string) bool {
 	return hasWord(name, startWords...) && (hasWord(name, "time", "at", "seconds", "ts", "timestamp", "ms", "date") || len(words(name)) == 1) && !hasWord(name, "created")
 }
 
-// elapsedUnit returns the unit of a column of elapsed times, as its name tells it. named is false where the name is none of elapsed time.
+// elapsedUnit returns the unit of a column of elapsed times, as its name tells it. named is false where the name is
+// none of elapsed time.
 func elapsedUnit(name string) (unit time.Duration, named bool) {
 	rest := 0
 	for _, w := range words(name) {
@@ -276,8 +278,8 @@ func (s *sheet) firstCell(col int) string {
 	return ""
 }
 
-// settleOrder finds out whether dates like 03/02/2026 begin with the month: from a number that can be no month, or from the order that keeps the
-// rows together. Where both would do, the file is refused.
+// settleOrder finds out whether dates like 03/02/2026 begin with the month: from a number that can be no month, or from
+// the order that keeps the rows together. Where both would do, the file is refused.
 func (s *sheet) settleOrder(g *gathered, col int) error {
 	ambiguous := false
 	for i := range s.rows {
@@ -329,7 +331,8 @@ func (s *sheet) span(col int, order scan.Order) time.Duration {
 	return last.Sub(first)
 }
 
-// countedTime takes a column of elapsed times or of row numbers for the time, or the rows themselves where their distance was said.
+// countedTime takes a column of elapsed times or of row numbers for the time, or the rows themselves where their
+// distance was said.
 func (s *sheet) countedTime(g *gathered, shapes []shape, o Options) (*timeline, error) {
 	counted := -1
 	for col := range shapes {
@@ -384,7 +387,8 @@ func (s *sheet) noTime(g *gathered) error {
 	return g.refuse("it has no column of times", wayOutTime)
 }
 
-// rowTime is the timeline of rows a step apart. Where a column names processes, the rows of each are counted by themselves.
+// rowTime is the timeline of rows a step apart. Where a column names processes, the rows of each are counted by
+// themselves.
 func (s *sheet) rowTime(shapes []shape, step time.Duration) *timeline {
 	key, best := -1, unnamed
 	for col := range shapes {

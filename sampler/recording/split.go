@@ -53,7 +53,8 @@ func splitBy(s *sheet, g *gathered, roles []role, by string) error {
 	return nil
 }
 
-// split finds the columns that tell processes apart: with them no time stands twice. Columns of text and identifiers that do not are left out.
+// split finds the columns that tell processes apart: with them no time stands twice. Columns of text and identifiers
+// that do not are left out.
 func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, ids []int, times []int64) error {
 	keys := append(slices.Clone(ids), texts...)
 	keys = slices.DeleteFunc(keys, func(col int) bool {
@@ -193,7 +194,8 @@ func overlaps(s *sheet, roles []role, key []int, times []int64) bool {
 	return returns > len(times)/20
 }
 
-// restartColumn returns a column of process ids that change a few times only, each time because the process is another one; -1 if there is none.
+// restartColumn returns a column of process ids that change a few times only, each time because the process is another
+// one; -1 if there is none.
 func restartColumn(s *sheet, shapes []shape, roles []role) int {
 	const fewest = 10 // rows of one process
 	for col := range roles {

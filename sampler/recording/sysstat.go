@@ -38,7 +38,8 @@ func bannerDate(line string) (date time.Time, ok bool) {
 // sizes of pidstat and sar are in kilobytes, of 1024 bytes.
 var sysstatBases = map[string]base{"VSZ": {1 << 10, "bytes"}, "RSS": {1 << 10, "bytes"}, "StkSize": {1 << 10, "bytes"}, "StkRef": {1 << 10, "bytes"}}
 
-// readSysstat reads pidstat, with -h or without, and sar. Tables of several activities are put together by time and process.
+// readSysstat reads pidstat, with -h or without, and sar. Tables of several activities are put together by time and
+// process.
 func readSysstat(name string, text []byte, o Options) (*gathered, error) {
 	s := &sheet{format: sysstatFormat, header: []string{"time"}, bases: map[string]base{}, ignore: map[string]string{}}
 	for column, b := range sysstatBases {

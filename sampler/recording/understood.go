@@ -31,8 +31,8 @@ func (f *File) notJudged() []aside {
 	return all
 }
 
-// Understood says on one line what was understood of a file, once its recordings were read to the end, as in "144 rows of 144, 48h at 20m, 2
-// processes by pid, 2 columns judged, 1 not (max_rss_kb: a maximum)".
+// Understood says on one line what was understood of a file, once its recordings were read to the end, as in "144 rows
+// of 144, 48h at 20m, 2 processes by pid, 2 columns judged, 1 not (max_rss_kb: a maximum)".
 func (f *File) Understood() string {
 	var parts []string
 	rows, used := 0, 0

@@ -52,7 +52,8 @@ func columnsOf(s *sheet, g *gathered, shapes []shape, roles []role) []reading {
 	return all
 }
 
-// headerUnit returns the unit that a name ends with or has in brackets, and the factor to it. Kilobytes of headers are those of ps and top, of 1024.
+// headerUnit returns the unit that a name ends with or has in brackets, and the factor to it. Kilobytes of headers are
+// those of ps and top, of 1024.
 func headerUnit(name string) (factor float64, unit string) {
 	list := words(name)
 	for i := len(list) - 1; i >= 0; i-- {

@@ -7,7 +7,8 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// wideText returns the encoding of a text in UTF-16, with a byte order mark or without, as some tools of Windows write; nil if it is none.
+// wideText returns the encoding of a text in UTF-16, with a byte order mark or without, as some tools of Windows write;
+// nil if it is none.
 func wideText(head []byte) encoding.Encoding {
 	switch {
 	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):

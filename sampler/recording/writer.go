@@ -22,11 +22,12 @@ const (
 	maxTime    = 64 // bytes of a line's time
 )
 
-// Writer writes recording format v1. What it writes a Reader yields identically, except that a Start that becomes unknown
-// keeps its last value and that a ceiling of level 0 is absent. Not safe for concurrent use.
+// Writer writes recording format v1. What it writes a Reader yields identically, except that a Start that becomes
+// unknown keeps its last value and that a ceiling of level 0 is absent. Not safe for concurrent use.
 //
 // Write only gathers rows; Flush hands them on in one piece, so a caller that flushes once a second loses at most that
-// second in a crash. After a failed write, as on a full disk, what was not taken is kept, and the next Flush goes on exactly there.
+// second in a crash. After a failed write, as on a full disk, what was not taken is kept, and the next Flush goes on
+// exactly there.
 type Writer struct {
 	w   io.Writer
 	buf []byte
@@ -68,8 +69,9 @@ func spaceForControl(c rune) rune {
 }
 
 // Write appends a sample to the recording. Samples must come in order of time, of the years 1970 to 2200, and their
-// resources must have names without control characters and surrounding blanks. A sample for which Write returns an error is
-// not in the recording: it broke these rules, or earlier rows could not be written and 1 MiB of them is waiting.
+// resources must have names without control characters and surrounding blanks. A sample for which Write returns an
+// error is not in the recording: it broke these rules, or earlier rows could not be written and 1 MiB of them is
+// waiting.
 func (w *Writer) Write(s *sampler.Sample) error {
 	if len(w.buf) >= flushAt {
 		if err := w.Flush(); err != nil && len(w.buf) >= maxPending {
@@ -242,7 +244,8 @@ func (w *Writer) noteCeiling(resource string, level float64) {
 // appendTime writes RFC 3339 in UTC with as many digits of the second as it has.
 func appendTime(b []byte, t time.Time) []byte { return t.UTC().AppendFormat(b, time.RFC3339Nano) }
 
-// appendValue writes the shortest decimal that reads back identically, without an exponent where people would not use one.
+// appendValue writes the shortest decimal that reads back identically, without an exponent where people would not use
+// one.
 func appendValue(b []byte, v float64) []byte {
 	if a := math.Abs(v); a != 0 && (a < 1e-6 || a >= 1e21) {
 		return strconv.AppendFloat(b, v, 'e', -1, 64)

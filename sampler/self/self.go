@@ -18,8 +18,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/live"
 )
 
-// Self samples the process it runs in. It reads without stopping the world; on Linux 6.2 and later a sample takes a few
-// microseconds and allocates nothing.
+// Source samples the process it runs in. It reads without stopping the world; on Linux 6.2 and later a sample takes a
+// few microseconds and allocates nothing.
 //
 // On Linux it reads all known resources; threads are those of the operating system, also the ones that C code started.
 // On other systems rss_bytes and open_fds are absent, threads are those of the Go runtime (Go 1.26 and later), and
@@ -35,7 +35,7 @@ type Source struct {
 	faults   live.Faults
 }
 
-// NewSelf returns a Source for this process. Close it to release the few descriptors that it holds on Linux. A part
+// New returns a Source for this process. Close it to release the few descriptors that it holds on Linux. A part
 // that cannot be read is no error here, but one of Sample.
 func New() (*Source, error) {
 	s := &Source{clock: clock.New(), runtime: newRuntimeReader()}

@@ -4,7 +4,7 @@ package clock
 
 import "time"
 
-// clock stamps the samples of one live source: UTC, to the millisecond, strictly increasing. It follows the wall clock
+// Clock stamps the samples of one live source: UTC, to the millisecond, strictly increasing. It follows the wall clock
 // forward. When the wall clock is found behind the last stamp, it goes on from there by monotonic time, so that a
 // correction of the host's clock neither reorders samples nor stretches the time between them. Not safe for concurrent
 // use.
@@ -27,7 +27,7 @@ func New() *Clock {
 	}
 }
 
-// now returns the next stamp: at least a millisecond after the one before.
+// Now returns the next stamp: at least a millisecond after the one before.
 func (c *Clock) Now() time.Time {
 	wall, mono := c.Wall(), c.Mono()
 	exact := wall
@@ -44,6 +44,6 @@ func (c *Clock) Now() time.Time {
 	return stamp
 }
 
-// ahead returns how far the last stamp was ahead of the wall clock: 0 unless the wall clock was set back, or samples
+// Ahead returns how far the last stamp was ahead of the wall clock: 0 unless the wall clock was set back, or samples
 // were taken faster than one a millisecond.
 func (c *Clock) Ahead() time.Duration { return c.offset }

@@ -14,7 +14,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// ceilings returns the levels at which process pid dies or starts to fail, with /proc and /sys mounted at the given
+// Ceilings returns the levels at which process pid dies or starts to fail, with /proc and /sys mounted at the given
 // places. What cannot be read or understood is unknown and left out. A cgroup's limit holds for all of its processes
 // together, so it is the most that this one can reach.
 func Ceilings(proc, sys string, pid int) []sampler.Ceiling {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// faults collects the resources that could not be read during one sample. The same faults as in the sample before give
+// Faults collects the resources that could not be read during one sample. The same faults as in the sample before give
 // the same error, so that a lasting one costs nothing. Causes must be comparable.
 type Faults struct {
 	list []fault

@@ -16,10 +16,10 @@ const (
 	SysRoot  = "/sys"
 )
 
-// isGone reports whether reading failed because the process is no more. ESRCH: it went between open and read.
+// IsGone reports whether reading failed because the process is no more. ESRCH: it went between open and read.
 func IsGone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) }
 
-// startTime returns when a process started, to the kernel's tick of 10 ms, on a boot time that is known to the second.
+// StartTime returns when a process started, to the kernel's tick of 10 ms, on a boot time that is known to the second.
 func StartTime(stat procfs.ProcStat) (time.Time, error) {
 	s, err := stat.StartTime()
 	if err != nil {

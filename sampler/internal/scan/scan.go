@@ -43,8 +43,8 @@ func eightDigits(v uint64) (n uint64, ok bool) {
 	return (v&0x000000ff000000ff*0x000f424000000064 + v>>16&0x000000ff000000ff*0x0000271000000001) >> 32, true
 }
 
-// scanNumber reads a plain decimal number at b[i:] and returns the index of the first byte after it. It is exact: ok is
-// false for a number that needs strconv.
+// PlainNumber reads a plain decimal number at b[i:] and returns the index of the first byte after it. It is exact: ok
+// is false for a number that needs strconv.
 func PlainNumber(b []byte, i int) (v float64, next int, ok bool) {
 	negative := i < len(b) && b[i] == '-'
 	if negative {
@@ -83,7 +83,7 @@ func PlainNumber(b []byte, i int) (v float64, next int, ok bool) {
 	return v, i, true
 }
 
-// parseNumber reads a whole cell as strconv.ParseFloat does, infinities and NaN included.
+// Number reads a whole cell as strconv.ParseFloat does, infinities and NaN included.
 func Number(cell []byte) (float64, error) {
 	if v, next, ok := PlainNumber(cell, 0); ok && next == len(cell) {
 		return v, nil
@@ -95,7 +95,7 @@ func Number(cell []byte) (float64, error) {
 	return v, nil
 }
 
-// parseFinite reads a whole cell as a number that a Reading may hold.
+// Finite reads a whole cell as a number that a Reading may hold.
 func Finite(cell []byte) (float64, error) {
 	v, err := Number(cell)
 	if err == nil && (math.IsNaN(v) || math.IsInf(v, 0)) {
@@ -104,13 +104,13 @@ func Finite(cell []byte) (float64, error) {
 	return v, err
 }
 
-// timeParser reads the times of a recording. It remembers the last date, because the date seldom changes.
+// Times reads the times of a recording. It remembers the last date, because the date seldom changes.
 type Times struct {
 	date    string
 	dateSec int64
 }
 
-// scan reads a time at b[i:] in one of the two common forms and returns the index of the first byte after it. ok is
+// Plain reads a time at b[i:] in one of the two common forms and returns the index of the first byte after it. ok is
 // false for all that needs parse.
 func (p *Times) Plain(b []byte, i int) (sec, nsec int64, next int, ok bool) {
 	first := i
@@ -187,7 +187,7 @@ func twoDigits(a, b byte) (n int64, ok bool) {
 	return int64(a)*10 + int64(b), a <= 9 && b <= 9
 }
 
-// parse reads a whole cell: RFC 3339, where the letters may be small, a space may stand for the T, and the zone may be
+// Parse reads a whole cell: RFC 3339, where the letters may be small, a space may stand for the T, and the zone may be
 // missing for UTC; or unix time in decimal with any number of digits, of which those past the nanosecond are cut off.
 func (p *Times) Parse(cell []byte) (sec, nsec int64, err error) {
 	if sec, nsec, next, ok := p.Plain(cell, 0); ok && next == len(cell) {
@@ -215,7 +215,7 @@ func (p *Times) Parse(cell []byte) (sec, nsec int64, err error) {
 	return sec, nsec, nil
 }
 
-// parseUnix reads seconds, or milliseconds where the magnitude says so, in plain or exponent form, exactly.
+// Unix reads seconds, or milliseconds where the magnitude says so, in plain or exponent form, exactly.
 func Unix(cell []byte) (sec, nsec int64, err error) {
 	cell = bytes.TrimPrefix(cell, []byte("+"))
 	mantissa, exponent := cell, 0
@@ -268,7 +268,7 @@ func SkipBlanks(b []byte) []byte {
 	return b
 }
 
-// shown quotes a piece of the input, cut to a readable length.
+// Shown quotes a piece of the input, cut to a readable length.
 func Shown(b []byte) string {
 	if len(b) > 40 {
 		return strconv.Quote(string(b[:40])) + "..."
@@ -276,7 +276,7 @@ func Shown(b []byte) string {
 	return strconv.Quote(string(b))
 }
 
-// recordable reports whether a resource's name survives being written and read.
+// Recordable reports whether a resource's name survives being written and read.
 func Recordable(name string) bool {
 	return name != "" && utf8.ValidString(name) && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, unicode.IsControl)
 }

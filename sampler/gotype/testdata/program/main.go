@@ -1,4 +1,5 @@
-// Command program allocates in every way that the language has, and writes which type gotype names for each, one "way: type" a line.
+// Command program allocates in every way that the language has, and writes which type gotype names for each, one "way:
+// type" a line.
 package main
 
 import (
