@@ -197,10 +197,13 @@ func collectResource(s *detector.Status, gauge, count func(d *prometheus.Desc, v
 		level = 1 + float64(s.Severity)
 	}
 	gauge(severity, level, name)
+	if s.State < detector.Suspected {
+		return // what is early has a beginning and an end only if it becomes a leak
+	}
 	if !s.Since.IsZero() {
 		gauge(since, unix(s.Since), name)
 	}
-	if s.Exhaustion != nil && s.State >= detector.Suspected {
+	if s.Exhaustion != nil {
 		gauge(exhaustion, unix(s.Exhaustion.At), name)
 	}
 }

@@ -49,7 +49,10 @@ func example() snapshot {
 			{Resource: lookup(sampler.StackBytes), Value: 1 << 16, Memory: 600},
 			{Resource: lookup(sampler.AllocBytes), Value: 1 << 40, Memory: 600},
 			{Resource: lookup(sampler.OpenFDs), State: detector.Firing, Limit: true, Judged: true, Value: 90, Baseline: 80, Since: began, LimitsPassed: 1, Memory: 6000},
-			{Resource: lookup("lag_seconds"), State: detector.Learning, Verdict: detector.Early, Judged: true, Value: 1.5, Baseline: 1.25, SlopePerHour: 36, Memory: 6000},
+			{ // early: neither found nor suspected, so it has no beginning and no end
+				Resource: lookup("lag_seconds"), State: detector.Learning, Verdict: detector.Early, Judged: true, Value: 1.5, Baseline: 1.25, SlopePerHour: 36,
+				Since: began, Exhaustion: &alerting.Exhaustion{Limit: 9, At: began.Add(time.Hour)}, Memory: 6000,
+			},
 			{Resource: lookup(`queue{of="a\b` + "\xff\n" + `"}`), State: detector.Healthy, Verdict: detector.OK, Judged: true, Value: 7, Baseline: 7, Memory: 6000},
 		},
 		delivery: []alerting.SinkStats{
