@@ -59,6 +59,7 @@ type Resource struct {
 	Read   int     // samples in which it was read
 	Line   spark.Line
 	Events []alerting.Event
+	Soaked Soaked
 	Chart  *plot.Chart // of a resource that is judged; see Options.Done
 }
 
@@ -164,6 +165,7 @@ func File(ctx context.Context, path string, o Options) ([]*Result, error) {
 		}
 		results = append(results, result)
 	}
+	soak(ctx, path, results, o)
 	results[0].Understood, results[0].NotJudged = terminal.Printable(name+": "+f.Understood()), f.NotJudged()
 	if o.Done != nil {
 		for _, result := range results {

@@ -10,6 +10,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 // eventLine is one line of the JSON form.
@@ -47,16 +48,22 @@ type verdictLine struct {
 	Rows         int                  `json:"rows"`      // of the file, for this recording
 	RowsUsed     int                  `json:"rows_used"` // of these, in which the resource was read
 	Callable     time.Time            `json:"callable,omitzero"`
+	Soak         string               `json:"soak,omitempty"`       // length of the recording, where it is early
+	SoakState    string               `json:"soak_state,omitempty"` // what a soak run of that length says
 	Exhaustion   *alerting.Exhaustion `json:"exhaustion,omitempty"`
 }
 
 func verdictOf(r *replay.Result, c *replay.Resource) verdictLine {
 	word, _ := table.Verdict(&c.Status)
-	return verdictLine{
+	line := verdictLine{
 		Time: r.Last, File: r.File, Resource: c.Resource.Name, Kind: "verdict", State: c.Verdict, Severity: c.Severity, Value: c.Value,
 		Baseline: c.Baseline, SlopePerHour: c.SlopePerHour, Since: c.Since, Summary: c.Resource.Name + " " + word + ": " + c.Why, Reason: c.Why,
 		Rows: r.Samples + r.FaultCount, RowsUsed: c.Read, Callable: c.Callable, Exhaustion: c.Exhaustion,
 	}
+	if c.Soaked.Length > 0 {
+		line.Soak, line.SoakState = sampler.ShortDuration(c.Soaked.Length), c.Soaked.Verdict.String()
+	}
+	return line
 }
 
 // WriteEvents prints the events of all recordings in order of time, and then a verdict for each of their resources.

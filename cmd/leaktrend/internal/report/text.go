@@ -125,6 +125,15 @@ func soakText(soak time.Duration) string {
 	return "soak " + sampler.FormatDuration(soak)
 }
 
+// earlyNote says of growth that may become a leak what it comes to, why it is no finding yet, and what a soak run of this length says.
+func earlyNote(c *replay.Resource) string {
+	note := table.Early(&c.Status)
+	if c.Soaked.Length > 0 {
+		note += "; --soak " + sampler.ShortDuration(c.Soaked.Length) + " says " + c.Soaked.Verdict.String()
+	}
+	return note
+}
+
 // rowsOf returns the rows of the resources that are judged, findings first.
 func rowsOf(r *replay.Result) []table.Row {
 	const (
@@ -167,7 +176,7 @@ func rowsOf(r *replay.Result) []table.Row {
 			row.Tint = terminal.Yellow
 			row.Verdict, row.Note = c.Was()
 		case c.Verdict == detector.Early:
-			row.Rate, row.Note = c.Resource.FormatPerHour(c.SlopePerHour), table.Early(&c.Status)
+			row.Rate, row.Note = c.Resource.FormatPerHour(c.SlopePerHour), earlyNote(c)
 		case c.Verdict == detector.Unjudged:
 			row.Note = c.Why
 		case c.Value > grew*c.First:
