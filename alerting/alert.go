@@ -88,19 +88,21 @@ type Evidence struct {
 
 // Event is one decision of the detector: a finding begins, becomes more severe, or ends.
 type Event struct {
-	Time         time.Time   `json:"time"`
-	Status       Status      `json:"status"`
-	Kind         Kind        `json:"kind"`
-	Resource     string      `json:"resource"`
-	Severity     Severity    `json:"severity"`
-	Summary      string      `json:"summary"`             // one plain sentence with figures
-	Value        float64     `json:"value"`               // in the unit of the resource, like all levels here
-	Baseline     float64     `json:"baseline"`            // trend: level before the growth; limit: starting baseline
-	Threshold    float64     `json:"threshold,omitempty"` // limit alerts: the level that was passed
-	SlopePerHour float64     `json:"slope_per_hour"`
-	Since        time.Time   `json:"since"` // when the growth began, or the limit was passed
-	Exhaustion   *Exhaustion `json:"exhaustion,omitempty"`
-	Evidence     *Evidence   `json:"evidence,omitempty"`
+	Time         time.Time `json:"time"`
+	Status       Status    `json:"status"`
+	Kind         Kind      `json:"kind"`
+	Resource     string    `json:"resource"`
+	Severity     Severity  `json:"severity"`
+	Summary      string    `json:"summary"`             // one plain sentence with figures
+	Value        float64   `json:"value"`               // in the unit of the resource, like all levels here
+	Baseline     float64   `json:"baseline"`            // trend: level before the growth; limit: starting baseline
+	Threshold    float64   `json:"threshold,omitempty"` // limit alerts: the level that was passed
+	SlopePerHour float64   `json:"slope_per_hour"`
+	Since        time.Time `json:"since"` // when the growth began, or the limit was passed
+	// SinceError is how far from Since the growth may have begun, in seconds, in about nine of ten leaks; 0 for a limit.
+	SinceError float64     `json:"since_error_seconds,omitempty"`
+	Exhaustion *Exhaustion `json:"exhaustion,omitempty"`
+	Evidence   *Evidence   `json:"evidence,omitempty"`
 }
 
 // Process identifies who leaks.

@@ -85,7 +85,7 @@ func TestLeakEvent(t *testing.T) {
 	want := []alerting.Event{{
 		Time: dawn.Add(8*time.Hour + 20*time.Minute), Status: alerting.Firing, Kind: alerting.Trend, Resource: sampler.Goroutines, Severity: alerting.Warning,
 		Summary: "goroutines leak: +20/h for 8h 20m without ever coming back, 267 now, 103 before (since 2026-11-23 00:00:00 UTC)",
-		Value:   266 + 2./3, Baseline: level, SlopePerHour: 20, Since: dawn,
+		Value:   266 + 2./3, Baseline: level, SlopePerHour: 20, Since: dawn, SinceError: 600,
 		Evidence: &alerting.Evidence{
 			Window: "8h0m0s", Points: 24, EffectivePoints: 24, Floor: 1200, Rise: rise, Growth: rise / (level + 4), R2: 1, T: 1e6,
 		},
@@ -200,7 +200,7 @@ func TestLeakEnds(t *testing.T) {
 				Time: e.Time, Status: alerting.Resolved, Kind: alerting.Trend, Resource: sampler.Goroutines, Severity: alerting.Warning,
 				Summary: fmt.Sprintf("goroutines trend resolved after %s: %s (%s now)",
 					sampler.FormatDuration(e.Time.Sub(e.Since)), test.why, resource.Format(test.value(e.Time.Sub(dawn)))),
-				Value: test.value(e.Time.Sub(dawn)), Baseline: events[0].Baseline, SlopePerHour: e.SlopePerHour, Since: e.Since,
+				Value: test.value(e.Time.Sub(dawn)), Baseline: events[0].Baseline, SlopePerHour: e.SlopePerHour, Since: e.Since, SinceError: events[0].SinceError,
 			}
 			if diff := cmp.Diff(want, e); diff != "" || e.Since.After(events[0].Since) {
 				t.Errorf("resolved (-want +got):\n%s\nfired since %v", diff, events[0].Since)
@@ -388,6 +388,7 @@ func TestSoakIsTheSameFaster(t *testing.T) {
 		e := &want[i]
 		e.Time, e.Since, e.Summary = compress(e.Time), compress(e.Since), ""
 		e.SlopePerHour *= factor
+		e.SinceError /= factor
 		if e.Evidence != nil {
 			window, _ := time.ParseDuration(e.Evidence.Window)
 			e.Evidence.Window = (window / factor).Round(time.Millisecond).String()

@@ -177,8 +177,8 @@ func TestWebhookGetsTheContract(t *testing.T) {
 	want := map[string][]string{
 		"limit firing":   sorted("threshold"),
 		"limit resolved": sorted("threshold"),
-		"trend firing":   sorted("exhaustion", "evidence"),
-		"trend resolved": sorted(),
+		"trend firing":   sorted("exhaustion", "evidence", "since_error_seconds"),
+		"trend resolved": sorted("since_error_seconds"),
 	}
 	got := map[string][]string{}
 	ids := map[string]string{}

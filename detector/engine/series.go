@@ -209,6 +209,7 @@ func (s *Series) alertGrowth(e *Engine, at int64) {
 	}
 	d := s.decision(at, alerting.Trend, alerting.Firing, Grew)
 	d.Severity, d.Since = s.severity, finding.Instant(s.growth.Onset().At)
+	d.SinceError = s.growth.Onset().Error.Seconds()
 	d.Baseline, d.Evidence = climb.Level, finding.EvidenceOf(&climb)
 	d.Exhaustion = s.exhaustion(at)
 	e.decisions = append(e.decisions, d)
@@ -227,6 +228,7 @@ func (s *Series) resolveGrowth(e *Engine, at int64, why Cause) {
 		climb := s.growth.Climb()
 		d := s.decision(at, alerting.Trend, alerting.Resolved, why)
 		d.Severity, d.Since, d.Baseline = s.notice.Severity, finding.Instant(s.growth.Onset().At), climb.Level
+		d.SinceError = s.growth.Onset().Error.Seconds()
 		d.SlopePerHour = climb.Fit.Slope * 3600
 		e.decisions = append(e.decisions, d)
 	}

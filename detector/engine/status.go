@@ -59,6 +59,7 @@ type Status struct {
 	Start        float64 // settled starting level
 	SlopePerHour float64 // of the growth while it is found, else of the latest minimums; 0 if unknown
 	Since        time.Time
+	SinceError   time.Duration // how far from Since the growth of a trend that fires may have begun; else 0
 	Exhaustion   *alerting.Exhaustion
 	Evidence     *alerting.Evidence // of a trend that fires, as of its latest confirmation; else nil
 	// Grew is how long a trend that fires has climbed: from Since to its latest new high; else 0.
@@ -134,6 +135,7 @@ func (e *Engine) StatusOf(s *Series) Status {
 	case st.Trend:
 		climb := s.growth.Climb()
 		st.State, st.Since, st.Baseline = Firing, finding.Instant(s.growth.Onset().At), climb.Level
+		st.SinceError = s.growth.Onset().Error
 		st.Severity = max(st.Severity, s.severity)
 		st.Exhaustion, st.Evidence = s.exhaustion(s.at), finding.EvidenceOf(&climb)
 		st.Grew, st.Nats = s.growth.Grew(), s.growth.Nats()
@@ -164,7 +166,7 @@ func (e *Engine) StatusOf(s *Series) Status {
 		params := s.params(e)
 		st.judged(&s.growth, &params, s.at, time.Duration(s.at-e.epoch))
 	}
-	if st.Verdict == Early && st.Exhaustion == nil {
+	if st.Verdict == Early && st.Exhaustion == nil && !st.Callable.IsZero() {
 		st.Exhaustion = s.Limits().Exhaustion(st.At, s.value, st.SlopePerHour/3600)
 	}
 	return st

@@ -65,12 +65,10 @@ func (st *Status) judged(g *finding.Growth, params *trend.Params, now int64, wat
 			return
 		}
 		if c, at, ok := early(g, params, now); ok {
-			st.Verdict, st.Nearest = Early, c
+			st.Verdict, st.Nearest, st.Since = Early, c, finding.Instant(c.Since)
 			if c.Reason != trend.Uneven { // a step tells of no rate
-				st.Callable = finding.Instant(at)
+				st.Callable, st.SlopePerHour = finding.Instant(at), c.Rise/c.Window.Hours()
 			}
-			st.Since = finding.Instant(c.Since)
-			st.SlopePerHour = c.Rise / c.Window.Hours()
 		}
 	}
 }

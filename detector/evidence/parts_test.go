@@ -8,7 +8,6 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/config"
 	"github.com/mdzesseis/leaktrend/sampler/breakdown"
-	"github.com/mdzesseis/leaktrend/sampler/self"
 )
 
 var partsStart = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
@@ -82,10 +81,17 @@ func TestPartsOfOneProcess(t *testing.T) {
 	}
 }
 
+// faulty is a process whose directory cannot be told without a panic.
+type faulty struct{}
+
+func (faulty) ProcDir() string { panic("no directory") }
+
+func (faulty) Alive() error { return nil }
+
 // A breakdown that panics is an error, and costs nothing else.
 func TestPartsFault(t *testing.T) {
 	p := NewParts(atRest(config.Default()))
-	if err := p.Keep(t.Context(), (*self.Source)(nil)); err == nil || !strings.Contains(err.Error(), "panic: ") {
+	if err := p.Keep(t.Context(), faulty{}); err == nil || !strings.Contains(err.Error(), "panic: ") {
 		t.Errorf("error %v", err)
 	}
 }

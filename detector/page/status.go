@@ -46,6 +46,7 @@ type Resource struct {
 	Start        float64              `json:"start"`
 	SlopePerHour float64              `json:"slope_per_hour"`
 	Since        time.Time            `json:"since,omitzero"`
+	SinceError   float64              `json:"since_error_seconds,omitempty"`
 	Exhaustion   *alerting.Exhaustion `json:"exhaustion,omitempty"`
 	Judged       bool                 `json:"judged"` // false for a counter and for context
 	Why          string               `json:"why"`    // the reason of the verdict, as a clause

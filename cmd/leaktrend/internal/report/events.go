@@ -26,6 +26,7 @@ type eventLine struct {
 	Threshold    float64              `json:"threshold,omitempty"`
 	SlopePerHour float64              `json:"slope_per_hour"`
 	Since        time.Time            `json:"since"`
+	SinceError   float64              `json:"since_error_seconds,omitempty"`
 	Summary      string               `json:"summary"`
 	Exhaustion   *alerting.Exhaustion `json:"exhaustion,omitempty"`
 	Evidence     *alerting.Evidence   `json:"evidence,omitempty"`
@@ -43,6 +44,7 @@ type verdictLine struct {
 	Baseline     float64              `json:"baseline"`
 	SlopePerHour float64              `json:"slope_per_hour"`
 	Since        time.Time            `json:"since,omitzero"`
+	SinceError   float64              `json:"since_error_seconds,omitempty"`
 	Summary      string               `json:"summary"`
 	Reason       string               `json:"reason"`
 	Rows         int                  `json:"rows"`      // of the file, for this recording
@@ -56,8 +58,9 @@ type verdictLine struct {
 func verdictOf(r *replay.Result, c *replay.Resource) verdictLine {
 	word, _ := table.Verdict(&c.Status)
 	line := verdictLine{
-		Time: r.Last, File: r.File, Resource: c.Resource.Name, Kind: "verdict", State: c.Verdict, Severity: c.Severity, Value: c.Value,
-		Baseline: c.Baseline, SlopePerHour: c.SlopePerHour, Since: c.Since, Summary: c.Resource.Name + " " + word + ": " + c.Why, Reason: c.Why,
+		Time: r.Last, File: r.File, Resource: c.Resource.Name, Kind: "verdict", State: c.Verdict, Severity: c.Severity,
+		Value: c.Value, Baseline: c.Baseline, SlopePerHour: c.SlopePerHour, Since: c.Since,
+		SinceError: c.SinceError.Seconds(), Summary: c.Resource.Name + " " + word + ": " + c.Why, Reason: c.Why,
 		Rows: r.Samples + r.FaultCount, RowsUsed: c.Read, Callable: c.Callable, Exhaustion: c.Exhaustion,
 	}
 	if c.Soaked.Length > 0 {
@@ -73,7 +76,8 @@ func WriteEvents(w io.Writer, results []*replay.Result) error {
 		for _, e := range r.Events {
 			lines = append(lines, eventLine{
 				Time: e.Time, File: r.File, Resource: e.Resource, Kind: e.Kind, State: e.Status, Severity: e.Severity,
-				Value: e.Value, Baseline: e.Baseline, Threshold: e.Threshold, SlopePerHour: e.SlopePerHour, Since: e.Since,
+				Value: e.Value, Baseline: e.Baseline, Threshold: e.Threshold, SlopePerHour: e.SlopePerHour,
+				Since: e.Since, SinceError: e.SinceError,
 				Summary: e.Summary, Exhaustion: e.Exhaustion, Evidence: e.Evidence,
 			})
 		}

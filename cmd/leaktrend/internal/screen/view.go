@@ -232,7 +232,7 @@ func (p *Process) rows(now time.Time) []table.Row {
 		if s.State == detector.Firing || s.State == detector.Suspected {
 			row.Rate, row.Note = s.Resource.FormatPerHour(s.SlopePerHour), table.Finding(s, now)
 		} else if s.Verdict == detector.Early {
-			row.Rate, row.Note = s.Resource.FormatPerHour(s.SlopePerHour), table.Early(s)
+			row.Rate, row.Note = table.EarlyRate(s), table.Early(s)
 		}
 		rows = append(rows, row)
 	}

@@ -104,6 +104,14 @@ func Early(s *detector.Status) string {
 	return s.Why
 }
 
+// EarlyRate returns the rate of growth that may become a leak; "" for a step, which has none.
+func EarlyRate(s *detector.Status) string {
+	if s.Callable.IsZero() {
+		return ""
+	}
+	return s.Resource.FormatPerHour(s.SlopePerHour)
+}
+
 // clock writes an instant with its date only where that is not today's.
 func clock(t, now time.Time) string {
 	if now.Sub(t) < 24*time.Hour {
