@@ -67,7 +67,7 @@ func BenchmarkObserveAll(b *testing.B) {
 	}
 }
 
-// A suspected climb makes all tests of a window, the regression with load among them.
+// A suspected growth makes all tests of a window, the regression with load among them.
 func BenchmarkObserveClimb(b *testing.B) {
 	columns := []column{{sampler.Goroutines, rising(100, 20)}, {sampler.CPUSeconds, rising(0, 600)}}
 	samples := series(10*24*3600*1e9, tick, columns...)

@@ -61,7 +61,7 @@ func TestStatusMemory(t *testing.T) {
 	observeAll(d, series(time.Minute, time.Minute, column{sampler.Goroutines, rising(1, 0)}, column{sampler.CPUSeconds, rising(1, 0)}))
 	status := d.Status()
 	seriesBytes := int(unsafe.Sizeof(engine.Series{}))
-	// A counter has no floors.
+	// A counter has no minimums.
 	if got := status[1].Memory; got != seriesBytes {
 		t.Errorf("a counter takes %d bytes, want %d", got, seriesBytes)
 	}

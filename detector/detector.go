@@ -63,7 +63,7 @@ func (d *Detector) Describe(r sampler.Resource) { d.engine.Describe(r) }
 func (d *Detector) Observe(s *sampler.Sample) []alerting.Event { return d.worded(d.engine.Observe(s)) }
 
 // Reconfigure takes a new configuration from the next sample on and keeps what was learned. Only another soak length
-// starts the floors anew: they have another width then. The events that it returns end findings for which there is no
+// starts the minimums anew: they have another width then. The events that it returns end findings for which there is no
 // ground any more.
 func (d *Detector) Reconfigure(config Config) ([]alerting.Event, error) {
 	if err := config.Validate(); err != nil {

@@ -60,7 +60,7 @@ func (h *History) Observe(d *Detector, s *sampler.Sample, events []alerting.Even
 			}
 			h.shapes[number].Add(o)
 		}
-		h.traces[number].Observe(t.Floors(), t.Growth())
+		h.traces[number].Observe(t.Minimums(), t.Growth())
 	}
 	h.Note(d, events)
 }

@@ -76,7 +76,7 @@ func TestHistory(t *testing.T) {
 	if !c.Exhaustion.Equal(status.Exhaustion.At) {
 		t.Errorf("exhaustion %v, want %v", c.Exhaustion, status.Exhaustion.At)
 	}
-	// The line holds over its window: the floors in it lie around it, and it has the pace of the verdict.
+	// The line holds over its window: the minimums in it lie around it, and it has the rate of the verdict.
 	if len(c.Fits) != 1 {
 		t.Fatalf("fits %+v", c.Fits)
 	}
@@ -97,7 +97,7 @@ func TestHistory(t *testing.T) {
 	if inside < 8 {
 		t.Errorf("%d floors in the window of %s", inside, fit.To.Sub(fit.From))
 	}
-	// Every floor is the lowest value of its bucket.
+	// Every minimum is the lowest value of its bucket.
 	for _, f := range c.Minimums {
 		lowest := math.Inf(1)
 		for at := f.From; at.Before(f.To); at = at.Add(time.Minute) {
@@ -155,7 +155,7 @@ func TestHistoryOfARestart(t *testing.T) {
 	}
 }
 
-// Other time constants make floors of another width; they do not mix.
+// Other time constants make minimums of another width; they do not mix.
 func TestHistoryOfAnotherScale(t *testing.T) {
 	d, h := newTestDetector(t), NewHistory(64)
 	observed(t, d, h, dawn, 600, dawn, steadyLeak)

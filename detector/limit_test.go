@@ -240,7 +240,7 @@ func TestLimitSeverityByTimeLeft(t *testing.T) {
 
 // A slow leak must not carry its own limit up: the moving baseline here follows within minutes, the limit stays at 100
 // + 50. The start is settled on 100 to 100.9, of which the lower quartile is 100.2; 150.2 is passed at the first value
-// beyond it, tick 503. A suspicion would hold the moving baseline still, so that the patience is long here.
+// beyond it, tick 503. A suspicion would hold the moving baseline still, so that the required duration is long here.
 func TestLimitCountsFromTheSettledStart(t *testing.T) {
 	d := newDetector(t, with(func(c *Config) {
 		c.GoroutineThreshold, c.Adaptive.HalfLife, c.Adaptive.Patience = 50, time.Minute, 1000*time.Hour

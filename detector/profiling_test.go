@@ -170,7 +170,7 @@ func TestSiteFindings(t *testing.T) {
 		{"hidden", &profiled{goroutines: map[int]func(float64) float64{10: swinging, 42: until(60, leak)}}, swinging, 72, []news{
 			{"firing", 0, 42, false, "30h0m0s+6h"}, {"resolved", 0, 0, false, "60h0m0s+6h"},
 		}},
-		// Suspicion asks for proof, and proof needs no more patience.
+		// Suspicion asks for proof, and proof needs no more required duration.
 		{"hidden and proven", &profiled{
 			goroutines: map[int]func(float64) float64{10: swinging, 42: leak}, leaked: map[int]func(float64) float64{42: leak},
 		}, swinging, 40, []news{{"firing", 0, 42, true, "6h0m0s+6h"}}},
@@ -242,7 +242,7 @@ func TestProfileBudget(t *testing.T) {
 		want       int // profiles of goroutines in 24 h
 		log        string
 	}{
-		// Two for each of the finest floors.
+		// Two for each of the finest minimums.
 		{"cheap", service(profile.Cost{CPU: time.Millisecond}), 100, 24 * 24, ""},
 		// A second each, of half of 0.1 % of a core: every 2000 s.
 		{"dear", service(profile.Cost{CPU: time.Second}), 100, 44, ""},

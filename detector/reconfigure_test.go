@@ -80,7 +80,7 @@ func TestReconfigureTheTrend(t *testing.T) {
 			[]string{"8.3 firing goroutines warning"}},
 		{"less patience", map[int]func(*Config){7: func(c *Config) { c.Adaptive.Sensitivity = 2 }}, []string{"7.3 firing goroutines warning"}},
 		{"off", map[int]func(*Config){12: off}, []string{"8.3 firing goroutines warning", "12.0 resolved goroutines warning"}},
-		// The floors went on meanwhile; two verdicts on the same width make it firing again.
+		// The minimums went on meanwhile; two verdicts on the same width make it firing again.
 		{"off and on", map[int]func(*Config){12: off, 16: func(*Config) {}},
 			[]string{"8.3 firing goroutines warning", "12.0 resolved goroutines warning", "16.3 firing goroutines warning"}},
 		// From 12 h on with a level of 340, of which growth takes longer.

@@ -72,14 +72,14 @@ func TestLeakInEachResource(t *testing.T) {
 }
 
 // An exact line, so that all figures can be worked out by hand: 100 goroutines, 20 more an hour, sampled each minute.
-// 16 floors of 20 min earn .871^1.3 x 5 h 20 min = 4.5 h of the patience of 6 h, 24 floors earn 1.369^1.3 x 8 h = 12 h.
-// These are there at 8 h, and it fires when they are confirmed at 8 h 20 min, by the floors since 20 min.
+// 16 minimums of 20 min earn .871^1.3 x 5 h 20 min = 4.5 h of the required duration of 6 h, 24 minimums earn 1.369^1.3 x 8 h = 12 h.
+// These are there at 8 h, and it fires when they are confirmed at 8 h 20 min, by the minimums since 20 min.
 func TestLeakEvent(t *testing.T) {
 	events := observeAll(newDetector(t, DefaultConfig()), series(12*time.Hour, time.Minute, column{sampler.Goroutines, rising(100, 20)}))
 	// The level is that at the end of the bucket before the window: the moving baseline is the plain mean at first, of
 	// the values from 0 to 19 min.
 	level := 100 + 20./60*19/2
-	// Floors are the first values of their buckets: 106 2/3 at 20 min; the lower of the latest two is 253 1/3 at 7 h 40
+	// Minimums are the first values of their buckets: 106 2/3 at 20 min; the lower of the latest two is 253 1/3 at 7 h 40
 	// min.
 	rise := 146 + 2./3
 	want := []alerting.Event{{
@@ -121,7 +121,7 @@ func TestLeakBecomesMoreUrgent(t *testing.T) {
 	}
 }
 
-// All valid settings can be worked with, and none of them turns round: the longest patience never fires.
+// All valid settings can be worked with, and none of them turns round: the longest required duration never fires.
 func TestExtremeSettings(t *testing.T) {
 	for _, test := range []struct {
 		name   string
@@ -213,7 +213,7 @@ func TestRestart(t *testing.T) {
 	// A process that leaks 20 an hour is started again after 24 h, and leaks on.
 	leak := func(age time.Duration) float64 { return 100 + 20*math.Mod(age.Hours(), 24) }
 	cpu := column{sampler.CPUSeconds, func(age time.Duration) float64 { return math.Mod(age.Seconds(), 24*3600) }}
-	anew := []string{"8.3 firing goroutines warning", "24.0 resolved goroutines warning", "29.7 firing goroutines warning"} // with half of the patience
+	anew := []string{"8.3 firing goroutines warning", "24.0 resolved goroutines warning", "29.7 firing goroutines warning"} // with half of the required duration
 	dropped := []string{"8.3 firing goroutines warning", "24.3 resolved goroutines warning"}
 	for _, test := range []struct {
 		name    string
@@ -432,7 +432,7 @@ func TestShiftInTimeChangesNothing(t *testing.T) {
 }
 
 // Growth at steady load is called earlier than growth of unknown cause, and that one earlier than growth that follows
-// the load: with half and with five times the patience.
+// the load: with half and with five times the required duration.
 func TestLoadCovariate(t *testing.T) {
 	random := rand.New(rand.NewPCG(8, 8))
 	load := make([]float64, 48*60) // doubles in 5 h; by minute
@@ -466,7 +466,7 @@ func TestLoadCovariate(t *testing.T) {
 	five := fires(func(c *Config) { c.Adaptive.Patience *= 5 }, goroutines)
 	got := []float64{steady, gauge, none, off, follows}
 	// Processor time that stays level proves nothing, a load that was named does.
-	// At the edge of a window the load has too few floors to be held constant for a confirmation more.
+	// At the edge of a window the load has too few minimums to be held constant for a confirmation more.
 	if !(gauge < none && steady == none && none == off && none < follows) || math.Abs(gauge-half) > 1.5 || math.Abs(follows-five) > 1.5 {
 		t.Errorf("steady, steady gauge, none, off, follows: %v h; with half the patience %v h, with five times %v h", got, half, five)
 	}

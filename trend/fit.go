@@ -23,8 +23,8 @@ type Fit struct {
 	EffectivePoints float64 // how many independent points these are worth, n/39 to n
 }
 
-// leastRest is the least share of the variance that a line is held to leave: below it, rounding would decide.
-const leastRest = 1e-9
+// minRest is the least share of the variance that a line is held to leave: below it, rounding would decide.
+const minRest = 1e-9
 
 // Nats returns how much better a line with this slope explains the points than no growth does, in nats: the log-likelihood ratio under
 // normal errors, n/2 ln(1/(1-R2)) with n the effective points; 0 for a slope that does not rise, and at most 332. Unlike T it does not
@@ -33,7 +33,7 @@ func (f Fit) Nats() float64 {
 	if f.Slope <= 0 {
 		return 0
 	}
-	return -f.EffectivePoints / 2 * math.Log(max(1-f.R2, leastRest))
+	return -f.EffectivePoints / 2 * math.Log(max(1-f.R2, minRest))
 }
 
 // Regress fits a line by least squares (gonum stat.LinearRegression) through points at x seconds. x must rise and have the length

@@ -21,20 +21,20 @@ func TestFloorAt(t *testing.T) {
 	if l.Closed(0) != 40 || l.Closed(1) != 10 {
 		t.Errorf("%d and %d closed", l.Closed(0), l.Closed(1))
 	}
-	type floor struct {
+	type minimum struct {
 		Value float64
 		OK    bool
 	}
-	at := func(w int, n int64) (f floor) {
-		f.Value, f.OK = l.FloorAt(w, n)
+	at := func(w int, n int64) (f minimum) {
+		f.Value, f.OK = l.MinimumAt(w, n)
 		if !f.OK {
 			f.Value = 0
 		}
 		return f
 	}
 	// 0 to 7 are not kept any more, 40 is open.
-	got := []floor{at(0, -1), at(0, 7), at(0, 8), at(0, 35), at(0, 36), at(0, 39), at(0, 40), at(1, 0), at(1, 9)}
-	want := []floor{{}, {}, {8, true}, {35, true}, {}, {39, true}, {}, {0, true}, {37, true}}
+	got := []minimum{at(0, -1), at(0, 7), at(0, 8), at(0, 35), at(0, 36), at(0, 39), at(0, 40), at(1, 0), at(1, 9)}
+	want := []minimum{{}, {}, {8, true}, {35, true}, {}, {39, true}, {}, {0, true}, {37, true}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

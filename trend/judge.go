@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// Reason says which test a window of floors failed, in the order in which they are made; the last one means that it passed them all.
+// Reason says which test a window of minimums failed, in the order in which they are made; the last one means that it passed them all.
 type Reason uint8
 
 const (
-	NoData         Reason = iota // too few floors yet
-	NotGrowing                   // the latest floors are no higher than the lowest
+	NoData         Reason = iota // too few minimums yet
+	NotGrowing                   // the latest minimums are no higher than the lowest
 	TooSmall                     // the rise is small against the level
 	SeenBefore                   // most of the rise was reached before the window
 	TooRecent                    // the growth has not lasted long enough for its size
@@ -34,101 +34,101 @@ func (r Reason) String() string { return reasons[r] }
 
 // Params are the constants of the verdict. Durations are physical: a ladder's scale applies to them too.
 type Params struct {
-	Patience    time.Duration // how long a doubling must last with no history before it; half of it with a day of history
+	Required    time.Duration // how long a doubling must last with no history before it; half of it with a day of history
 	LeastGrowth float64       // least rise over the level before it, as a share of that level: 0.2 is 20 %
 	Offset      float64       // added to the level, so that a few units over next to nothing are not growth; unit of the series, above 0
 	Ceiling     float64       // level at which the process dies, in the unit of the series; 0 = unknown
 	Scale       float64       // the ladder's, above 0
-	// LoadDrives tells that the load is known to be what the series follows. Then growth at constant load earns half of the patience. Of any
+	// LoadDrives tells that the load is known to be what the series follows. Then growth at constant load earns half of the required duration. Of any
 	// other load series only the opposite can be learned: growth that disappears at constant load is no leak.
 	LoadDrives bool
 }
 
-// The constants of the floor ladder.
+// The constants of the verdict.
 const (
-	suspicion    = 6   // suspicion asks for a sixth of the patience
-	history      = 24  // hours of history before the window that halve the patience
+	suspicion    = 6   // suspicion asks for a sixth of the required duration
+	history      = 24  // hours of history before the window that halve the required duration
 	week         = 168 // hours of it after which less is asked...
 	weekEarns    = .25 // ...by this, and what shape costs counts for less...
 	weekTrusts   = .9  // ...by up to this: caches fill and services warm up in their first days...
 	trustFrom    = 1   // ...for growth from here...
 	trustTo      = 2   // ...to here, of a series that...
 	trustFlank   = .7  // ...never climbed by this share of the rise and gave it back
-	mostGrowth   = 4   // growth beyond this earns no more patience
+	maxGrowth    = 4   // growth beyond this earns no more
 	growthPower  = 1.3 // of the growth, times its duration, is what is earned: strong growth is rarely benign for long
-	longClimb    = 36  // hours after which a climb may pass below what was seen before it...
-	longPatience = 8   // ...at this many times the patience
+	longGrowth   = 36  // hours after which growth may pass below what was seen before it...
+	longRequired = 8   // ...at this many times the required duration
 	evenParts    = 4   // parts of the window that each must hold a share of the rise
 	evenShare    = .18 // of the rise in each part but the last; .25 is a straight line
 	lastShare    = .23 // in the last part: growth that levels off is not a leak
-	lackCosts    = 30  // e to the power of this, times the share that a part lacks, multiplies the patience...
-	leastShare   = .08 // ...down to this share, below which it is a step
-	cameBack     = .05 // of the rise: each such height that the series climbed and gave back before adds once the patience...
-	mostCameBack = 5   // ...up to this many times
-	paceCosts    = 2.5 // e to the power of this, times what the recent pace lacks of the whole, multiplies the patience...
-	leastPace    = -.5 // ...from this share of the whole pace...
-	mostPace     = 1.5 // ...to this: growth that gathers pace earns patience
-	recentPart   = 4   // the recent pace is that of the last quarter of the window, at the next finer width
+	lackCosts    = 30  // e to the power of this, times the share that a part lacks, multiplies the required duration...
+	minShare     = .08 // ...down to this share, below which it is a step
+	cameBack     = .05 // of the rise: each such height that the series climbed and gave back before adds once the required duration...
+	maxCameBack  = 5   // ...up to this many times
+	rateCosts    = 2.5 // e to the power of this, times what the recent rate lacks of the whole, multiplies the required duration...
+	minRate      = -.5 // ...from this share of the whole rate...
+	maxRate      = 1.5 // ...to this: of growth that accelerates less is asked
+	recentPart   = 4   // the recent rate is that of the last quarter of the window, at the next finer width
 	bendT        = -1  // of the curvature, below which growth bends down, as a cache that fills...
-	leastBend    = .01 // of the rise, from the middle to the ends
+	minBend      = .01 // of the rise, from the middle to the ends
 	bendCosts    = 8   // ...and must be this many times as patient
-	leastT       = 4   // of the slope
+	minT         = 4   // of the slope
 	loadT        = 3   // of the slope with load held constant
-	loadShare    = .7  // of the pace that must remain with load held constant
-	loadEarns    = .5  // of the patience asked when growth does not follow the load that drives the series
-	loadCosts    = 5   // times the patience when it does: a leak can raise the load itself
-	ceilingUsed  = .5  // of the headroom at which patience ends...
+	loadShare    = .7  // of the rate that must remain with load held constant
+	loadEarns    = .5  // of the required duration where growth does not follow the load that drives the series
+	loadCosts    = 5   // times the required duration when it does: a leak can raise the load itself
+	ceilingUsed  = .5  // of the headroom, from which on no duration is required...
 	ceilingG     = .5  // ...if the growth is at least this
 )
 
-// leastFactor is the least share of the patience that a window can do with.
-var leastFactor = loadEarns * math.Exp(-paceCosts*(mostPace-1))
+// minFactor is the least share of the required duration that a window can do with.
+var minFactor = loadEarns * math.Exp(-rateCosts*(maxRate-1))
 
-// lengths of the windows judged, in buckets, longest first: the longest climb tells best since when.
+// lengths of the windows judged, in buckets, longest first: the longest growth tells best since when.
 var lengths = [...]int64{32, 24, 16, 12, 8}
 
 // coarsestLengths has a shorter window at the coarsest width, where 8 buckets are 8 days.
 var coarsestLengths = [...]int64{32, 24, 16, 12, 8, 5}
 
-// Climb is what is known of a window of floors. Levels are in the unit of the series. What comes after the test that failed is zero.
-type Climb struct {
+// Growth is what is known of a window of minimums. Levels are in the unit of the series. What comes after the test that failed is zero.
+type Growth struct {
 	Reason  Reason
-	Suspect bool // sustained by every test at a sixth of the patience
+	Suspect bool // sustained by every test at a sixth of the required duration
 
 	Since  int64         // start of the window, unix nanoseconds
 	Window time.Duration // its length
-	Points int           // floors in it
-	Width  time.Duration // of one floor
-	Level  float64       // moving baseline before the climb
-	Base   float64       // floor from which the rise counts
-	Rise   float64       // above the base, of the lower of the latest two floors
+	Points int           // minimums in it
+	Width  time.Duration // of one minimum
+	Level  float64       // moving baseline before the growth
+	Base   float64       // minimum from which the rise counts
+	Rise   float64       // above the base, of the lower of the latest two minimums
 	Growth float64       // rise over level + offset, as a share; a level below 0 counts as 0
-	Fit    Fit           // of the floors; x = 0 at the start of the window
+	Fit    Fit           // of the minimums; x = 0 at the start of the window
 	Need   float64       // hours times growth (to the power 1.3) that are asked of it; 0 = not known
 	Rest   float64       // share of the window since nine tenths of the rise are there for good; 0 where that was not looked at
 
 	Load bool    // whether the load could be held constant
-	Kept float64 // share of the pace that then remains
+	Kept float64 // share of the rate that then remains
 }
 
 // Judge tests the windows of the width at index w that end with its latest closed bucket. load may be nil; else it is a ladder of the
-// process's load with the same epoch and scale. It returns the longest sustained climb, else the window that came nearest.
-func (l *Ladder) Judge(w int, p Params, load *Ladder) Climb {
+// process's load with the same epoch and scale. It returns the longest sustained growth, else the window that came nearest.
+func (l *Ladder) Judge(w int, p Params, load *Ladder) Growth {
 	candidates := lengths[:]
 	if w == Widths-1 {
 		candidates = coarsestLengths[:]
 	}
 	r := &l.rings[w]
-	if r.count == 0 || math.IsNaN(r.at(r.count-1).floor) {
-		return Climb{}
+	if r.count == 0 || math.IsNaN(r.at(r.count-1).minimum) {
+		return Growth{}
 	}
-	// One pass over the ring, newest first, gives for each window what the tests that most windows fail need: its lowest floor, which is the
-	// start of the reversed running minimum, and how many floors it has.
+	// One pass over the ring, newest first, gives for each window what the tests that most windows fail need: its lowest minimum, which is the
+	// start of the reversed running minimum, and how many minimums it has.
 	var lowest [Buckets + 1]float64
 	var filled [Buckets + 1]int8
 	low, end, points := math.Inf(1), math.Inf(1), int8(0)
 	for n := int64(1); n <= min(r.count, Buckets); n++ {
-		if f := r.at(r.count - n).floor; !math.IsNaN(f) {
+		if f := r.at(r.count - n).minimum; !math.IsNaN(f) {
 			if f < low {
 				low = f
 			}
@@ -139,14 +139,14 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Climb {
 		lowest[n], filled[n] = low, points
 	}
 
-	var best Climb
+	var best Growth
 	for _, length := range candidates {
 		if length > r.count {
 			continue
 		}
 		first := r.count - length
 		points := int64(filled[length])
-		if points*4 < length*3 || points < 5 || math.IsNaN(r.at(first).floor) {
+		if points*4 < length*3 || points < 5 || math.IsNaN(r.at(first).minimum) {
 			continue
 		}
 		level := l.levelBefore(w, first)
@@ -159,7 +159,7 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Climb {
 		if !material && reason <= best.Reason {
 			continue
 		}
-		c := Climb{
+		c := Growth{
 			Reason: reason,
 			Since:  l.epoch + first*l.Width(w),
 			Window: time.Duration(length * l.Width(w)),
@@ -181,19 +181,19 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Climb {
 	return best
 }
 
-// judgeWindow makes the tests that need more than the ends of the window: those of a climb that is material. end is the lower of the
-// latest two floors.
-func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params, load *Ladder) {
+// judgeWindow makes the tests that need more than the ends of the window: those of growth that is material. end is the lower of the
+// latest two minimums.
+func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p Params, load *Ladder) {
 	r := &l.rings[w]
 	hours := c.Window.Hours() / p.Scale
-	earned := func() float64 { return math.Pow(min(c.Growth, mostGrowth), growthPower) * hours }
+	earned := func() float64 { return math.Pow(min(c.Growth, maxGrowth), growthPower) * hours }
 	known := max(0, time.Duration(first*l.Width(w)-l.began).Hours()/p.Scale)
 	settled := min(1, max(0, known-history)/(week-history)) // 1 after a week
-	need := p.Patience.Hours() * (1 - .5*min(1, known/history)) * (1 - weekEarns*settled)
+	need := p.Required.Hours() * (1 - .5*min(1, known/history)) * (1 - weekEarns*settled)
 	if seen := l.seenBefore(w, first); seen > c.Base {
-		// A climb this long is not the return of an old load.
-		if hours >= longClimb && earned() >= longPatience*need {
-			need *= longPatience
+		// Growth for so long is not the return of an old load.
+		if hours >= longGrowth && earned() >= longRequired*need {
+			need *= longRequired
 		} else if c.measure(seen, end, p.Offset); c.Growth < p.LeastGrowth {
 			c.Reason = SeenBefore
 			return
@@ -203,22 +203,22 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 		need = 0
 	}
 	c.Need = need
-	if earned() < need*leastFactor/suspicion {
+	if earned() < need*minFactor/suspicion {
 		c.Reason = TooRecent
 		return
 	}
 
-	var x, floors [Buckets]float64
+	var x, minimums [Buckets]float64
 	n := 0
 	for i := first; i < r.count; i++ {
-		if f := r.at(i).floor; !math.IsNaN(f) {
+		if f := r.at(i).minimum; !math.IsNaN(f) {
 			x[n] = float64((i-first)*l.Width(w)) / 1e9
-			floors[n] = f
+			minimums[n] = f
 			n++
 		}
 	}
 	// What never came back: the reversed running minimum.
-	kept := floors
+	kept := minimums
 	for i := n - 2; i >= 0; i-- {
 		kept[i] = min(kept[i], kept[i+1])
 	}
@@ -228,21 +228,21 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 		c.Reason = Uneven
 		return
 	}
-	fit, ok := l.fit.regress(x[:n], floors[:n])
+	fit, ok := l.fit.regress(x[:n], minimums[:n])
 	c.Fit = fit
-	if !ok || fit.Slope <= 0 || fit.T < leastT {
+	if !ok || fit.Slope <= 0 || fit.T < minT {
 		c.Reason = NotSignificant
 		return
 	}
 	shapely := need
 	costs := 1 - settled*l.trust(w, c)
 	need *= math.Exp(lackCosts * lack * costs)
-	need *= math.Exp(paceCosts * (1 - l.recentPace(w, n, fit.Slope)))
+	need *= math.Exp(rateCosts * (1 - l.recentRate(w, n, fit.Slope)))
 	if l.fit.bendsDown(x[:n], kept[:n]) {
 		need *= math.Pow(bendCosts, costs)
 	}
 	shape := need > shapely
-	need *= 1 + min(l.gaveBack(w, min(w+2, Widths))/(cameBack*c.Rise), mostCameBack)
+	need *= 1 + min(l.gaveBack(w, min(w+2, Widths))/(cameBack*c.Rise), maxCameBack)
 	if need > 0 && load != nil {
 		factor := c.holdLoad(l, load, w)
 		if factor < 1 && !p.LoadDrives {
@@ -263,7 +263,7 @@ func (l *Ladder) judgeWindow(c *Climb, w int, first int64, end float64, p Params
 }
 
 // measure sets the rise from a base to the end of the window, and the growth that it is.
-func (c *Climb) measure(base, end, offset float64) {
+func (c *Growth) measure(base, end, offset float64) {
 	c.Base, c.Rise = base, end-base
 	c.Growth = c.Rise / (max(c.Level, 0) + offset)
 }
@@ -272,7 +272,7 @@ func (c *Climb) measure(base, end, offset float64) {
 const restShare = .1
 
 // resting returns the share of the window since all but a tenth of the rise are there for good.
-func (c *Climb) resting(x, kept []float64) float64 {
+func (c *Growth) resting(x, kept []float64) float64 {
 	last := len(kept) - 1
 	level := kept[last] - restShare*(kept[last]-c.Base)
 	i := last
@@ -284,7 +284,7 @@ func (c *Climb) resting(x, kept []float64) float64 {
 
 // CalledAfter returns how long after the start of the window growth that goes on at its rate earns what is asked of it: the duration T with
 // (T/D)^1.3 T = Need, where D is the time in which the level grows by itself. ok is false where the window tells of no rate.
-func (c *Climb) CalledAfter(scale float64) (after time.Duration, ok bool) {
+func (c *Growth) CalledAfter(scale float64) (after time.Duration, ok bool) {
 	hours := c.Window.Hours() / scale
 	if c.Growth <= 0 || hours <= 0 || c.Need <= 0 {
 		return 0, false
@@ -294,16 +294,16 @@ func (c *Climb) CalledAfter(scale float64) (after time.Duration, ok bool) {
 }
 
 // Doubling returns in which time a leak from the first value on must double the level to be called within a time, by these constants and with
-// no history before it: the D with (T/D)^1.3 T = patience. A leak that adds less than the least growth within that time is not called.
+// no history before it: the D with (T/D)^1.3 T = required duration. A leak that adds less than the least growth within that time is not called.
 func (p *Params) Doubling(within time.Duration) time.Duration {
 	hours := within.Hours() / p.Scale
-	d := math.Pow(math.Pow(hours, 1+growthPower)/p.Patience.Hours(), 1/growthPower)
+	d := math.Pow(math.Pow(hours, 1+growthPower)/p.Required.Hours(), 1/growthPower)
 	return time.Duration(min(d, hours/p.LeastGrowth) * p.Scale * float64(time.Hour))
 }
 
 // even measures the share of the rise in each quarter of the window's time. lack is how much the one that lacks most lacks of its share, with
 // that of the last quarter added; ok is false where one holds next to nothing.
-func (c *Climb) even(x, kept []float64) (lack float64, ok bool) {
+func (c *Growth) even(x, kept []float64) (lack float64, ok bool) {
 	last := len(kept) - 1
 	total := kept[last] - c.Base
 	before := c.Base
@@ -315,7 +315,7 @@ func (c *Climb) even(x, kept []float64) (lack float64, ok bool) {
 		}
 		now := max(kept[i]+(at-x[i])/(x[i+1]-x[i])*(kept[i+1]-kept[i]), c.Base)
 		share := now - before
-		if share < leastShare*total {
+		if share < minShare*total {
 			return 0, false
 		}
 		if part < evenParts {
@@ -328,20 +328,20 @@ func (c *Climb) even(x, kept []float64) (lack float64, ok bool) {
 	return lack, true
 }
 
-// recentPace returns the slope of the last quarter of a window of n floors at index w, by the floors of the next finer width, as a share of
-// the window's slope: from leastPace to mostPace, and 1 where too few floors tell.
-func (l *Ladder) recentPace(w, n int, slope float64) float64 {
+// recentRate returns the slope of the last quarter of a window of n minimums at index w, by the minimums of the next finer width, as a share of
+// the window's slope: from minPace to maxPace, and 1 where too few minimums tell.
+func (l *Ladder) recentRate(w, n int, slope float64) float64 {
 	finer := max(0, w-1)
 	recent, ok := l.latestSlope(finer, int64(n)*l.Width(w)/(recentPart*l.Width(finer)))
 	if !ok {
 		return 1
 	}
-	return min(max(recent/slope, leastPace), mostPace)
+	return min(max(recent/slope, minRate), maxRate)
 }
 
 // trust returns by how much less the shape of a window counts after a week, 0 to weekTrusts: what has been steady for so long does not warm up
 // any more, so that growth by several times its level is a leak also where it bends down.
-func (l *Ladder) trust(w int, c *Climb) float64 {
+func (l *Ladder) trust(w int, c *Growth) float64 {
 	strong := min(1, max(0, c.Growth-trustFrom)/(trustTo-trustFrom))
 	if strong == 0 {
 		return 0
@@ -349,25 +349,25 @@ func (l *Ladder) trust(w int, c *Climb) float64 {
 	return weekTrusts * strong * max(0, 1-l.gaveBack(w, Widths)/(trustFlank*c.Rise))
 }
 
-// gaveBack returns the highest climb of the floors that was given back, in the memory of the rings from index w on to before end: the largest
+// gaveBack returns the highest growth of the minimums that was given back, in the memory of the rings from index w on to before end: the largest
 // of the lower flanks of all peaks.
 func (l *Ladder) gaveBack(w, end int) (highest float64) {
 	for coarser := w; coarser < end; coarser++ {
 		r := &l.rings[coarser]
-		var floors, climbed [Buckets]float64
+		var minimums, risen [Buckets]float64
 		n := 0
 		low := math.Inf(1)
 		for i := r.oldest(); i < r.count; i++ {
-			if f := r.at(i).floor; !math.IsNaN(f) {
+			if f := r.at(i).minimum; !math.IsNaN(f) {
 				low = min(low, f)
-				floors[n], climbed[n] = f, f-low
+				minimums[n], risen[n] = f, f-low
 				n++
 			}
 		}
 		low = math.Inf(1)
 		for i := n - 1; i >= 0; i-- {
-			low = min(low, floors[i])
-			highest = max(highest, min(climbed[i], floors[i]-low))
+			low = min(low, minimums[i])
+			highest = max(highest, min(risen[i], minimums[i]-low))
 		}
 	}
 	return highest
@@ -382,7 +382,7 @@ func (t *fitter) bendsDown(x, kept []float64) bool {
 		squares[i] = (x[i] - middle) * (x[i] - middle)
 	}
 	f, ok := t.partial(squares[:len(x)], kept, x)
-	return ok && f.T < bendT && -f.Slope*squares[0] > leastBend*(kept[len(kept)-1]-kept[0])
+	return ok && f.T < bendT && -f.Slope*squares[0] > minBend*(kept[len(kept)-1]-kept[0])
 }
 
 // levelBefore returns the moving baseline when the window that starts with bucket first began.
@@ -396,7 +396,7 @@ func (l *Ladder) levelBefore(w int, first int64) float64 {
 	return r.at(first).level
 }
 
-// seenBefore returns the highest floor that held for longer than a bucket at index w, before bucket first of that width.
+// seenBefore returns the highest minimum that held for longer than a bucket at index w, before bucket first of that width.
 func (l *Ladder) seenBefore(w int, first int64) float64 {
 	highest := math.Inf(-1)
 	start := first * l.Width(w)
@@ -404,7 +404,7 @@ func (l *Ladder) seenBefore(w int, first int64) float64 {
 		r := &l.rings[coarser]
 		ended := min(r.count, start/l.Width(coarser))
 		for i := r.oldest(); i < ended; i++ {
-			if f := r.at(i).floor; f > highest {
+			if f := r.at(i).minimum; f > highest {
 				highest = f
 			}
 		}
@@ -412,8 +412,8 @@ func (l *Ladder) seenBefore(w int, first int64) float64 {
 	return highest
 }
 
-// holdLoad compares the pace over the ring with the pace at constant load, and returns the factor on the patience.
-func (c *Climb) holdLoad(l, load *Ladder, w int) float64 {
+// holdLoad compares the rate over the ring with the rate at constant load, and returns the factor on the required duration.
+func (c *Growth) holdLoad(l, load *Ladder, w int) float64 {
 	r, q := &l.rings[w], &load.rings[w]
 	var x, y, z [Buckets]float64
 	n := 0
@@ -444,17 +444,17 @@ func (c *Climb) holdLoad(l, load *Ladder, w int) float64 {
 	return loadCosts
 }
 
-// Pace returns the slope of the latest floors of the finest width, up to 12 of them, per second; ok is false with fewer than 4.
-func (l *Ladder) Pace() (slope float64, ok bool) { return l.latestSlope(0, 12) }
+// Rate returns the slope of the latest minimums of the finest width, up to 12 of them, per second; ok is false with fewer than 4.
+func (l *Ladder) Rate() (slope float64, ok bool) { return l.latestSlope(0, 12) }
 
-// latestSlope returns the slope of the latest n floors at index w, per second; ok is false with fewer than 4.
+// latestSlope returns the slope of the latest n minimums at index w, per second; ok is false with fewer than 4.
 func (l *Ladder) latestSlope(w int, n int64) (slope float64, ok bool) {
 	r := &l.rings[w]
 	var x, y [Buckets]float64
 	points := 0
 	first := max(r.oldest(), r.count-n)
 	for i := first; i < r.count; i++ {
-		if f := r.at(i).floor; !math.IsNaN(f) {
+		if f := r.at(i).minimum; !math.IsNaN(f) {
 			x[points], y[points] = float64((i-first)*l.Width(w))/1e9, f
 			points++
 		}

@@ -29,7 +29,7 @@ func TestJudgeLevel(t *testing.T) {
 			}
 		}
 		l.Advance(int64(len(values))*l.finest, 0)
-		c := l.Judge(0, Params{Patience: time.Minute, LeastGrowth: .2, Offset: 4, Scale: 1}, nil)
+		c := l.Judge(0, Params{Required: time.Minute, LeastGrowth: .2, Offset: 4, Scale: 1}, nil)
 		if c.Level != test.want || c.Reason != Sustained || c.Points != len(ramp) {
 			t.Errorf("%s: level %g, want %g: %+v", test.name, c.Level, test.want, c)
 		}
@@ -44,7 +44,7 @@ func TestJudgeAfterLongGap(t *testing.T) {
 		l.Add(at+int64(i)*l.finest, v, 100)
 	}
 	l.Advance(at+8*l.finest, 100)
-	p := Params{Patience: 13 * time.Minute, LeastGrowth: .2, Offset: 100, Scale: 1} // with history half of it would do
+	p := Params{Required: 13 * time.Minute, LeastGrowth: .2, Offset: 100, Scale: 1} // with history half of it would do
 	want := filled(0, ramp...).Judge(0, p, nil)
 	want.Since = at
 	if diff := cmp.Diff(want, l.Judge(0, p, nil)); diff != "" || want.Reason != TooRecent {
@@ -62,11 +62,11 @@ func TestJudgeShape(t *testing.T) {
 			value float64
 		}
 		var points []point
-		pace, noise := math.Exp(random.NormFloat64()*2)*1e-3, 30*random.Float64()
+		rate, noise := math.Exp(random.NormFloat64()*2)*1e-3, 30*random.Float64()
 		level := 200.
 		at := int64(0)
 		for i := range 3000 {
-			level += pace * 60 * (random.Float64() + .5)
+			level += rate * 60 * (random.Float64() + .5)
 			if i%1500 == 700 {
 				level += 300 * random.Float64() * float64(random.IntN(2))
 			}
@@ -77,13 +77,13 @@ func TestJudgeShape(t *testing.T) {
 			}
 		}
 		// The ladder, load and parameters of the series after a change of units. Powers of two keep the arithmetic exact.
-		judge := func(epoch int64, k float64, s int64) (all [Widths]Climb) {
+		judge := func(epoch int64, k float64, s int64) (all [Widths]Growth) {
 			l, load := NewLadder(epoch, float64(s)), NewLadder(epoch, float64(s))
 			for _, p := range points {
 				l.Add(epoch+p.at*s, p.value*k, 200*k)
 				load.Add(epoch+p.at*s, 50+p.value/10+float64(p.at%7e9)/1e9, 0)
 			}
-			params := Params{Patience: 12 * time.Hour, LeastGrowth: .2, Offset: 4 * k, Ceiling: 4000 * k, Scale: float64(s)}
+			params := Params{Required: 12 * time.Hour, LeastGrowth: .2, Offset: 4 * k, Ceiling: 4000 * k, Scale: float64(s)}
 			for w := range all {
 				all[w] = l.Judge(w, params, load)
 			}
@@ -95,14 +95,14 @@ func TestJudgeShape(t *testing.T) {
 		}
 		const epoch, k, s = 1_700_000_000_000_000_000, 1 << 20, 4
 		for name, changed := range map[string]struct {
-			got    [Widths]Climb
-			adjust func(*Climb)
+			got    [Widths]Growth
+			adjust func(*Growth)
 		}{
-			"later": {judge(epoch, 1, 1), func(c *Climb) { c.Since += epoch }},
-			"other unit": {judge(0, k, 1), func(c *Climb) {
+			"later": {judge(epoch, 1, 1), func(c *Growth) { c.Since += epoch }},
+			"other unit": {judge(0, k, 1), func(c *Growth) {
 				c.Level, c.Base, c.Rise, c.Fit.Slope, c.Fit.Intercept = c.Level*k, c.Base*k, c.Rise*k, c.Fit.Slope*k, c.Fit.Intercept*k
 			}},
-			"slower": {judge(0, 1, s), func(c *Climb) {
+			"slower": {judge(0, 1, s), func(c *Growth) {
 				c.Since, c.Window, c.Width, c.Fit.Slope = c.Since*s, c.Window*s, c.Width*s, c.Fit.Slope/s
 			}},
 		} {
@@ -133,7 +133,7 @@ func TestJudgeJitter(t *testing.T) {
 			l.Add(i*300*second, level+random.Float64()*max(math.Abs(level), 1)*1e-15, level)
 		}
 		for w := range Widths {
-			c := l.Judge(w, Params{Patience: time.Nanosecond, LeastGrowth: 1e-3, Offset: 4, Scale: 1}, nil)
+			c := l.Judge(w, Params{Required: time.Nanosecond, LeastGrowth: 1e-3, Offset: 4, Scale: 1}, nil)
 			if c.Reason > TooSmall || c.Reason == NoData {
 				t.Errorf("level %g, width %d: %v", level, w, c.Reason)
 			}
@@ -153,7 +153,7 @@ func TestReasonString(t *testing.T) {
 }
 
 func BenchmarkJudge(b *testing.B) {
-	p := Params{Patience: 12 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
+	p := Params{Required: 12 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
 	l := leaking()
 	for _, bench := range []struct {
 		name string
@@ -177,10 +177,10 @@ func TestNeedAndRest(t *testing.T) {
 		Need, Rest  float64
 		CalledAfter time.Duration
 	}
-	// From 100 to 170 over 8 floors of 5 min, of which the lower of the latest two is 160: a growth of 60 over 104 (with the offset) in 40 min.
+	// From 100 to 170 over 8 minimums of 5 min, of which the lower of the latest two is 160: a growth of 60 over 104 (with the offset) in 40 min.
 	// With 7 h asked growth at that rate is called after T hours, (.8654 T)^1.3 T = 7: 2.529. The last of
-	// the floors is the first above nine tenths.
-	params := Params{Patience: 7 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
+	// the minimums is the first above nine tenths.
+	params := Params{Required: 7 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
 	for _, test := range []struct {
 		name   string
 		values []float64

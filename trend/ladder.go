@@ -24,22 +24,22 @@ const FinestWidth = 5 * time.Minute
 // sparseShare is the part of the finest buckets of a bucket, 1 in this many, up to which a series is sparse.
 const sparseShare = 8
 
-// bucket sums up the values of one stretch of time. floor is NaN where nothing was read.
+// bucket sums up the values of one stretch of time. minimum is NaN where nothing was read.
 type bucket struct {
-	floor float64 // lowest value
-	mean  float64
-	level float64 // the moving baseline when the bucket closed
+	minimum float64 // lowest value
+	mean    float64
+	level   float64 // the moving baseline when the bucket closed
 }
 
-var empty = bucket{floor: math.NaN(), mean: math.NaN(), level: math.NaN()}
+var empty = bucket{minimum: math.NaN(), mean: math.NaN(), level: math.NaN()}
 
 // ring keeps the latest closed buckets of one width, and gathers the open one.
 type ring struct {
 	closed [Buckets]bucket
 	count  int64 // buckets closed since the epoch; the latest is number count-1
 
-	floor, sum float64 // of the open bucket, over the finest buckets in which something was read
-	n, full    int     // how many these are, and how many a bucket has when nothing is missing
+	minimum, sum float64 // of the open bucket, over the finest buckets in which something was read
+	n, full      int     // how many these are, and how many a bucket has when nothing is missing
 }
 
 // at returns closed bucket number i, counted from the epoch. i must be one of the latest Buckets.
@@ -48,9 +48,9 @@ func (r *ring) at(i int64) *bucket { return &r.closed[uint64(i)%Buckets] }
 // oldest returns the number of the oldest bucket that is kept.
 func (r *ring) oldest() int64 { return max(0, r.count-Buckets) }
 
-// Ladder keeps the floors (lowest values) and means of one series in buckets of five widths, 32 of each: the last 2 h 40 min at
-// 5 min up to the last 32 days at 24 h, at a scale of 1. The floor is what tells a leak: load, bursts and garbage collection raise a
-// series, but only what is never given back raises its floor.
+// Ladder keeps the minimums (lowest values) and means of one series in buckets of five widths, 32 of each: the last 2 h 40 min at
+// 5 min up to the last 32 days at 24 h, at a scale of 1. The minimum is what tells a leak: load, bursts and garbage collection raise a
+// series, but only what is never given back raises its minimum.
 //
 // It is not safe for concurrent use. It takes under 5 KB and never allocates.
 type Ladder struct {
@@ -59,9 +59,9 @@ type Ladder struct {
 	finest int64 // nanoseconds
 	rings  [Widths]ring
 
-	open       int64 // number of the open bucket of the finest width
-	floor, sum float64
-	n          int
+	open         int64 // number of the open bucket of the finest width
+	minimum, sum float64
+	n            int
 
 	fit fitter
 }
@@ -81,10 +81,10 @@ func NewLadder(epoch int64, scale float64) *Ladder {
 // startAt forgets everything and opens a bucket of the finest width, by its number.
 func (l *Ladder) startAt(number int64) {
 	l.began, l.open = -1, number
-	l.floor, l.sum, l.n = math.Inf(1), 0, 0
+	l.minimum, l.sum, l.n = math.Inf(1), 0, 0
 	for w := range l.rings {
 		r := &l.rings[w]
-		*r = ring{count: number / widths[w], floor: math.Inf(1)}
+		*r = ring{count: number / widths[w], minimum: math.Inf(1)}
 		for i := range r.closed {
 			r.closed[i] = empty
 		}
@@ -110,8 +110,8 @@ func (l *Ladder) Add(at int64, value, level float64) (closed uint8) {
 	} else if value < -most {
 		value = -most
 	}
-	if value < l.floor {
-		l.floor = value
+	if value < l.minimum {
+		l.minimum = value
 	}
 	l.sum += value
 	l.n++
@@ -139,7 +139,7 @@ func (l *Ladder) closeOne(level float64) (closed uint8) {
 	for w := range l.rings {
 		r := &l.rings[w]
 		if l.n > 0 {
-			r.floor = min(r.floor, l.floor)
+			r.minimum = min(r.minimum, l.minimum)
 			r.sum += l.sum / float64(l.n)
 			r.n++
 		}
@@ -147,39 +147,39 @@ func (l *Ladder) closeOne(level float64) (closed uint8) {
 			continue
 		}
 		b := empty
-		// A bucket that is mostly gap has no floor to compare with the others. Where that goes on, values come more rarely now. Where even the
+		// A bucket that is mostly gap has no minimum to compare with the others. Where that goes on, values come more rarely now. Where even the
 		// fullest bucket has few, as of readings by hand or a daily job, each counts: how many fall into one is chance.
 		r.full = max(r.full, r.n)
 		sparse := int64(r.full)*sparseShare <= widths[w]
 		switch {
 		case r.n == 0:
 		case 2*r.n >= r.full || sparse:
-			b = bucket{floor: r.floor, mean: r.sum / float64(r.n), level: level}
+			b = bucket{minimum: r.minimum, mean: r.sum / float64(r.n), level: level}
 		default:
 			r.full -= (r.full + 3) / 4
 		}
 		*r.at(r.count) = b
 		r.count++
-		r.floor, r.sum, r.n = math.Inf(1), 0, 0
+		r.minimum, r.sum, r.n = math.Inf(1), 0, 0
 		closed |= 1 << w
 	}
 	l.open++
-	l.floor, l.sum, l.n = math.Inf(1), 0, 0
+	l.minimum, l.sum, l.n = math.Inf(1), 0, 0
 	return closed
 }
 
 // Width returns the width of the buckets at index w in nanoseconds, 0 <= w < Widths.
 func (l *Ladder) Width(w int) int64 { return l.finest * widths[w] }
 
-// Floor returns the floor of the latest closed bucket at index w, in the unit of the series; ok is false where nothing, or too
+// Minimum returns the minimum of the latest closed bucket at index w, in the unit of the series; ok is false where nothing, or too
 // little, was read.
-func (l *Ladder) Floor(w int) (floor float64, ok bool) {
+func (l *Ladder) Minimum(w int) (minimum float64, ok bool) {
 	r := &l.rings[w]
 	if r.count == 0 {
 		return 0, false
 	}
-	floor = r.at(r.count - 1).floor
-	return floor, !math.IsNaN(floor)
+	minimum = r.at(r.count - 1).minimum
+	return minimum, !math.IsNaN(minimum)
 }
 
 // Epoch returns where bucket 0 of every width starts, in unix nanoseconds.
@@ -188,15 +188,15 @@ func (l *Ladder) Epoch() int64 { return l.epoch }
 // Closed returns how many buckets at index w were closed since the epoch, 0 <= w < Widths.
 func (l *Ladder) Closed(w int) int64 { return l.rings[w].count }
 
-// FloorAt returns the floor of closed bucket number n at index w, which starts n widths after the epoch; ok is false where nothing, or
+// MinimumAt returns the minimum of closed bucket number n at index w, which starts n widths after the epoch; ok is false where nothing, or
 // too little, was read, and for a bucket that is not kept or not closed.
-func (l *Ladder) FloorAt(w int, n int64) (floor float64, ok bool) {
+func (l *Ladder) MinimumAt(w int, n int64) (minimum float64, ok bool) {
 	r := &l.rings[w]
 	if n < r.oldest() || n >= r.count {
 		return 0, false
 	}
-	floor = r.at(n).floor
-	return floor, !math.IsNaN(floor)
+	minimum = r.at(n).minimum
+	return minimum, !math.IsNaN(minimum)
 }
 
 // HeldSince returns since when no minimum that is kept lies below a level, unix nanoseconds: the start of the first bucket of a width, the
@@ -210,11 +210,11 @@ func (l *Ladder) HeldSince(level float64) (at int64, ok bool) {
 			if i*width >= known {
 				continue // told by finer buckets
 			}
-			floor := r.at(i).floor
-			if math.IsNaN(floor) {
+			minimum := r.at(i).minimum
+			if math.IsNaN(minimum) {
 				continue
 			}
-			if floor < level {
+			if minimum < level {
 				return l.epoch + at, ok
 			}
 			at, ok = i*width, true

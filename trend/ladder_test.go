@@ -54,8 +54,8 @@ func naive(epoch, finest int64, readings []reading) memory {
 	}
 	m := memory{Began: -1}
 	type fine struct {
-		number, n  int64
-		floor, sum float64
+		number, n    int64
+		minimum, sum float64
 	}
 	var finer []fine // those in which something was read
 	for _, r := range readings[start:] {
@@ -66,10 +66,10 @@ func naive(epoch, finest int64, readings []reading) memory {
 			m.Began = r.at - epoch
 		}
 		if n := len(finer); n == 0 || finer[n-1].number != number(r) {
-			finer = append(finer, fine{number: number(r), floor: r.value})
+			finer = append(finer, fine{number: number(r), minimum: r.value})
 		}
 		f := &finer[len(finer)-1]
-		f.floor, f.sum, f.n = min(f.floor, r.value), f.sum+r.value, f.n+1
+		f.minimum, f.sum, f.n = min(f.minimum, r.value), f.sum+r.value, f.n+1
 	}
 	for w, width := range []int64{1, 4, 16, 72, 288} {
 		m.Count[w] = open / width
@@ -78,10 +78,10 @@ func naive(epoch, finest int64, readings []reading) memory {
 		full := 0
 		for rest := finer; len(rest) > 0 && rest[0].number/width < m.Count[w]; {
 			i := rest[0].number / width
-			b := bucket{floor: math.Inf(1)}
+			b := bucket{minimum: math.Inf(1)}
 			n := 0
 			for n < len(rest) && rest[n].number/width == i {
-				b.floor = min(b.floor, rest[n].floor)
+				b.minimum = min(b.minimum, rest[n].minimum)
 				b.mean += rest[n].sum / float64(rest[n].n)
 				n++
 			}
@@ -188,14 +188,14 @@ func TestLadderAgainstNaive(t *testing.T) {
 	}
 }
 
-// A bucket that is mostly gap has no floor: half of the most that its width ever held is the least.
+// A bucket that is mostly gap has no minimum: half of the most that its width ever held is the least.
 func TestLadderGaps(t *testing.T) {
 	nan := math.NaN()
 	for _, test := range []struct {
-		name    string
-		minutes []int64 // at which something is read; its value is the minute
-		until   int64
-		floors  []float64 // of the 20 min buckets
+		name     string
+		minutes  []int64 // at which something is read; its value is the minute
+		until    int64
+		minimums []float64 // of the 20 min buckets
 	}{
 		{"whole", []int64{0, 5, 10, 15, 20, 25, 30, 35}, 40, []float64{0, 20}},
 		{"half read", []int64{0, 5, 10, 15, 20, 35}, 40, []float64{0, 20}},
@@ -213,28 +213,28 @@ func TestLadderGaps(t *testing.T) {
 		l.Advance(test.until*60*second, 0)
 		var got []float64
 		for _, b := range remembered(l).Kept[1] {
-			got = append(got, b.floor)
+			got = append(got, b.minimum)
 		}
-		if diff := cmp.Diff(test.floors, got, cmpopts.EquateNaNs()); diff != "" {
+		if diff := cmp.Diff(test.minimums, got, cmpopts.EquateNaNs()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
 	}
 }
 
 func TestLadderFloor(t *testing.T) {
-	type floor struct {
+	type minimum struct {
 		Floor float64
 		OK    bool
 	}
 	l := NewLadder(0, 1)
-	tell := func() (f floor) {
-		f.Floor, f.OK = l.Floor(0)
+	tell := func() (f minimum) {
+		f.Floor, f.OK = l.Minimum(0)
 		if math.IsNaN(f.Floor) {
 			f.Floor = 0
 		}
 		return f
 	}
-	got := []floor{tell()}
+	got := []minimum{tell()}
 	for _, v := range []float64{7, -3, 5} {
 		l.Add(100*second, v, 0)
 	}
@@ -243,7 +243,7 @@ func TestLadderFloor(t *testing.T) {
 	got = append(got, tell())
 	l.Advance(600*second, 0) // an empty one
 	got = append(got, tell())
-	if diff := cmp.Diff([]floor{{}, {}, {-3, true}, {}}, got); diff != "" {
+	if diff := cmp.Diff([]minimum{{}, {}, {-3, true}, {}}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -277,20 +277,20 @@ func TestLadderWidths(t *testing.T) {
 }
 
 func TestPace(t *testing.T) {
-	type pace struct {
+	type rate struct {
 		Slope float64
 		OK    bool
 	}
 	for _, test := range []struct {
 		name   string
 		values []float64 // one every 5 min; NaN = not read
-		want   pace
+		want   rate
 	}{
-		{"three floors", []float64{1, 2, 3}, pace{}},
-		{"four floors", []float64{3, 6, 9, 12}, pace{0.01, true}},
-		{"with a gap", []float64{3, math.NaN(), 9, 12, math.NaN(), 18}, pace{0.01, true}},
-		{"flat", []float64{.1, .1, .1, .1, .1, .1}, pace{0, true}},
-		{"the latest twelve", []float64{1e6, -1e6, 1e6, 0, -3, -6, -9, -12, -15, -18, -21, -24, -27, -30, -33}, pace{-0.01, true}},
+		{"three floors", []float64{1, 2, 3}, rate{}},
+		{"four floors", []float64{3, 6, 9, 12}, rate{0.01, true}},
+		{"with a gap", []float64{3, math.NaN(), 9, 12, math.NaN(), 18}, rate{0.01, true}},
+		{"flat", []float64{.1, .1, .1, .1, .1, .1}, rate{0, true}},
+		{"the latest twelve", []float64{1e6, -1e6, 1e6, 0, -3, -6, -9, -12, -15, -18, -21, -24, -27, -30, -33}, rate{-0.01, true}},
 	} {
 		l := NewLadder(0, 1)
 		for i, v := range test.values {
@@ -299,8 +299,8 @@ func TestPace(t *testing.T) {
 			}
 		}
 		l.Advance(int64(len(test.values))*300*second, 0)
-		var got pace
-		got.Slope, got.OK = l.Pace()
+		var got rate
+		got.Slope, got.OK = l.Rate()
 		if diff := cmp.Diff(test.want, got, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
@@ -313,7 +313,7 @@ func TestLadderCost(t *testing.T) {
 	}
 	l, load := leaking(), leaking()
 	at := l.epoch + l.open*l.finest
-	params := Params{Patience: 12 * 3600e9, LeastGrowth: .2, Offset: 4, Scale: 1}
+	params := Params{Required: 12 * 3600e9, LeastGrowth: .2, Offset: 4, Scale: 1}
 	if n := testing.AllocsPerRun(1000, func() { at += 100 * second; l.Add(at, 1, 1); load.Add(at, 1, 1) }); n != 0 {
 		t.Errorf("Add allocates %g times", n)
 	}
@@ -325,7 +325,7 @@ func TestLadderCost(t *testing.T) {
 				sustained++
 			}
 		}
-		l.Pace()
+		l.Rate()
 	})
 	if n != 0 || sustained == 0 {
 		t.Errorf("Judge allocates %g times, with %d sustained climbs", n, sustained)
@@ -392,7 +392,7 @@ func FuzzLadder(f *testing.F) {
 		if !withLoad {
 			load = nil
 		}
-		params := Params{Patience: 3600e9, LeastGrowth: .01, Offset: 4, Ceiling: 1000, Scale: scale}
+		params := Params{Required: 3600e9, LeastGrowth: .01, Offset: 4, Ceiling: 1000, Scale: scale}
 		for w := range Widths {
 			c := l.Judge(w, params, load)
 			for name, v := range map[string]float64{"level": c.Level, "base": c.Base, "rise": c.Rise, "growth": c.Growth, "kept": c.Kept} {
@@ -407,7 +407,7 @@ func FuzzLadder(f *testing.F) {
 				t.Errorf("width %d: sustained by %+v", w, c)
 			}
 		}
-		if slope, _ := l.Pace(); !finite(slope) {
+		if slope, _ := l.Rate(); !finite(slope) {
 			t.Errorf("pace is %g", slope)
 		}
 	})
@@ -429,7 +429,7 @@ func TestLadderOfRarerValues(t *testing.T) {
 	missing := func(w int, from, to, every time.Duration) (n int) {
 		for at := from; at < to; at += every {
 			if closed := l.Add(int64(at), 1, 1); closed&(1<<w) != 0 {
-				if _, ok := l.Floor(w); !ok {
+				if _, ok := l.Minimum(w); !ok {
 					n++
 				}
 			}

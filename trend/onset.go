@@ -90,7 +90,7 @@ func (s *onsetFit) take(l *Ladder, since int64) {
 		r := &l.rings[w]
 		for i := r.oldest(); i < r.count; i++ {
 			start, end := i*l.Width(w), (i+1)*l.Width(w)
-			if f := r.at(i).floor; end <= finer && end > since-l.epoch && !math.IsNaN(f) {
+			if f := r.at(i).minimum; end <= finer && end > since-l.epoch && !math.IsNaN(f) {
 				s.x[s.n], s.y[s.n], s.width[s.n] = float64(start)/1e9, f, float64(end-start)/1e9
 				s.n++
 			}

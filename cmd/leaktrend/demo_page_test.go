@@ -93,7 +93,7 @@ func TestLivePageInBrowser(t *testing.T) {
 		if got := browsertest.Eval[string](tab, `document.querySelector('tbody tr').innerText.replace(/\s+/g, ' ')`); !strings.Contains(got, "LEAK goroutines") {
 			t.Errorf("%s: the first row is %q", test.name, got)
 		}
-		// The samples climb over a good part of the first plot.
+		// The samples rise over a good part of the first plot.
 		type box struct{ Width, Height, Plot float64 }
 		line := browsertest.Eval[box](tab, `(() => {
 			const plot = document.querySelector('svg.plot'), r = plot.querySelector('.l-sample, .l-dense').getBoundingClientRect();

@@ -167,7 +167,7 @@ func (e *Engine) SeriesAt(i int, resource string) *Series {
 }
 
 // Reconfigure takes a new, valid configuration from the next sample on and keeps what was learned. Only another soak
-// length starts the floors anew: they have another width then. The decisions that it returns end findings for which
+// length starts the minimums anew: they have another width then. The decisions that it returns end findings for which
 // there is no ground any more.
 func (e *Engine) Reconfigure(config Config) []Decision {
 	e.decisions = e.decisions[:0]

@@ -27,7 +27,7 @@ const (
 	bytesOffset = 1 << 20
 )
 
-// Series follows one resource of a process: its level, its floors and its findings. Others read it between two samples.
+// Series follows one resource of a process: its level, its minimums and its findings. Others read it between two samples.
 type Series struct {
 	resource  sampler.Resource
 	ceiling   sampler.Ceiling
@@ -111,7 +111,7 @@ func (s *Series) reconfigure(e *Engine, old Config, rescaled bool) {
 	}
 }
 
-// forgetTrend ends the trend finding and drops the verdicts that led to it. The floors stay.
+// forgetTrend ends the trend finding and drops the verdicts that led to it. The minimums stay.
 func (s *Series) forgetTrend(e *Engine, at int64, why Cause) {
 	s.resolveGrowth(e, at, why)
 	s.forgetGrowth()
@@ -158,7 +158,7 @@ func (s *Series) judge(e *Engine, at int64, closed uint8) {
 		return
 	}
 	params := s.params(e)
-	change := s.growth.Judge(s.ladder, at, closed, func(w int) trend.Climb {
+	change := s.growth.Judge(s.ladder, at, closed, func(w int) trend.Growth {
 		return s.ladder.Judge(w, params, e.load.ladder)
 	})
 	switch change {
@@ -185,7 +185,7 @@ func (s *Series) offsetNow() float64 {
 // params returns the constants of the verdict on this series.
 func (s *Series) params(e *Engine) trend.Params {
 	params := trend.Params{
-		Patience:    finding.Stretch(e.config.Adaptive.Patience, 1/e.config.Adaptive.Sensitivity),
+		Required:    finding.Stretch(e.config.Adaptive.Patience, 1/e.config.Adaptive.Sensitivity),
 		LeastGrowth: e.config.Adaptive.LeastGrowth,
 		Offset:      s.offsetNow(),
 		Ceiling:     s.ceiling.Level,
@@ -194,7 +194,7 @@ func (s *Series) params(e *Engine) trend.Params {
 		LoadDrives: e.config.Adaptive.Load != sampler.CPUSeconds,
 	}
 	if s.grewBefore {
-		params.Patience = finding.Stretch(params.Patience, growsAgain)
+		params.Required = finding.Stretch(params.Required, growsAgain)
 	}
 	return params
 }
@@ -202,15 +202,15 @@ func (s *Series) params(e *Engine) trend.Params {
 // alertGrowth rates the trend finding and alerts what is news. It is called when a bucket closes: time runs out between
 // the closings of the width that fired too.
 func (s *Series) alertGrowth(e *Engine, at int64) {
-	climb := s.growth.Climb()
-	s.severity = max(s.severity, s.Limits().Rate(s.value-climb.Level, s.value, s.rate()))
+	measured := s.growth.Measured()
+	s.severity = max(s.severity, s.Limits().Rate(s.value-measured.Level, s.value, s.rate()))
 	if !s.notice.Due(&s.cooldown[kindIndex(alerting.Trend)], at, s.severity, e.config.AlertCooldown) {
 		return
 	}
 	d := s.decision(at, alerting.Trend, alerting.Firing, Grew)
 	d.Severity, d.Since = s.severity, finding.Instant(s.growth.Onset().At)
 	d.SinceError = s.growth.Onset().Error.Seconds()
-	d.Baseline, d.Evidence = climb.Level, finding.EvidenceOf(&climb)
+	d.Baseline, d.Evidence = measured.Level, finding.EvidenceOf(&measured)
 	d.Exhaustion = s.exhaustion(at)
 	e.decisions = append(e.decisions, d)
 }
@@ -225,11 +225,11 @@ func kindIndex(kind alerting.Kind) int {
 // resolveGrowth ends the trend finding, and says so if it had been alerted.
 func (s *Series) resolveGrowth(e *Engine, at int64, why Cause) {
 	if s.notice.Alerted {
-		climb := s.growth.Climb()
+		measured := s.growth.Measured()
 		d := s.decision(at, alerting.Trend, alerting.Resolved, why)
-		d.Severity, d.Since, d.Baseline = s.notice.Severity, finding.Instant(s.growth.Onset().At), climb.Level
+		d.Severity, d.Since, d.Baseline = s.notice.Severity, finding.Instant(s.growth.Onset().At), measured.Level
 		d.SinceError = s.growth.Onset().Error.Seconds()
-		d.SlopePerHour = climb.Fit.Slope * 3600
+		d.SlopePerHour = measured.Fit.Slope * 3600
 		e.decisions = append(e.decisions, d)
 	}
 	s.severity, s.notice = 0, finding.Notice{}
@@ -264,9 +264,9 @@ func (s *Series) decision(at int64, kind alerting.Kind, status alerting.Status, 
 // rate returns the slope in units per second: that of the growth while it is found, else that of the latest minimums.
 func (s *Series) rate() float64 {
 	if s.growth.Active() {
-		return s.growth.Climb().Fit.Slope
+		return s.growth.Measured().Fit.Slope
 	}
-	slope, _ := s.ladder.Pace()
+	slope, _ := s.ladder.Rate()
 	return slope
 }
 
@@ -301,7 +301,7 @@ func (s *Series) Resource() sampler.Resource { return s.resource }
 // Latest returns the latest reading and its instant, unix nanoseconds.
 func (s *Series) Latest() (value float64, at int64) { return s.value, s.at }
 
-// Judged reports whether the series has floors that are judged: not a counter, nor context.
+// Judged reports whether the series has minimums that are judged: not a counter, nor context.
 func (s *Series) Judged() bool { return s.ladder != nil }
 
 // Level returns the moving baseline and its standard deviation, 0 before the first reading.
@@ -316,8 +316,8 @@ func (s *Series) Start() (level float64, settled bool) {
 	return level, settled
 }
 
-// Floors returns the ladder of a series that is judged, else nil. It must not be changed.
-func (s *Series) Floors() *trend.Ladder { return s.ladder }
+// Minimums returns the ladder of a series that is judged, else nil. It must not be changed.
+func (s *Series) Minimums() *trend.Ladder { return s.ladder }
 
 // Growth returns the life of its growth. It must not be changed.
 func (s *Series) Growth() *finding.Growth { return &s.growth }

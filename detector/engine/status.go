@@ -71,7 +71,7 @@ type Status struct {
 	Judged  bool          // false for a counter and for context
 	Verdict Verdict       // the answer to whether it leaks
 	Reason  Reason        // what the verdict rests on
-	Nearest trend.Climb   // the window that came nearest to a leak
+	Nearest trend.Growth  // the window that came nearest to a leak
 	Soonest time.Duration // shortest time after which anything can be called
 	// Callable is when growth that is Early or Suspect could be called at the earliest, if it goes on at its rate; else
 	// zero.
@@ -133,11 +133,11 @@ func (e *Engine) StatusOf(s *Series) Status {
 	st.Nearest = nearest
 	switch {
 	case st.Trend:
-		climb := s.growth.Climb()
-		st.State, st.Since, st.Baseline = Firing, finding.Instant(s.growth.Onset().At), climb.Level
+		measured := s.growth.Measured()
+		st.State, st.Since, st.Baseline = Firing, finding.Instant(s.growth.Onset().At), measured.Level
 		st.SinceError = s.growth.Onset().Error
 		st.Severity = max(st.Severity, s.severity)
-		st.Exhaustion, st.Evidence = s.exhaustion(s.at), finding.EvidenceOf(&climb)
+		st.Exhaustion, st.Evidence = s.exhaustion(s.at), finding.EvidenceOf(&measured)
 		st.Grew, st.Nats = s.growth.Grew(), s.growth.Nats()
 		st.Reason, st.Verdict = Leaks, Leak
 	case st.Limit:

@@ -30,7 +30,7 @@ func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil 
 
 // early returns the window of growth that could be called first of those that may still become a leak, and when, unix
 // nanoseconds; ok is false where there is none. now is the latest sample.
-func early(g *finding.Growth, params *trend.Params, now int64) (nearest trend.Climb, callable int64, ok bool) {
+func early(g *finding.Growth, params *trend.Params, now int64) (nearest trend.Growth, callable int64, ok bool) {
 	for w := range trend.Widths {
 		if !g.Growing(w) {
 			continue

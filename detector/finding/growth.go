@@ -37,34 +37,34 @@ type Growth struct {
 	streak     [trend.Widths]int8 // sustained judgments in a row
 	suspicious [trend.Widths]int8
 	growing    [trend.Widths]int8 // judgments in a row of growth that may still become a leak
-	latest     [trend.Widths]trend.Climb
+	latest     [trend.Widths]trend.Growth
 
 	active   bool
-	climb    trend.Climb // of the widest window that confirmed it
-	width    int         // index of the width that fired
-	from     int64       // start of the earliest window that confirmed it
-	base     float64     // from which the growth counts: of that window
-	top      float64     // highest level that passed the tests, or lay on the line that did
-	rate     float64     // slope when it was found, per second; 0 = unknown
-	onset    trend.Onset // the most exact estimate so far
-	restedAt int64       // since when nine tenths of the growth are there for good
+	measured trend.Growth // of the widest window that confirmed it
+	width    int          // index of the width that fired
+	from     int64        // start of the earliest window that confirmed it
+	base     float64      // from which the growth counts: of that window
+	top      float64      // highest level that passed the tests, or lay on the line that did
+	rate     float64      // slope when it was found, per second; 0 = unknown
+	onset    trend.Onset  // the most exact estimate so far
+	restedAt int64        // since when nine tenths of the growth are there for good
 }
 
 // Judge looks at the widths of which a bucket closed at an instant (unix nanoseconds), a bit set, and moves the growth
 // on. judge returns the verdict on the windows of one width.
-func (g *Growth) Judge(l *trend.Ladder, at int64, closed uint8, judge func(w int) trend.Climb) Change {
+func (g *Growth) Judge(l *trend.Ladder, at int64, closed uint8, judge func(w int) trend.Growth) Change {
 	change := Unchanged
 	for w := range trend.Widths {
 		if closed&(1<<w) == 0 {
 			continue
 		}
-		climb := judge(w)
-		g.latest[w] = climb
-		count(&g.streak[w], climb.Reason == trend.Sustained)
-		count(&g.suspicious[w], climb.Suspect)
-		count(&g.growing[w], mayBecome(&climb))
+		measured := judge(w)
+		g.latest[w] = measured
+		count(&g.streak[w], measured.Reason == trend.Sustained)
+		count(&g.suspicious[w], measured.Suspect)
+		count(&g.growing[w], mayBecome(&measured))
 		if g.active {
-			if ended := g.follow(l, at, w, climb); ended != Unchanged {
+			if ended := g.follow(l, at, w, measured); ended != Unchanged {
 				change = ended
 			}
 		}
@@ -72,7 +72,7 @@ func (g *Growth) Judge(l *trend.Ladder, at int64, closed uint8, judge func(w int
 	if g.active {
 		return change
 	}
-	// The widest climb tells best since when.
+	// The widest growth tells best since when.
 	for w := trend.Widths - 1; w >= 0; w-- {
 		if g.streak[w] >= confirmations {
 			g.begin(l, w, g.latest[w])
@@ -89,7 +89,7 @@ const stillGrows = .6
 
 // mayBecome reports whether a window of growth may still become a leak: it is material, no return to what was there
 // before, and not at rest.
-func mayBecome(c *trend.Climb) bool { return c.Reason >= trend.TooRecent && c.Rest <= stillGrows }
+func mayBecome(c *trend.Growth) bool { return c.Reason >= trend.TooRecent && c.Rest <= stillGrows }
 
 func count(streak *int8, holds bool) {
 	switch {
@@ -100,26 +100,26 @@ func count(streak *int8, holds bool) {
 	}
 }
 
-func (g *Growth) begin(l *trend.Ladder, w int, climb trend.Climb) {
-	g.active, g.climb, g.width = true, climb, w
-	g.from, g.base, g.top, g.rate = climb.Since, climb.Base, climb.Base+climb.Rise, climb.Fit.Slope
-	g.onset, g.restedAt = trend.Onset{}, climb.Since
+func (g *Growth) begin(l *trend.Ladder, w int, measured trend.Growth) {
+	g.active, g.measured, g.width = true, measured, w
+	g.from, g.base, g.top, g.rate = measured.Since, measured.Base, measured.Base+measured.Rise, measured.Fit.Slope
+	g.onset, g.restedAt = trend.Onset{}, measured.Since
 	g.estimate(l)
 }
 
-// Prove begins a finding of growth that needs no confirmation, by what is known of its climb. One that holds goes on.
-func (g *Growth) Prove(l *trend.Ladder, climb trend.Climb) {
+// Prove begins a finding of growth that needs no confirmation, by what is known of its growth. One that holds goes on.
+func (g *Growth) Prove(l *trend.Ladder, measured trend.Growth) {
 	if !g.active {
-		g.begin(l, 0, climb)
+		g.begin(l, 0, measured)
 	}
 }
 
 // estimate makes the onset more exact, by the window that confirmed the growth.
 func (g *Growth) estimate(l *trend.Ladder) {
 	first := g.onset.Error == 0
-	o, ok := trend.EstimateOnset(l, g.climb.Since, g.climb.Since+int64(g.climb.Window))
+	o, ok := trend.EstimateOnset(l, g.measured.Since, g.measured.Since+int64(g.measured.Window))
 	if !ok && first {
-		o, ok = trend.Onset{At: g.climb.Since, Error: max(1, g.climb.Window)}, true
+		o, ok = trend.Onset{At: g.measured.Since, Error: max(1, g.measured.Window)}, true
 	}
 	if ok && (first || o.Error < g.onset.Error) {
 		g.onset = o
@@ -128,34 +128,34 @@ func (g *Growth) estimate(l *trend.Ladder) {
 
 // confirm takes a judgment that confirms the growth over a window that is no shorter than the one before: what a
 // finding rests on does not shrink while it lasts.
-func (g *Growth) confirm(l *trend.Ladder, climb trend.Climb) {
-	if climb.Since < g.from {
-		g.from, g.base = climb.Since, climb.Base
+func (g *Growth) confirm(l *trend.Ladder, measured trend.Growth) {
+	if measured.Since < g.from {
+		g.from, g.base = measured.Since, measured.Base
 	}
-	g.top = max(g.top, climb.Base+climb.Rise)
-	climb.Level = min(climb.Level, g.climb.Level) // a wide bucket keeps the level at its end, which lies within the climb
-	g.climb = climb
+	g.top = max(g.top, measured.Base+measured.Rise)
+	measured.Level = min(measured.Level, g.measured.Level) // a wide bucket keeps the level at its end, which lies within the growth
+	g.measured = measured
 	g.estimate(l)
 }
 
-// follow updates a finding by the floor that closed, and ends it when the growth was given back or came to rest. What
+// follow updates a finding by the minimum that closed, and ends it when the growth was given back or came to rest. What
 // is followed is what never came back: a peak of the load on top of a leak is no growth, and its end gives nothing
 // back.
-func (g *Growth) follow(l *trend.Ladder, at int64, w int, climb trend.Climb) Change {
-	if climb.Reason == trend.Sustained && climb.Window >= g.climb.Window {
-		g.confirm(l, climb)
+func (g *Growth) follow(l *trend.Ladder, at int64, w int, measured trend.Growth) Change {
+	if measured.Reason == trend.Sustained && measured.Window >= g.measured.Window {
+		g.confirm(l, measured)
 	}
-	floor, ok := l.Floor(g.width)
+	minimum, ok := l.Minimum(g.width)
 	if w != g.width || !ok {
 		return Unchanged
 	}
-	grown, line := floor-g.base, g.climb.Fit.Slope*g.lasted(at)
+	grown, line := minimum-g.base, g.measured.Fit.Slope*g.lasted(at)
 	g.top = max(g.top, g.base+min(grown, line))
-	if g.GivenBack(at, floor) {
+	if g.GivenBack(at, minimum) {
 		g.end()
 		return GaveBack
 	}
-	if rested, ok := l.HeldSince(floor - restShare*grown); ok {
+	if rested, ok := l.HeldSince(minimum - restShare*grown); ok {
 		g.restedAt = max(g.restedAt, rested)
 	}
 	if at-g.restedAt > g.restedAt-g.onset.At && (line == 0 || grown < onLine*line) {
@@ -178,7 +178,7 @@ func (g *Growth) GivenBack(at int64, value float64) bool {
 	return value-g.base < growth/2
 }
 
-// end forgets the finding and the judgments that confirmed it; its climb is kept for what is said of the end.
+// end forgets the finding and the judgments that confirmed it; its growth is kept for what is said of the end.
 func (g *Growth) end() {
 	g.active, g.streak = false, [trend.Widths]int8{}
 }
@@ -202,11 +202,11 @@ func (g *Growth) Suspected() bool {
 // Growing reports whether growth at index w may still become a leak.
 func (g *Growth) Growing(w int) bool { return g.growing[w] >= confirmations }
 
-// Climb returns the growth of the finding that holds, or of the one that ended last.
-func (g *Growth) Climb() trend.Climb { return g.climb }
+// Measured returns the growth of the finding that holds, or of the one that ended last.
+func (g *Growth) Measured() trend.Growth { return g.measured }
 
 // Latest returns the latest judgment at index w.
-func (g *Growth) Latest(w int) trend.Climb { return g.latest[w] }
+func (g *Growth) Latest(w int) trend.Growth { return g.latest[w] }
 
 // Onset returns when the growth of the finding that holds, or that ended last, began.
 func (g *Growth) Onset() trend.Onset { return g.onset }
@@ -228,7 +228,7 @@ func (g *Growth) Nats() (sum float64) {
 }
 
 // Nearest returns the latest judgment that came closest to a leak: a suspicious one if there is any.
-func (g *Growth) Nearest() trend.Climb {
+func (g *Growth) Nearest() trend.Growth {
 	best := g.latest[0]
 	for _, c := range g.latest[1:] {
 		nearer := c.Reason > best.Reason || c.Reason == best.Reason && c.Growth > best.Growth
@@ -239,8 +239,8 @@ func (g *Growth) Nearest() trend.Climb {
 	return best
 }
 
-// EvidenceOf returns the figures of a climb as alerts carry them.
-func EvidenceOf(c *trend.Climb) *alerting.Evidence {
+// EvidenceOf returns the figures of growth as alerts carry them.
+func EvidenceOf(c *trend.Growth) *alerting.Evidence {
 	return &alerting.Evidence{
 		Window:          c.Window.Round(time.Millisecond).String(),
 		Points:          c.Points,

@@ -25,7 +25,7 @@ type change struct {
 func follow(hours float64, value func(h float64) float64, each func(g *finding.Growth, l *trend.Ladder)) (changes []change) {
 	var g finding.Growth
 	l := trend.NewLadder(begin, 1)
-	params := trend.Params{Patience: 7 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
+	params := trend.Params{Required: 7 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
 	level := value(0)
 	for i := range int(hours * 60) {
 		at, v := begin+int64(i)*int64(time.Minute), value(float64(i)/60)
@@ -33,7 +33,7 @@ func follow(hours float64, value func(h float64) float64, each func(g *finding.G
 		if closed == 0 {
 			continue
 		}
-		c := g.Judge(l, at, closed, func(w int) trend.Climb { return l.Judge(w, params, nil) })
+		c := g.Judge(l, at, closed, func(w int) trend.Growth { return l.Judge(w, params, nil) })
 		if c != finding.Unchanged {
 			changes = append(changes, change{math.Round(float64(i)/6) / 10, c})
 		}
@@ -106,12 +106,12 @@ func TestEnds(t *testing.T) {
 // TestEvidenceGrows: what a finding rests on covers ever more of the growth, and never less than before.
 func TestEvidenceGrows(t *testing.T) {
 	var window time.Duration
-	var last trend.Climb
+	var last trend.Growth
 	changes := follow(24*8, leak(), func(g *finding.Growth, _ *trend.Ladder) {
 		if !g.Active() {
 			return
 		}
-		c := g.Climb()
+		c := g.Measured()
 		if c.Window < window {
 			t.Errorf("evidence of %v after %v", c.Window, window)
 		}

@@ -25,8 +25,8 @@ type Trace struct {
 	ladder   *trend.Ladder // whose minimums are taken
 	closed   [trend.Widths]int64
 	minimums [trend.Widths][]minimum
-	current  trend.Climb // of the finding that holds
-	fits     []plot.Fit  // of those that are over
+	current  trend.Growth // of the finding that holds
+	fits     []plot.Fit   // of those that are over
 	marks    []plot.Mark
 }
 
@@ -49,11 +49,11 @@ func (c *Trace) Observe(l *trend.Ladder, g *finding.Growth) {
 		c.takeMinimums(l)
 	}
 	switch {
-	case g.Active() && g.Climb().Fit != c.current.Fit:
-		c.current = g.Climb()
+	case g.Active() && g.Measured().Fit != c.current.Fit:
+		c.current = g.Measured()
 	case !g.Active() && c.current.Points > 0:
 		c.fits = bounded(c.fits, fitOf(&c.current), keptFits)
-		c.current = trend.Climb{}
+		c.current = trend.Growth{}
 	}
 }
 
@@ -69,7 +69,7 @@ func (c *Trace) takeMinimums(l *trend.Ladder) {
 		width := l.Width(w)
 		closed := l.Closed(w)
 		for n := max(c.closed[w], closed-trend.Buckets); n < closed; n++ {
-			if value, ok := l.FloorAt(w, n); ok {
+			if value, ok := l.MinimumAt(w, n); ok {
 				c.minimums[w] = bounded(c.minimums[w], minimum{l.Epoch() + n*width, value}, keptMinimums)
 			}
 		}
@@ -85,8 +85,8 @@ func bounded[T any](all []T, value T, limit int) []T {
 	return append(all, value)
 }
 
-// fitOf returns the fitted line of a climb over its window.
-func fitOf(c *trend.Climb) plot.Fit {
+// fitOf returns the fitted line of growth over its window.
+func fitOf(c *trend.Growth) plot.Fit {
 	return plot.Fit{
 		From: instant(c.Since), To: instant(c.Since + int64(c.Window)), Value: c.Fit.Intercept, SlopePerSecond: c.Fit.Slope,
 	}
@@ -98,14 +98,14 @@ func (c *Trace) Draw(chart *plot.Chart, g *finding.Growth) {
 	chart.Fits = append(chart.Fits, c.fits...)
 	chart.Marks = append(slices.Clone(c.marks), chart.Marks...)
 	slices.SortStableFunc(chart.Marks, func(a, b plot.Mark) int { return a.At.Compare(b.At) })
-	climb := c.current
-	if climb.Points == 0 && g.Suspected() {
-		climb = g.Nearest()
+	measured := c.current
+	if measured.Points == 0 && g.Suspected() {
+		measured = g.Nearest()
 	}
-	if climb.Points > 0 {
-		chart.Fits = append(chart.Fits, fitOf(&climb))
+	if measured.Points > 0 {
+		chart.Fits = append(chart.Fits, fitOf(&measured))
 	}
-	chart.Minimums = c.shown(chart.Bins, climb.Width)
+	chart.Minimums = c.shown(chart.Bins, measured.Width)
 }
 
 // shown returns the minimums of the width that a fitted line rests on or, where these are too many or there is no line,

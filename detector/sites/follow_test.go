@@ -44,7 +44,7 @@ func TestFirstFindingIsByTheWidest(t *testing.T) {
 	for _, test := range []struct {
 		seed                  uint64
 		perHour, noise, start float64
-		floor                 time.Duration
+		minimum               time.Duration
 	}{
 		{3, 10.2, 10, 5, 80 * time.Minute},
 		{2, 1, 5, 5, 6 * time.Hour},
@@ -63,7 +63,7 @@ func TestFirstFindingIsByTheWidest(t *testing.T) {
 				first = append(first, time.Duration(f.Evidence.Floor)*time.Second)
 			}
 		}
-		if diff := cmp.Diff([]time.Duration{test.floor}, first); diff != "" {
+		if diff := cmp.Diff([]time.Duration{test.minimum}, first); diff != "" {
 			t.Errorf("%+v: width of its minimums (-want +got):\n%s", test, diff)
 		}
 	}

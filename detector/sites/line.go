@@ -35,16 +35,16 @@ func (l *line) judge(at int64, closed uint8, params, lone trend.Params, load *tr
 	if closed == 0 {
 		return
 	}
-	l.growth.Judge(l.ladder, at, closed, func(w int) trend.Climb {
-		climb := l.ladder.Judge(w, params, load)
-		if climb.Reason != trend.Sustained {
-			return climb
+	l.growth.Judge(l.ladder, at, closed, func(w int) trend.Growth {
+		measured := l.ladder.Judge(w, params, load)
+		if measured.Reason != trend.Sustained {
+			return measured
 		}
 		if alone := l.ladder.Judge(w, lone, load); alone.Reason == trend.Sustained {
 			return alone
 		}
-		climb.Reason = trend.TooRecent // for a line alone
-		return climb
+		measured.Reason = trend.TooRecent // for a line alone
+		return measured
 	})
 	l.average.Freeze(l.grows())
 }

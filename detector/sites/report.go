@@ -31,7 +31,7 @@ func (t *Tracker) Findings() []Finding {
 			continue
 		}
 		since := s.growth.Onset().At
-		c := s.growth.Climb()
+		c := s.growth.Measured()
 		f := Finding{
 			Site: t.describe(s, since), Since: finding.Instant(since), Growth: s.value - c.Level, GivenBack: s.growth.GivenBack(t.at, s.value),
 		}

@@ -25,8 +25,8 @@ const (
 // makes some of them grow, so a site alone must grow for longer than a total, and its growth must be material for the
 // process.
 const (
-	lonePatience  = 2   // times the required duration of a total...
-	youngPatience = 6   // ...and so many on the first day: the days of a service are seen once a day has passed
+	loneRequired  = 2   // times the required duration of a total...
+	youngRequired = 6   // ...and so many on the first day: the days of a service are seen once a day has passed
 	totalShare    = .01 // of the total, which is added to the level that growth is measured against
 	minGoroutines = 5   // from which on a site is followed...
 	minSamples    = 2   // ...and samples of the heap
@@ -235,13 +235,13 @@ func (t *Tracker) follow(s *site) {
 
 // params are the constants of the verdict on growth, by which a site is suspected as a total is.
 func (t *Tracker) params() trend.Params {
-	return trend.Params{Patience: t.config.Patience, LeastGrowth: t.config.LeastGrowth, Offset: t.offset(), Scale: t.config.Scale}
+	return trend.Params{Required: t.config.Patience, LeastGrowth: t.config.LeastGrowth, Offset: t.offset(), Scale: t.config.Scale}
 }
 
 // loneParams ask for more, for a site by itself to be a leak.
 func (t *Tracker) loneParams(params trend.Params) trend.Params {
 	age := min(1, time.Duration(t.at-t.began).Hours()/24/t.config.Scale)
-	params.Patience = finding.Stretch(params.Patience, youngPatience-(youngPatience-lonePatience)*age)
+	params.Required = finding.Stretch(params.Required, youngRequired-(youngRequired-loneRequired)*age)
 	return params
 }
 
@@ -271,13 +271,13 @@ func (t *Tracker) Prove(p *profile.Profile) {
 		}
 		s.proven = p.Sites[i].Count
 		if s.proven >= minProven && s.grown() >= minProven && s.line != nil {
-			s.growth.Prove(s.ladder, t.climbOf(s))
+			s.growth.Prove(s.ladder, t.growthOf(s))
 		}
 	}
 }
 
-// climbOf returns the climb of a site, as far as it is known: at least since when and how much.
-func (t *Tracker) climbOf(s *site) trend.Climb {
+// growthOf returns the growth of a site, as far as it is known: at least since when and how much.
+func (t *Tracker) growthOf(s *site) trend.Growth {
 	if s.growth.Suspected() {
 		return s.growth.Nearest()
 	}
@@ -289,7 +289,7 @@ func (t *Tracker) climbOf(s *site) trend.Climb {
 		}
 	}
 	since := t.past.at[began]
-	return trend.Climb{Since: since, Window: time.Duration(t.at - since), Level: base, Base: base, Rise: s.value - base}
+	return trend.Growth{Since: since, Window: time.Duration(t.at - since), Level: base, Base: base, Rise: s.value - base}
 }
 
 // Total returns what all sites of the latest profile have together, in goroutines or bytes.

@@ -225,7 +225,7 @@ func TestProof(t *testing.T) {
 	}
 }
 
-// A finding ends when a floor shows that its growth was given back. Until then it stands behind those that leak on.
+// A finding ends when a minimum shows that its growth was given back. Until then it stands behind those that leak on.
 func TestFindingEnds(t *testing.T) {
 	s := newService(profile.Goroutine, 8)
 	s.at[10] = func(float64) float64 { return 100 }

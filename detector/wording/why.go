@@ -52,7 +52,7 @@ func IfItGoesOn(s *engine.Status) string {
 }
 
 // whyNot says in a clause why a window of growth is no leak, or not yet.
-func whyNot(r sampler.Resource, c *trend.Climb) string {
+func whyNot(r sampler.Resource, c *trend.Growth) string {
 	lasted := sampler.FormatDuration(c.Window)
 	switch c.Reason {
 	case trend.NotGrowing:

@@ -44,15 +44,15 @@ type Process interface {
 
 const (
 	separator = "\x00"
-	// mostGroups is how many groups a Breakdown keeps. Beyond it, the kind with the most groups loses its most special
+	// maxGroups is how many groups a Breakdown keeps. Beyond it, the kind with the most groups loses its most special
 	// label.
-	mostGroups = 500
-	mostLabels = 24
-	// leastShare is the share below which a group counts for the group above it and is no part by itself.
-	leastShare = 0.1
-	// leastErrors is how many standard errors of the estimates a growth must have.
-	leastErrors = 3
-	mostDetail  = 200 // bytes
+	maxGroups = 500
+	maxLabels = 24
+	// minShare is the share below which a group counts for the group above it and is no part by itself.
+	minShare = 0.1
+	// minErrors is how many standard errors of the estimates a growth must have.
+	minErrors = 3
+	maxDetail = 200 // bytes
 )
 
 func newBreakdown(resource string, at time.Time) *Breakdown {
@@ -62,7 +62,7 @@ func newBreakdown(resource string, at time.Time) *Breakdown {
 // add counts n that were looked at.
 func (b *Breakdown) add(n int, labels ...string) {
 	b.Seen += n
-	b.counts[strings.Join(labels[:min(len(labels), mostLabels)], separator)] += n
+	b.counts[strings.Join(labels[:min(len(labels), maxLabels)], separator)] += n
 }
 
 // fold shortens labels until no more than most groups are left, or none can be shortened.
@@ -223,7 +223,7 @@ func (b *Breakdown) parts(before *Breakdown) []Part {
 	var parts []Part
 	for _, g := range groups {
 		growth := g.growth() - (g.partNow - g.partBefore)
-		if growth >= leastShare*all && growth > leastErrors*math.Sqrt(g.variance) {
+		if growth >= minShare*all && growth > minErrors*math.Sqrt(g.variance) {
 			p := Part{Count: g.now - g.partNow, Growth: growth, Share: min(growth/all, 1)}
 			p.What, p.Detail = describe(strings.Split(g.key, separator))
 			if g.partNow > 0 {
@@ -300,10 +300,10 @@ func printable(text string) string {
 		}
 		return r
 	}, text)
-	if len(text) <= mostDetail {
+	if len(text) <= maxDetail {
 		return text
 	}
-	end := mostDetail
+	end := maxDetail
 	for !utf8.RuneStart(text[end]) {
 		end--
 	}

@@ -97,13 +97,13 @@ func TestParts(t *testing.T) {
 // What was folded on one side is folded on the other before they are compared, and neither is changed by it.
 func TestPartsOfFolded(t *testing.T) {
 	before := brokenDown(nil)
-	for i := range 2 * mostGroups {
+	for i := range 2 * maxGroups {
 		before.add(1, whatTCP, "ESTABLISHED", "to port 80", fmt.Sprintf("10.0.%d.%d", i/250, i%250))
 	}
 	before.add(4, pathLabels(whatFile, "/var/log/a")...)
 	before.Total = before.Seen
-	before.fold(mostGroups)
-	if n := len(before.counts); n > mostGroups {
+	before.fold(maxGroups)
+	if n := len(before.counts); n > maxGroups {
 		t.Fatalf("%d groups", n)
 	}
 	now := brokenDown(map[string]int{"tcp,ESTABLISHED,to port 80,10.0.0.1": 1100, "file,/var/log/a": 104})
@@ -158,7 +158,7 @@ func TestPartsOfDraw(t *testing.T) {
 
 func BenchmarkParts(b *testing.B) {
 	before, now := brokenDown(nil), brokenDown(nil)
-	for i := range mostGroups {
+	for i := range maxGroups {
 		before.add(3, pathLabels(whatFile, fmt.Sprintf("/var/lib/app/%d/segment", i))...)
 		now.add(4, pathLabels(whatFile, fmt.Sprintf("/var/lib/app/%d/segment", i))...)
 	}

@@ -25,8 +25,8 @@ import (
 )
 
 const (
-	// mostSlots bounds the descriptor table from which numbers are drawn.
-	mostSlots = 1 << 28
+	// maxSlots bounds the descriptor table from which numbers are drawn.
+	maxSlots = 1 << 28
 	// drawsPerHit is how many numbers are drawn for each descriptor that is to be found, in a table that may be sparse.
 	drawsPerHit = 32
 	// checkEvery is how many small reads pass between two looks at the context.
@@ -61,7 +61,7 @@ func Read(ctx context.Context, p Process, resource string, most int) (*Breakdown
 	if err != nil {
 		return nil, fmt.Errorf("breakdown of %s: %w", resource, err)
 	}
-	b.fold(mostGroups)
+	b.fold(maxGroups)
 	return b, nil
 }
 
@@ -244,7 +244,7 @@ func tableSize(dir string) int {
 	_, after, _ := bytes.Cut(data, []byte("\nFDSize:"))
 	line, _, _ := bytes.Cut(after, []byte("\n"))
 	n, err := strconv.Atoi(string(bytes.TrimSpace(line)))
-	if err != nil || n < 0 || n > mostSlots {
+	if err != nil || n < 0 || n > maxSlots {
 		return 0
 	}
 	return n

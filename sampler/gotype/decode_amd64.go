@@ -4,8 +4,8 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 )
 
-// mostWindow is how many instructions before a call are looked at.
-const mostWindow = 64
+// maxWindow is how many instructions before a call are looked at.
+const maxWindow = 64
 
 // argumentRegisters are those of Go's internal ABI, in the order of the integer arguments.
 var argumentRegisters = [...]x86asm.Reg{x86asm.RAX, x86asm.RBX, x86asm.RCX, x86asm.RDI, x86asm.RSI}
@@ -55,7 +55,7 @@ func decode(code []byte, base uint64, end int) (callSite, bool) {
 			c.target, c.call, found = base+uint64(next)+uint64(int64(rel)), at, true
 			c.before = append([]instruction(nil), window...)
 		}
-		if window = append(window, i); len(window) > mostWindow {
+		if window = append(window, i); len(window) > maxWindow {
 			window = window[1:]
 		}
 		at = next

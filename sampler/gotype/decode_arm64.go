@@ -6,8 +6,8 @@ import (
 	"golang.org/x/arch/arm64/arm64asm"
 )
 
-// mostWindow is how many instructions before a call are looked at.
-const mostWindow = 64
+// maxWindow is how many instructions before a call are looked at.
+const maxWindow = 64
 
 const (
 	width    = 4  // bytes of an instruction
@@ -59,7 +59,7 @@ func decode(code []byte, base uint64, end int) (callSite, bool) {
 func (c callSite) argument(index int) (uint64, bool) {
 	wanted := uint32(index)
 	added := uint64(0)
-	for at := c.call - width; at >= 0 && at >= c.call-mostWindow*width; at -= width {
+	for at := c.call - width; at >= 0 && at >= c.call-maxWindow*width; at -= width {
 		if c.jumped[at+width] { // what is before may not have happened
 			return 0, false
 		}

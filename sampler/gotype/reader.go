@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	mostCode = 1 << 20 // bytes of one function
-	mostName = 4096    // bytes of the name of a type
+	maxCode = 1 << 20 // bytes of one function
+	maxName = 4096    // bytes of the name of a type
 )
 
 // program is the file of this process's program, also where that was replaced since.
@@ -185,7 +185,7 @@ func (r *Reader) name(file io.ReaderAt, address uint64) (string, bool) {
 		return "", false
 	}
 	length, n := binary.Uvarint(head[1:])
-	if n <= 0 || length == 0 || length > mostName {
+	if n <= 0 || length == 0 || length > maxName {
 		return "", false
 	}
 	data, ok := r.types.read(file, at+1+uint64(n), length)
@@ -283,7 +283,7 @@ func (r *Reader) code(file io.ReaderAt, entry uintptr) ([]byte, bool) {
 	}
 	size := uintptr(1)
 	for belongs(size) {
-		if size *= 2; size > mostCode {
+		if size *= 2; size > maxCode {
 			return nil, false
 		}
 	}

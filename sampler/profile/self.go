@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	mostPlaces = 1 << 14 // stacks that are remembered
+	maxPlaces = 1 << 14 // stacks that are remembered
 	// keptRecords is how many records' memory is kept for the next profile: 256 bytes each for goroutines. Beyond it
 	// memory is taken anew.
 	keptRecords = 1 << 13
@@ -235,7 +235,7 @@ func newReader(kind Kind) *reader {
 }
 
 func (r *reader) begin(at time.Time) {
-	if len(r.places) > mostPlaces {
+	if len(r.places) > maxPlaces {
 		clear(r.places)
 		clear(r.entries)
 	}

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	timeout  = 30 * time.Second
-	mostRead = 64 << 20 // bytes of one profile
+	timeout = 30 * time.Second
+	maxRead = 64 << 20 // bytes of one profile
 )
 
 // Process is a process that serves net/http/pprof. It is safe for concurrent use.
@@ -112,12 +112,12 @@ func (p *Process) get(ctx context.Context, path string) ([]byte, error) {
 	case resp.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("%s/%s: %s", p.shown, path, resp.Status)
 	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, mostRead+1))
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxRead+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%s/%s: %w", p.shown, path, err)
-	case len(data) > mostRead:
-		return nil, fmt.Errorf("%s/%s: more than %d MB", p.shown, path, mostRead>>20)
+	case len(data) > maxRead:
+		return nil, fmt.Errorf("%s/%s: more than %d MB", p.shown, path, maxRead>>20)
 	}
 	return data, nil
 }

@@ -29,7 +29,7 @@ func TestLoad(t *testing.T) {
 		{"follows a ramp, over a base", ramp, func(i int) float64 { return 100 + 2*ramp(i) }, leak, "with load"},
 		{"follows daily steps", steps, func(i int) float64 { return 2 * steps(i) }, leak, "with load"},
 		{"leaks at a flat load", flat, func(i int) float64 { return 2*flat(i) + 30*days(i) }, leak, leak},
-		// The evidence is in the floors, which swing: enough for the verdict on one process, not to stand out in a
+		// The evidence is in the minimums, which swing: enough for the verdict on one process, not to stand out in a
 		// fleet.
 		{"leaks below a load that swings", cycle, func(i int) float64 { return 2*cycle(i) + 30*days(i) }, none, "suspect"},
 		{"leaks on a ramp that it follows", ramp, func(i int) float64 { return 2*ramp(i) + 60*days(i) }, leak, leak},

@@ -350,7 +350,7 @@ func rolesOf(names, context []string, container bool) []role {
 }
 
 // query returns the expression that reads a metric of a batch. A gauge that is judged is read as its lowest value since
-// the instant before: what a leak raises is the floor. Of a series that several selectors select, "or" leaves one.
+// the instant before: what a leak raises is the minimum. Of a series that several selectors select, "or" leaves one.
 func (s *scan) query(b *batch, r role) string {
 	matchers := []string{equals(b.source.outer, b.outer), isOneOf(b.source.inner, b.inner)}
 	step := model.Duration(s.Grid.Step).String()

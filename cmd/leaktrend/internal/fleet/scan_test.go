@@ -297,9 +297,9 @@ func TestCeilingsAndLoad(t *testing.T) {
 	m.add("__name__=process_open_fds,job=a,instance=1", growing(100, 90, 0))
 	m.add("__name__=process_max_fds,job=a,instance=1", constant(1000))
 	// It follows the requests of its target.
-	climb := values(func(i int) float64 { return float64(i) })
-	m.add("__name__=process_resident_memory_bytes,job=b,instance=1", values(func(i int) float64 { return 1e9 + 1e6*climb[i] }))
-	m.add("__name__=requests_total,job=b,instance=1", climb)
+	rising := values(func(i int) float64 { return float64(i) })
+	m.add("__name__=process_resident_memory_bytes,job=b,instance=1", values(func(i int) float64 { return 1e9 + 1e6*rising[i] }))
+	m.add("__name__=requests_total,job=b,instance=1", rising)
 	r, err := scanOf(t, m, func(o *Options) { o.Load = "requests_total" })
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// Approximation is what Prometheus rules can do of the detector under a configuration: the floor ladder with fewer
+// Approximation is what Prometheus rules can do of the detector under a configuration: the minimum ladder with fewer
 // windows and without regression. WriteYAML writes the rules, package rivals measures them: both come from the same
 // constants, and a test runs one beside the other.
 //
@@ -47,7 +47,7 @@ type Window struct {
 	Quarter, Bucket int
 }
 
-// step is how often the rules are evaluated, and the width of their finest floors.
+// step is how often the rules are evaluated, and the width of their finest minimums.
 const step = 5 * time.Minute
 
 // windows reach from two hours to five days. What is between two of them is seen by the longer one, later.
@@ -64,12 +64,12 @@ func (w Window) hours() float64 { return (time.Duration(w.Steps()) * step).Hours
 const (
 	approxDay    = 288 // steps
 	approxPower  = 1.3 // of the growth, as in the detector
-	approxMaxG   = 4   // growth beyond this earns no more patience, as in the detector
+	approxMaxG   = 4   // growth beyond this earns no more, as in the detector
 	approxShare  = .18 // of the rise in each quarter but the last, as in the detector
 	approxLast   = .23 // in the last quarter, as in the detector
 	approxBend   = .9  // of the growth of the first half that the second must reach, or be more patient
 	approxCosts  = 8   // times as patient, as in the detector
-	approxUsed   = .5  // of the headroom at which patience ends, as in the detector
+	approxUsed   = .5  // of the headroom, from which on no duration is required, as in the detector
 	approxG      = .5  // if the growth is more than this
 	approxHold   = 4   // steps that the growth must be seen
 	approxKeep   = 72  // steps that the alert stays when it is not
@@ -82,7 +82,7 @@ const (
 // is too young for one takes the next: Prometheus cannot look back to just its start.
 var lookBack = []int{7 * approxDay, approxDay, approxDay / 4}
 
-// need returns the least growth that a window must show when a doubling takes a patience; ok is false where no growth
+// need returns the least growth that a window must show when a doubling takes a required duration; ok is false where no growth
 // is enough.
 func (a Approximation) need(w Window, patience time.Duration) (growth float64, ok bool) {
 	growth = math.Round(1000*math.Pow(patience.Hours()/w.hours(), 1/approxPower)) / 1000
@@ -117,7 +117,7 @@ type metric struct {
 
 var metrics = []metric{
 	{"go_goroutines", sampler.Goroutines, ""},
-	{"go_memstats_heap_alloc_bytes", sampler.HeapLiveBytes, ""}, // whose floors are what is live after a collection
+	{"go_memstats_heap_alloc_bytes", sampler.HeapLiveBytes, ""}, // whose minimums are what is live after a collection
 	{"process_resident_memory_bytes", sampler.RSSBytes, ""},
 	{"process_open_fds", sampler.OpenFDs, "process_max_fds"},
 	{"go_threads", sampler.Threads, ""},
@@ -156,7 +156,7 @@ type Constants struct {
 
 	QuarterShare, LastShare      float64 // of the rise, in each quarter but the last, and in that
 	Bend                         float64 // of the growth of the first half that the second must reach
-	HeadroomUsed, HeadroomGrowth float64 // share of the headroom, and growth, at which patience ends
+	HeadroomUsed, HeadroomGrowth float64 // share of the headroom, and growth, from which on no duration is required
 
 	Settle          time.Duration // age at which the starting level is taken
 	DescriptorShare float64       // of the descriptors that the process may have

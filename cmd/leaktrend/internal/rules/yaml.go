@@ -136,7 +136,7 @@ func (f *file) older(steps int) string {
 	return fmt.Sprintf("time() - process_start_time_seconds%s >= %d", f.match, int64(time.Duration(steps)*step/time.Second))
 }
 
-// finestRange is a little less than a step, so that no value is in two floors, in every version of Prometheus.
+// finestRange is a little less than a step, so that no value is in two minimums, in every version of Prometheus.
 const finestRange = "299s"
 
 // trend writes the group of a metric.
@@ -148,17 +148,17 @@ func (f *file) trend(m metric) {
 	f.line("    rules:")
 	f.record(floor, fmt.Sprintf("min_over_time(%s%s[%s])", m.name, f.match, finestRange))
 	f.record(mean, fmt.Sprintf("avg_over_time(%s%s[%s])", m.name, f.match, finestRange))
-	var climbs []string
+	var growths []string
 	for _, w := range windows {
-		if climb := f.window(m, prefix, w); climb != "" {
-			climbs = append(climbs, climb)
+		if recorded := f.window(m, prefix, w); recorded != "" {
+			growths = append(growths, recorded)
 		}
 	}
-	if len(climbs) == 0 {
+	if len(growths) == 0 {
 		return
 	}
 	f.line("      - alert: LeaktrendRulesLeak")
-	f.expression([]string{strings.Join(climbs, " or ")})
+	f.expression([]string{strings.Join(growths, " or ")})
 	f.line("        for: %s", long(approxHold))
 	f.line("        keep_firing_for: %s", long(approxKeep))
 	f.line("        labels: {resource: %s, severity: warning}", m.resource)
@@ -169,7 +169,7 @@ func (f *file) trend(m metric) {
 
 // window writes the rules of one window and returns the name of the series that exists while growth is seen in it; ""
 // where none is enough.
-func (f *file) window(m metric, prefix string, w Window) (climb string) {
+func (f *file) window(m metric, prefix string, w Window) (recorded string) {
 	n, need := w.Steps(), f.a.Needs(w)
 	if math.IsInf(need.Old, 1) && m.ceiling == "" {
 		return ""
@@ -177,7 +177,7 @@ func (f *file) window(m metric, prefix string, w Window) (climb string) {
 	floor := prefix + "floor_" + w.Name
 	base := prefix + "base_" + w.Name
 	growth := prefix + "growth_" + w.Name
-	climb = prefix + "climb_" + w.Name
+	recorded = prefix + "climb_" + w.Name
 	// since is the lowest value from the start of a quarter on.
 	since := func(quarters int) string {
 		return fmt.Sprintf("min_over_time(%sfloor[%s])", prefix, back(quarters*w.Quarter+w.Bucket))
@@ -235,8 +235,8 @@ func (f *file) window(m metric, prefix string, w Window) (climb string) {
 	} {
 		lines = append(lines, fmt.Sprintf("and %s - %s >= %s * %s", part.to, part.from, number(part.share), rise))
 	}
-	f.record(climb, lines...)
-	return climb
+	f.record(recorded, lines...)
+	return recorded
 }
 
 // limits writes the group of the hard limits.

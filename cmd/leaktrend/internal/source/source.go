@@ -39,7 +39,7 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 
 const (
 	defaultInterval = 5 * time.Second
-	// soakSamples is how many samples a soak run takes: two for each of the finest floors.
+	// soakSamples is how many samples a soak run takes: two for each of the finest minimums.
 	soakSamples = 1200
 	minInterval = 50 * time.Millisecond
 )

@@ -21,8 +21,8 @@ import (
 //go:embed calibration.csv
 var calibrationText string
 
-// Marks are the lengths of history at which scores are calibrated. They lie closer than the floors of 6 hours by which
-// long climbs are judged: each new floor may confirm a climb, so what scores high changes from one to the next.
+// Marks are the lengths of history at which scores are calibrated. They lie closer than the minimums of 6 hours by which
+// long climbs are judged: each new minimum may confirm growth, so what scores high changes from one to the next.
 var Marks = marks()
 
 func marks() (all []time.Duration) {
@@ -43,9 +43,9 @@ var Thresholds = [...]float64{250, 1000, 2000, 3500, 5000, 7000}
 // comes: to stand out, one leak among a thousand series must beat chance by a factor of some ten thousand.
 var weights = [len(Thresholds)]float64{.02, .03, .15, .2, .4, .2}
 
-// Score is how strongly a resource is found to leak where its life ends or the data do: the hours that the climb which
+// Score is how strongly a resource is found to leak where its life ends or the data do: the hours that the growth which
 // stands then has lasted, times the evidence that it goes on, in nats, added up over the widths that agree. 0 without a
-// climb: a finding that took itself back scores nothing. A ramp of the load or a cache that fills can have much of one
+// growth: a finding that took itself back scores nothing. A ramp of the load or a cache that fills can have much of one
 // of the two, but hardly ever of both.
 func Score(s *detector.Status) float64 { return s.Grew.Hours() * s.Nats }
 

@@ -79,8 +79,8 @@ func TestExtend(t *testing.T) {
 	if cycle > 25 {
 		t.Errorf("the day cycle is missed by %v", cycle)
 	}
-	if pace := (cpu[len(cpu)-1] - cpu[n]) / float64(len(cpu)-1-n); math.Abs(pace-10) > 0.5 {
-		t.Errorf("the counter grows by %v a sample, want 10", pace)
+	if rate := (cpu[len(cpu)-1] - cpu[n]) / float64(len(cpu)-1-n); math.Abs(rate-10) > 0.5 {
+		t.Errorf("the counter grows by %v a sample, want 10", rate)
 	}
 
 	again, err := Extend(r, 30*day, 1)

@@ -62,7 +62,7 @@ func (p *process) bursts(dst []float64, perHour, height, decay float64) {
 	}
 }
 
-// sawtooth adds a climb that falls to zero when its period is over, at a random phase; periods and heights vary by a
+// sawtooth adds growth that falls to zero when its period is over, at a random phase; periods and heights vary by a
 // tenth.
 func (p *process) sawtooth(dst []float64, height, period float64) {
 	phase, step, peak := p.r.Float64(), p.dt/period, height
@@ -177,18 +177,18 @@ func (p *process) background() { p.noise(p.healthy, p.logarithmic(.002, .05)) }
 // are no matter of trends.
 const soonest = 2 // hours
 
-// lose leaks a growth until the end of the recording, from a tick on, at a pace that is steady where pace is nil and
-// else goes as pace does.
-func (p *process) lose(from int, growth float64, pace []float64) {
+// lose leaks a growth until the end of the recording, from a tick on, at a rate that is steady where rate is nil and
+// else goes as rate does.
+func (p *process) lose(from int, growth float64, rate []float64) {
 	hours := float64(len(p.healthy)-from) * p.dt
 	growth = min(growth, (p.limit-1)*hours/min(soonest, p.hours()/4))
 	amount := make([]float64, len(p.healthy))
 	var lost float64
 	for i := from; i < len(amount); i++ {
-		if pace == nil {
+		if rate == nil {
 			lost++
 		} else {
-			lost += pace[i]
+			lost += rate[i]
 		}
 		amount[i] = lost
 	}
@@ -237,51 +237,51 @@ func (p *process) ramp(rise, stay, fall float64) {
 	p.background()
 }
 
-// episodes returns a pace of 1 a third of the time, for a length of hours each, from a tick on.
+// episodes returns a rate of 1 a third of the time, for a length of hours each, from a tick on.
 func (p *process) episodes(from int, length float64) []float64 {
-	pace := make([]float64, len(p.healthy))
-	for i := from; i < len(pace); {
-		end := min(i+1+int(length*(.5+p.r.Float64())/p.dt), len(pace))
+	rate := make([]float64, len(p.healthy))
+	for i := from; i < len(rate); {
+		end := min(i+1+int(length*(.5+p.r.Float64())/p.dt), len(rate))
 		for ; i < end; i++ {
-			pace[i] = 1
+			rate[i] = 1
 		}
 		i += int(2 * length * (.5 + p.r.Float64()) / p.dt)
 	}
-	return pace
+	return rate
 }
 
-// events returns the pace of something lost whole, at distances that vary by half, from a tick on.
+// events returns the rate of something lost whole, at distances that vary by half, from a tick on.
 func (p *process) events(from int, perHour float64) []float64 {
-	pace := make([]float64, len(p.healthy))
+	rate := make([]float64, len(p.healthy))
 	for hour := float64(from) * p.dt; ; hour += (.5 + p.r.Float64()) / perHour {
 		i := int(hour / p.dt)
-		if i >= len(pace) {
-			return pace
+		if i >= len(rate) {
+			return rate
 		}
-		pace[i]++
+		rate[i]++
 	}
 }
 
 // accelerate leaks a growth until the end of the recording, as a power of the time since the begin.
 func (p *process) accelerate(from int, growth, power float64) {
-	pace := make([]float64, len(p.healthy))
-	for i := range pace[from:] {
-		pace[from+i] = math.Pow(float64(i+1), power-1)
+	rate := make([]float64, len(p.healthy))
+	for i := range rate[from:] {
+		rate[from+i] = math.Pow(float64(i+1), power-1)
 	}
-	p.lose(from, growth, pace)
+	p.lose(from, growth, rate)
 	even := p.leak.until
-	hours := float64(len(pace)-from) * p.dt
+	hours := float64(len(rate)-from) * p.dt
 	p.leak.until = func(lost float64) float64 { return hours * math.Pow(even(lost)/hours, 1/power) }
 }
 
-// loseUntilRestart leaks at a constant pace an hour, and anew after each restart.
-func (p *process) loseUntilRestart(pace float64) {
+// loseUntilRestart leaks at a constant rate an hour, and anew after each restart.
+func (p *process) loseUntilRestart(rate float64) {
 	p.leak = leak{amount: make([]float64, len(p.healthy))}
 	starts, begin := p.restarts, 0
 	for i := range p.leak.amount {
 		if len(starts) > 0 && starts[0] == i {
 			begin, starts = i, starts[1:]
 		}
-		p.leak.amount[i] = pace * float64(i-begin) * p.dt
+		p.leak.amount[i] = rate * float64(i-begin) * p.dt
 	}
 }

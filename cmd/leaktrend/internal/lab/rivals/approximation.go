@@ -45,7 +45,7 @@ func (a approximation) run(s *series) []int64 {
 // trend returns the alarms from growth.
 func (a approximation) trend(s *series) []int64 {
 	al := alarm{hold: int64(a.Hold) * a.step, keep: int64(a.Keep+1) * a.step}
-	at, holds := a.climbs(s)
+	at, holds := a.growths(s)
 	for k := range at {
 		al.step(at[k], holds[k])
 	}
@@ -53,7 +53,7 @@ func (a approximation) trend(s *series) []int64 {
 }
 
 // climbs returns the instants at which the rules are evaluated, and at which of them some window holds growth.
-func (a approximation) climbs(s *series) (at []int64, holds []bool) {
+func (a approximation) growths(s *series) (at []int64, holds []bool) {
 	at, floors, means := floorsOf(s, a.step)
 	holds = make([]bool, len(at))
 	born := bornAt(s, at)

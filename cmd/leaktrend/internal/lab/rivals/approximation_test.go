@@ -94,7 +94,7 @@ func TestApproximationIsWhatPrometheusDoes(t *testing.T) {
 			series(m.ceiling, func(i int) float64 { return s.ceiling(rec.Times[i], &done) })
 		}
 
-		at, holds := a.climbs(s)
+		at, holds := a.growths(s)
 		for k := range at {
 			if now := int(at[k] / minute); holds[k] && now%every == 0 {
 				expected[now] = append(expected[now], fmt.Sprintf(`{instance=%q}`, rec.Name))

@@ -50,7 +50,7 @@ type holmesTrigger struct {
 // 10 (the present one among them) plus a percentage, all in integers. The parameters are those of the examples in its
 // README; those it falls back to (3000 goroutines at least) leave most services unwatched. Memory is in percent of the
 // limit, so without a ceiling there is no rule for it; descriptors and other counts it does not watch. It samples every
-// 5 s; a recording at a slower pace is taken as it is. The first nine samples of a process are warm-up, and the
+// 5 s; a recording at a slower rate is taken as it is. The first nine samples of a process are warm-up, and the
 // cooldown is a minute.
 func holmes(s *series) []int64 {
 	var trigger holmesTrigger
