@@ -72,15 +72,16 @@ func TestLeakInEachResource(t *testing.T) {
 }
 
 // An exact line, so that all figures can be worked out by hand: 100 goroutines, 20 more an hour, sampled each minute.
-// 16 minimums of 20 min earn .871^1.3 x 5 h 20 min = 4.5 h of the required duration of 6 h, 24 minimums earn 1.369^1.3 x 8 h = 12 h.
-// These are there at 8 h, and it fires when they are confirmed at 8 h 20 min, by the minimums since 20 min.
+// 16 minimums of 20 min earn .871^1.3 x 5 h 20 min = 4.5 h of the required duration of 6 h, 24 minimums earn 1.369^1.3
+// x 8 h = 12 h. These are there at 8 h, and it fires when they are confirmed at 8 h 20 min, by the minimums since 20
+// min.
 func TestLeakEvent(t *testing.T) {
 	events := observeAll(newDetector(t, DefaultConfig()), series(12*time.Hour, time.Minute, column{sampler.Goroutines, rising(100, 20)}))
 	// The level is that at the end of the bucket before the window: the moving baseline is the plain mean at first, of
 	// the values from 0 to 19 min.
 	level := 100 + 20./60*19/2
-	// Minimums are the first values of their buckets: 106 2/3 at 20 min; the lower of the latest two is 253 1/3 at 7 h 40
-	// min.
+	// Minimums are the first values of their buckets: 106 2/3 at 20 min; the lower of the latest two is 253 1/3 at 7 h
+	// 40 min.
 	rise := 146 + 2./3
 	want := []alerting.Event{{
 		Time: dawn.Add(8*time.Hour + 20*time.Minute), Status: alerting.Firing, Kind: alerting.Trend, Resource: sampler.Goroutines, Severity: alerting.Warning,
@@ -472,8 +473,8 @@ func TestLoadCovariate(t *testing.T) {
 	}
 }
 
-// Growth is measured against the level of the series itself where the unit is unknown and the values are no counts: 4 of them may be all there
-// is.
+// Growth is measured against the level of the series itself where the unit is unknown and the values are no counts: 4
+// of them may be all there is.
 func TestLeakInAnUnknownUnit(t *testing.T) {
 	for _, scale := range []float64{1e-6, .01, 1, 100} {
 		noise := rand.New(rand.NewPCG(3, 4))

@@ -26,9 +26,10 @@ type Fit struct {
 // minRest is the least share of the variance that a line is held to leave: below it, rounding would decide.
 const minRest = 1e-9
 
-// Nats returns how much better a line with this slope explains the points than no growth does, in nats: the log-likelihood ratio under
-// normal errors, n/2 ln(1/(1-R2)) with n the effective points; 0 for a slope that does not rise, and at most 332. Unlike T it does not
-// explode where few points happen to lie on a line. As T it is a score to be calibrated.
+// Nats returns how much better a line with this slope explains the points than no growth does, in nats: the
+// log-likelihood ratio under normal errors, n/2 ln(1/(1-R2)) with n the effective points; 0 for a slope that does not
+// rise, and at most 332. Unlike T it does not explode where few points happen to lie on a line. As T it is a score to
+// be calibrated.
 func (f Fit) Nats() float64 {
 	if f.Slope <= 0 {
 		return 0
@@ -36,16 +37,17 @@ func (f Fit) Nats() float64 {
 	return -f.EffectivePoints / 2 * math.Log(max(1-f.R2, minRest))
 }
 
-// Regress fits a line by least squares (gonum stat.LinearRegression) through points at x seconds. x must rise and have the length
-// of y. ok is false with fewer than 4 points, with equal x, or when a value is not finite.
+// Regress fits a line by least squares (gonum stat.LinearRegression) through points at x seconds. x must rise and have
+// the length of y. ok is false with fewer than 4 points, with equal x, or when a value is not finite.
 //
 // The residuals of resource counts are correlated, which makes the textbook standard error too small. With r the lag-1
-// autocorrelation of the residuals, clipped to [0, 0.95], n points are worth n(1-r)/(1+r) (Bayley and Hammersley 1946), and t
-// shrinks by the square root of that share. t is a score to be calibrated on recordings, not to be turned into a p-value.
+// autocorrelation of the residuals, clipped to [0, 0.95], n points are worth n(1-r)/(1+r) (Bayley and Hammersley 1946),
+// and t shrinks by the square root of that share. t is a score to be calibrated on recordings, not to be turned into a
+// p-value.
 func Regress(x, y []float64) (f Fit, ok bool) { return new(fitter).regress(x, y) }
 
-// fitter holds the points while gonum looks at them. What is passed to gonum must live on the heap: a ladder keeps a fitter, so that its
-// judgments do not allocate.
+// fitter holds the points while gonum looks at them. What is passed to gonum must live on the heap: a ladder keeps a
+// fitter, so that its judgments do not allocate.
 type fitter struct{ x, y [Buckets]float64 }
 
 // regress is Regress.
@@ -75,8 +77,8 @@ func (t *fitter) regress(x, y []float64) (f Fit, ok bool) {
 	return f, true
 }
 
-// partial returns the slope of y over x with z held constant, and its t statistic: both are regressed on z, and what is left of y
-// on what is left of x (Frisch and Waugh 1933, Lovell 1963). ok is false where z alone tells x.
+// partial returns the slope of y over x with z held constant, and its t statistic: both are regressed on z, and what is
+// left of y on what is left of x (Frisch and Waugh 1933, Lovell 1963). ok is false where z alone tells x.
 func (t *fitter) partial(x, y, z []float64) (f Fit, ok bool) {
 	if squares(z) <= 1e-6*sumOfSquares(z) {
 		return t.regress(x, y) // a constant explains nothing
@@ -98,8 +100,9 @@ func (t *fitter) partial(x, y, z []float64) (f Fit, ok bool) {
 	return f, finite(f.Slope) && finite(f.T)
 }
 
-// significance returns slope over standard error, within ±MaxT, and the number of points that the residuals (rest, their sum of squares
-// sse) are worth: t = slope / sqrt(sse/(n-fitted) / sxx / share) with share = (1-r)/(1+r). fitted is the number of coefficients.
+// significance returns slope over standard error, within ±MaxT, and the number of points that the residuals (rest,
+// their sum of squares sse) are worth: t = slope / sqrt(sse/(n-fitted) / sxx / share) with share = (1-r)/(1+r). fitted
+// is the number of coefficients.
 func significance(slope float64, rest []float64, sse, sxx float64, fitted int) (t, points float64) {
 	n := float64(len(rest))
 	share := 1.0
@@ -117,8 +120,8 @@ func significance(slope float64, rest []float64, sse, sxx float64, fitted int) (
 	return min(max(slope/se, -MaxT), MaxT), n * share
 }
 
-// independent returns which share of their number residuals are worth, 1/39 to 1, by their sum of products with the ones before them and
-// their sum of squares.
+// independent returns which share of their number residuals are worth, 1/39 to 1, by their sum of products with the
+// ones before them and their sum of squares.
 func independent(lagged, squares float64) float64 {
 	if squares <= 0 {
 		return 1
@@ -127,8 +130,8 @@ func independent(lagged, squares float64) float64 {
 	return (1 - r) / (1 + r)
 }
 
-// line fits y over x and appends to dst what the line leaves of y. It counts x and y from their first values, so that a high level
-// costs no digits and flat data gives a slope of exactly 0.
+// line fits y over x and appends to dst what the line leaves of y. It counts x and y from their first values, so that a
+// high level costs no digits and flat data gives a slope of exactly 0.
 func (t *fitter) line(dst, x, y []float64) (rest []float64, intercept, slope float64) {
 	dx, dy := fromFirst(t.x[:0], x), fromFirst(t.y[:0], y)
 	intercept, slope = stat.LinearRegression(dx, dy, nil, false)

@@ -100,8 +100,9 @@ func TestRegressNorris(t *testing.T) {
 	}
 }
 
-// Slope, t and effective points of time in a regression on time and load together, by the script of TestRegressReference with
-// X = statsmodels.api.add_constant(np.column_stack([x, z])): regressing what the load leaves of both must give the same.
+// Slope, t and effective points of time in a regression on time and load together, by the script of
+// TestRegressReference with X = statsmodels.api.add_constant(np.column_stack([x, z])): regressing what the load leaves
+// of both must give the same.
 func TestPartialReference(t *testing.T) {
 	for _, test := range []struct {
 		name    string

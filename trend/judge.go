@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Reason says which test a window of minimums failed, in the order in which they are made; the last one means that it passed them all.
+// Reason says which test a window of minimums failed, in the order in which they are made; the last one means that it
+// passed them all.
 type Reason uint8
 
 const (
@@ -39,8 +40,9 @@ type Params struct {
 	Offset      float64       // added to the level, so that a few units over next to nothing are not growth; unit of the series, above 0
 	Ceiling     float64       // level at which the process dies, in the unit of the series; 0 = unknown
 	Scale       float64       // the ladder's, above 0
-	// LoadDrives tells that the load is known to be what the series follows. Then growth at constant load earns half of the required duration. Of any
-	// other load series only the opposite can be learned: growth that disappears at constant load is no leak.
+	// LoadDrives tells that the load is known to be what the series follows. Then growth at constant load earns half of
+	// the required duration. Of any other load series only the opposite can be learned: growth that disappears at
+	// constant load is no leak.
 	LoadDrives bool
 }
 
@@ -90,7 +92,8 @@ var lengths = [...]int64{32, 24, 16, 12, 8}
 // coarsestLengths has a shorter window at the coarsest width, where 8 buckets are 8 days.
 var coarsestLengths = [...]int64{32, 24, 16, 12, 8, 5}
 
-// Growth is what is known of a window of minimums. Levels are in the unit of the series. What comes after the test that failed is zero.
+// Growth is what is known of a window of minimums. Levels are in the unit of the series. What comes after the test that
+// failed is zero.
 type Growth struct {
 	Reason  Reason
 	Suspect bool // sustained by every test at a sixth of the required duration
@@ -111,8 +114,9 @@ type Growth struct {
 	Kept float64 // share of the rate that then remains
 }
 
-// Judge tests the windows of the width at index w that end with its latest closed bucket. load may be nil; else it is a ladder of the
-// process's load with the same epoch and scale. It returns the longest sustained growth, else the window that came nearest.
+// Judge tests the windows of the width at index w that end with its latest closed bucket. load may be nil; else it is a
+// ladder of the process's load with the same epoch and scale. It returns the longest sustained growth, else the window
+// that came nearest.
 func (l *Ladder) Judge(w int, p Params, load *Ladder) Growth {
 	candidates := lengths[:]
 	if w == Widths-1 {
@@ -122,8 +126,8 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Growth {
 	if r.count == 0 || math.IsNaN(r.at(r.count-1).minimum) {
 		return Growth{}
 	}
-	// One pass over the ring, newest first, gives for each window what the tests that most windows fail need: its lowest minimum, which is the
-	// start of the reversed running minimum, and how many minimums it has.
+	// One pass over the ring, newest first, gives for each window what the tests that most windows fail need: its
+	// lowest minimum, which is the start of the reversed running minimum, and how many minimums it has.
 	var lowest [Buckets + 1]float64
 	var filled [Buckets + 1]int8
 	low, end, points := math.Inf(1), math.Inf(1), int8(0)
@@ -181,8 +185,8 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Growth {
 	return best
 }
 
-// judgeWindow makes the tests that need more than the ends of the window: those of growth that is material. end is the lower of the
-// latest two minimums.
+// judgeWindow makes the tests that need more than the ends of the window: those of growth that is material. end is the
+// lower of the latest two minimums.
 func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p Params, load *Ladder) {
 	r := &l.rings[w]
 	hours := c.Window.Hours() / p.Scale
@@ -282,8 +286,9 @@ func (c *Growth) resting(x, kept []float64) float64 {
 	return (x[last] - x[max(0, i-1)]) / (x[last] - x[0])
 }
 
-// CalledAfter returns how long after the start of the window growth that goes on at its rate earns what is asked of it: the duration T with
-// (T/D)^1.3 T = Need, where D is the time in which the level grows by itself. ok is false where the window tells of no rate.
+// CalledAfter returns how long after the start of the window growth that goes on at its rate earns what is asked of it:
+// the duration T with (T/D)^1.3 T = Need, where D is the time in which the level grows by itself. ok is false where the
+// window tells of no rate.
 func (c *Growth) CalledAfter(scale float64) (after time.Duration, ok bool) {
 	hours := c.Window.Hours() / scale
 	if c.Growth <= 0 || hours <= 0 || c.Need <= 0 {
@@ -293,16 +298,17 @@ func (c *Growth) CalledAfter(scale float64) (after time.Duration, ok bool) {
 	return after, after > 0
 }
 
-// Doubling returns in which time a leak from the first value on must double the level to be called within a time, by these constants and with
-// no history before it: the D with (T/D)^1.3 T = required duration. A leak that adds less than the least growth within that time is not called.
+// Doubling returns in which time a leak from the first value on must double the level to be called within a time, by
+// these constants and with no history before it: the D with (T/D)^1.3 T = required duration. A leak that adds less than
+// the least growth within that time is not called.
 func (p *Params) Doubling(within time.Duration) time.Duration {
 	hours := within.Hours() / p.Scale
 	d := math.Pow(math.Pow(hours, 1+growthPower)/p.Required.Hours(), 1/growthPower)
 	return time.Duration(min(d, hours/p.LeastGrowth) * p.Scale * float64(time.Hour))
 }
 
-// even measures the share of the rise in each quarter of the window's time. lack is how much the one that lacks most lacks of its share, with
-// that of the last quarter added; ok is false where one holds next to nothing.
+// even measures the share of the rise in each quarter of the window's time. lack is how much the one that lacks most
+// lacks of its share, with that of the last quarter added; ok is false where one holds next to nothing.
 func (c *Growth) even(x, kept []float64) (lack float64, ok bool) {
 	last := len(kept) - 1
 	total := kept[last] - c.Base
@@ -328,8 +334,8 @@ func (c *Growth) even(x, kept []float64) (lack float64, ok bool) {
 	return lack, true
 }
 
-// recentRate returns the slope of the last quarter of a window of n minimums at index w, by the minimums of the next finer width, as a share of
-// the window's slope: from minPace to maxPace, and 1 where too few minimums tell.
+// recentRate returns the slope of the last quarter of a window of n minimums at index w, by the minimums of the next
+// finer width, as a share of the window's slope: from minPace to maxPace, and 1 where too few minimums tell.
 func (l *Ladder) recentRate(w, n int, slope float64) float64 {
 	finer := max(0, w-1)
 	recent, ok := l.latestSlope(finer, int64(n)*l.Width(w)/(recentPart*l.Width(finer)))
@@ -339,8 +345,8 @@ func (l *Ladder) recentRate(w, n int, slope float64) float64 {
 	return min(max(recent/slope, minRate), maxRate)
 }
 
-// trust returns by how much less the shape of a window counts after a week, 0 to weekTrusts: what has been steady for so long does not warm up
-// any more, so that growth by several times its level is a leak also where it bends down.
+// trust returns by how much less the shape of a window counts after a week, 0 to weekTrusts: what has been steady for
+// so long does not warm up any more, so that growth by several times its level is a leak also where it bends down.
 func (l *Ladder) trust(w int, c *Growth) float64 {
 	strong := min(1, max(0, c.Growth-trustFrom)/(trustTo-trustFrom))
 	if strong == 0 {
@@ -349,8 +355,8 @@ func (l *Ladder) trust(w int, c *Growth) float64 {
 	return weekTrusts * strong * max(0, 1-l.gaveBack(w, Widths)/(trustFlank*c.Rise))
 }
 
-// gaveBack returns the highest growth of the minimums that was given back, in the memory of the rings from index w on to before end: the largest
-// of the lower flanks of all peaks.
+// gaveBack returns the highest growth of the minimums that was given back, in the memory of the rings from index w on
+// to before end: the largest of the lower flanks of all peaks.
 func (l *Ladder) gaveBack(w, end int) (highest float64) {
 	for coarser := w; coarser < end; coarser++ {
 		r := &l.rings[coarser]
@@ -373,8 +379,8 @@ func (l *Ladder) gaveBack(w, end int) (highest float64) {
 	return highest
 }
 
-// bendsDown reports whether growth decelerates: with time held constant, the series falls with the squared distance from the middle of the
-// window, by more than rounding.
+// bendsDown reports whether growth decelerates: with time held constant, the series falls with the squared distance
+// from the middle of the window, by more than rounding.
 func (t *fitter) bendsDown(x, kept []float64) bool {
 	var squares [Buckets]float64
 	middle := (x[0] + x[len(x)-1]) / 2
@@ -396,7 +402,8 @@ func (l *Ladder) levelBefore(w int, first int64) float64 {
 	return r.at(first).level
 }
 
-// seenBefore returns the highest minimum that held for longer than a bucket at index w, before bucket first of that width.
+// seenBefore returns the highest minimum that held for longer than a bucket at index w, before bucket first of that
+// width.
 func (l *Ladder) seenBefore(w int, first int64) float64 {
 	highest := math.Inf(-1)
 	start := first * l.Width(w)
@@ -412,7 +419,8 @@ func (l *Ladder) seenBefore(w int, first int64) float64 {
 	return highest
 }
 
-// holdLoad compares the rate over the ring with the rate at constant load, and returns the factor on the required duration.
+// holdLoad compares the rate over the ring with the rate at constant load, and returns the factor on the required
+// duration.
 func (c *Growth) holdLoad(l, load *Ladder, w int) float64 {
 	r, q := &l.rings[w], &load.rings[w]
 	var x, y, z [Buckets]float64
@@ -444,7 +452,8 @@ func (c *Growth) holdLoad(l, load *Ladder, w int) float64 {
 	return loadCosts
 }
 
-// Rate returns the slope of the latest minimums of the finest width, up to 12 of them, per second; ok is false with fewer than 4.
+// Rate returns the slope of the latest minimums of the finest width, up to 12 of them, per second; ok is false with
+// fewer than 4.
 func (l *Ladder) Rate() (slope float64, ok bool) { return l.latestSlope(0, 12) }
 
 // latestSlope returns the slope of the latest n minimums at index w, per second; ok is false with fewer than 4.

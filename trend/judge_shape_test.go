@@ -36,7 +36,8 @@ func TestJudgeLevel(t *testing.T) {
 	}
 }
 
-// After a gap longer than the memory a ladder judges as a new one would: neither the levels nor the history before it count.
+// After a gap longer than the memory a ladder judges as a new one would: neither the levels nor the history before it
+// count.
 func TestJudgeAfterLongGap(t *testing.T) {
 	l := filled(0, constant(600, 1e6)...)
 	at := 100 * l.Width(4)
@@ -52,7 +53,8 @@ func TestJudgeAfterLongGap(t *testing.T) {
 	}
 }
 
-// The instant of the start, the unit of the values and, for a ladder of another scale, the unit of time change no verdict.
+// The instant of the start, the unit of the values and, for a ladder of another scale, the unit of time change no
+// verdict.
 func TestJudgeShape(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	var reasons [Sustained + 1]int
@@ -76,7 +78,8 @@ func TestJudgeShape(t *testing.T) {
 				at += random.Int64N(7200 * second)
 			}
 		}
-		// The ladder, load and parameters of the series after a change of units. Powers of two keep the arithmetic exact.
+		// The ladder, load and parameters of the series after a change of units. Powers of two keep the arithmetic
+		// exact.
 		judge := func(epoch int64, k float64, s int64) (all [Widths]Growth) {
 			l, load := NewLadder(epoch, float64(s)), NewLadder(epoch, float64(s))
 			for _, p := range points {
@@ -177,9 +180,9 @@ func TestNeedAndRest(t *testing.T) {
 		Need, Rest  float64
 		CalledAfter time.Duration
 	}
-	// From 100 to 170 over 8 minimums of 5 min, of which the lower of the latest two is 160: a growth of 60 over 104 (with the offset) in 40 min.
-	// With 7 h asked growth at that rate is called after T hours, (.8654 T)^1.3 T = 7: 2.529. The last of
-	// the minimums is the first above nine tenths.
+	// From 100 to 170 over 8 minimums of 5 min, of which the lower of the latest two is 160: a growth of 60 over 104
+	// (with the offset) in 40 min. With 7 h asked growth at that rate is called after T hours, (.8654 T)^1.3 T = 7:
+	// 2.529. The last of the minimums is the first above nine tenths.
 	params := Params{Required: 7 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
 	for _, test := range []struct {
 		name   string

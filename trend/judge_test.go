@@ -13,7 +13,8 @@ import (
 
 var gap = math.NaN()
 
-// filled returns a ladder at scale 1 with one value in each bucket of a width; NaN leaves one empty. The level is 100 throughout.
+// filled returns a ladder at scale 1 with one value in each bucket of a width; NaN leaves one empty. The level is 100
+// throughout.
 func filled(w int, values ...float64) *Ladder {
 	l := NewLadder(0, 1)
 	for i, v := range values {
@@ -35,9 +36,10 @@ func concat(parts ...[]float64) (all []float64) {
 
 func constant(n int, v float64) []float64 { return shifted(make([]float64, n), v) }
 
-// The ramp of most cases: eight minimums from 100 to 170 over a level of 100 with an offset of 100. The rise is min(160, 170) - 100 = 60
-// and the growth 60/200 = 0.3. At 5 min the window is 2400 s, so 2400 s x 0.3^1.3 = 501.7 s of required duration are earned (8.36 min); suspicion asks
-// for a sixth (50.2 min), and twice that required duration (100.3 min) is too much to look closer.
+// The ramp of most cases: eight minimums from 100 to 170 over a level of 100 with an offset of 100. The rise is
+// min(160, 170) - 100 = 60 and the growth 60/200 = 0.3. At 5 min the window is 2400 s, so 2400 s x 0.3^1.3 = 501.7 s of
+// required duration are earned (8.36 min); suspicion asks for a sixth (50.2 min), and twice that required duration
+// (100.3 min) is too much to look closer.
 var ramp = []float64{100, 110, 120, 130, 140, 150, 160, 170}
 
 // bulge is what a parabola of curvature -1 a minimum squared rises above its ends, over eight minimums.
@@ -102,8 +104,9 @@ func TestJudge(t *testing.T) {
 			with(measured(SeenBefore, false, Fit{}), func(c *Growth) { c.Since, c.Base, c.Rise, c.Growth = 20*minute, 500, -340, -1.7 })},
 		{"most of it seen before", 0, concat([]float64{gap, 125, 125, 125}, ramp), time.Minute, nil, nil,
 			with(measured(SeenBefore, false, Fit{}), func(c *Growth) { c.Since, c.Base, c.Rise, c.Growth = 20*minute, 125, 35, .175 })},
-		// From 108 the rise is 52; each quarter of the clipped growth 108, 110, ... 170 keeps its share but the first: 9.5 of 62, or 15.32 %. The
-		// 2.68 % that it lacks ask for e^(30 x .0268) = 2.23 times the required duration; the growth of .26 earns 416.6 s.
+		// From 108 the rise is 52; each quarter of the clipped growth 108, 110, ... 170 keeps its share but the first:
+		// 9.5 of 62, or 15.32 %. The 2.68 % that it lacks ask for e^(30 x .0268) = 2.23 times the required duration;
+		// the growth of .26 earns 416.6 s.
 		{"in part seen before", 0, concat([]float64{gap, 108, 108, 108}, ramp), 186 * time.Second, nil, nil,
 			with(measured(Sustained, true, line), func(c *Growth) { c.Since, c.Base, c.Rise, c.Growth = 20*minute, 108, 52, .26 })},
 		{"in part seen before, too uneven", 0, concat([]float64{gap, 108, 108, 108}, ramp), 188 * time.Second, nil, nil,
@@ -129,8 +132,9 @@ func TestJudge(t *testing.T) {
 		{"levels off late", 0, []float64{100, 130, 145, 160, 172, 185, 192, 200}, time.Minute, nil, nil,
 			with(measured(Uneven, false, Fit{0.04531746031746032, 112.91666666666666, 0.9564909995540848, 9.62775106898933, 5.621945881559403}),
 				func(c *Growth) { c.Rise, c.Growth = 92, .46 })},
-		// The fits here and below are worked out in exact fractions by the formulas of Regress; those of TestRegressReference come out the same
-		// to 15 digits. Without the spike and what came back after it the quarters hold 17.5, 17.5, 21.25 and 18.75 of 75.
+		// The fits here and below are worked out in exact fractions by the formulas of Regress; those of
+		// TestRegressReference come out the same to 15 digits. Without the spike and what came back after it the
+		// quarters hold 17.5, 17.5, 21.25 and 18.75 of 75.
 		{"steep but not significant", 0, []float64{100, 110, 120, 130, 140, 150, 900, 175}, time.Minute, nil, nil,
 			with(measured(NotSignificant, false, Fit{0.18154761904761904, 37.5, 0.2396841142444894, 1.3753024553438458, 8}),
 				func(c *Growth) { c.Rise, c.Growth = 75, .375 })},
@@ -152,8 +156,9 @@ func TestJudge(t *testing.T) {
 		{"growth beyond 4 times earns no more", 0, shifted(steps(32, 100), 100), 16*time.Hour + 11*time.Minute, nil, nil,
 			with(measured(TooRecent, true, slower(line, .1)), longest(3000, 15))},
 
-		// The ramp with bulges of 0.735, 0.6125 and -6.125 in its middle; more than 1 % of the 70 that it rises bends. The growth of .3018 earns
-		// 505.6 s, of which an eighth is 63.2 s; suspicion asks for a sixth of the required duration: 379.2 s.
+		// The ramp with bulges of 0.735, 0.6125 and -6.125 in its middle; more than 1 % of the 70 that it rises bends.
+		// The growth of .3018 earns 505.6 s, of which an eighth is 63.2 s; suspicion asks for a sixth of the required
+		// duration: 379.2 s.
 		{"bends down", 0, bulging(.06), 63 * time.Second, nil, nil, with(measured(Sustained, true, bent), rises(60.36, .3018))},
 		{"bends down, too recent", 0, bulging(.06), 64 * time.Second, nil, nil, with(measured(Uneven, true, bent), rises(60.36, .3018))},
 		{"bends down, suspect to the last", 0, bulging(.06), 379 * time.Second, nil, nil, with(measured(Uneven, true, bent), rises(60.36, .3018))},
@@ -181,7 +186,8 @@ func TestJudge(t *testing.T) {
 		{"ceiling already passed", 0, ramp, 1000 * time.Hour, func(p *Params) { p.Offset, p.Ceiling = 0, 90 }, nil,
 			with(measured(TooRecent, false, Fit{}), func(c *Growth) { c.Growth = .6 })},
 
-		// At 20 min the ramp earns 33.4 min. 24 h of history before it halve the required duration, 4 h take a twelfth off.
+		// At 20 min the ramp earns 33.4 min. 24 h of history before it halve the required duration, 4 h take a twelfth
+		// off.
 		{"no history", 1, ramp, 66 * time.Minute, nil, nil,
 			with(measured(TooRecent, true, slower(line, 4)), func(c *Growth) { c.Window, c.Width = 160*time.Minute, 20*time.Minute })},
 		{"a day of history", 1, concat(constant(72, 100), ramp), 66 * time.Minute, nil, nil,
@@ -193,8 +199,8 @@ func TestJudge(t *testing.T) {
 				c.Since, c.Window, c.Width = 24*60*minute, 160*time.Minute, 20*time.Minute
 			})},
 
-		// At 6 h the ramp takes 48 h and earns 10.03 h. 18 h of history make .625 of the required duration; eight times that passes below the 500
-		// of the day before: 10.03 h / 8 / .625 = 120.4 min.
+		// At 6 h the ramp takes 48 h and earns 10.03 h. 18 h of history make .625 of the required duration; eight times
+		// that passes below the 500 of the day before: 10.03 h / 8 / .625 = 120.4 min.
 		{"long climb below what was seen", 3, concat([]float64{gap, 500, 500, 500}, ramp), 120 * time.Minute, nil, nil,
 			with(measured(Sustained, true, slower(line, 72)), func(c *Growth) {
 				c.Since, c.Window, c.Width = 24*60*minute, 48*time.Hour, 6*time.Hour
@@ -212,7 +218,8 @@ func TestJudge(t *testing.T) {
 			})},
 		{"five at 6 h", 3, []float64{100, 120, 140, 160, 180}, time.Hour, nil, nil, Growth{}},
 
-		// Of a load of 10, 12, 12, 10, ... the ramp is independent: all of the rate remains, and half of the required duration is asked, up to 16.7 min.
+		// Of a load of 10, 12, 12, 10, ... the ramp is independent: all of the rate remains, and half of the required
+		// duration is asked, up to 16.7 min.
 		{"driving load steady", 0, ramp, 16 * time.Minute, func(p *Params) { p.LoadDrives = true }, filled(0, 10, 12, 12, 10, 10, 12, 12, 10),
 			with(measured(Sustained, true, line), func(c *Growth) { c.Load, c.Kept = true, 1 })},
 		{"load steady", 0, ramp, 16 * time.Minute, nil, filled(0, 10, 12, 12, 10, 10, 12, 12, 10),
@@ -223,14 +230,15 @@ func TestJudge(t *testing.T) {
 			with(measured(TooRecent, true, line), func(c *Growth) { c.Load = true })},
 		{"load grows along, patiently", 0, ramp, 100 * time.Second, nil, filled(0, steps(8, 3)...),
 			with(measured(Sustained, true, line), func(c *Growth) { c.Load = true })},
-		// Most of the rate remains, but at a t of 1.03 (both made like the references of TestPartialReference). .29 earns 480.1 s, of which a
-		// fifth is 96.02 s.
+		// Most of the rate remains, but at a t of 1.03 (both made like the references of TestPartialReference). .29
+		// earns 480.1 s, of which a fifth is 96.02 s.
 		{"load grows along, nearly", 0, []float64{100, 112, 118, 131, 139, 152, 158, 170}, 97 * time.Second, nil,
 			filled(0, 0, 3, 6, 9, 12, 15, 18, 22), with(measured(TooRecent, true, Fit{}), func(c *Growth) {
 				c.Load, c.Kept, c.Rise, c.Growth = true, 0.7771084337349099, 58, .29
 				c.Fit = Fit{0.032936507936507944, 100.41666666666663, 0.9957734915238557, 37.59802509584881, 8}
 			})},
-		// The load rises by 2.8 or 3.2 a minimum, with the same swing as the series: 7.2 or 6.8 of its 10 a minimum remain.
+		// The load rises by 2.8 or 3.2 a minimum, with the same swing as the series: 7.2 or 6.8 of its 10 a minimum
+		// remain.
 		{"most of the pace is its own", 0, swinging, 480 * time.Second, nil, filled(0, plus(steps(8, 2.8), swing)...),
 			with(measured(Sustained, true, swung), func(c *Growth) { c.Load, c.Kept, c.Base, c.Rise, c.Growth = true, .72, 101, 58, .29 })},
 		{"less of the pace is its own", 0, swinging, 97 * time.Second, nil, filled(0, plus(steps(8, 3.2), swing)...),
@@ -259,9 +267,10 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// The longer window is suspect (growth 1.125 over 2 h earns 139.9 min, and as it gathers rate e^-1.25 of the required duration is asked: 143.3 min)
-// and the shorter one nothing but a step (growth .4 over 40 min, which earns 12.15 min; what 500 min can come to at the least is
-// 11.9 min for suspicion): the suspicion must not be lost to the shorter window, though that passed more tests.
+// The longer window is suspect (growth 1.125 over 2 h earns 139.9 min, and as it gathers rate e^-1.25 of the required
+// duration is asked: 143.3 min) and the shorter one nothing but a step (growth .4 over 40 min, which earns 12.15 min;
+// what 500 min can come to at the least is 11.9 min for suspicion): the suspicion must not be lost to the shorter
+// window, though that passed more tests.
 func TestJudgeKeepsSuspicion(t *testing.T) {
 	values := shifted(steps(24, 9), 100)
 	copy(values[16:], []float64{245, 246, 247, 248, 280, 300, 325, 330})
@@ -280,8 +289,8 @@ func TestJudgeKeepsSuspicion(t *testing.T) {
 	}
 }
 
-// Each quarter of the window but the last should hold 18 % of the rise, the last 23 %, and none less than 8 %. Between minimums the growth counts
-// as straight.
+// Each quarter of the window but the last should hold 18 % of the rise, the last 23 %, and none less than 8 %. Between
+// minimums the growth counts as straight.
 func TestEven(t *testing.T) {
 	straight := func(n int) []float64 { return shifted(steps(n, .7), 100.1) }
 	// Of eight minimums the quarters end at 1.75, 3.5 and 5.25; of five at minimums. All rise by 100.
@@ -328,7 +337,8 @@ func TestEven(t *testing.T) {
 	}
 }
 
-// What a swing that came back costs, and the recent rate: of the ramp at 20 min, whose finer minimums tell the last quarter of its time.
+// What a swing that came back costs, and the recent rate: of the ramp at 20 min, whose finer minimums tell the last
+// quarter of its time.
 func TestJudgeByItsPast(t *testing.T) {
 	minutes := func(slope ...float64) (values []float64) { // 32 minimums at 5 min, eight of each slope
 		level := 100.
@@ -404,8 +414,9 @@ func TestJudgeQuartersOverGaps(t *testing.T) {
 }
 
 func TestBendsDown(t *testing.T) {
-	// Orthogonal to any parabola over eight points, so that curvature is g, t = 1.168 g/k with k times this, and residuals are not correlated
-	// (r < 0): the squared distances have 168 for a sum of squares, this has 616, and 1.168 is (168 x 5/616)^.5.
+	// Orthogonal to any parabola over eight points, so that curvature is g, t = 1.168 g/k with k times this, and
+	// residuals are not correlated (r < 0): the squared distances have 168 for a sum of squares, this has 616, and
+	// 1.168 is (168 x 5/616)^.5.
 	quartic := []float64{7, -13, -3, 9, 9, -3, -13, 7}
 	for _, test := range []struct {
 		name    string
@@ -431,7 +442,8 @@ func TestBendsDown(t *testing.T) {
 		{"other unit, by too little", steps(8, 300), scaled(bulging(.05), 1e9), false},
 		{"over a level", steps(8, 300), shifted(bulging(.06), 1e9), true},
 		{"over a level, by too little", steps(8, 300), shifted(bulging(.05), 1e9), false},
-		// Of 0 to 31 the third is missing; the middle stays 15.5. Its ends are 240.25 (15.5 squared) below the middle, 1 % of 310 is 3.1.
+		// Of 0 to 31 the third is missing; the middle stays 15.5. Its ends are 240.25 (15.5 squared) below the middle,
+		// 1 % of 310 is 3.1.
 		{"long, by .0125 a floor squared", thinned(steps(32, 300)), thinned(parabola(32, 10, -.0125)), false},
 		{"long, by .0133 a floor squared", thinned(steps(32, 300)), thinned(parabola(32, 10, -.0133)), true},
 		{"a cache that fills", steps(16, 300), mapped(steps(16, .1), func(a float64) float64 { return 1 - math.Exp(-a) }), true},
@@ -443,7 +455,8 @@ func TestBendsDown(t *testing.T) {
 	}
 }
 
-// parabola returns n minimums from 100 that rise by slope each, and by curvature times the squared distance from the middle.
+// parabola returns n minimums from 100 that rise by slope each, and by curvature times the squared distance from the
+// middle.
 func parabola(n int, slope, curvature float64) []float64 {
 	return mapped(steps(n, 1), func(i float64) float64 {
 		d := i - float64(n-1)/2

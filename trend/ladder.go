@@ -15,7 +15,8 @@ const (
 	Widths = 5
 )
 
-// widths of the buckets, in units of the finest. Leaks run at rates over four decades: the fine ones see the fast, the coarse ones the slow.
+// widths of the buckets, in units of the finest. Leaks run at rates over four decades: the fine ones see the fast, the
+// coarse ones the slow.
 var widths = [Widths]int64{1, 4, 16, 72, 288}
 
 // FinestWidth is the width of the finest buckets at a scale of 1. The coarser ones are 20 min, 80 min, 6 h and 24 h.
@@ -48,9 +49,9 @@ func (r *ring) at(i int64) *bucket { return &r.closed[uint64(i)%Buckets] }
 // oldest returns the number of the oldest bucket that is kept.
 func (r *ring) oldest() int64 { return max(0, r.count-Buckets) }
 
-// Ladder keeps the minimums (lowest values) and means of one series in buckets of five widths, 32 of each: the last 2 h 40 min at
-// 5 min up to the last 32 days at 24 h, at a scale of 1. The minimum is what tells a leak: load, bursts and garbage collection raise a
-// series, but only what is never given back raises its minimum.
+// Ladder keeps the minimums (lowest values) and means of one series in buckets of five widths, 32 of each: the last 2 h
+// 40 min at 5 min up to the last 32 days at 24 h, at a scale of 1. The minimum is what tells a leak: load, bursts and
+// garbage collection raise a series, but only what is never given back raises its minimum.
 //
 // It is not safe for concurrent use. It takes under 5 KB and never allocates.
 type Ladder struct {
@@ -66,8 +67,9 @@ type Ladder struct {
 	fit fitter
 }
 
-// NewLadder returns an empty ladder whose bucket 0 starts at epoch, in unix nanoseconds. scale stretches all widths; the finest must
-// come to a nanosecond or more and the coarsest to less than 292 years. Ladders with the same epoch and scale close their buckets together.
+// NewLadder returns an empty ladder whose bucket 0 starts at epoch, in unix nanoseconds. scale stretches all widths;
+// the finest must come to a nanosecond or more and the coarsest to less than 292 years. Ladders with the same epoch and
+// scale close their buckets together.
 func NewLadder(epoch int64, scale float64) *Ladder {
 	finest := float64(FinestWidth) * scale
 	if !(finest >= 1 && finest*float64(widths[Widths-1]) < math.MaxInt64) {
@@ -94,9 +96,9 @@ func (l *Ladder) startAt(number int64) {
 // Closes reports whether an instant lies past the open bucket, so that adding a value there closes it.
 func (l *Ladder) Closes(at int64) bool { return at-l.epoch >= (l.open+1)*l.finest }
 
-// Add takes a finite value measured at an instant in unix nanoseconds, which must not lie before the epoch; instants must not
-// decrease. A value beyond ±1e100 counts as that. level is the moving baseline before this value, kept with the buckets that close. It
-// returns the widths of which a bucket closed, as a bit set.
+// Add takes a finite value measured at an instant in unix nanoseconds, which must not lie before the epoch; instants
+// must not decrease. A value beyond ±1e100 counts as that. level is the moving baseline before this value, kept with
+// the buckets that close. It returns the widths of which a bucket closed, as a bit set.
 func (l *Ladder) Add(at int64, value, level float64) (closed uint8) {
 	if l.Closes(at) {
 		closed = l.Advance(at, level)
@@ -118,7 +120,8 @@ func (l *Ladder) Add(at int64, value, level float64) (closed uint8) {
 	return closed
 }
 
-// Advance closes the buckets that end by an instant, empty ones where nothing was read. It returns their widths as a bit set.
+// Advance closes the buckets that end by an instant, empty ones where nothing was read. It returns their widths as a
+// bit set.
 func (l *Ladder) Advance(at int64, level float64) (closed uint8) {
 	number := (at - l.epoch) / l.finest
 	if number <= l.open {
@@ -147,8 +150,9 @@ func (l *Ladder) closeOne(level float64) (closed uint8) {
 			continue
 		}
 		b := empty
-		// A bucket that is mostly gap has no minimum to compare with the others. Where that goes on, values come more rarely now. Where even the
-		// fullest bucket has few, as of readings by hand or a daily job, each counts: how many fall into one is chance.
+		// A bucket that is mostly gap has no minimum to compare with the others. Where that goes on, values come more
+		// rarely now. Where even the fullest bucket has few, as of readings by hand or a daily job, each counts: how
+		// many fall into one is chance.
 		r.full = max(r.full, r.n)
 		sparse := int64(r.full)*sparseShare <= widths[w]
 		switch {
@@ -171,8 +175,8 @@ func (l *Ladder) closeOne(level float64) (closed uint8) {
 // Width returns the width of the buckets at index w in nanoseconds, 0 <= w < Widths.
 func (l *Ladder) Width(w int) int64 { return l.finest * widths[w] }
 
-// Minimum returns the minimum of the latest closed bucket at index w, in the unit of the series; ok is false where nothing, or too
-// little, was read.
+// Minimum returns the minimum of the latest closed bucket at index w, in the unit of the series; ok is false where
+// nothing, or too little, was read.
 func (l *Ladder) Minimum(w int) (minimum float64, ok bool) {
 	r := &l.rings[w]
 	if r.count == 0 {
@@ -188,8 +192,8 @@ func (l *Ladder) Epoch() int64 { return l.epoch }
 // Closed returns how many buckets at index w were closed since the epoch, 0 <= w < Widths.
 func (l *Ladder) Closed(w int) int64 { return l.rings[w].count }
 
-// MinimumAt returns the minimum of closed bucket number n at index w, which starts n widths after the epoch; ok is false where nothing, or
-// too little, was read, and for a bucket that is not kept or not closed.
+// MinimumAt returns the minimum of closed bucket number n at index w, which starts n widths after the epoch; ok is
+// false where nothing, or too little, was read, and for a bucket that is not kept or not closed.
 func (l *Ladder) MinimumAt(w int, n int64) (minimum float64, ok bool) {
 	r := &l.rings[w]
 	if n < r.oldest() || n >= r.count {
@@ -199,8 +203,9 @@ func (l *Ladder) MinimumAt(w int, n int64) (minimum float64, ok bool) {
 	return minimum, !math.IsNaN(minimum)
 }
 
-// HeldSince returns since when no minimum that is kept lies below a level, unix nanoseconds: the start of the first bucket of a width, the
-// finest that tells. ok is false where the latest minimum of the finest width lies below it, or none is kept.
+// HeldSince returns since when no minimum that is kept lies below a level, unix nanoseconds: the start of the first
+// bucket of a width, the finest that tells. ok is false where the latest minimum of the finest width lies below it, or
+// none is kept.
 func (l *Ladder) HeldSince(level float64) (at int64, ok bool) {
 	known := int64(math.MaxInt64) // start of what finer widths tell
 	for w := range l.rings {

@@ -342,8 +342,8 @@ func leaking() *Ladder {
 	return l
 }
 
-// FuzzLadder turns bytes into readings, ten for each: eight of value, two of distance. The distance's top bits choose between
-// seconds, minutes, hours and days.
+// FuzzLadder turns bytes into readings, ten for each: eight of value, two of distance. The distance's top bits choose
+// between seconds, minutes, hours and days.
 func FuzzLadder(f *testing.F) {
 	steady := []byte{}
 	for i := range 60 {
@@ -438,8 +438,9 @@ func TestLadderOfRarerValues(t *testing.T) {
 	}
 	const day = 24 * time.Hour
 	got := []int{missing(1, 0, day, 5*time.Minute), missing(1, day, 2*day, 20*time.Minute), missing(3, 2*day, 9*day, 2*time.Hour)}
-	// 20 min have four values, then one, which is less than half of 4 and 3, but not of 2. 6 h have 72, later 18, for which 54, 40 and 30 are
-	// expected, and then 3, for which it is 22, 16 and 12, and 9, which is an eighth of 72: so few are sparse.
+	// 20 min have four values, then one, which is less than half of 4 and 3, but not of 2. 6 h have 72, later 18, for
+	// which 54, 40 and 30 are expected, and then 3, for which it is 22, 16 and 12, and 9, which is an eighth of 72: so
+	// few are sparse.
 	if want := []int{0, 2, 4}; !slices.Equal(got, want) {
 		t.Errorf("buckets without a floor: %v, want %v", got, want)
 	}

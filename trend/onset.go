@@ -17,25 +17,27 @@ const (
 	// maxOnsetPoints bounds how many minimums an onset is estimated from.
 	maxOnsetPoints = Widths * Buckets
 	minOnsetPoints = 5
-	// clipShare is the share of the rise by which a minimum may exceed all later ones: noise at the old level counts as it is, while bursts,
-	// a sawtooth or a higher level of before are cut off.
+	// clipShare is the share of the rise by which a minimum may exceed all later ones: noise at the old level counts as
+	// it is, while bursts, a sawtooth or a higher level of before are cut off.
 	clipShare = .05
-	// curveGain is the share of the residuals that an accelerating growth must leave at most, to be preferred over a straight one.
+	// curveGain is the share of the residuals that an accelerating growth must leave at most, to be preferred over a
+	// straight one.
 	curveGain = .5
 	maxPower  = 2
 	// onsetF is the likelihood-ratio threshold of the interval.
 	onsetF = 10
 )
 
-// EstimateOnset estimates when a growth began of which a window from since to until was judged, both in unix nanoseconds. ok is false with too few
-// minimums, or where none of the fits rises.
+// EstimateOnset estimates when a growth began of which a window from since to until was judged, both in unix
+// nanoseconds. ok is false with too few minimums, or where none of the fits rises.
 //
-// The minimums from one window's length before since on, as fine as they are kept, are explained by a level that is flat until the onset c and
-// grows from there, y = a + b max(0, x-c)^p with p = 1 or 2. c is the candidate with the smallest sum S of squared residuals, as in
-// two-phase regression with joined lines (Hinkley 1971, "Inference in two-phase regression"; Quandt 1958), each fit by gonum's
-// stat.LinearRegression. Its error comes from the candidates with S(c) <= S(min) (1 + F/(m-3)), where m is the number of points that the
-// residuals are worth (see Regress); it is calibrated on generated leaks, not a confidence interval by theory. The onset is
-// never before the last minimum at the old level.
+// The minimums from one window's length before since on, as fine as they are kept, are explained by a level that is
+// flat until the onset c and grows from there, y = a + b max(0, x-c)^p with p = 1 or 2. c is the candidate with the
+// smallest sum S of squared residuals, as in two-phase regression with joined lines (Hinkley 1971, "Inference in
+// two-phase regression"; Quandt 1958), each fit by gonum's stat.LinearRegression. Its error comes from the candidates
+// with S(c) <= S(min) (1 + F/(m-3)), where m is the number of points that the residuals are worth (see Regress); it is
+// calibrated on generated leaks, not a confidence interval by theory. The onset is never before the last minimum at the
+// old level.
 func EstimateOnset(l *Ladder, since, until int64) (o Onset, ok bool) {
 	s := &onsetFit{}
 	s.take(l, since-(until-since))

@@ -9,8 +9,8 @@ import (
 	"github.com/mdzesseis/leaktrend/trend"
 )
 
-// called reports when growth in a series of a value every ten minutes was sustained twice in a row at one width, in hours after its first
-// value; ok is false where it never was. The buckets begin shift hours before it.
+// called reports when growth in a series of a value every ten minutes was sustained twice in a row at one width, in
+// hours after its first value; ok is false where it never was. The buckets begin shift hours before it.
 func called(shift, hours float64, value func(h float64) float64) (at float64, ok bool) {
 	first := epoch + int64(shift*float64(time.Hour))
 	l := trend.NewLadder(epoch, 1)

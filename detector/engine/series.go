@@ -18,7 +18,8 @@ const growsAgain = .5
 // shortestTooth is how long growth lasts at the least that may have been a life of its own.
 const shortestTooth = float64(2 * time.Hour)
 
-// ownShare of the moving level is the offset of a series that is no count and in no unit that is known: it follows the scale of its own.
+// ownShare of the moving level is the offset of a series that is no count and in no unit that is known: it follows the
+// scale of its own.
 const ownShare = .05
 
 // offsets are added to the level when growth is measured, so that a few units over next to nothing are no growth.
@@ -27,7 +28,8 @@ const (
 	bytesOffset = 1 << 20
 )
 
-// Series follows one resource of a process: its level, its minimums and its findings. Others read it between two samples.
+// Series follows one resource of a process: its level, its minimums and its findings. Others read it between two
+// samples.
 type Series struct {
 	resource  sampler.Resource
 	ceiling   sampler.Ceiling

@@ -8,8 +8,9 @@ const (
 	sawTeeth    = 2   // that make a saw
 )
 
-// Saw counts the teeth of a series: growth for long that was gone within one reading, down to the lowest level ever. They are restarts that
-// nothing tells of, as after each kill for want of memory, or a cache that is cleared. The zero value has seen nothing.
+// Saw counts the teeth of a series: growth for long that was gone within one reading, down to the lowest level ever.
+// They are restarts that nothing tells of, as after each kill for want of memory, or a cache that is cleared. The zero
+// value has seen nothing.
 type Saw struct {
 	seen      bool
 	low, last float64
@@ -21,8 +22,8 @@ type Saw struct {
 	n      int
 }
 
-// Observe takes the next value at an instant (unix nanoseconds). offset is added to levels when growth is measured, in the unit of the series;
-// shortest is how long a tooth lasts at the least, in nanoseconds.
+// Observe takes the next value at an instant (unix nanoseconds). offset is added to levels when growth is measured, in
+// the unit of the series; shortest is how long a tooth lasts at the least, in nanoseconds.
 func (s *Saw) Observe(at int64, value, offset float64, shortest int64) {
 	if !s.seen {
 		s.seen, s.low, s.last = true, value, value

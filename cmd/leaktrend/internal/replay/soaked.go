@@ -13,7 +13,8 @@ import (
 // fewestSoaked is how many samples a soak run must have to say anything.
 const fewestSoaked = 30
 
-// Soaked is what a soak run of the length of a recording makes of a resource that is too early to tell by the physical time constants.
+// Soaked is what a soak run of the length of a recording makes of a resource that is too early to tell by the physical
+// time constants.
 type Soaked struct {
 	Length  time.Duration // of the recording, to the second; 0 = not looked at
 	Verdict detector.Verdict
@@ -25,7 +26,8 @@ func (r *Result) early() bool {
 		slices.ContainsFunc(r.Resources, func(c Resource) bool { return c.Judged && c.Verdict == detector.Early })
 }
 
-// soak judges the recordings of a file that are too early to tell once more, as soak runs. What cannot be read again says nothing.
+// soak judges the recordings of a file that are too early to tell once more, as soak runs. What cannot be read again
+// says nothing.
 func soak(ctx context.Context, path string, results []*Result, o Options) {
 	if o.Given || path == "-" || !slices.ContainsFunc(results, (*Result).early) {
 		return

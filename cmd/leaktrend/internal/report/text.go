@@ -125,7 +125,8 @@ func soakText(soak time.Duration) string {
 	return "soak " + sampler.FormatDuration(soak)
 }
 
-// earlyNote says of growth that may become a leak what it comes to, why it is no finding yet, and what a soak run of this length says.
+// earlyNote says of growth that may become a leak what it comes to, why it is no finding yet, and what a soak run of
+// this length says.
 func earlyNote(c *replay.Resource) string {
 	note := table.Early(&c.Status)
 	if c.Soaked.Length > 0 {

@@ -82,8 +82,8 @@ const (
 // is too young for one takes the next: Prometheus cannot look back to just its start.
 var lookBack = []int{7 * approxDay, approxDay, approxDay / 4}
 
-// need returns the least growth that a window must show when a doubling takes a required duration; ok is false where no growth
-// is enough.
+// need returns the least growth that a window must show when a doubling takes a required duration; ok is false where no
+// growth is enough.
 func (a Approximation) need(w Window, patience time.Duration) (growth float64, ok bool) {
 	growth = math.Round(1000*math.Pow(patience.Hours()/w.hours(), 1/approxPower)) / 1000
 	return max(growth, a.config.Adaptive.LeastGrowth), growth <= approxMaxG

@@ -1,5 +1,5 @@
-// Command dashboard checks a file against Grafana's own model of a dashboard: every field is known, of its type, and set where it must be.
-// It is a module of its own, so that no program that embeds the monitor depends on Grafana's.
+// Command dashboard checks a file against Grafana's own model of a dashboard: every field is known, of its type, and
+// set where it must be. It is a module of its own, so that no program that embeds the monitor depends on Grafana's.
 package main
 
 import (

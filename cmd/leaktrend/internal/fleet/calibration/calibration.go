@@ -21,8 +21,8 @@ import (
 //go:embed calibration.csv
 var calibrationText string
 
-// Marks are the lengths of history at which scores are calibrated. They lie closer than the minimums of 6 hours by which
-// long climbs are judged: each new minimum may confirm growth, so what scores high changes from one to the next.
+// Marks are the lengths of history at which scores are calibrated. They lie closer than the minimums of 6 hours by
+// which long climbs are judged: each new minimum may confirm growth, so what scores high changes from one to the next.
 var Marks = marks()
 
 func marks() (all []time.Duration) {

@@ -113,8 +113,8 @@ func TestRules(t *testing.T) {
 		{"OLS t-test", "growth", record("goroutines", 5*minute, course(100, linear(0, 1))...), []float64{68.4}},
 		{"OLS t-test", "flat", record("goroutines", 5*minute, course(200, constant(7))...), nil},
 
-		// 2 an hour: with 20 minimums, after 40 steps, the line rises by 46 in 23 hours, above a fifth of where it would
-		// begin 24 hours ago, 92.
+		// 2 an hour: with 20 minimums, after 40 steps, the line rises by 46 in 23 hours, above a fifth of where it
+		// would begin 24 hours ago, 92.
 		{"OLS on minimums", "growth", record("goroutines", hour/2, course(100, linear(100, 1))...), []float64{40}},
 		{"OLS on minimums", "too little", record("goroutines", hour/2, course(100, linear(1000, 1))...), nil},
 		{"OLS on minimums", "too few", record("goroutines", hour/2, course(40, linear(100, 1))...), nil},

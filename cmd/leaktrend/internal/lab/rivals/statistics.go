@@ -127,8 +127,8 @@ func olsTest(s *series) []int64 {
 
 // olsFloors is a rule of thumb in wide use, of which we know no publication: a regression over the minima of the last
 // 24 hours, asked as each hour closes. The line must explain more than 80 % of the variance and rise by more than 20 %
-// of its beginning. Hours without a reading have no minimum; 20 minimums are needed. The alarm ends after 24 hours in which
-// it did not hold.
+// of its beginning. Hours without a reading have no minimum; 20 minimums are needed. The alarm ends after 24 hours in
+// which it did not hold.
 func olsFloors(s *series) []int64 {
 	const (
 		span  = 24

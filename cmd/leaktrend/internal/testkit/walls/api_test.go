@@ -10,7 +10,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden file anew")
 
-// TestAPI holds the exported names of the packages that the README shows to others. A name that goes breaks their build.
+// TestAPI holds the exported names of the packages that the README shows to others. A name that goes breaks their
+// build.
 func TestAPI(t *testing.T) {
 	shown := []string{"alerting", "detector", "detector/collector", "sampler/profile/remote"}
 	all, _ := sources(t)
