@@ -26,9 +26,9 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	leakdetection "github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/internal/hosttest"
-	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording"
+	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
 var (

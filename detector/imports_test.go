@@ -34,7 +34,7 @@ const roomsAreApart = "the rooms of sampler import sampler and what is internal 
 // roomFault says why a room of sampler must not import another of our packages; "" where it may.
 func roomFault(from, to string) string {
 	switch {
-	case to == "sampler", under(to, "sampler/internal", "internal/await"):
+	case to == "sampler", under(to, "sampler/internal", "testdata/await"):
 	case to == "sampler/promtext" && under(from, "sampler/endpoint", "sampler/recording"): // both read Prometheus text
 	case to == "sampler/profile" && under(from, "sampler/profile"): // who does not read another process's profiles compiles the one alone
 	default:
@@ -53,7 +53,7 @@ func edgeFault(from, to string) string {
 	if own && under(from, "alerting") && under(to, "alerting") {
 		own = false // a leaf too: who delivers by other ways compiles no HTTP
 	}
-	forTests := []string{"internal/await", "detector/internal/hosttest", "sampler/internal/testchild"}
+	forTests := []string{"testdata/await", "detector/internal/hosttest", "sampler/internal/testchild"}
 	switch {
 	case own && under(to, forTests...) && !under(from, forTests...) && !under(from, "cmd/leaktrend/internal/testkit"):
 		return "only tests use what waits, builds and starts programs for them"
@@ -136,7 +136,7 @@ func TestEdgeFault(t *testing.T) {
 		{"detector/plot", "html/template", plotsAreLight},
 		{"detector/plot", "html", ""},
 		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/testkit/browsertest", "only tests open a browser"},
-		{"cmd/leaktrend/internal/demo", module + "/internal/await", "only tests use what waits, builds and starts programs for them"},
+		{"cmd/leaktrend/internal/demo", module + "/testdata/await", "only tests use what waits, builds and starts programs for them"},
 		{"detector", module + "/detector/internal/hosttest", "only tests use what waits, builds and starts programs for them"},
 		{"other", module + "/cmd/leaktrend", "only the command imports what belongs to it"},
 		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/replay", ""},

@@ -13,9 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/process"
+	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
 // The embedded monitor tells what its own descriptors are, and the same monitor of another process tells that from

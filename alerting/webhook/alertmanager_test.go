@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	"github.com/mdzesseis/leaktrend/internal/await"
+	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
 func toAlertmanager(w *Webhook) *alertmanager { return w.form.(*alertmanager) }

@@ -19,9 +19,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording"
+	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
 // serve starts a server whose handler the test may change from request to request.

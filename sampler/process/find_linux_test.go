@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler/internal/testchild"
+	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
 func TestFindProcesses(t *testing.T) {

@@ -21,9 +21,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/testchild"
+	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
 func newProcessOf(t testing.TB, pid int) *Source {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mdzesseis/leaktrend/internal/await"
+	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
 const dump = `goroutine 1 [running]:

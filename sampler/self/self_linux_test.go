@@ -18,10 +18,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
-	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/testchild"
 	"github.com/mdzesseis/leaktrend/sampler/process"
+	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
 // resourcesOf returns the names of the readings, in their order.

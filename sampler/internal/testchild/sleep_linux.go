@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/procfs"
 
-	"github.com/mdzesseis/leaktrend/internal/await"
+	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
 // Sleep starts a program that is no Go program, and waits until it has settled. It ends with the test.

@@ -19,8 +19,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	gopprof "github.com/google/pprof/profile"
 
-	"github.com/mdzesseis/leaktrend/internal/await"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
+	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
 // served is this process, as a server of its own profiles.

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mdzesseis/leaktrend/internal/await"
+	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
 func TestNewRefuses(t *testing.T) {

@@ -141,6 +141,18 @@ func TestSentences(t *testing.T) {
 	}
 }
 
+// TestTopLevel: the agreed folders hold every Go file.
+func TestTopLevel(t *testing.T) {
+	all, _ := sources(t)
+	agreed := []string{"sampler", "baseline", "trend", "detector", "alerting", "cmd"}
+	for _, s := range all {
+		top, _, _ := strings.Cut(s.dir, "/")
+		if !slices.Contains(agreed, top) {
+			t.Errorf("%s stands outside of %s: the top level is agreed", s.path(), strings.Join(agreed, ", "))
+		}
+	}
+}
+
 const maxLines = 500
 
 func TestFilesAreShort(t *testing.T) {
