@@ -10,7 +10,7 @@ import (
 // Onset is the estimated start of a growth.
 type Onset struct {
 	At    int64         // unix nanoseconds
-	Error time.Duration // half-width of an interval around At that holds the true start in about 9 of 10 leaks, above 0
+	Error time.Duration // half-width of an interval around At that holds the true start in about five of six leaks, above 0
 }
 
 const (
@@ -25,7 +25,9 @@ const (
 	curveGain = .5
 	maxPower  = 2
 	// onsetF is the likelihood-ratio threshold of the interval.
-	onsetF = 10
+	onsetF = 25
+	// onsetModel is the share of the time since that the error is at least: few leaks follow the model.
+	onsetModel = .08
 )
 
 // EstimateOnset estimates when a growth began of which a window from since to until was judged, both in unix
@@ -66,7 +68,7 @@ func EstimateOnset(l *Ladder, since, until int64) (o Onset, ok bool) {
 			last = i
 		}
 	}
-	spread := max(high-at, at-low, s.width[last]/2)
+	spread := max(high-at, at-low, s.width[last]/2, onsetModel*(s.x[n-1]-at))
 	return Onset{At: l.epoch + int64(at*1e9), Error: time.Duration(spread * 1e9)}, true
 }
 
