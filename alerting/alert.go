@@ -99,7 +99,7 @@ type Event struct {
 	Threshold    float64   `json:"threshold,omitempty"` // limit alerts: the level that was passed
 	SlopePerHour float64   `json:"slope_per_hour"`
 	Since        time.Time `json:"since"` // when the growth began, or the limit was passed
-	// SinceError is how far from Since the growth may have begun, in seconds, in about five of six leaks; 0 for a
+	// SinceError is how far from Since the growth may have begun, in seconds, in about four of five leaks; 0 for a
 	// limit.
 	SinceError float64     `json:"since_error_seconds,omitempty"`
 	Exhaustion *Exhaustion `json:"exhaustion,omitempty"`

@@ -121,7 +121,7 @@ func (g *Growth) estimate(l *trend.Ladder) {
 	if !ok && first {
 		o, ok = trend.Onset{At: g.measured.Since, Error: max(1, g.measured.Window)}, true
 	}
-	if ok && (first || o.Error < g.onset.Error) {
+	if ok && (first || o.Sharper(g.onset)) {
 		g.onset = o
 	}
 }
