@@ -22,12 +22,6 @@ func boolKey(name, meaning string, field func(*Config) *bool) key {
 			func(c *Config, v scalar) (err error) { *field(c), err = v.boolean(); return err },
 			func(c *Config) string { return strconv.FormatBool(*field(c)) },
 		}},
-		rank: func(c *Config) int64 {
-			if *field(c) {
-				return 0
-			}
-			return 1
-		},
 	}
 }
 
@@ -50,7 +44,6 @@ func durationKey(name, meaning string, minimum time.Duration, zero bool, field f
 			return nil
 		},
 		copy: func(to, from *Config) { *field(to) = *field(from) },
-		rank: func(c *Config) int64 { return int64(*field(c)) },
 	}
 }
 
@@ -70,7 +63,6 @@ func wholeKey[T int | int64](name, meaning string, maximum int64, field func(*Co
 		}},
 		check: func(c *Config) error { return checkWhole(int64(*field(c)), maximum) },
 		copy:  func(to, from *Config) { *field(to) = *field(from) },
-		rank:  func(c *Config) int64 { return rankLimit(int64(*field(c))) },
 	}
 }
 
@@ -134,14 +126,6 @@ func textKey(name, meaning string, check func(string) error, field func(*Config)
 
 func inertKey(name string) key {
 	return key{spellings: []spelling{{name: name}}}
-}
-
-// rankLimit orders limits by strictness: 0 is off.
-func rankLimit(v int64) int64 {
-	if v == 0 {
-		return math.MaxInt64
-	}
-	return v
 }
 
 func checkWhole(v, maximum int64) error {

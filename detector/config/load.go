@@ -46,8 +46,8 @@ func Load(path string) (Config, []Warning, error) {
 // several documents the first that has the section counts. Without the section the defaults hold, and a warning says
 // so.
 //
-// Two keys that spell one setting may stand together: the stricter value holds, and a warning names both if they
-// differ.
+// Two keys that spell one setting may stand together: the one that the documentation has first holds, and a warning
+// names both if they differ.
 //
 // The error lists every fault of the section in order of line, each as "FILE:LINE: KEY: MESSAGE"; its Unwrap returns
 // them one by one. The Config is then the zero value.
@@ -222,16 +222,9 @@ func (l *loader) setting(k *key, given map[string]entry, c *Config) {
 			l.warn(e.line, name, "does nothing here; it is accepted so that existing files load")
 		case holds == nil:
 			holds = &r
-		default:
-			yields := &r
-			if k.rank(&r.result) < k.rank(&holds.result) {
-				holds, yields = &r, holds
-			}
-			if k.rank(&holds.result) != k.rank(&yields.result) {
-				l.warn(yields.line, qualified(k.group, yields.key),
-					"%s is %s (line %d) and %s is %s (line %d), two names of one setting: the stricter holds, %s: %s",
-					yields.key, yields.text, yields.line, holds.key, holds.text, holds.line, holds.key, holds.text)
-			}
+		case r.result != holds.result:
+			l.warn(e.line, name, "%s is %s (line %d) and %s is %s (line %d), two names of one setting: %s: %s holds",
+				holds.key, holds.text, holds.line, r.key, r.text, r.line, holds.key, holds.text)
 		}
 	}
 	if holds != nil {

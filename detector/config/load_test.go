@@ -38,18 +38,18 @@ func TestLoadOfTheHost(t *testing.T) {
 	}{
 		{"host-config.yaml", with(func(c *Config) {
 			c.CheckInterval = 15 * time.Second
-			c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold = 20, 20, 50<<20
+			c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold = 1000, 1000, 500<<20
 			c.GrowthRateThreshold = 50
 			c.AlertCooldown = 2 * time.Minute
 			c.StackTraceOnLeak = true
 			c.MaxAlertHistory = 200
 		}), []string{
-			"29: goroutine_threshold: goroutine_threshold is 1000 (line 29) and goroutine_leak_threshold is 20 (line 36), " +
-				"two names of one setting: the stricter holds, goroutine_leak_threshold: 20",
-			"30: memory_threshold_mb: memory_threshold_mb is 500 (line 30) and memory_leak_threshold is 52428800 (line 37), " +
-				"two names of one setting: the stricter holds, memory_leak_threshold: 52428800",
-			"31: fd_threshold: fd_threshold is 1000 (line 31) and fd_leak_threshold is 20 (line 35), " +
-				"two names of one setting: the stricter holds, fd_leak_threshold: 20",
+			"35: fd_leak_threshold: fd_threshold is 1000 (line 31) and fd_leak_threshold is 20 (line 35), " +
+				"two names of one setting: fd_threshold: 1000 holds",
+			"36: goroutine_leak_threshold: goroutine_threshold is 1000 (line 29) and goroutine_leak_threshold is 20 (line 36), " +
+				"two names of one setting: goroutine_threshold: 1000 holds",
+			"37: memory_leak_threshold: memory_threshold_mb is 500 (line 30) and memory_leak_threshold is 52428800 (line 37), " +
+				"two names of one setting: memory_threshold_mb: 500 holds",
 			"40: enable_gc_optimization: does nothing here; it is accepted so that existing files load",
 		}},
 		{"host-enterprise.yaml", with(func(c *Config) {
@@ -145,14 +145,14 @@ resource_monitoring:
   stack_trace_on_leak: true
   enable_memory_profiling: off
 `, with(func(c *Config) {
-			c.CheckInterval, c.GoroutineThreshold, c.MemoryThreshold, c.StackTraceOnLeak = 15*time.Second, 20, 1<<20, true
+			c.CheckInterval, c.MemoryThreshold, c.StackTraceOnLeak = time.Minute, 1<<20, true
 		}), []string{
-			`f.yaml:4: check_interval: check_interval is "1m" (line 4) and monitoring_interval is 15s (line 3), ` +
-				`two names of one setting: the stricter holds, monitoring_interval: 15s`,
-			"f.yaml:5: goroutine_threshold: goroutine_threshold is 0 (line 5) and goroutine_leak_threshold is 20 (line 6), " +
-				"two names of one setting: the stricter holds, goroutine_leak_threshold: 20",
-			"f.yaml:12: enable_memory_profiling: enable_memory_profiling is off (line 12) and stack_trace_on_leak is true (line 11), " +
-				"two names of one setting: the stricter holds, stack_trace_on_leak: true",
+			`f.yaml:3: monitoring_interval: check_interval is "1m" (line 4) and monitoring_interval is 15s (line 3), ` +
+				`two names of one setting: check_interval: "1m" holds`,
+			"f.yaml:6: goroutine_leak_threshold: goroutine_threshold is 0 (line 5) and goroutine_leak_threshold is 20 (line 6), " +
+				"two names of one setting: goroutine_threshold: 0 holds",
+			"f.yaml:12: enable_memory_profiling: stack_trace_on_leak is true (line 11) and enable_memory_profiling is off (line 12), " +
+				"two names of one setting: stack_trace_on_leak: true holds",
 		}},
 		{"nothing given", "resource_monitoring:\n  alert_webhook_url:\n  profile_dir: ~\n  adaptive: {load: \"\"}\n",
 			with(func(c *Config) { c.Adaptive.Load = "" }), nil},

@@ -21,10 +21,9 @@ const (
 type key struct {
 	group     string // the mapping within the section; "" = the section itself
 	meaning   string
-	spellings []spelling             // the first is the preferred one
+	spellings []spelling             // the first holds where several stand
 	check     func(c *Config) error  // nil: every value is in range
 	copy      func(to, from *Config) // only where there is a check
-	rank      func(c *Config) int64  // lower is stricter; only where there are two spellings
 }
 
 type spelling struct {
