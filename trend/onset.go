@@ -12,11 +12,11 @@ type Onset struct {
 	At    int64         // unix nanoseconds
 	Error time.Duration // half-width of an interval around At that holds the true start in about four of five leaks, above 0
 
-	spread float64 // seconds that the fit leaves open; what few leaks follow the model costs is not in it
+	spread float64 // seconds that the fit leaves open, without what the model costs; 0 = not from a fit
 }
 
-// Sharper reports whether the fit leaves less open than that of another estimate.
-func (o Onset) Sharper(than Onset) bool { return o.spread < than.spread }
+// Sharper reports whether the fit leaves less open than that of another estimate. Any fit is sharper than none.
+func (o Onset) Sharper(than Onset) bool { return than.spread == 0 || o.spread < than.spread }
 
 const (
 	// maxOnsetPoints bounds how many minimums an onset is estimated from.

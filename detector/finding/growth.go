@@ -116,12 +116,11 @@ func (g *Growth) Prove(l *trend.Ladder, measured trend.Growth) {
 
 // estimate makes the onset more exact, by the window that confirmed the growth.
 func (g *Growth) estimate(l *trend.Ladder) {
-	first := g.onset.Error == 0
 	o, ok := trend.EstimateOnset(l, g.measured.Since, g.measured.Since+int64(g.measured.Window))
-	if !ok && first {
+	if !ok && g.onset == (trend.Onset{}) {
 		o, ok = trend.Onset{At: g.measured.Since, Error: max(1, g.measured.Window)}, true
 	}
-	if ok && (first || o.Sharper(g.onset)) {
+	if ok && o.Sharper(g.onset) {
 		g.onset = o
 	}
 }

@@ -125,6 +125,32 @@ func TestEvidenceGrows(t *testing.T) {
 	}
 }
 
+// TestOnsetAfterProof: of growth that is proven before anything can be fitted the start of what is known is told, until a fit tells more.
+func TestOnsetAfterProof(t *testing.T) {
+	var g finding.Growth
+	l := trend.NewLadder(begin, 1)
+	params := trend.Params{Required: 7 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
+	value := leak()
+	for i := range 24 * 60 {
+		at := begin + int64(i)*int64(time.Minute)
+		closed := l.Add(at, value(float64(i)/60), 100)
+		if i == 12 { // two minimums
+			g.Prove(l, trend.Growth{Since: begin - int64(time.Hour), Window: time.Hour, Level: 100, Base: 80, Rise: 20})
+			if want := (trend.Onset{At: begin - int64(time.Hour), Error: time.Hour}); g.Onset() != want {
+				t.Errorf("at first %v, want %v", g.Onset(), want)
+			}
+		}
+		if closed != 0 {
+			if c := g.Judge(l, at, closed, func(w int) trend.Growth { return l.Judge(w, params, nil) }); i > 12 && c != finding.Unchanged {
+				t.Fatalf("after %d minutes: %v", i, c)
+			}
+		}
+	}
+	if off := time.Duration(g.Onset().At - begin).Abs(); !g.Active() || off > 20*time.Minute {
+		t.Errorf("after a day the onset is %v off", off)
+	}
+}
+
 // TestOnset: the estimate is near the truth, and stays there while the growth goes on.
 func TestOnset(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
