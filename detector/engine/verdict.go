@@ -28,6 +28,17 @@ func (v Verdict) String() string { return verdicts[v] }
 // MarshalText returns the verdict as the fields of JSON have it.
 func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
+// callableAt returns when a window of growth that goes on at its rate could be called, unix nanoseconds: by its next
+// judgment at the earliest. ok is false where it tells of no rate, which leaves the next judgment.
+func callableAt(c *trend.Growth, params *trend.Params, now int64) (at int64, ok bool) {
+	after, ok := c.CalledAfter(params.Scale)
+	at = now
+	if ok {
+		at = max(at, c.Since+int64(after))
+	}
+	return at + int64(c.Width), ok
+}
+
 // early returns the window of growth that could be called first of those that may still become a leak, and when, unix
 // nanoseconds; ok is false where there is none. now is the latest sample.
 func early(g *finding.Growth, params *trend.Params, now int64) (nearest trend.Growth, callable int64, ok bool) {
@@ -36,10 +47,7 @@ func early(g *finding.Growth, params *trend.Params, now int64) (nearest trend.Gr
 			continue
 		}
 		c := g.Latest(w)
-		at := now + int64(c.Width) // the judgment that is next, at the earliest
-		if after, known := c.CalledAfter(params.Scale); known {
-			at = max(at, c.Since+int64(after)+int64(c.Width))
-		}
+		at, _ := callableAt(&c, params, now)
 		if !ok || at < callable {
 			nearest, callable, ok = c, at, true
 		}
@@ -59,8 +67,8 @@ func (st *Status) judged(g *finding.Growth, params *trend.Params, now int64, wat
 		st.Verdict, st.Doubles = OK, params.Doubling(watched)
 		if st.State == Suspected {
 			st.Verdict = Suspect
-			if after, ok := st.Nearest.CalledAfter(params.Scale); ok {
-				st.Callable = finding.Instant(max(now+int64(st.Nearest.Width), st.Nearest.Since+int64(after)+int64(st.Nearest.Width)))
+			if at, ok := callableAt(&st.Nearest, params, now); ok {
+				st.Callable = finding.Instant(at)
 			}
 			return
 		}
