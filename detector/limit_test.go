@@ -3,6 +3,7 @@ package detector
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 	"unsafe"
@@ -269,6 +270,33 @@ func TestLimitNotAlertedIsShown(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, d.Status()); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+// Every burst grows by more than the limit within one interval: where the trend is judged too, what counts is not given
+// back for ten minutes.
+func TestGrowthRateAndBursts(t *testing.T) {
+	burst := []hold{{4, 100}, {3, 400}}
+	for _, test := range []struct {
+		name  string
+		holds []hold
+		want  []string
+	}{
+		{"bursts", slices.Repeat(burst, 12), nil},
+		{"a long burst", []hold{{10, 100}, {19, 400}, {20, 100}}, nil},
+		{"growth that stays, told once", []hold{{10, 100}, {60, 160}}, []string{"30 firing warning", "32 resolved warning"}},
+		{"bursts on the way", append(slices.Repeat(burst, 3), hold{4, 100}, hold{30, 210}), []string{"45 firing critical", "47 resolved critical"}},
+		{"growth that goes on", []hold{{10, 100}, {1, 160}, {1, 250}, {40, 400}}, []string{"30 firing warning", "32 resolved warning"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			events := observeAll(newDetector(t, with(func(c *Config) { c.GrowthRateThreshold = 50 })), ticks(sampler.Goroutines, test.holds...))
+			if diff := cmp.Diff(test.want, toldTicks(events)); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+			if len(events) > 0 && !events[0].Since.Equal(events[0].Time.Add(-10*time.Minute)) {
+				t.Errorf("since %s, at %s: want ten minutes", events[0].Since, events[0].Time)
+			}
+		})
 	}
 }
 

@@ -27,7 +27,8 @@ type Config struct {
 	ProfileDir         string        // where captures go; empty = the system's temporary directory
 	ProfileMaxMB       int64         // what captures may at most take together, in units of 1024*1024 bytes; 0 = write none
 	MaxAlertHistory    int           // alerts kept in memory, 0 to 1,000,000
-	// GrowthRateThreshold is the growth within one interval that is reported as a hard limit, in percent; 0 = off.
+	// GrowthRateThreshold is the growth within one interval that is reported as a hard limit, in percent; 0 = off. With
+	// the trend detector on it is reported once it was not given back for ten minutes, scaled in soak mode.
 	GrowthRateThreshold float64
 	Adaptive            Adaptive
 }

@@ -102,7 +102,7 @@ var keys = []key{
 		func(c *Config) *int64 { return &c.ProfileMaxMB }),
 	wholeKey("max_alert_history", "alerts kept in memory", maxHistory,
 		func(c *Config) *int { return &c.MaxAlertHistory }),
-	numberKey("growth_rate_threshold", "percent of growth within one interval that is reported as a hard limit; 0 = off", 0, math.MaxFloat64,
+	numberKey("growth_rate_threshold", "percent of growth within one interval that is a hard limit, once it outlasted a burst of 10m; 0 = off", 0, math.MaxFloat64,
 		func(c *Config) *float64 { return &c.GrowthRateThreshold }),
 	inertKey("enable_gc_optimization"),
 	inertKey("cpu_threshold"),

@@ -31,5 +31,6 @@ type Decision struct {
 	Cause     Cause
 	Limit     Threshold // that was passed, for OverThreshold
 	Ceiling   float64   // level at which the process dies; 0 = unknown
-	Previous  float64   // reading before, for GrewAtOnce
+	// Before and Beyond are the readings between which it grew, for GrewAtOnce.
+	Before, Beyond float64
 }

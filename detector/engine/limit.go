@@ -4,6 +4,7 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/trend"
 )
 
 // CeilingShare is the share of what the process dies at that is a hard limit where no threshold is set.
@@ -15,6 +16,10 @@ const (
 	clearShare = .9
 	clearAfter = 2
 )
+
+// outlasts is how long growth within one interval must not be given back where the trend is judged too: every burst
+// grows as much at once.
+const outlasts = 2 * trend.FinestWidth
 
 // Threshold is a configured hard limit.
 type Threshold struct {
@@ -69,17 +74,18 @@ func (s *Series) checkLimits(e *Engine, at int64, closed bool) {
 	if !f.active && s.threshold.Value <= 0 && s.ceiling.Level <= 0 && e.config.GrowthRateThreshold <= 0 {
 		return
 	}
-	p := s.levelLimit()
-	if !p.over && e.config.GrowthRateThreshold > 0 && s.fresh && !s.standsIn(e) {
-		rate := s.rateLimit(e.config.GrowthRateThreshold)
-		rate.still = rate.still || p.still
-		p = rate
+	p, since := s.levelLimit(), at
+	if e.config.GrowthRateThreshold > 0 && !s.standsIn(e) {
+		if rate, from := s.growthAtOnce(e, at); !p.over {
+			rate.still = rate.still || p.still
+			p, since = rate, from
+		}
 	}
 	switch {
 	case p.over:
 		f.calm = 0
 		if !f.active {
-			f.active, f.since = true, at
+			f.active, f.since = true, since
 			s.found[kindIndex(alerting.Limit)]++
 		}
 	case f.active && p.still:
@@ -121,6 +127,7 @@ func (s *Series) resolveLimit(e *Engine, at int64, why Cause) {
 func (s *Series) limitDecision(at int64, status alerting.Status, why Cause) Decision {
 	d := s.decision(at, alerting.Limit, status, why)
 	d.Since, d.Threshold = finding.Instant(s.limit.since), s.limit.level
+	d.Before, d.Beyond = s.jumped.before, s.jumped.beyond
 	return d
 }
 
@@ -145,6 +152,41 @@ func (s *Series) levelLimit() passed {
 		p.severity = alerting.Critical
 	}
 	return p
+}
+
+// jump is growth within one interval that may be a burst.
+type jump struct {
+	at             int64 // 0 = none
+	limit          passed
+	before, beyond float64 // the readings between which it grew
+}
+
+// growthAtOnce returns growth within one interval that is beyond its limit, and when that was. Where the trend is
+// judged, it is what has outlasted a burst.
+func (s *Series) growthAtOnce(e *Engine, at int64) (p passed, since int64) {
+	if s.fresh {
+		p = s.rateLimit(e.config.GrowthRateThreshold)
+	}
+	s.jumped = jump{}
+	if p.over {
+		s.jumped = jump{at, p, s.previous, s.value}
+	}
+	if !e.config.Adaptive.Enabled {
+		s.pending = jump{}
+		return p, at
+	}
+	p.over = false
+	if s.value <= s.pending.limit.level {
+		s.pending = jump{} // it was given back
+	}
+	switch {
+	case s.pending.at == 0:
+		s.pending = s.jumped
+	case at-s.pending.at >= int64(finding.Stretch(outlasts, e.scale)):
+		s.jumped, s.pending = s.pending, jump{}
+		return s.jumped.limit, s.jumped.at
+	}
+	return p, at
 }
 
 // rateLimit compares the growth since the sample before with a limit in percent. Growth from nothing has no percentage.

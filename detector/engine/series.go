@@ -52,6 +52,8 @@ type Series struct {
 	severity   alerting.Severity
 	notice     finding.Notice
 	limit      limit
+	jumped     jump                // the latest reading's, as far as it counts
+	pending    jump                // that has not outlasted a burst yet
 	cooldown   [2]finding.Cooldown // by kind of alert
 	found      [2]int              // findings since the engine began, by kind of alert
 }
@@ -78,7 +80,7 @@ func (s *Series) reset(e *Engine) {
 	s.average = baseline.NewEWMA(e.halfLife())
 	s.start = baseline.Start{}
 	s.fresh = false
-	s.limit = limit{}
+	s.limit, s.jumped, s.pending = limit{}, jump{}, jump{}
 	s.forgetGrowth()
 	s.newLadder(e)
 }
@@ -100,7 +102,7 @@ func (s *Series) reconfigure(e *Engine, old Config, rescaled bool) {
 	s.average.SetHalfLife(e.halfLife())
 	threshold := e.config.thresholdOf(s.resource.Name)
 	if threshold != s.threshold || e.config.GrowthRateThreshold != old.GrowthRateThreshold {
-		s.threshold = threshold
+		s.threshold, s.pending = threshold, jump{}
 		if !s.levelLimit().over {
 			s.resolveLimit(e, e.last, LimitChanged)
 		}
@@ -259,7 +261,6 @@ func (s *Series) decision(at int64, kind alerting.Kind, status alerting.Status, 
 		Cause:     why,
 		Limit:     s.threshold,
 		Ceiling:   s.ceiling.Level,
-		Previous:  s.previous,
 	}
 }
 

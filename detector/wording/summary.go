@@ -28,7 +28,7 @@ func Summary(d *engine.Decision) string {
 			d.Resource, 100*d.Value/d.Ceiling, now, d.Described.Format(d.Ceiling)) + timeLeft(&d.Event, d.Described)
 	case engine.GrewAtOnce:
 		return fmt.Sprintf("%s grew by %.0f %% within one interval: %s now, %s before (growth_rate_threshold)",
-			d.Resource, 100*(d.Value-d.Previous)/d.Previous, now, d.Described.Format(d.Previous))
+			d.Resource, 100*(d.Beyond-d.Before)/d.Before, now, d.Described.Format(d.Before))
 	}
 	limit := d.Described.Format(d.Limit.Value)
 	if d.Limit.Absolute {
