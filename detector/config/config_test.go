@@ -172,7 +172,7 @@ func TestWrite(t *testing.T) {
   profile_max_mb: 100
   # alerts kept in memory (default 100)
   max_alert_history: 100
-  # percent of growth within one interval that is reported as a hard limit; 0 = off (default 0)
+  # percent of growth within one interval that is a hard limit, once it outlasted a burst of 10m; 0 = off (default 0)
   growth_rate_threshold: 0
   adaptive:
     # run the trend detector (default true)
