@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/scores"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/promtest"
 )
 
@@ -232,14 +233,14 @@ func leakyFleet() *fleetOf {
 		"goroutines": "go_goroutines", "open_fds": "process_open_fds", "rss_bytes": "process_resident_memory_bytes",
 		"heap_live_bytes": "go_gc_heap_live_bytes", "threads": "process_threads",
 	}
-	for _, family := range generate.Families() {
-		if family.Leaks || strings.Contains(family.Name, "restarts") {
+	for _, family := range scores.Families(false) {
+		if strings.Contains(family, "restarts") {
 			continue
 		}
 		for i := range 30 {
-			labels := fmt.Sprintf(`job="%s",instance="%d:80"`, family.Name, i)
+			labels := fmt.Sprintf(`job="%s",instance="%d:80"`, family, i)
 			metric := metrics[[]string{"rss_bytes", "open_fds", "goroutines"}[i%3]]
-			f.add(metric, labels, f.healthy(family.Name))
+			f.add(metric, labels, f.healthy(family))
 		}
 	}
 	return f

@@ -15,13 +15,14 @@ import (
 )
 
 // The price that --soak prints is what generated healthy services cost, 40 of each family, by parameters that the
-// method was not tuned on.
+// method was not tuned on. Families that joined later are not among them: what takes weeks to show itself is but noise
+// in a run.
 func TestSoakPrice(t *testing.T) {
 	t.Parallel()
 	ambiguous := make(map[string]bool)
 	var healthy []string
 	for _, f := range generate.Families() {
-		if !f.Leaks {
+		if !f.Leaks && !f.Later {
 			healthy = append(healthy, f.Name)
 			ambiguous[f.Name] = f.Ambiguous
 		}

@@ -77,13 +77,10 @@ func byFamily(series int, seed uint64) error {
 		fmt.Printf(",score>=%g", threshold)
 	}
 	fmt.Println()
-	for _, f := range generate.Families() {
-		if f.Leaks {
-			continue
-		}
+	for _, family := range scores.Families(false) {
 		total := calibration.NewSample()
 		for _, ranges := range []generate.Split{generate.Tune, generate.Report} {
-			sample, err := scores.Measure(context.Background(), scores.Options{Seed: seed, Ranges: ranges, PerFamily: series, Family: f.Name})
+			sample, err := scores.Measure(context.Background(), scores.Options{Seed: seed, Ranges: ranges, PerFamily: series, Family: family})
 			if err != nil {
 				return err
 			}
@@ -93,7 +90,7 @@ func byFamily(series int, seed uint64) error {
 			if counts.Reached[0] == 0 {
 				continue
 			}
-			fmt.Printf("%s,%g,%d", f.Name, counts.Length.Hours(), counts.N)
+			fmt.Printf("%s,%g,%d", family, counts.Length.Hours(), counts.N)
 			for _, n := range counts.Reached {
 				fmt.Printf(",%d", n)
 			}

@@ -85,8 +85,15 @@ func (r *Recording) find(resource string) *Series {
 	return nil
 }
 
-// Source returns the recording as a Source.
-func (r *Recording) Source() sampler.Source { return &source{r: r} }
+// Source returns the recording as a Source. Like every Source it leaves out what a process that lives cannot have.
+func (r *Recording) Source() sampler.Source {
+	s := &source{r: r, positive: make([]bool, len(r.Series))}
+	for k := range r.Series {
+		d, _ := sampler.Lookup(r.Series[k].Resource)
+		s.positive[k] = d.Positive
+	}
+	return s
+}
 
 type source struct {
 	r                  *Recording
@@ -94,6 +101,7 @@ type source struct {
 	nextStart, nextSet int
 	start              time.Time
 	ceilings           []sampler.Ceiling
+	positive           []bool // by series: whether 0 or less is no reading
 }
 
 // Sample yields the next sample.
@@ -112,7 +120,7 @@ func (s *source) Sample(_ context.Context, into *sampler.Sample) error {
 	into.Reset(time.Unix(0, s.r.Times[i]).UTC())
 	into.Start, into.Ceilings = s.start, s.ceilings
 	for k := range s.r.Series {
-		if v := s.r.Series[k].Values[i]; !math.IsNaN(v) {
+		if v := s.r.Series[k].Values[i]; !math.IsNaN(v) && !(s.positive[k] && v <= 0) {
 			into.Add(s.r.Series[k].Resource, v)
 		}
 	}

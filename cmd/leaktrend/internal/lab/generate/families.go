@@ -174,6 +174,41 @@ var families = []Family{
 			p.dayCycle(p.load, p.uniform(.1, .4), 24*p.r.Float64())
 			p.ramp(p.logarithmic(30, 100), p.logarithmic(6, 24), p.logarithmic(12, 48))
 		},
+	}, {
+		Name: "weekly_fall", Ambiguous: true, Later: true, Sentence: "growth of days that a weekly job takes back, without a restart",
+		resources: anything, days: 10, maxDays: 28,
+		draw: func(p *process) {
+			p.weekly(p.healthy, p.logarithmic(.2, 2), p.logarithmic(minute, 4))
+			p.background()
+		},
+	}, {
+		Name: "few_readings", Later: true, Sentence: "two or three readings a day over weeks, of a level that wanders and follows the day",
+		resources: anything, days: 14, maxDays: 42, interval: seldom,
+		draw: func(p *process) {
+			p.aroundTheDay()
+			p.readAFewTimesADay()
+		},
+	}, {
+		Name: "four_hourly_readings", Later: true, Sentence: "a reading every four hours over weeks, of a level that wanders and follows the day",
+		resources: anything, days: 14, maxDays: 42, interval: seldom,
+		draw: func(p *process) {
+			p.aroundTheDay()
+			p.readEvery(4)
+		},
+	}, {
+		Name: "zero_readings", Later: true, Sentence: "counts whose failed readings were written down as zeros", resources: counts,
+		draw: func(p *process) {
+			p.drift(p.healthy, p.logarithmic(.02, .2), p.logarithmic(5*minute, 6))
+			p.background()
+			p.failAsZero()
+		},
+	}, {
+		Name: "nightly_restarts", Later: true, Sentence: "a restart each night that only the series shows, and lives that level off",
+		resources: anything, days: 3, load: never,
+		draw: func(p *process) {
+			p.nightly(p.uniform(.2, .9), p.logarithmic(.5, 8))
+			p.background()
+		},
 	},
 
 	{
@@ -280,6 +315,64 @@ var families = []Family{
 			p.background()
 			p.collector()
 			p.lose(p.onset(), p.growth(), nil)
+		},
+	}, {
+		Name: "leak_under_peaks", Leaks: true, Later: true, Sentence: "a leak during which the load has peaks of minutes to hours", resources: serving,
+		draw: func(p *process) {
+			p.load = p.steady()
+			p.peaks(p.load, p.logarithmic(.3, 4), p.logarithmic(4, 48))
+			p.follow(p.uniform(.5, 1))
+			p.background()
+			p.lose(p.onset(), p.growth(), nil)
+		},
+	}, {
+		Name: "few_readings_leak", Leaks: true, Later: true, Sentence: "a leak of which there are two or three readings a day, over weeks",
+		resources: anything, days: 14, maxDays: 42, interval: seldom,
+		draw: func(p *process) {
+			p.background()
+			p.lose(p.onset(), p.growth(), nil)
+			p.readAFewTimesADay()
+		},
+	}, {
+		Name: "four_hourly_leak", Leaks: true, Later: true, Sentence: "a leak that is read every four hours, over weeks",
+		resources: anything, days: 14, maxDays: 42, interval: seldom,
+		draw: func(p *process) {
+			p.background()
+			p.lose(p.onset(), p.growth(), nil)
+			p.readEvery(4)
+		},
+	}, {
+		Name: "zero_readings_leak", Leaks: true, Later: true, Sentence: "a leak of counts whose failed readings were written down as zeros", resources: counts,
+		draw: func(p *process) {
+			p.background()
+			p.lose(p.onset(), p.growth(), nil)
+			p.failAsZero()
+		},
+	}, {
+		Name: "oom_saw", Leaks: true, Later: true, Sentence: "a leak whose process is killed at its limit and starts anew, which only the series shows",
+		resources: memory, days: 2, load: never,
+		draw: func(p *process) {
+			p.background()
+			p.loseUntilKilled(p.logarithmic(6, 48))
+		},
+	}, {
+		Name: "leak_from_start", Leaks: true, Later: true, Sentence: "a leak from the first second of a process that is watched from its start", resources: anything,
+		draw: func(p *process) {
+			p.marked, p.restarts = true, []int{0}
+			p.warmUp(p.healthy, p.uniform(.2, .9), p.logarithmic(minute/6, 5*minute))
+			p.background()
+			p.lose(0, p.growth(), nil)
+		},
+	}, {
+		Name: "sudden_leak", Leaks: true, Later: true, Sentence: "a leak of 20 to 200 times the level within an hour", resources: anything,
+		draw: func(p *process) {
+			least := levels[p.resource][0]
+			p.level = p.logarithmic(least, 20*least)
+			perHour := p.logarithmic(20, 200)
+			p.limit = 1 + perHour*p.uniform(soonest, 2*soonest)
+			p.background()
+			from := p.onset()
+			p.lose(from, perHour*(p.hours()-float64(from)*p.dt), nil)
 		},
 	},
 }

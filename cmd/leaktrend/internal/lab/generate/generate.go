@@ -33,11 +33,13 @@ type Range struct{ Min, Max time.Duration }
 // Options say what to generate.
 type Options struct {
 	Seed      uint64
-	PerFamily int           // recordings of each family
-	Interval  time.Duration // between samples, at least 10 ms; 0 = 30 s or 60 s, drawn for each recording
-	// Span is the length of a recording, drawn log-uniformly; the zero value is 6 h to 14 days. Some families need days
-	// to show what they are and take their length from the upper part. A leak that takes the last of its limit ends its
-	// recording.
+	PerFamily int // recordings of each family
+	// Interval is the time between samples, at least 10 ms; 0 = 30 s or 60 s, drawn for each recording, but for the
+	// families that are about a few readings a day.
+	Interval time.Duration
+	// Span is the length of a recording, drawn log-uniformly; the zero value is 6 h to 14 days, of some families up to
+	// 42 days. Some need days to show what they are and take their length from the upper part. A leak that takes the
+	// last of its limit ends its recording, unless its process starts anew.
 	Span     Range
 	Load     bool // with cpu_seconds; a few families always have it or never do
 	Ceilings bool // with the ceilings of open_fds, rss_bytes and heap_live_bytes
@@ -47,6 +49,7 @@ type Options struct {
 const (
 	drawnInterval = 30 * time.Second // or twice that
 	fewest        = 20               // samples that show anything
+	seldom        = 10 * time.Minute // ticks of the families that are read a few times a day
 )
 
 func (o Options) span() Range {
@@ -87,10 +90,14 @@ type Family struct {
 	Leaks bool
 	// Ambiguous: healthy, but for its first day or longer nothing in the series itself tells it from a leak.
 	Ambiguous bool
-	Sentence  string
+	// Later: the calibration of scans, the price of soak runs and figures of before 2026-11-26 are without it.
+	Later    bool
+	Sentence string
 
 	resources []string
-	days      float64 // length that it takes to show what it is
+	days      float64       // length that it takes to show what it is
+	maxDays   float64       // maximum length, unless a span is asked for; 0 = that of the default span
+	interval  time.Duration // of the ticks, unless one is asked for; 0 = drawn
 	load      column
 	draw      func(p *process)
 }
@@ -129,6 +136,9 @@ func One(o Options, family string, index int) *dataset.Recording {
 	}
 	p := newProcess(o, &families[i], index)
 	p.family.draw(p)
+	if o.Interval != 0 {
+		p.read = nil
+	}
 	truth := p.truth()
 	r := p.record(p.family.load == always || o.Load && p.family.load == asAsked)
 	r.Name = fmt.Sprintf("%s/%d", family, index)
@@ -176,6 +186,8 @@ type process struct {
 	churn    []float64 // factor on all that is used; nil = 1
 	restarts []int     // ticks, the first one included
 	marked   bool      // whether restarts are known
+	read     []bool    // ticks that are read; nil = all
+	zeros    float64   // chance of a tick that reading begins to fail, and gives zeros
 	leak     leak
 	end      int // ticks until the recording is over or the process dies
 }
@@ -184,6 +196,9 @@ type process struct {
 type leak struct {
 	from   int
 	amount []float64 // what was lost so far; nil = healthy process
+	// killed are the ticks at which the process reaches its limit and starts anew; nil = that ends the recording.
+	killed []int
+	whole  int // tick from which all that was lost since the last start is in the recording
 	// until returns the hours from the begin until an amount is lost that is beyond the recording; nil = unknown.
 	until func(amount float64) float64
 }
@@ -205,8 +220,13 @@ func newProcess(o Options, f *Family, index int) *process {
 	p.interval = time.Duration(1+p.r.IntN(2)) * drawnInterval
 	if o.Interval != 0 {
 		p.interval = o.Interval
+	} else if f.interval != 0 {
+		p.interval = f.interval
 	}
 	low, high := o.span().Min.Hours(), o.span().Max.Hours()
+	if o.Span == (Range{}) {
+		high = max(high, 24*f.maxDays)
+	}
 	hours := p.logarithmic(min(max(low, 24*f.days), high), high)
 	p.dt = p.interval.Hours()
 	p.healthy = make([]float64, int(hours/p.dt))
@@ -269,13 +289,16 @@ func (p *process) truth() dataset.Truth {
 	truth := dataset.Truth{Leaks: true, From: p.at(leaked.from), Kind: p.family.Name}
 	normal, churn := p.normal()
 	for i := leaked.from; i < len(p.healthy); i++ {
-		if truth.Doubled == 0 && leaked.amount[i] >= normal {
+		if truth.Doubled == 0 && leaked.amount[i] >= normal && i >= leaked.whole {
 			truth.Doubled = p.at(i)
 		}
-		if p.used(i) >= p.limit {
+		if len(leaked.killed) == 0 && p.used(i) >= p.limit {
 			p.end, truth.Exhausted = i+1, p.at(i)
 			return truth
 		}
+	}
+	if len(leaked.killed) > 0 {
+		truth.Exhausted = p.at(leaked.killed[0])
 	}
 	if leaked.until == nil {
 		return truth
@@ -325,7 +348,12 @@ func (p *process) record(withLoad bool) *dataset.Recording {
 		cpu     []float64
 		busy    []float64
 		restart = 0
+		failure *rare
+		failing int // tick up to which reading fails
 	)
+	if p.zeros > 0 {
+		failure = newRare(p.r, p.zeros)
+	}
 	if withLoad {
 		cpu, busy = p.cpuSeconds(), make([]float64, 0, n)
 	}
@@ -337,6 +365,10 @@ func (p *process) record(withLoad bool) *dataset.Recording {
 			} else if missing.next(i) {
 				continue
 			}
+		}
+		if p.read != nil && !p.read[i] && i > 0 && i < n-1 {
+			unread.next(i)
+			continue
 		}
 		if p.marked && restart < len(p.restarts) && p.restarts[restart] <= i {
 			for restart+1 < len(p.restarts) && p.restarts[restart+1] <= i {
@@ -354,6 +386,12 @@ func (p *process) record(withLoad bool) *dataset.Recording {
 		v := unit * max(math.Floor(p.used(i)*scale+.5), 1) // of everything there is at least one
 		if unread.next(i) {
 			v = math.NaN()
+		}
+		if failure != nil && failure.next(i) {
+			failing = i + 1 + int(p.r.ExpFloat64())
+		}
+		if i < failing {
+			v = 0
 		}
 		values = append(values, v)
 		if withLoad {

@@ -36,7 +36,11 @@ func TestFamilies(t *testing.T) {
 		if f.Sentence == "" {
 			t.Errorf("%s has no sentence", f.Name)
 		}
-		got = append(got, kind+" "+f.Name)
+		name := kind + " " + f.Name
+		if f.Later {
+			name += ", later"
+		}
+		got = append(got, name)
 	}
 	want := []string{
 		"healthy white_noise", "healthy ar_noise", "healthy bursts", "healthy gc_sawtooth", "healthy warm_up", "healthy day_cycle",
@@ -44,10 +48,14 @@ func TestFamilies(t *testing.T) {
 		"healthy staircase", "healthy slow_wander", "healthy pool_sawtooth", "ambiguous cache_fill", "healthy batch_jobs",
 		"healthy small_counts", "healthy known_restarts", "healthy unknown_restarts", "healthy allocator_plateaus",
 		"healthy connections", "ambiguous load_for_days",
+		"ambiguous weekly_fall, later", "healthy few_readings, later", "healthy four_hourly_readings, later", "healthy zero_readings, later",
+		"healthy nightly_restarts, later",
 		"leaks constant_leak", "leaks load_leak", "leaks intermittent_leak", "leaks leak_under_sawtooth", "leaks leak_under_spikes",
 		"leaks accelerating_leak", "leaks one_descriptor_an_hour", "leaks leak_in_warm_up", "leaks late_leak",
 		"leaks leak_with_restarts", "leaks leak_behind_step_down", "leaks leak_under_day_cycle", "leaks leak_in_pool",
 		"leaks leak_under_gc",
+		"leaks leak_under_peaks, later", "leaks few_readings_leak, later", "leaks four_hourly_leak, later",
+		"leaks zero_readings_leak, later", "leaks oom_saw, later", "leaks leak_from_start, later", "leaks sudden_leak, later",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("families (-want +got):\n%s", diff)
@@ -175,8 +183,8 @@ func TestRecordings(t *testing.T) {
 				if r.Name != fmt.Sprintf("%s/%d", f.Name, i) || r.Program != r.Name || r.Family != f.Name || r.Unknown {
 					t.Errorf("named %q of %q, %q", r.Name, r.Program, r.Family)
 				}
-				checkTimes(t, o, r)
-				checkValues(t, r)
+				checkTimes(t, o, f, r)
+				checkValues(t, f, r)
 				checkLoad(t, r)
 				checkTruth(t, f, r)
 			}
@@ -184,17 +192,24 @@ func TestRecordings(t *testing.T) {
 	}
 }
 
-func checkTimes(t *testing.T, o Options, r *dataset.Recording) {
+func checkTimes(t *testing.T, o Options, f Family, r *dataset.Recording) {
 	t.Helper()
+	gap, maxDays := 70*time.Minute, o.span().Max.Hours()/24
+	if f.interval != 0 {
+		gap = 52 * time.Hour // a day of readings may be missed
+	}
+	if o.Span == (Range{}) {
+		maxDays = max(maxDays, f.maxDays)
+	}
 	for i := 1; i < len(r.Times); i++ {
 		if r.Times[i] <= r.Times[i-1] {
 			t.Fatalf("%s: sample %d comes at %d, the one before at %d", r.Name, i, r.Times[i], r.Times[i-1])
 		}
-		if step := time.Duration(r.Times[i] - r.Times[i-1]); step > 70*time.Minute && o.Interval < time.Hour {
+		if step := time.Duration(r.Times[i] - r.Times[i-1]); step > gap && o.Interval < time.Hour {
 			t.Fatalf("%s: sample %d comes after a gap of %v", r.Name, i, step)
 		}
 	}
-	if days := r.Days(); days > o.span().Max.Hours()/24 || len(r.Times) < 2 {
+	if days := r.Days(); days > maxDays || len(r.Times) < 2 {
 		t.Errorf("%s: %d samples, %.2f days", r.Name, len(r.Times), days)
 	}
 	for i, m := range r.Starts {
@@ -208,15 +223,16 @@ func checkTimes(t *testing.T, o Options, r *dataset.Recording) {
 	}
 }
 
-func checkValues(t *testing.T, r *dataset.Recording) {
+func checkValues(t *testing.T, f Family, r *dataset.Recording) {
 	t.Helper()
 	s, unread := r.Series[0], 0
+	asZero := strings.HasPrefix(f.Name, "zero_readings")
 	ceiling := math.Inf(1)
 	if len(r.Ceilings) > 0 {
 		ceiling = r.Ceilings[0].Value[0].Level
 	}
 	for i, v := range s.Values {
-		if math.IsNaN(v) {
+		if math.IsNaN(v) || v == 0 && asZero {
 			unread++
 			continue
 		}
@@ -296,6 +312,8 @@ func TestHealthyFamiliesDoNotGrow(t *testing.T) {
 		"batch_jobs": halves, "small_counts": halves, "known_restarts": halves, "unknown_restarts": halves, "connections": halves,
 		"warm_up": settled, "step_down": {}, "staircase": settled, "cache_fill": settled, "allocator_plateaus": settled,
 		"load_ramp": returns, "load_for_days": returns,
+		"weekly_fall": {halves.from, halves.to, .15}, "few_readings": halves, "four_hourly_readings": halves, "zero_readings": halves,
+		"nightly_restarts": halves,
 	}
 	const recordings = 40
 	for i := range families {

@@ -285,3 +285,96 @@ func (p *process) loseUntilRestart(rate float64) {
 		p.leak.amount[i] = rate * float64(i-begin) * p.dt
 	}
 }
+
+// loseUntilKilled leaks until the limit is reached, within about some hours, and anew from nothing. In three of five
+// recordings the first life is half over.
+func (p *process) loseUntilKilled(hours float64) {
+	p.leak = leak{amount: make([]float64, len(p.healthy))}
+	perTick := (p.limit - 1) / hours * p.dt
+	lost, rate, halfOver := 0., 1., p.r.Float64() < .6
+	if halfOver {
+		lost, p.leak.whole = p.share()*(p.limit-1), len(p.healthy)
+	}
+	for i := range p.leak.amount {
+		if lost += rate * perTick; p.healthy[i]+lost >= p.limit {
+			p.leak.killed = append(p.leak.killed, i)
+			p.leak.whole = min(p.leak.whole, i)
+			lost, rate = 0, .8+.4*p.r.Float64()
+		}
+		p.leak.amount[i] = lost
+	}
+}
+
+// weekly adds growth that is taken back once a week, at a random phase, within a time; heights vary by a tenth.
+func (p *process) weekly(dst []float64, height, fall float64) {
+	const week = 168
+	for begin := -week * p.r.Float64(); begin < p.hours(); begin += week {
+		top := height * (.9 + .2*p.r.Float64())
+		for i := p.tick(begin); i < len(dst); i++ {
+			t := float64(i)*p.dt - begin
+			if t < 0 {
+				continue
+			}
+			if t >= week {
+				break
+			}
+			dst[i] += top * min(t/(week-fall), (week-t)/fall)
+		}
+	}
+}
+
+// nightly ends the process every 24 hours, within minutes. Each new one lacks a part of the level, which comes in with
+// a time constant; the first one has run since the night before.
+func (p *process) nightly(lack, constant float64) {
+	first := 24 * p.share()
+	p.restarts = []int{0}
+	p.warmUp(p.healthy[:p.tick(first)], lack*math.Exp((first-24)/constant), constant)
+	for begin := first; begin < p.hours(); {
+		next := begin + 24 + .1*(p.r.Float64()-.5)
+		from, to := p.tick(begin), len(p.healthy)
+		if next < p.hours() {
+			to = p.tick(next)
+		}
+		p.restarts = append(p.restarts, from)
+		p.warmUp(p.healthy[from:to], lack, constant)
+		begin = next
+	}
+}
+
+// peaks adds peaks of minutes to hours, at distances that vary by half.
+func (p *process) peaks(dst []float64, height, every float64) {
+	for begin := every * p.r.Float64(); begin < p.hours(); begin += every * (.5 + p.r.Float64()) {
+		rise, stay, fall := p.logarithmic(5*minute, 1), p.logarithmic(5*minute, 4), p.logarithmic(5*minute, 1)
+		shrink := min(1, every/2/(rise+stay+fall))
+		p.hump(dst, height*(.5+p.r.Float64()), begin, shrink*rise, shrink*stay, shrink*fall)
+	}
+}
+
+// aroundTheDay is what a process that serves people does over weeks.
+func (p *process) aroundTheDay() {
+	p.daily(24 * p.r.Float64())
+	p.drift(p.healthy, p.logarithmic(.02, .2), p.logarithmic(.5, 24))
+	p.background()
+}
+
+// readAFewTimesADay reads two or three times a day, about the same hours each day.
+func (p *process) readAFewTimesADay() {
+	p.read = make([]bool, len(p.healthy))
+	times, first, between := 2+p.r.IntN(2), 8*p.r.Float64(), p.uniform(4, 8)
+	for day := 0.; day < p.hours(); day += 24 {
+		for k := range times {
+			p.read[p.tick(day+first+float64(k)*between+2*p.r.Float64()-1)] = true
+		}
+	}
+}
+
+// readEvery reads at equal distances of some hours.
+func (p *process) readEvery(hours float64) {
+	p.read = make([]bool, len(p.healthy))
+	for hour := 0.; hour < p.hours(); hour += hours {
+		p.read[p.tick(hour)] = true
+	}
+}
+
+// failAsZero lets readings fail, for a sample or a few, and be written down as zeros.
+func (p *process) failAsZero() { p.zeros = p.logarithmic(.0002, .01) }
