@@ -13,6 +13,10 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
+// maxTraces bounds of how many resources beside those that leaktrend knows a live monitor keeps minimums and marks:
+// there are no plots of more.
+const maxTraces = 512
+
 // maxRestarts bounds how many restarts are marked.
 const maxRestarts = 64
 
@@ -23,7 +27,8 @@ type History struct {
 	bins   int              // of each shape; 0 = the shapes are kept elsewhere
 	shapes []*history.Shape // by the number of the resource, like the next
 	traces []*history.Trace
-	starts []time.Time // of other processes than the first
+	of     []*engine.Series // that they are the shapes and traces of
+	starts []time.Time      // of other processes than the first
 	epoch  int64
 }
 
@@ -44,9 +49,18 @@ func (h *History) Observe(d *Detector, s *sampler.Sample, events []alerting.Even
 	h.epoch = epoch
 	for number, t := range d.engine.All() {
 		if number == len(h.traces) {
-			h.traces = append(h.traces, new(history.Trace))
+			h.traces, h.of = append(h.traces, nil), append(h.of, nil)
 			if h.bins > 0 {
-				h.shapes = append(h.shapes, history.NewShape(h.bins))
+				h.shapes = append(h.shapes, nil)
+			}
+		}
+		if h.of[number] != t { // new, or in the place of one that is not read any more
+			h.of[number], h.traces[number] = t, nil
+			if h.bins > 0 {
+				h.shapes[number] = history.NewShape(h.bins)
+			}
+			if _, known := sampler.Lookup(t.Resource().Name); known || h.bins > 0 || number < maxTraces {
+				h.traces[number] = new(history.Trace)
 			}
 		}
 		value, read := t.Latest()
@@ -60,7 +74,9 @@ func (h *History) Observe(d *Detector, s *sampler.Sample, events []alerting.Even
 			}
 			h.shapes[number].Add(o)
 		}
-		h.traces[number].Observe(t.Minimums(), t.Growth())
+		if h.traces[number] != nil {
+			h.traces[number].Observe(t.Minimums(), t.Growth())
+		}
 	}
 	h.Note(d, events)
 }
@@ -70,7 +86,7 @@ func (h *History) Note(d *Detector, events []alerting.Event) {
 	for i := range events {
 		e := &events[i]
 		number := d.number(e.Resource)
-		if number < 0 || number >= len(h.traces) {
+		if number < 0 || number >= len(h.traces) || h.traces[number] == nil {
 			continue
 		}
 		mark := plot.Mark{At: e.Time, Kind: plot.Firing, Label: e.Severity.String(), Text: e.Summary}
@@ -106,7 +122,9 @@ func (h *History) chart(d *Detector, number int, bins []plot.Bin) plot.Chart {
 	for _, at := range h.starts {
 		chart.Marks = append(chart.Marks, plot.Mark{At: at, Kind: plot.Restart, Label: "restart", Text: "the process restarted"})
 	}
-	h.traces[number].Draw(&chart, t.Growth())
+	if h.traces[number] != nil {
+		h.traces[number].Draw(&chart, t.Growth())
+	}
 	if ceiling := t.Ceiling().Level; ceiling > 0 {
 		chart.Ceiling = plot.Level{Value: ceiling, Name: "limit"}
 	}

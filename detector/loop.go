@@ -25,6 +25,7 @@ type loop struct {
 	onSample   atomic.Pointer[func(*sampler.Sample)]
 	counters   checkCounters
 	problem    guard.News // what was wrong with the last check
+	overflow   sync.Once  // said that there are too many resources
 	parts      *evidence.Parts
 	partsAdded sync.Once // as evidence, once there are any
 }
@@ -117,6 +118,12 @@ func (l *loop) check(ctx context.Context, source *sampler.Source, scratch *sampl
 	}
 	l.state.describe(*source)
 	late := l.state.judge(scratch)
+	if kept, overflows := l.state.places(); overflows {
+		l.overflow.Do(func() {
+			l.logger.Warnf("Resource monitor: more than %d resources are read; those that came first are judged while they are read, the rest is not",
+				kept)
+		})
+	}
 	l.counters.spent(began, read, time.Now())
 	if late != nil {
 		return late

@@ -293,7 +293,7 @@ func (m *ResourceMonitor) Checks() CheckStats {
 	}
 	m.state.mu.Lock()
 	defer m.state.mu.Unlock()
-	s.Last = m.state.latest.Time
+	s.Last, s.LeftOut = m.state.latest.Time, m.state.detector.engine.LeftOut()
 	if config := m.state.detector.Config(); config.Enabled {
 		s.Interval = config.CheckInterval
 	}

@@ -146,3 +146,10 @@ func (m *state) lackOfLoad() error {
 	}
 	return fmt.Errorf("adaptive.load: %s is not read here, so growth is judged without it", name)
 }
+
+// places returns how many resources are followed, and whether some readings were not judged, as there were more.
+func (m *state) places() (kept int, overflows bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.detector.engine.All()), m.detector.engine.LeftOut() > 0
+}

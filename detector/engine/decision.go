@@ -22,6 +22,7 @@ const (
 	ConfigChanged // the configuration changed
 	Restarted     // the process restarted
 	StandInEnds   // the resource that it stands in for is read now
+	Unread        // the resource is not read any more: what became of it is not known
 )
 
 // Decision is one event, with the figures that a sentence on it needs. The Summary of its Event is empty.

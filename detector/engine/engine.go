@@ -39,6 +39,7 @@ type Engine struct {
 	described map[string]sampler.Resource // what is known of resources beyond their names
 	cpu       *Series                     // of the processor time, if that is read
 	load      loadSeries
+	places    places
 
 	decisions []Decision
 }
@@ -54,7 +55,9 @@ func (e *Engine) Describe(r sampler.Resource) {
 	if e.described == nil {
 		e.described = make(map[string]sampler.Resource)
 	}
-	e.described[r.Name] = r
+	if _, described := e.described[r.Name]; described || len(e.described) < maxDescribed {
+		e.described[r.Name] = r
+	}
 }
 
 // Observe takes the next sample and returns what it decided: usually nothing. The returned decisions are valid until
@@ -81,9 +84,15 @@ func (e *Engine) Observe(s *sampler.Sample) []Decision {
 	}
 	e.takeCeilings(s.Ceilings)
 	e.load.observe(e, s, at)
+	e.places.samples++
 	for i, r := range s.Readings {
-		e.SeriesAt(i, r.Resource).observe(e, at, r.Value)
+		if series := e.seriesAt(i, r.Resource); series != nil {
+			series.observe(e, at, r.Value)
+			series.sample, series.unread = e.places.samples, false
+		}
 	}
+	e.inOrder = e.inOrder[:len(s.Readings)]
+	e.places.endUnread(e, at)
 	e.last = at
 	return e.decisions
 }
@@ -143,25 +152,43 @@ func (e *Engine) ceilingOf(resource string) sampler.Ceiling {
 	return sampler.Ceiling{}
 }
 
-// SeriesAt returns the series of a resource that is reading number i of the latest sample, and makes it where the
-// resource is new.
-func (e *Engine) SeriesAt(i int, resource string) *Series {
-	if i < len(e.inOrder) && e.inOrder[i].resource.Name == resource {
+// seriesAt returns the series of a resource that is reading number i of the latest sample, and makes it where the
+// resource is new; nil where there is no place for it.
+func (e *Engine) seriesAt(i int, resource string) *Series {
+	if i < len(e.inOrder) && e.inOrder[i] != nil && e.inOrder[i].resource.Name == resource {
 		return e.inOrder[i]
 	}
 	s := e.byName[resource]
 	if s == nil {
-		s = newSeries(e, resource)
-		e.byName[resource] = s
-		e.series = append(e.series, s)
-		if resource == sampler.CPUSeconds {
-			e.cpu = s
-		}
+		s = e.place(resource)
 	}
 	if i < len(e.inOrder) {
 		e.inOrder[i] = s
 	} else {
 		e.inOrder = append(e.inOrder, s)
+	}
+	return s
+}
+
+// place makes the series of a resource, in the place of one that is not read any more where there is no other.
+func (e *Engine) place(resource string) *Series {
+	number, ok := e.places.numberFor(resource, e.series)
+	if !ok {
+		e.places.leftOut++
+		return nil
+	}
+	s := newSeries(e, resource)
+	if number < len(e.series) {
+		gone := e.series[number].resource.Name
+		delete(e.byName, gone)
+		delete(e.described, gone)
+		e.series[number] = s
+	} else {
+		e.series = append(e.series, s)
+	}
+	e.byName[resource] = s
+	if resource == sampler.CPUSeconds {
+		e.cpu = s
 	}
 	return s
 }
@@ -192,11 +219,15 @@ func (e *Engine) halfLife() time.Duration {
 	return finding.Stretch(e.config.Adaptive.HalfLife, e.scale)
 }
 
-// All returns the series of the resources seen, in order of appearance. It must not be changed.
+// All returns the series of the resources that are followed, in order of appearance. One that is not read any more may
+// give its place, and with it its number, to a new one. It must not be changed.
 func (e *Engine) All() []*Series { return e.series }
 
 // Of returns the series of a resource, or nil where it was never read.
 func (e *Engine) Of(resource string) *Series { return e.byName[resource] }
+
+// LeftOut returns how many readings were not judged since the engine began, as there were too many resources.
+func (e *Engine) LeftOut() uint64 { return e.places.leftOut }
 
 // Epoch returns the time of the first sample since the last restart, and Last that of the latest sample, unix
 // nanoseconds.

@@ -40,6 +40,8 @@ type Series struct {
 	previous float64 // the reading of the sample before
 	fresh    bool    // whether that was read
 	at       int64   // of the latest reading
+	sample   int64   // number of the sample that it was in
+	unread   bool    // whether it was not read for so long that all was forgotten
 	average  baseline.EWMA
 	start    baseline.Start
 	ladder   *trend.Ladder

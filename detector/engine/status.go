@@ -44,6 +44,7 @@ const (
 	TooShort                 // too short a time to tell
 	NotALeak                 // the nearest window of growth failed a test: Nearest has which
 	LineLeaks                // a line of code leaks by itself
+	NotRead                  // not read any more
 )
 
 // Status is what the engine makes of one resource at the latest sample. Levels are in the unit of the resource.
@@ -121,6 +122,10 @@ func (e *Engine) StatusOf(s *Series) Status {
 		return st
 	}
 	st.Judged = !s.standsIn(e)
+	if s.unread {
+		st.Reason = NotRead
+		return st
+	}
 	st.Baseline, _ = s.average.Mean()
 	st.Deviation = s.average.Deviation()
 	st.Start, _, _ = s.start.Level()

@@ -41,6 +41,7 @@ type Record struct {
 	in       int // samples in the open one
 
 	columns []*column // by number; nil beyond the bound
+	names   []string  // of their resources
 	kept    int
 }
 
@@ -90,13 +91,19 @@ func (r *Record) Begin(at int64) {
 }
 
 // Put keeps a value in the sample that was begun, with the moving baseline and its deviation at that time, 0 where
-// there is none. Resources have numbers, from 0 in order of appearance, and each keeps its own.
+// there is none. Resources have numbers, from 0 in order of appearance. Where a number passes on to another resource,
+// what was kept of the former is forgotten.
 func (r *Record) Put(number int, resource string, value, baseline, deviation float64) {
 	for number > len(r.columns) {
-		r.columns = append(r.columns, nil)
+		r.columns, r.names = append(r.columns, nil), append(r.names, "")
 	}
-	if number == len(r.columns) {
-		r.columns = append(r.columns, r.columnFor(resource))
+	switch {
+	case number == len(r.columns):
+		r.columns, r.names = append(r.columns, r.columnFor(resource)), append(r.names, resource)
+	case r.names[number] != resource:
+		if r.names[number] = resource; r.columns[number] != nil {
+			r.columns[number] = newColumn()
+		}
 	}
 	if c := r.columns[number]; c != nil {
 		c.value[r.slot], c.level[r.slot], c.deviation[r.slot] = short(value), short(baseline), short(deviation)

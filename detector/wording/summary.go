@@ -48,6 +48,7 @@ var ends = map[engine.Cause]string{
 	engine.ConfigChanged: "the configuration changed",
 	engine.Restarted:     "the process restarted",
 	engine.StandInEnds:   "the resource that it stands in for is read now",
+	engine.Unread:        "not read any more, so that nobody knows whether it still holds",
 }
 
 // Resolved returns the sentence on the end of a finding, for a reason given as a clause.

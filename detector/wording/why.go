@@ -25,6 +25,8 @@ func Why(s *engine.Status) string {
 		return "stands in for " + s.Resource.StandsInFor + ", which is read"
 	case engine.TrendOff:
 		return "below its limits; the trend is not judged (adaptive.enabled is false)"
+	case engine.NotRead:
+		return "not read any more since " + s.At.Format("2006-01-02 15:04 MST")
 	case engine.TooFew:
 		return "too few samples to tell"
 	case engine.TooShort:
