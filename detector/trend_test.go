@@ -234,6 +234,13 @@ func TestRestart(t *testing.T) {
 			s.Start = dawn.Add(time.Duration(i%2) * 9 * time.Second)
 		},
 			rising(100, 20), []string{"8.3 firing goroutines warning"}},
+		{"start time steps while processor time goes on", []column{{sampler.CPUSeconds, time.Duration.Seconds}}, func(_ int, s *sampler.Sample, age time.Duration) {
+			s.Start = dawn.Add(-time.Hour + 15*time.Second*(age/(5*time.Hour)))
+		},
+			rising(100, 20), []string{"8.3 firing goroutines warning"}},
+		{"a later process has used more processor time", []column{{sampler.CPUSeconds, time.Duration.Seconds}}, func(_ int, s *sampler.Sample, age time.Duration) {
+			s.Start = dawn.Add(age.Truncate(day))
+		}, leak, anew},
 		{"processor time falls in one and the same process", []column{cpu}, func(_ int, s *sampler.Sample, _ time.Duration) { s.Start = dawn },
 			rising(100, 20), []string{"8.3 firing goroutines warning"}},
 	} {

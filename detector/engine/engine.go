@@ -31,6 +31,7 @@ type Engine struct {
 	step      int64 // from the sample before to the latest
 	gap       bool  // whether samples are missing between these two
 	began     bool
+	restarts  int
 	start     time.Time
 	ceilings  []sampler.Ceiling
 	series    []*Series // in order of appearance
@@ -108,16 +109,20 @@ func (e *Engine) restarted(s *sampler.Sample) bool {
 	if !e.began {
 		return false
 	}
+	cpu, ok := s.Value(sampler.CPUSeconds)
+	ok = ok && e.cpu != nil
 	if !s.Start.IsZero() && !e.start.IsZero() {
-		return !SameProcess(e.start, s.Start)
+		// The start is reckoned from the clock: where that is set the start steps, however far. Whoever had started
+		// before the sample before, and has used no less than was used by then, is the same.
+		goesOn := ok && cpu >= e.cpu.value && s.Start.UnixNano() <= e.last
+		return !SameProcess(e.start, s.Start) && !goesOn
 	}
 	// A process's processor time never falls.
-	if e.cpu == nil {
-		return false
-	}
-	cpu, ok := s.Value(sampler.CPUSeconds)
 	return ok && cpu < e.cpu.value
 }
+
+// Restarts returns how often the process was found to be another one than before.
+func (e *Engine) Restarts() int { return e.restarts }
 
 // restartsUnknown reports whether nothing that is read tells of restarts.
 func (e *Engine) restartsUnknown() bool { return e.cpu == nil && e.start.IsZero() }
@@ -125,6 +130,7 @@ func (e *Engine) restartsUnknown() bool { return e.cpu == nil && e.start.IsZero(
 // restart forgets what was learned of the process that ended.
 func (e *Engine) restart(at int64) {
 	e.epoch = at
+	e.restarts++
 	e.load.reset()
 	for _, s := range e.series {
 		s.resolveAll(e, at, Restarted)
