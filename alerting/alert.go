@@ -117,22 +117,32 @@ type Process struct {
 
 // Site is a place in the code to which growth was traced.
 type Site struct {
-	Function      string   `json:"function"`
-	File          string   `json:"file"`
-	Line          int      `json:"line"`
-	Count         float64  `json:"count,omitempty"` // goroutines or objects there now
-	Bytes         float64  `json:"bytes,omitempty"`
-	GrowthPerHour float64  `json:"growth_per_hour"`
-	Share         float64  `json:"share"` // of the resource's growth, 0 to 1
+	Function      string  `json:"function"`
+	File          string  `json:"file"`
+	Line          int     `json:"line"`
+	Count         float64 `json:"count,omitempty"` // goroutines or objects there now
+	Bytes         float64 `json:"bytes,omitempty"`
+	GrowthPerHour float64 `json:"growth_per_hour"`
+	Share         float64 `json:"share"` // of the resource's growth, 0 to 1; of all sites together no more than 1
+	// OldestSeconds is how long the goroutine there that has waited longest has done so, by a dump of these goroutines;
+	// absent where none was taken, and below a minute.
 	OldestSeconds float64  `json:"oldest_seconds,omitempty"`
 	WaitReason    string   `json:"wait_reason,omitempty"`
 	CreatedBy     string   `json:"created_by,omitempty"`
 	Types         []string `json:"types,omitempty"`
 	// Via is the function of a library that acts for this line: what the line did is known by the memory from there.
 	Via string `json:"via,omitempty"`
-	// Proven says of goroutines that the collector found that nothing can wake them, of memory that the growth was live
-	// after two collections.
+	// Proven says of goroutines that the collector found that nothing can wake them.
 	Proven bool `json:"proven"`
+	// Held says of memory that the growth was live after two collections, as that of a cache is too.
+	Held bool `json:"held,omitempty"`
+}
+
+// Missing is evidence that an alert lacks, and why. What comes later is delivered as the same alert, by its id, once
+// more.
+type Missing struct {
+	What string `json:"what"` // sites, parts or captures, else the name of a source of the host's
+	Why  string `json:"why"`  // as a clause
 }
 
 // Part is one kind of descriptors or threads to which growth was traced. The parts of an alert do not overlap.
@@ -167,6 +177,7 @@ type Alert struct {
 	Sites    []Site            `json:"sites,omitempty"`
 	Parts    []Part            `json:"parts,omitempty"` // of open_fds and threads, the most growth first
 	Profiles []Profile         `json:"profiles,omitempty"`
+	Missing  []Missing         `json:"missing,omitempty"` // evidence that is not there, or not yet
 }
 
 // Clone returns a copy that shares no memory with a.
@@ -186,6 +197,7 @@ func (a Alert) Clone() Alert {
 	}
 	a.Parts = slices.Clone(a.Parts)
 	a.Profiles = slices.Clone(a.Profiles)
+	a.Missing = slices.Clone(a.Missing)
 	return a
 }
 

@@ -44,10 +44,10 @@ func (s Site) String() string {
 	if s.Via != "" {
 		add("through %s", s.Via)
 	}
-	switch {
-	case s.Proven && s.Bytes != 0:
+	if s.Held {
 		add("live after two collections")
-	case s.Proven:
+	}
+	if s.Proven {
 		add("proven: nothing can wake them")
 	}
 	return b.String()

@@ -21,25 +21,28 @@ func (m *state) leakOf(resource string) *sites.Leak {
 	return l
 }
 
-// Deliver makes an alert of what the lines of a kind show, where that is news. all is what they have together.
-func (v forEvidence) Deliver(resource string, findings []sites.Finding, all float64) {
+// Deliver makes an alert of what the lines of a kind show, where that is news. all is what they have together, ended how
+// the line that ended last did.
+func (v forEvidence) Deliver(resource string, findings []sites.Finding, all float64, ended engine.Cause) {
 	m := v.m
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	config := m.detector.Config()
 	if m.latest.Time.IsZero() || !config.Adaptive.Enabled {
-		findings = nil
+		findings, ended = nil, engine.ConfigChanged
 	}
 	total := sites.Total{Value: all}
 	if t := m.detector.engine.Of(resource); t != nil {
 		total = totalOf(t)
 	}
-	e, news := m.leakOf(resource).Lines(resource, findings, total, m.latest.Time, config.AlertCooldown)
+	l := m.leakOf(resource)
+	before := l.State().First.Site
+	e, news := l.Lines(resource, findings, total, m.latest.Time, config.AlertCooldown)
 	if !news {
 		return
 	}
 	if e.Status == alerting.Resolved {
-		e.Summary = wording.SitesResolved(&e)
+		e.Summary = wording.SitesResolved(&e, &before, ended)
 	} else {
 		e.Summary = wording.SiteSummary(&e, &findings[0].Site, findings[0].Since)
 	}

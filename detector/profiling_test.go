@@ -332,7 +332,7 @@ func TestSitesBeginAnew(t *testing.T) {
 			t.Errorf("after a restart: %+v", m.Sites())
 		}
 		last := m.History()[len(m.History())-1]
-		if last.Status != alerting.Resolved {
+		if last.Status != alerting.Resolved || !strings.Contains(last.Summary, ": the process restarted (1,000 now)") {
 			t.Errorf("the last alert: %+v", last)
 		}
 		_ = m.Stop()

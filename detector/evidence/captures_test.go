@@ -14,6 +14,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/config"
+	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
@@ -23,13 +24,13 @@ import (
 type rest struct{ view View }
 
 func atRest(c config.Config) *rest {
-	return &rest{View{Config: c, Scale: 1, Time: partsStart, Start: partsStart, CPU: math.NaN()}}
+	return &rest{View{Config: c, Scale: 1, Time: partsStart, CPU: math.NaN()}}
 }
 
-func (r *rest) View() View                               { return r.view }
-func (r *rest) Resource(string) (Resource, bool)         { return Resource{}, true }
-func (r *rest) OnLines(*alerting.Alert) bool             { return false }
-func (r *rest) Deliver(string, []sites.Finding, float64) {}
+func (r *rest) View() View                                             { return r.view }
+func (r *rest) Resource(string) (Resource, bool)                       { return Resource{}, true }
+func (r *rest) OnLines(*alerting.Alert) bool                           { return false }
+func (r *rest) Deliver(string, []sites.Finding, float64, engine.Cause) {}
 
 //go:noinline
 func waitBefore(started *sync.WaitGroup, over chan struct{}) { started.Done(); <-over }

@@ -97,8 +97,7 @@ func (l *Lines) renew(now View) {
 
 // deliver hands over what the lines of a kind show.
 func (l *Lines) deliver(i int) {
-	resource, findings, total := l.profiler.findings(i)
-	l.monitor.Deliver(resource, findings, total)
+	l.monitor.Deliver(l.profiler.findings(i))
 }
 
 // kindOf returns which sites explain a resource; ok is false where none do.
@@ -160,6 +159,7 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 			listed.grown[i].Share = listed.grown[i].Growth / max(listed.total, listed.grown[i].Growth)
 		}
 	}
+	boundShares(listed.grown)
 	if max(now.Goroutines, l.profiler.goroutines) <= maxDumped && slices.ContainsFunc(listed.grown, func(g sites.Grown) bool { return g.Bytes == 0 }) {
 		l.addDetails(ctx, listed.grown)
 	}
@@ -186,6 +186,18 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 	return nil
 }
 
+// boundShares keeps shares that were measured since several instants, or of several totals, from adding up to more than
+// 1.
+func boundShares(grown []sites.Grown) {
+	sum := 0.
+	for i := range grown {
+		sum += grown[i].Share
+	}
+	for i := range grown {
+		grown[i].Share /= max(1, sum)
+	}
+}
+
 // throughLibrary puts the application's lines before the goroutines of a library that wait on its behalf: those whose
 // memory from that library grew too, as the requests of responses that are not closed.
 func (l *Lines) throughLibrary(ctx context.Context, waiting growth, since time.Time, now View) growth {
@@ -201,6 +213,7 @@ func (l *Lines) throughLibrary(ctx context.Context, waiting growth, since time.T
 	for i := range callers.grown {
 		g := &callers.grown[i]
 		g.Via, g.Share = g.Profile.Callee, g.Share*part
+		waiting.grown[0].Share = max(0, waiting.grown[0].Share-g.Share) // they are the same goroutines
 	}
 	waiting.grown = append(callers.grown, waiting.grown...)
 	waiting.grown = waiting.grown[:min(len(waiting.grown), maxListed)]

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/internal/guard"
 	"github.com/mdzesseis/leaktrend/detector/wording"
@@ -41,10 +40,10 @@ var partResources = [...]string{sampler.OpenFDs, sampler.Threads}
 type Parts struct {
 	monitor Monitor
 
-	mu      sync.Mutex
-	source  breakdown.Process
-	process time.Time // when it started
-	kept    [len(partResources)]keptParts
+	mu       sync.Mutex
+	source   breakdown.Process
+	restarts int // of the process when they were kept
+	kept     [len(partResources)]keptParts
 }
 
 // keptParts are breakdowns of healthy times, oldest first.
@@ -75,7 +74,7 @@ func (p *Parts) Keep(ctx context.Context, process breakdown.Process) error {
 func (p *Parts) look(ctx context.Context, process breakdown.Process, i int) {
 	now := p.monitor.View()
 	r, ok := p.monitor.Resource(partResources[i])
-	if !ok || r.Unwell || !p.due(i, now.Time, now.Start, r.Settled) {
+	if !ok || r.Unwell || !p.due(i, now.Time, now.Restarts, r.Settled) {
 		return
 	}
 	began := time.Now()
@@ -91,14 +90,11 @@ func (p *Parts) look(ctx context.Context, process breakdown.Process, i int) {
 }
 
 // due reports whether a breakdown is to be made. With a new process all that was kept is void.
-func (p *Parts) due(i int, at, started time.Time, settled bool) bool {
+func (p *Parts) due(i int, at time.Time, restarts int, settled bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !engine.SameProcess(p.process, started) {
-		p.kept = [len(partResources)]keptParts{}
-	}
-	if !started.IsZero() {
-		p.process = started
+	if restarts != p.restarts {
+		p.restarts, p.kept = restarts, [len(partResources)]keptParts{}
 	}
 	k := &p.kept[i]
 	return settled && k.start == nil || !at.Before(k.next)

@@ -17,7 +17,7 @@ func TestPartsKept(t *testing.T) {
 	var p Parts
 	for hour := range 1000 {
 		at := partsStart.Add(time.Duration(hour) * time.Hour)
-		if p.due(0, at, partsStart, hour > 0) {
+		if p.due(0, at, 0, hour > 0) {
 			p.keep(0, &breakdown.Breakdown{Time: at}, hour > 0, at.Add(30*time.Minute))
 		}
 	}
@@ -31,7 +31,7 @@ func TestPartsKept(t *testing.T) {
 	if start := p.kept[0].start; start == nil || !start.Time.Equal(partsStart.Add(time.Hour)) {
 		t.Errorf("of the settled start: %v, want that of hour 1", start)
 	}
-	if p.due(0, partsStart.Add(1000*time.Hour), partsStart.Add(time.Minute), true); len(p.kept[0].list) > 0 {
+	if p.due(0, partsStart.Add(1000*time.Hour), 1, true); len(p.kept[0].list) > 0 {
 		t.Error("a new process is compared with the one before it")
 	}
 }
@@ -57,27 +57,6 @@ func TestPartsBefore(t *testing.T) {
 		if got := int(p.before(0, &a).Time.Sub(partsStart).Minutes()); got != test.want {
 			t.Errorf("%s since minute %d: compared with minute %d, want %d", test.kind, test.since, got, test.want)
 		}
-	}
-}
-
-// The start of a process is known to a few seconds: as its clock is adjusted, it is read as another time.
-func TestPartsOfOneProcess(t *testing.T) {
-	var p Parts
-	start := partsStart
-	for range 4 {
-		start = start.Add(5 * time.Second)
-		if p.due(0, start, start, true); len(p.kept[0].list) == 0 {
-			p.keep(0, &breakdown.Breakdown{Time: start}, true, start)
-		}
-	}
-	if got := p.kept[0].list; len(got) != 1 || !got[0].Time.Equal(partsStart.Add(5*time.Second)) {
-		t.Errorf("kept: %v, want the first", got)
-	}
-	if p.due(0, start, time.Time{}, true); len(p.kept[0].list) != 1 {
-		t.Error("a start that was not read is another process")
-	}
-	if p.due(0, start, start.Add(11*time.Second), true); len(p.kept[0].list) != 0 {
-		t.Error("another process is taken for the same")
 	}
 }
 

@@ -60,7 +60,7 @@ type profiler struct {
 	logger     *logrus.Logger
 	source     ProfileSource
 	watched    [2]watched // goroutines and heap
-	started    time.Time  // of the process, as the trackers know it
+	restarts   int        // of the process, as the trackers know it
 	config     sites.Config
 	proof      watched
 	cpu, cpuAt float64
@@ -68,6 +68,7 @@ type profiler struct {
 
 	mu       sync.Mutex // guards the trackers, which others read, and what follows
 	trackers [2]*sites.Tracker
+	renewed  engine.Cause // why the trackers are new
 	cost     Cost
 	since    time.Time // when the cost began to count
 }
@@ -131,11 +132,21 @@ func (p *profiler) spent() Cost {
 	return cost
 }
 
-// findings returns the lines of a kind that leak by themselves, and what all lines of the kind have together.
-func (p *profiler) findings(i int) (resource string, found []sites.Finding, total float64) {
+// findings returns the lines of a kind that leak by themselves, what all lines of the kind have together, and how the
+// finding on a line that ended last did.
+func (p *profiler) findings(i int) (resource string, found []sites.Finding, total float64, ended engine.Cause) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.watched[i].resource, p.trackers[i].Findings(), p.trackers[i].Total()
+	t := p.trackers[i]
+	switch t.Ended() {
+	case finding.GaveBack:
+		ended = engine.GaveBack
+	case finding.CameToRest:
+		ended = engine.CameToRest
+	default: // none has ended by itself
+		ended = p.renewed
+	}
+	return p.watched[i].resource, t.Findings(), t.Total(), ended
 }
 
 // suspected reports whether a line of a kind has the shape of a leak.
@@ -152,10 +163,8 @@ func (p *profiler) renew(now View) bool {
 		Scale: now.Scale, LeastGrowth: adaptive.LeastGrowth, HalfLife: adaptive.HalfLife,
 		Patience: finding.Stretch(adaptive.Patience, 1/adaptive.Sensitivity),
 	}
-	restarted := !engine.SameProcess(p.started, now.Start)
-	if !now.Start.IsZero() {
-		p.started = now.Start
-	}
+	restarted := now.Restarts != p.restarts
+	p.restarts = now.Restarts
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.since.IsZero() {
@@ -165,6 +174,10 @@ func (p *profiler) renew(now View) bool {
 		return false
 	}
 	p.config = config
+	p.renewed = engine.ConfigChanged
+	if restarted {
+		p.renewed = engine.Restarted
+	}
 	for i := range p.trackers {
 		p.trackers[i] = sites.NewTracker(p.watched[i].kind, config)
 		p.watched[i].next = time.Time{}
@@ -280,13 +293,16 @@ func (p *profiler) prove(ctx context.Context, now View) bool {
 	return true
 }
 
-// leakingFirst puts the sites that leak by themselves before the others that grew.
+// leakingFirst puts the sites that leak by themselves before the others that grew. Beside proven ones that others grew
+// tells nothing against them.
 func (p *profiler) leakingFirst(i int, grown []sites.Grown) []sites.Grown {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	leaking := p.trackers[i].Leaking(maxListed)
+	proven := len(leaking) > 0 && leaking[0].Proven
 	for _, g := range grown {
-		if len(leaking) < maxListed && !slices.ContainsFunc(leaking, func(l sites.Grown) bool { return sites.FrameOf(&l.Site) == sites.FrameOf(&g.Site) }) {
+		listed := slices.ContainsFunc(leaking, func(l sites.Grown) bool { return sites.FrameOf(&l.Site) == sites.FrameOf(&g.Site) })
+		if len(leaking) < maxListed && !listed && (g.Proven || !proven) {
 			leaking = append(leaking, g)
 		}
 	}

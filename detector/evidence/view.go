@@ -5,6 +5,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/config"
+	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/detector/sites"
 )
 
@@ -13,7 +14,7 @@ type View struct {
 	Config     config.Config
 	Scale      float64   // of all time constants; 1 outside soak mode
 	Time       time.Time // of the sample; zero before the first
-	Start      time.Time // of the process; zero where unknown
+	Restarts   int       // of the process until then, as the engine counts them
 	Goroutines float64   // 0 where unknown
 	CPU        float64   // processor time of the process in seconds; NaN where unknown
 	Suspected  bool      // goroutines are suspected to leak, or do
@@ -34,9 +35,9 @@ type Monitor interface {
 	Resource(name string) (r Resource, ok bool)
 	// OnLines reports whether an alert is on lines of code, not on the total of its resource.
 	OnLines(a *alerting.Alert) bool
-	// Deliver takes the lines of code that leak by themselves, none where none does, and what all lines of their kind
-	// have together.
-	Deliver(resource string, found []sites.Finding, total float64)
+	// Deliver takes the lines of code that leak by themselves, none where none does; what all lines of their kind have
+	// together; and how the finding on a line that ended last did.
+	Deliver(resource string, found []sites.Finding, total float64, ended engine.Cause)
 }
 
 // share returns the part of one core that the profiles may take.

@@ -49,8 +49,8 @@ func (l *Leak) Lines(resource string, findings []Finding, total Total, at time.T
 		return e, ended.active && ended.notice.Alerted && !total.Alerted
 	}
 	l.active, l.first, l.value = true, findings[0], total.Value
-	l.exhaust = total.Limits.Exhaustion(at, total.Value, l.first.Site.GrowthPerHour/3600)
 	grows, news := l.rate(findings, &total)
+	l.exhaust = total.Limits.Exhaustion(at, total.Value, fastest(findings)/3600)
 	if !grows || total.Alerted {
 		return e, false // an alert on the total names its lines
 	}
@@ -83,6 +83,17 @@ func (l *Leak) rate(findings []Finding, total *Total) (grows, news bool) {
 		grows, news = true, news || !named || f.Site.Proven && !proven
 	}
 	return grows, news
+}
+
+// fastest returns the rate of the line that grows fastest, per hour: behind a proven one it need not be the first.
+func fastest(findings []Finding) float64 {
+	rate := findings[0].Site.GrowthPerHour
+	for i := range findings {
+		if f := &findings[i]; !f.GivenBack {
+			rate = max(rate, f.Site.GrowthPerHour)
+		}
+	}
+	return rate
 }
 
 func (l *Leak) name(findings []Finding) {

@@ -31,11 +31,11 @@ func (l *line) add(at int64, value float64) (closed uint8) {
 }
 
 // judge moves the growth on. It is suspected by the constants of a total, and confirmed by those of a line alone.
-func (l *line) judge(at int64, closed uint8, params, lone trend.Params, load *trend.Ladder) {
+func (l *line) judge(at int64, closed uint8, params, lone trend.Params, load *trend.Ladder) finding.Change {
 	if closed == 0 {
-		return
+		return finding.Unchanged
 	}
-	l.growth.Judge(l.ladder, at, closed, func(w int) trend.Growth {
+	change := l.growth.Judge(l.ladder, at, closed, func(w int) trend.Growth {
 		measured := l.ladder.Judge(w, params, load)
 		if measured.Reason != trend.Sustained {
 			return measured
@@ -47,6 +47,7 @@ func (l *line) judge(at int64, closed uint8, params, lone trend.Params, load *tr
 		return measured
 	})
 	l.average.Freeze(l.grows())
+	return change
 }
 
 // grows reports whether the line leaks or has the shape of a leak.

@@ -22,8 +22,8 @@ type Finding struct {
 	GivenBack bool
 }
 
-// Findings returns the sites that leak, those that grow fastest first; behind them those that have given their growth
-// back.
+// Findings returns the sites that leak: those that are proven to, then those that grow fastest; behind them those that
+// have given their growth back.
 func (t *Tracker) Findings() []Finding {
 	var all []Finding
 	for _, s := range t.followed {
@@ -41,19 +41,13 @@ func (t *Tracker) Findings() []Finding {
 		all = append(all, f)
 	}
 	slices.SortFunc(all, func(a, b Finding) int {
-		switch {
-		case a.GivenBack == b.GivenBack:
-			return byRate(&a.Site, &b.Site)
-		case a.GivenBack:
-			return 1
-		}
-		return -1
+		return cmp.Or(trueLast(a.GivenBack, b.GivenBack), byProof(&a.Site, &b.Site))
 	})
 	return all
 }
 
-// Leaking returns the sites that leak by themselves and have not given their growth back, those that grow fastest
-// first, at most n of them.
+// Leaking returns the sites that leak by themselves and have not given their growth back, at most n of them: those that
+// are proven to, then those that grow fastest.
 func (t *Tracker) Leaking(n int) []Grown {
 	var all []Grown
 	for _, s := range t.followed {
@@ -63,13 +57,24 @@ func (t *Tracker) Leaking(n int) []Grown {
 			all = append(all, Grown{Site: t.describe(s, since), Growth: s.value - was, Profile: s.latest})
 		}
 	}
-	slices.SortFunc(all, func(a, b Grown) int { return byRate(&a.Site, &b.Site) })
+	slices.SortFunc(all, func(a, b Grown) int { return byProof(&a.Site, &b.Site) })
 	return all[:min(n, len(all))]
 }
 
-// byRate puts the fastest first.
-func byRate(a, b *alerting.Site) int {
-	return cmp.Or(cmp.Compare(b.GrowthPerHour, a.GrowthPerHour), cmp.Compare(a.File, b.File), a.Line-b.Line)
+// byProof puts those that are proven first, and of these and of the others the fastest.
+func byProof(a, b *alerting.Site) int {
+	return cmp.Or(trueLast(!a.Proven, !b.Proven), cmp.Compare(b.GrowthPerHour, a.GrowthPerHour), cmp.Compare(a.File, b.File), a.Line-b.Line)
+}
+
+// trueLast orders by a condition: what it holds for comes last.
+func trueLast(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
 }
 
 // describe returns what is known of a site, with its growth since an instant.
@@ -82,13 +87,15 @@ func (t *Tracker) describe(s *site, since int64) alerting.Site {
 		Share:         t.share(s.value-was, since),
 	}
 	if t.kind == profile.Goroutine {
-		d.OldestSeconds = time.Duration(t.at - s.first).Seconds()
-		d.Proven = s.proven >= 1 && s.proven >= (s.value-was)/2
+		d.Proven = s.isProven(s.value - was)
 	} else {
-		d.Proven = t.heldByTwoCollections(s, was)
+		d.Held = t.heldByTwoCollections(s, was)
 	}
 	return d
 }
+
+// isProven reports whether at least half of a growth is proven to be leaked.
+func (s *site) isProven(growth float64) bool { return s.proven >= 1 && s.proven >= growth/2 }
 
 // heldByTwoCollections reports whether most of the growth was live after two collections, and is more than sampling
 // gives by chance.
@@ -100,15 +107,31 @@ func (t *Tracker) heldByTwoCollections(s *site, was float64) bool {
 // Growth returns how much all sites together have grown since an instant.
 func (t *Tracker) Growth(since time.Time) float64 { return t.past.growth(t.total, since.UnixNano()) }
 
+// share returns what a site's growth is of the growth of all sites that grew: what others shrank makes it no greater, so
+// that shares since one instant add up to no more than 1.
 func (t *Tracker) share(growth float64, since int64) float64 {
 	if growth <= 0 {
 		return 0
 	}
-	return min(1, growth/max(t.past.growth(t.total, since), growth))
+	return growth / max(t.past.growth(t.total, since), t.gained(since), growth)
 }
 
-// Growing returns the sites that made the total grow since an instant, at most n of them, those with the most growth
-// first. keep says which ones count; nil means all.
+// gained returns how much the sites that grew since an instant have grown together.
+func (t *Tracker) gained(since int64) (sum float64) {
+	i := t.past.index(since)
+	if known := t.gains[i]; known.at == t.at {
+		return known.sum
+	}
+	for _, s := range t.sites {
+		sum += max(0, s.value-float64(s.past[i]))
+	}
+	t.gains[i] = gain{t.at, sum}
+	return sum
+}
+
+// Growing returns the sites that made the total grow since an instant, at most n of them: those that are proven to be
+// leaked, then those with the most growth. Where proven ones made most of the growth the others are left out: that they
+// grew meanwhile tells nothing against them. keep says which ones count; nil means all.
 func (t *Tracker) Growing(since time.Time, n int, keep func(profile.Site) bool) []Grown {
 	if t.past.n == 0 {
 		return nil
@@ -120,27 +143,39 @@ func (t *Tracker) Growing(since time.Time, n int, keep func(profile.Site) bool) 
 	type growing struct {
 		site   *site
 		growth float64
+		proven bool
 	}
 	var all []growing
-	sum := 0.
+	sum, proven := 0., 0.
 	for _, s := range t.sites {
 		if keep != nil && !keep(s.latest) {
 			continue
 		}
 		was, _ := t.past.before(s, at)
 		if growth := s.value - was; growth > 0 && (t.kind != profile.Heap || growth >= t.resolution/2) {
-			all = append(all, growing{s, growth})
+			g := growing{s, growth, t.kind == profile.Goroutine && s.isProven(growth)}
+			all = append(all, g)
 			sum += growth
+			if g.proven {
+				proven += growth
+			}
 		}
 	}
 	slices.SortFunc(all, func(a, b growing) int {
 		fa, fb := a.site.latest.Frame, b.site.latest.Frame
-		return cmp.Or(cmp.Compare(b.growth, a.growth), cmp.Compare(fa.File, fb.File), fa.Line-fb.Line)
+		return cmp.Or(trueLast(!a.proven, !b.proven), cmp.Compare(b.growth, a.growth), cmp.Compare(fa.File, fb.File), fa.Line-fb.Line)
 	})
 	var grown []Grown
+	most := 0.
 	for _, g := range all {
-		if len(grown) == n || len(grown) > 0 && g.growth < minSiteShare*sum {
+		most = max(most, g.growth)
+	}
+	for _, g := range all {
+		if len(grown) == n || !g.proven && proven >= sum/2 {
 			break
+		}
+		if g.growth < minSiteShare*sum && g.growth < most {
+			continue
 		}
 		d := Grown{Site: t.describe(g.site, at), Growth: g.growth, Profile: g.site.latest}
 		if keep != nil {

@@ -61,16 +61,23 @@ type Tracker struct {
 	resolution float64
 	load       *trend.Ladder
 	past       past
+	gains      [snapshots]gain
 	round      int
-	beyond     int // sites of the latest profile for which there was no room
+	beyond     int            // sites of the latest profile for which there was no room
+	ended      finding.Change // how the finding on a line that ended last did
+}
+
+// gain is how much the sites that grew since a snapshot have grown together, as of the profile of an instant.
+type gain struct {
+	at  int64
+	sum float64
 }
 
 // site is a line of code.
 type site struct {
 	latest profile.Site
 	past   [snapshots]float32
-	first  int64 // sighting, unix nanoseconds
-	round  int   // of the latest profile that had it
+	round  int // of the latest profile that had it
 	value  float64
 	live   [2]float64 // after the latest two collections at which profiles were taken, the latest last
 	proven float64    // goroutines there that are proven to be leaked, at the latest proof
@@ -136,7 +143,9 @@ func (t *Tracker) Observe(p *profile.Profile, load float64) {
 	params := t.params()
 	lone := t.loneParams(params)
 	for _, s := range t.followed {
-		s.judge(t.at, s.add(t.at, s.value), params, lone, t.load)
+		if change := s.judge(t.at, s.add(t.at, s.value), params, lone, t.load); change == finding.GaveBack || change == finding.CameToRest {
+			t.ended = change
+		}
 	}
 }
 
@@ -163,10 +172,8 @@ func (t *Tracker) record(latest *profile.Site) {
 			t.beyond++
 			return
 		}
-		s = &site{first: t.at}
+		s = new(site)
 		t.sites[latest.Frame] = s
-	} else if s.value == 0 {
-		s.first = t.at // who waits there now came anew
 	}
 	s.latest, s.value, s.round = *latest, value, t.round
 }
@@ -295,5 +302,11 @@ func (t *Tracker) growthOf(s *site) trend.Growth {
 // Total returns what all sites of the latest profile have together, in goroutines or bytes.
 func (t *Tracker) Total() float64 { return t.total }
 
-// Beyond returns how many sites of the latest profile were not counted for want of room.
+// Beyond returns how many sites of the latest profile are not followed for want of room. They count for the total.
 func (t *Tracker) Beyond() int { return t.beyond }
+
+// MaxSites is how many lines of code a Tracker knows at most.
+func (t *Tracker) MaxSites() int { return maxSites }
+
+// Ended returns how the finding on a line that ended last did; finding.Unchanged while none has.
+func (t *Tracker) Ended() finding.Change { return t.ended }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
@@ -113,10 +114,15 @@ func SiteSummary(e *alerting.Event, s *alerting.Site, since time.Time) string {
 		r.Format(now), r.Format(e.Value), since.Format("2006-01-02 15:04:05 MST")) + timeLeft(e, r)
 }
 
-// SitesResolved says in a sentence that no line of a resource leaks any more.
-func SitesResolved(e *alerting.Event) string {
-	return fmt.Sprintf("%s trend resolved after %s: no line of code goes on growing", e.Resource,
-		sampler.FormatDuration(e.Time.Sub(e.Since).Round(time.Millisecond)))
+// SitesResolved says in a sentence that no line of a resource leaks any more, and how that came: s is the line that had
+// grown fastest.
+func SitesResolved(e *alerting.Event, s *alerting.Site, cause engine.Cause) string {
+	why := ends[cause]
+	if cause == engine.GaveBack || cause == engine.CameToRest {
+		why = "at " + Place(s) + " " + why
+	}
+	r, _ := sampler.Lookup(e.Resource)
+	return Resolved(e, r, why)
 }
 
 // SiteWhy says as a clause that a line grows.

@@ -1,0 +1,34 @@
+package wording
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/engine"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// The end of a finding on lines says what ended it, as that of a total does.
+func TestSitesResolved(t *testing.T) {
+	began := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	e := alerting.Event{
+		Time: began.Add(3 * time.Hour), Since: began, Status: alerting.Resolved, Kind: alerting.Trend, Resource: sampler.Goroutines, Value: 312,
+	}
+	s := alerting.Site{Function: "main.serve", File: "/src/conn.go", Line: 42}
+	got := map[engine.Cause]string{}
+	want := map[engine.Cause]string{
+		engine.GaveBack:      "goroutines trend resolved after 3h: at conn.go:42 more than half of the growth was given back (312 now)",
+		engine.CameToRest:    "goroutines trend resolved after 3h: at conn.go:42 nine tenths of the growth have been there for longer than they took to come (312 now)",
+		engine.Restarted:     "goroutines trend resolved after 3h: the process restarted (312 now)",
+		engine.ConfigChanged: "goroutines trend resolved after 3h: the configuration changed (312 now)",
+	}
+	for cause := range want {
+		got[cause] = SitesResolved(&e, &s, cause)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
