@@ -20,6 +20,9 @@ var compiled = map[string]string{
 	module + "/detector/plot":                          "the plots of the live page",
 	module + "/detector/page":                          "the live page",
 	module + "/detector/wording":                       "the sentences of alerts and verdicts",
+	module + "/detector/internal/pair":                 "the host's two constructors give one monitor",
+	module + "/detector/monitoring":                    "the host's second monitor",
+	module + "/detector/leakdetection":                 "the host's first monitor, with its gauge",
 	module + "/detector/internal/guard":                "a panic costs no more than what panicked",
 	module + "/trend":                                  "the statistics of growth",
 	module + "/baseline":                               "what is normal",
@@ -53,7 +56,7 @@ var compiled = map[string]string{
 
 // collectorOnly is what only a service compiles that embeds the collector.
 var collectorOnly = []string{
-	module + "/detector/collector", "github.com/prometheus/client_golang", "github.com/prometheus/client_model", "github.com/prometheus/common",
+	module + "/detector/collector", module + "/detector/leakdetection", "github.com/prometheus/client_golang", "github.com/prometheus/client_model", "github.com/prometheus/common",
 	"github.com/beorn7/perks", "github.com/cespare/xxhash/v2", "github.com/golang/protobuf", "github.com/matttproud/golang_protobuf_extensions",
 	"google.golang.org/protobuf",
 }
@@ -97,7 +100,7 @@ func listedAs(path string) (entry string, ok bool) {
 func TestWhatAServiceCompiles(t *testing.T) {
 	found := map[string]bool{}
 	for _, goos := range []string{"linux", "darwin", "windows"} {
-		for _, embedded := range []string{"detector", "detector/collector"} {
+		for _, embedded := range []string{"detector", "detector/monitoring", "detector/collector", "detector/leakdetection"} {
 			for _, p := range goList(t, goos, "-deps", "./"+embedded) {
 				entry, listed := listedAs(p.ImportPath)
 				if listed {
@@ -105,7 +108,7 @@ func TestWhatAServiceCompiles(t *testing.T) {
 				} else {
 					t.Errorf("%s: a service that embeds %s compiles %s, of which nobody says why", goos, embedded, p.ImportPath)
 				}
-				if embedded == "detector" && slices.Contains(collectorOnly, entry) {
+				if (embedded == "detector" || embedded == "detector/monitoring") && slices.Contains(collectorOnly, entry) {
 					t.Errorf("%s: %s is for the collector alone, and a service without it compiles %s", goos, entry, p.ImportPath)
 				}
 				for wall, why := range walls {

@@ -6,9 +6,11 @@ import (
 	rtmetrics "runtime/metrics"
 	"slices"
 	"time"
+	"weak"
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/mdzesseis/leaktrend/detector/internal/pair"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -58,7 +60,7 @@ func positiveOr[T int | int64 | float64 | time.Duration](value, standard T) T {
 }
 
 // NewResourceMonitor returns a monitor that starts nothing yet. A setting that is not valid is logged and replaced by
-// its default: a monitor must not keep its host from starting.
+// its default: a monitor must not keep its host from starting. Package monitoring's constructor takes the same monitor.
 func NewResourceMonitor(config ResourceMonitorConfig, logger *logrus.Logger) *ResourceMonitor {
 	if logger == nil {
 		logger = logrus.StandardLogger()
@@ -66,14 +68,18 @@ func NewResourceMonitor(config ResourceMonitorConfig, logger *logrus.Logger) *Re
 	if config.EnableGCOptimization {
 		logger.Warn("Resource monitor: EnableGCOptimization does nothing, collections are left to the runtime")
 	}
-	m, err := NewMonitor(config.Config(), logger)
-	if err == nil {
-		return m
+	full := config.Config()
+	m, err := NewMonitor(full, logger)
+	if err != nil {
+		logger.WithError(err).Error("Resource monitor: settings that are not valid are replaced by their defaults")
+		full = full.Repaired()
+		if m, err = NewMonitor(full, logger); err != nil {
+			full = ResourceMonitorConfig{}.Config()
+			m, _ = NewMonitor(full, logger)
+		}
 	}
-	logger.WithError(err).Error("Resource monitor: settings that are not valid are replaced by their defaults")
-	if m, err = NewMonitor(config.Config().Repaired(), logger); err != nil {
-		m, _ = NewMonitor(ResourceMonitorConfig{}.Config(), logger)
-	}
+	held := weak.Make(m)
+	pair.Made(logger, pair.Monitor{Monitor: func() any { return held.Value() }, Given: full})
 	return m
 }
 
@@ -289,6 +295,21 @@ func LeakType(resource string) string {
 	default:
 		return name + "_leak"
 	}
+}
+
+// component is the label component of the host's gauge leak_detection.
+const component = "resource_monitor"
+
+// OnLeakDetection sets the function that is called after every check for each series of the host's gauge
+// leak_detection, with its labels resource_type and component; nil for none. It replaces the one before. The host's
+// RecordLeakDetection can be given as it is.
+//
+// fd_leak and goroutine_leak are 1 while a finding on their resource holds, be it a trend, a limit (also one that is not
+// alerted) or a line of code. memory_leak is the heap in use in MB of 1024*1024 bytes while one on the heap or on the
+// resident memory holds. All are 0 otherwise, from the first check on. What else the process has, as threads_leak, is
+// there from its first finding on.
+func (m *ResourceMonitor) OnLeakDetection(set func(resourceType, component string, value float64)) {
+	m.loop.onLeakDetection.Store(&set)
 }
 
 // ForceGC collects garbage, returns memory to the system, and returns the statistics before and after. It stops the

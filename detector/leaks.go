@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
@@ -108,4 +109,58 @@ func showLines(s *Status, l *sites.Leak) {
 	if s.Exhaustion == nil {
 		s.Exhaustion = state.Exhaustion
 	}
+}
+
+// leakSeries is one series of the host's gauge leak_detection.
+type leakSeries struct {
+	resourceType string
+	value        float64
+}
+
+// leakDetection returns the host's gauge as of the latest sample: the three series that it always has, then those of
+// other resources that ever had a finding.
+func (m *state) leakDetection() []leakSeries {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := []leakSeries{{LeakType(sampler.OpenFDs), 0}, {LeakType(sampler.Goroutines), 0}, {LeakType(sampler.HeapInuseBytes), 0}}
+	note := func(resource string, holds, found bool) {
+		name := LeakType(resource)
+		i := slices.IndexFunc(all, func(s leakSeries) bool { return s.resourceType == name })
+		if i < 0 {
+			if !found {
+				return
+			}
+			i, all = len(all), append(all, leakSeries{resourceType: name})
+		}
+		switch {
+		case !holds:
+		case hostName(resource) == "memory":
+			all[i].value = m.memoryInUse(resource) / (1 << 20)
+		default:
+			all[i].value = 1
+		}
+	}
+	for _, t := range m.detector.engine.All() {
+		l := m.leaks[t.Resource().Name]
+		note(t.Resource().Name, t.Fails() || l != nil && l.Fires(), t.Found() > 0 || l != nil && l.Found() > 0)
+	}
+	for _, resource := range []string{sampler.Goroutines, sampler.HeapLiveBytes} {
+		if l := m.leaks[resource]; l != nil && m.detector.engine.Of(resource) == nil {
+			note(resource, l.Fires(), l.Found() > 0)
+		}
+	}
+	return all
+}
+
+// memoryInUse returns the heap in use, or where that is not read what the resource has. It needs m.mu.
+func (m *state) memoryInUse(resource string) float64 {
+	for _, name := range []string{sampler.HeapInuseBytes, resource} {
+		if v, ok := m.latest.Value(name); ok {
+			return v
+		}
+	}
+	if l := m.leaks[resource]; l != nil {
+		return l.State().Value
+	}
+	return 0
 }

@@ -18,11 +18,14 @@ import (
 
 // loop takes the samples of a monitor and has them judged. Its methods are for the goroutine that samples.
 type loop struct {
-	logger     *logrus.Logger
-	state      *state
-	open       func() (sampler.Source, error) // called when sampling begins; what it returns is closed when sampling ends
-	reloaded   chan struct{}                  // holds a token when there is a new configuration to look at
-	onSample   atomic.Pointer[func(*sampler.Sample)]
+	logger   *logrus.Logger
+	state    *state
+	open     func() (sampler.Source, error) // called when sampling begins; what it returns is closed when sampling ends
+	reloaded chan struct{}                  // holds a token when there is a new configuration to look at
+	onSample atomic.Pointer[func(*sampler.Sample)]
+
+	onLeakDetection atomic.Pointer[func(resourceType, component string, value float64)]
+
 	counters   checkCounters
 	problem    guard.News // what was wrong with the last check
 	overflow   sync.Once  // said that there are too many resources
@@ -127,6 +130,11 @@ func (l *loop) check(ctx context.Context, source *sampler.Source, scratch *sampl
 	l.counters.spent(began, read, time.Now())
 	if late != nil {
 		return late
+	}
+	if set := l.onLeakDetection.Load(); set != nil && *set != nil {
+		for _, series := range l.state.leakDetection() {
+			(*set)(series.resourceType, component, series.value)
+		}
 	}
 	if hook := l.onSample.Load(); hook != nil && *hook != nil {
 		(*hook)(&l.state.latest) // which only this goroutine writes to

@@ -200,9 +200,7 @@ func (m *ResourceMonitor) run(a *activity) error {
 	m.state.started = time.Now()
 	config := m.state.detector.Config()
 	m.state.mu.Unlock()
-	m.logger.WithFields(logrus.Fields{
-		"enabled": config.Enabled, "check_interval": config.CheckInterval, "adaptive": config.Adaptive.Enabled,
-	}).Info("Resource monitor started")
+	m.logger.WithFields(inForce(config)).Info("Resource monitor started")
 
 	delivery, endDelivery := context.WithCancel(context.WithoutCancel(a.ctx))
 	delivered := make(chan struct{})
