@@ -28,8 +28,8 @@ func (v forEvidence) View() evidence.View {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := evidence.View{
-		Config: m.detector.Config(), Scale: m.detector.engine.Scale(), Time: m.latest.Time, Restarts: m.detector.engine.Restarts(),
-		CPU: math.NaN(),
+		Config: m.detector.Config(), Scale: m.detector.engine.Scale(), Time: m.latest.Time, Judged: m.judged,
+		Restarts: m.detector.engine.Restarts(), CPU: math.NaN(),
 	}
 	now.Goroutines, _ = m.latest.Value(sampler.Goroutines)
 	if cpu, ok := m.latest.Value(sampler.CPUSeconds); ok {

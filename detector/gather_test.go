@@ -142,6 +142,95 @@ func TestEvidenceGathering(t *testing.T) {
 	}
 }
 
+// Evidence that is not there in time is told to be missing, and why, and the alert comes once more, with the same id,
+// when it is there; not behind the end of its finding, nor when nothing came of it.
+func TestEvidenceComesLate(t *testing.T) {
+	type delivered struct {
+		What    string // resource, and status
+		At      time.Duration
+		Sites   int
+		Missing string
+	}
+	gather := func(takes time.Duration, sites int) Evidence {
+		return func(ctx context.Context, a *alerting.Alert) error {
+			time.Sleep(takes)
+			for range sites {
+				a.Sites = append(a.Sites, alerting.Site{Function: "main.f"})
+			}
+			return nil
+		}
+	}
+	for _, test := range []struct {
+		name string
+		add  Evidence
+		ends time.Duration // of the finding
+		want []delivered
+	}{
+		{"comes late", gather(8*time.Second, 2), time.Minute, []delivered{
+			{"goroutines firing", 17 * time.Second, 0, "sites: not there after 5s"},
+			{"goroutines firing", 20 * time.Second, 2, ""},
+			{"goroutines resolved", 61 * time.Second, 0, ""},
+		}},
+		{"nothing comes", gather(8*time.Second, 0), time.Minute, []delivered{
+			{"goroutines firing", 17 * time.Second, 0, "sites: not there after 5s"},
+			{"goroutines resolved", 61 * time.Second, 0, ""},
+		}},
+		{"the finding is over", gather(8*time.Second, 2), 18 * time.Second, []delivered{
+			{"goroutines firing", 17 * time.Second, 0, "sites: not there after 5s"},
+			{"goroutines resolved", 19 * time.Second, 0, ""},
+		}},
+		{"fails", func(context.Context, *alerting.Alert) error { return errors.New("no room") }, time.Minute, []delivered{
+			{"goroutines firing", 12 * time.Second, 0, "sites: no room"},
+			{"goroutines resolved", 61 * time.Second, 0, ""},
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				config := with(func(c *Config) { c.CheckInterval, c.AlertCooldown, c.GoroutineThreshold = time.Second, 0, 100 })
+				began := time.Now()
+				m, _, _ := watching(t, config, func(_ int, s *sampler.Sample) error {
+					goroutines := 10.
+					if at := time.Since(began); at >= 12*time.Second && at < test.ends {
+						goroutines = 500
+					}
+					s.Add(sampler.Goroutines, goroutines)
+					return nil
+				})
+				m.AddEvidence("sites", test.add)
+				var got []delivered
+				ids := map[string]bool{}
+				m.OnAlert(func(a alerting.Alert) {
+					d := delivered{What: a.Resource + " " + string(a.Status), At: time.Since(began), Sites: len(a.Sites)}
+					for _, missing := range a.Missing {
+						why, _, _ := strings.Cut(missing.Why, ": ") // how starved the machine of the test is
+						d.Missing += missing.What + ": " + why
+						if clause := "; missing: lines of code (" + missing.Why + ")"; !strings.HasSuffix(a.Summary, clause) {
+							t.Errorf("summary %q, want at its end %q", a.Summary, clause)
+						}
+					}
+					got = append(got, d)
+					ids[a.ID] = true
+				})
+				if err := m.Start(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(90*time.Second - time.Millisecond)
+				history := m.History()
+				_ = m.Stop()
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+				if len(ids) != 1 {
+					t.Errorf("%d ids of one finding", len(ids))
+				}
+				if len(history) != 2 || len(history[0].Sites) != got[len(got)-2].Sites {
+					t.Errorf("history: %+v, want the alert as it was delivered last, and its end", history)
+				}
+			})
+		})
+	}
+}
+
 // An alert that waits when the monitor is stopped is delivered, and a source that hangs is left behind and keeps the
 // next run from working until it has returned.
 func TestEvidenceAtTheEnd(t *testing.T) {

@@ -50,7 +50,8 @@ func (l *ledger) record(e alerting.Event, process alerting.Process) alerting.Ale
 	return alerting.Alert{Version: alerting.Version, ID: id, Event: e, Process: process}
 }
 
-// deliver keeps account of an alert that is on its way to people.
+// deliver keeps account of an alert that is on its way to people. One that comes again, with evidence that it had
+// lacked, takes its place in the history.
 func (l *ledger) deliver(a alerting.Alert) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,6 +59,13 @@ func (l *ledger) deliver(a alerting.Alert) {
 		l.holding[a.ID] = a
 	} else {
 		delete(l.holding, a.ID)
+	}
+	again := func(before alerting.Alert) bool {
+		return before.ID == a.ID && before.Status == a.Status && before.Time.Equal(a.Time)
+	}
+	if i := slices.IndexFunc(l.history, again); i >= 0 {
+		l.history[i] = a
+		return
 	}
 	l.history = append(l.history, a)
 	l.trim()

@@ -169,6 +169,6 @@ func (l *loop) keepParts(ctx context.Context, source sampler.Source) error {
 	if !ok {
 		return nil
 	}
-	l.partsAdded.Do(func() { l.state.queue.Add("what the descriptors and threads are", l.parts.Add) })
+	l.partsAdded.Do(func() { l.state.queue.Add("parts", l.parts.Add) })
 	return l.parts.Keep(ctx, process)
 }

@@ -31,6 +31,7 @@ type profiled struct {
 	heap       map[int]func(hours float64) float64 // bytes
 	leaked     map[int]func(hours float64) float64 // nil: the process has no such profile
 	cost       profile.Cost
+	costs      func(n int) profile.Cost // of the profile of that number, where it differs
 	hang       time.Duration
 	fail       error
 
@@ -68,6 +69,9 @@ func (p *profiled) Profile(_ context.Context, kind profile.Kind) (*profile.Profi
 	}
 	out := b.Profile(time.Now())
 	out.Cost = p.cost
+	if p.costs != nil {
+		out.Cost = p.costs(p.times(kind))
+	}
 	if kind == profile.Heap {
 		out.Resolution, out.GC = 512<<10, uint64(p.taken[kind])
 	}
@@ -235,6 +239,17 @@ func TestProfileBudget(t *testing.T) {
 	service := func(cost profile.Cost) *profiled {
 		return &profiled{goroutines: map[int]func(float64) float64{10: steadyAt(100)}, cost: cost}
 	}
+	of := func(n float64, p *profiled) *profiled {
+		p.goroutines[10] = steadyAt(n)
+		return p
+	}
+	slow := profile.Cost{CPU: 40 * time.Millisecond, Pause: 40 * time.Millisecond}
+	now := func(n int) profile.Cost { // and then stops the world for long, six times in a row
+		if n/6%2 == 0 {
+			return slow
+		}
+		return profile.Cost{CPU: time.Millisecond}
+	}
 	for _, test := range []struct {
 		name       string
 		source     *profiled
@@ -247,8 +262,15 @@ func TestProfileBudget(t *testing.T) {
 		// A second each, of half of 0.1 % of a core: every 2000 s.
 		{"dear", service(profile.Cost{CPU: time.Second}), 100, 44, ""},
 		// The first three are taken as planned, every 150 s, the others ten times as rarely.
-		{"stops the world for long", service(profile.Cost{CPU: time.Millisecond, Pause: 40 * time.Millisecond}), 100, 3 + 57,
-			"profiles of 100 goroutines stop the world for more than 30ms: they are taken less often"},
+		{"stops the world for long", of(10_000, service(slow)), 10_000, 3 + 57,
+			"profiles of 10000 goroutines stop the world for more than 30ms: they are taken less often"},
+		// The world stands still for others' reasons: where the process is starved of processor, and where there are too
+		// few goroutines for it.
+		{"starved of processor", of(10_000, service(profile.Cost{CPU: time.Millisecond, Pause: 400 * time.Millisecond})), 10_000, 24 * 24, ""},
+		{"few goroutines", of(31, service(slow)), 31, 24 * 24, ""},
+		// 3 of 6 at 150 s, 3 at 1500 s, 6 at 150 s: every 6000 s and so on 12.
+		{"now and then", of(10_000, &profiled{goroutines: map[int]func(float64) float64{}, costs: now}), 10_000, -1,
+			"profiles of 10000 goroutines stop the world for more than 30ms: they are taken less often"},
 		{"too many", service(profile.Cost{}), 200_000, 0, "200000 goroutines are too many for a profile of them: none is taken above 150000"},
 		{"fails", func() *profiled { p := service(profile.Cost{}); p.fail = errors.New("connection 17 refused"); return p }(), 100, 24 * 24,
 			"connection 17 refused"},
@@ -256,7 +278,7 @@ func TestProfileBudget(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m, alerts, j := profiledRun(t, DefaultConfig(), test.source, steadyAt(test.goroutines), 24)
-				if n := test.source.times(profile.Goroutine); n != test.want {
+				if n := test.source.times(profile.Goroutine); n != test.want && test.want >= 0 {
 					t.Errorf("%d profiles of goroutines, want %d", n, test.want)
 				}
 				if len(alerts) > 0 {
@@ -270,12 +292,94 @@ func TestProfileBudget(t *testing.T) {
 				if n := strings.Count(log, "warning"); test.log == "" && n > 0 || !strings.Contains(log, test.log) || n > 2 {
 					t.Errorf("log, want %q:\n%s", test.log, log)
 				}
-				if (cost.Note == "") != (test.log == "") {
+				if (cost.Note == "") != (test.log == "") && test.want >= 0 {
 					t.Errorf("note %q", cost.Note)
 				}
 			})
 		})
 	}
+}
+
+// A limit's alert names lines by a profile of when it was passed. Where none can be had then, it says so and blames none
+// of the lines that had grown before.
+func TestLimitBlamesByAFreshProfile(t *testing.T) {
+	type told struct {
+		Lines   []int
+		Shares  bool
+		Missing string
+		Blamed  bool
+	}
+	for _, test := range []struct {
+		name  string
+		burst float64
+		want  told
+	}{
+		{"fresh", 1000, told{Lines: []int{42}, Shares: true, Blamed: true}},
+		{"too many for another", 200_000, told{
+			Lines: []int{10}, Missing: "sites: the latest profile is from 02:00:00 UTC, before the growth: what it lists is not blamed; " +
+				"200005 goroutines are too many for a profile of them: none is taken above 150000",
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				// A line grows a little for two hours; then another has a burst, between two profiles.
+				early := func(h float64) float64 { return 5 + math.Floor(20*min(h, 1)) }
+				burst := func(h float64) float64 {
+					if h < 2.01 {
+						return 0
+					}
+					return test.burst
+				}
+				p := &profiled{goroutines: map[int]func(float64) float64{10: early, 42: burst}}
+				config := with(func(c *Config) { c.GoroutineThreshold = 500 })
+				_, alerts, _ := profiledRun(t, config, p, func(h float64) float64 { return early(0) + burst(h) }, 2.25)
+				if len(alerts) != 1 {
+					t.Fatalf("alerts: %+v", alerts)
+				}
+				a := alerts[0]
+				var got told
+				for _, s := range a.Sites {
+					got.Lines, got.Shares = append(got.Lines, s.Line), got.Shares || s.Share > 0
+				}
+				for _, m := range a.Missing {
+					got.Missing += m.What + ": " + m.Why
+				}
+				got.Blamed = strings.Contains(a.Summary, "conn.go:")
+				if diff := cmp.Diff(test.want, got); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", a.Summary, diff)
+				}
+			})
+		})
+	}
+}
+
+// A process with more lines than are followed is told so, in the status, in the log once, and in an alert.
+func TestLinesBeyond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &profiled{goroutines: map[int]func(float64) float64{}}
+		for line := range 5000 {
+			p.goroutines[1000+line] = steadyAt(2)
+		}
+		passes := func(h float64) float64 {
+			if h > 1.5 {
+				return 20_000
+			}
+			return 10_000
+		}
+		config := with(func(c *Config) { c.GoroutineThreshold = 500 })
+		m, alerts, j := profiledRun(t, config, p, passes, 2)
+		const beyond = "904 lines of code beyond the 4096 that are followed are counted together only"
+		want := []alerting.Missing{{What: "sites", Why: beyond}}
+		if len(alerts) != 1 || cmp.Diff(want, alerts[0].Missing) != "" || !strings.Contains(alerts[0].Summary, beyond) {
+			t.Errorf("alerts: %+v", alerts)
+		}
+		if note := m.EvidenceCost().Note; note != beyond {
+			t.Errorf("status: %q", note)
+		}
+		if n := strings.Count(strings.Join(j.read(), "\n"), "Resource monitor: "+beyond); n != 1 {
+			t.Errorf("logged %d times", n)
+		}
+	})
 }
 
 // Profiles that do not come delay neither the samples nor, by more than the bound, the alerts.

@@ -26,6 +26,7 @@ type state struct {
 	detector *Detector
 	started  time.Time
 	latest   sampler.Sample
+	judged   time.Time      // when the latest sample was, by the clock of this process
 	before   sampler.Sample // the sample before the latest, for rates
 	record   history.Record
 	plots    *History // without the shapes, which the record keeps
@@ -69,6 +70,7 @@ func (m *state) judge(s *sampler.Sample) error {
 	m.remember(s.Time.UnixNano())
 	m.plots.Observe(m.detector, s, nil)
 	*s, m.latest, m.before = m.before, *s, m.latest
+	m.judged = time.Now()
 	m.recordTotals(events)
 	return nil
 }

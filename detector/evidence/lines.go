@@ -160,6 +160,10 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 		}
 	}
 	boundShares(listed.grown)
+	stale := l.stale(a, i, now, listed.grown)
+	if beyond := l.profiler.beyond(i); beyond != "" {
+		a.Missing = append(a.Missing, alerting.Missing{What: "sites", Why: beyond})
+	}
 	if max(now.Goroutines, l.profiler.goroutines) <= maxDumped && slices.ContainsFunc(listed.grown, func(g sites.Grown) bool { return g.Bytes == 0 }) {
 		l.addDetails(ctx, listed.grown)
 	}
@@ -175,7 +179,7 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 		}
 		a.Sites = append(a.Sites, g.Site)
 	}
-	if len(listed.grown) > 0 {
+	if len(listed.grown) > 0 && !stale {
 		a.Summary += wording.SiteClause(a, listed.grown[0].Growth, listed.total)
 	}
 	if now.Config.StackTraceOnLeak && !slices.Contains(l.logged, a.ID) {
@@ -184,6 +188,20 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 		l.logStacks(a, listed.grown)
 	}
 	return nil
+}
+
+// stale reports whether the latest profile of a kind is from before the growth that an alert is on, as when there are too
+// many goroutines to take another. What grew until then is listed, and not blamed.
+func (l *Lines) stale(a *alerting.Alert, i int, now View, grown []sites.Grown) bool {
+	w := &l.profiler.watched[i]
+	if now.Judged.IsZero() || !w.taken.Before(now.ago(a.Since)) {
+		return false
+	}
+	for i := range grown {
+		grown[i].Share = 0
+	}
+	a.Missing = append(a.Missing, alerting.Missing{What: "sites", Why: wording.BeforeGrowth(w.taken, w.note)})
+	return true
 }
 
 // boundShares keeps shares that were measured since several instants, or of several totals, from adding up to more than

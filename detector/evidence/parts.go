@@ -23,9 +23,8 @@ const (
 	maxBreakdowns   = 6
 	maxRead         = 1000
 	maxReadForAlert = 10000
-	// keepBound and alertBound are how long these may take.
-	keepBound  = 100 * time.Millisecond
-	alertBound = time.Second
+	// keepBound is how long one of healthy times may take.
+	keepBound = 100 * time.Millisecond
 	// keepShare is the share of one core that healthy times may cost.
 	keepShare = 1e-4
 	// maxParts is how many parts an alert lists.
@@ -157,8 +156,6 @@ func (p *Parts) Add(ctx context.Context, a *alerting.Alert) error {
 	if i < 0 || source == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, alertBound)
-	defer cancel()
 	now, err := breakdown.Read(ctx, source, a.Resource, maxReadForAlert)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ const (
 	soakShare     = .01                   // in soak mode, where the time constants are short and the run is a test
 	maxPause      = 30 * time.Millisecond // that a profile may stop the world for
 	maxGoroutines = 150_000               // above which none is taken: 0.5 KB of memory each while it lasts
+	pauseEach     = 10 * time.Microsecond // of it that one goroutine makes at most, on a slow machine
 	slowInARow    = 3                     // profiles that stopped it for longer: one may be another's fault...
 	slowSpacing   = 10                    // ...times as far apart are they then
 	proofSpacing  = 10 * time.Minute      // between two on suspicion, scaled: each runs a garbage collection
@@ -79,11 +81,14 @@ type watched struct {
 	resource string
 	next     time.Time
 	last     time.Time
+	taken    time.Time // when the latest that there is was begun
 	spacing  time.Duration
 	cost     movingCost
 	slow     int  // profiles in a row that stopped the world for too long
 	missing  bool // the process has none of this kind
 	problem  guard.News
+	told     guard.Told
+	note     string // what is not done, and why; guarded by the profiler's mutex
 }
 
 // movingCost is the processor time of a profile, averaged over the latest few: one may have met with a busy moment.
@@ -180,7 +185,7 @@ func (p *profiler) renew(now View) bool {
 	}
 	for i := range p.trackers {
 		p.trackers[i] = sites.NewTracker(p.watched[i].kind, config)
-		p.watched[i].next = time.Time{}
+		p.watched[i].next, p.watched[i].taken, p.watched[i].told = time.Time{}, time.Time{}, guard.Told{}
 	}
 	return true
 }
@@ -194,6 +199,7 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 		p.note(w, wording.NoProfile(now.Goroutines, maxGoroutines))
 		return false
 	}
+	began := time.Now()
 	taken, err := p.source.Profile(ctx, w.kind)
 	w.last = time.Now()
 	if err != nil {
@@ -203,14 +209,16 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 			err = fmt.Errorf("this process has no %s profile", w.kind)
 		}
 		if ctx.Err() == nil {
-			p.note(w, err.Error())
+			p.fault(w, err)
 		}
 		return false
 	}
+	w.taken = began
+	w.problem.Changed("")
 	// Each of the two kinds may use half of the budget.
 	w.cost.add(taken.Cost.CPU)
 	w.spacing = max(spacing, time.Duration(float64(w.cost)/(now.share()/2)))
-	if i == goroutineSites && taken.Cost.Pause > maxPause {
+	if i == goroutineSites && ownPause(taken) > maxPause {
 		w.slow++
 	} else {
 		w.slow = 0
@@ -227,14 +235,31 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 		w.spacing *= slowSpacing
 		problem = wording.SlowProfiles(taken.Count, maxPause)
 	}
-	p.note(w, problem)
 	w.next = w.last.Add(w.spacing)
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.trackers[i].Observe(taken, p.loadOf(now))
 	p.account(taken)
 	p.cost.Spacing = max(p.watched[0].spacing, p.watched[1].spacing)
+	p.mu.Unlock()
+	p.note(w, problem, p.beyond(i))
 	return true
+}
+
+// ownPause returns how long a profile of goroutines stopped the world by its own work, at most. The runtime measures
+// from the request to the end: where the process is starved of processor, or another goroutine does not stop, that is
+// others' time, and fewer profiles would not make it less.
+func ownPause(taken *profile.Profile) time.Duration {
+	return min(taken.Cost.Pause, taken.Cost.CPU, time.Duration(taken.Count)*pauseEach)
+}
+
+// beyond says that there are more lines of a kind than are followed; "" where there are not.
+func (p *profiler) beyond(i int) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if t := p.trackers[i]; t != nil && t.Beyond() > 0 {
+		return wording.Beyond(t.Beyond(), t.MaxSites())
+	}
+	return ""
 }
 
 // finestWidth is how long a minimum of a site takes at a scale of 1: two profiles.
@@ -259,17 +284,41 @@ func (p *profiler) account(taken *profile.Profile) {
 	p.cost.LongestPause = max(p.cost.LongestPause, taken.Cost.Pause)
 }
 
-// note keeps what is not done, and logs it when it changes.
-func (p *profiler) note(w *watched, problem string) {
-	if !w.problem.Changed(problem) {
-		return
+// note keeps what is not done of a kind, in the place of what was noted before, and logs each thing once for a process:
+// what comes and goes with the load is no news.
+func (p *profiler) note(w *watched, problems ...string) {
+	problems = slices.DeleteFunc(problems, func(problem string) bool { return problem == "" })
+	p.keepNote(w, strings.Join(problems, "; "))
+	for _, problem := range problems {
+		if w.told.First(problem) {
+			p.warn(w, problem)
+		}
 	}
+}
+
+// fault keeps that a profile cannot be taken, and logs it when it changes.
+func (p *profiler) fault(w *watched, err error) {
+	p.keepNote(w, err.Error())
+	if w.problem.ChangedError(err) {
+		p.warn(w, err.Error())
+	}
+}
+
+func (p *profiler) keepNote(w *watched, note string) {
 	p.mu.Lock()
-	p.cost.Note = problem
-	p.mu.Unlock()
-	if problem != "" {
-		p.logger.WithField("profile", string(w.kind)).Warn("Resource monitor: " + problem)
+	defer p.mu.Unlock()
+	w.note = note
+	var notes []string
+	for _, kind := range []*watched{&p.watched[0], &p.watched[1], &p.proof} {
+		if kind.note != "" {
+			notes = append(notes, kind.note)
+		}
 	}
+	p.cost.Note = strings.Join(notes, "; ")
+}
+
+func (p *profiler) warn(w *watched, problem string) {
+	p.logger.WithField("profile", string(w.kind)).Warn("Resource monitor: " + problem)
 }
 
 // prove has the runtime find which goroutines are leaked. It reports whether it said so.
@@ -280,10 +329,12 @@ func (p *profiler) prove(ctx context.Context, now View) bool {
 	if err != nil {
 		w.next = w.last.Add(finding.Stretch(proofSpacing, now.Scale))
 		if w.missing = errors.Is(err, profile.ErrUnsupported); !w.missing && ctx.Err() == nil {
-			p.note(w, err.Error())
+			p.fault(w, err)
 		}
 		return false
 	}
+	w.problem.Changed("")
+	p.keepNote(w, "")
 	w.next = w.last.Add(max(finding.Stretch(proofSpacing, now.Scale), time.Duration(float64(taken.Cost.CPU)/now.share())))
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -325,9 +376,10 @@ func (p *profiler) list(i int, since time.Time, keep func(profile.Site) bool) gr
 	return growth{t.Growing(since, maxListed, keep), t.Growth(since)}
 }
 
-// refresh takes a profile for an alert where the latest is not fresh.
+// refresh takes a profile for an alert where the latest is not fresh, or is from before the sample that it is on.
 func (p *profiler) refresh(ctx context.Context, i int, now View) {
-	if time.Since(p.watched[i].last) > freshEnough && ctx.Err() == nil {
+	w := &p.watched[i]
+	if (time.Since(w.last) > freshEnough || w.taken.Before(now.Judged)) && ctx.Err() == nil {
 		p.take(ctx, i, now)
 	}
 }

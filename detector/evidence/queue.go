@@ -2,8 +2,9 @@ package evidence
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -15,14 +16,17 @@ import (
 const (
 	// maxWait is how long an alert waits for its evidence at most, counted from the decision.
 	maxWait = 5 * time.Second
+	// maxLate is how long after the decision the evidence may still come: the alert is delivered once more then.
+	maxLate = time.Minute
 	// grace is how long the evidence of the last alerts may take once the work is to end.
 	grace = time.Second
 )
 
 // Source adds what it knows of a finding to an alert that fires, as where in the code the growth is: it writes to the
 // fields of the alert that carry evidence, and may add to the summary. It is called from one goroutine at a time, never
-// from the one that samples. It should return soon after ctx has ended; what is not there by then is not in the alert.
-// An error says what is missing, and is logged when it changes.
+// from the one that samples. It should return soon after ctx has ended. What takes longer than the alert may wait is
+// missing in it, and the alert is delivered again when it is there; after a minute, or when the finding is over or
+// alerted anew, ctx ends. An error says what is missing: it is in the alert, and is logged when it changes.
 type Source func(ctx context.Context, a *alerting.Alert) error
 
 // named is a Source and what was last wrong with it.
@@ -37,12 +41,14 @@ type named struct {
 type Queue struct {
 	logger  *logrus.Logger
 	deliver func(alerting.Alert)
-	wake    chan struct{} // holds a token when the queue may have grown
+	wake    chan struct{} // holds a token when alerts may have joined those that wait
+	work    chan struct{} // holds a token when requests may have joined those that were asked
 	turn    chan struct{} // holds a token while a goroutine works for the evidence: one that hangs outlives its run
 
 	mu      sync.Mutex // held while an alert is delivered, so that none overtakes another
 	sources []*named
 	waiting []awaiting                      // oldest first; the first one is being served while the queue is active
+	asked   []*request                      // for which not all evidence is there, oldest first
 	active  bool                            // alerts are taken in
 	task    func(context.Context) time.Time // nil for none
 }
@@ -51,12 +57,16 @@ type Queue struct {
 type awaiting struct {
 	alert    alerting.Alert
 	deadline time.Time
+	request  *request // for its evidence; nil where none is asked for
 }
 
 // NewQueue returns a queue that starts nothing until Start: alerts go to deliver at once. deliver is called by one
 // goroutine at a time, and must not call the queue.
 func NewQueue(logger *logrus.Logger, deliver func(alerting.Alert)) *Queue {
-	return &Queue{logger: logger, deliver: deliver, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1)}
+	return &Queue{
+		logger: logger, deliver: deliver,
+		wake: make(chan struct{}, 1), work: make(chan struct{}, 1), turn: make(chan struct{}, 1),
+	}
 }
 
 // Add has every alert that fires from now on go to a source, after those that were added before. The name is for the
@@ -80,23 +90,42 @@ func (q *Queue) Meanwhile(task func(context.Context) (next time.Time)) {
 func (q *Queue) Put(a alerting.Alert) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.outdate(a.ID)
 	if len(q.waiting) == 0 && (!q.active || a.Status == alerting.Resolved || len(q.sources) == 0) {
 		q.deliver(a)
 		return
 	}
-	q.waiting = append(q.waiting, awaiting{a, time.Now().Add(maxWait)})
-	select {
-	case q.wake <- struct{}{}:
-	default:
+	now := time.Now()
+	w := awaiting{alert: a, deadline: now.Add(maxWait)}
+	if !q.active {
+		w.deadline = now.Add(grace)
+	}
+	if a.Status == alerting.Firing && len(q.sources) > 0 {
+		w.request = newRequest(a, q.sources, now)
+	}
+	q.waiting = append(q.waiting, w)
+	signal(q.wake)
+}
+
+// outdate has no alert of a finding be delivered again behind one that is newer. It needs q.mu.
+func (q *Queue) outdate(id string) {
+	for i := range q.waiting {
+		if r := q.waiting[i].request; r != nil && r.alert.ID == id {
+			r.outdate()
+		}
+	}
+	for _, r := range q.asked {
+		if r.alert.ID == id {
+			r.outdate()
+		}
 	}
 }
 
-// request asks the worker for the evidence of one alert.
-type request struct {
-	ctx     context.Context
-	alert   alerting.Alert
-	answer  chan alerting.Alert // takes one without blocking
-	partial atomic.Pointer[alerting.Alert]
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // Start begins to take alerts in, and the work for their evidence. The function that it returns ends both, after what
@@ -107,7 +136,6 @@ func (q *Queue) Start() (end func()) {
 	task := q.task
 	q.mu.Unlock()
 
-	work := make(chan *request)
 	working, endWork := context.WithCancel(context.Background())
 	worked := make(chan struct{})
 	go func() {
@@ -115,7 +143,7 @@ func (q *Queue) Start() (end func()) {
 		select {
 		case q.turn <- struct{}{}:
 			defer func() { <-q.turn }()
-			q.work(working, work, task)
+			q.answer(working, task)
 		case <-working.Done():
 		}
 	}()
@@ -123,7 +151,7 @@ func (q *Queue) Start() (end func()) {
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		q.serve(work, over)
+		q.serve(over)
 	}()
 	return func() {
 		q.mu.Lock()
@@ -137,6 +165,12 @@ func (q *Queue) Start() (end func()) {
 		q.mu.Unlock()
 		close(over)
 		<-served
+		q.mu.Lock()
+		for _, r := range q.asked {
+			r.outdate()
+		}
+		q.asked = nil
+		q.mu.Unlock()
 		endWork()
 		select {
 		case <-worked:
@@ -147,13 +181,17 @@ func (q *Queue) Start() (end func()) {
 }
 
 // serve delivers the alerts that wait, one after the other, until over is closed and none is left.
-func (q *Queue) serve(work chan<- *request, over <-chan struct{}) {
+func (q *Queue) serve(over <-chan struct{}) {
 	for {
 		q.mu.Lock()
 		var next awaiting
 		waits := len(q.waiting) > 0
 		if waits {
 			next = q.waiting[0]
+			if next.request != nil {
+				q.asked = append(q.asked, next.request)
+				signal(q.work)
+			}
 		}
 		q.mu.Unlock()
 		if !waits {
@@ -165,85 +203,100 @@ func (q *Queue) serve(work chan<- *request, over <-chan struct{}) {
 			}
 		}
 		a := next.alert
-		if a.Status == alerting.Firing {
-			a = complete(next, work, over)
+		if next.request != nil {
+			next.wait(over)
 		}
 		q.mu.Lock()
 		q.waiting = q.waiting[1:]
 		if len(q.waiting) == 0 {
 			q.waiting = nil
 		}
+		if next.request != nil {
+			a = next.request.deliver()
+		}
 		q.deliver(a)
 		q.mu.Unlock()
 	}
 }
 
-// complete returns the alert with its evidence, or with as much of it as there is when its time is over.
-func complete(next awaiting, work chan<- *request, over <-chan struct{}) alerting.Alert {
-	ctx, cancel := context.WithDeadline(context.Background(), next.deadline)
-	defer cancel()
-	r := &request{ctx: ctx, alert: next.alert.Clone(), answer: make(chan alerting.Alert, 1)}
-	for sent := false; ; {
-		put := work
-		if sent {
-			put = nil
-		}
+// wait returns when the evidence of an alert is there, or the time that the alert may wait is over.
+func (w *awaiting) wait(over <-chan struct{}) {
+	deadline := time.NewTimer(time.Until(w.deadline))
+	defer deadline.Stop()
+	for {
 		select {
-		case put <- r:
-			sent = true
-		case a := <-r.answer:
-			return a
-		case <-ctx.Done():
-			if partial := r.partial.Load(); partial != nil {
-				return *partial
-			}
-			return next.alert
+		case <-w.request.answered:
+			return
+		case <-deadline.C:
+			return
 		case <-over:
 			over = nil
-			end := time.AfterFunc(grace, cancel)
-			defer end.Stop()
+			deadline.Reset(min(grace, time.Until(w.deadline)))
 		}
 	}
 }
 
-// work answers requests, and calls the task when it is due, until ctx ends.
-func (q *Queue) work(ctx context.Context, requests <-chan *request, task func(context.Context) time.Time) {
+// answer has the sources add to the alerts for which they are asked, and calls the task when it is due, until ctx ends.
+func (q *Queue) answer(ctx context.Context, task func(context.Context) time.Time) {
 	due := time.NewTimer(0)
 	defer due.Stop()
 	if task == nil {
 		due.Stop()
 	}
-	for {
+	for ctx.Err() == nil {
+		if r := q.next(); r != nil {
+			q.gather(r)
+			continue
+		}
 		select {
 		case <-ctx.Done():
-			return
-		case r := <-requests:
-			q.answer(r)
+		case <-q.work:
 		case <-due.C:
 			due.Reset(max(time.Until(task(ctx)), time.Millisecond))
 		}
 	}
 }
 
-// answer has every source add to one alert.
-func (q *Queue) answer(r *request) {
+// next returns the request that has waited longest, nil where there is none.
+func (q *Queue) next() *request {
 	q.mu.Lock()
-	sources := q.sources
-	q.mu.Unlock()
-	for _, s := range sources {
-		if r.ctx.Err() != nil {
-			break
-		}
+	defer q.mu.Unlock()
+	if len(q.asked) == 0 {
+		return nil
+	}
+	return q.asked[0]
+}
+
+// gather has every source add to one alert, and delivers the alert again where what was missing in it has come.
+func (q *Queue) gather(r *request) {
+	for len(r.lacking) > 0 && r.ctx.Err() == nil {
+		s := r.lacking[0]
 		changed := r.alert.Clone()
 		err := guard.Do(func() error { return s.add(r.ctx, &changed) })
+		if errors.Is(err, context.Canceled) {
+			err = context.DeadlineExceeded // its time is over, as the finding is
+		}
+		q.mu.Lock()
 		if !guard.IsPanic(err) { // what was found counts, beside an error too
 			r.alert = changed
-			partial := changed.Clone()
-			r.partial.Store(&partial)
 		}
+		if err == nil || r.ctx.Err() == nil {
+			r.lacking = r.lacking[1:]
+			if err != nil {
+				r.alert.Missing = append(r.alert.Missing, alerting.Missing{What: s.name, Why: err.Error()})
+			}
+		}
+		q.mu.Unlock()
 		if s.problem.ChangedError(err) && err != nil {
 			guard.Entry(q.logger, err).Warnf("Resource monitor: evidence is incomplete (%s)", s.name)
 		}
 	}
-	r.answer <- r.alert
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.asked = slices.DeleteFunc(q.asked, func(other *request) bool { return other == r })
+	close(r.answered)
+	if r.delivered && !r.outdated && r.amount() > r.had {
+		q.deliver(r.deliver())
+	}
+	r.cancel()
 }

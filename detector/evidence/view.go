@@ -14,6 +14,7 @@ type View struct {
 	Config     config.Config
 	Scale      float64   // of all time constants; 1 outside soak mode
 	Time       time.Time // of the sample; zero before the first
+	Judged     time.Time // when it was, by the clock of this process; zero before the first
 	Restarts   int       // of the process until then, as the engine counts them
 	Goroutines float64   // 0 where unknown
 	CPU        float64   // processor time of the process in seconds; NaN where unknown
@@ -47,6 +48,9 @@ func (now *View) share() float64 {
 	}
 	return budgetShare
 }
+
+// ago returns when an instant of the samples' clock was, by the clock of this process.
+func (now *View) ago(at time.Time) time.Time { return now.Judged.Add(-now.Time.Sub(at)) }
 
 // at returns the time of the sample in unix seconds.
 func (now *View) at() float64 { return float64(now.Time.UnixNano()) / 1e9 }

@@ -67,6 +67,23 @@ func (n *News) ChangedError(err error) bool {
 	return n.Changed(err.Error())
 }
 
+// Told knows which problems were told, whatever digits are in them. The zero value knows of none. It is not safe for
+// concurrent use, and is for problems of a known number of texts.
+type Told struct{ texts map[string]bool }
+
+// First reports whether a text is told for the first time.
+func (t *Told) First(problem string) bool {
+	problem = strings.Map(withoutDigits, problem)
+	if t.texts[problem] {
+		return false
+	}
+	if t.texts == nil {
+		t.texts = make(map[string]bool)
+	}
+	t.texts[problem] = true
+	return true
+}
+
 func withoutDigits(r rune) rune {
 	if '0' <= r && r <= '9' {
 		return -1

@@ -1,0 +1,62 @@
+package evidence
+
+import (
+	"context"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/wording"
+)
+
+// request asks for the evidence of one alert. What is not said otherwise is guarded by the mutex of the queue; alert and
+// lacking are changed by the goroutine that works for the evidence alone, which may read them without it.
+type request struct {
+	ctx      context.Context // ends when its evidence is of no use any more
+	cancel   context.CancelFunc
+	answered chan struct{} // closed once all sources were asked
+	began    time.Time
+	waits    processorWaits
+
+	alert     alerting.Alert // with the evidence so far
+	lacking   []*named       // what has not yet been added
+	delivered bool
+	had       int  // amount of the evidence that was delivered
+	outdated  bool // the finding is over, or was alerted anew
+}
+
+func newRequest(a alerting.Alert, sources []*named, now time.Time) *request {
+	r := &request{answered: make(chan struct{}), began: now, alert: a.Clone(), lacking: sources}
+	r.ctx, r.cancel = context.WithDeadline(context.Background(), now.Add(maxLate))
+	r.waits.begin()
+	return r
+}
+
+// outdate has the alert not be delivered again.
+func (r *request) outdate() {
+	r.outdated = true
+	if r.delivered {
+		r.cancel()
+	}
+}
+
+// deliver returns the alert with the evidence so far, and with what is missing in it.
+func (r *request) deliver() alerting.Alert {
+	a := r.alert.Clone()
+	if len(r.lacking) > 0 {
+		why := wording.NotYet(time.Since(r.began), r.waits.longest())
+		for _, s := range r.lacking {
+			a.Missing = append(a.Missing, alerting.Missing{What: s.name, Why: why})
+		}
+	}
+	a.Summary += wording.MissingClause(a.Missing)
+	r.delivered, r.had = true, r.amount()
+	if r.outdated {
+		r.cancel()
+	}
+	return a
+}
+
+// amount tells how much evidence there is: it grows with all that is added.
+func (r *request) amount() int {
+	return len(r.alert.Sites) + len(r.alert.Parts) + len(r.alert.Profiles)
+}

@@ -1,0 +1,43 @@
+package evidence
+
+import (
+	"math"
+	"runtime/metrics"
+	"time"
+)
+
+// processorWaits tells how long goroutines of this process that could run had to wait for a processor: where it is
+// starved of them, evidence is late through nobody's fault.
+type processorWaits struct{ counts []uint64 }
+
+// readWaits returns how many goroutines have waited how long since the program began.
+func readWaits() *metrics.Float64Histogram {
+	sample := []metrics.Sample{{Name: "/sched/latencies:seconds"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindFloat64Histogram {
+		return nil
+	}
+	return sample[0].Value.Float64Histogram()
+}
+
+// begin begins the time that is looked at.
+func (w *processorWaits) begin() {
+	if h := readWaits(); h != nil {
+		w.counts = append(w.counts[:0], h.Counts...)
+	}
+}
+
+// longest returns the longest wait since the beginning, rounded down to what the runtime tells apart; 0 where that is
+// not known.
+func (w *processorWaits) longest() time.Duration {
+	h := readWaits()
+	if h == nil || len(h.Counts) != len(w.counts) {
+		return 0
+	}
+	for i := len(h.Counts) - 1; i >= 0; i-- {
+		if at := h.Buckets[i]; h.Counts[i] > w.counts[i] && !math.IsInf(at, 0) {
+			return time.Duration(at * 1e9)
+		}
+	}
+	return 0
+}
