@@ -196,7 +196,7 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 	spacing := max(now.Config.CheckInterval, finding.Stretch(finestWidth, now.Scale)/2)
 	if i == goroutineSites && now.Goroutines > maxGoroutines {
 		w.next = time.Now().Add(spacing)
-		p.note(w, wording.NoProfile(now.Goroutines, maxGoroutines))
+		p.note(w, wording.NoProfile.Say(now.Goroutines, maxGoroutines))
 		return false
 	}
 	began := time.Now()
@@ -229,11 +229,11 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 	}
 	if i == goroutineSites && taken.Count > maxGoroutines {
 		w.spacing *= slowSpacing
-		problem = wording.FewerProfiles(taken.Count, maxGoroutines)
+		problem = wording.FewerProfiles.Say(taken.Count, maxGoroutines)
 	}
 	if w.slow >= slowInARow {
 		w.spacing *= slowSpacing
-		problem = wording.SlowProfiles(taken.Count, maxPause)
+		problem = wording.SlowProfiles.Say(taken.Count, maxPause)
 	}
 	w.next = w.last.Add(w.spacing)
 	p.mu.Lock()
@@ -257,7 +257,7 @@ func (p *profiler) beyond(i int) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if t := p.trackers[i]; t != nil && t.Beyond() > 0 {
-		return wording.Beyond(t.Beyond(), t.MaxSites())
+		return wording.BeyondSites.Say(float64(t.Beyond()), t.MaxSites())
 	}
 	return ""
 }

@@ -58,8 +58,3 @@ func BeforeGrowth(taken time.Time, why string) string {
 	}
 	return text
 }
-
-// Beyond says that a process has more lines of code than are followed.
-func Beyond(n, limit int) string {
-	return fmt.Sprintf("%d lines of code beyond the %d that are followed are counted together only", n, limit)
-}

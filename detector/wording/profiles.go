@@ -1,21 +1,28 @@
 package wording
 
-import (
-	"fmt"
-	"time"
+import "fmt"
+
+// Lack is why there is less evidence from profiles than there could be.
+type Lack uint8
+
+const (
+	NoProfile     Lack = iota // more goroutines than a limit: none is taken
+	FewerProfiles             // more goroutines than a limit: they are taken less often
+	SlowProfiles              // each stops the world for longer than it may: they are taken less often
+	BeyondSites               // more lines of code than are followed
 )
 
-// NoProfile says that no profile of goroutines is taken, as there are more than a limit.
-func NoProfile(goroutines float64, limit int) string {
-	return fmt.Sprintf("%.0f goroutines are too many for a profile of them: none is taken above %d", goroutines, limit)
-}
-
-// FewerProfiles says that profiles of goroutines are taken less often, as there are more than a limit.
-func FewerProfiles(goroutines float64, limit int) string {
-	return fmt.Sprintf("profiles of %.0f goroutines are taken less often: they are more than %d", goroutines, limit)
-}
-
-// SlowProfiles says that profiles of goroutines are taken less often, as each stops the world for longer than it may.
-func SlowProfiles(goroutines float64, limit time.Duration) string {
-	return fmt.Sprintf("profiles of %.0f goroutines stop the world for more than %s: they are taken less often", goroutines, limit)
+// Say says so as a clause: of a number of goroutines, or of lines beyond those that are followed; limit is a number of
+// these, or how long the world may be stopped.
+func (l Lack) Say(n float64, limit any) string {
+	format := "%.0f goroutines are too many for a profile of them: none is taken above %v"
+	switch l {
+	case FewerProfiles:
+		format = "profiles of %.0f goroutines are taken less often: they are more than %v"
+	case SlowProfiles:
+		format = "profiles of %.0f goroutines stop the world for more than %v: they are taken less often"
+	case BeyondSites:
+		format = "%.0f lines of code beyond the %v that are followed are counted together only"
+	}
+	return fmt.Sprintf(format, n, limit)
 }

@@ -122,7 +122,7 @@ func SitesResolved(e *alerting.Event, s *alerting.Site, cause engine.Cause) stri
 		why = "at " + Place(s) + " " + why
 	}
 	r, _ := sampler.Lookup(e.Resource)
-	return Resolved(e, r, why)
+	return resolved(e, r, why)
 }
 
 // SiteWhy says as a clause that a line grows.

@@ -15,7 +15,7 @@ import (
 // Summary returns the sentence on a decision, with its figures.
 func Summary(d *engine.Decision) string {
 	if d.Status == alerting.Resolved {
-		return Resolved(&d.Event, d.Described, ends[d.Cause])
+		return resolved(&d.Event, d.Described, ends[d.Cause])
 	}
 	now, start := d.Described.Format(d.Value), d.Described.Format(d.Baseline)
 	switch d.Cause {
@@ -51,8 +51,8 @@ var ends = map[engine.Cause]string{
 	engine.Unread:        "not read any more, so that nobody knows whether it still holds",
 }
 
-// Resolved returns the sentence on the end of a finding, for a reason given as a clause.
-func Resolved(e *alerting.Event, r sampler.Resource, why string) string {
+// resolved returns the sentence on the end of a finding, for a reason given as a clause.
+func resolved(e *alerting.Event, r sampler.Resource, why string) string {
 	return fmt.Sprintf("%s %s resolved after %s: %s (%s now)", e.Resource, e.Kind,
 		sampler.FormatDuration(e.Time.Sub(e.Since).Round(time.Millisecond)), why, r.Format(e.Value))
 }
