@@ -77,11 +77,11 @@ func convert(cmd *cobra.Command, from string, r *recording.Reader, to string, fo
 	if header.Source == "" {
 		header.Source = strings.TrimSpace(filepath.Base(from) + " " + r.Process())
 	}
-	file, err := record.Create(to, force, cmd.OutOrStdout(), header)
+	file, err := record.Create(to, force, cmd.OutOrStdout(), header, func(...any) {}) // what it says ends this
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
+	defer func() { err = errors.Join(err, finish(file)) }()
 	var s sampler.Sample
 	for {
 		switch err := r.Sample(cmd.Context(), &s); {

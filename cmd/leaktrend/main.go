@@ -42,7 +42,7 @@ func exitCode(err error) int {
 		return exitRan
 	case errors.Is(err, errLeak):
 		return exitLeak
-	case errors.Is(err, errPartial), errors.Is(err, errUndelivered), errors.Is(err, errUnsure):
+	case errors.Is(err, errPartial), errors.Is(err, errUndelivered), errors.Is(err, errLost), errors.Is(err, errUnsure):
 		return exitPart
 	}
 	return exitUsage
@@ -58,9 +58,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 It learns what is normal for a process, tests whether growth is sustained, and says since when, how fast,
 and how long there is left. Start with: leaktrend demo
 
-Exit codes: 0; 1 with --exit-code, if a leak was found or a limit passed; 2 for bad usage or input; 3 of replay with
---exit-code, if no leak was found but something could not be read or judged, and of scan, if a part of the fleet could
-not be read or an alert not be delivered.`,
+Exit codes: 0; 1 with --exit-code, if a leak was found or a limit passed; 2 for bad usage or input; 3 with --exit-code,
+if no leak was found but something could not be read or judged, of record and watch -o, if samples could not be
+recorded, and of scan, if a part of the fleet could not be read or an alert not be delivered.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},

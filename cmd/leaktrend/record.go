@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -8,8 +9,12 @@ import (
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
+	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
+
+// errLost ends a command that recorded, but not all.
+var errLost = errors.New("the recording lacks something")
 
 func recordCommand() *cobra.Command {
 	var (
@@ -37,28 +42,47 @@ until the process ends, or for --duration. "leaktrend replay" judges the recordi
 				return err
 			}
 			defer target.Close()
+			stderr := cmd.ErrOrStderr()
 			r, err := record.Create(out, force, cmd.OutOrStdout(), recording.Header{
 				Interval: flags.Interval, Soak: flags.Soak, Source: target.String(),
-			})
+			}, func(text ...any) { fmt.Fprintln(stderr, text...) })
 			if err != nil {
 				return err
 			}
-			stderr := cmd.ErrOrStderr()
 			noteSoak(stderr, flags.Soak)
 			fmt.Fprintf(stderr, "recording %s every %s to %s\n", target, flags.Interval, out)
-			end, err := record.UntilEnd(cmd.Context(), target, flags.Interval, flags.Duration, stderr, r.Write)
-			if err := errors.Join(err, r.Close()); err != nil {
-				return err
+			ctx, interrupt := context.WithCancel(cmd.Context())
+			defer interrupt()
+			defer record.OnHangup(r, interrupt)()
+			end := record.UntilEnd(ctx, target, flags.Interval, flags.Duration, stderr, func(s *sampler.Sample) {
+				_ = r.Write(s) // which has said it
+			})
+			err = finish(r)
+			recorded, lost := r.Samples()
+			switch {
+			case recorded > 0:
+				fmt.Fprintf(stderr, "%d samples recorded; %s\n", recorded, end)
+			case lost == 0:
+				err = errors.Join(err, fmt.Errorf("nothing was sampled from %s (%s)", target, end))
 			}
-			if r.Samples() == 0 {
-				return fmt.Errorf("nothing was sampled from %s (%s)", target, end)
-			}
-			fmt.Fprintf(stderr, "%d samples recorded; %s\n", r.Samples(), end)
-			return nil
+			return err
 		},
 	}
 	flags.Register(cmd.Flags())
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write; - is standard output")
 	cmd.Flags().BoolVar(&force, "force", false, "replace a file that is not empty")
 	return cmd
+}
+
+// finish ends a recording. Where it lacks a part the error is errLost, where it has nothing what kept it from that.
+func finish(r *record.File) error {
+	err := r.Close()
+	recorded, _ := r.Samples()
+	switch {
+	case err != nil && recorded > 0:
+		return fmt.Errorf("%w: %w", errLost, err)
+	case err == nil && r.LeftOut():
+		return errLost
+	}
+	return err
 }

@@ -8,7 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+
+	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
 func TestRecordAndReplay(t *testing.T) {
@@ -89,6 +92,65 @@ func TestNothingSampled(t *testing.T) {
 		got := leaktrend(t, "", args...)
 		if got.code != exitUsage || !strings.Contains(got.stderr, "nothing was sampled from "+down) {
 			t.Errorf("%s: exit code %d\n%s%s", args[0], got.code, got.stdout, got.stderr)
+		}
+	}
+}
+
+// A disk that is full keeps nobody from watching: it is said, and the exit code tells of it.
+func TestWatchWithoutRoomForItsRecording(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/dev/full"); err != nil || runtime.GOOS != "linux" {
+		t.Skip("no /dev/full here")
+	}
+	args := []string{"watch", "--pid", strconv.Itoa(os.Getpid()), "-o", "/dev/full", "--interval", "50ms", "--duration", "500ms"}
+	got := leaktrend(t, "", args...)
+	if got.code != exitPart || strings.Count(got.stderr, "cannot be written: no space left on device; tried again") != 1 ||
+		!strings.Contains(got.stderr, "/dev/full: no space left on device: ") || !strings.Contains(got.stdout, "rss_bytes") {
+		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+// Signals are those of the whole process, so it is the command itself that gets them here.
+func TestRecordIsRotated(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("processes are sampled on Linux only")
+	}
+	dir := t.TempDir()
+	path, rotated := filepath.Join(dir, "a.csv"), filepath.Join(dir, "a.csv.1")
+	command := exec.Command(os.Args[0], "record", "--pid", strconv.Itoa(os.Getpid()), "-o", path, "--interval", "20ms")
+	command.Env = append(os.Environ(), asCommand+"=1")
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = command.Process.Kill() }()
+	holdsRows := func(path string) func() bool {
+		return func() bool {
+			text, err := os.ReadFile(path)
+			return err == nil && strings.Count(string(text), "\n") > 5
+		}
+	}
+	await.True(t, "rows", holdsRows(path))
+	second := leaktrend(t, "", "record", "--pid", strconv.Itoa(os.Getpid()), "-o", path, "--force", "--duration", "1s")
+	if second.code != exitUsage || !strings.Contains(second.stderr, path+": another leaktrend is recording into it") {
+		t.Errorf("a second recorder: exit code %d, %s", second.code, second.stderr)
+	}
+	if err := os.Rename(path, rotated); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	await.True(t, "rows in the new file", holdsRows(path))
+	if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Wait(); err != nil {
+		t.Error(err)
+	}
+	for _, file := range []string{path, rotated} {
+		if got := leaktrend(t, "", "replay", file); got.code != 0 || strings.Contains(got.stderr, "skipped") {
+			t.Errorf("%s: exit code %d\n%s%s", file, got.code, got.stdout, got.stderr)
 		}
 	}
 }

@@ -52,7 +52,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 	fs.StringVar(&f.pprof, "pprof", "", "where the one Go process that is watched serves net/http/pprof, as in http://localhost:6060: alerts then name lines of code")
 	fs.StringVarP(&f.out, "out", "o", "", "also record the samples to this file")
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
-	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed")
+	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed, else with 3 if something could not be read or judged")
 	return cmd
 }
 
@@ -79,18 +79,25 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	}
 	notePatience(stderr, config.Adaptive.Soak)
 	noteSoak(stderr, config.Adaptive.Soak)
-	var leak bool
+	var found watch.Result
 	if f.target.Name != "" && f.out == "" && profiles == nil {
-		leak, err = watch.All(cmd.Context(), f.view(cmd, "--name "+f.target.Name, config), &f.target, config)
+		found, err = watch.All(cmd.Context(), f.view(cmd, "--name "+f.target.Name, config), &f.target, config)
 	} else {
-		leak, err = f.watchOne(cmd, config, profiles)
+		found, err = f.watchOne(cmd, config, profiles)
 	}
 	if errors.Is(err, io.EOF) {
 		fmt.Fprintln(stderr, err)
 		err = nil
 	}
-	if err == nil && f.leakExits && leak {
+	switch {
+	case !f.leakExits || err != nil && !errors.Is(err, errLost):
+	case found.Leak:
+		if err != nil {
+			fmt.Fprintln(stderr, err)
+		}
 		err = errLeak
+	case found.Incomplete && err == nil:
+		err = errUnsure
 	}
 	return err
 }
@@ -104,18 +111,18 @@ func (f *watchFlags) view(cmd *cobra.Command, what string, config detector.Confi
 	return screen.New(cmd.OutOrStdout(), cmd.ErrOrStderr(), title)
 }
 
-// watchOne watches one process, whose profiles may be nil. leak says that a leak or a limit was found.
-func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profiles *remote.Process) (leak bool, err error) {
+// watchOne watches one process, whose profiles may be nil.
+func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profiles *remote.Process) (found watch.Result, err error) {
 	target, err := f.target.Open()
 	if err != nil {
-		return false, err
+		return found, err
 	}
 	defer target.Close()
 	view := f.view(cmd, target.String(), config)
 	shown := view.Add(target.String())
 	monitor, err := watch.NewMonitor(target, config, shown.Logger())
 	if err != nil {
-		return false, err
+		return found, err
 	}
 	if profiles != nil {
 		monitor.FollowSites(profiles)
@@ -123,8 +130,8 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 	var rec *record.File
 	if f.out != "" {
 		header := recording.Header{Interval: f.target.Interval, Soak: config.Adaptive.Soak, Source: target.String()}
-		if rec, err = record.Create(f.out, f.force, nil, header); err != nil {
-			return false, err
+		if rec, err = record.Create(f.out, f.force, nil, header, shown.Logger().Warn); err != nil {
+			return found, err
 		}
 	}
 	err = watch.Display(cmd.Context(), view, f.target.Duration, func(ctx context.Context) error {
@@ -134,5 +141,12 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 	if len(statuses) == 0 {
 		err = watch.Unsampled(target.String(), err)
 	}
-	return watch.Found(statuses), err
+	if rec != nil {
+		if lacks := finish(rec); lacks != nil && !errors.Is(lacks, errLost) {
+			err = errors.Join(err, fmt.Errorf("%w: %w", errLost, lacks)) // it was watched all the same
+		} else {
+			err = errors.Join(err, lacks)
+		}
+	}
+	return watch.ResultOf(monitor), err
 }

@@ -342,6 +342,13 @@ func (r *Reader) note(line []byte) {
 		r.start = time.Unix(sec, nsec).UTC()
 	case "ceiling":
 		r.noteCeiling(value)
+	case "lost":
+		if n, _, ok := bytes.Cut(value, []byte(" ")); ok {
+			lost, err := strconv.ParseUint(string(n), 10, 31)
+			if err == nil {
+				r.lost += int(lost)
+			}
+		}
 	}
 }
 

@@ -56,6 +56,7 @@ type Reader struct {
 	header Header          // up to the last sample
 	faults int
 	errs   []error
+	lost   int // samples that could not be written when it was recorded
 	seen   seen
 }
 

@@ -35,7 +35,7 @@ func (f *File) notJudged() []aside {
 // of 144, 48h at 20m, 2 processes by pid, 2 columns judged, 1 not (max_rss_kb: a maximum)".
 func (f *File) Understood() string {
 	var parts []string
-	rows, used := 0, 0
+	rows, used, lost := 0, 0, 0
 	var first, last time.Time
 	var step time.Duration
 	judged := map[string]bool{}
@@ -44,6 +44,7 @@ func (f *File) Understood() string {
 		seen := &r.seen
 		rows += seen.samples + r.faults
 		used += seen.samples
+		lost += r.lost
 		if first.IsZero() || seen.first.Before(first) {
 			first = seen.first
 		}
@@ -89,6 +90,9 @@ func (f *File) Understood() string {
 	}
 	for _, name := range sortedNames(gaps) {
 		parts = append(parts, fmt.Sprintf("%s where %s is 0 or less", counted(gaps[name], "gap"), name))
+	}
+	if lost > 0 {
+		parts = append(parts, counted(lost, "sample")+" lost while it was recorded")
 	}
 	if f.all != nil {
 		parts = append(parts, f.all.notes...)

@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -20,6 +21,11 @@ const (
 	flushAt    = 64 << 10
 	maxPending = 1 << 20
 	maxTime    = 64 // bytes of a line's time
+	// maxForeign bounds the columns of resources that are not in the table, of an endpoint with thousands of metrics.
+	maxForeign = 4096
+	// columnRest rows without a value, a column goes when the next header is written: that of labels that change would
+	// grow with every row.
+	columnRest = 10
 )
 
 // Writer writes recording format v1. What it writes a Reader yields identically, except that a Start that becomes
@@ -27,39 +33,93 @@ const (
 //
 // Write only gathers rows; Flush hands them on in one piece, so a caller that flushes once a second loses at most that
 // second in a crash. After a failed write, as on a full disk, what was not taken is kept, and the next Flush goes on
-// exactly there.
+// exactly there. Samples that are lost in between leave a note in their place.
 type Writer struct {
-	w   io.Writer
-	buf []byte
+	w      io.Writer
+	header Header
+	buf    []byte
 
-	columns []string
-	known   int // columns[:known] are in the table of resources
+	columns []heading
 	index   map[string]int
 	values  []float64 // of the row being written, by column; NaN if not read
 	width   int       // at least the bytes of the header line, and of any row
+	foreign int       // columns that are not in the table of resources
 	headed  bool      // the header line was written
+	rows    int64
+	leftOut uint64 // readings without a column
 
+	lost     int // samples since the latest row
 	last     time.Time
 	start    time.Time
 	ceilings []sampler.Ceiling // as last noted, without those of level 0
 	shared   []sampler.Ceiling // the slice they were taken from
 }
 
+// heading is a column of the rows.
+type heading struct {
+	name string
+	rank int   // in the table of resources; past its end if it is not there
+	row  int64 // the latest with a value
+}
+
 // NewWriter returns a Writer that begins a recording. Fields of h that are zero are not written.
 func NewWriter(w io.Writer, h Header) *Writer {
-	wr := &Writer{w: w, index: map[string]int{}}
-	wr.buf = append(wr.buf, recordingPrefix+recordingVersion+"\n"...)
-	if h.Interval > 0 {
-		wr.buf = fmt.Appendf(wr.buf, "# interval: %s\n", sampler.ShortDuration(h.Interval))
-	}
-	if source := strings.TrimSpace(strings.Map(spaceForControl, h.Source)); source != "" {
-		wr.buf = fmt.Appendf(wr.buf, "# source: %s\n", source)
-	}
-	if h.Soak > 0 {
-		wr.buf = fmt.Appendf(wr.buf, "# soak: %s\n", sampler.ShortDuration(h.Soak))
-	}
+	wr := &Writer{w: w, header: h, index: map[string]int{}}
+	wr.begin()
 	return wr
 }
+
+// begin writes what stands at the top of a recording.
+func (w *Writer) begin() {
+	w.buf = append(w.buf, recordingPrefix+recordingVersion+"\n"...)
+	if w.header.Interval > 0 {
+		w.buf = fmt.Appendf(w.buf, "# interval: %s\n", sampler.ShortDuration(w.header.Interval))
+	}
+	if source := strings.TrimSpace(strings.Map(spaceForControl, w.header.Source)); source != "" {
+		w.buf = fmt.Appendf(w.buf, "# source: %s\n", source)
+	}
+	if w.header.Soak > 0 {
+		w.buf = fmt.Appendf(w.buf, "# soak: %s\n", sampler.ShortDuration(w.header.Soak))
+	}
+}
+
+// Restart begins the recording anew, in another file, and returns how many rows that were not flushed are lost: those
+// that do not belong below one header.
+func (w *Writer) Restart(to io.Writer) (lost int) {
+	rows := bytes.Clone(w.buf)
+	if lost = w.Unwritten(); lost == bytes.Count(rows, []byte("\n")) {
+		lost = 0
+	} else {
+		rows = nil
+	}
+	w.lost += lost
+	w.w, w.buf = to, w.buf[:0]
+	w.begin()
+	if !w.start.IsZero() {
+		w.noteStart()
+	}
+	for _, c := range w.ceilings {
+		w.noteCeiling(c.Resource, c.Level)
+	}
+	if w.headed {
+		w.writeHeader()
+	}
+	w.buf = append(w.buf, rows...)
+	return lost
+}
+
+// Unwritten returns how many rows wait to be flushed.
+func (w *Writer) Unwritten() (rows int) {
+	for line := range bytes.Lines(w.buf) {
+		if c := line[0]; c != '#' && c != 't' { // also of a row that was taken in part
+			rows++
+		}
+	}
+	return rows
+}
+
+// LeftOut returns how many readings had no column, as there were too many resources.
+func (w *Writer) LeftOut() uint64 { return w.leftOut }
 
 func spaceForControl(c rune) rune {
 	if unicode.IsControl(c) {
@@ -71,10 +131,11 @@ func spaceForControl(c rune) rune {
 // Write appends a sample to the recording. Samples must come in order of time, of the years 1970 to 2200, and their
 // resources must have names without control characters and surrounding blanks. A sample for which Write returns an
 // error is not in the recording: it broke these rules, or earlier rows could not be written and 1 MiB of them is
-// waiting.
+// waiting. Of more than 4,096 resources that are not in the table those are recorded that came first and are read still.
 func (w *Writer) Write(s *sampler.Sample) error {
 	if len(w.buf) >= flushAt {
 		if err := w.Flush(); err != nil && len(w.buf) >= maxPending {
+			w.lost++
 			return fmt.Errorf("sample of %s is lost: %w", s.Time.UTC().Format(time.RFC3339Nano), err)
 		}
 	}
@@ -84,31 +145,23 @@ func (w *Writer) Write(s *sampler.Sample) error {
 	w.last = s.Time
 	if !s.Start.IsZero() && !s.Start.Equal(w.start) && inRange(s.Start) {
 		w.start = s.Start
-		w.buf = append(w.buf, "# start: "...)
-		w.buf = append(appendTime(w.buf, s.Start), '\n')
+		w.noteStart()
 	}
 	w.noteCeilings(s.Ceilings)
 
-	grown := false
-	for _, r := range s.Readings {
-		if _, ok := w.index[r.Resource]; !ok {
-			w.addColumn(r.Resource)
-			grown = true
-		}
-	}
-	if grown || !w.headed {
+	if w.place(s.Readings) || !w.headed {
 		w.headed = true
-		w.buf = append(w.buf, "time"...)
-		for _, name := range w.columns {
-			w.buf = appendCell(append(w.buf, ','), name)
-		}
-		w.buf = append(w.buf, '\n')
+		w.writeHeader()
+	}
+	if w.lost > 0 {
+		w.buf = fmt.Appendf(w.buf, "# lost: %d samples\n", w.lost)
+		w.lost = 0
 	}
 	for i := range w.values {
 		w.values[i] = math.NaN()
 	}
 	for _, r := range s.Readings {
-		if i := w.index[r.Resource]; math.IsNaN(w.values[i]) {
+		if i, ok := w.index[r.Resource]; ok && math.IsNaN(w.values[i]) {
 			w.values[i] = r.Value
 		}
 	}
@@ -151,19 +204,11 @@ func (w *Writer) check(s *sampler.Sample) error {
 	if !w.last.IsZero() && !s.Time.After(w.last) {
 		return errWriterOrder
 	}
-	width := w.width
 	for i := range s.Readings {
 		name := s.Readings[i].Resource
-		if _, ok := w.index[name]; ok {
-			continue
-		}
-		if !scan.Recordable(name) {
+		if _, ok := w.index[name]; !ok && !scan.Recordable(name) {
 			return fmt.Errorf("resource name %q", name)
 		}
-		width += columnWidth(name)
-	}
-	if width > maxLine-maxTime {
-		return fmt.Errorf("its resources make lines longer than %d MiB", maxLine>>20)
 	}
 	for _, c := range s.Ceilings {
 		if !scan.Recordable(c.Resource) || math.IsNaN(c.Level) || math.IsInf(c.Level, 0) || c.Level < 0 {
@@ -178,26 +223,93 @@ func inRange(t time.Time) bool { return t.Unix() >= 0 && t.Unix() < scan.EndOfTi
 // columnWidth bounds what a column takes of a line: its name if each byte were a quote, or the longest number.
 func columnWidth(name string) int { return max(2*len(name), 32) + 3 }
 
-// addColumn puts a resource in its place: those of the table in its order, then the others as they come.
-func (w *Writer) addColumn(name string) {
-	place := len(w.columns)
-	if rank := tableRank(name); rank >= 0 {
-		place, _ = slices.BinarySearchFunc(w.columns[:w.known], rank, func(c string, rank int) int { return cmp.Compare(tableRank(c), rank) })
-		w.known++
+func (w *Writer) noteStart() {
+	w.buf = append(w.buf, "# start: "...)
+	w.buf = append(appendTime(w.buf, w.start), '\n')
+}
+
+func (w *Writer) writeHeader() {
+	w.buf = append(w.buf, "time"...)
+	for _, c := range w.columns {
+		w.buf = appendCell(append(w.buf, ','), c.name)
 	}
-	w.columns = slices.Insert(w.columns, place, name)
-	w.values = append(w.values, 0)
-	w.width += columnWidth(name)
+	w.buf = append(w.buf, '\n')
+}
+
+// place gives the readings columns: those of the table in its order, then the others as they come. changed says that
+// there are others than before.
+func (w *Writer) place(readings []sampler.Reading) (changed bool) {
+	w.rows++
+	fresh := 0
+	for _, r := range readings {
+		if i, ok := w.index[r.Resource]; ok {
+			w.columns[i].row = w.rows
+		} else {
+			fresh++
+		}
+	}
+	if fresh == 0 {
+		return false
+	}
+	columns := len(w.columns)
+	w.dropResting()
+	changed = len(w.columns) < columns
+	columns = len(w.columns)
+	for _, r := range readings {
+		if _, ok := w.index[r.Resource]; !ok && !w.add(r.Resource) {
+			w.leftOut++
+		}
+	}
+	if len(w.columns) == columns && !changed {
+		return false
+	}
+	slices.SortStableFunc(w.columns, func(a, b heading) int { return cmp.Compare(a.rank, b.rank) })
 	for i, c := range w.columns {
-		w.index[c] = i
+		w.index[c.name] = i
 	}
+	w.values = slices.Grow(w.values[:0], len(w.columns))[:len(w.columns)]
+	return true
+}
+
+// dropResting drops the columns that had no value for long.
+func (w *Writer) dropResting() {
+	w.columns = slices.DeleteFunc(w.columns, func(c heading) bool {
+		if w.rows-c.row <= columnRest {
+			return false
+		}
+		delete(w.index, c.name)
+		w.width -= columnWidth(c.name)
+		if c.rank == len(known) {
+			w.foreign--
+		}
+		return true
+	})
+}
+
+// add makes a column for a resource, unless there are too many or their line would be too long.
+func (w *Writer) add(name string) bool {
+	c := heading{name, tableRank(name), w.rows}
+	width := columnWidth(name)
+	if c.rank == len(known) && w.foreign == maxForeign || w.width+width > maxLine-maxTime {
+		return false
+	}
+	if c.rank == len(known) {
+		w.foreign++
+	}
+	w.width += width
+	w.index[name] = len(w.columns) // until all have their places
+	w.columns = append(w.columns, c)
+	return true
 }
 
 var known = sampler.Resources()
 
-// tableRank returns the place of a resource in the table, -1 if it is not there.
+// tableRank returns the place of a resource in the table, its end where it is not there.
 func tableRank(name string) int {
-	return slices.IndexFunc(known, func(r sampler.Resource) bool { return r.Name == name })
+	if i := slices.IndexFunc(known, func(r sampler.Resource) bool { return r.Name == name }); i >= 0 {
+		return i
+	}
+	return len(known)
 }
 
 // noteCeilings writes what changed. Where a resource has several ceilings the lowest counts.

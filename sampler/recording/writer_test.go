@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -73,7 +74,6 @@ func TestWriterRefuses(t *testing.T) {
 		{one(at(11, 0), "a\nb", 1.), `resource name "a\nb"`},
 		{one(at(11, 0), " a", 1.), `resource name " a"`},
 		{one(at(11, 0), "", 1.), `resource name ""`},
-		{one(at(11, 0), strings.Repeat("x", maxLine), 1.), "its resources make lines longer than 1 MiB"},
 		{sampler.Sample{Time: at(11, 0), Ceilings: []sampler.Ceiling{{Resource: "a", Level: math.Inf(1), Source: ""}}}, `ceiling +Inf of "a"`},
 		{sampler.Sample{Time: at(11, 0), Ceilings: []sampler.Ceiling{{Resource: "a", Level: -1, Source: ""}}}, `ceiling -1 of "a"`},
 	} {
@@ -301,4 +301,144 @@ func ExampleNewWriter() {
 	// # source: pid 4242 redis-server
 	// time,goroutines,heap_live_bytes
 	// 2026-11-23T08:15:48.123Z,12,1048576
+}
+
+// A recording of labels that change with every sample grows with what is read, not with all that ever was: a column goes
+// when nothing was in it for long, and of more than have a place those stay that were first.
+func TestWriterOfResourcesThatComeAndGo(t *testing.T) {
+	var out bytes.Buffer
+	w := NewWriter(&out, Header{})
+	const samples, passing, width = 100, 100, len(`queue{id=""00_00""},`) + 2
+	var want []sampler.Sample
+	for n := range samples {
+		s := sampler.Sample{Time: at(int64(n), 0)}
+		s.Add("sessions", float64(n))
+		for i := range passing {
+			s.Add(fmt.Sprintf(`queue{id="%02d_%02d"}`, n, i), 1)
+		}
+		want = append(want, s)
+		if err := w.Write(&s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if limit := samples * (columnRest + 2) * passing * (width + 1); out.Len() > limit {
+		t.Errorf("%d bytes, more than %d", out.Len(), limit)
+	}
+	r, err := NewReader(&out, "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := drain(t, r)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%.2000s", err, diff)
+	}
+	if w.LeftOut() != 0 {
+		t.Errorf("%d readings left out", w.LeftOut())
+	}
+}
+
+func TestWriterLeavesOut(t *testing.T) {
+	many := sampler.Sample{Time: at(2, 0)}
+	for i := range maxForeign + 7 {
+		many.Add(fmt.Sprint("m", i), 1)
+	}
+	many.Add(sampler.OpenFDs, 9)
+	for _, test := range []struct {
+		name    string
+		s       sampler.Sample
+		leftOut uint64
+		kept    int
+	}{
+		{"too many", many, 8, maxForeign}, // the descriptors are in the table, and sessions was first
+		{"too long a name", one(at(2, 0), "sessions", 1., strings.Repeat("x", maxLine), 2.), 1, 1},
+	} {
+		var out bytes.Buffer
+		w := NewWriter(&out, Header{})
+		first := one(at(1, 0), "sessions", 1.)
+		for _, s := range []*sampler.Sample{&first, &test.s} {
+			if err := w.Write(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		r, err := NewReader(&out, "f")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := drain(t, r)
+		if err != nil || len(got) != 2 || len(got[1].Readings) != test.kept || w.LeftOut() != test.leftOut {
+			t.Errorf("%s: %v, %d samples, %d readings left out", test.name, err, len(got), w.LeftOut())
+		}
+	}
+}
+
+// What is begun anew in another file has all that a recording needs, the rows that waited, and a note where rows are
+// lost, which the reader counts.
+func TestWriterRestarts(t *testing.T) {
+	samples := []sampler.Sample{one(at(1, 0), "a", 1.), one(at(2, 0), "a", 2.), one(at(3, 0), "a", 3., "b", 3.), one(at(9, 0), "a", 9.)}
+	for i := range samples {
+		samples[i].Start = at(0, 0)
+		samples[i].Ceilings = []sampler.Ceiling{{Resource: "a", Level: 1024, Source: ceilingSource}}
+	}
+	const top = "# leaktrend recording v1\n# interval: 1s\n# start: 1970-01-01T00:00:00Z\n# ceiling: a 1024\n"
+	for _, test := range []struct {
+		name    string
+		waiting []sampler.Sample
+		lost    int
+		want    string
+	}{
+		{"nothing waits", nil, 0, top + "time,a\n1970-01-01T00:00:09Z,9\n"},
+		{"rows wait", samples[1:2], 0, top + "time,a\n1970-01-01T00:00:02Z,2\n1970-01-01T00:00:09Z,9\n"},
+		{"rows with another header", samples[1:3], 2, top + "time,a,b\n# lost: 2 samples\n1970-01-01T00:00:09Z,9,\n"},
+	} {
+		var first, second bytes.Buffer
+		w := NewWriter(&first, Header{Interval: time.Second})
+		write := func(all ...sampler.Sample) {
+			t.Helper()
+			for _, s := range all {
+				if err := w.Write(&s); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		write(samples[0])
+		if err := w.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		write(test.waiting...)
+		if n := w.Unwritten(); n != len(test.waiting) {
+			t.Errorf("%s: %d rows wait", test.name, n)
+		}
+		if lost := w.Restart(&second); lost != test.lost {
+			t.Errorf("%s: %d rows lost", test.name, lost)
+		}
+		write(samples[3])
+		if err := w.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, second.String()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+		f, err := Read(io.MultiReader(&first, &second), "f", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := drain(t, f.Recordings[0])
+		want := append([]sampler.Sample{samples[0]}, test.waiting[:len(test.waiting)-test.lost]...)
+		if diff := cmp.Diff(append(want, samples[3]), got); err != nil || diff != "" {
+			t.Errorf("%s: %v (-want +got):\n%s", test.name, err, diff)
+		}
+		if n, errs := f.Recordings[0].Faults(); n > 0 {
+			t.Errorf("%d faults: %v", n, errs)
+		}
+		told := fmt.Sprintf("%d samples lost while it was recorded", test.lost)
+		if strings.Contains(f.Understood(), told) != (test.lost > 0) {
+			t.Errorf("%s: understood: %s", test.name, f.Understood())
+		}
+	}
 }

@@ -83,7 +83,7 @@ func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	var rec *record.File
 	if o.Out != "" {
 		header := recording.Header{Interval: interval, Soak: Soak, Source: "leaktrend demo --leak " + o.Leak}
-		if rec, err = record.Create(o.Out, o.Force, nil, header); err != nil {
+		if rec, err = record.Create(o.Out, o.Force, nil, header, shown.Logger().Warn); err != nil {
 			return err
 		}
 	}
@@ -103,9 +103,13 @@ func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 			time.AfterFunc(epilogue, stop)
 		}
 	})
-	if err := watch.Display(ctx, view, o.Duration, func(ctx context.Context) error {
+	err = watch.Display(ctx, view, o.Duration, func(ctx context.Context) error {
 		return watch.Observe(ctx, monitor, shown, rec)
-	}); err != nil {
+	})
+	if rec != nil {
+		err = errors.Join(err, rec.Close())
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Fprintln(stdout, verdict(o.Leak, first, began))

@@ -13,8 +13,8 @@ import (
 // UntilEnd samples at once and then at every interval, until the context or the duration (0 = none) or the source ends,
 // and says which. What a sample could not read is reported when it changes; the rest of the sample is used.
 func UntilEnd(ctx context.Context, source sampler.Source, interval, duration time.Duration, stderr io.Writer,
-	take func(*sampler.Sample) error,
-) (end string, err error) {
+	take func(*sampler.Sample),
+) (end string) {
 	var (
 		s       sampler.Sample
 		problem string
@@ -30,10 +30,10 @@ func UntilEnd(ctx context.Context, source sampler.Source, interval, duration tim
 	for {
 		err := source.Sample(ctx, &s)
 		if errors.Is(err, io.EOF) {
-			return err.Error(), nil
+			return err.Error()
 		}
 		if ctx.Err() != nil {
-			return "interrupted", nil
+			return "interrupted"
 		}
 		now := ""
 		if err != nil {
@@ -48,15 +48,13 @@ func UntilEnd(ctx context.Context, source sampler.Source, interval, duration tim
 			problem = now
 		}
 		if len(s.Readings) > 0 {
-			if err := take(&s); err != nil {
-				return "", err
-			}
+			take(&s)
 		}
 		select {
 		case <-ctx.Done():
-			return "interrupted", nil
+			return "interrupted"
 		case <-over:
-			return "duration over", nil
+			return "duration over"
 		case <-ticker.C:
 		}
 	}

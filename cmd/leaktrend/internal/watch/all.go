@@ -22,25 +22,25 @@ const (
 )
 
 // All watches every process that matches the name of the flags, each with a monitor of its own, until ctx or their
-// duration ends, or the last process does where nobody waits for the next one: then the error wraps io.EOF. leak says
-// that a leak or a limit was found on any of them.
-func All(ctx context.Context, view *screen.View, flags *source.Flags, config detector.Config) (leak bool, err error) {
+// duration ends, or the last process does where nobody waits for the next one: then the error wraps io.EOF. The result is
+// that of all of them.
+func All(ctx context.Context, view *screen.View, flags *source.Flags, config detector.Config) (found Result, err error) {
 	pids, err := flags.Find()
 	if err != nil {
-		return false, err
+		return found, err
 	}
 	all := &group{view: view, pattern: flags.Name, config: config, ended: make(chan int), living: make(map[int]bool)}
 	// A fault of the configuration would be that of every monitor.
 	silent := logrus.New()
 	silent.SetOutput(io.Discard)
 	if _, err := detector.NewMonitor(config, silent); err != nil {
-		return false, err
+		return found, err
 	}
 	err = Display(ctx, view, flags.Duration, func(ctx context.Context) error { return all.follow(ctx, pids) })
 	if !all.sampled {
 		err = Unsampled("--name "+flags.Name, err)
 	}
-	return all.leak, err
+	return all.found, err
 }
 
 // group is the processes that match a name, as they come and go.
@@ -53,8 +53,9 @@ type group struct {
 	living  map[int]bool // what is watched, by pid
 	refused int          // how many had no place at the last look
 
-	mu            sync.Mutex
-	sampled, leak bool // of any of them
+	mu      sync.Mutex
+	sampled bool // any of them
+	found   Result
 }
 
 // follow watches some processes, and those that match later, until ctx ends. Where nobody waits for the next one, it
@@ -145,9 +146,10 @@ func (g *group) watch(ctx context.Context, pid int, process *process.Source, sho
 	if monitor == nil {
 		return
 	}
-	statuses := monitor.Status()
+	found := ResultOf(monitor)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.sampled = g.sampled || len(statuses) > 0
-	g.leak = g.leak || Found(statuses)
+	g.sampled = g.sampled || !monitor.Checks().Last.IsZero()
+	g.found.Leak = g.found.Leak || found.Leak
+	g.found.Incomplete = g.found.Incomplete || found.Incomplete
 }

@@ -34,14 +34,23 @@ func processOf(target source.Source) alerting.Process {
 	return p
 }
 
-// Found reports whether a leak or a limit was found on a process at any time.
-func Found(statuses []detector.Status) bool {
-	for i := range statuses {
-		if statuses[i].Leaks > 0 || statuses[i].LimitsPassed > 0 {
-			return true
-		}
+// Result is what came of watching one process, or several.
+type Result struct {
+	Leak       bool // a leak or a limit was found at any time
+	Incomplete bool // something was not read or not judged
+}
+
+// incompleteShare of the checks may be incomplete before that counts: a single scrape may time out.
+const incompleteShare = .05
+
+// ResultOf returns what came of a monitor.
+func ResultOf(m *detector.ResourceMonitor) (r Result) {
+	for _, s := range m.Status() {
+		r.Leak = r.Leak || s.Leaks > 0 || s.LimitsPassed > 0
 	}
-	return false
+	c := m.Checks()
+	r.Incomplete = c.LeftOut > 0 || float64(c.Incomplete) > incompleteShare*float64(c.Checks)
+	return r
 }
 
 // Unsampled returns the error of a target of which no sample was taken: what has ended as it should is no success then.
@@ -55,29 +64,26 @@ func Unsampled(target string, err error) error {
 	return err
 }
 
-// Observe runs a monitor, shows what it sees, and records it if there is a recording, until ctx or its source ends.
+// Observe runs a monitor, shows what it sees, and records it if there is a recording, until ctx or its source ends. What
+// is wrong with the recording is logged, and keeps nobody from watching.
 func Observe(ctx context.Context, monitor *detector.ResourceMonitor, shown *screen.Process, rec *record.File) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	shown.Watch(monitor)
-	var writeFailed error
+	if rec != nil {
+		defer record.OnHangup(rec, stop)()
+	}
 	monitor.OnSample(func(s *sampler.Sample) {
 		shown.Sampled(s.Time)
-		if rec == nil || writeFailed != nil {
-			return
-		}
-		if writeFailed = rec.Write(s); writeFailed != nil {
-			stop()
+		if rec != nil {
+			_ = rec.Write(s) // which has logged it
 		}
 	})
 	err := monitor.Run(ctx)
 	if errors.Is(err, io.EOF) {
 		shown.End(time.Now())
 	}
-	if rec != nil {
-		writeFailed = errors.Join(writeFailed, rec.Close())
-	}
-	return errors.Join(err, writeFailed)
+	return err
 }
 
 // Display does some work with a view of it, until it is done, the context or the duration (0 = none) ends, or the user
