@@ -6,6 +6,8 @@ const (
 	toothBottom = .15 // of its height above the lowest value, up to which its fall ends at the lowest level
 	toothMean   = .65 // of its height, that its mean is at the most: it rises to the end, and does not come to rest; a straight one has .5
 	sawTeeth    = 2   // that make a saw
+
+	toothReadings = 6 // at the least: what is read a few times a day falls within one reading each evening
 )
 
 // Saw counts the teeth of a series: growth for long that was gone within one reading, down to the lowest level ever.
@@ -33,7 +35,8 @@ func (s *Saw) Observe(at int64, value, offset float64, shortest int64) {
 	grown := s.last - s.base
 	switch fall := s.last - value; {
 	case fall > 0 && value <= s.low+toothBottom*(s.last-s.low):
-		if grown >= toothGrowth*(max(s.base, 0)+offset) && at-s.from >= shortest && s.height/float64(s.n) <= toothMean*grown {
+		enough := s.n >= toothReadings && at-s.from >= shortest && grown >= toothGrowth*(max(s.base, 0)+offset)
+		if enough && s.height/float64(s.n) <= toothMean*grown {
 			s.teeth++
 		}
 		s.begin(at, value)

@@ -65,7 +65,7 @@ func TestOKIsRarelyWrong(t *testing.T) {
 	if share := float64(healthyOK) / float64(healthy); share < .85 {
 		t.Errorf("ok is said of %.1f %% of the healthy processes", 100*share)
 	}
-	if share := float64(laterOK) / float64(later); share < .6 {
+	if share := float64(laterOK) / float64(later); share < .7 {
 		t.Errorf("ok is said of %.1f %% of the healthy processes of the later families", 100*share)
 	}
 }
