@@ -47,11 +47,7 @@ func NewSelf() *Self {
 // is 0. A Goroutine profile stops the world twice for a moment; Heap does not stop it; GoroutineLeak runs a garbage
 // collection.
 func (s *Self) Profile(_ context.Context, kind Kind) (*Profile, error) {
-	r := s.readers[kind]
-	if r == nil {
-		r = newReader(kind)
-		s.readers[kind] = r
-	}
+	r := s.reader(kind, false)
 	runtime.LockOSThread() // whose processor time is asked for
 	defer runtime.UnlockOSThread()
 	s.pauses.longest() // what was before does not count
@@ -63,7 +59,7 @@ func (s *Self) Profile(_ context.Context, kind Kind) (*Profile, error) {
 	case Goroutine:
 		s.readGoroutines(r)
 	case GoroutineLeak:
-		err = readLeaked(r)
+		err = readText(kind, "", r.add)
 	case Heap:
 		err = s.readHeap(r)
 	default:
@@ -79,6 +75,34 @@ func (s *Self) Profile(_ context.Context, kind Kind) (*Profile, error) {
 		p.Cost.CPU = after - used
 	}
 	return p, nil
+}
+
+// Labelled takes a profile of the goroutines that carry a label of runtime/pprof: who starts a goroutine passes on its
+// labels. kind is Goroutine or GoroutineLeak, of which there is none where Profile has none. Its cost is not told.
+func (s *Self) Labelled(kind Kind, key, value string) (*Profile, error) {
+	if kind == Heap {
+		return nil, ErrUnsupported
+	}
+	r := s.reader(kind, true)
+	r.begin(time.Now())
+	if err := readText(kind, strconv.Quote(key)+":"+strconv.Quote(value), r.add); err != nil {
+		return nil, err
+	}
+	return r.end(), nil
+}
+
+// reader returns what gathers the profiles of a kind, of all goroutines or of those with a label.
+func (s *Self) reader(kind Kind, labelled bool) *reader {
+	key := kind
+	if labelled {
+		key += " with a label"
+	}
+	r := s.readers[key]
+	if r == nil {
+		r = newReader(kind)
+		s.readers[key] = r
+	}
+	return r
 }
 
 // Raw takes a profile in pprof's own format, compressed, as files of profiles are.
@@ -159,9 +183,10 @@ func scaled(count, size, rate float64) (objects, bytes float64) {
 	return count * factor, size * factor
 }
 
-// readLeaked runs the collection that looks for leaked goroutines, and reads their stacks.
-func readLeaked(r *reader) error {
-	p := pprof.Lookup(string(GoroutineLeak))
+// readText reads the stacks of a profile from its text; that of leaked goroutines runs the collection that looks for
+// them. label is that of readCounts.
+func readText(kind Kind, label string, add func(pcs []uintptr, count, size float64)) error {
+	p := pprof.Lookup(string(kind))
 	if p == nil {
 		return ErrUnsupported
 	}
@@ -169,37 +194,44 @@ func readLeaked(r *reader) error {
 	if err := p.WriteTo(&text, 1); err != nil {
 		return err
 	}
-	return readCounts(&text, r.add)
+	return readCounts(&text, label, add)
 }
 
-// readCounts reads the legacy text form of a profile of counts, with lines as in "2 @ 0x4711 0x4811".
-func readCounts(text io.Reader, add func(pcs []uintptr, count, size float64)) error {
+// readCounts reads the legacy text form of a profile of counts, with lines as in "2 @ 0x4711 0x4811", each followed by
+// one as in `# labels: {"k":"v"}` where there are labels. Where label is not empty, as in `"k":"v"`, it takes only the
+// stacks that have it.
+func readCounts(text io.Reader, label string, add func(pcs []uintptr, count, size float64)) error {
 	all, err := io.ReadAll(text)
 	if err != nil {
 		return err
 	}
-	number := 0
-	for line := range strings.Lines(string(all)) {
-		number++
+	lines := strings.Split(string(all), "\n")
+	for i, line := range lines {
 		head, stack, found := strings.Cut(strings.TrimSpace(line), " @")
-		if !found || strings.HasPrefix(head, "#") {
+		if !found || strings.HasPrefix(head, "#") || label != "" && (i+1 == len(lines) || !hasLabel(lines[i+1], label)) {
 			continue
 		}
 		count, err := strconv.ParseUint(head, 10, 32)
 		if err != nil {
-			return fmt.Errorf("profile: line %d: %q is no count", number, head)
+			return fmt.Errorf("profile: line %d: %q is no count", i+1, head)
 		}
 		var pcs []uintptr
 		for _, word := range strings.Fields(stack) {
 			pc, err := strconv.ParseUint(word, 0, strconv.IntSize)
 			if err != nil {
-				return fmt.Errorf("profile: line %d: %q is no program counter", number, word)
+				return fmt.Errorf("profile: line %d: %q is no program counter", i+1, word)
 			}
 			pcs = append(pcs, uintptr(pc))
 		}
 		add(pcs, float64(count), 0)
 	}
 	return nil
+}
+
+// hasLabel reports whether a line of a profile has a label among those of its stack.
+func hasLabel(line, label string) bool {
+	labels, found := strings.CutPrefix(line, "# labels: {")
+	return found && (strings.HasPrefix(labels, label) || strings.Contains(labels, ", "+label))
 }
 
 // reader gathers the stacks of one kind of profile into sites, and remembers which stack belongs to which site.

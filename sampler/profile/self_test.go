@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -265,26 +266,54 @@ func TestProfileWhileGoroutinesComeAndGo(t *testing.T) {
 	churn.Wait()
 }
 
+// A goroutine has the labels of who started it.
+func TestLabelled(t *testing.T) {
+	over := make(chan int)
+	var ended sync.WaitGroup
+	start := func(context.Context) {
+		ended.Add(1)
+		go func() { defer ended.Done(); waitReceive(over) }()
+	}
+	defer func() { close(over); ended.Wait() }()
+	start(t.Context())
+	pprof.Do(t.Context(), pprof.Labels("test", `a "label"`), start)
+	pprof.Do(t.Context(), pprof.Labels("test", "another"), start)
+	self := NewSelf()
+	at := linesOf(t)
+	await.Until(t, func() string {
+		p, err := self.Labelled(Goroutine, "test", `a "label"`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cmp.Diff([]found{{"waitReceive", "self_test.go", at("receive"), "chan receive", "1", 1}}, hereOf(p, "waitReceive"))
+	})
+	if _, err := self.Labelled(Heap, "test", "another"); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("memory has no labels: %v", err)
+	}
+}
+
 func TestReadCounts(t *testing.T) {
 	type call struct {
 		PCs   []uintptr
 		Count float64
 	}
 	for _, test := range []struct {
-		name, text string
-		want       []call
-		err        string
+		name, text, label string
+		want              []call
+		err               string
 	}{
-		{"empty", "", nil, ""},
-		{"profile", "goroutineleak profile: total 3\n2 @ 0x10 0x20\n# labels: {\"a\":\" @ \"}\n#\t0x10\tmain.f+0x1\t/a @ b.go:1\n\n1 @ 0x30\n", []call{
+		{"empty", "", "", nil, ""},
+		{"profile", "goroutineleak profile: total 3\n2 @ 0x10 0x20\n# labels: {\"a\":\" @ \"}\n#\t0x10\tmain.f+0x1\t/a @ b.go:1\n\n1 @ 0x30\n", "", []call{
 			{[]uintptr{0x10, 0x20}, 2}, {[]uintptr{0x30}, 1},
 		}, ""},
-		{"no stack", "4 @\n", []call{{nil, 4}}, ""},
-		{"no count", "1 @ 0x1\nx @ 0x10\n", []call{{[]uintptr{1}, 1}}, `profile: line 2: "x" is no count`},
-		{"no counter", "2 @ 0x10 zz\n", nil, `profile: line 1: "zz" is no program counter`},
+		{"a label", "1 @ 0x10\n2 @ 0x20\n# labels: {\"a\":\"1\"}\n3 @ 0x30\n# labels: {\"a\":\"2\", \"b\":\"1\"}\n4 @ 0x40\n# labels: {\"c\":\"1\", \"a\":\"1\"}\n" +
+			"5 @ 0x50\n# labels: {\"c\":\"\\\"a\\\":\\\"1\\\"\"}\n6 @ 0x60", `"a":"1"`, []call{{[]uintptr{0x20}, 2}, {[]uintptr{0x40}, 4}}, ""},
+		{"no stack", "4 @\n", "", []call{{nil, 4}}, ""},
+		{"no count", "1 @ 0x1\nx @ 0x10\n", "", []call{{[]uintptr{1}, 1}}, `profile: line 2: "x" is no count`},
+		{"no counter", "2 @ 0x10 zz\n", "", nil, `profile: line 1: "zz" is no program counter`},
 	} {
 		var got []call
-		err := readCounts(strings.NewReader(test.text), func(pcs []uintptr, count, _ float64) { got = append(got, call{pcs, count}) })
+		err := readCounts(strings.NewReader(test.text), test.label, func(pcs []uintptr, count, _ float64) { got = append(got, call{pcs, count}) })
 		if text := fmt.Sprint(err); err != nil && text != test.err || err == nil && test.err != "" {
 			t.Errorf("%s: error %v, want %q", test.name, err, test.err)
 		}
@@ -300,7 +329,7 @@ func FuzzReadCounts(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		r := newReader(GoroutineLeak)
 		r.begin(time.Unix(0, 0))
-		if err := readCounts(strings.NewReader(text), r.add); err != nil {
+		if err := readCounts(strings.NewReader(text), "", r.add); err != nil {
 			return
 		}
 		p, sum := r.end(), 0.
