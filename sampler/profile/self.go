@@ -350,10 +350,13 @@ func (s Site) Frames() []Frame {
 		return s.entry.frames
 	}
 	for _, k := range s.Stacks(1) {
-		return symbolize(k.PCs)
+		return k.Frames()
 	}
 	return nil
 }
+
+// Frames returns the functions of a stack of this process, innermost first.
+func (s Stack) Frames() []Frame { return symbolize(s.PCs) }
 
 func symbolize(pcs []uintptr) []Frame {
 	if len(pcs) == 0 {
