@@ -2,10 +2,13 @@ package evaluate_test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"testing"
+	"time"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/stats"
@@ -43,8 +46,15 @@ func TestFigures(t *testing.T) {
 			if known {
 				what = half + " half, limits and load"
 			}
-			reports, err := evaluate.Score(t.Context(), generate.Generate(o), []evaluate.Method{method},
-				evaluate.ScoreOptions{Workers: runtime.GOMAXPROCS(0)})
+			ends := make(map[string]int64) // of the recordings
+			all := func(yield func(*dataset.Recording) bool) {
+				for r := range generate.Generate(o) {
+					if ends[r.Name] = r.Times[len(r.Times)-1]; !yield(r) {
+						return
+					}
+				}
+			}
+			reports, err := evaluate.Score(t.Context(), all, []evaluate.Method{method}, evaluate.ScoreOptions{Workers: runtime.GOMAXPROCS(0)})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -63,6 +73,9 @@ func TestFigures(t *testing.T) {
 				}
 				t.Logf("%-45s %3d in %6.0f days: %s, core %s, due %s, delay %.2f", name, all.FalseAlarms, all.Days(),
 					perThousand(all.Rate()), perThousand(plain.Rate()), percent(all.DueRecall()), all.DelayShare().Median)
+				if text != "" {
+					byTime(t, all.Leaks, ends)
+				}
 				if later {
 					continue
 				}
@@ -77,6 +90,25 @@ func TestFigures(t *testing.T) {
 				byFamily(t, &reports[0])
 			}
 		}
+	}
+}
+
+// byTime prints the recall of the due leaks by how long they ran.
+func byTime(t *testing.T, leaks []evaluate.Leak, ends map[string]int64) {
+	for _, span := range []struct {
+		name     string
+		min, max float64 // hours
+	}{{"up to 12 h", 0, 12}, {"12 to 24 h", 12, 24}, {"24 to 48 h", 24, 48}, {"48 h and more", 48, math.Inf(1)}} {
+		n, found := 0, 0
+		for _, l := range leaks {
+			if ran := time.Duration(ends[l.Recording] - l.From).Hours(); l.Due && ran >= span.min && ran < span.max {
+				n++
+				if l.At != 0 {
+					found++
+				}
+			}
+		}
+		t.Logf("    due that ran for %-14s %3d, found %s", span.name+":", n, percent(stats.Proportion(found, n)))
 	}
 }
 
