@@ -22,7 +22,9 @@ import (
 )
 
 const (
-	maxAnswer       = 8 << 20
+	maxAnswer       = 8 << 20 // bytes of an answer that are read
+	maxSeries       = 20_000  // gauges of an answer that are read, beside those that have a meaning here
+	maxMulti        = 100_000 // metrics of which it is remembered that they had several series
 	endpointTimeout = 10 * time.Second
 	maxRedirects    = 5
 	redacted        = "xxxxx"
@@ -37,6 +39,7 @@ type Source struct {
 	own    *http.Transport // of its own client; nil if a client was given
 	clock  *clock.Clock
 
+	answer   bytes.Buffer
 	multi    map[string]bool // metrics that were seen with several series: their names stay
 	start    time.Time
 	ceilings []sampler.Ceiling
@@ -111,10 +114,13 @@ func (e *Source) Close() error {
 // Sample reads the endpoint once and stamps the sample when the answer is complete. An error says what could not be
 // read, in full or in part; a later call may succeed. It never shows a user, a password or a value of the query.
 func (e *Source) Sample(ctx context.Context, s *sampler.Sample) error {
-	body, err := e.fetch(ctx)
+	whole, err := e.fetch(ctx)
 	s.Reset(e.clock.Now())
 	if err == nil {
-		err = e.read(body, s)
+		err = e.read(e.answer.Bytes(), s)
+	}
+	if !whole && len(s.Readings) > 0 {
+		err = fmt.Errorf("the answer is larger than %d MiB: the rest is not read", maxAnswer>>20)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", e, err)
@@ -122,16 +128,17 @@ func (e *Source) Sample(ctx context.Context, s *sampler.Sample) error {
 	return nil
 }
 
-func (e *Source) fetch(ctx context.Context) (body []byte, err error) {
+// fetch reads an answer, or the whole lines at the start of one that is too large.
+func (e *Source) fetch(ctx context.Context) (whole bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url.String(), nil)
 	if err != nil {
-		return nil, e.clean(err)
+		return false, e.clean(err)
 	}
 	req.Header.Set("Accept", "text/plain;version=0.0.4")
 	req.Header.Set("User-Agent", "leaktrend")
 	resp, err := e.client.Do(req)
 	if err != nil {
-		return nil, e.clean(err)
+		return false, e.clean(err)
 	}
 	defer func() {
 		// A connection is only used again when its body was read to the end; a long rest is not worth that.
@@ -139,16 +146,17 @@ func (e *Source) fetch(ctx context.Context) (body []byte, err error) {
 		_ = resp.Body.Close()
 	}()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("answered %s", e.scrub(resp.Status))
+		return false, fmt.Errorf("answered %s", e.scrub(resp.Status))
 	}
-	body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	e.answer.Reset()
+	n, err := io.Copy(&e.answer, io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", e.clean(err))
+		return false, fmt.Errorf("reading the answer: %w", e.clean(err))
 	}
-	if len(body) > maxAnswer {
-		return nil, fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
+	if n > maxAnswer {
+		e.answer.Truncate(bytes.LastIndexByte(e.answer.Bytes()[:maxAnswer], '\n') + 1)
 	}
-	return body, nil
+	return n <= maxAnswer, nil
 }
 
 // errHungUp stands for io.EOF, which from a Source would mean that there is nothing more to come.
@@ -177,7 +185,7 @@ func (e *Source) scrub(text string) string {
 // read takes the readings that it can use out of an answer.
 func (e *Source) read(body []byte, s *sampler.Sample) error {
 	set := promtext.NewSet()
-	set.Start = e.start
+	set.Start, set.Max = e.start, maxSeries
 	var m promtext.Line
 	lines, bad := 0, 0
 	var first error
@@ -215,6 +223,9 @@ func (e *Source) read(body []byte, s *sampler.Sample) error {
 	if lines == bad {
 		return e.notMetrics(first)
 	}
+	if len(e.multi) > maxMulti {
+		clear(e.multi)
+	}
 	set.Finish(e.multi)
 	set.Sample(s)
 	e.start, e.declared = set.Start, set.Declared()
@@ -225,6 +236,8 @@ func (e *Source) read(body []byte, s *sampler.Sample) error {
 	switch {
 	case len(s.Readings) == 0:
 		return fmt.Errorf("no usable gauge among its %d metrics", lines)
+	case set.Over > 0:
+		return fmt.Errorf("the answer has more than %d gauges: the rest is not read", maxSeries)
 	case bad > 0:
 		return fmt.Errorf("%d lines could not be read, the first: %w", bad, first)
 	}

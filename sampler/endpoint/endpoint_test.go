@@ -90,7 +90,8 @@ func TestEndpoint(t *testing.T) {
 		{"a_total 5\n", reading(0, nil), "no usable gauge among its 1 metrics"},
 		{"<!DOCTYPE html>\nUptime 5\n", sampler.Sample{}, `the answer is not Prometheus text format: line 1, "<!DOCTYPE html>": not a line of the Prometheus text format`},
 		{`{"status":"success"}`, sampler.Sample{}, `the answer is not Prometheus text format: line 1, "{\"status\":\"success\"}": not a line of the Prometheus text format`},
-		{strings.Repeat("a 1\n", maxAnswer/4) + "b", sampler.Sample{}, "the answer is larger than 8 MiB"},
+		{"a 1\n" + strings.Repeat("# x\n", maxAnswer/4) + "b", reading(1_700_000_010, nil, "a", 1.), "the answer is larger than 8 MiB: the rest is not read"},
+		{strings.Repeat("#xy\n", maxAnswer/4) + "a 1\n", sampler.Sample{}, "the answer has no metrics"},
 		{"go_goroutines 7\n", reading(1_700_000_010, nil, sampler.Goroutines, 7.), ""},
 	} {
 		handle(text(step.body))
@@ -113,6 +114,53 @@ func TestEndpoint(t *testing.T) {
 }
 
 // A gauge is a gauge by its declared type, whatever its name is; 0 of what a process always has is no reading.
+// What comes without an end, or with more series than anybody has, costs no more than it may, and what stands first in it
+// is read, as is what has a meaning here.
+func TestEndpointIsBounded(t *testing.T) {
+	server, handle := serve(t)
+	for _, test := range []struct {
+		name   string
+		answer http.HandlerFunc
+		err    string
+		more   int // readings beside that of the goroutines
+	}{
+		{"endless", func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "go_goroutines 5\n")
+			for chunk := strings.Repeat("x_metric 1\n", 1000); r.Context().Err() == nil; {
+				if _, err := io.WriteString(w, chunk); err != nil {
+					return
+				}
+			}
+		}, "the answer is larger than 8 MiB: the rest is not read", 1},
+		{"many series", func(w http.ResponseWriter, _ *http.Request) {
+			for i := range 10 * maxSeries {
+				fmt.Fprintf(w, "m{i=\"%d\"} 1\n", i)
+			}
+			_, _ = io.WriteString(w, "go_goroutines 5\n")
+		}, "the answer has more than 20000 gauges: the rest is not read", maxSeries},
+		{"many counters", func(w http.ResponseWriter, _ *http.Request) {
+			for i := range 10 * maxSeries {
+				fmt.Fprintf(w, "m_total{i=\"%d\"} 1\n", i)
+			}
+			_, _ = io.WriteString(w, "go_goroutines 5\n")
+		}, "", 0},
+	} {
+		handle(test.answer)
+		e := newTestEndpoint(t, server.URL, nil)
+		var s sampler.Sample
+		err := e.Sample(t.Context(), &s)
+		if test.err == "" && err != nil || test.err != "" && fmt.Sprint(err) != e.String()+": "+test.err {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		if goroutines, ok := s.Value(sampler.Goroutines); !ok || goroutines != 5 || len(s.Readings) != 1+test.more {
+			t.Errorf("%s: %d readings, %g goroutines", test.name, len(s.Readings), goroutines)
+		}
+		if c := e.answer.Cap(); c > 4*maxAnswer {
+			t.Errorf("%s: %d bytes are held", test.name, c)
+		}
+	}
+}
+
 func TestEndpointDeclares(t *testing.T) {
 	server, handle := serve(t)
 	e := newTestEndpoint(t, server.URL+"/metrics", nil)

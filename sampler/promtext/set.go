@@ -47,7 +47,11 @@ type Set struct {
 	byKey   map[string]*series
 	all     []*series
 	LeftOut int // series that are not resources: counters and parts of histograms
-	key     []byte
+	// Max bounds how many series without a meaning of their own here are taken, each of which has one value; 0 = none.
+	Max int
+	// Over counts the resources that were not taken for that.
+	Over int
+	key  []byte
 
 	heads    seriesHeap
 	Start    time.Time
@@ -67,7 +71,17 @@ func (g *Set) Add(m *Line, t int64) error {
 	s := g.byKey[string(g.key)]
 	if s == nil {
 		s = g.newSeries(m)
+		if s.leftOut && g.Max > 0 {
+			return nil // not kept, as there may be any number
+		}
+		if g.Max > 0 && s.rank == len(metrics) && len(g.all) >= g.Max {
+			g.Over++
+			return nil
+		}
 		g.byKey[string(g.key)] = s
+		if !s.leftOut {
+			g.all = append(g.all, s)
+		}
 	}
 	switch n := len(s.points); {
 	case s.leftOut:
@@ -93,8 +107,6 @@ func (g *Set) newSeries(m *Line) *series {
 	}
 	if s.leftOut {
 		g.LeftOut++
-	} else {
-		g.all = append(g.all, s)
 	}
 	return s
 }

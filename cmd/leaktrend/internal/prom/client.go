@@ -28,7 +28,8 @@ const (
 	// MaxPoints is how many values a server gives for one series in one answer. Prometheus refuses more.
 	MaxPoints = 11_000
 
-	maxAnswer   = 64 << 20 // bytes of one answer
+	maxAnswer   = 16 << 20 // bytes of one answer: three times what a query of as many points as are asked for gives
+	maxOversize = 32       // answers in a row that were larger, after which smaller queries are no help
 	minPoints   = 32       // a range of time this short is not cut any further
 	firstRetry  = 500 * time.Millisecond
 	lastRetry   = 30 * time.Second
@@ -84,6 +85,7 @@ type Client struct {
 	queries, retries, points atomic.Int64
 	failures                 atomic.Int64 // for good, in a row
 	denied                   atomic.Int64 // in a row
+	oversize                 atomic.Int64 // answers in a row
 	busy                     atomic.Int64 // nanoseconds that queries took, waiting for a slot not included
 
 	mu       sync.Mutex
@@ -156,6 +158,7 @@ func (c *Client) String() string { return c.shown }
 func (c *Client) Begin() {
 	c.failures.Store(0)
 	c.denied.Store(0)
+	c.oversize.Store(0)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.warnings = nil

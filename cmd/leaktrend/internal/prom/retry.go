@@ -43,6 +43,7 @@ func (c *Client) try(ctx context.Context, query func(context.Context) (v1.Warnin
 		if err == nil {
 			c.failures.Store(0)
 			c.denied.Store(0)
+			c.oversize.Store(0)
 			return nil
 		}
 		if ctx.Err() != nil {
@@ -71,7 +72,7 @@ func (c *Client) try(ctx context.Context, query func(context.Context) (v1.Warnin
 }
 
 func (c *Client) gone() bool {
-	return c.failures.Load() >= maxFailures || c.denied.Load() >= maxDenied
+	return c.failures.Load() >= maxFailures || c.denied.Load() >= maxDenied || c.oversize.Load() >= maxOversize
 }
 
 // backoff returns the wait after so many failed attempts: a random time in the upper half of 0.5 s, 1 s, 2 s and so on.
@@ -104,6 +105,7 @@ func (c *Client) judge(err error, seen *response) (verdict, error) {
 	var said *v1.Error
 	if !errors.As(err, &said) {
 		if errors.Is(err, errAnswerTooLarge) {
+			c.oversize.Add(1)
 			return finalAnswer, fmt.Errorf("%w: an answer larger than %d MiB", ErrTooLarge, maxAnswer>>20)
 		}
 		err = redact.Cause(err)
