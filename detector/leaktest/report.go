@@ -22,8 +22,8 @@ const (
 	maxDumped = 5000
 )
 
-// finding is one line of code that leaks.
-type finding struct {
+// leak is one line of code that leaks.
+type leak struct {
 	at    profile.Frame
 	says  string
 	stack []string
@@ -33,7 +33,7 @@ type finding struct {
 type report struct {
 	caller   profile.Frame // line of the test that asked
 	headline string
-	findings []finding
+	findings []leak
 	notes    []string
 }
 
@@ -125,10 +125,10 @@ func (c *check) leakingGoroutines() (all []*line) {
 	return all
 }
 
-func (c *check) goroutines(l *line, rounds int, memory []*line, creator string) finding {
+func (c *check) goroutines(l *line, rounds int, memory []*line, creator string) leak {
 	n := l.values.growth()
-	f := finding{at: l.site.Frame, stack: c.lines(l)}
-	f.says = fmt.Sprintf("%s, %s here", perRound(n, rounds, "goroutine leaks", "goroutines leak"), plural(int(n), "more waits", "more wait"))
+	f := leak{at: l.site.Frame, stack: printed(c.stock.stackOf(l))}
+	f.says = fmt.Sprintf("%s, %s here", c.perRound(n, rounds, "goroutine leaks", "goroutines leak"), plural(int(n), "more waits", "more wait"))
 	if l.entry != "" {
 		f.says += fmt.Sprintf(" and at other lines, in %s", l.entry)
 	}
@@ -156,8 +156,8 @@ func (c *check) goroutines(l *line, rounds int, memory []*line, creator string) 
 	return f
 }
 
-func (c *check) memory(l *line, rounds int) finding {
-	f := finding{at: l.site.Frame, stack: c.lines(l)}
+func (c *check) memory(l *line, rounds int) leak {
+	f := leak{at: l.site.Frame, stack: printed(c.stock.stackOf(l))}
 	f.says = fmt.Sprintf("%s a round stays in use, %s more from here", bytesText(l.values.growth()/float64(rounds)), bytesText(l.values.growth()))
 	if n := l.objects.growth(); n >= 1 {
 		f.says += " in " + plural(int(n+.5), "object", "objects")
@@ -167,29 +167,34 @@ func (c *check) memory(l *line, rounds int) finding {
 	return f
 }
 
-func (c *check) descriptors(caller profile.Frame, opened []*line, rounds int) (all []finding) {
+func (c *check) descriptors(caller profile.Frame, opened []*line, rounds int) (all []leak) {
 	n := c.stock.descriptors.growth()
-	says := fmt.Sprintf("%s, %s open", perRound(n, rounds, "descriptor leaks", "descriptors leak"), plural(int(n), "more is", "more are"))
+	says := fmt.Sprintf("%s, %s open", c.perRound(n, rounds, "descriptor leaks", "descriptors leak"), plural(int(n), "more is", "more are"))
 	if c.stock.now != nil && c.stock.before != nil {
 		if parts := c.stock.now.Parts(c.stock.before); len(parts) > 0 && parts[0].Growth > 0 {
 			says += " (" + strings.TrimSpace(parts[0].What+" "+parts[0].Detail) + ")"
 		}
 	}
 	if len(opened) == 0 {
-		return []finding{{at: caller, says: says + "; by which line is not known"}}
+		return []leak{{at: caller, says: says + "; by which line is not known"}}
 	}
 	for i, l := range opened {
 		if i > 0 {
 			says = fmt.Sprintf("%s more in use by what is opened here", bytesText(l.values.growth()))
 		}
-		all = append(all, finding{at: l.site.Frame, says: says, stack: c.lines(l)})
+		all = append(all, leak{at: l.site.Frame, says: says, stack: printed(c.stock.stackOf(l))})
 	}
 	return all
 }
 
-// lines returns the stack of a line, as it is printed.
-func (c *check) lines(l *line) (all []string) {
-	for _, f := range c.stock.stackOf(l) {
+// names reports whether a line is among what was found.
+func (r *report) names(at profile.Frame) bool {
+	return slices.ContainsFunc(r.findings, func(f leak) bool { return f.at == at })
+}
+
+// printed returns the lines in which a stack is printed, innermost function first.
+func printed(stack []profile.Frame) (all []string) {
+	for _, f := range stack {
 		path := profile.PackageOf(f.Function)
 		if path == "runtime" || strings.HasPrefix(path, "internal/runtime") || path == ourPackage || path == "testing" {
 			continue
@@ -298,15 +303,19 @@ var (
 )
 
 // perRound says how many there are more after a round.
-func perRound(growth float64, rounds int, one, many string) string {
+func (c *check) perRound(growth float64, rounds int, one, many string) string {
+	unit := "round"
+	if c.stock.goroutinesOnly {
+		unit = "run"
+	}
 	n := growth / float64(rounds)
 	switch {
 	case n == 1:
-		return "1 " + one + " a round"
+		return "1 " + one + " a " + unit
 	case n == float64(int(n)):
-		return fmt.Sprintf("%.0f %s a round", n, many)
+		return fmt.Sprintf("%.0f %s a %s", n, many, unit)
 	}
-	return fmt.Sprintf("%.3g %s a round", n, many)
+	return fmt.Sprintf("%.3g %s a %s", n, many, unit)
 }
 
 func plural(n int, one, many string) string {

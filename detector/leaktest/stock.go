@@ -52,6 +52,8 @@ type stock struct {
 	live     [1]metrics.Sample
 	dropped  map[*uintptr]bool // stacks that are left out, or not, by their first entry
 
+	goroutinesOnly bool
+
 	taken       int
 	lines       map[place]*line
 	heap        series // all of it, without what this package keeps
@@ -118,10 +120,12 @@ func collect() {
 func (s *stock) take() {
 	quiesce()
 	collect()
-	s.takeMemory()
+	if !s.goroutinesOnly {
+		s.takeMemory()
+		s.takeDescriptors()
+	}
 	s.takeGoroutines()
 	s.takeProof()
-	s.takeDescriptors()
 	s.taken++
 	s.pad()
 }
@@ -273,7 +277,8 @@ func (s *stock) stackOf(l *line) []profile.Frame {
 	return nil
 }
 
-// drops reports whether a stack is left out: one that is allowed, and memory that package testing or this package keeps.
+// drops reports whether a stack is left out: one that is allowed, and memory that package testing, this package or the
+// runtime keeps, which has a structure for each goroutine.
 func (s *stock) drops(site *profile.Site, stack profile.Stack) bool {
 	if len(stack.PCs) == 0 {
 		return true
@@ -282,7 +287,7 @@ func (s *stock) drops(site *profile.Site, stack profile.Stack) bool {
 	drop, known := s.dropped[key]
 	if !known {
 		frames := stack.Frames()
-		drop = s.allows(frames) || site.Entry == "" && (keptByTesting(frames, site.Frame) || keptHere(frames))
+		drop = s.allows(frames) || site.Entry == "" && (profile.PackageOf(site.Function) == "runtime" || keptByTesting(frames, site.Frame) || keptHere(frames))
 		s.dropped[key] = drop
 	}
 	return drop

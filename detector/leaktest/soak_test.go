@@ -1,0 +1,74 @@
+package leaktest_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/detector/leaktest"
+)
+
+// serve works for a time as a service does.
+func serve(d time.Duration, request func()) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for over := time.After(d); ; {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+			request()
+		}
+	}
+}
+
+func TestSoak(t *testing.T) {
+	t.Cleanup(func() { kept = nil })
+	get := healthy(t)["a request"]
+	var cache lru
+	cache.most = 100
+	n := 0
+	for _, test := range []struct {
+		name    string
+		lines   []string // "RESOURCE went from" at which line
+		lasts   time.Duration
+		says    string
+		request func()
+	}{
+		{"healthy", nil, 10 * time.Second, "", func() { n++; cache.put(n); get(t) }},
+		{"leaking", []string{"goroutines abandoned", "heap_live_bytes large"}, 10 * time.Second, "leak: sustained growth in a soak of", func() {
+			abandoned()
+			keep(20_000)
+			get(t)
+		}},
+		{"over at once", nil, 0, "the test was over after", func() {}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var r recorder
+			leaktest.Soak(&r, 10*time.Second)
+			serve(test.lasts, test.request)
+			r.finish()
+			if !strings.Contains(r.said(), test.says) || test.says == "" && r.said() != "" {
+				t.Fatalf("%q, want %q", r.said(), test.says)
+			}
+			named := places.FindAllStringSubmatch(r.said(), -1)
+			if len(named) != len(test.lines) {
+				t.Fatalf("%d lines are named, want %q:\n%s", len(named), test.lines, r.said())
+			}
+			for i, line := range test.lines {
+				resource, at, _ := strings.Cut(line, " ")
+				if named[i][2] != lineOf(t, at) || !strings.HasPrefix(named[i][3], resource+" went from ") {
+					t.Errorf("want %s at line %s:\n%s", resource, lineOf(t, at), r.said())
+				}
+			}
+		})
+	}
+}
+
+func TestSoakIsTooShort(t *testing.T) {
+	var r recorder
+	leaktest.Soak(&r, time.Second)
+	if want := "a soak of 1s: it takes 10s or more to tell a leak"; r.said() != want || len(r.cleanups) > 0 {
+		t.Errorf("%q, want %q", r.said(), want)
+	}
+}
