@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +35,7 @@ file of its own, with its name before the extension. - is standard input, or wit
 			if out == "" {
 				return errors.New("-o: name the recording to write")
 			}
-			file, err := openFile(cmd.InOrStdin(), args[0], reading)
+			file, err := openFile(cmd.Context(), cmd.InOrStdin(), args[0], reading)
 			if err != nil {
 				return err
 			}
@@ -64,11 +65,11 @@ file of its own, with its name before the extension. - is standard input, or wit
 	return cmd
 }
 
-func openFile(stdin io.Reader, path string, o recording.Options) (*recording.File, error) {
+func openFile(ctx context.Context, stdin io.Reader, path string, o recording.Options) (*recording.File, error) {
 	if path == "-" {
-		return recording.Read(stdin, "standard input", o)
+		return recording.Read(ctx, stdin, "standard input", o)
 	}
-	return recording.ReadFile(path, o)
+	return recording.ReadFile(ctx, path, o)
 }
 
 // convert writes one recording.

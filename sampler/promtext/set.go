@@ -1,7 +1,6 @@
 package promtext
 
 import (
-	"container/heap"
 	"errors"
 	"math"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/internal/merge"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
@@ -22,11 +22,6 @@ var (
 	ErrNotFinite = errors.New("value is not finite: not used")
 )
 
-type point struct {
-	t int64 // unix nanoseconds
-	v float64
-}
-
 // series is one metric with one set of labels.
 type series struct {
 	Metric
@@ -34,10 +29,9 @@ type series struct {
 	labels  string // in canonical form
 	leftOut bool
 	ceiling []int // indexes into seriesSet.levels
-	points  []point
+	points  []merge.Point
 	// positive tells that 0 or less is no reading: see sampler.Resource.
 	positive bool
-	next     int // index of the first point that was not yielded
 }
 
 // Set gathers series one after the other, as the Prometheus formats hold them, and yields samples in order of
@@ -53,7 +47,7 @@ type Set struct {
 	Over int
 	key  []byte
 
-	heads    seriesHeap
+	queue    merge.Queue[*series]
 	Start    time.Time
 	levels   []sampler.Ceiling
 	ceilings []sampler.Ceiling
@@ -87,10 +81,10 @@ func (g *Set) Add(m *Line, t int64) error {
 	case s.leftOut:
 	case math.IsNaN(m.Value) || math.IsInf(m.Value, 0) && len(s.Limits) == 0:
 		return ErrNotFinite
-	case n > 0 && t <= s.points[n-1].t:
+	case n > 0 && t <= s.points[n-1].At:
 		return ErrOrder
 	default:
-		s.points = append(s.points, point{t, m.Value})
+		s.points = append(s.points, merge.Point{At: t, Value: m.Value})
 	}
 	return nil
 }
@@ -202,16 +196,10 @@ func (g *Set) Finish(multi map[string]bool) {
 		if s.Start && multi[s.Name] { // several processes: no one start is the sample's
 			s.points = nil
 		}
-		if len(s.points) > 0 {
-			g.heads = append(g.heads, s)
-		}
-	}
-	for i, s := range g.heads {
-		s.rank = i
 		r, _ := sampler.Lookup(s.Resource)
 		s.positive = r.Positive
+		g.queue.Add(s, s.points)
 	}
-	heap.Init(&g.heads)
 }
 
 // limitedNames returns the resources that the ceiling series c limits: those of the same process, which has the same
@@ -230,17 +218,17 @@ func limitedNames(c *series, readings []*series, resource string, several bool) 
 
 // Sample yields the next sample, and false when there is none left.
 func (g *Set) Sample(s *sampler.Sample) bool {
-	for len(g.heads) > 0 {
-		t := g.heads[0].points[g.heads[0].next].t
+	for {
+		t, ok := g.queue.Next()
+		if !ok {
+			return false
+		}
 		s.Reset(time.Unix(0, t).UTC())
 		changed := false
-		for len(g.heads) > 0 && g.heads[0].points[g.heads[0].next].t == t {
-			head := g.heads[0]
-			v := head.points[head.next].v
-			if head.next++; head.next < len(head.points) {
-				heap.Fix(&g.heads, 0)
-			} else {
-				heap.Pop(&g.heads)
+		for {
+			head, v, ok := g.queue.Take(t)
+			if !ok {
+				break
 			}
 			switch {
 			case head.Resource != "":
@@ -272,7 +260,6 @@ func (g *Set) Sample(s *sampler.Sample) bool {
 			return true
 		}
 	}
-	return false
 }
 
 // SteadyStart returns the process start that an exporter gives in unix seconds. It is derived from the boot time, which
@@ -286,26 +273,6 @@ func SteadyStart(before time.Time, seconds float64) time.Time {
 		return before
 	}
 	return start
-}
-
-// seriesHeap orders series by the time of their next point, then by rank.
-type seriesHeap []*series
-
-func (h seriesHeap) Len() int { return len(h) }
-func (h seriesHeap) Less(i, j int) bool {
-	a, b := h[i], h[j]
-	if ta, tb := a.points[a.next].t, b.points[b.next].t; ta != tb {
-		return ta < tb
-	}
-	return a.rank < b.rank
-}
-func (h seriesHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *seriesHeap) Push(x any)   { *h = append(*h, x.(*series)) }
-func (h *seriesHeap) Pop() any {
-	last := len(*h) - 1
-	s := (*h)[last]
-	*h = (*h)[:last]
-	return s
 }
 
 // Declare takes a comment line of the text format: it may give the type of a metric.

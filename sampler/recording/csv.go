@@ -19,8 +19,10 @@ const (
 
 // csv is the state of reading a CSV file.
 type csv struct {
-	columns    []string       // names of the resources; "" for the time column and for columns that are not read; nil before the header
-	had        []string       // names of the resources in the headers up to now
+	columns    []string // names of the resources; "" for the time column and for columns that are not read; nil before the header
+	had        []string // names of the resources in the headers up to now
+	isHad      map[string]bool
+	left       bool           // whether columns were not read because there are too many
 	positive   []bool         // by column: whether 0 or less is no reading
 	gaps       map[string]int // how often that stood there, by column
 	named      bool           // whether the header names the time
@@ -246,16 +248,26 @@ func (r *Reader) readHeader(first bool) bool {
 // describeColumns looks up which columns have values that are no readings.
 func (r *Reader) describeColumns() {
 	r.positive = make([]bool, len(r.columns))
-	had := make(map[string]bool, len(r.had))
-	for _, name := range r.had {
-		had[name] = true
+	if r.isHad == nil {
+		r.isHad = map[string]bool{}
 	}
+	left := 0
 	for i, name := range r.columns {
 		known, _ := sampler.Lookup(name)
 		r.positive[i] = known.Positive
-		if name != "" && !had[name] {
-			r.had = append(r.had, name)
+		if name == "" || i <= defaultBounds.columns && r.isHad[name] {
+			continue
 		}
+		if i > defaultBounds.columns || len(r.had) >= defaultBounds.series {
+			r.columns[i], r.fast = "", false
+			left++
+			continue
+		}
+		r.had, r.isHad[name] = append(r.had, name), true
+	}
+	if left > 0 && !r.left {
+		r.left = true
+		r.fault("%d columns beyond the first %d of a row, or %d of a recording, are not read; split the file", left, defaultBounds.columns, defaultBounds.series)
 	}
 }
 
@@ -381,6 +393,10 @@ func (r *Reader) noteCeiling(value []byte) {
 		}
 	}
 	if !known {
+		if len(r.levels) >= defaultBounds.limits {
+			r.fault("ceiling: more than %d of them: ignored", defaultBounds.limits)
+			return
+		}
 		r.levels = append(r.levels, sampler.Ceiling{Resource: name, Level: level, Source: ceilingSource})
 	}
 	r.ceilings = nil

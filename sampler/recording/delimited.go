@@ -12,24 +12,22 @@ import (
 
 // readDelimited reads a table whose cells are parted by a comma, a semicolon, a tab, a bar or blanks. Lines with # are
 // notes, but the last before the first row may be the header.
-func readDelimited(name string, text []byte, o Options) (*gathered, error) {
-	separator, format := separatorOf(text)
+func readDelimited(t *input, o Options) (*gathered, error) {
+	separator, format := separatorOf(t.head)
 	s := &sheet{format: format}
-	s.notes.reader.name = name
+	s.notes.reader.name = t.name
 	if separator == ';' || separator == '\t' || separator == ' ' {
-		s.commas = commasOf(text, separator)
+		s.commas = commasOf(t.head, separator)
 	}
 	var (
 		notes  []string
 		short  []int // lines of another width
 		widths []int
-		number int
 		count  = map[int]int{}
 	)
-	for line := range bytes.Lines(text) {
-		number++
+	for number, line := range t.lines() {
 		trimmed := bytes.TrimSpace(line)
-		if len(trimmed) == 0 || len(trimmed) > maxLine {
+		if len(trimmed) == 0 {
 			continue
 		}
 		if trimmed[0] == '#' {
@@ -39,22 +37,28 @@ func readDelimited(name string, text []byte, o Options) (*gathered, error) {
 			s.notes.take(trimmed, number, len(s.rows))
 			continue
 		}
-		if separator == ',' && bytes.HasPrefix(trimmed, []byte("sep=")) || frame.Match(trimmed) {
+		if separator == ',' && bytes.HasPrefix(trimmed, []byte("sep=")) || ruler.Match(trimmed) {
 			continue
 		}
-		cells := split(bytes.TrimRight(line, "\r\n"), separator)
+		var above []string
+		if n := len(s.rows); n > 0 {
+			above = s.rows[n-1]
+		}
+		cells := splitLike(above, bytes.TrimRight(line, "\r\n"), separator)
 		if len(s.rows) > 0 && slices.Equal(cells, s.rows[0]) && !hasData(cells, s.commas) {
 			continue // the header again, as of files that were put together
 		}
-		s.rows = append(s.rows, cells)
-		s.lines = append(s.lines, number)
+		if most := t.bounds.columns; len(cells) > most {
+			s.left, cells = max(s.left, len(cells)-most), cells[:most]
+		}
+		t.put(s, cells)
 		count[len(cells)]++
 	}
 	if len(s.rows) == 0 {
-		return nil, newGathered(name, format).empty()
+		return nil, newGathered(t, format).empty()
 	}
 	if !slices.ContainsFunc(s.rows, func(cells []string) bool { return hasData(cells, s.commas) }) {
-		return nil, fault(name, "no samples: neither a table with numbers nor in a format that is known here")
+		return nil, fault(t.name, "no samples: neither a table with numbers nor in a format that is known here")
 	}
 	width, most := 0, 0
 	for w, n := range count {
@@ -78,7 +82,7 @@ func readDelimited(name string, text []byte, o Options) (*gathered, error) {
 	}
 	o.Interval = cmp.Or(o.Interval, s.notes.reader.notes.Interval)
 	knowSysstat(s)
-	g, err := s.interpret(name, o)
+	g, err := s.interpret(t, o)
 	if g != nil && len(short) > 0 {
 		g.faults += len(short)
 		g.rows += len(short)
@@ -89,8 +93,8 @@ func readDelimited(name string, text []byte, o Options) (*gathered, error) {
 	return g, err
 }
 
-// frame is a line that belongs to no row: rules between header and rows, and how many rows a database has shown.
-var frame = regexp.MustCompile(`^[-+=|: ]+$|^\(?\d+ rows?\b`)
+// ruler is a line that belongs to no row: rules between header and rows, and how many rows a database has shown.
+var ruler = regexp.MustCompile(`^[-+=|: ]+$|^\(?\d+ rows?\b`)
 
 // takeHeader makes the first row, or the last note before it, the header if it is one.
 func takeHeader(s *sheet, notes []string, width int, separator byte) {
@@ -232,17 +236,27 @@ func joinParts(cells []string) []string {
 }
 
 // split parts a line into cells, without the blanks around them. A quoted cell keeps what is between its quotes.
-func split(line []byte, separator byte) []string {
-	var cells []string
+func split(line []byte, separator byte) []string { return splitLike(nil, line, separator) }
+
+// splitLike parts a line into cells as split does. A cell like that in the row above shares its memory.
+func splitLike(above []string, line []byte, separator byte) []string {
+	cells := make([]string, 0, len(above))
+	put := func(cell []byte) {
+		if i := len(cells); i < len(above) && above[i] == string(cell) {
+			cells = append(cells, above[i])
+			return
+		}
+		cells = append(cells, string(cell))
+	}
 	if separator == ' ' {
 		for _, cell := range bytes.Fields(line) {
-			cells = append(cells, string(bytes.Trim(cell, `"`)))
+			put(bytes.Trim(cell, `"`))
 		}
 		return joinParts(cells)
 	}
 	if separator == ',' {
 		for _, cell := range splitCells(nil, line) {
-			cells = append(cells, string(cell))
+			put(cell)
 		}
 		return cells
 	}
@@ -250,7 +264,7 @@ func split(line []byte, separator byte) []string {
 		line = bytes.Trim(line, " ")
 		if len(line) > 0 && line[0] == '"' {
 			if cell, rest := quotedCell(line[1:]); len(bytes.TrimSpace(rest)) == 0 || bytes.TrimSpace(rest)[0] == separator || separator == '\t' && rest[0] == '\t' {
-				cells = append(cells, string(cell))
+				put(cell)
 				i := bytes.IndexByte(rest, separator)
 				if i < 0 {
 					return cells
@@ -261,9 +275,10 @@ func split(line []byte, separator byte) []string {
 		}
 		i := bytes.IndexByte(line, separator)
 		if i < 0 {
-			return append(cells, string(bytes.TrimSpace(line)))
+			put(bytes.TrimSpace(line))
+			return cells
 		}
-		cells = append(cells, string(bytes.TrimSpace(line[:i])))
+		put(bytes.TrimSpace(line[:i]))
 		line = line[i+1:]
 	}
 }

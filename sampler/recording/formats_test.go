@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"bufio"
 	"bytes"
 	"flag"
 	"fmt"
@@ -39,7 +40,7 @@ func TestFormats(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f, err := Read(bytes.NewReader(text), name, Options{})
+			f, err := Read(t.Context(), bytes.NewReader(text), name, Options{})
 			var got string
 			if refused := strings.Contains(name, ".refused."); refused != (err != nil) {
 				t.Fatalf("error %v", err)
@@ -113,7 +114,7 @@ func TestOptions(t *testing.T) {
 			"4 rows of 4, 1m at 1m, JSON lines, 2 processes by Name, 4 columns judged, 3 not (NetIO: a counter, BlockIO: a counter, Container: text), rows 1m apart"},
 		{"two-hosts.csv", Options{By: "host, pid"}, "4 rows of 4, 1m at 1m, a CSV table, 2 processes by host, pid, 1 column judged"},
 	} {
-		f, err := ReadFile(filepath.Join("testdata/formats", test.file), test.o)
+		f, err := ReadFile(t.Context(), filepath.Join("testdata/formats", test.file), test.o)
 		if err != nil {
 			t.Errorf("%s: %v", test.file, err)
 			continue
@@ -126,7 +127,7 @@ func TestOptions(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := ReadFile("testdata/formats/two-hosts.csv", Options{By: "pod"}); err == nil || !strings.Contains(err.Error(), "its columns are time, host, pid, fds") {
+	if _, err := ReadFile(t.Context(), "testdata/formats/two-hosts.csv", Options{By: "pod"}); err == nil || !strings.Contains(err.Error(), "its columns are time, host, pid, fds") {
 		t.Errorf("a column that is not there: %v", err)
 	}
 	if _, err := Open("testdata/formats/two-hosts.csv"); err == nil || !strings.Contains(err.Error(), "2 recordings by host") {
@@ -168,7 +169,7 @@ func checkRead(t *testing.T, g *gathered, err error) {
 }
 
 // fuzz fuzzes the reader of one format, from its files.
-func fuzz(f *testing.F, read func(name string, text []byte, o Options) (*gathered, error), patterns ...string) {
+func fuzz(f *testing.F, read func(t *input, o Options) (*gathered, error), patterns ...string) {
 	seeds := 0
 	for _, pattern := range patterns {
 		files, err := filepath.Glob("testdata/formats/" + pattern)
@@ -189,7 +190,14 @@ func fuzz(f *testing.F, read func(name string, text []byte, o Options) (*gathere
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		for _, o := range []Options{{}, {Interval: time.Minute}} {
-			g, err := read("f", text, o)
+			in, err := newInput(t.Context(), bufio.NewReaderSize(bytes.NewReader(text), blockSize), "f", defaultBounds)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(bytes.TrimSpace(in.head)) == 0 {
+				return
+			}
+			g, err := read(in, o)
 			checkRead(t, g, err)
 		}
 	})
@@ -215,7 +223,7 @@ func FuzzRead(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		file, err := Read(bytes.NewReader(text), "f", Options{})
+		file, err := Read(t.Context(), bytes.NewReader(text), "f", Options{})
 		if err != nil {
 			if !strings.HasPrefix(err.Error(), "f: ") && !strings.HasPrefix(err.Error(), "f:") {
 				t.Fatalf("the error does not name the file: %v", err)

@@ -2,7 +2,6 @@ package recording
 
 import (
 	"cmp"
-	"container/heap"
 	"fmt"
 	"math"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/internal/merge"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )
@@ -23,10 +23,7 @@ const (
 	counter
 )
 
-type point struct {
-	t int64 // unix nanoseconds
-	v float64
-}
+type point = merge.Point
 
 // column is one series of a process.
 type column struct {
@@ -38,8 +35,8 @@ type column struct {
 	points   []point
 	sorted   bool
 	gaps     int // readings of 0 or less of what every process has
-	next     int // index of the first point that was not yielded
-	order    int // among the columns of the process
+	twice    int // values that were dropped because the one before them has their time
+	next     int // index of the first point that was not taken, of start times and limits
 }
 
 // limit is a level that ends the process, as it is read.
@@ -57,8 +54,9 @@ type process struct {
 	byName  map[string]*column
 	starts  column // its start times, in unix seconds
 	limits  []*limit
+	limitOn map[string]*limit // those that cells have beside their values, by resource
 
-	heads    columnHeap
+	queue    merge.Queue[*column]
 	start    time.Time
 	levels   []sampler.Ceiling
 	ceilings []sampler.Ceiling
@@ -67,6 +65,7 @@ type process struct {
 // gathered is all that a file holds.
 type gathered struct {
 	name      string // of the file
+	bounds    *bounds
 	format    string // as in "a table with tabs"
 	by        string // what tells the processes apart, as in "pid"
 	processes []*process
@@ -78,14 +77,17 @@ type gathered struct {
 	aside     []aside
 	isAside   map[aside]bool
 	notes     []string
+	columns   int // of all processes
+	left      int // columns that were not read, because there are too many
+	points    int
 	faultLog
 }
 
 // aside is what a file holds and nobody judges.
 type aside struct{ what, why string }
 
-func newGathered(name, format string) *gathered {
-	return &gathered{name: name, format: format, byName: map[string]*process{}, isAside: map[aside]bool{}, faultLog: faultLog{name: name}}
+func newGathered(t *input, format string) *gathered {
+	return &gathered{name: t.name, bounds: &t.bounds, format: format, byName: map[string]*process{}, isAside: map[aside]bool{}, faultLog: faultLog{name: t.name}}
 }
 
 // process returns the process of a name, and makes it where it is new.
@@ -107,36 +109,61 @@ func (g *gathered) setAside(what, why string) {
 	}
 }
 
-// column returns the column that a header and a set of labels name, and makes it where it is new.
-func (p *process) column(header, series string) *column {
+// column returns the column of a process that a header and a set of labels name, and makes it where it is new. It is
+// nil where there are too many.
+func (g *gathered) column(p *process, header, series string) *column {
 	key := header + "\x00" + series
-	c := p.byName[key]
-	if c == nil {
-		c = &column{header: header, series: series, sorted: true, order: len(p.columns)}
-		p.byName[key] = c
-		p.columns = append(p.columns, c)
+	c, known := p.byName[key]
+	if known {
+		return c
 	}
+	if len(p.columns) >= g.bounds.columns || g.columns >= g.bounds.series {
+		g.left++
+		if len(p.byName) < 2*g.bounds.columns && g.left < g.bounds.series { // beyond that they are counted each time that they come
+			p.byName[key] = nil
+		}
+		return nil
+	}
+	c = &column{header: header, series: series, sorted: true}
+	p.byName[key] = c
+	p.columns = append(p.columns, c)
+	g.columns++
 	return c
+}
+
+// add appends a value to a column. It returns false where there are too many.
+func (g *gathered) add(t *input, c *column, at int64, v float64) bool {
+	if g.points >= g.bounds.values {
+		t.stop("%d values", t.bounds.values)
+		return false
+	}
+	c.add(at, v)
+	g.points++
+	return true
 }
 
 // add appends a value. They may come in any order.
 func (c *column) add(t int64, v float64) {
-	if n := len(c.points); n > 0 && t <= c.points[n-1].t {
+	if n := len(c.points); n > 0 && t <= c.points[n-1].At {
+		if t == c.points[n-1].At {
+			c.twice++
+			return
+		}
 		c.sorted = false
 	}
-	c.points = append(c.points, point{t, v})
+	c.points = append(c.points, point{At: t, Value: v})
 }
 
 // arrange sorts the points. It returns how many were dropped because another one has their time.
 func (c *column) arrange() (dropped int) {
 	if c.sorted {
-		return 0
+		return c.twice
 	}
-	slices.SortStableFunc(c.points, func(a, b point) int { return cmp.Compare(a.t, b.t) })
+	slices.SortStableFunc(c.points, func(a, b point) int { return cmp.Compare(a.At, b.At) })
 	before := len(c.points)
-	c.points = slices.CompactFunc(c.points, func(a, b point) bool { return a.t == b.t })
+	c.points = slices.CompactFunc(c.points, func(a, b point) bool { return a.At == b.At })
 	c.sorted = true
-	return before - len(c.points)
+	return c.twice + before - len(c.points)
 }
 
 // finish names and describes what was gathered, and leaves each process ready to be yielded. Its error says that
@@ -172,6 +199,21 @@ func (g *gathered) finish() error {
 		return g.empty()
 	}
 	return nil
+}
+
+// bounded says where not all of a file was read, and why; and what the lines were that nobody could read.
+func (g *gathered) bounded(t *input) {
+	var told []error
+	if t.stopped != "" {
+		told = append(told, fmt.Errorf("%s: more than %s: what follows line %d is not read; split the file", g.name, t.stopped, t.number))
+	}
+	if g.left > 0 {
+		told = append(told, fmt.Errorf("%s: %d columns or series beyond the first %d of a recording, or %d of a file, are not read; split the file", g.name, g.left, g.bounds.columns, g.bounds.series))
+	}
+	g.faults += len(told) + t.faults
+	g.rows += t.faults
+	g.errs = slices.Concat(told, t.errs, g.errs)
+	g.errs = g.errs[:min(len(g.errs), maxFaults)]
 }
 
 // refuse returns the error of a file that was recognized and cannot be read: the format seen, what is missing, and the
@@ -255,7 +297,7 @@ func isAmount(r *sampler.Resource, points []point) bool {
 	}
 	falls, back := 0, 0
 	for i := 1; i < len(points); i++ {
-		if before, now := points[i-1].v, points[i].v; now < before {
+		if before, now := points[i-1].Value, points[i].Value; now < before {
 			if falls++; now > before/2 {
 				back++
 			}
@@ -267,7 +309,7 @@ func isAmount(r *sampler.Resource, points []point) bool {
 // dropImpossible makes gaps of values that a process which lives cannot have.
 func (c *column) dropImpossible() {
 	before := len(c.points)
-	c.points = slices.DeleteFunc(c.points, func(p point) bool { return p.v <= 0 })
+	c.points = slices.DeleteFunc(c.points, func(p point) bool { return p.Value <= 0 })
 	c.gaps = before - len(c.points)
 }
 
@@ -288,51 +330,41 @@ func (p *process) baseNames() map[string]string {
 
 // ready prepares the process to be yielded. It returns false if there is nothing to yield.
 func (p *process) ready() bool {
-	for i, c := range p.columns {
-		c.order = i
-		if len(c.points) > 0 {
-			p.heads = append(p.heads, c)
-		}
+	read := false
+	names := make(map[string]bool, len(p.columns))
+	for _, c := range p.columns {
+		p.queue.Add(c, c.points)
+		read = read || len(c.points) > 0
+		names[c.resource.Name] = true
 	}
 	for _, l := range p.limits {
 		for _, resource := range l.limits {
-			name := resource
-			if l.series != "" {
-				for _, c := range p.columns {
-					if c.resource.Name == resource+l.series {
-						name += l.series
-					}
-				}
+			if l.series != "" && names[resource+l.series] {
+				resource += l.series
 			}
 			l.level = append(l.level, len(p.levels))
-			p.levels = append(p.levels, sampler.Ceiling{Resource: name, Source: l.source})
+			p.levels = append(p.levels, sampler.Ceiling{Resource: resource, Source: l.source})
 		}
 	}
-	if len(p.heads) == 0 {
-		return false
-	}
-	heap.Init(&p.heads)
-	return true
+	return read
 }
 
 // Sample yields the next sample, and false when there is none left.
 func (p *process) Sample(s *sampler.Sample) bool {
-	if len(p.heads) == 0 {
+	t, ok := p.queue.Next()
+	if !ok {
 		return false
 	}
-	t := p.heads[0].points[p.heads[0].next].t
 	s.Reset(time.Unix(0, t).UTC())
-	for len(p.heads) > 0 && p.heads[0].points[p.heads[0].next].t == t {
-		head := p.heads[0]
-		s.Add(head.resource.Name, head.points[head.next].v)
-		if head.next++; head.next < len(head.points) {
-			heap.Fix(&p.heads, 0)
-		} else {
-			heap.Pop(&p.heads)
+	for {
+		c, v, ok := p.queue.Take(t)
+		if !ok {
+			break
 		}
+		s.Add(c.resource.Name, v)
 	}
-	for ; p.starts.next < len(p.starts.points) && p.starts.points[p.starts.next].t <= t; p.starts.next++ {
-		p.start = promtext.SteadyStart(p.start, p.starts.points[p.starts.next].v)
+	for ; p.starts.next < len(p.starts.points) && p.starts.points[p.starts.next].At <= t; p.starts.next++ {
+		p.start = promtext.SteadyStart(p.start, p.starts.points[p.starts.next].Value)
 	}
 	p.takeLimits(t)
 	s.Start, s.Ceilings = p.start, p.ceilings
@@ -343,8 +375,8 @@ func (p *process) Sample(s *sampler.Sample) bool {
 func (p *process) takeLimits(t int64) {
 	changed := false
 	for _, l := range p.limits {
-		for ; l.next < len(l.points) && l.points[l.next].t <= t; l.next++ {
-			level := l.points[l.next].v
+		for ; l.next < len(l.points) && l.points[l.next].At <= t; l.next++ {
+			level := l.points[l.next].Value
 			if promtext.Unlimited(level) {
 				level = 0
 			}
@@ -363,26 +395,6 @@ func (p *process) takeLimits(t int64) {
 			p.ceilings = append(p.ceilings, c)
 		}
 	}
-}
-
-// columnHeap orders columns by the time of their next point, then by their place.
-type columnHeap []*column
-
-func (h columnHeap) Len() int { return len(h) }
-func (h columnHeap) Less(i, j int) bool {
-	a, b := h[i], h[j]
-	if ta, tb := a.points[a.next].t, b.points[b.next].t; ta != tb {
-		return ta < tb
-	}
-	return a.order < b.order
-}
-func (h columnHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *columnHeap) Push(x any)   { *h = append(*h, x.(*column)) }
-func (h *columnHeap) Pop() any {
-	last := len(*h) - 1
-	c := (*h)[last]
-	*h = (*h)[:last]
-	return c
 }
 
 // faultLog counts what could not be used, and keeps the first faults.

@@ -24,20 +24,19 @@ func isLineProtocol(start []byte) bool {
 	for line := range bytes.Lines(start) {
 		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
 			p, err := parsePoint(line)
-			return err == nil && len(p.fields)+p.texts > 0
+			return err == nil && len(p.fields)+p.texts > 0 && !strings.Contains(p.measurement, "=") // else a log of names and values
 		}
 	}
 	return false
 }
 
 // readLineProtocol reads the line protocol of InfluxDB. Times are in nanoseconds, or in what their magnitude says.
-func readLineProtocol(name string, text []byte, _ Options) (*gathered, error) {
-	m := newMetrics(name, lineProtocolFormat)
+func readLineProtocol(t *input, _ Options) (*gathered, error) {
+	m := newMetrics(t, lineProtocolFormat)
 	measurements := map[string]bool{}
 	var points []influxPoint
-	number, untimed := 0, 0
-	for raw := range bytes.Lines(text) {
-		number++
+	untimed := 0
+	for number, raw := range t.lines() {
 		raw = bytes.TrimSpace(raw)
 		if len(raw) == 0 || raw[0] == '#' {
 			continue
@@ -60,7 +59,7 @@ func readLineProtocol(name string, text []byte, _ Options) (*gathered, error) {
 	}
 	if untimed > 0 {
 		m.faults += untimed
-		m.errs = append(m.errs, fault(name, "%d points have no timestamp: skipped", untimed))
+		m.errs = append(m.errs, fault(t.name, "%d points have no timestamp: skipped", untimed))
 	}
 	for _, p := range points {
 		t, ok := nanos(p.at)
@@ -162,12 +161,10 @@ func isFluxCSV(start []byte) bool {
 }
 
 // readFluxCSV reads tables of which each has its own header: a value a row under _value, or fields side by side.
-func readFluxCSV(name string, text []byte, _ Options) (*gathered, error) {
-	m := newMetrics(name, fluxFormat)
+func readFluxCSV(t *input, _ Options) (*gathered, error) {
+	m := newMetrics(t, fluxFormat)
 	var header, group, types []string
-	number := 0
-	for raw := range bytes.Lines(text) {
-		number++
+	for number, raw := range t.lines() {
 		raw = bytes.TrimRight(raw, "\r\n")
 		if len(bytes.TrimSpace(raw)) == 0 {
 			header, group, types = nil, nil, nil

@@ -8,14 +8,17 @@ import (
 )
 
 // interpret makes recordings of a sheet: it finds the time, tells processes apart and gives each column its unit.
-func (s *sheet) interpret(name string, o Options) (*gathered, error) {
-	g := newGathered(name, s.format)
-	g.rows = len(s.rows)
+func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
+	g := newGathered(in, s.format)
+	g.rows, g.left = len(s.rows), s.left
 	if len(s.rows) == 0 {
 		return nil, g.empty()
 	}
 	shapes := make([]shape, s.width())
 	for col := range shapes {
+		if err := in.ctx.Err(); err != nil {
+			return nil, err
+		}
 		shapes[col] = s.shapeOf(col)
 	}
 	line, err := s.findTime(g, shapes, o)
@@ -32,14 +35,14 @@ func (s *sheet) interpret(name string, o Options) (*gathered, error) {
 		}
 		times[i] = t
 	}
-	roles, err := s.assign(g, shapes, line, times, o)
+	roles, err := s.assign(in, g, shapes, line, times, o)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.order(g, line, roles, times); err != nil {
 		return nil, err
 	}
-	s.fill(g, shapes, roles, times)
+	s.fill(in, g, shapes, roles, times)
 	s.notes.apply(g, times)
 	return g, g.finish()
 }
@@ -133,7 +136,7 @@ const (
 )
 
 // assign says what each column is.
-func (s *sheet) assign(g *gathered, shapes []shape, line *timeline, times []int64, o Options) ([]role, error) {
+func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, times []int64, o Options) ([]role, error) {
 	roles := make([]role, len(shapes))
 	readings := 0
 	var texts, ids []int
@@ -183,17 +186,24 @@ func (s *sheet) assign(g *gathered, shapes []shape, line *timeline, times []int6
 		roles[col] = isMetric
 		texts = slices.DeleteFunc(texts, func(c int) bool { return c == col })
 	}
+	if err := in.ctx.Err(); err != nil {
+		return nil, err
+	}
 	return roles, splitProcesses(s, g, shapes, roles, texts, ids, times)
 }
 
 // fill puts the cells where they belong.
-func (s *sheet) fill(g *gathered, shapes []shape, roles []role, times []int64) {
+func (s *sheet) fill(in *input, g *gathered, shapes []shape, roles []role, times []int64) {
 	columns := columnsOf(s, g, shapes, roles)
 	restarts := restartColumn(s, shapes, roles)
 	last := map[*process]string{}
+	metric := slices.Index(roles, isMetric)
 	for i, t := range times {
 		if t < 0 {
 			continue
+		}
+		if i%1024 == 0 && in.ctx.Err() != nil {
+			return
 		}
 		p := g.process(s.processName(roles, i))
 		if restarts >= 0 {
@@ -207,10 +217,8 @@ func (s *sheet) fill(g *gathered, shapes []shape, roles []role, times []int64) {
 		}
 		bad, read := false, false
 		suffix := ""
-		for col := range roles {
-			if roles[col] == isMetric {
-				suffix = s.cell(i, col)
-			}
+		if metric >= 0 {
+			suffix = s.cell(i, metric)
 		}
 		for col := range roles {
 			text := s.cell(i, col)
@@ -232,7 +240,10 @@ func (s *sheet) fill(g *gathered, shapes []shape, roles []role, times []int64) {
 			if suffix != "" {
 				name = suffix
 			}
-			to := p.column(name, c.series)
+			to := g.column(p, name, c.series)
+			if to == nil {
+				continue
+			}
 			if to.resource.Name == "" {
 				to.resource.Name, to.resource.Unit, to.rank = recordable(name), c.unit, unranked
 				if m, known := metricTable[name]; known && m.Resource != "" {
@@ -250,7 +261,7 @@ func (s *sheet) fill(g *gathered, shapes []shape, roles []role, times []int64) {
 			if a.Unit != "" {
 				factor = 1
 			}
-			to.add(t, a.Value*factor)
+			g.add(in, to, t, a.Value*factor)
 			if a.Of > 0 {
 				p.limitOf(to.resource.Name, t, a.Of*factor)
 			}
@@ -267,16 +278,17 @@ func (s *sheet) fill(g *gathered, shapes []shape, roles []role, times []int64) {
 
 // limitOf takes the whole that a value is a part of for its ceiling.
 func (p *process) limitOf(resource string, t int64, level float64) {
-	for _, l := range p.limits {
-		if l.limits[0] == resource {
-			l.add(t, level)
-			return
+	l := p.limitOn[resource]
+	if l == nil {
+		l = &limit{limits: []string{resource}, source: "recorded ceiling"}
+		l.sorted = true
+		if p.limitOn == nil {
+			p.limitOn = map[string]*limit{}
 		}
+		p.limitOn[resource] = l
+		p.limits = append(p.limits, l)
 	}
-	l := &limit{limits: []string{resource}, source: "recorded ceiling"}
-	l.sorted = true
 	l.add(t, level)
-	p.limits = append(p.limits, l)
 }
 
 // processName returns what a row says of its process.

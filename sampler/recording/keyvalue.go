@@ -48,13 +48,11 @@ func pairsOf(line string) (at string, pairs [][2]string) {
 }
 
 // readKeyValues reads a log in which each line has names and values: logfmt, or text with pairs in it.
-func readKeyValues(name string, text []byte, o Options) (*gathered, error) {
+func readKeyValues(t *input, o Options) (*gathered, error) {
 	s := &sheet{format: "a log of names and values"}
 	index := map[string]int{}
-	faults := faultLog{name: name}
-	number := 0
-	for line := range bytes.Lines(text) {
-		number++
+	faults := faultLog{name: t.name}
+	for number, line := range t.lines() {
 		at, pairs := pairsOf(string(bytes.TrimSpace(line)))
 		if at != "" {
 			pairs = append([][2]string{{"time", at}}, pairs...)
@@ -68,6 +66,10 @@ func readKeyValues(name string, text []byte, o Options) (*gathered, error) {
 		row := make([]string, len(s.header))
 		for _, p := range pairs {
 			col, known := index[p[0]]
+			if !known && len(s.header) >= t.bounds.columns {
+				s.left++
+				continue
+			}
 			if !known {
 				col = len(s.header)
 				index[p[0]] = col
@@ -78,9 +80,9 @@ func readKeyValues(name string, text []byte, o Options) (*gathered, error) {
 			}
 			row[col] = p[1]
 		}
-		s.rows, s.lines = append(s.rows, row), append(s.lines, number)
+		t.put(s, row)
 	}
-	g, err := s.interpret(name, o)
+	g, err := s.interpret(t, o)
 	if g != nil {
 		g.faults += faults.faults
 		g.rows += faults.faults

@@ -85,8 +85,8 @@ var kubectlListing = listing{
 
 func isKubectlTop(start []byte) bool { return kubectlListing.recognizes(start) }
 
-func readKubectlTop(name string, text []byte, o Options) (*gathered, error) {
-	return kubectlListing.read(name, text, o)
+func readKubectlTop(t *input, o Options) (*gathered, error) {
+	return kubectlListing.read(t, o)
 }
 
 // isPs reports whether a text has a header of ps among its first lines, or lines of ps aux.
@@ -94,12 +94,12 @@ func isPs(start []byte) bool { return psListing.recognizes(start) }
 
 func isDockerStats(start []byte) bool { return dockerListing.recognizes(start) }
 
-func readPs(name string, text []byte, o Options) (*gathered, error) {
-	return psListing.read(name, text, o)
+func readPs(t *input, o Options) (*gathered, error) {
+	return psListing.read(t, o)
 }
 
-func readDockerStats(name string, text []byte, o Options) (*gathered, error) {
-	return dockerListing.read(name, text, o)
+func readDockerStats(t *input, o Options) (*gathered, error) {
+	return dockerListing.read(t, o)
 }
 
 func (l *listing) recognizes(start []byte) bool {
@@ -167,19 +167,17 @@ func leadingInstant(line string) (at time.Time, rest string) {
 	return at, line
 }
 
-func (l *listing) read(name string, text []byte, o Options) (*gathered, error) {
+func (l *listing) read(t *input, o Options) (*gathered, error) {
 	s := &sheet{format: l.format, header: []string{"time"}, bases: l.bases, ignore: l.ignore}
 	index := map[string]int{}
-	faults := faultLog{name: name}
+	faults := faultLog{name: t.name}
 	var (
 		header   []string
 		at       time.Time
-		number   int
 		listings int
 		untimed  bool
 	)
-	for raw := range bytes.Lines(text) {
-		number++
+	for number, raw := range t.lines() {
 		line := clean(raw)
 		if line == "" {
 			continue
@@ -227,13 +225,13 @@ func (l *listing) read(name string, text []byte, o Options) (*gathered, error) {
 			}
 			row[col] = cells[i]
 		}
-		s.rows, s.lines = append(s.rows, row), append(s.lines, number)
+		t.put(s, row)
 	}
 	if untimed && (o.Interval <= 0 || listings < 2) {
-		return nil, newGathered(name, l.format).refuse("it has no times", "write the date before each listing (date -Is), or say how far apart they are, as in --interval 30s")
+		return nil, newGathered(t, l.format).refuse("it has no times", "write the date before each listing (date -Is), or say how far apart they are, as in --interval 30s")
 	}
 	o.Interval = 0
-	g, err := s.interpret(name, o)
+	g, err := s.interpret(t, o)
 	if g != nil {
 		g.faults += faults.faults
 		g.rows += faults.faults

@@ -35,6 +35,7 @@ const unranked = 1 << 20
 // metrics gathers series as the formats around Prometheus hold them.
 type metrics struct {
 	*gathered
+	in     *input
 	kinds  map[string]string // metric family -> declared type
 	labels map[*process][]promtext.Label
 	series map[string]*series
@@ -48,10 +49,10 @@ type series struct {
 	unlimited bool // an infinite value is one, too
 }
 
-func newMetrics(name, format string) *metrics {
-	g := newGathered(name, format)
+func newMetrics(in *input, format string) *metrics {
+	g := newGathered(in, format)
 	g.values = true
-	return &metrics{gathered: g, kinds: map[string]string{}, labels: map[*process][]promtext.Label{}, series: map[string]*series{}}
+	return &metrics{gathered: g, in: in, kinds: map[string]string{}, labels: map[*process][]promtext.Label{}, series: map[string]*series{}}
 }
 
 // declare takes a comment line: it may give the type of a metric.
@@ -67,18 +68,27 @@ func (m *metrics) add(line *promtext.Line, t int64) bool {
 	m.key = promtext.AppendLabels(append(append(m.key[:0], line.Name...), 0), line.Labels)
 	s := m.series[string(m.key)]
 	if s == nil {
-		s = m.newSeries(line)
+		if s = m.newSeries(line); s == nil {
+			return false
+		}
 		m.series[string(m.key)] = s
 	}
 	if s.aside || !finite(line.Value) && !s.unlimited {
 		return false
 	}
-	s.to.add(t, line.Value)
+	if !m.gathered.add(m.in, s.to, t, line.Value) {
+		return false
+	}
 	m.used++
 	return true
 }
 
+// newSeries returns nil where there are too many.
 func (m *metrics) newSeries(line *promtext.Line) *series {
+	if len(m.series) >= 2*m.bounds.series {
+		m.left++
+		return nil
+	}
 	name := string(line.Name)
 	if why := m.partOf(line); why != "" {
 		m.setAside(name, why)
@@ -101,12 +111,19 @@ func (m *metrics) newSeries(line *promtext.Line) *series {
 		p.starts.sorted = len(p.starts.points) == 0
 		return &series{to: &p.starts}
 	case len(row.Limits) > 0:
+		if len(p.limits) >= m.bounds.limits {
+			m.left++
+			return &series{aside: true}
+		}
 		l := &limit{limits: row.Limits, source: row.Source}
 		l.sorted, l.series = true, string(promtext.AppendLabels(nil, others))
 		p.limits = append(p.limits, l)
 		return &series{to: &l.column, unlimited: true}
 	}
-	c := p.column(name, string(promtext.AppendLabels(nil, others)))
+	c := m.column(p, name, string(promtext.AppendLabels(nil, others)))
+	if c == nil {
+		return &series{aside: true}
+	}
 	c.rank, c.resource.Name = row.rank, row.Resource
 	if !known {
 		c.rank, c.resource.Name = unranked, resourceName(name)

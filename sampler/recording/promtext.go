@@ -33,18 +33,17 @@ func looksLikeMetrics(text []byte) bool {
 
 // readMetrics reads the Prometheus text format, OpenMetrics and what promtool dumps. Without timestamps it is a loop of
 // scrapes: each metric that comes again begins the next, and how far apart they are has to be said.
-func readMetrics(name string, text []byte, o Options) (*gathered, error) {
-	m := newMetrics(name, promTextFormat)
+func readMetrics(in *input, o Options) (*gathered, error) {
+	m := newMetrics(in, promTextFormat)
 	var (
-		line           promtext.Line
-		times          scan.Times
-		seen           = map[string]bool{}
-		scrape, number int
-		stamped, bare  bool  // whether the first value has a timestamp, or none
-		at             int64 // of the date that stands before a scrape
+		line          promtext.Line
+		times         scan.Times
+		seen          = map[string]bool{}
+		scrape        int
+		stamped, bare bool  // whether the first value has a timestamp, or none
+		at            int64 // of the date that stands before a scrape
 	)
-	for raw := range bytes.Lines(text) {
-		number++
+	for number, raw := range in.lines() {
 		raw = bytes.TrimSpace(raw)
 		if len(raw) == 0 {
 			continue
@@ -56,10 +55,6 @@ func readMetrics(name string, text []byte, o Options) (*gathered, error) {
 				scrape++
 				clear(seen)
 			}
-			continue
-		}
-		if len(raw) > maxLine {
-			m.fault(number, "longer than 1 MiB: skipped")
 			continue
 		}
 		if err := line.Parse(raw); err != nil {

@@ -3,6 +3,7 @@ package recording
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -25,6 +26,8 @@ type Options struct {
 	By string
 	// Interval is the time between two rows, samples or scrapes that have no times; 0 = not known.
 	Interval time.Duration
+
+	bounds bounds // the default ones where all are 0
 }
 
 // File is what a file holds: one recording of each process.
@@ -34,17 +37,17 @@ type File struct {
 	// Format names the format that was recognized; "" for a recording of our own and a plain CSV file.
 	Format string
 
-	all  *gathered // nil where the one recording is read as it goes
-	file io.Closer
+	all *gathered // nil where the one recording is read as it goes
+	opened
 }
 
-// maxText is the size of a file that has to be held in memory.
-const maxText = 1 << 30
+// maxText is as much of a recording as is looked at to tell what its columns are.
+const maxText = 32 << 20
 
 // Read recognizes the format of src and returns the recordings in it; name stands for it in errors. Recordings of our
 // own and plain CSV files are read as they are sampled, all else at once. The error says that nothing could be read: it
 // names the format seen, what is missing, and the way out.
-func Read(src io.Reader, name string, o Options) (*File, error) {
+func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, error) {
 	in, below := bufio.NewReaderSize(src, blockSize), src
 	head, err := peek(in, 2)
 	if err != nil {
@@ -69,39 +72,41 @@ func Read(src io.Reader, name string, o Options) (*File, error) {
 	}
 	own := isOwn(head)
 	if own && oddColumn(head) {
-		return readTwice(in, name)
+		return readTwice(ctx, in, name)
 	}
 	if own || o.By == "" && o.Interval <= 0 && streams(head) {
 		ahead, err := in.Peek(in.Buffered())
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		r, err := newStream(io.MultiReader(bytes.NewReader(ahead), below), name) // past the buffer: it would copy all once more
+		r, err := newStream(ctx, io.MultiReader(bytes.NewReader(ahead), below), name) // past the buffer: it would copy all once more
 		if err != nil {
 			return nil, err
 		}
 		return &File{Name: name, Recordings: []*Reader{r}}, nil
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxText+1))
-	if err != nil && len(text) == 0 {
+	t, err := newInput(ctx, in, name, cmp.Or(o.bounds, defaultBounds))
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, cause(err))
 	}
-	ended := err // what kept the rest from being read is said after the good samples
-	if len(text) > maxText {
-		return nil, fmt.Errorf("%s: more than 1 GiB in a format that is read at once: split the file", name)
-	}
-	g, err := gather(name, bytes.TrimPrefix(text, []byte("\ufeff")), o)
-	if err != nil {
+	g, err := gather(t, o)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case t.err != nil && t.number == 0:
+		return nil, fmt.Errorf("%s: %w", name, cause(t.err))
+	case err != nil:
 		return nil, err
 	}
+	g.bounded(t)
 	f := &File{Name: name, Format: g.format, all: g}
 	for i, p := range g.processes {
 		r := &Reader{name: name, process: p, last: math.MinInt64, srcErr: io.EOF, notes: g.header, header: g.header}
 		if i == 0 {
 			r.faults, r.errs = g.faults, g.errs
 		}
-		if ended != nil && i == len(g.processes)-1 {
-			r.srcErr = ended
+		if t.err != nil && i == len(g.processes)-1 { // what kept the rest from being read is said after the good samples
+			r.srcErr = t.err
 		}
 		f.Recordings = append(f.Recordings, r)
 	}
@@ -121,24 +126,21 @@ func isOwn(head []byte) bool {
 	return false
 }
 
-// readTwice reads a recording of our own in which some columns are only known by their values: first for what they are,
-// then for the samples.
-func readTwice(in io.Reader, name string) (*File, error) {
-	text, err := io.ReadAll(io.LimitReader(in, maxText+1))
-	if err == nil && len(text) > maxText {
-		err = errors.New("more than 1 GiB with columns of which only all values tell what they are: split the file")
-	}
-	rest := io.Reader(bytes.NewReader(text))
+// readTwice reads a recording of our own in which some columns are only known by their values: its beginning first for
+// what they are, then all of it for the samples.
+func readTwice(ctx context.Context, in io.Reader, name string) (*File, error) {
+	text, err := io.ReadAll(io.LimitReader(in, maxText))
+	rest := io.MultiReader(bytes.NewReader(text), in)
 	if err != nil {
-		rest = io.MultiReader(rest, failing{err})
+		rest = io.MultiReader(bytes.NewReader(text), failing{err})
 	}
-	first, openErr := newStream(bytes.NewReader(text), name)
+	first, openErr := newStream(ctx, bytes.NewReader(text), name)
 	if openErr != nil {
 		return nil, openErr
 	}
 	columns := map[string]*column{}
 	var s sampler.Sample
-	for first.Sample(context.Background(), &s) == nil {
+	for first.Sample(ctx, &s) == nil {
 		for _, reading := range s.Readings {
 			c := columns[reading.Resource]
 			if c == nil {
@@ -151,11 +153,12 @@ func readTwice(in io.Reader, name string) (*File, error) {
 			}
 		}
 	}
-	r, err := newStream(rest, name)
+	r, err := newStream(ctx, rest, name)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range columns {
+	for _, name := range sortedKeys(columns) {
+		c := columns[name]
 		c.judgeKind()
 		r.told = append(r.told, c.resource)
 	}
@@ -176,30 +179,20 @@ func (f *File) only() (*Reader, error) {
 }
 
 // ReadFile reads a file; "-" is standard input. The caller closes it.
-func ReadFile(path string, o Options) (*File, error) {
+func ReadFile(ctx context.Context, path string, o Options) (*File, error) {
 	if path == "-" {
-		return Read(os.Stdin, "standard input", o)
+		return Read(ctx, os.Stdin, "standard input", o)
 	}
 	in, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	f, err := Read(in, path, o)
+	f, err := Read(ctx, in, path, o)
 	if err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
 	f.file = in
 	return f, nil
-}
-
-// Close closes the file that ReadFile opened.
-func (f *File) Close() error {
-	if f.file == nil {
-		return nil
-	}
-	err := f.file.Close()
-	f.file = nil
-	return err
 }
 
 func peek(in *bufio.Reader, n int) ([]byte, error) {
@@ -229,7 +222,7 @@ func fault(name, format string, args ...any) error {
 // streams reports whether a file, by its beginning, is a recording of our own or a CSV file as plain: times first and
 // in order, each once, then numbers, under names that say what they are.
 func streams(head []byte) bool {
-	r, err := newStream(bytes.NewReader(wholeLines(head)), "")
+	r, err := newStream(context.Background(), bytes.NewReader(wholeLines(head)), "")
 	if err != nil || r.columns == nil || !r.fast || r.faults > 0 {
 		return false
 	}
@@ -286,14 +279,14 @@ func oddColumns(names []string) bool {
 }
 
 // gather recognizes the format of a text and reads it.
-func gather(name string, text []byte, o Options) (*gathered, error) {
-	start := bytes.TrimLeft(text, " \t\r\n")
+func gather(t *input, o Options) (*gathered, error) {
+	start, name := bytes.TrimLeft(t.head, " \t\r\n"), t.name
 	if len(start) == 0 {
 		return nil, fmt.Errorf("%s: no samples", name)
 	}
 	for _, f := range formats {
 		if f.recognizes(start) {
-			return f.read(name, text, o)
+			return f.read(t, o)
 		}
 	}
 	if what := strings.ToLower(string(start[:min(len(start), 200)])); strings.HasPrefix(what, "<!doctype") || strings.HasPrefix(what, "<html") || strings.HasPrefix(what, "<?xml") {
@@ -302,7 +295,7 @@ func gather(name string, text []byte, o Options) (*gathered, error) {
 	if bytes.IndexByte(start[:min(len(start), 4096)], 0) >= 0 {
 		return nil, fmt.Errorf("%s: %s", name, binaryKind(start))
 	}
-	return readDelimited(name, text, o)
+	return readDelimited(t, o)
 }
 
 // binaryKind names a binary file by its first bytes.
@@ -322,7 +315,7 @@ func binaryKind(start []byte) string {
 // format is one that is recognized by how it begins.
 type format struct {
 	recognizes func(start []byte) bool
-	read       func(name string, text []byte, o Options) (*gathered, error)
+	read       func(t *input, o Options) (*gathered, error)
 }
 
 // formats are tried in this order; what none of them is, is read as a table.

@@ -35,8 +35,8 @@ const (
 type Reader struct {
 	name   string
 	src    io.Reader
-	srcErr error     // why src gives no more; io.EOF at its end
-	file   io.Closer // what OpenReader opened
+	srcErr error // why src gives no more; io.EOF at its end
+	opened
 
 	buf            []byte
 	pos, full, end int  // buf[pos:full] holds whole lines, buf[full:end] the beginning of one
@@ -63,7 +63,7 @@ type Reader struct {
 // NewReader returns a Reader of the one recording in src; name stands for it in errors. See Read for what it may be,
 // and for several.
 func NewReader(src io.Reader, name string) (*Reader, error) {
-	f, err := Read(src, name, Options{})
+	f, err := Read(context.Background(), src, name, Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func NewReader(src io.Reader, name string) (*Reader, error) {
 
 // Open opens the one recording in a file; "-" is standard input. The caller closes it.
 func Open(path string) (*Reader, error) {
-	f, err := ReadFile(path, Options{})
+	f, err := ReadFile(context.Background(), path, Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -80,14 +80,13 @@ func Open(path string) (*Reader, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	r.file = f.file
+	r.opened = f.opened
 	return r, nil
 }
 
 // newStream returns a Reader of CSV that reads as it is sampled. It reads the first sample ahead.
-func newStream(src io.Reader, name string) (*Reader, error) {
+func newStream(ctx context.Context, src io.Reader, name string) (*Reader, error) {
 	r := &Reader{name: name, src: src, buf: make([]byte, blockSize), last: math.MinInt64}
-	ctx := context.Background()
 	if err := r.peek(ctx, 3); err != nil {
 		return nil, r.failed(err)
 	}
@@ -109,13 +108,16 @@ func newStream(src io.Reader, name string) (*Reader, error) {
 	return r, nil
 }
 
-// Close closes the file that OpenReader opened. It leaves an io.Reader given to NewReader open.
-func (r *Reader) Close() error {
-	if r.file == nil {
+// opened is the file of what this package opened itself. An io.Reader that was given is left open.
+type opened struct{ file io.Closer }
+
+// Close closes the file; also a second time.
+func (o *opened) Close() error {
+	if o.file == nil {
 		return nil
 	}
-	err := r.file.Close()
-	r.file = nil
+	err := o.file.Close()
+	o.file = nil
 	return err
 }
 

@@ -108,7 +108,7 @@ func TestReaderKeepsItsPlaceWhenCancelled(t *testing.T) {
 		fmt.Fprint(out, "2,2\n")
 		_ = out.Close()
 	}()
-	r, err := newStream(in, "f")
+	r, err := newStream(t.Context(), in, "f")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func TestReaderDoesNotAllocate(t *testing.T) {
 
 // One stamp far ahead does not cost the samples after it; a gap is no fault.
 func TestReaderSkipsAStampFarAhead(t *testing.T) {
-	r, err := newStream(strings.NewReader("time,a\n1700000000,1\n1731557600,2\n1700000060,3\n1700500000,4\n1700500060,5\n"), "f")
+	r, err := newStream(t.Context(), strings.NewReader("time,a\n1700000000,1\n1731557600,2\n1700000060,3\n1700500000,4\n1700500060,5\n"), "f")
 	if err != nil {
 		t.Fatal(err)
 	}

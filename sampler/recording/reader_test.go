@@ -264,7 +264,7 @@ func TestReader(t *testing.T) {
 			} {
 				open := NewReader
 				if test.stream {
-					open = newStream
+					open = func(src io.Reader, name string) (*Reader, error) { return newStream(t.Context(), src, name) }
 				}
 				if test.stream && how == "gzip" {
 					continue

@@ -21,16 +21,14 @@ func isQueryRange(start []byte) bool {
 	return found && m.Parse(slices.Concat(bytes.TrimSpace(before), []byte(" 0"))) == nil
 }
 
-func readQueryRange(name string, text []byte, _ Options) (*gathered, error) {
-	m := newMetrics(name, queryRangeFormat)
+func readQueryRange(t *input, _ Options) (*gathered, error) {
+	m := newMetrics(t, queryRangeFormat)
 	var (
-		line   promtext.Line
-		times  scan.Times
-		number int
-		known  bool
+		line  promtext.Line
+		times scan.Times
+		known bool
 	)
-	for raw := range bytes.Lines(text) {
-		number++
+	for number, raw := range t.lines() {
 		rest := bytes.TrimSpace(raw)
 		if series, value, found := bytes.Cut(rest, []byte("=>")); found {
 			known = line.Parse(slices.Concat(bytes.TrimSpace(series), []byte(" 0"))) == nil
@@ -66,12 +64,10 @@ func isMprof(start []byte) bool {
 }
 
 // readMprof reads MEM VALUE TIME, in MiB, and CHLD NUMBER VALUE TIME of the children, which are processes of their own.
-func readMprof(name string, text []byte, _ Options) (*gathered, error) {
-	g := newGathered(name, mprofFormat)
+func readMprof(t *input, _ Options) (*gathered, error) {
+	g := newGathered(t, mprofFormat)
 	g.by = "child"
-	number := 0
-	for raw := range bytes.Lines(text) {
-		number++
+	for number, raw := range t.lines() {
 		f := strings.Fields(string(raw))
 		if len(f) == 0 {
 			continue
@@ -93,15 +89,19 @@ func readMprof(name string, text []byte, _ Options) (*gathered, error) {
 		g.rows++
 		v, err := scan.Finite([]byte(f[1]))
 		at, form := scan.Instant(f[2], scan.MonthFirst)
-		t, ok := nanos(at)
+		ns, ok := nanos(at)
 		if err != nil || form == scan.NoTime || !ok {
 			g.fault(number, "%s: not a value and a time", scan.Shown(bytes.TrimSpace(raw)))
 			continue
 		}
-		c := g.process(of).column("MEM", "")
+		c := g.column(g.process(of), "MEM", "")
+		if c == nil {
+			continue
+		}
 		c.resource.Name, c.resource.Unit, c.rank = "rss_bytes", "bytes", unranked
-		c.add(t, v*(1<<20))
-		g.used++
+		if g.add(t, c, ns, v*(1<<20)) {
+			g.used++
+		}
 	}
 	if len(g.processes) > 1 && g.byName[""] != nil {
 		g.byName[""].name = "main process"

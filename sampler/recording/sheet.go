@@ -34,6 +34,7 @@ type sheet struct {
 	ignore map[string]string
 	dates  scan.Order
 	notes  noteLog
+	left   int // columns that were not read, because there are too many
 }
 
 type base struct {

@@ -62,6 +62,8 @@ func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, 
 		return shapes[col].constant || shapes[col].distinct > len(s.rows)/2 && keyRank(s.name(col)) == unnamed
 	})
 	slices.SortStableFunc(keys, func(a, b int) int { return keyRank(s.name(a)) - keyRank(s.name(b)) })
+	const most = 16 // each pair of them is tried
+	keys = keys[:min(len(keys), most)]
 	var chosen []int
 	if !unique(s, roles, nil, times) {
 		chosen = tellsApart(s, roles, keys, times)
@@ -122,10 +124,8 @@ func keyOf(s *sheet, roles []role, key []int, row int) string {
 		b.WriteString(s.cell(row, col))
 		b.WriteByte(0)
 	}
-	for col := range roles {
-		if roles[col] == isMetric {
-			b.WriteString(s.cell(row, col))
-		}
+	if metric := slices.Index(roles, isMetric); metric >= 0 {
+		b.WriteString(s.cell(row, metric))
 	}
 	return b.String()
 }

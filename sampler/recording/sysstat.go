@@ -40,7 +40,7 @@ var sysstatBases = map[string]base{"VSZ": {1 << 10, "bytes"}, "RSS": {1 << 10, "
 
 // readSysstat reads pidstat, with -h or without, and sar. Tables of several activities are put together by time and
 // process.
-func readSysstat(name string, text []byte, o Options) (*gathered, error) {
+func readSysstat(t *input, o Options) (*gathered, error) {
 	s := &sheet{format: sysstatFormat, header: []string{"time"}, bases: map[string]base{}, ignore: map[string]string{}}
 	for column, b := range sysstatBases {
 		s.bases[column] = b
@@ -50,13 +50,11 @@ func readSysstat(name string, text []byte, o Options) (*gathered, error) {
 		date   time.Time
 		dated  bool
 		before time.Duration
-		number int
 		index  = map[string]int{"time": 0}
 		rowOf  = map[string]int{}
-		faults = faultLog{name: name}
+		faults = faultLog{name: t.name}
 	)
-	for raw := range bytes.Lines(text) {
-		number++
+	for number, raw := range t.lines() {
 		line := strings.TrimSpace(string(raw))
 		if line == "" || strings.HasPrefix(line, "Average:") {
 			continue
@@ -88,7 +86,7 @@ func readSysstat(name string, text []byte, o Options) (*gathered, error) {
 		at, form := scan.Instant(stamp, scan.MonthFirst)
 		if form == scan.NoTime {
 			if !dated {
-				return nil, newGathered(name, sysstatFormat).refuse("its times have no date, and no banner tells it", "keep the first line of the output, or use pidstat -H")
+				return nil, newGathered(t, sysstatFormat).refuse("its times have no date, and no banner tells it", "keep the first line of the output, or use pidstat -H")
 			}
 			since, _ := scan.TimeOfDay(stamp)
 			if since < before-time.Hour {
@@ -128,7 +126,7 @@ func readSysstat(name string, text []byte, o Options) (*gathered, error) {
 		if !known {
 			at2 = len(s.rows)
 			rowOf[key] = at2
-			s.rows, s.lines = append(s.rows, row), append(s.lines, number)
+			t.put(s, row)
 		}
 		for i, column := range header {
 			for len(s.rows[at2]) <= index[column] {
@@ -141,7 +139,7 @@ func readSysstat(name string, text []byte, o Options) (*gathered, error) {
 	if index["PID"] == 0 {
 		delete(s.ignore, "CPU")
 	}
-	g, err := s.interpret(name, o)
+	g, err := s.interpret(t, o)
 	if g != nil {
 		g.faults += faults.faults
 		g.rows += faults.faults
@@ -184,11 +182,9 @@ func isPsrecord(start []byte) bool {
 }
 
 // readPsrecord reads the log of psrecord, whose first column counts seconds since it began.
-func readPsrecord(name string, text []byte, o Options) (*gathered, error) {
+func readPsrecord(t *input, o Options) (*gathered, error) {
 	s := &sheet{format: psrecordFormat}
-	number := 0
-	for raw := range bytes.Lines(text) {
-		number++
+	for _, raw := range t.lines() {
 		line := strings.TrimSpace(string(raw))
 		header := strings.TrimSpace(strings.TrimPrefix(line, "#"))
 		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, "Elapsed") {
@@ -199,10 +195,10 @@ func readPsrecord(name string, text []byte, o Options) (*gathered, error) {
 			continue
 		}
 		if line != "" {
-			s.rows, s.lines = append(s.rows, strings.Fields(line)), append(s.lines, number)
+			t.put(s, strings.Fields(line))
 		}
 	}
-	return s.interpret(name, o)
+	return s.interpret(t, o)
 }
 
 // wideCells parts a line at runs of two blanks or more, and at tabs.

@@ -424,7 +424,7 @@ func TestWriterRestarts(t *testing.T) {
 		if diff := cmp.Diff(test.want, second.String()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
-		f, err := Read(io.MultiReader(&first, &second), "f", Options{})
+		f, err := Read(t.Context(), io.MultiReader(&first, &second), "f", Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

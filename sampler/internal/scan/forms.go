@@ -65,6 +65,9 @@ func Instant(text string, order Order) (t time.Time, form Form) {
 			return t, form
 		}
 	}
+	if !strings.Contains(text, ":") { // all that follows has a time of day
+		return t, NoTime
+	}
 	words := strings.Fields(strings.ReplaceAll(text, ",", " "))
 	text = strings.Join(words, " ")
 	for _, layout := range layouts {

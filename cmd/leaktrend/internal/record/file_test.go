@@ -48,7 +48,7 @@ func (s *scribe) add(samples int) {
 // read returns the seconds of the samples in a file, and fails where it cannot be read whole.
 func read(t *testing.T, path string) (seconds []int, understood string) {
 	t.Helper()
-	f, err := recording.ReadFile(path, recording.Options{})
+	f, err := recording.ReadFile(t.Context(), path, recording.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

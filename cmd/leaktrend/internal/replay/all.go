@@ -22,7 +22,8 @@ func (p *Progress) Share() float64 {
 }
 
 // All judges the files on all cores and returns the results in the order of the files. Files that cannot be judged are
-// in the error.
+// in the error. When ctx ends it returns at once, without results: a file that is waited for, as standard input or a
+// pipe, cannot be left otherwise, and the goroutine that reads it is left with it.
 func All(ctx context.Context, files []string, o Options) ([]*Result, error) {
 	if o.Progress != nil {
 		for _, file := range files {
@@ -44,6 +45,15 @@ func All(ctx context.Context, files []string, o Options) ([]*Result, error) {
 			}
 		}()
 	}
-	wg.Wait()
+	done := make(chan struct{})
+	go func() {
+		wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	return slices.Concat(results...), errors.Join(errs...)
 }

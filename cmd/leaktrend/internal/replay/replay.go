@@ -149,7 +149,7 @@ func File(ctx context.Context, path string, o Options) ([]*Result, error) {
 		in = &countingReader{in, &o.Progress.read}
 	}
 	name := NameOf(path)
-	f, err := recording.Read(in, name, o.Reading)
+	f, err := recording.Read(ctx, in, name, o.Reading)
 	if err != nil {
 		return nil, err
 	}

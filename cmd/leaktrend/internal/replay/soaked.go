@@ -37,7 +37,7 @@ func soak(ctx context.Context, path string, results []*Result, o Options) {
 		return
 	}
 	defer in.Close()
-	f, err := recording.Read(in, NameOf(path), o.Reading)
+	f, err := recording.Read(ctx, in, NameOf(path), o.Reading)
 	if err != nil || len(f.Recordings) != len(results) {
 		return
 	}

@@ -4,6 +4,7 @@ package spark
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -11,11 +12,11 @@ const maxBins = 128 // bins kept; a power of two, so that merging in pairs loses
 
 var bars = []rune("▁▂▃▄▅▆▇█")
 
-// Line keeps the shape of a series of any length in a fixed amount of memory. The zero value is empty.
+// Line keeps the shape of a series of any length in at most a fixed amount of memory. The zero value is empty. A copy
+// shares that memory: only one of them may be added to.
 type Line struct {
-	means [maxBins]float64
-	n     int // bins that are full
-	per   int // values in a bin
+	means []float64 // of the bins that are full
+	per   int       // values in a bin
 	sum   float64
 	count int
 }
@@ -29,21 +30,21 @@ func (l *Line) Add(value float64) {
 	if l.count++; l.count < l.per {
 		return
 	}
-	l.means[l.n] = l.sum / float64(l.per)
+	l.means = append(l.means, l.sum/float64(l.per))
 	l.sum, l.count = 0, 0
-	if l.n++; l.n < maxBins {
+	if len(l.means) < maxBins {
 		return
 	}
 	for i := range maxBins / 2 {
 		l.means[i] = (l.means[2*i] + l.means[2*i+1]) / 2
 	}
-	l.n, l.per = maxBins/2, 2*l.per
+	l.means, l.per = l.means[:maxBins/2], 2*l.per
 }
 
 // Values returns the means of equal stretches of the series, the oldest first, at most 128; the last stretch may be
 // shorter.
 func (l *Line) Values() []float64 {
-	values := append([]float64(nil), l.means[:l.n]...)
+	values := slices.Clone(l.means)
 	if l.count > 0 {
 		values = append(values, l.sum/float64(l.count))
 	}

@@ -61,11 +61,11 @@ func TestMergeKeepsTheMean(t *testing.T) {
 			l.Add(v)
 		}
 		got := l.sum
-		for _, mean := range l.means[:l.n] {
+		for _, mean := range l.means {
 			got += mean * float64(l.per)
 		}
-		if math.Abs(got-sum) > 1e-9*sum || l.n*l.per+l.count != n || l.n >= maxBins || l.per > 1 && l.n < maxBins/2 {
-			t.Errorf("%d values: sum %v in %d bins of %d and %d more, want %v", n, got, l.n, l.per, l.count, sum)
+		if math.Abs(got-sum) > 1e-9*sum || len(l.means)*l.per+l.count != n || len(l.means) >= maxBins || l.per > 1 && len(l.means) < maxBins/2 {
+			t.Errorf("%d values: sum %v in %d bins of %d and %d more, want %v", n, got, len(l.means), l.per, l.count, sum)
 		}
 		if got := utf8.RuneCountInString(l.Draw(24)); got != 24 {
 			t.Errorf("%d values: %d columns, want 24", n, got)

@@ -1,0 +1,266 @@
+package recording
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/promtext"
+)
+
+const framesFormat = "data frames of Grafana in JSON"
+
+// isFrames reports whether a JSON text is an answer of Grafana (/api/ds/query), or what its panel inspector saves.
+func isFrames(line *outline) bool {
+	k := line.keys
+	frame := k["schema"] && k["data"] || k["fields"] && (line.list || k["length"] || k["refId"])
+	if line.list {
+		return frame
+	}
+	for key := range k {
+		if strings.HasPrefix(key, "results.") && strings.HasSuffix(key, ".frames") {
+			return true
+		}
+	}
+	return frame || k["results"] || k["frames"] || k["series"] && (k["state"] || k["timeRange"] || k["request"])
+}
+
+// frame is a table by columns, of which one is the time.
+type frame struct {
+	Name   string       `json:"name"`
+	Fields []frameField `json:"fields"`
+	Schema *frame       `json:"schema"`
+	Data   struct {
+		Values [][]json.RawMessage `json:"values"`
+		Nanos  [][]int64           `json:"nanos"`
+	} `json:"data"`
+}
+
+type frameField struct {
+	Name   string            `json:"name"`
+	Type   string            `json:"type"`
+	Labels map[string]string `json:"labels"`
+	Config struct {
+		Unit          string `json:"unit"`
+		DisplayName   string `json:"displayName"`
+		FromDS        string `json:"displayNameFromDS"`
+		CustomDisplay string `json:"customDisplay"`
+	} `json:"config"`
+	Values []json.RawMessage `json:"values"`
+}
+
+// frameReader gathers frames: those of numbers alone as series by their labels, those with text as rows of a table.
+type frameReader struct {
+	*jsonReader
+	*metrics
+	table  *objects
+	frames int
+	failed string // what an answer says instead of frames
+}
+
+func readFrames(t *input, o Options) (*gathered, error) {
+	f := &frameReader{jsonReader: newJSONReader(t), metrics: newMetrics(t, framesFormat), table: newObjects(t, framesFormat)}
+	var err error
+	if bytes.TrimLeft(t.head, " \t\r\n")[0] == '[' {
+		err = f.list(f.one)
+	} else {
+		err = f.object(f.member)
+	}
+	if err := f.jsonReader.failed(err); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(f.table.rows) > 0 && f.rows > 0:
+		return nil, f.refuse("some of its frames have text and others have none", "save each query by itself")
+	case len(f.table.rows) > 0:
+		return f.table.finish(t, &f.faultLog, o)
+	case f.frames == 0 && f.failed != "":
+		return nil, f.refuse("the source answered with an error: "+f.failed, "ask anew")
+	case f.frames == 0:
+		return nil, f.refuse("it has no frame", "save the data of a panel that shows some")
+	}
+	return f.gathered, f.metrics.finish()
+}
+
+func (f *frameReader) member(key string) error {
+	switch key {
+	case "results":
+		return f.object(func(string) error { return f.object(f.member) })
+	case "frames", "series":
+		return f.list(f.one)
+	case "schema", "fields": // the text is one frame: its members are decoded one by one
+		return f.single(key)
+	case "error":
+		return f.Decode(&f.failed)
+	}
+	return f.skip()
+}
+
+// single takes the rest of a text that is one frame, from the value of its first key on.
+func (f *frameReader) single(key string) error {
+	var one frame
+	take := func(key string) error {
+		switch key {
+		case "schema":
+			return f.Decode(&one.Schema)
+		case "fields":
+			return f.Decode(&one.Fields)
+		case "data":
+			return f.Decode(&one.Data)
+		case "name":
+			return f.Decode(&one.Name)
+		}
+		return f.skip()
+	}
+	if err := take(key); err != nil {
+		return err
+	}
+	for f.More() {
+		token, err := f.Token()
+		if err != nil {
+			return err
+		}
+		next, _ := token.(string)
+		if err := take(next); err != nil {
+			return err
+		}
+	}
+	f.take(&one)
+	return nil
+}
+
+func (f *frameReader) one() error {
+	var one frame
+	if err := f.Decode(&one); err != nil {
+		var kind *json.UnmarshalTypeError
+		if !errors.As(err, &kind) {
+			return err
+		}
+		f.fault(f.here(), "a frame in which %s is not what stands there: skipped", cmp.Or(kind.Field, "a value"))
+		return nil
+	}
+	f.take(&one)
+	return nil
+}
+
+// take gathers a frame.
+func (f *frameReader) take(of *frame) {
+	if of.Schema != nil {
+		of.Fields, of.Name = of.Schema.Fields, of.Schema.Name
+		for i := range of.Fields {
+			if i < len(of.Data.Values) {
+				of.Fields[i].Values = of.Data.Values[i]
+			}
+		}
+	}
+	f.frames++
+	text := slices.ContainsFunc(of.Fields, func(c frameField) bool { return c.Type == "string" })
+	at := slices.IndexFunc(of.Fields, func(c frameField) bool { return c.Type == "time" })
+	if text || at < 0 {
+		f.rowsOf(of)
+		return
+	}
+	times := of.Fields[at].Values
+	fraction := func(i int) int64 {
+		if at < len(of.Data.Nanos) && i < len(of.Data.Nanos[at]) {
+			return of.Data.Nanos[at][i]
+		}
+		return 0
+	}
+	for col := range of.Fields {
+		c := &of.Fields[col]
+		if col == at || c.Type != "number" && c.Type != "" {
+			if col != at {
+				f.setAside(c.Name, c.Type)
+			}
+			continue
+		}
+		line := c.line(of)
+		for i, value := range c.Values[:min(len(c.Values), len(times))] {
+			stamp, form := scan.Instant(cellOf(times[i]), scan.MonthFirst)
+			t, ok := nanos(stamp)
+			if form == scan.NoTime || !ok {
+				f.rows++
+				f.fault(f.here(), "%s: no time that can be read: skipped", scan.Shown(times[i]))
+				continue
+			}
+			v, err := scan.Finite(value)
+			if err != nil { // null: no reading
+				continue
+			}
+			line.Value = v * c.factor()
+			f.add(line, t+fraction(i))
+		}
+	}
+}
+
+// line names the series of a field: by its labels, else by what the panel calls it.
+func (c *frameField) line(of *frame) *promtext.Line {
+	line := lineOf(c.Labels)
+	if len(line.Name) > 0 {
+		return line
+	}
+	name := c.Name
+	if generic := strings.EqualFold(name, "value") || name == ""; generic {
+		name = cmp.Or(c.Config.DisplayName, c.Config.FromDS, of.Name, name)
+		if len(c.Labels) > 0 && strings.Contains(name, "=") { // the labels again
+			name = cmp.Or(c.Name, "value")
+		}
+	}
+	if line.Name = []byte(name); c.unit() == "bytes" && !strings.HasSuffix(strings.ToLower(name), "bytes") {
+		line.Name = append(line.Name, "_bytes"...)
+	}
+	return line
+}
+
+// unit returns the unit that the panel shows, and factor what makes it the base one.
+func (c *frameField) unit() string {
+	if _, size := frameUnits[c.Config.Unit]; size {
+		return "bytes"
+	}
+	return ""
+}
+
+func (c *frameField) factor() float64 {
+	if factor, size := frameUnits[c.Config.Unit]; size {
+		return factor
+	}
+	return 1
+}
+
+// frameUnits are the ids that Grafana gives to sizes.
+var frameUnits = map[string]float64{
+	"bytes": 1, "decbytes": 1, "kbytes": 1 << 10, "mbytes": 1 << 20, "gbytes": 1 << 30, "deckbytes": 1e3, "decmbytes": 1e6, "decgbytes": 1e9,
+}
+
+// rowsOf takes a frame with text as rows of a table.
+func (f *frameReader) rowsOf(of *frame) {
+	n := 0
+	for i := range of.Fields {
+		n = max(n, len(of.Fields[i].Values))
+	}
+	for i := range n {
+		row := make([]string, len(f.table.header))
+		for k := range of.Fields {
+			c := &of.Fields[k]
+			if i >= len(c.Values) {
+				continue
+			}
+			cell := cellOf(c.Values[i])
+			if v, err := strconv.ParseFloat(cell, 64); err == nil && c.factor() != 1 {
+				cell = strconv.FormatFloat(v*c.factor(), 'g', -1, 64)
+			}
+			row = f.table.cell(row, c.Name, cell)
+			for _, label := range sortedKeys(c.Labels) {
+				row = f.table.cell(row, label, c.Labels[label])
+			}
+		}
+		f.in.number = f.here()
+		f.in.put(&f.table.sheet, row)
+	}
+}

@@ -1,0 +1,218 @@
+package recording
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// jsonReader walks JSON as it comes. Of what it walks it holds what is decoded at once, which is
+// bounded.
+type jsonReader struct {
+	*json.Decoder
+	src *jsonSource
+}
+
+// jsonSource bounds what the decoder holds, and knows where lines end.
+type jsonSource struct {
+	t      *input
+	dec    *json.Decoder
+	read   int64
+	breaks []int64 // offsets of the ends of lines from the last one asked for on
+	line   int
+}
+
+func newJSONReader(t *input) *jsonReader {
+	src := &jsonSource{t: t, line: 1}
+	src.dec = json.NewDecoder(src)
+	return &jsonReader{src.dec, src}
+}
+
+func (s *jsonSource) Read(p []byte) (int, error) {
+	if err := s.t.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if s.read-s.dec.InputOffset() > int64(s.t.bounds.item) {
+		return 0, fmt.Errorf("a value of more than %d bytes: split the file", s.t.bounds.item)
+	}
+	n, err := s.t.in.Read(p)
+	for i, c := range p[:n] {
+		if c == '\n' && len(s.breaks) < s.t.bounds.values {
+			s.breaks = append(s.breaks, s.read+int64(i))
+		}
+	}
+	s.read += int64(n)
+	return n, err
+}
+
+// here returns the number of the line in which the value that was read last ends.
+func (r *jsonReader) here() int {
+	n, s := 0, r.src
+	for at := r.InputOffset(); n < len(s.breaks) && s.breaks[n] < at; {
+		n++
+	}
+	s.line += n
+	s.breaks = s.breaks[:copy(s.breaks, s.breaks[n:])]
+	return s.line
+}
+
+var errShape = errors.New("JSON in which another kind of value stands than in this format")
+
+// open takes the beginning of a list or object.
+func (r *jsonReader) open(delim json.Delim) error {
+	token, err := r.Token()
+	if err == nil && token != delim {
+		err = errShape
+	}
+	return err
+}
+
+// object walks an object: each has to take the value of the key.
+func (r *jsonReader) object(each func(key string) error) error {
+	if err := r.open('{'); err != nil {
+		return err
+	}
+	return r.members(each)
+}
+
+// members walks what follows the brace of an object.
+func (r *jsonReader) members(each func(key string) error) error {
+	for r.More() {
+		token, err := r.Token()
+		if err != nil {
+			return err
+		}
+		key, _ := token.(string)
+		if err := each(key); err != nil {
+			return err
+		}
+	}
+	_, err := r.Token()
+	return err
+}
+
+// list walks a list: each has to take an item.
+func (r *jsonReader) list(each func() error) error {
+	if err := r.open('['); err != nil {
+		return err
+	}
+	return r.items(each)
+}
+
+// items walks what follows the bracket of a list.
+func (r *jsonReader) items(each func() error) error {
+	for r.More() {
+		if err := r.src.t.ctx.Err(); err != nil {
+			return err
+		}
+		if err := each(); err != nil {
+			return err
+		}
+		if r.src.t.stopped != "" {
+			return errStopped
+		}
+	}
+	_, err := r.Token()
+	return err
+}
+
+// errStopped ends a walk at a bound.
+var errStopped = errors.New("a bound was reached")
+
+// skip takes a value that nobody needs.
+func (r *jsonReader) skip() error {
+	for depth := 0; ; {
+		token, err := r.Token()
+		if err != nil {
+			return err
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth == 0 {
+			return nil
+		}
+	}
+}
+
+// failed explains why a walk ended early; nil if it did so at a bound.
+func (r *jsonReader) failed(err error) error {
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil, errors.Is(err, errStopped):
+		return nil
+	case errors.Is(err, r.src.t.ctx.Err()):
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.As(err, &syntax) && syntax.Error() == "unexpected end of JSON input":
+		return fmt.Errorf("%s: %w", r.src.t.name, errJSONEnd)
+	case errors.As(err, &syntax):
+		return fmt.Errorf("%s: line %d: not valid JSON: %w", r.src.t.name, r.here(), err)
+	}
+	return fmt.Errorf("%s: %w", r.src.t.name, cause(err))
+}
+
+var errJSONEnd = errors.New("JSON that ends too early")
+
+// outline is what the beginning of a JSON text shows of its first value, or of the first item where that is a list.
+type outline struct {
+	list  bool
+	item  byte            // with which the first item of a list begins
+	keys  map[string]bool // of the object, those of objects in it joined by points, three deep
+	lists bool            // whether its values are lists
+	whole bool            // the value ends in what was looked at
+}
+
+func outlineOf(head []byte) outline {
+	o := outline{keys: map[string]bool{}, lists: true}
+	head = bytes.TrimLeft(head, " \t\r\n")
+	if o.list = head[0] == '['; o.list {
+		if head = bytes.TrimLeft(head[1:], " \t\r\n"); len(head) == 0 {
+			return o
+		}
+		o.item = head[0]
+	}
+	if head[0] != '{' {
+		return o
+	}
+	dec := json.NewDecoder(bytes.NewReader(head))
+	o.whole = o.walk(dec, "", 0)
+	return o
+}
+
+// walk returns false where the text ends, or is none.
+func (o *outline) walk(dec *json.Decoder, prefix string, depth int) bool {
+	open, err := dec.Token()
+	if err != nil {
+		return false
+	}
+	delim, nested := open.(json.Delim)
+	if depth == 1 && delim != '[' {
+		o.lists = false
+	}
+	if !nested {
+		return true
+	}
+	for dec.More() {
+		name := prefix
+		if delim == '{' {
+			key, err := dec.Token()
+			if err != nil {
+				return false
+			}
+			if name += fmt.Sprint(key); depth < 3 {
+				o.keys[name] = true
+			}
+			name += "."
+		}
+		if !o.walk(dec, name, depth+1) {
+			return false
+		}
+	}
+	_, err = dec.Token()
+	return err == nil
+}

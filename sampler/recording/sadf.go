@@ -1,0 +1,132 @@
+package recording
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+// readSadf reads what sadf -j writes: hosts, and for each of them what was read at each time.
+func readSadf(t *input, o Options) (*gathered, error) {
+	s := newObjects(t, "JSON of sysstat (sadf)")
+	faults := faultLog{name: t.name}
+	r := newJSONReader(t)
+	host := ""
+	var member func(key string) error
+	member = func(key string) error {
+		switch key {
+		case "sysstat":
+			return r.object(member)
+		case "hosts":
+			return r.list(func() error { return r.object(member) })
+		case "nodename":
+			return r.Decode(&host)
+		case "statistics":
+			return r.list(func() error {
+				var raw json.RawMessage
+				if err := r.Decode(&raw); err != nil {
+					return err
+				}
+				t.number = r.here()
+				row := s.cell(make([]string, len(s.header)), "time", "")
+				row = s.cell(row, "hostname", host)
+				err := sadfValues("", raw, func(key, value string) { row = s.cell(row, key, value) })
+				if err != nil {
+					faults.fault(t.number, "%w", err)
+					return nil
+				}
+				t.put(&s.sheet, row)
+				return nil
+			})
+		}
+		return r.skip()
+	}
+	if err := r.failed(r.object(member)); err != nil {
+		return nil, err
+	}
+	if len(s.rows) == 0 && faults.faults == 0 {
+		return nil, newGathered(t, s.format).refuse("it has no statistics", "write them with sadf -j FILE -- -r ALL")
+	}
+	return s.finish(t, &faults, o)
+}
+
+// sadfValues puts what was read at one time under the names of the sections: of lists, as of devices, each item has the
+// text that names it in its own.
+func sadfValues(prefix string, raw json.RawMessage, put func(key, value string)) error {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &object); err != nil {
+		return errors.New("no object of names and values")
+	}
+	for _, key := range sortedKeys(object) {
+		value := object[key]
+		name := prefix + key
+		switch value[0] {
+		case '{':
+			if key == "timestamp" && prefix == "" {
+				if err := sadfTime(value, put); err != nil {
+					return err
+				}
+				continue
+			}
+			if err := sadfValues(name+".", value, put); err != nil {
+				return err
+			}
+		case '[':
+			var items []json.RawMessage
+			if err := json.Unmarshal(value, &items); err != nil {
+				return err
+			}
+			for _, item := range items {
+				if len(item) == 0 || item[0] != '{' {
+					continue
+				}
+				if err := sadfValues(name+"."+sadfName(item), item, put); err != nil {
+					return err
+				}
+			}
+		case '"': // the name of a device
+		default:
+			put(name+sadfUnit(prefix, key), cellOf(value))
+		}
+	}
+	return nil
+}
+
+// sadfName returns the texts of an item that name it, with a point behind each.
+func sadfName(item json.RawMessage) string {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(item, &object) != nil {
+		return ""
+	}
+	name := ""
+	for _, key := range sortedKeys(object) {
+		if object[key][0] == '"' {
+			name += cellOf(object[key]) + "."
+		}
+	}
+	return name
+}
+
+// sadfUnit is what has to be said of the sizes of memory: they are in kilobytes.
+func sadfUnit(section, key string) string {
+	counted := strings.Contains(key, "percent") || strings.Contains(key, "huge") || strings.Contains(key, "/") || strings.HasSuffix(key, "-kb")
+	if section != "memory." || counted {
+		return ""
+	}
+	return "_kb"
+}
+
+func sadfTime(raw json.RawMessage, put func(key, value string)) error {
+	var at struct{ Date, Time string }
+	if err := json.Unmarshal(raw, &at); err != nil {
+		return errors.New("its timestamp has no date and time")
+	}
+	stamp := strings.TrimSpace(at.Date + " " + at.Time)
+	if _, form := scan.Instant(stamp, scan.MonthFirst); form != scan.Text {
+		return errors.New(scan.Shown([]byte(stamp)) + ": no time that can be read")
+	}
+	put("time", stamp)
+	return nil
+}
