@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
@@ -13,6 +14,18 @@ import (
 
 // shown is the monitor as its page sees it. The lock is held only while something is copied, a resource at a time.
 type shown struct{ m *ResourceMonitor }
+
+func (s shown) Version() string {
+	s.m.state.mu.Lock()
+	at := s.m.state.latest.Time
+	s.m.state.mu.Unlock()
+	alerts := s.m.History()
+	version := strconv.FormatInt(at.UnixNano(), 36) + " " + strconv.Itoa(len(alerts))
+	if len(alerts) > 0 {
+		version += " " + alerts[len(alerts)-1].ID + " " + string(alerts[len(alerts)-1].Status)
+	}
+	return version
+}
 
 func (s shown) Status() page.Status {
 	m, known := s.m, s.m.state

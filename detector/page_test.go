@@ -325,3 +325,30 @@ func BenchmarkPage(b *testing.B) {
 		})
 	}
 }
+
+// What 300 viewers who come at once wait for together.
+func BenchmarkViewers(b *testing.B) {
+	m := pastOf(b)
+	at := time.Unix(1e9, 0)
+	for i := range 5_000 {
+		s := sampler.Sample{Time: at.Add(time.Duration(i) * 30 * time.Second)}
+		for k := range 100 {
+			s.Add(fmt.Sprint("metric", k), 1e6+float64((i+k)%97)*1e4)
+		}
+		if err := m.state.judge(&s); err != nil {
+			b.Fatal(err)
+		}
+	}
+	h := m.Handler()
+	for b.Loop() {
+		var wg sync.WaitGroup
+		for range 300 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				get(h, http.MethodGet, "/")
+			}()
+		}
+		wg.Wait()
+	}
+}

@@ -4,6 +4,7 @@
 package page
 
 import (
+	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
@@ -22,9 +23,11 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/plot"
 )
 
-// Monitor is what a page shows. Its methods are called for one viewer at a time, and what they return is the page's
+// Monitor is what a page shows. Status and Plot are called for all viewers at once, and what they return is the page's
 // own.
 type Monitor interface {
+	// Version changes with every sample and every alert. It is asked by every viewer, and costs next to nothing.
+	Version() string
 	// Status returns all but the plots.
 	Status() Status
 	// Plot describes the plot of a resource from an instant on, the zero time for all that is kept; nil where nothing
@@ -49,11 +52,11 @@ var script string
 var style string
 
 type handler struct {
-	monitor Monitor
-	one     sync.Mutex // draws at a time: however many look, they take no more than a core
-	once    sync.Once
-	policy  string            // Content-Security-Policy
-	static  *strings.Replacer // what is the same in every document
+	monitor  Monitor
+	pictures pictures
+	once     sync.Once
+	policy   string            // Content-Security-Policy
+	static   *strings.Replacer // what is the same in every document
 }
 
 // prepare computes what is the same for every request.
@@ -96,13 +99,12 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path.Base(dir) == "captures" && name != "":
 		h.capture(w, r, name)
 	case name == "":
-		h.document(w, h.draw(r))
+		h.show(w, r, "text/html; charset=utf-8", pictureKey{"", spanOf(r)}, func() ([]byte, error) { return h.document(h.draw(spanOf(r))) })
 	case name == "live":
-		body, err := json.Marshal(h.draw(r))
-		h.json(w, body, err)
+		h.show(w, r, "application/json", pictureKey{name, spanOf(r)}, func() ([]byte, error) { return line(json.Marshal(h.draw(spanOf(r)))) })
 	case name == "status":
-		body, err := json.MarshalIndent(h.monitor.Status(), "", "  ") // people read it too
-		h.json(w, body, err)
+		// Indented, as people read it too.
+		h.show(w, r, "application/json", pictureKey{of: name}, func() ([]byte, error) { return line(json.MarshalIndent(h.monitor.Status(), "", "  ")) })
 	default:
 		http.NotFound(w, r)
 	}
@@ -114,37 +116,37 @@ func withoutSlash(r *http.Request) bool {
 	return asked != "" && !strings.HasSuffix(asked, "/")
 }
 
-// draw takes a picture of the monitor.
-func (h *handler) draw(r *http.Request) *view {
-	h.one.Lock()
-	defer h.one.Unlock()
-	return look(h.monitor, spanOf(r), time.Now()).draw()
+// show sends a picture.
+func (h *handler) show(w http.ResponseWriter, r *http.Request, kind string, key pictureKey, draw func() ([]byte, error)) {
+	p := h.pictures.of(r.Context(), key, h.monitor.Version(), draw)
+	switch {
+	case p == nil:
+		w.Header().Set("Retry-After", "2")
+		http.Error(w, "too many are looking at this page", http.StatusServiceUnavailable)
+	case p.err != nil:
+		http.Error(w, p.err.Error(), http.StatusInternalServerError)
+	default:
+		w.Header().Set("Content-Type", kind)
+		w.Header().Set("ETag", p.tag)
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.body))
+	}
 }
 
-// document writes the page: the same for everybody but for its title and the data that its script shows.
-func (h *handler) document(w http.ResponseWriter, v *view) {
+// draw takes a picture of the monitor.
+func (h *handler) draw(span int) *view { return look(h.monitor, span, time.Now()).draw() }
+
+// document returns the page: the same for everybody but for its title and the data that its script shows.
+func (h *handler) document(v *view) ([]byte, error) {
 	data, err := json.Marshal(v) // in which < is escaped, so that it ends no element
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+		return nil, err
 	}
 	page := strings.NewReplacer("{{title}}", html.EscapeString(v.Title), "{{data}}", string(data)).Replace(h.static.Replace(document))
-	h.write(w, "text/html; charset=utf-8", page)
+	return []byte(page), nil
 }
 
-func (h *handler) json(w http.ResponseWriter, body []byte, err error) {
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	h.write(w, "application/json", string(body)+"\n")
-}
-
-func (h *handler) write(w http.ResponseWriter, kind, body string) {
-	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = io.WriteString(w, body)
-}
+// line ends a document of JSON.
+func line(body []byte, err error) ([]byte, error) { return append(body, '\n'), err }
 
 // capture hands out a file that the monitor wrote, by its name. What is not on the monitor's own list does not exist,
 // whatever is on the disk; nor does what somebody put in its place.

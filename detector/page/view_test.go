@@ -19,6 +19,8 @@ type scripted struct {
 	asked  []string
 }
 
+func (s *scripted) Version() string { return s.status.Time.String() }
+
 func (s *scripted) Status() Status {
 	s.asked = append(s.asked, "status")
 	return s.status
