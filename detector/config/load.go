@@ -120,12 +120,37 @@ func (l *loader) documents(documents []*yaml.Node) Config {
 			l.warn(e.line, sectionName, "is empty: the defaults hold")
 		} else {
 			l.group("", e, &c)
+			l.tracking(entries, &c)
 		}
 	}
 	if first == 0 {
 		l.missing(documents)
 	}
 	return c
+}
+
+// tracking says where captures are turned on, to those who do so where the first host has it: in a section that is not
+// read here.
+func (l *loader) tracking(sections []entry, c *Config) {
+	i := slices.IndexFunc(sections, func(e entry) bool { return e.key == "goroutine_tracking" })
+	if i < 0 || c.StackTraceOnLeak {
+		return
+	}
+	section := dereference(sections[i].value)
+	if section.Kind != yaml.MappingNode {
+		return
+	}
+	entries, _ := flatten(section)
+	for _, e := range entries {
+		if e.key != "stack_trace_on_leak" {
+			continue
+		}
+		if v, err := scalarOf(dereference(e.value)); err != nil {
+			return
+		} else if on, err := v.boolean(); err == nil && on {
+			l.warn(e.line, "goroutine_tracking.stack_trace_on_leak", "is not read here: for stacks and profiles with each leak, put it under %s:", sectionName)
+		}
+	}
 }
 
 // missing reports that no document has the section, and why that may be.

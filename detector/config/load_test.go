@@ -55,7 +55,9 @@ func TestLoadOfTheHost(t *testing.T) {
 		{"host-enterprise.yaml", with(func(c *Config) {
 			c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold = 1000, 1000, 512<<20
 			c.AlertWebhookURL = "http://alertmanager:9093/api/v1/alerts"
-		}), nil},
+		}), []string{
+			"26: goroutine_tracking.stack_trace_on_leak: is not read here: for stacks and profiles with each leak, put it under resource_monitoring:",
+		}},
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			path := filepath.Join("testdata", test.file)
@@ -184,6 +186,14 @@ resource_monitoring:
 		{"documents", "a: 1\n---\n---\n- b\n---\nresource_monitoring: {fd_threshold: 3}\n---\nresource_monitoring: {no_such: 4}\n",
 			with(func(c *Config) { c.FDThreshold = 3 }),
 			[]string{"f.yaml:8: resource_monitoring: is not read: an earlier document has the section too, on line 6"}},
+		{"captures of another section", "goroutine_tracking: {stack_trace_on_leak: yes}\nresource_monitoring: {fd_threshold: 3}\n",
+			with(func(c *Config) { c.FDThreshold = 3 }),
+			[]string{"f.yaml:1: goroutine_tracking.stack_trace_on_leak: is not read here: for stacks and profiles with each leak, put it under resource_monitoring:"}},
+		{"captures of both", "goroutine_tracking: {stack_trace_on_leak: true}\nresource_monitoring: {enable_memory_profiling: true}\n",
+			with(func(c *Config) { c.StackTraceOnLeak = true }), nil},
+		{"no captures of another section", "goroutine_tracking: {stack_trace_on_leak: false}\nresource_monitoring: {}\n", Default(), nil},
+		{"another section is not ours to judge", "goroutine_tracking: [stack_trace_on_leak, {a: b}]\nresource_monitoring: {}\n---\ngoroutine_tracking:\n  stack_trace_on_leak: {}\n",
+			Default(), nil},
 		{"byte order mark and CRLF", "\ufeffresource_monitoring:\r\n  fd_threshold: 3\r\n", with(func(c *Config) { c.FDThreshold = 3 }), nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
