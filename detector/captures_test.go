@@ -60,10 +60,12 @@ func TestCaptures(t *testing.T) {
 		{"none allowed", func(_ *testing.T, c *Config) { c.ProfileMaxMB = 0 }, nil, 0, ""},
 		{"before and after", func(*testing.T, *Config) {}, []string{
 			"goroutines goroutine-before.pb.gz" + mode, "goroutines goroutine-after.pb.gz" + mode, "goroutines goroutineleak-after.pb.gz" + mode,
-		}, 3, ""},
+			"goroutines goroutine-after.txt" + mode,
+		}, 4, ""},
 		{"a directory of its own", func(_ *testing.T, c *Config) { c.ProfileDir = filepath.Join(c.ProfileDir, "a", "b") }, []string{
 			"goroutines goroutine-before.pb.gz" + mode, "goroutines goroutine-after.pb.gz" + mode, "goroutines goroutineleak-after.pb.gz" + mode,
-		}, 3, ""},
+			"goroutines goroutine-after.txt" + mode,
+		}, 4, ""},
 		{"older ones make room", func(t *testing.T, c *Config) {
 			c.ProfileMaxMB = 2
 			for i, name := range []string{"leaktrend-1.pb.gz", "leaktrend-2.pb.gz", "other.pb.gz"} {
@@ -78,8 +80,8 @@ func TestCaptures(t *testing.T) {
 			}
 		}, []string{
 			"leaktrend-2.pb.gz", "goroutines goroutine-before.pb.gz" + mode, "goroutines goroutine-after.pb.gz" + mode,
-			"goroutines goroutineleak-after.pb.gz" + mode, "other.pb.gz",
-		}, 3, ""},
+			"goroutines goroutineleak-after.pb.gz" + mode, "goroutines goroutine-after.txt" + mode, "other.pb.gz",
+		}, 4, ""},
 		{"no directory", func(t *testing.T, c *Config) {
 			c.ProfileDir = filepath.Join(c.ProfileDir, "file")
 			if err := os.WriteFile(c.ProfileDir, nil, 0o600); err != nil {

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -22,11 +23,19 @@ const (
 	captureEvery  = time.Hour // between two profiles of healthy times, scaled
 	maxKept       = 4         // of them in memory, of each kind
 	maxRemembered = 100       // captures and alerts that are remembered
+	maxText       = 4 << 20   // bytes of the goroutines as text
 	capturePrefix = "leaktrend-"
-	captureSuffix = ".pb.gz"
+	captureSuffix = ".pb.gz" // of profiles for pprof
+	textSuffix    = ".txt"   // of goroutines for people
 )
 
-// captures writes profiles of before and after a finding as files.
+// stacker is a ProfileSource that can list its stacks with the number of goroutines on each, as the goroutine profile
+// with debug=1.
+type stacker interface {
+	Stacks(ctx context.Context) ([]byte, error)
+}
+
+// captures writes profiles of before and after a finding as files, and beside them the goroutines as text.
 type captures struct {
 	profiler *profiler
 
@@ -113,7 +122,7 @@ func (c *captures) add(ctx context.Context, a *alerting.Alert, now View) error {
 	dir := cmp.Or(now.Config.ProfileDir, os.TempDir())
 	for _, f := range files {
 		name := fmt.Sprintf("%s%s-%d-%s-%s-%s-%s%s", capturePrefix, f.time.Format("20060102T150405.000Z"), a.Process.PID, a.Resource, a.ID,
-			f.kind, f.when, captureSuffix)
+			f.kind, f.when, f.suffix)
 		path, err := writeCapture(dir, fileName(name), f.data, now.Config.ProfileMaxMB<<20)
 		if err != nil {
 			faults = append(faults, err)
@@ -154,7 +163,7 @@ func (c *captures) files(ctx context.Context, a *alerting.Alert, now View) (file
 			continue
 		}
 		if before, ok := beforeOf(c.kept[i], a.Since); ok {
-			files = append(files, captureFile{p.watched[i].kind, "before", before})
+			files = append(files, captureFile{p.watched[i].kind, "before", captureSuffix, before})
 		}
 		kinds := []profile.Kind{p.watched[i].kind}
 		if i == goroutineSites && !p.proof.missing {
@@ -168,16 +177,49 @@ func (c *captures) files(ctx context.Context, a *alerting.Alert, now View) (file
 			case err != nil:
 				faults = append(faults, err)
 			default:
-				files = append(files, captureFile{kind, "after", keptProfile{at, data}})
+				files = append(files, captureFile{kind, "after", captureSuffix, keptProfile{at, data}})
 			}
 		}
+	}
+	at := time.Now().UTC()
+	text, err := p.text(ctx, now)
+	if err != nil {
+		faults = append(faults, err)
+	}
+	if len(text) > 0 {
+		files = append(files, captureFile{profile.Goroutine, "after", textSuffix, keptProfile{at, text}})
 	}
 	return files, faults
 }
 
+// text returns the goroutines for people to read: each one with its state and creator where the traceback of all is
+// cheap, else each stack with their number. It is cut where it is long, and empty where there is none to be had.
+func (p *profiler) text(ctx context.Context, now View) ([]byte, error) {
+	take := func(context.Context) ([]byte, error) { return nil, nil }
+	count := max(now.Goroutines, p.goroutines)
+	if s, ok := p.source.(stacker); ok && count <= maxGoroutines {
+		take = s.Stacks
+	}
+	if d, ok := p.source.(dumper); ok && count <= maxDumped {
+		take = d.Dump
+	}
+	text, err := take(ctx)
+	if errors.Is(err, profile.ErrUnsupported) {
+		return nil, nil
+	}
+	if len(text) > maxText {
+		end := bytes.LastIndex(text[:maxText], []byte("\n\n")) + 1
+		if end == 0 {
+			end = maxText
+		}
+		text = fmt.Appendf(text[:end:end], "\n... %d bytes more\n", len(text)-end)
+	}
+	return text, err
+}
+
 type captureFile struct {
-	kind profile.Kind
-	when string // before or after
+	kind         profile.Kind
+	when, suffix string // before or after; of its name
 	keptProfile
 }
 
@@ -237,7 +279,8 @@ func makeRoom(dir string, limit int64) error {
 	var files []os.FileInfo
 	total := int64(0)
 	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), capturePrefix) || !strings.HasSuffix(e.Name(), captureSuffix) || !e.Type().IsRegular() {
+		ours := strings.HasSuffix(e.Name(), captureSuffix) || strings.HasSuffix(e.Name(), textSuffix)
+		if !strings.HasPrefix(e.Name(), capturePrefix) || !ours || !e.Type().IsRegular() {
 			continue
 		}
 		if info, err := e.Info(); err == nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"io"
 	"math"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -71,6 +73,11 @@ func TestPprofShowsTheGrowth(t *testing.T) {
 	if err := l.Capture(ctx, &a); err != nil {
 		t.Fatal(err)
 	}
+	text := a.Profiles[len(a.Profiles)-1]
+	if data, err := os.ReadFile(text.Path); err != nil || filepath.Ext(text.Path) != ".txt" || int64(len(data)) != text.Bytes ||
+		strings.Count(string(data), "evidence.waitAfter(") != 47 || strings.Count(string(data), "created by ") < 77 {
+		t.Errorf("the goroutines as text: %+v, %v\n%s", text, err, data)
+	}
 	if len(a.Profiles) < 2 {
 		t.Fatalf("files: %+v", a.Profiles)
 	}
@@ -88,6 +95,40 @@ func TestPprofShowsTheGrowth(t *testing.T) {
 	}
 	if !grown {
 		t.Errorf("the growth is not shown:\n%s", out)
+	}
+}
+
+// stacked is a source of profiles that tells what it was asked for.
+type stacked struct {
+	ProfileSource
+	dump []byte
+}
+
+func (s *stacked) Dump(context.Context) ([]byte, error)   { return s.dump, nil }
+func (s *stacked) Stacks(context.Context) ([]byte, error) { return []byte("counted"), nil }
+
+// Every goroutine where that is cheap, else every stack, and no more than a file should hold.
+func TestText(t *testing.T) {
+	block := strings.Repeat("x", 999) + "\n\n"
+	for _, test := range []struct {
+		name       string
+		goroutines float64
+		dump, want string
+	}{
+		{"few", maxDumped, "each\n\n", "each\n\n"},
+		{"many", maxDumped + 1, "each\n\n", "counted"},
+		{"too many", maxGoroutines + 1, "each\n\n", ""},
+		{"long", 1, strings.Repeat(block, 5000), strings.Repeat(block, maxText/1001)[:maxText/1001*1001-1] + "\n... 810811 bytes more\n"},
+		{"long and in one block", 1, strings.Repeat("x", maxText+7), strings.Repeat("x", maxText) + "\n... 7 bytes more\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := &profiler{source: &stacked{dump: []byte(test.dump)}}
+			got, err := p.text(context.Background(), View{Goroutines: test.goroutines})
+			if err != nil || string(got) != test.want {
+				t.Errorf("%d bytes that end in %q, want %d that end in %q (%v)", len(got), got[max(0, len(got)-40):], len(test.want),
+					test.want[max(0, len(test.want)-40):], err)
+			}
+		})
 	}
 }
 

@@ -1,8 +1,10 @@
 package profile
 
 import (
+	"bytes"
 	"context"
 	"runtime"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +25,14 @@ func (s *Self) Dump(context.Context) ([]byte, error) {
 			return text[:n], nil
 		}
 	}
+}
+
+// Stacks returns the goroutine profile as text: each stack with the number of goroutines on it, most first. It stops the
+// world twice for a moment.
+func (s *Self) Stacks(context.Context) ([]byte, error) {
+	var text bytes.Buffer
+	err := pprof.Lookup(string(Goroutine)).WriteTo(&text, 1)
+	return text.Bytes(), err
 }
 
 // ParseDump reads a traceback of all goroutines, as runtime.Stack and the goroutine profile with debug=2 write it. What

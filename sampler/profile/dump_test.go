@@ -1,7 +1,9 @@
 package profile
 
 import (
+	"context"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -144,4 +146,27 @@ func BenchmarkDump(b *testing.B) {
 			b.ReportMetric(float64(self.pauses.longest())/1e6, "ms-pause")
 		})
 	}
+}
+
+// Where there are too many to list each, every stack stands there with their number.
+func TestStacks(t *testing.T) {
+	over := make(chan int)
+	var ended sync.WaitGroup
+	for range 3 {
+		ended.Add(1)
+		go func() { defer ended.Done(); waitReceive(over) }()
+	}
+	defer func() { close(over); ended.Wait() }()
+	await.True(t, "three goroutines on one stack", func() bool {
+		text, err := NewSelf().Stacks(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for block := range strings.SplitSeq(string(text), "\n\n") {
+			if strings.Contains(block, "profile.waitReceive+") && strings.Contains("\n"+block, "\n3 @ ") {
+				return true
+			}
+		}
+		return false
+	})
 }

@@ -62,6 +62,10 @@ func (p *Process) Raw(ctx context.Context, kind profile.Kind) ([]byte, error) {
 // Dump returns the traceback of all goroutines as text. It stops the world of that process until it is done.
 func (p *Process) Dump(ctx context.Context) ([]byte, error) { return p.get(ctx, "goroutine?debug=2") }
 
+// Stacks returns the goroutine profile as text: each stack with the number of goroutines on it, most first. It stops the
+// world of that process twice for a moment.
+func (p *Process) Stacks(ctx context.Context) ([]byte, error) { return p.get(ctx, "goroutine?debug=1") }
+
 // Profile returns a profile by site. A goroutine profile stops the world of that process twice for a moment, a
 // goroutineleak profile makes it collect its garbage. The cost is the time until the answer was there: what the process
 // itself paid is unknown, but no more.
