@@ -21,7 +21,7 @@ const figuresEnv = "LEAKTREND_FIGURES"
 
 // TestFigures measures the default configuration on both halves of the generator's parameters, from the series alone
 // and with limits and load, the families that joined later apart. It says in seconds what a change of the method is
-// worth; tune compares it with other methods and searches.
+// worth; tune compares it with other methods and searches. A part of it: -run Figures/report_half.*alone.
 func TestFigures(t *testing.T) {
 	seed, each := uint64(46), 12
 	if testing.Short() {
@@ -37,59 +37,62 @@ func TestFigures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	families := generate.Families()
 	t.Logf("seed %d, %d of each family; false alarms per 1000 process-days: all, and without the ambiguous families", seed, each)
 	for _, known := range []bool{false, true} {
 		for ranges, half := range []string{generate.Tune: "tune", generate.Report: "report"} {
-			o := generate.Options{Seed: seed, PerFamily: each, Load: known, Ceilings: known, Ranges: generate.Split(ranges)}
 			what := half + " half, the series alone"
 			if known {
 				what = half + " half, limits and load"
 			}
-			ends := make(map[string]int64) // of the recordings
-			all := func(yield func(*dataset.Recording) bool) {
-				for r := range generate.Generate(o) {
-					if ends[r.Name] = r.Times[len(r.Times)-1]; !yield(r) {
-						return
-					}
-				}
-			}
-			reports, err := evaluate.Score(t.Context(), all, []evaluate.Method{method}, evaluate.ScoreOptions{Workers: runtime.GOMAXPROCS(0)})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, later := range []bool{false, true} {
-				of := make(map[string]bool) // families, by whether they are ambiguous
-				for _, f := range families {
-					if f.Later == later {
-						of[f.Name] = f.Ambiguous
-					}
-				}
-				all := reports[0].Tally("", func(o *evaluate.Outcome) bool { _, in := of[o.Family]; return in })
-				plain := reports[0].Tally("", func(o *evaluate.Outcome) bool { ambiguous, in := of[o.Family]; return in && !ambiguous })
-				name := what
-				if later {
-					name += ", later families"
-				}
-				t.Logf("%-45s %3d in %6.0f days: %s, core %s, due %s, delay %.2f", name, all.FalseAlarms, all.Days(),
-					perThousand(all.Rate()), perThousand(plain.Rate()), percent(all.DueRecall()), all.DelayShare().Median)
-				if text != "" {
-					byTime(t, all.Leaks, ends)
-				}
-				if later {
-					continue
-				}
-				if core := plain.Rate(); 1000*core.Low > 2 {
-					t.Errorf("%s: %s false alarms per 1000 process-days without the ambiguous families", name, perThousand(core))
-				}
-				if due := all.DueRecall(); due.High < .8 {
-					t.Errorf("%s: %s of the due leaks are found", name, percent(due))
-				}
-			}
-			if text != "" {
-				byFamily(t, &reports[0])
+			o := generate.Options{Seed: seed, PerFamily: each, Load: known, Ceilings: known, Ranges: generate.Split(ranges)}
+			t.Run(what, func(t *testing.T) { figures(t, o, method, text != "") })
+		}
+	}
+}
+
+func figures(t *testing.T, o generate.Options, method evaluate.Method, parts bool) {
+	ends := make(map[string]int64) // of the recordings
+	recordings := func(yield func(*dataset.Recording) bool) {
+		for r := range generate.Generate(o) {
+			if ends[r.Name] = r.Times[len(r.Times)-1]; !yield(r) {
+				return
 			}
 		}
+	}
+	reports, err := evaluate.Score(t.Context(), recordings, []evaluate.Method{method}, evaluate.ScoreOptions{Workers: runtime.GOMAXPROCS(0)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, later := range []bool{false, true} {
+		of := make(map[string]bool) // families, by whether they are ambiguous
+		for _, f := range generate.Families() {
+			if f.Later == later {
+				of[f.Name] = f.Ambiguous
+			}
+		}
+		all := reports[0].Tally("", func(o *evaluate.Outcome) bool { _, in := of[o.Family]; return in })
+		plain := reports[0].Tally("", func(o *evaluate.Outcome) bool { ambiguous, in := of[o.Family]; return in && !ambiguous })
+		name := "families"
+		if later {
+			name = "later families"
+		}
+		t.Logf("%-14s %3d in %6.0f days: %s, core %s, due %s, delay %.2f", name, all.FalseAlarms, all.Days(),
+			perThousand(all.Rate()), perThousand(plain.Rate()), percent(all.DueRecall()), all.DelayShare().Median)
+		if parts {
+			byTime(t, all.Leaks, ends)
+		}
+		if later {
+			continue
+		}
+		if core := plain.Rate(); 1000*core.Low > 2 {
+			t.Errorf("%s false alarms per 1000 process-days without the ambiguous families", perThousand(core))
+		}
+		if due := all.DueRecall(); due.High < .8 {
+			t.Errorf("%s of the due leaks are found", percent(due))
+		}
+	}
+	if parts {
+		byFamily(t, &reports[0])
 	}
 }
 
