@@ -1,10 +1,13 @@
 package alerting
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,7 +16,7 @@ import (
 )
 
 const (
-	queueSize       = 100              // alerts that wait for one sink
+	queueSize       = 100              // alerts that wait for one sink before they give way to the latest of their findings
 	attemptTimeout  = 10 * time.Second // of one Send or Refresh
 	firstRetry      = time.Second
 	lastRetry       = time.Minute // retries come no further apart
@@ -21,8 +24,10 @@ const (
 	refreshInterval = time.Minute
 	defaultDrain    = 5 * time.Second
 	grace           = time.Second // for a sink to return once its time is over
-	maxFiring       = 1000        // findings that are known to hold at one time
-	maxErrorText    = 300         // bytes of an error that are kept and logged
+	firstOffer      = time.Minute // after the first refusal of an alert
+	lastOffer       = 5 * time.Minute
+	maxFindings     = 1 << 14 // that are known at one time, by each sink and over all
+	maxErrorText    = 300     // bytes of an error that are kept and logged
 )
 
 // NamedSink is a Sink and the name by which log and statistics call it.
@@ -31,16 +36,21 @@ type NamedSink struct {
 	Sink Sink
 }
 
-// SinkStats says how one sink fares. The counts are since NewDispatcher.
+// SinkStats says how one sink fares. The counts are since NewDispatcher. Of the alerts that were notified, those that are
+// not queued were sent, dropped or have failed.
 type SinkStats struct {
-	Name        string    `json:"name"`
-	Sent        uint64    `json:"sent"`    // alerts delivered
-	Retried     uint64    `json:"retried"` // attempts beyond the first of an alert
-	Dropped     uint64    `json:"dropped"` // alerts pushed out of the full queue
-	Failed      uint64    `json:"failed"`  // alerts given up after a final error or a panic
-	Queued      int       `json:"queued"`  // alerts that wait or are being sent, 0 to 101
-	Failing     bool      `json:"failing"` // the last attempt failed
-	Stuck       bool      `json:"stuck"`   // the sink does not return although its time is over
+	Name    string `json:"name"`
+	Sent    uint64 `json:"sent"`    // alerts delivered
+	Retried uint64 `json:"retried"` // attempts beyond the first of an alert
+	Refused uint64 `json:"refused"` // attempts that ended in a final error or a panic
+	Dropped uint64 `json:"dropped"` // alerts that gave way to a later one of their finding, or for which there was no room
+	Failed  uint64 `json:"failed"`  // alerts given up, as they were refused and their finding is over
+	Panics  uint64 `json:"panics"`  // of the sink
+	Queued  int    `json:"queued"`  // alerts that wait or are being sent, those that were refused too; 0 to 16,484
+	Waiting int    `json:"waiting"` // of these, the refused ones: they are offered again while their finding holds
+	Failing bool   `json:"failing"` // the last attempt failed
+	Stuck   bool   `json:"stuck"`   // the sink does not return although its time is over
+	// LastError is why the latest attempt failed that did.
 	LastError   string    `json:"last_error,omitempty"`
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
 }
@@ -51,32 +61,51 @@ type Dispatcher struct {
 	// negative value not at all. Set it before Run.
 	DrainTimeout time.Duration
 
-	logger *logrus.Logger
-	sinks  []*outlet
+	lines *logQueue
+	log   *logrus.Logger // whose lines go through that queue
+	sinks []*outlet
 
 	mu      sync.Mutex // guards what follows, and the lower half of each outlet; never held during a call to a sink or the logger
 	running bool
-	firing  map[string]struct{} // ids of the findings that hold
+	firing  map[string]*Alert // the latest of each finding that holds, by id
 }
 
 // NewDispatcher returns a Dispatcher that starts nothing until Run. The logger takes the warnings about sinks that
-// fail; nil means none.
+// fail; nil means none. Like a sink, it may block and panic: see Logger.
 func NewDispatcher(logger *logrus.Logger, sinks ...NamedSink) *Dispatcher {
 	if logger == nil {
 		logger = logrus.New()
 		logger.SetOutput(io.Discard)
 	}
-	d := &Dispatcher{logger: logger, firing: map[string]struct{}{}}
+	lines := newLogQueue(logger)
+	d := &Dispatcher{lines: lines, log: lines.logger(), firing: map[string]*Alert{}}
 	for _, s := range sinks {
 		d.sinks = append(d.sinks, &outlet{
-			name: s.Name, sink: s.Sink, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1), stats: SinkStats{Name: s.Name},
+			name: s.Name, sink: s.Sink, wake: make(chan struct{}, 1), turn: make(chan struct{}, 1),
+			findings: map[string]*finding{}, stats: SinkStats{Name: s.Name},
 		})
 	}
 	return d
 }
 
-// Notify queues a copy of the alert for every sink and returns at once, whether Run is active or not. Where 100 alerts
-// wait for a sink already, the oldest of them is dropped and counted. An empty Version is filled in.
+// Logger returns a logger that passes its lines on to the logger of NewDispatcher: in their order, as of the time when
+// they were logged, and at that logger's level. It never blocks and does not panic, whatever the other and its hooks
+// do. Where 256 lines wait, the oldest is dropped and counted: see LogStats.
+func (d *Dispatcher) Logger() *logrus.Logger { return d.log }
+
+// LogStats says how the lines of Logger and those of the Dispatcher itself fare.
+func (d *Dispatcher) LogStats() LogStats { return d.lines.snapshot() }
+
+// FlushLog waits until the lines of Logger are written: for 5 s at most, and not for a logger that has not returned for
+// a second. The error says how many lines are left; they are written once the logger returns.
+func (d *Dispatcher) FlushLog() error { return d.lines.flush() }
+
+// Notify queues a copy of the alert for every sink and returns at once, whether Run is active or not. An empty Version
+// is filled in.
+//
+// No alert is lost while its finding holds: where more than 100 wait for a sink, or the sink refuses them, the latest
+// of each finding is kept, for 16,384 findings. A sink that was told of none of a finding's alerts is not told of its
+// end.
 func (d *Dispatcher) Notify(a Alert) {
 	a = a.Clone()
 	if a.Version == "" {
@@ -87,9 +116,9 @@ func (d *Dispatcher) Notify(a Alert) {
 	if a.Status == Resolved {
 		delete(d.firing, a.ID)
 	} else {
-		d.firing[a.ID] = struct{}{}
+		d.firing[a.ID] = &a
 		for id := range d.firing {
-			if len(d.firing) <= maxFiring {
+			if len(d.firing) <= maxFindings {
 				break
 			}
 			if id != a.ID {
@@ -99,9 +128,22 @@ func (d *Dispatcher) Notify(a Alert) {
 	}
 	for _, o := range d.sinks {
 		o.push(&a)
-		select {
-		case o.wake <- struct{}{}:
-		default:
+		o.rouse()
+	}
+}
+
+// Renew has a sink be told of all findings that hold, as when what it delivers to is another receiver than before. An
+// unknown name does nothing.
+func (d *Dispatcher) Renew(sink string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	holding := slices.SortedFunc(maps.Values(d.firing), func(a, b *Alert) int {
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))
+	})
+	for _, o := range d.sinks {
+		if o.name == sink {
+			o.renew(holding)
+			o.rouse()
 		}
 	}
 }
@@ -120,7 +162,7 @@ func (d *Dispatcher) Stats() []SinkStats {
 	stats := make([]SinkStats, 0, len(d.sinks))
 	for _, o := range d.sinks {
 		s := o.stats
-		s.Queued = o.waiting()
+		s.Queued, s.Waiting = o.waiting, o.offered()
 		s.Failing = o.sending != healthy || o.refreshing != healthy
 		stats = append(stats, s)
 	}
@@ -163,11 +205,8 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	ended := make([]chan struct{}, len(d.sinks))
 	for i, o := range d.sinks {
 		ended[i] = make(chan struct{})
-		go func() {
-			defer close(ended[i])
-			w := worker{d: d, outlet: o, hard: hard, drain: drain}
-			w.run(ctx)
-		}()
+		w := &worker{d: d, outlet: o, hard: hard, drain: drain}
+		go w.serve(ctx, ended[i])
 	}
 
 	<-ctx.Done()
@@ -191,6 +230,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		}
 	}
 	d.logUndelivered()
+	_ = d.FlushLog() // what is left is counted
 	return nil
 }
 
@@ -199,14 +239,14 @@ func (d *Dispatcher) logUndelivered() {
 	var sinks []string
 	total := 0
 	for _, o := range d.sinks {
-		if n := o.waiting(); n > 0 {
+		if n := o.waiting; n > 0 {
 			total += n
 			sinks = append(sinks, fmt.Sprintf("%s: %d", o.name, n))
 		}
 	}
 	d.mu.Unlock()
 	if total > 0 {
-		d.logger.WithFields(logrus.Fields{"undelivered": total, "sinks": strings.Join(sinks, ", ")}).
+		d.log.WithFields(logrus.Fields{"undelivered": total, "sinks": strings.Join(sinks, ", ")}).
 			Warn("alerting: stopped before all alerts were delivered")
 	}
 }
@@ -220,6 +260,6 @@ func (d *Dispatcher) stuck(o *outlet, call uint64) {
 	}
 	d.mu.Unlock()
 	if news {
-		d.logger.WithField("sink", o.name).Warn("alerting: the sink does not return although its time is over; its alerts wait")
+		d.log.WithField("sink", o.name).Warn("alerting: the sink does not return although its time is over; its alerts wait")
 	}
 }

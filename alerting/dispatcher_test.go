@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -247,46 +246,4 @@ func TestRetryAfterIsHonouredUpToAMinute(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestFinalErrorsAndPanicsAreNotRetried(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := &receiver{answer: func(n int, _ Alert) error {
-			switch n {
-			case 0, 1:
-				return Final(errors.New("404"))
-			case 2:
-				panic("at http://h/s3cret")
-			}
-			return nil
-		}}
-		logger, out := testLogger()
-		d := NewDispatcher(logger, NamedSink{"receiver", b})
-		stop := running(t, d)
-		for i := range 3 {
-			d.Notify(alertN(i))
-		}
-		synctest.Wait()
-		wantStats(t, d, SinkStats{Name: "receiver", Failed: 3, Failing: true, LastError: "panic: at http://h/..."})
-		d.Notify(alertN(3))
-		synctest.Wait()
-		wantStats(t, d, SinkStats{Name: "receiver", Sent: 1, Failed: 3, LastError: "panic: at http://h/..."})
-		stop()
-		var events []string
-		for line := range strings.Lines(out.String()) {
-			line, _, _ = strings.Cut(line, " dropped=")
-			events = append(events, strings.TrimSpace(line))
-		}
-		want := []string{
-			`level=warning msg="alerting: sending alerts fails for good"`,
-			`level=error msg="alerting: sending alerts: the sink panicked"`,
-			`level=info msg="alerting: sending alerts works again"`,
-		}
-		if diff := cmp.Diff(want, events); diff != "" {
-			t.Errorf("log (-want +got):\n%s", diff)
-		}
-		if strings.Contains(out.String(), "s3cret") {
-			t.Errorf("secret in the log: %s", out)
-		}
-	})
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +19,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
-func TestFullQueueDropsTheOldest(t *testing.T) {
+// A sink that is slow gets all of a burst: what waits is bounded by the findings, not by the queue.
+func TestBurstIsDeliveredInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		b := &receiver{answer: func(n int, _ Alert) error {
@@ -27,52 +29,110 @@ func TestFullQueueDropsTheOldest(t *testing.T) {
 			}
 			return nil
 		}}
+		d := NewDispatcher(nil, NamedSink{"receiver", b})
+		stop := running(t, d)
+		d.Notify(alertN(0))
+		synctest.Wait()
+		const burst = 10_000
+		var want []string
+		for i := range burst {
+			if i > 0 {
+				d.Notify(alertN(i))
+			}
+			want = append(want, fmt.Sprint(i))
+		}
+		wantStats(t, d, SinkStats{Name: "receiver", Queued: burst})
+		close(release)
+		synctest.Wait()
+		stop()
+		wantStats(t, d, SinkStats{Name: "receiver", Sent: burst})
+		if diff := cmp.Diff(want, b.ids()); diff != "" {
+			t.Errorf("sent (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Once the queue is full, what waits of a finding gives way to its latest alert, and a finding that ended meanwhile is
+// not told at all.
+func TestFullQueueKeepsTheLatestOfEachFinding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var up atomic.Bool
+		var told []string
+		b := &receiver{}
+		b.answer = func(_ int, a Alert) error {
+			if !up.Load() {
+				return errors.New("down")
+			}
+			told = append(told, fmt.Sprint(a.ID, " ", a.Status, " ", a.Severity))
+			return nil
+		}
+		d := NewDispatcher(nil, NamedSink{"receiver", b})
+		alert := func(id string, status Status, severity Severity) Alert {
+			return Alert{ID: id, Event: Event{Status: status, Severity: severity}}
+		}
+		stop := running(t, d)
+		d.Notify(alert("over", Firing, Warning))
+		d.Notify(alert("worse", Firing, Warning))
+		d.Notify(alert("same", Firing, Warning))
+		for i := range queueSize {
+			d.Notify(alert(fmt.Sprint("other", i), Firing, Warning))
+		}
+		d.Notify(alert("worse", Firing, Critical))
+		d.Notify(alert("worse", Firing, High))
+		d.Notify(alert("new", Firing, Warning))
+		d.Notify(alert("over", Resolved, Warning))
+		time.Sleep(20 * time.Second)
+		up.Store(true)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		stop()
+		want := []string{"same firing warning"}
+		for i := range queueSize {
+			want = append(want, fmt.Sprint("other", i, " firing warning"))
+		}
+		want = append(want, "worse firing high", "new firing warning") // by the age of what is sent
+		if diff := cmp.Diff(want, told); diff != "" {
+			t.Errorf("told (-want +got):\n%s", diff)
+		}
+		got := d.Stats()[0]
+		got.Retried = 0 // as many as fit into the time
+		wantOf := SinkStats{Name: "receiver", Sent: queueSize + 3, Dropped: 4, LastError: "down", LastErrorAt: got.LastErrorAt}
+		if diff := cmp.Diff(wantOf, got); diff != "" {
+			t.Errorf("stats (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Beyond what is kept the oldest alerts are lost, and that is said.
+func TestFindingsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		b := &receiver{answer: func(int, Alert) error { <-release; return nil }}
 		logger, out := testLogger()
 		d := NewDispatcher(logger, NamedSink{"receiver", b})
 		stop := running(t, d)
 		d.Notify(alertN(0))
 		synctest.Wait()
-		for i := 1; i <= queueSize+5; i++ {
+		for i := 1; i < maxFindings+5; i++ {
 			d.Notify(alertN(i))
 		}
-		// 0 is being sent; 1 to 5 were pushed out after it.
-		wantStats(t, d, SinkStats{Name: "receiver", Dropped: 5, Queued: queueSize + 1})
+		// 0 is being sent; 1 to 5 had to go.
+		wantStats(t, d, SinkStats{Name: "receiver", Dropped: 5, Queued: maxFindings})
 		close(release)
 		synctest.Wait()
-		stop()
-		wantStats(t, d, SinkStats{Name: "receiver", Sent: queueSize + 1, Dropped: 5})
-		want := []string{"0"}
-		for i := 6; i <= queueSize+5; i++ {
-			want = append(want, fmt.Sprint(i))
-		}
-		if diff := cmp.Diff(want, b.ids()); diff != "" {
-			t.Errorf("sent (-want +got):\n%s", diff)
-		}
-		if n := strings.Count(out.String(), "queue is full"); n != 1 {
-			t.Errorf("%d warnings about the full queue, want 1:\n%s", n, out)
-		}
-	})
-}
-
-func TestPushedOutWhileFailingIsDropped(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := &receiver{answer: func(n int, _ Alert) error {
-			if n == 0 {
-				time.Sleep(time.Second)
-				return errors.New("down")
-			}
-			return nil
-		}}
-		d := NewDispatcher(nil, NamedSink{"receiver", b})
-		stop := running(t, d)
-		d.Notify(alertN("first"))
+		d.Notify(alertN("more")) // for which one that was told is forgotten
 		synctest.Wait()
-		for i := range queueSize {
-			d.Notify(alertN(i))
-		}
-		time.Sleep(time.Minute)
+		wantStats(t, d, SinkStats{Name: "receiver", Sent: maxFindings + 1, Dropped: 5})
 		stop()
-		wantStats(t, d, SinkStats{Name: "receiver", Sent: queueSize, Dropped: 1, LastError: "down"})
+		if len(d.firing) != maxFindings || !d.isFiring("more") || len(d.sinks[0].findings) != maxFindings {
+			t.Errorf("%d findings are known to hold, %d to the sink", len(d.firing), len(d.sinks[0].findings))
+		}
+		if got := b.ids(); len(got) != maxFindings+1 || got[1] != "6" {
+			t.Errorf("%d were sent, the second was %s", len(got), got[1])
+		}
+		if n := strings.Count(out.String(), "the oldest alerts are dropped"); n != 2 {
+			t.Errorf("%d warnings of the loss, want one for each time:\n%s", n, out)
+		}
 	})
 }
 
@@ -128,7 +188,7 @@ func TestDrain(t *testing.T) {
 		{"longer", slow(10*time.Second, nil), time.Minute, 30 * time.Second, 0},
 		{"none", slow(time.Second, nil), -1, 0, 3},
 		{"the wait would take too long", slow(0, &RetryAfterError{errors.New("429"), 30 * time.Second}), 0, 0, 3},
-		{"final", slow(time.Second, Final(errors.New("404"))), 0, 3 * time.Second, 0},
+		{"refused", slow(time.Second, Final(errors.New("404"))), 0, 3 * time.Second, 3},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -299,16 +359,6 @@ level=info msg="alerting: repeating alerts works again" dropped=0 sink=r
 	})
 }
 
-func TestFiringSetIsBounded(t *testing.T) {
-	d := NewDispatcher(nil)
-	for i := range maxFiring + 50 {
-		d.Notify(alertN(i))
-	}
-	if len(d.firing) != maxFiring || !d.isFiring(fmt.Sprint(maxFiring+49)) {
-		t.Errorf("%d findings known, the last one: %v", len(d.firing), d.isFiring(fmt.Sprint(maxFiring+49)))
-	}
-}
-
 func TestNotifyFromManyGoroutines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &receiver{}
@@ -331,8 +381,9 @@ func TestNotifyFromManyGoroutines(t *testing.T) {
 		wg.Wait()
 		running(t, d)()
 		for _, s := range d.Stats() {
-			if s.Sent+s.Failed+s.Dropped != senders*each || s.Queued != 0 {
-				t.Errorf("%+v: want %d in sum", s, senders*each)
+			waits := map[string]int{"receiver": 0, "panics": 1}[s.Name]
+			if s.Sent+s.Failed+s.Dropped+uint64(s.Queued) != senders*each || s.Queued != waits {
+				t.Errorf("%+v: want %d in sum, %d of them queued", s, senders*each, waits)
 			}
 		}
 	})

@@ -10,15 +10,15 @@ import (
 // A Sink takes alerts to where people see them.
 //
 // A Dispatcher calls one sink from one goroutine at a time. Send should return soon after ctx has ended. An error means
-// that the alert did not arrive and is worth another attempt, unless it is marked by Final. The alert belongs to the
-// sink.
+// that the alert did not arrive and is worth another attempt soon or, if it is marked by Final, every few minutes while
+// the finding holds. A panic counts as such a refusal. The alert belongs to the sink.
 type Sink interface {
 	Send(ctx context.Context, a Alert) error
 }
 
 // A Refresher is a Sink whose receiver forgets alerts that are not repeated. A Dispatcher calls Refresh once a minute,
 // from the goroutine that calls Send. The function says whether the finding with that id still holds; it also knows of
-// findings whose resolved alert is still queued or was dropped.
+// findings whose resolved alert is still queued, or was given up.
 type Refresher interface {
 	Refresh(ctx context.Context, firing func(id string) bool) error
 }
@@ -28,7 +28,8 @@ type finalError struct{ err error }
 func (e *finalError) Error() string { return e.err.Error() }
 func (e *finalError) Unwrap() error { return e.err }
 
-// Final marks an error of a Sink as not worth a retry: the same alert would fail again. Final(nil) is nil.
+// Final marks an error of a Sink as a refusal: the same alert would fail again if it was sent soon, until somebody mends
+// the receiver or its address. Final(nil) is nil.
 func Final(err error) error {
 	if err == nil {
 		return nil

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -30,55 +29,78 @@ type worker struct {
 	*outlet
 	hard  context.Context // of all calls; ends with the drain
 	drain time.Duration
+
+	draining bool
+	drained  time.Time // when the drain ends
 }
 
-func (w *worker) run(ctx context.Context) {
+// serve runs the worker when it is its turn, also where a sink ends the goroutine that calls it.
+func (w *worker) serve(ctx context.Context, ended chan<- struct{}) {
+	over := false
+	defer func() {
+		if over {
+			close(ended)
+			return
+		}
+		go w.serve(ctx, ended)
+	}()
 	select {
 	case w.turn <- struct{}{}:
 	default: // a former Run left its goroutine in the sink
 		select {
 		case w.turn <- struct{}{}:
 		case <-ctx.Done():
+			over = true
 			return
 		}
 	}
 	defer func() { <-w.turn }()
+	w.run(ctx)
+	over = true
 	if s, ok := w.sink.(interface{ CloseIdleConnections() }); ok {
-		defer s.CloseIdleConnections()
+		w.closeIdle(s)
 	}
+}
 
+// run tells the sink what it is to be told, until ctx and the drain have ended.
+func (w *worker) run(ctx context.Context) {
 	refresher, refreshes := w.sink.(Refresher)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	var (
 		stop      = ctx.Done()
-		draining  bool
-		drained   time.Time // when the drain ends
 		refreshAt = time.Now().Add(refreshInterval)
 		retryAt   time.Time
 		failures  int // since the last success
 	)
 	for {
 		now := time.Now()
-		if !draining && ctx.Err() != nil {
-			stop, draining, drained = nil, true, now.Add(w.drain)
-			refreshes = false
+		if !w.draining && ctx.Err() != nil {
+			w.draining, w.drained = true, now.Add(w.drain)
 			retryAt, failures = time.Time{}, 0 // the last chance is now
+			w.d.mu.Lock()
+			w.offerAll(now)
+			w.d.mu.Unlock()
 		}
 		if w.hard.Err() != nil {
 			return
+		}
+		if w.draining {
+			stop, refreshes = nil, false
 		}
 		if refreshes && !now.Before(refreshAt) {
 			w.refresh(refresher)
 			refreshAt = now.Add(refreshInterval)
 			continue
 		}
-		waits := w.waits()
-		if draining && (!waits || retryAt.After(drained)) {
+		w.d.mu.Lock()
+		f, at := w.next(now)
+		w.d.mu.Unlock()
+		if w.draining && (f == nil || retryAt.After(w.drained)) {
 			return
 		}
-		if waits && !now.Before(retryAt) {
-			switch out := w.send(); {
+		if f != nil && !now.Before(retryAt) {
+			switch out := w.send(f); {
 			case !out.failed:
 				failures = 0
 			case !out.final:
@@ -87,13 +109,15 @@ func (w *worker) run(ctx context.Context) {
 			}
 			continue
 		}
-		due := refreshAt
-		if waits && (!refreshes || retryAt.Before(due)) {
-			due = retryAt
+		if f != nil {
+			at = retryAt
+		}
+		if refreshes && (at.IsZero() || refreshAt.Before(at)) {
+			at = refreshAt
 		}
 		var timeout <-chan time.Time
-		if waits || refreshes {
-			timer.Reset(due.Sub(now))
+		if !at.IsZero() {
+			timer.Reset(at.Sub(now))
 			timeout = timer.C
 		}
 		select {
@@ -114,50 +138,51 @@ func backoff(failures int) time.Duration {
 	return d/2 + rand.N(d/2+1)
 }
 
-func (w *worker) waits() bool {
+// send makes one attempt with the first alert of a finding, and records how it went.
+func (w *worker) send(f *finding) outcome {
 	w.d.mu.Lock()
-	defer w.d.mu.Unlock()
-	return len(w.queue) > 0
-}
-
-// send makes one attempt with the alert whose turn it is, and records how it went.
-func (w *worker) send() outcome {
-	w.d.mu.Lock()
-	i := w.next()
-	a := w.queue[i].alert
-	if w.queue[i].attempts++; w.queue[i].attempts > 1 {
+	first := &f.alerts[0]
+	if first.attempts++; first.attempts > 1 || !f.due.IsZero() {
 		w.stats.Retried++
 	}
-	w.current = a
+	f.sending = true
+	a, receiver := first.alert, w.receiver
 	w.d.mu.Unlock()
-
-	out := w.call(func(ctx context.Context) error { return w.sink.Send(ctx, a.Clone()) })
-
-	w.d.mu.Lock()
-	switch {
-	case !out.failed:
-		w.stats.Sent++
-	case out.final:
-		w.stats.Failed++
-	case w.pushedOut:
-		w.stats.Dropped++
-	}
-	if !out.failed || out.final {
-		w.queue = slices.DeleteFunc(w.queue, func(p pending) bool { return p.alert == a })
-	}
-	w.current, w.pushedOut = nil, false
-	w.d.mu.Unlock()
-	w.report(out, &w.sending, "sending alerts")
-	return out
+	return w.call(func(ctx context.Context) error { return w.sink.Send(ctx, a.Clone()) }, func(out outcome) {
+		w.d.mu.Lock()
+		f.sending = false
+		switch now := time.Now(); {
+		case out.failed && !out.final:
+		case receiver != w.receiver && a.Status != Resolved: // the answer is of one that is not asked any more
+			f.alerts[0].attempts = 0
+		case !out.failed:
+			w.taken(f, now)
+		default:
+			w.refused(f, now)
+		}
+		if out.final {
+			w.stats.Refused++
+		}
+		w.d.mu.Unlock()
+		w.report(out, &w.sending, "sending alerts")
+	})
 }
 
 func (w *worker) refresh(r Refresher) {
-	out := w.call(func(ctx context.Context) error { return r.Refresh(ctx, w.d.isFiring) })
-	w.report(out, &w.refreshing, "repeating alerts")
+	w.call(func(ctx context.Context) error { return r.Refresh(ctx, w.d.isFiring) }, func(out outcome) {
+		w.report(out, &w.refreshing, "repeating alerts")
+	})
 }
 
-// call runs f within the time of one attempt. A panic is a final failure.
-func (w *worker) call(f func(context.Context) error) (out outcome) {
+func (w *worker) closeIdle(s interface{ CloseIdleConnections() }) {
+	w.call(func(context.Context) error { s.CloseIdleConnections(); return nil }, func(out outcome) {
+		w.report(out, new(health), "closing connections")
+	})
+}
+
+// call runs f within the time of one attempt. A panic is a refusal. What came of it goes to done, also where f ends this
+// goroutine.
+func (w *worker) call(f func(context.Context) error, done func(outcome)) (out outcome) {
 	w.d.mu.Lock()
 	w.calls++
 	w.inCall = true
@@ -165,25 +190,31 @@ func (w *worker) call(f func(context.Context) error) (out outcome) {
 	w.d.mu.Unlock()
 	late := time.AfterFunc(attemptTimeout+grace, func() { w.d.stuck(w.outlet, number) })
 	ctx, cancel := context.WithTimeout(w.hard, attemptTimeout)
+	returned := false
 	defer func() {
 		if r := recover(); r != nil {
 			out = outcome{failed: true, final: true, text: clip(fmt.Sprintf("panic: %v", r)), stack: debug.Stack()}
+		} else if !returned {
+			out = outcome{failed: true, final: true, text: "the sink ended the goroutine that called it"}
 		}
 		cancel()
 		late.Stop()
 		w.d.mu.Lock()
 		w.inCall, w.stats.Stuck = false, false
+		if !returned {
+			w.stats.Panics++
+		}
 		w.d.mu.Unlock()
+		done(out)
 	}()
-	err := f(ctx)
-	if err == nil {
-		return outcome{}
+	if err := f(ctx); err != nil {
+		out = outcome{failed: true, final: IsFinal(err), text: clip(err.Error())}
+		var later *RetryAfterError
+		if errors.As(err, &later) {
+			out.after = later.After
+		}
 	}
-	out = outcome{failed: true, final: IsFinal(err), text: clip(err.Error())}
-	var later *RetryAfterError
-	if errors.As(err, &later) {
-		out.after = later.After
-	}
+	returned = true
 	return out
 }
 
@@ -196,12 +227,12 @@ func clip(text string) string {
 	return text
 }
 
-// report logs a change in the sink's health, the first alert dropped from a full queue, and every panic.
+// report logs a change in the sink's health, the first alert that is lost, and a panic that is another one.
 func (w *worker) report(out outcome, state *health, what string) {
 	now := healthy
 	switch {
 	case out.failed && out.final:
-		now = rejecting
+		now = refusing
 	case out.failed && w.hard.Err() != nil:
 		return // cut short by the end of Run, which logs what is left
 	case out.failed:
@@ -210,32 +241,29 @@ func (w *worker) report(out outcome, state *health, what string) {
 	w.d.mu.Lock()
 	changed := now != *state
 	*state = now
+	panicked := out.stack != nil && out.text != w.stats.LastError
 	if out.failed {
 		w.stats.LastError, w.stats.LastErrorAt = out.text, time.Now()
 	}
+	overflow := w.lost && !w.overflows
+	w.overflows = len(w.queue) > 0 && (w.overflows || w.lost)
+	w.lost = false
 	dropped := w.stats.Dropped
-	overflow := dropped > w.droppedBefore && !w.overflows
-	if overflow {
-		w.overflows = true
-	}
-	if len(w.queue) == 0 {
-		w.overflows, w.droppedBefore = false, dropped
-	}
 	w.d.mu.Unlock()
 
-	log := w.d.logger.WithFields(logrus.Fields{"sink": w.name, "dropped": dropped})
+	log := w.d.log.WithFields(logrus.Fields{"sink": w.name, "dropped": dropped})
 	switch {
-	case out.stack != nil:
+	case panicked:
 		log.WithFields(logrus.Fields{"error": out.text, "stack": string(out.stack)}).Errorf("alerting: %s: the sink panicked", what)
-	case !changed:
-	case now == rejecting:
-		log.WithField("error", out.text).Warnf("alerting: %s fails for good", what)
+	case !changed || out.stack != nil:
+	case now == refusing:
+		log.WithField("error", out.text).Warnf("alerting: %s is refused; what holds is offered again every 1 to 5 minutes", what)
 	case now == retrying:
 		log.WithField("error", out.text).Warnf("alerting: %s fails, retrying", what)
 	default:
 		log.Infof("alerting: %s works again", what)
 	}
 	if overflow {
-		log.Warn("alerting: the queue is full, the oldest alerts are dropped")
+		log.Warn("alerting: more findings wait for the sink than it can be told of; the oldest alerts are dropped")
 	}
 }

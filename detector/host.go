@@ -65,19 +65,21 @@ func NewResourceMonitor(config ResourceMonitorConfig, logger *logrus.Logger) *Re
 	if logger == nil {
 		logger = logrus.StandardLogger()
 	}
-	if config.EnableGCOptimization {
-		logger.Warn("Resource monitor: EnableGCOptimization does nothing, collections are left to the runtime")
-	}
 	full := config.Config()
-	m, err := NewMonitor(full, logger)
-	if err != nil {
-		logger.WithError(err).Error("Resource monitor: settings that are not valid are replaced by their defaults")
+	m, fault := NewMonitor(full, logger)
+	if fault != nil {
 		full = full.Repaired()
+		var err error
 		if m, err = NewMonitor(full, logger); err != nil {
 			full = ResourceMonitorConfig{}.Config()
 			m, _ = NewMonitor(full, logger)
 		}
+		m.logger.WithError(fault).Error("Resource monitor: settings that are not valid are replaced by their defaults")
 	}
+	if config.EnableGCOptimization {
+		m.logger.Warn("Resource monitor: EnableGCOptimization does nothing, collections are left to the runtime")
+	}
+	_ = m.dispatcher.FlushLog()
 	held := weak.Make(m)
 	pair.Made(logger, pair.Monitor{Monitor: func() any { return held.Value() }, Given: full})
 	return m
@@ -246,10 +248,15 @@ func (m *ResourceMonitor) GetCurrentUsage() map[string]int64 {
 	return usage
 }
 
-// IsHealthy reports whether no leak is found and no hard limit is passed at present.
+// IsHealthy reports whether no leak is found and no hard limit is passed at present. It is false too while the monitor
+// runs and is blind: when no sample was judged for two intervals and 10 s, as when the source hangs or gives nothing.
 func (m *ResourceMonitor) IsHealthy() bool {
+	running := m.isRunning()
 	m.state.mu.Lock()
 	defer m.state.mu.Unlock()
+	if running && m.state.stalled() {
+		return false
+	}
 	for _, t := range m.state.detector.engine.All() {
 		if t.Fails() {
 			return false
@@ -301,15 +308,15 @@ func LeakType(resource string) string {
 const component = "resource_monitor"
 
 // OnLeakDetection sets the function that is called after every check for each series of the host's gauge
-// leak_detection, with its labels resource_type and component; nil for none. It replaces the one before. The host's
-// RecordLeakDetection can be given as it is.
+// leak_detection, with its labels resource_type and component; nil for none. It replaces the one before, and is called
+// before what OnSample set, under the same conditions. The host's RecordLeakDetection can be given as it is.
 //
 // fd_leak and goroutine_leak are 1 while a finding on their resource holds, be it a trend, a limit (also one that is not
 // alerted) or a line of code. memory_leak is the heap in use in MB of 1024*1024 bytes while one on the heap or on the
 // resident memory holds. All are 0 otherwise, from the first check on. What else the process has, as threads_leak, is
 // there from its first finding on.
 func (m *ResourceMonitor) OnLeakDetection(set func(resourceType, component string, value float64)) {
-	m.loop.onLeakDetection.Store(&set)
+	m.loop.hooks.onLeakDetection.Store(&set)
 }
 
 // ForceGC collects garbage, returns memory to the system, and returns the statistics before and after. It stops the

@@ -8,15 +8,14 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 )
 
-// ledger keeps account of the alerts: under which identity a finding is known, what was delivered, and which of that
-// holds. It is safe for concurrent use.
+// ledger keeps account of the alerts: under which identity a finding is known, and what was delivered. It is safe for
+// concurrent use.
 type ledger struct {
 	mu        sync.Mutex
 	limit     int // of the history
 	ids       map[findingKey]string
-	holding   map[string]alerting.Alert // delivered, and not resolved, by id
-	history   []alerting.Alert          // delivered, oldest first
-	lastAlert map[string]time.Time      // by resource
+	history   []alerting.Alert     // delivered, oldest first
+	lastAlert map[string]time.Time // by resource
 }
 
 // findingKey identifies a finding while it holds.
@@ -27,7 +26,7 @@ type findingKey struct {
 
 func newLedger(limit int) *ledger {
 	return &ledger{
-		limit: limit, ids: make(map[findingKey]string), holding: make(map[string]alerting.Alert),
+		limit: limit, ids: make(map[findingKey]string),
 		lastAlert: make(map[string]time.Time),
 	}
 }
@@ -55,11 +54,6 @@ func (l *ledger) record(e alerting.Event, process alerting.Process) alerting.Ale
 func (l *ledger) deliver(a alerting.Alert) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if a.Status == alerting.Firing {
-		l.holding[a.ID] = a
-	} else {
-		delete(l.holding, a.ID)
-	}
 	again := func(before alerting.Alert) bool {
 		return before.ID == a.ID && before.Status == a.Status && before.Time.Equal(a.Time)
 	}
@@ -91,17 +85,6 @@ func (l *ledger) delivered() []alerting.Alert {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return append([]alerting.Alert(nil), l.history...)
-}
-
-// held returns the alerts that were delivered and hold.
-func (l *ledger) held() []alerting.Alert {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	held := make([]alerting.Alert, 0, len(l.holding))
-	for _, a := range l.holding {
-		held = append(held, a)
-	}
-	return held
 }
 
 // latest returns when each resource last had an alert.

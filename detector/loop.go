@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -18,14 +17,14 @@ import (
 
 // loop takes the samples of a monitor and has them judged. Its methods are for the goroutine that samples.
 type loop struct {
-	logger   *logrus.Logger
-	state    *state
-	open     func() (sampler.Source, error) // called when sampling begins; what it returns is closed when sampling ends
-	reloaded chan struct{}                  // holds a token when there is a new configuration to look at
-	onSample atomic.Pointer[func(*sampler.Sample)]
-
-	onLeakDetection atomic.Pointer[func(resourceType, component string, value float64)]
-
+	logger     *logrus.Logger
+	state      *state
+	open       func() (sampler.Source, error) // called when sampling begins; what it returns is closed when sampling ends
+	reloaded   chan struct{}                  // holds a token when there is a new configuration to look at
+	turn       chan struct{}                  // holds a token while a goroutine samples: one that hangs outlives its run
+	inside     *guard.Inside
+	hooks      checkHooks
+	hook       *hookCaller // of this run
 	counters   checkCounters
 	problem    guard.News // what was wrong with the last check
 	overflow   sync.Once  // said that there are too many resources
@@ -41,6 +40,52 @@ func (l *loop) reload() {
 	}
 }
 
+// serve runs the loop when it is its turn, and sends what it returned. Where a source ends the goroutine, it goes on with
+// another one an interval later.
+func (l *loop) serve(ctx context.Context, ended chan<- error) {
+	select {
+	case l.turn <- struct{}{}:
+	default: // a former run left its goroutine in the source
+		select {
+		case l.turn <- struct{}{}:
+		case <-ctx.Done():
+			ended <- nil
+			return
+		}
+	}
+	leave := l.inside.Enter()
+	l.hook = newHookCaller(&l.hooks, l.state, l.inside)
+	var err error
+	returned := false
+	defer func() {
+		l.hook.end()
+		leave()
+		<-l.turn
+		if returned {
+			ended <- err
+			return
+		}
+		l.report(errSourceExited)
+		go l.resume(ctx, ended)
+	}()
+	err = l.run(ctx)
+	returned = true
+}
+
+var errSourceExited = errors.New("the source ended the goroutine that called it")
+
+// resume serves an interval later.
+func (l *loop) resume(ctx context.Context, ended chan<- error) {
+	wait := time.NewTimer(l.state.config().CheckInterval)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		l.serve(ctx, ended)
+	case <-ctx.Done():
+		ended <- nil
+	}
+}
+
 // run samples at once and then at every interval, and follows reloads, until ctx or the source ends.
 func (l *loop) run(ctx context.Context) error {
 	var (
@@ -51,24 +96,29 @@ func (l *loop) run(ctx context.Context) error {
 	)
 	defer ticker.Stop()
 	shut := func() {
-		if c, ok := source.(io.Closer); ok {
-			c.Close()
-		}
+		opened := source
 		source = nil
+		if c, ok := opened.(io.Closer); ok {
+			_ = guard.Do(c.Close) // there is nobody left who would need it
+		}
 	}
 	defer func() { shut() }()
 
 	tick := func() error {
-		began := time.Now()
-		err := guard.Do(func() error { return l.check(ctx, &source, &scratch) })
+		began, ended := time.Now(), false
+		err := guard.Do(func() error {
+			err := l.check(ctx, &source, &scratch)
+			ended = errors.Is(err, io.EOF)
+			return err
+		})
 		l.counters.account(time.Since(began))
 		switch {
-		case errors.Is(err, io.EOF):
+		case ended:
 			return err
 		case ctx.Err() != nil:
 			return nil // what failed was cut short
 		}
-		if failed := l.keepParts(ctx, source); err == nil {
+		if failed := guard.Do(func() error { return l.keepParts(ctx, source) }); err == nil {
 			err = failed
 		}
 		l.report(err)
@@ -131,15 +181,8 @@ func (l *loop) check(ctx context.Context, source *sampler.Source, scratch *sampl
 	if late != nil {
 		return late
 	}
-	if set := l.onLeakDetection.Load(); set != nil && *set != nil {
-		for _, series := range l.state.leakDetection() {
-			(*set)(series.resourceType, component, series.value)
-		}
-	}
-	if hook := l.onSample.Load(); hook != nil && *hook != nil {
-		(*hook)(&l.state.latest) // which only this goroutine writes to
-	}
-	return errors.Join(err, l.state.lackOfLoad())
+	failed := l.hook.call(ctx, &l.state.latest) // which only this goroutine writes to
+	return errors.Join(err, l.state.lackOfLoad(), failed)
 }
 
 // report counts a check, and logs what was wrong with it when that changes.
@@ -147,6 +190,9 @@ func (l *loop) report(err error) {
 	l.counters.checks.Add(1)
 	if err != nil {
 		l.counters.incomplete.Add(1)
+		if guard.IsPanic(err) || errors.Is(err, errSourceExited) || errors.Is(err, errHookExited) {
+			l.counters.panics.Add(1)
+		}
 	}
 	changed := l.problem.ChangedError(err)
 	switch {

@@ -16,6 +16,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/evidence"
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/history"
+	"github.com/mdzesseis/leaktrend/detector/internal/guard"
 	"github.com/mdzesseis/leaktrend/detector/page"
 	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -27,9 +28,11 @@ import (
 // ResourceMonitor watches the process that it runs in, or another Source. All its methods are safe for concurrent use,
 // in any order and any number of times.
 //
-// It costs the host one goroutine that samples, one for each way of delivery, and a few descriptors while it runs.
-// Nothing that goes wrong in it reaches the host: a sample that fails is logged once, a sink that hangs delays only
-// itself, a hook that panics is logged.
+// It costs the host a handful of goroutines, one of which samples and one for each way of delivery, and a few
+// descriptors while it runs. Nothing that goes wrong in it, or in what it is given, reaches the host: a sample that
+// fails is logged once; a sink, a hook, the logger or one of its hooks may hang, and delays only itself, or panic, and
+// that is counted and logged; see Delivery, LogStats and Checks. Each of its methods may be called from within a hook,
+// a sink or a source.
 //
 // A sample that is not newer than the one before, as a Source may give that was opened anew after the clock was set
 // back, is not judged.
@@ -43,8 +46,9 @@ type ResourceMonitor struct {
 	onAlert    atomic.Pointer[func(alerting.Alert)]
 	active     atomic.Pointer[activity]
 
-	life sync.Mutex // guards Start and Stop
-	own  *activity  // that Start began
+	inside guard.Inside             // of calls to what is not ours
+	life   sync.Mutex               // guards Start and Stop
+	own    atomic.Pointer[activity] // that Start began
 }
 
 // activity is one run of the loop.
@@ -52,12 +56,16 @@ type activity struct {
 	ctx    context.Context // ended once the loop is to end, or has
 	cancel context.CancelFunc
 	ended  chan struct{} // closed once all is over
+	left   error         // what did not return and was left behind; set by then
 }
 
 func newActivity(ctx context.Context) *activity {
 	ctx, cancel := context.WithCancel(ctx)
-	return &activity{ctx, cancel, make(chan struct{})}
+	return &activity{ctx: ctx, cancel: cancel, ended: make(chan struct{})}
 }
+
+// webhookSink is the name of the webhook among the ways of delivery.
+const webhookSink = "webhook"
 
 // alertChannelSize is how many unread alerts GetAlertChannel holds.
 const alertChannelSize = 100
@@ -91,34 +99,50 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 	if err != nil {
 		return nil, err
 	}
-	m := &ResourceMonitor{logger: logger, channel: alerting.NewChannelSink(alertChannelSize)}
-	if err := useWebhook(&m.webhook, config, nil); err != nil {
+	m := &ResourceMonitor{channel: alerting.NewChannelSink(alertChannelSize)}
+	if err := useWebhook(&m.webhook, config); err != nil {
 		return nil, err
 	}
-	warnOfSoak(logger, config)
 	m.dispatcher = alerting.NewDispatcher(logger,
-		alerting.NamedSink{Name: "log", Sink: alerting.NewLogSink(logger)},
+		alerting.NamedSink{Name: "log", Sink: foreign{alerting.NewLogSink(logger), &m.inside}},
 		alerting.NamedSink{Name: "channel", Sink: m.channel},
-		alerting.NamedSink{Name: "hook", Sink: alerting.SinkFunc(func(a alerting.Alert) {
+		alerting.NamedSink{Name: "hook", Sink: foreign{alerting.SinkFunc(func(a alerting.Alert) {
 			if hook := m.onAlert.Load(); hook != nil && *hook != nil {
 				(*hook)(a)
 			}
-		})},
-		alerting.NamedSink{Name: "webhook", Sink: &m.webhook},
+		}), &m.inside}},
+		alerting.NamedSink{Name: webhookSink, Sink: &m.webhook},
 	)
+	m.logger = m.dispatcher.Logger()
 	ledger := newLedger(config.MaxAlertHistory)
 	deliver := func(a alerting.Alert) {
 		ledger.deliver(a)
 		m.dispatcher.Notify(a)
 	}
 	m.state = &state{
-		process: process, ledger: ledger, queue: evidence.NewQueue(logger, deliver),
+		process: process, ledger: ledger, queue: evidence.NewQueue(m.logger, deliver),
 		leaks: make(map[string]*sites.Leak), detector: d, plots: NewHistory(0),
 	}
 	m.loop = &loop{
-		logger: logger, state: m.state, open: open, reloaded: make(chan struct{}, 1), parts: evidence.NewParts(forEvidence{m.state}),
+		logger: m.logger, state: m.state, open: open, reloaded: make(chan struct{}, 1), turn: make(chan struct{}, 1), inside: &m.inside,
+		hooks: checkHooks{turn: make(chan struct{}, 1)}, parts: evidence.NewParts(forEvidence{m.state}),
 	}
+	m.loop.hook = newHookCaller(&m.loop.hooks, m.state, &m.inside)
+	warnOfSoak(m.logger, config)
+	_ = m.dispatcher.FlushLog() // what is wrong with the settings is logged before what the host logs next
 	return m, nil
+}
+
+// foreign is a sink that calls what is not ours.
+type foreign struct {
+	alerting.Sink
+	inside *guard.Inside
+}
+
+// Send passes the alert on.
+func (f foreign) Send(ctx context.Context, a alerting.Alert) error {
+	defer f.inside.Enter()()
+	return f.Sink.Send(ctx, a)
 }
 
 // warnOfSoak says so when samples come too seldom for the minimums of a soak run.
@@ -131,21 +155,28 @@ func warnOfSoak(logger *logrus.Logger, config Config) {
 }
 
 // OnAlert sets the function that is called with every alert, on a goroutine of its own; nil for none. It replaces the
-// one before.
+// one before. An alert in whose call it panics is passed to it again in 1 to 5 minutes while its finding holds.
 func (m *ResourceMonitor) OnAlert(hook func(alerting.Alert)) { m.onAlert.Store(&hook) }
 
-// OnSample sets the function that is called with every sample once it was judged, and before the next one is taken; nil
-// for none. It must not keep the sample (see Sample.Clone), nor call Stop, which waits for it.
-func (m *ResourceMonitor) OnSample(hook func(*sampler.Sample)) { m.loop.onSample.Store(&hook) }
+// OnSample sets the function that is called with every sample once it was judged, and before the next one is taken, on a
+// goroutine of its own; nil for none. It must not keep the sample (see Sample.Clone). When it has not returned after 10
+// s the sampling goes on without it until it does: that and its panics are logged, and its panics counted in Checks.
+func (m *ResourceMonitor) OnSample(hook func(*sampler.Sample)) { m.loop.hooks.onSample.Store(&hook) }
 
 // GetAlertChannel returns the channel on which alerts arrive. It holds 100 alerts; unread ones beyond that push out the
 // oldest. It is never closed, as the monitor may be started again.
 func (m *ResourceMonitor) GetAlertChannel() <-chan alerting.Alert { return m.channel.C() }
 
 // Start begins to watch and returns at once, or after what Run or a Source that has ended left to deliver. On a monitor
-// that is running it does nothing.
+// that is running it does nothing. It fails only when it is called from within a hook, sink or source of the monitor
+// that is still ending: it cannot wait for its caller.
 func (m *ResourceMonitor) Start() error {
-	m.life.Lock()
+	inside := m.inside.Here()
+	if !inside {
+		m.life.Lock()
+	} else if !m.life.TryLock() {
+		return errStillEnding
+	}
 	defer m.life.Unlock()
 	a := newActivity(context.Background())
 	for !m.active.CompareAndSwap(nil, a) {
@@ -154,11 +185,14 @@ func (m *ResourceMonitor) Start() error {
 		case other.ctx.Err() == nil:
 			a.cancel()
 			return nil
+		case inside:
+			a.cancel()
+			return errStillEnding
 		default:
 			<-other.ended
 		}
 	}
-	m.own = a
+	m.own.Store(a)
 	go func() {
 		if err := m.run(a); err != nil {
 			m.logger.WithError(err).Warn("Resource monitor: there is nothing left to watch")
@@ -167,23 +201,41 @@ func (m *ResourceMonitor) Start() error {
 	return nil
 }
 
-// Stop ends what Start began, and returns after the last sample was judged and its alerts were delivered, or 6 s later
-// where a receiver does not answer. On a monitor that is not running it does nothing. Alerts that hold are not resolved
-// by it.
+var errStillEnding = errors.New("leaktrend: the monitor is still ending, and cannot be started from within what it calls")
+
+// Stop ends what Start began, and returns after the last sample was judged, its alerts were delivered and its log lines
+// written. It does not wait for more than 5 s for a source or OnSample that does not return, and then for 6 s for a
+// receiver or a logger that does not. The error says which of them it was: its goroutine is left behind, and ends when
+// it returns. On a monitor that is not running Stop does nothing. Alerts that hold are not resolved by it.
+//
+// From within a hook, a sink or a source of the monitor, which it cannot wait for, Stop returns at once, and the monitor
+// ends when they have returned.
 func (m *ResourceMonitor) Stop() error {
-	m.life.Lock()
-	defer m.life.Unlock()
-	if m.own == nil {
+	if m.inside.Here() {
+		if own := m.own.Load(); own != nil {
+			own.cancel()
+		}
 		return nil
 	}
-	m.own.cancel()
-	<-m.own.ended
-	m.own = nil
-	return nil
+	m.life.Lock()
+	defer m.life.Unlock()
+	own := m.own.Load()
+	if own == nil {
+		return nil
+	}
+	own.cancel()
+	<-own.ended
+	m.own.Store(nil)
+	return own.left
 }
 
-// Run watches until ctx ends, and returns after all its goroutines have. It fails at once when the monitor is running.
-// When the Source has ended, the error wraps io.EOF.
+// isRunning reports whether samples are to be taken.
+func (m *ResourceMonitor) isRunning() bool {
+	a := m.active.Load()
+	return a != nil && a.ctx.Err() == nil
+}
+
+// Run watches until ctx ends, and returns after all its goroutines have, but for what does not return: see Stop. It fails at once when the monitor is running. When the Source has ended, the error wraps io.EOF.
 func (m *ResourceMonitor) Run(ctx context.Context) error {
 	a := newActivity(ctx)
 	if !m.active.CompareAndSwap(nil, a) {
@@ -198,6 +250,7 @@ func (m *ResourceMonitor) run(a *activity) error {
 	defer m.active.Store(nil)
 	m.state.mu.Lock()
 	m.state.started = time.Now()
+	m.state.awaited = m.state.started
 	config := m.state.detector.Config()
 	m.state.mu.Unlock()
 	m.logger.WithFields(inForce(config)).Info("Resource monitor started")
@@ -211,13 +264,46 @@ func (m *ResourceMonitor) run(a *activity) error {
 		}
 	}()
 	endEvidence := m.state.queue.Start()
-	err := m.loop.run(a.ctx)
+	sampled := make(chan error, 1)
+	go m.loop.serve(a.ctx, sampled)
+	err, left := awaitLoop(a.ctx, sampled)
 	a.cancel()
-	endEvidence()
+	if m.loop.hooks.hangs() {
+		left = errHookLeft
+	}
+	left = errors.Join(left, endEvidence())
 	endDelivery()
 	<-delivered
+	for _, s := range m.dispatcher.Stats() {
+		if s.Stuck {
+			left = errors.Join(left, fmt.Errorf("sink %s does not return", s.Name))
+		}
+	}
+	if left != nil {
+		m.logger.WithError(left).Warn("Resource monitor: what does not return is left behind")
+	}
 	m.logger.Info("Resource monitor stopped")
+	if left = errors.Join(left, m.dispatcher.FlushLog()); left != nil {
+		a.left = fmt.Errorf("leaktrend: stopped without what does not return: %w", left)
+	}
 	return err
+}
+
+// awaitLoop waits for the loop to end, but not for a source or a hook that does not return after ctx has ended.
+func awaitLoop(ctx context.Context, sampled <-chan error) (err, left error) {
+	select {
+	case err = <-sampled:
+		return err, nil
+	case <-ctx.Done():
+	}
+	late := time.NewTimer(stopGrace + time.Millisecond) // the loop itself waits as long for the hook
+	defer late.Stop()
+	select {
+	case err = <-sampled:
+		return err, nil
+	case <-late.C:
+		return nil, errors.New("the source does not return")
+	}
 }
 
 // Reload takes a new configuration while the monitor runs, and keeps what was learned. On an error the old one stays in
@@ -230,14 +316,18 @@ func (m *ResourceMonitor) Reload(config Config) error {
 		if config.AlertWebhookURL == old.AlertWebhookURL && config.AlertWebhookFormat == old.AlertWebhookFormat {
 			return nil
 		}
-		return useWebhook(&m.webhook, config, m.state.ledger.held())
+		if err := useWebhook(&m.webhook, config); err != nil {
+			return err
+		}
+		m.dispatcher.Renew(webhookSink)
+		return nil
 	})
 	m.loop.reload()
 	return err
 }
 
-// useWebhook puts the webhook of a configuration into its slot, with the alerts that it lacks.
-func useWebhook(slot *webhook.Slot, config Config, missing []alerting.Alert) error {
+// useWebhook puts the webhook of a configuration into its slot.
+func useWebhook(slot *webhook.Slot, config Config) error {
 	var w *webhook.Webhook
 	if config.AlertWebhookURL != "" {
 		var err error
@@ -246,7 +336,7 @@ func useWebhook(slot *webhook.Slot, config Config, missing []alerting.Alert) err
 			return fmt.Errorf("alert_webhook_url: %w", err)
 		}
 	}
-	slot.Use(w, missing)
+	slot.Use(w)
 	return nil
 }
 
@@ -258,6 +348,9 @@ func (m *ResourceMonitor) History() []alerting.Alert { return m.state.ledger.del
 
 // Delivery returns how each way of delivery fares.
 func (m *ResourceMonitor) Delivery() []alerting.SinkStats { return m.dispatcher.Stats() }
+
+// LogStats returns how the monitor's own log lines fare; how alerts in the log do is in Delivery.
+func (m *ResourceMonitor) LogStats() alerting.LogStats { return m.dispatcher.LogStats() }
 
 // Point is a stretch of the past of one resource.
 type Point = history.Point
@@ -286,6 +379,7 @@ func (m *ResourceMonitor) Checks() CheckStats {
 	s := CheckStats{
 		Checks:     m.loop.counters.checks.Load(),
 		Incomplete: m.loop.counters.incomplete.Load(),
+		Panics:     m.loop.counters.panics.Load(),
 		Reading:    time.Duration(m.loop.counters.reading.Load()),
 		Judging:    time.Duration(m.loop.counters.judging.Load()),
 	}
@@ -309,7 +403,12 @@ func (m *ResourceMonitor) CheckCost() Cost {
 
 // AddEvidence has every alert that fires from now on go to e, after the evidence that was added before. The name is for
 // the log.
-func (m *ResourceMonitor) AddEvidence(name string, e Evidence) { m.state.queue.Add(name, e) }
+func (m *ResourceMonitor) AddEvidence(name string, e Evidence) {
+	m.state.queue.Add(name, func(ctx context.Context, a *alerting.Alert) error {
+		defer m.inside.Enter()()
+		return e(ctx, a)
+	})
+}
 
 // FollowSites has the monitor follow the lines of code of the process that it watches: alerts name the lines that grew,
 // and a line that leaks below a total that hides it is an alert of its own. A monitor of this process does so from the

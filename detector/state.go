@@ -25,6 +25,7 @@ type state struct {
 	leaks    map[string]*sites.Leak // that lines of code show, by resource
 	detector *Detector
 	started  time.Time
+	awaited  time.Time // since when sampling is to go on, or to go on otherwise
 	latest   sampler.Sample
 	judged   time.Time      // when the latest sample was, by the clock of this process
 	before   sampler.Sample // the sample before the latest, for rates
@@ -39,6 +40,19 @@ func (m *state) config() Config {
 	return m.detector.Config()
 }
 
+// stallGrace is how much later than two intervals after the one before a sample may be judged.
+const stallGrace = 10 * time.Second
+
+// stalled reports whether samples should be judged and are not. It needs m.mu.
+func (m *state) stalled() bool {
+	config := m.detector.Config()
+	since := m.awaited
+	if m.judged.After(since) {
+		since = m.judged
+	}
+	return config.Enabled && time.Since(since) > 2*config.CheckInterval+stallGrace
+}
+
 // describer is a Source that knows more of its resources than their names tell.
 type describer interface{ Resources() []sampler.Resource }
 
@@ -51,9 +65,10 @@ func (m *state) describe(source sampler.Source) {
 	if !ok {
 		return
 	}
+	resources := d.Resources() // which is the source's, and may hang
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, r := range d.Resources() {
+	for _, r := range resources {
 		m.detector.Describe(r)
 	}
 }
@@ -112,6 +127,7 @@ func (m *state) reconfigure(config Config, change func(old Config) error) error 
 		return err
 	}
 	events, err := m.detector.Reconfigure(config)
+	m.awaited = time.Now()
 	m.recordTotals(events)
 	m.ledger.keep(m.detector.Config().MaxAlertHistory)
 	return err

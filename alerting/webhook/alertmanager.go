@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -20,8 +21,9 @@ import (
 const (
 	// holdTime is how long a firing alert lives in Alertmanager after a post unless configured otherwise: five posts
 	// may fail before it ends there.
-	holdTime  = 5 * time.Minute
-	maxPosted = 4000 // each post looks through them all
+	holdTime = 5 * time.Minute
+	// maxRepeated is how many alerts go into one post, a few hundred kilobytes: proxies refuse larger ones.
+	maxRepeated = 200
 )
 
 // alertLabels are an alert's identity in Alertmanager.
@@ -67,15 +69,6 @@ type postableAlert struct {
 	GeneratorURL string            `json:"generatorURL,omitempty"`
 }
 
-// postedAlert is an alert as Alertmanager holds it.
-type postedAlert struct {
-	labels alertLabels
-	alert  alerting.Alert
-	starts time.Time
-	ends   time.Time // unless it is repeated
-	ended  bool      // by a Refresh, while its resolved alert is on the way or lost
-}
-
 // alertmanager posts alerts to an Alertmanager.
 type alertmanager struct {
 	poster
@@ -83,7 +76,7 @@ type alertmanager struct {
 	generatorURL string
 	hold         time.Duration
 	turn         chan struct{} // holds a token while posted is in use
-	posted       []postedAlert // what it holds as firing, oldest first
+	posted       posted        // what it holds as firing
 }
 
 // wallClock returns the time of delivery. Sample time may differ from it after the clock was set.
@@ -192,74 +185,78 @@ func (m *alertmanager) Send(ctx context.Context, a alerting.Alert) error {
 	current := postedAlert{labels: m.labels(a), alert: a, starts: startOf(a, now), ends: now.Add(m.hold)}
 
 	var posts []postableAlert
-	superseded := false // a later finding fires under the same labels
-	for _, p := range m.posted {
-		switch {
-		case isFiring && p.labels == current.labels:
-			if p.alert.ID == a.ID {
-				current.starts = p.starts
-			}
-		case p.alert.ID == a.ID:
-			if !isFiring {
-				p.alert = a
-			}
-			posts = append(posts, m.until(p, now))
-		case p.labels == current.labels:
-			superseded = true
-		}
-	}
+	before, held := m.posted.of(a.ID)
 	switch {
-	case isFiring:
-		posts = append(posts, m.until(current, current.ends))
-	case len(posts) == 0 && superseded:
+	case held && isFiring && before.labels == current.labels:
+		current.starts = before.starts
+	case held && isFiring:
+		posts = append(posts, m.until(*before, now))
+	case held:
+		ended := *before
+		ended.alert = a
+		posts = append(posts, m.until(ended, now))
+	case !isFiring && m.posted.fires(current.labels): // a later finding, which would end too
 		return nil
-	case len(posts) == 0:
+	case !isFiring:
 		posts = append(posts, m.until(current, now))
 	}
-
+	if isFiring {
+		posts = append(posts, m.until(current, current.ends))
+	}
 	err := m.post(ctx, posts)
 	if err != nil && (isFiring || !alerting.IsFinal(err)) {
 		return err
 	}
-	m.posted = slices.DeleteFunc(m.posted, func(p postedAlert) bool { return p.alert.ID == a.ID || isFiring && p.labels == current.labels })
+	m.posted.remove(a.ID)
 	if isFiring {
-		if len(m.posted) == maxPosted {
-			m.posted = slices.Delete(m.posted, 0, 1)
-		}
-		m.posted = append(m.posted, current)
+		m.posted.add(current)
 	}
 	return err
 }
 
-// Refresh repeats the alerts that Alertmanager holds as firing, and ends those of findings that hold no more.
+// Refresh repeats the alerts that Alertmanager holds as firing, and ends those of findings that hold no more: first what
+// it would forget the soonest. A post that is refused does not keep the others back.
 func (m *alertmanager) Refresh(ctx context.Context, firing func(id string) bool) error {
 	if err := m.lock(ctx); err != nil {
 		return err
 	}
 	defer m.unlock()
 	now := wallClock()
-	m.posted = slices.DeleteFunc(m.posted, func(p postedAlert) bool { return !p.ends.After(now) && !firing(p.alert.ID) })
-	next := slices.Clone(m.posted) // once the post has succeeded
-	var posts []postableAlert
-	for i := range next {
-		p := &next[i]
+	var due []*postedAlert
+	for _, p := range m.posted.soonest() {
 		switch {
-		case firing(p.alert.ID):
-			p.ends, p.ended = now.Add(m.hold), false
-			posts = append(posts, m.until(*p, p.ends))
-		case !p.ended:
-			p.ended = true
-			posts = append(posts, m.until(*p, now))
+		case firing(p.alert.ID) || p.ends.After(now) && !p.ended:
+			due = append(due, p)
+		case !p.ends.After(now):
+			m.posted.remove(p.alert.ID)
 		}
 	}
-	if len(posts) == 0 {
-		return nil
+	var errs []error
+	for some := range slices.Chunk(due, maxRepeated) {
+		posts := make([]postableAlert, len(some))
+		for i, p := range some {
+			ends := now
+			if firing(p.alert.ID) {
+				ends = now.Add(m.hold)
+			}
+			posts[i] = m.until(*p, ends)
+		}
+		if err := m.post(ctx, posts); err != nil {
+			errs = append(errs, err)
+			if !alerting.IsFinal(err) {
+				break
+			}
+			continue
+		}
+		for i, p := range some {
+			if ends := posts[i].EndsAt; ends.After(now) {
+				p.ends, p.ended = ends, false
+			} else {
+				p.ended = true
+			}
+		}
 	}
-	if err := m.post(ctx, posts); err != nil {
-		return err
-	}
-	m.posted = next
-	return nil
+	return errors.Join(errs...)
 }
 
 func (m *alertmanager) lock(ctx context.Context) error {

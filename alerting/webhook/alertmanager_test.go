@@ -7,11 +7,15 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,5 +224,76 @@ func TestRealAlertmanager(t *testing.T) {
 			await.True(t, "the alert ends", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "" })
 			await.True(t, "all three are booked as sent", func() bool { return d.Stats()[0].Sent == 3 })
 		})
+	}
+}
+
+// Behind a path that is not there yet, an Alertmanager misses a burst of 10,000 findings. Once it is, it learns of those
+// that hold, and of no other; and what it learned is ended with the finding.
+func TestRealAlertmanagerAfterABurst(t *testing.T) {
+	const burst, over = 10_000, 9_000
+	base := startAlertmanager(t)
+	target, err := url.Parse(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mended atomic.Bool
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		if !mended.Load() {
+			http.NotFound(rw, req)
+			return
+		}
+		proxy.ServeHTTP(rw, req)
+	}))
+	defer server.Close()
+	w := newWebhook(t, Config{URL: server.URL + "/api/v2/alerts", Instance: "burst"})
+	defer w.CloseIdleConnections()
+	d := alerting.NewDispatcher(nil, alerting.NamedSink{Name: "alertmanager", Sink: w})
+	d.DrainTimeout = time.Hour
+	run := func(while func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- d.Run(ctx) }()
+		while()
+		cancel() // what was refused is offered once more now
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+	notify := func(i int, status alerting.Status) {
+		d.Notify(alerting.Alert{ID: fmt.Sprint(i), Event: alerting.Event{Status: status, Resource: fmt.Sprint("resource", i), Time: time.Now()}})
+	}
+	run(func() {
+		for i := range burst {
+			notify(i, alerting.Firing)
+		}
+		await.True(t, "all are refused", func() bool { return d.Stats()[0].Waiting == burst })
+		for i := range over {
+			notify(i, alerting.Resolved)
+		}
+		mended.Store(true)
+	})
+	held := activeAlerts(t, base, "burst")
+	for _, a := range held {
+		if n, err := strconv.Atoi(strings.TrimPrefix(a.Labels["resource"], "resource")); err != nil || n < over {
+			t.Errorf("%s is held", a.Labels["resource"])
+		}
+	}
+	if len(held) != burst-over {
+		t.Errorf("%d are held, want %d", len(held), burst-over)
+	}
+	run(func() {
+		for i := over; i < burst; i++ {
+			notify(i, alerting.Resolved)
+		}
+	})
+	if held := activeAlerts(t, base, "burst"); len(held) != 0 {
+		t.Errorf("%d are held after their end", len(held))
+	}
+	got := d.Stats()[0]
+	got.LastErrorAt, got.LastError, got.Retried, got.Refused = time.Time{}, "", 0, 0
+	want := alerting.SinkStats{Name: "alertmanager", Sent: 2 * (burst - over), Failed: 2 * over}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("stats (-want +got):\n%s", diff)
 	}
 }

@@ -45,7 +45,9 @@ type Config struct {
 // is ended and begun anew in one post.
 //
 // Status 2xx is success. 408, 429, 5xx and a failing connection are worth a retry, after the response's Retry-After if
-// it has one; any other status is final, redirects too. Errors show of the URL only scheme and host.
+// it has one; any other status is a refusal, redirects too: the error is marked by alerting.Final, and a Dispatcher
+// offers the alert again every 1 to 5 minutes for as long as its finding holds. Errors show of the URL only scheme and
+// host.
 type Webhook struct {
 	form   form
 	client *http.Client

@@ -20,6 +20,8 @@ const (
 	maxLate = time.Minute
 	// grace is how long the evidence of the last alerts may take once the work is to end.
 	grace = time.Second
+	// afterPanic is how long the task rests after a panic.
+	afterPanic = time.Minute
 )
 
 // Source adds what it knows of a finding to an alert that fires, as where in the code the growth is: it writes to the
@@ -51,6 +53,9 @@ type Queue struct {
 	asked   []*request                      // for which not all evidence is there, oldest first
 	active  bool                            // alerts are taken in
 	task    func(context.Context) time.Time // nil for none
+
+	due     time.Time  // when the task is to be called; touched by the goroutine that works alone, like problem
+	problem guard.News // what was wrong with the task
 }
 
 // awaiting is an alert on its way, and until when it may wait.
@@ -129,8 +134,8 @@ func signal(c chan struct{}) {
 }
 
 // Start begins to take alerts in, and the work for their evidence. The function that it returns ends both, after what
-// waits was delivered: a second later at most.
-func (q *Queue) Start() (end func()) {
+// waits was delivered: a second later at most, or two where a source of evidence does not return: its error says so.
+func (q *Queue) Start() (end func() error) {
 	q.mu.Lock()
 	q.active = true
 	task := q.task
@@ -138,22 +143,14 @@ func (q *Queue) Start() (end func()) {
 
 	working, endWork := context.WithCancel(context.Background())
 	worked := make(chan struct{})
-	go func() {
-		defer close(worked)
-		select {
-		case q.turn <- struct{}{}:
-			defer func() { <-q.turn }()
-			q.answer(working, task)
-		case <-working.Done():
-		}
-	}()
+	go q.answerInTurn(working, task, time.Time{}, worked)
 	over := make(chan struct{})
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
 		q.serve(over)
 	}()
-	return func() {
+	return func() error {
 		q.mu.Lock()
 		last := time.Now().Add(grace)
 		for i := range q.waiting {
@@ -172,10 +169,13 @@ func (q *Queue) Start() (end func()) {
 		q.asked = nil
 		q.mu.Unlock()
 		endWork()
+		late := time.NewTimer(grace)
+		defer late.Stop()
 		select {
 		case <-worked:
-		case <-time.After(grace):
-			q.logger.Warn("Resource monitor: the work for evidence does not return and is left behind")
+			return nil
+		case <-late.C:
+			return errors.New("the work for evidence does not return")
 		}
 	}
 }
@@ -236,9 +236,34 @@ func (w *awaiting) wait(over <-chan struct{}) {
 	}
 }
 
+// answerInTurn answers once no other goroutine does, and closes worked after that. due is when the task is to be called.
+// Where a source ends the goroutine, another one goes on.
+func (q *Queue) answerInTurn(ctx context.Context, task func(context.Context) time.Time, due time.Time, worked chan<- struct{}) {
+	select {
+	case q.turn <- struct{}{}:
+	case <-ctx.Done():
+		close(worked)
+		return
+	}
+	q.due = due
+	returned := false
+	defer func() {
+		next := q.due
+		<-q.turn
+		if returned {
+			close(worked)
+			return
+		}
+		q.logger.Error("Resource monitor: a source of evidence ended the goroutine that called it")
+		go q.answerInTurn(ctx, task, next, worked)
+	}()
+	q.answer(ctx, task)
+	returned = true
+}
+
 // answer has the sources add to the alerts for which they are asked, and calls the task when it is due, until ctx ends.
 func (q *Queue) answer(ctx context.Context, task func(context.Context) time.Time) {
-	due := time.NewTimer(0)
+	due := time.NewTimer(time.Until(q.due))
 	defer due.Stop()
 	if task == nil {
 		due.Stop()
@@ -252,9 +277,22 @@ func (q *Queue) answer(ctx context.Context, task func(context.Context) time.Time
 		case <-ctx.Done():
 		case <-q.work:
 		case <-due.C:
-			due.Reset(max(time.Until(task(ctx)), time.Millisecond))
+			due.Reset(q.call(ctx, task))
 		}
 	}
+}
+
+// call calls the task, and returns how long to wait until the next time.
+func (q *Queue) call(ctx context.Context, task func(context.Context) time.Time) time.Duration {
+	q.due = time.Now().Add(afterPanic) // unless it says otherwise
+	err := guard.Do(func() error {
+		q.due = task(ctx)
+		return nil
+	})
+	if q.problem.ChangedError(err) && err != nil {
+		guard.Entry(q.logger, err).Error("Resource monitor: the work for evidence failed")
+	}
+	return max(time.Until(q.due), time.Millisecond)
 }
 
 // next returns the request that has waited longest, nil where there is none.
@@ -269,6 +307,7 @@ func (q *Queue) next() *request {
 
 // gather has every source add to one alert, and delivers the alert again where what was missing in it has come.
 func (q *Queue) gather(r *request) {
+	defer q.gathered(r)
 	for len(r.lacking) > 0 && r.ctx.Err() == nil {
 		s := r.lacking[0]
 		changed := r.alert.Clone()
@@ -291,6 +330,10 @@ func (q *Queue) gather(r *request) {
 			guard.Entry(q.logger, err).Warnf("Resource monitor: evidence is incomplete (%s)", s.name)
 		}
 	}
+}
+
+// gathered ends the work for one alert, also where a source has ended the goroutine.
+func (q *Queue) gathered(r *request) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.asked = slices.DeleteFunc(q.asked, func(other *request) bool { return other == r })

@@ -79,8 +79,11 @@ func (c Config) join(m *ResourceMonitor, given detector.Config, logger *logrus.L
 	}
 }
 
+// replaced logs without any harm from a logger that blocks or panics.
 func replaced(logger *logrus.Logger, err error) {
-	logger.WithError(err).Error("Resource monitor: settings that are not valid are replaced by their defaults")
+	log := alerting.NewDispatcher(logger)
+	log.Logger().WithError(err).Error("Resource monitor: settings that are not valid are replaced by their defaults")
+	_ = log.FlushLog() // what is left is written by the time that the logger returns
 }
 
 // over returns full with what c sets.

@@ -20,14 +20,18 @@ type Panic struct {
 // Error returns "panic: " and what was panicked with.
 func (p *Panic) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
-// Do calls f and makes an error of a panic in it.
+// Do calls f and makes an error of a panic in it. The error of f is one that can be asked for its text and for what it
+// wraps: that of a nil pointer, as an error that is none often is, panics only then.
 func Do(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = &Panic{r, string(debug.Stack())}
 		}
 	}()
-	return f()
+	if err = f(); err != nil {
+		_, _ = err.Error(), IsPanic(err)
+	}
+	return err
 }
 
 // IsPanic reports whether an error is or wraps a Panic.

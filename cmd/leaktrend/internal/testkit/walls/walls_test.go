@@ -173,7 +173,7 @@ var moreExported = map[string]struct {
 }{
 	"sampler":                             {20, "ten are the names of the resources"},
 	"sampler/internal/scan":               {22, "internal: the cells, numbers and times that all formats share"},
-	"alerting":                            {29, "the alert's JSON is a contract of a dozen types"},
+	"alerting":                            {30, "the alert's JSON is a contract of a dozen types"},
 	"detector":                            {29, "the API of two monitors of the first host, and aliases of what its users name"},
 	"detector/engine":                     {17, "configuration, decisions, states and verdicts are four vocabularies of one step"},
 	"detector/plot":                       {25, "what a canvas of any kind has to draw"},
