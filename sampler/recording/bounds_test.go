@@ -111,7 +111,7 @@ func TestBoundsOfRecording(t *testing.T) {
 	}
 	s := f.Recordings[0]
 	n, faults := s.Faults()
-	want := []string{"f:2: 2000 columns beyond the first 10000 of a row, or 20000 of a recording, are not read; split the file"}
+	want := []string{"f:2: 7904 columns beyond the first 4096 of a row, or 20000 of a recording, are not read; split the file"}
 	if diff := cmp.Diff(want, texts(faults)); n != 1 || diff != "" {
 		t.Errorf("%d faults (-want +got):\n%s", n, diff)
 	}
@@ -186,7 +186,7 @@ func TestMemoryOfSeries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const most = 32 << 20
+	const most = 16 << 20
 	if got := heap() - before; got > most {
 		t.Errorf("%d bytes are held of %d series, want at most %d", got, n, most)
 	}

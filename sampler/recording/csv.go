@@ -2,6 +2,7 @@ package recording
 
 import (
 	"bytes"
+	"context"
 	"math"
 	"strconv"
 	"strings"
@@ -43,7 +44,7 @@ func (r *Reader) fastRow(s *sampler.Sample) bool {
 	b := r.buf[:r.full]
 	sec, nsec, i, ok := r.times.Plain(b, r.pos)
 	at := sec*1e9 + nsec
-	if !ok || at <= r.last || at-r.last > farAhead {
+	if !ok || at <= r.last || uint64(at-r.last) > uint64(farAhead) {
 		return false
 	}
 	readings := s.Readings[:0]
@@ -87,7 +88,7 @@ func (r *Reader) fastRow(s *sampler.Sample) bool {
 }
 
 // slowLine takes any line. It returns true if that made a sample.
-func (r *Reader) slowLine(line []byte, s *sampler.Sample) bool {
+func (r *Reader) slowLine(ctx context.Context, line []byte, s *sampler.Sample) bool {
 	if len(line) > maxLine {
 		r.fault("longer than 1 MiB: skipped")
 		return false
@@ -109,7 +110,7 @@ func (r *Reader) slowLine(line []byte, s *sampler.Sample) bool {
 		r.readHeader(true)
 		return false
 	}
-	return r.row(s)
+	return r.row(ctx, s)
 }
 
 // headless takes the first line for a row of a file without a header if it begins with a time, and names its columns.
@@ -127,7 +128,7 @@ func (r *Reader) headless() bool {
 }
 
 // row reads the current cells as a row.
-func (r *Reader) row(s *sampler.Sample) bool {
+func (r *Reader) row(ctx context.Context, s *sampler.Sample) bool {
 	if len(r.cells) != len(r.columns) {
 		if !r.readHeader(false) {
 			r.fault("%d cells where the header has %d: skipped", len(r.cells), len(r.columns))
@@ -147,9 +148,19 @@ func (r *Reader) row(s *sampler.Sample) bool {
 		r.fault("time: %s: not after the sample before it: skipped", scan.Shown(cell))
 		return false
 	}
-	if r.any && at-r.last > farAhead && r.comesBack(at) {
-		r.fault("time: %s: far ahead of the samples before and after it: skipped", scan.Shown(cell))
-		return false
+	if !r.any || at-r.last > farAhead {
+		for i := range r.cells { // the buffer moves
+			r.cells[i] = bytes.Clone(r.cells[i])
+		}
+		cell = r.cells[r.timeColumn]
+		unset := anyTime
+		if r.v1 {
+			unset = ownUnset
+		}
+		if err := wrongStamp(r.any, r.last, at, r.nextTimes(ctx), unset); err != nil {
+			r.fault("time: %s: %w", scan.Shown(cell), err)
+			return false
+		}
 	}
 	s.Reset(time.Unix(sec, nsec).UTC())
 	s.Start, s.Ceilings = r.start, r.ceilings
@@ -177,21 +188,6 @@ func (r *Reader) row(s *sampler.Sample) bool {
 	r.faults += bad
 	r.yielded(at)
 	return true
-}
-
-// farAhead is how far a time may be ahead of the one before it without a look at the one after it: one wrong stamp must
-// not cost all later samples.
-const farAhead = int64(24 * time.Hour)
-
-// comesBack reports whether the time of the next row, where that is at hand, is before this one, and after the last
-// that was used.
-func (r *Reader) comesBack(at int64) bool {
-	if r.timeColumn != 0 || r.pos == r.full {
-		return false
-	}
-	sec, nsec, _, ok := r.times.Plain(r.buf[:r.full], r.pos)
-	next := sec*1e9 + nsec
-	return ok && next < at && next > r.last
 }
 
 // readHeader reads the current cells as a header if one of them names the time. The first header may do without: then

@@ -35,6 +35,7 @@ type column struct {
 	points   []point
 	sorted   bool
 	gaps     int // readings of 0 or less of what every process has
+	wrong    int // values that were dropped because their time cannot be right
 	twice    int // values that were dropped because the one before them has their time
 	next     int // index of the first point that was not taken, of start times and limits
 }
@@ -156,24 +157,49 @@ func (c *column) add(t int64, v float64) {
 
 // arrange sorts the points. It returns how many were dropped because another one has their time.
 func (c *column) arrange() (dropped int) {
-	if c.sorted {
-		return c.twice
+	if !c.sorted {
+		c.dropWrongStamps()
+		slices.SortStableFunc(c.points, func(a, b point) int { return cmp.Compare(a.At, b.At) })
+		before := len(c.points)
+		c.points = slices.CompactFunc(c.points, func(a, b point) bool { return a.At == b.At })
+		c.twice += before - len(c.points)
+		c.sorted = true
 	}
-	slices.SortStableFunc(c.points, func(a, b point) int { return cmp.Compare(a.At, b.At) })
-	before := len(c.points)
-	c.points = slices.CompactFunc(c.points, func(a, b point) bool { return a.At == b.At })
-	c.sorted = true
-	return c.twice + before - len(c.points)
+	if n := len(c.points); n > 1 && c.points[n-1].At-c.points[0].At > longAgo {
+		c.dropWrongStamps()
+	}
+	return c.twice
+}
+
+// dropWrongStamps drops the points whose time cannot be right.
+func (c *column) dropWrongStamps() {
+	times := make([]int64, len(c.points))
+	for i, p := range c.points {
+		times[i] = p.At
+	}
+	wrong, _ := wrongStamps(times)
+	drop := make(map[int]bool, len(wrong))
+	for _, i := range wrong {
+		drop[i] = true
+	}
+	kept := c.points[:0]
+	for i, p := range c.points {
+		if !drop[i] {
+			kept = append(kept, p)
+		}
+	}
+	c.points, c.wrong = kept, c.wrong+len(wrong)
 }
 
 // finish names and describes what was gathered, and leaves each process ready to be yielded. Its error says that
 // nothing can be.
 func (g *gathered) finish() error {
-	dropped, kept := 0, 0
+	dropped, kept, wrong := 0, 0, 0
 	for _, p := range g.processes {
 		for _, c := range p.columns {
 			dropped += c.arrange()
 			kept += len(c.points)
+			wrong += c.wrong
 		}
 		p.starts.arrange()
 		for _, l := range p.limits {
@@ -187,6 +213,10 @@ func (g *gathered) finish() error {
 	if dropped > 0 {
 		g.faults += dropped
 		g.errs = append(g.errs, fmt.Errorf("%s: %d values at a time that the series has already: skipped", g.name, dropped))
+	}
+	if wrong > 0 {
+		g.faults += wrong
+		g.errs = append(g.errs, fmt.Errorf("%s: %d values at a time that is far from those before and after it: skipped", g.name, wrong))
 	}
 	for _, p := range g.processes {
 		p.describe(g)

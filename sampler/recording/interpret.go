@@ -57,7 +57,7 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 			key = append(key, col)
 		}
 	}
-	s.dropFarAhead(g, line, roles, key, times)
+	s.dropWrongStamps(g, line, roles, key, times)
 	latest, last := map[string]int64{}, map[string]int{} // the newest time of a process, and its row before
 	var late []int                                       // not after the row before them
 	back, twice := 0, 0                                  // of these, how many are before it, and how many at its time
@@ -96,29 +96,33 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 	return nil
 }
 
-// dropFarAhead skips rows whose time is far ahead of the rows of their process before and after them, which are in
-// order: one wrong stamp.
-func (s *sheet) dropFarAhead(g *gathered, line *timeline, roles []role, key []int, times []int64) {
-	type two struct{ before, row int }
-	last := map[string]two{}
+// dropWrongStamps skips rows whose time cannot be right by the other rows of their process.
+func (s *sheet) dropWrongStamps(g *gathered, line *timeline, roles []role, key []int, times []int64) {
+	type rows struct {
+		times []int64
+		at    []int
+	}
+	of := map[string]*rows{}
+	var order []*rows
 	for i, t := range times {
 		if t < 0 {
 			continue
 		}
 		k := keyOf(s, roles, key, i)
-		if l, known := last[k]; known && l.before >= 0 {
-			before, at := times[l.before], times[l.row]
-			if at-before > farAhead && t > before && t < at {
-				g.fault(s.lines[l.row], "%s: %s: far ahead of the rows before and after it: skipped", line.what, scan.Shown([]byte(s.cell(l.row, max(line.column, 0)))))
-				times[l.row] = -1
-				last[k] = two{l.before, i}
-				continue
-			}
+		r := of[k]
+		if r == nil {
+			r = &rows{}
+			of[k] = r
+			order = append(order, r)
 		}
-		if l, known := last[k]; known {
-			last[k] = two{l.row, i}
-		} else {
-			last[k] = two{-1, i}
+		r.times, r.at = append(r.times, t), append(r.at, i)
+	}
+	for _, r := range order {
+		wrong, why := wrongStamps(r.times)
+		for k, i := range wrong {
+			row := r.at[i]
+			g.fault(s.lines[row], "%s: %s: %w", line.what, scan.Shown([]byte(s.cell(row, max(line.column, 0)))), why[k])
+			times[row] = -1
 		}
 	}
 }

@@ -170,6 +170,9 @@ func (s *objects) cell(row []string, key, value string) []string {
 	for len(row) <= col {
 		row = append(row, "")
 	}
+	if n := len(s.rows); n > 0 && col < len(s.rows[n-1]) && s.rows[n-1][col] == value {
+		value = s.rows[n-1][col] // of which one in memory is enough
+	}
 	row[col] = value
 	return row
 }

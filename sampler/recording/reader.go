@@ -243,7 +243,7 @@ func (r *Reader) next(ctx context.Context, s *sampler.Sample) error {
 		if r.fast && r.fastRow(s) {
 			return nil
 		}
-		if r.slowLine(r.takeLine(), s) {
+		if r.slowLine(ctx, r.takeLine(), s) {
 			return nil
 		}
 	}

@@ -212,7 +212,7 @@ func TestReaderSkipsAStampFarAhead(t *testing.T) {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 	_, faults := r.Faults()
-	if diff := cmp.Diff([]string{`f:3: time: "1731557600": far ahead of the samples before and after it: skipped`}, texts(faults)); diff != "" {
+	if diff := cmp.Diff([]string{`f:3: time: "1731557600": far ahead of the times before and after it: skipped`}, texts(faults)); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
 	}
 }

@@ -29,7 +29,8 @@ const (
 )
 
 // Writer writes recording format v1. What it writes a Reader yields identically, except that a Start that becomes
-// unknown keeps its last value and that a ceiling of level 0 is absent. Not safe for concurrent use.
+// unknown keeps its last value, that a ceiling of level 0 is absent, and that first samples from before 1980 are left
+// out where the others are of this century: the clock was not set yet. Not safe for concurrent use.
 //
 // Write only gathers rows; Flush hands them on in one piece, so a caller that flushes once a second loses at most that
 // second in a crash. After a failed write, as on a full disk, what was not taken is kept, and the next Flush goes on

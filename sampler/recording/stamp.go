@@ -1,0 +1,141 @@
+package recording
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+const (
+	// farAhead is how far a time may be ahead of the one before it without a look at those after it: a wrong stamp must
+	// not cost all that is behind it.
+	farAhead = int64(24 * time.Hour)
+	// longAgo is how far the first times must be before the others to be taken for those of a clock that was not set yet.
+	longAgo = int64(60 * 24 * time.Hour)
+	// lookedAt is how many times after one that is far ahead tell whether it is wrong.
+	lookedAt = 256
+	// Before ownUnset the first times of a recording of our own are those of a clock that was not set yet, where the others
+	// are after ownSet; in other files they may be anyTime.
+	ownUnset = int64(315_532_800 * time.Second)   // 1980
+	ownSet   = int64(1_000_000_000 * time.Second) // 2001
+	anyTime  = int64(math.MaxInt64)
+)
+
+var (
+	errFarAhead = errors.New("far ahead of the times before and after it: skipped")
+	errLongAgo  = errors.New("long before the times after it: skipped")
+)
+
+// wrongStamp tells why a time cannot be right, by the one before it, if there is any, and the next ones. A time is far
+// ahead where the clock comes back. The first ones are long ago where few of them, before some instant, stand before a
+// gap as there is none other. A clock that is set for good goes on.
+func wrongStamp(any bool, last, at int64, next []int64, unset int64) error {
+	if any && at-last <= farAhead {
+		return nil
+	}
+	for i, t := range next {
+		if any && t > last && t < at {
+			return errFarAhead
+		}
+		if !any && t < at-farAhead {
+			after := next[i:min(i+4, len(next))]
+			if len(after) > 2 && slices.IsSorted(after) { // else newest first
+				return errFarAhead
+			}
+			return nil
+		}
+	}
+	if any || at >= unset {
+		return nil
+	}
+	const few, many = 10, 10
+	before := at
+	for i, t := range next[:min(few, len(next))] {
+		if gap := t - before; gap > longAgo {
+			after := next[i:min(i+many, len(next))]
+			if len(after) < 3*(i+1) || slices.Min(next[i:]) < t || unset == ownUnset && t < ownSet {
+				return nil
+			}
+			for k := 1; k < len(after); k++ {
+				if gap < 20*(after[k]-after[k-1]) {
+					return nil
+				}
+			}
+			return errLongAgo
+		}
+		before = t
+	}
+	return nil
+}
+
+// wrongStamps returns which of a series of times, in the order of their file, cannot be right. Where most of them fall,
+// the newest is taken for the first.
+func wrongStamps(times []int64) (wrong []int, why []error) {
+	falls := 0
+	for i := 1; i < len(times); i++ {
+		if times[i] < times[i-1] {
+			falls++
+		}
+	}
+	if falls > len(times)/2 {
+		times = slices.Clone(times)
+		slices.Reverse(times)
+		wrong, why = wrongStamps(times)
+		for i := range wrong {
+			wrong[i] = len(times) - 1 - wrong[i]
+		}
+		return wrong, why
+	}
+	last, any := int64(0), false
+	for i, t := range times {
+		if any && t <= last {
+			continue
+		}
+		if !any || t-last > farAhead {
+			if err := wrongStamp(any, last, t, times[i+1:min(i+1+lookedAt, len(times))], anyTime); err != nil {
+				wrong, why = append(wrong, i), append(why, err)
+				continue
+			}
+		}
+		last, any = t, true
+	}
+	return wrong, why
+}
+
+// nextTimes returns the times of the next rows. But for the first row it reads on where little is at hand, and it moves
+// what is: slices of the buffer are not valid any more.
+func (r *Reader) nextTimes(ctx context.Context) (times []int64) {
+	const enough = 64 << 10
+	r.end = copy(r.buf, r.buf[r.pos:r.end])
+	r.full, r.pos = r.full-r.pos, 0
+	for r.any && r.end < min(enough, len(r.buf)-1) && r.srcErr == nil {
+		if r.read(ctx) != nil {
+			break
+		}
+	}
+	if i := bytes.LastIndexByte(r.buf[:r.end], '\n'); i >= 0 {
+		r.full = i + 1
+	}
+	var cells [][]byte
+	for line := range bytes.Lines(r.buf[:r.full]) {
+		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		if cells = splitCells(cells[:0], line); len(cells) <= r.timeColumn {
+			continue
+		}
+		var stamps scan.Times
+		if sec, nsec, err := stamps.Parse(cells[r.timeColumn]); err == nil {
+			times = append(times, sec*1e9+nsec)
+		}
+		if len(times) == lookedAt {
+			break
+		}
+	}
+	return times
+}
