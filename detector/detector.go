@@ -97,5 +97,9 @@ func (d *Detector) Status() []Status {
 	return all
 }
 
+// LeftOut returns how many readings were not judged so far: of more than 4,096 resources that leaktrend does not know
+// those are judged that came first, for as long as they are read.
+func (d *Detector) LeftOut() uint64 { return d.engine.LeftOut() }
+
 // Config returns the configuration in force.
 func (d *Detector) Config() Config { return d.config }

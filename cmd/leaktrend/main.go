@@ -27,6 +27,9 @@ var errLeak = errors.New("a leak was found")
 // errUnsure ends it where no leak was found, but something could not be read or judged.
 var errUnsure = errors.New("something could not be read or judged")
 
+// errInterrupted ends a command that a signal keeps from its results.
+var errInterrupted = errors.New("interrupted")
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -66,11 +69,14 @@ recorded, and of scan, if a part of the fleet could not be read or an alert not 
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetArgs(args)
-	root.SetIn(stdin)
+	root.SetIn(&interruptible{ctx: ctx, from: stdin})
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.AddCommand(replayCommand(), convertCommand(), recordCommand(), watchCommand(), tuneCommand(), scanCommand(), rulesCommand(), demoCommand())
 	err := root.ExecuteContext(ctx)
+	if errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
 	if err != nil && !errors.Is(err, errLeak) && !errors.Is(err, errUnsure) {
 		fmt.Fprintln(stderr, "leaktrend:", err)
 	}

@@ -2,16 +2,21 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -135,4 +140,38 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	os.Exit(m.Run())
+}
+
+// A signal ends what waits for input that never comes.
+func TestInputIsInterrupted(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"replay", "-"}, {"convert", "-", "-o", filepath.Join(t.TempDir(), "x.csv")}} {
+		stdin, never := io.Pipe()
+		ctx, interrupt := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- run(ctx, args, stdin, io.Discard, io.Discard) }()
+		if _, err := io.WriteString(never, "time,a\n"); err != nil { // it is being read
+			t.Fatal(err)
+		}
+		interrupt()
+		if err := await.Receive(t, "the end of "+args[0], ended); fmt.Sprint(err) != "interrupted" {
+			t.Errorf("%s ended with %v", args[0], err)
+		}
+		if err := never.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What is read through interruptible is what was written, however it comes.
+func TestInterruptible(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("0123456789", 1000)
+	for _, from := range []io.Reader{
+		strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text)), iotest.DataErrReader(strings.NewReader(text)), iotest.HalfReader(strings.NewReader(text)),
+	} {
+		if err := iotest.TestReader(&interruptible{ctx: t.Context(), from: from}, []byte(text)); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -266,6 +266,10 @@ func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*R
 		result.FaultCount++
 		result.Faults = append(result.Faults, failed)
 	}
+	if n := d.LeftOut(); n > 0 {
+		result.FaultCount++
+		result.Faults = append(result.Faults, fmt.Errorf("%s: %d values of more resources than are judged at a time", name, n))
+	}
 	events := map[string][]alerting.Event{}
 	for _, e := range result.Events {
 		events[e.Resource] = append(events[e.Resource], e)

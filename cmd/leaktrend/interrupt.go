@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"io"
+)
+
+// interruptible is a reader that a signal ends: whoever is asked for input may never write any.
+type interruptible struct {
+	ctx  context.Context
+	from io.Reader
+	buf  []byte
+	read chan result // what comes of reading into buf
+	busy bool        // until it has come
+	left []byte      // of buf
+	err  error       // that follows
+}
+
+type result struct {
+	n   int
+	err error
+}
+
+// Read reads, or returns the error of the context.
+func (r *interruptible) Read(p []byte) (n int, err error) {
+	if len(r.left) == 0 && r.err == nil && len(p) > 0 {
+		if err := r.fill(len(p)); err != nil {
+			return 0, err
+		}
+	}
+	n = copy(p, r.left)
+	r.left = r.left[n:]
+	if len(r.left) == 0 {
+		err = r.err
+	}
+	return n, err
+}
+
+// fill waits for input. A read that nobody waits for any more goes on, and its buffer is its own until it is over.
+func (r *interruptible) fill(size int) error {
+	if !r.busy {
+		if len(r.buf) < size {
+			r.buf = make([]byte, size)
+		}
+		r.busy, r.read = true, make(chan result, 1)
+		go func(into []byte, read chan<- result) {
+			n, err := r.from.Read(into)
+			read <- result{n, err}
+		}(r.buf[:size], r.read)
+	}
+	select {
+	case got := <-r.read:
+		r.busy, r.left, r.err = false, r.buf[:got.n], got.err
+		return nil
+	case <-r.ctx.Done():
+		return r.ctx.Err()
+	}
+}
