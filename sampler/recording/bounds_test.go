@@ -111,7 +111,7 @@ func TestBoundsOfRecording(t *testing.T) {
 	}
 	s := f.Recordings[0]
 	n, faults := s.Faults()
-	want := []string{"f:2: 7904 columns beyond the first 4096 of a row, or 20000 of a recording, are not read; split the file"}
+	want := []string{fmt.Sprintf("f:2: %d columns beyond the first %d of a row, or 20000 of a recording, are not read; split the file", columns-defaultBounds.columns, defaultBounds.columns)}
 	if diff := cmp.Diff(want, texts(faults)); n != 1 || diff != "" {
 		t.Errorf("%d faults (-want +got):\n%s", n, diff)
 	}

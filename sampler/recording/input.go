@@ -14,12 +14,12 @@ type bounds struct {
 	cells   int // of a table
 	values  int // of series
 	series  int // of a file
-	columns int // of one recording: as many as the engine judges
+	columns int // of one recording: as many as the engine judges, and the time
 	limits  int // of one recording: levels that end the process
 	item    int // bytes of a line, or of a value of JSON that is decoded at once
 }
 
-var defaultBounds = bounds{cells: 5_000_000, values: 16_000_000, series: 20_000, columns: 4096, limits: 1000, item: 16 << 20}
+var defaultBounds = bounds{cells: 5_000_000, values: 16_000_000, series: 20_000, columns: maxForeign + len(known) + 1, limits: 1000, item: 16 << 20}
 
 // input is the text of a file as it comes.
 type input struct {
