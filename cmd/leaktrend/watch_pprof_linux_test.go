@@ -57,7 +57,7 @@ func TestWatchPprofTarget(t *testing.T) {
 	leaky(t, name)
 	pattern := "[l]" + name[1:] // does not match the test itself
 	// The one process that matches is watched, though nothing answers at the address.
-	one := until(t, []string{"watch", "--name", pattern, "--pprof", "http://127.0.0.1:1", "--interval", "50ms"}, "open_fds")
+	one := until(t, []string{"watch", "--name", pattern, "--pprof", "http://127.0.0.1:1", "--interval", "50ms"}, "open_fds ") // and its value
 	if one.code != 0 || !strings.Contains(one.stdout, "open_fds") {
 		t.Errorf("one process: code %d\n%s%s", one.code, one.stdout, one.stderr)
 	}
