@@ -128,13 +128,59 @@ func (s *Self) readGoroutines(r *reader) {
 			want = n
 			continue
 		}
-		for i := range s.goroutines[:n] {
-			r.add(s.goroutines[i].Stack(), 1, 0)
-		}
+		s.addGoroutines(r, s.goroutines[:n])
 		break
 	}
 	if len(s.goroutines) > keptRecords {
 		s.goroutines = nil
+	}
+}
+
+func (s *Self) addGoroutines(r *reader, records []runtime.StackRecord) {
+	cut := 0
+	for i := range records {
+		if r.isCut(records[i].Stack()) {
+			cut++
+		}
+	}
+	var deep []deepStack
+	known := false
+	if cut >= minCut && len(records) <= maxDeep {
+		deep, known = r.readDeep()
+	}
+	for i := range records {
+		if stack := records[i].Stack(); !known || !r.isCut(stack) {
+			r.add(stack, 1, 0)
+		}
+	}
+	for _, d := range deep {
+		r.add(d.pcs, d.count, 0)
+	}
+}
+
+func (s *Self) addHeap(r *reader, records []runtime.MemProfileRecord, rate float64) {
+	cut := 0.
+	for i := range records {
+		if m := &records[i]; m.InUseBytes() > 0 && r.isCut(m.Stack()) {
+			_, size := scaled(float64(m.InUseObjects()), float64(m.InUseBytes()), rate)
+			cut += size
+		}
+	}
+	var deep []deepStack
+	known := false
+	if cut >= minCutSamples*rate {
+		deep, known = r.readDeep()
+	}
+	for i := range records {
+		m := &records[i]
+		if stack := m.Stack(); !known || !r.isCut(stack) {
+			count, size := scaled(float64(m.InUseObjects()), float64(m.InUseBytes()), rate)
+			r.add(stack, count, size)
+		}
+	}
+	for _, d := range deep {
+		count, size := scaled(d.count, d.size, rate)
+		r.add(d.pcs, count, size)
 	}
 }
 
@@ -152,11 +198,7 @@ func (s *Self) readHeap(r *reader) error {
 			want = n
 			continue
 		}
-		for i := range s.memory[:n] {
-			m := &s.memory[i]
-			count, size := scaled(float64(m.InUseObjects()), float64(m.InUseBytes()), rate)
-			r.add(m.Stack(), count, size)
-		}
+		s.addHeap(r, s.memory[:n], rate)
 		break
 	}
 	if len(s.memory) > keptRecords {
@@ -197,9 +239,10 @@ func readText(kind Kind, label string, add func(pcs []uintptr, count, size float
 	return readCounts(&text, label, add)
 }
 
-// readCounts reads the legacy text form of a profile of counts, with lines as in "2 @ 0x4711 0x4811", each followed by
-// one as in `# labels: {"k":"v"}` where there are labels. Where label is not empty, as in `"k":"v"`, it takes only the
-// stacks that have it.
+// readCounts reads the legacy text form of a profile, with lines as in "2 @ 0x4711 0x4811" for counts, and as in "2: 64
+// [3: 96] @ 0x4711" for the heap: objects and bytes that are there, and in brackets that were allocated. Each is followed
+// by a line as in `# labels: {"k":"v"}` where there are labels. Where label is not empty, as in `"k":"v"`, it takes only
+// the stacks that have it.
 func readCounts(text io.Reader, label string, add func(pcs []uintptr, count, size float64)) error {
 	all, err := io.ReadAll(text)
 	if err != nil {
@@ -211,9 +254,17 @@ func readCounts(text io.Reader, label string, add func(pcs []uintptr, count, siz
 		if !found || strings.HasPrefix(head, "#") || label != "" && (i+1 == len(lines) || !hasLabel(lines[i+1], label)) {
 			continue
 		}
-		count, err := strconv.ParseUint(head, 10, 32)
+		objects, rest, isHeap := strings.Cut(head, ": ")
+		count, err := strconv.ParseUint(objects, 10, 32)
 		if err != nil {
 			return fmt.Errorf("profile: line %d: %q is no count", i+1, head)
+		}
+		size := uint64(0)
+		if isHeap {
+			used, _, _ := strings.Cut(rest, " [")
+			if size, err = strconv.ParseUint(used, 10, 63); err != nil {
+				return fmt.Errorf("profile: line %d: %q are no bytes", i+1, used)
+			}
 		}
 		var pcs []uintptr
 		for _, word := range strings.Fields(stack) {
@@ -223,7 +274,7 @@ func readCounts(text io.Reader, label string, add func(pcs []uintptr, count, siz
 			}
 			pcs = append(pcs, uintptr(pc))
 		}
-		add(pcs, float64(count), 0)
+		add(pcs, float64(count), float64(size))
 	}
 	return nil
 }
@@ -280,12 +331,7 @@ func (r *reader) add(pcs []uintptr, count, size float64) {
 	if count == 0 {
 		return
 	}
-	h := hash(pcs)
-	p := r.places[h]
-	if p == nil {
-		p = r.resolve(pcs)
-		r.places[h] = p
-	}
+	p := r.placeOf(pcs)
 	if p.round != r.round {
 		p.round, p.count, p.bytes = r.round, 0, 0
 	}
@@ -303,6 +349,17 @@ func (r *reader) add(pcs []uintptr, count, size float64) {
 	}
 	r.profile.Count += count
 	r.profile.Bytes += size
+}
+
+// placeOf returns the place of a stack, a new one where it was not seen before.
+func (r *reader) placeOf(pcs []uintptr) *place {
+	h := hash(pcs)
+	p := r.places[h]
+	if p == nil {
+		p = r.resolve(pcs)
+		r.places[h] = p
+	}
+	return p
 }
 
 func (r *reader) resolve(pcs []uintptr) *place {

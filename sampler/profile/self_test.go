@@ -65,17 +65,20 @@ func inner(a, b chan int) {
 
 // linesOf returns a function that says at which line of this file a comment "line: NAME" is.
 func linesOf(t *testing.T) func(name string) int {
-	text, err := os.ReadFile("self_test.go")
+	return func(name string) int { return lineIn(t, "self_test.go", name) }
+}
+
+func lineIn(t *testing.T, file, name string) int {
+	t.Helper()
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(name string) int {
-		before, _, found := strings.Cut(string(text), "// line: "+name+"\n")
-		if !found {
-			t.Fatalf("no line %q", name)
-		}
-		return strings.Count(before, "\n") + 1
+	before, _, found := strings.Cut(string(text), "// line: "+name+"\n")
+	if !found {
+		t.Fatalf("no line %q", name)
 	}
+	return strings.Count(before, "\n") + 1
 }
 
 func TestGoroutines(t *testing.T) {
@@ -294,8 +297,8 @@ func TestLabelled(t *testing.T) {
 
 func TestReadCounts(t *testing.T) {
 	type call struct {
-		PCs   []uintptr
-		Count float64
+		PCs         []uintptr
+		Count, Size float64
 	}
 	for _, test := range []struct {
 		name, text, label string
@@ -304,16 +307,18 @@ func TestReadCounts(t *testing.T) {
 	}{
 		{"empty", "", "", nil, ""},
 		{"profile", "goroutineleak profile: total 3\n2 @ 0x10 0x20\n# labels: {\"a\":\" @ \"}\n#\t0x10\tmain.f+0x1\t/a @ b.go:1\n\n1 @ 0x30\n", "", []call{
-			{[]uintptr{0x10, 0x20}, 2}, {[]uintptr{0x30}, 1},
+			{[]uintptr{0x10, 0x20}, 2, 0}, {[]uintptr{0x30}, 1, 0},
 		}, ""},
 		{"a label", "1 @ 0x10\n2 @ 0x20\n# labels: {\"a\":\"1\"}\n3 @ 0x30\n# labels: {\"a\":\"2\", \"b\":\"1\"}\n4 @ 0x40\n# labels: {\"c\":\"1\", \"a\":\"1\"}\n" +
-			"5 @ 0x50\n# labels: {\"c\":\"\\\"a\\\":\\\"1\\\"\"}\n6 @ 0x60", `"a":"1"`, []call{{[]uintptr{0x20}, 2}, {[]uintptr{0x40}, 4}}, ""},
-		{"no stack", "4 @\n", "", []call{{nil, 4}}, ""},
-		{"no count", "1 @ 0x1\nx @ 0x10\n", "", []call{{[]uintptr{1}, 1}}, `profile: line 2: "x" is no count`},
+			"5 @ 0x50\n# labels: {\"c\":\"\\\"a\\\":\\\"1\\\"\"}\n6 @ 0x60", `"a":"1"`, []call{{[]uintptr{0x20}, 2, 0}, {[]uintptr{0x40}, 4, 0}}, ""},
+		{"no stack", "4 @\n", "", []call{{nil, 4, 0}}, ""},
+		{"no count", "1 @ 0x1\nx @ 0x10\n", "", []call{{[]uintptr{1}, 1, 0}}, `profile: line 2: "x" is no count`},
+		{"heap", "2: 64 [3: 96] @ 0x10 0x20\n#\t0x10\n", "", []call{{[]uintptr{0x10, 0x20}, 2, 64}}, ""},
+		{"no bytes", "2: x [3: 96] @ 0x10\n", "", nil, `profile: line 1: "x" are no bytes`},
 		{"no counter", "2 @ 0x10 zz\n", "", nil, `profile: line 1: "zz" is no program counter`},
 	} {
 		var got []call
-		err := readCounts(strings.NewReader(test.text), test.label, func(pcs []uintptr, count, _ float64) { got = append(got, call{pcs, count}) })
+		err := readCounts(strings.NewReader(test.text), test.label, func(pcs []uintptr, count, size float64) { got = append(got, call{pcs, count, size}) })
 		if text := fmt.Sprint(err); err != nil && text != test.err || err == nil && test.err != "" {
 			t.Errorf("%s: error %v, want %q", test.name, err, test.err)
 		}
