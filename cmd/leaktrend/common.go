@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	tty "github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -36,3 +37,6 @@ func noteSoak(stderr io.Writer, soak time.Duration) {
 	fmt.Fprintf(stderr, "soak %s: all time constants are scaled to a run of this length. Warm the service up first.\n"+
 		"Measured price: a false alarm in 4 of 100 runs of healthy services, in 2 under steady load.\n", sampler.FormatDuration(soak))
 }
+
+// printable returns a line without what a terminal would obey: names of files and what stands in them are others'.
+func printable(line string) string { return tty.Printable(line) }

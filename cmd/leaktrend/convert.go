@@ -100,14 +100,14 @@ func convert(cmd *cobra.Command, from string, r *recording.Reader, to string, fo
 
 // reportReading tells what was understood of a file, and what was skipped.
 func reportReading(stderr io.Writer, file *recording.File) {
-	fmt.Fprintln(stderr, file.Name+": "+file.Understood())
+	fmt.Fprintln(stderr, printable(file.Name+": "+file.Understood()))
 	for _, r := range file.Recordings {
 		n, first := r.Faults()
 		for _, fault := range first {
-			fmt.Fprintln(stderr, "skipped:", fault)
+			fmt.Fprintln(stderr, "skipped:", printable(fault.Error()))
 		}
 		if more := n - len(first); more > 0 {
-			fmt.Fprintf(stderr, "skipped: %s: %d more\n", file.Name, more)
+			fmt.Fprintf(stderr, "skipped: %s: %d more\n", printable(file.Name), more)
 		}
 	}
 }

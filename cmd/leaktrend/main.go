@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -78,7 +79,12 @@ recorded, and of scan, if a part of the fleet could not be read or an alert not 
 		err = errInterrupted
 	}
 	if err != nil && !errors.Is(err, errLeak) && !errors.Is(err, errUnsure) {
-		fmt.Fprintln(stderr, "leaktrend:", err)
+		for i, line := range strings.Split(err.Error(), "\n") {
+			if line = printable(line); i == 0 {
+				line = "leaktrend: " + line
+			}
+			fmt.Fprintln(stderr, line)
+		}
 	}
 	return err
 }

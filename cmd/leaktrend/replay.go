@@ -122,10 +122,10 @@ func reportFaults(stderr io.Writer, results []*replay.Result) {
 			fmt.Fprintln(stderr, r.Understood)
 		}
 		for _, fault := range r.Faults {
-			fmt.Fprintln(stderr, "skipped:", fault)
+			fmt.Fprintln(stderr, "skipped:", printable(fault.Error()))
 		}
 		if more := r.FaultCount - len(r.Faults); more > 0 {
-			fmt.Fprintf(stderr, "skipped: %s: %d more\n", r.File, more)
+			fmt.Fprintf(stderr, "skipped: %s: %d more\n", printable(r.File), more)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/labels"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
@@ -279,5 +281,49 @@ func TestReplayNamesTheSoakInForce(t *testing.T) {
 	got := leaktrend(t, "", "replay", "--soak", "0", path)
 	if !strings.Contains(got.stdout, "judged with physical time constants, recorded with soak 10h") {
 		t.Errorf("got\n%s", got.stdout)
+	}
+}
+
+// What a file calls its columns and processes reaches no terminal, line of JSON, page or recording raw.
+func TestReplayShowsNoControlCharacters(t *testing.T) {
+	t.Parallel()
+	const evil = "\x1b[31mred\x1b[2J\u202e\u009b"
+	dir := t.TempDir()
+	path := filepath.Join(dir, "evil.csv")
+	var file strings.Builder
+	fmt.Fprintf(&file, "time;pod;a%s;b%s\n", evil, evil)
+	for i := range 200 {
+		fmt.Fprintf(&file, "%d;%s;%d;1\n%d;b;%d;x%s\n", 1700000000+600*i, evil, i, 1700000000+600*i, i, evil)
+	}
+	if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	page := filepath.Join(dir, "page.html")
+	for _, args := range [][]string{
+		{"replay", path}, {"replay", "--format", "json", path}, {"replay", "--html", page, path}, {"convert", path, "-o", filepath.Join(dir, "out.csv")}, {"replay", path + evil},
+	} {
+		got := leaktrend(t, "", args...)
+		written, err := filepath.Glob(filepath.Join(dir, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts := map[string]string{"stdout": got.stdout, "stderr": got.stderr}
+		for _, name := range written {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name != path {
+				texts[name] = string(text)
+			}
+		}
+		for where, text := range texts {
+			for line := range strings.Lines(text) {
+				bad := strings.IndexFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool { return !unicode.IsPrint(r) && r != '\t' && r != '\u00a0' })
+				if bad >= 0 {
+					t.Fatalf("%v: %s: %q", args, where, line[max(0, bad-20):min(len(line), bad+20)])
+				}
+			}
+		}
 	}
 }

@@ -234,7 +234,9 @@ func (r *Reader) readHeader(first bool) bool {
 			name = ""
 		}
 		taken[name] = name != ""
-		r.columns[i] = name
+		if name != "" {
+			r.columns[i] = recordable(name)
+		}
 		r.fast = r.fast && name != ""
 	}
 	r.describeColumns()
@@ -321,7 +323,7 @@ func quotedCell(b []byte) (cell, rest []byte) {
 func (r *Reader) note(line []byte) {
 	if version, ok := bytes.CutPrefix(line, []byte(recordingPrefix)); ok {
 		if string(bytes.TrimSpace(version)) != recordingVersion {
-			r.fault("recording format v%s is not known here: read as v1", bytes.TrimSpace(version))
+			r.fault("recording format v%s is not known here: read as v1", scan.Printable(string(bytes.TrimSpace(version))))
 		}
 		if r.any { // recordings one after the other: the notes of the former do not hold for the next
 			r.notes, r.start, r.levels, r.ceilings = Header{}, time.Time{}, nil, nil
@@ -336,7 +338,7 @@ func (r *Reader) note(line []byte) {
 	value = bytes.TrimSpace(value)
 	switch string(bytes.TrimSpace(key)) {
 	case "source":
-		r.notes.Source = string(value)
+		r.notes.Source = scan.Printable(string(value))
 	case "interval":
 		r.noteDuration(&r.notes.Interval, "interval", value)
 	case "soak":
@@ -381,7 +383,7 @@ func (r *Reader) noteCeiling(value []byte) {
 		r.fault("ceiling: %s: %s is not a level of 0 or more: ignored", scan.Shown(value), scan.Shown(value[i+1:]))
 		return
 	}
-	name := string(bytes.TrimSpace(value[:i]))
+	name := recordable(string(bytes.TrimSpace(value[:i])))
 	known := false
 	for k := range r.levels {
 		if r.levels[k].Resource == name {

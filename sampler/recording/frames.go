@@ -176,7 +176,7 @@ func (f *frameReader) take(of *frame) {
 		c := &of.Fields[col]
 		if col == at || c.Type != "number" && c.Type != "" {
 			if col != at {
-				f.setAside(c.Name, c.Type)
+				f.setAside(scan.Printable(c.Name), scan.Printable(c.Type))
 			}
 			continue
 		}

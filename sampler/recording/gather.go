@@ -249,7 +249,7 @@ func (g *gathered) bounded(t *input) {
 // refuse returns the error of a file that was recognized and cannot be read: the format seen, what is missing, and the
 // way out.
 func (g *gathered) refuse(missing, wayOut string) error {
-	return fmt.Errorf("%s: %s: %s; %s", g.name, g.format, missing, wayOut)
+	return fmt.Errorf("%s: %s: %s; %s", g.name, g.format, scan.Printable(missing), wayOut)
 }
 
 func (g *gathered) empty() error {
@@ -278,7 +278,7 @@ func (p *process) describe(g *gathered) {
 			name += c.series
 		}
 		if taken[name] {
-			g.setAside(c.header, "the same as "+name)
+			g.setAside(scan.Printable(c.header), "the same as "+name)
 			continue
 		}
 		guess, _ := sampler.Lookup(name)
@@ -293,14 +293,14 @@ func (p *process) describe(g *gathered) {
 		}
 		taken[name] = true
 		if c.resource.Unjudged != "" {
-			g.setAside(c.header, c.resource.Unjudged)
+			g.setAside(scan.Printable(c.header), c.resource.Unjudged)
 		}
 		kept = append(kept, c)
 	}
 	p.columns = kept
 	for _, c := range p.columns {
 		if other := c.resource.StandsInFor; other != "" && taken[other] {
-			g.setAside(c.header, "stands in for "+other)
+			g.setAside(scan.Printable(c.header), "stands in for "+other)
 		}
 	}
 }
@@ -442,6 +442,11 @@ func (f *faultLog) fault(line int, format string, args ...any) {
 
 func (f *faultLog) explain(line int, format string, args ...any) {
 	if len(f.errs) < maxFaults {
+		for i := range args {
+			if text, isText := args[i].([]byte); isText {
+				args[i] = scan.Printable(string(text))
+			}
+		}
 		f.errs = append(f.errs, fmt.Errorf("%s:%d: %w", f.name, line, fmt.Errorf(format, args...)))
 	}
 }

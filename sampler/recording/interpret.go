@@ -14,6 +14,9 @@ func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
 	if len(s.rows) == 0 {
 		return nil, g.empty()
 	}
+	for i, name := range s.header {
+		s.header[i] = scan.Printable(name)
+	}
 	shapes := make([]shape, s.width())
 	for col := range shapes {
 		if err := in.ctx.Err(); err != nil {
@@ -242,7 +245,7 @@ func (s *sheet) fill(in *input, g *gathered, shapes []shape, roles []role, times
 			}
 			name := c.name
 			if suffix != "" {
-				name = suffix
+				name = scan.Printable(suffix)
 			}
 			to := g.column(p, name, c.series)
 			if to == nil {
@@ -303,7 +306,7 @@ func (s *sheet) processName(roles []role, row int) string {
 			parts = append(parts, strings.TrimSpace(s.name(col)+" "+s.cell(row, col)))
 		}
 	}
-	return strings.Join(parts, ", ")
+	return scan.Printable(strings.Join(parts, ", "))
 }
 
 func (s *sheet) addStart(p *process, col int, t int64, text string) {

@@ -60,7 +60,7 @@ func readAnswer(t *input, list bool) (*gathered, error) {
 	}
 	switch {
 	case a.status == "error", a.fault != "":
-		return nil, fmt.Errorf("%s: the Prometheus server answered with an error: %s: %s", t.name, a.faultType, a.fault)
+		return nil, fmt.Errorf("%s: the Prometheus server answered with an error: %s: %s", t.name, scan.Printable(a.faultType), scan.Printable(a.fault))
 	case a.kind != "matrix":
 		return nil, fmt.Errorf("%s: JSON with resultType %q: the answer of a range query (matrix) is needed", t.name, a.kind)
 	case a.others && a.rows == 0:

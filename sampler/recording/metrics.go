@@ -91,7 +91,7 @@ func (m *metrics) newSeries(line *promtext.Line) *series {
 	}
 	name := string(line.Name)
 	if why := m.partOf(line); why != "" {
-		m.setAside(name, why)
+		m.setAside(scan.Printable(name), why)
 		return &series{aside: true}
 	}
 	var own, others []promtext.Label
@@ -201,7 +201,7 @@ func (m *metrics) finish() error {
 		var parts []string
 		for _, name := range by {
 			if value := labelOf(m.labels[p], name); value != "" {
-				parts = append(parts, name+" "+value)
+				parts = append(parts, name+" "+scan.Printable(value))
 			}
 		}
 		if p.name = strings.Join(parts, ", "); p.name == "" && m.by != "" {
@@ -229,7 +229,7 @@ func (m *metrics) dropSummaries() {
 			if c.declared != undeclared || !names[family+"_count"] || !names[family+"_sum"] {
 				return false
 			}
-			m.setAside(c.header, "a summary")
+			m.setAside(scan.Printable(c.header), "a summary")
 			return true
 		})
 	}

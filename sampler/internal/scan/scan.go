@@ -276,7 +276,19 @@ func Shown(b []byte) string {
 	return strconv.Quote(string(b))
 }
 
-// Recordable reports whether a resource's name survives being written and read.
+// Recordable reports whether a resource's name survives being written and read, and does nothing to who shows it: a
+// terminal obeys control characters, and others turn the text around them.
 func Recordable(name string) bool {
-	return name != "" && utf8.ValidString(name) && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, unicode.IsControl)
+	return name != "" && utf8.ValidString(name) && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, unprintable)
+}
+
+func unprintable(r rune) bool { return !unicode.IsPrint(r) }
+
+// Printable returns a text in which what is not printed is escaped, as in \x1b.
+func Printable(text string) string {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, unprintable) {
+		return text
+	}
+	quoted := strconv.Quote(text)
+	return quoted[1 : len(quoted)-1]
 }

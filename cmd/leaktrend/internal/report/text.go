@@ -23,7 +23,7 @@ func WriteText(w io.Writer, results []*replay.Result) error {
 	style := terminal.StyleOf(w)
 	out := &strings.Builder{}
 	for _, r := range results {
-		fmt.Fprintln(out, style.Paint(r.File, terminal.Bold)+style.Paint("  "+describe(r), terminal.Dim))
+		fmt.Fprintln(out, style.Paint(terminal.Printable(r.File), terminal.Bold)+style.Paint("  "+describe(r), terminal.Dim))
 		if err := table.Write(out, style, "  ", rowsOf(r)); err != nil {
 			return err
 		}
