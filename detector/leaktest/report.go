@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -312,10 +313,10 @@ func (c *check) perRound(growth float64, rounds int, one, many string) string {
 	switch {
 	case n == 1:
 		return "1 " + one + " a " + unit
-	case n == float64(int(n)):
+	case n == math.Trunc(n) || n >= 10:
 		return fmt.Sprintf("%.0f %s a %s", n, many, unit)
 	}
-	return fmt.Sprintf("%.3g %s a %s", n, many, unit)
+	return fmt.Sprintf("%.2g %s a %s", n, many, unit)
 }
 
 func plural(n int, one, many string) string {

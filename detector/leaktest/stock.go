@@ -88,10 +88,10 @@ func (s *stock) close() {
 	}
 }
 
-// quiesce waits until no goroutine ends any more, for a moment at most.
+// quiesce waits until no goroutine ends any more, for a second at most.
 func quiesce() {
 	calm := 0
-	for range 20 {
+	for began := time.Now(); time.Since(began) < time.Second; {
 		n := runtime.NumGoroutine()
 		time.Sleep(time.Millisecond)
 		if runtime.NumGoroutine() < n {
