@@ -126,6 +126,27 @@ func TestWhatAServiceCompiles(t *testing.T) {
 	}
 }
 
+// A test that checks for leaks compiles no monitor, and nothing that it would bring into the test beside.
+func TestWhatALeaktestCompiles(t *testing.T) {
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		for _, p := range goList(t, goos, "-deps", "./detector/leaktest") {
+			entry, listed := listedAs(p.ImportPath)
+			switch {
+			case p.ImportPath == module+"/detector/leaktest":
+			case !listed:
+				t.Errorf("%s: a test compiles %s, of which nobody says why", goos, p.ImportPath)
+			case under(p.ImportPath, "net/http", module+"/detector/page", module+"/alerting/webhook") || p.ImportPath == module+"/detector":
+				t.Errorf("%s: a test compiles %s: the monitor, its page and its webhook are for services", goos, p.ImportPath)
+			case slices.Contains(collectorOnly, entry):
+				t.Errorf("%s: a test compiles %s, which is for the collector alone", goos, p.ImportPath)
+			}
+			if p.ImportPath == "testing" {
+				t.Errorf("%s: detector/leaktest imports testing, which adds its flags to every program", goos)
+			}
+		}
+	}
+}
+
 func TestListedAs(t *testing.T) {
 	for path, want := range map[string]string{
 		"net/http":                                 "",
