@@ -177,9 +177,9 @@ func (e *Source) clean(err error) error {
 	return err
 }
 
-// scrub takes the secrets out of a text that came from elsewhere.
+// scrub takes the secrets out of a text that came from elsewhere, and what is not to be printed.
 func (e *Source) scrub(text string) string {
-	return redact.Replacer(redacted, redact.Secrets(e.url)...).Replace(text)
+	return redact.Printable(redact.Replacer(redacted, redact.Secrets(e.url)...).Replace(text))
 }
 
 // read takes the readings that it can use out of an answer.

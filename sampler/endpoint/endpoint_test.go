@@ -86,6 +86,8 @@ func TestEndpoint(t *testing.T) {
 			reading(1_700_000_000, fdsAndHeap, sampler.OpenFDs, 9., `queue{q="a"}`, 1., `queue{q="b"}`, 2.), ""},
 		{"queue{q=\"a\"} 1\nprocess_start_time_seconds 1700000010\n", reading(1_700_000_010, nil, `queue{q="a"}`, 1.), ""},
 		{"go_goroutines 5\n{bad\ngo_goroutines 6\n", reading(1_700_000_010, nil, sampler.Goroutines, 5.), `2 lines could not be read, the first: line 2, "{bad": not a line of the Prometheus text format`},
+		{"{\"a\u202eb\"} 5\nc{d=\"\x1b[2J\u2066\"} 6\nc{d=\"e\"} 7\n",
+			reading(1_700_000_010, nil, `"a\u202eb"`, 5., `c{d="\x1b[2J\u2066"}`, 6., `c{d="e"}`, 7.), ""},
 		{"", sampler.Sample{}, "the answer has no metrics"},
 		{"a_total 5\n", reading(0, nil), "no usable gauge among its 1 metrics"},
 		{"<!DOCTYPE html>\nUptime 5\n", sampler.Sample{}, `the answer is not Prometheus text format: line 1, "<!DOCTYPE html>": not a line of the Prometheus text format`},
@@ -210,6 +212,14 @@ func TestEndpointFailsAndGoesOn(t *testing.T) {
 		{name: "500", handle: func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "s3cretpass", http.StatusInternalServerError)
 		}, want: "answered 500 Internal Server Error"},
+		{name: "a status that changes the terminal", handle: func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, "HTTP/1.1 500 \x1b[2Jgone\u202e\r\nConnection: close\r\n\r\n")
+			_ = conn.Close()
+		}, want: "answered 500 \ufffd[2Jgone\ufffd"},
 		{name: "404 with a long body", handle: func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = io.WriteString(w, strings.Repeat("x", 1<<20))

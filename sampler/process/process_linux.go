@@ -15,28 +15,35 @@ import (
 	"time"
 
 	"github.com/prometheus/procfs"
+	"golang.org/x/sys/unix"
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/clock"
 	"github.com/mdzesseis/leaktrend/sampler/internal/live"
+	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
 // Source samples another process, of any language, through /proc: rss_bytes, open_fds, threads and cpu_seconds.
 // It is available on Linux only.
 type Source struct {
-	proc       procfs.Proc
-	pid        int
-	name       string
-	executable string
-	ticks      uint64 // when it started: with the pid, what makes it this process and no later one
-	start      time.Time
+	proc  procfs.Proc
+	pid   int
+	ticks uint64 // when it started: with the pid, what makes it this process and no later one
 
 	mu       sync.Mutex
+	program  program
+	start    time.Time // of the program
 	ended    error
 	closed   bool
 	clock    *clock.Clock
 	ceilings live.CeilingCache
 	faults   live.Faults
+}
+
+// program is what a process runs. It may exec another.
+type program struct {
+	comm string // as the kernel keeps it
+	path string // "" if it cannot be seen
 }
 
 // New returns a Source for a process that runs now. It is an error if there is none of that pid, if it has ended
@@ -79,15 +86,19 @@ func open(pid int) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	executable, err := p.Executable()
-	if err != nil {
-		executable = "" // another user's, or a kernel thread
-	}
 	return &Source{
-		proc: p, pid: pid, name: stat.Comm, executable: executable, ticks: stat.Starttime, start: start,
+		proc: p, pid: pid, program: programOf(p, stat.Comm), ticks: stat.Starttime, start: start,
 		clock:    clock.New(),
 		ceilings: live.CeilingCache{Read: func() []sampler.Ceiling { return live.Ceilings(live.ProcRoot, live.SysRoot, pid) }},
 	}, nil
+}
+
+func programOf(p procfs.Proc, comm string) program {
+	path, err := p.Executable()
+	if err != nil {
+		path = "" // another user's, or a kernel thread
+	}
+	return program{comm, path}
 }
 
 // absent makes a missing entry of /proc plain.
@@ -105,14 +116,24 @@ func isDead(stat procfs.ProcStat) bool {
 // PID returns the process id.
 func (p *Source) PID() int { return p.pid }
 
-// Name returns the command name as the kernel keeps it, cut to 15 bytes.
-func (p *Source) Name() string { return p.name }
+// Name returns the command name as the kernel keeps it, cut to 15 bytes, made printable.
+func (p *Source) Name() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.name()
+}
 
-// Executable returns the path of the program, or "" if that cannot be seen.
-func (p *Source) Executable() string { return p.executable }
+func (p *Source) name() string { return redact.Printable(p.program.comm) }
+
+// Executable returns the path of the program, made printable, or "" if that cannot be seen.
+func (p *Source) Executable() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return redact.Printable(p.program.path)
+}
 
 // String returns the process as in "pid 4242 redis-server".
-func (p *Source) String() string { return fmt.Sprintf("pid %d %s", p.pid, p.name) }
+func (p *Source) String() string { return fmt.Sprintf("pid %d %s", p.pid, p.Name()) }
 
 // ProcDir returns the directory of the process in the proc file system.
 func (p *Source) ProcDir() string { return filepath.Join(live.ProcRoot, strconv.Itoa(p.pid)) }
@@ -122,10 +143,10 @@ func (p *Source) ProcDir() string { return filepath.Join(live.ProcRoot, strconv.
 func (p *Source) Alive() error {
 	stat, err := p.proc.Stat()
 	if err != nil {
-		return fmt.Errorf("process %d (%s): %w", p.pid, p.name, err)
+		return fmt.Errorf("process %d (%s): %w", p.pid, p.Name(), err)
 	}
 	if stat.Starttime != p.ticks {
-		return fmt.Errorf("process %d (%s) ended", p.pid, p.name)
+		return fmt.Errorf("process %d (%s) ended", p.pid, p.Name())
 	}
 	return nil
 }
@@ -137,7 +158,8 @@ func (e endedError) Error() string { return string(e) }
 func (e endedError) Unwrap() error { return io.EOF }
 
 // Sample reads the process. The error names the resources that could not be read; the others are in the sample. Once
-// the process has ended, also when its pid has passed to another one, the sample is empty and the error wraps io.EOF.
+// the process has ended, also when its pid has passed to another one, the sample is empty and the error wraps io.EOF. A
+// process that executes another program begins anew with it.
 // After Close the error wraps os.ErrClosed. Sample and Close may be called concurrently; the context is not used, as
 // nothing here waits.
 func (p *Source) Sample(_ context.Context, into *sampler.Sample) error {
@@ -146,7 +168,7 @@ func (p *Source) Sample(_ context.Context, into *sampler.Sample) error {
 	now := p.clock.Now()
 	into.Reset(now)
 	if p.closed {
-		return fmt.Errorf("sampler: process %d (%s): %w", p.pid, p.name, os.ErrClosed)
+		return fmt.Errorf("sampler: process %d (%s): %w", p.pid, p.name(), os.ErrClosed)
 	}
 	if p.ended != nil {
 		return p.ended
@@ -157,13 +179,14 @@ func (p *Source) Sample(_ context.Context, into *sampler.Sample) error {
 	// Read last: while the start is still the same, nothing before was read from a later process of this pid.
 	stat, err := p.proc.Stat()
 	switch {
-	case live.IsGone(err) || err == nil && (stat.Starttime != p.ticks || isDead(stat)):
-		p.ended = endedError(fmt.Sprintf("process %d (%s) ended", p.pid, p.name))
+	case live.IsGone(err) && isOver(p.pid, live.ProcRoot) || err == nil && (stat.Starttime != p.ticks || isDead(stat)):
+		p.ended = endedError(fmt.Sprintf("process %d (%s) ended", p.pid, p.name()))
 		return p.ended
 	case err != nil:
-		return fmt.Errorf("sampler: process %d (%s): %w", p.pid, p.name, err)
+		return fmt.Errorf("sampler: process %d (%s): %w", p.pid, p.name(), err)
 	}
 
+	p.follow(stat.Comm, now)
 	into.Start, into.Ceilings = p.start, ceilings
 	p.faults.Reset()
 	into.Add(sampler.RSSBytes, float64(stat.ResidentMemory()))
@@ -175,6 +198,26 @@ func (p *Source) Sample(_ context.Context, into *sampler.Sample) error {
 	into.Add(sampler.Threads, float64(stat.NumThreads))
 	into.Add(sampler.CPUSeconds, stat.CPUTime())
 	return p.faults.Err()
+}
+
+// isOver reports whether a process is no more, of which the proc file system that is mounted at a root shows nothing: it
+// may be the file system that is gone.
+func isOver(pid int, root string) bool {
+	_, err := os.Stat(filepath.Join(root, "self"))
+	return err == nil || errors.Is(unix.Kill(pid, 0), unix.ESRCH)
+}
+
+// follow notes that the process runs another program: its start is when that was seen. A process may also change its
+// name alone.
+func (p *Source) follow(comm string, now time.Time) {
+	if comm == p.program.comm {
+		return
+	}
+	next := programOf(p.proc, comm)
+	if next.path != p.program.path && next.path != "" && p.program.path != "" {
+		p.start = now
+	}
+	p.program = next
 }
 
 // explain says what to do about descriptors that may not be seen.

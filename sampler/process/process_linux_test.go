@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/internal/live"
 	"github.com/mdzesseis/leaktrend/sampler/internal/testchild"
 	"github.com/mdzesseis/leaktrend/testdata/await"
 )
@@ -181,7 +182,7 @@ func TestProcessEnds(t *testing.T) {
 		t.Errorf("a zombie can be watched: %v", err)
 	}
 	late := newProcessOf(t, os.Getpid())
-	late.proc, late.pid, late.name, late.ticks = p.proc, p.pid, p.name, p.ticks
+	late.proc, late.pid, late.program, late.ticks = p.proc, p.pid, p.program, p.ticks
 	_ = cmd.Wait()
 	check("gone, and known to be")
 	p = late
@@ -199,6 +200,77 @@ func TestProcessReusedPID(t *testing.T) {
 	var s sampler.Sample
 	if err := p.Sample(context.Background(), &s); !errors.Is(err, io.EOF) || len(s.Readings) != 0 {
 		t.Errorf("error %v, readings %v; want the end of the process", err, s.Readings)
+	}
+}
+
+// A process that executes another program is another one from then on, under its pid; one that only changes its name is
+// not.
+func TestProcessExecutes(t *testing.T) {
+	cmd := exec.Command("sh", "-c", `read line; exec sleep 1000`)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	p := newProcessOf(t, cmd.Process.Pid)
+	var before, after sampler.Sample
+	sample(t, p, &before)
+	p.program.comm = "renamed" // as if it had another name then
+	sample(t, p, &after)
+	if !after.Start.Equal(before.Start) || p.Name() == "renamed" {
+		t.Errorf("with another name: start %s, then %s; name %s", before.Start, after.Start, p.Name())
+	}
+	if _, err := io.WriteString(stdin, "\n"); err != nil {
+		t.Fatal(err)
+	}
+	await.True(t, "the other program", func() bool {
+		sample(t, p, &after)
+		return p.Name() == "sleep"
+	})
+	if !after.Start.Equal(after.Time) || p.String() != fmt.Sprintf("pid %d sleep", p.PID()) || filepath.Base(p.Executable()) == "sh" {
+		t.Errorf("%s, %s: start %s at %s", p, p.Executable(), after.Start, after.Time)
+	}
+	began := after.Start
+	sample(t, p, &after)
+	if !after.Start.Equal(began) {
+		t.Errorf("start %s, then %s", began, after.Start)
+	}
+}
+
+// A name is what its process makes it.
+func TestProcessNameIsPrintable(t *testing.T) {
+	p := newProcessOf(t, os.Getpid())
+	p.program = program{"a\x1b[2J\u202eb", "/tmp/\x07"}
+	if got, want := fmt.Sprint(p, p.Name(), p.Executable()), fmt.Sprintf("pid %d a\ufffd[2J\ufffdba\ufffd[2J\ufffdb/tmp/\ufffd", os.Getpid()); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// While the proc file system is gone, nothing is known of a process that lives.
+func TestProcIsGone(t *testing.T) {
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		pid  int
+		root string
+		want bool
+	}{
+		{"lives, no proc", os.Getpid(), t.TempDir(), false},
+		{"ended, no proc", ended.Process.Pid, t.TempDir(), true},
+		{"not shown", os.Getpid(), live.ProcRoot, true},
+	} {
+		if got := isOver(test.pid, test.root); got != test.want {
+			t.Errorf("%s: over is %v", test.name, got)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/merge"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
 // Suffixes of the names of metrics that only rise, or that are parts of a histogram.
@@ -122,7 +123,7 @@ func ResourceName(metric string) string {
 	switch {
 	case metric == "":
 		return "value"
-	case !scan.Recordable(metric):
+	case !scan.Recordable(metric) || redact.Printable(metric) != metric:
 		return strconv.Quote(metric)
 	}
 	return metric

@@ -1,6 +1,7 @@
 // Package redact keeps secrets out of what is logged, shown and returned as errors: every address that is read from or
-// posted to may hold a user, a password or a token, and whoever answers may repeat them. It is below all other
-// packages, and imports none of them.
+// posted to may hold a user, a password or a token, and whoever answers may repeat them. It also keeps out what would
+// move a cursor or turn text around: names come from programs that are watched. It is below all other packages, and
+// imports none of them.
 package redact
 
 import (
@@ -10,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Mark stands in a text for what is not shown.
@@ -80,6 +83,17 @@ func Replacer(mark string, secrets ...string) *strings.Replacer {
 		pairs = append(pairs, s, mark)
 	}
 	return strings.NewReplacer(pairs...)
+}
+
+// Printable replaces all that is no character of a line by U+FFFD: control characters and escapes, which change a
+// terminal, line breaks, and marks that have text run the other way.
+func Printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, text)
 }
 
 // Cause returns what went wrong in a request without the address, which the errors of net/http repeat with its secrets;

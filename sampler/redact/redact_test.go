@@ -71,3 +71,17 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+func TestPrintable(t *testing.T) {
+	for text, want := range map[string]string{
+		"redis-server 7.2, größer: ✓":     "redis-server 7.2, größer: ✓",
+		"a\x1b[2J\x1b]0;pwn\x07b\x7f":     "a\ufffd[2J\ufffd]0;pwn\ufffdb\ufffd",
+		"two\nlines\r\tand a tab":         "two\ufffdlines\ufffd\ufffdand a tab",
+		"\u202eevil\u2066\u200b\ufeff":    "\ufffdevil\ufffd\ufffd\ufffd",
+		"not UTF-8: \xff\xfe, C1: \u009b": "not UTF-8: \ufffd\ufffd, C1: \ufffd",
+	} {
+		if got := Printable(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

@@ -167,7 +167,7 @@ func isTooLarge(text string, status int) bool {
 // clean makes a text of the server fit to be shown.
 func (c *Client) clean(text string) string {
 	text = c.secrets.Replace(text)
-	text = strings.Join(strings.Fields(text), " ")
+	text = redact.Printable(strings.Join(strings.Fields(text), " "))
 	if runes := []rune(text); len(runes) > shownDetail {
 		text = string(runes[:shownDetail]) + redact.Mark
 	}

@@ -6,11 +6,11 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
 // Style says how text is laid out.
@@ -70,14 +70,7 @@ func (s Style) Paint(text string, t Tint) string {
 }
 
 // Printable replaces what would move the cursor or change the terminal: names come from the programs that are watched.
-func Printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return utf8.RuneError
-	}, text)
-}
+func Printable(text string) string { return redact.Printable(text) }
 
 // Cut shortens text to a number of columns.
 func Cut(text string, columns int) string {
