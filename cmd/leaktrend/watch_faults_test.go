@@ -43,7 +43,7 @@ func TestWatchTellsWhatIsMissing(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			server := httptest.NewServer(test.answer)
 			defer server.Close()
-			got := until(t, []string{"watch", "--url", server.URL, "--interval", "50ms", "--exit-code"}, test.says)
+			got := until(t, []string{"watch", "--url", server.URL, "--interval", "50ms", "--exit-code"}, test.says, " early")
 			if got.code != test.code || !strings.Contains(got.stdout+got.stderr, test.says) || !strings.Contains(got.stdout, "early") {
 				t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 			}
