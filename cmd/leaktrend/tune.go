@@ -42,7 +42,12 @@ delay, beside the rules of the field. Then search for the most sensitive setting
 alarms, and judge it on programs that the search did not see.
 
 With recordings instead of a labels file, they are taken as healthy: their extension by a block bootstrap tells
-the false alarms a month that this very process would give. The form of a labels file is explained in
+the false alarms a month that this very process would give.
+
+Hard limits are proposed by the highest level that healthy time reached, with headroom: the less of it was
+recorded, the more. -o writes what differs from the defaults, with its reasons.
+
+The form of a labels file is explained in
 testdata/labels.yaml. Recordings with a soak setting are judged in it and reported apart.`,
 		Example: `  leaktrend tune testdata/labels.yaml
   leaktrend tune labels.yaml --budget 1/90d -o leaktrend.yaml --html tradeoff.html

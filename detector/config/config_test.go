@@ -277,3 +277,43 @@ func TestRepaired(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is as by default is left out, but for what there is a note on.
+func TestWriteChanged(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		c     Config
+		notes map[string]string
+		want  string
+	}{
+		{"nothing", Default(), nil, "resource_monitoring: {}\n"},
+		{"a note", Default(), map[string]string{"adaptive.soak": "no test run"}, `resource_monitoring:
+  adaptive:
+    # scale all time constants so that a steady leak is called within a run of this length, at least 10s; 0s = off (default 0s)
+    # no test run
+    soak: 0s
+`},
+		{"both groups", with(func(c *Config) { c.FDThreshold, c.MemoryThreshold, c.Adaptive.Sensitivity = 7, 5, 2 }), nil, `resource_monitoring:
+  # hard limit: descriptors above the starting baseline; 0 = off (default 0)
+  fd_threshold: 7
+  # hard limit: heap in use in MB of 1024*1024 bytes, absolute; 0 = off (default 0)
+  memory_leak_threshold: 5
+  adaptive:
+    # 0.1 to 10; the required duration is divided by it (default 1)
+    sensitivity: 2
+`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var b strings.Builder
+			if err := WriteChanged(&b, test.c, test.notes); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, b.String()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if got, warnings, err := parse(b.String()); got != test.c || warnings != nil || err != nil {
+				t.Errorf("read back: %v, %v, %v", got, warnings, err)
+			}
+		})
+	}
+}

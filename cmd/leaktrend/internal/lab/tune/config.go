@@ -33,5 +33,14 @@ func notesOf(r *Result) map[string]string {
 	if r.Choice.Setting.LeastGrowth != r.InForce.LeastGrowth {
 		notes["adaptive.least_growth"] = fmt.Sprintf("Chosen, instead of %s, together with the sensitivity.", number(r.InForce.LeastGrowth))
 	}
+	for i := range r.Limits {
+		if l := &r.Limits[i]; l.Proposed != l.InForce || l.InForce > 0 {
+			var lines []string
+			for _, line := range l.Advice() {
+				lines = append(lines, wrap(line, textWidth, "")...)
+			}
+			notes[l.Key] = strings.Join(lines, "\n")
+		}
+	}
 	return notes
 }

@@ -27,6 +27,15 @@ func writePage(w io.Writer, r *Result) error {
 		}
 		b.WriteString("</section>\n")
 	}
+	if len(r.Limits) > 0 {
+		b.WriteString("<section class=\"card\"><h2>Hard limits</h2>\n")
+		for i := range r.Limits {
+			for _, line := range r.Limits[i].Advice() {
+				paragraph(&b, line)
+			}
+		}
+		b.WriteString("</section>\n")
+	}
 	if len(r.Months) > 0 {
 		monthsPage(&b, r)
 	}

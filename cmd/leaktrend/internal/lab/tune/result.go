@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/config"
 )
 
 // Result is what was measured.
@@ -32,6 +33,7 @@ type Result struct {
 	Months    []Month  `json:"months,omitempty"`
 	Extension string   `json:"extension,omitempty"` // what the months rest on
 	Choice    *Choice  `json:"choice,omitempty"`
+	Limits    []Limit  `json:"limits,omitempty"`  // of the resources that were recorded
 	Skipped   []string `json:"skipped,omitempty"` // recordings that could not be extended
 }
 
@@ -67,15 +69,16 @@ type Trial struct {
 	Figures
 }
 
-// ConfigYAML returns the recommended section resource_monitoring, with what was measured as comments. It was read back.
+// ConfigYAML returns the recommended section resource_monitoring: what differs from the defaults, and the sensitivity,
+// with what was measured as comments. It was read back.
 func (r *Result) ConfigYAML(inForce detector.Config) ([]byte, error) {
-	config := r.Choice.Setting.apply(inForce)
+	settings := applyLimits(r.Limits, r.Choice.Setting.apply(inForce))
 	var b bytes.Buffer
-	if err := detector.WriteConfig(&b, config, notesOf(r)); err != nil {
+	if err := config.WriteChanged(&b, settings, notesOf(r)); err != nil {
 		return nil, err
 	}
 	got, _, err := detector.ParseConfig(bytes.NewReader(b.Bytes()), "the recommended configuration")
-	if err == nil && got != config {
+	if err == nil && got != settings {
 		err = errors.New("the recommended configuration does not read back as it was written")
 	}
 	return b.Bytes(), err

@@ -40,6 +40,14 @@ func (r *Result) WriteText(w io.Writer, families bool) error {
 			p.text(line)
 		}
 	}
+	if len(r.Limits) > 0 {
+		p.heading("Hard limits")
+		for i := range r.Limits {
+			for _, line := range r.Limits[i].Advice() {
+				p.text(line)
+			}
+		}
+	}
 	if len(r.Groups) > 0 {
 		p.sources(&r.Groups[0])
 	}

@@ -70,6 +70,9 @@ func Run(ctx context.Context, o Options, m *Meter) (*Result, error) {
 	u.settings = grid(u.result.InForce)
 	u.inForce = slices.Index(u.settings, u.result.InForce)
 	err := u.all(ctx)
+	if err == nil && !u.result.HeldOut {
+		u.result.Limits, err = proposeLimits(ctx, o.Config, u.prepared(o.Search.All))
+	}
 	if err != nil && ctx.Err() == nil {
 		return nil, err
 	}

@@ -178,7 +178,7 @@ var moreExported = map[string]struct {
 	"detector/engine":                     {17, "configuration, decisions, states and verdicts are four vocabularies of one step"},
 	"detector/plot":                       {25, "what a canvas of any kind has to draw"},
 	"cmd/leaktrend/internal/lab/evaluate": {16, "a name for each figure that is measured"},
-	"cmd/leaktrend/internal/lab/tune":     {17, "a name for each figure that is reported"},
+	"cmd/leaktrend/internal/lab/tune":     {18, "a name for each figure that is reported"},
 }
 
 func TestFewExportedNames(t *testing.T) {
