@@ -327,3 +327,41 @@ func TestReplayShowsNoControlCharacters(t *testing.T) {
 		}
 	}
 }
+
+// Times that count from the beginning of a recording are no dates of 1970.
+func TestReplayTellsElapsedTimes(t *testing.T) {
+	t.Parallel()
+	var file strings.Builder
+	file.WriteString("elapsed_min,open_fds\n")
+	for i := range 2880 {
+		fmt.Fprintf(&file, "%d,%d\n", i, 100+max(0, i-600)/5)
+	}
+	page := filepath.Join(t.TempDir(), "page.html")
+	got := leaktrend(t, file.String(), "replay", "--html", page, "-")
+	if !strings.Contains(got.stdout, " since +") {
+		t.Errorf("a row says %s", got.stdout)
+	}
+	html, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := leaktrend(t, file.String(), "replay", "--format", "json", "-").stdout
+	for _, text := range []string{got.stdout, lines, string(html)} {
+		if strings.Contains(text, "1970") || strings.Contains(text, "Jan ") {
+			t.Errorf("a date: %s", text)
+		}
+	}
+	var last struct{ Time, Since, Summary string }
+	first, _, _ := strings.Cut(lines, "\n")
+	if err := json.Unmarshal([]byte(first), &last); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{last.Time, last.Since} {
+		if d, err := time.ParseDuration(strings.TrimPrefix(text, "+")); err != nil || d < 9*time.Hour || d > 30*time.Hour {
+			t.Errorf("%q is not what has passed", text)
+		}
+	}
+	if !strings.Contains(last.Summary, "(since "+last.Since+")") {
+		t.Errorf("an alert says %q", last.Summary)
+	}
+}

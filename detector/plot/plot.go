@@ -257,8 +257,18 @@ func (c *Chart) drawGrid(on Canvas, f *frame, values axis) {
 		on.Line(Grid, []Point{{f.left, y}, {f.right, y}})
 	}
 	zone := c.zone()
+	elapsed := sampler.FormatInstant(time.Unix(0, f.to), "") != "" // no dates, and in no zone
+	if elapsed {
+		zone = time.UTC
+	}
 	ticks := timeAxis(f.from, f.to, zone, 8)
 	name := zoneName(f.to, zone)
+	if elapsed {
+		for i, tick := range ticks {
+			ticks[i] = timeTick{at: tick.at, label: sampler.FormatInstant(tick.at, ""), as: ""}
+		}
+		name = ""
+	}
 	const letter = 6.2
 	reserved := f.right - letter*float64(len(name)) - 8
 	for i, tick := range ticks {
@@ -270,10 +280,16 @@ func (c *Chart) drawGrid(on Canvas, f *frame, values axis) {
 			align, edge = Start, x+2*half
 		}
 		if edge < reserved {
-			on.Text(Muted, Point{x, f.bottom + 16}, align, Label{Text: tick.label, At: tick.at, As: tick.as, Minor: i%2 == 1 || (f.right-edge)*onPhone < f.right-reserved})
+			label := Label{Text: tick.label, At: tick.at, As: tick.as, Minor: i%2 == 1 || (f.right-edge)*onPhone < f.right-reserved}
+			if elapsed {
+				label.At = time.Time{}
+			}
+			on.Text(Muted, Point{x, f.bottom + 16}, align, label)
 		}
 	}
-	on.Text(Muted, Point{f.right, f.bottom + 16}, End, Label{Text: name, At: time.Unix(0, f.to), As: AsZone})
+	if !elapsed {
+		on.Text(Muted, Point{f.right, f.bottom + 16}, End, Label{Text: name, At: time.Unix(0, f.to), As: AsZone})
+	}
 }
 
 // drawMinimums draws each minimum over its stretch of time. Neighbours are joined, so that the staircase shows.

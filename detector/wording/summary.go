@@ -22,7 +22,7 @@ func Summary(d *engine.Decision) string {
 	case engine.Grew:
 		return fmt.Sprintf("%s leak: %s for %s without ever coming back, %s now, %s before (since %s)",
 			d.Resource, d.Described.FormatPerHour(d.SlopePerHour), sampler.FormatDuration(d.Time.Sub(d.Since)),
-			now, start, d.Since.Format("2006-01-02 15:04:05 MST")) + timeLeft(&d.Event, d.Described)
+			now, start, sampler.FormatInstant(d.Since, "2006-01-02 15:04:05 MST")) + timeLeft(&d.Event, d.Described)
 	case engine.NearCeiling:
 		return fmt.Sprintf("%s at %.0f %% of what the process can have: %s of %s",
 			d.Resource, 100*d.Value/d.Ceiling, now, d.Described.Format(d.Ceiling)) + timeLeft(&d.Event, d.Described)

@@ -26,7 +26,7 @@ func Why(s *engine.Status) string {
 	case engine.TrendOff:
 		return "below its limits; the trend is not judged (adaptive.enabled is false)"
 	case engine.NotRead:
-		return "not read any more since " + s.At.Format("2006-01-02 15:04 MST")
+		return "not read any more since " + sampler.FormatInstant(s.At, "2006-01-02 15:04 MST")
 	case engine.TooFew:
 		return "too few samples to tell"
 	case engine.TooShort:

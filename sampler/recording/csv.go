@@ -190,6 +190,39 @@ func (r *Reader) row(ctx context.Context, s *sampler.Sample) bool {
 	return true
 }
 
+// nextTimes returns the times of the next rows. But for the first row it reads on where little is at hand, and it moves
+// what is: slices of the buffer are not valid any more.
+func (r *Reader) nextTimes(ctx context.Context) (times []int64) {
+	const enough = 64 << 10
+	r.end = copy(r.buf, r.buf[r.pos:r.end])
+	r.full, r.pos = r.full-r.pos, 0
+	for r.any && r.end < min(enough, len(r.buf)-1) && r.srcErr == nil {
+		if r.read(ctx) != nil {
+			break
+		}
+	}
+	if i := bytes.LastIndexByte(r.buf[:r.end], '\n'); i >= 0 {
+		r.full = i + 1
+	}
+	var cells [][]byte
+	for line := range bytes.Lines(r.buf[:r.full]) {
+		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		if cells = splitCells(cells[:0], line); len(cells) <= r.timeColumn {
+			continue
+		}
+		var stamps scan.Times
+		if sec, nsec, err := stamps.Parse(cells[r.timeColumn]); err == nil {
+			times = append(times, sec*1e9+nsec)
+		}
+		if len(times) == lookedAt {
+			break
+		}
+	}
+	return times
+}
+
 // readHeader reads the current cells as a header if one of them names the time. The first header may do without: then
 // the first column is the time, unless the line has numbers in it.
 func (r *Reader) readHeader(first bool) bool {

@@ -1,14 +1,10 @@
 package recording
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"math"
 	"slices"
 	"time"
-
-	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
 const (
@@ -105,37 +101,4 @@ func wrongStamps(times []int64) (wrong []int, why []error) {
 		last, any = t, true
 	}
 	return wrong, why
-}
-
-// nextTimes returns the times of the next rows. But for the first row it reads on where little is at hand, and it moves
-// what is: slices of the buffer are not valid any more.
-func (r *Reader) nextTimes(ctx context.Context) (times []int64) {
-	const enough = 64 << 10
-	r.end = copy(r.buf, r.buf[r.pos:r.end])
-	r.full, r.pos = r.full-r.pos, 0
-	for r.any && r.end < min(enough, len(r.buf)-1) && r.srcErr == nil {
-		if r.read(ctx) != nil {
-			break
-		}
-	}
-	if i := bytes.LastIndexByte(r.buf[:r.end], '\n'); i >= 0 {
-		r.full = i + 1
-	}
-	var cells [][]byte
-	for line := range bytes.Lines(r.buf[:r.full]) {
-		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 || line[0] == '#' {
-			continue
-		}
-		if cells = splitCells(cells[:0], line); len(cells) <= r.timeColumn {
-			continue
-		}
-		var stamps scan.Times
-		if sec, nsec, err := stamps.Parse(cells[r.timeColumn]); err == nil {
-			times = append(times, sec*1e9+nsec)
-		}
-		if len(times) == lookedAt {
-			break
-		}
-	}
-	return times
 }

@@ -261,7 +261,7 @@ func (e *entry) plainSentence(zone *time.Location) string {
 	if e.Since.IsZero() {
 		return e.Sentence
 	}
-	return "since " + e.Since.In(zone).Format("2006-01-02 15:04:05 MST") + " (" + e.Lasted + "): " + e.Sentence
+	return "since " + sampler.FormatInstant(e.Since.In(zone), "2006-01-02 15:04:05 MST") + " (" + e.Lasted + "): " + e.Sentence
 }
 
 // Reason is the reason as a sentence of its own.

@@ -115,9 +115,9 @@ func EarlyRate(s *detector.Status) string {
 // clock writes an instant with its date only where that is not today's.
 func clock(t, now time.Time) string {
 	if now.Sub(t) < 24*time.Hour {
-		return t.Format("15:04:05")
+		return sampler.FormatInstant(t, "15:04:05")
 	}
-	return t.Format("2006-01-02 15:04")
+	return sampler.FormatInstant(t, "2006-01-02 15:04")
 }
 
 // Columns of a row.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/detector/plot"
+	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 //go:embed frame.html
@@ -38,6 +39,12 @@ func Template(text string, zone *time.Location) *template.Template {
 // instant returns an instant for a page with plot.Script, which puts it into the zone of whoever looks; until then it
 // is in its own. as is how it is written: plot.AsZone, or in full.
 func instant(as string, t time.Time) template.HTML {
+	if text := sampler.FormatInstant(t, ""); text != "" { // no date, and in no zone
+		if as == string(plot.AsZone) {
+			return ""
+		}
+		return template.HTML(template.HTMLEscapeString(text))
+	}
 	text := t.Format("2006-01-02 15:04:05")
 	if as == string(plot.AsZone) {
 		text = t.Format("MST")
