@@ -13,7 +13,7 @@ type CheckStats struct {
 	Checks     uint64        // samples asked for
 	Incomplete uint64        // of these, the ones in which something could not be read or judged
 	LeftOut    uint64        // readings that were not judged, as there were more resources than have a place
-	Panics     uint64        // of the source and of OnSample; each counts as incomplete too
+	Panics     uint64        // of the source, of OnSample and OnLeakDetection, and of evidence
 	Reading    time.Duration // elapsed time spent reading the samples
 	Judging    time.Duration // elapsed time spent judging them
 	Interval   time.Duration // between two checks; 0 = the configuration turns them off

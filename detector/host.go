@@ -251,12 +251,11 @@ func (m *ResourceMonitor) GetCurrentUsage() map[string]int64 {
 // IsHealthy reports whether no leak is found and no hard limit is passed at present. It is false too while the monitor
 // runs and is blind: when no sample was judged for two intervals and 10 s, as when the source hangs or gives nothing.
 func (m *ResourceMonitor) IsHealthy() bool {
-	running := m.isRunning()
-	m.state.mu.Lock()
-	defer m.state.mu.Unlock()
-	if running && m.state.stalled() {
+	if m.isStalled() {
 		return false
 	}
+	m.state.mu.Lock()
+	defer m.state.mu.Unlock()
 	for _, t := range m.state.detector.engine.All() {
 		if t.Fails() {
 			return false

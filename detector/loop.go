@@ -118,7 +118,7 @@ func (l *loop) run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil // what failed was cut short
 		}
-		if failed := guard.Do(func() error { return l.keepParts(ctx, source) }); err == nil {
+		if failed := l.keepParts(ctx, source); err == nil {
 			err = failed
 		}
 		l.report(err)

@@ -235,6 +235,14 @@ func (m *ResourceMonitor) isRunning() bool {
 	return a != nil && a.ctx.Err() == nil
 }
 
+// isStalled reports whether samples are to be judged and are not.
+func (m *ResourceMonitor) isStalled() bool {
+	running := m.isRunning()
+	m.state.mu.Lock()
+	defer m.state.mu.Unlock()
+	return running && m.state.stalled()
+}
+
 // Run watches until ctx ends, and returns after all its goroutines have, but for what does not return: see Stop. It fails at once when the monitor is running. When the Source has ended, the error wraps io.EOF.
 func (m *ResourceMonitor) Run(ctx context.Context) error {
 	a := newActivity(ctx)
@@ -379,7 +387,7 @@ func (m *ResourceMonitor) Checks() CheckStats {
 	s := CheckStats{
 		Checks:     m.loop.counters.checks.Load(),
 		Incomplete: m.loop.counters.incomplete.Load(),
-		Panics:     m.loop.counters.panics.Load(),
+		Panics:     m.loop.counters.panics.Load() + m.state.queue.Panics(),
 		Reading:    time.Duration(m.loop.counters.reading.Load()),
 		Judging:    time.Duration(m.loop.counters.judging.Load()),
 	}

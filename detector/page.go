@@ -40,7 +40,9 @@ func (s shown) Status() page.Status {
 		d.Started = known.started.Round(0).UTC()
 	}
 	known.mu.Unlock()
-	d.Healthy, d.Delivery, d.Cost = true, m.Delivery(), m.CheckCost()
+	d.Stalled = m.isStalled()
+	d.Healthy, d.Delivery, d.Cost = !d.Stalled, m.Delivery(), m.CheckCost()
+	d.Log, d.Panics = m.LogStats(), m.Checks().Panics
 	d.Resources, d.Alerts = []page.Resource{}, append([]alerting.Alert{}, m.History()...) // [] rather than null
 	d.Sites, d.Captures = append([]sites.Status{}, m.Sites()...), append([]evidence.Capture{}, m.Captures()...)
 	d.Evidence = m.EvidenceCost()

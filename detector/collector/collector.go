@@ -43,7 +43,7 @@ var _ prometheus.Collector = (*Collector)(nil)
 
 // New returns a Collector of a monitor, running or not.
 func New(m *detector.ResourceMonitor) *Collector {
-	return &Collector{read: func() snapshot { return snapshot{m.Status(), m.Delivery(), m.Checks()} }}
+	return &Collector{read: func() snapshot { return snapshot{m.Status(), m.Delivery(), m.Checks(), m.LogStats()} }}
 }
 
 // snapshot is what one scrape exports.
@@ -51,6 +51,7 @@ type snapshot struct {
 	status   []detector.Status
 	delivery []alerting.SinkStats
 	checks   detector.CheckStats
+	log      alerting.LogStats
 }
 
 // units are the suffixes of the metrics that hold levels, by the unit of the resource.
@@ -120,11 +121,19 @@ var (
 
 	sent    = desc("alerts_sent_total", "Alerts delivered.", "sink")
 	retried = desc("alerts_retried_total", "Attempts to deliver beyond the first of an alert.", "sink")
-	dropped = desc("alerts_dropped_total", "Alerts pushed out of the full queue.", "sink")
-	failed  = desc("alerts_failed_total", "Alerts given up after a final error.", "sink")
+	refused = desc("alerts_refused_total", "Attempts to deliver that ended in a final error or a panic.", "sink")
+	dropped = desc("alerts_dropped_total", "Alerts that gave way to a later one of their finding, or for which there was no room.", "sink")
+	failed  = desc("alerts_failed_total", "Alerts given up, as they were refused and their finding is over.", "sink")
 	queued  = desc("alerts_queued", "Alerts that wait or are being sent.", "sink")
+	waiting = desc("alerts_waiting", "Alerts that were refused, and are offered again while their findings hold.", "sink")
 	failing = desc("sink_failing", "1 while the last attempt to deliver failed.", "sink")
 	stuck   = desc("sink_stuck", "1 while a sink does not return although its time is over.", "sink")
+
+	logLines   = desc("log_lines_total", "Log lines of the monitor that are no alerts and that the logger took.")
+	logDropped = desc("log_lines_dropped_total", "Log lines for which there was no room while the logger did not return.")
+	logStuck   = desc("log_stuck", "1 while the logger does not return.")
+	panics     = desc("panics_total", "Panics in what the monitor calls and does not own: checks are the source, the hooks after a check and "+
+		"evidence, messages is the logger, and the others are sinks.", "in")
 )
 
 // Describe sends the descriptions of all metrics.
@@ -136,7 +145,7 @@ func (c *Collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	for _, d := range []*prometheus.Desc{
 		state, finding, severity, since, exhaustion, findings, memory, checks, incomplete, checkSeconds, lastCheck, interval,
-		sent, retried, dropped, failed, queued, failing, stuck,
+		sent, retried, refused, dropped, failed, queued, waiting, failing, stuck, logLines, logDropped, logStuck, panics,
 	} {
 		ch <- d
 	}
@@ -160,12 +169,20 @@ func (c *Collector) Collect(ch chan<- prometheus.Metric) {
 	count(checkSeconds, s.checks.Judging.Seconds(), "judge")
 	gauge(lastCheck, unix(s.checks.Last))
 	gauge(interval, s.checks.Interval.Seconds())
+	count(logLines, float64(s.log.Written))
+	count(logDropped, float64(s.log.Dropped))
+	gauge(logStuck, truth(s.log.Stuck))
+	count(panics, float64(s.checks.Panics), "checks")
+	count(panics, float64(s.log.Panics), "messages")
 	for _, d := range s.delivery {
 		count(sent, float64(d.Sent), d.Name)
 		count(retried, float64(d.Retried), d.Name)
+		count(refused, float64(d.Refused), d.Name)
 		count(dropped, float64(d.Dropped), d.Name)
 		count(failed, float64(d.Failed), d.Name)
 		gauge(queued, float64(d.Queued), d.Name)
+		gauge(waiting, float64(d.Waiting), d.Name)
+		count(panics, float64(d.Panics), d.Name)
 		gauge(failing, truth(d.Failing), d.Name)
 		gauge(stuck, truth(d.Stuck), d.Name)
 	}

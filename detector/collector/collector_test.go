@@ -57,12 +57,13 @@ func example() snapshot {
 		},
 		delivery: []alerting.SinkStats{
 			{Name: "log", Sent: 4},
-			{Name: "webhook", Sent: 1, Retried: 5, Dropped: 2, Failed: 3, Queued: 6, Failing: true, Stuck: true},
+			{Name: "webhook", Sent: 1, Retried: 5, Refused: 7, Dropped: 2, Failed: 3, Panics: 8, Queued: 6, Waiting: 4, Failing: true, Stuck: true},
 		},
 		checks: detector.CheckStats{
-			Checks: 1000, Incomplete: 3, Reading: 3 * time.Millisecond, Judging: 1500 * time.Microsecond, Interval: 30 * time.Second,
+			Checks: 1000, Incomplete: 3, Panics: 2, Reading: 3 * time.Millisecond, Judging: 1500 * time.Microsecond, Interval: 30 * time.Second,
 			Last: began.Add(2 * time.Hour),
 		},
+		log: alerting.LogStats{Written: 9, Dropped: 10, Panics: 11, Stuck: true},
 	}
 }
 

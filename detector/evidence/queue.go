@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -56,6 +57,8 @@ type Queue struct {
 
 	due     time.Time  // when the task is to be called; touched by the goroutine that works alone, like problem
 	problem guard.News // what was wrong with the task
+
+	panics atomic.Uint64
 }
 
 // awaiting is an alert on its way, and until when it may wait.
@@ -89,6 +92,9 @@ func (q *Queue) Meanwhile(task func(context.Context) (next time.Time)) {
 	defer q.mu.Unlock()
 	q.task = task
 }
+
+// Panics returns how often a source or the task panicked, or ended the goroutine that called it.
+func (q *Queue) Panics() uint64 { return q.panics.Load() }
 
 // Put delivers an alert, or lets it wait for its evidence. None overtakes another: firing and resolved of a finding
 // keep their order.
@@ -254,6 +260,7 @@ func (q *Queue) answerInTurn(ctx context.Context, task func(context.Context) tim
 			close(worked)
 			return
 		}
+		q.panics.Add(1)
 		q.logger.Error("Resource monitor: a source of evidence ended the goroutine that called it")
 		go q.answerInTurn(ctx, task, next, worked)
 	}()
@@ -289,6 +296,9 @@ func (q *Queue) call(ctx context.Context, task func(context.Context) time.Time) 
 		q.due = task(ctx)
 		return nil
 	})
+	if guard.IsPanic(err) {
+		q.panics.Add(1)
+	}
 	if q.problem.ChangedError(err) && err != nil {
 		guard.Entry(q.logger, err).Error("Resource monitor: the work for evidence failed")
 	}
@@ -316,7 +326,9 @@ func (q *Queue) gather(r *request) {
 			err = context.DeadlineExceeded // its time is over, as the finding is
 		}
 		q.mu.Lock()
-		if !guard.IsPanic(err) { // what was found counts, beside an error too
+		if guard.IsPanic(err) {
+			q.panics.Add(1)
+		} else { // what was found counts, beside an error too
 			r.alert = changed
 		}
 		if err == nil || r.ctx.Err() == nil {

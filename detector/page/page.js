@@ -179,12 +179,21 @@
       e.profiles && ['They took', percent(e.share) + ' of a core'],
       e.profiles && ['Longest pause', shortTime(e.longest_pause_ns)]
     ]), e.note && make('p', { 'class': 'small' }, e.note)), view.delivery.map(function (d) {
-      if (!d.failed && !d.dropped && !d.failing && !d.stuck) { return ''; }
+      if (!d.failed && !d.dropped && !d.waiting && !d.failing && !d.stuck) { return ''; }
       var p = make('p', { 'class': 'small' }, make('span', { 'class': 'warn' }, 'Delivery by ' + d.name + ':'),
-        ' ' + d.sent + ' sent, ' + d.failed + ' failed, ' + d.dropped + ' dropped, ' + d.queued + ' waiting.');
+        ' ' + d.sent + ' sent, ' + d.failed + ' failed, ' + d.dropped + ' dropped, ' + d.queued + ' waiting' +
+        (d.waiting ? ', ' + d.waiting + ' of them refused and offered again while they hold.' : '.'));
       if (d.last_error) { p.append(' ' + d.last_error + ' at ', at(d.last_error_at), '.'); }
       return p;
-    }));
+    }), log());
+  }
+
+  function log() {
+    var l = view.log;
+    if (!l.dropped && !l.panics && !l.stuck && !view.panics) { return ''; }
+    return make('p', { 'class': 'small' }, make('span', { 'class': 'warn' }, 'The log:'),
+      ' ' + l.written + ' lines written, ' + l.dropped + ' dropped, ' + l.panics + ' panics' + (l.stuck ? '; the logger does not return.' : '.'),
+      view.panics ? ' ' + view.panics + ' panics of the source, a hook or evidence.' : '');
   }
 
   function show() {

@@ -20,10 +20,13 @@ type Status struct {
 	Interval  float64              `json:"interval_seconds"`
 	Soak      float64              `json:"soak_seconds,omitempty"`
 	Process   alerting.Process     `json:"process"`
-	Healthy   bool                 `json:"healthy"` // nothing fires
+	Healthy   bool                 `json:"healthy"`           // nothing fires, and samples are judged
+	Stalled   bool                 `json:"stalled,omitempty"` // none is, though the monitor runs
 	Resources []Resource           `json:"resources"`
 	Alerts    []alerting.Alert     `json:"alerts"` // oldest first
 	Delivery  []alerting.SinkStats `json:"delivery"`
+	Log       alerting.LogStats    `json:"log"`    // of the lines that are no alerts
+	Panics    uint64               `json:"panics"` // of the source, of hooks after a check, and of evidence
 	Sites     []sites.Status       `json:"sites"`
 	Captures  []evidence.Capture   `json:"captures"` // oldest first
 	Cost      Cost                 `json:"cost"`

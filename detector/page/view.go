@@ -172,6 +172,8 @@ func (s *scene) headline() string {
 		named[stateOf(r)] = append(named[stateOf(r)], r.Resource)
 	}
 	switch leaks := named[firing]; {
+	case s.status.Stalled:
+		return "Blind: " + s.blind(named[firing])
 	case len(s.shown) == 0:
 		return "Nothing was sampled yet"
 	case len(leaks) == 1:
@@ -188,6 +190,18 @@ func (s *scene) headline() string {
 		return "No leak; too early to tell: " + strings.Join(named[learning], ", ")
 	}
 	return "No leak"
+}
+
+// blind says since when nothing is judged, and what leaked then.
+func (s *scene) blind(leaks []string) string {
+	text := "no sample was judged yet"
+	if !s.status.Time.IsZero() {
+		text = "no sample was judged since " + s.status.Time.UTC().Format(time.TimeOnly) + " UTC"
+	}
+	if len(leaks) > 0 {
+		text += ", when " + strings.Join(leaks, ", ") + " leaked"
+	}
+	return text
 }
 
 // sentence makes one of a clause.

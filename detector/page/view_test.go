@@ -110,6 +110,24 @@ func TestHeadline(t *testing.T) {
 	}
 }
 
+// A monitor that judges nothing any more does not look well.
+func TestHeadlineOfABlindMonitor(t *testing.T) {
+	for _, test := range []struct {
+		at        time.Time
+		resources []Resource
+		want      string
+	}{
+		{time.Time{}, nil, "Blind: no sample was judged yet"},
+		{noon, []Resource{of("a", healthy)}, "Blind: no sample was judged since 12:00:00 UTC"},
+		{noon, []Resource{of("a", healthy), of("b", firing)}, "Blind: no sample was judged since 12:00:00 UTC, when b leaked"},
+	} {
+		status := Status{Time: test.at, Stalled: true, Resources: test.resources}
+		if v := look(&scripted{status: status}, 0, noon).draw(); v.Headline != test.want {
+			t.Errorf("headline %q, want %q", v.Headline, test.want)
+		}
+	}
+}
+
 // A page of many metrics draws the first of them in full, and the course of each.
 func TestManyMetrics(t *testing.T) {
 	var m scripted
