@@ -129,6 +129,13 @@ func healthy(t *testing.T) map[string]func(t *testing.T) {
 			client.CloseIdleConnections()
 		},
 		"a goroutine that ends late": func(t *testing.T) { go time.Sleep(30 * time.Millisecond) },
+		"many that end late": func(*testing.T) {
+			for range 20 {
+				go time.Sleep(5 * time.Millisecond)
+				go func() { time.Sleep(5 * time.Millisecond) }()
+				go func() { <-time.After(5 * time.Millisecond) }()
+			}
+		},
 		"a goroutine that ends later": func(t *testing.T) {
 			if late++; late < 60 {
 				go time.Sleep(time.Second)

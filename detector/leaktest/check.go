@@ -16,6 +16,9 @@ const (
 	maxGoroutines  = 500
 	maxHeap        = 64 << 20
 	maxDescriptors = 200
+	// maxWall is how many times the budget a check takes at most until all four stretches are there: it counts the rounds,
+	// and to take stock takes longer on a busy machine.
+	maxWall = 10
 	// firstShare is the share of the budget that the first stretch may take.
 	firstShare = .1
 )
@@ -169,7 +172,7 @@ func (c *check) enough() bool {
 	if n < minStretches {
 		return false
 	}
-	return n >= maxStretches || time.Since(c.began) >= c.budget || c.muchIsLost()
+	return n >= maxStretches || c.took >= c.budget || time.Since(c.began) >= maxWall*c.budget || c.muchIsLost()
 }
 
 // muchIsLost reports whether to go on would put the process at risk.

@@ -63,8 +63,9 @@ func AllowFunction(name string) Option {
 // not every round shows needs enough of them to show in every stretch.
 func Rounds(n int) Option { return func(o *options) { o.rounds = max(n, 1) } }
 
-// Budget sets how long Check goes on to play rounds while something grows; without it a second. A cache that takes
-// longer to fill looks like a leak until then. At least four stretches are played, whatever they take.
+// Budget sets how long the rounds may take together that Check plays while something grows; without it a second. A cache
+// that takes longer to fill looks like a leak. At least four stretches are played, whatever they take, and no more than
+// twelve.
 func Budget(d time.Duration) Option { return func(o *options) { o.budget = d } }
 
 // Settle sets how long goroutines have to end after the last round, before they count as left behind; without it two
@@ -89,7 +90,7 @@ func (o *options) allows(stack []profile.Frame) bool {
 // After some rounds to warm up, it takes stock, collects garbage first, and plays stretches of rounds, each as long as
 // all before it together, with stock taken after each. It passes as soon as nothing has grown in all stretches, so
 // that a check of what is in order takes some ten rounds and milliseconds. It fails with what has grown in each of four
-// stretches or more, in proportion to their rounds, and for as long as Budget lasts: what comes to rest, as caches and
+// stretches or more, in proportion to their rounds, and for as long as Budget allows: what comes to rest, as caches and
 // pools do, is no leak. Where the runtime can prove that nothing will wake a goroutine (Go 1.27, and Go 1.26 built with
 // GOEXPERIMENT=goroutineleakprofile), two stretches are enough and Settle is not waited for.
 //

@@ -287,10 +287,34 @@ func (s *stock) drops(site *profile.Site, stack profile.Stack) bool {
 	drop, known := s.dropped[key]
 	if !known {
 		frames := stack.Frames()
-		drop = s.allows(frames) || site.Entry == "" && (profile.PackageOf(site.Function) == "runtime" || keptByTesting(frames, site.Frame) || keptHere(frames))
+		drop = s.allows(frames) ||
+			site.Entry == "" && (keptByRuntime(frames, site.Frame) || keptByTesting(frames, site.Frame) || keptHere(frames))
 		s.dropped[key] = drop
 	}
 	return drop
+}
+
+// perGoroutine are what the runtime has for each goroutine, or for each that waits, and keeps for the next ones: as much
+// as there were at once, whoever made it.
+var perGoroutine = map[string]bool{
+	"runtime.malg": true, "runtime.allgadd": true, "runtime.acquireSudog": true, "runtime.newdefer": true, "time.Sleep": true,
+	"runtime.(*timers).addHeap": true,
+}
+
+// keptByRuntime reports whether memory is the runtime's own.
+func keptByRuntime(stack []profile.Frame, site profile.Frame) bool {
+	if profile.PackageOf(site.Function) == "runtime" {
+		return true
+	}
+	for _, f := range stack {
+		if perGoroutine[f.Function] {
+			return true
+		}
+		if f == site {
+			return false
+		}
+	}
+	return false
 }
 
 // keptByTesting reports whether memory is of package testing, on behalf of the line or not: the test's log, its clean-up
