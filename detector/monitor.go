@@ -1,10 +1,12 @@
 package detector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -261,7 +263,12 @@ func (m *ResourceMonitor) run(a *activity) error {
 	m.state.awaited = m.state.started
 	config := m.state.detector.Config()
 	m.state.mu.Unlock()
-	m.logger.WithFields(inForce(config)).Info("Resource monitor started")
+	fields := logrus.Fields{"enabled": config.Enabled, "check_interval": config.CheckInterval, "adaptive": config.Adaptive.Enabled}
+	if config.Enabled {
+		says := config.InForce()
+		fields["limits"], fields["time_scale"], fields["off"] = says.Limits, says.TimeScale, cmp.Or(strings.Join(says.Off, ", "), "nothing")
+	}
+	m.logger.WithFields(fields).Info("Resource monitor started")
 
 	delivery, endDelivery := context.WithCancel(context.WithoutCancel(a.ctx))
 	delivered := make(chan struct{})

@@ -50,6 +50,7 @@ type Config struct {
 // host.
 type Webhook struct {
 	form   form
+	format string
 	client *http.Client
 	own    bool // the client
 }
@@ -90,7 +91,7 @@ func New(cfg Config) (*Webhook, error) {
 	if format == "alertmanager" {
 		u = alertsURL(u)
 	}
-	w := &Webhook{client: clientOf(&cfg), own: cfg.Client == nil}
+	w := &Webhook{format: format, client: clientOf(&cfg), own: cfg.Client == nil}
 	p := newPoster(u, w.client)
 	switch format {
 	case "slack":
@@ -104,6 +105,9 @@ func New(cfg Config) (*Webhook, error) {
 	}
 	return w, nil
 }
+
+// Format returns how alerts are written: json, slack or alertmanager, also where the configuration leaves it to the URL.
+func (w *Webhook) Format() string { return w.format }
 
 // clientOf returns the client of a webhook: the one that was given, or one that holds on to a single connection.
 func clientOf(cfg *Config) *http.Client {

@@ -73,7 +73,7 @@ recorded, and of scan, if a part of the fleet could not be read or an alert not 
 	root.SetIn(&interruptible{ctx: ctx, from: stdin})
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(replayCommand(), convertCommand(), recordCommand(), watchCommand(), tuneCommand(), scanCommand(), rulesCommand(), demoCommand())
+	root.AddCommand(replayCommand(), convertCommand(), recordCommand(), watchCommand(), tuneCommand(), scanCommand(), rulesCommand(), checkCommand(), demoCommand())
 	err := root.ExecuteContext(ctx)
 	if errors.Is(err, context.Canceled) {
 		err = errInterrupted

@@ -1,22 +1,27 @@
-package detector
+package config
 
 import (
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/sirupsen/logrus"
-
+	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// inForce is what the log says of a configuration at the start: its limits, its time scale, and what is off.
-func inForce(c Config) logrus.Fields {
-	fields := logrus.Fields{"enabled": c.Enabled, "check_interval": c.CheckInterval, "adaptive": c.Adaptive.Enabled}
-	if c.Enabled {
-		fields["limits"], fields["time_scale"], fields["off"] = limitsOf(c), timeScaleOf(c), strings.Join(turnedOff(c), ", ")
+// InForce is what a configuration has the monitor do, as clauses for people.
+type InForce struct {
+	Limits    string   // the hard limits, and where none is set what holds by itself
+	TimeScale string   // how long growth must be sustained
+	Off       []string // what does nothing, by its key
+}
+
+// InForce returns what the configuration, which must be valid, has the monitor do. With Enabled false it is empty.
+func (c Config) InForce() InForce {
+	if !c.Enabled {
+		return InForce{}
 	}
-	return fields
+	return InForce{limitsOf(c), timeScaleOf(c), turnedOff(c)}
 }
 
 func limitsOf(c Config) string {
@@ -36,7 +41,8 @@ func limitsOf(c Config) string {
 		limits = append(limits, fmt.Sprintf("growth of %g %% within one interval", c.GrowthRateThreshold))
 	}
 	if len(ceilings) > 0 {
-		limits = append(limits, fmt.Sprintf("80 %% of what the process can have (%s and what has no threshold)", strings.Join(ceilings, ", ")))
+		limits = append(limits, fmt.Sprintf("%.0f %% of what the process can have (%s and what has no threshold)",
+			100*engine.CeilingShare, strings.Join(ceilings, ", ")))
 	}
 	return strings.Join(limits, ", ")
 }
@@ -67,9 +73,6 @@ func turnedOff(c Config) (off []string) {
 		if !feature.on {
 			off = append(off, feature.name)
 		}
-	}
-	if len(off) == 0 {
-		off = []string{"nothing"}
 	}
 	return off
 }
