@@ -31,7 +31,7 @@ import (
 // regression over the leak, will be.
 func Load(ctx context.Context, path string) ([]*Recording, error) {
 	entries, err := labels.Load(path)
-	recs, loadErr := decodeAll(ctx, len(entries), func(i int) (*Recording, error) {
+	recs, loadErr := decodeAll(ctx, len(entries), func(i int) ([]*Recording, error) {
 		r, err := loadLabelled(ctx, &entries[i])
 		if err != nil && ctx.Err() == nil {
 			err = fmt.Errorf("%s:%d: %w", path, entries[i].Line, err)
@@ -44,26 +44,25 @@ func Load(ctx context.Context, path string) ([]*Recording, error) {
 // LoadUnlabelled decodes recordings of which nothing is known. The error names every file that cannot be read; the
 // others are returned with it.
 func LoadUnlabelled(ctx context.Context, paths []string) ([]*Recording, error) {
-	return decodeAll(ctx, len(paths), func(i int) (*Recording, error) {
-		r, header, err := decode(ctx, paths[i])
-		if err != nil {
-			return nil, err
+	return decodeAll(ctx, len(paths), func(i int) ([]*Recording, error) {
+		recs, headers, err := decode(ctx, paths[i])
+		for k, r := range recs {
+			r.Unknown, r.Program = true, headers[k].Source
+			if r.Program == "" {
+				name, _, _ := strings.Cut(filepath.Base(paths[i]), ".")
+				r.Program = name
+			}
+			if err := r.setSoak(headers[k].Soak); err != nil {
+				return nil, err
+			}
 		}
-		r.Unknown, r.Program = true, header.Source
-		if err := r.setSoak(header.Soak); err != nil {
-			return nil, err
-		}
-		if r.Program == "" {
-			name, _, _ := strings.Cut(filepath.Base(paths[i]), ".")
-			r.Program = name
-		}
-		return r, nil
+		return recs, err
 	})
 }
 
 // decodeAll uses all cores and keeps the order. What failed is left out.
-func decodeAll(ctx context.Context, n int, load func(i int) (*Recording, error)) ([]*Recording, error) {
-	recs, faults := make([]*Recording, n), make([]error, n)
+func decodeAll(ctx context.Context, n int, load func(i int) ([]*Recording, error)) ([]*Recording, error) {
+	recs, faults := make([][]*Recording, n), make([]error, n)
 	var wg sync.WaitGroup
 	next := make(chan int)
 	for range min(n, runtime.GOMAXPROCS(0)) {
@@ -80,23 +79,39 @@ func decodeAll(ctx context.Context, n int, load func(i int) (*Recording, error))
 	}
 	close(next)
 	wg.Wait()
-	recs = slices.DeleteFunc(recs, func(r *Recording) bool { return r == nil })
+	all := slices.Concat(recs...)
 	if err := ctx.Err(); err != nil {
-		return recs, err
+		return all, err
 	}
-	return recs, errors.Join(faults...)
+	return all, errors.Join(faults...)
 }
 
-func loadLabelled(ctx context.Context, entry *labels.Recording) (*Recording, error) {
-	r, header, err := decode(ctx, entry.Path)
+// loadLabelled returns what a label is about: one process of its file, or all of them.
+func loadLabelled(ctx context.Context, entry *labels.Recording) ([]*Recording, error) {
+	recs, headers, err := decode(ctx, entry.Path)
 	if err != nil {
 		return nil, err
 	}
-	r.Program = entry.Program
-	if err := errors.Join(r.setSoak(cmp.Or(entry.Soak, header.Soak)), r.label(entry.Leaks)); err != nil {
-		return nil, err
+	var names []string
+	var chosen []*Recording
+	for i, r := range recs {
+		names = append(names, r.Process)
+		if entry.Process != "" && entry.Process != r.Process && !strings.HasSuffix(r.Process, " "+entry.Process) {
+			continue
+		}
+		r.Program = entry.Program
+		if err := errors.Join(r.setSoak(cmp.Or(entry.Soak, headers[i].Soak)), r.label(entry.Leaks)); err != nil {
+			return nil, err
+		}
+		chosen = append(chosen, r)
 	}
-	return r, nil
+	switch {
+	case len(chosen) == 0:
+		return nil, fmt.Errorf("%s holds no process %q; it holds: %s", entry.Path, entry.Process, cmp.Or(strings.Join(names, "; "), "one alone"))
+	case len(chosen) > 1 && len(entry.Leaks) > 0:
+		return nil, fmt.Errorf("%s holds %d processes: say which one leaks, as in process: %q", entry.Path, len(recs), chosen[0].Process)
+	}
+	return chosen, nil
 }
 
 // setSoak takes a soak setting that the detector can work with.
@@ -110,13 +125,28 @@ func (r *Recording) setSoak(soak time.Duration) error {
 	return nil
 }
 
-func decode(ctx context.Context, path string) (*Recording, recording.Header, error) {
-	in, err := recording.Open(path)
+// decode decodes the recordings in a file, with their notes.
+func decode(ctx context.Context, path string) (recs []*Recording, headers []recording.Header, err error) {
+	f, err := recording.ReadFile(ctx, path, recording.Options{})
 	if err != nil {
-		return nil, recording.Header{}, err
+		return nil, nil, err
 	}
-	defer in.Close()
-	r := &Recording{Name: path}
+	defer f.Close()
+	for _, in := range f.Recordings {
+		r, err := decodeOne(ctx, in, path)
+		if err != nil {
+			return nil, nil, err
+		}
+		recs, headers = append(recs, r), append(headers, in.Header())
+	}
+	return recs, headers, nil
+}
+
+func decodeOne(ctx context.Context, in *recording.Reader, path string) (*Recording, error) {
+	r := &Recording{Name: path, Process: in.Process(), Described: in.Resources()}
+	if r.Process != "" {
+		r.Name += " (" + r.Process + ")"
+	}
 	var (
 		s        sampler.Sample
 		columns  []int // the series of each reading of the latest sample
@@ -127,7 +157,7 @@ func decode(ctx context.Context, path string) (*Recording, recording.Header, err
 		if err := in.Sample(ctx, &s); err == io.EOF {
 			break
 		} else if err != nil {
-			return nil, recording.Header{}, err
+			return nil, err
 		}
 		n := len(r.Times)
 		r.Times = append(r.Times, s.Time.UnixNano())
@@ -156,7 +186,7 @@ func decode(ctx context.Context, path string) (*Recording, recording.Header, err
 	if r.Faults, faults = in.Faults(); r.Faults > 0 {
 		r.Fault = faults[0]
 	}
-	return r, in.Header(), nil
+	return r, nil
 }
 
 // column returns the index of a resource's series, which it adds if it is new.

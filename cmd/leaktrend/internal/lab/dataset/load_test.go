@@ -219,3 +219,48 @@ func TestLoadKeepsTheGood(t *testing.T) {
 		t.Errorf("%d recordings, error %v", len(recs), err)
 	}
 }
+
+// Several processes in one file are several recordings, each with its own label.
+func TestLoadSeveralProcesses(t *testing.T) {
+	dir := t.TempDir()
+	file := write(t, dir, "two.csv", "time,pid,rss_kb\n1700000000,1,10\n1700000000,2,30\n1700000060,1,10\n1700000060,2,60\n1700000120,1,11\n1700000120,2,90\n")
+	names := func(recs []*Recording) (names []string) {
+		for _, r := range recs {
+			names = append(names, strings.TrimPrefix(r.Name, dir+string(filepath.Separator)))
+		}
+		return names
+	}
+	both := []string{"two.csv (pid 1)", "two.csv (pid 2)"}
+	recs, err := LoadUnlabelled(t.Context(), []string{file})
+	if diff := cmp.Diff(both, names(recs)); diff != "" || err != nil {
+		t.Errorf("unlabelled: %v (-want +got):\n%s", err, diff)
+	}
+	const leaks = "    healthy: false\n    leaks: [{resource: rss_kb}]\n"
+	for _, test := range []struct {
+		name, labels string
+		want         []string
+		leaking      string
+		says         string
+	}{
+		{"one label for all", "  - file: two.csv\n    healthy: true\n", both, "", ""},
+		{"a label for each", "  - file: two.csv\n    process: pid 1\n    healthy: true\n  - file: two.csv\n    process: 2\n" + leaks, both, "two.csv (pid 2)", ""},
+		{"which one leaks?", "  - file: two.csv\n" + leaks, nil, "", `holds 2 processes: say which one leaks, as in process: "pid 1"`},
+		{"no such process", "  - file: two.csv\n    process: pid 3\n    healthy: true\n", nil, "", `holds no process "pid 3"; it holds: pid 1; pid 2`},
+		{"twice", "  - file: two.csv\n    process: pid 1\n    healthy: true\n  - file: two.csv\n    process: pid 1\n    healthy: true\n", both[:1], "", "is labelled on line 2 already"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			recs, err := Load(t.Context(), write(t, dir, "labels.yaml", "recordings:\n"+test.labels))
+			if (err != nil) != (test.says != "") || err != nil && !strings.Contains(err.Error(), test.says) {
+				t.Errorf("error %v, want %q", err, test.says)
+			}
+			if diff := cmp.Diff(test.want, names(recs)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			for _, r := range recs {
+				if leaks := r.find("rss_kb").Truth.Leaks; leaks != (strings.HasSuffix(r.Name, test.leaking) && test.leaking != "") {
+					t.Errorf("%s: leaks %v", r.Name, leaks)
+				}
+			}
+		})
+	}
+}

@@ -13,17 +13,19 @@ import (
 
 // Recording is one run of a process, decoded once, with what is known of it.
 type Recording struct {
-	Name     string        // file, or family and number of a generated one
-	Program  string        // what ran: recordings of one program are not independent
-	Family   string        // behaviour of a generated one, mechanism of a leaking one; "" if unknown
-	Soak     time.Duration // setting that the truth holds for; 0 = the physical time constants
-	Times    []int64       // of the samples, unix nanoseconds, increasing
-	Series   []Series
-	Starts   []Mark[time.Time]         // of the process, in order
-	Ceilings []Mark[[]sampler.Ceiling] // in order
-	Unknown  bool                      // not labelled: taken as healthy, and reported apart
-	Faults   int                       // lines of the file that could not be used
-	Fault    error                     // the first of them
+	Name      string        // file with the process where it has several, or family and number of a generated one
+	Process   string        // which one in its file; "" if there is no other
+	Program   string        // what ran: recordings of one program are not independent
+	Family    string        // behaviour of a generated one, mechanism of a leaking one; "" if unknown
+	Soak      time.Duration // setting that the truth holds for; 0 = the physical time constants
+	Times     []int64       // of the samples, unix nanoseconds, increasing
+	Series    []Series
+	Described []sampler.Resource        // what the file tells of its resources beyond their names
+	Starts    []Mark[time.Time]         // of the process, in order
+	Ceilings  []Mark[[]sampler.Ceiling] // in order
+	Unknown   bool                      // not labelled: taken as healthy, and reported apart
+	Faults    int                       // lines of the file that could not be used
+	Fault     error                     // the first of them
 }
 
 // Mark is something that holds from a sample on.
@@ -69,11 +71,22 @@ func (r *Recording) Days() float64 {
 func (r *Recording) Judged() []*Series {
 	var judged []*Series
 	for i := range r.Series {
-		if d, _ := sampler.Lookup(r.Series[i].Resource); d.Kind == sampler.Gauge && !d.Context && r.find(d.StandsInFor) == nil {
+		if d := r.describe(r.Series[i].Resource); d.Kind == sampler.Gauge && !d.Context && r.find(d.StandsInFor) == nil {
 			judged = append(judged, &r.Series[i])
 		}
 	}
 	return judged
+}
+
+// describe returns what is known of a resource: by what its file tells, else by its name.
+func (r *Recording) describe(resource string) sampler.Resource {
+	for _, d := range r.Described {
+		if d.Name == resource {
+			return d
+		}
+	}
+	d, _ := sampler.Lookup(resource)
+	return d
 }
 
 func (r *Recording) find(resource string) *Series {

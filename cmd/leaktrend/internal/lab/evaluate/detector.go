@@ -49,6 +49,9 @@ func (m *detectorMethod) Run(r *dataset.Recording) []Firing {
 	if err != nil {
 		panic(err) // the loaders refuse a soak setting that a detector does not take
 	}
+	for _, described := range r.Described {
+		d.Describe(described)
+	}
 	type finding struct {
 		resource string
 		kind     alerting.Kind

@@ -18,6 +18,7 @@ import (
 // Recording is one labelled recording.
 type Recording struct {
 	Path    string        // of the file, as it can be opened
+	Process string        // which of several in the file, as replay calls it or by its value alone; "" = all of them
 	Program string        // what was recorded: recordings of one program are not independent
 	Healthy bool          // nothing in it leaks
 	Soak    time.Duration // setting that the label holds for; 0 = the physical time constants
@@ -55,7 +56,7 @@ func parse(data []byte, path string) ([]Recording, error) {
 	}
 	var (
 		all     []Recording
-		seen    = make(map[string]int)
+		seen    = make(map[entry]int)
 		entries []*yaml.Node
 	)
 	if top != nil {
@@ -73,16 +74,20 @@ func parse(data []byte, path string) ([]Recording, error) {
 	for _, node := range entries {
 		before := len(p.faults)
 		r := p.recording(node)
-		if len(p.faults) == before && seen[r.Path] > 0 {
-			p.fault(r.Line, fmt.Errorf("%s is labelled on line %d already", shown(r.Path), seen[r.Path]))
+		of := entry{r.Path, r.Process}
+		if len(p.faults) == before && seen[of] > 0 {
+			p.fault(r.Line, fmt.Errorf("%s is labelled on line %d already", shown(r.Path), seen[of]))
 		}
 		if len(p.faults) == before {
-			seen[r.Path] = r.Line
+			seen[of] = r.Line
 			all = append(all, r)
 		}
 	}
 	return all, errors.Join(p.faults...)
 }
+
+// entry is what may be labelled once.
+type entry struct{ path, process string }
 
 // root returns the value of the one document in data, nil if there is none.
 func root(data []byte, path string) (*yaml.Node, error) {
@@ -168,6 +173,8 @@ func (p *parser) recording(node *yaml.Node) Recording {
 		switch key {
 		case "file":
 			return text(value, &file)
+		case "process":
+			return text(value, &r.Process)
 		case "program":
 			return text(value, &r.Program)
 		case "healthy":
