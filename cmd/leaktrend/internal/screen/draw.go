@@ -2,6 +2,7 @@ package screen
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -85,6 +86,7 @@ func (s *scene) draw(now time.Time) {
 	processes := s.processes()
 	entries := s.entries(processes)
 	s.keepPick(entries)
+	s.forgetSparks(processes, len(entries))
 
 	s.view.mu.Lock()
 	note, lines := s.view.note, slices.Clone(s.view.journal)
@@ -104,6 +106,17 @@ func (s *scene) draw(now time.Time) {
 		s.drawList(y, bottom, now, entries, processes, lines)
 	}
 	s.tc.Show()
+}
+
+// forgetSparks forgets those of processes that are not shown any more, which hold all that is known of these, and those
+// of resources where there are more than are listed.
+func (s *scene) forgetSparks(processes []seen, listed int) {
+	maps.DeleteFunc(s.sparks, func(of picked, _ drawn) bool {
+		return !slices.ContainsFunc(processes, func(p seen) bool { return p.Process == of.process })
+	})
+	if len(s.sparks) > 2*listed {
+		clear(s.sparks)
+	}
 }
 
 // keepPick picks what gets worst, until a key has chosen, and another resource where the one that was picked is gone.

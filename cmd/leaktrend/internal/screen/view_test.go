@@ -218,3 +218,33 @@ func TestEndedArePruned(t *testing.T) {
 		t.Errorf("%q", names)
 	}
 }
+
+// What ended long ago is not held on to by the pictures of it, nor are resources that are gone.
+func TestScreenForgets(t *testing.T) {
+	s, processes := sceneOf(t, simulated(t, 140, 40), 1)
+	v := s.view
+	for i := range 3 * maxEnded {
+		p := v.Add(fmt.Sprint("short-lived ", i))
+		p.Watch(service())
+		p.Sampled(at(time.Minute))
+		s.draw(at(time.Hour))
+		p.End(at(time.Duration(i) * time.Minute))
+	}
+	s.draw(at(2 * time.Hour))
+	held := make(map[*Process]bool)
+	for key := range s.sparks {
+		held[key.process] = true
+	}
+	if len(held) == 0 || len(held) > 1+maxEnded {
+		t.Errorf("%d processes are held on to", len(held))
+	}
+	one := service()
+	processes[0].monitor = one
+	for i := range 1000 {
+		one.statuses = []detector.Status{status(fmt.Sprint("metric", i), detector.Healthy, 1)}
+		s.draw(at(3 * time.Hour))
+	}
+	if n := len(s.sparks); n > 1000 {
+		t.Errorf("%d pictures of resources are held on to", n)
+	}
+}
