@@ -283,6 +283,9 @@ func TestGrowthRateAndBursts(t *testing.T) {
 		want  []string
 	}{
 		{"bursts", slices.Repeat(burst, 12), nil},
+		{"a start-up", []hold{{2, 10}, {60, 60}}, nil},
+		{"a few over next to nothing", []hold{{20, 2}, {60, 5}}, nil},
+		{"more over next to nothing", []hold{{20, 2}, {60, 6}}, []string{"40 firing critical", "42 resolved critical"}},
 		{"a long burst", []hold{{10, 100}, {19, 400}, {20, 100}}, nil},
 		{"growth that stays, told once", []hold{{10, 100}, {60, 160}}, []string{"30 firing warning", "32 resolved warning"}},
 		{"bursts on the way", append(slices.Repeat(burst, 3), hold{4, 100}, hold{30, 210}), []string{"45 firing critical", "47 resolved critical"}},

@@ -162,10 +162,11 @@ type jump struct {
 }
 
 // growthAtOnce returns growth within one interval that is beyond its limit, and when that was. Where the trend is
-// judged, it is what has outlasted a burst.
+// judged, it is what has outlasted a burst, is no start-up, and is more than a few units over next to nothing.
 func (s *Series) growthAtOnce(e *Engine, at int64) (p passed, since int64) {
+	limit := e.config.GrowthRateThreshold
 	if s.fresh {
-		p = s.rateLimit(e.config.GrowthRateThreshold)
+		p = s.rateLimit(limit)
 	}
 	s.jumped = jump{}
 	if p.over {
@@ -175,14 +176,16 @@ func (s *Series) growthAtOnce(e *Engine, at int64) (p passed, since int64) {
 		s.pending = jump{}
 		return p, at
 	}
+	_, settled, _ := s.start.Level()
+	news := p.over && settled && s.value > s.previous+limit/100*(s.previous+s.offsetNow())
 	p.over = false
 	if s.value <= s.pending.limit.level {
 		s.pending = jump{} // it was given back
 	}
 	switch {
-	case s.pending.at == 0:
+	case s.pending.at == 0 && news:
 		s.pending = s.jumped
-	case at-s.pending.at >= int64(finding.Stretch(outlasts, e.scale)):
+	case s.pending.at != 0 && at-s.pending.at >= int64(finding.Stretch(outlasts, e.scale)):
 		s.jumped, s.pending = s.pending, jump{}
 		return s.jumped.limit, s.jumped.at
 	}

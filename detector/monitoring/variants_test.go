@@ -76,6 +76,7 @@ type service struct {
 	over   chan struct{}
 	files  []*os.File
 	memory [][]byte
+	bursts int
 }
 
 func (s *service) open() *os.File {
@@ -94,12 +95,27 @@ func (s *service) page() []byte {
 	return page
 }
 
-// run works for a time: every 80 s a burst, of 20 to 50 s, of up to 120 goroutines, 60 descriptors and 24 MB. leak is
-// called after each.
+// startUp begins as services do: half a minute after the monitor there are workers, connections and a cache.
+func (s *service) startUp() {
+	time.Sleep(31 * time.Second)
+	for range 40 {
+		go s.waitForever()
+		s.files = append(s.files, s.open())
+	}
+	for range 20 {
+		s.memory = append(s.memory, s.page())
+	}
+}
+
+// run works for a time: every 80 s a burst, of 20 to 50 s, of up to 120 goroutines, 60 descriptors and 24 MB, and every
+// hour one of four times as much. leak is called after each.
 func (s *service) run(d time.Duration, leak func()) {
-	began := time.Now()
-	for n := 0; time.Since(began) < d; n++ {
+	for began := time.Now(); time.Since(began) < d; s.bursts++ {
+		n := s.bursts
 		size, length := 40+20*(n*7%5), time.Duration(20+15*(n*5%3))*time.Second
+		if n%45 == 30 {
+			size *= 4
+		}
 		release := make(chan struct{})
 		for range size {
 			go func() { <-release }()
@@ -207,6 +223,7 @@ func switchOver(t *testing.T, start func(*testing.T, *logrus.Logger) []*detector
 	}
 	defer stop()
 
+	s.startUp()
 	s.run(healthy, func() {})
 	if alerts := m.History(); len(alerts) > 0 {
 		t.Errorf("%d alerts on healthy bursts, the first: %s", len(alerts), alerts[0].Summary)
@@ -216,7 +233,7 @@ func switchOver(t *testing.T, start func(*testing.T, *logrus.Logger) []*detector
 	}
 
 	began, found := time.Now(), map[string]time.Duration{}
-	for len(found) < 3 && time.Since(began) < 8*time.Hour {
+	for len(found) < 3 && time.Since(began) < 12*time.Hour {
 		s.run(10*time.Minute, s.leak)
 		for _, a := range m.History() {
 			kind := detector.LeakType(a.Resource)
