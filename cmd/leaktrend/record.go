@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/outbox"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording"
@@ -42,7 +43,8 @@ until the process ends, or for --duration. "leaktrend replay" judges the recordi
 				return err
 			}
 			defer target.Close()
-			stderr := cmd.ErrOrStderr()
+			stderr := outbox.New(cmd.ErrOrStderr()) // which nobody may read
+			defer stderr.Flush()
 			r, err := record.Create(out, force, cmd.OutOrStdout(), recording.Header{
 				Interval: flags.Interval, Soak: flags.Soak, Source: target.String(),
 			}, func(text ...any) { fmt.Fprintln(stderr, text...) })

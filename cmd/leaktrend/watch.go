@@ -10,6 +10,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/outbox"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/watch"
 	"github.com/mdzesseis/leaktrend/detector"
@@ -57,7 +58,9 @@ show that they are none. --soak scales all of them for a test run under steady l
 }
 
 func runWatch(cmd *cobra.Command, f *watchFlags) error {
-	stderr := cmd.ErrOrStderr()
+	stderr := outbox.New(cmd.ErrOrStderr()) // nobody may read it, and watch goes on
+	defer stderr.Flush()
+	cmd.SetErr(stderr)
 	config, err := loadConfig(f.config, stderr)
 	if err != nil {
 		return err
@@ -119,6 +122,7 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 	}
 	defer target.Close()
 	view := f.view(cmd, target.String(), config)
+	defer view.Flush()
 	shown := view.Add(target.String())
 	monitor, err := watch.NewMonitor(target, config, shown.Logger())
 	if err != nil {

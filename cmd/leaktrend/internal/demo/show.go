@@ -65,6 +65,7 @@ func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	config.CheckInterval = interval
 	config.Adaptive.Soak = Soak
 	view := screen.New(stdout, stderr, "leaktrend demo, soak "+sampler.FormatDuration(Soak))
+	defer view.Flush()
 	view.Note(fmt.Sprintf("A small HTTP service in this process; it %s.", plan))
 	shown := view.Add("leaktrend demo")
 	monitor, err := detector.NewMonitor(config, shown.Logger())

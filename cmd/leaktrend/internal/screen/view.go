@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/outbox"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
@@ -33,7 +35,9 @@ type Monitor interface {
 
 // View is the display of one process, or of several. It is safe for concurrent use.
 type View struct {
-	w, rest  io.Writer // of the view and its alerts; of other log lines where there is no screen
+	w        io.Writer // of the view
+	out      io.Writer // writes to w: of alerts and lines; those of a pipe do not wait for its reader
+	rest     io.Writer // of other log lines where there is no screen
 	terminal bool
 	title    string
 
@@ -75,7 +79,36 @@ type Process struct {
 // the log lines that are no alerts go to rest. title says what is watched, for the head of the screen.
 func New(w, rest io.Writer, title string) *View {
 	terminal := terminal.Redraws(w) && os.Getenv("NO_COLOR") == ""
-	return &View{w: w, rest: rest, title: title, terminal: terminal, plain: !terminal}
+	v := &View{w: w, out: w, rest: rest, title: title, terminal: terminal, plain: !terminal}
+	if !terminal {
+		v.out = boxed(w)
+		if v.rest = v.out; !same(w, rest) {
+			v.rest = boxed(rest)
+		}
+	}
+	return v
+}
+
+// boxed returns a writer that does not wait for its reader.
+func boxed(w io.Writer) io.Writer {
+	if box, ok := w.(*outbox.Writer); ok {
+		return box
+	}
+	return outbox.New(w)
+}
+
+// same reports whether two writers are one.
+func same(a, b io.Writer) bool {
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.TypeOf(a).Comparable() && a == b
+}
+
+// Flush waits until what was written is read, if anybody reads it.
+func (v *View) Flush() {
+	for _, w := range []io.Writer{v.out, v.rest} {
+		if box, ok := w.(*outbox.Writer); ok {
+			box.Flush()
+		}
+	}
 }
 
 // Note sets a line that stands below the title.
@@ -113,7 +146,7 @@ func (p *Process) Sampled(at time.Time) {
 	text := plainLine(at, name, p.monitor.Status())
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	fmt.Fprintln(v.w, text)
+	fmt.Fprintln(v.out, text)
 }
 
 // take notes a sample, and reports whether a plain line is due and with which name. The monitor must not be asked under
@@ -169,7 +202,7 @@ func (v *View) Quit() bool {
 	return v.quit
 }
 
-// Finish prints the last verdicts, on any writer.
+// Finish prints the last verdicts, on any writer. It does not wait for a reader that takes nothing.
 func (v *View) Finish() {
 	v.mu.Lock()
 	processes := make([]Process, len(v.processes))
@@ -205,8 +238,9 @@ func (v *View) Finish() {
 		}
 	}
 	v.mu.Lock()
-	defer v.mu.Unlock()
-	_, _ = io.WriteString(v.w, b.String())
+	_, _ = io.WriteString(v.out, b.String())
+	v.mu.Unlock()
+	v.Flush()
 }
 
 // rows returns the rows of the table at the end.
@@ -294,7 +328,7 @@ func (j logHook) Fire(e *logrus.Entry) error {
 		}
 		to := v.rest
 		if _, alert := e.Data["severity"]; alert {
-			to = v.w
+			to = v.out
 		}
 		_, err = to.Write(text)
 		return err
@@ -305,7 +339,7 @@ func (j logHook) Fire(e *logrus.Entry) error {
 	case v.screen:
 		v.later = appended(v.later, l)
 	default:
-		fmt.Fprintln(v.w, l.format(terminal.StyleOf(v.w)))
+		fmt.Fprintln(v.out, l.format(terminal.StyleOf(v.w)))
 	}
 	v.journal = appended(v.journal, l)
 	v.version++

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +142,7 @@ func TestPlainLog(t *testing.T) {
 	logger := v.Add("pid 7 x").Logger()
 	logger.WithTime(at(0)).WithField("severity", "high").Warn("leak")
 	logger.WithTime(at(0)).WithField("enabled", true).Info("started")
+	v.Flush()
 	got := [2]string{results.String(), rest.String()}
 	want := [2]string{
 		`time="2026-11-23T10:00:00Z" level=warning msg=leak severity=high` + "\n",
@@ -149,6 +151,27 @@ func TestPlainLog(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+}
+
+// Nobody may read what is written: the view goes on, and its end does not wait for ever.
+func TestPlainOutputThatNobodyReads(t *testing.T) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	defer write.Close() // which ends the write that hangs
+	v := New(write, write, "pid 7 x")
+	p := watch(v, "pid 7 x", &fake{statuses: []detector.Status{status("goroutines", detector.Healthy, 9)}})
+	logger := p.Logger()
+	for i := range 3000 { // more than a pipe holds
+		logger.WithField("n", i).Warn("a line")
+		p.Sampled(at(time.Duration(i) * time.Hour))
+	}
+	if over := p.sampled; !over.Equal(at(2999 * time.Hour)) {
+		t.Errorf("the latest sample is of %s", over)
+	}
+	v.Finish()
 }
 
 // Without a screen, alerts stand on the terminal at once; messages that are no news do not.
@@ -192,6 +215,7 @@ func TestManyMetrics(t *testing.T) {
 	var b bytes.Buffer
 	v := New(&b, &b, "pid 7 x")
 	watch(v, "pid 7 x", &fake{statuses: statuses}).Sampled(at(0))
+	v.Flush()
 	b.Reset()
 	v.Finish()
 	want := title(0) + "\n" +
