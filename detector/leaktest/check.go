@@ -64,9 +64,16 @@ func examine(t TestingT, round func(), o options) *report {
 		return nil
 	}
 	objects, bytes := allocations().since(allocated)
-	first := c.first()
+	first := c.first(c.took)
+	if first < defaultRounds && c.rounds == 0 { // the very first may have set up much
+		warm := c.took
+		if !c.plays(1) {
+			return nil
+		}
+		first = c.first(c.took - warm)
+	}
 	defer sampleEvery(rateFor(objects*float64(first), bytes*float64(first)))()
-	if !c.plays(first - 1) {
+	if !c.plays(first - c.played) {
 		return nil
 	}
 	c.stock.take()
@@ -99,7 +106,7 @@ func (c *check) note() {
 // plays plays rounds, and reports whether the test has not failed in them.
 func (c *check) plays(rounds int) bool {
 	began := time.Now()
-	for range rounds {
+	for range rounds { // none where that is negative
 		play(c.round)
 		c.played++
 		if f, ok := c.t.(interface{ Failed() bool }); ok && f.Failed() {
@@ -110,15 +117,15 @@ func (c *check) plays(rounds int) bool {
 	return true
 }
 
-// first returns how many rounds the first stretch has, and the warm-up before it.
-func (c *check) first() int {
+// first returns how many rounds the first stretch has, and the warm-up before it, by how long one takes.
+func (c *check) first(took time.Duration) int {
 	if c.rounds > 0 {
 		return c.rounds
 	}
-	if c.took <= 0 {
+	if took <= 0 {
 		return defaultRounds
 	}
-	return int(min(max(firstShare*float64(c.budget)/float64(c.took), 1), defaultRounds))
+	return int(min(max(firstShare*float64(c.budget)/float64(took), 1), defaultRounds))
 }
 
 // suspects reports whether anything has grown in all stretches so far.

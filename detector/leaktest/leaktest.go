@@ -21,7 +21,7 @@ import (
 )
 
 // TestingT is what Check and Soak need of a test; *testing.T, *testing.B and *testing.F have it. Of one that has them
-// too, Logf takes notes, Failed ends a check whose round has failed, and Deadline bounds it.
+// too, Logf takes notes, and Failed ends a check whose round has failed.
 type TestingT interface {
 	Helper()
 	Errorf(format string, args ...any)
@@ -85,7 +85,7 @@ func (o *options) allows(stack []profile.Frame) bool {
 }
 
 // Check plays rounds of the same work and fails the test with the lines of code at which goroutines, memory or open
-// descriptors grow with every round. It returns after the latest round has failed, too.
+// descriptors grow with every round. A round that fails the test ends it.
 //
 // After some rounds to warm up, it takes stock, collects garbage first, and plays stretches of rounds, each as long as
 // all before it together, with stock taken after each. It passes as soon as nothing has grown in all stretches, so

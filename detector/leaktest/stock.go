@@ -397,8 +397,8 @@ func runningTest(stack []profile.Frame) (test string, calls bool) {
 		switch path := profile.PackageOf(f.Function); {
 		case f.Function == "testing.tRunner" && i > 0:
 			test = stack[i-1].Function
-		case inner && path != "runtime" && path != "sync" && path != "internal/sync":
-			waits, inner = path == "testing", false
+		case inner && path != "runtime" && path != "sync" && !strings.HasPrefix(path, "internal/"):
+			waits, inner = path == "testing" || path == "testing/synctest", false
 		}
 	}
 	if waits {
