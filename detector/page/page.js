@@ -159,7 +159,7 @@
 
   function captures() {
     if (!view.captures.length) { return ''; }
-    return make('section', {}, make('h2', {}, 'Captures'), make('p', { 'class': 'quiet small' }, 'For go tool pprof.'),
+    return make('section', {}, make('h2', {}, 'Captures'), make('p', { 'class': 'quiet small' }, 'Profiles for go tool pprof, and goroutines to read (.txt).'),
       all(make('ul'), view.captures.slice().reverse().map(function (c) {
         var name = base(c.path);
         return make('li', {}, make('a', { href: 'captures/' + encodeURIComponent(name), 'data-id': name, download: '' }, name), ' ',
