@@ -18,19 +18,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/sirupsen/logrus"
 
-	"github.com/mdzesseis/leaktrend/alerting"
 	leakdetection "github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/collector"
 )
 
-var leakDetection = promauto.NewGaugeVec(prometheus.GaugeOpts{Name: "leak_detection", Help: "Leak detection metrics"},
+var _ = promauto.NewGaugeVec(prometheus.GaugeOpts{Name: "leak_detection", Help: "Resource leak detection metrics"},
 	[]string{"resource_type", "component"})
 
 func main() {
 	monitor := leakdetection.NewResourceMonitor(leakdetection.ResourceMonitorConfig{}, logrus.New())
-	monitor.OnAlert(func(a alerting.Alert) {
-		leakDetection.WithLabelValues(leakdetection.LeakType(a.Resource), "resource_monitor").Set(a.Value)
-	})
+	if err := collector.LeakDetection(nil, monitor); err != nil {
+		panic(err)
+	}
 	prometheus.MustRegister(collector.New(monitor))
 	http.Handle("/metrics", promhttp.Handler())
 }
