@@ -66,7 +66,13 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 			width, most = w, n
 		}
 	}
-	for len(s.rows) > 1 && len(s.rows[0]) != width && separator != ' ' && !hasData(s.rows[0], s.commas) { // a title
+	isTitle := func() bool {
+		if len(s.rows) < 2 || len(s.rows[0]) == width || hasData(s.rows[0], s.commas) {
+			return false
+		}
+		return separator != ' ' || len(s.rows[1]) == width && !hasData(s.rows[1], s.commas) // a header may have blanks in its names
+	}
+	for isTitle() {
 		s.rows, s.lines = s.rows[1:], s.lines[1:]
 	}
 	takeHeader(s, notes, width, separator)

@@ -27,7 +27,7 @@ func isFrames(line *outline) bool {
 			return true
 		}
 	}
-	return frame || k["results"] || k["frames"] || k["series"] && (k["state"] || k["timeRange"] || k["request"])
+	return frame || k["results"] && !isInfluxJSON(line) || k["frames"] || k["series"] && (k["state"] || k["timeRange"] || k["request"])
 }
 
 // frame is a table by columns, of which one is the time.

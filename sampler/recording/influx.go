@@ -3,8 +3,10 @@ package recording
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -185,8 +187,8 @@ func readFluxCSV(t *input, _ Options) (*gathered, error) {
 			header = cells
 			continue
 		}
-		m.rows++
 		if !takeFluxRow(m, header, group, types, cells) {
+			m.rows++
 			m.fault(number, "%s: no time that can be read: skipped", scan.Shown(raw))
 		}
 	}
@@ -201,7 +203,6 @@ func takeFluxRow(m *metrics, header, group, types, cells []string) bool {
 		field     string
 		tags      []promtext.Label
 		values    []influxField
-		rows      = m.rows
 		annotated = len(group) > 0
 	)
 	for i, name := range header {
@@ -242,6 +243,85 @@ func takeFluxRow(m *metrics, header, group, types, cells []string) bool {
 		}
 		m.add(&line, t)
 	}
-	m.rows = rows
 	return true
+}
+
+// isInfluxJSON reports whether a JSON text is the answer of InfluxDB to a query in InfluxQL.
+func isInfluxJSON(line *outline) bool {
+	return !line.list && (line.keys["results.statement_id"] || line.keys["results.series"])
+}
+
+// readInfluxJSON reads results, of which each has series: tags, the names of the columns, and rows of values.
+func readInfluxJSON(t *input) (*gathered, error) {
+	m := newMetrics(t, "JSON of InfluxDB")
+	r := newJSONReader(t)
+	fault := ""
+	var member func(key string) error
+	member = func(key string) error {
+		switch key {
+		case "results":
+			return r.list(func() error { return r.object(member) })
+		case "series":
+			return r.list(func() error { return takeInfluxSeries(m, r) })
+		case "error":
+			return r.Decode(&fault)
+		}
+		return r.skip()
+	}
+	if err := r.failed(r.object(member)); err != nil {
+		return nil, err
+	}
+	if fault != "" && m.rows == 0 {
+		return nil, m.refuse("the server answered with an error: "+fault, "ask anew")
+	}
+	return m.gathered, m.finish()
+}
+
+func takeInfluxSeries(m *metrics, r *jsonReader) error {
+	var (
+		tags    map[string]string
+		columns []string
+		types   []string
+	)
+	return r.object(func(key string) error {
+		switch key {
+		case "tags":
+			return r.Decode(&tags)
+		case "columns":
+			err := r.Decode(&columns)
+			types = make([]string, len(columns))
+			return err
+		case "values":
+			return r.list(func() error {
+				var row []json.RawMessage
+				if err := r.Decode(&row); err != nil {
+					return err
+				}
+				header, cells := slices.Clone(columns), make([]string, 0, len(columns)+len(tags))
+				for i := range header {
+					if header[i] == "time" {
+						header[i] = "_time"
+					}
+					cell := ""
+					if i < len(row) {
+						cell = cellOf(row[i])
+						if types[i] = "double"; row[i][0] == '"' {
+							types[i] = "string"
+						}
+					}
+					cells = append(cells, cell)
+				}
+				kinds := slices.Clone(types)
+				for _, tag := range sortedKeys(tags) {
+					header, cells, kinds = append(header, tag), append(cells, tags[tag]), append(kinds, "string")
+				}
+				if !takeFluxRow(m, header, nil, kinds, cells) {
+					m.rows++
+					m.fault(r.here(), "%s: no time that can be read: skipped", scan.Shown([]byte(strings.Join(cells, ","))))
+				}
+				return nil
+			})
+		}
+		return r.skip()
+	})
 }

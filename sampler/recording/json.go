@@ -42,6 +42,8 @@ func readJSON(t *input, o Options) (*gathered, error) {
 		return !slices.ContainsFunc(keys, func(key string) bool { return !line.keys[key] })
 	}
 	switch {
+	case isInfluxJSON(&line):
+		return readInfluxJSON(t)
 	case isFrames(&line):
 		return readFrames(t, o)
 	case line.list && line.item == '[':
