@@ -223,10 +223,8 @@ func (l *Lines) throughLibrary(ctx context.Context, waiting growth, since time.T
 		return waiting
 	}
 	l.profiler.refresh(ctx, heapSites, now)
-	library := profile.PackageOf(waiting.grown[0].Function)
-	callers := l.profiler.list(heapSites, since, func(p profile.Site) bool {
-		return p.Application && profile.PackageOf(p.Callee) == library
-	})
+	library := waiting.grown[0].Profile.Module()
+	callers := l.profiler.list(heapSites, since, func(p profile.Site) bool { return p.Application && p.CallsInto(library) })
 	part := waiting.grown[0].Share
 	for i := range callers.grown {
 		g := &callers.grown[i]

@@ -43,7 +43,17 @@ type Site struct {
 	Count       float64 // goroutines, or live objects
 	Bytes       float64 // live; 0 for goroutines
 
-	entry *entry
+	entry   *entry
+	module  string
+	through string // modules of the functions that the line called, directly or not, each between zeros
+}
+
+// Module returns whose code the line is, as CallsInto takes it.
+func (s *Site) Module() string { return s.module }
+
+// CallsInto reports whether the line called into a module on the stack with the most, directly or by way of others.
+func (s *Site) CallsInto(module string) bool {
+	return strings.Contains(s.through, "\x00"+module+"\x00")
 }
 
 // Stack is one stack of a site of this process.
@@ -143,8 +153,10 @@ func originOf(f Frame) origin {
 		return ofRuntime
 	case path == "" || standard[first]:
 		return ofStandard
+	case path == "main" || isMain(path):
+		return ofApplication
 	// The module cache keeps modules by version; vendored ones lie in a directory of that name.
-	case path != "main" && (strings.Contains(f.File, "@v") || strings.Contains(f.File, "/vendor/")):
+	case strings.Contains(f.File, "@v") || strings.Contains(f.File, "/vendor/"):
 		return ofDependency
 	}
 	return ofApplication
@@ -221,8 +233,14 @@ func siteOf(stack []Frame, kind Kind) Site {
 		chosen = 0
 	}
 	s.Frame, s.Application = stack[chosen], best == ofApplication
+	s.module = moduleOf(s.Frame)
 	if chosen > 0 {
 		s.Callee = stack[chosen-1].Function
+	}
+	for _, f := range stack[:chosen] {
+		if m := moduleOf(f); originOf(f) > ofRuntime && !s.CallsInto(m) {
+			s.through = strings.TrimSuffix(s.through, "\x00") + "\x00" + m + "\x00"
+		}
 	}
 	return s
 }
