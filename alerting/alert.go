@@ -132,6 +132,9 @@ type Site struct {
 	Types         []string `json:"types,omitempty"`
 	// Via is the function of a library that acts for this line: what the line did is known by the memory from there.
 	Via string `json:"via,omitempty"`
+	// CalledFrom is the line of the application that called into a library most while goroutines of its came to wait here,
+	// as in "main.fetch /src/main.go:42": by the allocations that were sampled, which is no proof.
+	CalledFrom string `json:"called_from,omitempty"`
 	// Proven says of goroutines that the collector found that nothing can wake them.
 	Proven bool `json:"proven"`
 	// Held says of memory that the growth was live after two collections, as that of a cache is too.

@@ -44,6 +44,9 @@ func (s Site) String() string {
 	if s.Via != "" {
 		add("through %s", s.Via)
 	}
+	if s.CalledFrom != "" {
+		add("called from %s", s.CalledFrom)
+	}
 	if s.Held {
 		add("live after two collections")
 	}

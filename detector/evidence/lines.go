@@ -22,6 +22,7 @@ type Lines struct {
 	monitor  Monitor
 	profiler *profiler
 	captures *captures
+	callers  *callers
 	types    func(pcs []uintptr) []string // the Go types allocated at the innermost call of a stack; may be nil
 	logged   []string                     // ids of the alerts whose stacks were logged
 }
@@ -29,7 +30,7 @@ type Lines struct {
 // NewLines returns what follows the lines of a process by its profiles. It starts nothing: see Work, Add and Capture.
 func NewLines(source ProfileSource, monitor Monitor, logger *logrus.Logger) *Lines {
 	p := newProfiler(source, logger)
-	return &Lines{logger: logger, monitor: monitor, profiler: p, captures: &captures{profiler: p}}
+	return &Lines{logger: logger, monitor: monitor, profiler: p, captures: &captures{profiler: p}, callers: &callers{profiler: p}}
 }
 
 // NameTypes has the Go types be named that this process allocates at a line. Call it before anything else.
@@ -75,6 +76,7 @@ func (l *Lines) Work(ctx context.Context) (next time.Time) {
 			l.captures.keepBefore(ctx, i, now)
 		}
 	}
+	l.callers.keep(ctx, now)
 	suspected := now.Suspected || p.suspected(goroutineSites)
 	if suspected && !p.proof.missing && !time.Now().Before(p.proof.next) && ctx.Err() == nil {
 		if p.prove(ctx, now) {
@@ -92,6 +94,7 @@ func (l *Lines) Work(ctx context.Context) (next time.Time) {
 func (l *Lines) renew(now View) {
 	if l.profiler.renew(now) {
 		l.captures.forget()
+		l.callers.forget()
 	}
 }
 
@@ -226,6 +229,15 @@ func (l *Lines) throughLibrary(ctx context.Context, waiting growth, since time.T
 	library := waiting.grown[0].Profile.Module()
 	callers := l.profiler.list(heapSites, since, func(p profile.Site) bool { return p.Application && p.CallsInto(library) })
 	part := waiting.grown[0].Share
+	if len(callers.grown) == 0 { // as where other goroutines allocate for them
+		if !since.IsZero() {
+			since = now.ago(since)
+		}
+		callers.grown = l.callers.of(ctx, library, since)
+	}
+	if len(callers.grown) > 0 {
+		waiting.grown[0].CalledFrom = calledFrom(&callers.grown[0].Site)
+	}
 	for i := range callers.grown {
 		g := &callers.grown[i]
 		g.Via, g.Share = g.Profile.Callee, g.Share*part

@@ -149,16 +149,16 @@ func (t *Tracker) Observe(p *profile.Profile, load float64) {
 	}
 }
 
-// isOurs reports whether a function is of the packages that watch: their own memory and goroutines are no news. Those
+// IsOurs reports whether a function is of the packages that watch: their own memory and goroutines are no news. Those
 // of the command and of tests are watched.
-func isOurs(function string) bool {
+func IsOurs(function string) bool {
 	path, found := strings.CutPrefix(profile.PackageOf(function), "github.com/mdzesseis/leaktrend/")
 	return found && !strings.HasPrefix(path, "cmd/") && !strings.HasSuffix(path, "_test")
 }
 
 // record adds a site of the latest profile.
 func (t *Tracker) record(latest *profile.Site) {
-	if isOurs(latest.Function) {
+	if IsOurs(latest.Function) {
 		return
 	}
 	value := t.valueOf(latest)

@@ -368,7 +368,7 @@ func TestOurs(t *testing.T) {
 		"":                                                          false,
 	}
 	for function := range want {
-		got[function] = isOurs(function)
+		got[function] = IsOurs(function)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -55,9 +55,12 @@ func onWhat(reason string) string {
 }
 
 func made(resource string, s *alerting.Site, growth, total float64) string {
-	if s.Bytes == 0 {
+	if s.Bytes == 0 && s.Via == "" {
 		counts, _ := sampler.Lookup(sampler.Goroutines)
 		return fmt.Sprintf("made %s of the %s new goroutines", counts.Format(math.Round(growth)), counts.Format(math.Round(max(growth, total))))
+	}
+	if s.Via != "" && s.Bytes == 0 {
+		return fmt.Sprintf("called %s meanwhile, as its allocations show as far as they are sampled", shortName(s.Via))
 	}
 	if s.Via != "" && resource == sampler.OpenFDs {
 		return fmt.Sprintf("opened most of them with %s, as far as the heap is sampled", shortName(s.Via))

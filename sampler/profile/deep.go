@@ -67,3 +67,62 @@ func (w *headWriter) Write(text []byte) (int, error) {
 	}
 	return len(text), nil
 }
+
+// addGoroutines adds records of goroutines, with all of their frames where they are cut off.
+func addGoroutines(r *reader, records []runtime.StackRecord) {
+	cut := 0
+	for i := range records {
+		if r.isCut(records[i].Stack()) {
+			cut++
+		}
+	}
+	var deep []deepStack
+	known := false
+	if cut >= minCut && len(records) <= maxDeep {
+		deep, known = r.readDeep()
+	}
+	for i := range records {
+		if stack := records[i].Stack(); !known || !r.isCut(stack) {
+			r.add(stack, 1, 0)
+		}
+	}
+	for _, d := range deep {
+		r.add(d.pcs, d.count, 0)
+	}
+}
+
+// addHeap adds what is live of records of memory, with all of their frames where they are cut off.
+func addHeap(r *reader, records []runtime.MemProfileRecord, rate float64) {
+	cut := 0.
+	for i := range records {
+		if m := &records[i]; m.InUseBytes() > 0 && r.isCut(m.Stack()) {
+			_, size := scaled(float64(m.InUseObjects()), float64(m.InUseBytes()), rate)
+			cut += size
+		}
+	}
+	var deep []deepStack
+	known := false
+	if cut >= minCutSamples*rate {
+		deep, known = r.readDeep()
+	}
+	for i := range records {
+		m := &records[i]
+		if stack := m.Stack(); !known || !r.isCut(stack) {
+			count, size := scaled(float64(m.InUseObjects()), float64(m.InUseBytes()), rate)
+			r.add(stack, count, size)
+		}
+	}
+	for _, d := range deep {
+		count, size := scaled(d.count, d.size, rate)
+		r.add(d.pcs, count, size)
+	}
+}
+
+// addAllocs adds all that records of memory have seen allocated.
+func addAllocs(r *reader, records []runtime.MemProfileRecord, rate float64) {
+	for i := range records {
+		m := &records[i]
+		count, size := scaled(float64(m.AllocObjects), float64(m.AllocBytes), rate)
+		r.add(m.Stack(), count, size)
+	}
+}

@@ -18,6 +18,7 @@ const (
 	Goroutine     Kind = "goroutine"     // every goroutine
 	GoroutineLeak Kind = "goroutineleak" // goroutines of which the collector has proven that nothing can wake them
 	Heap          Kind = "heap"          // memory that was live after the latest completed garbage collection
+	Allocs        Kind = "allocs"        // all that was allocated since the process began, live or not
 )
 
 // ErrUnsupported tells that a process does not have a profile of this kind.
@@ -197,7 +198,7 @@ func siteOf(stack []Frame, kind Kind) Site {
 			break
 		}
 	}
-	goroutines := kind != Heap
+	goroutines := kind != Heap && kind != Allocs
 	if goroutines {
 		for _, f := range stack {
 			if s.WaitReason = waits[f.Function]; s.WaitReason != "" || originOf(f) > ofStandard {

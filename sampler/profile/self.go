@@ -60,8 +60,8 @@ func (s *Self) Profile(_ context.Context, kind Kind) (*Profile, error) {
 		s.readGoroutines(r)
 	case GoroutineLeak:
 		err = readText(kind, "", r.add)
-	case Heap:
-		err = s.readHeap(r)
+	case Heap, Allocs:
+		err = s.readMemory(r)
 	default:
 		err = ErrUnsupported
 	}
@@ -128,7 +128,7 @@ func (s *Self) readGoroutines(r *reader) {
 			want = n
 			continue
 		}
-		s.addGoroutines(r, s.goroutines[:n])
+		addGoroutines(r, s.goroutines[:n])
 		break
 	}
 	if len(s.goroutines) > keptRecords {
@@ -136,55 +136,7 @@ func (s *Self) readGoroutines(r *reader) {
 	}
 }
 
-func (s *Self) addGoroutines(r *reader, records []runtime.StackRecord) {
-	cut := 0
-	for i := range records {
-		if r.isCut(records[i].Stack()) {
-			cut++
-		}
-	}
-	var deep []deepStack
-	known := false
-	if cut >= minCut && len(records) <= maxDeep {
-		deep, known = r.readDeep()
-	}
-	for i := range records {
-		if stack := records[i].Stack(); !known || !r.isCut(stack) {
-			r.add(stack, 1, 0)
-		}
-	}
-	for _, d := range deep {
-		r.add(d.pcs, d.count, 0)
-	}
-}
-
-func (s *Self) addHeap(r *reader, records []runtime.MemProfileRecord, rate float64) {
-	cut := 0.
-	for i := range records {
-		if m := &records[i]; m.InUseBytes() > 0 && r.isCut(m.Stack()) {
-			_, size := scaled(float64(m.InUseObjects()), float64(m.InUseBytes()), rate)
-			cut += size
-		}
-	}
-	var deep []deepStack
-	known := false
-	if cut >= minCutSamples*rate {
-		deep, known = r.readDeep()
-	}
-	for i := range records {
-		m := &records[i]
-		if stack := m.Stack(); !known || !r.isCut(stack) {
-			count, size := scaled(float64(m.InUseObjects()), float64(m.InUseBytes()), rate)
-			r.add(stack, count, size)
-		}
-	}
-	for _, d := range deep {
-		count, size := scaled(d.count, d.size, rate)
-		r.add(d.pcs, count, size)
-	}
-}
-
-func (s *Self) readHeap(r *reader) error {
+func (s *Self) readMemory(r *reader) error {
 	rate := float64(runtime.MemProfileRate)
 	if rate <= 0 {
 		return ErrUnsupported
@@ -193,12 +145,16 @@ func (s *Self) readHeap(r *reader) error {
 		if want > len(s.memory) {
 			s.memory = make([]runtime.MemProfileRecord, want+want/10+50)
 		}
-		n, ok := runtime.MemProfile(s.memory, false)
+		n, ok := runtime.MemProfile(s.memory, r.kind == Allocs)
 		if !ok {
 			want = n
 			continue
 		}
-		s.addHeap(r, s.memory[:n], rate)
+		if r.kind == Allocs {
+			addAllocs(r, s.memory[:n], rate)
+		} else {
+			addHeap(r, s.memory[:n], rate)
+		}
 		break
 	}
 	if len(s.memory) > keptRecords {

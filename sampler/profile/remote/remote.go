@@ -131,6 +131,7 @@ var amounts = map[profile.Kind][2]string{
 	profile.Goroutine:     {"goroutine", ""},
 	profile.GoroutineLeak: {"goroutineleak", ""},
 	profile.Heap:          {"inuse_objects", "inuse_space"},
+	profile.Allocs:        {"alloc_objects", "alloc_space"},
 }
 
 // parse reduces a profile in pprof's format to sites. allocated are all bytes that a heap profile counts, live or not;

@@ -1,0 +1,101 @@
+package evidence
+
+import (
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/config"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
+)
+
+// client is a process whose service dials by a library, at one line and again at another, and does not hang up: the
+// library's goroutines wait, and what they keep was allocated by themselves.
+type client struct {
+	dialed, called float64 // so far, at the two lines
+	allocs         bool    // whether the process has such a profile
+}
+
+const libraryDir = "/m/example.com/rpc@v1.2.3"
+
+func (c *client) Profile(_ context.Context, kind profile.Kind) (*profile.Profile, error) {
+	b := profile.NewBuilder(kind)
+	switch {
+	case kind == profile.Goroutine:
+		b.Add([]profile.Frame{
+			{Function: "runtime.selectgo", File: "/go/src/runtime/select.go", Line: 1},
+			{Function: "example.com/rpc/internal/transport.(*conn).read", File: libraryDir + "/internal/transport/conn.go", Line: 7},
+		}, 1+c.dialed, 0)
+	case kind == profile.Heap:
+		b.Add([]profile.Frame{{Function: "example.com/rpc/internal/transport.newConn", File: libraryDir + "/internal/transport/conn.go", Line: 3}}, 1, 64<<10*(1+c.dialed))
+	case kind == profile.Allocs && c.allocs:
+		add := func(line int, bytes float64, inner ...profile.Frame) {
+			b.Add(append(inner, profile.Frame{Function: "main.fetch", File: "/src/main.go", Line: line}), 1, bytes)
+		}
+		dial := profile.Frame{Function: "example.com/rpc.Dial", File: libraryDir + "/dial.go", Line: 5}
+		add(10, 64<<10*c.dialed, profile.Frame{Function: "bufio.NewReader", File: "/go/src/bufio/bufio.go", Line: 2}, dial)
+		add(11, 16<<10*c.called, profile.Frame{Function: "example.com/rpc.(*Client).Call", File: libraryDir + "/client.go", Line: 6})
+		add(12, 500<<20, dial) // long ago
+		add(13, 900<<20*(1+c.dialed), profile.Frame{Function: "fmt.Sprintf", File: "/go/src/fmt/print.go", Line: 4})
+		add(14, 100*c.dialed, dial) // less than a sample
+	default:
+		return nil, profile.ErrUnsupported
+	}
+	p := b.Profile(time.Now())
+	p.Resolution = 512 << 10
+	return p, nil
+}
+
+func (*client) Raw(context.Context, profile.Kind) ([]byte, error) { return nil, profile.ErrUnsupported }
+
+// Goroutines of a library are traced to the lines that called into it while they came, whoever allocated what they keep.
+func TestCalledFrom(t *testing.T) {
+	type listed struct {
+		Line            int
+		Via, CalledFrom string
+		Share           float64
+	}
+	waits := listed{Line: 7, Share: 1}
+	for _, test := range []struct {
+		name   string
+		allocs bool
+		want   []listed
+		clause string
+	}{
+		{"known", true, []listed{
+			{10, "example.com/rpc.Dial", "", .8}, {11, "example.com/rpc.(*Client).Call", "", .2},
+			{Line: 7, CalledFrom: "main.fetch /src/main.go:10"},
+		}, "; main.go:10 called rpc.Dial meanwhile, as its allocations show as far as they are sampled"},
+		{"no such profile", false, []listed{waits}, "; conn.go:7 made 400 of the 400 new goroutines"},
+	} {
+		logger := logrus.New()
+		logger.SetOutput(io.Discard)
+		source := &client{allocs: test.allocs}
+		l := NewLines(source, atRest(config.Default()), logger)
+		l.Work(t.Context())
+		source.dialed, source.called = 400, 400
+		l.profiler.watched[goroutineSites].last, l.profiler.watched[heapSites].last = time.Time{}, time.Time{}
+		a := alerting.Alert{ID: "1", Event: alerting.Event{
+			Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.Goroutines, Since: partsStart, Value: 401, Baseline: 1,
+		}}
+		if err := l.Add(t.Context(), &a); err != nil {
+			t.Fatal(err)
+		}
+		var got []listed
+		for _, s := range a.Sites {
+			got = append(got, listed{s.Line, s.Via, s.CalledFrom, s.Share})
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+		if a.Summary != test.clause {
+			t.Errorf("%s: summary %q, want %q", test.name, a.Summary, test.clause)
+		}
+	}
+}
