@@ -21,6 +21,8 @@ const (
 	// maxUnsent bounds the alerts that wait for an Alertmanager, beside those of the findings that stand. The oldest
 	// resolved ones are dropped: they have ended there by themselves.
 	maxUnsent = 1000
+	// maxRefused is how many alerts are offered in a row to a receiver that refuses all of them, until the next time.
+	maxRefused = 10
 )
 
 // Alerts keeps an Alertmanager up to date with what scans find.
@@ -29,11 +31,12 @@ type Alerts struct {
 	standing standing
 	alerts   map[string]alerting.Alert // of what stands, by the key of the finding
 	unsent   []alerting.Alert          // in order, one of a finding
+	told     map[string]bool           // ids of what the receiver knows to fire
 }
 
 // NewAlerts returns alerts that go to a webhook.
 func NewAlerts(to *webhook.Webhook) *Alerts {
-	return &Alerts{webhook: to, standing: make(standing), alerts: make(map[string]alerting.Alert)}
+	return &Alerts{webhook: to, standing: make(standing), alerts: make(map[string]alerting.Alert), told: make(map[string]bool)}
 }
 
 // update queues the findings of a scan that hold, and the end of those that hold no more.
@@ -54,6 +57,10 @@ func (f *Alerts) update(r *fleet.Report) {
 	for _, x := range ended {
 		a := f.alerts[x.Key()]
 		delete(f.alerts, x.Key())
+		if !f.told[a.ID] { // then its end is nothing to tell
+			f.unsent = slices.DeleteFunc(f.unsent, func(b alerting.Alert) bool { return b.ID == a.ID })
+			continue
+		}
 		a.Status, a.Time = alerting.Resolved, r.End
 		a.Summary = fmt.Sprintf("%s %s resolved: not found any more", a.Resource, a.Kind)
 		f.queue(a)
@@ -71,19 +78,41 @@ func (f *Alerts) queue(a alerting.Alert) {
 	}
 }
 
-// send posts what was not sent yet. What fails is kept for the next time, unless it would fail again.
+// send posts what was not sent yet. What fails is kept for the next time; of what is refused, what fires, behind the
+// others.
 func (f *Alerts) send(ctx context.Context) error {
 	var refused error
-	for len(f.unsent) > 0 && ctx.Err() == nil {
-		if err := f.webhook.Send(ctx, f.unsent[0]); err != nil {
-			if !alerting.IsFinal(err) {
-				return err
-			}
+	var again []alerting.Alert
+	defer func() { f.unsent = append(f.unsent, again...) }()
+	for streak := 0; len(f.unsent) > 0 && streak < maxRefused && ctx.Err() == nil; {
+		a := f.unsent[0]
+		switch err := f.webhook.Send(ctx, a); {
+		case err == nil:
+			streak = 0
+			f.know(a)
+		case !alerting.IsFinal(err):
+			return err
+		default:
 			refused = err
+			streak++
+			if a.Status == alerting.Firing {
+				again = append(again, a)
+			} else {
+				delete(f.told, a.ID)
+			}
 		}
 		f.unsent = f.unsent[1:]
 	}
 	return refused
+}
+
+// know notes that the receiver was told of an alert.
+func (f *Alerts) know(a alerting.Alert) {
+	if a.Status == alerting.Firing {
+		f.told[a.ID] = true
+	} else {
+		delete(f.told, a.ID)
+	}
 }
 
 // deliver sends what waits, with a few attempts: nobody comes back to it.

@@ -328,7 +328,8 @@ func TestDeliver(t *testing.T) {
 	}
 }
 
-// Without an Alertmanager alerts wait; what it refuses for good does not hold up the others.
+// Without an Alertmanager alerts wait. What it refuses does not hold up the others, and is offered again while it stands;
+// of what ended meanwhile it hears nothing.
 func TestFleetAlertsWait(t *testing.T) {
 	status := http.StatusServiceUnavailable
 	am := &fakeAlertmanager{status: func(time.Duration) int { return status }}
@@ -338,8 +339,44 @@ func TestFleetAlertsWait(t *testing.T) {
 		t.Errorf("%d wait after %d posts: %v", len(alerts.unsent), am.posts, err)
 	}
 	alerts.update(leaksOf("a", "b")) // in the place of those
-	status = http.StatusBadRequest
-	if err := alerts.refresh(t.Context()); len(alerts.unsent) != 0 || am.posts != 3 || err == nil || !strings.Contains(err.Error(), "status 400") {
+	status = http.StatusNotFound
+	if err := alerts.refresh(t.Context()); len(alerts.unsent) != 2 || am.posts != 3 || err == nil || !strings.Contains(err.Error(), "status 404") {
 		t.Errorf("%d wait after %d posts: %v", len(alerts.unsent), am.posts, err)
+	}
+	alerts.update(leaksOf("b"))
+	status = http.StatusOK
+	if err := alerts.refresh(t.Context()); len(alerts.unsent) != 0 || err != nil {
+		t.Errorf("%d wait: %v", len(alerts.unsent), err)
+	}
+	alerts.update(leaksOf())
+	if err := alerts.send(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"0s b begins", "0s b is resolved"}, am.course); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A receiver that refuses everything is not asked for each of a thousand alerts every minute, but gets them all in time.
+func TestReceiverThatRefusesEverything(t *testing.T) {
+	status := http.StatusUnauthorized
+	am := &fakeAlertmanager{status: func(time.Duration) int { return status }}
+	alerts := alertsTo(t, am)
+	var jobs []string
+	for i := range 500 {
+		jobs = append(jobs, fmt.Sprint("job ", i))
+	}
+	alerts.update(leaksOf(jobs...))
+	for range 100 {
+		if err := alerts.send(t.Context()); err == nil {
+			t.Fatal("no error")
+		}
+	}
+	if am.posts != 100*maxRefused || len(alerts.unsent) != len(jobs) {
+		t.Errorf("%d posts, %d wait", am.posts, len(alerts.unsent))
+	}
+	status = http.StatusOK
+	if err := alerts.send(t.Context()); err != nil || len(am.ends) != len(jobs) {
+		t.Errorf("%d of %d fire: %v", len(am.ends), len(jobs), err)
 	}
 }
