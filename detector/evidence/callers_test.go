@@ -99,3 +99,33 @@ func TestCalledFrom(t *testing.T) {
 		}
 	}
 }
+
+// The profile of the heap is of the latest collection: where a limit was passed since, it says so.
+func TestHeapBehind(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		value float64
+		want  []alerting.Missing
+	}{
+		{"passed by what is live", 36e6, nil},
+		{"passed since", 436e6, []alerting.Missing{{What: "sites", Why: "the heap profile is of the latest collection and shows 7 % of the growth of 406 MB: " +
+			"the rest is newer, garbage or not live heap"}}},
+	} {
+		logger := logrus.New()
+		logger.SetOutput(io.Discard)
+		source := &client{}
+		l := NewLines(source, atRest(config.Default()), logger)
+		l.Work(t.Context())
+		source.dialed = 450 // 29 MB
+		l.profiler.watched[heapSites].last = time.Time{}
+		a := alerting.Alert{Event: alerting.Event{
+			Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.HeapInuseBytes, Since: partsStart, Value: test.value, Baseline: 10e6,
+		}}
+		if err := l.Add(t.Context(), &a); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, a.Missing); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}

@@ -155,6 +155,7 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 		listed = l.throughLibrary(ctx, l.profiler.list(i, since, nil), since, now)
 	default:
 		listed = l.profiler.list(i, since, nil)
+		l.behind(a, listed.total)
 		listed.total = max(listed.total, a.Value-a.Baseline)
 		// Of resident memory the live heap may be the least part: what it does not explain is not blamed on it.
 		listed.grown = slices.DeleteFunc(listed.grown, func(g sites.Grown) bool { return g.Growth < minExplained*listed.total })
@@ -205,6 +206,18 @@ func (l *Lines) stale(a *alerting.Alert, i int, now View, grown []sites.Grown) b
 	}
 	a.Missing = append(a.Missing, alerting.Missing{What: "sites", Why: wording.BeforeGrowth(w.taken, w.note)})
 	return true
+}
+
+// behind tells where the profile of the heap has too little of a growth in it to say what that was: it is of the latest
+// garbage collection, and a limit may have been passed since.
+func (l *Lines) behind(a *alerting.Alert, shown float64) {
+	grown := a.Value - a.Baseline
+	if a.Kind != alerting.Limit || a.Resource == sampler.RSSBytes || grown <= 0 || shown >= grown/2 {
+		return
+	}
+	r, _ := sampler.Lookup(a.Resource)
+	why := wording.HeapBehind.Say(100*max(0, shown)/grown, r.Format(grown))
+	a.Missing = append(a.Missing, alerting.Missing{What: "sites", Why: why})
 }
 
 // boundShares keeps shares that were measured since several instants, or of several totals, from adding up to more than

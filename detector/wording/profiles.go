@@ -10,10 +10,11 @@ const (
 	FewerProfiles             // more goroutines than a limit: they are taken less often
 	SlowProfiles              // each stops the world for longer than it may: they are taken less often
 	BeyondSites               // more lines of code than are followed
+	HeapBehind                // the heap profile has less than half of the growth: it is of the latest collection
 )
 
-// Say says so as a clause: of a number of goroutines, or of lines beyond those that are followed; limit is a number of
-// these, or how long the world may be stopped.
+// Say says so as a clause: of a number of goroutines, of lines beyond those that are followed, or of percent of the
+// growth; limit is a number of these, how long the world may be stopped, or the growth.
 func (l Lack) Say(n float64, limit any) string {
 	format := "%.0f goroutines are too many for a profile of them: none is taken above %v"
 	switch l {
@@ -23,6 +24,8 @@ func (l Lack) Say(n float64, limit any) string {
 		format = "profiles of %.0f goroutines stop the world for more than %v: they are taken less often"
 	case BeyondSites:
 		format = "%.0f lines of code beyond the %v that are followed are counted together only"
+	case HeapBehind:
+		format = "the heap profile is of the latest collection and shows %.0f %% of the growth of %v: the rest is newer, garbage or not live heap"
 	}
 	return fmt.Sprintf(format, n, limit)
 }
