@@ -68,6 +68,7 @@ func fullAlert() Alert {
 			{What: "pipe", Count: 4096, Share: .05, Estimated: true},
 		},
 		Profiles: []Profile{{Kind: "goroutine", Path: "/tmp/g.pb.gz", Bytes: 812}},
+		Missing:  []Missing{{What: "sites", Why: "no profile"}},
 	}
 }
 
@@ -76,7 +77,7 @@ func resolvedAlert() Alert {
 	a.Status, a.Severity = Resolved, Warning
 	a.Summary = "goroutines fell back to 320"
 	a.Value, a.Time = 320, at("2026-11-23T11:00:00Z")
-	a.Sites, a.Parts, a.Profiles, a.Exhaustion, a.Evidence = nil, nil, nil, nil, nil
+	a.Sites, a.Parts, a.Profiles, a.Missing, a.Exhaustion, a.Evidence = nil, nil, nil, nil, nil, nil
 	return a
 }
 
@@ -86,7 +87,7 @@ func TestClone(t *testing.T) {
 	if diff := cmp.Diff(a, c); diff != "" {
 		t.Fatalf("clone differs (-want +got):\n%s", diff)
 	}
-	c.Exhaustion.Limit, c.Evidence.T, c.Sites[0].Line, c.Sites[0].Types[0], c.Parts[0].Count, c.Profiles[0].Bytes = 1, 1, 1, "x", 1, 1
+	c.Exhaustion.Limit, c.Evidence.T, c.Sites[0].Line, c.Sites[0].Types[0], c.Parts[0].Count, c.Profiles[0].Bytes, c.Missing[0].Why = 1, 1, 1, "x", 1, 1, "y"
 	if diff := cmp.Diff(fullAlert(), a); diff != "" {
 		t.Errorf("writing to the clone changed the original (-want +got):\n%s", diff)
 	}

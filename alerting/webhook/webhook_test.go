@@ -43,7 +43,7 @@ func resolvedAlert() alerting.Alert {
 	a.Status, a.Severity = alerting.Resolved, alerting.Warning
 	a.Summary = "goroutines fell back to 320"
 	a.Value, a.Time = 320, at("2026-11-23T11:00:00Z")
-	a.Sites, a.Parts, a.Profiles, a.Exhaustion, a.Evidence = nil, nil, nil, nil, nil
+	a.Sites, a.Parts, a.Profiles, a.Missing, a.Exhaustion, a.Evidence = nil, nil, nil, nil, nil, nil
 	return a
 }
 
