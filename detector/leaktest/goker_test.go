@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +18,11 @@ var unprofiled = strings.NewReplacer("prof.WriteTo(os.Stdout, 2)", "_, _ = prof,
 // function that checks them. They are left where they are.
 func buildGoKer(t *testing.T) (program string) {
 	t.Helper()
-	dir := filepath.Join(runtime.GOROOT(), "src/runtime/testdata/testgoroutineleakprofile/goker")
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Skip("go is not on the PATH: ", err)
+	}
+	dir := filepath.Join(strings.TrimSpace(string(root)), "src/runtime/testdata/testgoroutineleakprofile/goker")
 	files, err := filepath.Glob(filepath.Join(dir, "*[0-9].go"))
 	if err != nil {
 		t.Fatal(err)
