@@ -17,7 +17,7 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 	s := &sheet{format: format}
 	s.notes.reader.name = t.name
 	if separator == ';' || separator == '\t' || separator == ' ' {
-		s.commas = commasOf(t.head, separator)
+		s.commas, s.comma = commasOf(t.head, separator)
 	}
 	var (
 		notes  []string
@@ -199,15 +199,30 @@ func separatorOf(text []byte) (separator byte, format string) {
 			}
 		}
 	}
-	if bestScore < 0.5 {
+	if bestScore < 0.5 && !ragged(text, ',') {
 		best = ' '
+	} else if bestScore < 0.5 {
+		best = ','
 	}
 	names := map[byte]string{',': "a CSV table", ';': "a table with semicolons", '\t': "a table with tabs", '|': "a table with bars", ' ': "a table with blanks"}
 	return best, names[best]
 }
 
-// commasOf finds out what the commas of a table are that is parted by something else.
-func commasOf(text []byte, separator byte) scan.Commas {
+// ragged reports whether all lines have a separator, if not equally often.
+func ragged(text []byte, separator byte) bool {
+	lines, with := 0, 0
+	for line := range bytes.Lines(text) {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+			if lines++; bytes.IndexByte(line, separator) >= 0 && !bytes.ContainsAny(line, ";\t|") {
+				with++
+			}
+		}
+	}
+	return with > 0 && with >= lines*9/10
+}
+
+// commasOf finds out what the commas of a table are that is parted by something else, and whether that is sure.
+func commasOf(text []byte, separator byte) (commas scan.Commas, decimal bool) {
 	thousands := false
 	n := 0
 	for line := range bytes.Lines(text) {
@@ -216,15 +231,15 @@ func commasOf(text []byte, separator byte) scan.Commas {
 		}
 		for _, cell := range split(bytes.TrimRight(line, "\r\n"), separator) {
 			if scan.DecimalComma(cell) {
-				return scan.Decimal
+				return scan.Decimal, true
 			}
 			thousands = thousands || strings.Count(cell, ",") > 1 || strings.ContainsRune(cell, ',') && strings.ContainsRune(cell, '.')
 		}
 	}
 	if thousands || separator != ';' {
-		return scan.Thousands
+		return scan.Thousands, false
 	}
-	return scan.Decimal
+	return scan.Decimal, false
 }
 
 // joinParts puts cells like "45MiB / 7.6GiB" together again.

@@ -18,10 +18,12 @@ func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
 		s.header[i] = scan.Printable(name)
 	}
 	shapes := make([]shape, s.width())
+	s.points = make([]bool, s.width())
 	for col := range shapes {
 		if err := in.ctx.Err(); err != nil {
 			return nil, err
 		}
+		s.points[col] = s.partsThousands(col)
 		shapes[col] = s.shapeOf(col)
 	}
 	line, err := s.findTime(g, shapes, o)
@@ -237,7 +239,7 @@ func (s *sheet) fill(in *input, g *gathered, shapes []shape, roles []role, times
 				continue
 			}
 			c := columns[col]
-			a, ok := scan.ParseAmount(text, s.commas)
+			a, ok := s.amount(col, text)
 			if !ok {
 				g.explain(s.lines[i], "%s: %s: not a number", c.name, scan.Shown([]byte(text)))
 				bad = true
@@ -312,7 +314,7 @@ func (s *sheet) processName(roles []role, row int) string {
 func (s *sheet) addStart(p *process, col int, t int64, text string) {
 	start, form := scan.Instant(text, s.dates)
 	if form == scan.NoTime {
-		a, ok := scan.ParseAmount(text, s.commas)
+		a, ok := s.amount(col, text)
 		if !ok || a.Value <= 0 {
 			return
 		}

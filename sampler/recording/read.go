@@ -53,12 +53,15 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, cause(err))
 	}
-	if bytes.HasPrefix(head, []byte{0x1f, 0x8b}) {
+	for packed := 0; packed < 2 && bytes.HasPrefix(head, []byte{0x1f, 0x8b}); packed++ { // some are packed twice
 		unzip, err := gzip.NewReader(in)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		in, below = bufio.NewReaderSize(unzip, blockSize), unzip
+		if head, err = peek(in, 2); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, cause(err))
+		}
 	}
 	if head, err = peek(in, blockSize); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, cause(err))
@@ -68,6 +71,13 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 		in = bufio.NewReaderSize(below, blockSize)
 		if head, err = peek(in, blockSize); err != nil {
 			return nil, fmt.Errorf("%s: UTF-16: %w", name, err)
+		}
+	}
+	if decode := narrowText(head); decode != nil {
+		below = transform.NewReader(in, decode)
+		in = bufio.NewReaderSize(below, blockSize)
+		if head, err = peek(in, blockSize); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, cause(err))
 		}
 	}
 	own := isOwn(head)

@@ -2,11 +2,11 @@ package recording
 
 import (
 	"fmt"
-	"slices"
+	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
@@ -25,6 +25,8 @@ type sheet struct {
 	rows   [][]string // each as long as the header
 	lines  []int      // of the rows in the file
 	commas scan.Commas
+	points []bool // by column: whether a point parts thousands
+	comma  bool   // whether some cell has a decimal comma
 	// bases tells the factor on the values of a column and the unit that they then have, where the format and not the
 	// header says so.
 	bases map[string]base
@@ -61,6 +63,40 @@ func (s *sheet) cell(row, col int) string {
 	return ""
 }
 
+// amount reads a cell of a column as a number.
+func (s *sheet) amount(col int, text string) (scan.Amount, bool) {
+	if col < len(s.points) && s.points[col] {
+		text = strings.ReplaceAll(text, ".", "")
+	}
+	return scan.ParseAmount(text, s.commas)
+}
+
+// pointed is a number with points in it where thousands may be parted.
+var pointed = regexp.MustCompile(`^[-+]?[1-9]\d{0,2}((?:\.\d{3})+)(?:,\d+)?(?: ?[A-Za-z%]+)?$`)
+
+// partsThousands reports whether the points of a column part thousands: where one number has two of them, where the file
+// has decimal commas, or where what is counted has no decimals.
+func (s *sheet) partsThousands(col int) bool {
+	one, several := 0, 0
+	for i := range s.rows {
+		text := s.cell(i, col)
+		if !strings.Contains(text, ".") {
+			continue
+		}
+		switch m := pointed.FindStringSubmatch(text); {
+		case m == nil:
+			return false
+		case len(m[1]) > len(".000"):
+			several++
+		default:
+			one++
+		}
+	}
+	const many = 20
+	factor, unit := headerUnit(s.name(col))
+	return several > 0 || one > 0 && s.comma || one >= many && s.commas == scan.Decimal && unit == "bytes" && factor <= 1<<10
+}
+
 // name returns the name of a column.
 func (s *sheet) name(col int) string {
 	if s.header != nil && s.header[col] != "" {
@@ -80,7 +116,7 @@ type shape struct {
 	distinct int // texts, up to manyTexts
 	constant bool
 	whole    bool // all numbers are whole
-	max      float64
+	min, max float64
 }
 
 const manyTexts = 10000
@@ -102,12 +138,15 @@ func (s *sheet) shapeOf(col int) shape {
 			texts[text] = true
 		}
 		v := 0.0
-		a, number := scan.ParseAmount(text, s.commas)
+		a, number := s.amount(col, text)
 		if number {
 			sh.numbers++
 			v = a.Value
 			sh.whole = sh.whole && v == float64(int64(v))
 			sh.max = max(sh.max, v)
+			if sh.min = min(sh.min, v); sh.numbers == 1 {
+				sh.min = v
+			}
 		}
 		t, form := scan.Instant(text, s.dates)
 		if sh.forms[form]++; form != scan.NoTime {
@@ -127,6 +166,12 @@ func (s *sheet) shapeOf(col int) shape {
 	return sh
 }
 
+// serial reports whether the column has dates as spreadsheets count them: days since 1899, with the time of day behind
+// the point; here of the years 2000 to 2100.
+func (sh *shape) serial(name string) bool {
+	return hasWord(name, timeWords...) && !sh.whole && sh.min >= 36_526 && sh.max < 73_050
+}
+
 // written reports whether the instants are dates, not numbers.
 func (sh *shape) written() bool { return sh.forms[scan.Text]+sh.forms[scan.Day] > sh.instants/2 }
 
@@ -137,74 +182,6 @@ func (sh *shape) timed() bool {
 
 // numeric reports whether the column holds numbers.
 func (sh *shape) numeric() bool { return sh.numbers > 0 && sh.numbers >= sh.filled*4/5 }
-
-// words splits the name of a column into words in small letters, also at a change from small letters to capitals.
-func words(name string) []string {
-	var b strings.Builder
-	before := rune(0)
-	for _, c := range name {
-		if unicode.IsUpper(c) && unicode.IsLower(before) {
-			b.WriteByte(' ')
-		}
-		b.WriteRune(unicode.ToLower(c))
-		before = c
-	}
-	return strings.FieldsFunc(b.String(), func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) && c != '%' && c != 'µ' })
-}
-
-func hasWord(name string, list ...string) bool {
-	return slices.ContainsFunc(words(name), func(w string) bool { return slices.Contains(list, w) })
-}
-
-// Words of names of columns that hold instants, of when a process began, of row numbers, and of identifiers.
-var (
-	timeWords  = []string{"time", "timestamp", "ts", "date", "datetime", "at", "when", "epoch", "clock", "unixtime", "zeit", "hora", "fecha", "data", "t"}
-	startWords = []string{"start", "started", "starttime", "create", "began", "begin", "boot", "since", "birth"}
-	rowWords   = []string{"n", "no", "nr", "num", "number", "row", "index", "idx", "i", "id", "sample", "seq", "line", "unnamed"}
-	idWords    = []string{"pid", "ppid", "tid", "tgid", "uid", "gid", "id", "pgid", "sid"}
-)
-
-// isStart reports whether a column tells when the process began.
-func isStart(name string) bool {
-	return hasWord(name, startWords...) && (hasWord(name, "time", "at", "seconds", "ts", "timestamp", "ms", "date") || len(words(name)) == 1) && !hasWord(name, "created")
-}
-
-// elapsedUnit returns the unit of a column of elapsed times, as its name tells it. named is false where the name is
-// none of elapsed time.
-func elapsedUnit(name string) (unit time.Duration, named bool) {
-	rest := 0
-	for _, w := range words(name) {
-		switch w {
-		case "ns", "nanoseconds", "nsec", "nanos":
-			unit = time.Nanosecond
-		case "us", "µs", "usec", "microseconds", "micros":
-			unit = time.Microsecond
-		case "ms", "msec", "millis", "milliseconds", "millisecond":
-			unit = time.Millisecond
-		case "s", "sec", "secs", "second", "seconds":
-			unit = time.Second
-		case "m", "min", "mins", "minute", "minutes":
-			unit = time.Minute
-		case "h", "hr", "hrs", "hour", "hours":
-			unit = time.Hour
-		case "d", "day", "days":
-			unit = 24 * time.Hour
-		case "week", "weeks":
-			unit = 7 * 24 * time.Hour
-		case "elapsed", "time", "t", "since", "start", "relative", "offset", "runtime", "run", "uptime", "age", "in", "after", "of", "test", "rel", "x", "from", "begin", "delta", "dt":
-			named = true
-		default:
-			rest++
-		}
-	}
-	return unit, rest == 0 && (named || unit > 0)
-}
-
-// isIdentifier reports whether a column holds identifiers: its name ends so.
-func isIdentifier(name string) bool {
-	list := words(name)
-	return len(list) > 0 && slices.Contains(idWords, list[len(list)-1])
-}
 
 // timeline is where the times of a sheet come from.
 type timeline struct {
@@ -349,6 +326,10 @@ func (s *sheet) countedTime(g *gathered, shapes []shape, o Options) (*timeline, 
 		}
 		if unit, named := elapsedUnit(name); named && unit > 0 {
 			return s.elapsed(col, unit), nil
+		} else if sh.serial(name) {
+			g.notes = append(g.notes, fmt.Sprintf("%s counts days, as spreadsheets do", name))
+			s.epoch = time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
+			return s.elapsed(col, 24*time.Hour), nil
 		} else if named && o.Interval <= 0 {
 			if strings.EqualFold(name, "time") || strings.EqualFold(name, "timestamp") {
 				return s.elapsed(col, time.Second), nil // unix time, as in a recording
@@ -358,6 +339,12 @@ func (s *sheet) countedTime(g *gathered, shapes []shape, o Options) (*timeline, 
 		if counted < 0 && sh.whole && sh.rising > 0 && (hasWord(name, rowWords...) || s.header[col] == "" || name == "#") {
 			counted = col
 		}
+	}
+	if col := s.passedColumn(); col >= 0 {
+		return &timeline{column: col, second: -1, what: s.name(col), at: func(row int) (int64, bool) {
+			d, ok := passed(s.cell(row, col))
+			return int64(d), ok
+		}}, nil
 	}
 	switch {
 	case counted >= 0 && o.Interval > 0:
@@ -370,6 +357,26 @@ func (s *sheet) countedTime(g *gathered, shapes []shape, o Options) (*timeline, 
 		return nil, g.refuse(fmt.Sprintf("it has no time: %s counts samples", s.name(counted)), "say how far apart they are, as in --interval 1m")
 	}
 	return nil, s.noTime(g)
+}
+
+// passedColumn finds a column that says by its name that it tells what has passed, and writes it as a length of time; -1
+// if there is none.
+func (s *sheet) passedColumn() int {
+	for col := range s.width() {
+		if _, named := elapsedUnit(s.name(col)); !named && !hasWord(s.name(col), "etime", "uptime", "elapsed") || s.header == nil || strings.EqualFold(s.name(col), "time") {
+			continue
+		}
+		good := 0
+		for i := range s.rows {
+			if _, ok := passed(s.cell(i, col)); ok {
+				good++
+			}
+		}
+		if good > 0 && good >= len(s.rows)*9/10 {
+			return col
+		}
+	}
+	return -1
 }
 
 // noTime refuses a sheet without times, and says what stands in their place.
@@ -418,11 +425,14 @@ func (s *sheet) elapsed(col int, unit time.Duration) *timeline {
 		from = s.epoch.UnixNano()
 	}
 	return &timeline{column: col, second: -1, what: s.name(col), at: func(row int) (int64, bool) {
-		a, ok := scan.ParseAmount(s.cell(row, col), s.commas)
-		t := a.Value * float64(unit)
-		if !ok || t < 0 || t >= scan.EndOfTime*1e9 {
+		a, ok := s.amount(col, s.cell(row, col))
+		t := math.Round(a.Value*float64(unit)/1e3)*1e3 + float64(from)
+		if !ok || a.Value < 0 || t < 0 || t >= scan.EndOfTime*1e9 {
 			return 0, false
 		}
-		return from + int64(t), true
+		if from == 0 {
+			return int64(a.Value * float64(unit)), true
+		}
+		return int64(math.Round(t/1e6)) * 1e6, true // as exact as days in a cell are
 	}}
 }

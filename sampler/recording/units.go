@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler"
-	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
 // reading is a column that is read.
@@ -42,7 +41,7 @@ func columnsOf(s *sheet, g *gathered, shapes []shape, roles []role) []reading {
 			r.factor, r.unit = b.factor, b.unit
 		}
 		for i := range min(len(s.rows), 1000) {
-			if a, ok := scan.ParseAmount(s.cell(i, col), s.commas); ok && a.Unit != "" && a.Unit != "percent" {
+			if a, ok := s.amount(col, s.cell(i, col)); ok && a.Unit != "" && a.Unit != "percent" {
 				r.unit = a.Unit
 				break
 			}

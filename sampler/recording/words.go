@@ -1,0 +1,116 @@
+package recording
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// words splits the name of a column into words in small letters, also at a change from small letters to capitals.
+func words(name string) []string {
+	var b strings.Builder
+	before := rune(0)
+	for _, c := range name {
+		if unicode.IsUpper(c) && unicode.IsLower(before) && !endsUnit(b.String(), c) {
+			b.WriteByte(' ')
+		}
+		b.WriteRune(unicode.ToLower(c))
+		before = c
+	}
+	return strings.FieldsFunc(b.String(), func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) && c != '%' && c != 'µ' })
+}
+
+// endsUnit reports whether a capital ends a unit like kB or MiB, which is one word; before is in small letters.
+func endsUnit(before string, c rune) bool {
+	if c != 'B' {
+		return false
+	}
+	unit := before[strings.LastIndexFunc(before, func(c rune) bool { return !unicode.IsLetter(c) })+1:]
+	return slices.Contains([]string{"k", "ki", "mi", "gi", "ti"}, unit)
+}
+
+func hasWord(name string, list ...string) bool {
+	return slices.ContainsFunc(words(name), func(w string) bool { return slices.Contains(list, w) })
+}
+
+// Words of names of columns that hold instants, of when a process began, of row numbers, and of identifiers.
+var (
+	timeWords  = []string{"time", "timestamp", "ts", "date", "datetime", "at", "when", "epoch", "clock", "unixtime", "zeit", "hora", "fecha", "data", "t"}
+	startWords = []string{"start", "started", "starttime", "create", "began", "begin", "boot", "since", "birth"}
+	rowWords   = []string{"n", "no", "nr", "num", "number", "row", "index", "idx", "i", "id", "sample", "seq", "line", "unnamed"}
+	idWords    = []string{"pid", "ppid", "tid", "tgid", "uid", "gid", "id", "pgid", "sid"}
+)
+
+// isStart reports whether a column tells when the process began.
+func isStart(name string) bool {
+	return hasWord(name, startWords...) && (hasWord(name, "time", "at", "seconds", "ts", "timestamp", "ms", "date") || len(words(name)) == 1) && !hasWord(name, "created")
+}
+
+// elapsedUnit returns the unit of a column of elapsed times, as its name tells it. named is false where the name is
+// none of elapsed time.
+func elapsedUnit(name string) (unit time.Duration, named bool) {
+	rest := 0
+	for _, w := range words(name) {
+		switch w {
+		case "ns", "nanoseconds", "nsec", "nanos":
+			unit = time.Nanosecond
+		case "us", "µs", "usec", "microseconds", "micros":
+			unit = time.Microsecond
+		case "ms", "msec", "millis", "milliseconds", "millisecond":
+			unit = time.Millisecond
+		case "s", "sec", "secs", "second", "seconds":
+			unit = time.Second
+		case "m", "min", "mins", "minute", "minutes":
+			unit = time.Minute
+		case "h", "hr", "hrs", "hour", "hours":
+			unit = time.Hour
+		case "d", "day", "days":
+			unit = 24 * time.Hour
+		case "week", "weeks":
+			unit = 7 * 24 * time.Hour
+		case "elapsed", "time", "t", "since", "start", "relative", "offset", "runtime", "run", "uptime", "age", "in", "after", "of", "test", "rel", "x", "from", "begin", "delta", "dt":
+			named = true
+		default:
+			rest++
+		}
+	}
+	return unit, rest == 0 && (named || unit > 0)
+}
+
+// isIdentifier reports whether a column holds identifiers: its name ends so.
+func isIdentifier(name string) bool {
+	list := words(name)
+	return len(list) > 0 && slices.Contains(idWords, list[len(list)-1])
+}
+
+// passed reads a length of time as tools write what has passed: 26:03:04, 1-02:03:04, 1 day 2:03:04, or as Go does.
+func passed(text string) (since time.Duration, ok bool) {
+	text = strings.TrimSpace(text)
+	if text == "" || text[0] == '-' {
+		return 0, false
+	}
+	if d, err := time.ParseDuration(text); err == nil {
+		return d, true
+	}
+	m := passedForm.FindStringSubmatch(text)
+	if m == nil {
+		return 0, false
+	}
+	for i, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute} {
+		n, err := strconv.ParseUint(m[i+1], 10, 20)
+		if err != nil && m[i+1] != "" {
+			return 0, false
+		}
+		since += time.Duration(n) * unit
+	}
+	seconds, err := strconv.ParseFloat(m[4], 64)
+	if err != nil {
+		return 0, false
+	}
+	return since + time.Duration(seconds*1e9), true
+}
+
+var passedForm = regexp.MustCompile(`^(?:(\d+)(?:-| ?d(?:ays?)?,? ))?(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)$`)
