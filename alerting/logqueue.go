@@ -1,7 +1,6 @@
 package alerting
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -184,12 +183,10 @@ func (q *logQueue) flush() error {
 		case <-moved:
 			over.Stop()
 		case <-over.C:
-			return fmt.Errorf("the logger does not return: %w (%d)", errLinesLeft, left)
+			return fmt.Errorf("the logger does not return: %d lines wait", left)
 		}
 	}
 }
-
-var errLinesLeft = errors.New("log lines are left behind")
 
 func (q *logQueue) snapshot() LogStats {
 	q.mu.Lock()

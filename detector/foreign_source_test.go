@@ -108,7 +108,7 @@ func TestMonitorThatIsBlind(t *testing.T) {
 				if took := time.Since(begin); took > 6*time.Second {
 					t.Errorf("Stop took %v", took)
 				}
-				if test.left != (err != nil) || err != nil && !strings.Contains(err.Error(), "the source does not return") {
+				if test.left != (err != nil) || err != nil && !strings.Contains(err.Error(), "does not return: the source") {
 					t.Errorf("Stop: %v", err)
 				}
 				_ = m.Start()
@@ -267,7 +267,7 @@ func TestMonitorEvidenceOfOthers(t *testing.T) {
 					if took := time.Since(begin); took > 6*time.Second {
 						t.Errorf("Stop took %v", took)
 					}
-					if test.left != (err != nil) || err != nil && !strings.Contains(err.Error(), "evidence does not return") {
+					if test.left != (err != nil) || err != nil && !strings.Contains(err.Error(), "does not return: the work for evidence") {
 						t.Errorf("Stop: %v", err)
 					}
 					close(release)

@@ -118,7 +118,7 @@ func TestMonitorWithABadLogger(t *testing.T) {
 				if took := time.Since(begin); took > 6*time.Second {
 					t.Errorf("Stop took %v", took)
 				}
-				if test.blocks != (err != nil) || err != nil && !strings.Contains(err.Error(), "sink log does not return") {
+				if test.blocks != (err != nil) || err != nil && !strings.Contains(err.Error(), "does not return: sink log, the logger") {
 					t.Errorf("Stop: %v", err)
 				}
 				close(release)
@@ -287,7 +287,7 @@ func TestMonitorHookThatHangs(t *testing.T) {
 		hung := "warning Resource monitor: a check is incomplete: OnSample or OnLeakDetection does not return: the sampling goes on without them"
 		if diff := cmp.Diff([]string{
 			hung,
-			"warning Resource monitor: what does not return is left behind: OnSample or OnLeakDetection does not return",
+			"warning Resource monitor: stopped without what does not return: OnSample or OnLeakDetection",
 			"info Resource monitor: checks are complete again",
 		}, lines); diff != "" {
 			t.Errorf("log (-want +got):\n%s", diff)

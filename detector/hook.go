@@ -17,7 +17,6 @@ const (
 
 var (
 	errHookHangs  = errors.New("OnSample or OnLeakDetection does not return: the sampling goes on without them")
-	errHookLeft   = errors.New("OnSample or OnLeakDetection does not return")
 	errHookExited = errors.New("OnSample or OnLeakDetection ended the goroutine that called it")
 )
 

@@ -281,43 +281,64 @@ func (m *ResourceMonitor) run(a *activity) error {
 	endEvidence := m.state.queue.Start()
 	sampled := make(chan error, 1)
 	go m.loop.serve(a.ctx, sampled)
-	err, left := awaitLoop(a.ctx, sampled)
+	err, returned := awaitLoop(a.ctx, sampled)
 	a.cancel()
+	left := leftBehind{}
 	if m.loop.hooks.hangs() {
-		left = errHookLeft
+		left.add("OnSample or OnLeakDetection")
 	}
-	left = errors.Join(left, endEvidence())
+	if !returned {
+		left.add("the source")
+	}
+	if !endEvidence() {
+		left.add("the work for evidence")
+	}
 	endDelivery()
 	<-delivered
 	for _, s := range m.dispatcher.Stats() {
 		if s.Stuck {
-			left = errors.Join(left, fmt.Errorf("sink %s does not return", s.Name))
+			left.add("sink " + s.Name)
 		}
 	}
-	if left != nil {
-		m.logger.WithError(left).Warn("Resource monitor: what does not return is left behind")
+	if err := left.err(); err != nil {
+		m.logger.Warn("Resource monitor: " + err.Error())
 	}
 	m.logger.Info("Resource monitor stopped")
-	if left = errors.Join(left, m.dispatcher.FlushLog()); left != nil {
-		a.left = fmt.Errorf("leaktrend: stopped without what does not return: %w", left)
+	if m.dispatcher.FlushLog() != nil {
+		left.add("the logger")
+	}
+	if err := left.err(); err != nil {
+		a.left = fmt.Errorf("leaktrend: %w", err)
 	}
 	return err
 }
 
+// leftBehind names what does not return although its time is over.
+type leftBehind []string
+
+func (l *leftBehind) add(what string) { *l = append(*l, what) }
+
+func (l leftBehind) err() error {
+	if len(l) == 0 {
+		return nil
+	}
+	return fmt.Errorf("stopped without what does not return: %s", strings.Join(l, ", "))
+}
+
 // awaitLoop waits for the loop to end, but not for a source or a hook that does not return after ctx has ended.
-func awaitLoop(ctx context.Context, sampled <-chan error) (err, left error) {
+func awaitLoop(ctx context.Context, sampled <-chan error) (err error, returned bool) {
 	select {
 	case err = <-sampled:
-		return err, nil
+		return err, true
 	case <-ctx.Done():
 	}
 	late := time.NewTimer(stopGrace + time.Millisecond) // the loop itself waits as long for the hook
 	defer late.Stop()
 	select {
 	case err = <-sampled:
-		return err, nil
+		return err, true
 	case <-late.C:
-		return nil, errors.New("the source does not return")
+		return nil, false
 	}
 }
 

@@ -140,8 +140,8 @@ func signal(c chan struct{}) {
 }
 
 // Start begins to take alerts in, and the work for their evidence. The function that it returns ends both, after what
-// waits was delivered: a second later at most, or two where a source of evidence does not return: its error says so.
-func (q *Queue) Start() (end func() error) {
+// waits was delivered: a second later at most, or two where a source of evidence does not return; it reports whether that did.
+func (q *Queue) Start() (end func() (returned bool)) {
 	q.mu.Lock()
 	q.active = true
 	task := q.task
@@ -156,7 +156,7 @@ func (q *Queue) Start() (end func() error) {
 		defer close(served)
 		q.serve(over)
 	}()
-	return func() error {
+	return func() bool {
 		q.mu.Lock()
 		last := time.Now().Add(grace)
 		for i := range q.waiting {
@@ -179,9 +179,9 @@ func (q *Queue) Start() (end func() error) {
 		defer late.Stop()
 		select {
 		case <-worked:
-			return nil
+			return true
 		case <-late.C:
-			return errors.New("the work for evidence does not return")
+			return false
 		}
 	}
 }
