@@ -129,3 +129,49 @@ func TestHeapBehind(t *testing.T) {
 		}
 	}
 }
+
+// connections is a process that keeps connections: what stands for them is allocated by goroutines of the standard
+// library, but for a little.
+type connections struct{ n float64 }
+
+func (c *connections) Profile(_ context.Context, kind profile.Kind) (*profile.Profile, error) {
+	if kind != profile.Heap {
+		return nil, profile.ErrUnsupported
+	}
+	b := profile.NewBuilder(kind)
+	b.Add([]profile.Frame{{Function: "bufio.NewReaderSize", File: "/go/src/bufio/bufio.go", Line: 57}}, 1, 8<<10*c.n)
+	b.Add([]profile.Frame{{Function: "main.open", File: "/src/main.go", Line: 42}}, 1, 2<<10*c.n)
+	b.Add([]profile.Frame{{Function: "runtime.malg", File: "/go/src/runtime/proc.go", Line: 5274}}, 1, 4<<10*c.n)
+	b.Add([]profile.Frame{{Function: "example.com/rpc.newBuffer", File: libraryDir + "/buffer.go", Line: 3}}, 1, 1<<10*c.n)
+	p := b.Profile(time.Now())
+	p.Resolution = 1 << 10
+	return p, nil
+}
+
+func (*connections) Raw(context.Context, profile.Kind) ([]byte, error) {
+	return nil, profile.ErrUnsupported
+}
+
+// No line of the runtime or the standard library is blamed for memory before one of the application or of a library.
+func TestNoLineOfTheRuntimeFirst(t *testing.T) {
+	logger := logrus.New()
+	logger.SetOutput(io.Discard)
+	source := &connections{n: 10}
+	l := NewLines(source, atRest(config.Default()), logger)
+	l.Work(t.Context())
+	source.n = 10_000
+	l.profiler.watched[heapSites].last = time.Time{}
+	a := alerting.Alert{Event: alerting.Event{
+		Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.HeapLiveBytes, Since: partsStart, Value: 160e6, Baseline: 1e6,
+	}}
+	if err := l.Add(t.Context(), &a); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range a.Sites {
+		got = append(got, s.Function)
+	}
+	if diff := cmp.Diff([]string{"main.open", "example.com/rpc.newBuffer", "bufio.NewReaderSize", "runtime.malg"}, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", a.Summary, diff)
+	}
+}

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -162,6 +163,10 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 		for i := range listed.grown {
 			listed.grown[i].Share = listed.grown[i].Growth / max(listed.total, listed.grown[i].Growth)
 		}
+		// The buffers of a connection that is not closed, or the descriptors of goroutines, are nobody's fault there.
+		slices.SortStableFunc(listed.grown, func(a, b sites.Grown) int {
+			return cmp.Compare(standardLast(&a.Profile), standardLast(&b.Profile))
+		})
 	}
 	boundShares(listed.grown)
 	stale := l.stale(a, i, now, listed.grown)
@@ -206,6 +211,13 @@ func (l *Lines) stale(a *alerting.Alert, i int, now View, grown []sites.Grown) b
 	}
 	a.Missing = append(a.Missing, alerting.Missing{What: "sites", Why: wording.BeforeGrowth(w.taken, w.note)})
 	return true
+}
+
+func standardLast(s *profile.Site) int {
+	if s.Standard() {
+		return 1
+	}
+	return 0
 }
 
 // behind tells where the profile of the heap has too little of a growth in it to say what that was: it is of the latest

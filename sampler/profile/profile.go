@@ -52,6 +52,9 @@ type Site struct {
 // Module returns whose code the line is, as CallsInto takes it.
 func (s *Site) Module() string { return s.module }
 
+// Standard reports whether the line is of the standard library or the runtime, as what goroutines of theirs allocate.
+func (s *Site) Standard() bool { return originOf(s.Frame) <= ofStandard }
+
 // CallsInto reports whether the line called into a module on the stack with the most, directly or by way of others.
 func (s *Site) CallsInto(module string) bool {
 	return strings.Contains(s.through, "\x00"+module+"\x00")
