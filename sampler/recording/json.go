@@ -60,7 +60,9 @@ func readJSON(t *input, o Options) (*gathered, error) {
 		return readSadf(t, o)
 	case has("resultType"), has("data.resultType"), has("status") && (has("data") || has("error") || has("errorType")):
 		return readAnswer(t, false)
-	case line.lists && len(line.keys) > 1:
+	case has("columns") && line.split != "":
+		return readSplit(t, line.split, o)
+	case line.lists && len(line.keys) > 1 && !line.objects:
 		return readColumns(t, o)
 	}
 	if json.Valid(firstLine(bytes.TrimLeft(t.head, " \t\r\n"))) {
@@ -137,67 +139,55 @@ func readColumns(t *input, o Options) (*gathered, error) {
 	return s.interpret(t, o)
 }
 
-// objects gathers objects as rows of a table.
-type objects struct {
-	sheet
-	index map[string]int
-	most  int // columns
-}
-
-func newObjects(t *input, format string) *objects {
-	return &objects{sheet{format: format, header: []string{}}, map[string]int{}, t.bounds.columns}
-}
-
-func (s *objects) add(t *input, raw []byte) error {
-	row := make([]string, len(s.header))
-	err := flatten("", raw, func(key, value string) { row = s.cell(row, key, value) })
-	if err == nil {
-		t.put(&s.sheet, row)
-	}
-	return err
-}
-
-// cell puts a value where its name has its column.
-func (s *objects) cell(row []string, key, value string) []string {
-	col, known := s.index[key]
-	if !known {
-		if len(s.header) >= s.most {
-			s.left++
-			return row
+// readSplit reads an object in which the rows of a table stand under one name and the names of its columns under
+// another.
+func readSplit(t *input, under string, o Options) (*gathered, error) {
+	s := &sheet{format: "JSON of rows and columns"}
+	r := newJSONReader(t)
+	err := r.object(func(key string) error {
+		switch key {
+		case "columns":
+			var names []json.RawMessage
+			if err := r.Decode(&names); err != nil {
+				return err
+			}
+			for _, name := range names {
+				s.header = append(s.header, cellOf(name))
+			}
+			return nil
+		case under:
+			return r.list(func() error {
+				var cells []json.RawMessage
+				if err := r.Decode(&cells); err != nil {
+					return err
+				}
+				row := make([]string, len(cells))
+				for i, cell := range cells {
+					row[i] = cellOf(cell)
+				}
+				t.number = r.here()
+				t.put(s, row)
+				return nil
+			})
 		}
-		col = len(s.header)
-		s.index[key] = col
-		s.header = append(s.header, key)
+		return r.skip()
+	})
+	if err := r.failed(err); err != nil {
+		return nil, err
 	}
-	for len(row) <= col {
-		row = append(row, "")
+	for _, row := range s.rows {
+		if len(row) != len(s.header) {
+			return nil, newGathered(t, s.format).refuse(fmt.Sprintf("a row has %d values and there are %d columns", len(row), len(s.header)), "give each row as many")
+		}
 	}
-	if n := len(s.rows); n > 0 && col < len(s.rows[n-1]) && s.rows[n-1][col] == value {
-		value = s.rows[n-1][col] // of which one in memory is enough
-	}
-	row[col] = value
-	return row
-}
-
-func (s *objects) finish(t *input, faults *faultLog, o Options) (*gathered, error) {
-	if len(s.rows) == 0 {
-		g := newGathered(t, s.format)
-		g.faultLog = *faults
-		return nil, g.empty()
-	}
-	g, err := s.interpret(t, o)
-	if g != nil && faults.faults > 0 {
-		g.rows += faults.faults
-		g.faults += faults.faults
-		g.errs = append(faults.errs, g.errs...)
-	}
-	return g, err
+	return s.interpret(t, o)
 }
 
 // readObjectLines reads an object a line.
 func readObjectLines(t *input, o Options) (*gathered, error) {
 	s := newObjects(t, linesFormat)
 	faults := faultLog{name: t.name}
+	t.longest = t.bounds.item
 	for number, line := range t.lines() {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
@@ -239,39 +229,6 @@ func readObjects(t *input, format string, o Options) (*gathered, error) {
 		faults.fault(r.here(), "%w", err)
 	}
 	return s.finish(t, &faults, o)
-}
-
-// flatten puts the values of an object, and of those in it, under their names joined by points.
-func flatten(prefix string, raw json.RawMessage, put func(key, value string)) error {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	open, err := dec.Token()
-	if err != nil {
-		return err
-	}
-	if open != json.Delim('{') {
-		return errors.New("no object of names and values")
-	}
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return err
-		}
-		name := prefix + fmt.Sprint(key)
-		switch value[0] {
-		case '{':
-			if err := flatten(name+".", value, put); err != nil {
-				return err
-			}
-		default:
-			put(name, cellOf(value))
-		}
-	}
-	_, err = dec.Token()
-	return err
 }
 
 // cellOf returns a value as a cell of a table; what is neither text nor a number is absent.

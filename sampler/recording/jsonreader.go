@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 )
 
 // jsonReader walks JSON as it comes. Of what it walks it holds what is decoded at once, which is
@@ -160,11 +162,13 @@ var errJSONEnd = errors.New("JSON that ends too early")
 
 // outline is what the beginning of a JSON text shows of its first value, or of the first item where that is a list.
 type outline struct {
-	list  bool
-	item  byte            // with which the first item of a list begins
-	keys  map[string]bool // of the object, those of objects in it joined by points, three deep
-	lists bool            // whether its values are lists
-	whole bool            // the value ends in what was looked at
+	list    bool
+	item    byte            // with which the first item of a list begins
+	keys    map[string]bool // of the object, those of objects in it joined by points, three deep
+	lists   bool            // whether its values are lists
+	objects bool            // whether one of these is of objects
+	split   string          // the name of a list of lists
+	whole   bool            // the value ends in what was looked at
 }
 
 func outlineOf(head []byte) outline {
@@ -196,6 +200,12 @@ func (o *outline) walk(dec *json.Decoder, prefix string, depth int) bool {
 	}
 	if !nested {
 		return true
+	}
+	if depth == 2 && strings.Count(prefix, ".") == 1 {
+		o.objects = o.objects || delim == '{' && o.lists
+		if name := strings.TrimSuffix(prefix, "."); delim == '[' && slices.Contains([]string{"data", "rows", "values"}, name) {
+			o.split = name
+		}
 	}
 	for dec.More() {
 		name := prefix

@@ -1,0 +1,195 @@
+package recording
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+// objects gathers objects as rows of a table.
+type objects struct {
+	sheet
+	index map[string]int
+	most  int // columns
+}
+
+func newObjects(t *input, format string) *objects {
+	return &objects{sheet{format: format, header: []string{}}, map[string]int{}, t.bounds.columns}
+}
+
+func (s *objects) add(t *input, raw []byte) error {
+	return s.expand(t, raw, nil, 0)
+}
+
+// member is a name and a value of an object.
+type member struct{ key, value string }
+
+// expand makes rows of an object. Lists in it, as of processes, of points or of columns, are rows of their own, which
+// have what stands beside the lists too.
+func (s *objects) expand(t *input, raw json.RawMessage, above []member, depth int) error {
+	beside := slices.Clone(above)
+	var inner, pairs, columns []list
+	err := flatten("", raw, func(key, value string) {
+		if i := slices.IndexFunc(beside, func(m member) bool { return m.key == key }); i >= 0 {
+			beside[i].value = value
+			return
+		}
+		beside = append(beside, member{key, value})
+	}, func(key string, value json.RawMessage) {
+		l := list{key: key}
+		if json.Unmarshal(value, &l.items) != nil || len(l.items) == 0 {
+			return
+		}
+		switch l.items[0][0] {
+		case '{':
+			inner = append(inner, l)
+		case '[':
+			pairs = append(pairs, l)
+		default:
+			columns = append(columns, l)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	const deep = 4
+	rows := 0
+	for _, l := range inner {
+		for _, item := range l.items {
+			if depth < deep && len(item) > 0 && item[0] == '{' && t.stopped == "" {
+				rows++
+				if err := s.expand(t, item, beside, depth+1); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	for _, l := range pairs {
+		for _, item := range l.items {
+			if t.stopped != "" {
+				break
+			}
+			var pair []json.RawMessage
+			if json.Unmarshal(item, &pair) == nil && len(pair) == 2 {
+				rows++
+				s.putRow(t, beside, pointOf(pair)...)
+			}
+		}
+	}
+	if len(columns) > 1 && !slices.ContainsFunc(columns, func(l list) bool { return len(l.items) != len(columns[0].items) }) {
+		for i := range columns[0].items {
+			if t.stopped != "" {
+				break
+			}
+			var row []member
+			for _, l := range columns {
+				row = append(row, member{l.key, cellOf(l.items[i])})
+			}
+			rows++
+			s.putRow(t, beside, row...)
+		}
+	}
+	if rows == 0 {
+		s.putRow(t, beside)
+	}
+	return nil
+}
+
+// list is one in an object.
+type list struct {
+	key   string
+	items []json.RawMessage
+}
+
+// pointOf returns what a pair is: a time and a value, in either order.
+func pointOf(pair []json.RawMessage) []member {
+	at, value := cellOf(pair[0]), cellOf(pair[1])
+	if _, form := scan.Instant(at, scan.MonthFirst); form == scan.NoTime {
+		at, value = value, at
+	}
+	return []member{{"time", at}, {"value", value}}
+}
+
+func (s *objects) putRow(t *input, beside []member, more ...member) {
+	row := make([]string, len(s.header))
+	for _, m := range slices.Concat(beside, more) {
+		row = s.cell(row, m.key, m.value)
+	}
+	t.put(&s.sheet, row)
+}
+
+// cell puts a value where its name has its column.
+func (s *objects) cell(row []string, key, value string) []string {
+	col, known := s.index[key]
+	if !known {
+		if len(s.header) >= s.most {
+			s.left++
+			return row
+		}
+		col = len(s.header)
+		s.index[key] = col
+		s.header = append(s.header, key)
+	}
+	for len(row) <= col {
+		row = append(row, "")
+	}
+	if n := len(s.rows); n > 0 && col < len(s.rows[n-1]) && s.rows[n-1][col] == value {
+		value = s.rows[n-1][col] // of which one in memory is enough
+	}
+	row[col] = value
+	return row
+}
+
+func (s *objects) finish(t *input, faults *faultLog, o Options) (*gathered, error) {
+	if len(s.rows) == 0 {
+		g := newGathered(t, s.format)
+		g.faultLog = *faults
+		return nil, g.empty()
+	}
+	g, err := s.interpret(t, o)
+	if g != nil && faults.faults > 0 {
+		g.rows += faults.faults
+		g.faults += faults.faults
+		g.errs = append(faults.errs, g.errs...)
+	}
+	return g, err
+}
+
+// flatten puts the values of an object, and of those in it, under their names joined by points; lists apart.
+func flatten(prefix string, raw json.RawMessage, put func(key, value string), lists func(key string, value json.RawMessage)) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	open, err := dec.Token()
+	if err != nil {
+		return err
+	}
+	if open != json.Delim('{') {
+		return errors.New("no object of names and values")
+	}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return err
+		}
+		name := prefix + fmt.Sprint(key)
+		switch value[0] {
+		case '{':
+			if err := flatten(name+".", value, put, lists); err != nil {
+				return err
+			}
+		case '[':
+			lists(name, value)
+		default:
+			put(name, cellOf(value))
+		}
+	}
+	_, err = dec.Token()
+	return err
+}
