@@ -16,7 +16,10 @@ import (
 )
 
 // embedded returns what a monitor of this process does at a tick, once it is warm.
-func embedded(tb testing.TB) func() {
+func embedded(tb testing.TB) func() { return embeddedWith(tb, nil) }
+
+// embeddedWith does so with what OnSample set.
+func embeddedWith(tb testing.TB, hook func(*sampler.Sample)) func() {
 	tb.Helper()
 	logger := logrus.New()
 	logger.SetLevel(logrus.PanicLevel)
@@ -31,6 +34,7 @@ func embedded(tb testing.TB) func() {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { self.Close() })
+	m.OnSample(hook)
 	source := sampler.Source(self)
 	var scratch sampler.Sample
 	ctx := context.Background()
@@ -62,6 +66,10 @@ func TestTickAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(1000, embedded(t)); n != 0 {
 		t.Errorf("a tick makes %v allocations", n)
+	}
+	seen := 0
+	if n := testing.AllocsPerRun(1000, embeddedWith(t, func(*sampler.Sample) { seen++ })); n != 0 || seen < 1000 {
+		t.Errorf("a tick with a hook that is called %d times makes %v allocations", seen, n)
 	}
 }
 

@@ -202,7 +202,7 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 	}
 	scan := func(ctx context.Context) (*fleet.Report, error) {
 		o := f.options()
-		done := progress.Start(p.Stderr, "scanning", o.Progress.Share)
+		done := progress.Start(cmd.ErrOrStderr(), "scanning", o.Progress.Share)
 		defer done()
 		return fleet.Scan(ctx, client, o)
 	}

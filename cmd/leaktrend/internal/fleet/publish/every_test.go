@@ -245,6 +245,48 @@ func TestScanEveryIsBounded(t *testing.T) {
 	})
 }
 
+// unread is a pipe that is full, and that nobody reads.
+type unread chan struct{}
+
+func (u unread) Write(p []byte) (int, error) {
+	<-u
+	return len(p), nil
+}
+
+// Nobody reads what is printed: the scans and their alerts go on.
+func TestScanEveryThatNobodyReads(t *testing.T) {
+	for _, asJSON := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			am := &fakeAlertmanager{}
+			full := make(unread)
+			p := &Publisher{JSON: asJSON, Alerts: alertsTo(t, am), Stdout: full, Stderr: full}
+			n := 0
+			scan := func(context.Context) (*fleet.Report, error) {
+				switch n++; n {
+				case 1:
+					return nil, errors.New("fails")
+				case 5:
+					cancel()
+					return nil, ctx.Err()
+				}
+				return leaksOf(fmt.Sprint("job ", n)), nil
+			}
+			if err := p.Every(ctx, time.Hour, scan); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(am.begin); took > 4*time.Hour+time.Minute {
+				t.Errorf("it took %v", took)
+			}
+			want := []string{"1h0m0s job 2 begins", "2h0m0s job 3 begins", "2h0m0s job 2 is resolved", "3h0m0s job 4 begins", "3h0m0s job 3 is resolved"}
+			if diff := cmp.Diff(want, am.course); diff != "" {
+				t.Errorf("alerts (-want +got):\n%s", diff)
+			}
+			close(full)
+		})
+	}
+}
+
 // However many findings there are, the alert of each is sent.
 func TestManyFindings(t *testing.T) {
 	var jobs []string

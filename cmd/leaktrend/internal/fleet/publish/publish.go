@@ -10,6 +10,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/outbox"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 )
 
@@ -39,8 +40,9 @@ func (p *Publisher) Once(ctx context.Context, r *fleet.Report) (undelivered, err
 }
 
 // Every scans and publishes again and again until ctx ends, or nothing can be printed any more. What fails is reported,
-// and tried again by the next scan.
+// and tried again by the next scan. It goes on, with its alerts, when nobody reads what it prints.
 func (p *Publisher) Every(ctx context.Context, interval time.Duration, scan Scan) error {
+	defer p.unhurried()()
 	note := func(what string, err error) {
 		if err != nil && ctx.Err() == nil {
 			fmt.Fprintf(p.Stderr, "%s: %v\n", what, err)
@@ -67,6 +69,26 @@ func (p *Publisher) Every(ctx context.Context, interval time.Duration, scan Scan
 			note("alerts", p.Alerts.refresh(ctx))
 		}
 	})
+}
+
+// unhurried has nothing wait for a reader of the output. The function that it returns ends that, and waits for those who
+// do read.
+func (p *Publisher) unhurried() (end func()) {
+	stdout, stderr := p.Stdout, p.Stderr
+	notes := outbox.New(stderr)
+	results := outbox.NewNoting(stdout, func(lines int) string {
+		fmt.Fprintf(notes, "%d parts of the results are missing: nobody read them\n", lines)
+		return "" // JSON is for programs
+	})
+	p.Stderr = notes
+	if !terminal.Redraws(stdout) { // whose style goes by what it is
+		p.Stdout = results
+	}
+	return func() {
+		results.Flush()
+		notes.Flush()
+		p.Stdout, p.Stderr = stdout, stderr
+	}
 }
 
 // print writes a report to standard output. JSON also says which of the findings before are resolved.

@@ -17,7 +17,8 @@ const (
 // Writer passes on what is written to it, in order, from a goroutine of its own, which ends when there is nothing to
 // pass on. It is safe for concurrent use.
 type Writer struct {
-	to io.Writer
+	to      io.Writer
+	missing func(lines int) string // what to write in the place of lines
 
 	mu      sync.Mutex
 	waiting [][]byte
@@ -26,22 +27,38 @@ type Writer struct {
 	active  bool          // the goroutine is there
 	since   time.Time     // when it began to write what it writes now
 	moved   chan struct{} // closed when it has
+	failed  error         // of the latest write that failed, until it is returned
 }
 
 // New returns a Writer to another one.
-func New(to io.Writer) *Writer { return &Writer{to: to, moved: make(chan struct{})} }
+func New(to io.Writer) *Writer { return NewNoting(to, noted) }
 
-// Write takes a copy of p and returns at once, without an error. Where a MiB waits already it takes nothing, and says so
-// in a line between the others when there is room again.
+// NewNoting returns a Writer that writes what a function returns where lines are missing, and calls it by then.
+func NewNoting(to io.Writer, missing func(lines int) string) *Writer {
+	return &Writer{to: to, missing: missing, moved: make(chan struct{})}
+}
+
+func noted(lines int) string {
+	return fmt.Sprintf("(%d lines are missing here: nobody read them)\n", lines)
+}
+
+// Write takes a copy of p and returns at once. Where a MiB waits already it takes nothing, and that is noted between the
+// others when there is room again. The error is that of a write before.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := w.failed; err != nil {
+		w.failed = nil
+		return 0, err
+	}
 	if w.size+len(p) > maxBytes {
 		w.lost++
 		return len(p), nil
 	}
 	if w.lost > 0 {
-		w.put(fmt.Appendf(nil, "(%d lines are missing here: nobody read them)\n", w.lost))
+		if text := w.missing(w.lost); text != "" {
+			w.put([]byte(text))
+		}
 		w.lost = 0
 	}
 	w.put(append([]byte(nil), p...))
@@ -66,8 +83,11 @@ func (w *Writer) pass() {
 		p := w.waiting[0]
 		w.since = time.Now()
 		w.mu.Unlock()
-		_, _ = w.to.Write(p) // there is nobody to tell of it
+		_, err := w.to.Write(p)
 		w.mu.Lock()
+		if err != nil {
+			w.failed = err
+		}
 		w.waiting = w.waiting[1:]
 		w.size -= len(p)
 		close(w.moved)

@@ -5,6 +5,7 @@ package outbox
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -76,4 +77,21 @@ func TestFlushOfASlowReader(t *testing.T) {
 			t.Errorf("%q arrived, want %q", got, want)
 		}
 	})
+}
+
+// An error is told by the next write, once.
+func TestErrorsAreTold(t *testing.T) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read.Close()
+	defer write.Close()
+	w := New(write)
+	for _, want := range []bool{false, true, false, true} {
+		if _, err := fmt.Fprintln(w, "x"); (err != nil) != want {
+			t.Errorf("error %v, want one: %v", err, want)
+		}
+		w.Flush()
+	}
 }
