@@ -396,6 +396,7 @@ func TestQueries(t *testing.T) {
 func TestCommands(t *testing.T) {
 	want := []string{
 		"$ go get github.com/mdzesseis/leaktrend\n",
+		"$ leaktrend check configs/config.yaml\n",
 		"$ docker compose -f docker-compose.yml -f docker-compose.leaktrend.yml up -d\n",
 		"$ sed -i 's/job=\"log-capturer\"/job=\"log_capturer\"/g' provisioning/alerts/rules.yml\n",
 	}
@@ -423,7 +424,7 @@ func TestCommands(t *testing.T) {
 	if err := os.WriteFile(path, []byte("expr: (a{job=\"log-capturer\"} / b{job=\"log-capturer\",x=\"y\"})\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run := exec.Command("sh", "-c", strings.TrimPrefix(want[2], "$ "))
+	run := exec.Command("sh", "-c", strings.TrimPrefix(want[3], "$ "))
 	run.Dir = dir
 	if out, err := run.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
