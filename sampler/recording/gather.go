@@ -53,7 +53,8 @@ type process struct {
 	name    string // what tells it from the others, as in "pid 4242"; "" if it is the only one
 	columns []*column
 	byName  map[string]*column
-	starts  column // its start times, in unix seconds
+	starts  column        // its start times, in unix seconds
+	age     time.Duration // as read last
 	limits  []*limit
 	limitOn map[string]*limit // those that cells have beside their values, by resource
 
@@ -290,6 +291,8 @@ func (p *process) describe(g *gathered) {
 		c.judgeKind()
 		if c.resource.Positive {
 			c.dropImpossible()
+		} else if c.resource.Unjudged == "" {
+			c.dropFailed()
 		}
 		taken[name] = true
 		if c.resource.Unjudged != "" {
@@ -298,10 +301,45 @@ func (p *process) describe(g *gathered) {
 		kept = append(kept, c)
 	}
 	p.columns = kept
+	p.describeCache(g)
 	for _, c := range p.columns {
 		if other := c.resource.StandsInFor; other != "" && taken[other] {
 			g.setAside(scan.Printable(c.header), "stands in for "+other)
 		}
+	}
+}
+
+// cacheNames are what tools call the page cache, without units and what all their names begin with.
+var cacheNames = []string{"cached", "buffers", "buff cache", "buffcache", "page cache", "pagecache", "inactive file", "active file", "file"}
+
+// isCache reports whether a column is page cache by its name.
+func isCache(header string) bool {
+	list := slices.DeleteFunc(words(header), func(w string) bool {
+		factor, unit := headerUnit("x " + w)
+		return factor != 1 || unit != "" || slices.Contains([]string{"memory", "mem", "total", "kb"}, w)
+	})
+	return slices.Contains(cacheNames, strings.TrimPrefix(strings.Join(list, " "), "kb"))
+}
+
+// describeCache sets page cache aside where memory of another kind stands beside it, as in what free, sar and cgroups
+// tell: it fills what is free and gives way.
+func (p *process) describeCache(g *gathered) {
+	var caches []*column
+	memory := false
+	for _, c := range p.columns {
+		switch {
+		case isCache(c.header) && c.declared == undeclared && c.resource.Unjudged == "":
+			caches = append(caches, c)
+		case hasWord(c.header, "rss", "anon", "used", "memused", "kbmemused", "available", "avail", "free", "memfree", "kbmemfree", "working"):
+			memory = true
+		}
+	}
+	if !memory {
+		return
+	}
+	for _, c := range caches {
+		c.resource.Context, c.resource.Unjudged = true, "page cache"
+		g.setAside(scan.Printable(c.header), "page cache")
 	}
 }
 
@@ -341,6 +379,34 @@ func (c *column) dropImpossible() {
 	before := len(c.points)
 	c.points = slices.DeleteFunc(c.points, func(p point) bool { return p.Value <= 0 })
 	c.gaps = before - len(c.points)
+}
+
+// dropFailed makes gaps of a few values of 0 or less from which the next one is back at the level before: nothing gives
+// all back and takes it again at once, but a reading that failed looks so.
+func (c *column) dropFailed() {
+	const low, longest, share = 8, 2, 50
+	var failed []int
+	for i := 1; i < len(c.points); i++ {
+		if c.points[i].Value > 0 {
+			continue
+		}
+		end := i
+		for end < len(c.points) && c.points[end].Value <= 0 {
+			end++
+		}
+		before := c.points[i-1].Value
+		if end-i > longest || end == len(c.points) || before < low || c.points[end].Value < before/2 || c.points[end].Value > 2*before {
+			return
+		}
+		for ; i < end; i++ {
+			failed = append(failed, i)
+		}
+	}
+	if len(failed) == 0 || len(failed) > max(1, len(c.points)/share) || c.points[0].Value <= 0 {
+		return
+	}
+	c.points = slices.DeleteFunc(c.points, func(p point) bool { return p.Value <= 0 })
+	c.gaps += len(failed)
 }
 
 // baseNames returns the names of the columns in a recording of our own, where those are others. They do not collide.

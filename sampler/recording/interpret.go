@@ -3,6 +3,7 @@ package recording
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
@@ -141,6 +142,8 @@ const (
 	isProcess // tells the processes apart
 	isMetric  // names what the value of its row is
 	isStarted // when the process began
+	isAge     // how long ago it began, in seconds
+	isCounted // how often it began
 	isLeft    // no reading
 )
 
@@ -171,6 +174,14 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 			if s.header != nil && s.header[col] != "" && sh.filled == 0 {
 				g.setAside(name, "empty")
 			}
+		case s.header != nil && hasWord(name, "uptime", "etime") && sh.numeric() && sh.max < scan.EndOfTime:
+			roles[col] = isAge
+			g.setAside(name, "an age")
+		case s.header != nil && hasWord(name, "restarts", "restart") && sh.numeric() && sh.whole && sh.falling == 0:
+			roles[col] = isCounted
+			g.setAside(name, "a counter of restarts")
+		case s.header != nil && hasWord(name, "created") && sh.written() && sh.distinct*5 <= sh.filled: // with each process anew
+			roles[col] = isStarted
 		case s.header != nil && isStart(name) && (sh.timed() || sh.numeric() && sh.max < scan.EndOfTime):
 			roles[col] = isStarted
 		case sh.numeric() && sh.instants < sh.filled || sh.numeric() && !sh.written() && !hasWord(name, timeWords...):
@@ -205,7 +216,7 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 func (s *sheet) fill(in *input, g *gathered, shapes []shape, roles []role, times []int64) {
 	columns := columnsOf(s, g, shapes, roles)
 	restarts := restartColumn(s, shapes, roles)
-	last := map[*process]string{}
+	last, restarted := map[*process]string{}, map[*process]string{}
 	metric := slices.Index(roles, isMetric)
 	for i, t := range times {
 		if t < 0 {
@@ -234,6 +245,17 @@ func (s *sheet) fill(in *input, g *gathered, shapes []shape, roles []role, times
 			switch {
 			case roles[col] == isStarted:
 				s.addStart(p, col, t, text)
+				continue
+			case roles[col] == isAge:
+				s.addAge(p, col, t, text)
+				continue
+			case roles[col] == isCounted:
+				if text != restarted[p] && !scan.Absent(text) {
+					if restarted[p] != "" {
+						p.starts.add(t, float64(t)/1e9)
+					}
+					restarted[p] = text
+				}
 				continue
 			case roles[col] != isReading || scan.Absent(text):
 				continue
@@ -309,6 +331,23 @@ func (s *sheet) processName(roles []role, row int) string {
 		}
 	}
 	return scan.Printable(strings.Join(parts, ", "))
+}
+
+// addAge takes how long ago a process began, where that falls: the age is rounded, and the start reckoned from it steps.
+func (s *sheet) addAge(p *process, col int, t int64, text string) {
+	a, ok := s.amount(col, text)
+	if !ok || a.Value < 0 {
+		return
+	}
+	unit, _ := elapsedUnit(s.name(col))
+	if a.Unit == "seconds" || unit == 0 {
+		unit = time.Second
+	}
+	age := time.Duration(a.Value * float64(unit))
+	if known := len(p.starts.points) > 0; !known || age < p.age {
+		p.starts.add(t, float64(t-int64(age))/1e9)
+	}
+	p.age = age
 }
 
 func (s *sheet) addStart(p *process, col int, t int64, text string) {

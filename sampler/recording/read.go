@@ -236,12 +236,18 @@ func streams(head []byte) bool {
 	if err != nil || r.columns == nil || !r.fast || r.faults > 0 {
 		return false
 	}
-	if oddColumns(r.columns) || r.columns[0] != "" {
+	if oddColumns(r.columns) || slices.ContainsFunc(r.columns, numbersProcesses) || slices.ContainsFunc(r.columns, isCache) || r.columns[0] != "" {
 		return false
 	}
+	whole := len(head) < blockSize
 	var s sampler.Sample
 	n := 0
 	for r.Sample(context.Background(), &s) == nil {
+		for _, reading := range s.Readings {
+			if whole && reading.Value <= 0 { // what a failed reading looks like: the ones after it tell
+				return false
+			}
+		}
 		if n++; s.Time.Unix() < 1e8 && !r.named {
 			return false
 		}

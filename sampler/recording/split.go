@@ -2,6 +2,7 @@ package recording
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -66,13 +67,15 @@ func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, 
 	keys = keys[:min(len(keys), most)]
 	var chosen []int
 	if !unique(s, roles, nil, times) {
-		chosen = tellsApart(s, roles, keys, times)
+		if chosen = tellsApart(s, roles, keys, times); chosen == nil {
+			chosen = tellsApart(s, roles, numbered(s, shapes, roles), times)
+		}
 		if chosen == nil && len(keys) > 0 && sharedTimes(s, times) {
 			return g.refuse("most times stand in it several times, and no column tells of which process or series a row is", "name the columns that do with --by COLUMN")
 		}
 	} else {
-		for _, col := range keys { // rows of one process come between those of another
-			if overlaps(s, roles, []int{col}, times) && hasWord(s.name(col), "pid", "tid", "pod", "container", "instance", "host") {
+		for _, col := range append(keys, numbered(s, shapes, roles)...) { // rows of one process come between those of another
+			if overlaps(s, roles, []int{col}, times) && (hasWord(s.name(col), "pid", "tid", "pod", "container", "instance", "host") || calms(s, shapes, roles, col)) {
 				chosen = []int{col}
 				break
 			}
@@ -99,6 +102,59 @@ func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, 
 		}
 	}
 	return nil
+}
+
+// numbered returns the columns of whole numbers, few of them, whose name says that they number processes.
+func numbered(s *sheet, shapes []shape, roles []role) (cols []int) {
+	const few = 256
+	for col := range shapes {
+		sh := &shapes[col]
+		if s.header != nil && roles[col] == isReading && sh.numeric() && sh.whole && sh.distinct > 1 && sh.distinct <= few && sh.distinct*3 <= sh.filled && numbersProcesses(s.name(col)) {
+			cols = append(cols, col)
+		}
+	}
+	return cols
+}
+
+// numbersProcesses reports whether a column numbers processes, or parts of one, by its name.
+func numbersProcesses(name string) bool {
+	list := words(name)
+	return len(list) > 0 && slices.Contains([]string{
+		"worker", "shard", "node", "core", "thread", "replica", "partition", "rank", "slot", "task", "job", "process", "proc", "instance", "container", "child", "unit",
+	}, list[len(list)-1])
+}
+
+// calms reports whether a column takes its rows apart: where they are taken by themselves some reading moves from row to
+// row by a fraction of what it does where all are taken together. What only describes the rows of one process, as a
+// level or a state, does not.
+func calms(s *sheet, shapes []shape, roles []role, key int) bool {
+	const looked, much = 5000, 4
+	for col := range shapes {
+		if roles[col] != isReading || col == key || !shapes[col].numeric() {
+			continue
+		}
+		together, apart, before := 0.0, 0.0, math.NaN()
+		last := map[string]float64{}
+		for row := range min(len(s.rows), looked) {
+			a, ok := s.amount(col, s.cell(row, col))
+			if !ok {
+				continue
+			}
+			if !math.IsNaN(before) {
+				together += math.Abs(a.Value - before)
+			}
+			before = a.Value
+			of := s.cell(row, key)
+			if v, known := last[of]; known {
+				apart += math.Abs(a.Value - v)
+			}
+			last[of] = a.Value
+		}
+		if together > much*apart {
+			return true
+		}
+	}
+	return false
 }
 
 // keyRank orders columns by how well their name tells processes apart.

@@ -129,9 +129,10 @@ func isRecording(path string) bool {
 	return slices.Contains([]string{".csv", ".tsv", ".om", ".prom", ".json", ".jsonl", ".ndjson"}, filepath.Ext(name))
 }
 
-// Unsure reports whether something could not be read, or was too short or too little to be judged.
+// Unsure reports whether something could not be read, or was too short or too little to be judged, or nothing is there to
+// be judged.
 func (r *Result) Unsure() bool {
-	return r.FaultCount > 0 || slices.ContainsFunc(r.Resources, func(c Resource) bool { return c.Judged && c.State == detector.Learning })
+	return r.FaultCount > 0 || !slices.ContainsFunc(r.Resources, func(c Resource) bool { return c.Judged }) || slices.ContainsFunc(r.Resources, func(c Resource) bool { return c.Judged && c.State == detector.Learning })
 }
 
 // File judges the recordings in one file: one of each process. An error means that there was nothing to judge.
