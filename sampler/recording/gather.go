@@ -263,150 +263,19 @@ func (g *gathered) empty() error {
 	return fmt.Errorf("%s: %s: no samples", g.name, g.format)
 }
 
-// describe says what each column is: by what is declared, then by its values, last by its name. What is no reading
-// leaves.
-func (p *process) describe(g *gathered) {
-	several := map[string]int{}
-	for _, c := range p.columns {
-		several[c.resource.Name]++
-	}
-	taken := map[string]bool{}
-	slices.SortStableFunc(p.columns, func(a, b *column) int { return cmp.Compare(a.rank, b.rank) })
-	kept := p.columns[:0]
-	for _, c := range p.columns {
-		name := c.resource.Name
-		if several[name] > 1 {
-			name += c.series
+// limitOf takes the whole that a value is a part of for its ceiling.
+func (p *process) limitOf(resource string, t int64, level float64) {
+	l := p.limitOn[resource]
+	if l == nil {
+		l = &limit{limits: []string{resource}, source: "recorded ceiling"}
+		l.sorted = true
+		if p.limitOn == nil {
+			p.limitOn = map[string]*limit{}
 		}
-		if taken[name] {
-			g.setAside(scan.Printable(c.header), "the same as "+name)
-			continue
-		}
-		guess, _ := sampler.Lookup(name)
-		if c.resource.Unit == "" {
-			c.resource.Unit = guess.Unit
-		}
-		guess.Unit = c.resource.Unit
-		c.resource = guess
-		c.judgeKind()
-		if c.resource.Positive {
-			c.dropImpossible()
-		} else if c.resource.Unjudged == "" {
-			c.dropFailed()
-		}
-		taken[name] = true
-		if c.resource.Unjudged != "" {
-			g.setAside(scan.Printable(c.header), c.resource.Unjudged)
-		}
-		kept = append(kept, c)
+		p.limitOn[resource] = l
+		p.limits = append(p.limits, l)
 	}
-	p.columns = kept
-	p.describeCache(g)
-	for _, c := range p.columns {
-		if other := c.resource.StandsInFor; other != "" && taken[other] {
-			g.setAside(scan.Printable(c.header), "stands in for "+other)
-		}
-	}
-}
-
-// cacheNames are what tools call the page cache, without units and what all their names begin with.
-var cacheNames = []string{"cached", "buffers", "buff cache", "buffcache", "page cache", "pagecache", "inactive file", "active file", "file"}
-
-// isCache reports whether a column is page cache by its name.
-func isCache(header string) bool {
-	list := slices.DeleteFunc(words(header), func(w string) bool {
-		factor, unit := headerUnit("x " + w)
-		return factor != 1 || unit != "" || slices.Contains([]string{"memory", "mem", "total", "kb"}, w)
-	})
-	return slices.Contains(cacheNames, strings.TrimPrefix(strings.Join(list, " "), "kb"))
-}
-
-// describeCache sets page cache aside where memory of another kind stands beside it, as in what free, sar and cgroups
-// tell: it fills what is free and gives way.
-func (p *process) describeCache(g *gathered) {
-	var caches []*column
-	memory := false
-	for _, c := range p.columns {
-		switch {
-		case isCache(c.header) && c.declared == undeclared && c.resource.Unjudged == "":
-			caches = append(caches, c)
-		case hasWord(c.header, "rss", "anon", "used", "memused", "kbmemused", "available", "avail", "free", "memfree", "kbmemfree", "working"):
-			memory = true
-		}
-	}
-	if !memory {
-		return
-	}
-	for _, c := range caches {
-		c.resource.Context, c.resource.Unjudged = true, "page cache"
-		g.setAside(scan.Printable(c.header), "page cache")
-	}
-}
-
-// judgeKind takes what is declared, and where nothing is, what the values show.
-func (c *column) judgeKind() {
-	r := &c.resource
-	switch {
-	case c.declared == gauge, c.declared == undeclared && r.Unjudged != "" && isAmount(r, c.points):
-		r.Kind, r.Context, r.Unjudged = sampler.Gauge, false, ""
-	case c.declared == counter && r.Kind == sampler.Gauge:
-		r.Kind, r.Context, r.Unjudged = sampler.Counter, false, "a counter"
-	}
-}
-
-// isAmount reports whether a column that its name makes a counter, or no amount, is an amount all the same: what falls
-// is, but for a counter's falls to nothing at restarts; and what a process that lives always has.
-func isAmount(r *sampler.Resource, points []point) bool {
-	if _, known := sampler.Lookup(r.Name); known || r.Unjudged == "an identifier" || r.Unjudged == "page cache" {
-		return false
-	}
-	if r.Kind == sampler.Counter && r.Positive {
-		return true
-	}
-	falls, back := 0, 0
-	for i := 1; i < len(points); i++ {
-		if before, now := points[i-1].Value, points[i].Value; now < before {
-			if falls++; now > before/2 {
-				back++
-			}
-		}
-	}
-	return back > 1 && back > len(points)/1000 || falls > 3 && falls > len(points)/20
-}
-
-// dropImpossible makes gaps of values that a process which lives cannot have.
-func (c *column) dropImpossible() {
-	before := len(c.points)
-	c.points = slices.DeleteFunc(c.points, func(p point) bool { return p.Value <= 0 })
-	c.gaps = before - len(c.points)
-}
-
-// dropFailed makes gaps of a few values of 0 or less from which the next one is back at the level before: nothing gives
-// all back and takes it again at once, but a reading that failed looks so.
-func (c *column) dropFailed() {
-	const low, longest, share = 8, 2, 50
-	var failed []int
-	for i := 1; i < len(c.points); i++ {
-		if c.points[i].Value > 0 {
-			continue
-		}
-		end := i
-		for end < len(c.points) && c.points[end].Value <= 0 {
-			end++
-		}
-		before := c.points[i-1].Value
-		if end-i > longest || end == len(c.points) || before < low || c.points[end].Value < before/2 || c.points[end].Value > 2*before {
-			return
-		}
-		for ; i < end; i++ {
-			failed = append(failed, i)
-		}
-	}
-	if len(failed) == 0 || len(failed) > max(1, len(c.points)/share) || c.points[0].Value <= 0 {
-		return
-	}
-	c.points = slices.DeleteFunc(c.points, func(p point) bool { return p.Value <= 0 })
-	c.gaps += len(failed)
+	l.add(t, level)
 }
 
 // baseNames returns the names of the columns in a recording of our own, where those are others. They do not collide.

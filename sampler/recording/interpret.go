@@ -307,21 +307,6 @@ func (s *sheet) fill(in *input, g *gathered, shapes []shape, roles []role, times
 	}
 }
 
-// limitOf takes the whole that a value is a part of for its ceiling.
-func (p *process) limitOf(resource string, t int64, level float64) {
-	l := p.limitOn[resource]
-	if l == nil {
-		l = &limit{limits: []string{resource}, source: "recorded ceiling"}
-		l.sorted = true
-		if p.limitOn == nil {
-			p.limitOn = map[string]*limit{}
-		}
-		p.limitOn[resource] = l
-		p.limits = append(p.limits, l)
-	}
-	l.add(t, level)
-}
-
 // processName returns what a row says of its process.
 func (s *sheet) processName(roles []role, row int) string {
 	var parts []string
