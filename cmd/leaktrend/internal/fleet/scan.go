@@ -26,6 +26,7 @@ const (
 	// pointsAtOnce bounds the values that one worker holds, beside those of a single target with more.
 	pointsAtOnce = 200_000
 	maxTargets   = 200 // whose names stand in one query
+	maxMetrics   = 500 // of one job that are judged
 )
 
 // Server is what a scan reads. Its errors are those of package prom.
@@ -288,6 +289,9 @@ func (s *scan) planOne(ctx context.Context, src *source, outer string, batches c
 		s.miss(b.of(), b.what(), 0, fmt.Errorf("only counters and context match: %s", strings.Join(names[:min(len(names), 5)], ", ")))
 		return nil
 	}
+	if b.roles, err = fewest(b.roles); err != nil {
+		s.miss(b.of(), b.what(), len(inners), err)
+	}
 	inners = append(inners, "")
 	s.Progress.targets.Add(int64(len(inners)))
 	size := min(max(pointsAtOnce/(len(b.roles)*s.Grid.N), 1), maxTargets)
@@ -327,6 +331,10 @@ func (r role) judged() bool {
 func rolesOf(names, context []string, container bool) []role {
 	var roles []role
 	table := append(known(container), known(!container)...)
+	tells, taken := map[string]bool{}, map[string]bool{}
+	for _, name := range context {
+		tells[name] = true
+	}
 	for _, name := range slices.Concat(names, context) {
 		r := role{Metric: promtext.Metric{Name: name}, rank: len(table)}
 		if i := slices.IndexFunc(table, func(k role) bool { return k.Name == name }); i >= 0 {
@@ -341,12 +349,32 @@ func rolesOf(names, context []string, container bool) []role {
 				r.Resource = name
 			}
 		}
-		useful := r.judged() || slices.Contains(context, name)
-		if useful && !slices.ContainsFunc(roles, func(k role) bool { return k.Name == name }) {
+		if (r.judged() || tells[name]) && !taken[name] {
+			taken[name] = true
 			roles = append(roles, r)
 		}
 	}
 	return roles
+}
+
+// fewest returns the metrics of a job that are read: all of those that are known, and of others no more than are judged.
+// The error says that some are not.
+func fewest(roles []role) ([]role, error) {
+	judged, left := 0, 0
+	kept := slices.DeleteFunc(slices.Clone(roles), func(r role) bool {
+		if _, known := sampler.Lookup(r.Resource); known || !r.judged() {
+			return false
+		}
+		if judged++; judged <= maxMetrics {
+			return false
+		}
+		left++
+		return true
+	})
+	if left == 0 {
+		return kept, nil
+	}
+	return kept, fmt.Errorf("%d metrics match, of which the first %d are judged: a narrower --match helps", judged, maxMetrics)
 }
 
 // query returns the expression that reads a metric of a batch. A gauge that is judged is read as its lowest value since
