@@ -80,9 +80,9 @@ func TestGoKer(t *testing.T) {
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// Many of them block in some of their runs only.
-			for range 5 {
-				out, err := exec.Command(program, name).CombinedOutput()
+			// Many of them block in some of their runs only, and in fewer on a busy machine.
+			for _, more := range [][]string{nil, nil, {"20"}, {"20"}} {
+				out, err := exec.Command(program, append([]string{name}, more...)...).CombinedOutput()
 				if err != nil {
 					t.Fatalf("%v\n%s", err, out)
 				}
@@ -91,7 +91,7 @@ func TestGoKer(t *testing.T) {
 					return
 				}
 			}
-			if name == rare {
+			if slices.Contains(rare, name) {
 				t.Log("it has not blocked this time")
 				return
 			}
@@ -100,5 +100,5 @@ func TestGoKer(t *testing.T) {
 	}
 }
 
-// rare is a kernel that blocks in 2 of 100 runs, by its own comment, and on some machines in none.
-const rare = "Moby27782"
+// rare are kernels that block in 2 and 69 of 100 runs, by their own comments, and on a busy machine in hardly any.
+var rare = []string{"Moby27782", "Moby28462"}

@@ -1,10 +1,12 @@
-// Command goker checks one kernel of GoKer, and prints what leaktest says of it. The kernels are those of the Go
+// Command goker checks one kernel of GoKer, by stretches of 5 rounds or more or as many as are asked for, and prints what
+// leaktest says of it. The kernels are those of the Go
 // distribution, which the test puts beside this file.
 package main
 
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/detector/leaktest"
@@ -33,5 +35,14 @@ func main() {
 		}
 		return
 	}
-	leaktest.Check(printer{}, kernels[os.Args[1]], leaktest.Settle(200*time.Millisecond), leaktest.Budget(200*time.Millisecond))
+	options := []leaktest.Option{leaktest.Settle(200 * time.Millisecond), leaktest.Budget(200 * time.Millisecond)}
+	if len(os.Args) > 2 {
+		rounds, err := strconv.Atoi(os.Args[2])
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(2)
+		}
+		options = append(options, leaktest.Rounds(rounds))
+	}
+	leaktest.Check(printer{}, kernels[os.Args[1]], options...)
 }
