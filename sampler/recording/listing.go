@@ -230,7 +230,7 @@ func (l *listing) read(t *input, o Options) (*gathered, error) {
 	if untimed && (o.Interval <= 0 || listings < 2) {
 		return nil, newGathered(t, l.format).refuse("it has no times", "write the date before each listing (date -Is), or say how far apart they are, as in --interval 30s")
 	}
-	o.Interval = 0
+	o.Interval, s.counted = 0, untimed
 	g, err := s.interpret(t, o)
 	if g != nil {
 		g.faults += faults.faults

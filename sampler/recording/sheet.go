@@ -33,10 +33,11 @@ type sheet struct {
 	// epoch, if not zero, is what elapsed times count from.
 	epoch time.Time
 	// ignore are columns that are known to be no readings, and why.
-	ignore map[string]string
-	dates  scan.Order
-	notes  noteLog
-	left   int // columns that were not read, because there are too many
+	ignore  map[string]string
+	dates   scan.Order
+	notes   noteLog
+	counted bool // whether the times are those of listings so far apart as was said
+	left    int  // columns that were not read, because there are too many
 }
 
 type base struct {
@@ -332,6 +333,9 @@ func (s *sheet) countedTime(g *gathered, shapes []shape, o Options) (*timeline, 
 			return s.elapsed(col, 24*time.Hour), nil
 		} else if named && o.Interval <= 0 {
 			if strings.EqualFold(name, "time") || strings.EqualFold(name, "timestamp") {
+				if !s.counted {
+					g.notes = append(g.notes, countsSeconds(name))
+				}
 				return s.elapsed(col, time.Second), nil // unix time, as in a recording
 			}
 			return nil, g.refuse(fmt.Sprintf("its column %q is no date and names no unit", name), "call it elapsed_s, elapsed_min or elapsed_h")
@@ -377,6 +381,11 @@ func (s *sheet) passedColumn() int {
 		}
 	}
 	return -1
+}
+
+// countsSeconds says what was assumed of a column of the time that has no unit and no dates.
+func countsSeconds(name string) string {
+	return name + " is taken for seconds: call it time_min or time_h if it counts those"
 }
 
 // noTime refuses a sheet without times, and says what stands in their place.

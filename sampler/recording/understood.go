@@ -96,6 +96,8 @@ func (f *File) Understood() string {
 	}
 	if f.all != nil {
 		parts = append(parts, f.all.notes...)
+	} else if r := f.Recordings[0]; !r.v1 && sampler.FormatInstant(last, "") != "" {
+		parts = append(parts, countsSeconds("time"))
 	}
 	return strings.Join(parts, ", ")
 }

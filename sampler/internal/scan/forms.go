@@ -30,6 +30,7 @@ var layouts = []string{
 	"Mon Jan 2 15:04:05 2006", "Mon Jan 2 15:04:05 MST 2006", "Mon Jan 2 15:04:05 -0700 2006", // ctime, date
 	"Mon 2 Jan 2006 15:04:05", "Mon 2 Jan 2006 15:04:05 MST", "Mon 2 Jan 2006 15:04:05 -0700", // RFC 1123
 	"Mon 2 Jan 2006 15:04:05 PM", "Mon 2 Jan 2006 03:04:05 PM MST", "Mon Jan 2 03:04:05 PM 2006", "Mon Jan 2 03:04:05 PM MST 2006", // date, of other locales
+	"2 January 2006 15:04:05", "2 January 2006 15:04", "January 2 2006 15:04:05", "January 2 2006 15:04", "January 2 2006 3:04 PM",
 	"2 Jan 2006 15:04:05", "2 Jan 2006 15:04:05 MST", "2 Jan 2006 15:04:05 -0700", "2 Jan 2006 15:04",
 	"2-Jan-2006 15:04:05", "2/Jan/2006:15:04:05 -0700",
 	"Jan 2 2006 15:04:05", "Jan 2 2006 15:04", "Jan 2 2006 3:04:05 PM", "Jan 2 2006 3:04 PM",
