@@ -354,6 +354,7 @@ func quotedCell(b []byte) (cell, rest []byte) {
 
 // note reads a line that begins with #. Notes of unknown meaning are ignored.
 func (r *Reader) note(line []byte) {
+	r.noted = true
 	if version, ok := bytes.CutPrefix(line, []byte(recordingPrefix)); ok {
 		if string(bytes.TrimSpace(version)) != recordingVersion {
 			r.fault("recording format v%s is not known here: read as v1", scan.Printable(string(bytes.TrimSpace(version))))

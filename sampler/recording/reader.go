@@ -53,6 +53,7 @@ type Reader struct {
 	any    bool            // some sample was yielded
 	last   int64           // time of the last sample yielded, in unix nanoseconds
 	notes  Header          // up to the current line
+	noted  bool            // whether they changed
 	header Header          // up to the last sample
 	faults int
 	errs   []error
@@ -210,15 +211,20 @@ func (r *Reader) Sample(ctx context.Context, s *sampler.Sample) error {
 		*s = *r.first
 		s.Readings = readings
 		r.first = nil
-		r.seen.add(s)
+		r.seen.samples++
+		r.seen.begin(s)
 		return nil
 	}
 	if err := r.next(ctx, s); err != nil {
 		s.Reset(time.Unix(0, r.last).UTC())
 		return err
 	}
-	r.header = r.notes
-	r.seen.add(s)
+	if r.noted {
+		r.header, r.noted = r.notes, false
+	}
+	if r.seen.samples++; r.seen.samples <= len(r.seen.steps)+1 {
+		r.seen.begin(s)
+	}
 	return nil
 }
 

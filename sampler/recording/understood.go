@@ -48,8 +48,8 @@ func (f *File) Understood() string {
 		if first.IsZero() || seen.first.Before(first) {
 			first = seen.first
 		}
-		if seen.last.After(last) {
-			last = seen.last
+		if at := time.Unix(0, r.last).UTC(); seen.samples > 0 && at.After(last) {
+			last = at
 		}
 		if step == 0 {
 			step = seen.step()
@@ -129,20 +129,18 @@ func span(first, last time.Time, step time.Duration) string {
 // seen is what the samples of a recording were like.
 type seen struct {
 	samples     int
-	first, last time.Time
-	steps       [64]time.Duration // the first ones
+	first, last time.Time         // of the first ones
+	steps       [64]time.Duration // between the first ones
 }
 
-func (s *seen) add(sample *sampler.Sample) {
-	if s.samples <= len(s.steps) {
-		if s.samples == 0 {
-			s.first = sample.Time
-		} else {
-			s.steps[s.samples-1] = sample.Time.Sub(s.last)
-		}
+// begin takes one of the first samples, which is counted already.
+func (s *seen) begin(sample *sampler.Sample) {
+	if s.samples == 1 {
+		s.first = sample.Time
+	} else {
+		s.steps[s.samples-2] = sample.Time.Sub(s.last)
 	}
 	s.last = sample.Time
-	s.samples++
 }
 
 // step returns the usual time between two samples, 0 if there is only one.
