@@ -90,7 +90,11 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	}
 	if errors.Is(err, io.EOF) {
 		fmt.Fprintln(stderr, err)
-		err = nil
+		if errors.Is(err, errLost) {
+			err = errLost
+		} else {
+			err = nil
+		}
 	}
 	switch {
 	case !f.leakExits || err != nil && !errors.Is(err, errLost):

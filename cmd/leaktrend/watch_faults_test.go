@@ -5,7 +5,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 )
@@ -51,5 +56,34 @@ func TestWatchTellsWhatIsMissing(t *testing.T) {
 				t.Errorf("the terminal gets %q", got.stdout+got.stderr)
 			}
 		})
+	}
+}
+
+// A process that ends with a disk that is full is watched to its end, and the exit code tells what is missing.
+func TestWatchedProcessEndsWithoutRoom(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/dev/full"); err != nil || runtime.GOOS != "linux" {
+		t.Skip("no /dev/full here")
+	}
+	child := exec.Command("sleep", "1000")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var once sync.Once
+	end := func() {
+		once.Do(func() {
+			_ = child.Process.Kill()
+			_ = child.Wait()
+		})
+	}
+	defer end()
+	args := []string{"watch", "--pid", strconv.Itoa(child.Process.Pid), "-o", "/dev/full", "--interval", "50ms"}
+	got := reacting(t, args, func(_, stderr string, _ func()) {
+		if strings.Contains(stderr, "cannot be written: no space left on device") {
+			end()
+		}
+	})
+	if got.code != exitPart || !strings.Contains(got.stderr, " ended") || !strings.Contains(got.stderr, "leaktrend: the recording lacks something") {
+		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }
