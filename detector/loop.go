@@ -170,6 +170,9 @@ func (l *loop) check(ctx context.Context, source *sampler.Source, scratch *sampl
 		return err
 	}
 	l.state.describe(*source)
+	if err := l.state.leaps(scratch); err != nil {
+		return err
+	}
 	late := l.state.judge(scratch)
 	if kept, overflows := l.state.places(); overflows {
 		l.overflow.Do(func() {

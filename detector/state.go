@@ -29,6 +29,7 @@ type state struct {
 	latest   sampler.Sample
 	judged   time.Time      // when the latest sample was, by the clock of this process
 	before   sampler.Sample // the sample before the latest, for rates
+	ahead    time.Time      // of the sample before this one, if that was left out for being far ahead
 	record   history.Record
 	plots    *History // without the shapes, which the record keeps
 }
@@ -71,6 +72,25 @@ func (m *state) describe(source sampler.Source) {
 	for _, r := range resources {
 		m.detector.Describe(r)
 	}
+}
+
+// farAhead of the clock a sample must not be on its own: after a single one, a year ahead, all that follow would be taken
+// for older ones.
+const farAhead = time.Hour
+
+// leaps returns an error for a sample that is far ahead of the one before it for the time between them, unless it is the
+// second in a row.
+func (m *state) leaps(s *sampler.Sample) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	second := !m.ahead.IsZero() && s.Time.After(m.ahead)
+	m.ahead = time.Time{}
+	if m.latest.Time.IsZero() || s.Time.Sub(m.latest.Time)-time.Since(m.judged) <= farAhead || second {
+		return nil
+	}
+	m.ahead = s.Time
+	return fmt.Errorf("the sample of %s is far ahead of that of %s for the time between them: left out, unless the next one is ahead, too",
+		s.Time.Format(time.RFC3339), m.latest.Time.Format(time.RFC3339))
 }
 
 // judge passes the sample to the detector. It takes the sample's memory and leaves that of an older one.
