@@ -44,6 +44,14 @@ func series(length, step time.Duration, columns ...column) []sampler.Sample {
 	return all
 }
 
+// started tells when the process started, so that what falls is known not to be a restart.
+func started(samples []sampler.Sample) []sampler.Sample {
+	for i := range samples {
+		samples[i].Start = dawn
+	}
+	return samples
+}
+
 func newDetector(t interface {
 	Helper()
 	Fatal(...any)

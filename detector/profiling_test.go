@@ -101,6 +101,7 @@ func profiledRun(t *testing.T, config Config, p *profiled, total func(hours floa
 		p.heap = map[int]func(float64) float64{100: steadyAt(50e6)}
 	}
 	m, source, j := watching(t, config, func(_ int, s *sampler.Sample) error {
+		s.Start = p.began
 		s.Add(sampler.Goroutines, math.Floor(total(time.Since(p.began).Hours())))
 		return nil
 	})

@@ -78,7 +78,7 @@ func TestReconfigureTheTrend(t *testing.T) {
 		{"nothing changes", map[int]func(*Config){5: func(*Config) {}}, []string{"8.3 firing goroutines warning"}},
 		{"other knobs keep the floors and the finding", map[int]func(*Config){12: func(c *Config) { c.Adaptive.Patience, c.Adaptive.HalfLife = 100*time.Hour, time.Hour }},
 			[]string{"8.3 firing goroutines warning"}},
-		{"less patience", map[int]func(*Config){7: func(c *Config) { c.Adaptive.Sensitivity = 2 }}, []string{"7.3 firing goroutines warning"}},
+		{"less patience", map[int]func(*Config){7: func(c *Config) { c.Adaptive.Sensitivity = 3 }}, []string{"7.3 firing goroutines warning"}},
 		{"off", map[int]func(*Config){12: off}, []string{"8.3 firing goroutines warning", "12.0 resolved goroutines warning"}},
 		// The minimums went on meanwhile; two verdicts on the same width make it firing again.
 		{"off and on", map[int]func(*Config){12: off, 16: func(*Config) {}},

@@ -31,12 +31,12 @@ func TestStatus(t *testing.T) {
 			Learning, "too short to tell: nothing is called in less than 45m"},
 		{"first sample in soak mode", with(func(c *Config) { c.Adaptive.Soak = 20 * time.Minute }), []column{{sampler.Goroutines, flat}}, time.Minute,
 			Learning, "too short to tell: nothing is called in less than 19s"},
-		{"flat", DefaultConfig(), []column{{sampler.Goroutines, flat}}, 12 * time.Hour, Healthy, "does not grow; a leak that doubles it in 18h 7m would have been called"},
-		{"small", DefaultConfig(), []column{{sampler.Goroutines, rising(1000, 1)}}, 12 * time.Hour, Healthy, "grew by no more than 1.0 % within 10h 40m; a leak that doubles it in 18h 7m would have been called"},
+		{"flat", DefaultConfig(), []column{{sampler.Goroutines, flat}}, 12 * time.Hour, Healthy, "does not grow; a leak that doubles it in 16h 21m would have been called"},
+		{"small", DefaultConfig(), []column{{sampler.Goroutines, rising(1000, 1)}}, 12 * time.Hour, Healthy, "grew by no more than 1.0 % within 10h 40m; a leak that doubles it in 16h 21m would have been called"},
 		{"recent", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 100)}}, 50 * time.Minute, Healthy,
-			"grew by 50 (47 %) in 40m, not yet for long enough; called in 2h 12m at the earliest"},
+			"grew by 50 (47 %) in 40m, not yet for long enough; called in 2h 22m at the earliest"},
 		{"suspected", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 20)}}, 6 * time.Hour, Suspected,
-			"grew by 93 (87 %) in 5h 20m, not yet for long enough; called in 1h 9m at the earliest"},
+			"grew by 93 (87 %) in 5h 20m, not yet for long enough; called in 1h 32m at the earliest"},
 		{"firing", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour, Firing, "sustained growth that never came back"},
 		{"step", DefaultConfig(), []column{{sampler.Goroutines, kinked(func(h float64) float64 {
 			if h >= 20 {
@@ -55,7 +55,7 @@ func TestStatus(t *testing.T) {
 		{"limit", limitsOnly(func(c *Config) { c.GoroutineThreshold = 10 }), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour,
 			Firing, "above the hard limit"},
 		{"killed again and again, and nothing tells of it", DefaultConfig(), []column{{sampler.Goroutines, kinked(func(h float64) float64 {
-			return 100 + 20*math.Mod(h, 12)
+			return 100 + 5*math.Mod(h, 12)
 		})}}, 30 * time.Hour, Suspected, "grew and was back at its lowest level within one reading 2 times: restarts that nothing here tells of, or a cache " +
 			"that is cleared; with start times it could be judged"},
 		{"counter", DefaultConfig(), []column{{sampler.GCCycles, rising(0, 9)}}, 12 * time.Hour, Learning, "not judged: a counter"},

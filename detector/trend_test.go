@@ -105,7 +105,7 @@ func TestLeakBecomesMoreUrgent(t *testing.T) {
 		}
 		return 100 + 10*age.Hours()
 	}
-	samples := withCeiling(series(5*day, 5*time.Minute, column{sampler.OpenFDs, leak}), sampler.OpenFDs, 1024)
+	samples := withCeiling(started(series(5*day, 5*time.Minute, column{sampler.OpenFDs, leak})), sampler.OpenFDs, 1024)
 	var got []string
 	for _, e := range observeAll(newDetector(t, DefaultConfig()), samples) {
 		left := "nothing runs out"
@@ -371,13 +371,13 @@ func TestGaps(t *testing.T) {
 
 // pumped is a series with a leak that fires, ends, and comes back.
 func pumped(step time.Duration) []sampler.Sample {
-	return series(4*day, step, column{sampler.Goroutines, noisy(func(age time.Duration) float64 {
+	return started(series(4*day, step, column{sampler.Goroutines, noisy(func(age time.Duration) float64 {
 		h := age.Hours()
 		if h > 40 {
 			h -= 40
 		}
 		return 100 + 20*h
-	}, 3, 9)})
+	}, 3, 9)}))
 }
 
 // Soak mode scales all constants of the trend: a series compressed by 144 gives the same decisions, 144 times as soon.

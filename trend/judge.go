@@ -44,6 +44,9 @@ type Params struct {
 	// the required duration. Of any other load series only the opposite can be learned: growth that disappears at
 	// constant load is no leak.
 	LoadDrives bool
+	// StrongEarns tells that growth by more than the level at a constant rate, beyond all that was read before it, needs
+	// less time the stronger it is. It counts for whole processes: a line of code has hardly a level before it.
+	StrongEarns bool
 }
 
 // The constants of the verdict.
@@ -58,6 +61,11 @@ const (
 	trustFlank   = .7  // ...never climbed by this share of the rise and gave it back
 	maxGrowth    = 4   // growth beyond this earns no more
 	growthPower  = 1.3 // of the growth, times its duration, is what is earned: strong growth is rarely benign for long
+	strongFrom   = 1.4 // growth from here...
+	strongTo     = 30  // ...to here...
+	strongPower  = 4   // ...earns by this power of what it is more...
+	strongR2     = .96 // ...if its rate is constant...
+	strongHours  = 2.5 // ...over this many hours with no history before it, any with a day of it
 	longGrowth   = 36  // hours after which growth may pass below what was seen before it...
 	longRequired = 8   // ...at this many times the required duration
 	evenParts    = 4   // parts of the window that each must hold a share of the rise
@@ -109,6 +117,7 @@ type Growth struct {
 	Fit    Fit           // of the minimums; x = 0 at the start of the window
 	Need   float64       // hours times growth (to the power 1.3) that are asked of it; 0 = not known
 	Rest   float64       // share of the window since nine tenths of the rise are there for good; 0 where that was not looked at
+	Strong bool          // growth beyond 1.4 earned more: its rate is constant, and nothing before it reached so high
 
 	Load bool    // whether the load could be held constant
 	Kept float64 // share of the rate that then remains
@@ -190,8 +199,9 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Growth {
 func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p Params, load *Ladder) {
 	r := &l.rings[w]
 	hours := c.Window.Hours() / p.Scale
-	earned := func() float64 { return math.Pow(min(c.Growth, maxGrowth), growthPower) * hours }
 	known := max(0, time.Duration(first*l.Width(w)-l.began).Hours()/p.Scale)
+	c.Strong = p.StrongEarns && hours >= strongHours*(1-min(1, known/history)) && end > l.highestMeanBefore(w, first)
+	earned := func() float64 { return c.strength() * hours }
 	settled := min(1, max(0, known-history)/(week-history)) // 1 after a week
 	need := p.Required.Hours() * (1 - .5*min(1, known/history)) * (1 - weekEarns*settled)
 	if seen := l.seenBefore(w, first); seen > c.Base {
@@ -238,6 +248,7 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p Param
 		c.Reason = NotSignificant
 		return
 	}
+	c.Strong = c.Strong && fit.R2 >= strongR2
 	shapely := need
 	costs := 1 - settled*l.trust(w, c)
 	need *= math.Exp(lackCosts * lack * costs)
@@ -272,6 +283,15 @@ func (c *Growth) measure(base, end, offset float64) {
 	c.Growth = c.Rise / (max(c.Level, 0) + offset)
 }
 
+// strength is what growth earns in an hour: the growth to the power 1.3, up to 4 times the level; strong growth at a
+// constant rate to the power 4 from 1.4 times on.
+func (c *Growth) strength() float64 {
+	if !c.Strong {
+		return math.Pow(min(c.Growth, maxGrowth), growthPower)
+	}
+	return math.Pow(min(c.Growth, strongFrom), growthPower) * math.Pow(max(1, min(c.Growth, strongTo)/strongFrom), strongPower)
+}
+
 // restShare is the share of the rise that may come after a series has come to rest.
 const restShare = .1
 
@@ -287,14 +307,19 @@ func (c *Growth) resting(x, kept []float64) float64 {
 }
 
 // CalledAfter returns how long after the start of the window growth that goes on at its rate earns what is asked of it:
-// the duration T with (T/D)^1.3 T = Need, where D is the time in which the level grows by itself. ok is false where the
-// window tells of no rate.
+// the duration T with (T/D)^1.3 T = Need, where D is the time in which the level grows by itself; of strong growth that
+// with 1.4^1.3 (T/(1.4 D))^4 T = Need, if that is sooner. ok is false where the window tells of no rate.
 func (c *Growth) CalledAfter(scale float64) (after time.Duration, ok bool) {
 	hours := c.Window.Hours() / scale
 	if c.Growth <= 0 || hours <= 0 || c.Need <= 0 {
 		return 0, false
 	}
-	after = time.Duration(math.Pow(c.Need/math.Pow(c.Growth/hours, growthPower), 1/(1+growthPower)) * scale * float64(time.Hour))
+	rate := c.Growth / hours
+	after = time.Duration(math.Pow(c.Need/math.Pow(rate, growthPower), 1/(1+growthPower)) * scale * float64(time.Hour))
+	if c.Strong && rate*after.Hours()/scale > strongFrom {
+		need := c.Need / math.Pow(strongFrom, growthPower) * math.Pow(strongFrom/rate, strongPower)
+		after = time.Duration(math.Pow(need, 1/(1+strongPower)) * scale * float64(time.Hour))
+	}
 	return after, after > 0
 }
 
@@ -355,30 +380,6 @@ func (l *Ladder) trust(w int, c *Growth) float64 {
 	return weekTrusts * strong * max(0, 1-l.gaveBack(w, Widths)/(trustFlank*c.Rise))
 }
 
-// gaveBack returns the highest growth of the minimums that was given back, in the memory of the rings from index w on
-// to before end: the largest of the lower flanks of all peaks.
-func (l *Ladder) gaveBack(w, end int) (highest float64) {
-	for coarser := w; coarser < end; coarser++ {
-		r := &l.rings[coarser]
-		var minimums, risen [Buckets]float64
-		n := 0
-		low := math.Inf(1)
-		for i := r.oldest(); i < r.count; i++ {
-			if f := r.at(i).minimum; !math.IsNaN(f) {
-				low = min(low, f)
-				minimums[n], risen[n] = f, f-low
-				n++
-			}
-		}
-		low = math.Inf(1)
-		for i := n - 1; i >= 0; i-- {
-			low = min(low, minimums[i])
-			highest = max(highest, min(risen[i], minimums[i]-low))
-		}
-	}
-	return highest
-}
-
 // bendsDown reports whether growth decelerates: with time held constant, the series falls with the squared distance
 // from the middle of the window, by more than rounding.
 func (t *fitter) bendsDown(x, kept []float64) bool {
@@ -389,34 +390,6 @@ func (t *fitter) bendsDown(x, kept []float64) bool {
 	}
 	f, ok := t.partial(squares[:len(x)], kept, x)
 	return ok && f.T < bendT && -f.Slope*squares[0] > minBend*(kept[len(kept)-1]-kept[0])
-}
-
-// levelBefore returns the moving baseline when the window that starts with bucket first began.
-func (l *Ladder) levelBefore(w int, first int64) float64 {
-	r := &l.rings[w]
-	if first > r.oldest() {
-		if level := r.at(first - 1).level; !math.IsNaN(level) {
-			return level
-		}
-	}
-	return r.at(first).level
-}
-
-// seenBefore returns the highest minimum that held for longer than a bucket at index w, before bucket first of that
-// width.
-func (l *Ladder) seenBefore(w int, first int64) float64 {
-	highest := math.Inf(-1)
-	start := first * l.Width(w)
-	for coarser := min(w+1, Widths-1); coarser < Widths; coarser++ {
-		r := &l.rings[coarser]
-		ended := min(r.count, start/l.Width(coarser))
-		for i := r.oldest(); i < ended; i++ {
-			if f := r.at(i).minimum; f > highest {
-				highest = f
-			}
-		}
-	}
-	return highest
 }
 
 // holdLoad compares the rate over the ring with the rate at constant load, and returns the factor on the required

@@ -230,3 +230,73 @@ func (l *Ladder) HeldSince(level float64) (at int64, ok bool) {
 	}
 	return l.epoch + at, ok
 }
+
+// What a ladder remembers of the time before a window.
+
+// levelBefore returns the moving baseline when the window that starts with bucket first began.
+func (l *Ladder) levelBefore(w int, first int64) float64 {
+	r := &l.rings[w]
+	if first > r.oldest() {
+		if level := r.at(first - 1).level; !math.IsNaN(level) {
+			return level
+		}
+	}
+	return r.at(first).level
+}
+
+// seenBefore returns the highest minimum that held for longer than a bucket at index w, before bucket first of that
+// width.
+func (l *Ladder) seenBefore(w int, first int64) float64 {
+	highest := math.Inf(-1)
+	start := first * l.Width(w)
+	for coarser := min(w+1, Widths-1); coarser < Widths; coarser++ {
+		r := &l.rings[coarser]
+		ended := min(r.count, start/l.Width(coarser))
+		for i := r.oldest(); i < ended; i++ {
+			if f := r.at(i).minimum; f > highest {
+				highest = f
+			}
+		}
+	}
+	return highest
+}
+
+// highestMeanBefore returns the highest mean of a bucket that ended before bucket first of the width at index w.
+func (l *Ladder) highestMeanBefore(w int, first int64) float64 {
+	highest := math.Inf(-1)
+	start := first * l.Width(w)
+	for coarser := w; coarser < Widths; coarser++ {
+		r := &l.rings[coarser]
+		ended := min(r.count, start/l.Width(coarser))
+		for i := r.oldest(); i < ended; i++ {
+			if mean := r.at(i).mean; mean > highest {
+				highest = mean
+			}
+		}
+	}
+	return highest
+}
+
+// gaveBack returns the highest growth of the minimums that was given back, in the memory of the rings from index w on
+// to before end: the largest of the lower flanks of all peaks.
+func (l *Ladder) gaveBack(w, end int) (highest float64) {
+	for coarser := w; coarser < end; coarser++ {
+		r := &l.rings[coarser]
+		var minimums, risen [Buckets]float64
+		n := 0
+		low := math.Inf(1)
+		for i := r.oldest(); i < r.count; i++ {
+			if f := r.at(i).minimum; !math.IsNaN(f) {
+				low = min(low, f)
+				minimums[n], risen[n] = f, f-low
+				n++
+			}
+		}
+		low = math.Inf(1)
+		for i := n - 1; i >= 0; i-- {
+			low = min(low, minimums[i])
+			highest = max(highest, min(risen[i], minimums[i]-low))
+		}
+	}
+	return highest
+}

@@ -66,7 +66,7 @@ func Default() Config {
 			Enabled:     true,
 			Sensitivity: 1,
 			LeastGrowth: 0.2,
-			Patience:    7 * time.Hour,
+			Patience:    8 * time.Hour,
 			HalfLife:    6 * time.Hour,
 			Load:        sampler.CPUSeconds,
 		},

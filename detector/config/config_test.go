@@ -185,8 +185,8 @@ func TestWrite(t *testing.T) {
     soak: 1h30m
     # minimum rise relative to the level, 0.01 to 10 (default 0.2)
     least_growth: 0.2
-    # how long a doubling must be sustained without any history (default 7h)
-    patience: 7h
+    # how long a doubling must be sustained without any history (default 8h)
+    patience: 8h
     # half-life of the moving baseline (default 6h)
     half_life: 6h
     # name of the resource that measures load; "" or none = off (default "cpu_seconds")

@@ -17,6 +17,7 @@ const (
 
 	GaveBack      // more than half of the growth was given back
 	CameToRest    // nine tenths of the growth have been there for longer than they took to come
+	StayedDown    // gone within one reading, as after a restart, and not there again for as long as it had grown
 	BelowLimit    // below the limit again
 	LimitChanged  // the limit changed
 	ConfigChanged // the configuration changed

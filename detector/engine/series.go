@@ -15,6 +15,9 @@ import (
 // growsAgain is the share of the required duration for a process that grew before its last restart too.
 const growsAgain = .5
 
+// Each finding that took itself back without a restart adds once the required duration of its series, up to a maximum.
+const maxTookBack = 3
+
 // shortestTooth is how long growth lasts at the least that may have been a life of its own.
 const shortestTooth = float64(2 * time.Hour)
 
@@ -45,11 +48,13 @@ type Series struct {
 	average  baseline.EWMA
 	start    baseline.Start
 	ladder   *trend.Ladder
+	began    int64 // from when on the ladder knows: since the process started, or may have
 
 	growth     finding.Growth
 	saw        finding.Saw // while nothing tells of restarts
 	known      bool        // whether the resource is in the table of those that leaktrend knows
 	fractional bool        // whether a value of an unknown one was no whole number: not a count
+	tookBack   int         // findings that growth given back, or at rest, ended
 	grewBefore bool        // whether the process before the last restart ended in growth
 	severity   alerting.Severity
 	notice     finding.Notice
@@ -88,7 +93,7 @@ func (s *Series) reset(e *Engine) {
 }
 
 func (s *Series) newLadder(e *Engine) {
-	s.ladder = nil
+	s.ladder, s.began = nil, e.epoch
 	if s.resource.Kind == sampler.Gauge && !s.resource.Context {
 		s.ladder = trend.NewLadder(e.epoch, e.scale)
 	}
@@ -133,8 +138,10 @@ func (s *Series) observe(e *Engine, at int64, value float64) {
 	}
 	s.start.Observe(at, value)
 	s.fractional = s.fractional || !s.known && value != math.Trunc(value)
-	if e.restartsUnknown() {
-		s.saw.Observe(at, value, s.offsetNow(), int64(e.scale*shortestTooth))
+	if e.restartsUnknown() && s.saw.Observe(at, value, s.offsetNow(), int64(e.scale*shortestTooth)) && s.growth.Falls(at, s.previous, value) {
+		s.ladder, s.began = trend.NewLadder(e.epoch, e.scale), at
+		s.growth.Interrupt(at, value)
+		s.grewBefore = true
 	}
 	level, seen := s.average.Mean()
 	if !seen {
@@ -172,9 +179,14 @@ func (s *Series) judge(e *Engine, at int64, closed uint8) {
 		s.severity = alerting.Warning
 		s.found[kindIndex(alerting.Trend)]++
 	case finding.GaveBack:
+		s.tookBack++
 		s.resolveGrowth(e, at, GaveBack)
 	case finding.CameToRest:
+		s.tookBack++
 		s.resolveGrowth(e, at, CameToRest)
+	case finding.StayedDown:
+		s.tookBack++
+		s.resolveGrowth(e, at, StayedDown)
 	}
 	s.average.Freeze(s.growth.Active() || s.growth.Suspected())
 }
@@ -197,8 +209,10 @@ func (s *Series) params(e *Engine) trend.Params {
 		Ceiling:     s.ceiling.Level,
 		Scale:       e.scale,
 		// Processor time is at hand in most samples, but what it says of connections or memory is unknown.
-		LoadDrives: e.config.Adaptive.Load != sampler.CPUSeconds,
+		LoadDrives:  e.config.Adaptive.Load != sampler.CPUSeconds,
+		StrongEarns: true,
 	}
+	params.Required = finding.Stretch(params.Required, 1+float64(min(maxTookBack, s.tookBack)))
 	if s.grewBefore {
 		params.Required = finding.Stretch(params.Required, growsAgain)
 	}

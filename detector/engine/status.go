@@ -63,6 +63,9 @@ type Status struct {
 	SinceError   time.Duration // how far from Since the growth of a trend that fires may have begun; else 0
 	Exhaustion   *alerting.Exhaustion
 	Evidence     *alerting.Evidence // of a trend that fires, as of its latest confirmation; else nil
+	// Fell is when the growth of a trend that fires was gone within one reading, where nothing tells of restarts: it is
+	// taken for one until it has grown again, or has not for as long as before; else zero.
+	Fell time.Time
 	// Grew is how long a trend that fires has climbed: from Since to its latest new high; else 0.
 	Grew time.Duration
 	// Nats is the evidence that a trend that fires still climbs, in nats: trend.Fit.Nats of the latest windows, summed
@@ -145,6 +148,9 @@ func (e *Engine) StatusOf(s *Series) Status {
 		st.Exhaustion, st.Evidence = s.exhaustion(s.at), finding.EvidenceOf(&measured)
 		st.Grew, st.Nats = s.growth.Grew(), s.growth.Nats()
 		st.Reason, st.Verdict = Leaks, Leak
+		if fell, ok := s.growth.Fell(); ok {
+			st.Fell = finding.Instant(fell)
+		}
 	case st.Limit:
 		st.State, st.Verdict = Firing, Limit
 		st.Exhaustion = s.exhaustion(s.at)
@@ -169,7 +175,7 @@ func (e *Engine) StatusOf(s *Series) Status {
 	}
 	if st.State != Firing {
 		params := s.params(e)
-		st.judged(&s.growth, &params, s.at, time.Duration(s.at-e.epoch))
+		st.judged(&s.growth, &params, s.at, time.Duration(s.at-s.began))
 	}
 	if st.Verdict == Early && st.Exhaustion == nil && !st.Callable.IsZero() {
 		st.Exhaustion = s.Limits().Exhaustion(st.At, s.value, st.SlopePerHour/3600)

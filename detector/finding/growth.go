@@ -23,12 +23,13 @@ const onLine = .75
 // Change is what a judgment made of a growth.
 type Change uint8
 
-// The changes. GaveBack and CameToRest end the finding.
+// The changes. Those below Began end the finding.
 const (
 	Unchanged Change = iota
 	Began
 	GaveBack   // more than half of the growth was given back
 	CameToRest // nine tenths of the growth have been there for longer than they took to come
+	StayedDown // after what may have been a restart there was less than half of the growth for as long as it took
 )
 
 // Growth is the growth of one series. The zero value is one of which nothing is known. It is not safe for concurrent
@@ -48,6 +49,8 @@ type Growth struct {
 	rate     float64      // slope when it was found, per second; 0 = unknown
 	onset    trend.Onset  // the most exact estimate so far
 	restedAt int64        // since when nine tenths of the growth are there for good
+	fellAt   int64        // when the growth was gone within one reading, as after a restart; 0 = it was not
+	bottom   float64      // lowest minimum since then
 }
 
 // Judge looks at the widths of which a bucket closed at an instant (unix nanoseconds), a bit set, and moves the growth
@@ -63,24 +66,69 @@ func (g *Growth) Judge(l *trend.Ladder, at int64, closed uint8, judge func(w int
 		count(&g.streak[w], measured.Reason == trend.Sustained)
 		count(&g.suspicious[w], measured.Suspect)
 		count(&g.growing[w], mayBecome(&measured))
-		if g.active {
+		if g.active && g.fellAt == 0 {
 			if ended := g.follow(l, at, w, measured); ended != Unchanged {
 				change = ended
 			}
 		}
 	}
-	if g.active {
+	if g.active && g.fellAt == 0 {
 		return change
 	}
 	// The widest growth tells best since when.
 	for w := trend.Widths - 1; w >= 0; w-- {
-		if g.streak[w] >= confirmations {
-			g.begin(l, w, g.latest[w])
-			return Began
+		if g.streak[w] < confirmations {
+			continue
 		}
+		if g.fellAt != 0 {
+			g.resume(l, w)
+			return Unchanged
+		}
+		g.begin(l, w, g.latest[w])
+		return Began
+	}
+	if g.fellAt != 0 && g.stayedDown(l, at) {
+		g.end()
+		return StayedDown
 	}
 	return change
 }
+
+// Falls reports whether a finding holds whose growth is gone from one value to the next, read at an instant (unix
+// nanoseconds): where nothing tells of restarts, that may be one.
+func (g *Growth) Falls(at int64, before, after float64) bool {
+	return g.active && g.fellAt == 0 && !g.GivenBack(at, before) && g.GivenBack(at, after)
+}
+
+// Interrupt tells that what may have been a restart took the growth at an instant, unix nanoseconds. The finding holds
+// on until it has grown again, or has not for as long as before. The ladder that is judged must begin anew.
+func (g *Growth) Interrupt(at int64, value float64) {
+	g.fellAt, g.bottom = at, value
+	g.streak, g.suspicious, g.growing = [trend.Widths]int8{}, [trend.Widths]int8{}, [trend.Widths]int8{}
+	g.latest = [trend.Widths]trend.Growth{}
+}
+
+// resume goes on with a finding whose growth was seen again after what may have been a restart. It is one leak: it
+// began when it was first found.
+func (g *Growth) resume(l *trend.Ladder, w int) {
+	onset, found := g.onset, g.latest[w]
+	g.begin(l, w, found)
+	g.onset, g.fellAt = onset, 0
+}
+
+// stayedDown reports whether there was no growth to speak of since it fell, for as long as it had lasted before.
+func (g *Growth) stayedDown(l *trend.Ladder, at int64) bool {
+	minimum, ok := l.Minimum(0)
+	if !ok {
+		return false
+	}
+	g.bottom = min(g.bottom, minimum)
+	return at-g.fellAt > g.fellAt-g.onset.At && minimum-g.bottom < (g.top-g.base)/2
+}
+
+// Fell returns when the growth of the finding that holds was gone within one reading, unix nanoseconds; ok is false
+// where it was not, or has been seen again since.
+func (g *Growth) Fell() (at int64, ok bool) { return g.fellAt, g.active && g.fellAt != 0 }
 
 // stillGrows is the share of a window for which its growth may have been at rest, to count as growth that may become a
 // leak: with it ok is said of 8 % of the generated leaks that have added three fifths of their level and are not
@@ -179,7 +227,7 @@ func (g *Growth) GivenBack(at int64, value float64) bool {
 
 // end forgets the finding and the judgments that confirmed it; its growth is kept for what is said of the end.
 func (g *Growth) end() {
-	g.active, g.streak = false, [trend.Widths]int8{}
+	g.active, g.streak, g.fellAt = false, [trend.Widths]int8{}, 0
 }
 
 // Forget ends a finding and drops the judgments that led to it, as at a restart.

@@ -24,17 +24,19 @@ type Saw struct {
 	n      int
 }
 
-// Observe takes the next value at an instant (unix nanoseconds). offset is added to levels when growth is measured, in
-// the unit of the series; shortest is how long a tooth lasts at the least, in nanoseconds.
-func (s *Saw) Observe(at int64, value, offset float64, shortest int64) {
+// Observe takes the next value at an instant (unix nanoseconds) and reports whether it fell to the lowest level from the
+// value before. offset is added to levels when growth is measured, in the unit of the series; shortest is how long a
+// tooth lasts at the least, in nanoseconds.
+func (s *Saw) Observe(at int64, value, offset float64, shortest int64) (toLowest bool) {
 	if !s.seen {
 		s.seen, s.low, s.last = true, value, value
 		s.begin(at, value)
-		return
+		return false
 	}
 	grown := s.last - s.base
 	switch fall := s.last - value; {
 	case fall > 0 && value <= s.low+toothBottom*(s.last-s.low):
+		toLowest = true
 		enough := s.n >= toothReadings && at-s.from >= shortest && grown >= toothGrowth*(max(s.base, 0)+offset)
 		if enough && s.height/float64(s.n) <= toothMean*grown {
 			s.teeth++
@@ -47,6 +49,7 @@ func (s *Saw) Observe(at int64, value, offset float64, shortest int64) {
 		s.n++
 	}
 	s.low, s.last = min(s.low, value), value
+	return toLowest
 }
 
 func (s *Saw) begin(at int64, value float64) { s.base, s.from, s.height, s.n = value, at, 0, 1 }

@@ -25,14 +25,14 @@ const (
 // makes some of them grow, so a site alone must grow for longer than a total, and its growth must be material for the
 // process.
 const (
-	loneRequired  = 2   // times the required duration of a total...
-	youngRequired = 6   // ...and so many on the first day: the days of a service are seen once a day has passed
-	totalShare    = .01 // of the total, which is added to the level that growth is measured against
-	minGoroutines = 5   // from which on a site is followed...
-	minSamples    = 2   // ...and samples of the heap
-	minProven     = 5   // goroutines: that a single one hangs, as one left by the start-up, is no leak that grows
-	countOffset   = 4   // as for totals
-	sampleOffset  = 8   // samples of the heap; fewer come by chance
+	loneRequired  = 1.75 // times the required duration of a total...
+	youngRequired = 5.25 // ...and so many on the first day: the days of a service are seen once a day has passed
+	totalShare    = .01  // of the total, which is added to the level that growth is measured against
+	minGoroutines = 5    // from which on a site is followed...
+	minSamples    = 2    // ...and samples of the heap
+	minProven     = 5    // goroutines: that a single one hangs, as one left by the start-up, is no leak that grows
+	countOffset   = 4    // as for totals
+	sampleOffset  = 8    // samples of the heap; fewer come by chance
 	bytesOffset   = 1 << 20
 	startShare    = .05 // of its growth, up to which a site that is proven to leak counts as before
 	minSiteShare  = .02 // of the growth, for a site to be listed beside others

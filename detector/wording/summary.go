@@ -43,6 +43,7 @@ func Summary(d *engine.Decision) string {
 var ends = map[engine.Cause]string{
 	engine.GaveBack:      "more than half of the growth was given back",
 	engine.CameToRest:    "nine tenths of the growth have been there for longer than they took to come",
+	engine.StayedDown:    "gone within one reading, as after a restart, and not there again for as long as it had grown",
 	engine.BelowLimit:    "below the limit again",
 	engine.LimitChanged:  "the limit changed",
 	engine.ConfigChanged: "the configuration changed",

@@ -15,6 +15,10 @@ func Why(s *engine.Status) string {
 	case engine.IsCounter, engine.IsContext:
 		return "not judged: " + s.Resource.Unjudged
 	case engine.Leaks:
+		if !s.Fell.IsZero() {
+			return "grew, and was gone within one reading at " + s.Fell.Format("2006-01-02 15:04 MST") + ", taken for a restart that nothing " +
+				"here tells of: whether it grows again is to be seen"
+		}
 		return "sustained growth that never came back"
 	case engine.AboveLimit:
 		return "above the hard limit"

@@ -31,7 +31,7 @@ func TestLoad(t *testing.T) {
 		{"leaks at a flat load", flat, func(i int) float64 { return 2*flat(i) + 30*days(i) }, leak, leak},
 		// The evidence is in the minimums, which swing: enough for the verdict on one process, not to stand out in a
 		// fleet.
-		{"leaks below a load that swings", cycle, func(i int) float64 { return 2*cycle(i) + 30*days(i) }, none, "suspect"},
+		{"leaks below a load that swings", cycle, func(i int) float64 { return 2*cycle(i) + 40*days(i) }, none, "suspect"},
 		{"leaks on a ramp that it follows", ramp, func(i int) float64 { return 2*ramp(i) + 60*days(i) }, leak, leak},
 		{"leaks on a swinging ramp that it follows", swinging, func(i int) float64 { return 2*swinging(i) + 60*days(i) }, leak, leak},
 		{"leaks beside a swinging ramp that it does not follow", swinging, func(i int) float64 { return 200 + 30*days(i) }, leak, leak},

@@ -190,9 +190,9 @@ func TestCheckMatch(t *testing.T) {
 
 func TestNeeds(t *testing.T) {
 	t.Parallel()
-	// 7 h of required duration over the 2 h 5 min of the first window is 3.36, to the power 1/1.3.
+	// 8 h of required duration over the 2 h 5 min of the first window is 3.84, to the power 1/1.3.
 	got := approximate(t, nil).Needs(windows[0])
-	if want := (Needs{2.54, 1.49, math.Inf(1), math.Inf(1)}); got != want {
+	if want := (Needs{2.815, 1.652, math.Inf(1), math.Inf(1)}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	// Twice as sensitive is half of the required duration.
