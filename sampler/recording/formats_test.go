@@ -215,6 +215,9 @@ func FuzzPsrecord(f *testing.F)     { fuzz(f, readPsrecord, "psrecord*") }
 func FuzzPs(f *testing.F)           { fuzz(f, readPs, "ps-*") }
 func FuzzDockerStats(f *testing.F)  { fuzz(f, readDockerStats, "docker*.log") }
 func FuzzKubectlTop(f *testing.F)   { fuzz(f, readKubectlTop, "kubectl*") }
+func FuzzStatus(f *testing.F)       { fuzz(f, readStatus, "proc-*") }
+func FuzzFrames(f *testing.F)       { fuzz(f, readFrames, "grafana-*.json") }
+func FuzzSadf(f *testing.F)         { fuzz(f, readSadf, "sadf-j*") }
 func FuzzKeyValues(f *testing.F)    { fuzz(f, readKeyValues, "log*.txt") }
 
 // FuzzRead fuzzes the front end: what recognizes the format, unpacks and decodes.

@@ -305,7 +305,7 @@ func takeInfluxSeries(m *metrics, r *jsonReader) error {
 					cell := ""
 					if i < len(row) {
 						cell = cellOf(row[i])
-						if types[i] = "double"; row[i][0] == '"' {
+						if types[i] = "double"; bytes.HasPrefix(row[i], []byte(`"`)) {
 							types[i] = "string"
 						}
 					}

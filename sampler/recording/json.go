@@ -2,6 +2,7 @@ package recording
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -75,10 +76,16 @@ func readJSON(t *input, o Options) (*gathered, error) {
 func readPairs(t *input, o Options) (*gathered, error) {
 	s := &sheet{format: "a JSON list of lists"}
 	r := newJSONReader(t)
+	var refused error
 	err := r.list(func() error {
+		var item json.RawMessage
+		if err := r.Decode(&item); err != nil {
+			return err
+		}
 		var cells []json.RawMessage
-		if err := r.Decode(&cells); err != nil || len(s.rows) > 0 && len(cells) != len(s.rows[0]) {
-			return newGathered(t, s.format).refuse(fmt.Sprintf("item %d is not like the first", len(s.rows)+1), "write one object a line, as in {\"time\": ..., \"rss_bytes\": ...}")
+		if err := json.Unmarshal(item, &cells); err != nil || len(s.rows) > 0 && len(cells) != len(s.rows[0]) {
+			refused = newGathered(t, s.format).refuse(fmt.Sprintf("item %d is not like the first", len(s.rows)+1), "write one object a line, as in {\"time\": ..., \"rss_bytes\": ...}")
+			return errStopped
 		}
 		row := make([]string, len(cells))
 		for j, cell := range cells {
@@ -88,10 +95,8 @@ func readPairs(t *input, o Options) (*gathered, error) {
 		t.put(s, row)
 		return nil
 	})
-	if err := r.failed(err); err != nil && len(s.rows) == 0 {
-		return nil, err
-	} else if err != nil {
-		return nil, errors.Unwrap(err)
+	if err := r.failed(err); err != nil || refused != nil {
+		return nil, cmp.Or(err, refused)
 	}
 	if len(s.rows) > 1 && !hasData(s.rows[0], s.commas) {
 		s.header, s.rows, s.lines = s.rows[0], s.rows[1:], s.lines[1:]
@@ -233,6 +238,9 @@ func readObjects(t *input, format string, o Options) (*gathered, error) {
 
 // cellOf returns a value as a cell of a table; what is neither text nor a number is absent.
 func cellOf(value json.RawMessage) string {
+	if len(value) == 0 {
+		return ""
+	}
 	switch value[0] {
 	case '"':
 		var text string

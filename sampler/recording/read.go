@@ -347,5 +347,6 @@ var formats = []format{
 	{isDockerStats, readDockerStats},
 	{isKubectlTop, readKubectlTop},
 	{isPs, readPs},
+	{isStatus, readStatus},
 	{isPairs, readKeyValues},
 }
