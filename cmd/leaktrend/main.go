@@ -61,26 +61,11 @@ func exitCode(err error) int {
 
 // run executes the command line. Results go to stdout, all else to stderr.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	root := &cobra.Command{
-		Use:   "leaktrend",
-		Short: "Finds slow leaks of goroutines, memory, file descriptors and threads",
-		Long: `leaktrend finds slow leaks of goroutines, memory, file descriptors and threads.
-
-It learns what is normal for a process, tests whether growth is sustained, and says since when, how fast,
-and how long there is left. Start with: leaktrend demo
-
-Exit codes: 0; 1 with --exit-code, if a leak was found or a limit passed; 2 for bad usage or input; 3 with --exit-code,
-if no leak was found but something could not be read or judged, of record and watch -o, if samples could not be
-recorded, and of scan, if a part of the fleet could not be read or an alert not be delivered.`,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
-	}
+	root := rootCommand()
 	root.SetArgs(args)
 	root.SetIn(&interruptible{ctx: ctx, from: stdin})
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(replayCommand(), convertCommand(), recordCommand(), watchCommand(), tuneCommand(), scanCommand(), rulesCommand(), checkCommand(), demoCommand())
 	err := root.ExecuteContext(ctx)
 	if errors.Is(err, context.Canceled) {
 		err = errInterrupted
@@ -94,4 +79,27 @@ recorded, and of scan, if a part of the fleet could not be read or an alert not 
 		}
 	}
 	return err
+}
+
+// rootCommand returns the command with all its verbs.
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "leaktrend",
+		Short: "Finds slow leaks of goroutines, memory, file descriptors and threads",
+		Long: `leaktrend finds slow leaks of goroutines, memory, file descriptors and threads.
+
+It learns what is normal for a process, tests whether growth is sustained, and says since when, how fast,
+and how long there is left. Start with: leaktrend demo
+
+Exit codes: 0; 1 with --exit-code, if a leak was found or a limit passed; 2 for bad usage or input; 3 with --exit-code,
+if no leak was found but something could not be read or judged, of record and watch -o, if samples could not be
+recorded, and of scan, if a part of the fleet could not be read or an alert not be delivered.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(replayCommand(), convertCommand(), recordCommand(), watchCommand(), tuneCommand(), scanCommand(), rulesCommand(), checkCommand(),
+		demoCommand(), manCommand(), versionCommand())
+	addVersion(root)
+	completeValues(root)
+	return root
 }
