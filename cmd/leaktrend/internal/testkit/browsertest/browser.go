@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -44,6 +45,7 @@ func Open(t testing.TB, url string, width, height int64, scheme string) *Tab {
 	for _, domain := range []string{"Network", "Runtime", "Page"} {
 		tab.do(domain+".enable", nil)
 	}
+	tab.do("Emulation.setFocusEmulationEnabled", parameters{"enabled": true})
 	tab.Look(width, height, scheme)
 	tab.Navigate(url)
 	return tab
@@ -184,14 +186,65 @@ func (tab *Tab) Point(x, y float64) {
 	tab.do("Input.dispatchMouseEvent", parameters{"type": "mouseMoved", "x": x, "y": y})
 }
 
+// Drag presses the button of the mouse at a place in the window, moves it to another, and lets go.
+func (tab *Tab) Drag(fromX, fromY, toX, toY float64) {
+	tab.t.Helper()
+	mouse := func(kind string, x, y float64, buttons int) {
+		tab.do("Input.dispatchMouseEvent", parameters{"type": kind, "x": x, "y": y, "button": "left", "buttons": buttons, "clickCount": 1})
+	}
+	mouse("mousePressed", fromX, fromY, 1)
+	mouse("mouseMoved", (fromX+toX)/2, (fromY+toY)/2, 1)
+	mouse("mouseMoved", toX, toY, 1)
+	mouse("mouseReleased", toX, toY, 0)
+}
+
+// Stops returns how many elements the tab key stops at, from the top of the page to its end.
+func (tab *Tab) Stops() int {
+	tab.t.Helper()
+	const most = 2000
+	Eval[bool](tab, `(() => { document.activeElement.blur(); window.visited = new Set(); getSelection().removeAllRanges(); return true })()`)
+	for n := range most {
+		tab.Press("Tab")
+		if !Eval[bool](tab, `(e => { const more = e !== document.body && !visited.has(e); visited.add(e); return more })(document.activeElement)`) {
+			return n
+		}
+	}
+	tab.t.Fatalf("the tab key has stopped %d times, and there is no end", most)
+	return 0
+}
+
+// Pages returns how many sheets of A4 the page is printed on.
+func (tab *Tab) Pages() int {
+	tab.t.Helper()
+	var answer struct{ Data []byte }
+	printed := tab.do("Page.printToPDF", parameters{"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": true, "printBackground": true})
+	if err := json.Unmarshal(printed, &answer); err != nil {
+		tab.t.Fatal(err)
+	}
+	return len(pdfPage.FindAll(answer.Data, -1))
+}
+
+// pdfPage stands in a file of PDF once for each page.
+var pdfPage = regexp.MustCompile(`/Type\s*/Page\b`)
+
 // keyCodes are the codes of the keys that Press knows.
-var keyCodes = map[string]int{"Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowRight": 39}
+var keyCodes = map[string]int{
+	"Tab": 9, "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40,
+}
+
+// characters are the keys that Press knows by what they write.
+const characters = "+-0"
 
 // Press presses keys one after the other, by their names in the DOM, at what is focused.
 func (tab *Tab) Press(keys ...string) {
 	tab.t.Helper()
 	for _, key := range keys {
 		code, ok := keyCodes[key]
+		if !ok && len(key) == 1 && strings.Contains(characters, key) {
+			tab.do("Input.dispatchKeyEvent", parameters{"type": "keyDown", "key": key, "text": key})
+			tab.do("Input.dispatchKeyEvent", parameters{"type": "keyUp", "key": key})
+			continue
+		}
 		if !ok {
 			tab.t.Fatalf("no code is known of the key %q", key)
 		}
@@ -199,6 +252,18 @@ func (tab *Tab) Press(keys ...string) {
 			tab.do("Input.dispatchKeyEvent", parameters{"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code})
 		}
 	}
+}
+
+// DisableScripts has pages that are opened from now on run no script of their own. Eval goes on to work.
+func (tab *Tab) DisableScripts() {
+	tab.t.Helper()
+	tab.do("Emulation.setScriptExecutionDisabled", parameters{"value": true})
+}
+
+// Media shows the page as on a screen or in print.
+func (tab *Tab) Media(name string) {
+	tab.t.Helper()
+	tab.do("Emulation.setEmulatedMedia", parameters{"media": name})
 }
 
 // Focus focuses the first element that a selector selects.
