@@ -117,8 +117,11 @@ func TestReportInBrowser(t *testing.T) {
 			if got := browsertest.Eval[string](tab, `document.querySelector('.tip').innerText`); !strings.Contains(got, "15:28:") {
 				t.Errorf("at the start: %q", got)
 			}
-			if got := browsertest.Eval[string](tab, `document.querySelector('.tip').getAttribute('role')`); got != "status" {
-				t.Errorf("the tip of the keyboard is no %q", got)
+			// A screen reader says what the tip shows.
+			spoken := browsertest.Eval[[]string](tab, `(e => [e.getAttribute('role'), e.getAttribute('aria-valuenow'), e.getAttribute('aria-valuetext')])(document.activeElement)`)
+			shown := browsertest.Eval[string](tab, `document.querySelector('.tip').innerText.replace(/\n/g, ', ')`)
+			if diff := cmp.Diff([]string{"slider", "1", shown}, spoken); diff != "" {
+				t.Errorf("what is spoken (-want +got):\n%s", diff)
 			}
 			tab.Press("Escape")
 			if got := browsertest.Eval[int](tab, `document.querySelectorAll('.tip, .cross').length`); got != 0 {

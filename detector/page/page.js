@@ -202,7 +202,7 @@
     var shown = view.shown.map(function (name) { return known[name]; });
     main.replaceChildren();
     all(main, [header(), resources(shown), sites()].concat(plots(shown), [alerts(), captures(), costs()]));
-    page.localize(main);
+    page.adopt(main);
     document.title = view.title;
   }
 

@@ -20,9 +20,13 @@ type tick struct {
 }
 
 // valueAxis covers the values from low to high with about so many ticks, at steps that are round in the unit. Whole
-// values have no steps below one.
-func valueAxis(low, high float64, unit string, whole bool, about int) axis {
+// values have no steps below one. Amounts are written in the unit in which the largest sample is, so that the axis
+// agrees with the text; where there is nearly none, in that of the axis.
+func valueAxis(low, high, sample float64, unit string, whole bool, about int) axis {
 	largest := max(math.Abs(low), math.Abs(high))
+	if scale, _ := byteScale(sample); unit == "bytes" && largest < 2*1024*scale {
+		largest = sample
+	}
 	step := RoundStep((high-low)/float64(max(about, 1)), largest, unit)
 	scale, name := 1., ""
 	if unit == "bytes" {
@@ -49,11 +53,11 @@ func valueAxis(low, high float64, unit string, whole bool, about int) axis {
 	return a
 }
 
-// byteScale returns the unit that the largest value of an axis is written in.
+// byteScale returns the unit that an amount is written in, as sampler.Resource.Format chooses it.
 func byteScale(high float64) (scale float64, name string) {
 	units := [...]string{"B", "KB", "MB", "GB", "TB", "PB", "EB"}
 	scale, i := 1., 0
-	for high/scale >= 1024 && i < len(units)-1 {
+	for high/scale >= 1023.5 && i < len(units)-1 {
 		scale, i = scale*1024, i+1
 	}
 	return scale, units[i]

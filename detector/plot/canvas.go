@@ -45,6 +45,7 @@ type Label struct {
 	As    As
 	Minor bool    // may be left out where the canvas is narrow
 	Shift float64 // to the right, which is not stretched with the canvas
+	Edge  bool    // stands at the edge of the plot, whatever part of the time is shown
 }
 
 // As is how an instant is written.

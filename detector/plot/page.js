@@ -86,31 +86,53 @@
     svg.appendChild(e);
     return e;
   }
-  function show(svg, i, spoken) {
-    var c = columns(svg), d = svg.dataset;
-    i = Math.max(0, Math.min(i, c.t.length - 1));
+  // shownOf returns the part of the time that a plot shows.
+  function shownOf(svg) {
+    var d = svg.dataset;
+    return d.nowFrom === undefined ? { from: +d.from, to: +d.to } : { from: +d.nowFrom, to: +d.nowTo };
+  }
+  function within(svg, i) {
+    var t = columns(svg).t, now = shownOf(svg), low = 0, high = t.length - 1;
+    while (low < high && t[low] < now.from) { low++; }
+    while (high > low && t[high] > now.to) { high--; }
+    return Math.max(low, Math.min(i, high));
+  }
+  // words are what a column holds: the value, what else there is, and the time.
+  function words(svg, i) {
+    var c = columns(svg), unit = svg.dataset.unit, t = new Date(c.t[i]), low = c.v[i], high = low + (c.r ? c.r[i] : 0);
+    var value = format(low, unit), rest = [];
+    if (format(high, unit) !== value) { value += ' to ' + format(high, unit); }
+    if (c.b) { rest.push('baseline ' + format(c.b[i], unit) + ' ± ' + format(c.d[i], unit)); }
+    if (c.ff) {
+      for (var k = c.ff.length - 1; k >= 0; k--) {
+        if (c.ff[k] <= c.t[i] && c.t[i] <= c.ft[k]) { rest.push('minimum ' + format(c.fv[k], unit)); break; }
+      }
+    }
+    return { low: low, high: high, value: value, rest: rest, time: write(t, 'full') + ' ' + zone(t) };
+  }
+  // say has a screen reader read a column, as the value of the plot.
+  function say(svg, i) {
+    var w = words(svg, i);
+    svg.setAttribute('aria-valuenow', i);
+    svg.setAttribute('aria-valuetext', [w.value].concat(w.rest, w.time).join(', '));
+  }
+  function show(svg, i) {
+    var c = columns(svg), d = svg.dataset, now = shownOf(svg);
+    i = within(svg, i);
     if (shown && shown.svg === svg && shown.i === i) { return; }
     hide();
-    var t = new Date(c.t[i]), low = c.v[i], high = low + (c.r ? c.r[i] : 0);
-    var x = 100 * (c.t[i] - d.from) / (d.to - d.from);
+    var w = words(svg, i), x = 100 * (c.t[i] - now.from) / (now.to - now.from);
     function y(v) { return +d.bottom - (d.bottom - d.top) * (v - d.low) / (d.high - d.low); }
     var parts = [part(svg, 'line', { 'class': 'cross', x1: x + '%', x2: x + '%', y1: d.top, y2: d.bottom })];
-    [low, high].forEach(function (v) { parts.push(part(svg, 'circle', { 'class': 'at-pointer', cx: x + '%', cy: y(v), r: 3.5 })); });
+    [w.low, w.high].forEach(function (v) { parts.push(part(svg, 'circle', { 'class': 'at-pointer', cx: x + '%', cy: y(v), r: 3.5 })); });
 
     var tip = document.createElement('div');
     tip.className = 'tip';
-    function line(tag, text) { var e = document.createElement(tag); e.textContent = text; tip.appendChild(e); return e; }
-    var value = format(low, d.unit);
-    if (format(high, d.unit) !== value) { value += ' to ' + format(high, d.unit); }
-    line('b', value);
-    if (c.b) { line('div', 'baseline ' + format(c.b[i], d.unit) + ' ± ' + format(c.d[i], d.unit)); }
-    if (c.ff) {
-      for (var k = c.ff.length - 1; k >= 0; k--) {
-        if (c.ff[k] <= c.t[i] && c.t[i] <= c.ft[k]) { line('div', 'minimum ' + format(c.fv[k], d.unit)); break; }
-      }
-    }
-    line('span', write(t, 'full') + ' ' + zone(t));
-    if (spoken) { tip.setAttribute('role', 'status'); }
+    tip.setAttribute('aria-hidden', 'true'); // it is said as the value of the plot
+    function line(tag, text) { var e = document.createElement(tag); e.textContent = text; tip.appendChild(e); }
+    line('b', w.value);
+    w.rest.forEach(function (text) { line('div', text); });
+    line('span', w.time);
     svg.parentNode.appendChild(tip);
     var box = svg.getBoundingClientRect(), outer = svg.parentNode.getBoundingClientRect();
     var left = box.left - outer.left + box.width * x / 100 + 12;
@@ -121,8 +143,8 @@
     shown = { svg: svg, i: i, parts: parts };
   }
   function nearest(svg, clientX) {
-    var c = columns(svg), d = svg.dataset, box = svg.getBoundingClientRect();
-    var at = +d.from + (d.to - d.from) * (clientX - box.left) / box.width;
+    var c = columns(svg), now = shownOf(svg), box = svg.getBoundingClientRect();
+    var at = now.from + (now.to - now.from) * (clientX - box.left) / box.width;
     var low = 0, high = c.t.length - 1;
     while (low < high) {
       var middle = (low + high) >> 1;
@@ -134,15 +156,57 @@
 
   document.addEventListener('pointermove', function (e) {
     var svg = plotOf(e.target);
-    if (svg) { show(svg, nearest(svg, e.clientX), false); } else if (shown && shown.svg !== document.activeElement) { hide(); }
+    if (svg) { show(svg, nearest(svg, e.clientX)); } else if (shown && shown.svg !== document.activeElement) { hide(); }
   });
   document.addEventListener('pointerdown', function (e) {
     var svg = plotOf(e.target);
-    if (svg) { show(svg, nearest(svg, e.clientX), false); } else { hide(); }
+    if (svg) { show(svg, nearest(svg, e.clientX)); } else { hide(); }
   });
+
+  // All plots are one stop of the tab key: the next after wherever the focus is. Up and down lead from plot to plot.
+  function seen(e) { return e.checkVisibility ? e.checkVisibility() : e.getClientRects().length > 0; }
+  function plots() { return Array.from(document.querySelectorAll('svg.plot[data-t]')).filter(seen); }
+  function stopAt(place) {
+    var all = plots(), stop = all.find(function (p) {
+      return p === place || place.contains(p) || (place.compareDocumentPosition(p) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
+    }) || all[all.length - 1];
+    document.querySelectorAll('svg.plot[tabindex="0"]').forEach(function (p) { if (p !== stop) { p.setAttribute('tabindex', '-1'); } });
+    if (stop) { stop.setAttribute('tabindex', '0'); }
+  }
+  function target() { return location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1))) || document.body; }
+  function focused() { return document.activeElement && document.activeElement !== document.body ? document.activeElement : null; }
+  document.addEventListener('focusin', function (e) { stopAt(e.target); });
+  document.addEventListener('toggle', function (e) { stopAt(focused() || e.target); }, true);
+  window.addEventListener('hashchange', function () { stopAt(target()); });
+
+  // adopt makes plots under an element answer, and writes its times in the zone of whoever looks. A plot is a slider
+  // over its columns, so that screen readers leave it the arrow keys and read the value that they lead to.
+  function adopt(root) {
+    localize(root);
+    root.querySelectorAll('svg.plot[data-t]').forEach(function (svg) {
+      var last = columns(svg).t.length - 1;
+      svg.setAttribute('role', 'slider');
+      svg.setAttribute('aria-valuemin', 0);
+      svg.setAttribute('aria-valuemax', last);
+      svg.setAttribute('aria-readonly', 'true');
+      svg.setAttribute('tabindex', '-1');
+      say(svg, last);
+    });
+    stopAt(focused() || target());
+  }
+
   document.addEventListener('keydown', function (e) {
     var svg = plotOf(document.activeElement);
-    if (!svg) { return; }
+    if (!svg || e.ctrlKey || e.metaKey || e.altKey) { return; }
+    if (e.key === 'ArrowUp' || e.key === 'ArrowDown') {
+      var all = plots(), next = all[all.indexOf(svg) + (e.key === 'ArrowUp' ? -1 : 1)];
+      e.preventDefault();
+      if (next) {
+        next.focus({ preventScroll: true });
+        next.scrollIntoView({ block: 'center' });
+      }
+      return;
+    }
     var last = columns(svg).t.length - 1, i = shown && shown.svg === svg ? shown.i : last;
     var page = Math.max(1, Math.round(last / 10));
     switch (e.key) {
@@ -156,10 +220,16 @@
       default: return;
     }
     e.preventDefault();
-    show(svg, i, true);
+    i = within(svg, i);
+    say(svg, i);
+    show(svg, i);
   });
   document.addEventListener('focusout', hide);
 
-  window.leaktrend = { localize: localize, format: format };
-  localize(document);
+  function at(svg) {
+    var t = columns(svg).t;
+    return t[shown && shown.svg === svg ? shown.i : t.length - 1];
+  }
+  window.leaktrend = { adopt: adopt, format: format, write: write, plotOf: plotOf, shownOf: shownOf, at: at, part: part, hide: hide };
+  adopt(document);
 })();

@@ -95,6 +95,10 @@ type Mark struct {
 const (
 	marginTop    = 34. // for what is above the plot, and below it the labels of marks
 	marginBottom = 22. // for the times
+	marginLeft   = 58. // for the levels; a page leaves as much beside a plot
+	marginWide   = 96. // for long ones
+	longLabel    = 8   // characters are not
+	levelGap     = 6.  // between a level and its line
 	labelAbove   = 4.  // of a label over its line
 
 	onPhone    = .45 // of its width is what a plot has there: what needs more room is minor
@@ -184,9 +188,27 @@ func (c *Chart) span() (f frame) {
 func (c *Chart) axes(height float64) (frame, axis) {
 	const apart = 55. // levels
 	f := c.span()
-	values := valueAxis(f.low, f.high, c.Resource.Unit, whole(c.Bins), int(height/apart)+1)
+	values := valueAxis(f.low, f.high, largestSample(c.Bins), c.Resource.Unit, whole(c.Bins), int(height/apart)+1)
 	f.low, f.high = values.low, values.high
 	return f, values
+}
+
+func largestSample(bins []Bin) float64 {
+	largest := 0.
+	for i := range bins {
+		largest = max(largest, math.Abs(bins[i].Min), math.Abs(bins[i].Max))
+	}
+	return largest
+}
+
+// margin returns the room that the levels take beside the plot.
+func (a axis) margin() float64 {
+	for _, t := range a.ticks {
+		if len(t.label) > longLabel {
+			return marginWide
+		}
+	}
+	return marginLeft
 }
 
 // whole reports whether all values are.
@@ -216,7 +238,8 @@ func (c *Chart) zone() *time.Location {
 	return c.Zone
 }
 
-// Draw draws the plot into the rectangle of a canvas from (0, 0) to the size given. A chart without samples says so.
+// Draw draws the plot into the rectangle of a canvas from (0, 0) to the size given, and its levels to the left of that.
+// A chart without samples says so.
 func (c *Chart) Draw(on Canvas, width, height float64) { c.draw(on, 0, 0, width, height) }
 
 func (c *Chart) draw(on Canvas, left, top, width, height float64) {
@@ -243,10 +266,9 @@ func (c *Chart) draw(on Canvas, left, top, width, height float64) {
 	}
 	c.drawLimits(on, &f)
 	c.drawMarks(on, &f)
-	// Last, so that they lie over the lines.
 	for _, tick := range values.ticks {
 		if y := f.y(tick.value); y > f.top-1 {
-			on.Text(Muted, Point{f.left, y - labelAbove}, Start, Label{Text: tick.label})
+			on.Text(Muted, Point{f.left, y + TextSize/3}, End, Label{Text: tick.label, Shift: -levelGap, Edge: true})
 		}
 	}
 }
@@ -288,7 +310,7 @@ func (c *Chart) drawGrid(on Canvas, f *frame, values axis) {
 		}
 	}
 	if !elapsed {
-		on.Text(Muted, Point{f.right, f.bottom + 16}, End, Label{Text: name, At: time.Unix(0, f.to), As: AsZone})
+		on.Text(Muted, Point{f.right, f.bottom + 16}, End, Label{Text: name, At: time.Unix(0, f.to), As: AsZone, Edge: true})
 	}
 }
 
@@ -335,10 +357,10 @@ func (c *Chart) drawLimits(on Canvas, f *frame) {
 		}
 		y := f.y(l.Value)
 		on.Line(l.ink, []Point{{f.left, y}, {f.right, y}})
-		on.Text(l.ink, Point{f.right, y - labelAbove}, End, Label{Text: text})
+		on.Text(l.ink, Point{f.right, y - labelAbove}, End, Label{Text: text, Edge: true})
 	}
 	if above != "" {
-		on.Text(Muted, Point{f.right, f.top - marginTop + 10}, End, Label{Text: "↑ " + above})
+		on.Text(Muted, Point{f.right, f.top - marginTop + 10}, End, Label{Text: "↑ " + above, Edge: true})
 	}
 	if c.Exhaustion.IsZero() || c.Ceiling.Value <= 0 {
 		return

@@ -194,20 +194,28 @@ func TestValueAxis(t *testing.T) {
 		low, high float64
 		unit      string
 		want      []string
+		sample    float64 // the largest; 0 is about as high as the axis
 	}{
-		{0, 224, "", []string{"0", "50", "100", "150", "200", "250"}},
-		{0, 12_000, "", []string{"0", "5,000", "10,000", "15,000"}},
-		{0, .37, "", []string{"0", "0.1", "0.2", "0.3", "0.4"}},
-		{10, 10.4, "", []string{"10", "11"}},
-		{97, 119, "", []string{"95", "100", "105", "110", "115", "120"}},
-		{-3, 5, "", []string{"-4", "-2", "0", "2", "4", "6"}},
-		{0, 2.2 * mb, "bytes", []string{"0 ", "0.5 MB", "1.0 MB", "1.5 MB", "2.0 MB", "2.5 MB"}},
-		{0, 900 * 1024, "bytes", []string{"0 ", "200 KB", "400 KB", "600 KB", "800 KB", "1000 KB"}},
-		{10 * 1024 * mb, 10.9 * 1024 * mb, "bytes", []string{"10.0 GB", "10.2 GB", "10.4 GB", "10.6 GB", "10.8 GB", "11.0 GB"}},
-		{0, 7200, "seconds", []string{"0s", "30m", "1h", "1h 30m", "2h"}},
+		{0, 224, "", []string{"0", "50", "100", "150", "200", "250"}, 0},
+		{0, 12_000, "", []string{"0", "5,000", "10,000", "15,000"}, 0},
+		{0, .37, "", []string{"0", "0.1", "0.2", "0.3", "0.4"}, 0},
+		{10, 10.4, "", []string{"10", "11"}, 0},
+		{97, 119, "", []string{"95", "100", "105", "110", "115", "120"}, 0},
+		{-3, 5, "", []string{"-4", "-2", "0", "2", "4", "6"}, 0},
+		{0, 2.2 * mb, "bytes", []string{"0 ", "0.5 MB", "1.0 MB", "1.5 MB", "2.0 MB", "2.5 MB"}, 0},
+		{0, 900 * 1024, "bytes", []string{"0 ", "200 KB", "400 KB", "600 KB", "800 KB", "1000 KB"}, 0},
+		{10 * 1024 * mb, 10.9 * 1024 * mb, "bytes", []string{"10.0 GB", "10.2 GB", "10.4 GB", "10.6 GB", "10.8 GB", "11.0 GB"}, 0},
+		{0, 7200, "seconds", []string{"0s", "30m", "1h", "1h 30m", "2h"}, 0},
+		// In the unit in which the samples are written, unless that makes numbers too long.
+		{0, 1.2 * 1024 * mb, "bytes", []string{"0 ", "500 MB", "1000 MB", "1500 MB"}, 900 * mb},
+		{0, 4 * 1024 * mb, "bytes", []string{"0 ", "1 GB", "2 GB", "3 GB", "4 GB"}, 900 * mb},
 	} {
 		var got []string
-		for _, tick := range valueAxis(test.low, test.high, test.unit, test.unit == "" && test.high > 1, 5).ticks {
+		sample := test.sample
+		if sample == 0 {
+			sample = test.high
+		}
+		for _, tick := range valueAxis(test.low, test.high, sample, test.unit, test.unit == "" && test.high > 1, 5).ticks {
 			got = append(got, tick.label)
 		}
 		want := append([]string(nil), test.want...)

@@ -15,11 +15,15 @@ import (
 //go:embed page.css
 var pageStyle string
 
-// Script is the script of a page with plots: values under the pointer and the arrow keys, and times in the viewer's
-// zone. It handles plots that are added later too, once leaktrend.localize(element) was called for their times.
-//
 //go:embed page.js
-var Script string
+var pageScript string
+
+//go:embed zoom.js
+var zoomScript string
+
+// Script is the script of a page with plots: values under the pointer and the arrow keys, a part of the time enlarged,
+// and times in the viewer's zone. It handles plots that are added later too, once leaktrend.adopt(element) was called.
+var Script = pageScript + zoomScript
 
 // Style is the CSS of a page with plots: colours for light, dark and print, text, tables and the plots themselves.
 func Style() string { return inkStyle() + pageStyle }
@@ -138,6 +142,9 @@ func (s *SVG) Text(ink Ink, at Point, align Align, label Label) {
 	if label.Minor {
 		class += " minor"
 	}
+	if label.Edge {
+		class += " edge"
+	}
 	switch align {
 	case Middle:
 		anchor = ` text-anchor="middle"`
@@ -161,9 +168,15 @@ func (s *SVG) Inner() string { return s.lines.String() + s.texts.String() }
 func (c *Chart) Inline(id string) string {
 	canvas := &SVG{stretch: true, width: Width}
 	c.Draw(canvas, Width, Height)
+	class := "plot"
+	if len(c.Bins) > 0 {
+		if _, values := c.axes(Height); values.margin() > marginLeft {
+			class += " wide"
+		}
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="plot" xmlns="http://www.w3.org/2000/svg" width="100%%" height="%g" role="img" tabindex="0" aria-labelledby="%s-t %[2]s-d"%s>`+"\n",
-		Height, html.EscapeString(id), c.hover())
+	fmt.Fprintf(&b, `<svg class="%s" id="%s" xmlns="http://www.w3.org/2000/svg" width="100%%" height="%g" role="img" aria-labelledby="%[2]s-t" aria-describedby="%[2]s-d"%[4]s>`+"\n",
+		class, html.EscapeString(id), Height, c.hover())
 	c.describe(&b, id)
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %g %g" width="100%%" height="%[2]g" preserveAspectRatio="none">`+"\n%s</svg>\n%s</svg>\n",
 		Width, Height, canvas.lines.String(), canvas.texts.String())
@@ -284,7 +297,12 @@ func (c *Chart) DrawFile(on Canvas) {
 		on.Text(Muted, Point{pad, y}, Start, Label{Text: line})
 	}
 	y += 6
-	c.draw(on, pad, y, Width-2*pad, Height)
+	margin := 0.
+	if len(c.Bins) > 0 {
+		_, values := c.axes(Height)
+		margin = values.margin()
+	}
+	c.draw(on, pad+margin, y, Width-2*pad-margin, Height)
 	x := pad
 	for _, k := range c.Key() {
 		k.draw(on, Point{x, y + Height + lineHeight - 4})

@@ -4,12 +4,10 @@ package report
 
 import (
 	"cmp"
-	_ "embed"
 	"fmt"
 	"hash/fnv"
 	"html/template"
 	"io"
-	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -22,7 +20,6 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/webpage"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/plot"
 	"github.com/mdzesseis/leaktrend/detector/wording"
@@ -63,7 +60,8 @@ type entry struct {
 	Events       []event
 	Earlier      int // events that are not listed
 	Plot         template.HTML
-	Key          []keyEntry
+	Key          []plot.KeyEntry
+	Several      bool // recordings are in the page
 	From, To     time.Time
 
 	rank   int
@@ -74,11 +72,6 @@ type entry struct {
 
 type event struct {
 	At     time.Time
-	Swatch template.HTML
-	Text   string
-}
-
-type keyEntry struct {
 	Swatch template.HTML
 	Text   string
 }
@@ -128,9 +121,7 @@ func (r *Report) Add(result *replay.Result) {
 					chart.Columns = plot.Width / 2 // these stand in pairs
 				}
 				e.Plot = template.HTML(chart.Inline(e.ID))
-				for _, k := range chart.Key() {
-					e.Key = append(e.Key, keyEntry{template.HTML(k.Swatch()), k.Text})
-				}
+				e.Key = chart.Key()
 			}
 		}
 		r.insert(e)
@@ -184,6 +175,7 @@ func entryOf(result *replay.Result, c *replay.Resource) *entry {
 	switch {
 	case c.Trend:
 		e.rank, e.Class = leaks, "leak"
+		e.Levels = table.Levels(c.Resource, c.Baseline, c.Value) // that the sentence names
 		e.Sentence = fmt.Sprintf("%s without ever coming back, from %s to %s", c.Resource.FormatPerHour(c.SlopePerHour),
 			c.Resource.Format(c.Baseline), c.Resource.Format(c.Value))
 	case c.Limit:
@@ -275,84 +267,4 @@ func idOf(file, resource string) string {
 	h := fnv.New64a()
 	io.WriteString(h, file+"\x00"+resource)
 	return fmt.Sprintf("p%x", h.Sum64())
-}
-
-// sharedDir returns the directory that all files are below, with the separator at its end; "" where there is none.
-func sharedDir(files []string) string {
-	shared := ""
-	for i, file := range files {
-		dir := file[:len(file)-len(filepath.Base(file))]
-		if i == 0 {
-			shared = dir
-		}
-		for !strings.HasPrefix(dir, shared) {
-			shared = strings.TrimRight(shared, `/\`)
-			shared = shared[:strings.LastIndexAny(shared, `/\`)+1]
-		}
-	}
-	return shared
-}
-
-// section is one recording in the page.
-type section struct {
-	Short, About string
-	From, To     time.Time
-	Findings     []*entry
-	Others       []*entry
-}
-
-//go:embed page.html
-var pageText string
-
-// WriteHTML writes the page. The summary is one sentence on all recordings.
-func (r *Report) WriteHTML(w io.Writer, summary string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	data := struct {
-		webpage.Frame
-		Dir      string
-		Several  bool
-		Worst    *entry
-		Entries  []*entry
-		Sections []*section
-		Hidden   int
-		NoPlot   int
-		Now      time.Time
-	}{Frame: webpage.NewFrame("leaktrend report", summary), Entries: r.entries, Hidden: r.hidden}
-	files := make(map[string]bool)
-	for _, e := range r.entries {
-		files[e.File] = true
-	}
-	dir := sharedDir(slices.Collect(maps.Keys(files)))
-	for _, e := range r.entries {
-		e.Short = strings.TrimPrefix(e.File, dir)
-	}
-	if data.Several = len(files) > 1; data.Several {
-		data.Dir = strings.TrimRight(dir, `/\`)
-	}
-	byFile := make(map[string]*section)
-	for _, e := range r.entries {
-		if e.Plot == "" {
-			data.NoPlot++
-			continue
-		}
-		s := byFile[e.File]
-		if s == nil {
-			s = &section{Short: e.Short, About: e.About, From: e.From, To: e.To}
-			byFile[e.File] = s
-			data.Sections = append(data.Sections, s)
-		}
-		if e.Finding() {
-			s.Findings = append(s.Findings, e)
-		} else {
-			s.Others = append(s.Others, e)
-		}
-	}
-	if len(r.entries) > 0 {
-		data.Now = r.entries[0].To
-		if worst := r.entries[0]; worst.rank == leaks {
-			data.Worst = worst
-		}
-	}
-	return webpage.Template(pageText, r.Zone).Execute(w, data)
 }

@@ -82,7 +82,7 @@ func pageOf(t *testing.T, r *Report) string {
 // withoutAssets drops what belongs to the plots' package from a page.
 func withoutAssets(page string) string {
 	page = strings.Replace(page, plot.Style(), "", 1)
-	return strings.Replace(page, plot.Script, "", 1)
+	return strings.Replace(page, plot.Script+pageScript, "", 1)
 }
 
 // withoutPictures replaces the svg elements, which have goldens of their own.

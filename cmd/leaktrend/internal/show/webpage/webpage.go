@@ -18,13 +18,14 @@ var frameText string
 // Frame is what stands around the content of a page. A template has it as "head" and "foot".
 type Frame struct {
 	Title, Summary string
+	Skip           string // the id that the first link of the page leads to; "" is no link
 	Style          template.CSS
 	Script         template.JS
 }
 
 // NewFrame returns the frame of a page that needs nothing else, with the script of its plots.
 func NewFrame(title, summary string) Frame {
-	return Frame{title, summary, template.CSS(plot.Style()), template.JS(plot.Script)}
+	return Frame{Title: title, Summary: summary, Style: template.CSS(plot.Style()), Script: template.JS(plot.Script)}
 }
 
 // Template parses a page. Besides the frame it may use "columns", the head of a table of findings with a name for the
