@@ -24,6 +24,7 @@ type watchFlags struct {
 	target             source.Flags
 	config, out, pprof string
 	force, leakExits   bool
+	wait               bool
 }
 
 func watchCommand() *cobra.Command {
@@ -35,12 +36,13 @@ func watchCommand() *cobra.Command {
 resource, plots and alerts (? lists the keys), plain lines elsewhere. Alerts also go to the webhook of the configuration.
 
 With --name every process that matches is watched by itself, also one that starts later. On a terminal watch goes on
-when all have ended, and waits for the next; elsewhere it ends then. With -o or --pprof just one process may match,
-and watch ends with it.
+when all have ended, and waits for the next; elsewhere it ends then, unless --wait is given, with which there may also be
+none at first. With -o or --pprof just one process may match, and watch ends with it.
 
 With its physical time constants leaktrend takes hours to call a leak, as warm-ups and daily cycles take hours to
 show that they are none. --soak scales all of them for a test run under steady load.`,
 		Example: `  leaktrend watch --name redis-server
+  leaktrend watch --name '^worker$' --wait --config config.yaml
   leaktrend watch --pid 4242 --soak 10m --exit-code --duration 10m`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runWatch(cmd, &f) },
@@ -53,6 +55,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 	fs.StringVar(&f.pprof, "pprof", "", "where the one Go process that is watched serves net/http/pprof, as in http://localhost:6060: alerts then name lines of code")
 	fs.StringVarP(&f.out, "out", "o", "", "also record the samples to this file")
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
+	fs.BoolVar(&f.wait, "wait", false, "with --name: go on when no process matches, now or later, and wait for the next, as a service does")
 	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed, else with 3 if something could not be read or judged")
 	return cmd
 }
@@ -71,6 +74,9 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	if err := f.target.Complete(); err != nil {
 		return err
 	}
+	if f.wait && (f.target.Name == "" || f.out != "" || f.pprof != "") {
+		return errors.New("--wait goes with --name, without -o and --pprof, which are for one process")
+	}
 	profiles, err := f.target.Profiles(f.pprof)
 	if err != nil {
 		return err
@@ -84,7 +90,7 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	noteSoak(stderr, config.Adaptive.Soak)
 	var found watch.Result
 	if f.target.Name != "" && f.out == "" && profiles == nil {
-		found, err = watch.All(cmd.Context(), f.view(cmd, "--name "+f.target.Name, config), &f.target, config)
+		found, err = watch.All(cmd.Context(), f.view(cmd, "--name "+f.target.Name, config), &f.target, config, f.wait)
 	} else {
 		found, err = f.watchOne(cmd, config, profiles)
 	}

@@ -113,3 +113,34 @@ func TestWatchEndsWithLastProcess(t *testing.T) {
 		t.Errorf("exit code %d\n%s (%d, %d)", got.code, got.stderr, third.Process.Pid, fourth.Process.Pid)
 	}
 }
+
+// With --wait, watch begins without a process, goes on when the last has ended, and watches the next.
+func TestWatchWaits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 15 s of real time")
+	}
+	t.Parallel()
+	name := fmt.Sprintf("leaktrend-wait-%d", os.Getpid())
+	const alert = "open_fds leak: "
+	var first, second *exec.Cmd
+	before := "" // what was printed until the first had ended
+	got := reacting(t, []string{"watch", "--name", name, "--wait", "--soak", "1m", "--exit-code"}, func(stdout, stderr string, interrupt func()) {
+		switch {
+		case first == nil:
+			first = leaky(t, name)
+		case second == nil && strings.Contains(stderr, fmt.Sprintf("process %d (", first.Process.Pid)):
+			before = stdout
+			second = leaky(t, name)
+		case second == nil && strings.Contains(stdout, alert):
+			_ = first.Process.Kill()
+		case second != nil && strings.Contains(stdout[len(before):], alert):
+			interrupt()
+		}
+	})
+	if got.code != exitLeak || !strings.Contains(before, alert) || !strings.Contains(got.stdout[len(before):], alert) {
+		t.Errorf("exit code %d; %q until the first had ended\n%s%s", got.code, before, got.stdout, got.stderr)
+	}
+	if got := leaktrend(t, "", "watch", "--name", name+"-none", "--wait", "--duration", "100ms", "--exit-code"); got.code != exitRan {
+		t.Errorf("none while it waited: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}

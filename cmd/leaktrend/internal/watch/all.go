@@ -22,14 +22,18 @@ const (
 )
 
 // All watches every process that matches the name of the flags, each with a monitor of its own, until ctx or their
-// duration ends, or the last process does where nobody waits for the next one: then the error wraps io.EOF. The result is
-// that of all of them.
-func All(ctx context.Context, view *screen.View, flags *source.Flags, config detector.Config) (found Result, err error) {
-	pids, err := flags.Find()
+// duration ends, or the last process does where nobody waits for the next one: then the error wraps io.EOF. With wait it
+// goes on in any case, and there may be none for now. The result is that of all of them.
+func All(ctx context.Context, view *screen.View, flags *source.Flags, config detector.Config, wait bool) (found Result, err error) {
+	find := flags.Find
+	if wait {
+		find = func() ([]int, error) { return process.Find(flags.Name) }
+	}
+	pids, err := find()
 	if err != nil {
 		return found, err
 	}
-	all := &group{view: view, pattern: flags.Name, config: config, ended: make(chan int), living: make(map[int]bool)}
+	all := &group{view: view, wait: wait || view.Waits(), pattern: flags.Name, config: config, ended: make(chan int), living: make(map[int]bool)}
 	// A fault of the configuration would be that of every monitor.
 	silent := logrus.New()
 	silent.SetOutput(io.Discard)
@@ -37,7 +41,7 @@ func All(ctx context.Context, view *screen.View, flags *source.Flags, config det
 		return found, err
 	}
 	err = Display(ctx, view, flags.Duration, func(ctx context.Context) error { return all.follow(ctx, pids) })
-	if !all.sampled {
+	if !all.sampled && !(wait && err == nil) {
 		err = Unsampled("--name "+flags.Name, err)
 	}
 	return all.found, err
@@ -46,6 +50,7 @@ func All(ctx context.Context, view *screen.View, flags *source.Flags, config det
 // group is the processes that match a name, as they come and go.
 type group struct {
 	view    *screen.View
+	wait    bool // for the next one, when all have ended
 	pattern string
 	config  detector.Config
 
@@ -65,7 +70,7 @@ func (g *group) follow(ctx context.Context, pids []int) error {
 	defer ticker.Stop()
 	g.add(ctx, pids)
 	for {
-		if len(g.living) == 0 && !g.view.Waits() {
+		if len(g.living) == 0 && !g.wait {
 			g.look(ctx)
 			if len(g.living) == 0 {
 				return fmt.Errorf("the last process of --name %s %w", g.pattern, errEnded)
