@@ -32,6 +32,9 @@ func TestDemo(t *testing.T) {
 			if err != nil || !strings.Contains(string(out), says) || leak != "none" && !strings.Contains(string(out), "Found ") {
 				t.Errorf("%v\n%s", err, out)
 			}
+			if leak == "goroutines" {
+				checkDemo(t, string(out))
+			}
 		})
 	}
 }

@@ -2,10 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,47 +18,64 @@ import (
 	"github.com/mdzesseis/leaktrend/detector"
 )
 
-// block returns the first fenced block of a language in the README that contains a text.
-func block(t *testing.T, language, contains string) string {
-	t.Helper()
-	readme, err := os.ReadFile(filepath.FromSlash("../../README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, match := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(string(readme), -1) {
-		if strings.Contains(match[1], contains) {
-			return match[1]
-		}
-	}
-	t.Fatalf("the README has no %s block with %q", language, contains)
-	return ""
-}
-
-func TestReadmeConfiguration(t *testing.T) {
-	t.Parallel()
-	var want bytes.Buffer
-	if err := detector.WriteConfig(&want, detector.DefaultConfig(), nil); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want.String(), block(t, "yaml", "resource_monitoring:")); diff != "" {
-		t.Errorf("the configuration in the README differs from the defaults (-want +got):\n%s", diff)
-	}
-}
-
 func TestReadmeReplay(t *testing.T) {
-	const command = "$ go run ./cmd/leaktrend replay testdata/recordings\n"
+	const command = "$ leaktrend replay testdata/recordings\n"
 	shown, _ := strings.CutPrefix(block(t, "console", command), command)
 	t.Chdir(filepath.FromSlash("../.."))
 	got := leaktrend(t, "", "replay", "testdata/recordings")
-	// The README shows the first recordings and the last line.
+	// The page shows the first recordings and the last line.
 	for _, part := range strings.Split(shown, "...\n") {
 		if !strings.Contains(got.stdout, part) {
-			t.Errorf("replay does not print what the README shows:\n%s\nbut\n%s", part, got.stdout)
+			t.Errorf("replay does not print what the page shows:\n%s\nbut\n%s", part, got.stdout)
 		}
 	}
 }
 
-// The scan that the README shows is that of the tests.
+// shape is a printed text without its figures, times and plots, which are others in each run.
+func shape(text string) string {
+	for _, part := range []struct{ re, as string }{
+		{`[▁-█]+`, "~"}, {`[0-9-]* ?[0-9]+:[0-9]+:[0-9]+( UTC)?`, "T"}, {`\b[0-9.]+[a-z]+( [0-9]+[a-z]+)*\b`, "D"},
+		{`[+-]?\b[0-9][0-9,.]*( [kMG]?B)?(/h)?`, "N"}, {`\s+`, " "},
+	} {
+		text = regexp.MustCompile(part.re).ReplaceAllString(text, part.as)
+	}
+	return text
+}
+
+// The screen that the README shows is that of a process which leaks.
+func TestReadmeWatch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 20 s of real time")
+	}
+	t.Parallel()
+	const command = "$ leaktrend watch --name worker.py --soak 10m\n"
+	parts := func(screen string) []string { // those that do not depend on how fast it leaks
+		return regexp.MustCompile(`STATE .*? LIMIT|▸ LEAK .*? D|open_fds \(.*? came back|open_fds leak: .*? before|↑↓ .*? quit`).FindAllString(shape(screen), -1)
+	}
+	want := parts(block(t, "console", command))
+	if len(want) != 5 {
+		t.Fatalf("the README shows %q alone", want)
+	}
+	name := fmt.Sprintf("leaktrend-readme-%d", os.Getpid())
+	tty := newTerminal(t, 80, 14)
+	leaky(t, name)
+	tty.run(fmt.Sprintf("%s=1 %s watch --name [l]%s --soak 2m --interval 100ms", asCommand, os.Args[0], name[1:]))
+	tty.await(fmt.Sprintf("%q", want), func(screen string) bool { return slices.Equal(parts(screen), want) })
+}
+
+// checkDemo compares what a demo printed with what the README shows of it.
+func checkDemo(t *testing.T, printed string) {
+	t.Helper()
+	const command = "$ leaktrend demo\n"
+	shown, _ := strings.CutPrefix(block(t, "console", command+"..."), command)
+	for _, part := range strings.Split(shown, "...\n")[1:] {
+		if !strings.Contains(shape(printed), shape(part)) {
+			t.Errorf("demo does not print what the README shows:\n%s\nbut\n%s", part, printed)
+		}
+	}
+}
+
+// The scan that the pages show is that of the tests.
 func TestReadmeScan(t *testing.T) {
 	t.Parallel()
 	want, err := os.ReadFile(filepath.Join("testdata", "scan.golden"))
@@ -62,18 +83,15 @@ func TestReadmeScan(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), block(t, "text", "http://prometheus:9090")); diff != "" {
-		t.Errorf("the README shows another scan (-want +got):\n%s", diff)
+		t.Errorf("the page shows another scan (-want +got):\n%s", diff)
 	}
 }
 
-// The pictures are what the command makes that the README names. go test -update writes them anew, but for the
+// The pictures are what the command makes that the pages name. go test -update writes them anew, but for the
 // screenshot.
 func TestReadmePictures(t *testing.T) {
-	readme, err := os.ReadFile(filepath.FromSlash("../../README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := strings.TrimPrefix(strings.Split(block(t, "console", "--plot docs"), "\n")[0], "$ TZ=UTC go run ./cmd/leaktrend ")
+	all := pages(t)
+	command := strings.TrimPrefix(strings.Split(block(t, "console", "--plot docs"), "\n")[0], "$ TZ=UTC leaktrend ")
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -86,19 +104,24 @@ func TestReadmePictures(t *testing.T) {
 	if out, err := run.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	shown := regexp.MustCompile(`\]\(docs/([^)]*)\)`).FindAllStringSubmatch(string(readme), -1)
-	if len(shown) < 3 {
-		t.Errorf("the README shows %d pictures", len(shown))
+	shown := make(map[string]bool) // by file of docs
+	for _, p := range all {
+		for _, match := range regexp.MustCompile(`!\[[^\]]*\]\(([^)]*)\)`).FindAllStringSubmatch(p.text, -1) {
+			shown[strings.TrimPrefix(match[1], "docs/")] = true
+		}
 	}
-	for _, match := range shown {
-		path := filepath.Join("docs", match[1])
+	if len(shown) < 3 {
+		t.Errorf("the pages show %d pictures", len(shown))
+	}
+	for name := range shown {
+		path := filepath.Join("docs", name)
 		if filepath.Ext(path) != ".svg" {
 			if _, err := os.Stat(path); err != nil {
 				t.Error(err)
 			}
 			continue
 		}
-		got, err := os.ReadFile(filepath.Join(dir, match[1]))
+		got, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,22 +140,125 @@ func TestReadmePictures(t *testing.T) {
 	}
 }
 
-// Every command and flag that the README names exists.
+// Every command and flag that the pages name exists.
 func TestReadmeCommands(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile(filepath.FromSlash("../../README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, match := range regexp.MustCompile("(?:go run \\./cmd/leaktrend|`leaktrend) ([a-z]+)([^`\n]*)").FindAllStringSubmatch(string(readme), -1) {
-		help := leaktrend(t, "", match[1], "--help")
-		if help.code != 0 || !strings.Contains(help.stdout, "leaktrend "+match[1]) {
-			t.Errorf("the README names the command %q, which does not exist", match[1])
-		}
-		for _, flag := range regexp.MustCompile("--[a-z-]+").FindAllString(match[2], -1) {
-			if !strings.Contains(help.stdout, flag) {
-				t.Errorf("%s has no %s, which the README names", match[1], flag)
+	for _, p := range pages(t) {
+		for _, match := range regexp.MustCompile("(?m)(?:^\\$ (?:[A-Z]+=\\S+ )*|`)leaktrend ([a-z]+)([^`\n]*)").FindAllStringSubmatch(p.text, -1) {
+			help := leaktrend(t, "", match[1], "--help")
+			if help.code != 0 || !strings.Contains(help.stdout, "leaktrend "+match[1]) {
+				t.Errorf("%s names the command %q, which does not exist", p.name, match[1])
+			}
+			for _, flag := range regexp.MustCompile("--[a-z-]+").FindAllString(match[2], -1) {
+				if !strings.Contains(help.stdout, flag) {
+					t.Errorf("%s has no %s, which %s names", match[1], flag, p.name)
+				}
 			}
 		}
 	}
+}
+
+// Every link from page to page leads somewhere.
+func TestReadmeLinks(t *testing.T) {
+	t.Parallel()
+	anchors := make(map[string][]string)
+	for _, p := range pages(t) {
+		for _, match := range regexp.MustCompile("(?m)^#+ (.*)$").FindAllStringSubmatch(p.text, -1) {
+			anchor := regexp.MustCompile(`[^\p{L}\p{N}_ -]`).ReplaceAllString(strings.ToLower(match[1]), "")
+			anchors[p.name] = append(anchors[p.name], strings.ReplaceAll(anchor, " ", "-"))
+		}
+	}
+	for _, p := range pages(t) {
+		for _, match := range regexp.MustCompile(`\]\(([^):]*)\)`).FindAllStringSubmatch(p.text, -1) {
+			to, anchor, deep := strings.Cut(match[1], "#")
+			target := p.name
+			if to != "" {
+				target = path.Join(path.Dir(p.name), to)
+			}
+			if _, err := os.Stat(filepath.Join("..", "..", filepath.FromSlash(target))); err != nil {
+				t.Errorf("%s links to %s, which does not exist", p.name, match[1])
+			}
+			if deep && !slices.Contains(anchors[target], anchor) {
+				t.Errorf("%s links to %s: there is no such heading", p.name, match[1])
+			}
+		}
+	}
+}
+
+// What a newcomer installs is the command, of this module.
+func TestReadmeInstall(t *testing.T) {
+	t.Parallel()
+	module, err := os.ReadFile(filepath.FromSlash("../../go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "github.com/mdzesseis/leaktrend"
+	if !strings.HasPrefix(string(module), "module "+name+"\n") {
+		t.Errorf("go.mod names another module than %s", name)
+	}
+	tool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("go is not on the PATH: ", err)
+	}
+	install := exec.Command(tool, "install", "./cmd/leaktrend")
+	install.Dir = filepath.FromSlash("../..")
+	bin := t.TempDir()
+	install.Env = append(os.Environ(), "GOBIN="+bin)
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("go install: %v\n%s", err, out)
+	}
+	if out, err := exec.Command(filepath.Join(bin, "leaktrend"), "version").CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "leaktrend ") {
+		t.Errorf("leaktrend version: %v\n%s", err, out)
+	}
+}
+
+// workplace is a directory as the pages take for granted, with a configuration and the recordings, and this program as
+// leaktrend.
+func workplace(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := filepath.Abs(filepath.FromSlash("../.."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]string{"leaktrend": self, "testdata": filepath.Join(root, "testdata")} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := new(bytes.Buffer)
+	if err := detector.WriteConfig(config, detector.DefaultConfig(), nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"config.yaml", "configs/config.yaml"} {
+		name = filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, config.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// shell runs a command line in a workplace, and returns what it printed and its exit code.
+func shell(t *testing.T, dir, line string) (printed string, code int) {
+	t.Helper()
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no shell: ", err)
+	}
+	command := exec.Command(sh, "-c", line)
+	command.Dir = dir
+	command.Env = append(os.Environ(), asCommand+"=1", "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	out, err := command.CombinedOutput()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return string(out), command.ProcessState.ExitCode()
 }

@@ -18,7 +18,7 @@ func TestRulesCommand(t *testing.T) {
 		said            string // on standard error
 	}{
 		{"default", "rules", []string{"go_goroutines[299s]", "process_open_fds / process_max_fds > 0.8", "# Configuration: the default"}, ":start", "What it lacks:"},
-		{"match", `rules --match job="api"`, []string{`go_goroutines{job="api"}[299s]`, `process_max_fds{job="api"}`}, "process_start_time_seconds ", "4.4 false alarms"},
+		{"match", `rules --match job="api"`, []string{`go_goroutines{job="api"}[299s]`, `process_max_fds{job="api"}`}, "process_start_time_seconds ", "4.1 false alarms"},
 		{"configured", "rules --config config.yaml", []string{"/ 77 > 1", "sensitivity 2", "go_memstats_heap_inuse_bytes / 1048576 > 1"}, "process_max_fds > 0.8", "growth_rate_threshold"},
 		{"collector", "rules --collector", []string{collector.Rules}, "go_goroutines", ""},
 		{"dashboard", "rules --dashboard", []string{collector.Dashboard}, "groups:", ""},
