@@ -262,3 +262,33 @@ func shell(t *testing.T, dir, line string) (printed string, code int) {
 	}
 	return string(out), command.ProcessState.ExitCode()
 }
+
+// Figures that are said in more than one place are those of the table in docs/detection.md.
+func TestReadmeFigures(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	detection := all[slices.IndexFunc(all, func(p page) bool { return p.name == "docs/detection.md" })]
+	// measured returns the rate of false alarms and the recall that the table has of a method.
+	measured := func(method string) []string {
+		row := regexp.MustCompile(`(?m)^\| \**` + regexp.QuoteMeta(method) + `\** \| \**([0-9.]+)[^|]*\| ([0-9]+) %`).FindStringSubmatch(detection.text)
+		if row == nil {
+			t.Fatalf("%s has no row of %s", detection.name, method)
+		}
+		return row[1:]
+	}
+	for _, said := range []struct {
+		what, text string
+		pattern    string
+		want       []string
+	}{
+		{"the README", all[0].text, `raises ([0-9.]+) false alarms in 1000 process-days and finds ([0-9]+) %`, measured("leaktrend, from the series alone")},
+		{"the README", all[0].text, "`predict_linear` in Prometheus raises ([0-9.]+) and finds ([0-9]+) %", measured("Prometheus `predict_linear`")},
+		{"rules", measuredRules, `: ([0-9.]+) false alarms per 1000 process-days, ([0-9]+) %`, measured("Prometheus rules written by `leaktrend rules`")},
+		{"rules", measuredRules, `leaktrend itself: ([0-9.]+) and ([0-9]+) %`, measured("leaktrend, with limits and `cpu_seconds`")},
+	} {
+		got := regexp.MustCompile(said.pattern).FindStringSubmatch(strings.Join(strings.Fields(said.text), " "))
+		if len(got) == 0 || !slices.Equal(got[1:], said.want) {
+			t.Errorf("%s says %q, the table %q", said.what, got, said.want)
+		}
+	}
+}
