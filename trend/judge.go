@@ -64,7 +64,7 @@ const (
 	strongFrom   = 1.4 // growth from here...
 	strongTo     = 30  // ...to here...
 	strongPower  = 4   // ...earns by this power of what it is more...
-	strongR2     = .96 // ...if its rate is constant...
+	strongR2     = .96 // ...if its rate is constant, and stays so when load is held constant...
 	strongHours  = 2.5 // ...over this many hours with no history before it, any with a day of it
 	longGrowth   = 36  // hours after which growth may pass below what was seen before it...
 	longRequired = 8   // ...at this many times the required duration
@@ -117,7 +117,7 @@ type Growth struct {
 	Fit    Fit           // of the minimums; x = 0 at the start of the window
 	Need   float64       // hours times growth (to the power 1.3) that are asked of it; 0 = not known
 	Rest   float64       // share of the window since nine tenths of the rise are there for good; 0 where that was not looked at
-	Strong bool          // growth beyond 1.4 earned more: its rate is constant, and nothing before it reached so high
+	Strong bool          // growth beyond 1.4 earned more: its rate is constant, no load explains it, and nothing before it was so high
 
 	Load bool    // whether the load could be held constant
 	Kept float64 // share of the rate that then remains
@@ -255,6 +255,7 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p Param
 	need *= math.Exp(rateCosts * (1 - l.recentRate(w, n, fit.Slope)))
 	if l.fit.bendsDown(x[:n], kept[:n]) {
 		need *= math.Pow(bendCosts, costs)
+		c.Strong = false
 	}
 	shape := need > shapely
 	need *= 1 + min(l.gaveBack(w, min(w+2, Widths))/(cameBack*c.Rise), maxCameBack)
@@ -264,6 +265,7 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p Param
 			factor = 1
 		}
 		need *= factor
+		c.Strong = c.Strong && factor <= 1
 	}
 	c.Need = need
 	c.Suspect = earned() >= need/suspicion
