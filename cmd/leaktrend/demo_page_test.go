@@ -59,7 +59,7 @@ func TestLivePageInBrowser(t *testing.T) {
 	if got := heading(tab); strings.HasPrefix(got, "Leak") {
 		t.Fatalf("a leak before there is one: %q", got)
 	}
-	tab.Focus("nav a")
+	tab.Focus("header button")
 	if !browsertest.Eval[bool](tab, `window.stillTheSame = true`) {
 		t.Fatal("the page cannot be marked")
 	}
@@ -67,12 +67,13 @@ func TestLivePageInBrowser(t *testing.T) {
 	if !browsertest.Eval[bool](tab, `window.stillTheSame === true`) {
 		t.Error("the page was loaded anew")
 	}
-	if got := browsertest.Eval[string](tab, `document.activeElement.textContent`); got != "last 15m" {
+	if got := browsertest.Eval[string](tab, `document.activeElement.textContent`); got != "Pause" {
 		t.Errorf("the focus is at %q now", got)
 	}
 	if got := browsertest.Eval[string](tab, `document.title`); !strings.HasPrefix(got, "Leak: goroutines · ") {
 		t.Errorf("the title is %q", got)
 	}
+	dark := browsertest.Open(t, url+"?last=15m", 375, 800, "dark")
 	for _, test := range []struct {
 		name  string
 		tab   *browsertest.Tab
@@ -80,7 +81,7 @@ func TestLivePageInBrowser(t *testing.T) {
 		paper string
 	}{
 		{"light-1100", tab, 1100, "rgb(255, 255, 255)"},
-		{"dark-375", browsertest.Open(t, url+"?last=15m", 375, 800, "dark"), 375, "rgb(20, 23, 28)"},
+		{"dark-375", dark, 375, "rgb(20, 23, 28)"},
 	} {
 		tab := test.tab
 		tab.Shot("live-" + test.name)
@@ -104,7 +105,23 @@ func TestLivePageInBrowser(t *testing.T) {
 		if got := browsertest.Eval[string](tab, `document.querySelector('.events li').innerText`); !strings.Contains(got, "goroutines leak: ") {
 			t.Errorf("%s: the alert is %q", test.name, got)
 		}
+		if got := browsertest.Eval[int](tab, `document.querySelectorAll('.key').length`); got != 1 {
+			t.Errorf("%s: %d keys", test.name, got)
+		}
+		if got := browsertest.Eval[string](tab, `document.getElementById('news').textContent`); got != "Leak: goroutines" {
+			t.Errorf("%s: a screen reader says %q", test.name, got)
+		}
 	}
+
+	// No window is offered that is longer than what was sampled, but for the one that is shown.
+	for tab, want := range map[*browsertest.Tab]string{tab: "", dark: "last 15m, all"} {
+		if got := browsertest.Eval[string](tab, `Array.from(document.querySelectorAll('.spans a')).map(a => a.innerText).join(', ')`); got != want {
+			t.Errorf("offered are %q, want %q", got, want)
+		}
+	}
+	livePageFolds(t, tab)
+	livePagePauses(t, tab)
+	livePageZooms(t, tab)
 
 	// Nothing is swapped while a value is looked at, and its tip stays.
 	tab.Focus("svg.plot")
@@ -123,5 +140,82 @@ func TestLivePageInBrowser(t *testing.T) {
 	var status struct{ Healthy bool }
 	if err := json.NewDecoder(answer.Body).Decode(&status); err != nil || status.Healthy {
 		t.Errorf("healthy %t, %v", status.Healthy, err)
+	}
+}
+
+// sampledAt is an expression for the time of the sample that the page shows.
+const sampledAt = `document.querySelector('header time[data-as=second]').dataset.at`
+
+// livePageFolds unfolds the plots of what does not grow, which stay so when the page is drawn anew.
+func livePageFolds(t *testing.T, tab *browsertest.Tab) {
+	if !browsertest.Eval[bool](tab, `document.querySelector('details') !== null && !document.querySelector('details').open`) {
+		t.Error("the plots of what does not grow are not folded away")
+	}
+	tab.Focus("summary")
+	browsertest.Eval[bool](tab, `(document.activeElement.click(), true)`)
+	tab.Await(`document.querySelector('details').open && (window.before = ` + sampledAt + `)`)
+	tab.Await(sampledAt + ` !== before`)
+	if !browsertest.Eval[bool](tab, `document.querySelector('details').open && document.activeElement.tagName === 'SUMMARY'`) {
+		t.Error("a refresh folds what was unfolded, or takes the focus")
+	}
+}
+
+// livePagePauses stops the page, which then stays as it is, and has it go on.
+func livePagePauses(t *testing.T, tab *browsertest.Tab) {
+	press := func() { browsertest.Eval[bool](tab, `(document.querySelector('[data-id=pause]').click(), true)`) }
+	press()
+	asked := `performance.getEntriesByType('resource').filter(e => e.name.includes('live')).length`
+	before, n := browsertest.Eval[string](tab, sampledAt), browsertest.Eval[int](tab, asked)
+	tab.Await(`new Promise(done => setTimeout(() => done(true), 5000))`) // refreshes come every two seconds
+	if got := browsertest.Eval[string](tab, sampledAt); got != before {
+		t.Errorf("the page went on from %s to %s while it was paused", before, got)
+	}
+	if more := browsertest.Eval[int](tab, asked) - n; more > 1 { // one may have been on its way
+		t.Errorf("the page asked %d times while it was paused", more)
+	}
+	if got := browsertest.Eval[string](tab, `document.getElementById('stale').innerText + document.querySelector('[data-id=pause]').innerText`); got != "Paused. Go on" {
+		t.Errorf("the paused page says %q", got)
+	}
+	press()
+	tab.Await(sampledAt + ` !== "` + before + `"`)
+}
+
+// livePageZooms enlarges a part of the time, which stays when the page is drawn anew.
+func livePageZooms(t *testing.T, tab *browsertest.Tab) {
+	type box struct{ X, Y, Width float64 }
+	b := browsertest.Eval[box](tab, `(p => { p.scrollIntoView({block: 'center'}); const r = p.getBoundingClientRect(); return {X: r.left, Y: r.top + r.height / 2, Width: r.width} })(document.querySelector('svg.plot'))`)
+	tab.Drag(b.X+.25*b.Width, b.Y, b.X+.75*b.Width, b.Y)
+	tab.Point(1, 1) // no value is shown, so that the page goes on
+	part := `(d => d.nowFrom + ' ' + d.nowTo)(document.querySelector('svg.plot').dataset)`
+	shown := browsertest.Eval[string](tab, part)
+	if strings.Contains(shown, "undefined") {
+		t.Fatal("a drag enlarges nothing")
+	}
+	tab.Await(`window.before = ` + sampledAt)
+	tab.Await(sampledAt + ` !== before`)
+	if got := browsertest.Eval[string](tab, part); got != shown {
+		t.Errorf("a refresh shows %s in place of %s", got, shown)
+	}
+	tab.Shot("live-zoom")
+	browsertest.Eval[bool](tab, `(document.querySelector('.unzoom').click(), true)`)
+	if got := browsertest.Eval[int](tab, `document.querySelectorAll('[data-now-from], .unzoom').length`); got != 0 {
+		t.Error("the whole time is not shown again")
+	}
+}
+
+// axe-core finds nothing wrong with the live page.
+func TestLivePageIsAccessible(t *testing.T) {
+	t.Parallel()
+	tab := browsertest.Open(t, demoPage(t, "none"), 1100, 900, "light")
+	tab.Await(`document.querySelector('svg.plot')`)
+	browsertest.Eval[bool](tab, `(document.querySelector('[data-id=pause]').click(), true)`) // what is checked stands still
+	for scheme, width := range map[string]int64{"light": 1100, "dark": 375} {
+		tab.Look(width, 900, scheme)
+		for _, v := range tab.Violations() {
+			t.Errorf("%s: %s", scheme, v)
+		}
+	}
+	if n := tab.Stops(); n > 20 {
+		t.Errorf("the tab key stops %d times", n)
 	}
 }

@@ -1,5 +1,6 @@
 (function () {
-  var main = document.getElementById('live'), page = window.leaktrend, last = Date.now(), busy = false;
+  var main = document.getElementById('live'), page = window.leaktrend, last = Date.now(), busy = false, paused = false;
+  var unfolded = null; // whether the plots of what does not grow are shown; null until somebody chooses
   var view = JSON.parse(document.getElementById('data').textContent);
 
   // make returns an element with attributes and children. Text is never read as HTML; of the monitor's own pictures alone the innerHTML is set.
@@ -48,9 +49,16 @@
   function cell(kind, content, label) { return make('td', { 'class': kind || undefined, 'data-label': label }, content); }
   function table(id, label, heads, rows) {
     var head = make('tr');
-    heads.forEach(function (h) { head.append(make('th', { 'class': h[1] }, h[0])); });
-    return make('div', { 'class': 'scroll', tabindex: '0', role: 'region', 'aria-label': label, 'data-id': id },
-      make('table', { 'class': 'stack' }, make('thead', {}, head), all(make('tbody'), rows)));
+    heads.forEach(function (h) { head.append(make('th', { scope: 'col', 'class': h[1] }, h[0])); });
+    return make('div', { 'class': 'scroll', id: id },
+      make('table', { 'class': 'stack' }, make('caption', {}, label), make('thead', {}, head), all(make('tbody'), rows)));
+  }
+  function key(entries) {
+    return all(make('ul', { 'class': 'key', 'aria-label': 'Key of all plots' }), entries.map(function (k) {
+      var item = picture('li', {}, k.sign);
+      item.append(k.text);
+      return item;
+    }));
   }
   function facts(list) {
     var dl = make('dl', { 'class': 'facts' });
@@ -70,24 +78,41 @@
     if (view.time) {
       line.append('Sampled at ', at(view.time, 'second'), ' ', at(view.time, 'zone'), ', every ' + seconds(view.interval_seconds));
       if (view.soak_seconds) { line.append(', in soak mode of ' + seconds(view.soak_seconds)); }
-      line.append('. Refreshes by itself. ');
+      line.append('. 1 KB is 1024 bytes, 1 MB is 1024 KB. ');
     }
-    line.append(make('a', { href: 'status', 'data-id': 'status' }, 'As JSON'));
+    line.append(make('a', { href: 'status', 'data-id': 'status' }, 'As JSON'), ' ', pauseButton());
     var spans = make('nav', { 'class': 'spans', 'aria-label': 'Time shown' });
     view.spans.forEach(function (s) {
       spans.append(make('a', { href: '?last=' + s.name, 'data-id': 'span-' + s.name, 'aria-current': s.current ? 'true' : undefined },
         s.name === 'all' ? 'all' : 'last ' + s.name));
     });
-    return make('header', {}, make('p', { 'class': 'brand' }, 'leaktrend'), make('h1', {}, view.headline), who, line, spans);
+    return make('header', {}, make('p', { 'class': 'brand' }, 'leaktrend'), make('h1', {}, view.headline), who, line, view.spans.length > 1 && spans);
+  }
+
+  // While it is paused the page stays as it is, whatever happens.
+  function pauseButton() {
+    var b = make('button', { type: 'button', 'data-id': 'pause' });
+    function write() {
+      b.textContent = paused ? 'Go on' : 'Pause';
+      b.setAttribute('aria-label', paused ? 'Go on refreshing' : 'Pause refreshing');
+    }
+    b.addEventListener('click', function () {
+      paused = !paused;
+      write();
+      mark(paused ? 'Paused. ' : '');
+      refresh();
+    });
+    write();
+    return b;
   }
 
   function resources(shown) {
     if (!shown.length) { return ''; }
-    return table('table', 'All resources',
+    return table('table', 'All resources, the worst first',
       [['Verdict'], ['Resource'], ['Trend'], ['Now', 'n'], ['Baseline', 'n'], ['Rate', 'n'], ['Since'], ['Time left', 'n']],
       shown.map(function (r) {
         return make('tr', {}, cell('verdict', verdict(r)),
-          cell('what', make('a', { href: '#plot-' + r.resource, 'data-id': 'to-plot-' + r.resource }, r.resource)),
+          make('th', { scope: 'row', 'class': 'what' }, make('a', { href: '#plot-' + r.resource, 'data-id': 'to-plot-' + r.resource }, r.resource)),
           picture('td', { 'class': 'course' }, view.plots[r.resource].spark),
           cell('n', page.format(r.value, r.unit)), cell('n', page.format(r.baseline, r.unit), 'baseline'),
           cell('n', grows(r) ? perHour(r.slope_per_hour, r.unit) : ''), cell('', grows(r) ? at(r.since) : '', 'since'),
@@ -103,12 +128,12 @@
     var marks = [['leak', 'PROVEN'], ['leak', 'LEAK'], ['suspect', 'suspect'], ['ok', 'ok']];
     var ranked = view.sites.slice().sort(function (a, b) { return rank(a) - rank(b); }), more = ranked.length - maxSites;
     return make('section', {}, make('h2', {}, 'Lines of code'),
-      table('sites', 'Lines of code', [['Verdict'], ['Line'], ['Now', 'n'], ['Rate', 'n'], ['Waits for']],
+      table('sites', 'Lines of code that hold the most or grow', [['Verdict'], ['Line'], ['Now', 'n'], ['Rate', 'n'], ['Waits for']],
         ranked.slice(0, maxSites).map(function (s) {
           var mark = marks[rank(s)], unit = s.resource === 'goroutines' ? '' : 'bytes';
           var now = unit ? page.format(s.bytes || 0, unit) + ' live' : page.format(s.count || 0) + ' goroutines';
           return make('tr', {}, cell('verdict', tag(mark[0], mark[1])),
-            make('td', { 'class': 'what' }, make('code', { title: s.file }, s.function), make('span', { 'class': 'file' }, base(s.file) + ':' + s.line)),
+            make('th', { scope: 'row', 'class': 'what' }, make('code', { title: s.file }, s.function), make('span', { 'class': 'file' }, base(s.file) + ':' + s.line)),
             cell('n', now), cell('n', s.growth_per_hour ? perHour(s.growth_per_hour, unit) : ''), cell('', s.wait_reason || ''));
         })),
       more > 0 && make('p', { 'class': 'quiet small' }, 'And ' + more + ' more in the JSON.'));
@@ -128,19 +153,33 @@
     }
     article.append(make('p', { 'class': 'small' }, r.why && r.why[0].toUpperCase() + r.why.slice(1) + '. ', make('span', { 'class': 'quiet' }, d.about)));
     if (d.plot) {
-      article.append(picture('figure', {}, d.plot), all(make('ul', { 'class': 'key', 'aria-label': 'Key' }), d.key.map(function (k) {
-        var item = picture('li', {}, k.sign);
-        item.append(k.text);
-        return item;
-      })));
+      article.append(picture('figure', {}, d.plot));
     }
     return article;
   }
   function plots(shown) {
     var findings = shown.filter(grows), rest = shown.filter(function (r) { return !grows(r); });
-    var parts = findings.map(plot);
-    if (rest.length) { parts.push(all(make('div', { 'class': 'pairs' }), rest.map(plot))); }
+    var bar = '', seen = {}, entries = [];
+    shown.forEach(function (r) {
+      (view.plots[r.resource].key || []).forEach(function (k) {
+        if (!seen[k.text]) { seen[k.text] = true; entries.push(k); }
+      });
+    });
+    if (entries.length) {
+      bar = make('div', { 'class': 'bar', id: 'plots', tabindex: '-1' }, key(entries),
+        make('nav', { 'class': 'back', 'aria-label': 'Back' }, make('a', { href: '#table', 'data-id': 'back' }, 'Back to the table')));
+    }
+    var parts = [bar].concat(findings.map(plot)), pairs = all(make('div', { 'class': 'pairs' }), rest.map(plot));
+    if (!findings.length) { return parts.concat(pairs); }
+    if (rest.length) { parts.push(fold(rest, pairs)); }
     return parts;
+  }
+  // fold hides plots until they are asked for.
+  function fold(rest, pairs) {
+    var summary = make('summary', { 'data-id': 'fold' }, rest.length + ' without a finding: ' + rest.map(function (r) { return r.resource; }).join(', '));
+    var details = make('details', { 'class': 'fold', open: unfolded ? '' : undefined }, summary, pairs);
+    details.addEventListener('toggle', function () { unfolded = details.open; });
+    return details;
   }
 
   function alerts() {
@@ -196,6 +235,11 @@
       view.panics ? ' ' + view.panics + ' panics of the source, a hook or evidence.' : '');
   }
 
+  // news is what a screen reader says when it has changed.
+  function news() {
+    var e = document.getElementById('news');
+    if (e.textContent !== view.headline) { e.textContent = view.headline; }
+  }
   function show() {
     var known = {};
     view.resources.forEach(function (r) { known[r.resource] = r; });
@@ -204,25 +248,26 @@
     all(main, [header(), resources(shown), sites()].concat(plots(shown), [alerts(), captures(), costs()]));
     page.adopt(main);
     document.title = view.title;
+    news();
   }
 
   // Nothing moves under a hand: not while a value is shown, text is selected, or somebody types with the focus inside.
   function inUse() {
     var s = window.getSelection();
-    return main.querySelector('.tip') !== null || (s !== null && !s.isCollapsed && main.contains(s.anchorNode));
+    return page.dragging() || main.querySelector('.tip') !== null || (s !== null && !s.isCollapsed && main.contains(s.anchorNode));
   }
   function mark(text) {
     var e = document.getElementById('stale');
     if (e) { e.textContent = text; }
   }
   function refresh() {
-    if (document.hidden || busy || inUse()) { return; }
+    if (document.hidden || busy || paused || inUse()) { return; }
     busy = true;
     fetch('live' + location.search, { cache: 'no-store' }).then(function (r) {
       if (!r.ok) { throw new Error(r.status); }
       return r.json();
     }).then(function (latest) {
-      if (inUse()) { return; }
+      if (paused || inUse()) { return; }
       var focus = document.activeElement, id = focus && main.contains(focus) ? focus.getAttribute('data-id') || focus.id : '';
       var scrolled = Array.from(main.querySelectorAll('.scroll'), function (e) { return e.scrollLeft; });
       view = latest;
@@ -241,4 +286,11 @@
   show();
   setInterval(refresh, Math.max(1000, view.every_ms));
   document.addEventListener('visibilitychange', refresh);
+  window.addEventListener('hashchange', function () {
+    var to = document.getElementById(decodeURIComponent(location.hash.slice(1))), folded = to && to.closest('details');
+    if (folded) {
+      folded.open = true;
+      to.scrollIntoView();
+    }
+  });
 })();

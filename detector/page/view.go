@@ -106,6 +106,12 @@ type view struct {
 	Resolved string             `json:"resolved_sign"`
 }
 
+// offered reports whether a span is one to choose: those that are no longer than what was sampled, and that shown.
+func (s *scene) offered(i int) bool {
+	length, sampled := spans[i].length, s.status.Time.Sub(s.status.Started)
+	return i == s.span || length == 0 || s.status.Started.IsZero() || length < sampled
+}
+
 // span is a length of time that can be chosen.
 type span struct {
 	Name    string `json:"name"`
@@ -134,7 +140,9 @@ func (s *scene) draw() *view {
 	name := s.status.Process.Executable
 	v.Title = v.Headline + " · " + name[strings.LastIndexAny(name, `/\`)+1:]
 	for i, one := range spans {
-		v.Spans = append(v.Spans, span{Name: one.name, Current: i == s.span})
+		if s.offered(i) {
+			v.Spans = append(v.Spans, span{Name: one.name, Current: i == s.span})
+		}
 	}
 	for i, r := range s.shown {
 		v.Shown = append(v.Shown, r.Resource)

@@ -147,3 +147,25 @@ func TestManyMetrics(t *testing.T) {
 		t.Errorf("%d plots and %d spark lines", full, sparks)
 	}
 }
+
+// No span is offered that is longer than what was sampled, but for the one that is asked for.
+func TestSpansOffered(t *testing.T) {
+	for _, test := range []struct {
+		sampled time.Duration
+		asked   int
+		want    []string
+	}{
+		{time.Minute, len(spans) - 1, []string{"all"}},
+		{time.Minute, 1, []string{"1h", "all"}},
+		{2 * time.Hour, len(spans) - 1, []string{"15m", "1h", "all"}},
+		{30 * 24 * time.Hour, 0, []string{"15m", "1h", "6h", "24h", "7d", "all"}},
+	} {
+		var got []string
+		for _, s := range look(&scripted{status: Status{Started: noon, Time: noon.Add(test.sampled)}}, test.asked, noon).draw().Spans {
+			got = append(got, s.Name)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("after %s (-want +got):\n%s", test.sampled, diff)
+		}
+	}
+}

@@ -78,6 +78,7 @@
     var b = document.createElement('button');
     b.type = 'button';
     b.className = 'unzoom';
+    b.setAttribute('data-id', 'unzoom');
     b.textContent = 'Show the whole time';
     b.addEventListener('click', all);
     document.querySelector('main').appendChild(b);

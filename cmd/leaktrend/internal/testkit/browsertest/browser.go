@@ -229,7 +229,7 @@ var pdfPage = regexp.MustCompile(`/Type\s*/Page\b`)
 
 // keyCodes are the codes of the keys that Press knows.
 var keyCodes = map[string]int{
-	"Tab": 9, "Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40,
+	"Tab": 9, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40,
 }
 
 // characters are the keys that Press knows by what they write.
