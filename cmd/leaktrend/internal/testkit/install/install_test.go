@@ -219,7 +219,7 @@ func TestRelease(t *testing.T) {
 	if diff := cmp.Diff(want, got.Builds); diff != "" {
 		t.Errorf("builds (-want +got):\n%s", diff)
 	}
-	if got.Version != 2 || got.Checksum.Algorithm != "sha256" || len(got.SBOMs) != 1 || got.SBOMs[0].Artifacts != "archive" {
+	if got.Version != 2 || got.Checksum.Algorithm != "sha256" || len(got.SBOMs) != 1 || got.SBOMs[0].Artifacts != "binary" {
 		t.Errorf("checksums and SBOM: %+v", got)
 	}
 	// Each file of the archives is there, but for what the hooks make.
