@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -165,6 +167,7 @@ func (l *loop) check(ctx context.Context, source *sampler.Source, scratch *sampl
 	began := time.Now()
 	err := (*source).Sample(ctx, scratch)
 	read := time.Now()
+	scratch.Readings = slices.DeleteFunc(scratch.Readings, notFinite)
 	if errors.Is(err, io.EOF) || ctx.Err() != nil || len(scratch.Readings) == 0 {
 		l.counters.spent(began, read, read)
 		return err
@@ -187,6 +190,9 @@ func (l *loop) check(ctx context.Context, source *sampler.Source, scratch *sampl
 	failed := l.hook.call(ctx, &l.state.latest) // which only this goroutine writes to
 	return errors.Join(err, l.state.lackOfLoad(), failed)
 }
+
+// notFinite reports whether a reading is none, which a source may give that fills in its Sample without Add.
+func notFinite(r sampler.Reading) bool { return math.IsNaN(r.Value) || math.IsInf(r.Value, 0) }
 
 // report counts a check, and logs what was wrong with it when that changes.
 func (l *loop) report(err error) {

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -152,6 +155,33 @@ func TestMonitorSampleHookThatPanics(t *testing.T) {
 		}
 		if n := strings.Count(strings.Join(j.read(), "\n"), "panic: hook"); n != 1 {
 			t.Errorf("the panic was logged %d times, want once", n)
+		}
+	})
+}
+
+// A source that fills in its samples without Add gives what is no number: that is left out, and the page has what is.
+func TestMonitorReadingsThatAreNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		none := []float64{math.NaN(), math.Inf(1), math.Inf(-1)}
+		m, _, _ := watching(t, DefaultConfig(), func(n int, s *sampler.Sample) error {
+			s.Add(sampler.Goroutines, 50)
+			s.Readings = append(s.Readings, sampler.Reading{Resource: sampler.Threads, Value: none[n%3]}, sampler.Reading{Resource: sampler.OpenFDs, Value: 9})
+			return nil
+		})
+		var got []sampler.Reading
+		m.OnSample(func(s *sampler.Sample) { got = append(got, s.Readings...) })
+		_ = m.Start()
+		time.Sleep(3*checkEvery - 1)
+		for _, path := range []string{"/", "/status"} {
+			w := httptest.NewRecorder()
+			if m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil)); w.Code != http.StatusOK {
+				t.Errorf("%s: %d %s", path, w.Code, w.Body)
+			}
+		}
+		_ = m.Stop()
+		want := slices.Repeat([]sampler.Reading{{Resource: sampler.Goroutines, Value: 50}, {Resource: sampler.OpenFDs, Value: 9}}, 3)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("readings that were judged (-want +got):\n%s", diff)
 		}
 	})
 }
