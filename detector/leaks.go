@@ -63,10 +63,11 @@ func totalOf(t *engine.Series) (total sites.Total) {
 // m.mu.
 func (m *state) merge(e *alerting.Event) bool {
 	return e.Kind != alerting.Trend || m.leakOf(e.Resource).Total(e, func() (line profile.Frame, ok bool) {
-		if m.lines == nil {
+		lines := m.lines.Load()
+		if lines == nil {
 			return profile.Frame{}, false
 		}
-		return m.lines.Culprit(e.Resource, e.Since)
+		return lines.Culprit(e.Resource, e.Since)
 	})
 }
 

@@ -80,7 +80,7 @@ func NewMonitor(config Config, logger *logrus.Logger) (*ResourceMonitor, error) 
 		return nil, err
 	}
 	m.FollowSites(profile.NewSelf())
-	m.state.lines.NameTypes()
+	m.state.lines.Load().NameTypes()
 	return m, nil
 }
 
@@ -451,9 +451,7 @@ func (m *ResourceMonitor) AddEvidence(name string, e Evidence) {
 // start. Call it before Start or Run.
 func (m *ResourceMonitor) FollowSites(source ProfileSource) {
 	lines := evidence.NewLines(source, forEvidence{m.state}, m.logger)
-	m.state.mu.Lock()
-	m.state.lines = lines
-	m.state.mu.Unlock()
+	m.state.lines.Store(lines)
 	m.state.queue.Meanwhile(lines.Work)
 	m.AddEvidence("sites", lines.Add)
 	m.AddEvidence("captures", lines.Capture)
@@ -461,24 +459,24 @@ func (m *ResourceMonitor) FollowSites(source ProfileSource) {
 
 // Sites returns the lines of code that are followed, goroutines before memory.
 func (m *ResourceMonitor) Sites() []sites.Status {
-	if m.state.lines == nil {
-		return nil
+	if lines := m.state.lines.Load(); lines != nil {
+		return lines.Sites()
 	}
-	return m.state.lines.Sites()
+	return nil
 }
 
 // EvidenceCost returns what the profiles have cost so far.
 func (m *ResourceMonitor) EvidenceCost() EvidenceCost {
-	if m.state.lines == nil {
-		return EvidenceCost{}
+	if lines := m.state.lines.Load(); lines != nil {
+		return lines.Cost()
 	}
-	return m.state.lines.Cost()
+	return EvidenceCost{}
 }
 
 // Captures returns the latest files that were written as evidence, oldest first.
 func (m *ResourceMonitor) Captures() []Capture {
-	if m.state.lines == nil {
-		return nil
+	if lines := m.state.lines.Load(); lines != nil {
+		return lines.Captures()
 	}
-	return m.state.lines.Captures()
+	return nil
 }

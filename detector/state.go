@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
@@ -19,9 +20,9 @@ type state struct {
 	process alerting.Process
 	ledger  *ledger
 	queue   *evidence.Queue
+	lines   atomic.Pointer[evidence.Lines] // nil where no profiles are taken
 
 	mu       sync.Mutex             // guards what follows
-	lines    *evidence.Lines        // set before the first run; nil where no profiles are taken
 	leaks    map[string]*sites.Leak // that lines of code show, by resource
 	detector *Detector
 	started  time.Time
