@@ -267,7 +267,7 @@ func FuzzRoundTrip(f *testing.F) {
 	f.Add(uint64(2), `a"b,{c}`, "", -1e300, int64(0))
 	f.Fuzz(func(t *testing.T, seed uint64, name, source string, value float64, nanos int64) {
 		h, samples := recordedSamples(rand.New(rand.NewPCG(seed, 2)))
-		h.Source = strings.TrimSpace(strings.Map(spaceForControl, strings.ToValidUTF8(source, "?")))
+		h.Source = scan.Printable(strings.TrimSpace(strings.Map(spaceForControl, strings.ToValidUTF8(source, "?"))))
 		if len(source) > 1000 || len(name) > 1000 {
 			return
 		}
