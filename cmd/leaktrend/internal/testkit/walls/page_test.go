@@ -96,3 +96,21 @@ func TestPageHasEveryPackage(t *testing.T) {
 		}
 	}
 }
+
+// TestReliabilityNamesTests: what the page of faults says is held by a test, is.
+func TestReliabilityNamesTests(t *testing.T) {
+	all, _ := sources(t)
+	b, err := os.ReadFile(filepath.Join(moduleRoot(t), "docs", "reliability.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := regexp.MustCompile(`\bTest[A-Z]\w+`).FindAllString(string(b), -1)
+	if len(tests) < 30 {
+		t.Fatalf("only %d tests are named", len(tests))
+	}
+	for _, name := range tests {
+		if !slices.ContainsFunc(all, func(s source) bool { return s.test() && declares(s.file, name) }) {
+			t.Errorf("docs/reliability.md names %s, which does not exist", name)
+		}
+	}
+}
