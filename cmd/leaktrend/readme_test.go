@@ -292,3 +292,12 @@ func TestReadmeFigures(t *testing.T) {
 		}
 	}
 }
+
+// The README is short: details belong to a page of docs.
+func TestReadmeLength(t *testing.T) {
+	t.Parallel()
+	const maxWords = 2000
+	if n := len(strings.Fields(pages(t)[0].text)); n > maxWords {
+		t.Errorf("the README has %d words, more than %d", n, maxWords)
+	}
+}
