@@ -82,7 +82,7 @@ func monthsPage(b *strings.Builder, r *Result) {
 	}
 	x.low, x.high = points[0].x/1.1, points[len(points)-1].x*1.1
 	panels(b, panel{"False alarms a month", drawChart(x, countAxis(points), points, points, 0, "expected false alarms a month by sensitivity")})
-	htmlTable(b, r.monthRows())
+	htmlTable(b, "False alarms a month by sensitivity", r.monthRows())
 	b.WriteString("</section>\n")
 }
 
@@ -107,10 +107,10 @@ func groupPage(b *strings.Builder, r *Result, g *Group) {
 		curves(b, r, g)
 	}
 	fmt.Fprintf(b, "<h3>Methods on the same recordings</h3>\n")
-	htmlTable(b, g.comparisonRows())
+	htmlTable(b, "Methods on the same recordings of "+g.title(), g.comparisonRows())
 	if len(g.Trials) > 0 && !r.Unlabelled {
 		fmt.Fprintf(b, "<h3>%s</h3>\n", html.EscapeString(strings.TrimSuffix(r.trialsSentence(g), ":")))
-		htmlTable(b, g.trialRows())
+		htmlTable(b, "Settings on the recordings of "+g.title(), g.trialRows())
 	}
 	b.WriteString("</section>\n")
 }
@@ -247,20 +247,22 @@ func panels(b *strings.Builder, all ...panel) {
 	b.WriteString("</div>\n")
 }
 
-func htmlTable(b *strings.Builder, rows rows) {
-	b.WriteString("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Figures\"><table>\n")
+func htmlTable(b *strings.Builder, caption string, rows rows) {
+	fmt.Fprintf(b, "<div class=\"scroll\" tabindex=\"0\"><table>\n<caption class=\"hidden\">%s</caption>\n", html.EscapeString(caption))
 	for i, row := range rows {
-		tag := "td"
-		if i == 0 {
-			tag = "th"
-		}
 		b.WriteString("<tr>")
 		for k, cell := range row {
-			class := ` class="n"`
-			if k == 0 {
-				class = ""
+			tag, attributes := "td", ` class="n"`
+			switch {
+			case i == 0 && cell != "":
+				tag, attributes = "th", ` scope="col"`+attributes
+			case i > 0 && k == 0:
+				tag, attributes = "th", ` scope="row"`
 			}
-			fmt.Fprintf(b, "<%s%s>%s</%s>", tag, class, html.EscapeString(cell), tag)
+			if i == 0 && k == 0 {
+				attributes = strings.TrimSuffix(attributes, ` class="n"`)
+			}
+			fmt.Fprintf(b, "<%s%s>%s</%s>", tag, attributes, html.EscapeString(cell), tag)
 		}
 		b.WriteString("</tr>\n")
 	}

@@ -24,6 +24,11 @@ func TestPageInBrowser(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tab := browsertest.Open(t, "file://"+path, test.width, 900, test.scheme)
 			tab.Shot("tune-" + name)
+			t.Run("accessible", func(t *testing.T) {
+				for _, v := range tab.Violations() {
+					t.Error(v)
+				}
+			})
 			if got := browsertest.Eval[string](tab, `getComputedStyle(document.body).backgroundColor`); got != test.paper {
 				t.Errorf("the paper is %s", got)
 			}
