@@ -14,6 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
@@ -275,5 +277,51 @@ func TestMonitorEvidenceOfOthers(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// Stop has a bound also where nothing returns, or where the logger takes each line just before its time is over.
+func TestMonitorStopWhenAllHangs(t *testing.T) {
+	const bound = 18 * time.Second // 5 s for the source, 2 s for evidence, 6 s for receivers, 5 s for the lines of the log
+	for _, test := range []struct {
+		name string
+		log  func(until <-chan struct{})
+		left string
+	}{
+		{"the logger too", func(until <-chan struct{}) { <-until }, "the source, the work for evidence, sink log, sink hook, the logger"},
+		{"the logger is slow", func(<-chan struct{}) { time.Sleep(900 * time.Millisecond) }, "the source, the work for evidence, sink hook"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				until := make(chan struct{})
+				logger := logrus.New()
+				logger.SetNoLock() // as a goroutine that waits for a lock keeps the clock of the bubble from going on
+				logger.SetOutput(writerFunc(func(p []byte) (int, error) { test.log(until); return len(p), nil }))
+				source := &scripted{make: func(n int, s *sampler.Sample) error {
+					if n > 21 {
+						<-until
+					}
+					s.Add(sampler.Goroutines, 50+float64(n/20)*1000)
+					return nil
+				}}
+				m, err := NewSourceMonitor(source, alerting.Process{PID: 1}, with(func(c *Config) { c.GoroutineThreshold = 100 }), logger)
+				if err != nil {
+					t.Fatal(err)
+				}
+				m.OnAlert(func(alerting.Alert) { <-until })
+				m.AddEvidence("slow", func(context.Context, *alerting.Alert) error { <-until; return nil })
+				_ = m.Start()
+				time.Sleep(22*checkEvery + time.Second)
+				began := time.Now()
+				err = m.Stop()
+				if want := "leaktrend: stopped without what does not return: " + test.left; fmt.Sprint(err) != want {
+					t.Errorf("Stop: %v, want %s", err, want)
+				}
+				if took := time.Since(began); took < 11*time.Second || took > bound {
+					t.Errorf("Stop took %s, want all that hangs to be waited for, and no more than %s", took, bound)
+				}
+				close(until)
+			})
+		})
 	}
 }

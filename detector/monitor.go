@@ -206,9 +206,10 @@ func (m *ResourceMonitor) Start() error {
 var errStillEnding = errors.New("leaktrend: the monitor is still ending, and cannot be started from within what it calls")
 
 // Stop ends what Start began, and returns after the last sample was judged, its alerts were delivered and its log lines
-// written. It does not wait for more than 5 s for a source or OnSample that does not return, and then for 6 s for a
-// receiver or a logger that does not. The error says which of them it was: its goroutine is left behind, and ends when
-// it returns. On a monitor that is not running Stop does nothing. Alerts that hold are not resolved by it.
+// written. It does not wait for more than 5 s for a source or OnSample that does not return, then 2 s for evidence, 6 s
+// for a receiver and 5 s for log lines, 1 s where the logger does not return. The error says which of them it was: its
+// goroutine is left behind, and ends when it returns. On a monitor that is not running Stop does nothing. Alerts that
+// hold are not resolved by it.
 //
 // From within a hook, a sink or a source of the monitor, which it cannot wait for, Stop returns at once, and the monitor
 // ends when they have returned.

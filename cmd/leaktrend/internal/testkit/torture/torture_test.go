@@ -98,23 +98,28 @@ type lane struct {
 	once     sync.Mutex    // guards given
 }
 
-// makers are the ways to a monitor.
+// sourceMonitor makes a monitor of a hostile source.
+func sourceMonitor(l *lane) error {
+	l.source = newSource(l.harm)
+	m, err := detector.NewSourceMonitor(l.source, alerting.Process{PID: 1}, l.config, l.logger)
+	l.monitors = []*detector.ResourceMonitor{m}
+	return err
+}
+
+// makers are the ways to a monitor. The one that can be harmed most is taken for every other.
 var makers = []func(l *lane) error{
-	func(l *lane) error {
-		l.source = newSource(l.harm)
-		m, err := detector.NewSourceMonitor(l.source, alerting.Process{PID: 1}, l.config, l.logger)
-		l.monitors = []*detector.ResourceMonitor{m}
-		return err
-	},
+	sourceMonitor,
 	func(l *lane) error {
 		m, err := detector.NewMonitor(l.config, l.logger)
 		l.monitors = []*detector.ResourceMonitor{m}
 		return err
 	},
+	sourceMonitor,
 	func(l *lane) error {
 		l.monitors = []*detector.ResourceMonitor{detector.NewResourceMonitor(hostConfig, l.logger)}
 		return nil
 	},
+	sourceMonitor,
 	func(l *lane) error {
 		first := leakdetection.NewResourceMonitor(hostConfig, l.logger)
 		second := monitoring.NewResourceMonitor(monitoring.Config{
