@@ -213,7 +213,7 @@ func TestRelease(t *testing.T) {
 	}
 	yamlOf(t, ".goreleaser.yaml", &got)
 	want := []build{{
-		Main: "./cmd/leaktrend", Env: []string{"CGO_ENABLED=0"}, Flags: []string{"-trimpath"}, LDFlags: []string{"-s -w"},
+		Main: "./cmd/leaktrend", Env: []string{"CGO_ENABLED=0"}, Flags: []string{"-trimpath", "-buildvcs=true"}, LDFlags: []string{"-s -w"},
 		GOOS: []string{"linux", "darwin", "windows"}, GOArch: []string{"amd64", "arm64"}, ModTimestamp: "{{ .CommitTimestamp }}",
 	}}
 	if diff := cmp.Diff(want, got.Builds); diff != "" {
@@ -228,8 +228,8 @@ func TestRelease(t *testing.T) {
 		if !ok {
 			continue
 		}
-		if _, err := os.Stat(filepath.Join(root, strings.TrimSuffix(filepath.FromSlash(path), "/**/*"))); err != nil {
-			t.Error(err)
+		if files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(path))); err != nil || len(files) == 0 {
+			t.Errorf("%s: no such files (%v)", path, err)
 		}
 	}
 }
