@@ -271,13 +271,15 @@ func FuzzRoundTrip(f *testing.F) {
 		if len(source) > 1000 || len(name) > 1000 {
 			return
 		}
-		if scan.Recordable(name) && value-value == 0 && nanos >= 0 && nanos/1e9 < scan.EndOfTime {
-			extra := sampler.Sample{Time: at(0, nanos), Start: samples[0].Start, Ceilings: samples[0].Ceilings, Readings: []sampler.Reading{{Resource: name, Value: value}}}
-			if nanos < samples[0].Time.UnixNano() {
+		if scan.Recordable(name) && value-value == 0 {
+			extra := sampler.Sample{Readings: []sampler.Reading{{Resource: name, Value: value}}}
+			first, last := samples[0], samples[len(samples)-1]
+			// What is further away than this may be a wrong stamp.
+			if nanos %= farAhead; nanos < 0 && first.Time.UnixNano()+nanos >= 0 {
+				extra.Time, extra.Start, extra.Ceilings = first.Time.Add(time.Duration(nanos)), first.Start, first.Ceilings
 				samples = append([]sampler.Sample{extra}, samples...)
-			} else if nanos > samples[len(samples)-1].Time.UnixNano() {
-				last := samples[len(samples)-1]
-				extra.Start, extra.Ceilings = last.Start, last.Ceilings
+			} else if nanos > 0 {
+				extra.Time, extra.Start, extra.Ceilings = last.Time.Add(time.Duration(nanos)), last.Start, last.Ceilings
 				samples = append(samples, extra)
 			}
 		}
