@@ -19,37 +19,39 @@ import (
 func TestWatchTellsWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	const metrics = "go_goroutines 10\nprocess_open_fds 5\n"
-	var asked atomic.Int64
+	var asked, other atomic.Int64
 	for _, test := range []struct {
 		name   string
 		answer http.HandlerFunc
+		soak   string // by default none: nothing is judged for want of time
 		code   int
 		says   string
 	}{
-		{"all is read", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, metrics) }, exitRan, "goroutines 10"},
+		{"all is read and judged", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, metrics) }, "40s", exitRan, "goroutines 10 ok"},
+		{"too short", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, metrics) }, "0s", exitPart, "goroutines 10 early"},
 		{"labels that change", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, metrics)
 			n := asked.Add(1)
 			for i := range 5000 {
 				fmt.Fprintf(w, "m{id=\"%d_%d\"} 1\n", n, i)
 			}
-		}, exitPart, "more than 4098 resources are read"},
+		}, "40s", exitPart, "more than 4098 resources are read"},
 		{"every other time", func(w http.ResponseWriter, _ *http.Request) {
-			if asked.Add(1)%2 == 0 {
+			if other.Add(1)%2 == 0 {
 				http.Error(w, "no", http.StatusServiceUnavailable)
 				return
 			}
 			_, _ = io.WriteString(w, metrics)
-		}, exitPart, "answered 503"},
+		}, "40s", exitPart, "answered 503"},
 		{"names that change the terminal", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "evil{l=\"\x1b[2J\x1b]0;pwn\x07\"} 1\nevil{l=\"\u202e\"} 2\n{\"\u202ebad\x1b[2J\"} 3\n")
-		}, exitRan, "pwn"},
+		}, "0s", exitPart, "pwn"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := httptest.NewServer(test.answer)
 			defer server.Close()
-			got := until(t, []string{"watch", "--url", server.URL, "--interval", "50ms", "--exit-code"}, test.says, " early")
-			if got.code != test.code || !strings.Contains(got.stdout+got.stderr, test.says) || !strings.Contains(got.stdout, "early") {
+			got := until(t, []string{"watch", "--url", server.URL, "--interval", "50ms", "--soak", test.soak, "--exit-code"}, test.says)
+			if got.code != test.code || !strings.Contains(got.stdout+got.stderr, test.says) {
 				t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 			}
 			if strings.ContainsAny(got.stdout+got.stderr, "\x1b\x07\u202e") {

@@ -47,9 +47,10 @@ const incompleteShare = .05
 func ResultOf(m *detector.ResourceMonitor) (r Result) {
 	for _, s := range m.Status() {
 		r.Leak = r.Leak || s.Leaks > 0 || s.LimitsPassed > 0
+		r.Incomplete = r.Incomplete || s.Judged && s.State == detector.Learning // too short, or too little
 	}
 	c := m.Checks()
-	r.Incomplete = c.LeftOut > 0 || float64(c.Incomplete) > incompleteShare*float64(c.Checks)
+	r.Incomplete = r.Incomplete || c.LeftOut > 0 || float64(c.Incomplete) > incompleteShare*float64(c.Checks)
 	return r
 }
 
