@@ -105,7 +105,8 @@ func standard(t *testing.T) map[string]func(*testing.T) {
 			_, _ = io.Copy(io.Discard, r)
 		},
 		"context": func(*testing.T) {
-			ctx, cancel := context.WithCancelCause(context.WithValue(context.Background(), "k", 1)) //nolint:all
+			type key struct{}
+			ctx, cancel := context.WithCancelCause(context.WithValue(context.Background(), key{}, 1))
 			stop := context.AfterFunc(ctx, func() {})
 			child, end := context.WithDeadline(ctx, time.Now().Add(time.Hour))
 			stop()

@@ -24,7 +24,8 @@ func TestInside(t *testing.T) {
 		leave()
 		done <- c.Here()
 	}()
-	if <-done || <-done {
+	within, after := <-done, <-done
+	if within || after {
 		t.Error("goroutines are taken for each other")
 	}
 	if other.Here() {
