@@ -189,7 +189,10 @@ func (p *Source) Sample(_ context.Context, into *sampler.Sample) error {
 	p.follow(stat.Comm, now)
 	into.Start, into.Ceilings = p.start, ceilings
 	p.faults.Reset()
-	into.Add(sampler.RSSBytes, float64(stat.ResidentMemory()))
+	// Between fork and exec, and after its memory is gone, a process has none yet, or none any more: that is no reading.
+	if rss := stat.ResidentMemory(); rss > 0 {
+		into.Add(sampler.RSSBytes, float64(rss))
+	}
 	if fdsErr == nil {
 		into.Add(sampler.OpenFDs, float64(fds))
 	} else {

@@ -274,6 +274,27 @@ func TestProcIsGone(t *testing.T) {
 	}
 }
 
+// A process without memory of its own has no reading of it, as one has that is about to execute a program.
+func TestProcessWithoutMemory(t *testing.T) {
+	const kthreadd = 2
+	if comm, err := os.ReadFile("/proc/2/comm"); err != nil || string(comm) != "kthreadd\n" {
+		t.Skip("the threads of the kernel are not seen here")
+	}
+	p, err := New(kthreadd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	var s sampler.Sample
+	_ = p.Sample(t.Context(), &s) // its descriptors may not be readable
+	if rss, ok := s.Value(sampler.RSSBytes); ok {
+		t.Errorf("%v bytes", rss)
+	}
+	if threads, ok := s.Value(sampler.Threads); !ok || threads != 1 {
+		t.Errorf("%v threads, want 1", threads)
+	}
+}
+
 func TestNewProcessErrors(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
