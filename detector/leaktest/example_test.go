@@ -25,7 +25,8 @@ var subscribers []func(string)
 func ExampleCheck() {
 	t := exampleT{} // in a test: its *testing.T
 	leaktest.Check(t, func() {
-		subscribers = append(subscribers, func(string) {})
+		inbox := make([]string, 0, 1000)
+		subscribers = append(subscribers, func(message string) { inbox = append(inbox, message) })
 	})
 	// Output: the test fails
 }
