@@ -284,7 +284,7 @@ func TestSinkThatPanics(t *testing.T) {
 			`level=error msg="alerting: sending alerts: the sink panicked"`,
 			`level=info msg="alerting: sending alerts works again"`,
 		}},
-		{"nil", func() { panic((error)(nil)) }, "panic: panic called with nil argument", []string{
+		{"nil", func() { panic((error)(nil)) }, "panic: " + new(runtime.PanicNilError).Error(), []string{
 			`level=error msg="alerting: sending alerts: the sink panicked"`,
 			`level=info msg="alerting: sending alerts works again"`,
 		}},

@@ -41,6 +41,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"runtime/pprof"
 	"slices"
@@ -253,7 +254,11 @@ func standard(t *testing.T) map[string]func(*testing.T) {
 
 // No check of a clean package finds a leak.
 func TestStandardLibrary(t *testing.T) {
-	for name, round := range standard(t) {
+	rounds := standard(t)
+	if strings.HasPrefix(runtime.Version(), "go1.24") {
+		delete(rounds, "unique") // the map behind it kept what was forgotten, up to Go 1.25
+	}
+	for name, round := range rounds {
 		t.Run(name, func(t *testing.T) { leaktest.Check(t, func() { round(t) }) })
 	}
 }
