@@ -194,6 +194,10 @@ func (p *profiler) renew(now View) bool {
 func (p *profiler) take(ctx context.Context, i int, now View) bool {
 	w := &p.watched[i]
 	spacing := max(now.Config.CheckInterval, finding.Stretch(finestWidth, now.Scale)/2)
+	if i == goroutineSites && now.Time.IsZero() {
+		w.next = time.Now().Add(min(spacing/10, time.Second)) // how many there are is not known yet
+		return false
+	}
 	if i == goroutineSites && now.Goroutines > maxGoroutines {
 		w.next = time.Now().Add(spacing)
 		p.note(w, wording.NoProfile.Say(now.Goroutines, maxGoroutines))
