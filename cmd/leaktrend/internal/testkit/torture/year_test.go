@@ -48,6 +48,7 @@ func TestYear(t *testing.T) {
 
 // year is a monitor, its process and what is known of its alerts. All of it is in a bubble.
 type year struct {
+	life sync.Mutex // guards started, leak, cpu and over: what the process does, which each day may change
 	*harm
 	t       *testing.T
 	monitor *detector.ResourceMonitor
@@ -133,16 +134,19 @@ func (y *year) Sample(_ context.Context, s *sampler.Sample) error {
 		stamp = now.Add(-time.Hour)
 	}
 	s.Reset(stamp)
-	s.Start = y.started
-	y.seldom("the source", 20_000)
-	hours := now.Sub(y.started).Hours()
 	load := 1 + math.Sin(2*math.Pi*float64(now.Unix()%86400)/86400)
+	y.life.Lock()
 	y.cpu += 5 * load
-	s.Add(sampler.CPUSeconds, y.cpu)
-	s.Add(sampler.Goroutines, 50+20*load+float64(y.below(10))+y.leak*hours)
+	started, leak, cpu, over := y.started, y.leak, y.cpu, y.over
+	y.life.Unlock()
+	s.Start = started
+	y.seldom("the source", 20_000)
+	hours := now.Sub(started).Hours()
+	s.Add(sampler.CPUSeconds, cpu)
+	s.Add(sampler.Goroutines, 50+20*load+float64(y.below(10))+leak*hours)
 	s.Add(sampler.HeapLiveBytes, float64(1<<20)*(100+30*load+float64(y.below(20))))
 	fds := 40 + 10*load + float64(y.below(5))
-	if y.over {
+	if over {
 		fds += 200
 	}
 	s.Add(sampler.OpenFDs, fds)
@@ -236,18 +240,27 @@ func (y *year) live(days int) {
 	}
 }
 
+// restart begins another process, which leaks some goroutines an hour.
+func (y *year) restart(leak float64) {
+	y.life.Lock()
+	defer y.life.Unlock()
+	y.started, y.leak, y.cpu = time.Now(), leak, 0
+}
+
 // happen is what a day brings.
 func (y *year) happen() {
 	switch y.below(8) {
 	case 0:
-		y.started, y.leak, y.cpu = time.Now(), 0, 0
+		y.restart(0)
 		y.add("restarts of the process", 1)
 	case 1:
-		y.started, y.leak, y.cpu = time.Now(), float64(1+y.below(30)), 0
+		y.restart(float64(1 + y.below(30)))
 		y.add("restarts of the process", 1)
 		y.add("leaks", 1)
 	case 2, 3:
+		y.life.Lock()
 		y.over = !y.over
+		y.life.Unlock()
 		y.add("steps over the limit and back", 1)
 	case 4:
 		_ = y.monitor.Stop()
