@@ -60,7 +60,6 @@ func (c *counted) viewers(t *testing.T, h http.Handler, n, refused int, path str
 			return c.asked.Load() == before+int64(n) && codes[http.StatusServiceUnavailable] == refused
 		})
 		close(c.may)
-		c.may = nil
 	}
 	wg.Wait()
 	return codes
