@@ -7,6 +7,7 @@ package detector
 import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/engine"
+	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -57,6 +58,16 @@ func New(config Config) (*Detector, error) {
 // Describe tells what a resource is, where that is known better than its name tells: a type that was declared, or what
 // its values show. It counts for a resource that was not read yet.
 func (d *Detector) Describe(r sampler.Resource) { d.engine.Describe(r) }
+
+// Identify tells the version of the process and the revision of its source, from the next sample on. Each may be empty.
+func (d *Detector) Identify(version, revision string) { d.engine.Identify(version, revision) }
+
+// Lives returns what is known of the process over its lives, the running one among them: a copy.
+func (d *Detector) Lives() lives.Record { return d.engine.Lives() }
+
+// Restore takes what Lives returned when the lives before were watched. It must be called before the first sample. The
+// error says why the record cannot be used; then nothing is taken.
+func (d *Detector) Restore(r lives.Record) error { return d.engine.Restore(r) }
 
 // Observe takes the next sample and returns what it decided: usually nothing. The returned events are valid until the
 // next call. A sample that is not newer than the one before is ignored.

@@ -71,7 +71,7 @@ func edgeFault(from, to string) string {
 		return plotsAreLight
 	case own && under(from, "detector/page") && under(to, "detector/engine", "detector/finding", "detector/config"):
 		return "the page shows what it is given: it knows no engine"
-	case own && under(from, "detector/engine", "detector/finding", "detector/sites", "detector/history") && under(to, "detector/wording", "detector/page"):
+	case own && under(from, "detector/engine", "detector/finding", "detector/lives", "detector/sites", "detector/history") && under(to, "detector/wording", "detector/page"):
 		return "what decides gives reasons and figures: sentences are composed above it"
 	case own && under(from, "detector/evidence") && under(to, "detector/page", "detector/history"):
 		return "evidence is what an alert names: it shows nothing"

@@ -4,9 +4,12 @@
 package engine
 
 import (
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/detector/finding"
+	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/trend"
 )
@@ -33,6 +36,9 @@ type Engine struct {
 	began     bool
 	restarts  int
 	start     time.Time
+	build     build
+	life      life
+	record    lives.Record // of the lives before
 	ceilings  []sampler.Ceiling
 	series    []*Series // in order of appearance
 	byName    map[string]*Series
@@ -47,7 +53,8 @@ type Engine struct {
 
 // New returns an Engine for one process. The configuration must be valid.
 func New(config Config) *Engine {
-	return &Engine{config: config, scale: config.Adaptive.Scale(), byName: make(map[string]*Series)}
+	scale := config.Adaptive.Scale()
+	return &Engine{config: config, scale: scale, byName: make(map[string]*Series), record: lives.New(scale)}
 }
 
 // Describe tells what a resource is, where that is known better than its name tells: a type that was declared, or what
@@ -60,6 +67,29 @@ func (e *Engine) Describe(r sampler.Resource) {
 		e.described[r.Name] = r
 	}
 }
+
+// Identify tells the version of the process and the revision of its source, from the next sample on. Each may be empty.
+func (e *Engine) Identify(version, revision string) { e.build = build{version, revision} }
+
+// Restore takes what is known of the lives before, and must be called before the first sample. Where the latest one of
+// the record still runs, by its start time, it goes on. The error says why the record cannot be used, and leaves the
+// engine as it was.
+func (e *Engine) Restore(r lives.Record) error {
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	if e.began {
+		return errors.New("engine: restored after the first sample")
+	}
+	if r.Scale != e.scale {
+		return fmt.Errorf("engine: restored with time constants scaled by %v, not %v", r.Scale, e.scale)
+	}
+	e.record = r.Clone()
+	return nil
+}
+
+// Lives returns what is known of the process over its lives, the running one among them: a copy.
+func (e *Engine) Lives() lives.Record { return over(e) }
 
 // Observe takes the next sample and returns what it decided: usually nothing. The returned decisions are valid until
 // the next call. A sample that is not newer than the one before is ignored.
@@ -77,12 +107,14 @@ func (e *Engine) Observe(s *sampler.Sample) []Decision {
 	if e.restarted(s) {
 		e.restart(at)
 	}
-	if !s.Start.IsZero() {
-		e.start = s.Start
-	}
 	if !e.began {
 		e.began, e.epoch = true, at
+		beginFirst(e, s, at)
 	}
+	if !s.Start.IsZero() {
+		e.start, e.life.start = s.Start, s.Start
+	}
+	e.life.build = e.build
 	e.takeCeilings(s.Ceilings)
 	e.load.observe(e, s, at)
 	e.places.samples++
@@ -129,12 +161,17 @@ func (e *Engine) restartsUnknown() bool { return e.cpu == nil && e.start.IsZero(
 
 // restart forgets what was learned of the process that ended.
 func (e *Engine) restart(at int64) {
+	e.record = over(e)
+	e.record.CloseLatest(lives.Replaced)
+	e.record.Open = nil
+	e.life = life{first: at}
 	e.epoch = at
 	e.restarts++
 	e.load.reset()
 	for _, s := range e.series {
 		s.resolveAll(e, at, Restarted)
 		s.reset(e)
+		inherit(e, s)
 	}
 }
 
@@ -214,6 +251,7 @@ func (e *Engine) Reconfigure(config Config) []Decision {
 	}
 	if rescaled {
 		e.epoch = e.last
+		e.record, e.life.first = lives.New(scale), e.last
 	}
 	for _, s := range e.series {
 		s.reconfigure(e, old, rescaled)

@@ -116,12 +116,20 @@ func (s *Series) checkLimits(e *Engine, at int64, closed bool) {
 
 // resolveLimit ends the limit finding, and says so if it had been alerted.
 func (s *Series) resolveLimit(e *Engine, at int64, why Cause) {
-	if s.limit.notice.Alerted {
-		d := s.limitDecision(at, alerting.Resolved, why)
-		d.Severity = s.limit.notice.Severity
+	if d, alerted := s.endOfLimit(at, why); alerted {
 		e.decisions = append(e.decisions, d)
 	}
 	s.limit = limit{}
+}
+
+// endOfLimit returns the decision that ends the limit finding; ok is false where it was not alerted.
+func (s *Series) endOfLimit(at int64, why Cause) (d Decision, ok bool) {
+	if !s.limit.notice.Alerted {
+		return Decision{}, false
+	}
+	d = s.limitDecision(at, alerting.Resolved, why)
+	d.Severity = s.limit.notice.Severity
+	return d, true
 }
 
 func (s *Series) limitDecision(at int64, status alerting.Status, why Cause) Decision {

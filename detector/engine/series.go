@@ -8,6 +8,7 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/baseline"
 	"github.com/mdzesseis/leaktrend/detector/finding"
+	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/trend"
 )
@@ -48,7 +49,9 @@ type Series struct {
 	average  baseline.EWMA
 	start    baseline.Start
 	ladder   *trend.Ladder
-	began    int64 // from when on the ladder knows: since the process started, or may have
+	track    lives.Track // of this life
+	clock    lives.Clock // over the lives
+	began    int64       // from when on the ladder knows: since the process started, or may have
 
 	growth     finding.Growth
 	saw        finding.Saw // while nothing tells of restarts
@@ -77,6 +80,7 @@ func newSeries(e *Engine, resource string) *Series {
 	}
 	s.threshold = e.config.thresholdOf(resource)
 	s.reset(e)
+	inherit(e, s)
 	return s
 }
 
@@ -90,6 +94,7 @@ func (s *Series) reset(e *Engine) {
 	s.limit, s.jumped, s.pending = limit{}, jump{}, jump{}
 	s.forgetGrowth()
 	s.newLadder(e)
+	s.track = lives.NewTrack(e.scale)
 }
 
 func (s *Series) newLadder(e *Engine) {
@@ -119,6 +124,7 @@ func (s *Series) reconfigure(e *Engine, old Config, rescaled bool) {
 	}
 	if rescaled {
 		s.newLadder(e)
+		s.track = lives.NewTrack(e.scale)
 	}
 }
 
@@ -137,6 +143,8 @@ func (s *Series) observe(e *Engine, at int64, value float64) {
 		return
 	}
 	s.start.Observe(at, value)
+	s.track.Add(at-e.life.first, value)
+	s.clock.Add(at, value)
 	s.fractional = s.fractional || !s.known && value != math.Trunc(value)
 	if e.restartsUnknown() && s.saw.Observe(at, value, s.offsetNow(), int64(e.scale*shortestTooth)) && s.growth.Falls(at, s.previous, value) {
 		s.ladder, s.began = trend.NewLadder(e.epoch, e.scale), at
@@ -244,15 +252,23 @@ func kindIndex(kind alerting.Kind) int {
 
 // resolveGrowth ends the trend finding, and says so if it had been alerted.
 func (s *Series) resolveGrowth(e *Engine, at int64, why Cause) {
-	if s.notice.Alerted {
-		measured := s.growth.Measured()
-		d := s.decision(at, alerting.Trend, alerting.Resolved, why)
-		d.Severity, d.Since, d.Baseline = s.notice.Severity, finding.Instant(s.growth.Onset().At), measured.Level
-		d.SinceError = s.growth.Onset().Error.Seconds()
-		d.SlopePerHour = measured.Fit.Slope * 3600
+	if d, alerted := s.endOfGrowth(at, why); alerted {
 		e.decisions = append(e.decisions, d)
 	}
 	s.severity, s.notice = 0, finding.Notice{}
+}
+
+// endOfGrowth returns the decision that ends the trend finding; ok is false where it was not alerted.
+func (s *Series) endOfGrowth(at int64, why Cause) (d Decision, ok bool) {
+	if !s.notice.Alerted {
+		return Decision{}, false
+	}
+	measured := s.growth.Measured()
+	d = s.decision(at, alerting.Trend, alerting.Resolved, why)
+	d.Severity, d.Since, d.Baseline = s.notice.Severity, finding.Instant(s.growth.Onset().At), measured.Level
+	d.SinceError = s.growth.Onset().Error.Seconds()
+	d.SlopePerHour = measured.Fit.Slope * 3600
+	return d, true
 }
 
 func (s *Series) resolveAll(e *Engine, at int64, why Cause) {

@@ -24,6 +24,11 @@ func (c *Cooldown) Start(at int64, severity alerting.Severity) {
 	*c = Cooldown{ever: true, at: at, severity: severity}
 }
 
+// Latest returns the latest alert; ok is false where there was none.
+func (c *Cooldown) Latest() (at int64, severity alerting.Severity, ok bool) {
+	return c.at, c.severity, c.ever
+}
+
 // Due decides whether a finding that holds is to be alerted at an instant (unix nanoseconds): at its start, and when
 // its severity rises. Within the cooldown after an alert on the same subject only a higher severity is; a finding that
 // still holds when the cooldown ends is alerted then. What is due is taken as alerted.

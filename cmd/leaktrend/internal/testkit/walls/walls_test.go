@@ -79,7 +79,7 @@ func sources(t *testing.T) (all []source, positions *token.FileSet) {
 }
 
 // pure packages compute: instants, values and configuration in, decisions out.
-var pure = []string{"trend", "baseline", "detector/finding", "detector/engine"}
+var pure = []string{"trend", "baseline", "detector/finding", "detector/lives", "detector/engine"}
 
 func TestPurePackagesKnowNoWorld(t *testing.T) {
 	all, positions := sources(t)

@@ -1,0 +1,174 @@
+package lives
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	// Points is how many floors a curve has at most.
+	Points = 32
+	// finestWidth is the width of the stretches of a young life at a scale of 1.
+	finestWidth = 5 * time.Minute
+	// shortest is how many such stretches a life lasts that tells anything.
+	shortest = 2
+
+	steps   = 999 // of a curve's range
+	nothing = -1  // was read
+	most    = 1e100
+)
+
+// Curve is one resource over the age of a life: the lowest value in stretches of equal width from the first sample on,
+// 16 to 32 of them for a life of 80 minutes or more. Levels are in the unit of the resource, kept to a thousandth of
+// their range.
+type Curve struct {
+	Width  float64 `json:"width"` // of a stretch, in seconds
+	Base   float64 `json:"base"`  // the lowest floor
+	Unit   float64 `json:"unit"`
+	Floors []int16 `json:"floors"`         // Base + n Unit; -1 where nothing was read
+	Start  float64 `json:"start"`          // level at which the process settled after its start
+	Last   float64 `json:"last"`           // latest reading
+	Grew   bool    `json:"grew,omitempty"` // the life ended in growth that was found or suspected
+}
+
+// Level returns floor number i; ok is false where nothing was read, or there is none.
+func (c *Curve) Level(i int) (level float64, ok bool) {
+	if i < 0 || i >= len(c.Floors) || c.Floors[i] < 0 {
+		return 0, false
+	}
+	return c.Base + float64(c.Floors[i])*c.Unit, true
+}
+
+// Age returns the middle of stretch number i, in seconds after the first sample.
+func (c *Curve) Age(i int) float64 { return (float64(i) + .5) * c.Width }
+
+func (c *Curve) valid() bool {
+	if !(c.Width > 0) || math.IsInf(c.Width, 0) || !(c.Unit >= 0) || len(c.Floors) > Points {
+		return false
+	}
+	for _, v := range []float64{c.Base, c.Unit, c.Start, c.Last} {
+		if !(math.Abs(v) <= 2*most) {
+			return false
+		}
+	}
+	for _, f := range c.Floors {
+		if f < nothing || f > steps {
+			return false
+		}
+	}
+	return true
+}
+
+// Track gathers the curve of a running life. It is not safe for concurrent use, and does not allocate.
+type Track struct {
+	width  int64 // nanoseconds
+	end    int64 // of the open stretch, nanoseconds after the first sample
+	n      int   // closed stretches
+	floors [Points]float64
+	lowest float64 // of the open stretch
+	since  int64   // first reading in it
+	latest int64
+}
+
+// NewTrack returns the track of a life that begins, at a scale of the time constants.
+func NewTrack(scale float64) Track {
+	width := int64(max(1, scale*float64(finestWidth)))
+	return Track{width: width, end: width, lowest: math.Inf(1)}
+}
+
+// Add takes a reading at an age in nanoseconds after the first sample of the life. Ages must not decrease.
+func (t *Track) Add(age int64, value float64) {
+	if age >= t.end {
+		t.advance(age)
+	}
+	if math.IsInf(t.lowest, 1) {
+		t.since = age
+	}
+	t.latest = age
+	if value < t.lowest {
+		t.lowest = max(value, -most)
+	}
+}
+
+// advance closes the stretches that end by an age.
+func (t *Track) advance(age int64) {
+	for age >= t.end {
+		if t.n == Points {
+			t.widen()
+			continue
+		}
+		t.floors[t.n] = t.lowest
+		t.lowest = math.Inf(1)
+		t.n++
+		t.end += t.width
+	}
+}
+
+// widen joins the stretches by twos.
+func (t *Track) widen() {
+	for i := range Points / 2 {
+		t.floors[i] = min(t.floors[2*i], t.floors[2*i+1])
+	}
+	t.n = Points / 2
+	t.width *= 2
+	t.end = int64(t.n+1) * t.width
+}
+
+// Curve returns what was gathered. A stretch that is open counts from half of its width on: the lowest of a few values
+// is no floor.
+func (t *Track) Curve() Curve {
+	floors := t.floors
+	n := t.n
+	if open := t.end - t.width; !math.IsInf(t.lowest, 1) && n < Points && t.latest-open >= t.width/2 {
+		floors[n] = t.lowest
+		n++
+	}
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, f := range floors[:n] {
+		if !math.IsInf(f, 1) {
+			low, high = min(low, f), max(high, min(f, most))
+		}
+	}
+	c := Curve{Width: float64(t.width) / 1e9}
+	if math.IsInf(low, 1) {
+		return c
+	}
+	c.Base, c.Unit = low, rounded((high-low)/steps)
+	c.Floors = make([]int16, n)
+	for i, f := range floors[:n] {
+		c.Floors[i] = nothing
+		if !math.IsInf(f, 1) {
+			c.Floors[i] = 0
+			if c.Unit > 0 {
+				c.Floors[i] = int16(min(steps, math.Round((min(f, most)-low)/c.Unit)))
+			}
+		}
+	}
+	return c
+}
+
+// Resume returns the track of a life that goes on, by its curve.
+func (c *Curve) Resume() Track {
+	t := Track{width: int64(c.Width * 1e9), n: len(c.Floors), lowest: math.Inf(1)}
+	for i := range c.Floors {
+		level, ok := c.Level(i)
+		if !ok {
+			level = math.Inf(1)
+		}
+		t.floors[i] = level
+	}
+	t.end = int64(t.n+1) * t.width
+	return t
+}
+
+// rounded returns a value of at least this size, with three digits.
+func rounded(v float64) float64 {
+	if v <= 0 {
+		return 0
+	}
+	digit := math.Pow(10, math.Floor(math.Log10(v))-2)
+	if digit == 0 || math.IsInf(digit, 0) {
+		return v
+	}
+	return math.Ceil(v/digit) * digit
+}

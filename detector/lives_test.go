@@ -1,0 +1,178 @@
+package detector_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/lives"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// deployed is one process of a service.
+type deployed struct {
+	version string
+	hours   float64
+	level   func(hours float64) float64 // of open_fds, over the age
+}
+
+var firstStart = time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
+
+// samplesOf gives a sample a minute of processes that come one after the other, with 20 s between them.
+func samplesOf(all []deployed, visit func(number int, s *sampler.Sample)) {
+	noise := rand.New(rand.NewPCG(7, 11))
+	start := firstStart
+	for number, process := range all {
+		for age := time.Minute; age.Hours() <= process.hours; age += time.Minute {
+			s := sampler.Sample{Time: start.Add(age), Start: start, Ceilings: someCeilings}
+			s.Add(sampler.OpenFDs, float64(int(process.level(age.Hours())+4*noise.Float64())))
+			s.Add(sampler.CPUSeconds, age.Seconds()/7)
+			visit(number, &s)
+		}
+		start = start.Add(time.Duration(process.hours*float64(time.Hour)) + 20*time.Second)
+	}
+}
+
+var someCeilings = []sampler.Ceiling{{Resource: sampler.OpenFDs, Level: 1024, Source: "RLIMIT_NOFILE"}}
+
+// TestLivesSurvive: a detector that goes on with what another one knew of the lives before decides what one decides that
+// watched them all.
+func TestLivesSurvive(t *testing.T) {
+	fast := func(hours float64) float64 { return 100 + 40*hours }
+	all := []deployed{
+		{"1.0", 30, fast}, {"1.0", .02, fast}, {"1.0", .05, fast}, {"1.1", 20, func(float64) float64 { return 100 }}, {"1.2", 30, fast},
+		{"1.2", 26, func(h float64) float64 { return 100 + 1.5*h }}, {"1.3", 9, func(h float64) float64 { return 100 + 500*h/(h+1) }}, {"1.3", 12, fast},
+	}
+	config := detector.DefaultConfig()
+	config.FDThreshold = 700
+	newDetector := func() *detector.Detector {
+		d, err := detector.New(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	whole, part, latest := newDetector(), newDetector(), 0
+	var want, got []alerting.Event
+	samplesOf(all, func(number int, s *sampler.Sample) {
+		if number != latest {
+			text, err := json.Marshal(part.Lives())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var kept lives.Record
+			if err := json.Unmarshal(text, &kept); err != nil {
+				t.Fatal(err)
+			}
+			part, latest = newDetector(), number
+			if err := part.Restore(kept); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, d := range []*detector.Detector{whole, part} {
+			d.Identify(all[number].version, "")
+		}
+		want = append(want, whole.Observe(s)...)
+		got = append(got, part.Observe(s)...)
+	})
+	if len(want) < 6 {
+		t.Errorf("only %d events", len(want))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-all watched +restored):\n%s", diff)
+	}
+	if diff := cmp.Diff(whole.Lives(), part.Lives()); diff != "" {
+		t.Errorf("lives (-all watched +restored):\n%s", diff)
+	}
+	type known struct {
+		Version string
+		Ended   lives.End
+		Count   int
+		Floors  int
+	}
+	var have []known
+	record := whole.Lives()
+	for i := range record.Lives {
+		life := &record.Lives[i]
+		have = append(have, known{life.Version, life.Ended, life.Count, len(life.Curves[sampler.OpenFDs].Floors)})
+	}
+	if diff := cmp.Diff([]known{
+		{"1.0", lives.Exhausted, 0, 22}, {"1.0", lives.Replaced, 2, 0}, {"1.1", lives.Replaced, 0, 30}, {"1.2", lives.Exhausted, 0, 22},
+		{"1.2", lives.Replaced, 0, 19}, {"1.3", lives.Replaced, 0, 27}, {"1.3", lives.Running, 0, 18},
+	}, have); diff != "" {
+		t.Errorf("lives (-want +got):\n%s", diff)
+	}
+}
+
+// TestRestoreGoesOn: where the process of the record still runs its life goes on.
+func TestRestoreGoesOn(t *testing.T) {
+	var d *detector.Detector
+	begin := func(kept *lives.Record) {
+		var err error
+		if d, err = detector.New(detector.DefaultConfig()); err != nil {
+			t.Fatal(err)
+		}
+		if kept != nil {
+			if err := d.Restore(*kept); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	begin(nil)
+	n := 0
+	samplesOf([]deployed{{"", 10, func(float64) float64 { return 100 }}, {"", 20, func(h float64) float64 { return 200 + h }}}, func(number int, s *sampler.Sample) {
+		if n++; n%400 == 0 {
+			kept := d.Lives()
+			begin(&kept)
+		}
+		d.Observe(s)
+	})
+	var got []string
+	record := d.Lives()
+	for i := range record.Lives {
+		life := &record.Lives[i]
+		curve := life.Curves[sampler.OpenFDs]
+		got = append(got, fmt.Sprintf("%s from %v to %v, %d floors", life.Ended, life.First.Sub(firstStart), life.End.Sub(firstStart), len(curve.Floors)))
+	}
+	want := []string{
+		"replaced from 1m0s to 10h0m0s, 30 floors",
+		"running from 10h1m20s to 30h0m20s, 30 floors",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestRestoreRefuses(t *testing.T) {
+	soak := detector.DefaultConfig()
+	soak.Adaptive.Soak = 20 * time.Minute
+	wrong := lives.New(1)
+	wrong.Version = 99
+	for _, test := range []struct {
+		name   string
+		config detector.Config
+		record lives.Record
+		late   bool
+	}{
+		{"another version", detector.DefaultConfig(), wrong, false},
+		{"another scale", soak, lives.New(1), false},
+		{"after the first sample", detector.DefaultConfig(), lives.New(1), true},
+	} {
+		d, err := detector.New(test.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if test.late {
+			d.Observe(&sampler.Sample{Time: firstStart})
+		}
+		if d.Restore(test.record) == nil {
+			t.Errorf("%s: taken", test.name)
+		}
+	}
+}
