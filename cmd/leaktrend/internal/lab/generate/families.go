@@ -16,7 +16,10 @@ var (
 	pooled   = []string{sampler.Goroutines, sampler.OpenFDs, sampler.RSSBytes}
 )
 
-const minute = 1. / 60 // of an hour
+const (
+	minute = 1. / 60 // of an hour
+	week   = 168     // hours
+)
 
 // families are what a detector must tell apart. Ranges are those met in services: minutes to days, a few percent to
 // several times the level.
@@ -178,7 +181,7 @@ var families = []Family{
 		Name: "weekly_fall", Ambiguous: true, Later: true, Sentence: "growth of days that a weekly job takes back, without a restart",
 		resources: anything, days: 10, maxDays: 28,
 		draw: func(p *process) {
-			p.weekly(p.healthy, p.logarithmic(.2, 2), p.logarithmic(minute, 4))
+			p.takenBack(p.healthy, week, p.logarithmic(.2, 2), p.logarithmic(minute, 4))
 			p.background()
 		},
 	}, {

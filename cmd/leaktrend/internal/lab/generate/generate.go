@@ -140,9 +140,14 @@ func One(o Options, family string, index int) *dataset.Recording {
 		p.read = nil
 	}
 	truth := p.truth()
+	return p.finish(o, truth, index)
+}
+
+// finish records the process and says what is known of it.
+func (p *process) finish(o Options, truth dataset.Truth, index int) *dataset.Recording {
 	r := p.record(p.family.load == always || o.Load && p.family.load == asAsked)
-	r.Name = fmt.Sprintf("%s/%d", family, index)
-	r.Program, r.Family = r.Name, family
+	r.Name = fmt.Sprintf("%s/%d", p.family.Name, index)
+	r.Program, r.Family = r.Name, p.family.Name
 	r.Series[0].Truth = truth
 	if o.Ceilings && slices.Contains(limited, p.resource) {
 		ceiling := sampler.Ceiling{Resource: p.resource, Level: math.Ceil(p.limit * p.level), Source: "generated"}
@@ -215,7 +220,7 @@ func newProcess(o Options, f *Family, index int) *process {
 	p.resource = f.resources[p.r.IntN(len(f.resources))]
 	p.level = p.logarithmic(levels[p.resource][0], levels[p.resource][1])
 	p.limit = p.logarithmic(3, 30)
-	p.begin = time.Date(2026, 1, 5, 0, 0, p.r.IntN(28*24*3600), 0, time.UTC).UnixNano()
+	p.begin = monday.Add(time.Duration(p.r.IntN(28*24*3600)) * time.Second).UnixNano()
 
 	p.interval = time.Duration(1+p.r.IntN(2)) * drawnInterval
 	if o.Interval != 0 {
@@ -261,6 +266,11 @@ func (p *process) tick(hour float64) int {
 
 // at returns the time of a tick.
 func (p *process) at(tick int) int64 { return p.begin + int64(tick)*int64(p.interval) }
+
+// startOf returns when the process was started that a restart at a tick begins.
+func (p *process) startOf(restart int) time.Time {
+	return time.Unix(0, p.at(restart)-int64(p.interval/4)).UTC()
+}
 
 // used returns what is used at a tick, leak included.
 func (p *process) used(tick int) float64 {
@@ -374,8 +384,7 @@ func (p *process) record(withLoad bool) *dataset.Recording {
 			for restart+1 < len(p.restarts) && p.restarts[restart+1] <= i {
 				restart++
 			}
-			start := time.Unix(0, p.at(p.restarts[restart])-int64(p.interval/4)).UTC()
-			r.Starts = append(r.Starts, dataset.Mark[time.Time]{From: len(r.Times), Value: start})
+			r.Starts = append(r.Starts, dataset.Mark[time.Time]{From: len(r.Times), Value: p.startOf(p.restarts[restart])})
 			restart++
 		}
 		late := int64(0) // the first sample begins it all

@@ -305,20 +305,19 @@ func (p *process) loseUntilKilled(hours float64) {
 	}
 }
 
-// weekly adds growth that is taken back once a week, at a random phase, within a time; heights vary by a tenth.
-func (p *process) weekly(dst []float64, height, fall float64) {
-	const week = 168
-	for begin := -week * p.r.Float64(); begin < p.hours(); begin += week {
+// takenBack adds growth that is taken back at equal times, at a random phase, within a time; heights vary by a tenth.
+func (p *process) takenBack(dst []float64, every, height, fall float64) {
+	for begin := -every * p.r.Float64(); begin < p.hours(); begin += every {
 		top := height * (.9 + .2*p.r.Float64())
 		for i := p.tick(begin); i < len(dst); i++ {
 			t := float64(i)*p.dt - begin
 			if t < 0 {
 				continue
 			}
-			if t >= week {
+			if t >= every {
 				break
 			}
-			dst[i] += top * min(t/(week-fall), (week-t)/fall)
+			dst[i] += top * min(t/(every-fall), (every-t)/fall)
 		}
 	}
 }

@@ -1,0 +1,226 @@
+package evaluate_test
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/evaluate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/stats"
+	"github.com/mdzesseis/leaktrend/detector"
+)
+
+// livesEnv asks for more, as "SEED NUMBER" of services of each family, and for the figures by family: with -v, half a
+// minute for each fifty and half. false alarms are per 1000 process-days.
+const livesEnv = "LEAKTREND_LIVES"
+
+const (
+	sixth = 6         // life that leaks by which a leak is to be found
+	aLife = time.Hour // what is shorter is part of a crash loop, and is not counted as one of the six
+)
+
+// lived is what was decided on one service.
+type lived struct {
+	family              string
+	firstDays, days     float64 // of healthy lives: of the first one, and of the others
+	firstFalse, falsely int
+	leaks               int // lives that leak and are not part of a crash loop
+	found               int // number of the first of them in which it was told; 0 = never
+}
+
+// TestLives measures the default configuration on services of many lives, on both halves of the generator's parameters:
+// as a monitor that starts with each process has it, and as one that knows the lives before. A part of it:
+// -run Lives/report.
+func TestLives(t *testing.T) {
+	seed, each := uint64(46), 1
+	text := os.Getenv(livesEnv)
+	if text != "" {
+		if n, err := fmt.Sscan(text, &seed, &each); n != 2 || each < 1 {
+			t.Fatalf("%s=%s: want a seed and a number of services: %v", livesEnv, text, err)
+		}
+	}
+	method, err := evaluate.Detector("default", detector.DefaultConfig(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ranges, half := range []string{generate.Tune: "tune", generate.Report: "report"} {
+		o := generate.Options{Seed: seed, PerFamily: each, Ranges: generate.Split(ranges)}
+		t.Run(half+" half", func(t *testing.T) {
+			alone, over := liveAll(o, method)
+			t.Logf("seed %d, %d of each family; each life alone | over lives", seed, each)
+			rate, recall := livesFigures(t, alone, over, text != "")
+			if 1000*rate.Low > 25 {
+				t.Errorf("%s false alarms per 1000 process-days after the first life, without the ambiguous families", perThousand(rate))
+			}
+			if recall.High < .3 {
+				t.Errorf("%s of the daily leaks of 30 %% or more are found by the sixth life", percent(recall))
+			}
+		})
+	}
+}
+
+// liveAll runs a method over all services: over each of their lives by itself, and over all lives of a service.
+func liveAll(o generate.Options, method evaluate.Method) (alone, over []lived) {
+	families := generate.Services()
+	alone, over = make([]lived, o.PerFamily*len(families)), make([]lived, o.PerFamily*len(families))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			for i := range next {
+				r, lives := generate.Service(o, families[i/o.PerFamily].Name, i%o.PerFamily)
+				over[i] = livedThrough(r, lives, method.Run(r))
+				var firings []evaluate.Firing
+				for _, l := range lives {
+					if l.From < l.To {
+						firings = append(firings, method.Run(oneLife(r, l))...)
+					}
+				}
+				alone[i] = livedThrough(r, lives, firings)
+			}
+		}()
+	}
+	for i := range over {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	return alone, over
+}
+
+// oneLife returns what a monitor sees that starts with the process.
+func oneLife(r *dataset.Recording, l generate.Life) *dataset.Recording {
+	one := *r
+	one.Times = r.Times[l.From:l.To]
+	one.Series = slices.Clone(r.Series)
+	for i := range one.Series {
+		one.Series[i].Values = r.Series[i].Values[l.From:l.To]
+	}
+	one.Starts = []dataset.Mark[time.Time]{{Value: l.Start}}
+	return &one
+}
+
+// livedThrough counts the alarms on a service. Every alarm in a life that does not leak is false, also one that takes
+// itself back, and one in the first healthy life after the last that leaked.
+func livedThrough(r *dataset.Recording, lives []generate.Life, firings []evaluate.Firing) lived {
+	out := lived{family: r.Family}
+	numbers := make([]int, len(lives)) // of the lives that leak
+	for k, l := range lives {
+		if l.From == l.To {
+			continue
+		}
+		lasted := time.Duration(r.Times[l.To-1] - r.Times[l.From])
+		switch {
+		case l.Leaks && lasted >= aLife:
+			out.leaks++
+		case l.Leaks:
+		case k == 0:
+			out.firstDays = lasted.Hours() / 24
+		default:
+			out.days += lasted.Hours() / 24
+		}
+		numbers[k] = max(out.leaks, 1)
+	}
+	for _, f := range firings {
+		i, _ := slices.BinarySearch(r.Times, f.At)
+		after, _ := slices.BinarySearchFunc(lives, i+1, func(l generate.Life, next int) int { return cmp.Compare(l.From, next) })
+		k := after - 1
+		switch {
+		case lives[k].Leaks && out.found == 0:
+			out.found = numbers[k]
+		case lives[k].Leaks:
+		case k == 0:
+			out.firstFalse++
+		default:
+			out.falsely++
+		}
+	}
+	return out
+}
+
+// livesFigures prints what came of it, and returns the rate of false alarms over lives after the first one without the
+// ambiguous families, and how many of the daily leaks of 30 % or more are found over lives.
+func livesFigures(t *testing.T, alone, over []lived, parts bool) (rate, recall stats.Estimate) {
+	if parts {
+		for _, f := range generate.Services() {
+			of := func(g *generate.Family) bool { return g.Name == f.Name }
+			name := f.Name
+			if f.Ambiguous {
+				name += " (ambiguous)"
+			}
+			row(t, "    "+name, f.Leaks, tally(alone, of), tally(over, of))
+		}
+	}
+	for _, sum := range []struct {
+		name  string
+		leaks bool
+		of    func(f *generate.Family) bool
+	}{
+		{"healthy", false, func(f *generate.Family) bool { return !f.Leaks }},
+		{"healthy, without the ambiguous families", false, func(f *generate.Family) bool { return !f.Leaks && !f.Ambiguous }},
+		{"leaking", true, func(f *generate.Family) bool { return f.Leaks }},
+		{"leaking 30 to 100 % each day", true, ofTarget},
+	} {
+		row(t, sum.name, sum.leaks, tally(alone, sum.of), tally(over, sum.of))
+	}
+	plain := tally(over, func(f *generate.Family) bool { return !f.Leaks && !f.Ambiguous })
+	target := tally(over, ofTarget)
+	return stats.PoissonRate(plain.falsely, plain.days), stats.Proportion(target.bySixth, target.withSix)
+}
+
+func ofTarget(f *generate.Family) bool {
+	return slices.Contains([]string{"daily_leak_30", "daily_leak_50", "daily_leak_80"}, f.Name)
+}
+
+// row prints one line of the figures.
+func row(t *testing.T, name string, leaks bool, alone, over livesTally) {
+	text := fmt.Sprintf("%-42s", name)
+	if leaks {
+		text += fmt.Sprintf(" found by life %d: %-20s | %-20s of %3d, ever %3d | %3d of %3d, in life %2.0f | %2.0f;", sixth,
+			percent(stats.Proportion(alone.bySixth, alone.withSix)), percent(stats.Proportion(over.bySixth, over.withSix)), over.withSix,
+			len(alone.found), len(over.found), over.services, stats.SpreadOf(alone.found).Median, stats.SpreadOf(over.found).Median)
+	}
+	t.Logf("%s false in the first life: %3d | %3d in %5.0f days, %-18s after it: %3d | %3d in %5.0f days, %s", text,
+		alone.firstFalse, over.firstFalse, over.firstDays, perThousand(stats.PoissonRate(over.firstFalse, over.firstDays)),
+		alone.falsely, over.falsely, over.days, perThousand(stats.PoissonRate(over.falsely, over.days)))
+}
+
+// livesTally is the sum over services.
+type livesTally struct {
+	services            int
+	firstDays, days     float64
+	firstFalse, falsely int
+	withSix, bySixth    int // services with six lives that leak, and those found by then
+	found               []float64
+}
+
+func tally(all []lived, in func(f *generate.Family) bool) (s livesTally) {
+	families := generate.Services()
+	for _, l := range all {
+		if !in(&families[slices.IndexFunc(families, func(f generate.Family) bool { return f.Name == l.family })]) {
+			continue
+		}
+		s.services++
+		s.firstDays, s.days = s.firstDays+l.firstDays, s.days+l.days
+		s.firstFalse, s.falsely = s.firstFalse+l.firstFalse, s.falsely+l.falsely
+		if l.leaks >= sixth {
+			s.withSix++
+			if l.found > 0 && l.found <= sixth {
+				s.bySixth++
+			}
+		}
+		if l.found > 0 {
+			s.found = append(s.found, float64(l.found))
+		}
+	}
+	return s
+}
