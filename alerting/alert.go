@@ -132,6 +132,8 @@ type Site struct {
 	Types         []string `json:"types,omitempty"`
 	// Via is the function of a library that acts for this line: what the line did is known by the memory from there.
 	Via string `json:"via,omitempty"`
+	// Resource is what the figures of the site are of where that is not the alert's resource: goroutines or heap_live_bytes.
+	Resource string `json:"resource,omitempty"`
 	// CalledFrom is the line of the application that called into a library most while goroutines of its came to wait here,
 	// as in "main.fetch /src/main.go:42": by the allocations that were sampled, which is no proof.
 	CalledFrom string `json:"called_from,omitempty"`
@@ -139,6 +141,8 @@ type Site struct {
 	Proven bool `json:"proven"`
 	// Held says of memory that the growth was live after two collections, as that of a cache is too.
 	Held bool `json:"held,omitempty"`
+	// Stack is the functions on the way to the line, innermost first, as far as known. It is no part of the JSON form.
+	Stack []string `json:"-"`
 }
 
 // Missing is evidence that an alert lacks, and why. What comes later is delivered as the same alert, by its id, once
@@ -168,12 +172,36 @@ type Profile struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// Alert is an Event on its way to people: who leaks, and where in the code.
+// Affected is one resource of an incident, as it was alerted last.
+type Affected struct {
+	Resource     string      `json:"resource"`
+	Kind         Kind        `json:"kind"`
+	Status       Status      `json:"status"`
+	Severity     Severity    `json:"severity"`
+	Value        float64     `json:"value"`
+	Baseline     float64     `json:"baseline"`
+	Threshold    float64     `json:"threshold,omitempty"`
+	SlopePerHour float64     `json:"slope_per_hour"`
+	Since        time.Time   `json:"since,omitzero"`
+	Exhaustion   *Exhaustion `json:"exhaustion,omitempty"`
+	Summary      string      `json:"summary"`
+}
+
+// Alert is an Event on its way to people: who leaks, and where in the code. What has one cause is one incident: the
+// alerts on all of its resources have one ID, the Event is the latest on any of them, but for its severity, which is the
+// highest of those that fire, and Resources has them all. It is resolved once all of them are.
 type Alert struct {
 	Version string `json:"version"`
-	ID      string `json:"id"` // the same for the firing and the resolved alert of one finding
+	ID      string `json:"id"` // the same for all alerts of an incident, until it is resolved
 	Event
-	Process Process `json:"process"`
+	Incident string `json:"incident,omitempty"` // the same for all resources of one cause
+	// Fingerprint is the same for the same cause in every replica, restart and version; see known_leaks.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	New         bool   `json:"new,omitempty"`   // the fingerprint is not known, and had no incident before
+	Known       bool   `json:"known,omitempty"` // the fingerprint is one of known_leaks: shown, but not delivered
+	// Resources are those of the incident, in the order in which they joined it.
+	Resources []Affected `json:"resources,omitempty"`
+	Process   Process    `json:"process"`
 	// Labels name what leaks where that is not one process but a group of them. For Alertmanager they stand for the
 	// instance.
 	Labels   map[string]string `json:"labels,omitempty"`
@@ -193,10 +221,17 @@ func (a Alert) Clone() Alert {
 		e := *a.Evidence
 		a.Evidence = &e
 	}
+	a.Resources = slices.Clone(a.Resources)
+	for i := range a.Resources {
+		if e := a.Resources[i].Exhaustion; e != nil {
+			copied := *e
+			a.Resources[i].Exhaustion = &copied
+		}
+	}
 	a.Labels = maps.Clone(a.Labels)
 	a.Sites = slices.Clone(a.Sites)
 	for i := range a.Sites {
-		a.Sites[i].Types = slices.Clone(a.Sites[i].Types)
+		a.Sites[i].Types, a.Sites[i].Stack = slices.Clone(a.Sites[i].Types), slices.Clone(a.Sites[i].Stack)
 	}
 	a.Parts = slices.Clone(a.Parts)
 	a.Profiles = slices.Clone(a.Profiles)

@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"context"
+	"strings"
 
 	"github.com/sirupsen/logrus"
 
@@ -47,6 +48,15 @@ func (s *LogSink) Send(_ context.Context, a Alert) error {
 	}
 	if len(a.Parts) > 0 {
 		fields["part"] = a.Parts[0].String()
+	}
+	if a.Incident != "" {
+		fields["incident"], fields["fingerprint"] = a.Incident, a.Fingerprint
+	}
+	if a.New {
+		fields["new"] = true
+	}
+	if len(a.Resources) > 1 {
+		fields["resources"] = strings.Join(a.ResourceNames(), ", ")
 	}
 	s.logger.WithFields(fields).Log(level, a.Summary)
 	return nil

@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/alerting/internal/text"
@@ -74,6 +75,29 @@ func (p Part) String() string {
 		fmt.Fprintf(&b, ", %.0f %% of all", 100*p.Share)
 	}
 	return b.String()
+}
+
+// String names the resource, with what was alerted of it last.
+func (r Affected) String() string {
+	s := fmt.Sprintf("%s: %s, %s, %s now", r.Resource, r.Kind, r.Status, text.Figure(r.Value))
+	if r.SlopePerHour != 0 {
+		s += ", " + text.Figure(r.SlopePerHour) + " per hour"
+	}
+	if !r.Since.IsZero() {
+		s += ", since " + text.Instant(r.Since)
+	}
+	return s
+}
+
+// ResourceNames returns the names of the incident's resources, each once, in the order in which they joined it.
+func (a *Alert) ResourceNames() []string {
+	var names []string
+	for i := range a.Resources {
+		if name := a.Resources[i].Resource; !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // String names the process: executable version (pid N) on host, as far as known.

@@ -17,6 +17,7 @@ var compiled = map[string]string{
 	module + "/detector/lives":                         "what is known over the lives of a process",
 	module + "/detector/sites":                         "lines of code live by the same rules",
 	module + "/detector/evidence":                      "what an alert names",
+	module + "/detector/incident":                      "one cause is one incident",
 	module + "/detector/history":                       "what the plots show",
 	module + "/detector/plot":                          "the plots of the live page",
 	module + "/detector/page":                          "the live page",

@@ -36,6 +36,9 @@ func (v forEvidence) Deliver(resource string, findings []sites.Finding, all floa
 	if t := m.detector.engine.Of(resource); t != nil {
 		total = totalOf(t)
 	}
+	if total.Alerted && m.withheld(resource, findings) {
+		total.Alerted = false // what is known hides nothing
+	}
 	l := m.leakOf(resource)
 	before := l.State().First.Site
 	e, news := l.Lines(resource, findings, total, m.latest.Time, config.AlertCooldown)
@@ -48,6 +51,18 @@ func (v forEvidence) Deliver(resource string, findings []sites.Finding, all floa
 		e.Summary = wording.SiteSummary(&e, &findings[0].Site, findings[0].Since)
 	}
 	m.recordEvent(e)
+}
+
+// withheld reports whether the alert on a total is not delivered, as its cause is a known one, although lines leak that
+// are not.
+func (m *state) withheld(resource string, findings []sites.Finding) bool {
+	var leaking []alerting.Site
+	for i := range findings {
+		if !findings[i].GivenBack {
+			leaking = append(leaking, findings[i].Site)
+		}
+	}
+	return m.ledger.withholds(resource, leaking)
 }
 
 // totalOf returns what the engine knows of the resource of some lines.

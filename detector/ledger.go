@@ -6,14 +6,17 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/incident"
+	"github.com/mdzesseis/leaktrend/detector/wording"
 )
 
-// ledger keeps account of the alerts: under which identity a finding is known, and what was delivered. It is safe for
-// concurrent use.
+// ledger keeps account of the alerts: under which identity a finding is known, which of them are one incident, and what
+// was delivered. It is safe for concurrent use.
 type ledger struct {
 	mu        sync.Mutex
 	limit     int // of the history
 	ids       map[findingKey]string
+	incidents incident.Tracker
 	history   []alerting.Alert     // delivered, oldest first
 	lastAlert map[string]time.Time // by resource
 }
@@ -49,13 +52,42 @@ func (l *ledger) record(e alerting.Event, process alerting.Process) alerting.Ale
 	return alerting.Alert{Version: alerting.Version, ID: id, Event: e, Process: process}
 }
 
-// deliver keeps account of an alert that is on its way to people. One that comes again, with evidence that it had
-// lacked, takes its place in the history.
-func (l *ledger) deliver(a alerting.Alert) {
+// deliver makes of an alert on a finding that of its incident, and keeps account of it. One that comes again, with
+// evidence that it had lacked, takes its place in the history. told is whether it goes to people.
+func (l *ledger) deliver(a alerting.Alert) (of alerting.Alert, told bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	d := l.incidents.Take(a)
+	d.Alert.Summary += wording.IncidentClause(&d.Alert)
+	if d.Show {
+		l.keepAlert(d.Alert)
+	}
+	return d.Alert, d.Deliver
+}
+
+// know sets which fingerprints are known, and returns the alerts that go to people for it.
+func (l *ledger) know(fingerprints []string) []alerting.Alert {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := l.incidents.Know(fingerprints)
+	for i := range now {
+		now[i].Summary += wording.IncidentClause(&now[i])
+		l.keepAlert(now[i])
+	}
+	return now
+}
+
+// withholds reports whether an alert on growth of a resource is withheld although lines leak that are not known.
+func (l *ledger) withholds(resource string, leaking []alerting.Site) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.incidents.Withholds(l.ids[findingKey{resource, alerting.Trend}], resource, leaking)
+}
+
+// keepAlert needs l.mu.
+func (l *ledger) keepAlert(a alerting.Alert) {
 	again := func(before alerting.Alert) bool {
-		return before.ID == a.ID && before.Status == a.Status && before.Time.Equal(a.Time)
+		return before.ID == a.ID && before.Status == a.Status && before.Resource == a.Resource && before.Kind == a.Kind && before.Time.Equal(a.Time)
 	}
 	if i := slices.IndexFunc(l.history, again); i >= 0 {
 		l.history[i] = a

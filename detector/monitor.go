@@ -117,12 +117,14 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 	)
 	m.logger = m.dispatcher.Logger()
 	ledger := newLedger(config.MaxAlertHistory)
+	ledger.know(config.KnownFingerprints())
 	deliver := func(a alerting.Alert) {
-		ledger.deliver(a)
-		m.dispatcher.Notify(a)
+		if of, told := ledger.deliver(a); told {
+			m.dispatcher.Notify(of)
+		}
 	}
 	m.state = &state{
-		process: process, ledger: ledger, queue: evidence.NewQueue(m.logger, deliver),
+		process: process, ledger: ledger, queue: evidence.NewQueue(m.logger, deliver), notify: m.dispatcher.Notify,
 		leaks: make(map[string]*sites.Leak), detector: d, plots: NewHistory(0),
 	}
 	m.loop = &loop{

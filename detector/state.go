@@ -20,6 +20,7 @@ type state struct {
 	process alerting.Process
 	ledger  *ledger
 	queue   *evidence.Queue
+	notify  func(alerting.Alert)
 	lines   atomic.Pointer[evidence.Lines] // nil where no profiles are taken
 
 	mu       sync.Mutex             // guards what follows
@@ -151,6 +152,11 @@ func (m *state) reconfigure(config Config, change func(old Config) error) error 
 	m.awaited = time.Now()
 	m.recordTotals(events)
 	m.ledger.keep(m.detector.Config().MaxAlertHistory)
+	m.queue.InTurn(func() {
+		for _, a := range m.ledger.know(m.detector.Config().KnownFingerprints()) {
+			m.notify(a)
+		}
+	})
 	return err
 }
 

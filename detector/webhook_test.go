@@ -172,12 +172,12 @@ func TestWebhookGetsTheContract(t *testing.T) {
 			s.Add(sampler.HeapInuseBytes, 50<<20)
 		}
 	})
-	required := []string{"baseline", "id", "kind", "process", "resource", "severity", "since", "slope_per_hour", "status", "summary", "time", "value", "version"}
+	required := []string{"baseline", "fingerprint", "id", "incident", "kind", "process", "resource", "resources", "severity", "since", "slope_per_hour", "status", "summary", "time", "value", "version"}
 	sorted := func(more ...string) []string { return slices.Sorted(slices.Values(append(more, required...))) }
 	want := map[string][]string{
-		"limit firing":   sorted("threshold"),
+		"limit firing":   sorted("threshold", "new"),
 		"limit resolved": sorted("threshold"),
-		"trend firing":   sorted("exhaustion", "evidence", "since_error_seconds"),
+		"trend firing":   sorted("exhaustion", "evidence", "since_error_seconds", "new"),
 		"trend resolved": sorted("since_error_seconds"),
 	}
 	got := map[string][]string{}

@@ -84,6 +84,9 @@ func wallClock() time.Time { return time.Now().UTC().Truncate(time.Millisecond) 
 
 func (m *alertmanager) labels(a alerting.Alert) alertLabels {
 	l := alertLabels{Name: "LeakDetected", Resource: a.Resource, Kind: a.Kind, Severity: a.Severity}
+	if len(a.Resources) > 0 { // those with which the incident began stay
+		l.Resource, l.Kind = a.Resources[0].Resource, a.Resources[0].Kind
+	}
 	if len(a.Labels) > 0 {
 		more, _ := json.Marshal(a.Labels) // a map of strings always can be
 		l.more = string(more)
@@ -129,6 +132,12 @@ func annotations(a alerting.Alert) map[string]string {
 		"process":        a.Process.String(),
 		"sites":          strings.Join(lines(a.Sites), "\n"),
 		"parts":          strings.Join(lines(a.Parts), "\n"),
+		"incident":       a.Incident,
+		"fingerprint":    a.Fingerprint,
+		"resources":      strings.Join(all(a.Resources), "\n"),
+	}
+	if a.New {
+		m["new"] = "true"
 	}
 	if !a.Since.IsZero() {
 		m["since"] = text.Instant(a.Since)

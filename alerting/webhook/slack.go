@@ -29,6 +29,9 @@ func slackText(a alerting.Alert) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[%s] %s\n", strings.ToUpper(string(a.Status)), a.Summary)
 	fmt.Fprintf(&b, "severity %s, %s of %s", a.Severity, a.Kind, a.Resource)
+	if a.New {
+		b.WriteString(", new")
+	}
 	if p := a.Process.String(); p != "" {
 		b.WriteString(", process " + p)
 	}
@@ -39,6 +42,14 @@ func slackText(a alerting.Alert) string {
 	if a.Exhaustion != nil && a.Status == alerting.Firing {
 		fmt.Fprintf(&b, ", exhausted (%s) at %s", a.Exhaustion.Source, text.Instant(a.Exhaustion.At))
 	}
+	if a.Fingerprint != "" {
+		fmt.Fprintf(&b, "\nincident %s, fingerprint %s", a.Incident, a.Fingerprint)
+	}
+	if len(a.Resources) > 1 {
+		for _, line := range all(a.Resources) {
+			b.WriteString("\n• " + line)
+		}
+	}
 	for _, line := range append(lines(a.Sites), lines(a.Parts)...) {
 		b.WriteString("\n• " + line)
 	}
@@ -46,9 +57,12 @@ func slackText(a alerting.Alert) string {
 }
 
 // lines names the first few sites or parts.
-func lines[T fmt.Stringer](all []T) []string {
+func lines[T fmt.Stringer](some []T) []string { return all(some[:min(len(some), topSites)]) }
+
+// all names each of some.
+func all[T fmt.Stringer](some []T) []string {
 	var lines []string
-	for _, one := range all[:min(len(all), topSites)] {
+	for _, one := range some {
 		lines = append(lines, one.String())
 	}
 	return lines

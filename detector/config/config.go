@@ -5,6 +5,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/detector/engine"
@@ -30,8 +31,12 @@ type Config struct {
 	// GrowthRateThreshold is the growth within one interval that is reported as a hard limit, in percent; 0 = off. With
 	// the trend detector on it is reported once it was not given back for ten minutes, scaled in soak mode.
 	GrowthRateThreshold float64
+	KnownLeaks          string // fingerprints that are shown and counted but not alerted, separated by blanks; empty = none
 	Adaptive            Adaptive
 }
+
+// KnownFingerprints returns those of KnownLeaks, one by one.
+func (c Config) KnownFingerprints() []string { return strings.Fields(c.KnownLeaks) }
 
 // Adaptive holds the settings of the trend detector.
 type Adaptive = engine.Adaptive

@@ -170,6 +170,8 @@ func TestWrite(t *testing.T) {
   profile_dir: ""
   # maximum size of all captures together, in MB of 1024*1024 bytes; 0 = write none (default 100)
   profile_max_mb: 100
+  # fingerprints of leaks that are shown and counted but not alerted (default [])
+  known_leaks: []
   # alerts kept in memory (default 100)
   max_alert_history: 100
   # percent of growth within one interval that is a hard limit, once it outlasted a burst of 10m; 0 = off (default 0)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,6 +123,36 @@ func textKey(name, meaning string, check func(string) error, field func(*Config)
 		check: func(c *Config) error { return check(*field(c)) },
 		copy:  func(to, from *Config) { *field(to) = *field(from) },
 	}
+}
+
+// listKey is a list of words, which the field holds with blanks between them.
+func listKey(name, meaning string, check func(word string) error, field func(*Config) *string) key {
+	k := textKey(name, meaning, func(all string) error {
+		for _, word := range strings.Fields(all) {
+			if err := check(word); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, field)
+	k.list = true
+	k.spellings[0].text = func(c *Config) string {
+		var quoted []string
+		for _, word := range strings.Fields(*field(c)) {
+			quoted = append(quoted, strconv.Quote(word))
+		}
+		return "[" + strings.Join(quoted, ", ") + "]"
+	}
+	return k
+}
+
+var fingerprint = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
+func checkFingerprint(s string) error {
+	if !fingerprint.MatchString(s) {
+		return fmt.Errorf("%s is not a fingerprint, which has 16 hex digits", showText(s))
+	}
+	return nil
 }
 
 func inertKey(name string) key {

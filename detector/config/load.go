@@ -232,7 +232,7 @@ func (l *loader) setting(k *key, given map[string]entry, c *Config) {
 			continue
 		}
 		name := qualified(k.group, s.name)
-		v, err := scalarOf(dereference(e.value))
+		v, err := k.valueOf(dereference(e.value))
 		r := reading{e, v.text, *c}
 		if err == nil && s.read != nil {
 			err = s.read(&r.result, v)

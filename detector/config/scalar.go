@@ -37,6 +37,30 @@ func scalarOf(n *yaml.Node) (scalar, error) {
 	return v, nil
 }
 
+// listOf returns the single values of a list, or one alone, as one text with blanks between them: each as it stands there,
+// as 1234567890123456 is no number in a list of words.
+func listOf(n *yaml.Node) (scalar, error) {
+	var all []string
+	for _, one := range itemsOf(n) {
+		one = dereference(one)
+		if one.Kind != yaml.ScalarNode {
+			return scalar{}, fmt.Errorf("must be a list of single values, not of %s", kindName(one))
+		}
+		if !isNull(one) {
+			all = append(all, strings.Fields(one.Value)...)
+		}
+	}
+	text := strings.Join(all, " ")
+	return scalar{text: show(text), value: text}, nil
+}
+
+func itemsOf(n *yaml.Node) []*yaml.Node {
+	if n.Kind == yaml.SequenceNode {
+		return n.Content
+	}
+	return []*yaml.Node{n}
+}
+
 func (s scalar) not(what string) error {
 	if s.value == nil {
 		return errors.New("has no value")

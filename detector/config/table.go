@@ -4,6 +4,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"gopkg.in/yaml.v3"
 )
 
 const (
@@ -22,6 +24,7 @@ type key struct {
 	group     string // the mapping within the section; "" = the section itself
 	meaning   string
 	spellings []spelling             // the first holds where several stand
+	list      bool                   // several values may stand there
 	check     func(c *Config) error  // nil: every value is in range
 	copy      func(to, from *Config) // only where there is a check
 }
@@ -44,6 +47,14 @@ func (k *key) text(c *Config) (name, text string) {
 		}
 	}
 	return "", ""
+}
+
+// valueOf returns what stands at the key.
+func (k *key) valueOf(n *yaml.Node) (scalar, error) {
+	if k.list {
+		return listOf(n)
+	}
+	return scalarOf(n)
 }
 
 func (k key) in(group string) key {
@@ -100,6 +111,8 @@ var keys = []key{
 		func(c *Config) *string { return &c.ProfileDir }).orNothing(),
 	wholeKey("profile_max_mb", "maximum size of all captures together, in MB of 1024*1024 bytes; 0 = write none", math.MaxInt64/mib,
 		func(c *Config) *int64 { return &c.ProfileMaxMB }),
+	listKey("known_leaks", "fingerprints of leaks that are shown and counted but not alerted", checkFingerprint,
+		func(c *Config) *string { return &c.KnownLeaks }),
 	wholeKey("max_alert_history", "alerts kept in memory", maxHistory,
 		func(c *Config) *int { return &c.MaxAlertHistory }),
 	numberKey("growth_rate_threshold", "percent of growth within one interval that is a hard limit, once it outlasted a burst of 10m; 0 = off", 0, math.MaxFloat64,

@@ -28,6 +28,12 @@ type Lines struct {
 	logged   []string                     // ids of the alerts whose stacks were logged
 }
 
+const (
+	maxWay  = 32      // functions on the way to a line that are kept
+	minEach = 100     // bytes of heap that each of some goroutines has, for the heap to be theirs: half of a descriptor
+	maxEach = 1 << 20 // and at most
+)
+
 // NewLines returns what follows the lines of a process by its profiles. It starts nothing: see Work, Add and Capture.
 func NewLines(source ProfileSource, monitor Monitor, logger *logrus.Logger) *Lines {
 	p := newProfiler(source, logger)
@@ -167,6 +173,7 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 		slices.SortStableFunc(listed.grown, func(a, b sites.Grown) int {
 			return cmp.Compare(standardLast(&a.Profile), standardLast(&b.Profile))
 		})
+		listed = l.ofGoroutines(ctx, listed, since, now)
 	}
 	boundShares(listed.grown)
 	stale := l.stale(a, i, now, listed.grown)
@@ -186,6 +193,7 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 				}
 			}
 		}
+		locate(&g, a.Resource)
 		a.Sites = append(a.Sites, g.Site)
 	}
 	if len(listed.grown) > 0 && !stale {
@@ -271,6 +279,56 @@ func (l *Lines) throughLibrary(ctx context.Context, waiting growth, since time.T
 	waiting.grown = append(callers.grown, waiting.grown...)
 	waiting.grown = waiting.grown[:min(len(waiting.grown), maxListed)]
 	return waiting
+}
+
+// locate says of what resource the figures of a line are, where that is not the alert's, and how the line is reached.
+func locate(g *sites.Grown, resource string) {
+	i, of := goroutineSites, sampler.Goroutines
+	if g.Bytes > 0 {
+		i, of = heapSites, sampler.HeapLiveBytes
+	}
+	if mine, ok := kindOf(resource); g.Resource == "" && (!ok || mine != i || resource == sampler.RSSBytes || resource == sampler.OpenFDs) {
+		g.Resource = of
+	}
+	for _, f := range g.Profile.Frames() {
+		if len(g.Stack) == maxWay {
+			break
+		}
+		if f.Function != g.Function && !(&profile.Site{Frame: f}).Standard() {
+			g.Stack = append(g.Stack, f.Function)
+		}
+	}
+}
+
+// ofGoroutines names, in the place of lines of the runtime and the standard library that made most of a growth of memory,
+// the line whose goroutines it is the memory of: their descriptors, and the buffers of what they wait for.
+func (l *Lines) ofGoroutines(ctx context.Context, memory growth, since time.Time, now View) growth {
+	theirs, others := growth{}, growth{total: memory.total}
+	for _, g := range memory.grown {
+		if g.Profile.Standard() {
+			theirs.grown, theirs.total = append(theirs.grown, g), theirs.total+g.Growth
+		} else {
+			others.grown, others.total = append(others.grown, g), max(others.total, g.Growth)
+		}
+	}
+	if len(theirs.grown) == 0 || len(others.grown) > 0 && others.grown[0].Growth > theirs.total {
+		return memory
+	}
+	l.profiler.refresh(ctx, goroutineSites, now)
+	waiting := l.throughLibrary(ctx, l.profiler.list(goroutineSites, since, nil), since, now)
+	if len(waiting.grown) == 0 || !isTheirMemory(theirs.total, waiting.total) {
+		return memory
+	}
+	line := waiting.grown[0]
+	line.Growth, line.Share, line.Resource = theirs.total, theirs.total/max(memory.total, theirs.total), sampler.Goroutines
+	others.grown = append([]sites.Grown{line}, others.grown...)
+	return growth{others.grown[:min(len(others.grown), maxListed)], memory.total}
+}
+
+// isTheirMemory reports whether bytes can be those of so many goroutines: of their descriptors at least, with the
+// buffers of a connection or two at most.
+func isTheirMemory(bytes, goroutines float64) bool {
+	return goroutines > 0 && bytes >= minEach*goroutines && bytes <= maxEach*goroutines
 }
 
 // addDetails takes age and creator of goroutines from a traceback of all of them.

@@ -151,7 +151,15 @@ func (p *profiler) findings(i int) (resource string, found []sites.Finding, tota
 	default: // none has ended by itself
 		ended = p.renewed
 	}
-	return p.watched[i].resource, t.Findings(), t.Total(), ended
+	return p.watched[i].resource, slices.DeleteFunc(t.Findings(), p.tellsOfGoroutines), t.Total(), ended
+}
+
+// tellsOfGoroutines reports whether what grows at a line of the runtime or the standard library is the memory of
+// goroutines that grow too, whose own line tells what leaks. It needs p.mu.
+func (p *profiler) tellsOfGoroutines(f sites.Finding) bool {
+	line := profile.Site{Frame: sites.FrameOf(&f.Site)}
+	t := p.trackers[goroutineSites]
+	return f.Site.Bytes > 0 && line.Standard() && t != nil && isTheirMemory(f.Growth, t.Growth(f.Since))
 }
 
 // suspected reports whether a line of a kind has the shape of a leak.

@@ -118,6 +118,13 @@ func (q *Queue) Put(a alerting.Alert) {
 	signal(q.wake)
 }
 
+// InTurn calls f while no alert is delivered. f must not call the queue.
+func (q *Queue) InTurn(f func()) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	f()
+}
+
 // outdate has no alert of a finding be delivered again behind one that is newer. It needs q.mu.
 func (q *Queue) outdate(id string) {
 	for i := range q.waiting {

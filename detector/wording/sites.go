@@ -24,10 +24,16 @@ func SiteClause(a *alerting.Alert, growth, total float64) string {
 	}
 	s := &a.Sites[0]
 	var parts []string
-	if !strings.Contains(a.Summary, Place(s)) {
+	goroutines := s.Bytes == 0
+	switch {
+	case strings.Contains(a.Summary, Place(s)):
+	case isMemory(a.Resource) && s.Resource == sampler.Goroutines:
+		bytes, _ := sampler.Lookup(sampler.HeapLiveBytes)
+		parts = append(parts, fmt.Sprintf("%s of the %s are the memory of the goroutines that leak at %s",
+			bytes.Format(growth), bytes.Format(max(growth, total)), Place(s)))
+	default:
 		parts = append(parts, Place(s)+" "+made(a.Resource, s, growth, total))
 	}
-	goroutines := s.Bytes == 0
 	if goroutines && s.OldestSeconds >= 1 {
 		oldest := sampler.FormatDuration(time.Duration(s.OldestSeconds * 1e9).Round(time.Second))
 		parts = append(parts, "the oldest has waited "+oldest+onWhat(s.WaitReason))
@@ -39,6 +45,11 @@ func SiteClause(a *alerting.Alert, growth, total float64) string {
 		return ""
 	}
 	return "; " + strings.Join(parts, ", ")
+}
+
+// isMemory reports whether the lines of a resource are those of live memory.
+func isMemory(resource string) bool {
+	return resource == sampler.HeapLiveBytes || resource == sampler.HeapInuseBytes || resource == sampler.RSSBytes
 }
 
 // onWhat says what goroutines wait for, where that is worth a word.

@@ -173,9 +173,10 @@ var moreExported = map[string]struct {
 }{
 	"sampler":                             {21, "ten are the names of the resources, four write figures and times"},
 	"sampler/internal/scan":               {23, "internal: the cells, numbers, times and names that all formats share"},
-	"alerting":                            {30, "the alert's JSON is a contract of a dozen types"},
+	"alerting":                            {31, "the alert's JSON is a contract of a dozen types"},
 	"detector":                            {29, "the API of two monitors of the first host, and aliases of what its users name"},
 	"detector/engine":                     {17, "configuration, decisions, states and verdicts are four vocabularies of one step"},
+	"detector/wording":                    {20, "a sentence for each kind of decision and of evidence"},
 	"detector/plot":                       {25, "what a canvas of any kind has to draw"},
 	"cmd/leaktrend/internal/lab/evaluate": {16, "a name for each figure that is measured"},
 	"cmd/leaktrend/internal/lab/tune":     {18, "a name for each figure that is reported"},
