@@ -48,6 +48,7 @@ func TestWatchTellsWhatIsMissing(t *testing.T) {
 		}, "0s", exitPart, "pwn"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			server := httptest.NewServer(test.answer)
 			defer server.Close()
 			got := until(t, []string{"watch", "--url", server.URL, "--interval", "50ms", "--soak", test.soak, "--exit-code"}, test.says)
