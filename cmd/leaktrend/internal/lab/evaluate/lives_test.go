@@ -224,3 +224,40 @@ func tally(all []lived, in func(f *generate.Family) bool) (s livesTally) {
 	}
 	return s
 }
+
+// TestAlarmsOfLives: what counts as found, and what as false, on four lives of ten hours of which the third and the
+// fourth leak, and one of minutes between these.
+func TestAlarmsOfLives(t *testing.T) {
+	const hour = int64(time.Hour)
+	r := &dataset.Recording{Family: "f"}
+	for i := range int64(50) {
+		r.Times = append(r.Times, i*hour)
+	}
+	r.Times = slices.Insert(r.Times, 30, 29*hour+hour/2)
+	lives := []generate.Life{{From: 0, To: 10}, {From: 10, To: 20}, {From: 20, To: 30, Leaks: true}, {From: 30, To: 30, Leaks: true},
+		{From: 30, To: 31, Leaks: true}, {From: 31, To: 41, Leaks: true}, {From: 41, To: 51}}
+	base := lived{family: "f", firstDays: 9. / 24, days: 18. / 24, leaks: 2}
+	for _, c := range []struct {
+		name    string
+		firings []int64 // hours
+		want    func(l *lived)
+	}{
+		{"none", nil, func(*lived) {}},
+		{"in the first life", []int64{3, 9}, func(l *lived) { l.firstFalse = 2 }},
+		{"after it", []int64{10}, func(l *lived) { l.falsely = 1 }},
+		{"in the first that leaks", []int64{20}, func(l *lived) { l.found = 1 }},
+		{"again in the second", []int64{29, 35}, func(l *lived) { l.found = 1 }},
+		{"in the second", []int64{30}, func(l *lived) { l.found = 2 }},
+		{"when it is over", []int64{39, 40}, func(l *lived) { l.found, l.falsely = 2, 1 }},
+	} {
+		var firings []evaluate.Firing
+		for _, h := range c.firings {
+			firings = append(firings, evaluate.Firing{At: h * hour})
+		}
+		want := base
+		c.want(&want)
+		if got := livedThrough(r, lives, firings); got != want {
+			t.Errorf("%s: %+v, want %+v", c.name, got, want)
+		}
+	}
+}

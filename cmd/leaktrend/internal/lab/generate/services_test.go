@@ -23,7 +23,7 @@ func drawn(t *testing.T, family string, f func(t *testing.T, p *service)) {
 	t.Run(family, func(t *testing.T) {
 		for index := range servicesEach {
 			for _, half := range []Split{Tune, Report} {
-				f(t, newService(Options{Seed: 5, Ranges: half, Interval: 5 * time.Minute}, &services[i], index))
+				f(t, newService(Options{Seed: 5, Ranges: half, Interval: 10 * time.Minute}, &services[i], index))
 			}
 		}
 	})
@@ -33,7 +33,7 @@ func (p *service) lasts(life int) float64 { return float64(p.until(life)-p.lives
 
 func TestServiceIsTheSameAgain(t *testing.T) {
 	for _, f := range services {
-		o := Options{Seed: 7, Interval: 10 * time.Minute}
+		o := Options{Seed: 7, Interval: time.Hour}
 		r, lives := Service(o, f.Name, 3)
 		again, livesAgain := Service(o, f.Name, 3)
 		if diff := cmp.Diff(r, again, cmpopts.EquateNaNs()) + cmp.Diff(lives, livesAgain); diff != "" {
@@ -51,7 +51,7 @@ func TestServiceIsTheSameAgain(t *testing.T) {
 func TestLivesOfServices(t *testing.T) {
 	for _, f := range services {
 		for index := range servicesEach {
-			r, lives := Service(Options{Seed: 5, Interval: 5 * time.Minute}, f.Name, index)
+			r, lives := Service(Options{Seed: 5, Interval: 10 * time.Minute}, f.Name, index)
 			if days := r.Days(); days < 13.9 || days > 60.1 {
 				t.Errorf("%s: %.1f days", r.Name, days)
 			}
