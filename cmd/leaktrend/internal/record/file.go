@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
+	"github.com/mdzesseis/leaktrend/detector/state/filelock"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
@@ -240,8 +241,8 @@ func (l *lineFile) claim(path string, force bool) error {
 	if l.regular = info.Mode().IsRegular(); !l.regular {
 		return nil
 	}
-	if err := lock(l.file); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	if filelock.Lock(l.file) != nil {
+		return fmt.Errorf("%s: %w", path, errLocked)
 	}
 	if info, err = l.file.Stat(); err != nil {
 		return err
