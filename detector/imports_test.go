@@ -102,7 +102,7 @@ func edgeFault(from, to string) string {
 		{"github.com/google/pprof", []string{"sampler/profile/remote", "cmd"}, "the parser of profiles has its home in sampler/profile/remote"},
 		{"golang.org/x/arch", []string{"sampler/gotype"}, "decoding of instructions has its home in sampler/gotype"},
 		{"github.com/prometheus/common/config", []string{"cmd"}, "the client of a Prometheus has its home in cmd"},
-		{"golang.org/x/sys", []string{"sampler", "cmd"}, "system calls have their home in sampler"},
+		{"golang.org/x/sys", []string{"sampler", "detector/state/filelock", "cmd"}, "system calls have their home in sampler"},
 		{"github.com/influxdata", []string{"sampler/recording"}, "the formats of others have their home in sampler/recording"},
 		{"golang.org/x/text", []string{"sampler/recording"}, "the formats of others have their home in sampler/recording"},
 	} {

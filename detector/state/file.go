@@ -1,0 +1,164 @@
+package state
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/detector/lives"
+	"github.com/mdzesseis/leaktrend/detector/state/filelock"
+)
+
+const (
+	fileSuffix  = ".state"
+	lockSuffix  = ".lock"
+	asideSuffix = ".unusable" // the latest state that could not be used
+	tempSuffix  = ".new"
+	maxName     = 48 // characters of a name in the name of a file
+)
+
+// Key says which process a state is of. Two processes of one executable are told apart by the instance.
+type Key struct {
+	Executable string // as in "worker"
+	Instance   string // as in the name of the host
+}
+
+// FileName returns the name of the state file: readable, and another one for every key.
+func (k Key) FileName() string {
+	hash := sha256.Sum256(fmt.Appendf(nil, "%q %q", k.Executable, k.Instance))
+	return plain(k.Executable) + "@" + plain(k.Instance) + "-" + hex.EncodeToString(hash[:4]) + fileSuffix
+}
+
+// plain returns a name that every file system takes.
+func plain(name string) string {
+	name = strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.' && name[0] != '.':
+			return r
+		}
+		return '_'
+	}, name)
+	return name[:min(len(name), maxName)]
+}
+
+// File is the state file of one process, which nobody else writes while it is open.
+type File struct {
+	path string
+	key  Key
+	lock *os.File
+}
+
+// Open locks the state file of a process in a directory, which it makes where there is none, and reads it. Saved is nil
+// where there is no state yet, or none that can be used: then unusable says why, and the file was moved aside, to the
+// same name with ".unusable" behind it. The error wraps filelock.ErrLocked where another process has the file.
+func Open(dir string, key Key, now time.Time) (f *File, saved *Saved, unusable, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, nil, err
+	}
+	f = &File{path: filepath.Join(dir, key.FileName()), key: key}
+	// Not the state itself is locked, as each one is another file. The lock's file stays: whoever removed it would
+	// take it from one who opened it before.
+	if f.lock, err = os.OpenFile(f.path+lockSuffix, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
+		return nil, nil, nil, err
+	}
+	if err = filelock.Lock(f.lock); err != nil {
+		err = fmt.Errorf("%s: %w", f.path, err)
+	} else {
+		saved, unusable, err = f.read(now)
+	}
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, f.Close())
+	}
+	return f, saved, unusable, nil
+}
+
+// Path returns where the state is.
+func (f *File) Path() string { return f.path }
+
+func (f *File) read(now time.Time) (saved *Saved, unusable, err error) {
+	s, fault := Read(f.path)
+	switch {
+	case errors.Is(fault, fs.ErrNotExist):
+		return nil, nil, nil
+	case fault == nil:
+		if fault = s.of(f.key, now); fault == nil {
+			return &s, nil, nil
+		}
+		fault = fmt.Errorf("%s: %w", f.path, fault)
+	case !isOurs(fault):
+		return nil, nil, fault // it may be readable later
+	}
+	if err := f.MoveAside(); err != nil {
+		return nil, nil, errors.Join(fault, err)
+	}
+	return nil, fault, nil
+}
+
+// MoveAside moves a state that cannot be used to the same name with ".unusable" behind it, in the place of the one that
+// is there.
+func (f *File) MoveAside() error { return os.Rename(f.path, f.path+asideSuffix) }
+
+// isOurs reports whether an error is about what a file holds.
+func isOurs(err error) bool {
+	return errors.Is(err, ErrDamaged) || errors.Is(err, ErrNewer) || errors.Is(err, ErrTooLarge)
+}
+
+// Read returns what a state file holds, whoever has it open.
+func Read(path string) (Saved, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return Saved{}, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, MaxBytes+1))
+	if err != nil {
+		return Saved{}, err
+	}
+	s, err := Decode(text)
+	if err != nil {
+		return Saved{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
+}
+
+// Write replaces the state: whoever reads it finds the one from before or this one, also after the power went.
+func (f *File) Write(record *lives.Record, now time.Time) error {
+	text, err := Encode(Saved{Executable: f.key.Executable, Instance: f.key.Instance, Written: now.UTC().Round(0), Record: *record})
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.path, err)
+	}
+	temp := f.path + tempSuffix // one, whatever was left of the one before: nobody else writes it
+	if err := writeSynced(temp, text); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	if err := os.Rename(temp, f.path); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	syncDir(filepath.Dir(f.path))
+	return nil
+}
+
+func writeSynced(path string, text []byte) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // and through no link of somebody else's
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// Close gives the file to others.
+func (f *File) Close() error { return f.lock.Close() }

@@ -1,0 +1,265 @@
+package state_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/detector/lives"
+	"github.com/mdzesseis/leaktrend/detector/state"
+	"github.com/mdzesseis/leaktrend/detector/state/filelock"
+)
+
+var (
+	now = time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	key = state.Key{Executable: "worker", Instance: "host-1"}
+)
+
+// record returns a record of as many lives of an hour.
+func record(n int) *lives.Record {
+	r := lives.New(1)
+	for i := range n {
+		first := now.Add(time.Duration(i-n) * time.Hour)
+		track := lives.NewTrack(1)
+		for age := time.Duration(0); age < time.Hour; age += time.Minute {
+			track.Add(int64(age), 100+age.Minutes())
+		}
+		r.Add(lives.Life{Start: first, First: first, End: first.Add(59 * time.Minute), Version: "2.1.0", Ended: lives.Replaced,
+			Curves: map[string]lives.Curve{"goroutines": track.Curve()}})
+	}
+	return &r
+}
+
+// open opens the state of a key, and closes it again when the test is over.
+func open(t *testing.T, dir string) (f *state.File, saved *state.Saved, unusable error) {
+	t.Helper()
+	f, saved, unusable, err := state.Open(dir, key, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return f, saved, unusable
+}
+
+// fill writes a state, and returns where and with what content.
+func fill(t *testing.T, dir string, r *lives.Record, at time.Time) (path string, text []byte) {
+	t.Helper()
+	f, _, _ := open(t, dir)
+	if err := f.Write(r, at); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(f.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f.Path(), text
+}
+
+func TestWhatIsWrittenIsRead(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "state")
+	fill(t, dir, record(1), now)
+	path, _ := fill(t, dir, record(3), now)
+	_, saved, unusable := open(t, dir)
+	want := &state.Saved{Executable: "worker", Instance: "host-1", Written: now, Record: *record(3)}
+	if diff := cmp.Diff(want, saved); diff != "" || unusable != nil {
+		t.Errorf("%v; (-want +got):\n%s", unusable, diff)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 2 { // with the lock
+		t.Errorf("%v: %d files for one process, want 2", err, len(entries))
+	}
+	if runtime.GOOS == "windows" {
+		return
+	}
+	for name, want := range map[string]os.FileMode{path: 0o600, path + ".lock": 0o600, dir: 0o700 | os.ModeDir} {
+		if info, err := os.Stat(name); err != nil || info.Mode() != want {
+			t.Errorf("%s: %v, %v, want %v", name, err, info.Mode(), want)
+		}
+	}
+}
+
+// Whoever is killed while he writes has left what was before, whatever there is of the next.
+func TestKilledAtAnyByte(t *testing.T) {
+	dir := t.TempDir()
+	path, _ := fill(t, dir, record(3), now)
+	_, next := fill(t, t.TempDir(), record(1), now)
+	f, _, _ := open(t, dir)
+	for n := range next {
+		if err := os.WriteFile(path+".new", next[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if saved, err := state.Read(path); err != nil || len(saved.Record.Lives) != 3 {
+			t.Fatalf("killed after %d bytes: %v", n, err)
+		}
+	}
+	if err := f.Write(record(1), now); err != nil {
+		t.Fatal("what a killed writer left is in the way: ", err)
+	}
+	if saved, err := state.Read(path); err != nil || len(saved.Record.Lives) != 1 {
+		t.Errorf("%v: %d lives, want 1", err, len(saved.Record.Lives))
+	}
+}
+
+// Where the disk itself lost a part of a state, no part of it is taken for the whole.
+func TestDecodeDamaged(t *testing.T) {
+	_, text := fill(t, t.TempDir(), record(1), now)
+	for n := range text {
+		if _, err := state.Decode(text[:n]); !errors.Is(err, state.ErrDamaged) {
+			t.Fatalf("the first %d bytes of %d: %v", n, len(text), err)
+		}
+		other := append([]byte(nil), text...)
+		other[n] ^= 1
+		if _, err := state.Decode(other); !errors.Is(err, state.ErrDamaged) && !errors.Is(err, state.ErrNewer) {
+			t.Fatalf("with another byte %d: %v", n, err)
+		}
+	}
+	if _, err := state.Decode(append(text, '\n')); !errors.Is(err, state.ErrDamaged) {
+		t.Errorf("with a byte more: %v", err)
+	}
+}
+
+// What cannot be used is moved aside, one of it, and the next state takes its place.
+func TestUnusable(t *testing.T) {
+	_, good := fill(t, t.TempDir(), record(2), now)
+	encoded := func(s state.Saved) string {
+		text, err := state.Encode(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	otherForm := *record(2)
+	otherForm.Version = 99
+	for _, test := range []struct {
+		name, text string
+		want       error
+	}{
+		{"empty", "", state.ErrDamaged},
+		{"of zeros, as after a crash of the system", strings.Repeat("\x00", 512), state.ErrDamaged},
+		{"cut", string(good[:len(good)/2]), state.ErrDamaged},
+		{"something else", "time,goroutines\n1,2\n", state.ErrDamaged},
+		{"newer", strings.Replace(string(good), "state 1 ", "state 2 ", 1), state.ErrNewer},
+		{"with a record of another form", encoded(state.Saved{Executable: "worker", Instance: "host-1", Written: now, Record: otherForm}), state.ErrDamaged},
+		{"of another executable", encoded(state.Saved{Executable: "other", Instance: "host-1", Written: now, Record: *record(2)}), state.ErrForeign},
+		{"of another instance", encoded(state.Saved{Executable: "worker", Instance: "host-2", Written: now, Record: *record(2)}), state.ErrForeign},
+		{"from the future", encoded(state.Saved{Executable: "worker", Instance: "host-1", Written: now.Add(2 * time.Hour), Record: *record(2)}), state.ErrFuture},
+		{"too large", strings.Repeat("x", state.MaxBytes+1), state.ErrTooLarge},
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, key.FileName())
+		for _, file := range []string{path, path + ".unusable"} {
+			if err := os.WriteFile(file, []byte(test.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f, saved, unusable := open(t, dir)
+		if saved != nil || !errors.Is(unusable, test.want) || !strings.Contains(unusable.Error(), path) {
+			t.Errorf("%s: %v, %v, want %v", test.name, saved, unusable, test.want)
+		}
+		if kept, err := os.ReadFile(path + ".unusable"); err != nil || string(kept) != test.text {
+			t.Errorf("%s: %v: it was not kept as it was", test.name, err)
+		}
+		if err := f.Write(record(1), now); err != nil {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		if s, err := state.Read(path); err != nil || len(s.Record.Lives) != 1 {
+			t.Errorf("%s: then %v, %d lives", test.name, err, len(s.Record.Lives))
+		}
+	}
+}
+
+func TestOneWriter(t *testing.T) {
+	dir := t.TempDir()
+	fill(t, dir, record(1), now)
+	first, _, _ := open(t, dir)
+	if _, _, _, err := state.Open(dir, key, now); !errors.Is(err, filelock.ErrLocked) {
+		t.Errorf("a second writer: %v", err)
+	}
+	other, _, _, err := state.Open(dir, state.Key{Executable: "worker", Instance: "host-2"}, now)
+	if err != nil {
+		t.Fatal("another instance: ", err)
+	}
+	if err := errors.Join(other.Close(), first.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, saved, _ := open(t, dir); saved == nil {
+		t.Error("the next one does not get what the first one left")
+	}
+}
+
+func TestFileName(t *testing.T) {
+	for _, test := range []struct {
+		key  state.Key
+		want string
+	}{
+		{state.Key{Executable: "worker", Instance: "host-1"}, "worker@host-1-22dedbc6.state"},
+		{state.Key{Executable: "../../etc/passwd", Instance: "a b/\x00ü"}, "______etc_passwd@a_b___-e33346bc.state"},
+		{state.Key{}, "@-4d01ebbb.state"},
+		{state.Key{Executable: strings.Repeat("x", 300), Instance: "y"}, strings.Repeat("x", 48) + "@y-ef39b3db.state"},
+	} {
+		if got := test.key.FileName(); got != test.want {
+			t.Errorf("%+v: %s, want %s", test.key, got, test.want)
+		}
+	}
+}
+
+// What does not fit is not written, and what was there before stays.
+func TestTooLarge(t *testing.T) {
+	dir := t.TempDir()
+	path, _ := fill(t, dir, record(1), now)
+	f, _, _ := open(t, dir)
+	large := record(1)
+	large.Lives[0].Version = strings.Repeat("x", state.MaxBytes)
+	if err := f.Write(large, now); !errors.Is(err, state.ErrTooLarge) {
+		t.Errorf("%v", err)
+	}
+	if _, err := state.Read(path); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	text, err := state.Encode(state.Saved{Executable: "worker", Instance: "host-1", Written: now, Record: *record(2)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	_, body, _ := bytes.Cut(text, []byte("\n"))
+	f.Add(text, false)
+	f.Add(bytes.TrimSpace(body), true)
+	f.Add([]byte("{}"), true)
+	f.Add([]byte("leaktrend state 2 x\n"), false)
+	f.Fuzz(func(t *testing.T, text []byte, whole bool) {
+		if whole { // as somebody who knows the checksum writes it
+			text = fmt.Appendf(nil, "leaktrend state 1 sha256:%x %d\n%s\n", sha256.Sum256(text), len(text)+1, text)
+		}
+		s, err := state.Decode(text)
+		if err != nil {
+			return
+		}
+		if err := s.Record.Validate(); err != nil {
+			t.Fatal("what was read does not hold together: ", err)
+		}
+		again, err := state.Encode(s)
+		if errors.Is(err, state.ErrTooLarge) { // some characters are written longer
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		back, err := state.Decode(again)
+		if diff := cmp.Diff(s, back); err != nil || diff != "" {
+			t.Errorf("%v: what is written is not what is read (-want +got):\n%s", err, diff)
+		}
+	})
+}

@@ -1,0 +1,108 @@
+package state
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/detector/lives"
+)
+
+// MaxBytes is the most that a state may take: what is larger is neither written nor read.
+const MaxBytes = 64 << 10
+
+const (
+	magic   = "leaktrend state"
+	version = 1
+	// maxAhead is how far after the clock a state may have been written: the clock may have been set right meanwhile.
+	maxAhead = time.Hour
+)
+
+// Saved is what was learned of one process, as a file keeps it.
+type Saved struct {
+	Executable string       `json:"executable"`
+	Instance   string       `json:"instance"`
+	Written    time.Time    `json:"written"`
+	Record     lives.Record `json:"record"`
+}
+
+var (
+	// ErrDamaged says that a state is not, or not all, as it was written.
+	ErrDamaged = errors.New("damaged")
+	// ErrNewer says that a later release of leaktrend wrote a state.
+	ErrNewer = errors.New("written by a later release of leaktrend")
+	// ErrForeign says that a state is that of another process.
+	ErrForeign = errors.New("the state of another process")
+	// ErrFuture says that a state was written more than an hour after the present, by the clock.
+	ErrFuture = errors.New("written in the future")
+	// ErrTooLarge says that a state is over MaxBytes.
+	ErrTooLarge = errors.New("over the maximum of 64 KB")
+)
+
+// Encode returns the text of a state file: a line with version, checksum and length, then JSON.
+func Encode(s Saved) ([]byte, error) {
+	body, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	text := fmt.Appendf(nil, "%s %d sha256:%s %d\n", magic, version, sum(body), len(body)+1)
+	text = append(append(text, body...), '\n')
+	if len(text) > MaxBytes {
+		return nil, fmt.Errorf("%d bytes: %w", len(text), ErrTooLarge)
+	}
+	return text, nil
+}
+
+func sum(body []byte) string {
+	s := sha256.Sum256(body)
+	return hex.EncodeToString(s[:])
+}
+
+// Decode reads the text of a state file. The error wraps ErrDamaged, ErrNewer or ErrTooLarge.
+func Decode(text []byte) (Saved, error) {
+	if len(text) > MaxBytes {
+		return Saved{}, ErrTooLarge
+	}
+	head, body, whole := bytes.Cut(text, []byte("\n"))
+	rest, ours := strings.CutPrefix(string(head), magic+" ")
+	fields := strings.Split(rest, " ")
+	if !whole || !ours {
+		return Saved{}, ErrDamaged
+	}
+	if n, err := strconv.ParseUint(fields[0], 10, 31); err == nil && n > version {
+		return Saved{}, fmt.Errorf("version %d: %w", n, ErrNewer)
+	}
+	if len(fields) != 3 || fields[0] != strconv.Itoa(version) || fields[2] != strconv.Itoa(len(body)) || !bytes.HasSuffix(body, []byte("\n")) {
+		return Saved{}, ErrDamaged
+	}
+	body = body[:len(body)-1]
+	if fields[1] != "sha256:"+sum(body) {
+		return Saved{}, ErrDamaged
+	}
+	var s Saved
+	err := json.Unmarshal(body, &s)
+	if err == nil {
+		err = s.Record.Validate()
+	}
+	if err != nil {
+		return Saved{}, fmt.Errorf("%w: %v", ErrDamaged, err)
+	}
+	return s, nil
+}
+
+// of returns an error where a state is not that of a process, or is from the future.
+func (s *Saved) of(key Key, now time.Time) error {
+	switch {
+	case s.Executable != key.Executable || s.Instance != key.Instance:
+		return ErrForeign
+	case s.Written.Sub(now) > maxAhead:
+		return fmt.Errorf("%s: %w", s.Written.Format(time.RFC3339), ErrFuture)
+	}
+	return nil
+}

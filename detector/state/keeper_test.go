@@ -1,0 +1,262 @@
+//go:build go1.25
+
+package state_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
+	logtest "github.com/sirupsen/logrus/hooks/test"
+
+	"github.com/mdzesseis/leaktrend/detector/lives"
+	"github.com/mdzesseis/leaktrend/detector/state"
+)
+
+// process is one whose state is kept.
+type process struct {
+	state.Keeper
+	log *logtest.Hook
+
+	mu      sync.Mutex
+	place   state.Place
+	learned []int // how many lives, each time
+	refuses error
+	asked   atomic.Int32 // for the record
+}
+
+func newProcess(dir string) *process {
+	logger, hook := logtest.NewNullLogger()
+	p := &process{log: hook, place: state.Place{Dir: dir, Key: key}}
+	p.Keeper = state.Keeper{
+		Logger: logger,
+		Place: func() state.Place {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return p.place
+		},
+		Learn: func(r *lives.Record) error {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.learned = append(p.learned, len(r.Lives))
+			return p.refuses
+		},
+		Record: func() (lives.Record, bool) {
+			p.asked.Add(1)
+			return *record(1 + p.known()), true
+		},
+	}
+	return p
+}
+
+// known is how many lives there were before.
+func (p *process) known() (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.learned {
+		n += l
+	}
+	return n
+}
+
+func (p *process) move(dir string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.place.Dir = dir
+}
+
+// said returns the levels of what was logged.
+func (p *process) said() (levels []logrus.Level) {
+	for _, e := range p.log.AllEntries() {
+		levels = append(levels, e.Level)
+	}
+	return levels
+}
+
+// livesIn returns how many lives the state in a directory has, -1 where there is none.
+func livesIn(dir string) int {
+	s, err := state.Read(filepath.Join(dir, key.FileName()))
+	if err != nil {
+		return -1
+	}
+	return len(s.Record.Lives)
+}
+
+func TestKeeperHandsOver(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			p := newProcess(dir)
+			end := p.Start()
+			if p.known() != i {
+				t.Errorf("life %d knows of %d before it", i, p.known())
+			}
+			if !end() {
+				t.Error("the state was not written at the end")
+			}
+			if n := livesIn(dir); n != i+1 || len(p.said()) > 0 {
+				t.Errorf("life %d left %d lives, and said %v", i, n, p.said())
+			}
+		})
+	}
+}
+
+// A process that is killed has lost a sixteenth of its run, a second at least, and five minutes at most.
+func TestKeeperInterval(t *testing.T) {
+	for _, test := range []struct{ run, fine, most time.Duration }{
+		{10 * time.Second, 0, time.Second},
+		{5 * time.Minute, 0, 20 * time.Second},
+		{2 * time.Hour, 0, 5 * time.Minute},
+		{10 * time.Second, 200 * time.Millisecond, 640 * time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newProcess(t.TempDir())
+			p.place.Fine = test.fine
+			end := p.Start()
+			time.Sleep(test.run)
+			synctest.Wait()
+			before := p.asked.Load()
+			time.Sleep(test.most)
+			synctest.Wait()
+			if n := p.asked.Load() - before; n < 1 || n > 2 {
+				t.Errorf("after %s: %d states in %s, want 1", test.run, n, test.most)
+			}
+			end()
+		})
+	}
+}
+
+// The second process of a key goes on without a state, says so once, and learns what the first one knew when that ends.
+func TestKeeperSecondWriter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		first, second := newProcess(dir), newProcess(dir)
+		endFirst, endSecond := first.Start(), second.Start()
+		time.Sleep(10 * time.Minute)
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel}, second.said()); diff != "" || second.known() != 0 {
+			t.Errorf("it knows of %d lives, and said (-want +got):\n%s", second.known(), diff)
+		}
+		endFirst()
+		time.Sleep(10 * time.Minute)
+		if second.known() != 1 || livesIn(dir) != 2 {
+			t.Errorf("when the first had ended it knew of %d lives, and %d are kept", second.known(), livesIn(dir))
+		}
+		endSecond()
+		if len(first.said()) > 0 {
+			t.Errorf("the first one said %v", first.said())
+		}
+	})
+}
+
+// A directory that cannot be, is gone, or comes back is told once each, and tried again.
+func TestKeeperWithoutDirectory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent := filepath.Join(t.TempDir(), "parent")
+		if err := os.WriteFile(parent, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.Join(parent, "state")
+		p := newProcess(dir)
+		end := p.Start()
+		time.Sleep(time.Hour)
+		if err := os.Remove(parent); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if livesIn(dir) != 1 {
+			t.Error("it is not kept once it can be")
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		if livesIn(dir) != 1 {
+			t.Error("it is not kept again after the directory was removed")
+		}
+		end()
+		want := []logrus.Level{logrus.WarnLevel, logrus.InfoLevel, logrus.WarnLevel, logrus.InfoLevel}
+		if diff := cmp.Diff(want, p.said()); diff != "" {
+			t.Errorf("said (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Another directory, as after a reload, gets what is known, and what is there already is kept aside where it cannot be
+// learned.
+func TestKeeperMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one, other := t.TempDir(), t.TempDir()
+		path, text := fill(t, other, record(3), time.Now())
+		p := newProcess("")
+		end := p.Start()
+		p.move(one)
+		time.Sleep(time.Minute)
+		if livesIn(one) != 1 {
+			t.Error("a directory that is named later is not used")
+		}
+		p.refuses = errors.New("another state is in use")
+		p.move(other)
+		time.Sleep(time.Minute)
+		end()
+		kept, err := os.ReadFile(path + ".unusable")
+		if err != nil || string(kept) != string(text) || livesIn(other) < 1 {
+			t.Errorf("%v: what was there was not kept, or nothing came in its place", err)
+		}
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel}, p.said()); diff != "" || !slices.Equal(p.learned, []int{3}) {
+			t.Errorf("learned %v; said (-want +got):\n%s", p.learned, diff)
+		}
+	})
+}
+
+// A record that panics is no more than a state that is not kept.
+func TestKeeperPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProcess(t.TempDir())
+		p.Record = func() (lives.Record, bool) { panic("by the test") }
+		end := p.Start()
+		time.Sleep(time.Hour)
+		if !end() || !slices.Equal(p.said(), []logrus.Level{logrus.WarnLevel}) {
+			t.Errorf("said %v", p.said())
+		}
+	})
+}
+
+// A disk that hangs holds up nobody: neither the start nor the end. What it gives late is learned late.
+func TestKeeperHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		fill(t, dir, record(2), time.Now())
+		p := newProcess(dir)
+		learn, answers := p.Learn, make(chan bool)
+		p.Learn = func(r *lives.Record) error {
+			<-answers
+			return learn(r)
+		}
+		began := time.Now()
+		end := p.Start()
+		if took := time.Since(began); took != 500*time.Millisecond {
+			t.Errorf("the start took %s", took)
+		}
+		ended := make(chan bool)
+		go func() { ended <- end() }()
+		if <-ended {
+			t.Error("it says that all was written")
+		}
+		if took := time.Since(began); took != 2500*time.Millisecond {
+			t.Errorf("start and end took %s", took)
+		}
+		close(answers)
+		synctest.Wait()
+		if p.known() != 2 || livesIn(dir) != 3 {
+			t.Errorf("what came late was not learned: %d lives, and %d are kept", p.known(), livesIn(dir))
+		}
+	})
+}

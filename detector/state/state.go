@@ -1,0 +1,222 @@
+// Package state keeps what was learned of a process from one start of it to the next, in a file: small, versioned, with
+// a checksum, replaced as a whole, and of one writer at a time. What is learned is for lives, when it is asked for and
+// taken in for the monitor; here are the files, and what goes wrong with them. That is never a reason not to start, and
+// costs no alert: a state that cannot be used is moved aside with a warning, and learning begins anew.
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/mdzesseis/leaktrend/detector/internal/guard"
+	"github.com/mdzesseis/leaktrend/detector/lives"
+	"github.com/mdzesseis/leaktrend/detector/state/filelock"
+)
+
+const (
+	// longest between two writes, and how much of a run may be lost where it is killed when it is younger
+	maxEvery    = 5 * time.Minute
+	lostShare   = 16
+	minEvery    = time.Second
+	firstRetry  = time.Second
+	readingWait = 500 * time.Millisecond // for the state, before the first sample is taken without it
+	endWait     = 2 * time.Second        // for the state to be written at the end
+)
+
+// Place says where a state belongs.
+type Place struct {
+	Dir string // empty = nowhere
+	Key Key
+	// Fine is how much of a soak run may be lost where it is killed; 0 outside of soak mode.
+	Fine time.Duration
+}
+
+// Keeper keeps the state of one process in its file while it runs, on a goroutine of its own: a disk that hangs delays
+// nobody.
+type Keeper struct {
+	Logger *logrus.Logger
+	// Place is asked again before each write.
+	Place func() Place
+	// Learn takes what was saved by the life before: usually before the first sample, later where the disk is slow or
+	// the life before is only just ending. An error says why it cannot be used.
+	Learn func(*lives.Record) error
+	// Record returns what is to be saved; ok is false where there is nothing new.
+	Record func() (record lives.Record, ok bool)
+
+	mu      sync.Mutex
+	written time.Time // in the state that this Keeper wrote last
+}
+
+// wrote notes which state is this Keeper's own.
+func (k *Keeper) wrote(at time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.written = at
+}
+
+func (k *Keeper) isOwn(s *Saved) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return s.Written.Equal(k.written)
+}
+
+// Start begins to keep the state, and returns once it was read, or half a second later. The function that it returns
+// writes the latest state and ends that. It reports whether it could, within two seconds: what hangs is left behind.
+func (k *Keeper) Start() (end func() bool) {
+	r := &run{Keeper: k, began: time.Now(), read: make(chan struct{}), ended: make(chan struct{})}
+	ctx, cancel := context.WithCancel(context.Background())
+	if k.Place().Dir == "" {
+		close(r.read) // nothing to wait for, though a reload may name a directory
+		r.first = true
+	}
+	go r.keep(ctx)
+	awaitOr(r.read, readingWait)
+	return func() bool {
+		cancel()
+		return awaitOr(r.ended, endWait)
+	}
+}
+
+// awaitOr reports whether a channel was closed within a time.
+func awaitOr(done <-chan struct{}, limit time.Duration) bool {
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	select {
+	case <-done:
+		return true
+	case <-late.C:
+		return false
+	}
+}
+
+// run is one run of a Keeper. All but the channels is for its goroutine.
+type run struct {
+	*Keeper
+	began   time.Time
+	read    chan struct{} // closed once the state was looked for
+	first   bool          // it was
+	ended   chan struct{} // closed once all is over
+	file    *File
+	place   Place
+	problem guard.News
+	failed  int // attempts in a row
+}
+
+// keep works until ctx ends.
+func (r *run) keep(ctx context.Context) {
+	defer close(r.ended)
+	for {
+		over := ctx.Err() != nil // the last step begins after the end of the run
+		err := guard.Do(r.step)
+		if !r.first {
+			r.first = true
+			close(r.read)
+		}
+		r.report(err)
+		if over {
+			break
+		}
+		wait := time.NewTimer(r.next(err))
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+		}
+	}
+	if err := guard.Do(r.close); err != nil {
+		r.report(err)
+	}
+}
+
+// next returns how long to wait until the next step.
+func (r *run) next(err error) time.Duration {
+	if err != nil {
+		r.failed++
+		return min(firstRetry<<min(r.failed-1, 20), maxEvery)
+	}
+	r.failed = 0
+	shortest := minEvery
+	if r.place.Fine > 0 {
+		shortest = min(shortest, r.place.Fine)
+	}
+	return min(max(time.Since(r.began)/lostShare, shortest), maxEvery)
+}
+
+// step writes the state, and opens its file before that where it is not open.
+func (r *run) step() error {
+	place := r.Place()
+	if place != r.place {
+		if err := r.close(); err != nil {
+			return err
+		}
+	}
+	r.place = place
+	if place.Dir == "" {
+		return nil
+	}
+	if r.file == nil {
+		if err := r.open(); err != nil {
+			return err
+		}
+	}
+	record, ok := r.Record()
+	if !ok {
+		return nil
+	}
+	at := time.Now()
+	err := r.file.Write(&record, at)
+	switch {
+	case err == nil:
+		r.wrote(at)
+	case errors.Is(err, fs.ErrNotExist): // the directory is gone, and with it the lock
+		err = errors.Join(err, r.close())
+	}
+	return err
+}
+
+func (r *run) close() error {
+	file := r.file
+	if file == nil {
+		return nil
+	}
+	r.file = nil
+	return file.Close()
+}
+
+// open opens the file, and has what is in it learned.
+func (r *run) open() error {
+	file, saved, unusable, err := Open(r.place.Dir, r.place.Key, time.Now())
+	if err != nil {
+		return err
+	}
+	r.file = file
+	if saved != nil && !r.isOwn(saved) {
+		if unusable = r.Learn(&saved.Record); unusable != nil {
+			unusable = errors.Join(fmt.Errorf("%s: %w", file.Path(), unusable), file.MoveAside())
+		}
+	}
+	if unusable != nil {
+		r.Logger.Warnf("Resource monitor: what earlier lives of this process taught cannot be used, and learning begins anew: %v; kept as %s",
+			unusable, file.Path()+asideSuffix)
+	}
+	return nil
+}
+
+// report logs what is wrong when that changes.
+func (r *run) report(err error) {
+	switch changed := r.problem.ChangedError(err); {
+	case !changed:
+	case err == nil:
+		r.Logger.Info("Resource monitor: the state is kept again")
+	case errors.Is(err, filelock.ErrLocked):
+		r.Logger.Warnf("Resource monitor: another process of this executable and instance keeps the state here: this one goes on without until that has ended; `instance` tells them apart: %v", err)
+	default:
+		guard.Entry(r.Logger, err).Warn("Resource monitor: the state cannot be kept, which is tried again")
+	}
+}
