@@ -77,7 +77,6 @@ func FormatDuration(d time.Duration) string {
 	if d < 0 {
 		return "-" + FormatDuration(-max(d, -math.MaxInt64)) // the least has no opposite
 	}
-	const day = 24 * time.Hour
 	two := func(large, small time.Duration, names string) string {
 		d = d.Round(small)
 		text := fmt.Sprintf("%d%c", d/large, names[0])
@@ -102,7 +101,7 @@ func FormatDuration(d time.Duration) string {
 	return strconv.FormatFloat(d.Round(100*time.Millisecond).Seconds(), 'f', -1, 64) + "s"
 }
 
-// ShortDuration writes a length of time exactly, as time.ParseDuration reads it, without parts that are zero: 12h for
+// ShortDuration writes a length of time exactly, as ParseDuration and time.ParseDuration read it, without parts that are zero: 12h for
 // 12h0m0s.
 func ShortDuration(d time.Duration) string {
 	s := d.String()

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mdzesseis/leaktrend/alerting/webhook"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/redact"
@@ -25,7 +26,7 @@ an error that names file, line and key, all of them at once, and the exit code i
 its writer expects is a warning. - is standard input.`,
 		Example: `  leaktrend check config.yaml
   leaktrend tune week.csv -o leaktrend.yaml && leaktrend check leaktrend.yaml`,
-		Args: cobra.ExactArgs(1),
+		Args: flags.OneArg("a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runCheck(cmd.OutOrStdout(), cmd.InOrStdin(), args[0])
 		},

@@ -6,14 +6,18 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/demo"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 )
 
-// flagValues are the values of flags that take one of a few.
-var flagValues = map[string][]string{
-	"format":        {"text", "json"},
-	"leak":          {demo.Goroutines, demo.Heap, demo.FDs, demo.None},
-	"generate-with": {"limits", "load", "none"},
+// listed are the words that lists are made of.
+var listed = map[string][]string{"generate-with": {"limits", "load", "none"}}
+
+// valuesOf returns the words that a flag takes, where there are only a few.
+func valuesOf(f *pflag.Flag) []string {
+	if words := flags.Choices(f); words != nil {
+		return words
+	}
+	return listed[f.Name]
 }
 
 // fileFlags take the name of a file of any kind, which shells offer by themselves.
@@ -29,8 +33,8 @@ func completeValues(root *cobra.Command) {
 		verb.Flags().VisitAll(func(f *pflag.Flag) {
 			complete := cobra.NoFileCompletions
 			switch {
-			case flagValues[f.Name] != nil:
-				complete = cobra.FixedCompletions(flagValues[f.Name], cobra.ShellCompDirectiveNoFileComp)
+			case valuesOf(f) != nil:
+				complete = cobra.FixedCompletions(valuesOf(f), cobra.ShellCompDirectiveNoFileComp)
 			case f.Name == "config", f.Name == "http-config":
 				complete = cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt)
 			case f.Name == "plot":

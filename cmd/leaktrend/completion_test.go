@@ -104,7 +104,7 @@ func TestCompletionIsAccepted(t *testing.T) {
 	t.Parallel()
 	for _, c := range documented(rootCommand()) {
 		c.Flags().VisitAll(func(f *pflag.Flag) {
-			for _, value := range flagValues[f.Name] {
+			for _, value := range valuesOf(f) {
 				if !strings.Contains(f.Usage, value) {
 					t.Errorf("%s --%s: %s is offered, but its help does not name it: %s", c.Name(), f.Name, value, f.Usage)
 				}

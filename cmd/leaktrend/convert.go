@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording"
@@ -30,7 +31,7 @@ times in UTC, sizes in bytes. What is not judged is written too, where it is a n
 file of its own, with its name before the extension. - is standard input, or with -o standard output.`,
 		Example: `  leaktrend convert pidstat.log -o recording.csv
   ps_loop.sh | leaktrend convert --interval 1m - -o -`,
-		Args: cobra.ExactArgs(1),
+		Args: flags.OneArg("a file"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if out == "" {
 				return errors.New("-o: name the recording to write")

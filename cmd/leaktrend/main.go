@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 )
 
 // Exit codes.
@@ -66,7 +68,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(&interruptible{ctx: ctx, from: stdin})
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	root.InitDefaultCompletionCmd() // which keeps where the output goes by now
+	if shells, _, err := root.Find([]string{"completion"}); err == nil {
+		shells.Args, shells.RunE = knownCommand, root.RunE
+	}
+	cmd, err := root.ExecuteContextC(ctx)
+	err = flags.Name(cmd, err)
 	if errors.Is(err, context.Canceled) {
 		err = errInterrupted
 	}
@@ -93,13 +100,44 @@ and how long there is left. Start with: leaktrend demo
 
 Exit codes: 0; 1 with --exit-code, if a leak was found or a limit passed; 2 for bad usage or input; 3 with --exit-code,
 if no leak was found but something could not be read or judged, of record and watch -o, if samples could not be
-recorded, and of scan, if a part of the fleet could not be read or an alert not be delivered.`,
+recorded, and of scan, if a part of the fleet could not be read or an alert not be delivered.
+
+Variables stand in for flags that are not given: LEAKTREND_PROMETHEUS for --prometheus of all commands, and
+LEAKTREND_SCAN_SINCE for --since of scan alone. Durations are written as in 30s, 1h30m, 7d or 1d12h.`,
+		Args: knownCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return flags.FromEnvironment(cmd, os.LookupEnv)
+		},
 		SilenceUsage:  true,
 		SilenceErrors: true,
+
+		SuggestionsMinimumDistance: 2,
+		DisableFlagsInUseLine:      true,
 	}
 	root.AddCommand(replayCommand(), convertCommand(), recordCommand(), watchCommand(), tuneCommand(), scanCommand(), rulesCommand(), checkCommand(),
 		demoCommand(), manCommand(), versionCommand())
 	addVersion(root)
+	root.SetFlagErrorFunc(flags.Explain)
+	usage := root.UsageFunc()
+	root.SetUsageFunc(func(cmd *cobra.Command) error {
+		err := usage(cmd)
+		if hint := flags.Hint(cmd); hint != "" {
+			fmt.Fprintln(cmd.OutOrStderr(), "\n"+hint)
+		}
+		return err
+	})
 	completeValues(root)
 	return root
+}
+
+// knownCommand refuses a command that there is not.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		return fmt.Errorf("%s: no such command; %s is like it", args[0], strings.Join(like, " or "))
+	}
+	return fmt.Errorf("%s: no such command; %s -h lists them", args[0], cmd.CommandPath())
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra/doc"
 	"github.com/spf13/pflag"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
 )
 
@@ -112,7 +113,24 @@ func manPage(c *cobra.Command) ([]byte, error) {
 	if err := doc.GenMan(c, &header, &page); err != nil {
 		return nil, err
 	}
+	page.WriteString(environment(c))
 	return []byte(withoutEmpty.Replace(page.String())), nil
+}
+
+// environment is the section on the variables that stand in for the flags of a command; "" where there are none.
+func environment(c *cobra.Command) string {
+	var entries strings.Builder
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if flags.HasVariable(f) && !f.Hidden {
+			fmt.Fprintf(&entries, ".TP\n\\fB%s\\fP, \\fB%s\\fP\n\\fB\\-\\-%s\\fP\n", flags.Variable(c.Name(), f.Name), flags.Variable("", f.Name),
+				strings.ReplaceAll(f.Name, "-", `\-`))
+		}
+	})
+	if entries.Len() == 0 {
+		return ""
+	}
+	return ".SH ENVIRONMENT\nA variable stands in for a flag that is not given, the first one for that of " + c.Name() +
+		" alone.\n" + entries.String()
 }
 
 // withoutEmpty leaves out defaults that say nothing.

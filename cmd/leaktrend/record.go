@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/outbox"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
@@ -19,9 +20,9 @@ var errLost = errors.New("the recording lacks something")
 
 func recordCommand() *cobra.Command {
 	var (
-		flags source.Flags
-		out   string
-		force bool
+		target source.Flags
+		out    string
+		force  bool
 	)
 	cmd := &cobra.Command{
 		Use:   "record (--pid N | --name PATTERN | --url URL) -o FILE",
@@ -30,33 +31,33 @@ func recordCommand() *cobra.Command {
 until the process ends, or for --duration. "leaktrend replay" judges the recording later.`,
 		Example: `  leaktrend record --name redis-server -o redis.csv --duration 1h
   leaktrend record --url http://localhost:9090/metrics --soak 20m -o soak.csv`,
-		Args: cobra.NoArgs,
+		Args: flags.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if out == "" {
 				return errors.New("-o FILE is needed")
 			}
-			if err := flags.Complete(); err != nil {
+			if err := target.Complete(); err != nil {
 				return err
 			}
-			target, err := flags.Open()
+			from, err := target.Open()
 			if err != nil {
 				return err
 			}
-			defer target.Close()
+			defer from.Close()
 			stderr := outbox.New(cmd.ErrOrStderr()) // which nobody may read
 			defer stderr.Flush()
 			r, err := record.Create(out, force, cmd.OutOrStdout(), recording.Header{
-				Interval: flags.Interval, Soak: flags.Soak, Source: target.String(),
+				Interval: target.Interval, Soak: target.Soak, Source: from.String(),
 			}, func(text ...any) { fmt.Fprintln(stderr, text...) })
 			if err != nil {
 				return err
 			}
-			noteSoak(stderr, flags.Soak)
-			fmt.Fprintf(stderr, "recording %s every %s to %s\n", target, flags.Interval, out)
+			noteSoak(stderr, target.Soak)
+			fmt.Fprintf(stderr, "recording %s every %s to %s\n", from, target.Interval, out)
 			ctx, interrupt := context.WithCancel(cmd.Context())
 			defer interrupt()
 			defer record.OnHangup(r, interrupt)()
-			end := record.UntilEnd(ctx, target, flags.Interval, flags.Duration, stderr, func(s *sampler.Sample) {
+			end := record.UntilEnd(ctx, from, target.Interval, target.Duration, stderr, func(s *sampler.Sample) {
 				_ = r.Write(s) // which has said it
 			})
 			err = finish(r)
@@ -65,12 +66,12 @@ until the process ends, or for --duration. "leaktrend replay" judges the recordi
 			case recorded > 0:
 				fmt.Fprintf(stderr, "%d samples recorded; %s\n", recorded, end)
 			case lost == 0:
-				err = errors.Join(err, fmt.Errorf("nothing was sampled from %s (%s)", target, end))
+				err = errors.Join(err, fmt.Errorf("nothing was sampled from %s (%s)", from, end))
 			}
 			return err
 		},
 	}
-	flags.Register(cmd.Flags())
+	target.Register(cmd.Flags())
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write; - is standard output")
 	cmd.Flags().BoolVar(&force, "force", false, "replace a file that is not empty")
 	return cmd

@@ -10,20 +10,23 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/report"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/progress"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
 func replayCommand() *cobra.Command {
 	var (
-		format, configFile string
-		soak               time.Duration
-		leakExits          bool
-		reading            recording.Options
-		pictures           pictureFlags
+		configFile string
+		format     = "text"
+		soak       time.Duration
+		leakExits  bool
+		reading    recording.Options
+		pictures   pictureFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "replay FILE or DIR...",
@@ -39,11 +42,8 @@ was understood of a file is said on a line of standard error, and "leaktrend con
   leaktrend replay --html report.html testdata/recordings
   leaktrend replay --plot plots testdata/recordings/go-body.csv
   curl -s 'http://localhost:9090/api/v1/query_range?query=go_goroutines&start=…&end=…&step=60' | leaktrend replay -`,
-		Args: cobra.MinimumNArgs(1),
+		Args: flags.SomeArgs("a recording or a directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if format != "text" && format != "json" {
-				return fmt.Errorf("--format %s: must be text or json", format)
-			}
 			stderr := cmd.ErrOrStderr()
 			config, err := loadConfig(configFile, stderr)
 			if err != nil {
@@ -93,9 +93,9 @@ was understood of a file is said on a line of standard error, and "leaktrend con
 		},
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&format, "format", "text", "text: a verdict per recording and resource; json: an event a line")
+	flags.Choice(fs, &format, "format", []string{"text", "json"}, "text: a verdict per recording and resource; json: an event a line")
 	fs.StringVar(&configFile, "config", "", "YAML file whose section resource_monitoring configures the detector")
-	fs.DurationVar(&soak, "soak", 0, "scale all time constants to a run of this length (default: as recorded; 0 = physical constants)")
+	flags.Duration(fs, &soak, "soak", source.SoakRange, "scale all time constants to a run of this length (default: as recorded; 0 = physical constants)")
 	pictures.add(fs)
 	addReading(fs, &reading)
 	fs.BoolVar(&leakExits, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed, else with 3 if something could not be read or judged")
@@ -105,7 +105,7 @@ was understood of a file is said on a line of standard error, and "leaktrend con
 // addReading adds the flags that say what a file does not.
 func addReading(fs *pflag.FlagSet, o *recording.Options) {
 	fs.StringVar(&o.By, "by", "", "columns, parted by commas, that tell processes apart in a table of several (default: found)")
-	fs.DurationVar(&o.Interval, "interval", 0, "time between two rows or scrapes that have no times")
+	flags.Duration(fs, &o.Interval, "interval", flags.Range{Example: "1m"}, "time between two rows or scrapes that have no times")
 }
 
 // has reports of a result whether the recording has a resource.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/rules"
 	"github.com/mdzesseis/leaktrend/detector/collector"
@@ -41,7 +42,7 @@ on these instead, which lose nothing, and --dashboard a Grafana dashboard.`,
   leaktrend rules --config config.yaml
   leaktrend rules --collector -o leaktrend.rules.yaml
   leaktrend rules --dashboard -o leaktrend.json`,
-		Args: cobra.NoArgs,
+		Args: flags.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runRules(cmd, &f) },
 	}
 	fs := cmd.Flags()
@@ -50,6 +51,7 @@ on these instead, which lose nothing, and --dashboard a Grafana dashboard.`,
 	fs.StringVarP(&f.out, "out", "o", "", "write to this file (default: standard output)")
 	fs.BoolVar(&f.collector, "collector", false, "write the rules on the metrics of detector/collector instead")
 	fs.BoolVar(&f.dashboard, "dashboard", false, "write a Grafana dashboard of the metrics of detector/collector instead")
+	flags.Exclude(fs, "collector", "dashboard")
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
 	return cmd
 }

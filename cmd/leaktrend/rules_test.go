@@ -58,7 +58,7 @@ func TestRulesFile(t *testing.T) {
 		{"--collector --dashboard", "one at a time"},
 		{"--collector --match a=\"b\"", "are for the approximation"},
 		{"--config " + soak, "adaptive.soak"},
-		{"more", "unknown command"},
+		{"more", "takes no arguments"},
 	} {
 		got := leaktrend(t, "", append([]string{"rules"}, strings.Fields(test.arguments)...)...)
 		if got.code != 2 || got.stdout != "" || !strings.Contains(got.stderr, test.want) {

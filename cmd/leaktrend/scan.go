@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mdzesseis/leaktrend/alerting/webhook"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/publish"
@@ -31,23 +32,24 @@ var (
 // spare.
 const usualAlertHold = 25 * time.Hour
 
+// year is as far as scans look back, and ahead.
+const year = 366 * 24 * time.Hour
+
 // scanFlags are the options of scan.
 type scanFlags struct {
-	url, httpConfig, headers            string
-	matches, groupBy                    []string
-	since, step, every                  string
-	until, load, format, alertmanager   string
-	alertFor, html                      string
-	fdr                                 float64
-	concurrency                         int
-	timeout                             time.Duration
-	all, leakExits, force               bool
-	sinceLength, stepLength, everyPause time.Duration
-	alertHold                           time.Duration
+	url, httpConfig, headers          string
+	matches, groupBy                  []string
+	until, load, format, alertmanager string
+	html                              string
+	since, step, every, alertFor      time.Duration
+	fdr                               float64
+	concurrency                       int
+	timeout                           time.Duration
+	all, leakExits, force             bool
 }
 
 func scanCommand() *cobra.Command {
-	var f scanFlags
+	f := scanFlags{format: "text", since: 7 * 24 * time.Hour, step: 5 * time.Minute, timeout: time.Minute}
 	cmd := &cobra.Command{
 		Use:   "scan --prometheus URL",
 		Short: "Judge a fleet, from its Prometheus",
@@ -76,30 +78,32 @@ the server cannot be read, and with 3 if a part of the fleet could not be read, 
 		Example: `  leaktrend scan --prometheus http://localhost:9090
   leaktrend scan --prometheus http://localhost:9090 --match 'queue_length{team="a"}' --group-by job,queue --format json
   leaktrend scan --prometheus http://localhost:9090 --every 1h --alertmanager http://localhost:9093`,
-		Args: cobra.NoArgs,
+		Args: flags.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runScan(cmd, &f) },
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&f.url, "prometheus", "", "address of the server, up to what stands before /api/v1")
 	fs.StringArrayVar(&f.matches, "match", nil, "judge the gauges that this selector selects; may be given several times")
-	fs.StringVar(&f.since, "since", "7d", "length of the history to judge, at least 6h")
+	flags.Duration(fs, &f.since, "since", flags.Range{Min: calibration.Marks[0], Max: year, Example: "7d"}, "length of the history to judge, at least 6h")
 	fs.StringVar(&f.until, "until", "", "end of the history, as in 2026-11-24T10:00:00Z (default: now)")
-	fs.StringVar(&f.step, "step", "5m", "time between two values, 1m to 20m: at least twice the scrape interval; scores are calibrated at 5m")
+	flags.Duration(fs, &f.step, "step", flags.Range{Min: time.Minute, Max: 20 * time.Minute, Example: "5m"}, "time between two values, 1m to 20m: at least twice the scrape interval; scores are calibrated at 5m")
 	fs.StringSliceVar(&f.groupBy, "group-by", []string{"job", "version"}, "labels that make a group")
 	fs.StringVar(&f.load, "load", "", "counter of the work that drives the processes, as in http_requests_total: growth in proportion to its rate is no leak (default: the processor time, with which growth only has to last longer)")
 	fs.Float64Var(&f.fdr, "fdr", .05, "expected share of false findings that is accepted, 0.001 to 0.5")
 	fs.BoolVar(&f.all, "all", false, "show all suspects, also as JSON")
-	fs.StringVar(&f.format, "format", "text", "text: a table; json: a finding a line")
+	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text: a table; json: a finding a line")
 	fs.StringVar(&f.html, "html", "", "also write the findings as a page to this file; with --every it is written anew after each scan")
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
 	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if a leak or a passed limit was found that still holds")
 	fs.StringVar(&f.alertmanager, "alertmanager", "", "address of an Alertmanager that gets the findings")
-	fs.StringVar(&f.alertFor, "alert-for", "", "how long an alert of a single scan lasts in the Alertmanager, unless sent again (default 25h); with --every it ends when nothing is found any more")
-	fs.StringVar(&f.every, "every", "", "go on, with a scan at this interval, as in 1h")
+	flags.Duration(fs, &f.alertFor, "alert-for", flags.Range{Min: time.Minute, Max: year, Example: "25h"}, "how long an alert of a single scan lasts in the Alertmanager, unless sent again (default 25h); with --every it ends when nothing is found any more")
+	flags.Duration(fs, &f.every, "every", flags.Range{Min: time.Minute, Max: year, Example: "1h"}, "go on, with a scan at this interval, as in 1h")
 	fs.StringVar(&f.httpConfig, "http-config", "", "YAML file: basic_auth, authorization, oauth2, tls_config, proxy_url")
 	fs.StringVar(&f.headers, "headers", "", "file with a header a line, as in X-Scope-OrgID: team")
 	fs.IntVar(&f.concurrency, "concurrency", 4, "queries at a time, 1 to 64")
-	fs.DurationVar(&f.timeout, "timeout", time.Minute, "time that one query may take")
+	flags.Duration(fs, &f.timeout, "timeout", flags.Range{Min: time.Millisecond, Example: "1m"}, "time that one query may take")
+	flags.Exclude(fs, "every", "until")
+	flags.Exclude(fs, "every", "alert-for")
 	return cmd
 }
 
@@ -108,49 +112,23 @@ func (f *scanFlags) check() error {
 	if f.url == "" {
 		return errors.New("scan needs --prometheus URL")
 	}
-	if f.format != "text" && f.format != "json" {
-		return fmt.Errorf("--format %s: must be text or json", f.format)
-	}
-	for _, d := range []struct {
-		flag, text string
-		min, max   time.Duration
-		into       *time.Duration
-	}{
-		{"since", f.since, calibration.Marks[0], 366 * 24 * time.Hour, &f.sinceLength},
-		{"step", f.step, time.Minute, 20 * time.Minute, &f.stepLength},
-		{"every", f.every, time.Minute, 366 * 24 * time.Hour, &f.everyPause},
-		{"alert-for", f.alertFor, time.Minute, 366 * 24 * time.Hour, &f.alertHold},
-	} {
-		if d.text == "" && (d.flag == "every" || d.flag == "alert-for") {
-			continue
-		}
-		length, err := model.ParseDuration(d.text)
-		*d.into = time.Duration(length)
-		if err != nil || *d.into < d.min || *d.into > d.max {
-			return fmt.Errorf("--%s %s: must be a duration from %s to %s, as in 90m, 12h or 7d",
-				d.flag, d.text, model.Duration(d.min), model.Duration(d.max))
-		}
-	}
 	if !(f.fdr >= .001 && f.fdr <= .5) {
 		return fmt.Errorf("--fdr %g: must be from 0.001 to 0.5", f.fdr)
 	}
 	if f.concurrency < 1 || f.concurrency > 64 {
 		return fmt.Errorf("--concurrency %d: must be from 1 to 64", f.concurrency)
 	}
-	if f.timeout < time.Millisecond {
-		return fmt.Errorf("--timeout %v: must be at least 1ms", f.timeout)
-	}
 	switch {
-	case f.alertFor == "":
-		if f.every == "" {
-			f.alertHold = usualAlertHold
+	case f.alertFor == 0:
+		if f.every == 0 {
+			f.alertFor = usualAlertHold
 		}
 	case f.alertmanager == "":
 		return errors.New("--alert-for needs --alertmanager URL")
-	case f.every != "":
+	case f.every != 0:
 		return errors.New("--every ends alerts when nothing is found any more, so it takes no --alert-for")
 	}
-	if f.every != "" && f.until != "" {
+	if f.every != 0 && f.until != "" {
 		return errors.New("--every goes on from now, so it takes no --until")
 	}
 	if f.until != "" {
@@ -192,7 +170,7 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 	}
 	if f.alertmanager != "" {
 		receiver, err := webhook.New(webhook.Config{
-			URL: f.alertmanager, Format: "alertmanager", GeneratorURL: client.String(), Hold: f.alertHold,
+			URL: f.alertmanager, Format: "alertmanager", GeneratorURL: client.String(), Hold: f.alertFor,
 		})
 		if err != nil {
 			return fmt.Errorf("--alertmanager: %w", err)
@@ -206,8 +184,8 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 		defer done()
 		return fleet.Scan(ctx, client, o)
 	}
-	if f.everyPause > 0 {
-		return p.Every(ctx, f.everyPause, scan)
+	if f.every > 0 {
+		return p.Every(ctx, f.every, scan)
 	}
 	report, err := scan(ctx)
 	switch {
@@ -240,7 +218,7 @@ func (f *scanFlags) options() fleet.Options {
 		end, _ = time.Parse(time.RFC3339, f.until)
 	}
 	return fleet.Options{
-		Grid: prom.GridTo(end, f.sinceLength, f.stepLength), Matches: f.matches, GroupBy: f.groupBy, FDR: f.fdr, Load: f.load, Workers: f.concurrency,
+		Grid: prom.GridTo(end, f.since, f.step), Matches: f.matches, GroupBy: f.groupBy, FDR: f.fdr, Load: f.load, Workers: f.concurrency,
 		Calibration: calibration.Default(), Progress: new(fleet.Progress),
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/stats"
@@ -33,7 +34,7 @@ type tuneFlags struct {
 }
 
 func tuneCommand() *cobra.Command {
-	var f tuneFlags
+	f := tuneFlags{format: "text"}
 	cmd := &cobra.Command{
 		Use:   "tune LABELS.yaml | FILE or DIR... | --generate N",
 		Short: "Measure false alarms and recall on recordings, and recommend a configuration",
@@ -61,7 +62,7 @@ testdata/labels.yaml. Recordings with a soak setting are judged in it and report
 	fs.StringVar(&f.budget, "budget", "1/30d", "false alarms that are acceptable per process and time, as in 1/30d, 0.5/2w or 2/36h")
 	fs.StringVarP(&f.out, "out", "o", "", "write the recommended section resource_monitoring to this file")
 	fs.StringVar(&f.html, "html", "", "write the trade-off as a page with curves to this file")
-	fs.StringVar(&f.format, "format", "text", "text, or json: one object")
+	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text, or json: one object")
 	fs.BoolVar(&f.force, "force", false, "replace files that are not empty")
 	fs.BoolVarP(&f.verbose, "verbose", "v", false, "also print a line for each family of generated recordings")
 	fs.Uint64Var(&f.seed, "seed", 1, "of the folds and of the bootstrap: the same seed gives the same result")
@@ -125,12 +126,9 @@ func interruptedOr(ctx context.Context, err error) error {
 
 // options checks all that can be checked before anything is read.
 func (f *tuneFlags) options(args []string, stderr io.Writer) (*tune.Options, error) {
-	if f.format != "text" && f.format != "json" {
-		return nil, fmt.Errorf("--format %s: must be text or json", f.format)
-	}
 	budget, err := stats.ParseBudget(f.budget)
 	if err != nil {
-		return nil, fmt.Errorf("--budget: %w", err)
+		return nil, fmt.Errorf("--budget %s: %w", f.budget, err)
 	}
 	if f.workers < 1 {
 		return nil, fmt.Errorf("--workers %d: must be at least 1", f.workers)

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 )
 
 // build is what a binary knows of how it was made. A field that is empty is not known, as the revision in a binary of
@@ -68,7 +70,7 @@ func (b build) String() string {
 }
 
 func versionCommand() *cobra.Command {
-	var format string
+	format := "text"
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version and how it was built",
@@ -76,19 +78,16 @@ func versionCommand() *cobra.Command {
 +dirty, and a revision that is (modified), were built from files that differ from the revision.`,
 		Example: `  leaktrend version
   leaktrend version --format json`,
-		Args: cobra.NoArgs,
+		Args: flags.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			switch format {
-			case "text":
-				_, err := io.WriteString(cmd.OutOrStdout(), currentBuild().String())
-				return err
-			case "json":
+			if format == "json" {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(currentBuild())
 			}
-			return fmt.Errorf("--format %s: must be text or json", format)
+			_, err := io.WriteString(cmd.OutOrStdout(), currentBuild().String())
+			return err
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text: for people; json: an object")
+	flags.Choice(cmd.Flags(), &format, "format", []string{"text", "json"}, "text: for people; json: an object")
 	return cmd
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/outbox"
@@ -44,7 +45,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 		Example: `  leaktrend watch --name redis-server
   leaktrend watch --name '^worker$' --wait --config config.yaml
   leaktrend watch --pid 4242 --soak 10m --exit-code --duration 10m`,
-		Args: cobra.NoArgs,
+		Args: flags.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runWatch(cmd, &f) },
 	}
 	fs := cmd.Flags()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 // scalar is a single value: its text, and what YAML takes it for (nil, bool, int, int64, uint64, float64, string or
@@ -144,13 +146,13 @@ func (s scalar) number() (float64, error) {
 }
 
 func (s scalar) duration() (time.Duration, error) {
-	const form = "a duration like 30s, 5m or 1h30m"
+	const form = "a duration like 30s, 1h30m or 7d"
 	switch v := s.value.(type) {
 	case string:
 		if isNumber(v) {
 			return 0, noUnit(v)
 		}
-		if d, err := time.ParseDuration(v); err == nil {
+		if d, err := sampler.ParseDuration(v); err == nil {
 			return d, nil
 		}
 	case int, int64, uint64:

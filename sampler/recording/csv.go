@@ -397,7 +397,7 @@ func (r *Reader) note(line []byte) {
 }
 
 func (r *Reader) noteDuration(to *time.Duration, key string, value []byte) {
-	d, err := time.ParseDuration(string(value))
+	d, err := sampler.ParseDuration(string(value))
 	if err != nil || d <= 0 {
 		r.fault("%s: %s: not a duration above zero, like 30s: ignored", key, scan.Shown(value))
 		return

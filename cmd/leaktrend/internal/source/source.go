@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/endpoint"
 	"github.com/mdzesseis/leaktrend/sampler/process"
@@ -27,14 +28,18 @@ type Flags struct {
 	Duration time.Duration
 }
 
+// SoakRange is what a soak run may last, as detector.Config takes it.
+var SoakRange = flags.Range{Min: 10 * time.Second, Zero: true, Example: "20m"}
+
 // Register adds the options to a command.
 func (f *Flags) Register(fs *pflag.FlagSet) {
 	fs.IntVar(&f.PID, "pid", 0, "process id to sample")
 	fs.StringVar(&f.Name, "name", "", "regular expression for the name or command line of the one process to sample")
 	fs.StringVar(&f.URL, "url", "", "Prometheus metrics URL to sample, as in http://localhost:9090/metrics")
-	fs.DurationVar(&f.Interval, "interval", 0, "time between samples (default 5s; with --soak a 1200th of it)")
-	fs.DurationVar(&f.Soak, "soak", 0, "scale all time constants to a run of this length, as in 20m (0 = physical constants)")
-	fs.DurationVar(&f.Duration, "duration", 0, "stop after this long (0 = when interrupted)")
+	flags.Duration(fs, &f.Interval, "interval", flags.Range{Min: 10 * time.Millisecond, Example: "5s"}, "time between samples (default 5s; with --soak a 1200th of it)")
+	flags.Duration(fs, &f.Soak, "soak", SoakRange, "scale all time constants to a run of this length, as in 20m (0 = physical constants)")
+	flags.Duration(fs, &f.Duration, "duration", flags.Range{Zero: true, Example: "1h"}, "stop after this long, as in 1h or 2d (0 = when interrupted)")
+	flags.Exclude(fs, "pid", "name", "url")
 }
 
 const (
@@ -61,17 +66,7 @@ func (f *Flags) Complete() error {
 	if f.PID < 0 {
 		return fmt.Errorf("--pid %d: not a process id", f.PID)
 	}
-	return f.completeTimes()
-}
-
-func (f *Flags) completeTimes() error {
 	switch {
-	case f.Duration < 0:
-		return fmt.Errorf("--duration %s: must not be negative", f.Duration)
-	case f.Soak != 0 && f.Soak < 10*time.Second:
-		return fmt.Errorf("--soak %s: must be at least 10s", f.Soak)
-	case f.Interval != 0 && f.Interval < 10*time.Millisecond:
-		return fmt.Errorf("--interval %s: must be at least 10ms", f.Interval)
 	case f.Interval == 0 && f.Soak > 0:
 		f.Interval = min(max((f.Soak/soakSamples).Round(10*time.Millisecond), minInterval), defaultInterval)
 	case f.Interval == 0:

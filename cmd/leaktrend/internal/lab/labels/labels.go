@@ -13,6 +13,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/mdzesseis/leaktrend/detector/config"
+	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 // Recording is one labelled recording.
@@ -248,7 +249,7 @@ func duration(value *yaml.Node, into *time.Duration) error {
 	if err := text(value, &written); err != nil || written == "" {
 		return err
 	}
-	d, err := time.ParseDuration(written)
+	d, err := sampler.ParseDuration(written)
 	if err != nil || d < 0 {
 		return fmt.Errorf("%q is no length of time, as in 20m", written)
 	}

@@ -2,13 +2,14 @@ package stats
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"time"
 
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 // Budget is how many false alarms a user is willing to get from one process, as in "1/30d".
@@ -20,60 +21,32 @@ type Budget struct {
 // maxAlarms keeps the arithmetic with budgets finite.
 const maxAlarms = 1_000_000
 
-// ParseBudget reads ALARMS/TIME: a number, and a Go duration or a number of days or weeks, as in 1/30d, 0.5/2w or
-// 2/36h.
+// ParseBudget reads ALARMS/TIME: a number, and a duration, as in 1/30d, 0.5/2w or
+// 2/36h. The error is a clause without the text.
 func ParseBudget(text string) (Budget, error) {
 	fail := func(why string) (Budget, error) {
-		return Budget{}, fmt.Errorf("budget %q: %s; it is ALARMS/TIME, as in 1/30d", text, why)
+		return Budget{}, errors.New(why + "; a budget is ALARMS/TIME, as in 1/30d")
 	}
 	alarms, per, ok := strings.Cut(text, "/")
 	if !ok {
-		return fail("no /")
+		return fail("lacks a /")
 	}
 	n, err := strconv.ParseFloat(alarms, 64)
 	if err != nil || !(n > 0 && n <= maxAlarms) {
 		return fail("the number of alarms must be above 0 and at most " + strconv.Itoa(maxAlarms))
 	}
-	length, err := parseLong(per)
+	length, err := sampler.ParseDuration(per)
+	if err == nil && length <= 0 {
+		err = errors.New("must be above zero")
+	}
 	if err != nil {
-		return fail("the time: " + err.Error())
+		return fail("the time " + err.Error())
 	}
 	b := Budget{n, length}
 	if rate := b.PerDay(); rate == 0 || math.IsInf(rate, 0) {
 		return fail("out of range")
 	}
 	return b, nil
-}
-
-// parseLong reads a duration that may also be in days or weeks.
-func parseLong(text string) (time.Duration, error) {
-	unit := time.Duration(0)
-	number, days := strings.CutSuffix(text, "d")
-	if days {
-		unit = 24 * time.Hour
-	} else if number, days = strings.CutSuffix(text, "w"); days {
-		unit = 7 * 24 * time.Hour
-	}
-	var length time.Duration
-	if days {
-		n, err := strconv.ParseFloat(number, 64)
-		if err != nil {
-			return 0, errors.New("not a number of days or weeks")
-		}
-		if !(n*float64(unit) < math.MaxInt64) {
-			return 0, errors.New("too long")
-		}
-		length = time.Duration(n * float64(unit))
-	} else {
-		var err error
-		if length, err = time.ParseDuration(text); err != nil {
-			return 0, errors.New("not a duration")
-		}
-	}
-	if length <= 0 {
-		return 0, errors.New("must be above zero")
-	}
-	return length, nil
 }
 
 // String returns the budget as ParseBudget reads it.

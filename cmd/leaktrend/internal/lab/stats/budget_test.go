@@ -35,20 +35,18 @@ func TestParseBudget(t *testing.T) {
 }
 
 func TestParseBudgetFaults(t *testing.T) {
-	const form = "; it is ALARMS/TIME, as in 1/30d"
+	const (
+		form   = "; a budget is ALARMS/TIME, as in 1/30d"
+		length = "the time must be a duration, as in 30s, 1h30m, 7d or 1d12h" + form
+		alarms = "the number of alarms must be above 0 and at most 1000000" + form
+	)
 	tests := map[string]string{
-		"":           `budget "": no /` + form,
-		"30d":        `budget "30d": no /` + form,
-		"x/30d":      `budget "x/30d": the number of alarms must be above 0 and at most 1000000` + form,
-		"0/30d":      `budget "0/30d": the number of alarms must be above 0 and at most 1000000` + form,
-		"NaN/30d":    `budget "NaN/30d": the number of alarms must be above 0 and at most 1000000` + form,
-		"1/30":       `budget "1/30": the time: not a duration` + form,
-		"1/xd":       `budget "1/xd": the time: not a number of days or weeks` + form,
-		"1/-3d":      `budget "1/-3d": the time: must be above zero` + form,
-		"1/0s":       `budget "1/0s": the time: must be above zero` + form,
-		"1/NaNd":     `budget "1/NaNd": the time: too long` + form,
-		"1/1e9w":     `budget "1/1e9w": the time: too long` + form,
-		"1e-323/90w": `budget "1e-323/90w": out of range` + form,
+		"": "lacks a /" + form, "30d": "lacks a /" + form,
+		"x/30d": alarms, "0/30d": alarms, "NaN/30d": alarms,
+		"1/30": length, "1/xd": length, "1/NaNd": length, "1/1e9w": length,
+		"1/-3d": "the time must be above zero" + form, "1/0s": "the time must be above zero" + form,
+		"1/99999999w": "the time is too long: a duration has at most 292 years" + form,
+		"1e-323/90w":  "out of range" + form,
 	}
 	for in, want := range tests {
 		if _, err := ParseBudget(in); err == nil || err.Error() != want {

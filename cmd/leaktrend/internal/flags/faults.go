@@ -1,0 +1,123 @@
+package flags
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Explain says what is wrong with a command line in the words of who wrote it. It is a flag error function.
+func Explain(cmd *cobra.Command, err error) error {
+	var (
+		invalid *pflag.InvalidValueError
+		unknown *pflag.NotExistError
+		lacks   *pflag.ValueRequiredError
+		syntax  *pflag.InvalidSyntaxError
+	)
+	switch {
+	case errors.As(err, &invalid):
+		return fmt.Errorf("%s %s: %w", shown(invalid.GetFlag()), quoted(invalid.GetValue()), clause(invalid.GetFlag(), invalid.Unwrap()))
+	case errors.As(err, &lacks):
+		return fmt.Errorf("%s: its value is missing", shown(lacks.GetFlag()))
+	case errors.As(err, &unknown):
+		return noSuch(cmd, unknown)
+	case errors.As(err, &syntax):
+		return fmt.Errorf("%s: no flag is written like this; %s -h lists them", syntax.GetSpecifiedFlag(), cmd.CommandPath())
+	}
+	return err
+}
+
+// shown is the name of a flag as people write it.
+func shown(f *pflag.Flag) string {
+	if f.Shorthand != "" {
+		return "-" + f.Shorthand
+	}
+	return "--" + f.Name
+}
+
+// quoted writes a value that would not be seen in quotes.
+func quoted(value string) string {
+	if strings.TrimSpace(value) != value || value == "" {
+		return strconv.Quote(value)
+	}
+	return value
+}
+
+// clause says what a flag takes where its parser speaks to programmers.
+func clause(f *pflag.Flag, cause error) error {
+	tooLarge := errors.Is(cause, strconv.ErrRange)
+	switch f.Value.Type() {
+	case "int", "int64", "uint64":
+		switch {
+		case tooLarge:
+			return errors.New("is out of range")
+		case f.Value.Type() == "uint64":
+			return errors.New("must be a whole number of at least 0")
+		}
+		return errors.New("must be a whole number")
+	case "float64":
+		if tooLarge {
+			return errors.New("is out of range")
+		}
+		return errors.New("must be a number")
+	case "bool":
+		return errors.New("must be true or false")
+	case "stringSlice":
+		return errors.New("must be a list, parted by commas, with quotes in pairs")
+	}
+	return cause
+}
+
+func noSuch(cmd *cobra.Command, unknown *pflag.NotExistError) error {
+	name := "--" + unknown.GetSpecifiedName()
+	if short := unknown.GetSpecifiedShortnames(); short != "" {
+		name = "-" + unknown.GetSpecifiedName()
+		// -pid 42 is a slip of who is used to Go's own flags.
+		if f := cmd.Flags().Lookup(strings.SplitN(short, "=", 2)[0]); f != nil {
+			return fmt.Errorf("-%s: a flag of several letters has two dashes, as in --%s", f.Name, f.Name)
+		}
+	}
+	names := cobra.Command{SuggestionsMinimumDistance: 2} // which knows what is like a word
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	if like := names.SuggestionsFor(unknown.GetSpecifiedName()); len(like) > 0 && len(unknown.GetSpecifiedName()) > 1 {
+		return fmt.Errorf("%s: %s has no such flag; --%s is like it", name, cmd.CommandPath(), strings.Join(like, " or --"))
+	}
+	return fmt.Errorf("%s: %s has no such flag; %s -h lists them", name, cmd.CommandPath(), cmd.CommandPath())
+}
+
+// NoArgs refuses arguments, and says what was meant perhaps.
+func NoArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: %s takes no arguments, only flags; %s -h lists them", quoted(args[0]), cmd.CommandPath(), cmd.CommandPath())
+}
+
+// atLeastOne demands an argument.
+func atLeastOne(cmd *cobra.Command, args []string, what string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%s needs %s: %s", cmd.CommandPath(), what, cmd.UseLine())
+	}
+	return nil
+}
+
+// OneArg demands one argument, which what names, as in "a file".
+func OneArg(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) > 1 {
+			return fmt.Errorf("%s: %s takes %s, and one only", quoted(args[1]), cmd.CommandPath(), what)
+		}
+		return atLeastOne(cmd, args, what)
+	}
+}
+
+// SomeArgs demands one argument or more, which what names.
+func SomeArgs(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error { return atLeastOne(cmd, args, what) }
+}
