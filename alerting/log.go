@@ -58,6 +58,9 @@ func (s *LogSink) Send(_ context.Context, a Alert) error {
 	if len(a.Resources) > 1 {
 		fields["resources"] = strings.Join(a.ResourceNames(), ", ")
 	}
+	if len(a.Profiles) > 0 {
+		fields["captures"] = strings.Join(a.CapturePaths(), ", ")
+	}
 	s.logger.WithFields(fields).Log(level, a.Summary)
 	return nil
 }

@@ -100,6 +100,18 @@ func (a *Alert) ResourceNames() []string {
 	return names
 }
 
+// String names the file.
+func (p Profile) String() string { return p.Path + ": " + text.Figure(float64(p.Bytes)) + " bytes" }
+
+// CapturePaths returns where the captures are.
+func (a *Alert) CapturePaths() []string {
+	var paths []string
+	for i := range a.Profiles {
+		paths = append(paths, a.Profiles[i].Path)
+	}
+	return paths
+}
+
 // String names the process: executable version (pid N) on host, as far as known.
 func (p Process) String() string {
 	var parts []string

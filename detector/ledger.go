@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -19,7 +20,13 @@ type ledger struct {
 	incidents incident.Tracker
 	history   []alerting.Alert     // delivered, oldest first
 	lastAlert map[string]time.Time // by resource
+	firing    map[findingKey]alerting.Event
+	told      map[string]string // id of the alert by that of the finding; bounded as the history is
+	toldOrder []string
 }
+
+// maxJoined is how many findings are remembered that joined another's alert.
+const maxJoined = 1000
 
 // findingKey identifies a finding while it holds.
 type findingKey struct {
@@ -30,7 +37,7 @@ type findingKey struct {
 func newLedger(limit int) *ledger {
 	return &ledger{
 		limit: limit, ids: make(map[findingKey]string),
-		lastAlert: make(map[string]time.Time),
+		lastAlert: make(map[string]time.Time), firing: make(map[findingKey]alerting.Event), told: make(map[string]string),
 	}
 }
 
@@ -44,10 +51,11 @@ func (l *ledger) record(e alerting.Event, process alerting.Process) alerting.Ale
 		id = alerting.ID(process, e.Resource, e.Kind, e.Time)
 	}
 	if e.Status == alerting.Firing {
-		l.ids[key] = id
+		l.ids[key], l.firing[key] = id, e
 		l.lastAlert[e.Resource] = e.Time
 	} else {
 		delete(l.ids, key)
+		delete(l.firing, key)
 	}
 	return alerting.Alert{Version: alerting.Version, ID: id, Event: e, Process: process}
 }
@@ -58,11 +66,41 @@ func (l *ledger) deliver(a alerting.Alert) (of alerting.Alert, told bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := l.incidents.Take(a)
+	if a.ID != d.Alert.ID && l.told[a.ID] == "" {
+		l.told[a.ID] = d.Alert.ID
+		if l.toldOrder = append(l.toldOrder, a.ID); len(l.toldOrder) > maxJoined {
+			delete(l.told, l.toldOrder[0])
+			l.toldOrder = l.toldOrder[1:]
+		}
+	}
 	d.Alert.Summary += wording.IncidentClause(&d.Alert)
 	if d.Show {
 		l.keepAlert(d.Alert)
 	}
 	return d.Alert, d.Deliver
+}
+
+// idOf returns the id under which a finding was alerted: its own, or that of what it joined.
+func (l *ledger) idOf(finding string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return cmp.Or(l.told[finding], finding)
+}
+
+// latestOn returns the latest event of a finding that holds on any of some resources, those on limits first, with the
+// finding's id.
+func (l *ledger) latestOn(resources ...string) (e alerting.Event, id string, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, kind := range []alerting.Kind{alerting.Limit, alerting.Trend} {
+		for _, resource := range resources {
+			key := findingKey{resource, kind}
+			if e, ok := l.firing[key]; ok {
+				return e, l.ids[key], true
+			}
+		}
+	}
+	return alerting.Event{}, "", false
 }
 
 // know sets which fingerprints are known, and returns the alerts that go to people for it.

@@ -45,6 +45,7 @@ type ResourceMonitor struct {
 	dispatcher *alerting.Dispatcher
 	channel    *alerting.ChannelSink
 	webhook    webhook.Slot
+	uploads    webhook.Uploader
 	onAlert    atomic.Pointer[func(alerting.Alert)]
 	active     atomic.Pointer[activity]
 
@@ -105,6 +106,9 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 	if err := useWebhook(&m.webhook, config); err != nil {
 		return nil, err
 	}
+	if err := m.uploads.Use(config.CaptureURL); err != nil {
+		return nil, fmt.Errorf("capture_url: %w", err)
+	}
 	m.dispatcher = alerting.NewDispatcher(logger,
 		alerting.NamedSink{Name: "log", Sink: foreign{alerting.NewLogSink(logger), &m.inside}},
 		alerting.NamedSink{Name: "channel", Sink: m.channel},
@@ -116,6 +120,7 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		alerting.NamedSink{Name: webhookSink, Sink: &m.webhook},
 	)
 	m.logger = m.dispatcher.Logger()
+	m.uploads.OnChange = logUploads(m.logger)
 	ledger := newLedger(config.MaxAlertHistory)
 	ledger.know(config.KnownFingerprints())
 	deliver := func(a alerting.Alert) {
@@ -124,7 +129,7 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		}
 	}
 	m.state = &state{
-		process: process, ledger: ledger, queue: evidence.NewQueue(m.logger, deliver), notify: m.dispatcher.Notify,
+		process: process, ledger: ledger, queue: evidence.NewQueue(m.logger, deliver), notify: m.dispatcher.Notify, logger: m.logger,
 		leaks: make(map[string]*sites.Leak), detector: d, plots: NewHistory(0),
 	}
 	m.loop = &loop{
@@ -296,8 +301,7 @@ func (m *ResourceMonitor) run(a *activity) error {
 	if !endEvidence() {
 		left.add("the work for evidence")
 	}
-	endDelivery()
-	<-delivered
+	awaitDelivery(&m.uploads, endDelivery, delivered)
 	for _, s := range m.dispatcher.Stats() {
 		if s.Stuck {
 			left.add("sink " + s.Name)
@@ -314,18 +318,6 @@ func (m *ResourceMonitor) run(a *activity) error {
 		a.left = fmt.Errorf("leaktrend: %w", err)
 	}
 	return err
-}
-
-// leftBehind names what does not return although its time is over.
-type leftBehind []string
-
-func (l *leftBehind) add(what string) { *l = append(*l, what) }
-
-func (l leftBehind) err() error {
-	if len(l) == 0 {
-		return nil
-	}
-	return fmt.Errorf("stopped without what does not return: %s", strings.Join(l, ", "))
 }
 
 // awaitLoop waits for the loop to end, but not for a source or a hook that does not return after ctx has ended.
@@ -352,6 +344,11 @@ func (m *ResourceMonitor) Reload(config Config) error {
 		return err
 	}
 	err := m.state.reconfigure(config, func(old Config) error {
+		if config.CaptureURL != old.CaptureURL {
+			if err := m.uploads.Use(config.CaptureURL); err != nil {
+				return fmt.Errorf("capture_url: %w", err)
+			}
+		}
 		if config.AlertWebhookURL == old.AlertWebhookURL && config.AlertWebhookFormat == old.AlertWebhookFormat {
 			return nil
 		}
@@ -363,20 +360,6 @@ func (m *ResourceMonitor) Reload(config Config) error {
 	})
 	m.loop.reload()
 	return err
-}
-
-// useWebhook puts the webhook of a configuration into its slot.
-func useWebhook(slot *webhook.Slot, config Config) error {
-	var w *webhook.Webhook
-	if config.AlertWebhookURL != "" {
-		var err error
-		w, err = webhook.New(webhook.Config{URL: config.AlertWebhookURL, Format: config.AlertWebhookFormat})
-		if err != nil {
-			return fmt.Errorf("alert_webhook_url: %w", err)
-		}
-	}
-	slot.Use(w)
-	return nil
 }
 
 // Status returns the verdict on every resource at the latest sample.
@@ -454,6 +437,9 @@ func (m *ResourceMonitor) AddEvidence(name string, e Evidence) {
 // start. Call it before Start or Run.
 func (m *ResourceMonitor) FollowSites(source ProfileSource) {
 	lines := evidence.NewLines(source, forEvidence{m.state}, m.logger)
+	lines.Post(func(name string, data []byte, of Capture) {
+		m.uploads.Add(webhook.File{Name: name, Type: contentType(name), Resource: of.Resource, AlertID: m.state.ledger.idOf(of.AlertID), Data: data})
+	})
 	m.state.lines.Store(lines)
 	m.state.queue.Meanwhile(lines.Work)
 	m.AddEvidence("sites", lines.Add)
@@ -478,8 +464,13 @@ func (m *ResourceMonitor) EvidenceCost() EvidenceCost {
 
 // Captures returns the latest files that were written as evidence, oldest first.
 func (m *ResourceMonitor) Captures() []Capture {
-	if lines := m.state.lines.Load(); lines != nil {
-		return lines.Captures()
+	lines := m.state.lines.Load()
+	if lines == nil {
+		return nil
 	}
-	return nil
+	all := lines.Captures()
+	for i := range all {
+		all[i].AlertID = m.state.ledger.idOf(all[i].AlertID)
+	}
+	return all
 }

@@ -46,6 +46,14 @@ func (s shown) Status() page.Status {
 	d.Resources, d.Alerts = []page.Resource{}, append([]alerting.Alert{}, m.History()...) // [] rather than null
 	d.Sites, d.Captures = append([]sites.Status{}, m.Sites()...), append([]evidence.Capture{}, m.Captures()...)
 	d.Evidence = m.EvidenceCost()
+	if config.Captures() && known.lines.Load() != nil {
+		kept := evidence.Directory(config.ProfileDir, config.ProfileMaxMB)
+		d.Kept = &kept
+	}
+	if m.uploads.Posts() {
+		posted := m.uploads.Stats()
+		d.Uploads = &posted
+	}
 	for _, s := range m.Status() {
 		one := page.Resource{
 			Resource: s.Resource.Name, Unit: s.Resource.Unit, State: s.State.String(), Trend: s.Trend, Limit: s.Limit, Value: s.Value,

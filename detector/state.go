@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/evidence"
 	"github.com/mdzesseis/leaktrend/detector/history"
@@ -21,6 +23,7 @@ type state struct {
 	ledger  *ledger
 	queue   *evidence.Queue
 	notify  func(alerting.Alert)
+	logger  *logrus.Logger
 	lines   atomic.Pointer[evidence.Lines] // nil where no profiles are taken
 
 	mu       sync.Mutex             // guards what follows
@@ -34,6 +37,7 @@ type state struct {
 	ahead    time.Time      // of the sample before this one, if that was left out for being far ahead
 	record   history.Record
 	plots    *History // without the shapes, which the record keeps
+	last     lastWords
 }
 
 // config returns the configuration in force.
@@ -109,6 +113,7 @@ func (m *state) judge(s *sampler.Sample) error {
 	*s, m.latest, m.before = m.before, *s, m.latest
 	m.judged = time.Now()
 	m.recordTotals(events)
+	m.last.look(m)
 	return nil
 }
 

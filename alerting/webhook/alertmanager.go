@@ -132,6 +132,7 @@ func annotations(a alerting.Alert) map[string]string {
 		"process":        a.Process.String(),
 		"sites":          strings.Join(lines(a.Sites), "\n"),
 		"parts":          strings.Join(lines(a.Parts), "\n"),
+		"captures":       strings.Join(all(a.Profiles), "\n"),
 		"incident":       a.Incident,
 		"fingerprint":    a.Fingerprint,
 		"resources":      strings.Join(all(a.Resources), "\n"),

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,6 +30,7 @@ const (
 
 // poster posts JSON to an address.
 type poster struct {
+	what    string // is posted to, for errors; "" means webhook
 	target  string // with its secrets
 	shown   string // without
 	secrets *strings.Replacer
@@ -46,11 +48,16 @@ func (p *poster) post(ctx context.Context, payload any) error {
 	if err != nil {
 		return alerting.Final(p.errorf("cannot be encoded: %w", err))
 	}
+	return p.send(ctx, body, http.Header{"Content-Type": {"application/json"}})
+}
+
+// send posts a body.
+func (p *poster) send(ctx context.Context, body []byte, header http.Header) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.target, bytes.NewReader(body))
 	if err != nil {
 		return alerting.Final(p.errorf("no request: %w", err))
 	}
-	req.Header.Set("Content-Type", "application/json")
+	req.Header = header
 	req.Header.Set("User-Agent", "leaktrend")
 	resp, err := p.client.Do(req)
 	if err != nil {
@@ -85,7 +92,7 @@ func (e *webhookError) Is(target error) bool { return errors.Is(e.cause, target)
 func (p *poster) errorf(format string, args ...any) error {
 	cause := fmt.Errorf(format, args...)
 	text := redact.Cause(cause).Error()
-	return &webhookError{"webhook " + p.shown + ": " + redact.Text(p.secrets.Replace(text)), cause}
+	return &webhookError{cmp.Or(p.what, "webhook") + " " + p.shown + ": " + redact.Text(p.secrets.Replace(text)), cause}
 }
 
 // retryAfter returns the wait that a Retry-After header asks for, 0 to 1 minute; 0 if it asks for none.

@@ -53,6 +53,9 @@ func slackText(a alerting.Alert) string {
 	for _, line := range append(lines(a.Sites), lines(a.Parts)...) {
 		b.WriteString("\n• " + line)
 	}
+	for _, line := range all(a.Profiles) {
+		b.WriteString("\n• capture " + line)
+	}
 	return slackEscaper.Replace(b.String())
 }
 

@@ -32,7 +32,13 @@ type Config struct {
 	// the trend detector on it is reported once it was not given back for ten minutes, scaled in soak mode.
 	GrowthRateThreshold float64
 	KnownLeaks          string // fingerprints that are shown and counted but not alerted, separated by blanks; empty = none
+	CaptureURL          string // where captures are posted beside the alert, http or https; empty = nowhere
 	Adaptive            Adaptive
+}
+
+// Captures reports whether captures are taken: written, posted, or both.
+func (c Config) Captures() bool {
+	return c.StackTraceOnLeak && (c.ProfileMaxMB > 0 || c.CaptureURL != "")
 }
 
 // KnownFingerprints returns those of KnownLeaks, one by one.

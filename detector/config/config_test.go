@@ -170,6 +170,8 @@ func TestWrite(t *testing.T) {
   profile_dir: ""
   # maximum size of all captures together, in MB of 1024*1024 bytes; 0 = write none (default 100)
   profile_max_mb: 100
+  # where captures are posted too, http or https, with stack_trace_on_leak; empty = nowhere (default "")
+  capture_url: ""
   # fingerprints of leaks that are shown and counted but not alerted (default [])
   known_leaks: []
   # alerts kept in memory (default 100)

@@ -68,7 +68,7 @@ func turnedOff(c Config) (off []string) {
 		{"trends (adaptive.enabled)", c.Adaptive.Enabled},
 		{"alerts of limits (alert_on_threshold)", c.AlertOnThreshold},
 		{"webhook (alert_webhook_url)", c.AlertWebhookURL != ""},
-		{"captures (stack_trace_on_leak)", c.StackTraceOnLeak && c.ProfileMaxMB > 0},
+		{"captures (stack_trace_on_leak)", c.Captures()},
 	} {
 		if !feature.on {
 			off = append(off, feature.name)

@@ -111,6 +111,8 @@ var keys = []key{
 		func(c *Config) *string { return &c.ProfileDir }).orNothing(),
 	wholeKey("profile_max_mb", "maximum size of all captures together, in MB of 1024*1024 bytes; 0 = write none", math.MaxInt64/mib,
 		func(c *Config) *int64 { return &c.ProfileMaxMB }),
+	textKey("capture_url", "where captures are posted too, http or https, with stack_trace_on_leak; empty = nowhere", checkURL,
+		func(c *Config) *string { return &c.CaptureURL }).orNothing(),
 	listKey("known_leaks", "fingerprints of leaks that are shown and counted but not alerted", checkFingerprint,
 		func(c *Config) *string { return &c.KnownLeaks }),
 	wholeKey("max_alert_history", "alerts kept in memory", maxHistory,

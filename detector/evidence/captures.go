@@ -15,6 +15,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/finding"
+	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
@@ -38,6 +39,7 @@ type stacker interface {
 // captures writes profiles of before and after a finding as files, and beside them the goroutines as text.
 type captures struct {
 	profiler *profiler
+	posted   func(name string, data []byte, of Capture) // takes each one beside; may be nil
 
 	// For the goroutine that works for the evidence alone.
 	kept     [2][]keptProfile // of healthy times, oldest first
@@ -75,7 +77,7 @@ func (c *captures) keepBefore(ctx context.Context, i int, now View) {
 		return
 	}
 	began := time.Now()
-	data, err := p.source.Raw(ctx, p.watched[i].kind)
+	data, err := p.raw(ctx, p.watched[i].kind)
 	took := time.Since(began)
 	c.nextKept[i] = time.Now().Add(max(finding.Stretch(captureEvery, now.Scale), time.Duration(float64(took)/now.share())))
 	if err != nil {
@@ -119,23 +121,38 @@ func (c *captures) add(ctx context.Context, a *alerting.Alert, now View) error {
 		return nil
 	}
 	files, faults := c.files(ctx, a, now)
+	written, err := c.write(files, a, now)
+	a.Profiles = append(a.Profiles, written...)
+	return errors.Join(append(faults, err)...)
+}
+
+// write writes files that belong to an alert, and has them posted.
+func (c *captures) write(files []captureFile, a *alerting.Alert, now View) (all []alerting.Profile, err error) {
+	var faults []error
 	dir := cmp.Or(now.Config.ProfileDir, os.TempDir())
 	for _, f := range files {
-		name := fmt.Sprintf("%s%s-%d-%s-%s-%s-%s%s", capturePrefix, f.time.Format("20060102T150405.000Z"), a.Process.PID, a.Resource, a.ID,
-			f.kind, f.when, f.suffix)
-		path, err := writeCapture(dir, fileName(name), f.data, now.Config.ProfileMaxMB<<20)
+		name := fileName(fmt.Sprintf("%s%s-%d-%s-%s-%s-%s%s", capturePrefix, f.time.Format("20060102T150405.000Z"), a.Process.PID, a.Resource, a.ID,
+			f.kind, f.when, f.suffix))
+		one := Capture{Profile: alerting.Profile{Kind: string(f.kind), Bytes: int64(len(f.data))}, Time: f.time, Resource: a.Resource, AlertID: a.ID}
+		if c.posted != nil {
+			c.posted(name, f.data, one)
+		}
+		if now.Config.ProfileMaxMB == 0 {
+			continue
+		}
+		path, err := writeCapture(dir, name, f.data, now.Config.ProfileMaxMB<<20)
 		if err != nil {
 			faults = append(faults, err)
 			continue
 		}
-		written := alerting.Profile{Kind: string(f.kind), Path: path, Bytes: int64(len(f.data))}
-		a.Profiles = append(a.Profiles, written)
+		one.Path = path
+		all = append(all, one.Profile)
 		c.mu.Lock()
-		c.written = append(c.written, Capture{Profile: written, Time: f.time, Resource: a.Resource, AlertID: a.ID})
+		c.written = append(c.written, one)
 		c.written = c.written[max(0, len(c.written)-maxRemembered):]
 		c.mu.Unlock()
 	}
-	return errors.Join(faults...)
+	return all, errors.Join(faults...)
 }
 
 // named names in an alert what was written for its finding before. It reports whether that was tried.
@@ -171,7 +188,7 @@ func (c *captures) files(ctx context.Context, a *alerting.Alert, now View) (file
 		}
 		for _, kind := range kinds {
 			at := time.Now().UTC()
-			data, err := p.source.Raw(ctx, kind)
+			data, err := p.raw(ctx, kind)
 			switch {
 			case errors.Is(err, profile.ErrUnsupported):
 			case err != nil:
@@ -190,6 +207,18 @@ func (c *captures) files(ctx context.Context, a *alerting.Alert, now View) (file
 		files = append(files, captureFile{profile.Goroutine, "after", textSuffix, keptProfile{at, text}})
 	}
 	return files, faults
+}
+
+// raw takes a profile for a file: that of the heap without the memory of the monitor itself.
+func (p *profiler) raw(ctx context.Context, kind profile.Kind) ([]byte, error) {
+	data, err := p.source.Raw(ctx, kind)
+	if err != nil || kind != profile.Heap {
+		return data, err
+	}
+	if pruned, err := profile.Prune(data, sites.IsOurs); err == nil {
+		return pruned, nil
+	}
+	return data, nil // a form that is not known: all of it is better than none
 }
 
 // text returns the goroutines for people to read: each one with its state and creator where the traceback of all is
@@ -270,14 +299,42 @@ func writeCapture(dir, name string, data []byte, limit int64) (path string, err 
 	return path, nil
 }
 
-// makeRoom removes captures, those written least recently first, until the rest takes no more than limit bytes.
-func makeRoom(dir string, limit int64) error {
+// Kept is what lies in a directory of captures, of this process and of others.
+type Kept struct {
+	Dir      string    `json:"dir"`
+	Files    int       `json:"files"`
+	Bytes    int64     `json:"bytes"`
+	MaxBytes int64     `json:"max_bytes"`
+	Oldest   time.Time `json:"oldest,omitzero"`
+	Newest   time.Time `json:"newest,omitzero"`
+}
+
+// Directory looks at what lies in a directory of captures; the empty name is that of the system for what is temporary.
+func Directory(dir string, maxMB int64) Kept {
+	k := Kept{Dir: cmp.Or(dir, os.TempDir()), MaxBytes: maxMB << 20}
+	files, err := capturesIn(k.Dir)
+	if err != nil {
+		return k // not there yet
+	}
+	for _, info := range files {
+		at := info.ModTime().UTC()
+		if k.Files == 0 || at.Before(k.Oldest) {
+			k.Oldest = at
+		}
+		if at.After(k.Newest) {
+			k.Newest = at
+		}
+		k.Files, k.Bytes = k.Files+1, k.Bytes+info.Size()
+	}
+	return k
+}
+
+// capturesIn returns the captures in a directory.
+func capturesIn(dir string) (files []os.FileInfo, err error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var files []os.FileInfo
-	total := int64(0)
 	for _, e := range entries {
 		ours := strings.HasSuffix(e.Name(), captureSuffix) || strings.HasSuffix(e.Name(), textSuffix)
 		if !strings.HasPrefix(e.Name(), capturePrefix) || !ours || !e.Type().IsRegular() {
@@ -285,8 +342,20 @@ func makeRoom(dir string, limit int64) error {
 		}
 		if info, err := e.Info(); err == nil {
 			files = append(files, info)
-			total += info.Size()
 		}
+	}
+	return files, nil
+}
+
+// makeRoom removes captures, those written least recently first, until the rest takes no more than limit bytes.
+func makeRoom(dir string, limit int64) error {
+	files, err := capturesIn(dir)
+	if err != nil {
+		return err
+	}
+	total := int64(0)
+	for _, info := range files {
+		total += info.Size()
 	}
 	slices.SortFunc(files, func(a, b os.FileInfo) int {
 		return cmp.Or(a.ModTime().Compare(b.ModTime()), strings.Compare(a.Name(), b.Name()))

@@ -54,6 +54,7 @@ type Queue struct {
 	asked   []*request                      // for which not all evidence is there, oldest first
 	active  bool                            // alerts are taken in
 	task    func(context.Context) time.Time // nil for none
+	urgent  []func(context.Context)         // what goes before all else
 
 	due     time.Time  // when the task is to be called; touched by the goroutine that works alone, like problem
 	problem guard.News // what was wrong with the task
@@ -91,6 +92,15 @@ func (q *Queue) Meanwhile(task func(context.Context) (next time.Time)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.task = task
+}
+
+// Urgently has the goroutine that works for the evidence call f as soon as it is done with what it does now. Until Start
+// there is none, and f waits for it.
+func (q *Queue) Urgently(f func(ctx context.Context)) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.urgent = append(q.urgent, f)
+	signal(q.work)
 }
 
 // Panics returns how often a source or the task panicked, or ended the goroutine that called it.
@@ -283,6 +293,13 @@ func (q *Queue) answer(ctx context.Context, task func(context.Context) time.Time
 		due.Stop()
 	}
 	for ctx.Err() == nil {
+		if f := q.nextUrgent(); f != nil {
+			if err := guard.Do(func() error { f(ctx); return nil }); err != nil {
+				q.panics.Add(1)
+				guard.Entry(q.logger, err).Error("Resource monitor: the work for evidence failed")
+			}
+			continue
+		}
 		if r := q.next(); r != nil {
 			q.gather(r)
 			continue
@@ -310,6 +327,17 @@ func (q *Queue) call(ctx context.Context, task func(context.Context) time.Time) 
 		guard.Entry(q.logger, err).Error("Resource monitor: the work for evidence failed")
 	}
 	return max(time.Until(q.due), time.Millisecond)
+}
+
+func (q *Queue) nextUrgent() func(context.Context) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.urgent) == 0 {
+		return nil
+	}
+	f := q.urgent[0]
+	q.urgent = q.urgent[1:]
+	return f
 }
 
 // next returns the request that has waited longest, nil where there is none.

@@ -55,5 +55,5 @@ func (now *View) ago(at time.Time) time.Time { return now.Judged.Add(-now.Time.S
 // at returns the time of the sample in unix seconds.
 func (now *View) at() float64 { return float64(now.Time.UnixNano()) / 1e9 }
 
-// captures reports whether files are to be written.
-func (now *View) captures() bool { return now.Config.StackTraceOnLeak && now.Config.ProfileMaxMB > 0 }
+// captures reports whether files are to be written or posted.
+func (now *View) captures() bool { return now.Config.Captures() }

@@ -190,15 +190,26 @@
     }
     section.append(all(make('ul', { 'class': 'events' }), view.alerts.slice().reverse().map(function (a) {
       var over = a.status === 'resolved', item = picture('li', {}, over ? view.resolved_sign : view.firing_sign);
-      item.append(at(a.time), ' ', make('b', {}, over ? 'resolved' : a.severity), ' ' + a.summary);
+      item.append(at(a.time), ' ', make('b', {}, over ? 'resolved' : a.severity), a.known ? ' (known) ' : ' ', a.summary);
+      if (a.fingerprint) { item.append(make('span', { 'class': 'quiet small' }, ' Fingerprint ' + a.fingerprint)); }
       return item;
     })));
     return section;
   }
 
+  // kept says what lies where captures are written, and how posting them goes.
+  function kept() {
+    var k = view.captures_kept, u = view.captures_posted, p = make('p', { 'class': 'quiet small' });
+    if (k) {
+      p.append('In ' + k.dir + ': ' + (k.files ? page.format(k.files) + ' files, ' + page.format(k.bytes, 'bytes') + ' of ' + page.format(k.max_bytes, 'bytes') + ', the oldest of ' : 'none.'));
+      if (k.files) { p.append(at(k.oldest), ', the newest of ', at(k.newest), '.'); }
+    }
+    if (u) { p.append(' Posted: ' + u.posted + ', waiting ' + u.waiting + ', dropped ' + u.dropped + (u.last_error ? '; ' + u.last_error : '') + '.'); }
+    return p;
+  }
   function captures() {
-    if (!view.captures.length) { return ''; }
-    return make('section', {}, make('h2', {}, 'Captures'), make('p', { 'class': 'quiet small' }, 'Profiles for go tool pprof, and goroutines to read (.txt).'),
+    if (!view.captures.length && !(view.captures_kept && view.captures_kept.files)) { return ''; }
+    return make('section', {}, make('h2', {}, 'Captures'), make('p', { 'class': 'quiet small' }, 'Profiles for go tool pprof, and goroutines to read (.txt).'), kept(),
       all(make('ul'), view.captures.slice().reverse().map(function (c) {
         var name = base(c.path);
         return make('li', {}, make('a', { href: 'captures/' + encodeURIComponent(name), 'data-id': name, download: '' }, name), ' ',

@@ -1,6 +1,10 @@
 package wording
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+)
 
 // Lack is why there is less evidence from profiles than there could be.
 type Lack uint8
@@ -28,4 +32,11 @@ func (l Lack) Say(n float64, limit any) string {
 		format = "the heap profile is of the latest collection and shows %.0f %% of the growth of %v: the rest is newer, garbage or not live heap"
 	}
 	return fmt.Sprintf(format, n, limit)
+}
+
+// LastWords says of memory that a limit is close, and that captures were written.
+func LastWords(resource string, value float64, limit *sampler.Ceiling) string {
+	r, _ := sampler.Lookup(resource)
+	return fmt.Sprintf("%s is at %.0f %% of its limit: %s of %s (%s); captures were written while there is time",
+		resource, 100*value/limit.Level, r.Format(value), r.Format(limit.Level), limit.Source)
 }
