@@ -10,6 +10,14 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
+// counted writes a number of things in the singular or the plural.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // loadConfig returns the configuration of a file, or the default one without a file.
 func loadConfig(path string, stderr io.Writer) (detector.Config, error) {
 	if path == "" {

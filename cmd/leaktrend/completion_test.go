@@ -80,7 +80,7 @@ func TestCompletionOfValues(t *testing.T) {
 		words []string
 		files bool
 	}{
-		{[]string{"replay", "--format", ""}, []string{"text", "json"}, false},
+		{[]string{"replay", "--format", ""}, []string{"text", "json", "junit"}, false},
 		{[]string{"version", "--format", ""}, []string{"text", "json"}, false},
 		{[]string{"demo", "--leak", ""}, []string{"goroutines", "heap", "fds", "none"}, false},
 		{[]string{"watch", "--config", ""}, []string{"yaml", "yml"}, false}, // extensions of the files to offer

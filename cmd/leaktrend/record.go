@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/outbox"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
+	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
@@ -22,19 +25,25 @@ func recordCommand() *cobra.Command {
 	var (
 		target source.Flags
 		out    string
+		format = "text"
 		force  bool
 	)
 	cmd := &cobra.Command{
 		Use:   "record (--pid N | --name PATTERN | --url URL) -o FILE",
 		Short: "Sample a process into a recording",
 		Long: `Sample a process, of any language, or a Prometheus metrics endpoint into a recording, until interrupted,
-until the process ends, or for --duration. "leaktrend replay" judges the recording later.`,
+until the process ends, or for --duration. "leaktrend replay" judges the recording later. With --format json it is
+judged while it is made, and standard output has the objects of replay: each event as it comes, and a verdict on each
+resource at the end. With -o - standard output is the recording itself.`,
 		Example: `  leaktrend record --name redis-server -o redis.csv --duration 1h
   leaktrend record --url http://localhost:9090/metrics --soak 20m -o soak.csv`,
 		Args: flags.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if out == "" {
-				return errors.New("-o FILE is needed")
+				return errors.New("-o FILE is needed: the recording to write")
+			}
+			if out == "-" && format == "json" {
+				return errors.New("-o - and --format json: standard output is the recording or its events; name a file, or leave one out")
 			}
 			if err := target.Complete(); err != nil {
 				return err
@@ -52,6 +61,10 @@ until the process ends, or for --duration. "leaktrend replay" judges the recordi
 			if err != nil {
 				return err
 			}
+			judge, verdicts, err := judging(cmd, format == "json", out, from, target.Soak)
+			if err != nil {
+				return err
+			}
 			noteSoak(stderr, target.Soak)
 			fmt.Fprintf(stderr, "recording %s every %s to %s\n", from, target.Interval, out)
 			ctx, interrupt := context.WithCancel(cmd.Context())
@@ -59,7 +72,9 @@ until the process ends, or for --duration. "leaktrend replay" judges the recordi
 			defer record.OnHangup(r, interrupt)()
 			end := record.UntilEnd(ctx, from, target.Interval, target.Duration, stderr, func(s *sampler.Sample) {
 				_ = r.Write(s) // which has said it
+				judge(s)
 			})
+			verdicts()
 			err = finish(r)
 			recorded, lost := r.Samples()
 			switch {
@@ -73,8 +88,38 @@ until the process ends, or for --duration. "leaktrend replay" judges the recordi
 	}
 	target.Register(cmd.Flags())
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write; - is standard output")
+	flags.Choice(cmd.Flags(), &format, "format", []string{"text", "json"}, "text: nothing on standard output; json: an event a line as replay gives them, and a verdict per resource at the end")
 	cmd.Flags().BoolVar(&force, "force", false, "replace a file that is not empty")
 	return cmd
+}
+
+// judging returns what judges samples as replay would the recording in a file, and what writes the verdicts. Where nobody asked for
+// JSON both do nothing.
+func judging(cmd *cobra.Command, asked bool, file string, from source.Source, soak time.Duration) (judge func(*sampler.Sample), verdicts func(), err error) {
+	if !asked {
+		return func(*sampler.Sample) {}, func() {}, nil
+	}
+	config := detector.DefaultConfig()
+	config.Adaptive.Soak = soak
+	run, err := replay.NewRun(file, config)
+	if err != nil {
+		return nil, nil, err
+	}
+	lines, flush := jsonLines(cmd)
+	describer, describes := from.(interface{ Resources() []sampler.Resource })
+	judge = func(s *sampler.Sample) {
+		if describes {
+			run.Describe(describer.Resources())
+		}
+		events := run.Observe(s)
+		for i := range events {
+			lines.Event(file, &events[i])
+		}
+	}
+	return judge, func() {
+		lines.Verdicts(run.Result())
+		flush()
+	}, nil
 }
 
 // finish ends a recording. Where it lacks a part the error is errLost, where it has nothing what kept it from that.

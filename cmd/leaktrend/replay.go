@@ -39,6 +39,7 @@ docker stats, psrecord and mprof; plain or gzipped. Several processes in one fil
 was understood of a file is said on a line of standard error, and "leaktrend convert" writes it; - is standard input.`,
 		Example: `  leaktrend replay testdata/recordings
   leaktrend replay --format json --exit-code soak.csv
+  leaktrend replay --format junit --exit-code soak.csv > leaks.xml
   leaktrend replay --html report.html testdata/recordings
   leaktrend replay --plot plots testdata/recordings/go-body.csv
   curl -s 'http://localhost:9090/api/v1/query_range?query=go_goroutines&start=…&end=…&step=60' | leaktrend replay -`,
@@ -75,9 +76,12 @@ was understood of a file is said on a line of standard error, and "leaktrend con
 			if load := config.Adaptive.NamedLoad(); load != "" && !slices.ContainsFunc(results, has(load)) {
 				fmt.Fprintf(stderr, "warning: adaptive.load: no recording has %s, so growth is judged without it\n", load)
 			}
-			if format == "json" {
+			switch format {
+			case "json":
 				err = report.WriteEvents(cmd.OutOrStdout(), results)
-			} else {
+			case "junit":
+				err = report.WriteJUnit(cmd.OutOrStdout(), results, failed)
+			default:
 				err = report.WriteText(cmd.OutOrStdout(), results)
 			}
 			if err := errors.Join(failed, err, pictures.finish(results)); err != nil {
@@ -93,7 +97,7 @@ was understood of a file is said on a line of standard error, and "leaktrend con
 		},
 	}
 	fs := cmd.Flags()
-	flags.Choice(fs, &format, "format", []string{"text", "json"}, "text: a verdict per recording and resource; json: an event a line")
+	flags.Choice(fs, &format, "format", []string{"text", "json", "junit"}, "text: a verdict per recording and resource; json: an event a line; junit: XML for continuous integration, a test per recording and resource")
 	fs.StringVar(&configFile, "config", "", "YAML file whose section resource_monitoring configures the detector")
 	flags.Duration(fs, &soak, "soak", source.SoakRange, "scale all time constants to a run of this length (default: as recorded; 0 = physical constants)")
 	pictures.add(fs)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/report"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/outbox"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
@@ -24,12 +25,13 @@ import (
 type watchFlags struct {
 	target             source.Flags
 	config, out, pprof string
+	format             string
 	force, leakExits   bool
 	wait               bool
 }
 
 func watchCommand() *cobra.Command {
-	var f watchFlags
+	f := watchFlags{format: "text"}
 	cmd := &cobra.Command{
 		Use:   "watch (--pid N | --name PATTERN | --url URL)",
 		Short: "Watch live processes and alert",
@@ -39,6 +41,10 @@ resource, plots and alerts (? lists the keys), plain lines elsewhere. Alerts als
 With --name every process that matches is watched by itself, also one that starts later. On a terminal watch goes on
 when all have ended, and waits for the next; elsewhere it ends then, unless --wait is given, with which there may also be
 none at first. With -o or --pprof just one process may match, and watch ends with it.
+
+With --format json standard output has the objects of replay: each alert as it comes, in which file is what is watched,
+with the lines of code and captures that it names, and a verdict on each resource at the end. All else goes to
+standard error.
 
 With its physical time constants leaktrend takes hours to call a leak, as warm-ups and daily cycles take hours to
 show that they are none. --soak scales all of them for a test run under steady load.`,
@@ -50,6 +56,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 	}
 	fs := cmd.Flags()
 	f.target.Register(fs)
+	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text: a screen, or lines; json: an event a line, and a verdict per resource at the end")
 	fs.Lookup("name").Usage = "regular expression for the names or command lines of the processes to watch; with -o or --pprof, of the one process"
 	fs.Lookup("interval").Usage = "time between samples (default 5s; check_interval with --config; a 1200th of --soak)"
 	fs.StringVar(&f.config, "config", "", "YAML file whose section resource_monitoring configures limits and alerts")
@@ -89,11 +96,13 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	}
 	notePatience(stderr, config.Adaptive.Soak)
 	noteSoak(stderr, config.Adaptive.Soak)
+	lines, flush := f.lines(cmd)
+	defer flush()
 	var found watch.Result
 	if f.target.Name != "" && f.out == "" && profiles == nil {
-		found, err = watch.All(cmd.Context(), f.view(cmd, "--name "+f.target.Name, config), &f.target, config, f.wait)
+		found, err = watch.All(cmd.Context(), f.view(cmd, "--name "+f.target.Name, config), &f.target, config, f.wait, lines)
 	} else {
-		found, err = f.watchOne(cmd, config, profiles)
+		found, err = f.watchOne(cmd, config, profiles, lines)
 	}
 	if errors.Is(err, io.EOF) {
 		fmt.Fprintln(stderr, err)
@@ -122,11 +131,33 @@ func (f *watchFlags) view(cmd *cobra.Command, what string, config detector.Confi
 	if soak := config.Adaptive.Soak; soak > 0 {
 		title += ", soak " + sampler.FormatDuration(soak)
 	}
+	if f.format == "json" {
+		return screen.New(cmd.ErrOrStderr(), cmd.ErrOrStderr(), title) // which is no terminal, and so shows lines
+	}
 	return screen.New(cmd.OutOrStdout(), cmd.ErrOrStderr(), title)
 }
 
+// lines returns what takes the JSON, nil where nobody asked for it, and a function that waits until it is read.
+func (f *watchFlags) lines(cmd *cobra.Command) (lines *report.Lines, flush func()) {
+	if f.format != "json" {
+		return nil, func() {}
+	}
+	return jsonLines(cmd)
+}
+
+// jsonLines returns lines on standard output, of which what nobody reads is dropped, and a function that waits for whoever does
+// read.
+func jsonLines(cmd *cobra.Command) (lines *report.Lines, flush func()) {
+	stderr := cmd.ErrOrStderr()
+	box := outbox.NewNoting(cmd.OutOrStdout(), func(lines int) string {
+		fmt.Fprintf(stderr, "%s missing from standard output: nobody read them\n", counted(lines, "object is", "objects are"))
+		return "" // JSON is for programs
+	})
+	return report.NewLines(box), box.Flush
+}
+
 // watchOne watches one process, whose profiles may be nil.
-func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profiles *remote.Process) (found watch.Result, err error) {
+func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profiles *remote.Process, lines *report.Lines) (found watch.Result, err error) {
 	target, err := f.target.Open()
 	if err != nil {
 		return found, err
@@ -150,7 +181,7 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 		}
 	}
 	err = watch.Display(cmd.Context(), view, f.target.Duration, func(ctx context.Context) error {
-		return watch.Observe(ctx, monitor, shown, rec)
+		return watch.Observe(ctx, monitor, shown, rec, watch.NewAccount(lines, target.String()))
 	})
 	statuses := monitor.Status()
 	if len(statuses) == 0 {

@@ -105,7 +105,7 @@ func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 		}
 	})
 	err = watch.Display(ctx, view, o.Duration, func(ctx context.Context) error {
-		return watch.Observe(ctx, monitor, shown, rec)
+		return watch.Observe(ctx, monitor, shown, rec, nil)
 	})
 	if rec != nil {
 		err = errors.Join(err, rec.Close())

@@ -203,24 +203,18 @@ func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*R
 	if !o.Given {
 		config.Adaptive.Soak = r.Header().Soak
 	}
-	d, err := detector.New(config)
+	judged, err := NewRun(name, config)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
-	for _, described := range r.Resources() {
-		d.Describe(described)
-	}
-	result := &Result{File: name}
-	var history *detector.History
+	judged.Describe(r.Resources())
 	if o.Done != nil {
-		history = detector.NewHistory(chartBins)
+		judged.history = detector.NewHistory(chartBins)
 	}
 	var (
-		series []*course
-		places = map[string]int{} // of the resources in series
 		failed error
+		s      sampler.Sample
 	)
-	var s sampler.Sample
 	for {
 		if err := r.Sample(ctx, &s); err != nil {
 			if !errors.Is(err, io.EOF) {
@@ -228,89 +222,26 @@ func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*R
 			}
 			break
 		}
-		if soak := r.Header().Soak; !o.Given && soak != config.Adaptive.Soak {
-			config.Adaptive.Soak = soak
-			events, err := d.Reconfigure(config)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			result.Events = append(result.Events, events...)
-			if history != nil {
-				history.Note(d, events)
+		if soak := r.Header().Soak; !o.Given && soak != judged.config.Adaptive.Soak {
+			if err := judged.reconfigure(soak); err != nil {
+				return nil, err
 			}
 		}
-		events := d.Observe(&s)
-		result.Events = append(result.Events, events...)
-		if history != nil {
-			history.Observe(d, &s, events)
-		}
-		if result.Samples == 0 {
-			result.First = s.Time
-		}
-		result.Samples++
-		for i := range s.Readings {
-			reading := &s.Readings[i]
-			if i == len(series) || series[i].name != reading.Resource {
-				series = arrange(series, places, i, *reading)
-			}
-			series[i].line.Add(reading.Value)
-			series[i].read++
-		}
+		judged.Observe(&s)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	result.Last = s.Time
-	result.Header, result.Soak = r.Header(), config.Adaptive.Soak
+	result := judged.Result()
+	result.Header = r.Header()
 	result.FaultCount, result.Faults = r.Faults()
 	if failed != nil {
 		result.FaultCount++
 		result.Faults = append(result.Faults, failed)
 	}
-	if n := d.LeftOut(); n > 0 {
+	if n := judged.detector.LeftOut(); n > 0 {
 		result.FaultCount++
 		result.Faults = append(result.Faults, fmt.Errorf("%s: %d values of more resources than are judged at a time", name, n))
 	}
-	events := map[string][]alerting.Event{}
-	for _, e := range result.Events {
-		events[e.Resource] = append(events[e.Resource], e)
-	}
-	for _, status := range d.Status() {
-		resource := Resource{Status: status}
-		if i, known := places[status.Resource.Name]; known {
-			c := series[i]
-			resource.First, resource.Line, resource.Read = c.first, c.line, c.read
-		}
-		resource.Events = events[status.Resource.Name]
-		if history != nil && status.Judged {
-			if chart, ok := history.Chart(d, status.Resource.Name); ok {
-				resource.Chart = &chart
-			}
-		}
-		result.Resources = append(result.Resources, resource)
-	}
 	return result, nil
-}
-
-// chartBins is how many bins a chart keeps: at least half of them are in use, which is about one a pixel.
-const chartBins = 1440
-
-// course is the shape of one resource, for display.
-type course struct {
-	name  string
-	first float64
-	read  int
-	line  spark.Line
-}
-
-// arrange brings the course of a reading to its place among the readings.
-func arrange(series []*course, places map[string]int, i int, reading sampler.Reading) []*course {
-	at, known := places[reading.Resource]
-	if !known {
-		at = len(series)
-		series = append(series, &course{name: reading.Resource, first: reading.Value})
-	}
-	series[i], series[at] = series[at], series[i]
-	places[series[i].name], places[series[at].name] = i, at
-	return series
 }

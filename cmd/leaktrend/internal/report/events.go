@@ -96,18 +96,12 @@ func verdictOf(r *replay.Result, c *replay.Resource) verdictLine {
 func WriteEvents(w io.Writer, results []*replay.Result) error {
 	var lines []eventLine
 	for _, r := range results {
-		for _, e := range r.Events {
-			lines = append(lines, eventLine{
-				at: e.Time, Time: stamp{e.Time}, File: r.File, Resource: e.Resource, Kind: e.Kind, State: e.Status, Severity: e.Severity,
-				Value: e.Value, Baseline: e.Baseline, Threshold: e.Threshold, SlopePerHour: e.SlopePerHour,
-				Since: stamp{e.Since}, SinceError: e.SinceError,
-				Summary: e.Summary, Exhaustion: exhaustionOf(e.Exhaustion), Evidence: e.Evidence,
-			})
+		for i := range r.Events {
+			lines = append(lines, eventOf(r.File, &r.Events[i]))
 		}
 	}
 	slices.SortStableFunc(lines, func(a, b eventLine) int { return a.at.Compare(b.at) })
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
+	encoder := newEncoder(w)
 	for _, line := range lines {
 		if err := encoder.Encode(line); err != nil {
 			return err
@@ -121,4 +115,19 @@ func WriteEvents(w io.Writer, results []*replay.Result) error {
 		}
 	}
 	return nil
+}
+
+func newEncoder(w io.Writer) *json.Encoder {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder
+}
+
+func eventOf(file string, e *alerting.Event) eventLine {
+	return eventLine{
+		at: e.Time, Time: stamp{e.Time}, File: file, Resource: e.Resource, Kind: e.Kind, State: e.Status, Severity: e.Severity,
+		Value: e.Value, Baseline: e.Baseline, Threshold: e.Threshold, SlopePerHour: e.SlopePerHour,
+		Since: stamp{e.Since}, SinceError: e.SinceError,
+		Summary: e.Summary, Exhaustion: exhaustionOf(e.Exhaustion), Evidence: e.Evidence,
+	}
 }

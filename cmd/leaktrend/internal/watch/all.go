@@ -10,6 +10,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/report"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/detector"
@@ -23,8 +24,9 @@ const (
 
 // All watches every process that matches the name of the flags, each with a monitor of its own, until ctx or their
 // duration ends, or the last process does where nobody waits for the next one: then the error wraps io.EOF. With wait it
-// goes on in any case, and there may be none for now. The result is that of all of them.
-func All(ctx context.Context, view *screen.View, flags *source.Flags, config detector.Config, wait bool) (found Result, err error) {
+// goes on in any case, and there may be none for now. lines, which may be nil, take what becomes of each. The result is
+// that of all of them.
+func All(ctx context.Context, view *screen.View, flags *source.Flags, config detector.Config, wait bool, lines *report.Lines) (found Result, err error) {
 	find := flags.Find
 	if wait {
 		find = func() ([]int, error) { return process.Find(flags.Name) }
@@ -33,7 +35,7 @@ func All(ctx context.Context, view *screen.View, flags *source.Flags, config det
 	if err != nil {
 		return found, err
 	}
-	all := &group{view: view, wait: wait || view.Waits(), pattern: flags.Name, config: config, ended: make(chan int), living: make(map[int]bool)}
+	all := &group{view: view, lines: lines, wait: wait || view.Waits(), pattern: flags.Name, config: config, ended: make(chan int), living: make(map[int]bool)}
 	// A fault of the configuration would be that of every monitor.
 	silent := logrus.New()
 	silent.SetOutput(io.Discard)
@@ -50,7 +52,8 @@ func All(ctx context.Context, view *screen.View, flags *source.Flags, config det
 // group is the processes that match a name, as they come and go.
 type group struct {
 	view    *screen.View
-	wait    bool // for the next one, when all have ended
+	lines   *report.Lines // may be nil
+	wait    bool          // for the next one, when all have ended
 	pattern string
 	config  detector.Config
 
@@ -143,7 +146,7 @@ func (g *group) watch(ctx context.Context, pid int, process *process.Source, sho
 	logger := shown.Logger()
 	monitor, err := NewMonitor(process, g.config, logger)
 	if err == nil {
-		err = Observe(ctx, monitor, shown, nil)
+		err = Observe(ctx, monitor, shown, nil, NewAccount(g.lines, process.String()))
 	}
 	if err != nil {
 		logger.Warn(err)

@@ -65,9 +65,9 @@ func Unsampled(target string, err error) error {
 	return err
 }
 
-// Observe runs a monitor, shows what it sees, and records it if there is a recording, until ctx or its source ends. What
-// is wrong with the recording is logged, and keeps nobody from watching.
-func Observe(ctx context.Context, monitor *detector.ResourceMonitor, shown *screen.Process, rec *record.File) error {
+// Observe runs a monitor, shows what it sees, and records it if there is a recording, until ctx or its source ends. An
+// account, if there is one, has its alerts, and the verdicts at the end. What is wrong with the recording is logged, and keeps nobody from watching.
+func Observe(ctx context.Context, monitor *detector.ResourceMonitor, shown *screen.Process, rec *record.File, to *Account) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	shown.Watch(monitor)
@@ -76,11 +76,16 @@ func Observe(ctx context.Context, monitor *detector.ResourceMonitor, shown *scre
 	}
 	monitor.OnSample(func(s *sampler.Sample) {
 		shown.Sampled(s.Time)
+		to.sampled(s)
 		if rec != nil {
 			_ = rec.Write(s) // which has logged it
 		}
 	})
+	if to != nil {
+		monitor.OnAlert(to.alert)
+	}
 	err := monitor.Run(ctx)
+	to.end(monitor)
 	if errors.Is(err, io.EOF) {
 		shown.End(time.Now())
 	}
