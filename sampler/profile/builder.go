@@ -43,6 +43,13 @@ func (b *Builder) Add(stack []Frame, count, bytes float64) {
 	b.profile.Bytes += bytes
 }
 
+// AddSampled counts what the sampled objects on one stack of the heap stand for: one for so many bytes that were
+// allocated.
+func (b *Builder) AddSampled(stack []Frame, count, bytes, rate float64) {
+	count, bytes = Scaled(count, bytes, rate)
+	b.Add(stack, count, bytes)
+}
+
 // Profile returns the profile of what was added, as taken at an instant.
 func (b *Builder) Profile(at time.Time) *Profile {
 	p := b.profile

@@ -96,7 +96,7 @@ func addHeap(r *reader, records []runtime.MemProfileRecord, rate float64) {
 	cut := 0.
 	for i := range records {
 		if m := &records[i]; m.InUseBytes() > 0 && r.isCut(m.Stack()) {
-			_, size := scaled(float64(m.InUseObjects()), float64(m.InUseBytes()), rate)
+			_, size := Scaled(float64(m.InUseObjects()), float64(m.InUseBytes()), rate)
 			cut += size
 		}
 	}
@@ -108,12 +108,12 @@ func addHeap(r *reader, records []runtime.MemProfileRecord, rate float64) {
 	for i := range records {
 		m := &records[i]
 		if stack := m.Stack(); !known || !r.isCut(stack) {
-			count, size := scaled(float64(m.InUseObjects()), float64(m.InUseBytes()), rate)
+			count, size := Scaled(float64(m.InUseObjects()), float64(m.InUseBytes()), rate)
 			r.add(stack, count, size)
 		}
 	}
 	for _, d := range deep {
-		count, size := scaled(d.count, d.size, rate)
+		count, size := Scaled(d.count, d.size, rate)
 		r.add(d.pcs, count, size)
 	}
 }
@@ -122,7 +122,7 @@ func addHeap(r *reader, records []runtime.MemProfileRecord, rate float64) {
 func addAllocs(r *reader, records []runtime.MemProfileRecord, rate float64) {
 	for i := range records {
 		m := &records[i]
-		count, size := scaled(float64(m.AllocObjects), float64(m.AllocBytes), rate)
+		count, size := Scaled(float64(m.AllocObjects), float64(m.AllocBytes), rate)
 		r.add(m.Stack(), count, size)
 	}
 }

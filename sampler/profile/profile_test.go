@@ -128,7 +128,7 @@ func TestScaled(t *testing.T) {
 		{1, 1 << 20, 524288, 1 / .8646647, (1 << 20) / .8646647},
 	} {
 		var got amounts
-		got.Objects, got.Bytes = scaled(test.count, test.size, test.rate)
+		got.Objects, got.Bytes = Scaled(test.count, test.size, test.rate)
 		if diff := cmp.Diff(amounts{test.objects, test.bytes}, got, cmpopts.EquateApprox(1e-6, 0)); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", test, diff)
 		}

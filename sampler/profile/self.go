@@ -168,9 +168,9 @@ func (s *Self) readMemory(r *reader) error {
 	return nil
 }
 
-// scaled returns what the sampled objects of a stack stand for. An allocation of size s is sampled with the chance 1 -
+// Scaled returns what the sampled objects of a stack stand for, where one is sampled for each rate bytes. An allocation of size s is sampled with the chance 1 -
 // exp(-s/rate), as the bytes between two samples are exponentially distributed (runtime/pprof, scaleHeapSample).
-func scaled(count, size, rate float64) (objects, bytes float64) {
+func Scaled(count, size, rate float64) (objects, bytes float64) {
 	if count <= 0 || size <= 0 {
 		return 0, 0
 	}
