@@ -1,0 +1,159 @@
+package outside
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"io"
+)
+
+const (
+	pageSize = 4096
+	maxPages = 2048 // of the program's file that are kept
+)
+
+// image is the file of a program, at the addresses at which the process has it.
+type image struct {
+	file     io.ReaderAt
+	elf      *elf.File
+	arch     string // as GOARCH
+	slide    uint64 // of a position-independent program
+	segments []segment
+	pages    map[uint64][]byte // by address
+}
+
+// segment is a part of a program that is loaded from its file.
+type segment struct {
+	at, end    uint64
+	offset     uint64 // in the file
+	writable   bool
+	executable bool
+}
+
+var errNotELF = errors.New("the program's file is not one of 64-bit Linux on amd64 or arm64")
+
+// openImage reads the headers of a program. entry is where the process has its entry point.
+func openImage(file io.ReaderAt, entry uint64) (*image, error) {
+	f, err := elf.NewFile(file)
+	if err != nil {
+		return nil, errNotELF
+	}
+	m := &image{file: file, elf: f, pages: make(map[uint64][]byte)}
+	switch {
+	case f.Class != elf.ELFCLASS64 || f.Data != elf.ELFDATA2LSB:
+		return nil, errNotELF
+	case f.Machine == elf.EM_X86_64:
+		m.arch = "amd64"
+	case f.Machine == elf.EM_AARCH64:
+		m.arch = "arm64"
+	default:
+		return nil, errNotELF
+	}
+	m.slide = entry - f.Entry
+	for _, p := range f.Progs {
+		if p.Type != elf.PT_LOAD || p.Filesz == 0 || p.Vaddr+p.Filesz < p.Vaddr {
+			continue
+		}
+		at := p.Vaddr + m.slide
+		m.segments = append(m.segments, segment{
+			at: at, end: at + p.Filesz, offset: p.Off,
+			writable: p.Flags&elf.PF_W != 0, executable: p.Flags&elf.PF_X != 0,
+		})
+	}
+	return m, nil
+}
+
+// section returns where a section is that has one of these names; ok is false where there is none, as in a file without
+// section headers.
+func (m *image) section(names ...string) (at, size uint64, ok bool) {
+	for _, name := range names {
+		if s := m.elf.Section(name); s != nil && s.Addr != 0 {
+			return s.Addr + m.slide, s.Size, true
+		}
+	}
+	return 0, 0, false
+}
+
+// read reads what the file has of an address.
+func (m *image) read(at uint64, to []byte) bool {
+	for len(to) > 0 {
+		page := m.page(at &^ (pageSize - 1))
+		skip := at & (pageSize - 1)
+		if uint64(len(page)) <= skip {
+			return false
+		}
+		n := copy(to, page[skip:])
+		to = to[n:]
+		at += uint64(n)
+	}
+	return true
+}
+
+// page returns a page of the file, from its address on; nil where there is none.
+func (m *image) page(at uint64) []byte {
+	if p, ok := m.pages[at]; ok {
+		return p
+	}
+	var p []byte
+	for _, s := range m.segments {
+		// Segments need not begin at a page: what is before is of another one, or of none.
+		if at+pageSize <= s.at || at >= s.end {
+			continue
+		}
+		begin, end := max(at, s.at), min(at+pageSize, s.end)
+		if p == nil {
+			p = make([]byte, pageSize)
+		}
+		if n, _ := m.file.ReadAt(p[begin-at:end-at], int64(s.offset+begin-s.at)); n != int(end-begin) {
+			return nil
+		}
+	}
+	if len(m.pages) >= maxPages {
+		clear(m.pages)
+	}
+	m.pages[at] = p
+	return p
+}
+
+func (m *image) uint32(at uint64) (uint32, bool) {
+	var b [4]byte
+	ok := m.read(at, b[:])
+	return binary.LittleEndian.Uint32(b[:]), ok
+}
+
+// text returns a string that ends with a zero byte.
+func (m *image) text(at uint64, limit int) (string, bool) {
+	var all []byte
+	for len(all) < limit {
+		page := m.page(at &^ (pageSize - 1))
+		skip := at & (pageSize - 1)
+		if uint64(len(page)) <= skip {
+			return "", false
+		}
+		for _, c := range page[skip:] {
+			if c == 0 {
+				return string(all), true
+			}
+			all = append(all, c)
+		}
+		at += pageSize - skip
+	}
+	return "", false
+}
+
+// symbols returns where the process has the variables of these names, as far as the symbol table has them.
+func (m *image) symbols(names ...string) map[string]uint64 {
+	found := make(map[string]uint64)
+	all, err := m.elf.Symbols()
+	if err != nil {
+		return found
+	}
+	for _, s := range all {
+		for _, name := range names {
+			if s.Name == name && s.Value != 0 {
+				found[name] = s.Value + m.slide
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,168 @@
+package outside
+
+import (
+	"debug/dwarf"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// releases has what a stripped program does not tell of its runtime, for each release of Go and architecture. It is made
+// from programs that each of them has built: see TestReleases.
+//
+//go:embed releases.json
+var releases []byte
+
+// release is a row of the table.
+type release struct {
+	// Sizes of types, as in "g", and offsets of their fields, as in "g.sched.sp".
+	Offsets map[string]uint64 `json:"offsets"`
+	// Variables are the places in the code of the runtime that lead to its variables.
+	Variables map[string][]recipe `json:"variables"`
+	// Wrapper is the kind of functions that the compiler makes to call others, which stacks leave out.
+	Wrapper uint8 `json:"wrapper"`
+	// Waits are the runtime's words for what goroutines wait for.
+	Waits []string `json:"waits"`
+}
+
+// layout is the sizes and offsets of a release, in bytes.
+type layout struct {
+	g, stackLow, stackHigh, schedSP, schedPC, syscallSP, syscallPC, stackTop, status, id, waitSince, waitReason, parent, creator, start, runs uint64
+	bucket, nextBucket, bucketFrames, bucketSize                                                                                              uint64
+	marked, collections                                                                                                                       uint64
+	record, allocs, frees, allocBytes, freeBytes                                                                                              uint64
+	module, funcNames, units, files, tables, functions, index, text, textEnd, inlined, sections, data, dataEnd                                uint64
+}
+
+// fields names the offsets of a layout as the runtime does. A name without a field is that of a size.
+func (l *layout) fields() map[string]*uint64 {
+	return map[string]*uint64{
+		"g": &l.g, "g.stack.lo": &l.stackLow, "g.stack.hi": &l.stackHigh, "g.sched.sp": &l.schedSP, "g.sched.pc": &l.schedPC,
+		"g.syscallsp": &l.syscallSP, "g.syscallpc": &l.syscallPC, "g.stktopsp": &l.stackTop, "g.atomicstatus": &l.status, "g.goid": &l.id,
+		"g.waitsince": &l.waitSince, "g.waitreason": &l.waitReason, "g.parentGoid": &l.parent, "g.gopc": &l.creator, "g.startpc": &l.start, "g.trackingSeq": &l.runs,
+		"bucket": &l.bucket, "bucket.allnext": &l.nextBucket, "bucket.nstk": &l.bucketFrames, "bucket.size": &l.bucketSize,
+		"gcControllerState.heapMarked": &l.marked, "mstats.numgc": &l.collections,
+		"memRecord": &l.record, "memRecord.active.allocs": &l.allocs, "memRecord.active.frees": &l.frees,
+		"memRecord.active.alloc_bytes": &l.allocBytes, "memRecord.active.free_bytes": &l.freeBytes,
+		"moduledata": &l.module, "moduledata.funcnametab": &l.funcNames, "moduledata.cutab": &l.units, "moduledata.filetab": &l.files,
+		"moduledata.pctab": &l.tables, "moduledata.pclntable": &l.functions, "moduledata.ftab": &l.index, "moduledata.text": &l.text,
+		"moduledata.etext": &l.textEnd, "moduledata.gofunc": &l.inlined, "moduledata.textsectmap": &l.sections,
+		"moduledata.noptrdata": &l.data, "moduledata.end": &l.dataEnd,
+	}
+}
+
+// layoutOf makes a layout of offsets by name.
+func layoutOf(offsets map[string]uint64) (l layout, err error) {
+	for name, field := range l.fields() {
+		offset, ok := offsets[name]
+		if !ok && strings.HasPrefix(name, "memRecord.active.") && strings.HasSuffix(name, "_bytes") {
+			continue // since Go 1.27 it is the number of objects times their size
+		}
+		if !ok || offset > 1<<16 {
+			return l, fmt.Errorf("its runtime has no %s", name)
+		}
+		*field = offset
+	}
+	return l, nil
+}
+
+// releaseOf names the release of a version of Go, as in "go1.26" for "go1.26.8"; "" where it is none, as in a
+// development version.
+func releaseOf(version string) string { return releasePattern.FindString(version) }
+
+var releasePattern = regexp.MustCompile(`^go1\.[0-9]+`)
+
+// isPlain reports whether a version of Go is a release as it was published, without experiments and patches.
+func isPlain(version string) bool { return plainPattern.MatchString(version) }
+
+var plainPattern = regexp.MustCompile(`^go1\.[0-9]+(\.[0-9]+)?$`)
+
+// rows reads the table.
+func rows() (map[string]release, error) {
+	table := make(map[string]release)
+	err := json.Unmarshal(releases, &table)
+	return table, err
+}
+
+// rowOf returns the row of a release and architecture.
+func rowOf(version, arch string) (r release, ok bool) {
+	table, err := rows()
+	if err != nil {
+		return r, false
+	}
+	r, ok = table[releaseOf(version)+" "+arch]
+	return r, ok
+}
+
+// offsetsOf reads the offsets of a layout from what debuggers read, where a program has it.
+func offsetsOf(data *dwarf.Data) (map[string]uint64, error) {
+	var l layout
+	wanted := l.fields()
+	offsets := make(map[string]uint64)
+	types := make(map[string]bool)
+	for name := range wanted {
+		kind, _, _ := strings.Cut(name, ".")
+		types["runtime."+kind] = true
+	}
+	all := data.Reader()
+	for len(types) > 0 {
+		entry, err := all.Next()
+		if err != nil {
+			return nil, err
+		}
+		if entry == nil {
+			break
+		}
+		name, _ := entry.Val(dwarf.AttrName).(string)
+		switch {
+		case entry.Tag == dwarf.TagStructType && types[name]:
+			kind, err := data.Type(entry.Offset)
+			if err != nil {
+				return nil, err
+			}
+			delete(types, name)
+			name = strings.TrimPrefix(name, "runtime.")
+			offsets[name] = uint64(kind.Size())
+			for path := range wanted {
+				if of, field, found := strings.Cut(path, "."); found && of == name {
+					if at, ok := offsetIn(kind, field); ok {
+						offsets[path] = at
+					}
+				}
+			}
+			all.SkipChildren()
+		case entry.Tag != dwarf.TagCompileUnit:
+			all.SkipChildren()
+		}
+	}
+	return offsets, nil
+}
+
+// offsetIn returns the offset of a field, as in "sched.sp", of a type.
+func offsetIn(of dwarf.Type, path string) (uint64, bool) {
+	for {
+		alias, ok := of.(*dwarf.TypedefType)
+		if !ok {
+			break
+		}
+		of = alias.Type
+	}
+	kind, ok := of.(*dwarf.StructType)
+	if !ok {
+		return 0, false
+	}
+	name, rest, deeper := strings.Cut(path, ".")
+	for _, f := range kind.Field {
+		if f.Name != name || f.ByteOffset < 0 {
+			continue
+		}
+		if !deeper {
+			return uint64(f.ByteOffset), true
+		}
+		at, ok := offsetIn(f.Type, rest)
+		return uint64(f.ByteOffset) + at, ok
+	}
+	return 0, false
+}

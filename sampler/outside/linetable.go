@@ -1,0 +1,327 @@
+package outside
+
+import (
+	"encoding/binary"
+	"strings"
+)
+
+const (
+	maxName   = 4096    // bytes of the name of a function or file
+	maxTable  = 1 << 20 // bytes of one of a function's tables
+	maxInline = 64      // functions that are inlined into each other
+	maxKnown  = 1 << 16 // places of the code that are remembered
+)
+
+// What is in runtime._func, whose form is the same from Go 1.20 on.
+const (
+	funcEntryAt   = 0
+	funcNameAt    = 4
+	funcPCSPAt    = 16
+	funcPCFileAt  = 20
+	funcPCLineAt  = 24
+	funcCountAt   = 28 // of tables
+	funcUnitAt    = 32
+	funcKindAt    = 40
+	funcFlagAt    = 41
+	funcDataAt    = 43 // number of funcdata
+	funcSize      = 44
+	inlineIndex   = 2 // of the table with the index of the inlined call
+	inlineTree    = 3 // of the funcdata with the inlined calls
+	inlinedSize   = 16
+	flagTopFrame  = 1
+	flagWritesSP  = 2
+	noneOfFuncs   = ^uint32(0)
+	lineTableMark = 0xfffffff1 // since Go 1.20
+)
+
+// span is a part of the line table.
+type span struct{ at, size uint64 }
+
+// lineTable is what tells functions, lines and the sizes of frames: the runtime's own.
+type lineTable struct {
+	image                            *image
+	names, units, files, tables, all span
+	index                            span // entry and offset of each function, 8 bytes
+	text, end, inlined               uint64
+	quantum                          uint64 // of instructions
+	wrapper                          uint8  // the kind of functions that the compiler makes to call others; 0 where unknown
+	steps                            map[uint64]step
+	places                           map[uint64]place
+}
+
+// step is how to get from a frame to that of the caller.
+type step struct {
+	known    bool
+	entry    bool   // it is where the function begins
+	size     uint64 // of the frame, at this place
+	top      bool   // there is no caller
+	writesSP bool
+	injected bool // the caller was interrupted at any place, not at a call
+}
+
+// function is one of the program.
+type function struct {
+	at    uint64 // of its description
+	entry uint64
+	head  [funcSize]byte
+}
+
+func (f *function) word(at int) uint32 { return binary.LittleEndian.Uint32(f.head[at:]) }
+
+// find returns the function that has an address.
+func (t *lineTable) find(pc uint64) (f function, ok bool) {
+	if pc < t.text || pc >= t.end {
+		return f, false
+	}
+	offset := uint32(pc - t.text)
+	low, high := uint64(0), t.index.size/8-1 // the last one is the end
+	for low < high {
+		middle := low + (high-low)/2
+		entry, ok := t.image.uint32(t.index.at + 8*(middle+1))
+		if !ok {
+			return f, false
+		}
+		if entry <= offset {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	description, ok := t.image.uint32(t.index.at + 8*low + 4)
+	if !ok {
+		return f, false
+	}
+	f.at = t.all.at + uint64(description)
+	if !t.image.read(f.at, f.head[:]) {
+		return f, false
+	}
+	f.entry = t.text + uint64(f.word(funcEntryAt))
+	return f, f.entry <= pc
+}
+
+// lookup returns the function of a name, and its end.
+func (t *lineTable) lookup(names ...string) map[string]code {
+	found := make(map[string]code)
+	n := t.index.size/8 - 1
+	for i := uint64(0); i < n; i++ {
+		description, ok := t.image.uint32(t.index.at + 8*i + 4)
+		if !ok {
+			return found
+		}
+		var head [8]byte
+		if !t.image.read(t.all.at+uint64(description), head[:]) {
+			return found
+		}
+		name, ok := t.name(binary.LittleEndian.Uint32(head[funcNameAt:]))
+		if !ok {
+			continue
+		}
+		for _, wanted := range names {
+			if name != wanted {
+				continue
+			}
+			end, ok := t.image.uint32(t.index.at + 8*(i+1))
+			entry := binary.LittleEndian.Uint32(head[funcEntryAt:])
+			if !ok || end <= entry || end-entry > maxCode {
+				continue
+			}
+			c := code{base: t.text + uint64(entry), bytes: make([]byte, end-entry)}
+			if t.image.read(c.base, c.bytes) {
+				found[wanted] = c
+			}
+		}
+	}
+	return found
+}
+
+func (t *lineTable) name(offset uint32) (string, bool) {
+	if uint64(offset) >= t.names.size {
+		return "", false
+	}
+	return t.image.text(t.names.at+uint64(offset), maxName)
+}
+
+// value returns what a table of a function has at an address.
+func (t *lineTable) value(table uint32, entry, pc uint64) (value int32, ok bool) {
+	if table == 0 || uint64(table) >= t.tables.size {
+		return -1, false
+	}
+	at, end := t.tables.at+uint64(table), min(t.tables.at+t.tables.size, t.tables.at+uint64(table)+maxTable)
+	value = -1
+	for place := entry; at < end; {
+		change, n := t.varint(at)
+		if n == 0 || change == 0 && place != entry {
+			return -1, false
+		}
+		at += n
+		if change&1 != 0 {
+			value += int32(^(change >> 1))
+		} else {
+			value += int32(change >> 1)
+		}
+		length, n := t.varint(at)
+		if n == 0 {
+			return -1, false
+		}
+		at += n
+		place += uint64(length) * t.quantum
+		if pc < place {
+			return value, true
+		}
+	}
+	return -1, false
+}
+
+func (t *lineTable) varint(at uint64) (value uint32, length uint64) {
+	for shift := uint(0); shift < 32; shift += 7 {
+		page := t.image.page(at &^ (pageSize - 1))
+		skip := at & (pageSize - 1)
+		if uint64(len(page)) <= skip {
+			return 0, 0
+		}
+		b := page[skip]
+		value |= uint32(b&0x7f) << shift
+		at++
+		length++
+		if b&0x80 == 0 {
+			return value, length
+		}
+	}
+	return 0, 0
+}
+
+// table returns one of a function's numbered tables, 0 for none.
+func (t *lineTable) table(f *function, index uint32) uint32 {
+	if index >= f.word(funcCountAt) {
+		return 0
+	}
+	table, _ := t.image.uint32(f.at + funcSize + 4*uint64(index))
+	return table
+}
+
+// step returns how to get from a frame at an address to that of its caller.
+func (t *lineTable) step(pc uint64) step {
+	if s, ok := t.steps[pc]; ok {
+		return s
+	}
+	var s step
+	if f, ok := t.find(pc); ok {
+		size, ok := t.value(f.word(funcPCSPAt), f.entry, pc)
+		flags := f.head[funcFlagAt]
+		name, named := t.name(f.word(funcNameAt))
+		s = step{
+			known: ok && named && size >= 0 && size%8 == 0, entry: pc == f.entry, size: uint64(size), top: flags&flagTopFrame != 0,
+			writesSP: flags&flagWritesSP != 0 && !strings.HasPrefix(name, "runtime.cgocallback"),
+			injected: name == "runtime.sigpanic" || name == "runtime.asyncPreempt" || name == "runtime.debugCallV2",
+		}
+	}
+	if len(t.steps) >= maxKnown {
+		clear(t.steps)
+	}
+	t.steps[pc] = s
+	return s
+}
+
+// at returns the functions at an address, the innermost of inlined ones first; ok is false where that is not certain.
+// What the compiler made is left out.
+func (t *lineTable) at(pc uint64) ([]Frame, bool) {
+	if p, ok := t.places[pc]; ok {
+		return p.frames, p.certain
+	}
+	all, ok := t.resolve(pc)
+	if len(t.places) >= maxKnown {
+		clear(t.places)
+	}
+	t.places[pc] = place{all, ok}
+	return all, ok
+}
+
+// place is what is known of an address.
+type place struct {
+	frames  []Frame
+	certain bool
+}
+
+const generated = "<autogenerated>"
+
+func (t *lineTable) resolve(pc uint64) (all []Frame, ok bool) {
+	f, ok := t.find(pc)
+	if !ok {
+		return nil, false
+	}
+	tree := uint64(0)
+	if inlineTree < f.head[funcDataAt] {
+		offset, ok := t.image.uint32(f.at + funcSize + 4*uint64(f.word(funcCountAt)) + 4*inlineTree)
+		if !ok {
+			return nil, false
+		}
+		if offset != noneOfFuncs {
+			tree = t.inlined + uint64(offset)
+		}
+	}
+	calls := t.table(&f, inlineIndex)
+	for range maxInline {
+		frame, ok := t.line(&f, pc)
+		if !ok {
+			return nil, false
+		}
+		index := int32(-1)
+		if tree != 0 && calls != 0 {
+			if index, ok = t.value(calls, f.entry, pc); !ok {
+				return nil, false
+			}
+		}
+		name, kind := f.word(funcNameAt), f.head[funcKindAt]
+		if index >= 0 {
+			var call [inlinedSize]byte
+			if !t.image.read(tree+inlinedSize*uint64(index), call[:]) {
+				return nil, false
+			}
+			kind, name = call[0], binary.LittleEndian.Uint32(call[4:])
+			pc = f.entry + uint64(binary.LittleEndian.Uint32(call[8:]))
+		}
+		if frame.Function, ok = t.name(name); !ok {
+			return nil, false
+		}
+		frame.Function = printable(frame.Function)
+		if frame.File != generated && (kind != t.wrapper || kind == 0) {
+			all = append(all, frame)
+		}
+		if index < 0 {
+			return all, true
+		}
+	}
+	return nil, false
+}
+
+// line returns the file and line at an address.
+func (t *lineTable) line(f *function, pc uint64) (Frame, bool) {
+	file, ok := t.value(f.word(funcPCFileAt), f.entry, pc)
+	if !ok || file < 0 {
+		return Frame{}, false
+	}
+	line, ok := t.value(f.word(funcPCLineAt), f.entry, pc)
+	if !ok || line < 0 {
+		return Frame{}, false
+	}
+	place := 4 * (uint64(f.word(funcUnitAt)) + uint64(file))
+	if place >= 4*t.units.size {
+		return Frame{}, false
+	}
+	offset, ok := t.image.uint32(t.units.at + place)
+	if !ok || uint64(offset) >= t.files.size {
+		return Frame{}, false
+	}
+	path, ok := t.image.text(t.files.at+uint64(offset), maxName)
+	return Frame{File: path, Line: int(line)}, ok
+}
+
+// printable names a generic function as the runtime does: with dots for its type arguments.
+func printable(name string) string {
+	begin := strings.IndexByte(name, '[')
+	end := strings.LastIndexByte(name, ']')
+	if begin < 0 || end <= begin {
+		return name
+	}
+	return name[:begin] + "[...]" + name[end+1:]
+}

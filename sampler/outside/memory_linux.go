@@ -1,0 +1,171 @@
+package outside
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	maxVector = 512       // places of one system call; the kernel takes 1024
+	maxGap    = 512       // bytes between two places that are read as one
+	maxRun    = 128 << 10 // bytes of places that are read as one
+)
+
+// memory is that of a running process.
+type memory struct {
+	pid  int
+	file *os.File // bound to the memory, not to the process id: after an exec or the end it reads nothing
+	slow bool     // the system call is not allowed here
+}
+
+func openMemory(dir string, pid int) (*memory, error) {
+	file, err := os.Open(dir + "/mem")
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("%w: %w", errNoRight, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &memory{pid: pid, file: file}, nil
+}
+
+// same reports whether the process is still the one that was opened, and runs the program that it ran then: at a place
+// that it never gives back.
+func (m *memory) same(place uint64) bool {
+	var b [1]byte
+	n, err := m.file.ReadAt(b[:], int64(place))
+	return n == 1 && (err == nil || errors.Is(err, io.EOF))
+}
+
+func (m *memory) close() error { return m.file.Close() }
+
+// gather reads the parts by the fewest system calls: neighbours are read as one.
+func (m *memory) gather(parts []part) {
+	order := make([]int32, len(parts))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	if !slices.IsSortedFunc(parts, func(a, b part) int { return compare(a.at, b.at) }) {
+		slices.SortFunc(order, func(a, b int32) int { return compare(parts[a].at, parts[b].at) })
+	}
+	var runs []run
+	for i := 0; i < len(order); {
+		p := &parts[order[i]]
+		r := run{at: p.at, end: p.at + uint64(len(p.to)), first: i}
+		for i++; i < len(order); i++ {
+			next := &parts[order[i]]
+			end := next.at + uint64(len(next.to))
+			if next.at < r.at || next.at > r.end+maxGap || end < next.at || max(r.end, end)-r.at > maxRun {
+				break
+			}
+			r.end = max(r.end, end)
+		}
+		r.count = i - r.first
+		runs = append(runs, r)
+	}
+	for len(runs) > 0 {
+		n, size := 0, 0
+		for n < len(runs) && n < maxVector && (n == 0 || size+runs[n].size() <= 4*maxRun) {
+			size += runs[n].size()
+			n++
+		}
+		m.readRuns(parts, order, runs[:n], size)
+		runs = runs[n:]
+	}
+}
+
+func compare(a, b uint64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// run is parts that lie close together.
+type run struct {
+	at, end      uint64
+	first, count int
+}
+
+func (r run) size() int { return int(r.end - r.at) }
+
+// readRuns reads some runs, and hands out what could be read of them. Where a run cannot be read as one, as there is a
+// hole in it, its parts are read one by one.
+func (m *memory) readRuns(parts []part, order []int32, runs []run, size int) {
+	buffer := make([]byte, size)
+	for len(runs) > 0 {
+		n := m.vector(buffer, runs)
+		done := 0
+		for done < len(runs) && n >= runs[done].size() {
+			r := runs[done]
+			for _, i := range order[r.first : r.first+r.count] {
+				copy(parts[i].to, buffer[parts[i].at-r.at:])
+				parts[i].read = true
+			}
+			buffer = buffer[r.size():]
+			n -= r.size()
+			done++
+		}
+		if done < len(runs) { // this one is the one that failed
+			r := runs[done]
+			for _, i := range order[r.first : r.first+r.count] {
+				parts[i].read = m.readOne(parts[i].at, parts[i].to)
+			}
+			buffer = buffer[r.size():]
+			done++
+		}
+		runs = runs[done:]
+	}
+}
+
+// vector reads runs into a buffer, one after the other, and returns how many bytes it could before the first that cannot
+// be read.
+func (m *memory) vector(buffer []byte, runs []run) int {
+	if !m.slow {
+		remote := make([]unix.RemoteIovec, len(runs))
+		total := 0
+		for i, r := range runs {
+			remote[i] = unix.RemoteIovec{Base: uintptr(r.at), Len: r.size()}
+			total += r.size()
+		}
+		if total == 0 {
+			return 0
+		}
+		local := []unix.Iovec{{Base: unsafe.SliceData(buffer)}}
+		local[0].SetLen(total)
+		n, err := unix.ProcessVMReadv(m.pid, local, remote, 0)
+		switch {
+		case err == nil:
+			return n
+		case !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM):
+			return 0
+		}
+		m.slow = true // a filter of system calls
+	}
+	n := 0
+	for _, r := range runs {
+		if !m.readOne(r.at, buffer[n:n+r.size()]) {
+			break
+		}
+		n += r.size()
+	}
+	return n
+}
+
+func (m *memory) readOne(at uint64, to []byte) bool {
+	if at > 1<<63-1 {
+		return false
+	}
+	n, err := m.file.ReadAt(to, int64(at))
+	return n == len(to) && (err == nil || errors.Is(err, io.EOF))
+}

@@ -1,0 +1,68 @@
+// Package outside reads goroutines and live heap memory of another Go process from its memory: nothing is built into
+// that process, asked of it, written to it or stopped. It knows the runtime of the releases of its table, also of
+// stripped and position-independent programs, and of others where they have debug information.
+//
+// The process runs on while it is read. What does not hold together is dropped and counted: a goroutine whose descriptor
+// has changed meanwhile, a stack that does not end where its goroutine began, counts that do not fit each other. Nothing
+// leaves this package but counts, addresses and what the program's file says of them: functions and lines.
+package outside
+
+import (
+	"errors"
+	"time"
+)
+
+// ErrNotGo says that a process does not run a Go program.
+var ErrNotGo = errors.New("not a Go program")
+
+// ErrNoHeapProfile says that a process keeps no profile of its memory: the linker leaves that out of programs that never
+// refer to it, or runtime.MemProfileRate is 0.
+var ErrNoHeapProfile = errors.New("its memory is not sampled, as the linker leaves that out of programs that do not refer to it")
+
+// ErrGone says that a process has ended, or executes another program than the one that was opened.
+var ErrGone = errors.New("the process runs this program no more")
+
+// errNoRight says that the memory of a process may not be read.
+var errNoRight = errors.New("no right to read its memory")
+
+// Frame is one function of a stack, at one of its lines.
+type Frame struct {
+	Function string // with its package, as in net/http.(*conn).serve
+	File     string
+	Line     int // from 1; 0 where unknown
+}
+
+// Stack is where some goroutines stand, or some memory was allocated.
+type Stack struct {
+	Frames []Frame // innermost first
+	Count  float64 // goroutines, or sampled objects that are live
+	Bytes  float64 // of these objects; 0 for goroutines
+}
+
+// Profile is what was read of all goroutines, or of the heap.
+type Profile struct {
+	Stacks []Stack
+	Seen   Seen
+	// Rate is how many bytes of allocated memory one of the sampled objects stands for; 0 for goroutines.
+	Rate float64
+	// Collections are the garbage collections that had completed; 0 where unknown.
+	Collections uint64
+	CPU         time.Duration // processor time of this process that the reading took: the other one paid nothing
+}
+
+// Seen counts what was read.
+type Seen struct {
+	Goroutines int // that there were, without the runtime's own
+	Running    int // of these: their stacks are not known
+	Torn       int // goroutines, or stacks of the heap, that did not hold together
+}
+
+// Goroutine is one goroutine.
+type Goroutine struct {
+	ID      uint64
+	Parent  uint64        // id of the one that created it; 0 where unknown
+	Reason  string        // what it waits for, in the runtime's words, or its state
+	Waited  time.Duration // as far as the collector has noticed it; 0 else
+	Frames  []Frame       // innermost first
+	Creator Frame         // the go statement; zero for the main goroutine
+}

@@ -1,0 +1,275 @@
+package outside
+
+import (
+	"context"
+	"debug/buildinfo"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/internal/live"
+)
+
+const (
+	// share of a core that the counts of samples may take: where they take more, some samples go without.
+	share = .005
+	// longest is how long a profile may take.
+	longest = 10 * time.Second
+)
+
+// Process is a running Go program. It is safe for concurrent use.
+type Process struct {
+	pid     int
+	memory  *memory
+	exe     *os.File
+	version string
+	module  string // path of the main module; "" where unknown
+
+	mu     sync.Mutex
+	target *target
+	heap   heap
+	closed bool
+	next   time.Time // when the goroutines are counted again
+}
+
+// Open opens a process. The error wraps ErrNotGo where it runs no Go program, and else says what it lacks: the right to
+// read its memory, or a release of Go that is known.
+func Open(pid int) (*Process, error) {
+	p, err := open(pid)
+	switch {
+	case errors.Is(err, ErrNotGo):
+		return nil, err
+	case errors.Is(err, errNoRight):
+		return nil, fmt.Errorf("process %d: %w: %s", pid, errNoRight, whatGivesIt(pid))
+	case err != nil:
+		return nil, fmt.Errorf("process %d: %w", pid, err)
+	}
+	return p, nil
+}
+
+func open(pid int) (p *Process, err error) {
+	dir := filepath.Join(live.ProcRoot, strconv.Itoa(pid))
+	exe, err := os.Open(filepath.Join(dir, "exe")) // of its own container too
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, errNoRight
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, ErrNotGo // a thread of the kernel
+	case err != nil:
+		return nil, err
+	}
+	opened := &Process{pid: pid, exe: exe}
+	defer func() {
+		if err != nil {
+			_ = opened.Close()
+		}
+	}()
+	info, err := buildinfo.Read(exe)
+	if err != nil {
+		return nil, ErrNotGo
+	}
+	opened.version, opened.module = info.GoVersion, info.Main.Path
+	if opened.memory, err = openMemory(dir, pid); err != nil {
+		return nil, err
+	}
+	entry, err := entryOf(dir)
+	if err != nil {
+		return nil, err
+	}
+	if opened.target, err = newTarget(opened.memory, exe, entry, opened.version); err != nil {
+		return nil, err
+	}
+	opened.heap.target = opened.target
+	return opened, nil
+}
+
+// entryOf returns where a process has the entry point of its program.
+func entryOf(dir string) (uint64, error) {
+	const atEntry = 9 // AT_ENTRY of getauxval(3)
+	data, err := os.ReadFile(filepath.Join(dir, "auxv"))
+	if errors.Is(err, fs.ErrPermission) {
+		return 0, errNoRight
+	}
+	if err != nil {
+		return 0, err
+	}
+	for ; len(data) >= 16; data = data[16:] {
+		if binary.LittleEndian.Uint64(data) == atEntry {
+			return binary.LittleEndian.Uint64(data[8:]), nil
+		}
+	}
+	return 0, errors.New("its entry point is not known")
+}
+
+// Version returns the version of Go that has built the program.
+func (p *Process) Version() string { return p.version }
+
+// Module returns the path of the program's main module; "" where that is not known.
+func (p *Process) Module() string { return p.module }
+
+// Close ends the reading.
+func (p *Process) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	err := p.exe.Close()
+	if p.memory != nil {
+		err = errors.Join(err, p.memory.close())
+	}
+	return err
+}
+
+// check returns an error where nothing that is read is of this program any more.
+func (p *Process) check() error {
+	switch {
+	case p.closed:
+		return os.ErrClosed
+	case p.memory != nil && !p.memory.same(p.target.table.text):
+		return ErrGone
+	}
+	return nil
+}
+
+// Add adds to a sample what is read of the runtime: goroutines, heap_live_bytes and gc_cycles, as far as they are known.
+// Goroutines are left out of some samples where so many are counted that it takes more than half a percent of a core.
+// The error wraps ErrGone where the process is no more what it was; nothing is added then.
+func (p *Process) Add(into *sampler.Sample) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.check(); err != nil {
+		return err
+	}
+	goroutines, counted := 0, false
+	if now := time.Now(); !now.Before(p.next) {
+		used := threadTime(func() { goroutines, counted = p.target.count() })
+		p.next = now.Add(time.Duration(float64(used) / share))
+	}
+	marked, hasMarked := p.target.number(pacer, p.target.layout.marked, 8)
+	collections, hasCollections := p.target.number(memoryNumbers, p.target.layout.collections, 4)
+	if err := p.check(); err != nil {
+		return err
+	}
+	if counted {
+		into.Add(sampler.Goroutines, float64(goroutines))
+	}
+	// Before the first collection nothing is marked.
+	if hasMarked && marked > 0 && marked < 1<<48 {
+		into.Add(sampler.HeapLiveBytes, float64(marked))
+	}
+	if hasCollections {
+		into.Add(sampler.GCCycles, float64(collections))
+	}
+	return nil
+}
+
+// threadTime returns the processor time that some work has taken.
+func threadTime(work func()) time.Duration {
+	runtime.LockOSThread() // whose processor time is asked for
+	defer runtime.UnlockOSThread()
+	before := clock(unix.CLOCK_THREAD_CPUTIME_ID)
+	work()
+	return time.Duration(clock(unix.CLOCK_THREAD_CPUTIME_ID) - before)
+}
+
+// clock returns the time of one of the kernel's clocks, in ns.
+func clock(id int32) int64 {
+	var t unix.Timespec
+	_ = unix.ClockGettime(id, &t) // those that are asked for are always there
+	return t.Nano()
+}
+
+// Goroutines returns where all goroutines stand. The error wraps ErrGone where the process is no more what it was.
+func (p *Process) Goroutines(ctx context.Context) (*Profile, error) {
+	var g groups
+	return p.profile(ctx, func(ctx context.Context) (*Profile, error) {
+		seen, err := p.target.stacks(ctx, func(_ *goroutine, pcs []uint64) bool { return g.add(p.target.table, pcs) })
+		return &Profile{Stacks: g.all, Seen: seen}, err
+	})
+}
+
+// List returns the goroutines one by one, the latest of the runtime's list last.
+func (p *Process) List(ctx context.Context) (all []Goroutine, err error) {
+	var g groups
+	now := clock(unix.CLOCK_MONOTONIC) // as the runtime takes it
+	_, err = p.profile(ctx, func(ctx context.Context) (*Profile, error) {
+		seen, err := p.target.stacks(ctx, func(d *goroutine, pcs []uint64) bool {
+			if !g.add(p.target.table, pcs) {
+				return false
+			}
+			one := Goroutine{ID: d.id, Parent: d.parent, Reason: p.target.reason(d), Frames: g.latest.Frames}
+			if d.state == waiting && d.waitSince > 0 && d.waitSince < now {
+				one.Waited = time.Duration(now - d.waitSince)
+			}
+			if creator, ok := p.target.table.at(d.creator - 1); ok && len(creator) > 0 {
+				one.Creator = creator[0]
+			}
+			all = append(all, one)
+			return true
+		})
+		return &Profile{Seen: seen}, err
+	})
+	return all, err
+}
+
+// Heap returns where the memory is from that was live after the latest completed collection. The error wraps
+// ErrNoHeapProfile where the process does not sample it, and ErrGone where it is no more what it was.
+func (p *Process) Heap(ctx context.Context) (*Profile, error) {
+	return p.profile(ctx, func(ctx context.Context) (*Profile, error) {
+		rate, ok := p.target.number(sampling, 0, 8)
+		if !ok || p.target.places[bucketSymbol] == 0 || rate == 0 || rate > 1<<40 {
+			return nil, ErrNoHeapProfile
+		}
+		if !p.heap.addBuckets(ctx) {
+			return nil, errTorn
+		}
+		r := &Profile{Rate: float64(rate)}
+		r.Collections, _ = p.target.number(memoryNumbers, p.target.layout.collections, 4)
+		r.Seen.Torn = p.heap.allocations(func(stack []Frame, count, size float64) {
+			r.Stacks = append(r.Stacks, Stack{stack, count, size})
+		})
+		return r, nil
+	})
+}
+
+// profile does some reading of which the cost is told.
+func (p *Process) profile(ctx context.Context, read func(context.Context) (*Profile, error)) (r *Profile, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	used := threadTime(func() { r, err = read(ctx) })
+	if gone := p.check(); gone != nil {
+		return nil, gone
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.CPU = used
+	return r, nil
+}
+
+// whatGivesIt says what gives the right to read a process.
+func whatGivesIt(pid int) string {
+	scope := ""
+	if data, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil && strings.TrimSpace(string(data)) != "0" {
+		scope = " and kernel.yama.ptrace_scope 0 (it is " + strings.TrimSpace(string(data)) + " here)"
+	}
+	return fmt.Sprintf("run leaktrend as the user of process %d%s, as root, or with CAP_SYS_PTRACE; in a pod also with shareProcessNamespace: true", pid, scope)
+}
+
+var _ io.Closer = (*Process)(nil)

@@ -1,0 +1,289 @@
+package outside
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/testdata/await"
+)
+
+// stripped is the options of a build without symbols and without what debuggers read.
+const stripped = "-ldflags=-s -w"
+
+// The stacks of a program that was built without symbols are those that its own runtime tells, all of them, and so is
+// its memory.
+func TestProgram(t *testing.T) {
+	needsRow(t)
+	p := start(t, buildProgram(t, stripped))
+	p.tell(t, "keep 2000")
+	want := p.tell(t, "leak 100")
+	o := openProcess(t, p.pid)
+
+	got, err := o.Goroutines(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(withoutMain(want.Goroutines), withoutMain(countsOf(got))); d != "" {
+		t.Errorf("goroutines (-inside +outside):\n%s", d)
+	}
+	if want := (Seen{Goroutines: want.Number}); got.Seen != want {
+		t.Errorf("%+v, want %+v", got.Seen, want)
+	}
+	heap, err := o.Heap(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want.Heap, countsOf(heap)); d != "" || len(want.Heap) < 3 {
+		t.Errorf("heap (-inside +outside):\n%s", d)
+	}
+	if heap.Seen.Torn != 0 || heap.Rate != 512<<10 || heap.Collections != want.Collections {
+		t.Errorf("heap: %+v, a sample for %v bytes after %d collections, want %d", heap.Seen, heap.Rate, heap.Collections, want.Collections)
+	}
+	var s sampler.Sample
+	if err := o.Add(&s); err != nil {
+		t.Fatal(err)
+	}
+	rows := []sampler.Reading{
+		{Resource: sampler.Goroutines, Value: float64(want.Number)}, {Resource: sampler.HeapLiveBytes, Value: float64(want.Live)},
+		{Resource: sampler.GCCycles, Value: float64(want.Collections)},
+	}
+	if d := cmp.Diff(rows, s.Readings); d != "" {
+		t.Errorf("sample (-inside +outside):\n%s", d)
+	}
+	if o.Version() != runtime.Version() || !strings.HasSuffix(o.Module(), "/leaktrend") {
+		t.Errorf("version %q, module %q", o.Version(), o.Module())
+	}
+
+	all, err := o.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	reasons := make(map[string]string)
+	for _, g := range all {
+		for _, f := range g.Frames {
+			if strings.HasPrefix(f.Function, "main.(*server).") {
+				reasons[f.Function] = g.Reason + ", by " + g.Creator.Function
+			}
+		}
+	}
+	if d := cmp.Diff(map[string]string{
+		"main.(*server).receive": "chan receive, by main.leak", "main.(*server).send": "chan send, by main.leak",
+		"main.(*server).choose": "select, by main.leak", "main.(*server).lock": "sync.Mutex.Lock, by main.leak",
+		"main.(*server).waitFor": reasonOfWait() + ", by main.leak", "main.(*server).watch": "sync.Cond.Wait, by main.leak",
+		"main.(*server).handle": "IO wait, by main.leak", "main.(*server).deep": "chan receive, by main.leak",
+		"main.(*server).Wait": "chan receive, by main.leak",
+	}, reasons); d != "" || len(all) != want.Number {
+		t.Errorf("%d goroutines of %d; what they wait for (-want +got):\n%s", len(all), want.Number, d)
+	}
+
+	// What goes on meanwhile is dropped where it does not hold together. What stands still is not touched by it.
+	before := withoutMain(want.Goroutines)
+	p.tell(t, "busy")
+	for range 50 {
+		now, err := o.Goroutines(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key, c := range countsOf(now) {
+			if stood, ok := before[key]; ok && c[0] >= stood[0] { // goroutines of busy sleep as others do
+				delete(before, key)
+			}
+			if before[key] == [2]int64{} && !strings.Contains(key, "main.busy.func") && !strings.Contains(key, "main.main ") && withoutMain(want.Goroutines)[key] == [2]int64{} {
+				t.Fatalf("no goroutine stands there:\n%s", key)
+			}
+		}
+		if len(before) != 0 {
+			t.Fatalf("missing: %v", before)
+		}
+		before = withoutMain(want.Goroutines)
+	}
+}
+
+// reasonOfWait is what goroutines in sync.WaitGroup.Wait wait for: it has a name of its own since Go 1.25.
+func reasonOfWait() string {
+	if slices.Contains([]string{"go1.24"}, releaseOf(runtime.Version())) {
+		return "semacquire"
+	}
+	return "sync.WaitGroup.Wait"
+}
+
+// needsRow skips a test where this toolchain is none of the table.
+func needsRow(t testing.TB) {
+	t.Helper()
+	if _, ok := rowOf(runtime.Version(), runtime.GOARCH); !ok || !isPlain(runtime.Version()) {
+		t.Skipf("%s for %s is not in the table", runtime.Version(), runtime.GOARCH)
+	}
+}
+
+func openProcess(t testing.TB, pid int) *Process {
+	t.Helper()
+	o, err := Open(pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = o.Close() })
+	return o
+}
+
+func TestNotGo(t *testing.T) {
+	sleep := exec.Command("sleep", "1000")
+	if err := sleep.Start(); err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = sleep.Wait() }()
+	defer func() { _ = sleep.Process.Kill() }()
+	await.True(t, "sleep", func() bool {
+		exe, err := os.Readlink(filepath.Join("/proc", itoa(sleep.Process.Pid), "exe"))
+		return err == nil && exe != selfExe(t)
+	})
+	if _, err := Open(sleep.Process.Pid); !errors.Is(err, ErrNotGo) {
+		t.Errorf("sleep: %v", err)
+	}
+	if _, err := Open(1 << 30); !errors.Is(err, ErrNotGo) {
+		t.Errorf("no process: %v", err)
+	}
+}
+
+// A process that executes another program is not taken for the one before, nor is one that has ended.
+func TestGone(t *testing.T) {
+	needsRow(t)
+	for _, order := range []string{"end", "exec"} {
+		p := start(t, buildProgram(t, stripped))
+		o := openProcess(t, p.pid)
+		if _, err := o.Goroutines(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		p.order(t, order)
+		await.Until(t, func() string {
+			if _, err := o.Goroutines(t.Context()); !errors.Is(err, ErrGone) {
+				return order + ": goroutines are still read"
+			}
+			return ""
+		})
+		var s sampler.Sample
+		if err := o.Add(&s); !errors.Is(err, ErrGone) || len(s.Readings) != 0 {
+			t.Errorf("%s: sample %v, %v", order, s.Readings, err)
+		}
+		if _, err := o.Heap(t.Context()); !errors.Is(err, ErrGone) {
+			t.Errorf("%s: heap %v", order, err)
+		}
+	}
+	o := openProcess(t, os.Getpid())
+	if err := o.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := o.Heap(t.Context()); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("closed: %v", err)
+	}
+}
+
+func TestNoRight(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to become another user")
+	}
+	needsRow(t)
+	result := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with this goroutine, as it can become root no more
+		const nobody = 65534
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, nobody, nobody, nobody); errno != 0 {
+			result <- errno
+			return
+		}
+		_, err := Open(os.Getppid())
+		result <- err
+	}()
+	err := <-result
+	if !errors.Is(err, errNoRight) {
+		t.Fatalf("%v", err)
+	}
+	for _, want := range []string{"no right to read its memory: run leaktrend as the user of process " + itoa(os.Getppid()), "CAP_SYS_PTRACE", "shareProcessNamespace: true"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q lacks %q", err, want)
+		}
+	}
+}
+
+// Without the system call that reads many places at a time each is read by itself.
+func TestSlowMemory(t *testing.T) {
+	needsRow(t)
+	o := openProcess(t, os.Getpid())
+	o.memory.slow = true
+	if n, ok := o.target.count(); !ok || n < 2 {
+		t.Errorf("%d goroutines, %v", n, ok)
+	}
+}
+
+// What cannot be read keeps nothing beside it from being read.
+func TestHoles(t *testing.T) {
+	page := os.Getpagesize()
+	area, err := syscall.Mmap(-1, 0, 3*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range area {
+		area[i] = byte(i % 251)
+	}
+	at := addressOf(area)
+	if _, _, errno := syscall.Syscall(syscall.SYS_MUNMAP, uintptr(at)+uintptr(page), uintptr(page), 0); errno != 0 {
+		t.Fatal(errno)
+	}
+	m, err := openMemory("/proc/self", os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.close()
+	places := []int{2*page + 8, 0, page - 4, page - 8, page + 100, 2 * page, 3*page - 8, page - 300}
+	for _, slow := range []bool{false, true} {
+		m.slow = slow
+		var parts []part
+		for _, offset := range places {
+			parts = append(parts, part{at: at + uint64(offset), to: make([]byte, 8)})
+		}
+		parts = append(parts, part{at: 8, to: make([]byte, 8)}, part{at: 1<<64 - 8, to: make([]byte, 8)})
+		m.gather(parts)
+		for i, offset := range places {
+			// The second page is not there, and a place that reaches into it neither.
+			want := offset+8 <= page || offset >= 2*page
+			if parts[i].read != want || want && parts[i].to[3] != byte((offset+3)%251) {
+				t.Errorf("slow %v, at %d: %v %v, want %v", slow, offset, parts[i].read, parts[i].to, want)
+			}
+		}
+		if parts[len(places)].read || parts[len(places)+1].read {
+			t.Errorf("slow %v: what is not there was read", slow)
+		}
+	}
+}
+
+func BenchmarkGoroutines(b *testing.B) {
+	needsRow(b)
+	p := start(b, buildProgram(b, stripped))
+	p.tell(b, "many 10000")
+	o := openProcess(b, p.pid)
+	b.Run("count", func(b *testing.B) {
+		for b.Loop() {
+			if _, ok := o.target.count(); !ok {
+				b.Fatal("not read")
+			}
+		}
+	})
+	b.Run("stacks", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := o.Goroutines(context.Background()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+
+}

@@ -1,0 +1,40 @@
+//go:build !linux
+
+package outside
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// Process is a running Go program. It is available on Linux only.
+type Process struct{}
+
+// Open returns an error that wraps ErrNotGo: this needs Linux.
+func Open(int) (*Process, error) {
+	return nil, fmt.Errorf("sampler: reading another process is not available on %s: %w", runtime.GOOS, ErrNotGo)
+}
+
+// Version returns "".
+func (p *Process) Version() string { return "" }
+
+// Module returns "".
+func (p *Process) Module() string { return "" }
+
+// Close does nothing.
+func (p *Process) Close() error { return nil }
+
+// Add returns ErrGone.
+func (p *Process) Add(*sampler.Sample) error { return ErrGone }
+
+// Goroutines returns ErrGone.
+func (p *Process) Goroutines(context.Context) (*Profile, error) { return nil, ErrGone }
+
+// List returns ErrGone.
+func (p *Process) List(context.Context) ([]Goroutine, error) { return nil, ErrGone }
+
+// Heap returns ErrGone.
+func (p *Process) Heap(context.Context) (*Profile, error) { return nil, ErrGone }

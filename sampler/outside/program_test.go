@@ -1,0 +1,167 @@
+package outside
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"unsafe"
+)
+
+// counts are stacks with what is on them, as testdata/program tells.
+type counts map[string][2]int64
+
+// told is what a program says of itself.
+type told struct {
+	Goroutines, Heap counts
+	Number           int
+	Live             uint64
+	Collections      uint64
+}
+
+// program is a process of testdata/program.
+type program struct {
+	pid int
+	in  io.Writer
+	out *json.Decoder
+}
+
+// built are programs by their options, for all tests.
+var built struct {
+	sync.Mutex
+	dir   string
+	paths map[string]string
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir)
+	}
+	os.Exit(code)
+}
+
+// buildProgram builds testdata/program. Options are those of go build, but for "cgo" and "KEY=VALUE" of the environment.
+func buildProgram(t testing.TB, options ...string) string {
+	t.Helper()
+	built.Lock()
+	defer built.Unlock()
+	key := strings.Join(options, " ")
+	if path, ok := built.paths[key]; ok {
+		return path
+	}
+	if built.dir == "" {
+		dir, err := os.MkdirTemp("", "outside")
+		if err != nil {
+			t.Fatal(err)
+		}
+		built.dir, built.paths = dir, make(map[string]string)
+	}
+	path := filepath.Join(built.dir, "program"+strconv.Itoa(len(built.paths)))
+	args, env := []string{"build", "-o", path}, append(os.Environ(), "GOFLAGS=-buildvcs=false")
+	cgo := "CGO_ENABLED=0"
+	for _, o := range options {
+		switch {
+		case o == "cgo":
+			cgo = "CGO_ENABLED=1"
+		case strings.HasPrefix(o, "GO"):
+			env = append(env, o)
+		default:
+			args = append(args, o)
+		}
+	}
+	cmd := exec.Command("go", append(args, ".")...)
+	cmd.Dir, cmd.Env = filepath.Join("testdata", "program"), append(env, cgo)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build %s: %v\n%s", options, err, out)
+	}
+	built.paths[key] = path
+	return path
+}
+
+// start starts a program, by a command of its own where there is one.
+func start(t testing.TB, command ...string) *program {
+	t.Helper()
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return &program{cmd.Process.Pid, in, json.NewDecoder(bufio.NewReader(out))}
+}
+
+// order has the program do something.
+func (p *program) order(t testing.TB, order string) {
+	t.Helper()
+	if _, err := fmt.Fprintln(p.in, order); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tell has the program do something, and returns what it says of itself then.
+func (p *program) tell(t testing.TB, order string) (all told) {
+	t.Helper()
+	p.order(t, order)
+	if err := p.out.Decode(&all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// keyOf writes a stack as testdata/program does: the runtime's records have 32 functions.
+func keyOf(stack []Frame) string {
+	var b strings.Builder
+	for _, f := range stack[:min(32, len(stack))] {
+		fmt.Fprintf(&b, "%s %s:%d\n", f.Function, f.File, f.Line)
+	}
+	return b.String()
+}
+
+func countsOf(p *Profile) counts {
+	all := make(counts)
+	for _, s := range p.Stacks {
+		k := keyOf(s.Frames)
+		all[k] = [2]int64{all[k][0] + int64(s.Count), all[k][1] + int64(s.Bytes)}
+	}
+	return all
+}
+
+// withoutMain leaves out the goroutine that answers, which stands elsewhere then.
+func withoutMain(all counts) counts {
+	all = maps.Clone(all)
+	maps.DeleteFunc(all, func(key string, _ [2]int64) bool { return strings.Contains(key, "main.main ") })
+	return all
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func selfExe(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func addressOf(b []byte) uint64 { return uint64(uintptr(unsafe.Pointer(unsafe.SliceData(b)))) }

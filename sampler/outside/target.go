@@ -1,0 +1,89 @@
+package outside
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// part is a place in the memory of the target, and where its bytes go.
+type part struct {
+	at   uint64
+	to   []byte
+	read bool // all of it
+}
+
+// reader reads the memory of a target: each part by itself, as some of it may be gone.
+type reader interface {
+	gather(parts []part)
+}
+
+// target is a process whose memory is read, and what is known of its program and its runtime.
+type target struct {
+	reader   reader
+	layout   layout
+	waits    []string
+	usesLink bool // of the architecture
+	table    *lineTable
+	places   map[string]uint64 // of the runtime's variables that are known
+	system   map[uint64]bool   // where goroutines begin: whether they are the runtime's own
+}
+
+// errTorn says that the process has changed what was read, too often.
+var errTorn = errors.New("what was read does not hold together")
+
+// newTarget finds the runtime in the memory of a process that runs the program of a file, built by a version of Go. entry
+// is where it has the entry point.
+func newTarget(r reader, file io.ReaderAt, entry uint64, version string) (*target, error) {
+	image, err := openImage(file, entry)
+	if err != nil {
+		return nil, err
+	}
+	t := &target{reader: r, usesLink: image.arch == "arm64", system: make(map[uint64]bool)}
+	row, known := rowOf(version, image.arch)
+	if !known || !isPlain(version) {
+		data, err := image.elf.DWARF()
+		if err == nil {
+			row.Offsets, err = offsetsOf(data)
+		}
+		if err != nil || len(row.Offsets) == 0 {
+			return nil, fmt.Errorf("its release %s for %s is not one that this version of leaktrend knows, and the program has no debug information", version, image.arch)
+		}
+	}
+	if t.layout, err = layoutOf(row.Offsets); err != nil {
+		return nil, err
+	}
+	t.waits = row.Waits
+	symbols := image.symbols(append([]string{moduleSymbol}, variables...)...)
+	var of module
+	if t.table, of, err = openTable(image, r, &t.layout, symbols[moduleSymbol]); err != nil {
+		return nil, err
+	}
+	t.table.wrapper = row.Wrapper
+	t.places = locate(symbols, row, t.table, of)
+	if t.places[allLength] == 0 || t.places[allPointer] == 0 {
+		return nil, errors.New("its list of goroutines was not found")
+	}
+	if _, ok := t.count(); !ok {
+		return nil, errors.New("its goroutines could not be read")
+	}
+	return t, nil
+}
+
+// number reads a number of so many bytes, at an offset in a variable of the runtime; ok is false where that is not known.
+func (t *target) number(variable string, offset uint64, size int) (value uint64, ok bool) {
+	at := t.places[variable]
+	if at == 0 {
+		return 0, false
+	}
+	var b [8]byte
+	ok = t.readSome(at+offset, b[:size])
+	return binary.LittleEndian.Uint64(b[:]), ok
+}
+
+func (t *target) readSome(at uint64, to []byte) bool {
+	parts := []part{{at: at, to: to}}
+	t.reader.gather(parts)
+	return parts[0].read
+}

@@ -1,0 +1,78 @@
+package outside
+
+import "encoding/binary"
+
+const (
+	maxDepth  = 128      // functions of a stack, as pprof has
+	nearStack = 1 << 10  // bytes of a stack that are read at first: those of most that wait
+	farStack  = 16 << 10 // then
+	maxStack  = 256 << 10
+)
+
+// walk says how the walk from a frame to its callers ended.
+type walk uint8
+
+const (
+	walked walk = iota
+	cutOff      // what was read of the stack ends before
+	broken      // it is no stack that holds together
+)
+
+// unwind lists the return addresses of a stack, from a place on it to its end. top is where its last frame has to be.
+// With all of maxDepth functions it ends, in the middle of a deep stack.
+func (t *lineTable) unwind(pc, sp, low, top uint64, stack []byte, usesLink bool, pcs []uint64) ([]uint64, walk) {
+	link := uint64(0) // what an interrupted function would return to, where that is not on the stack
+	trapped := false
+	for depth := 0; depth < maxDepth; depth++ {
+		s := t.step(pc)
+		if !s.known || s.writesSP && depth > 0 {
+			return pcs, broken
+		}
+		if trapped || s.entry { // it has not called
+			pcs = append(pcs, pc)
+		} else {
+			pcs = append(pcs, pc-1)
+		}
+		if s.top {
+			if sp != top {
+				return pcs, broken
+			}
+			return pcs, walked
+		}
+		next := sp + s.size
+		at := sp
+		if !usesLink {
+			next += 8
+			at = next - 8
+		}
+		if next < sp || sp < low || sp%8 != 0 {
+			return pcs, broken
+		}
+		caller := link
+		if link == 0 {
+			if at-low+8 > uint64(len(stack)) {
+				return pcs, cutOff
+			}
+			caller = binary.LittleEndian.Uint64(stack[at-low:])
+		}
+		link = 0
+		if next <= sp && caller == pc {
+			return pcs, broken
+		}
+		pc, sp, trapped = caller, next, s.injected
+		if usesLink && s.injected { // the handler has put it there
+			if sp-low+8 > uint64(len(stack)) {
+				return pcs, cutOff
+			}
+			saved := binary.LittleEndian.Uint64(stack[sp-low:])
+			sp += 16
+			switch s := t.step(pc); {
+			case !s.known:
+				pc = saved
+			case s.size == 0:
+				link = saved
+			}
+		}
+	}
+	return pcs, walked
+}

@@ -1,0 +1,161 @@
+package outside
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"golang.org/x/arch/arm64/arm64asm"
+	"golang.org/x/arch/x86/x86asm"
+)
+
+// maxCode is the size of a function that is looked into, in bytes.
+const maxCode = 1 << 16
+
+// The variables of the runtime that are read.
+const (
+	moduleSymbol  = "runtime.firstmoduledata" // its description of the program
+	allLength     = "runtime.allglen"         // the most goroutines that there have been at a time
+	allPointer    = "runtime.allgptr"
+	bucketSymbol  = "runtime.mbuckets"       // of the memory profile
+	sampling      = "runtime.MemProfileRate" // one object for so many bytes
+	pacer         = "runtime.gcController"
+	memoryNumbers = "runtime.memstats"
+)
+
+// variables are those that the code of the runtime leads to.
+var variables = []string{allLength, allPointer, bucketSymbol, sampling, pacer, memoryNumbers}
+
+// recipe says where the code of the runtime has the address of a variable: in one of the operands of a function that lie
+// in memory. It is there in every program, also without a symbol table.
+type recipe struct {
+	Function string `json:"function"`
+	Operand  int    `json:"operand"` // counted from 0
+	Of       int    `json:"of"`      // so many that there are
+	Less     int64  `json:"less"`    // bytes from the variable to what the operand is
+}
+
+// code is that of a function.
+type code struct {
+	base  uint64
+	bytes []byte
+}
+
+// find follows recipes for one variable. The variable is where most of them lead, at least two where there are as many.
+func find(recipes []recipe, functions map[string]code, arch string) (uint64, bool) {
+	votes := make(map[uint64]int)
+	for _, r := range recipes {
+		c, ok := functions[r.Function]
+		if !ok {
+			continue
+		}
+		if all := operands(c, arch); r.Operand < len(all) && len(all) == r.Of {
+			votes[all[r.Operand]-uint64(r.Less)]++
+		}
+	}
+	var best uint64
+	most, second := 0, 0
+	for at, n := range votes {
+		if n > most {
+			best, most, second = at, n, most
+		} else {
+			second = max(second, n)
+		}
+	}
+	return best, most > second && most >= min(2, len(recipes))
+}
+
+// locate finds the variables: by their symbols, else through the code. Those that are not certain are missing.
+func locate(symbols map[string]uint64, row release, t *lineTable, of module) map[string]uint64 {
+	places := make(map[string]uint64)
+	var functions map[string]code
+	for _, name := range variables {
+		at, ok := symbols[name]
+		if !ok && functions == nil {
+			functions = t.lookup(functionsOf(row.Variables)...)
+		}
+		if !ok {
+			at, ok = find(row.Variables[name], functions, t.image.arch)
+		}
+		if ok && at >= of.data && at < of.dataEnd && at%4 == 0 {
+			places[name] = at
+		}
+	}
+	return places
+}
+
+// functionsOf lists the functions that recipes need.
+func functionsOf(all map[string][]recipe) (names []string) {
+	for _, list := range all {
+		for _, r := range list {
+			if !slices.Contains(names, r.Function) {
+				names = append(names, r.Function)
+			}
+		}
+	}
+	return names
+}
+
+// operands returns the addresses that the code of a function names, in the order of the code.
+func operands(c code, arch string) []uint64 {
+	if arch == "arm64" {
+		return operandsARM(c)
+	}
+	var all []uint64
+	for at := 0; at < len(c.bytes); {
+		i, err := decodeX86(c.bytes[at:])
+		if err != nil || i.Len == 0 {
+			return all
+		}
+		at += i.Len
+		for _, a := range i.Args {
+			if m, ok := a.(x86asm.Mem); ok && m.Base == x86asm.RIP {
+				all = append(all, c.base+uint64(at)+uint64(m.Disp))
+			}
+		}
+	}
+	return all
+}
+
+// decodeX86 decodes an instruction, also where the decoder gives up on one that it does not know.
+func decodeX86(code []byte) (i x86asm.Inst, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("instruction: %v", r)
+		}
+	}()
+	return x86asm.Decode(code, 64)
+}
+
+const wordSize = 4 // bytes of an instruction of arm64
+
+// operandsARM follows the pages that registers are loaded with to the instructions that add what is in the page.
+func operandsARM(c code) []uint64 {
+	var all []uint64
+	var pages [32]uint64 // by register
+	for at := 0; at+wordSize <= len(c.bytes); at += wordSize {
+		word := binary.LittleEndian.Uint32(c.bytes[at:])
+		to, from := word&31, word>>5&31
+		switch {
+		case word&0x9f000000 == 0x90000000: // ADRP
+			i, err := arm64asm.Decode(c.bytes[at:])
+			if err != nil {
+				continue
+			}
+			if rel, ok := i.Args[1].(arm64asm.PCRel); ok {
+				pages[to] = (c.base+uint64(at))&^0xfff + uint64(rel)
+			}
+		case pages[from] == 0 || from == 31:
+		case word&0xffc00000 == 0x91000000: // ADD of an immediate, 64 bits
+			all = append(all, pages[from]+uint64(word>>10&0xfff))
+			pages[to] = 0
+		case word&0x3b000000 == 0x39000000: // LDR or STR, at an offset that is counted in units of what is loaded
+			scale := word >> 30
+			if word&0x04800000 == 0x04800000 { // 128 bits
+				scale = 4
+			}
+			all = append(all, pages[from]+uint64(word>>10&0xfff)<<scale)
+		}
+	}
+	return all
+}
