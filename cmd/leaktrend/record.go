@@ -66,6 +66,9 @@ resource at the end. With -o - standard output is the recording itself.`,
 				return err
 			}
 			noteSoak(stderr, target.Soak)
+			if process, ok := from.(*source.Process); ok && process.Note() != "" {
+				fmt.Fprintln(stderr, process.Note())
+			}
 			fmt.Fprintf(stderr, "recording %s every %s to %s\n", from, target.Interval, out)
 			ctx, interrupt := context.WithCancel(cmd.Context())
 			defer interrupt()

@@ -38,6 +38,9 @@ func watchCommand() *cobra.Command {
 		Long: `Watch processes, of any language, or a Prometheus metrics endpoint: on a terminal a screen with the verdict on each
 resource, plots and alerts (? lists the keys), plain lines elsewhere. Alerts also go to the webhook of the configuration.
 
+Of a Go program, goroutines and live heap are read from its memory, and alerts name its lines of code. It need not know of
+leaktrend, and is not stopped.
+
 With --name every process that matches is watched by itself, also one that starts later. On a terminal watch goes on
 when all have ended, and waits for the next; elsewhere it ends then, unless --wait is given, with which there may also be
 none at first. With -o or --pprof just one process may match, and watch ends with it.
@@ -172,6 +175,8 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 	}
 	if profiles != nil {
 		monitor.FollowSites(profiles)
+	} else if process, ok := target.(*source.Process); ok {
+		watch.FollowRuntime(monitor, process, shown.Logger())
 	}
 	var rec *record.File
 	if f.out != "" {

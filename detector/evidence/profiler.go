@@ -218,7 +218,8 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 		w.next = w.last.Add(spacing)
 		if errors.Is(err, profile.ErrUnsupported) {
 			w.next = w.last.Add(24 * time.Hour)
-			err = fmt.Errorf("this process has no %s profile", w.kind)
+			why := strings.TrimPrefix(err.Error(), profile.ErrUnsupported.Error())
+			err = fmt.Errorf("this process has no %s profile%s", w.kind, why)
 		}
 		if ctx.Err() == nil {
 			p.fault(w, err)

@@ -98,7 +98,11 @@ func (f *Flags) Open() (Source, error) {
 		}
 		pid = pids[0]
 	}
-	return process.New(pid)
+	p, err := OpenProcess(pid)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // Find returns the processes that match the name, at least one.

@@ -126,7 +126,7 @@ func (g *group) add(ctx context.Context, pids []int) {
 	}
 	g.refused = refused
 	for _, pid := range pids[:len(pids)-refused] {
-		if process, err := process.New(pid); err == nil {
+		if process, err := source.OpenProcess(pid); err == nil {
 			g.living[pid] = true
 			shown := g.view.Add(process.String())
 			go g.watch(ctx, pid, process, shown)
@@ -134,7 +134,7 @@ func (g *group) add(ctx context.Context, pids []int) {
 	}
 }
 
-func (g *group) watch(ctx context.Context, pid int, process *process.Source, shown *screen.Process) {
+func (g *group) watch(ctx context.Context, pid int, process *source.Process, shown *screen.Process) {
 	defer func() { g.ended <- pid }()
 	defer func() {
 		if r := recover(); r != nil {
@@ -146,6 +146,7 @@ func (g *group) watch(ctx context.Context, pid int, process *process.Source, sho
 	logger := shown.Logger()
 	monitor, err := NewMonitor(process, g.config, logger)
 	if err == nil {
+		FollowRuntime(monitor, process, logger)
 		err = Observe(ctx, monitor, shown, nil, NewAccount(g.lines, process.String()))
 	}
 	if err != nil {

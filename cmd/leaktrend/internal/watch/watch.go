@@ -17,7 +17,6 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
-	"github.com/mdzesseis/leaktrend/sampler/process"
 )
 
 // NewMonitor returns the monitor of a target.
@@ -25,10 +24,20 @@ func NewMonitor(target source.Source, config detector.Config, logger *logrus.Log
 	return detector.NewSourceMonitor(target, processOf(target), config, logger)
 }
 
+// FollowRuntime has a monitor follow the lines of code of a Go process, and logs what of it cannot be read.
+func FollowRuntime(monitor *detector.ResourceMonitor, process *source.Process, logger *logrus.Logger) {
+	if profiles := process.Profiles(); profiles != nil {
+		monitor.FollowSites(profiles)
+	}
+	if note := process.Note(); note != "" {
+		logger.Warn(note)
+	}
+}
+
 // processOf describes a target in alerts.
 func processOf(target source.Source) alerting.Process {
 	p := alerting.Process{Executable: target.String()}
-	if process, ok := target.(*process.Source); ok {
+	if process, ok := target.(*source.Process); ok {
 		p = alerting.Process{PID: process.PID(), Executable: process.Name(), Host: alerting.ThisProcess().Host}
 	}
 	return p
