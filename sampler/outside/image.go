@@ -9,7 +9,7 @@ import (
 
 const (
 	pageSize = 4096
-	maxPages = 2048 // of the program's file that are kept
+	maxPages = 1024 // of the program's file that are kept
 )
 
 // image is the file of a program, at the addresses at which the process has it.

@@ -3,6 +3,8 @@ package outside
 import (
 	"encoding/binary"
 	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
 const (
@@ -283,7 +285,7 @@ func (t *lineTable) resolve(pc uint64) (all []Frame, ok bool) {
 		if frame.Function, ok = t.name(name); !ok {
 			return nil, false
 		}
-		frame.Function = printable(frame.Function)
+		frame.Function = redact.Printable(withoutTypes(frame.Function))
 		if frame.File != generated && (kind != t.wrapper || kind == 0) {
 			all = append(all, frame)
 		}
@@ -313,11 +315,11 @@ func (t *lineTable) line(f *function, pc uint64) (Frame, bool) {
 		return Frame{}, false
 	}
 	path, ok := t.image.text(t.files.at+uint64(offset), maxName)
-	return Frame{File: path, Line: int(line)}, ok
+	return Frame{File: redact.Printable(path), Line: int(line)}, ok
 }
 
-// printable names a generic function as the runtime does: with dots for its type arguments.
-func printable(name string) string {
+// withoutTypes names a generic function as the runtime does: with dots for its type arguments.
+func withoutTypes(name string) string {
 	begin := strings.IndexByte(name, '[')
 	end := strings.LastIndexByte(name, ']')
 	if begin < 0 || end <= begin {

@@ -18,11 +18,17 @@ const (
 	maxRun    = 128 << 10 // bytes of places that are read as one
 )
 
-// memory is that of a running process.
+// memory is that of a running process. It is used by one goroutine at a time.
 type memory struct {
 	pid  int
 	file *os.File // bound to the memory, not to the process id: after an exec or the end it reads nothing
 	slow bool     // the system call is not allowed here
+
+	// Kept from one call to the next.
+	order  []int32
+	runs   []run
+	buffer []byte
+	remote []unix.RemoteIovec
 }
 
 func openMemory(dir string, pid int) (*memory, error) {
@@ -48,14 +54,14 @@ func (m *memory) close() error { return m.file.Close() }
 
 // gather reads the parts by the fewest system calls: neighbours are read as one.
 func (m *memory) gather(parts []part) {
-	order := make([]int32, len(parts))
-	for i := range order {
-		order[i] = int32(i)
+	order := m.order[:0]
+	for i := range parts {
+		order = append(order, int32(i))
 	}
 	if !slices.IsSortedFunc(parts, func(a, b part) int { return compare(a.at, b.at) }) {
 		slices.SortFunc(order, func(a, b int32) int { return compare(parts[a].at, parts[b].at) })
 	}
-	var runs []run
+	runs := m.runs[:0]
 	for i := 0; i < len(order); {
 		p := &parts[order[i]]
 		r := run{at: p.at, end: p.at + uint64(len(p.to)), first: i}
@@ -70,6 +76,7 @@ func (m *memory) gather(parts []part) {
 		r.count = i - r.first
 		runs = append(runs, r)
 	}
+	m.order, m.runs = order, runs
 	for len(runs) > 0 {
 		n, size := 0, 0
 		for n < len(runs) && n < maxVector && (n == 0 || size+runs[n].size() <= 4*maxRun) {
@@ -102,7 +109,10 @@ func (r run) size() int { return int(r.end - r.at) }
 // readRuns reads some runs, and hands out what could be read of them. Where a run cannot be read as one, as there is a
 // hole in it, its parts are read one by one.
 func (m *memory) readRuns(parts []part, order []int32, runs []run, size int) {
-	buffer := make([]byte, size)
+	if size > len(m.buffer) {
+		m.buffer = make([]byte, size)
+	}
+	buffer := m.buffer[:size]
 	for len(runs) > 0 {
 		n := m.vector(buffer, runs)
 		done := 0
@@ -132,12 +142,12 @@ func (m *memory) readRuns(parts []part, order []int32, runs []run, size int) {
 // be read.
 func (m *memory) vector(buffer []byte, runs []run) int {
 	if !m.slow {
-		remote := make([]unix.RemoteIovec, len(runs))
-		total := 0
-		for i, r := range runs {
-			remote[i] = unix.RemoteIovec{Base: uintptr(r.at), Len: r.size()}
+		remote, total := m.remote[:0], 0
+		for _, r := range runs {
+			remote = append(remote, unix.RemoteIovec{Base: uintptr(r.at), Len: r.size()})
 			total += r.size()
 		}
+		m.remote = remote
 		if total == 0 {
 			return 0
 		}

@@ -27,6 +27,9 @@ const (
 	share = .005
 	// longest is how long a profile may take.
 	longest = 10 * time.Second
+	// A process that has just begun may have no goroutines yet: it is tried some times.
+	startTries = 10
+	startPause = 20 * time.Millisecond
 )
 
 // Process is a running Go program. It is safe for concurrent use.
@@ -92,7 +95,13 @@ func open(pid int) (p *Process, err error) {
 		return nil, err
 	}
 	opened.heap.target = opened.target
-	return opened, nil
+	for range startTries {
+		if err = opened.target.verify(); err == nil {
+			return opened, nil
+		}
+		time.Sleep(startPause)
+	}
+	return nil, err
 }
 
 // entryOf returns where a process has the entry point of its program.

@@ -61,7 +61,7 @@ func TestProgram(t *testing.T) {
 	if d := cmp.Diff(rows, s.Readings); d != "" {
 		t.Errorf("sample (-inside +outside):\n%s", d)
 	}
-	if o.Version() != runtime.Version() || !strings.HasSuffix(o.Module(), "/leaktrend") {
+	if o.Version() != runtime.Version() || o.Module() != "example.com/program" {
 		t.Errorf("version %q, module %q", o.Version(), o.Module())
 	}
 

@@ -3,8 +3,10 @@ package outside
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -13,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unsafe"
 )
 
@@ -29,6 +32,7 @@ type told struct {
 
 // program is a process of testdata/program.
 type program struct {
+	cmd *exec.Cmd
 	pid int
 	in  io.Writer
 	out *json.Decoder
@@ -79,12 +83,25 @@ func buildProgram(t testing.TB, options ...string) string {
 		}
 	}
 	cmd := exec.Command("go", append(args, ".")...)
-	cmd.Dir, cmd.Env = filepath.Join("testdata", "program"), append(env, cgo)
+	cmd.Dir, cmd.Env = copyProgram(t), append(env, cgo)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build %s: %v\n%s", options, err, out)
 	}
 	built.paths[key] = path
 	return path
+}
+
+// copyProgram copies the program to a module of its own, which older releases build too.
+func copyProgram(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(built.dir, "source")
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "program"))); err != nil && !errors.Is(err, fs.ErrExist) {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/program\n\ngo 1.21\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // start starts a program, by a command of its own where there is one.
@@ -103,11 +120,15 @@ func start(t testing.TB, command ...string) *program {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	return &program{cmd.Process.Pid, in, json.NewDecoder(bufio.NewReader(out))}
+	p := &program{cmd, cmd.Process.Pid, in, json.NewDecoder(bufio.NewReader(out))}
+	t.Cleanup(p.stop)
+	return p
+}
+
+// stop ends the program. Doing so again does nothing.
+func (p *program) stop() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
 }
 
 // order has the program do something.
@@ -126,6 +147,17 @@ func (p *program) tell(t testing.TB, order string) (all told) {
 		t.Fatal(err)
 	}
 	return all
+}
+
+// stalls returns for how long a goroutine of the program stood still within 10 s, the longest and all but one in a
+// thousand.
+func (p *program) stalls(t testing.TB) (d [2]time.Duration) {
+	t.Helper()
+	p.order(t, "stalls")
+	if err := p.out.Decode(&d); err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // keyOf writes a stack as testdata/program does: the runtime's records have 32 functions.

@@ -78,7 +78,7 @@ func TestReleases(t *testing.T) {
 			}
 			for _, b := range builds {
 				for name, at := range b.image.symbols(variables...) {
-					if got, ok := find(row.Variables[name], b.functions, arch); !ok || got != at {
+					if got, ok := find(row.Variables[name], b.functions, arch, 2); !ok || got != at {
 						t.Errorf("%s %s: the code leads to %s at %#x (%v), it is at %#x", key, b.variant, name, got, ok, at)
 					}
 				}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
 // part is a place in the memory of the target, and where its bytes go.
@@ -33,6 +35,12 @@ type target struct {
 // errTorn says that the process has changed what was read, too often.
 var errTorn = errors.New("what was read does not hold together")
 
+var (
+	errNoList    = errors.New("its list of goroutines was not found")
+	errNotReady  = errors.New("its goroutines could not be read")
+	errOtherForm = errors.New("its goroutines do not have the form that is known of this release")
+)
+
 // newTarget finds the runtime in the memory of a process that runs the program of a file, built by a version of Go. entry
 // is where it has the entry point.
 func newTarget(r reader, file io.ReaderAt, entry uint64, version string) (*target, error) {
@@ -43,12 +51,11 @@ func newTarget(r reader, file io.ReaderAt, entry uint64, version string) (*targe
 	t := &target{reader: r, usesLink: image.arch == "arm64", system: make(map[uint64]bool)}
 	row, known := rowOf(version, image.arch)
 	if !known || !isPlain(version) {
-		data, err := image.elf.DWARF()
-		if err == nil {
-			row.Offsets, err = offsetsOf(data)
-		}
-		if err != nil || len(row.Offsets) == 0 {
-			return nil, fmt.Errorf("its release %s for %s is not one that this version of leaktrend knows, and the program has no debug information", version, image.arch)
+		if offsets, err := debugged(image); err == nil {
+			row.Offsets = offsets
+		} else if !known {
+			return nil, fmt.Errorf("its release %s for %s is not one that this version of leaktrend knows, and the program has no debug information",
+				redact.Printable(version), image.arch)
 		}
 	}
 	if t.layout, err = layoutOf(row.Offsets); err != nil {
@@ -62,13 +69,48 @@ func newTarget(r reader, file io.ReaderAt, entry uint64, version string) (*targe
 	}
 	t.table.wrapper = row.Wrapper
 	t.places = locate(symbols, row, t.table, of)
+	clear(image.pages) // most of them are not needed again
 	if t.places[allLength] == 0 || t.places[allPointer] == 0 {
-		return nil, errors.New("its list of goroutines was not found")
-	}
-	if _, ok := t.count(); !ok {
-		return nil, errors.New("its goroutines could not be read")
+		return nil, errNoList
 	}
 	return t, nil
+}
+
+// debugged reads offsets from what debuggers read.
+func debugged(m *image) (map[string]uint64, error) {
+	data, err := m.elf.DWARF()
+	if err != nil {
+		return nil, err
+	}
+	offsets, err := offsetsOf(data)
+	if err == nil && len(offsets) == 0 {
+		err = errNoModule
+	}
+	return offsets, err
+}
+
+// verify checks that the process is what it is taken for: that the stacks of goroutines end where they began.
+func (t *target) verify() error {
+	all, ok := t.list()
+	if !ok || len(all) == 0 {
+		return errNotReady
+	}
+	b := newBatch(t)
+	b.read(all[:min(len(all), batch)])
+	whole, odd := 0, 0
+	for i := range b.goroutines {
+		switch g := &b.goroutines[i]; {
+		case g.state == running, g.state == dead, g.state == deadExtra:
+		case b.ends[i] == walked:
+			whole++
+		default:
+			odd++
+		}
+	}
+	if whole == 0 || odd > whole {
+		return errOtherForm
+	}
+	return nil
 }
 
 // number reads a number of so many bytes, at an offset in a variable of the runtime; ok is false where that is not known.

@@ -41,8 +41,8 @@ type code struct {
 	bytes []byte
 }
 
-// find follows recipes for one variable. The variable is where most of them lead, at least two where there are as many.
-func find(recipes []recipe, functions map[string]code, arch string) (uint64, bool) {
+// find follows recipes for one variable. The variable is where most of them lead, at least so many.
+func find(recipes []recipe, functions map[string]code, arch string, least int) (uint64, bool) {
 	votes := make(map[uint64]int)
 	for _, r := range recipes {
 		c, ok := functions[r.Function]
@@ -62,7 +62,7 @@ func find(recipes []recipe, functions map[string]code, arch string) (uint64, boo
 			second = max(second, n)
 		}
 	}
-	return best, most > second && most >= min(2, len(recipes))
+	return best, most > second && most >= least
 }
 
 // locate finds the variables: by their symbols, else through the code. Those that are not certain are missing.
@@ -75,7 +75,11 @@ func locate(symbols map[string]uint64, row release, t *lineTable, of module) map
 			functions = t.lookup(functionsOf(row.Variables)...)
 		}
 		if !ok {
-			at, ok = find(row.Variables[name], functions, t.image.arch)
+			least := 2
+			if name == allLength || name == allPointer {
+				least = 1 // where they are not, there are no goroutines
+			}
+			at, ok = find(row.Variables[name], functions, t.image.arch, least)
 		}
 		if ok && at >= of.data && at < of.dataEnd && at%4 == 0 {
 			places[name] = at

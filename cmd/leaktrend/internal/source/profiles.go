@@ -36,7 +36,11 @@ func (p *Profiles) stacks(ctx context.Context, kind profile.Kind) (*outside.Prof
 	return take(p, func(inside *outside.Process) (*outside.Profile, error) {
 		switch kind {
 		case profile.Goroutine:
-			return inside.Goroutines(ctx)
+			all, err := inside.Goroutines(ctx)
+			if err == nil && all.Seen.Torn > all.Seen.Goroutines/2 {
+				err = fmt.Errorf("%d of %d goroutines ran while they were read", all.Seen.Torn, all.Seen.Goroutines)
+			}
+			return all, err
 		case profile.Heap:
 			heap, err := inside.Heap(ctx)
 			if errors.Is(err, outside.ErrNoHeapProfile) {
@@ -126,7 +130,8 @@ func (p *Profiles) Stacks(ctx context.Context) ([]byte, error) {
 	}
 	slices.SortStableFunc(all.Stacks, func(a, b outside.Stack) int { return int(b.Count - a.Count) })
 	var text bytes.Buffer
-	fmt.Fprintf(&text, "goroutine profile: total %d\n", all.Seen.Goroutines)
+	fmt.Fprintf(&text, "goroutine profile: total %d, of which %d were running and %d ran while they were read\n",
+		all.Seen.Goroutines, all.Seen.Running, all.Seen.Torn)
 	for _, s := range all.Stacks {
 		fmt.Fprintf(&text, "%.0f @\n", s.Count)
 		for _, f := range s.Frames {

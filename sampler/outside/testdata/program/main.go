@@ -10,7 +10,9 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
+	"sort"
 	"strings"
 	"sync"
 	"syscall"
@@ -190,6 +192,24 @@ func busy() {
 	}()
 }
 
+// stalls returns for how long a goroutine that does nothing but look at the clock stood still, the longest and all but
+// one in a thousand of what was more than 20 us.
+func stalls(of time.Duration) [2]time.Duration {
+	var all []time.Duration
+	for began, last := time.Now(), time.Now(); last.Sub(began) < of; {
+		now := time.Now()
+		if d := now.Sub(last); d > 20*time.Microsecond {
+			all = append(all, d)
+		}
+		last = now
+	}
+	if len(all) == 0 {
+		return [2]time.Duration{}
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i] < all[j] })
+	return [2]time.Duration{all[len(all)-1], all[len(all)*999/1000]}
+}
+
 // counts are stacks with what is on them.
 type counts map[string][2]int64
 
@@ -212,16 +232,22 @@ type told struct {
 	Collections      uint64
 }
 
-func tell() told {
-	all := told{Goroutines: make(counts), Heap: make(counts)}
-	records := make([]runtime.StackRecord, 1<<20)
+func goroutines() counts {
+	all := make(counts)
+	records := make([]runtime.StackRecord, runtime.NumGoroutine()+1000)
 	n, _ := runtime.GoroutineProfile(records)
 	for i := range records[:n] {
 		k := key(records[i].Stack())
-		all.Goroutines[k] = [2]int64{all.Goroutines[k][0] + 1}
+		all[k] = [2]int64{all[k][0] + 1}
 	}
-	memory := make([]runtime.MemProfileRecord, 1<<16)
-	n, _ = runtime.MemProfile(memory, false)
+	return all
+}
+
+func tell() told {
+	all := told{Goroutines: goroutines(), Heap: make(counts)}
+	memory := make([]runtime.MemProfileRecord, 1<<14)
+	runtime.GC() // the latest one until the next order
+	n, _ := runtime.MemProfile(memory, false)
 	for i := range memory[:n] {
 		m := &memory[i]
 		k := key(m.Stack())
@@ -233,7 +259,24 @@ func tell() told {
 	return all
 }
 
+// settle waits until all goroutines stand where they will stay.
+func settle() {
+	before := ""
+	for {
+		time.Sleep(20 * time.Millisecond)
+		text, err := json.Marshal(goroutines())
+		if err != nil {
+			panic(err)
+		}
+		if string(text) == before {
+			return
+		}
+		before = string(text)
+	}
+}
+
 func main() {
+	debug.SetGCPercent(-1) // what is told holds until the next order
 	in := bufio.NewScanner(os.Stdin)
 	out := json.NewEncoder(os.Stdout)
 	for in.Scan() {
@@ -249,6 +292,11 @@ func main() {
 			runtime.GC()
 		case "busy":
 			busy()
+		case "stalls":
+			if err := out.Encode(stalls(10 * time.Second)); err != nil {
+				panic(err)
+			}
+			continue
 		case "end":
 			return
 		case "exec":
@@ -259,7 +307,9 @@ func main() {
 				go inlined(never)
 			}
 		}
-		time.Sleep(50 * time.Millisecond)
+		if order != "busy" {
+			settle()
+		}
 		if err := out.Encode(tell()); err != nil {
 			panic(err)
 		}

@@ -1,0 +1,198 @@
+package outside
+
+import (
+	"context"
+	"debug/elf"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// evaluationVar names the toolchains of TestEvaluation, as in "go1.21.13 go1.27.3".
+const evaluationVar = "LEAKTREND_OUTSIDE"
+
+// TestEvaluation prints, for programs that each toolchain has built in each way, how many goroutines and how much of the
+// live heap are named as their own runtime does. None may be named wrong.
+func TestEvaluation(t *testing.T) {
+	toolchains := strings.Fields(os.Getenv(evaluationVar))
+	if len(toolchains) == 0 {
+		t.Skip(evaluationVar + " names no toolchains")
+	}
+	const pie = "-buildmode=pie"
+	builds := []struct {
+		name    string
+		options []string
+	}{
+		{"plain", nil},
+		{"stripped", []string{stripped}},
+		{"PIE, stripped", []string{pie, stripped}},
+		{"cgo", []string{"cgo"}},
+		{"cgo, PIE, stripped", []string{"cgo", pie, stripped}},
+		{"GOAMD64=v3, stripped", []string{"GOAMD64=v3", stripped}},
+		{"arm64, stripped, under qemu-user", []string{"GOARCH=arm64", stripped}},
+	}
+	fmt.Println("| Go | build | goroutines: right | wrong | unknown | heap stacks: right | wrong | unknown |\n|---|---|---|---|---|---|---|---|")
+	for _, toolchain := range toolchains {
+		for _, b := range builds {
+			path := buildProgram(t, append([]string{"GOTOOLCHAIN=" + toolchain}, b.options...)...)
+			command := []string{path}
+			emulated := strings.HasPrefix(b.name, "arm64")
+			if emulated {
+				if _, err := exec.LookPath("qemu-aarch64"); err != nil {
+					continue
+				}
+				command = []string{"qemu-aarch64", path}
+			}
+			p := start(t, command...)
+			p.tell(t, "keep 2000")
+			want := p.tell(t, "leak 300")
+			var process *Process
+			if emulated {
+				process = openEmulated(t, p.pid, path, toolchain)
+			} else {
+				process = openProcess(t, p.pid)
+			}
+			goroutines, err := process.Goroutines(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			heap, err := process.Heap(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := compareCounts(withoutMain(want.Goroutines), withoutMain(countsOf(goroutines)))
+			inside, outside := make(counts), make(counts)
+			for key := range want.Heap {
+				inside[key] = [2]int64{1}
+			}
+			for key, c := range countsOf(heap) {
+				if outside[key] = [2]int64{1}; want.Heap[key] != c {
+					outside[key+fmt.Sprint(c)] = [2]int64{1}
+				}
+			}
+			h := compareCounts(inside, outside)
+			fmt.Printf("| %s | %s | %d | %d | %d | %d | %d | %d |\n", toolchain, b.name, g[0], g[1], g[2], h[0], h[1], h[2])
+			if g[1]+h[1] > 0 {
+				t.Errorf("%s, %s: wrong: %v", toolchain, b.name, wrongOf(withoutMain(want.Goroutines), withoutMain(countsOf(goroutines))))
+			}
+			if n, ok := process.target.count(); !ok || n != want.Number {
+				t.Errorf("%s, %s: %d goroutines are counted, there are %d", toolchain, b.name, n, want.Number)
+			}
+			if live, _ := process.target.number(pacer, process.target.layout.marked, 8); live != want.Live {
+				t.Errorf("%s, %s: %d bytes are live, %d are read", toolchain, b.name, want.Live, live)
+			}
+			_ = process.Close()
+			p.stop()
+		}
+	}
+}
+
+// compareCounts returns how much of what is inside is right, how much is seen that is not there, and how much is not
+// seen.
+func compareCounts(inside, outside counts) (result [3]int64) {
+	for key, c := range inside {
+		result[0] += min(c[0], outside[key][0])
+		result[2] += max(0, c[0]-outside[key][0])
+	}
+	for key, c := range outside {
+		result[1] += max(0, c[0]-inside[key][0])
+	}
+	return result
+}
+
+func wrongOf(inside, outside counts) (keys []string) {
+	for key, c := range outside {
+		if c[0] > inside[key][0] {
+			keys = append(keys, fmt.Sprintf("%d, not %d:\n%s", c[0], inside[key][0], key))
+		}
+	}
+	return keys
+}
+
+// openEmulated opens a program that an emulator of the user's mode runs, which has it at its own addresses.
+func openEmulated(t *testing.T, pid int, path, version string) *Process {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers, err := elf.NewFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Process{pid: pid, exe: file, version: version}
+	if p.memory, err = openMemory(fmt.Sprintf("/proc/%d", pid), pid); err != nil {
+		t.Fatal(err)
+	}
+	if p.target, err = newTarget(p.memory, file, headers.Entry, version); err != nil {
+		t.Fatal(err)
+	}
+	p.heap.target = p.target
+	return p
+}
+
+// costsVar asks for TestCosts.
+const costsVar = "LEAKTREND_OUTSIDE_COSTS"
+
+// TestCosts prints what reading takes, and for how long a goroutine of the target stands still meanwhile, beside the same
+// time without reading.
+func TestCosts(t *testing.T) {
+	if os.Getenv(costsVar) == "" {
+		t.Skip(costsVar + " is not set")
+	}
+	needsRow(t)
+	path := buildProgram(t, stripped)
+	fmt.Println("| goroutines | count | its processor time | stacks | their processor time | heap | longest stall, 99.9 % of stalls below, while read back to back | the same without |\n|---|---|---|---|---|---|---|---|")
+	for _, n := range []int{1_000, 10_000, 100_000} {
+		p := start(t, path)
+		p.tell(t, fmt.Sprintf("many %d", n))
+		o := openProcess(t, p.pid)
+		var counted, stacks []time.Duration
+		var countCPU, stackCPU, heapCPU time.Duration
+		const times = 10
+		for range times {
+			began := time.Now()
+			countCPU += threadTime(func() { o.target.count() })
+			counted = append(counted, time.Since(began))
+			began = time.Now()
+			profile, err := o.Goroutines(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			stacks = append(stacks, time.Since(began))
+			stackCPU += profile.CPU
+			heap, err := o.Heap(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			heapCPU = heap.CPU
+		}
+		quiet := p.stalls(t)
+		ctx, stop := context.WithCancel(context.Background())
+		ended := make(chan int)
+		go func() {
+			reads := 0
+			for ctx.Err() == nil {
+				if _, err := o.Goroutines(ctx); err == nil {
+					reads++
+				}
+			}
+			ended <- reads
+		}()
+		read := p.stalls(t)
+		stop()
+		reads := <-ended
+		fmt.Printf("| %d | %v | %v | %v | %v | %v | %v, %v (%d reads) | %v, %v |\n", n, median(counted), countCPU/times, median(stacks), stackCPU/times, heapCPU,
+			read[0], read[1], reads, quiet[0], quiet[1])
+		p.stop()
+	}
+}
+
+func median(all []time.Duration) time.Duration {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
