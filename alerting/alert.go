@@ -71,6 +71,9 @@ type Exhaustion struct {
 	Limit  float64   `json:"limit"`  // level at which the process dies, in the resource's unit
 	Source string    `json:"source"` // where that level comes from, as in "RLIMIT_NOFILE"
 	At     time.Time `json:"at"`
+	// Earliest and Latest are between which it runs out in about four of five leaks; zero where nothing tells.
+	Earliest time.Time `json:"earliest,omitzero"`
+	Latest   time.Time `json:"latest,omitzero"`
 }
 
 // Evidence is what the trend verdict rests on.

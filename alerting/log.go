@@ -43,6 +43,9 @@ func (s *LogSink) Send(_ context.Context, a Alert) error {
 	if a.Exhaustion != nil && !a.Exhaustion.At.IsZero() {
 		fields["exhaustion_at"] = text.Instant(a.Exhaustion.At)
 	}
+	if a.Exhaustion != nil && !a.Exhaustion.Earliest.IsZero() {
+		fields["exhaustion_earliest"], fields["exhaustion_latest"] = text.Instant(a.Exhaustion.Earliest), text.Instant(a.Exhaustion.Latest)
+	}
 	if len(a.Sites) > 0 {
 		fields["site"] = a.Sites[0].String()
 	}

@@ -220,19 +220,23 @@ func TestLimitSeverityByTimeLeft(t *testing.T) {
 	samples := withCeiling(series(1000*tick, tick, column{sampler.OpenFDs, rising(100, 120)}), sampler.OpenFDs, 1000)
 	got := observeAll(newDetector(t, limitsOnly(func(*Config) {})), samples)
 	since := dawn.Add(701 * tick)
-	event := func(tick int, severity alerting.Severity, left time.Duration) alerting.Event {
+	event := func(tick int, severity alerting.Severity, left time.Duration, between string) alerting.Event {
 		at := dawn.Add(time.Duration(tick) * 30 * time.Second)
 		return alerting.Event{
 			Time: at, Status: alerting.Firing, Kind: alerting.Limit, Resource: sampler.OpenFDs, Severity: severity,
 			Value: float64(100 + tick), Baseline: 100, Threshold: 800, SlopePerHour: 120, Since: since,
-			Summary: fmt.Sprintf("open_fds at %.0f %% of what the process can have: %d of 1,000; %s left to the limit of 1,000",
-				float64(100+tick)/10, 100+tick, sampler.FormatDuration(left)),
-			Exhaustion: &alerting.Exhaustion{Limit: 1000, Source: "test", At: at.Add(left)},
+			Summary: fmt.Sprintf("open_fds at %.0f %% of what the process can have: %d of 1,000; 1,000 in %s",
+				float64(100+tick)/10, 100+tick, between),
+			Exhaustion: &alerting.Exhaustion{
+				Limit: 1000, Source: "test", At: at.Add(left),
+				Earliest: at.Add(time.Duration(float64(left) * math.Exp(-.31))).Truncate(time.Millisecond),
+				Latest:   at.Add(time.Duration(float64(left) * math.Exp(.042))).Truncate(time.Millisecond),
+			},
 		}
 	}
 	want := []alerting.Event{
-		event(701, alerting.High, 199*tick),
-		event(790, alerting.Critical, 110*tick),
+		event(701, alerting.High, 199*tick, "72 to 104 minutes"),
+		event(790, alerting.Critical, 110*tick, "40 to 58 minutes"),
 	}
 	if diff := cmp.Diff(want, got, approximately); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)

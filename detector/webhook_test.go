@@ -196,7 +196,7 @@ func TestWebhookGetsTheContract(t *testing.T) {
 		ids[kind] = fmt.Sprint(body["id"])
 		got[name] = keys
 		if name == "trend firing" {
-			if keys := keysOf(body["exhaustion"].(map[string]any)); !slices.Equal(keys, []string{"at", "limit", "source"}) {
+			if keys := keysOf(body["exhaustion"].(map[string]any)); !slices.Equal(keys, []string{"at", "earliest", "latest", "limit", "source"}) {
 				t.Errorf("exhaustion has %v", keys)
 			}
 			if diff := cmp.Diff([]string{"effective_points", "floor", "growth", "points", "r2", "rise", "t", "window"},

@@ -431,8 +431,16 @@ func (c *Growth) holdLoad(l, load *Ladder, w int) float64 {
 // fewer than 4.
 func (l *Ladder) Rate() (slope float64, ok bool) { return l.latestSlope(0, 12) }
 
+// Latest returns the regression of these minimums.
+func (l *Ladder) Latest() (fit Fit, ok bool) { return l.latestFit(0, 12) }
+
 // latestSlope returns the slope of the latest n minimums at index w, per second; ok is false with fewer than 4.
 func (l *Ladder) latestSlope(w int, n int64) (slope float64, ok bool) {
+	fit, ok := l.latestFit(w, n)
+	return fit.Slope, ok
+}
+
+func (l *Ladder) latestFit(w int, n int64) (fit Fit, ok bool) {
 	r := &l.rings[w]
 	var x, y [Buckets]float64
 	points := 0
@@ -443,6 +451,5 @@ func (l *Ladder) latestSlope(w int, n int64) (slope float64, ok bool) {
 			points++
 		}
 	}
-	fit, ok := l.fit.regress(x[:points], y[:points])
-	return fit.Slope, ok
+	return l.fit.regress(x[:points], y[:points])
 }

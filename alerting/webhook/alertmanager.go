@@ -150,6 +150,9 @@ func annotations(a alerting.Alert) map[string]string {
 		m["exhaustion_at"] = text.Instant(a.Exhaustion.At)
 		m["exhaustion_limit"] = text.Figure(a.Exhaustion.Limit) + " (" + a.Exhaustion.Source + ")"
 	}
+	if a.Exhaustion != nil && !a.Exhaustion.Earliest.IsZero() {
+		m["exhaustion_earliest"], m["exhaustion_latest"] = text.Instant(a.Exhaustion.Earliest), text.Instant(a.Exhaustion.Latest)
+	}
 	for k, v := range m {
 		if v == "" {
 			delete(m, k)

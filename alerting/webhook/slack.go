@@ -41,6 +41,9 @@ func slackText(a alerting.Alert) string {
 	}
 	if a.Exhaustion != nil && a.Status == alerting.Firing {
 		fmt.Fprintf(&b, ", exhausted (%s) at %s", a.Exhaustion.Source, text.Instant(a.Exhaustion.At))
+		if !a.Exhaustion.Earliest.IsZero() {
+			fmt.Fprintf(&b, ", from %s to %s", text.Instant(a.Exhaustion.Earliest), text.Instant(a.Exhaustion.Latest))
+		}
 	}
 	if a.Fingerprint != "" {
 		fmt.Fprintf(&b, "\nincident %s, fingerprint %s", a.Incident, a.Fingerprint)

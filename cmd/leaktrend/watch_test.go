@@ -65,7 +65,7 @@ func TestWatchFindsLeakOfAnotherLanguage(t *testing.T) {
 
 	// What was recorded of the live run gives the same events in replay,
 	// but for what the descriptors are, which a recording does not hold.
-	live := regexp.MustCompile(`open_fds leak: [^"]*? left to the limit of [0-9,]+`).FindString(got.stdout)
+	live := regexp.MustCompile(`open_fds leak: [^"]*? in (at most )?[0-9,]+( to [0-9,]+)? [a-z]+s`).FindString(got.stdout)
 	again := leaktrend(t, "", "replay", "--format", "json", out)
 	if live == "" || !strings.Contains(again.stdout, live) {
 		t.Errorf("live: %s\nreplay: %s", live, again.stdout)

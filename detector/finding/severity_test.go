@@ -41,9 +41,36 @@ func TestRate(t *testing.T) {
 		if test.left > 0 {
 			want = &alerting.Exhaustion{Limit: test.ceiling, Source: "test", At: at.Add(test.left)}
 		}
-		if diff := cmp.Diff(want, limits.Exhaustion(at, test.value, rate), cmp.Comparer(func(a, b time.Time) bool { return a.Sub(b).Abs() <= time.Millisecond })); diff != "" {
+		if diff := cmp.Diff(want, limits.Exhaustion(at, test.value, Pace{Rate: rate}), cmp.Comparer(func(a, b time.Time) bool { return a.Sub(b).Abs() <= time.Millisecond })); diff != "" {
 			t.Errorf("%s: exhaustion (-want +got):\n%s", test.name, diff)
 		}
+	}
+}
+
+// The time that is left has bounds, which are wider the less the regression tells, and none where it tells nothing.
+func TestExhaustionBounds(t *testing.T) {
+	at := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	limits := Limits{Ceiling: sampler.Ceiling{Level: 1240, Source: "test"}}
+	type bounds struct{ Earliest, Latest time.Duration }
+	got := map[float64]bounds{}
+	for _, sure := range []float64{0, 5, 100, 1e6} {
+		x := limits.Exhaustion(at, 1000, Pace{Rate: 10. / 3600, T: sure})
+		if x.Earliest.IsZero() {
+			got[sure] = bounds{}
+			continue
+		}
+		got[sure] = bounds{x.Earliest.Sub(at).Round(time.Minute), x.Latest.Sub(at).Round(time.Minute)}
+	}
+	want := map[float64]bounds{
+		0: {}, 5: {1*time.Hour + 58*time.Minute, 33*time.Hour + 48*time.Minute},
+		100: {17*time.Hour + 11*time.Minute, 25*time.Hour + 7*time.Minute}, 1e6: {17*time.Hour + 36*time.Minute, 25*time.Hour + 2*time.Minute},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	x := limits.Exhaustion(at, 1000, Pace{Rate: 240. / 3600 / 24 / 365 / 90, T: .1})
+	if x.Latest.Sub(at) > time.Duration(century*1e9) || x.Latest.Before(x.At) {
+		t.Errorf("in 90 years, or so: %s", x.Latest)
 	}
 }
 

@@ -24,6 +24,10 @@
   function at(text, as) { return text ? make('time', { datetime: text, 'data-at': instant(text), 'data-as': as || 'full' }) : ''; }
   function seconds(v) { return page.format(v, 'seconds'); }
   function left(e) { return seconds(Math.max(0, (instant(e.at) - instant(view.time)) / 1000)); }
+  function bounds(e) {
+    if (!e.earliest) { return ''; }
+    return ' (' + left({ at: e.earliest }) + ' to ' + left({ at: e.latest }) + ')';
+  }
   function perHour(v, unit) { return (v < 0 ? '-' : v > 0 ? '+' : '') + page.format(Math.abs(v), unit) + '/h'; }
   function base(path) { return path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1); }
   function percent(v) { return +(100 * v).toPrecision(2) + ' %'; }
@@ -147,7 +151,7 @@
         ['Rate', perHour(r.slope_per_hour, r.unit)],
         ['Level', page.format(r.baseline, r.unit) + ' → ' + page.format(r.value, r.unit)],
         r.since && ['Growing for', seconds((instant(view.time) - instant(r.since)) / 1000)],
-        r.exhaustion && ['Time left', left(r.exhaustion),
+        r.exhaustion && ['Time left', left(r.exhaustion) + bounds(r.exhaustion),
           make('span', { 'class': 'quiet small' }, ' to ' + page.format(r.exhaustion.limit, r.unit) + ' (' + r.exhaustion.source + ')')]
       ]));
     }

@@ -50,7 +50,7 @@ func (l *Leak) Lines(resource string, findings []Finding, total Total, at time.T
 	}
 	l.active, l.first, l.value = true, findings[0], total.Value
 	grows, news := l.rate(findings, &total)
-	l.exhaust = total.Limits.Exhaustion(at, total.Value, fastest(findings)/3600)
+	l.exhaust = total.Limits.Exhaustion(at, total.Value, fastest(findings))
 	if !grows || total.Alerted {
 		return e, false // an alert on the total names its lines
 	}
@@ -85,15 +85,19 @@ func (l *Leak) rate(findings []Finding, total *Total) (grows, news bool) {
 	return grows, news
 }
 
-// fastest returns the rate of the line that grows fastest, per hour: behind a proven one it need not be the first.
-func fastest(findings []Finding) float64 {
-	rate := findings[0].Site.GrowthPerHour
+// fastest returns the pace of the line that grows fastest: behind a proven one it need not be the first.
+func fastest(findings []Finding) (pace finding.Pace) {
 	for i := range findings {
-		if f := &findings[i]; !f.GivenBack {
-			rate = max(rate, f.Site.GrowthPerHour)
+		f := &findings[i]
+		if i > 0 && (f.GivenBack || f.Site.GrowthPerHour/3600 <= pace.Rate) {
+			continue
+		}
+		pace = finding.Pace{Rate: f.Site.GrowthPerHour / 3600}
+		if f.Evidence != nil {
+			pace.T = f.Evidence.T
 		}
 	}
-	return rate
+	return pace
 }
 
 func (l *Leak) name(findings []Finding) {

@@ -5,6 +5,7 @@ package wording
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
@@ -58,12 +59,34 @@ func resolved(e *alerting.Event, r sampler.Resource, why string) string {
 		sampler.FormatDuration(e.Time.Sub(e.Since).Round(time.Millisecond)), why, r.Format(e.Value))
 }
 
-// timeLeft says as a clause how long there is left to the limit; "" where that is not known.
+// timeLeft says as a clause when the limit is reached; "" where that is not known.
 func timeLeft(e *alerting.Event, r sampler.Resource) string {
-	if e.Exhaustion == nil {
+	x := e.Exhaustion
+	if x == nil {
 		return ""
 	}
-	return "; " + TimeLeft(e.Exhaustion, r, e.Time)
+	if x.Earliest.IsZero() {
+		return "; " + TimeLeft(x, r, e.Time)
+	}
+	return "; " + r.Format(x.Limit) + " in " + between(x.Earliest.Sub(e.Time), x.Latest.Sub(e.Time))
+}
+
+// between says an interval of time in one unit, as in "3 to 5 days": the lower bound rounded down, the upper one up.
+func between(shortest, longest time.Duration) string {
+	unit, name := time.Second, "second"
+	for _, u := range []struct {
+		unit time.Duration
+		name string
+	}{{time.Minute, "minute"}, {time.Hour, "hour"}, {24 * time.Hour, "day"}, {365 * 24 * time.Hour, "year"}} {
+		if longest >= 2*u.unit {
+			unit, name = u.unit, u.name
+		}
+	}
+	from, to := math.Floor(float64(shortest)/float64(unit)), math.Ceil(float64(longest)/float64(unit))
+	if from == 0 {
+		return fmt.Sprintf("at most %.0f %ss", to, name)
+	}
+	return fmt.Sprintf("%.0f to %.0f %ss", from, to, name)
 }
 
 // TimeLeft says how long there is left to the limit of a resource from an instant on.

@@ -23,16 +23,18 @@ func (s stamp) MarshalJSON() ([]byte, error) {
 
 // exhaustion is what stands in an alert, with its instant as a stamp.
 type exhaustion struct {
-	Limit  float64 `json:"limit"`
-	Source string  `json:"source"`
-	At     stamp   `json:"at"`
+	Limit    float64 `json:"limit"`
+	Source   string  `json:"source"`
+	At       stamp   `json:"at"`
+	Earliest stamp   `json:"earliest,omitzero"`
+	Latest   stamp   `json:"latest,omitzero"`
 }
 
 func exhaustionOf(e *alerting.Exhaustion) *exhaustion {
 	if e == nil {
 		return nil
 	}
-	return &exhaustion{e.Limit, e.Source, stamp{e.At}}
+	return &exhaustion{e.Limit, e.Source, stamp{e.At}, stamp{e.Earliest}, stamp{e.Latest}}
 }
 
 // eventLine is one line of the JSON form.
