@@ -28,6 +28,8 @@ type Ceiling struct {
 type Sample struct {
 	Time     time.Time // stamped by the Source, to the millisecond
 	Start    time.Time // when the process started; zero if unknown. A later one than before means a restart.
+	Version  string    // of what the process runs; empty if unknown
+	Revision string    // of the source that it was built from; empty if unknown
 	Readings []Reading
 	Ceilings []Ceiling // shared and never written to; a Source that learns of a change makes a new slice
 }
@@ -44,7 +46,7 @@ func (s *Sample) Value(resource string) (value float64, ok bool) {
 
 // Reset empties the sample for reuse, keeps its memory, and stamps it.
 func (s *Sample) Reset(at time.Time) {
-	s.Time, s.Start, s.Ceilings = at, time.Time{}, nil
+	s.Time, s.Start, s.Version, s.Revision, s.Ceilings = at, time.Time{}, "", "", nil
 	s.Readings = s.Readings[:0]
 }
 

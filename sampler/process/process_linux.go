@@ -44,6 +44,8 @@ type Source struct {
 type program struct {
 	comm string // as the kernel keeps it
 	path string // "" if it cannot be seen
+	// What it was built from, where that can be seen.
+	version, revision string
 }
 
 // New returns a Source for a process that runs now. It is an error if there is none of that pid, if it has ended
@@ -98,7 +100,8 @@ func programOf(p procfs.Proc, comm string) program {
 	if err != nil {
 		path = "" // another user's, or a kernel thread
 	}
-	return program{comm, path}
+	version, revision := buildOf(filepath.Join(live.ProcRoot, strconv.Itoa(p.PID)))
+	return program{comm, path, version, revision}
 }
 
 // absent makes a missing entry of /proc plain.
@@ -187,7 +190,7 @@ func (p *Source) Sample(_ context.Context, into *sampler.Sample) error {
 	}
 
 	p.follow(stat.Comm, now)
-	into.Start, into.Ceilings = p.start, ceilings
+	into.Start, into.Version, into.Revision, into.Ceilings = p.start, p.program.version, p.program.revision, ceilings
 	p.faults.Reset()
 	// Between fork and exec, and after its memory is gone, a process has none yet, or none any more: that is no reading.
 	if rss := stat.ResidentMemory(); rss > 0 {

@@ -246,7 +246,7 @@ func TestProcessExecutes(t *testing.T) {
 // A name is what its process makes it.
 func TestProcessNameIsPrintable(t *testing.T) {
 	p := newProcessOf(t, os.Getpid())
-	p.program = program{"a\x1b[2J\u202eb", "/tmp/\x07"}
+	p.program = program{comm: "a\x1b[2J\u202eb", path: "/tmp/\x07"}
 	if got, want := fmt.Sprint(p, p.Name(), p.Executable()), fmt.Sprintf("pid %d a\ufffd[2J\ufffdba\ufffd[2J\ufffdb/tmp/\ufffd", os.Getpid()); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -34,6 +34,8 @@ type csv struct {
 	times      scan.Times
 
 	start    time.Time
+	version  string
+	revision string
 	levels   []sampler.Ceiling // as noted, 0 included
 	ceilings []sampler.Ceiling
 }
@@ -81,6 +83,7 @@ func (r *Reader) fastRow(s *sampler.Sample) bool {
 		return false
 	}
 	s.Time, s.Start, s.Readings, s.Ceilings = time.Unix(sec, nsec).UTC(), r.start, readings, r.ceilings
+	s.Version, s.Revision = r.version, r.revision
 	r.pos = i + 1
 	r.line++
 	r.last, r.any = at, true
@@ -163,7 +166,7 @@ func (r *Reader) row(ctx context.Context, s *sampler.Sample) bool {
 		}
 	}
 	s.Reset(time.Unix(sec, nsec).UTC())
-	s.Start, s.Ceilings = r.start, r.ceilings
+	s.Start, s.Version, s.Revision, s.Ceilings = r.start, r.version, r.revision, r.ceilings
 	bad := 0
 	for i, cell := range r.cells {
 		name := r.columns[i]
@@ -361,6 +364,7 @@ func (r *Reader) note(line []byte) {
 		}
 		if r.any { // recordings one after the other: the notes of the former do not hold for the next
 			r.notes, r.start, r.levels, r.ceilings = Header{}, time.Time{}, nil, nil
+			r.version, r.revision = "", ""
 		}
 		r.v1 = true
 		return
@@ -383,7 +387,13 @@ func (r *Reader) note(line []byte) {
 			r.fault("start: %s: %w: ignored", scan.Shown(value), err)
 			return
 		}
-		r.start = time.Unix(sec, nsec).UTC()
+		if start := time.Unix(sec, nsec).UTC(); !start.Equal(r.start) { // what the next process runs is noted behind it
+			r.start, r.version, r.revision = start, "", ""
+		}
+	case "version":
+		r.version = buildNote(value)
+	case "revision":
+		r.revision = buildNote(value)
 	case "ceiling":
 		r.noteCeiling(value)
 	case "lost":
@@ -395,6 +405,9 @@ func (r *Reader) note(line []byte) {
 		}
 	}
 }
+
+// buildNote returns the text of a version or revision.
+func buildNote(value []byte) string { return scan.Printable(string(value[:min(len(value), maxBuild)])) }
 
 func (r *Reader) noteDuration(to *time.Duration, key string, value []byte) {
 	d, err := sampler.ParseDuration(string(value))

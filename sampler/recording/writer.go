@@ -21,6 +21,7 @@ const (
 	flushAt    = 64 << 10
 	maxPending = 1 << 20
 	maxTime    = 64 // bytes of a line's time
+	maxBuild   = 64 // bytes of a version or revision
 	// maxForeign bounds the columns of resources that are not in the table, of an endpoint with thousands of metrics.
 	maxForeign = 4096
 	// columnRest rows without a value, a column goes when the next header is written: that of labels that change would
@@ -52,6 +53,8 @@ type Writer struct {
 	lost     int // samples since the latest row
 	last     time.Time
 	start    time.Time
+	version  string
+	revision string
 	ceilings []sampler.Ceiling // as last noted, without those of level 0
 	shared   []sampler.Ceiling // the slice they were taken from
 }
@@ -76,7 +79,7 @@ func (w *Writer) begin() {
 	if w.header.Interval > 0 {
 		w.buf = fmt.Appendf(w.buf, "# interval: %s\n", sampler.ShortDuration(w.header.Interval))
 	}
-	if source := strings.TrimSpace(strings.Map(spaceForControl, w.header.Source)); source != "" {
+	if source := oneLine(w.header.Source); source != "" {
 		w.buf = fmt.Appendf(w.buf, "# source: %s\n", source)
 	}
 	if w.header.Soak > 0 {
@@ -99,6 +102,7 @@ func (w *Writer) Restart(to io.Writer) (lost int) {
 	if !w.start.IsZero() {
 		w.noteStart()
 	}
+	w.noteBuild()
 	for _, c := range w.ceilings {
 		w.noteCeiling(c.Resource, c.Level)
 	}
@@ -145,8 +149,12 @@ func (w *Writer) Write(s *sampler.Sample) error {
 	}
 	w.last = s.Time
 	if !s.Start.IsZero() && !s.Start.Equal(w.start) && inRange(s.Start) {
-		w.start = s.Start
+		w.start, w.version, w.revision = s.Start, "", ""
 		w.noteStart()
+	}
+	if s.Version != w.version || s.Revision != w.revision {
+		w.version, w.revision = s.Version, s.Revision
+		w.noteBuild()
 	}
 	w.noteCeilings(s.Ceilings)
 
@@ -228,6 +236,18 @@ func (w *Writer) noteStart() {
 	w.buf = append(w.buf, "# start: "...)
 	w.buf = append(appendTime(w.buf, w.start), '\n')
 }
+
+// noteBuild notes what the process runs. One that becomes unknown without a restart stays noted.
+func (w *Writer) noteBuild() {
+	for _, note := range []struct{ key, text string }{{"version", w.version}, {"revision", w.revision}} {
+		if text := oneLine(note.text); text != "" {
+			w.buf = fmt.Appendf(w.buf, "# %s: %s\n", note.key, text[:min(len(text), maxBuild)])
+		}
+	}
+}
+
+// oneLine returns a text without what would end its line, and without surrounding blanks.
+func oneLine(text string) string { return strings.TrimSpace(strings.Map(spaceForControl, text)) }
 
 func (w *Writer) writeHeader() {
 	w.buf = append(w.buf, "time"...)

@@ -29,6 +29,8 @@ type Source struct {
 	closed   bool
 	clock    *clock.Clock
 	start    time.Time
+	version  string
+	revision string
 	ceilings live.CeilingCache
 	runtime  runtimeReader
 	system   selfSystem
@@ -41,6 +43,9 @@ func New() (*Source, error) {
 	s := &Source{clock: clock.New(), runtime: newRuntimeReader()}
 	s.system = newSelfSystem()
 	s.start = s.system.start()
+	if info, ok := debug.ReadBuildInfo(); ok {
+		s.version, s.revision = live.Build(info)
+	}
 	s.ceilings.Read = func() []sampler.Ceiling { return withHeapCeiling(s.system.ceilings()) }
 	return s, nil
 }
@@ -56,7 +61,7 @@ func (s *Source) Sample(_ context.Context, into *sampler.Sample) error {
 	if s.closed {
 		return fmt.Errorf("sampler: sample of this process: %w", os.ErrClosed)
 	}
-	into.Start = s.start
+	into.Start, into.Version, into.Revision = s.start, s.version, s.revision
 	into.Ceilings = s.ceilings.At(now)
 	s.faults.Reset()
 	s.runtime.sample(into)
