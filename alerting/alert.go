@@ -114,7 +114,9 @@ type Process struct {
 	PID        int       `json:"pid,omitempty"`
 	Executable string    `json:"executable,omitempty"`
 	Host       string    `json:"host,omitempty"`
+	Instance   string    `json:"instance,omitempty"` // where one is configured
 	Version    string    `json:"version,omitempty"`
+	Revision   string    `json:"revision,omitempty"` // of the source that it was built from
 	Start      time.Time `json:"start,omitzero"`
 }
 

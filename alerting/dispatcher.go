@@ -132,6 +132,23 @@ func (d *Dispatcher) Notify(a Alert) {
 	}
 }
 
+// Resume takes alerts that fire, and that the sinks were told of by another Dispatcher, as in a process that has ended:
+// they are not told again, but are told of the end.
+func (d *Dispatcher) Resume(alerts ...Alert) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, a := range alerts {
+		a = a.Clone()
+		d.firing[a.ID] = &a
+		for _, o := range d.sinks {
+			if o.findings[a.ID] == nil {
+				o.makeRoom()
+				o.findings[a.ID] = &finding{id: a.ID, told: true}
+			}
+		}
+	}
+}
+
 // Renew has a sink be told of all findings that hold, as when what it delivers to is another receiver than before. An
 // unknown name does nothing.
 func (d *Dispatcher) Renew(sink string) {

@@ -112,7 +112,7 @@ func (a *Alert) CapturePaths() []string {
 	return paths
 }
 
-// String names the process: executable version (pid N) on host, as far as known.
+// String names the process: executable version (pid N) instance on host, as far as known.
 func (p Process) String() string {
 	var parts []string
 	for _, s := range []string{p.Executable, p.Version} {
@@ -122,6 +122,9 @@ func (p Process) String() string {
 	}
 	if p.PID != 0 {
 		parts = append(parts, fmt.Sprintf("(pid %d)", p.PID))
+	}
+	if p.Instance != "" {
+		parts = append(parts, p.Instance)
 	}
 	if p.Host != "" {
 		parts = append(parts, "on "+p.Host)

@@ -45,6 +45,7 @@ type Detector struct {
 	engine *engine.Engine
 	config Config
 	events []alerting.Event
+	builds bool // the samples tell what the process runs
 }
 
 // New returns a Detector for one process. The configuration must be valid; see Config.Validate.
@@ -60,6 +61,7 @@ func New(config Config) (*Detector, error) {
 func (d *Detector) Describe(r sampler.Resource) { d.engine.Describe(r) }
 
 // Identify tells the version of the process and the revision of its source, from the next sample on. Each may be empty.
+// Where samples tell them, these hold.
 func (d *Detector) Identify(version, revision string) { d.engine.Identify(version, revision) }
 
 // Lives returns what is known of the process over its lives, the running one among them: a copy.
@@ -71,7 +73,12 @@ func (d *Detector) Restore(r lives.Record) error { return d.engine.Restore(r) }
 
 // Observe takes the next sample and returns what it decided: usually nothing. The returned events are valid until the
 // next call. A sample that is not newer than the one before is ignored.
-func (d *Detector) Observe(s *sampler.Sample) []alerting.Event { return d.worded(d.engine.Observe(s)) }
+func (d *Detector) Observe(s *sampler.Sample) []alerting.Event {
+	if d.builds = d.builds || s.Version != "" || s.Revision != ""; d.builds {
+		d.engine.Identify(s.Version, s.Revision)
+	}
+	return d.worded(d.engine.Observe(s))
+}
 
 // Reconfigure takes a new configuration from the next sample on and keeps what was learned. Only another soak length
 // starts the minimums anew: they have another width then. The events that it returns end findings for which there is no

@@ -14,6 +14,8 @@ var compiled = map[string]string{
 	module + "/detector/config":                        "its configuration, which files hold too",
 	module + "/detector/engine":                        "the decisions",
 	module + "/detector/finding":                       "the life of a finding",
+	module + "/detector/state":                         "what was learned is kept for the next start",
+	module + "/detector/state/filelock":                "by one writer at a time",
 	module + "/detector/lives":                         "what is known over the lives of a process",
 	module + "/detector/sites":                         "lines of code live by the same rules",
 	module + "/detector/evidence":                      "what an alert names",

@@ -17,6 +17,8 @@ type ledger struct {
 	mu        sync.Mutex
 	limit     int // of the history
 	ids       map[findingKey]string
+	fires     map[string]alerting.Alert   // the latest on each finding that holds, by id
+	earlier   map[string]alerting.Process // whose findings those of an earlier life are, by id
 	incidents incident.Tracker
 	history   []alerting.Alert     // delivered, oldest first
 	lastAlert map[string]time.Time // by resource
@@ -34,9 +36,12 @@ type findingKey struct {
 	kind     alerting.Kind
 }
 
+// maxHolding is how many alerts the next life is told of.
+const maxHolding = 8
+
 func newLedger(limit int) *ledger {
 	return &ledger{
-		limit: limit, ids: make(map[findingKey]string),
+		limit: limit, ids: make(map[findingKey]string), fires: make(map[string]alerting.Alert), earlier: make(map[string]alerting.Process),
 		lastAlert: make(map[string]time.Time), firing: make(map[findingKey]alerting.Event), told: make(map[string]string),
 	}
 }
@@ -56,6 +61,10 @@ func (l *ledger) record(e alerting.Event, process alerting.Process) alerting.Ale
 	} else {
 		delete(l.ids, key)
 		delete(l.firing, key)
+		if of, ended := l.earlier[id]; ended {
+			process = of // by which receivers know it
+			delete(l.earlier, id)
+		}
 	}
 	return alerting.Alert{Version: alerting.Version, ID: id, Event: e, Process: process}
 }
@@ -65,6 +74,11 @@ func (l *ledger) record(e alerting.Event, process alerting.Process) alerting.Ale
 func (l *ledger) deliver(a alerting.Alert) (of alerting.Alert, told bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if a.Status == alerting.Firing {
+		l.fires[a.ID] = a
+	} else {
+		delete(l.fires, a.ID)
+	}
 	d := l.incidents.Take(a)
 	if a.ID != d.Alert.ID && l.told[a.ID] == "" {
 		l.told[a.ID] = d.Alert.ID
@@ -101,6 +115,33 @@ func (l *ledger) latestOn(resources ...string) (e alerting.Event, id string, ok 
 		}
 	}
 	return alerting.Event{}, "", false
+}
+
+// holding returns the alerts on the findings that hold, as short as the next life needs them.
+func (l *ledger) holding() (all []alerting.Alert) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.fires {
+		a = a.Clone()
+		a.Evidence, a.Parts, a.Profiles, a.Missing, a.Labels, a.Resources = nil, nil, nil, nil, nil, nil
+		a.Sites = a.Sites[:min(len(a.Sites), 1)] // by which an incident is known
+		all = append(all, a)
+	}
+	slices.SortFunc(all, func(a, b alerting.Alert) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) })
+	return all[:min(len(all), maxHolding)]
+}
+
+// resume takes the alerts that holding returned in an earlier life, and returns those of incidents that were told.
+func (l *ledger) resume(alerts []alerting.Alert) (told []alerting.Alert) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range alerts {
+		l.ids[findingKey{a.Resource, a.Kind}], l.fires[a.ID], l.earlier[a.ID] = a.ID, a, a.Process
+		if d := l.incidents.Take(a); d.Deliver {
+			told = append(told, d.Alert)
+		}
+	}
+	return told
 }
 
 // know sets which fingerprints are known, and returns the alerts that go to people for it.

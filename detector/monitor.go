@@ -19,8 +19,10 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/history"
 	"github.com/mdzesseis/leaktrend/detector/internal/guard"
+	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/detector/page"
 	"github.com/mdzesseis/leaktrend/detector/sites"
+	saved "github.com/mdzesseis/leaktrend/detector/state"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 	"github.com/mdzesseis/leaktrend/sampler/self"
@@ -46,25 +48,13 @@ type ResourceMonitor struct {
 	channel    *alerting.ChannelSink
 	webhook    webhook.Slot
 	uploads    webhook.Uploader
+	keeper     saved.Keeper
 	onAlert    atomic.Pointer[func(alerting.Alert)]
 	active     atomic.Pointer[activity]
 
 	inside guard.Inside             // of calls to what is not ours
 	life   sync.Mutex               // guards Start and Stop
 	own    atomic.Pointer[activity] // that Start began
-}
-
-// activity is one run of the loop.
-type activity struct {
-	ctx    context.Context // ended once the loop is to end, or has
-	cancel context.CancelFunc
-	ended  chan struct{} // closed once all is over
-	left   error         // what did not return and was left behind; set by then
-}
-
-func newActivity(ctx context.Context) *activity {
-	ctx, cancel := context.WithCancel(ctx)
-	return &activity{ctx: ctx, cancel: cancel, ended: make(chan struct{})}
 }
 
 // webhookSink is the name of the webhook among the ways of delivery.
@@ -132,6 +122,9 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		process: process, ledger: ledger, queue: evidence.NewQueue(m.logger, deliver), notify: m.dispatcher.Notify, logger: m.logger,
 		leaks: make(map[string]*sites.Leak), detector: d, plots: NewHistory(0),
 	}
+	m.state.memory.of = m.state
+	m.state.resume = func(alerts []alerting.Alert) { m.dispatcher.Resume(alerts...) }
+	m.keeper.Logger, m.keeper.Place, m.keeper.Learn, m.keeper.Record = m.logger, m.state.memory.place, m.state.memory.learn, m.state.memory.toSave
 	m.loop = &loop{
 		logger: m.logger, state: m.state, open: open, reloaded: make(chan struct{}, 1), turn: make(chan struct{}, 1), inside: &m.inside,
 		hooks: checkHooks{turn: make(chan struct{}, 1)}, parts: evidence.NewParts(forEvidence{m.state}),
@@ -287,6 +280,7 @@ func (m *ResourceMonitor) run(a *activity) error {
 		}
 	}()
 	endEvidence := m.state.queue.Start()
+	endKeeping := m.keeper.Start()
 	sampled := make(chan error, 1)
 	go m.loop.serve(a.ctx, sampled)
 	err, returned := awaitLoop(a.ctx, sampled)
@@ -298,8 +292,13 @@ func (m *ResourceMonitor) run(a *activity) error {
 	if !returned {
 		left.add("the source")
 	}
+	kept := make(chan bool, 1)
+	go func() { kept <- endKeeping() }()
 	if !endEvidence() {
 		left.add("the work for evidence")
+	}
+	if !<-kept {
+		left.add("the state directory")
 	}
 	awaitDelivery(&m.uploads, endDelivery, delivered)
 	for _, s := range m.dispatcher.Stats() {
@@ -318,23 +317,6 @@ func (m *ResourceMonitor) run(a *activity) error {
 		a.left = fmt.Errorf("leaktrend: %w", err)
 	}
 	return err
-}
-
-// awaitLoop waits for the loop to end, but not for a source or a hook that does not return after ctx has ended.
-func awaitLoop(ctx context.Context, sampled <-chan error) (err error, returned bool) {
-	select {
-	case err = <-sampled:
-		return err, true
-	case <-ctx.Done():
-	}
-	late := time.NewTimer(stopGrace + time.Millisecond) // the loop itself waits as long for the hook
-	defer late.Stop()
-	select {
-	case err = <-sampled:
-		return err, true
-	case <-late.C:
-		return nil, false
-	}
 }
 
 // Reload takes a new configuration while the monitor runs, and keeps what was learned. On an error the old one stays in
@@ -382,6 +364,43 @@ type Point = history.Point
 // resource that was never read.
 func (m *ResourceMonitor) Past(resource string, since time.Time) []Point {
 	return m.state.past(resource, since)
+}
+
+// Lives returns what is known of the process over its lives, the running one among them.
+func (m *ResourceMonitor) Lives() lives.Record {
+	m.state.mu.Lock()
+	defer m.state.mu.Unlock()
+	return m.state.detector.Lives()
+}
+
+// Handover returns what the monitor of the next life is to know, in place of a state directory or beside one.
+func (m *ResourceMonitor) Handover() saved.Saved {
+	m.state.mu.Lock()
+	defer m.state.mu.Unlock()
+	return m.state.memory.handover()
+}
+
+// Restore takes what the Handover of a monitor of an earlier life returned, or of this one when it was watched before.
+// Call it before Start or Run. Of what the state directory holds only what is later is learned then. The error says why
+// it cannot be used; then nothing is taken.
+func (m *ResourceMonitor) Restore(s saved.Saved) error {
+	if err := m.state.memory.learn(&s); err != nil {
+		return err
+	}
+	m.state.mu.Lock()
+	defer m.state.mu.Unlock()
+	if latest := s.Record.Latest(); latest != nil {
+		m.state.memory.given = latest.End
+	}
+	return nil
+}
+
+// NameState sets the name under which the state directory of the configuration keeps this process apart from others of
+// its executable, in place of the configuration's instance. Call it before Start or Run.
+func (m *ResourceMonitor) NameState(instance string) {
+	m.state.mu.Lock()
+	defer m.state.mu.Unlock()
+	m.state.memory.name = instance
 }
 
 // Handler returns the live page of the monitor: plots over the past that is kept, sites, alerts, captures and what the

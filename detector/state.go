@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"sync"
@@ -24,6 +25,7 @@ type state struct {
 	queue   *evidence.Queue
 	notify  func(alerting.Alert)
 	logger  *logrus.Logger
+	resume  func([]alerting.Alert)         // what was told of, in an earlier life
 	lines   atomic.Pointer[evidence.Lines] // nil where no profiles are taken
 
 	mu       sync.Mutex             // guards what follows
@@ -31,6 +33,9 @@ type state struct {
 	detector *Detector
 	started  time.Time
 	awaited  time.Time // since when sampling is to go on, or to go on otherwise
+	memory   memory
+	first    time.Time // of the samples
+	recorded bool      // an event was
 	latest   sampler.Sample
 	judged   time.Time      // when the latest sample was, by the clock of this process
 	before   sampler.Sample // the sample before the latest, for rates
@@ -107,6 +112,10 @@ func (m *state) judge(s *sampler.Sample) error {
 		return fmt.Errorf("the sample of %s is not newer than that of %s, as when the clock was set back",
 			s.Time.Format(time.RFC3339), m.latest.Time.Format(time.RFC3339))
 	}
+	if m.first.IsZero() {
+		m.first = s.Time
+	}
+	m.memory.keepEarly(s, m.detector.Config().StateDir != "")
 	events := m.detector.Observe(s)
 	m.remember(s.Time.UnixNano())
 	m.plots.Observe(m.detector, s, nil)
@@ -140,8 +149,12 @@ func (m *state) recordTotals(events []alerting.Event) {
 // recordEvent makes an alert of an event and hands it on: under m.mu, so that none overtakes another of its finding.
 func (m *state) recordEvent(e alerting.Event) {
 	m.plots.Note(m.detector, []alerting.Event{e})
+	m.recorded = true
 	process := m.process
-	process.Start = m.latest.Start
+	process.Instance, process.Start = m.detector.Config().Instance, m.latest.Start
+	if m.latest.Version != "" || m.latest.Revision != "" {
+		process.Version, process.Revision = cmp.Or(m.latest.Version, process.Version), m.latest.Revision
+	}
 	m.queue.Put(m.ledger.record(e, process))
 }
 

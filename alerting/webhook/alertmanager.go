@@ -94,8 +94,8 @@ func (m *alertmanager) labels(a alerting.Alert) alertLabels {
 	}
 	instance := m.instance
 	if instance == "" {
-		instance = cmp.Or(a.Process.Host, a.Process.Executable)
-		if a.Process.PID != 0 {
+		instance = cmp.Or(a.Process.Instance, a.Process.Host, a.Process.Executable)
+		if a.Process.PID != 0 && a.Process.Instance == "" {
 			instance = net.JoinHostPort(instance, strconv.Itoa(a.Process.PID))
 		}
 	}

@@ -176,6 +176,14 @@ func TestWrite(t *testing.T) {
   known_leaks: []
   # alerts kept in memory (default 100)
   max_alert_history: 100
+  # directory, best of its own, where what was learned is kept between starts; empty = nowhere (default "")
+  state_dir: ""
+  # name that tells this process from others of its executable, in state_dir and in alerts; empty = the host's name (default "")
+  instance: ""
+  # Prometheus that earlier lives are read from at the start, http or https; empty = none (default "")
+  history_from: ""
+  # selector of the series of this workload there, as in {job="worker"} (default "")
+  history_selector: ""
   # percent of growth within one interval that is a hard limit, once it outlasted a burst of 10m; 0 = off (default 0)
   growth_rate_threshold: 0
   adaptive:

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/detector/state/filelock"
 )
 
@@ -117,7 +116,7 @@ func Read(path string) (Saved, error) {
 		return Saved{}, err
 	}
 	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, MaxBytes+1))
+	text, err := io.ReadAll(io.LimitReader(file, maxBytes+1))
 	if err != nil {
 		return Saved{}, err
 	}
@@ -128,9 +127,11 @@ func Read(path string) (Saved, error) {
 	return s, nil
 }
 
-// Write replaces the state: whoever reads it finds the one from before or this one, also after the power went.
-func (f *File) Write(record *lives.Record, now time.Time) error {
-	text, err := Encode(Saved{Executable: f.key.Executable, Instance: f.key.Instance, Written: now.UTC().Round(0), Record: *record})
+// Write replaces the state by the record and the alerts of another one: whoever reads it finds the one from before or
+// this one, also after the power went.
+func (f *File) Write(s Saved, now time.Time) error {
+	s.Executable, s.Instance, s.Written = f.key.Executable, f.key.Instance, now.UTC().Round(0)
+	text, err := Encode(s)
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.path, err)
 	}

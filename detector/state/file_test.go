@@ -54,7 +54,7 @@ func open(t *testing.T, dir string) (f *state.File, saved *state.Saved, unusable
 func fill(t *testing.T, dir string, r *lives.Record, at time.Time) (path string, text []byte) {
 	t.Helper()
 	f, _, _ := open(t, dir)
-	if err := f.Write(r, at); err != nil {
+	if err := f.Write(state.Saved{Record: *r}, at); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {
@@ -104,7 +104,7 @@ func TestKilledAtAnyByte(t *testing.T) {
 			t.Fatalf("killed after %d bytes: %v", n, err)
 		}
 	}
-	if err := f.Write(record(1), now); err != nil {
+	if err := f.Write(state.Saved{Record: *record(1)}, now); err != nil {
 		t.Fatal("what a killed writer left is in the way: ", err)
 	}
 	if saved, err := state.Read(path); err != nil || len(saved.Record.Lives) != 1 {
@@ -155,7 +155,7 @@ func TestUnusable(t *testing.T) {
 		{"of another executable", encoded(state.Saved{Executable: "other", Instance: "host-1", Written: now, Record: *record(2)}), state.ErrForeign},
 		{"of another instance", encoded(state.Saved{Executable: "worker", Instance: "host-2", Written: now, Record: *record(2)}), state.ErrForeign},
 		{"from the future", encoded(state.Saved{Executable: "worker", Instance: "host-1", Written: now.Add(2 * time.Hour), Record: *record(2)}), state.ErrFuture},
-		{"too large", strings.Repeat("x", state.MaxBytes+1), state.ErrTooLarge},
+		{"too large", strings.Repeat("x", 64<<10+1), state.ErrTooLarge},
 	} {
 		dir := t.TempDir()
 		path := filepath.Join(dir, key.FileName())
@@ -171,7 +171,7 @@ func TestUnusable(t *testing.T) {
 		if kept, err := os.ReadFile(path + ".unusable"); err != nil || string(kept) != test.text {
 			t.Errorf("%s: %v: it was not kept as it was", test.name, err)
 		}
-		if err := f.Write(record(1), now); err != nil {
+		if err := f.Write(state.Saved{Record: *record(1)}, now); err != nil {
 			t.Errorf("%s: %v", test.name, err)
 		}
 		if s, err := state.Read(path); err != nil || len(s.Record.Lives) != 1 {
@@ -221,8 +221,8 @@ func TestTooLarge(t *testing.T) {
 	path, _ := fill(t, dir, record(1), now)
 	f, _, _ := open(t, dir)
 	large := record(1)
-	large.Lives[0].Version = strings.Repeat("x", state.MaxBytes)
-	if err := f.Write(large, now); !errors.Is(err, state.ErrTooLarge) {
+	large.Lives[0].Version = strings.Repeat("x", 64<<10)
+	if err := f.Write(state.Saved{Record: *large}, now); !errors.Is(err, state.ErrTooLarge) {
 		t.Errorf("%v", err)
 	}
 	if _, err := state.Read(path); err != nil {

@@ -11,11 +11,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/lives"
 )
 
-// MaxBytes is the most that a state may take: what is larger is neither written nor read.
-const MaxBytes = 64 << 10
+// maxBytes is the most that a state may take: what is larger is neither written nor read.
+const maxBytes = 64 << 10
 
 const (
 	magic   = "leaktrend state"
@@ -30,6 +31,9 @@ type Saved struct {
 	Instance   string       `json:"instance"`
 	Written    time.Time    `json:"written"`
 	Record     lives.Record `json:"record"`
+	// Alerts are those that were told and hold, by the findings that the record has as open: who watches the next life
+	// tells of their end. They are left out where there is no room.
+	Alerts []alerting.Alert `json:"alerts,omitempty"`
 }
 
 var (
@@ -41,7 +45,7 @@ var (
 	ErrForeign = errors.New("the state of another process")
 	// ErrFuture says that a state was written more than an hour after the present, by the clock.
 	ErrFuture = errors.New("written in the future")
-	// ErrTooLarge says that a state is over MaxBytes.
+	// ErrTooLarge says that a state is over maxBytes.
 	ErrTooLarge = errors.New("over the maximum of 64 KB")
 )
 
@@ -53,7 +57,11 @@ func Encode(s Saved) ([]byte, error) {
 	}
 	text := fmt.Appendf(nil, "%s %d sha256:%s %d\n", magic, version, sum(body), len(body)+1)
 	text = append(append(text, body...), '\n')
-	if len(text) > MaxBytes {
+	if len(text) > maxBytes && len(s.Alerts) > 0 {
+		s.Alerts = nil
+		return Encode(s)
+	}
+	if len(text) > maxBytes {
 		return nil, fmt.Errorf("%d bytes: %w", len(text), ErrTooLarge)
 	}
 	return text, nil
@@ -66,7 +74,7 @@ func sum(body []byte) string {
 
 // Decode reads the text of a state file. The error wraps ErrDamaged, ErrNewer or ErrTooLarge.
 func Decode(text []byte) (Saved, error) {
-	if len(text) > MaxBytes {
+	if len(text) > maxBytes {
 		return Saved{}, ErrTooLarge
 	}
 	head, body, whole := bytes.Cut(text, []byte("\n"))

@@ -17,7 +17,6 @@ import (
 	"github.com/sirupsen/logrus"
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
-	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/detector/state"
 )
 
@@ -31,6 +30,8 @@ type process struct {
 	learned []int // how many lives, each time
 	refuses error
 	asked   atomic.Int32 // for the record
+	once    bool         // it has a record only once
+	told    atomic.Bool
 }
 
 func newProcess(dir string) *process {
@@ -43,15 +44,19 @@ func newProcess(dir string) *process {
 			defer p.mu.Unlock()
 			return p.place
 		},
-		Learn: func(r *lives.Record) error {
+		Learn: func(s *state.Saved) error {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			p.learned = append(p.learned, len(r.Lives))
+			p.learned = append(p.learned, len(s.Record.Lives))
 			return p.refuses
 		},
-		Record: func() (lives.Record, bool) {
+		Record: func() (state.Saved, bool) {
 			p.asked.Add(1)
-			return *record(1 + p.known()), true
+			if p.told.Load() {
+				return state.Saved{}, false
+			}
+			p.told.Store(p.once)
+			return state.Saved{Record: *record(1 + p.known())}, true
 		},
 	}
 	return p
@@ -189,6 +194,28 @@ func TestKeeperWithoutDirectory(t *testing.T) {
 	})
 }
 
+// What could not be written is written when it can be, though there is nothing new by then.
+func TestKeeperWritesWhatIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		inTheWay := filepath.Join(dir, key.FileName()+".new")
+		if err := os.MkdirAll(filepath.Join(inTheWay, "x"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		p := newProcess(dir)
+		p.once = true
+		end := p.Start()
+		time.Sleep(time.Hour)
+		if err := os.RemoveAll(inTheWay); err != nil {
+			t.Fatal(err)
+		}
+		end()
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel, logrus.InfoLevel}, p.said()); diff != "" || livesIn(dir) != 1 {
+			t.Errorf("%d lives are kept; said (-want +got):\n%s", livesIn(dir), diff)
+		}
+	})
+}
+
 // Another directory, as after a reload, gets what is known, and what is there already is kept aside where it cannot be
 // learned.
 func TestKeeperMoves(t *testing.T) {
@@ -216,11 +243,33 @@ func TestKeeperMoves(t *testing.T) {
 	})
 }
 
+// What comes too late is left to whoever comes next, and said once.
+func TestKeeperTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		fill(t, dir, record(3), time.Now())
+		p := newProcess(dir)
+		p.refuses = state.ErrLate
+		end := p.Start()
+		time.Sleep(time.Hour)
+		next := newProcess(dir)
+		endNext := next.Start()
+		if next.known() != 3 {
+			t.Errorf("the next one knows of %d lives, want 3", next.known())
+		}
+		endNext()
+		end()
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel}, p.said()); diff != "" || livesIn(dir) != 4 {
+			t.Errorf("%d lives are kept; said (-want +got):\n%s", livesIn(dir), diff)
+		}
+	})
+}
+
 // A record that panics is no more than a state that is not kept.
 func TestKeeperPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newProcess(t.TempDir())
-		p.Record = func() (lives.Record, bool) { panic("by the test") }
+		p.Record = func() (state.Saved, bool) { panic("by the test") }
 		end := p.Start()
 		time.Sleep(time.Hour)
 		if !end() || !slices.Equal(p.said(), []logrus.Level{logrus.WarnLevel}) {
@@ -236,9 +285,9 @@ func TestKeeperHangs(t *testing.T) {
 		fill(t, dir, record(2), time.Now())
 		p := newProcess(dir)
 		learn, answers := p.Learn, make(chan bool)
-		p.Learn = func(r *lives.Record) error {
+		p.Learn = func(s *state.Saved) error {
 			<-answers
-			return learn(r)
+			return learn(s)
 		}
 		began := time.Now()
 		end := p.Start()

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/sirupsen/logrus"
 
-	"github.com/mdzesseis/leaktrend/detector/lives"
+	"github.com/mdzesseis/leaktrend/detector/state"
 	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
@@ -50,7 +50,7 @@ func TestKeeperFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	fill(t, dir, record(1), time.Now())
 	p := newProcess(dir)
-	p.Record = func() (lives.Record, bool) { return *record(5), true }
+	p.Record = func() (state.Saved, bool) { return state.Saved{Record: *record(5)}, true }
 	limitFiles(t, 100)
 	end := p.Start()
 	await.True(t, "the warning", func() bool { return len(p.said()) > 0 })

@@ -15,7 +15,6 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/mdzesseis/leaktrend/detector/internal/guard"
-	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/detector/state/filelock"
 )
 
@@ -28,6 +27,9 @@ const (
 	readingWait = 500 * time.Millisecond // for the state, before the first sample is taken without it
 	endWait     = 2 * time.Second        // for the state to be written at the end
 )
+
+// ErrLate says that a state came when too much had been sampled and decided without it.
+var ErrLate = errors.New("it came too late")
 
 // Place says where a state belongs.
 type Place struct {
@@ -44,10 +46,11 @@ type Keeper struct {
 	// Place is asked again before each write.
 	Place func() Place
 	// Learn takes what was saved by the life before: usually before the first sample, later where the disk is slow or
-	// the life before is only just ending. An error says why it cannot be used.
-	Learn func(*lives.Record) error
-	// Record returns what is to be saved; ok is false where there is nothing new.
-	Record func() (record lives.Record, ok bool)
+	// the life before is only just ending. An error says why it cannot be used: then it is moved aside, but for ErrLate,
+	// with which the file is left to whoever comes next.
+	Learn func(*Saved) error
+	// Record returns the record and the alerts that are to be saved; ok is false where there is nothing new.
+	Record func() (s Saved, ok bool)
 
 	mu      sync.Mutex
 	written time.Time // in the state that this Keeper wrote last
@@ -98,14 +101,17 @@ func awaitOr(done <-chan struct{}, limit time.Duration) bool {
 // run is one run of a Keeper. All but the channels is for its goroutine.
 type run struct {
 	*Keeper
-	began   time.Time
-	read    chan struct{} // closed once the state was looked for
-	first   bool          // it was
-	ended   chan struct{} // closed once all is over
-	file    *File
-	place   Place
-	problem guard.News
-	failed  int // attempts in a row
+	began time.Time
+	read  chan struct{} // closed once the state was looked for
+	first bool          // it was
+	ended chan struct{} // closed once all is over
+	file  *File
+	place Place
+	late  Place // that is left to others
+	// unwritten is what could not be written yet.
+	unwritten *Saved
+	problem   guard.News
+	failed    int // attempts in a row
 }
 
 // keep works until ctx ends.
@@ -157,7 +163,7 @@ func (r *run) step() error {
 		}
 	}
 	r.place = place
-	if place.Dir == "" {
+	if place.Dir == "" || r.late == place {
 		return nil
 	}
 	if r.file == nil {
@@ -165,14 +171,17 @@ func (r *run) step() error {
 			return err
 		}
 	}
-	record, ok := r.Record()
-	if !ok {
+	if saved, ok := r.Record(); ok {
+		r.unwritten = &saved
+	}
+	if r.unwritten == nil {
 		return nil
 	}
 	at := time.Now()
-	err := r.file.Write(&record, at)
+	err := r.file.Write(*r.unwritten, at)
 	switch {
 	case err == nil:
+		r.unwritten = nil
 		r.wrote(at)
 	case errors.Is(err, fs.ErrNotExist): // the directory is gone, and with it the lock
 		err = errors.Join(err, r.close())
@@ -197,7 +206,12 @@ func (r *run) open() error {
 	}
 	r.file = file
 	if saved != nil && !r.isOwn(saved) {
-		if unusable = r.Learn(&saved.Record); unusable != nil {
+		unusable = r.Learn(saved)
+		if errors.Is(unusable, ErrLate) {
+			r.late = r.place
+			return errors.Join(fmt.Errorf("%s: %w", file.Path(), unusable), r.close())
+		}
+		if unusable != nil {
 			unusable = errors.Join(fmt.Errorf("%s: %w", file.Path(), unusable), file.MoveAside())
 		}
 	}
@@ -212,8 +226,11 @@ func (r *run) open() error {
 func (r *run) report(err error) {
 	switch changed := r.problem.ChangedError(err); {
 	case !changed:
-	case err == nil:
+	case err == nil && r.late == (Place{}):
 		r.Logger.Info("Resource monitor: the state is kept again")
+	case err == nil:
+	case errors.Is(err, ErrLate):
+		r.Logger.Warnf("Resource monitor: this process goes on without what earlier lives taught, and keeps nothing: %v", err)
 	case errors.Is(err, filelock.ErrLocked):
 		r.Logger.Warnf("Resource monitor: another process of this executable and instance keeps the state here: this one goes on without until that has ended; `instance` tells them apart: %v", err)
 	default:

@@ -1,0 +1,142 @@
+package detector
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/lives"
+	saved "github.com/mdzesseis/leaktrend/detector/state"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+const (
+	// maxEarly samples, with that many readings, may come before the state of earlier lives: they are judged once more.
+	maxEarly         = 256
+	maxEarlyReadings = 8192
+	// lostOfSoak is which part of a soak run may be lost where it is killed.
+	lostOfSoak = 200
+)
+
+// memory is what a monitor knows of lives before the running one, and how that reached it. It is guarded by the mutex of
+// the state that it is part of.
+type memory struct {
+	of       *state
+	name     string    // of the instance in the state's key; empty = by the configuration
+	learned  bool      // something was taken in
+	given    time.Time // latest sample in what Restore was given
+	early    []sampler.Sample
+	readings int // in these
+	over     bool
+	written  time.Time // of the latest sample in what was saved
+}
+
+// place says where the state belongs.
+func (k *memory) place() saved.Place {
+	k.of.mu.Lock()
+	defer k.of.mu.Unlock()
+	config := k.of.detector.Config()
+	p := saved.Place{Dir: config.StateDir, Key: saved.Key{
+		Executable: k.of.process.Executable, Instance: cmp.Or(k.name, config.Instance, k.of.process.Host),
+	}}
+	if soak := config.Adaptive.Soak; soak > 0 { // whose ages are others
+		p.Key.Instance += " soak " + sampler.ShortDuration(soak)
+		p.Fine = max(soak/lostOfSoak, 50*time.Millisecond)
+	}
+	return p
+}
+
+// keepEarly keeps a sample that may have to be judged again, where a state is awaited. It needs the mutex.
+func (k *memory) keepEarly(s *sampler.Sample, awaited bool) {
+	if k.over = k.over || !awaited; k.over {
+		return
+	}
+	k.readings += len(s.Readings)
+	if k.learned || len(k.early) == maxEarly || k.readings > maxEarlyReadings {
+		k.early, k.over = nil, true
+		return
+	}
+	k.early = append(k.early, s.Clone())
+}
+
+// learn takes in what earlier lives left.
+func (k *memory) learn(s *saved.Saved) error {
+	k.of.mu.Lock()
+	defer k.of.mu.Unlock()
+	if latest := s.Record.Latest(); latest != nil && !latest.End.After(k.given) {
+		return nil // no more than was given
+	}
+	if err := k.restore(&s.Record); err != nil {
+		return err
+	}
+	open := slices.DeleteFunc(slices.Clone(s.Alerts), func(a alerting.Alert) bool {
+		return !slices.ContainsFunc(s.Record.Open, func(e alerting.Event) bool { return e.Resource == a.Resource && e.Kind == a.Kind })
+	})
+	k.of.resume(k.of.ledger.resume(open))
+	k.judgeEarly()
+	return nil
+}
+
+// restore has a record of earlier lives taken in, before the first sample or shortly after. It needs the mutex.
+func (k *memory) restore(r *lives.Record) error {
+	switch {
+	case k.learned:
+		return errors.New("another state is in use since this process started")
+	case k.of.latest.Time.IsZero():
+		if err := k.of.detector.Restore(*r); err != nil {
+			return err
+		}
+		k.learned = true
+		return nil
+	case k.over || k.of.recorded:
+		return fmt.Errorf("%w: after %s of samples", saved.ErrLate, sampler.ShortDuration(k.of.latest.Time.Sub(k.of.first).Round(time.Second)))
+	}
+	config := k.of.detector.Config()
+	again, err := New(config)
+	if err != nil {
+		return err
+	}
+	kept := r.Clone()
+	if latest := kept.Latest(); latest != nil && latest.End.After(k.of.first) { // it overlaps with this one
+		latest.End = k.of.first
+		if latest.First.After(k.of.first) {
+			kept.Lives = kept.Lives[:len(kept.Lives)-1]
+		}
+	}
+	if err := again.Restore(kept); err != nil {
+		return err
+	}
+	for _, t := range k.of.detector.engine.All() {
+		again.Describe(t.Resource())
+	}
+	k.of.detector, k.learned = again, true
+	return nil
+}
+
+// judgeEarly judges the samples again that came before what was learned. It needs the mutex.
+func (k *memory) judgeEarly() {
+	early := k.early
+	k.early, k.over = nil, true
+	for i := range early {
+		k.of.recordTotals(k.of.detector.Observe(&early[i]))
+	}
+}
+
+// toSave returns what the next life is to know; ok is false where nothing is new since it was last asked for.
+func (k *memory) toSave() (s saved.Saved, ok bool) {
+	k.of.mu.Lock()
+	defer k.of.mu.Unlock()
+	if k.of.latest.Time.IsZero() || k.of.latest.Time.Equal(k.written) {
+		return s, false
+	}
+	k.written = k.of.latest.Time
+	return k.handover(), true
+}
+
+// handover needs the mutex.
+func (k *memory) handover() saved.Saved {
+	return saved.Saved{Record: k.of.detector.Lives(), Alerts: k.of.ledger.holding()}
+}

@@ -1,0 +1,179 @@
+//go:build go1.25
+
+package detector
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/lives"
+	saved "github.com/mdzesseis/leaktrend/detector/state"
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// aLife is one process whose goroutines pass a limit, or not.
+type aLife struct {
+	version string
+	leaks   bool
+}
+
+// begin begins to watch a life with a state in a directory. What comes of it is in alerts.
+func (l aLife) begin(t *testing.T, dir string) (m *ResourceMonitor, j *journal, alerts *[]alerting.Alert) {
+	t.Helper()
+	config := DefaultConfig()
+	config.StateDir, config.Instance, config.GoroutineThreshold = dir, "one", 100
+	start := time.Now()
+	m, _, j = watching(t, config, func(n int, s *sampler.Sample) error {
+		s.Start, s.Version = start, l.version
+		level := 50.
+		if l.leaks && n > 60 {
+			level = 500
+		}
+		s.Add(sampler.Goroutines, level)
+		return nil
+	})
+	alerts = new([]alerting.Alert)
+	m.OnAlert(func(a alerting.Alert) { *alerts = append(*alerts, a) })
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return m, j, alerts
+}
+
+func livesOf(m *ResourceMonitor) (all []string) {
+	r := m.Lives()
+	for i := range r.Lives {
+		all = append(all, r.Lives[i].Version+" "+string(r.Lives[i].Ended))
+	}
+	return all
+}
+
+// What a monitor learned reaches the next one through the state directory, the end of what it alerted among it.
+func TestMonitorKeepsItsState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		first, _, told := aLife{"1.0", true}.begin(t, dir)
+		time.Sleep(3 * time.Hour)
+		_ = first.Stop()
+		if len(*told) != 1 || (*told)[0].Process.Version != "1.0" || (*told)[0].Process.Instance != "one" {
+			t.Fatalf("the first life told %+v", *told)
+		}
+		time.Sleep(time.Minute)
+		second, j, toldNext := aLife{"1.1", false}.begin(t, dir)
+		time.Sleep(3 * time.Hour)
+		_ = second.Stop()
+		if diff := cmp.Diff([]string{"1.0 replaced", "1.1 running"}, livesOf(second)); diff != "" {
+			t.Errorf("lives (-want +got):\n%s", diff)
+		}
+		if len(*toldNext) != 1 || (*toldNext)[0].Status != alerting.Resolved || (*toldNext)[0].ID != (*told)[0].ID ||
+			!(*toldNext)[0].Process.Start.Equal((*told)[0].Process.Start) {
+			t.Errorf("the second life told\n%+v, want the end of\n%+v", *toldNext, *told)
+		}
+		if text := j.text(); strings.Contains(text, "warning") {
+			t.Errorf("logged:\n%s", text)
+		}
+	})
+}
+
+// A state that comes when there are samples already, as that of a process which ends late, is learned all the same.
+func TestMonitorLearnsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		first, _, _ := aLife{"1.0", false}.begin(t, dir)
+		time.Sleep(3 * time.Hour)
+		second, j, _ := aLife{"1.1", false}.begin(t, dir)
+		time.Sleep(10 * time.Minute)
+		if diff := cmp.Diff([]string{"1.1 running"}, livesOf(second)); diff != "" {
+			t.Errorf("beside the first (-want +got):\n%s", diff)
+		}
+		_ = first.Stop()
+		time.Sleep(10 * time.Minute)
+		if diff := cmp.Diff([]string{"1.0 replaced", "1.1 running"}, livesOf(second)); diff != "" {
+			t.Errorf("after the first (-want +got):\n%s", diff)
+		}
+		record := second.Lives()
+		if err := record.Validate(); err != nil {
+			t.Error(err)
+		}
+		_ = second.Stop()
+		if n := strings.Count(j.text(), "warning"); n != 1 {
+			t.Errorf("%d warnings, want 1:\n%s", n, j.text())
+		}
+		third, _, _ := aLife{"1.2", false}.begin(t, dir)
+		time.Sleep(time.Hour)
+		_ = third.Stop()
+		if diff := cmp.Diff([]string{"1.0 replaced", "1.1 replaced", "1.2 running"}, livesOf(third)); diff != "" {
+			t.Errorf("the third (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A state that comes after hours is not learned, and stays as it is.
+func TestMonitorDoesNotLearnTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		first, _, _ := aLife{"1.0", false}.begin(t, dir)
+		time.Sleep(time.Hour)
+		second, j, _ := aLife{"1.1", false}.begin(t, dir)
+		time.Sleep(9 * time.Hour)
+		_ = first.Stop()
+		time.Sleep(time.Hour)
+		_ = second.Stop()
+		if diff := cmp.Diff([]string{"1.1 running"}, livesOf(second)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if n := strings.Count(j.text(), "warning"); n != 2 {
+			t.Errorf("%d warnings, want 2:\n%s", n, j.text())
+		}
+		third, _, _ := aLife{"1.2", false}.begin(t, dir)
+		time.Sleep(time.Minute)
+		if diff := cmp.Diff([]string{"1.0 replaced", "1.2 running"}, livesOf(third)); diff != "" {
+			t.Errorf("the next one knows (-want +got):\n%s", diff)
+		}
+		_ = third.Stop()
+	})
+}
+
+// A monitor that is stopped and started goes on where it was, and one of the same process that is watched anew, too.
+func TestMonitorGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		m, j, _ := aLife{"1.0", false}.begin(t, dir)
+		time.Sleep(2 * time.Hour)
+		_ = m.Stop()
+		time.Sleep(time.Minute)
+		_ = m.Start()
+		time.Sleep(2 * time.Hour)
+		config := m.state.config()
+		config.StateDir = filepath.Join(dir, "other")
+		if err := m.Reload(config); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Hour)
+		_ = m.Stop()
+		if diff := cmp.Diff([]string{"1.0 running"}, livesOf(m)); diff != "" || strings.Contains(j.text(), "warning") {
+			t.Errorf("logged %s\n(-want +got):\n%s", j.text(), diff)
+		}
+		entries, err := os.ReadDir(config.StateDir)
+		if err != nil || len(entries) != 2 {
+			t.Errorf("%v: the directory after the reload holds %d files, want a state and its lock", err, len(entries))
+		}
+		other, _, _ := watching(t, config, fillSteady)
+		if err := other.Restore(m.Handover()); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(livesOf(m), livesOf(other)); diff != "" {
+			t.Errorf("handed over (-want +got):\n%s", diff)
+		}
+		if other.Restore(saved.Saved{Record: lives.New(2)}) == nil {
+			t.Error("a second state is taken beside the first")
+		}
+	})
+}
