@@ -42,20 +42,21 @@ func TestComplete(t *testing.T) {
 		{"two", "--pid 7 --url http://x", Flags{}, "only one of --pid, --name and --url can be given"},
 		{"three", "--pid 7 --url http://x --name x", Flags{}, "only one of --pid, --name and --url can be given"},
 		{"negative pid", "--pid -7", Flags{}, "--pid -7: not a process id"},
-		{"negative duration", "--pid 7 --duration -1s", Flags{}, "--duration -1s: must not be negative"},
-		{"short soak", "--pid 7 --soak 9s", Flags{}, "--soak 9s: must be at least 10s"},
-		{"negative soak", "--pid 7 --soak -20m", Flags{}, "--soak -20m0s: must be at least 10s"},
-		{"short interval", "--pid 7 --interval 9ms", Flags{}, "--interval 9ms: must be at least 10ms"},
-		{"negative interval", "--pid 7 --interval -1s --soak 20m", Flags{}, "--interval -1s: must be at least 10ms"},
+		{"negative duration", "--pid 7 --duration -1s", Flags{}, `invalid argument "-1s" for "--duration" flag: must not be negative, as in 1h`},
+		{"short soak", "--pid 7 --soak 9s", Flags{}, `invalid argument "9s" for "--soak" flag: must be at least 10s, as in 20m`},
+		{"negative soak", "--pid 7 --soak -20m", Flags{}, `invalid argument "-20m" for "--soak" flag: must not be negative, as in 20m`},
+		{"short interval", "--pid 7 --interval 9ms", Flags{}, `invalid argument "9ms" for "--interval" flag: must be at least 10ms, as in 5s`},
+		{"negative interval", "--pid 7 --interval -1s --soak 20m", Flags{}, `invalid argument "-1s" for "--interval" flag: must be at least 10ms, as in 5s`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var f Flags
 			fs := pflag.NewFlagSet("", pflag.ContinueOnError)
 			f.Register(fs)
-			if err := fs.Parse(strings.Fields(test.args)); err != nil {
-				t.Fatal(err)
+			err := fs.Parse(strings.Fields(test.args))
+			if err == nil {
+				err = f.Complete()
 			}
-			if err := f.Complete(); test.says != "" {
+			if test.says != "" {
 				if err == nil || err.Error() != test.says {
 					t.Errorf("error %v, want %q", err, test.says)
 				}
