@@ -5,13 +5,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/mdzesseis/leaktrend/sampler/outside"
 )
 
-// A Go process that serves net/http/pprof is watched from outside: its alerts name the line of code and the peer of the
-// connections.
+// A Go process is watched from outside, by what it serves with net/http/pprof and without: its alerts name the line of
+// code and the peer of the connections.
 func TestWatchPprof(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 20 s of real time")
@@ -41,14 +44,31 @@ func TestWatchPprof(t *testing.T) {
 	if _, err := fmt.Fscan(stdout, &served, &peer); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"watch", "--pid", strconv.Itoa(leaker.Process.Pid), "--pprof", "http://" + served, "--soak", "20s"}
-	want := []string{"open_fds leak: ", "main.go:", "new descriptors are tcp CLOSE_WAIT to " + peer}
-	got := until(t, args, want...)
-	for _, text := range want {
-		if !strings.Contains(got.stdout+got.stderr, text) {
-			t.Errorf("no %q in\n%s%s", text, got.stdout, got.stderr)
+	// The descriptors are told in the words of the kernel, and the line whether the process serves its profiles or not.
+	pid := []string{"watch", "--pid", strconv.Itoa(leaker.Process.Pid), "--soak", "20s"}
+	t.Run("together", func(t *testing.T) {
+		for name, test := range map[string]struct{ args, want []string }{
+			"pprof": {append(slices.Clone(pid), "--pprof", "http://"+served), []string{"open_fds leak: ", "main.go:", "new descriptors are tcp CLOSE_WAIT to " + peer}},
+			"alone": {pid, []string{"goroutines leak: ", "main.go:14 made ", "chan receive, created by main.leak ", "new descriptors are tcp CLOSE_WAIT to " + peer}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				if name == "alone" {
+					if o, err := outside.Open(leaker.Process.Pid); err != nil {
+						t.Skip("this toolchain is not known, or this system forbids it: ", err)
+					} else {
+						_ = o.Close()
+					}
+				}
+				got := until(t, test.args, test.want...)
+				for _, text := range test.want {
+					if !strings.Contains(got.stdout+got.stderr, text) {
+						t.Errorf("no %q in\n%s%s", text, got.stdout, got.stderr)
+					}
+				}
+			})
 		}
-	}
+	})
 }
 
 func TestWatchPprofTarget(t *testing.T) {
