@@ -118,14 +118,6 @@ func reasonOfWait() string {
 	return "sync.WaitGroup.Wait"
 }
 
-// needsRow skips a test where this toolchain is none of the table.
-func needsRow(t testing.TB) {
-	t.Helper()
-	if _, ok := rowOf(runtime.Version(), runtime.GOARCH); !ok || !isPlain(runtime.Version()) {
-		t.Skipf("%s for %s is not in the table", runtime.Version(), runtime.GOARCH)
-	}
-}
-
 func openProcess(t testing.TB, pid int) *Process {
 	t.Helper()
 	o, err := Open(pid)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,6 +37,15 @@ type program struct {
 	pid int
 	in  io.Writer
 	out *json.Decoder
+}
+
+// needsRow returns the version of this toolchain, and skips a test where that is none of the table.
+func needsRow(t testing.TB) string {
+	t.Helper()
+	if _, ok := rowOf(runtime.Version(), runtime.GOARCH); !ok || !isPlain(runtime.Version()) || runtime.GOOS != "linux" {
+		t.Skipf("%s for %s/%s is not in the table", runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	}
+	return runtime.Version()
 }
 
 // built are programs by their options, for all tests.

@@ -114,7 +114,7 @@ func operands(c code, arch string) []uint64 {
 		at += i.Len
 		for _, a := range i.Args {
 			if m, ok := a.(x86asm.Mem); ok && m.Base == x86asm.RIP {
-				all = append(all, c.base+uint64(at)+uint64(m.Disp))
+				all = append(all, c.base+uint64(at)+uint64(int32(m.Disp))) // the decoder leaves the sign out
 			}
 		}
 	}
