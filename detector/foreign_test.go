@@ -295,6 +295,33 @@ func TestMonitorHookThatHangs(t *testing.T) {
 	})
 }
 
+// A hook that panics after it was given up has panicked all the same.
+func TestMonitorHookThatPanicsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, _, j := watching(t, flappingConfig(), flapping)
+		release := make(chan struct{})
+		hangs := true
+		m.OnSample(func(*sampler.Sample) {
+			if hangs {
+				hangs = false
+				<-release
+				panic("late")
+			}
+		})
+		_ = m.Start()
+		time.Sleep(3*checkEvery - 1)
+		close(release)
+		time.Sleep(3 * checkEvery)
+		_ = m.Stop()
+		if n := m.Checks().Panics; n != 1 {
+			t.Errorf("%d panics were counted, want 1", n)
+		}
+		if n := strings.Count(strings.Join(j.read(), "\n"), "panic: late"); n != 1 {
+			t.Errorf("the panic was logged %d times, want once", n)
+		}
+	})
+}
+
 // A hook that is at work when the monitor is stopped is waited for.
 func TestMonitorStopWaitsForTheHook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

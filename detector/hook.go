@@ -73,7 +73,8 @@ func newHookCaller(hooks *checkHooks, m *state, inside *guard.Inside) *hookCalle
 	}
 }
 
-// call passes a copy of a sample to the hooks, and waits for them for hookTimeout.
+// call passes a copy of a sample to the hooks, and waits for them for hookTimeout. The error is theirs, and that of the
+// call before where it ended late.
 func (c *hookCaller) call(ctx context.Context, s *sampler.Sample) error {
 	calls := c.hooks.calls()
 	if calls.onSample == nil && calls.onLeakDetection == nil {
@@ -84,8 +85,9 @@ func (c *hookCaller) call(ctx context.Context, s *sampler.Sample) error {
 	default:
 		return errHookHangs
 	}
+	var late error
 	if c.busy { // it returned meanwhile, and answered before it gave up its turn
-		c.answered(<-c.answers)
+		late = c.answered(<-c.answers)
 	}
 	readings := append(c.sample.Readings[:0], s.Readings...)
 	c.sample = *s
@@ -96,7 +98,7 @@ func (c *hookCaller) call(ctx context.Context, s *sampler.Sample) error {
 	}
 	c.calls <- calls
 	c.busy = true
-	return c.wait(ctx, hookTimeout)
+	return errors.Join(late, c.wait(ctx, hookTimeout))
 }
 
 // wait waits for an answer: so long, or for stopGrace once ctx has ended.

@@ -179,10 +179,15 @@ func checkGo(t *testing.T, command string) error {
 		switch {
 		case strings.HasPrefix(word, "./"):
 			dirs = append(dirs, word)
-		case (word == "-run" || word == "-bench") && i+1 < len(words):
+		case word == "-run" && i+1 < len(words):
 			i++
 			if pattern := strings.Trim(words[i], `'"`); pattern != "^$" {
 				patterns = append(patterns, pattern)
+			}
+		case word == "-bench" && i+1 < len(words):
+			i++
+			for _, alternative := range strings.Split(strings.Trim(words[i], `'"`), "|") {
+				patterns = append(patterns, "^Benchmark.*"+alternative)
 			}
 		case strings.HasPrefix(word, "-"):
 			flags = append(flags, strings.TrimLeft(word, "-"))
@@ -211,12 +216,14 @@ func checkGo(t *testing.T, command string) error {
 	case "test":
 		for _, pattern := range patterns {
 			pattern, _, _ = strings.Cut(pattern, "/") // what follows selects sub-tests
-			re, err := regexp.Compile(pattern)
-			if err != nil {
-				return err
-			}
-			if !slices.ContainsFunc(tests, re.MatchString) {
-				return fmt.Errorf("nothing matches %s", pattern)
+			for _, alternative := range strings.Split(pattern, "|") {
+				re, err := regexp.Compile(alternative)
+				if err != nil {
+					return err
+				}
+				if !slices.ContainsFunc(tests, re.MatchString) {
+					return fmt.Errorf("nothing matches %s", alternative)
+				}
 			}
 		}
 	case "run":
@@ -258,10 +265,10 @@ func sourcesOf(t *testing.T, dir string) string {
 	return all.String()
 }
 
-// declaredTests returns the tests and benchmarks of packages.
+// declaredTests returns the tests, benchmarks and examples of packages.
 func declaredTests(t *testing.T, dir string) (names []string) {
 	t.Helper()
-	for _, match := range regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz)\w+)\(`).FindAllStringSubmatch(sourcesOf(t, dir), -1) {
+	for _, match := range regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz|Example)\w+)\(`).FindAllStringSubmatch(sourcesOf(t, dir), -1) {
 		names = append(names, match[1])
 	}
 	return names

@@ -265,6 +265,6 @@ func (e *entry) Reason() string {
 // idOf returns an id for a page that does not depend on the order of the recordings.
 func idOf(file, resource string) string {
 	h := fnv.New64a()
-	io.WriteString(h, file+"\x00"+resource)
+	_, _ = io.WriteString(h, file+"\x00"+resource) // a hash takes everything
 	return fmt.Sprintf("p%x", h.Sum64())
 }

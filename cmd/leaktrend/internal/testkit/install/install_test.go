@@ -267,6 +267,21 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
+// Each target that contributors are told of is there, and has a line in the list.
+func TestMakefile(t *testing.T) {
+	t.Parallel()
+	makefile := read(t, "Makefile")
+	targets := regexp.MustCompile("`make ([a-z]+)").FindAllStringSubmatch(read(t, ".github/CONTRIBUTING.md"), -1)
+	if len(targets) < 6 {
+		t.Errorf("only %q are told of", targets)
+	}
+	for _, target := range targets {
+		if !strings.Contains(makefile, "\n"+target[1]+": ## ") {
+			t.Errorf("make %s is not in the Makefile", target[1])
+		}
+	}
+}
+
 // The issue templates are forms of GitHub, and a verdict is not reported without a recording.
 func TestIssueTemplates(t *testing.T) {
 	t.Parallel()
