@@ -142,6 +142,7 @@ func healthy(t *testing.T) map[string]func(t *testing.T) {
 			}
 		},
 		"time.AfterFunc":          func(t *testing.T) { time.AfterFunc(10*time.Millisecond, func() {}) },
+		"timers that fire later":  func(t *testing.T) { time.AfterFunc(500*time.Millisecond, func() {}) },
 		"a timer that is stopped": func(t *testing.T) { time.AfterFunc(time.Hour, func() {}).Stop() },
 		"a context that is cancelled": func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Hour)

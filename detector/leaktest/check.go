@@ -16,9 +16,9 @@ const (
 	maxGoroutines  = 500
 	maxHeap        = 64 << 20
 	maxDescriptors = 200
-	// maxWall is how many times the budget a check takes at most until all four stretches are there: it counts the rounds,
-	// and to take stock takes longer on a busy machine.
-	maxWall = 10
+	// maxWall is how many times the budget a check takes at most once four stretches are there. The budget counts the
+	// rounds alone: on a busy machine it takes seconds to take stock, and a cache needs its stretches there too.
+	maxWall = 60
 	// firstShare is the share of the budget that the first stretch may take.
 	firstShare = .1
 )
@@ -195,28 +195,46 @@ func (c *check) muchIsLost() bool {
 	return false
 }
 
-// settleDown takes the latest stock again once the goroutines that may still end had time to. As long as they do, it
-// waits on, five times as long at most.
+// settleDown takes the latest stock again once the goroutines and timers that may still end had time to. As long as they
+// do, it waits on, five times as long at most.
 func (c *check) settleDown() {
 	began, ended := time.Now(), time.Now()
 	for c.mayEnd() && time.Since(ended) < c.settle && time.Since(began) < 5*c.settle {
-		n := c.stock.goroutines
+		goroutines, timers := c.stock.goroutines, c.timers()
 		time.Sleep(min(50*time.Millisecond, c.settle/4))
 		c.stock.retake()
-		if c.stock.goroutines < n {
+		if c.stock.goroutines < goroutines || c.timers() < timers {
 			ended = time.Now()
 		}
 	}
 }
 
-// mayEnd reports whether there are goroutines that seem to leak and are not proven to.
+// mayEnd reports whether there are goroutines that seem to leak and are not proven to, or timers, which go with what they
+// refer to when they fire.
 func (c *check) mayEnd() bool {
 	for _, l := range c.stock.lines {
-		if (l.kind == waiting || l.kind == own) && c.grows(l) && !c.provenAt(l) {
-			return true
+		switch l.kind {
+		case waiting, own:
+			if c.grows(l) && !c.provenAt(l) {
+				return true
+			}
+		case memory:
+			if c.grows(l) && isTimer(c.stock.stackOf(l)) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// timers returns how many timers more there are than at the first stock, at the lines that seem to leak them.
+func (c *check) timers() (n float64) {
+	for _, l := range c.stock.lines {
+		if l.kind == memory && c.grows(l) && isTimer(c.stock.stackOf(l)) {
+			n += l.objects.growth()
+		}
+	}
+	return n
 }
 
 // provenAt reports whether half of the growth of a line, or more, is proven to be leaked.

@@ -68,8 +68,8 @@ func Rounds(n int) Option { return func(o *options) { o.rounds = max(n, 1) } }
 // twelve.
 func Budget(d time.Duration) Option { return func(o *options) { o.budget = d } }
 
-// Settle sets how long goroutines have to end after the last round, before they count as left behind; without it two
-// seconds. Where nothing grows, nobody waits.
+// Settle sets how long goroutines and timers have to end after the last round, before they count as left behind; without
+// it two seconds. Where nothing grows, nobody waits.
 func Settle(d time.Duration) Option { return func(o *options) { o.settle = d } }
 
 // allows reports whether a stack has a function that is allowed.

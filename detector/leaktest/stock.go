@@ -344,6 +344,19 @@ func isBuffer(stack []profile.Frame) bool {
 	return false
 }
 
+// isTimer reports whether memory is that of a timer, which the runtime keeps until it fires.
+func isTimer(stack []profile.Frame) bool {
+	for _, f := range stack {
+		if path := profile.PackageOf(f.Function); path != "runtime" && path != "time" {
+			return false
+		}
+		if f.Function == "time.newTimer" {
+			return true
+		}
+	}
+	return false
+}
+
 // ourPackage is the import path of this package.
 const ourPackage = "github.com/mdzesseis/leaktrend/detector/leaktest"
 
