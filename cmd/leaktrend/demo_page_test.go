@@ -122,6 +122,7 @@ func TestLivePageInBrowser(t *testing.T) {
 	livePageFolds(t, tab)
 	livePagePauses(t, tab)
 	livePageZooms(t, tab)
+	livePageSpreads(t, dark)
 
 	// Nothing is swapped while a value is looked at, and its tip stays.
 	tab.Focus("svg.plot")
@@ -200,6 +201,25 @@ func livePageZooms(t *testing.T, tab *browsertest.Tab) {
 	browsertest.Eval[bool](tab, `(document.querySelector('.unzoom').click(), true)`)
 	if got := browsertest.Eval[int](tab, `document.querySelectorAll('[data-now-from], .unzoom').length`); got != 0 {
 		t.Error("the whole time is not shown again")
+	}
+}
+
+// livePageSpreads enlarges a part of the time with two fingers, and takes it back with two.
+func livePageSpreads(t *testing.T, tab *browsertest.Tab) {
+	type box struct{ X, Y, Width float64 }
+	b := browsertest.Eval[box](tab, `(p => { p.scrollIntoView({block: 'center'}); const r = p.getBoundingClientRect(); return {X: r.left, Y: r.top + r.height / 2, Width: r.width} })(document.querySelector('svg.plot'))`)
+	const span = `(d => Math.round(10 * ((d.nowTo || d.to) - (d.nowFrom || d.from)) / (d.to - d.from)))(document.querySelector('svg.plot').dataset)`
+	tab.Spread(b.Y, b.X+.4*b.Width, b.X+.6*b.Width, b.X+.3*b.Width, b.X+.7*b.Width)
+	if got := browsertest.Eval[int](tab, span); got != 5 {
+		t.Errorf("%d tenths of the time are shown after two fingers have spread to twice", got)
+	}
+	if got := browsertest.Eval[[]string](tab, `Array.from(document.querySelectorAll('svg.plot text')).filter(t => t.checkVisibility() && t.getBoundingClientRect().right > innerWidth).map(t => t.textContent)`); len(got) > 0 {
+		t.Errorf("beyond the right edge: %q", got)
+	}
+	tab.Shot("live-spread-375")
+	tab.Spread(b.Y, b.X+.2*b.Width, b.X+.8*b.Width, b.X+.4*b.Width, b.X+.6*b.Width)
+	if got := browsertest.Eval[int](tab, span); got != 10 {
+		t.Errorf("%d tenths of the time are shown after two fingers have come together", got)
 	}
 }
 

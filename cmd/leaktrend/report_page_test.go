@@ -36,7 +36,7 @@ func TestReportOfManyRecordings(t *testing.T) {
 	height := browsertest.Eval[int](tab, `document.documentElement.scrollHeight`)
 	pages, stops := tab.Pages(), tab.Stops()
 	t.Logf("%d pixels, %d pages, %d stops of the tab key", height, pages, stops)
-	if height > 15_000 || pages > 16 || stops > 55 {
+	if height > 15_000 || pages > 16 || stops > 30 {
 		t.Errorf("%d pixels, %d pages, %d stops of the tab key", height, pages, stops)
 	}
 	if got := browsertest.Eval[int](tab, `document.querySelectorAll('.key').length`); got != 1 {
@@ -46,17 +46,20 @@ func TestReportOfManyRecordings(t *testing.T) {
 	tab.Shot("report-print")
 	tab.Media("")
 
-	// All plots are one stop, which goes along with the focus; up and down lead from one to the next.
-	names := func() string {
-		return browsertest.Eval[string](tab, `Array.from(document.querySelectorAll('svg.plot[tabindex="0"]')).map(p => p.querySelector('title').textContent).join()`)
+	// All plots, with what is folded, are one stop, which goes along with the focus; up and down lead from one to the next.
+	at := func() string {
+		return browsertest.Eval[string](tab, `(e => document.querySelectorAll('svg.plot[tabindex="0"], section summary[tabindex="0"]').length +
+			' stop: ' + (e.querySelector('title') || e).textContent)(document.activeElement)`)
 	}
 	tab.Focus("#plots a")
-	first := names()
-	tab.Press("Tab", "ArrowDown")
-	second := names()
-	tab.Press("ArrowUp")
-	if again := names(); first != "open_fds of go-file.csv" || second != "open_fds of node-leak.csv" || again != first {
-		t.Errorf("the stop is at %q, below %q, and above that %q", first, second, again)
+	var visited []string
+	for _, key := range []string{"Tab", "ArrowDown", "ArrowDown", "ArrowUp", "ArrowUp"} {
+		tab.Press(key)
+		visited = append(visited, at())
+	}
+	const first, fold, second = "1 stop: open_fds of go-file.csv", "1 stop: 4 without a finding: heap_live_bytes, goroutines, threads, rss_bytes", "1 stop: open_fds of node-leak.csv"
+	if diff := cmp.Diff([]string{first, fold, second, fold, first}, visited); diff != "" {
+		t.Errorf("stops (-want +got):\n%s", diff)
 	}
 	// Labels of levels stand outside of the plot.
 	if got := browsertest.Eval[int](tab, `Array.from(document.querySelectorAll('svg.plot')).filter(p => p.checkVisibility()).flatMap(p => {
@@ -147,7 +150,10 @@ func TestReportZoom(t *testing.T) {
 		t.Errorf("at first: %+v", whole)
 	}
 	type box struct{ X, Y, Width float64 }
-	b := browsertest.Eval[box](tab, `(p => { p.scrollIntoView({block: 'center'}); const r = p.getBoundingClientRect(); return {X: r.left, Y: r.top + r.height / 2, Width: r.width} })(document.querySelector('svg.plot'))`)
+	inView := func() box {
+		return browsertest.Eval[box](tab, `(p => { p.scrollIntoView({block: 'center'}); const r = p.getBoundingClientRect(); return {X: r.left, Y: r.top + r.height / 2, Width: r.width} })(document.querySelector('svg.plot'))`)
+	}
+	b := inView()
 	tab.Drag(b.X+.25*b.Width, b.Y, b.X+.5*b.Width, b.Y)
 	got := look()
 	if got.Span != .25 || got.Lines < 179 || got.Lines > 181 || got.Plots != 5 || !got.Way || len(strings.Fields(got.Ticks)) < 4 {
@@ -174,6 +180,24 @@ func TestReportZoom(t *testing.T) {
 	tab.Press("-", "0")
 	if diff := cmp.Diff(whole, look()); diff != "" {
 		t.Errorf("after 0 (-want +got):\n%s", diff)
+	}
+
+	// Two fingers on a phone: what is under them stays there.
+	tab.Look(375, 800, "dark")
+	whole, b = look(), inView()
+	tab.Spread(b.Y, b.X+.4*b.Width, b.X+.6*b.Width, b.X+.2*b.Width, b.X+.8*b.Width)
+	if got := look(); got.Span != .33 || got.Plots != 5 || !got.Way {
+		t.Errorf("after two fingers have spread: %+v", got)
+	}
+	tab.Shot("report-spread-375")
+	shown := browsertest.Eval[float64](tab, `+document.querySelector('svg.plot').dataset.nowFrom`)
+	tab.Spread(b.Y, b.X+.3*b.Width, b.X+.6*b.Width, b.X+.6*b.Width, b.X+.9*b.Width)
+	if got, from := look(), browsertest.Eval[float64](tab, `+document.querySelector('svg.plot').dataset.nowFrom`); got.Span != .33 || from >= shown {
+		t.Errorf("after two fingers have moved to the right: %+v from %.0f, and from %.0f before", got, from, shown)
+	}
+	tab.Spread(b.Y, b.X+.1*b.Width, b.X+.9*b.Width, b.X+.45*b.Width, b.X+.55*b.Width)
+	if diff := cmp.Diff(whole, look()); diff != "" {
+		t.Errorf("after two fingers have come together (-want +got):\n%s", diff)
 	}
 }
 

@@ -194,6 +194,17 @@ func pageOfFleet(t *testing.T, prometheus, page string) {
 			t.Errorf("%s: the page is %d wide", scheme, got)
 		}
 	}
+	// axe-core finds nothing wrong with it when all is unfolded, and the tab key is soon through it.
+	if n := tab.Stops(); n > 20 {
+		t.Errorf("the tab key stops %d times", n)
+	}
+	for scheme, width := range map[string]int64{"light": 1100, "dark": 375} {
+		tab.Look(width, 900, scheme)
+		browsertest.Eval[bool](tab, `(document.querySelectorAll('details').forEach(d => { d.open = true; }), true)`)
+		for _, v := range tab.Violations() {
+			t.Errorf("%s: %s", scheme, v)
+		}
+	}
 }
 
 // leakingJobs selects the jobs of the fleet that leak, which takes less time than all.

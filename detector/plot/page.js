@@ -163,15 +163,22 @@
     if (svg) { show(svg, nearest(svg, e.clientX)); } else { hide(); }
   });
 
-  // All plots are one stop of the tab key: the next after wherever the focus is. Up and down lead from plot to plot.
+  // All plots, and what plots are folded behind, are one stop of the tab key: the next after wherever the focus is. Up
+  // and down lead from one to the next.
   function seen(e) { return e.checkVisibility ? e.checkVisibility() : e.getClientRects().length > 0; }
-  function plots() { return Array.from(document.querySelectorAll('svg.plot[data-t]')).filter(seen); }
+  function stops() {
+    return Array.from(document.querySelectorAll('svg.plot[data-t],summary')).filter(function (e) {
+      return e.tagName !== 'SUMMARY' || e.parentNode.querySelector('svg.plot[data-t]');
+    });
+  }
   function stopAt(place) {
-    var all = plots(), stop = all.find(function (p) {
+    var all = stops(), visible = all.filter(seen), stop = visible.find(function (p) {
       return p === place || place.contains(p) || (place.compareDocumentPosition(p) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0;
-    }) || all[all.length - 1];
-    document.querySelectorAll('svg.plot[tabindex="0"]').forEach(function (p) { if (p !== stop) { p.setAttribute('tabindex', '-1'); } });
-    if (stop) { stop.setAttribute('tabindex', '0'); }
+    }) || visible[visible.length - 1];
+    all.forEach(function (p) {
+      var index = p === stop ? '0' : '-1';
+      if (p.getAttribute('tabindex') !== index) { p.setAttribute('tabindex', index); }
+    });
   }
   function target() { return location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1))) || document.body; }
   function focused() { return document.activeElement && document.activeElement !== document.body ? document.activeElement : null; }
@@ -189,7 +196,6 @@
       svg.setAttribute('aria-valuemin', 0);
       svg.setAttribute('aria-valuemax', last);
       svg.setAttribute('aria-readonly', 'true');
-      svg.setAttribute('tabindex', '-1');
       say(svg, last);
     });
     stopAt(focused() || target());
@@ -197,9 +203,10 @@
 
   document.addEventListener('keydown', function (e) {
     var svg = plotOf(document.activeElement);
-    if (!svg || e.ctrlKey || e.metaKey || e.altKey) { return; }
+    if (e.ctrlKey || e.metaKey || e.altKey) { return; }
     if (e.key === 'ArrowUp' || e.key === 'ArrowDown') {
-      var all = plots(), next = all[all.indexOf(svg) + (e.key === 'ArrowUp' ? -1 : 1)];
+      var all = stops().filter(seen), here = all.indexOf(document.activeElement), next = all[here + (e.key === 'ArrowUp' ? -1 : 1)];
+      if (here < 0) { return; }
       e.preventDefault();
       if (next) {
         next.focus({ preventScroll: true });
@@ -207,6 +214,7 @@
       }
       return;
     }
+    if (!svg) { return; }
     var last = columns(svg).t.length - 1, i = shown && shown.svg === svg ? shown.i : last;
     var page = Math.max(1, Math.round(last / 10));
     switch (e.key) {

@@ -1,7 +1,7 @@
 (function () {
   // A part of the time, enlarged in all plots of a group: what has data-group, or the figure alone. It is kept for
   // groups that are drawn anew, by their ids.
-  var page = window.leaktrend, windows = {}, drag = null;
+  var page = window.leaktrend, windows = {}, drag = null, fingers = [];
   var steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000, 1728000, 4320000];
   var day = 86400, least = 1e-3; // of the time, beyond which nothing is enlarged
 
@@ -17,8 +17,18 @@
     e.setAttribute(name, share + '%');
     e.classList.toggle('outside', share < -.01 || share > 100.01);
   }
+  // turn has the label of a mark stand on the side that has room for it.
+  function turn(e, width) {
+    var at = e.getAttribute('data-dx') || e.getAttribute('dx'), gap = Math.abs(at);
+    e.setAttribute('data-dx', at);
+    var end = at < 0, zoomed = width > 0, x = parseFloat(e.getAttribute('x')) * width / 100;
+    if (zoomed) { end = x + gap + e.getComputedTextLength() > width; }
+    e.setAttribute('text-anchor', end ? 'end' : 'start');
+    e.setAttribute('dx', end ? -gap : gap);
+  }
   function ticks(svg, now) {
-    var step = steps.find(function (s) { return (now.to - now.from) / 1000 / s <= 6; }) || steps[steps.length - 1];
+    var most = Math.max(2, Math.min(6, (svg.getBoundingClientRect().width || 720) / 65));
+    var step = steps.find(function (s) { return (now.to - now.from) / 1000 / s <= most; }) || steps[steps.length - 1];
     var t = new Date(now.from), as = step >= day ? 'day' : step < 60 ? 'second' : 'minute';
     t.setHours(0, 0, 0, 0);
     for (var midnight = t.getTime(), k = 0, at = midnight; at <= now.to; k++, at = midnight + 1000 * step * k) {
@@ -44,6 +54,7 @@
     Array.from(svg.children).forEach(function (e) {
       if (e === lines || e.classList.contains('edge')) { return; }
       if (e.hasAttribute('cx')) { place(e, 'cx', full, now); } else if (e.hasAttribute('x')) { place(e, 'x', full, now); }
+      if (e.hasAttribute('dx')) { turn(e, zoomed ? svg.getBoundingClientRect().width : 0); }
       if (e.hasAttribute('data-at')) { e.classList.toggle('replaced', zoomed); }
     });
     if (zoomed) {
@@ -95,10 +106,34 @@
   }
   document.addEventListener('pointerdown', function (e) {
     var svg = page.plotOf(e.target);
-    if (!svg || e.pointerType === 'touch' || e.button !== 0) { return; }
+    if (!svg || e.button !== 0) { return; }
+    if (e.pointerType === 'touch') { // of one finger the page shows the values under it
+      touch(e, svg);
+      return;
+    }
     drag = { svg: svg, from: share(svg, e.clientX), part: null };
   });
+  // Two fingers: the times under them stay under them, so that they enlarge, reduce and move what is shown.
+  var apart = 20; // pixels between them, below which they are one
+  function touch(e, svg) {
+    if (e.isPrimary) { fingers = []; }
+    if (fingers.length && group(fingers[0].svg) !== group(svg)) { return; }
+    var now = page.shownOf(svg);
+    fingers.push({ id: e.pointerId, svg: svg, x: e.clientX, at: now.from + (now.to - now.from) * share(svg, e.clientX) });
+  }
+  function lift(e) { fingers = fingers.filter(function (f) { return f.id !== e.pointerId; }); }
+  function pinch(e) {
+    fingers.forEach(function (f) { if (f.id === e.pointerId) { f.x = e.clientX; } });
+    if (fingers.length !== 2) { return; }
+    var left = fingers[0].x < fingers[1].x ? fingers[0] : fingers[1], right = fingers[0] === left ? fingers[1] : fingers[0];
+    var wide = left.svg.getBoundingClientRect().width, full = whole(left.svg), perPixel = (right.at - left.at) / (right.x - left.x);
+    if (right.x - left.x < apart || !(perPixel > 0)) { return; }
+    var span = Math.min(perPixel * wide, full.to - full.from), from = left.at - span * share(left.svg, left.x);
+    from = Math.max(full.from, Math.min(from, full.to - span));
+    set(left.svg, { from: from, to: from + span });
+  }
   document.addEventListener('pointermove', function (e) {
+    if (e.pointerType === 'touch') { pinch(e); }
     if (!drag) { return; }
     var to = share(drag.svg, e.clientX);
     if (!drag.part) { drag.part = page.part(drag.svg, 'rect', { 'class': 'chosen', y: drag.svg.dataset.top, height: drag.svg.dataset.bottom - drag.svg.dataset.top }); }
@@ -114,8 +149,10 @@
     function at(s) { return now.from + (now.to - now.from) * s; }
     set(d.svg, { from: at(Math.min(d.from, to)), to: at(Math.max(d.from, to)) });
   }
-  document.addEventListener('pointerup', drop);
-  document.addEventListener('pointercancel', drop);
+  ['pointerup', 'pointercancel'].forEach(function (name) {
+    document.addEventListener(name, lift);
+    document.addEventListener(name, drop);
+  });
   document.addEventListener('dblclick', function (e) {
     var svg = page.plotOf(e.target);
     if (svg) { set(svg, null); }
@@ -144,5 +181,5 @@
     });
     offer();
   };
-  page.dragging = function () { return drag !== null; };
+  page.dragging = function () { return drag !== null || fingers.length > 1; };
 })();

@@ -186,6 +186,23 @@ func (tab *Tab) Point(x, y float64) {
 	tab.do("Input.dispatchMouseEvent", parameters{"type": "mouseMoved", "x": x, "y": y})
 }
 
+// Spread puts two fingers on places of one height in the window, moves them to others, and lifts them.
+func (tab *Tab) Spread(y, leftFrom, rightFrom, leftTo, rightTo float64) {
+	tab.t.Helper()
+	fingers := func(kind string, at ...float64) {
+		points := []parameters{}
+		for id, x := range at {
+			points = append(points, parameters{"x": x, "y": y, "id": id})
+		}
+		tab.do("Input.dispatchTouchEvent", parameters{"type": kind, "touchPoints": points})
+	}
+	fingers("touchStart", leftFrom)
+	fingers("touchStart", leftFrom, rightFrom)
+	fingers("touchMove", (leftFrom+leftTo)/2, (rightFrom+rightTo)/2)
+	fingers("touchMove", leftTo, rightTo)
+	fingers("touchEnd")
+}
+
 // Drag presses the button of the mouse at a place in the window, moves it to another, and lets go.
 func (tab *Tab) Drag(fromX, fromY, toX, toY float64) {
 	tab.t.Helper()
