@@ -65,8 +65,8 @@ resource_monitoring:
 			physical +
 			"  alerts      log, those of one resource and kind at most every 5m\n" +
 			"  off         webhook (alert_webhook_url), captures (stack_trace_on_leak)\n", ""}},
-		{"no file", "", []string{filepath.Join("nowhere", "x.yaml")}, outcome{exitUsage, "", "leaktrend: open nowhere/x.yaml: no such file or directory\n"}},
-		{"no argument", "", nil, outcome{exitUsage, "", "leaktrend: accepts 1 arg(s), received 0\n"}},
+		{"no file", "", []string{filepath.Join("nowhere", "x.yaml")}, outcome{exitUsage, "", "leaktrend: nowhere/x.yaml: no such file or directory\n"}},
+		{"no argument", "", nil, outcome{exitUsage, "", "leaktrend: check needs a file: leaktrend check FILE [flags]\n"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := leaktrend(t, test.stdin, append([]string{"check"}, test.args...)...)

@@ -3,19 +3,23 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 	tty "github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// counted writes a number of things in the singular or the plural.
-func counted(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
+// reportSkipped tells of the lines of a file that were skipped: of the first, and how many there are besides.
+func reportSkipped(stderr io.Writer, name string, n int, first []error) {
+	for _, fault := range first {
+		fmt.Fprintln(stderr, "skipped:", printable(strings.TrimSuffix(plain.Error(fault), ": skipped")))
 	}
-	return fmt.Sprintf("%d %s", n, many)
+	if more := n - len(first); more > 0 {
+		fmt.Fprintf(stderr, "skipped: %s: %d more\n", printable(name), more)
+	}
 }
 
 // loadConfig returns the configuration of a file, or the default one without a file.

@@ -34,7 +34,7 @@ file of its own, with its name before the extension. - is standard input, or wit
 		Args: flags.OneArg("a file"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if out == "" {
-				return errors.New("-o: name the recording to write")
+				return errors.New("-o RECORDING is needed: the file to write")
 			}
 			file, err := openFile(cmd.Context(), cmd.InOrStdin(), args[0], reading)
 			if err != nil {
@@ -104,12 +104,7 @@ func reportReading(stderr io.Writer, file *recording.File) {
 	fmt.Fprintln(stderr, printable(file.Name+": "+file.Understood()))
 	for _, r := range file.Recordings {
 		n, first := r.Faults()
-		for _, fault := range first {
-			fmt.Fprintln(stderr, "skipped:", printable(fault.Error()))
-		}
-		if more := n - len(first); more > 0 {
-			fmt.Fprintf(stderr, "skipped: %s: %d more\n", printable(file.Name), more)
-		}
+		reportSkipped(stderr, file.Name, n, first)
 	}
 }
 

@@ -42,7 +42,7 @@ func TestConvert(t *testing.T) {
 	}{
 		{twoPIDs, []string{"-", "-o", "-"}, "the file holds 2 processes"},
 		{twoPIDs, []string{"-", "-o", out}, "is not empty; --force"},
-		{twoPIDs, []string{"-"}, "-o: name the recording"},
+		{twoPIDs, []string{"-"}, "-o RECORDING is needed"},
 		{"n,rss_kb\n1,5\n2,6\n3,7\n", []string{"-", "-o", "-"}, "a CSV table: it has no time: n counts samples; say how far apart they are, as in --interval 1m"},
 	} {
 		if got := leaktrend(t, test.stdin, append([]string{"convert"}, test.args...)...); got.code != 2 || !strings.Contains(got.stderr, test.says) {

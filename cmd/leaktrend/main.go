@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 )
 
 // Exit codes.
@@ -78,7 +79,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		err = errInterrupted
 	}
 	if err != nil && !errors.Is(err, errLeak) && !errors.Is(err, errUnsure) {
-		for i, line := range strings.Split(err.Error(), "\n") {
+		for i, line := range strings.Split(plain.Error(err), "\n") {
 			if line = printable(line); i == 0 {
 				line = "leaktrend: " + line
 			}
@@ -117,6 +118,7 @@ LEAKTREND_SCAN_SINCE for --since of scan alone. Durations are written as in 30s,
 	}
 	root.AddCommand(replayCommand(), convertCommand(), recordCommand(), watchCommand(), tuneCommand(), scanCommand(), rulesCommand(), checkCommand(),
 		demoCommand(), manCommand(), versionCommand())
+	root.SetHelpCommand(helpCommand())
 	addVersion(root)
 	root.SetFlagErrorFunc(flags.Explain)
 	usage := root.UsageFunc()
@@ -140,4 +142,23 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("%s: no such command; %s is like it", args[0], strings.Join(like, " or "))
 	}
 	return fmt.Errorf("%s: no such command; %s -h lists them", args[0], cmd.CommandPath())
+}
+
+// helpCommand is the help on a command, which is refused for one that there is not.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			of, rest, err := cmd.Root().Find(args)
+			if err == nil && len(rest) > 0 {
+				err = knownCommand(of, rest)
+			}
+			if err != nil {
+				return err
+			}
+			of.InitDefaultHelpFlag()
+			return of.Help()
+		},
+	}
 }

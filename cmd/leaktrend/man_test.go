@@ -28,7 +28,7 @@ func TestManPages(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		page := plain(string(text))
+		page := readable(string(text))
 		for _, part := range []string{c.Short, c.UseLine(), strings.Split(c.Long, "\n")[0], c.Example} {
 			if !strings.Contains(page, part) {
 				t.Errorf("%s lacks %q:\n%s", name, part, text)
@@ -72,8 +72,8 @@ func TestManPages(t *testing.T) {
 	}
 }
 
-// plain is the text of a page as it is read: without fonts and escapes.
-func plain(page string) string {
+// readable is the text of a page as it is read: without fonts and escapes.
+func readable(page string) string {
 	return strings.NewReplacer(`\-`, "-", `\fB`, "", `\fI`, "", `\fP`, "", `\fR`, "", `\&`, "", `\[aq]`, "'", `\e`, `\`, `\(aq`, "'", `\'`, "'").Replace(page)
 }
 
@@ -90,7 +90,7 @@ func TestManFaults(t *testing.T) {
 		{[]string{"man", "bogus"}, "leaktrend: bogus: no such command\n"},
 		{[]string{"man", "leaktrend"}, "leaktrend: leaktrend: no such command\n"},
 		{[]string{"man", "-d", full, "watch"}, "leaktrend: -d " + full + ": all pages are written, so it takes no watch\n"},
-		{[]string{"man", "-d", full}, "leaktrend: mkdir " + full + ": not a directory\n"},
+		{[]string{"man", "-d", full}, "leaktrend: " + full + ": not a directory\n"},
 	} {
 		want := outcome{exitUsage, "", test.says}
 		if diff := cmp.Diff(want, leaktrend(t, "", test.args...), cmp.AllowUnexported(outcome{})); diff != "" {

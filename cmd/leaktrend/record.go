@@ -12,6 +12,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/outbox"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -82,7 +83,7 @@ resource at the end. With -o - standard output is the recording itself.`,
 			recorded, lost := r.Samples()
 			switch {
 			case recorded > 0:
-				fmt.Fprintf(stderr, "%d samples recorded; %s\n", recorded, end)
+				fmt.Fprintf(stderr, "%s recorded; %s\n", plain.Count(recorded, "sample"), end)
 			case lost == 0:
 				err = errors.Join(err, fmt.Errorf("nothing was sampled from %s (%s)", from, end))
 			}

@@ -125,12 +125,7 @@ func reportFaults(stderr io.Writer, results []*replay.Result) {
 		if r.Understood != "" {
 			fmt.Fprintln(stderr, r.Understood)
 		}
-		for _, fault := range r.Faults {
-			fmt.Fprintln(stderr, "skipped:", printable(fault.Error()))
-		}
-		if more := r.FaultCount - len(r.Faults); more > 0 {
-			fmt.Fprintf(stderr, "skipped: %s: %d more\n", printable(r.File), more)
-		}
+		reportSkipped(stderr, r.File, r.FaultCount, r.Faults)
 	}
 }
 

@@ -160,8 +160,11 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 	client, err := prom.New(prom.Config{
 		URL: f.url, HTTPConfig: f.httpConfig, Headers: f.headers, Token: os.Getenv(prom.TokenVariable), Concurrency: f.concurrency, Timeout: f.timeout,
 	})
-	if err != nil {
+	switch {
+	case errors.Is(err, prom.ErrAddress):
 		return fmt.Errorf("--prometheus: %w", err)
+	case err != nil:
+		return err
 	}
 	defer client.Close()
 	ctx := cmd.Context()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -21,6 +20,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/tune"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/progress"
 )
 
@@ -204,8 +204,6 @@ func loadRecordings(ctx context.Context, o *tune.Options, args []string, stderr 
 		var files []string
 		if files, err = replay.Files(args); err == nil {
 			recs, err = dataset.LoadUnlabelled(ctx, files)
-		} else if fault := (*fs.PathError)(nil); errors.As(err, &fault) && fault.Op == "replay" {
-			fault.Op = "tune"
 		}
 		o.Unlabelled = true
 	}
@@ -215,7 +213,7 @@ func loadRecordings(ctx context.Context, o *tune.Options, args []string, stderr 
 	}
 	for _, r := range recs {
 		if r.Faults > 0 {
-			fmt.Fprintf(stderr, "skipped: %s: %d lines, the first: %v\n", r.Name, r.Faults, r.Fault)
+			fmt.Fprintf(stderr, "skipped: %s: %s, the first: %s\n", printable(r.Name), plain.Count(r.Faults, "line"), printable(strings.TrimSuffix(plain.Error(r.Fault), ": skipped")))
 		}
 	}
 	o.From = strings.Join(args, " ")

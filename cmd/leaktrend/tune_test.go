@@ -157,7 +157,7 @@ func TestTuneUsage(t *testing.T) {
 		"out is a directory":      {[]string{recording, "-o", dir}, []string{"directory"}},
 		"out is nowhere":          {[]string{recording, "-o", filepath.Join(dir, "no", "x")}, []string{filepath.Join(dir, "no")}},
 		"labels beside":           {[]string{recording, entry("file: a.csv, healthy: true")}, []string{"stands alone"}},
-		"no recordings":           {[]string{empty}, []string{"tune " + empty, "no recordings"}},
+		"no recordings":           {[]string{empty}, []string{"leaktrend: " + empty + ": no recordings"}},
 		"no file":                 {[]string{filepath.Join(dir, "none.csv")}, []string{"none.csv"}},
 		"empty set":               {[]string{writeText(t, dir, "empty.yaml", "")}, []string{"no recordings"}},
 		"missing file":            {[]string{entry("file: none.csv, healthy: true")}, []string{".yaml:2:", "none.csv"}},

@@ -13,6 +13,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/report"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/outbox"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/watch"
 	"github.com/mdzesseis/leaktrend/detector"
@@ -108,7 +109,7 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 		found, err = f.watchOne(cmd, config, profiles, lines)
 	}
 	if errors.Is(err, io.EOF) {
-		fmt.Fprintln(stderr, err)
+		fmt.Fprintln(stderr, plain.Error(err))
 		if errors.Is(err, errLost) {
 			err = errLost
 		} else {
@@ -119,7 +120,7 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	case !f.leakExits || err != nil && !errors.Is(err, errLost):
 	case found.Leak:
 		if err != nil {
-			fmt.Fprintln(stderr, err)
+			fmt.Fprintln(stderr, plain.Error(err))
 		}
 		err = errLeak
 	case found.Incomplete && err == nil:
@@ -153,7 +154,7 @@ func (f *watchFlags) lines(cmd *cobra.Command) (lines *report.Lines, flush func(
 func jsonLines(cmd *cobra.Command) (lines *report.Lines, flush func()) {
 	stderr := cmd.ErrOrStderr()
 	box := outbox.NewNoting(cmd.OutOrStdout(), func(lines int) string {
-		fmt.Fprintf(stderr, "%s missing from standard output: nobody read them\n", counted(lines, "object is", "objects are"))
+		fmt.Fprintf(stderr, "missing from standard output, as nobody read it: %s\n", plain.Count(lines, "object"))
 		return "" // JSON is for programs
 	})
 	return report.NewLines(box), box.Flush

@@ -52,7 +52,7 @@ func New(metricsURL string, client *http.Client) (*Source, error) {
 	u, err := url.Parse(metricsURL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		// What url.Parse says may hold a password.
-		return nil, errors.New("metrics URL: not of the form http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH")
+		return nil, errors.New("must be like http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH (not shown)")
 	}
 	e := &Source{url: u, client: client, clock: clock.New(), multi: map[string]bool{}}
 	if client == nil {
@@ -235,11 +235,11 @@ func (e *Source) read(body []byte, s *sampler.Sample) error {
 	s.Ceilings = e.ceilings
 	switch {
 	case len(s.Readings) == 0:
-		return fmt.Errorf("no usable gauge among its %d metrics", lines)
+		return fmt.Errorf("no usable gauge among its %s", scan.Count(lines, "metric"))
 	case set.Over > 0:
 		return fmt.Errorf("the answer has more than %d gauges: the rest is not read", maxSeries)
 	case bad > 0:
-		return fmt.Errorf("%d lines could not be read, the first: %w", bad, first)
+		return fmt.Errorf("%s could not be read, the first: %w", scan.Count(bad, "line"), first)
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ func TestEndpoint(t *testing.T) {
 		{"{\"a\u202eb\"} 5\nc{d=\"\x1b[2J\u2066\"} 6\nc{d=\"e\"} 7\n",
 			reading(1_700_000_010, nil, `"a\u202eb"`, 5., `c{d="\x1b[2J\u2066"}`, 6., `c{d="e"}`, 7.), ""},
 		{"", sampler.Sample{}, "the answer has no metrics"},
-		{"a_total 5\n", reading(0, nil), "no usable gauge among its 1 metrics"},
+		{"a_total 5\n", reading(0, nil), "no usable gauge among its 1 metric"},
 		{"<!DOCTYPE html>\nUptime 5\n", sampler.Sample{}, `the answer is not Prometheus text format: line 1, "<!DOCTYPE html>": not a line of the Prometheus text format`},
 		{`{"status":"success"}`, sampler.Sample{}, `the answer is not Prometheus text format: line 1, "{\"status\":\"success\"}": not a line of the Prometheus text format`},
 		{"a 1\n" + strings.Repeat("# x\n", maxAnswer/4) + "b", reading(1_700_000_010, nil, "a", 1.), "the answer is larger than 8 MiB: the rest is not read"},

@@ -22,7 +22,7 @@ func Find(pattern string) ([]int, error) {
 	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
-		return nil, fmt.Errorf("sampler: pattern for a process: %w", err)
+		return nil, fmt.Errorf("sampler: no pattern (a regular expression): %w", err)
 	}
 	fs, err := procfs.NewFS(live.ProcRoot)
 	if err != nil {

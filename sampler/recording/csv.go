@@ -134,7 +134,7 @@ func (r *Reader) headless() bool {
 func (r *Reader) row(ctx context.Context, s *sampler.Sample) bool {
 	if len(r.cells) != len(r.columns) {
 		if !r.readHeader(false) {
-			r.fault("%d cells where the header has %d: skipped", len(r.cells), len(r.columns))
+			r.fault("%s where the header has %d: skipped", scan.Count(len(r.cells), "cell"), len(r.columns))
 		}
 		return false
 	}

@@ -93,7 +93,7 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 		g.faults += len(short)
 		g.rows += len(short)
 		for i := len(short) - 1; i >= 0; i-- {
-			g.explain(short[i], "%d cells where the others have %d: skipped", widths[i], s.width())
+			g.explain(short[i], "%s where the others have %d: skipped", scan.Count(widths[i], "cell"), s.width())
 		}
 	}
 	return g, err

@@ -213,11 +213,11 @@ func (g *gathered) finish() error {
 	}
 	if dropped > 0 {
 		g.faults += dropped
-		g.errs = append(g.errs, fmt.Errorf("%s: %d values at a time that the series has already: skipped", g.name, dropped))
+		g.errs = append(g.errs, fmt.Errorf("%s: %s at a time that the series has already: skipped", g.name, scan.Count(dropped, "value")))
 	}
 	if wrong > 0 {
 		g.faults += wrong
-		g.errs = append(g.errs, fmt.Errorf("%s: %d values at a time that is far from those before and after it: skipped", g.name, wrong))
+		g.errs = append(g.errs, fmt.Errorf("%s: %s at a time that is far from those before and after it: skipped", g.name, scan.Count(wrong, "value")))
 	}
 	for _, p := range g.processes {
 		p.describe(g)
@@ -256,7 +256,7 @@ func (g *gathered) refuse(missing, wayOut string) error {
 func (g *gathered) empty() error {
 	switch {
 	case g.faults > 0:
-		return fmt.Errorf("%s: %s: no samples; %d faults, the first: %w", g.name, g.format, g.faults, g.errs[0])
+		return fmt.Errorf("%s: %s: no samples; %s, the first: %w", g.name, g.format, scan.Count(g.faults, "fault"), g.errs[0])
 	case len(g.aside) > 0:
 		return fmt.Errorf("%s: %s: no samples: %s", g.name, g.format, listAside(g.aside))
 	}

@@ -61,7 +61,7 @@ func readLineProtocol(t *input, _ Options) (*gathered, error) {
 	}
 	if untimed > 0 {
 		m.faults += untimed
-		m.errs = append(m.errs, fault(t.name, "%d points have no timestamp: skipped", untimed))
+		m.errs = append(m.errs, fault(t.name, "%s without a timestamp: skipped", scan.Count(untimed, "point")))
 	}
 	for _, p := range points {
 		t, ok := nanos(p.at)

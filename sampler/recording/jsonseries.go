@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
@@ -60,7 +61,8 @@ func readAnswer(t *input, list bool) (*gathered, error) {
 	}
 	switch {
 	case a.status == "error", a.fault != "":
-		return nil, fmt.Errorf("%s: the Prometheus server answered with an error: %s: %s", t.name, scan.Printable(a.faultType), scan.Printable(a.fault))
+		return nil, fmt.Errorf("%s: the Prometheus server answered with an error: %s", t.name,
+			scan.Printable(strings.TrimPrefix(a.faultType+": "+a.fault, ": ")))
 	case a.kind != "matrix":
 		return nil, fmt.Errorf("%s: JSON with resultType %q: the answer of a range query (matrix) is needed", t.name, a.kind)
 	case a.others && a.rows == 0:
@@ -228,7 +230,7 @@ func readExport(t *input) (*gathered, error) {
 			m.fault(number, "%w", explainJSON(raw, err))
 			continue
 		case len(times) != len(values):
-			m.fault(number, "%d values and %d timestamps: skipped", len(values), len(times))
+			m.fault(number, "%s and %s: skipped", scan.Count(len(values), "value"), scan.Count(len(times), "timestamp"))
 			continue
 		}
 		for i, v := range values {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
 // Header holds what the notes of a recording say about all of it.
@@ -277,7 +278,7 @@ func (r *Reader) failed(err error) error {
 func (r *Reader) noSamples() error {
 	switch {
 	case r.faults > 0:
-		return fmt.Errorf("%s: no samples; %d faults, the first: %w", r.name, r.faults, r.errs[0])
+		return fmt.Errorf("%s: no samples; %s, the first: %w", r.name, scan.Count(r.faults, "fault"), r.errs[0])
 	}
 	return fmt.Errorf("%s: no samples", r.name)
 }

@@ -217,7 +217,7 @@ func TestReader(t *testing.T) {
 			faults: []string{
 				`f:5: go_goroutines: no timestamp: skipped`,
 				`f:6: "go_goroutines{ 7": not a line of the Prometheus text format`,
-				`f: 1 values at a time that the series has already: skipped`,
+				`f: 1 value at a time that the series has already: skipped`,
 			},
 		},
 		{

@@ -96,7 +96,7 @@ func readSysstat(t *input, o Options) (*gathered, error) {
 			at = date.Add(since)
 		}
 		if len(cells) < len(header) {
-			faults.fault(number, "%d cells where the header has %d: skipped", len(cells), len(header))
+			faults.fault(number, "%s where the header has %d: skipped", scan.Count(len(cells), "cell"), len(header))
 			continue
 		}
 		if extra := len(cells) - len(header); extra > 0 { // a command with its arguments

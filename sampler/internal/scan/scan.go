@@ -268,6 +268,14 @@ func SkipBlanks(b []byte) []byte {
 	return b
 }
 
+// Count writes a number of things: 1 line, 2 lines.
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
+}
+
 // Shown quotes a piece of the input, cut to a readable length.
 func Shown(b []byte) string {
 	if len(b) > 40 {

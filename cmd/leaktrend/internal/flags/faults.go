@@ -86,9 +86,14 @@ func noSuch(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
 	})
 	if like := names.SuggestionsFor(unknown.GetSpecifiedName()); len(like) > 0 && len(unknown.GetSpecifiedName()) > 1 {
-		return fmt.Errorf("%s: %s has no such flag; --%s is like it", name, cmd.CommandPath(), strings.Join(like, " or --"))
+		return fmt.Errorf("%s: %s has no such flag; --%s is like it", name, verb(cmd), strings.Join(like, " or --"))
 	}
-	return fmt.Errorf("%s: %s has no such flag; %s -h lists them", name, cmd.CommandPath(), cmd.CommandPath())
+	return fmt.Errorf("%s: %s has no such flag; %s -h lists them", name, verb(cmd), cmd.CommandPath())
+}
+
+// verb is the name of a command below the program's.
+func verb(cmd *cobra.Command) string {
+	return strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 }
 
 // NoArgs refuses arguments, and says what was meant perhaps.
@@ -96,13 +101,13 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s: %s takes no arguments, only flags; %s -h lists them", quoted(args[0]), cmd.CommandPath(), cmd.CommandPath())
+	return fmt.Errorf("%s: %s takes no arguments, only flags; %s -h lists them", quoted(args[0]), verb(cmd), cmd.CommandPath())
 }
 
 // atLeastOne demands an argument.
 func atLeastOne(cmd *cobra.Command, args []string, what string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("%s needs %s: %s", cmd.CommandPath(), what, cmd.UseLine())
+		return fmt.Errorf("%s needs %s: %s", verb(cmd), what, cmd.UseLine())
 	}
 	return nil
 }
@@ -111,7 +116,7 @@ func atLeastOne(cmd *cobra.Command, args []string, what string) error {
 func OneArg(what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) > 1 {
-			return fmt.Errorf("%s: %s takes %s, and one only", quoted(args[1]), cmd.CommandPath(), what)
+			return fmt.Errorf("%s: %s takes %s, and one only", quoted(args[1]), verb(cmd), what)
 		}
 		return atLeastOne(cmd, args, what)
 	}

@@ -92,11 +92,11 @@ func TestExplain(t *testing.T) {
 		{[]string{"--group-by", `a"b`}, `--group-by a"b: must be a list, parted by commas, with quotes in pairs`},
 		{[]string{"--pid"}, "--pid: its value is missing"},
 		{[]string{"-o"}, "-o: its value is missing"},
-		{[]string{"--pids", "4"}, "--pids: leaktrend watch has no such flag; --pid is like it"},
-		{[]string{"--wings"}, "--wings: leaktrend watch has no such flag; leaktrend watch -h lists them"},
+		{[]string{"--pids", "4"}, "--pids: watch has no such flag; --pid is like it"},
+		{[]string{"--wings"}, "--wings: watch has no such flag; leaktrend watch -h lists them"},
 		{[]string{"-pid", "4"}, "-pid: a flag of several letters has two dashes, as in --pid"},
 		{[]string{"-pid=4"}, "-pid: a flag of several letters has two dashes, as in --pid"},
-		{[]string{"-x"}, "-x: leaktrend watch has no such flag; leaktrend watch -h lists them"},
+		{[]string{"-x"}, "-x: watch has no such flag; leaktrend watch -h lists them"},
 		{[]string{"---pid"}, "---pid: no flag is written like this; leaktrend watch -h lists them"},
 	} {
 		watch, _ := command()
@@ -114,12 +114,12 @@ func TestArguments(t *testing.T) {
 		says string
 	}{
 		{NoArgs, nil, ""},
-		{NoArgs, []string{"4242"}, "4242: leaktrend watch takes no arguments, only flags; leaktrend watch -h lists them"},
+		{NoArgs, []string{"4242"}, "4242: watch takes no arguments, only flags; leaktrend watch -h lists them"},
 		{OneArg("a file"), []string{"a"}, ""},
-		{OneArg("a file"), nil, "leaktrend watch needs a file: leaktrend watch [flags]"},
-		{OneArg("a file"), []string{"a", "b"}, "b: leaktrend watch takes a file, and one only"},
+		{OneArg("a file"), nil, "watch needs a file: leaktrend watch [flags]"},
+		{OneArg("a file"), []string{"a", "b"}, "b: watch takes a file, and one only"},
 		{SomeArgs("a file"), []string{"a", "b"}, ""},
-		{SomeArgs("a file"), nil, "leaktrend watch needs a file: leaktrend watch [flags]"},
+		{SomeArgs("a file"), nil, "watch needs a file: leaktrend watch [flags]"},
 	} {
 		says := ""
 		if err := test.of(watch, test.args); err != nil {

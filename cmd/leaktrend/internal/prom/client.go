@@ -92,14 +92,17 @@ type Client struct {
 	warnings []string
 }
 
+// ErrAddress is in the errors of New that are about the URL.
+var ErrAddress = errors.New("the address of the server")
+
 // New returns a client, or an error that says what is wrong with the configuration.
 func New(c Config) (*Client, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("not of the form http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH (not shown, it may hold a secret)")
+		return nil, fmt.Errorf("%w must be like http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH (not shown, it may hold a secret)", ErrAddress)
 	}
 	if u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("a server's address has no query")
+		return nil, fmt.Errorf("%w must have no query", ErrAddress)
 	}
 	httpConfig := &config.HTTPClientConfig{FollowRedirects: true, EnableHTTP2: true}
 	httpConfig.ProxyFromEnvironment = true

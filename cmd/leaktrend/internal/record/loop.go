@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -37,7 +38,7 @@ func UntilEnd(ctx context.Context, source sampler.Source, interval, duration tim
 		}
 		now := ""
 		if err != nil {
-			now = err.Error()
+			now = plain.Error(err)
 		}
 		if now != problem {
 			if now != "" {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/spark"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
@@ -241,7 +242,7 @@ func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*R
 	}
 	if n := judged.detector.LeftOut(); n > 0 {
 		result.FaultCount++
-		result.Faults = append(result.Faults, fmt.Errorf("%s: %d values of more resources than are judged at a time", name, n))
+		result.Faults = append(result.Faults, fmt.Errorf("%s: %s of more resources than are judged at a time", name, plain.Count(int(n), "value")))
 	}
 	return result, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
@@ -82,7 +83,7 @@ func WriteJUnit(w io.Writer, results []*replay.Result, failed error) error {
 	}
 	if failed != nil {
 		s := junitSuite{junitCounts: junitCounts{Name: "leaktrend replay"}}
-		for _, line := range strings.Split(failed.Error(), "\n") {
+		for _, line := range strings.Split(plain.Error(failed), "\n") {
 			line = terminal.Printable(line)
 			s.add(junitCase{Name: "reading", Classname: s.Name, Error: &junitFault{"unreadable", line, line}})
 		}
@@ -141,12 +142,9 @@ func suiteOf(r *replay.Result) junitSuite {
 	if r.FaultCount > 0 {
 		texts := make([]string, 0, len(r.Faults))
 		for _, fault := range r.Faults {
-			texts = append(texts, terminal.Printable(fault.Error()))
+			texts = append(texts, terminal.Printable(plain.Error(fault)))
 		}
-		what := fmt.Sprintf("%d lines were skipped", r.FaultCount)
-		if r.FaultCount == 1 {
-			what = "1 line was skipped"
-		}
+		what := "skipped: " + plain.Count(r.FaultCount, "line")
 		s.add(junitCase{Name: "reading", Classname: s.Name, Error: &junitFault{"unreadable", what, strings.Join(texts, "\n")}})
 	}
 	return s

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
@@ -39,11 +40,7 @@ func Summarize(results []*replay.Result) string {
 	for _, r := range results {
 		verdicts[verdictOn(r)]++
 	}
-	plural := "s"
-	if len(results) == 1 {
-		plural = ""
-	}
-	text := fmt.Sprintf("%d recording%s:", len(results), plural)
+	text := plain.Count(len(results), "recording") + ":"
 	separator := " "
 	for _, verdict := range []string{withLeak, overLimit, suspects, tooEarly, withoutLeak, unjudged} {
 		if n := verdicts[verdict]; n > 0 {
@@ -98,7 +95,7 @@ func graver(a, b string) string {
 
 // describe says in a few words what a recording is.
 func describe(r *replay.Result) string {
-	parts := []string{fmt.Sprintf("%s over %s", samples(r.Samples), sampler.FormatDuration(r.Last.Sub(r.First)))}
+	parts := []string{fmt.Sprintf("%s over %s", plain.Count(r.Samples, "sample"), sampler.FormatDuration(r.Last.Sub(r.First)))}
 	switch {
 	case r.Soak != r.Header.Soak && r.Header.Soak > 0:
 		parts = append(parts, "judged with "+soakText(r.Soak)+", recorded with "+soakText(r.Header.Soak))
@@ -109,13 +106,6 @@ func describe(r *replay.Result) string {
 		parts = append(parts, terminal.Printable(r.Header.Source))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func samples(n int) string {
-	if n == 1 {
-		return "1 sample"
-	}
-	return fmt.Sprintf("%d samples", n)
 }
 
 func soakText(soak time.Duration) string {

@@ -5,6 +5,7 @@ package screen
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"reflect"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/outbox"
+	words "github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
@@ -321,7 +323,11 @@ func (j logHook) Fire(e *logrus.Entry) error {
 	}
 	if !v.terminal {
 		with := *e
-		with.Message, with.Buffer = message, nil
+		with.Message, with.Buffer = words.Text(message), nil
+		if err, ok := e.Data[logrus.ErrorKey]; ok {
+			with.Data = maps.Clone(e.Data)
+			with.Data[logrus.ErrorKey] = plainError(err)
+		}
 		text, err := (&logrus.TextFormatter{DisableColors: true}).Format(&with)
 		if err != nil {
 			return err
@@ -356,7 +362,7 @@ func appended(lines []line, l line) []line {
 
 // lineOf makes of an entry what people read: time, severity and message.
 func lineOf(e *logrus.Entry, message string) line {
-	l := line{at: e.Time, word: e.Level.String(), text: oneLine(message), quiet: e.Level > logrus.WarnLevel}
+	l := line{at: e.Time, word: e.Level.String(), text: oneLine(words.Text(message)), quiet: e.Level > logrus.WarnLevel}
 	if severity, ok := e.Data["severity"].(string); ok {
 		l.word, l.tint = severity, terminal.Red
 		l.quiet = false
@@ -365,9 +371,17 @@ func lineOf(e *logrus.Entry, message string) line {
 		}
 	}
 	if err, ok := e.Data[logrus.ErrorKey]; ok {
-		l.text += ": " + oneLine(fmt.Sprint(err))
+		l.text += ": " + oneLine(plainError(err))
 	}
 	return l
+}
+
+// plainError writes what a log line has as its error, which may be a text.
+func plainError(value any) string {
+	if err, ok := value.(error); ok {
+		return words.Error(err)
+	}
+	return words.Text(fmt.Sprint(value))
 }
 
 func (l line) format(style terminal.Style) string {

@@ -26,6 +26,8 @@ type Flags struct {
 	Interval time.Duration
 	Soak     time.Duration
 	Duration time.Duration
+
+	flags *pflag.FlagSet // in which these are; nil where they are not from a command line
 }
 
 // SoakRange is what a soak run may last, as detector.Config takes it.
@@ -33,6 +35,7 @@ var SoakRange = flags.Range{Min: 10 * time.Second, Zero: true, Example: "20m"}
 
 // Register adds the options to a command.
 func (f *Flags) Register(fs *pflag.FlagSet) {
+	f.flags = fs
 	fs.IntVar(&f.PID, "pid", 0, "process id to sample")
 	fs.StringVar(&f.Name, "name", "", "regular expression for the name or command line of the one process to sample")
 	fs.StringVar(&f.URL, "url", "", "Prometheus metrics URL to sample, as in http://localhost:9090/metrics")
@@ -57,14 +60,17 @@ func (f *Flags) Complete() error {
 			given++
 		}
 	}
+	switch {
+	case f.PID < 0 || f.PID == 0 && f.given("pid"):
+		return fmt.Errorf("--pid %d: no process has this id", f.PID)
+	case f.Name == "" && f.given("name"), f.URL == "" && f.given("url"):
+		return errors.New("--name and --url must not be empty")
+	}
 	if given == 0 {
 		return errors.New("one of --pid, --name and --url is needed")
 	}
 	if given > 1 {
 		return errors.New("only one of --pid, --name and --url can be given")
-	}
-	if f.PID < 0 {
-		return fmt.Errorf("--pid %d: not a process id", f.PID)
 	}
 	switch {
 	case f.Interval == 0 && f.Soak > 0:
@@ -74,6 +80,9 @@ func (f *Flags) Complete() error {
 	}
 	return nil
 }
+
+// given reports whether a flag is on the command line, or in the environment.
+func (f *Flags) given(name string) bool { return f.flags != nil && f.flags.Changed(name) }
 
 // Source is an open target.
 type Source interface {
@@ -87,7 +96,11 @@ func (f *Flags) Open() (Source, error) {
 	pid := f.PID
 	switch {
 	case f.URL != "":
-		return endpoint.New(f.URL, nil)
+		target, err := endpoint.New(f.URL, nil)
+		if err != nil {
+			return nil, fmt.Errorf("--url: %w", err)
+		}
+		return target, nil
 	case f.Name != "":
 		pids, err := f.Find()
 		if err != nil {
@@ -98,18 +111,18 @@ func (f *Flags) Open() (Source, error) {
 		}
 		pid = pids[0]
 	}
-	p, err := OpenProcess(pid)
+	target, err := OpenProcess(pid)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--pid: %w", err)
 	}
-	return p, nil
+	return target, nil
 }
 
 // Find returns the processes that match the name, at least one.
 func (f *Flags) Find() ([]int, error) {
 	pids, err := process.Find(f.Name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--name %s: %w", f.Name, err)
 	}
 	if len(pids) == 0 {
 		return nil, fmt.Errorf("--name %s: no such process", f.Name)

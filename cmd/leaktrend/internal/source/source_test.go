@@ -11,7 +11,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
 )
 
 func TestComplete(t *testing.T) {
@@ -38,21 +42,23 @@ func TestComplete(t *testing.T) {
 		{"soak 48h: no slower than without", "--pid 7 --soak 48h", Flags{PID: 7, Interval: 5 * second, Soak: 48 * time.Hour}, ""},
 
 		{"nothing", "", Flags{}, "one of --pid, --name and --url is needed"},
-		{"pid 0", "--pid 0", Flags{}, "one of --pid, --name and --url is needed"},
+		{"pid 0", "--pid 0", Flags{}, "--pid 0: no process has this id"},
+		{"no name", "--name=", Flags{}, "--name and --url must not be empty"},
+		{"no url", "--url=", Flags{}, "--name and --url must not be empty"},
 		{"two", "--pid 7 --url http://x", Flags{}, "only one of --pid, --name and --url can be given"},
 		{"three", "--pid 7 --url http://x --name x", Flags{}, "only one of --pid, --name and --url can be given"},
-		{"negative pid", "--pid -7", Flags{}, "--pid -7: not a process id"},
-		{"negative duration", "--pid 7 --duration -1s", Flags{}, `invalid argument "-1s" for "--duration" flag: must not be negative, as in 1h`},
-		{"short soak", "--pid 7 --soak 9s", Flags{}, `invalid argument "9s" for "--soak" flag: must be at least 10s, as in 20m`},
-		{"negative soak", "--pid 7 --soak -20m", Flags{}, `invalid argument "-20m" for "--soak" flag: must not be negative, as in 20m`},
-		{"short interval", "--pid 7 --interval 9ms", Flags{}, `invalid argument "9ms" for "--interval" flag: must be at least 10ms, as in 5s`},
-		{"negative interval", "--pid 7 --interval -1s --soak 20m", Flags{}, `invalid argument "-1s" for "--interval" flag: must be at least 10ms, as in 5s`},
+		{"negative pid", "--pid -7", Flags{}, "--pid -7: no process has this id"},
+		{"negative duration", "--pid 7 --duration -1s", Flags{}, "--duration -1s: must not be negative, as in 1h"},
+		{"short soak", "--pid 7 --soak 9s", Flags{}, "--soak 9s: must be at least 10s, as in 20m"},
+		{"negative soak", "--pid 7 --soak -20m", Flags{}, "--soak -20m: must not be negative, as in 20m"},
+		{"short interval", "--pid 7 --interval 9ms", Flags{}, "--interval 9ms: must be at least 10ms, as in 5s"},
+		{"negative interval", "--pid 7 --interval -1s --soak 20m", Flags{}, "--interval -1s: must be at least 10ms, as in 5s"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var f Flags
 			fs := pflag.NewFlagSet("", pflag.ContinueOnError)
 			f.Register(fs)
-			err := fs.Parse(strings.Fields(test.args))
+			err := flags.Explain(&cobra.Command{}, fs.Parse(strings.Fields(test.args)))
 			if err == nil {
 				err = f.Complete()
 			}
@@ -64,7 +70,7 @@ func TestComplete(t *testing.T) {
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, f); diff != "" {
+			if diff := cmp.Diff(test.want, f, cmpopts.IgnoreUnexported(Flags{})); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})

@@ -122,7 +122,7 @@ func (g *group) add(ctx context.Context, pids []int) {
 	room := maxWatched - len(g.living)
 	refused := max(len(pids)-room, 0)
 	if refused > g.refused {
-		g.view.Logger().Warnf("%d more processes match; %d are watched, the maximum", refused, maxWatched)
+		g.view.Logger().Warnf("%d processes are watched, the maximum; not watched, though they match: %d", maxWatched, refused)
 	}
 	g.refused = refused
 	for _, pid := range pids[:len(pids)-refused] {

@@ -11,6 +11,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/outbox"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 )
 
@@ -77,7 +78,7 @@ func (p *Publisher) unhurried() (end func()) {
 	stdout, stderr := p.Stdout, p.Stderr
 	notes := outbox.New(stderr)
 	results := outbox.NewNoting(stdout, func(lines int) string {
-		fmt.Fprintf(notes, "%d parts of the results are missing: nobody read them\n", lines)
+		fmt.Fprintf(notes, "missing from the results, as nobody read them: %s\n", plain.Count(lines, "part"))
 		return "" // JSON is for programs
 	})
 	p.Stderr = notes
@@ -119,7 +120,7 @@ func (p *Publisher) reportMissing(r *fleet.Report) {
 		}
 		count := ""
 		if m.Count > 0 {
-			count = fmt.Sprintf(" (%d targets)", m.Count)
+			count = " (" + plain.Count(m.Count, "target") + ")"
 		}
 		fmt.Fprintf(p.Stderr, "missing: %s%s: %s\n", terminal.Printable(m.What), count, terminal.Printable(m.Why))
 	}

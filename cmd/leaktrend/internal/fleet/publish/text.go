@@ -8,6 +8,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector/wording"
@@ -40,7 +41,7 @@ func writeText(w io.Writer, server string, r *fleet.Report, all bool) error {
 		return err
 	}
 	if more := len(r.Suspects) - maxSuspects; more > 0 && !all {
-		fmt.Fprintf(out, "  %d more suspects (--all)\n", more)
+		fmt.Fprintf(out, "  %s (--all)\n", plain.Count(more, "more suspect"))
 	}
 	fmt.Fprintln(out, closing(r))
 	_, err := io.WriteString(w, out.String())

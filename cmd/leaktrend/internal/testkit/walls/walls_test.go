@@ -173,7 +173,7 @@ var moreExported = map[string]struct {
 }{
 	"sampler":                             {22, "ten are the names of the resources, five write and read figures and times"},
 	"sampler/profile":                     {16, "a profile and what is made of it: sites, stacks, a traceback, a file"},
-	"sampler/internal/scan":               {23, "internal: the cells, numbers, times and names that all formats share"},
+	"sampler/internal/scan":               {24, "internal: the cells, numbers, counts, times and names that all formats share"},
 	"alerting":                            {31, "the alert's JSON is a contract of a dozen types"},
 	"detector":                            {29, "the API of two monitors of the first host, and aliases of what its users name"},
 	"detector/engine":                     {17, "configuration, decisions, states and verdicts are four vocabularies of one step"},
