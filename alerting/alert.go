@@ -157,10 +157,12 @@ type Missing struct {
 	Why  string `json:"why"`  // as a clause
 }
 
-// Part is one kind of descriptors or threads to which growth was traced. The parts of an alert do not overlap.
+// Part is one kind of descriptors, threads or resident memory to which growth was traced. The parts of an alert do not
+// overlap.
 type Part struct {
-	What   string  `json:"what"`             // as in tcp, unix, file, "deleted file", pipe, eventfd, thread
+	What   string  `json:"what"`             // as in tcp, unix, file, "deleted file", pipe, eventfd, thread, "Go heap", malloc
 	Detail string  `json:"detail,omitempty"` // as in "CLOSE_WAIT to 10.0.0.5:5432", "in /var/spool"
+	Unit   string  `json:"unit,omitempty"`   // of count and growth: bytes; absent for numbers
 	Count  float64 `json:"count"`            // how many there are now
 	Growth float64 `json:"growth,omitempty"` // how many more than before; absent where before is not known
 	Share  float64 `json:"share"`            // of the growth, or of all where before is not known; 0 to 1
@@ -211,7 +213,7 @@ type Alert struct {
 	// instance.
 	Labels   map[string]string `json:"labels,omitempty"`
 	Sites    []Site            `json:"sites,omitempty"`
-	Parts    []Part            `json:"parts,omitempty"` // of open_fds and threads, the most growth first
+	Parts    []Part            `json:"parts,omitempty"` // of open_fds, threads and rss_bytes, the most growth first
 	Profiles []Profile         `json:"profiles,omitempty"`
 	Missing  []Missing         `json:"missing,omitempty"` // evidence that is not there, or not yet
 }

@@ -68,9 +68,13 @@ func (p Part) String() string {
 	if p.Estimated {
 		about = "about "
 	}
-	fmt.Fprintf(&b, ": %s%s", about, text.Figure(p.Count))
+	unit := ""
+	if p.Unit != "" {
+		unit = " " + p.Unit
+	}
+	fmt.Fprintf(&b, ": %s%s%s", about, text.Figure(p.Count), unit)
 	if p.Growth != 0 {
-		fmt.Fprintf(&b, ", %.0f %% of the growth (%s more)", 100*p.Share, text.Figure(p.Growth))
+		fmt.Fprintf(&b, ", %.0f %% of the growth (%s%s more)", 100*p.Share, text.Figure(p.Growth), unit)
 	} else {
 		fmt.Fprintf(&b, ", %.0f %% of all", 100*p.Share)
 	}

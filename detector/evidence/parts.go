@@ -32,9 +32,9 @@ const (
 )
 
 // partResources are those that have parts.
-var partResources = [...]string{sampler.OpenFDs, sampler.Threads}
+var partResources = [...]string{sampler.OpenFDs, sampler.Threads, sampler.RSSBytes}
 
-// Parts finds what descriptors and threads grew, from what they were in healthy times. Its methods are safe for
+// Parts finds what descriptors, threads and parts of resident memory grew, from what they were in healthy times. Its methods are safe for
 // concurrent use.
 type Parts struct {
 	monitor Monitor
@@ -174,10 +174,13 @@ func (p *Parts) Add(ctx context.Context, a *alerting.Alert) error {
 		if part.Growth != 0 {
 			one.Since = before.Time
 		}
+		if a.Resource == sampler.RSSBytes {
+			one.Unit = "bytes"
+		}
 		a.Parts = append(a.Parts, one)
 	}
 	if len(a.Parts) > 0 {
-		a.Summary += "; " + wording.PartClause(a.Resource, &a.Parts[0])
+		a.Summary += "; " + wording.PartClause(a.Resource, a.Parts)
 	}
 	return nil
 }

@@ -16,6 +16,8 @@ const (
 	minCarried = .5
 	// maxRatio is how many times as fast as another one a count may grow whose cause is the same.
 	maxRatio = 4
+	// stackPart is what stacks are called among the parts of resident memory.
+	stackPart = "goroutine stacks"
 	// onsetSlack is how far apart the onsets of one cause may be: this share of the time since.
 	onsetSlack = .1
 )
@@ -41,7 +43,13 @@ func sameCause(a, b *alerting.Alert) bool {
 	case one == callClass && other == callClass:
 		return known && together(a, b)
 	}
-	return false
+	return areTheirStacks(a, b) || areTheirStacks(b, a)
+}
+
+// areTheirStacks reports whether most of what resident memory grew by are the stacks of goroutines that grow.
+func areTheirStacks(memory, goroutines *alerting.Alert) bool {
+	return memory.Resource == sampler.RSSBytes && goroutines.Resource == sampler.Goroutines &&
+		len(memory.Parts) > 0 && memory.Parts[0].What == stackPart
 }
 
 // sameThing reports whether two alerts are on one thing, be it measured in two ways.

@@ -108,9 +108,23 @@ func (t *Tracker) join(a *alerting.Alert) *incident {
 	return t.open[i]
 }
 
-// has reports whether the cause of an alert is that of a finding that holds. Where the places of both are known, those of
+// fires reports whether any finding of it holds.
+func (in *incident) fires() bool {
+	for _, s := range in.alerts {
+		if s.fires() {
+			return true
+		}
+	}
+	return false
+}
+
+// has reports whether the cause of an alert is that of a finding that holds: it names the line of the incident's
+// fingerprint as what it is to be blamed on, or the places meet. Where the places of both are known, those of
 // its resources whose place is not say nothing more.
 func (in *incident) has(a *alerting.Alert) bool {
+	if all, lines := Fingerprints(a); lines && in.lines && all[0] == in.fingerprint && a.Sites[0].Share > 0 && in.fires() {
+		return true
+	}
 	var all, placed []*alerting.Alert
 	for _, s := range in.alerts {
 		for i := range s.members {

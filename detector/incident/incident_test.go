@@ -48,6 +48,8 @@ func TestOneCause(t *testing.T) {
 	const firing, resolved, trend, limit = alerting.Firing, alerting.Resolved, alerting.Trend, alerting.Limit
 	var tracker Tracker
 	first := "goroutines trend"
+	theirs := site("main.serve")
+	theirs.Resource, theirs.Share = "goroutines", .06
 	for i, step := range []struct {
 		take alerting.Alert
 		want said
@@ -57,17 +59,22 @@ func TestOneCause(t *testing.T) {
 			said{first, first, "heap_live_bytes firing", "goroutines firing, heap_live_bytes firing", true}},
 		{alert(2, "threads", trend, firing),
 			said{first, first, "threads firing", "goroutines firing, heap_live_bytes firing, threads firing", true}},
+		// So is the memory of which it has a small part, where no other line has more.
+		{alert(2, "rss_bytes", trend, firing, theirs),
+			said{first, first, "rss_bytes firing", "goroutines firing, heap_live_bytes firing, threads firing, rss_bytes firing", true}},
+		{alert(2, "rss_bytes", trend, resolved),
+			said{first, first, "rss_bytes resolved", "goroutines firing, heap_live_bytes firing, threads firing, rss_bytes resolved", false}},
 		// Another line is another cause.
 		{alert(3, "open_fds", trend, firing, site("main.open")), said{"open_fds trend", "open_fds trend", "open_fds firing", "open_fds firing", true}},
 		// That a limit is passed has an end of its own.
 		{alert(4, "goroutines", limit, firing, site("main.serve")), said{"goroutines limit", first, "goroutines firing", "goroutines firing", true}},
 		{alert(5, "goroutines", limit, resolved), said{"goroutines limit", first, "goroutines resolved", "goroutines resolved", true}},
 		{alert(6, "goroutines", trend, resolved),
-			said{first, first, "goroutines resolved", "goroutines resolved, heap_live_bytes firing, threads firing", false}},
+			said{first, first, "goroutines resolved", "goroutines resolved, heap_live_bytes firing, threads firing, rss_bytes resolved", false}},
 		{alert(7, "threads", trend, resolved),
-			said{first, first, "threads resolved", "goroutines resolved, heap_live_bytes firing, threads resolved", false}},
+			said{first, first, "threads resolved", "goroutines resolved, heap_live_bytes firing, threads resolved, rss_bytes resolved", false}},
 		{alert(8, "heap_live_bytes", trend, resolved),
-			said{first, first, "goroutines resolved", "goroutines resolved, heap_live_bytes resolved, threads resolved", true}},
+			said{first, first, "goroutines resolved", "goroutines resolved, heap_live_bytes resolved, threads resolved, rss_bytes resolved", true}},
 		{alert(9, "open_fds", trend, resolved), said{"open_fds trend", "open_fds trend", "open_fds resolved", "open_fds resolved", true}},
 	} {
 		d := tracker.Take(step.take)
@@ -97,10 +104,14 @@ func TestSameCause(t *testing.T) {
 	malg := alerting.Site{Function: "main.accept", File: "/src/app.go", Line: 44, Share: .9}
 	created := site("lib.wait")
 	created.CreatedBy = "main.accept /src/app.go:44"
+	stacks, mapped := at("rss_bytes"), at("rss_bytes")
+	stacks.Parts, mapped.Parts = []alerting.Part{{What: "goroutine stacks"}}, []alerting.Part{{What: "anonymous memory"}}
 	for name, test := range map[string]struct {
 		a, b alerting.Alert
 		want bool
 	}{
+		"stacks":                         {stacks, at("goroutines", site("main.f")), true},
+		"what is mapped":                 {mapped, at("goroutines", site("main.f")), false},
 		"one function":                   {at("goroutines", site("main.f")), at("open_fds", site("main.f")), true},
 		"another function":               {at("goroutines", site("main.f")), at("open_fds", site("main.g")), false},
 		"a small share":                  {at("goroutines", site("main.f")), at("open_fds", site("main.g"), minor), false},

@@ -3,14 +3,19 @@ package wording
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// PartClause says what grew in descriptors or threads, in a clause such as "95 of 97 new descriptors are tcp CLOSE_WAIT
-// to 10.0.0.5:5432".
-func PartClause(resource string, p *alerting.Part) string {
+// PartClause says what grew in descriptors, threads or resident memory, by the first of their parts, in a clause such as
+// "95 of 97 new descriptors are tcp CLOSE_WAIT to 10.0.0.5:5432".
+func PartClause(resource string, parts []alerting.Part) string {
+	p := &parts[0]
+	if resource == sampler.RSSBytes {
+		return memoryClause(parts)
+	}
 	plural := "threads"
 	name := p.Detail
 	if resource == sampler.OpenFDs {
@@ -33,4 +38,43 @@ func PartClause(resource string, p *alerting.Part) string {
 		text = "about " + text
 	}
 	return text + " " + plural + " are " + name
+}
+
+// The name of the heap among the parts of memory, and what tells that memory was freed.
+const (
+	goHeap     = "Go heap"
+	liveHeap   = "live"
+	freedStart = "freed"
+)
+
+// memoryClause says which part of resident memory grew: "of +1.2 GB, 1.1 GB are malloc (libfoo.so), not the Go heap".
+func memoryClause(parts []alerting.Part) string {
+	p := &parts[0]
+	r, _ := sampler.Lookup(sampler.RSSBytes)
+	name := p.What
+	if p.Detail != "" {
+		name += " " + p.Detail
+	}
+	if p.Growth == 0 {
+		return fmt.Sprintf("%s of the %s are %s", r.Format(p.Count), r.Format(p.Count/p.Share), name)
+	}
+	of := fmt.Sprintf("of +%s, %s", r.Format(p.Growth/p.Share), r.Format(p.Growth))
+	freed := p.What == goHeap && strings.HasPrefix(p.Detail, freedStart)
+	if freed && !grows(parts, liveHeap) {
+		return "the live heap is flat: " + of + " were " + p.Detail
+	}
+	if p.What != goHeap && !grows(parts, "") {
+		name += ", not the Go heap"
+	}
+	return of + " are " + name
+}
+
+// grows reports whether a part of the heap grew, any for the empty detail.
+func grows(parts []alerting.Part, detail string) bool {
+	for i := range parts {
+		if p := &parts[i]; p.What == goHeap && p.Growth > 0 && strings.HasPrefix(p.Detail, detail) {
+			return true
+		}
+	}
+	return false
 }

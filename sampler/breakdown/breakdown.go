@@ -1,4 +1,4 @@
-// Package breakdown tells what the descriptors and threads of a process are, grouped so that people recognize them,
+// Package breakdown tells what the descriptors, the threads and the resident memory of a process are, grouped so that people recognize them,
 // and which of the groups grew. It reads one process at one instant; when to look, and what to keep of it, is for
 // those who call.
 package breakdown
@@ -13,19 +13,21 @@ import (
 	"unicode/utf8"
 )
 
-// Breakdown tells what the descriptors or the threads of a process were at one instant. It holds counts by kind, of
-// bounded size, and does not change once it was made.
+// Breakdown tells what the descriptors, the threads or the resident memory of a process were at one instant. It holds
+// counts by kind, of bounded size, and does not change once it was made.
 type Breakdown struct {
 	Time     time.Time
-	Resource string // OpenFDs or Threads
+	Resource string // OpenFDs, Threads or RSSBytes
 	Total    int    // how many there were
 	Seen     int    // how many were looked at. Where all would take too long they are fewer than Total, drawn at random.
 
-	counts map[string]int // of those looked at, by labels from the general to the special, joined by separator
-	cuts   map[string]int // number of labels that are left, by first label, where groups were folded
+	unit   float64           // of the counts, in that of the resource; 0 means 1
+	notes  map[string]string // on groups
+	counts map[string]int    // of those looked at, by labels from the general to the special, joined by separator
+	cuts   map[string]int    // number of labels that are left, by first label, where groups were folded
 }
 
-// Part is one kind of descriptors or threads. Where not all were looked at, its figures are estimates.
+// Part is one kind of descriptors, threads or memory, whose figures are bytes then. Where not all were looked at, its figures are estimates.
 type Part struct {
 	What   string  // as in tcp, unix, file, "deleted file", pipe, eventfd, thread
 	Detail string  // as in "CLOSE_WAIT to 10.0.0.5:5432" or "in /var/spool"; empty where there is none
@@ -63,6 +65,14 @@ func newBreakdown(resource string, at time.Time) *Breakdown {
 func (b *Breakdown) add(n int, labels ...string) {
 	b.Seen += n
 	b.counts[strings.Join(labels[:min(len(labels), maxLabels)], separator)] += n
+}
+
+// note says something on a group; it goes into the detail of its part.
+func (b *Breakdown) note(text string, labels ...string) {
+	if b.notes == nil {
+		b.notes = make(map[string]string)
+	}
+	b.notes[strings.Join(labels, separator)] = text
 }
 
 // fold shortens labels until no more than most groups are left, or none can be shortened.
@@ -231,6 +241,12 @@ func (b *Breakdown) parts(before *Breakdown) []Part {
 			}
 			if before == nil {
 				p.Growth = 0
+			}
+			if b.unit != 0 {
+				p.Count, p.Growth = b.unit*p.Count, b.unit*p.Growth
+			}
+			if note := b.notes[g.key]; note != "" {
+				p.Detail = strings.TrimPrefix(p.Detail+" ("+note+")", " ")
 			}
 			parts = append(parts, p)
 			g.partNow, g.partBefore = g.now, g.before

@@ -1,0 +1,202 @@
+package breakdown
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Labels of resident memory.
+const (
+	whatGoHeap    = "Go heap"
+	whatStacks    = "goroutine stacks"
+	whatRuntime   = "Go runtime"
+	whatMalloc    = "malloc"
+	whatAnonymous = "anonymous memory"
+	whatMapped    = "mapped file"
+	whatShared    = "shared memory"
+	whatThreads   = "thread stacks"
+
+	partLive    = "live"
+	partGarbage = "garbage and fragmentation"
+	partFreed   = "freed, not returned to the system"
+)
+
+const (
+	kib = 1024
+	// arenaFrom and arenaTo are between which addresses the Go runtime has its heap on 64-bit systems, unless something
+	// else is there.
+	arenaFrom, arenaTo = 0xc000000000, 0x10000000000
+	// maxNamed is how many libraries are named that may have called malloc.
+	maxNamed = 3
+)
+
+// mappedMemory is the resident memory of a process by what is mapped, in bytes.
+type mappedMemory struct {
+	goHeap, malloc, anonymous, threads float64
+	named                              []namedMemory // files, and what is shared
+	libraries                          []string      // of C that may have called malloc
+}
+
+type namedMemory struct {
+	what, name string
+	bytes      float64
+}
+
+// readMemory tells what the resident memory of a process is: by what is mapped, and for this process by what its runtime
+// knows of it.
+func (b *Breakdown) readMemory(ctx context.Context, dir string) error {
+	data, err := os.ReadFile(filepath.Join(dir, "smaps"))
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var m mappedMemory
+	m.parse(data)
+	b.unit = kib
+	if base := filepath.Base(dir); base == "self" || base == strconv.Itoa(os.Getpid()) {
+		b.addRuntime(&m, readRuntime())
+	} else {
+		b.addBytes(m.goHeap, whatGoHeap)
+	}
+	b.addBytes(m.malloc, whatMalloc)
+	if len(m.libraries) > 0 && len(m.libraries) <= maxNamed {
+		b.note(strings.Join(m.libraries, " or "), whatMalloc)
+	}
+	b.addBytes(m.anonymous, whatAnonymous)
+	b.addBytes(m.threads, whatThreads)
+	for _, n := range m.named {
+		b.addBytes(n.bytes, pathLabels(n.what, n.name)...)
+	}
+	b.Total = b.Seen
+	return nil
+}
+
+// addBytes counts memory.
+func (b *Breakdown) addBytes(bytes float64, labels ...string) {
+	if n := int(bytes / kib); n > 0 {
+		b.add(n, labels...)
+	}
+}
+
+// addRuntime splits the resident memory of the heap by what the runtime knows, and takes what else is the runtime's out
+// of what is anonymous. What the runtime has and never touched is not resident.
+func (b *Breakdown) addRuntime(m *mappedMemory, r runtimeMemory) {
+	left := m.goHeap
+	if left == 0 { // arenas are elsewhere
+		left, m.anonymous = m.anonymous, 0
+		defer func() { m.anonymous += left }()
+	}
+	take := func(bytes float64, labels ...string) {
+		bytes = min(max(bytes, 0), left)
+		left -= bytes
+		b.addBytes(bytes, labels...)
+	}
+	take(r.live, whatGoHeap, partLive)
+	take(r.inUse-r.live, whatGoHeap, partGarbage)
+	take(r.stacks, whatStacks)
+	take(r.free, whatGoHeap, partFreed)
+	b.note(r.policy(), whatGoHeap, partFreed)
+	own := min(r.own, m.anonymous)
+	m.anonymous -= own
+	b.addBytes(own, whatRuntime)
+}
+
+// parse reads the smaps of a process.
+func (m *mappedMemory) parse(smaps []byte) {
+	var head mapping
+	for line := range bytes.Lines(smaps) {
+		name, rest, ok := bytes.Cut(line, []byte(":"))
+		if !ok || bytes.IndexByte(name, ' ') >= 0 {
+			if next, ok := parseMapping(string(line)); ok {
+				head = next
+				m.library(&head)
+			}
+			continue
+		}
+		if string(name) != "Rss" {
+			continue
+		}
+		if fields := bytes.Fields(rest); len(fields) > 0 {
+			if n, err := strconv.ParseFloat(string(fields[0]), 64); err == nil && n > 0 {
+				m.count(&head, n*kib)
+			}
+		}
+	}
+}
+
+// mapping is the first line of an entry of smaps.
+type mapping struct {
+	from uint64
+	code bool
+	name string
+}
+
+func parseMapping(line string) (m mapping, ok bool) {
+	fields := strings.Fields(line)
+	if len(fields) < 5 {
+		return m, false
+	}
+	from, _, ok := strings.Cut(fields[0], "-")
+	if !ok {
+		return m, false
+	}
+	at, err := strconv.ParseUint(from, 16, 64)
+	if err != nil {
+		return m, false
+	}
+	m.from, m.code = at, strings.Contains(fields[1], "x")
+	if len(fields) > 5 {
+		m.name = strings.TrimSuffix(strings.Join(fields[5:], " "), " (deleted)")
+	}
+	return m, true
+}
+
+// count adds the resident memory of a mapping.
+func (m *mappedMemory) count(head *mapping, bytes float64) {
+	name := head.name
+	switch {
+	case head.from >= arenaFrom && head.from < arenaTo && (name == "" || strings.HasPrefix(name, "[anon: Go")):
+		m.goHeap += bytes
+	case name == "[heap]":
+		m.malloc += bytes
+	case strings.HasPrefix(name, "[stack"):
+		m.threads += bytes
+	case strings.HasPrefix(name, "/dev/shm/"), strings.HasPrefix(name, "/memfd:"), strings.HasPrefix(name, "/SYSV"), strings.HasPrefix(name, "[anon_shmem"):
+		m.add(whatShared, name, bytes)
+	case strings.HasPrefix(name, "/"):
+		m.add(whatMapped, name, bytes)
+	default:
+		m.anonymous += bytes
+	}
+}
+
+func (m *mappedMemory) add(what, name string, bytes float64) {
+	if n := len(m.named); n > 0 && m.named[n-1].what == what && m.named[n-1].name == name { // they lie side by side
+		m.named[n-1].bytes += bytes
+		return
+	}
+	m.named = append(m.named, namedMemory{what, name, bytes})
+}
+
+// system are the libraries of C that come with every program.
+var system = []string{
+	"ld-", "libc.", "libc-", "libm.", "libm-", "libmvec", "libpthread", "libdl", "librt.", "librt-", "libresolv", "libnss_", "libgcc_s", "libstdc++",
+	"libanl", "libutil", "libc++",
+}
+
+// library notes the code of a library that may call malloc.
+func (m *mappedMemory) library(head *mapping) {
+	name := filepath.Base(head.name)
+	if !head.code || !strings.HasPrefix(head.name, "/") || !strings.Contains(name, ".so") || slices.Contains(m.libraries, name) ||
+		slices.ContainsFunc(system, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
+		return
+	}
+	m.libraries = append(m.libraries, name)
+}

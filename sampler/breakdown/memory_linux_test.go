@@ -1,0 +1,156 @@
+package breakdown
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+const smaps = `5588523f000-555885241000 r--p 00000000 fe:00 247278 /usr/bin/server
+Size:                  8 kB
+Rss:                   8 kB
+555885241000-555885247000 r-xp 00002000 fe:00 247278 /usr/bin/server
+Rss:                  24 kB
+Pss_Dirty:             9 kB
+5588b0000000-5588b2000000 rw-p 00000000 00:00 0 [heap]
+Rss:               30000 kB
+c000000000-c004000000 rw-p 00000000 00:00 0
+Rss:               40000 kB
+c004000000-c008000000 rw-p 00000000 00:00 0 [anon: Go: heap]
+Rss:                5000 kB
+7f0000000000-7f0000800000 rw-p 00000000 00:00 0
+Rss:                 700 kB
+7f0000900000-7f0000a00000 r-xp 00000000 fe:00 1 /opt/lib/libfoo.so.2
+Rss:                 100 kB
+7f0000b00000-7f0000c00000 r-xp 00000000 fe:00 2 /usr/lib/libc.so.6
+Rss:                 200 kB
+7f0000d00000-7f0000e00000 rw-s 00000000 fe:00 3 /data/my index (deleted)
+Rss:                 300 kB
+7f0001000000-7f0001100000 rw-s 00000000 00:01 9 /dev/shm/queue
+Rss:                 400 kB
+7ffd0000-7ffd1000 rw-p 00000000 00:00 0 [stack]
+Rss:                  50 kB
+bad line
+Rss: much kB
+`
+
+func TestParseSmaps(t *testing.T) {
+	var got mappedMemory
+	got.parse([]byte(smaps))
+	want := mappedMemory{
+		goHeap: 45000 * kib, malloc: 30000 * kib, anonymous: 700 * kib, threads: 50 * kib, libraries: []string{"libfoo.so.2"},
+		named: []namedMemory{
+			{whatMapped, "/usr/bin/server", 32 * kib}, {whatMapped, "/opt/lib/libfoo.so.2", 100 * kib}, {whatMapped, "/usr/lib/libc.so.6", 200 * kib},
+			{whatMapped, "/data/my index", 300 * kib}, {whatShared, "/dev/shm/queue", 400 * kib},
+		},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(mappedMemory{}, namedMemory{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func FuzzSmaps(f *testing.F) {
+	f.Add([]byte(smaps))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var m mappedMemory
+		m.parse(data)
+		sum := m.goHeap + m.malloc + m.anonymous + m.threads
+		for _, n := range m.named {
+			sum += n.bytes
+		}
+		if sum < 0 || math.IsNaN(sum) {
+			t.Errorf("%v bytes in all", sum)
+		}
+	})
+}
+
+// The runtime's figures split what is resident, and never add to it.
+func TestAddRuntime(t *testing.T) {
+	m := mappedMemory{goHeap: 100 << 20, anonymous: 10 << 20}
+	b := newBreakdown(sampler.RSSBytes, time.Time{})
+	b.unit = kib
+	b.addRuntime(&m, runtimeMemory{live: 20 << 20, inUse: 30 << 20, free: 500 << 20, stacks: 5 << 20, own: 4 << 20, gogc: 100})
+	want := map[string]int{
+		whatGoHeap + separator + partLive: 20 << 10, whatGoHeap + separator + partGarbage: 10 << 10, whatGoHeap + separator + partFreed: 65 << 10,
+		whatStacks: 5 << 10, whatRuntime: 4 << 10,
+	}
+	if diff := cmp.Diff(want, b.counts); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if m.anonymous != 6<<20 {
+		t.Errorf("%v bytes are left of what is anonymous", m.anonymous)
+	}
+	elsewhere := mappedMemory{anonymous: 50 << 20}
+	b.addRuntime(&elsewhere, runtimeMemory{live: 20 << 20, inUse: 30 << 20, gogc: -1, limit: 1 << 30})
+	if elsewhere.anonymous != 20<<20 {
+		t.Errorf("%v bytes are left where the arenas are elsewhere", elsewhere.anonymous)
+	}
+	if note := b.notes[whatGoHeap+separator+partFreed]; !strings.HasPrefix(note, "GOGC off, GOMEMLIMIT 1024 MiB") {
+		t.Errorf("note %q", note)
+	}
+}
+
+// inProc is a process that goes on, by its directory.
+type inProc string
+
+func (p inProc) ProcDir() string { return string(p) }
+func (p inProc) Alive() error    { return nil }
+
+var kept []byte
+
+// What this process gets is seen as what it is: live heap, then freed, then mapped.
+func TestMemoryOfThisProcess(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	read := func() *Breakdown {
+		t.Helper()
+		runtime.GC()
+		b, err := Read(context.Background(), inProc("/proc/self"), sampler.RSSBytes, 0)
+		if err != nil {
+			t.Skip("smaps cannot be read here: ", err)
+		}
+		return b
+	}
+	most := func(before, now *Breakdown) string {
+		parts := now.Parts(before)
+		if len(parts) == 0 {
+			return "none"
+		}
+		if parts[0].Growth < 60<<20 || parts[0].Growth > 80<<20 {
+			t.Errorf("%+v: %.0f bytes more, want some 64 MiB", parts[0], parts[0].Growth)
+		}
+		detail, _, _ := strings.Cut(parts[0].Detail, " (")
+		return strings.TrimSpace(parts[0].What + " " + detail)
+	}
+	debug.FreeOSMemory()
+	before := read()
+	kept = make([]byte, 64<<20)
+	for i := 0; i < len(kept); i += 4096 {
+		kept[i] = 1
+	}
+	if got := most(before, read()); got != "Go heap live" {
+		t.Errorf("kept memory is %s", got)
+	}
+	kept = nil
+	debug.FreeOSMemory()
+	before = read()
+	mapped, err := unix.Mmap(-1, 0, 64<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Munmap(mapped) }()
+	for i := 0; i < len(mapped); i += 4096 {
+		mapped[i] = 1
+	}
+	if got := most(before, read()); got != "anonymous memory" {
+		t.Errorf("mapped memory is %s", got)
+	}
+}
