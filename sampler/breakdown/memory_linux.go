@@ -49,7 +49,7 @@ type namedMemory struct {
 
 // readMemory tells what the resident memory of a process is: by what is mapped, and for this process by what its runtime
 // knows of it.
-func (b *Breakdown) readMemory(ctx context.Context, dir string) error {
+func readMemory(ctx context.Context, b *Breakdown, dir string) error {
 	data, err := os.ReadFile(filepath.Join(dir, "smaps"))
 	if err != nil {
 		return err
@@ -61,25 +61,25 @@ func (b *Breakdown) readMemory(ctx context.Context, dir string) error {
 	m.parse(data)
 	b.unit = kib
 	if base := filepath.Base(dir); base == "self" || base == strconv.Itoa(os.Getpid()) {
-		b.addRuntime(&m, readRuntime())
+		addRuntime(b, &m, readRuntime())
 	} else {
-		b.addBytes(m.goHeap, whatGoHeap)
+		addBytes(b, m.goHeap, whatGoHeap)
 	}
-	b.addBytes(m.malloc, whatMalloc)
+	addBytes(b, m.malloc, whatMalloc)
 	if len(m.libraries) > 0 && len(m.libraries) <= maxNamed {
 		b.note(strings.Join(m.libraries, " or "), whatMalloc)
 	}
-	b.addBytes(m.anonymous, whatAnonymous)
-	b.addBytes(m.threads, whatThreads)
+	addBytes(b, m.anonymous, whatAnonymous)
+	addBytes(b, m.threads, whatThreads)
 	for _, n := range m.named {
-		b.addBytes(n.bytes, pathLabels(n.what, n.name)...)
+		addBytes(b, n.bytes, pathLabels(n.what, n.name)...)
 	}
 	b.Total = b.Seen
 	return nil
 }
 
 // addBytes counts memory.
-func (b *Breakdown) addBytes(bytes float64, labels ...string) {
+func addBytes(b *Breakdown, bytes float64, labels ...string) {
 	if n := int(bytes / kib); n > 0 {
 		b.add(n, labels...)
 	}
@@ -87,7 +87,7 @@ func (b *Breakdown) addBytes(bytes float64, labels ...string) {
 
 // addRuntime splits the resident memory of the heap by what the runtime knows, and takes what else is the runtime's out
 // of what is anonymous. What the runtime has and never touched is not resident.
-func (b *Breakdown) addRuntime(m *mappedMemory, r runtimeMemory) {
+func addRuntime(b *Breakdown, m *mappedMemory, r runtimeMemory) {
 	left := m.goHeap
 	if left == 0 { // arenas are elsewhere
 		left, m.anonymous = m.anonymous, 0
@@ -96,7 +96,7 @@ func (b *Breakdown) addRuntime(m *mappedMemory, r runtimeMemory) {
 	take := func(bytes float64, labels ...string) {
 		bytes = min(max(bytes, 0), left)
 		left -= bytes
-		b.addBytes(bytes, labels...)
+		addBytes(b, bytes, labels...)
 	}
 	take(r.live, whatGoHeap, partLive)
 	take(r.inUse-r.live, whatGoHeap, partGarbage)
@@ -105,7 +105,7 @@ func (b *Breakdown) addRuntime(m *mappedMemory, r runtimeMemory) {
 	b.note(r.policy(), whatGoHeap, partFreed)
 	own := min(r.own, m.anonymous)
 	m.anonymous -= own
-	b.addBytes(own, whatRuntime)
+	addBytes(b, own, whatRuntime)
 }
 
 // parse reads the smaps of a process.

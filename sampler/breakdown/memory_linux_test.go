@@ -78,7 +78,7 @@ func TestAddRuntime(t *testing.T) {
 	m := mappedMemory{goHeap: 100 << 20, anonymous: 10 << 20}
 	b := newBreakdown(sampler.RSSBytes, time.Time{})
 	b.unit = kib
-	b.addRuntime(&m, runtimeMemory{live: 20 << 20, inUse: 30 << 20, free: 500 << 20, stacks: 5 << 20, own: 4 << 20, gogc: 100})
+	addRuntime(b, &m, runtimeMemory{live: 20 << 20, inUse: 30 << 20, free: 500 << 20, stacks: 5 << 20, own: 4 << 20, gogc: 100})
 	want := map[string]int{
 		whatGoHeap + separator + partLive: 20 << 10, whatGoHeap + separator + partGarbage: 10 << 10, whatGoHeap + separator + partFreed: 65 << 10,
 		whatStacks: 5 << 10, whatRuntime: 4 << 10,
@@ -90,7 +90,7 @@ func TestAddRuntime(t *testing.T) {
 		t.Errorf("%v bytes are left of what is anonymous", m.anonymous)
 	}
 	elsewhere := mappedMemory{anonymous: 50 << 20}
-	b.addRuntime(&elsewhere, runtimeMemory{live: 20 << 20, inUse: 30 << 20, gogc: -1, limit: 1 << 30})
+	addRuntime(b, &elsewhere, runtimeMemory{live: 20 << 20, inUse: 30 << 20, gogc: -1, limit: 1 << 30})
 	if elsewhere.anonymous != 20<<20 {
 		t.Errorf("%v bytes are left where the arenas are elsewhere", elsewhere.anonymous)
 	}
