@@ -65,7 +65,8 @@ func eachField(message []byte, f func(pprofField) error) error {
 		if n <= 0 {
 			return errNoProfile
 		}
-		field, end := pprofField{number: key >> 3}, n
+		field := pprofField{number: key >> 3}
+		var end int
 		switch key & 7 {
 		case 0:
 			value, m := binary.Uvarint(message[n:])
