@@ -37,7 +37,7 @@ func completeValues(root *cobra.Command) {
 				complete = cobra.FixedCompletions(valuesOf(f), cobra.ShellCompDirectiveNoFileComp)
 			case f.Name == "config", f.Name == "http-config":
 				complete = cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt)
-			case f.Name == "plot":
+			case f.Name == "plot", f.Name == "state":
 				complete = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs)
 			case slices.Contains(fileFlags, f.Name), f.Value.Type() == "bool":
 				return

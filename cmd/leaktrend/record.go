@@ -33,7 +33,8 @@ func recordCommand() *cobra.Command {
 		Use:   "record (--pid N | --name PATTERN | --url URL) -o FILE",
 		Short: "Sample a process into a recording",
 		Long: `Sample a process, of any language, or a Prometheus metrics endpoint into a recording, until interrupted,
-until the process ends, or for --duration. "leaktrend replay" judges the recording later. With --format json it is
+until the process ends, or for --duration. With --name it goes on with the next process of the name when one has ended:
+then the recording has one life after the other. "leaktrend replay" judges the recording later. With --format json it is
 judged while it is made, and standard output has the objects of replay: each event as it comes, and a verdict on each
 resource at the end. With -o - standard output is the recording itself.`,
 		Example: `  leaktrend record --name redis-server -o redis.csv --duration 1h
@@ -49,7 +50,7 @@ resource at the end. With -o - standard output is the recording itself.`,
 			if err := target.Complete(); err != nil {
 				return err
 			}
-			from, err := target.Open()
+			from, err := open(&target)
 			if err != nil {
 				return err
 			}
@@ -67,7 +68,7 @@ resource at the end. With -o - standard output is the recording itself.`,
 				return err
 			}
 			noteSoak(stderr, target.Soak)
-			if process, ok := from.(*source.Process); ok && process.Note() != "" {
+			if process, ok := from.(interface{ Note() string }); ok && process.Note() != "" {
 				fmt.Fprintln(stderr, process.Note())
 			}
 			fmt.Fprintf(stderr, "recording %s every %s to %s\n", from, target.Interval, out)
@@ -95,6 +96,18 @@ resource at the end. With -o - standard output is the recording itself.`,
 	flags.Choice(cmd.Flags(), &format, "format", []string{"text", "json"}, "text: nothing on standard output; json: an event a line as replay gives them, and a verdict per resource at the end")
 	cmd.Flags().BoolVar(&force, "force", false, "replace a file that is not empty")
 	return cmd
+}
+
+// open opens what is to be recorded.
+func open(target *source.Flags) (source.Source, error) {
+	if target.Name == "" {
+		return target.Open()
+	}
+	processes, err := target.Succession()
+	if err != nil {
+		return nil, err
+	}
+	return processes, nil
 }
 
 // judging returns what judges samples as replay would the recording in a file, and what writes the verdicts. Where nobody asked for

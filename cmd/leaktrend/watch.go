@@ -29,6 +29,8 @@ type watchFlags struct {
 	format             string
 	force, leakExits   bool
 	wait               bool
+	state              string
+	noState            bool
 }
 
 func watchCommand() *cobra.Command {
@@ -45,6 +47,10 @@ leaktrend, and is not stopped.
 With --name every process that matches is watched by itself, also one that starts later. On a terminal watch goes on
 when all have ended, and waits for the next; elsewhere it ends then, unless --wait is given, with which there may also be
 none at first. With -o or --pprof just one process may match, and watch ends with it.
+
+What is learned is kept from one life of a process to the next: from pid to pid with --name, and between runs of watch
+in the user's state directory, $XDG_STATE_HOME/leaktrend or ~/.local/state/leaktrend (--state names another one, as
+state_dir in the configuration does; --no-state writes none). "leaktrend state" shows it.
 
 With --format json standard output has the objects of replay: each alert as it comes, in which file is what is watched,
 with the lines of code and captures that it names, and a verdict on each resource at the end. All else goes to
@@ -68,6 +74,9 @@ show that they are none. --soak scales all of them for a test run under steady l
 	fs.StringVarP(&f.out, "out", "o", "", "also record the samples to this file")
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
 	fs.BoolVar(&f.wait, "wait", false, "with --name: go on when no process matches, now or later, and wait for the next, as a service does")
+	fs.StringVar(&f.state, "state", "", "directory in which what is learned is kept (default state_dir with --config, else that of the user)")
+	fs.BoolVar(&f.noState, "no-state", false, "keep what is learned for this run alone")
+	flags.Exclude(fs, "state", "no-state")
 	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed, else with 3 if something could not be read or judged")
 	return cmd
 }
@@ -98,6 +107,7 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	if cmd.Flags().Changed("soak") {
 		config.Adaptive.Soak = f.target.Soak
 	}
+	f.keepState(&config)
 	notePatience(stderr, config.Adaptive.Soak)
 	noteSoak(stderr, config.Adaptive.Soak)
 	lines, flush := f.lines(cmd)
@@ -127,6 +137,18 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 		err = errUnsure
 	}
 	return err
+}
+
+// keepState sets where what is learned is kept.
+func (f *watchFlags) keepState(config *detector.Config) {
+	switch {
+	case f.noState:
+		config.StateDir = ""
+	case f.state != "":
+		config.StateDir = f.state
+	case config.StateDir == "":
+		config.StateDir = watch.StateDir()
+	}
 }
 
 // view returns the view of what is watched.
@@ -174,6 +196,7 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 	if err != nil {
 		return found, err
 	}
+	monitor.NameState(watch.Instance(target, f.target.Name, config))
 	if profiles != nil {
 		monitor.FollowSites(profiles)
 	} else if process, ok := target.(*source.Process); ok {

@@ -124,7 +124,12 @@ func TestWatchWaits(t *testing.T) {
 	const alert = "open_fds leak: "
 	var first, second *exec.Cmd
 	before := "" // what was printed until the first had ended
-	got := reacting(t, []string{"watch", "--name", name, "--wait", "--soak", "1m", "--exit-code"}, func(stdout, stderr string, interrupt func()) {
+	// The second one is the next life of the first: its alert is not to wait until that of the first has cooled down.
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(config, []byte("resource_monitoring:\n  alert_cooldown: 0s\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := reacting(t, []string{"watch", "--name", name, "--wait", "--soak", "1m", "--exit-code", "--config", config}, func(stdout, stderr string, interrupt func()) {
 		switch {
 		case first == nil:
 			first = leaky(t, name)

@@ -135,6 +135,16 @@ func (p *Source) Executable() string {
 	return redact.Printable(p.program.path)
 }
 
+// Started returns when the process began to run its program.
+func (p *Source) Started() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.start
+}
+
+// Arguments returns the command line, which may hold secrets.
+func (p *Source) Arguments() ([]string, error) { return p.proc.CmdLine() }
+
 // String returns the process as in "pid 4242 redis-server".
 func (p *Source) String() string { return fmt.Sprintf("pid %d %s", p.pid, p.Name()) }
 
@@ -148,7 +158,7 @@ func (p *Source) Alive() error {
 	if err != nil {
 		return fmt.Errorf("process %d (%s): %w", p.pid, p.Name(), err)
 	}
-	if stat.Starttime != p.ticks {
+	if stat.Starttime != p.ticks || isDead(stat) {
 		return fmt.Errorf("process %d (%s) ended", p.pid, p.Name())
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -26,6 +27,17 @@ func (p *Source) Name() string { return "" }
 
 // Executable returns the path of the program: not known here.
 func (p *Source) Executable() string { return "" }
+
+// Started returns when the process began: not known here.
+func (p *Source) Started() time.Time { return time.Time{} }
+
+// Arguments returns an error that wraps errors.ErrUnsupported.
+func (p *Source) Arguments() ([]string, error) {
+	return nil, errNotHere("the command line of another process")
+}
+
+// Alive returns an error that wraps errors.ErrUnsupported.
+func (p *Source) Alive() error { return errNotHere("sampling another process") }
 
 // String returns the process as in "pid 4242".
 func (p *Source) String() string { return fmt.Sprintf("pid %d", p.pid) }

@@ -35,7 +35,10 @@ func All(ctx context.Context, view *screen.View, flags *source.Flags, config det
 	if err != nil {
 		return found, err
 	}
-	all := &group{view: view, lines: lines, wait: wait || view.Waits(), pattern: flags.Name, config: config, ended: make(chan int), living: make(map[int]bool)}
+	all := &group{view: view, lines: lines, wait: wait || view.Waits(), pattern: flags.Name, config: config, ended: make(chan int), living: make(map[int]*member)}
+	if config.StateDir != "" {
+		all.places.known = knownIn(config.StateDir, Instance(nil, flags.Name, config))
+	}
 	// A fault of the configuration would be that of every monitor.
 	silent := logrus.New()
 	silent.SetOutput(io.Discard)
@@ -58,12 +61,20 @@ type group struct {
 	config  detector.Config
 
 	ended   chan int
-	living  map[int]bool // what is watched, by pid
-	refused int          // how many had no place at the last look
+	living  map[int]*member // what is watched, by pid
+	places  places
+	refused int // how many had no place at the last look
 
 	mu      sync.Mutex
 	sampled bool // any of them
 	found   Result
+}
+
+// member is one process that is watched.
+type member struct {
+	process *source.Process
+	place   *place
+	stop    context.CancelFunc
 }
 
 // follow watches some processes, and those that match later, until ctx ends. Where nobody waits for the next one, it
@@ -81,12 +92,13 @@ func (g *group) follow(ctx context.Context, pids []int) error {
 		}
 		select {
 		case pid := <-g.ended:
-			delete(g.living, pid)
+			g.leave(pid)
+			g.look(ctx) // for the next one
 		case <-ticker.C:
 			g.look(ctx)
 		case <-ctx.Done():
 			for len(g.living) > 0 {
-				delete(g.living, <-g.ended)
+				g.leave(<-g.ended)
 			}
 			return nil
 		}
@@ -118,7 +130,7 @@ func (g *group) look(ctx context.Context) {
 
 // add begins to watch those that are not watched yet, and have not ended meanwhile.
 func (g *group) add(ctx context.Context, pids []int) {
-	pids = slices.DeleteFunc(pids, func(pid int) bool { return g.living[pid] })
+	pids = slices.DeleteFunc(pids, func(pid int) bool { return g.living[pid] != nil })
 	room := maxWatched - len(g.living)
 	refused := max(len(pids)-room, 0)
 	if refused > g.refused {
@@ -126,16 +138,42 @@ func (g *group) add(ctx context.Context, pids []int) {
 	}
 	g.refused = refused
 	for _, pid := range pids[:len(pids)-refused] {
-		if process, err := source.OpenProcess(pid); err == nil {
-			g.living[pid] = true
-			shown := g.view.Add(process.String())
-			go g.watch(ctx, pid, process, shown)
+		process, err := source.OpenProcess(pid)
+		switch {
+		case err != nil:
+		case g.awaits(process):
+			_ = process.Close()
+		default:
+			own, stop := context.WithCancel(ctx)
+			m := &member{process: process, place: g.places.take(process), stop: stop}
+			g.living[pid] = m
+			go g.watch(own, m, g.view.Add(process.String()))
 		}
 	}
 }
 
-func (g *group) watch(ctx context.Context, pid int, process *source.Process, shown *screen.Process) {
-	defer func() { g.ended <- pid }()
+// awaits reports whether a process is to be watched only once those are not watched any more that ended before it:
+// where a service crashes and is started at once, its next life is there before its monitor knows.
+func (g *group) awaits(process *source.Process) (some bool) {
+	for _, m := range g.living {
+		if m.place.executable == process.Name() && m.process.Alive() != nil {
+			m.stop()
+			some = true
+		}
+	}
+	return some
+}
+
+// leave ends what was watched.
+func (g *group) leave(pid int) {
+	g.living[pid].stop()
+	g.living[pid].place.taken = false
+	delete(g.living, pid)
+}
+
+func (g *group) watch(ctx context.Context, m *member, shown *screen.Process) {
+	process := m.process
+	defer func() { g.ended <- process.PID() }()
 	defer func() {
 		if r := recover(); r != nil {
 			g.view.Restore()
@@ -146,8 +184,15 @@ func (g *group) watch(ctx context.Context, pid int, process *source.Process, sho
 	logger := shown.Logger()
 	monitor, err := NewMonitor(process, g.config, logger)
 	if err == nil {
+		g.handOver(m.place, monitor, logger)
 		FollowRuntime(monitor, process, logger)
 		err = Observe(ctx, monitor, shown, nil, NewAccount(g.lines, process.String()))
+		if gone := process.Alive(); err == nil && gone != nil {
+			shown.End(time.Now())
+			err = gone
+		}
+		left := monitor.Handover()
+		m.place.left = &left
 	}
 	if err != nil {
 		logger.Warn(err)
@@ -161,4 +206,15 @@ func (g *group) watch(ctx context.Context, pid int, process *source.Process, sho
 	g.sampled = g.sampled || !monitor.Checks().Last.IsZero()
 	g.found.Leak = g.found.Leak || found.Leak
 	g.found.Incomplete = g.found.Incomplete || found.Incomplete
+}
+
+// handOver gives the monitor of a process what that of the one before it left.
+func (g *group) handOver(p *place, monitor *detector.ResourceMonitor, logger *logrus.Logger) {
+	monitor.NameState(p.instance(Instance(nil, g.pattern, g.config)))
+	if p.left == nil {
+		return
+	}
+	if err := monitor.Restore(*p.left); err != nil {
+		logger.WithError(err).Warn("what earlier lives taught cannot be used")
+	}
 }
