@@ -183,7 +183,7 @@ func (q *logQueue) flush() error {
 		case <-moved:
 			over.Stop()
 		case <-over.C:
-			return fmt.Errorf("the logger does not return; lines that wait: %d", left)
+			return fmt.Errorf("the logger does not return: %d lines wait", left)
 		}
 	}
 }

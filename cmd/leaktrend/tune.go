@@ -45,6 +45,10 @@ alarms, and judge it on programs that the search did not see.
 With recordings instead of a labels file, they are taken as healthy: their extension by a block bootstrap tells
 the false alarms a month that this very process would give.
 
+Printed are what to set, what that costs in false alarms a month, how sure that is and how many healthy days are
+missing to be surer, and one table; all else with --verbose. What looks like a leak in a recording of which nothing
+is known is told, and is no false alarm.
+
 Hard limits are proposed by the highest level that healthy time reached, with headroom: the less of it was
 recorded, the more. -o writes what differs from the defaults, with its reasons.
 
@@ -64,7 +68,7 @@ testdata/labels.yaml. Recordings with a soak setting are judged in it and report
 	fs.StringVar(&f.html, "html", "", "write the trade-off as a page with curves to this file")
 	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text, or json: one object")
 	fs.BoolVar(&f.force, "force", false, "replace files that are not empty")
-	fs.BoolVarP(&f.verbose, "verbose", "v", false, "also print a line for each family of generated recordings")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "also print all that was measured: by resource, setting, method and family, with reasons")
 	fs.Uint64Var(&f.seed, "seed", 1, "of the folds and of the bootstrap: the same seed gives the same result")
 	fs.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "recordings at a time; does not change the result")
 	fs.IntVar(&f.generate, "generate", 0, "instead of recordings, generate this many of each family; report on others than are searched")

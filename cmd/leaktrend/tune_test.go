@@ -73,13 +73,13 @@ func TestTune(t *testing.T) {
 	labels := tuneSet(t)
 	dir := t.TempDir()
 	out, html := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "curve.html")
-	got := leaktrend(t, "", "tune", labels, "--budget", "1/10d", "-o", out, "--html", html)
+	got := leaktrend(t, "", "tune", labels, "--budget", "1/10d", "-o", out, "--html", html, "--verbose")
 	if got.code != 0 {
 		t.Fatal(got.stderr)
 	}
 	for _, says := range []string{
 		"8 recordings of 4 programs, from " + labels, "100 % (40 to 100)", "predict_linear", "Sources of the rules", "For a budget of 1/10d",
-		"4-fold cross-validation",
+		"4-fold cross-validation", "set sensitivity 4, least_growth 0.2, goroutine_threshold 75 costs 0 false alarms a month of a process (0 to ", "finds 100 % (40 to 100) of the leaks",
 	} {
 		if !strings.Contains(unwrapped(got.stdout), says) {
 			t.Errorf("no %q in\n%s", says, got.stdout)
@@ -187,9 +187,44 @@ func TestTuneUnlabelled(t *testing.T) {
 	dir := t.TempDir()
 	writeRecording(t, filepath.Join(dir, "a.csv"), 30*time.Hour, 0, oscillating)
 	writeRecording(t, filepath.Join(dir, "b.csv"), time.Hour, 10*time.Hour, steady)
-	got := leaktrend(t, "", "tune", dir)
+	got := leaktrend(t, "", "tune", dir, "--verbose")
 	if got.code != 0 || !strings.Contains(got.stdout, "A month of this very process") || !strings.Contains(got.stdout, "Soak runs of 10h") {
 		t.Errorf("code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+}
+
+// What looks like a leak in a recording that is not labelled is told, and is no false alarm. Without --verbose the
+// answer and one table are all.
+func TestTuneSuspects(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "week.csv")
+	writeRecording(t, path, 72*time.Hour, 0, func(hour float64) float64 { return oscillating(hour) + 10*max(0, hour-36) })
+	got := leaktrend(t, "", "tune", path)
+	text := unwrapped(got.stdout)
+	if got.code != 0 || !strings.Contains(text, path+": goroutines looks like a leak since 2026-11-02 ") || !strings.Contains(text, "label it, or leave it out") ||
+		!strings.Contains(text, "; recorded: 0 in 1.") || strings.Count(text, "This configuration on the recordings:") != 1 || strings.Contains(text, "predict_linear") {
+		t.Errorf("code %d\n%s%s", got.code, got.stdout, got.stderr)
+	}
+	again := leaktrend(t, "", "tune", "--format", "json", path)
+	var result struct {
+		Suspects []struct {
+			Recording, Resource string
+			Since               time.Time
+		}
+		Groups []struct {
+			Methods []struct {
+				All struct {
+					FalseAlarms int `json:"false_alarms"`
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(again.stdout), &result); err != nil {
+		t.Fatal(err, again.stderr)
+	}
+	if len(result.Suspects) != 1 || result.Suspects[0].Recording != path || result.Suspects[0].Resource != sampler.Goroutines ||
+		result.Suspects[0].Since.Sub(tuneBegin).Hours() < 30 || result.Groups[0].Methods[0].All.FalseAlarms != 0 {
+		t.Errorf("%+v", result)
 	}
 }
 

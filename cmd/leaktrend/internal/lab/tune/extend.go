@@ -99,8 +99,8 @@ func thinned(r *dataset.Recording, interval time.Duration, load string) *dataset
 	judged := r.Judged()
 	for k := range r.Series {
 		s := &r.Series[k]
-		if !slices.Contains(judged, s) && s.Resource != load && s.Resource != sampler.CPUSeconds {
-			continue
+		if !slices.Contains(judged, s) && s.Resource != load && s.Resource != sampler.CPUSeconds || r.Unknown && s.Truth.Leaks {
+			continue // what looks like a leak tells nothing of a healthy month
 		}
 		values := make([]float64, len(from))
 		for n, i := range from {

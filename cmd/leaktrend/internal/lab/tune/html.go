@@ -20,6 +20,9 @@ func writePage(w io.Writer, r *Result) error {
 	if r.Interrupted {
 		fmt.Fprintf(&b, "<p class=\"warn\">%s</p>\n", html.EscapeString(r.partial()))
 	}
+	for _, line := range r.suspicions() {
+		paragraph(&b, line)
+	}
 	if r.Choice != nil {
 		b.WriteString("<section class=\"card\"><h2>Recommendation</h2>\n")
 		for _, line := range r.Advice() {
@@ -107,7 +110,7 @@ func groupPage(b *strings.Builder, r *Result, g *Group) {
 		curves(b, r, g)
 	}
 	fmt.Fprintf(b, "<h3>Methods on the same recordings</h3>\n")
-	htmlTable(b, "Methods on the same recordings of "+g.title(), g.comparisonRows())
+	htmlTable(b, "Methods on the same recordings of "+g.title(), g.comparisonRows(g.Methods))
 	if len(g.Trials) > 0 && !r.Unlabelled {
 		fmt.Fprintf(b, "<h3>%s</h3>\n", html.EscapeString(strings.TrimSuffix(r.trialsSentence(g), ":")))
 		htmlTable(b, "Settings on the recordings of "+g.title(), g.trialRows())

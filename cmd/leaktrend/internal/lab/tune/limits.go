@@ -59,7 +59,7 @@ func proposeLimits(ctx context.Context, config detector.Config, recs iter.Seq[*d
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		until := leaksFrom(ctx, config, r)
+		until := leaksFrom(config, r)
 		for i := range all {
 			for k := range r.Series {
 				if s := &r.Series[k]; s.Resource == all[i].Resource {
@@ -78,10 +78,20 @@ func proposeLimits(ctx context.Context, config detector.Config, recs iter.Seq[*d
 	return proposed, nil
 }
 
-// leaksFrom returns from when on each resource of an unlabelled recording leaks by the detector's own evidence.
-func leaksFrom(ctx context.Context, config detector.Config, r *dataset.Recording) map[string]int64 {
+// leaksFrom returns from when on each resource of an unlabelled recording leaks by the detector's own evidence, as far as
+// that holds at its end.
+func leaksFrom(config detector.Config, r *dataset.Recording) map[string]int64 {
 	if !r.Unknown {
 		return nil
+	}
+	known := map[string]int64{}
+	for i := range r.Series {
+		if s := &r.Series[i]; s.Truth.Leaks {
+			known[s.Resource] = s.Truth.From
+		}
+	}
+	if len(known) > 0 {
+		return known // it was looked for before
 	}
 	config = evaluate.TrendOnly(config)
 	config.Adaptive.Soak = r.Soak
@@ -92,7 +102,7 @@ func leaksFrom(ctx context.Context, config detector.Config, r *dataset.Recording
 	from := map[string]int64{}
 	source := r.Source()
 	var s sampler.Sample
-	for source.Sample(ctx, &s) != io.EOF {
+	for source.Sample(context.Background(), &s) != io.EOF { // which is in memory
 		for _, e := range d.Observe(&s) {
 			if e.Status == alerting.Resolved {
 				delete(from, e.Resource)
@@ -117,7 +127,7 @@ type reached struct {
 // add looks at one series, as the engine compares it with its limit. leaks is from when on it is left out; 0 = never.
 func (h *reached) add(r *dataset.Recording, s *dataset.Series, leaks int64, absolute bool) {
 	end := int64(math.MaxInt64)
-	if s.Truth.Leaks {
+	if s.Truth.Leaks && !r.Unknown {
 		end = s.Truth.From
 	} else if leaks != 0 {
 		end = leaks

@@ -54,16 +54,120 @@ func checkGolden(t *testing.T, name, got string) {
 }
 
 func TestWriteText(t *testing.T) {
-	var b strings.Builder
-	if err := stored(t).WriteText(&b, true); err != nil {
-		t.Fatal(err)
+	for name, verbose := range map[string]bool{"answer.golden": false, "report.golden": true} {
+		var b strings.Builder
+		if err := stored(t).WriteText(&b, verbose); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > textWidth {
+				t.Errorf("%d columns: %s", n, line)
+			}
+		}
+		checkGolden(t, name, b.String())
 	}
-	for line := range strings.Lines(b.String()) {
-		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > textWidth {
-			t.Errorf("%d columns: %s", n, line)
+}
+
+// What to set, what it costs, how sure that is and what is missing comes first, in a line each.
+func TestAnswer(t *testing.T) {
+	base := func() *Result {
+		return &Result{InForce: Setting{1, 0.2}, Choice: &Choice{
+			Budget: "1/30d", PerDay: 1. / 30, Setting: Setting{1, 0.2}, Basis: byFolds, Folds: 5, Kept: true, Confidence: 0.5,
+			Judged: Figures{Exposure: 30, FalseAlarms: 1, Rate: &Interval{0.033, 0.001, 0.1}},
+		}}
+	}
+	for name, tt := range map[string]struct {
+		change func(r *Result)
+		want   string
+	}{
+		"sure": {func(r *Result) { r.Choice.Confidence = .97 }, `
+set      keep sensitivity 1, least_growth 0.2
+costs    0.99 false alarms a month of a process (0.03 to 3, with 95 % confidence); recorded: 1 in 30
+         healthy process-days
+sure     with 97 % that the budget of 1/30d is kept
+`},
+		"all that is to be set": {func(r *Result) {
+			r.TrendOff, r.Choice.Setting.Sensitivity, r.Choice.Missing = true, 2, 59.1
+			r.Limits = []Limit{
+				{Key: "goroutine_threshold", Resource: "goroutines", Proposed: 670},
+				{Key: "fd_threshold", Resource: "open_fds", InForce: 100, Proposed: 100},
+				{Key: "memory_threshold_mb", Resource: "heap_inuse_bytes", Proposed: 830 << 20},
+			}
+		}, `
+set      sensitivity 2, least_growth 0.2, adaptive.enabled true, goroutine_threshold 670,
+         memory_threshold_mb 830
+costs    0.99 false alarms a month of a process (0.03 to 3, with 95 % confidence); recorded: 1 in 30
+         healthy process-days
+sure     with 50 % that the budget of 1/30d is kept
+missing  60 more healthy process-days without a false alarm, to be 95 % sure
+`},
+		"over, with leaks": {func(r *Result) {
+			c := r.Choice
+			c.Kept, c.Missing = false, 12
+			c.Judged.Leaks, c.Judged.Recall, c.Judged.DueRecall, c.Judged.DelayHours = 4, &Interval{.5, .1, .9}, &Interval{1, .4, 1}, &Spread{2, 6, 9}
+		}, `
+set      keep sensitivity 1, least_growth 0.2
+costs    0.99 false alarms a month of a process (0.03 to 3, with 95 % confidence); recorded: 1 in 30
+         healthy process-days
+sure     not: that is above the budget of 1/30d, and no setting was found that surely keeps it
+missing  12 more healthy process-days without a false alarm, to be 95 % sure
+finds    50 % (10 to 90) of the leaks, 100 % (40 to 100) of those that were due, half of them within
+         6h
+`},
+		"extended": {func(r *Result) {
+			r.Months = []Month{{Setting: Setting{0.5, 0.2}, Alarms: &Interval{9, 9, 9}}, {Setting: Setting{1, 0.2}, Chosen: true, Alarms: &Interval{0.2, 0.1, 0.4}}}
+		}, `
+set      keep sensitivity 1, least_growth 0.2
+costs    0.2 false alarms a month of a process (0.1 to 0.4, with 95 % confidence), by the recordings
+         extended; recorded: 1 in 30 healthy process-days
+sure     with 50 % that the budget of 1/30d is kept
+`},
+		"nothing healthy": {func(r *Result) {
+			r.Choice.Basis, r.Choice.Missing, r.Choice.Judged = withoutBasis, 89.9, Figures{}
+		}, `
+set      keep sensitivity 1, least_growth 0.2
+costs    not known: there is no healthy time under physical time constants
+sure     not at all that the budget of 1/30d is kept
+missing  90 more healthy process-days without a false alarm, to be 95 % sure
+`},
+		"interrupted": {func(r *Result) { r.Choice = nil }, ""},
+	} {
+		r := base()
+		tt.change(r)
+		var p printer
+		p.answer(r)
+		if diff := cmp.Diff(tt.want, p.b.String()); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
 	}
-	checkGolden(t, "report.golden", b.String())
+}
+
+// Settings that did the same are one row, and the one in force is told.
+func TestFold(t *testing.T) {
+	trial := func(sensitivity, leastGrowth float64, alarms int, inForce, chosen bool) Trial {
+		return Trial{Setting: Setting{sensitivity, leastGrowth}, InForce: inForce, Chosen: chosen, Figures: Figures{FalseAlarms: alarms}}
+	}
+	type row struct{ sensitivity, mark string }
+	for _, test := range []struct {
+		trials []Trial
+		want   []row
+	}{
+		{nil, nil},
+		{[]Trial{trial(1, .2, 0, true, true)}, []row{{"1", "kept"}}},
+		{[]Trial{trial(.5, .2, 0, false, false), trial(1, .2, 0, true, true), trial(2, .2, 0, false, false)}, []row{{"0.5 to 2", "kept at 1"}}},
+		{[]Trial{trial(.5, .2, 0, false, false), trial(1, .2, 0, true, false), trial(2, .2, 0, false, true), trial(4, .2, 0, false, false)},
+			[]row{{"0.5 to 1", "in force at 1"}, {"2 to 4", "recommended at 2"}}},
+		{[]Trial{trial(.5, .2, 0, false, false), trial(1, .2, 1, true, false), trial(2, .2, 1, false, false)}, []row{{"0.5", ""}, {"1 to 2", "in force at 1"}}},
+		{[]Trial{trial(.5, .1, 0, false, false), trial(.5, .2, 0, false, false)}, []row{{"0.5", ""}, {"0.5", ""}}},
+	} {
+		var got []row
+		for _, f := range fold(test.trials) {
+			got = append(got, row{f.sensitivity(), f.mark()})
+		}
+		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(row{})); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	}
 }
 
 func TestConfigYAML(t *testing.T) {

@@ -35,6 +35,15 @@ type Result struct {
 	Choice    *Choice  `json:"choice,omitempty"`
 	Limits    []Limit  `json:"limits,omitempty"`  // of the resources that were recorded
 	Skipped   []string `json:"skipped,omitempty"` // recordings that could not be extended
+	// Suspects are what looks like a leak in recordings of which nothing is known: no false alarm is counted there.
+	Suspects []Suspect `json:"suspects,omitempty"`
+}
+
+// Suspect is a resource of a recording that is not labelled, and leaks by the detector's own evidence.
+type Suspect struct {
+	Recording string    `json:"recording"`
+	Resource  string    `json:"resource"`
+	Since     time.Time `json:"since"`
 }
 
 // Group are the recordings that are judged in one soak setting. They are reported apart: a soak run has no

@@ -16,15 +16,32 @@ import (
 // textWidth is what running text and tables keep within.
 const textWidth = 100
 
-// WriteText prints the result for people to read. families adds a table by family of generated recordings.
-func (r *Result) WriteText(w io.Writer, families bool) error {
+// WriteText prints the result for people to read: what to set, what that costs and how sure it is, and one table. With
+// verbose, all else that was measured follows.
+func (r *Result) WriteText(w io.Writer, verbose bool) error {
 	p := &printer{style: terminal.StyleOf(w)}
 	p.text(r.headline())
 	if r.Interrupted {
 		p.text(r.partial())
 	}
+	for _, line := range r.suspicions() {
+		p.text(line)
+	}
+	p.answer(r)
+	p.summary(r)
+	if verbose {
+		p.details(r)
+	} else {
+		p.text("More of it, by resource, setting and method, with reasons: --verbose.")
+	}
+	_, err := io.WriteString(w, p.b.String())
+	return err
+}
+
+// details writes all that was measured.
+func (p *printer) details(r *Result) {
 	for i := range r.Groups {
-		p.group(r, &r.Groups[i], families)
+		p.group(r, &r.Groups[i])
 	}
 	if len(r.Months) > 0 {
 		p.heading("A month of this very process")
@@ -51,8 +68,6 @@ func (r *Result) WriteText(w io.Writer, families bool) error {
 	if len(r.Groups) > 0 {
 		p.sources(&r.Groups[0])
 	}
-	_, err := io.WriteString(w, p.b.String())
-	return err
 }
 
 func (r *Result) headline() string {
@@ -77,8 +92,8 @@ func (r *Result) remarks(g *Group) []string {
 	var out []string
 	all := &g.Methods[0].All
 	if r.Unlabelled {
-		out = append(out, "Nothing is known of these recordings. They are taken as healthy: what leaks in them counts as a false alarm "+
-			"here. Recall and delay cannot be said.")
+		out = append(out, "Nothing is known of these recordings. They are taken as healthy, but for what looks like a leak. Recall and "+
+			"delay cannot be said.")
 		if g.SoakSeconds > 0 {
 			out = append(out, "A soak run has no months, so these are not extended.")
 		}
@@ -167,13 +182,13 @@ func (p *printer) table(rows rows) {
 	}
 }
 
-func (p *printer) group(r *Result, g *Group, families bool) {
+func (p *printer) group(r *Result, g *Group) {
 	own := &g.Methods[0]
 	p.heading(g.title())
 	for _, remark := range r.remarks(g) {
 		p.text(remark)
 	}
-	resources := worthARow(own.Resources)
+	resources, quiet := withoutQuiet(own.Resources)
 
 	p.caption("False alarms of this configuration on healthy time, by resource, with 95 % intervals:")
 	head := []string{"resource", g.Unit + "s", "false alarms", "per " + g.Unit, "healthy with any"}
@@ -182,8 +197,8 @@ func (p *printer) group(r *Result, g *Group, families bool) {
 		out = append(out, []string{n.Name, number3(n.Exposure), strconv.Itoa(n.FalseAlarms), rateText(n.Rate), n.alarmed()})
 	}
 	p.table(out)
-	if hidden := len(own.Resources) - len(resources); hidden > 0 {
-		p.text(fmt.Sprintf("%s without an alarm or a leak.", count(hidden, "other metric")))
+	if quiet != "" {
+		p.text("Neither a false alarm nor a leak: " + quiet + ".")
 	}
 	if n := own.All.BesideLeak; n > 0 {
 		p.text(fmt.Sprintf("%d of the false alarms came while another resource leaked.", n))
@@ -192,7 +207,7 @@ func (p *printer) group(r *Result, g *Group, families bool) {
 		p.leaks(g, own, resources)
 	}
 	p.comparison(g)
-	if families && len(own.Families) > 0 {
+	if len(own.Families) > 0 {
 		p.families(g, own)
 	}
 	if len(g.Trials) > 0 && !r.Unlabelled {
@@ -208,21 +223,6 @@ func (g *Group) title() string {
 	}
 	return fmt.Sprintf("Physical time constants: %s, %s of healthy time", count(g.Methods[0].All.Recordings, "recording"),
 		count3(g.Methods[0].All.Exposure, "process-day"))
-}
-
-// worthARow leaves out the metrics of an endpoint that leaktrend does not know and that have nothing to say.
-func worthARow(all []Named) []Named {
-	const few = 12
-	if len(all) <= few {
-		return all
-	}
-	var worth []Named
-	for _, n := range all {
-		if _, known := sampler.Lookup(n.Name); known || n.FalseAlarms > 0 || n.Leaks > 0 {
-			worth = append(worth, n)
-		}
-	}
-	return worth
 }
 
 func (p *printer) leaks(g *Group, own *Method, resources []Named) {
@@ -281,14 +281,18 @@ func (p *printer) comparison(g *Group) {
 	if g.SoakSeconds > 0 {
 		text += ". Most soak runs are too short for the windows of the rules"
 	}
+	speak, quiet := silent(g.Methods)
 	p.caption(text + ":")
-	p.table(g.comparisonRows())
+	p.table(g.comparisonRows(speak))
+	if len(quiet) > 0 {
+		p.text("Neither a false alarm nor a leak found: " + strings.Join(quiet, ", ") + ".")
+	}
 }
 
-func (g *Group) comparisonRows() rows {
+func (g *Group) comparisonRows(methods []Method) rows {
 	out := rows{{"method", "false per " + g.Unit, "with any", "recall", "due", "delay", "share"}}
-	for i := range g.Methods {
-		m := &g.Methods[i]
+	for i := range methods {
+		m := &methods[i]
 		out = append(out, []string{m.Name, rateText(m.All.Rate), percent(m.All.Alarmed), percentText(m.All.Recall), percent(m.All.DueRecall),
 			hour(m.All.DelayHours), share(m.All.DelayShare)})
 	}
@@ -356,15 +360,15 @@ func (r *Result) trialsSentence(g *Group) string {
 
 func (g *Group) trialRows() rows {
 	out := rows{{"sensitivity", "least_growth", "false per " + g.Unit, "recall", "due", "delay", "p90", ""}}
-	listed := g.listed()
+	listed := fold(g.listed())
 	for i := range listed {
 		t := &listed[i]
 		p90 := unknown
 		if t.DelayHours != nil {
 			p90 = duration(t.DelayHours.P90)
 		}
-		out = append(out, []string{number(t.Sensitivity), number(t.LeastGrowth), rateText(t.Rate), percent(t.Recall), percent(t.DueRecall),
-			hour(t.DelayHours), p90, mark(t.InForce, t.Chosen)})
+		out = append(out, []string{t.sensitivity(), number(t.LeastGrowth), rateText(t.Rate), percent(t.Recall), percent(t.DueRecall),
+			hour(t.DelayHours), p90, t.mark()})
 	}
 	return out.withLeaks(g, 3)
 }
@@ -387,10 +391,18 @@ func (r *Result) monthsSentence() string {
 }
 
 func (r *Result) monthRows() rows {
-	out := rows{{"sensitivity", "least_growth", "false alarms a month", "in months", ""}}
+	var trials []Trial
+	months := make(map[float64]*Month)
 	for i := range r.Months {
 		m := &r.Months[i]
-		out = append(out, []string{number(m.Sensitivity), number(m.LeastGrowth), rateText(m.Alarms), number3(m.Exposure / 30), mark(m.InForce, m.Chosen)})
+		trials = append(trials, Trial{Setting: m.Setting, InForce: m.InForce, Chosen: m.Chosen, Figures: m.Figures})
+		months[m.Sensitivity] = m
+	}
+	out := rows{{"sensitivity", "least_growth", "false alarms a month", "in months", ""}}
+	listed := fold(trials)
+	for i := range listed {
+		t := &listed[i]
+		out = append(out, []string{t.sensitivity(), number(t.LeastGrowth), rateText(months[t.Sensitivity].Alarms), number3(t.Exposure / 30), t.mark()})
 	}
 	return out
 }

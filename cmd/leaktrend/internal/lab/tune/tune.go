@@ -61,7 +61,7 @@ func Run(ctx context.Context, o Options, m *Meter) (*Result, error) {
 	u := &run{o: o, result: &Result{
 		From: o.From, Config: o.ConfigName, InForce: settingOf(o.Config), TrendOff: !o.Config.Adaptive.Enabled, Seed: o.Seed,
 		Unlabelled: o.Unlabelled, HeldOut: o.Report.Count > 0,
-	}, meter: m, soaks: make(map[string]time.Duration)}
+	}, meter: m, soaks: make(map[string]time.Duration), leaks: make(map[string]map[string]int64), config: o.Config}
 	u.report = o.Report
 	if !u.result.HeldOut {
 		u.report = o.Search
@@ -88,7 +88,9 @@ type run struct {
 	inForce  int
 	result   *Result
 
-	soaks map[string]time.Duration // of each recording seen
+	soaks  map[string]time.Duration    // of each recording seen
+	leaks  map[string]map[string]int64 // from when on resources of unlabelled recordings look like a leak, by recording
+	config detector.Config             // that says so
 }
 
 func (u *run) all(ctx context.Context) error {
@@ -182,11 +184,40 @@ func (u *run) prepared(recs iter.Seq[*dataset.Recording]) iter.Seq[*dataset.Reco
 				other.Soak, r = soak, &other
 			}
 			u.soaks[r.Name] = r.Soak
+			if r.Unknown {
+				r = u.suspected(r)
+			}
 			if !yield(r) {
 				return
 			}
 		}
 	}
+}
+
+// suspected returns an unlabelled recording with what leaks in it by the detector's own evidence, as far as that holds at
+// its end: no alarm on it is false, and none is missed.
+func (u *run) suspected(r *dataset.Recording) *dataset.Recording {
+	from, known := u.leaks[r.Name]
+	if !known {
+		from = leaksFrom(u.config, r)
+		u.leaks[r.Name] = from
+		for i := range r.Series {
+			if at := from[r.Series[i].Resource]; at != 0 {
+				u.result.Suspects = append(u.result.Suspects, Suspect{r.Name, r.Series[i].Resource, time.Unix(0, at).UTC()})
+			}
+		}
+	}
+	if len(from) == 0 {
+		return r
+	}
+	marked := *r
+	marked.Series = slices.Clone(r.Series)
+	for i := range marked.Series {
+		if at := from[marked.Series[i].Resource]; at != 0 {
+			marked.Series[i].Truth = dataset.Truth{Leaks: true, From: at, Consequence: true}
+		}
+	}
+	return &marked
 }
 
 // in selects the recordings of a group.

@@ -170,7 +170,7 @@ func TestRemarks(t *testing.T) {
 			o := options(t, tt.recs)
 			o.Unlabelled = tt.recs[0].Unknown
 			var b strings.Builder
-			if err := mustRun(t, o).WriteText(&b, false); err != nil {
+			if err := mustRun(t, o).WriteText(&b, true); err != nil {
 				t.Fatal(err)
 			}
 			text := strings.Join(strings.Fields(b.String()), " ")
