@@ -111,7 +111,11 @@ func (h *History) Chart(d *Detector, resource string) (chart plot.Chart, ok bool
 	if number < 0 || number >= len(h.traces) {
 		return plot.Chart{}, false
 	}
-	return h.chart(d, number, h.Bins(d, resource)), true
+	chart = h.chart(d, number, h.Bins(d, resource))
+	if resource == sampler.RSSBytes {
+		chart.Layers = memoryLayers(chart.Bins, func(part string) []plot.Bin { return h.Bins(d, part) })
+	}
+	return chart, true
 }
 
 // chart describes a plot of some bins.

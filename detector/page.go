@@ -10,6 +10,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/page"
 	"github.com/mdzesseis/leaktrend/detector/plot"
 	"github.com/mdzesseis/leaktrend/detector/sites"
+	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 // shown is the monitor as its page sees it. The lock is held only while something is copied, a resource at a time.
@@ -76,9 +77,14 @@ func (s shown) Plot(resource string, from time.Time) *plot.Chart {
 	if len(bins) == 0 {
 		return nil
 	}
+	var layers []plot.Layer
+	if resource == sampler.RSSBytes {
+		layers = memoryLayers(bins, func(part string) []plot.Bin { return history.Bins(known.past(part, from)) })
+	}
 	known.mu.Lock()
 	defer known.mu.Unlock()
 	chart := known.plots.chart(known.detector, known.detector.number(resource), bins)
+	chart.Layers = layers
 	history.Clip(&chart)
 	return &chart
 }

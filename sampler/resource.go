@@ -20,6 +20,7 @@ const (
 	Goroutines     = "goroutines"
 	HeapLiveBytes  = "heap_live_bytes"
 	HeapInuseBytes = "heap_inuse_bytes"
+	HeapFreeBytes  = "heap_free_bytes"
 	StackBytes     = "stack_bytes"
 	GCCycles       = "gc_cycles"
 	AllocBytes     = "alloc_bytes"
@@ -50,6 +51,7 @@ var resources = []Resource{
 	{Name: Goroutines, Positive: true, Sentence: "goroutines that exist"},
 	{Name: HeapLiveBytes, Unit: "bytes", Sentence: "heap memory that was live after the last garbage collection"},
 	{Name: HeapInuseBytes, Unit: "bytes", StandsInFor: HeapLiveBytes, Sentence: "heap memory in spans that are in use"},
+	{Name: HeapFreeBytes, Unit: "bytes", Context: true, Unjudged: isContext, Sentence: "heap memory that was freed and not returned to the system"},
 	{Name: StackBytes, Unit: "bytes", Context: true, Unjudged: isContext, Sentence: "memory of goroutine stacks"},
 	{Name: GCCycles, Kind: Counter, Unjudged: isCounter, Sentence: "garbage collections completed"},
 	{Name: AllocBytes, Unit: "bytes", Kind: Counter, Unjudged: isCounter, Sentence: "heap memory allocated since the start"},

@@ -19,6 +19,7 @@ package plot
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -38,6 +39,7 @@ type Chart struct {
 	Zone     *time.Location // of the times written; nil is UTC
 
 	Bins     []Bin     // in order of time
+	Layers   []Layer   // parts of the values, drawn as areas one on the other
 	Minimums []Minimum // in order of time
 	Fits     []Fit
 	Limit    Level // the hard limit, beyond which an alert is given
@@ -48,6 +50,13 @@ type Chart struct {
 	// Columns is how many parts the width is divided into, each shown by its lowest and highest value; 0 is one a unit
 	// of width.
 	Columns int
+}
+
+// Layer is one of the parts that a value is made of.
+type Layer struct {
+	Name   string // in a few words
+	Ink    Ink
+	Values []float64 // at the end of each bin; NaN where that is not known
 }
 
 // Minimum is the lowest value of a stretch of time.
@@ -167,7 +176,7 @@ func (c *Chart) span() (f frame) {
 	}
 	// Counts and amounts are read against zero, unless that leaves nothing to see. Noise is not blown up to fill the
 	// plot.
-	if f.low >= 0 && f.low <= .6*f.high {
+	if f.low >= 0 && f.low <= .6*f.high || len(c.Layers) > 0 {
 		f.low = 0
 	}
 	if least := .2 * max(math.Abs(f.low), math.Abs(f.high)); f.high-f.low < least {
@@ -253,6 +262,7 @@ func (c *Chart) draw(on Canvas, left, top, width, height float64) {
 
 	c.drawGrid(on, &f, values)
 	columns := c.columns(&f)
+	c.drawLayers(on, &f)
 	drawBand(on, columns, &f)
 	drawSamples(on, columns, &f)
 	drawBaseline(on, columns, &f)
@@ -311,6 +321,39 @@ func (c *Chart) drawGrid(on Canvas, f *frame, values axis) {
 	}
 	if !elapsed {
 		on.Text(Muted, Point{f.right, f.bottom + 16}, End, Label{Text: name, At: time.Unix(0, f.to), As: AsZone, Edge: true})
+	}
+}
+
+// drawLayers draws the parts of the values, the first of them at the bottom.
+func (c *Chart) drawLayers(on Canvas, f *frame) {
+	below := make([]float64, len(c.Bins))
+	for _, l := range c.Layers {
+		if len(l.Values) != len(c.Bins) {
+			continue
+		}
+		for i := 0; i < len(c.Bins); {
+			end := i
+			for end < len(c.Bins) && !math.IsNaN(l.Values[end]) && (end == i || !c.Bins[end].Gap) {
+				end++
+			}
+			var upper, lower []Point
+			for k := i; k < end; k++ {
+				x := f.x(c.Bins[k].Last)
+				upper = append(upper, Point{x, f.clamped(below[k] + l.Values[k])})
+				lower = append(lower, Point{x, f.clamped(below[k])})
+			}
+			if len(upper) > 1 {
+				lower = thin(lower)
+				slices.Reverse(lower)
+				on.Area(l.Ink, append(thin(upper), lower...))
+			}
+			i = max(end, i+1)
+		}
+		for i, v := range l.Values {
+			if !math.IsNaN(v) {
+				below[i] += v
+			}
+		}
 	}
 }
 

@@ -373,6 +373,9 @@ func (c *Chart) Key() []KeyEntry {
 			all = append(all, KeyEntry{ink, text})
 		}
 	}
+	for _, l := range c.Layers {
+		add(true, l.Ink, l.Name)
+	}
 	add(len(c.Minimums) > 0, MinimumLine, "minimums")
 	add(len(c.Fits) > 0, FitLine, "fitted line")
 	add(!c.Exhaustion.IsZero() && c.Ceiling.Value > 0, Projection, "if it goes on")
@@ -400,6 +403,8 @@ func (k KeyEntry) draw(on Canvas, at Point) {
 	case BaselineLine:
 		on.Area(Band, []Point{{at.X, at.Y - 5}, {at.X + keyWidth, at.Y - 5}, {at.X + keyWidth, at.Y + 5}, {at.X, at.Y + 5}})
 		on.Line(k.Ink, line)
+	case LiveLayer, GarbageLayer, FreedLayer, StackLayer, RestLayer:
+		on.Area(k.Ink, []Point{{at.X, at.Y - 5}, {at.X + keyWidth, at.Y - 5}, {at.X + keyWidth, at.Y + 5}, {at.X, at.Y + 5}})
 	case AlertMark:
 		on.Mark(k.Ink, Triangle, middle, markRadius, "")
 	case ResolvedMark:

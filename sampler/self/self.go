@@ -103,6 +103,7 @@ const (
 	metricHeapLive = iota
 	metricHeapObjects
 	metricHeapUnused
+	metricHeapFree
 	metricStacks
 	metricGCCycles
 	metricAllocs
@@ -117,6 +118,7 @@ func newRuntimeReader() runtimeReader {
 		metricHeapLive:    "/gc/heap/live:bytes",
 		metricHeapObjects: "/memory/classes/heap/objects:bytes",
 		metricHeapUnused:  "/memory/classes/heap/unused:bytes",
+		metricHeapFree:    "/memory/classes/heap/free:bytes",
 		metricStacks:      "/memory/classes/heap/stacks:bytes",
 		metricGCCycles:    "/gc/cycles/total:gc-cycles",
 		metricAllocs:      "/gc/heap/allocs:bytes",
@@ -150,6 +152,9 @@ func (r *runtimeReader) sample(s *sampler.Sample) {
 	unused, ok2 := r.value(metricHeapUnused)
 	if ok1 && ok2 {
 		s.Add(sampler.HeapInuseBytes, objects+unused) // as MemStats.HeapInuse
+	}
+	if v, ok := r.value(metricHeapFree); ok {
+		s.Add(sampler.HeapFreeBytes, v)
 	}
 	if v, ok := r.value(metricStacks); ok {
 		s.Add(sampler.StackBytes, v)

@@ -187,7 +187,7 @@ func TestSelfWithoutProc(t *testing.T) {
 		t.Errorf("error %q names what was read", first)
 	}
 	got := slices.DeleteFunc(resourcesOf(&s), func(name string) bool { return name == sampler.Threads }) // by Go's version
-	want := []string{sampler.Goroutines, sampler.HeapLiveBytes, sampler.HeapInuseBytes, sampler.StackBytes, sampler.GCCycles, sampler.AllocBytes, sampler.CPUSeconds}
+	want := []string{sampler.Goroutines, sampler.HeapLiveBytes, sampler.HeapInuseBytes, sampler.HeapFreeBytes, sampler.StackBytes, sampler.GCCycles, sampler.AllocBytes, sampler.CPUSeconds}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("resources (-want +got):\n%s", d)
 	}

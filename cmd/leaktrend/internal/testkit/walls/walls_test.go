@@ -171,14 +171,14 @@ var moreExported = map[string]struct {
 	max    int
 	reason string
 }{
-	"sampler":                             {22, "ten are the names of the resources, five write and read figures and times"},
+	"sampler":                             {23, "eleven are the names of the resources, five write and read figures and times"},
 	"sampler/profile":                     {16, "a profile and what is made of it: sites, stacks, a traceback, a file"},
 	"sampler/internal/scan":               {24, "internal: the cells, numbers, counts, times and names that all formats share"},
 	"alerting":                            {31, "the alert's JSON is a contract of a dozen types"},
 	"detector":                            {29, "the API of two monitors of the first host, and aliases of what its users name"},
 	"detector/engine":                     {17, "configuration, decisions, states and verdicts are four vocabularies of one step"},
 	"detector/wording":                    {20, "a sentence for each kind of decision and of evidence"},
-	"detector/plot":                       {25, "what a canvas of any kind has to draw"},
+	"detector/plot":                       {26, "what a canvas of any kind has to draw"},
 	"cmd/leaktrend/internal/lab/evaluate": {16, "a name for each figure that is measured"},
 	"cmd/leaktrend/internal/lab/tune":     {18, "a name for each figure that is reported"},
 }
