@@ -3,7 +3,6 @@
 package gotype
 
 import (
-	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"runtime"
 	"unicode/utf8"
 	"unsafe"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/image"
 )
 
 const (
@@ -20,39 +21,16 @@ const (
 	maxName = 4096    // bytes of the name of a type
 )
 
-// program is the file of this process's program, also where that was replaced since.
-const program = "/proc/self/exe"
-
 // Reader names types. It is safe for concurrent use.
 type Reader struct {
-	text  region
-	types region
+	text  image.Region
+	types image.Region
 	base  uint64 // where offsets of names begin
-}
-
-// region is a section of the file, at its place in the memory of the process.
-type region struct {
-	start, end uint64 // addresses in memory
-	offset     uint64 // of start in the file
-}
-
-func (r region) holds(address, size uint64) bool {
-	return address >= r.start && address <= r.end && size <= r.end-address
-}
-
-// read returns what is at an address.
-func (r region) read(file io.ReaderAt, address, size uint64) ([]byte, bool) {
-	if !r.holds(address, size) {
-		return nil, false
-	}
-	data := make([]byte, size)
-	_, err := file.ReadAt(data, int64(r.offset+address-r.start))
-	return data, err == nil
 }
 
 // New returns a Reader of the running program. The error says why types cannot be named.
 func New() (*Reader, error) {
-	file, err := os.Open(program)
+	file, err := os.Open(image.Program)
 	if err != nil {
 		return nil, fmt.Errorf("gotype: %w", err)
 	}
@@ -77,34 +55,25 @@ func newReader(file io.ReaderAt) (r *Reader, err error) {
 			r, err = nil, fmt.Errorf("the program's file cannot be read: %v", p)
 		}
 	}()
-	image, err := elf.NewFile(file)
+	regions, code, err := image.Regions(file)
 	if err != nil {
 		return nil, err
 	}
-	entry, err := entryPoint()
-	if err != nil {
-		return nil, err
-	}
-	slide := entry - image.Entry // where the program was loaded, less where it was linked for
 	r = &Reader{}
 
 	// The program's own code and types tell whether this is its file.
 	self := uint64(reflect.ValueOf(newReader).Pointer())
 	known := []reflect.Type{reflect.TypeFor[anchor](), reflect.TypeFor[*anchor](), reflect.TypeFor[map[string]*anchor](), reflect.TypeFor[[3]chan anchor]()}
 	first := addressOf(known[0])
-	for _, s := range image.Sections {
-		if s.Flags&elf.SHF_ALLOC == 0 || s.Type != elf.SHT_PROGBITS {
-			continue
-		}
-		place := region{s.Addr + slide, s.Addr + slide + s.Size, s.Offset}
-		if s.Flags&elf.SHF_EXECINSTR != 0 && place.holds(self, 1) {
+	for i, place := range regions {
+		if code[i] && place.Holds(self, 1) {
 			r.text = place
 		}
-		if place.holds(first, typeSize) {
+		if place.Holds(first, typeSize) {
 			r.types = place
 		}
 	}
-	if r.text.end == 0 || r.types.end == 0 {
+	if r.text.End == 0 || r.types.End == 0 {
 		return nil, errors.New("the program's file does not tell where its code and types are")
 	}
 	// The string that reflect returns lies in the name, whose offset the descriptor tells.
@@ -131,21 +100,6 @@ func addressOf(t reflect.Type) uint64 {
 	return uint64((*[2]uintptr)(unsafe.Pointer(&t))[1])
 }
 
-// entryPoint returns the address at which the kernel or the loader entered the program.
-func entryPoint() (uint64, error) {
-	const atEntry = 9 // AT_ENTRY of getauxval(3)
-	data, err := os.ReadFile("/proc/self/auxv")
-	if err != nil {
-		return 0, err
-	}
-	for ; len(data) >= 16; data = data[16:] {
-		if binary.NativeEndian.Uint64(data) == atEntry {
-			return binary.NativeEndian.Uint64(data[8:]), nil
-		}
-	}
-	return 0, errors.New("the entry point is not known")
-}
-
 // What is needed of a descriptor, as internal/abi.Type has it since Go 1.4: sizes, hash, flags, alignments, kind; two
 // pointers; offsets of the name and of the pointer type.
 const (
@@ -164,7 +118,7 @@ type descriptor struct {
 }
 
 func (r *Reader) descriptor(file io.ReaderAt, address uint64) (descriptor, bool) {
-	data, ok := r.types.read(file, address, typeSize)
+	data, ok := r.types.Read(file, address, typeSize)
 	if !ok || address%8 != 0 {
 		return descriptor{}, false
 	}
@@ -180,7 +134,7 @@ func (r *Reader) name(file io.ReaderAt, address uint64) (string, bool) {
 		return "", false
 	}
 	at := r.base + uint64(d.name)
-	head, ok := r.types.read(file, at, 4) // flags, and the length
+	head, ok := r.types.Read(file, at, 4) // flags, and the length
 	if !ok {
 		return "", false
 	}
@@ -188,7 +142,7 @@ func (r *Reader) name(file io.ReaderAt, address uint64) (string, bool) {
 	if n <= 0 || length == 0 || length > maxName {
 		return "", false
 	}
-	data, ok := r.types.read(file, at+1+uint64(n), length)
+	data, ok := r.types.Read(file, at+1+uint64(n), length)
 	if !ok || !utf8.Valid(data) {
 		return "", false
 	}
@@ -219,7 +173,7 @@ func (r *Reader) Allocated(stack []uintptr) (name string) {
 			if fixed, ok := makers[f.Name()]; ok {
 				return fixed
 			}
-			file, err := os.Open(program)
+			file, err := os.Open(image.Program)
 			if err != nil {
 				return ""
 			}
@@ -294,5 +248,5 @@ func (r *Reader) code(file io.ReaderAt, entry uintptr) ([]byte, bool) {
 			size = middle
 		}
 	}
-	return r.text.read(file, uint64(entry), uint64(size))
+	return r.text.Read(file, uint64(entry), uint64(size))
 }
