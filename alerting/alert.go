@@ -142,6 +142,11 @@ type Site struct {
 	// CalledFrom is the line of the application that called into a library most while goroutines of its came to wait here,
 	// as in "main.fetch /src/main.go:42": by the allocations that were sampled, which is no proof.
 	CalledFrom string `json:"called_from,omitempty"`
+	// KnownBy is how it is known that the line called a library that acts for it, or that the library was called from
+	// CalledFrom: by the "memory" that the line keeps from there, by the "code" of the program, in which only lines of its
+	// function lead there, or by "allocations" on the way there, that only lines of its function made; "unsure"
+	// where it is not sure which line it was. Absent where the line stands on the stacks themselves.
+	KnownBy string `json:"known_by,omitempty"`
 	// Proven says of goroutines that the collector found that nothing can wake them.
 	Proven bool `json:"proven"`
 	// Held says of memory that the growth was live after two collections, as that of a cache is too.

@@ -48,6 +48,9 @@ func (s Site) String() string {
 	if s.CalledFrom != "" {
 		add("called from %s", s.CalledFrom)
 	}
+	if s.KnownBy != "" {
+		add("known by: %s", s.KnownBy)
+	}
 	if s.Held {
 		add("live after two collections")
 	}

@@ -36,6 +36,8 @@ var compiled = map[string]string{
 	module + "/sampler/internal/live":                  "counters of a live process",
 	module + "/sampler/profile":                        "profiles of this process",
 	module + "/sampler/gotype":                         "the type that is allocated at a line",
+	module + "/sampler/callgraph":                      "which line leads into a library that waits or opens for it",
+	module + "/sampler/internal/image":                 "the program's file, for both",
 	module + "/sampler/breakdown":                      "what descriptors and threads are",
 	module + "/sampler/redact":                         "secrets stay out of what is logged and shown",
 	module + "/alerting":                               "alerts, and how they are delivered",

@@ -57,6 +57,8 @@ func (v forEvidence) Resource(name string) (r evidence.Resource, ok bool) {
 	return r, true
 }
 
+func (v forEvidence) Again(a *alerting.Alert) { v.m.queue.Again(a) }
+
 func (v forEvidence) OnLines(a *alerting.Alert) bool {
 	m := v.m
 	m.mu.Lock()

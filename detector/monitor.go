@@ -71,7 +71,7 @@ func NewMonitor(config Config, logger *logrus.Logger) (*ResourceMonitor, error) 
 		return nil, err
 	}
 	m.FollowSites(profile.NewSelf())
-	m.state.lines.Load().NameTypes()
+	m.state.lines.Load().ReadProgram()
 	return m, nil
 }
 
@@ -459,6 +459,7 @@ func (m *ResourceMonitor) FollowSites(source ProfileSource) {
 	lines.Post(func(name string, data []byte, of Capture) {
 		m.uploads.Add(webhook.File{Name: name, Type: contentType(name), Resource: of.Resource, AlertID: m.state.ledger.idOf(of.AlertID), Data: data})
 	})
+	lines.KnowParts(m.loop.parts)
 	m.state.lines.Store(lines)
 	m.state.queue.Meanwhile(lines.Work)
 	m.AddEvidence("sites", lines.Add)

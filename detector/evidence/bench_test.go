@@ -71,7 +71,7 @@ func ownLines(b *testing.B) *Lines {
 	logger := logrus.New()
 	logger.SetLevel(logrus.PanicLevel)
 	l := NewLines(profile.NewSelf(), atRest(config.Default()), logger)
-	l.NameTypes()
+	l.ReadProgram()
 	l.renew(l.monitor.View())
 	return l
 }

@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,8 +15,8 @@ import (
 
 const (
 	callersEvery = time.Hour // between two looks at what was allocated, scaled
-	maxCallers   = 3         // lines that are named as callers
-	minCalled    = .1        // of what was allocated through a library, for a line to be named
+	// maxWays is how many stacks of a line are looked at for what it calls.
+	maxWays = 32
 )
 
 // callers tells which lines of the application called into a library by what they allocated there, live or not: a line
@@ -74,10 +73,17 @@ func (c *callers) take(ctx context.Context) (*profile.Profile, error) {
 	return p, nil
 }
 
-// of returns the lines of the application that called into a module since an instant, those that allocated most there
-// first, each with its share of what all of them did.
-func (c *callers) of(ctx context.Context, module string, since time.Time) []sites.Grown {
-	if c.missing || module == "" || ctx.Err() != nil {
+// calling is what a line of the application allocated on the way to what is asked for.
+type calling struct {
+	site  profile.Site
+	bytes float64 // since the growth began
+	// there is whether it was seen on the way to the very functions, not only in their library.
+	there bool
+}
+
+// of returns the lines of the application that were on the way to something since an instant.
+func (c *callers) of(ctx context.Context, to *wanted, since time.Time) (all []calling) {
+	if c.missing || ctx.Err() != nil {
 		return nil
 	}
 	p, err := c.take(ctx)
@@ -90,30 +96,44 @@ func (c *callers) of(ctx context.Context, module string, since time.Time) []site
 			before = k.bytes
 		}
 	}
-	var all []sites.Grown
-	sum := 0.
 	for i := range p.Sites {
 		s := &p.Sites[i]
-		grown := s.Bytes - before[s.Frame]
-		// One sample of the heap tells that the line called.
-		if !s.Application || !s.CallsInto(module) || grown < p.Resolution/2 || sites.IsOurs(s.Function) {
+		if !s.Application || sites.IsOurs(s.Function) {
 			continue
 		}
-		all = append(all, sites.Grown{
-			Site:   alerting.Site{Function: s.Function, File: s.File, Line: s.Line, Via: s.Callee},
-			Growth: grown, Profile: *s,
-		})
-		sum += grown
-	}
-	slices.SortFunc(all, func(a, b sites.Grown) int {
-		return cmp.Or(cmp.Compare(b.Growth, a.Growth), cmp.Compare(a.File, b.File), a.Line-b.Line)
-	})
-	all = all[:min(len(all), maxCallers)]
-	all = slices.DeleteFunc(all, func(g sites.Grown) bool { return g.Growth < minCalled*sum })
-	for i := range all {
-		all[i].Share = all[i].Growth / sum
+		there := passes(s, to.functions)
+		if !there && !to.leads(*s) && !to.through(*s) {
+			continue
+		}
+		// One sample of the heap tells that the line called.
+		if grown := s.Bytes - before[s.Frame]; grown >= p.Resolution/2 {
+			all = append(all, calling{*s, grown, there})
+		}
 	}
 	return all
+}
+
+// passes reports whether a line leads through any of some functions on one of its stacks.
+func passes(s *profile.Site, functions map[string]bool) bool {
+	if len(functions) == 0 {
+		return false
+	}
+	on := func(stack []profile.Frame) bool {
+		for _, f := range stack {
+			if f == s.Frame {
+				return false
+			}
+			if functions[f.Function] {
+				return true
+			}
+		}
+		return false
+	}
+	stacks := s.Stacks(maxWays)
+	if len(stacks) == 0 { // of another process
+		return on(s.Frames())
+	}
+	return slices.ContainsFunc(stacks, func(stack profile.Stack) bool { return on(stack.Frames()) })
 }
 
 // calledFrom names a line as CalledFrom of a site does.

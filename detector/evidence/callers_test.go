@@ -11,6 +11,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/config"
+	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
@@ -65,24 +66,28 @@ func TestCalledFrom(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		allocs bool
+		dials  float64
 		want   []listed
 		clause string
 	}{
-		{"known", true, []listed{
+		{"known", true, 2000, []listed{
 			{10, "example.com/rpc.Dial", "", .8}, {11, "example.com/rpc.(*Client).Call", "", .2},
 			{Line: 7, CalledFrom: "main.fetch /src/main.go:10"},
 		}, "; main.go:10 called rpc.Dial meanwhile, as its allocations show as far as they are sampled"},
-		{"no such profile", false, []listed{waits}, "; conn.go:7 made 400 of the 400 new goroutines"},
+		{"another line may have called without being sampled", true, 400, []listed{
+			waits, {10, "example.com/rpc.Dial", "", 0}, {11, "example.com/rpc.(*Client).Call", "", 0},
+		}, "; conn.go:7 made 400 of the 400 new goroutines, called from one of main.go:10, main.go:11"},
+		{"no such profile", false, 400, []listed{waits}, "; conn.go:7 made 400 of the 400 new goroutines"},
 	} {
 		logger := logrus.New()
 		logger.SetOutput(io.Discard)
 		source := &client{allocs: test.allocs}
 		l := NewLines(source, atRest(config.Default()), logger)
 		l.Work(t.Context())
-		source.dialed, source.called = 400, 400
+		source.dialed, source.called = test.dials, test.dials
 		l.profiler.watched[goroutineSites].last, l.profiler.watched[heapSites].last = time.Time{}, time.Time{}
 		a := alerting.Alert{ID: "1", Event: alerting.Event{
-			Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.Goroutines, Since: partsStart, Value: 401, Baseline: 1,
+			Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.Goroutines, Since: partsStart, Value: 1 + test.dials, Baseline: 1,
 		}}
 		if err := l.Add(t.Context(), &a); err != nil {
 			t.Fatal(err)
@@ -173,5 +178,53 @@ func TestNoLineOfTheRuntimeFirst(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"main.open", "example.com/rpc.newBuffer", "bufio.NewReaderSize", "runtime.malg"}, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", a.Summary, diff)
+	}
+}
+
+// Which of several lines called is said where it is sure: no innocent line stands for the one that leaks.
+func TestDecide(t *testing.T) {
+	line := func(function string, number int, leads, there bool, kept, allocated float64) candidate {
+		k := candidate{leads: leads, there: there, kept: kept, allocated: allocated}
+		k.Function, k.Line = function, number
+		return k
+	}
+	type told struct {
+		Lines   []int
+		KnownBy string
+	}
+	for _, test := range []struct {
+		name     string
+		all      []candidate
+		complete bool
+		want     told
+		few      bool // leaks, so that a line that called may not have been sampled
+	}{
+		{"none", nil, true, told{nil, ""}, false},
+		{"the only one that leads there, without a sample", []candidate{line("f", 1, true, false, 0, 0)}, true, told{[]int{1}, sites.ByCode}, false},
+		{"two that lead there", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, true, false, 0, 5)}, true, told{[]int{1, 2}, ""}, false},
+		{"two of one function", []candidate{line("f", 1, true, false, 0, 0), line("f", 2, true, false, 0, 5)}, true, told{[]int{2, 1}, sites.ByCode}, false},
+		{"another only uses the library", []candidate{line("f", 1, true, false, 0, 0), line("g", 2, false, false, 0, 500)}, true, told{[]int{1}, sites.ByCode}, false},
+		{"one of two keeps memory", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, true, false, 2, 5)}, true, told{[]int{2}, sites.ByMemory}, false},
+		{"a single sample is chance", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, true, false, 1.02, 5)}, true, told{[]int{2, 1}, ""}, false},
+		{"both keep memory", []candidate{line("f", 1, true, false, 6, 9), line("g", 2, true, false, 4, 5)}, true, told{[]int{1, 2}, ""}, false},
+		{"both lines of one function do", []candidate{line("f", 1, true, false, 6, 9), line("f", 2, true, false, 4, 5)}, true, told{[]int{1, 2}, sites.ByMemory}, false},
+		{"memory where nothing leads", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, false, false, 3, 5)}, true, told{[]int{2, 1}, ""}, false},
+		{"much of it", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, false, false, 5, 5)}, true, told{[]int{2}, sites.ByMemory}, false},
+		{"the only one that allocated", []candidate{line("f", 1, false, false, 0, 9)}, true, told{[]int{1}, sites.ByAllocations}, false},
+		{"others did, elsewhere in the library", []candidate{line("f", 1, false, true, 0, 9), line("g", 2, false, false, 0, 500)}, true, told{[]int{1}, sites.ByAllocations}, false},
+		{"others may lead there", []candidate{line("f", 1, true, false, 0, 0)}, false, told{[]int{1}, ""}, false},
+		{"others may, but it allocated on the way", []candidate{line("f", 1, true, true, 0, 9)}, false, told{[]int{1}, sites.ByAllocations}, false},
+		{"another was seen there", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, false, true, 0, 9)}, false, told{[]int{1, 2}, ""}, false},
+		{"only one was seen so far", []candidate{line("f", 1, false, true, 0, 9)}, true, told{[]int{1}, ""}, true},
+		{"several did", []candidate{line("f", 1, false, false, 0, 9), line("g", 2, false, false, 0, 500)}, true, told{[]int{2, 1}, ""}, false},
+	} {
+		c := decide(test.all, test.complete, !test.few)
+		got := told{KnownBy: c.knownBy}
+		for _, k := range c.lines {
+			got.Lines = append(got.Lines, k.Line)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
 	}
 }

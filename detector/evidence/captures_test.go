@@ -31,6 +31,7 @@ func atRest(c config.Config) *rest {
 
 func (r *rest) View() View                                             { return r.view }
 func (r *rest) Resource(string) (Resource, bool)                       { return Resource{}, true }
+func (r *rest) Again(*alerting.Alert)                                  {}
 func (r *rest) OnLines(*alerting.Alert) bool                           { return false }
 func (r *rest) Deliver(string, []sites.Finding, float64, engine.Cause) {}
 

@@ -13,6 +13,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/callgraph"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
@@ -23,7 +24,7 @@ type Lines struct {
 	monitor  Monitor
 	profiler *profiler
 	captures *captures
-	callers  *callers
+	tracer   *tracer
 	types    func(pcs []uintptr) []string // the Go types allocated at the innermost call of a stack; may be nil
 	logged   []string                     // ids of the alerts whose stacks were logged
 }
@@ -37,11 +38,18 @@ const (
 // NewLines returns what follows the lines of a process by its profiles. It starts nothing: see Work, Add and Capture.
 func NewLines(source ProfileSource, monitor Monitor, logger *logrus.Logger) *Lines {
 	p := newProfiler(source, logger)
-	return &Lines{logger: logger, monitor: monitor, profiler: p, captures: &captures{profiler: p}, callers: &callers{profiler: p}}
+	return &Lines{
+		logger: logger, monitor: monitor, profiler: p, captures: &captures{profiler: p},
+		tracer: &tracer{monitor: monitor, profiler: p, callers: &callers{profiler: p}, leads: make(map[string]callgraph.Leads)},
+	}
 }
 
-// NameTypes has the Go types be named that this process allocates at a line. Call it before anything else.
-func (l *Lines) NameTypes() { l.types = newTypes() }
+// KnowParts has the lines be found that open descriptors of the kinds that grew. Call it before anything else.
+func (l *Lines) KnowParts(parts *Parts) { l.tracer.parts = parts }
+
+// ReadProgram has the Go types be named that this process allocates at a line, and the lines be found that lead into a
+// library by the program's code. Call it before anything else.
+func (l *Lines) ReadProgram() { l.types, l.tracer.readsCode = newTypes(), true }
 
 // Sites returns the lines of code that are followed, goroutines before memory. It is safe for concurrent use.
 func (l *Lines) Sites() []sites.Status { return l.profiler.statuses() }
@@ -81,9 +89,12 @@ func (l *Lines) Work(ctx context.Context) (next time.Time) {
 		if p.take(ctx, i, now) {
 			l.deliver(i)
 			l.captures.keepBefore(ctx, i, now)
+			if i == heapSites {
+				l.tracer.nameLate()
+			}
 		}
 	}
-	l.callers.keep(ctx, now)
+	l.tracer.callers.keep(ctx, now)
 	suspected := now.Suspected || p.suspected(goroutineSites)
 	if suspected && !p.proof.missing && !time.Now().Before(p.proof.next) && ctx.Err() == nil {
 		if p.prove(ctx, now) {
@@ -101,7 +112,7 @@ func (l *Lines) Work(ctx context.Context) (next time.Time) {
 func (l *Lines) renew(now View) {
 	if l.profiler.renew(now) {
 		l.captures.forget()
-		l.callers.forget()
+		l.tracer.forget()
 	}
 }
 
@@ -113,7 +124,7 @@ func (l *Lines) deliver(i int) {
 // kindOf returns which sites explain a resource; ok is false where none do.
 func kindOf(resource string) (i int, ok bool) {
 	switch resource {
-	case sampler.Goroutines, sampler.StackBytes:
+	case sampler.Goroutines, sampler.StackBytes, sampler.Threads:
 		return goroutineSites, true
 	case sampler.HeapLiveBytes, sampler.HeapInuseBytes, sampler.RSSBytes, sampler.OpenFDs:
 		return heapSites, true
@@ -135,6 +146,7 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 	if a.Kind == alerting.Limit {
 		since = time.Time{} // a limit is passed at an instant: what grew before is what counts
 	}
+	defer l.tracer.begin()()
 	l.profiler.refresh(ctx, i, now)
 	if i == goroutineSites {
 		l.profiler.confirm(ctx, now)
@@ -142,24 +154,18 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 	var listed growth
 	switch {
 	case a.Resource == sampler.OpenFDs:
-		listed = l.profiler.list(heapSites, since, func(p profile.Site) bool { return p.Descriptor })
-		if len(listed.grown) == 0 || !listed.grown[0].Profile.Application {
-			// What waits for them may show it, where the sampling of the heap has seen none.
-			l.profiler.refresh(ctx, goroutineSites, now)
-			if waiting := l.profiler.list(goroutineSites, since, nil); waiting.total >= (a.Value-a.Baseline)/2 {
-				listed = l.throughLibrary(ctx, waiting, since, now)
-			}
-		} else {
-			for i := range listed.grown {
-				listed.grown[i].Via = listed.grown[i].Profile.Callee
-			}
-		}
+		listed = l.tracer.descriptors(ctx, a, since, now)
+	case a.Resource == sampler.Threads:
+		listed = l.tracer.threads(ctx, since, now)
 	case l.monitor.OnLines(a):
 		// The lines that leak, whatever else has grown more.
 		listed = l.profiler.list(i, since, nil)
 		listed.grown = l.profiler.leakingFirst(i, listed.grown)
+		if i == goroutineSites {
+			listed = l.tracer.throughLibrary(ctx, listed, since, now)
+		}
 	case i == goroutineSites:
-		listed = l.throughLibrary(ctx, l.profiler.list(i, since, nil), since, now)
+		listed = l.tracer.throughLibrary(ctx, l.profiler.list(i, since, nil), since, now)
 	default:
 		listed = l.profiler.list(i, since, nil)
 		l.behind(a, listed.total)
@@ -173,15 +179,14 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 		slices.SortStableFunc(listed.grown, func(a, b sites.Grown) int {
 			return cmp.Compare(standardLast(&a.Profile), standardLast(&b.Profile))
 		})
+		ownFirst(listed.grown)
 		listed = l.ofGoroutines(ctx, listed, since, now)
 	}
+	l.tracer.awaitName(a, listed.grown, since)
 	boundShares(listed.grown)
 	stale := l.stale(a, i, now, listed.grown)
 	if beyond := l.profiler.beyond(i); beyond != "" {
 		a.Missing = append(a.Missing, alerting.Missing{What: "sites", Why: beyond})
-	}
-	if max(now.Goroutines, l.profiler.goroutines) <= maxDumped && slices.ContainsFunc(listed.grown, func(g sites.Grown) bool { return g.Bytes == 0 }) {
-		l.addDetails(ctx, listed.grown)
 	}
 	for _, g := range listed.grown {
 		if l.types != nil && g.Bytes > 0 {
@@ -221,6 +226,23 @@ func (l *Lines) stale(a *alerting.Alert, i int, now View, grown []sites.Grown) b
 	return true
 }
 
+// ownFirst puts the application's line with the most memory before a library's that allocates on its behalf in goroutines
+// of its own, where it keeps much of that from there, too.
+func ownFirst(grown []sites.Grown) {
+	if len(grown) == 0 || grown[0].Profile.Application || grown[0].Profile.Standard() {
+		return
+	}
+	library := grown[0].Profile.Module()
+	i := slices.IndexFunc(grown, func(g sites.Grown) bool {
+		return g.Profile.Application && g.Samples >= enoughKept && g.Growth >= grown[0].Growth/2 && g.Profile.CallsInto(library)
+	})
+	if i > 0 {
+		own := grown[i]
+		copy(grown[1:i+1], grown[:i])
+		grown[0] = own
+	}
+}
+
 func standardLast(s *profile.Site) int {
 	if s.Standard() {
 		return 1
@@ -252,42 +274,13 @@ func boundShares(grown []sites.Grown) {
 	}
 }
 
-// throughLibrary puts the application's lines before the goroutines of a library that wait on its behalf: those whose
-// memory from that library grew too, as the requests of responses that are not closed.
-func (l *Lines) throughLibrary(ctx context.Context, waiting growth, since time.Time, now View) growth {
-	if len(waiting.grown) == 0 || waiting.grown[0].Profile.Application {
-		return waiting
-	}
-	l.profiler.refresh(ctx, heapSites, now)
-	library := waiting.grown[0].Profile.Module()
-	callers := l.profiler.list(heapSites, since, func(p profile.Site) bool { return p.Application && p.CallsInto(library) })
-	part := waiting.grown[0].Share
-	if len(callers.grown) == 0 { // as where other goroutines allocate for them
-		if !since.IsZero() {
-			since = now.ago(since)
-		}
-		callers.grown = l.callers.of(ctx, library, since)
-	}
-	if len(callers.grown) > 0 {
-		waiting.grown[0].CalledFrom = calledFrom(&callers.grown[0].Site)
-	}
-	for i := range callers.grown {
-		g := &callers.grown[i]
-		g.Via, g.Share = g.Profile.Callee, g.Share*part
-		waiting.grown[0].Share = max(0, waiting.grown[0].Share-g.Share) // they are the same goroutines
-	}
-	waiting.grown = append(callers.grown, waiting.grown...)
-	waiting.grown = waiting.grown[:min(len(waiting.grown), maxListed)]
-	return waiting
-}
-
 // locate says of what resource the figures of a line are, where that is not the alert's, and how the line is reached.
 func locate(g *sites.Grown, resource string) {
 	i, of := goroutineSites, sampler.Goroutines
 	if g.Bytes > 0 {
 		i, of = heapSites, sampler.HeapLiveBytes
 	}
-	if mine, ok := kindOf(resource); g.Resource == "" && (!ok || mine != i || resource == sampler.RSSBytes || resource == sampler.OpenFDs) {
+	if mine, ok := kindOf(resource); g.Resource == "" && (!ok || mine != i || resource == sampler.RSSBytes || resource == sampler.OpenFDs || resource == sampler.Threads) {
 		g.Resource = of
 	}
 	for _, f := range g.Profile.Frames() {
@@ -315,7 +308,7 @@ func (l *Lines) ofGoroutines(ctx context.Context, memory growth, since time.Time
 		return memory
 	}
 	l.profiler.refresh(ctx, goroutineSites, now)
-	waiting := l.throughLibrary(ctx, l.profiler.list(goroutineSites, since, nil), since, now)
+	waiting := l.tracer.throughLibrary(ctx, l.profiler.list(goroutineSites, since, nil), since, now)
 	if len(waiting.grown) == 0 || !isTheirMemory(theirs.total, waiting.total) {
 		return memory
 	}
@@ -331,16 +324,19 @@ func isTheirMemory(bytes, goroutines float64) bool {
 	return goroutines > 0 && bytes >= minEach*goroutines && bytes <= maxEach*goroutines
 }
 
-// addDetails takes age and creator of goroutines from a traceback of all of them.
-func (l *Lines) addDetails(ctx context.Context, grown []sites.Grown) {
-	d, ok := l.profiler.source.(dumper)
-	if !ok || ctx.Err() != nil {
-		return
+// addDetails takes age and creator of goroutines from a traceback of all of them, where these are few. It returns how
+// many at each line have a thread for themselves.
+func addDetails(ctx context.Context, p *profiler, grown []sites.Grown, now View) (locked map[profile.Frame]float64) {
+	d, ok := p.source.(dumper)
+	counted := slices.ContainsFunc(grown, func(g sites.Grown) bool { return g.Bytes == 0 })
+	if !ok || !counted || max(now.Goroutines, p.goroutines) > maxDumped || ctx.Err() != nil {
+		return nil
 	}
 	text, err := d.Dump(ctx)
 	if err != nil {
-		return // the sites themselves are there
+		return nil // the sites themselves are there
 	}
+	locked = make(map[profile.Frame]float64)
 	creators := make(map[profile.Frame]map[string]int)
 	oldest := make(map[profile.Frame]time.Duration)
 	for _, g := range profile.ParseDump(text) {
@@ -352,6 +348,9 @@ func (l *Lines) addDetails(ctx context.Context, grown []sites.Grown) {
 			creators[at][fmt.Sprintf("%s %s:%d", g.CreatedBy.Function, g.CreatedBy.File, g.CreatedBy.Line)]++
 		}
 		oldest[at] = max(oldest[at], g.Waited)
+		if g.Locked {
+			locked[at]++
+		}
 	}
 	for i := range grown {
 		s := &grown[i].Site
@@ -368,6 +367,7 @@ func (l *Lines) addDetails(ctx context.Context, grown []sites.Grown) {
 			s.OldestSeconds = waited.Seconds()
 		}
 	}
+	return locked
 }
 
 // logStacks writes how the sites of an alert are reached, a line for each of the first few.

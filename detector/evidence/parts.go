@@ -147,32 +147,51 @@ func (p *Parts) before(i int, a *alerting.Alert) *breakdown.Breakdown {
 	return best
 }
 
-// Add is a Source: it adds the parts that grew, and the first of them to the summary.
-func (p *Parts) Add(ctx context.Context, a *alerting.Alert) error {
+// partsGrown is what a resource grew by.
+type partsGrown struct {
+	parts     []breakdown.Part
+	since     time.Time // of the breakdown it is compared with; zero where there is none
+	estimated bool
+}
+
+// find looks at what the resource of an alert grew by, at no more than most of its descriptors or threads. The error wraps
+// errors.ErrUnsupported where a process or a resource has no parts.
+func (p *Parts) find(ctx context.Context, a *alerting.Alert, most int) (g partsGrown, err error) {
 	i := slices.Index(partResources[:], a.Resource)
 	p.mu.Lock()
 	source := p.source
 	p.mu.Unlock()
 	if i < 0 || source == nil {
-		return nil
+		return g, errors.ErrUnsupported
 	}
-	now, err := breakdown.Read(ctx, source, a.Resource, maxReadForAlert)
+	now, err := breakdown.Read(ctx, source, a.Resource, most)
+	if err != nil {
+		return g, err
+	}
+	before := p.before(i, a)
+	g.parts, g.estimated = now.Parts(before), now.Seen < now.Total
+	if before != nil {
+		g.since, g.estimated = before.Time, g.estimated || before.Seen < before.Total
+	}
+	return g, nil
+}
+
+// Add is a Source: it adds the parts that grew, and the first of them to the summary.
+func (p *Parts) Add(ctx context.Context, a *alerting.Alert) error {
+	grown, err := p.find(ctx, a, maxReadForAlert)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	before := p.before(i, a)
-	found := now.Parts(before)
-	for _, part := range found[:min(len(found), maxParts)] {
+	for _, part := range grown.parts[:min(len(grown.parts), maxParts)] {
 		one := alerting.Part{
 			What: part.What, Detail: part.Detail, Share: part.Share,
-			Count: math.Round(part.Count), Growth: math.Round(part.Growth),
-			Estimated: now.Seen < now.Total || before != nil && before.Seen < before.Total,
+			Count: math.Round(part.Count), Growth: math.Round(part.Growth), Estimated: grown.estimated,
 		}
 		if part.Growth != 0 {
-			one.Since = before.Time
+			one.Since = grown.since
 		}
 		if a.Resource == sampler.RSSBytes {
 			one.Unit = "bytes"

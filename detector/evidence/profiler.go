@@ -18,6 +18,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/callgraph"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
@@ -402,4 +403,24 @@ func (p *profiler) confirm(ctx context.Context, now View) {
 	if !p.proof.missing && time.Since(p.proof.last) > freshEnough && ctx.Err() == nil {
 		p.prove(ctx, now)
 	}
+}
+
+// readCode reads the program's code; nil where it cannot be read.
+func (p *profiler) readCode() *callgraph.Graph {
+	began := time.Now()
+	graph, err := callgraph.Read()
+	p.mu.Lock()
+	p.cost.CPU += time.Since(began)
+	p.mu.Unlock()
+	if err != nil {
+		return nil
+	}
+	return graph
+}
+
+// resolution returns how many bytes a sample of the heap stands for, by the latest profile.
+func (p *profiler) resolution() float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.trackers[heapSites].Resolution()
 }

@@ -51,6 +51,7 @@ type Queue struct {
 	mu      sync.Mutex // held while an alert is delivered, so that none overtakes another
 	sources []*named
 	waiting []awaiting                      // oldest first; the first one is being served while the queue is active
+	firing  []alerting.Alert                // the latest on each finding, as it was put, oldest first
 	asked   []*request                      // for which not all evidence is there, oldest first
 	active  bool                            // alerts are taken in
 	task    func(context.Context) time.Time // nil for none
@@ -112,6 +113,7 @@ func (q *Queue) Put(a alerting.Alert) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.outdate(a.ID)
+	q.remember(a)
 	if len(q.waiting) == 0 && (!q.active || a.Status == alerting.Resolved || len(q.sources) == 0) {
 		q.deliver(a)
 		return
@@ -126,6 +128,31 @@ func (q *Queue) Put(a alerting.Alert) {
 	}
 	q.waiting = append(q.waiting, w)
 	signal(q.wake)
+}
+
+// maxFiring bounds the alerts that can come again.
+const maxFiring = 32
+
+// remember keeps an alert that fires as the latest on its finding. It needs q.mu.
+func (q *Queue) remember(a alerting.Alert) {
+	q.firing = slices.DeleteFunc(q.firing, func(other alerting.Alert) bool { return other.ID == a.ID })
+	if a.Status == alerting.Firing {
+		q.firing = append(q.firing, a)
+		q.firing = q.firing[max(0, len(q.firing)-maxFiring):]
+	}
+}
+
+// Again delivers an alert again, with the evidence that there is then, where it is the latest on a finding that holds.
+func (q *Queue) Again(a *alerting.Alert) {
+	q.mu.Lock()
+	i := slices.IndexFunc(q.firing, func(latest alerting.Alert) bool { return latest.ID == a.ID && latest.Time.Equal(a.Time) })
+	if i < 0 || !q.active {
+		q.mu.Unlock()
+		return
+	}
+	latest := q.firing[i].Clone()
+	q.mu.Unlock()
+	q.Put(latest)
 }
 
 // InTurn calls f while no alert is delivered. f must not call the queue.

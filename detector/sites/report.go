@@ -178,6 +178,10 @@ func (t *Tracker) Growing(since time.Time, n int, keep func(profile.Site) bool) 
 			continue
 		}
 		d := Grown{Site: t.describe(g.site, at), Growth: g.growth, Profile: g.site.latest}
+		if t.kind == profile.Heap && t.resolution > 0 {
+			was, _ := t.past.before(g.site, at)
+			d.Samples = max(0, min(g.site.live[0], g.site.live[1])-was) / t.resolution
+		}
 		if keep != nil {
 			d.Share = g.growth / sum // of those that count
 		}
@@ -186,11 +190,23 @@ func (t *Tracker) Growing(since time.Time, n int, keep func(profile.Site) bool) 
 	return grown
 }
 
+// How it is known that a line of the application called a library that acts for it, the surest first; see
+// alerting.Site.KnownBy.
+const (
+	ByMemory      = "memory"      // its memory from there grew with the leak, and is live
+	ByCode        = "code"        // only lines of its function lead there, by the calls in the program's code
+	ByAllocations = "allocations" // only lines of its function allocated on the way there
+	ByNone        = "unsure"      // lines of other functions may have called as well
+)
+
 // Grown is a site that has grown.
 type Grown struct {
 	alerting.Site
 	Growth  float64      // in goroutines or bytes
 	Profile profile.Site // as the latest profile had it
+	// Samples is how many samples of the heap stand for what of the growth was live after the latest two collections; 0
+	// for goroutines.
+	Samples float64
 }
 
 // Status is a followed site as it is shown to people.

@@ -302,6 +302,9 @@ func (t *Tracker) growthOf(s *site) trend.Growth {
 // Total returns what all sites of the latest profile have together, in goroutines or bytes.
 func (t *Tracker) Total() float64 { return t.total }
 
+// Resolution returns how many bytes a sample of the heap stands for, in the latest profile; 0 for goroutines.
+func (t *Tracker) Resolution() float64 { return t.resolution }
+
 // Beyond returns how many sites of the latest profile are not followed for want of room. They count for the total.
 func (t *Tracker) Beyond() int { return t.beyond }
 

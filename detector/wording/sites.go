@@ -9,6 +9,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/engine"
+	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
@@ -27,6 +28,7 @@ func SiteClause(a *alerting.Alert, growth, total float64) string {
 	goroutines := s.Bytes == 0
 	switch {
 	case strings.Contains(a.Summary, Place(s)):
+	case s.Count == 0 && s.Bytes == 0 && s.Via == "" && growth == 0: // what opens, of which it is not known who called it
 	case isMemory(a.Resource) && s.Resource == sampler.Goroutines:
 		bytes, _ := sampler.Lookup(sampler.HeapLiveBytes)
 		parts = append(parts, fmt.Sprintf("%s of the %s are the memory of the goroutines that leak at %s",
@@ -38,6 +40,13 @@ func SiteClause(a *alerting.Alert, growth, total float64) string {
 		oldest := sampler.FormatDuration(time.Duration(s.OldestSeconds * 1e9).Round(time.Second))
 		parts = append(parts, "the oldest has waited "+oldest+onWhat(s.WaitReason))
 	}
+	switch several := oneOf(a.Sites); {
+	case several == "" || strings.Contains(a.Summary, several):
+	case strings.Contains(several, ", "):
+		parts = append(parts, "called from one of "+several)
+	default:
+		parts = append(parts, "perhaps called from "+several)
+	}
 	if s.Proven && goroutines {
 		parts = append(parts, "proven: nothing can wake them")
 	}
@@ -45,6 +54,23 @@ func SiteClause(a *alerting.Alert, growth, total float64) string {
 		return ""
 	}
 	return "; " + strings.Join(parts, ", ")
+}
+
+// maxPlaces is how many lines are named of which one is that of a leak.
+const maxPlaces = 4
+
+// oneOf names the lines of which one is that of a leak.
+func oneOf(all []alerting.Site) string {
+	var places []string
+	for i := range all {
+		if all[i].KnownBy == sites.ByNone {
+			places = append(places, Place(&all[i]))
+		}
+	}
+	if more := len(places) - maxPlaces; more > 1 {
+		places = append(places[:maxPlaces], fmt.Sprintf("%d others", more))
+	}
+	return strings.Join(places, ", ")
 }
 
 // isMemory reports whether the lines of a resource are those of live memory.
@@ -66,9 +92,15 @@ func onWhat(reason string) string {
 }
 
 func made(resource string, s *alerting.Site, growth, total float64) string {
+	if s.Bytes == 0 && s.Via == "" && resource == sampler.Threads {
+		return fmt.Sprintf("made %.0f of the %.0f new goroutines that keep a thread", growth, max(growth, total))
+	}
 	if s.Bytes == 0 && s.Via == "" {
 		counts, _ := sampler.Lookup(sampler.Goroutines)
 		return fmt.Sprintf("made %s of the %s new goroutines", counts.Format(math.Round(growth)), counts.Format(math.Round(max(growth, total))))
+	}
+	if s.Via != "" && s.KnownBy == sites.ByCode {
+		return fmt.Sprintf("called %s: nothing else in the program leads there", shortName(s.Via))
 	}
 	if s.Via != "" && s.Bytes == 0 {
 		return fmt.Sprintf("called %s meanwhile, as its allocations show as far as they are sampled", shortName(s.Via))

@@ -15,6 +15,7 @@ type Detail struct {
 	Site      Site          // with a count of 1
 	Waited    time.Duration // in whole minutes, as far as the collector has noticed it
 	CreatedBy Frame         // the go statement; zero for the main goroutine
+	Locked    bool          // it has a thread for itself
 }
 
 // Dump returns the traceback of all goroutines as text. It stops the world until it is done: 8 us a goroutine and more.
@@ -64,6 +65,8 @@ func parseGoroutine(block string) (d Detail, ok bool) {
 			if n, err := strconv.Atoi(minutes); err == nil && n >= 0 && n < 1<<30 {
 				d.Waited = time.Duration(n) * time.Minute
 			}
+		} else if part == "locked to thread" {
+			d.Locked = true
 		} else if i == 0 {
 			reason = strings.TrimSuffix(part, " (leaked)")
 		}

@@ -58,7 +58,7 @@ func TestParseDump(t *testing.T) {
 		},
 		{
 			Site:   site("net/http.(*persistConn).readLoop", "/go/src/net/http/transport.go", 2325, false, "", "net/http.(*persistConn).readLoop", "select"),
-			Waited: 3 * time.Minute, CreatedBy: Frame{"net/http.(*Transport).dialConn", "/go/src/net/http/transport.go", 1874},
+			Waited: 3 * time.Minute, Locked: true, CreatedBy: Frame{"net/http.(*Transport).dialConn", "/go/src/net/http/transport.go", 1874},
 		},
 		{
 			Site:      site("main.wait[...]", "/home/a/shop/wait.go", 9, true, "", "main.main.func1", "chan send (nil chan)"),

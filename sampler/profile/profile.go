@@ -55,8 +55,29 @@ func (s *Site) Module() string { return s.module }
 // Standard reports whether the line is of the standard library or the runtime, as what goroutines of theirs allocate.
 func (s *Site) Standard() bool { return originOf(s.Frame) <= ofStandard }
 
-// CallsInto reports whether the line called into a module on the stack with the most, directly or by way of others.
+// CallsInto reports whether the line called into a module, directly or by way of others. It must be called before the next
+// profile of its kind is taken.
 func (s *Site) CallsInto(module string) bool {
+	return s.onAny(func(stack *Site) bool { return stack.callsInto(module) })
+}
+
+// Opens reports whether any of the memory from the line stands for an open file or connection. It must be called before
+// the next profile of its kind is taken.
+func (s *Site) Opens() bool {
+	return s.onAny(func(stack *Site) bool { return stack.Descriptor })
+}
+
+// onAny reports whether something holds of the stack with the most, or of another one of this process.
+func (s *Site) onAny(holds func(stack *Site) bool) bool {
+	if holds(s) {
+		return true
+	}
+	return s.entry != nil && slices.ContainsFunc(s.entry.places, func(p *place) bool {
+		return p.round == s.entry.round && holds(&p.site)
+	})
+}
+
+func (s *Site) callsInto(module string) bool {
 	return strings.Contains(s.through, "\x00"+module+"\x00")
 }
 
@@ -166,6 +187,10 @@ func originOf(f Frame) origin {
 	return ofApplication
 }
 
+// IsApplication reports whether the function is the application's own: neither the standard library's nor that of a
+// dependency.
+func (f Frame) IsApplication() bool { return originOf(f) == ofApplication }
+
 // waits are what a goroutine waits for in a function of the runtime or the standard library, in the runtime's words.
 var waits = map[string]string{
 	"runtime.chanrecv": "chan receive", "runtime.chanrecv1": "chan receive", "runtime.chanrecv2": "chan receive",
@@ -242,7 +267,7 @@ func siteOf(stack []Frame, kind Kind) Site {
 		s.Callee = stack[chosen-1].Function
 	}
 	for _, f := range stack[:chosen] {
-		if m := moduleOf(f); originOf(f) > ofRuntime && !s.CallsInto(m) {
+		if m := moduleOf(f); originOf(f) > ofRuntime && !s.callsInto(m) {
 			s.through = strings.TrimSuffix(s.through, "\x00") + "\x00" + m + "\x00"
 		}
 	}
