@@ -17,8 +17,8 @@ func (p *printer) answer(r *Result) {
 		return
 	}
 	p.b.WriteString("\n")
-	p.labelled("set", r.set())
-	p.labelled("costs", r.costs())
+	p.labelled("set", settingsOf(r))
+	p.labelled("costs", costsOf(r))
 	p.labelled("sure", c.sure())
 	if c.Missing > 0 {
 		p.labelled("missing", fmt.Sprintf("%s without a false alarm, to be 95 %% sure", count(int(math.Ceil(c.Missing)), "more healthy process-day")))
@@ -45,8 +45,8 @@ func (p *printer) labelled(label, text string) {
 	}
 }
 
-// set says what differs from the settings in force, and what stays.
-func (r *Result) set() string {
+// settingsOf says what differs from the settings in force, and what stays.
+func settingsOf(r *Result) string {
 	c := r.Choice
 	text := fmt.Sprintf("sensitivity %s, least_growth %s", number(c.Setting.Sensitivity), number(c.Setting.LeastGrowth))
 	if c.Setting == r.InForce {
@@ -63,8 +63,8 @@ func (r *Result) set() string {
 	return text
 }
 
-// costs says how many false alarms a month the chosen setting gives.
-func (r *Result) costs() string {
+// costsOf says how many false alarms a month the chosen setting gives.
+func costsOf(r *Result) string {
 	c := r.Choice
 	if c.Basis == withoutBasis {
 		return "not known: there is no healthy time under physical time constants"
@@ -122,10 +122,10 @@ func (p *printer) summary(r *Result) {
 			if f.Leaks > 0 {
 				found = fmt.Sprintf("%d of %d", f.Found, f.Leaks)
 			}
-			out = append(out, []string{name, count3(f.Exposure, g.short()), strconv.Itoa(f.FalseAlarms), g.each(f.Rate), found, hour(f.DelayHours)})
+			out = append(out, []string{name, count3(f.Exposure, shortUnit(g)), strconv.Itoa(f.FalseAlarms), perMonth(g, f.Rate), found, hour(f.DelayHours)})
 		}
 		own := &g.Methods[0]
-		add(g.name(), &own.All)
+		add(nameOf(g), &own.All)
 		for k := range own.Resources {
 			f := &own.Resources[k]
 			if f.FalseAlarms == 0 && f.Leaks == 0 {
@@ -146,24 +146,24 @@ func (p *printer) summary(r *Result) {
 	}
 }
 
-// name says in which time constants the recordings of a group are judged.
-func (g *Group) name() string {
+// nameOf says in which time constants the recordings of a group are judged.
+func nameOf(g *Group) string {
 	if g.SoakSeconds > 0 {
 		return "soak runs of " + sampler.FormatDuration(g.soak())
 	}
 	return "physical time constants"
 }
 
-// short is the unit of the exposure as a table has it.
-func (g *Group) short() string {
+// shortUnit is the unit of the exposure as a table has it.
+func shortUnit(g *Group) string {
 	if g.SoakSeconds > 0 {
 		return "run"
 	}
 	return "day"
 }
 
-// each writes a rate by the month, or by the run.
-func (g *Group) each(rate *Interval) string {
+// perMonth writes a rate by the month, or by the run.
+func perMonth(g *Group, rate *Interval) string {
 	if g.SoakSeconds > 0 {
 		return rateText(rate)
 	}
@@ -171,7 +171,7 @@ func (g *Group) each(rate *Interval) string {
 }
 
 // suspicions tell of what looks like a leak in recordings of which nothing is known.
-func (r *Result) suspicions() []string {
+func suspicions(r *Result) []string {
 	var lines []string
 	for _, s := range r.Suspects {
 		lines = append(lines, fmt.Sprintf("%s: %s looks like a leak since %s: label it, or leave it out. No alarm on it counts as false from then on.",

@@ -20,7 +20,7 @@ func writePage(w io.Writer, r *Result) error {
 	if r.Interrupted {
 		fmt.Fprintf(&b, "<p class=\"warn\">%s</p>\n", html.EscapeString(r.partial()))
 	}
-	for _, line := range r.suspicions() {
+	for _, line := range suspicions(r) {
 		paragraph(&b, line)
 	}
 	if r.Choice != nil {

@@ -24,7 +24,7 @@ func (r *Result) WriteText(w io.Writer, verbose bool) error {
 	if r.Interrupted {
 		p.text(r.partial())
 	}
-	for _, line := range r.suspicions() {
+	for _, line := range suspicions(r) {
 		p.text(line)
 	}
 	p.answer(r)
