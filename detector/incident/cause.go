@@ -27,7 +27,7 @@ const (
 // place is known are not made one.
 func sameCause(a, b *alerting.Alert) bool {
 	switch {
-	case sameThing(a, b):
+	case sameThing(a, b), isOfGoroutines(a, b), isOfGoroutines(b, a):
 		return true
 	case classOf(a.Resource) == a.Resource || classOf(b.Resource) == b.Resource:
 		return false // nothing is known of what they are
@@ -55,6 +55,12 @@ func areTheirStacks(memory, goroutines *alerting.Alert) bool {
 // sameThing reports whether two alerts are on one thing, be it measured in two ways.
 func sameThing(a, b *alerting.Alert) bool {
 	return a.Resource == b.Resource || isHeap(a.Resource) && isHeap(b.Resource)
+}
+
+// isOfGoroutines reports whether an alert says of a resource that it is what goroutines have that leak, and the other is
+// on these. Which of their lines is the first may be another one at another time.
+func isOfGoroutines(a, goroutines *alerting.Alert) bool {
+	return goroutines.Resource == sampler.Goroutines && len(a.Sites) > 0 && a.Sites[0].Resource == sampler.Goroutines && a.Sites[0].Share > 0
 }
 
 func isHeap(resource string) bool {

@@ -138,7 +138,7 @@ func (in *incident) has(a *alerting.Alert) bool {
 	}
 	if p := placeOf(a); len(p.own) > 0 && len(placed) > 0 {
 		return slices.ContainsFunc(placed, func(b *alerting.Alert) bool { return sameCause(a, b) }) ||
-			slices.ContainsFunc(all, func(b *alerting.Alert) bool { return sameThing(a, b) })
+			slices.ContainsFunc(all, func(b *alerting.Alert) bool { return sameThing(a, b) || isOfGoroutines(a, b) })
 	}
 	return slices.ContainsFunc(all, func(b *alerting.Alert) bool { return sameCause(a, b) })
 }

@@ -104,12 +104,15 @@ func TestSameCause(t *testing.T) {
 	malg := alerting.Site{Function: "main.accept", File: "/src/app.go", Line: 44, Share: .9}
 	created := site("lib.wait")
 	created.CreatedBy = "main.accept /src/app.go:44"
+	ofGoroutines := site("main.g")
+	ofGoroutines.Resource = "goroutines"
 	stacks, mapped := at("rss_bytes"), at("rss_bytes")
 	stacks.Parts, mapped.Parts = []alerting.Part{{What: "goroutine stacks"}}, []alerting.Part{{What: "anonymous memory"}}
 	for name, test := range map[string]struct {
 		a, b alerting.Alert
 		want bool
 	}{
+		"memory of what leaks":           {at("heap_live_bytes", ofGoroutines), at("goroutines", site("main.f")), true},
 		"stacks":                         {stacks, at("goroutines", site("main.f")), true},
 		"what is mapped":                 {mapped, at("goroutines", site("main.f")), false},
 		"one function":                   {at("goroutines", site("main.f")), at("open_fds", site("main.f")), true},

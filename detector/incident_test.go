@@ -1,0 +1,127 @@
+//go:build go1.25
+
+package detector
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
+)
+
+// leakingTogether is a monitor of a process whose goroutines leak at a line for 30 hours, each with a thread.
+func leakingTogether(t *testing.T, config Config) (m *ResourceMonitor, alerts *[]alerting.Alert) {
+	t.Helper()
+	leak := func(h float64) float64 {
+		if h >= 30 {
+			return 1
+		}
+		return math.Floor(40 * h)
+	}
+	p := &profiled{
+		goroutines: map[int]func(float64) float64{10: steadyAt(100), 42: leak}, heap: map[int]func(float64) float64{100: steadyAt(50e6)},
+		began: time.Now(), taken: map[profile.Kind]int{},
+	}
+	m, _, _ = watching(t, config, func(_ int, s *sampler.Sample) error {
+		h := time.Since(p.began).Hours()
+		s.Start = p.began
+		s.Add(sampler.Goroutines, 100+leak(h))
+		s.Add(sampler.Threads, 200+leak(h))
+		return nil
+	})
+	m.FollowSites(p)
+	alerts = new([]alerting.Alert)
+	m.OnAlert(func(a alerting.Alert) { *alerts = append(*alerts, a) })
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return m, alerts
+}
+
+// What leaks at one place is told once: the second resource updates the alert, which is resolved with the last.
+func TestOneIncident(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, alerts := leakingTogether(t, DefaultConfig())
+		time.Sleep(40 * time.Hour)
+		_ = m.Stop()
+		ids, seen := map[string]bool{}, map[string]string{}
+		var last alerting.Alert
+		for _, last = range *alerts {
+			ids[last.ID+" "+last.Incident+" "+last.Fingerprint] = true
+			for _, r := range last.Resources {
+				seen[r.Resource] = string(r.Status)
+			}
+		}
+		if diff := cmp.Diff(map[string]string{sampler.Goroutines: "resolved", sampler.Threads: "resolved"}, seen); diff != "" {
+			t.Errorf("resources in the end (-want +got):\n%s", diff)
+		}
+		resolved := 0
+		for _, a := range *alerts {
+			if a.Status == alerting.Resolved {
+				resolved++
+			} else if len(a.Sites) == 0 || a.Sites[0].Line != 42 || !a.New {
+				t.Errorf("%s: sites %v, new %t", a.Summary, a.Sites, a.New)
+			}
+		}
+		if len(ids) != 1 || resolved != 1 || last.Status != alerting.Resolved {
+			t.Errorf("%d identities, %d resolved", len(ids), resolved)
+			for _, a := range *alerts {
+				t.Log(a.ID, a.Incident, a.Fingerprint, a.Summary)
+			}
+		}
+		if joined := (*alerts)[1]; !strings.Contains(joined.Summary, "; one incident with ") {
+			t.Errorf("what joined: %s", joined.Summary)
+		}
+	})
+}
+
+// A leak that is known is shown, counted and not delivered, until the configuration knows it no more.
+func TestKnownLeak(t *testing.T) {
+	fingerprint := ""
+	synctest.Test(t, func(t *testing.T) {
+		m, alerts := leakingTogether(t, DefaultConfig())
+		time.Sleep(20 * time.Hour)
+		_ = m.Stop()
+		if len(*alerts) == 0 {
+			t.Fatal("no alert")
+		}
+		fingerprint = (*alerts)[0].Fingerprint
+	})
+	synctest.Test(t, func(t *testing.T) {
+		m, alerts := leakingTogether(t, with(func(c *Config) { c.KnownLeaks = "0123456789abcdef " + fingerprint }))
+		time.Sleep(20 * time.Hour)
+		if len(*alerts) > 0 {
+			t.Errorf("delivered: %s", (*alerts)[0].Summary)
+		}
+		history := m.History()
+		if len(history) == 0 || !history[0].Known || history[0].New || history[0].Status != alerting.Firing {
+			t.Errorf("history: %+v", history)
+		}
+		leaks := 0
+		for _, s := range m.Status() {
+			leaks += s.Leaks
+		}
+		if leaks != 2 {
+			t.Errorf("%d leaks are counted", leaks)
+		}
+		if err := m.Reload(DefaultConfig()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if len(*alerts) != 1 || (*alerts)[0].Known || (*alerts)[0].Status != alerting.Firing {
+			t.Errorf("when it is known no more: %+v", *alerts)
+		}
+		time.Sleep(20 * time.Hour)
+		_ = m.Stop()
+		if last := (*alerts)[len(*alerts)-1]; last.Status != alerting.Resolved {
+			t.Errorf("the last: %s", last.Summary)
+		}
+	})
+}
