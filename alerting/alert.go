@@ -89,6 +89,30 @@ type Evidence struct {
 	LoadShare       float64 `json:"load_share,omitempty"` // share of the rate that remains when load is held constant
 }
 
+// Lives is what the lives of a process tell of growth: those that came one after the other in its place, between deploys
+// and restarts. Rates are in the unit of the resource.
+type Lives struct {
+	Grew       int     `json:"grew,omitempty"`         // lives in a row that each grew, the running one among them; absent where one life alone was evidence
+	LowPerDay  float64 `json:"low_per_day,omitempty"`  // growth of the one that grew least a day
+	HighPerDay float64 `json:"high_per_day,omitempty"` // growth of the one that grew most
+	Growth     float64 `json:"growth,omitempty"`       // of a life, over the level at its start: the median
+	// LastShare is the share of the growth in the last quarter of a life, over all of them: .25 where it goes on evenly.
+	LastShare float64 `json:"last_share,omitempty"`
+	T         float64 `json:"t,omitempty"` // of the slope over all of them, with an intercept for each: a score, capped at 1e6
+	// Versions are what these lives were of, in order of time: the growth began with the first of them.
+	Versions []LivesOf `json:"versions,omitempty"`
+	Before   []LivesOf `json:"before,omitempty"` // the lives before, which did not grow
+	Ended    *LivesOf  `json:"ended,omitempty"`  // what the running life is of, in which the growth was not seen again
+}
+
+// LivesOf is a number of lives of one version.
+type LivesOf struct {
+	Version  string    `json:"version,omitempty"`
+	Revision string    `json:"revision,omitempty"` // of the source, in the first of them
+	Since    time.Time `json:"since"`              // when the first of them began
+	Lives    int       `json:"lives"`
+}
+
 // Event is one decision of the detector: a finding begins, becomes more severe, or ends.
 type Event struct {
 	Time         time.Time `json:"time"`
@@ -107,6 +131,7 @@ type Event struct {
 	SinceError float64     `json:"since_error_seconds,omitempty"`
 	Exhaustion *Exhaustion `json:"exhaustion,omitempty"`
 	Evidence   *Evidence   `json:"evidence,omitempty"`
+	Lives      *Lives      `json:"lives,omitempty"` // of a trend, where lives before are known
 }
 
 // Process identifies who leaks.

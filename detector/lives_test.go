@@ -3,7 +3,9 @@ package detector_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -174,5 +176,107 @@ func TestRestoreRefuses(t *testing.T) {
 		if d.Restore(test.record) == nil {
 			t.Errorf("%s: taken", test.name)
 		}
+	}
+}
+
+// told returns what is decided of processes that come one after the other, a line for each event.
+func told(t *testing.T, config detector.Config, all []deployed) (lines []string, d *detector.Detector) {
+	t.Helper()
+	d, err := detector.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	samplesOf(all, func(number int, s *sampler.Sample) {
+		d.Identify(all[number].version, "")
+		for _, e := range d.Observe(s) {
+			lines = append(lines, fmt.Sprintf("life %d: %s", number+1, e.Summary))
+		}
+	})
+	return lines, d
+}
+
+func repeat(n int, of deployed) (all []deployed) {
+	for range n {
+		all = append(all, of)
+	}
+	return all
+}
+
+// TestLeakOverLives: lives that are too short to tell are evidence together. The finding holds over restarts, and ends
+// with the version that does not leak.
+func TestLeakOverLives(t *testing.T) {
+	flat := func(float64) float64 { return 100 }
+	leak := func(h float64) float64 { return 100 + 1.5*h }
+	all := repeat(9, deployed{"2.0", 24, flat})
+	all = append(all, repeat(3, deployed{"2.1.0", 24, leak})...)
+	all = append(all, repeat(4, deployed{"2.1.1", 24, leak})...)
+	all = append(all, repeat(3, deployed{"2.1.2", 24, flat})...)
+	lines, d := told(t, detector.DefaultConfig(), all)
+	want := []string{
+		"life 14: open_fds leak: each of the last 5 lives grew by 35 to 36 a day without levelling off: 2.1.0 (since 11 Nov) and 2.1.1; " +
+			"the 9 lives of 2.0 did not; 130 now; 1,024 in 18 to 27 days",
+		"life 18: open_fds trend resolved after 8d: not there again since the restart, for as long as it had grown; ended with 2.1.2 (100 now)",
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, s := range d.Status() {
+		if s.Resource.Name == sampler.OpenFDs && s.State == detector.Firing {
+			t.Errorf("at the end: %s", s.Why)
+		}
+	}
+	// What is told of the first leaking lives: a fast leak is found within one, and began with its version.
+	fast := append(repeat(3, deployed{"2.0", 24, flat}), repeat(2, deployed{"2.1.0", 24, func(h float64) float64 { return 100 + 9*h }})...)
+	lines, _ = told(t, detector.DefaultConfig(), fast)
+	if len(lines) == 0 || !strings.HasSuffix(lines[0], "; began with 2.1.0; the 3 lives of 2.0 did not") {
+		t.Errorf("told %q", lines)
+	}
+}
+
+// TestSeenBeforeOverLives: what earlier lives did is no news: a warm-up, and the first day of a cycle.
+func TestSeenBeforeOverLives(t *testing.T) {
+	for name, level := range map[string]func(h float64) float64{
+		"a warm-up":   func(h float64) float64 { return 100 + 400*min(1, h/10) },
+		"a first day": func(h float64) float64 { return 300 - 200*math.Cos(2*math.Pi*h/24) },
+	} {
+		lines, d := told(t, detector.DefaultConfig(), repeat(8, deployed{"1.0", 24, level}))
+		for _, line := range lines {
+			if !strings.HasPrefix(line, "life 1: ") && !strings.HasPrefix(line, "life 2: open_fds trend resolved") {
+				t.Errorf("%s: %s", name, line)
+			}
+		}
+		var alone int
+		for range 8 {
+			first, _ := told(t, detector.DefaultConfig(), repeat(1, deployed{"1.0", 24, level}))
+			alone += len(first)
+		}
+		if alone == 0 {
+			t.Errorf("%s: nothing is told of a life alone: the test shows nothing", name)
+		}
+		if record := d.Lives(); len(record.Lives) != 8 {
+			t.Errorf("%s: %d lives", name, len(record.Lives))
+		}
+	}
+}
+
+// TestStartOverLives: the limit counts from the level at which earlier lives settled, from the first sample on.
+func TestStartOverLives(t *testing.T) {
+	config := detector.DefaultConfig()
+	config.FDThreshold = 100
+	startsUp := func(h float64) float64 { // in three minutes
+		if h < .05 {
+			return 20
+		}
+		return 300
+	}
+	lines, _ := told(t, config, repeat(3, deployed{"1.0", 3, startsUp}))
+	want := []string{"life 1: "}
+	for _, line := range lines {
+		if !strings.HasPrefix(line, want[0]) {
+			t.Errorf("%s", line)
+		}
+	}
+	if len(lines) == 0 {
+		t.Error("the first life is not above its limit while it starts up: the test shows nothing")
 	}
 }

@@ -40,6 +40,10 @@ type Params struct {
 	Offset      float64       // added to the level, so that a few units over next to nothing are not growth; unit of the series, above 0
 	Ceiling     float64       // level at which the process dies, in the unit of the series; 0 = unknown
 	Scale       float64       // the ladder's, above 0
+	// Known is the highest level that is known of earlier lives of the process, in the unit of the series, if HasKnown:
+	// what they reached is no growth of this one.
+	Known    float64
+	HasKnown bool
 	// LoadDrives tells that the load is known to be what the series follows. Then growth at constant load earns half of
 	// the required duration. Of any other load series only the opposite can be learned: growth that disappears at
 	// constant load is no leak.
@@ -209,6 +213,12 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p Param
 		if hours >= longGrowth && earned() >= longRequired*need {
 			need *= longRequired
 		} else if c.measure(seen, end, p.Offset); c.Growth < p.LeastGrowth {
+			c.Reason = SeenBefore
+			return
+		}
+	}
+	if p.HasKnown && p.Known > c.Base {
+		if c.measure(p.Known, end, p.Offset); c.Growth < p.LeastGrowth {
 			c.Reason = SeenBefore
 			return
 		}

@@ -12,11 +12,11 @@ type Onset struct {
 	At    int64         // unix nanoseconds
 	Error time.Duration // half-width of an interval around At that holds the true start in about four of five leaks, above 0
 
-	spread float64 // seconds that the fit leaves open, without what the model costs; 0 = not from a fit
+	Spread float64 // seconds that the fit leaves open, without what the model costs; 0 = not from a fit
 }
 
 // Sharper reports whether the fit leaves less open than that of another estimate. Any fit is sharper than none.
-func (o Onset) Sharper(than Onset) bool { return than.spread == 0 || o.spread < than.spread }
+func (o Onset) Sharper(than Onset) bool { return than.Spread == 0 || o.Spread < than.Spread }
 
 const (
 	// maxOnsetPoints bounds how many minimums an onset is estimated from.
@@ -75,7 +75,7 @@ func EstimateOnset(l *Ladder, since, until int64) (o Onset, ok bool) {
 	}
 	spread := max(high-at, at-low, s.width[last]/2)
 	told := max(spread, onsetModel*(s.x[n-1]-at))
-	return Onset{At: l.epoch + int64(at*1e9), Error: time.Duration(told * 1e9), spread: spread}, true
+	return Onset{At: l.epoch + int64(at*1e9), Error: time.Duration(told * 1e9), Spread: spread}, true
 }
 
 // onsetFit are the minimums that an onset is estimated from, oldest first, and room for the fits.

@@ -10,13 +10,15 @@ type Cause uint8
 
 // The causes of findings, and of their ends.
 const (
-	Grew          Cause = iota // sustained growth
-	OverThreshold              // beyond a configured threshold
-	NearCeiling                // close to what the process can have, where no threshold is set
-	GrewAtOnce                 // percent of growth within one interval
+	Grew           Cause = iota // sustained growth
+	OverThreshold               // beyond a configured threshold
+	NearCeiling                 // close to what the process can have, where no threshold is set
+	GrewAtOnce                  // percent of growth within one interval
+	GrewInEachLife              // growth in each of the latest lives of the process
 
 	GaveBack      // more than half of the growth was given back
 	CameToRest    // nine tenths of the growth have been there for longer than they took to come
+	NotAgain      // not seen again since a restart, for as long as it had grown
 	StayedDown    // gone within one reading, as after a restart, and not there again for as long as it had grown
 	BelowLimit    // below the limit again
 	LimitChanged  // the limit changed

@@ -39,6 +39,7 @@ type Engine struct {
 	build     build
 	life      life
 	record    lives.Record // of the lives before
+	judge     lives.Judge
 	ceilings  []sampler.Ceiling
 	series    []*Series // in order of appearance
 	byName    map[string]*Series
@@ -169,7 +170,7 @@ func (e *Engine) restart(at int64) {
 	e.restarts++
 	e.load.reset()
 	for _, s := range e.series {
-		s.resolveAll(e, at, Restarted)
+		s.resolveLimit(e, at, Restarted)
 		s.reset(e)
 		inherit(e, s)
 	}

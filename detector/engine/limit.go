@@ -99,7 +99,7 @@ func (s *Series) checkLimits(e *Engine, at int64, closed bool) {
 		return
 	}
 	f.level = p.level
-	if _, settled, _ := s.start.Level(); !settled && p.which == OverThreshold && !s.threshold.Absolute {
+	if _, settled := s.Start(); !settled && p.which == OverThreshold && !s.threshold.Absolute {
 		p.severity = alerting.Warning // above what is not settled yet: once, and not rated
 	}
 	f.severity = max(f.severity, p.severity)
@@ -141,7 +141,7 @@ func (s *Series) limitDecision(at int64, status alerting.Status, why Cause) Deci
 
 // levelLimit compares the value with its threshold or, where none is set, with its ceiling.
 func (s *Series) levelLimit() passed {
-	start, _, _ := s.start.Level()
+	start, _ := s.Start()
 	if limit := s.threshold; limit.Value > 0 {
 		level := limit.level(start)
 		return passed{

@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"math"
 	"slices"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/trend"
 )
 
 // nearCeiling is the share of what the process can have from which on a life that was replaced is held to have ended by
@@ -80,10 +83,6 @@ func over(e *Engine) lives.Record {
 		if s.ceiling.Level > 0 && s.value >= nearCeiling*s.ceiling.Level && current.Near == "" {
 			current.Near = name
 		}
-		if d, alerted := s.endOfGrowth(0, Restarted); alerted {
-			d.Time = time.Time{}
-			r.Open = append(r.Open, d.Event)
-		}
 		if d, alerted := s.endOfLimit(0, Restarted); alerted {
 			d.Time = time.Time{}
 			r.Open = append(r.Open, d.Event)
@@ -120,13 +119,16 @@ func curveOf(s *Series) lives.Curve {
 	c := s.track.Curve()
 	c.Start, _, _ = s.start.Level()
 	c.Last = s.value
-	c.Grew = s.growth.Active() || s.growth.Suspected()
+	c.Grew, c.Called = s.growth.Active() || s.growth.Suspected(), s.growth.Active()
 	return c
 }
 
 // leftBy returns what the next life is to know beyond the curve.
 func leftBy(s *Series) lives.Resource {
-	r := lives.Resource{TookBack: s.tookBack, Profile: s.clock.Profile()}
+	r := lives.Resource{TookBack: s.tookBack, Refuted: s.refuted, Profile: s.clock.Profile()}
+	if s.notice.Alerted {
+		r.Held, r.Severity, r.Lives = s.growth.Held(), s.notice.Severity, s.told
+	}
 	for kind := range s.cooldown {
 		if at, severity, ok := s.cooldown[kind].Latest(); ok {
 			r.Notices[kind] = lives.Said{At: at, Severity: severity}
@@ -139,7 +141,8 @@ func leftBy(s *Series) lives.Resource {
 func inherit(e *Engine, s *Series) {
 	name := s.resource.Name
 	left := e.record.Resources[name]
-	s.tookBack = left.TookBack
+	s.tookBack, s.refuted = left.TookBack, left.Refuted
+	s.assumed, s.assumes = startOver(e, name)
 	s.clock = lives.NewClock(&left.Profile)
 	for kind, said := range left.Notices {
 		s.cooldown[kind] = finding.Cooldown{}
@@ -147,11 +150,146 @@ func inherit(e *Engine, s *Series) {
 			s.cooldown[kind].Start(said.At, said.Severity)
 		}
 	}
-	if curve, ok := e.life.resumed[name]; ok {
+	curve, goesOn := e.life.resumed[name]
+	if left.Held != nil && e.config.Adaptive.Enabled {
+		if goesOn {
+			s.growth.Take(left.Held)
+		} else {
+			s.growth.TakeOver(left.Held, e.record.Latest().First.UnixNano(), e.life.first)
+		}
+		s.severity, s.notice, s.told = left.Severity, finding.Notice{Alerted: true, Severity: left.Severity}, left.Lives
+	}
+	if goesOn {
 		s.track = curve.Resume()
 		return
 	}
-	if latest := e.record.Latest(); latest != nil {
-		s.grewBefore = latest.Curves[name].Grew
+}
+
+// livesWidth is the index of the width whose closing has the lives judged: every 80 minutes.
+const livesWidth = 2
+
+// judgeLives begins a finding where each of the latest lives grew, the running one among them.
+func judgeLives(e *Engine, s *Series, at int64) (began bool) {
+	held := s.growth.Active()
+	if held && !s.growth.HeldOver() || len(e.record.Lives) < 2 {
+		return false
 	}
+	params := s.params(e)
+	j := &e.judge
+	j.Begin(lives.Params{
+		Required: params.Required, LeastGrowth: params.LeastGrowth, Offset: params.Offset, Scale: params.Scale,
+		TookBack: min(s.tookBack, maxTookBack), Refuted: s.refuted,
+	})
+	for i := range e.record.Lives {
+		life := &e.record.Lives[i]
+		if curve, ok := life.Curves[s.resource.Name]; ok {
+			j.Add(i, life, &curve)
+		}
+	}
+	j.AddRunning(len(e.record.Lives), finding.Instant(e.life.first), &s.track)
+	g, ok := j.Over()
+	if !ok {
+		return false
+	}
+	since := e.life.first
+	if g.Since < len(e.record.Lives) {
+		since = e.record.Lives[g.Since].First.UnixNano()
+	}
+	g.Running.Since = at - int64(g.Running.Window)
+	s.growth.ProveOver(s.ladder, g.Running, trend.Onset{At: since, Error: max(1, g.Running.Width)})
+	s.told = &alerting.Lives{
+		Grew: g.Lives, LowPerDay: g.Low, HighPerDay: g.High, Growth: g.Growth, LastShare: g.Shares[len(g.Shares)-1], T: g.Fit.T,
+		Versions: versionsOf(e, func(i int) bool { return i >= g.Since }),
+		Before:   versionsOf(e, func(i int) bool { return slices.Contains(g.Before, i) }),
+	}
+	return !held
+}
+
+// tellLives says of growth that was found within this life what the lives before were.
+func tellLives(e *Engine, s *Series) {
+	s.told = nil
+	before := versionsOf(e, func(i int) bool {
+		if i == len(e.record.Lives) {
+			return false
+		}
+		curve, watched := e.record.Lives[i].Curves[s.resource.Name]
+		return watched && !curve.Grew
+	})
+	if len(before) > 0 {
+		s.told = &alerting.Lives{Versions: versionsOf(e, func(i int) bool { return i == len(e.record.Lives) }), Before: before}
+	}
+}
+
+// versionsOf returns the versions of some lives, by their numbers, in order of time; the running one has the highest.
+func versionsOf(e *Engine, of func(number int) bool) (all []alerting.LivesOf) {
+	for i := range len(e.record.Lives) + 1 {
+		if !of(i) {
+			continue
+		}
+		next := alerting.LivesOf{
+			Version: e.life.build.version, Revision: e.life.build.revision, Since: finding.Instant(e.life.first), Lives: 1,
+		}
+		if i < len(e.record.Lives) {
+			life := &e.record.Lives[i]
+			if life.Count > 0 {
+				continue
+			}
+			next.Version, next.Revision, next.Since = life.Version, life.Revision, life.First
+		}
+		if n := len(all); n > 0 && all[n-1].Version == next.Version {
+			all[n-1].Lives++
+			continue
+		}
+		all = append(all, next)
+	}
+	return all
+}
+
+// ended returns what was told of the lives, with the version in which the growth was not seen again.
+func ended(e *Engine, told *alerting.Lives) *alerting.Lives {
+	var with alerting.Lives
+	if told != nil {
+		with = *told
+	}
+	with.Ended = &versionsOf(e, func(i int) bool { return i == len(e.record.Lives) })[0]
+	return &with
+}
+
+// knownLevel returns the highest level that earlier lives had by the age of this one; ok is false where there were none.
+// What they had before a finding was taken back counts at any age.
+func knownLevel(e *Engine, s *Series, at int64) (level float64, ok bool) {
+	age := float64(at-e.life.first) / 1e9
+	for i := range e.record.Lives {
+		curve, watched := e.record.Lives[i].Curves[s.resource.Name]
+		if !watched {
+			continue
+		}
+		until := age
+		if !e.record.Lives[i].End.After(s.refuted) {
+			until, curve.Called = math.Inf(1), false
+		}
+		if f, read := curve.Known(until); read && (!ok || f > level) {
+			level, ok = f, true
+		}
+	}
+	return level, ok
+}
+
+// startOver returns the level at which the latest lives settled after their start: the median of up to nine; ok is false
+// where there were none.
+func startOver(e *Engine, resource string) (level float64, ok bool) {
+	const most = 9
+	var starts [most]float64
+	n := 0
+	for i := len(e.record.Lives) - 1; i >= 0 && n < most; i-- {
+		if curve, watched := e.record.Lives[i].Curves[resource]; watched {
+			starts[n] = curve.Start
+			n++
+		}
+	}
+	if n == 0 {
+		return 0, false
+	}
+	slices.Sort(starts[:n])
+	return starts[n/2], true
 }

@@ -48,17 +48,21 @@ type Series struct {
 	unread   bool    // whether it was not read for so long that all was forgotten
 	average  baseline.EWMA
 	start    baseline.Start
+	assumed  float64 // level at the start of earlier lives, until this one has settled
+	assumes  bool    // whether there were any
 	ladder   *trend.Ladder
-	track    lives.Track // of this life
-	clock    lives.Clock // over the lives
-	began    int64       // from when on the ladder knows: since the process started, or may have
+	track    lives.Track     // of this life
+	clock    lives.Clock     // over the lives
+	told     *alerting.Lives // of the finding of growth; nil where nothing is known of lives before
+	began    int64           // from when on the ladder knows: since the process started, or may have
 
 	growth     finding.Growth
 	saw        finding.Saw // while nothing tells of restarts
 	known      bool        // whether the resource is in the table of those that leaktrend knows
 	fractional bool        // whether a value of an unknown one was no whole number: not a count
 	tookBack   int         // findings that growth given back, or at rest, ended
-	grewBefore bool        // whether the process before the last restart ended in growth
+	refuted    time.Time   // when the latest was
+	grewBefore bool        // whether it grew before a fall that may have been a restart
 	severity   alerting.Severity
 	notice     finding.Notice
 	limit      limit
@@ -84,10 +88,9 @@ func newSeries(e *Engine, resource string) *Series {
 	return s
 }
 
-// reset forgets what was learned, but for the growth that a restart cuts off. What was alerted is kept, for the
-// cooldown.
+// reset forgets what was learned. What was alerted is kept, for the cooldown.
 func (s *Series) reset(e *Engine) {
-	s.grewBefore = s.growth.Active() || s.growth.Suspected()
+	s.grewBefore = false
 	s.average = baseline.NewEWMA(e.halfLife())
 	s.start = baseline.Start{}
 	s.fresh = false
@@ -107,7 +110,7 @@ func (s *Series) newLadder(e *Engine) {
 
 func (s *Series) forgetGrowth() {
 	s.growth.Forget()
-	s.severity, s.notice = 0, finding.Notice{}
+	s.severity, s.notice, s.told = 0, finding.Notice{}, nil
 }
 
 func (s *Series) reconfigure(e *Engine, old Config, rescaled bool) {
@@ -179,24 +182,44 @@ func (s *Series) judge(e *Engine, at int64, closed uint8) {
 		return
 	}
 	params := s.params(e)
+	if len(e.record.Lives) > 0 {
+		params.Known, params.HasKnown = knownLevel(e, s, at)
+	}
+	over := s.growth.HeldOver()
 	change := s.growth.Judge(s.ladder, at, closed, func(w int) trend.Growth {
 		return s.ladder.Judge(w, params, e.load.ladder)
 	})
 	switch change {
 	case finding.Began:
+		tellLives(e, s)
 		s.severity = alerting.Warning
 		s.found[kindIndex(alerting.Trend)]++
 	case finding.GaveBack:
-		s.tookBack++
+		s.takeBack(at)
 		s.resolveGrowth(e, at, GaveBack)
 	case finding.CameToRest:
-		s.tookBack++
+		s.takeBack(at)
 		s.resolveGrowth(e, at, CameToRest)
 	case finding.StayedDown:
-		s.tookBack++
-		s.resolveGrowth(e, at, StayedDown)
+		s.takeBack(at)
+		if over {
+			s.told = ended(e, s.told)
+			s.resolveGrowth(e, at, NotAgain)
+		} else {
+			s.resolveGrowth(e, at, StayedDown)
+		}
+	}
+	if closed&(1<<livesWidth) != 0 && judgeLives(e, s, at) {
+		s.severity = alerting.Warning
+		s.found[kindIndex(alerting.Trend)]++
 	}
 	s.average.Freeze(s.growth.Active() || s.growth.Suspected())
+}
+
+// takeBack raises the bar for the next finding.
+func (s *Series) takeBack(at int64) {
+	s.tookBack++
+	s.refuted = finding.Instant(at)
 }
 
 // offsetNow returns what is added to the level when growth is measured.
@@ -235,7 +258,12 @@ func (s *Series) alertGrowth(e *Engine, at int64) {
 	if !s.notice.Due(&s.cooldown[kindIndex(alerting.Trend)], at, s.severity, e.config.AlertCooldown) {
 		return
 	}
-	d := s.decision(at, alerting.Trend, alerting.Firing, Grew)
+	why := Grew
+	if s.told != nil && s.told.Grew > 0 {
+		why = GrewInEachLife
+	}
+	d := s.decision(at, alerting.Trend, alerting.Firing, why)
+	d.Lives = s.told
 	d.Severity, d.Since = s.severity, finding.Instant(s.growth.Onset().At)
 	d.SinceError = s.growth.Onset().Error.Seconds()
 	d.Baseline, d.Evidence = measured.Level, finding.EvidenceOf(&measured)
@@ -255,7 +283,7 @@ func (s *Series) resolveGrowth(e *Engine, at int64, why Cause) {
 	if d, alerted := s.endOfGrowth(at, why); alerted {
 		e.decisions = append(e.decisions, d)
 	}
-	s.severity, s.notice = 0, finding.Notice{}
+	s.severity, s.notice, s.told = 0, finding.Notice{}, nil
 }
 
 // endOfGrowth returns the decision that ends the trend finding; ok is false where it was not alerted.
@@ -267,7 +295,7 @@ func (s *Series) endOfGrowth(at int64, why Cause) (d Decision, ok bool) {
 	d = s.decision(at, alerting.Trend, alerting.Resolved, why)
 	d.Severity, d.Since, d.Baseline = s.notice.Severity, finding.Instant(s.growth.Onset().At), measured.Level
 	d.SinceError = s.growth.Onset().Error.Seconds()
-	d.SlopePerHour = measured.Fit.Slope * 3600
+	d.SlopePerHour, d.Lives = measured.Fit.Slope*3600, s.told
 	return d, true
 }
 
@@ -278,7 +306,7 @@ func (s *Series) resolveAll(e *Engine, at int64, why Cause) {
 
 // decision returns one of this series without what only its kind knows.
 func (s *Series) decision(at int64, kind alerting.Kind, status alerting.Status, why Cause) Decision {
-	start, _, _ := s.start.Level()
+	start, _ := s.Start()
 	return Decision{
 		Event: alerting.Event{
 			Time:         finding.Instant(at),
@@ -301,7 +329,7 @@ func (s *Series) rate() float64 { return s.pace().Rate }
 
 // pace returns that rate with how sure it is.
 func (s *Series) pace() finding.Pace {
-	if s.growth.Active() {
+	if s.growth.Active() && !s.growth.HeldOver() {
 		measured := s.growth.Measured()
 		return finding.Pace{Rate: measured.Fit.Slope, T: measured.Fit.T}
 	}
@@ -349,9 +377,13 @@ func (s *Series) Level() (mean, deviation float64) {
 	return mean, s.average.Deviation()
 }
 
-// Start returns the starting level, provisional until settled.
+// Start returns the starting level, provisional until settled: that of earlier lives counts as settled until this one
+// has.
 func (s *Series) Start() (level float64, settled bool) {
 	level, settled, _ = s.start.Level()
+	if !settled && s.assumes {
+		return s.assumed, true
+	}
 	return level, settled
 }
 

@@ -66,6 +66,10 @@ type Status struct {
 	// Fell is when the growth of a trend that fires was gone within one reading, where nothing tells of restarts: it is
 	// taken for one until it has grown again, or has not for as long as before; else zero.
 	Fell time.Time
+	// HeldOver tells that this was at a restart that is known. Lives is what was told of the lives before; nil where
+	// nothing is known of them.
+	HeldOver bool
+	Lives    *alerting.Lives
 	// Grew is how long a trend that fires has climbed: from Since to its latest new high; else 0.
 	Grew time.Duration
 	// Nats is the evidence that a trend that fires still climbs, in nats: trend.Fit.Nats of the latest windows, summed
@@ -131,7 +135,7 @@ func (e *Engine) StatusOf(s *Series) Status {
 	}
 	st.Baseline, _ = s.average.Mean()
 	st.Deviation = s.average.Deviation()
-	st.Start, _, _ = s.start.Level()
+	st.Start, _ = s.Start()
 	st.SlopePerHour = s.rate() * 3600
 	st.Trend = s.growth.Active()
 	if f := &s.limit; f.active {
@@ -146,10 +150,11 @@ func (e *Engine) StatusOf(s *Series) Status {
 		st.SinceError = s.growth.Onset().Error
 		st.Severity = max(st.Severity, s.severity)
 		st.Exhaustion, st.Evidence = s.exhaustion(s.at), finding.EvidenceOf(&measured)
+		st.Lives = s.told
 		st.Grew, st.Nats = s.growth.Grew(), s.growth.Nats()
 		st.Reason, st.Verdict = Leaks, Leak
 		if fell, ok := s.growth.Fell(); ok {
-			st.Fell = finding.Instant(fell)
+			st.Fell, st.HeldOver = finding.Instant(fell), s.growth.HeldOver()
 		}
 	case st.Limit:
 		st.State, st.Verdict = Firing, Limit

@@ -4,6 +4,7 @@
 package finding
 
 import (
+	"math"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
@@ -49,8 +50,69 @@ type Growth struct {
 	rate     float64      // slope when it was found, per second; 0 = unknown
 	onset    trend.Onset  // the most exact estimate so far
 	restedAt int64        // since when nine tenths of the growth are there for good
-	fellAt   int64        // when the growth was gone within one reading, as after a restart; 0 = it was not
+	fellAt   int64        // when the growth was gone within one reading, as at a restart; 0 = it was not
+	over     bool         // whether that was at a restart that is known
+	took     int64        // how long it had grown before, nanoseconds
 	bottom   float64      // lowest minimum since then
+	high     float64      // latest minimum since then
+}
+
+// Held is a finding that holds, for whoever goes on with it. Instants are unix nanoseconds, levels in the unit of the
+// series.
+type Held struct {
+	Measured trend.Growth `json:"measured"`
+	Onset    trend.Onset  `json:"onset"`
+	Width    int          `json:"width"`
+	From     int64        `json:"from"`
+	Base     float64      `json:"base"`
+	Top      float64      `json:"top"`
+	Rate     float64      `json:"rate"`
+	RestedAt int64        `json:"rested_at"`
+	FellAt   int64        `json:"fell_at,omitempty"`
+	Took     int64        `json:"took,omitempty"`
+	Regrown  bool         `json:"regrown,omitempty"` // as far as half of what had grown, since it fell
+}
+
+// Held returns the finding that holds, or nil.
+func (g *Growth) Held() *Held {
+	if !g.active {
+		return nil
+	}
+	return &Held{
+		Measured: g.measured, Onset: g.onset, Width: g.width, From: g.from, Base: g.base, Top: g.top, Rate: g.rate, RestedAt: g.restedAt,
+		FellAt: g.fellAt, Took: g.took, Regrown: g.regrown(),
+	}
+}
+
+// Valid reports whether it holds together, as what was read from a file may not.
+func (h *Held) Valid() bool {
+	for _, v := range []float64{h.Base, h.Top, h.Rate, h.Measured.Level, h.Measured.Rise, h.Measured.Fit.Slope} {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return false
+		}
+	}
+	return h.Width >= 0 && h.Width < trend.Widths && h.Took >= 0
+}
+
+// Take goes on with a finding that held.
+func (g *Growth) Take(h *Held) {
+	*g = Growth{
+		active: true, measured: h.Measured, onset: h.Onset, width: h.Width, from: h.From, base: h.Base, top: h.Top, rate: h.Rate,
+		restedAt: h.RestedAt, fellAt: h.FellAt, took: h.Took, bottom: math.Inf(1),
+	}
+}
+
+// TakeOver goes on with a finding of the life before, which was watched from an instant on, at the first instant of the
+// next one, unix nanoseconds: it holds until the growth is seen again, or has not been seen for as long as it took.
+func (g *Growth) TakeOver(h *Held, from, at int64) {
+	g.Take(h)
+	g.over = true
+	switch {
+	case g.fellAt == 0:
+		g.fellAt, g.took = at, at-max(g.onset.At, from)
+	case h.Regrown:
+		g.fellAt, g.took = at, at-g.fellAt
+	}
 }
 
 // Judge looks at the widths of which a bucket closed at an instant (unix nanoseconds), a bit set, and moves the growth
@@ -103,7 +165,7 @@ func (g *Growth) Falls(at int64, before, after float64) bool {
 // Interrupt tells that what may have been a restart took the growth at an instant, unix nanoseconds. The finding holds
 // on until it has grown again, or has not for as long as before. The ladder that is judged must begin anew.
 func (g *Growth) Interrupt(at int64, value float64) {
-	g.fellAt, g.bottom = at, value
+	g.fellAt, g.took, g.bottom = at, at-g.onset.At, value
 	g.streak, g.suspicious, g.growing = [trend.Widths]int8{}, [trend.Widths]int8{}, [trend.Widths]int8{}
 	g.latest = [trend.Widths]trend.Growth{}
 }
@@ -113,7 +175,7 @@ func (g *Growth) Interrupt(at int64, value float64) {
 func (g *Growth) resume(l *trend.Ladder, w int) {
 	onset, found := g.onset, g.latest[w]
 	g.begin(l, w, found)
-	g.onset, g.fellAt = onset, 0
+	g.onset, g.fellAt, g.over = onset, 0, false
 }
 
 // stayedDown reports whether there was no growth to speak of since it fell, for as long as it had lasted before.
@@ -122,13 +184,19 @@ func (g *Growth) stayedDown(l *trend.Ladder, at int64) bool {
 	if !ok {
 		return false
 	}
-	g.bottom = min(g.bottom, minimum)
-	return at-g.fellAt > g.fellAt-g.onset.At && minimum-g.bottom < (g.top-g.base)/2
+	g.bottom, g.high = min(g.bottom, minimum), minimum
+	return at-g.fellAt > g.took && minimum-g.bottom < (g.top-g.base)/2
 }
+
+// regrown reports whether half of the growth was seen again since it fell.
+func (g *Growth) regrown() bool { return g.fellAt != 0 && g.high-g.bottom >= (g.top-g.base)/2 }
 
 // Fell returns when the growth of the finding that holds was gone within one reading, unix nanoseconds; ok is false
 // where it was not, or has been seen again since.
 func (g *Growth) Fell() (at int64, ok bool) { return g.fellAt, g.active && g.fellAt != 0 }
+
+// HeldOver reports whether the finding is of the life before, and was not seen again in this one.
+func (g *Growth) HeldOver() bool { return g.over }
 
 // stillGrows is the share of a window for which its growth may have been at rest, to count as growth that may become a
 // leak: with it ok is said of 8 % of the generated leaks that have added three fifths of their level and are not
@@ -160,6 +228,19 @@ func (g *Growth) Prove(l *trend.Ladder, measured trend.Growth) {
 	if !g.active {
 		g.begin(l, 0, measured)
 	}
+}
+
+// ProveOver begins a finding that rests on earlier lives too, whose growth began at the onset. One of the life before
+// that was not seen again yet goes on; any other that holds stays as it is.
+func (g *Growth) ProveOver(l *trend.Ladder, measured trend.Growth, onset trend.Onset) {
+	if g.active && !g.over {
+		return
+	}
+	if g.active && g.onset.At < onset.At {
+		onset = g.onset
+	}
+	g.begin(l, 0, measured)
+	g.onset, g.fellAt, g.over = onset, 0, false
 }
 
 // estimate makes the onset more exact, by the window that confirmed the growth.
@@ -227,7 +308,7 @@ func (g *Growth) GivenBack(at int64, value float64) bool {
 
 // end forgets the finding and the judgments that confirmed it; its growth is kept for what is said of the end.
 func (g *Growth) end() {
-	g.active, g.streak, g.fellAt = false, [trend.Widths]int8{}, 0
+	g.active, g.streak, g.fellAt, g.over = false, [trend.Widths]int8{}, 0, false
 }
 
 // Forget ends a finding and drops the judgments that led to it, as at a restart.

@@ -6,8 +6,8 @@ import (
 )
 
 const (
-	// Points is how many floors a curve has at most.
-	Points = 32
+	// points is how many floors a curve has at most.
+	points = 32
 	// finestWidth is the width of the stretches of a young life at a scale of 1.
 	finestWidth = 5 * time.Minute
 	// shortest is how many such stretches a life lasts that tells anything.
@@ -25,10 +25,11 @@ type Curve struct {
 	Width  float64 `json:"width"` // of a stretch, in seconds
 	Base   float64 `json:"base"`  // the lowest floor
 	Unit   float64 `json:"unit"`
-	Floors []int16 `json:"floors"`         // Base + n Unit; -1 where nothing was read
-	Start  float64 `json:"start"`          // level at which the process settled after its start
-	Last   float64 `json:"last"`           // latest reading
-	Grew   bool    `json:"grew,omitempty"` // the life ended in growth that was found or suspected
+	Floors []int16 `json:"floors"`           // Base + n Unit; -1 where nothing was read
+	Start  float64 `json:"start"`            // level at which the process settled after its start
+	Last   float64 `json:"last"`             // latest reading
+	Grew   bool    `json:"grew,omitempty"`   // the life ended in growth that was found or suspected
+	Called bool    `json:"called,omitempty"` // it ended in growth that was found
 }
 
 // Level returns floor number i; ok is false where nothing was read, or there is none.
@@ -42,8 +43,51 @@ func (c *Curve) Level(i int) (level float64, ok bool) {
 // Age returns the middle of stretch number i, in seconds after the first sample.
 func (c *Curve) Age(i int) float64 { return (float64(i) + .5) * c.Width }
 
+// The constants of what is known of a life.
+const (
+	sameAge     = 1.25 // times an age that a life has reached another one may be behind
+	levelledOff = .15  // share of the growth in the last quarter of a life, below which it has levelled off
+)
+
+// Known returns the highest floor that the life had by an age in seconds, or reached at all where it levelled off; of a
+// life in which a leak was found only the first floor counts. ok is false where nothing was read.
+func (c *Curve) Known(age float64) (level float64, ok bool) {
+	level = math.Inf(-1)
+	until := age*sameAge + c.Width
+	if c.levelled() {
+		until = math.Inf(1)
+	}
+	for i := range c.Floors {
+		if f, read := c.Level(i); read && (c.Age(i) <= until || !ok) {
+			level, ok = max(level, f), true
+			if c.Called {
+				break
+			}
+		}
+	}
+	return level, ok
+}
+
+// levelled reports whether little of what the life grew came in its last quarter.
+func (c *Curve) levelled() bool {
+	n := len(c.Floors)
+	kept, first, late := math.Inf(1), 0., 0.
+	for i := n - 1; i >= 0; i-- {
+		if f, read := c.Level(i); read {
+			if i == n-1 || math.IsInf(kept, 1) {
+				first = f
+			}
+			kept = min(kept, f)
+		}
+		if i == n*3/4 {
+			late = first - kept
+		}
+	}
+	return !math.IsInf(kept, 1) && late <= levelledOff*(first-kept)
+}
+
 func (c *Curve) valid() bool {
-	if !(c.Width > 0) || math.IsInf(c.Width, 0) || !(c.Unit >= 0) || len(c.Floors) > Points {
+	if !(c.Width > 0) || math.IsInf(c.Width, 0) || !(c.Unit >= 0) || len(c.Floors) > points {
 		return false
 	}
 	for _, v := range []float64{c.Base, c.Unit, c.Start, c.Last} {
@@ -64,7 +108,7 @@ type Track struct {
 	width  int64 // nanoseconds
 	end    int64 // of the open stretch, nanoseconds after the first sample
 	n      int   // closed stretches
-	floors [Points]float64
+	floors [points]float64
 	lowest float64 // of the open stretch
 	since  int64   // first reading in it
 	latest int64
@@ -93,7 +137,7 @@ func (t *Track) Add(age int64, value float64) {
 // advance closes the stretches that end by an age.
 func (t *Track) advance(age int64) {
 	for age >= t.end {
-		if t.n == Points {
+		if t.n == points {
 			t.widen()
 			continue
 		}
@@ -106,10 +150,10 @@ func (t *Track) advance(age int64) {
 
 // widen joins the stretches by twos.
 func (t *Track) widen() {
-	for i := range Points / 2 {
+	for i := range points / 2 {
 		t.floors[i] = min(t.floors[2*i], t.floors[2*i+1])
 	}
-	t.n = Points / 2
+	t.n = points / 2
 	t.width *= 2
 	t.end = int64(t.n+1) * t.width
 }
@@ -119,7 +163,7 @@ func (t *Track) widen() {
 func (t *Track) Curve() Curve {
 	floors := t.floors
 	n := t.n
-	if open := t.end - t.width; !math.IsInf(t.lowest, 1) && n < Points && t.latest-open >= t.width/2 {
+	if open := t.end - t.width; !math.IsInf(t.lowest, 1) && n < points && t.latest-open >= t.width/2 {
 		floors[n] = t.lowest
 		n++
 	}

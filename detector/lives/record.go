@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/finding"
 )
 
 // Version is that of the form of a Record. A Record of another one is not used.
@@ -73,9 +74,15 @@ type Life struct {
 
 // Resource is what is known of one resource beyond the curves.
 type Resource struct {
-	TookBack int     `json:"took_back,omitempty"` // findings of growth that was given back, or came to rest, within a life
-	Profile  Profile `json:"profile,omitzero"`
-	Notices  [2]Said `json:"notices,omitzero"` // the latest alert of each kind, trend and limit
+	TookBack int `json:"took_back,omitempty"` // findings of growth that was given back, or came to rest, within a life
+	// Refuted is when the latest of them was taken back: what lives before it showed is no evidence.
+	Refuted time.Time `json:"refuted,omitzero"`
+	Profile Profile   `json:"profile,omitzero"`
+	Notices [2]Said   `json:"notices,omitzero"` // the latest alert of each kind, trend and limit
+	// Held is the finding of growth that holds and was alerted, and Severity the highest that was; nil where none does.
+	Held     *finding.Held     `json:"held,omitempty"`
+	Severity alerting.Severity `json:"severity,omitempty"`
+	Lives    *alerting.Lives   `json:"lives,omitempty"` // that were told of it
 }
 
 // Said is an alert that was given. The zero value is none.
@@ -102,6 +109,10 @@ func (r *Record) Clone() Record {
 	c.Resources = maps.Clone(r.Resources)
 	for name, resource := range c.Resources {
 		resource.Profile = resource.Profile.clone()
+		if resource.Held != nil {
+			held := *resource.Held
+			resource.Held = &held
+		}
 		c.Resources[name] = resource
 	}
 	c.Open = slices.Clone(r.Open)
@@ -211,7 +222,7 @@ func (r *Record) Validate() error {
 		}
 	}
 	for name, resource := range r.Resources {
-		if resource.TookBack < 0 || !resource.Profile.valid() {
+		if resource.TookBack < 0 || !resource.Profile.valid() || resource.Held != nil && !resource.Held.Valid() {
 			return fmt.Errorf("lives: %s: not what a record holds", name)
 		}
 	}

@@ -16,14 +16,16 @@ import (
 // Summary returns the sentence on a decision, with its figures.
 func Summary(d *engine.Decision) string {
 	if d.Status == alerting.Resolved {
-		return resolved(&d.Event, d.Described, ends[d.Cause])
+		return resolved(&d.Event, d.Described, ends[d.Cause]+endedWith(d.Lives))
 	}
 	now, start := d.Described.Format(d.Value), d.Described.Format(d.Baseline)
 	switch d.Cause {
 	case engine.Grew:
 		return fmt.Sprintf("%s leak: %s for %s without ever coming back, %s now, %s before (since %s)",
 			d.Resource, d.Described.FormatPerHour(d.SlopePerHour), sampler.FormatDuration(d.Time.Sub(d.Since)),
-			now, start, sampler.FormatInstant(d.Since, "2006-01-02 15:04:05 MST")) + timeLeft(&d.Event, d.Described)
+			now, start, sampler.FormatInstant(d.Since, "2006-01-02 15:04:05 MST")) + timeLeft(&d.Event, d.Described) + began(d.Lives)
+	case engine.GrewInEachLife:
+		return fmt.Sprintf("%s leak: %s; %s now", d.Resource, EachLife(d.Lives, d.Described), now) + timeLeft(&d.Event, d.Described)
 	case engine.NearCeiling:
 		return fmt.Sprintf("%s at %.0f %% of what the process can have: %s of %s",
 			d.Resource, 100*d.Value/d.Ceiling, now, d.Described.Format(d.Ceiling)) + timeLeft(&d.Event, d.Described)
@@ -44,6 +46,7 @@ func Summary(d *engine.Decision) string {
 var ends = map[engine.Cause]string{
 	engine.GaveBack:      "more than half of the growth was given back",
 	engine.CameToRest:    "nine tenths of the growth have been there for longer than they took to come",
+	engine.NotAgain:      "not there again since the restart, for as long as it had grown",
 	engine.StayedDown:    "gone within one reading, as after a restart, and not there again for as long as it had grown",
 	engine.BelowLimit:    "below the limit again",
 	engine.LimitChanged:  "the limit changed",

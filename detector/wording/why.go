@@ -15,6 +15,12 @@ func Why(s *engine.Status) string {
 	case engine.IsCounter, engine.IsContext:
 		return "not judged: " + s.Resource.Unjudged
 	case engine.Leaks:
+		if s.HeldOver {
+			return "grew until the restart at " + s.Fell.Format("2006-01-02 15:04 MST") + ": whether it grows again is to be seen"
+		}
+		if s.Lives != nil && s.Lives.Grew > 0 {
+			return EachLife(s.Lives, s.Resource)
+		}
 		if !s.Fell.IsZero() {
 			return "grew, and was gone within one reading at " + s.Fell.Format("2006-01-02 15:04 MST") + ", taken for a restart that nothing " +
 				"here tells of: whether it grows again is to be seen"

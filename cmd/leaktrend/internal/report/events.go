@@ -55,6 +55,7 @@ type eventLine struct {
 	Summary      string             `json:"summary"`
 	Exhaustion   *exhaustion        `json:"exhaustion,omitempty"`
 	Evidence     *alerting.Evidence `json:"evidence,omitempty"`
+	Lives        *alerting.Lives    `json:"lives,omitempty"`
 }
 
 // verdictLine is the last line of each resource of a recording in the JSON form.
@@ -130,6 +131,6 @@ func eventOf(file string, e *alerting.Event) eventLine {
 		at: e.Time, Time: stamp{e.Time}, File: file, Resource: e.Resource, Kind: e.Kind, State: e.Status, Severity: e.Severity,
 		Value: e.Value, Baseline: e.Baseline, Threshold: e.Threshold, SlopePerHour: e.SlopePerHour,
 		Since: stamp{e.Since}, SinceError: e.SinceError,
-		Summary: e.Summary, Exhaustion: exhaustionOf(e.Exhaustion), Evidence: e.Evidence,
+		Summary: e.Summary, Exhaustion: exhaustionOf(e.Exhaustion), Evidence: e.Evidence, Lives: e.Lives,
 	}
 }
