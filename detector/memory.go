@@ -25,7 +25,7 @@ const (
 // the state that it is part of.
 type memory struct {
 	of       *state
-	name     string    // of the instance in the state's key; empty = by the configuration
+	key      saved.Key // of the state; empty = by the process and the configuration
 	learned  bool      // something was taken in
 	given    time.Time // latest sample in what Restore was given
 	early    []sampler.Sample
@@ -40,7 +40,7 @@ func (k *memory) place() saved.Place {
 	defer k.of.mu.Unlock()
 	config := k.of.detector.Config()
 	p := saved.Place{Dir: config.StateDir, Key: saved.Key{
-		Executable: k.of.process.Executable, Instance: cmp.Or(k.name, config.Instance, k.of.process.Host),
+		Executable: cmp.Or(k.key.Executable, k.of.process.Executable), Instance: cmp.Or(k.key.Instance, config.Instance, k.of.process.Host),
 	}}
 	if soak := config.Adaptive.Soak; soak > 0 { // whose ages are others
 		p.Key.Instance += " soak " + sampler.ShortDuration(soak)
@@ -68,6 +68,9 @@ func (k *memory) learn(s *saved.Saved) error {
 	defer k.of.mu.Unlock()
 	if latest := s.Record.Latest(); latest != nil && !latest.End.After(k.given) {
 		return nil // no more than was given
+	}
+	if s.PID != k.of.process.PID { // also of one that began seconds later, which start times may not tell
+		s.Record.CloseLatest(lives.Replaced)
 	}
 	if err := k.restore(&s.Record); err != nil {
 		return err
@@ -138,5 +141,5 @@ func (k *memory) toSave() (s saved.Saved, ok bool) {
 
 // handover needs the mutex.
 func (k *memory) handover() saved.Saved {
-	return saved.Saved{Record: k.of.detector.Lives(), Alerts: k.of.ledger.holding()}
+	return saved.Saved{PID: k.of.process.PID, Record: k.of.detector.Lives(), Alerts: k.of.ledger.holding()}
 }

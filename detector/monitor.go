@@ -395,12 +395,12 @@ func (m *ResourceMonitor) Restore(s saved.Saved) error {
 	return nil
 }
 
-// NameState sets the name under which the state directory of the configuration keeps this process apart from others of
-// its executable, in place of the configuration's instance. Call it before Start or Run.
-func (m *ResourceMonitor) NameState(instance string) {
+// NameState sets the names under which the state directory of the configuration keeps what is learned, in place of the
+// executable and the configuration's instance. Call it before Start or Run.
+func (m *ResourceMonitor) NameState(executable, instance string) {
 	m.state.mu.Lock()
 	defer m.state.mu.Unlock()
-	m.state.memory.name = instance
+	m.state.memory.key = saved.Key{Executable: executable, Instance: instance}
 }
 
 // Handler returns the live page of the monitor: plots over the past that is kept, sites, alerts, captures and what the

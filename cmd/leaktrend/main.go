@@ -116,7 +116,7 @@ LEAKTREND_SCAN_SINCE for --since of scan alone. Durations are written as in 30s,
 		SuggestionsMinimumDistance: 2,
 		DisableFlagsInUseLine:      true,
 	}
-	root.AddCommand(replayCommand(), convertCommand(), recordCommand(), watchCommand(), tuneCommand(), scanCommand(), rulesCommand(), checkCommand(),
+	root.AddCommand(replayCommand(), convertCommand(), recordCommand(), watchCommand(), stateCommand(), tuneCommand(), scanCommand(), rulesCommand(), checkCommand(),
 		demoCommand(), manCommand(), versionCommand())
 	root.SetHelpCommand(helpCommand())
 	addVersion(root)

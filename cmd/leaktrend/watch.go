@@ -196,7 +196,7 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 	if err != nil {
 		return found, err
 	}
-	monitor.NameState(watch.Instance(target, f.target.Name, config))
+	monitor.NameState(watch.Executable(target), watch.Instance(target, f.target.Name, config))
 	if profiles != nil {
 		monitor.FollowSites(profiles)
 	} else if process, ok := target.(*source.Process); ok {

@@ -148,7 +148,7 @@ func (e *Engine) restarted(s *sampler.Sample) bool {
 		// The start is reckoned from the clock: where that is set the start steps, however far. Whoever had started
 		// before the sample before, and has used no less than was used by then, is the same.
 		goesOn := ok && cpu >= e.cpu.value && s.Start.UnixNano() <= e.last
-		return !SameProcess(e.start, s.Start) && !goesOn
+		return !SameProcess(e.start, s.Start) && !goesOn || !s.Start.Equal(e.start) && ok && cpu < e.cpu.value
 	}
 	// A process's processor time never falls.
 	return ok && cpu < e.cpu.value

@@ -35,10 +35,10 @@ func beginFirst(e *Engine, s *sampler.Sample, at int64) {
 	if latest != nil && latest.End.Sub(s.Time) > RestartSlack {
 		e.record, latest = lives.New(e.scale), nil // of another time: one of the two clocks is wrong
 	}
-	if latest == nil || latest.Ended != lives.Running {
+	if latest == nil {
 		return
 	}
-	if !s.Start.IsZero() && !latest.Start.IsZero() && SameProcess(latest.Start, s.Start) && SameProcess(s.Start, latest.Start) {
+	if latest.Ended == lives.Running && !s.Start.IsZero() && !latest.Start.IsZero() && SameProcess(latest.Start, s.Start) && SameProcess(s.Start, latest.Start) {
 		e.life.first = latest.First.UnixNano()
 		e.life.resumed = latest.Curves
 		e.record.Open = nil

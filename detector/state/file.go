@@ -15,8 +15,10 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/state/filelock"
 )
 
+// Suffix ends the name of a state file.
+const Suffix = ".state"
+
 const (
-	fileSuffix  = ".state"
 	lockSuffix  = ".lock"
 	asideSuffix = ".unusable" // the latest state that could not be used
 	tempSuffix  = ".new"
@@ -32,7 +34,7 @@ type Key struct {
 // FileName returns the name of the state file: readable, and another one for every key.
 func (k Key) FileName() string {
 	hash := sha256.Sum256(fmt.Appendf(nil, "%q %q", k.Executable, k.Instance))
-	return plain(k.Executable) + "@" + plain(k.Instance) + "-" + hex.EncodeToString(hash[:4]) + fileSuffix
+	return plain(k.Executable) + "@" + plain(k.Instance) + "-" + hex.EncodeToString(hash[:4]) + Suffix
 }
 
 // plain returns a name that every file system takes.
@@ -131,7 +133,7 @@ func Read(path string) (Saved, error) {
 // this one, also after the power went.
 func (f *File) Write(s Saved, now time.Time) error {
 	s.Executable, s.Instance, s.Written = f.key.Executable, f.key.Instance, now.UTC().Round(0)
-	text, err := Encode(s)
+	text, err := s.Encode()
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.path, err)
 	}

@@ -30,6 +30,7 @@ type Saved struct {
 	Executable string       `json:"executable"`
 	Instance   string       `json:"instance"`
 	Written    time.Time    `json:"written"`
+	PID        int          `json:"pid,omitempty"` // of the latest life; another one is another process
 	Record     lives.Record `json:"record"`
 	// Alerts are those that were told and hold, by the findings that the record has as open: who watches the next life
 	// tells of their end. They are left out where there is no room.
@@ -50,7 +51,7 @@ var (
 )
 
 // Encode returns the text of a state file: a line with version, checksum and length, then JSON.
-func Encode(s Saved) ([]byte, error) {
+func (s Saved) Encode() ([]byte, error) {
 	body, err := json.Marshal(s)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func Encode(s Saved) ([]byte, error) {
 	text = append(append(text, body...), '\n')
 	if len(text) > maxBytes && len(s.Alerts) > 0 {
 		s.Alerts = nil
-		return Encode(s)
+		return s.Encode()
 	}
 	if len(text) > maxBytes {
 		return nil, fmt.Errorf("%d bytes: %w", len(text), ErrTooLarge)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/process"
@@ -14,10 +15,15 @@ import (
 // methods are for one goroutine.
 type Succession struct {
 	pattern string
-	current *Process // nil while there is none
-	name    string   // of the latest
-	ended   error    // how that ended
+	current *Process          // nil while there is none
+	name    string            // of the latest
+	ended   error             // how that ended
+	seen    map[int]time.Time // when those came that may not have executed their program yet
 }
+
+// SettleTime is how long a process that began meanwhile is left alone: until it has executed its program it goes by the
+// name of whoever started it.
+const SettleTime = 300 * time.Millisecond
 
 // Succession returns the processes of the name of the flags, of which just one must run now.
 func (f *Flags) Succession() (*Succession, error) {
@@ -68,7 +74,17 @@ func (s *Succession) next() (latest *Process, err error) {
 	if err != nil {
 		return nil, err
 	}
+	seen := s.seen
+	s.seen = make(map[int]time.Time)
 	for _, pid := range pids {
+		first, known := seen[pid]
+		if !known {
+			first = time.Now()
+		}
+		s.seen[pid] = first
+		if time.Since(first) < SettleTime {
+			continue
+		}
 		p, err := OpenProcess(pid)
 		if err != nil {
 			continue // it has ended since

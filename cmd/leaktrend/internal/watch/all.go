@@ -63,7 +63,9 @@ type group struct {
 	ended   chan int
 	living  map[int]*member // what is watched, by pid
 	places  places
-	refused int // how many had no place at the last look
+	seen    map[int]time.Time // when those came that are left alone
+	again   *time.Timer       // for the next look, before the ticker's
+	refused int               // how many had no place at the last look
 
 	mu      sync.Mutex
 	sampled bool // any of them
@@ -82,11 +84,13 @@ type member struct {
 func (g *group) follow(ctx context.Context, pids []int) error {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
+	g.again = time.NewTimer(0)
+	defer g.again.Stop()
 	g.add(ctx, pids)
 	for {
 		if len(g.living) == 0 && !g.wait {
 			g.look(ctx)
-			if len(g.living) == 0 {
+			if len(g.living) == 0 && len(g.seen) == 0 {
 				return fmt.Errorf("the last process of --name %s %w", g.pattern, errEnded)
 			}
 		}
@@ -95,6 +99,8 @@ func (g *group) follow(ctx context.Context, pids []int) error {
 			g.leave(pid)
 			g.look(ctx) // for the next one
 		case <-ticker.C:
+			g.look(ctx)
+		case <-g.again.C:
 			g.look(ctx)
 		case <-ctx.Done():
 			for len(g.living) > 0 {
@@ -125,7 +131,31 @@ func (g *group) look(ctx context.Context) {
 		g.view.Logger().WithError(err).Warn("cannot look for processes")
 		return
 	}
-	g.add(ctx, pids)
+	for _, m := range g.living {
+		if Executable(m.process) != m.place.executable { // it runs another program now, whose life this is
+			m.stop()
+		}
+	}
+	g.add(ctx, g.settled(pids))
+}
+
+// settled returns those of some processes that are not to be left alone any more.
+func (g *group) settled(pids []int) (all []int) {
+	now, seen := time.Now(), map[int]time.Time{}
+	for _, pid := range pids {
+		first, known := g.seen[pid]
+		switch {
+		case g.living[pid] != nil || known && now.Sub(first) >= source.SettleTime:
+			all = append(all, pid)
+		case known:
+			seen[pid] = first
+		default:
+			seen[pid] = now
+			g.again.Reset(source.SettleTime)
+		}
+	}
+	g.seen = seen
+	return all
 }
 
 // add begins to watch those that are not watched yet, and have not ended meanwhile.
@@ -156,7 +186,7 @@ func (g *group) add(ctx context.Context, pids []int) {
 // where a service crashes and is started at once, its next life is there before its monitor knows.
 func (g *group) awaits(process *source.Process) (some bool) {
 	for _, m := range g.living {
-		if m.place.executable == process.Name() && m.process.Alive() != nil {
+		if m.place.executable == Executable(process) && m.process.Alive() != nil {
 			m.stop()
 			some = true
 		}
@@ -210,7 +240,7 @@ func (g *group) watch(ctx context.Context, m *member, shown *screen.Process) {
 
 // handOver gives the monitor of a process what that of the one before it left.
 func (g *group) handOver(p *place, monitor *detector.ResourceMonitor, logger *logrus.Logger) {
-	monitor.NameState(p.instance(Instance(nil, g.pattern, g.config)))
+	monitor.NameState(p.executable, p.instance(Instance(nil, g.pattern, g.config)))
 	if p.left == nil {
 		return
 	}

@@ -40,6 +40,18 @@ func StateDir() string {
 	return filepath.Join(home, ".local", "state", "leaktrend")
 }
 
+// Executable names what a target runs, for its state: by its file, as a program may change the name that it goes by.
+func Executable(target source.Source) string {
+	process, ok := target.(*source.Process)
+	if !ok {
+		return target.String()
+	}
+	if path := process.Executable(); path != "" {
+		return filepath.Base(path)
+	}
+	return process.Name() // that of another user, or of the kernel
+}
+
 // Instance names a target among those of its executable, for its state: of a process that is found by its name by the
 // pattern, which stays from one to the next; of one that is named by its id by its command line.
 func Instance(target source.Source, pattern string, config detector.Config) string {
@@ -92,7 +104,7 @@ type places struct {
 // take returns the place of a process that began: the one in whose state it runs, else a free one of its executable in
 // which its command line was the latest, else the first free one, else a new one.
 func (all *places) take(process *source.Process) *place {
-	name, command, taken := process.Name(), commandOf(process), map[int]bool{}
+	name, command, taken := Executable(process), commandOf(process), map[int]bool{}
 	var free []*place
 	for _, p := range all.all {
 		switch {
@@ -125,7 +137,7 @@ func (p *place) fits(command string) int {
 // next returns the number of a new place for a process.
 func (all *places) next(process *source.Process, taken map[int]bool) int {
 	if all.known != nil {
-		for number, start := range all.known(process.Name()) {
+		for number, start := range all.known(Executable(process)) {
 			if !taken[number] && engine.SameProcess(start, process.Started()) && engine.SameProcess(process.Started(), start) {
 				return number
 			}

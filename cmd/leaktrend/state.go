@@ -1,0 +1,62 @@
+package main
+
+import (
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/remembered"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/watch"
+)
+
+func stateCommand() *cobra.Command {
+	var (
+		format = "text"
+		html   string
+		force  bool
+	)
+	cmd := &cobra.Command{
+		Use:   "state [FILE or DIR...]",
+		Short: "Show what is known of processes from their earlier lives",
+		Long: `Show what watch, or a service with state_dir, keeps between the lives of a process: when each began, how old it became,
+what it ran, its levels at the start and at the end, by how much it grew, and how it ended. --html draws the curves of
+the lives over their age, on top of each other: a leak climbs in each of them, a warm-up bends in each.
+
+Without a file or directory it is what watch keeps in the user's state directory.`,
+		Example: `  leaktrend state
+  leaktrend state --html lives.html /var/lib/worker/leaktrend`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := output.Writable(html, force); err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				if args = []string{watch.StateDir()}; args[0] == "" {
+					return errors.New("a state file or a directory is needed: there is no directory of the user's here")
+				}
+			}
+			all, faults := remembered.Read(args)
+			if len(all) == 0 {
+				return faults
+			}
+			if html != "" {
+				err := output.WriteFile(html, 0o644, func(w io.Writer) error { return remembered.WriteHTML(w, all) })
+				if err != nil {
+					return errors.Join(faults, err)
+				}
+			}
+			write := remembered.WriteText
+			if format == "json" {
+				write = remembered.WriteJSON
+			}
+			return errors.Join(faults, write(cmd.OutOrStdout(), all))
+		},
+	}
+	fs := cmd.Flags()
+	flags.Choice(fs, &format, "format", []string{"text", "json"}, "text: tables; json: a life a line")
+	fs.StringVar(&html, "html", "", "write a page with the curves to this file: one that needs no network")
+	fs.BoolVar(&force, "force", false, "replace a file that is not empty")
+	return cmd
+}
