@@ -98,6 +98,9 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	if f.wait && (f.target.Name == "" || f.out != "" || f.pprof != "") {
 		return errors.New("--wait goes with --name, without -o and --pprof, which are for one process")
 	}
+	if f.noState && f.state != "" {
+		return errors.New("--state and --no-state: one at a time")
+	}
 	profiles, err := f.target.Profiles(f.pprof)
 	if err != nil {
 		return err

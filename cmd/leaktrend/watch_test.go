@@ -23,11 +23,13 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 kept = []
 while True:
     kept.append(os.open("/dev/null", os.O_RDONLY))
+    for _ in range(int(os.environ.get("WORK", "0"))):
+        pass
     time.sleep(0.04)
 `
 
 // leaky starts a program that leaks descriptors, with an argument that --name finds.
-func leaky(t *testing.T, name string) *exec.Cmd {
+func leaky(t *testing.T, name string, env ...string) *exec.Cmd {
 	t.Helper()
 	// Asked for its own path, as python3 may be a script that starts it.
 	python, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
@@ -35,6 +37,7 @@ func leaky(t *testing.T, name string) *exec.Cmd {
 		t.Skip("needs Linux and python3")
 	}
 	child := exec.Command(strings.TrimSpace(string(python)), "-c", leakyPython, name)
+	child.Env = append(os.Environ(), env...)
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/lives"
+	"github.com/mdzesseis/leaktrend/detector/state"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
+	"github.com/mdzesseis/leaktrend/testdata/await"
+)
+
+func TestStateRefuses(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
+	damaged := filepath.Join(t.TempDir(), "x.state")
+	if err := os.WriteFile(damaged, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"state"}, "leaktrend: no such file or directory"},
+		{[]string{"state", damaged}, "damaged"},
+		{[]string{"state", t.TempDir()}, "no states in this directory"},
+		{[]string{"watch", "--pid", "1", "--state", "x", "--no-state"}, "--state and --no-state: one at a time"},
+	} {
+		got := leaktrend(t, "", test.args...)
+		if got.code != exitUsage || !strings.Contains(got.stderr, test.want) {
+			t.Errorf("%q: exit code %d, %s", test.args, got.code, got.stderr)
+		}
+	}
+}
+
+// livesIn returns the lives of the one process whose state is in a directory; nil where there is none.
+func livesIn(dir string) []lives.Life {
+	files, _ := filepath.Glob(filepath.Join(dir, "*"+state.Suffix))
+	if len(files) != 1 {
+		return nil
+	}
+	saved, err := state.Read(files[0])
+	if err != nil {
+		return nil
+	}
+	return saved.Record.Lives
+}
+
+// endsOf returns the versions of lives, and how they ended.
+func endsOf(all []lives.Life) (ends []string) {
+	for _, life := range all {
+		ends = append(ends, life.Version+" "+string(life.Ended))
+	}
+	return ends
+}
+
+// replayedLives returns the lives that a recording has, as a detector finds them.
+func replayedLives(t *testing.T, path string) []lives.Life {
+	t.Helper()
+	r, err := recording.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	config := detector.DefaultConfig()
+	config.Adaptive.Soak = r.Header().Soak
+	d, err := detector.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		var s sampler.Sample
+		if err := r.Sample(t.Context(), &s); err != nil {
+			return d.Lives().Lives
+		}
+		d.Observe(&s)
+	}
+}
+
+// Processes of one name that come one after the other are the lives of one: for watch, which keeps one state of them and
+// shows it, and for record, whose recording has them all.
+func TestLivesOfAName(t *testing.T) {
+	if testing.Short() || runtime.GOOS != "linux" {
+		t.Skip("takes 5 s of real time, on Linux")
+	}
+	t.Parallel()
+	name, dir := fmt.Sprintf("leaktrend-lives-%d", os.Getpid()), t.TempDir()
+	recorded := filepath.Join(dir, "lives.csv")
+	kept := filepath.Join(dir, "state")
+	starts := func() int {
+		text, _ := os.ReadFile(recorded)
+		return strings.Count(string(text), "# start: ")
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	began := func(args ...string) <-chan outcome {
+		ended := make(chan outcome, 1)
+		go func() {
+			var stdout, stderr bytes.Buffer
+			err := run(ctx, args, strings.NewReader(""), &stdout, &stderr)
+			ended <- outcome{exitCode(err), stdout.String(), stderr.String()}
+		}()
+		return ended
+	}
+	const lifetimes = 3
+	const working = "WORK=200000" // a recording tells lives of seconds apart by processor time that falls
+	child := leaky(t, name, "APP_VERSION=2.1.0", working)
+	recording := began("record", "--name", name, "--soak", "30s", "-o", recorded)
+	await.True(t, "the recording of the first", func() bool { return starts() == 1 })
+	watching := began("watch", "--name", name, "--wait", "--soak", "30s", "--state", kept)
+	for number := 1; ; number++ {
+		await.True(t, fmt.Sprintf("life %d", number), func() bool {
+			all := livesIn(kept)
+			return len(all) == number && len(all[number-1].Curves[sampler.OpenFDs].Floors) > 8 && starts() == number
+		})
+		if number == lifetimes {
+			break
+		}
+		_ = child.Process.Kill()
+		child = leaky(t, name, "APP_VERSION=2.1.1", working)
+	}
+	stop()
+	for what, ended := range map[string]<-chan outcome{"record": recording, "watch": watching} {
+		if got := await.Receive(t, "the end of "+what, ended); got.code != exitRan {
+			t.Errorf("%s: exit code %d\n%s%s", what, got.code, got.stdout, got.stderr)
+		}
+	}
+	want := []string{"2.1.0 replaced", "2.1.1 replaced", "2.1.1 running"}
+	if diff := cmp.Diff(want, endsOf(livesIn(kept))); diff != "" {
+		t.Errorf("watched (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, endsOf(replayedLives(t, recorded))); diff != "" {
+		t.Errorf("recorded (-want +got):\n%s", diff)
+	}
+	shown := leaktrend(t, "", "state", kept)
+	if shown.code != exitRan || strings.Count(shown.stdout, "replaced") < 4 {
+		t.Errorf("exit code %d\n%s%s", shown.code, shown.stdout, shown.stderr)
+	}
+}
