@@ -115,13 +115,17 @@ func newProfiler(source ProfileSource, logger *logrus.Logger) *profiler {
 	return p
 }
 
-// statuses returns the lines that are followed, goroutines before memory. It is safe for concurrent use.
+// statuses returns the lines that are followed, goroutines before memory. It is safe for concurrent use. Lines of the
+// runtime that have the memory of goroutines that grow are left out.
 func (p *profiler) statuses() (all []sites.Status) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, t := range p.trackers {
 		if t != nil {
-			all = append(all, t.Statuses(p.watched[i].resource)...)
+			statuses := t.Statuses(p.watched[i].resource)
+			all = append(all, slices.DeleteFunc(statuses, func(s sites.Status) bool {
+				return (s.Leaks || s.Suspected) && p.tellsOfGoroutines(sites.Finding{Site: s.Site, Since: s.Since, Growth: s.Bytes})
+			})...)
 		}
 	}
 	return all
