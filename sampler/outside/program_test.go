@@ -39,6 +39,9 @@ type program struct {
 	out *json.Decoder
 }
 
+// stripped is the options of a build without symbols and without what debuggers read.
+const stripped = "-ldflags=-s -w"
+
 // needsRow returns the version of this toolchain, and skips a test where that is none of the table.
 func needsRow(t testing.TB) string {
 	t.Helper()

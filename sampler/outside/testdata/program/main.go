@@ -19,6 +19,8 @@ import (
 	"time"
 )
 
+func init() { runtime.MemProfileRate = 8 << 10 } // for many stacks
+
 // kept is memory that is never given back.
 var kept struct {
 	sessions map[int]*session
