@@ -36,7 +36,7 @@ func OpenProcess(pid int) (*Process, error) {
 	p := &Process{Source: source, executable: source.Executable()}
 	p.inside, err = outside.Open(pid)
 	if err != nil && !errors.Is(err, outside.ErrNotGo) {
-		p.note = fmt.Sprintf("goroutines and live heap are not read, of a Go program: %v", err)
+		p.note = fmt.Sprintf("where it is a Go program, goroutines and live heap are not read: %v", err)
 	}
 	return p, nil
 }
