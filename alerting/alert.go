@@ -164,6 +164,10 @@ type Site struct {
 	Via string `json:"via,omitempty"`
 	// Resource is what the figures of the site are of where that is not the alert's resource: goroutines or heap_live_bytes.
 	Resource string `json:"resource,omitempty"`
+	// Holder is what keeps the memory of the line alive, by the shortest way to most of its sampled objects: a variable of a
+	// package, as in "main.sessions (map[string]*main.session), 1,204,113 entries", or a goroutine, as in "the goroutine at
+	// main.work /src/main.go:88".
+	Holder string `json:"holder,omitempty"`
 	// CalledFrom is the line of the application that called into a library most while goroutines of its came to wait here,
 	// as in "main.fetch /src/main.go:42": by the allocations that were sampled, which is no proof.
 	CalledFrom string `json:"called_from,omitempty"`

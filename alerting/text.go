@@ -33,6 +33,9 @@ func (s Site) String() string {
 	if len(s.Types) > 0 {
 		add("%s", strings.Join(s.Types, " "))
 	}
+	if s.Holder != "" {
+		add("kept by %s", s.Holder)
+	}
 	if s.WaitReason != "" {
 		add("%s", s.WaitReason)
 	}

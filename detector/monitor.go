@@ -463,6 +463,9 @@ func (m *ResourceMonitor) FollowSites(source ProfileSource) {
 	m.state.lines.Store(lines)
 	m.state.queue.Meanwhile(lines.Work)
 	m.AddEvidence("sites", lines.Add)
+	if lines.Holds() {
+		m.AddEvidence("holders", lines.Hold)
+	}
 	m.AddEvidence("captures", lines.Capture)
 }
 

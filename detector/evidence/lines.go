@@ -25,6 +25,7 @@ type Lines struct {
 	profiler *profiler
 	captures *captures
 	tracer   *tracer
+	holders  holders
 	types    func(pcs []uintptr) []string // the Go types allocated at the innermost call of a stack; may be nil
 	logged   []string                     // ids of the alerts whose stacks were logged
 }
@@ -390,6 +391,21 @@ func (l *Lines) logStacks(a *alerting.Alert, grown []sites.Grown) {
 		}
 		l.logger.WithField("alert_id", a.ID).Warn(text)
 	}
+}
+
+// Holds reports whether the source of the profiles can tell what keeps memory alive.
+func (l *Lines) Holds() bool {
+	_, ok := l.profiler.source.(holder)
+	return ok
+}
+
+// Hold is a Source: it adds to an alert on memory what keeps alive what the first of its lines has allocated.
+func (l *Lines) Hold(ctx context.Context, a *alerting.Alert) error {
+	source, ok := l.profiler.source.(holder)
+	if i, known := kindOf(a.Resource); !ok || !known || i != heapSites || a.Resource == sampler.OpenFDs {
+		return nil
+	}
+	return l.holders.add(ctx, source, a)
 }
 
 // Capture is a Source: it writes profiles of before and after as files, once for each finding, and names them in the

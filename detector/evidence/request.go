@@ -58,5 +58,11 @@ func (r *request) deliver() alerting.Alert {
 
 // amount tells how much evidence there is: it grows with all that is added.
 func (r *request) amount() int {
-	return len(r.alert.Sites) + len(r.alert.Parts) + len(r.alert.Profiles)
+	n := len(r.alert.Sites) + len(r.alert.Parts) + len(r.alert.Profiles)
+	for i := range r.alert.Sites {
+		if r.alert.Sites[i].Holder != "" {
+			n++
+		}
+	}
+	return n
 }

@@ -13,7 +13,7 @@ import (
 const starvedAfter = 100 * time.Millisecond
 
 // evidences are what people call the evidence of the sources that come with a monitor.
-var evidences = map[string]string{"sites": "lines of code", "parts": "what they are", "captures": "captures"}
+var evidences = map[string]string{"sites": "lines of code", "parts": "what they are", "captures": "captures", "holders": "what keeps them alive"}
 
 // MissingClause says as clauses what an alert lacks and why; "" where it lacks nothing.
 func MissingClause(missing []alerting.Missing) string {

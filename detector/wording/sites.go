@@ -73,6 +73,15 @@ func oneOf(all []alerting.Site) string {
 	return strings.Join(places, ", ")
 }
 
+// HolderClause tells in words what keeps alive what a site has allocated; which says which, where that is not the first of
+// the alert.
+func HolderClause(s *alerting.Site, first bool) string {
+	if first {
+		return ", kept by " + s.Holder
+	}
+	return "; what " + Place(s) + " allocated is kept by " + s.Holder
+}
+
 // isMemory reports whether the lines of a resource are those of live memory.
 func isMemory(resource string) bool {
 	return resource == sampler.HeapLiveBytes || resource == sampler.HeapInuseBytes || resource == sampler.RSSBytes

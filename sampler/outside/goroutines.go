@@ -310,7 +310,7 @@ func (b *batchReader) walk(size int) {
 				b.ends[i] = broken
 				continue
 			}
-			b.pcs[i], b.ends[i] = b.t.table.unwind(g.pc, g.sp, g.sp, g.top, b.parts[k].to, b.t.usesLink, b.pcs[i][:0])
+			b.pcs[i], b.ends[i] = b.t.table.unwind(g.pc, g.sp, g.sp, g.top, b.parts[k].to, b.t.usesLink, b.pcs[i][:0], nil)
 			if b.ends[i] == cutOff && uint64(len(b.parts[k].to)) == g.high-g.sp {
 				b.ends[i] = broken
 			}

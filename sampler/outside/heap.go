@@ -21,6 +21,7 @@ type heap struct {
 
 // bucket is a stack that has allocated, as the runtime's memory profile keeps it. It is never given back.
 type bucket struct {
+	at     uint64
 	record uint64 // where what was allocated is counted
 	size   uint64 // of one object, in bytes
 	stack  []Frame
@@ -57,7 +58,7 @@ func (h *heap) addBuckets(ctx context.Context) bool {
 		if !h.readSome(at, block[:l.bucket+8*count]) {
 			return false
 		}
-		b := bucket{record: at + l.bucket + 8*count, size: binary.LittleEndian.Uint64(block[l.bucketSize:])}
+		b := bucket{at: at, record: at + l.bucket + 8*count, size: binary.LittleEndian.Uint64(block[l.bucketSize:])}
 		if b.size == 0 || b.size > 1<<48 {
 			return false
 		}

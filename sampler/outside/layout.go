@@ -32,6 +32,8 @@ type layout struct {
 	g, stackLow, stackHigh, schedSP, schedPC, syscallSP, syscallPC, stackTop, status, id, waitSince, waitReason, parent, creator, start, runs uint64
 	bucket, nextBucket, bucketFrames, bucketSize                                                                                              uint64
 	marked, collections                                                                                                                       uint64
+	spans, span, spanStart, spanPages, spanElement, spanClass, spanState, spanSpecials                                                        uint64
+	special, nextSpecial, specialOffset, specialBucket                                                                                        uint64
 	record, allocs, frees, allocBytes, freeBytes                                                                                              uint64
 	module, funcNames, units, files, tables, functions, index, text, textEnd, inlined, sections, data, dataEnd                                uint64
 }
@@ -46,7 +48,11 @@ func (l *layout) fields() map[string]*uint64 {
 		"gcControllerState.heapMarked": &l.marked, "mstats.numgc": &l.collections,
 		"memRecord": &l.record, "memRecord.active.allocs": &l.allocs, "memRecord.active.frees": &l.frees,
 		"memRecord.active.alloc_bytes": &l.allocBytes, "memRecord.active.free_bytes": &l.freeBytes,
-		"moduledata": &l.module, "moduledata.funcnametab": &l.funcNames, "moduledata.cutab": &l.units, "moduledata.filetab": &l.files,
+		"mheap.allspans": &l.spans, "mspan": &l.span, "mspan.startAddr": &l.spanStart, "mspan.npages": &l.spanPages, "mspan.elemsize": &l.spanElement,
+		"mspan.spanclass": &l.spanClass, "mspan.state": &l.spanState, "mspan.specials": &l.spanSpecials,
+		"specialprofile": &l.special, "specialprofile.special.next": &l.nextSpecial, "specialprofile.special.offset": &l.specialOffset,
+		"specialprofile.b": &l.specialBucket,
+		"moduledata":       &l.module, "moduledata.funcnametab": &l.funcNames, "moduledata.cutab": &l.units, "moduledata.filetab": &l.files,
 		"moduledata.pctab": &l.tables, "moduledata.pclntable": &l.functions, "moduledata.ftab": &l.index, "moduledata.text": &l.text,
 		"moduledata.etext": &l.textEnd, "moduledata.gofunc": &l.inlined, "moduledata.textsectmap": &l.sections,
 		"moduledata.noptrdata": &l.data, "moduledata.end": &l.dataEnd,
@@ -60,7 +66,7 @@ func layoutOf(offsets map[string]uint64) (l layout, err error) {
 		if !ok && strings.HasPrefix(name, "memRecord.active.") && strings.HasSuffix(name, "_bytes") {
 			continue // since Go 1.27 it is the number of objects times their size
 		}
-		if !ok || offset > 1<<16 {
+		if !ok || offset > 1<<20 {
 			return l, fmt.Errorf("its runtime has no %s", name)
 		}
 		*field = offset

@@ -252,6 +252,38 @@ func (p *Process) Heap(ctx context.Context) (*Profile, error) {
 	})
 }
 
+// Holder returns what keeps the memory alive that comes from some stacks of the heap's profile, by the shortest way from
+// there to its sampled objects. It is nil where that is not found, the objects have different ones, or the program has no
+// symbols: then nothing is known. It goes through the whole heap a few times, which keeps nobody from sampling meanwhile.
+func (p *Process) Holder(ctx context.Context, from func(stack []Frame) bool) (*Holder, error) {
+	beside, err := open(p.pid)
+	if err != nil {
+		return nil, err
+	}
+	defer beside.Close()
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	if beside.target.places[bucketSymbol] == 0 || !beside.heap.addBuckets(ctx) {
+		return nil, errTorn
+	}
+	of := make(map[uint64]bool)
+	for _, b := range beside.heap.buckets {
+		if len(b.stack) > 0 && from(b.stack) {
+			of[b.at] = true
+		}
+	}
+	h, ok := findHolder(ctx, beside.target, of)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, ctx.Err()
+	}
+	return &h, nil
+}
+
 // profile does some reading of which the cost is told.
 func (p *Process) profile(ctx context.Context, read func(context.Context) (*Profile, error)) (r *Profile, err error) {
 	p.mu.Lock()

@@ -38,3 +38,6 @@ func (p *Process) List(context.Context) ([]Goroutine, error) { return nil, ErrGo
 
 // Heap returns ErrGone.
 func (p *Process) Heap(context.Context) (*Profile, error) { return nil, ErrGone }
+
+// Holder returns ErrGone.
+func (p *Process) Holder(context.Context, func([]Frame) bool) (*Holder, error) { return nil, ErrGone }

@@ -66,11 +66,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// buildProgram builds testdata/program. Options are those of go build, but for "cgo" and "KEY=VALUE" of the environment.
+// buildProgram builds testdata/program, or what the first option names in testdata. Options are those of go build, but for "cgo" and "KEY=VALUE" of the environment.
 func buildProgram(t testing.TB, options ...string) string {
 	t.Helper()
 	built.Lock()
 	defer built.Unlock()
+	directory := filepath.Join("testdata", "program")
+	if len(options) > 0 && strings.HasPrefix(options[0], "testdata/") {
+		directory = options[0]
+	}
 	key := strings.Join(options, " ")
 	if path, ok := built.paths[key]; ok {
 		return path
@@ -87,6 +91,7 @@ func buildProgram(t testing.TB, options ...string) string {
 	cgo := "CGO_ENABLED=0"
 	for _, o := range options {
 		switch {
+		case o == directory:
 		case o == "cgo":
 			cgo = "CGO_ENABLED=1"
 		case strings.HasPrefix(o, "GO"):
@@ -96,7 +101,7 @@ func buildProgram(t testing.TB, options ...string) string {
 		}
 	}
 	cmd := exec.Command("go", append(args, ".")...)
-	cmd.Dir, cmd.Env = copyProgram(t), append(env, cgo)
+	cmd.Dir, cmd.Env = copyProgram(t, directory), append(env, cgo)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build %s: %v\n%s", options, err, out)
 	}
@@ -105,10 +110,10 @@ func buildProgram(t testing.TB, options ...string) string {
 }
 
 // copyProgram copies the program to a module of its own, which older releases build too.
-func copyProgram(t testing.TB) string {
+func copyProgram(t testing.TB, from string) string {
 	t.Helper()
-	dir := filepath.Join(built.dir, "source")
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "program"))); err != nil && !errors.Is(err, fs.ErrExist) {
+	dir := filepath.Join(built.dir, filepath.Base(from))
+	if err := os.CopyFS(dir, os.DirFS(from)); err != nil && !errors.Is(err, fs.ErrExist) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/program\n\ngo 1.21\n"), 0o666); err != nil {

@@ -28,6 +28,7 @@ type target struct {
 	waits    []string
 	usesLink bool // of the architecture
 	table    *lineTable
+	module   module
 	places   map[string]uint64 // of the runtime's variables that are known
 	system   map[uint64]bool   // where goroutines begin: whether they are the runtime's own
 }
@@ -63,12 +64,11 @@ func newTarget(r reader, file io.ReaderAt, entry uint64, version string) (*targe
 	}
 	t.waits = row.Waits
 	symbols := image.symbols(append([]string{moduleSymbol}, variables...)...)
-	var of module
-	if t.table, of, err = openTable(image, r, &t.layout, symbols[moduleSymbol]); err != nil {
+	if t.table, t.module, err = openTable(image, r, &t.layout, symbols[moduleSymbol]); err != nil {
 		return nil, err
 	}
 	t.table.wrapper = row.Wrapper
-	t.places = locate(symbols, row, t.table, of)
+	t.places = locate(symbols, row, t.table, t.module)
 	clear(image.pages) // most of them are not needed again
 	if t.places[allLength] == 0 || t.places[allPointer] == 0 {
 		return nil, errNoList

@@ -21,10 +21,11 @@ const (
 	sampling      = "runtime.MemProfileRate" // one object for so many bytes
 	pacer         = "runtime.gcController"
 	memoryNumbers = "runtime.memstats"
+	heapSymbol    = "runtime.mheap_"
 )
 
 // variables are those that the code of the runtime leads to.
-var variables = []string{allLength, allPointer, bucketSymbol, sampling, pacer, memoryNumbers}
+var variables = []string{allLength, allPointer, bucketSymbol, sampling, pacer, memoryNumbers, heapSymbol}
 
 // recipe says where the code of the runtime has the address of a variable: in one of the operands of a function that lie
 // in memory. It is there in every program, also without a symbol table.

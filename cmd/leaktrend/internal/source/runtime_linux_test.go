@@ -103,6 +103,10 @@ func TestRuntimeFromOutside(t *testing.T) {
 	if site := heap.Sites[0]; site.Function != here+"TestMain" || site.Bytes < 8<<20 || site.Bytes > 24<<20 || heap.GC < 2 || heap.Resolution != 512<<10 {
 		t.Errorf("heap: %+v, of %d collections, a sample for %v bytes", site, heap.GC, heap.Resolution)
 	}
+	// A program of go test has no symbols: what holds it has no name.
+	if held, err := profiles.Holder(t.Context(), heap.Sites[0].Frame); err != nil || held != "" {
+		t.Errorf("held by %q, %v", held, err)
+	}
 	if _, err := profiles.Profile(t.Context(), profile.GoroutineLeak); err != profile.ErrUnsupported {
 		t.Errorf("proof: %v", err)
 	}
@@ -136,6 +140,23 @@ func TestRuntimeFromOutside(t *testing.T) {
 	}
 	if created != 20 {
 		t.Errorf("%d goroutines of 20 in the dump:\n%s", created, dump)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	stack := []outside.Frame{{Function: "runtime.gopark", File: "/go/src/runtime/proc.go", Line: 1}, {Function: "main.work", File: "/src/main.go", Line: 88}}
+	for _, test := range []struct {
+		held outside.Holder
+		want string
+	}{
+		{outside.Holder{Variable: "main.sessions", Type: "map[string]*main.session", Entries: 1204113}, "main.sessions (map[string]*main.session), 1,204,113 entries"},
+		{outside.Holder{Variable: "main.pool", Type: "sync.Pool", Entries: -1}, "main.pool (sync.Pool)"},
+		{outside.Holder{Variable: "main.list", Entries: -1}, "main.list"},
+		{outside.Holder{Entries: -1, Frames: stack}, "the goroutine at main.work /src/main.go:88"},
+	} {
+		if got := describe(&test.held); got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
 	}
 }
 

@@ -1,0 +1,53 @@
+package evidence
+
+import (
+	"context"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/wording"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
+)
+
+// holder is a ProfileSource that can tell what keeps the live memory of a line alive, as in "main.sessions
+// (map[string]*main.session), 1,204,113 entries"; "" where that is not known. It takes a few seconds at most.
+type holder interface {
+	Holder(ctx context.Context, line profile.Frame) (string, error)
+}
+
+// holders are what was found for the lines of the latest findings.
+type holders struct {
+	known map[string]string // by finding and line
+	order []string          // their keys, oldest first
+}
+
+// add names what holds the memory of the first of the lines of an alert that have some, once for each finding.
+func (h *holders) add(ctx context.Context, source holder, a *alerting.Alert) error {
+	for i := range a.Sites {
+		s := &a.Sites[i]
+		if s.Bytes == 0 {
+			continue
+		}
+		key := a.ID + " " + calledFrom(s)
+		text, known := h.known[key]
+		if !known {
+			var err error
+			if text, err = source.Holder(ctx, profile.Frame{Function: s.Function, File: s.File, Line: s.Line}); err != nil {
+				return err
+			}
+			if h.known == nil {
+				h.known = make(map[string]string)
+			}
+			h.known[key] = text
+			if h.order = append(h.order, key); len(h.order) > maxRemembered {
+				delete(h.known, h.order[0])
+				h.order = h.order[1:]
+			}
+		}
+		if text != "" {
+			s.Holder = text
+			a.Summary += wording.HolderClause(s, i == 0)
+		}
+		return nil
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package evidence
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
+)
+
+// keeper answers what keeps a line alive, and counts how often it was asked.
+type keeper struct {
+	ProfileSource
+	text  string
+	err   error
+	asked []profile.Frame
+}
+
+func (k *keeper) Holder(_ context.Context, line profile.Frame) (string, error) {
+	k.asked = append(k.asked, line)
+	return k.text, k.err
+}
+
+func TestHold(t *testing.T) {
+	goroutines := alerting.Site{Function: "main.wait", File: "/src/a.go", Line: 1, Count: 5}
+	memory := alerting.Site{Function: "main.load", File: "/src/b.go", Line: 2, Bytes: 5}
+	other := alerting.Site{Function: "main.other", File: "/src/c.go", Line: 3, Bytes: 1}
+	const cache = "main.cache (map[string]*main.entry), 1,204,113 entries"
+	for _, test := range []struct {
+		name, resource string
+		source         *keeper
+		sites          []alerting.Site
+		holders        []string
+		summary        string
+		asked          int
+		err            string
+	}{
+		{"memory", "heap_live_bytes", &keeper{text: cache}, []alerting.Site{memory, other}, []string{cache, ""}, ", kept by " + cache, 1, ""},
+		{
+			"not the first", "rss_bytes", &keeper{text: cache}, []alerting.Site{goroutines, memory}, []string{"", cache},
+			"; what b.go:2 allocated is kept by " + cache, 1, "",
+		},
+		{"not known", "heap_live_bytes", &keeper{}, []alerting.Site{memory}, []string{""}, "", 1, ""},
+		{"goroutines alone", "goroutines", &keeper{text: cache}, []alerting.Site{goroutines}, []string{""}, "", 0, ""},
+		{"descriptors", "open_fds", &keeper{text: cache}, []alerting.Site{memory}, []string{""}, "", 0, ""},
+		{"no line", "heap_live_bytes", &keeper{text: cache}, nil, nil, "", 0, ""},
+		{"fault", "heap_live_bytes", &keeper{err: errors.New("gone")}, []alerting.Site{memory}, []string{""}, "", 2, "gone"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			lines := NewLines(test.source, nil, nil)
+			if !lines.Holds() {
+				t.Fatal("the source can tell")
+			}
+			for range 2 { // the second time it is known, unless it failed
+				var a alerting.Alert
+				a.ID, a.Resource, a.Sites = "one", test.resource, append([]alerting.Site(nil), test.sites...)
+				err := lines.Hold(t.Context(), &a)
+				if test.err == "" && err != nil || test.err != "" && (err == nil || err.Error() != test.err) {
+					t.Errorf("error %v, want %q", err, test.err)
+				}
+				var holders []string
+				for _, s := range a.Sites {
+					holders = append(holders, s.Holder)
+				}
+				if d := cmp.Diff(test.holders, holders); d != "" || a.Summary != test.summary {
+					t.Errorf("summary %q, want %q; holders (-want +got):\n%s", a.Summary, test.summary, d)
+				}
+				if r := (request{alert: a}); test.summary != "" && r.amount() != len(a.Sites)+1 {
+					t.Errorf("amount %d of evidence", r.amount())
+				}
+			}
+			if len(test.source.asked) != test.asked {
+				t.Errorf("asked for %v, want %d questions", test.source.asked, test.asked)
+			}
+		})
+	}
+	var none struct{ ProfileSource }
+	lines := NewLines(none, nil, nil)
+	a := alerting.Alert{Sites: []alerting.Site{memory}}
+	if a.Resource = "heap_live_bytes"; lines.Holds() || lines.Hold(t.Context(), &a) != nil {
+		t.Error("a source that cannot tell")
+	}
+}

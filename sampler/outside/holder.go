@@ -1,0 +1,196 @@
+package outside
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+)
+
+const (
+	maxSpans    = 1 << 22
+	maxSpecials = 1 << 20 // that are looked through for the sampled objects of a line
+	maxVotes    = 32      // objects of a line whose holders are looked for
+	maxNodes    = 1 << 14 // objects on the ways to them
+	maxPasses   = 12      // through the memory: steps from an object to what holds it
+	maxScanned  = 4 << 30 // bytes of a heap that is looked through
+	pageShift   = 13      // of the runtime's pages
+	pageBits    = 1 << 20
+	spanInUse   = 1       // state of a span that holds objects
+	chunk       = 1 << 20 // bytes that are looked through at a time
+)
+
+// heapSpan is a run of pages with objects of one size.
+type heapSpan struct {
+	start, end, element, specials uint64
+	pointers                      bool // its objects may hold some
+}
+
+// node is an object on the way from what holds it to objects of a line.
+type node struct {
+	base, end uint64
+	up        []*node // what points to it
+	root      *root   // that points to it
+}
+
+// root is where a way begins: a variable, or the stack of a goroutine.
+type root struct {
+	variable  uint64 // its address; 0 for a stack
+	goroutine *goroutine
+}
+
+// search goes from some objects back to what holds them, by passes through the memory that may point to them.
+type search struct {
+	*target
+	spans      []heapSpan // by address
+	nodes      map[uint64]*node
+	all        []*node  // nodes by address
+	pages      []uint64 // bits of the pages that have one of them, modulo pageBits
+	objects    []*node
+	frontier   []*node
+	names      *names
+	block      []byte
+	goroutines []uint64 // descriptors
+	pcs, sps   []uint64
+}
+
+// readSpans reads where the heap has its objects.
+func (s *search) readSpans(ctx context.Context) bool {
+	l := &s.layout
+	var head [16]byte
+	if at := s.places[heapSymbol]; at == 0 || !s.readSome(at+l.spans, head[:]) {
+		return false
+	}
+	first, n := binary.LittleEndian.Uint64(head[:]), binary.LittleEndian.Uint64(head[8:])
+	if n == 0 || n > maxSpans {
+		return false
+	}
+	list := make([]byte, 8*n)
+	if !s.readSome(first, list) {
+		return false
+	}
+	block := make([]byte, batch*l.span)
+	var parts []part
+	total := uint64(0)
+	for len(list) > 0 && ctx.Err() == nil {
+		parts = parts[:0]
+		for len(list) > 0 && len(parts) < batch {
+			parts = append(parts, part{at: binary.LittleEndian.Uint64(list), to: block[uint64(len(parts))*l.span:][:l.span]})
+			list = list[8:]
+		}
+		s.reader.gather(parts)
+		for i := range parts {
+			if !parts[i].read {
+				continue
+			}
+			word := func(at uint64) uint64 { return binary.LittleEndian.Uint64(parts[i].to[at:]) }
+			pages := word(l.spanPages)
+			h := heapSpan{start: word(l.spanStart), element: word(l.spanElement), specials: word(l.spanSpecials), pointers: parts[i].to[l.spanClass]&1 == 0}
+			h.end = h.start + pages<<pageShift
+			if parts[i].to[l.spanState] != spanInUse || h.start == 0 || h.start%(1<<pageShift) != 0 || pages == 0 || pages > 1<<30 ||
+				h.element < 8 || h.element > h.end-h.start {
+				continue
+			}
+			if h.pointers {
+				total += h.end - h.start
+			}
+			s.spans = append(s.spans, h)
+		}
+	}
+	slices.SortFunc(s.spans, func(a, b heapSpan) int { return compare(a.start, b.start) })
+	return ctx.Err() == nil && total <= maxScanned
+}
+
+// object returns the object that an address is in.
+func (s *search) object(at uint64) (base, end uint64, ok bool) {
+	i, found := slices.BinarySearchFunc(s.spans, at, func(h heapSpan, at uint64) int { return compare(h.start, at) })
+	if !found {
+		i--
+	}
+	if i < 0 || at >= s.spans[i].end {
+		return 0, 0, false
+	}
+	h := &s.spans[i]
+	base = h.start + (at-h.start)/h.element*h.element
+	return base, base + h.element, base+h.element <= h.end
+}
+
+// sampled finds the objects that some buckets have sampled, and takes some of them, from everywhere.
+func (s *search) sampled(ctx context.Context, of map[uint64]bool) bool {
+	l := &s.layout
+	block := make([]byte, l.special)
+	var all []uint64
+	looked := 0
+	for _, h := range s.spans {
+		for at := h.specials; at != 0; at = binary.LittleEndian.Uint64(block[l.nextSpecial:]) {
+			if looked++; looked > maxSpecials || ctx.Err() != nil || !s.readSome(at, block) {
+				break // its list has changed meanwhile
+			}
+			offset := binary.LittleEndian.Uint64(block[l.specialOffset:])
+			if l.specialBucket == l.specialOffset+8 { // until Go 1.23 it has 16 bits, and the kind is behind it
+				offset &= 1<<16 - 1
+			}
+			if of[binary.LittleEndian.Uint64(block[l.specialBucket:])] && offset < h.end-h.start {
+				all = append(all, h.start+offset)
+			}
+		}
+	}
+	for i := range min(maxVotes, len(all)) {
+		base, end, ok := s.object(all[i*len(all)/min(maxVotes, len(all))])
+		if !ok || s.nodes[base] != nil {
+			continue
+		}
+		n := &node{base: base, end: end}
+		s.nodes[base] = n
+		s.objects = append(s.objects, n)
+	}
+	s.frontier = s.objects
+	return len(s.objects) > 0 && ctx.Err() == nil
+}
+
+// index makes the frontier ready to be looked up by address.
+func (s *search) index() {
+	s.all = slices.Clone(s.frontier)
+	slices.SortFunc(s.all, func(a, b *node) int { return compare(a.base, b.base) })
+	clear(s.pages)
+	for _, n := range s.all {
+		last := (n.end - 1) >> pageShift
+		for page := max(n.base>>pageShift, last-min(last, pageBits)); page <= last; page++ {
+			s.pages[page%pageBits/64] |= 1 << (page % 64)
+		}
+	}
+}
+
+// at returns the node of the frontier that an address is in.
+func (s *search) at(address uint64) *node {
+	if page := address >> pageShift; s.pages[page%pageBits/64]&(1<<(page%64)) == 0 {
+		return nil
+	}
+	i, found := slices.BinarySearchFunc(s.all, address, func(n *node, at uint64) int { return compare(n.base, at) })
+	if !found {
+		i--
+	}
+	if i < 0 || address >= s.all[i].end {
+		return nil
+	}
+	return s.all[i]
+}
+
+// words looks through a part of the memory, and hands on the places that point into the frontier.
+func (s *search) words(ctx context.Context, from, to uint64, take func(place uint64, n *node)) {
+	low, high := s.all[0].base, s.all[len(s.all)-1].end
+	for from < to && ctx.Err() == nil {
+		b := s.block[:min(chunk, to-from)]
+		if s.readSome(from, b) {
+			for i := 0; i+8 <= len(b); i += 8 {
+				word := binary.LittleEndian.Uint64(b[i:])
+				if word < low || word >= high {
+					continue
+				}
+				if n := s.at(word); n != nil {
+					take(from+uint64(i), n)
+				}
+			}
+		}
+		from += uint64(len(b))
+	}
+}

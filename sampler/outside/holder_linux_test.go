@@ -1,0 +1,111 @@
+package outside
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// ways are how testdata/holders keeps memory alive, and what is named. With "" the way is not seen: through the
+// scheduler, which has the timers, by a finalizer alone, or longer than it is followed.
+var ways = map[string]string{
+	"main.intoMap":           "main.global.byName map[string]*main.item 500",
+	"main.intoSlice":         "main.global.all []*main.item 500",
+	"main.intoChannel":       "main.global.queue chan *main.item 500",
+	"main.intoClosures":      "main.global.hooks []func() int 500",
+	"main.newItem":           "goroutine main.intoGoroutines.func1",
+	"main.intoTimers":        "",
+	"main.intoFinalizers":    "",
+	"main.intoSyncMap":       "main.global.shared sync.Map",
+	"main.intoList":          "",
+	"main.intoInterface":     "main.boxed interface {}",
+	"main.intoNested":        "main.global.inner.values []interface {} 500",
+	"main.intoPointer":       "main.parent.all []*main.item 500",
+	"main.intoArray":         "main.pages [4][]*main.item",
+	"main.intoContainerList": "",
+	"main.intoPool":          "main.pool sync.Pool",
+}
+
+// What keeps memory alive is named for the ways in which services hold it, or nothing is: never another one. With
+// LEAKTREND_OUTSIDE by each of its toolchains.
+func TestHolders(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds another program")
+	}
+	needsRow(t)
+	builds := [][]string{{"testdata/holders"}}
+	for _, toolchain := range strings.Fields(os.Getenv(evaluationVar)) {
+		builds = append(builds, []string{"testdata/holders", "GOTOOLCHAIN=" + toolchain})
+	}
+	for _, options := range builds {
+		got := make(map[string]string)
+		process := startHolders(t, options)
+		for function := range ways {
+			got[function] = heldBy(t, process, function)
+		}
+		if d := cmp.Diff(ways, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", options, d)
+		}
+	}
+	stripped := startHolders(t, []string{"testdata/holders", stripped})
+	if got := heldBy(t, stripped, "main.intoMap"); got != "" {
+		t.Errorf("without symbols: %s", got)
+	}
+}
+
+func startHolders(t *testing.T, options []string) *Process {
+	t.Helper()
+	cmd := exec.Command(buildProgram(t, options...))
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "ready\n" {
+		t.Fatal(line, err)
+	}
+	return openProcess(t, cmd.Process.Pid)
+}
+
+// heldBy returns what holds the memory that a function has allocated.
+func heldBy(t *testing.T, o *Process, function string) string {
+	t.Helper()
+	h, err := o.Holder(t.Context(), func(stack []Frame) bool {
+		for _, f := range stack {
+			if strings.HasPrefix(f.Function, "main.") {
+				return f.Function == function
+			}
+		}
+		return false
+	})
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case h == nil:
+		return ""
+	case h.Variable == "":
+		text := "goroutine"
+		for _, f := range h.Frames {
+			if strings.HasPrefix(f.Function, "main.") {
+				text += " " + f.Function
+			}
+		}
+		return text
+	}
+	text := h.Variable + " " + h.Type
+	if h.Entries >= 0 {
+		text += fmt.Sprintf(" %d", h.Entries)
+	}
+	return text
+}

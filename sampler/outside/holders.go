@@ -1,0 +1,243 @@
+package outside
+
+import (
+	"context"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Holder is what keeps most of some objects alive: a variable of a package, or a goroutine.
+type Holder struct {
+	Variable string  // with its package and field, as in main.cache.entries; "" for a goroutine
+	Type     string  // of the variable, as in map[string]*app.Session; "" where unknown
+	Entries  int64   // of a map, slice or channel; -1 where it is none, or unknown
+	Frames   []Frame // of the goroutine, innermost first
+	Objects  int     // that were looked at
+	Share    float64 // of them that it holds, 0 to 1
+}
+
+// findHolder looks for what holds the objects that some buckets have sampled, by the shortest way. ok is false where it is
+// not found, or most are held by different ones.
+func findHolder(ctx context.Context, t *target, of map[uint64]bool) (h Holder, ok bool) {
+	s := &search{target: t, nodes: make(map[uint64]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk)}
+	if s.names, ok = readNames(t); !ok || !s.readSpans(ctx) || !s.forget() || !s.sampled(ctx, of) {
+		return h, false
+	}
+	open := len(s.objects)
+	for range maxPasses {
+		if len(s.frontier) == 0 || open == 0 || ctx.Err() != nil {
+			break
+		}
+		s.index()
+		s.fromVariables(ctx)
+		s.fromStacks(ctx)
+		s.fromHeap(ctx)
+		open = 0
+		for _, o := range s.objects {
+			if o.nearest() == nil {
+				open++
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return h, false
+	}
+	return s.verdict()
+}
+
+// fromVariables looks for variables that point into the frontier, but for the runtime's own: they tell nothing.
+func (s *search) fromVariables(ctx context.Context) {
+	s.words(ctx, s.module.data&^7, s.module.dataEnd, func(place uint64, n *node) {
+		if n.root == nil && s.names.isRoot(place) {
+			n.root = &root{variable: place}
+		}
+	})
+}
+
+// fromStacks looks for stacks that point into the frontier.
+func (s *search) fromStacks(ctx context.Context) {
+	b := newBatch(s.target)
+	list := s.goroutines
+	for len(list) > 0 && ctx.Err() == nil {
+		some := list[:min(batch, len(list))]
+		list = list[len(some):]
+		b.read(some)
+		for i := range b.goroutines {
+			g := b.goroutines[i]
+			if b.ends[i] != walked || s.isSystem(&g) || g.high-g.sp > maxStack {
+				continue
+			}
+			s.words(ctx, s.ownFrames(&g), g.high, func(_ uint64, n *node) {
+				if n.root == nil {
+					n.root = &root{goroutine: &g}
+				}
+			})
+		}
+	}
+}
+
+// ownFrames returns where the frames of a stack begin that are not the runtime's: its own point to the scheduler, which
+// has everything.
+func (s *search) ownFrames(g *goroutine) uint64 {
+	if g.high-g.sp > maxStack || !s.readSome(g.sp, s.block[:g.high-g.sp]) {
+		return g.high
+	}
+	s.pcs, s.sps = s.pcs[:0], s.sps[:0]
+	s.pcs, _ = s.table.unwind(g.pc, g.sp, g.sp, g.top, s.block[:g.high-g.sp], s.usesLink, s.pcs, &s.sps)
+	for i, pc := range s.pcs {
+		frames, ok := s.table.at(pc)
+		if !ok {
+			return g.high
+		}
+		for _, f := range frames {
+			if !strings.HasPrefix(f.Function, "runtime.") {
+				return s.sps[i]
+			}
+		}
+	}
+	return g.high
+}
+
+// forget leaves out what belongs to the scheduler: it has everything, and holds nothing. False where it is not known.
+func (s *search) forget() bool {
+	var ok bool
+	if s.goroutines, ok = s.list(); !ok {
+		return false
+	}
+	for _, at := range s.goroutines {
+		s.nodes[at] = new(node)
+	}
+	i := slices.IndexFunc(s.names.symbols, func(v elf.Symbol) bool { return v.Name == "runtime.allp" })
+	var head [16]byte
+	if i < 0 || !s.readSome(s.names.symbols[i].Value, head[:]) {
+		return false
+	}
+	n := binary.LittleEndian.Uint64(head[8:])
+	if n == 0 || n > 1<<12 {
+		return false
+	}
+	list := make([]byte, 8*n)
+	if !s.readSome(binary.LittleEndian.Uint64(head[:]), list) {
+		return false
+	}
+	for ; len(list) >= 8; list = list[8:] {
+		base, _, ok := s.object(binary.LittleEndian.Uint64(list))
+		if !ok {
+			return false
+		}
+		s.nodes[base] = new(node)
+	}
+	return true
+}
+
+// fromHeap looks for objects that point into the frontier: they are the next one.
+func (s *search) fromHeap(ctx context.Context) {
+	s.frontier = nil
+	for i := range s.spans {
+		h := &s.spans[i]
+		if !h.pointers || len(s.nodes) > maxNodes {
+			continue
+		}
+		s.words(ctx, h.start, h.end, func(place uint64, n *node) {
+			base, end, ok := s.object(place)
+			if !ok || base == n.base || n.root != nil {
+				return
+			}
+			holder := s.nodes[base]
+			if holder == nil {
+				if len(s.nodes) > maxNodes {
+					return
+				}
+				holder = &node{base: base, end: end}
+				s.nodes[base] = holder
+				s.frontier = append(s.frontier, holder)
+			}
+			if holder.base == 0 {
+				return
+			}
+			if !slices.Contains(n.up, holder) {
+				n.up = append(n.up, holder)
+			}
+		})
+	}
+}
+
+// nearest returns the root of the shortest way to a node.
+func (n *node) nearest() *root {
+	seen := map[*node]bool{n: true}
+	for level := []*node{n}; len(level) > 0; {
+		var next []*node
+		for _, at := range level {
+			if at.root != nil {
+				return at.root
+			}
+			for _, up := range at.up {
+				if !seen[up] {
+					seen[up] = true
+					next = append(next, up)
+				}
+			}
+		}
+		level = next
+	}
+	return nil
+}
+
+// minVotes is how many objects have to be held by one, and more than half of those that were looked at.
+const minVotes = 3
+
+// verdict names what holds most of the objects.
+func (s *search) verdict() (best Holder, ok bool) {
+	holders := make(map[string]*Holder)
+	for _, o := range s.objects {
+		r := o.nearest()
+		if r == nil {
+			continue
+		}
+		var h Holder
+		if r.goroutine != nil {
+			h = Holder{Entries: -1, Frames: s.standsAt(r.goroutine)}
+		} else {
+			h = s.names.variable(r.variable)
+		}
+		key := h.Variable
+		for _, f := range h.Frames {
+			key += fmt.Sprintf("\n%s:%d", f.Function, f.Line)
+		}
+		if key == "" {
+			continue
+		}
+		if holders[key] == nil {
+			holders[key] = &h
+		}
+		holders[key].Objects++
+	}
+	for _, h := range holders {
+		if h.Objects > best.Objects {
+			best = *h
+		}
+	}
+	held := best.Objects
+	best.Objects, best.Share = len(s.objects), float64(held)/float64(len(s.objects))
+	return best, held >= minVotes && best.Share > .5
+}
+
+// standsAt returns the stack of a goroutine.
+func (s *search) standsAt(g *goroutine) (frames []Frame) {
+	b := newBatch(s.target)
+	b.read([]uint64{g.at})
+	if b.ends[0] != walked || b.goroutines[0].id != g.id {
+		return nil
+	}
+	for _, pc := range b.pcs[0] {
+		some, ok := s.table.at(pc)
+		if !ok {
+			return nil
+		}
+		frames = append(frames, some...)
+	}
+	return frames
+}

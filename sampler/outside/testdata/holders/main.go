@@ -1,0 +1,195 @@
+// Command holders keeps memory alive in many ways, each by a function of its own, so that what is found from outside can
+// be held against it. It allocates in the order of its arguments, says so, and waits.
+package main
+
+import (
+	"container/list"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"sync"
+	"time"
+)
+
+func init() { runtime.MemProfileRate = 4 << 10 }
+
+type item struct {
+	next *item
+	data [1000]byte
+}
+
+// state is what a service would have.
+type state struct {
+	name   string
+	byName map[string]*item
+	all    []*item
+	queue  chan *item
+	hooks  []func() int
+	shared sync.Map
+	mutex  sync.Mutex
+	inner  struct{ values []any }
+}
+
+var (
+	global state
+	table  = map[int]item{}
+	first  *item
+	chain  = list.New()
+	boxed  any
+	pool   sync.Pool
+	parent = &state{}
+	never  = make(chan int)
+	pages  [4][]*item
+)
+
+const n = 500
+
+//go:noinline
+func intoMap() {
+	global.byName = map[string]*item{}
+	for i := 0; i < n; i++ {
+		global.byName[fmt.Sprint(i)] = new(item)
+	}
+}
+
+//go:noinline
+func intoSlice() {
+	for i := 0; i < n; i++ {
+		global.all = append(global.all, new(item))
+	}
+}
+
+//go:noinline
+func intoChannel() {
+	global.queue = make(chan *item, n)
+	for i := 0; i < n; i++ {
+		global.queue <- new(item)
+	}
+}
+
+//go:noinline
+func intoClosures() {
+	for i := 0; i < n; i++ {
+		x := new(item)
+		global.hooks = append(global.hooks, func() int { return len(x.data) + int(x.data[0]) })
+	}
+}
+
+//go:noinline
+func newItem() *item { return new(item) }
+
+//go:noinline
+func intoGoroutines() {
+	for i := 0; i < n; i++ {
+		go func() {
+			x := newItem()
+			<-never
+			x.data[0]++
+			runtime.KeepAlive(x)
+		}()
+	}
+}
+
+//go:noinline
+func intoTimers() {
+	for i := 0; i < n; i++ {
+		x := new(item)
+		time.AfterFunc(time.Hour, func() { x.data[0]++ })
+	}
+}
+
+//go:noinline
+func intoFinalizers() {
+	for i := 0; i < n; i++ {
+		x, y := new(item), new(item)
+		x.next = y
+		runtime.SetFinalizer(x, func(*item) {})
+		y.next = x // a cycle with a finalizer is never freed
+	}
+}
+
+//go:noinline
+func intoSyncMap() {
+	for i := 0; i < n; i++ {
+		global.shared.Store(i, new(item))
+	}
+}
+
+//go:noinline
+func intoList() {
+	for i := 0; i < n; i++ {
+		first = &item{next: first}
+	}
+}
+
+//go:noinline
+func intoInterface() {
+	all := make([]*item, n)
+	for i := range all {
+		all[i] = new(item)
+	}
+	boxed = all
+}
+
+//go:noinline
+func intoPool() {
+	for i := 0; i < n; i++ {
+		pool.Put(new(item))
+	}
+}
+
+//go:noinline
+func intoNested() {
+	for i := 0; i < n; i++ {
+		global.inner.values = append(global.inner.values, new(item))
+	}
+}
+
+//go:noinline
+func intoPointer() {
+	for i := 0; i < n; i++ {
+		parent.all = append(parent.all, new(item))
+	}
+}
+
+//go:noinline
+func intoArray() {
+	for i := 0; i < n; i++ {
+		pages[i%2] = append(pages[i%2], new(item))
+	}
+}
+
+//go:noinline
+func intoContainerList() {
+	for i := 0; i < n; i++ {
+		chain.PushBack(new(item))
+	}
+}
+
+func main() {
+	intoMap()
+	intoSlice()
+	intoChannel()
+	intoClosures()
+	intoGoroutines()
+	intoTimers()
+	intoFinalizers()
+	intoSyncMap()
+	intoList()
+	intoInterface()
+	intoNested()
+	intoPointer()
+	intoArray()
+	intoContainerList()
+	time.Sleep(100 * time.Millisecond)
+	runtime.GC()
+	runtime.GC()
+	intoPool()
+	if pprof.Lookup("heap") == nil { // which keeps the memory profile
+		os.Exit(1)
+	}
+	fmt.Println("ready")
+	<-never
+	runtime.KeepAlive([]any{&global, &table, &first, &chain, &boxed, &pool, &parent, &pages})
+}
