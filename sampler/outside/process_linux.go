@@ -27,6 +27,8 @@ const (
 	share = .005
 	// longest is how long a profile may take.
 	longest = 10 * time.Second
+	// longestSearch is how long may be looked for what holds memory.
+	longestSearch = 30 * time.Second
 	// A process that has just begun may have no goroutines yet: it is tried some times.
 	startTries = 10
 	startPause = 20 * time.Millisecond
@@ -261,7 +263,7 @@ func (p *Process) Holder(ctx context.Context, from func(stack []Frame) bool) (*H
 		return nil, err
 	}
 	defer beside.Close()
-	ctx, cancel := context.WithTimeout(ctx, longest)
+	ctx, cancel := context.WithTimeout(ctx, longestSearch)
 	defer cancel()
 	if beside.target.places[bucketSymbol] == 0 || !beside.heap.addBuckets(ctx) {
 		return nil, errTorn
