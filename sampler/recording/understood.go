@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
 // NotJudged returns what the file holds that is not judged, each with its reason, as in "max_rss_kb: a maximum".
@@ -77,22 +78,22 @@ func (f *File) Understood() string {
 			what = "value"
 		}
 	}
-	parts = append(parts, fmt.Sprintf("%s of %d", counted(used, what), rows), span(first, last, step))
+	parts = append(parts, fmt.Sprintf("%s of %d", scan.Count(used, what), rows), span(first, last, step))
 	if f.Format != "" {
 		parts = append(parts, f.Format)
 	}
 	if n := len(f.Recordings); n > 1 {
 		parts = append(parts, fmt.Sprintf("%d processes by %s", n, f.all.by))
 	}
-	parts = append(parts, counted(len(judged), "column")+" judged")
+	parts = append(parts, scan.Count(len(judged), "column")+" judged")
 	if list := f.notJudged(); len(list) > 0 {
 		parts = append(parts, fmt.Sprintf("%d not (%s)", len(list), listAside(list)))
 	}
 	for _, name := range sortedNames(gaps) {
-		parts = append(parts, fmt.Sprintf("%s where %s is 0 or less", counted(gaps[name], "gap"), name))
+		parts = append(parts, fmt.Sprintf("%s where %s is 0 or less", scan.Count(gaps[name], "gap"), name))
 	}
 	if lost > 0 {
-		parts = append(parts, counted(lost, "sample")+" lost while it was recorded")
+		parts = append(parts, scan.Count(lost, "sample")+" lost while it was recorded")
 	}
 	if f.all != nil {
 		parts = append(parts, f.all.notes...)
@@ -100,13 +101,6 @@ func (f *File) Understood() string {
 		parts = append(parts, countsSeconds("time"))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func sortedNames(of map[string]int) []string {
@@ -120,8 +114,11 @@ func sortedNames(of map[string]int) []string {
 
 func span(first, last time.Time, step time.Duration) string {
 	text := sampler.FormatDuration(last.Sub(first))
-	if step > 0 {
+	switch {
+	case step >= time.Second/2:
 		text += " at " + sampler.FormatDuration(step)
+	case step > 0:
+		text += " at " + sampler.ShortDuration(step.Round(time.Millisecond))
 	}
 	return text
 }
