@@ -127,8 +127,27 @@ func (l *ledger) holding() (all []alerting.Alert) {
 		a.Sites = a.Sites[:min(len(a.Sites), 1)] // by which an incident is known
 		all = append(all, a)
 	}
-	slices.SortFunc(all, func(a, b alerting.Alert) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(all, func(a, b alerting.Alert) int { // what others joined comes first, as its id is theirs
+		return cmp.Or(cmp.Compare(min(1, len(l.told[a.ID])), min(1, len(l.told[b.ID]))), a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))
+	})
 	return all[:min(len(all), maxHolding)]
+}
+
+// maxFingerprints is how many the next life knows.
+const maxFingerprints = 200
+
+// fingerprints returns those that had an incident.
+func (l *ledger) fingerprints() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.incidents.Seen(maxFingerprints)
+}
+
+// saw takes the fingerprints that had an incident in an earlier life.
+func (l *ledger) saw(fingerprints []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.incidents.Saw(fingerprints)
 }
 
 // resume takes the alerts that holding returned in an earlier life, and returns those of incidents that were told.

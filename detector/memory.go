@@ -78,6 +78,7 @@ func (k *memory) learn(s *saved.Saved) error {
 	open := slices.DeleteFunc(slices.Clone(s.Alerts), func(a alerting.Alert) bool {
 		return !slices.ContainsFunc(s.Record.Open, func(e alerting.Event) bool { return e.Resource == a.Resource && e.Kind == a.Kind })
 	})
+	k.of.ledger.saw(s.Fingerprints)
 	k.of.resume(k.of.ledger.resume(open))
 	k.judgeEarly()
 	return nil
@@ -141,5 +142,5 @@ func (k *memory) toSave() (s saved.Saved, ok bool) {
 
 // handover needs the mutex.
 func (k *memory) handover() saved.Saved {
-	return saved.Saved{PID: k.of.process.PID, Record: k.of.detector.Lives(), Alerts: k.of.ledger.holding()}
+	return saved.Saved{PID: k.of.process.PID, Record: k.of.detector.Lives(), Alerts: k.of.ledger.holding(), Fingerprints: k.of.ledger.fingerprints()}
 }

@@ -170,16 +170,28 @@ func (t *Tracker) firing(in *incident, s *strand, m *member) Decision {
 	return Decision{Alert: a, Show: true, Deliver: s.told}
 }
 
+// Seen returns the fingerprints that had an incident, at most n of them, the latest last.
+func (t *Tracker) Seen(n int) []string { return slices.Clone(t.seen[max(0, len(t.seen)-n):]) }
+
+// Saw takes fingerprints that had an incident before, as in an earlier life of the process: they are not new.
+func (t *Tracker) Saw(fingerprints []string) {
+	for _, f := range fingerprints {
+		t.note(f, "")
+	}
+}
+
 // remember notes in which incident a fingerprint was first seen.
-func (t *Tracker) remember(in *incident) {
+func (t *Tracker) remember(in *incident) { t.note(in.fingerprint, in.id) }
+
+func (t *Tracker) note(fingerprint, id string) {
 	if t.first == nil {
 		t.first = make(map[string]string)
 	}
-	if _, seen := t.first[in.fingerprint]; seen {
+	if _, seen := t.first[fingerprint]; seen {
 		return
 	}
-	t.first[in.fingerprint] = in.id
-	if t.seen = append(t.seen, in.fingerprint); len(t.seen) > maxSeen {
+	t.first[fingerprint] = id
+	if t.seen = append(t.seen, fingerprint); len(t.seen) > maxSeen {
 		delete(t.first, t.seen[0])
 		t.seen = slices.Delete(t.seen, 0, 1)
 	}

@@ -236,6 +236,17 @@ func TestKnownLeaks(t *testing.T) {
 		t.Errorf("withheld (-want +got):\n%s", diff)
 	}
 
+	// What an earlier life saw is not new, and has an incident of its own.
+	next := Tracker{}
+	next.Saw(tracker.Seen(1))
+	again := []outcome{of(next.Take(fire("5", "main.young")))}
+	next.Take(end("5"))
+	again = append(again, of(next.Take(fire("6", "main.third"))))
+	third := prints("main.third")
+	if diff := cmp.Diff([]outcome{{young, true, true, false, false}, {third, true, true, false, true}}, again); diff != "" {
+		t.Errorf("in the next life (-want +got):\n%s", diff)
+	}
+
 	tracker = Tracker{}
 	tracker.Know([]string{old})
 	tracker.Take(fire("4", "main.old"))
@@ -246,8 +257,8 @@ func TestKnownLeaks(t *testing.T) {
 	if diff := cmp.Diff([]string{"goroutines firing"}, told); diff != "" {
 		t.Errorf("when nothing is known any more (-want +got):\n%s", diff)
 	}
-	if again := tracker.Know(nil); len(again) > 0 {
-		t.Errorf("told again: %v", again)
+	if twice := tracker.Know(nil); len(twice) > 0 {
+		t.Errorf("told again: %v", twice)
 	}
 }
 

@@ -35,6 +35,8 @@ type Saved struct {
 	// Alerts are those that were told and hold, by the findings that the record has as open: who watches the next life
 	// tells of their end. They are left out where there is no room.
 	Alerts []alerting.Alert `json:"alerts,omitempty"`
+	// Fingerprints are those that had an incident, the latest last: they are not new to the next life.
+	Fingerprints []string `json:"fingerprints,omitempty"`
 }
 
 var (
