@@ -1,7 +1,9 @@
 package detector
 
 import (
+	"math"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/mdzesseis/leaktrend/detector/engine"
@@ -85,6 +87,38 @@ func BenchmarkObserveClimb(b *testing.B) {
 	}
 }
 
+// overLives returns a function that feeds a detector samples of a process that leaks a little in each of many lives, 30 s
+// apart.
+func overLives(tb testing.TB) (observe func()) {
+	d := newDetector(tb, with(func(c *Config) { c.Adaptive.Patience *= 1e4 })) // all that is judged, and nothing found
+	at, start := dawn, dawn
+	var s sampler.Sample
+	next := func(tick time.Duration) {
+		s.Reset(at)
+		s.Start = start
+		s.Add(sampler.OpenFDs, math.Floor(100+2*math.Mod(at.Sub(start).Hours(), 24)))
+		d.Observe(&s)
+		at = at.Add(tick)
+	}
+	for range 40 {
+		for start = at; at.Sub(start) < day; {
+			next(5 * time.Minute)
+		}
+	}
+	for start = at; at.Sub(start) < day; {
+		next(tick)
+	}
+	return func() { next(tick) }
+}
+
+func BenchmarkObserveOverLives(b *testing.B) {
+	observe := overLives(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		observe()
+	}
+}
+
 func TestObserveDoesNotAllocate(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
@@ -97,6 +131,10 @@ func TestObserveDoesNotAllocate(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(1, twoDays); n != 0 {
 		t.Errorf("%v allocations in two days, want 0", n)
+	}
+	observe = overLives(t)
+	if n := testing.AllocsPerRun(1, twoDays); n != 0 {
+		t.Errorf("%v allocations in two days of a process with many lives, want 0", n)
 	}
 }
 

@@ -43,14 +43,10 @@ func samplesOf(all []deployed, visit func(number int, s *sampler.Sample)) {
 
 var someCeilings = []sampler.Ceiling{{Resource: sampler.OpenFDs, Level: 1024, Source: "RLIMIT_NOFILE"}}
 
-// TestLivesSurvive: a detector that goes on with what another one knew of the lives before decides what one decides that
-// watched them all.
-func TestLivesSurvive(t *testing.T) {
-	fast := func(hours float64) float64 { return 100 + 40*hours }
-	all := []deployed{
-		{"1.0", 30, fast}, {"1.0", .02, fast}, {"1.0", .05, fast}, {"1.1", 20, func(float64) float64 { return 100 }}, {"1.2", 30, fast},
-		{"1.2", 26, func(h float64) float64 { return 100 + 1.5*h }}, {"1.3", 9, func(h float64) float64 { return 100 + 500*h/(h+1) }}, {"1.3", 12, fast},
-	}
+// survives compares a detector that watches all processes with ones that watch one each, and returns the former. There
+// must be some events.
+func survives(t *testing.T, all []deployed, events int) *detector.Detector {
+	t.Helper()
 	config := detector.DefaultConfig()
 	config.FDThreshold = 700
 	newDetector := func() *detector.Detector {
@@ -83,7 +79,7 @@ func TestLivesSurvive(t *testing.T) {
 		want = append(want, whole.Observe(s)...)
 		got = append(got, part.Observe(s)...)
 	})
-	if len(want) < 6 {
+	if len(want) < events {
 		t.Errorf("only %d events", len(want))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -92,6 +88,23 @@ func TestLivesSurvive(t *testing.T) {
 	if diff := cmp.Diff(whole.Lives(), part.Lives()); diff != "" {
 		t.Errorf("lives (-all watched +restored):\n%s", diff)
 	}
+	return whole
+}
+
+// TestLivesSurvive: a detector that goes on with what another one knew of the lives before decides what one decides that
+// watched them all.
+func TestLivesSurvive(t *testing.T) {
+	slow := func(h float64) float64 { return 100 + 1.5*h }
+	flat := func(float64) float64 { return 100 }
+	over := append(repeat(3, deployed{"2.0", 24, flat}), repeat(8, deployed{"2.1", 24, slow})...)
+	survives(t, append(over, repeat(3, deployed{"2.2", 24, flat})...), 2)
+
+	fast := func(hours float64) float64 { return 100 + 40*hours }
+	all := []deployed{
+		{"1.0", 30, fast}, {"1.0", .02, fast}, {"1.0", .05, fast}, {"1.1", 20, func(float64) float64 { return 100 }}, {"1.2", 30, fast},
+		{"1.2", 26, func(h float64) float64 { return 100 + 1.5*h }}, {"1.3", 9, func(h float64) float64 { return 100 + 500*h/(h+1) }}, {"1.3", 12, fast},
+	}
+	whole := survives(t, all, 6)
 	type known struct {
 		Version string
 		Ended   lives.End

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -142,7 +141,9 @@ func inherit(e *Engine, s *Series) {
 	name := s.resource.Name
 	left := e.record.Resources[name]
 	s.tookBack, s.refuted = left.TookBack, left.Refuted
-	s.assumed, s.assumes = startOver(e, name)
+	s.past = pastOf(e, name)
+	s.seen = known{}
+	s.assumed, s.assumes = startOver(s.past)
 	s.clock = lives.NewClock(&left.Profile)
 	for kind, said := range left.Notices {
 		s.cooldown[kind] = finding.Cooldown{}
@@ -171,7 +172,7 @@ const livesWidth = 2
 // judgeLives begins a finding where each of the latest lives grew, the running one among them.
 func judgeLives(e *Engine, s *Series, at int64) (began bool) {
 	held := s.growth.Active()
-	if held && !s.growth.HeldOver() || len(e.record.Lives) < 2 {
+	if held && !s.growth.HeldOver() || len(s.past) < 2 {
 		return false
 	}
 	params := s.params(e)
@@ -180,11 +181,9 @@ func judgeLives(e *Engine, s *Series, at int64) (began bool) {
 		Required: params.Required, LeastGrowth: params.LeastGrowth, Offset: params.Offset, Scale: params.Scale,
 		TookBack: min(s.tookBack, maxTookBack), Refuted: s.refuted,
 	})
-	for i := range e.record.Lives {
-		life := &e.record.Lives[i]
-		if curve, ok := life.Curves[s.resource.Name]; ok {
-			j.Add(i, life, &curve)
-		}
+	for i := range s.past {
+		p := &s.past[i]
+		j.Add(p.number, p.life, &p.curve)
 	}
 	j.AddRunning(len(e.record.Lives), finding.Instant(e.life.first), &s.track)
 	g, ok := j.Over()
@@ -209,11 +208,7 @@ func judgeLives(e *Engine, s *Series, at int64) (began bool) {
 func tellLives(e *Engine, s *Series) {
 	s.told = nil
 	before := versionsOf(e, func(i int) bool {
-		if i == len(e.record.Lives) {
-			return false
-		}
-		curve, watched := e.record.Lives[i].Curves[s.resource.Name]
-		return watched && !curve.Grew
+		return slices.ContainsFunc(s.past, func(p past) bool { return p.number == i && !p.curve.Grew })
 	})
 	if len(before) > 0 {
 		s.told = &alerting.Lives{Versions: versionsOf(e, func(i int) bool { return i == len(e.record.Lives) }), Before: before}
@@ -255,41 +250,65 @@ func ended(e *Engine, told *alerting.Lives) *alerting.Lives {
 	return &with
 }
 
-// knownLevel returns the highest level that earlier lives had by the age of this one; ok is false where there were none.
-// What they had before a finding was taken back counts at any age.
-func knownLevel(e *Engine, s *Series, at int64) (level float64, ok bool) {
-	age := float64(at-e.life.first) / 1e9
+// past is the curve of an earlier life.
+type past struct {
+	number int // in the record
+	life   *lives.Life
+	curve  lives.Curve
+	high   known // the highest floor
+	rested bool  // whether it levelled off
+}
+
+// pastOf returns the curves that earlier lives had of a resource, the oldest first.
+func pastOf(e *Engine, resource string) (all []past) {
 	for i := range e.record.Lives {
-		curve, watched := e.record.Lives[i].Curves[s.resource.Name]
-		if !watched {
-			continue
-		}
-		until := age
-		if !e.record.Lives[i].End.After(s.refuted) {
-			until, curve.Called = math.Inf(1), false
-		}
-		if f, read := curve.Known(until); read && (!ok || f > level) {
-			level, ok = f, true
+		life := &e.record.Lives[i]
+		if curve, watched := life.Curves[resource]; watched {
+			level, ok := curve.Highest()
+			all = append(all, past{i, life, curve, known{level, ok}, curve.Levelled()})
 		}
 	}
-	return level, ok
+	return all
+}
+
+// known is the highest level that earlier lives had by the age of this one.
+type known struct {
+	level float64
+	ok    bool // whether there were any
+}
+
+// knownWidth is the index of the width whose closing has the level looked at anew: every 20 minutes.
+const knownWidth = 1
+
+// knownLevel returns what is known by an instant: what a life had by that age, at any age where it levelled off and no
+// leak was found in it, or where it was before a finding was taken back.
+func knownLevel(e *Engine, s *Series, at int64) (k known) {
+	age := float64(at-e.life.first) / 1e9
+	for i := range s.past {
+		p := &s.past[i]
+		high := p.high
+		if !(p.rested && !p.curve.Called) && p.life.End.After(s.refuted) {
+			high.level, high.ok = p.curve.Known(age)
+		}
+		if high.ok && (!k.ok || high.level > k.level) {
+			k = high
+		}
+	}
+	return k
 }
 
 // startOver returns the level at which the latest lives settled after their start: the median of up to nine; ok is false
 // where there were none.
-func startOver(e *Engine, resource string) (level float64, ok bool) {
+func startOver(all []past) (level float64, ok bool) {
 	const most = 9
-	var starts [most]float64
-	n := 0
-	for i := len(e.record.Lives) - 1; i >= 0 && n < most; i-- {
-		if curve, watched := e.record.Lives[i].Curves[resource]; watched {
-			starts[n] = curve.Start
-			n++
-		}
-	}
-	if n == 0 {
+	all = all[max(0, len(all)-most):]
+	if len(all) == 0 {
 		return 0, false
 	}
-	slices.Sort(starts[:n])
-	return starts[n/2], true
+	var starts [most]float64
+	for i := range all {
+		starts[i] = all[i].curve.Start
+	}
+	slices.Sort(starts[:len(all)])
+	return starts[len(all)/2], true
 }

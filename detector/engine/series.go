@@ -53,6 +53,8 @@ type Series struct {
 	ladder   *trend.Ladder
 	track    lives.Track     // of this life
 	clock    lives.Clock     // over the lives
+	past     []past          // the lives before
+	seen     known           // of them
 	told     *alerting.Lives // of the finding of growth; nil where nothing is known of lives before
 	began    int64           // from when on the ladder knows: since the process started, or may have
 
@@ -127,7 +129,7 @@ func (s *Series) reconfigure(e *Engine, old Config, rescaled bool) {
 	}
 	if rescaled {
 		s.newLadder(e)
-		s.track = lives.NewTrack(e.scale)
+		s.track, s.past = lives.NewTrack(e.scale), nil
 	}
 }
 
@@ -182,8 +184,11 @@ func (s *Series) judge(e *Engine, at int64, closed uint8) {
 		return
 	}
 	params := s.params(e)
-	if len(e.record.Lives) > 0 {
-		params.Known, params.HasKnown = knownLevel(e, s, at)
+	if len(s.past) > 0 {
+		if closed&(1<<knownWidth) != 0 || !s.seen.ok {
+			s.seen = knownLevel(e, s, at)
+		}
+		params.Known, params.HasKnown = s.seen.level, s.seen.ok
 	}
 	over := s.growth.HeldOver()
 	change := s.growth.Judge(s.ladder, at, closed, func(w int) trend.Growth {

@@ -16,6 +16,9 @@ const (
 	steps   = 999 // of a curve's range
 	nothing = -1  // was read
 	most    = 1e100
+
+	minWidth = 1e-3 // of a stretch, in seconds: in soak mode 17 ms at the least
+	maxWidth = 1e8  // three years
 )
 
 // Curve is one resource over the age of a life: the lowest value in stretches of equal width from the first sample on,
@@ -49,14 +52,11 @@ const (
 	levelledOff = .15  // share of the growth in the last quarter of a life, below which it has levelled off
 )
 
-// Known returns the highest floor that the life had by an age in seconds, or reached at all where it levelled off; of a
-// life in which a leak was found only the first floor counts. ok is false where nothing was read.
+// Known returns the highest floor that the life had by an age in seconds, with a quarter to spare; of a life in which a
+// leak was found only the first floor counts. ok is false where nothing was read.
 func (c *Curve) Known(age float64) (level float64, ok bool) {
 	level = math.Inf(-1)
 	until := age*sameAge + c.Width
-	if c.levelled() {
-		until = math.Inf(1)
-	}
 	for i := range c.Floors {
 		if f, read := c.Level(i); read && (c.Age(i) <= until || !ok) {
 			level, ok = max(level, f), true
@@ -68,8 +68,17 @@ func (c *Curve) Known(age float64) (level float64, ok bool) {
 	return level, ok
 }
 
-// levelled reports whether little of what the life grew came in its last quarter.
-func (c *Curve) levelled() bool {
+// Highest returns the highest floor; ok is false where nothing was read.
+func (c *Curve) Highest() (level float64, ok bool) {
+	highest := int16(nothing)
+	for _, f := range c.Floors {
+		highest = max(highest, f)
+	}
+	return c.Base + float64(highest)*c.Unit, highest != nothing
+}
+
+// Levelled reports whether little of what the life grew came in its last quarter.
+func (c *Curve) Levelled() bool {
 	n := len(c.Floors)
 	kept, first, late := math.Inf(1), 0., 0.
 	for i := n - 1; i >= 0; i-- {
@@ -87,7 +96,7 @@ func (c *Curve) levelled() bool {
 }
 
 func (c *Curve) valid() bool {
-	if !(c.Width > 0) || math.IsInf(c.Width, 0) || !(c.Unit >= 0) || len(c.Floors) > points {
+	if !(c.Width >= minWidth && c.Width <= maxWidth) || !(c.Unit >= 0) || len(c.Floors) > points {
 		return false
 	}
 	for _, v := range []float64{c.Base, c.Unit, c.Start, c.Last} {
@@ -110,7 +119,6 @@ type Track struct {
 	n      int   // closed stretches
 	floors [points]float64
 	lowest float64 // of the open stretch
-	since  int64   // first reading in it
 	latest int64
 }
 
@@ -124,9 +132,6 @@ func NewTrack(scale float64) Track {
 func (t *Track) Add(age int64, value float64) {
 	if age >= t.end {
 		t.advance(age)
-	}
-	if math.IsInf(t.lowest, 1) {
-		t.since = age
 	}
 	t.latest = age
 	if value < t.lowest {

@@ -126,7 +126,7 @@ func (j *Judge) AddRunning(number int, first time.Time, track *Track) {
 }
 
 func (j *Judge) add(number int, first time.Time) *trace {
-	j.traces = append(j.traces, trace{number: number, day: int(first.Unix()/(24*3600)) % weekDays})
+	j.traces = append(j.traces, trace{number: number, day: first.UTC().Weekday()})
 	return &j.traces[len(j.traces)-1]
 }
 
@@ -243,8 +243,8 @@ func (j *Judge) takeOut(first int, length float64) (references int) {
 		t := &j.traces[i]
 		for k := range t.n {
 			age := t.age(k)
-			for age > length+slack {
-				age -= day
+			if late := age - length - slack; late > 0 {
+				age -= day * math.Ceil(late/day)
 			}
 			x := min(max(age/length*shapeBins-.5, 0), shapeBins-1)
 			b := min(int(x), shapeBins-2)

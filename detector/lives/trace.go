@@ -1,13 +1,16 @@
 package lives
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // trace is the curve of one life as it is judged.
 type trace struct {
 	number  int
-	day     int     // of the week, on which it began
-	hours   float64 // that it was watched
-	width   float64 // of a stretch, hours
+	day     time.Weekday // on which it began
+	hours   float64      // that it was watched
+	width   float64      // of a stretch, hours
 	called  bool
 	refuted bool // ended before a finding was taken back
 	n       int
