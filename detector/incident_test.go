@@ -125,3 +125,54 @@ func TestKnownLeak(t *testing.T) {
 		}
 	})
 }
+
+// Memory at a line of the runtime is told as that of the goroutines that leak: their line is named, and it is one
+// incident with them.
+func TestMemoryOfGoroutines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		leak := func(h float64) float64 { return math.Floor(40 * h) }
+		const each = 400 << 10
+		p := &profiled{
+			goroutines: map[int]func(float64) float64{10: steadyAt(100), 42: leak}, heap: map[int]func(float64) float64{100: steadyAt(50e6)},
+			runtimes: func(h float64) float64 { return each * leak(h) }, began: time.Now(), taken: map[profile.Kind]int{},
+		}
+		m, _, _ := watching(t, DefaultConfig(), func(_ int, s *sampler.Sample) error {
+			h := time.Since(p.began).Hours()
+			s.Start = p.began
+			s.Add(sampler.Goroutines, 100+leak(h))
+			s.Add(sampler.HeapLiveBytes, 50e6+each*leak(h))
+			return nil
+		})
+		m.FollowSites(p)
+		ids, named := map[string]bool{}, 0
+		m.OnAlert(func(a alerting.Alert) {
+			ids[a.ID] = true
+			for _, s := range a.Sites {
+				if s.Function == "runtime.malg" {
+					t.Errorf("%s names a line of the runtime", a.Summary)
+				}
+			}
+			if a.Resource != sampler.HeapLiveBytes {
+				return
+			}
+			named++
+			if !strings.Contains(a.Summary, "are the memory of the goroutines that leak at conn.go:42") ||
+				a.Sites[0].Line != 42 || a.Sites[0].Resource != sampler.Goroutines {
+				t.Errorf("%s: %+v", a.Summary, a.Sites)
+			}
+		})
+		if err := m.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Hour)
+		for _, s := range m.Sites() {
+			if s.Function == "runtime.malg" && s.Leaks {
+				t.Error("a line of the runtime is listed as a leak")
+			}
+		}
+		_ = m.Stop()
+		if len(ids) != 1 || named == 0 {
+			t.Errorf("%d incidents, of which %d alerts are on the heap", len(ids), named)
+		}
+	})
+}

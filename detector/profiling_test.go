@@ -27,6 +27,7 @@ type profiled struct {
 	goroutines map[int]func(hours float64) float64 // by line
 	heap       map[int]func(hours float64) float64 // bytes
 	leaked     map[int]func(hours float64) float64 // nil: the process has no such profile
+	runtimes   func(hours float64) float64         // bytes of the heap at a line of the runtime; nil: none
 	cost       profile.Cost
 	costs      func(n int) profile.Cost // of the profile of that number, where it differs
 	hang       time.Duration
@@ -63,6 +64,9 @@ func (p *profiled) Profile(_ context.Context, kind profile.Kind) (*profile.Profi
 		} else {
 			b.Add(stack, v, 0)
 		}
+	}
+	if p.runtimes != nil && kind == profile.Heap {
+		b.Add([]profile.Frame{{Function: "runtime.malg", File: "/go/src/runtime/proc.go", Line: 5274}}, 1, p.runtimes(hours))
 	}
 	out := b.Profile(time.Now())
 	out.Cost = p.cost
