@@ -66,6 +66,7 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 		}
 		current.ends = ends
 		current.statuses = d.Status()
+		p.letGo(&current, g)
 		current.lines = p.lines(&current, g)
 		current.withLoad = p.withLoad(&current, g)
 		lives = append(lives, current)
