@@ -185,7 +185,6 @@ func pageOfFleet(t *testing.T, prometheus, page string) {
 			"LEAK goroutines api v1.9, 40 of 50 replicas SECTION",
 			"LEAK container_memory_working_set_bytes shop/cart v7, 3 of 6 replicas SECTION",
 			"LEAK open_fds worker 2.4.1, 1 of 10 replicas SECTION", "LIMIT open_fds worker 2.4.1, 1 of 10 replicas SECTION",
-			"suspect open_fds pool_sawtooth, 1 of 10 replicas SECTION",
 		}
 		if diff := cmp.Diff(want, rows); diff != "" {
 			t.Errorf("%s: rows (-want +got):\n%s", scheme, diff)

@@ -39,7 +39,8 @@ const (
 	maxDenied   = 20 // queries that were denied in a row, after which all others will be; a proxy may deny some
 	maxWarnings = 5  // of the server that are kept
 	maxRedirect = 5
-	shownDetail = 120 // characters of what a server says
+	shownBegin  = 60 // characters of what a server says...
+	shownEnd    = 140
 )
 
 // TokenVariable names the environment variable that may hold a bearer token.
@@ -48,6 +49,8 @@ const TokenVariable = "LEAKTREND_PROMETHEUS_TOKEN"
 var (
 	// ErrTooLarge says that the server, or this client, will not answer as much at once. A smaller query may succeed.
 	ErrTooLarge = errors.New("too much for one query")
+	// errTooLong is ErrTooLarge for the number of instants.
+	errTooLong = fmt.Errorf("%w: too long a time", ErrTooLarge)
 	// ErrDenied says that the server does not give this client what it asked for.
 	ErrDenied = errors.New("access denied")
 	// ErrGone says that the server failed, or denied access, so often in a row that it is asked no more.
@@ -86,6 +89,7 @@ type Client struct {
 	failures                 atomic.Int64 // for good, in a row
 	denied                   atomic.Int64 // in a row
 	oversize                 atomic.Int64 // answers in a row
+	instants                 atomic.Int64 // that the server takes at once; 0 = MaxPoints, as far as is known
 	busy                     atomic.Int64 // nanoseconds that queries took, waiting for a slot not included
 
 	mu       sync.Mutex
@@ -162,6 +166,7 @@ func (c *Client) Begin() {
 	c.failures.Store(0)
 	c.denied.Store(0)
 	c.oversize.Store(0)
+	c.instants.Store(0)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.warnings = nil
@@ -224,19 +229,24 @@ type Series struct {
 }
 
 // Range evaluates a query at every instant of a grid. What the server finds too large for one query is asked for in
-// shorter ranges of time if split is set, else the error is ErrTooLarge.
+// shorter ranges of time if split is set, or if the number of instants alone is what it refuses; else the error is
+// ErrTooLarge. The number that it took then is remembered.
 func (c *Client) Range(ctx context.Context, query string, g Grid, split bool) ([]Series, error) {
 	var all []Series
 	byLabels := make(map[model.Fingerprint]int)
 	var read func(from, n int) error
 	read = func(from, n int) error {
-		for ; n > MaxPoints; from, n = from+MaxPoints, n-MaxPoints {
-			if err := read(from, MaxPoints); err != nil {
+		for atOnce := c.atOnce(); n > atOnce; from, n = from+atOnce, n-atOnce {
+			if err := read(from, atOnce); err != nil {
 				return err
 			}
 		}
 		matrix, err := c.queryRange(ctx, query, v1.Range{Start: g.At(from), End: g.At(from + n - 1), Step: g.Step})
-		if split && errors.Is(err, ErrTooLarge) && n > minPoints {
+		tooLong := errors.Is(err, errTooLong)
+		if tooLong && n > minPoints {
+			c.shorter(n / 2)
+		}
+		if (split || tooLong) && errors.Is(err, ErrTooLarge) && n > minPoints {
 			if err := read(from, n/2); err != nil {
 				return err
 			}
@@ -268,6 +278,21 @@ func (c *Client) Range(ctx context.Context, query string, g Grid, split bool) ([
 		return nil
 	}
 	return all, read(0, g.N)
+}
+
+// atOnce returns how many instants are asked for at once.
+func (c *Client) atOnce() int {
+	if n := int(c.instants.Load()); n > 0 {
+		return n
+	}
+	return MaxPoints
+}
+
+// shorter notes that the server takes fewer instants than were asked for.
+func (c *Client) shorter(n int) {
+	if n < c.atOnce() {
+		c.instants.Store(int64(n))
+	}
 }
 
 func (c *Client) queryRange(ctx context.Context, query string, r v1.Range) (model.Matrix, error) {

@@ -126,13 +126,16 @@ func (c *Client) judge(err error, seen *response) (verdict, error) {
 	if json.Unmarshal([]byte(said.Detail), &detail) == nil && detail.Error != "" {
 		kind, text = detail.Type, detail.Error
 	}
+	whole := text // a limit may be named behind an echo of the whole query
 	text = c.clean(text)
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return finalAnswer, fmt.Errorf("%w: status %d", ErrDenied, status)
 	case kind == v1.ErrTimeout:
 		return finalAnswer, fmt.Errorf("%w: the server ran out of time: %s", ErrTooLarge, text)
-	case isTooLarge(text, status):
+	case isTooLong(whole, status):
+		return finalAnswer, fmt.Errorf("%w: %s", errTooLong, text)
+	case isTooLarge(whole, status):
 		return finalAnswer, fmt.Errorf("%w: %s", ErrTooLarge, text)
 	case status/100 == 3:
 		return finalAnswer, errors.New("redirects to another host, which is not followed")
@@ -147,6 +150,17 @@ func (c *Client) judge(err error, seen *response) (verdict, error) {
 	return finalAnswer, fmt.Errorf("status %d: %s", status, text)
 }
 
+// isTooLong knows the words in which a query is refused for the number of its instants: one for fewer series would be
+// too.
+func isTooLong(text string, status int) bool {
+	if status != http.StatusUnprocessableEntity && status != http.StatusBadRequest {
+		return false
+	}
+	text = strings.ToLower(text)
+	return strings.Contains(text, "maximum resolution") || strings.Contains(text, "too many points for the given step") ||
+		strings.Contains(text, "maxpointspertimeseries")
+}
+
 // isTooLarge knows the words in which Prometheus and those that speak its API refuse a query for its size.
 func isTooLarge(text string, status int) bool {
 	if status == http.StatusRequestEntityTooLarge {
@@ -156,7 +170,11 @@ func isTooLarge(text string, status int) bool {
 		return false
 	}
 	text = strings.ToLower(text)
-	for _, words := range []string{"too many samples", "maximum resolution", "exceeds the limit", "limit reached", "too many points", "too large", "exceeded", "memory limit"} {
+	for _, words := range []string{
+		"too many samples", "exceeds the limit", "limit reached", "too many points", "too large", "exceeded", "memory limit", // Prometheus, Mimir, Thanos
+		"violated",                             // limits of Thanos' stores
+		"-search.max", "not enough memory for", // VictoriaMetrics
+	} {
 		if strings.Contains(text, words) {
 			return true
 		}
@@ -164,12 +182,13 @@ func isTooLarge(text string, status int) bool {
 	return false
 }
 
-// clean makes a text of the server fit to be shown.
+// clean makes a text of the server fit to be shown: the begin of it and the end, where the reason stands if the query is
+// echoed before.
 func (c *Client) clean(text string) string {
 	text = c.secrets.Replace(text)
 	text = redact.Printable(strings.Join(strings.Fields(text), " "))
-	if runes := []rune(text); len(runes) > shownDetail {
-		text = string(runes[:shownDetail]) + redact.Mark
+	if runes := []rune(text); len(runes) > shownBegin+shownEnd {
+		text = string(runes[:shownBegin]) + redact.Mark + string(runes[len(runes)-shownEnd:])
 	}
 	return text
 }
