@@ -17,8 +17,8 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/publish"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/progress"
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
 
 var (

@@ -22,7 +22,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
 
 // recordingServer notes what a scan asks for.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/prometheus/common/model"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
 
 // gathering joins the metrics of the processes of a batch.

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/spark"
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"

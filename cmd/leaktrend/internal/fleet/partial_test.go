@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
 
 // What fails is told, and the rest is used.

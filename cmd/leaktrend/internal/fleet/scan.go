@@ -16,8 +16,8 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )

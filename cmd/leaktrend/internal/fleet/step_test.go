@@ -8,7 +8,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
 
 // atStep reads a recording as a scan does: on a grid, each value the lowest since the instant before.

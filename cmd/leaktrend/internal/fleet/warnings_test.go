@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
 
 // What a server warns of may be missing, for the scan at hand; what it says of the language may not.
