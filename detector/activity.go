@@ -3,6 +3,12 @@ package detector
 import (
 	"context"
 	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/mdzesseis/leaktrend/detector/finding"
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/trend"
 )
 
 // activity is one run of the loop.
@@ -32,5 +38,14 @@ func awaitLoop(ctx context.Context, sampled <-chan error) (err error, returned b
 		return err, true
 	case <-late.C:
 		return nil, false
+	}
+}
+
+// warnOfSoak says so when samples come too seldom for the minimums of a soak run.
+func warnOfSoak(logger *logrus.Logger, config Config) {
+	width := finding.Stretch(trend.FinestWidth, config.Adaptive.Scale())
+	if config.Adaptive.Soak > 0 && config.CheckInterval > width {
+		logger.WithFields(logrus.Fields{"soak": config.Adaptive.Soak, "check_interval": config.CheckInterval}).
+			Warnf("Resource monitor: for this soak, check_interval should be %s or less", sampler.ShortDuration(width.Round(time.Millisecond)))
 	}
 }

@@ -2,12 +2,16 @@ package detector
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/internal/guard"
 	"github.com/mdzesseis/leaktrend/detector/lives"
 	saved "github.com/mdzesseis/leaktrend/detector/state"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -32,6 +36,57 @@ type memory struct {
 	readings int // in these
 	over     bool
 	written  time.Time // of the latest sample in what was saved
+}
+
+// earlierLives returns what is known of the lives before.
+type earlierLives = func(ctx context.Context, config Config) (lives.Record, error)
+
+const (
+	readingLimit = 30 * time.Second // for the lives before
+	readingEnd   = time.Second      // for the reader to return once that is over, or the monitor stops
+)
+
+// read begins to read the lives before where nothing of them is known. The function that it returns ends that, and
+// reports whether the reader returned.
+func (k *memory) read(ctx context.Context, read *earlierLives, logger *logrus.Logger) (end func() bool) {
+	k.of.mu.Lock()
+	config, learned := k.of.detector.Config(), k.learned
+	k.of.mu.Unlock()
+	switch {
+	case config.HistoryFrom == "" || learned || !config.Enabled:
+		return func() bool { return true }
+	case read == nil:
+		logger.Warn("Resource monitor: history_from is set, and this program has nothing that reads it: see ReadEarlierLives")
+		return func() bool { return true }
+	}
+	ctx, cancel := context.WithTimeout(ctx, readingLimit)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer cancel()
+		var record lives.Record
+		err := guard.Do(func() (err error) {
+			record, err = (*read)(ctx, config)
+			return err
+		})
+		if err == nil && len(record.Lives) > 0 {
+			err = k.learn(&saved.Saved{Record: record})
+		}
+		if err != nil && !errors.Is(err, context.Canceled) {
+			guard.Entry(logger, err).Warn("Resource monitor: what earlier lives taught cannot be read, and learning begins anew")
+		}
+	}()
+	return func() bool {
+		cancel()
+		late := time.NewTimer(readingEnd)
+		defer late.Stop()
+		select {
+		case <-ended:
+			return true
+		case <-late.C:
+			return false
+		}
+	}
 }
 
 // place says where the state belongs.

@@ -3,6 +3,7 @@
 package detector
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -176,4 +177,50 @@ func TestMonitorGoesOn(t *testing.T) {
 			t.Error("a second state is taken beside the first")
 		}
 	})
+}
+
+// What a reader of earlier lives finds is learned, though it takes its time, and once.
+func TestMonitorReadsEarlierLives(t *testing.T) {
+	earlier := lives.New(1)
+	began := time.Date(1999, 12, 1, 0, 0, 0, 0, time.UTC) // bubbles begin in 2000
+	earlier.Add(lives.Life{Start: began, First: began, End: began.Add(24 * time.Hour), Version: "0.9", Ended: lives.Replaced})
+	for _, test := range []struct {
+		name string
+		read earlierLives
+		want []string
+		logs int // warnings
+	}{
+		{"at once", func(context.Context, Config) (lives.Record, error) { return earlier, nil }, []string{"0.9 replaced", " running"}, 0},
+		{"slowly", func(ctx context.Context, _ Config) (lives.Record, error) {
+			time.Sleep(20 * time.Second)
+			return earlier, ctx.Err()
+		}, []string{"0.9 replaced", " running"}, 0},
+		{"too slowly", func(ctx context.Context, _ Config) (lives.Record, error) {
+			<-ctx.Done()
+			return earlier, ctx.Err()
+		}, []string{" running"}, 1},
+		{"nothing", func(context.Context, Config) (lives.Record, error) { return lives.New(1), nil }, []string{" running"}, 0},
+		{"panics", func(context.Context, Config) (lives.Record, error) { panic("by the test") }, []string{" running"}, 1},
+		{"no reader", nil, []string{" running"}, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			config := DefaultConfig()
+			config.HistoryFrom, config.HistorySelector = "http://prometheus", `{job="worker"}`
+			m, _, j := watching(t, config, fillSteady)
+			if test.read != nil {
+				m.ReadEarlierLives(test.read)
+			}
+			_ = m.Start()
+			time.Sleep(time.Hour)
+			if err := m.Stop(); err != nil {
+				t.Errorf("%s: %v", test.name, err)
+			}
+			if diff := cmp.Diff(test.want, livesOf(m)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.name, diff)
+			}
+			if n := strings.Count(j.text(), "warning"); n != test.logs {
+				t.Errorf("%s: %d warnings, want %d:\n%s", test.name, n, test.logs, j.text())
+			}
+		})
+	}
 }

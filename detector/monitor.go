@@ -16,7 +16,6 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/alerting/webhook"
 	"github.com/mdzesseis/leaktrend/detector/evidence"
-	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/detector/history"
 	"github.com/mdzesseis/leaktrend/detector/internal/guard"
 	"github.com/mdzesseis/leaktrend/detector/lives"
@@ -26,7 +25,6 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 	"github.com/mdzesseis/leaktrend/sampler/self"
-	"github.com/mdzesseis/leaktrend/trend"
 )
 
 // ResourceMonitor watches the process that it runs in, or another Source. All its methods are safe for concurrent use,
@@ -49,6 +47,7 @@ type ResourceMonitor struct {
 	webhook    webhook.Slot
 	uploads    webhook.Uploader
 	keeper     saved.Keeper
+	earlier    atomic.Pointer[earlierLives]
 	onAlert    atomic.Pointer[func(alerting.Alert)]
 	active     atomic.Pointer[activity]
 
@@ -145,15 +144,6 @@ type foreign struct {
 func (f foreign) Send(ctx context.Context, a alerting.Alert) error {
 	defer f.inside.Enter()()
 	return f.Sink.Send(ctx, a)
-}
-
-// warnOfSoak says so when samples come too seldom for the minimums of a soak run.
-func warnOfSoak(logger *logrus.Logger, config Config) {
-	width := finding.Stretch(trend.FinestWidth, config.Adaptive.Scale())
-	if config.Adaptive.Soak > 0 && config.CheckInterval > width {
-		logger.WithFields(logrus.Fields{"soak": config.Adaptive.Soak, "check_interval": config.CheckInterval}).
-			Warnf("Resource monitor: for this soak, check_interval should be %s or less", sampler.ShortDuration(width.Round(time.Millisecond)))
-	}
 }
 
 // OnAlert sets the function that is called with every alert, on a goroutine of its own; nil for none. It replaces the
@@ -281,6 +271,7 @@ func (m *ResourceMonitor) run(a *activity) error {
 	}()
 	endEvidence := m.state.queue.Start()
 	endKeeping := m.keeper.Start()
+	endReading := m.state.memory.read(a.ctx, m.earlier.Load(), m.logger)
 	sampled := make(chan error, 1)
 	go m.loop.serve(a.ctx, sampled)
 	err, returned := awaitLoop(a.ctx, sampled)
@@ -296,6 +287,9 @@ func (m *ResourceMonitor) run(a *activity) error {
 	go func() { kept <- endKeeping() }()
 	if !endEvidence() {
 		left.add("the work for evidence")
+	}
+	if !endReading() {
+		left.add("the reader of earlier lives")
 	}
 	if !<-kept {
 		left.add("the state directory")
@@ -393,6 +387,13 @@ func (m *ResourceMonitor) Restore(s saved.Saved) error {
 		m.state.memory.given = latest.End
 	}
 	return nil
+}
+
+// ReadEarlierLives has the monitor read what is known of the lives before from elsewhere, as package earlier does from a
+// Prometheus: once at the start, where history_from is set and the state directory has nothing, for 30 s at most and
+// without any delay to the samples. read should return soon after its context has ended. Call it before Start or Run.
+func (m *ResourceMonitor) ReadEarlierLives(read func(ctx context.Context, config Config) (lives.Record, error)) {
+	m.earlier.Store(&read)
 }
 
 // NameState sets the names under which the state directory of the configuration keeps what is learned, in place of the

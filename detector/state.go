@@ -115,7 +115,7 @@ func (m *state) judge(s *sampler.Sample) error {
 	if m.first.IsZero() {
 		m.first = s.Time
 	}
-	m.memory.keepEarly(s, m.detector.Config().StateDir != "")
+	m.memory.keepEarly(s, m.detector.Config().StateDir != "" || m.detector.Config().HistoryFrom != "")
 	events := m.detector.Observe(s)
 	m.remember(s.Time.UnixNano())
 	m.plots.Observe(m.detector, s, nil)

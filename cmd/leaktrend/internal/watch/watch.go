@@ -16,12 +16,17 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/earlier"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 // NewMonitor returns the monitor of a target.
 func NewMonitor(target source.Source, config detector.Config, logger *logrus.Logger) (*detector.ResourceMonitor, error) {
-	return detector.NewSourceMonitor(target, processOf(target), config, logger)
+	monitor, err := detector.NewSourceMonitor(target, processOf(target), config, logger)
+	if err == nil {
+		monitor.ReadEarlierLives(earlier.Read)
+	}
+	return monitor, err
 }
 
 // FollowRuntime has a monitor follow the lines of code of a Go process, and logs what of it cannot be read.
