@@ -69,6 +69,7 @@ type Held struct {
 	Rate     float64      `json:"rate"`
 	RestedAt int64        `json:"rested_at"`
 	FellAt   int64        `json:"fell_at,omitempty"`
+	Over     bool         `json:"over,omitempty"` // that was at a restart that is known
 	Took     int64        `json:"took,omitempty"`
 	Regrown  bool         `json:"regrown,omitempty"` // as far as half of what had grown, since it fell
 }
@@ -80,7 +81,7 @@ func (g *Growth) Held() *Held {
 	}
 	return &Held{
 		Measured: g.measured, Onset: g.onset, Width: g.width, From: g.from, Base: g.base, Top: g.top, Rate: g.rate, RestedAt: g.restedAt,
-		FellAt: g.fellAt, Took: g.took, Regrown: g.regrown(),
+		FellAt: g.fellAt, Over: g.over, Took: g.took, Regrown: g.regrown(),
 	}
 }
 
@@ -98,7 +99,7 @@ func (h *Held) Valid() bool {
 func (g *Growth) Take(h *Held) {
 	*g = Growth{
 		active: true, measured: h.Measured, onset: h.Onset, width: h.Width, from: h.From, base: h.Base, top: h.Top, rate: h.Rate,
-		restedAt: h.RestedAt, fellAt: h.FellAt, took: h.Took, bottom: math.Inf(1),
+		restedAt: h.RestedAt, fellAt: h.FellAt, over: h.Over, took: h.Took, bottom: math.Inf(1),
 	}
 }
 
