@@ -58,7 +58,7 @@ func TestHolders(t *testing.T) {
 	}
 }
 
-func startHolders(t *testing.T, options []string) *Process {
+func startHolders(t testing.TB, options []string) *Process {
 	t.Helper()
 	cmd := exec.Command(buildProgram(t, options...))
 	stdout, err := cmd.StdoutPipe()

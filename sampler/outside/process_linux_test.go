@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -77,7 +76,7 @@ func TestProgram(t *testing.T) {
 	if d := cmp.Diff(map[string]string{
 		"main.(*server).receive": "chan receive, by main.leak", "main.(*server).send": "chan send, by main.leak",
 		"main.(*server).choose": "select, by main.leak", "main.(*server).lock": "sync.Mutex.Lock, by main.leak",
-		"main.(*server).waitFor": reasonOfWait() + ", by main.leak", "main.(*server).watch": "sync.Cond.Wait, by main.leak",
+		"main.(*server).waitFor": "sync.WaitGroup.Wait, by main.leak", "main.(*server).watch": "sync.Cond.Wait, by main.leak",
 		"main.(*server).handle": "IO wait, by main.leak", "main.(*server).deep": "chan receive, by main.leak",
 		"main.(*server).Wait": "chan receive, by main.leak",
 	}, reasons); d != "" || len(all) != want.Number {
@@ -105,14 +104,6 @@ func TestProgram(t *testing.T) {
 		}
 		before = withoutMain(want.Goroutines)
 	}
-}
-
-// reasonOfWait is what goroutines in sync.WaitGroup.Wait wait for: it has a name of its own since Go 1.25.
-func reasonOfWait() string {
-	if slices.Contains([]string{"go1.24"}, releaseOf(runtime.Version())) {
-		return "semacquire"
-	}
-	return "sync.WaitGroup.Wait"
 }
 
 func openProcess(t testing.TB, pid int) *Process {
