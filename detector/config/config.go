@@ -39,6 +39,7 @@ type Config struct {
 	GrowthRateThreshold float64
 	KnownLeaks          string // fingerprints that are shown and counted but not alerted, separated by blanks; empty = none
 	CaptureURL          string // where captures are posted beside the alert, http or https; empty = nowhere
+	Holders             bool   // name what keeps memory alive, of a Go process that is watched from outside
 	Adaptive            Adaptive
 }
 
@@ -73,6 +74,7 @@ func (c Config) Engine() engine.Config {
 func Default() Config {
 	return Config{
 		Enabled:            true,
+		Holders:            true,
 		CheckInterval:      30 * time.Second,
 		AlertWebhookFormat: "auto",
 		AlertCooldown:      5 * time.Minute,

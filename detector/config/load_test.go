@@ -109,6 +109,7 @@ resource_monitoring:
   profile_dir: /var/tmp
   profile_max_mb: 0
   max_alert_history: 1e3
+  holders: off
   growth_rate_threshold: 12.5
   adaptive:
     enabled: false

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/config"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
@@ -24,6 +25,18 @@ func (k *keeper) Holder(_ context.Context, line profile.Frame) (string, error) {
 	return k.text, k.err
 }
 
+// viewed is a monitor of which only the configuration is seen.
+type viewed struct {
+	Monitor
+	holders bool
+}
+
+func (v viewed) View() View {
+	now := View{Config: config.Default()}
+	now.Config.Holders = v.holders
+	return now
+}
+
 func TestHold(t *testing.T) {
 	goroutines := alerting.Site{Function: "main.wait", File: "/src/a.go", Line: 1, Count: 5}
 	memory := alerting.Site{Function: "main.load", File: "/src/b.go", Line: 2, Bytes: 5}
@@ -37,20 +50,22 @@ func TestHold(t *testing.T) {
 		summary        string
 		asked          int
 		err            string
+		off            bool
 	}{
-		{"memory", "heap_live_bytes", &keeper{text: cache}, []alerting.Site{memory, other}, []string{cache, ""}, ", kept by " + cache, 1, ""},
+		{"memory", "heap_live_bytes", &keeper{text: cache}, []alerting.Site{memory, other}, []string{cache, ""}, ", kept by " + cache, 1, "", false},
 		{
 			"not the first", "rss_bytes", &keeper{text: cache}, []alerting.Site{goroutines, memory}, []string{"", cache},
-			"; what b.go:2 allocated is kept by " + cache, 1, "",
+			"; what b.go:2 allocated is kept by " + cache, 1, "", false,
 		},
-		{"not known", "heap_live_bytes", &keeper{}, []alerting.Site{memory}, []string{""}, "", 1, ""},
-		{"goroutines alone", "goroutines", &keeper{text: cache}, []alerting.Site{goroutines}, []string{""}, "", 0, ""},
-		{"descriptors", "open_fds", &keeper{text: cache}, []alerting.Site{memory}, []string{""}, "", 0, ""},
-		{"no line", "heap_live_bytes", &keeper{text: cache}, nil, nil, "", 0, ""},
-		{"fault", "heap_live_bytes", &keeper{err: errors.New("gone")}, []alerting.Site{memory}, []string{""}, "", 2, "gone"},
+		{"not known", "heap_live_bytes", &keeper{}, []alerting.Site{memory}, []string{""}, "", 1, "", false},
+		{"goroutines alone", "goroutines", &keeper{text: cache}, []alerting.Site{goroutines}, []string{""}, "", 0, "", false},
+		{"descriptors", "open_fds", &keeper{text: cache}, []alerting.Site{memory}, []string{""}, "", 0, "", false},
+		{"no line", "heap_live_bytes", &keeper{text: cache}, nil, nil, "", 0, "", false},
+		{"fault", "heap_live_bytes", &keeper{err: errors.New("gone")}, []alerting.Site{memory}, []string{""}, "", 2, "gone", false},
+		{"off", "heap_live_bytes", &keeper{text: cache}, []alerting.Site{memory}, []string{""}, "", 0, "", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			lines := NewLines(test.source, nil, nil)
+			lines := NewLines(test.source, viewed{holders: !test.off}, nil)
 			if !lines.Holds() {
 				t.Fatal("the source can tell")
 			}
@@ -78,7 +93,7 @@ func TestHold(t *testing.T) {
 		})
 	}
 	var none struct{ ProfileSource }
-	lines := NewLines(none, nil, nil)
+	lines := NewLines(none, viewed{holders: true}, nil)
 	a := alerting.Alert{Sites: []alerting.Site{memory}}
 	if a.Resource = "heap_live_bytes"; lines.Holds() || lines.Hold(t.Context(), &a) != nil {
 		t.Error("a source that cannot tell")

@@ -402,7 +402,7 @@ func (l *Lines) Holds() bool {
 // Hold is a Source: it adds to an alert on memory what keeps alive what the first of its lines has allocated.
 func (l *Lines) Hold(ctx context.Context, a *alerting.Alert) error {
 	source, ok := l.profiler.source.(holder)
-	if i, known := kindOf(a.Resource); !ok || !known || i != heapSites || a.Resource == sampler.OpenFDs {
+	if i, known := kindOf(a.Resource); !ok || !known || i != heapSites || a.Resource == sampler.OpenFDs || !l.monitor.View().Config.Holders {
 		return nil
 	}
 	return l.holders.add(ctx, source, a)
