@@ -52,6 +52,9 @@ func TestLives(t *testing.T) {
 	for ranges, half := range []string{generate.Tune: "tune", generate.Report: "report"} {
 		o := generate.Options{Seed: seed, PerFamily: each, Ranges: generate.Split(ranges)}
 		t.Run(half+" half", func(t *testing.T) {
+			if testing.Short() && o.Ranges == generate.Tune {
+				t.Skip("the other half is measured")
+			}
 			alone, over := liveAll(t, o)
 			t.Logf("seed %d, %d of each family; each life alone | over lives", seed, each)
 			rate, recall := livesFigures(t, alone, over, text != "")
