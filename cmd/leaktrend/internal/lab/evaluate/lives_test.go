@@ -58,10 +58,10 @@ func TestLives(t *testing.T) {
 			alone, over := liveAll(t, o)
 			t.Logf("seed %d, %d of each family; each life alone | over lives", seed, each)
 			rate, recall := livesFigures(t, alone, over, text != "")
-			if 1000*rate.Low > 25 {
+			if 1000*rate.Low > 2 {
 				t.Errorf("%s false alarms per 1000 process-days after the first life, without the ambiguous families", perThousand(rate))
 			}
-			if recall.High < .3 {
+			if recall.High < .6 {
 				t.Errorf("%s of the daily leaks of 30 %% or more are found by the sixth life", percent(recall))
 			}
 		})
