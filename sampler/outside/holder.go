@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -96,13 +97,13 @@ func (s *search) readSpans(ctx context.Context) bool {
 			s.spans = append(s.spans, h)
 		}
 	}
-	slices.SortFunc(s.spans, func(a, b heapSpan) int { return compare(a.start, b.start) })
+	slices.SortFunc(s.spans, func(a, b heapSpan) int { return cmp.Compare(a.start, b.start) })
 	return ctx.Err() == nil && total <= maxScanned
 }
 
 // object returns the object that an address is in.
 func (s *search) object(at uint64) (base, end uint64, ok bool) {
-	i, found := slices.BinarySearchFunc(s.spans, at, func(h heapSpan, at uint64) int { return compare(h.start, at) })
+	i, found := slices.BinarySearchFunc(s.spans, at, func(h heapSpan, at uint64) int { return cmp.Compare(h.start, at) })
 	if !found {
 		i--
 	}
@@ -150,7 +151,7 @@ func (s *search) sampled(ctx context.Context, of map[uint64]bool) bool {
 // index makes the frontier ready to be looked up by address.
 func (s *search) index() {
 	s.all = slices.Clone(s.frontier)
-	slices.SortFunc(s.all, func(a, b *node) int { return compare(a.base, b.base) })
+	slices.SortFunc(s.all, func(a, b *node) int { return cmp.Compare(a.base, b.base) })
 	clear(s.pages)
 	for _, n := range s.all {
 		last := (n.end - 1) >> pageShift
@@ -165,7 +166,7 @@ func (s *search) at(address uint64) *node {
 	if page := address >> pageShift; s.pages[page%pageBits/64]&(1<<(page%64)) == 0 {
 		return nil
 	}
-	i, found := slices.BinarySearchFunc(s.all, address, func(n *node, at uint64) int { return compare(n.base, at) })
+	i, found := slices.BinarySearchFunc(s.all, address, func(n *node, at uint64) int { return cmp.Compare(n.base, at) })
 	if !found {
 		i--
 	}

@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -58,8 +59,8 @@ func (m *memory) gather(parts []part) {
 	for i := range parts {
 		order = append(order, int32(i))
 	}
-	if !slices.IsSortedFunc(parts, func(a, b part) int { return compare(a.at, b.at) }) {
-		slices.SortFunc(order, func(a, b int32) int { return compare(parts[a].at, parts[b].at) })
+	if !slices.IsSortedFunc(parts, func(a, b part) int { return cmp.Compare(a.at, b.at) }) {
+		slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(parts[a].at, parts[b].at) })
 	}
 	runs := m.runs[:0]
 	for i := 0; i < len(order); {
@@ -86,16 +87,6 @@ func (m *memory) gather(parts []part) {
 		m.readRuns(parts, order, runs[:n], size)
 		runs = runs[n:]
 	}
-}
-
-func compare(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // run is parts that lie close together.

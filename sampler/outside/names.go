@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"cmp"
 	"debug/dwarf"
 	"debug/elf"
 	"encoding/binary"
@@ -34,13 +35,13 @@ func readNames(t *target) (*names, bool) {
 			n.symbols = append(n.symbols, v)
 		}
 	}
-	slices.SortFunc(n.symbols, func(a, b elf.Symbol) int { return compare(a.Value, b.Value) })
+	slices.SortFunc(n.symbols, func(a, b elf.Symbol) int { return cmp.Compare(a.Value, b.Value) })
 	return n, len(n.symbols) > 0
 }
 
 // symbol returns the variable that an address is in.
 func (n *names) symbol(at uint64) (elf.Symbol, bool) {
-	i, found := slices.BinarySearchFunc(n.symbols, at, func(v elf.Symbol, at uint64) int { return compare(v.Value, at) })
+	i, found := slices.BinarySearchFunc(n.symbols, at, func(v elf.Symbol, at uint64) int { return cmp.Compare(v.Value, at) })
 	if !found {
 		i--
 	}
@@ -72,7 +73,7 @@ func (n *names) variable(at uint64) Holder {
 		return n.field(v.Name, n.typeOf(v.Name), v.Value, at)
 	}
 	// What a variable points to from the start has no name of its own.
-	i, found := slices.BinarySearchFunc(n.nameless(), at, func(p pointer, at uint64) int { return compare(p.to, at) })
+	i, found := slices.BinarySearchFunc(n.nameless(), at, func(p pointer, at uint64) int { return cmp.Compare(p.to, at) })
 	if !found {
 		i--
 	}
@@ -114,7 +115,7 @@ func (n *names) nameless() []pointer {
 			}
 		}
 	}
-	slices.SortFunc(n.pointers, func(a, b pointer) int { return compare(a.to, b.to) })
+	slices.SortFunc(n.pointers, func(a, b pointer) int { return cmp.Compare(a.to, b.to) })
 	return n.pointers
 }
 
