@@ -4,8 +4,8 @@ import (
 	"math"
 	"time"
 
-	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/prom"
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
 
 const (
