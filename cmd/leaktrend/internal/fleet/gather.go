@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
+	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 // gathering joins the metrics of the processes of a batch.
@@ -17,9 +18,10 @@ type gathering struct {
 	byLabels map[model.Fingerprint]*process
 	order    []*process
 
-	context []contextSeries
-	builds  []buildSeries
-	loads   map[string][]float64 // by place
+	context   []contextSeries
+	contextAt map[string]int // of a metric with its labels, in context
+	builds    []buildSeries
+	loads     map[string][]float64 // by place
 }
 
 type contextSeries struct {
@@ -38,17 +40,56 @@ func (g *gathering) place(labels model.Metric) string {
 	return string(labels[model.LabelName(g.batch.source.outer)]) + "\x00" + string(labels[model.LabelName(g.batch.source.inner)])
 }
 
+// passedOn are the labels of a target behind another one, which passes on what it knows, or is of another cluster.
+var passedOn = append([]string{"exported_job", "exported_instance"}, clusterLabels...)
+
 // target names the target, or the container, that a series belongs to.
 func (g *gathering) target(labels model.Metric) string {
 	name := g.place(labels)
-	if g.batch.source.container {
+	switch {
+	case g.batch.source.docker:
+		name += "\x00" + string(labels["instance"])
+	case g.batch.source.container:
 		name += "\x00" + string(labels["container"])
+	}
+	for _, label := range passedOn {
+		if v := labels[model.LabelName(label)]; v != "" {
+			name += "\x00" + label + "=" + string(v)
+		}
 	}
 	return name
 }
 
+// deduplicated returns labels without those that tell the scrapers of one target apart.
+func (r *role) deduplicated(labels model.Metric) model.Metric {
+	names := replicaLabels
+	if _, known := sampler.Lookup(r.Resource); known || !r.judged() {
+		names = append(slices.Clip(names), replicaLabel)
+	}
+	for _, name := range names {
+		if _, ok := labels[name]; ok {
+			labels = labels.Clone()
+			for _, name := range names {
+				delete(labels, name)
+			}
+			break
+		}
+	}
+	return labels
+}
+
+// fill puts what another scraper of the same target read where this one read nothing.
+func fill(values, other []float64) {
+	for i, v := range values {
+		if math.IsNaN(v) {
+			values[i] = other[i]
+		}
+	}
+}
+
 func (g *gathering) add(r role, series []prom.Series) {
 	for _, one := range series {
+		one.Labels = r.deduplicated(one.Labels)
 		switch {
 		case r.build:
 			version := one.Labels["version"]
@@ -57,9 +98,31 @@ func (g *gathering) add(r role, series []prom.Series) {
 			}
 		case r.judged():
 			p := g.process(one.Labels)
-			p.readings = append(p.readings, reading{r.Resource, r.rank, one.Values})
+			if at := slices.IndexFunc(p.readings, func(known reading) bool { return known.metric == r.Name }); at >= 0 {
+				fill(p.readings[at].values, one.Values)
+				continue
+			}
+			p.readings = append(p.readings, reading{r.Resource, r.Name, r.rank, one.Values})
 		default:
+			key := r.Name + "\x00" + withoutName(one.Labels).Fingerprint().String()
+			if at, known := g.contextAt[key]; known {
+				g.context[at].join(one.Values)
+				continue
+			}
+			g.contextAt[key] = len(g.context)
 			g.context = append(g.context, contextSeries{r, one})
+		}
+	}
+}
+
+// join takes what another scraper of the same target read: a target is up if one of them reached it.
+func (c *contextSeries) join(other []float64) {
+	fill(c.Values, other)
+	if c.up {
+		for i, v := range other {
+			if v > c.Values[i] {
+				c.Values[i] = v
+			}
 		}
 	}
 }
@@ -85,7 +148,7 @@ func (g *gathering) process(labels model.Metric) *process {
 	key := labels.Fingerprint()
 	p := g.byLabels[key]
 	if p == nil {
-		p = &process{labels: make(map[string]string, len(labels)), container: g.batch.source.container}
+		p = &process{labels: make(map[string]string, len(labels)), container: g.batch.source.container, docker: g.batch.source.docker}
 		for name, value := range labels {
 			p.labels[string(name)] = string(value)
 		}

@@ -18,6 +18,7 @@ import (
 type process struct {
 	labels    map[string]string // without the metric's name
 	container bool              // known by the kubelet, whose job says nothing of it
+	docker    bool              // a container, of no pod
 	readings  []reading
 	ceilings  []ceiling
 	start     []float64 // unix seconds; nil = unknown
@@ -29,6 +30,7 @@ type process struct {
 
 type reading struct {
 	resource string
+	metric   string
 	rank     int // of two metrics of one resource the lower one wins
 	values   []float64
 }
@@ -66,7 +68,7 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 		}
 		current.ends = ends
 		current.statuses = d.Status()
-		p.letGo(&current, g)
+		letGo(p, &current, g)
 		current.lines = p.lines(&current, g)
 		current.withLoad = p.withLoad(&current, g)
 		lives = append(lives, current)

@@ -76,7 +76,7 @@ func TestLoadOfContainers(t *testing.T) {
 	if err != nil || len(r.Missing) > 0 {
 		t.Fatal(err, r.Missing)
 	}
-	want := []string{"container_memory_working_set_bytes job=shop/cart version= 1/1"}
+	want := []string{"container_memory_working_set_bytes namespace=shop job=shop/cart version= 1/1"}
 	if diff := cmp.Diff(want, brief(r.Suspects)); diff != "" || len(r.Findings) > 0 {
 		t.Errorf("suspects (-want +got):\n%s\nfindings %q", diff, brief(r.Findings))
 	}

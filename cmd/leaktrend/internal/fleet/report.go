@@ -100,6 +100,8 @@ type Report struct {
 	Suspects []Finding
 	Limits   []Finding // close to or beyond a ceiling now
 	Missing  []Missing
+	// Hints say which flags would tell more.
+	Hints []string
 }
 
 // Missing is a part of the fleet that could not be read.
@@ -138,6 +140,7 @@ type collector struct {
 
 	mu        sync.Mutex
 	groups    map[string]*group
+	unnamed   map[string]*unnamed // by job
 	processes int
 	judged    int
 }
@@ -168,6 +171,7 @@ func (c *collector) add(p *process, lives []life) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.processes++
+	c.unnamedIn(p)
 	type key struct{ group, resource string }
 	counted := map[key]bool{}
 	judged := map[string]bool{}
@@ -296,7 +300,7 @@ func compareReplicas(a, b *Replica) int {
 func (c *collector) report(fdr float64) *Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := &Report{FDR: fdr, Processes: c.processes, Judged: c.judged}
+	r := &Report{FDR: fdr, Processes: c.processes, Judged: c.judged, Hints: c.hints()}
 	var candidates, explained []Finding
 	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
 		g := c.groups[name]
@@ -375,14 +379,8 @@ func (c *collector) compareVersions(f *Finding) {
 	if !slices.Contains(c.groupBy, versionLabel) {
 		return
 	}
-	same := func(g *group) bool {
-		for i, l := range g.labels {
-			if l.Name != versionLabel && l != f.Group[i] {
-				return false
-			}
-		}
-		return true
-	}
+	of := workloadOf(f.Group)
+	same := func(g *group) bool { return slices.Equal(workloadOf(g.labels), of) }
 	for _, g := range c.groups {
 		t := g.resources[f.Resource.Name]
 		if t == nil || t.replicas == 0 || !same(g) {
@@ -409,13 +407,20 @@ func (c *collector) compareVersions(f *Finding) {
 	}
 }
 
+// workloadOf returns the labels of a group without its version.
+func workloadOf(group []Label) []Label {
+	return slices.DeleteFunc(slices.Clone(group), func(l Label) bool { return l.Name == versionLabel })
+}
+
 // leaks reports whether enough replicas of a version grow for the version to be what they share.
 func (v *VersionCount) leaks() bool { return 2*v.Growing >= v.Replicas }
 
 // Labels that a group may have beside those of the series.
 const (
-	versionLabel = "version"
-	jobLabel     = "job"
+	versionLabel   = "version"
+	jobLabel       = "job"
+	namespaceLabel = "namespace"
+	clusterLabel   = "cluster"
 )
 
 // versionLabels are labels that hold the version of what runs, by preference.
@@ -435,29 +440,4 @@ func versionOf(labels map[string]string) string {
 	}
 	_, hash, _ := strings.Cut(digest, ":")
 	return hash[:min(len(hash), 12)]
-}
-
-// serviceOf returns what stands for the job: that of a container is the kubelet's, which says nothing of what runs in
-// it.
-func serviceOf(p *process) string {
-	if p.container {
-		return p.labels["namespace"] + "/" + p.labels["container"]
-	}
-	return p.labels[jobLabel]
-}
-
-// groupOf returns the name and the labels of the group of a process.
-func (c *collector) groupOf(p *process, version string) (name string, values []Label) {
-	for _, label := range c.groupBy {
-		value := p.labels[label]
-		switch label {
-		case versionLabel:
-			value = version
-		case jobLabel:
-			value = serviceOf(p)
-		}
-		values = append(values, Label{label, value})
-		name += value + "\x00"
-	}
-	return name, values
 }

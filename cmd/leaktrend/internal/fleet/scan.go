@@ -92,7 +92,7 @@ func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 	}
 	s := &scan{
 		Options: o, server: server, config: config, missing: map[Missing]int{},
-		found: &collector{calibration: o.Calibration, groupBy: o.GroupBy, groups: map[string]*group{}, load: loadResource},
+		found: &collector{calibration: o.Calibration, groupBy: o.GroupBy, groups: map[string]*group{}, unnamed: map[string]*unnamed{}, load: loadResource},
 	}
 	s.start, s.end = o.Grid.At(0).Add(-o.Grid.Step), o.Grid.At(o.Grid.N-1)
 	err := s.run(ctx)
@@ -220,11 +220,7 @@ func (s *scan) run(ctx context.Context) error {
 func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) error {
 	outers, err := s.server.LabelValues(ctx, src.outer, src.with(), s.start, s.end)
 	if err != nil {
-		what := "all processes"
-		if src.container {
-			what = "all containers"
-		}
-		return s.unplanned(ctx, Label{}, what, err)
+		return s.unplanned(ctx, Label{}, "all "+src.what, err)
 	}
 	// Series without the label belong to no value of it.
 	outers = append(outers, "")
@@ -402,7 +398,7 @@ func (s *scan) query(b *batch, r role) string {
 // is noted.
 func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 	alone := len(b.inner) == 1
-	g := gathering{byLabels: map[model.Fingerprint]*process{}, scan: s, batch: b}
+	g := gathering{byLabels: map[model.Fingerprint]*process{}, contextAt: map[string]int{}, scan: s, batch: b}
 	read := 0
 	for _, r := range b.roles {
 		series, err := s.server.Range(ctx, s.query(b, r), s.Grid, alone)

@@ -208,8 +208,8 @@ func TestGrouping(t *testing.T) {
 	}
 	want := []string{
 		"goroutines job=api version=v1.9 4/5 [v1.8 0/5] [v1.9 4/5] first v1.9",
-		"container_memory_working_set_bytes job=shop/cart version=v7 1/1 [v7 1/1]",
 		"rss_bytes job=static version=1.1 1/1 [1.0 0/1] [1.1 1/1] first 1.1",
+		"container_memory_working_set_bytes namespace=shop job=shop/cart version=v7 1/1 [v7 1/1]",
 		"open_fds job=gone version=v1 5/5 [v1 5/5] [v2 0/5] ended",
 	}
 	if diff := cmp.Diff(want, brief(r.Findings)); diff != "" {
@@ -292,45 +292,6 @@ func TestStandingGrowth(t *testing.T) {
 	}
 }
 
-// A finding stands by what is there now: a climb that has fallen back is none, whether it fell hours ago or a quarter of
-// an hour, at once or by and by, and a leak whose latest reading alone is low still is one.
-func TestFellBack(t *testing.T) {
-	fallen := func(ago, over int) []float64 {
-		back := week.N - ago
-		return values(func(i int) float64 {
-			level := 1e8 * (1 + .6*float64(min(i, back))/float64(back))
-			if i >= back {
-				level -= 6e7 * min(1, float64(i-back+1)/float64(over))
-			}
-			return level * (1 + .01*math.Sin(float64(i*i)))
-		})
-	}
-	slip := fallen(0, 1)
-	slip[week.N-1] = 1e8
-	leak := []string{"app_cache_bytes job=cache 1/1"}
-	for _, test := range []struct {
-		name   string
-		values []float64
-		want   []string
-	}{
-		{"not yet", fallen(0, 1), leak},
-		{"a low reading at the end", slip, leak},
-		{"a quarter of an hour ago", fallen(3, 1), nil},
-		{"four hours ago", fallen(48, 1), nil},
-		{"over two hours, four hours ago", fallen(48, 24), nil},
-	} {
-		m := &memory{}
-		m.add("__name__=app_cache_bytes,job=cache,instance=a:80", test.values)
-		r, err := scanOf(t, m, func(o *Options) { o.Matches, o.GroupBy = []string{"app_cache_bytes"}, []string{"job"} })
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(test.want, brief(append(r.Findings, r.Suspects...))); diff != "" {
-			t.Errorf("%s: (-want +got):\n%s", test.name, diff)
-		}
-	}
-}
-
 func TestCeilingsAndLoad(t *testing.T) {
 	m := &memory{}
 	m.add("__name__=process_open_fds,job=a,instance=1", growing(100, 90, 0))
@@ -394,7 +355,7 @@ func TestMatches(t *testing.T) {
 		// A process is one, whatever is selected of it.
 		{[]string{`go_goroutines`, `queue_depth`}, []string{"job"}, []string{"goroutines job=a 1/1", "queue_depth job=a 1/1"}, 1, nil},
 		{[]string{`{__name__=~"container_.*|queue_depth"}`}, []string{"job", "version"},
-			[]string{"container_sockets job=shop/cart version=v7 1/1 [v7 1/1]", "queue_depth job=a version= 1/1 [ 1/1]"}, 2, nil},
+			[]string{"container_sockets namespace=shop job=shop/cart version=v7 1/1 [v7 1/1]", "queue_depth job=a version= 1/1 [ 1/1]"}, 2, nil},
 	} {
 		r, err := scanOf(t, m, func(o *Options) { o.Matches, o.GroupBy = test.matches, test.groupBy })
 		if err != nil {

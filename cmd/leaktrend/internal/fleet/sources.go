@@ -16,6 +16,8 @@ type source struct {
 	outer     string     // label: targets are listed for one value of it at a time
 	inner     string     // label: and queried for some values of it at a time
 	container bool
+	docker    bool   // containers that no Kubernetes runs
+	what      string // they are, in the plural
 }
 
 // with returns the selectors with further matchers.
@@ -81,26 +83,36 @@ func (s *scan) sources() ([]source, error) {
 		return []source{
 			processSource(selector{nameIsOneOf(processes)}),
 			containerSource(selector{nameIsOneOf(containers) + `,container!="",container!="POD"`}),
+			dockerSource(selector{nameIsOneOf(containers) + `,container="",` + ofDocker}),
 		}, nil
 	}
-	var processes, containers []selector
+	var processes, containers, dockers []selector
 	for _, m := range s.Matches {
 		parsed, err := parseSelector(m)
 		if err != nil {
 			return nil, err
 		}
 		processes = append(processes, parsed.and(`__name__!~"`+containerPrefix+`.*"`))
-		containers = append(containers, parsed.and(`__name__=~"`+containerPrefix+`.*"`))
+		all := parsed.and(`__name__=~"` + containerPrefix + `.*"`)
+		containers = append(containers, all.and(`pod!=""`), all.and(`pod="",name=""`))
+		dockers = append(dockers, all.and(ofDocker))
 	}
-	return []source{processSource(processes...), containerSource(containers...)}, nil
+	return []source{processSource(processes...), containerSource(containers...), dockerSource(dockers...)}, nil
 }
 
 func processSource(selectors ...selector) source {
-	return source{selectors: selectors, outer: jobLabel, inner: "instance"}
+	return source{selectors: selectors, outer: jobLabel, inner: "instance", what: "processes"}
 }
 
 func containerSource(selectors ...selector) source {
-	return source{selectors: selectors, outer: "namespace", inner: "pod", container: true}
+	return source{selectors: selectors, outer: namespaceLabel, inner: "pod", container: true, what: "containers"}
+}
+
+// ofDocker matches what cAdvisor says of a container that has a name and is in no pod.
+const ofDocker = `pod="",name!=""`
+
+func dockerSource(selectors ...selector) source {
+	return source{selectors: selectors, outer: jobLabel, inner: "name", container: true, docker: true, what: "containers without a pod"}
 }
 
 // CheckSelector says what is wrong with a selector as far as can be told without the server.

@@ -19,7 +19,7 @@ const (
 
 // letGo takes back the growth of a life that has fallen back by its end. The detector, which sees one reading at a time,
 // waits for hours for what fell to climb again; a scan reports what is there.
-func (p *process) letGo(l *life, g prom.Grid) {
+func letGo(p *process, l *life, g prom.Grid) {
 	for i := range l.statuses {
 		s := &l.statuses[i]
 		if !s.Trend || s.Evidence == nil {

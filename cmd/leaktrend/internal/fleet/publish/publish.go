@@ -110,7 +110,7 @@ func (p *Publisher) writePage(r *fleet.Report) error {
 	return output.WriteFile(p.Page, 0o644, func(w io.Writer) error { return writePage(w, p.Server, r, p.All) })
 }
 
-// reportMissing tells what could not be read.
+// reportMissing tells what could not be read, and which flags would tell more.
 func (p *Publisher) reportMissing(r *fleet.Report) {
 	const limit = 20
 	for i, m := range r.Missing {
@@ -123,5 +123,8 @@ func (p *Publisher) reportMissing(r *fleet.Report) {
 			count = " (" + plain.Count(m.Count, "target") + ")"
 		}
 		fmt.Fprintf(p.Stderr, "missing: %s%s: %s\n", terminal.Printable(m.What), count, terminal.Printable(m.Why))
+	}
+	for _, hint := range r.Hints {
+		fmt.Fprintf(p.Stderr, "hint: %s\n", terminal.Printable(hint))
 	}
 }

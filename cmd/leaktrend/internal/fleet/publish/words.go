@@ -13,11 +13,19 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/wording"
 )
 
-// groupText names a group as people do: its values in order.
+// groupText names a group as people do: its values in order, a job with its namespace.
 func groupText(x *fleet.Finding) string {
 	var parts []string
+	namespace := ""
 	for _, l := range x.Group {
-		if l.Value != "" {
+		switch {
+		case l.Value == "":
+		case l.Name == "namespace":
+			namespace = l.Value + "/"
+			parts = append(parts, l.Value)
+		case l.Name == "job" && namespace != "":
+			parts[len(parts)-1] = namespace + strings.TrimPrefix(l.Value, namespace)
+		default:
 			parts = append(parts, l.Value)
 		}
 	}
@@ -87,7 +95,9 @@ func summary(x *fleet.Finding) string {
 
 // placeOf names a process by the label that tells it from the others of its group.
 func placeOf(r *fleet.Replica) string {
-	for _, name := range []string{"pod", "instance", "container", "host"} {
+	for _, name := range []string{
+		"exported_pod", "pod", "kubernetes_pod_name", "k8s_pod_name", "name", "exported_instance", "instance", "container", "host",
+	} {
 		if v := r.Labels[name]; v != "" {
 			return v
 		}
