@@ -4,6 +4,8 @@ package detector
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -223,4 +225,58 @@ func TestMonitorReadsEarlierLives(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A leak that no life is long enough for is called over lives: a process that is deployed daily and leaks a third of its
+// descriptors in each life is called by the sixth, which names the versions; a replay of all samples decides the same.
+func TestMonitorCallsOverLives(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a week of samples, and of states that are written")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		var live []alerting.Event
+		var samples []sampler.Sample
+		for life := range 6 {
+			version := fmt.Sprintf("2.1.%d", life/3)
+			config := DefaultConfig()
+			config.StateDir, config.CheckInterval = dir, 5*time.Minute
+			start := time.Now()
+			m, _, j := watching(t, config, func(n int, s *sampler.Sample) error {
+				s.Start, s.Version = start, version
+				s.Add(sampler.OpenFDs, math.Round(100+33*time.Since(start).Hours()/24+3*jitterAt(n, life)))
+				s.Add(sampler.CPUSeconds, float64(n))
+				return nil
+			})
+			m.OnAlert(func(a alerting.Alert) { live = append(live, a.Event) })
+			m.OnSample(func(s *sampler.Sample) { samples = append(samples, s.Clone()) })
+			_ = m.Start()
+			time.Sleep(24*time.Hour - 30*time.Second)
+			_ = m.Stop()
+			if text := j.text(); strings.Contains(text, "state") && strings.Contains(text, "warning") {
+				t.Errorf("life %d:\n%s", life+1, text)
+			}
+			time.Sleep(30 * time.Second)
+		}
+		if len(live) == 0 || live[0].Status != alerting.Firing || !strings.Contains(live[0].Summary, "2.1.0") {
+			t.Errorf("alerted: %+v", live)
+		}
+		d, err := New(DefaultConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var replayed []string
+		for i := range samples {
+			for _, e := range d.Observe(&samples[i]) {
+				replayed = append(replayed, fmt.Sprint(e.Time, e.Status, e.Resource, e.Summary))
+			}
+		}
+		var alerted []string
+		for _, e := range live {
+			alerted = append(alerted, fmt.Sprint(e.Time, e.Status, e.Resource, e.Summary))
+		}
+		if diff := cmp.Diff(replayed, alerted); diff != "" {
+			t.Errorf("(-replayed +live):\n%s", diff)
+		}
+	})
 }

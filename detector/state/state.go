@@ -20,7 +20,8 @@ import (
 
 const (
 	// longest between two writes, and how much of a run may be lost where it is killed when it is younger
-	maxEvery    = 5 * time.Minute
+	maxEvery    = 15 * time.Minute
+	maxRetry    = 5 * time.Minute
 	lostShare   = 16
 	minEvery    = time.Second
 	firstRetry  = time.Second
@@ -144,7 +145,7 @@ func (r *run) keep(ctx context.Context) {
 func (r *run) next(err error) time.Duration {
 	if err != nil {
 		r.failed++
-		return min(firstRetry<<min(r.failed-1, 20), maxEvery)
+		return min(firstRetry<<min(r.failed-1, 20), maxRetry)
 	}
 	r.failed = 0
 	shortest := minEvery
