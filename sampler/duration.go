@@ -16,8 +16,8 @@ var errDuration = errors.New("must be a duration, as in 30s, 1h30m, 7d or 1d12h"
 var errLongDuration = errors.New("is too long: a duration has at most 292 years")
 
 // ParseDuration reads a length of time as users write it on command lines and in files: what time.ParseDuration reads,
-// and days (d, of 24 hours) and weeks (w) beside the other units, as in 7d, 1d12h, 1.5d or -2w. The error is a clause
-// without the text.
+// and days (d, of 24 hours), weeks (w) and years (y, of 365 days, as in Prometheus) beside the other units, as in 7d,
+// 1d12h, 1.5d, -2w or 1y. The error is a clause without the text.
 func ParseDuration(text string) (time.Duration, error) {
 	rest, sign := text, 1.
 	if rest != "" && (rest[0] == '-' || rest[0] == '+') {
@@ -64,7 +64,7 @@ func cutPart(text string) (number, unit, rest string) {
 
 // partOf returns what a number of a unit is.
 func partOf(number, unit string) (time.Duration, error) {
-	of := map[string]time.Duration{"d": day, "w": 7 * day}[unit]
+	of := map[string]time.Duration{"d": day, "w": 7 * day, "y": 365 * day}[unit]
 	if of == 0 {
 		d, err := time.ParseDuration(number + unit)
 		switch {
