@@ -152,6 +152,7 @@ type partsGrown struct {
 	parts     []breakdown.Part
 	since     time.Time // of the breakdown it is compared with; zero where there is none
 	estimated bool
+	goHeap    bool // whether the process has one
 }
 
 // find looks at what the resource of an alert grew by, at no more than most of its descriptors or threads. The error wraps
@@ -169,7 +170,7 @@ func (p *Parts) find(ctx context.Context, a *alerting.Alert, most int) (g partsG
 		return g, err
 	}
 	before := p.before(i, a)
-	g.parts, g.estimated = now.Parts(before), now.Seen < now.Total
+	g.parts, g.estimated, g.goHeap = now.Parts(before), now.Seen < now.Total, now.Has(wording.GoHeap)
 	if before != nil {
 		g.since, g.estimated = before.Time, g.estimated || before.Seen < before.Total
 	}
@@ -199,7 +200,7 @@ func (p *Parts) Add(ctx context.Context, a *alerting.Alert) error {
 		a.Parts = append(a.Parts, one)
 	}
 	if len(a.Parts) > 0 {
-		a.Summary += "; " + wording.PartClause(a.Resource, a.Parts)
+		a.Summary += "; " + wording.PartClause(a.Resource, a.Parts, grown.goHeap)
 	}
 	return nil
 }

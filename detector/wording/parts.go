@@ -10,11 +10,11 @@ import (
 )
 
 // PartClause says what grew in descriptors, threads or resident memory, by the first of their parts, in a clause such as
-// "95 of 97 new descriptors are tcp CLOSE_WAIT to 10.0.0.5:5432".
-func PartClause(resource string, parts []alerting.Part) string {
+// "95 of 97 new descriptors are tcp CLOSE_WAIT to 10.0.0.5:5432". goHeap says whether the process has a heap of Go.
+func PartClause(resource string, parts []alerting.Part, goHeap bool) string {
 	p := &parts[0]
 	if resource == sampler.RSSBytes {
-		return memoryClause(parts)
+		return memoryClause(parts, goHeap)
 	}
 	plural := "threads"
 	name := p.Detail
@@ -40,15 +40,17 @@ func PartClause(resource string, parts []alerting.Part) string {
 	return text + " " + plural + " are " + name
 }
 
-// The name of the heap among the parts of memory, and what tells that memory was freed.
+// GoHeap is the name of the heap of Go among the parts of memory.
+const GoHeap = "Go heap"
+
+// What tells memory of the heap that is in use from what was freed.
 const (
-	goHeap     = "Go heap"
 	liveHeap   = "live"
 	freedStart = "freed"
 )
 
 // memoryClause says which part of resident memory grew: "of +1.2 GB, 1.1 GB are malloc (libfoo.so), not the Go heap".
-func memoryClause(parts []alerting.Part) string {
+func memoryClause(parts []alerting.Part, goHeap bool) string {
 	p := &parts[0]
 	r, _ := sampler.Lookup(sampler.RSSBytes)
 	name := p.What
@@ -59,11 +61,11 @@ func memoryClause(parts []alerting.Part) string {
 		return fmt.Sprintf("%s of the %s are %s", r.Format(p.Count), r.Format(p.Count/p.Share), name)
 	}
 	of := fmt.Sprintf("of +%s, %s", r.Format(p.Growth/p.Share), r.Format(p.Growth))
-	freed := p.What == goHeap && strings.HasPrefix(p.Detail, freedStart)
+	freed := p.What == GoHeap && strings.HasPrefix(p.Detail, freedStart)
 	if freed && !grows(parts, liveHeap) {
 		return "the live heap is flat: " + of + " were " + p.Detail
 	}
-	if p.What != goHeap && !grows(parts, "") {
+	if goHeap && p.What != GoHeap && !grows(parts, "") {
 		name += ", not the Go heap"
 	}
 	return of + " are " + name
@@ -72,7 +74,7 @@ func memoryClause(parts []alerting.Part) string {
 // grows reports whether a part of the heap grew, any for the empty detail.
 func grows(parts []alerting.Part, detail string) bool {
 	for i := range parts {
-		if p := &parts[i]; p.What == goHeap && p.Growth > 0 && strings.HasPrefix(p.Detail, detail) {
+		if p := &parts[i]; p.What == GoHeap && p.Growth > 0 && strings.HasPrefix(p.Detail, detail) {
 			return true
 		}
 	}

@@ -24,7 +24,7 @@ func TestPartClause(t *testing.T) {
 		{sampler.Threads, alerting.Part{What: "thread", Detail: "worker-*, sleeping", Count: 40, Growth: 38, Share: .95},
 			"38 of 40 new threads are worker-*, sleeping"},
 	} {
-		if diff := cmp.Diff(test.want, PartClause(test.resource, []alerting.Part{test.part})); diff != "" {
+		if diff := cmp.Diff(test.want, PartClause(test.resource, []alerting.Part{test.part}, true)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
@@ -37,17 +37,19 @@ func TestMemoryClause(t *testing.T) {
 	}
 	live, freed := part("Go heap", "live", .2*gb, .2), part("Go heap", "freed, not returned to the system (GOGC 100)", .8*gb, .8)
 	for _, test := range []struct {
-		parts []alerting.Part
-		want  string
+		parts   []alerting.Part
+		want    string
+		foreign bool // no program of Go
 	}{
-		{[]alerting.Part{part("malloc", "(libfoo.so)", 1.1*gb, .9)}, "of +1.2 GB, 1.1 GB are malloc (libfoo.so), not the Go heap"},
-		{[]alerting.Part{part("malloc", "", .8*gb, .8), live}, "of +1.0 GB, 819 MB are malloc"},
-		{[]alerting.Part{freed}, "the live heap is flat: of +1.0 GB, 819 MB were freed, not returned to the system (GOGC 100)"},
-		{[]alerting.Part{freed, live}, "of +1.0 GB, 819 MB are Go heap freed, not returned to the system (GOGC 100)"},
-		{[]alerting.Part{part("mapped file", "/data/index", 1*gb, 1)}, "of +1.0 GB, 1.0 GB are mapped file /data/index, not the Go heap"},
-		{[]alerting.Part{part("anonymous memory", "", 0, .5)}, "2.0 GB of the 4.0 GB are anonymous memory"},
+		{[]alerting.Part{part("malloc", "(libfoo.so)", 1.1*gb, .9)}, "of +1.2 GB, 1.1 GB are malloc (libfoo.so), not the Go heap", false},
+		{[]alerting.Part{part("malloc", "", .8*gb, .8), live}, "of +1.0 GB, 819 MB are malloc", false},
+		{[]alerting.Part{freed}, "the live heap is flat: of +1.0 GB, 819 MB were freed, not returned to the system (GOGC 100)", false},
+		{[]alerting.Part{freed, live}, "of +1.0 GB, 819 MB are Go heap freed, not returned to the system (GOGC 100)", false},
+		{[]alerting.Part{part("mapped file", "/data/index", 1*gb, 1)}, "of +1.0 GB, 1.0 GB are mapped file /data/index, not the Go heap", false},
+		{[]alerting.Part{part("anonymous memory", "", 0, .5)}, "2.0 GB of the 4.0 GB are anonymous memory", false},
+		{[]alerting.Part{part("malloc", "", 1*gb, 1)}, "of +1.0 GB, 1.0 GB are malloc", true},
 	} {
-		if diff := cmp.Diff(test.want, PartClause(sampler.RSSBytes, test.parts)); diff != "" {
+		if diff := cmp.Diff(test.want, PartClause(sampler.RSSBytes, test.parts, !test.foreign)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}

@@ -67,6 +67,16 @@ func (b *Breakdown) add(n int, labels ...string) {
 	b.counts[strings.Join(labels[:min(len(labels), maxLabels)], separator)] += n
 }
 
+// Has reports whether there was anything of one kind, as in "Go heap".
+func (b *Breakdown) Has(what string) bool {
+	for key := range b.counts {
+		if prefix(key, 1) == what {
+			return true
+		}
+	}
+	return false
+}
+
 // note says something on a group; it goes into the detail of its part.
 func (b *Breakdown) note(text string, labels ...string) {
 	if b.notes == nil {

@@ -60,13 +60,16 @@ func readMemory(ctx context.Context, b *Breakdown, dir string) error {
 	var m mappedMemory
 	m.parse(data)
 	b.unit = kib
-	if base := filepath.Base(dir); base == "self" || base == strconv.Itoa(os.Getpid()) {
+	base := filepath.Base(dir)
+	own := base == "self" || base == strconv.Itoa(os.Getpid())
+	if own {
 		addRuntime(b, &m, readRuntime())
 	} else {
 		addBytes(b, m.goHeap, whatGoHeap)
 	}
 	addBytes(b, m.malloc, whatMalloc)
-	if len(m.libraries) > 0 && len(m.libraries) <= maxNamed {
+	// Programs that are not of Go call malloc themselves.
+	if (own || m.goHeap > 0) && len(m.libraries) > 0 && len(m.libraries) <= maxNamed {
 		b.note(strings.Join(m.libraries, " or "), whatMalloc)
 	}
 	addBytes(b, m.anonymous, whatAnonymous)

@@ -3,6 +3,8 @@ package breakdown
 import (
 	"context"
 	"math"
+	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -152,5 +154,24 @@ func TestMemoryOfThisProcess(t *testing.T) {
 	}
 	if got := most(before, read()); got != "anonymous memory" {
 		t.Errorf("mapped memory is %s", got)
+	}
+}
+
+// A program that is not of Go calls malloc itself: no library is named for it.
+func TestMallocOfOtherPrograms(t *testing.T) {
+	const start = "55d0a000-55d0b000 r-xp 00000000 08:01 7 /usr/bin/python3\nRss: 32 kB\n55d0b000-55d0c000 rw-p 00000000 00:00 0 [heap]\nRss: 30000 kB\n" +
+		"7f000000-7f001000 r-xp 00000000 08:01 8 /usr/lib/libz.so.1\nRss: 100 kB\n"
+	for _, test := range []struct{ smaps, note string }{
+		{start, ""},
+		{start + "c000000000-c004000000 rw-p 00000000 00:00 0 \nRss: 500 kB\n", "libz.so.1"},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "smaps"), []byte(test.smaps), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b := newBreakdown(sampler.RSSBytes, time.Time{})
+		if err := readMemory(t.Context(), b, dir); err != nil || b.notes[whatMalloc] != test.note || b.Has(whatGoHeap) != (test.note != "") {
+			t.Errorf("note %q, Go heap %t, %v, want %q", b.notes[whatMalloc], b.Has(whatGoHeap), err, test.note)
+		}
 	}
 }
