@@ -14,8 +14,9 @@ import (
 )
 
 // Find returns the ids, ascending, of the running processes whose name or full command line matches a regular
-// expression. It leaves out this process and those that started it, whose command lines may carry the pattern. No match
-// is no error; a pattern that is empty or does not compile is one.
+// expression. It leaves out those whose command lines may carry the pattern for the same purpose: this process and those
+// that started it, and others of this one's name unless that matches. No match is no error; a pattern that is empty or
+// does not compile is one.
 func Find(pattern string) ([]int, error) {
 	if pattern == "" {
 		return nil, errors.New("sampler: the pattern for a process is empty")
@@ -32,10 +33,13 @@ func Find(pattern string) ([]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sampler: %w", err)
 	}
-	family := lineage(fs)
+	family, own := lineage(fs), ""
+	if p, err := fs.Self(); err == nil {
+		own, _ = p.Comm()
+	}
 	var found []int
 	for _, p := range all {
-		if slices.Contains(family, p.PID) || !matches(re, p) {
+		if slices.Contains(family, p.PID) || !matches(re, p, own) {
 			continue
 		}
 		if stat, err := p.Stat(); err == nil && !isDead(stat) {
@@ -46,10 +50,10 @@ func Find(pattern string) ([]int, error) {
 	return found, nil
 }
 
-// matches is false for a process that has ended meanwhile.
-func matches(re *regexp.Regexp, p procfs.Proc) bool {
-	if name, err := p.Comm(); err == nil && re.MatchString(name) {
-		return true
+// matches is false for a process that has ended meanwhile. Of those called own, it looks at the name alone.
+func matches(re *regexp.Regexp, p procfs.Proc, own string) bool {
+	if name, err := p.Comm(); err == nil && (name == own || re.MatchString(name)) {
+		return re.MatchString(name)
 	}
 	args, err := p.CmdLine()
 	return err == nil && re.MatchString(strings.Join(args, " "))

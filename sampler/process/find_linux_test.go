@@ -3,8 +3,10 @@ package process
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,4 +79,44 @@ func TestFindProcessesNoZombie(t *testing.T) {
 	if err != nil || slices.Contains(got, cmd.Process.Pid) {
 		t.Errorf("zombie %d is among %v (%v)", cmd.Process.Pid, got, err)
 	}
+}
+
+// Another process of this one's name may look for the same pattern: its command line is not what is looked for.
+func TestFindProcessesNotOthersThatLook(t *testing.T) {
+	const mark = "987654322"
+	own, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip(err)
+	}
+	alike := filepath.Join(t.TempDir(), strings.TrimSpace(string(own)))
+	if err := os.Symlink(sleep, alike); err != nil {
+		t.Fatal(err)
+	}
+	start := func(path string) int {
+		cmd := exec.Command(path, mark)
+		cmd.Args[0] = "sleep" // by which programs of several names know what they are
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+		return cmd.Process.Pid
+	}
+	looks, sought := start(alike), start(sleep)
+	find := func(pattern string) []int {
+		pids, err := Find(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pids
+	}
+	await.Until(t, func() string { return cmp.Diff([]int{sought}, find("^sleep "+mark+"$")) })
+	byName := "^" + regexp.QuoteMeta(strings.TrimSpace(string(own))) + "$"
+	await.True(t, "the other one by its name", func() bool { return slices.Contains(find(byName), looks) })
 }
