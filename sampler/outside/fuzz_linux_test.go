@@ -119,34 +119,35 @@ func FuzzLies(f *testing.F) {
 	})
 }
 
-// FuzzHolderLies looks for what holds memory in one that lies: it names what the program has, or nothing, and comes to an
-// end.
-func FuzzHolderLies(f *testing.F) {
+// The search for what holds memory, in one that lies, names what the program has, or nothing, and comes to an end. It is
+// too slow for a fuzzer.
+func TestHolderLies(t *testing.T) {
 	if testing.Short() {
-		f.Skip("builds another program")
+		t.Skip("builds another program")
 	}
-	needsRow(f)
-	for i := range uint64(4) {
-		f.Add(i, uint16(1<<(4*i)))
-	}
-	o := startHolders(f, []string{"testdata/holders"})
-	o.heap.addBuckets(f.Context())
+	needsRow(t)
+	o := startHolders(t, []string{"testdata/holders"})
+	o.heap.addBuckets(t.Context())
 	of := make(map[uint64]bool)
 	for _, b := range o.heap.buckets {
 		of[b.at] = true
 	}
-	f.Fuzz(func(t *testing.T, seed uint64, share uint16) {
+	times := uint64(4)
+	if raceEnabled {
+		times = 1
+	}
+	for i := range times {
 		lying := *o.target
-		lying.reader = &liar{truth: o.memory, dice: rand.New(rand.NewPCG(seed, 2)), share: float64(share) / (1 << 20)}
+		lying.reader = &liar{truth: o.memory, dice: rand.New(rand.NewPCG(i, 2)), share: float64(int(1)<<(4*i)) / (1 << 20)}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
 		began := time.Now()
 		h, ok := findHolder(ctx, &lying, of)
-		if ok && (h.Share <= .5 || h.Share > 1 || h.Objects > maxVotes || !strings.HasPrefix(h.Variable, "main.") && h.Variable != "" && !strings.Contains(h.Variable, ".")) {
+		cancel()
+		if ok && (h.Share <= .5 || h.Share > 1 || h.Objects > maxVotes || h.Variable != "" && !strings.Contains(h.Variable, ".")) {
 			t.Errorf("%+v", h)
 		}
 		if late := time.Since(began); late > time.Minute {
 			t.Errorf("it goes on for %s", late)
 		}
-	})
+	}
 }

@@ -3,8 +3,10 @@ package outside
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,10 +47,16 @@ func TestHolders(t *testing.T) {
 	for _, options := range builds {
 		got := make(map[string]string)
 		process := startHolders(t, options)
-		for function := range ways {
+		want := maps.Clone(ways)
+		if raceEnabled { // one goroutine looks for them, slowly
+			maps.DeleteFunc(want, func(function, _ string) bool {
+				return !slices.Contains([]string{"main.intoMap", "main.newItem", "main.intoTimers"}, function)
+			})
+		}
+		for function := range want {
 			got[function] = heldBy(t, process, function)
 		}
-		if d := cmp.Diff(ways, got); d != "" {
+		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", options, d)
 		}
 	}
