@@ -122,7 +122,7 @@ func (r *Resource) curves(id string) template.HTML {
 	if oldest == 0 {
 		return ""
 	}
-	if high-low < 1e-9*math.Abs(high) || high == low {
+	if low = min(low, high/2); high == low { // what hardly moves is not to look like a climb
 		low, high = low-.5, high+.5
 	}
 	on := plot.NewSVG(plot.Width)
