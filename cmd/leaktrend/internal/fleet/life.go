@@ -9,6 +9,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 	"github.com/mdzesseis/leaktrend/detector/engine"
+	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )
@@ -48,6 +49,7 @@ type life struct {
 	statuses    []detector.Status
 	lines       map[string]*spark.Line // of the resources that have a finding
 	withLoad    map[string]bool        // resources whose growth is that of the load
+	curves      map[string]lives.Curve // over its age, where there may be other lives
 }
 
 func (l *life) length() time.Duration { return l.last.Sub(l.first) }
@@ -55,7 +57,7 @@ func (l *life) length() time.Duration { return l.last.Sub(l.first) }
 // judge runs the detector over the lives of a process.
 func (p *process) judge(g prom.Grid, config detector.Config) []life {
 	var (
-		lives   []life
+		all     []life
 		d       *detector.Detector
 		s       sampler.Sample
 		current life
@@ -71,7 +73,8 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 		letGo(p, &current, g)
 		current.lines = p.lines(&current, g)
 		current.withLoad = p.withLoad(&current, g)
-		lives = append(lives, current)
+		current.curves = curvesOf(p, &current, g)
+		all = append(all, current)
 		d = nil
 	}
 	for i := range g.N {
@@ -108,7 +111,7 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 	}
 	const late = 3 // instants without a value at the end, after which a process counts as gone
 	finish(at < g.N-1-late)
-	return lives
+	return all
 }
 
 // restarted reports whether another process runs at instant i than at the one before it at which something was read.

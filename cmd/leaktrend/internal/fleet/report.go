@@ -63,6 +63,9 @@ type Finding struct {
 	Worst    Replica
 	Others   []Replica // the next ones
 	Versions []VersionCount
+	// Lives is what the lives of the workload tell that took over from each other, where no one of them is evidence enough;
+	// else nil. The group is without a version then, and Replicas are the places in which they ran.
+	Lives *alerting.Lives
 	// FirstVersion is the earliest of the versions that leak, if an earlier one was judged and does not.
 	FirstVersion string
 }
@@ -141,6 +144,7 @@ type collector struct {
 	mu        sync.Mutex
 	groups    map[string]*group
 	unnamed   map[string]*unnamed // by job
+	workloads map[string]*workload
 	processes int
 	judged    int
 }
@@ -195,6 +199,7 @@ func (c *collector) add(p *process, lives []life) {
 			if !s.Judged || s.Resource.Name == c.load {
 				continue
 			}
+			c.keep(values, p, version, l, s.Resource.Name)
 			// A limit needs no history.
 			current := i == len(lives)-1 && !l.ends
 			if s.Limit && current {
@@ -250,12 +255,17 @@ func replicaOf(labels map[string]string, version string, l *life, s *detector.St
 		Labels: labels, Version: version, Severity: s.Severity, Value: s.Value, Baseline: s.Baseline, SlopePerHour: s.SlopePerHour,
 		Since: s.Since, Last: l.last, Ended: l.ends, Exhaustion: s.Exhaustion, Evidence: s.Evidence, Line: l.lines[s.Resource.Name],
 	}
+	r.order = orderOf(labels)
+	return r
+}
+
+// orderOf returns labels as a text to sort by.
+func orderOf(labels map[string]string) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		b.WriteString(name + "\x00" + labels[name] + "\x00")
 	}
-	r.order = b.String()
-	return r
+	return b.String()
 }
 
 func (f *found) add(r *Replica) {
@@ -297,7 +307,7 @@ func compareReplicas(a, b *Replica) int {
 }
 
 // report sums up what was gathered.
-func (c *collector) report(fdr float64) *Report {
+func (c *collector) report(fdr float64, end time.Time) *Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := &Report{FDR: fdr, Processes: c.processes, Judged: c.judged, Hints: c.hints()}
@@ -324,16 +334,25 @@ func (c *collector) report(fdr float64) *Report {
 			}
 		}
 	}
+	over, tried := c.overLives(end)
+	candidates = append(candidates, over...)
+	r.Hypotheses += tried
 	accepted := eBH(candidates, r.Hypotheses, fdr)
 	for i := range candidates {
-		c.compareVersions(&candidates[i])
+		if candidates[i].Lives == nil {
+			c.compareVersions(&candidates[i])
+		}
 		if i < accepted {
 			r.Findings = append(r.Findings, candidates[i])
 		} else {
 			r.Suspects = append(r.Suspects, candidates[i])
 		}
 	}
-	r.Suspects = append(r.Suspects, explained...)
+	// What is found over lives stands for what is found of each version; else it says no more than that.
+	found := r.Findings
+	r.Findings = withoutOverLives(found, found)
+	r.Suspects = withoutOverLives(r.Suspects, slices.Concat(found, r.Suspects))
+	r.Suspects = append(slices.DeleteFunc(r.Suspects, func(f Finding) bool { return f.Lives != nil && stoodFor(&f, found) }), explained...)
 	for _, list := range [][]Finding{r.Findings, r.Limits} {
 		slices.SortStableFunc(list, func(a, b Finding) int {
 			ended := func(f *Finding) int {
@@ -394,6 +413,11 @@ func (c *collector) compareVersions(f *Finding) {
 		}
 		f.Versions = append(f.Versions, VersionCount{Version: version, Growing: t.trend.growing, Replicas: t.replicas, First: g.first})
 	}
+	f.orderVersions()
+}
+
+// orderVersions puts the versions in order of time, and finds the first that leaks.
+func (f *Finding) orderVersions() {
 	slices.SortFunc(f.Versions, func(a, b VersionCount) int {
 		return cmp.Or(a.First.Compare(b.First), cmp.Compare(a.Version, b.Version))
 	})

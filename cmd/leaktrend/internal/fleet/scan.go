@@ -92,14 +92,14 @@ func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 	}
 	s := &scan{
 		Options: o, server: server, config: config, missing: map[Missing]int{},
-		found: &collector{calibration: o.Calibration, groupBy: o.GroupBy, groups: map[string]*group{}, unnamed: map[string]*unnamed{}, load: loadResource},
+		found: &collector{calibration: o.Calibration, groupBy: o.GroupBy, groups: map[string]*group{}, unnamed: map[string]*unnamed{}, workloads: map[string]*workload{}, load: loadResource},
 	}
 	s.start, s.end = o.Grid.At(0).Add(-o.Grid.Step), o.Grid.At(o.Grid.N-1)
 	err := s.run(ctx)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	report := s.found.report(o.FDR)
+	report := s.found.report(o.FDR, s.end)
 	if o.Load != "" && report.Processes > 0 && !s.loaded.Load() {
 		s.missing[Missing{What: o.Load, Why: "no target that was judged has this load", Load: true}] = 0
 	}

@@ -35,6 +35,7 @@ type line struct {
 	Hypotheses   int                  `json:"hypotheses"`
 	Exhaustion   *alerting.Exhaustion `json:"exhaustion,omitempty"`
 	Evidence     *alerting.Evidence   `json:"evidence,omitempty"`
+	Lives        *alerting.Lives      `json:"lives,omitempty"`
 }
 
 type version struct {
@@ -50,7 +51,7 @@ func lineOf(server string, r *fleet.Report, x *fleet.Finding, state string) line
 		Value: x.Worst.Value, Baseline: x.Worst.Baseline, SlopePerHour: x.Worst.SlopePerHour, Since: x.Worst.Since,
 		Summary: summary(x), Group: x.GroupLabels(), Growing: x.Growing, Replicas: x.Replicas, Labels: x.Worst.Labels,
 		FirstVersion: x.FirstVersion, EValue: x.EValue, WithLoad: x.WithLoad, FDR: r.FDR, Hypotheses: r.Hypotheses,
-		Exhaustion: x.Worst.Exhaustion, Evidence: x.Worst.Evidence,
+		Exhaustion: x.Worst.Exhaustion, Evidence: x.Worst.Evidence, Lives: x.Lives,
 	}
 	if x.EValue > 0 {
 		l.Q = x.Q

@@ -41,6 +41,13 @@ func replicasText(x *fleet.Finding) string {
 	if x.Replicas == 1 {
 		text = "the only replica"
 	}
+	if x.Lives != nil {
+		text += ", " + wording.EachLife(x.Lives, x.Resource)
+		if x.FirstVersion != "" {
+			text += "; first version that leaks: " + x.FirstVersion
+		}
+		return text
+	}
 	var others []string
 	before := 0 // versions that came before
 	for _, v := range x.Versions {
