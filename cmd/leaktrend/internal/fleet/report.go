@@ -143,7 +143,7 @@ type collector struct {
 
 	mu        sync.Mutex
 	groups    map[string]*group
-	unnamed   map[string]*unnamed // by job
+	unnamed   unnamedJobs
 	workloads map[string]*workload
 	processes int
 	judged    int
@@ -175,7 +175,7 @@ func (c *collector) add(p *process, lives []life) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.processes++
-	c.unnamedIn(p)
+	c.unnamed.note(p, c.groupBy)
 	type key struct{ group, resource string }
 	counted := map[key]bool{}
 	judged := map[string]bool{}
@@ -185,7 +185,7 @@ func (c *collector) add(p *process, lives []life) {
 	for i := range lives {
 		l := &lives[i]
 		version := cmp.Or(versionOf(labels), l.version)
-		name, values := c.groupOf(p, version)
+		name, values := groupOf(c.groupBy, p, version)
 		g := c.groups[name]
 		if g == nil {
 			g = &group{labels: values, first: l.first, resources: map[string]*tally{}}
@@ -310,7 +310,7 @@ func compareReplicas(a, b *Replica) int {
 func (c *collector) report(fdr float64, end time.Time) *Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := &Report{FDR: fdr, Processes: c.processes, Judged: c.judged, Hints: c.hints()}
+	r := &Report{FDR: fdr, Processes: c.processes, Judged: c.judged, Hints: c.unnamed.hints()}
 	var candidates, explained []Finding
 	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
 		g := c.groups[name]

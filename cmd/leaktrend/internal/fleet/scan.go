@@ -92,7 +92,7 @@ func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 	}
 	s := &scan{
 		Options: o, server: server, config: config, missing: map[Missing]int{},
-		found: &collector{calibration: o.Calibration, groupBy: o.GroupBy, groups: map[string]*group{}, unnamed: map[string]*unnamed{}, workloads: map[string]*workload{}, load: loadResource},
+		found: &collector{calibration: o.Calibration, groupBy: o.GroupBy, groups: map[string]*group{}, unnamed: unnamedJobs{}, workloads: map[string]*workload{}, load: loadResource},
 	}
 	s.start, s.end = o.Grid.At(0).Add(-o.Grid.Step), o.Grid.At(o.Grid.N-1)
 	err := s.run(ctx)

@@ -119,20 +119,20 @@ func podOwner(pod string) string {
 }
 
 // groupOf returns the name and the labels of the group of a process. With its job comes where that runs.
-func (c *collector) groupOf(p *process, version string) (name string, values []Label) {
+func groupOf(groupBy []string, p *process, version string) (name string, values []Label) {
 	add := func(label, value string) {
 		values = append(values, Label{label, value})
 		name += label + "\x00" + value + "\x00"
 	}
-	for _, label := range c.groupBy {
+	for _, label := range groupBy {
 		switch label {
 		case versionLabel:
 			add(label, version)
 		case jobLabel:
-			if v := first(p.labels, clusterLabels); v != "" && !slices.Contains(c.groupBy, clusterLabel) {
+			if v := first(p.labels, clusterLabels); v != "" && !slices.Contains(groupBy, clusterLabel) {
 				add(clusterLabel, v)
 			}
-			if v := first(p.labels, namespaceLabels); v != "" && !slices.Contains(c.groupBy, namespaceLabel) {
+			if v := first(p.labels, namespaceLabels); v != "" && !slices.Contains(groupBy, namespaceLabel) {
 				add(namespaceLabel, v)
 			}
 			service, _ := serviceOf(p)
@@ -150,20 +150,23 @@ type unnamed struct {
 	values    map[string]map[string]bool // by label
 }
 
+// unnamedJobs are such jobs by name.
+type unnamedJobs map[string]*unnamed
+
 // maxUnnamed bounds the values that are kept of a label.
 const maxUnnamed = 1000
 
-// unnamedIn notes a process whose job stands for many services.
-func (c *collector) unnamedIn(p *process) {
+// note notes a process whose job stands for many services, where no other labels are grouped by.
+func (jobs unnamedJobs) note(p *process, groupBy []string) {
 	service, known := serviceOf(p)
 	ofAsked := func(label string) bool { return label != jobLabel && label != versionLabel }
-	if known || slices.ContainsFunc(c.groupBy, ofAsked) {
+	if known || slices.ContainsFunc(groupBy, ofAsked) {
 		return
 	}
-	u := c.unnamed[service]
+	u := jobs[service]
 	if u == nil {
 		u = &unnamed{values: map[string]map[string]bool{}}
-		c.unnamed[service] = u
+		jobs[service] = u
 	}
 	u.processes++
 	for name, value := range p.labels {
@@ -177,9 +180,9 @@ func (c *collector) unnamedIn(p *process) {
 }
 
 // hints say which flag helps where processes of many services have one job.
-func (c *collector) hints() (all []string) {
-	for _, job := range slices.Sorted(maps.Keys(c.unnamed)) {
-		u := c.unnamed[job]
+func (jobs unnamedJobs) hints() (all []string) {
+	for _, job := range slices.Sorted(maps.Keys(jobs)) {
+		u := jobs[job]
 		if u.processes < 2 {
 			continue
 		}
