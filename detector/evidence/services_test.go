@@ -54,6 +54,7 @@ type verdict struct {
 	calls    int     // by the first that names the line
 	innocent string  // another line of the service that stood first in any
 	known    string  // how the line is known, where a library acts for it
+	proven   bool    // that nothing can wake the goroutines of the first site
 }
 
 // servicesBuild builds a command of the services, with the profile of leaked goroutines or without.
@@ -179,6 +180,7 @@ func (s *service) judge(r *serviceResult) (v verdict) {
 			case k == 0 && strings.Contains(site.File, servicesDir):
 				v.innocent = place(site)
 			}
+			v.proven = v.proven || k == 0 && site.Proven
 			if s.marked(site) && v.named == 0 {
 				v.named, v.calls = told.After, told.Calls
 			}
@@ -261,6 +263,9 @@ func TestServices(t *testing.T) {
 			how := v.first
 			if v.last != v.first && v.last != "" {
 				how += ", then " + v.last
+			}
+			if v.proven {
+				how += ", proven"
 			}
 			if v.innocent != "" {
 				how += " (" + v.innocent + ")"

@@ -17,6 +17,7 @@ import (
 const (
 	chunk   = 1 << 20 // bytes of code that are looked at at once
 	overlap = 8       // more than an instruction with its target
+	perCall = 32      // bytes of code to one call, as most programs have it
 )
 
 // read finds the calls in the code of this program.
@@ -30,7 +31,7 @@ func read() (*Graph, error) {
 	if err != nil {
 		return nil, fmt.Errorf("callgraph: %w", err)
 	}
-	c := &Graph{start: uintptr(text.Start)}
+	c := &Graph{start: uintptr(text.Start), calls: make([]call, 0, (text.End-text.Start)/perCall)}
 	for at := text.Start; at < text.End; at += chunk {
 		data, ok := text.Read(file, at, min(chunk+overlap, text.End-at))
 		if !ok {
