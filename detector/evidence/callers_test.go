@@ -228,3 +228,58 @@ func TestDecide(t *testing.T) {
 		}
 	}
 }
+
+// pool is a process of two lines that open connections by a library, which pools them: one does not give them back.
+type pool struct{ n float64 }
+
+func (p *pool) Profile(_ context.Context, kind profile.Kind) (*profile.Profile, error) {
+	if kind != profile.Heap {
+		return nil, profile.ErrUnsupported
+	}
+	b := profile.NewBuilder(kind)
+	add := func(function string, line int, bytes float64) {
+		b.Add([]profile.Frame{
+			{Function: "bufio.NewReader", File: "/go/src/bufio/bufio.go", Line: 60}, {Function: "database/sql.(*DB).Query", File: "/go/src/database/sql/sql.go", Line: 1700},
+			{Function: function, File: "/src/main.go", Line: line},
+		}, 1, bytes)
+	}
+	add("main.browse", 17, 3<<10*p.n)
+	add("main.order", 42, 2<<10*p.n)
+	add("main.seldom", 60, 10*p.n)
+	made := b.Profile(time.Now())
+	made.Resolution = 1 << 10
+	return made, nil
+}
+
+func (*pool) Raw(context.Context, profile.Kind) ([]byte, error) { return nil, profile.ErrUnsupported }
+
+// The line that opened a connection of a pool is not blamed for one that does not give it back.
+func TestSharedPool(t *testing.T) {
+	logger := logrus.New()
+	logger.SetOutput(io.Discard)
+	source := &pool{n: 10}
+	l := NewLines(source, atRest(config.Default()), logger)
+	l.Work(t.Context())
+	source.n = 1010
+	l.profiler.watched[heapSites].last = time.Time{}
+	a := alerting.Alert{Event: alerting.Event{
+		Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.HeapLiveBytes, Since: partsStart, Value: 6e6, Baseline: 1e5,
+	}}
+	if err := l.Add(t.Context(), &a); err != nil {
+		t.Fatal(err)
+	}
+	type listed struct {
+		Line    int
+		KnownBy string
+	}
+	var got []listed
+	for _, s := range a.Sites {
+		got = append(got, listed{s.Line, s.KnownBy})
+	}
+	if diff := cmp.Diff([]listed{{1700, ""}, {17, sites.ByNone}, {42, sites.ByNone}}, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", a.Summary, diff)
+	}
+	if want := "; sql.go:1700 keeps 4.9 MB of the 5.6 MB of new live heap, called from one of main.go:17, main.go:42"; a.Summary != want {
+		t.Errorf("summary %q, want %q", a.Summary, want)
+	}
+}

@@ -181,6 +181,7 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 			return cmp.Compare(standardLast(&a.Profile), standardLast(&b.Profile))
 		})
 		ownFirst(listed.grown)
+		listed.grown = sharedPool(listed.grown)
 		listed = l.ofGoroutines(ctx, listed, since, now)
 	}
 	l.tracer.awaitName(a, listed.grown, since)
@@ -242,6 +243,39 @@ func ownFirst(grown []sites.Grown) {
 		copy(grown[1:i+1], grown[:i])
 		grown[0] = own
 	}
+}
+
+// isPooled reports whether memory that a line keeps may be that of connections which a library hands on to other lines: all
+// drivers of database/sql have it pool them, and their buffers are most of it.
+func isPooled(g *sites.Grown) bool {
+	return g.Profile.Application && (g.Profile.Opens() || profile.PackageOf(g.Profile.Callee) == "database/sql")
+}
+
+// sharedPool puts what opened connections before lines of several functions that keep as much memory of these: where a
+// library pools them, the line that opened one need not be the one that does not give it back.
+func sharedPool(grown []sites.Grown) []sites.Grown {
+	if len(grown) == 0 || !isPooled(&grown[0]) {
+		return grown
+	}
+	first := grown[0].Profile
+	most := grown[0].Growth
+	shares := func(g *sites.Grown) bool {
+		return isPooled(g) && g.Growth*outweighs > most
+	}
+	others := func(g sites.Grown) bool { return shares(&g) && g.Function != first.Function }
+	stack := first.Frames()
+	at := slices.Index(stack, first.Frame)
+	if at < 1 || !slices.ContainsFunc(grown, others) {
+		return grown
+	}
+	opener := sites.Grown{Site: alerting.Site{Function: stack[at-1].Function, File: stack[at-1].File, Line: stack[at-1].Line}}
+	for i := range grown {
+		if g := &grown[i]; shares(g) {
+			opener.Bytes, opener.Growth, opener.Share = opener.Bytes+g.Bytes, opener.Growth+g.Growth, opener.Share+g.Share
+			g.Share, g.KnownBy = 0, sites.ByNone
+		}
+	}
+	return append([]sites.Grown{opener}, grown[:min(len(grown), maxListed-1)]...)
 }
 
 func standardLast(s *profile.Site) int {

@@ -3,7 +3,6 @@ package evidence_test
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -48,10 +47,9 @@ type serviceResult struct {
 // verdict is what came of the alerts on a leak.
 type verdict struct {
 	first    string  // how the first alert names the line: first, listed, no
-	last     string  // how the latest does
-	after    float64 // seconds to the first alert
-	named    float64 // seconds to the first that names the line
-	calls    int     // by the first that names the line
+	best     string  // how the alert does that names it best
+	after    float64 // seconds to that one
+	calls    int     // that leaked by then
 	innocent string  // another line of the service that stood first in any
 	known    string  // how the line is known, where a library acts for it
 	proven   bool    // that nothing can wake the goroutines of the first site
@@ -165,33 +163,33 @@ func (s *service) marked(site *alerting.Site) bool {
 	return false
 }
 
+// ranks are how an alert may name the line, the better the higher.
+var ranks = map[string]int{"no alert": 0, "no": 1, "listed": 2, "first": 3}
+
 func (s *service) judge(r *serviceResult) (v verdict) {
-	v.first = "no alert"
+	v.first, v.best = "no alert", "no alert"
 	for i := range r.Told {
 		told := &r.Told[i]
-		how := "no"
+		how, known := "no", ""
 		for k := range told.Alert.Sites {
 			site := &told.Alert.Sites[k]
-			switch {
-			case s.marked(site) && k == 0:
-				how = "first"
-			case s.marked(site) && how == "no":
-				how = "listed"
-			case k == 0 && strings.Contains(site.File, servicesDir):
-				v.innocent = place(site)
-			}
 			v.proven = v.proven || k == 0 && site.Proven
-			if s.marked(site) && v.named == 0 {
-				v.named, v.calls = told.After, told.Calls
-			}
-			if s.marked(site) {
-				v.known = cmp.Or(site.KnownBy, v.known)
+			switch {
+			case s.marked(site) && how == "no":
+				how, known = "listed", site.KnownBy
+				if k == 0 {
+					how = "first"
+				}
+			case k == 0 && !s.marked(site) && strings.Contains(site.File, servicesDir):
+				v.innocent = place(site)
 			}
 		}
 		if i == 0 {
-			v.first, v.after = how, told.After
+			v.first = how
 		}
-		v.last = how
+		if ranks[how] > ranks[v.best] {
+			v.best, v.after, v.calls, v.known = how, told.After, told.Calls, known
+		}
 	}
 	return v
 }
@@ -247,7 +245,7 @@ func TestServices(t *testing.T) {
 	}
 	running.Wait()
 	var b strings.Builder
-	fmt.Fprintln(&b, "| service | library | resource | without proof | after | lost by then | known by | with proof | after | healthy |")
+	fmt.Fprintln(&b, "| service | library | leaks | without the profile | after | calls | known by | with it | after | in good health |")
 	fmt.Fprintln(&b, "|---|---|---|---|---|---|---|---|---|---|")
 	for i := range rows {
 		r := &rows[i]
@@ -261,8 +259,8 @@ func TestServices(t *testing.T) {
 			}
 			v := r.judge(&r.leaks[k])
 			how := v.first
-			if v.last != v.first && v.last != "" {
-				how += ", then " + v.last
+			if v.best != v.first {
+				how += ", then " + v.best
 			}
 			if v.proven {
 				how += ", proven"
@@ -270,7 +268,7 @@ func TestServices(t *testing.T) {
 			if v.innocent != "" {
 				how += " (" + v.innocent + ")"
 			}
-			fmt.Fprintf(&b, " %s | %.0f s |", how, cmp.Or(v.named, v.after))
+			fmt.Fprintf(&b, " %s | %.0f s |", how, v.after)
 			if k == 0 {
 				fmt.Fprintf(&b, " %d | %s |", v.calls, v.known)
 			}

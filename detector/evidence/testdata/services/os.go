@@ -84,8 +84,8 @@ func rawOpen(w *world) func() {
 }
 
 func rawSocket(w *world) func() {
-	fd := must(unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0))
-	check(unix.Connect(fd, &unix.SockaddrUnix{Name: w.Unix})) // leak: raw-socket
+	fd := must(unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)) // leak: raw-socket
+	check(unix.Connect(fd, &unix.SockaddrUnix{Name: w.Unix}))
 	return func() { _ = unix.Close(fd) }
 }
 
