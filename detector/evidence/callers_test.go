@@ -188,6 +188,10 @@ func TestDecide(t *testing.T) {
 		k.Function, k.Line = function, number
 		return k
 	}
+	pooled := func(k candidate) candidate {
+		k.Via = "database/sql.(*DB).Query"
+		return k
+	}
 	type told struct {
 		Lines   []int
 		KnownBy string
@@ -205,6 +209,8 @@ func TestDecide(t *testing.T) {
 		{"two of one function", []candidate{line("f", 1, true, false, 0, 0), line("f", 2, true, false, 0, 5)}, true, told{[]int{2, 1}, sites.ByCode}, false},
 		{"another only uses the library", []candidate{line("f", 1, true, false, 0, 0), line("g", 2, false, false, 0, 500)}, true, told{[]int{1}, sites.ByCode}, false},
 		{"one of two keeps memory", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, true, false, 2, 5)}, true, told{[]int{2}, sites.ByMemory}, false},
+		{"memory of a pool", []candidate{pooled(line("f", 1, true, false, 0, 9)), pooled(line("g", 2, true, false, 3, 5))}, true, told{[]int{2, 1}, ""}, false},
+		{"much of a pool", []candidate{pooled(line("f", 1, true, false, 0, 9)), pooled(line("g", 2, true, false, 9, 5))}, true, told{[]int{2}, sites.ByMemory}, false},
 		{"a single sample is chance", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, true, false, 1.02, 5)}, true, told{[]int{2, 1}, ""}, false},
 		{"both keep memory", []candidate{line("f", 1, true, false, 6, 9), line("g", 2, true, false, 4, 5)}, true, told{[]int{1, 2}, ""}, false},
 		{"both lines of one function do", []candidate{line("f", 1, true, false, 6, 9), line("f", 2, true, false, 4, 5)}, true, told{[]int{1, 2}, sites.ByMemory}, false},

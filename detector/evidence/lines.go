@@ -248,7 +248,7 @@ func ownFirst(grown []sites.Grown) {
 // isPooled reports whether memory that a line keeps may be that of connections which a library hands on to other lines: all
 // drivers of database/sql have it pool them, and their buffers are most of it.
 func isPooled(g *sites.Grown) bool {
-	return g.Profile.Application && (g.Profile.Opens() || profile.PackageOf(g.Profile.Callee) == "database/sql")
+	return g.Profile.Application && (g.Profile.Opens() || profile.PackageOf(g.Profile.Callee) == poolPackage)
 }
 
 // sharedPool puts what opened connections before lines of several functions that keep as much memory of these: where a

@@ -19,6 +19,7 @@ const (
 	maxGuesses  = 8                // ...and of those of which it is not sure that they are
 	maxGroups   = 3                // libraries that are looked at
 	enoughKept  = 1.9              // samples of the heap that tell of memory that is kept: one may be there by chance
+	pooledKept  = 8                // samples of memory that a pool may have handed on
 	outweighs   = 2                // times the memory of lines of other functions
 	sureAnyway  = 3.9              // samples that tell although no call in the code leads there
 	perCall     = 1 << 10          // bytes that a call allocates at least that starts goroutines...
@@ -56,6 +57,9 @@ func (t *tracer) begin() (end func()) {
 	t.asked = nil
 	return func() { t.graph = nil } // it takes some megabytes
 }
+
+// poolPackage pools the connections of all its drivers.
+const poolPackage = "database/sql"
 
 // wanted is what lines of the application are asked to lead to.
 type wanted struct {
@@ -104,7 +108,11 @@ func decide(all []candidate, complete, sampled bool) (c callersOf) {
 			cmp.Compare(b.allocated, a.allocated), cmp.Compare(a.File, b.File), a.Line-b.Line)
 	})
 	leads := slices.ContainsFunc(all, func(k candidate) bool { return k.leads })
-	if len(all) > 0 && all[0].kept >= enoughKept && (all[0].leads || !leads || !complete || all[0].kept >= sureAnyway) {
+	enough := float64(enoughKept)
+	if len(all) > 0 && profile.PackageOf(all[0].Via) == poolPackage {
+		enough = pooledKept
+	}
+	if len(all) > 0 && all[0].kept >= enough && (all[0].leads || !leads || !complete || all[0].kept >= sureAnyway) {
 		others := slices.IndexFunc(all, func(k candidate) bool { return k.Function != all[0].Function })
 		if others < 0 || all[0].kept >= outweighs*all[others].kept {
 			kept := slices.DeleteFunc(all, func(k candidate) bool { return k.kept == 0 || k.kept*outweighs < all[0].kept })
