@@ -16,8 +16,8 @@ import (
 // evaluationVar names the toolchains of TestEvaluation, as in "go1.21.13 go1.27.3".
 const evaluationVar = "LEAKTREND_OUTSIDE"
 
-// TestEvaluation prints, for programs that each toolchain has built in each way, how many goroutines and how much of the
-// live heap are named as their own runtime does. None may be named wrong.
+// TestEvaluation prints, for programs that each toolchain has built in each way, how many goroutines and how much of
+// the live heap are named as their own runtime does. None may be named wrong.
 func TestEvaluation(t *testing.T) {
 	toolchains := strings.Fields(os.Getenv(evaluationVar))
 	if len(toolchains) == 0 {
@@ -149,8 +149,8 @@ func openEmulated(t *testing.T, pid int, path, version string) *Process {
 // costsVar asks for TestCosts.
 const costsVar = "LEAKTREND_OUTSIDE_COSTS"
 
-// TestCosts prints what reading takes, and for how long a goroutine of the target stands still meanwhile, beside the same
-// time without reading.
+// TestCosts prints what reading takes, and for how long a goroutine of the target stands still meanwhile, beside the
+// same time without reading.
 func TestCosts(t *testing.T) {
 	if os.Getenv(costsVar) == "" {
 		t.Skip(costsVar + " is not set")

@@ -119,8 +119,8 @@ func FuzzLies(f *testing.F) {
 	})
 }
 
-// The search for what holds memory, in one that lies, names what the program has, or nothing, and comes to an end. It is
-// too slow for a fuzzer.
+// The search for what holds memory, in one that lies, names what the program has, or nothing, and comes to an end. It
+// is too slow for a fuzzer.
 func TestHolderLies(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds another program")

@@ -153,8 +153,8 @@ func (t *target) count() (n int, ok bool) {
 	return n, n > 0
 }
 
-// stacks reads the stacks of all goroutines but the runtime's own, batch by batch, and hands on those that hold together.
-// take reports whether it understands one.
+// stacks reads the stacks of all goroutines but the runtime's own, batch by batch, and hands on those that hold
+// together. take reports whether it understands one.
 func (t *target) stacks(ctx context.Context, take func(g *goroutine, pcs []uint64) bool) (seen Seen, err error) {
 	all, ok := t.list()
 	if !ok {

@@ -19,8 +19,8 @@ type Holder struct {
 	Share    float64 // of them that it holds, 0 to 1
 }
 
-// findHolder looks for what holds the objects that some buckets have sampled, by the shortest way. ok is false where it is
-// not found, or most are held by different ones.
+// findHolder looks for what holds the objects that some buckets have sampled, by the shortest way. ok is false where it
+// is not found, or most are held by different ones.
 func findHolder(ctx context.Context, t *target, of map[uint64]bool) (h Holder, ok bool) {
 	s := &search{target: t, nodes: make(map[uint64]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk)}
 	if s.names, ok = readNames(t); !ok || !s.readSpans(ctx) || !s.forget() || !s.sampled(ctx, of) {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// releases has what a stripped program does not tell of its runtime, for each release of Go and architecture. It is made
-// from programs that each of them has built: see TestReleases.
+// releases has what a stripped program does not tell of its runtime, for each release of Go and architecture. It is
+// made from programs that each of them has built: see TestReleases.
 //
 //go:embed releases.json
 var releases []byte

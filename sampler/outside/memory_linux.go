@@ -129,8 +129,8 @@ func (m *memory) readRuns(parts []part, order []int32, runs []run, size int) {
 	}
 }
 
-// vector reads runs into a buffer, one after the other, and returns how many bytes it could before the first that cannot
-// be read.
+// vector reads runs into a buffer, one after the other, and returns how many bytes it could before the first that
+// cannot be read.
 func (m *memory) vector(buffer []byte, runs []run) int {
 	if !m.slow {
 		remote, total := m.remote[:0], 0

@@ -2,9 +2,10 @@
 // that process, asked of it, written to it or stopped. It knows the runtime of the releases of its table, also of
 // stripped and position-independent programs, and of others where they have debug information.
 //
-// The process runs on while it is read. What does not hold together is dropped and counted: a goroutine whose descriptor
-// has changed meanwhile, a stack that does not end where its goroutine began, counts that do not fit each other. Nothing
-// leaves this package but counts, addresses and what the program's file says of them: functions and lines.
+// The process runs on while it is read. What does not hold together is dropped and counted: a goroutine whose
+// descriptor has changed meanwhile, a stack that does not end where its goroutine began, counts that do not fit each
+// other. Nothing leaves this package but counts, addresses and what the program's file says of them: functions and
+// lines.
 package outside
 
 import (
@@ -15,8 +16,8 @@ import (
 // ErrNotGo says that a process does not run a Go program.
 var ErrNotGo = errors.New("not a Go program")
 
-// ErrNoHeapProfile says that a process keeps no profile of its memory: the linker leaves that out of programs that never
-// refer to it, or runtime.MemProfileRate is 0.
+// ErrNoHeapProfile says that a process keeps no profile of its memory: the linker leaves that out of programs that
+// never refer to it, or runtime.MemProfileRate is 0.
 var ErrNoHeapProfile = errors.New("its memory is not sampled, as the linker leaves that out of programs that do not refer to it")
 
 // ErrGone says that a process has ended, or executes another program than the one that was opened.

@@ -153,9 +153,9 @@ func (p *Process) check() error {
 	return nil
 }
 
-// Add adds to a sample what is read of the runtime: goroutines, heap_live_bytes and gc_cycles, as far as they are known.
-// Goroutines are left out of some samples where so many are counted that it takes more than half a percent of a core.
-// The error wraps ErrGone where the process is no more what it was; nothing is added then.
+// Add adds to a sample what is read of the runtime: goroutines, heap_live_bytes and gc_cycles, as far as they are
+// known. Goroutines are left out of some samples where so many are counted that it takes more than half a percent of a
+// core. The error wraps ErrGone where the process is no more what it was; nothing is added then.
 func (p *Process) Add(into *sampler.Sample) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -254,9 +254,10 @@ func (p *Process) Heap(ctx context.Context) (*Profile, error) {
 	})
 }
 
-// Holder returns what keeps the memory alive that comes from some stacks of the heap's profile, by the shortest way from
-// there to its sampled objects. It is nil where that is not found, the objects have different ones, or the program has no
-// symbols: then nothing is known. It goes through the whole heap a few times, which keeps nobody from sampling meanwhile.
+// Holder returns what keeps the memory alive that comes from some stacks of the heap's profile, by the shortest way
+// from there to its sampled objects. It is nil where that is not found, the objects have different ones, or the program
+// has no symbols: then nothing is known. It goes through the whole heap a few times, which keeps nobody from sampling
+// meanwhile.
 func (p *Process) Holder(ctx context.Context, from func(stack []Frame) bool) (*Holder, error) {
 	beside, err := open(p.pid)
 	if err != nil {

@@ -66,7 +66,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// buildProgram builds testdata/program, or what the first option names in testdata. Options are those of go build, but for "cgo" and "KEY=VALUE" of the environment.
+// buildProgram builds testdata/program, or what the first option names in testdata. Options are those of go build, but
+// for "cgo" and "KEY=VALUE" of the environment.
 func buildProgram(t testing.TB, options ...string) string {
 	t.Helper()
 	built.Lock()

@@ -42,8 +42,8 @@ var (
 	errOtherForm = errors.New("its goroutines do not have the form that is known of this release")
 )
 
-// newTarget finds the runtime in the memory of a process that runs the program of a file, built by a version of Go. entry
-// is where it has the entry point.
+// newTarget finds the runtime in the memory of a process that runs the program of a file, built by a version of Go.
+// entry is where it has the entry point.
 func newTarget(r reader, file io.ReaderAt, entry uint64, version string) (*target, error) {
 	image, err := openImage(file, entry)
 	if err != nil {
@@ -113,7 +113,8 @@ func (t *target) verify() error {
 	return nil
 }
 
-// number reads a number of so many bytes, at an offset in a variable of the runtime; ok is false where that is not known.
+// number reads a number of so many bytes, at an offset in a variable of the runtime; ok is false where that is not
+// known.
 func (t *target) number(variable string, offset uint64, size int) (value uint64, ok bool) {
 	at := t.places[variable]
 	if at == 0 {

@@ -27,8 +27,8 @@ const (
 // variables are those that the code of the runtime leads to.
 var variables = []string{allLength, allPointer, bucketSymbol, sampling, pacer, memoryNumbers, heapSymbol}
 
-// recipe says where the code of the runtime has the address of a variable: in one of the operands of a function that lie
-// in memory. It is there in every program, also without a symbol table.
+// recipe says where the code of the runtime has the address of a variable: in one of the operands of a function that
+// lie in memory. It is there in every program, also without a symbol table.
 type recipe struct {
 	Function string `json:"function"`
 	Operand  int    `json:"operand"` // counted from 0

@@ -130,8 +130,8 @@ func (p *Profiles) Raw(ctx context.Context, kind profile.Kind) ([]byte, error) {
 	return packed.Bytes(), err
 }
 
-// Holder names what keeps alive most of the memory that a line has allocated; "" where that is not known, as in a program
-// without symbols.
+// Holder names what keeps alive most of the memory that a line has allocated; "" where that is not known, as in a
+// program without symbols.
 func (p *Profiles) Holder(ctx context.Context, line profile.Frame) (string, error) {
 	held, err := take(p, func(inside *outside.Process) (*outside.Holder, error) {
 		return inside.Holder(ctx, func(stack []outside.Frame) bool { return lineOf(stack, profile.Heap) == line })
