@@ -21,6 +21,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/collector"
 	"github.com/mdzesseis/leaktrend/detector/leakdetection"
+	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/detector/monitoring"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
@@ -381,6 +382,18 @@ func init() { // as hooks call them, too
 				_, _ = m.ForceGC()
 			}
 		},
+		"Restore": func(_ *lane, m *detector.ResourceMonitor) {
+			_ = m.Restore(m.Handover()) // which it refuses once it knows more
+		},
+		"ReadEarlierLives": func(l *lane, m *detector.ResourceMonitor) {
+			m.ReadEarlierLives(func(context.Context, detector.Config) (lives.Record, error) {
+				l.fromWithin("earlier lives")
+				return lives.New(1), nil
+			})
+		},
+		"NameState":       func(_ *lane, m *detector.ResourceMonitor) { m.NameState("torture", "rack") },
+		"Handover":        func(_ *lane, m *detector.ResourceMonitor) { _ = m.Handover() },
+		"Lives":           func(_ *lane, m *detector.ResourceMonitor) { _ = m.Lives() },
 		"Handler":         func(l *lane, m *detector.ResourceMonitor) { l.visit(m) },
 		"Status":          func(_ *lane, m *detector.ResourceMonitor) { _ = m.Status() },
 		"History":         func(_ *lane, m *detector.ResourceMonitor) { _ = m.History() },
