@@ -23,6 +23,7 @@ type rulesFlags struct {
 	config, match, out string
 	collector          bool
 	dashboard          bool
+	noKeepFiring       bool
 	force              bool
 }
 
@@ -49,6 +50,7 @@ on these instead, which lose nothing, and --dashboard a Grafana dashboard.`,
 	fs.StringVar(&f.config, "config", "", "YAML file whose section resource_monitoring is approximated (default: the defaults)")
 	fs.StringVar(&f.match, "match", "", `label matchers of the processes, as in 'job="api",env=~"prod|stage"' (default: all)`)
 	fs.StringVarP(&f.out, "out", "o", "", "write to this file (default: standard output)")
+	fs.BoolVar(&f.noKeepFiring, "no-keep-firing-for", false, "write rules without keep_firing_for, for rulers and versions of vmalert that do not know it")
 	fs.BoolVar(&f.collector, "collector", false, "write the rules on the metrics of detector/collector instead")
 	fs.BoolVar(&f.dashboard, "dashboard", false, "write a Grafana dashboard of the metrics of detector/collector instead")
 	flags.Exclude(fs, "collector", "dashboard")
@@ -82,8 +84,8 @@ func (f *rulesFlags) writer(stderr io.Writer) (func(io.Writer) error, error) {
 		shipped = collector.Dashboard
 	}
 	if shipped != "" {
-		if f.config != "" || f.match != "" {
-			return nil, errors.New("--config and --match are for the approximation: the metrics of detector/collector hold verdicts already")
+		if f.config != "" || f.match != "" || f.noKeepFiring {
+			return nil, errors.New("--config, --match and --no-keep-firing-for are for the approximation: the metrics of detector/collector hold verdicts already")
 		}
 		return func(w io.Writer) error {
 			_, err := io.WriteString(w, shipped)
@@ -100,6 +102,9 @@ func (f *rulesFlags) writer(stderr io.Writer) (func(io.Writer) error, error) {
 	a, err := rules.Approximate(config)
 	if err != nil {
 		return nil, err
+	}
+	if f.noKeepFiring {
+		a = a.Plain()
 	}
 	name := f.config
 	if name == "" {

@@ -23,6 +23,7 @@ import (
 type Approximation struct {
 	config   detector.Config
 	patience time.Duration
+	plain    bool // without keep_firing_for
 }
 
 // Approximate returns the approximation of a configuration. The error says what cannot be approximated at all.
@@ -39,6 +40,13 @@ func Approximate(c detector.Config) (Approximation, error) {
 		return Approximation{}, errors.New("adaptive.enabled and alert_on_threshold are both false: there is nothing to alert on")
 	}
 	return Approximation{config: c, patience: time.Duration(float64(c.Adaptive.Patience) / c.Adaptive.Sensitivity)}, nil
+}
+
+// Plain returns the approximation in rules that every ruler takes: without keep_firing_for, which Prometheus has from 2.42
+// on, and other rulers and older releases of vmalert refuse.
+func (a Approximation) Plain() Approximation {
+	a.plain = true
+	return a
 }
 
 // Window is a length of time that is judged: four quarters and a last bucket, in steps.

@@ -3,6 +3,7 @@ package rules
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +54,25 @@ func TestApproximationIsValid(t *testing.T) {
 			promtest.Promtool(t, text(t, approximate(t, change), `job="api",env=~"a|\"b"`), "")
 		})
 	}
+}
+
+// Without keep_firing_for the rules are the same, but for what they say of it, and promtool takes them too.
+func TestPlainRules(t *testing.T) {
+	t.Parallel()
+	full := approximate(t, func(c *detector.Config) { c.GoroutineThreshold = 50 })
+	rulesOf := func(text string) (all []string) {
+		for line := range strings.Lines(text) {
+			if !strings.HasPrefix(line, "#") && !strings.Contains(line, "keep_firing_for") {
+				all = append(all, line)
+			}
+		}
+		return all
+	}
+	with, without := text(t, full, ""), text(t, full.Plain(), "")
+	if !slices.Equal(rulesOf(with), rulesOf(without)) || strings.Count(with, "keep_firing_for:") < 2 || strings.Contains(without, "keep_firing_for:") {
+		t.Errorf("with it:\n%s\nwithout:\n%s", with, without)
+	}
+	promtest.Promtool(t, without, "")
 }
 
 // The rules themselves: a leak fires and a sawtooth does not, nor a step, nor a process whose restarts give back what

@@ -34,16 +34,27 @@ func (a Approximation) Losses() []string {
 			"A process must export process_start_time_seconds; without it nothing is said of it.",
 			"The heap is go_memstats_heap_alloc_bytes, whose lowest values stand for what is live after a collection.",
 			"The only limit known is process_max_fds: not that of memory, cgroup or GOMEMLIMIT. No time of exhaustion.",
-			"No suspicion, no place in the code. An alert ends 6h after the growth was last seen, not when the growth is given back.",
+			"No suspicion, no place in the code."+a.endLost(),
 			"Prometheus must keep 15 days, and 23 series more for each process and resource.")
 	}
 	if a.config.AlertOnThreshold && (a.config.GoroutineThreshold > 0 || a.config.FDThreshold > 0) {
 		lost = append(lost, "The starting level is the mean of five minutes, ten minutes after the start or when Prometheus first saw the process.")
 	}
+	if a.plain {
+		lost = append(lost, "Alerts end as soon as their condition does not hold, and may come back: without keep_firing_for nothing holds them.")
+	}
 	if a.config.GrowthRateThreshold > 0 {
 		lost = append(lost, "growth_rate_threshold is left out: Prometheus rarely scrapes as often as leaktrend checks.")
 	}
 	return lost
+}
+
+// endLost says how the end of an alert differs.
+func (a Approximation) endLost() string {
+	if a.plain {
+		return ""
+	}
+	return " An alert ends 6h after the growth was last seen, not when the growth is given back."
 }
 
 // file writes the rules of one approximation.
@@ -53,7 +64,7 @@ type file struct {
 	match string // with its braces; "" = none
 }
 
-// WriteYAML writes the approximation as a file of rules for Prometheus 2.42 or later. match are label matchers of the
+// WriteYAML writes the approximation as a file of rules for Prometheus 2.42 or later, or for any ruler if Plain. match are label matchers of the
 // processes, checked by CheckMatch; "" takes all. notes go into the comment at the head, besides what is lost.
 func (a Approximation) WriteYAML(w io.Writer, match string, notes ...string) error {
 	if err := CheckMatch(match); err != nil {
@@ -63,7 +74,11 @@ func (a Approximation) WriteYAML(w io.Writer, match string, notes ...string) err
 	if match != "" {
 		f.match = "{" + match + "}"
 	}
-	f.comment("", "An approximation of leaktrend by Prometheus rules, written by leaktrend rules for Prometheus 2.42 or later.")
+	reads := "for Prometheus 2.42 or later"
+	if f.a.plain {
+		reads = "for Prometheus, vmalert and the rulers of Mimir, Thanos and Cortex"
+	}
+	f.comment("", "An approximation of leaktrend by Prometheus rules, written by leaktrend rules "+reads+".")
 	for _, n := range notes {
 		f.comment("", n)
 	}
@@ -129,6 +144,13 @@ func back(steps int) string {
 	return sampler.ShortDuration(time.Duration(steps)*step - time.Minute)
 }
 
+// keepFiring writes for how long an alert stays when its expression has no result.
+func (f *file) keepFiring(long string) {
+	if !f.a.plain {
+		f.line("        keep_firing_for: %s", long)
+	}
+}
+
 func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // older is the condition that a process is of an age in steps.
@@ -160,7 +182,7 @@ func (f *file) trend(m metric) {
 	f.line("      - alert: LeaktrendRulesLeak")
 	f.expression([]string{strings.Join(growths, " or ")})
 	f.line("        for: %s", long(approxHold))
-	f.line("        keep_firing_for: %s", long(approxKeep))
+	f.keepFiring(long(approxKeep))
 	f.line("        labels: {resource: %s, severity: warning}", m.resource)
 	f.line("        annotations:")
 	f.line("          summary: '%s of {{ $labels.job }} at {{ $labels.instance }} may leak'", m.resource)
@@ -268,7 +290,7 @@ func (f *file) limits() {
 func (f *file) limit(resource, expression, critical, high, is string) {
 	f.line("      - alert: LeaktrendRulesLimit")
 	f.line("        expr: %s", expression)
-	f.line("        keep_firing_for: %dm", approxRelent)
+	f.keepFiring(fmt.Sprintf("%dm", approxRelent))
 	f.line("        labels:")
 	f.line("          resource: %s", resource)
 	f.line("          severity: '{{ if ge $value %s }}critical{{ else if ge $value %s }}high{{ else }}warning{{ end }}'", critical, high)
