@@ -245,11 +245,14 @@ type Alert struct {
 	Process   Process    `json:"process"`
 	// Labels name what leaks where that is not one process but a group of them. For Alertmanager they stand for the
 	// instance.
-	Labels   map[string]string `json:"labels,omitempty"`
-	Sites    []Site            `json:"sites,omitempty"`
-	Parts    []Part            `json:"parts,omitempty"` // of open_fds, threads and rss_bytes, the most growth first
-	Profiles []Profile         `json:"profiles,omitempty"`
-	Missing  []Missing         `json:"missing,omitempty"` // evidence that is not there, or not yet
+	Labels map[string]string `json:"labels,omitempty"`
+	// Annotations are what else is to be said, such as links and owners. For Alertmanager they stand beside its own, which
+	// they cannot replace.
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Sites       []Site            `json:"sites,omitempty"`
+	Parts       []Part            `json:"parts,omitempty"` // of open_fds, threads and rss_bytes, the most growth first
+	Profiles    []Profile         `json:"profiles,omitempty"`
+	Missing     []Missing         `json:"missing,omitempty"` // evidence that is not there, or not yet
 }
 
 // Clone returns a copy that shares no memory with a.
@@ -269,7 +272,7 @@ func (a Alert) Clone() Alert {
 			a.Resources[i].Exhaustion = &copied
 		}
 	}
-	a.Labels = maps.Clone(a.Labels)
+	a.Labels, a.Annotations = maps.Clone(a.Labels), maps.Clone(a.Annotations)
 	a.Sites = slices.Clone(a.Sites)
 	for i := range a.Sites {
 		a.Sites[i].Types, a.Sites[i].Stack = slices.Clone(a.Sites[i].Types), slices.Clone(a.Sites[i].Stack)

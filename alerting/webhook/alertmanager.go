@@ -153,6 +153,11 @@ func annotations(a alerting.Alert) map[string]string {
 	if a.Exhaustion != nil && !a.Exhaustion.Earliest.IsZero() {
 		m["exhaustion_earliest"], m["exhaustion_latest"] = text.Instant(a.Exhaustion.Earliest), text.Instant(a.Exhaustion.Latest)
 	}
+	for k, v := range a.Annotations {
+		if m[k] == "" {
+			m[k] = v
+		}
+	}
 	for k, v := range m {
 		if v == "" {
 			delete(m, k)

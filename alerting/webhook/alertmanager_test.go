@@ -79,6 +79,10 @@ func TestAlertmanagerGroup(t *testing.T) {
 	if again := toAlertmanager(w).labels(a.Clone()); again != toAlertmanager(w).labels(a) {
 		t.Errorf("the labels of a copy differ: %+v", again)
 	}
+	a.Summary, a.Annotations = "it leaks", map[string]string{"team": "pay", "summary": "other", "runbook_url": "https://w/leaks"}
+	if got := annotations(a); got["team"] != "pay" || got["runbook_url"] != "https://w/leaks" || got["summary"] != "it leaks" {
+		t.Errorf("annotations %v", got)
+	}
 	a.Process = alerting.Process{}
 	if got := description(a); !strings.HasPrefix(got, "goroutines of alertname Other, job api, version v1.9: ") {
 		t.Error(got)

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -41,6 +43,8 @@ type scanFlags struct {
 	matches, groupBy                  []string
 	until, load, format, alertmanager string
 	html                              string
+	graph, runbook                    string
+	annotate                          []string
 	since, step, every, alertFor      time.Duration
 	fdr                               float64
 	concurrency                       int
@@ -96,6 +100,9 @@ the server cannot be read, and with 3 if a part of the fleet could not be read, 
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
 	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if a leak or a passed limit was found that still holds")
 	fs.StringVar(&f.alertmanager, "alertmanager", "", "address of an Alertmanager that gets the findings")
+	fs.StringVar(&f.graph, "graph-url", "", "address of graphs to link to, in which {expr}, {from}, {to} (in milliseconds) and {range} stand for what is shown, as of Grafana's Explore (default: the graphs of the server)")
+	fs.StringVar(&f.runbook, "runbook-url", "", "address of what to do about a finding, passed on as runbook_url")
+	fs.StringSliceVar(&f.annotate, "annotate", nil, "labels of the worst process to pass on as annotations, as in team,owner")
 	flags.Duration(fs, &f.alertFor, "alert-for", flags.Range{Min: time.Minute, Max: year, Example: "25h"}, "how long an alert of a single scan lasts in the Alertmanager, unless sent again (default 25h); with --every it ends when nothing is found any more")
 	flags.Duration(fs, &f.every, "every", flags.Range{Min: time.Minute, Max: year, Example: "1h"}, "go on, with a scan at this interval, as in 1h")
 	fs.StringVar(&f.httpConfig, "http-config", "", "YAML file: basic_auth, authorization, oauth2, tls_config, proxy_url")
@@ -139,6 +146,9 @@ func (f *scanFlags) check() error {
 	if len(f.groupBy) == 0 || slices.Contains(f.groupBy, "") {
 		return errors.New("--group-by: must name one label or more")
 	}
+	if f.graph != "" && !strings.Contains(f.graph, "{expr}") {
+		return fmt.Errorf("--graph-url %s: must hold {expr}, where the series is named", f.graph)
+	}
 	if f.load != "" && !model.IsValidMetricName(model.LabelValue(f.load)) {
 		return fmt.Errorf("--load %s: must be the name of a metric", f.load)
 	}
@@ -169,7 +179,7 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 	defer client.Close()
 	ctx := cmd.Context()
 	p := &publish.Publisher{
-		Server: client.String(), JSON: f.format == "json", All: f.all, Page: f.html, Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(),
+		Server: client.String(), JSON: f.format == "json", All: f.all, Page: f.html, Links: f.links(client.String()), Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(),
 	}
 	if f.alertmanager != "" {
 		receiver, err := webhook.New(webhook.Config{
@@ -212,6 +222,11 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 		return errPartial
 	}
 	return nil
+}
+
+// links are those of the findings, to the graphs of the server unless others are asked for.
+func (f *scanFlags) links(server string) publish.Links {
+	return publish.Links{Graph: cmp.Or(f.graph, server), Runbook: f.runbook, Annotate: f.annotate}
 }
 
 // options are those of a scan that begins now. What check has found to be right is not checked again.

@@ -58,6 +58,7 @@ func livesEValue(growth float64) (e float64) {
 // stay is one life of a process of a workload, of one resource.
 type stay struct {
 	labels      map[string]string
+	metric      string
 	first, last time.Time
 	version     string
 	ends        bool
@@ -252,7 +253,7 @@ func replicaOver(judged place, g *lives.Growth) Replica {
 	running := judged[len(judged)-1]
 	first, _ := running.curve.Level(0)
 	r := Replica{
-		Labels: running.labels, Version: running.version, Severity: alerting.Warning, Value: running.curve.Last, Baseline: first,
+		Labels: running.labels, Metric: running.metric, Version: running.version, Severity: alerting.Warning, Value: running.curve.Last, Baseline: first,
 		SlopePerHour: (g.Low + g.High) / 2 / 24, Since: judged[g.Since].first, Last: running.last, Ended: false,
 		Evidence: &alerting.Evidence{
 			Window: g.Running.Window.String(), Points: g.Running.Points, EffectivePoints: g.Running.Fit.EffectivePoints, Floor: g.Running.Width.Seconds(),
@@ -293,7 +294,7 @@ func (c *collector) keep(group []Label, p *process, version string, l *life, res
 		c.workloads[name] = w
 	}
 	if all := w.stays[resource]; len(all) < maxStays {
-		w.stays[resource] = append(all, stay{p.labels, l.first, l.last, version, l.ends, curve})
+		w.stays[resource] = append(all, stay{p.labels, metricOf(p, resource), l.first, l.last, version, l.ends, curve})
 	}
 }
 

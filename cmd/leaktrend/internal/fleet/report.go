@@ -25,6 +25,7 @@ type Label struct{ Name, Value string }
 // Replica is one process of a group in which something was found.
 type Replica struct {
 	Labels       map[string]string
+	Metric       string // that was read
 	Version      string
 	Severity     alerting.Severity
 	Value        float64 // in the unit of the resource, like all levels here
@@ -203,7 +204,7 @@ func (c *collector) add(p *process, lives []life) {
 			// A limit needs no history.
 			current := i == len(lives)-1 && !l.ends
 			if s.Limit && current {
-				r := replicaOf(labels, version, l, s)
+				r := replicaOf(p, version, l, s)
 				limited[key{name, s.Resource.Name}] = &r
 			}
 			e := c.calibration.EValue(calibration.Score(s), l.length())
@@ -231,7 +232,7 @@ func (c *collector) add(p *process, lives []life) {
 			t.evidence += e * l.length().Hours()
 			t.time += l.length().Hours()
 			if s.Trend {
-				r := replicaOf(labels, version, l, s)
+				r := replicaOf(p, version, l, s)
 				if before := grown[id]; before == nil || compareReplicas(&r, before) < 0 {
 					grown[id] = &r
 				}
@@ -250,13 +251,23 @@ func (c *collector) add(p *process, lives []life) {
 	}
 }
 
-func replicaOf(labels map[string]string, version string, l *life, s *detector.Status) Replica {
+func replicaOf(p *process, version string, l *life, s *detector.Status) Replica {
 	r := Replica{
-		Labels: labels, Version: version, Severity: s.Severity, Value: s.Value, Baseline: s.Baseline, SlopePerHour: s.SlopePerHour,
+		Labels: p.labels, Metric: metricOf(p, s.Resource.Name), Version: version, Severity: s.Severity, Value: s.Value, Baseline: s.Baseline, SlopePerHour: s.SlopePerHour,
 		Since: s.Since, Last: l.last, Ended: l.ends, Exhaustion: s.Exhaustion, Evidence: s.Evidence, Line: l.lines[s.Resource.Name],
 	}
-	r.order = orderOf(labels)
+	r.order = orderOf(p.labels)
 	return r
+}
+
+// metricOf returns the metric by which a resource of a process was read.
+func metricOf(p *process, resource string) string {
+	for i := range p.readings {
+		if p.readings[i].resource == resource {
+			return p.readings[i].metric
+		}
+	}
+	return ""
 }
 
 // orderOf returns labels as a text to sort by.

@@ -39,7 +39,7 @@ func TestAlertsOfScans(t *testing.T) {
 	}
 	count := func(report fleet.Report) int {
 		report.End = time.Now()
-		alerts.update(&report)
+		alerts.update(&report, &Links{})
 		if err := errors.Join(alerts.send(t.Context()), alerts.refresh(t.Context())); err != nil {
 			t.Error(err)
 		}

@@ -40,7 +40,7 @@ func NewAlerts(to *webhook.Webhook) *Alerts {
 }
 
 // update queues the findings of a scan that hold, and the end of those that hold no more.
-func (f *Alerts) update(r *fleet.Report) {
+func (f *Alerts) update(r *fleet.Report, links *Links) {
 	ended := f.standing.update(r)
 	for _, x := range slices.Concat(r.Findings, r.Limits) {
 		if x.Ended {
@@ -48,6 +48,7 @@ func (f *Alerts) update(r *fleet.Report) {
 		}
 		key := x.Key()
 		a := alertOf(&x, r.End)
+		a.Annotations = links.annotationsOf(&x, r.Start, r.End)
 		if before, ok := f.alerts[key]; ok {
 			a.ID, a.Time = before.ID, before.Time
 		}

@@ -189,8 +189,8 @@ func TestScanEvery(t *testing.T) {
 			lines = append(lines, x.Time.Sub(began).String()+" "+x.Group["job"]+" "+x.State)
 		}
 		want = []string{
-			"1h0m0s a firing", "2h20m0s a firing", "2h20m0s b firing", "2h20m0s c firing", "4h0m0s b firing", "4h0m0s c resolved", "5h0m0s a firing",
-			"6h0m0s b firing", "6h0m0s a resolved", "8h30m0s b resolved", "8h30m0s a firing", "9h30m0s a resolved",
+			"1h0m0s a firing", "2h20m0s a firing", "2h20m0s b firing", "2h20m0s c firing", "4h0m0s b firing", "4h0m0s c resolved", "4h0m0s a missing",
+			"5h0m0s a firing", "5h0m0s  missing", "6h0m0s b firing", "6h0m0s a resolved", "8h30m0s b resolved", "8h30m0s a firing", "9h30m0s a resolved",
 		}
 		if diff := cmp.Diff(want, lines); diff != "" {
 			t.Errorf("output (-want +got):\n%s", diff)
@@ -295,7 +295,7 @@ func TestManyFindings(t *testing.T) {
 	}
 	am := &fakeAlertmanager{}
 	alerts := alertsTo(t, am)
-	alerts.update(leaksOf(jobs...))
+	alerts.update(leaksOf(jobs...), &Links{})
 	if err := alerts.deliver(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +357,7 @@ func TestDeliver(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				am := &fakeAlertmanager{status: test.status}
 				alerts := alertsTo(t, am)
-				alerts.update(leaksOf("a", "b"))
+				alerts.update(leaksOf("a", "b"), &Links{})
 				err := alerts.deliver(t.Context())
 				if (test.says == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.says) {
 					t.Errorf("error %v, want %q", err, test.says)
@@ -376,21 +376,21 @@ func TestFleetAlertsWait(t *testing.T) {
 	status := http.StatusServiceUnavailable
 	am := &fakeAlertmanager{status: func(time.Duration) int { return status }}
 	alerts := alertsTo(t, am)
-	alerts.update(leaksOf("a", "b"))
+	alerts.update(leaksOf("a", "b"), &Links{})
 	if err := alerts.send(t.Context()); len(alerts.unsent) != 2 || am.posts != 1 || err == nil || !strings.Contains(err.Error(), "status 503") {
 		t.Errorf("%d wait after %d posts: %v", len(alerts.unsent), am.posts, err)
 	}
-	alerts.update(leaksOf("a", "b")) // in the place of those
+	alerts.update(leaksOf("a", "b"), &Links{}) // in the place of those
 	status = http.StatusNotFound
 	if err := alerts.refresh(t.Context()); len(alerts.unsent) != 2 || am.posts != 3 || err == nil || !strings.Contains(err.Error(), "status 404") {
 		t.Errorf("%d wait after %d posts: %v", len(alerts.unsent), am.posts, err)
 	}
-	alerts.update(leaksOf("b"))
+	alerts.update(leaksOf("b"), &Links{})
 	status = http.StatusOK
 	if err := alerts.refresh(t.Context()); len(alerts.unsent) != 0 || err != nil {
 		t.Errorf("%d wait: %v", len(alerts.unsent), err)
 	}
-	alerts.update(leaksOf())
+	alerts.update(leaksOf(), &Links{})
 	if err := alerts.send(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -408,7 +408,7 @@ func TestReceiverThatRefusesEverything(t *testing.T) {
 	for i := range 500 {
 		jobs = append(jobs, fmt.Sprint("job ", i))
 	}
-	alerts.update(leaksOf(jobs...))
+	alerts.update(leaksOf(jobs...), &Links{})
 	for range 100 {
 		if err := alerts.send(t.Context()); err == nil {
 			t.Fatal("no error")

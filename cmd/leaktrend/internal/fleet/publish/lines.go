@@ -36,6 +36,7 @@ type line struct {
 	Exhaustion   *alerting.Exhaustion `json:"exhaustion,omitempty"`
 	Evidence     *alerting.Evidence   `json:"evidence,omitempty"`
 	Lives        *alerting.Lives      `json:"lives,omitempty"`
+	Annotations  map[string]string    `json:"annotations,omitempty"`
 }
 
 type version struct {
@@ -45,13 +46,24 @@ type version struct {
 	First    time.Time `json:"first"`
 }
 
-func lineOf(server string, r *fleet.Report, x *fleet.Finding, state string) line {
+// missingLine is a part of the fleet that could not be read.
+type missingLine struct {
+	Time    time.Time         `json:"time"`
+	File    string            `json:"file"`
+	State   string            `json:"state"` // missing
+	What    string            `json:"what"`
+	Why     string            `json:"why"`
+	Targets int               `json:"targets,omitempty"`
+	Group   map[string]string `json:"group,omitempty"`
+}
+
+func (p *Publisher) lineOf(r *fleet.Report, x *fleet.Finding, state string) line {
 	l := line{
-		Time: r.End, File: server, Resource: x.Resource.Name, Kind: x.Kind, State: state, Severity: x.Worst.Severity,
+		Time: r.End, File: p.Server, Resource: x.Resource.Name, Kind: x.Kind, State: state, Severity: x.Worst.Severity,
 		Value: x.Worst.Value, Baseline: x.Worst.Baseline, SlopePerHour: x.Worst.SlopePerHour, Since: x.Worst.Since,
 		Summary: summary(x), Group: x.GroupLabels(), Growing: x.Growing, Replicas: x.Replicas, Labels: x.Worst.Labels,
 		FirstVersion: x.FirstVersion, EValue: x.EValue, WithLoad: x.WithLoad, FDR: r.FDR, Hypotheses: r.Hypotheses,
-		Exhaustion: x.Worst.Exhaustion, Evidence: x.Worst.Evidence, Lives: x.Lives,
+		Exhaustion: x.Worst.Exhaustion, Evidence: x.Worst.Evidence, Lives: x.Lives, Annotations: p.Links.annotationsOf(x, r.Start, r.End),
 	}
 	if x.EValue > 0 {
 		l.Q = x.Q
@@ -62,11 +74,11 @@ func lineOf(server string, r *fleet.Report, x *fleet.Finding, state string) line
 	return l
 }
 
-// writeLines prints the findings of a report, and those that ended since the one before.
+// writeLines prints the findings of a report, those that ended since the one before, and what could not be read.
 func (p *Publisher) writeLines(r *fleet.Report, ended []fleet.Finding) error {
 	encoder := json.NewEncoder(p.Stdout)
 	encoder.SetEscapeHTML(false)
-	write := func(x *fleet.Finding, state string) error { return encoder.Encode(lineOf(p.Server, r, x, state)) }
+	write := func(x *fleet.Finding, state string) error { return encoder.Encode(p.lineOf(r, x, state)) }
 	for _, x := range slices.Concat(r.Findings, r.Limits) {
 		state := "firing"
 		if x.Ended {
@@ -89,6 +101,15 @@ func (p *Publisher) writeLines(r *fleet.Report, ended []fleet.Finding) error {
 			if err := write(&r.Suspects[i], "suspected"); err != nil {
 				return err
 			}
+		}
+	}
+	for _, m := range r.Missing {
+		l := missingLine{Time: r.End, File: p.Server, State: "missing", What: m.What, Why: m.Why, Targets: m.Count}
+		if m.Of.Name != "" {
+			l.Group = map[string]string{m.Of.Name: m.Of.Value}
+		}
+		if err := encoder.Encode(l); err != nil {
+			return err
 		}
 	}
 	return nil

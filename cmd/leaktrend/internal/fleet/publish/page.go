@@ -30,12 +30,13 @@ type pageRow struct {
 
 type pageReplica struct {
 	Place, Levels, Rate string
+	Graph               string // address
 	Spark               template.HTML
 	Since               time.Time
 }
 
 // writePage writes a report as a page that needs nothing else, in the look of the report on recordings.
-func writePage(w io.Writer, server string, r *fleet.Report, all bool) error {
+func writePage(w io.Writer, server string, r *fleet.Report, all bool, links *Links) error {
 	data := struct {
 		webpage.Frame
 		Server     string
@@ -50,7 +51,7 @@ func writePage(w io.Writer, server string, r *fleet.Report, all bool) error {
 	}
 	add := func(findings []fleet.Finding, word, class string) {
 		for i := range findings {
-			row := pageRowOf(&findings[i], r.End)
+			row := pageRowOf(&findings[i], r, links)
 			row.ID, row.Word, row.Class = fmt.Sprintf("finding-%d", len(data.Rows)+1), word, class
 			data.Rows = append(data.Rows, row)
 		}
@@ -65,24 +66,25 @@ func writePage(w io.Writer, server string, r *fleet.Report, all bool) error {
 	return webpage.Template(pageText, time.UTC).Execute(w, data)
 }
 
-func pageRowOf(x *fleet.Finding, end time.Time) pageRow {
+func pageRowOf(x *fleet.Finding, r *fleet.Report, links *Links) pageRow {
 	row := pageRow{
 		Group: groupText(x), Share: fmt.Sprintf("%d of %d replicas", x.Growing, x.Replicas), Resource: x.Resource.Name,
-		pageReplica: pageReplicaOf(x, &x.Worst), Sentence: summary(x), More: max(0, x.Growing-1-len(x.Others)),
+		pageReplica: pageReplicaOf(x, &x.Worst, r, links), Sentence: summary(x), More: max(0, x.Growing-1-len(x.Others)),
 	}
 	if e := x.Worst.Exhaustion; e != nil {
-		row.Left = sampler.FormatDuration(e.At.Sub(end))
+		row.Left = sampler.FormatDuration(e.At.Sub(r.End))
 	}
 	row.Replicas = append(row.Replicas, row.pageReplica)
 	for i := range x.Others {
-		row.Replicas = append(row.Replicas, pageReplicaOf(x, &x.Others[i]))
+		row.Replicas = append(row.Replicas, pageReplicaOf(x, &x.Others[i], r, links))
 	}
 	return row
 }
 
-func pageReplicaOf(x *fleet.Finding, r *fleet.Replica) pageReplica {
+func pageReplicaOf(x *fleet.Finding, r *fleet.Replica, of *fleet.Report, links *Links) pageReplica {
 	p := pageReplica{
 		Place: placeOf(r), Levels: table.Levels(x.Resource, r.Baseline, r.Value), Rate: x.Resource.FormatPerHour(r.SlopePerHour), Spark: sparkOf(r.Line),
+		Graph: links.graphOf(r, of.Start, of.End),
 	}
 	if x.Kind == alerting.Trend {
 		p.Since = r.Since

@@ -17,10 +17,11 @@ import (
 
 // Publisher publishes the reports of scans.
 type Publisher struct {
-	Server         string  // how the output names it
-	JSON           bool    // a finding a line instead of a table
-	All            bool    // all suspects, also as JSON
-	Page           string  // file of the page; "" = none
+	Server         string // how the output names it
+	JSON           bool   // a finding a line instead of a table
+	All            bool   // all suspects, also as JSON
+	Page           string // file of the page; "" = none
+	Links          Links
 	Alerts         *Alerts // nil = none
 	Stdout, Stderr io.Writer
 
@@ -34,7 +35,7 @@ func (p *Publisher) Once(ctx context.Context, r *fleet.Report) (undelivered, err
 	}
 	p.reportMissing(r)
 	if p.Alerts != nil {
-		p.Alerts.update(r)
+		p.Alerts.update(r, &p.Links)
 		undelivered = p.Alerts.deliver(ctx)
 	}
 	return undelivered, p.writePage(r)
@@ -60,7 +61,7 @@ func (p *Publisher) Every(ctx context.Context, interval time.Duration, scan Scan
 		p.reportMissing(r)
 		note("page", p.writePage(r))
 		if p.Alerts != nil {
-			p.Alerts.update(r)
+			p.Alerts.update(r, &p.Links)
 			note("alerts", p.Alerts.send(ctx))
 		}
 		return nil
@@ -107,7 +108,7 @@ func (p *Publisher) writePage(r *fleet.Report) error {
 	if p.Page == "" {
 		return nil
 	}
-	return output.WriteFile(p.Page, 0o644, func(w io.Writer) error { return writePage(w, p.Server, r, p.All) })
+	return output.WriteFile(p.Page, 0o644, func(w io.Writer) error { return writePage(w, p.Server, r, p.All, &p.Links) })
 }
 
 // reportMissing tells what could not be read, and which flags would tell more.
