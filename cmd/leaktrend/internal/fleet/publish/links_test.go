@@ -65,6 +65,21 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// The page lists the versions beneath a finding, where there are several.
+func TestVersionsInPage(t *testing.T) {
+	r := linkedReport()
+	r.Findings[0].Versions = []fleet.VersionCount{{Version: "v1", Replicas: 5, First: r.Start}, {Version: "v2", Growing: 4, Replicas: 5, First: r.End}}
+	var page strings.Builder
+	if err := writePage(&page, "http://prom:9090", r, false, &Links{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"<li>v1: 0 of 5 replicas grow, first seen ", "<li>v2: 4 of 5 replicas grow, first seen "} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
 // The JSON lists what could not be read, a line a part, after the findings.
 func TestMissingAsJSON(t *testing.T) {
 	var out bytes.Buffer

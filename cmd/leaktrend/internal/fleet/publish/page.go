@@ -24,6 +24,7 @@ type pageRow struct {
 	ID, Word, Class, Group, Share, Resource string
 	pageReplica                             // the worst
 	Left, Sentence                          string
+	Versions                                []fleet.VersionCount
 	Replicas                                []pageReplica
 	More                                    int
 }
@@ -69,7 +70,7 @@ func writePage(w io.Writer, server string, r *fleet.Report, all bool, links *Lin
 func pageRowOf(x *fleet.Finding, r *fleet.Report, links *Links) pageRow {
 	row := pageRow{
 		Group: groupText(x), Share: fmt.Sprintf("%d of %d replicas", x.Growing, x.Replicas), Resource: x.Resource.Name,
-		pageReplica: pageReplicaOf(x, &x.Worst, r, links), Sentence: summary(x), More: max(0, x.Growing-1-len(x.Others)),
+		pageReplica: pageReplicaOf(x, &x.Worst, r, links), Sentence: summary(x), Versions: x.Versions, More: max(0, x.Growing-1-len(x.Others)),
 	}
 	if e := x.Worst.Exhaustion; e != nil {
 		row.Left = sampler.FormatDuration(e.At.Sub(r.End))
