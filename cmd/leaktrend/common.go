@@ -34,13 +34,6 @@ func loadConfig(path string, stderr io.Writer) (detector.Config, error) {
 	return config, err
 }
 
-// notePatience says what a first run of watch without --soak cannot show.
-func notePatience(stderr io.Writer, soak time.Duration) {
-	if soak <= 0 {
-		fmt.Fprintln(stderr, "Leaks are called after hours, as it takes hours to see that growth is no warm-up. For a test run under steady load: --soak 10m")
-	}
-}
-
 // noteSoak says what scaled time constants cost: what TestSoakPrice measures.
 func noteSoak(stderr io.Writer, soak time.Duration) {
 	if soak <= 0 {

@@ -111,7 +111,6 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 		config.Adaptive.Soak = f.target.Soak
 	}
 	f.keepState(&config)
-	notePatience(stderr, config.Adaptive.Soak)
 	noteSoak(stderr, config.Adaptive.Soak)
 	lines, flush := f.lines(cmd)
 	defer flush()
@@ -160,11 +159,19 @@ func (f *watchFlags) view(cmd *cobra.Command, what string, config detector.Confi
 	if soak := config.Adaptive.Soak; soak > 0 {
 		title += ", soak " + sampler.FormatDuration(soak)
 	}
+	shownOn := cmd.OutOrStdout()
 	if f.format == "json" {
-		return screen.New(cmd.ErrOrStderr(), cmd.ErrOrStderr(), title) // which is no terminal, and so shows lines
+		shownOn = cmd.ErrOrStderr() // which is no terminal, and so shows lines
 	}
-	return screen.New(cmd.OutOrStdout(), cmd.ErrOrStderr(), title)
+	view := screen.New(shownOn, cmd.ErrOrStderr(), title)
+	if config.Adaptive.Soak <= 0 {
+		view.Hint(needsHours)
+	}
+	return view
 }
+
+// needsHours is what a first run without --soak cannot show.
+const needsHours = "Leaks are called after hours, as it takes hours to see that growth is no warm-up. For a test run under steady load: --soak 10m"
 
 // lines returns what takes the JSON, nil where nobody asked for it, and a function that waits until it is read.
 func (f *watchFlags) lines(cmd *cobra.Command) (lines *report.Lines, flush func()) {

@@ -45,6 +45,7 @@ type View struct {
 
 	mu        sync.Mutex
 	note      string
+	hint      string // printed before the first plain line
 	processes []*Process
 	journal   []line // log lines, oldest first
 	later     []line // those that are printed when the screen is gone
@@ -121,6 +122,18 @@ func (v *View) Note(text string) {
 	v.version++
 }
 
+// Hint sets a line that is printed to rest before the first plain line: what is known only once something was sampled.
+// On a terminal it is printed at once.
+func (v *View) Hint(text string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.terminal {
+		fmt.Fprintln(v.rest, text)
+		return
+	}
+	v.hint = text
+}
+
 // Add appends a process. Its monitor follows with Watch: it needs the process's Logger.
 func (v *View) Add(name string) *Process {
 	v.mu.Lock()
@@ -148,6 +161,10 @@ func (p *Process) Sampled(at time.Time) {
 	text := plainLine(at, name, p.monitor.Status())
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.hint != "" {
+		fmt.Fprintln(v.rest, v.hint)
+		v.hint = ""
+	}
 	fmt.Fprintln(v.out, text)
 }
 

@@ -108,6 +108,24 @@ func TestPlain(t *testing.T) {
 	}
 }
 
+// A hint waits for the first line: where nothing is sampled, the reason is said alone.
+func TestHint(t *testing.T) {
+	var out, rest bytes.Buffer
+	v := New(&out, &rest, "pid 7 x")
+	v.Hint("be patient")
+	p := watch(v, "pid 7 x", &fake{statuses: []detector.Status{status("threads", detector.Healthy, 4)}})
+	v.Flush()
+	if rest.Len() > 0 {
+		t.Errorf("before the first sample: %q", rest.String())
+	}
+	p.Sampled(at(0))
+	p.Sampled(at(time.Minute))
+	v.Flush()
+	if got := rest.String(); got != "be patient\n" {
+		t.Errorf("after two lines: %q", got)
+	}
+}
+
 // Where there are several processes, each line and each table says which one it is of.
 func TestPlainOfSeveral(t *testing.T) {
 	var b bytes.Buffer
