@@ -19,6 +19,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/publish"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/progress"
 	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
@@ -167,8 +168,12 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 	if err := output.Writable(f.html, f.force); err != nil {
 		return err
 	}
+	var server string // as it may be shown
 	client, err := prom.New(prom.Config{
 		URL: f.url, HTTPConfig: f.httpConfig, Headers: f.headers, Token: os.Getenv(prom.TokenVariable), Concurrency: f.concurrency, Timeout: f.timeout,
+		OnRetry: func(err error) {
+			progress.Say(cmd.ErrOrStderr(), fmt.Sprintf("%s: %s; trying again", server, plain.Error(err)))
+		},
 	})
 	switch {
 	case errors.Is(err, prom.ErrAddress):
@@ -177,6 +182,7 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 		return err
 	}
 	defer client.Close()
+	server = client.String()
 	ctx := cmd.Context()
 	p := &publish.Publisher{
 		Server: client.String(), JSON: f.format == "json", All: f.all, Page: f.html, Links: f.links(client.String()), Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(),

@@ -113,6 +113,8 @@ func TestOptions(t *testing.T) {
 		{"docker-stats.refused.jsonl", Options{Interval: time.Minute},
 			"4 rows of 4, 1m at 1m, JSON lines, 2 processes by Name, 4 columns judged, 3 not (NetIO: a counter, BlockIO: a counter, Container: text), rows 1m apart"},
 		{"two-hosts.csv", Options{By: "host, pid"}, "4 rows of 4, 1m at 1m, a CSV table, 2 processes by host, pid, 1 column judged"},
+		{"../../../../testdata/recordings/node-leak.csv", Options{By: "pid"},
+			"1800 rows of 1800, 29m 59s at 1s, 3 columns judged, 1 not (cpu_seconds: a counter), not split by pid: a recording of leaktrend is of one process"},
 	} {
 		f, err := ReadFile(t.Context(), filepath.Join("testdata/formats", test.file), test.o)
 		if err != nil {

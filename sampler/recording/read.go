@@ -37,6 +37,7 @@ type File struct {
 	// Format names the format that was recognized; "" for a recording of our own and a plain CSV file.
 	Format string
 
+	by  string    // what it was to be split by, and was not, as it is of one process
 	all *gathered // nil where the one recording is read as it goes
 	opened
 }
@@ -82,7 +83,7 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 	}
 	own := isOwn(head)
 	if own && oddColumn(head) {
-		return readTwice(ctx, in, name)
+		return readTwice(ctx, in, name, o.By)
 	}
 	if own || o.By == "" && o.Interval <= 0 && streams(head) {
 		ahead, err := in.Peek(in.Buffered())
@@ -93,7 +94,7 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 		if err != nil {
 			return nil, err
 		}
-		return &File{Name: name, Recordings: []*Reader{r}}, nil
+		return &File{Name: name, Recordings: []*Reader{r}, by: o.By}, nil
 	}
 	t, err := newInput(ctx, in, name, cmp.Or(o.bounds, defaultBounds))
 	if err != nil {
@@ -138,7 +139,7 @@ func isOwn(head []byte) bool {
 
 // readTwice reads a recording of our own in which some columns are only known by their values: its beginning first for
 // what they are, then all of it for the samples.
-func readTwice(ctx context.Context, in io.Reader, name string) (*File, error) {
+func readTwice(ctx context.Context, in io.Reader, name, by string) (*File, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxText))
 	rest := io.MultiReader(bytes.NewReader(text), in)
 	if err != nil {
@@ -172,7 +173,7 @@ func readTwice(ctx context.Context, in io.Reader, name string) (*File, error) {
 		c.judgeKind()
 		r.told = append(r.told, c.resource)
 	}
-	return &File{Name: name, Recordings: []*Reader{r}}, nil
+	return &File{Name: name, Recordings: []*Reader{r}, by: by}, nil
 }
 
 // failing is a Reader of what failed before.

@@ -95,6 +95,9 @@ func (f *File) Understood() string {
 	if lost > 0 {
 		parts = append(parts, scan.Count(lost, "sample")+" lost while it was recorded")
 	}
+	if f.by != "" {
+		parts = append(parts, "not split by "+f.by+": a recording of leaktrend is of one process")
+	}
 	if f.all != nil {
 		parts = append(parts, f.all.notes...)
 	} else if r := f.Recordings[0]; !r.v1 && sampler.FormatInstant(last, "") != "" {

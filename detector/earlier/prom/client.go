@@ -73,6 +73,9 @@ type Config struct {
 	Concurrency int
 	// Timeout is how long one attempt may take, above 0.
 	Timeout time.Duration
+	// OnRetry is called once, before the first attempt that reached no server is repeated, unless the server has answered
+	// before. nil = nobody wants to know.
+	OnRetry func(error)
 }
 
 // Client reads one server. It is safe for concurrent use. No error of it holds a credential.
@@ -84,10 +87,12 @@ type Client struct {
 	slots   chan struct{}
 	close   func()
 	sleep   func(context.Context, time.Duration) error
+	onRetry func(error)
 
 	queries, retries, points atomic.Int64
 	failures                 atomic.Int64 // for good, in a row
 	denied                   atomic.Int64 // in a row
+	known                    atomic.Bool  // whether the server has answered, or it was told that it did not
 	oversize                 atomic.Int64 // answers in a row
 	instants                 atomic.Int64 // that the server takes at once; 0 = MaxPoints, as far as is known
 	busy                     atomic.Int64 // nanoseconds that queries took, waiting for a slot not included
@@ -141,7 +146,7 @@ func New(c Config) (*Client, error) {
 	}
 	p := &Client{
 		shown: u.String(), secrets: redact.Replacer(redact.Mark, secrets...), timeout: c.Timeout, slots: make(chan struct{}, c.Concurrency),
-		close: client.CloseIdleConnections, sleep: sleep,
+		close: client.CloseIdleConnections, sleep: sleep, onRetry: c.OnRetry,
 	}
 	client.Transport = &transport{next: client.Transport, headers: headers}
 	client.CheckRedirect = func(req *http.Request, via []*http.Request) error {

@@ -41,6 +41,7 @@ func (c *Client) try(ctx context.Context, query func(context.Context) (v1.Warnin
 		cancel()
 		c.warn(warnings)
 		if err == nil {
+			c.known.Store(true)
 			c.failures.Store(0)
 			c.denied.Store(0)
 			c.oversize.Store(0)
@@ -65,6 +66,9 @@ func (c *Client) try(ctx context.Context, query func(context.Context) (v1.Warnin
 			return fmt.Errorf("%w (%d attempts)", err, attempt)
 		}
 		c.retries.Add(1)
+		if seen.status == 0 && c.onRetry != nil && !c.known.Swap(true) {
+			c.onRetry(err)
+		}
 		if err := c.sleep(ctx, max(backoff(attempt), min(seen.retryAfter, lastRetry))); err != nil {
 			return err
 		}

@@ -17,6 +17,14 @@ const (
 	every = 200 * time.Millisecond
 )
 
+// Say prints a line. On a terminal it takes the place of what Start shows, which follows below.
+func Say(w io.Writer, text string) {
+	if terminal.Redraws(w) {
+		text = "\r\x1b[K" + text
+	}
+	fmt.Fprintln(w, text)
+}
+
 // Start shows the share of the work that is done, 0 to 1, and an estimate of the time left, until the returned function
 // is called. While the share is 0 it shows only what is being done. On what is not a terminal it shows nothing.
 func Start(w io.Writer, doing string, share func() float64) (done func()) {
