@@ -131,6 +131,9 @@ func (k *memory) learn(s *saved.Saved) error {
 		return err
 	}
 	open := slices.DeleteFunc(slices.Clone(s.Alerts), func(a alerting.Alert) bool {
+		if a.Kind == alerting.Trend && s.Record.Resources[a.Resource].Held != nil {
+			return false // it holds until this life has shown whether the growth goes on
+		}
 		return !slices.ContainsFunc(s.Record.Open, func(e alerting.Event) bool { return e.Resource == a.Resource && e.Kind == a.Kind })
 	})
 	k.of.ledger.saw(s.Fingerprints)

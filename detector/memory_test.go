@@ -85,6 +85,42 @@ func TestMonitorKeepsItsState(t *testing.T) {
 	})
 }
 
+// A leak that goes on in the next life is the same finding, told once; its end in the life after that has its id.
+func TestMonitorTellsOfALeakOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		live := func(version string, perHour float64, lasts time.Duration) (told []string, id string) {
+			config := DefaultConfig()
+			config.StateDir, config.Instance = dir, "one"
+			start := time.Now()
+			m, _, _ := watching(t, config, func(_ int, s *sampler.Sample) error {
+				s.Start, s.Version = start, version
+				s.Add(sampler.Goroutines, math.Floor(100+perHour*time.Since(start).Hours()))
+				return nil
+			})
+			m.OnAlert(func(a alerting.Alert) {
+				id = a.ID
+				told = append(told, fmt.Sprint(a.Kind, " ", a.Status, " in ", a.Process.Version))
+			})
+			if err := m.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(lasts)
+			_ = m.Stop()
+			return told, id
+		}
+		first, id := live("1.0", 30, 30*time.Hour)
+		second, _ := live("1.1", 30, 30*time.Hour)
+		third, ended := live("1.2", 0, 40*time.Hour)
+		if diff := cmp.Diff([][]string{{"trend firing in 1.0"}, nil, {"trend resolved in 1.0"}}, [][]string{first, second, third}); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if ended != id {
+			t.Errorf("one leak has the ids %q and %q", id, ended)
+		}
+	})
+}
+
 // A state that comes when there are samples already, as that of a process which ends late, is learned all the same.
 func TestMonitorLearnsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -117,22 +117,18 @@ func TestWatchEndsWithLastProcess(t *testing.T) {
 	}
 }
 
-// With --wait, watch begins without a process, goes on when the last has ended, and watches the next.
+// With --wait, watch begins without a process, goes on when the last has ended, and watches the next. That is the next
+// life of the same, so its leak is the one that was told.
 func TestWatchWaits(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 15 s of real time")
 	}
 	t.Parallel()
 	name := fmt.Sprintf("leaktrend-wait-%d", os.Getpid())
-	const alert = "open_fds leak: "
+	const alert, leaks = "open_fds leak: ", "LEAK"
 	var first, second *exec.Cmd
 	before := "" // what was printed until the first had ended
-	// The second one is the next life of the first: its alert is not to wait until that of the first has cooled down.
-	config := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(config, []byte("resource_monitoring:\n  alert_cooldown: 0s\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got := reacting(t, []string{"watch", "--name", name, "--wait", "--soak", "1m", "--exit-code", "--config", config}, func(stdout, stderr string, interrupt func()) {
+	got := reacting(t, []string{"watch", "--name", name, "--wait", "--soak", "1m", "--exit-code"}, func(stdout, stderr string, interrupt func()) {
 		switch {
 		case first == nil:
 			first = leaky(t, name)
@@ -141,11 +137,12 @@ func TestWatchWaits(t *testing.T) {
 			second = leaky(t, name)
 		case second == nil && strings.Contains(stdout, alert):
 			_ = first.Process.Kill()
-		case second != nil && strings.Contains(stdout[len(before):], alert):
+		case second != nil && strings.Contains(stdout[len(before):], leaks):
 			interrupt()
 		}
 	})
-	if got.code != exitLeak || !strings.Contains(before, alert) || !strings.Contains(got.stdout[len(before):], alert) {
+	verdict := regexp.MustCompile(`(?m)^LEAK +open_fds `)
+	if got.code != exitLeak || !strings.Contains(before, alert) || strings.Count(got.stdout, alert) != 1 || len(verdict.FindAllString(got.stdout, -1)) != 2 {
 		t.Errorf("exit code %d; %q until the first had ended\n%s%s", got.code, before, got.stdout, got.stderr)
 	}
 	if got := leaktrend(t, "", "watch", "--name", name+"-none", "--wait", "--duration", "100ms", "--exit-code"); got.code != exitRan {
