@@ -41,7 +41,7 @@ type Saved struct {
 
 var (
 	// ErrDamaged says that a state is not, or not all, as it was written.
-	ErrDamaged = errors.New("damaged")
+	ErrDamaged = errors.New("damaged, or not a state of leaktrend")
 	// ErrNewer says that a later release of leaktrend wrote a state.
 	ErrNewer = errors.New("written by a later release of leaktrend")
 	// ErrForeign says that a state is that of another process.

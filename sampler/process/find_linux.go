@@ -23,7 +23,7 @@ func Find(pattern string) ([]int, error) {
 	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
-		return nil, fmt.Errorf("sampler: no pattern (a regular expression): %w", err)
+		return nil, fmt.Errorf("sampler: the pattern is not a regular expression: %w", err)
 	}
 	fs, err := procfs.NewFS(live.ProcRoot)
 	if err != nil {

@@ -360,7 +360,7 @@ func (r *Reader) note(line []byte) {
 	r.noted = true
 	if version, ok := bytes.CutPrefix(line, []byte(recordingPrefix)); ok {
 		if string(bytes.TrimSpace(version)) != recordingVersion {
-			r.fault("recording format v%s is not known here: read as v1", scan.Printable(string(bytes.TrimSpace(version))))
+			r.fault("recording format v%s is not known to this release: read as v1", scan.Printable(string(bytes.TrimSpace(version))))
 		}
 		if r.any { // recordings one after the other: the notes of the former do not hold for the next
 			r.notes, r.start, r.levels, r.ceilings = Header{}, time.Time{}, nil, nil

@@ -58,7 +58,7 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 		return nil, newGathered(t, format).empty()
 	}
 	if !slices.ContainsFunc(s.rows, func(cells []string) bool { return hasData(cells, s.commas) }) {
-		return nil, fault(t.name, "no samples: neither a table with numbers nor in a format that is known here")
+		return nil, fault(t.name, "no samples: neither a table with numbers nor in a format that leaktrend knows")
 	}
 	width, most := 0, 0
 	for w, n := range count {

@@ -326,7 +326,7 @@ func binaryKind(start []byte) string {
 			return what
 		}
 	}
-	return "binary data in no format that is known here: save it as CSV"
+	return "binary data in no format that leaktrend knows: save it as CSV"
 }
 
 // format is one that is recognized by how it begins.

@@ -153,7 +153,7 @@ func TestReader(t *testing.T) {
 				`f:16: ceiling: "open_fds -1": "-1" is not a level of 0 or more: ignored`,
 				`f:17: start: "soon": neither RFC 3339 nor unix seconds: ignored`,
 				`f:18: interval: "30": not a duration above zero, like 30s: ignored`,
-				`f:19: recording format v9 is not known here: read as v1`,
+				`f:19: recording format v9 is not known to this release: read as v1`,
 				`f:20: b: "1e999": not a number`,
 				`f:21: time: "2026-02-30T00:00:00Z": neither RFC 3339 nor unix seconds: skipped`,
 			},
