@@ -12,31 +12,40 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/process"
 )
 
-// reopenAfter is how long a process that runs another program now is left alone, where that could not be opened.
-const reopenAfter = 10 * time.Second
+// A program that could not be opened, as one that has hardly begun, is left alone for a time: longer each time, as most
+// that cannot be read never can.
+const (
+	reopenAfter  = 10 * time.Second
+	reopenAtMost = time.Hour
+)
 
 // Process samples a process, and where it runs a Go program also what that program's runtime has: from outside, without
 // its help.
 type Process struct {
 	*process.Source
 	note string
+	open func(pid int) (*outside.Process, error)
 
 	mu         sync.Mutex
 	inside     *outside.Process // nil while it cannot be read
 	executable string           // that was opened
 	next       time.Time        // when the program is opened again; zero for not at all
+	pause      time.Duration    // until then, the latest; 0 where none was
 }
 
 // OpenProcess opens a process.
-func OpenProcess(pid int) (*Process, error) {
+func OpenProcess(pid int) (*Process, error) { return openProcess(pid, outside.Open) }
+
+func openProcess(pid int, open func(int) (*outside.Process, error)) (*Process, error) {
 	source, err := process.New(pid)
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{Source: source, executable: source.Executable()}
-	p.inside, err = outside.Open(pid)
+	p := &Process{Source: source, open: open, executable: source.Executable()}
+	p.inside, err = open(pid)
 	if err != nil && !errors.Is(err, outside.ErrNotGo) {
 		p.note = fmt.Sprintf("where it is a Go program, goroutines and live heap are not read: %v", err)
+		p.postpone()
 	}
 	return p, nil
 }
@@ -76,13 +85,23 @@ func (p *Process) runtime() *outside.Process {
 		p.drop()
 	}
 	if p.inside == nil && !p.next.IsZero() && !time.Now().Before(p.next) {
-		inside, err := outside.Open(p.PID())
+		inside, err := p.open(p.PID())
+		if err == nil && p.Alive() != nil { // it may be a later process of this id
+			_ = inside.Close()
+			inside = nil
+		}
 		p.inside, p.next = inside, time.Time{}
 		if err != nil && !errors.Is(err, outside.ErrNotGo) {
-			p.next = time.Now().Add(reopenAfter)
+			p.postpone()
 		}
 	}
 	return p.inside
+}
+
+// postpone has a program that could not be opened opened again later.
+func (p *Process) postpone() {
+	p.pause = min(max(2*p.pause, reopenAfter), reopenAtMost)
+	p.next = time.Now().Add(p.pause)
 }
 
 // drop leaves what reads a program that is no more, and has the next one opened.
@@ -90,7 +109,7 @@ func (p *Process) drop() {
 	if p.inside != nil {
 		_ = p.inside.Close()
 	}
-	p.inside, p.next = nil, time.Now()
+	p.inside, p.next, p.pause = nil, time.Now(), 0
 }
 
 // leave drops what reads a program, unless somebody else has.
