@@ -15,11 +15,11 @@ import (
 // names are the variables of a program, with their types where what debuggers read is there.
 type names struct {
 	*target
-	symbols  []elf.Symbol // by address
-	pointers []pointer
-	types    map[string]dwarf.Type // nil for what is not known
-	debug    *dwarf.Data
-	noDebug  bool
+	symbols      []elf.Symbol // by address
+	pointers     []pointer
+	types        map[string]dwarf.Type   // nil for what is not known
+	declarations map[string]dwarf.Offset // of the types of variables; nil until they are read
+	debug        *dwarf.Data
 }
 
 // readNames reads where the program has its variables; false where it has no symbols.
@@ -224,31 +224,39 @@ func (n *names) typeOf(name string) dwarf.Type {
 
 // declared looks for the declaration of a variable.
 func (n *names) declared(name string) dwarf.Type {
-	if n.debug == nil && !n.noDebug {
-		data, err := n.table.image.elf.DWARF()
-		n.debug, n.noDebug = data, err != nil
+	if n.declarations == nil {
+		n.readDeclarations()
 	}
-	if n.noDebug {
+	offset, ok := n.declarations[name]
+	if !ok {
 		return nil
 	}
-	for all := n.debug.Reader(); ; {
+	kind, err := n.debug.Type(offset)
+	if err != nil {
+		return nil
+	}
+	return kind
+}
+
+// readDeclarations reads where the types of all variables are, at once: in a large program that takes a second.
+func (n *names) readDeclarations() {
+	n.declarations = make(map[string]dwarf.Offset)
+	data, err := n.table.image.elf.DWARF()
+	if err != nil {
+		return
+	}
+	n.debug = data
+	for all := data.Reader(); ; {
 		entry, err := all.Next()
 		if err != nil || entry == nil {
-			return nil
+			return
 		}
 		switch entry.Tag {
 		case dwarf.TagCompileUnit:
 		case dwarf.TagVariable:
-			if entry.Val(dwarf.AttrName) == name {
-				offset, ok := entry.Val(dwarf.AttrType).(dwarf.Offset)
-				if !ok {
-					return nil
-				}
-				kind, err := n.debug.Type(offset)
-				if err != nil {
-					return nil
-				}
-				return kind
+			name, _ := entry.Val(dwarf.AttrName).(string)
+			if offset, ok := entry.Val(dwarf.AttrType).(dwarf.Offset); ok && n.declarations[name] == 0 {
+				n.declarations[name] = offset
 			}
 		default:
 			all.SkipChildren()
