@@ -23,8 +23,9 @@ const (
 
 const (
 	maxGoroutines = 1 << 22
-	batch         = 512 // goroutines that are read, walked and read again at a time
-	maxTries      = 3   // to read the list of goroutines while it grows
+	batch         = 512       // goroutines that are read, walked and read again at a time
+	maxTries      = 3         // to read the list of goroutines while it grows
+	maxKept       = 512 << 20 // bytes of stacks: those beyond are left out
 )
 
 // goroutine is what a descriptor of the runtime says.
@@ -204,9 +205,10 @@ type groups struct {
 	by     map[string]int
 	all    []Stack
 	latest *Stack // that was added to
+	kept   int    // bytes, about
 }
 
-// add counts a stack; false where its functions are not certain.
+// add counts a stack; false where its functions are not certain, or there are too many others.
 func (g *groups) add(t *lineTable, pcs []uint64) bool {
 	if len(pcs) == 0 {
 		return false
@@ -214,6 +216,9 @@ func (g *groups) add(t *lineTable, pcs []uint64) bool {
 	key := unsafe.String((*byte)(unsafe.Pointer(&pcs[0])), 8*len(pcs))
 	i, ok := g.by[key]
 	if !ok {
+		if g.kept > maxKept {
+			return false
+		}
 		var frames []Frame
 		for _, pc := range pcs {
 			some, ok := t.at(pc)
@@ -225,6 +230,7 @@ func (g *groups) add(t *lineTable, pcs []uint64) bool {
 		if g.by == nil {
 			g.by = make(map[string]int)
 		}
+		g.kept += len(key) + sizeOf(frames)
 		i = len(g.all)
 		g.by[strings.Clone(key)] = i
 		g.all = append(g.all, Stack{Frames: frames})

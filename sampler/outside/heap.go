@@ -17,14 +17,15 @@ type heap struct {
 	*target
 	buckets []bucket
 	newest  uint64 // bucket
+	kept    int    // bytes of their stacks, about
 }
 
 // bucket is a stack that has allocated, as the runtime's memory profile keeps it. It is never given back.
 type bucket struct {
 	at     uint64
-	record uint64 // where what was allocated is counted
-	size   uint64 // of one object, in bytes
-	stack  []Frame
+	record uint64  // where what was allocated is counted
+	size   uint64  // of one object, in bytes
+	stack  []Frame // none where it is not certain, or those before it are too many
 }
 
 // addBuckets reads the buckets that are new: the latest is the first of a list. Where the list does not hold together
@@ -36,6 +37,7 @@ func (h *heap) addBuckets(ctx context.Context) bool {
 		return false
 	}
 	var added []bucket
+	kept := h.kept
 	seen := make(map[uint64]bool)
 	block := make([]byte, nearBucket)
 	for at := first; at != h.newest; {
@@ -65,18 +67,19 @@ func (h *heap) addBuckets(ctx context.Context) bool {
 		for i := range count {
 			pc := binary.LittleEndian.Uint64(block[l.bucket+8*i:])
 			some, ok := h.table.at(pc - 1)
-			if !ok {
+			if !ok || kept > maxKept {
 				b.stack = nil
 				break
 			}
 			// The profile has an address for each of the functions that are inlined into each other.
 			b.stack = append(b.stack, some[:min(1, len(some))]...)
 		}
+		kept += sizeOf(b.stack)
 		added = append(added, b)
 		at = next
 	}
 	h.buckets = append(h.buckets, added...)
-	h.newest = first
+	h.newest, h.kept = first, kept
 	return true
 }
 
