@@ -50,7 +50,7 @@ none at first. With -o or --pprof just one process may match, and watch ends wit
 
 What is learned is kept from one life of a process to the next: from pid to pid with --name, and between runs of watch
 in the user's state directory, $XDG_STATE_HOME/leaktrend or ~/.local/state/leaktrend (--state names another one, as
-state_dir in the configuration does; --no-state writes none). "leaktrend state" shows it.
+state_dir in the configuration does; --no-state writes none, nor does --soak by itself). "leaktrend state" shows it.
 
 With --format json standard output has the objects of replay: each alert as it comes, in which file is what is watched,
 with the lines of code and captures that it names, and a verdict on each resource at the end. All else goes to
@@ -148,7 +148,7 @@ func (f *watchFlags) keepState(config *detector.Config) {
 		config.StateDir = ""
 	case f.state != "":
 		config.StateDir = f.state
-	case config.StateDir == "":
+	case config.StateDir == "" && config.Adaptive.Soak == 0: // a test run is judged by what it shows itself
 		config.StateDir = watch.StateDir()
 	}
 }

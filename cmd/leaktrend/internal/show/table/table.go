@@ -90,7 +90,7 @@ func Finding(s *detector.Status, now time.Time) string {
 	if s.Limit {
 		parts = append(parts, "hard limit passed")
 	}
-	if s.State == detector.Suspected {
+	if s.State == detector.Suspected || !s.Fell.IsZero() { // what holds is no growth that is seen now
 		parts = append(parts, s.Why)
 	}
 	return strings.Join(parts, ", ")

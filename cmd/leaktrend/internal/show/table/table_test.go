@@ -144,6 +144,11 @@ func TestVerdictAndFinding(t *testing.T) {
 			"LEAK", terminal.Red, "since 2026-11-21 08:15 (2d 2h)",
 		},
 		{
+			"leak of the life before",
+			detector.Status{State: detector.Firing, Trend: true, Since: now.Add(-time.Hour), Fell: now.Add(-time.Minute), HeldOver: true, Why: "grew until the restart"},
+			"LEAK", terminal.Red, "since 09:15:00 (1h), grew until the restart",
+		},
+		{
 			"limit", detector.Status{State: detector.Firing, Limit: true, Since: now.Add(-time.Minute), Why: "above the hard limit"},
 			"LIMIT", terminal.Red, "since 10:14:00 (1m), hard limit passed",
 		},
