@@ -50,7 +50,7 @@ func processOf(target source.Source) alerting.Process {
 
 // Result is what came of watching one process, or several.
 type Result struct {
-	Leak       bool // a leak or a limit was found at any time
+	Leak       bool // a leak or a limit was found at any time, or is held over from the life before
 	Incomplete bool // something was not read or not judged
 }
 
@@ -60,7 +60,7 @@ const incompleteShare = .05
 // ResultOf returns what came of a monitor.
 func ResultOf(m *detector.ResourceMonitor) (r Result) {
 	for _, s := range m.Status() {
-		r.Leak = r.Leak || s.Leaks > 0 || s.LimitsPassed > 0
+		r.Leak = r.Leak || s.Leaks > 0 || s.LimitsPassed > 0 || s.State == detector.Firing
 		r.Incomplete = r.Incomplete || s.Judged && s.State == detector.Learning // too short, or too little
 	}
 	c := m.Checks()
