@@ -125,11 +125,17 @@ func (l *ledger) holding() (all []alerting.Alert) {
 		a = a.Clone()
 		a.Evidence, a.Parts, a.Profiles, a.Missing, a.Labels, a.Resources = nil, nil, nil, nil, nil, nil
 		a.Sites = a.Sites[:min(len(a.Sites), 1)] // by which an incident is known
+		a.Known = !l.incidents.Told(a.ID, a.Kind)
 		all = append(all, a)
 	}
 	slices.SortFunc(all, func(a, b alerting.Alert) int { // what others joined comes first, as its id is theirs
 		return cmp.Or(cmp.Compare(min(1, len(l.told[a.ID])), min(1, len(l.told[b.ID]))), a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))
 	})
+	for i := range all { // the identity of an incident outlives the finding that it began with
+		if id := l.told[all[i].ID]; id != "" && !slices.ContainsFunc(all, func(a alerting.Alert) bool { return a.ID == id }) {
+			all[i].ID = id
+		}
+	}
 	return all[:min(len(all), maxHolding)]
 }
 
@@ -150,17 +156,24 @@ func (l *ledger) saw(fingerprints []string) {
 	l.incidents.Saw(fingerprints)
 }
 
-// resume takes the alerts that holding returned in an earlier life, and returns those of incidents that were told.
-func (l *ledger) resume(alerts []alerting.Alert) (told []alerting.Alert) {
+// resume takes the alerts that holding returned in an earlier life, and returns those of incidents that were told, and
+// those that go to people now, as what they have is not one of the known leaks any more.
+func (l *ledger) resume(alerts []alerting.Alert) (told, now []alerting.Alert) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, a := range alerts {
 		l.ids[findingKey{a.Resource, a.Kind}], l.fires[a.ID], l.earlier[a.ID] = a.ID, a, a.Process
-		if d := l.incidents.Take(a); d.Deliver {
+		before := !a.Known
+		switch d := l.incidents.Resume(a, before); {
+		case before:
 			told = append(told, d.Alert)
+		case d.Deliver:
+			d.Alert.Summary += wording.IncidentClause(&d.Alert)
+			l.keepAlert(d.Alert)
+			now = append(now, d.Alert)
 		}
 	}
-	return told
+	return told, now
 }
 
 // know sets which fingerprints are known, and returns the alerts that go to people for it.

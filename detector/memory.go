@@ -137,7 +137,11 @@ func (k *memory) learn(s *saved.Saved) error {
 		return !slices.ContainsFunc(s.Record.Open, func(e alerting.Event) bool { return e.Resource == a.Resource && e.Kind == a.Kind })
 	})
 	k.of.ledger.saw(s.Fingerprints)
-	k.of.resume(k.of.ledger.resume(open))
+	told, now := k.of.ledger.resume(open)
+	k.of.resume(told)
+	for _, a := range now {
+		k.of.notify(a)
+	}
 	k.judgeEarly()
 	return nil
 }

@@ -316,3 +316,55 @@ func TestMonitorCallsOverLives(t *testing.T) {
 		}
 	})
 }
+
+// leakOver is a life of a process whose goroutines leak or not, with a configuration of its own. It returns what was told.
+func leakOver(t *testing.T, config Config, perHour float64, lasts time.Duration) (told []string, last alerting.Alert) {
+	t.Helper()
+	start := time.Now()
+	m, _, _ := watching(t, config, func(_ int, s *sampler.Sample) error {
+		s.Start = start
+		s.Add(sampler.Goroutines, math.Floor(100+perHour*time.Since(start).Hours()))
+		return nil
+	})
+	m.OnAlert(func(a alerting.Alert) {
+		last = a
+		told = append(told, fmt.Sprint(a.Kind, " ", a.Status))
+	})
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(lasts)
+	_ = m.Stop()
+	return told, last
+}
+
+// A leak becomes a known one, or is none any more, between two lives: what was told ends, and what was not is told.
+func TestKnownLeakOverLives(t *testing.T) {
+	config := DefaultConfig()
+	config.Instance, config.CheckInterval = "one", 5*time.Minute
+	known := config
+	var fingerprint string
+	synctest.Test(t, func(t *testing.T) {
+		config := config
+		config.StateDir = t.TempDir()
+		first, alert := leakOver(t, config, 30, 30*time.Hour)
+		fingerprint = alert.Fingerprint
+		config.KnownLeaks = fingerprint
+		second, ended := leakOver(t, config, 0, 40*time.Hour)
+		if diff := cmp.Diff([][]string{{"trend firing"}, {"trend resolved"}}, [][]string{first, second}); diff != "" || ended.ID != alert.ID {
+			t.Errorf("becomes known, %q and %q (-want +got):\n%s", alert.ID, ended.ID, diff)
+		}
+	})
+	known.KnownLeaks = fingerprint
+	synctest.Test(t, func(t *testing.T) {
+		known, config := known, config
+		known.StateDir = t.TempDir()
+		config.StateDir = known.StateDir
+		first, _ := leakOver(t, known, 30, 30*time.Hour)
+		second, _ := leakOver(t, config, 30, time.Hour)
+		third, _ := leakOver(t, config, 0, 40*time.Hour)
+		if diff := cmp.Diff([][]string{nil, {"trend firing"}, {"trend resolved"}}, [][]string{first, second, third}); diff != "" {
+			t.Errorf("is not known any more (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -94,6 +94,22 @@ func (t *Tracker) Take(a alerting.Alert) Decision {
 	return t.firing(in, s, s.put(a))
 }
 
+// Resume takes an alert on a finding that holds since an earlier life of the process. told is whether it was delivered
+// there: then its end is, too, also where its fingerprint is known by now. One that was not is to be delivered now.
+func (t *Tracker) Resume(a alerting.Alert, told bool) Decision {
+	d := t.Take(a)
+	s := t.byFinding[a.ID].alerts[a.Kind]
+	s.told = s.told || told
+	d.Deliver = s.told
+	return d
+}
+
+// Told reports whether a finding that holds was to be delivered.
+func (t *Tracker) Told(finding string, kind alerting.Kind) bool {
+	in := t.byFinding[finding]
+	return in != nil && in.alerts[kind].told
+}
+
 // join returns the incident that an alert on a new finding belongs to.
 func (t *Tracker) join(a *alerting.Alert) *incident {
 	i := slices.IndexFunc(t.open, func(in *incident) bool { return in.has(a) })
