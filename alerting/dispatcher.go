@@ -132,21 +132,38 @@ func (d *Dispatcher) Notify(a Alert) {
 	}
 }
 
-// Resume takes alerts that fire, and that the sinks were told of by another Dispatcher, as in a process that has ended:
-// they are not told again, but are told of the end.
-func (d *Dispatcher) Resume(alerts ...Alert) {
+// Resume takes alerts that fire, and of which another Dispatcher told the sinks, as in a process that has ended: they
+// are not told again, but are told of the end. untold says which sinks are to be told now, by name; nil means none.
+func (d *Dispatcher) Resume(untold func(sink string, a *Alert) bool, alerts ...Alert) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, a := range alerts {
 		a = a.Clone()
 		d.firing[a.ID] = &a
 		for _, o := range d.sinks {
-			if o.findings[a.ID] == nil {
+			switch {
+			case o.findings[a.ID] != nil:
+			case untold != nil && untold(o.name, &a):
+				o.push(&a)
+				o.rouse()
+			default:
 				o.makeRoom()
 				o.findings[a.ID] = &finding{id: a.ID, told: true}
 			}
 		}
 	}
+}
+
+// Told reports whether a sink took an alert that fires with this ID, and none since that is resolved.
+func (d *Dispatcher) Told(sink, id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, o := range d.sinks {
+		if f := o.findings[id]; o.name == sink && f != nil {
+			return f.told
+		}
+	}
+	return false
 }
 
 // Renew has a sink be told of all findings that hold, as when what it delivers to is another receiver than before. An

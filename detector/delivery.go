@@ -2,13 +2,18 @@ package detector
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/alerting/webhook"
+	saved "github.com/mdzesseis/leaktrend/detector/state"
 )
 
 // useWebhook puts the webhook of a configuration into its slot.
@@ -23,6 +28,41 @@ func useWebhook(slot *webhook.Slot, config Config) error {
 	}
 	slot.Use(w)
 	return nil
+}
+
+// webhookOf is the webhook of a monitor, as far as lives that follow one another share it.
+type webhookOf struct{ m *ResourceMonitor }
+
+// receiverOf identifies where the webhook delivers to, without its secrets: "" where there is none.
+func receiverOf(config Config) string {
+	if config.AlertWebhookURL == "" {
+		return ""
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q", config.AlertWebhookURL, config.AlertWebhookFormat))
+	return hex.EncodeToString(sum[:8])
+}
+
+// took returns which of the alerts on what holds the receiver of the webhook took.
+func (w webhookOf) took(config Config, holding []alerting.Alert) (receiver string, told []string) {
+	if receiver = receiverOf(config); receiver == "" {
+		return "", nil
+	}
+	for i := range holding {
+		if id := w.m.state.ledger.idOf(holding[i].ID); !slices.Contains(told, id) && w.m.dispatcher.Told(webhookSink, id) {
+			told = append(told, id)
+		}
+	}
+	return receiver, told
+}
+
+// resume has alerts that were told in an earlier life be told of their end. The webhook is told of what it did not take
+// there, as a receiver that refused it or another one, and of all where it forgets what nobody repeats.
+func (w webhookOf) resume(config Config, alerts []alerting.Alert, s *saved.Saved) {
+	current := w.m.webhook.Current()
+	same := s.Receiver == receiverOf(config) && (current == nil || current.Format() != "alertmanager")
+	w.m.dispatcher.Resume(func(sink string, a *alerting.Alert) bool {
+		return sink == webhookSink && current != nil && !(same && slices.Contains(s.Told, a.ID))
+	}, alerts...)
 }
 
 // logUploads returns what logs that captures cannot be posted, and that they can again.

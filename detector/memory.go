@@ -138,7 +138,7 @@ func (k *memory) learn(s *saved.Saved) error {
 	})
 	k.of.ledger.saw(s.Fingerprints)
 	told, now := k.of.ledger.resume(open)
-	k.of.resume(told)
+	k.of.webhook.resume(k.of.detector.Config(), told, s)
 	for _, a := range now {
 		k.of.notify(a)
 	}
@@ -204,5 +204,8 @@ func (k *memory) toSave() (s saved.Saved, ok bool) {
 
 // handover needs the mutex.
 func (k *memory) handover() saved.Saved {
-	return saved.Saved{PID: k.of.process.PID, Record: k.of.detector.Lives(), Alerts: k.of.ledger.holding(), Fingerprints: k.of.ledger.fingerprints()}
+	alerts := k.of.ledger.holding()
+	s := saved.Saved{PID: k.of.process.PID, Record: k.of.detector.Lives(), Alerts: alerts, Fingerprints: k.of.ledger.fingerprints()}
+	s.Receiver, s.Told = k.of.webhook.took(k.of.detector.Config(), alerts)
+	return s
 }

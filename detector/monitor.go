@@ -122,7 +122,7 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		leaks: make(map[string]*sites.Leak), detector: d, plots: NewHistory(0),
 	}
 	m.state.memory.of = m.state
-	m.state.resume = func(alerts []alerting.Alert) { m.dispatcher.Resume(alerts...) }
+	m.state.webhook = webhookOf{m}
 	m.keeper.Logger, m.keeper.Place, m.keeper.Learn, m.keeper.Record = m.logger, m.state.memory.place, m.state.memory.learn, m.state.memory.toSave
 	m.loop = &loop{
 		logger: m.logger, state: m.state, open: open, reloaded: make(chan struct{}, 1), turn: make(chan struct{}, 1), inside: &m.inside,
@@ -197,7 +197,7 @@ var errStillEnding = errors.New("leaktrend: the monitor is still ending, and can
 
 // Stop ends what Start began, and returns after the last sample was judged, its alerts were delivered and its log lines
 // written. It does not wait for more than 5 s for a source or OnSample that does not return, then 2 s for evidence, 6 s
-// for a receiver and 5 s for log lines, 1 s where the logger does not return. The error says which of them it was: its
+// for a receiver, 2 s for the state directory and 5 s for log lines, 1 s where the logger does not return. The error says which of them it was: its
 // goroutine is left behind, and ends when it returns. On a monitor that is not running Stop does nothing. Alerts that
 // hold are not resolved by it.
 //
@@ -283,18 +283,16 @@ func (m *ResourceMonitor) run(a *activity) error {
 	if !returned {
 		left.add("the source")
 	}
-	kept := make(chan bool, 1)
-	go func() { kept <- endKeeping() }()
 	if !endEvidence() {
 		left.add("the work for evidence")
 	}
 	if !endReading() {
 		left.add("the reader of earlier lives")
 	}
-	if !<-kept {
+	awaitDelivery(&m.uploads, endDelivery, delivered)
+	if !endKeeping() { // with what was delivered
 		left.add("the state directory")
 	}
-	awaitDelivery(&m.uploads, endDelivery, delivered)
 	for _, s := range m.dispatcher.Stats() {
 		if s.Stuck {
 			left.add("sink " + s.Name)

@@ -25,7 +25,7 @@ type state struct {
 	queue   *evidence.Queue
 	notify  func(alerting.Alert)
 	logger  *logrus.Logger
-	resume  func([]alerting.Alert)         // what was told of, in an earlier life
+	webhook webhookOf
 	lines   atomic.Pointer[evidence.Lines] // nil where no profiles are taken
 
 	mu       sync.Mutex             // guards what follows

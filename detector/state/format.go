@@ -35,6 +35,10 @@ type Saved struct {
 	// Alerts are those that were told and hold, by the findings that the record has as open: who watches the next life
 	// tells of their end. They are left out where there is no room.
 	Alerts []alerting.Alert `json:"alerts,omitempty"`
+	// Receiver identifies the webhook, without its secrets, and Told are the ids of the alerts that it took: what it did
+	// not is told by the next life.
+	Receiver string   `json:"receiver,omitempty"`
+	Told     []string `json:"told,omitempty"`
 	// Fingerprints are those that had an incident, the latest last: they are not new to the next life.
 	Fingerprints []string `json:"fingerprints,omitempty"`
 }
