@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -117,8 +118,11 @@ func entryOf(dir string) (uint64, error) {
 		return 0, err
 	}
 	for ; len(data) >= 16; data = data[16:] {
-		if binary.LittleEndian.Uint64(data) == atEntry {
+		switch kind := binary.LittleEndian.Uint64(data); {
+		case kind == atEntry:
 			return binary.LittleEndian.Uint64(data[8:]), nil
+		case kind > math.MaxUint32: // a value is where only a kind can be: both have 32 bits
+			return 0, errNotELF
 		}
 	}
 	return 0, errors.New("its entry point is not known")

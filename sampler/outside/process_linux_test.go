@@ -2,6 +2,7 @@ package outside
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"os"
 	"os/exec"
@@ -132,6 +133,32 @@ func TestNotGo(t *testing.T) {
 	}
 	if _, err := Open(1 << 30); !errors.Is(err, ErrNotGo) {
 		t.Errorf("no process: %v", err)
+	}
+}
+
+// A program of 32 bits is told as such: the kernel gives it a vector of other form.
+func TestEntry(t *testing.T) {
+	vector := func(words ...uint32) (data []byte) {
+		for _, w := range words {
+			data = binary.LittleEndian.AppendUint32(data, w)
+		}
+		return data
+	}
+	dir := t.TempDir()
+	for _, test := range []struct {
+		auxv  []byte
+		entry uint64
+		err   error
+	}{
+		{vector(33, 0, 0xffffe000, 0x7fff, 9, 0, 0x463f40, 0, 0, 0, 0, 0), 0x463f40, nil},
+		{vector(32, 0xf7fc5570, 33, 0xf7fc5000, 9, 0x80a9300, 0, 0), 0, errNotELF},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, "auxv"), test.auxv, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if entry, err := entryOf(dir); entry != test.entry || err != test.err {
+			t.Errorf("%x: %#x, %v, want %#x, %v", test.auxv, entry, err, test.entry, test.err)
+		}
 	}
 }
 
