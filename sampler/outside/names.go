@@ -25,7 +25,7 @@ type names struct {
 // readNames reads where the program has its variables; false where it has no symbols.
 func readNames(t *target) (*names, bool) {
 	n := &names{target: t, types: make(map[string]dwarf.Type)}
-	all, err := n.table.image.elf.Symbols()
+	all, err := n.table.image.symbolTable()
 	if err != nil {
 		return nil, false
 	}
@@ -241,7 +241,7 @@ func (n *names) declared(name string) dwarf.Type {
 // readDeclarations reads where the types of all variables are, at once: in a large program that takes a second.
 func (n *names) readDeclarations() {
 	n.declarations = make(map[string]dwarf.Offset)
-	data, err := n.table.image.elf.DWARF()
+	data, err := n.table.image.debugData()
 	if err != nil {
 		return
 	}

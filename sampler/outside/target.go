@@ -78,7 +78,7 @@ func newTarget(r reader, file io.ReaderAt, entry uint64, version string) (*targe
 
 // debugged reads offsets from what debuggers read.
 func debugged(m *image) (map[string]uint64, error) {
-	data, err := m.elf.DWARF()
+	data, err := m.debugData()
 	if err != nil {
 		return nil, err
 	}
