@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -100,6 +101,7 @@ func programOf(p procfs.Proc, comm string) program {
 	if err != nil {
 		path = "" // another user's, or a kernel thread
 	}
+	path = strings.TrimSuffix(path, " (deleted)") // it is the same program when its file was replaced by that of the next
 	version, revision := buildOf(filepath.Join(live.ProcRoot, strconv.Itoa(p.PID)))
 	return program{comm, path, version, revision}
 }

@@ -392,3 +392,35 @@ func BenchmarkProcess(b *testing.B) {
 		sample(b, p, &s)
 	}
 }
+
+// A process whose file was replaced by that of the next release runs the program that it did.
+func TestReplacedProgram(t *testing.T) {
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip(err)
+	}
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "sleep")
+	// By another process: while this one has it open to write, none can execute it.
+	if out, err := exec.Command("cp", sleep, program).CombinedOutput(); err != nil {
+		t.Fatal(err, string(out))
+	}
+	cmd := exec.Command(program, "1000")
+	if err := cmd.Start(); err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	before := newProcessOf(t, cmd.Process.Pid).Executable()
+	if err := os.Remove(program); err != nil {
+		t.Fatal(err)
+	}
+	if after := newProcessOf(t, cmd.Process.Pid).Executable(); before != program || after != program {
+		t.Errorf("%q, then %q, want %q", before, after, program)
+	}
+}
