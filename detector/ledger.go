@@ -176,6 +176,18 @@ func (l *ledger) resume(alerts []alerting.Alert) (told, now []alerting.Alert) {
 	return told, now
 }
 
+// inherited returns the latest alerts on the findings that hold since an earlier life.
+func (l *ledger) inherited() (all []alerting.Alert) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id := range l.earlier {
+		if a, holds := l.fires[id]; holds {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
 // know sets which fingerprints are known, and returns the alerts that go to people for it.
 func (l *ledger) know(fingerprints []string) []alerting.Alert {
 	l.mu.Lock()

@@ -11,9 +11,11 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/detector/internal/guard"
 	"github.com/mdzesseis/leaktrend/detector/lives"
 	saved "github.com/mdzesseis/leaktrend/detector/state"
+	"github.com/mdzesseis/leaktrend/detector/wording"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -127,11 +129,19 @@ func (k *memory) learn(s *saved.Saved) error {
 	if s.PID != k.of.process.PID { // also of one that began seconds later, which start times may not tell
 		s.Record.CloseLatest(lives.Replaced)
 	}
+	s.Record = s.Record.Clone()
+	for name, r := range s.Record.Resources {
+		told := slices.ContainsFunc(s.Alerts, func(a alerting.Alert) bool { return a.Kind == alerting.Trend && a.Resource == name })
+		if r.Held != nil && !told { // as where the process was killed meanwhile: it is to be found and told anew
+			r.Held, r.Severity, r.Lives = nil, 0, nil
+			s.Record.Resources[name] = r
+		}
+	}
 	if err := k.restore(&s.Record); err != nil {
 		return err
 	}
 	open := slices.DeleteFunc(slices.Clone(s.Alerts), func(a alerting.Alert) bool {
-		if a.Kind == alerting.Trend && s.Record.Resources[a.Resource].Held != nil {
+		if a.Kind == alerting.Trend {
 			return false // it holds until this life has shown whether the growth goes on
 		}
 		return !slices.ContainsFunc(s.Record.Open, func(e alerting.Event) bool { return e.Resource == a.Resource && e.Kind == a.Kind })
@@ -180,6 +190,36 @@ func (k *memory) restore(r *lives.Record) error {
 	}
 	k.of.detector, k.learned = again, true
 	return nil
+}
+
+// inheritedWait is how long a finding of an earlier life holds on a resource of which nothing is read.
+const inheritedWait = time.Hour
+
+// endGroundless ends what holds since an earlier life and has no ground in this one, as where growth is not judged any
+// more, the record of that life is not one of this time, or lines of code leaked there, which are followed anew. It needs
+// the mutex.
+func (k *memory) endGroundless() {
+	for _, a := range k.of.ledger.inherited() {
+		e := a.Event
+		t := k.of.detector.engine.Of(e.Resource)
+		switch l := k.of.leaks[e.Resource]; {
+		case l != nil && l.Fires() && e.Kind == alerting.Trend:
+			continue
+		case t == nil:
+			if k.of.latest.Time.Sub(k.of.first) < inheritedWait {
+				continue
+			}
+		default:
+			e.Value, _ = t.Latest()
+			_, alerted := t.Leaks()
+			if e.Kind == alerting.Trend && alerted || e.Kind == alerting.Limit && (t.Fails() || !(e.Value < t.LimitLevel())) {
+				continue
+			}
+		}
+		e.Time, e.Status, e.Exhaustion, e.Evidence = k.of.latest.Time, alerting.Resolved, nil, nil
+		e.Summary = wording.SitesResolved(&e, &alerting.Site{}, engine.Restarted)
+		k.of.recordEvent(e)
+	}
 }
 
 // judgeEarly judges the samples again that came before what was learned. It needs the mutex.

@@ -4,11 +4,8 @@ package detector
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/alerting"
-	"github.com/mdzesseis/leaktrend/alerting/webhook"
 	"github.com/mdzesseis/leaktrend/detector/lives"
 	saved "github.com/mdzesseis/leaktrend/detector/state"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -317,145 +313,6 @@ func TestMonitorCallsOverLives(t *testing.T) {
 		}
 		if diff := cmp.Diff(replayed, alerted); diff != "" {
 			t.Errorf("(-replayed +live):\n%s", diff)
-		}
-	})
-}
-
-// leakOver is a life of a process whose goroutines leak or not, with a configuration of its own. It returns what was told.
-// receiver takes the place of the webhook's; nil for none.
-func leakOver(t *testing.T, config Config, perHour float64, lasts time.Duration, receiver *http.Client) (told []string, last alerting.Alert) {
-	t.Helper()
-	start := time.Now()
-	m, _, _ := watching(t, config, func(_ int, s *sampler.Sample) error {
-		s.Start = start
-		s.Add(sampler.Goroutines, math.Floor(100+perHour*time.Since(start).Hours()))
-		return nil
-	})
-	if receiver != nil {
-		w, err := webhook.New(webhook.Config{URL: config.AlertWebhookURL, Format: config.AlertWebhookFormat, Client: receiver})
-		if err != nil {
-			t.Fatal(err)
-		}
-		m.webhook.Use(w)
-	}
-	m.OnAlert(func(a alerting.Alert) {
-		last = a
-		told = append(told, fmt.Sprint(a.Kind, " ", a.Status))
-	})
-	if err := m.Start(); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(lasts)
-	_ = m.Stop()
-	return told, last
-}
-
-// A leak becomes a known one, or is none any more, between two lives: what was told ends, and what was not is told.
-func TestKnownLeakOverLives(t *testing.T) {
-	config := DefaultConfig()
-	config.Instance, config.CheckInterval = "one", 5*time.Minute
-	known := config
-	var fingerprint string
-	synctest.Test(t, func(t *testing.T) {
-		config := config
-		config.StateDir = t.TempDir()
-		first, alert := leakOver(t, config, 30, 30*time.Hour, nil)
-		fingerprint = alert.Fingerprint
-		config.KnownLeaks = fingerprint
-		second, ended := leakOver(t, config, 0, 40*time.Hour, nil)
-		if diff := cmp.Diff([][]string{{"trend firing"}, {"trend resolved"}}, [][]string{first, second}); diff != "" || ended.ID != alert.ID {
-			t.Errorf("becomes known, %q and %q (-want +got):\n%s", alert.ID, ended.ID, diff)
-		}
-	})
-	known.KnownLeaks = fingerprint
-	synctest.Test(t, func(t *testing.T) {
-		known, config := known, config
-		known.StateDir = t.TempDir()
-		config.StateDir = known.StateDir
-		first, _ := leakOver(t, known, 30, 30*time.Hour, nil)
-		second, _ := leakOver(t, config, 30, time.Hour, nil)
-		third, _ := leakOver(t, config, 0, 40*time.Hour, nil)
-		if diff := cmp.Diff([][]string{nil, {"trend firing"}, {"trend resolved"}}, [][]string{first, second, third}); diff != "" {
-			t.Errorf("is not known any more (-want +got):\n%s", diff)
-		}
-	})
-}
-
-// answering is a receiver that keeps what is posted, and answers with a status.
-type answering struct {
-	status int
-	posts  []string
-}
-
-func (r *answering) RoundTrip(request *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(request.Body)
-	if err != nil {
-		return nil, err
-	}
-	r.posts = append(r.posts, string(body))
-	return &http.Response{StatusCode: r.status, Body: http.NoBody, Request: request}, nil
-}
-
-// What a receiver did not take is told by the next life, as is what another receiver took; what it took is not.
-func TestWebhookOverLives(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		config := DefaultConfig()
-		config.StateDir, config.Instance, config.CheckInterval = t.TempDir(), "one", 5*time.Minute
-		live := func(url string, status int, perHour float64, lasts time.Duration) (told []string) {
-			config.AlertWebhookURL = url
-			r := &answering{status: status}
-			leakOver(t, config, perHour, lasts, &http.Client{Transport: r})
-			for _, post := range r.posts {
-				var a alerting.Alert
-				if err := json.Unmarshal([]byte(post), &a); err != nil {
-					t.Error(err)
-				}
-				if told = append(told, string(a.Status)); status != http.StatusOK {
-					return []string{"refused"}
-				}
-			}
-			return told
-		}
-		if diff := cmp.Diff([][]string{{"refused"}, {"firing"}, nil, {"firing"}, {"resolved"}}, [][]string{
-			live("http://one.example", http.StatusNotFound, 30, 30*time.Hour), live("http://one.example", http.StatusOK, 30, time.Hour),
-			live("http://one.example", http.StatusOK, 30, time.Hour), live("http://two.example", http.StatusOK, 30, time.Hour),
-			live("http://two.example", http.StatusOK, 0, 40*time.Hour),
-		}); diff != "" {
-			t.Errorf("(-want +got):\n%s", diff)
-		}
-	})
-}
-
-// Alertmanager, which forgets what nobody repeats, holds a leak as one alert over lives.
-func TestAlertmanagerOverLives(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		config := DefaultConfig()
-		config.StateDir, config.CheckInterval = t.TempDir(), 5*time.Minute
-		config.AlertWebhookURL, config.AlertWebhookFormat = "http://one.example", "alertmanager"
-		labels := map[string]bool{}
-		for life, lasts := range []time.Duration{30 * time.Hour, time.Hour} {
-			r := &answering{status: http.StatusOK}
-			leakOver(t, config, 30, lasts, &http.Client{Transport: r})
-			var held time.Time
-			for _, post := range r.posts {
-				var all []struct {
-					Labels map[string]string
-					EndsAt time.Time
-				}
-				if err := json.Unmarshal([]byte(post), &all); err != nil {
-					t.Error(err)
-				}
-				for _, a := range all {
-					labels[fmt.Sprint(a.Labels)] = true
-					held = a.EndsAt
-				}
-			}
-			if !held.After(time.Now()) {
-				t.Errorf("life %d: held until %v, which is over at %v", life+1, held, time.Now())
-			}
-		}
-		if len(labels) != 1 {
-			t.Errorf("%d alerts, want 1: %v", len(labels), labels)
 		}
 	})
 }

@@ -122,6 +122,7 @@ func (m *state) judge(s *sampler.Sample) error {
 	*s, m.latest, m.before = m.before, *s, m.latest
 	m.judged = time.Now()
 	m.recordTotals(events)
+	m.memory.endGroundless()
 	m.last.look(m)
 	return nil
 }
