@@ -18,6 +18,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
@@ -201,7 +202,11 @@ func (r *Record) drop() {
 	r.Lives = slices.Delete(r.Lives, oldest, oldest+1)
 }
 
-func bounded(s string) string { return s[:min(len(s), maxText)] }
+// bounded returns text that JSON keeps as it is: what is no UTF-8 is longer there.
+func bounded(s string) string {
+	s = strings.ToValidUTF8(s, "")
+	return strings.ToValidUTF8(s[:min(len(s), maxText)], "")
+}
 
 // Validate returns an error for a record that does not hold together, or is of another version, as what was read from a
 // file may be.

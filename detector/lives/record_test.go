@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -276,6 +277,27 @@ func TestValidate(t *testing.T) {
 		test.wrong(&r)
 		if r.Validate() == nil {
 			t.Errorf("%s: taken", test.name)
+		}
+	}
+}
+
+// A version is cut so that what is written can be read: in the middle of a character it is longer in JSON.
+func TestLongVersions(t *testing.T) {
+	for _, version := range []string{strings.Repeat("v", 63) + "é", strings.Repeat("\xff", 40)} {
+		r := lives.New(1)
+		l := life(0, 1)
+		l.Version = version
+		r.Add(l)
+		text, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back lives.Record
+		if err := json.Unmarshal(text, &back); err != nil {
+			t.Fatal(err)
+		}
+		if err := back.Validate(); err != nil {
+			t.Errorf("%q: %v", version, err)
 		}
 	}
 }
