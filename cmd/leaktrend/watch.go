@@ -210,7 +210,9 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 	if profiles != nil {
 		monitor.FollowSites(profiles)
 	} else if process, ok := target.(*source.Process); ok {
-		watch.FollowRuntime(monitor, process, shown.Logger())
+		if note := watch.FollowRuntime(monitor, process); note != "" {
+			shown.Logger().Warn(note)
+		}
 	}
 	var rec *record.File
 	if f.out != "" {

@@ -70,6 +70,7 @@ type group struct {
 	mu      sync.Mutex
 	sampled bool // any of them
 	found   Result
+	noted   map[string]bool // executables of which it was said what cannot be read
 }
 
 // member is one process that is watched.
@@ -215,7 +216,9 @@ func (g *group) watch(ctx context.Context, m *member, shown *screen.Process) {
 	monitor, err := NewMonitor(process, g.config, logger)
 	if err == nil {
 		g.handOver(m.place, monitor, logger)
-		FollowRuntime(monitor, process, logger)
+		if note := g.noteOnce(m.place.executable, FollowRuntime(monitor, process)); note != "" {
+			logger.Warn(note)
+		}
 		err = Observe(ctx, monitor, shown, nil, NewAccount(g.lines, process.String()))
 		if gone := process.Alive(); err == nil && gone != nil {
 			shown.End(time.Now())
@@ -236,6 +239,21 @@ func (g *group) watch(ctx context.Context, m *member, shown *screen.Process) {
 	g.sampled = g.sampled || !monitor.Checks().Last.IsZero()
 	g.found.Leak = g.found.Leak || found.Leak
 	g.found.Incomplete = g.found.Incomplete || found.Incomplete
+}
+
+// noteOnce returns a note on what cannot be read of a process: that of the first one of an executable, as there may be
+// many, which come and go, and "" for the others.
+func (g *group) noteOnce(executable, note string) string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if note == "" || g.noted[executable] {
+		return ""
+	}
+	if g.noted == nil {
+		g.noted = make(map[string]bool)
+	}
+	g.noted[executable] = true
+	return note + " (not repeated for other processes of " + executable + ")"
 }
 
 // handOver gives the monitor of a process what that of the one before it left.

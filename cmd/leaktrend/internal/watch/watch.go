@@ -29,14 +29,13 @@ func NewMonitor(target source.Source, config detector.Config, logger *logrus.Log
 	return monitor, err
 }
 
-// FollowRuntime has a monitor follow the lines of code of a Go process, and logs what of it cannot be read.
-func FollowRuntime(monitor *detector.ResourceMonitor, process *source.Process, logger *logrus.Logger) {
+// FollowRuntime has a monitor follow the lines of code of a Go process, and returns what of it cannot be read; "" for
+// nothing.
+func FollowRuntime(monitor *detector.ResourceMonitor, process *source.Process) (note string) {
 	if profiles := process.Profiles(); profiles != nil {
 		monitor.FollowSites(profiles)
 	}
-	if note := process.Note(); note != "" {
-		logger.Warn(note)
-	}
+	return process.Note()
 }
 
 // processOf describes a target in alerts.
