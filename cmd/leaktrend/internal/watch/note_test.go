@@ -14,7 +14,7 @@ func TestNotedOnce(t *testing.T) {
 			said = append(said, note)
 		}
 	}
-	want := []string{"no right: 1 (not repeated for other processes of worker)", "no right: 3 (said for the first web alone)"}
+	want := []string{"no right: 1 (not repeated for other processes of worker)", "no right: 3 (not repeated for other processes of web)"}
 	if !slices.Equal(said, want) {
 		t.Errorf("%q, want %q", said, want)
 	}
