@@ -233,7 +233,7 @@ func TestParseValueFaults(t *testing.T) {
 		{"check_interval: 9ms", "check_interval: 9ms is below the minimum, 10ms"},
 		{"check_interval: .nan", "check_interval: .nan is not a duration like 30s, 1h30m or 7d"},
 		{"check_interval: nan", "check_interval: nan is not a duration like 30s, 1h30m or 7d"},
-		{"check_interval: 1y", "check_interval: 1y is not a duration like 30s, 1h30m or 7d"},
+		{"check_interval: 1q", "check_interval: 1q is not a duration like 30s, 1h30m or 7d"},
 		{"check_interval: 9999999h", "check_interval: 9999999h is not a duration like 30s, 1h30m or 7d"},
 		{"check_interval: true", "check_interval: true is not a duration like 30s, 1h30m or 7d"},
 		{"check_interval: 2026-01-02", "check_interval: 2026-01-02 is not a duration like 30s, 1h30m or 7d"},

@@ -387,7 +387,7 @@ func (s *Series) Level() (mean, deviation float64) {
 func (s *Series) Start() (level float64, settled bool) {
 	level, settled, _ = s.start.Level()
 	if !settled && s.assumes {
-		return s.assumed, true
+		return max(s.assumed, level), true // a version that begins higher is no growth
 	}
 	return level, settled
 }
