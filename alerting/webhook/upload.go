@@ -166,6 +166,10 @@ func (u *Uploader) pass(ctx context.Context, idle chan struct{}) {
 	attempts := 0
 	for {
 		u.mu.Lock()
+		if ctx.Err() != nil { // also what joined meanwhile
+			u.stats.Dropped += len(u.waiting)
+			u.waiting, u.bytes = nil, 0
+		}
 		if len(u.waiting) == 0 || u.to == nil {
 			u.waiting, u.active = nil, false
 			if u.to != nil {

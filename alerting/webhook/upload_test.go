@@ -127,3 +127,32 @@ func TestUploaderIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// What joins while the work is being ended does not keep it from its end.
+func TestUploaderEndsBesideAdds(t *testing.T) {
+	var u Uploader
+	if err := u.Use("http://127.0.0.1:1"); err != nil {
+		t.Fatal(err)
+	}
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	ended, added := make(chan struct{}), make(chan struct{})
+	u.Add(File{Name: "a"})
+	go func() {
+		defer close(added)
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+				u.Add(File{Name: "a"})
+			}
+		}
+	}()
+	for range 20 {
+		u.Flush(over)
+	}
+	close(ended)
+	<-added
+	u.Flush(over)
+}
