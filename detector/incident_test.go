@@ -3,6 +3,7 @@
 package detector
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -122,6 +123,33 @@ func TestKnownLeak(t *testing.T) {
 		_ = m.Stop()
 		if last := (*alerts)[len(*alerts)-1]; last.Status != alerting.Resolved {
 			t.Errorf("the last: %s", last.Summary)
+		}
+	})
+}
+
+// A leak that becomes a known one while it is alerted ends for people, and is alerted again once it is known no more.
+func TestKnownLeakByReload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, alerts := leakingTogether(t, DefaultConfig())
+		time.Sleep(20 * time.Hour)
+		if len(*alerts) == 0 {
+			t.Fatal("no alert")
+		}
+		id := (*alerts)[0].ID
+		var got []string
+		for _, known := range []string{(*alerts)[0].Fingerprint, ""} {
+			*alerts = nil
+			if err := m.Reload(with(func(c *Config) { c.KnownLeaks = known })); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(5 * time.Hour)
+			for _, a := range *alerts {
+				got = append(got, fmt.Sprint(a.Status, " ", a.Known, " ", a.ID == id))
+			}
+		}
+		_ = m.Stop()
+		if diff := cmp.Diff([]string{"resolved true true", "firing false true"}, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
 }

@@ -157,21 +157,25 @@ func (l *ledger) saw(fingerprints []string) {
 }
 
 // resume takes the alerts that holding returned in an earlier life, and returns those of incidents that were told, and
-// those that go to people now, as what they have is not one of the known leaks any more.
+// those that go to people now: on what is not one of the known leaks any more, and the end of what is one now.
 func (l *ledger) resume(alerts []alerting.Alert) (told, now []alerting.Alert) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, a := range alerts {
 		l.ids[findingKey{a.Resource, a.Kind}], l.fires[a.ID], l.earlier[a.ID] = a.ID, a, a.Process
-		before := !a.Known
-		switch d := l.incidents.Resume(a, before); {
-		case before:
+		d := l.incidents.Take(a)
+		news := d.Alert
+		switch {
+		case !a.Known:
 			told = append(told, d.Alert)
-		case d.Deliver:
-			d.Alert.Summary += wording.IncidentClause(&d.Alert)
-			l.keepAlert(d.Alert)
-			now = append(now, d.Alert)
+			news = incident.Withdrawn(d.Alert)
+			if d.Deliver || slices.ContainsFunc(now, func(b alerting.Alert) bool { return b.ID == d.Alert.ID }) {
+				continue
+			}
+		case !d.Deliver:
+			continue
 		}
+		now = append(now, l.asNews(news))
 	}
 	return told, now
 }
@@ -194,10 +198,19 @@ func (l *ledger) know(fingerprints []string) []alerting.Alert {
 	defer l.mu.Unlock()
 	now := l.incidents.Know(fingerprints)
 	for i := range now {
-		now[i].Summary += wording.IncidentClause(&now[i])
-		l.keepAlert(now[i])
+		now[i] = l.asNews(now[i])
 	}
 	return now
+}
+
+// asNews returns an alert that goes to people as another one is known than before, and keeps it. It needs l.mu.
+func (l *ledger) asNews(a alerting.Alert) alerting.Alert {
+	a.Summary += wording.IncidentClause(&a)
+	if a.Status == alerting.Resolved {
+		a.Summary += "; it is one of known_leaks now and goes on"
+	}
+	l.keepAlert(a)
+	return a
 }
 
 // withholds reports whether an alert on growth of a resource is withheld although lines leak that are not known.

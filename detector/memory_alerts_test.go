@@ -61,7 +61,7 @@ func TestKnownLeakOverLives(t *testing.T) {
 		first, alert := leakOver(t, config, 30, 30*time.Hour, nil)
 		fingerprint = alert.Fingerprint
 		config.KnownLeaks = fingerprint
-		second, ended := leakOver(t, config, 0, 40*time.Hour, nil)
+		second, ended := leakOver(t, config, 30, time.Hour, nil)
 		if diff := cmp.Diff([][]string{{"trend firing"}, {"trend resolved"}}, [][]string{first, second}); diff != "" || ended.ID != alert.ID {
 			t.Errorf("becomes known, %q and %q (-want +got):\n%s", alert.ID, ended.ID, diff)
 		}

@@ -57,23 +57,37 @@ type Decision struct {
 	Deliver bool           // it is to be delivered
 }
 
-// Know sets the fingerprints that are shown and not delivered, and returns the alerts that are to be delivered for it.
+// Know sets the fingerprints that are shown and not delivered, and returns the alerts that are to be delivered for it:
+// on what is not known any more, and the end of what is now.
 func (t *Tracker) Know(fingerprints []string) (now []alerting.Alert) {
 	t.known = slices.Clone(fingerprints)
 	for _, in := range t.open {
 		for _, kind := range []alerting.Kind{alerting.Trend, alerting.Limit} {
 			s := in.alerts[kind]
-			if s == nil || s.told {
+			if s == nil {
 				continue
 			}
-			if i := slices.IndexFunc(s.members, func(m member) bool { return m.fires() }); i >= 0 {
-				if d := t.firing(in, s, &s.members[i]); d.Deliver {
-					now = append(now, d.Alert)
-				}
+			i := slices.IndexFunc(s.members, func(m member) bool { return m.fires() })
+			if i < 0 {
+				continue
+			}
+			before := s.told
+			switch d := t.firing(in, s, &s.members[i]); {
+			case before && d.Alert.Known:
+				s.told = false
+				now = append(now, Withdrawn(d.Alert))
+			case !before && d.Deliver:
+				now = append(now, d.Alert)
 			}
 		}
 	}
 	return now
+}
+
+// Withdrawn returns the end of an alert that was delivered and whose fingerprint is known now.
+func Withdrawn(a alerting.Alert) alerting.Alert {
+	a.Status, a.Exhaustion, a.Evidence = alerting.Resolved, nil, nil
+	return a
 }
 
 // Take takes an alert on one finding, whose ID is that finding's. All of a finding come in their order, the same one
@@ -92,16 +106,6 @@ func (t *Tracker) Take(a alerting.Alert) Decision {
 		in.alerts[a.Kind] = s
 	}
 	return t.firing(in, s, s.put(a))
-}
-
-// Resume takes an alert on a finding that holds since an earlier life of the process. told is whether it was delivered
-// there: then its end is, too, also where its fingerprint is known by now. One that was not is to be delivered now.
-func (t *Tracker) Resume(a alerting.Alert, told bool) Decision {
-	d := t.Take(a)
-	s := t.byFinding[a.ID].alerts[a.Kind]
-	s.told = s.told || told
-	d.Deliver = s.told
-	return d
 }
 
 // Told reports whether a finding that holds was to be delivered.
