@@ -20,6 +20,9 @@ type EvidenceCost = evidence.Cost
 // Capture is a file that was written as evidence of a finding.
 type Capture = evidence.Capture
 
+// crowdedShare is the share of a limit of memory from which evidence that takes memory itself is left out.
+const crowdedShare = .8
+
 // forEvidence is what the monitor knows, as the evidence sees it.
 type forEvidence struct{ m *state }
 
@@ -34,6 +37,12 @@ func (v forEvidence) View() evidence.View {
 	now.Goroutines, _ = m.latest.Value(sampler.Goroutines)
 	if cpu, ok := m.latest.Value(sampler.CPUSeconds); ok {
 		now.CPU = cpu
+	}
+	for _, c := range m.latest.Ceilings {
+		if c.Resource == sampler.RSSBytes || c.Resource == sampler.HeapLiveBytes || c.Resource == sampler.HeapInuseBytes {
+			value, read := m.latest.Value(c.Resource)
+			now.Crowded = now.Crowded || read && c.Level > 0 && value > crowdedShare*c.Level
+		}
 	}
 	for _, t := range m.detector.engine.All() {
 		if t.Unwell() {

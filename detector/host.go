@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"context"
 	"runtime"
 	"runtime/debug"
 	rtmetrics "runtime/metrics"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/detector/internal/pair"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
 // What log_capturer_go's two monitors offered, on top of ResourceMonitor, under the names that its code and its HTTP
@@ -358,4 +360,14 @@ func (m *ResourceMonitor) GetSystemInfo() map[string]interface{} {
 		}
 	}
 	return info
+}
+
+// NameHolders has a monitor of this process name in its alerts on memory what keeps it alive, as package holders finds it:
+// once for a finding, beside the sampling, unless memory is close to a limit or the configuration says not to. find should
+// return soon after its context has ended. Call it before Start or Run.
+func (m *ResourceMonitor) NameHolders(find func(ctx context.Context, line profile.Frame) (string, error)) {
+	if lines := m.state.lines.Load(); lines != nil {
+		lines.NameHolders(find)
+		m.AddEvidence("holders", lines.Hold)
+	}
 }

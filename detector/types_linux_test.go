@@ -3,6 +3,7 @@
 package detector_test
 
 import (
+	"context"
 	"io"
 	"runtime"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
 	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
@@ -43,6 +45,11 @@ func TestAlertNamesTheType(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	asked := make(chan string, 10)
+	m.NameHolders(func(_ context.Context, line profile.Frame) (string, error) {
+		asked <- line.Function[strings.LastIndexByte(line.Function, '.'):]
+		return "main.sessions", nil
+	})
 	samples := make(chan struct{}, 10000)
 	m.OnSample(func(*sampler.Sample) { samples <- struct{}{} })
 	alerts := make(chan alerting.Alert, 10)
@@ -53,6 +60,9 @@ func TestAlertNamesTheType(t *testing.T) {
 	defer m.Stop()
 	for range 15 {
 		await.Receive(t, "a sample", samples)
+	}
+	if len(asked) > 0 {
+		t.Error("what keeps memory alive was looked for without a finding")
 	}
 	sessions = make([][]session, 0, 400) // so that the list itself does not grow
 	for range cap(sessions) {
@@ -72,7 +82,10 @@ func TestAlertNamesTheType(t *testing.T) {
 	if diff := cmp.Diff([]string{"[]detector_test.session"}, a.Sites[0].Types); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)
 	}
-	if !strings.HasSuffix(a.Summary, " as []detector_test.session") {
-		t.Errorf("summary %q", a.Summary)
+	if !strings.HasSuffix(a.Summary, " as []detector_test.session, kept by main.sessions") || a.Sites[0].Holder != "main.sessions" {
+		t.Errorf("summary %q, holder %q", a.Summary, a.Sites[0].Holder)
+	}
+	if line := await.Receive(t, "the search", asked); line != ".keepSessions" || len(asked) > 0 {
+		t.Errorf("what keeps %s alive was looked for, and %d more", line, len(asked))
 	}
 }

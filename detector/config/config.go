@@ -39,7 +39,7 @@ type Config struct {
 	GrowthRateThreshold float64
 	KnownLeaks          string // fingerprints that are shown and counted but not alerted, separated by blanks; empty = none
 	CaptureURL          string // where captures are posted beside the alert, http or https; empty = nowhere
-	Holders             bool   // name what keeps memory alive, of a Go process that is watched from outside
+	Holders             bool   // name what keeps memory alive, where that can be told
 	Adaptive            Adaptive
 }
 

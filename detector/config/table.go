@@ -113,7 +113,7 @@ var keys = []key{
 		func(c *Config) *int64 { return &c.ProfileMaxMB }),
 	textKey("capture_url", "where captures are posted too, http or https, with stack_trace_on_leak; empty = nowhere", checkURL,
 		func(c *Config) *string { return &c.CaptureURL }).orNothing(),
-	boolKey("holders", "name what keeps memory alive, of a Go process that is watched from outside",
+	boolKey("holders", "name what keeps memory alive, of a Go process that is watched from outside or that has package holders",
 		func(c *Config) *bool { return &c.Holders }),
 	listKey("known_leaks", "fingerprints of leaks that are shown and counted but not alerted", checkFingerprint,
 		func(c *Config) *string { return &c.KnownLeaks }),

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"errors"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/wording"
@@ -16,12 +17,17 @@ type holder interface {
 
 // holders are what was found for the lines of the latest findings.
 type holders struct {
-	known map[string]string // by finding and line
-	order []string          // their keys, oldest first
+	find  func(ctx context.Context, line profile.Frame) (string, error) // nil where nobody can tell
+	here  bool                                                          // it takes memory of the process that is watched
+	known map[string]string                                             // by finding and line
+	order []string                                                      // their keys, oldest first
 }
 
+// errNoRoom says that the search would take memory that the process may not have.
+var errNoRoom = errors.New("the process is close to a limit of its memory")
+
 // add names what holds the memory of the first of the lines of an alert that have some, once for each finding.
-func (h *holders) add(ctx context.Context, source holder, a *alerting.Alert) error {
+func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) error {
 	for i := range a.Sites {
 		s := &a.Sites[i]
 		if s.Bytes == 0 {
@@ -30,8 +36,11 @@ func (h *holders) add(ctx context.Context, source holder, a *alerting.Alert) err
 		key := a.ID + " " + calledFrom(s)
 		text, known := h.known[key]
 		if !known {
+			if h.here && crowded {
+				return errNoRoom
+			}
 			var err error
-			if text, err = source.Holder(ctx, profile.Frame{Function: s.Function, File: s.File, Line: s.Line}); err != nil {
+			if text, err = h.find(ctx, profile.Frame{Function: s.Function, File: s.File, Line: s.Line}); err != nil {
 				return err
 			}
 			if h.known == nil {

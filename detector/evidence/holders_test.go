@@ -29,11 +29,12 @@ func (k *keeper) Holder(_ context.Context, line profile.Frame) (string, error) {
 type viewed struct {
 	Monitor
 	holders bool
+	crowded bool
 }
 
 func (v viewed) View() View {
 	now := View{Config: config.Default()}
-	now.Config.Holders = v.holders
+	now.Config.Holders, now.Crowded = v.holders, v.crowded
 	return now
 }
 
@@ -97,5 +98,21 @@ func TestHold(t *testing.T) {
 	a := alerting.Alert{Sites: []alerting.Site{memory}}
 	if a.Resource = "heap_live_bytes"; lines.Holds() || lines.Hold(t.Context(), &a) != nil {
 		t.Error("a source that cannot tell")
+	}
+}
+
+// A process that is close to a limit of its memory does not look through it.
+func TestHoldNeedsRoom(t *testing.T) {
+	here := &keeper{text: "main.cache"}
+	lines := NewLines(struct{ ProfileSource }{}, viewed{holders: true, crowded: true}, nil)
+	lines.NameHolders(here.Holder)
+	a := alerting.Alert{Sites: []alerting.Site{{Function: "main.load", Bytes: 5}}}
+	a.Resource = "heap_live_bytes"
+	if err := lines.Hold(t.Context(), &a); !errors.Is(err, errNoRoom) || len(here.asked) > 0 {
+		t.Errorf("error %v, asked for %v", err, here.asked)
+	}
+	another := NewLines(here, viewed{holders: true, crowded: true}, nil) // of which the memory is another's
+	if err := another.Hold(t.Context(), &a); err != nil || a.Sites[0].Holder != here.text {
+		t.Errorf("error %v, holder %q", err, a.Sites[0].Holder)
 	}
 }

@@ -39,10 +39,14 @@ const (
 // NewLines returns what follows the lines of a process by its profiles. It starts nothing: see Work, Add and Capture.
 func NewLines(source ProfileSource, monitor Monitor, logger *logrus.Logger) *Lines {
 	p := newProfiler(source, logger)
-	return &Lines{
+	l := &Lines{
 		logger: logger, monitor: monitor, profiler: p, captures: &captures{profiler: p},
 		tracer: &tracer{monitor: monitor, profiler: p, callers: &callers{profiler: p}, leads: make(map[string]callgraph.Leads)},
 	}
+	if h, ok := source.(holder); ok {
+		l.holders.find = h.Holder
+	}
+	return l
 }
 
 // KnowParts has the lines be found that open descriptors of the kinds that grew. Call it before anything else.
@@ -427,19 +431,22 @@ func (l *Lines) logStacks(a *alerting.Alert, grown []sites.Grown) {
 	}
 }
 
-// Holds reports whether the source of the profiles can tell what keeps memory alive.
-func (l *Lines) Holds() bool {
-	_, ok := l.profiler.source.(holder)
-	return ok
+// NameHolders sets what tells what keeps the memory of this process alive, once for a finding and not where that is close
+// to a limit. Call it before anything else.
+func (l *Lines) NameHolders(find func(ctx context.Context, line profile.Frame) (string, error)) {
+	l.holders.find, l.holders.here = find, true
 }
+
+// Holds reports whether it can be told what keeps memory alive.
+func (l *Lines) Holds() bool { return l.holders.find != nil }
 
 // Hold is a Source: it adds to an alert on memory what keeps alive what the first of its lines has allocated.
 func (l *Lines) Hold(ctx context.Context, a *alerting.Alert) error {
-	source, ok := l.profiler.source.(holder)
-	if i, known := kindOf(a.Resource); !ok || !known || i != heapSites || a.Resource == sampler.OpenFDs || !l.monitor.View().Config.Holders {
+	now := l.monitor.View()
+	if i, known := kindOf(a.Resource); !l.Holds() || !known || i != heapSites || a.Resource == sampler.OpenFDs || !now.Config.Holders {
 		return nil
 	}
-	return l.holders.add(ctx, source, a)
+	return l.holders.add(ctx, a, now.Crowded)
 }
 
 // Capture is a Source: it writes profiles of before and after as files, once for each finding, and names them in the

@@ -19,6 +19,7 @@ type View struct {
 	Goroutines float64   // 0 where unknown
 	CPU        float64   // processor time of the process in seconds; NaN where unknown
 	Suspected  bool      // goroutines are suspected to leak, or do
+	Crowded    bool      // memory is close to a limit of the process
 	Unwell     bool      // something is suspected to leak, does, or is beyond its limit
 }
 

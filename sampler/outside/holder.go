@@ -26,9 +26,17 @@ type heapSpan struct {
 	pointers                      bool // its objects may hold some
 }
 
+// hidden is an address that a search keeps. Where a process looks through its own memory, what the search keeps is there
+// too, and must not look like what holds the object.
+type hidden uint64
+
+func hide(at uint64) hidden { return hidden(^at) }
+
+func (h hidden) address() uint64 { return ^uint64(h) }
+
 // node is an object on the way from what holds it to objects of a line.
 type node struct {
-	base, end uint64
+	base, end hidden  // 0 for what belongs to the scheduler
 	up        []*node // what points to it
 	root      *root   // that points to it
 }
@@ -37,13 +45,14 @@ type node struct {
 type root struct {
 	variable  uint64 // its address; 0 for a stack
 	goroutine *goroutine
+	pcs       []uint64 // of its stack, from the function on that has it in its frame
 }
 
 // search goes from some objects back to what holds them, by passes through the memory that may point to them.
 type search struct {
 	*target
 	spans      []heapSpan // by address
-	nodes      map[uint64]*node
+	nodes      map[hidden]*node
 	all        []*node  // nodes by address
 	pages      []uint64 // bits of the pages that have one of them, modulo pageBits
 	objects    []*node
@@ -52,6 +61,7 @@ type search struct {
 	block      []byte
 	goroutines []uint64 // descriptors
 	pcs, sps   []uint64
+	pause      func() // called after each chunk; may be nil
 }
 
 // readSpans reads where the heap has its objects.
@@ -137,11 +147,11 @@ func (s *search) sampled(ctx context.Context, of map[uint64]bool) bool {
 	}
 	for i := range min(maxVotes, len(all)) {
 		base, end, ok := s.object(all[i*len(all)/min(maxVotes, len(all))])
-		if !ok || s.nodes[base] != nil {
+		if !ok || s.nodes[hide(base)] != nil {
 			continue
 		}
-		n := &node{base: base, end: end}
-		s.nodes[base] = n
+		n := &node{base: hide(base), end: hide(end)}
+		s.nodes[n.base] = n
 		s.objects = append(s.objects, n)
 	}
 	s.frontier = s.objects
@@ -151,11 +161,11 @@ func (s *search) sampled(ctx context.Context, of map[uint64]bool) bool {
 // index makes the frontier ready to be looked up by address.
 func (s *search) index() {
 	s.all = slices.Clone(s.frontier)
-	slices.SortFunc(s.all, func(a, b *node) int { return cmp.Compare(a.base, b.base) })
+	slices.SortFunc(s.all, func(a, b *node) int { return cmp.Compare(a.base.address(), b.base.address()) })
 	clear(s.pages)
 	for _, n := range s.all {
-		last := (n.end - 1) >> pageShift
-		for page := max(n.base>>pageShift, last-min(last, pageBits)); page <= last; page++ {
+		last := (n.end.address() - 1) >> pageShift
+		for page := max(n.base.address()>>pageShift, last-min(last, pageBits)); page <= last; page++ {
 			s.pages[page%pageBits/64] |= 1 << (page % 64)
 		}
 	}
@@ -166,11 +176,11 @@ func (s *search) at(address uint64) *node {
 	if page := address >> pageShift; s.pages[page%pageBits/64]&(1<<(page%64)) == 0 {
 		return nil
 	}
-	i, found := slices.BinarySearchFunc(s.all, address, func(n *node, at uint64) int { return cmp.Compare(n.base, at) })
+	i, found := slices.BinarySearchFunc(s.all, address, func(n *node, at uint64) int { return cmp.Compare(n.base.address(), at) })
 	if !found {
 		i--
 	}
-	if i < 0 || address >= s.all[i].end {
+	if i < 0 || address >= s.all[i].end.address() {
 		return nil
 	}
 	return s.all[i]
@@ -178,7 +188,7 @@ func (s *search) at(address uint64) *node {
 
 // words looks through a part of the memory, and hands on the places that point into the frontier.
 func (s *search) words(ctx context.Context, from, to uint64, take func(place uint64, n *node)) {
-	low, high := s.all[0].base, s.all[len(s.all)-1].end
+	low, high := s.all[0].base.address(), s.all[len(s.all)-1].end.address()
 	for from < to && ctx.Err() == nil {
 		b := s.block[:min(chunk, to-from)]
 		if s.readSome(from, b) {
@@ -193,5 +203,8 @@ func (s *search) words(ctx context.Context, from, to uint64, take func(place uin
 			}
 		}
 		from += uint64(len(b))
+		if s.pause != nil {
+			s.pause()
+		}
 	}
 }

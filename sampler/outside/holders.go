@@ -14,36 +14,41 @@ type Holder struct {
 	Variable string  // with its package and field, as in main.cache.entries; "" for a goroutine
 	Type     string  // of the variable, as in map[string]*app.Session; "" where unknown
 	Entries  int64   // of a map, slice or channel; -1 where it is none, or unknown
-	Frames   []Frame // of the goroutine, innermost first
+	Frames   []Frame // of the goroutine, from the function that holds them, innermost first
 	Objects  int     // that were looked at
-	Share    float64 // of them that it holds, 0 to 1
+	Share    float64 // of them that it holds at least, 0 to 1
 }
 
 // findHolder looks for what holds the objects that some buckets have sampled, by the shortest way. ok is false where it
-// is not found, or most are held by different ones.
-func findHolder(ctx context.Context, t *target, of map[uint64]bool) (h Holder, ok bool) {
-	s := &search{target: t, nodes: make(map[uint64]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk)}
+// is not found, or most are held by different ones. pause is called after each chunk of the memory; it may be nil.
+func findHolder(ctx context.Context, t *target, of map[uint64]bool, pause func()) (h Holder, ok bool) {
+	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk), pause: pause}
 	if s.names, ok = readNames(t); !ok || !s.readSpans(ctx) || !s.forget() || !s.sampled(ctx, of) {
 		return h, false
 	}
-	open := len(s.objects)
 	for range maxPasses {
-		if len(s.frontier) == 0 || open == 0 || ctx.Err() != nil {
+		if len(s.frontier) == 0 || ctx.Err() != nil {
 			break
 		}
 		s.index()
 		s.fromVariables(ctx)
 		s.fromStacks(ctx)
-		s.fromHeap(ctx)
-		open = 0
+		held := 0
 		for _, o := range s.objects {
-			if o.nearest() == nil {
-				open++
+			if o.nearest() != nil {
+				held++
 			}
 		}
+		// What holds more than half stays the one, whatever holds the others: garbage, which nothing holds, is among them.
+		if 2*held > len(s.objects) && ctx.Err() == nil {
+			if h, ok = s.verdict(); ok || held == len(s.objects) {
+				return h, ok
+			}
+		}
+		s.fromHeap(ctx)
 	}
 	if ctx.Err() != nil {
-		return h, false
+		return Holder{}, false
 	}
 	return s.verdict()
 }
@@ -67,16 +72,38 @@ func (s *search) fromStacks(ctx context.Context) {
 		b.read(some)
 		for i := range b.goroutines {
 			g := b.goroutines[i]
-			if b.ends[i] != walked || s.isSystem(&g) || g.high-g.sp > maxStack {
+			if b.ends[i] != walked || s.isSystem(&g) || g.high-g.sp > maxStack || s.searches(&g) {
 				continue
 			}
-			s.words(ctx, s.ownFrames(&g), g.high, func(_ uint64, n *node) {
-				if n.root == nil {
-					n.root = &root{goroutine: &g}
+			s.words(ctx, s.ownFrames(&g), g.high, func(place uint64, n *node) {
+				if n.root != nil {
+					return
 				}
+				inner := len(s.pcs)
+				for inner > 0 && (inner > len(s.sps) || s.sps[inner-1] > place) {
+					inner--
+				}
+				n.root = &root{goroutine: &g, pcs: slices.Clone(s.pcs[max(0, inner-1):])}
 			})
 		}
 	}
+}
+
+// reads is what the frames of a goroutine that looks through the memory have in common.
+const reads = "github.com/mdzesseis/leaktrend/sampler/outside."
+
+// searches reports whether a goroutine is the one that looks through the memory of its own process: it is read while it is
+// in the call of the system that reads, and its stack is full of addresses that it has found.
+func (s *search) searches(g *goroutine) bool {
+	if g.state != inSyscall || !s.readSome(g.sp, s.block[:g.high-g.sp]) {
+		return false
+	}
+	s.pcs, s.sps = s.pcs[:0], s.sps[:0]
+	s.pcs, _ = s.table.unwind(g.pc, g.sp, g.sp, g.top, s.block[:g.high-g.sp], s.usesLink, s.pcs, &s.sps)
+	return slices.ContainsFunc(s.pcs, func(pc uint64) bool {
+		frames, _ := s.table.at(pc)
+		return slices.ContainsFunc(frames, func(f Frame) bool { return strings.HasPrefix(f.Function, reads) })
+	})
 }
 
 // ownFrames returns where the frames of a stack begin that are not the runtime's: its own point to the scheduler, which
@@ -108,7 +135,7 @@ func (s *search) forget() bool {
 		return false
 	}
 	for _, at := range s.goroutines {
-		s.nodes[at] = new(node)
+		s.nodes[hide(at)] = new(node)
 	}
 	i := slices.IndexFunc(s.names.symbols, func(v elf.Symbol) bool { return v.Name == "runtime.allp" })
 	var head [16]byte
@@ -128,7 +155,7 @@ func (s *search) forget() bool {
 		if !ok {
 			return false
 		}
-		s.nodes[base] = new(node)
+		s.nodes[hide(base)] = new(node)
 	}
 	return true
 }
@@ -143,16 +170,16 @@ func (s *search) fromHeap(ctx context.Context) {
 		}
 		s.words(ctx, h.start, h.end, func(place uint64, n *node) {
 			base, end, ok := s.object(place)
-			if !ok || base == n.base || n.root != nil {
+			if !ok || hide(base) == n.base || n.root != nil {
 				return
 			}
-			holder := s.nodes[base]
+			holder := s.nodes[hide(base)]
 			if holder == nil {
 				if len(s.nodes) > maxNodes {
 					return
 				}
-				holder = &node{base: base, end: end}
-				s.nodes[base] = holder
+				holder = &node{base: hide(base), end: hide(end)}
+				s.nodes[holder.base] = holder
 				s.frontier = append(s.frontier, holder)
 			}
 			if holder.base == 0 {
@@ -199,7 +226,7 @@ func (s *search) verdict() (best Holder, ok bool) {
 		}
 		var h Holder
 		if r.goroutine != nil {
-			h = Holder{Entries: -1, Frames: s.standsAt(r.goroutine)}
+			h = Holder{Entries: -1, Frames: s.standsAt(r)}
 		} else {
 			h = s.names.variable(r.variable)
 		}
@@ -225,14 +252,17 @@ func (s *search) verdict() (best Holder, ok bool) {
 	return best, held >= minVotes && best.Share > .5
 }
 
-// standsAt returns the stack of a goroutine.
-func (s *search) standsAt(g *goroutine) (frames []Frame) {
+// standsAt returns the stack of a goroutine from the function that holds the object to the outermost; nil where it has
+// returned by now.
+func (s *search) standsAt(r *root) (frames []Frame) {
 	b := newBatch(s.target)
-	b.read([]uint64{g.at})
-	if b.ends[0] != walked || b.goroutines[0].id != g.id {
+	b.read([]uint64{r.goroutine.at})
+	stack := b.pcs[0]
+	if b.ends[0] != walked || b.goroutines[0].id != r.goroutine.id || len(stack) < len(r.pcs) ||
+		!slices.Equal(stack[len(stack)-len(r.pcs):], r.pcs) {
 		return nil
 	}
-	for _, pc := range b.pcs[0] {
+	for _, pc := range r.pcs {
 		some, ok := s.table.at(pc)
 		if !ok {
 			return nil

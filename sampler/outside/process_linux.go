@@ -30,6 +30,8 @@ const (
 	longest = 10 * time.Second
 	// longestSearch is how long may be looked for what holds memory.
 	longestSearch = 30 * time.Second
+	// longestOwn is the processor time that a process may look through its own memory.
+	longestOwn = 2 * time.Second
 	// A process that has just begun may have no goroutines yet: it is tried some times.
 	startTries = 10
 	startPause = 20 * time.Millisecond
@@ -263,32 +265,59 @@ func (p *Process) Heap(ctx context.Context) (*Profile, error) {
 // has no symbols: then nothing is known. It goes through the whole heap a few times, which keeps nobody from sampling
 // meanwhile.
 func (p *Process) Holder(ctx context.Context, from func(stack []Frame) bool) (*Holder, error) {
-	beside, err := open(p.pid)
+	ctx, cancel := context.WithTimeout(ctx, longestSearch)
+	defer cancel()
+	held, err := holderIn(ctx, p.pid, from, nil)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if gone := p.check(); gone != nil {
+		return nil, gone
+	}
+	return held, err
+}
+
+// holderIn looks for a holder in a process that is opened for it.
+func holderIn(ctx context.Context, pid int, from func([]Frame) bool, pause func()) (*Holder, error) {
+	process, err := open(pid)
 	if err != nil {
 		return nil, err
 	}
-	defer beside.Close()
-	ctx, cancel := context.WithTimeout(ctx, longestSearch)
-	defer cancel()
-	if beside.target.places[bucketSymbol] == 0 || !beside.heap.addBuckets(ctx) {
+	defer process.Close()
+	if process.target.places[bucketSymbol] == 0 || !process.heap.addBuckets(ctx) {
 		return nil, errTorn
 	}
 	of := make(map[uint64]bool)
-	for _, b := range beside.heap.buckets {
+	for _, b := range process.heap.buckets {
 		if len(b.stack) > 0 && from(b.stack) {
 			of[b.at] = true
 		}
 	}
-	h, ok := findHolder(ctx, beside.target, of)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.check(); err != nil {
-		return nil, err
-	}
+	h, ok := findHolder(ctx, process.target, of, pause)
 	if !ok {
 		return nil, ctx.Err()
 	}
 	return &h, nil
+}
+
+// OwnHolder is Holder for the process that calls it: nothing is stopped, and after each megabyte others have their turn. It
+// ends with an error after 2 s of processor time, or 30 s.
+func OwnHolder(ctx context.Context, from func(stack []Frame) bool) (*Holder, error) {
+	ctx, cancel := context.WithTimeout(ctx, longestSearch)
+	defer cancel()
+	runtime.LockOSThread() // whose processor time is limited
+	defer runtime.UnlockOSThread()
+	end, spent := clock(unix.CLOCK_THREAD_CPUTIME_ID)+int64(longestOwn), false
+	held, err := holderIn(ctx, os.Getpid(), from, func() {
+		runtime.Gosched()
+		if clock(unix.CLOCK_THREAD_CPUTIME_ID) > end {
+			spent = true
+			cancel()
+		}
+	})
+	if spent {
+		return nil, fmt.Errorf("to look through this memory takes more than %s of processor time", longestOwn)
+	}
+	return held, err
 }
 
 // profile does some reading of which the cost is told.

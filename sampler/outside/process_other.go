@@ -41,3 +41,6 @@ func (p *Process) Heap(context.Context) (*Profile, error) { return nil, ErrGone 
 
 // Holder returns ErrGone.
 func (p *Process) Holder(context.Context, func([]Frame) bool) (*Holder, error) { return nil, ErrGone }
+
+// OwnHolder returns ErrNotGo.
+func OwnHolder(context.Context, func([]Frame) bool) (*Holder, error) { return nil, ErrNotGo }

@@ -14,6 +14,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/watch"
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/holders"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
@@ -72,6 +73,7 @@ func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	monitor.NameHolders(holders.Find)
 	if o.Listen != "" {
 		address, end, err := serveLeaks(o.Listen, monitor)
 		if err != nil {

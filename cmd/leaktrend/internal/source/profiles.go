@@ -10,7 +10,7 @@ import (
 
 	pprof "github.com/google/pprof/profile"
 
-	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/detector/holders"
 	"github.com/mdzesseis/leaktrend/sampler/outside"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
@@ -82,13 +82,6 @@ func frames(stack []outside.Frame) []profile.Frame {
 	return all
 }
 
-// lineOf returns the line that a stack is counted at.
-func lineOf(stack []outside.Frame, kind profile.Kind) profile.Frame {
-	b := profile.NewBuilder(kind)
-	b.Add(frames(stack), 1, 1)
-	return b.Profile(time.Time{}).Sites[0].Frame
-}
-
 // Raw takes a profile in pprof's own format, compressed.
 func (p *Profiles) Raw(ctx context.Context, kind profile.Kind) ([]byte, error) {
 	all, err := p.stacks(ctx, kind)
@@ -133,29 +126,7 @@ func (p *Profiles) Raw(ctx context.Context, kind profile.Kind) ([]byte, error) {
 // Holder names what keeps alive most of the memory that a line has allocated; "" where that is not known, as in a
 // program without symbols.
 func (p *Profiles) Holder(ctx context.Context, line profile.Frame) (string, error) {
-	held, err := take(p, func(inside *outside.Process) (*outside.Holder, error) {
-		return inside.Holder(ctx, func(stack []outside.Frame) bool { return lineOf(stack, profile.Heap) == line })
-	})
-	if err != nil || held == nil {
-		return "", err
-	}
-	return describe(held), nil
-}
-
-// describe names what holds memory, in Go's words.
-func describe(held *outside.Holder) string {
-	if held.Variable == "" {
-		at := lineOf(held.Frames, profile.Goroutine)
-		return fmt.Sprintf("the goroutine at %s %s:%d", at.Function, at.File, at.Line)
-	}
-	text := held.Variable
-	if held.Type != "" {
-		text += " (" + held.Type + ")"
-	}
-	if held.Entries >= 0 {
-		text += ", " + sampler.Resource{}.Format(float64(held.Entries)) + " entries"
-	}
-	return text
+	return take(p, func(inside *outside.Process) (string, error) { return holders.Of(ctx, inside, line) })
 }
 
 // Stacks returns the goroutines as text: each stack with the number of goroutines on it, most first.

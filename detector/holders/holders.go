@@ -1,0 +1,67 @@
+// Package holders names what keeps alive the memory that a line of code has allocated: a variable of a package, or a
+// goroutine. A monitor that is to name it in its alerts is given Find, so that services without compile nothing of it. How
+// memory is read is for sampler/outside.
+//
+//	monitor.NameHolders(holders.Find) // before Start; holders: false in the configuration turns it off
+package holders
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/outside"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
+)
+
+// Find names what keeps alive most of the memory of this process that a line has allocated; "" where that is not known,
+// as in a program without symbols. It reads the memory of the process as another one would, stops nothing, and takes 2 s
+// of processor time at most. It needs Linux.
+func Find(ctx context.Context, line profile.Frame) (string, error) {
+	return found(outside.OwnHolder(ctx, allocates(line)))
+}
+
+// Of is Find for another process.
+func Of(ctx context.Context, process *outside.Process, line profile.Frame) (string, error) {
+	return found(process.Holder(ctx, allocates(line)))
+}
+
+func found(held *outside.Holder, err error) (string, error) {
+	if err != nil || held == nil {
+		return "", err
+	}
+	return describe(held), nil
+}
+
+// allocates reports of stacks of the heap whether they are counted at a line.
+func allocates(line profile.Frame) func(stack []outside.Frame) bool {
+	return func(stack []outside.Frame) bool { return lineOf(stack, profile.Heap) == line }
+}
+
+// lineOf returns the line that a stack is counted at.
+func lineOf(stack []outside.Frame, kind profile.Kind) profile.Frame {
+	all := make([]profile.Frame, len(stack))
+	for i, f := range stack {
+		all[i] = profile.Frame(f)
+	}
+	b := profile.NewBuilder(kind)
+	b.Add(all, 1, 1)
+	return b.Profile(time.Time{}).Sites[0].Frame
+}
+
+// describe names what holds memory, in Go's words.
+func describe(held *outside.Holder) string {
+	if held.Variable == "" {
+		at := lineOf(held.Frames, profile.Goroutine)
+		return fmt.Sprintf("the goroutine at %s %s:%d", at.Function, at.File, at.Line)
+	}
+	text := held.Variable
+	if held.Type != "" {
+		text += " (" + held.Type + ")"
+	}
+	if held.Entries >= 0 {
+		text += ", " + sampler.Resource{}.Format(float64(held.Entries)) + " entries"
+	}
+	return text
+}

@@ -1,0 +1,24 @@
+package holders
+
+import (
+	"testing"
+
+	"github.com/mdzesseis/leaktrend/sampler/outside"
+)
+
+func TestDescribe(t *testing.T) {
+	stack := []outside.Frame{{Function: "runtime.gopark", File: "/go/src/runtime/proc.go", Line: 1}, {Function: "main.work", File: "/src/main.go", Line: 88}}
+	for _, test := range []struct {
+		held outside.Holder
+		want string
+	}{
+		{outside.Holder{Variable: "main.sessions", Type: "map[string]*main.session", Entries: 1204113}, "main.sessions (map[string]*main.session), 1,204,113 entries"},
+		{outside.Holder{Variable: "main.pool", Type: "sync.Pool", Entries: -1}, "main.pool (sync.Pool)"},
+		{outside.Holder{Variable: "main.list", Entries: -1}, "main.list"},
+		{outside.Holder{Entries: -1, Frames: stack}, "the goroutine at main.work /src/main.go:88"},
+	} {
+		if got := describe(&test.held); got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+// Command service keeps the memory of two lines alive, and says what the search for it finds; with a second argument also
+// the longest stall of a goroutine that ticks each millisecond. The first one is how many megabytes it holds.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/detector/holders"
+	"github.com/mdzesseis/leaktrend/sampler/profile"
+)
+
+type session struct {
+	next *session
+	data [30]*int
+}
+
+var sessions = make(map[int]*session)
+
+func open(n int) *session {
+	s := new(session)
+	sessions[n] = s
+	return s
+}
+
+//go:noinline
+func keep() []*session {
+	var mine []*session
+	for range 20_000 {
+		mine = append(mine, new(session))
+	}
+	return mine
+}
+
+func work(ready chan<- struct{}, end <-chan struct{}) {
+	mine := keep()
+	ready <- struct{}{}
+	wait(end)
+	runtime.KeepAlive(mine)
+}
+
+//go:noinline
+func wait(end <-chan struct{}) { <-end }
+
+func lines() map[string]profile.Frame {
+	all := make(map[string]profile.Frame)
+	p, err := profile.NewSelf().Profile(context.Background(), profile.Heap)
+	if err != nil {
+		panic(err)
+	}
+	for _, s := range p.Sites {
+		all[strings.TrimPrefix(s.Frame.Function, "main.")] = s.Frame
+	}
+	return all
+}
+
+// stalls returns the longest time between two ticks while something is done.
+func stalls(during func()) (longest time.Duration) {
+	var over atomic.Bool
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for last := time.Now(); !over.Load(); {
+			time.Sleep(time.Millisecond)
+			now := time.Now()
+			longest = max(longest, now.Sub(last))
+			last = now
+		}
+	}()
+	during()
+	over.Store(true)
+	<-ended
+	return longest
+}
+
+func main() {
+	runtime.MemProfileRate = 16 << 10
+	megabytes, err := strconv.Atoi(os.Args[1])
+	if err != nil {
+		panic(err)
+	}
+	_ = pprof.Lookup("heap") // without it there is no profile
+	for n := range megabytes << 12 {
+		open(n)
+	}
+	ready, end := make(chan struct{}), make(chan struct{})
+	go work(ready, end)
+	<-ready
+	runtime.GC()
+	at := lines()
+	for _, of := range []string{"open", "keep"} {
+		var text string
+		search := func() { text, err = holders.Find(context.Background(), at[of]) }
+		if len(os.Args) > 2 {
+			began := time.Now()
+			longest := stalls(search)
+			took := time.Since(began)
+			fmt.Printf("%s: searched for %s, longest stall %s, without a search %s\n", of, took, longest, stalls(func() { time.Sleep(took) }))
+		} else {
+			search()
+		}
+		if err != nil {
+			text = err.Error()
+		}
+		fmt.Printf("%s: %s\n", of, text)
+	}
+	close(end)
+	runtime.KeepAlive(sessions)
+}
