@@ -33,6 +33,7 @@ type memory struct {
 	of       *state
 	key      saved.Key // of the state; empty = by the process and the configuration
 	learned  bool      // something was taken in
+	afar     bool      // by the reader of history_from, not from the life before
 	given    time.Time // latest sample in what Restore was given
 	early    []sampler.Sample
 	readings int // in these
@@ -72,7 +73,11 @@ func (k *memory) read(ctx context.Context, read *earlierLives, logger *logrus.Lo
 			return err
 		})
 		if err == nil && len(record.Lives) > 0 {
-			err = k.learn(&saved.Saved{Record: record})
+			if err = k.learn(&saved.Saved{Record: record}); err == nil {
+				k.of.mu.Lock()
+				k.afar = true
+				k.of.mu.Unlock()
+			}
 		}
 		if err != nil && !errors.Is(err, context.Canceled) {
 			guard.Entry(logger, err).Warn("Resource monitor: what earlier lives taught cannot be read, and learning begins anew")
@@ -137,8 +142,10 @@ func (k *memory) learn(s *saved.Saved) error {
 			s.Record.Resources[name] = r
 		}
 	}
-	if err := k.restore(&s.Record); err != nil {
-		return err
+	if !k.afar { // else what was told is news all the same
+		if err := k.restore(&s.Record); err != nil {
+			return err
+		}
 	}
 	open := slices.DeleteFunc(slices.Clone(s.Alerts), func(a alerting.Alert) bool {
 		if a.Kind == alerting.Trend {

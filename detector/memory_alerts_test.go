@@ -3,11 +3,13 @@
 package detector
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/alerting/webhook"
+	"github.com/mdzesseis/leaktrend/detector/lives"
 	saved "github.com/mdzesseis/leaktrend/detector/state"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -210,4 +213,35 @@ func TestInheritedFindings(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A state that is free only after the earlier lives were read elsewhere still tells what was alerted.
+func TestStateAfterReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		first, _, told := aLife{"1.0", true}.begin(t, dir)
+		time.Sleep(time.Hour)
+		config := first.state.config()
+		config.HistoryFrom, config.HistorySelector = "http://prometheus", `{job="worker"}`
+		m, _, j := watching(t, config, fillSteady)
+		m.ReadEarlierLives(func(context.Context, Config) (lives.Record, error) {
+			earlier := lives.New(1)
+			began := time.Now().Add(-48 * time.Hour)
+			earlier.Add(lives.Life{Start: began, First: began, End: began.Add(24 * time.Hour), Ended: lives.Replaced})
+			return earlier, nil
+		})
+		var ended []alerting.Alert
+		m.OnAlert(func(a alerting.Alert) { ended = append(ended, a) })
+		_ = m.Start()
+		time.Sleep(10 * time.Minute)
+		_ = first.Stop()
+		time.Sleep(10 * time.Minute)
+		_ = m.Stop()
+		if len(*told) != 1 || len(ended) != 1 || ended[0].ID != (*told)[0].ID || ended[0].Status != alerting.Resolved {
+			t.Errorf("told %+v, then %+v", *told, ended)
+		}
+		if strings.Contains(j.text(), "unusable") {
+			t.Errorf("logged:\n%s", j.text())
+		}
+	})
 }
