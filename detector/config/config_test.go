@@ -172,7 +172,7 @@ func TestWrite(t *testing.T) {
   profile_max_mb: 100
   # where captures are posted too, http or https, with stack_trace_on_leak; empty = nowhere (default "")
   capture_url: ""
-  # name what keeps memory alive, of a Go process that is watched from outside (default true)
+  # name what keeps memory alive, of a Go process that is watched from outside or that has package holders (default true)
   holders: true
   # fingerprints of leaks that are shown and counted but not alerted (default [])
   known_leaks: []
