@@ -19,8 +19,15 @@ type holder interface {
 type holders struct {
 	find  func(ctx context.Context, line profile.Frame) (string, error) // nil where nobody can tell
 	here  bool                                                          // it takes memory of the process that is watched
-	known map[string]string                                             // by finding and line
+	known map[string]answer                                             // by finding and line
 	order []string                                                      // their keys, oldest first
+}
+
+// answer is what was found for one line. That nothing can be found in this process is one too: to look again costs it
+// again.
+type answer struct {
+	text string
+	err  error
 }
 
 // errNoRoom says that the search would take memory that the process may not have.
@@ -34,29 +41,29 @@ func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) erro
 			continue
 		}
 		key := a.ID + " " + calledFrom(s)
-		text, known := h.known[key]
+		found, known := h.known[key]
 		if !known {
 			if h.here && crowded {
 				return errNoRoom
 			}
-			var err error
-			if text, err = h.find(ctx, profile.Frame{Function: s.Function, File: s.File, Line: s.Line}); err != nil {
-				return err
+			found.text, found.err = h.find(ctx, profile.Frame{Function: s.Function, File: s.File, Line: s.Line})
+			if found.err != nil && (!h.here || ctx.Err() != nil) {
+				return found.err
 			}
 			if h.known == nil {
-				h.known = make(map[string]string)
+				h.known = make(map[string]answer)
 			}
-			h.known[key] = text
+			h.known[key] = found
 			if h.order = append(h.order, key); len(h.order) > maxRemembered {
 				delete(h.known, h.order[0])
 				h.order = h.order[1:]
 			}
 		}
-		if text != "" {
-			s.Holder = text
+		if found.text != "" {
+			s.Holder = found.text
 			a.Summary += wording.HolderClause(s, i == 0)
 		}
-		return nil
+		return found.err
 	}
 	return nil
 }

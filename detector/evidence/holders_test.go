@@ -116,3 +116,17 @@ func TestHoldNeedsRoom(t *testing.T) {
 		t.Errorf("error %v, holder %q", err, a.Sites[0].Holder)
 	}
 }
+
+// A search in this process that failed is not repeated: it costs the process itself.
+func TestHoldFailsOnce(t *testing.T) {
+	here := &keeper{err: errors.New("too much memory")}
+	lines := NewLines(struct{ ProfileSource }{}, viewed{holders: true}, nil)
+	lines.NameHolders(here.Holder)
+	for range 2 {
+		a := alerting.Alert{Sites: []alerting.Site{{Function: "main.load", Bytes: 5}}}
+		a.Resource = "heap_live_bytes"
+		if err := lines.Hold(t.Context(), &a); !errors.Is(err, here.err) || len(here.asked) != 1 {
+			t.Errorf("error %v, asked %d times", err, len(here.asked))
+		}
+	}
+}
