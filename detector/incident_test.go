@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,8 +18,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
-// leakingTogether is a monitor of a process whose goroutines leak at a line for 30 hours, each with a thread.
-func leakingTogether(t *testing.T, config Config) (m *ResourceMonitor, alerts *[]alerting.Alert) {
+// leakingTogether is a monitor of a process whose goroutines leak at a line for 30 hours, each with a thread. delivered
+// returns the alerts since it was called before.
+func leakingTogether(t *testing.T, config Config) (m *ResourceMonitor, delivered func() []alerting.Alert) {
 	t.Helper()
 	leak := func(h float64) float64 {
 		if h >= 30 {
@@ -38,23 +40,35 @@ func leakingTogether(t *testing.T, config Config) (m *ResourceMonitor, alerts *[
 		return nil
 	})
 	m.FollowSites(p)
-	alerts = new([]alerting.Alert)
-	m.OnAlert(func(a alerting.Alert) { *alerts = append(*alerts, a) })
+	var mu sync.Mutex
+	var alerts []alerting.Alert
+	m.OnAlert(func(a alerting.Alert) {
+		mu.Lock()
+		defer mu.Unlock()
+		alerts = append(alerts, a)
+	})
 	if err := m.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return m, alerts
+	return m, func() []alerting.Alert {
+		mu.Lock()
+		defer mu.Unlock()
+		latest := alerts
+		alerts = nil
+		return latest
+	}
 }
 
 // What leaks at one place is told once: the second resource updates the alert, which is resolved with the last.
 func TestOneIncident(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, alerts := leakingTogether(t, DefaultConfig())
+		m, delivered := leakingTogether(t, DefaultConfig())
 		time.Sleep(40 * time.Hour)
 		_ = m.Stop()
+		alerts := delivered()
 		ids, seen := map[string]bool{}, map[string]string{}
 		var last alerting.Alert
-		for _, last = range *alerts {
+		for _, last = range alerts {
 			ids[last.ID+" "+last.Incident+" "+last.Fingerprint] = true
 			for _, r := range last.Resources {
 				seen[r.Resource] = string(r.Status)
@@ -64,7 +78,7 @@ func TestOneIncident(t *testing.T) {
 			t.Errorf("resources in the end (-want +got):\n%s", diff)
 		}
 		resolved := 0
-		for _, a := range *alerts {
+		for _, a := range alerts {
 			if a.Status == alerting.Resolved {
 				resolved++
 			} else if len(a.Sites) == 0 || a.Sites[0].Line != 42 || !a.New {
@@ -73,11 +87,11 @@ func TestOneIncident(t *testing.T) {
 		}
 		if len(ids) != 1 || resolved != 1 || last.Status != alerting.Resolved {
 			t.Errorf("%d identities, %d resolved", len(ids), resolved)
-			for _, a := range *alerts {
+			for _, a := range alerts {
 				t.Log(a.ID, a.Incident, a.Fingerprint, a.Summary)
 			}
 		}
-		if joined := (*alerts)[1]; !strings.Contains(joined.Summary, "; one incident with ") {
+		if joined := alerts[1]; !strings.Contains(joined.Summary, "; one incident with ") {
 			t.Errorf("what joined: %s", joined.Summary)
 		}
 	})
@@ -87,19 +101,20 @@ func TestOneIncident(t *testing.T) {
 func TestKnownLeak(t *testing.T) {
 	fingerprint := ""
 	synctest.Test(t, func(t *testing.T) {
-		m, alerts := leakingTogether(t, DefaultConfig())
+		m, delivered := leakingTogether(t, DefaultConfig())
 		time.Sleep(20 * time.Hour)
 		_ = m.Stop()
-		if len(*alerts) == 0 {
+		alerts := delivered()
+		if len(alerts) == 0 {
 			t.Fatal("no alert")
 		}
-		fingerprint = (*alerts)[0].Fingerprint
+		fingerprint = alerts[0].Fingerprint
 	})
 	synctest.Test(t, func(t *testing.T) {
-		m, alerts := leakingTogether(t, with(func(c *Config) { c.KnownLeaks = "0123456789abcdef " + fingerprint }))
+		m, delivered := leakingTogether(t, with(func(c *Config) { c.KnownLeaks = "0123456789abcdef " + fingerprint }))
 		time.Sleep(20 * time.Hour)
-		if len(*alerts) > 0 {
-			t.Errorf("delivered: %s", (*alerts)[0].Summary)
+		if alerts := delivered(); len(alerts) > 0 {
+			t.Errorf("delivered: %s", alerts[0].Summary)
 		}
 		history := m.History()
 		if len(history) == 0 || !history[0].Known || history[0].New || history[0].Status != alerting.Firing {
@@ -116,12 +131,13 @@ func TestKnownLeak(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
-		if len(*alerts) != 1 || (*alerts)[0].Known || (*alerts)[0].Status != alerting.Firing {
-			t.Errorf("when it is known no more: %+v", *alerts)
+		if alerts := delivered(); len(alerts) != 1 || alerts[0].Known || alerts[0].Status != alerting.Firing {
+			t.Errorf("when it is known no more: %+v", alerts)
 		}
 		time.Sleep(20 * time.Hour)
 		_ = m.Stop()
-		if last := (*alerts)[len(*alerts)-1]; last.Status != alerting.Resolved {
+		alerts := delivered()
+		if last := alerts[len(alerts)-1]; last.Status != alerting.Resolved {
 			t.Errorf("the last: %s", last.Summary)
 		}
 	})
@@ -130,20 +146,20 @@ func TestKnownLeak(t *testing.T) {
 // A leak that becomes a known one while it is alerted ends for people, and is alerted again once it is known no more.
 func TestKnownLeakByReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, alerts := leakingTogether(t, DefaultConfig())
+		m, delivered := leakingTogether(t, DefaultConfig())
 		time.Sleep(20 * time.Hour)
-		if len(*alerts) == 0 {
+		alerts := delivered()
+		if len(alerts) == 0 {
 			t.Fatal("no alert")
 		}
-		id := (*alerts)[0].ID
+		id := alerts[0].ID
 		var got []string
-		for _, known := range []string{(*alerts)[0].Fingerprint, ""} {
-			*alerts = nil
+		for _, known := range []string{alerts[0].Fingerprint, ""} {
 			if err := m.Reload(with(func(c *Config) { c.KnownLeaks = known })); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(5 * time.Hour)
-			for _, a := range *alerts {
+			for _, a := range delivered() {
 				got = append(got, fmt.Sprint(a.Status, " ", a.Known, " ", a.ID == id))
 			}
 		}

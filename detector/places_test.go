@@ -63,7 +63,8 @@ func TestResourcesThatComeAndGo(t *testing.T) {
 // What a number stands for may change, and what was kept of the former resource is gone then.
 func TestPlacesArePassedOn(t *testing.T) {
 	d, h := newTestDetector(t), NewHistory(0)
-	m := &state{detector: d, plots: h}
+	m := &state{detector: d, plots: h, ledger: newLedger(1)}
+	m.memory.of = m
 	observe := func(n int, names func(i int) string) {
 		s := sampler.Sample{Time: dawn.Add(time.Duration(n) * time.Minute)}
 		for i := range maxResources {
