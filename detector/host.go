@@ -366,8 +366,7 @@ func (m *ResourceMonitor) GetSystemInfo() map[string]interface{} {
 // once for a finding, beside the sampling, unless memory is close to a limit or the configuration says not to. find should
 // return soon after its context has ended. Call it before Start or Run.
 func (m *ResourceMonitor) NameHolders(find func(ctx context.Context, line profile.Frame) (string, error)) {
-	if lines := m.state.lines.Load(); lines != nil {
-		lines.NameHolders(find)
+	if lines := m.state.lines.Load(); lines != nil && find != nil && lines.NameHolders(find) {
 		m.AddEvidence("holders", lines.Hold)
 	}
 }

@@ -3,6 +3,7 @@ package evidence
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/wording"
@@ -17,10 +18,15 @@ type holder interface {
 
 // holders are what was found for the lines of the latest findings.
 type holders struct {
-	find  func(ctx context.Context, line profile.Frame) (string, error) // nil where nobody can tell
-	here  bool                                                          // it takes memory of the process that is watched
-	known map[string]answer                                             // by finding and line
-	order []string                                                      // their keys, oldest first
+	search atomic.Pointer[search] // nil where nobody can tell
+	known  map[string]answer      // by finding and line
+	order  []string               // their keys, oldest first
+}
+
+// search is what tells what keeps the memory of a line alive.
+type search struct {
+	find func(ctx context.Context, line profile.Frame) (string, error)
+	here bool // it takes memory of the process that is watched
 }
 
 // answer is what was found for one line. That nothing can be found in this process is one too: to look again costs it
@@ -35,6 +41,7 @@ var errNoRoom = errors.New("the process is close to a limit of its memory")
 
 // add names what holds the memory of the first of the lines of an alert that have some, once for each finding.
 func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) error {
+	by := h.search.Load()
 	for i := range a.Sites {
 		s := &a.Sites[i]
 		if s.Bytes == 0 {
@@ -43,11 +50,11 @@ func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) erro
 		key := a.ID + " " + calledFrom(s)
 		found, known := h.known[key]
 		if !known {
-			if h.here && crowded {
+			if by.here && crowded {
 				return errNoRoom
 			}
-			found.text, found.err = h.find(ctx, profile.Frame{Function: s.Function, File: s.File, Line: s.Line})
-			if found.err != nil && (!h.here || ctx.Err() != nil) {
+			found.text, found.err = by.find(ctx, profile.Frame{Function: s.Function, File: s.File, Line: s.Line})
+			if found.err != nil && (!by.here || ctx.Err() != nil) {
 				return found.err
 			}
 			if h.known == nil {

@@ -44,7 +44,7 @@ func NewLines(source ProfileSource, monitor Monitor, logger *logrus.Logger) *Lin
 		tracer: &tracer{monitor: monitor, profiler: p, callers: &callers{profiler: p}, leads: make(map[string]callgraph.Leads)},
 	}
 	if h, ok := source.(holder); ok {
-		l.holders.find = h.Holder
+		l.holders.search.Store(&search{find: h.Holder})
 	}
 	return l
 }
@@ -432,13 +432,13 @@ func (l *Lines) logStacks(a *alerting.Alert, grown []sites.Grown) {
 }
 
 // NameHolders sets what tells what keeps the memory of this process alive, once for a finding and not where that is close
-// to a limit. Call it before anything else.
-func (l *Lines) NameHolders(find func(ctx context.Context, line profile.Frame) (string, error)) {
-	l.holders.find, l.holders.here = find, true
+// to a limit. It reports whether nothing told before, so that Hold is to be added.
+func (l *Lines) NameHolders(find func(ctx context.Context, line profile.Frame) (string, error)) (first bool) {
+	return l.holders.search.Swap(&search{find: find, here: true}) == nil
 }
 
 // Holds reports whether it can be told what keeps memory alive.
-func (l *Lines) Holds() bool { return l.holders.find != nil }
+func (l *Lines) Holds() bool { return l.holders.search.Load() != nil }
 
 // Hold is a Source: it adds to an alert on memory what keeps alive what the first of its lines has allocated.
 func (l *Lines) Hold(ctx context.Context, a *alerting.Alert) error {

@@ -368,6 +368,12 @@ func init() { // as hooks call them, too
 				m.FollowSites(profiles{l.harm, profile.NewSelf()})
 			}
 		},
+		"NameHolders": func(l *lane, m *detector.ResourceMonitor) {
+			m.NameHolders(func(context.Context, profile.Frame) (string, error) {
+				l.fromWithin("holders")
+				return "the rack", nil
+			})
+		},
 		"GetAlertChannel": func(_ *lane, m *detector.ResourceMonitor) {
 			select {
 			case <-m.GetAlertChannel():
