@@ -5,6 +5,7 @@ package evidence
 import (
 	"context"
 	"io"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,9 +21,20 @@ import (
 )
 
 // shop is a process of two lines that both dial by a library, of which one does not hang up.
-type shop struct{ leaked, kept float64 }
+type shop struct {
+	mu           sync.Mutex
+	leaked, kept float64
+}
+
+func (s *shop) set(leaked, kept float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leaked, s.kept = leaked, kept
+}
 
 func (s *shop) Profile(_ context.Context, kind profile.Kind) (*profile.Profile, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	b := profile.NewBuilder(kind)
 	dial := profile.Frame{Function: "example.com/rpc.Dial", File: libraryDir + "/dial.go", Line: 5}
 	switch kind {
@@ -71,15 +83,15 @@ func TestNamedLater(t *testing.T) {
 		q.Meanwhile(l.Work)
 		end := q.Start()
 		time.Sleep(quiet)
-		source.leaked = 400
+		source.set(400, 0)
 		a := alerting.Alert{ID: "1", Event: alerting.Event{
 			Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.Goroutines, Since: time.Now(), Time: time.Now(), Value: 401, Baseline: 1,
 		}}
 		q.Put(a)
 		time.Sleep(quiet)
-		source.kept = 400
+		source.set(400, 400)
 		time.Sleep(quiet)
-		source.kept = 800
+		source.set(400, 800)
 		time.Sleep(quiet)
 		end()
 		type site struct {

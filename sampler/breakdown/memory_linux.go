@@ -92,8 +92,8 @@ func addBytes(b *Breakdown, bytes float64, labels ...string) {
 // of what is anonymous. What the runtime has and never touched is not resident.
 func addRuntime(b *Breakdown, m *mappedMemory, r runtimeMemory) {
 	left := m.goHeap
-	if left < r.live { // arenas are elsewhere too, as with the race detector
-		left, m.anonymous = left+m.anonymous, 0
+	if left == 0 { // arenas are elsewhere
+		left, m.anonymous = m.anonymous, 0
 		defer func() { m.anonymous += left }()
 	}
 	take := func(bytes float64, labels ...string) {
