@@ -32,7 +32,7 @@ const (
 	longestSearch = 30 * time.Second
 	// longestOwn is the processor time that a process may look through its own memory.
 	longestOwn = 2 * time.Second
-	// A process that has just begun may have no goroutines yet: it is tried some times.
+	// A process that has just begun may have no entry point or no goroutines yet: it is tried some times.
 	startTries = 10
 	startPause = 20 * time.Millisecond
 )
@@ -89,11 +89,18 @@ func open(pid int) (p *Process, err error) {
 		return nil, ErrNotGo
 	}
 	opened.version, opened.module = info.GoVersion, info.Main.Path
-	if opened.memory, err = openMemory(dir, pid); err != nil {
+	entry, err := entryOf(dir)
+	for range startTries {
+		if !errors.Is(err, errNoEntry) {
+			break
+		}
+		time.Sleep(startPause)
+		entry, err = entryOf(dir)
+	}
+	if err != nil {
 		return nil, err
 	}
-	entry, err := entryOf(dir)
-	if err != nil {
+	if opened.memory, err = openMemory(dir, pid); err != nil { // of the program that has that entry point
 		return nil, err
 	}
 	if opened.target, err = newTarget(opened.memory, exe, entry, opened.version); err != nil {
@@ -109,7 +116,8 @@ func open(pid int) (p *Process, err error) {
 	return nil, err
 }
 
-// entryOf returns where a process has the entry point of its program.
+// entryOf returns where a process has the entry point of its program. The error is errNoEntry while the kernel has not
+// told it yet: it does so only when all else of the program is loaded.
 func entryOf(dir string) (uint64, error) {
 	const atEntry = 9 // AT_ENTRY of getauxval(3)
 	data, err := os.ReadFile(filepath.Join(dir, "auxv"))
@@ -127,7 +135,7 @@ func entryOf(dir string) (uint64, error) {
 			return 0, errNotELF
 		}
 	}
-	return 0, errors.New("its entry point is not known")
+	return 0, errNoEntry
 }
 
 // Version returns the version of Go that has built the program.

@@ -152,6 +152,7 @@ func TestEntry(t *testing.T) {
 	}{
 		{vector(33, 0, 0xffffe000, 0x7fff, 9, 0, 0x463f40, 0, 0, 0, 0, 0), 0x463f40, nil},
 		{vector(32, 0xf7fc5570, 33, 0xf7fc5000, 9, 0x80a9300, 0, 0), 0, errNotELF},
+		{nil, 0, errNoEntry}, // of a program that is being executed
 	} {
 		if err := os.WriteFile(filepath.Join(dir, "auxv"), test.auxv, 0o600); err != nil {
 			t.Fatal(err)
