@@ -117,10 +117,10 @@ func TestSectionsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.symbolTable(); !errors.Is(err, errTooLarge) {
+	if _, err := m.symbolTable(nil, nil); !errors.Is(err, errTooLarge) {
 		t.Errorf("symbols: %v", err)
 	}
-	if _, err := m.debugData(); !errors.Is(err, errTooLarge) {
+	if _, err := m.debugInfo(nil); !errors.Is(err, errTooLarge) {
 		t.Errorf("debug information: %v", err)
 	}
 }

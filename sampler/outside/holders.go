@@ -2,7 +2,6 @@ package outside
 
 import (
 	"context"
-	"debug/elf"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -23,7 +22,7 @@ type Holder struct {
 // is not found, or most are held by different ones. pause is called after each chunk of the memory; it may be nil.
 func findHolder(ctx context.Context, t *target, of map[uint64]bool, pause func()) (h Holder, ok bool) {
 	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk), pause: pause}
-	if s.names, ok = readNames(t); !ok || !s.readSpans(ctx) || !s.forget() || !s.sampled(ctx, of) {
+	if s.names = readNames(t, pause); !s.readSpans(ctx) || !s.forget() || !s.sampled(ctx, of) {
 		return h, false
 	}
 	for range maxPasses {
@@ -137,9 +136,8 @@ func (s *search) forget() bool {
 	for _, at := range s.goroutines {
 		s.nodes[hide(at)] = new(node)
 	}
-	i := slices.IndexFunc(s.names.symbols, func(v elf.Symbol) bool { return v.Name == "runtime.allp" })
 	var head [16]byte
-	if i < 0 || !s.readSome(s.names.symbols[i].Value, head[:]) {
+	if at := s.places[processors]; at == 0 || !s.readSome(at, head[:]) {
 		return false
 	}
 	n := binary.LittleEndian.Uint64(head[8:])

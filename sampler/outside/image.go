@@ -1,20 +1,15 @@
 package outside
 
 import (
-	"debug/dwarf"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"io"
-	"strings"
 )
 
 const (
 	pageSize = 4096
 	maxPages = 1024 // of the program's file that are kept
-	// maxSections is how many bytes of symbols, and of what debuggers read, are taken into memory: the largest programs
-	// have a few hundred MB. A file can have any size, or unpack to it.
-	maxSections = 1 << 30
 )
 
 // image is the file of a program, at the addresses at which the process has it.
@@ -36,8 +31,6 @@ type segment struct {
 }
 
 var errNotELF = errors.New("the program's file is not one of 64-bit Linux on amd64 or arm64")
-
-var errTooLarge = errors.New("the symbols of the program are too large")
 
 // openImage reads the headers of a program. entry is where the process has its entry point.
 func openImage(file io.ReaderAt, entry uint64) (*image, error) {
@@ -146,55 +139,4 @@ func (m *image) text(at uint64, limit int) (string, bool) {
 		at += pageSize - skip
 	}
 	return "", false
-}
-
-// symbolTable reads the symbols of the program.
-func (m *image) symbolTable() ([]elf.Symbol, error) {
-	if !m.fits(func(s *elf.Section) bool { return s.Type == elf.SHT_SYMTAB || s.Type == elf.SHT_STRTAB }) {
-		return nil, errTooLarge
-	}
-	return m.elf.Symbols()
-}
-
-// debugData reads what debuggers read of the program.
-func (m *image) debugData() (*dwarf.Data, error) {
-	if !m.fits(func(s *elf.Section) bool {
-		return strings.HasPrefix(s.Name, ".debug_") || strings.HasPrefix(s.Name, ".zdebug_")
-	}) {
-		return nil, errTooLarge
-	}
-	return m.elf.DWARF()
-}
-
-// fits reports whether some sections can be taken into memory.
-func (m *image) fits(is func(*elf.Section) bool) bool {
-	room := uint64(maxSections)
-	for _, s := range m.elf.Sections {
-		if !is(s) {
-			continue
-		}
-		s.Open() // which finds the size of one that is packed in the old way
-		if s.Size > room {
-			return false
-		}
-		room -= s.Size
-	}
-	return true
-}
-
-// symbols returns where the process has the variables of these names, as far as the symbol table has them.
-func (m *image) symbols(names ...string) map[string]uint64 {
-	found := make(map[string]uint64)
-	all, err := m.symbolTable()
-	if err != nil {
-		return found
-	}
-	for _, s := range all {
-		for _, name := range names {
-			if s.Name == name && s.Value != 0 {
-				found[name] = s.Value + m.slide
-			}
-		}
-	}
-	return found
 }

@@ -32,10 +32,13 @@ type layout struct {
 	g, stackLow, stackHigh, schedSP, schedPC, syscallSP, syscallPC, stackTop, status, id, waitSince, waitReason, parent, creator, start, runs uint64
 	bucket, nextBucket, bucketFrames, bucketSize                                                                                              uint64
 	marked, collections                                                                                                                       uint64
-	spans, span, spanStart, spanPages, spanElement, spanClass, spanState, spanSpecials                                                        uint64
+	spans, span, spanStart, spanPages, spanElement, spanClass, spanState, spanSpecials, spanType                                              uint64
 	special, nextSpecial, specialOffset, specialBucket                                                                                        uint64
 	record, allocs, frees, allocBytes, freeBytes                                                                                              uint64
+	finalizer, finalizerKind, finalizerType, isFinalizer                                                                                      uint64
+	timers, timersHeap, timer, timerFunc, timerArg                                                                                            uint64
 	module, funcNames, units, files, tables, functions, index, text, textEnd, inlined, sections, data, dataEnd                                uint64
+	values, valuesEnd, zeros, zerosEnd, types, typesEnd                                                                                       uint64
 }
 
 // fields names the offsets of a layout as the runtime does. A name without a field is that of a size.
@@ -49,13 +52,18 @@ func (l *layout) fields() map[string]*uint64 {
 		"memRecord": &l.record, "memRecord.active.allocs": &l.allocs, "memRecord.active.frees": &l.frees,
 		"memRecord.active.alloc_bytes": &l.allocBytes, "memRecord.active.free_bytes": &l.freeBytes,
 		"mheap.allspans": &l.spans, "mspan": &l.span, "mspan.startAddr": &l.spanStart, "mspan.npages": &l.spanPages, "mspan.elemsize": &l.spanElement,
-		"mspan.spanclass": &l.spanClass, "mspan.state": &l.spanState, "mspan.specials": &l.spanSpecials,
+		"mspan.spanclass": &l.spanClass, "mspan.state": &l.spanState, "mspan.specials": &l.spanSpecials, "mspan.largeType": &l.spanType,
 		"specialprofile": &l.special, "specialprofile.special.next": &l.nextSpecial, "specialprofile.special.offset": &l.specialOffset,
 		"specialprofile.b": &l.specialBucket,
-		"moduledata":       &l.module, "moduledata.funcnametab": &l.funcNames, "moduledata.cutab": &l.units, "moduledata.filetab": &l.files,
+		"specialfinalizer": &l.finalizer, "specialfinalizer.special.kind": &l.finalizerKind, "specialfinalizer.ot": &l.finalizerType,
+		"_KindSpecialFinalizer": &l.isFinalizer,
+		"p.timers":              &l.timers, "timers.heap": &l.timersHeap, "timer": &l.timer, "timer.f": &l.timerFunc, "timer.arg": &l.timerArg,
+		"moduledata": &l.module, "moduledata.funcnametab": &l.funcNames, "moduledata.cutab": &l.units, "moduledata.filetab": &l.files,
 		"moduledata.pctab": &l.tables, "moduledata.pclntable": &l.functions, "moduledata.ftab": &l.index, "moduledata.text": &l.text,
 		"moduledata.etext": &l.textEnd, "moduledata.gofunc": &l.inlined, "moduledata.textsectmap": &l.sections,
 		"moduledata.noptrdata": &l.data, "moduledata.end": &l.dataEnd,
+		"moduledata.data": &l.values, "moduledata.edata": &l.valuesEnd, "moduledata.bss": &l.zeros, "moduledata.ebss": &l.zerosEnd,
+		"moduledata.types": &l.types, "moduledata.etypes": &l.typesEnd,
 	}
 }
 
@@ -63,8 +71,8 @@ func (l *layout) fields() map[string]*uint64 {
 func layoutOf(offsets map[string]uint64) (l layout, err error) {
 	for name, field := range l.fields() {
 		offset, ok := offsets[name]
-		if !ok && strings.HasPrefix(name, "memRecord.active.") && strings.HasSuffix(name, "_bytes") {
-			continue // since Go 1.27 it is the number of objects times their size
+		if !ok && isOptional(name) {
+			continue
 		}
 		if !ok || offset > 1<<20 {
 			return l, fmt.Errorf("its runtime has no %s", name)
@@ -72,6 +80,17 @@ func layoutOf(offsets map[string]uint64) (l layout, err error) {
 		*field = offset
 	}
 	return l, nil
+}
+
+// isOptional reports whether what is read can do without: releases have it or have it not, or a holder is named by it.
+func isOptional(name string) bool {
+	switch kind, field, _ := strings.Cut(name, "."); kind {
+	case "memRecord": // since Go 1.27 bytes are the number of objects times their size
+		return strings.HasSuffix(field, "_bytes")
+	case "timers", "p", "timer", "specialfinalizer", "_KindSpecialFinalizer":
+		return true
+	}
+	return name == "mspan.largeType" // since Go 1.22
 }
 
 // releaseOf names the release of a version of Go, as in "go1.26" for "go1.26.8"; "" where it is none, as in a
@@ -103,7 +122,7 @@ func rowOf(version, arch string) (r release, ok bool) {
 }
 
 // offsetsOf reads the offsets of a layout from what debuggers read, where a program has it.
-func offsetsOf(data *dwarf.Data) (map[string]uint64, error) {
+func offsetsOf(info debugInfo) (map[string]uint64, error) {
 	var l layout
 	wanted := l.fields()
 	offsets := make(map[string]uint64)
@@ -112,7 +131,7 @@ func offsetsOf(data *dwarf.Data) (map[string]uint64, error) {
 		kind, _, _ := strings.Cut(name, ".")
 		types["runtime."+kind] = true
 	}
-	all := data.Reader()
+	all := info.data.Reader()
 	for len(types) > 0 {
 		entry, err := all.Next()
 		if err != nil {
@@ -122,53 +141,33 @@ func offsetsOf(data *dwarf.Data) (map[string]uint64, error) {
 			break
 		}
 		name, _ := entry.Val(dwarf.AttrName).(string)
-		switch {
-		case entry.Tag == dwarf.TagStructType && types[name]:
-			kind, err := data.Type(entry.Offset)
-			if err != nil {
-				return nil, err
-			}
-			delete(types, name)
-			name = strings.TrimPrefix(name, "runtime.")
-			offsets[name] = uint64(kind.Size())
-			for path := range wanted {
-				if of, field, found := strings.Cut(path, "."); found && of == name {
-					if at, ok := offsetIn(kind, field); ok {
-						offsets[path] = at
+		if types[name] {
+			short := strings.TrimPrefix(name, "runtime.")
+			switch entry.Tag {
+			case dwarf.TagConstant:
+				if value, ok := entry.Val(dwarf.AttrConstValue).(int64); ok && value >= 0 {
+					offsets[short] = uint64(value)
+					delete(types, name)
+				}
+			case dwarf.TagStructType:
+				delete(types, name)
+				kind, ok := info.typeAt(entry.Offset)
+				if !ok {
+					return nil, errNoModule
+				}
+				offsets[short] = kind.size
+				for path := range wanted {
+					if of, field, found := strings.Cut(path, "."); found && of == short {
+						if at, ok := info.offsetIn(entry.Offset, field); ok {
+							offsets[path] = at
+						}
 					}
 				}
 			}
-			all.SkipChildren()
-		case entry.Tag != dwarf.TagCompileUnit:
+		}
+		if entry.Tag != dwarf.TagCompileUnit {
 			all.SkipChildren()
 		}
 	}
 	return offsets, nil
-}
-
-// offsetIn returns the offset of a field, as in "sched.sp", of a type.
-func offsetIn(of dwarf.Type, path string) (uint64, bool) {
-	for {
-		alias, ok := of.(*dwarf.TypedefType)
-		if !ok {
-			break
-		}
-		of = alias.Type
-	}
-	kind, ok := of.(*dwarf.StructType)
-	if !ok {
-		return 0, false
-	}
-	name, rest, deeper := strings.Cut(path, ".")
-	for _, f := range kind.Field {
-		if f.Name != name || f.ByteOffset < 0 {
-			continue
-		}
-		if !deeper {
-			return uint64(f.ByteOffset), true
-		}
-		at, ok := offsetIn(f.Type, rest)
-		return uint64(f.ByteOffset) + at, ok
-	}
-	return 0, false
 }

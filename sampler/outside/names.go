@@ -5,7 +5,6 @@ import (
 	"debug/dwarf"
 	"debug/elf"
 	"encoding/binary"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -15,40 +14,34 @@ import (
 // names are the variables of a program, with their types where what debuggers read is there.
 type names struct {
 	*target
-	symbols      []elf.Symbol // by address
-	pointers     []pointer
-	types        map[string]dwarf.Type   // nil for what is not known
-	declarations map[string]dwarf.Offset // of the types of variables; nil until they are read
-	debug        *dwarf.Data
+	symbols   symbolTable // of the variables; empty where the program is stripped
+	pointers  []pointer
+	debug     debugInfo
+	debugRead bool
+	pause     func()
 }
 
-// readNames reads where the program has its variables; false where it has no symbols.
-func readNames(t *target) (*names, bool) {
-	n := &names{target: t, types: make(map[string]dwarf.Type)}
-	all, err := n.table.image.symbolTable()
-	if err != nil {
-		return nil, false
-	}
-	for _, v := range all {
-		if at := v.Value + n.table.image.slide; elf.ST_TYPE(v.Info) == elf.STT_OBJECT && v.Size >= 8 && at >= n.module.data && at < n.module.dataEnd {
-			v.Value = at
-			n.symbols = append(n.symbols, v)
-		}
-	}
-	slices.SortFunc(n.symbols, func(a, b elf.Symbol) int { return cmp.Compare(a.Value, b.Value) })
-	return n, len(n.symbols) > 0
+// readNames reads where the program has its variables.
+func readNames(t *target, pause func()) *names {
+	n := &names{target: t, pause: pause}
+	n.symbols, _ = t.table.image.symbolTable(pause, func(_ []byte, v symbol) bool {
+		return v.kind == elf.STT_OBJECT && v.size >= 8 && v.at >= t.module.data && v.at < t.module.dataEnd
+	})
+	slices.SortFunc(n.symbols.all, func(a, b symbol) int { return cmp.Compare(a.at, b.at) })
+	return n
 }
 
-// symbol returns the variable that an address is in.
-func (n *names) symbol(at uint64) (elf.Symbol, bool) {
-	i, found := slices.BinarySearchFunc(n.symbols, at, func(v elf.Symbol, at uint64) int { return cmp.Compare(v.Value, at) })
+// symbol returns the variable that an address is in, and where it begins.
+func (n *names) symbol(at uint64) (name string, from uint64, ok bool) {
+	all := n.symbols.all
+	i, found := slices.BinarySearchFunc(all, at, func(v symbol, at uint64) int { return cmp.Compare(v.at, at) })
 	if !found {
 		i--
 	}
-	if i < 0 || at >= n.symbols[i].Value+n.symbols[i].Size {
-		return elf.Symbol{}, false
+	if i < 0 || at >= all[i].at+all[i].size {
+		return "", 0, false
 	}
-	return n.symbols[i], true
+	return n.symbols.name(all[i]), all[i].at, true
 }
 
 // tells reports whether a variable is one that tells something: the runtime has its own lists of all there is.
@@ -58,19 +51,19 @@ func tells(name string) bool {
 
 // isRoot reports whether what a variable at an address holds can be told.
 func (n *names) isRoot(at uint64) bool {
-	if v, ok := n.symbol(at); ok {
-		return tells(v.Name)
+	if name, _, ok := n.symbol(at); ok {
+		return tells(name)
 	}
 	return n.variable(at).Variable != ""
 }
 
 // variable names the variable at an address, with the field where its type is known; none where it tells nothing.
 func (n *names) variable(at uint64) Holder {
-	if v, ok := n.symbol(at); ok {
-		if !tells(v.Name) {
+	if name, from, ok := n.symbol(at); ok {
+		if !tells(name) {
 			return Holder{}
 		}
-		return n.field(v.Name, n.typeOf(v.Name), v.Value, at)
+		return n.field(name, n.typeOf(name), from, at)
 	}
 	// What a variable points to from the start has no name of its own.
 	i, found := slices.BinarySearchFunc(n.nameless(), at, func(p pointer, at uint64) int { return cmp.Compare(p.to, at) })
@@ -80,15 +73,17 @@ func (n *names) variable(at uint64) Holder {
 	if i < 0 {
 		return Holder{}
 	}
-	v, ok := n.symbol(n.pointers[i].from)
-	if !ok || !tells(v.Name) || v.Value != n.pointers[i].from {
+	p := n.pointers[i]
+	name, from, ok := n.symbol(p.from)
+	if !ok || !tells(name) || from != p.from {
 		return Holder{}
 	}
-	kind, ok := n.typeOf(v.Name).(*dwarf.PtrType)
-	if !ok || at >= n.pointers[i].to+uint64(max(0, kind.Type.Size())) {
+	kind, ok := n.debug.typeAt(n.typeOf(name))
+	size, known := n.debug.sizeOf(kind.of)
+	if !ok || !known || kind.tag != dwarf.TagPointerType || at >= p.to+size {
 		return Holder{}
 	}
-	return n.field(v.Name, kind.Type, n.pointers[i].to, at)
+	return n.field(name, kind.of, p.to, at)
 }
 
 // pointer is a variable that points to another place among the variables.
@@ -110,7 +105,7 @@ func (n *names) nameless() []pointer {
 			if to < n.module.data || to >= n.module.dataEnd {
 				continue
 			}
-			if _, named := n.symbol(to); !named {
+			if _, _, named := n.symbol(to); !named {
 				n.pointers = append(n.pointers, pointer{from + uint64(i), to})
 			}
 		}
@@ -120,31 +115,34 @@ func (n *names) nameless() []pointer {
 }
 
 // field names what is at an address of a variable whose type may be known.
-func (n *names) field(name string, kind dwarf.Type, place, at uint64) Holder {
+func (n *names) field(name string, of dwarf.Offset, place, at uint64) Holder {
 	h := Holder{Variable: redact.Printable(name), Entries: -1}
-	for kind != nil && at < place+uint64(max(0, kind.Size())) {
-		if alias, ok := kind.(*dwarf.TypedefType); ok && !isContainer(alias.Name) {
-			kind = alias.Type
-			continue
-		}
-		structure, ok := kind.(*dwarf.StructType)
-		if !ok || isContainer(structure.StructName) || isForeign(structure.StructName, name) {
-			break
-		}
-		i := slices.IndexFunc(structure.Field, func(f *dwarf.StructField) bool {
-			from := place + uint64(f.ByteOffset)
-			return f.ByteOffset >= 0 && at >= from && at < from+uint64(max(0, f.Type.Size()))
-		})
-		if i < 0 {
+	for range maxTypes {
+		kind, ok := n.debug.typeAt(of)
+		if of == 0 || !ok {
 			return h
 		}
-		f := structure.Field[i]
-		h.Variable += "." + redact.Printable(f.Name)
-		kind, place = f.Type, place+uint64(f.ByteOffset)
-	}
-	if kind != nil {
-		h.Type = redact.Printable(nameOf(kind))
+		if kind.tag == dwarf.TagTypedef && !isContainer(kind.name) {
+			if to, ok := n.debug.typeAt(kind.of); ok && !strings.HasPrefix(to.name, "runtime.") { // of an interface
+				of = kind.of
+				continue
+			}
+		}
+		if kind.tag == dwarf.TagStructType && !isContainer(kind.name) && !isForeign(kind.name, name) && at < place+kind.size {
+			i := slices.IndexFunc(kind.fields, func(f debugField) bool {
+				size, ok := n.debug.sizeOf(f.of)
+				return ok && at >= place+f.at && at-place-f.at < size
+			})
+			if i < 0 {
+				return h
+			}
+			h.Variable += "." + redact.Printable(kind.fields[i].name)
+			of, place = kind.fields[i].of, place+kind.fields[i].at
+			continue
+		}
+		h.Type = redact.Printable(kind.name)
 		h.Entries = n.entries(h.Type, place)
+		return h
 	}
 	return h
 }
@@ -171,23 +169,6 @@ func packageOf(name string) string {
 	return name[:slash+dot]
 }
 
-// nameOf writes a type as in Go.
-func nameOf(kind dwarf.Type) string {
-	switch k := kind.(type) {
-	case *dwarf.TypedefType:
-		return k.Name
-	case *dwarf.StructType:
-		return k.StructName
-	case *dwarf.ArrayType:
-		return fmt.Sprintf("[%d]%s", k.Count, nameOf(k.Type))
-	case *dwarf.PtrType:
-		if name := nameOf(k.Type); name != "" {
-			return "*" + name
-		}
-	}
-	return kind.String()
-}
-
 // entries counts what a map, slice or channel holds; -1 where that is unknown. Maps and channels begin with the number.
 func (n *names) entries(kind string, at uint64) int64 {
 	var words [16]byte
@@ -212,54 +193,11 @@ func (n *names) entries(kind string, at uint64) int64 {
 	return int64(count)
 }
 
-// typeOf returns the type of a variable from what debuggers read; nil where that is not there.
-func (n *names) typeOf(name string) dwarf.Type {
-	if kind, ok := n.types[name]; ok {
-		return kind
+// typeOf returns the type of a variable from what debuggers read; 0 where that is not there.
+func (n *names) typeOf(name string) dwarf.Offset {
+	if !n.debugRead {
+		n.debugRead = true
+		n.debug, _ = n.table.image.debugInfo(n.pause)
 	}
-	kind := n.declared(name)
-	n.types[name] = kind
-	return kind
-}
-
-// declared looks for the declaration of a variable.
-func (n *names) declared(name string) dwarf.Type {
-	if n.declarations == nil {
-		n.readDeclarations()
-	}
-	offset, ok := n.declarations[name]
-	if !ok {
-		return nil
-	}
-	kind, err := n.debug.Type(offset)
-	if err != nil {
-		return nil
-	}
-	return kind
-}
-
-// readDeclarations reads where the types of all variables are, at once: in a large program that takes a second.
-func (n *names) readDeclarations() {
-	n.declarations = make(map[string]dwarf.Offset)
-	data, err := n.table.image.debugData()
-	if err != nil {
-		return
-	}
-	n.debug = data
-	for all := data.Reader(); ; {
-		entry, err := all.Next()
-		if err != nil || entry == nil {
-			return
-		}
-		switch entry.Tag {
-		case dwarf.TagCompileUnit:
-		case dwarf.TagVariable:
-			name, _ := entry.Val(dwarf.AttrName).(string)
-			if offset, ok := entry.Val(dwarf.AttrType).(dwarf.Offset); ok && n.declarations[name] == 0 {
-				n.declarations[name] = offset
-			}
-		default:
-			all.SkipChildren()
-		}
-	}
+	return n.debug.variable(name)
 }

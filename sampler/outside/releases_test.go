@@ -3,7 +3,6 @@ package outside
 import (
 	"bytes"
 	"cmp"
-	"debug/dwarf"
 	"debug/elf"
 	"encoding/binary"
 	"encoding/json"
@@ -180,9 +179,9 @@ func hello(t *testing.T, toolchain, arch, variant string) build {
 	return b
 }
 
-func dwarfOf(t *testing.T, m *image) *dwarf.Data {
+func dwarfOf(t *testing.T, m *image) debugInfo {
 	t.Helper()
-	data, err := m.elf.DWARF()
+	data, err := m.debugInfo(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

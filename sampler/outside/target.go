@@ -79,7 +79,7 @@ func newTarget(r reader, file io.ReaderAt, entry uint64, version string) (*targe
 
 // debugged reads offsets from what debuggers read.
 func debugged(m *image) (map[string]uint64, error) {
-	data, err := m.debugData()
+	data, err := m.debugInfo(nil)
 	if err != nil {
 		return nil, err
 	}

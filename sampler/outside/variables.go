@@ -22,10 +22,11 @@ const (
 	pacer         = "runtime.gcController"
 	memoryNumbers = "runtime.memstats"
 	heapSymbol    = "runtime.mheap_"
+	processors    = "runtime.allp"
 )
 
 // variables are those that the code of the runtime leads to.
-var variables = []string{allLength, allPointer, bucketSymbol, sampling, pacer, memoryNumbers, heapSymbol}
+var variables = []string{allLength, allPointer, bucketSymbol, sampling, pacer, memoryNumbers, heapSymbol, processors}
 
 // recipe says where the code of the runtime has the address of a variable: in one of the operands of a function that
 // lie in memory. It is there in every program, also without a symbol table.
