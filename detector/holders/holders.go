@@ -1,5 +1,5 @@
-// Package holders names what keeps alive the memory that a line of code has allocated: a variable of a package, or a
-// goroutine. A monitor that is to name it in its alerts is given Find, so that services without compile nothing of it. How
+// Package holders names what keeps alive the memory that a line of code has allocated, or descriptors open: a variable of a
+// package, a goroutine, timers, or finalizers. A monitor that is to name it in its alerts is given Find, so that services without compile nothing of it. How
 // memory is read is for sampler/outside.
 //
 //	monitor.NameHolders(holders.Find) // before Start; holders: false in the configuration turns it off
@@ -15,15 +15,22 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
-// Find names what keeps alive most of the memory of this process that a line has allocated; "" where that is not known,
-// as in a program without symbols. It reads the memory of the process as another one would, stops nothing, and takes 2 s
+// Find names what keeps alive most of the memory of this process that a line has allocated; "" where that is not known. Of
+// a line without a file it names what keeps open the descriptors of the kind that is its function: outside.Sockets,
+// outside.Files, or "" for all that packages os and net have opened. It reads the memory of the process as another one would, stops nothing, and takes 2 s
 // of processor time at most. It needs Linux.
 func Find(ctx context.Context, line profile.Frame) (string, error) {
+	if line.File == "" {
+		return found(outside.OwnDescriptorHolder(ctx, line.Function))
+	}
 	return found(outside.OwnHolder(ctx, allocates(line)))
 }
 
 // Of is Find for another process.
 func Of(ctx context.Context, process *outside.Process, line profile.Frame) (string, error) {
+	if line.File == "" {
+		return found(process.DescriptorHolder(ctx, line.Function))
+	}
 	return found(process.Holder(ctx, allocates(line)))
 }
 
@@ -52,7 +59,15 @@ func lineOf(stack []outside.Frame, kind profile.Kind) profile.Frame {
 
 // describe names what holds memory, in Go's words.
 func describe(held *outside.Holder) string {
-	if held.Variable == "" {
+	count := sampler.Resource{}.Format(float64(held.Entries))
+	switch {
+	case held.Timer == outside.SendsTime:
+		return count + " timers that have a channel"
+	case held.Timer != "":
+		return count + " timers that call " + held.Timer
+	case held.Finalizer != "":
+		return "the finalizers of " + count + " " + held.Finalizer
+	case held.Variable == "":
 		at := lineOf(held.Frames, profile.Goroutine)
 		return fmt.Sprintf("the goroutine at %s %s:%d", at.Function, at.File, at.Line)
 	}
@@ -61,7 +76,7 @@ func describe(held *outside.Holder) string {
 		text += " (" + held.Type + ")"
 	}
 	if held.Entries >= 0 {
-		text += ", " + sampler.Resource{}.Format(float64(held.Entries)) + " entries"
+		text += ", " + count + " entries"
 	}
 	return text
 }

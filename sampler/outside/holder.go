@@ -9,7 +9,7 @@ import (
 
 const (
 	maxSpans    = 1 << 22
-	maxSpecials = 1 << 20 // that are looked through for the sampled objects of a line
+	maxSpecials = 1 << 21 // that are looked through for the objects that are asked for
 	maxVotes    = 32      // objects of a line whose holders are looked for
 	maxNodes    = 1 << 14 // objects on the ways to them
 	maxPasses   = 12      // through the memory: steps from an object to what holds it
@@ -39,13 +39,16 @@ type node struct {
 	base, end hidden  // 0 for what belongs to the scheduler
 	up        []*node // what points to it
 	root      *root   // that points to it
+	weak      *root   // a timer, or a finalizer of what points to it: what else holds it comes first
 }
 
-// root is where a way begins: a variable, or the stack of a goroutine.
+// root is where a way begins: a variable, the stack of a goroutine, a timer or a finalizer.
 type root struct {
-	variable  uint64 // its address; 0 for a stack
+	variable  hidden // its address; 0 for all else
 	goroutine *goroutine
 	pcs       []uint64 // of its stack, from the function on that has it in its frame
+	timer     hidden
+	finalizer int // its index, where the others are not set
 }
 
 // search goes from some objects back to what holds them, by passes through the memory that may point to them.
@@ -61,6 +64,7 @@ type search struct {
 	block      []byte
 	goroutines []uint64 // descriptors
 	pcs, sps   []uint64
+	roots      roots
 	pause      func() // called after each chunk; may be nil
 }
 
@@ -125,26 +129,62 @@ func (s *search) object(at uint64) (base, end uint64, ok bool) {
 	return base, base + h.element, base+h.element <= h.end
 }
 
-// sampled finds the objects that some buckets have sampled, and takes some of them, from everywhere.
-func (s *search) sampled(ctx context.Context, of map[uint64]bool) bool {
+// special is one of the runtime's notes of an object, in the list of its span.
+type special struct {
+	of *heapSpan
+	at uint64
+}
+
+// readSpecials reads the runtime's notes of objects: it keeps those with a finalizer, and returns those that some buckets
+// have sampled.
+func (s *search) readSpecials(ctx context.Context, of map[uint64]bool) (sampled []uint64) {
 	l := &s.layout
-	block := make([]byte, l.special)
-	var all []uint64
-	looked := 0
-	for _, h := range s.spans {
-		for at := h.specials; at != 0; at = binary.LittleEndian.Uint64(block[l.nextSpecial:]) {
-			if looked++; looked > maxSpecials || ctx.Err() != nil || !s.readSome(at, block) {
-				break // its list has changed meanwhile
+	size := max(l.special, l.finalizer)
+	block := make([]byte, batch*size)
+	var open []special
+	for i := range s.spans {
+		if at := s.spans[i].specials; at != 0 {
+			open = append(open, special{&s.spans[i], at})
+		}
+	}
+	parts := make([]part, 0, batch)
+	for looked := 0; len(open) > 0 && looked < maxSpecials && ctx.Err() == nil; looked += len(parts) {
+		some := open[max(0, len(open)-batch):]
+		open = open[:len(open)-len(some)]
+		parts = parts[:0]
+		for i, one := range some {
+			parts = append(parts, part{at: one.at, to: block[uint64(i)*size:][:size]})
+		}
+		s.reader.gather(parts)
+		for i, one := range some {
+			b := parts[i].to
+			if !parts[i].read && !s.readSome(one.at, b[:l.special]) { // the last of a mapping
+				continue // its list has changed meanwhile
 			}
-			offset := binary.LittleEndian.Uint64(block[l.specialOffset:])
+			offset := binary.LittleEndian.Uint64(b[l.specialOffset:])
 			if l.specialBucket == l.specialOffset+8 { // until Go 1.23 it has 16 bits, and the kind is behind it
 				offset &= 1<<16 - 1
 			}
-			if of[binary.LittleEndian.Uint64(block[l.specialBucket:])] && offset < h.end-h.start {
-				all = append(all, h.start+offset)
+			if offset < one.of.end-one.of.start {
+				if of[binary.LittleEndian.Uint64(b[l.specialBucket:])] {
+					sampled = append(sampled, one.of.start+offset)
+				}
+				if parts[i].read {
+					s.noteFinalizer(one.of.start+offset, b)
+				}
+			}
+			if one.at = binary.LittleEndian.Uint64(b[l.nextSpecial:]); one.at != 0 {
+				open = append(open, one)
 			}
 		}
 	}
+	slices.SortFunc(s.roots.finalizers, func(a, b finalized) int { return cmp.Compare(a.at, b.at) })
+	slices.Sort(sampled)
+	return sampled
+}
+
+// ask has the holders be looked for of some of the objects at these addresses, which are sorted: from everywhere.
+func (s *search) ask(all []uint64) bool {
 	for i := range min(maxVotes, len(all)) {
 		base, end, ok := s.object(all[i*len(all)/min(maxVotes, len(all))])
 		if !ok || s.nodes[hide(base)] != nil {
@@ -155,7 +195,7 @@ func (s *search) sampled(ctx context.Context, of map[uint64]bool) bool {
 		s.objects = append(s.objects, n)
 	}
 	s.frontier = s.objects
-	return len(s.objects) > 0 && ctx.Err() == nil
+	return len(s.objects) > 0
 }
 
 // index makes the frontier ready to be looked up by address.

@@ -13,16 +13,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// ways are how testdata/holders keeps memory alive, and what is named. With "" the way is not seen: through the
-// scheduler, which has the timers, by a finalizer alone, or longer than it is followed.
+// ways are how testdata/holders keeps memory alive, and what is named; "" where the way is longer than it is followed.
 var ways = map[string]string{
 	"main.intoMap":           "main.global.byName map[string]*main.item 500",
 	"main.intoSlice":         "main.global.all []*main.item 500",
 	"main.intoChannel":       "main.global.queue chan *main.item 500",
 	"main.intoClosures":      "main.global.hooks []func() int 500",
 	"main.newItem":           "goroutine main.intoGoroutines.func1",
-	"main.intoTimers":        "",
-	"main.intoFinalizers":    "",
+	"main.intoTimers":        "timers that call main.intoTimers.func1 500",
+	"main.intoFinalizers":    "finalizer of *main.item 500",
 	"main.intoSyncMap":       "main.global.shared sync.Map",
 	"main.intoList":          "",
 	"main.intoInterface":     "main.boxed interface {}",
@@ -31,6 +30,13 @@ var ways = map[string]string{
 	"main.intoArray":         "main.pages [4][]*main.item",
 	"main.intoContainerList": "",
 	"main.intoPool":          "main.pool sync.Pool",
+}
+
+// descriptorHolders are what keeps its descriptors open, by their kind: of all, two thirds are sockets.
+var descriptorHolders = map[string]string{
+	"":      "main.global.conns map[string]net.PacketConn 200",
+	Sockets: "main.global.conns map[string]net.PacketConn 200",
+	Files:   "main.global.files map[string]*os.File 100",
 }
 
 // What keeps memory alive is named for the ways in which services hold it, or nothing is: never another one. With
@@ -55,6 +61,14 @@ func TestHolders(t *testing.T) {
 		}
 		for function := range want {
 			got[function] = heldBy(t, process, function)
+		}
+		for kind, held := range descriptorHolders {
+			want[kind] = held
+			h, err := process.DescriptorHolder(t.Context(), kind)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[kind] = heldAs(h)
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", options, d)
@@ -97,11 +111,20 @@ func heldBy(t *testing.T, o *Process, function string) string {
 		}
 		return false
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		t.Fatal(err)
+	}
+	return heldAs(h)
+}
+
+func heldAs(h *Holder) string {
+	switch {
 	case h == nil:
 		return ""
+	case h.Timer != "":
+		return fmt.Sprintf("timers that call %s %d", h.Timer, h.Entries)
+	case h.Finalizer != "":
+		return fmt.Sprintf("finalizer of %s %d", h.Finalizer, h.Entries)
 	case h.Variable == "":
 		text := "goroutine"
 		for _, f := range h.Frames {

@@ -1,28 +1,49 @@
 package outside
 
 import (
+	"cmp"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// Holder is what keeps most of some objects alive: a variable of a package, or a goroutine.
+// Holder is what keeps most of some objects alive: a variable of a package, a goroutine, timers, or finalizers.
 type Holder struct {
-	Variable string  // with its package and field, as in main.cache.entries; "" for a goroutine
+	Variable string  // with its package and field, as in main.cache.entries; "" for all else
 	Type     string  // of the variable, as in map[string]*app.Session; "" where unknown
-	Entries  int64   // of a map, slice or channel; -1 where it is none, or unknown
-	Frames   []Frame // of the goroutine, from the function that holds them, innermost first
-	Objects  int     // that were looked at
-	Share    float64 // of them that it holds at least, 0 to 1
+	Entries  int64   // of a map, slice or channel, or how many timers or finalizers; -1 where it is none, or unknown
+	Frames   []Frame // of the goroutine, from the function that holds them, innermost first; nil for all else
+	// Timer is the function that the timers call, as in app.(*Session).expire; SendsTime for those that have a channel. It
+	// is "" for all else. Timers and finalizers are what holds the objects where nothing else does.
+	Timer     string
+	Finalizer string  // the type of the objects that have the finalizer, as in *app.Conn; "" for all else
+	Objects   int     // that were looked at
+	Share     float64 // of them that it holds at least, 0 to 1
 }
 
-// findHolder looks for what holds the objects that some buckets have sampled, by the shortest way. ok is false where it
-// is not found, or most are held by different ones. pause is called after each chunk of the memory; it may be nil.
-func findHolder(ctx context.Context, t *target, of map[uint64]bool, pause func()) (h Holder, ok bool) {
+// SendsTime is what timers call that have a channel, as those of time.After and time.NewTicker.
+const SendsTime = "time.sendTime"
+
+// wanted is whose holders are looked for: what some buckets of the heap's profile have sampled, else all that has a
+// descriptor of a kind.
+type wanted struct {
+	buckets map[uint64]bool // nil for descriptors
+	kind    string
+}
+
+// findHolder looks for what holds some objects, by the shortest way. ok is false where it is not found, or most are held by
+// different ones. pause is called after each chunk of the memory; it may be nil.
+func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Holder, ok bool) {
 	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk), pause: pause}
-	if s.names = readNames(t, pause); !s.readSpans(ctx) || !s.forget() || !s.sampled(ctx, of) {
+	if s.names = readNames(t, pause); !s.readSpans(ctx) || !s.forget() {
+		return h, false
+	}
+	all := s.readSpecials(ctx, of.buckets)
+	if of.buckets == nil {
+		all = s.descriptors(of.kind)
+	}
+	if !s.ask(all) {
 		return h, false
 	}
 	for range maxPasses {
@@ -32,15 +53,16 @@ func findHolder(ctx context.Context, t *target, of map[uint64]bool, pause func()
 		s.index()
 		s.fromVariables(ctx)
 		s.fromStacks(ctx)
+		s.fromTimers()
 		held := 0
 		for _, o := range s.objects {
-			if o.nearest() != nil {
+			if o.nearest(strong) != nil {
 				held++
 			}
 		}
 		// What holds more than half stays the one, whatever holds the others: garbage, which nothing holds, is among them.
 		if 2*held > len(s.objects) && ctx.Err() == nil {
-			if h, ok = s.verdict(); ok || held == len(s.objects) {
+			if h, ok = s.verdict(ctx, strong); ok || held == len(s.objects) {
 				return h, ok
 			}
 		}
@@ -49,14 +71,31 @@ func findHolder(ctx context.Context, t *target, of map[uint64]bool, pause func()
 	if ctx.Err() != nil {
 		return Holder{}, false
 	}
-	return s.verdict()
+	if h, ok = s.verdict(ctx, strong); !ok {
+		h, ok = s.verdict(ctx, weak)
+	}
+	return h, ok && ctx.Err() == nil
+}
+
+// strong is a variable or a stack that points to an object, and weak anything that does.
+func strong(n *node) *root { return n.root }
+
+func weak(n *node) *root { return cmp.Or(n.root, n.weak) }
+
+// fromTimers looks for timers in the frontier.
+func (s *search) fromTimers() {
+	for _, n := range s.frontier {
+		if at, ok := s.timerIn(n); ok {
+			n.weak = &root{timer: hide(at)}
+		}
+	}
 }
 
 // fromVariables looks for variables that point into the frontier, but for the runtime's own: they tell nothing.
 func (s *search) fromVariables(ctx context.Context) {
 	s.words(ctx, s.module.data&^7, s.module.dataEnd, func(place uint64, n *node) {
 		if n.root == nil && s.names.isRoot(place) {
-			n.root = &root{variable: place}
+			n.root = &root{variable: hide(place)}
 		}
 	})
 }
@@ -136,26 +175,7 @@ func (s *search) forget() bool {
 	for _, at := range s.goroutines {
 		s.nodes[hide(at)] = new(node)
 	}
-	var head [16]byte
-	if at := s.places[processors]; at == 0 || !s.readSome(at, head[:]) {
-		return false
-	}
-	n := binary.LittleEndian.Uint64(head[8:])
-	if n == 0 || n > 1<<12 {
-		return false
-	}
-	list := make([]byte, 8*n)
-	if !s.readSome(binary.LittleEndian.Uint64(head[:]), list) {
-		return false
-	}
-	for ; len(list) >= 8; list = list[8:] {
-		base, _, ok := s.object(binary.LittleEndian.Uint64(list))
-		if !ok {
-			return false
-		}
-		s.nodes[hide(base)] = new(node)
-	}
-	return true
+	return s.readProcessors()
 }
 
 // fromHeap looks for objects that point into the frontier: they are the next one.
@@ -185,19 +205,22 @@ func (s *search) fromHeap(ctx context.Context) {
 			}
 			if !slices.Contains(n.up, holder) {
 				n.up = append(n.up, holder)
+				if i, ok := s.finalizerIn(base, end); ok && n.weak == nil {
+					n.weak = &root{finalizer: i}
+				}
 			}
 		})
 	}
 }
 
 // nearest returns the root of the shortest way to a node.
-func (n *node) nearest() *root {
+func (n *node) nearest(rootOf func(*node) *root) *root {
 	seen := map[*node]bool{n: true}
 	for level := []*node{n}; len(level) > 0; {
 		var next []*node
 		for _, at := range level {
-			if at.root != nil {
-				return at.root
+			if r := rootOf(at); r != nil {
+				return r
 			}
 			for _, up := range at.up {
 				if !seen[up] {
@@ -215,20 +238,15 @@ func (n *node) nearest() *root {
 const minVotes = 3
 
 // verdict names what holds most of the objects.
-func (s *search) verdict() (best Holder, ok bool) {
+func (s *search) verdict(ctx context.Context, rootOf func(*node) *root) (best Holder, ok bool) {
 	holders := make(map[string]*Holder)
 	for _, o := range s.objects {
-		r := o.nearest()
+		r := o.nearest(rootOf)
 		if r == nil {
 			continue
 		}
-		var h Holder
-		if r.goroutine != nil {
-			h = Holder{Entries: -1, Frames: s.standsAt(r)}
-		} else {
-			h = s.names.variable(r.variable)
-		}
-		key := h.Variable
+		h := s.holderOf(ctx, r)
+		key := cmp.Or(h.Variable, h.Timer, h.Finalizer)
 		for _, f := range h.Frames {
 			key += fmt.Sprintf("\n%s:%d", f.Function, f.Line)
 		}
@@ -248,6 +266,19 @@ func (s *search) verdict() (best Holder, ok bool) {
 	held := best.Objects
 	best.Objects, best.Share = len(s.objects), float64(held)/float64(len(s.objects))
 	return best, held >= minVotes && best.Share > .5
+}
+
+// holderOf names a root; nothing where it is gone, or tells nothing.
+func (s *search) holderOf(ctx context.Context, r *root) Holder {
+	switch {
+	case r.goroutine != nil:
+		return Holder{Entries: -1, Frames: s.standsAt(r)}
+	case r.variable != 0:
+		return s.names.variable(r.variable.address())
+	case r.timer != 0:
+		return s.byTimer(ctx, r.timer.address())
+	}
+	return s.byFinalizer(s.roots.finalizers[r.finalizer])
 }
 
 // standsAt returns the stack of a goroutine from the function that holds the object to the outermost; nil where it has

@@ -73,8 +73,9 @@ func openTable(m *image, r reader, l *layout, symbol uint64) (*lineTable, module
 	return nil, module{}, errNoModule
 }
 
-// module is where the variables of the program are.
-type module struct{ data, dataEnd uint64 }
+// module is where the variables of the program are, those of them that may point to something, and the descriptions of its
+// types.
+type module struct{ data, dataEnd, values, valuesEnd, zeros, zerosEnd, types, typesEnd uint64 }
 
 // tableOf reads a description, and checks that it is one.
 func tableOf(m *image, r reader, l *layout, at, pclntab uint64) (*lineTable, module, error) {
@@ -102,7 +103,9 @@ func tableOf(m *image, r reader, l *layout, at, pclntab uint64) (*lineTable, mod
 		return nil, module{}, errNoModule
 	}
 	t.index.size *= 8
-	d := module{word(l.data), word(l.dataEnd)}
+	d := module{
+		word(l.data), word(l.dataEnd), word(l.values), word(l.valuesEnd), word(l.zeros), word(l.zerosEnd), word(l.types), word(l.typesEnd),
+	}
 	switch {
 	case t.end <= t.text || t.end-t.text > 1<<32 || d.dataEnd <= d.data || d.dataEnd-d.data > 1<<40:
 		return nil, module{}, errNoModule

@@ -269,13 +269,22 @@ func (p *Process) Heap(ctx context.Context) (*Profile, error) {
 }
 
 // Holder returns what keeps the memory alive that comes from some stacks of the heap's profile, by the shortest way
-// from there to its sampled objects. It is nil where that is not found, the objects have different ones, or the program
-// has no symbols: then nothing is known. It goes through the whole heap a few times, which keeps nobody from sampling
-// meanwhile.
+// from there to its sampled objects. It is nil where that is not found, or the objects have different ones: then nothing is
+// known. It goes through the whole heap a few times, which keeps nobody from sampling meanwhile.
 func (p *Process) Holder(ctx context.Context, from func(stack []Frame) bool) (*Holder, error) {
+	return p.search(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from) })
+}
+
+// DescriptorHolder returns what keeps the descriptors open that the program has by packages os and net: Sockets, Files, or
+// all for "". It looks as Holder does, from all of them.
+func (p *Process) DescriptorHolder(ctx context.Context, kind string) (*Holder, error) {
+	return p.search(ctx, func(*Process) (wanted, error) { return wanted{kind: kind}, nil })
+}
+
+func (p *Process) search(ctx context.Context, of func(*Process) (wanted, error)) (*Holder, error) {
 	ctx, cancel := context.WithTimeout(ctx, longestSearch)
 	defer cancel()
-	held, err := holderIn(ctx, p.pid, from, nil)
+	held, err := holderIn(ctx, p.pid, of, nil)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if gone := p.check(); gone != nil {
@@ -284,23 +293,32 @@ func (p *Process) Holder(ctx context.Context, from func(stack []Frame) bool) (*H
 	return held, err
 }
 
+// buckets returns those of the heap's profile that have some stacks.
+func (p *Process) buckets(ctx context.Context, from func([]Frame) bool) (wanted, error) {
+	if p.target.places[bucketSymbol] == 0 || !p.heap.addBuckets(ctx) {
+		return wanted{}, errTorn
+	}
+	of := make(map[uint64]bool)
+	for _, b := range p.heap.buckets {
+		if len(b.stack) > 0 && from(b.stack) {
+			of[b.at] = true
+		}
+	}
+	return wanted{buckets: of}, nil
+}
+
 // holderIn looks for a holder in a process that is opened for it.
-func holderIn(ctx context.Context, pid int, from func([]Frame) bool, pause func()) (*Holder, error) {
+func holderIn(ctx context.Context, pid int, of func(*Process) (wanted, error), pause func()) (*Holder, error) {
 	process, err := open(pid)
 	if err != nil {
 		return nil, err
 	}
 	defer process.Close()
-	if process.target.places[bucketSymbol] == 0 || !process.heap.addBuckets(ctx) {
-		return nil, errTorn
+	what, err := of(process)
+	if err != nil {
+		return nil, err
 	}
-	of := make(map[uint64]bool)
-	for _, b := range process.heap.buckets {
-		if len(b.stack) > 0 && from(b.stack) {
-			of[b.at] = true
-		}
-	}
-	h, ok := findHolder(ctx, process.target, of, pause)
+	h, ok := findHolder(ctx, process.target, what, pause)
 	if !ok {
 		return nil, ctx.Err()
 	}
@@ -310,12 +328,21 @@ func holderIn(ctx context.Context, pid int, from func([]Frame) bool, pause func(
 // OwnHolder is Holder for the process that calls it: nothing is stopped, and after each megabyte others have their turn. It
 // ends with an error after 2 s of processor time, or 30 s.
 func OwnHolder(ctx context.Context, from func(stack []Frame) bool) (*Holder, error) {
+	return searchOwn(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from) })
+}
+
+// OwnDescriptorHolder is DescriptorHolder for the process that calls it, within the bounds of OwnHolder.
+func OwnDescriptorHolder(ctx context.Context, kind string) (*Holder, error) {
+	return searchOwn(ctx, func(*Process) (wanted, error) { return wanted{kind: kind}, nil })
+}
+
+func searchOwn(ctx context.Context, of func(*Process) (wanted, error)) (*Holder, error) {
 	ctx, cancel := context.WithTimeout(ctx, longestSearch)
 	defer cancel()
 	runtime.LockOSThread() // whose processor time is limited
 	defer runtime.UnlockOSThread()
 	end, spent := clock(unix.CLOCK_THREAD_CPUTIME_ID)+int64(longestOwn), false
-	held, err := holderIn(ctx, os.Getpid(), from, func() {
+	held, err := holderIn(ctx, os.Getpid(), of, func() {
 		runtime.Gosched()
 		if clock(unix.CLOCK_THREAD_CPUTIME_ID) > end {
 			spent = true

@@ -5,6 +5,7 @@ package main
 import (
 	"container/list"
 	"fmt"
+	"net"
 	"os"
 	"runtime"
 	"runtime/pprof"
@@ -29,6 +30,8 @@ type state struct {
 	shared sync.Map
 	mutex  sync.Mutex
 	inner  struct{ values []any }
+	files  map[string]*os.File
+	conns  map[string]net.PacketConn
 }
 
 var (
@@ -167,6 +170,28 @@ func intoContainerList() {
 	}
 }
 
+func intoFiles() {
+	global.files = map[string]*os.File{}
+	for i := 0; i < 100; i++ {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			panic(err)
+		}
+		global.files[fmt.Sprint(i)] = f
+	}
+}
+
+func intoSockets() {
+	global.conns = map[string]net.PacketConn{}
+	for i := 0; i < 200; i++ {
+		c, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			panic(err)
+		}
+		global.conns[fmt.Sprint(i)] = c
+	}
+}
+
 func main() {
 	intoMap()
 	intoSlice()
@@ -182,6 +207,8 @@ func main() {
 	intoPointer()
 	intoArray()
 	intoContainerList()
+	intoFiles()
+	intoSockets()
 	time.Sleep(100 * time.Millisecond)
 	runtime.GC()
 	runtime.GC()
