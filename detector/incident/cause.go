@@ -16,7 +16,8 @@ const (
 	minCarried = .5
 	// maxRatio is how many times as fast as another one a count may grow whose cause is the same.
 	maxRatio = 4
-	// stackPart is what stacks are called among the parts of resident memory.
+	// heapPart and stackPart are what the heap of Go and stacks are called among the parts of resident memory.
+	heapPart  = "Go heap"
 	stackPart = "goroutine stacks"
 	// onsetSlack is how far apart the onsets of one cause may be: this share of the time since.
 	onsetSlack = .1
@@ -38,12 +39,28 @@ func sameCause(a, b *alerting.Alert) bool {
 	}
 	known := len(one.own) > 0 || len(other.own) > 0
 	switch one, other := classOf(a.Resource), classOf(b.Resource); {
-	case one == memoryClass && other == memoryClass:
-		return carries(a, b)
+	case one == memoryClass && other == memoryClass && carries(a, b):
+		return true
 	case one == callClass && other == callClass:
 		return known && together(a, b)
 	}
-	return areTheirStacks(a, b) || areTheirStacks(b, a)
+	return areTheirStacks(a, b) || areTheirStacks(b, a) || isRuntimeOf(a, b) || isRuntimeOf(b, a)
+}
+
+// isRuntimeOf reports whether resident memory grew, at no line of its own, by what the runtime of Go has, while heap or
+// goroutines grow since about the same time: the more of these live, the more garbage the collector lets come together.
+func isRuntimeOf(memory, live *alerting.Alert) bool {
+	if memory.Resource != sampler.RSSBytes || !isHeap(live.Resource) && live.Resource != sampler.Goroutines {
+		return false
+	}
+	share := 0.
+	for i := range memory.Parts {
+		if p := &memory.Parts[i]; p.Growth > 0 && (p.What == heapPart || p.What == stackPart) {
+			share += p.Share
+		}
+	}
+	place := placeOf(memory)
+	return share >= minCarried && len(place.own) == 0 && sinceTogether(memory, live)
 }
 
 // areTheirStacks reports whether most of what resident memory grew by are the stacks of goroutines that grow.
@@ -127,6 +144,11 @@ func together(a, b *alerting.Alert) bool {
 	if one <= 0 || other <= 0 || max(one, other) > maxRatio*min(one, other) {
 		return false
 	}
+	return sinceTogether(a, b)
+}
+
+// sinceTogether reports whether two findings began at about the same time.
+func sinceTogether(a, b *alerting.Alert) bool {
 	if a.Kind != alerting.Trend || b.Kind != alerting.Trend {
 		return true // a limit says when it was passed, not when the growth began
 	}

@@ -108,27 +108,41 @@ func TestSameCause(t *testing.T) {
 	ofGoroutines.Resource = "goroutines"
 	stacks, mapped := at("rss_bytes"), at("rss_bytes")
 	stacks.Parts, mapped.Parts = []alerting.Part{{What: "goroutine stacks"}}, []alerting.Part{{What: "anonymous memory"}}
+	// Resident memory of the runtime, of which neither live heap nor stacks are most.
+	garbage, atALine, shrunk := at("rss_bytes"), at("rss_bytes", site("main.other")), at("rss_bytes")
+	garbage.Parts = []alerting.Part{
+		{What: "Go heap", Detail: "garbage and fragmentation", Growth: 4e6, Share: .4}, {What: "malloc", Growth: 3e6, Share: .3},
+		{What: "goroutine stacks", Growth: 2e6, Share: .2}, {What: "Go heap", Detail: "live", Growth: 1e6, Share: .1},
+	}
+	atALine.Parts = garbage.Parts
+	shrunk.Parts = []alerting.Part{{What: "Go heap", Detail: "live", Share: .8}}
 	for name, test := range map[string]struct {
 		a, b alerting.Alert
 		want bool
 	}{
-		"memory of what leaks":           {at("heap_live_bytes", ofGoroutines), at("goroutines", site("main.f")), true},
-		"stacks":                         {stacks, at("goroutines", site("main.f")), true},
-		"what is mapped":                 {mapped, at("goroutines", site("main.f")), false},
-		"one function":                   {at("goroutines", site("main.f")), at("open_fds", site("main.f")), true},
-		"another function":               {at("goroutines", site("main.f")), at("open_fds", site("main.g")), false},
-		"a small share":                  {at("goroutines", site("main.f")), at("open_fds", site("main.g"), minor), false},
-		"through a library":              {at("goroutines", called), at("open_fds", site("main.fetch")), true},
-		"memory of the line that starts": {at("goroutines", created), at("heap_live_bytes", malg), true},
-		"below main alone":               {at("goroutines", site("main.main")), at("heap_live_bytes", site("main.fill", "main.main")), false},
-		"the heap in two ways":           {at("heap_live_bytes", site("main.f")), at("heap_inuse_bytes"), true},
-		"resident memory of the heap":    {growing(at("heap_live_bytes", site("main.f")), 8, 0), at("rss_bytes"), true},
-		"resident memory of its own":     {growing(at("heap_live_bytes", site("main.f")), 2, 0), at("rss_bytes"), false},
-		"counts without a place":         {at("open_fds"), at("threads"), false},
-		"another pace":                   {growing(at("goroutines", site("main.f")), 100, 0), at("threads"), false},
-		"since another time":             {growing(at("goroutines", site("main.f")), 10, 5*time.Hour), at("threads"), false},
-		"memory and a count":             {at("rss_bytes"), at("goroutines", site("main.f")), false},
-		"what nobody knows":              {at("queue_length"), at("goroutines", site("main.f")), false},
+		"garbage that comes with goroutines": {garbage, at("goroutines", site("main.f")), true},
+		"garbage that comes with live heap":  {garbage, growing(at("heap_live_bytes", site("main.f")), 1, 0), true},
+		"garbage since another time":         {garbage, growing(at("goroutines", site("main.f")), 10, 5*time.Hour), false},
+		"garbage and a line of its own":      {atALine, at("goroutines", site("main.f")), false},
+		"garbage and descriptors":            {garbage, at("open_fds", site("main.f")), false},
+		"what the heap has and did not grow": {shrunk, at("goroutines", site("main.f")), false},
+		"memory of what leaks":               {at("heap_live_bytes", ofGoroutines), at("goroutines", site("main.f")), true},
+		"stacks":                             {stacks, at("goroutines", site("main.f")), true},
+		"what is mapped":                     {mapped, at("goroutines", site("main.f")), false},
+		"one function":                       {at("goroutines", site("main.f")), at("open_fds", site("main.f")), true},
+		"another function":                   {at("goroutines", site("main.f")), at("open_fds", site("main.g")), false},
+		"a small share":                      {at("goroutines", site("main.f")), at("open_fds", site("main.g"), minor), false},
+		"through a library":                  {at("goroutines", called), at("open_fds", site("main.fetch")), true},
+		"memory of the line that starts":     {at("goroutines", created), at("heap_live_bytes", malg), true},
+		"below main alone":                   {at("goroutines", site("main.main")), at("heap_live_bytes", site("main.fill", "main.main")), false},
+		"the heap in two ways":               {at("heap_live_bytes", site("main.f")), at("heap_inuse_bytes"), true},
+		"resident memory of the heap":        {growing(at("heap_live_bytes", site("main.f")), 8, 0), at("rss_bytes"), true},
+		"resident memory of its own":         {growing(at("heap_live_bytes", site("main.f")), 2, 0), at("rss_bytes"), false},
+		"counts without a place":             {at("open_fds"), at("threads"), false},
+		"another pace":                       {growing(at("goroutines", site("main.f")), 100, 0), at("threads"), false},
+		"since another time":                 {growing(at("goroutines", site("main.f")), 10, 5*time.Hour), at("threads"), false},
+		"memory and a count":                 {at("rss_bytes"), at("goroutines", site("main.f")), false},
+		"what nobody knows":                  {at("queue_length"), at("goroutines", site("main.f")), false},
 	} {
 		for range 2 {
 			if got := sameCause(&test.a, &test.b); got != test.want {

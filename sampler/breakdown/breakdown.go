@@ -24,6 +24,7 @@ type Breakdown struct {
 	unit   float64           // of the counts, in that of the resource; 0 means 1
 	notes  map[string]string // on groups
 	counts map[string]int    // of those looked at, by labels from the general to the special, joined by separator
+	split  bool              // whether a runtime told what of its memory is what
 	cuts   map[string]int    // number of labels that are left, by first label, where groups were folded
 }
 
@@ -42,6 +43,24 @@ type Process interface {
 	ProcDir() string
 	// Alive returns an error once the process has ended, also when its id has passed to another one.
 	Alive() error
+}
+
+// GoMemory is what the runtime of a Go program knows of its memory, in bytes.
+type GoMemory struct {
+	Live   float64 // by the latest collection
+	InUse  float64 // of the heap, with what is garbage
+	Free   float64 // freed, and not returned to the system
+	Stacks float64 // of goroutines
+	Own    float64 // of the runtime itself
+	GOGC   float64 // in percent; negative for off
+	Limit  float64 // GOMEMLIMIT; 0 for none
+	// Arenas are the addresses at which the heap is, each from and to; none where that is not known.
+	Arenas [][2]uint64
+}
+
+// goProcess is a Process whose runtime may tell of its memory, as that of a Go program which is read from outside.
+type goProcess interface {
+	GoMemory() (m GoMemory, ok bool)
 }
 
 const (
@@ -126,6 +145,20 @@ func (b *Breakdown) cutLike(other *Breakdown) *Breakdown {
 	c.cuts = make(map[string]int)
 	for what, n := range other.cuts {
 		c.cut(what, n)
+	}
+	return &c
+}
+
+// unsplit returns b as if no runtime had told what of its memory is what, nor where its heap is.
+func (b *Breakdown) unsplit() *Breakdown {
+	c := *b
+	c.notes, c.counts = nil, make(map[string]int, len(b.counts))
+	for key, count := range b.counts {
+		switch prefix(key, 1) {
+		case whatGoHeap, whatStacks, whatRuntime:
+			key = whatAnonymous
+		}
+		c.counts[key] += count
 	}
 	return &c
 }
@@ -224,6 +257,9 @@ func (b *Breakdown) Parts(before *Breakdown) []Part {
 	if before == nil {
 		return b.parts(nil)
 	}
+	if b.split != before.split {
+		b, before = b.unsplit(), before.unsplit()
+	}
 	if parts := b.cutLike(before).parts(before.cutLike(b)); len(parts) > 0 {
 		return parts
 	}
@@ -271,6 +307,14 @@ func (b *Breakdown) parts(before *Breakdown) []Part {
 	})
 	return parts
 }
+
+// Labels of resident memory.
+const (
+	whatGoHeap    = "Go heap"
+	whatStacks    = "goroutine stacks"
+	whatRuntime   = "Go runtime"
+	whatAnonymous = "anonymous memory"
+)
 
 // Labels that describe puts together.
 const (

@@ -10,16 +10,12 @@ import (
 	"strings"
 )
 
-// Labels of resident memory.
+// More labels of resident memory.
 const (
-	whatGoHeap    = "Go heap"
-	whatStacks    = "goroutine stacks"
-	whatRuntime   = "Go runtime"
-	whatMalloc    = "malloc"
-	whatAnonymous = "anonymous memory"
-	whatMapped    = "mapped file"
-	whatShared    = "shared memory"
-	whatThreads   = "thread stacks"
+	whatMalloc  = "malloc"
+	whatMapped  = "mapped file"
+	whatShared  = "shared memory"
+	whatThreads = "thread stacks"
 
 	partLive    = "live"
 	partGarbage = "garbage and fragmentation"
@@ -29,7 +25,7 @@ const (
 const (
 	kib = 1024
 	// arenaFrom and arenaTo are between which addresses the Go runtime has its heap on 64-bit systems, unless something
-	// else is there.
+	// else is there, or it is of Go 1.26 or later, which begins at any address.
 	arenaFrom, arenaTo = 0xc000000000, 0x10000000000
 	// maxNamed is how many libraries are named that may have called malloc.
 	maxNamed = 3
@@ -40,6 +36,7 @@ type mappedMemory struct {
 	goHeap, malloc, anonymous, threads float64
 	named                              []namedMemory // files, and what is shared
 	libraries                          []string      // of C that may have called malloc
+	arenas                             [][2]uint64   // of the heap of Go; where there are none it is where it usually is
 }
 
 type namedMemory struct {
@@ -47,9 +44,10 @@ type namedMemory struct {
 	bytes      float64
 }
 
-// readMemory tells what the resident memory of a process is: by what is mapped, and for this process by what its runtime
-// knows of it.
-func readMemory(ctx context.Context, b *Breakdown, dir string) error {
+// readMemory tells what the resident memory of a process is: by what is mapped, and where it is this process or its
+// runtime can be read by what that knows of it.
+func readMemory(ctx context.Context, b *Breakdown, p Process) error {
+	dir := p.ProcDir()
 	data, err := os.ReadFile(filepath.Join(dir, "smaps"))
 	if err != nil {
 		return err
@@ -57,19 +55,25 @@ func readMemory(ctx context.Context, b *Breakdown, dir string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	var m mappedMemory
-	m.parse(data)
-	b.unit = kib
 	base := filepath.Base(dir)
 	own := base == "self" || base == strconv.Itoa(os.Getpid())
+	var known GoMemory
 	if own {
-		addRuntime(b, &m, readRuntime())
+		known, b.split = readRuntime(), true
+	} else if g, ok := p.(goProcess); ok {
+		known, b.split = g.GoMemory()
+	}
+	m := mappedMemory{arenas: known.Arenas}
+	m.parse(data)
+	b.unit = kib
+	if b.split {
+		addRuntime(b, &m, known)
 	} else {
 		addBytes(b, m.goHeap, whatGoHeap)
 	}
 	addBytes(b, m.malloc, whatMalloc)
 	// Programs that are not of Go call malloc themselves.
-	if (own || m.goHeap > 0) && len(m.libraries) > 0 && len(m.libraries) <= maxNamed {
+	if (b.split || m.goHeap > 0) && len(m.libraries) > 0 && len(m.libraries) <= maxNamed {
 		b.note(strings.Join(m.libraries, " or "), whatMalloc)
 	}
 	addBytes(b, m.anonymous, whatAnonymous)
@@ -90,25 +94,28 @@ func addBytes(b *Breakdown, bytes float64, labels ...string) {
 
 // addRuntime splits the resident memory of the heap by what the runtime knows, and takes what else is the runtime's out
 // of what is anonymous. What the runtime has and never touched is not resident.
-func addRuntime(b *Breakdown, m *mappedMemory, r runtimeMemory) {
+func addRuntime(b *Breakdown, m *mappedMemory, r GoMemory) {
 	left := m.goHeap
-	if left == 0 { // arenas are elsewhere
+	elsewhere := left == 0
+	if elsewhere { // where is not known
 		left, m.anonymous = m.anonymous, 0
-		defer func() { m.anonymous += left }()
 	}
 	take := func(bytes float64, labels ...string) {
 		bytes = min(max(bytes, 0), left)
 		left -= bytes
 		addBytes(b, bytes, labels...)
 	}
-	take(r.live, whatGoHeap, partLive)
-	take(r.inUse-r.live, whatGoHeap, partGarbage)
-	take(r.stacks, whatStacks)
-	take(r.free, whatGoHeap, partFreed)
+	take(r.Live, whatGoHeap, partLive)
+	take(r.InUse-r.Live, whatGoHeap, partGarbage)
+	take(r.Stacks, whatStacks)
+	take(r.Free, whatGoHeap, partFreed)
 	b.note(r.policy(), whatGoHeap, partFreed)
-	own := min(r.own, m.anonymous)
+	if elsewhere {
+		m.anonymous, left = left, 0
+	}
+	own := min(max(r.Own-left, 0), m.anonymous)
 	m.anonymous -= own
-	addBytes(b, own, whatRuntime)
+	addBytes(b, left+own, whatRuntime) // some of it is in the arenas
 }
 
 // parse reads the smaps of a process.
@@ -165,7 +172,7 @@ func parseMapping(line string) (m mapping, ok bool) {
 func (m *mappedMemory) count(head *mapping, bytes float64) {
 	name := head.name
 	switch {
-	case head.from >= arenaFrom && head.from < arenaTo && (name == "" || strings.HasPrefix(name, "[anon: Go")):
+	case m.isHeap(head):
 		m.goHeap += bytes
 	case name == "[heap]":
 		m.malloc += bytes
@@ -178,6 +185,17 @@ func (m *mappedMemory) count(head *mapping, bytes float64) {
 	default:
 		m.anonymous += bytes
 	}
+}
+
+// isHeap reports whether a mapping is of the heap of Go.
+func (m *mappedMemory) isHeap(head *mapping) bool {
+	if head.name != "" && !strings.HasPrefix(head.name, "[anon: Go") {
+		return false
+	}
+	if len(m.arenas) == 0 {
+		return head.from >= arenaFrom && head.from < arenaTo
+	}
+	return slices.ContainsFunc(m.arenas, func(a [2]uint64) bool { return head.from >= a[0] && head.from < a[1] })
 }
 
 func (m *mappedMemory) add(what, name string, bytes float64) {

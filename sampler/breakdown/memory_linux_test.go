@@ -81,7 +81,7 @@ func TestAddRuntime(t *testing.T) {
 	m := mappedMemory{goHeap: 100 << 20, anonymous: 10 << 20}
 	b := newBreakdown(sampler.RSSBytes, time.Time{})
 	b.unit = kib
-	addRuntime(b, &m, runtimeMemory{live: 20 << 20, inUse: 30 << 20, free: 500 << 20, stacks: 5 << 20, own: 4 << 20, gogc: 100})
+	addRuntime(b, &m, GoMemory{Live: 20 << 20, InUse: 30 << 20, Free: 500 << 20, Stacks: 5 << 20, Own: 4 << 20, GOGC: 100})
 	want := map[string]int{
 		whatGoHeap + separator + partLive: 20 << 10, whatGoHeap + separator + partGarbage: 10 << 10, whatGoHeap + separator + partFreed: 65 << 10,
 		whatStacks: 5 << 10, whatRuntime: 4 << 10,
@@ -93,7 +93,7 @@ func TestAddRuntime(t *testing.T) {
 		t.Errorf("%v bytes are left of what is anonymous", m.anonymous)
 	}
 	elsewhere := mappedMemory{anonymous: 50 << 20}
-	addRuntime(b, &elsewhere, runtimeMemory{live: 20 << 20, inUse: 30 << 20, gogc: -1, limit: 1 << 30})
+	addRuntime(b, &elsewhere, GoMemory{Live: 20 << 20, InUse: 30 << 20, GOGC: -1, Limit: 1 << 30})
 	if elsewhere.anonymous != 20<<20 {
 		t.Errorf("%v bytes are left where the arenas are elsewhere", elsewhere.anonymous)
 	}
@@ -107,6 +107,61 @@ type inProc string
 
 func (p inProc) ProcDir() string { return string(p) }
 func (p inProc) Alive() error    { return nil }
+
+// goInProc is one whose runtime is read from outside.
+type goInProc struct {
+	inProc
+	known GoMemory
+}
+
+func (p goInProc) GoMemory() (GoMemory, bool) { return p.known, p.known.InUse > 0 }
+
+// The heap of another process is where its runtime says, wherever that is, and is what it says. While that cannot be
+// read, what grows is not called anything else.
+func TestMemoryOfAnotherGoProgram(t *testing.T) {
+	read := func(heap string, known GoMemory) *Breakdown {
+		t.Helper()
+		dir := t.TempDir()
+		text := "1c2a40000000-1c2a44000000 rw-p 00000000 00:00 0 \nRss: " + heap + " kB\n1c2a44000000-1c2a45000000 ---p 00000000 00:00 0 \nRss: 0 kB\n" +
+			"7f0000000000-7f0000800000 rw-p 00000000 00:00 0 \nRss: 9000 kB\n"
+		if err := os.WriteFile(filepath.Join(dir, "smaps"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b := newBreakdown(sampler.RSSBytes, time.Time{})
+		if err := readMemory(t.Context(), b, goInProc{inProc(dir), known}); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	arenas := [][2]uint64{{0x1c2a40000000, 0x1c2a48000000}}
+	before := read("20000", GoMemory{Live: 8e6, InUse: 12e6, Stacks: 2e6, Free: 10e6, Own: 3e6, GOGC: 100, Arenas: arenas})
+	now := read("40000", GoMemory{Live: 9e6, InUse: 14e6, Stacks: 18e6, Free: 10e6, Own: 3e6, GOGC: 100, Arenas: arenas})
+	unread := read("40000", GoMemory{})
+	type grown struct {
+		what string
+		mb   float64
+	}
+	parts := func(now, before *Breakdown) (all []grown) {
+		for _, p := range now.Parts(before) {
+			detail, _, _ := strings.Cut(p.Detail, " (")
+			all = append(all, grown{strings.TrimSpace(p.What + " " + detail), math.Round(p.Growth/1e5) / 10})
+		}
+		return all
+	}
+	for name, test := range map[string]struct {
+		now, before *Breakdown
+		want        []grown
+	}{
+		"read":            {now, before, []grown{{"goroutine stacks", 16}, {"Go heap freed, not returned to the system", 2.5}}},
+		"not read before": {now, unread, []grown{{"anonymous memory", 0}}},
+		"not read now":    {unread, before, []grown{{"anonymous memory", 20.5}}},
+		"never read":      {unread, read("20000", GoMemory{}), []grown{{"anonymous memory", 20.5}}},
+	} {
+		if diff := cmp.Diff(test.want, parts(test.now, test.before), cmp.AllowUnexported(grown{})); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
 
 var kept []byte
 
@@ -174,7 +229,7 @@ func TestMallocOfOtherPrograms(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := newBreakdown(sampler.RSSBytes, time.Time{})
-		if err := readMemory(t.Context(), b, dir); err != nil || b.notes[whatMalloc] != test.note || b.Has(whatGoHeap) != (test.note != "") {
+		if err := readMemory(t.Context(), b, inProc(dir)); err != nil || b.notes[whatMalloc] != test.note || b.Has(whatGoHeap) != (test.note != "") {
 			t.Errorf("note %q, Go heap %t, %v, want %q", b.notes[whatMalloc], b.Has(whatGoHeap), err, test.note)
 		}
 	}

@@ -47,7 +47,7 @@ func Read(ctx context.Context, p Process, resource string, most int) (*Breakdown
 	case sampler.Threads:
 		err = b.readThreads(ctx, dir, most)
 	case sampler.RSSBytes:
-		err = readMemory(ctx, b, dir)
+		err = readMemory(ctx, b, p)
 	default:
 		err = errors.ErrUnsupported
 	}

@@ -6,20 +6,10 @@ import (
 	"runtime/metrics"
 )
 
-// runtimeMemory is what the Go runtime of this process knows of its memory, in bytes.
-type runtimeMemory struct {
-	live   float64 // by the latest collection
-	inUse  float64 // of the heap, with what is garbage
-	free   float64 // freed, and not returned to the system
-	stacks float64
-	own    float64 // of the runtime itself
-	gogc   float64 // in percent; negative for off
-	limit  float64 // GOMEMLIMIT; 0 for none
-}
-
 const noGOGC = 1 << 63 // and above, as the runtime tells that the collector does not run by itself
 
-func readRuntime() (r runtimeMemory) {
+// readRuntime asks the runtime of this process.
+func readRuntime() (r GoMemory) {
 	samples := []metrics.Sample{
 		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/heap/unused:bytes"},
 		{Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}, {Name: "/memory/classes/os-stacks:bytes"},
@@ -35,28 +25,28 @@ func readRuntime() (r runtimeMemory) {
 		}
 		return float64(samples[i].Value.Uint64())
 	}
-	r = runtimeMemory{live: value(0), inUse: value(1) + value(2), free: value(3), stacks: value(4), own: value(5), gogc: value(6), limit: value(7)}
-	r.live = min(r.live, r.inUse)
+	r = GoMemory{Live: value(0), InUse: value(1) + value(2), Free: value(3), Stacks: value(4), Own: value(5), GOGC: value(6), Limit: value(7)}
+	r.Live = min(r.Live, r.InUse)
 	for i := 8; i < len(samples); i++ {
-		r.own += value(i)
+		r.Own += value(i)
 	}
-	if r.gogc >= noGOGC {
-		r.gogc = -1
+	if r.GOGC >= noGOGC {
+		r.GOGC = -1
 	}
-	if r.limit >= math.MaxInt64 {
-		r.limit = 0
+	if r.Limit >= math.MaxInt64 {
+		r.Limit = 0
 	}
 	return r
 }
 
 // policy says why the runtime keeps memory that was freed.
-func (r *runtimeMemory) policy() string {
+func (r *GoMemory) policy() string {
 	gogc := "GOGC off"
-	if r.gogc >= 0 {
-		gogc = fmt.Sprintf("GOGC %.0f", r.gogc)
+	if r.GOGC >= 0 {
+		gogc = fmt.Sprintf("GOGC %.0f", r.GOGC)
 	}
-	if r.limit > 0 {
-		return fmt.Sprintf("%s, GOMEMLIMIT %.0f MiB: the scavenger returns it above 95 %% of that, else slowly", gogc, r.limit/(1<<20))
+	if r.Limit > 0 {
+		return fmt.Sprintf("%s, GOMEMLIMIT %.0f MiB: the scavenger returns it above 95 %% of that, else slowly", gogc, r.Limit/(1<<20))
 	}
 	return gogc + ", no GOMEMLIMIT: the scavenger keeps a tenth over the heap's goal, and returns the rest slowly"
 }

@@ -96,6 +96,7 @@ func TestEvaluation(t *testing.T) {
 			if live, ok := process.target.number(pacer, process.target.layout.marked, 8); ok && live != want.Live {
 				t.Errorf("%s, %s: %d bytes are live, %d are read", toolchain, b.name, want.Live, live)
 			}
+			checkMemory(t, process, want)
 			_ = process.Close()
 			p.stop()
 		}

@@ -108,6 +108,9 @@ func FuzzLies(f *testing.F) {
 				t.Errorf("%v objects of %v bytes on %d functions", count, size, len(stack))
 			}
 		})
+		if m, ok := usageOf(one); ok && !(m.Live >= 0 && m.Live <= m.InUse && m.Free >= 0 && m.Stacks >= 0 && len(m.Arenas) > 0 && m.InUse+m.Own < 1<<48) {
+			t.Errorf("memory %+v", m)
+		}
 		// What is told of the memory is what the program's file has.
 		for _, s := range g.all {
 			for _, f := range s.Frames {

@@ -32,6 +32,8 @@ type layout struct {
 	g, stackLow, stackHigh, schedSP, schedPC, syscallSP, syscallPC, stackTop, status, id, waitSince, waitReason, parent, creator, start, runs uint64
 	bucket, nextBucket, bucketFrames, bucketSize                                                                                              uint64
 	marked, collections                                                                                                                       uint64
+	percent, memoryLimit, arenas, stats, delta, committed, inHeap, inStacks, inWork, inBits                                                   uint64
+	sysStacks, sysSpans, sysCaches, sysBuckets, sysCollector, sysOther                                                                        uint64
 	spans, span, spanStart, spanPages, spanElement, spanClass, spanState, spanSpecials, spanType                                              uint64
 	special, nextSpecial, specialOffset, specialBucket                                                                                        uint64
 	record, allocs, frees, allocBytes, freeBytes                                                                                              uint64
@@ -49,6 +51,12 @@ func (l *layout) fields() map[string]*uint64 {
 		"g.waitsince": &l.waitSince, "g.waitreason": &l.waitReason, "g.parentGoid": &l.parent, "g.gopc": &l.creator, "g.startpc": &l.start, "g.trackingSeq": &l.runs,
 		"bucket": &l.bucket, "bucket.allnext": &l.nextBucket, "bucket.nstk": &l.bucketFrames, "bucket.size": &l.bucketSize,
 		"gcControllerState.heapMarked": &l.marked, "mstats.numgc": &l.collections,
+		"gcControllerState.gcPercent": &l.percent, "gcControllerState.memoryLimit": &l.memoryLimit,
+		"mheap.allArenas": &l.arenas, "mheap.heapArenas": &l.arenas,
+		"mstats.heapStats.stats": &l.stats, "heapStatsDelta": &l.delta, "heapStatsDelta.committed": &l.committed,
+		"heapStatsDelta.inHeap": &l.inHeap, "heapStatsDelta.inStacks": &l.inStacks, "heapStatsDelta.inWorkBufs": &l.inWork,
+		"heapStatsDelta.inPtrScalarBits": &l.inBits, "mstats.stacks_sys": &l.sysStacks, "mstats.mspan_sys": &l.sysSpans,
+		"mstats.mcache_sys": &l.sysCaches, "mstats.buckhash_sys": &l.sysBuckets, "mstats.gcMiscSys": &l.sysCollector, "mstats.other_sys": &l.sysOther,
 		"memRecord": &l.record, "memRecord.active.allocs": &l.allocs, "memRecord.active.frees": &l.frees,
 		"memRecord.active.alloc_bytes": &l.allocBytes, "memRecord.active.free_bytes": &l.freeBytes,
 		"mheap.allspans": &l.spans, "mspan": &l.span, "mspan.startAddr": &l.spanStart, "mspan.npages": &l.spanPages, "mspan.elemsize": &l.spanElement,
@@ -82,15 +90,24 @@ func layoutOf(offsets map[string]uint64) (l layout, err error) {
 	return l, nil
 }
 
-// isOptional reports whether what is read can do without: releases have it or have it not, or a holder is named by it.
+// isOptional reports whether what is read can do without: releases have it or have it not, a holder is named by it, or it
+// tells what of the memory is what.
 func isOptional(name string) bool {
 	switch kind, field, _ := strings.Cut(name, "."); kind {
 	case "memRecord": // since Go 1.27 bytes are the number of objects times their size
 		return strings.HasSuffix(field, "_bytes")
-	case "timers", "p", "timer", "specialfinalizer", "_KindSpecialFinalizer":
+	case "timers", "p", "timer", "specialfinalizer", "_KindSpecialFinalizer", "heapStatsDelta":
+		return true
+	case "gcControllerState":
+		return field != "" && field != "heapMarked"
+	case "mstats":
+		return field != "" && field != "numgc"
+	}
+	switch name {
+	case "mspan.largeType", "mheap.allArenas", "mheap.heapArenas": // the first since Go 1.22, the last in its place since Go 1.25
 		return true
 	}
-	return name == "mspan.largeType" // since Go 1.22
+	return false
 }
 
 // releaseOf names the release of a version of Go, as in "go1.26" for "go1.26.8"; "" where it is none, as in a

@@ -199,6 +199,17 @@ func (p *Process) Add(into *sampler.Sample) error {
 	return nil
 }
 
+// Memory returns what the runtime of the program knows of its memory; ok is false where that cannot be read.
+func (p *Process) Memory() (m Memory, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.check() != nil {
+		return m, false
+	}
+	m, ok = usageOf(p.target)
+	return m, ok && p.check() == nil
+}
+
 // threadTime returns the processor time that some work has taken.
 func threadTime(work func()) time.Duration {
 	runtime.LockOSThread() // whose processor time is asked for

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -58,6 +60,7 @@ func TestProgram(t *testing.T) {
 	if d := cmp.Diff(rows, s.Readings); d != "" {
 		t.Errorf("sample (-inside +outside):\n%s", d)
 	}
+	checkMemory(t, o, want)
 	if o.Version() != runtime.Version() || o.Module() != "example.com/program" {
 		t.Errorf("version %q, module %q", o.Version(), o.Module())
 	}
@@ -104,6 +107,27 @@ func TestProgram(t *testing.T) {
 			t.Fatalf("missing: %v", before)
 		}
 		before = withoutMain(want.Goroutines)
+	}
+}
+
+// checkMemory holds what memory is against what the program's own runtime says of it, and the arenas against what lies in
+// them.
+func checkMemory(t *testing.T, o *Process, want told) {
+	t.Helper()
+	m, ok := o.Memory()
+	// To tell it the program has taken memory itself.
+	near := func(got float64, want uint64) bool { return math.Abs(got-float64(want)) < 1<<20 }
+	if !ok || m.Live != float64(want.Live) || !near(m.InUse, want.InUse) || !near(m.Stacks, want.Stacks) || m.GOGC != -1 || m.Limit != 0 {
+		t.Errorf("memory %+v (%t), want %d live of %d, and %d of stacks", m, ok, want.Live, want.InUse, want.Stacks)
+	}
+	descriptors, ok := o.target.list()
+	for _, at := range descriptors {
+		if !slices.ContainsFunc(m.Arenas, func(a [2]uint64) bool { return at >= a[0] && at < a[1] }) {
+			t.Fatalf("a descriptor at %#x is in none of the arenas %#x", at, m.Arenas)
+		}
+	}
+	if !ok || len(descriptors) < want.Number {
+		t.Errorf("%d descriptors of %d goroutines", len(descriptors), want.Number)
 	}
 }
 

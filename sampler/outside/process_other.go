@@ -30,6 +30,9 @@ func (p *Process) Close() error { return nil }
 // Add returns ErrGone.
 func (p *Process) Add(*sampler.Sample) error { return ErrGone }
 
+// Memory returns nothing.
+func (p *Process) Memory() (Memory, bool) { return Memory{}, false }
+
 // Goroutines returns ErrGone.
 func (p *Process) Goroutines(context.Context) (*Profile, error) { return nil, ErrGone }
 

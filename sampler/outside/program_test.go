@@ -28,6 +28,7 @@ type told struct {
 	Goroutines, Heap counts
 	Number           int
 	Live             uint64
+	InUse, Stacks    uint64
 	Collections      uint64
 }
 

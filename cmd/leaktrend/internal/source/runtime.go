@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/breakdown"
 	"github.com/mdzesseis/leaktrend/sampler/outside"
 	"github.com/mdzesseis/leaktrend/sampler/process"
 )
@@ -74,6 +75,16 @@ func (p *Process) Sample(ctx context.Context, into *sampler.Sample) error {
 		}
 	}
 	return err
+}
+
+// GoMemory returns what the runtime of the program knows of its memory.
+func (p *Process) GoMemory() (m breakdown.GoMemory, ok bool) {
+	inside := p.runtime()
+	if inside == nil {
+		return m, false
+	}
+	known, ok := inside.Memory()
+	return breakdown.GoMemory(known), ok
 }
 
 // runtime returns what reads the program that the process runs now; nil where that cannot be read.

@@ -15,6 +15,7 @@ import (
 	pprof "github.com/google/pprof/profile"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/breakdown"
 	"github.com/mdzesseis/leaktrend/sampler/outside"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 	"github.com/mdzesseis/leaktrend/testdata/await"
@@ -32,7 +33,7 @@ func TestMain(m *testing.M) {
 		go leaked(never)
 	}
 	for range 3000 {
-		kept = append(kept, make([]byte, 5000))
+		kept = append(kept, bytes.Repeat([]byte{1}, 5000))
 	}
 	runtime.GC()
 	runtime.GC()
@@ -102,6 +103,10 @@ func TestRuntimeFromOutside(t *testing.T) {
 	}
 	if site := heap.Sites[0]; site.Function != here+"TestMain" || site.Bytes < 8<<20 || site.Bytes > 24<<20 || heap.GC < 2 || heap.Resolution != 512<<10 {
 		t.Errorf("heap: %+v, of %d collections, a sample for %v bytes", site, heap.GC, heap.Resolution)
+	}
+	parts, err := breakdown.Read(t.Context(), p, sampler.RSSBytes, 0)
+	if err != nil || !parts.Has("goroutine stacks") || !parts.Has("Go heap") {
+		t.Errorf("its resident memory is %+v, %v", parts, err)
 	}
 	// A program of go test has no symbols: what holds it has no name.
 	if held, err := profiles.Holder(t.Context(), heap.Sites[0].Frame); err != nil || held != "" {

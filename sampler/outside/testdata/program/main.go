@@ -231,6 +231,7 @@ type told struct {
 	Goroutines, Heap counts
 	Number           int
 	Live             uint64
+	InUse, Stacks    uint64 // bytes of the heap
 	Collections      uint64
 }
 
@@ -255,9 +256,13 @@ func tell() told {
 		k := key(m.Stack())
 		all.Heap[k] = [2]int64{all.Heap[k][0] + m.InUseObjects(), all.Heap[k][1] + m.InUseBytes()}
 	}
-	samples := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}}
+	samples := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"},
+	}
 	metrics.Read(samples)
 	all.Number, all.Live, all.Collections = runtime.NumGoroutine(), samples[0].Value.Uint64(), samples[1].Value.Uint64()
+	all.InUse, all.Stacks = samples[2].Value.Uint64()+samples[3].Value.Uint64(), samples[4].Value.Uint64()
 	return all
 }
 

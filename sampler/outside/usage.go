@@ -1,0 +1,108 @@
+package outside
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+const (
+	arenaSize   = 64 << 20 // of the heap of the runtime on 64-bit systems
+	arenaOffset = 1 << 47  // below zero: where the numbers of arenas begin on amd64
+	maxArenas   = 1 << 16
+	maxRanges   = 1 << 10 // in which they lie
+	statsCopies = 3       // of the counts of the heap: their sum is what there is
+)
+
+// Memory is what the runtime of a program knows of its memory, in bytes.
+type Memory struct {
+	Live   float64 // by the latest collection
+	InUse  float64 // of the heap, with what is garbage
+	Free   float64 // freed, and not returned to the system
+	Stacks float64 // of goroutines
+	Own    float64 // of the runtime itself
+	GOGC   float64 // in percent; negative for off
+	Limit  float64 // GOMEMLIMIT; 0 for none
+	// Arenas are the addresses at which the heap is, each from and to.
+	Arenas [][2]uint64
+}
+
+// usageOf reads what the runtime knows of its memory; ok is false where that is not known of this release, or does not
+// hold together.
+func usageOf(t *target) (m Memory, ok bool) {
+	l := &t.layout
+	numbers, heap, collector := t.places[memoryNumbers], t.places[heapSymbol], t.places[pacer]
+	last := max(l.committed, l.inHeap, l.inStacks, l.inWork, l.inBits)
+	if l.delta > pageSize || l.delta < last+8 || l.arenas == 0 || numbers == 0 || heap == 0 || collector == 0 {
+		return m, false
+	}
+	counts := make([]byte, statsCopies*l.delta)
+	own := [...]uint64{l.sysStacks, l.sysSpans, l.sysCaches, l.sysBuckets, l.sysCollector, l.sysOther}
+	words := make([]byte, 8*(len(own)+5))
+	word := func(i int) []byte { return words[8*i:][:8] }
+	parts := []part{
+		{at: numbers + l.stats, to: counts}, {at: collector + l.marked, to: word(0)},
+		{at: collector + l.percent, to: word(1)[:4]}, {at: collector + l.memoryLimit, to: word(2)},
+		{at: heap + l.arenas, to: word(3)}, {at: heap + l.arenas + 8, to: word(4)},
+	}
+	for i, offset := range own {
+		parts = append(parts, part{at: numbers + offset, to: word(5 + i)})
+	}
+	t.reader.gather(parts)
+	for i := range parts {
+		if !parts[i].read {
+			return m, false
+		}
+	}
+	number := func(b []byte) float64 { return float64(int64(binary.LittleEndian.Uint64(b))) }
+	sum := func(offset uint64) (n float64) {
+		for i := range uint64(statsCopies) {
+			n += number(counts[i*l.delta+offset:])
+		}
+		return n
+	}
+	committed := sum(l.committed)
+	m.InUse, m.Stacks, m.Own = sum(l.inHeap), sum(l.inStacks), sum(l.inWork)+sum(l.inBits)
+	m.Free = max(0, committed-m.InUse-m.Stacks-m.Own)
+	m.Live = min(number(word(0)), m.InUse)
+	for i := range own {
+		m.Own += number(word(5 + i))
+	}
+	for _, n := range []float64{committed, m.InUse, m.Stacks, m.Own, m.Live} {
+		if n < 0 || n > 1<<47 {
+			return Memory{}, false
+		}
+	}
+	m.GOGC = float64(int32(binary.LittleEndian.Uint32(word(1))))
+	if limit := number(word(2)); limit > 0 && limit < math.MaxInt64 {
+		m.Limit = limit
+	}
+	m.Arenas, ok = arenasOf(t, binary.LittleEndian.Uint64(word(3)), binary.LittleEndian.Uint64(word(4)))
+	return m, ok
+}
+
+// arenasOf reads where the heap is, from the runtime's list of the numbers of its arenas.
+func arenasOf(t *target, at, count uint64) (all [][2]uint64, ok bool) {
+	if count == 0 || count > maxArenas {
+		return nil, false
+	}
+	list := make([]byte, 8*count)
+	if !t.readSome(at, list) {
+		return nil, false
+	}
+	offset := uint64(0)
+	if !t.usesLink { // amd64
+		offset = arenaOffset
+	}
+	for ; len(list) > 0; list = list[8:] {
+		from := binary.LittleEndian.Uint64(list)*arenaSize - offset
+		if from == 0 || from >= 1<<48 || len(all) > maxRanges {
+			return nil, false
+		}
+		if n := len(all); n > 0 && all[n-1][1] == from {
+			all[n-1][1] += arenaSize
+			continue
+		}
+		all = append(all, [2]uint64{from, from + arenaSize})
+	}
+	return all, true
+}
