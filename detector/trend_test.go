@@ -229,6 +229,11 @@ func TestRestart(t *testing.T) {
 			if age >= day {
 				s.Start = dawn.Add(day)
 			}
+		}, leak, anew},
+		{"start time known from some time on", nil, func(_ int, s *sampler.Sample, age time.Duration) {
+			if age >= day {
+				s.Start = dawn
+			}
 		}, leak, dropped},
 		{"start time jitters", nil, func(i int, s *sampler.Sample, _ time.Duration) {
 			s.Start = dawn.Add(time.Duration(i%2) * 9 * time.Second)

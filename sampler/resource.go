@@ -77,7 +77,7 @@ var positions = map[string]string{
 	"age": "an age", "capacity": "a limit", "duration": "a duration", "epoch": "a position", "generation": "a position", "id": isIdentifier,
 	"info": "not an amount", "limit": "a limit", "max": "a maximum", "offset": "a position", "pid": isIdentifier, "position": "a position", "ppid": isIdentifier,
 	"segment": "a position", "seq": "a position", "sequence": "a position", "threshold": "a limit", "tid": isIdentifier, "time": "a time",
-	"timestamp": "a time", "uid": isIdentifier, "uptime": "an age", "version": "not an amount", "watermark": "a position",
+	"timestamp": "a time", "uid": isIdentifier, "uptime": "an age", "etimes": "an age", "version": "not an amount", "watermark": "a position",
 }
 
 // Words of the names of what a process that lives always has, and words that may stand beside them.

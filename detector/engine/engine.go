@@ -150,6 +150,9 @@ func (e *Engine) restarted(s *sampler.Sample) bool {
 		goesOn := ok && cpu >= e.cpu.value && s.Start.UnixNano() <= e.last
 		return !SameProcess(e.start, s.Start) && !goesOn || !s.Start.Equal(e.start) && ok && cpu < e.cpu.value
 	}
+	if e.start.IsZero() && s.Start.UnixNano() > e.last && !s.Start.IsZero() && !(ok && cpu >= e.cpu.value) {
+		return true // it was not known when the one before had started, but this one did since
+	}
 	// A process's processor time never falls.
 	return ok && cpu < e.cpu.value
 }

@@ -88,6 +88,7 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 	}
 	o.Interval = cmp.Or(o.Interval, s.notes.reader.notes.Interval)
 	knowSysstat(s)
+	knowJstat(s)
 	g, err := s.interpret(t, o)
 	if g != nil && len(short) > 0 {
 		g.faults += len(short)

@@ -71,8 +71,9 @@ func isCache(header string) bool {
 // tell: it fills what is free and gives way.
 func (p *process) describeCache(g *gathered) {
 	var caches []*column
-	memory := false
+	memory, resident := false, false
 	for _, c := range p.columns {
+		resident = resident || hasWord(c.header, "rss", "anon", "working")
 		switch {
 		case isCache(c.header) && c.declared == undeclared && c.resource.Unjudged == "":
 			caches = append(caches, c)
@@ -87,7 +88,19 @@ func (p *process) describeCache(g *gathered) {
 		c.resource.Context, c.resource.Unjudged = true, "page cache"
 		g.setAside(scan.Printable(c.header), "page cache")
 	}
+	if len(caches) == 0 || !resident {
+		return
+	}
+	for _, c := range p.columns {
+		if c.declared == undeclared && c.resource.Unjudged == "" && slices.Contains(cgroupTotals, strings.Join(words(c.header), " ")) {
+			c.resource.Context, c.resource.Unjudged = true, "page cache is part of it"
+			g.setAside(scan.Printable(c.header), "page cache is part of it")
+		}
+	}
 }
+
+// cgroupTotals are what control groups call the memory of a group with its page cache.
+var cgroupTotals = []string{"memory current", "memory usage in bytes", "usage in bytes"}
 
 // judgeKind takes what is declared, and where nothing is, what the values show.
 func (c *column) judgeKind() {

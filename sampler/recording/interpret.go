@@ -27,19 +27,31 @@ func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
 		s.points[col] = s.partsThousands(col)
 		shapes[col] = s.shapeOf(col)
 	}
+	knowNode(s, shapes)
 	line, err := s.findTime(g, shapes, o)
 	if err != nil {
 		return nil, err
 	}
 	times := make([]int64, len(s.rows))
+	const few = 16
+	timed, above := false, 0
 	for i := range s.rows {
 		t, ok := line.at(i)
+		timed = timed || ok
+		if !ok && !timed && i < few && line.column >= 0 && !strings.ContainsAny(s.cell(i, line.column), "0123456789") { // what an export says of its columns
+			times[i] = -1
+			above++
+			continue
+		}
 		if !ok {
 			times[i] = -1
 			g.fault(s.lines[i], "%s: %s: no time that can be read: skipped", line.what, scan.Shown([]byte(s.cell(i, line.column))))
 			continue
 		}
 		times[i] = t
+	}
+	if g.rows -= above; above > 0 {
+		g.notes = append(g.notes, scan.Count(above, "row")+" above the first time left out")
 	}
 	roles, err := s.assign(in, g, shapes, line, times, o)
 	if err != nil {
@@ -166,6 +178,9 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 		case s.header != nil && !isIdentifier(name) && (s.header[col] == "" || name == "#" || hasWord(name, rowWords...)) && sh.whole && sh.filled > 2 && sh.rising == sh.filled-1:
 			roles[col] = isLeft
 			g.setAside(s.name(col), "row numbers")
+		case name == "ns" && slices.Contains(s.header, "clock"): // of Zabbix
+			roles[col] = isLeft
+			g.setAside(name, "part of the time")
 		case hasWord(name, "io") && strings.Contains(s.firstCell(col), "/"): // of docker: received and sent since the start
 			roles[col] = isLeft
 			g.setAside(name, "a counter")
@@ -174,7 +189,7 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 			if s.header != nil && s.header[col] != "" && sh.filled == 0 {
 				g.setAside(name, "empty")
 			}
-		case s.header != nil && hasWord(name, "uptime", "etime") && sh.numeric() && sh.max < scan.EndOfTime:
+		case s.header != nil && hasWord(name, "uptime", "etime", "etimes") && sh.numeric() && sh.max < scan.EndOfTime:
 			roles[col] = isAge
 			g.setAside(name, "an age")
 		case s.header != nil && hasWord(name, "restarts", "restart") && sh.numeric() && sh.whole && sh.falling == 0:
@@ -182,6 +197,9 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 			g.setAside(name, "a counter of restarts")
 		case s.header != nil && hasWord(name, "created") && sh.written() && sh.distinct*5 <= sh.filled: // with each process anew
 			roles[col] = isStarted
+		case s.header != nil && isStart(name) && sh.timed() && sh.filled > 3 && sh.rising == sh.filled-1: // of the row, not of a process
+			roles[col] = isLeft
+			g.setAside(name, "a time")
 		case s.header != nil && isStart(name) && (sh.timed() || sh.numeric() && sh.max < scan.EndOfTime):
 			roles[col] = isStarted
 		case sh.numeric() && sh.instants < sh.filled || sh.numeric() && !sh.written() && !hasWord(name, timeWords...):
@@ -288,6 +306,9 @@ func (s *sheet) fill(in *input, g *gathered, shapes []shape, roles []role, times
 			factor := c.factor
 			if suffix != "" {
 				factor, _ = headerUnit(suffix)
+			}
+			if a.Thousands > 0 && to.resource.Unit == "bytes" {
+				a = a.Bytes()
 			}
 			if a.Unit != "" {
 				factor = 1

@@ -2,6 +2,7 @@ package recording
 
 import (
 	"bytes"
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -28,6 +29,9 @@ type listing struct {
 	bases    map[string]base
 	ignore   map[string]string
 	known    [][]string // headers of rows that stand without one, told apart by their number of cells
+	// plain makes a line of the listing of one that is written otherwise, "" of one that is no part of it; may be nil.
+	plain  func(line string) string
+	wayOut string // where there are no times; "" for the usual one
 }
 
 // psColumns are those of ps aux, ps -ef and ps -l.
@@ -81,7 +85,12 @@ var kubectlListing = listing{
 		}
 		return cells
 	},
+	known: [][]string{
+		{"NAME", "CPU(cores)", "MEMORY(bytes)"}, {"POD", "NAME", "CPU(cores)", "MEMORY(bytes)"}, {"NAMESPACE", "POD", "NAME", "CPU(cores)", "MEMORY(bytes)"},
+	},
 }
+
+var kubectlCPU = regexp.MustCompile(`^\d+(?:\.\d+)?$`)
 
 func isKubectlTop(start []byte) bool { return kubectlListing.recognizes(start) }
 
@@ -108,7 +117,7 @@ func (l *listing) recognizes(start []byte) bool {
 		if n++; n > 4 {
 			return false
 		}
-		text := clean(line)
+		text := l.line(line)
 		if strings.ContainsAny(text, ",;|") && !strings.Contains(text, "/") {
 			continue
 		}
@@ -130,6 +139,12 @@ func (l *listing) headerless(line string) []string {
 		for i, column := range header {
 			a, number := scan.ParseAmount(cells[i], scan.Thousands)
 			switch column {
+			case "TIME":
+				fits = fits && strings.ContainsRune(cells[i], ':')
+			case "CPU(cores)":
+				fits = fits && kubectlCPU.MatchString(cells[i])
+			case "MEMORY(bytes)":
+				fits = fits && number && a.Unit == "bytes"
 			case "PID", "%CPU", "%MEM", "VSZ", "RSS", "PIDS":
 				fits = fits && number
 			case "CPU %", "MEM %":
@@ -143,6 +158,19 @@ func (l *listing) headerless(line string) []string {
 		}
 	}
 	return nil
+}
+
+// line returns a line without escapes, as the listing has it.
+func (l *listing) line(raw []byte) string {
+	text := clean(raw)
+	if l.plain == nil {
+		return text
+	}
+	stamp, rest := leadingInstant(text)
+	if plain := l.plain(rest); stamp.IsZero() || plain == rest {
+		return text[:len(text)-len(rest)] + plain
+	}
+	return stamp.Format(time.RFC3339Nano) + " " + l.plain(rest)
 }
 
 func clean(line []byte) string {
@@ -177,8 +205,11 @@ func (l *listing) read(t *input, o Options) (*gathered, error) {
 		listings int
 		untimed  bool
 	)
+	if decimalComma.Match(t.head) {
+		s.commas, s.comma = scan.Decimal, true
+	}
 	for number, raw := range t.lines() {
-		line := clean(raw)
+		line := l.line(raw)
 		if line == "" {
 			continue
 		}
@@ -228,7 +259,7 @@ func (l *listing) read(t *input, o Options) (*gathered, error) {
 		t.put(s, row)
 	}
 	if untimed && (o.Interval <= 0 || listings < 2) {
-		return nil, newGathered(t, l.format).refuse("it has no times", "write the date before each listing (date -Is), or say how far apart they are, as in --interval 30s")
+		return nil, newGathered(t, l.format).refuse("it has no times", cmp.Or(l.wayOut, "write the date before each listing (date -Is), or say how far apart they are, as in --interval 30s"))
 	}
 	o.Interval, s.counted = 0, untimed
 	g, err := s.interpret(t, o)

@@ -337,6 +337,7 @@ type format struct {
 
 // formats are tried in this order; what none of them is, is read as a table.
 var formats = []format{
+	{isInspected, readInspected},
 	{isJSON, readJSON},
 	{isFluxCSV, readFluxCSV},
 	{isQueryRange, readQueryRange},
@@ -347,6 +348,9 @@ var formats = []format{
 	{isPsrecord, readPsrecord},
 	{isDockerStats, readDockerStats},
 	{isKubectlTop, readKubectlTop},
+	{isTop, readTop},
+	{isVmstat, readVmstat},
+	{isFree, readFree},
 	{isPs, readPs},
 	{isStatus, readStatus},
 	{isPairs, readKeyValues},

@@ -18,7 +18,16 @@ const (
 func isQueryRange(start []byte) bool {
 	before, _, found := bytes.Cut(firstLine(start), []byte("=>"))
 	var m promtext.Line
-	return found && m.Parse(slices.Concat(bytes.TrimSpace(before), []byte(" 0"))) == nil
+	return found && m.Parse(seriesLine(before)) == nil
+}
+
+// seriesLine makes a line of Prometheus text of a series. One without a name, as of an expression, is called value.
+func seriesLine(series []byte) []byte {
+	series = bytes.TrimSpace(series)
+	if len(series) > 0 && series[0] == '{' {
+		series = slices.Concat([]byte("value"), series)
+	}
+	return slices.Concat(series, []byte(" 0"))
 }
 
 func readQueryRange(t *input, _ Options) (*gathered, error) {
@@ -31,7 +40,7 @@ func readQueryRange(t *input, _ Options) (*gathered, error) {
 	for number, raw := range t.lines() {
 		rest := bytes.TrimSpace(raw)
 		if series, value, found := bytes.Cut(rest, []byte("=>")); found {
-			known = line.Parse(slices.Concat(bytes.TrimSpace(series), []byte(" 0"))) == nil
+			known = line.Parse(seriesLine(series)) == nil
 			if !known {
 				m.fault(number, "%s: not a series", scan.Shown(series))
 			}

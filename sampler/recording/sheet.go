@@ -367,7 +367,7 @@ func (s *sheet) countedTime(g *gathered, shapes []shape, o Options) (*timeline, 
 // if there is none.
 func (s *sheet) passedColumn() int {
 	for col := range s.width() {
-		if _, named := elapsedUnit(s.name(col)); !named && !hasWord(s.name(col), "etime", "uptime", "elapsed") || s.header == nil || strings.EqualFold(s.name(col), "time") {
+		if _, named := elapsedUnit(s.name(col)); !named && !hasWord(s.name(col), "etime", "etimes", "uptime", "elapsed") || s.header == nil || strings.EqualFold(s.name(col), "time") {
 			continue
 		}
 		good := 0

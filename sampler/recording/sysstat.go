@@ -2,6 +2,7 @@ package recording
 
 import (
 	"bytes"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,12 +15,12 @@ const sysstatFormat = "output of sysstat (pidstat or sar)"
 
 // isSysstat reports whether a text begins with the banner of sysstat, or with a header as pidstat -h writes it.
 func isSysstat(start []byte) bool {
-	_, banner := bannerDate(string(firstLine(start)))
+	_, banner := bannerDate(string(firstLine(start)), scan.MonthFirst)
 	return banner || bytes.HasPrefix(start, []byte("# Time ")) && bytes.Contains(firstLine(start), []byte("PID"))
 }
 
 // bannerDate reads the date of a line like "Linux 6.1.0 (host1) 	03/02/2026 	_x86_64_	(4 CPU)".
-func bannerDate(line string) (date time.Time, ok bool) {
+func bannerDate(line string, order scan.Order) (date time.Time, ok bool) {
 	rest, found := strings.CutPrefix(line, "Linux ")
 	if !found || !strings.Contains(rest, "CPU)") {
 		return date, false
@@ -28,12 +29,18 @@ func bannerDate(line string) (date time.Time, ok bool) {
 		if len(word) == 8 && strings.Count(word, "/") == 2 { // a year of two digits
 			word = word[:6] + "20" + word[6:]
 		}
-		if at, form := scan.Instant(word, scan.MonthFirst); form == scan.Day {
+		if at, form := scan.Instant(word, order); form == scan.Day {
 			return at, true
 		}
 	}
 	return date, true
 }
+
+// averages is the line that ends a table, in any language.
+var averages = regexp.MustCompile(`^\pL[\pL. ]*:\s`)
+
+// decimalComma is a number as locales with decimal commas write it.
+var decimalComma = regexp.MustCompile(`\s\d+,\d{1,2}\s`)
 
 // sizes of pidstat and sar are in kilobytes, of 1024 bytes.
 var sysstatBases = map[string]base{"VSZ": {1 << 10, "bytes"}, "RSS": {1 << 10, "bytes"}, "StkSize": {1 << 10, "bytes"}, "StkRef": {1 << 10, "bytes"}}
@@ -45,22 +52,33 @@ func readSysstat(t *input, o Options) (*gathered, error) {
 	for column, b := range sysstatBases {
 		s.bases[column] = b
 	}
+	order := scan.MonthFirst
+	if decimalComma.Match(t.head) { // no locale that writes the month first has decimal commas
+		order, s.commas, s.comma = scan.DayFirst, scan.Decimal, true
+	}
+	// clock is how far the tables of an activity have come: sar -A writes one activity after the other, each from
+	// midnight.
+	type clock struct {
+		date   time.Time
+		before time.Duration
+	}
 	var (
 		header []string
-		date   time.Time
+		banner time.Time
 		dated  bool
-		before time.Duration
+		clocks = map[string]*clock{}
 		index  = map[string]int{"time": 0}
 		rowOf  = map[string]int{}
 		faults = faultLog{name: t.name}
 	)
 	for number, raw := range t.lines() {
 		line := strings.TrimSpace(string(raw))
-		if line == "" || strings.HasPrefix(line, "Average:") {
+		if line == "" || averages.MatchString(line) {
 			continue
 		}
-		if at, banner := bannerDate(line); banner {
-			date, dated, before, header = at, !at.IsZero(), 0, nil
+		if at, ok := bannerDate(line, order); ok {
+			banner, dated, header = at, !at.IsZero(), nil
+			clear(clocks)
 			continue
 		}
 		f := strings.Fields(strings.TrimPrefix(line, "#"))
@@ -89,11 +107,16 @@ func readSysstat(t *input, o Options) (*gathered, error) {
 				return nil, newGathered(t, sysstatFormat).refuse("its times have no date, and no banner tells it", "keep the first line of the output, or use pidstat -H")
 			}
 			since, _ := scan.TimeOfDay(stamp)
-			if since < before-time.Hour {
-				date = date.AddDate(0, 0, 1)
+			activity := strings.Join(header, " ")
+			if clocks[activity] == nil {
+				clocks[activity] = &clock{date: banner}
 			}
-			before = since
-			at = date.Add(since)
+			c := clocks[activity]
+			if since < c.before-time.Hour {
+				c.date = c.date.AddDate(0, 0, 1)
+			}
+			c.before = since
+			at = c.date.Add(since)
 		}
 		if len(cells) < len(header) {
 			faults.fault(number, "%s where the header has %d: skipped", scan.Count(len(cells), "cell"), len(header))

@@ -41,14 +41,44 @@ func columnsOf(s *sheet, g *gathered, shapes []shape, roles []role) []reading {
 			r.factor, r.unit = b.factor, b.unit
 		}
 		for i := range min(len(s.rows), 1000) {
-			if a, ok := s.amount(col, s.cell(i, col)); ok && a.Unit != "" && a.Unit != "percent" {
+			a, ok := s.amount(col, s.cell(i, col))
+			if ok && a.Unit != "" && a.Unit != "percent" {
 				r.unit = a.Unit
 				break
+			}
+			if ok && a.Thousands > 0 && r.unit == "" && hasWord(r.name, memoryWords...) {
+				r.unit = "bytes" // no break: all that follows may have units of its own
 			}
 		}
 		all[col] = r
 	}
 	return all
+}
+
+// memoryWords are of names of columns whose numbers, where they end with K, M or G, are sizes.
+var memoryWords = []string{"rss", "res", "vsz", "virt", "shr", "mem", "memory", "heap", "used", "swap", "resident"}
+
+// knowNode gives the columns of Node's process.memoryUsage their unit, where they are not shown in another.
+func knowNode(s *sheet, shapes []shape) {
+	const leastHeap = 1 << 20 // no Node has less
+	parts := []string{"rss", "heapTotal", "heapUsed", "external", "arrayBuffers"}
+	found := map[string]int{}
+	for col, name := range s.header {
+		last := name[strings.LastIndexByte(name, '.')+1:]
+		if slices.Contains(parts, last) && shapes[col].numeric() {
+			found[last] = col
+		}
+	}
+	used, ok := found["heapUsed"]
+	if _, total := found["heapTotal"]; !ok || !total || shapes[used].min < leastHeap {
+		return
+	}
+	if s.bases == nil {
+		s.bases = map[string]base{}
+	}
+	for _, col := range found {
+		s.bases[s.header[col]] = base{1, "bytes"}
+	}
 }
 
 // headerUnit returns the unit that a name ends with or has in brackets, and the factor to it. Kilobytes of headers are
@@ -59,11 +89,11 @@ func headerUnit(name string) (factor float64, unit string) {
 		switch list[i] {
 		case "bytes", "byte":
 			return 1, "bytes"
-		case "kb", "kib", "kbytes", "kilobytes", "ki":
+		case "kb", "kib", "kbytes", "kilobytes", "ki", "ko", "kio":
 			return 1 << 10, "bytes"
-		case "mb", "mib", "mbytes", "megabytes", "mi":
+		case "mb", "mib", "mbytes", "megabytes", "mi", "mo", "mio":
 			return 1 << 20, "bytes"
-		case "gb", "gib", "gbytes", "gigabytes", "gi":
+		case "gb", "gib", "gbytes", "gigabytes", "gi", "gio":
 			return 1 << 30, "bytes"
 		case "tb", "tib":
 			return 1 << 40, "bytes"

@@ -41,7 +41,7 @@ var (
 	timeWords  = []string{"time", "timestamp", "ts", "date", "datetime", "at", "when", "epoch", "clock", "unixtime", "zeit", "hora", "fecha", "data", "t"}
 	startWords = []string{"start", "started", "starttime", "create", "began", "begin", "boot", "since", "birth"}
 	rowWords   = []string{"n", "no", "nr", "num", "number", "row", "index", "idx", "i", "id", "sample", "seq", "line", "unnamed"}
-	idWords    = []string{"pid", "ppid", "tid", "tgid", "uid", "gid", "id", "pgid", "sid"}
+	idWords    = []string{"pid", "ppid", "tid", "tgid", "uid", "gid", "id", "pgid", "sid", "itemid", "hostid"}
 )
 
 // isStart reports whether a column tells when the process began.

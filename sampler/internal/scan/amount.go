@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,6 +11,18 @@ type Amount struct {
 	Value float64
 	Unit  string  // "bytes", "seconds", "percent"; "" where the cell names none
 	Of    float64 // the whole that it is a part of, as in "45MiB / 7.6GiB"; 0 where none is named
+	// Thousands is how often the value was multiplied by 1000 for a prefix without a unit: 1 for "12k", 2 for "12M".
+	Thousands int
+}
+
+// Bytes returns the amount as one of bytes: a prefix alone stands for 1024, as in what top, free and sysstat write.
+func (a Amount) Bytes() Amount {
+	for ; a.Thousands > 0; a.Thousands-- {
+		a.Value *= 1.024
+		a.Of *= 1.024
+	}
+	a.Unit = "bytes"
+	return a
 }
 
 // Commas says what a comma in a number is.
@@ -31,6 +44,8 @@ var units = map[string]struct {
 	"kib": {1 << 10, "bytes"}, "mib": {1 << 20, "bytes"}, "gib": {1 << 30, "bytes"}, "tib": {1 << 40, "bytes"}, "pib": {1 << 50, "bytes"},
 	"ki": {1 << 10, "bytes"}, "mi": {1 << 20, "bytes"}, "gi": {1 << 30, "bytes"}, "ti": {1 << 40, "bytes"},
 	"k": {1e3, ""}, "mil": {1e6, ""}, "bil": {1e9, ""}, "tri": {1e12, ""}, "m": {1e6, ""}, "g": {1e9, ""}, "t": {1e12, ""},
+	"o": {1, "bytes"}, "octets": {1, "bytes"}, "ko": {1e3, "bytes"}, "mo": {1e6, "bytes"}, "go": {1e9, "bytes"}, "to": {1e12, "bytes"},
+	"kio": {1 << 10, "bytes"}, "mio": {1 << 20, "bytes"}, "gio": {1 << 30, "bytes"},
 	"%": {1, "percent"}, "percent": {1, "percent"},
 	"ns": {1e-9, "seconds"}, "us": {1e-6, "seconds"}, "µs": {1e-6, "seconds"}, "ms": {1e-3, "seconds"}, "s": {1, "seconds"}, "sec": {1, "seconds"},
 	"min": {60, "seconds"}, "mins": {60, "seconds"}, "h": {3600, "seconds"}, "hour": {3600, "seconds"}, "hours": {3600, "seconds"},
@@ -43,7 +58,13 @@ var absent = map[string]bool{
 }
 
 // Absent reports whether a cell says that nothing was read.
-func Absent(cell string) bool { return absent[strings.ToLower(strings.TrimSpace(cell))] }
+func Absent(cell string) bool {
+	part, whole, both := strings.Cut(cell, "/")
+	if both && strings.TrimSpace(whole) == "--" { // of docker stats, where a container has just ended
+		cell = part
+	}
+	return absent[strings.ToLower(strings.TrimSpace(cell))]
+}
 
 // ParseAmount reads a number, with separators of thousands and with a unit. ok is false for all else, and for what is
 // not finite.
@@ -57,8 +78,19 @@ func ParseAmount(cell string, commas Commas) (a Amount, ok bool) {
 		if !ok1 || !ok2 || a.Unit != of.Unit || of.Of != 0 {
 			return Amount{}, false
 		}
+		switch {
+		case a.Thousands == of.Thousands:
+		case a.Thousands > 0 && of.Thousands > 0: // "197M / 7.6G": only sizes are written so
+			a, of = a.Bytes(), of.Bytes()
+		default:
+			a.Thousands = 0
+		}
 		a.Of = of.Value
 		return a, true
+	}
+	cell = strings.TrimLeft(cell, "~≈ ")
+	if amount, _, note := strings.Cut(cell, " ("); note && strings.HasSuffix(cell, "%)") { // "197 MB (12 %)"
+		cell = amount
 	}
 	cell = strings.TrimSpace(cell)
 	end := 0
@@ -95,7 +127,11 @@ func ParseAmount(cell string, commas Commas) (a Amount, ok bool) {
 	if !known {
 		return Amount{}, false
 	}
-	return Amount{Value: v * u.scale, Unit: u.unit}, true
+	a = Amount{Value: v * u.scale, Unit: u.unit}
+	if u.unit == "" {
+		a.Thousands = int(math.Round(math.Log10(u.scale) / 3))
+	}
+	return a, true
 }
 
 func isExponent(rest string) bool {

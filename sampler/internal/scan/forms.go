@@ -28,6 +28,7 @@ const minUnix, maxUnix = 1_000_000_000, 4_102_444_800
 // layouts of dates with names, after a comma and the blanks around it were made one blank.
 var layouts = []string{
 	"Mon Jan 2 15:04:05 2006", "Mon Jan 2 15:04:05 MST 2006", "Mon Jan 2 15:04:05 -0700 2006", // ctime, date
+	"Mon Jan 2 2006 15:04:05 GMT-0700",                                                        // JavaScript
 	"Mon 2 Jan 2006 15:04:05", "Mon 2 Jan 2006 15:04:05 MST", "Mon 2 Jan 2006 15:04:05 -0700", // RFC 1123
 	"Mon 2 Jan 2006 15:04:05 PM", "Mon 2 Jan 2006 03:04:05 PM MST", "Mon Jan 2 03:04:05 PM 2006", "Mon Jan 2 03:04:05 PM MST 2006", // date, of other locales
 	"2 January 2006 15:04:05", "2 January 2006 15:04", "January 2 2006 15:04:05", "January 2 2006 15:04", "January 2 2006 3:04 PM",
@@ -52,8 +53,11 @@ const (
 // to 2100. Another name of a zone is not read: it stands for several.
 func Instant(text string, order Order) (t time.Time, form Form) {
 	text = strings.TrimSpace(text)
-	if text == "" || len(text) > 64 {
+	if text == "" || len(text) > 96 {
 		return t, NoTime
+	}
+	if i := strings.Index(text, " ("); i > 0 && strings.Contains(text, " GMT") && text[len(text)-1] == ')' { // the zone's name, behind its offset
+		text = text[:i]
 	}
 	if t, form = unixInstant(text); form != NoTime {
 		return t, form

@@ -37,19 +37,22 @@ func TestInstant(t *testing.T) {
 		"Mon Mar 02 14:05:06 UTC 2026":           {at, Text},
 		"Mon Mar  2 02:05:06 PM UTC 2026":        {at, Text},
 		"Mon Mar 02 14:05:06 CET 2026":           {},
-		"Mon, 02 Mar 2026 14:05:06 GMT":          {at, Text},
-		"Mon, 02 Mar 2026 14:05:06 +0000":        {at, Text},
-		"Mar 2, 2026, 2:05:06 PM":                {at, Text},
-		"02/Mar/2026:14:05:06 +0000":             {at, Text},
-		"03/02/2026 02:05:06 PM":                 {at, Text},
-		"02.03.2026 14:05:06":                    {at, Text},
-		"1772460306":                             {at, Seconds},
-		"1772460306.5":                           {at.Add(500 * time.Millisecond), Seconds},
-		"1772460306000":                          {at, Millis},
-		"1772460306000000":                       {at, Micros},
-		"1772460306000000000":                    {at, Nanos},
-		"1.772460306e9":                          {at, Seconds},
-		"12":                                     {}, "0": {}, "": {}, "x": {}, "206327781": {}, "2026": {}, "14:05:06": {}, "2026-13-02": {}, "2026-02-30": {}, "2026-03-02 25:00": {}, "1e400": {},
+		"Mon Mar 02 2026 14:05:06 GMT+0000 (Coordinated Universal Time)":     {at, Text},
+		"Mon Mar 02 2026 15:05:06 GMT+0100 (Central European Standard Time)": {at, Text},
+		"Mon Mar 02 2026 15:05:06 (CET)":                                     {},
+		"Mon, 02 Mar 2026 14:05:06 GMT":                                      {at, Text},
+		"Mon, 02 Mar 2026 14:05:06 +0000":                                    {at, Text},
+		"Mar 2, 2026, 2:05:06 PM":                                            {at, Text},
+		"02/Mar/2026:14:05:06 +0000":                                         {at, Text},
+		"03/02/2026 02:05:06 PM":                                             {at, Text},
+		"02.03.2026 14:05:06":                                                {at, Text},
+		"1772460306":                                                         {at, Seconds},
+		"1772460306.5":                                                       {at.Add(500 * time.Millisecond), Seconds},
+		"1772460306000":                                                      {at, Millis},
+		"1772460306000000":                                                   {at, Micros},
+		"1772460306000000000":                                                {at, Nanos},
+		"1.772460306e9":                                                      {at, Seconds},
+		"12":                                                                 {}, "0": {}, "": {}, "x": {}, "206327781": {}, "2026": {}, "14:05:06": {}, "2026-13-02": {}, "2026-02-30": {}, "2026-03-02 25:00": {}, "1e400": {},
 		"20260302T140506Z": {at, Text}, "20260302 14:05:06": {at, Text}, "20260302140506": {at, Text}, "20260302": {}, "03/02/26 14:05:06": {at, Text}, "03/02/26": {},
 		"1.2.3": {}, "10.0.0.5": {},
 	} {
@@ -87,8 +90,13 @@ func TestParseAmount(t *testing.T) {
 		{"196.8 MiB", Thousands, Amount{Value: 196.8 * (1 << 20), Unit: "bytes"}},
 		{"196,8 MiB", Decimal, Amount{Value: 196.8 * (1 << 20), Unit: "bytes"}},
 		{"45MiB / 7.5GiB", Thousands, Amount{Value: 45 << 20, Unit: "bytes", Of: 7.5 * (1 << 30)}},
-		{"1.06 K", Thousands, Amount{Value: 1060}},
-		{"1.5 Mil", Thousands, Amount{Value: 1.5e6}},
+		{"1.06 K", Thousands, Amount{Value: 1060, Thousands: 1}},
+		{"1.5 Mil", Thousands, Amount{Value: 1.5e6, Thousands: 2}},
+		{"512M / 1T", Thousands, Amount{Value: 512 << 20, Unit: "bytes", Of: 1 << 40}}, {"3 / 1k", Thousands, Amount{Value: 3, Of: 1000}},
+		{"196,8 Mo", Decimal, Amount{Value: 196.8e6, Unit: "bytes"}},
+		{"~197 MB", Thousands, Amount{Value: 197e6, Unit: "bytes"}},
+		{"197 MB (12 %)", Thousands, Amount{Value: 197e6, Unit: "bytes"}},
+		{"197 (old)", Thousands, Amount{}},
 		{"1.5g", Thousands, Amount{Value: 1.5 * (1 << 30), Unit: "bytes"}},
 		{"512Mi", Thousands, Amount{Value: 512 << 20, Unit: "bytes"}},
 		{"30.5%", Thousands, Amount{Value: 30.5, Unit: "percent"}},
@@ -104,6 +112,27 @@ func TestParseAmount(t *testing.T) {
 	for cell, want := range map[string]bool{"206,3": true, "0,123": true, "206,327": false, "1,234,567": false, "12": false, "1,": false} {
 		if DecimalComma(cell) != want {
 			t.Errorf("%q: decimal comma %v", cell, !want)
+		}
+	}
+}
+
+func TestAbsent(t *testing.T) {
+	for cell, want := range map[string]bool{"": true, "-- / --": true, "-": true, "NaN": true, "0": false, "12 / --": false, "--/12": false} {
+		if Absent(cell) != want {
+			t.Errorf("%q: absent: %v", cell, !want)
+		}
+	}
+}
+
+func TestBytes(t *testing.T) {
+	for _, test := range []struct{ from, want Amount }{
+		{Amount{Value: 2e6, Of: 4e6, Thousands: 2}, Amount{Value: 2 << 20, Of: 4 << 20, Unit: "bytes"}},
+		{Amount{Value: 12}, Amount{Value: 12, Unit: "bytes"}},
+	} {
+		got := test.from.Bytes()
+		got.Value, got.Of = math.Round(got.Value), math.Round(got.Of)
+		if got != test.want {
+			t.Errorf("%+v: %+v, want %+v", test.from, got, test.want)
 		}
 	}
 }

@@ -1,0 +1,84 @@
+package recording
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+const inspectedFormat = "objects as console.log prints them"
+
+// An object as Node prints it: names without quotes, on one line or a line each. inspectedOpen is its beginning, behind
+// what else the line has.
+var (
+	inspectedOpen = regexp.MustCompile(`^([^{"]*)\{\s*$|^([^{"]*)\{(\s*[A-Za-z_$][\w$]*: .*)$`)
+	inspectedPair = regexp.MustCompile(`([A-Za-z_$][\w$]*): ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,{}\[\]]+)`)
+)
+
+// isInspected reports whether the first lines of a text begin such an object, which has a number.
+func isInspected(start []byte) bool {
+	n, open := 0, false
+	for line := range bytes.Lines(start) {
+		if n++; n > 8 {
+			return false
+		}
+		text := clean(line)
+		if m := inspectedOpen.FindStringSubmatch(text); m != nil {
+			open, text = true, m[3]
+		}
+		if m := inspectedPair.FindStringSubmatch(text); open && m != nil {
+			if _, ok := scan.ParseAmount(m[2], scan.Thousands); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// readInspected makes a row of each object, with the date on its first line or on a line of its own before it.
+func readInspected(t *input, o Options) (*gathered, error) {
+	s := newObjects(t, inspectedFormat)
+	faults := faultLog{name: t.name}
+	var (
+		at   time.Time
+		row  []string
+		deep int
+	)
+	for number, raw := range t.lines() {
+		text := clean(raw)
+		if text == "" {
+			continue
+		}
+		if deep == 0 {
+			m := inspectedOpen.FindStringSubmatch(text)
+			before := text
+			if m != nil {
+				before = strings.TrimSpace(m[1] + m[2])
+			}
+			if stamp, _ := leadingInstant(before + " {"); !stamp.IsZero() {
+				at = stamp
+			} else if m == nil {
+				faults.fault(number, "%s: neither a date nor an object: skipped", scan.Shown([]byte(text)))
+			}
+			if m == nil {
+				continue
+			}
+			text = "{" + m[3]
+			row = nil
+			if !at.IsZero() {
+				row = s.cell(nil, "time", at.Format(time.RFC3339Nano))
+			}
+		}
+		for _, p := range inspectedPair.FindAllStringSubmatch(text, -1) {
+			row = s.cell(row, p[1], strings.Trim(p[2], `'"`))
+		}
+		if deep += strings.Count(text, "{") - strings.Count(text, "}"); deep <= 0 {
+			deep = 0
+			t.put(&s.sheet, row)
+		}
+	}
+	return s.finish(t, &faults, o)
+}

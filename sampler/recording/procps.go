@@ -1,0 +1,189 @@
+package recording
+
+import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+// topListing is top -b. The time in its first line has no date, so that one has to stand before it.
+var topListing = listing{
+	format: "listings of top",
+	isHeader: func(line string) bool {
+		words := strings.Fields(line)
+		return slices.Contains(words, "PID") && slices.Contains(words, "RES") && slices.Contains(words, "COMMAND")
+	},
+	plain: func(line string) string {
+		if topSummary.MatchString(line) {
+			return ""
+		}
+		return line
+	},
+	cells: strings.Fields,
+	bases: map[string]base{"VIRT": {1 << 10, "bytes"}, "RES": {1 << 10, "bytes"}, "SHR": {1 << 10, "bytes"}, "SWAP": {1 << 10, "bytes"}, "DATA": {1 << 10, "bytes"}, "CODE": {1 << 10, "bytes"}},
+	ignore: map[string]string{
+		"TTY": "", "S": "", "PR": "a setting", "NI": "a setting", "P": "the number of a processor", "TIME+": "a counter", "TIME": "a counter", "USER": "", "UID": "", "RUSER": "",
+	},
+	wayOut: "write the date before each listing (date -Is; top -b -n 1), or say how far apart they are, as in --interval 30s",
+}
+
+// topSummary are the lines of top above its header.
+var topSummary = regexp.MustCompile(`^(?:top - |Tasks:|Threads:|%?Cpu|[KMGT]iB (?:Mem|Swap)|Mem:|Swap:)`)
+
+func isTop(start []byte) bool {
+	top := false
+	for line := range bytes.Lines(start) {
+		text := clean(line)
+		_, rest := leadingInstant(text)
+		top = top || strings.HasPrefix(rest, "top - ")
+		if top && topListing.isHeader(rest) {
+			return true
+		}
+	}
+	return false
+}
+
+func readTop(t *input, o Options) (*gathered, error) { return topListing.read(t, o) }
+
+// vmstatListing is vmstat, whose rows have their time last with -t. What unit its sizes have depends on its options.
+var vmstatListing = listing{
+	format:   "output of vmstat",
+	isHeader: func(line string) bool { return vmstatHeader.MatchString(line) },
+	plain: func(line string) string {
+		if vmstatGroups.MatchString(line) {
+			return ""
+		}
+		if m := vmstatStamp.FindStringSubmatch(line); m != nil {
+			return m[2] + " " + m[1]
+		}
+		return line
+	},
+	cells: func(line string) []string {
+		cells := strings.Fields(line)
+		if n := len(cells); n > 2 && zoneWord.MatchString(cells[n-1]) {
+			cells = cells[:n-1]
+		}
+		return cells
+	},
+	ignore: map[string]string{"id": "idle time", "buff": "page cache", "cache": "page cache", "inact": "page cache", "active": "page cache"},
+	wayOut: "use vmstat -t, or say how far apart its rows are, as in --interval 30s",
+}
+
+var (
+	zoneWord     = regexp.MustCompile(`^[A-Z]{2,5}$`)
+	vmstatHeader = regexp.MustCompile(`(?:^|\s)r\s+b\s+swpd\s+free\s`)
+	vmstatGroups = regexp.MustCompile(`(?:^|\s)-*procs-*\s+-+memory-`)
+	vmstatStamp  = regexp.MustCompile(`^(\d+\s.*\S)\s+(\d{4}-\d\d-\d\d\s+\d\d:\d\d:\d\d)$`)
+)
+
+func isVmstat(start []byte) bool { return vmstatListing.recognizes(start) }
+
+func readVmstat(t *input, o Options) (*gathered, error) { return vmstatListing.read(t, o) }
+
+const freeFormat = "output of free"
+
+// freeHeader is the header of free, freeLine one of its lines.
+var (
+	freeHeader = regexp.MustCompile(`^total\s+used\s+free\b`)
+	freeLine   = regexp.MustCompile(`^(Mem|Swap|Low|High|Total|Comm|-/\+ buffers/cache):\s+(\S.*)$`)
+)
+
+func isFree(start []byte) bool {
+	n := 0
+	for line := range bytes.Lines(start) {
+		if n++; n > 4 {
+			return false
+		}
+		if _, rest := leadingInstant(clean(line)); freeHeader.MatchString(rest) {
+			return true
+		}
+	}
+	return false
+}
+
+// readFree reads a loop around free, or free -s: a row of each listing, with the date before it if there is one. What
+// unit its numbers have depends on its options.
+func readFree(t *input, o Options) (*gathered, error) {
+	s := newObjects(t, freeFormat)
+	faults := faultLog{name: t.name}
+	var (
+		at     time.Time
+		header []string
+		row    []string
+	)
+	flush := func() {
+		if len(row) > 1 {
+			t.put(&s.sheet, row)
+		}
+		row = nil
+	}
+	for number, raw := range t.lines() {
+		stamp, rest := leadingInstant(clean(raw))
+		if !stamp.IsZero() {
+			flush()
+			at = stamp
+		}
+		m := freeLine.FindStringSubmatch(rest)
+		switch {
+		case rest == "":
+			continue
+		case freeHeader.MatchString(rest):
+			flush()
+			header = strings.Fields(rest)
+			continue
+		case m == nil:
+			faults.fault(number, "%s: no line of free: skipped", scan.Shown([]byte(rest)))
+			continue
+		case m[1] == "Mem":
+			flush()
+			if !at.IsZero() {
+				row = s.cell(row, "time", at.Format(time.RFC3339Nano))
+			}
+		}
+		cells := strings.Fields(m[2])
+		for i, name := range header {
+			switch {
+			case i >= len(cells) || name == "total":
+			case m[1] == "Mem":
+				row = s.cell(row, name, cells[i])
+			case m[1] == "Swap" && name == "used":
+				row = s.cell(row, "swap used", cells[i])
+			}
+		}
+	}
+	flush()
+	return s.finish(t, &faults, o)
+}
+
+// jstatSizes are the columns of jstat -gc, in KiB: what the parts of the heap have and use. jstatCounted are events, and
+// how long they took, since the JVM began.
+var (
+	jstatSizes   = []string{"S0C", "S1C", "S0U", "S1U", "EC", "EU", "OC", "OU", "PC", "PU", "MC", "MU", "CCSC", "CCSU", "NGC", "OGC"}
+	jstatCounted = []string{"YGC", "YGCT", "FGC", "FGCT", "CGC", "CGCT", "GCT"}
+)
+
+// knowJstat gives a table that jstat wrote what its header does not say.
+func knowJstat(s *sheet) {
+	sizes := slices.Contains(s.header, "OU") && slices.Contains(s.header, "OC")
+	if !slices.Contains(s.header, "YGC") || !slices.Contains(s.header, "GCT") || !sizes && !slices.Contains(s.header, "O") {
+		return
+	}
+	s.format = "table of jstat"
+	if s.header[0] == "Timestamp" { // jstat -t
+		s.header[0] = "elapsed_s"
+	}
+	s.ignore = map[string]string{}
+	for _, name := range jstatCounted {
+		s.ignore[name] = "a counter"
+	}
+	if sizes {
+		s.bases = map[string]base{}
+		for _, name := range jstatSizes {
+			s.bases[name] = base{1 << 10, "bytes"}
+		}
+	}
+}
