@@ -20,6 +20,7 @@ type Holder struct {
 	Finalizer string  // the type of the objects that have the finalizer, as in *app.Conn; "" for all else
 	Objects   int     // that were looked at
 	Share     float64 // of them that it holds at least, 0 to 1
+	Path      []Step  // from it to them, as most of them have it; nil where there was no time for it
 }
 
 // SendsTime is what timers call that have a channel, as those of time.After and time.NewTicker.
@@ -240,6 +241,7 @@ const minVotes = 3
 // verdict names what holds most of the objects.
 func (s *search) verdict(ctx context.Context, rootOf func(*node) *root) (best Holder, ok bool) {
 	holders := make(map[string]*Holder)
+	held := make(map[string][]*node)
 	for _, o := range s.objects {
 		r := o.nearest(rootOf)
 		if r == nil {
@@ -256,16 +258,22 @@ func (s *search) verdict(ctx context.Context, rootOf func(*node) *root) (best Ho
 		if holders[key] == nil {
 			holders[key] = &h
 		}
-		holders[key].Objects++
+		held[key] = append(held[key], o)
 	}
-	for _, h := range holders {
-		if h.Objects > best.Objects {
-			best = *h
+	most := ""
+	for key := range holders {
+		if len(held[key]) > len(held[most]) {
+			most = key
 		}
 	}
-	held := best.Objects
-	best.Objects, best.Share = len(s.objects), float64(held)/float64(len(s.objects))
-	return best, held >= minVotes && best.Share > .5
+	votes := held[most]
+	best.Objects, best.Share = len(s.objects), float64(len(votes))/float64(len(s.objects))
+	if len(votes) < minVotes || best.Share <= .5 {
+		return best, false
+	}
+	h := *holders[most]
+	h.Objects, h.Share, h.Path = best.Objects, best.Share, tracer{s, rootOf}.path(ctx, votes)
+	return h, true
 }
 
 // holderOf names a root; nothing where it is gone, or tells nothing.

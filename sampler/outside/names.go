@@ -18,6 +18,7 @@ type names struct {
 	pointers  []pointer
 	debug     debugInfo
 	debugRead bool
+	described described
 	pause     func()
 }
 
@@ -59,11 +60,21 @@ func (n *names) isRoot(at uint64) bool {
 
 // variable names the variable at an address, with the field where its type is known; none where it tells nothing.
 func (n *names) variable(at uint64) Holder {
+	name, of, from := n.owner(at)
+	if name == "" {
+		return Holder{}
+	}
+	return n.field(name, of, from, at)
+}
+
+// owner returns the name of the variable that has an address, "" where it tells nothing, and what is there: its type, 0
+// where that is not known, and where it begins.
+func (n *names) owner(at uint64) (name string, of dwarf.Offset, from uint64) {
 	if name, from, ok := n.symbol(at); ok {
 		if !tells(name) {
-			return Holder{}
+			return "", 0, 0
 		}
-		return n.field(name, n.typeOf(name), from, at)
+		return name, n.typeOf(name), from
 	}
 	// What a variable points to from the start has no name of its own.
 	i, found := slices.BinarySearchFunc(n.nameless(), at, func(p pointer, at uint64) int { return cmp.Compare(p.to, at) })
@@ -71,19 +82,19 @@ func (n *names) variable(at uint64) Holder {
 		i--
 	}
 	if i < 0 {
-		return Holder{}
+		return "", 0, 0
 	}
 	p := n.pointers[i]
 	name, from, ok := n.symbol(p.from)
 	if !ok || !tells(name) || from != p.from {
-		return Holder{}
+		return "", 0, 0
 	}
 	kind, ok := n.debug.typeAt(n.typeOf(name))
 	size, known := n.debug.sizeOf(kind.of)
 	if !ok || !known || kind.tag != dwarf.TagPointerType || at >= p.to+size {
-		return Holder{}
+		return "", 0, 0
 	}
-	return n.field(name, kind.of, p.to, at)
+	return name, kind.of, p.to
 }
 
 // pointer is a variable that points to another place among the variables.
@@ -195,9 +206,22 @@ func (n *names) entries(kind string, at uint64) int64 {
 
 // typeOf returns the type of a variable from what debuggers read; 0 where that is not there.
 func (n *names) typeOf(name string) dwarf.Offset {
+	n.readDebugInfo()
+	return n.debug.variable(name)
+}
+
+func (n *names) readDebugInfo() {
 	if !n.debugRead {
 		n.debugRead = true
 		n.debug, _ = n.table.image.debugInfo(n.pause)
 	}
-	return n.debug.variable(name)
+}
+
+// word reads a word of the memory; 0 where it cannot be read.
+func (n *names) word(at uint64) uint64 {
+	var b [8]byte
+	if !n.readSome(at, b[:]) {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(b[:])
 }

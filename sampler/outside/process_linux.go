@@ -360,7 +360,7 @@ func searchOwn(ctx context.Context, of func(*Process) (wanted, error)) (*Holder,
 			cancel()
 		}
 	})
-	if spent {
+	if spent && held == nil {
 		return nil, fmt.Errorf("to look through this memory takes more than %s of processor time", longestOwn)
 	}
 	return held, err

@@ -27,6 +27,7 @@ type target struct {
 	layout   layout
 	waits    []string
 	usesLink bool // of the architecture
+	headers  bool // large objects with pointers begin with their type
 	table    *lineTable
 	module   module
 	places   map[string]uint64 // of the runtime's variables that are known
@@ -64,6 +65,7 @@ func newTarget(r reader, file io.ReaderAt, entry uint64, version string) (*targe
 		return nil, err
 	}
 	t.waits = row.Waits
+	t.headers = known && isPlain(version) && releaseOf(version) != "go1.21"
 	symbols := image.symbols(append([]string{moduleSymbol}, variables...)...)
 	if t.table, t.module, err = openTable(image, r, &t.layout, symbols[moduleSymbol]); err != nil {
 		return nil, err

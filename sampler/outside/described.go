@@ -1,0 +1,146 @@
+package outside
+
+import (
+	"bytes"
+	"debug/dwarf"
+	"encoding/binary"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/redact"
+)
+
+// What Go adds to what debuggers read of a type.
+const (
+	attrElement     = dwarf.Attr(0x2902) // of what is in it
+	attrRuntimeType = dwarf.Attr(0x2904) // where the runtime describes it, from the first description on
+)
+
+const (
+	maxTypeText     = 1 << 12
+	maxDescriptions = 1 << 30 // bytes of them
+	maxOccurrences  = 16      // of the number of one, in what debuggers read
+)
+
+// described are the types that the runtime describes, as what is in memory refers to them.
+type described struct {
+	read       bool
+	first, end uint64 // between which the descriptions are; 0 where that is not known
+	known      map[uint64]dwarf.Offset
+}
+
+// typeAt returns the type that the runtime describes at an address; 0 where it does not, or that is not known.
+func (d *described) typeAt(n *names, at uint64) dwarf.Offset {
+	if !d.read {
+		d.read, d.known = true, make(map[uint64]dwarf.Offset)
+		n.readDebugInfo()
+		found := n.table.image.symbols("runtime.types", "runtime.etypes")
+		d.first, d.end = found["runtime.types"], found["runtime.etypes"]
+	}
+	if at <= d.first || at >= d.end || d.end-d.first > maxDescriptions {
+		return 0
+	}
+	of, ok := d.known[at]
+	if !ok {
+		of = n.debug.runtimeType(at-d.first, n.word(at))
+		d.known[at] = of
+	}
+	return of
+}
+
+// runtimeType returns the type that the runtime describes at an offset, with its size; 0 where that is not there. What
+// describes a type begins with its name, before the offset.
+func (d debugInfo) runtimeType(offset, size uint64) (found dwarf.Offset) {
+	var number [8]byte
+	binary.LittleEndian.PutUint64(number[:], offset)
+	if d.data == nil {
+		return 0
+	}
+	from := 0
+	for range maxOccurrences {
+		i := bytes.Index(d.info[from:], number[:])
+		if i < 0 {
+			break
+		}
+		// The name has to go from the begin to the attributes: what lies before the begin would be another type's.
+		for at := from + i - 1; at >= max(0, from+i-maxTypeText); at-- {
+			entry, ok := d.entry(dwarf.Offset(at))
+			if !ok || entry.Val(attrRuntimeType) != offset && entry.Val(attrRuntimeType) != int64(offset) {
+				continue
+			}
+			name, _ := entry.Val(dwarf.AttrName).(string)
+			if has, ok := d.sizeOf(dwarf.Offset(at)); ok && has == size && name != "" && redact.Printable(name) == name {
+				found = dwarf.Offset(at)
+			}
+		}
+		if found != 0 {
+			return found
+		}
+		from += i + 1
+	}
+	return 0
+}
+
+// elementOf returns the type of what is in one; 0 where that is not there.
+func (d debugInfo) elementOf(at dwarf.Offset) dwarf.Offset {
+	entry, ok := d.entry(at)
+	if !ok {
+		return 0
+	}
+	of, _ := entry.Val(attrElement).(dwarf.Offset)
+	return of
+}
+
+// pointee returns what a type points to; 0 where it is no pointer.
+func (d debugInfo) pointee(at dwarf.Offset) dwarf.Offset {
+	if kind, ok := d.plain(at); ok && kind.tag == dwarf.TagPointerType {
+		return kind.of
+	}
+	return 0
+}
+
+// fieldOf returns the type of a field; 0 where there is none.
+func (d debugInfo) fieldOf(at dwarf.Offset, name string) dwarf.Offset {
+	kind, _ := d.plain(at)
+	for _, f := range kind.fields {
+		if f.name == name {
+			return f.of
+		}
+	}
+	return 0
+}
+
+// fieldAt returns the field that an offset is in.
+func (d debugInfo) fieldAt(kind debugType, offset uint64) (debugField, bool) {
+	for _, f := range kind.fields {
+		if size, ok := d.sizeOf(f.of); ok && offset >= f.at && offset-f.at < size {
+			return f, true
+		}
+	}
+	return debugField{}, false
+}
+
+// nameOf returns the name of a type, in Go's words; "" where it has none.
+func (d debugInfo) nameOf(at dwarf.Offset) string {
+	kind, _ := d.typeAt(at)
+	return kind.name
+}
+
+// isDirect reports whether an interface holds a value of a type itself, not a pointer to it.
+func (d debugInfo) isDirect(at dwarf.Offset) bool {
+	for range maxTypes {
+		kind, ok := d.typeAt(at)
+		switch {
+		case !ok:
+			return false
+		case kind.tag == dwarf.TagPointerType, kind.tag == dwarf.TagSubroutineType, kind.tag == dwarf.TagTypedef && strings.HasPrefix(kind.name, "func("):
+			return true
+		case kind.tag == dwarf.TagTypedef, kind.tag == dwarf.TagArrayType && kind.size == 8:
+			at = kind.of
+		case kind.tag == dwarf.TagStructType && len(kind.fields) == 1:
+			at = kind.fields[0].of
+		default:
+			return false
+		}
+	}
+	return false
+}

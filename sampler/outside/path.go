@@ -1,0 +1,262 @@
+package outside
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+
+	"github.com/mdzesseis/leaktrend/sampler/redact"
+)
+
+// Step is one on the way from what keeps memory alive to that memory: first the holder, then objects.
+// What a map, slice or channel is made of is no step of its own.
+type Step struct {
+	Name      string // of the variable, or the function of a closure; "" for what else holds them, and other objects
+	Type      string // in Go's words; "" where it is not known
+	Code      Frame  // of a closure: where it begins; else zero
+	Size      uint64 // bytes that the heap has for the object; 0 for the holder
+	Reference string // what of it leads on, as in ".byID[…].next"; "" for the last one, and where unknown
+	Container string // type of the map, slice, channel or the like that it leads through last; "" for none
+	Entries   int64  // of the container; -1 for none, and where unknown
+	Times     int    // how many alike follow each other here, as in a linked list: 1 or more
+	Share     float64
+	Parts     bool // where the ways of most objects part: what grows is what this step refers to
+}
+
+// sameAs reports whether two steps are alike.
+func (s *Step) sameAs(other *Step) bool {
+	return s.Name == other.Name && s.Type == other.Type && s.Code == other.Code && s.Reference == other.Reference && s.Container == other.Container
+}
+
+const (
+	mostShare   = .8 // of the objects that go through what is common to them
+	maxWayBytes = 256 << 20
+)
+
+// path is the way to one object, as steps.
+type path struct {
+	nodes []*node
+	owner []int // by node: the step that leads on from it
+	steps []Step
+}
+
+// tracer makes paths of what a search has found.
+type tracer struct {
+	*search
+	rootOf func(*node) *root
+}
+
+// way returns the objects from a root to a node, by the shortest way, the node last.
+func (s tracer) way(n *node) []*node {
+	next := map[*node]*node{n: nil}
+	for level := []*node{n}; len(level) > 0; {
+		var further []*node
+		for _, at := range level {
+			if s.rootOf(at) != nil {
+				var all []*node
+				for ; at != nil; at = next[at] {
+					all = append(all, at)
+				}
+				return all
+			}
+			for _, up := range at.up {
+				if _, seen := next[up]; !seen {
+					next[up] = at
+					further = append(further, up)
+				}
+			}
+		}
+		level = further
+	}
+	return nil
+}
+
+// path returns the way that most of some objects have from what keeps them alive; nil where there was no time for it.
+// Their shares are of all objects that were looked at.
+func (s tracer) path(ctx context.Context, objects []*node) []Step {
+	ways := make([][]*node, 0, len(objects))
+	for _, o := range objects {
+		if way := s.way(o); way != nil {
+			ways = append(ways, way)
+		}
+	}
+	places := s.references(ctx, ways)
+	if len(ways) == 0 || ctx.Err() != nil {
+		return nil
+	}
+	paths := make([]path, len(ways))
+	for i, way := range ways {
+		paths[i] = s.describe(way, places)
+	}
+	best, most := 0, 0
+	for i := range paths {
+		alike := 0
+		for j := range paths {
+			if sharedSteps(paths[i].steps, paths[j].steps) == max(len(paths[i].steps), len(paths[j].steps)) {
+				alike++
+			}
+		}
+		if alike > most || alike == most && len(paths[i].steps) < len(paths[best].steps) {
+			best, most = i, alike
+		}
+	}
+	p := &paths[best]
+	for i := range p.steps {
+		by := 0
+		for j := range paths {
+			if sharedSteps(p.steps, paths[j].steps) > i {
+				by++
+			}
+		}
+		p.steps[i].Share = float64(by) / float64(len(s.objects))
+	}
+	p.steps[p.parting(ways)].Parts = true
+	return p.steps
+}
+
+// sharedSteps counts the steps from the root on that are alike.
+func sharedSteps(a, b []Step) (n int) {
+	for n < min(len(a), len(b)) && a[n].sameAs(&b[n]) {
+		n++
+	}
+	return n
+}
+
+// parting returns the step of a path at which the ways part: the last one that leads on from an object which most have.
+func (p *path) parting(ways [][]*node) int {
+	for i := len(p.nodes) - 2; i >= 0; i-- {
+		through := 0
+		for _, way := range ways {
+			if slices.Contains(way[:len(way)-1], p.nodes[i]) {
+				through++
+			}
+		}
+		if float64(through) >= mostShare*float64(len(ways)) {
+			return p.owner[i]
+		}
+	}
+	return 0
+}
+
+// link is one object that points to another one.
+type link struct{ from, to *node }
+
+// references finds where the objects of some ways have what leads on.
+func (s tracer) references(ctx context.Context, ways [][]*node) map[link]uint64 {
+	next := make(map[*node][]*node)
+	var order []*node
+	for _, way := range ways {
+		for i, n := range way[:len(way)-1] {
+			if next[n] == nil {
+				order = append(order, n)
+			}
+			if !slices.Contains(next[n], way[i+1]) {
+				next[n] = append(next[n], way[i+1])
+			}
+		}
+	}
+	found := make(map[link]uint64)
+	read := uint64(0)
+	for _, n := range order {
+		wanted, left := next[n], len(next[n])
+		slices.SortFunc(wanted, func(a, b *node) int { return int(a.base.address()>>3) - int(b.base.address()>>3) })
+		low, high := wanted[0].base.address(), wanted[len(wanted)-1].end.address()
+		end := n.end.address()
+		for from := n.base.address(); from < end && left > 0 && read < maxWayBytes && ctx.Err() == nil; from += chunk {
+			b := s.block[:min(chunk, end-from)]
+			read += uint64(len(b))
+			if !s.readSome(from, b) {
+				continue
+			}
+			for i := 0; i+8 <= len(b); i += 8 {
+				word := binary.LittleEndian.Uint64(b[i:])
+				if word < low || word >= high {
+					continue
+				}
+				for _, to := range wanted {
+					if word < to.base.address() || word >= to.end.address() {
+						continue
+					}
+					if l := (link{n, to}); found[l] == 0 {
+						found[l] = from + uint64(i)
+						left--
+					}
+				}
+			}
+			if s.pause != nil {
+				s.pause()
+			}
+		}
+	}
+	return found
+}
+
+// describe makes steps of a way.
+func (s tracer) describe(way []*node, places map[link]uint64) path {
+	p := path{nodes: way, owner: make([]int, len(way))}
+	var v view
+	add := func(one Step) {
+		one.Times = 1
+		p.steps = append(p.steps, one)
+	}
+	if r := s.rootOf(way[0]); r.variable == 0 {
+		add(Step{Entries: -1})
+		if r.timer != 0 {
+			v.label = "timer"
+		}
+	} else {
+		at := r.variable.address()
+		name, kind, start := s.names.owner(at)
+		add(Step{Name: redact.Printable(name), Type: redact.Printable(s.names.debug.nameOf(kind)), Entries: -1})
+		v = s.lead(&p.steps[0], view{kind: kind, start: start}, at)
+	}
+	for i, n := range way {
+		last := i == len(way)-1
+		v = s.look(v, n)
+		if !v.inside || last {
+			if v.inside && isInside(s.names.debug.nameOf(v.kind)) { // what the container is made of
+				v.label = p.steps[len(p.steps)-1].Container
+			}
+			one := Step{Type: redact.Printable(s.nameOf(&v)), Size: n.end.address() - n.base.address(), Entries: -1}
+			if v.code != nil {
+				one.Name, one.Code = v.code.Function, *v.code
+			}
+			if v.entered && !v.inside {
+				p.steps[len(p.steps)-1].Reference += anyEntry
+			}
+			v.entered = v.entered && v.inside
+			add(one)
+		}
+		p.owner[i] = len(p.steps) - 1
+		if last {
+			break
+		}
+		place, ok := places[link{n, way[i+1]}]
+		if !ok {
+			v = view{inside: v.inside, entered: v.entered}
+			continue
+		}
+		v = s.lead(&p.steps[len(p.steps)-1], v, place)
+	}
+	return p.collapse()
+}
+
+// collapse makes one of steps that are alike and follow each other, as those of a list.
+func (p *path) collapse() path {
+	c := path{nodes: p.nodes, owner: make([]int, len(p.owner))}
+	at := make([]int, len(p.steps)) // where each has gone
+	for i := range p.steps {
+		one := p.steps[i]
+		n := len(c.steps)
+		if n > 0 && i > 1 && i < len(p.steps)-1 && one.Reference != "" && one.sameAs(&c.steps[n-1]) {
+			c.steps[n-1].Times++
+		} else {
+			c.steps = append(c.steps, one)
+		}
+		at[i] = len(c.steps) - 1
+	}
+	for i, owner := range p.owner {
+		c.owner[i] = at[owner]
+	}
+	return c
+}

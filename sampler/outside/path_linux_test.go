@@ -1,0 +1,108 @@
+package outside
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// paths are the ways to what the functions of testdata/holders have allocated: a step a line, with what of it leads on, the
+// container with its entries, and where the ways part.
+var paths = map[string]string{
+	"main.intoMap":       "main.global main.state .byName[…] map[string]*main.item 500 <\nmain.item 1024",
+	"main.intoSlice":     "main.global main.state .all[…] []*main.item 500 <\nmain.item 1024",
+	"main.intoChannel":   "main.global main.state .queue[…] chan *main.item 500 <\nmain.item 1024",
+	"main.intoClosures":  "main.global main.state .hooks[…] []func() int 500 <\nmain.intoClosures.func1 main.go 16\nmain.item 1024",
+	"main.newItem":       "<\nmain.item 1024",
+	"main.intoSyncMap":   "main.global main.state .shared[…] sync.Map <\nmain.item 1024",
+	"main.intoInterface": "main.boxed interface {}\n[]*main.item 24 […] []*main.item 500 <\nmain.item 1024",
+	"main.intoNested":    "main.global main.state .inner.values[…] []interface {} 500 <\nmain.item 1024",
+	"main.intoPointer":   "main.parent main.state .all[…] []*main.item 500 <\nmain.item 1024",
+	"main.intoArray":     "main.pages [4][]*main.item […][…] []*main.item 250 <\nmain.item 1024",
+	"main.intoTimers":    "<\ntimer 112\nmain.intoTimers.func1 main.go 16\nmain.item 1024",
+	"main.intoPool":      "main.pool sync.Pool […] sync.Pool <\nmain.item 1024",
+}
+
+// The way from what keeps memory alive leads through the fields and containers of the program, with their types, and
+// says where what grows is. With LEAKTREND_OUTSIDE by each of its toolchains.
+func TestPaths(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds another program")
+	}
+	needsRow(t)
+	builds := [][]string{{"testdata/holders"}}
+	for _, toolchain := range strings.Fields(os.Getenv(evaluationVar)) {
+		builds = append(builds, []string{"testdata/holders", "GOTOOLCHAIN=" + toolchain})
+	}
+	for _, options := range builds {
+		process := startHolders(t, options)
+		want, got := maps.Clone(paths), make(map[string]string)
+		old := len(options) > 1 && strings.HasPrefix(options[1], "GOTOOLCHAIN=go1.21.")
+		if old || len(options) > 1 && strings.HasPrefix(options[1], "GOTOOLCHAIN=go1.22.") {
+			want["main.intoTimers"] = strings.Replace(want["main.intoTimers"], "112", "80", 1)
+		}
+		for _, function := range []string{"main.newItem", "main.intoClosures", "main.intoTimers"} {
+			if old { // objects do not tell their type
+				want[function] = strings.Replace(want[function], "main.item ", "", 1)
+			}
+		}
+		if raceEnabled { // one goroutine looks for them, slowly
+			maps.DeleteFunc(want, func(function, _ string) bool {
+				return !slices.Contains([]string{"main.intoMap", "main.newItem"}, function)
+			})
+		}
+		for function := range want {
+			got[function] = pathTo(t, process, function)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", options, d)
+		}
+	}
+}
+
+func pathTo(t *testing.T, o *Process, function string) string {
+	t.Helper()
+	h := holderOf(t, o, function)
+	if h == nil {
+		return "nothing"
+	}
+	var lines []string
+	for i := range h.Path {
+		s := &h.Path[i]
+		var words []string
+		add := func(word string) {
+			if word != "" {
+				words = append(words, word)
+			}
+		}
+		add(s.Name)
+		if s.Code.Line > 0 {
+			add(s.Code.File[strings.LastIndexByte(s.Code.File, '/')+1:])
+		}
+		add(s.Type)
+		if s.Size > 0 {
+			add(fmt.Sprint(s.Size))
+		}
+		add(s.Reference)
+		add(s.Container)
+		if s.Entries >= 0 {
+			add(fmt.Sprint(s.Entries))
+		}
+		if s.Times > 1 {
+			add(fmt.Sprintf("x%d", s.Times))
+		}
+		if s.Parts {
+			add("<")
+		}
+		if s.Share <= 0 || s.Share > h.Share {
+			t.Errorf("%s: step %d has %.2f of the objects, all have %.2f", function, i, s.Share, h.Share)
+		}
+		lines = append(lines, strings.Join(words, " "))
+	}
+	return strings.Join(lines, "\n")
+}

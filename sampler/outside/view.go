@@ -1,0 +1,263 @@
+package outside
+
+import (
+	"debug/dwarf"
+	"strings"
+)
+
+// view is as what an object is seen.
+type view struct {
+	kind    dwarf.Offset // of its type; 0 where that is not known
+	start   uint64       // where the first of that type begins
+	array   bool         // there may be several, one after the other
+	inside  bool         // it is a part of a container, and no step of its own
+	entered bool         // no reference has said yet that it leads through the entries of the container
+	element dwarf.Offset // type of what is in the channel that it is a part of
+	label   string       // the name of its type where the type itself does not tell
+	closure bool
+	code    *Frame // of a closure
+}
+
+const (
+	anyEntry  = "[…]" // how a reference leads through the entries of a container
+	minHeader = 512   // bytes of an object that begins with its type, if it has pointers: larger ones, up to
+	maxHeader = 32 << 10
+)
+
+// containers are the beginnings of names of types whose insides tell nothing.
+var containers = []string{"map<", "table<", "groupReference<", "noalg.", "hash<", "bucket<", "hchan<", "waitq<", "sudog<", "runtime.", "internal/", "sync.", "sync/atomic."}
+
+// isInside reports whether a type is what a container is made of.
+func isInside(name string) bool {
+	name = strings.TrimLeft(name, "*")
+	for _, c := range containers {
+		if strings.HasPrefix(name, c) {
+			return true
+		}
+	}
+	return false
+}
+
+func isInterface(name string) bool { return name == "runtime.eface" || name == "runtime.iface" }
+
+// nameOf returns the type of what is seen; "" where it is not known.
+func (s tracer) nameOf(v *view) string {
+	name := s.names.debug.nameOf(v.kind)
+	switch {
+	case v.label != "":
+		return v.label
+	case v.array && v.inside && name != "" && !isInside(name):
+		return "[]" + name
+	}
+	return name
+}
+
+// look finds out what an object is that is not known from what points to it: large ones tell their type, closures their
+// code.
+func (s tracer) look(v view, n *node) view {
+	if v.kind != 0 || v.label != "" {
+		return v
+	}
+	base, size := n.base.address(), n.end.address()-n.base.address()
+	first := s.names.word(base)
+	if f, ok := s.table.find(first); ok && f.entry == first && (v.closure || !v.inside) {
+		if frames, ok := s.table.at(first); ok && len(frames) > 0 {
+			return view{code: &frames[len(frames)-1], entered: v.entered}
+		}
+	}
+	if !s.headers || size <= minHeader || size > maxHeader {
+		return v
+	}
+	kind := s.names.described.typeAt(s.names, first)
+	of, ok := s.names.debug.sizeOf(kind)
+	if kind == 0 || !ok {
+		return v
+	}
+	name := s.names.debug.nameOf(kind)
+	next := view{kind: kind, start: base + 8, array: true, inside: v.inside && isInside(name), entered: v.entered, element: v.element}
+	if of <= (size-8)/2 {
+		next.label = "[]" + name
+	}
+	return next
+}
+
+// follower follows a reference in what is seen to what it leads to.
+type follower struct {
+	*names
+	step    *Step
+	quiet   bool // in the inside of a container
+	entered bool
+	element dwarf.Offset
+	target  uint64
+}
+
+// lead adds to a step how it leads on from a place in what is seen, and returns as what the next object is to be seen.
+func (s tracer) lead(step *Step, v view, place uint64) view {
+	t := follower{names: s.names, step: step, entered: v.entered, element: v.element, target: s.names.word(place)}
+	t.quiet = v.inside && (v.kind == 0 || isInside(t.debug.nameOf(v.kind)))
+	at := v.start
+	size, ok := t.debug.sizeOf(v.kind)
+	switch {
+	case !ok:
+		return t.guess(place)
+	case v.array && place < v.start:
+		at -= (v.start - place + size - 1) / size * size
+	case v.array:
+		at += (place - v.start) / size * size
+	case place < v.start || place-v.start >= size:
+		return t.guess(place)
+	}
+	return t.follow(v.kind, at, place)
+}
+
+// say adds to the reference.
+func (t *follower) say(text string) {
+	if t.entered {
+		t.step.Reference += anyEntry
+		t.entered = false
+	}
+	t.step.Reference += text
+}
+
+// enter goes into a container, which may be what another one is made of.
+func (t *follower) enter(kind string, at uint64) {
+	if !t.quiet {
+		t.say("")
+	}
+	if t.step.Container == "" {
+		t.step.Container, t.step.Entries = kind, t.entries(kind, at)
+	}
+	t.quiet, t.entered = true, true
+}
+
+// to returns as what the object is to be seen that is pointed to, of a type that may be unknown.
+func (t *follower) to(kind dwarf.Offset) view {
+	inside := t.quiet && kind == 0 || isInside(t.debug.nameOf(kind)) && t.step.Container != ""
+	return view{kind: kind, start: t.target, array: inside, inside: inside, entered: t.entered, element: t.element}
+}
+
+// toAll is to for what a container has one after the other.
+func (t *follower) toAll(kind dwarf.Offset) view {
+	v := t.to(kind)
+	v.array, v.inside = true, true
+	return v
+}
+
+// unknown is how an object is seen of which nothing is known.
+func (t *follower) unknown() view {
+	return view{inside: t.quiet, entered: t.entered, element: t.element}
+}
+
+// guess follows a reference from what is not known: an interface tells its type beside it.
+func (t *follower) guess(place uint64) view {
+	if kind := t.described.typeAt(t.names, t.word(place-8)); kind != 0 {
+		return t.value(kind, place)
+	}
+	return t.unknown()
+}
+
+// value follows the second word of an interface, which holds a type.
+func (t *follower) value(kind dwarf.Offset, place uint64) view {
+	t.quiet = false
+	if t.debug.isDirect(kind) {
+		return t.follow(kind, place, place)
+	}
+	return t.to(kind)
+}
+
+// follow goes from a type that begins at an address to the place in it that points on.
+func (t *follower) follow(of dwarf.Offset, at, place uint64) view {
+	unsaid := false // the index of an array, which is that of the container
+	for range maxTypes {
+		kind, ok := t.debug.typeAt(of)
+		if !ok {
+			return t.unknown()
+		}
+		switch kind.tag {
+		case dwarf.TagTypedef:
+			switch {
+			case strings.HasPrefix(kind.name, "map["), strings.HasPrefix(kind.name, "chan "):
+				t.enter(kind.name, at)
+				t.element = t.debug.elementOf(of)
+				return t.to(t.debug.pointee(kind.of))
+			case strings.HasPrefix(kind.name, "func("):
+				return view{closure: true, entered: t.entered}
+			case !t.quiet && isInside(kind.name) && !isInterface(kind.name):
+				t.enter(kind.name, at)
+			}
+			of = kind.of
+		case dwarf.TagStructType:
+			switch {
+			case strings.HasPrefix(kind.name, "[]") && len(kind.fields) > 0:
+				t.enter(kind.name, at)
+				return t.toAll(t.debug.pointee(kind.fields[0].of))
+			case kind.name == "string":
+				return view{label: "string", entered: t.entered}
+			case isInterface(kind.name):
+				return t.inInterface(kind.name, at, place)
+			case !t.quiet && isInside(kind.name):
+				t.enter(kind.name, at)
+			}
+			f, ok := t.debug.fieldAt(kind, place-at)
+			if !ok {
+				return t.guess(place)
+			}
+			if next, ok := t.ofContainer(&kind, f, of, at); ok {
+				return next
+			}
+			switch {
+			case !t.quiet:
+				t.say("." + f.name)
+			case f.name == "key" || f.name == "elem":
+				t.quiet = false
+			case f.name == "keys" || f.name == "values":
+				t.quiet, unsaid = false, true
+			}
+			of, at = f.of, at+f.at
+		case dwarf.TagArrayType:
+			size, ok := t.debug.sizeOf(kind.of)
+			if !ok {
+				return t.guess(place)
+			}
+			if !t.quiet && !unsaid {
+				t.say(anyEntry)
+			}
+			unsaid = false
+			of, at = kind.of, at+(place-at)/size*size
+		case dwarf.TagPointerType:
+			return t.to(kind.of)
+		case dwarf.TagSubroutineType:
+			return view{closure: true, entered: t.entered}
+		default:
+			return t.guess(place)
+		}
+	}
+	return t.unknown()
+}
+
+// ofContainer knows what the types of containers do not tell: the buffer of a channel, and the only group of a small map.
+func (t *follower) ofContainer(kind *debugType, f debugField, of dwarf.Offset, at uint64) (view, bool) {
+	switch {
+	case strings.HasPrefix(kind.name, "hchan<") && f.name == "buf":
+		return t.toAll(t.element), true
+	case strings.HasPrefix(kind.name, "map<") && f.name == "dirPtr":
+		if length, ok := t.debug.offsetIn(of, "dirLen"); !ok || t.word(at+length) != 0 {
+			return view{}, false
+		}
+		groups := t.debug.fieldOf(t.debug.pointee(t.debug.pointee(f.of)), "groups")
+		return t.to(t.debug.pointee(t.debug.fieldOf(groups, "data"))), true
+	}
+	return view{}, false
+}
+
+// inInterface follows the value of an interface.
+func (t *follower) inInterface(name string, at, place uint64) view {
+	kind := t.word(at)
+	if name == "runtime.iface" && kind != 0 {
+		kind = t.word(kind + 8) // of the table of its methods
+	}
+	if known := t.described.typeAt(t.names, kind); known != 0 && place == at+8 {
+		return t.value(known, place)
+	}
+	return t.unknown()
+}
