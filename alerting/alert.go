@@ -251,8 +251,11 @@ type Alert struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Sites       []Site            `json:"sites,omitempty"`
 	Parts       []Part            `json:"parts,omitempty"` // of open_fds, threads and rss_bytes, the most growth first
-	Profiles    []Profile         `json:"profiles,omitempty"`
-	Missing     []Missing         `json:"missing,omitempty"` // evidence that is not there, or not yet
+	// Holder is what keeps most of the descriptors open, as in "main.conns (map[string]net.Conn), 3,204 entries": of those of
+	// packages os and net, by the shortest way to them. Only alerts on open_fds have it.
+	Holder   string    `json:"holder,omitempty"`
+	Profiles []Profile `json:"profiles,omitempty"`
+	Missing  []Missing `json:"missing,omitempty"` // evidence that is not there, or not yet
 }
 
 // Clone returns a copy that shares no memory with a.

@@ -11,7 +11,8 @@ import (
 )
 
 // holder is a ProfileSource that can tell what keeps the live memory of a line alive, as in "main.sessions
-// (map[string]*main.session), 1,204,113 entries"; "" where that is not known. It takes a few seconds at most.
+// (map[string]*main.session), 1,204,113 entries"; "" where that is not known. A line without a file stands for open
+// descriptors, of the kind that its function names as parts do, or of all for "". It takes a few seconds at most.
 type holder interface {
 	Holder(ctx context.Context, line profile.Frame) (string, error)
 }
@@ -41,36 +42,53 @@ var errNoRoom = errors.New("the process is close to a limit of its memory")
 
 // add names what holds the memory of the first of the lines of an alert that have some, once for each finding.
 func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) error {
-	by := h.search.Load()
 	for i := range a.Sites {
 		s := &a.Sites[i]
 		if s.Bytes == 0 {
 			continue
 		}
-		key := a.ID + " " + calledFrom(s)
-		found, known := h.known[key]
-		if !known {
-			if by.here && crowded {
-				return errNoRoom
-			}
-			found.text, found.err = by.find(ctx, profile.Frame{Function: s.Function, File: s.File, Line: s.Line})
-			if found.err != nil && (!by.here || ctx.Err() != nil) {
-				return found.err
-			}
-			if h.known == nil {
-				h.known = make(map[string]answer)
-			}
-			h.known[key] = found
-			if h.order = append(h.order, key); len(h.order) > maxRemembered {
-				delete(h.known, h.order[0])
-				h.order = h.order[1:]
-			}
+		line := profile.Frame{Function: s.Function, File: s.File, Line: s.Line}
+		text, err := h.ask(ctx, a.ID+" "+calledFrom(s), line, crowded)
+		if text != "" {
+			s.Holder = text
+			a.Summary += wording.HolderClause(a)
 		}
-		if found.text != "" {
-			s.Holder = found.text
-			a.Summary += wording.HolderClause(s, i == 0)
-		}
-		return found.err
+		return err
 	}
 	return nil
+}
+
+// addDescriptors names what keeps the descriptors of an alert open, of a kind as the parts have it, once for each finding.
+func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind string, crowded bool) error {
+	text, err := h.ask(ctx, a.ID, profile.Frame{Function: kind}, crowded)
+	if text != "" {
+		a.Holder = text
+		a.Summary += wording.HolderClause(a)
+	}
+	return err
+}
+
+// ask asks what holds what is of a line, unless that is known by a key.
+func (h *holders) ask(ctx context.Context, key string, line profile.Frame, crowded bool) (string, error) {
+	by := h.search.Load()
+	found, known := h.known[key]
+	if known {
+		return found.text, found.err
+	}
+	if by.here && crowded {
+		return "", errNoRoom
+	}
+	found.text, found.err = by.find(ctx, line)
+	if found.err != nil && (!by.here || ctx.Err() != nil) {
+		return "", found.err
+	}
+	if h.known == nil {
+		h.known = make(map[string]answer)
+	}
+	h.known[key] = found
+	if h.order = append(h.order, key); len(h.order) > maxRemembered {
+		delete(h.known, h.order[0])
+		h.order = h.order[1:]
+	}
+	return found.text, found.err
 }

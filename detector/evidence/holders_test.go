@@ -60,7 +60,9 @@ func TestHold(t *testing.T) {
 		},
 		{"not known", "heap_live_bytes", &keeper{}, []alerting.Site{memory}, []string{""}, "", 1, "", false},
 		{"goroutines alone", "goroutines", &keeper{text: cache}, []alerting.Site{goroutines}, []string{""}, "", 0, "", false},
-		{"descriptors", "open_fds", &keeper{text: cache}, []alerting.Site{memory}, []string{""}, "", 0, "", false},
+		{"descriptors", "open_fds", &keeper{text: cache}, []alerting.Site{memory}, []string{"", "of all: " + cache}, "; kept open by " + cache, 1, "", false},
+		{"descriptors, not known", "open_fds", &keeper{}, nil, nil, "", 1, "", false},
+		{"descriptors, off", "open_fds", &keeper{text: cache}, nil, nil, "", 0, "", true},
 		{"no line", "heap_live_bytes", &keeper{text: cache}, nil, nil, "", 0, "", false},
 		{"fault", "heap_live_bytes", &keeper{err: errors.New("gone")}, []alerting.Site{memory}, []string{""}, "", 2, "gone", false},
 		{"off", "heap_live_bytes", &keeper{text: cache}, []alerting.Site{memory}, []string{""}, "", 0, "", true},
@@ -80,6 +82,9 @@ func TestHold(t *testing.T) {
 				var holders []string
 				for _, s := range a.Sites {
 					holders = append(holders, s.Holder)
+				}
+				if a.Holder != "" {
+					holders = append(holders, "of all: "+a.Holder)
 				}
 				if d := cmp.Diff(test.holders, holders); d != "" || a.Summary != test.summary {
 					t.Errorf("summary %q, want %q; holders (-want +got):\n%s", a.Summary, test.summary, d)

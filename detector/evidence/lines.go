@@ -440,10 +440,17 @@ func (l *Lines) NameHolders(find func(ctx context.Context, line profile.Frame) (
 // Holds reports whether it can be told what keeps memory alive.
 func (l *Lines) Holds() bool { return l.holders.search.Load() != nil }
 
-// Hold is a Source: it adds to an alert on memory what keeps alive what the first of its lines has allocated.
+// Hold is a Source: it adds to an alert on memory what keeps alive what the first of its lines has allocated, and to one on
+// descriptors what keeps them open.
 func (l *Lines) Hold(ctx context.Context, a *alerting.Alert) error {
 	now := l.monitor.View()
-	if i, known := kindOf(a.Resource); !l.Holds() || !known || i != heapSites || a.Resource == sampler.OpenFDs || !now.Config.Holders {
+	i, known := kindOf(a.Resource)
+	switch {
+	case !l.Holds() || !now.Config.Holders:
+		return nil
+	case a.Resource == sampler.OpenFDs:
+		return l.holders.addDescriptors(ctx, a, l.tracer.parts.most(ctx, a), now.Crowded)
+	case !known || i != heapSites:
 		return nil
 	}
 	return l.holders.add(ctx, a, now.Crowded)

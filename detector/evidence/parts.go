@@ -177,6 +177,17 @@ func (p *Parts) find(ctx context.Context, a *alerting.Alert, most int) (g partsG
 	return g, nil
 }
 
+// most returns what most of the descriptors are that an alert is on, as in tcp; "" where none is, or that is not known.
+func (p *Parts) most(ctx context.Context, a *alerting.Alert) string {
+	if p == nil {
+		return ""
+	}
+	if grown, err := p.find(ctx, a, maxRead); err == nil && len(grown.parts) > 0 && grown.parts[0].Share > .5 {
+		return grown.parts[0].What
+	}
+	return ""
+}
+
 // Add is a Source: it adds the parts that grew, and the first of them to the summary.
 func (p *Parts) Add(ctx context.Context, a *alerting.Alert) error {
 	grown, err := p.find(ctx, a, maxReadForAlert)

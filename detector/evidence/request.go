@@ -59,6 +59,9 @@ func (r *request) deliver() alerting.Alert {
 // amount tells how much evidence there is: it grows with all that is added.
 func (r *request) amount() int {
 	n := len(r.alert.Sites) + len(r.alert.Parts) + len(r.alert.Profiles)
+	if r.alert.Holder != "" {
+		n++
+	}
 	for i := range r.alert.Sites {
 		if r.alert.Sites[i].Holder != "" {
 			n++

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A service names the global map that keeps its memory alive, and the goroutine, at the line
-// that has it, not where it waits. What searches keeps nothing.
+// A service names the global map that keeps its memory alive, and the goroutine, at the line that has it, not where it
+// waits, and what keeps its files open. What searches keeps nothing.
 func TestFind(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a program")
@@ -27,7 +27,8 @@ func TestFind(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = "open: main.sessions (map[int]*main.session), 8,192 entries\n" +
-		"keep: the goroutine at main.work main.go:45\n"
+		"keep: the goroutine at main.work main.go:45\n" +
+		"files: main.files (map[int]*os.File), 64 entries\n"
 	if got := regexp.MustCompile(` /\S*/`).ReplaceAllString(string(out), " "); got != want {
 		t.Errorf("%s\nwant:\n%s", got, want)
 	}

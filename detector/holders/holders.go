@@ -15,13 +15,31 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
+// The objects of Go that have a descriptor. A finalizer closes them.
+const (
+	socket = "*net.netFD"
+	file   = "*os.file"
+)
+
+// kinds are what packages net and os open, by what it is among the parts of descriptors. Others, as those of an event poll,
+// have no object of Go.
+var kinds = map[string][]string{
+	"": {socket, file}, "tcp": {socket}, "udp": {socket}, "unix": {socket}, "raw": {socket}, "icmp": {socket}, "socket": {socket, file},
+	"file": {file}, "directory": {file}, "device": {file}, "fifo": {file}, "pipe": {file}, "inotify": {file},
+	"deleted file": {file}, "deleted directory": {file}, "deleted fifo": {file},
+}
+
 // Find names what keeps alive most of the memory of this process that a line has allocated; "" where that is not known. Of
-// a line without a file it names what keeps open the descriptors of the kind that is its function: outside.Sockets,
-// outside.Files, or "" for all that packages os and net have opened. It reads the memory of the process as another one would, stops nothing, and takes 2 s
-// of processor time at most. It needs Linux.
+// a line without a file it names what keeps descriptors open: those of the kind that is its function, as in tcp, or all
+// that packages os and net have opened for "". It reads the memory of the process as another one would, stops nothing, and
+// takes 2 s of processor time at most. It needs Linux.
 func Find(ctx context.Context, line profile.Frame) (string, error) {
 	if line.File == "" {
-		return found(outside.OwnDescriptorHolder(ctx, line.Function))
+		types, ok := kinds[line.Function]
+		if !ok {
+			return "", nil
+		}
+		return found(outside.OwnFinalizedHolder(ctx, types...))
 	}
 	return found(outside.OwnHolder(ctx, allocates(line)))
 }
@@ -29,7 +47,11 @@ func Find(ctx context.Context, line profile.Frame) (string, error) {
 // Of is Find for another process.
 func Of(ctx context.Context, process *outside.Process, line profile.Frame) (string, error) {
 	if line.File == "" {
-		return found(process.DescriptorHolder(ctx, line.Function))
+		types, ok := kinds[line.Function]
+		if !ok {
+			return "", nil
+		}
+		return found(process.FinalizedHolder(ctx, types...))
 	}
 	return found(process.Holder(ctx, allocates(line)))
 }
@@ -61,7 +83,7 @@ func lineOf(stack []outside.Frame, kind profile.Kind) profile.Frame {
 func describe(held *outside.Holder) string {
 	count := sampler.Resource{}.Format(float64(held.Entries))
 	switch {
-	case held.Timer == outside.SendsTime:
+	case held.Timer == "time.sendTime":
 		return count + " timers that have a channel"
 	case held.Timer != "":
 		return count + " timers that call " + held.Timer

@@ -16,7 +16,7 @@ func TestDescribe(t *testing.T) {
 		{outside.Holder{Variable: "main.pool", Type: "sync.Pool", Entries: -1}, "main.pool (sync.Pool)"},
 		{outside.Holder{Variable: "main.list", Entries: -1}, "main.list"},
 		{outside.Holder{Timer: "app.(*Session).expire", Entries: 12000}, "12,000 timers that call app.(*Session).expire"},
-		{outside.Holder{Timer: outside.SendsTime, Entries: 500}, "500 timers that have a channel"},
+		{outside.Holder{Timer: "time.sendTime", Entries: 500}, "500 timers that have a channel"},
 		{outside.Holder{Finalizer: "*app.Conn", Entries: 3204}, "the finalizers of 3,204 *app.Conn"},
 		{outside.Holder{Entries: -1, Frames: stack}, "the goroutine at main.work /src/main.go:88"},
 	} {

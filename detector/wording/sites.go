@@ -73,13 +73,21 @@ func oneOf(all []alerting.Site) string {
 	return strings.Join(places, ", ")
 }
 
-// HolderClause tells in words what keeps alive what a site has allocated; which says which, where that is not the first of
-// the alert.
-func HolderClause(s *alerting.Site, first bool) string {
-	if first {
-		return ", kept by " + s.Holder
+// HolderClause tells in words what keeps alive what a site of an alert has allocated, or the descriptors open that it is on.
+func HolderClause(a *alerting.Alert) string {
+	if a.Holder != "" {
+		return "; kept open by " + a.Holder
 	}
-	return "; what " + Place(s) + " allocated is kept by " + s.Holder
+	for i := range a.Sites {
+		switch s := &a.Sites[i]; {
+		case s.Holder == "":
+		case i == 0:
+			return ", kept by " + s.Holder
+		default:
+			return "; what " + Place(s) + " allocated is kept by " + s.Holder
+		}
+	}
+	return ""
 }
 
 // isMemory reports whether the lines of a resource are those of live memory.

@@ -170,7 +170,7 @@ func (s *search) readSpecials(ctx context.Context, of map[uint64]bool) (sampled 
 					sampled = append(sampled, one.of.start+offset)
 				}
 				if parts[i].read {
-					s.noteFinalizer(one.of.start+offset, b)
+					s.roots.noteFinalizer(one.of.start+offset, b)
 				}
 			}
 			if one.at = binary.LittleEndian.Uint64(b[l.nextSpecial:]); one.at != 0 {
@@ -247,4 +247,32 @@ func (s *search) words(ctx context.Context, from, to uint64, take func(place uin
 			s.pause()
 		}
 	}
+}
+
+// readProcessors leaves out what belongs to the scheduler: it has everything, and holds nothing. It keeps the timers.
+// False where it is not known.
+func (s *search) readProcessors() bool {
+	var head [16]byte
+	if at := s.places[processors]; at == 0 || !s.readSome(at, head[:]) {
+		return false
+	}
+	n := binary.LittleEndian.Uint64(head[8:])
+	if n == 0 || n > maxProcessors {
+		return false
+	}
+	list := make([]byte, 8*n)
+	if !s.readSome(binary.LittleEndian.Uint64(head[:]), list) {
+		return false
+	}
+	for ; len(list) >= 8; list = list[8:] {
+		at := binary.LittleEndian.Uint64(list)
+		base, _, ok := s.object(at)
+		if !ok {
+			return false
+		}
+		s.nodes[hide(base)] = new(node)
+		s.roots.readTimers(at)
+	}
+	slices.Sort(s.roots.timers)
+	return true
 }

@@ -32,11 +32,11 @@ var ways = map[string]string{
 	"main.intoPool":          "main.pool sync.Pool",
 }
 
-// descriptorHolders are what keeps its descriptors open, by their kind: of all, two thirds are sockets.
+// descriptorHolders are what keeps its descriptors open, by the types of their objects: of all, two thirds are sockets.
 var descriptorHolders = map[string]string{
-	"":      "main.global.conns map[string]net.PacketConn 200",
-	Sockets: "main.global.conns map[string]net.PacketConn 200",
-	Files:   "main.global.files map[string]*os.File 100",
+	"*net.netFD":          "main.global.conns map[string]net.PacketConn 200",
+	"*os.file":            "main.global.files map[string]*os.File 100",
+	"*net.netFD *os.file": "main.global.conns map[string]net.PacketConn 200",
 }
 
 // What keeps memory alive is named for the ways in which services hold it, or nothing is: never another one. With
@@ -62,13 +62,13 @@ func TestHolders(t *testing.T) {
 		for function := range want {
 			got[function] = heldBy(t, process, function)
 		}
-		for kind, held := range descriptorHolders {
-			want[kind] = held
-			h, err := process.DescriptorHolder(t.Context(), kind)
+		for types, held := range descriptorHolders {
+			want[types] = held
+			h, err := process.FinalizedHolder(t.Context(), strings.Fields(types)...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got[kind] = heldAs(h)
+			got[types] = heldAs(h)
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", options, d)

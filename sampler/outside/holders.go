@@ -14,8 +14,8 @@ type Holder struct {
 	Type     string  // of the variable, as in map[string]*app.Session; "" where unknown
 	Entries  int64   // of a map, slice or channel, or how many timers or finalizers; -1 where it is none, or unknown
 	Frames   []Frame // of the goroutine, from the function that holds them, innermost first; nil for all else
-	// Timer is the function that the timers call, as in app.(*Session).expire; SendsTime for those that have a channel. It
-	// is "" for all else. Timers and finalizers are what holds the objects where nothing else does.
+	// Timer is the function that the timers call, as in app.(*Session).expire; time.sendTime for those that have a channel.
+	// It is "" for all else. Timers and finalizers are what holds the objects where nothing else does.
 	Timer     string
 	Finalizer string  // the type of the objects that have the finalizer, as in *app.Conn; "" for all else
 	Objects   int     // that were looked at
@@ -23,26 +23,24 @@ type Holder struct {
 	Path      []Step  // from it to them, as most of them have it; nil where there was no time for it
 }
 
-// SendsTime is what timers call that have a channel, as those of time.After and time.NewTicker.
-const SendsTime = "time.sendTime"
-
-// wanted is whose holders are looked for: what some buckets of the heap's profile have sampled, else all that has a
-// descriptor of a kind.
+// wanted is whose holders are looked for: what some buckets of the heap's profile have sampled, else all objects of some
+// types that have a finalizer.
 type wanted struct {
-	buckets map[uint64]bool // nil for descriptors
-	kind    string
+	buckets map[uint64]bool // nil for types
+	types   []string
 }
 
 // findHolder looks for what holds some objects, by the shortest way. ok is false where it is not found, or most are held by
 // different ones. pause is called after each chunk of the memory; it may be nil.
 func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Holder, ok bool) {
 	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk), pause: pause}
+	s.roots.target = t
 	if s.names = readNames(t, pause); !s.readSpans(ctx) || !s.forget() {
 		return h, false
 	}
 	all := s.readSpecials(ctx, of.buckets)
 	if of.buckets == nil {
-		all = s.descriptors(of.kind)
+		all = s.roots.of(of.types)
 	}
 	if !s.ask(all) {
 		return h, false
@@ -86,7 +84,7 @@ func weak(n *node) *root { return cmp.Or(n.root, n.weak) }
 // fromTimers looks for timers in the frontier.
 func (s *search) fromTimers() {
 	for _, n := range s.frontier {
-		if at, ok := s.timerIn(n); ok {
+		if at, ok := s.roots.timerIn(n); ok {
 			n.weak = &root{timer: hide(at)}
 		}
 	}
@@ -206,7 +204,7 @@ func (s *search) fromHeap(ctx context.Context) {
 			}
 			if !slices.Contains(n.up, holder) {
 				n.up = append(n.up, holder)
-				if i, ok := s.finalizerIn(base, end); ok && n.weak == nil {
+				if i, ok := s.roots.finalizerIn(base, end); ok && n.weak == nil {
 					n.weak = &root{finalizer: i}
 				}
 			}
@@ -284,9 +282,9 @@ func (s *search) holderOf(ctx context.Context, r *root) Holder {
 	case r.variable != 0:
 		return s.names.variable(r.variable.address())
 	case r.timer != 0:
-		return s.byTimer(ctx, r.timer.address())
+		return s.roots.byTimer(ctx, r.timer.address(), s.pause)
 	}
-	return s.byFinalizer(s.roots.finalizers[r.finalizer])
+	return s.roots.byFinalizer(s.roots.finalizers[r.finalizer])
 }
 
 // standsAt returns the stack of a goroutine from the function that holds the object to the outermost; nil where it has

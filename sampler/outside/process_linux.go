@@ -286,10 +286,10 @@ func (p *Process) Holder(ctx context.Context, from func(stack []Frame) bool) (*H
 	return p.search(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from) })
 }
 
-// DescriptorHolder returns what keeps the descriptors open that the program has by packages os and net: Sockets, Files, or
-// all for "". It looks as Holder does, from all of them.
-func (p *Process) DescriptorHolder(ctx context.Context, kind string) (*Holder, error) {
-	return p.search(ctx, func(*Process) (wanted, error) { return wanted{kind: kind}, nil })
+// FinalizedHolder returns what keeps the objects of some types alive that have a finalizer, as all of types *os.file and
+// *net.netFD that are open. It looks as Holder does, but from all of them.
+func (p *Process) FinalizedHolder(ctx context.Context, types ...string) (*Holder, error) {
+	return p.search(ctx, func(*Process) (wanted, error) { return wanted{types: types}, nil })
 }
 
 func (p *Process) search(ctx context.Context, of func(*Process) (wanted, error)) (*Holder, error) {
@@ -342,9 +342,9 @@ func OwnHolder(ctx context.Context, from func(stack []Frame) bool) (*Holder, err
 	return searchOwn(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from) })
 }
 
-// OwnDescriptorHolder is DescriptorHolder for the process that calls it, within the bounds of OwnHolder.
-func OwnDescriptorHolder(ctx context.Context, kind string) (*Holder, error) {
-	return searchOwn(ctx, func(*Process) (wanted, error) { return wanted{kind: kind}, nil })
+// OwnFinalizedHolder is FinalizedHolder for the process that calls it, within the bounds of OwnHolder.
+func OwnFinalizedHolder(ctx context.Context, types ...string) (*Holder, error) {
+	return searchOwn(ctx, func(*Process) (wanted, error) { return wanted{types: types}, nil })
 }
 
 func searchOwn(ctx context.Context, of func(*Process) (wanted, error)) (*Holder, error) {

@@ -48,8 +48,8 @@ func (p *Process) Holder(context.Context, func([]Frame) bool) (*Holder, error) {
 // OwnHolder returns ErrNotGo.
 func OwnHolder(context.Context, func([]Frame) bool) (*Holder, error) { return nil, ErrNotGo }
 
-// DescriptorHolder returns ErrGone.
-func (p *Process) DescriptorHolder(context.Context, string) (*Holder, error) { return nil, ErrGone }
+// FinalizedHolder returns ErrGone.
+func (p *Process) FinalizedHolder(context.Context, ...string) (*Holder, error) { return nil, ErrGone }
 
-// OwnDescriptorHolder returns ErrNotGo.
-func OwnDescriptorHolder(context.Context, string) (*Holder, error) { return nil, ErrNotGo }
+// OwnFinalizedHolder returns ErrNotGo.
+func OwnFinalizedHolder(context.Context, ...string) (*Holder, error) { return nil, ErrNotGo }

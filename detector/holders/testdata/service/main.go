@@ -1,4 +1,4 @@
-// Command service keeps the memory of two lines alive, and says what the search for it finds; with a second argument also
+// Command service keeps the memory of two lines alive and files open, and says what the search for it finds; with a second argument also
 // the longest stall of a goroutine that ticks each millisecond. The first one is how many megabytes it holds.
 package main
 
@@ -49,6 +49,18 @@ func work(ready chan<- struct{}, end <-chan struct{}) {
 //go:noinline
 func wait(end <-chan struct{}) { <-end }
 
+var files = make(map[int]*os.File)
+
+func openFiles() {
+	for n := range 64 {
+		file, err := os.Open(os.DevNull)
+		if err != nil {
+			panic(err)
+		}
+		files[n] = file
+	}
+}
+
 func lines() map[string]profile.Frame {
 	all := make(map[string]profile.Frame)
 	p, err := profile.NewSelf().Profile(context.Background(), profile.Heap)
@@ -93,9 +105,11 @@ func main() {
 	ready, end := make(chan struct{}), make(chan struct{})
 	go work(ready, end)
 	<-ready
+	openFiles()
 	runtime.GC()
 	at := lines()
-	for _, of := range []string{"open", "keep"} {
+	at["files"] = profile.Frame{Function: "device"}
+	for _, of := range []string{"open", "keep", "files"} {
 		var text string
 		search := func() { text, err = holders.Find(context.Background(), at[of]) }
 		if len(os.Args) > 2 {
