@@ -28,6 +28,7 @@ func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
 		shapes[col] = s.shapeOf(col)
 	}
 	knowNode(s, shapes)
+	knowGo(s)
 	line, err := s.findTime(g, shapes, o)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -293,11 +294,18 @@ func readGraphite(t *input) (*gathered, error) {
 		}
 		line := promtext.Line{Name: []byte(target.Target)}
 		for _, pair := range target.Datapoints {
-			if pair[0] == nil || pair[1] == nil || *pair[1] < 0 || *pair[1] >= scan.EndOfTime {
+			if pair[0] == nil || pair[1] == nil {
+				continue
+			}
+			at := *pair[1]
+			if at >= scan.EndOfTime { // in milliseconds, as Grafana's sources of JSON have them
+				at /= 1000
+			}
+			if at < 0 || at >= scan.EndOfTime {
 				continue
 			}
 			line.Value = *pair[0]
-			m.add(&line, int64(*pair[1]*1e9))
+			m.add(&line, int64(math.Round(at*1e3))*1e6)
 		}
 		return nil
 	})

@@ -11,6 +11,9 @@ import (
 // pair is a name and a value as loggers write them: rss=12kB, msg="a text".
 var pair = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.%/-]*)=("(?:[^"\\]|\\.)*"|[^\s,;]*)`)
 
+// spaced is a name and a number as people print them: Alloc = 12 MiB, RSS: 12.5 MB.
+var spaced = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_]*)(?: = |: )(-?\d[\d.]*(?: ?[KMGTkmgt]i?[Bb]\b| ?%)?)(?:[\s,;|)]|$)`)
+
 // isPairs reports whether the first lines of a log have numbers by name in them, and a time.
 func isPairs(start []byte) bool {
 	n := 0
@@ -43,6 +46,11 @@ func pairsOf(line string) (at string, pairs [][2]string) {
 	}
 	for _, m := range pair.FindAllStringSubmatch(line, -1) {
 		pairs = append(pairs, [2]string{m[1], strings.Trim(m[2], `"`)})
+	}
+	if len(pairs) == 0 && at != "" {
+		for _, m := range spaced.FindAllStringSubmatch(line, -1) {
+			pairs = append(pairs, [2]string{m[1], m[2]})
+		}
 	}
 	return at, pairs
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
@@ -186,10 +187,30 @@ func flatten(prefix string, raw json.RawMessage, put func(key, value string), li
 			}
 		case '[':
 			lists(name, value)
+		case '"':
+			if inner, ok := objectIn(value); ok {
+				if err := flatten(name+".", inner, put, lists); err != nil {
+					return err
+				}
+				continue
+			}
+			put(name, cellOf(value))
 		default:
 			put(name, cellOf(value))
 		}
 	}
 	_, err = dec.Token()
 	return err
+}
+
+// objectIn returns the object that a text is, as in the logs of containers.
+func objectIn(text json.RawMessage) (object json.RawMessage, ok bool) {
+	if !bytes.HasPrefix(text, []byte(`"{\"`)) {
+		return nil, false
+	}
+	var s string
+	if json.Unmarshal(text, &s) != nil || !json.Valid([]byte(s)) {
+		return nil, false
+	}
+	return json.RawMessage(strings.TrimSpace(s)), true
 }

@@ -120,7 +120,7 @@ func numbered(s *sheet, shapes []shape, roles []role) (cols []int) {
 func numbersProcesses(name string) bool {
 	list := words(name)
 	return len(list) > 0 && slices.Contains([]string{
-		"worker", "shard", "node", "core", "thread", "replica", "partition", "rank", "slot", "task", "job", "process", "proc", "instance", "container", "child", "unit",
+		"worker", "shard", "node", "core", "thread", "replica", "partition", "rank", "slot", "task", "job", "process", "proc", "instance", "container", "child", "unit", "index", "gpu", "device",
 	}, list[len(list)-1])
 }
 

@@ -2,6 +2,7 @@ package recording
 
 import (
 	"bytes"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,13 +11,32 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
-const statusFormat = "loop around a file of /proc"
+const statusFormat = "names and values under a date"
 
-// statusLine is a line as /proc/PID/status, smaps_rollup and meminfo have them.
-var statusLine = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_()]*):\s+(\S+)(?: (kB))?(?:\s.*)?$`)
+// statusLine is a line as /proc/PID/status, smaps_rollup and meminfo have them, or INFO of Redis; countLine one that is
+// a number alone, as of ls | wc -l.
+var (
+	statusLine = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_()]*):\s+(\S+)(?: (kB))?(?:\s.*)?$|^([a-z][a-z0-9_]*):(\S*)$`)
+	countLine  = regexp.MustCompile(`^\d{1,8}$`)
+)
 
-// isStatus reports whether a text is a loop around a file of /proc: the date, then lines with a name, a colon and a
-// number.
+// statusPair returns the name and the value of a line, and whether it is in kB.
+func statusPair(text string) (name, value string, kb, ok bool) {
+	if countLine.MatchString(text) {
+		return "value", text, false, true
+	}
+	m := statusLine.FindStringSubmatch(text)
+	switch {
+	case m == nil:
+		return "", "", false, false
+	case m[1] == "":
+		return m[4], m[5], false, true
+	}
+	return m[1], m[2], m[3] == "kB", true
+}
+
+// isStatus reports whether a text is a loop around date and a file of /proc, INFO of Redis or a count: the date, then
+// lines with a name, a colon and a number, or with a number alone.
 func isStatus(start []byte) bool {
 	n, dated, sizes := 0, false, false
 	for line := range bytes.Lines(start) {
@@ -26,8 +46,8 @@ func isStatus(start []byte) bool {
 		text := strings.TrimSpace(string(line))
 		if at, rest := leadingInstant(text); !at.IsZero() && rest == "" {
 			dated = true
-		} else if m := statusLine.FindStringSubmatch(text); m != nil {
-			_, number := scan.ParseAmount(m[2], scan.Thousands)
+		} else if _, value, _, ok := statusPair(text); ok {
+			_, number := scan.ParseAmount(value, scan.Thousands)
 			sizes = sizes || number
 		}
 	}
@@ -43,6 +63,7 @@ func readStatus(t *input, o Options) (*gathered, error) {
 		at   time.Time
 		row  []string
 		seen = map[string]bool{}
+		read int
 	)
 	flush := func() {
 		if len(seen) > 0 {
@@ -62,25 +83,31 @@ func readStatus(t *input, o Options) (*gathered, error) {
 			row = s.cell(nil, "time", at.Format(time.RFC3339Nano))
 			continue
 		}
-		m := statusLine.FindStringSubmatch(text)
-		if m == nil || at.IsZero() {
+		name, value, kb, ok := statusPair(text)
+		if text[0] == '#' { // a heading of Redis
+			continue
+		}
+		if !ok || at.IsZero() {
 			if !slices.ContainsFunc([]string{"State", "Groups", "Cpus", "Mems"}, func(p string) bool { return strings.HasPrefix(text, p) }) {
 				faults.fault(number, "%s: neither a date nor a name with a value: skipped", scan.Shown([]byte(text)))
 			}
 			continue
 		}
-		name, value := m[1], m[2]
+		read++
 		if seen[name] {
 			flush()
 		}
 		if _, number := scan.ParseAmount(value, scan.Thousands); !number && name != "Name" {
 			continue
 		}
-		if seen[name] = true; m[3] == "kB" { // of 1024 bytes
+		if seen[name] = true; kb { // of 1024 bytes
 			value += " KiB"
 		}
 		row = s.cell(row, name, value)
 	}
 	flush()
+	if faults.faults > read {
+		return nil, fmt.Errorf("no samples: dates with lines under them in no format that leaktrend knows; the first: %w", faults.errs[0])
+	}
 	return s.finish(t, &faults, o)
 }

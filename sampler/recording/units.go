@@ -81,6 +81,25 @@ func knowNode(s *sheet, shapes []shape) {
 	}
 }
 
+// goCounted are fields of Go's runtime.MemStats that only count.
+var goCounted = []string{"TotalAlloc", "Mallocs", "Frees", "Lookups", "NumGC", "NumForcedGC", "PauseTotalNs"}
+
+// knowGo sets the counters of a runtime.MemStats aside: none of them falls, and no name says so.
+func knowGo(s *sheet) {
+	last := func(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
+	if !slices.ContainsFunc(s.header, func(name string) bool { return last(name) == "TotalAlloc" }) {
+		return
+	}
+	for _, name := range s.header {
+		if slices.Contains(goCounted, last(name)) {
+			if s.ignore == nil {
+				s.ignore = map[string]string{}
+			}
+			s.ignore[name] = "a counter"
+		}
+	}
+}
+
 // headerUnit returns the unit that a name ends with or has in brackets, and the factor to it. Kilobytes of headers are
 // those of ps and top, of 1024.
 func headerUnit(name string) (factor float64, unit string) {

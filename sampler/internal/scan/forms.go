@@ -33,7 +33,8 @@ var layouts = []string{
 	"Mon 2 Jan 2006 15:04:05 PM", "Mon 2 Jan 2006 03:04:05 PM MST", "Mon Jan 2 03:04:05 PM 2006", "Mon Jan 2 03:04:05 PM MST 2006", // date, of other locales
 	"2 January 2006 15:04:05", "2 January 2006 15:04", "January 2 2006 15:04:05", "January 2 2006 15:04", "January 2 2006 3:04 PM",
 	"2 Jan 2006 15:04:05", "2 Jan 2006 15:04:05 MST", "2 Jan 2006 15:04:05 -0700", "2 Jan 2006 15:04",
-	"2-Jan-2006 15:04:05", "2/Jan/2006:15:04:05 -0700",
+	"2-Jan-2006 15:04:05", "2-Jan-06 15:04:05", "2-Jan-06 3:04:05 PM", "Jan 2 2006 3:04PM", // the latter of Oracle and SQL Server
+	"2/Jan/2006:15:04:05 -0700",
 	"Jan 2 2006 15:04:05", "Jan 2 2006 15:04", "Jan 2 2006 3:04:05 PM", "Jan 2 2006 3:04 PM",
 	"Monday 02-Jan-06 15:04:05 MST",
 }
@@ -56,6 +57,9 @@ func Instant(text string, order Order) (t time.Time, form Form) {
 	if text == "" || len(text) > 96 {
 		return t, NoTime
 	}
+	if i := strings.IndexByte(text, '['); i > 0 && text[len(text)-1] == ']' && (strings.ContainsAny(text[max(i-6, 0):i], "+-")) { // of java.time, behind the offset
+		text = text[:i]
+	}
 	if i := strings.Index(text, " ("); i > 0 && strings.Contains(text, " GMT") && text[len(text)-1] == ')' { // the zone's name, behind its offset
 		text = text[:i]
 	}
@@ -69,6 +73,9 @@ func Instant(text string, order Order) (t time.Time, form Form) {
 		if t, form = numericDate(text, order); form != NoTime {
 			return t, form
 		}
+	}
+	if oracleTime.MatchString(text) {
+		text = oracleTime.ReplaceAllString(text, " $1:$2:$3 ")
 	}
 	if !strings.Contains(text, ":") { // all that follows has a time of day
 		return t, NoTime
@@ -84,6 +91,9 @@ func Instant(text string, order Order) (t time.Time, form Form) {
 	}
 	return t, NoTime
 }
+
+// oracleTime is a time of day as Oracle writes it, with points.
+var oracleTime = regexp.MustCompile(` (\d\d)\.(\d\d)\.(\d\d)(?:\.\d+)? `)
 
 // AmbiguousOrder reports whether a date begins with two numbers of which either may be the month.
 func AmbiguousOrder(text string) bool {
