@@ -28,7 +28,7 @@ const (
 	// MaxPoints is how many values a server gives for one series in one answer. Prometheus refuses more.
 	MaxPoints = 11_000
 
-	maxAnswer   = 16 << 20 // bytes of one answer: three times what a query of as many points as are asked for gives
+	maxAnswer   = 64 << 20 // bytes of one answer: several times what a query of as many points as are asked for gives
 	maxOversize = 32       // answers in a row that were larger, after which smaller queries are no help
 	minPoints   = 32       // a range of time this short is not cut any further
 	firstRetry  = 500 * time.Millisecond
@@ -81,6 +81,7 @@ type Config struct {
 // Client reads one server. It is safe for concurrent use. No error of it holds a credential.
 type Client struct {
 	api     v1.API
+	ranges  ranges
 	shown   string
 	secrets *strings.Replacer
 	timeout time.Duration
@@ -159,7 +160,7 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, errors.New("the address cannot be used")
 	}
-	p.api = v1.NewAPI(base)
+	p.api, p.ranges = v1.NewAPI(base), ranges{base, client, c.Timeout}
 	return p, nil
 }
 
@@ -246,7 +247,7 @@ func (c *Client) Range(ctx context.Context, query string, g Grid, split bool) ([
 				return err
 			}
 		}
-		matrix, err := c.queryRange(ctx, query, v1.Range{Start: g.At(from), End: g.At(from + n - 1), Step: g.Step})
+		part, err := c.queryRange(ctx, query, Grid{g.At(from), g.Step, n})
 		tooLong := errors.Is(err, errTooLong)
 		if tooLong && n > minPoints {
 			c.shorter(n / 2)
@@ -260,29 +261,35 @@ func (c *Client) Range(ctx context.Context, query string, g Grid, split bool) ([
 		if err != nil {
 			return err
 		}
-		for _, stream := range matrix {
-			key := stream.Metric.Fingerprint()
+		for _, one := range part {
+			key := one.Labels.Fingerprint()
 			at, ok := byLabels[key]
-			if !ok {
+			switch {
+			case !ok && n == g.N:
+				byLabels[key], all = len(all), append(all, one)
+				continue
+			case !ok:
 				at = len(all)
-				byLabels[key] = at
-				values := make([]float64, g.N)
-				for i := range values {
-					values[i] = math.NaN()
-				}
-				all = append(all, Series{stream.Metric, values})
+				byLabels[key], all = at, append(all, Series{one.Labels, empty(g.N)})
 			}
-			for _, pair := range stream.Values {
-				i := int(math.Round(float64(pair.Timestamp.Time().Sub(g.Start)) / float64(g.Step)))
-				if i >= 0 && i < g.N {
-					all[at].Values[i] = float64(pair.Value)
+			for i, v := range one.Values {
+				if !math.IsNaN(v) {
+					all[at].Values[from+i] = v
 				}
 			}
-			c.points.Add(int64(len(stream.Values)))
 		}
 		return nil
 	}
 	return all, read(0, g.N)
+}
+
+// empty returns so many values that are none.
+func empty(n int) []float64 {
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = math.NaN()
+	}
+	return values
 }
 
 // atOnce returns how many instants are asked for at once.
@@ -300,20 +307,17 @@ func (c *Client) shorter(n int) {
 	}
 }
 
-func (c *Client) queryRange(ctx context.Context, query string, r v1.Range) (model.Matrix, error) {
-	var matrix model.Matrix
-	err := c.try(ctx, func(ctx context.Context) (v1.Warnings, error) {
-		value, warnings, err := c.api.QueryRange(ctx, query, r, v1.WithTimeout(c.timeout))
+func (c *Client) queryRange(ctx context.Context, query string, g Grid) (series []Series, err error) {
+	err = c.try(ctx, func(ctx context.Context) (v1.Warnings, error) {
+		a, err := c.ranges.query(ctx, query, g)
 		if err != nil {
-			return warnings, err
+			return nil, err
 		}
-		var ok bool
-		if matrix, ok = value.(model.Matrix); !ok {
-			return warnings, fmt.Errorf("answered a range query with a %s", value.Type())
-		}
-		return warnings, nil
+		series = a.series
+		c.points.Add(a.points)
+		return a.warnings, nil
 	})
-	return matrix, err
+	return series, err
 }
 
 // LabelValues returns the values that a label has in the series that match any of the selectors, in a range of time.
