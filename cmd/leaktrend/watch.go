@@ -210,9 +210,7 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 	if profiles != nil {
 		monitor.FollowSites(profiles)
 	} else if process, ok := target.(*source.Process); ok {
-		if note := watch.FollowRuntime(monitor, process); note != "" {
-			shown.Logger().Warn(note)
-		}
+		watch.FollowRuntime(monitor, process, func(note string, lacks bool) { watch.LogNote(shown.Logger(), note, lacks) })
 	}
 	var rec *record.File
 	if f.out != "" {

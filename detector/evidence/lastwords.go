@@ -14,7 +14,7 @@ import (
 // and an error cost the rest alone.
 func (l *Lines) LastWords(ctx context.Context, a *alerting.Alert) (all []alerting.Profile, err error) {
 	now := l.monitor.View()
-	if !now.captures() {
+	if !now.captures() || l.absent() {
 		return nil, nil
 	}
 	take := func(kind profile.Kind, suffix string, read func() ([]byte, error)) {

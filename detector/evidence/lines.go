@@ -79,11 +79,17 @@ func (l *Lines) Culprit(resource string, since time.Time) (line profile.Frame, o
 	return sites.FrameOf(&grown[0].Site), true
 }
 
+// absent reports whether the process has no profiles now.
+func (l *Lines) absent() bool {
+	c, ok := l.profiler.source.(changing)
+	return ok && !c.Present()
+}
+
 // Work takes the profiles that are due, and delivers what they show. It returns when to come again.
 func (l *Lines) Work(ctx context.Context) (next time.Time) {
 	p, now := l.profiler, l.monitor.View()
 	interval := now.Config.CheckInterval
-	if !now.Config.Enabled {
+	if !now.Config.Enabled || l.absent() {
 		return time.Now().Add(interval)
 	}
 	l.renew(now)
@@ -140,7 +146,7 @@ func kindOf(resource string) (i int, ok bool) {
 // Add is a Source: it adds to an alert the lines of code that grew.
 func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 	i, ok := kindOf(a.Resource)
-	if !ok {
+	if !ok || l.absent() {
 		return nil
 	}
 	now := l.monitor.View()
@@ -446,7 +452,7 @@ func (l *Lines) Hold(ctx context.Context, a *alerting.Alert) error {
 	now := l.monitor.View()
 	i, known := kindOf(a.Resource)
 	switch {
-	case !l.Holds() || !now.Config.Holders:
+	case l.absent() || !l.Holds() || !now.Config.Holders:
 		return nil
 	case a.Resource == sampler.OpenFDs:
 		return l.holders.addDescriptors(ctx, a, l.tracer.parts.most(ctx, a), now.Crowded)
@@ -459,5 +465,8 @@ func (l *Lines) Hold(ctx context.Context, a *alerting.Alert) error {
 // Capture is a Source: it writes profiles of before and after as files, once for each finding, and names them in the
 // alert. It writes none unless the configuration asks for it.
 func (l *Lines) Capture(ctx context.Context, a *alerting.Alert) error {
+	if l.absent() {
+		return nil
+	}
 	return l.captures.add(ctx, a, l.monitor.View())
 }

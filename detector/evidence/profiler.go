@@ -57,6 +57,12 @@ type dumper interface {
 	Dump(ctx context.Context) ([]byte, error)
 }
 
+// changing is a ProfileSource whose process may run a program without profiles at times, or may not be read. While it is
+// not present nothing is asked of it, and no alert lacks it.
+type changing interface {
+	Present() bool
+}
+
 // profiler takes profiles of the process as often as their cost allows, and has the lines in them followed. Its methods
 // are for the goroutine that works for the evidence, but for those of which it is said.
 type profiler struct {

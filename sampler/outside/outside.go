@@ -10,6 +10,7 @@ package outside
 
 import (
 	"errors"
+	"io/fs"
 	"time"
 )
 
@@ -24,8 +25,13 @@ var ErrNoHeapProfile = errors.New("the linker leaves it out where nothing refers
 // ErrGone says that a process has ended, or executes another program than the one that was opened.
 var ErrGone = errors.New("the process runs this program no more")
 
-// errNoRight says that the memory of a process may not be read.
-var errNoRight = errors.New("no right to read its memory")
+// errNoRight says that the memory of a process may not be read: it is an fs.ErrPermission.
+var errNoRight error = noRight{}
+
+type noRight struct{}
+
+func (noRight) Error() string        { return "no right to read its memory" }
+func (noRight) Is(target error) bool { return target == fs.ErrPermission }
 
 // Frame is one function of a stack, at one of its lines.
 type Frame struct {

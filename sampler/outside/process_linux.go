@@ -53,7 +53,7 @@ type Process struct {
 }
 
 // Open opens a process. The error wraps ErrNotGo where it runs no Go program, and else says what it lacks: the right to
-// read its memory, or a release of Go that is known.
+// read its memory, of which it wraps fs.ErrPermission, or a release of Go that is known.
 func Open(pid int) (*Process, error) {
 	p, err := open(pid)
 	switch {
@@ -197,6 +197,13 @@ func (p *Process) Add(into *sampler.Sample) error {
 		into.Add(sampler.GCCycles, float64(collections))
 	}
 	return nil
+}
+
+// Gone reports whether the process has ended, or executes another program, or this one anew.
+func (p *Process) Gone() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return errors.Is(p.check(), ErrGone)
 }
 
 // Memory returns what the runtime of the program knows of its memory; ok is false where that cannot be read.

@@ -30,6 +30,9 @@ func (p *Process) Close() error { return nil }
 // Add returns ErrGone.
 func (p *Process) Add(*sampler.Sample) error { return ErrGone }
 
+// Gone returns true.
+func (p *Process) Gone() bool { return true }
+
 // Memory returns nothing.
 func (p *Process) Memory() (Memory, bool) { return Memory{}, false }
 

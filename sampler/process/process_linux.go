@@ -97,13 +97,18 @@ func open(pid int) (*Source, error) {
 }
 
 func programOf(p procfs.Proc, comm string) program {
+	version, revision := buildOf(filepath.Join(live.ProcRoot, strconv.Itoa(p.PID)))
+	return program{comm, pathOf(p), version, revision}
+}
+
+// pathOf returns where the program of a process is: the same when the file there was replaced by that of the next
+// release.
+func pathOf(p procfs.Proc) string {
 	path, err := p.Executable()
 	if err != nil {
-		path = "" // another user's, or a kernel thread
+		return "" // another user's, or a kernel thread
 	}
-	path = strings.TrimSuffix(path, " (deleted)") // it is the same program when its file was replaced by that of the next
-	version, revision := buildOf(filepath.Join(live.ProcRoot, strconv.Itoa(p.PID)))
-	return program{comm, path, version, revision}
+	return strings.TrimSuffix(path, " (deleted)")
 }
 
 // absent makes a missing entry of /proc plain.
@@ -225,10 +230,10 @@ func isOver(pid int, root string) bool {
 	return err == nil || errors.Is(unix.Kill(pid, 0), unix.ESRCH)
 }
 
-// follow notes that the process runs another program: its start is when that was seen. A process may also change its
-// name alone.
+// follow notes that the process runs another program, which may have the same name: its start is when that was seen. A
+// process may also change its name alone.
 func (p *Source) follow(comm string, now time.Time) {
-	if comm == p.program.comm {
+	if path := pathOf(p.proc); comm == p.program.comm && (path == "" || path == p.program.path) {
 		return
 	}
 	next := programOf(p.proc, comm)
@@ -236,6 +241,16 @@ func (p *Source) follow(comm string, now time.Time) {
 		p.start = now
 	}
 	p.program = next
+}
+
+// Renew has the process begin anew, as one that was seen to execute a program at the place of the one before. Nothing
+// happens where it runs none any more.
+func (p *Source) Renew() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if next := programOf(p.proc, p.program.comm); next.path != "" && p.ended == nil {
+		p.program, p.start = next, p.clock.Now()
+	}
 }
 
 // explain says what to do about descriptors that may not be seen.

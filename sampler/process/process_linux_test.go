@@ -231,15 +231,77 @@ func TestProcessExecutes(t *testing.T) {
 	}
 	await.True(t, "the other program", func() bool {
 		sample(t, p, &after)
-		return p.Name() == "sleep"
+		return !after.Start.Equal(before.Start)
 	})
-	if !after.Start.Equal(after.Time) || p.String() != fmt.Sprintf("pid %d sleep", p.PID()) || filepath.Base(p.Executable()) == "sh" {
+	if !after.Start.Equal(after.Time) {
 		t.Errorf("%s, %s: start %s at %s", p, p.Executable(), after.Start, after.Time)
 	}
 	began := after.Start
-	sample(t, p, &after)
+	await.True(t, "its name", func() bool { // which the kernel sets a moment later
+		sample(t, p, &after)
+		return p.String() == fmt.Sprintf("pid %d sleep", p.PID()) && filepath.Base(p.Executable()) != "sh"
+	})
 	if !after.Start.Equal(began) {
 		t.Errorf("start %s, then %s", began, after.Start)
+	}
+	p.Renew()
+	sample(t, p, &after)
+	if !after.Start.After(began) || p.Name() != "sleep" {
+		t.Errorf("it was executed again: start %s, before %s; name %s", after.Start, began, p.Name())
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	p.Renew()
+	if began := after.Start; !p.Started().Equal(began) {
+		t.Errorf("it has ended: start %s, before %s", p.Started(), began)
+	}
+}
+
+// A script that executes a program of its own name, as many packages have, is another program too.
+func TestProcessExecutesItsName(t *testing.T) {
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	program, script := filepath.Join(dir, "program"), filepath.Join(dir, "script")
+	for _, d := range []string{program, script} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(sleep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "#!/bin/sh\nread line\nexec " + program + "/server 1000\n"
+	if err := errors.Join(os.WriteFile(program+"/server", data, 0o700), os.WriteFile(script+"/server", []byte(text), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(script + "/server")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	p := newProcessOf(t, cmd.Process.Pid)
+	var before, after sampler.Sample
+	sample(t, p, &before)
+	if _, err := io.WriteString(stdin, "\n"); err != nil {
+		t.Fatal(err)
+	}
+	await.True(t, "the program of the same name", func() bool {
+		sample(t, p, &after)
+		return p.Executable() == program+"/server"
+	})
+	if p.Name() != "server" || !after.Start.After(before.Start) {
+		t.Errorf("%s: start %s, before %s", p, after.Start, before.Start)
 	}
 }
 

@@ -47,6 +47,9 @@ func (p *Source) Sample(context.Context, *sampler.Sample) error {
 	return errNotHere("sampling another process")
 }
 
+// Renew does nothing.
+func (p *Source) Renew() {}
+
 // Close does nothing.
 func (p *Source) Close() error { return nil }
 

@@ -21,6 +21,9 @@ type Profiles struct{ process *Process }
 // errNotNow says that the process runs another program now, or ends.
 var errNotNow = errors.New("the runtime of the process cannot be read now")
 
+// Present reports whether the process runs a program of Go now that may be read.
+func (p *Profiles) Present() bool { return p.process.runtime() != nil }
+
 // take has the runtime read.
 func take[T any](p *Profiles, read func(*outside.Process) (T, error)) (result T, err error) {
 	inside := p.process.runtime()

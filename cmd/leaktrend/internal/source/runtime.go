@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -18,20 +19,23 @@ import (
 const (
 	reopenAfter  = 10 * time.Second
 	reopenAtMost = time.Hour
+	// askAtMost is how long one is left alone that leaktrend has no right to read: to ask costs next to nothing.
+	askAtMost = time.Minute
 )
 
 // Process samples a process, and where it runs a Go program also what that program's runtime has: from outside, without
 // its help.
 type Process struct {
 	*process.Source
-	note string
 	open func(pid int) (*outside.Process, error)
 
 	mu         sync.Mutex
-	inside     *outside.Process // nil while it cannot be read
-	executable string           // that was opened
-	next       time.Time        // when the program is opened again; zero for not at all
-	pause      time.Duration    // until then, the latest; 0 where none was
+	note       string                        // what is not read, and why
+	say        func(note string, lacks bool) // may be nil
+	inside     *outside.Process              // nil while it cannot be read
+	executable string                        // that was opened
+	next       time.Time                     // when the program is opened again; zero for not at all
+	pause      time.Duration                 // until then, the latest; 0 where none was
 }
 
 // OpenProcess opens a process.
@@ -44,27 +48,37 @@ func openProcess(pid int, open func(int) (*outside.Process, error)) (*Process, e
 	}
 	p := &Process{Source: source, open: open, executable: source.Executable()}
 	p.inside, err = open(pid)
-	if err != nil && !errors.Is(err, outside.ErrNotGo) {
-		p.note = fmt.Sprintf("where it is a Go program, goroutines and live heap are not read: %v", err)
-		p.postpone()
-	}
+	p.opened(err)
 	return p, nil
 }
 
 // Note says what is not read of the process, and why; "" where that is nothing that could be.
-func (p *Process) Note() string { return p.note }
-
-// Profiles returns what takes profiles of the process; nil where it is none of Go, or may not be read.
-func (p *Process) Profiles() *Profiles {
-	if p.runtime() == nil {
-		return nil
-	}
-	return &Profiles{p}
+func (p *Process) Note() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.note
 }
+
+// OnNote has f called with what is not read of the process, and why, now and whenever that is another thing. When it is
+// read after all, f is called with a note that says so, and nothing lacks. f must not call the process.
+func (p *Process) OnNote(f func(note string, lacks bool)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.say = f
+	if p.note != "" {
+		f(p.note, true)
+	}
+}
+
+// Profiles returns what takes profiles of the process, while it runs a program of Go that may be read.
+func (p *Process) Profiles() *Profiles { return &Profiles{p} }
 
 // Sample reads the process. Where it cannot read the runtime, as in the moment in which the process executes another
 // program, it reads what there is without.
 func (p *Process) Sample(ctx context.Context, into *sampler.Sample) error {
+	if inside := p.runtime(); inside != nil && inside.Gone() {
+		p.leave(inside)
+	}
 	err := p.Source.Sample(ctx, into)
 	if len(into.Readings) == 0 {
 		return err
@@ -102,17 +116,31 @@ func (p *Process) runtime() *outside.Process {
 			inside = nil
 		}
 		p.inside, p.next = inside, time.Time{}
-		if err != nil && !errors.Is(err, outside.ErrNotGo) {
-			p.postpone()
-		}
+		p.opened(err)
 	}
 	return p.inside
 }
 
-// postpone has a program that could not be opened opened again later.
-func (p *Process) postpone() {
-	p.pause = min(max(2*p.pause, reopenAfter), reopenAtMost)
-	p.next = time.Now().Add(p.pause)
+// opened notes what came of opening the program. One that could not be opened is opened again later.
+func (p *Process) opened(err error) {
+	before := p.note
+	p.note = ""
+	if err != nil && !errors.Is(err, outside.ErrNotGo) {
+		p.note = fmt.Sprintf("where it is a Go program, goroutines and live heap are not read: %v", err)
+		longest := reopenAtMost
+		if errors.Is(err, fs.ErrPermission) {
+			longest = askAtMost
+		}
+		p.pause = min(max(2*p.pause, reopenAfter), longest)
+		p.next = time.Now().Add(p.pause)
+	}
+	switch {
+	case p.say == nil || p.note == before:
+	case p.note != "":
+		p.say(p.note, true)
+	case p.inside != nil:
+		p.say("goroutines and live heap are read from now on", false)
+	}
 }
 
 // drop leaves what reads a program that is no more, and has the next one opened.
@@ -123,12 +151,14 @@ func (p *Process) drop() {
 	p.inside, p.next, p.pause = nil, time.Now(), 0
 }
 
-// leave drops what reads a program, unless somebody else has.
+// leave drops what reads a program that runs no more, unless somebody else has. The process has ended, or another program
+// begins.
 func (p *Process) leave(inside *outside.Process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.inside == inside {
 		p.drop()
+		p.Renew()
 	}
 }
 

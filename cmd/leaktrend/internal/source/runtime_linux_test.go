@@ -1,13 +1,17 @@
 package source
 
 import (
+	"bufio"
 	"bytes"
+	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -38,7 +42,10 @@ func TestMain(m *testing.M) {
 	runtime.GC()
 	runtime.GC()
 	_, _ = os.Stdout.WriteString("ready\n")
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	order, _ := bufio.NewReader(os.Stdin).ReadString('\n')
+	if order == "again\n" {
+		panic(syscall.Exec("/proc/self/exe", os.Args, os.Environ()))
+	}
 	runtime.KeepAlive(kept)
 }
 
@@ -148,6 +155,108 @@ func TestRuntimeFromOutside(t *testing.T) {
 	}
 }
 
+// A program that executes itself anew, as some do for a new release, begins anew: it is another process of the same id.
+func TestRuntimeOfTheSameProgramAnew(t *testing.T) {
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), childEnv+"=1")
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = child.Wait() }()
+	defer stdin.Close()
+	ready := make([]byte, len("ready\n"))
+	if _, err := io.ReadFull(stdout, ready); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := outside.Open(child.Process.Pid); err != nil {
+		t.Skip("this toolchain is not known, or this system forbids it: ", err)
+	} else {
+		_ = o.Close()
+	}
+	p, err := OpenProcess(child.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	var notes []string
+	p.OnNote(func(note string, lacks bool) { notes = append(notes, fmt.Sprint(note, lacks)) })
+	var before, after sampler.Sample
+	if err := p.Sample(t.Context(), &before); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(stdin, "again\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(stdout, ready); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Sample(t.Context(), &after); err != nil {
+		t.Fatal(err)
+	}
+	n, ok := after.Value(sampler.Goroutines)
+	if !after.Start.After(before.Start) || !ok || n < 20 {
+		t.Errorf("start %s, before %s; %v goroutines", after.Start, before.Start, n)
+	}
+	heap, err := p.Profiles().Profile(t.Context(), profile.Heap)
+	if err != nil || len(heap.Sites) == 0 || !p.Profiles().Present() {
+		t.Errorf("heap: %+v, %v", heap, err)
+	}
+	if len(notes) > 0 {
+		t.Errorf("notes %q", notes)
+	}
+}
+
+// What is not read is said when that is known, and that it is read after all.
+func TestNotes(t *testing.T) {
+	var err error
+	p, failed := openProcess(os.Getpid(), func(int) (*outside.Process, error) { return nil, err })
+	if failed != nil {
+		t.Fatal(failed)
+	}
+	defer p.Close()
+	var notes []string
+	p.OnNote(func(note string, lacks bool) { notes = append(notes, fmt.Sprint(note, " ", lacks)) })
+	try := func() (wait time.Duration) {
+		p.mu.Lock()
+		p.next = time.Now()
+		p.mu.Unlock()
+		began := time.Now()
+		_ = p.Profiles().Present()
+		return p.next.Sub(began).Round(10 * time.Second)
+	}
+	var waits []time.Duration
+	for _, err = range []error{outside.ErrNotGo, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, errNotNow} {
+		if wait := try(); err != outside.ErrNotGo {
+			waits = append(waits, wait)
+		}
+	}
+	p.open, err = outside.Open, nil
+	o, cannot := outside.Open(os.Getpid())
+	if cannot != nil {
+		t.Skip("this toolchain is not known, or this system forbids it: ", cannot)
+	}
+	_ = o.Close()
+	try()
+	const not = "where it is a Go program, goroutines and live heap are not read: "
+	if diff := cmp.Diff([]string{
+		not + fs.ErrPermission.Error() + " true", not + errNotNow.Error() + " true", "goroutines and live heap are read from now on false",
+	}, notes); diff != "" {
+		t.Errorf("notes (-want +got):\n%s", diff)
+	}
+	const second = time.Second
+	if diff := cmp.Diff([]time.Duration{10 * second, 20 * second, 40 * second, 60 * second, 60 * second, 120 * second}, waits); diff != "" {
+		t.Errorf("it is opened again after (-want +got):\n%s", diff)
+	}
+}
+
 // A process that executes a Go program is read from then on.
 func TestRuntimeOfAnotherProgram(t *testing.T) {
 	child := exec.Command("sh", "-c", `read line; exec "$0"`, os.Args[0])
@@ -170,7 +279,7 @@ func TestRuntimeOfAnotherProgram(t *testing.T) {
 	if err := p.Sample(t.Context(), &s); err != nil {
 		t.Fatal(err)
 	}
-	if n, ok := s.Value(sampler.Goroutines); ok || p.Profiles() != nil {
+	if n, ok := s.Value(sampler.Goroutines); ok || p.Profiles().Present() {
 		t.Errorf("a shell has %v goroutines", n)
 	}
 	if o, err := outside.Open(os.Getpid()); err != nil {

@@ -70,7 +70,13 @@ type group struct {
 	mu      sync.Mutex
 	sampled bool // any of them
 	found   Result
-	noted   map[string]bool // executables of which it was said what cannot be read
+	noted   map[noted]bool
+}
+
+// noted is an executable of which it was said that something of it cannot be read, or is read after all.
+type noted struct {
+	executable string
+	lacks      bool
 }
 
 // member is one process that is watched.
@@ -216,9 +222,11 @@ func (g *group) watch(ctx context.Context, m *member, shown *screen.Process) {
 	monitor, err := NewMonitor(process, g.config, logger)
 	if err == nil {
 		g.handOver(m.place, monitor, logger)
-		if note := g.noteOnce(m.place.executable, FollowRuntime(monitor, process)); note != "" {
-			logger.Warn(note)
-		}
+		FollowRuntime(monitor, process, func(note string, lacks bool) {
+			if note = g.noteOnce(m.place.executable, note, lacks); note != "" {
+				LogNote(logger, note, lacks)
+			}
+		})
 		err = Observe(ctx, monitor, shown, nil, NewAccount(g.lines, process.String()))
 		if gone := process.Alive(); err == nil && gone != nil {
 			shown.End(time.Now())
@@ -243,16 +251,17 @@ func (g *group) watch(ctx context.Context, m *member, shown *screen.Process) {
 
 // noteOnce returns a note on what cannot be read of a process: that of the first one of an executable, as there may be
 // many, which come and go, and "" for the others.
-func (g *group) noteOnce(executable, note string) string {
+func (g *group) noteOnce(executable, note string, lacks bool) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if note == "" || g.noted[executable] {
+	key := noted{executable, lacks}
+	if g.noted[key] {
 		return ""
 	}
 	if g.noted == nil {
-		g.noted = make(map[string]bool)
+		g.noted = make(map[noted]bool)
 	}
-	g.noted[executable] = true
+	g.noted[key] = true
 	return note + " (not repeated for other processes of " + executable + ")"
 }
 

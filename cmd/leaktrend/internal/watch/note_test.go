@@ -9,12 +9,20 @@ import (
 func TestNotedOnce(t *testing.T) {
 	var g group
 	var said []string
-	for _, p := range [][2]string{{"worker", ""}, {"worker", "no right: 1"}, {"worker", "no right: 2"}, {"web", "no right: 3"}, {"worker", "no right: 4"}} {
-		if note := g.noteOnce(p[0], p[1]); note != "" {
+	for _, p := range []struct {
+		executable, note string
+		lacks            bool
+	}{
+		{"worker", "no right: 1", true}, {"worker", "no right: 2", true}, {"web", "no right: 3", true}, {"worker", "read", false}, {"worker", "no right: 4", true},
+	} {
+		if note := g.noteOnce(p.executable, p.note, p.lacks); note != "" {
 			said = append(said, note)
 		}
 	}
-	want := []string{"no right: 1 (not repeated for other processes of worker)", "no right: 3 (not repeated for other processes of web)"}
+	want := []string{
+		"no right: 1 (not repeated for other processes of worker)", "no right: 3 (not repeated for other processes of web)",
+		"read (not repeated for other processes of worker)",
+	}
 	if !slices.Equal(said, want) {
 		t.Errorf("%q, want %q", said, want)
 	}

@@ -29,13 +29,20 @@ func NewMonitor(target source.Source, config detector.Config, logger *logrus.Log
 	return monitor, err
 }
 
-// FollowRuntime has a monitor follow the lines of code of a Go process, and returns what of it cannot be read; "" for
-// nothing.
-func FollowRuntime(monitor *detector.ResourceMonitor, process *source.Process) (note string) {
-	if profiles := process.Profiles(); profiles != nil {
-		monitor.FollowSites(profiles)
+// FollowRuntime has a monitor follow the lines of a process while it runs a program of Go, from outside. note takes what
+// is not read of it, and why, now and whenever that changes, until it lacks nothing.
+func FollowRuntime(monitor *detector.ResourceMonitor, process *source.Process, note func(text string, lacks bool)) {
+	monitor.FollowSites(process.Profiles())
+	process.OnNote(note)
+}
+
+// LogNote logs a note of FollowRuntime.
+func LogNote(logger *logrus.Logger, text string, lacks bool) {
+	if lacks {
+		logger.Warn(text)
+	} else {
+		logger.Info(text)
 	}
-	return process.Note()
 }
 
 // processOf describes a target in alerts.
