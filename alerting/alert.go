@@ -168,6 +168,8 @@ type Site struct {
 	// package, as in "main.sessions (map[string]*main.session), 1,204,113 entries", or a goroutine, as in "the goroutine at
 	// main.work /src/main.go:88".
 	Holder string `json:"holder,omitempty"`
+	// HolderPath is the way from the holder to the memory.
+	HolderPath *Path `json:"holder_path,omitempty"`
 	// CalledFrom is the line of the application that called into a library most while goroutines of its came to wait here,
 	// as in "main.fetch /src/main.go:42": by the allocations that were sampled, which is no proof.
 	CalledFrom string `json:"called_from,omitempty"`
@@ -253,9 +255,10 @@ type Alert struct {
 	Parts       []Part            `json:"parts,omitempty"` // of open_fds, threads and rss_bytes, the most growth first
 	// Holder is what keeps most of the descriptors open, as in "main.conns (map[string]net.Conn), 3,204 entries": of those of
 	// packages os and net, by the shortest way to them. Only alerts on open_fds have it.
-	Holder   string    `json:"holder,omitempty"`
-	Profiles []Profile `json:"profiles,omitempty"`
-	Missing  []Missing `json:"missing,omitempty"` // evidence that is not there, or not yet
+	Holder     string    `json:"holder,omitempty"`
+	HolderPath *Path     `json:"holder_path,omitempty"` // from the holder to the descriptors
+	Profiles   []Profile `json:"profiles,omitempty"`
+	Missing    []Missing `json:"missing,omitempty"` // evidence that is not there, or not yet
 }
 
 // Clone returns a copy that shares no memory with a.
@@ -279,7 +282,9 @@ func (a Alert) Clone() Alert {
 	a.Sites = slices.Clone(a.Sites)
 	for i := range a.Sites {
 		a.Sites[i].Types, a.Sites[i].Stack = slices.Clone(a.Sites[i].Types), slices.Clone(a.Sites[i].Stack)
+		a.Sites[i].HolderPath = a.Sites[i].HolderPath.Clone()
 	}
+	a.HolderPath = a.HolderPath.Clone()
 	a.Parts = slices.Clone(a.Parts)
 	a.Profiles = slices.Clone(a.Profiles)
 	a.Missing = slices.Clone(a.Missing)

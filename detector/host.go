@@ -11,6 +11,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/internal/pair"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
@@ -365,7 +366,7 @@ func (m *ResourceMonitor) GetSystemInfo() map[string]interface{} {
 // NameHolders has a monitor of this process name in its alerts on memory what keeps it alive, as package holders finds it:
 // once for a finding, beside the sampling, unless memory is close to a limit or the configuration says not to. find should
 // return soon after its context has ended. Call it before Start or Run.
-func (m *ResourceMonitor) NameHolders(find func(ctx context.Context, line profile.Frame) (string, error)) {
+func (m *ResourceMonitor) NameHolders(find func(ctx context.Context, line profile.Frame) (alerting.Holder, error)) {
 	if lines := m.state.lines.Load(); lines != nil && find != nil && lines.NameHolders(find) {
 		m.AddEvidence("holders", lines.Hold)
 	}

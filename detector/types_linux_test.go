@@ -46,9 +46,9 @@ func TestAlertNamesTheType(t *testing.T) {
 		t.Fatal(err)
 	}
 	asked := make(chan string, 10)
-	m.NameHolders(func(_ context.Context, line profile.Frame) (string, error) {
+	m.NameHolders(func(_ context.Context, line profile.Frame) (alerting.Holder, error) {
 		asked <- line.Function[strings.LastIndexByte(line.Function, '.'):]
-		return "main.sessions", nil
+		return alerting.Holder{Text: "main.sessions"}, nil
 	})
 	samples := make(chan struct{}, 10000)
 	m.OnSample(func(*sampler.Sample) { samples <- struct{}{} })

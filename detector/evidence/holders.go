@@ -3,6 +3,7 @@ package evidence
 import (
 	"context"
 	"errors"
+	"math"
 	"sync/atomic"
 
 	"github.com/mdzesseis/leaktrend/alerting"
@@ -14,7 +15,7 @@ import (
 // (map[string]*main.session), 1,204,113 entries"; "" where that is not known. A line without a file stands for open
 // descriptors, of the kind that its function names as parts do, or of all for "". It takes a few seconds at most.
 type holder interface {
-	Holder(ctx context.Context, line profile.Frame) (string, error)
+	Holder(ctx context.Context, line profile.Frame) (alerting.Holder, error)
 }
 
 // holders are what was found for the lines of the latest findings.
@@ -26,14 +27,14 @@ type holders struct {
 
 // search is what tells what keeps the memory of a line alive.
 type search struct {
-	find func(ctx context.Context, line profile.Frame) (string, error)
+	find func(ctx context.Context, line profile.Frame) (alerting.Holder, error)
 	here bool // it takes memory of the process that is watched
 }
 
 // answer is what was found for one line. That nothing can be found in this process is one too: to look again costs it
 // again.
 type answer struct {
-	text string
+	held alerting.Holder
 	err  error
 }
 
@@ -48,9 +49,10 @@ func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) erro
 			continue
 		}
 		line := profile.Frame{Function: s.Function, File: s.File, Line: s.Line}
-		text, err := h.ask(ctx, a.ID+" "+calledFrom(s), line, crowded)
-		if text != "" {
-			s.Holder = text
+		held, err := h.ask(ctx, a.ID+" "+calledFrom(s), line, crowded)
+		if held.Text != "" {
+			s.Holder, s.HolderPath = held.Text, held.Path.Clone()
+			weigh(s.HolderPath, s)
 			a.Summary += wording.HolderClause(a)
 		}
 		return err
@@ -60,27 +62,27 @@ func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) erro
 
 // addDescriptors names what keeps the descriptors of an alert open, of a kind as the parts have it, once for each finding.
 func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind string, crowded bool) error {
-	text, err := h.ask(ctx, a.ID, profile.Frame{Function: kind}, crowded)
-	if text != "" {
-		a.Holder = text
+	held, err := h.ask(ctx, a.ID, profile.Frame{Function: kind}, crowded)
+	if held.Text != "" {
+		a.Holder, a.HolderPath = held.Text, held.Path.Clone()
 		a.Summary += wording.HolderClause(a)
 	}
 	return err
 }
 
 // ask asks what holds what is of a line, unless that is known by a key.
-func (h *holders) ask(ctx context.Context, key string, line profile.Frame, crowded bool) (string, error) {
+func (h *holders) ask(ctx context.Context, key string, line profile.Frame, crowded bool) (alerting.Holder, error) {
 	by := h.search.Load()
 	found, known := h.known[key]
 	if known {
-		return found.text, found.err
+		return found.held, found.err
 	}
 	if by.here && crowded {
-		return "", errNoRoom
+		return alerting.Holder{}, errNoRoom
 	}
-	found.text, found.err = by.find(ctx, line)
+	found.held, found.err = by.find(ctx, line)
 	if found.err != nil && (!by.here || ctx.Err() != nil) {
-		return "", found.err
+		return alerting.Holder{}, found.err
 	}
 	if h.known == nil {
 		h.known = make(map[string]answer)
@@ -90,5 +92,25 @@ func (h *holders) ask(ctx context.Context, key string, line profile.Frame, crowd
 		delete(h.known, h.order[0])
 		h.order = h.order[1:]
 	}
-	return found.text, found.err
+	return found.held, found.err
+}
+
+// weigh says of the steps of a path how much of the memory of a line hangs below them, and of the last where it is from.
+func weigh(p *alerting.Path, of *alerting.Site) {
+	if p == nil {
+		return
+	}
+	for i := range p.Steps {
+		step := &p.Steps[i]
+		step.Bytes = math.Round(of.Bytes * step.Share)
+		if i < len(p.Steps)-1 {
+			continue
+		}
+		if step.File == "" {
+			step.File, step.Line = of.File, of.Line
+		}
+		if step.Type == "" && len(of.Types) == 1 {
+			step.Type = of.Types[0]
+		}
+	}
 }

@@ -16,13 +16,14 @@ import (
 type keeper struct {
 	ProfileSource
 	text  string
+	path  *alerting.Path
 	err   error
 	asked []profile.Frame
 }
 
-func (k *keeper) Holder(_ context.Context, line profile.Frame) (string, error) {
+func (k *keeper) Holder(_ context.Context, line profile.Frame) (alerting.Holder, error) {
 	k.asked = append(k.asked, line)
-	return k.text, k.err
+	return alerting.Holder{Text: k.text, Path: k.path}, k.err
 }
 
 // viewed is a monitor of which only the configuration is seen.
@@ -133,5 +134,38 @@ func TestHoldFailsOnce(t *testing.T) {
 		if err := lines.Hold(t.Context(), &a); !errors.Is(err, here.err) || len(here.asked) != 1 {
 			t.Errorf("error %v, asked %d times", err, len(here.asked))
 		}
+	}
+}
+
+// The path that was found comes with what hangs below each step, and is that of the alert alone.
+func TestHoldPath(t *testing.T) {
+	source := &keeper{text: "main.cache", path: &alerting.Path{Objects: 4, Share: 1, Steps: []alerting.Step{
+		{Kind: "variable", Name: "main.cache", Reference: "[…]", Share: 1, Accumulates: true}, {Kind: "object", Type: "main.entry", Size: 64, Share: .75},
+	}}}
+	lines := NewLines(source, viewed{holders: true}, nil)
+	want := &alerting.Path{Objects: 4, Share: 1, Steps: []alerting.Step{
+		{Kind: "variable", Name: "main.cache", Reference: "[…]", Share: 1, Accumulates: true, Bytes: 1000},
+		{Kind: "object", Type: "main.entry", Size: 64, Share: .75, Bytes: 750, File: "/src/b.go", Line: 2},
+	}}
+	for range 2 {
+		a := alerting.Alert{Sites: []alerting.Site{{Function: "main.load", File: "/src/b.go", Line: 2, Bytes: 1000}}}
+		a.ID, a.Resource = "one", "heap_live_bytes"
+		if err := lines.Hold(t.Context(), &a); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, a.Sites[0].HolderPath); d != "" {
+			t.Errorf("-want +got:\n%s", d)
+		}
+		c := a.Clone()
+		c.Sites[0].HolderPath.Steps[0].Name = "changed"
+		if a.Sites[0].HolderPath.Steps[0].Name != "main.cache" {
+			t.Error("a clone shares the path")
+		}
+		a.Sites[0].HolderPath.Steps[0].Name = "changed"
+	}
+	a := alerting.Alert{}
+	a.ID, a.Resource = "two", "open_fds"
+	if err := lines.Hold(t.Context(), &a); err != nil || cmp.Diff(source.path, a.HolderPath) != "" {
+		t.Errorf("descriptors: %v, %+v", err, a.HolderPath)
 	}
 }

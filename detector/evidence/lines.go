@@ -439,7 +439,7 @@ func (l *Lines) logStacks(a *alerting.Alert, grown []sites.Grown) {
 
 // NameHolders sets what tells what keeps the memory of this process alive, once for a finding and not where that is close
 // to a limit. It reports whether nothing told before, so that Hold is to be added.
-func (l *Lines) NameHolders(find func(ctx context.Context, line profile.Frame) (string, error)) (first bool) {
+func (l *Lines) NameHolders(find func(ctx context.Context, line profile.Frame) (alerting.Holder, error)) (first bool) {
 	return l.holders.search.Swap(&search{find: find, here: true}) == nil
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // A service names the global map that keeps its memory alive, and the goroutine, at the line that has it, not where it
-// waits, and what keeps its files open. What searches keeps nothing.
+// waits, and what keeps its files open, each with the way from there. What searches keeps nothing.
 func TestFind(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a program")
@@ -26,9 +26,18 @@ func TestFind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = "open: main.sessions (map[int]*main.session), 8,192 entries\n" +
-		"keep: the goroutine at main.work main.go:45\n" +
-		"files: main.files (map[int]*os.File), 64 entries\n"
+	const want = `open: main.sessions (map[int]*main.session), 8,192 entries
+  variable: main.sessions map[int]*main.session […] grows
+  object: main.session
+keep: the goroutine at main.work main.go:46
+  goroutine: main.work
+  object: grows
+  object:
+files: main.files (map[int]*os.File), 64 entries
+  variable: main.files map[int]*os.File […] grows
+  object: os.File .file
+  object: os.file
+`
 	if got := regexp.MustCompile(` /\S*/`).ReplaceAllString(string(out), " "); got != want {
 		t.Errorf("%s\nwant:\n%s", got, want)
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/outside"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
@@ -33,11 +34,11 @@ var kinds = map[string][]string{
 // a line without a file it names what keeps descriptors open: those of the kind that is its function, as in tcp, or all
 // that packages os and net have opened for "". It reads the memory of the process as another one would, stops nothing, and
 // takes 2 s of processor time at most. It needs Linux.
-func Find(ctx context.Context, line profile.Frame) (string, error) {
+func Find(ctx context.Context, line profile.Frame) (alerting.Holder, error) {
 	if line.File == "" {
 		types, ok := kinds[line.Function]
 		if !ok {
-			return "", nil
+			return alerting.Holder{}, nil
 		}
 		return found(outside.OwnFinalizedHolder(ctx, types...))
 	}
@@ -45,22 +46,22 @@ func Find(ctx context.Context, line profile.Frame) (string, error) {
 }
 
 // Of is Find for another process.
-func Of(ctx context.Context, process *outside.Process, line profile.Frame) (string, error) {
+func Of(ctx context.Context, process *outside.Process, line profile.Frame) (alerting.Holder, error) {
 	if line.File == "" {
 		types, ok := kinds[line.Function]
 		if !ok {
-			return "", nil
+			return alerting.Holder{}, nil
 		}
 		return found(process.FinalizedHolder(ctx, types...))
 	}
 	return found(process.Holder(ctx, allocates(line)))
 }
 
-func found(held *outside.Holder, err error) (string, error) {
+func found(held *outside.Holder, err error) (alerting.Holder, error) {
 	if err != nil || held == nil {
-		return "", err
+		return alerting.Holder{}, err
 	}
-	return describe(held), nil
+	return alerting.Holder{Text: describe(held), Path: pathOf(held)}, nil
 }
 
 // allocates reports of stacks of the heap whether they are counted at a line.
@@ -101,4 +102,39 @@ func describe(held *outside.Holder) string {
 		text += ", " + count + " entries"
 	}
 	return text
+}
+
+// pathOf returns the steps from what holds memory on; nil where they are not known.
+func pathOf(held *outside.Holder) *alerting.Path {
+	if len(held.Path) == 0 {
+		return nil
+	}
+	p := &alerting.Path{Objects: held.Objects, Share: held.Share}
+	for i := range held.Path {
+		from := &held.Path[i]
+		step := alerting.Step{
+			Kind: "object", Name: from.Name, Type: from.Type, Size: from.Size, Reference: from.Reference, Container: from.Container,
+			Entries: max(0, from.Entries), Share: from.Share, Accumulates: from.Parts,
+		}
+		if from.Times > 1 {
+			step.Repeated = from.Times
+		}
+		if from.Code.Function != "" {
+			step.Kind, step.File, step.Line = "function", from.Code.File, from.Code.Line
+		}
+		p.Steps = append(p.Steps, step)
+	}
+	first := &p.Steps[0]
+	switch {
+	case held.Variable != "":
+		first.Kind = "variable"
+	case held.Timer != "":
+		first.Kind, first.Name = "timers", describe(held)
+	case held.Finalizer != "":
+		first.Kind, first.Name = "finalizers", describe(held)
+	default:
+		at := lineOf(held.Frames, profile.Goroutine)
+		first.Kind, first.Name, first.File, first.Line = "goroutine", at.Function, at.File, at.Line
+	}
+	return p
 }

@@ -3,6 +3,9 @@ package holders
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/sampler/outside"
 )
 
@@ -23,5 +26,44 @@ func TestDescribe(t *testing.T) {
 		if got := describe(&test.held); got != test.want {
 			t.Errorf("%q, want %q", got, test.want)
 		}
+	}
+}
+
+func TestPathOf(t *testing.T) {
+	work := outside.Frame{Function: "main.work", File: "/src/main.go", Line: 88}
+	object := outside.Step{Type: "main.item", Size: 64, Entries: -1, Times: 1, Share: .75}
+	item := alerting.Step{Kind: "object", Type: "main.item", Size: 64, Share: .75}
+	for _, test := range []struct {
+		held outside.Holder
+		want []alerting.Step
+	}{
+		{outside.Holder{Variable: "main.byID", Path: []outside.Step{
+			{Name: "main.byID", Type: "map[int]*main.list", Reference: "[…]", Container: "map[int]*main.list", Entries: 9, Times: 1, Share: 1, Parts: true},
+			{Type: "main.list", Size: 16, Reference: ".next", Entries: -1, Times: 3, Share: .9}, object,
+		}}, []alerting.Step{
+			{Kind: "variable", Name: "main.byID", Type: "map[int]*main.list", Reference: "[…]", Container: "map[int]*main.list", Entries: 9, Share: 1, Accumulates: true},
+			{Kind: "object", Type: "main.list", Size: 16, Reference: ".next", Repeated: 3, Share: .9}, item,
+		}},
+		{outside.Holder{Frames: []outside.Frame{work}, Entries: -1, Path: []outside.Step{
+			{Entries: -1, Times: 1, Share: 1}, {Name: work.Function, Code: work, Size: 16, Entries: -1, Times: 1, Share: 1}, object,
+		}}, []alerting.Step{
+			{Kind: "goroutine", Name: work.Function, File: work.File, Line: work.Line, Share: 1},
+			{Kind: "function", Name: work.Function, File: work.File, Line: work.Line, Size: 16, Share: 1}, item,
+		}},
+		{outside.Holder{Timer: "main.late", Entries: 5, Path: []outside.Step{{Entries: -1, Times: 1, Share: 1}, object}}, []alerting.Step{
+			{Kind: "timers", Name: "5 timers that call main.late", Share: 1}, item,
+		}},
+		{outside.Holder{Finalizer: "*main.item", Entries: 5, Path: []outside.Step{{Entries: -1, Times: 1, Share: 1}, object}}, []alerting.Step{
+			{Kind: "finalizers", Name: "the finalizers of 5 *main.item", Share: 1}, item,
+		}},
+	} {
+		test.held.Objects, test.held.Share = 32, .97
+		want := &alerting.Path{Objects: 32, Share: .97, Steps: test.want}
+		if d := cmp.Diff(want, pathOf(&test.held)); d != "" {
+			t.Errorf("%+v (-want +got):\n%s", test.held, d)
+		}
+	}
+	if got := pathOf(&outside.Holder{Variable: "main.byID"}); got != nil {
+		t.Errorf("a path without steps: %+v", got)
 	}
 }

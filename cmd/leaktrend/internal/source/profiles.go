@@ -10,6 +10,7 @@ import (
 
 	pprof "github.com/google/pprof/profile"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/holders"
 	"github.com/mdzesseis/leaktrend/sampler/outside"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
@@ -126,10 +127,10 @@ func (p *Profiles) Raw(ctx context.Context, kind profile.Kind) ([]byte, error) {
 	return packed.Bytes(), err
 }
 
-// Holder names what keeps alive most of the memory that a line has allocated; "" where that is not known, as in a
-// program without symbols.
-func (p *Profiles) Holder(ctx context.Context, line profile.Frame) (string, error) {
-	return take(p, func(inside *outside.Process) (string, error) { return holders.Of(ctx, inside, line) })
+// Holder names what keeps alive most of the memory that a line has allocated; nothing where that is not
+// known.
+func (p *Profiles) Holder(ctx context.Context, line profile.Frame) (alerting.Holder, error) {
+	return take(p, func(inside *outside.Process) (alerting.Holder, error) { return holders.Of(ctx, inside, line) })
 }
 
 // Stacks returns the goroutines as text: each stack with the number of goroutines on it, most first.

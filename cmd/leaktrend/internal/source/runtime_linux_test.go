@@ -116,8 +116,8 @@ func TestRuntimeFromOutside(t *testing.T) {
 		t.Errorf("its resident memory is %+v, %v", parts, err)
 	}
 	// A program of go test has no symbols: what holds it has no name.
-	if held, err := profiles.Holder(t.Context(), heap.Sites[0].Frame); err != nil || held != "" {
-		t.Errorf("held by %q, %v", held, err)
+	if held, err := profiles.Holder(t.Context(), heap.Sites[0].Frame); err != nil || held.Text != "" {
+		t.Errorf("held by %q, %v", held.Text, err)
 	}
 	if _, err := profiles.Profile(t.Context(), profile.GoroutineLeak); err != profile.ErrUnsupported {
 		t.Errorf("proof: %v", err)

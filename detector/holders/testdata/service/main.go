@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/holders"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
@@ -68,7 +69,10 @@ func lines() map[string]profile.Frame {
 		panic(err)
 	}
 	for _, s := range p.Sites {
-		all[strings.TrimPrefix(s.Frame.Function, "main.")] = s.Frame
+		name := strings.TrimPrefix(s.Frame.Function, "main.")
+		if _, known := all[name]; !known { // the line with the most memory comes first
+			all[name] = s.Frame
+		}
 	}
 	return all
 }
@@ -110,8 +114,8 @@ func main() {
 	at := lines()
 	at["files"] = profile.Frame{Function: "device"}
 	for _, of := range []string{"open", "keep", "files"} {
-		var text string
-		search := func() { text, err = holders.Find(context.Background(), at[of]) }
+		var held alerting.Holder
+		search := func() { held, err = holders.Find(context.Background(), at[of]) }
 		if len(os.Args) > 2 {
 			began := time.Now()
 			longest := stalls(search)
@@ -121,9 +125,19 @@ func main() {
 			search()
 		}
 		if err != nil {
-			text = err.Error()
+			held.Text = err.Error()
 		}
-		fmt.Printf("%s: %s\n", of, text)
+		fmt.Printf("%s: %s\n", of, held.Text)
+		if held.Path == nil {
+			continue
+		}
+		for _, step := range held.Path.Steps {
+			mark := ""
+			if step.Accumulates {
+				mark = " grows"
+			}
+			fmt.Println(" ", strings.Join(strings.Fields(step.Kind+": "+step.Name+" "+step.Type+" "+step.Reference+mark), " "))
+		}
 	}
 	close(end)
 	runtime.KeepAlive(sessions)

@@ -369,9 +369,9 @@ func init() { // as hooks call them, too
 			}
 		},
 		"NameHolders": func(l *lane, m *detector.ResourceMonitor) {
-			m.NameHolders(func(context.Context, profile.Frame) (string, error) {
+			m.NameHolders(func(context.Context, profile.Frame) (alerting.Holder, error) {
 				l.fromWithin("holders")
-				return "the rack", nil
+				return alerting.Holder{Text: "the rack"}, nil
 			})
 		},
 		"GetAlertChannel": func(_ *lane, m *detector.ResourceMonitor) {

@@ -173,9 +173,8 @@ var moreExported = map[string]struct {
 }{
 	"sampler":                             {23, "eleven are the names of the resources, five write and read figures and times"},
 	"sampler/profile":                     {16, "a profile and what is made of it: sites, stacks, a traceback, a file"},
-	"sampler/outside":                     {18, "three kinds of reading of another process, each with its types: goroutines, memory, and what holds it"},
 	"sampler/internal/scan":               {24, "internal: the cells, numbers, counts, times and names that all formats share"},
-	"alerting":                            {33, "the alert's JSON is a contract of a dozen types"},
+	"alerting":                            {36, "the alert's JSON is a contract of a dozen types"},
 	"detector":                            {29, "the API of two monitors of the first host, and aliases of what its users name"},
 	"detector/lives":                      {17, "a record of lives is a format of several types, beside what judges it"},
 	"detector/engine":                     {17, "configuration, decisions, states and verdicts are four vocabularies of one step"},
