@@ -23,7 +23,8 @@ const (
 // heapSpan is a run of pages with objects of one size.
 type heapSpan struct {
 	start, end, element, specials uint64
-	pointers                      bool // its objects may hold some
+	kind                          uint64 // the type of the only object, where it is one; 0 where that is not told
+	pointers                      bool   // its objects may hold some
 }
 
 // hidden is an address that a search keeps. Where a process looks through its own memory, what the search keeps is there
@@ -54,7 +55,7 @@ type root struct {
 // search goes from some objects back to what holds them, by passes through the memory that may point to them.
 type search struct {
 	*target
-	spans      []heapSpan // by address
+	spans      heapSpans
 	nodes      map[hidden]*node
 	all        []*node  // nodes by address
 	pages      []uint64 // bits of the pages that have one of them, modulo pageBits
@@ -101,6 +102,9 @@ func (s *search) readSpans(ctx context.Context) bool {
 			pages := word(l.spanPages)
 			h := heapSpan{start: word(l.spanStart), element: word(l.spanElement), specials: word(l.spanSpecials), pointers: parts[i].to[l.spanClass]&1 == 0}
 			h.end = h.start + pages<<pageShift
+			if l.spanType != 0 && parts[i].to[l.spanClass]>>1 == 0 {
+				h.kind = word(l.spanType)
+			}
 			if parts[i].to[l.spanState] != spanInUse || h.start == 0 || h.start%(1<<pageShift) != 0 || pages == 0 || pages > 1<<30 ||
 				h.element < 8 || h.element > h.end-h.start {
 				continue
@@ -117,14 +121,10 @@ func (s *search) readSpans(ctx context.Context) bool {
 
 // object returns the object that an address is in.
 func (s *search) object(at uint64) (base, end uint64, ok bool) {
-	i, found := slices.BinarySearchFunc(s.spans, at, func(h heapSpan, at uint64) int { return cmp.Compare(h.start, at) })
-	if !found {
-		i--
-	}
-	if i < 0 || at >= s.spans[i].end {
+	h := s.spans.find(at)
+	if h == nil {
 		return 0, 0, false
 	}
-	h := &s.spans[i]
 	base = h.start + (at-h.start)/h.element*h.element
 	return base, base + h.element, base+h.element <= h.end
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -74,9 +75,80 @@ func TestHolders(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", options, d)
 		}
 	}
-	stripped := startHolders(t, []string{"testdata/holders", stripped})
-	if got := heldBy(t, stripped, "main.intoMap"); got != "" {
-		t.Errorf("without symbols: %s", got)
+}
+
+// strippedWays are what is named in a program without symbols: the functions that use a variable, and what its content
+// tells of its type. Of fields whose address is not in the code, and of what a pointer leads to, nothing but where it is.
+var strippedWays = map[string]string{
+	"main.intoMap":           "a variable that main.intoMap uses map[string]*main.item 500",
+	"main.intoSlice":         "a variable that main.intoSlice uses []*main.item 500",
+	"main.intoChannel":       "a variable that main.intoChannel uses chan *main.item 500",
+	"main.intoClosures":      "a variable that main.intoClosures uses []func() int 500",
+	"main.newItem":           "goroutine main.intoGoroutines.func1",
+	"main.intoTimers":        "timers that call main.intoTimers.func1 500",
+	"main.intoFinalizers":    "finalizer of *main.item 500",
+	"main.intoSyncMap":       "a variable at 0x ",
+	"main.intoList":          "",
+	"main.intoInterface":     "a variable that main.intoInterface uses an interface with []*main.item",
+	"main.intoNested":        "a variable that main.intoNested uses []interface {} 500",
+	"main.intoPointer":       "a variable at 0x []*main.item 500",
+	"main.intoContainerList": "",
+	"main.intoPool":          "a variable that main.intoPool and main.main use ",
+	"*net.netFD":             "a variable that main.intoSockets uses map[string]net.PacketConn 200",
+	"*os.file":               "a variable that main.intoFiles uses map[string]*os.File 100",
+}
+
+// untyped is what is named in a program of Go 1.21, which does not keep the types of objects.
+var untyped = regexp.MustCompile(`^(a variable (?:at 0x|that .* uses?) )(?:map\[|\[\]).*`)
+
+// Also in a program without symbols, or with symbols alone as go run and go test build them, nothing is named wrong.
+func TestHoldersStripped(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("builds other programs")
+	}
+	needsRow(t)
+	builds := [][]string{{"testdata/holders", stripped}}
+	for _, toolchain := range strings.Fields(os.Getenv(evaluationVar)) {
+		for _, mode := range []string{"-buildmode=exe", "-buildmode=pie"} {
+			builds = append(builds, []string{"testdata/holders", stripped, mode, "GOTOOLCHAIN=" + toolchain})
+		}
+	}
+	for _, options := range builds {
+		got := make(map[string]string)
+		process := startHolders(t, options)
+		want := maps.Clone(strippedWays)
+		release := options[len(options)-1]
+		for way := range want {
+			if strings.HasPrefix(way, "*") {
+				h, err := process.FinalizedHolder(t.Context(), way)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got[way] = heldAs(h)
+			} else {
+				got[way] = heldBy(t, process, way)
+			}
+			got[way] = regexp.MustCompile(`0x[0-9a-f]+`).ReplaceAllString(got[way], "0x")
+			if strings.Contains(release, "=go1.21") {
+				want[way] = untyped.ReplaceAllString(want[way], "$1")
+			}
+		}
+		if strings.Contains(release, "=go1.22") || strings.Contains(release, "=go1.23") {
+			want["main.intoSyncMap"] = "a variable at 0x map[interface {}]*sync.entry 500"
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", options, d)
+		}
+	}
+	process := startHolders(t, []string{"testdata/holders", "-ldflags=-w"})
+	for way, want := range map[string]string{
+		"main.intoMap":       "main.global+0x10 map[string]*main.item 500",
+		"main.intoInterface": "main.boxed an interface with []*main.item",
+		"main.intoPool":      "main.pool ",
+	} {
+		if got := heldBy(t, process, way); got != want {
+			t.Errorf("with symbols alone: %s by %q, want %q", way, got, want)
+		}
 	}
 }
 

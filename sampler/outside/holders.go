@@ -38,6 +38,10 @@ func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 	if s.names = readNames(t, pause); !s.readSpans(ctx) || !s.forget() {
 		return h, false
 	}
+	s.names.unnamed = unnamed{t, s.spans}
+	if len(s.names.symbols.all) == 0 {
+		s.names.code = readReferences(ctx, t, pause)
+	}
 	all := s.readSpecials(ctx, of.buckets)
 	if of.buckets == nil {
 		all = s.roots.of(of.types)
@@ -240,6 +244,7 @@ const minVotes = 3
 func (s *search) verdict(ctx context.Context, rootOf func(*node) *root) (best Holder, ok bool) {
 	holders := make(map[string]*Holder)
 	held := make(map[string][]*node)
+	roots := make(map[string]*root)
 	for _, o := range s.objects {
 		r := o.nearest(rootOf)
 		if r == nil {
@@ -254,7 +259,7 @@ func (s *search) verdict(ctx context.Context, rootOf func(*node) *root) (best Ho
 			continue
 		}
 		if holders[key] == nil {
-			holders[key] = &h
+			holders[key], roots[key] = &h, r
 		}
 		held[key] = append(held[key], o)
 	}
@@ -271,6 +276,12 @@ func (s *search) verdict(ctx context.Context, rootOf func(*node) *root) (best Ho
 	}
 	h := *holders[most]
 	h.Objects, h.Share, h.Path = best.Objects, best.Share, tracer{s, rootOf}.path(ctx, votes)
+	if s.names.code != nil && h.Variable != "" {
+		h.Variable = s.names.users(roots[most].variable.address())
+	}
+	if len(h.Path) > 0 && h.Variable != "" && h.Path[0].Type == "" {
+		h.Path[0].Name, h.Path[0].Type = h.Variable, h.Type
+	}
 	return h, true
 }
 

@@ -89,6 +89,17 @@ func (m *image) read(at uint64, to []byte) bool {
 	return true
 }
 
+// readDirect is read for what is not needed again.
+func (m *image) readDirect(at uint64, to []byte) bool {
+	for _, s := range m.segments {
+		if at >= s.at && at < s.end && uint64(len(to)) <= s.end-at {
+			n, _ := m.file.ReadAt(to, int64(s.offset+at-s.at))
+			return n == len(to)
+		}
+	}
+	return false
+}
+
 // page returns a page of the file, from its address on; nil where there is none.
 func (m *image) page(at uint64) []byte {
 	if p, ok := m.pages[at]; ok {

@@ -5,6 +5,7 @@ import (
 	"debug/dwarf"
 	"debug/elf"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -19,6 +20,8 @@ type names struct {
 	debug     debugInfo
 	debugRead bool
 	described described
+	unnamed   unnamed
+	code      *references // of a program without symbols; nil else
 	pause     func()
 }
 
@@ -52,6 +55,14 @@ func tells(name string) bool {
 
 // isRoot reports whether what a variable at an address holds can be told.
 func (n *names) isRoot(at uint64) bool {
+	if n.code != nil {
+		m := &n.module
+		if (at < m.values || at >= m.valuesEnd) && (at < m.zeros || at >= m.zerosEnd) {
+			return false
+		}
+		from, isRuntimes := n.code.owner(at)
+		return from != 0 && !isRuntimes
+	}
 	if name, _, ok := n.symbol(at); ok {
 		return tells(name)
 	}
@@ -60,11 +71,25 @@ func (n *names) isRoot(at uint64) bool {
 
 // variable names the variable at an address, with the field where its type is known; none where it tells nothing.
 func (n *names) variable(at uint64) Holder {
+	if n.code != nil {
+		h := Holder{Variable: namelessAt(at, nil)}
+		h.Type, h.Entries = n.unnamed.of(at)
+		return h
+	}
 	name, of, from := n.owner(at)
 	if name == "" {
 		return Holder{}
 	}
 	return n.field(name, of, from, at)
+}
+
+// users returns the name of the variable at an address of a program without symbols, by what uses it: it is certain where
+// code refers to the address itself.
+func (n *names) users(at uint64) string {
+	if from, _ := n.code.owner(at); from == at {
+		return namelessAt(at, n.code.users(at))
+	}
+	return namelessAt(at, nil)
 }
 
 // owner returns the name of the variable that has an address, "" where it tells nothing, and what is there: its type, 0
@@ -128,6 +153,13 @@ func (n *names) nameless() []pointer {
 // field names what is at an address of a variable whose type may be known.
 func (n *names) field(name string, of dwarf.Offset, place, at uint64) Holder {
 	h := Holder{Variable: redact.Printable(name), Entries: -1}
+	if of == 0 {
+		h.Type, h.Entries = n.unnamed.of(at)
+		if at != place && (at != place+8 || !strings.HasPrefix(h.Type, withValue)) {
+			h.Variable += fmt.Sprintf("+0x%x", at-place)
+		}
+		return h
+	}
 	for range maxTypes {
 		kind, ok := n.debug.typeAt(of)
 		if of == 0 || !ok {

@@ -1,0 +1,173 @@
+package outside
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"math/bits"
+	"slices"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/redact"
+)
+
+const (
+	maxUsers    = 2  // functions that are named for a variable
+	prefixBytes = 24 // of the name of a function: they tell whether it is the runtime's
+	wordBits    = 64
+)
+
+// references tell whose the variables of a program without symbols are: what its code refers to.
+type references struct {
+	*target
+	ctx            context.Context
+	pause          func()
+	low, high      uint64   // where variables are
+	ours, runtimes []uint64 // bits of the words there that the code of the program, and of the runtime, refers to
+	block          []byte   // of code...
+	blockAt        uint64   // ...from here on
+	isARM          bool
+}
+
+// readReferences goes through the code of the program.
+func readReferences(ctx context.Context, t *target, pause func()) *references {
+	r := &references{target: t, ctx: ctx, pause: pause, low: t.module.data &^ 7, high: t.module.dataEnd, isARM: t.table.image.arch == "arm64"}
+	r.ours = make([]uint64, (r.high-r.low)/8/wordBits+1)
+	r.runtimes = make([]uint64, len(r.ours))
+	r.functions(func(entry, end uint64, name uint32) bool {
+		c, ok := r.code(entry, end)
+		switch {
+		case !ok:
+		case r.isRuntimes(name):
+			for _, at := range operands(c, t.table.image.arch) {
+				r.mark(r.runtimes, at)
+			}
+		case r.isARM:
+			for _, at := range operandsARM(c) {
+				r.mark(r.ours, at)
+			}
+		default:
+			r.near(c, func(at uint64) { r.mark(r.ours, at) })
+		}
+		return true
+	})
+	return r
+}
+
+// near hands on what operands may be that are relative to the instruction pointer, which all have the same bits before
+// them. Not all of what has begins one: what is taken for one without being one is elsewhere, nearly always.
+func (r *references) near(c code, take func(at uint64)) {
+	for i := 1; i+4 <= len(c.bytes); i++ {
+		if c.bytes[i-1]&0xc7 == 0x05 {
+			take(c.base + uint64(i) + 4 + uint64(int32(binary.LittleEndian.Uint32(c.bytes[i:]))))
+		}
+	}
+}
+
+func (r *references) mark(in []uint64, at uint64) {
+	if at >= r.low && at < r.high {
+		word := (at - r.low) / 8
+		in[word/wordBits] |= 1 << (word % wordBits)
+	}
+}
+
+// isRuntimes reports whether a function is the runtime's, by the offset of its name.
+func (r *references) isRuntimes(name uint32) bool {
+	var b [prefixBytes]byte
+	if uint64(name)+prefixBytes > r.table.names.size || !r.table.image.read(r.table.names.at+uint64(name), b[:]) {
+		return false
+	}
+	return strings.HasPrefix(string(b[:]), "runtime.") || strings.HasPrefix(string(b[:]), "internal/runtime/")
+}
+
+// functions hands on where functions are and the offsets of their names, by address, as long as it is told to.
+func (r *references) functions(take func(entry, end uint64, name uint32) bool) {
+	t := r.table
+	for i := uint64(0); i+1 < t.index.size/8; i++ {
+		var two [16]byte
+		var head [8]byte
+		if !t.image.read(t.index.at+8*i, two[:12]) || !t.image.read(t.all.at+uint64(binary.LittleEndian.Uint32(two[4:])), head[:]) {
+			return
+		}
+		entry, end := t.text+uint64(binary.LittleEndian.Uint32(two[:])), t.text+uint64(binary.LittleEndian.Uint32(two[8:]))
+		if i%wordBits == 0 {
+			if r.ctx.Err() != nil {
+				return
+			}
+			if r.pause != nil {
+				r.pause()
+			}
+		}
+		if entry < end && !take(entry, end, binary.LittleEndian.Uint32(head[funcNameAt:])) {
+			return
+		}
+	}
+}
+
+// code reads a function, with what follows it.
+func (r *references) code(entry, end uint64) (c code, ok bool) {
+	if end-entry > chunk || end > r.table.end {
+		return c, false
+	}
+	if entry < r.blockAt || end > r.blockAt+uint64(len(r.block)) {
+		if r.block == nil {
+			r.block = make([]byte, chunk)
+		}
+		r.blockAt = entry
+		r.block = r.block[:min(chunk, r.table.end-entry)]
+		if !r.table.image.readDirect(entry, r.block) {
+			r.block = r.block[:0]
+			return c, false
+		}
+	}
+	return code{entry, r.block[entry-r.blockAt : end-r.blockAt]}, true
+}
+
+// owner returns the address at or before one that code refers to, and whether the runtime does.
+func (r *references) owner(at uint64) (from uint64, isRuntimes bool) {
+	word := (at - r.low) / 8
+	mask := uint64(1)<<(word%wordBits) | (uint64(1)<<(word%wordBits) - 1)
+	for i := int(word / wordBits); i >= 0; i-- {
+		if found := (r.ours[i] | r.runtimes[i]) & mask; found != 0 {
+			bit := bits.Len64(found) - 1
+			return r.low + uint64(i*wordBits+bit)*8, r.runtimes[i]&(1<<bit) != 0
+		}
+		mask = ^uint64(0)
+	}
+	return 0, false
+}
+
+// users names the first functions whose code refers to an address, those before others that only the compiler makes or
+// that begin with the program.
+func (r *references) users(of uint64) []string {
+	var all []string
+	r.functions(func(entry, end uint64, name uint32) bool {
+		c, ok := r.code(entry, end)
+		if !ok {
+			return true
+		}
+		refers := r.isARM
+		if !refers {
+			r.near(c, func(at uint64) { refers = refers || at == of })
+		}
+		if refers && slices.Contains(operands(c, r.table.image.arch), of) {
+			if text, ok := r.table.name(name); ok {
+				all = append(all, redact.Printable(text))
+			}
+		}
+		return true
+	})
+	slices.SortStableFunc(all, func(a, b string) int { return cmp.Compare(rank(a), rank(b)) })
+	return slices.Compact(all[:min(len(all), maxUsers)])
+}
+
+// rank orders the functions that may be named for a variable.
+func rank(function string) int {
+	switch {
+	case strings.HasSuffix(function, ".init") || strings.Contains(function, ".init."):
+		return 2
+	case strings.Contains(function, ".func") || strings.Contains(function, "[...]"):
+		return 1
+	}
+	return 0
+}
