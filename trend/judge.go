@@ -139,6 +139,9 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Growth {
 	if r.count == 0 || math.IsNaN(r.at(r.count-1).minimum) {
 		return Growth{}
 	}
+	if immaterial, ok := l.immaterial(w, candidates, &p); ok {
+		return immaterial
+	}
 	// One pass over the ring, newest first, gives for each window what the tests that most windows fail need: its
 	// lowest minimum, which is the start of the reversed running minimum, and how many minimums it has.
 	var lowest [Buckets + 1]float64
@@ -196,6 +199,39 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Growth {
 		}
 	}
 	return best
+}
+
+// immaterial returns what Judge does where no window shows material growth, which is most often, without looking at
+// each minimum. ok is false where one may, or minimums lack.
+func (l *Ladder) immaterial(w int, candidates []int64, p *Params) (c Growth, ok bool) {
+	r := &l.rings[w]
+	if r.gaps > 0 {
+		return Growth{}, false
+	}
+	end := r.at(r.count - 1).minimum
+	if f := r.at(r.count - 2).minimum; f < end {
+		end = f
+	}
+	rise := end - r.lowest // no window rises by more
+	for _, length := range candidates {
+		level := l.levelBefore(w, r.count-length)
+		if rise > 0 && rise >= p.LeastGrowth*(max(level, 0)+p.Offset) {
+			return Growth{}, false
+		}
+	}
+	c = Growth{
+		Reason: NotGrowing,
+		Since:  l.epoch + r.oldest()*l.Width(w),
+		Window: time.Duration(Buckets * l.Width(w)),
+		Points: Buckets,
+		Width:  time.Duration(l.Width(w)),
+		Level:  r.at(r.oldest()).level,
+	}
+	if rise > 0 {
+		c.Reason = TooSmall
+	}
+	c.measure(r.lowest, end, p.Offset)
+	return c, true
 }
 
 // judgeWindow makes the tests that need more than the ends of the window: those of growth that is material. end is the

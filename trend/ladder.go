@@ -37,7 +37,9 @@ var empty = bucket{minimum: math.NaN(), mean: math.NaN(), level: math.NaN()}
 // ring keeps the latest closed buckets of one width, and gathers the open one.
 type ring struct {
 	closed [Buckets]bucket
-	count  int64 // buckets closed since the epoch; the latest is number count-1
+	count  int64   // buckets closed since the epoch; the latest is number count-1
+	gaps   int     // of those that are kept, or have no bucket yet
+	lowest float64 // minimum of those that are kept
 
 	minimum, sum float64 // of the open bucket, over the finest buckets in which something was read
 	n, full      int     // how many these are, and how many a bucket has when nothing is missing
@@ -45,6 +47,31 @@ type ring struct {
 
 // at returns closed bucket number i, counted from the epoch. i must be one of the latest Buckets.
 func (r *ring) at(i int64) *bucket { return &r.closed[uint64(i)%Buckets] }
+
+// keep takes the next closed bucket.
+func (r *ring) keep(b bucket) {
+	place := r.at(r.count)
+	gone := place.minimum
+	*place = b
+	r.count++
+	if math.IsNaN(gone) {
+		r.gaps--
+	}
+	if math.IsNaN(b.minimum) {
+		r.gaps++
+	}
+	switch {
+	case b.minimum <= r.lowest:
+		r.lowest = b.minimum
+	case gone == r.lowest:
+		r.lowest = math.Inf(1)
+		for i := range r.closed {
+			if f := r.closed[i].minimum; f < r.lowest {
+				r.lowest = f
+			}
+		}
+	}
+}
 
 // oldest returns the number of the oldest bucket that is kept.
 func (r *ring) oldest() int64 { return max(0, r.count-Buckets) }
@@ -86,7 +113,7 @@ func (l *Ladder) startAt(number int64) {
 	l.minimum, l.sum, l.n = math.Inf(1), 0, 0
 	for w := range l.rings {
 		r := &l.rings[w]
-		*r = ring{count: number / widths[w], minimum: math.Inf(1)}
+		*r = ring{count: number / widths[w], gaps: Buckets, lowest: math.Inf(1), minimum: math.Inf(1)}
 		for i := range r.closed {
 			r.closed[i] = empty
 		}
@@ -162,8 +189,7 @@ func (l *Ladder) closeOne(level float64) (closed uint8) {
 		default:
 			r.full -= (r.full + 3) / 4
 		}
-		*r.at(r.count) = b
-		r.count++
+		r.keep(b)
 		r.minimum, r.sum, r.n = math.Inf(1), 0, 0
 		closed |= 1 << w
 	}
