@@ -201,6 +201,69 @@
     return section;
   }
 
+  // What keeps memory alive: of each finding that holds, the way from a root to the objects of the line, the root first.
+  function paths() {
+    var latest = {}, order = [], parts = [];
+    view.alerts.forEach(function (a) {
+      if (!latest[a.id]) { order.push(a.id); }
+      latest[a.id] = { alert: a, found: found(a) || latest[a.id] && latest[a.id].found };
+    });
+    order.forEach(function (id) {
+      var f = latest[id];
+      if (f.found && f.alert.status !== 'resolved') { parts.push(path(f.alert, f.found, id)); }
+    });
+    return parts.length ? all(make('section', { id: 'kept' }, make('h2', {}, 'What keeps it alive')), parts) : '';
+  }
+  // found returns what keeps alive what an alert is on.
+  function found(a) {
+    if (a.holder_path) { return { of: 'the open descriptors', path: a.holder_path, holder: a.holder }; }
+    var s = (a.sites || []).filter(function (s) { return s.holder_path; })[0];
+    return s && { of: page.format(s.bytes, 'bytes') + ' from ' + base(s.file) + ':' + s.line, path: s.holder_path, holder: s.holder };
+  }
+  function path(a, f, id) {
+    var p = f.path, steps = p.steps.slice(), key = 'path-' + id;
+    return make('article', { 'class': 'block' }, make('h3', { id: key }, a.resource + ': ' + f.of),
+      make('p', { 'class': 'small' }, 'Kept by ' + f.holder + '. ', make('span', { 'class': 'quiet' },
+        'It holds ' + percent(p.share) + ' of the ' + page.format(p.objects) + ' objects that were looked at; this is the way to most of them.')),
+      all(make('ol', { 'class': 'path', 'aria-labelledby': key }), steps.map(function (s, i) { return step(s, steps[i - 1], i === steps.length - 1); })));
+  }
+  // What leads on from a step where no field is known.
+  var leads = {
+    variable: 'what it points to', goroutine: 'a variable on its stack', timers: 'what they call', finalizers: 'what they are for', 'function': 'a variable that it uses',
+    object: 'a pointer in it'
+  };
+  function step(s, before, last) {
+    var place = s.file && base(s.file) + ':' + s.line, item = make('li', { 'class': s.accumulates ? 'grows' : undefined });
+    item.append(make('span', { 'class': 'what' }, named(s), place && make('span', { 'class': 'quiet', title: s.file },
+      ' ' + (last && s.kind === 'object' ? 'allocated at ' : '') + place)));
+    if (!before || s.share !== before.share) {
+      item.append(' ', make('span', { 'class': 'below quiet' }, percent(s.share) + (s.bytes ? ', ' + page.format(s.bytes, 'bytes') + ' below' : '')));
+    }
+    if (last) { return item; }
+    item.append(' ');
+    var on = make('span', { 'class': 'on' }, make('span', { 'aria-hidden': 'true' }, '↓ '), make('span', { 'class': 'hidden' }, 'by '),
+      s.reference ? make('code', {}, s.reference) : make('span', { 'class': 'quiet' }, leads[s.kind]));
+    if (s.container && s.container !== s.type) { on.append(make('span', { 'class': 'quiet' }, ' ' + s.container)); }
+    if (s.entries) { on.append(make('span', { 'class': 'quiet' }, ' ' + page.format(s.entries) + ' entries')); }
+    if (s.accumulates) { on.append(' ', make('b', { 'class': 'here' }, 'it grows here')); }
+    item.append(on);
+    return item;
+  }
+  // named says what a step is.
+  function named(s) {
+    var e = make('span');
+    switch (s.kind) {
+      case 'variable': e.append(make('code', {}, s.name), make('span', { 'class': 'quiet' }, s.type ? ' ' + s.type : ' variable')); break;
+      case 'goroutine': e.append('goroutine at ', make('code', {}, s.name)); break;
+      case 'function': e.append('closure ', make('code', {}, s.name)); break;
+      case 'object': e.append(s.type ? make('code', {}, s.type) : 'object'); break;
+      default: e.append(s.name);
+    }
+    if (s.repeated) { e.append(' × ' + page.format(s.repeated)); }
+    if (s.size_bytes) { e.append(make('span', { 'class': 'quiet' }, ' ' + page.format(s.size_bytes, 'bytes') + (s.repeated ? ' each' : ''))); }
+    return e;
+  }
+
   // kept says what lies where captures are written, and how posting them goes.
   function kept() {
     var k = view.captures_kept, u = view.captures_posted, p = make('p', { 'class': 'quiet small' });
@@ -260,7 +323,7 @@
     view.resources.forEach(function (r) { known[r.resource] = r; });
     var shown = view.shown.map(function (name) { return known[name]; });
     main.replaceChildren();
-    all(main, [header(), resources(shown), sites()].concat(plots(shown), [alerts(), captures(), costs()]));
+    all(main, [header(), resources(shown), sites(), paths()].concat(plots(shown), [alerts(), captures(), costs()]));
     page.adopt(main);
     document.title = view.title;
     news();
