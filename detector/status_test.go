@@ -33,6 +33,8 @@ func TestStatus(t *testing.T) {
 			Learning, "too short to tell: nothing is called in less than 19s"},
 		{"flat", DefaultConfig(), []column{{sampler.Goroutines, flat}}, 12 * time.Hour, Healthy, "does not grow; a leak that doubles it in 16h 21m would have been called"},
 		{"small", DefaultConfig(), []column{{sampler.Goroutines, rising(1000, 1)}}, 12 * time.Hour, Healthy, "grew by no more than 1.0 % within 10h 40m; a leak that doubles it in 16h 21m would have been called"},
+		{"small beside what every process has", DefaultConfig(), []column{{sampler.RSSBytes, rising(60, 5)}}, 12 * time.Hour, Healthy,
+			"grew by no more than 50 B within 10h 40m, too little to tell from noise; a leak that doubles it in 16h 21m would have been called"},
 		{"recent", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 100)}}, 50 * time.Minute, Healthy,
 			"grew by 50 (47 %) in 40m, not yet for long enough; called in 2h 22m at the earliest"},
 		{"suspected", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 20)}}, 6 * time.Hour, Suspected,

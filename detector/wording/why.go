@@ -72,6 +72,9 @@ func whyNot(r sampler.Resource, c *trend.Growth) string {
 	case trend.SeenBefore:
 		return "no higher than before"
 	case trend.TooSmall:
+		if c.Level > 0 && c.Rise/c.Level > max(2*c.Growth, 0.1) { // the share is of the level and of what every process needs
+			return fmt.Sprintf("grew by no more than %s within %s, too little to tell from noise", r.Format(c.Rise), lasted)
+		}
 		return fmt.Sprintf("grew by no more than %.1f %% within %s", 100*c.Growth, lasted)
 	case trend.TooRecent:
 		return fmt.Sprintf("grew by %s (%.0f %%) in %s, not yet for long enough", r.Format(c.Rise), 100*c.Growth, lasted)
