@@ -139,6 +139,23 @@ func (e *endless) Read(p []byte) (int, error) {
 }
 
 // Reading ends with its context, whatever the format.
+// Objects within objects by the thousand take memory for each, not for all that are around it as well.
+func TestDeepObjects(t *testing.T) {
+	const deep = 9000 // the decoder's own limit is 10,000
+	text := strings.Repeat(`{"a":`, deep) + "1" + strings.Repeat("}", deep)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := Read(t.Context(), strings.NewReader(`{"time":1700000000,"b":`+text+"}\n"), "f", Options{})
+	runtime.ReadMemStats(&after)
+	const want = "f: JSON lines: no samples; 1 fault, the first: f:1: objects within objects, more than 32 deep"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 100<<20 {
+		t.Errorf("%d MB allocated", used>>20)
+	}
+}
+
 func TestReadIsInterrupted(t *testing.T) {
 	for name, test := range map[string]struct{ begin, line string }{
 		"table":         {"time;a\n", "1700000000;1\n"},

@@ -214,10 +214,11 @@ func (o *outline) walk(dec *json.Decoder, prefix string, depth int) bool {
 			if err != nil {
 				return false
 			}
-			if name += fmt.Sprint(key); depth < 3 {
+			if depth < 3 { // names further down are never asked for, and long where the text is hostile
+				name += fmt.Sprint(key)
 				o.keys[name] = true
+				name += "."
 			}
-			name += "."
 		}
 		if !o.walk(dec, name, depth+1) {
 			return false

@@ -34,7 +34,7 @@ type member struct{ key, value string }
 func (s *objects) expand(t *input, raw json.RawMessage, above []member, depth int) error {
 	beside := slices.Clone(above)
 	var inner, pairs, columns []list
-	err := flatten("", raw, func(key, value string) {
+	err := flatten("", raw, 0, func(key, value string) {
 		if i := slices.IndexFunc(beside, func(m member) bool { return m.key == key }); i >= 0 {
 			beside[i].value = value
 			return
@@ -160,8 +160,16 @@ func (s *objects) finish(t *input, faults *faultLog, o Options) (*gathered, erro
 	return g, err
 }
 
+// deepest is how many objects within objects are taken apart: each level is read and named once more.
+const deepest = 32
+
+var errDeep = fmt.Errorf("objects within objects, more than %d deep", deepest)
+
 // flatten puts the values of an object, and of those in it, under their names joined by points; lists apart.
-func flatten(prefix string, raw json.RawMessage, put func(key, value string), lists func(key string, value json.RawMessage)) error {
+func flatten(prefix string, raw json.RawMessage, depth int, put func(key, value string), lists func(key string, value json.RawMessage)) error {
+	if depth > deepest {
+		return errDeep
+	}
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	open, err := dec.Token()
 	if err != nil {
@@ -182,14 +190,14 @@ func flatten(prefix string, raw json.RawMessage, put func(key, value string), li
 		name := prefix + fmt.Sprint(key)
 		switch value[0] {
 		case '{':
-			if err := flatten(name+".", value, put, lists); err != nil {
+			if err := flatten(name+".", value, depth+1, put, lists); err != nil {
 				return err
 			}
 		case '[':
 			lists(name, value)
 		case '"':
 			if inner, ok := objectIn(value); ok {
-				if err := flatten(name+".", inner, put, lists); err != nil {
+				if err := flatten(name+".", inner, depth+1, put, lists); err != nil {
 					return err
 				}
 				continue
