@@ -125,7 +125,7 @@ func (l *ledger) holding() (all []alerting.Alert) {
 		a = a.Clone()
 		a.Evidence, a.Parts, a.Profiles, a.Missing, a.Labels, a.Resources = nil, nil, nil, nil, nil, nil
 		a.Sites = a.Sites[:min(len(a.Sites), 1)] // by which an incident is known
-		a.Known = !l.incidents.Told(a.ID, a.Kind)
+		a.Known, a.Incident = !l.incidents.Told(a.ID, a.Kind), l.incidents.Of(a.ID)
 		all = append(all, a)
 	}
 	slices.SortFunc(all, func(a, b alerting.Alert) int { // what others joined comes first, as its id is theirs

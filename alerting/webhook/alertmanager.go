@@ -33,6 +33,7 @@ type alertLabels struct {
 	Kind     alerting.Kind     `json:"kind"`
 	Severity alerting.Severity `json:"severity"`
 	Instance string            `json:"instance"`
+	Incident string            `json:"incident,omitempty"` // tells alerts of one process on one resource apart
 
 	more string // the labels of a group: a JSON object, whose keys are in order
 }
@@ -47,6 +48,9 @@ func (l alertLabels) MarshalJSON() ([]byte, error) {
 	all := map[string]string{}
 	if err := json.Unmarshal([]byte(l.more), &all); err != nil {
 		return nil, err
+	}
+	if l.Incident != "" {
+		all["incident"] = l.Incident
 	}
 	all["alertname"], all["resource"], all["kind"], all["severity"] = l.Name, l.Resource, string(l.Kind), l.Severity.String()
 	return json.Marshal(all)
@@ -83,7 +87,7 @@ type alertmanager struct {
 func wallClock() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 func (m *alertmanager) labels(a alerting.Alert) alertLabels {
-	l := alertLabels{Name: "LeakDetected", Resource: a.Resource, Kind: a.Kind, Severity: a.Severity}
+	l := alertLabels{Name: "LeakDetected", Resource: a.Resource, Kind: a.Kind, Severity: a.Severity, Incident: a.Incident}
 	if len(a.Resources) > 0 { // those with which the incident began stay
 		l.Resource, l.Kind = a.Resources[0].Resource, a.Resources[0].Kind
 	}

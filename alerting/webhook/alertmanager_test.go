@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -65,14 +66,14 @@ func TestAlertmanagerGroup(t *testing.T) {
 	w := newWebhook(t, Config{URL: "http://am/api/v2/alerts"})
 	a := alerting.Alert{
 		Event:   alerting.Event{Status: alerting.Firing, Kind: alerting.Trend, Resource: "goroutines", Severity: alerting.High},
-		Process: alerting.Process{Host: "h"},
-		Labels:  map[string]string{"job": "api", "version": "v1.9", "alertname": "Other"},
+		Process: alerting.Process{Host: "h"}, Incident: "4f",
+		Labels: map[string]string{"job": "api", "version": "v1.9", "alertname": "Other"},
 	}
 	text, err := json.Marshal(toAlertmanager(w).labels(a))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"alertname":"LeakDetected","job":"api","kind":"trend","resource":"goroutines","severity":"high","version":"v1.9"}`
+	want := `{"alertname":"LeakDetected","incident":"4f","job":"api","kind":"trend","resource":"goroutines","severity":"high","version":"v1.9"}`
 	if string(text) != want {
 		t.Errorf("%s, want %s", text, want)
 	}
@@ -227,6 +228,42 @@ func TestRealAlertmanager(t *testing.T) {
 			d.Notify(end)
 			await.True(t, "the alert ends", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "" })
 			await.True(t, "all three are booked as sent", func() bool { return d.Stats()[0].Sent == 3 })
+		})
+	}
+}
+
+// Two leaks of one resource in one process are two alerts, whichever comes, rises or ends first.
+func TestRealAlertmanagerTellsIncidentsApart(t *testing.T) {
+	base := startAlertmanager(t)
+	w := newWebhook(t, Config{URL: base + "/api/v2/alerts", Instance: "two"})
+	defer w.CloseIdleConnections()
+	alert := func(incident string, status alerting.Status, severity alerting.Severity) alerting.Alert {
+		return alerting.Alert{ID: incident, Incident: incident, Event: alerting.Event{
+			Status: status, Kind: alerting.Trend, Severity: severity, Resource: "goroutines", Time: time.Now()}}
+	}
+	for _, step := range []struct {
+		send alerting.Alert
+		want []string
+	}{
+		{alert("one", alerting.Firing, alerting.Warning), []string{"one warning"}},
+		{alert("other", alerting.Firing, alerting.Warning), []string{"one warning", "other warning"}},
+		{alert("one", alerting.Firing, alerting.High), []string{"one high", "other warning"}},
+		{alert("other", alerting.Firing, alerting.Warning), []string{"one high", "other warning"}},
+		{alert("one", alerting.Resolved, alerting.High), []string{"other warning"}},
+		{alert("one", alerting.Firing, alerting.Warning), []string{"one warning", "other warning"}},
+		{alert("other", alerting.Resolved, alerting.Warning), []string{"one warning"}},
+	} {
+		if err := w.Send(t.Context(), step.send); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		await.True(t, strings.Join(step.want, ", "), func() bool {
+			got = nil
+			for _, a := range activeAlerts(t, base, "two") {
+				got = append(got, a.Labels["incident"]+" "+a.Labels["severity"])
+			}
+			slices.Sort(got)
+			return slices.Equal(got, step.want)
 		})
 	}
 }

@@ -4,6 +4,7 @@
 package incident
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/mdzesseis/leaktrend/alerting"
@@ -90,7 +91,16 @@ func Withdrawn(a alerting.Alert) alerting.Alert {
 	return a
 }
 
-// Take takes an alert on one finding, whose ID is that finding's. All of a finding come in their order, the same one
+// Of returns the incident that a finding which holds is of.
+func (t *Tracker) Of(finding string) string {
+	if in := t.byFinding[finding]; in != nil {
+		return in.id
+	}
+	return ""
+}
+
+// Take takes an alert on one finding, whose ID is that finding's; its Incident is empty unless the finding is known to be
+// of one, as from an earlier life. All of a finding come in their order, the same one
 // once more where evidence has come.
 func (t *Tracker) Take(a alerting.Alert) Decision {
 	in := t.byFinding[a.ID]
@@ -116,10 +126,10 @@ func (t *Tracker) Told(finding string, kind alerting.Kind) bool {
 
 // join returns the incident that an alert on a new finding belongs to.
 func (t *Tracker) join(a *alerting.Alert) *incident {
-	i := slices.IndexFunc(t.open, func(in *incident) bool { return in.has(a) })
+	i := slices.IndexFunc(t.open, func(in *incident) bool { return in.id == a.Incident || in.has(a) })
 	if i < 0 {
 		i = len(t.open)
-		t.open = append(t.open, &incident{id: a.ID, alerts: make(map[alerting.Kind]*strand)})
+		t.open = append(t.open, &incident{id: cmp.Or(a.Incident, a.ID), alerts: make(map[alerting.Kind]*strand)})
 	}
 	if t.byFinding == nil {
 		t.byFinding = make(map[string]*incident)

@@ -295,3 +295,26 @@ func TestEvidenceOfAnIncident(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// The incident of findings of an earlier life is the one that they had then, also where the finding is over that it
+// began with.
+func TestIncidentOverLives(t *testing.T) {
+	var earlier, later Tracker
+	goroutines := alert(0, "goroutines", alerting.Limit, alerting.Firing, site("main.serve"))
+	growth := alert(1, "goroutines", alerting.Trend, alerting.Firing, site("main.serve"))
+	other := alert(2, "connections", alerting.Trend, alerting.Firing)
+	for _, a := range []alerting.Alert{goroutines, growth, other} {
+		earlier.Take(a)
+	}
+	goroutines.Status = alerting.Resolved
+	earlier.Take(goroutines)
+	var got []string
+	for _, a := range []alerting.Alert{growth, other} {
+		a.Incident = earlier.Of(a.ID)
+		got = append(got, later.Take(a).Alert.Incident)
+	}
+	got = append(got, later.Of(growth.ID), later.Of("none"))
+	if diff := cmp.Diff([]string{"goroutines limit", "connections trend", "goroutines limit", ""}, got); diff != "" {
+		t.Errorf("incidents (-want +got):\n%s", diff)
+	}
+}
