@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -68,7 +69,8 @@ func TestMain(m *testing.M) {
 }
 
 // buildProgram builds testdata/program, or what the first option names in testdata. Options are those of go build, but
-// for "cgo" and "KEY=VALUE" of the environment.
+// for "cgo", "KEY=VALUE" of the environment, "strip" and "nosections", which take out what is not loaded, and "garble", which
+// builds in place of go.
 func buildProgram(t testing.TB, options ...string) string {
 	t.Helper()
 	built.Lock()
@@ -90,25 +92,52 @@ func buildProgram(t testing.TB, options ...string) string {
 	}
 	path := filepath.Join(built.dir, "program"+strconv.Itoa(len(built.paths)))
 	args, env := []string{"build", "-o", path}, append(os.Environ(), "GOFLAGS=-buildvcs=false")
-	cgo := "CGO_ENABLED=0"
+	cgo, builder := "CGO_ENABLED=0", "go"
 	for _, o := range options {
 		switch {
 		case o == directory:
 		case o == "cgo":
 			cgo = "CGO_ENABLED=1"
+		case o == "garble":
+			builder = o
+		case o == "strip", o == "nosections":
 		case strings.HasPrefix(o, "GO"):
 			env = append(env, o)
 		default:
 			args = append(args, o)
 		}
 	}
-	cmd := exec.Command("go", append(args, ".")...)
+	cmd := exec.Command(builder, append(args, ".")...)
 	cmd.Dir, cmd.Env = copyProgram(t, directory), append(env, cgo)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build %s: %v\n%s", options, err, out)
+		t.Fatalf("%s build %s: %v\n%s", builder, options, err, out)
+	}
+	if slices.Contains(options, "strip") {
+		if out, err := exec.Command("strip", "--strip-all", path).CombinedOutput(); err != nil {
+			t.Fatalf("strip: %v\n%s", err, out)
+		}
+	}
+	if slices.Contains(options, "nosections") {
+		dropSections(t, path)
 	}
 	built.paths[key] = path
 	return path
+}
+
+// dropSections has the header of a program say that it has no sections, as packers and sstrip do.
+func dropSections(t testing.TB, path string) {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	const offset, counts = 0x28, 0x3a // of the section headers: where, and of what size, how many, and which has the names
+	_, where := file.WriteAt(make([]byte, 8), offset)
+	_, what := file.WriteAt(make([]byte, 6), counts)
+	if err := errors.Join(where, what); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // copyProgram copies the program to a module of its own, which older releases build too.
