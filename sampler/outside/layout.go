@@ -21,8 +21,6 @@ type release struct {
 	Offsets map[string]uint64 `json:"offsets"`
 	// Variables are the places in the code of the runtime that lead to its variables.
 	Variables map[string][]recipe `json:"variables"`
-	// Wrapper is the kind of functions that the compiler makes to call others, which stacks leave out.
-	Wrapper uint8 `json:"wrapper"`
 	// Waits are the runtime's words for what goroutines wait for.
 	Waits []string `json:"waits"`
 }
@@ -40,13 +38,18 @@ type layout struct {
 	finalizer, finalizerKind, finalizerType, isFinalizer                                                                                      uint64
 	timers, timersHeap, timer, timerFunc, timerArg                                                                                            uint64
 	module, funcNames, units, files, tables, functions, index, text, textEnd, inlined, sections, data, dataEnd                                uint64
+	wrapper                                                                                                                                   uint64 // kind of functions that the compiler makes to call others
 	values, valuesEnd, zeros, zerosEnd, types, typesEnd                                                                                       uint64
 }
+
+// wrapperConstant has no field: it is the number itself.
+const wrapperConstant = "internal/abi.FuncIDWrapper"
 
 // fields names the offsets of a layout as the runtime does. A name without a field is that of a size.
 func (l *layout) fields() map[string]*uint64 {
 	return map[string]*uint64{
-		"g": &l.g, "g.stack.lo": &l.stackLow, "g.stack.hi": &l.stackHigh, "g.sched.sp": &l.schedSP, "g.sched.pc": &l.schedPC,
+		wrapperConstant: &l.wrapper,
+		"g":             &l.g, "g.stack.lo": &l.stackLow, "g.stack.hi": &l.stackHigh, "g.sched.sp": &l.schedSP, "g.sched.pc": &l.schedPC,
 		"g.syscallsp": &l.syscallSP, "g.syscallpc": &l.syscallPC, "g.stktopsp": &l.stackTop, "g.atomicstatus": &l.status, "g.goid": &l.id,
 		"g.waitsince": &l.waitSince, "g.waitreason": &l.waitReason, "g.parentGoid": &l.parent, "g.gopc": &l.creator, "g.startpc": &l.start, "g.trackingSeq": &l.runs,
 		"bucket": &l.bucket, "bucket.allnext": &l.nextBucket, "bucket.nstk": &l.bucketFrames, "bucket.size": &l.bucketSize,
@@ -143,10 +146,11 @@ func offsetsOf(info debugInfo) (map[string]uint64, error) {
 	var l layout
 	wanted := l.fields()
 	offsets := make(map[string]uint64)
-	types := make(map[string]bool)
+	types := map[string]bool{wrapperConstant: true}
 	for name := range wanted {
-		kind, _, _ := strings.Cut(name, ".")
-		types["runtime."+kind] = true
+		if kind, _, _ := strings.Cut(name, "."); name != wrapperConstant {
+			types["runtime."+kind] = true
+		}
 	}
 	all := info.data.Reader()
 	for len(types) > 0 {

@@ -48,7 +48,7 @@ type lineTable struct {
 	index                            span // entry and offset of each function, 8 bytes
 	text, end, inlined               uint64
 	quantum                          uint64 // of instructions
-	wrapper                          uint8  // the kind of functions that the compiler makes to call others; 0 where unknown
+	wrapper                          uint8  // the kind of functions that the compiler makes to call others
 	steps                            map[uint64]step
 	places                           map[uint64]place
 	placesSize                       int // bytes of them, about
@@ -298,7 +298,7 @@ func (t *lineTable) resolve(pc uint64) (all []Frame, ok bool) {
 			return nil, false
 		}
 		frame.Function = redact.Printable(withoutTypes(frame.Function))
-		if frame.File != generated && (kind != t.wrapper || kind == 0) {
+		if frame.File != generated && kind != t.wrapper {
 			all = append(all, frame)
 		}
 		if index < 0 {

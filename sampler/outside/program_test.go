@@ -69,8 +69,7 @@ func TestMain(m *testing.M) {
 }
 
 // buildProgram builds testdata/program, or what the first option names in testdata. Options are those of go build, but
-// for "cgo", "KEY=VALUE" of the environment, "strip" and "nosections", which take out what is not loaded, and "garble", which
-// builds in place of go.
+// for "cgo", "KEY=VALUE" of the environment, "strip" and "nosections", which take out what is not loaded.
 func buildProgram(t testing.TB, options ...string) string {
 	t.Helper()
 	built.Lock()
@@ -92,14 +91,12 @@ func buildProgram(t testing.TB, options ...string) string {
 	}
 	path := filepath.Join(built.dir, "program"+strconv.Itoa(len(built.paths)))
 	args, env := []string{"build", "-o", path}, append(os.Environ(), "GOFLAGS=-buildvcs=false")
-	cgo, builder := "CGO_ENABLED=0", "go"
+	cgo := "CGO_ENABLED=0"
 	for _, o := range options {
 		switch {
 		case o == directory:
 		case o == "cgo":
 			cgo = "CGO_ENABLED=1"
-		case o == "garble":
-			builder = o
 		case o == "strip", o == "nosections":
 		case strings.HasPrefix(o, "GO"):
 			env = append(env, o)
@@ -107,10 +104,10 @@ func buildProgram(t testing.TB, options ...string) string {
 			args = append(args, o)
 		}
 	}
-	cmd := exec.Command(builder, append(args, ".")...)
+	cmd := exec.Command("go", append(args, ".")...)
 	cmd.Dir, cmd.Env = copyProgram(t, directory), append(env, cgo)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s build %s: %v\n%s", builder, options, err, out)
+		t.Fatalf("go build %s: %v\n%s", options, err, out)
 	}
 	if slices.Contains(options, "strip") {
 		if out, err := exec.Command("strip", "--strip-all", path).CombinedOutput(); err != nil {

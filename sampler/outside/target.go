@@ -70,7 +70,7 @@ func newTarget(r reader, file io.ReaderAt, entry uint64, version string) (*targe
 	if t.table, t.module, err = openTable(image, r, &t.layout, symbols[moduleSymbol]); err != nil {
 		return nil, err
 	}
-	t.table.wrapper = row.Wrapper
+	t.table.wrapper = uint8(t.layout.wrapper)
 	t.places = locate(symbols, row, t.table, t.module)
 	clear(image.pages) // most of them are not needed again
 	if t.places[allLength] == 0 || t.places[allPointer] == 0 {
