@@ -240,7 +240,7 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p Param
 	r := &l.rings[w]
 	hours := c.Window.Hours() / p.Scale
 	known := max(0, time.Duration(first*l.Width(w)-l.began).Hours()/p.Scale)
-	c.Strong = p.StrongEarns && hours >= strongHours*(1-min(1, known/history)) && end > l.highestMeanBefore(w, first)
+	c.Strong = p.StrongEarns && hours >= strongHours*(1-min(1, known/history)) && !l.meanReached(w, first, end)
 	earned := func() float64 { return c.strength() * hours }
 	settled := min(1, max(0, known-history)/(week-history)) // 1 after a week
 	need := p.Required.Hours() * (1 - .5*min(1, known/history)) * (1 - weekEarns*settled)

@@ -287,20 +287,20 @@ func (l *Ladder) seenBefore(w int, first int64) float64 {
 	return highest
 }
 
-// highestMeanBefore returns the highest mean of a bucket that ended before bucket first of the width at index w.
-func (l *Ladder) highestMeanBefore(w int, first int64) float64 {
-	highest := math.Inf(-1)
+// meanReached reports whether the mean of a bucket that ended before bucket first of the width at index w was as high
+// as a level. The widest come first: they are the fewest, and reach back longest.
+func (l *Ladder) meanReached(w int, first int64, level float64) bool {
 	start := first * l.Width(w)
-	for coarser := w; coarser < Widths; coarser++ {
+	for coarser := Widths - 1; coarser >= w; coarser-- {
 		r := &l.rings[coarser]
 		ended := min(r.count, start/l.Width(coarser))
 		for i := r.oldest(); i < ended; i++ {
-			if mean := r.at(i).mean; mean > highest {
-				highest = mean
+			if r.at(i).mean >= level {
+				return true
 			}
 		}
 	}
-	return highest
+	return false
 }
 
 // gaveBack returns the highest growth of the minimums that was given back, in the memory of the rings from index w on

@@ -124,11 +124,11 @@ func (g *Growth) Judge(l *trend.Ladder, at int64, closed uint8, judge func(w int
 		if closed&(1<<w) == 0 {
 			continue
 		}
-		measured := judge(w)
-		g.latest[w] = measured
+		measured := &g.latest[w]
+		*measured = judge(w)
 		count(&g.streak[w], measured.Reason == trend.Sustained)
 		count(&g.suspicious[w], measured.Suspect)
-		count(&g.growing[w], mayBecome(&measured))
+		count(&g.growing[w], mayBecome(measured))
 		if g.active && g.fellAt == 0 {
 			if ended := g.follow(l, at, w, measured); ended != Unchanged {
 				change = ended
@@ -270,9 +270,9 @@ func (g *Growth) confirm(l *trend.Ladder, measured trend.Growth) {
 // follow updates a finding by the minimum that closed, and ends it when the growth was given back or came to rest. What
 // is followed is what never came back: a peak of the load on top of a leak is no growth, and its end gives nothing
 // back.
-func (g *Growth) follow(l *trend.Ladder, at int64, w int, measured trend.Growth) Change {
+func (g *Growth) follow(l *trend.Ladder, at int64, w int, measured *trend.Growth) Change {
 	if measured.Reason == trend.Sustained && measured.Window >= g.measured.Window {
-		g.confirm(l, measured)
+		g.confirm(l, *measured)
 	}
 	minimum, ok := l.Minimum(g.width)
 	if w != g.width || !ok {

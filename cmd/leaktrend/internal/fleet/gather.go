@@ -164,10 +164,7 @@ func (g *gathering) processes() []*process {
 	byTarget := map[string][]*process{}
 	ambiguous := map[string]int{} // how many series a target has of one context metric
 	for _, p := range g.order {
-		labels := make(model.Metric, len(p.labels))
-		for name, value := range p.labels {
-			labels[model.LabelName(name)] = model.LabelValue(value)
-		}
+		labels := p.metric()
 		byTarget[g.target(labels)] = append(byTarget[g.target(labels)], p)
 		if p.load = g.loads[g.place(labels)]; p.load != nil {
 			g.scan.loaded.Store(true)
@@ -200,6 +197,40 @@ func (g *gathering) processes() []*process {
 		})
 	}
 	return g.order
+}
+
+// restartsKnown reports whether the start or the processor time is known of all processes that were read.
+func (g *gathering) restartsKnown() bool {
+	series := map[string]int{} // of one of the two, by target and metric, and by their labels
+	for _, c := range g.context {
+		if c.Start || c.cpu {
+			series[c.Name+"\x00"+g.target(c.Labels)]++
+		}
+	}
+	told := map[string]bool{}
+	labels := map[model.Fingerprint]bool{}
+	for _, c := range g.context {
+		if c.Start || c.cpu {
+			labels[withoutName(c.Labels).Fingerprint()] = true
+			target := g.target(c.Labels)
+			told[target] = told[target] || series[c.Name+"\x00"+target] == 1
+		}
+	}
+	for key, p := range g.byLabels {
+		if !labels[key] && !told[g.target(p.metric())] {
+			return false
+		}
+	}
+	return true
+}
+
+// metric returns the labels of a process as those of a series.
+func (p *process) metric() model.Metric {
+	labels := make(model.Metric, len(p.labels))
+	for name, value := range p.labels {
+		labels[model.LabelName(name)] = model.LabelValue(value)
+	}
+	return labels
 }
 
 // take joins a context metric to a process that has none of its kind yet.

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/spark"
@@ -64,6 +63,10 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 		at      = -1 // instant of the latest sample
 		levels  []sampler.Ceiling
 	)
+	known := make([]float64, len(p.ceilings))
+	for k := range known {
+		known[k] = math.NaN()
+	}
 	finish := func(ends bool) {
 		if d == nil {
 			return
@@ -101,7 +104,7 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 		if p.load != nil {
 			s.Add(config.Adaptive.Load, p.load[i])
 		}
-		levels = p.ceilingsAt(i, levels)
+		levels = p.ceilingsAt(i, levels, known)
 		s.Ceilings = levels
 		d.Observe(&s)
 		at, current.last = i, s.Time
@@ -143,17 +146,24 @@ func latest(values []float64, i int) float64 {
 	return values[i]
 }
 
-// ceilingsAt returns the ceilings at an instant: the slice from before unless one has changed.
-func (p *process) ceilingsAt(i int, before []sampler.Ceiling) []sampler.Ceiling {
-	var now []sampler.Ceiling
+// ceilingsAt returns the ceilings at an instant: the slice from before unless one has changed. known are the levels that
+// it has, of all ceilings of the process.
+func (p *process) ceilingsAt(i int, before []sampler.Ceiling, known []float64) []sampler.Ceiling {
+	changed := false
 	for k := range p.ceilings {
-		c := &p.ceilings[k]
-		if v := latest(c.values, i); !promtext.Unlimited(v) {
-			now = append(now, sampler.Ceiling{Resource: c.resource, Level: v, Source: c.source})
+		if v := latest(p.ceilings[k].values, i); v != known[k] && !(math.IsNaN(v) && math.IsNaN(known[k])) {
+			known[k], changed = v, true
 		}
 	}
-	if slices.Equal(now, before) {
+	if !changed {
 		return before
+	}
+	var now []sampler.Ceiling
+	for k, v := range known {
+		if !promtext.Unlimited(v) {
+			c := &p.ceilings[k]
+			now = append(now, sampler.Ceiling{Resource: c.resource, Level: v, Source: c.source})
+		}
 	}
 	return now
 }

@@ -24,7 +24,7 @@ import (
 
 const (
 	// pointsAtOnce bounds the values that one worker holds, beside those of a single target with more.
-	pointsAtOnce = 200_000
+	pointsAtOnce = 400_000
 	maxTargets   = 200 // whose names stand in one query
 	maxMetrics   = 500 // of one job that are judged
 )
@@ -216,93 +216,6 @@ func (s *scan) run(ctx context.Context) error {
 	return cmp.Or(fatal, first)
 }
 
-// plan lists the targets of a source and deals them out.
-func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) error {
-	outers, err := s.server.LabelValues(ctx, src.outer, src.with(), s.start, s.end)
-	if err != nil {
-		return s.unplanned(ctx, Label{}, "all "+src.what, err)
-	}
-	// Series without the label belong to no value of it.
-	outers = append(outers, "")
-	s.Progress.jobs.Add(int64(len(outers)))
-	for _, outer := range outers {
-		if err := s.planOne(ctx, src, outer, batches); err != nil {
-			return err
-		}
-		s.Progress.jobsDone.Add(1)
-	}
-	return nil
-}
-
-// unplanned notes what is missing because its targets could not be listed. It returns the error, or that of the context
-// if it has ended.
-func (s *scan) unplanned(ctx context.Context, of Label, what string, err error) error {
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if !errors.Is(err, prom.ErrGone) {
-		s.miss(of, what, 0, err)
-	}
-	return err
-}
-
-func (s *scan) planOne(ctx context.Context, src *source, outer string, batches chan<- *batch) error {
-	b := batch{source: src, outer: outer, by: map[string][]selector{}}
-	outerIs := equals(src.outer, outer)
-	var names, inners, context []string
-	var err error
-	for _, one := range src.selectors {
-		var some []string
-		if some, err = s.server.LabelValues(ctx, model.MetricNameLabel, []string{one.with(outerIs)}, s.start, s.end); err != nil {
-			break
-		}
-		for _, name := range some {
-			if b.by[name] == nil {
-				names = append(names, name)
-			}
-			b.by[name] = append(b.by[name], one)
-		}
-	}
-	if err == nil && len(names) == 0 {
-		return nil
-	}
-	if err == nil {
-		inners, err = s.server.LabelValues(ctx, src.inner, src.with(outerIs), s.start, s.end)
-	}
-	if err == nil {
-		about := selector{nameIsOneOf(contextNames(src.container))}.with(outerIs)
-		context, err = s.server.LabelValues(ctx, model.MetricNameLabel, []string{about}, s.start, s.end)
-	}
-	if err != nil {
-		err := s.unplanned(ctx, b.of(), b.what(), err)
-		if errors.Is(err, prom.ErrGone) || ctx.Err() != nil {
-			return err
-		}
-		return nil
-	}
-	b.roles = rolesOf(names, context, src.container)
-	if !slices.ContainsFunc(b.roles, role.judged) {
-		s.miss(b.of(), b.what(), 0, fmt.Errorf("only counters and context match: %s", strings.Join(names[:min(len(names), 5)], ", ")))
-		return nil
-	}
-	if b.roles, err = fewest(b.roles); err != nil {
-		s.miss(b.of(), b.what(), len(inners), err)
-	}
-	inners = append(inners, "")
-	s.Progress.targets.Add(int64(len(inners)))
-	size := min(max(pointsAtOnce/(len(b.roles)*s.Grid.N), 1), maxTargets)
-	for part := range slices.Chunk(inners, size) {
-		some := b
-		some.inner = part
-		select {
-		case batches <- &some:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
 // contextNames are patterns of the metrics that are not judged but tell something of those that are.
 func contextNames(container bool) []string {
 	names := []string{upMetric, ".+" + buildSuffix}
@@ -350,7 +263,17 @@ func rolesOf(names, context []string, container bool) []role {
 			roles = append(roles, r)
 		}
 	}
+	// Whether a target answered is of use only where nothing else tells of restarts.
+	slices.SortStableFunc(roles, func(a, b role) int { return last(a.up) - last(b.up) })
 	return roles
+}
+
+// last puts what holds behind what does not.
+func last(holds bool) int {
+	if holds {
+		return 1
+	}
+	return 0
 }
 
 // fewest returns the metrics of a job that are read: all of those that are known, and of others no more than are judged.
@@ -401,6 +324,9 @@ func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 	g := gathering{byLabels: map[model.Fingerprint]*process{}, contextAt: map[string]int{}, scan: s, batch: b}
 	read := 0
 	for _, r := range b.roles {
+		if r.up && g.restartsKnown() {
+			continue
+		}
 		series, err := s.server.Range(ctx, s.query(b, r), s.Grid, alone)
 		if err == nil {
 			g.add(r, series)

@@ -1,11 +1,17 @@
 package fleet
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/prometheus/common/model"
+
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )
@@ -13,6 +19,7 @@ import (
 // source is a set of metrics, and the labels by which the targets that have them are dealt out.
 type source struct {
 	selectors []selector // of what is judged; a series may match several
+	names     []string   // of all metrics that are judged; nil = only the server can tell
 	outer     string     // label: targets are listed for one value of it at a time
 	inner     string     // label: and queried for some values of it at a time
 	container bool
@@ -26,6 +33,12 @@ func (s *source) with(matchers ...string) (all []string) {
 		all = append(all, one.with(matchers...))
 	}
 	return all
+}
+
+// of returns the source of which all metrics are known.
+func (s source) of(names []string) source {
+	s.names = names
+	return s
 }
 
 // role is what a metric is used for.
@@ -81,9 +94,9 @@ func (s *scan) sources() ([]source, error) {
 			}
 		}
 		return []source{
-			processSource(selector{nameIsOneOf(processes)}),
-			containerSource(selector{nameIsOneOf(containers) + `,container!="",container!="POD"`}),
-			dockerSource(selector{nameIsOneOf(containers) + `,container="",` + ofDocker}),
+			processSource(selector{nameIsOneOf(processes)}).of(processes),
+			containerSource(selector{nameIsOneOf(containers) + `,container!="",container!="POD"`}).of(containers),
+			dockerSource(selector{nameIsOneOf(containers) + `,container="",` + ofDocker}).of(containers),
 		}, nil
 	}
 	var processes, containers, dockers []selector
@@ -98,6 +111,125 @@ func (s *scan) sources() ([]source, error) {
 		dockers = append(dockers, all.and(ofDocker))
 	}
 	return []source{processSource(processes...), containerSource(containers...), dockerSource(dockers...)}, nil
+}
+
+// plan lists the targets of a source and deals them out.
+func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) error {
+	outers, err := s.server.LabelValues(ctx, src.outer, src.with(), s.start, s.end)
+	if err != nil {
+		return s.unplanned(ctx, Label{}, "all "+src.what, err)
+	}
+	// Series without the label belong to no value of it.
+	outers = append(outers, "")
+	s.Progress.jobs.Add(int64(len(outers)))
+	// Several at a time: with many small jobs the server would be waited for longer than it is read.
+	next := make(chan string)
+	failed := make(chan error, s.Workers)
+	for range s.Workers {
+		go func() {
+			var first error
+			for outer := range next {
+				if first == nil {
+					first = s.planOne(ctx, src, outer, batches)
+				}
+				s.Progress.jobsDone.Add(1)
+			}
+			failed <- first
+		}()
+	}
+	for _, outer := range outers {
+		next <- outer
+	}
+	close(next)
+	for range s.Workers {
+		err = cmp.Or(err, <-failed)
+	}
+	return err
+}
+
+// unplanned notes what is missing because its targets could not be listed. It returns the error, or that of the context
+// if it has ended.
+func (s *scan) unplanned(ctx context.Context, of Label, what string, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !errors.Is(err, prom.ErrGone) {
+		s.miss(of, what, 0, err)
+	}
+	return err
+}
+
+func (s *scan) planOne(ctx context.Context, src *source, outer string, batches chan<- *batch) error {
+	b := batch{source: src, outer: outer, by: map[string][]selector{}}
+	outerIs := equals(src.outer, outer)
+	names, context, err := s.metricsOf(ctx, &b, outerIs)
+	var inners []string
+	if err == nil && len(names) == 0 {
+		return nil
+	}
+	if err == nil {
+		inners, err = s.server.LabelValues(ctx, src.inner, src.with(outerIs), s.start, s.end)
+	}
+	if err != nil {
+		err := s.unplanned(ctx, b.of(), b.what(), err)
+		if errors.Is(err, prom.ErrGone) || ctx.Err() != nil {
+			return err
+		}
+		return nil
+	}
+	b.roles = rolesOf(names, context, src.container)
+	if !slices.ContainsFunc(b.roles, role.judged) {
+		s.miss(b.of(), b.what(), 0, fmt.Errorf("only counters and context match: %s", strings.Join(names[:min(len(names), 5)], ", ")))
+		return nil
+	}
+	if b.roles, err = fewest(b.roles); err != nil {
+		s.miss(b.of(), b.what(), len(inners), err)
+	}
+	inners = append(inners, "")
+	s.Progress.targets.Add(int64(len(inners)))
+	size := min(max(pointsAtOnce/(len(b.roles)*s.Grid.N), 1), maxTargets)
+	for part := range slices.Chunk(inners, size) {
+		some := b
+		some.inner = part
+		select {
+		case batches <- &some:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// metricsOf lists the metrics of a job: those to judge, with what selects each, and those that tell something of them.
+func (s *scan) metricsOf(ctx context.Context, b *batch, outerIs string) (names, context []string, err error) {
+	src := b.source
+	about := selector{nameIsOneOf(contextNames(src.container))}.with(outerIs)
+	if src.names != nil {
+		// Names that are known need no query of their own.
+		context, err = s.server.LabelValues(ctx, model.MetricNameLabel, append(src.with(outerIs), about), s.start, s.end)
+		for _, name := range context {
+			if slices.Contains(src.names, name) {
+				names, b.by[name] = append(names, name), src.selectors
+			}
+		}
+		return names, context, err
+	}
+	for _, one := range src.selectors {
+		some, err := s.server.LabelValues(ctx, model.MetricNameLabel, []string{one.with(outerIs)}, s.start, s.end)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, name := range some {
+			if b.by[name] == nil {
+				names = append(names, name)
+			}
+			b.by[name] = append(b.by[name], one)
+		}
+	}
+	if len(names) > 0 {
+		context, err = s.server.LabelValues(ctx, model.MetricNameLabel, []string{about}, s.start, s.end)
+	}
+	return names, context, err
 }
 
 func processSource(selectors ...selector) source {
