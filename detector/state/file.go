@@ -54,6 +54,8 @@ type File struct {
 	path string
 	key  Key
 	lock *os.File
+	// leftOut is how many alerts there was no room for when it was written.
+	leftOut int
 }
 
 // Open locks the state file of a process in a directory, which it makes where there is none, and reads it. Saved is nil
@@ -130,10 +132,10 @@ func Read(path string) (Saved, error) {
 }
 
 // Write replaces the state by the record and the alerts of another one: whoever reads it finds the one from before or
-// this one, also after the power went.
+// this one, also after the power went. What there was no room for is in LeftOut.
 func (f *File) Write(s Saved, now time.Time) error {
 	s.Executable, s.Instance, s.Written = f.key.Executable, f.key.Instance, now.UTC().Round(0)
-	text, err := s.Encode()
+	s, text, err := s.fitted()
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.path, err)
 	}
@@ -145,8 +147,12 @@ func (f *File) Write(s Saved, now time.Time) error {
 		return errors.Join(err, os.Remove(temp))
 	}
 	syncDir(filepath.Dir(f.path))
+	f.leftOut = s.AlertsLeftOut
 	return nil
 }
+
+// LeftOut returns for how many alerts there was no room in what was written last.
+func (f *File) LeftOut() int { return f.leftOut }
 
 func writeSynced(path string, text []byte) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/detector/state"
 	"github.com/mdzesseis/leaktrend/detector/state/filelock"
@@ -227,6 +228,51 @@ func TestTooLarge(t *testing.T) {
 	}
 	if _, err := state.Read(path); err != nil {
 		t.Error(err)
+	}
+}
+
+// Where all alerts do not fit, the least of them go: those that matter are kept, and it is told how many went.
+func TestAlertsThatDoNotFit(t *testing.T) {
+	alert := func(id string, status alerting.Status, severity alerting.Severity, hour int) alerting.Alert {
+		return alerting.Alert{Version: alerting.Version, ID: id, Event: alerting.Event{
+			Time: now.Add(time.Duration(hour) * time.Hour), Status: status, Kind: alerting.Trend, Resource: id, Severity: severity,
+			Summary: strings.Repeat("x", 16<<10),
+		}}
+	}
+	for _, c := range []struct {
+		name   string
+		alerts []alerting.Alert
+		kept   []string
+	}{
+		{"all have room", []alerting.Alert{
+			alert("a", alerting.Firing, alerting.Warning, 1), alert("b", alerting.Resolved, alerting.Warning, 2), alert("c", alerting.Firing, alerting.High, 3),
+		}, []string{"a", "b", "c"}},
+		{"a resolved one goes first", []alerting.Alert{
+			alert("a", alerting.Firing, alerting.Warning, 1), alert("b", alerting.Resolved, alerting.Critical, 4),
+			alert("c", alerting.Firing, alerting.Warning, 2), alert("d", alerting.Firing, alerting.Warning, 3),
+		}, []string{"a", "c", "d"}},
+		{"then the least severe", []alerting.Alert{
+			alert("a", alerting.Firing, alerting.Critical, 1), alert("b", alerting.Firing, alerting.High, 2),
+			alert("c", alerting.Firing, alerting.Warning, 4), alert("d", alerting.Firing, alerting.High, 3),
+		}, []string{"a", "b", "d"}},
+		{"then the oldest", []alerting.Alert{
+			alert("a", alerting.Firing, alerting.High, 4), alert("b", alerting.Firing, alerting.High, 2), alert("c", alerting.Firing, alerting.High, 1),
+			alert("d", alerting.Firing, alerting.High, 3), alert("e", alerting.Firing, alerting.High, 5),
+		}, []string{"a", "d", "e"}},
+	} {
+		text, err := state.Saved{Record: *record(1), Alerts: c.alerts}.Encode()
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+			continue
+		}
+		got, err := state.Decode(text)
+		var kept []string
+		for _, a := range got.Alerts {
+			kept = append(kept, a.ID)
+		}
+		if diff := cmp.Diff(c.kept, kept); err != nil || diff != "" || got.AlertsLeftOut != len(c.alerts)-len(c.kept) {
+			t.Errorf("%s: %v; %d left out, kept (-want +got):\n%s", c.name, err, got.AlertsLeftOut, diff)
+		}
 	}
 }
 

@@ -2,11 +2,13 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,8 +35,10 @@ type Saved struct {
 	PID        int          `json:"pid,omitempty"` // of the latest life; another one is another process
 	Record     lives.Record `json:"record"`
 	// Alerts are those that were told and hold, by the findings that the record has as open: who watches the next life
-	// tells of their end. They are left out where there is no room.
+	// tells of their end. Where there is no room for all, the least of them are left out.
 	Alerts []alerting.Alert `json:"alerts,omitempty"`
+	// AlertsLeftOut is how many alerts there was no room for.
+	AlertsLeftOut int `json:"alerts_left_out,omitempty"`
 	// Receiver identifies the webhook, without its secrets, and Told are the ids of the alerts that it took: what it did
 	// not is told by the next life.
 	Receiver string   `json:"receiver,omitempty"`
@@ -56,22 +60,54 @@ var (
 	ErrTooLarge = errors.New("over the maximum of 64 KB")
 )
 
-// Encode returns the text of a state file: a line with version, checksum and length, then JSON.
+// Encode returns the text of a state file: a line with version, checksum and length, then JSON. Where that is too much,
+// alerts are left out, one after the other: resolved ones first, then by their severity, then the oldest.
 func (s Saved) Encode() ([]byte, error) {
-	body, err := json.Marshal(s)
-	if err != nil {
-		return nil, err
+	_, text, err := s.fitted()
+	return text, err
+}
+
+// fitted returns what of the state there is room for, with its text.
+func (s Saved) fitted() (Saved, []byte, error) {
+	for {
+		body, err := json.Marshal(s)
+		if err != nil {
+			return s, nil, err
+		}
+		text := fmt.Appendf(nil, "%s %d sha256:%s %d\n", magic, version, sum(body), len(body)+1)
+		text = append(append(text, body...), '\n')
+		switch {
+		case len(text) <= maxBytes:
+			return s, text, nil
+		case len(s.Alerts) == 0:
+			return s, nil, fmt.Errorf("%d bytes: %w", len(text), ErrTooLarge)
+		}
+		s = s.withoutLeast()
 	}
-	text := fmt.Appendf(nil, "%s %d sha256:%s %d\n", magic, version, sum(body), len(body)+1)
-	text = append(append(text, body...), '\n')
-	if len(text) > maxBytes && len(s.Alerts) > 0 {
-		s.Alerts = nil
-		return s.Encode()
+}
+
+// withoutLeast returns the state without the alert that matters least.
+func (s Saved) withoutLeast() Saved {
+	least := 0
+	for i := range s.Alerts {
+		if matter(&s.Alerts[i], &s.Alerts[least]) < 0 {
+			least = i
+		}
 	}
-	if len(text) > maxBytes {
-		return nil, fmt.Errorf("%d bytes: %w", len(text), ErrTooLarge)
+	s.Alerts = slices.Delete(slices.Clone(s.Alerts), least, least+1)
+	s.AlertsLeftOut++
+	return s
+}
+
+// matter orders alerts by how much the next life needs them.
+func matter(a, b *alerting.Alert) int {
+	holds := func(a *alerting.Alert) int {
+		if a.Status == alerting.Resolved {
+			return 0
+		}
+		return 1
 	}
-	return text, nil
+	return cmp.Or(cmp.Compare(holds(a), holds(b)), cmp.Compare(a.Severity, b.Severity), a.Time.Compare(b.Time))
 }
 
 func sum(body []byte) string {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/sirupsen/logrus"
 	logtest "github.com/sirupsen/logrus/hooks/test"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/state"
 )
 
@@ -306,6 +308,29 @@ func TestKeeperHangs(t *testing.T) {
 		synctest.Wait()
 		if p.known() != 2 || livesIn(dir) != 3 {
 			t.Errorf("what came late was not learned: %d lives, and %d are kept", p.known(), livesIn(dir))
+		}
+	})
+}
+
+// Alerts that have no room are said, once.
+func TestKeeperLeavesAlertsOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newProcess(t.TempDir())
+		p.Record = func() (state.Saved, bool) {
+			s := state.Saved{Record: *record(1)}
+			for _, id := range []string{"a", "b", "c", "d", "e"} {
+				s.Alerts = append(s.Alerts, alerting.Alert{ID: id, Event: alerting.Event{Time: now, Summary: strings.Repeat("x", 16<<10)}})
+			}
+			return s, true
+		}
+		end := p.Start()
+		time.Sleep(time.Hour)
+		end()
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel}, p.said()); diff != "" {
+			t.Fatalf("said (-want +got):\n%s", diff)
+		}
+		if text := p.log.LastEntry().Message; !strings.Contains(text, "2 of the alerts that hold") {
+			t.Errorf("said %q", text)
 		}
 	})
 }

@@ -112,6 +112,7 @@ type run struct {
 	// unwritten is what could not be written yet.
 	unwritten *Saved
 	problem   guard.News
+	leftOut   int // alerts, as was said last
 	failed    int // attempts in a row
 }
 
@@ -184,6 +185,7 @@ func (r *run) step() error {
 	case err == nil:
 		r.unwritten = nil
 		r.wrote(at)
+		r.sayLeftOut()
 	case errors.Is(err, fs.ErrNotExist): // the directory is gone, and with it the lock
 		err = errors.Join(err, r.close())
 	}
@@ -221,6 +223,16 @@ func (r *run) open() error {
 			unusable, file.Path()+asideSuffix)
 	}
 	return nil
+}
+
+// sayLeftOut warns of alerts that the next life will not know of, when there are more of them.
+func (r *run) sayLeftOut() {
+	n := r.file.LeftOut()
+	if n > r.leftOut {
+		r.Logger.Warnf("Resource monitor: %s: %d of the alerts that hold have no room in the state, the least severe and oldest of them: "+
+			"the next life finds and tells them anew", r.file.Path(), n)
+	}
+	r.leftOut = n
 }
 
 // report logs what is wrong when that changes.
