@@ -293,3 +293,42 @@ func TestStartOverLives(t *testing.T) {
 		t.Error("the first life is not above its limit while it starts up: the test shows nothing")
 	}
 }
+
+// Lives of seconds are told apart where each began after the one before was seen last, also by a monitor that starts with
+// each of them.
+func TestCrashLoopOfSeconds(t *testing.T) {
+	for name, forgets := range map[string]bool{"watched through": false, "each from a state": true} {
+		anew := func() *detector.Detector {
+			d, err := detector.New(detector.DefaultConfig())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		d := anew()
+		at := firstStart
+		for range 5 {
+			start := at.Add(700 * time.Millisecond)
+			if kept := d.Lives(); forgets && len(kept.Lives) > 0 {
+				d = anew()
+				if err := d.Restore(kept); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 4 {
+				at = at.Add(time.Second)
+				s := sampler.Sample{Time: at, Start: start}
+				s.Add(sampler.OpenFDs, 10)
+				s.Add(sampler.CPUSeconds, .2)
+				d.Observe(&s)
+			}
+		}
+		var got []string
+		for _, l := range d.Lives().Lives {
+			got = append(got, fmt.Sprint(l.Count, " ", l.Ended))
+		}
+		if diff := cmp.Diff([]string{"4 replaced", "0 running"}, got); diff != "" {
+			t.Errorf("%s: lives and how they ended (-want +got):\n%s", name, diff)
+		}
+	}
+}

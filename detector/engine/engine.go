@@ -21,6 +21,10 @@ const SoakSpan = 48 * time.Hour
 // follows adjustments of the clock.
 const RestartSlack = 10 * time.Second
 
+// startJitter is how far they may differ within seconds of the start, where nothing set the clock: the boot time is known
+// to the second.
+const startJitter = 2 * time.Second
+
 // Engine judges the samples of one process. The time of the samples is its only clock.
 //
 // It is not safe for concurrent use. It keeps under 8 KB per resource and does not allocate once every resource was
@@ -137,6 +141,12 @@ func SameProcess(before, after time.Time) bool {
 	return before.IsZero() || after.IsZero() || after.Sub(before) <= RestartSlack
 }
 
+// beganSince reports whether a process cannot be the one before, which was seen at an instant and had started earlier:
+// it started after that. So the lives of a crash loop are told apart that are shorter than RestartSlack.
+func beganSince(before, seen, after time.Time) bool {
+	return !before.IsZero() && after.After(seen) && after.Sub(before) > startJitter
+}
+
 // restarted reports whether the process is another one than in the sample before.
 func (e *Engine) restarted(s *sampler.Sample) bool {
 	if !e.began {
@@ -148,7 +158,8 @@ func (e *Engine) restarted(s *sampler.Sample) bool {
 		// The start is reckoned from the clock: where that is set the start steps, however far. Whoever had started
 		// before the sample before, and has used no less than was used by then, is the same.
 		goesOn := ok && cpu >= e.cpu.value && s.Start.UnixNano() <= e.last
-		return !SameProcess(e.start, s.Start) && !goesOn || !s.Start.Equal(e.start) && ok && cpu < e.cpu.value
+		another := !SameProcess(e.start, s.Start) || beganSince(e.start, finding.Instant(e.last), s.Start)
+		return another && !goesOn || !s.Start.Equal(e.start) && ok && cpu < e.cpu.value
 	}
 	if e.start.IsZero() && s.Start.UnixNano() > e.last && !s.Start.IsZero() && !(ok && cpu >= e.cpu.value) {
 		return true // it was not known when the one before had started, but this one did since

@@ -37,7 +37,9 @@ func beginFirst(e *Engine, s *sampler.Sample, at int64) {
 	if latest == nil {
 		return
 	}
-	if latest.Ended == lives.Running && !s.Start.IsZero() && !latest.Start.IsZero() && SameProcess(latest.Start, s.Start) && SameProcess(s.Start, latest.Start) {
+	known := !s.Start.IsZero() && !latest.Start.IsZero()
+	same := known && SameProcess(latest.Start, s.Start) && SameProcess(s.Start, latest.Start) && !beganSince(latest.Start, latest.End, s.Start)
+	if latest.Ended == lives.Running && same {
 		e.life.first = latest.First.UnixNano()
 		e.life.resumed = latest.Curves
 		e.record.Open = nil
