@@ -59,7 +59,7 @@ func TestVariables(t *testing.T) {
 		{[]string{"replay", "--format", "text", recording}, exitRan, "1 recording: 1 without a leak", recording},
 		{[]string{"version"}, exitRan, `{"version":`, ""},
 		{[]string{"record", "-o", "x.csv"}, exitUsage, "", "--name no process is called this: no such process (--name is from LEAKTREND_NAME)\n"},
-		{[]string{"watch", "--pid", "1"}, exitUsage, "", "--wait goes with --name, without -o and --pprof, which are for one process (--wait is from LEAKTREND_WAIT)\n"},
+		{[]string{"watch", "--pid", "1"}, exitUsage, "", "--wait goes with --name, without -o, --pprof and --listen, which are for one process (--wait is from LEAKTREND_WAIT)\n"},
 	} {
 		got := leaktrend(t, "", test.args...)
 		if got.code != test.code || !strings.Contains(got.stdout, test.stdout) || !strings.Contains(got.stderr, test.stderr) {

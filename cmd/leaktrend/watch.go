@@ -26,7 +26,7 @@ import (
 type watchFlags struct {
 	target             source.Flags
 	config, out, pprof string
-	format             string
+	format, listen     string
 	force, leakExits   bool
 	wait               bool
 	state              string
@@ -71,6 +71,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 	fs.Lookup("interval").Usage = "time between samples (default 5s; check_interval with --config; a 1200th of --soak)"
 	fs.StringVar(&f.config, "config", "", "YAML file whose section resource_monitoring configures limits and alerts")
 	fs.StringVar(&f.pprof, "pprof", "", "where the one Go process that is watched serves net/http/pprof, as in http://localhost:6060: alerts then name lines of code")
+	fs.StringVar(&f.listen, "listen", "", "also serve the live page of the one process that is watched at this address, as in 127.0.0.1:6061")
 	fs.StringVarP(&f.out, "out", "o", "", "also record the samples to this file")
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
 	fs.BoolVar(&f.wait, "wait", false, "with --name: go on when no process matches, now or later, and wait for the next, as a service does")
@@ -95,8 +96,8 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	if err := f.target.Complete(); err != nil {
 		return err
 	}
-	if f.wait && (f.target.Name == "" || f.out != "" || f.pprof != "") {
-		return errors.New("--wait goes with --name, without -o and --pprof, which are for one process")
+	if f.wait && (f.target.Name == "" || f.out != "" || f.pprof != "" || f.listen != "") {
+		return errors.New("--wait goes with --name, without -o, --pprof and --listen, which are for one process")
 	}
 	if f.noState && f.state != "" {
 		return errors.New("--state and --no-state: one at a time")
@@ -115,7 +116,7 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	lines, flush := f.lines(cmd)
 	defer flush()
 	var found watch.Result
-	if f.target.Name != "" && f.out == "" && profiles == nil {
+	if f.target.Name != "" && f.out == "" && f.listen == "" && profiles == nil {
 		found, err = watch.All(cmd.Context(), f.view(cmd, "--name "+f.target.Name, config), &f.target, config, f.wait, lines)
 	} else {
 		found, err = f.watchOne(cmd, config, profiles, lines)
@@ -211,6 +212,15 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 		monitor.FollowSites(profiles)
 	} else if process, ok := target.(*source.Process); ok {
 		watch.FollowRuntime(monitor, process, func(note string, lacks bool) { watch.LogNote(shown.Logger(), note, lacks) })
+	}
+	if f.listen != "" {
+		address, end, err := watch.ServePage(f.listen, monitor)
+		if err != nil {
+			return found, err
+		}
+		defer end()
+		view.Note("Live page: " + address)
+		fmt.Fprintln(cmd.ErrOrStderr(), "The live page of the monitor:", address)
 	}
 	var rec *record.File
 	if f.out != "" {

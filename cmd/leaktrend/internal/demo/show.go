@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
@@ -75,7 +73,7 @@ func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	}
 	monitor.NameHolders(holders.Find)
 	if o.Listen != "" {
-		address, end, err := serveLeaks(o.Listen, monitor)
+		address, end, err := watch.ServePage(o.Listen, monitor)
 		if err != nil {
 			return err
 		}
@@ -120,26 +118,6 @@ func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 		return errors.New("the leak was not found in this time")
 	}
 	return nil
-}
-
-// serveLeaks serves the live page of a monitor at /debug/leaks/, and returns its whole address.
-func serveLeaks(listen string, monitor *detector.ResourceMonitor) (address string, end func(), err error) {
-	l, err := net.Listen("tcp", listen)
-	if err != nil {
-		return "", nil, fmt.Errorf("--listen %s: %w", listen, err)
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/debug/leaks/", monitor.Handler())
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
-		_ = server.Serve(l) // ends with Close below
-	}()
-	return "http://" + l.Addr().String() + "/debug/leaks/", func() {
-		server.Close()
-		<-served
-	}, nil
 }
 
 // verdict says how the show went.
