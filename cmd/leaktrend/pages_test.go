@@ -82,9 +82,10 @@ func block(t *testing.T, language, contains string) string {
 // elsewhere are commands that TestReadmeSteps does not run as they stand, since they need a server, go on until they are
 // interrupted, or take long: the tests that run them.
 var elsewhere = map[string]string{
-	"leaktrend replay testdata/recordings":        "TestReadmeReplay",
-	"leaktrend watch --pid 4242 --soak 10m":       "TestWatchFindsLeakOfAnotherLanguage",
-	"leaktrend watch --name worker.py --soak 10m": "TestReadmeWatch",
+	"leaktrend replay testdata/recordings":                 "TestReadmeReplay",
+	"leaktrend watch --pid 4242 --soak 10m":                "TestWatchFindsLeakOfAnotherLanguage",
+	"leaktrend watch --name worker.py --soak 10m":          "TestReadmeWatch",
+	"leaktrend watch --pid $(pgrep -x sessions) --soak 1m": "TestReadmeOutside",
 	"leaktrend demo":                                             "TestDemo",
 	"leaktrend demo --leak fds":                                  "TestDemo",
 	"leaktrend demo --listen 127.0.0.1:6061":                     "TestLivePageInBrowser",

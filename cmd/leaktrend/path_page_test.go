@@ -87,7 +87,7 @@ func TestPathInBrowser(t *testing.T) {
 		want := strings.Join([]string{
 			"rss_bytes: 798 MB from buffer.go:17",
 			"main.server *app.Server 97 %, 774 MB below ↓ by what it points to",
-			"app.Server 480 B ↓ by .tenants[…].sessions[…] map[string]*app.Tenant 1,204,113 entries it grows here",
+			"app.Server 480 B ↓ by .tenants[…].sessions[…] map[string]*app.Tenant, 1,204,113 entries it grows here",
 			"app.Session × 12 1.0 KB each ↓ by .next",
 			"closure app.(*Session).onClose.func1 48 B session.go:88 94 %, 751 MB below ↓ by a variable that it uses",
 			"object 4.0 KB allocated at buffer.go:17",

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path"
@@ -15,7 +17,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler/outside"
 )
 
 func TestReadmeReplay(t *testing.T) {
@@ -61,6 +65,72 @@ func TestReadmeWatch(t *testing.T) {
 	leaky(t, name)
 	tty.run(fmt.Sprintf("%s=1 %s watch --name [l]%s --soak 2m --interval 100ms", asCommand, os.Args[0], name[1:]))
 	tty.await(fmt.Sprintf("%q", want), func(screen string) bool { return slices.Equal(parts(screen), want) })
+}
+
+// The screen that the README shows of a Go process that knows nothing of leaktrend is that of testdata/sessions, and its
+// live page draws the path that is in the picture.
+func TestReadmeOutside(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 20 s of real time")
+	}
+	t.Parallel()
+	const command = "$ leaktrend watch --pid $(pgrep -x sessions) --soak 1m\n"
+	parts := func(screen string) []string {
+		// Which memory is called first depends on when the collector runs.
+		same := strings.ReplaceAll(shape(screen), "heap_live_bytes leak: ", "rss_bytes leak: ")
+		return regexp.MustCompile(`STATE .*? LIMIT|ok goroutines|▸ LEAK|rss_bytes leak: .*? before|kept by .*? entries|↑↓ .*? quit`).FindAllString(same, -1)
+	}
+	want := parts(block(t, "console", command))
+	if len(want) != 6 {
+		t.Fatalf("the README shows %q alone", want)
+	}
+	tty := newTerminal(t, 80, 36)
+	sessions := filepath.Join(t.TempDir(), "sessions")
+	if out, err := exec.Command("go", "build", "-o", sessions, "./testdata/sessions").CombinedOutput(); err != nil {
+		t.Skipf("needs go: %v\n%s", err, out)
+	}
+	process := exec.Command(sessions)
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = process.Process.Kill()
+		_ = process.Wait()
+	})
+	if o, err := outside.Open(process.Process.Pid); err != nil {
+		t.Skip("this toolchain is not known, or this system forbids it: ", err)
+	} else {
+		_ = o.Close()
+	}
+	tty.run(fmt.Sprintf("%s=1 %s watch --pid %d --soak 30s --listen 127.0.0.1:0", asCommand, os.Args[0], process.Process.Pid))
+	var address string
+	tty.await(fmt.Sprintf("%q", want), func(screen string) bool {
+		address = regexp.MustCompile(`http://\S+/debug/leaks/`).FindString(screen)
+		return slices.Equal(parts(screen), want)
+	})
+	answer, err := http.Get(address + "status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var status struct{ Alerts []alerting.Alert }
+	if err := json.NewDecoder(answer.Body).Decode(&status); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, a := range status.Alerts {
+		for _, s := range a.Sites {
+			if s.HolderPath == nil || len(got) > 0 {
+				continue
+			}
+			for _, step := range s.HolderPath.Steps {
+				got = append(got, step.Kind+" "+step.Name+step.Reference+" "+step.Type)
+			}
+		}
+	}
+	if d := cmp.Diff([]string{"variable main.shop.sessions[…] main.Shop", "object .Cart main.Session", "object  []uint8"}, got); d != "" {
+		t.Errorf("the path (-want +got):\n%s", d)
+	}
 }
 
 // checkDemo compares what a demo printed with what the README shows of it.

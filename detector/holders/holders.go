@@ -6,6 +6,7 @@
 package holders
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -128,6 +129,7 @@ func pathOf(held *outside.Holder) *alerting.Path {
 	switch {
 	case held.Variable != "":
 		first.Kind = "variable"
+		first.Name = cmp.Or(first.Name, held.Variable) // in a program without symbols
 	case held.Timer != "":
 		first.Kind, first.Name = "timers", describe(held)
 	case held.Finalizer != "":

@@ -243,8 +243,8 @@
     item.append(' ');
     var on = make('span', { 'class': 'on' }, make('span', { 'aria-hidden': 'true' }, '↓ '), make('span', { 'class': 'hidden' }, 'by '),
       s.reference ? make('code', {}, s.reference) : make('span', { 'class': 'quiet' }, leads[s.kind]));
-    if (s.container && s.container !== s.type) { on.append(make('span', { 'class': 'quiet' }, ' ' + s.container)); }
-    if (s.entries) { on.append(make('span', { 'class': 'quiet' }, ' ' + page.format(s.entries) + ' entries')); }
+    var through = [s.container !== s.type && s.container, s.entries && page.format(s.entries) + ' entries'].filter(Boolean).join(', ');
+    if (through) { on.append(make('span', { 'class': 'quiet' }, ' ' + through)); }
     if (s.accumulates) { on.append(' ', make('b', { 'class': 'here' }, 'it grows here')); }
     item.append(on);
     return item;
