@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"bytes"
 	"context"
 	"debug/buildinfo"
 	"encoding/binary"
@@ -13,7 +14,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -60,7 +60,7 @@ func Open(pid int) (*Process, error) {
 	case errors.Is(err, ErrNotGo):
 		return nil, err
 	case errors.Is(err, errNoRight):
-		return nil, fmt.Errorf("process %d: %w: %s", pid, errNoRight, whatGivesIt(pid))
+		return nil, fmt.Errorf("process %d: %w: %s", pid, errNoRight, callerOf(live.ProcRoot, pid).whatGivesIt(pid))
 	case err != nil:
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
@@ -85,7 +85,10 @@ func open(pid int) (p *Process, err error) {
 		}
 	}()
 	info, err := buildinfo.Read(exe)
-	if err != nil {
+	switch {
+	case err != nil && isPacked(exe):
+		return nil, errPacked
+	case err != nil:
 		return nil, ErrNotGo
 	}
 	opened.version, opened.module = info.GoVersion, info.Main.Path
@@ -114,6 +117,13 @@ func open(pid int) (p *Process, err error) {
 		time.Sleep(startPause)
 	}
 	return nil, err
+}
+
+// isPacked reports whether a program was packed by UPX, whose mark is behind the headers.
+func isPacked(file io.ReaderAt) bool {
+	head := make([]byte, 1024)
+	n, _ := file.ReadAt(head, 0)
+	return bytes.Contains(head[:n], []byte("UPX!"))
 }
 
 // entryOf returns where a process has the entry point of its program. The error is errNoEntry while the kernel has not
@@ -391,15 +401,6 @@ func (p *Process) profile(ctx context.Context, read func(context.Context) (*Prof
 	}
 	r.CPU = used
 	return r, nil
-}
-
-// whatGivesIt says what gives the right to read a process.
-func whatGivesIt(pid int) string {
-	scope := ""
-	if data, err := os.ReadFile("/proc/sys/kernel/yama/ptrace_scope"); err == nil && strings.TrimSpace(string(data)) != "0" {
-		scope = " and kernel.yama.ptrace_scope 0 (it is " + strings.TrimSpace(string(data)) + " here)"
-	}
-	return fmt.Sprintf("run leaktrend as the user of process %d%s, as root, or with CAP_SYS_PTRACE; in a pod also with shareProcessNamespace: true", pid, scope)
 }
 
 var _ io.Closer = (*Process)(nil)

@@ -40,6 +40,7 @@ var errTorn = errors.New("what was read does not hold together")
 var (
 	errNoList    = errors.New("its list of goroutines was not found")
 	errNotReady  = errors.New("its goroutines could not be read")
+	errPacked    = errors.New("its file is packed by UPX, so neither its lines nor its release of Go can be found in it")
 	errNoEntry   = errors.New("its entry point is not known")
 	errOtherForm = errors.New("its goroutines do not have the form that is known of this release")
 )

@@ -1,0 +1,75 @@
+package outside
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What is said to be missing is what is: another user, a scope, a capability, or nothing that leaktrend could have.
+func TestWhatGivesTheRight(t *testing.T) {
+	const asRoot = "run leaktrend as root, or with CAP_SYS_PTRACE"
+	for _, test := range []struct {
+		caller caller
+		want   string
+	}{
+		{caller{}, "run leaktrend as the user of process 7, as root, or with CAP_SYS_PTRACE; in a pod also with shareProcessNamespace: true"},
+		{caller{scope: "0"}, "run leaktrend as the user of process 7, as root, or with CAP_SYS_PTRACE; in a pod also with shareProcessNamespace: true"},
+		{caller{scope: "1"}, "run leaktrend as the user of process 7 and kernel.yama.ptrace_scope 0 (it is 1 here), as root, or with CAP_SYS_PTRACE; " +
+			"in a pod also with shareProcessNamespace: true"},
+		{caller{same: true, scope: "1"}, asRoot + ", or set kernel.yama.ptrace_scope to 0 (it is 1 here)"},
+		{caller{same: true, scope: "0"}, asRoot + ": the process runs as the same user, but has more rights, by setuid or capabilities of its file, or has asked not to be read"},
+		{caller{same: true, scope: "2"}, asRoot + ": kernel.yama.ptrace_scope is 2, which forbids it to all others"},
+		{caller{scope: "2"}, asRoot + ": kernel.yama.ptrace_scope is 2, which forbids it to all others"},
+		{caller{capable: true, scope: "3"}, "kernel.yama.ptrace_scope is 3, which forbids it to all until the system is booted with another one"},
+		{caller{capable: true}, "leaktrend has CAP_SYS_PTRACE, so a security module forbids it, as AppArmor and SELinux do, or the process is in another user " +
+			"namespace: allow it there, or run leaktrend outside of containers"},
+	} {
+		if diff := cmp.Diff(test.want, test.caller.whatGivesIt(7)); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", test.caller, diff)
+		}
+	}
+}
+
+func TestCaller(t *testing.T) {
+	own := itoa(os.Geteuid())
+	root := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("sys/kernel/yama/ptrace_scope", "2\n")
+	write("7/status", "Name:\tx\nUid:\t"+own+"\t"+own+"\t"+own+"\t"+own+"\nGid:\t0\n")
+	write("8/status", "Name:\tx\nUid:\t"+own+"\t"+own+"\t1234567\t"+own+"\nGid:\t0\n")
+	for pid, same := range map[int]bool{7: true, 8: false, 9: false} {
+		got := callerOf(root, pid)
+		got.capable = false // as the test runs as
+		if diff := cmp.Diff(caller{same: same, scope: "2"}, got, cmp.AllowUnexported(caller{})); diff != "" {
+			t.Errorf("%d (-want +got):\n%s", pid, diff)
+		}
+	}
+}
+
+// A program that is packed may be one of Go, and nobody can tell. A program may speak of the packer elsewhere.
+func TestPacked(t *testing.T) {
+	for at, want := range map[int]bool{0xf4: true, 1500: false, -1: false} {
+		file := make([]byte, 2048)
+		if at >= 0 {
+			copy(file[at:], "UPX!")
+		}
+		if got := isPacked(bytes.NewReader(file)); got != want {
+			t.Errorf("the mark at %d: packed %t", at, got)
+		}
+	}
+	if isPacked(bytes.NewReader(nil)) {
+		t.Error("an empty file is packed")
+	}
+}
