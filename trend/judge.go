@@ -201,39 +201,6 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Growth {
 	return best
 }
 
-// immaterial returns what Judge does where no window shows material growth, which is most often, without looking at
-// each minimum. ok is false where one may, or minimums lack.
-func (l *Ladder) immaterial(w int, candidates []int64, p *Params) (c Growth, ok bool) {
-	r := &l.rings[w]
-	if r.gaps > 0 {
-		return Growth{}, false
-	}
-	end := r.at(r.count - 1).minimum
-	if f := r.at(r.count - 2).minimum; f < end {
-		end = f
-	}
-	rise := end - r.lowest // no window rises by more
-	for _, length := range candidates {
-		level := l.levelBefore(w, r.count-length)
-		if rise > 0 && rise >= p.LeastGrowth*(max(level, 0)+p.Offset) {
-			return Growth{}, false
-		}
-	}
-	c = Growth{
-		Reason: NotGrowing,
-		Since:  l.epoch + r.oldest()*l.Width(w),
-		Window: time.Duration(Buckets * l.Width(w)),
-		Points: Buckets,
-		Width:  time.Duration(l.Width(w)),
-		Level:  r.at(r.oldest()).level,
-	}
-	if rise > 0 {
-		c.Reason = TooSmall
-	}
-	c.measure(r.lowest, end, p.Offset)
-	return c, true
-}
-
 // judgeWindow makes the tests that need more than the ends of the window: those of growth that is material. end is the
 // lower of the latest two minimums.
 func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p Params, load *Ladder) {

@@ -12,7 +12,8 @@ const (
 	maxSpecials = 1 << 21 // that are looked through for the objects that are asked for
 	maxVotes    = 32      // objects of a line whose holders are looked for
 	maxNodes    = 1 << 14 // objects on the ways to them
-	maxPasses   = 12      // through the memory: steps from an object to what holds it
+	maxPasses   = 12      // through the memory: steps from an object to what holds it. There may be more of them...
+	maxRead     = 4 << 30 // ...as long as fewer bytes were looked through: long lists
 	maxScanned  = 4 << 30 // bytes of a heap that is looked through
 	pageShift   = 13      // of the runtime's pages
 	pageBits    = 1 << 20
@@ -63,9 +64,11 @@ type search struct {
 	frontier   []*node
 	names      *names
 	block      []byte
+	batch      *batchReader
 	goroutines []uint64 // descriptors
 	pcs, sps   []uint64
 	roots      roots
+	read       uint64 // bytes that were looked through
 	pause      func() // called after each chunk; may be nil
 }
 
@@ -84,6 +87,7 @@ func (s *search) readSpans(ctx context.Context) bool {
 	if !s.readSome(first, list) {
 		return false
 	}
+	s.spans = make(heapSpans, 0, n)
 	block := make([]byte, batch*l.span)
 	var parts []part
 	total := uint64(0)
@@ -141,16 +145,20 @@ func (s *search) readSpecials(ctx context.Context, of map[uint64]bool) (sampled 
 	l := &s.layout
 	size := max(l.special, l.finalizer)
 	block := make([]byte, batch*size)
-	var open []special
-	for i := range s.spans {
-		if at := s.spans[i].specials; at != 0 {
-			open = append(open, special{&s.spans[i], at})
-		}
-	}
+	open := make([]special, 0, batch)
 	parts := make([]part, 0, batch)
-	for looked := 0; len(open) > 0 && looked < maxSpecials && ctx.Err() == nil; looked += len(parts) {
-		some := open[max(0, len(open)-batch):]
-		open = open[:len(open)-len(some)]
+	rest := s.spans
+	for looked := 0; looked < maxSpecials && ctx.Err() == nil; looked += len(parts) {
+		for ; len(open) < batch && len(rest) > 0; rest = rest[1:] {
+			if at := rest[0].specials; at != 0 {
+				open = append(open, special{&rest[0], at})
+			}
+		}
+		if len(open) == 0 {
+			break
+		}
+		some := open
+		open = open[:0] // what is added lies behind what is read
 		parts = parts[:0]
 		for i, one := range some {
 			parts = append(parts, part{at: one.at, to: block[uint64(i)*size:][:size]})
@@ -231,6 +239,7 @@ func (s *search) words(ctx context.Context, from, to uint64, take func(place uin
 	low, high := s.all[0].base.address(), s.all[len(s.all)-1].end.address()
 	for from < to && ctx.Err() == nil {
 		b := s.block[:min(chunk, to-from)]
+		s.read += uint64(len(b))
 		if s.readSome(from, b) {
 			for i := 0; i+8 <= len(b); i += 8 {
 				word := binary.LittleEndian.Uint64(b[i:])
@@ -271,7 +280,7 @@ func (s *search) readProcessors() bool {
 			return false
 		}
 		s.nodes[hide(base)] = new(node)
-		s.roots.readTimers(at)
+		s.roots.readTimers(at, s.block)
 	}
 	slices.Sort(s.roots.timers)
 	return true

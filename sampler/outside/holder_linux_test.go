@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// ways are how testdata/holders keeps memory alive, and what is named; "" where the way is longer than it is followed.
+// ways are how testdata/holders keeps memory alive, and what is named.
 var ways = map[string]string{
 	"main.intoMap":           "main.global.byName map[string]*main.item 500",
 	"main.intoSlice":         "main.global.all []*main.item 500",
@@ -24,12 +24,12 @@ var ways = map[string]string{
 	"main.intoTimers":        "timers that call main.intoTimers.func1 500",
 	"main.intoFinalizers":    "finalizer of *main.item 500",
 	"main.intoSyncMap":       "main.global.shared sync.Map",
-	"main.intoList":          "",
+	"main.intoList":          "main.first *main.item",
 	"main.intoInterface":     "main.boxed interface {}",
 	"main.intoNested":        "main.global.inner.values []interface {} 500",
 	"main.intoPointer":       "main.parent.all []*main.item 500",
 	"main.intoArray":         "main.pages [4][]*main.item",
-	"main.intoContainerList": "",
+	"main.intoContainerList": "main.chain *container/list.List",
 	"main.intoPool":          "main.pool sync.Pool",
 }
 
@@ -88,18 +88,18 @@ var strippedWays = map[string]string{
 	"main.intoTimers":        "timers that call main.intoTimers.func1 500",
 	"main.intoFinalizers":    "finalizer of *main.item 500",
 	"main.intoSyncMap":       "a variable at 0x ",
-	"main.intoList":          "",
+	"main.intoList":          "a variable that main.intoList and main.main use *main.item",
 	"main.intoInterface":     "a variable that main.intoInterface uses an interface with []*main.item",
 	"main.intoNested":        "a variable that main.intoNested uses []interface {} 500",
 	"main.intoPointer":       "a variable at 0x []*main.item 500",
-	"main.intoContainerList": "",
+	"main.intoContainerList": "a variable that main.intoContainerList and main.main use ",
 	"main.intoPool":          "a variable that main.intoPool and main.main use ",
 	"*net.netFD":             "a variable that main.intoSockets uses map[string]net.PacketConn 200",
 	"*os.file":               "a variable that main.intoFiles uses map[string]*os.File 100",
 }
 
 // untyped is what is named in a program of Go 1.21, which does not keep the types of objects.
-var untyped = regexp.MustCompile(`^(a variable (?:at 0x|that .* uses?) )(?:map\[|\[\]).*`)
+var untyped = regexp.MustCompile(`^(a variable (?:at 0x|that .* uses?) )(?:map\[|\[\]|\*).*`)
 
 // Also in a program without symbols, or with symbols alone as go run and go test build them, nothing is named wrong.
 func TestHoldersStripped(t *testing.T) {

@@ -33,7 +33,7 @@ type wanted struct {
 // findHolder looks for what holds some objects, by the shortest way. ok is false where it is not found, or most are held by
 // different ones. pause is called after each chunk of the memory; it may be nil.
 func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Holder, ok bool) {
-	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk), pause: pause}
+	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk), batch: newBatch(t), pause: pause}
 	s.roots.target = t
 	if s.names = readNames(t, pause); !s.readSpans(ctx) || !s.forget() {
 		return h, false
@@ -49,7 +49,7 @@ func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 	if !s.ask(all) {
 		return h, false
 	}
-	for range maxPasses {
+	for passes := 0; passes < maxPasses || s.read < maxRead; passes++ {
 		if len(s.frontier) == 0 || ctx.Err() != nil {
 			break
 		}
@@ -105,7 +105,7 @@ func (s *search) fromVariables(ctx context.Context) {
 
 // fromStacks looks for stacks that point into the frontier.
 func (s *search) fromStacks(ctx context.Context) {
-	b := newBatch(s.target)
+	b := s.batch
 	list := s.goroutines
 	for len(list) > 0 && ctx.Err() == nil {
 		some := list[:min(batch, len(list))]
@@ -301,7 +301,7 @@ func (s *search) holderOf(ctx context.Context, r *root) Holder {
 // standsAt returns the stack of a goroutine from the function that holds the object to the outermost; nil where it has
 // returned by now.
 func (s *search) standsAt(r *root) (frames []Frame) {
-	b := newBatch(s.target)
+	b := s.batch
 	b.read([]uint64{r.goroutine.at})
 	stack := b.pcs[0]
 	if b.ends[0] != walked || b.goroutines[0].id != r.goroutine.id || len(stack) < len(r.pcs) ||

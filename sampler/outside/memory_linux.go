@@ -30,6 +30,7 @@ type memory struct {
 	runs   []run
 	buffer []byte
 	remote []unix.RemoteIovec
+	only   [1]run
 }
 
 func openMemory(dir string, pid int) (*memory, error) {
@@ -55,6 +56,12 @@ func (m *memory) close() error { return m.file.Close() }
 
 // gather reads the parts by the fewest system calls: neighbours are read as one.
 func (m *memory) gather(parts []part) {
+	if len(parts) == 1 {
+		p := &parts[0]
+		m.only[0] = run{at: p.at, end: p.at + uint64(len(p.to))}
+		p.read = p.at <= m.only[0].end && m.vector(p.to, m.only[:]) == len(p.to)
+		return
+	}
 	order := m.order[:0]
 	for i := range parts {
 		order = append(order, int32(i))

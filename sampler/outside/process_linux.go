@@ -367,16 +367,23 @@ func OwnFinalizedHolder(ctx context.Context, types ...string) (*Holder, error) {
 func searchOwn(ctx context.Context, of func(*Process) (wanted, error)) (*Holder, error) {
 	ctx, cancel := context.WithTimeout(ctx, longestSearch)
 	defer cancel()
-	runtime.LockOSThread() // whose processor time is limited
-	defer runtime.UnlockOSThread()
-	end, spent := clock(unix.CLOCK_THREAD_CPUTIME_ID)+int64(longestOwn), false
+	left, spent := longestOwn, false
+	// The thread is kept for one chunk of the memory at a time, whose processor time counts: to give up the processor
+	// with a thread that is kept takes longer than the chunk.
+	runtime.LockOSThread()
+	began := clock(unix.CLOCK_THREAD_CPUTIME_ID)
 	held, err := holderIn(ctx, os.Getpid(), of, func() {
+		left -= time.Duration(clock(unix.CLOCK_THREAD_CPUTIME_ID) - began)
+		runtime.UnlockOSThread()
 		runtime.Gosched()
-		if clock(unix.CLOCK_THREAD_CPUTIME_ID) > end {
+		runtime.LockOSThread()
+		began = clock(unix.CLOCK_THREAD_CPUTIME_ID)
+		if left < 0 {
 			spent = true
 			cancel()
 		}
 	})
+	runtime.UnlockOSThread()
 	if spent && held == nil {
 		return nil, fmt.Errorf("to look through this memory takes more than %s of processor time", longestOwn)
 	}

@@ -39,7 +39,7 @@ type roots struct {
 }
 
 // readTimers reads those of one processor.
-func (r *roots) readTimers(of uint64) {
+func (r *roots) readTimers(of uint64, block []byte) {
 	l := &r.layout
 	var head [16]byte
 	if l.timers == 0 || l.timer == 0 || !r.readSome(of+l.timers+l.timersHeap, head[:]) {
@@ -49,7 +49,6 @@ func (r *roots) readTimers(of uint64) {
 	if l.timersHeap != 0 { // since Go 1.23: with the time
 		each = 16
 	}
-	block := make([]byte, chunk)
 	at, n := binary.LittleEndian.Uint64(head[:]), binary.LittleEndian.Uint64(head[8:])
 	for n = min(n, maxTimers-uint64(len(r.timers))); n > 0; {
 		b := block[:min(n, chunk/each)*each]

@@ -31,6 +31,7 @@ type target struct {
 	table    *lineTable
 	module   module
 	places   map[string]uint64 // of the runtime's variables that are known
+	one      *[1]part          // kept from one call to the next
 	system   map[uint64]bool   // where goroutines begin: whether they are the runtime's own
 }
 
@@ -130,7 +131,10 @@ func (t *target) number(variable string, offset uint64, size int) (value uint64,
 }
 
 func (t *target) readSome(at uint64, to []byte) bool {
-	parts := []part{{at: at, to: to}}
-	t.reader.gather(parts)
-	return parts[0].read
+	if t.one == nil {
+		t.one = new([1]part)
+	}
+	t.one[0] = part{at: at, to: to}
+	t.reader.gather(t.one[:])
+	return t.one[0].read
 }
