@@ -3,21 +3,41 @@ package outside
 import (
 	"bytes"
 	"debug/dwarf"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 const (
-	maxTypes  = 64      // types that are gone through from one to what it stands for
-	maxFields = 1 << 12 // of a struct
+	maxTypes      = 64      // types that are gone through from one to what it stands for
+	maxFields     = 1 << 12 // of a struct
+	maxUnits      = 1 << 18 // parts of a program that are compiled by themselves
+	maxForms      = 1 << 20 // attributes of all forms of entries
+	maxAttributes = 64      // of one of them
+	maxText       = 1 << 20 // bytes of one string
+	maxEnds       = 1 << 10 // of entries in each other
+	maxDebug      = 10 * time.Second
 )
 
 // debugInfo is what debuggers read of a program. Its types are read one by one, as they are asked for: package debug/dwarf
 // reads all that one leads to, without an end where it leads to itself, and the file may be anybody's.
 type debugInfo struct {
-	data *dwarf.Data // nil where there is none
-	info []byte      // section .debug_info
+	data  *dwarf.Data // nil where there is none
+	info  []byte      // section .debug_info
+	spent *spent      // on reading it
 }
+
+// spent is what was spent on reading entries.
+type spent struct {
+	time  time.Duration
+	empty int // entries in a row that ended others: package debug/dwarf returns them for ever at some odd ends
+}
+
+func (s *spent) tooMuch() bool { return s.time > maxDebug || s.empty > maxEnds }
+
+var errOddDebug = errors.New("debug information: it is not as compilers write it")
 
 // openDebugInfo opens what the sections of a program have.
 func openDebugInfo(abbrev, info, text []byte, more map[string][]byte) (d debugInfo, err error) {
@@ -26,6 +46,18 @@ func openDebugInfo(abbrev, info, text []byte, more map[string][]byte) (d debugIn
 			d, err = debugInfo{}, fmt.Errorf("debug information: %v", r)
 		}
 	}()
+	if !isUsual(abbrev, info) {
+		return debugInfo{}, errOddDebug
+	}
+	for _, all := range [][]byte{text, more[".debug_line_str"]} {
+		for len(all) > 0 {
+			end := bytes.IndexByte(all[:min(len(all), maxText)], 0)
+			if end < 0 {
+				return debugInfo{}, errOddDebug
+			}
+			all = all[end+1:]
+		}
+	}
 	data, err := dwarf.New(abbrev, nil, nil, info, nil, nil, nil, text)
 	if err != nil {
 		return debugInfo{}, err
@@ -35,13 +67,117 @@ func openDebugInfo(abbrev, info, text []byte, more map[string][]byte) (d debugIn
 			return debugInfo{}, err
 		}
 	}
-	return debugInfo{data, info}, nil
+	return debugInfo{data, info, new(spent)}, nil
+}
+
+// isUsual reports whether the parts of a program and the forms of their entries are as many as a program may have: package
+// debug/dwarf takes memory for each of them, however many the file has.
+func isUsual(abbrev, info []byte) bool {
+	tables := make(map[uint64]bool)
+	forms := 0
+	for units := 0; len(info) > 0; units++ {
+		const head = 12
+		if len(info) < head || units > maxUnits {
+			return false
+		}
+		size, table := uint64(binary.LittleEndian.Uint32(info)), binary.LittleEndian.Uint32(info[6:])
+		if binary.LittleEndian.Uint16(info[4:]) >= 5 {
+			table = binary.LittleEndian.Uint32(info[8:])
+		}
+		if size < head-4 || size > uint64(len(info)-4) { // also that of the form of 64 bits, which Go does not write
+			return false
+		}
+		info = info[4+size:]
+		if at := uint64(table); !tables[at] {
+			tables[at] = true
+			n, ok := formsIn(abbrev[min(at, uint64(len(abbrev))):], maxForms-forms)
+			if forms += n; !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// formsIn counts the attributes of a table of forms; false where they are more than so many, or too many in one of them.
+func formsIn(table []byte, most int) (n int, ok bool) {
+	number := func() uint64 {
+		value, size := binary.Uvarint(table)
+		table = table[min(max(size, 1), len(table)):]
+		return value
+	}
+	for len(table) > 0 && number() != 0 {
+		number() // tag
+		number() // whether there are children
+		for in := 0; len(table) > 0; in++ {
+			const constant = 0x21 // with its value
+			attribute, form := number(), number()
+			if form == constant {
+				number()
+			}
+			if n++; n > most || in > maxAttributes {
+				return n, false
+			}
+			if attribute == 0 && form == 0 {
+				break
+			}
+		}
+	}
+	return n, true
+}
+
+// from returns what reads entries from an offset on; it has to be read by next.
+func (d debugInfo) from(at dwarf.Offset) *dwarf.Reader {
+	d.spent.empty = 0
+	all := d.data.Reader()
+	if at != 0 {
+		all.Seek(at)
+	}
+	return all
+}
+
+// next reads an entry; false at the end, and where there was no more time for it.
+func (d debugInfo) next(all *dwarf.Reader) (entry *dwarf.Entry, ok bool) {
+	if d.spent.tooMuch() {
+		return nil, false
+	}
+	began := time.Now()
+	defer func() {
+		d.spent.time += time.Since(began)
+		if r := recover(); r != nil {
+			entry, ok = nil, false
+		}
+	}()
+	entry, err := all.Next()
+	if err != nil || entry == nil {
+		return nil, false
+	}
+	if d.spent.empty++; entry.Tag != 0 {
+		d.spent.empty = 0
+	}
+	return entry, true
+}
+
+// skip leaves out what belongs to an entry that was read.
+func (d debugInfo) skip(all *dwarf.Reader, of *dwarf.Entry) {
+	for depth := 0; of.Children || depth > 0; {
+		if of.Children {
+			depth++
+		}
+		next, ok := d.next(all)
+		if !ok {
+			return
+		}
+		if of = next; of.Tag == 0 {
+			depth--
+		}
+	}
 }
 
 // variable returns the type of a variable; 0 where that is not there. Go writes the names of variables where it describes
 // them, behind the number of their form: to look for one takes less than to read all there is.
 func (d debugInfo) variable(name string) dwarf.Offset {
-	for from := 0; d.data != nil && from < len(d.info); {
+	for from := 0; d.data != nil && from < len(d.info) && !d.spent.tooMuch(); {
 		i := bytes.Index(d.info[from:], []byte(name+"\x00"))
 		if i < 0 {
 			break
@@ -62,10 +198,10 @@ func (d debugInfo) variable(name string) dwarf.Offset {
 
 // entry reads what is at an offset.
 func (d debugInfo) entry(at dwarf.Offset) (*dwarf.Entry, bool) {
-	all := d.data.Reader()
-	all.Seek(at)
-	entry, err := all.Next()
-	return entry, err == nil && entry != nil
+	if d.data == nil {
+		return nil, false
+	}
+	return d.next(d.from(at))
 }
 
 // debugType is one type.
@@ -84,14 +220,16 @@ type debugField struct {
 }
 
 // typeAt reads a type.
-func (d debugInfo) typeAt(at dwarf.Offset) (t debugType, ok bool) {
+func (d debugInfo) typeAt(at dwarf.Offset) (t debugType, ok bool) { return d.read(at, true) }
+
+// read reads a type, without its fields where they are not wanted.
+func (d debugInfo) read(at dwarf.Offset, fields bool) (t debugType, ok bool) {
 	if d.data == nil || at == 0 {
 		return t, false
 	}
-	all := d.data.Reader()
-	all.Seek(at)
-	entry, err := all.Next()
-	if err != nil || entry == nil {
+	all := d.from(at)
+	entry, ok := d.next(all)
+	if !ok {
 		return t, false
 	}
 	t.tag = entry.Tag
@@ -104,23 +242,21 @@ func (d debugInfo) typeAt(at dwarf.Offset) (t debugType, ok bool) {
 	case dwarf.TagPointerType, dwarf.TagSubroutineType:
 		t.size = 8
 	case dwarf.TagStructType:
-		if entry.Children {
-			t.fields = fieldsOf(all)
+		if entry.Children && fields {
+			t.fields = d.fieldsOf(all)
 		}
 	}
 	return t, true
 }
 
 // fieldsOf reads what follows the head of a struct.
-func fieldsOf(all *dwarf.Reader) (fields []debugField) {
+func (d debugInfo) fieldsOf(all *dwarf.Reader) (fields []debugField) {
 	for len(fields) < maxFields {
-		entry, err := all.Next()
-		if err != nil || entry == nil || entry.Tag == 0 {
+		entry, ok := d.next(all)
+		if !ok || entry.Tag == 0 {
 			break
 		}
-		if entry.Children {
-			all.SkipChildren()
-		}
+		d.skip(all, entry)
 		name, _ := entry.Val(dwarf.AttrName).(string)
 		at, ok := entry.Val(dwarf.AttrDataMemberLoc).(int64)
 		of, known := entry.Val(dwarf.AttrType).(dwarf.Offset)
@@ -132,9 +268,11 @@ func fieldsOf(all *dwarf.Reader) (fields []debugField) {
 }
 
 // plain returns what a type is that may be another name of it.
-func (d debugInfo) plain(at dwarf.Offset) (t debugType, ok bool) {
+func (d debugInfo) plain(at dwarf.Offset) (t debugType, ok bool) { return d.resolve(at, true) }
+
+func (d debugInfo) resolve(at dwarf.Offset, fields bool) (t debugType, ok bool) {
 	for range maxTypes {
-		if t, ok = d.typeAt(at); !ok || t.tag != dwarf.TagTypedef {
+		if t, ok = d.read(at, fields); !ok || t.tag != dwarf.TagTypedef {
 			return t, ok
 		}
 		at = t.of
@@ -144,7 +282,7 @@ func (d debugInfo) plain(at dwarf.Offset) (t debugType, ok bool) {
 
 // sizeOf returns the size of a type, in bytes.
 func (d debugInfo) sizeOf(at dwarf.Offset) (uint64, bool) {
-	t, ok := d.plain(at)
+	t, ok := d.resolve(at, false)
 	return t.size, ok && t.size > 0
 }
 

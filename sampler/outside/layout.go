@@ -152,13 +152,10 @@ func offsetsOf(info debugInfo) (map[string]uint64, error) {
 			types["runtime."+kind] = true
 		}
 	}
-	all := info.data.Reader()
+	all := info.from(0)
 	for len(types) > 0 {
-		entry, err := all.Next()
-		if err != nil {
-			return nil, err
-		}
-		if entry == nil {
+		entry, ok := info.next(all)
+		if !ok {
 			break
 		}
 		name, _ := entry.Val(dwarf.AttrName).(string)
@@ -187,7 +184,7 @@ func offsetsOf(info debugInfo) (map[string]uint64, error) {
 			}
 		}
 		if entry.Tag != dwarf.TagCompileUnit {
-			all.SkipChildren()
+			info.skip(all, entry)
 		}
 	}
 	return offsets, nil

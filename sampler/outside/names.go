@@ -19,6 +19,7 @@ type names struct {
 	pointers  []pointer
 	debug     debugInfo
 	debugRead bool
+	types     map[string]dwarf.Offset // of variables; 0 for those that are not known
 	described described
 	unnamed   unnamed
 	code      *references // of a program without symbols; nil else
@@ -27,7 +28,7 @@ type names struct {
 
 // readNames reads where the program has its variables.
 func readNames(t *target, pause func()) *names {
-	n := &names{target: t, pause: pause}
+	n := &names{target: t, types: make(map[string]dwarf.Offset), pause: pause}
 	n.symbols, _ = t.table.image.symbolTable(pause, func(_ []byte, v symbol) bool {
 		return v.kind == elf.STT_OBJECT && v.size >= 8 && v.at >= t.module.data && v.at < t.module.dataEnd
 	})
@@ -239,7 +240,12 @@ func (n *names) entries(kind string, at uint64) int64 {
 // typeOf returns the type of a variable from what debuggers read; 0 where that is not there.
 func (n *names) typeOf(name string) dwarf.Offset {
 	n.readDebugInfo()
-	return n.debug.variable(name)
+	of, ok := n.types[name]
+	if !ok {
+		of = n.debug.variable(name)
+		n.types[name] = of
+	}
+	return of
 }
 
 func (n *names) readDebugInfo() {
