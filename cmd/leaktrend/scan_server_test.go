@@ -37,6 +37,8 @@ type fleetOf struct {
 	r      *rand.Rand
 	series []fleetSeries
 	taken  map[string]int // recordings of each generated family
+	// onTheGrid has scrapes exactly at the instants of a scan, not a minute after them.
+	onTheGrid bool
 }
 
 func newFleet() *fleetOf {
@@ -118,7 +120,11 @@ func (f *fleetOf) writeOpenMetrics(t testing.TB, path string) {
 		for _, s := range byName[name] {
 			for i := range fleetScrapes {
 				if v := s.value(i); !math.IsNaN(v) {
-					fmt.Fprintf(w, "%s{%s} %g %d\n", name, s.labels, v, scrapeTime(i).Unix())
+					at := scrapeTime(i)
+					if f.onTheGrid {
+						at = at.Truncate(fleetScrape)
+					}
+					fmt.Fprintf(w, "%s{%s} %g %d\n", name, s.labels, v, at.Unix())
 				}
 			}
 		}

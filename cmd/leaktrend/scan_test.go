@@ -215,17 +215,17 @@ func scanThroughFaults(t *testing.T, prometheus string) {
 	server := proxy(t, prometheus, func(n int64, w http.ResponseWriter) bool {
 		faults.Add(1)
 		switch n {
-		case 3:
+		case 2:
 			w.Header().Set("Retry-After", "1")
 			w.WriteHeader(http.StatusTooManyRequests)
-		case 7:
+		case 4:
 			w.WriteHeader(http.StatusServiceUnavailable)
-		case 11:
+		case 6:
 			fmt.Fprint(w, `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{`)
-		case 15:
+		case 8:
 			w.Header().Set("Content-Type", "text/html")
 			fmt.Fprint(w, "<html>try again</html>")
-		case 19:
+		case 10:
 			time.Sleep(300 * time.Millisecond)
 			return false
 		default:

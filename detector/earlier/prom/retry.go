@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -154,36 +155,41 @@ func (c *Client) judge(err error, seen *response) (verdict, error) {
 	return finalAnswer, fmt.Errorf("status %d: %s", status, text)
 }
 
-// isTooLong knows the words in which a query is refused for the number of its instants: one for fewer series would be
-// too.
-func isTooLong(text string, status int) bool {
-	if status != http.StatusUnprocessableEntity && status != http.StatusBadRequest {
-		return false
-	}
-	text = strings.ToLower(text)
-	return strings.Contains(text, "maximum resolution") || strings.Contains(text, "too many points for the given step") ||
-		strings.Contains(text, "maxpointspertimeseries")
+// tooLong are the words in which a query is refused for the length of its time, or the number of its instants: one for
+// fewer series would be too.
+var tooLong = []string{
+	"maximum resolution",                                           // Prometheus, Thanos, Mimir: 11,000 points
+	"query time range exceeds",                                     // Mimir, Cortex
+	"too many points for the given step", "maxpointspertimeseries", // VictoriaMetrics
 }
 
-// isTooLarge knows the words in which Prometheus and those that speak its API refuse a query for its size.
+// tooLarge are those in which one is refused for its size otherwise.
+var tooLarge = []string{
+	"too many samples",                        // Prometheus: query.max-samples
+	"the query exceeded the", "the query hit", // Mimir, Cortex: max-series-, -chunks-, -bytes-, -memory-per-query
+	"err-mimir-max-",                                                                                               // Mimir
+	"exceeded series limit", "exceeded chunks limit", "exceeded bytes limit", "exceeded samples limit", "violated", // Thanos' stores
+	"larger than max",                      // what Thanos and Mimir send to each other
+	"-search.max", "not enough memory for", // VictoriaMetrics
+	"exceeds the limit", "limit reached", "limit exceeded", "too many points", "too large", "exceeded", "memory limit", // others
+}
+
+// isTooLong reports whether a query is refused for its length.
+func isTooLong(text string, status int) bool { return refusesSize(status) && holdsAny(text, tooLong) }
+
+// isTooLarge reports whether a query is refused for its size.
 func isTooLarge(text string, status int) bool {
-	if status == http.StatusRequestEntityTooLarge {
-		return true
-	}
-	if status != http.StatusUnprocessableEntity && status != http.StatusBadRequest {
-		return false
-	}
+	return status == http.StatusRequestEntityTooLarge || status == http.StatusRequestURITooLong || refusesSize(status) && holdsAny(text, tooLarge)
+}
+
+// refusesSize reports whether an answer of a status may refuse a query for its size.
+func refusesSize(status int) bool {
+	return status == http.StatusUnprocessableEntity || status == http.StatusBadRequest
+}
+
+func holdsAny(text string, words []string) bool {
 	text = strings.ToLower(text)
-	for _, words := range []string{
-		"too many samples", "exceeds the limit", "limit reached", "too many points", "too large", "exceeded", "memory limit", // Prometheus, Mimir, Thanos
-		"violated",                             // limits of Thanos' stores
-		"-search.max", "not enough memory for", // VictoriaMetrics
-	} {
-		if strings.Contains(text, words) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 }
 
 // clean makes a text of the server fit to be shown: the begin of it and the end, where the reason stands if the query is

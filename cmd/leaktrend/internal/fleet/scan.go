@@ -296,11 +296,15 @@ func fewest(roles []role) ([]role, error) {
 	return kept, fmt.Errorf("%d metrics match, of which the first %d are judged: a narrower --match helps", judged, maxMetrics)
 }
 
+// border is how much less than a step a value looks back: what was scraped exactly then belongs to the value before.
+// Prometheus counts it to both up to release 2, to one from 3 on, as VictoriaMetrics does.
+const border = time.Millisecond
+
 // query returns the expression that reads a metric of a batch. A gauge that is judged is read as its lowest value since
 // the instant before: what a leak raises is the minimum. Of a series that several selectors select, "or" leaves one.
 func (s *scan) query(b *batch, r role) string {
 	matchers := []string{equals(b.source.outer, b.outer), isOneOf(b.source.inner, b.inner)}
-	step := model.Duration(s.Grid.Step).String()
+	step := model.Duration(s.Grid.Step - border).String()
 	selected := selector{equals(model.MetricNameLabel, r.Name)}.with(matchers...)
 	switch {
 	case r.judged():

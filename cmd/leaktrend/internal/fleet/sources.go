@@ -20,6 +20,7 @@ import (
 type source struct {
 	selectors []selector // of what is judged; a series may match several
 	names     []string   // of all metrics that are judged; nil = only the server can tell
+	one       selector   // of any one of these, without its name
 	outer     string     // label: targets are listed for one value of it at a time
 	inner     string     // label: and queried for some values of it at a time
 	container bool
@@ -35,9 +36,9 @@ func (s *source) with(matchers ...string) (all []string) {
 	return all
 }
 
-// of returns the source of which all metrics are known.
-func (s source) of(names []string) source {
-	s.names = names
+// of returns the source of metrics that are all known, each with more matchers.
+func (s source) of(names []string, one selector) source {
+	s.names, s.one, s.selectors = names, one, []selector{one.and(nameIsOneOf(names))}
 	return s
 }
 
@@ -94,9 +95,9 @@ func (s *scan) sources() ([]source, error) {
 			}
 		}
 		return []source{
-			processSource(selector{nameIsOneOf(processes)}).of(processes),
-			containerSource(selector{nameIsOneOf(containers) + `,container!="",container!="POD"`}).of(containers),
-			dockerSource(selector{nameIsOneOf(containers) + `,container="",` + ofDocker}).of(containers),
+			processSource().of(processes, selector{}),
+			containerSource().of(containers, selector{`container!="",container!="POD"`}),
+			dockerSource().of(containers, selector{`container="",` + ofDocker}),
 		}, nil
 	}
 	var processes, containers, dockers []selector
@@ -209,7 +210,7 @@ func (s *scan) metricsOf(ctx context.Context, b *batch, outerIs string) (names, 
 		context, err = s.server.LabelValues(ctx, model.MetricNameLabel, append(src.with(outerIs), about), s.start, s.end)
 		for _, name := range context {
 			if slices.Contains(src.names, name) {
-				names, b.by[name] = append(names, name), src.selectors
+				names, b.by[name] = append(names, name), []selector{src.one}
 			}
 		}
 		return names, context, err
@@ -281,7 +282,10 @@ func parseSelector(text string) (selector, error) {
 
 // and returns the selector with further matchers.
 func (s selector) and(matchers ...string) selector {
-	return selector{strings.Join(append([]string{s.matchers}, matchers...), ",")}
+	if s.matchers != "" {
+		matchers = append([]string{s.matchers}, matchers...)
+	}
+	return selector{strings.Join(matchers, ",")}
 }
 
 // with returns the expression of the selector with further matchers.

@@ -18,7 +18,7 @@ func Need(t testing.TB, names ...string) (paths []string) {
 	for _, name := range names {
 		path, err := exec.LookPath(name)
 		if err != nil {
-			t.Skipf("%s is not installed (Debian: apt-get install prometheus prometheus-alertmanager)", name)
+			t.Skipf("%s is not installed (Debian: apt-get install prometheus prometheus-alertmanager victoria-metrics)", name)
 		}
 		paths = append(paths, path)
 	}
@@ -70,6 +70,18 @@ func Serve(t testing.TB, ready, program string, args ...string) (kill func()) {
 	kill()
 	t.Fatalf("%s is not ready:\n%s", program, &log)
 	return nil
+}
+
+// VictoriaMetrics starts an empty one with some more flags and returns its address.
+func VictoriaMetrics(t testing.TB, flags ...string) (address string) {
+	t.Helper()
+	program := Need(t, "victoria-metrics")[0]
+	listen := FreePort(t)
+	address = "http://" + listen
+	Serve(t, address+"/health", program, append([]string{
+		"-storageDataPath=" + t.TempDir(), "-httpListenAddr=" + listen, "-retentionPeriod=100y", "-loggerLevel=ERROR",
+	}, flags...)...)
+	return address
 }
 
 // Alertmanager starts an Alertmanager that tells nobody and returns its address, as in http://127.0.0.1:9093.

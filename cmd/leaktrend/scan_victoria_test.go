@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/promtest"
+)
+
+// smallFleet is a fleet of a few workloads, scraped exactly at the instants of a scan, so at the borders of its windows.
+func smallFleet() *fleetOf {
+	f := newFleet()
+	f.onTheGrid = true
+	for i := range 6 {
+		labels := fmt.Sprintf(`job="api",instance="10.0.0.%d:8080",version="v2"`, i)
+		level := always(150)
+		if i < 2 {
+			level = func(scrape int) float64 { return 150 + perDay(60, scrape) }
+		}
+		// What is low at one scrape alone belongs to one value.
+		dips := f.noisy(.05, level)
+		f.add("go_goroutines", labels, func(i int) float64 { return dips(i) - 40*float64(i%7/6) })
+		f.add("process_open_fds", labels, f.noisy(.2, always(60)))
+		f.add("process_max_fds", labels, always(1024))
+		f.add("process_start_time_seconds", labels, always(float64(scrapeTime(0).Unix())))
+		restarts := fmt.Sprintf(`job="worker",instance="10.0.1.%d:8080"`, i)
+		f.add("process_resident_memory_bytes", restarts, f.noisy(.02, func(i int) float64 { return 1e8 * (1 + float64(i%700)/2000) }))
+		f.add("up", restarts, func(i int) float64 { return math.Min(1, float64(i%700)) })
+	}
+	return f
+}
+
+// victoriaMetrics starts one that holds a fleet and returns its address.
+func victoriaMetrics(t *testing.T, f *fleetOf, limits ...string) string {
+	t.Helper()
+	address := promtest.VictoriaMetrics(t, limits...)
+	text := filepath.Join(t.TempDir(), "fleet.om")
+	f.writeOpenMetrics(t, text)
+	written, err := os.ReadFile(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It reads Prometheus' text, whose instants are in milliseconds.
+	instants := regexp.MustCompile(`(?m) (\d+)$`)
+	post := func(path string, body []byte) {
+		resp, err := http.Post(address+path, "text/plain", bytes.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode/100 != 2 {
+			t.Fatalf("%s: status %d", path, resp.StatusCode)
+		}
+	}
+	post("/api/v1/import/prometheus", instants.ReplaceAll(written, []byte(" ${1}000")))
+	post("/internal/force_flush", nil)
+	return address
+}
+
+// The same fleet gives the same findings with the same scores in a Prometheus and in a VictoriaMetrics, also in one whose
+// limits refuse nearly all that is asked for at once.
+func TestScanOfVictoriaMetrics(t *testing.T) {
+	t.Parallel()
+	f := smallFleet()
+	prometheus, _ := startPrometheus(t, backfill(t, f))
+	scan := func(address string) string {
+		got := leaktrend(t, "", "scan", "--prometheus", address, "--until", fleetEnd.Format(time.RFC3339), "--format", "json", "--all")
+		if got.code != 0 || got.stderr != "" {
+			t.Fatalf("exit code %d: %s", got.code, got.stderr)
+		}
+		return strings.ReplaceAll(got.stdout, address, "http://server")
+	}
+	want := scan(prometheus)
+	if !strings.Contains(want, `"growing":2`) {
+		t.Errorf("the leak is not found:\n%s", want)
+	}
+	for name, limits := range map[string][]string{
+		"without limits": nil,
+		"with limits":    {"-search.maxPointsPerTimeseries=500", "-search.maxSamplesPerQuery=5000", "-search.maxQueryLen=200"},
+	} {
+		if diff := cmp.Diff(want, scan(victoriaMetrics(t, f, limits...))); diff != "" {
+			t.Errorf("VictoriaMetrics %s: (-Prometheus +VictoriaMetrics):\n%s", name, diff)
+		}
+	}
+	// Where not even the jobs can be listed, the server's own words say which limit it was.
+	got := leaktrend(t, "", "scan", "--prometheus", victoriaMetrics(t, f, "-search.maxUniqueTimeseries=3"), "--until", fleetEnd.Format(time.RFC3339))
+	if got.code != exitUsage || !strings.Contains(got.stderr, "-search.max* command-line flag") {
+		t.Errorf("exit code %d: %s", got.code, got.stderr)
+	}
+}
