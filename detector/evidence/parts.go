@@ -73,7 +73,7 @@ func (p *Parts) Keep(ctx context.Context, process breakdown.Process) error {
 func (p *Parts) look(ctx context.Context, process breakdown.Process, i int) {
 	now := p.monitor.View()
 	r, ok := p.monitor.Resource(partResources[i])
-	if !ok || r.Unwell || !p.due(i, now.Time, now.Restarts, r.Settled) {
+	if !ok || r.Unwell || !p.due(i, now.Time, now.Restarts, r.Settled) && !p.better(i, process) {
 		return
 	}
 	began := time.Now()
@@ -99,6 +99,22 @@ func (p *Parts) due(i int, at time.Time, restarts int, settled bool) bool {
 	return settled && k.start == nil || !at.Before(k.next)
 }
 
+// reader is a process whose runtime tells what of its memory is what, once it can be read.
+type reader interface{ Present() bool }
+
+// better reports whether the first breakdown of memory can be replaced by one that says more: that of a program of Go which
+// could not be read when it had hardly begun.
+func (p *Parts) better(i int, process breakdown.Process) bool {
+	r, ok := process.(reader)
+	if !ok || partResources[i] != sampler.RSSBytes {
+		return false
+	}
+	p.mu.Lock()
+	only := len(p.kept[i].list) == 1 && !p.kept[i].list[0].Split()
+	p.mu.Unlock()
+	return only && r.Present()
+}
+
 // keep takes a breakdown, nil if that failed. Where there is no room, the one goes whose neighbours are closest for
 // their age; the first stays.
 func (p *Parts) keep(i int, one *breakdown.Breakdown, settled bool, next time.Time) {
@@ -111,6 +127,12 @@ func (p *Parts) keep(i int, one *breakdown.Breakdown, settled bool, next time.Ti
 	}
 	if settled && k.start == nil {
 		k.start = one
+	}
+	if len(k.list) == 1 && one.Split() && !k.list[0].Split() {
+		if k.start == k.list[0] {
+			k.start = one
+		}
+		k.list = k.list[:0]
 	}
 	k.list = append(k.list, one)
 	if len(k.list) <= maxBreakdowns {
@@ -172,6 +194,7 @@ func (p *Parts) find(ctx context.Context, a *alerting.Alert, most int) (g partsG
 	before := p.before(i, a)
 	g.parts, g.estimated, g.goHeap = now.Parts(before), now.Seen < now.Total, now.Has(wording.GoHeap)
 	if before != nil {
+		g.goHeap = g.goHeap && now.Split() == before.Split()
 		g.since, g.estimated = before.Time, g.estimated || before.Seen < before.Total
 	}
 	return g, nil

@@ -1,12 +1,14 @@
 package evidence
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/config"
+	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/breakdown"
 )
 
@@ -72,5 +74,36 @@ func TestPartsFault(t *testing.T) {
 	p := NewParts(atRest(config.Default()))
 	if err := p.Keep(t.Context(), faulty{}); err == nil || !strings.Contains(err.Error(), "panic: ") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// readable is a process that can be read from some time on.
+type readable struct {
+	breakdown.Process
+	present bool
+}
+
+func (r *readable) Present() bool { return r.present }
+
+// What was kept of a program that could not be read when it had hardly begun is replaced once it can, and only then.
+func TestPartsOnceReadable(t *testing.T) {
+	memory := slices.Index(partResources[:], sampler.RSSBytes)
+	for _, test := range []struct {
+		name    string
+		process breakdown.Process
+		i, kept int
+		want    bool
+	}{
+		{"cannot be read yet", &readable{}, memory, 1, false}, {"can be read", &readable{present: true}, memory, 1, true},
+		{"descriptors", &readable{present: true}, 0, 1, false}, {"nothing was kept", &readable{present: true}, memory, 0, false},
+		{"more was kept", &readable{present: true}, memory, 2, false}, {"is never read", nil, memory, 1, false},
+	} {
+		var p Parts
+		for hour := range test.kept {
+			p.keep(test.i, &breakdown.Breakdown{Time: partsStart.Add(time.Duration(hour) * time.Hour)}, true, time.Time{})
+		}
+		if got := p.better(test.i, test.process); got != test.want {
+			t.Errorf("%s: better %t", test.name, got)
+		}
 	}
 }

@@ -86,6 +86,10 @@ func (b *Breakdown) add(n int, labels ...string) {
 	b.counts[strings.Join(labels[:min(len(labels), maxLabels)], separator)] += n
 }
 
+// Split reports whether the runtime of a Go program told what of its memory is what. Where it did so in one of two alone,
+// what the program has in anonymous memory is compared as a whole.
+func (b *Breakdown) Split() bool { return b.split }
+
 // Has reports whether there was anything of one kind, as in "Go heap".
 func (b *Breakdown) Has(what string) bool {
 	for key := range b.counts {

@@ -23,7 +23,7 @@ type Profiles struct{ process *Process }
 var errNotNow = errors.New("the runtime of the process cannot be read now")
 
 // Present reports whether the process runs a program of Go now that may be read.
-func (p *Profiles) Present() bool { return p.process.runtime() != nil }
+func (p *Profiles) Present() bool { return p.process.Present() }
 
 // take has the runtime read.
 func take[T any](p *Profiles, read func(*outside.Process) (T, error)) (result T, err error) {

@@ -4,11 +4,15 @@ package source
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/outside"
@@ -39,6 +43,51 @@ func TestOpenedAgain(t *testing.T) {
 		}
 		if !slices.Equal(tries, want) {
 			t.Errorf("opened at %v, want %v", tries, want)
+		}
+	})
+}
+
+// What is not read is said when that is known, and that it is read after all.
+func TestNotes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var err error
+		p, failed := openProcess(os.Getpid(), func(int) (*outside.Process, error) { return nil, err })
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		defer p.Close()
+		var notes []string
+		p.OnNote(func(note string, lacks bool) { notes = append(notes, fmt.Sprint(note, " ", lacks)) })
+		try := func() (wait time.Duration) {
+			p.mu.Lock()
+			p.next = time.Now()
+			p.mu.Unlock()
+			began := time.Now()
+			_ = p.Profiles().Present()
+			return p.next.Sub(began).Round(10 * time.Second)
+		}
+		var waits []time.Duration
+		for _, err = range []error{outside.ErrNotGo, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, errNotNow} {
+			if wait := try(); err != outside.ErrNotGo {
+				waits = append(waits, wait)
+			}
+		}
+		p.open, err = outside.Open, nil
+		o, cannot := outside.Open(os.Getpid())
+		if cannot != nil {
+			t.Skip("this toolchain is not known, or this system forbids it: ", cannot)
+		}
+		_ = o.Close()
+		try()
+		const not = "where it is a Go program, goroutines and live heap are not read: "
+		if diff := cmp.Diff([]string{
+			not + fs.ErrPermission.Error() + " true", not + errNotNow.Error() + " true", "goroutines and live heap are read from now on false",
+		}, notes); diff != "" {
+			t.Errorf("notes (-want +got):\n%s", diff)
+		}
+		const second = time.Second
+		if diff := cmp.Diff([]time.Duration{10 * second, 20 * second, 40 * second, 60 * second, 60 * second, 120 * second}, waits); diff != "" {
+			t.Errorf("it is opened again after (-want +got):\n%s", diff)
 		}
 	})
 }

@@ -19,6 +19,8 @@ import (
 const (
 	reopenAfter  = 10 * time.Second
 	reopenAtMost = time.Hour
+	// youngAfter is how long one is left alone at first that began less than reopenAfter ago.
+	youngAfter = time.Second
 	// askAtMost is how long one is left alone that leaktrend has no right to read: to ask costs next to nothing.
 	askAtMost = time.Minute
 )
@@ -91,6 +93,9 @@ func (p *Process) Sample(ctx context.Context, into *sampler.Sample) error {
 	return err
 }
 
+// Present reports whether the process runs a program of Go now that may be read.
+func (p *Process) Present() bool { return p.runtime() != nil }
+
 // GoMemory returns what the runtime of the program knows of its memory.
 func (p *Process) GoMemory() (m breakdown.GoMemory, ok bool) {
 	inside := p.runtime()
@@ -131,7 +136,11 @@ func (p *Process) opened(err error) {
 		if errors.Is(err, fs.ErrPermission) {
 			longest = askAtMost
 		}
-		p.pause = min(max(2*p.pause, reopenAfter), longest)
+		shortest := reopenAfter
+		if age := time.Since(p.Started()); age >= 0 && age < reopenAfter {
+			shortest = youngAfter
+		}
+		p.pause = min(max(2*p.pause, shortest), longest)
 		p.next = time.Now().Add(p.pause)
 	}
 	switch {

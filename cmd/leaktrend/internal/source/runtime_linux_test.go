@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"runtime"
@@ -214,46 +213,22 @@ func TestRuntimeOfTheSameProgramAnew(t *testing.T) {
 	}
 }
 
-// What is not read is said when that is known, and that it is read after all.
-func TestNotes(t *testing.T) {
-	var err error
-	p, failed := openProcess(os.Getpid(), func(int) (*outside.Process, error) { return nil, err })
-	if failed != nil {
-		t.Fatal(failed)
+// A program that has hardly begun is tried again soon.
+func TestYoungProgram(t *testing.T) {
+	sleep := exec.Command("sleep", "1000")
+	if err := sleep.Start(); err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = sleep.Wait() }()
+	defer func() { _ = sleep.Process.Kill() }()
+	began := time.Now()
+	p, err := openProcess(sleep.Process.Pid, func(int) (*outside.Process, error) { return nil, errNotNow })
+	if err != nil {
+		t.Fatal(err)
 	}
 	defer p.Close()
-	var notes []string
-	p.OnNote(func(note string, lacks bool) { notes = append(notes, fmt.Sprint(note, " ", lacks)) })
-	try := func() (wait time.Duration) {
-		p.mu.Lock()
-		p.next = time.Now()
-		p.mu.Unlock()
-		began := time.Now()
-		_ = p.Profiles().Present()
-		return p.next.Sub(began).Round(10 * time.Second)
-	}
-	var waits []time.Duration
-	for _, err = range []error{outside.ErrNotGo, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, errNotNow} {
-		if wait := try(); err != outside.ErrNotGo {
-			waits = append(waits, wait)
-		}
-	}
-	p.open, err = outside.Open, nil
-	o, cannot := outside.Open(os.Getpid())
-	if cannot != nil {
-		t.Skip("this toolchain is not known, or this system forbids it: ", cannot)
-	}
-	_ = o.Close()
-	try()
-	const not = "where it is a Go program, goroutines and live heap are not read: "
-	if diff := cmp.Diff([]string{
-		not + fs.ErrPermission.Error() + " true", not + errNotNow.Error() + " true", "goroutines and live heap are read from now on false",
-	}, notes); diff != "" {
-		t.Errorf("notes (-want +got):\n%s", diff)
-	}
-	const second = time.Second
-	if diff := cmp.Diff([]time.Duration{10 * second, 20 * second, 40 * second, 60 * second, 60 * second, 120 * second}, waits); diff != "" {
-		t.Errorf("it is opened again after (-want +got):\n%s", diff)
+	if lasted := time.Since(began); lasted < reopenAfter/2 && p.pause != youngAfter {
+		t.Errorf("it is left alone for %s", p.pause)
 	}
 }
 
