@@ -114,9 +114,10 @@ func TestRuntimeFromOutside(t *testing.T) {
 	if err != nil || !parts.Has("goroutine stacks") || !parts.Has("Go heap") {
 		t.Errorf("its resident memory is %+v, %v", parts, err)
 	}
-	// A program of go test has no symbols: what holds it has no name.
-	if held, err := profiles.Holder(t.Context(), heap.Sites[0].Frame); err != nil || held.Text != "" {
-		t.Errorf("held by %q, %v", held.Text, err)
+	// A program of go test has no symbols: a variable goes by the function whose code uses it.
+	want := "a variable that " + here + "TestMain uses ([][]uint8), 3,000 entries"
+	if held, err := profiles.Holder(t.Context(), heap.Sites[0].Frame); err != nil || held.Text != want {
+		t.Errorf("held by %q, %v, want %q", held.Text, err, want)
 	}
 	if _, err := profiles.Profile(t.Context(), profile.GoroutineLeak); err != profile.ErrUnsupported {
 		t.Errorf("proof: %v", err)
