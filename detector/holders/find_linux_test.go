@@ -29,7 +29,7 @@ func TestFind(t *testing.T) {
 	const want = `open: main.sessions (map[int]*main.session), 8,192 entries
   variable: main.sessions map[int]*main.session […] grows
   object: main.session
-keep: the goroutine at main.work main.go:46
+keep: the goroutine at main.work main.go:47
   goroutine: main.work
   object: grows
   object:

@@ -17,6 +17,7 @@ const (
 
 const (
 	maxTypeText     = 1 << 12
+	maxAfterName    = 32      // bytes from the end of the name to the offset
 	maxDescriptions = 1 << 30 // bytes of them
 	maxOccurrences  = 16      // of the number of one, in what debuggers read
 )
@@ -63,6 +64,9 @@ func (d debugInfo) runtimeType(offset, size uint64) (found dwarf.Offset) {
 		}
 		// The name has to go from the begin to the attributes: what lies before the begin would be another type's.
 		for at := from + i - 1; at >= max(0, from+i-maxTypeText); at-- {
+			if d.info[at] == 0 && at < from+i-maxAfterName {
+				break // no name has it
+			}
 			entry, ok := d.entry(dwarf.Offset(at))
 			if !ok || entry.Val(attrRuntimeType) != offset && entry.Val(attrRuntimeType) != int64(offset) {
 				continue

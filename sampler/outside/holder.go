@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	maxSpans    = 1 << 22
+	maxSpans    = 1 << 20 // runs of pages, each of a few objects or of many
 	maxSpecials = 1 << 21 // that are looked through for the objects that are asked for
 	maxVotes    = 32      // objects of a line whose holders are looked for
 	maxNodes    = 1 << 14 // objects on the ways to them

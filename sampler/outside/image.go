@@ -20,6 +20,7 @@ type image struct {
 	slide    uint64 // of a position-independent program
 	segments []segment
 	pages    map[uint64][]byte // by address
+	room     uint64            // bytes of its sections that may be taken into memory
 }
 
 // segment is a part of a program that is loaded from its file.
@@ -38,7 +39,7 @@ func openImage(file io.ReaderAt, entry uint64) (*image, error) {
 	if err != nil {
 		return nil, errNotELF
 	}
-	m := &image{file: file, elf: f, pages: make(map[uint64][]byte)}
+	m := &image{file: file, elf: f, pages: make(map[uint64][]byte), room: maxSections}
 	switch {
 	case f.Class != elf.ELFCLASS64 || f.Data != elf.ELFDATA2LSB:
 		return nil, errNotELF

@@ -123,7 +123,7 @@ func (n *names) owner(at uint64) (name string, of dwarf.Offset, from uint64) {
 	return name, kind.of, p.to
 }
 
-// pointer is a variable that points to another place among the variables.
+// pointer is a variable that points, from its begin, to another place among the variables.
 type pointer struct{ from, to uint64 }
 
 // nameless returns the variables that point to those without a name, by where they point to.
@@ -132,8 +132,9 @@ func (n *names) nameless() []pointer {
 		return n.pointers
 	}
 	n.pointers = []pointer{}
+	block := make([]byte, min(chunk, n.module.dataEnd-n.module.data+8))
 	for from := n.module.data &^ 7; from < n.module.dataEnd; from += chunk {
-		b := make([]byte, min(chunk, n.module.dataEnd-from))
+		b := block[:min(chunk, n.module.dataEnd-from)]
 		if !n.readSome(from, b) {
 			continue
 		}
@@ -142,8 +143,12 @@ func (n *names) nameless() []pointer {
 			if to < n.module.data || to >= n.module.dataEnd {
 				continue
 			}
-			if _, _, named := n.symbol(to); !named {
-				n.pointers = append(n.pointers, pointer{from + uint64(i), to})
+			if _, _, named := n.symbol(to); named {
+				continue
+			}
+			at := from + uint64(i)
+			if name, begin, ok := n.symbol(at); ok && begin == at && tells(name) {
+				n.pointers = append(n.pointers, pointer{at, to})
 			}
 		}
 	}

@@ -342,6 +342,9 @@ func holderIn(ctx context.Context, pid int, of func(*Process) (wanted, error), p
 		return nil, err
 	}
 	defer process.Close()
+	if pid == os.Getpid() {
+		process.target.table.image.room = maxOwnSections
+	}
 	what, err := of(process)
 	if err != nil {
 		return nil, err

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	maxTimers     = 1 << 21 // that are known
-	maxFinalizers = 1 << 21
+	maxTimers     = 1 << 20 // that are known
+	maxFinalizers = 1 << 20
 	maxProcessors = 1 << 12 // of the scheduler
 )
 

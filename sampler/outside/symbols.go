@@ -13,6 +13,9 @@ import (
 // few hundred MB. A file can have any size, or unpack to it.
 const maxSections = 512 << 20
 
+// maxOwnSections is maxSections for a process that reads its own: it has the memory for it beside its work.
+const maxOwnSections = 64 << 20
+
 const symbolSize = 24 // bytes of a symbol in the file
 
 var (
@@ -51,7 +54,7 @@ func (m *image) symbolTable(pause func(), wanted func(name []byte, s symbol) boo
 		return t, errNoSymbols
 	}
 	names := m.elf.Sections[section.Link]
-	if !fit(section, names) {
+	if !m.fit(section, names) {
 		return t, errTooLarge
 	}
 	data, err := contents(section, pause)
@@ -104,7 +107,7 @@ func (m *image) debugInfo(pause func()) (debugInfo, error) {
 			all = append(all, s)
 		}
 	}
-	if !fit(all...) {
+	if !m.fit(all...) {
 		return debugInfo{}, errTooLarge
 	}
 	if wanted[".debug_info"] == nil || wanted[".debug_abbrev"] == nil {
@@ -129,8 +132,8 @@ func (m *image) debugInfo(pause func()) (debugInfo, error) {
 }
 
 // fit reports whether sections can be taken into memory.
-func fit(all ...*elf.Section) bool {
-	room := uint64(maxSections)
+func (m *image) fit(all ...*elf.Section) bool {
+	room := m.room
 	for _, s := range all {
 		if s.Size > room {
 			return false

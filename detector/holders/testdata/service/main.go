@@ -1,5 +1,5 @@
 // Command service keeps the memory of two lines alive and files open, and says what the search for it finds; with a second argument also
-// the longest stall of a goroutine that ticks each millisecond. The first one is how many megabytes it holds.
+// what it takes and the longest stall of a goroutine that ticks each millisecond. The first one is how many megabytes it holds.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -96,6 +97,36 @@ func stalls(during func()) (longest time.Duration) {
 	return longest
 }
 
+// allocated returns how many bytes were ever allocated.
+func allocated() uint64 {
+	var all runtime.MemStats
+	runtime.ReadMemStats(&all)
+	return all.TotalAlloc
+}
+
+// enough is more than a search in a small process allocates.
+const enough = 32 << 20
+
+// measure tells what a search takes and the longest stalls meanwhile, the least and the median of some rounds, each beside
+// one of as long without a search.
+func measure(of string, search func()) {
+	var took, with, without []time.Duration
+	before := allocated()
+	for range rounds {
+		began := time.Now()
+		with = append(with, stalls(search))
+		took = append(took, time.Since(began))
+		without = append(without, stalls(func() { time.Sleep(took[len(took)-1]) }))
+	}
+	for _, all := range [][]time.Duration{took, with, without} {
+		slices.Sort(all)
+	}
+	fmt.Printf("%s: searched for %s, allocated %d MB, longest stall %s to %s, without a search %s to %s\n",
+		of, took[rounds/2], (allocated()-before)>>20/rounds, with[0], with[rounds/2], without[0], without[rounds/2])
+}
+
+const rounds = 7
+
 func main() {
 	runtime.MemProfileRate = 16 << 10
 	megabytes, err := strconv.Atoi(os.Args[1])
@@ -116,13 +147,13 @@ func main() {
 	for _, of := range []string{"open", "keep", "files"} {
 		var held alerting.Holder
 		search := func() { held, err = holders.Find(context.Background(), at[of]) }
+		before := allocated()
+		search()
+		if took := allocated() - before; took > enough {
+			fmt.Printf("%s: the search allocates %d MB\n", of, took>>20)
+		}
 		if len(os.Args) > 2 {
-			began := time.Now()
-			longest := stalls(search)
-			took := time.Since(began)
-			fmt.Printf("%s: searched for %s, longest stall %s, without a search %s\n", of, took, longest, stalls(func() { time.Sleep(took) }))
-		} else {
-			search()
+			measure(of, search)
 		}
 		if err != nil {
 			held.Text = err.Error()
