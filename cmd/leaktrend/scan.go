@@ -50,6 +50,7 @@ type scanFlags struct {
 	fdr                               float64
 	concurrency                       int
 	timeout                           time.Duration
+	shard                             string
 	all, leakExits, force             bool
 }
 
@@ -95,6 +96,7 @@ the server cannot be read, and with 3 if a part of the fleet could not be read, 
 	fs.StringSliceVar(&f.groupBy, "group-by", []string{"job", "version"}, "labels that make a group")
 	fs.StringVar(&f.load, "load", "", "counter of the work that drives the processes, as in http_requests_total: growth in proportion to its rate is no leak (default: the processor time, with which growth only has to last longer)")
 	fs.Float64Var(&f.fdr, "fdr", .05, "expected share of false findings that is accepted, 0.001 to 0.5")
+	fs.StringVar(&f.shard, "shard", "", "scan only this part of the fleet, as in 3/16: the parts together are all of it, and a workload is in one of them")
 	fs.BoolVar(&f.all, "all", false, "show all suspects, also as JSON")
 	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text: a table; json: a finding a line")
 	fs.StringVar(&f.html, "html", "", "also write the findings as a page to this file; with --every it is written anew after each scan")
@@ -143,6 +145,9 @@ func (f *scanFlags) check() error {
 		if _, err := time.Parse(time.RFC3339, f.until); err != nil {
 			return fmt.Errorf("--until %s: must be an instant, as in 2026-11-24T10:00:00Z", f.until)
 		}
+	}
+	if _, err := fleet.ParseShard(f.shard); err != nil {
+		return fmt.Errorf("--shard %w", err)
 	}
 	if len(f.groupBy) == 0 || slices.Contains(f.groupBy, "") {
 		return errors.New("--group-by: must name one label or more")
@@ -241,8 +246,10 @@ func (f *scanFlags) options() fleet.Options {
 	if f.until != "" {
 		end, _ = time.Parse(time.RFC3339, f.until)
 	}
+	shard, _ := fleet.ParseShard(f.shard)
 	return fleet.Options{
-		Grid: prom.GridTo(end, f.since, f.step), Matches: f.matches, GroupBy: f.groupBy, FDR: f.fdr, Load: f.load, Workers: f.concurrency,
+		Shard: shard,
+		Grid:  prom.GridTo(end, f.since, f.step), Matches: f.matches, GroupBy: f.groupBy, FDR: f.fdr, Load: f.load, Workers: f.concurrency,
 		Calibration: calibration.Default(), Progress: new(fleet.Progress),
 	}
 }

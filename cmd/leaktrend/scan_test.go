@@ -42,6 +42,7 @@ func TestScanUsage(t *testing.T) {
 		{[]string{"--prometheus", server, "--every", "1h", "--until", "2026-01-01T00:00:00Z"}, "--until"},
 		{[]string{"--prometheus", server, "--until", "yesterday"}, "--until yesterday"},
 		{[]string{"--prometheus", server, "--fdr", "0"}, "--fdr 0"},
+		{[]string{"--prometheus", server, "--shard", "5/4"}, "--shard 5/4: must be NUMBER/OF"},
 		{[]string{"--prometheus", server, "--concurrency", "0"}, "--concurrency 0"},
 		{[]string{"--prometheus", server, "--timeout", "0"}, "--timeout 0"},
 		{[]string{"--prometheus", server, "--group-by", ""}, "--group-by"},

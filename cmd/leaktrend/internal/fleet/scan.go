@@ -43,6 +43,7 @@ type Options struct {
 	FDR     float64  // the expected share of false findings that is accepted, above 0 and below 1
 	Load    string   // metric of a counter that measures the work done; "" = the processor time
 	Workers int      // batches at a time, at least 1
+	Shard   Shard    // the part of the fleet that is scanned
 
 	Calibration *calibration.Table
 	Progress    *Progress // may be nil
@@ -104,7 +105,7 @@ func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 		s.missing[Missing{What: o.Load, Why: "no target that was judged has this load", Load: true}] = 0
 	}
 	report.Start, report.End = s.start, s.end
-	if err == nil && report.Processes == 0 && len(s.missing) == 0 {
+	if err == nil && report.Processes == 0 && len(s.missing) == 0 && s.Shard.Of <= 1 {
 		// An empty server, another tenant or a new name of a label: no sign of health.
 		s.miss(Label{}, "everything", 0, errors.New("the server has no such series in that time"))
 	}
@@ -155,6 +156,7 @@ func (s *scan) missingParts() []Missing {
 type batch struct {
 	source *source
 	outer  string
+	within string // matcher; "" = none
 	inner  []string
 	roles  []role
 	by     map[string][]selector // that select a metric, by its name
@@ -303,7 +305,7 @@ const border = time.Millisecond
 // query returns the expression that reads a metric of a batch. A gauge that is judged is read as its lowest value since
 // the instant before: what a leak raises is the minimum. Of a series that several selectors select, "or" leaves one.
 func (s *scan) query(b *batch, r role) string {
-	matchers := []string{equals(b.source.outer, b.outer), isOneOf(b.source.inner, b.inner)}
+	matchers := []string{part{b.outer, b.within}.matcher(b.source), isOneOf(b.source.inner, b.inner)}
 	step := model.Duration(s.Grid.Step - border).String()
 	selected := selector{equals(model.MetricNameLabel, r.Name)}.with(matchers...)
 	switch {

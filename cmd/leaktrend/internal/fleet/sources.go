@@ -121,25 +121,28 @@ func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) err
 		return s.unplanned(ctx, Label{}, "all "+src.what, err)
 	}
 	// Series without the label belong to no value of it.
-	outers = append(outers, "")
-	s.Progress.jobs.Add(int64(len(outers)))
+	parts, err := s.partsOf(ctx, src, append(outers, ""))
+	if err != nil {
+		return s.unplanned(ctx, Label{}, "all "+src.what, err)
+	}
+	s.Progress.jobs.Add(int64(len(parts)))
 	// Several at a time: with many small jobs the server would be waited for longer than it is read.
-	next := make(chan string)
+	next := make(chan part)
 	failed := make(chan error, s.Workers)
 	for range s.Workers {
 		go func() {
 			var first error
-			for outer := range next {
+			for one := range next {
 				if first == nil {
-					first = s.planOne(ctx, src, outer, batches)
+					first = s.planOne(ctx, src, one, batches)
 				}
 				s.Progress.jobsDone.Add(1)
 			}
 			failed <- first
 		}()
 	}
-	for _, outer := range outers {
-		next <- outer
+	for _, one := range parts {
+		next <- one
 	}
 	close(next)
 	for range s.Workers {
@@ -160,9 +163,9 @@ func (s *scan) unplanned(ctx context.Context, of Label, what string, err error) 
 	return err
 }
 
-func (s *scan) planOne(ctx context.Context, src *source, outer string, batches chan<- *batch) error {
-	b := batch{source: src, outer: outer, by: map[string][]selector{}}
-	outerIs := equals(src.outer, outer)
+func (s *scan) planOne(ctx context.Context, src *source, of part, batches chan<- *batch) error {
+	b := batch{source: src, outer: of.outer, within: of.within, by: map[string][]selector{}}
+	outerIs := of.matcher(src)
 	names, context, err := s.metricsOf(ctx, &b, outerIs)
 	var inners []string
 	if err == nil && len(names) == 0 {

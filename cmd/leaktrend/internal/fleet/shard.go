@@ -1,0 +1,76 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+)
+
+// Shard is a part of a fleet, of parts that together are all of it. A workload is in one of them as a whole, so each judges
+// its own, and keeps the promise for what it finds. The zero value is all.
+type Shard struct {
+	Number, Of int // Number is 1 to Of, or 0, which is the same as Of: an index may begin at either
+}
+
+// maxShards bounds the parts.
+const maxShards = 10_000
+
+// ParseShard reads one as in 3/16. "" is all.
+func ParseShard(text string) (Shard, error) {
+	if text == "" {
+		return Shard{}, nil
+	}
+	number, of, found := strings.Cut(text, "/")
+	n, err := strconv.Atoi(number)
+	m, err2 := strconv.Atoi(of)
+	if !found || err != nil || err2 != nil || n < 0 || n > m || m < 1 || m > maxShards {
+		return Shard{}, fmt.Errorf("%s: must be NUMBER/OF, as in 3/16, OF up to %d", text, maxShards)
+	}
+	return Shard{n, m}, nil
+}
+
+// holds reports whether what has a name is in the shard.
+func (s Shard) holds(name string) bool {
+	if s.Of <= 1 {
+		return true
+	}
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return int(h.Sum64()%uint64(s.Of)) == s.Number%s.Of
+}
+
+// part is what is listed at once: all that has one value of the outer label, and one of another, if within is not empty.
+type part struct{ outer, within string }
+
+// matcher returns the matchers of a part.
+func (p part) matcher(src *source) string {
+	if p.within == "" {
+		return equals(src.outer, p.outer)
+	}
+	return equals(src.outer, p.outer) + "," + p.within
+}
+
+// partsOf returns the parts of a source that are in the shard. A job that stands for a whole discovery is divided by
+// namespace, as all others of it would be in one shard.
+func (s *scan) partsOf(ctx context.Context, src *source, outers []string) (all []part, err error) {
+	for _, outer := range outers {
+		if s.Shard.Of <= 1 || src.container || !discovered.MatchString(outer) {
+			if s.Shard.holds(outer) {
+				all = append(all, part{outer: outer})
+			}
+			continue
+		}
+		namespaces, err := s.server.LabelValues(ctx, namespaceLabel, src.with(equals(src.outer, outer)), s.start, s.end)
+		if err != nil {
+			return nil, err
+		}
+		for _, namespace := range append(namespaces, "") {
+			if s.Shard.holds(outer + "\x00" + namespace) {
+				all = append(all, part{outer, equals(namespaceLabel, namespace)})
+			}
+		}
+	}
+	return all, nil
+}
