@@ -48,6 +48,7 @@ type lineTable struct {
 	index                            span // entry and offset of each function, 8 bytes
 	text, end, inlined               uint64
 	quantum                          uint64 // of instructions
+	main                             string // path of the main module; "" where unknown
 	wrapper                          uint8  // the kind of functions that the compiler makes to call others
 	steps                            map[uint64]step
 	places                           map[uint64]place
@@ -298,6 +299,7 @@ func (t *lineTable) resolve(pc uint64) (all []Frame, ok bool) {
 			return nil, false
 		}
 		frame.Function = redact.Printable(withoutTypes(frame.Function))
+		frame.File = ownFile(frame, t.main)
 		if frame.File != generated && kind != t.wrapper {
 			all = append(all, frame)
 		}
@@ -338,4 +340,19 @@ func withoutTypes(name string) string {
 		return name
 	}
 	return name[:begin] + "[...]" + name[end+1:]
+}
+
+// ownFile returns the file of a function as it is called where a program is built from its sources: of one that was installed
+// by its version, files of its own module are called as those of the modules that it depends on.
+func ownFile(f Frame, module string) string {
+	rest, own := strings.CutPrefix(f.Function, module)
+	if module == "" || !own || rest == "" || rest[0] != '/' && rest[0] != '.' {
+		return f.File
+	}
+	if at := strings.Index(f.File, "@v"); at >= 0 {
+		if end := strings.IndexByte(f.File[at:], '/'); end >= 0 {
+			return f.File[:at] + f.File[at+end:]
+		}
+	}
+	return f.File
 }

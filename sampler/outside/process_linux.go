@@ -109,7 +109,7 @@ func open(pid int) (p *Process, err error) {
 	if opened.target, err = newTarget(opened.memory, exe, entry, opened.version); err != nil {
 		return nil, err
 	}
-	opened.heap.target = opened.target
+	opened.heap.target, opened.target.table.main = opened.target, opened.module
 	for range startTries {
 		if err = opened.target.verify(); err == nil {
 			return opened, nil

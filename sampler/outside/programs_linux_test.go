@@ -93,7 +93,7 @@ func evaluateProgram(t *testing.T, name, command, served string) {
 		switch stood := before[id]; {
 		case stood == nil || !slices.Equal(stood, after[id]):
 			result[2]++
-		case isTraceback(frames, stood):
+		case isTraceback(withoutVersions(frames), withoutVersions(stood)):
 			result[0]++
 		default:
 			result[1]++
@@ -133,6 +133,7 @@ var (
 	goroutineLine = regexp.MustCompile(`^goroutine (\d+) .*\[(.*)\]:$`)
 	placeLine     = regexp.MustCompile(`^\t(\S.*?:\d+)( .*)?$`)
 	wrapperName   = regexp.MustCompile(`(\.gowrap\d+|\.deferwrap\d+|-fm)$`)
+	versionOf     = regexp.MustCompile(`@v[^/]*`) // which files of the program's own module are read without
 	typesOf       = regexp.MustCompile(`\[[^\]]*\]`)
 )
 
@@ -177,6 +178,13 @@ func tracebackOf(t *testing.T, from io.Reader) map[string][]string {
 	return all
 }
 
+func withoutVersions(frames []string) (all []string) {
+	for _, f := range frames {
+		all = append(all, versionOf.ReplaceAllString(f, ""))
+	}
+	return all
+}
+
 // isTraceback reports whether frames are those of a traceback, which may leave out those in the middle.
 func isTraceback(traceback, frames []string) bool {
 	if i := slices.IndexFunc(traceback, func(f string) bool { return strings.HasPrefix(f, "...") }); i >= 0 {
@@ -212,11 +220,11 @@ func compareServed(t *testing.T, p *Process, address string) (result [3]int, err
 		for _, s := range after.Stacks {
 			var frames []string
 			for _, f := range s.Frames {
-				if f.Function != "runtime.goexit" && (len(frames) > 0 || !strings.HasPrefix(f.Function, "runtime.")) {
+				if f.Function != "runtime.goexit" && (len(frames) > 0 || !isInternal(f.Function)) {
 					frames = append(frames, fmt.Sprintf("%s %s:%d", f.Function, f.File, f.Line))
 				}
 			}
-			read[strings.Join(frames, "\n")] += int(s.Count)
+			read[strings.Join(withoutVersions(frames), "\n")] += int(s.Count)
 		}
 		for key, n := range served {
 			switch got, ok := read[key]; {
@@ -257,7 +265,7 @@ func servedHeap(t *testing.T, from io.Reader) map[string]int {
 	var frames []string
 	end := func() {
 		if count > 0 {
-			all[strings.Join(frames, "\n")] += count
+			all[strings.Join(withoutVersions(frames), "\n")] += count
 		}
 		count, frames = 0, nil
 	}
@@ -265,7 +273,7 @@ func servedHeap(t *testing.T, from io.Reader) map[string]int {
 		if m := recordLine.FindStringSubmatch(lines.Text()); m != nil {
 			end()
 			_, _ = fmt.Sscan(m[1], &count)
-		} else if m := frameLine.FindStringSubmatch(lines.Text()); m != nil && m[1] != "runtime.goexit" && (len(frames) > 0 || !strings.HasPrefix(m[1], "runtime.")) {
+		} else if m := frameLine.FindStringSubmatch(lines.Text()); m != nil && m[1] != "runtime.goexit" && (len(frames) > 0 || !isInternal(m[1])) {
 			frames = append(frames, typesOf.ReplaceAllString(m[1], "[...]")+" "+m[2])
 		}
 	}

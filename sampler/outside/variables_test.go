@@ -119,3 +119,21 @@ func TestUnknown(t *testing.T) {
 		t.Errorf("a script: %v", err)
 	}
 }
+
+// The lines of a program that was installed by its version are its own.
+func TestOwnFile(t *testing.T) {
+	const module = "example.com/a/b/v2"
+	for _, test := range []struct{ function, file, module, want string }{
+		{"example.com/a/b/v2.Run", "/go/pkg/mod/example.com/a/b/v2@v2.1.0/run.go", module, "/go/pkg/mod/example.com/a/b/v2/run.go"},
+		{"example.com/a/b/v2/c.(*T).Run", "example.com/a/b/v2@v2.1.0-rc.1/c/run.go", module, "example.com/a/b/v2/c/run.go"},
+		{"example.com/a/b/v2/c.(*T).Run", "/src/c/run.go", module, "/src/c/run.go"},
+		{"example.com/a/b/v22.Run", "/go/pkg/mod/example.com/a/b/v22@v22.1.0/run.go", module, "/go/pkg/mod/example.com/a/b/v22@v22.1.0/run.go"},
+		{"example.com/d.Run", "/go/pkg/mod/example.com/d@v1.0.0/run.go", module, "/go/pkg/mod/example.com/d@v1.0.0/run.go"},
+		{"example.com/d.Run", "/go/pkg/mod/example.com/d@v1.0.0/run.go", "", "/go/pkg/mod/example.com/d@v1.0.0/run.go"},
+		{"example.com/a/b/v2.Run", "odd@v1", module, "odd@v1"},
+	} {
+		if got := ownFile(Frame{Function: test.function, File: test.file}, test.module); got != test.want {
+			t.Errorf("%s in %s: %s, want %s", test.function, test.file, got, test.want)
+		}
+	}
+}
