@@ -1,7 +1,6 @@
 package fleet
 
 import (
-	"context"
 	"fmt"
 	"hash/fnv"
 	"strconv"
@@ -52,22 +51,22 @@ func (p part) matcher(src *source) string {
 	return equals(src.outer, p.outer) + "," + p.within
 }
 
-// partsOf returns the parts of a source that are in the shard. A job that stands for a whole discovery is divided by
+// parts returns the parts of a source that are in the shard. A job that stands for a whole discovery is divided by
 // namespace, as all others of it would be in one shard.
-func (s *scan) partsOf(ctx context.Context, src *source, outers []string) (all []part, err error) {
+func (s Shard) parts(outers []string, src *source, namespacesOf func(outer string) ([]string, error)) (all []part, err error) {
 	for _, outer := range outers {
-		if s.Shard.Of <= 1 || src.container || !discovered.MatchString(outer) {
-			if s.Shard.holds(outer) {
+		if s.Of <= 1 || src.container || !discovered.MatchString(outer) {
+			if s.holds(outer) {
 				all = append(all, part{outer: outer})
 			}
 			continue
 		}
-		namespaces, err := s.server.LabelValues(ctx, namespaceLabel, src.with(equals(src.outer, outer)), s.start, s.end)
+		namespaces, err := namespacesOf(outer)
 		if err != nil {
 			return nil, err
 		}
 		for _, namespace := range append(namespaces, "") {
-			if s.Shard.holds(outer + "\x00" + namespace) {
+			if s.holds(outer + "\x00" + namespace) {
 				all = append(all, part{outer, equals(namespaceLabel, namespace)})
 			}
 		}

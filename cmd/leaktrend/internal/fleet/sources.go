@@ -121,7 +121,9 @@ func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) err
 		return s.unplanned(ctx, Label{}, "all "+src.what, err)
 	}
 	// Series without the label belong to no value of it.
-	parts, err := s.partsOf(ctx, src, append(outers, ""))
+	parts, err := s.Shard.parts(append(outers, ""), src, func(outer string) ([]string, error) {
+		return s.server.LabelValues(ctx, namespaceLabel, src.with(equals(src.outer, outer)), s.start, s.end)
+	})
 	if err != nil {
 		return s.unplanned(ctx, Label{}, "all "+src.what, err)
 	}
