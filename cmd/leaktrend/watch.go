@@ -26,7 +26,8 @@ import (
 type watchFlags struct {
 	target             source.Flags
 	config, out, pprof string
-	format, listen     string
+	format, logFormat  string
+	listen             string
 	force, leakExits   bool
 	wait               bool
 	state              string
@@ -34,7 +35,7 @@ type watchFlags struct {
 }
 
 func watchCommand() *cobra.Command {
-	f := watchFlags{format: "text"}
+	f := watchFlags{format: "text", logFormat: screen.LogText}
 	cmd := &cobra.Command{
 		Use:   "watch (--pid N | --name PATTERN | --url URL)",
 		Short: "Watch live processes and alert",
@@ -67,6 +68,7 @@ show that they are none. --soak scales all of them for a test run under steady l
 	fs := cmd.Flags()
 	f.target.Register(fs)
 	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text: a screen, or lines; json: an event a line, and a verdict per resource at the end")
+	flags.Choice(fs, &f.logFormat, "log-format", screen.LogFormats, "log lines where there is no screen, alerts too: text; logfmt or json: with all fields, for programs")
 	fs.Lookup("name").Usage = "regular expression for the names or command lines of the processes to watch; with -o or --pprof, of the one process"
 	fs.Lookup("interval").Usage = "time between samples (default 5s; check_interval with --config; a 1200th of --soak)"
 	fs.StringVar(&f.config, "config", "", "YAML file whose section resource_monitoring configures limits and alerts")
@@ -165,6 +167,7 @@ func (f *watchFlags) view(cmd *cobra.Command, what string, config detector.Confi
 		shownOn = cmd.ErrOrStderr() // which is no terminal, and so shows lines
 	}
 	view := screen.New(shownOn, cmd.ErrOrStderr(), title)
+	view.LogAs(f.logFormat)
 	if config.Adaptive.Soak <= 0 {
 		view.Hint(needsHours)
 	}

@@ -85,7 +85,7 @@ func TestWatchEndsWithLastProcess(t *testing.T) {
 	name := fmt.Sprintf("leaktrend-last-%d", os.Getpid())
 	first, second := leaky(t, name), leaky(t, name)
 	alerted := func(stdout string, of *exec.Cmd) bool {
-		return regexp.MustCompile(fmt.Sprintf(`pid %d [^"]*open_fds leak: `, of.Process.Pid)).MatchString(stdout)
+		return regexp.MustCompile(fmt.Sprintf(`pid %d .*open_fds leak: `, of.Process.Pid)).MatchString(stdout)
 	}
 	got := reacting(t, []string{"watch", "--name", name, "--soak", "1m", "--exit-code"}, func(stdout, stderr string, _ func()) {
 		if alerted(stdout, first) && alerted(stdout, second) {
@@ -100,7 +100,7 @@ func TestWatchEndsWithLastProcess(t *testing.T) {
 	}
 	for _, child := range []*exec.Cmd{first, second} {
 		for _, want := range []string{
-			fmt.Sprintf("level=warning msg=\"pid %d ", child.Process.Pid),
+			fmt.Sprintf("  warning   pid %d ", child.Process.Pid),
 			fmt.Sprintf("process %d ", child.Process.Pid),
 		} {
 			if !strings.Contains(got.stderr, want) {

@@ -5,7 +5,6 @@ package screen
 import (
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"reflect"
 	"strings"
@@ -14,9 +13,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/outbox"
-	words "github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/detector"
@@ -49,6 +46,7 @@ type View struct {
 	processes []*Process
 	journal   []line // log lines, oldest first
 	later     []line // those that are printed when the screen is gone
+	logFormat string // of log lines where there is no screen; "" is LogText
 	version   int    // counts what has changed
 	screen    bool   // whether log lines go to the screen
 	plain     bool   // whether there are plain lines instead of it
@@ -120,6 +118,13 @@ func (v *View) Note(text string) {
 	defer v.mu.Unlock()
 	v.note = text
 	v.version++
+}
+
+// LogAs sets the form of log lines where there is no screen: one of LogFormats.
+func (v *View) LogAs(format string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.logFormat = format
 }
 
 // Hint sets a line that is printed to rest before the first plain line: what is known only once something was sampled.
@@ -319,90 +324,3 @@ func (v *View) logger(p *Process) *logrus.Logger {
 	logger.AddHook(logHook{v, p})
 	return logger
 }
-
-// logHook takes the log lines of a process, or of nobody's.
-type logHook struct {
-	view    *View
-	process *Process
-}
-
-// Levels are all.
-func (logHook) Levels() []logrus.Level { return logrus.AllLevels }
-
-// Fire shows an entry.
-func (j logHook) Fire(e *logrus.Entry) error {
-	v := j.view
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	message := e.Message
-	if j.process != nil && len(v.processes) > 1 {
-		message = j.process.name + ": " + message
-	}
-	if !v.terminal {
-		with := *e
-		with.Message, with.Buffer = words.Text(message), nil
-		if err, ok := e.Data[logrus.ErrorKey]; ok {
-			with.Data = maps.Clone(e.Data)
-			with.Data[logrus.ErrorKey] = plainError(err)
-		}
-		text, err := (&logrus.TextFormatter{DisableColors: true}).Format(&with)
-		if err != nil {
-			return err
-		}
-		to := v.rest
-		if _, alert := e.Data["severity"]; alert {
-			to = v.out
-		}
-		_, err = to.Write(text)
-		return err
-	}
-	l := lineOf(e, message)
-	switch {
-	case l.quiet:
-	case v.screen:
-		v.later = appended(v.later, l)
-	default:
-		fmt.Fprintln(v.out, l.format(terminal.StyleOf(v.w)))
-	}
-	v.journal = appended(v.journal, l)
-	v.version++
-	return nil
-}
-
-// appended appends a line and drops the oldest beyond the most.
-func appended(lines []line, l line) []line {
-	if lines = append(lines, l); len(lines) > maxLines {
-		lines = append([]line(nil), lines[len(lines)-maxLines:]...)
-	}
-	return lines
-}
-
-// lineOf makes of an entry what people read: time, severity and message.
-func lineOf(e *logrus.Entry, message string) line {
-	l := line{at: e.Time, word: e.Level.String(), text: oneLine(words.Text(message)), quiet: e.Level > logrus.WarnLevel}
-	if severity, ok := e.Data["severity"].(string); ok {
-		l.word, l.tint = severity, terminal.Red
-		l.quiet = false
-		if e.Data["status"] == string(alerting.Resolved) {
-			l.word, l.tint = "resolved", terminal.Green
-		}
-	}
-	if err, ok := e.Data[logrus.ErrorKey]; ok {
-		l.text += ": " + oneLine(plainError(err))
-	}
-	return l
-}
-
-// plainError writes what a log line has as its error, which may be a text.
-func plainError(value any) string {
-	if err, ok := value.(error); ok {
-		return words.Error(err)
-	}
-	return words.Text(fmt.Sprint(value))
-}
-
-func (l line) format(style terminal.Style) string {
-	return l.at.Local().Format(time.TimeOnly) + "  " + style.Paint(fmt.Sprintf("%-8s", l.word), l.tint) + "  " + l.text
-}
-
-func oneLine(text string) string { return terminal.Printable(strings.ReplaceAll(text, "\n", "; ")) }

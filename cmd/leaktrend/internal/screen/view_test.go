@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/sirupsen/logrus"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/ttytest"
@@ -141,7 +142,7 @@ func TestPlainOfSeveral(t *testing.T) {
 	clock := at(0).Local().Format("15:04:05 MST")
 	want := at(0).Local().Format(time.RFC3339) + "  pid 7 x�[2J  threads 4 ok\n" +
 		at(0).Local().Format(time.RFC3339) + "  pid 8 x  threads 9 LEAK\n" +
-		`time="2026-11-23T10:00:00Z" level=warning msg="pid 8 x: leak"` + "\n" +
+		at(0).Local().Format(time.RFC3339) + "  warning   pid 8 x: leak\n" +
 		"pid 7 x�[2J  " + clock + "  ended " + at(time.Minute).Local().Format(time.TimeOnly) + "\n" +
 		"ok  threads        for a reason\n" +
 		"pid 8 x  " + clock + "\n" +
@@ -153,21 +154,30 @@ func TestPlainOfSeveral(t *testing.T) {
 	waiting.End(at(time.Minute))
 }
 
-// Log lines of the plain form have all fields, and no table comes with them. Alerts are results, other lines are not.
+// Log lines of the plain form are what a terminal shows, or have all fields, and no table comes with them. Alerts are
+// results, other lines are not.
 func TestPlainLog(t *testing.T) {
-	var results, rest bytes.Buffer
-	v := New(&results, &rest, "pid 7 x")
-	logger := v.Add("pid 7 x").Logger()
-	logger.WithTime(at(0)).WithField("severity", "high").Warn("leak")
-	logger.WithTime(at(0)).WithField("enabled", true).Info("started")
-	v.Flush()
-	got := [2]string{results.String(), rest.String()}
-	want := [2]string{
-		`time="2026-11-23T10:00:00Z" level=warning msg=leak severity=high` + "\n",
-		`time="2026-11-23T10:00:00Z" level=info msg=started enabled=true` + "\n",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
+	now := at(0).Local().Format(time.RFC3339)
+	utc := `"2026-11-23T10:00:00Z"`
+	for _, test := range []struct{ format, results, rest string }{
+		{"", now + "  high      leak; most at main.leak; captures: /tmp/a, /tmp/b\n", now + "  info      started; limits: 80 %\n" + now + "  warning   check: no such file\n"},
+		{LogText, now + "  high      leak; most at main.leak; captures: /tmp/a, /tmp/b\n", now + "  info      started; limits: 80 %\n" + now + "  warning   check: no such file\n"},
+		{LogFields, "time=" + utc + ` level=warning msg=leak captures="/tmp/a, /tmp/b" severity=high site=main.leak` + "\n",
+			"time=" + utc + " level=info msg=started enabled=true limits=\"80 %\"\ntime=" + utc + ` level=warning msg=check error="no such file"` + "\n"},
+		{LogJSON, `{"captures":"/tmp/a, /tmp/b","level":"warning","msg":"leak","severity":"high","site":"main.leak","time":` + utc + "}\n",
+			`{"enabled":true,"level":"info","limits":"80 %","msg":"started","time":` + utc + "}\n" + `{"error":"no such file","level":"warning","msg":"check","time":` + utc + "}\n"},
+	} {
+		var results, rest bytes.Buffer
+		v := New(&results, &rest, "pid 7 x")
+		v.LogAs(test.format)
+		logger := v.Add("pid 7 x").Logger()
+		logger.WithTime(at(0)).WithFields(logrus.Fields{"severity": "high", "captures": "/tmp/a, /tmp/b", "site": "main.leak"}).Warn("leak")
+		logger.WithTime(at(0)).WithFields(logrus.Fields{"enabled": true, "limits": "80 %"}).Info("started")
+		logger.WithTime(at(0)).WithError(errors.New("no such file")).Warn("check")
+		v.Flush()
+		if diff := cmp.Diff([2]string{test.results, test.rest}, [2]string{results.String(), rest.String()}); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", test.format, diff)
+		}
 	}
 }
 

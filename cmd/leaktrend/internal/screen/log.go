@@ -1,0 +1,138 @@
+package screen
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+	words "github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
+)
+
+// The forms of log lines where there is no screen: what people read on a terminal too, or with all fields for programs.
+const (
+	LogText   = "text"
+	LogFields = "logfmt"
+	LogJSON   = "json"
+)
+
+// LogFormats are all of them, the default first.
+var LogFormats = []string{LogText, LogFields, LogJSON}
+
+// logHook takes the log lines of a process, or of nobody's.
+type logHook struct {
+	view    *View
+	process *Process
+}
+
+// Levels are all.
+func (logHook) Levels() []logrus.Level { return logrus.AllLevels }
+
+// Fire shows an entry.
+func (j logHook) Fire(e *logrus.Entry) error {
+	v := j.view
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	message := e.Message
+	if j.process != nil && len(v.processes) > 1 {
+		message = j.process.name + ": " + message
+	}
+	if !v.terminal {
+		return j.plain(e, message)
+	}
+	l := lineOf(e, message)
+	switch {
+	case l.quiet:
+	case v.screen:
+		v.later = appended(v.later, l)
+	default:
+		fmt.Fprintln(v.out, l.format(terminal.StyleOf(v.w)))
+	}
+	v.journal = appended(v.journal, l)
+	v.version++
+	return nil
+}
+
+// told are the fields that a line has in text too, where nothing else shows them.
+var told = []struct{ name, as string }{
+	{"site", "; most at "}, {"part", "; most are "}, {"captures", "; captures: "}, {"limits", "; limits: "}, {"time_scale", "; times: "}, {"off", "; off: "},
+}
+
+// plain writes an entry where there is no screen: alerts to where the results go, all else to the rest.
+func (j logHook) plain(e *logrus.Entry, message string) error {
+	v := j.view
+	to := v.rest
+	if _, alert := e.Data["severity"]; alert {
+		to = v.out
+	}
+	var formatter logrus.Formatter
+	switch v.logFormat {
+	case LogFields:
+		formatter = &logrus.TextFormatter{DisableColors: true}
+	case LogJSON:
+		formatter = &logrus.JSONFormatter{}
+	default:
+		l := lineOf(e, message)
+		for _, field := range told {
+			if text, ok := e.Data[field.name].(string); ok {
+				l.text += field.as + oneLine(text)
+			}
+		}
+		_, err := fmt.Fprintf(to, "%s  %-8s  %s\n", l.at.Local().Format(time.RFC3339), l.word, l.text)
+		return err
+	}
+	with := *e
+	with.Message, with.Buffer = words.Text(message), nil
+	if err, ok := e.Data[logrus.ErrorKey]; ok {
+		with.Data = maps.Clone(e.Data)
+		with.Data[logrus.ErrorKey] = plainError(err)
+	}
+	text, err := formatter.Format(&with)
+	if err != nil {
+		return err
+	}
+	_, err = to.Write(text)
+	return err
+}
+
+// appended appends a line and drops the oldest beyond the most.
+func appended(lines []line, l line) []line {
+	if lines = append(lines, l); len(lines) > maxLines {
+		lines = append([]line(nil), lines[len(lines)-maxLines:]...)
+	}
+	return lines
+}
+
+// lineOf makes of an entry what people read: time, severity and message.
+func lineOf(e *logrus.Entry, message string) line {
+	l := line{at: e.Time, word: e.Level.String(), text: oneLine(words.Text(message)), quiet: e.Level > logrus.WarnLevel}
+	if severity, ok := e.Data["severity"].(string); ok {
+		l.word, l.tint = severity, terminal.Red
+		l.quiet = false
+		if e.Data["status"] == string(alerting.Resolved) {
+			l.word, l.tint = "resolved", terminal.Green
+		}
+	}
+	if err, ok := e.Data[logrus.ErrorKey]; ok {
+		l.text += ": " + oneLine(plainError(err))
+	}
+	return l
+}
+
+// plainError writes what a log line has as its error, which may be a text.
+func plainError(value any) string {
+	if err, ok := value.(error); ok {
+		return words.Error(err)
+	}
+	return words.Text(fmt.Sprint(value))
+}
+
+func (l line) format(style terminal.Style) string {
+	return l.at.Local().Format(time.TimeOnly) + "  " + style.Paint(fmt.Sprintf("%-8s", l.word), l.tint) + "  " + l.text
+}
+
+func oneLine(text string) string { return terminal.Printable(strings.ReplaceAll(text, "\n", "; ")) }
