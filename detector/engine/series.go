@@ -192,7 +192,11 @@ func (s *Series) judge(e *Engine, at int64, closed uint8) {
 	}
 	over := s.growth.HeldOver()
 	change := s.growth.Judge(s.ladder, at, closed, func(w int) trend.Growth {
-		return s.ladder.Judge(w, params, e.load.ladder)
+		g := s.ladder.Judge(w, params, e.load.ladder)
+		if g.Reason == trend.Sustained && s.warmsUp(e, at) {
+			g.Reason, g.Suspect = trend.TooRecent, true
+		}
+		return g
 	})
 	switch change {
 	case finding.Began:
@@ -219,6 +223,16 @@ func (s *Series) judge(e *Engine, at int64, closed uint8) {
 		s.found[kindIndex(alerting.Trend)]++
 	}
 	s.average.Freeze(s.growth.Active() || s.growth.Suspected())
+}
+
+// warmUp is how long the memory of a process may grow evenly while its runtime sizes its heap, as V8's does. Unlike the
+// time constants it does not depend on how long a test run is.
+const warmUp = 30 * time.Second
+
+// warmsUp reports whether growth is not called yet because the process has just started: in soak mode, where it would be
+// called within seconds. What leaks is still growing by then.
+func (s *Series) warmsUp(e *Engine, at int64) bool {
+	return e.scale < 1 && s.resource.Name == sampler.RSSBytes && !e.start.IsZero() && at-e.start.UnixNano() < int64(warmUp)
 }
 
 // takeBack raises the bar for the next finding.
