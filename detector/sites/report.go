@@ -187,7 +187,28 @@ func (t *Tracker) Growing(since time.Time, n int, keep func(profile.Site) bool) 
 		}
 		grown = append(grown, d)
 	}
+	if t.kind == profile.Goroutine {
+		ownBeside(grown)
+	}
 	return grown
+}
+
+// beside is the share of the goroutines of a library's line that one of the application's has at least, to be what they go
+// with: net/http has one that reads beside each handler.
+const beside = .9
+
+// ownBeside puts the application's line first where as many goroutines wait there as at that of a library: which of the two
+// has one more is chance, and the line is what an incident is known by.
+func ownBeside(grown []Grown) {
+	if len(grown) == 0 || grown[0].Profile.Application {
+		return
+	}
+	i := slices.IndexFunc(grown, func(g Grown) bool { return g.Profile.Application })
+	if i > 0 && grown[i].Growth >= beside*grown[0].Growth && grown[i].Proven == grown[0].Proven {
+		own := grown[i]
+		copy(grown[1:i+1], grown[:i])
+		grown[0] = own
+	}
 }
 
 // How it is known that a line of the application called a library that acts for it, the surest first; see

@@ -153,3 +153,31 @@ func TestHowALineEnds(t *testing.T) {
 		}
 	}
 }
+
+// The application's line comes before that of a library at which as many goroutines wait, and no more than that.
+func TestOwnBeside(t *testing.T) {
+	line := func(n int, growth float64, own, proven bool) Grown {
+		return Grown{Site: alerting.Site{Line: n, Proven: proven}, Growth: growth, Profile: profile.Site{Application: own}}
+	}
+	for _, test := range []struct {
+		name string
+		all  []Grown
+		want []int
+	}{
+		{"as many", []Grown{line(1, 100, false, false), line(2, 99, false, false), line(3, 98, true, false)}, []int{3, 1, 2}},
+		{"fewer", []Grown{line(1, 100, false, false), line(3, 80, true, false)}, []int{1, 3}},
+		{"its own is first", []Grown{line(1, 100, true, false), line(3, 100, true, false)}, []int{1, 3}},
+		{"the library's is proven", []Grown{line(1, 100, false, true), line(3, 100, true, false)}, []int{1, 3}},
+		{"both are", []Grown{line(1, 100, false, true), line(3, 100, true, true)}, []int{3, 1}},
+		{"none", nil, nil},
+	} {
+		ownBeside(test.all)
+		var got []int
+		for _, g := range test.all {
+			got = append(got, g.Line)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
