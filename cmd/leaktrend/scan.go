@@ -48,14 +48,15 @@ type scanFlags struct {
 	annotate                          []string
 	since, step, every, alertFor      time.Duration
 	fdr                               float64
-	concurrency                       int
+	history                           time.Duration
+	concurrency, top                  int
 	timeout                           time.Duration
 	shard                             string
 	all, leakExits, force             bool
 }
 
 func scanCommand() *cobra.Command {
-	f := scanFlags{format: "text", since: 7 * 24 * time.Hour, step: 5 * time.Minute, timeout: time.Minute}
+	f := scanFlags{format: "text", since: 7 * 24 * time.Hour, step: 5 * time.Minute, timeout: time.Minute, history: 28 * 24 * time.Hour}
 	cmd := &cobra.Command{
 		Use:   "scan --prometheus URL",
 		Short: "Judge a fleet, from its Prometheus",
@@ -70,8 +71,9 @@ A load that --load names is known to drive the processes: what grows in proporti
 the regression on time and load tells that half of the growth or more would be there at constant load.
 
 Processes are grouped by job and version (a label version, the tag of an image, or the version of a *_build_info
-metric), and a group is one finding. Findings are as many as the share of false ones among them is expected to stay
-below --fdr; growth that does not stand out among so many is shown as suspect.
+metric), and a group is one finding. How likely it is a leak is told by the fleet's own past: what would have been called
+at each past instant, and what became of it. Findings are the likeliest, as many as the share of false ones among them is
+expected to stay below --fdr, or --top of them; the rest are suspects.
 
 Credentials come from --http-config (a file as promtool takes it), from --headers (a file with a header a line), from
 the URL, or as a bearer token from $` + prom.TokenVariable + `. They are never shown.
@@ -97,6 +99,8 @@ the server cannot be read, and with 3 if a part of the fleet could not be read, 
 	fs.StringVar(&f.load, "load", "", "counter of the work that drives the processes, as in http_requests_total: growth in proportion to its rate is no leak (default: the processor time, with which growth only has to last longer)")
 	fs.Float64Var(&f.fdr, "fdr", .05, "expected share of false findings that is accepted, 0.001 to 0.5")
 	fs.StringVar(&f.shard, "shard", "", "scan only this part of the fleet, as in 3/16: the parts together are all of it, and a workload is in one of them")
+	fs.IntVar(&f.top, "top", 0, "have the likeliest leaks as findings, this many of them at most, whatever share of them is expected to be false")
+	flags.Duration(fs, &f.history, "history", flags.Range{Min: time.Hour, Max: year, Example: "28d"}, "how far to look back at what grows or has grown, to tell whether it has come to nothing before; no longer than --since: not at all")
 	fs.BoolVar(&f.all, "all", false, "show all suspects, also as JSON")
 	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text: a table; json: a finding a line")
 	fs.StringVar(&f.html, "html", "", "also write the findings as a page to this file; with --every it is written anew after each scan")
@@ -114,6 +118,7 @@ the server cannot be read, and with 3 if a part of the fleet could not be read, 
 	flags.Duration(fs, &f.timeout, "timeout", flags.Range{Min: time.Millisecond, Example: "1m"}, "time that one query may take")
 	flags.Exclude(fs, "every", "until")
 	flags.Exclude(fs, "every", "alert-for")
+	flags.Exclude(fs, "fdr", "top")
 	return cmd
 }
 
@@ -124,6 +129,9 @@ func (f *scanFlags) check() error {
 	}
 	if !(f.fdr >= .001 && f.fdr <= .5) {
 		return fmt.Errorf("--fdr %g: must be from 0.001 to 0.5", f.fdr)
+	}
+	if f.top < 0 {
+		return fmt.Errorf("--top %d: must not be negative", f.top)
 	}
 	if f.concurrency < 1 || f.concurrency > 64 {
 		return fmt.Errorf("--concurrency %d: must be from 1 to 64", f.concurrency)
@@ -247,9 +255,16 @@ func (f *scanFlags) options() fleet.Options {
 		end, _ = time.Parse(time.RFC3339, f.until)
 	}
 	shard, _ := fleet.ParseShard(f.shard)
+	// The history begins at a full hour, so that two scans of the same hour judge the same.
+	last := end.UTC().Truncate(f.step)
+	begin := last.Add(-f.since).Truncate(time.Hour)
+	fdr := f.fdr
+	if f.top > 0 {
+		fdr = 0
+	}
 	return fleet.Options{
 		Shard: shard,
-		Grid:  prom.GridTo(end, f.since, f.step), Matches: f.matches, GroupBy: f.groupBy, FDR: f.fdr, Load: f.load, Workers: f.concurrency,
-		Calibration: calibration.Default(), Progress: new(fleet.Progress),
+		Grid:  prom.GridTo(end, last.Sub(begin), f.step), History: f.history, Matches: f.matches, GroupBy: f.groupBy, FDR: fdr, Top: f.top, Load: f.load,
+		Workers: f.concurrency, Calibration: calibration.Default(), Progress: new(fleet.Progress),
 	}
 }

@@ -277,17 +277,21 @@ type workload struct {
 	stays  map[string][]stay // by resource
 }
 
+// workloadName returns a text by which a workload is known, of any of its versions.
+func workloadName(group []Label) (name string) {
+	for _, label := range workloadOf(group) {
+		name += label.Name + "\x00" + label.Value + "\x00"
+	}
+	return name
+}
+
 // keep notes a life of a process, of one resource, for the judgment over lives.
 func (c *collector) keep(group []Label, p *process, version string, l *life, resource string) {
 	curve, ok := l.curves[resource]
 	if !ok || l.withLoad[resource] {
 		return
 	}
-	labels := workloadOf(group)
-	name := ""
-	for _, label := range labels {
-		name += label.Name + "\x00" + label.Value + "\x00"
-	}
+	labels, name := workloadOf(group), workloadName(group)
 	w := c.workloads[name]
 	if w == nil {
 		w = &workload{labels: labels, stays: map[string][]stay{}}

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/spark"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
@@ -49,6 +50,9 @@ type life struct {
 	lines       map[string]*spark.Line // of the resources that have a finding
 	withLoad    map[string]bool        // resources whose growth is that of the load
 	curves      map[string]lives.Curve // over its age, where there may be other lives
+	past        []pastCall
+	instants    []int // of the grid, of the past, at which it was old enough to be judged
+	recent      recent
 }
 
 func (l *life) length() time.Duration { return l.last.Sub(l.first) }
@@ -62,6 +66,8 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 		current life
 		at      = -1 // instant of the latest sample
 		levels  []sampler.Ceiling
+		looks   = looksOf(g)
+		firing  = map[string]bool{} // resources whose trend is found
 	)
 	known := make([]float64, len(p.ceilings))
 	for k := range known {
@@ -73,7 +79,11 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 		}
 		current.ends = ends
 		current.statuses = d.Status()
+		if !ends {
+			current.settle(looks)
+		}
 		letGo(p, &current, g)
+		current.followUp(p, g)
 		current.lines = p.lines(&current, g)
 		current.withLoad = p.withLoad(&current, g)
 		current.curves = curvesOf(p, &current, g)
@@ -97,6 +107,7 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 				panic(err) // the configuration is calibration.Judgment with another load
 			}
 			current = life{first: s.Time}
+			clear(firing)
 		}
 		if p.cpu != nil {
 			s.Add(sampler.CPUSeconds, p.cpu[i])
@@ -106,8 +117,13 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 		}
 		levels = p.ceilingsAt(i, levels, known)
 		s.Ceilings = levels
-		d.Observe(&s)
+		for _, e := range d.Observe(&s) {
+			if e.Kind == alerting.Trend {
+				firing[e.Resource] = e.Status == alerting.Firing
+			}
+		}
 		at, current.last = i, s.Time
+		current.look(looks, i, d, firing)
 		if p.version != nil && p.version[i] != "" {
 			current.version = p.version[i]
 		}

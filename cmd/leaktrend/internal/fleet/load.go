@@ -1,9 +1,12 @@
 package fleet
 
 import (
+	"context"
+	"fmt"
 	"math"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/stat"
 
@@ -70,4 +73,17 @@ func detrend(x, y []float64) (slope float64, rest []float64) {
 		rest = append(rest, y[i]-start-slope*x[i])
 	}
 	return slope, rest
+}
+
+// readLoad reads the load of the targets of a batch as a rate. Two steps, as a rate needs two values.
+func (g *gathering) readLoad(ctx context.Context) error {
+	s, b := g.scan, g.batch
+	window := model.Duration(2 * s.Grid.Step).String()
+	selected := selector{equals(model.MetricNameLabel, s.Load)}.with(equals(b.source.outer, b.outer), isOneOf(b.source.inner, b.inner))
+	query := fmt.Sprintf("sum by (%s,%s) (rate(%s[%s]))", b.source.outer, b.source.inner, selected, window)
+	series, err := s.server.Range(ctx, query, s.Grid, true)
+	if err == nil {
+		g.addLoad(series)
+	}
+	return err
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/backtest"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/spark"
 	"github.com/mdzesseis/leaktrend/detector"
@@ -58,7 +59,10 @@ type Finding struct {
 	Ended    bool
 	WithLoad bool    // a suspect whose growth is that of the load
 	EValue   float64 // mean over the group's time; 0 for limits
-	// Q is the least share of false findings at which this one would be among those reported; above 1 means none.
+	// Chance is how likely it is a leak, by the fleet's own past and by what generated series do; zero for limits and for
+	// what the load explains.
+	Chance backtest.Chance
+	// Q is the share of false findings that is expected among this one and those that are likelier, 0 to 1.
 	Q float64
 	// Worst is the replica with the highest severity, then the least time left, then the strongest growth.
 	Worst    Replica
@@ -92,15 +96,18 @@ func (f *Finding) GroupLabels() map[string]string {
 // Report is what a scan found.
 type Report struct {
 	Start, End time.Time
-	FDR        float64 // that was asked for
+	FDR        float64 // that was asked for; 0 where Top was
+	Top        int     // number of findings that was asked for; 0 where FDR was
 	Processes  int     // that were read
 	Judged     int     // resources of processes with enough history, all together
 	Hypotheses int     // resources of groups with enough history
-	// Findings leak, and the expected share of false ones among them is at most FDR. Ordered by severity, then by how
-	// many replicas grow.
+	// Back is how far before Start there is history of what grows, as far as that was looked at; 0 = none.
+	Back time.Duration
+	// Past is what scans at past instants would have called, and what became of it.
+	Past backtest.Table
+	// Findings leak: the likeliest ones, as many as FDR or Top allow. What holds comes first, then the likeliest.
 	Findings []Finding
-	// Suspects have growth that is a leak by itself, yet is not strong enough to tell from chance among so many, or is
-	// that of the load.
+	// Suspects have growth that is a leak by itself, yet is not likely enough, the likeliest first, or is that of the load.
 	Suspects []Finding
 	Limits   []Finding // close to or beyond a ceiling now
 	Missing  []Missing
@@ -120,6 +127,13 @@ type Missing struct {
 // Leaks reports whether anything was found that holds now.
 func (r *Report) Leaks() bool {
 	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Ended }) || len(r.Limits) > 0
+}
+
+// Short reports whether the history tells too little of how often growth comes to nothing in this fleet: less than three
+// days for each group.
+func (r *Report) Short() bool {
+	all := r.Past.All()
+	return all.Instants < float64(r.Hypotheses)*backtest.PerUnit
 }
 
 // Covers reports whether all was read that a finding of an earlier scan may rest on. Where it was, what was not found
@@ -146,8 +160,17 @@ type collector struct {
 	groups    map[string]*group
 	unnamed   unnamedJobs
 	workloads map[string]*workload
+	recalled  recollection
 	processes int
 	judged    int
+}
+
+func newCollector(o *Options) *collector {
+	return &collector{
+		calibration: o.Calibration, groupBy: o.GroupBy, load: loadResource,
+		groups: map[string]*group{}, unnamed: unnamedJobs{}, workloads: map[string]*workload{},
+		recalled: recollection{calibration: o.Calibration, groupBy: o.GroupBy, falls: map[string]map[string][]fall{}},
+	}
 }
 
 type group struct {
@@ -161,6 +184,8 @@ type tally struct {
 	resource       sampler.Resource
 	replicas       int
 	evidence, time float64 // sum of e-value times hours, and of hours
+	longest        time.Duration
+	past           past
 	trend, limit   found
 	withLoad       found // growth that is that of the load
 }
@@ -207,7 +232,7 @@ func (c *collector) add(p *process, lives []life) {
 				r := replicaOf(p, version, l, s)
 				limited[key{name, s.Resource.Name}] = &r
 			}
-			e := c.calibration.EValue(calibration.Score(s), l.length())
+			e := l.eValueOf(c.calibration, s)
 			grown := growing
 			if l.withLoad[s.Resource.Name] {
 				e, grown = 0, withLoad
@@ -229,6 +254,9 @@ func (c *collector) add(p *process, lives []life) {
 				t.replicas++
 			}
 			judged[s.Resource.Name] = true
+			t.past.add(l, s.Resource.Name, c.calibration)
+			c.recalled.remember(values, s.Resource.Name, fallsOf(l, s.Resource.Name, c.calibration))
+			t.longest = max(t.longest, l.length())
 			t.evidence += e * l.length().Hours()
 			t.time += l.length().Hours()
 			if s.Trend {
@@ -317,12 +345,15 @@ func compareReplicas(a, b *Replica) int {
 	)
 }
 
-// report sums up what was gathered.
-func (c *collector) report(fdr float64, end time.Time) *Report {
+// report sums up what was gathered. The findings are as many as keep the expected share of false ones at or below fdr,
+// or the top ones if that is above 0.
+func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := &Report{FDR: fdr, Processes: c.processes, Judged: c.judged, Hints: c.unnamed.hints()}
+	r := &Report{FDR: fdr, Top: top, Processes: c.processes, Judged: c.judged, Hints: c.unnamed.hints()}
 	var candidates, explained []Finding
+	hypotheses := map[string]int{}
+	var lengths []time.Duration
 	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
 		g := c.groups[name]
 		for _, resource := range slices.Sorted(maps.Keys(g.resources)) {
@@ -330,7 +361,10 @@ func (c *collector) report(fdr float64, end time.Time) *Report {
 			f := Finding{Group: g.labels, Resource: t.resource, Replicas: t.replicas}
 			if t.time > 0 {
 				r.Hypotheses++
+				hypotheses[resource]++
+				lengths = append(lengths, t.longest)
 				f.EValue = t.evidence / t.time
+				t.past.into(&r.Past, resource, c.recalled.falls[workloadName(g.labels)][resource])
 			}
 			if t.trend.growing > 0 {
 				candidates = append(candidates, t.trend.finding(f, alerting.Trend))
@@ -345,10 +379,12 @@ func (c *collector) report(fdr float64, end time.Time) *Report {
 			}
 		}
 	}
+	chances(candidates, &r.Past, &c.recalled, hypotheses, lengths)
 	over, tried := c.overLives(end)
+	chancesOverLives(over, tried)
 	candidates = append(candidates, over...)
 	r.Hypotheses += tried
-	accepted := eBH(candidates, r.Hypotheses, fdr)
+	accepted := cut(candidates, fdr, top)
 	for i := range candidates {
 		if candidates[i].Lives == nil {
 			c.compareVersions(&candidates[i])
@@ -372,7 +408,7 @@ func (c *collector) report(fdr float64, end time.Time) *Report {
 				}
 				return 0
 			}
-			return cmp.Or(cmp.Compare(ended(&a), ended(&b)), cmp.Compare(b.Worst.Severity, a.Worst.Severity), cmp.Compare(b.Growing, a.Growing))
+			return cmp.Or(cmp.Compare(ended(&a), ended(&b)), cmp.Compare(b.Chance.Mean, a.Chance.Mean), cmp.Compare(b.Worst.Severity, a.Worst.Severity), cmp.Compare(b.Growing, a.Growing))
 		})
 	}
 	return r
@@ -382,26 +418,6 @@ func (f *found) finding(of Finding, kind alerting.Kind) Finding {
 	of.Kind, of.Growing, of.Ended = kind, f.growing, f.alive == 0
 	of.Worst, of.Others = f.best[0], f.best[1:]
 	return of
-}
-
-// eBH orders the candidates by their e-values, the highest first, fills in their q-values, and returns how many are
-// accepted by the e-BH procedure (Wang and Ramdas 2022): the largest k whose k-th e-value is at least n/(fdr*k), n
-// being all hypotheses, also those without a candidate. The expected share of false ones among the accepted is at most
-// fdr, however the e-values depend on each other.
-func eBH(candidates []Finding, n int, fdr float64) (accepted int) {
-	slices.SortStableFunc(candidates, func(a, b Finding) int { return cmp.Compare(b.EValue, a.EValue) })
-	q := math.Inf(1)
-	for i := len(candidates) - 1; i >= 0; i-- {
-		f := &candidates[i]
-		if f.EValue > 0 {
-			q = min(q, float64(n)/(f.EValue*float64(i+1)))
-		}
-		f.Q = q
-		if accepted == 0 && f.EValue*float64(i+1)*fdr >= float64(n) {
-			accepted = i + 1
-		}
-	}
-	return accepted
 }
 
 // compareVersions tells how the other versions of the same service fare, where versions are grouped by.

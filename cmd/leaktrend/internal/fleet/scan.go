@@ -38,12 +38,14 @@ type Server interface {
 // Options say what is scanned, and how.
 type Options struct {
 	Grid    prom.Grid
-	Matches []string // selectors of gauges to judge; none = the metrics of Go, of processes and of containers
-	GroupBy []string // labels; version and job have the meaning that a service has, others are as in the series
-	FDR     float64  // the expected share of false findings that is accepted, above 0 and below 1
-	Load    string   // metric of a counter that measures the work done; "" = the processor time
-	Workers int      // batches at a time, at least 1
-	Shard   Shard    // the part of the fleet that is scanned
+	Matches []string      // selectors of gauges to judge; none = the metrics of Go, of processes and of containers
+	GroupBy []string      // labels; version and job have the meaning that a service has, others are as in the series
+	FDR     float64       // the expected share of false findings that is accepted, above 0 and below 1
+	Top     int           // this many findings, whatever their share of false ones; 0 = by FDR
+	History time.Duration // how far to look back at what grows; no longer than the grid = not at all
+	Load    string        // metric of a counter that measures the work done; "" = the processor time
+	Workers int           // batches at a time, at least 1
+	Shard   Shard         // the part of the fleet that is scanned
 
 	Calibration *calibration.Table
 	Progress    *Progress // may be nil
@@ -93,18 +95,25 @@ func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 	}
 	s := &scan{
 		Options: o, server: server, config: config, missing: map[Missing]int{},
-		found: &collector{calibration: o.Calibration, groupBy: o.GroupBy, groups: map[string]*group{}, unnamed: unnamedJobs{}, workloads: map[string]*workload{}, load: loadResource},
+		found: newCollector(&o),
 	}
 	s.start, s.end = o.Grid.At(0).Add(-o.Grid.Step), o.Grid.At(o.Grid.N-1)
 	err := s.run(ctx)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	report := s.found.report(o.FDR, s.end)
+	s.lookBack(ctx)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	report := s.found.report(o.FDR, o.Top, s.end)
 	if o.Load != "" && report.Processes > 0 && !s.loaded.Load() {
 		s.missing[Missing{What: o.Load, Why: "no target that was judged has this load", Load: true}] = 0
 	}
 	report.Start, report.End = s.start, s.end
+	if e := s.found.recalled.earliest; !e.IsZero() {
+		report.Back = s.start.Sub(e)
+	}
 	if err == nil && report.Processes == 0 && len(s.missing) == 0 && s.Shard.Of <= 1 {
 		// An empty server, another tenant or a new name of a label: no sign of health.
 		s.miss(Label{}, "everything", 0, errors.New("the server has no such series in that time"))
@@ -126,6 +135,7 @@ type scan struct {
 	start, end time.Time
 	found      *collector
 	loaded     atomic.Bool // a process has the load
+	questions  questions
 
 	mu      sync.Mutex
 	missing map[Missing]int
@@ -160,6 +170,17 @@ type batch struct {
 	inner  []string
 	roles  []role
 	by     map[string][]selector // that select a metric, by its name
+	// earlier is the time before the scan's, where that is read, and asked what it is asked, by process; else nil.
+	earlier *prom.Grid
+	asked   map[string]claims
+}
+
+// grid returns the instants at which a batch is read.
+func (s *scan) grid(b *batch) prom.Grid {
+	if b.earlier != nil {
+		return *b.earlier
+	}
+	return s.Grid
 }
 
 func (b *batch) of() Label    { return Label{b.source.outer, b.outer} }
@@ -302,11 +323,25 @@ func fewest(roles []role) ([]role, error) {
 // Prometheus counts it to both up to release 2, to one from 3 on, as VictoriaMetrics does.
 const border = time.Millisecond
 
+// lookBack reads, of the processes whose growth is called now or would have been, the time before the scan's, as far as
+// the server has it.
+func (s *scan) lookBack(ctx context.Context) {
+	n := int((s.History - s.end.Sub(s.start)) / lookBackStep)
+	if n < int(calibration.Marks[0]/lookBackStep) {
+		return
+	}
+	for _, b := range s.questions.batches(prom.GridTo(s.start, time.Duration(n)*lookBackStep, lookBackStep)) {
+		if s.scanBatch(ctx, b) != nil {
+			return
+		}
+	}
+}
+
 // query returns the expression that reads a metric of a batch. A gauge that is judged is read as its lowest value since
 // the instant before: what a leak raises is the minimum. Of a series that several selectors select, "or" leaves one.
 func (s *scan) query(b *batch, r role) string {
 	matchers := []string{part{b.outer, b.within}.matcher(b.source), isOneOf(b.source.inner, b.inner)}
-	step := model.Duration(s.Grid.Step - border).String()
+	step := model.Duration(s.grid(b).Step - border).String()
 	selected := selector{equals(model.MetricNameLabel, r.Name)}.with(matchers...)
 	switch {
 	case r.judged():
@@ -324,7 +359,7 @@ func (s *scan) query(b *batch, r role) string {
 }
 
 // scanBatch reads a batch and judges its processes. The error says that there is no sense in going on; what was missed
-// is noted.
+// is noted, unless it is of an earlier time.
 func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 	alone := len(b.inner) == 1
 	g := gathering{byLabels: map[model.Fingerprint]*process{}, contextAt: map[string]int{}, scan: s, batch: b}
@@ -333,7 +368,7 @@ func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 		if r.up && g.restartsKnown() {
 			continue
 		}
-		series, err := s.server.Range(ctx, s.query(b, r), s.Grid, alone)
+		series, err := s.server.Range(ctx, s.query(b, r), s.grid(b), alone)
 		if err == nil {
 			g.add(r, series)
 			if r.judged() {
@@ -342,7 +377,9 @@ func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 			continue
 		}
 		if ctx.Err() != nil {
-			s.miss(b.of(), b.what(), b.targets(), errors.New("not read any more"))
+			if b.earlier == nil {
+				s.miss(b.of(), b.what(), b.targets(), errors.New("not read any more"))
+			}
 			return ctx.Err()
 		}
 		if errors.Is(err, prom.ErrTooLarge) && !alone {
@@ -356,7 +393,9 @@ func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 			}
 			return nil
 		}
-		s.miss(b.of(), fmt.Sprintf("%s of %s", r.Name, b.what()), b.targets(), err)
+		if b.earlier == nil {
+			s.miss(b.of(), fmt.Sprintf("%s of %s", r.Name, b.what()), b.targets(), err)
+		}
 		if errors.Is(err, prom.ErrGone) {
 			return err
 		}
@@ -367,26 +406,24 @@ func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 	if read == 0 {
 		return nil
 	}
-	if s.Load != "" {
-		if err := s.readLoad(ctx, b, &g); err != nil {
+	if s.Load != "" && b.earlier == nil {
+		if err := g.readLoad(ctx); err != nil {
 			s.miss(b.of(), fmt.Sprintf("%s of %s", s.Load, b.what()), b.targets(), err)
 			return nil
 		}
 	}
 	for _, p := range g.processes() {
-		s.found.add(p, p.judge(s.Grid, s.config))
+		if b.earlier != nil {
+			if asked := b.asked[orderOf(p.labels)]; asked != nil {
+				s.found.recalled.recall(p, *b.earlier, p.judge(*b.earlier, s.config), asked)
+			}
+			continue
+		}
+		lives := p.judge(s.Grid, s.config)
+		s.found.add(p, lives)
+		if s.History > s.end.Sub(s.start) {
+			s.questions.ask(b, p, claimsOf(lives, s.Calibration))
+		}
 	}
 	return nil
-}
-
-// readLoad reads the load of the targets of a batch as a rate. Two steps, as a rate needs two values.
-func (s *scan) readLoad(ctx context.Context, b *batch, g *gathering) error {
-	window := model.Duration(2 * s.Grid.Step).String()
-	selected := selector{equals(model.MetricNameLabel, s.Load)}.with(equals(b.source.outer, b.outer), isOneOf(b.source.inner, b.inner))
-	query := fmt.Sprintf("sum by (%s,%s) (rate(%s[%s]))", b.source.outer, b.source.inner, selected, window)
-	series, err := s.server.Range(ctx, query, s.Grid, true)
-	if err == nil {
-		g.addLoad(series)
-	}
-	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/common/model"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/backtest"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
@@ -42,6 +43,7 @@ func growing(level, aDay float64, from int) []float64 {
 // memory is a Server that holds series. It understands the matchers that a scan uses.
 type memory struct {
 	series []prom.Series
+	before []prom.Series            // of the time before the week, at the step of a look back
 	fail   func(query string) error // nil = never
 
 	mu      sync.Mutex
@@ -62,8 +64,8 @@ var (
 	matcher  = regexp.MustCompile(`([a-z_]+)(=~|!~|!=|=)"((?:[^"\\]|\\.)*)"`)
 )
 
-func (m *memory) selected(selectors ...string) (all []prom.Series) {
-	for _, s := range m.series {
+func selected(from []prom.Series, selectors ...string) (all []prom.Series) {
+	for _, s := range from {
 		if slices.ContainsFunc(selectors, func(text string) bool { return selects(text, s.Labels) }) {
 			all = append(all, s)
 		}
@@ -92,7 +94,11 @@ func (m *memory) Range(ctx context.Context, query string, g prom.Grid, _ bool) (
 		}
 	}
 	var all []prom.Series
-	for _, s := range m.selected(strings.Split(query, " or ")...) {
+	from := m.series
+	if g.Step == lookBackStep {
+		from = m.before
+	}
+	for _, s := range selected(from, strings.Split(query, " or ")...) {
 		labels := s.Labels.Clone()
 		if strings.Contains(query, "(") {
 			delete(labels, model.MetricNameLabel)
@@ -109,7 +115,7 @@ func (m *memory) LabelValues(ctx context.Context, label string, matches []string
 		}
 	}
 	var all []string
-	for _, s := range m.selected(matches...) {
+	for _, s := range selected(m.series, matches...) {
 		if v := string(s.Labels[model.LabelName(label)]); v != "" && !slices.Contains(all, v) {
 			all = append(all, v)
 		}
@@ -207,16 +213,16 @@ func TestGrouping(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"goroutines job=api version=v1.9 4/5 [v1.8 0/5] [v1.9 4/5] first v1.9",
-		"rss_bytes job=static version=1.1 1/1 [1.0 0/1] [1.1 1/1] first 1.1",
 		"container_memory_working_set_bytes namespace=shop job=shop/cart version=v7 1/1 [v7 1/1]",
+		"rss_bytes job=static version=1.1 1/1 [1.0 0/1] [1.1 1/1] first 1.1",
+		"goroutines job=api version=v1.9 4/5 [v1.8 0/5] [v1.9 4/5] first v1.9",
 		"open_fds job=gone version=v1 5/5 [v1 5/5] [v2 0/5] ended",
 	}
 	if diff := cmp.Diff(want, brief(r.Findings)); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
 	got := *r
-	got.Findings = nil
+	got.Findings, got.Past = nil, backtest.Table{}
 	if diff := cmp.Diff(Report{Start: begin.Add(-calibration.Step), End: week.At(week.N - 1), FDR: .05, Processes: 27, Judged: 27, Hypotheses: 8}, got); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}

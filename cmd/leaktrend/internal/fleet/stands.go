@@ -2,19 +2,10 @@ package fleet
 
 import (
 	"math"
-	"time"
 
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/backtest"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
-)
-
-const (
-	// standsFor is the length of time whose readings tell whether growth is still there, and minStands how many they are
-	// at least: one reading alone may be a slip.
-	standsFor = 15 * time.Minute
-	minStands = 2
-	// standsShare is the share of its rise that growth keeps while it stands.
-	standsShare = .5
 )
 
 // letGo takes back the growth of a life that has fallen back by its end. The detector, which sees one reading at a time,
@@ -41,11 +32,11 @@ func fellBack(values []float64, l *life, g prom.Grid, s *detector.Status) bool {
 		if at.After(l.last) || math.IsNaN(values[i]) {
 			continue
 		}
-		if at.Before(l.first) || n >= minStands && l.last.Sub(at) >= standsFor {
+		if at.Before(l.first) || n >= backtest.MinStands && l.last.Sub(at) >= backtest.StandsFor {
 			break
 		}
 		highest = max(highest, values[i])
 		n++
 	}
-	return n >= minStands && highest < s.Baseline+standsShare*s.Evidence.Rise
+	return n >= backtest.MinStands && highest < s.Baseline+backtest.StandsShare*s.Evidence.Rise
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,13 +36,8 @@ func marks() (all []time.Duration) {
 	return all
 }
 
-// Thresholds are the scores that are told apart, rising. They and their weights were chosen on series of seed 1, which
-// calibrate nothing.
+// Thresholds are the scores that are counted, rising. Between two of them the chance is drawn on as a power of the score.
 var Thresholds = [...]float64{250, 1000, 2000, 3500, 5000, 7000}
-
-// weights are the share that each threshold has in an e-value. They sum to 1. Most lies where next to no healthy series
-// comes: to stand out, one leak among a thousand series must beat chance by a factor of some ten thousand.
-var weights = [len(Thresholds)]float64{.02, .03, .15, .2, .4, .2}
 
 // Score is how strongly a resource is found to leak where its life ends or the data do: the hours that the growth which
 // stands then has lasted, times the evidence that it goes on, in nats, added up over the widths that agree. 0 without a
@@ -103,14 +99,20 @@ func (s Sample) And(other Sample) Sample {
 }
 
 // Table is what scores are worth. Healthy gives the e-values: of the two halves of the parameters of the generator the
-// worse one, as nobody knows which is nearer to a fleet. The other two samples, of both halves and another seed, only
-// check them.
+// worse one, as nobody knows which is nearer to a fleet. The next two samples, of both halves and another seed, only check
+// them. Joined is of other healthy families, some of which a fleet may have none of, as slow growth that a weekly job
+// takes back: with Healthy it tells what a fleet may be like before its own history has told.
 type Table struct {
-	Healthy, CheckHealthy, CheckLeaking Sample
+	Healthy, CheckHealthy, CheckLeaking, Joined Sample
 }
 
+// sampleNames are those of the samples in the written form, in order.
+var sampleNames = []string{"healthy", "check-healthy", "check-leaking", "joined"}
+
 func (c *Table) samples() map[string]*Sample {
-	return map[string]*Sample{"healthy": &c.Healthy, "check-healthy": &c.CheckHealthy, "check-leaking": &c.CheckLeaking}
+	return map[string]*Sample{
+		"healthy": &c.Healthy, "check-healthy": &c.CheckHealthy, "check-leaking": &c.CheckLeaking, "joined": &c.Joined,
+	}
 }
 
 // Default returns the calibration that is part of the program.
@@ -125,31 +127,102 @@ func Default() *Table {
 // EValue returns the evidence that a score is against a healthy process after a history of a length: on healthy
 // processes its mean is at most 1, whatever the length, if they behave like the generated ones.
 //
-// It is the sum over the thresholds k that were reached of w(k)/P(k), where w are the weights, P(k) = (B+1)/(n+1), and
-// B of n healthy series reached k. For each k the expectation of 1/P(k) over calibration and healthy series is
-// 1-(1-p)^(n+1), so at most 1, p being the true chance; so is the weighted mean of several, however they depend. P(k)
-// is the higher one of the marks before and after the length, or at it; beyond the last mark that of the last two. A
-// history shorter than the first mark gives 0.
+// It is k*P^(k-1), a calibrator of the chance P that a healthy process reaches the score (Vovk and Wang 2021, E-values:
+// calibration, combination and applications, eq. 1), with k = 0.1. P is that of Healthy, smooth in the score and the
+// length. A history shorter than the first mark gives 0.
 func (c *Table) EValue(score float64, length time.Duration) float64 {
-	if length < c.Healthy[0].Length {
+	if !(score > 0) || length < Marks[0] {
 		return 0
 	}
-	after := len(c.Healthy) - 1
-	for after > 0 && c.Healthy[after-1].Length >= length {
-		after--
-	}
-	before := max(after-1, 0)
-	e := 0.
-	for k, threshold := range Thresholds {
-		if score < threshold {
-			break
-		}
-		e += weights[k] / max(c.Healthy[before].chance(k), c.Healthy[after].chance(k))
-	}
-	return e
+	return calibrator * math.Pow(c.Healthy.chance(score, length), calibrator-1)
 }
 
-func (c *Counts) chance(k int) float64 { return float64(c.Reached[k]+1) / float64(c.N+1) }
+const calibrator = .1
+
+// PriorChance returns how likely a healthy process has an e-value of at least e after a history of a length, if it is as
+// likely of the families of Healthy as of those of Joined.
+func (c *Table) PriorChance(e float64, length time.Duration) float64 {
+	usual := min(math.Pow(e/calibrator, 1/(calibrator-1)), 1)
+	if len(c.Joined) == 0 || c.Joined[0].N == 0 {
+		return usual
+	}
+	return (usual + c.Joined.chance(c.Healthy.scoreOf(usual, length), length)) / 2
+}
+
+// bandwidth is over which factor of the length counts are averaged, as a standard deviation of its logarithm: the series
+// of a table were made in four sets of lengths, which must not show as jumps.
+const bandwidth = .25
+
+// tail returns the chance to reach each threshold after a history of a length: (B+1)/(n+1), B and n being the weighted
+// means of what was reached and of all series around the length.
+func (s Sample) tail(length time.Duration) (tail [len(Thresholds)]float64) {
+	var reached [len(Thresholds)]float64
+	n, sum := 0., 0.
+	length = min(length, s[len(s)-1].Length)
+	for i := range s {
+		d := math.Log(s[i].Length.Hours()/length.Hours()) / bandwidth
+		if s[i].N == 0 || math.Abs(d) > 4 {
+			continue
+		}
+		// Marks lie closer, by their logarithm, the later they are.
+		w := math.Exp(-d*d/2) * s.apart(i)
+		sum += w
+		n += w * float64(s[i].N)
+		for k, r := range s[i].Reached {
+			reached[k] += w * float64(r)
+		}
+	}
+	for k := range tail {
+		tail[k] = 1
+		if sum > 0 {
+			tail[k] = (reached[k]/sum + 1) / (n/sum + 1)
+		}
+	}
+	return tail
+}
+
+// apart returns the distance from mark i to the next one, as a share of its length.
+func (s Sample) apart(i int) float64 {
+	i = min(i, len(s)-2)
+	return (s[i+1].Length - s[i].Length).Hours() / s[i].Length.Hours()
+}
+
+// chance returns how likely a series of the sample reaches a score, above 0. Beyond the last threshold it falls as the
+// score rises, below the first it rises as the score falls.
+func (s Sample) chance(score float64, length time.Duration) float64 {
+	tail := s.tail(length)
+	const last = len(Thresholds) - 1
+	switch {
+	case score <= Thresholds[0]:
+		return min(tail[0]*Thresholds[0]/score, 1)
+	case score >= Thresholds[last]:
+		return tail[last] * Thresholds[last] / score
+	}
+	k := 0
+	for score > Thresholds[k+1] {
+		k++
+	}
+	share := math.Log(score/Thresholds[k]) / math.Log(Thresholds[k+1]/Thresholds[k])
+	return tail[k] * math.Pow(tail[k+1]/tail[k], share)
+}
+
+// scoreOf returns the score of a chance, above 0 and up to 1: the lowest with a chance no higher.
+func (s Sample) scoreOf(chance float64, length time.Duration) float64 {
+	tail := s.tail(length)
+	const last = len(Thresholds) - 1
+	switch {
+	case chance >= tail[0]:
+		return Thresholds[0] * tail[0] / chance
+	case chance <= tail[last]:
+		return Thresholds[last] * tail[last] / chance
+	}
+	k := 0
+	for chance < tail[k+1] {
+		k++
+	}
+	share := math.Log(chance/tail[k]) / math.Log(tail[k+1]/tail[k])
+	return Thresholds[k] * math.Pow(Thresholds[k+1]/Thresholds[k], share)
+}
 
 const calibrationHeader = "sample,hours,series"
 
@@ -164,7 +237,7 @@ func (c *Table) Write(w io.Writer, notes ...string) error {
 		fmt.Fprintf(b, ",score>=%g", threshold)
 	}
 	b.WriteByte('\n')
-	for _, name := range []string{"healthy", "check-healthy", "check-leaking"} {
+	for _, name := range sampleNames {
 		for _, counts := range *c.samples()[name] {
 			fmt.Fprintf(b, "%s,%g,%d", name, counts.Length.Hours(), counts.N)
 			for _, n := range counts.Reached {
@@ -230,7 +303,7 @@ func Read(r io.Reader) (*Table, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("calibration: %w", err)
 	}
-	for _, name := range []string{"healthy", "check-healthy", "check-leaking"} {
+	for _, name := range sampleNames {
 		lengths := make([]time.Duration, 0, len(Marks))
 		for _, counts := range *samples[name] {
 			lengths = append(lengths, counts.Length)

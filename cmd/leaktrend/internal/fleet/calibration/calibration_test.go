@@ -60,9 +60,8 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// On the healthy series that calibrate, the mean e-value is at most 1 at every mark, which the formula alone ensures.
-// On others, of which nothing was known, it is so over all marks; at a single mark one series of a high score may make
-// more of it.
+// On the healthy series that calibrate, and on others of which nothing was known, the mean e-value is at most 1 over the
+// marks: at a single mark those that were made with longer series may make more of it.
 func TestMeanEValueOfHealthySeries(t *testing.T) {
 	c := Default()
 	mean := func(counts Counts) float64 {
@@ -73,38 +72,25 @@ func TestMeanEValueOfHealthySeries(t *testing.T) {
 		}
 		return sum / float64(counts.N)
 	}
-	total := 0.
-	for i, counts := range c.Healthy {
-		if got := mean(counts); got > 1 {
-			t.Errorf("after %v the mean is %.3f, want at most 1", counts.Length, got)
+	for name, sample := range map[string]Sample{"that calibrate": c.Healthy, "others": c.CheckHealthy} {
+		total := 0.
+		for _, counts := range sample {
+			total += mean(counts)
+			t.Logf("series %s after %5v: %.2f", name, counts.Length, mean(counts))
 		}
-		other := mean(c.CheckHealthy[i])
-		t.Logf("after %5v: %.2f on the series that calibrate, %.2f on others", counts.Length, mean(counts), other)
-		total += other
-	}
-	if got := total / float64(len(c.Healthy)); got > 1 {
-		t.Errorf("on other series the mean over all marks is %.2f, want at most 1", got)
-	}
-}
-
-func TestWeightsSumToOne(t *testing.T) {
-	sum := 0.
-	for _, w := range weights {
-		sum += w
-	}
-	if math.Abs(sum-1) > 1e-12 {
-		t.Errorf("%v sum to %v", weights, sum)
+		if got := total / float64(len(sample)); got > 1 {
+			t.Errorf("on series %s the mean over all marks is %.2f, want at most 1", name, got)
+		}
 	}
 }
 
 func TestEValue(t *testing.T) {
 	c := &Table{Healthy: NewSample()}
 	for i := range c.Healthy {
-		c.Healthy[i].N = 99
+		c.Healthy[i].N = 999
+		c.Healthy[i].Reached = [len(Thresholds)]int{99, 9, 9, 3}
 	}
-	c.Healthy[0].Reached = [len(Thresholds)]int{9, 4}
-	c.Healthy[1].Reached = [len(Thresholds)]int{4, 1}
-	w := weights
+	of := func(chance float64) float64 { return .1 * math.Pow(chance, -.9) }
 	for _, test := range []struct {
 		name   string
 		score  float64
@@ -113,19 +99,47 @@ func TestEValue(t *testing.T) {
 	}{
 		{"no finding", 0, 100 * time.Hour, 0},
 		{"too short", 5000, 6*time.Hour - 1, 0},
-		{"the first threshold", 250, 9 * time.Hour, 20 * w[0]},
-		{"just below the second", 999, 9 * time.Hour, 20 * w[0]},
-		{"the second", 1000, 9 * time.Hour, 20*w[0] + 50*w[1]},
-		{"the third", 2000, 9 * time.Hour, 20*w[0] + 50*w[1] + 100*w[2]},
-		{"all", 1e6, 9 * time.Hour, 20*w[0] + 50*w[1] + 100*(1-w[0]-w[1])},
-		{"the first mark", 1000, 6 * time.Hour, 10*w[0] + 20*w[1]},
-		{"the worse of two marks", 1000, 7 * time.Hour, 10*w[0] + 20*w[1]},
-		{"the second mark", 1000, 8 * time.Hour, 10*w[0] + 20*w[1]},
-		{"after the second mark", 1000, 8*time.Hour + 1, 20*w[0] + 50*w[1]},
-		{"beyond the last mark", 250, 9999 * time.Hour, 100 * w[0]},
+		{"half of the first threshold", 125, 6 * time.Hour, of(.2)},
+		{"next to nothing", 1e-9, 6 * time.Hour, of(1)},
+		{"the first threshold", 250, 9 * time.Hour, of(.1)},
+		{"between two thresholds", 500, 9 * time.Hour, of(math.Sqrt(.1 * .01))},
+		{"the second threshold", 1000, 9 * time.Hour, of(.01)},
+		{"between two of the same chance", 1500, 100 * time.Hour, of(.01)},
+		{"the last threshold", 7000, 100 * time.Hour, of(.001)},
+		{"beyond the last threshold", 14000, 9999 * time.Hour, of(.0005)},
 	} {
-		if got := c.EValue(test.score, test.length); math.Abs(got-test.want) > 1e-9 {
+		if got := c.EValue(test.score, test.length); math.Abs(got/test.want-1) > 1e-9 && got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+// The chance before history has told anything is that of both sorts of families.
+func TestPriorChance(t *testing.T) {
+	c := &Table{Healthy: NewSample(), Joined: NewSample()}
+	for i := range c.Healthy {
+		c.Healthy[i].N, c.Joined[i].N = 999, 999
+		c.Healthy[i].Reached = [len(Thresholds)]int{99, 9, 9, 3}
+		c.Joined[i].Reached = [len(Thresholds)]int{199, 99, 99, 99, 99, 49}
+	}
+	for _, test := range []struct{ score, want float64 }{{125, .3}, {250, .15}, {1000, .055}, {7000, .0255}, {14000, .01275}} {
+		got := c.PriorChance(c.EValue(test.score, 100*time.Hour), 100*time.Hour)
+		if math.Abs(got-test.want) > 1e-9 {
+			t.Errorf("score %v: %v, want %v", test.score, got, test.want)
+		}
+	}
+}
+
+// What a score is worth does not jump from one length of history to the next.
+func TestNoJumps(t *testing.T) {
+	c := Default()
+	const step = time.Hour
+	for length := 12 * time.Hour; length < 400*time.Hour; length += step {
+		for _, score := range []float64{100, 1000, 5000, 10000} {
+			before, after := c.EValue(score, length), c.EValue(score, length+step)
+			if ratio := after / before; ratio < .7 || ratio > 1.4 {
+				t.Errorf("a score of %v is worth %.3g after %v and %.3g after %v", score, before, length, after, length+step)
+			}
 		}
 	}
 }

@@ -30,6 +30,9 @@ type line struct {
 	FirstVersion string               `json:"first_version,omitempty"`
 	EValue       float64              `json:"e_value,omitempty"`
 	Q            float64              `json:"q,omitempty"`
+	Chance       float64              `json:"chance,omitempty"` // that it is a leak, and what bounds it at 90 %
+	ChanceLow    float64              `json:"chance_low,omitempty"`
+	ChanceHigh   float64              `json:"chance_high,omitempty"`
 	WithLoad     bool                 `json:"with_load,omitempty"`
 	FDR          float64              `json:"fdr"`
 	Hypotheses   int                  `json:"hypotheses"`
@@ -65,8 +68,8 @@ func (p *Publisher) lineOf(r *fleet.Report, x *fleet.Finding, state string) line
 		FirstVersion: x.FirstVersion, EValue: x.EValue, WithLoad: x.WithLoad, FDR: r.FDR, Hypotheses: r.Hypotheses,
 		Exhaustion: x.Worst.Exhaustion, Evidence: x.Worst.Evidence, Lives: x.Lives, Annotations: p.Links.annotationsOf(x, r.Start, r.End),
 	}
-	if x.EValue > 0 {
-		l.Q = x.Q
+	if x.Kind == alerting.Trend && !x.WithLoad {
+		l.Q, l.Chance, l.ChanceLow, l.ChanceHigh = x.Q, x.Chance.Mean, x.Chance.Low, x.Chance.High
 	}
 	for _, v := range x.Versions {
 		l.Versions = append(l.Versions, version{v.Version, v.Growing, v.Replicas, v.First})

@@ -23,7 +23,7 @@ func writeText(w io.Writer, server string, r *fleet.Report, all bool) error {
 	style := terminal.StyleOf(w)
 	out := &strings.Builder{}
 	fmt.Fprintln(out, style.Paint(terminal.Printable(server), terminal.Bold)+style.Paint(fmt.Sprintf("  %s to %s: %s",
-		sampler.FormatDuration(r.End.Sub(r.Start)), r.End.Format("2006-01-02 15:04 MST"), processes(r.Processes)), terminal.Dim))
+		sampler.FormatDuration(r.End.Sub(r.Start).Truncate(time.Hour)), r.End.Format("2006-01-02 15:04 MST"), processes(r.Processes)), terminal.Dim))
 	var rows []table.Row
 	for i := range r.Findings {
 		rows = append(rows, rowOf(&r.Findings[i], r.End, "LEAK", terminal.Red))
@@ -64,6 +64,9 @@ func rowOf(x *fleet.Finding, end time.Time, verdict string, tint terminal.Tint) 
 	}
 	if x.WithLoad {
 		notes = append(notes, "grows with the load")
+	}
+	if chance := chanceText(x); chance != "" {
+		notes = append(notes, chance)
 	}
 	notes = append(notes, replicasText(x))
 	if x.Kind == alerting.Trend {

@@ -97,7 +97,36 @@ func summary(x *fleet.Finding) string {
 	if e := w.Exhaustion; e != nil {
 		text += "; " + wording.TimeLeft(e, x.Resource, w.Last)
 	}
+	if chance := chanceText(x); chance != "" {
+		text += "; " + chance
+	}
 	return text
+}
+
+// chanceText says how likely a finding is a leak, "" where that is not asked.
+func chanceText(x *fleet.Finding) string {
+	if x.Kind != alerting.Trend || x.WithLoad {
+		return ""
+	}
+	percent := func(share float64) string {
+		switch {
+		case share > .99:
+			return "99"
+		case share < .01:
+			return "1"
+		}
+		return fmt.Sprintf("%.0f", 100*share)
+	}
+	mean, low, high := percent(x.Chance.Mean), percent(x.Chance.Low), percent(x.Chance.High)
+	switch {
+	case low != high:
+		return fmt.Sprintf("chance %s %% (%s to %s)", mean, low, high)
+	case x.Chance.Mean > .99:
+		return "chance above 99 %"
+	case x.Chance.Mean < .01:
+		return "chance below 1 %"
+	}
+	return fmt.Sprintf("chance %s %%", mean)
 }
 
 // placeOf names a process by the label that tells it from the others of its group.
@@ -133,7 +162,12 @@ func closing(r *fleet.Report) string {
 		for _, x := range r.Findings {
 			q = max(q, x.Q)
 		}
-		text += fmt.Sprintf("; at most %.2g %% of the leaks are expected to be false (asked: %g %%)", 100*q, 100*r.FDR)
+		text += fmt.Sprintf("; %.2g %% of the leaks are expected to be false", 100*q)
+		if r.Top > 0 {
+			text += fmt.Sprintf(" (asked: the %d likeliest)", r.Top)
+		} else {
+			text += fmt.Sprintf(" (asked: %g %%)", 100*r.FDR)
+		}
 	}
 	withLoad := 0
 	for _, x := range r.Suspects {
@@ -142,10 +176,13 @@ func closing(r *fleet.Report) string {
 		}
 	}
 	if n := len(r.Suspects) - withLoad; n > 0 {
-		text += "; " + count(n, "suspect") + " that chance may explain among so many"
+		text += "; " + count(n, "suspect") + " that may be none"
 	}
 	if withLoad > 0 {
 		text += "; " + count(withLoad, "suspect") + " that the load explains"
+	}
+	if len(r.Findings)+len(r.Suspects) > withLoad && r.Short() {
+		text += "; too short a history to tell how often growth comes to nothing here: chances are those of generated series"
 	}
 	if len(r.Missing) > 0 {
 		text += "; a part could not be read"

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/backtest"
 )
 
 // What a line says of the other versions, and the last line of a report.
@@ -32,6 +34,8 @@ func TestWords(t *testing.T) {
 			t.Errorf("%q, want %q", got, test.want)
 		}
 	}
+	var past backtest.Table
+	past.Judged("goroutines", 9*backtest.PerUnit)
 	leak, explained := fleet.Finding{Q: .012}, fleet.Finding{WithLoad: true}
 	for _, test := range []struct {
 		report fleet.Report
@@ -40,12 +44,33 @@ func TestWords(t *testing.T) {
 		{fleet.Report{}, "nothing to judge: no gauge has a history of 6h or more"},
 		{fleet.Report{Missing: []fleet.Missing{{}}}, "nothing to judge in what could be read"},
 		{fleet.Report{Hypotheses: 1, Judged: 5}, "no leak in 1 resource of groups (5 of processes)"},
-		{fleet.Report{Hypotheses: 9, Judged: 50, FDR: .05, Findings: []fleet.Finding{leak}, Limits: []fleet.Finding{leak, leak}},
-			"1 leak, 2 limits passed, in 9 resources of groups (50 of processes); at most 1.2 % of the leaks are expected to be false (asked: 5 %)"},
-		{fleet.Report{Hypotheses: 9, Judged: 50, Suspects: []fleet.Finding{leak, leak, explained}, Missing: []fleet.Missing{{}}},
-			"no leak in 9 resources of groups (50 of processes); 2 suspects that chance may explain among so many; 1 suspect that the load explains; a part could not be read"},
+		{fleet.Report{Hypotheses: 9, Judged: 50, FDR: .05, Findings: []fleet.Finding{leak}, Limits: []fleet.Finding{leak, leak}, Past: past},
+			"1 leak, 2 limits passed, in 9 resources of groups (50 of processes); 1.2 % of the leaks are expected to be false (asked: 5 %)"},
+		{fleet.Report{Hypotheses: 10, Judged: 50, Top: 1, Findings: []fleet.Finding{leak}, Past: past},
+			"1 leak in 10 resources of groups (50 of processes); 1.2 % of the leaks are expected to be false (asked: the 1 likeliest); " +
+				"too short a history to tell how often growth comes to nothing here: chances are those of generated series"},
+		{fleet.Report{Hypotheses: 9, Judged: 50, Suspects: []fleet.Finding{leak, leak, explained}, Missing: []fleet.Missing{{}}, Past: past},
+			"no leak in 9 resources of groups (50 of processes); 2 suspects that may be none; 1 suspect that the load explains; a part could not be read"},
 	} {
 		if got := closing(&test.report); got != test.want {
+			t.Errorf("%q, want %q", got, test.want)
+		}
+	}
+}
+
+func TestChanceText(t *testing.T) {
+	for _, test := range []struct {
+		finding fleet.Finding
+		want    string
+	}{
+		{fleet.Finding{Kind: alerting.Trend, Chance: backtest.Chance{Mean: .972, Low: .91, High: .989}}, "chance 97 % (91 to 99)"},
+		{fleet.Finding{Kind: alerting.Trend, Chance: backtest.Chance{Mean: .9999, Low: .999, High: 1}}, "chance above 99 %"},
+		{fleet.Finding{Kind: alerting.Trend, Chance: backtest.Chance{}}, "chance below 1 %"},
+		{fleet.Finding{Kind: alerting.Trend, Chance: backtest.Chance{Mean: .5, Low: .5, High: .5}}, "chance 50 %"},
+		{fleet.Finding{Kind: alerting.Trend, WithLoad: true}, ""},
+		{fleet.Finding{Kind: alerting.Limit}, ""},
+	} {
+		if got := chanceText(&test.finding); got != test.want {
 			t.Errorf("%q, want %q", got, test.want)
 		}
 	}

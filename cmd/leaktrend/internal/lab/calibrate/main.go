@@ -20,11 +20,15 @@ func main() {
 	series := flag.Int("n", 7000, "series of a week for each healthy family and half of the parameters; fewer of two weeks, to check, and of leaking families")
 	seed := flag.Uint64("seed", 101, "of the series that calibrate; the next seed makes those that check")
 	families := flag.Bool("families", false, "write no table, but print how many series of each healthy family reach a score, of -n for each half")
+	joined := flag.Bool("joined", false, "measure only the families that joined later, and leave the rest of the file as it is")
 	flag.Parse()
 	var err error
-	if *families {
+	switch {
+	case *families:
 		err = byFamily(*series, *seed)
-	} else {
+	case *joined:
+		err = join(*out, *series, *seed)
+	default:
 		err = run(*out, *series, *seed)
 	}
 	if err != nil {
@@ -59,6 +63,38 @@ func run(out string, series int, seed uint64) error {
 	c := &calibration.Table{
 		Healthy: halves[0][0].Worse(halves[1][0]), CheckHealthy: halves[0][1].And(halves[1][1]), CheckLeaking: halves[0][2].And(halves[1][2]),
 	}
+	var err error
+	if c.Joined, err = measureJoined(series, seed); err != nil {
+		return err
+	}
+	return write(c, out, series, seed)
+}
+
+// join measures only what joined later, as run does, and takes the rest from the file.
+func join(out string, series int, seed uint64) error {
+	c := calibration.Default()
+	var err error
+	if c.Joined, err = measureJoined(series, seed); err != nil {
+		return err
+	}
+	return write(c, out, series, seed)
+}
+
+// measureJoined takes a twentieth of the series for each family.
+func measureJoined(series int, seed uint64) (calibration.Sample, error) {
+	o := scores.Options{Seed: seed, PerFamily: max(series/20, 1), Joined: true}
+	total := calibration.NewSample()
+	for _, o.Ranges = range []generate.Split{generate.Tune, generate.Report} {
+		sample, err := scores.Measure(context.Background(), o)
+		if err != nil {
+			return nil, err
+		}
+		total = total.And(sample)
+	}
+	return total, nil
+}
+
+func write(c *calibration.Table, out string, series int, seed uint64) error {
 	file, err := os.Create(out)
 	if err != nil {
 		return err
@@ -66,7 +102,8 @@ func run(out string, series int, seed uint64) error {
 	err = c.Write(file,
 		"How many generated series reach a score at the end of a history. Made by",
 		fmt.Sprintf("go run ./cmd/leaktrend/internal/lab/calibrate -n %d -seed %d; healthy gives the e-values and is the worse of", series, seed),
-		"the two halves of the generator's parameters; check-healthy and check-leaking: of both halves, with the next seed, to check them.")
+		"the two halves of the generator's parameters; check-healthy and check-leaking: of both halves, with the next seed, to check them;",
+		"joined: the families that joined later and the lives of healthy services, a twentieth of each.")
 	return errors.Join(err, file.Close())
 }
 

@@ -23,6 +23,7 @@ type Options struct {
 	PerFamily int    // of each family
 	Leaking   bool   // the leaking families, else the healthy ones
 	Family    string // only this one; "" = all
+	Joined    bool   // the healthy families that joined the table later, and the lives of healthy services
 }
 
 // part is the marks after from and up to to, and the length of the series by which they are measured.
@@ -50,6 +51,10 @@ var (
 	}
 )
 
+// joined are the families of one process that joined the table later: those that differ from the others where they are
+// read each minute.
+var joined = []string{"weekly_fall", "zero_readings", "nightly_restarts"}
+
 // Families returns the names of the families by which a scan is calibrated, healthy or leaking ones. Those with
 // restarts of known time are left out, as a scan judges each life by itself, and those that joined after the table was
 // made: with others it says something else, and is to be made anew.
@@ -72,6 +77,13 @@ func Measure(ctx context.Context, o Options) (calibration.Sample, error) {
 		parts = leakingParts
 	}
 	total := calibration.NewSample()
+	if o.Joined {
+		sample, err := o.measureServices(ctx)
+		if err != nil {
+			return nil, err
+		}
+		total = sample
+	}
 	for _, p := range parts {
 		of := o
 		if p.from == endOfWeek {
@@ -87,6 +99,46 @@ func Measure(ctx context.Context, o Options) (calibration.Sample, error) {
 }
 
 func (o *Options) measure(ctx context.Context, p part) (calibration.Sample, error) {
+	families := Families(o.Leaking)
+	if o.Joined {
+		families = joined
+	}
+	g := generate.Options{
+		Seed: o.Seed, PerFamily: o.PerFamily, Ranges: o.Ranges,
+		Interval: time.Minute, Span: generate.Range{Min: p.span, Max: p.span},
+	}
+	return o.each(ctx, families, func(family string, index int, into calibration.Sample) {
+		scoreAtMarks(generate.One(g, family, index), p, o.Leaking, into)
+	})
+}
+
+// measureServices judges each life of healthy services by itself, as a scan does. They are read each 5 minutes.
+func (o *Options) measureServices(ctx context.Context) (calibration.Sample, error) {
+	var families []string
+	for _, f := range generate.Services() {
+		if !f.Leaks {
+			families = append(families, f.Name)
+		}
+	}
+	g := generate.Options{
+		Seed: o.Seed, PerFamily: o.PerFamily, Ranges: o.Ranges,
+		Interval: calibration.Step, Span: generate.Range{Min: fortnight * 3 / 2, Max: fortnight * 3 / 2},
+	}
+	whole := part{0, fortnight, 0}
+	return o.each(ctx, families, func(family string, index int, into calibration.Sample) {
+		r, lives := generate.Service(g, family, index)
+		for _, l := range lives {
+			if l.To <= l.From {
+				continue
+			}
+			series := dataset.Series{Resource: r.Series[0].Resource, Values: r.Series[0].Values[l.From:l.To]}
+			scoreAtMarks(&dataset.Recording{Times: r.Times[l.From:l.To], Series: []dataset.Series{series}}, whole, false, into)
+		}
+	})
+}
+
+// each counts o.PerFamily recordings of each family, all cores at once.
+func (o *Options) each(ctx context.Context, families []string, count func(family string, index int, into calibration.Sample)) (calibration.Sample, error) {
 	type job struct {
 		family string
 		index  int
@@ -97,24 +149,20 @@ func (o *Options) measure(ctx context.Context, p part) (calibration.Sample, erro
 		mu sync.Mutex
 		wg sync.WaitGroup
 	)
-	g := generate.Options{
-		Seed: o.Seed, PerFamily: o.PerFamily, Ranges: o.Ranges,
-		Interval: time.Minute, Span: generate.Range{Min: p.span, Max: p.span},
-	}
 	for range runtime.GOMAXPROCS(0) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
 			own := calibration.NewSample()
 			for j := range jobs {
-				scoreAtMarks(generate.One(g, j.family, j.index), p, o.Leaking, own)
+				count(j.family, j.index, own)
 			}
 			mu.Lock()
 			defer mu.Unlock()
 			total = total.And(own)
 		}()
 	}
-	for _, family := range Families(o.Leaking) {
+	for _, family := range families {
 		if o.Family != "" && family != o.Family {
 			continue
 		}

@@ -1,0 +1,145 @@
+package backtest
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var near = cmpopts.EquateApprox(0, 1e-3)
+
+// oneOver is the chance of an e-value under Markov's inequality.
+func oneOver(e float64) float64 { return min(1/e, 1) }
+
+func TestTablesOfShardsAddUp(t *testing.T) {
+	var all, first, second Table
+	for i := range 40 {
+		part := &first
+		if i%3 == 0 {
+			part = &second
+		}
+		for _, table := range []*Table{&all, part} {
+			table.Judged("goroutines", 18)
+			table.Call("goroutines", float64(100*i), Outcome(i%5), 1+float64(i%2))
+			table.Call("open_fds", 5, FellBack, 1)
+		}
+	}
+	// A shard may write its table for the others to read.
+	text, err := json.Marshal(&second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read Table
+	if err := json.Unmarshal(text, &read); err != nil {
+		t.Fatal(err)
+	}
+	first.Join(&read)
+	if diff := cmp.Diff(all, first, cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestExpected(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		of   Case
+		want float64
+	}{
+		{"nothing", Case{}, 0},
+		{"false ones", Case{False: 6}, 6},
+		{"what stands says nothing", Case{False: 6, Open: 100, WentOn: 3}, 6},
+		{"cut off, and nothing is known", Case{CutOff: 10}, 5},
+		{"cut off, where half were false", Case{False: 100, WentOn: 100, CutOff: 10}, 105},
+		{"cut off, where all went on", Case{WentOn: 99, CutOff: 10}, .05},
+	} {
+		if got := test.of.Expected(); math.Abs(got-test.want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
+func TestChances(t *testing.T) {
+	past := func(instants, wrong float64, strength float64) *Table {
+		var table Table
+		table.Judged("goroutines", instants)
+		for range int(wrong) {
+			table.Call("goroutines", strength, FellBack, 1)
+		}
+		return &table
+	}
+	calls := func(strengths ...float64) (all []Candidate) {
+		for _, s := range strengths {
+			all = append(all, Candidate{Resource: "goroutines", Strength: s})
+		}
+		return all
+	}
+	for _, test := range []struct {
+		name       string
+		past       *Table
+		candidates []Candidate
+		want       []float64
+	}{
+		{"none", &Table{}, nil, []float64{}},
+		// A thousand groups, and one in a thousand has it by the prior: one false call is expected.
+		{"no past", &Table{}, calls(1000), []float64{0}},
+		{"no past, ten calls", &Table{}, calls(1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000),
+			[]float64{.9, .9, .9, .9, .9, .9, .9, .9, .9, .9}},
+		// 18 instants of each group are 1,500 units beside the 250 of the prior.
+		{"a past without false calls", past(18000, 0, 0), calls(1000), []float64{.857}},
+		{"a past with false calls as strong", past(18000, 12, 3000), calls(1000, 1000), []float64{.071, .071}},
+		{"a past with weaker false calls", past(18000, 240, 10), calls(1000, 1000, 10), []float64{.929, .929, 0}},
+		// The stronger one is never less likely.
+		{"many weak ones", past(18000, 0, 0), calls(3000, 100, 100, 100, 100, 100, 100), []float64{.977, .977, .977, .977, .977, .977, .977}},
+		{"its own came to nothing", past(18000, 0, 0), []Candidate{{"goroutines", 1000, 1}, {"goroutines", 1000, 0}, {"goroutines", 1000, 8}},
+			[]float64{.571, .857, .171}},
+		{"its own came to nothing, and there is no other", past(18000, 0, 0), []Candidate{{"goroutines", 1000, 1}}, []float64{.571}},
+	} {
+		chances := test.past.Chances(test.candidates, map[string]int{"goroutines": 1000}, oneOver)
+		got := make([]float64, len(chances))
+		for i, c := range chances {
+			got[i] = c.Mean
+			if !(c.Low <= c.Mean && c.Mean <= c.High) {
+				t.Errorf("%s: %+v", test.name, c)
+			}
+		}
+		if diff := cmp.Diff(test.want, got, near); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// What one resource does falsely speaks against that resource most.
+func TestChancesByResource(t *testing.T) {
+	var table Table
+	table.Judged("goroutines", 9000)
+	table.Judged("rss_bytes", 9000)
+	for range 12 {
+		table.Call("rss_bytes", 3000, Leveled, 1)
+	}
+	chances := table.Chances([]Candidate{{"goroutines", 1000, 0}, {"rss_bytes", 1000, 0}, {"goroutines", 1000, 0}, {"rss_bytes", 1000, 0}},
+		map[string]int{"goroutines": 500, "rss_bytes": 500}, oneOver)
+	if !(chances[0].Mean > chances[1].Mean+.2) || chances[0] != chances[2] || chances[1] != chances[3] {
+		t.Errorf("%+v", chances)
+	}
+}
+
+func TestCut(t *testing.T) {
+	for _, test := range []struct {
+		chances []float64
+		share   float64
+		want    int
+	}{
+		{nil, .05, 0},
+		{[]float64{.95}, .05, 1},
+		{[]float64{.94}, .05, 0},
+		{[]float64{.99, .97, .92, .9, .5}, .05, 3},
+		{[]float64{.99, .97, .92, .9, .5}, .2, 5},
+	} {
+		if got := Cut(test.chances, test.share+1e-9); got != test.want {
+			t.Errorf("%v at %v: %d, want %d", test.chances, test.share, got, test.want)
+		}
+	}
+}

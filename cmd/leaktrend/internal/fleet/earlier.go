@@ -1,0 +1,200 @@
+package fleet
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/backtest"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
+)
+
+const (
+	// lookBackStep is the step at which earlier times are read: scores are the same within a quarter.
+	lookBackStep = 20 * time.Minute
+	// maxAsked bounds the processes whose earlier times are read: those with the strongest growth.
+	maxAsked = 1000
+)
+
+// claim is growth of one resource of a process that is called now, or would have been.
+type claim struct {
+	growth backtest.Growth
+	eValue float64
+}
+
+// claims are those of a process, by resource.
+type claims map[string]claim
+
+func (c claims) highest() (e float64) {
+	for _, one := range c {
+		e = max(e, one.eValue)
+	}
+	return e
+}
+
+// claimsOf returns the strongest claims of the lives of a process, nil if there are none: nothing of which an earlier
+// time could tell more.
+func claimsOf(lives []life, c *calibration.Table) (all claims) {
+	keep := func(resource string, g backtest.Growth, e float64) {
+		if all == nil {
+			all = claims{}
+		}
+		if before, ok := all[resource]; !ok || e >= before.eValue {
+			all[resource] = claim{g, e}
+		}
+	}
+	for i := range lives {
+		l := &lives[i]
+		for k := range l.past {
+			keep(l.past[k].resource, l.past[k].growth, c.EValue(l.past[k].strength, l.past[k].age))
+		}
+		for k := range l.statuses {
+			if s := &l.statuses[k]; s.Trend && s.Evidence != nil {
+				keep(s.Resource.Name, growthOf(s), l.eValueOf(c, s))
+			}
+		}
+	}
+	return all
+}
+
+func growthOf(s *detector.Status) backtest.Growth {
+	return backtest.Growth{Baseline: s.Baseline, Rise: s.Evidence.Rise, Grew: s.Grew}
+}
+
+// question is what an earlier time is asked of a process.
+type question struct {
+	source *source
+	part
+	inner   string
+	order   string // of its labels
+	metrics []role
+	claims  claims
+}
+
+// questions are those of a scan. They may be asked from several goroutines.
+type questions struct {
+	mu  sync.Mutex
+	all []question
+}
+
+// ask notes the questions about a process of a batch, if there are claims.
+func (q *questions) ask(b *batch, p *process, found claims) {
+	if found == nil {
+		return
+	}
+	one := question{source: b.source, part: part{b.outer, b.within}, inner: p.labels[b.source.inner], order: orderOf(p.labels), claims: found}
+	for _, r := range b.roles {
+		_, asked := found[r.Resource]
+		if r.judged() && asked || r.Start || r.cpu || r.up {
+			one.metrics = append(one.metrics, r)
+		}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.all = append(q.all, one); len(q.all) >= 2*maxAsked {
+		q.drop()
+	}
+}
+
+// drop leaves those about the strongest growth.
+func (q *questions) drop() {
+	slices.SortFunc(q.all, func(a, b question) int {
+		return cmp.Or(cmp.Compare(b.claims.highest(), a.claims.highest()), cmp.Compare(a.order, b.order))
+	})
+	q.all = q.all[:min(len(q.all), maxAsked)]
+}
+
+// batches returns what is to be read for the questions, at the instants of a grid.
+func (q *questions) batches(g prom.Grid) (all []*batch) {
+	q.drop()
+	type key struct {
+		source *source
+		part   part
+	}
+	byKey := map[key]*batch{}
+	var order []key
+	for i := range q.all {
+		one := &q.all[i]
+		k := key{one.source, one.part}
+		b := byKey[k]
+		if b == nil {
+			b = &batch{source: one.source, outer: one.outer, within: one.within, by: map[string][]selector{}, earlier: &g, asked: map[string]claims{}}
+			byKey[k] = b
+			order = append(order, k)
+		}
+		b.asked[one.order] = one.claims
+		if !slices.Contains(b.inner, one.inner) {
+			b.inner = append(b.inner, one.inner)
+		}
+		for _, r := range one.metrics {
+			if b.by[r.Name] == nil {
+				b.roles = append(b.roles, r)
+				b.by[r.Name] = one.source.selectors
+			}
+		}
+	}
+	for _, k := range order {
+		b := byKey[k]
+		size := min(max(pointsAtOnce/(len(b.roles)*g.N), 1), maxTargets)
+		for inner := range slices.Chunk(b.inner, size) {
+			some := *b
+			some.inner = inner
+			all = append(all, &some)
+		}
+	}
+	return all
+}
+
+// recollection is growth that came to nothing, by workload and resource. It has no lock of its own.
+type recollection struct {
+	calibration *calibration.Table
+	groupBy     []string
+	falls       map[string]map[string][]fall
+	earliest    time.Time // that was looked back to; zero = none
+}
+
+// recall keeps what an earlier time tells of a process: growth that came to nothing, and times at which it was as high as
+// now and came down again.
+func (m *recollection) recall(p *process, g prom.Grid, before []life, asked claims) {
+	for i := range before {
+		l := &before[i]
+		if m.earliest.IsZero() || l.first.Before(m.earliest) {
+			m.earliest = l.first
+		}
+		_, group := groupOf(m.groupBy, p, cmp.Or(versionOf(p.labels), l.version))
+		for k := range p.readings {
+			r := &p.readings[k]
+			if falls := fallsOf(l, r.resource, m.calibration); len(falls) > 0 {
+				m.remember(group, r.resource, falls)
+				continue
+			}
+			claim, ok := asked[r.resource]
+			if !ok {
+				continue
+			}
+			first, last := int(l.first.Sub(g.Start)/g.Step), int(l.last.Sub(g.Start)/g.Step)
+			var falls []fall
+			for _, at := range backtest.Before(r.values[first:last+1], g.Step, claim.growth) {
+				falls = append(falls, fall{g.At(first + at), claim.eValue})
+			}
+			m.remember(group, r.resource, falls)
+		}
+	}
+}
+
+// remember keeps growth of a process that came to nothing, of any version of its workload.
+func (m *recollection) remember(group []Label, resource string, falls []fall) {
+	if len(falls) == 0 {
+		return
+	}
+	name := workloadName(group)
+	if m.falls[name] == nil {
+		m.falls[name] = map[string][]fall{}
+	}
+	if all := m.falls[name][resource]; len(all) < maxFalls {
+		m.falls[name][resource] = append(all, falls...)
+	}
+}

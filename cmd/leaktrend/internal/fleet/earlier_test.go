@@ -1,0 +1,154 @@
+package fleet
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/common/model"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/scores"
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
+)
+
+const threeWeeks = 21 * 24 * time.Hour
+
+// back adds what a series was in the three weeks before the week, by the days before its begin.
+func (m *memory) back(labels string, level func(days float64) float64) {
+	one := prom.Series{Labels: model.Metric{}}
+	for _, pair := range strings.Split(labels, ",") {
+		name, value, _ := strings.Cut(pair, "=")
+		one.Labels[model.LabelName(name)] = model.LabelValue(value)
+	}
+	n := int(threeWeeks / lookBackStep)
+	for i := range n {
+		one.Values = append(one.Values, level(float64(n-1-i)*lookBackStep.Hours()/24)+float64(i*7919%5))
+	}
+	m.before = append(m.before, one)
+}
+
+// Of two that grow alike the one that came down again each week is no leak, as far as the server knows of it; and growth
+// that each deploy took back tells nothing.
+func TestLookBack(t *testing.T) {
+	grows := growing(100, 20, 0)
+	weekly := func(days float64) float64 { return 100 + 20*(6.9-float64(int(days*100)%690)/100) }
+	m := &memory{}
+	for i := range 40 {
+		m.add(fmt.Sprintf("__name__=go_goroutines,job=well%d,instance=a", i), constant(100))
+	}
+	for _, job := range []string{"weekly", "leaks", "deployed", "young"} {
+		m.add("__name__=go_goroutines,job="+job+",instance=a", grows)
+	}
+	m.add("__name__=process_start_time_seconds,job=deployed,instance=a", constant(1e9))
+	m.back("__name__=go_goroutines,job=weekly,instance=a", weekly)
+	m.back("__name__=go_goroutines,job=leaks,instance=a", func(float64) float64 { return 100 })
+	m.back("__name__=go_goroutines,job=deployed,instance=a", weekly)
+	m.back("__name__=process_start_time_seconds,job=deployed,instance=a", func(days float64) float64 { return 1e9 - 1e5*float64(int(days*100)/690+1) })
+	m.back("__name__=go_goroutines,job=well0,instance=a", weekly)
+	for _, history := range []time.Duration{0, threeWeeks + 7*24*time.Hour} {
+		m.queries = nil
+		r, err := scanOf(t, m, func(o *Options) {
+			o.History, o.Calibration = history, calibration.Default()
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		chance := map[string]float64{}
+		for _, f := range append(r.Findings, r.Suspects...) {
+			chance[f.Group[0].Value] = f.Chance.Mean
+		}
+		for _, job := range []string{"leaks", "deployed", "young"} {
+			if chance[job] < .5 {
+				t.Errorf("history %v: chance of %s %.2f", history, job, chance[job])
+			}
+		}
+		if history == 0 {
+			if chance["weekly"] != chance["leaks"] || r.Back != 0 {
+				t.Errorf("without history: %v, back %v", chance, r.Back)
+			}
+			continue
+		}
+		if !(chance["weekly"] < chance["leaks"]-.2) {
+			t.Errorf("what fell back each week is as likely a leak: %v", chance)
+		}
+		if diff := cmp.Diff(threeWeeks, r.Back, cmp.Comparer(func(a, b time.Duration) bool { return (a - b).Abs() <= lookBackStep })); diff != "" {
+			t.Errorf("looked back (-want +got):\n%s", diff)
+		}
+		for _, q := range m.queries {
+			if strings.Contains(q, "[19m59s999ms]") && strings.Contains(q, "well") {
+				t.Errorf("what does not grow is asked about: %s", q)
+			}
+		}
+	}
+}
+
+// A part of the past that cannot be read is no part of the fleet that is missing.
+func TestLookBackFails(t *testing.T) {
+	m := &memory{}
+	m.add("__name__=go_goroutines,job=a,instance=a", growing(100, 20, 0))
+	m.fail = func(query string) error {
+		if strings.Contains(query, "[19m59s999ms]") {
+			return prom.ErrTooLarge
+		}
+		return nil
+	}
+	r, err := scanOf(t, m, func(o *Options) { o.History = threeWeeks })
+	if err != nil || len(r.Missing) > 0 || len(r.Findings)+len(r.Suspects) != 1 {
+		t.Errorf("%+v: %v", r, err)
+	}
+}
+
+// Scans of the same hour find the same, with the same chances, whatever stands at the border of being found.
+func TestScansOfOneHourAgree(t *testing.T) {
+	var pool []judgedSeries
+	for i, family := range scores.Families(true) {
+		pool = append(pool, judgedOf(77, family, 2, i))
+	}
+	const week = 7 * 24 * time.Hour
+	minutes := []time.Duration{0, 5, 30, 55}
+	var found []map[string]float64
+	for _, minute := range minutes {
+		c := newCollector(&Options{GroupBy: []string{"job"}, Calibration: calibration.Default()})
+		for _, s := range pool {
+			all, g := seriesOf(s.recording, nil, s.end.Truncate(time.Hour).Add(minute*time.Minute))
+			all.labels["job"] = s.family
+			p, grid := all.from(g, week+minute*time.Minute)
+			c.add(p, p.judge(grid, calibration.Judgment()))
+		}
+		r := c.report(.05, 0, time.Time{})
+		now := map[string]float64{"findings": float64(len(r.Findings))}
+		for _, f := range append(r.Findings, r.Suspects...) {
+			now[f.Group[0].Value] = f.Chance.Mean
+		}
+		found = append(found, now)
+	}
+	if len(found[0]) < 5 {
+		t.Fatalf("only %v", found[0])
+	}
+	for i, now := range found {
+		if diff := cmp.Diff(found[0], now, cmpopts.EquateApprox(0, .005)); diff != "" {
+			t.Errorf("%d minutes past the hour (-the hour +got):\n%s", minutes[i], diff)
+		}
+	}
+}
+
+// What a steady leak is worth rises with its age, without a jump at any length of history.
+func TestAgeOfSteadyLeak(t *testing.T) {
+	c := calibration.Default()
+	p := &process{readings: []reading{{resource: "goroutines", metric: "go_goroutines", values: growing(100, 60, 0)}}}
+	before := 0.
+	for hours := 24; hours < 7*24; hours += 4 {
+		g := week
+		g.N = 12*hours + 1
+		lives := p.judge(g, calibration.Judgment())
+		e := lives[0].eValueOf(c, &lives[0].statuses[0])
+		if before > 0 && (e < .9*before || e > 3*before) {
+			t.Errorf("after %dh it is worth %.3g, %.3g four hours before", hours, e, before)
+		}
+		before = e
+	}
+}

@@ -1,0 +1,173 @@
+package fleet
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/backtest"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
+)
+
+// maxFalls bounds the false calls of one resource of a workload that are kept one by one.
+const maxFalls = 1000
+
+// past is what a scan would have called of one resource of a group, by instant of the grid.
+type past struct {
+	judged map[int]int // replicas
+	calls  map[int]*pastOfGroup
+}
+
+// pastOfGroup is what would have been called at one instant: the e-values of the replicas, by outcome.
+type pastOfGroup struct {
+	time    time.Time
+	growing int
+	sum     [backtest.CutOff + 1]float64
+	weight  float64 // of the false ones, times their e-values
+}
+
+// fall is growth of a replica that came to nothing.
+type fall struct {
+	ended  time.Time
+	eValue float64 // the highest at any instant
+}
+
+// add takes the past of one resource of one life.
+func (t *past) add(l *life, resource string, c *calibration.Table) {
+	if t.judged == nil {
+		t.judged, t.calls = map[int]int{}, map[int]*pastOfGroup{}
+	}
+	for _, i := range l.instants {
+		t.judged[i]++
+	}
+	for i := range l.past {
+		one := &l.past[i]
+		if one.resource != resource {
+			continue
+		}
+		g := t.calls[one.at]
+		if g == nil {
+			g = &pastOfGroup{time: one.time}
+			t.calls[one.at] = g
+		}
+		e := c.EValue(one.strength, one.age)
+		g.growing++
+		g.sum[one.outcome] += e
+		g.weight += e * one.weight
+	}
+}
+
+// fallsOf returns the growth of one resource of a life that came to nothing, each once.
+func fallsOf(l *life, resource string, c *calibration.Table) (all []fall) {
+	for i := range l.past {
+		one := &l.past[i]
+		if one.resource != resource || !one.outcome.False() {
+			continue
+		}
+		e := c.EValue(one.strength, one.age)
+		if n := len(all); n > 0 && one.time.Before(all[n-1].ended) {
+			all[n-1].eValue, all[n-1].ended = max(all[n-1].eValue, e), later(all[n-1].ended, one.ended)
+		} else {
+			all = append(all, fall{one.ended, e})
+		}
+	}
+	return all
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// own returns how often growth had come to nothing by an instant that was strong, or at least a tenth as strong as e.
+func own(falls []fall, e float64, by time.Time) (n int) {
+	const strong = 30
+	for _, f := range falls {
+		if f.eValue >= min(e/10, strong) && !f.ended.After(by) {
+			n++
+		}
+	}
+	return n
+}
+
+// into adds the past of one resource of a group to that of the fleet. falls are those of its workload.
+func (t *past) into(table *backtest.Table, resource string, falls []fall) {
+	for i, replicas := range t.judged {
+		c := t.calls[i]
+		if c == nil {
+			continue
+		}
+		sum, wrong, best := 0., 0., backtest.Open
+		for o, e := range c.sum {
+			sum += e
+			if backtest.Outcome(o).False() {
+				wrong += e
+			}
+			if e > c.sum[best] {
+				best = backtest.Outcome(o)
+			}
+		}
+		if e := sum / float64(replicas); 2*own(falls, e, c.time) < c.growing {
+			weight := 1.
+			if wrong > 0 && 2*wrong >= sum {
+				best, weight = backtest.FellBack, c.weight/sum
+			}
+			table.Call(resource, e, best, weight)
+		}
+	}
+	table.Judged(resource, float64(len(t.judged)))
+}
+
+// chances fills in how likely each candidate is a leak, by the past of the fleet and of its workload. lengths are those
+// of the histories of all groups.
+func chances(candidates []Finding, table *backtest.Table, m *recollection, hypotheses map[string]int, lengths []time.Duration) {
+	if len(candidates) == 0 || len(lengths) == 0 {
+		return
+	}
+	slices.Sort(lengths)
+	usual := lengths[len(lengths)/2]
+	prior := func(e float64) float64 { return m.calibration.PriorChance(e, usual) }
+	all := make([]backtest.Candidate, len(candidates))
+	for i := range candidates {
+		f := &candidates[i]
+		before := own(m.falls[workloadName(f.Group)][f.Resource.Name], f.EValue, f.Worst.Last)
+		all[i] = backtest.Candidate{Resource: f.Resource.Name, Strength: f.EValue, Own: float64(before) / float64(f.Growing)}
+	}
+	for i, chance := range table.Chances(all, hypotheses, prior) {
+		candidates[i].Chance = chance
+	}
+}
+
+// chancesOverLives does so for what is found over lives, of which tried were judged: an e-value over lives is about one
+// over the chance that a healthy service has it.
+func chancesOverLives(over []Finding, tried int) {
+	all := make([]backtest.Candidate, len(over))
+	for i := range over {
+		all[i] = backtest.Candidate{Resource: over[i].Resource.Name, Strength: over[i].EValue}
+	}
+	none := backtest.Table{}
+	for i, chance := range none.Chances(all, map[string]int{"": tried}, func(e float64) float64 { return min(1/e, 1) }) {
+		over[i].Chance = chance
+	}
+}
+
+// cut orders the candidates by their chance, the likeliest first, fills in the shares of false ones that are expected,
+// and returns how many are findings.
+func cut(candidates []Finding, fdr float64, top int) (n int) {
+	slices.SortStableFunc(candidates, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(b.Chance.Mean, a.Chance.Mean), cmp.Compare(b.EValue, a.EValue))
+	})
+	chances := make([]float64, len(candidates))
+	lacking := 0.
+	for i := range candidates {
+		chances[i] = candidates[i].Chance.Mean
+		lacking += 1 - chances[i]
+		candidates[i].Q = lacking / float64(i+1)
+	}
+	if top > 0 {
+		return min(top, len(candidates))
+	}
+	return backtest.Cut(chances, fdr)
+}
