@@ -33,7 +33,7 @@ type Step struct {
 	Reference string `json:"reference,omitempty"`
 	Container string `json:"container,omitempty"` // type of the map, slice, channel or the like that this leads through
 	Entries   int64  `json:"entries,omitempty"`   // of the container, as it was read
-	Repeated  int    `json:"repeated,omitempty"`  // how many alike follow each other, as in a linked list; absent for one
+	Repeated  int    `json:"repeated,omitempty"`  // how many alike follow each other at least, as in a linked list; absent for one
 	// Share of the objects that were looked at, to which the way leads up to here, 0 to 1.
 	Share float64 `json:"share"`
 	Bytes float64 `json:"bytes,omitempty"` // live memory of the line that hangs below the step, by its share

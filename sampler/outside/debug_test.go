@@ -67,7 +67,6 @@ func named(abbrev, info, text []byte) (h Holder, err error) {
 	_, _ = offsetsOf(d)
 	of := d.variable("main.v")
 	n := &names{target: &target{reader: nothing{}}, debug: d, debugRead: true, unnamed: unnamed{target: &target{reader: nothing{}}}}
-	n.described.read = true // there is nothing
 	step := new(Step)
 	_ = (&follower{names: n, step: step}).follow(of, 0x1000, 0x1008)
 	_, _, _ = d.runtimeType(8, 8), d.isDirect(of), d.elementOf(of)

@@ -24,28 +24,56 @@ const (
 
 // described are the types that the runtime describes, as what is in memory refers to them.
 type described struct {
-	read       bool
-	first, end uint64 // between which the descriptions are; 0 where that is not known
-	known      map[uint64]dwarf.Offset
+	known map[uint64]dwarf.Offset
 }
 
 // typeAt returns the type that the runtime describes at an address; 0 where it does not, or that is not known.
 func (d *described) typeAt(n *names, at uint64) dwarf.Offset {
-	if !d.read {
-		d.read, d.known = true, make(map[uint64]dwarf.Offset)
-		n.readDebugInfo()
-		found := n.table.image.symbols("runtime.types", "runtime.etypes")
-		d.first, d.end = found["runtime.types"], found["runtime.etypes"]
-	}
-	if at <= d.first || at >= d.end || d.end-d.first > maxDescriptions {
+	first, end := n.module.types, n.module.typesEnd
+	if at <= first || at >= end || end-first > maxDescriptions {
 		return 0
+	}
+	if d.known == nil {
+		d.known = make(map[uint64]dwarf.Offset)
+		n.readDebugInfo()
 	}
 	of, ok := d.known[at]
 	if !ok {
-		of = n.debug.runtimeType(at-d.first, n.word(at))
+		of = n.debug.runtimeType(at-first, n.word(at))
 		d.known[at] = of
 	}
 	return of
+}
+
+// Of a description: how the type is aligned, and what it is.
+const (
+	alignAt     = 21
+	kindAt      = 23
+	kindMask    = 1<<5 - 1
+	lastKind    = 26 // unsafe.Pointer
+	pointerKind = 22
+)
+
+// describedType returns the name and the size of a type that the runtime describes at an address, whether debuggers know it or
+// not; "" where it is none. A pointer is named as what it points to, with a size of 0.
+func describedType(t *target, at uint64) (name string, size uint64) {
+	var head [typeHead]byte
+	if at%8 != 0 || at < t.module.types || at >= t.module.typesEnd || !t.table.image.read(at, head[:]) {
+		return "", 0
+	}
+	size = binary.LittleEndian.Uint64(head[:])
+	kind, align := head[kindAt]&kindMask, head[alignAt]
+	if kind == 0 || kind > lastKind || align == 0 || align > 8 || align&(align-1) != 0 || size%uint64(align) != 0 {
+		return "", 0
+	}
+	name = typeName(t, at)
+	if redact.Printable(name) != name {
+		return "", 0
+	}
+	if kind == pointerKind {
+		return strings.TrimPrefix(name, "*"), 0
+	}
+	return name, size
 }
 
 // runtimeType returns the type that the runtime describes at an offset, with its size; 0 where that is not there. What

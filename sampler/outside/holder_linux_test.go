@@ -179,7 +179,7 @@ func holderOf(t *testing.T, o *Process, function string) *Holder {
 	t.Helper()
 	h, err := o.Holder(t.Context(), func(stack []Frame) bool {
 		for _, f := range stack {
-			if strings.HasPrefix(f.Function, "main.") {
+			if f.Function == function || strings.HasPrefix(f.Function, "main.") {
 				return f.Function == function
 			}
 		}

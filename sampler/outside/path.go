@@ -18,7 +18,7 @@ type Step struct {
 	Reference string // what of it leads on, as in ".byID[…].next"; "" for the last one, and where unknown
 	Container string // type of the map, slice, channel or the like that it leads through last; "" for none
 	Entries   int64  // of the container; -1 for none, and where unknown
-	Times     int    // how many alike follow each other here, as in a linked list: 1 or more
+	Times     int    // how many alike follow each other here, as in a linked list, in the longest of the ways: 1 or more
 	Share     float64
 	Parts     bool // where the ways of most objects part: what grows is what this step refers to
 }
@@ -106,6 +106,7 @@ func (s tracer) path(ctx context.Context, objects []*node) []Step {
 		for j := range paths {
 			if sharedSteps(p.steps, paths[j].steps) > i {
 				by++
+				p.steps[i].Times = max(p.steps[i].Times, paths[j].steps[i].Times)
 			}
 		}
 		p.steps[i].Share = float64(by) / float64(len(s.objects))

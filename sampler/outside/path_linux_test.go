@@ -24,6 +24,7 @@ var paths = map[string]string{
 	"main.intoNested":    "main.global main.state .inner.values[…] []interface {} 500 <\nmain.item 1024",
 	"main.intoPointer":   "main.parent main.state .all[…] []*main.item 500 <\nmain.item 1024",
 	"main.intoArray":     "main.pages [4][]*main.item […][…] []*main.item 250 <\nmain.item 1024",
+	"main.intoList":      "main.first *main.item\nmain.item 1024 .next several <\nmain.item 1024",
 	"main.intoTimers":    "<\ntimer 112\nmain.intoTimers.func1 main.go 16\nmain.item 1024",
 	"main.intoPool":      "main.pool sync.Pool […] sync.Pool <\nmain.item 1024",
 }
@@ -67,7 +68,12 @@ func TestPaths(t *testing.T) {
 
 func pathTo(t *testing.T, o *Process, function string) string {
 	t.Helper()
-	h := holderOf(t, o, function)
+	return stepsOf(t, function, holderOf(t, o, function))
+}
+
+// stepsOf writes the path to what a function has allocated, a step a line.
+func stepsOf(t *testing.T, function string, h *Holder) string {
+	t.Helper()
 	if h == nil {
 		return "nothing"
 	}
@@ -94,7 +100,7 @@ func pathTo(t *testing.T, o *Process, function string) string {
 			add(fmt.Sprint(s.Entries))
 		}
 		if s.Times > 1 {
-			add(fmt.Sprintf("x%d", s.Times))
+			add("several")
 		}
 		if s.Parts {
 			add("<")
@@ -105,4 +111,58 @@ func pathTo(t *testing.T, o *Process, function string) string {
 		lines = append(lines, strings.Join(words, " "))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// libraryWays are how testdata/libraries keeps memory alive, by functions on the stack that allocates: what is named, and the
+// way.
+var libraryWays = map[string]string{
+	"main.intoHandles": "runtime/cgo.handles sync.Map\nruntime/cgo.handles sync.Map […] sync.Map <\nmain.item 1024",
+	"main.intoContexts": "main.base context.Context\nmain.base context.Context\n" +
+		"context.cancelCtx 80 .children[…] map[context.canceler]struct {} 500 <\ncontext.cancelCtx 80 .Context\ncontext.valueCtx 48 .val\nmain.item 1024",
+	"bufio.NewReaderSize net/http.(*Transport).dialConn": "goroutine net/http.(*persistConn).readLoop\n<\n4096",
+}
+
+// What libraries keep for a service is named as well: contexts that are never canceled, idle connections. With
+// LEAKTREND_OUTSIDE by each of its toolchains, and by cgo with its handles.
+func TestHoldersOfLibraries(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("builds another program")
+	}
+	needsRow(t)
+	builds := [][]string{{"testdata/libraries"}}
+	for _, toolchain := range strings.Fields(os.Getenv(evaluationVar)) {
+		builds = append(builds, []string{"testdata/libraries", "cgo", "GOTOOLCHAIN=" + toolchain})
+	}
+	for _, options := range builds {
+		process := startHolders(t, options)
+		want, got := maps.Clone(libraryWays), make(map[string]string)
+		if !slices.Contains(options, "cgo") {
+			delete(want, "main.intoHandles")
+		}
+		for functions := range want {
+			h, err := process.Holder(t.Context(), func(stack []Frame) bool {
+				for function := range strings.FieldsSeq(functions) {
+					if !slices.ContainsFunc(stack, func(f Frame) bool { return f.Function == function }) {
+						return false
+					}
+				}
+				return true
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[functions] = heldAs(h)
+			if h != nil && h.Variable == "" {
+				i := slices.IndexFunc(h.Frames, func(f Frame) bool { return strings.HasSuffix(f.Function, "Loop") })
+				if i < 0 {
+					t.Fatalf("%s: held by %+v", functions, h.Frames)
+				}
+				got[functions] += " " + h.Frames[i].Function
+			}
+			got[functions] += "\n" + stepsOf(t, functions, h)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", options, d)
+		}
+	}
 }

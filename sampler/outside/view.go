@@ -69,14 +69,21 @@ func (s tracer) look(v view, n *node) view {
 		return v
 	}
 	kind := s.names.described.typeAt(s.names, first)
-	of, ok := s.names.debug.sizeOf(kind)
-	if kind == 0 || !ok {
+	name, of := s.names.debug.nameOf(kind), uint64(0)
+	if kind != 0 {
+		of, _ = s.names.debug.sizeOf(kind)
+	} else {
+		name, of = describedType(s.target, first)
+	}
+	if of == 0 {
 		return v
 	}
-	name := s.names.debug.nameOf(kind)
 	next := view{kind: kind, start: base + 8, array: true, inside: v.inside && isInside(name), entered: v.entered, element: v.element}
-	if of <= (size-8)/2 {
+	switch {
+	case of <= (size-8)/2:
 		next.label = "[]" + name
+	case kind == 0:
+		next.label = name
 	}
 	return next
 }
@@ -150,14 +157,18 @@ func (t *follower) unknown() view {
 
 // guess follows a reference from what is not known: an interface tells its type beside it.
 func (t *follower) guess(place uint64) view {
-	if kind := t.described.typeAt(t.names, t.word(place-8)); kind != 0 {
-		return t.value(kind, place)
-	}
-	return t.unknown()
+	return t.valueOf(t.word(place-8), place)
 }
 
-// value follows the second word of an interface, which holds a type.
-func (t *follower) value(kind dwarf.Offset, place uint64) view {
+// valueOf follows the second word of an interface, where the first one is the address of the description of a type.
+func (t *follower) valueOf(description, place uint64) view {
+	kind := t.described.typeAt(t.names, description)
+	if kind == 0 {
+		if name, _ := describedType(t.names.target, description); name != "" && !(t.quiet && isInside(name)) {
+			return view{label: name, entered: t.entered}
+		}
+		return t.unknown()
+	}
 	t.quiet = false
 	if t.debug.isDirect(kind) {
 		return t.follow(kind, place, place)
@@ -256,8 +267,8 @@ func (t *follower) inInterface(name string, at, place uint64) view {
 	if name == "runtime.iface" && kind != 0 {
 		kind = t.word(kind + 8) // of the table of its methods
 	}
-	if known := t.described.typeAt(t.names, kind); known != 0 && place == at+8 {
-		return t.value(known, place)
+	if place != at+8 {
+		return t.unknown()
 	}
-	return t.unknown()
+	return t.valueOf(kind, place)
 }
