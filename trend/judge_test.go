@@ -239,11 +239,11 @@ func TestJudge(t *testing.T) {
 			})},
 		// The load rises by 2.8 or 3.2 a minimum, with the same swing as the series: 7.2 or 6.8 of its 10 a minimum
 		// remain.
-		{"most of the pace is its own", 0, swinging, 480 * time.Second, nil, filled(0, plus(steps(8, 2.8), swing)...),
+		{"most of the rate is its own", 0, swinging, 480 * time.Second, nil, filled(0, plus(steps(8, 2.8), swing)...),
 			with(measured(Sustained, true, swung), func(c *Growth) { c.Load, c.Kept, c.Base, c.Rise, c.Growth = true, .72, 101, 58, .29 })},
-		{"less of the pace is its own", 0, swinging, 97 * time.Second, nil, filled(0, plus(steps(8, 3.2), swing)...),
+		{"less of the rate is its own", 0, swinging, 97 * time.Second, nil, filled(0, plus(steps(8, 3.2), swing)...),
 			with(measured(TooRecent, true, swung), func(c *Growth) { c.Load, c.Kept, c.Base, c.Rise, c.Growth = true, .68, 101, 58, .29 })},
-		{"less of the pace is its own, patiently", 0, swinging, 96 * time.Second, nil, filled(0, plus(steps(8, 3.2), swing)...),
+		{"less of the rate is its own, patiently", 0, swinging, 96 * time.Second, nil, filled(0, plus(steps(8, 3.2), swing)...),
 			with(measured(Sustained, true, swung), func(c *Growth) { c.Load, c.Kept, c.Base, c.Rise, c.Growth = true, .68, 101, 58, .29 })},
 		// Eight times the required duration, and five times that.
 		{"long climb with its load", 3, concat([]float64{gap, 500, 500, 500}, ramp), 120 * time.Minute, nil,
@@ -356,7 +356,7 @@ func TestJudgeByItsPast(t *testing.T) {
 		{"straight", minutes(5, 5, 5, 5), 1},
 		{"stands still", minutes(5, 5, 5, 0), 0},
 		{"falls, but for the last quarter's sake no further than counts", minutes(30, 5, 5, -5), minRate},
-		{"gathers pace, up to what counts", minutes(1, 1, 1, 10), maxRate},
+		{"gathers rate, up to what counts", minutes(1, 1, 1, 10), maxRate},
 	} {
 		l := filled(0, test.values...)
 		r := &l.rings[1]
@@ -366,7 +366,7 @@ func TestJudgeByItsPast(t *testing.T) {
 		}
 		fit, _ := Regress(x, y)
 		if got := l.recentRate(1, len(x), fit.Slope); math.Abs(got-test.want) > 1e-9 {
-			t.Errorf("%s: pace %v, want %v", test.name, got, test.want)
+			t.Errorf("%s: rate %v, want %v", test.name, got, test.want)
 		}
 	}
 	for _, test := range []struct {

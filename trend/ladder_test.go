@@ -408,7 +408,7 @@ func FuzzLadder(f *testing.F) {
 			}
 		}
 		if slope, _ := l.Rate(); !finite(slope) {
-			t.Errorf("pace is %g", slope)
+			t.Errorf("rate is %g", slope)
 		}
 	})
 }

@@ -81,5 +81,5 @@ func alertsOf(c detector.Config) string {
 	if c.AlertCooldown == 0 {
 		return to
 	}
-	return to + ", those of one resource and kind at most every " + sampler.ShortDuration(c.AlertCooldown)
+	return to + ", those of one resource and kind at most every " + sampler.FormatDuration(c.AlertCooldown)
 }

@@ -58,6 +58,12 @@ resource_monitoring:
 			"leaktrend: faults.yaml:2: fd_threshold: -1 is negative\n" +
 				"faults.yaml:3: check_intervall: unknown key; did you mean check_interval?\n"}},
 		{"disabled", "", []string{"off.yaml"}, outcome{exitRan, "off.yaml: valid\n  off         all of it: enabled is false\n", ""}},
+		{"cooldown of a year", "resource_monitoring:\n  alert_cooldown: 1y\n", []string{"-"}, outcome{exitRan, "standard input: valid\n" +
+			"  checks      every 30s\n" +
+			"  limits      80 % of what the process can have (goroutines, open_fds, heap_inuse_bytes and what has no threshold)\n" +
+			physical +
+			"  alerts      log, those of one resource and kind at most every 365d\n" +
+			"  off         webhook (alert_webhook_url), captures (stack_trace_on_leak)\n", ""}},
 		{"no section", "", []string{"none.yaml"}, outcome{exitRan, "warning: none.yaml:1: resource_monitoring: the section is missing: the defaults hold\n" +
 			"none.yaml: valid\n" +
 			"  checks      every 30s\n" +

@@ -19,7 +19,7 @@ import (
 type pod struct {
 	name, version string
 	from, to      float64
-	pace          float64 // descriptors an hour
+	rate          float64 // descriptors an hour
 }
 
 // server answers range queries on pods as a Prometheus does.
@@ -39,7 +39,7 @@ func server(t *testing.T, pods []pod) (url string, queries *[]string) {
 		for _, p := range pods {
 			began := now - 3600*p.from
 			for metric, value := range map[string]func(hours float64) float64{
-				"process_open_fds":           func(hours float64) float64 { return 50 + p.pace*hours },
+				"process_open_fds":           func(hours float64) float64 { return 50 + p.rate*hours },
 				"process_start_time_seconds": func(float64) float64 { return began },
 				"process_max_fds":            func(float64) float64 { return 1024 },
 			} {
@@ -82,7 +82,7 @@ func TestRead(t *testing.T) {
 	type known struct {
 		Version string
 		Hours   float64
-		Pace    float64 // descriptors an hour
+		Rate    float64 // descriptors an hour
 	}
 	var got []known
 	for i := range r.Lives {
@@ -91,7 +91,7 @@ func TestRead(t *testing.T) {
 		hours := l.End.Sub(l.First).Hours()
 		got = append(got, known{l.Version, float64(int(hours)), float64(int((curve.Last-curve.Start)/hours*10)) / 10})
 	}
-	if len(got) != 3 || got[0].Version != "1.0" || got[1].Version != "1.1" || got[2].Version != "1.1" || got[2].Hours != 22 || got[2].Pace < 1.5 {
+	if len(got) != 3 || got[0].Version != "1.0" || got[1].Version != "1.1" || got[2].Version != "1.1" || got[2].Hours != 22 || got[2].Rate < 1.5 {
 		t.Errorf("%+v", got)
 	}
 	for _, q := range *queries {

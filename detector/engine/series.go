@@ -344,21 +344,21 @@ func (s *Series) decision(at int64, kind alerting.Kind, status alerting.Status, 
 }
 
 // rate returns the slope in units per second: that of the growth while it is found, else that of the latest minimums.
-func (s *Series) rate() float64 { return s.pace().Rate }
+func (s *Series) rate() float64 { return s.slope().Rate }
 
-// pace returns that rate with how sure it is.
-func (s *Series) pace() finding.Pace {
+// slope returns that rate with how sure it is.
+func (s *Series) slope() finding.Slope {
 	if s.growth.Active() && !s.growth.HeldOver() {
 		measured := s.growth.Measured()
-		return finding.Pace{Rate: measured.Fit.Slope, T: measured.Fit.T}
+		return finding.Slope{Rate: measured.Fit.Slope, T: measured.Fit.T}
 	}
 	latest, _ := s.ladder.Latest()
-	return finding.Pace{Rate: latest.Slope, T: latest.T}
+	return finding.Slope{Rate: latest.Slope, T: latest.T}
 }
 
 // exhaustion returns when the ceiling is reached at the present rate, or nil where there is no ceiling or no growth.
 func (s *Series) exhaustion(at int64) *alerting.Exhaustion {
-	return s.Limits().Exhaustion(finding.Instant(at), s.value, s.pace())
+	return s.Limits().Exhaustion(finding.Instant(at), s.value, s.slope())
 }
 
 // urgency rates the time that is left.

@@ -183,7 +183,7 @@ func (e *Engine) StatusOf(s *Series) Status {
 		st.judged(&s.growth, &params, s.at, time.Duration(s.at-s.began))
 	}
 	if st.Verdict == Early && st.Exhaustion == nil && !st.Callable.IsZero() {
-		st.Exhaustion = s.Limits().Exhaustion(st.At, s.value, s.pace())
+		st.Exhaustion = s.Limits().Exhaustion(st.At, s.value, s.slope())
 	}
 	return st
 }

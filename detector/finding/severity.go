@@ -23,8 +23,8 @@ func (l Limits) Rate(growth, value, rate float64) alerting.Severity {
 	return severity
 }
 
-// Pace is how fast something grows, by a regression.
-type Pace struct {
+// Slope is how fast something grows, by a regression.
+type Slope struct {
 	Rate float64 // per second
 	T    float64 // trend.Fit.T of the rate; 0 where it is not known
 }
@@ -37,9 +37,9 @@ const (
 	laterShare, laterOpen   = .042, 1.7
 )
 
-// Exhaustion returns when a value reaches the ceiling at a pace, or nil where there is no ceiling or no growth.
-func (l Limits) Exhaustion(at time.Time, value float64, pace Pace) *alerting.Exhaustion {
-	left, ok := SecondsLeft(value, pace.Rate, l.Ceiling.Level)
+// Exhaustion returns when a value reaches the ceiling at a rate, or nil where there is no ceiling or no growth.
+func (l Limits) Exhaustion(at time.Time, value float64, slope Slope) *alerting.Exhaustion {
+	left, ok := SecondsLeft(value, slope.Rate, l.Ceiling.Level)
 	if !ok {
 		return nil
 	}
@@ -47,9 +47,9 @@ func (l Limits) Exhaustion(at time.Time, value float64, pace Pace) *alerting.Exh
 		return at.Add(time.Duration(min(seconds, century) * 1e9)).Truncate(time.Millisecond)
 	}
 	x := &alerting.Exhaustion{Limit: l.Ceiling.Level, Source: l.Ceiling.Source, At: after(left)}
-	if pace.T > 0 && left > 0 {
-		x.Earliest = after(left * math.Exp(-math.Hypot(soonerShare, soonerOpen/pace.T)))
-		x.Latest = after(left * math.Exp(math.Hypot(laterShare, laterOpen/pace.T)))
+	if slope.T > 0 && left > 0 {
+		x.Earliest = after(left * math.Exp(-math.Hypot(soonerShare, soonerOpen/slope.T)))
+		x.Latest = after(left * math.Exp(math.Hypot(laterShare, laterOpen/slope.T)))
 	}
 	return x
 }

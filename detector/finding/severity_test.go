@@ -41,7 +41,7 @@ func TestRate(t *testing.T) {
 		if test.left > 0 {
 			want = &alerting.Exhaustion{Limit: test.ceiling, Source: "test", At: at.Add(test.left)}
 		}
-		if diff := cmp.Diff(want, limits.Exhaustion(at, test.value, Pace{Rate: rate}), cmp.Comparer(func(a, b time.Time) bool { return a.Sub(b).Abs() <= time.Millisecond })); diff != "" {
+		if diff := cmp.Diff(want, limits.Exhaustion(at, test.value, Slope{Rate: rate}), cmp.Comparer(func(a, b time.Time) bool { return a.Sub(b).Abs() <= time.Millisecond })); diff != "" {
 			t.Errorf("%s: exhaustion (-want +got):\n%s", test.name, diff)
 		}
 	}
@@ -54,7 +54,7 @@ func TestExhaustionBounds(t *testing.T) {
 	type bounds struct{ Earliest, Latest time.Duration }
 	got := map[float64]bounds{}
 	for _, sure := range []float64{0, 5, 100, 1e6} {
-		x := limits.Exhaustion(at, 1000, Pace{Rate: 10. / 3600, T: sure})
+		x := limits.Exhaustion(at, 1000, Slope{Rate: 10. / 3600, T: sure})
 		if x.Earliest.IsZero() {
 			got[sure] = bounds{}
 			continue
@@ -68,7 +68,7 @@ func TestExhaustionBounds(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	x := limits.Exhaustion(at, 1000, Pace{Rate: 240. / 3600 / 24 / 365 / 90, T: .1})
+	x := limits.Exhaustion(at, 1000, Slope{Rate: 240. / 3600 / 24 / 365 / 90, T: .1})
 	if x.Latest.Sub(at) > time.Duration(century*1e9) || x.Latest.Before(x.At) {
 		t.Errorf("in 90 years, or so: %s", x.Latest)
 	}

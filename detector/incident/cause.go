@@ -135,7 +135,7 @@ func carries(a, b *alerting.Alert) bool {
 	return heap.Value-heap.Baseline >= minCarried*(all.Value-all.Baseline) && all.Value > all.Baseline
 }
 
-// together reports whether two counts grow since about the same time, at about the same pace.
+// together reports whether two counts grow since about the same time, at about the same rate.
 func together(a, b *alerting.Alert) bool {
 	one, other := a.Value-a.Baseline, b.Value-b.Baseline
 	if a.SlopePerHour > 0 && b.SlopePerHour > 0 {

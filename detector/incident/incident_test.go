@@ -139,7 +139,7 @@ func TestSameCause(t *testing.T) {
 		"resident memory of the heap":        {growing(at("heap_live_bytes", site("main.f")), 8, 0), at("rss_bytes"), true},
 		"resident memory of its own":         {growing(at("heap_live_bytes", site("main.f")), 2, 0), at("rss_bytes"), false},
 		"counts without a place":             {at("open_fds"), at("threads"), false},
-		"another pace":                       {growing(at("goroutines", site("main.f")), 100, 0), at("threads"), false},
+		"another rate":                       {growing(at("goroutines", site("main.f")), 100, 0), at("threads"), false},
 		"since another time":                 {growing(at("goroutines", site("main.f")), 10, 5*time.Hour), at("threads"), false},
 		"memory and a count":                 {at("rss_bytes"), at("goroutines", site("main.f")), false},
 		"what nobody knows":                  {at("queue_length"), at("goroutines", site("main.f")), false},

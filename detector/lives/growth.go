@@ -27,7 +27,7 @@ type Growth struct {
 	Low, High float64        // growth of the one that grew least a day, and of the one that grew most, in the unit of the resource
 	Growth    float64        // of a life, as a share of the level at its start: the median
 	Shares    [parts]float64 // of the growth in each quarter of a life, over all of them
-	Longest   time.Duration  // of the lives that are known to have gone on at the same pace
+	Longest   time.Duration  // of the lives that are known to have gone on at the same rate
 	Against   int            // lives before the growth whose shape was taken out; 0 = none
 	// Fit is of the level over the age in hours, as a share of the level at the start, with an intercept for each life.
 	Fit trend.PanelFit

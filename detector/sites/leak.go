@@ -85,19 +85,19 @@ func (l *Leak) rate(findings []Finding, total *Total) (grows, news bool) {
 	return grows, news
 }
 
-// fastest returns the pace of the line that grows fastest: behind a proven one it need not be the first.
-func fastest(findings []Finding) (pace finding.Pace) {
+// fastest returns the slope of the line that grows fastest: behind a proven one it need not be the first.
+func fastest(findings []Finding) (slope finding.Slope) {
 	for i := range findings {
 		f := &findings[i]
-		if i > 0 && (f.GivenBack || f.Site.GrowthPerHour/3600 <= pace.Rate) {
+		if i > 0 && (f.GivenBack || f.Site.GrowthPerHour/3600 <= slope.Rate) {
 			continue
 		}
-		pace = finding.Pace{Rate: f.Site.GrowthPerHour / 3600}
+		slope = finding.Slope{Rate: f.Site.GrowthPerHour / 3600}
 		if f.Evidence != nil {
-			pace.T = f.Evidence.T
+			slope.T = f.Evidence.T
 		}
 	}
-	return pace
+	return slope
 }
 
 func (l *Leak) name(findings []Finding) {

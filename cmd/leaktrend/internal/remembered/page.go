@@ -30,7 +30,7 @@ type pageResource struct {
 
 type pageLife struct {
 	Began                                  time.Time
-	Age, Version, Start, End, Pace, Ending string
+	Age, Version, Start, End, Rate, Ending string
 }
 
 // WriteHTML writes a page that needs nothing else: for each resource the curves of its lives over their age, and the
@@ -66,8 +66,8 @@ func (r *Resource) page(id string) pageResource {
 		}
 		if l.Curve != nil {
 			row.Start, row.End = r.Format(l.Curve.Start), r.Format(l.Curve.Last)
-			if perHour, ok := l.Pace(); ok {
-				row.Pace = r.FormatPerHour(perHour)
+			if perHour, ok := l.Rate(); ok {
+				row.Rate = r.FormatPerHour(perHour)
 			}
 		}
 		shown.Rows = append(shown.Rows, row)
@@ -79,7 +79,7 @@ func (r *Resource) page(id string) pageResource {
 func (r *Resource) describe() string {
 	n, rising := 0, 0
 	for i := range r.Lives {
-		if perHour, ok := r.Lives[i].Pace(); ok {
+		if perHour, ok := r.Lives[i].Rate(); ok {
 			n++
 			if perHour > 0 {
 				rising++

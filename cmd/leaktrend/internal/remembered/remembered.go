@@ -38,8 +38,8 @@ type Life struct {
 	Curve *lives.Curve // nil where the life has none
 }
 
-// Pace is by how much the level rose per hour, from the first to the last floor; ok is false where there are not two.
-func (l *Life) Pace() (perHour float64, ok bool) {
+// Rate is by how much the level rose per hour, from the first to the last floor; ok is false where there are not two.
+func (l *Life) Rate() (perHour float64, ok bool) {
 	if l.Curve == nil {
 		return 0, false
 	}

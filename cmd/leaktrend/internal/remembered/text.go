@@ -48,15 +48,15 @@ func (r *Resource) row(l *Life) string {
 		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", began(l.Life).UTC().Format("2006-01-02 15:04"), absent, orAbsent(build(l.Life)), absent, absent, absent,
 			short(l.Life))
 	}
-	start, end, pace := absent, absent, absent
+	start, end, rate := absent, absent, absent
 	if l.Curve != nil {
 		start, end = r.Format(l.Curve.Start), r.Format(l.Curve.Last)
-		if perHour, ok := l.Pace(); ok {
-			pace = r.FormatPerHour(perHour)
+		if perHour, ok := l.Rate(); ok {
+			rate = r.FormatPerHour(perHour)
 		}
 	}
 	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", began(l.Life).UTC().Format("2006-01-02 15:04"), sampler.FormatDuration(age(l.Life)), orAbsent(build(l.Life)),
-		start, end, pace, ended(l.Life))
+		start, end, rate, ended(l.Life))
 }
 
 // short says of lives that were too short to tell anything how many there were.
@@ -113,7 +113,7 @@ func WriteJSON(w io.Writer, all []*Process) error {
 			}
 			for name, curve := range l.Curves {
 				c := jsonCurve{Start: curve.Start, Last: curve.Last, Grew: curve.Grew, Floors: [][2]float64{}}
-				if perHour, ok := (&Life{Life: l, Curve: &curve}).Pace(); ok {
+				if perHour, ok := (&Life{Life: l, Curve: &curve}).Rate(); ok {
 					c.PerHour = &perHour
 				}
 				for i := range curve.Floors {

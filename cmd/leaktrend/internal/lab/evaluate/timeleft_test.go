@@ -32,7 +32,7 @@ func TestTimeLeft(t *testing.T) {
 			var told, held, soon, late float64
 			count := func(x *detector.Status, limit float64, reached int64) {
 				limits := finding.Limits{Ceiling: sampler.Ceiling{Level: limit}}
-				e := limits.Exhaustion(x.At, x.Value, finding.Pace{Rate: x.SlopePerHour / 3600, T: x.Evidence.T})
+				e := limits.Exhaustion(x.At, x.Value, finding.Slope{Rate: x.SlopePerHour / 3600, T: x.Evidence.T})
 				told++
 				switch {
 				case reached < e.Earliest.UnixNano():

@@ -192,11 +192,11 @@ var services = eachMinute([]serviceFamily{
 		},
 	},
 
-	paceOfDays("daily_leak_10", .10),
-	paceOfDays("daily_leak_20", .20),
-	paceOfDays("daily_leak_30", .30),
-	paceOfDays("daily_leak_50", .50),
-	paceOfDays("daily_leak_80", .80),
+	rateOfDays("daily_leak_10", .10),
+	rateOfDays("daily_leak_20", .20),
+	rateOfDays("daily_leak_30", .30),
+	rateOfDays("daily_leak_50", .50),
+	rateOfDays("daily_leak_80", .80),
 	{
 		Family: Family{Name: "weekly_leak", Leaks: true,
 			Sentence: "a leak of 20 to 150 % a life of a week", resources: anything, days: 56},
@@ -308,17 +308,17 @@ func eachMinute(all []serviceFamily) []serviceFamily {
 	return all
 }
 
-// paceOfDays is a leak of a pace, or up to a quarter more, in each life of a day; weekends may be one life of three days.
-func paceOfDays(name string, pace float64) serviceFamily {
+// rateOfDays is a leak of one rate, or up to a quarter more, in each life of a day; weekends may be one life of three days.
+func rateOfDays(name string, rate float64) serviceFamily {
 	return serviceFamily{
-		Family: Family{Name: name, Leaks: true, Sentence: "a leak of a pace in each life of a day", resources: anything},
+		Family: Family{Name: name, Leaks: true, Sentence: "a leak of one rate in each life of a day", resources: anything},
 		live: func(p *service) {
 			p.needsMore()
 			p.deploy(p.onDays(5 + 2*p.r.IntN(2)))
 			p.leakFrom()
 			p.everyday()
 			p.eachWarmsUp(p.uniform(.1, .6), p.logarithmic(5*minute, 3))
-			p.loseInLives(p.logarithmic(pace, 1.25*pace)/24, false)
+			p.loseInLives(p.logarithmic(rate, 1.25*rate)/24, false)
 		},
 	}
 }

@@ -99,9 +99,9 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
-// A leak of a pace adds it to the level in each life of a day.
+// A leak of one rate adds it to the level in each life of a day.
 func TestPaceOfDailyLeaks(t *testing.T) {
-	for family, pace := range map[string]float64{
+	for family, rate := range map[string]float64{
 		"daily_leak_10": .1, "daily_leak_20": .2, "daily_leak_30": .3, "daily_leak_50": .5, "daily_leak_80": .8,
 	} {
 		drawn(t, family, func(t *testing.T, p *service) {
@@ -119,7 +119,7 @@ func TestPaceOfDailyLeaks(t *testing.T) {
 					continue
 				}
 				leaking++
-				if perDay := grew * 24 / (float64(to-1-from) * p.dt); perDay < .94*pace || perDay > 1.32*pace {
+				if perDay := grew * 24 / (float64(to-1-from) * p.dt); perDay < .94*rate || perDay > 1.32*rate {
 					t.Errorf("life %d loses %.3f a day", k, perDay)
 				}
 			}
