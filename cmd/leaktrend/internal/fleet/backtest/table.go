@@ -22,16 +22,15 @@ type Case struct {
 	False  float64 // weighted by how seldom there was time to see so late an end
 	WentOn float64
 	CutOff float64
-	Open   float64
 }
 
 func (c *Case) add(o *Case) {
-	c.False, c.WentOn, c.CutOff, c.Open = c.False+o.False, c.WentOn+o.WentOn, c.CutOff+o.CutOff, c.Open+o.Open
+	c.False, c.WentOn, c.CutOff = c.False+o.False, c.WentOn+o.WentOn, c.CutOff+o.CutOff
 }
 
 // Expected returns how many of the calls were false, expected from those whose end was seen. What was cut off is as the
-// others were, and half false where there are none: the mean under Jeffreys' prior. What still stands is what is to be
-// judged, and says nothing of itself.
+// others were, and half false where there are none: the mean under Jeffreys' prior. What still stands is not counted: it
+// is what is to be judged, and says nothing of itself.
 func (c *Case) Expected() float64 {
 	return c.False + c.CutOff*(c.False+.5)/(c.False+c.WentOn+1)
 }
@@ -42,7 +41,7 @@ type Counts struct {
 	Reached  [len(Edges)]Case // of calls of at least each strength
 }
 
-// Table is what the past of a fleet, or of a shard of it, tells. Tables of shards add up.
+// Table is what the past of a fleet, or of a shard of it, tells.
 type Table struct {
 	Resources map[string]*Counts
 }
@@ -79,19 +78,6 @@ func (t *Table) Call(resource string, strength float64, o Outcome, weight float6
 			one.WentOn++
 		case CutOff:
 			one.CutOff++
-		case Open:
-			one.Open++
-		}
-	}
-}
-
-// Join adds what another table counted.
-func (t *Table) Join(other *Table) {
-	for resource, from := range other.Resources {
-		c := t.of(resource)
-		c.Instants += from.Instants
-		for k := range from.Reached {
-			c.Reached[k].add(&from.Reached[k])
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/common/model"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/detector/wording"
+	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 // groupText names a group as people do: its values in order, a job with its namespace.
@@ -183,6 +185,9 @@ func closing(r *fleet.Report) string {
 	}
 	if len(r.Findings)+len(r.Suspects) > withLoad && r.Short() {
 		text += "; too short a history to tell how often growth comes to nothing here: chances are those of generated series"
+	}
+	if r.Back > 0 {
+		text += "; what grows was looked at as far back as " + sampler.FormatDuration(r.Back.Truncate(time.Hour)) + " before"
 	}
 	if len(r.Missing) > 0 {
 		text += "; a part could not be read"

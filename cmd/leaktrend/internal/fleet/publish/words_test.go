@@ -3,6 +3,7 @@ package publish
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
@@ -49,8 +50,9 @@ func TestWords(t *testing.T) {
 		{fleet.Report{Hypotheses: 10, Judged: 50, Top: 1, Findings: []fleet.Finding{leak}, Past: past},
 			"1 leak in 10 resources of groups (50 of processes); 1.2 % of the leaks are expected to be false (asked: the 1 likeliest); " +
 				"too short a history to tell how often growth comes to nothing here: chances are those of generated series"},
-		{fleet.Report{Hypotheses: 9, Judged: 50, Suspects: []fleet.Finding{leak, leak, explained}, Missing: []fleet.Missing{{}}, Past: past},
-			"no leak in 9 resources of groups (50 of processes); 2 suspects that may be none; 1 suspect that the load explains; a part could not be read"},
+		{fleet.Report{Hypotheses: 9, Judged: 50, Suspects: []fleet.Finding{leak, leak, explained}, Missing: []fleet.Missing{{}}, Past: past, Back: 21 * 24 * time.Hour},
+			"no leak in 9 resources of groups (50 of processes); 2 suspects that may be none; 1 suspect that the load explains; " +
+				"what grows was looked at as far back as 21d before; a part could not be read"},
 	} {
 		if got := closing(&test.report); got != test.want {
 			t.Errorf("%q, want %q", got, test.want)
