@@ -52,7 +52,7 @@ type scanFlags struct {
 	concurrency, top                  int
 	timeout                           time.Duration
 	shard                             string
-	all, leakExits, force             bool
+	all, leakExits, force, fromRules  bool
 }
 
 func scanCommand() *cobra.Command {
@@ -101,6 +101,7 @@ the server cannot be read, and with 3 if a part of the fleet could not be read, 
 	fs.StringVar(&f.shard, "shard", "", "scan only this part of the fleet, as in 3/16: the parts together are all of it, and a workload is in one of them")
 	fs.IntVar(&f.top, "top", 0, "have the likeliest leaks as findings, this many of them at most, whatever share of them is expected to be false")
 	flags.Duration(fs, &f.history, "history", flags.Range{Min: time.Hour, Max: year, Example: "28d"}, "how far to look back at what grows or has grown, to tell whether it has come to nothing before; no longer than --since: not at all")
+	fs.BoolVar(&f.fromRules, "from-rules", false, "read only the jobs in which the recording rules of leaktrend rules saw growth, and those that they do not watch")
 	fs.BoolVar(&f.all, "all", false, "show all suspects, also as JSON")
 	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text: a table; json: a finding a line")
 	fs.StringVar(&f.html, "html", "", "also write the findings as a page to this file; with --every it is written anew after each scan")
@@ -263,8 +264,8 @@ func (f *scanFlags) options() fleet.Options {
 		fdr = 0
 	}
 	return fleet.Options{
-		Shard: shard,
-		Grid:  prom.GridTo(end, last.Sub(begin), f.step), History: f.history, Matches: f.matches, GroupBy: f.groupBy, FDR: fdr, Top: f.top, Load: f.load,
+		Shard: shard, FromRules: f.fromRules,
+		Grid: prom.GridTo(end, last.Sub(begin), f.step), History: f.history, Matches: f.matches, GroupBy: f.groupBy, FDR: fdr, Top: f.top, Load: f.load,
 		Workers: f.concurrency, Calibration: calibration.Default(), Progress: new(fleet.Progress),
 	}
 }

@@ -161,6 +161,7 @@ type collector struct {
 	unnamed   unnamedJobs
 	workloads map[string]*workload
 	recalled  recollection
+	quiet     quiet
 	processes int
 	judged    int
 }
@@ -379,11 +380,18 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 			}
 		}
 	}
+	for resource, n := range c.quiet.hypotheses {
+		r.Hypotheses += n
+		hypotheses[resource] += n
+	}
 	chances(candidates, &r.Past, &c.recalled, hypotheses, lengths)
 	over, tried := c.overLives(end)
 	chancesOverLives(over, tried)
 	candidates = append(candidates, over...)
 	r.Hypotheses += tried
+	if hint := c.quiet.hint(); hint != "" {
+		r.Hints = append(r.Hints, hint)
+	}
 	accepted := cut(candidates, fdr, top)
 	for i := range candidates {
 		if candidates[i].Lives == nil {

@@ -46,6 +46,8 @@ type Options struct {
 	Load    string        // metric of a counter that measures the work done; "" = the processor time
 	Workers int           // batches at a time, at least 1
 	Shard   Shard         // the part of the fleet that is scanned
+	// FromRules leaves out the jobs in which the rules of package rules recorded no growth.
+	FromRules bool
 
 	Calibration *calibration.Table
 	Progress    *Progress // may be nil
@@ -114,7 +116,7 @@ func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 	if e := s.found.recalled.earliest; !e.IsZero() {
 		report.Back = s.start.Sub(e)
 	}
-	if err == nil && report.Processes == 0 && len(s.missing) == 0 && s.Shard.Of <= 1 {
+	if err == nil && report.Processes == 0 && len(s.missing) == 0 && s.Shard.Of <= 1 && s.found.quiet.jobs == 0 {
 		// An empty server, another tenant or a new name of a label: no sign of health.
 		s.miss(Label{}, "everything", 0, errors.New("the server has no such series in that time"))
 	}

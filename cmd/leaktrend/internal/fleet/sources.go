@@ -121,6 +121,18 @@ func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) err
 		return s.unplanned(ctx, Label{}, "all "+src.what, err)
 	}
 	// Series without the label belong to no value of it.
+	if s.FromRules && !src.container {
+		var q quiet
+		outers, q, err = evident(src, outers, s.Shard, func(label, selector string) ([]string, error) {
+			return s.server.LabelValues(ctx, label, []string{selector}, s.start, s.end)
+		})
+		if err != nil {
+			return s.unplanned(ctx, Label{}, "all "+src.what, err)
+		}
+		s.found.mu.Lock()
+		s.found.quiet = q
+		s.found.mu.Unlock()
+	}
 	parts, err := s.Shard.parts(append(outers, ""), src, func(outer string) ([]string, error) {
 		return s.server.LabelValues(ctx, namespaceLabel, src.with(equals(src.outer, outer)), s.start, s.end)
 	})
