@@ -29,7 +29,7 @@ func TestScanFromRules(t *testing.T) {
 			f.add("leaktrend:go_goroutines:climb_64h", labels, between(1200, fleetScrapes, always(1.4)))
 		}
 		f.add("go_goroutines", labels, f.noisy(.05, level))
-		f.add("leaktrend:go_goroutines:floor", labels, between(fleetScrapes-12, fleetScrapes, level))
+		f.add("leaktrend:go_goroutines:floor", labels, between(0, 12, level))
 	}
 	f.add("go_goroutines", `job="not watched",instance="a:1"`, f.noisy(.05, always(100)))
 	address, _ := startPrometheus(t, backfill(t, f))

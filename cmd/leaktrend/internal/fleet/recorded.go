@@ -3,6 +3,7 @@ package fleet
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/prometheus/common/model"
 )
@@ -20,13 +21,14 @@ type quiet struct {
 }
 
 // evident returns the jobs of which something has to be read: those in which the rules saw growth within the time of the
-// scan, and those that they do not watch. Of the others it notes which resources they have.
-func evident(src *source, outers []string, shard Shard, values func(label, selector string) ([]string, error)) (kept []string, q quiet, err error) {
-	watched, err := values(src.outer, recordedFloors)
+// scan, and those that they do not watch since its begin. Of the others it tells which resources they have. values lists
+// those of a label in the series of a selector up to an instant of the scan.
+func evident(src *source, outers []string, shard Shard, begin, end time.Time, values func(label, selector string, until time.Time) ([]string, error)) (kept []string, q quiet, err error) {
+	watched, err := values(src.outer, recordedFloors, begin.Add(time.Hour))
 	if err != nil {
 		return nil, q, err
 	}
-	climbing, err := values(src.outer, recordedClimbs)
+	climbing, err := values(src.outer, recordedClimbs, end)
 	if err != nil {
 		return nil, q, err
 	}
@@ -41,7 +43,7 @@ func evident(src *source, outers []string, shard Shard, values func(label, selec
 		}
 		q.jobs++
 		for _, selector := range src.with(equals(src.outer, outer)) {
-			names, err := values(model.MetricNameLabel, selector)
+			names, err := values(model.MetricNameLabel, selector, end)
 			if err != nil {
 				return nil, q, err
 			}
@@ -53,13 +55,21 @@ func evident(src *source, outers []string, shard Shard, values func(label, selec
 	return kept, q, nil
 }
 
-// hint says what was not read; "" = nothing.
-func (q *quiet) hint() string {
+// into counts the jobs that were not read in a report, with a past in which nothing would have been called, as long as
+// that of the others. hypotheses are by resource.
+func (q *quiet) into(r *Report, hypotheses map[string]int) {
+	past := r.Past.All()
+	instants := past.Instants / float64(max(r.Hypotheses, 1))
+	for resource, n := range q.hypotheses {
+		r.Hypotheses += n
+		hypotheses[resource] += n
+		r.Past.Judged(resource, instants*float64(n))
+	}
 	switch q.jobs {
 	case 0:
-		return ""
 	case 1:
-		return "1 job in which the recording rules saw no growth was not read"
+		r.Hints = append(r.Hints, "1 job in which the recording rules saw no growth was not read")
+	default:
+		r.Hints = append(r.Hints, fmt.Sprintf("%d jobs in which the recording rules saw no growth were not read", q.jobs))
 	}
-	return fmt.Sprintf("%d jobs in which the recording rules saw no growth were not read", q.jobs)
 }

@@ -380,18 +380,12 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 			}
 		}
 	}
-	for resource, n := range c.quiet.hypotheses {
-		r.Hypotheses += n
-		hypotheses[resource] += n
-	}
+	c.quiet.into(r, hypotheses)
 	chances(candidates, &r.Past, &c.recalled, hypotheses, lengths)
 	over, tried := c.overLives(end)
 	chancesOverLives(over, tried)
 	candidates = append(candidates, over...)
 	r.Hypotheses += tried
-	if hint := c.quiet.hint(); hint != "" {
-		r.Hints = append(r.Hints, hint)
-	}
 	accepted := cut(candidates, fdr, top)
 	for i := range candidates {
 		if candidates[i].Lives == nil {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/prometheus/common/model"
 
@@ -123,8 +124,8 @@ func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) err
 	// Series without the label belong to no value of it.
 	if s.FromRules && !src.container {
 		var q quiet
-		outers, q, err = evident(src, outers, s.Shard, func(label, selector string) ([]string, error) {
-			return s.server.LabelValues(ctx, label, []string{selector}, s.start, s.end)
+		outers, q, err = evident(src, outers, s.Shard, s.start, s.end, func(label, selector string, until time.Time) ([]string, error) {
+			return s.server.LabelValues(ctx, label, []string{selector}, s.start, until)
 		})
 		if err != nil {
 			return s.unplanned(ctx, Label{}, "all "+src.what, err)
