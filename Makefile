@@ -10,8 +10,9 @@ golden: ## write what the command prints anew, as in README and docs: read the d
 	go test ./cmd/leaktrend -update
 bench: ## what checks, profiles and replays cost, in the form of benchstat
 	@go test -run '^$$' -bench 'Tick|Observe' -count 6 ./detector
-	@go test -run '^$$' -bench Profiles -benchtime 5x -count 6 ./detector/evidence
+	@go test -run '^$$' -bench 'Profiles|AlertPause' -benchtime 5x -count 6 ./detector/evidence
 	@go test -run '^$$' -bench 'Replay$$' -count 6 ./cmd/leaktrend/internal/replay
+	@go test -run '^$$' -bench Search -benchtime 3x -count 6 ./cmd/leaktrend/internal/lab/tune
 figures: ## false alarms and leaks found, on generated processes
 	LEAKTREND_FIGURES="43 100" go test -v -run Figures ./cmd/leaktrend/internal/lab/evaluate
 all: ## all that a change must pass

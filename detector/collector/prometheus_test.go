@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/mdzesseis/leaktrend/detector/internal/metric/metrictest"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/testdata/await"
 )
@@ -148,7 +149,7 @@ func TestDashboard(t *testing.T) {
 
 // What the rules and the dashboard ask for is exported.
 func TestMetricsAskedForExist(t *testing.T) {
-	families, err := registered(t, &Collector{read: example}).Gather()
+	families, err := registered(t, &Collector{read: metrictest.Snapshot}).Gather()
 	if err != nil {
 		t.Fatal(err)
 	}

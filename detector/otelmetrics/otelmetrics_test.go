@@ -21,43 +21,12 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
-	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/internal/metric"
-	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/detector/internal/metric/metrictest"
 )
 
 var update = flag.Bool("update", false, "write the golden file")
-
-func lookup(name string) sampler.Resource {
-	r, _ := sampler.Lookup(name)
-	return r
-}
-
-// example has a resource of every unit, and one that is not judged.
-func example() metric.Snapshot {
-	began := time.Date(2026, 11, 23, 8, 0, 0, 250e6, time.UTC)
-	return metric.Snapshot{
-		Status: []detector.Status{
-			{
-				Resource: lookup(sampler.Goroutines), State: detector.Firing, Trend: true, Severity: alerting.High, Judged: true, Value: 2911,
-				Baseline: 312.5, SlopePerHour: 1800, Since: began, Exhaustion: &alerting.Exhaustion{Limit: 9000, At: began.Add(48 * time.Hour)},
-				Leaks: 2, LimitsPassed: 1, Memory: 6000,
-			},
-			{Resource: lookup(sampler.HeapLiveBytes), State: detector.Healthy, Judged: true, Value: 3 << 20, Baseline: 1 << 20, Memory: 6000},
-			{Resource: lookup(sampler.AllocBytes), Value: 1 << 40, Memory: 600},
-			{Resource: lookup("lag_seconds"), State: detector.Learning, Judged: true, Value: 1.5, Baseline: 1.25, SlopePerHour: 36, Memory: 6000},
-		},
-		Delivery: []alerting.SinkStats{
-			{Name: "webhook", Sent: 1, Retried: 5, Refused: 7, Dropped: 2, Failed: 3, Panics: 8, Queued: 6, Waiting: 4, Failing: true, Stuck: true},
-		},
-		Checks: detector.CheckStats{
-			Checks: 1000, Incomplete: 3, Panics: 2, Reading: 3 * time.Millisecond, Judging: 1500 * time.Microsecond, Interval: 30 * time.Second,
-			Last: began.Add(2 * time.Hour),
-		},
-		Log: alerting.LogStats{Written: 9, Dropped: 10, Panics: 11, Stuck: true},
-	}
-}
 
 // collected returns what a reader collects as text, a line for each point in order.
 func collected(t testing.TB, reader sdk.Reader) []string {
@@ -118,7 +87,7 @@ func reading() (*sdk.MeterProvider, sdk.Reader) {
 
 func TestInstruments(t *testing.T) {
 	provider, reader := reading()
-	registration, err := register(provider, example, nil)
+	registration, err := register(provider, metrictest.Snapshot, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
