@@ -34,7 +34,7 @@ var kinds = map[string][]string{
 // Find names what keeps alive most of the memory of this process that a line has allocated; "" where that is not known. Of
 // a line without a file it names what keeps descriptors open: those of the kind that is its function, as in tcp, or all
 // that packages os and net have opened for "". It reads the memory of the process as another one would, stops nothing, and
-// takes 2 s of processor time at most. It needs Linux.
+// takes 4 s of processor time at most. It needs Linux.
 func Find(ctx context.Context, line profile.Frame) (alerting.Holder, error) {
 	if line.File == "" {
 		types, ok := kinds[line.Function]

@@ -31,7 +31,7 @@ const (
 	// longestSearch is how long may be looked for what holds memory.
 	longestSearch = 30 * time.Second
 	// longestOwn is the processor time that a process may look through its own memory.
-	longestOwn = 2 * time.Second
+	longestOwn = 4 * time.Second
 	// A process that has just begun may have no entry point or no goroutines yet: it is tried some times.
 	startTries = 10
 	startPause = 20 * time.Millisecond
@@ -357,7 +357,7 @@ func holderIn(ctx context.Context, pid int, of func(*Process) (wanted, error), p
 }
 
 // OwnHolder is Holder for the process that calls it: nothing is stopped, and after each megabyte others have their turn. It
-// ends with an error after 2 s of processor time, or 30 s.
+// ends with an error after 4 s of processor time, or 30 s.
 func OwnHolder(ctx context.Context, from func(stack []Frame) bool) (*Holder, error) {
 	return searchOwn(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from) })
 }
