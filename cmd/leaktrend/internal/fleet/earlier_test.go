@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -150,5 +151,33 @@ func TestAgeOfSteadyLeak(t *testing.T) {
 			t.Errorf("after %dh it is worth %.3g, %.3g four hours before", hours, e, before)
 		}
 		before = e
+	}
+}
+
+// Growth that is first called in the middle of an hour is found from the next full hour on, with a strength that is the
+// same for all scans of an hour.
+func TestFirstCallWaitsForTheHour(t *testing.T) {
+	c := calibration.Default()
+	p := &process{readings: []reading{{resource: "goroutines", metric: "go_goroutines", values: growing(100, 60, 0)}}}
+	found := map[time.Time]map[string]bool{} // what the scans of an hour say
+	for n := 32 * 12; n < 40*12; n++ {
+		g := week
+		g.N = n
+		l := p.judge(g, calibration.Judgment())[0]
+		hour := g.At(n - 1).Truncate(time.Hour)
+		if found[hour] == nil {
+			found[hour] = map[string]bool{}
+		}
+		found[hour][fmt.Sprintf("found %v, worth %.6g", l.statuses[0].Trend, l.eValueOf(c, &l.statuses[0]))] = true
+	}
+	all := map[string]bool{}
+	for hour, said := range found {
+		if len(said) != 1 {
+			t.Errorf("scans of %v differ: %v", hour, said)
+		}
+		maps.Copy(all, said)
+	}
+	if len(all) < 3 {
+		t.Errorf("only %v", all)
 	}
 }
