@@ -100,7 +100,9 @@ func (p *Parts) due(i int, at time.Time, restarts int, settled bool) bool {
 }
 
 // reader is a process whose runtime tells what of its memory is what, once it can be read.
-type reader interface{ Present() bool }
+type reader interface {
+	GoMemory() (m breakdown.GoMemory, ok bool)
+}
 
 // better reports whether the first breakdown of memory can be replaced by one that says more: that of a program of Go which
 // could not be read when it had hardly begun.
@@ -112,7 +114,11 @@ func (p *Parts) better(i int, process breakdown.Process) bool {
 	p.mu.Lock()
 	only := len(p.kept[i].list) == 1 && !p.kept[i].list[0].Split()
 	p.mu.Unlock()
-	return only && r.Present()
+	if !only {
+		return false
+	}
+	_, ok = r.GoMemory()
+	return ok
 }
 
 // keep takes a breakdown, nil if that failed. Where there is no room, the one goes whose neighbours are closest for

@@ -83,7 +83,7 @@ type readable struct {
 	present bool
 }
 
-func (r *readable) Present() bool { return r.present }
+func (r *readable) GoMemory() (breakdown.GoMemory, bool) { return breakdown.GoMemory{}, r.present }
 
 // What was kept of a program that could not be read when it had hardly begun is replaced once it can, and only then.
 func TestPartsOnceReadable(t *testing.T) {
