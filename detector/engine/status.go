@@ -180,7 +180,10 @@ func (e *Engine) StatusOf(s *Series) Status {
 	}
 	if st.State != Firing {
 		params := s.params(e)
-		st.judged(&s.growth, &params, s.at, time.Duration(s.at-s.began))
+		params.Known, params.HasKnown = s.seen.level, s.seen.ok
+		st.judged(&s.growth, &params, s.at, time.Duration(s.at-s.began), func() (trend.Growth, int64, bool) {
+			return small(s, params, e.load.ladder, s.at)
+		})
 	}
 	if st.Verdict == Early && st.Exhaustion == nil && !st.Callable.IsZero() {
 		st.Exhaustion = s.Limits().Exhaustion(st.At, s.value, s.slope())

@@ -55,8 +55,38 @@ func early(g *finding.Growth, params *trend.Params, now int64) (nearest trend.Gr
 	return nearest, callable, ok
 }
 
-// judged fills in the verdict on a series of which no finding holds, by the reason that it has.
-func (st *Status) judged(g *finding.Growth, params *trend.Params, now int64, watched time.Duration) {
+// smallShare is the share of the least growth from which on growth of the shape of a leak may still become one: a watch
+// that begins late in a leak sees little of it against the level that it has reached.
+const smallShare = .25
+
+// smallPatience is the share of the required duration that is asked of such growth to be suspected.
+const smallPatience = 1. / 3
+
+// small returns the window of growth that is too small to be called, but else is suspected, and when it could be called,
+// unix nanoseconds; ok is false where there is none. now is the latest sample.
+func small(s *Series, params trend.Params, load *trend.Ladder, now int64) (nearest trend.Growth, callable int64, ok bool) {
+	least := params.LeastGrowth
+	params.LeastGrowth *= smallShare
+	params.Required = finding.Stretch(params.Required, smallPatience)
+	for w := range trend.Widths {
+		c := s.ladder.Judge(w, params, load)
+		if !c.Suspect || c.Growth >= least {
+			continue
+		}
+		c.Need /= smallPatience
+		at, _ := callableAt(&c, &params, now)
+		at = max(at, c.Since+int64(float64(c.Window)*least/c.Growth))
+		if !ok || at < callable {
+			nearest, callable, ok = c, at, true
+		}
+	}
+	return nearest, callable, ok
+}
+
+// judged fills in the verdict on a series of which no finding holds, by the reason that it has. tooSmall returns what is
+// known of growth that is.
+func (st *Status) judged(g *finding.Growth, params *trend.Params, now int64, watched time.Duration,
+	tooSmall func() (nearest trend.Growth, callable int64, ok bool)) {
 	st.Verdict = Unjudged
 	switch st.Reason {
 	case TooShort:
@@ -72,7 +102,11 @@ func (st *Status) judged(g *finding.Growth, params *trend.Params, now int64, wat
 			}
 			return
 		}
-		if c, at, ok := early(g, params, now); ok {
+		c, at, ok := early(g, params, now)
+		if !ok {
+			c, at, ok = tooSmall()
+		}
+		if ok {
 			st.Verdict, st.Nearest, st.Since = Early, c, finding.Instant(c.Since)
 			if c.Reason != trend.Uneven { // a step tells of no rate
 				st.Callable, st.SlopePerHour = finding.Instant(at), c.Rise/c.Window.Hours()
