@@ -272,6 +272,27 @@ func TestSeenBeforeOverLives(t *testing.T) {
 	}
 }
 
+// TestLevelsOffOverLives: a cache that was called while it filled is resolved when a longer life has shown that it becomes
+// full, though each deploy lets it fill anew.
+func TestLevelsOffOverLives(t *testing.T) {
+	fill := func(full float64) func(h float64) float64 {
+		return func(h float64) float64 { return 100 + 150*min(1, h/full) }
+	}
+	lines, d := told(t, detector.DefaultConfig(), []deployed{{"1.0", 72, fill(90)}, {"1.1", 168, fill(90)}, {"1.2", 48, fill(90)}})
+	want := []string{
+		"life 1: open_fds leak: +1.7/h for 1d 9h without ever coming back, 156 now, 103 before (since 2026-11-02 10:41:00 UTC); 1,024 in 15 to 23 days",
+		"life 3: open_fds trend resolved after 9d 23h: longer lives since then show that the growth levels off with the age of the process (103 now)",
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, s := range d.Status() {
+		if s.Resource.Name == sampler.OpenFDs && s.State == detector.Firing {
+			t.Errorf("at the end: %s", s.Why)
+		}
+	}
+}
+
 // TestStartOverLives: the limit counts from the level at which earlier lives settled, from the first sample on.
 func TestStartOverLives(t *testing.T) {
 	config := detector.DefaultConfig()

@@ -17,6 +17,7 @@ const (
 	GrewInEachLife              // growth in each of the latest lives of the process
 
 	GaveBack      // more than half of the growth was given back
+	LevelsOff     // the lives since it was found show that the growth levels off with the age
 	CameToRest    // nine tenths of the growth have been there for longer than they took to come
 	NotAgain      // not seen again since a restart, for as long as it had grown
 	StayedDown    // gone within one reading, as after a restart, and not there again for as long as it had grown

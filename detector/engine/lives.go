@@ -144,7 +144,7 @@ func inherit(e *Engine, s *Series) {
 	left := e.record.Resources[name]
 	s.tookBack, s.refuted = left.TookBack, left.Refuted
 	s.past = pastOf(e, name)
-	s.seen = known{}
+	s.seen, s.reviewed = known{}, false
 	s.assumed, s.assumes = startOver(s.past)
 	s.clock = lives.NewClock(&left.Profile)
 	for kind, said := range left.Notices {
@@ -168,6 +168,39 @@ func inherit(e *Engine, s *Series) {
 	}
 }
 
+// review ends a finding of the lives before, once in each life, where those that came to an end since it began show that
+// the growth levels off with the age.
+func review(e *Engine, s *Series, at int64) {
+	if s.reviewed {
+		return
+	}
+	s.reviewed = true
+	if !s.growth.HeldOver() {
+		return
+	}
+	j := beginJudge(e, s)
+	for i := range s.past {
+		if p := &s.past[i]; p.life.End.UnixNano() > s.growth.Onset().At {
+			j.Add(p.number, p.life, &p.curve)
+		}
+	}
+	if j.LevelsOff() {
+		s.takeBack(at)
+		s.resolveGrowth(e, at, LevelsOff)
+		s.growth.Forget()
+	}
+}
+
+// beginJudge returns the judge of growth over lives, without any, by what the series is judged by.
+func beginJudge(e *Engine, s *Series) *lives.Judge {
+	params := s.params(e)
+	e.judge.Begin(lives.Params{
+		Required: params.Required, LeastGrowth: params.LeastGrowth, Offset: params.Offset, Scale: params.Scale,
+		TookBack: min(s.tookBack, maxTookBack), Refuted: s.refuted,
+	})
+	return &e.judge
+}
+
 // livesWidth is the index of the width whose closing has the lives judged: every 80 minutes.
 const livesWidth = 2
 
@@ -177,12 +210,7 @@ func judgeLives(e *Engine, s *Series, at int64) (began bool) {
 	if held && !s.growth.HeldOver() || len(s.past) < 2 {
 		return false
 	}
-	params := s.params(e)
-	j := &e.judge
-	j.Begin(lives.Params{
-		Required: params.Required, LeastGrowth: params.LeastGrowth, Offset: params.Offset, Scale: params.Scale,
-		TookBack: min(s.tookBack, maxTookBack), Refuted: s.refuted,
-	})
+	j := beginJudge(e, s)
 	for i := range s.past {
 		p := &s.past[i]
 		j.Add(p.number, p.life, &p.curve)

@@ -55,6 +55,7 @@ type Series struct {
 	clock    lives.Clock     // over the lives
 	past     []past          // the lives before
 	seen     known           // of them
+	reviewed bool            // whether a finding of theirs was looked at in their light
 	told     *alerting.Lives // of the finding of growth; nil where nothing is known of lives before
 	began    int64           // from when on the ladder knows: since the process started, or may have
 
@@ -190,6 +191,7 @@ func (s *Series) judge(e *Engine, at int64, closed uint8) {
 		}
 		params.Known, params.HasKnown = s.seen.level, s.seen.ok
 	}
+	review(e, s, at)
 	over := s.growth.HeldOver()
 	change := s.growth.Judge(s.ladder, at, closed, func(w int) trend.Growth {
 		g := s.ladder.Judge(w, params, e.load.ladder)

@@ -51,18 +51,13 @@ const (
 	evenPart     = .18 // of the growth, that a quarter of a life should hold...
 	lastPart     = .23 // ...and the last one...
 	lackCosts    = 20  // ...as e to the power of this, times what it lacks, multiplies the required duration...
-	minPart      = .13 // ...down to this...
+	minPart      = .12 // ...down to this...
 	minLast      = .195
 	minT         = 4   // of the slope
 	endRate      = .65 // of the slope, that the slope at the end of a life has at least
-	longerShare  = 1.4 // of the median length, from which on a life shows what comes later, if...
-	likeness     = .5  // ...it had this share of the growth by then...
-	goesOn       = .8  // ...of the rate, that it kept from there on...
-	goesOnLast   = .7  // ...and in the later half of that
 	sameHour     = .6  // of the growth, that is there at the same hour of the day too
-	beyond       = .5  // of the growth, that lies above where other lives levelled off
 	longerLives  = 5   // that are asked for where a longer one was seen...
-	everyDay     = 5   // ...or where lives begin on six days of the week...
+	everyDay     = 5   // ...or where lives begin on six days of the week, or such of a day on a Saturday and a Sunday...
 	daysOfWeek   = 6   //
 	unseenLives  = 6   // ...and where neither is known
 	takenCosts   = 2   // more lives for each finding that was taken back
@@ -76,7 +71,7 @@ const (
 )
 
 // begins are the shares of a life at which the growth may begin to count: what comes before may be a warm-up.
-var begins = [...]float64{0, .25, .5}
+var begins = [...]float64{0, .125, .25, .375, .5}
 
 // latestLives are how many of the latest lives are looked at: those before may have been of a version that did not leak.
 var latestLives = [...]int{4, 5, 6, 8, 12, 18, 30}
@@ -140,7 +135,7 @@ func (j *Judge) add(number int, first time.Time) *trace {
 //   - the regression of the level on the age with an intercept for each life, its slope and its bend (trend.Panel);
 //   - whole days: the growth is there at the same hour of the day;
 //   - what lives that are longer did later: one that levelled off speaks for those that were cut off before. Until one was
-//     seen more lives are asked for, fewer where lives begin on six days of the week: a weekend would have shown one;
+//     seen more lives are asked for, fewer where lives begin on weekends too: one of these would have been longer;
 //   - lives that levelled off higher: growth up to there is no news;
 //   - hours times growth (to the power 1.3), summed over the lives, reach the required duration.
 //
@@ -166,6 +161,22 @@ func (j *Judge) Over() (g Growth, ok bool) {
 	return Growth{}, false
 }
 
+// usual returns the median length of the latest lives that are over and tell anything, in hours: beside a life that lasts
+// far longer they tell what it did at their age.
+func (j *Judge) usual() float64 {
+	j.list = j.list[:0]
+	for i := len(j.traces) - 2; i >= 0 && len(j.list) < maxReference; i-- {
+		if t := &j.traces[i]; j.tells(t, 0) {
+			j.list = append(j.list, t.hours)
+		}
+	}
+	if len(j.list) == 0 {
+		return 0
+	}
+	slices.Sort(j.list)
+	return j.list[len(j.list)/2]
+}
+
 // tells reports whether a life is long enough to tell anything beside one of a length.
 func (j *Judge) tells(t *trace, hours float64) bool {
 	return t.n >= minFloors && t.hours >= max(minHours*j.params.Scale, shortShare*hours)
@@ -173,10 +184,11 @@ func (j *Judge) tells(t *trace, hours float64) bool {
 
 // overLatest judges the latest m lives that tell, and the running one. more reports whether there are more.
 func (j *Judge) overLatest(m int, run *trace) (g Growth, more, ok bool) {
+	beside := min(run.hours, j.usual())
 	j.group, j.list = j.group[:0], j.list[:0]
 	i := len(j.traces) - 2
 	for ; i >= 0 && len(j.group) < m && !j.traces[i].refuted; i-- {
-		if t := &j.traces[i]; j.tells(t, run.hours) {
+		if t := &j.traces[i]; j.tells(t, beside) {
 			j.group = append(j.group, t)
 			j.list = append(j.list, t.hours)
 		}
@@ -403,53 +415,21 @@ func (j *Judge) agrees(run *trace, from, to, rate float64) bool {
 	return (now-base)/scale >= onLine*rate*grown && (now-run.at(&run.kept, late))/scale >= onLine*rate*(run.hours-late)
 }
 
-// longerGoOn reports whether the lives that are longer, and had grown like the others, went on at the rate, as a share an
-// hour. longer tells whether there are any.
-func (j *Judge) longerGoOn(g *Growth, from, to, rate, growth float64) (longer, ok bool) {
-	var went, asked, wentLast, askedLast float64
-	for i := range j.traces {
-		t := &j.traces[i]
-		if t.hours < longerShare*to || t.n < minFloors || t.called {
-			continue
-		}
-		scale := max(t.at(&t.kept, from), 0) + j.params.Offset
-		if (t.at(&t.floors, to)-t.at(&t.kept, from))/scale < likeness*growth {
-			continue
-		}
-		g.Longest = max(g.Longest, hoursOf(t.hours))
-		running := i == len(j.traces)-1
-		longer = longer || !running || t.hours >= 2*to
-		end, late := t.at(&t.kept, t.hours), (t.hours+to)/2
-		went += (end - t.at(&t.kept, to)) / scale
-		asked += rate * (t.hours - to)
-		wentLast += (end - t.at(&t.kept, late)) / scale
-		askedLast += rate * (t.hours - late)
-	}
-	return longer, went >= goesOn*asked && wentLast >= goesOnLast*askedLast
-}
-
-// levelledAt returns the highest level of lives before the group that levelled off, or whose growth was no leak; the
-// lowest number where there are none.
-func (j *Judge) levelledAt() float64 {
-	highest := math.Inf(-1)
-	first := j.group[len(j.group)-1].number
-	for i := range j.traces {
-		t := &j.traces[i]
-		if t.number < first && j.tells(t, 0) && (t.refuted || !t.called && t.levelled()) {
-			highest = max(highest, slices.Max(t.floors[:t.n]))
-		}
-	}
-	return highest
-}
-
-// everyDay reports whether lives began on six days of the week. Of the oldest it is not known: it may have begun to be
-// watched at any time.
+// everyDay reports whether lives began on six days of the week, or such that last a day on both a Saturday and a Sunday,
+// which no working week has, by the time zone of UTC. Of the oldest it is not known: it may have begun to be watched at
+// any time.
 func (j *Judge) everyDay() bool {
 	var days uint8
 	for i := range j.traces[1:] {
 		days |= 1 << j.traces[i+1].day
 	}
-	return bits.OnesCount8(days) >= daysOfWeek
+	const weekend = 1<<time.Saturday | 1<<time.Sunday
+	return bits.OnesCount8(days) >= daysOfWeek || days&weekend == weekend && j.daily()
+}
+
+// daily reports whether the lives of the group are about a day long.
+func (j *Judge) daily() bool {
+	return !slices.ContainsFunc(j.group, func(t *trace) bool { return math.Abs(t.hours-day) > slack })
 }
 
 // describe fills in which lives grew, as far back as they did, and which did not before.

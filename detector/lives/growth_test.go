@@ -20,11 +20,15 @@ type lived struct {
 // callAt feeds lives one after the other, each from ten in the morning on where it lasts a day, and returns at which life
 // (1 is the first) and age growth over them is called; 0 = never.
 func callAt(all []lived) (life int, age float64, g lives.Growth) {
+	return callFrom(epoch.Add(10*time.Hour), all)
+}
+
+// callFrom does so with lives of which the first begins at an instant.
+func callFrom(first time.Time, all []lived) (life int, age float64, g lives.Growth) {
 	noise := rand.New(rand.NewPCG(17, 4))
 	params := lives.Params{Required: 8 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
 	record := lives.New(1)
 	var judge lives.Judge
-	first := epoch.Add(10 * time.Hour)
 	for number, of := range all {
 		track := lives.NewTrack(1)
 		for minute := 0; float64(minute) < of.hours*60; minute++ {
@@ -93,6 +97,23 @@ func TestGrowthOverLives(t *testing.T) {
 		if life != test.want {
 			t.Errorf("%s: called in life %d at %v h, want %d: %+v", test.name, life, age, test.want, g)
 		}
+	}
+}
+
+// Deploys on a Saturday and a Sunday tell that no weekend is to be waited for, which would show what they cut off.
+func TestGrowthOverEachDay(t *testing.T) {
+	all := append([]lived{{5, nil}}, times(8, lived{24, nil})...)
+	for i := range all {
+		all[i].level = func(age float64) float64 { return 100 + 1.5*age }
+	}
+	got, want := map[string]int{}, map[string]int{"Monday": 7, "Tuesday": 7, "Thursday": 6, "Saturday": 6}
+	for name := range want {
+		monday := epoch.Add(10 * time.Hour)
+		days := map[string]int{"Monday": 0, "Tuesday": 1, "Thursday": 3, "Saturday": 5}
+		got[name], _, _ = callFrom(monday.AddDate(0, 0, days[name]), all)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("called in life, by the day of the first (-want +got):\n%s", diff)
 	}
 }
 

@@ -46,6 +46,7 @@ func Summary(d *engine.Decision) string {
 var ends = map[engine.Cause]string{
 	engine.GaveBack:      "more than half of the growth was given back",
 	engine.CameToRest:    "nine tenths of the growth have been there for longer than they took to come",
+	engine.LevelsOff:     "longer lives since then show that the growth levels off with the age of the process",
 	engine.NotAgain:      "not there again since the restart, for as long as it had grown",
 	engine.StayedDown:    "gone within one reading, as after a restart, and not there again for as long as it had grown",
 	engine.BelowLimit:    "below the limit again",
