@@ -104,7 +104,7 @@ the server cannot be read, and with 3 if a part of the fleet could not be read, 
 	fs.BoolVar(&f.fromRules, "from-rules", false, "read only the jobs in which the recording rules of leaktrend rules saw growth, and those that they do not watch")
 	fs.BoolVar(&f.all, "all", false, "show all suspects, also as JSON")
 	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text: a table; json: a finding a line")
-	fs.StringVar(&f.html, "html", "", "also write the findings as a page to this file; with --every it is written anew after each scan")
+	fs.StringVar(&f.html, "html", "", "also write the findings as a page to this file; with --every it is rewritten after each scan")
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
 	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if a leak or a passed limit was found that still holds")
 	fs.StringVar(&f.alertmanager, "alertmanager", "", "address of an Alertmanager that gets the findings")
