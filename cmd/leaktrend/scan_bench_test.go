@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -39,10 +40,45 @@ func (s *recordingServer) Range(ctx context.Context, query string, g prom.Grid, 
 	return s.Client.Range(ctx, query, g, split)
 }
 
-// BenchmarkScan compares the time of a scan of the thousand backfilled series with that of its range queries alone,
-// whose answers are read and dropped, at the same concurrency on the same Prometheus.
+// manyJobs is a fleet of 1,500 processes in 175 jobs, of six gauges each and what tells of them.
+func manyJobs() *fleetOf {
+	f := newFleet()
+	const processes, jobs = 1500, 175
+	levels := map[string]float64{
+		"go_goroutines": 200, "go_memstats_heap_inuse_bytes": 5e7, "go_memstats_stack_inuse_bytes": 1e6, "process_resident_memory_bytes": 1.5e8,
+		"process_open_fds": 60, "go_threads": 14,
+	}
+	for i := range processes {
+		labels := fmt.Sprintf(`job="service-%03d",instance="10.0.%d.%d:8080",namespace="prod",pod="service-%03d-%05d"`, i%jobs, i/250, i%250, i%jobs, i)
+		for metric, level := range levels {
+			phase, growth := f.r.Float64()*288, 0.
+			if i%97 == 0 {
+				growth = level / 2
+			}
+			f.add(metric, labels, f.noisy(.2, func(scrape int) float64 {
+				return level*(1+.2*math.Sin((float64(scrape)+phase)/288*2*math.Pi)) + perDay(growth, scrape)
+			}))
+		}
+		f.add("process_start_time_seconds", labels, always(float64(scrapeTime(0).Unix())))
+		f.add("process_cpu_seconds_total", labels, func(scrape int) float64 { return 3 * float64(scrape) })
+		f.add("process_max_fds", labels, always(1<<20))
+		f.add("up", labels, always(1))
+	}
+	return f
+}
+
+// BenchmarkScan compares a scan with its range queries alone, whose answers are read and dropped, at the same concurrency
+// on the same Prometheus: by the time, and by the processor time of both together.
 func BenchmarkScan(b *testing.B) {
-	address, _ := startPrometheus(b, backfill(b, leakyFleet()))
+	for name, f := range map[string]func() *fleetOf{"1,000 series": leakyFleet, "175 jobs": manyJobs} {
+		b.Run(name, func(b *testing.B) {
+			address, _ := startPrometheus(b, backfill(b, f()))
+			benchmarkScan(b, address)
+		})
+	}
+}
+
+func benchmarkScan(b *testing.B, address string) {
 	const concurrency = 4
 	client, err := prom.New(prom.Config{URL: address, Concurrency: concurrency, Timeout: time.Minute})
 	if err != nil {
@@ -54,17 +90,14 @@ func BenchmarkScan(b *testing.B) {
 		GroupBy: []string{"job", "version"}, FDR: .05, Workers: concurrency, Calibration: calibration.Default(),
 	}
 	var queries []string
-	scan := func() time.Duration {
+	scan := func() {
 		server := &recordingServer{Client: client}
-		began := time.Now()
 		if _, err := fleet.Run(b.Context(), server, o); err != nil {
 			b.Fatal(err)
 		}
 		queries = server.queries
-		return time.Since(began)
 	}
-	bare := func() time.Duration {
-		began := time.Now()
+	bare := func() {
 		var next atomic.Int64
 		var wg sync.WaitGroup
 		for range concurrency {
@@ -72,32 +105,78 @@ func BenchmarkScan(b *testing.B) {
 			go func() {
 				defer wg.Done()
 				for i := int(next.Add(1)) - 1; i < len(queries); i = int(next.Add(1)) - 1 {
-					resp, err := http.PostForm(address+"/api/v1/query_range", url.Values{
-						"query": {queries[i]}, "start": {o.Grid.Start.Format(time.RFC3339)}, "end": {o.Grid.At(o.Grid.N - 1).Format(time.RFC3339)},
-						"step": {strconv.Itoa(int(o.Grid.Step.Seconds()))},
-					})
-					if err != nil || resp.StatusCode != http.StatusOK {
+					if err := ask(address, queries[i], o.Grid); err != nil {
 						b.Error(err)
 						return
 					}
-					_, _ = io.Copy(io.Discard, resp.Body)
-					resp.Body.Close()
 				}
 			}()
 		}
 		wg.Wait()
-		return time.Since(began)
+	}
+	// measure returns the seconds that something takes, and those of a processor, of the server too.
+	measure := func(f func()) (wall, processor float64) {
+		before, began := processorTime(b, address), time.Now()
+		f()
+		return time.Since(began).Seconds(), processorTime(b, address) - before
 	}
 	scan() // the server's caches are warm for both
-	var scans, bares []float64
+	var walls, processors []float64
 	for b.Loop() {
-		bares = append(bares, bare().Seconds())
-		scans = append(scans, scan().Seconds())
+		bareWall, bareProcessor := measure(bare)
+		wall, processor := measure(scan)
+		walls, processors = append(walls, wall/bareWall), append(processors, processor/bareProcessor)
 	}
-	slices.Sort(scans)
-	slices.Sort(bares)
-	b.ReportMetric(scans[len(scans)/2]/bares[len(bares)/2], "scan/queries")
+	slices.Sort(walls)
+	slices.Sort(processors)
+	b.ReportMetric(walls[len(walls)/2], "scan/queries")
+	b.ReportMetric(processors[len(processors)/2], "scan-cpu/queries-cpu")
 	b.ReportMetric(float64(len(queries)), "queries")
+}
+
+// plainAnswers asks for answers that are not compressed, as curl and a scan do.
+var plainAnswers = &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 8}}
+
+// ask evaluates a query and drops the answer.
+func ask(address, query string, g prom.Grid) error {
+	resp, err := plainAnswers.PostForm(address+"/api/v1/query_range", url.Values{
+		"query": {query}, "start": {g.Start.Format(time.RFC3339)}, "end": {g.At(g.N - 1).Format(time.RFC3339)},
+		"step": {strconv.Itoa(int(g.Step.Seconds()))},
+	})
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("status %d", resp.StatusCode)
+	}
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
+}
+
+// processorTime returns the seconds of a processor that this program and a Prometheus have used.
+func processorTime(b *testing.B, address string) float64 {
+	b.Helper()
+	var own syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+		b.Fatal(err)
+	}
+	resp, err := plainAnswers.Get(address + "/metrics")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, after, found := strings.Cut(string(text), "\nprocess_cpu_seconds_total ")
+	line, _, _ := strings.Cut(after, "\n")
+	server, err := strconv.ParseFloat(line, 64)
+	if !found || err != nil {
+		b.Fatalf("no processor time: %v", err)
+	}
+	return time.Duration(own.Utime.Nano()+own.Stime.Nano()).Seconds() + server
 }
 
 // manyProcesses is a server of so many processes with five series each, whose values are all the same noise.
