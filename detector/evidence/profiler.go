@@ -57,6 +57,12 @@ type dumper interface {
 	Dump(ctx context.Context) ([]byte, error)
 }
 
+// passing is an error that comes and goes with the load of a process: its text is the same each time.
+type passing interface {
+	error
+	Passes()
+}
+
 // changing is a ProfileSource whose process may run a program without profiles at times, or may not be read. While it is
 // not present nothing is asked of it, and no alert lacks it.
 type changing interface {
@@ -320,8 +326,13 @@ func (p *profiler) note(w *watched, problems ...string) {
 	}
 }
 
-// fault keeps that a profile cannot be taken, and logs it when it changes.
+// fault keeps that a profile cannot be taken, and logs it when it changes. That a process was too busy for one comes and
+// goes.
 func (p *profiler) fault(w *watched, err error) {
+	if errors.As(err, new(passing)) {
+		p.note(w, err.Error())
+		return
+	}
 	p.keepNote(w, err.Error())
 	if w.problem.ChangedError(err) {
 		p.warn(w, err.Error())

@@ -22,6 +22,15 @@ type Profiles struct{ process *Process }
 // errNotNow says that the process runs another program now, or ends.
 var errNotNow = errors.New("the runtime of the process cannot be read now")
 
+// busy is the error of a process of which too little can be read now: it is not stopped for it.
+type busy struct{}
+
+// Error says so without counts, which are other ones each time.
+func (busy) Error() string { return "more than half of the goroutines ran while they were read" }
+
+// Passes tells that it comes and goes.
+func (busy) Passes() {}
+
 // Present reports whether the process runs a program of Go now that may be read.
 func (p *Profiles) Present() bool { return p.process.Present() }
 
@@ -43,7 +52,7 @@ func (p *Profiles) stacks(ctx context.Context, kind profile.Kind) (*outside.Prof
 		case profile.Goroutine:
 			all, err := inside.Goroutines(ctx)
 			if err == nil && all.Seen.Torn > all.Seen.Goroutines/2 {
-				err = fmt.Errorf("%d of %d goroutines ran while they were read", all.Seen.Torn, all.Seen.Goroutines)
+				err = busy{}
 			}
 			return all, err
 		case profile.Heap:
