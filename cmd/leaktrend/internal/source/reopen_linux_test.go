@@ -47,6 +47,25 @@ func TestOpenedAgain(t *testing.T) {
 	})
 }
 
+// What was closed is not opened again, though the process has executed another program by then.
+func TestNotOpenedAfterTheEnd(t *testing.T) {
+	opened := 0
+	p, err := openProcess(os.Getpid(), func(int) (*outside.Process, error) {
+		opened++
+		return nil, errors.New("its goroutines could not be read")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.executable = "the one before"
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if p.Profiles().Present() || opened != 1 {
+		t.Errorf("opened %d times, want once", opened)
+	}
+}
+
 // What is not read is said when that is known, and that it is read after all.
 func TestNotes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -32,6 +32,7 @@ type Process struct {
 	open func(pid int) (*outside.Process, error)
 
 	mu         sync.Mutex
+	closed     bool
 	note       string                        // what is not read, and why
 	say        func(note string, lacks bool) // may be nil
 	inside     *outside.Process              // nil while it cannot be read
@@ -110,6 +111,9 @@ func (p *Process) GoMemory() (m breakdown.GoMemory, ok bool) {
 func (p *Process) runtime() *outside.Process {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return nil
+	}
 	if now := p.Executable(); now != p.executable {
 		p.executable = now
 		p.drop()
@@ -179,6 +183,6 @@ func (p *Process) Close() error {
 	if p.inside != nil {
 		err = p.inside.Close()
 	}
-	p.inside, p.next = nil, time.Time{}
+	p.inside, p.next, p.closed = nil, time.Time{}, true
 	return errors.Join(err, p.Source.Close())
 }
