@@ -12,6 +12,7 @@ import (
 
 // caller is what decides on whether a process may be read, as far as it is known.
 type caller struct {
+	root    bool   // may lack capabilities nevertheless
 	capable bool   // has CAP_SYS_PTRACE
 	same    bool   // runs as the user of the process
 	scope   string // kernel.yama.ptrace_scope; "" where there is none
@@ -19,6 +20,7 @@ type caller struct {
 
 // callerOf looks at this process, or rather thread, before another one, by the proc file system that is mounted at a root.
 func callerOf(root string, pid int) (c caller) {
+	c.root = os.Geteuid() == 0
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var sets [2]unix.CapUserData
 	if err := unix.Capget(&header, &sets[0]); err == nil {
@@ -39,7 +41,10 @@ func callerOf(root string, pid int) (c caller) {
 
 // whatGivesIt says what gives the right to read a process to one that lacks it.
 func (c caller) whatGivesIt(pid int) string {
-	const asRoot = "run leaktrend as root, or with CAP_SYS_PTRACE"
+	asRoot := "run leaktrend as root, or with CAP_SYS_PTRACE"
+	if c.root {
+		asRoot = "run leaktrend with CAP_SYS_PTRACE, which root lacks here (docker run --cap-add SYS_PTRACE, or capabilities.add in its securityContext)"
+	}
 	switch {
 	case c.scope == "3":
 		return "kernel.yama.ptrace_scope is 3, which forbids it to all until the system is booted with another one"
@@ -52,6 +57,9 @@ func (c caller) whatGivesIt(pid int) string {
 		return asRoot + ", or set kernel.yama.ptrace_scope to 0 (it is 1 here)"
 	case c.same:
 		return asRoot + ": the process runs as the same user, but has more rights, by setuid or capabilities of its file, or has asked not to be read"
+	}
+	if c.root {
+		return asRoot + "; in a pod also with shareProcessNamespace: true"
 	}
 	scope := ""
 	if c.scope != "" && c.scope != "0" {

@@ -12,10 +12,15 @@ import (
 // What is said to be missing is what is: another user, a scope, a capability, or nothing that leaktrend could have.
 func TestWhatGivesTheRight(t *testing.T) {
 	const asRoot = "run leaktrend as root, or with CAP_SYS_PTRACE"
+	const lacks = "run leaktrend with CAP_SYS_PTRACE, which root lacks here (docker run --cap-add SYS_PTRACE, or capabilities.add in its securityContext)"
 	for _, test := range []struct {
 		caller caller
 		want   string
 	}{
+		{caller{root: true}, lacks + "; in a pod also with shareProcessNamespace: true"},
+		{caller{root: true, scope: "1"}, lacks + "; in a pod also with shareProcessNamespace: true"},
+		{caller{root: true, same: true, scope: "1"}, lacks + ", or set kernel.yama.ptrace_scope to 0 (it is 1 here)"},
+		{caller{root: true, same: true}, lacks + ": the process runs as the same user, but has more rights, by setuid or capabilities of its file, or has asked not to be read"},
 		{caller{}, "run leaktrend as the user of process 7, as root, or with CAP_SYS_PTRACE; in a pod also with shareProcessNamespace: true"},
 		{caller{scope: "0"}, "run leaktrend as the user of process 7, as root, or with CAP_SYS_PTRACE; in a pod also with shareProcessNamespace: true"},
 		{caller{scope: "1"}, "run leaktrend as the user of process 7 and kernel.yama.ptrace_scope 0 (it is 1 here), as root, or with CAP_SYS_PTRACE; " +
@@ -51,7 +56,7 @@ func TestCaller(t *testing.T) {
 	write("8/status", "Name:\tx\nUid:\t"+own+"\t"+own+"\t1234567\t"+own+"\nGid:\t0\n")
 	for pid, same := range map[int]bool{7: true, 8: false, 9: false} {
 		got := callerOf(root, pid)
-		got.capable = false // as the test runs as
+		got.root, got.capable = false, false // as the test runs as
 		if diff := cmp.Diff(caller{same: same, scope: "2"}, got, cmp.AllowUnexported(caller{})); diff != "" {
 			t.Errorf("%d (-want +got):\n%s", pid, diff)
 		}
