@@ -32,6 +32,8 @@ const (
 	longestSearch = 30 * time.Second
 	// longestOwn is the processor time that a process may look through its own memory.
 	longestOwn = 4 * time.Second
+	// longestTurn is how long a search waits for others to end.
+	longestTurn = 30 * time.Second
 	// A process that has just begun may have no entry point or no goroutines yet: it is tried some times.
 	startTries = 10
 	startPause = 20 * time.Millisecond
@@ -298,7 +300,8 @@ func (p *Process) Heap(ctx context.Context) (*Profile, error) {
 
 // Holder returns what keeps the memory alive that comes from some stacks of the heap's profile, by the shortest way
 // from there to its sampled objects. It is nil where that is not found, or the objects have different ones: then nothing is
-// known. It goes through the whole heap a few times, which keeps nobody from sampling meanwhile.
+// known. It goes through the whole heap a few times, which keeps nobody from sampling meanwhile. One search is made at a
+// time; the others wait for 30 s at most, and end with an error then.
 func (p *Process) Holder(ctx context.Context, from func(stack []Frame) bool) (*Holder, error) {
 	return p.search(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from) })
 }
@@ -309,7 +312,28 @@ func (p *Process) FinalizedHolder(ctx context.Context, types ...string) (*Holder
 	return p.search(ctx, func(*Process) (wanted, error) { return wanted{types: types}, nil })
 }
 
+// searching is whose turn it is to search: what debuggers read of a program takes memory, and many processes of one may
+// leak at the same time.
+var searching = make(chan struct{}, 1)
+
+// takeTurn waits until nobody else searches; end lets the next one.
+func takeTurn(ctx context.Context) (end func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, longestTurn)
+	defer cancel()
+	select {
+	case searching <- struct{}{}:
+		return func() { <-searching }, nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("what keeps memory alive is looked for elsewhere: %w", ctx.Err())
+	}
+}
+
 func (p *Process) search(ctx context.Context, of func(*Process) (wanted, error)) (*Holder, error) {
+	end, err := takeTurn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	ctx, cancel := context.WithTimeout(ctx, longestSearch)
 	defer cancel()
 	held, err := holderIn(ctx, p.pid, of, nil)
@@ -368,6 +392,11 @@ func OwnFinalizedHolder(ctx context.Context, types ...string) (*Holder, error) {
 }
 
 func searchOwn(ctx context.Context, of func(*Process) (wanted, error)) (*Holder, error) {
+	end, err := takeTurn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	ctx, cancel := context.WithTimeout(ctx, longestSearch)
 	defer cancel()
 	left, spent := longestOwn, false

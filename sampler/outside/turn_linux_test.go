@@ -1,0 +1,41 @@
+package outside
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+)
+
+// One search is made at a time, however many processes leak at once: the next one waits for its turn.
+func TestSearchesTakeTurns(t *testing.T) {
+	if o, err := Open(os.Getpid()); err != nil {
+		t.Skip("this toolchain is not known, or this system forbids it: ", err)
+	} else {
+		_ = o.Close()
+	}
+	began, proceed, ended := make(chan int), make(chan int), make(chan error)
+	go func() {
+		_, err := searchOwn(t.Context(), func(*Process) (wanted, error) {
+			close(began)
+			<-proceed
+			return wanted{}, errTorn
+		})
+		ended <- err
+	}()
+	<-began
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	asked := false
+	ask := func(*Process) (wanted, error) { asked = true; return wanted{}, errTorn }
+	if _, err := searchOwn(impatient, ask); asked || !errors.Is(err, context.Canceled) {
+		t.Errorf("a second search began, or ended with %v", err)
+	}
+	close(proceed)
+	if err := <-ended; !errors.Is(err, errTorn) {
+		t.Error(err)
+	}
+	if _, err := searchOwn(t.Context(), ask); !asked || !errors.Is(err, errTorn) {
+		t.Errorf("the next one did not begin, or ended with %v", err)
+	}
+}
