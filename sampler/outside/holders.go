@@ -282,6 +282,7 @@ func (s *search) verdict(ctx context.Context, rootOf func(*node) *root) (best Ho
 	if len(h.Path) > 0 && h.Variable != "" && h.Path[0].Type == "" {
 		h.Path[0].Name, h.Path[0].Type = h.Variable, h.Type
 	}
+	h.settle()
 	return h, true
 }
 

@@ -196,7 +196,7 @@ func (n *names) field(name string, of dwarf.Offset, place, at uint64) Holder {
 	return h
 }
 
-// isContainer reports whether a type of Go is one whose parts are the runtime'n.
+// isContainer reports whether a type of Go is one whose parts are the runtime's.
 func isContainer(name string) bool {
 	return name == "string" || strings.HasPrefix(name, "[]") || strings.HasPrefix(name, "map[") || strings.HasPrefix(name, "chan ") ||
 		strings.HasPrefix(name, "runtime.") || strings.HasPrefix(name, "interface ")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"slices"
+	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
@@ -29,7 +30,9 @@ func (s *Step) sameAs(other *Step) bool {
 }
 
 const (
-	mostShare   = .8 // of the objects that go through what is common to them
+	mostShare   = .8      // of the objects that go through what is common to them
+	maxSteps    = 64      // of a way that is told
+	maxShown    = 1 << 10 // bytes of a name
 	maxWayBytes = 256 << 20
 )
 
@@ -71,8 +74,8 @@ func (s tracer) way(n *node) []*node {
 	return nil
 }
 
-// path returns the way that most of some objects have from what keeps them alive; nil where there was no time for it.
-// Their shares are of all objects that were looked at.
+// path returns the way that most of some objects have from what keeps them alive; nil where there was no time for it, or
+// it has more steps than anybody reads. Their shares are of all objects that were looked at.
 func (s tracer) path(ctx context.Context, objects []*node) []Step {
 	ways := make([][]*node, 0, len(objects))
 	for _, o := range objects {
@@ -101,6 +104,9 @@ func (s tracer) path(ctx context.Context, objects []*node) []Step {
 		}
 	}
 	p := &paths[best]
+	if len(p.steps) > maxSteps {
+		return nil
+	}
 	for i := range p.steps {
 		by := 0
 		for j := range paths {
@@ -242,14 +248,15 @@ func (s tracer) describe(way []*node, places map[link]uint64) path {
 	return p.collapse()
 }
 
-// collapse makes one of steps that are alike and follow each other, as those of a list.
+// collapse makes one of steps that are alike and follow each other, as those of a list. Where no reference is known, as in
+// a program without symbols, their sizes tell it.
 func (p *path) collapse() path {
 	c := path{nodes: p.nodes, owner: make([]int, len(p.owner))}
 	at := make([]int, len(p.steps)) // where each has gone
 	for i := range p.steps {
 		one := p.steps[i]
 		n := len(c.steps)
-		if n > 0 && i > 1 && i < len(p.steps)-1 && one.Reference != "" && one.sameAs(&c.steps[n-1]) {
+		if n > 0 && i > 1 && i < len(p.steps)-1 && one.sameAs(&c.steps[n-1]) && (one.Reference != "" || one.Size == c.steps[n-1].Size) {
 			c.steps[n-1].Times++
 		} else {
 			c.steps = append(c.steps, one)
@@ -260,4 +267,25 @@ func (p *path) collapse() path {
 		c.owner[i] = at[owner]
 	}
 	return c
+}
+
+// settle makes what was found fit to be shown. The container that the holder is has the same entries wherever it is told,
+// though it may have grown between two looks at it; names are as long as somebody reads, with nothing that is not
+// printed: the program's file may have any.
+func (h *Holder) settle() {
+	shown := func(all ...*string) {
+		for _, text := range all {
+			if *text = redact.Printable(*text); len(*text) > maxShown {
+				*text = strings.ToValidUTF8((*text)[:maxShown], "") + "…"
+			}
+		}
+	}
+	shown(&h.Variable, &h.Type, &h.Timer, &h.Finalizer)
+	for i := range h.Path {
+		s := &h.Path[i]
+		shown(&s.Name, &s.Type, &s.Reference, &s.Container, &s.Code.Function, &s.Code.File)
+	}
+	if len(h.Path) > 0 && h.Entries >= 0 && h.Path[0].Entries >= 0 && h.Path[0].Container == h.Type {
+		h.Path[0].Entries = h.Entries
+	}
 }

@@ -166,3 +166,23 @@ func TestHoldersOfLibraries(t *testing.T) {
 		}
 	}
 }
+
+// A long list is one step in a program without symbols too, where nothing but the sizes of its elements tells that they are
+// alike; so no alert has a hundred of them.
+func TestPathOfAListWithoutSymbols(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("builds another program")
+	}
+	needsRow(t)
+	h := holderOf(t, startHolders(t, []string{"testdata/holders", stripped}), "main.intoContainerList")
+	if h == nil || len(h.Path) == 0 {
+		t.Fatalf("held by %+v", h)
+	}
+	longest := 0
+	for _, s := range h.Path {
+		longest = max(longest, s.Times)
+	}
+	if len(h.Path) > 6 || longest < 50 {
+		t.Errorf("%d steps, of which one stands for %d: %+v", len(h.Path), longest, h.Path)
+	}
+}
