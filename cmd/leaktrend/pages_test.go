@@ -101,7 +101,7 @@ var elsewhere = map[string]string{
 var apart = map[string][2]string{"docs/operations.md": {"cmd/leaktrend/internal/testkit/install", "TestOperationsCommands"}}
 
 // foreign are programs of others: what they are told is not tested here.
-var foreign = []string{"docker", "sed"}
+var foreign = []string{"docker", "sed", "vmalert"}
 
 // Every command of the pages runs as it stands and prints what the page shows, or is run by another test.
 func TestReadmeSteps(t *testing.T) {

@@ -42,7 +42,7 @@ const (
 	// minFollow is the least time in which growth must go on, so that no call is judged by one half of a day; growth that
 	// has lasted for longer is given as long again.
 	minFollow = 24 * time.Hour
-	// goesOn is the share of its pace before that growth shows while it goes on.
+	// goesOn is the share of its earlier rate that growth shows while it goes on.
 	goesOn = .25
 )
 

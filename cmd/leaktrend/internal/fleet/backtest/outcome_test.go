@@ -35,8 +35,8 @@ func TestFollow(t *testing.T) {
 		{"a deploy after a day", course(24, on), true, CutOff, 24},
 		{"goes on for as long again", course(50, on), false, WentOn, 50},
 		{"goes on for as long again, until a deploy", course(60, on), true, WentOn, 50},
-		{"at a quarter of its pace", course(50, func(h int) float64 { return 201 + .5*float64(h) }), false, WentOn, 50},
-		{"at a tenth of its pace", course(50, func(h int) float64 { return 200 + .2*float64(h) }), false, Leveled, 50},
+		{"at a quarter of its rate", course(50, func(h int) float64 { return 201 + .5*float64(h) }), false, WentOn, 50},
+		{"at a tenth of its rate", course(50, func(h int) float64 { return 200 + .2*float64(h) }), false, Leveled, 50},
 		{"stays", course(80, func(int) float64 { return 210 }), false, Leveled, 50},
 		{"goes on and stays then", course(140, func(h int) float64 { return on(min(h, 60)) }), false, Leveled, 125},
 		{"falls back", course(80, func(h int) float64 {
