@@ -90,7 +90,41 @@ func layoutOf(offsets map[string]uint64) (l layout, err error) {
 		}
 		*field = offset
 	}
+	for name, offset := range offsets {
+		kind, field, _ := strings.Cut(name, ".")
+		most, ok := whole[kind]
+		if !ok {
+			continue
+		}
+		end := offset
+		if field != "" {
+			end, most = offset+widthOf(name), offsets[kind]
+		}
+		if end > most {
+			return l, fmt.Errorf("its runtime has an odd %s", name)
+		}
+	}
 	return l, nil
+}
+
+// whole has the types that are read as a whole, and the most bytes that they may have, several times those of a release: what
+// debuggers read of a program may be anybody's. A field lies within its type.
+var whole = map[string]uint64{
+	"g": 4096, "mspan": 4096, "specialprofile": 512, "specialfinalizer": 512, "timer": 512, "bucket": nearBucket / 2, "memRecord": nearBucket / 2,
+	"heapStatsDelta": pageSize, "moduledata": 4096,
+}
+
+// widthOf returns how many bytes are read of a field.
+func widthOf(name string) uint64 {
+	switch name {
+	case "g.waitreason", "g.trackingSeq", "mspan.spanclass", "mspan.state", "specialfinalizer.special.kind":
+		return 1
+	case "g.atomicstatus":
+		return 4
+	case "timer.arg": // an interface
+		return 16
+	}
+	return 8
 }
 
 // isOptional reports whether what is read can do without: releases have it or have it not, a holder is named by it, or it

@@ -1,0 +1,37 @@
+package outside
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What the runtime of a program has by its debug information is taken only where it fits: each field in its type, and none
+// of these too large. A program of a release that is not known may have any.
+func TestLayoutsAreBounded(t *testing.T) {
+	all, err := rows()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range slices.Sorted(maps.Keys(all)) {
+		if _, err := layoutOf(all[of].Offsets); err != nil {
+			t.Errorf("%s: %v", of, err)
+		}
+		for name := range new(layout).fields() {
+			kind, field, isField := strings.Cut(name, ".")
+			size := all[of].Offsets[kind]
+			if _, known := all[of].Offsets[name]; !known || whole[kind] == 0 {
+				continue
+			}
+			odd := maps.Clone(all[of].Offsets)
+			odd[name] = whole[kind] + 1
+			if isField {
+				odd[name] = size - widthOf(name) + 1
+			}
+			if _, err := layoutOf(odd); err == nil {
+				t.Errorf("%s: %s of type %s may be at %d of %d bytes", of, field, kind, odd[name], size)
+			}
+		}
+	}
+}
