@@ -82,6 +82,12 @@ func (a *answer) field(name string) (err error) {
 			a.warnings = append(a.warnings, text)
 			return err
 		})
+	case "isPartial": // of a cluster of VictoriaMetrics
+		partial, err := a.scalar()
+		if partial == "true" {
+			a.warnings = append(a.warnings, "a part of its storage did not answer (isPartial)")
+		}
+		return err
 	case "data":
 		return a.object(func(name string) (err error) {
 			switch name {

@@ -27,7 +27,7 @@ type ranges struct {
 func (c *ranges) query(ctx context.Context, query string, g Grid) (*answer, error) {
 	seconds := func(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', -1, 64) }
 	form := url.Values{
-		"query": {query}, "start": {seconds(g.Start)}, "end": {seconds(g.At(g.N - 1))}, "timeout": {c.timeout.String()},
+		"query": {query}, "start": {seconds(g.Start)}, "end": {seconds(g.At(g.N - 1))}, "timeout": {strconv.FormatFloat(c.timeout.Seconds(), 'f', -1, 64)},
 		"step": {strconv.FormatFloat(g.Step.Seconds(), 'f', -1, 64)},
 	}.Encode()
 	at := c.base.URL("/api/v1/query_range", nil)
