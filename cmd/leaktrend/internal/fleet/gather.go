@@ -87,6 +87,15 @@ func fill(values, other []float64) {
 	}
 }
 
+// finite takes out what is no reading of anything: a division by zero, or the end of a summary.
+func finite(values []float64) {
+	for i, v := range values {
+		if math.IsInf(v, 0) {
+			values[i] = math.NaN()
+		}
+	}
+}
+
 func (g *gathering) add(r role, series []prom.Series) {
 	for _, one := range series {
 		one.Labels = r.deduplicated(one.Labels)
@@ -97,6 +106,7 @@ func (g *gathering) add(r role, series []prom.Series) {
 				g.builds = append(g.builds, buildSeries{g.target(one.Labels), r.Name, one})
 			}
 		case r.judged():
+			finite(one.Values)
 			p := g.process(one.Labels)
 			if at := slices.IndexFunc(p.readings, func(known reading) bool { return known.metric == r.Name }); at >= 0 {
 				fill(p.readings[at].values, one.Values)
