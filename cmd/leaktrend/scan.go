@@ -35,6 +35,9 @@ var (
 // spare.
 const usualAlertHold = 25 * time.Hour
 
+// usualFDR is the share of false findings that is accepted unless another one is asked for.
+const usualFDR = .05
+
 // year is as far as scans look back, and ahead.
 const year = 366 * 24 * time.Hour
 
@@ -97,7 +100,7 @@ the server cannot be read, and with 3 if a part of the fleet could not be read, 
 	flags.Duration(fs, &f.step, "step", flags.Range{Min: time.Minute, Max: 20 * time.Minute, Example: "5m"}, "time between two values, 1m to 20m: at least twice the scrape interval; scores are calibrated at 5m")
 	fs.StringSliceVar(&f.groupBy, "group-by", []string{"job", "version"}, "labels that make a group")
 	fs.StringVar(&f.load, "load", "", "counter of the work that drives the processes, as in http_requests_total: growth in proportion to its rate is no leak (default: the processor time, with which growth only has to last longer)")
-	fs.Float64Var(&f.fdr, "fdr", .05, "expected share of false findings that is accepted, 0.001 to 0.5")
+	fs.Float64Var(&f.fdr, "fdr", usualFDR, "expected share of false findings that is accepted, 0.001 to 0.5")
 	fs.StringVar(&f.shard, "shard", "", "scan only this part of the fleet, as in 3/16: the parts together are all of it, and a workload is in one of them")
 	fs.IntVar(&f.top, "top", 0, "have the likeliest leaks as findings, this many of them at most, whatever share of them is expected to be false")
 	flags.Duration(fs, &f.history, "history", flags.Range{Min: time.Hour, Max: year, Example: "28d"}, "how far to look back at what grows or has grown, to tell whether it has come to nothing before; no longer than --since: not at all")
@@ -120,6 +123,7 @@ the server cannot be read, and with 3 if a part of the fleet could not be read, 
 	flags.Exclude(fs, "every", "until")
 	flags.Exclude(fs, "every", "alert-for")
 	flags.Exclude(fs, "fdr", "top")
+	flags.Exclude(fs, "match", "from-rules")
 	return cmd
 }
 
@@ -133,6 +137,12 @@ func (f *scanFlags) check() error {
 	}
 	if f.top < 0 {
 		return fmt.Errorf("--top %d: must not be negative", f.top)
+	}
+	if f.top > 0 && f.fdr != usualFDR {
+		return errors.New("--top takes the likeliest, whatever share of them is expected to be false, so it takes no --fdr")
+	}
+	if f.fromRules && len(f.matches) > 0 {
+		return errors.New("--from-rules goes by what leaktrend rules watch, so it takes no --match")
 	}
 	if f.concurrency < 1 || f.concurrency > 64 {
 		return fmt.Errorf("--concurrency %d: must be from 1 to 64", f.concurrency)

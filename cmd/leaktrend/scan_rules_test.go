@@ -30,6 +30,7 @@ func TestScanFromRules(t *testing.T) {
 		}
 		f.add("go_goroutines", labels, f.noisy(.05, level))
 		f.add("leaktrend:go_goroutines:floor", labels, between(0, 12, level))
+		f.add("process_start_time_seconds", labels, between(0, 12, always(float64(scrapeTime(0).Unix()))))
 	}
 	f.add("go_goroutines", `job="not watched",instance="a:1"`, f.noisy(.05, always(100)))
 	address, _ := startPrometheus(t, backfill(t, f))

@@ -42,6 +42,8 @@ func TestScanUsage(t *testing.T) {
 		{[]string{"--prometheus", server, "--every", "1h", "--until", "2026-01-01T00:00:00Z"}, "--until"},
 		{[]string{"--prometheus", server, "--until", "yesterday"}, "--until yesterday"},
 		{[]string{"--prometheus", server, "--fdr", "0"}, "--fdr 0"},
+		{[]string{"--prometheus", server, "--top", "5", "--fdr", ".1"}, "--top takes the likeliest, whatever share of them is expected to be false, so it takes no --fdr"},
+		{[]string{"--prometheus", server, "--from-rules", "--match", "queue_length"}, "--from-rules goes by what leaktrend rules watch, so it takes no --match"},
 		{[]string{"--prometheus", server, "--shard", "5/4"}, "--shard 5/4: must be NUMBER/OF"},
 		{[]string{"--prometheus", server, "--concurrency", "0"}, "--concurrency 0"},
 		{[]string{"--prometheus", server, "--timeout", "0"}, "--timeout 0"},

@@ -12,6 +12,8 @@ import (
 const (
 	recordedFloors = `{__name__=~"leaktrend:.+:floor"}`
 	recordedClimbs = `{__name__=~"leaktrend:.+:climb_.+"}`
+	// startTimes are what the rules need to see growth: without them they record minimums only.
+	startTimes = `{__name__="process_start_time_seconds"}`
 )
 
 // quiet are jobs that recording rules watch and saw no growth in, of which nothing but the names is read.
@@ -21,10 +23,14 @@ type quiet struct {
 }
 
 // evident returns the jobs of which something has to be read: those in which the rules saw growth within the time of the
-// scan, and those that they do not watch since its begin. Of the others it tells which resources they have. values lists
+// scan, and those that they do not watch since its begin, or without start times. Of the others it tells which resources they have. values lists
 // those of a label in the series of a selector up to an instant of the scan.
 func evident(src *source, outers []string, shard Shard, begin, end time.Time, values func(label, selector string, until time.Time) ([]string, error)) (kept []string, q quiet, err error) {
 	watched, err := values(src.outer, recordedFloors, begin.Add(time.Hour))
+	if err != nil {
+		return nil, q, err
+	}
+	started, err := values(src.outer, startTimes, begin.Add(time.Hour))
 	if err != nil {
 		return nil, q, err
 	}
@@ -34,7 +40,7 @@ func evident(src *source, outers []string, shard Shard, begin, end time.Time, va
 	}
 	q.hypotheses = map[string]int{}
 	for _, outer := range outers {
-		if !slices.Contains(watched, outer) || slices.Contains(climbing, outer) {
+		if !slices.Contains(watched, outer) || !slices.Contains(started, outer) || slices.Contains(climbing, outer) {
 			kept = append(kept, outer)
 			continue
 		}
