@@ -131,6 +131,17 @@ func chanceText(x *fleet.Finding) string {
 	return fmt.Sprintf("chance %s %%", mean)
 }
 
+// shareText writes a share, 0 to 1, to two digits.
+func shareText(share float64) string {
+	switch {
+	case share < .0001:
+		return "less than 0.01 %"
+	case share >= .1:
+		return fmt.Sprintf("%.0f %%", 100*share)
+	}
+	return fmt.Sprintf("%.2g %%", 100*share)
+}
+
 // placeOf names a process by the label that tells it from the others of its group.
 func placeOf(r *fleet.Replica) string {
 	for _, name := range []string{
@@ -164,7 +175,7 @@ func closing(r *fleet.Report) string {
 		for _, x := range r.Findings {
 			q = max(q, x.Q)
 		}
-		text += fmt.Sprintf("; %.2g %% of the leaks are expected to be false", 100*q)
+		text += "; " + shareText(q) + " of the leaks are expected to be false"
 		if r.Top > 0 {
 			text += fmt.Sprintf(" (asked: the %d likeliest)", r.Top)
 		} else {

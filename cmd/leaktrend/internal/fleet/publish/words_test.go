@@ -60,6 +60,19 @@ func TestWords(t *testing.T) {
 	}
 }
 
+func TestShareText(t *testing.T) {
+	for _, test := range []struct {
+		share float64
+		want  string
+	}{
+		{0, "less than 0.01 %"}, {3e-8, "less than 0.01 %"}, {.00012, "0.012 %"}, {.012, "1.2 %"}, {.0996, "10 %"}, {.13, "13 %"}, {.996, "100 %"}, {1, "100 %"},
+	} {
+		if got := shareText(test.share); got != test.want {
+			t.Errorf("%g: %q, want %q", test.share, got, test.want)
+		}
+	}
+}
+
 func TestChanceText(t *testing.T) {
 	for _, test := range []struct {
 		finding fleet.Finding
