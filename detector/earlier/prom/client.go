@@ -29,6 +29,7 @@ const (
 	MaxPoints = 11_000
 
 	maxAnswer   = 64 << 20 // bytes of one answer: several times what a query of as many points as are asked for gives
+	maxHeld     = 64 << 20 // values of all answers to one query, of which there may be many series for a short time each
 	maxOversize = 32       // answers in a row that were larger, after which smaller queries are no help
 	minPoints   = 32       // a range of time this short is not cut any further
 	firstRetry  = 500 * time.Millisecond
@@ -85,6 +86,7 @@ type Client struct {
 	shown   string
 	secrets *strings.Replacer
 	timeout time.Duration
+	held    int // values of all answers to one query, at most
 	slots   chan struct{}
 	close   func()
 	sleep   func(context.Context, time.Duration) error
@@ -146,7 +148,7 @@ func New(c Config) (*Client, error) {
 		return nil, fmt.Errorf("%s: %w", c.HTTPConfig, err)
 	}
 	p := &Client{
-		shown: u.String(), secrets: redact.Replacer(redact.Mark, secrets...), timeout: c.Timeout, slots: make(chan struct{}, c.Concurrency),
+		shown: u.String(), secrets: redact.Replacer(redact.Mark, secrets...), timeout: c.Timeout, held: maxHeld, slots: make(chan struct{}, c.Concurrency),
 		close: client.CloseIdleConnections, sleep: sleep, onRetry: c.OnRetry,
 	}
 	client.Transport = &transport{next: client.Transport, headers: headers}
@@ -269,7 +271,9 @@ func (c *Client) Range(ctx context.Context, query string, g Grid, split bool) ([
 				byLabels[key], all = len(all), append(all, one)
 				continue
 			case !ok:
-				at = len(all)
+				if at = len(all); (at+1)*g.N > c.held {
+					return fmt.Errorf("%w: %d series or more of %d values each", ErrTooLarge, at+1, g.N)
+				}
 				byLabels[key], all = at, append(all, Series{one.Labels, empty(g.N)})
 			}
 			for i, v := range one.Values {
