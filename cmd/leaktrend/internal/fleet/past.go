@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -42,7 +43,7 @@ func (t *past) add(l *life, resource string, c *calibration.Table) {
 	}
 	for i := range l.past {
 		one := &l.past[i]
-		if one.resource != resource {
+		if _, counts := slices.BinarySearch(l.instants, one.at); !counts || one.resource != resource {
 			continue
 		}
 		g := t.calls[one.at]
@@ -94,8 +95,9 @@ func own(falls []fall, e float64, by time.Time) (n int) {
 
 // into adds the past of one resource of a group to that of the fleet. falls are those of its workload.
 func (t *past) into(table *backtest.Table, resource string, falls []fall) {
-	for i, replicas := range t.judged {
-		c := t.calls[i]
+	// In order of time: sums of numbers depend on it.
+	for _, i := range slices.Sorted(maps.Keys(t.judged)) {
+		replicas, c := t.judged[i], t.calls[i]
 		if c == nil {
 			continue
 		}

@@ -73,7 +73,10 @@ func Follow(readings []float64, step time.Duration, g Growth, ended bool) (o Out
 		if floor := lowest(readings[end-span/4 : end]); floor-level < due {
 			return Leveled, time.Duration(end) * step
 		}
-		level = lowest(readings[max(end-span/2-span/4, 0):max(end-span/2, 1)])
+		// Where nothing was read the level before it stands.
+		if before := lowest(readings[max(end-span/2-span/4, 0):max(end-span/2, 1)]); !math.IsInf(before, 1) {
+			level = before
+		}
 	}
 	switch {
 	case len(readings) >= span:

@@ -69,6 +69,12 @@ func TestFollow(t *testing.T) {
 			}
 			return on(h)
 		}), false, WentOn, 50},
+		{"is not read for a quarter of the time", course(80, func(h int) float64 {
+			if h > 12 && h < 28 {
+				return math.NaN()
+			}
+			return on(h)
+		}), false, WentOn, 50},
 	} {
 		got, after := Follow(test.readings, step, g, test.ended)
 		if got != test.want || after != time.Duration(test.after)*step {
