@@ -194,6 +194,9 @@ func quickPair(b []byte) (milliseconds int64, value float64, n int) {
 	for ; places < 3; places++ {
 		seconds *= 10
 	}
+	if seconds >= 1e15 { // more than the other way holds exactly, and no time of today
+		return 0, 0, 0
+	}
 	begin := i + 2
 	whole, places, i := digits(b, begin)
 	if i > begin && i+1 < len(b) && b[i] == '"' && b[i+1] == ']' {
