@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -33,9 +35,14 @@ Without a file or directory it is what watch keeps in the user's state directory
 				return err
 			}
 			if len(args) == 0 {
-				if args = []string{watch.StateDir()}; args[0] == "" {
+				dir := watch.StateDir()
+				if dir == "" {
 					return errors.New("a state file or a directory is needed: there is no directory of the user's here")
 				}
+				if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+					return fmt.Errorf("nothing is kept yet in %s: \"leaktrend watch --name PATTERN\" keeps it there", dir)
+				}
+				args = []string{dir}
 			}
 			all, faults := remembered.Read(args)
 			if len(all) == 0 {
