@@ -49,7 +49,7 @@ func TestWatchPprof(t *testing.T) {
 	t.Run("together", func(t *testing.T) {
 		for name, test := range map[string]struct{ args, want []string }{
 			"pprof": {append(slices.Clone(pid), "--pprof", "http://"+served), []string{"open_fds leak: ", "main.go:", "new descriptors are tcp CLOSE_WAIT to " + peer}},
-			"alone": {pid, []string{"goroutines leak: ", "main.go:14 made ", "chan receive, created by main.leak ", "new descriptors are tcp CLOSE_WAIT to " + peer}},
+			"alone": {pid, []string{"goroutines leak: ", "main.go:14 accounts for ", "chan receive, created by main.leak ", "new descriptors are tcp CLOSE_WAIT to " + peer}},
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

@@ -76,8 +76,8 @@ func TestCalledFrom(t *testing.T) {
 		}, "; main.go:10 called rpc.Dial meanwhile, as its allocations show as far as they are sampled"},
 		{"another line may have called without being sampled", true, 400, []listed{
 			waits, {10, "example.com/rpc.Dial", "", 0}, {11, "example.com/rpc.(*Client).Call", "", 0},
-		}, "; conn.go:7 made 400 of the 400 new goroutines, called from one of main.go:10, main.go:11"},
-		{"no such profile", false, 400, []listed{waits}, "; conn.go:7 made 400 of the 400 new goroutines"},
+		}, "; conn.go:7 accounts for 400 of the 400 new goroutines, called from one of main.go:10, main.go:11"},
+		{"no such profile", false, 400, []listed{waits}, "; conn.go:7 accounts for 400 of the 400 new goroutines"},
 	} {
 		logger := logrus.New()
 		logger.SetOutput(io.Discard)

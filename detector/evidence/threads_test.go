@@ -79,7 +79,7 @@ func TestThreadsByLine(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if want := "; main.go:20 made 80 of the 120 new goroutines that keep a thread"; a.Summary != want {
+	if want := "; main.go:20 accounts for 80 of the 120 new goroutines that keep a thread"; a.Summary != want {
 		t.Errorf("summary %q, want %q", a.Summary, want)
 	}
 }

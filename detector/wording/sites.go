@@ -34,7 +34,7 @@ func SiteClause(a *alerting.Alert, growth, total float64) string {
 		parts = append(parts, fmt.Sprintf("%s of the %s are the memory of the goroutines that leak at %s",
 			bytes.Format(growth), bytes.Format(max(growth, total)), Place(s)))
 	default:
-		parts = append(parts, Place(s)+" "+made(a.Resource, s, growth, total))
+		parts = append(parts, Place(s)+" "+made(a, s, growth, total))
 	}
 	if goroutines && s.OldestSeconds >= 1 {
 		oldest := sampler.FormatDuration(time.Duration(s.OldestSeconds * 1e9).Round(time.Second))
@@ -108,13 +108,16 @@ func onWhat(reason string) string {
 	return " (" + reason + ")"
 }
 
-func made(resource string, s *alerting.Site, growth, total float64) string {
+// made says what a site made of the growth of an alert's resource.
+func made(a *alerting.Alert, s *alerting.Site, growth, total float64) string {
+	resource := a.Resource
 	if s.Bytes == 0 && s.Via == "" && resource == sampler.Threads {
-		return fmt.Sprintf("made %.0f of the %.0f new goroutines that keep a thread", growth, max(growth, total))
+		return fmt.Sprintf("accounts for %.0f of the %.0f new goroutines that keep a thread", growth, max(growth, total))
 	}
 	if s.Bytes == 0 && s.Via == "" {
 		counts, _ := sampler.Lookup(sampler.Goroutines)
-		return fmt.Sprintf("made %s of the %s new goroutines", counts.Format(math.Round(growth)), counts.Format(math.Round(max(growth, total))))
+		return fmt.Sprintf("accounts for %s of the %s new goroutines", counts.Format(math.Round(growth)),
+			counts.Format(math.Round(max(growth, total))))
 	}
 	if s.Via != "" && s.KnownBy == sites.ByCode {
 		return fmt.Sprintf("called %s: nothing else in the program leads there", shortName(s.Via))
@@ -129,15 +132,17 @@ func made(resource string, s *alerting.Site, growth, total float64) string {
 		return fmt.Sprintf("started most of them through %s, as far as the heap is sampled", shortName(s.Via))
 	}
 	bytes, _ := sampler.Lookup(sampler.HeapLiveBytes)
-	what := "of new live heap"
-	if resource != sampler.HeapLiveBytes {
-		what = "by which " + resource + " grew"
-	}
-	text := fmt.Sprintf("keeps %s of the %s %s", bytes.Format(growth), bytes.Format(max(growth, total)), what)
+	as := ""
 	if len(s.Types) > 0 {
-		text += " as " + s.Types[0]
+		as = " as " + s.Types[0]
 	}
-	return text
+	switch {
+	case resource == sampler.HeapLiveBytes:
+		return fmt.Sprintf("keeps %s of the %s of new live heap", bytes.Format(growth), bytes.Format(max(growth, total))) + as
+	case growth > a.Value-a.Baseline: // of memory that is not all resident, or took the place of garbage
+		return fmt.Sprintf("keeps %s of new live heap%s, more than %s grew", bytes.Format(growth), as, resource)
+	}
+	return fmt.Sprintf("keeps %s of the %s by which %s grew", bytes.Format(growth), bytes.Format(total), resource) + as
 }
 
 // shortName drops the path before a function's package.

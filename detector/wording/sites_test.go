@@ -32,3 +32,25 @@ func TestSitesResolved(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// What a line keeps is held against what the resource of the alert itself grew by.
+func TestSiteClauseOfMemory(t *testing.T) {
+	const mb = 1 << 20
+	got := map[string]string{}
+	want := map[string]string{
+		"live heap":              "; main.go:24 keeps 26 MB of the 26 MB of new live heap as []uint8",
+		"part of the growth":     "; main.go:24 keeps 26 MB of the 30 MB by which rss_bytes grew as []uint8",
+		"not all of it resident": "; main.go:24 keeps 26 MB of new live heap as []uint8, more than rss_bytes grew",
+	}
+	for name, a := range map[string]alerting.Alert{
+		"live heap":              {Event: alerting.Event{Resource: sampler.HeapLiveBytes, Value: 21 * mb, Baseline: 1 * mb}},
+		"part of the growth":     {Event: alerting.Event{Resource: sampler.RSSBytes, Value: 40 * mb, Baseline: 10 * mb}},
+		"not all of it resident": {Event: alerting.Event{Resource: sampler.RSSBytes, Value: 13 * mb, Baseline: 9 * mb}},
+	} {
+		a.Sites = []alerting.Site{{Function: "main.open", File: "/src/main.go", Line: 24, Bytes: 26 * mb, Types: []string{"[]uint8"}}}
+		got[name] = SiteClause(&a, 26*mb, max(a.Value-a.Baseline, 24*mb))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
