@@ -30,7 +30,7 @@ func TestStateRefuses(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"state"}, `: "leaktrend watch --name PATTERN" keeps it there`},
+		{[]string{"state"}, `: "leaktrend watch --name PATTERN" keeps it there, except with --soak`},
 		{[]string{"state", damaged}, "damaged"},
 		{[]string{"state", t.TempDir()}, "no states in this directory"},
 		{[]string{"watch", "--pid", "1", "--state", "x", "--no-state"}, "--state and --no-state: one at a time"},
