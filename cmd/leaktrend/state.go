@@ -40,7 +40,8 @@ Without a file or directory it is what watch keeps in the user's state directory
 					return errors.New("a state file or a directory is needed: there is no directory of the user's here")
 				}
 				if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-					return fmt.Errorf("nothing is kept yet in %s: \"leaktrend watch --name PATTERN\" keeps it there, except with --soak", dir)
+					return fmt.Errorf("nothing is kept yet in %s: \"leaktrend watch --name PATTERN\" keeps it there, "+
+						"except with --soak", dir)
 				}
 				args = []string{dir}
 			}
