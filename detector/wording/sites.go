@@ -136,14 +136,19 @@ func made(a *alerting.Alert, s *alerting.Site, growth, total float64) string {
 	if len(s.Types) > 0 {
 		as = " as " + s.Types[0]
 	}
+	grown := a.Value - a.Baseline
 	switch {
 	case resource == sampler.HeapLiveBytes:
 		return fmt.Sprintf("keeps %s of the %s of new live heap", bytes.Format(growth), bytes.Format(max(growth, total))) + as
-	case growth > a.Value-a.Baseline: // of memory that is not all resident, or took the place of garbage
+	case growth > muchMore*grown: // of memory that is not all resident, or took the place of garbage
 		return fmt.Sprintf("keeps %s of new live heap%s, more than %s grew", bytes.Format(growth), as, resource)
 	}
-	return fmt.Sprintf("keeps %s of the %s by which %s grew", bytes.Format(growth), bytes.Format(total), resource) + as
+	return fmt.Sprintf("keeps %s of the %s by which %s grew", bytes.Format(min(growth, grown)), bytes.Format(grown), resource) + as
 }
+
+// muchMore is from where on new live heap is more than growth by more than their errors: the heap is sampled, and both
+// are of different instants.
+const muchMore = 1.25
 
 // shortName drops the path before a function's package.
 func shortName(function string) string {

@@ -40,11 +40,13 @@ func TestSiteClauseOfMemory(t *testing.T) {
 	want := map[string]string{
 		"live heap":              "; main.go:24 keeps 26 MB of the 26 MB of new live heap as []uint8",
 		"part of the growth":     "; main.go:24 keeps 26 MB of the 30 MB by which rss_bytes grew as []uint8",
+		"all, by its samples":    "; main.go:24 keeps 24 MB of the 24 MB by which heap_inuse_bytes grew as []uint8",
 		"not all of it resident": "; main.go:24 keeps 26 MB of new live heap as []uint8, more than rss_bytes grew",
 	}
 	for name, a := range map[string]alerting.Alert{
 		"live heap":              {Event: alerting.Event{Resource: sampler.HeapLiveBytes, Value: 21 * mb, Baseline: 1 * mb}},
 		"part of the growth":     {Event: alerting.Event{Resource: sampler.RSSBytes, Value: 40 * mb, Baseline: 10 * mb}},
+		"all, by its samples":    {Event: alerting.Event{Resource: sampler.HeapInuseBytes, Value: 25 * mb, Baseline: 1 * mb}},
 		"not all of it resident": {Event: alerting.Event{Resource: sampler.RSSBytes, Value: 13 * mb, Baseline: 9 * mb}},
 	} {
 		a.Sites = []alerting.Site{{Function: "main.open", File: "/src/main.go", Line: 24, Bytes: 26 * mb, Types: []string{"[]uint8"}}}
