@@ -111,9 +111,9 @@ func TestLivesOfAName(t *testing.T) {
 		}()
 		return ended
 	}
-	const lifetimes = 3
-	const working = "WORK=200000" // a recording tells lives of seconds apart by processor time that falls
-	child := leaky(t, name, "APP_VERSION=2.1.0", working)
+	// A recording tells lives of seconds apart by processor time that falls: each works much less than the one before.
+	working := []string{"WORK=200000", "WORK=30000", "WORK=0"}
+	child := leaky(t, name, "APP_VERSION=2.1.0", working[0])
 	recording := began("record", "--name", name, "--soak", "30s", "-o", recorded)
 	await.True(t, "the recording of the first", func() bool { return starts() == 1 })
 	watching := began("watch", "--name", name, "--wait", "--soak", "30s", "--state", kept)
@@ -122,11 +122,11 @@ func TestLivesOfAName(t *testing.T) {
 			all := livesIn(kept)
 			return len(all) == number && len(all[number-1].Curves[sampler.OpenFDs].Floors) > 8 && starts() == number
 		})
-		if number == lifetimes {
+		if number == len(working) {
 			break
 		}
 		_ = child.Process.Kill()
-		child = leaky(t, name, "APP_VERSION=2.1.1", working)
+		child = leaky(t, name, "APP_VERSION=2.1.1", working[number])
 	}
 	stop()
 	for what, ended := range map[string]<-chan outcome{"record": recording, "watch": watching} {
