@@ -16,15 +16,21 @@ import (
 var unprofiled = strings.NewReplacer("prof.WriteTo(os.Stdout, 2)", "_, _ = prof, os.Stdout",
 	"time.Sleep(100 * time.Millisecond)", "time.Sleep(time.Millisecond)")
 
-// buildGoKer builds the kernels of GoKer (Yuan and others 2021) that the Go distribution has since Go 1.26, with a main
-// function that checks them. They are left where they are.
-func buildGoKer(t *testing.T) (program string) {
+// goRoot returns where the Go distribution is.
+func goRoot(t *testing.T) string {
 	t.Helper()
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		t.Skip("go is not on the PATH: ", err)
 	}
-	dir := filepath.Join(strings.TrimSpace(string(root)), "src/runtime/testdata/testgoroutineleakprofile/goker")
+	return strings.TrimSpace(string(root))
+}
+
+// buildGoKer builds the kernels of GoKer (Yuan and others 2021) that the Go distribution has since Go 1.26, with a main
+// function that checks them. They are left where they are.
+func buildGoKer(t *testing.T) (program string) {
+	t.Helper()
+	dir := filepath.Join(goRoot(t), "src/runtime/testdata/testgoroutineleakprofile/goker")
 	files, err := filepath.Glob(filepath.Join(dir, "*[0-9].go"))
 	if err != nil {
 		t.Fatal(err)
@@ -129,11 +135,7 @@ func checkKernel(t *testing.T, program, name string) bool {
 // flakyKernels returns those that the Go distribution's own test says to block in some of their runs only.
 func flakyKernels(t *testing.T) (flaky []string) {
 	t.Helper()
-	root, err := exec.Command("go", "env", "GOROOT").Output()
-	if err != nil {
-		t.Skip("go is not on the PATH: ", err)
-	}
-	text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(root)), "src/runtime/goroutineleakprofile_test.go"))
+	text, err := os.ReadFile(filepath.Join(goRoot(t), "src/runtime/goroutineleakprofile_test.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
