@@ -53,6 +53,13 @@ func (d *dice) below(n int) int {
 	return d.r.IntN(n)
 }
 
+// order returns the numbers below n, shuffled.
+func (d *dice) order(n int) []int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.r.Perm(n)
+}
+
 // oneIn is true once in n throws.
 func (d *dice) oneIn(n int) bool { return d.below(n) == 0 }
 
