@@ -26,6 +26,9 @@ type csv struct {
 	left       bool           // whether columns were not read because there are too many
 	positive   []bool         // by column: whether 0 or less is no reading
 	gaps       map[string]int // how often that stood there, by column
+	judged     []bool         // by column: whether placeholders are looked for
+	doubts     []placeholder
+	absent     map[string]int // how often a placeholder stood there, by column
 	named      bool           // whether the header names the time
 	timeColumn int
 	fast       bool // the rows are as the Writer makes them: time first, every other column a resource
@@ -63,14 +66,14 @@ func (r *Reader) fastRow(s *sampler.Sample) bool {
 			if len(cell) == 0 {
 				continue
 			}
-			if v, err := scan.Finite(cell); err != nil || v <= 0 && r.positive[k+1] {
+			if v, err := scan.Finite(cell); err != nil || r.doubtful(k+1, v) {
 				return false
 			} else {
 				readings = append(readings, sampler.Reading{Resource: name, Value: v})
 			}
 			continue
 		}
-		if v <= 0 && r.positive[k+1] {
+		if r.doubtful(k+1, v) {
 			return false
 		}
 		i = next
@@ -88,6 +91,15 @@ func (r *Reader) fastRow(s *sampler.Sample) bool {
 	r.line++
 	r.last, r.any = at, true
 	return true
+}
+
+// doubtful reports whether a value of a column may be no reading, and else takes it for the latest one.
+func (r *Reader) doubtful(column int, v float64) bool {
+	if v <= 0 && r.positive[column] || r.judged[column] && r.doubts[column].doubtful(v) {
+		return true
+	}
+	r.doubts[column].read(v)
+	return false
 }
 
 // slowLine takes any line. It returns true if that made a sample.
@@ -186,6 +198,13 @@ func (r *Reader) row(ctx context.Context, s *sampler.Sample) bool {
 			r.gaps[name]++
 			continue
 		}
+		if r.judged[i] && r.doubts[i].stands(v) {
+			if r.absent == nil {
+				r.absent = map[string]int{}
+			}
+			r.absent[name]++
+			continue
+		}
 		s.Readings = append(s.Readings, sampler.Reading{Resource: name, Value: v})
 	}
 	r.faults += bad
@@ -281,14 +300,14 @@ func (r *Reader) readHeader(first bool) bool {
 
 // describeColumns looks up which columns have values that are no readings.
 func (r *Reader) describeColumns() {
-	r.positive = make([]bool, len(r.columns))
+	r.positive, r.judged, r.doubts = make([]bool, len(r.columns)), make([]bool, len(r.columns)), make([]placeholder, len(r.columns))
 	if r.isHad == nil {
 		r.isHad = map[string]bool{}
 	}
 	left := 0
 	for i, name := range r.columns {
 		known, _ := sampler.Lookup(name)
-		r.positive[i] = known.Positive
+		r.positive[i], r.judged[i] = known.Positive, known.Unjudged == ""
 		if name == "" || i <= defaultBounds.columns && r.isHad[name] {
 			continue
 		}

@@ -40,6 +40,9 @@ func (p *process) describe(g *gathered) {
 		} else if c.resource.Unjudged == "" {
 			c.dropFailed()
 		}
+		if c.resource.Unjudged == "" {
+			c.dropPlaceholders()
+		}
 		taken[name] = true
 		if c.resource.Unjudged != "" {
 			g.setAside(scan.Printable(c.header), c.resource.Unjudged)
@@ -166,4 +169,12 @@ func (c *column) dropFailed() {
 	}
 	c.points = slices.DeleteFunc(c.points, func(p point) bool { return p.Value <= 0 })
 	c.gaps += len(failed)
+}
+
+// dropPlaceholders makes gaps of what is written down for a reading that failed.
+func (c *column) dropPlaceholders() {
+	before := len(c.points)
+	var failed placeholder
+	c.points = slices.DeleteFunc(c.points, func(p point) bool { return failed.stands(p.Value) })
+	c.absent = before - len(c.points)
 }

@@ -35,6 +35,7 @@ type column struct {
 	points   []point
 	sorted   bool
 	gaps     int // readings of 0 or less of what every process has
+	absent   int // placeholders of readings that failed
 	wrong    int // values that were dropped because their time cannot be right
 	twice    int // values that were dropped because the one before them has their time
 	next     int // index of the first point that was not taken, of start times and limits

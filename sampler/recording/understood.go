@@ -40,7 +40,7 @@ func (f *File) Understood() string {
 	var first, last time.Time
 	var step time.Duration
 	judged := map[string]bool{}
-	gaps := map[string]int{}
+	gaps, absent := map[string]int{}, map[string]int{}
 	for _, r := range f.Recordings {
 		seen := &r.seen
 		rows += seen.samples + r.faults
@@ -63,10 +63,16 @@ func (f *File) Understood() string {
 		for name, n := range r.gaps {
 			gaps[name] += n
 		}
+		for name, n := range r.absent {
+			absent[name] += n
+		}
 		if r.process != nil {
 			for _, c := range r.process.columns {
 				if c.gaps > 0 {
 					gaps[c.resource.Name] += c.gaps
+				}
+				if c.absent > 0 {
+					absent[c.resource.Name] += c.absent
 				}
 			}
 		}
@@ -91,6 +97,9 @@ func (f *File) Understood() string {
 	}
 	for _, name := range sortedNames(gaps) {
 		parts = append(parts, fmt.Sprintf("%s where %s is 0 or less", scan.Count(gaps[name], "gap"), name))
+	}
+	for _, name := range sortedNames(absent) {
+		parts = append(parts, fmt.Sprintf("%s where %s is a number that stands for a failed reading", scan.Count(absent[name], "gap"), name))
 	}
 	if lost > 0 {
 		parts = append(parts, scan.Count(lost, "sample")+" lost while it was recorded")

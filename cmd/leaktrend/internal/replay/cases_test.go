@@ -244,6 +244,21 @@ func TestCases(t *testing.T) {
 			understood: "576 rows of 576, 2d at 5m, 1 column judged, 1 gap where open_fds is 0 or less",
 		},
 		{
+			file:       "Z3-climbs-through-65535.csv",
+			leaks:      "open_fds",
+			understood: "144 rows of 144, 2d at 20m, 1 column judged",
+		},
+		{
+			file:       "Z3-three-readings-of-65535-in-48h-hide-a-fd-leak.csv",
+			leaks:      "rss_bytes, open_fds",
+			understood: "144 rows of 144, 2d at 20m, 2 columns judged, 3 gaps where open_fds is a number that stands for a failed reading",
+		},
+		{
+			file:       "Z3b-readings-of-65535-in-a-table-with-semicolons.csv",
+			leaks:      "rss_bytes, open_fds",
+			understood: "144 rows of 144, 2d at 20m, a table with semicolons, 2 columns judged, 5 gaps where open_fds is a number that stands for a failed reading",
+		},
+		{
 			file:       "plain-healthy.csv",
 			ok:         "rss_bytes, open_fds",
 			understood: "144 rows of 144, 2d at 20m, 2 columns judged",

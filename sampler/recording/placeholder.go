@@ -1,0 +1,51 @@
+package recording
+
+import "math"
+
+// placeholder finds, in one series in order of time, the values that are written down for a reading that failed: the
+// largest number of a width, or a row of nines. A series may reach such a number in truth, but it does not multiply
+// for two readings at most to get there. The zero value is ready; it needs 24 bytes.
+type placeholder struct {
+	last float64 // the latest reading
+	run  int     // of placeholders since then
+}
+
+const (
+	leastPlaceholder = math.MaxInt16
+	// suddenly is the factor above the reading before from which on a value is doubted.
+	suddenly = 8
+	// longestFailure is how many placeholders in a row are doubted; a level that stays there is one.
+	longestFailure = 2
+)
+
+// doubtful reports whether a value has to be shown to stands; for most it costs one comparison.
+func (p *placeholder) doubtful(v float64) bool { return v >= leastPlaceholder && v >= suddenly*p.last }
+
+// read takes a value that is not doubtful.
+func (p *placeholder) read(v float64) { p.last, p.run = v, 0 }
+
+// stands reports whether a value is a placeholder, and takes it.
+func (p *placeholder) stands(v float64) bool {
+	if p.doubtful(v) && isPlaceholder(v) && p.run < longestFailure {
+		p.run++
+		return true
+	}
+	p.read(v)
+	return false
+}
+
+// isPlaceholder reports whether a value is the largest of 15, 16, 31, 32, 53, 63 or 64 bits, or five nines or more, also
+// where it was read as kilobytes.
+func isPlaceholder(v float64) bool {
+	for _, unit := range []float64{1, 1000, 1024} {
+		switch n := v / unit; n {
+		case math.MaxInt16, math.MaxUint16, math.MaxInt32, math.MaxUint32, 1<<53 - 1, 1 << 63, 1 << 64:
+			return true
+		default:
+			if digits := math.Round(math.Log10(n)); digits >= 5 && digits <= 15 && n == math.Pow(10, digits)-1 {
+				return true
+			}
+		}
+	}
+	return false
+}

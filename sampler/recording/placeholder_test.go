@@ -1,0 +1,36 @@
+package recording
+
+import (
+	"reflect"
+	"testing"
+)
+
+func TestPlaceholder(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		values []float64
+		want   []float64 // that are readings
+	}{
+		{"a failed reading", []float64{60, 65535, 61}, []float64{60, 61}},
+		{"two in a row", []float64{60, 4294967295, 4294967295, 61}, []float64{60, 61}},
+		{"the first one", []float64{2147483647, 60, 61}, []float64{60, 61}},
+		{"nines", []float64{60, 999999, 61}, []float64{60, 61}},
+		{"of kilobytes", []float64{2e8, 4294967295 * 1024, 2e8}, []float64{2e8, 2e8}},
+		{"of 64 bits", []float64{2e8, 18446744073709551615, 9223372036854775807, 2e8}, []float64{2e8, 2e8}},
+		{"a climb through it", []float64{50000, 60000, 65535, 70000}, []float64{50000, 60000, 65535, 70000}},
+		{"a level that stays there", []float64{60, 65535, 65535, 65535, 65535, 60, 65535}, []float64{60, 65535, 65535, 60}},
+		{"any other peak", []float64{60, 65534, 61, 100000, 60}, []float64{60, 65534, 61, 100000, 60}},
+		{"too small to be one", []float64{3, 255, 4, 9999, 5}, []float64{3, 255, 4, 9999, 5}},
+	} {
+		var p placeholder
+		var got []float64
+		for _, v := range test.values {
+			if !p.stands(v) {
+				got = append(got, v)
+			}
+		}
+		if !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
