@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/executable"
 )
 
 const (
@@ -35,7 +37,7 @@ var errNotELF = errors.New("the program's file is not one of 64-bit Linux on amd
 
 // openImage reads the headers of a program. entry is where the process has its entry point.
 func openImage(file io.ReaderAt, entry uint64) (*image, error) {
-	f, err := elf.NewFile(file)
+	f, err := executable.Open(file)
 	if err != nil {
 		return nil, errNotELF
 	}

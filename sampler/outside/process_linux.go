@@ -3,7 +3,6 @@ package outside
 import (
 	"bytes"
 	"context"
-	"debug/buildinfo"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -20,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/internal/executable"
 	"github.com/mdzesseis/leaktrend/sampler/internal/live"
 )
 
@@ -86,7 +86,7 @@ func open(pid int) (p *Process, err error) {
 			_ = opened.Close()
 		}
 	}()
-	info, err := buildinfo.Read(exe)
+	info, err := executable.BuildInfo(exe)
 	switch {
 	case err != nil && isPacked(exe):
 		return nil, errPacked

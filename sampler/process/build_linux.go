@@ -2,12 +2,12 @@ package process
 
 import (
 	"cmp"
-	"debug/buildinfo"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/mdzesseis/leaktrend/sampler/internal/executable"
 	"github.com/mdzesseis/leaktrend/sampler/internal/live"
 )
 
@@ -27,8 +27,11 @@ const (
 // buildOf returns the version and the revision of what the process of a directory in the proc file system runs: what its
 // Go program was built from, else what its environment tells. Each is empty where that cannot be seen.
 func buildOf(dir string) (version, revision string) {
-	if info, err := buildinfo.ReadFile(filepath.Join(dir, "exe")); err == nil {
-		version, revision = live.Build(info)
+	if exe, err := os.Open(filepath.Join(dir, "exe")); err == nil {
+		defer exe.Close()
+		if info, err := executable.BuildInfo(exe); err == nil {
+			version, revision = live.Build(info)
+		}
 	}
 	if version != "" {
 		return version, revision
