@@ -27,7 +27,8 @@ func valueAxis(low, high, sample float64, unit string, whole bool, about int) ax
 	if scale, _ := byteScale(sample); unit == "bytes" && largest < 2*1024*scale {
 		largest = sample
 	}
-	step := RoundStep((high-low)/float64(max(about, 1)), largest, unit)
+	about = max(about, 1)
+	step := RoundStep((high-low)/float64(about), largest, unit)
 	scale, name := 1., ""
 	if unit == "bytes" {
 		scale, name = byteScale(largest)
@@ -36,9 +37,13 @@ func valueAxis(low, high, sample float64, unit string, whole bool, about int) ax
 		step = max(step, 1)
 	}
 	a := axis{low: math.Floor(low/step+1e-9) * step, high: math.Ceil(high/step-1e-9) * step}
-	for i := math.Round(a.low / step); i*step <= a.high+step/2; i++ {
-		label := ""
-		switch value := i * step; {
+	first := math.Round(a.low / step)
+	for i := range about + 3 { // one more at either end, and rounding
+		label, value := "", (first+float64(i))*step
+		if value > a.high+step/2 {
+			break
+		}
+		switch {
 		case value == 0 && unit != "seconds":
 			label = "0"
 		case unit == "bytes":
@@ -48,7 +53,7 @@ func valueAxis(low, high, sample float64, unit string, whole bool, about int) ax
 		default:
 			label = sampler.Resource{Unit: unit}.Format(value)
 		}
-		a.ticks = append(a.ticks, tick{i * step, label})
+		a.ticks = append(a.ticks, tick{value, label})
 	}
 	return a
 }

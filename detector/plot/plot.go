@@ -142,6 +142,12 @@ const (
 	aheadHint      = .12
 )
 
+// The bounds of the levels that are drawn: sums and quotients of a few are finite and above 0.
+const (
+	maxLevel = 1e300
+	minSpan  = 1e-300
+)
+
 // span returns the times and the levels that the axes cover.
 func (c *Chart) span() (f frame) {
 	first, last := &c.Bins[0], &c.Bins[len(c.Bins)-1]
@@ -174,6 +180,7 @@ func (c *Chart) span() (f frame) {
 			f.high = max(f.high, level)
 		}
 	}
+	f.low, f.high = min(max(f.low, -maxLevel), maxLevel), min(max(f.high, -maxLevel), maxLevel)
 	// Counts and amounts are read against zero, unless that leaves nothing to see. Noise is not blown up to fill the
 	// plot.
 	if f.low >= 0 && f.low <= .6*f.high || len(c.Layers) > 0 {
@@ -187,7 +194,7 @@ func (c *Chart) span() (f frame) {
 			f.low = max(0, f.low)
 		}
 	}
-	if f.high <= f.low {
+	if f.high-f.low < minSpan {
 		f.high = f.low + 1
 	}
 	return f

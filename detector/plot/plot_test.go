@@ -226,6 +226,33 @@ func TestValueAxis(t *testing.T) {
 	}
 }
 
+// Some programs export the largest number there is for "no limit".
+func TestExtremeLevels(t *testing.T) {
+	at := func(values ...float64) (bins []Bin) {
+		for i, v := range values {
+			instant := int64(i+1) * int64(time.Hour)
+			bins = append(bins, Bin{First: instant, Last: instant, Min: v, Max: v, Value: v, Mean: math.NaN()})
+		}
+		return bins
+	}
+	const largest = math.MaxFloat64
+	for _, bins := range [][]Bin{
+		at(largest, largest), at(-largest, -largest), at(-largest, largest), at(0, 5e-324), at(1e17, 1e17+16), at(-3, 5), at(largest, 7),
+	} {
+		for _, unit := range []string{"", "bytes", "seconds"} {
+			c := Chart{Title: "level", Bins: bins, Resource: sampler.Resource{Name: "level", Unit: unit}}
+			f, values := c.axes(Height)
+			finite := f.high-f.low > 0 && !math.IsInf(f.high-f.low, 0)
+			if n := len(values.ticks); !finite || n < 2 || n > 12 {
+				t.Errorf("%g %s: from %g to %g, %d levels", bins[0].Min, unit, f.low, f.high, n)
+			}
+			if text := c.Inline("id"); strings.Contains(text, "NaN") || strings.Contains(text, "Inf") {
+				t.Errorf("%g %s: %s", bins[0].Min, unit, text)
+			}
+		}
+	}
+}
+
 func TestTimeAxis(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {

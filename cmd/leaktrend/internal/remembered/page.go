@@ -123,15 +123,15 @@ func (r *Resource) curves(id string) template.HTML {
 		return ""
 	}
 	if low = min(low, high/2); high == low { // what hardly moves is not to look like a climb
-		low, high = low-.5, high+.5
+		margin := max(.5, math.Abs(high)/2)
+		low, high = low-margin, high+margin
 	}
 	on := plot.NewSVG(plot.Width)
 	x := func(age float64) float64 { return left + age/oldest*(right-left) }
 	y := func(level float64) float64 { return bottom - (level-low)/(high-low)*(bottom-top) }
-	for step, level := plot.RoundStep((high-low)/ticks, high, r.Unit), 0.; ; level += step {
-		if level == 0 {
-			level = math.Ceil(low/step) * step
-		}
+	perTick := plot.RoundStep((high-low)/ticks, high, r.Unit)
+	for i := range ticks + 1 {
+		level := (math.Ceil(low/perTick) + float64(i)) * perTick
 		if level > high {
 			break
 		}

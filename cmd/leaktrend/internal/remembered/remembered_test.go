@@ -106,6 +106,28 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// The levels of a resource may be of any sign and size.
+func TestLevels(t *testing.T) {
+	began := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		from, to float64
+		labels   int
+	}{{-2, 2, 4}, {-5, -5, 5}, {-1e100, -1e100, 5}, {0, 0, 5}, {10, 20, 5}} {
+		track := lives.NewTrack(1)
+		for age := 0.; age <= 24; age += 1. / 60 {
+			track.Add(int64(age*3.6e12), test.from+(test.to-test.from)*age/24)
+		}
+		record := lives.New(1)
+		record.Add(lives.Life{
+			Start: began, First: began, End: began.Add(24 * time.Hour), Ended: lives.Stopped, Curves: map[string]lives.Curve{"temperature": track.Curve()},
+		})
+		p := processOf("worker.state", state.Saved{Record: record})
+		if labels := strings.Count(string(p.Resources[0].curves("life")), `text-anchor="end"`); labels != test.labels {
+			t.Errorf("%g to %g: %d levels, want %d", test.from, test.to, labels, test.labels)
+		}
+	}
+}
+
 // What can be read is shown though something else cannot.
 func TestReadInPart(t *testing.T) {
 	dir := some(t)
