@@ -58,6 +58,7 @@ type search struct {
 	*target
 	spans      heapSpans
 	nodes      map[hidden]*node
+	scheduler  int      // of the nodes that belong to it
 	all        []*node  // nodes by address
 	pages      []uint64 // bits of the pages that have one of them, modulo pageBits
 	objects    []*node

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -152,9 +153,21 @@ func TestHoldersStripped(t *testing.T) {
 	}
 }
 
-func startHolders(t testing.TB, options []string) *Process {
+// Goroutines that leak beside it, more than there may be objects on the ways, hide nothing.
+func TestHoldersBesideGoroutines(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("builds another program")
+	}
+	needsRow(t)
+	process := startHolders(t, []string{"testdata/holders"}, strconv.Itoa(maxNodes+1))
+	if got, want := heldBy(t, process, "main.intoMap"), ways["main.intoMap"]; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func startHolders(t testing.TB, options []string, arguments ...string) *Process {
 	t.Helper()
-	cmd := exec.Command(buildProgram(t, options...))
+	cmd := exec.Command(buildProgram(t, options...), arguments...)
 	// From the first allocation on: until Go 1.23 each processor goes on as it began, for half a megabyte and more.
 	cmd.Env = append(os.Environ(), "GODEBUG=memprofilerate=4096")
 	stdout, err := cmd.StdoutPipe()

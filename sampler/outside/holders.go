@@ -178,15 +178,20 @@ func (s *search) forget() bool {
 	for _, at := range s.goroutines {
 		s.nodes[hide(at)] = new(node)
 	}
-	return s.readProcessors()
+	ok = s.readProcessors()
+	s.scheduler = len(s.nodes)
+	return ok
 }
+
+// full reports whether there are as many objects on the ways as are looked for.
+func (s *search) full() bool { return len(s.nodes)-s.scheduler > maxNodes }
 
 // fromHeap looks for objects that point into the frontier: they are the next one.
 func (s *search) fromHeap(ctx context.Context) {
 	s.frontier = nil
 	for i := range s.spans {
 		h := &s.spans[i]
-		if !h.pointers || len(s.nodes) > maxNodes {
+		if !h.pointers || s.full() {
 			continue
 		}
 		s.words(ctx, h.start, h.end, func(place uint64, n *node) {
@@ -196,7 +201,7 @@ func (s *search) fromHeap(ctx context.Context) {
 			}
 			holder := s.nodes[hide(base)]
 			if holder == nil {
-				if len(s.nodes) > maxNodes {
+				if s.full() {
 					return
 				}
 				holder = &node{base: hide(base), end: hide(end)}

@@ -1,5 +1,5 @@
 // Command holders keeps memory alive in many ways, each by a function of its own, so that what is found from outside can
-// be held against it. It allocates in the order of its arguments, says so, and waits.
+// be held against it. It says when it has, and waits. It may be told how many goroutines are to wait beside that.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/pprof"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -192,7 +193,20 @@ func intoSockets() {
 	}
 }
 
+func waiting(count string) {
+	beside, err := strconv.Atoi(count)
+	if err != nil {
+		panic(err)
+	}
+	for i := 0; i < beside; i++ {
+		go func() { <-never }()
+	}
+}
+
 func main() {
+	if len(os.Args) > 1 {
+		waiting(os.Args[1])
+	}
 	intoMap()
 	intoSlice()
 	intoChannel()
