@@ -125,6 +125,41 @@ func TestLivesSurvive(t *testing.T) {
 	}
 }
 
+// TestNamesThatChange: where the names of resources change with each deploy, what is known of the present ones is kept.
+func TestNamesThatChange(t *testing.T) {
+	const names = 30
+	var record lives.Record
+	for deploy := range 3 {
+		d, err := detector.New(detector.DefaultConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if deploy > 0 {
+			if err := d.Restore(record); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start := firstStart.Add(time.Duration(deploy) * 24 * time.Hour)
+		for age := time.Minute; age <= 3*time.Hour; age += time.Minute {
+			s := sampler.Sample{Time: start.Add(age), Start: start}
+			for i := range names {
+				s.Add(fmt.Sprintf(`queue_length{queue="%d.%d"}`, deploy, i), 10)
+			}
+			d.Observe(&s)
+		}
+		record = d.Lives()
+		if err := record.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		for i := range names {
+			name := fmt.Sprintf(`queue_length{queue="%d.%d"}`, deploy, i)
+			if _, kept := record.Resources[name]; !kept {
+				t.Fatalf("deploy %d: %s is not kept, beside %d others", deploy, name, len(record.Resources))
+			}
+		}
+	}
+}
+
 // TestRestoreGoesOn: where the process of the record still runs its life goes on.
 func TestRestoreGoesOn(t *testing.T) {
 	var d *detector.Detector

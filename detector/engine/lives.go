@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -75,12 +76,12 @@ func over(e *Engine) lives.Record {
 		current.First = latest.End
 	}
 	r.Open = nil
-	for _, s := range followed(e) {
+	all := followed(e)
+	makeRoom(r.Resources, all)
+	for _, s := range all {
 		name := s.resource.Name
 		current.Curves[name] = curveOf(s)
-		if _, known := r.Resources[name]; known || len(r.Resources) < lives.MaxResources {
-			r.Resources[name] = leftBy(s)
-		}
+		r.Resources[name] = leftBy(s)
 		if s.ceiling.Level > 0 && s.value >= nearCeiling*s.ceiling.Level && current.Near == "" {
 			current.Near = name
 		}
@@ -93,13 +94,28 @@ func over(e *Engine) lives.Record {
 	return r
 }
 
+// makeRoom forgets resources that are not followed any more, as names may change with each deploy, where there is no
+// room for those that are.
+func makeRoom(left map[string]lives.Resource, all []*Series) {
+	gone := slices.DeleteFunc(slices.Sorted(maps.Keys(left)), func(name string) bool {
+		return slices.ContainsFunc(all, func(s *Series) bool { return s.resource.Name == name })
+	})
+	free := lives.MaxResources - len(all)
+	for _, name := range gone[:max(len(gone)-free, 0)] {
+		delete(left, name)
+	}
+}
+
+// maxName bounds the names of resources of which lives have curves: all of them are kept in a small file.
+const maxName = 200
+
 // followed returns the series of which lives have curves, in order of appearance: those that are judged, of resources
 // that leaktrend knows first where there are too many.
 func followed(e *Engine) []*Series {
 	var all []*Series
 	known := 0
 	for _, s := range e.series {
-		if s.ladder != nil && !s.unread && !s.standsIn(e) {
+		if s.ladder != nil && !s.unread && len(s.resource.Name) <= maxName && !s.standsIn(e) {
 			all = append(all, s)
 			if s.known {
 				known++

@@ -18,6 +18,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +35,8 @@ const (
 	maxLives   = 30  // that have curves
 	maxCurves  = 240 // of all lives
 	maxText    = 64  // bytes of a version or a revision
+	// maxWeight bounds what all of it weighs: names may be long. The rest of 64 KB is for the alerts beside it.
+	maxWeight = 58 << 10
 	// longestKept is for how long the longest life stays though there are more than enough later ones: it shows what
 	// comes after the age at which the others end.
 	longestKept = 35 * 24 * time.Hour
@@ -184,7 +187,26 @@ func (r *Record) overfull() bool {
 			curves += n
 		}
 	}
-	return len(r.Lives) > maxEntries || with > maxLives || curves > maxCurves && with > 1
+	return len(r.Lives) > maxEntries || with > maxLives || with > 1 && (curves > maxCurves || r.weight() > maxWeight)
+}
+
+// weight estimates how many bytes a record takes as JSON, from what it has most of.
+func (r *Record) weight() (bytes int) {
+	const life, curve, resource, open = 200, 170, 260, 500
+	add := func(name string, about int) { bytes += len(strconv.Quote(name)) + about }
+	for i := range r.Lives {
+		bytes += life
+		for name := range r.Lives[i].Curves {
+			add(name, curve)
+		}
+	}
+	for name := range r.Resources {
+		add(name, resource)
+	}
+	for i := range r.Open {
+		add(r.Open[i].Resource, open)
+	}
+	return bytes
 }
 
 // drop removes the oldest life, but not the longest one unless that is too long ago.

@@ -160,6 +160,35 @@ func TestRecordRoundTrip(t *testing.T) {
 	}
 }
 
+// However long the names are, as of metrics with many labels, there is room for all of a record, and for alerts beside it.
+func TestLongNames(t *testing.T) {
+	clock := lives.NewClock(&lives.Profile{})
+	for at := epoch; at.Before(epoch.Add(9 * 24 * time.Hour)); at = at.Add(time.Minute) {
+		clock.Add(at.UnixNano(), 1e9+1e8*math.Sin(float64(at.Unix())/13751))
+	}
+	for _, test := range []struct{ length, resources, lives int }{
+		{20, 12, 20}, {20, 40, 6}, {60, 12, 18}, {100, 12, 15}, {150, 12, 13}, {60, 40, 4}, {200, 40, 2},
+	} {
+		r := lives.New(1)
+		r.Resources = map[string]lives.Resource{}
+		var names []string
+		for i := range test.resources {
+			names = append(names, fmt.Sprintf("%s{n=%02d}", strings.Repeat("x", test.length-6), i))
+			r.Resources[names[i]] = lives.Resource{TookBack: 2, Profile: clock.Profile(), Notices: [2]lives.Said{{At: 1, Severity: 2}}}
+		}
+		for i := range 30 {
+			r.Add(life(24*float64(i), 23.9, names...))
+		}
+		text, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(text) > 60<<10 || len(r.Lives) != test.lives {
+			t.Errorf("%d names of %d bytes: %d lives, want %d, in %d bytes of JSON", test.resources, test.length, len(r.Lives), test.lives, len(text))
+		}
+	}
+}
+
 // The floors of a curve are the lowest values of equal stretches, to a thousandth of their range; the stretches double
 // when there are 32.
 func TestTrack(t *testing.T) {
