@@ -33,6 +33,7 @@ type wanted struct {
 // findHolder looks for what holds some objects, by the shortest way. ok is false where it is not found, or most are held by
 // different ones. pause is called after each chunk of the memory; it may be nil.
 func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Holder, ok bool) {
+	t.table.image.begin()
 	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk), batch: newBatch(t), pause: pause}
 	s.roots.target = t
 	if s.names = readNames(t, pause); !s.readSpans(ctx) || !s.forget() {

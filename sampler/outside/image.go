@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
@@ -12,6 +13,10 @@ import (
 const (
 	pageSize = 4096
 	maxPages = 1024 // of the program's file that are kept
+	// maxWork is how much may be looked up in the file for one purpose, seconds of work, and readWork what to read a page of
+	// it counts. What large programs take is far below; a file may lead from one place to the next without an end.
+	maxWork  = 1 << 28
+	readWork = 64
 )
 
 // image is the file of a program, at the addresses at which the process has it.
@@ -23,7 +28,14 @@ type image struct {
 	segments []segment
 	pages    map[uint64][]byte // by address
 	room     uint64            // bytes of its sections that may be taken into memory
+	work     int               // that may still be done
 }
+
+// begin lets work be done for another purpose.
+func (m *image) begin() { m.work = maxWork }
+
+// tired reports whether all work was done that may be: nothing more is read then.
+func (m *image) tired() bool { return m.work <= 0 }
 
 // segment is a part of a program that is loaded from its file.
 type segment struct {
@@ -41,7 +53,7 @@ func openImage(file io.ReaderAt, entry uint64) (*image, error) {
 	if err != nil {
 		return nil, errNotELF
 	}
-	m := &image{file: file, elf: f, pages: make(map[uint64][]byte), room: maxSections}
+	m := &image{file: file, elf: f, pages: make(map[uint64][]byte), room: maxSections, work: maxWork}
 	switch {
 	case f.Class != elf.ELFCLASS64 || f.Data != elf.ELFDATA2LSB:
 		return nil, errNotELF
@@ -86,6 +98,7 @@ func (m *image) read(at uint64, to []byte) bool {
 			return false
 		}
 		n := copy(to, page[skip:])
+		m.work -= n / readWork
 		to = to[n:]
 		at += uint64(n)
 	}
@@ -105,9 +118,13 @@ func (m *image) readDirect(at uint64, to []byte) bool {
 
 // page returns a page of the file, from its address on; nil where there is none.
 func (m *image) page(at uint64) []byte {
+	if m.work--; m.work <= 0 {
+		return nil
+	}
 	if p, ok := m.pages[at]; ok {
 		return p
 	}
+	m.work -= readWork
 	var p []byte
 	for _, s := range m.segments {
 		// Segments need not begin at a page: what is before is of another one, or of none.
@@ -144,11 +161,10 @@ func (m *image) text(at uint64, limit int) (string, bool) {
 		if uint64(len(page)) <= skip {
 			return "", false
 		}
-		for _, c := range page[skip:] {
-			if c == 0 {
-				return string(all), true
-			}
-			all = append(all, c)
+		piece, _, ends := bytes.Cut(page[skip:], []byte{0})
+		m.work -= len(piece) / readWork
+		if all = append(all, piece...); ends {
+			return string(all), true
 		}
 		at += pageSize - skip
 	}

@@ -7,8 +7,11 @@ import (
 )
 
 const (
-	maxData  = 64 << 20 // bytes of variables in which the runtime's description of the program is looked for
-	maxFuncs = 1 << 22
+	maxData       = 64 << 20 // bytes of variables in which the runtime's description of the program is looked for
+	maxAllData    = 4 * maxData
+	maxCandidates = 1 << 10 // places that may be it
+	maxVariables  = 1 << 32 // bytes: the linker makes no more than 2 GB of a kind
+	maxFuncs      = 1 << 22
 )
 
 var (
@@ -25,7 +28,7 @@ func findTable(m *image) (uint64, bool) {
 		if s.executable {
 			continue
 		}
-		for at := (s.at + 7) &^ 7; at+8 <= s.end; at += 8 {
+		for at := (s.at + 7) &^ 7; at+8 <= s.end && !m.tired(); at += 8 {
 			if isTable(m, at) {
 				return at, true
 			}
@@ -50,10 +53,12 @@ func openTable(m *image, r reader, l *layout, symbol uint64) (*lineTable, module
 	if symbol != 0 {
 		return tableOf(m, r, l, symbol, pclntab)
 	}
+	room, candidates := uint64(maxAllData), 0
 	for _, s := range m.segments {
-		if !s.writable || s.end-s.at > maxData {
+		if !s.writable || s.end-s.at > min(room, maxData) {
 			continue
 		}
+		room -= s.end - s.at
 		block := make([]byte, 1<<20)
 		for at := (s.at + 7) &^ 7; at+l.module <= s.end; at += uint64(len(block)) {
 			p := []part{{at: at, to: block[:min(uint64(len(block)), s.end-at)]}}
@@ -63,6 +68,9 @@ func openTable(m *image, r reader, l *layout, symbol uint64) (*lineTable, module
 			for i := 0; i+8 <= len(p[0].to); i += 8 {
 				if binary.LittleEndian.Uint64(p[0].to[i:]) != pclntab {
 					continue
+				}
+				if candidates++; candidates > maxCandidates {
+					return nil, module{}, errNoModule
 				}
 				if t, d, err := tableOf(m, r, l, at+uint64(i), pclntab); err == nil {
 					return t, d, nil
@@ -107,7 +115,7 @@ func tableOf(m *image, r reader, l *layout, at, pclntab uint64) (*lineTable, mod
 		word(l.data), word(l.dataEnd), word(l.values), word(l.valuesEnd), word(l.zeros), word(l.zerosEnd), word(l.types), word(l.typesEnd),
 	}
 	switch {
-	case t.end <= t.text || t.end-t.text > 1<<32 || d.dataEnd <= d.data || d.dataEnd-d.data > 1<<40:
+	case t.end <= t.text || t.end-t.text > 1<<32 || d.dataEnd <= d.data || d.dataEnd-d.data > maxVariables:
 		return nil, module{}, errNoModule
 	case word(l.sections+8) > 1:
 		return nil, module{}, fmt.Errorf("the code of the program is in %d parts: such a program is not understood", word(l.sections+8))

@@ -188,6 +188,7 @@ func (p *Process) Add(into *sampler.Sample) error {
 	if err := p.check(); err != nil {
 		return err
 	}
+	p.target.table.image.begin()
 	goroutines, counted := 0, false
 	if now := time.Now(); !now.Before(p.next) {
 		used := threadTime(func() { goroutines, counted = p.target.count() })
@@ -429,6 +430,7 @@ func (p *Process) profile(ctx context.Context, read func(context.Context) (*Prof
 	if err := p.check(); err != nil {
 		return nil, err
 	}
+	p.target.table.image.begin()
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	used := threadTime(func() { r, err = read(ctx) })
