@@ -36,9 +36,6 @@ type findingKey struct {
 	kind     alerting.Kind
 }
 
-// maxHolding is how many alerts the next life is told of.
-const maxHolding = 8
-
 func newLedger(limit int) *ledger {
 	return &ledger{
 		limit: limit, ids: make(map[findingKey]string), fires: make(map[string]alerting.Alert), earlier: make(map[string]alerting.Process),
@@ -117,7 +114,8 @@ func (l *ledger) latestOn(resources ...string) (e alerting.Event, id string, ok 
 	return alerting.Event{}, "", false
 }
 
-// holding returns the alerts on the findings that hold, as short as the next life needs them.
+// holding returns the alerts on the findings that hold, as short as the next life needs them. A state has room for so
+// many, and says what it left out.
 func (l *ledger) holding() (all []alerting.Alert) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -136,7 +134,7 @@ func (l *ledger) holding() (all []alerting.Alert) {
 			all[i].ID = id
 		}
 	}
-	return all[:min(len(all), maxHolding)]
+	return all
 }
 
 // maxFingerprints is how many the next life knows.

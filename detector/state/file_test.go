@@ -276,6 +276,36 @@ func TestAlertsThatDoNotFit(t *testing.T) {
 	}
 }
 
+// Of thousands of alerts, as many are kept as there is room for.
+func TestManyAlertsDoNotFit(t *testing.T) {
+	s := state.Saved{Record: *record(1)}
+	for i := range 5000 {
+		s.Alerts = append(s.Alerts, alerting.Alert{ID: fmt.Sprint(i), Event: alerting.Event{
+			Time: now.Add(time.Duration(i) * time.Second), Status: alerting.Firing, Summary: strings.Repeat("x", 500),
+		}})
+	}
+	text, err := s.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := state.Decode(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := state.Saved{Record: *record(1), Alerts: got.Alerts[:1]}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	none, err := state.Saved{Record: *record(1)}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(text)+len(one)-len(none) < 64<<10 || got.AlertsLeftOut != 5000-len(got.Alerts) || got.Alerts[0].ID != fmt.Sprint(got.AlertsLeftOut) {
+		t.Errorf("%d bytes, %d of them for one; %d alerts left out, %d kept from %s on",
+			len(text), len(one)-len(none), got.AlertsLeftOut, len(got.Alerts), got.Alerts[0].ID)
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	text, err := state.Saved{Executable: "worker", Instance: "host-1", Written: now, Record: *record(2)}.Encode()
 	if err != nil {

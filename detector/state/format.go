@@ -82,20 +82,34 @@ func (s Saved) fitted() (Saved, []byte, error) {
 		case len(s.Alerts) == 0:
 			return s, nil, fmt.Errorf("%d bytes: %w", len(text), ErrTooLarge)
 		}
-		s = s.withoutLeast()
+		s = s.without(len(text) - maxBytes)
 	}
 }
 
-// withoutLeast returns the state without the alert that matters least.
-func (s Saved) withoutLeast() Saved {
-	least := 0
-	for i := range s.Alerts {
-		if matter(&s.Alerts[i], &s.Alerts[least]) < 0 {
-			least = i
+// without returns the state without the alerts that matter least: one, and then as long as those that are left take
+// some bytes too many for certain.
+func (s Saved) without(tooMany int) Saved {
+	byMatter := make([]int, len(s.Alerts))
+	for i := range byMatter {
+		byMatter[i] = i
+	}
+	slices.SortStableFunc(byMatter, func(i, j int) int { return matter(&s.Alerts[i], &s.Alerts[j]) })
+	leave := make([]bool, len(s.Alerts))
+	for _, i := range byMatter {
+		leave[i] = true
+		s.AlertsLeftOut++
+		text, err := json.Marshal(s.Alerts[i])
+		if tooMany -= len(text) + 1; err != nil || tooMany <= 0 {
+			break
 		}
 	}
-	s.Alerts = slices.Delete(slices.Clone(s.Alerts), least, least+1)
-	s.AlertsLeftOut++
+	var kept []alerting.Alert
+	for i := range s.Alerts {
+		if !leave[i] {
+			kept = append(kept, s.Alerts[i])
+		}
+	}
+	s.Alerts = kept
 	return s
 }
 

@@ -4,7 +4,7 @@ import "math"
 
 // placeholder finds, in one series in order of time, the values that are written down for a reading that failed: the
 // largest number of a width, or a row of nines. A series may reach such a number in truth, but it does not multiply
-// for two readings at most to get there. The zero value is ready; it needs 24 bytes.
+// for two readings at most to get there. The zero value is ready.
 type placeholder struct {
 	last float64 // the latest reading
 	run  int     // of placeholders since then

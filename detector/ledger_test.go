@@ -1,0 +1,33 @@
+package detector
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/alerting"
+)
+
+// However many findings hold, the next life is told of all of them: what has no room in a state is left out there, and
+// said.
+func TestLedgerHandsAllOver(t *testing.T) {
+	l := newLedger(1)
+	process := alerting.Process{PID: 4242, Executable: "worker"}
+	var want []string
+	for i := range 40 {
+		resource := fmt.Sprintf("metric_%02d", i)
+		want = append(want, resource)
+		l.deliver(l.record(alerting.Event{
+			Time: dawn.Add(time.Duration(i) * time.Hour), Resource: resource, Kind: alerting.Trend, Status: alerting.Firing,
+		}, process))
+	}
+	var got []string
+	for _, a := range l.holding() {
+		got = append(got, a.Resource)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("handed over (-want +got):\n%s", diff)
+	}
+}
