@@ -148,7 +148,7 @@ func TestWrite(t *testing.T) {
   # run at all (default true)
   # first
   enabled: true
-  # time between samples, at least 10ms (default 30s)
+  # time between samples, at least 10ms; where soak is set and this is not, a 1200th of it, 50ms to 30s (default 30s)
   check_interval: 30s
   # hard limit: goroutines above the starting baseline; 0 = off (default 0)
   goroutine_threshold: 0

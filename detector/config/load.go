@@ -82,6 +82,7 @@ type loader struct {
 	file     string
 	faults   []fault
 	warnings []Warning
+	interval bool // whether the time between samples was given
 }
 
 func (l *loader) fault(line int, key, format string, args ...any) {
@@ -121,6 +122,9 @@ func (l *loader) documents(documents []*yaml.Node) Config {
 		} else {
 			l.group("", e, &c)
 			l.tracking(entries, &c)
+			if interval := c.Adaptive.SoakInterval(); interval > 0 && !l.interval {
+				c.CheckInterval = min(interval, c.CheckInterval)
+			}
 		}
 	}
 	if first == 0 {
@@ -254,6 +258,7 @@ func (l *loader) setting(k *key, given map[string]entry, c *Config) {
 	}
 	if holds != nil {
 		*c = holds.result
+		l.interval = l.interval || k.name() == checkInterval
 	}
 }
 

@@ -180,7 +180,7 @@ resource_monitoring:
     <<: *adaptive
 `, with(func(c *Config) {
 			c.FDThreshold, c.GoroutineThreshold, c.MaxAlertHistory, c.ProfileMaxMB = 2, 7, 2, 3
-			c.Adaptive.Sensitivity, c.Adaptive.Soak = 3, 2*time.Minute
+			c.Adaptive.Sensitivity, c.Adaptive.Soak, c.CheckInterval = 3, 2*time.Minute, 100*time.Millisecond
 		}), nil},
 		{"section by alias", "s: &s {fd_threshold: 3}\nresource_monitoring: *s\n", with(func(c *Config) { c.FDThreshold = 3 }), nil},
 		{"section by merge", "s: &s\n  resource_monitoring: {fd_threshold: 3}\n<<: *s\n", with(func(c *Config) { c.FDThreshold = 3 }), nil},
@@ -464,4 +464,33 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%+v written and read is %+v, %v, %v", c, again, warnings, err)
 		}
 	})
+}
+
+// Where only the length of a soak run is given, samples come often enough for it.
+func TestSoakSetsTheInterval(t *testing.T) {
+	for _, test := range []struct {
+		yaml string
+		want time.Duration
+	}{
+		{"{}", 30 * time.Second},
+		{"{adaptive: {sensitivity: 2}}", 30 * time.Second},
+		{"{adaptive: {soak: 0s}}", 30 * time.Second},
+		{"{adaptive: {soak: 20s}}", 50 * time.Millisecond},
+		{"{adaptive: {soak: 20m}}", time.Second},
+		{"{adaptive: {soak: 48h}}", 30 * time.Second},
+		{"{check_interval: 30s, adaptive: {soak: 20m}}", 30 * time.Second},
+		{"{monitoring_interval: 2s, adaptive: {soak: 20m}}", 2 * time.Second},
+	} {
+		c, _, err := Parse(strings.NewReader("resource_monitoring: "+test.yaml), "config.yaml")
+		if err != nil || c.CheckInterval != test.want {
+			t.Errorf("%s: %s, %v; want %s", test.yaml, c.CheckInterval, err, test.want)
+		}
+		var b bytes.Buffer
+		if err := WriteChanged(&b, c, nil); err != nil {
+			t.Fatal(err)
+		}
+		if again, _, err := Parse(&b, "written.yaml"); err != nil || again != c {
+			t.Errorf("%s: read back as %+v, %v; want %+v", test.yaml, again, err, c)
+		}
+	}
 }

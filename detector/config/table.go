@@ -11,6 +11,7 @@ import (
 const (
 	sectionName   = "resource_monitoring"
 	adaptiveGroup = "adaptive"
+	checkInterval = "check_interval"
 
 	mib = 1 << 20
 
@@ -90,7 +91,7 @@ func qualified(group, name string) string {
 // keys drives parsing, validation and writing, in the order in which settings are written.
 var keys = []key{
 	boolKey("enabled", "run at all", func(c *Config) *bool { return &c.Enabled }),
-	durationKey("check_interval", "time between samples, at least 10ms", minInterval, false,
+	durationKey(checkInterval, "time between samples, at least 10ms; where soak is set and this is not, a 1200th of it, 50ms to 30s", minInterval, false,
 		func(c *Config) *time.Duration { return &c.CheckInterval }).also("monitoring_interval"),
 	wholeKey("goroutine_threshold", "hard limit: goroutines above the starting baseline; 0 = off", math.MaxInt64,
 		func(c *Config) *int64 { return &c.GoroutineThreshold }).also("goroutine_leak_threshold"),

@@ -19,7 +19,9 @@ func Write(w io.Writer, c Config, notes map[string]string) error {
 
 // WriteChanged writes as Write does, but only the keys whose value is not the default, and those with a note.
 func WriteChanged(w io.Writer, c Config, notes map[string]string) error {
-	return write(w, c, notes, func(k *key, text, standard string) bool { return text != standard || notes[k.name()] != "" })
+	return write(w, c, notes, func(k *key, text, standard string) bool {
+		return text != standard || notes[k.name()] != "" || k.name() == checkInterval && c.Adaptive.Soak > 0 // which has another default
+	})
 }
 
 // write writes the keys that are wanted, by their value and default.

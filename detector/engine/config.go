@@ -47,3 +47,17 @@ func (a Adaptive) Scale() float64 {
 	}
 	return 1
 }
+
+const (
+	// soakSamples is how many samples a soak run takes: two for each of the finest minimums.
+	soakSamples     = 1200
+	minSoakInterval = 50 * time.Millisecond
+)
+
+// SoakInterval returns the time between samples that fits the scaled time constants, at least 50 ms; 0 outside soak mode.
+func (a Adaptive) SoakInterval() time.Duration {
+	if a.Soak <= 0 {
+		return 0
+	}
+	return max((a.Soak / soakSamples).Round(10*time.Millisecond), minSoakInterval)
+}

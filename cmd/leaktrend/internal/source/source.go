@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
+	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/endpoint"
 	"github.com/mdzesseis/leaktrend/sampler/process"
@@ -45,12 +46,7 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	flags.Exclude(fs, "pid", "name", "url")
 }
 
-const (
-	defaultInterval = 5 * time.Second
-	// soakSamples is how many samples a soak run takes: two for each of the finest minimums.
-	soakSamples = 1200
-	minInterval = 50 * time.Millisecond
-)
+const defaultInterval = 5 * time.Second
 
 // Complete checks the options and fills in the interval.
 func (f *Flags) Complete() error {
@@ -74,7 +70,7 @@ func (f *Flags) Complete() error {
 	}
 	switch {
 	case f.Interval == 0 && f.Soak > 0:
-		f.Interval = min(max((f.Soak/soakSamples).Round(10*time.Millisecond), minInterval), defaultInterval)
+		f.Interval = min(engine.Adaptive{Soak: f.Soak}.SoakInterval(), defaultInterval)
 	case f.Interval == 0:
 		f.Interval = defaultInterval
 	}
