@@ -140,11 +140,13 @@ func (f *File) Write(s Saved, now time.Time) error {
 		return fmt.Errorf("%s: %w", f.path, err)
 	}
 	temp := f.path + tempSuffix // one, whatever was left of the one before: nobody else writes it
-	if err := writeSynced(temp, text); err != nil {
-		return errors.Join(err, os.Remove(temp))
+	err = writeSynced(temp, text)
+	if err == nil {
+		err = os.Rename(temp, f.path)
 	}
-	if err := os.Rename(temp, f.path); err != nil {
-		return errors.Join(err, os.Remove(temp))
+	if err != nil {
+		_ = os.Remove(temp) // which may not be there
+		return err
 	}
 	syncDir(filepath.Dir(f.path))
 	f.leftOut = s.AlertsLeftOut

@@ -245,6 +245,43 @@ func TestKeeperMoves(t *testing.T) {
 	})
 }
 
+// A directory that was gone when the state was to be written, and is there again, has nothing new to learn from.
+func TestKeeperDirectoryComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "state")
+		path, _ := fill(t, dir, record(3), time.Now())
+		p := newProcess(dir)
+		record := p.Record
+		p.Record = func() (state.Saved, bool) {
+			if p.asked.Load() == 0 {
+				if err := os.Rename(dir, dir+" gone"); err != nil {
+					t.Error(err)
+				}
+			}
+			return record()
+		}
+		p.Learn = func(s *state.Saved) error {
+			p.learned = append(p.learned, len(s.Record.Lives))
+			if len(p.learned) > 1 {
+				return errors.New("another state is in use")
+			}
+			return nil
+		}
+		end := p.Start()
+		if err := os.Rename(dir+" gone", dir); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		end()
+		if _, err := os.Stat(path + ".unusable"); !os.IsNotExist(err) || livesIn(dir) != 4 {
+			t.Errorf("%d lives are kept, want 4; moved aside: %v", livesIn(dir), err)
+		}
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel, logrus.InfoLevel}, p.said()); diff != "" || !slices.Equal(p.learned, []int{3}) {
+			t.Errorf("learned %v; said (-want +got):\n%s", p.learned, diff)
+		}
+	})
+}
+
 // What comes too late is left to whoever comes next, and said once.
 func TestKeeperTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -54,17 +54,17 @@ type Keeper struct {
 	Record func() (s Saved, ok bool)
 
 	mu      sync.Mutex
-	written time.Time // in the state that this Keeper wrote last
+	written time.Time // of the state that this Keeper wrote or learned last
 }
 
-// wrote notes which state is this Keeper's own.
-func (k *Keeper) wrote(at time.Time) {
+// know notes which state there is nothing to learn from.
+func (k *Keeper) know(written time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.written = at
+	k.written = written
 }
 
-func (k *Keeper) isOwn(s *Saved) bool {
+func (k *Keeper) knows(s *Saved) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return s.Written.Equal(k.written)
@@ -184,7 +184,7 @@ func (r *run) step() error {
 	switch {
 	case err == nil:
 		r.unwritten = nil
-		r.wrote(at)
+		r.know(at)
 		r.sayLeftOut()
 	case errors.Is(err, fs.ErrNotExist): // the directory is gone, and with it the lock
 		err = errors.Join(err, r.close())
@@ -208,7 +208,7 @@ func (r *run) open() error {
 		return err
 	}
 	r.file = file
-	if saved != nil && !r.isOwn(saved) {
+	if saved != nil && !r.knows(saved) {
 		unusable = r.Learn(saved)
 		if errors.Is(unusable, ErrLate) {
 			r.late = r.place
@@ -216,6 +216,8 @@ func (r *run) open() error {
 		}
 		if unusable != nil {
 			unusable = errors.Join(fmt.Errorf("%s: %w", file.Path(), unusable), file.MoveAside())
+		} else {
+			r.know(saved.Written)
 		}
 	}
 	if unusable != nil {
