@@ -232,3 +232,41 @@ func (s same) gather(parts []part) {
 		parts[i].read = true
 	}
 }
+
+// Names that go on for megabytes are cut, wherever they are kept.
+func TestNamesAreBounded(t *testing.T) {
+	long := strings.Repeat("n", 1<<20)
+	if got := nameIn([]byte(long), 1); len(got) != maxName {
+		t.Errorf("a symbol has a name of %d bytes", len(got))
+	}
+	step := new(Step)
+	f := follower{step: step}
+	for range maxTypes {
+		f.say(long)
+	}
+	if len(step.Reference) > 3*maxShown {
+		t.Errorf("a reference has %d bytes", len(step.Reference))
+	}
+	p := path{steps: make([]Step, 1000), owner: make([]int, 1000)}
+	for i := range p.steps {
+		p.steps[i], p.owner[i] = Step{Size: uint64(i)}, i
+	}
+	if got := p.collapse(); len(got.steps) != maxSteps+1 || cap(got.steps) > 2*maxSteps {
+		t.Errorf("%d of 1000 steps are kept", len(got.steps))
+	}
+}
+
+// What debuggers read is not searched any more once it has taken too long.
+func TestDebugSearchIsBounded(t *testing.T) {
+	of := unit(2, "main.T", uint32(firstEntry), 6, "main.v", uint32(firstEntry))
+	d, err := openDebugInfo(forms, of, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.variable("main.v") == 0 {
+		t.Error("main.v is not found")
+	}
+	if d.spent.time = maxDebug + 1; d.index(0, []byte("main.v")) >= 0 || d.variable("main.v") != 0 {
+		t.Error("it is searched on")
+	}
+}

@@ -177,8 +177,8 @@ func (d debugInfo) skip(all *dwarf.Reader, of *dwarf.Entry) {
 // variable returns the type of a variable; 0 where that is not there. Go writes the names of variables where it describes
 // them, behind the number of their form: to look for one takes less than to read all there is.
 func (d debugInfo) variable(name string) dwarf.Offset {
-	for from := 0; d.data != nil && from < len(d.info) && !d.spent.tooMuch(); {
-		i := bytes.Index(d.info[from:], []byte(name+"\x00"))
+	for from := 0; d.data != nil && from < len(d.info); {
+		i := d.index(from, []byte(name+"\x00"))
 		if i < 0 {
 			break
 		}
@@ -194,6 +194,16 @@ func (d debugInfo) variable(name string) dwarf.Offset {
 		from += i + 1
 	}
 	return 0
+}
+
+// index returns how far behind an offset what debuggers read has some bytes; -1 where it has not, or there was no more time.
+func (d debugInfo) index(from int, what []byte) int {
+	if d.spent.tooMuch() {
+		return -1
+	}
+	began := time.Now()
+	defer func() { d.spent.time += time.Since(began) }()
+	return bytes.Index(d.info[from:], what)
 }
 
 // entry reads what is at an offset.

@@ -1,7 +1,6 @@
 package outside
 
 import (
-	"bytes"
 	"debug/dwarf"
 	"encoding/binary"
 	"strings"
@@ -86,7 +85,7 @@ func (d debugInfo) runtimeType(offset, size uint64) (found dwarf.Offset) {
 	}
 	from := 0
 	for range maxOccurrences {
-		i := bytes.Index(d.info[from:], number[:])
+		i := d.index(from, number[:])
 		if i < 0 {
 			break
 		}

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
 // names are the variables of a program, with their types where what debuggers read is there.
@@ -158,7 +156,7 @@ func (n *names) nameless() []pointer {
 
 // field names what is at an address of a variable whose type may be known.
 func (n *names) field(name string, of dwarf.Offset, place, at uint64) Holder {
-	h := Holder{Variable: redact.Printable(name), Entries: -1}
+	h := Holder{Variable: shown(name), Entries: -1}
 	if of == 0 {
 		h.Type, h.Entries = n.unnamed.of(at)
 		if at != place && (at != place+8 || !strings.HasPrefix(h.Type, withValue)) {
@@ -185,11 +183,11 @@ func (n *names) field(name string, of dwarf.Offset, place, at uint64) Holder {
 			if i < 0 {
 				return h
 			}
-			h.Variable += "." + redact.Printable(kind.fields[i].name)
+			h.Variable = shown(h.Variable + "." + shown(kind.fields[i].name))
 			of, place = kind.fields[i].of, place+kind.fields[i].at
 			continue
 		}
-		h.Type = redact.Printable(kind.name)
+		h.Type = shown(kind.name)
 		h.Entries = n.entries(h.Type, place)
 		return h
 	}

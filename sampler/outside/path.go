@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -89,6 +90,9 @@ func (s tracer) path(ctx context.Context, objects []*node) []Step {
 	}
 	paths := make([]path, len(ways))
 	for i, way := range ways {
+		if ctx.Err() != nil {
+			return nil
+		}
 		paths[i] = s.describe(way, places)
 	}
 	best, most := 0, 0
@@ -131,14 +135,14 @@ func sharedSteps(a, b []Step) (n int) {
 
 // parting returns the step of a path at which the ways part: the last one that leads on from an object which most have.
 func (p *path) parting(ways [][]*node) int {
-	for i := len(p.nodes) - 2; i >= 0; i-- {
-		through := 0
-		for _, way := range ways {
-			if slices.Contains(way[:len(way)-1], p.nodes[i]) {
-				through++
-			}
+	through := make(map[*node]int) // ways; none goes through an object twice
+	for _, way := range ways {
+		for _, n := range way[:len(way)-1] {
+			through[n]++
 		}
-		if float64(through) >= mostShare*float64(len(ways)) {
+	}
+	for i := len(p.nodes) - 2; i >= 0; i-- {
+		if float64(through[p.nodes[i]]) >= mostShare*float64(len(ways)) {
 			return p.owner[i]
 		}
 	}
@@ -166,7 +170,7 @@ func (s tracer) references(ctx context.Context, ways [][]*node) map[link]uint64 
 	read := uint64(0)
 	for _, n := range order {
 		wanted, left := next[n], len(next[n])
-		slices.SortFunc(wanted, func(a, b *node) int { return int(a.base.address()>>3) - int(b.base.address()>>3) })
+		slices.SortFunc(wanted, func(a, b *node) int { return cmp.Compare(a.base.address(), b.base.address()) })
 		low, high := wanted[0].base.address(), wanted[len(wanted)-1].end.address()
 		end := n.end.address()
 		for from := n.base.address(); from < end && left > 0 && read < maxWayBytes && ctx.Err() == nil; from += chunk {
@@ -214,7 +218,7 @@ func (s tracer) describe(way []*node, places map[link]uint64) path {
 	} else {
 		at := r.variable.address()
 		name, kind, start := s.names.owner(at)
-		add(Step{Name: redact.Printable(name), Type: redact.Printable(s.names.debug.nameOf(kind)), Entries: -1})
+		add(Step{Name: shown(name), Type: shown(s.names.debug.nameOf(kind)), Entries: -1})
 		v = s.lead(&p.steps[0], view{kind: kind, start: start}, at)
 	}
 	for i, n := range way {
@@ -224,7 +228,7 @@ func (s tracer) describe(way []*node, places map[link]uint64) path {
 			if v.inside && isInside(s.names.debug.nameOf(v.kind)) { // what the container is made of
 				v.label = p.steps[len(p.steps)-1].Container
 			}
-			one := Step{Type: redact.Printable(s.nameOf(&v)), Size: n.end.address() - n.base.address(), Entries: -1}
+			one := Step{Type: shown(s.nameOf(&v)), Size: n.end.address() - n.base.address(), Entries: -1}
 			if v.code != nil {
 				one.Name, one.Code = v.code.Function, *v.code
 			}
@@ -266,24 +270,36 @@ func (p *path) collapse() path {
 	for i, owner := range p.owner {
 		c.owner[i] = at[owner]
 	}
+	if len(c.steps) > maxSteps { // nobody is told of it: what follows need not be kept
+		c.steps = slices.Clone(c.steps[:maxSteps+1])
+	}
 	return c
 }
 
+// shown makes a name fit to be shown: as long as somebody reads, with nothing that is not printed. The program's file may
+// have any.
+func shown(text string) string {
+	if len(text) > maxShown+1 { // which is cut below
+		text = text[:maxShown+1]
+	}
+	if text = redact.Printable(text); len(text) > maxShown {
+		text = strings.ToValidUTF8(text[:maxShown], "") + "…"
+	}
+	return text
+}
+
 // settle makes what was found fit to be shown. The container that the holder is has the same entries wherever it is told,
-// though it may have grown between two looks at it; names are as long as somebody reads, with nothing that is not
-// printed: the program's file may have any.
+// though it may have grown between two looks at it.
 func (h *Holder) settle() {
-	shown := func(all ...*string) {
+	fit := func(all ...*string) {
 		for _, text := range all {
-			if *text = redact.Printable(*text); len(*text) > maxShown {
-				*text = strings.ToValidUTF8((*text)[:maxShown], "") + "…"
-			}
+			*text = shown(*text)
 		}
 	}
-	shown(&h.Variable, &h.Type, &h.Timer, &h.Finalizer)
+	fit(&h.Variable, &h.Type, &h.Timer, &h.Finalizer)
 	for i := range h.Path {
 		s := &h.Path[i]
-		shown(&s.Name, &s.Type, &s.Reference, &s.Container, &s.Code.Function, &s.Code.File)
+		fit(&s.Name, &s.Type, &s.Reference, &s.Container, &s.Code.Function, &s.Code.File)
 	}
 	if len(h.Path) > 0 && h.Entries >= 0 && h.Path[0].Entries >= 0 && h.Path[0].Container == h.Type {
 		h.Path[0].Entries = h.Entries

@@ -38,12 +38,13 @@ type symbolTable struct {
 
 func (s *symbolTable) name(of symbol) string { return string(nameIn(s.text, of.text)) }
 
-// nameIn returns the name at an offset; empty where there is none.
+// nameIn returns the name at an offset, as much of it as a name has; empty where there is none.
 func nameIn(text []byte, at uint32) []byte {
 	if uint64(at) >= uint64(len(text)) {
 		return nil
 	}
-	name, _, _ := bytes.Cut(text[at:], []byte{0})
+	text = text[at:]
+	name, _, _ := bytes.Cut(text[:min(maxName, len(text))], []byte{0})
 	return name
 }
 

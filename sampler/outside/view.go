@@ -123,7 +123,9 @@ func (t *follower) say(text string) {
 		t.step.Reference += anyEntry
 		t.entered = false
 	}
-	t.step.Reference += text
+	if len(t.step.Reference) <= maxShown { // it is cut there
+		t.step.Reference += shown(text)
+	}
 }
 
 // enter goes into a container, which may be what another one is made of.
@@ -132,7 +134,7 @@ func (t *follower) enter(kind string, at uint64) {
 		t.say("")
 	}
 	if t.step.Container == "" {
-		t.step.Container, t.step.Entries = kind, t.entries(kind, at)
+		t.step.Container, t.step.Entries = shown(kind), t.entries(kind, at)
 	}
 	t.quiet, t.entered = true, true
 }
