@@ -17,6 +17,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
@@ -282,14 +283,15 @@ func TestMonitorEvidenceOfOthers(t *testing.T) {
 
 // Stop has a bound also where nothing returns, or where the logger takes each line just before its time is over.
 func TestMonitorStopWhenAllHangs(t *testing.T) {
-	const bound = 18 * time.Second // 5 s for the source, 2 s for evidence, 6 s for receivers, 5 s for the lines of the log
+	// 5 s for the source, 2 s for evidence, 1 s for the reader of earlier lives, 6 s for receivers, 5 s for the lines of the log
+	const bound = 19 * time.Second
 	for _, test := range []struct {
 		name string
 		log  func(until <-chan struct{})
 		left string
 	}{
-		{"the logger too", func(until <-chan struct{}) { <-until }, "the source, the work for evidence, sink log, sink hook, the logger"},
-		{"the logger is slow", func(<-chan struct{}) { time.Sleep(900 * time.Millisecond) }, "the source, the work for evidence, sink hook"},
+		{"the logger too", func(until <-chan struct{}) { <-until }, "the source, the work for evidence, the reader of earlier lives, sink log, sink hook, the logger"},
+		{"the logger is slow", func(<-chan struct{}) { time.Sleep(900 * time.Millisecond) }, "the source, the work for evidence, the reader of earlier lives, sink hook"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -304,10 +306,13 @@ func TestMonitorStopWhenAllHangs(t *testing.T) {
 					s.Add(sampler.Goroutines, 50+float64(n/20)*1000)
 					return nil
 				}}
-				m, err := NewSourceMonitor(source, alerting.Process{PID: 1}, with(func(c *Config) { c.GoroutineThreshold = 100 }), logger)
+				m, err := NewSourceMonitor(source, alerting.Process{PID: 1}, with(func(c *Config) {
+					c.GoroutineThreshold, c.HistoryFrom = 100, "http://prometheus"
+				}), logger)
 				if err != nil {
 					t.Fatal(err)
 				}
+				m.ReadEarlierLives(func(context.Context, Config) (lives.Record, error) { <-until; return lives.Record{}, nil })
 				m.OnAlert(func(alerting.Alert) { <-until })
 				m.AddEvidence("slow", func(context.Context, *alerting.Alert) error { <-until; return nil })
 				_ = m.Start()

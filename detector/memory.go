@@ -73,11 +73,7 @@ func (k *memory) read(ctx context.Context, read *earlierLives, logger *logrus.Lo
 			return err
 		})
 		if err == nil && len(record.Lives) > 0 {
-			if err = k.learn(&saved.Saved{Record: record}); err == nil {
-				k.of.mu.Lock()
-				k.afar = true
-				k.of.mu.Unlock()
-			}
+			err = k.learnAfar(record)
 		}
 		if err != nil && !errors.Is(err, context.Canceled) {
 			guard.Entry(logger, err).Warn("Resource monitor: what earlier lives taught cannot be read, and learning begins anew")
@@ -128,13 +124,30 @@ func (k *memory) keepEarly(s *sampler.Sample, awaited bool) {
 func (k *memory) learn(s *saved.Saved) error {
 	k.of.mu.Lock()
 	defer k.of.mu.Unlock()
+	return k.take(s)
+}
+
+// learnAfar takes in what the reader of earlier lives found, unless the state came meanwhile, which knows more.
+func (k *memory) learnAfar(record lives.Record) error {
+	k.of.mu.Lock()
+	defer k.of.mu.Unlock()
+	if k.learned {
+		return nil
+	}
+	err := k.take(&saved.Saved{Record: record})
+	k.afar = err == nil
+	return err
+}
+
+// take needs the mutex.
+func (k *memory) take(s *saved.Saved) error {
 	if latest := s.Record.Latest(); latest != nil && !latest.End.After(k.given) {
 		return nil // no more than was given
 	}
+	s.Record = s.Record.Clone()
 	if s.PID != k.of.process.PID { // also of one that began seconds later, which start times may not tell
 		s.Record.CloseLatest(lives.Replaced)
 	}
-	s.Record = s.Record.Clone()
 	for name, r := range s.Record.Resources {
 		told := slices.ContainsFunc(s.Alerts, func(a alerting.Alert) bool { return a.Kind == alerting.Trend && a.Resource == name })
 		if r.Held != nil && !told { // as where the process was killed meanwhile: it is to be found and told anew

@@ -245,3 +245,32 @@ func TestStateAfterReading(t *testing.T) {
 		}
 	})
 }
+
+// A state that comes while a slow reader still looks for earlier lives knows more than that finds, and nothing is wrong.
+func TestStateBeforeReading(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, _, _ := aLife{"1.0", false}.begin(t, t.TempDir())
+		time.Sleep(3 * time.Hour)
+		config := first.state.config()
+		config.HistoryFrom, config.HistorySelector = "http://prometheus", `{job="worker"}`
+		m, _, j := watching(t, config, fillSteady)
+		m.ReadEarlierLives(func(context.Context, Config) (lives.Record, error) {
+			time.Sleep(25 * time.Second)
+			earlier := lives.New(1)
+			began := time.Now().Add(-48 * time.Hour)
+			earlier.Add(lives.Life{Start: began, First: began, End: began.Add(24 * time.Hour), Version: "0.9", Ended: lives.Replaced})
+			return earlier, nil
+		})
+		_ = m.Start()
+		time.Sleep(2 * time.Second)
+		_ = first.Stop()
+		time.Sleep(10 * time.Minute)
+		_ = m.Stop()
+		if diff := cmp.Diff([]string{"1.0 replaced", " running"}, livesOf(m)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		if strings.Contains(j.text(), "earlier lives taught") {
+			t.Errorf("logged:\n%s", j.text())
+		}
+	})
+}

@@ -196,10 +196,10 @@ func (m *ResourceMonitor) Start() error {
 var errStillEnding = errors.New("leaktrend: the monitor is still ending, and cannot be started from within what it calls")
 
 // Stop ends what Start began, and returns after the last sample was judged, its alerts were delivered and its log lines
-// written. It does not wait for more than 5 s for a source or OnSample that does not return, then 2 s for evidence, 6 s
-// for a receiver, 2 s for the state directory and 5 s for log lines, 1 s where the logger does not return. The error says which of them it was: its
-// goroutine is left behind, and ends when it returns. On a monitor that is not running Stop does nothing. Alerts that
-// hold are not resolved by it.
+// written. It does not wait for more than 5 s for a source or OnSample that does not return, then 2 s for evidence, 1 s
+// for the reader of earlier lives, 6 s for a receiver, 2 s for the state directory and 5 s for log lines, 1 s where the
+// logger does not return. The error says which of them it was: its goroutine is left behind, and ends when it returns.
+// On a monitor that is not running Stop does nothing. Alerts that hold are not resolved by it.
 //
 // From within a hook, a sink or a source of the monitor, which it cannot wait for, Stop returns at once, and the monitor
 // ends when they have returned.
@@ -236,7 +236,8 @@ func (m *ResourceMonitor) isStalled() bool {
 	return running && m.state.stalled()
 }
 
-// Run watches until ctx ends, and returns after all its goroutines have, but for what does not return: see Stop. It fails at once when the monitor is running. When the Source has ended, the error wraps io.EOF.
+// Run watches until ctx ends, and returns after all its goroutines have, but for what does not return: see Stop. It
+// fails at once when the monitor is running. When the Source has ended, the error wraps io.EOF.
 func (m *ResourceMonitor) Run(ctx context.Context) error {
 	a := newActivity(ctx)
 	if !m.active.CompareAndSwap(nil, a) {

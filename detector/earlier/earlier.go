@@ -8,6 +8,7 @@ package earlier
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -27,18 +28,21 @@ import (
 const (
 	span      = 14 * 24 * time.Hour
 	step      = 5 * time.Minute
-	timeout   = 10 * time.Second // of an attempt
-	maxSeries = 2000             // of one query: a selector that is that wide is not of one workload
-	missing   = 3                // instants in a row without a value, after which a life has ended
-	latest    = 2 * step         // a life that began this shortly ago may be the one that asks
+	part      = int(2 * 24 * time.Hour / step) // instants of one query: of pods that lived for a day it has few without a value
+	timeout   = 10 * time.Second               // of an attempt
+	maxValues = 4 << 20                        // of all that is read, 32 MB: some 70 replicas of a service in Go
+	missing   = 3                              // instants in a row without a value, after which a life has ended
+	latest    = 2 * step                       // a life that began this shortly ago may be the one that asks
 )
 
 // Read returns the lives that the Prometheus of the configuration has of the last two weeks in the series that its
 // selector selects, at steps of five minutes. Of replicas that ran at the same time, one after the other is followed
 // back: each life is the one that ended last before the next one began. An environment variable, that of scan, may hold
-// a bearer token.
+// a bearer token. It takes some 50 MB at most, for as long as it reads.
 func Read(ctx context.Context, config detector.Config) (lives.Record, error) {
-	client, err := prom.New(prom.Config{URL: config.HistoryFrom, Token: os.Getenv(prom.TokenVariable), Concurrency: 1, Timeout: timeout})
+	client, err := prom.New(prom.Config{
+		URL: config.HistoryFrom, Token: os.Getenv(prom.TokenVariable), Concurrency: 1, Timeout: timeout, MaxValues: maxValues,
+	})
 	if err != nil {
 		return lives.Record{}, fmt.Errorf("history_from: %w", err)
 	}
@@ -48,15 +52,21 @@ func Read(ctx context.Context, config detector.Config) (lives.Record, error) {
 		return lives.Record{}, err
 	}
 	now := time.Now()
-	grid := prom.GridTo(now, span, step)
-	series, err := client.Range(ctx, query, grid, true)
-	if err != nil {
-		return lives.Record{}, fmt.Errorf("%s: %w", client, err)
+	all := targets{grid: prom.GridTo(now, span, step), byLabels: make(map[model.Fingerprint]*target)}
+	for from := 0; from < all.grid.N; from += part {
+		grid := prom.Grid{Start: all.grid.At(from), Step: step, N: min(part, all.grid.N-from)}
+		series, err := client.Range(ctx, query, grid, true)
+		if err == nil {
+			err = all.add(from/part, series)
+		}
+		switch {
+		case errors.Is(err, prom.ErrTooLarge):
+			return lives.Record{}, fmt.Errorf("%s: history_selector must select the series of one workload: %w", client, err)
+		case err != nil:
+			return lives.Record{}, fmt.Errorf("%s: %w", client, err)
+		}
 	}
-	if len(series) > maxSeries {
-		return lives.Record{}, fmt.Errorf("history_selector: %d series match; the maximum of one workload is %d", len(series), maxSeries)
-	}
-	return recordOf(chain(livesOf(series, grid), now.Add(-latest)), config)
+	return recordOf(chain(all.lives(), now.Add(-latest)), config)
 }
 
 // queryOf returns the query for all metrics that leaktrend knows, in the series of a selector.
@@ -76,104 +86,154 @@ func queryOf(selector string) (string, error) {
 
 // target is what one process after the other exposes under the same labels.
 type target struct {
-	values  map[string][]float64 // by metric
+	grid    prom.Grid
+	values  map[string][][]float64 // by metric and part; nil where a part has none
 	version string
 }
 
-// life is a run of a target.
-type life struct {
-	samples []sampler.Sample // in order of time
+// value returns that of a metric at an instant; NaN where there is none.
+func (t *target) value(metric string, i int) float64 {
+	parts := t.values[metric]
+	if n := i / part; n < len(parts) && parts[n] != nil {
+		return parts[n][i%part]
+	}
+	return math.NaN()
 }
 
-func (l *life) first() time.Time { return l.samples[0].Time }
-func (l *life) last() time.Time  { return l.samples[len(l.samples)-1].Time }
+// has reports whether there is anything in a part.
+func (t *target) has(number int) bool {
+	for _, parts := range t.values {
+		if number < len(parts) && parts[number] != nil {
+			return true
+		}
+	}
+	return false
+}
 
-// livesOf returns the lives in some series.
-func livesOf(series []prom.Series, grid prom.Grid) (all []life) {
-	targets := map[model.Fingerprint]*target{}
-	var order []*target
+// targets are all of them.
+type targets struct {
+	grid     prom.Grid
+	byLabels map[model.Fingerprint]*target
+	inOrder  []*target
+	values   int
+}
+
+// add takes the series of a part.
+func (all *targets) add(number int, series []prom.Series) error {
 	for _, s := range series {
 		labels := s.Labels.Clone()
 		name := string(labels[model.MetricNameLabel])
 		delete(labels, model.MetricNameLabel)
-		t := targets[labels.Fingerprint()]
+		t := all.byLabels[labels.Fingerprint()]
 		if t == nil {
-			t = &target{values: map[string][]float64{}, version: string(labels["version"])}
-			targets[labels.Fingerprint()], order = t, append(order, t)
+			t = &target{grid: all.grid, values: make(map[string][][]float64), version: string(labels["version"])}
+			all.byLabels[labels.Fingerprint()], all.inOrder = t, append(all.inOrder, t)
 		}
-		t.values[name] = s.Values
+		parts := t.values[name]
+		for len(parts) <= number {
+			parts = append(parts, nil)
+		}
+		t.values[name], parts[number] = parts, s.Values
+		if all.values += len(s.Values); all.values > maxValues {
+			return fmt.Errorf("%w: more than %d values of two weeks", prom.ErrTooLarge, maxValues)
+		}
 	}
-	for _, t := range order {
-		all = append(all, t.lives(grid)...)
+	return nil
+}
+
+// lives returns the lives of all.
+func (all *targets) lives() (some []life) {
+	for _, t := range all.inOrder {
+		some = append(some, t.lives()...)
 	}
-	return all
+	return some
+}
+
+// life is a run of a target, from one of its instants to another.
+type life struct {
+	of          *target
+	from, to    int
+	first, last time.Time
 }
 
 // lives divides what was read of a target where its start time says that another process began, its processor time
 // fell, or nothing was read for a while.
-func (t *target) lives(grid prom.Grid) (all []life) {
-	var current life
+func (t *target) lives() (all []life) {
+	var (
+		current life
+		n       int       // samples of it
+		start   time.Time // the latest that was read, of the process
+		cpu     = math.NaN()
+		s       sampler.Sample
+	)
 	finish := func() {
-		if len(current.samples) > 1 {
-			for i := range current.samples {
-				if s := &current.samples[i]; s.Start.IsZero() { // what tells this life from the next one
-					s.Start = current.first()
-				}
-			}
+		if n > 1 {
 			all = append(all, current)
 		}
-		current = life{}
+		n = 0
 	}
-	at, start, cpu := 0, time.Time{}, math.NaN() // of the latest sample
-	for i := range grid.N {
-		s, read := t.sample(i, grid.At(i))
-		if !read {
+	for i := 0; i < t.grid.N; i++ {
+		if i%part == 0 && !t.has(i/part) {
+			i += part - 1
+			continue
+		}
+		if !t.sample(i, &s) {
 			continue
 		}
 		now, counted := s.Value(sampler.CPUSeconds)
-		if i-at > missing || counted && now < cpu || s.Start.Sub(start).Abs() > step && !start.IsZero() && !s.Start.IsZero() {
+		another := !start.IsZero() && !s.Start.IsZero() && s.Start.Sub(start).Abs() > step
+		if n > 0 && (i-current.to > missing || counted && now < cpu || another) {
 			finish()
 		}
-		if at, start = i, s.Start; counted {
+		if n == 0 {
+			current = life{of: t, from: i, first: s.Time}
+			start, cpu = time.Time{}, math.NaN()
+		}
+		n++
+		current.to, current.last = i, s.Time
+		if !s.Start.IsZero() {
+			start = s.Start
+		}
+		if counted {
 			cpu = now
 		}
-		current.samples = append(current.samples, s)
 	}
 	finish()
 	return all
 }
 
-// sample returns what a target exposed at an instant.
-func (t *target) sample(i int, at time.Time) (s sampler.Sample, read bool) {
-	s.Reset(at)
+// sample reads what a target exposed at an instant, and reports whether there was anything.
+func (t *target) sample(i int, s *sampler.Sample) bool {
+	s.Reset(t.grid.At(i))
 	s.Version = t.version
+	s.Ceilings = nil
 	for _, m := range promtext.Metrics() {
-		values := t.values[m.Name]
-		if values == nil || math.IsNaN(values[i]) {
+		value := t.value(m.Name, i)
+		if math.IsNaN(value) {
 			continue
 		}
 		switch _, twice := s.Value(m.Resource); {
 		case m.Start:
-			s.Start = time.UnixMilli(int64(values[i] * 1000)).UTC()
+			s.Start = promtext.SteadyStart(s.Start, value)
 		case m.Resource != "" && !twice:
-			s.Add(m.Resource, values[i])
-		case !promtext.Unlimited(values[i]):
+			s.Add(m.Resource, value)
+		case !promtext.Unlimited(value):
 			for _, resource := range m.Limits {
-				s.Ceilings = append(s.Ceilings, sampler.Ceiling{Resource: resource, Level: values[i], Source: m.Source})
+				s.Ceilings = append(s.Ceilings, sampler.Ceiling{Resource: resource, Level: value, Source: m.Source})
 			}
 		}
 	}
-	return s, len(s.Readings) > 0
+	return len(s.Readings) > 0
 }
 
 // chain returns lives that came one after the other, in order of time, of those that began before an instant: each is
 // the one that ended last before the next began.
 func chain(all []life, before time.Time) (some []life) {
 	slices.SortStableFunc(all, func(a, b life) int {
-		return cmp.Or(b.last().Compare(a.last()), a.first().Compare(b.first())) // of several that end at once the longest
+		return cmp.Or(b.last.Compare(a.last), a.first.Compare(b.first)) // of several that end at once the longest
 	})
 	for _, l := range all {
-		if l.first().Before(before) && (len(some) == 0 || l.last().Before(some[len(some)-1].first())) {
+		if l.first.Before(before) && (len(some) == 0 || l.last.Before(some[len(some)-1].first)) {
 			some = append(some, l)
 		}
 	}
@@ -187,9 +247,18 @@ func recordOf(some []life, config detector.Config) (lives.Record, error) {
 	if err != nil {
 		return lives.Record{}, err
 	}
-	for i := range some {
-		for k := range some[i].samples {
-			d.Observe(&some[i].samples[k])
+	for _, l := range some {
+		start := l.first // what tells this life from the next one, where no start was read
+		for i := l.from; i <= l.to; i++ {
+			var s sampler.Sample
+			if !l.of.sample(i, &s) {
+				continue
+			}
+			if s.Start.IsZero() {
+				s.Start = start
+			}
+			start = s.Start
+			d.Observe(&s)
 		}
 	}
 	r := d.Lives()

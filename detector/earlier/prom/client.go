@@ -4,6 +4,7 @@
 package prom
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,6 +75,8 @@ type Config struct {
 	Concurrency int
 	// Timeout is how long one attempt may take, above 0.
 	Timeout time.Duration
+	// MaxValues is how many values all answers to one query may hold together; 0 = 64 Mi, half a gigabyte.
+	MaxValues int
 	// OnRetry is called once, before the first attempt that reached no server is repeated, unless the server has answered
 	// before. nil = nobody wants to know.
 	OnRetry func(error)
@@ -148,7 +151,7 @@ func New(c Config) (*Client, error) {
 		return nil, fmt.Errorf("%s: %w", c.HTTPConfig, err)
 	}
 	p := &Client{
-		shown: u.String(), secrets: redact.Replacer(redact.Mark, secrets...), timeout: c.Timeout, held: maxHeld, slots: make(chan struct{}, c.Concurrency),
+		shown: u.String(), secrets: redact.Replacer(redact.Mark, secrets...), timeout: c.Timeout, held: cmp.Or(c.MaxValues, maxHeld), slots: make(chan struct{}, c.Concurrency),
 		close: client.CloseIdleConnections, sleep: sleep, onRetry: c.OnRetry,
 	}
 	client.Transport = &transport{next: client.Transport, headers: headers}
