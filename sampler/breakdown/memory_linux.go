@@ -1,8 +1,10 @@
 package breakdown
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,14 +31,17 @@ const (
 	arenaFrom, arenaTo = 0xc000000000, 0x10000000000
 	// maxNamed is how many libraries are named that may have called malloc.
 	maxNamed = 3
+	// maxFiles is how many mappings of files are told apart.
+	maxFiles = 1 << 12
 )
 
 // mappedMemory is the resident memory of a process by what is mapped, in bytes.
 type mappedMemory struct {
 	goHeap, malloc, anonymous, threads float64
-	named                              []namedMemory // files, and what is shared
-	libraries                          []string      // of C that may have called malloc
-	arenas                             [][2]uint64   // of the heap of Go; where there are none it is where it usually is
+	named                              []namedMemory      // files, and what is shared
+	unnamed                            map[string]float64 // of these what is beyond maxFiles
+	libraries                          []string           // of C that may have called malloc, up to one more than are named
+	arenas                             [][2]uint64        // of the heap of Go; where there are none it is where it usually is
 }
 
 type namedMemory struct {
@@ -48,13 +53,11 @@ type namedMemory struct {
 // runtime can be read by what that knows of it.
 func readMemory(ctx context.Context, b *Breakdown, p Process) error {
 	dir := p.ProcDir()
-	data, err := os.ReadFile(filepath.Join(dir, "smaps"))
+	smaps, err := os.Open(filepath.Join(dir, "smaps"))
 	if err != nil {
 		return err
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
+	defer smaps.Close()
 	base := filepath.Base(dir)
 	own := base == "self" || base == strconv.Itoa(os.Getpid())
 	var known GoMemory
@@ -64,7 +67,9 @@ func readMemory(ctx context.Context, b *Breakdown, p Process) error {
 		known, b.split = g.GoMemory()
 	}
 	m := mappedMemory{arenas: known.Arenas}
-	m.parse(data)
+	if err := m.parse(ctx, smaps); err != nil {
+		return err
+	}
 	b.unit = kib
 	if b.split {
 		addRuntime(b, &m, known)
@@ -80,6 +85,9 @@ func readMemory(ctx context.Context, b *Breakdown, p Process) error {
 	addBytes(b, m.threads, whatThreads)
 	for _, n := range m.named {
 		addBytes(b, n.bytes, pathLabels(n.what, n.name)...)
+	}
+	for what, bytes := range m.unnamed {
+		addBytes(b, bytes, what)
 	}
 	b.Total = b.Seen
 	return nil
@@ -118,10 +126,15 @@ func addRuntime(b *Breakdown, m *mappedMemory, r GoMemory) {
 	addBytes(b, left+own, whatRuntime) // some of it is in the arenas
 }
 
-// parse reads the smaps of a process.
-func (m *mappedMemory) parse(smaps []byte) {
+// parse reads the smaps of a process, which may have hundreds of thousands of mappings.
+func (m *mappedMemory) parse(ctx context.Context, smaps io.Reader) error {
 	var head mapping
-	for line := range bytes.Lines(smaps) {
+	lines := bufio.NewScanner(smaps)
+	for n := 1; lines.Scan(); n++ {
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		line := lines.Bytes()
 		name, rest, ok := bytes.Cut(line, []byte(":"))
 		if !ok || bytes.IndexByte(name, ' ') >= 0 {
 			if next, ok := parseMapping(string(line)); ok {
@@ -139,6 +152,7 @@ func (m *mappedMemory) parse(smaps []byte) {
 			}
 		}
 	}
+	return lines.Err()
 }
 
 // mapping is the first line of an entry of smaps.
@@ -203,6 +217,13 @@ func (m *mappedMemory) add(what, name string, bytes float64) {
 		m.named[n-1].bytes += bytes
 		return
 	}
+	if len(m.named) >= maxFiles {
+		if m.unnamed == nil {
+			m.unnamed = make(map[string]float64)
+		}
+		m.unnamed[what] += bytes
+		return
+	}
 	m.named = append(m.named, namedMemory{what, name, bytes})
 }
 
@@ -212,10 +233,10 @@ var system = []string{
 	"libanl", "libutil", "libc++",
 }
 
-// library notes the code of a library that may call malloc.
+// library notes the code of a library that may call malloc, as long as they are few enough to be named.
 func (m *mappedMemory) library(head *mapping) {
-	name := filepath.Base(head.name)
-	if !head.code || !strings.HasPrefix(head.name, "/") || !strings.Contains(name, ".so") || slices.Contains(m.libraries, name) ||
+	name := printable(filepath.Base(head.name))
+	if len(m.libraries) > maxNamed || !head.code || !strings.HasPrefix(head.name, "/") || !strings.Contains(name, ".so") || slices.Contains(m.libraries, name) ||
 		slices.ContainsFunc(system, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
 		return
 	}

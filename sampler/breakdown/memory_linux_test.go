@@ -1,7 +1,11 @@
 package breakdown
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -48,7 +52,9 @@ Rss: much kB
 
 func TestParseSmaps(t *testing.T) {
 	var got mappedMemory
-	got.parse([]byte(smaps))
+	if err := got.parse(t.Context(), strings.NewReader(smaps)); err != nil {
+		t.Fatal(err)
+	}
 	want := mappedMemory{
 		goHeap: 45000 * kib, malloc: 30000 * kib, anonymous: 700 * kib, threads: 50 * kib, libraries: []string{"libfoo.so.2"},
 		named: []namedMemory{
@@ -61,11 +67,32 @@ func TestParseSmaps(t *testing.T) {
 	}
 }
 
+// A process may have as many mappings as it likes, of files that it gives any name.
+func TestParseManyMappings(t *testing.T) {
+	var b strings.Builder
+	for i := range 10 * maxFiles {
+		fmt.Fprintf(&b, "%x000-%x000 r-xp 00000000 fe:00 1 /opt/lib%d\x1b[2J.so\nRss: 4 kB\n", i, i+1, i)
+	}
+	var m mappedMemory
+	if err := m.parse(t.Context(), strings.NewReader(b.String())); err != nil {
+		t.Fatal(err)
+	}
+	libraries := []string{"lib0?[2J.so", "lib1?[2J.so", "lib2?[2J.so", "lib3?[2J.so"}
+	if want := map[string]float64{whatMapped: 9 * maxFiles * 4 * kib}; len(m.named) != maxFiles || !maps.Equal(m.unnamed, want) || !slices.Equal(m.libraries, libraries) {
+		t.Errorf("%d files are named, %v are not, libraries are %q", len(m.named), m.unnamed, m.libraries)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := m.parse(ended, strings.NewReader(b.String())); !errors.Is(err, context.Canceled) {
+		t.Errorf("it is read on: %v", err)
+	}
+}
+
 func FuzzSmaps(f *testing.F) {
 	f.Add([]byte(smaps))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var m mappedMemory
-		m.parse(data)
+		_ = m.parse(t.Context(), bytes.NewReader(data))
 		sum := m.goHeap + m.malloc + m.anonymous + m.threads
 		for _, n := range m.named {
 			sum += n.bytes
