@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/bits"
 	"os"
 	"slices"
 	"unsafe"
@@ -23,7 +24,7 @@ const (
 type memory struct {
 	pid  int
 	file *os.File // bound to the memory, not to the process id: after an exec or the end it reads nothing
-	slow bool     // the system call is not allowed here
+	slow bool     // the system call is not allowed here, or a pointer has no room for its addresses
 
 	// Kept from one call to the next.
 	order  []int32
@@ -41,7 +42,7 @@ func openMemory(dir string, pid int) (*memory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &memory{pid: pid, file: file}, nil
+	return &memory{pid: pid, file: file, slow: bits.UintSize < 64}, nil
 }
 
 // same reports whether the process is still the one that was opened, and runs the program that it ran then: at a place
