@@ -34,6 +34,9 @@ func (p *process) describe(g *gathered) {
 		}
 		guess.Unit = c.resource.Unit
 		c.resource = guess
+		if c.resource.Unjudged == "" && c.declared == undeclared && c.resource.Name != sampler.CPUSeconds && isCPUTime(c.header) {
+			c.resource.Kind, c.resource.Unjudged = sampler.Counter, "a counter"
+		}
 		c.judgeKind()
 		if c.resource.Positive {
 			c.dropImpossible()

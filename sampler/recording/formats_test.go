@@ -220,6 +220,8 @@ func FuzzKubectlTop(f *testing.F)   { fuzz(f, readKubectlTop, "kubectl*") }
 func FuzzStatus(f *testing.F)       { fuzz(f, readStatus, "proc-*") }
 func FuzzFrames(f *testing.F)       { fuzz(f, readFrames, "grafana-*.json") }
 func FuzzSadf(f *testing.F)         { fuzz(f, readSadf, "sadf-j*") }
+func FuzzGCLog(f *testing.F)        { fuzz(f, readGCLog, "gc-*.log") }
+func FuzzInspected(f *testing.F)    { fuzz(f, readInspected, "console-log.txt", "python-dict.log") }
 func FuzzKeyValues(f *testing.F)    { fuzz(f, readKeyValues, "log*.txt") }
 
 // FuzzRead fuzzes the front end: what recognizes the format, unpacks and decodes.

@@ -22,12 +22,16 @@ func isFrames(line *outline) bool {
 	if line.list {
 		return frame
 	}
+	others := isInfluxJSON(line)
 	for key := range k {
-		if strings.HasPrefix(key, "results.") && strings.HasSuffix(key, ".frames") {
+		switch within := strings.HasPrefix(key, "results."); {
+		case within && (strings.HasSuffix(key, ".frames") || strings.HasSuffix(key, ".error")):
 			return true
+		case within && strings.Count(key, ".") == 1 && !k[key+".status"]: // no name of a query
+			others = true
 		}
 	}
-	return frame || k["results"] && !isInfluxJSON(line) || k["frames"] || k["series"] && (k["state"] || k["timeRange"] || k["request"])
+	return frame || k["results"] && !others || k["frames"] || k["series"] && (k["state"] || k["timeRange"] || k["request"])
 }
 
 // frame is a table by columns, of which one is the time.

@@ -11,11 +11,11 @@ import (
 
 const inspectedFormat = "objects as console.log prints them"
 
-// An object as Node prints it: names without quotes, on one line or a line each. inspectedOpen is its beginning, behind
-// what else the line has.
+// An object as Node prints it, names without quotes, or Python, with single ones; on one line or a line each.
+// inspectedOpen is its beginning, behind what else the line has.
 var (
-	inspectedOpen = regexp.MustCompile(`^([^{"]*)\{\s*$|^([^{"]*)\{(\s*[A-Za-z_$][\w$]*: .*)$`)
-	inspectedPair = regexp.MustCompile(`([A-Za-z_$][\w$]*): ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,{}\[\]]+)`)
+	inspectedOpen = regexp.MustCompile(`^([^{"]*)\{\s*$|^([^{"]*)\{(\s*(?:[A-Za-z_$][\w$]*|'[^']+'): .*)$`)
+	inspectedPair = regexp.MustCompile(`([A-Za-z_$][\w$]*|'[^']+'): ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,{}\[\]]+)`)
 )
 
 // isInspected reports whether the first lines of a text begin such an object, which has a number.
@@ -29,8 +29,8 @@ func isInspected(start []byte) bool {
 		if m := inspectedOpen.FindStringSubmatch(text); m != nil {
 			open, text = true, m[3]
 		}
-		if m := inspectedPair.FindStringSubmatch(text); open && m != nil {
-			if _, ok := scan.ParseAmount(m[2], scan.Thousands); ok {
+		for _, m := range inspectedPair.FindAllStringSubmatch(text, -1) {
+			if _, ok := scan.ParseAmount(m[2], scan.Thousands); ok && open {
 				return true
 			}
 		}
@@ -73,7 +73,7 @@ func readInspected(t *input, o Options) (*gathered, error) {
 			}
 		}
 		for _, p := range inspectedPair.FindAllStringSubmatch(text, -1) {
-			row = s.cell(row, p[1], strings.Trim(p[2], `'"`))
+			row = s.cell(row, strings.Trim(p[1], "'"), strings.Trim(p[2], `'"`))
 		}
 		if deep += strings.Count(text, "{") - strings.Count(text, "}"); deep <= 0 {
 			deep = 0

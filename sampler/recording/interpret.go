@@ -179,6 +179,12 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 		case s.header != nil && !isIdentifier(name) && (s.header[col] == "" || name == "#" || hasWord(name, rowWords...)) && sh.whole && sh.filled > 2 && sh.rising == sh.filled-1:
 			roles[col] = isLeft
 			g.setAside(s.name(col), "row numbers")
+		case s.header == nil && col < line.column && sh.whole && sh.filled > 2 && sh.steps == sh.filled-1: // of a database
+			roles[col] = isLeft
+			g.setAside(s.name(col), "row numbers")
+		case line.column >= 0 && col != line.column && s.sameTime(col, times):
+			roles[col] = isLeft
+			g.setAside(s.name(col), "a time")
 		case name == "ns" && slices.Contains(s.header, "clock"): // of Zabbix
 			roles[col] = isLeft
 			g.setAside(name, "part of the time")
@@ -198,7 +204,7 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 			g.setAside(name, "a counter of restarts")
 		case s.header != nil && hasWord(name, "created") && sh.written() && sh.distinct*5 <= sh.filled: // with each process anew
 			roles[col] = isStarted
-		case s.header != nil && isStart(name) && sh.timed() && sh.filled > 3 && sh.rising == sh.filled-1: // of the row, not of a process
+		case s.header != nil && isStart(name) && sh.timed() && sh.filled > 3 && (sh.rising == sh.filled-1 || sh.distinct > sh.filled*9/10): // of the row, not of a process
 			roles[col] = isLeft
 			g.setAside(name, "a time")
 		case s.header != nil && isStart(name) && (sh.timed() || sh.numeric() && sh.max < scan.EndOfTime):

@@ -61,7 +61,7 @@ func readJSON(t *input, o Options) (*gathered, error) {
 		return readSadf(t, o)
 	case has("resultType"), has("data.resultType"), has("status") && (has("data") || has("error") || has("errorType")):
 		return readAnswer(t, false)
-	case has("columns") && line.split != "":
+	case has("columns") && line.split != "", has("labels") && line.split == "data":
 		return readSplit(t, line.split, o)
 	case line.lists && len(line.keys) > 1 && !line.objects:
 		return readColumns(t, o)
@@ -151,7 +151,7 @@ func readSplit(t *input, under string, o Options) (*gathered, error) {
 	r := newJSONReader(t)
 	err := r.object(func(key string) error {
 		switch key {
-		case "columns":
+		case "columns", "labels": // the latter of Netdata
 			var names []json.RawMessage
 			if err := r.Decode(&names); err != nil {
 				return err

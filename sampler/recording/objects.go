@@ -34,6 +34,9 @@ type member struct{ key, value string }
 func (s *objects) expand(t *input, raw json.RawMessage, above []member, depth int) error {
 	beside := slices.Clone(above)
 	var inner, pairs, columns []list
+	if points, ok := pointsIn(raw); ok {
+		raw = slices.Concat([]byte(`{"value":`), points, []byte("}"))
+	}
 	err := flatten("", raw, 0, func(key, value string) {
 		if i := slices.IndexFunc(beside, func(m member) bool { return m.key == key }); i >= 0 {
 			beside[i].value = value
@@ -60,6 +63,14 @@ func (s *objects) expand(t *input, raw json.RawMessage, above []member, depth in
 	const deep = 4
 	rows := 0
 	for _, l := range inner {
+		if labels := labelsOf(l.items); labels != nil {
+			beside = append(beside, labels...)
+		}
+	}
+	for _, l := range inner {
+		if labelsOf(l.items) != nil {
+			continue
+		}
 		for _, item := range l.items {
 			if depth < deep && len(item) > 0 && item[0] == '{' && t.stopped == "" {
 				rows++
@@ -98,6 +109,28 @@ func (s *objects) expand(t *input, raw json.RawMessage, above []member, depth in
 		s.putRow(t, beside)
 	}
 	return nil
+}
+
+// labelsOf returns what a list of objects with a key and a value each says of what stands beside it, as OpenTelemetry
+// writes attributes; nil where it is none.
+func labelsOf(items []json.RawMessage) (labels []member) {
+	for _, item := range items {
+		var label struct {
+			Key   *string         `json:"key"`
+			Value json.RawMessage `json:"value"`
+		}
+		dec := json.NewDecoder(bytes.NewReader(item))
+		dec.DisallowUnknownFields()
+		if dec.Decode(&label) != nil || label.Key == nil || label.Value == nil {
+			return nil
+		}
+		value := cellOf(label.Value)
+		if label.Value[0] == '{' {
+			_ = flatten("", label.Value, 0, func(_, v string) { value = v }, func(string, json.RawMessage) {})
+		}
+		labels = append(labels, member{*label.Key, value})
+	}
+	return labels
 }
 
 // list is one in an object.
@@ -190,6 +223,10 @@ func flatten(prefix string, raw json.RawMessage, depth int, put func(key, value 
 		name := prefix + fmt.Sprint(key)
 		switch value[0] {
 		case '{':
+			if pairs, ok := pointsIn(value); ok {
+				lists(name, pairs)
+				continue
+			}
 			if err := flatten(name+".", value, depth+1, put, lists); err != nil {
 				return err
 			}
@@ -221,4 +258,32 @@ func objectIn(text json.RawMessage) (object json.RawMessage, ok bool) {
 		return nil, false
 	}
 	return json.RawMessage(strings.TrimSpace(s)), true
+}
+
+// pointsIn returns the values of an object whose names are times as a list of pairs.
+func pointsIn(object json.RawMessage) (pairs json.RawMessage, ok bool) {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	if _, err := dec.Token(); err != nil {
+		return nil, false
+	}
+	out := []byte{'['}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, false
+		}
+		name, _ := key.(string)
+		if _, form := scan.Instant(name, scan.MonthFirst); form == scan.NoTime {
+			return nil, false
+		}
+		var value json.RawMessage
+		if dec.Decode(&value) != nil || value[0] == '{' || value[0] == '[' {
+			return nil, false
+		}
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = fmt.Appendf(out, "[%q,%s]", name, value)
+	}
+	return append(out, ']'), len(out) > 1
 }

@@ -338,6 +338,7 @@ type format struct {
 // formats are tried in this order; what none of them is, is read as a table.
 var formats = []format{
 	{isInspected, readInspected},
+	{isGCLog, readGCLog},
 	{isJSON, readJSON},
 	{isFluxCSV, readFluxCSV},
 	{isQueryRange, readQueryRange},

@@ -114,6 +114,7 @@ type shape struct {
 	forms    [scan.Nanos + 1]int
 	rising   int // steps to a higher number or a later time
 	falling  int
+	steps    int // to the next higher number
 	distinct int // texts, up to manyTexts
 	constant bool
 	whole    bool // all numbers are whole
@@ -155,6 +156,9 @@ func (s *sheet) shapeOf(col int) shape {
 			v = float64(t.UnixNano())
 		}
 		if form != scan.NoTime || number {
+			if begun && v == last+1 {
+				sh.steps++
+			}
 			if begun && v > last {
 				sh.rising++
 			} else if begun && v < last {
@@ -189,6 +193,26 @@ type timeline struct {
 	column, second int // second is the column of the time of day beside that of the date, else -1
 	what           string
 	at             func(row int) (t int64, ok bool)
+}
+
+// sameTime reports whether a column says once more when each row is of, if in another zone.
+func (s *sheet) sameTime(col int, times []int64) bool {
+	const quarter = 15 * time.Minute // of which offsets of zones are made
+	apart, rows := time.Duration(0), 0
+	for i, at := range times {
+		if at < 0 {
+			continue
+		}
+		t, form := scan.Instant(s.cell(i, col), s.dates)
+		d := t.Sub(time.Unix(0, at))
+		if rows++; rows == 1 {
+			apart = d.Round(quarter)
+		}
+		if form == scan.NoTime || apart.Abs() > 14*time.Hour || (d-apart).Abs() > time.Second {
+			return false
+		}
+	}
+	return rows > 1
 }
 
 // findTime finds the column of the time, or says why there is none.

@@ -154,3 +154,11 @@ func baseName(name, unit string) string {
 	}
 	return strings.Join(list, "_")
 }
+
+// isCPUTime reports whether a column counts processor time, by words of its name: that it is of processors, and a unit
+// of time. What falls is a gauge all the same.
+func isCPUTime(name string) bool {
+	return hasWord(name, "cpu", "cpuacct") && !hasWord(name, "per", "rate", "percent", "%", "millicores") && (hasWord(name,
+		"nano", "nanos", "nanosecond", "nanoseconds", "ns", "usec", "usecs", "micros", "microseconds", "us", "msec", "millis", "milliseconds", "ms",
+		"sec", "secs", "second", "seconds", "jiffies", "ticks") || strings.HasSuffix(name, "cpuacct.usage"))
+}

@@ -80,7 +80,7 @@ func Instant(text string, order Order) (t time.Time, form Form) {
 	if !strings.Contains(text, ":") { // all that follows has a time of day
 		return t, NoTime
 	}
-	words := strings.Fields(strings.ReplaceAll(text, ",", " "))
+	words := strings.Fields(strings.NewReplacer(",", " ", " @ ", " ").Replace(text)) // the latter of Kibana
 	text = strings.Join(words, " ")
 	for _, layout := range layouts {
 		if at, err := time.Parse(layout, text); err == nil && at.Year() >= 1970 && at.Year() <= 2200 {

@@ -54,6 +54,11 @@ func TestCases(t *testing.T) {
 			understood: "24 rows of 24, 7h 40m at 20m, listings of ps, 4 columns judged, 2 not (TIME: a counter, PID: an identifier)",
 		},
 		{
+			file:       "F16-log-of-garbage-collections-read-for-its-times.log",
+			leaks:      "heap_after_gc_bytes",
+			understood: "144 rows of 144, 2d at 20m, log of a JVM's garbage collections, 1 column judged, 1 not (heap_committed_bytes: a limit)",
+		},
+		{
 			file:       "F2-space-separated-epoch-count.log",
 			ok:         "value",
 			understood: "24 rows of 24, 7h 40m at 20m, a table with blanks, 1 column judged",
@@ -139,6 +144,11 @@ func TestCases(t *testing.T) {
 			understood: "144 values of 144, 2d at 20m, Prometheus text, 1 column judged",
 		},
 		{
+			file:       "N6-nanoseconds-of-processors-called-a-leak.jsonl",
+			ok:         "attributes.metadata.attempt, memory.workingSetBytes.value",
+			understood: "144 rows of 144, 2d at 20m, JSON lines, 2 columns judged, 2 not (memory.timestamp: a time, cpu.usageCoreNanoSeconds.value: a counter)",
+		},
+		{
 			file:       "R-one-instance-with-start-time.json",
 			leaks:      "goroutines",
 			understood: "1152 values of 1152, 8d at 20m, JSON of a Prometheus range query, 1 column judged",
@@ -157,6 +167,12 @@ func TestCases(t *testing.T) {
 			file:       "R3-same-with-process_start_time_seconds.json",
 			leaks:      "container_memory_working_set_bytes",
 			understood: "2880 values of 2880, 5d at 5m, JSON of a Prometheus range query, 1 column judged",
+		},
+		{
+			file:  "R4-start-of-each-point-taken-for-restarts.json",
+			leaks: "agent.googleapis.com/processes/rss_usage",
+			understood: "144 rows of 144, 2d at 20m, JSON lines, 1 column judged, 2 not (interval.startTime: a time, " +
+				"resource.labels.instance_id: an identifier), newest first: sorted",
 		},
 		{
 			file:       "T1-elapsed-minutes-read-as-seconds.csv",
@@ -211,6 +227,11 @@ func TestCases(t *testing.T) {
 			file:       "T6-refused-time-zone-name-utc.csv",
 			leaks:      "rss_bytes, open_fds",
 			understood: "144 rows of 144, 2d at 20m, a CSV table, 2 columns judged",
+		},
+		{
+			file:       "T7-row-numbers-without-a-header-called-a-leak.tsv",
+			ok:         "value, value_2",
+			understood: "144 rows of 144, 2d at 20m, a table with tabs, 2 columns judged, 1 not (column 1: row numbers)",
 		},
 		{
 			file:       "V1-formatted-MiB-cells-all-dropped-says-too-short.csv",

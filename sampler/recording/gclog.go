@@ -1,0 +1,95 @@
+package recording
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+const gcLogFormat = "log of a JVM's garbage collections"
+
+// Lines of collections, as -Xlog:gc of JDK 9 and later writes them, and -XX:+PrintGCDetails before. gcChange is what the
+// heap had before and after, and in brackets what it may have.
+var (
+	gcUnified = regexp.MustCompile(`\]\s*GC\(\d+\) Pause .*?(\d+(?:\.\d+)?)([BKMG])->(\d+(?:\.\d+)?)([BKMG])\((\d+(?:\.\d+)?)([BKMG])\)`)
+	gcOld     = regexp.MustCompile(`: \[(?:Full )?GC\b`)
+	gcChange  = regexp.MustCompile(`(\d+(?:\.\d+)?)([BKMG])(?:\(\S+\))?->(\d+(?:\.\d+)?)([BKMG])\((\d+(?:\.\d+)?)([BKMG])\)`)
+	gcInner   = regexp.MustCompile(`\[[^\[\]]*\]`)
+	gcStamp   = regexp.MustCompile(`^\[?(\d{4}-\d\d-\d\dT[\d:.,]+(?:[+-]\d{4}|Z)?)`)
+	gcUptime  = regexp.MustCompile(`^(?:\[(\d+(?:[.,]\d+)?)s\]|(\d+(?:[.,]\d+)?): \[)`)
+)
+
+// heapAfter returns the heap in use after the collection of a line, and what it may take.
+func heapAfter(line string) (after, capacity string, ok bool) {
+	if m := gcUnified.FindStringSubmatch(line); m != nil {
+		return m[3] + m[4], m[5] + m[6], true
+	}
+	at := gcOld.FindStringIndex(line)
+	if at == nil {
+		return "", "", false
+	}
+	line = line[at[1]:]
+	for short := ""; short != line; { // what generations had stands in brackets of its own
+		short = line
+		line = gcInner.ReplaceAllString(line, "")
+	}
+	m := gcChange.FindStringSubmatch(line)
+	if m == nil {
+		return "", "", false
+	}
+	return m[3] + m[4], m[5] + m[6], true
+}
+
+func isGCLog(start []byte) bool {
+	n := 0
+	for line := range bytes.Lines(start) {
+		if n++; n > 200 {
+			return false
+		}
+		if _, _, ok := heapAfter(string(line)); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// readGCLog makes a row of each collection that stopped the program: what it left in use. Other lines are not counted:
+// a log says much besides.
+func readGCLog(t *input, o Options) (*gathered, error) {
+	s := &sheet{format: gcLogFormat, header: []string{"time", "heap_after_gc_bytes", "heap_committed_bytes"},
+		ignore: map[string]string{"heap_committed_bytes": "a limit"}}
+	elapsed := false
+	for _, raw := range t.lines() {
+		line := strings.TrimSpace(string(raw))
+		after, capacity, ok := heapAfter(line)
+		if !ok {
+			continue
+		}
+		at := ""
+		if m := gcStamp.FindStringSubmatch(line); m != nil {
+			at = m[1]
+		} else if m := gcUptime.FindStringSubmatch(line); m != nil {
+			at, elapsed = strings.Replace(m[1]+m[2], ",", ".", 1), true
+		} else {
+			return nil, newGathered(t, gcLogFormat).refuse(fmt.Sprintf("its lines, as %s, have no times", scan.Shown([]byte(line))),
+				"log with -Xlog:gc:gc.log:time,uptime or -XX:+PrintGCDateStamps")
+		}
+		t.put(s, []string{at, inBytes(after), inBytes(capacity)})
+	}
+	if elapsed {
+		s.header[0] = "elapsed_s"
+	}
+	return s.interpret(t, o)
+}
+
+// inBytes writes a size of the JVM, whose units are of 1024, so that nothing else can be meant.
+func inBytes(size string) string {
+	unit := size[len(size)-1:]
+	if unit == "B" {
+		return size[:len(size)-1]
+	}
+	return size[:len(size)-1] + " " + unit + "iB"
+}
