@@ -62,6 +62,14 @@ var (
 // levels are metrics of one meaning, by the unit of the resource: no metric mixes units.
 type levels map[string]*Metric
 
+// of returns the metric for a unit: that of counts for one that a source may have and the table has not.
+func (l levels) of(unit string) *Metric {
+	if m := l[unit]; m != nil {
+		return m
+	}
+	return l[""]
+}
+
 // newLevels makes them. The help text tells which resources of the table have them.
 func newLevels(name, per, help string, has func(sampler.Resource) bool) levels {
 	all := make(levels)

@@ -61,12 +61,12 @@ func eachOfResource(s *detector.Status, yield func(m *Metric, value float64, lab
 		return
 	}
 	unit := s.Resource.Unit
-	yield(value[unit], s.Value, name)
+	yield(value.of(unit), s.Value, name)
 	if !judged(s.Resource) {
 		return
 	}
-	yield(baseline[unit], s.Baseline, name)
-	yield(slope[unit], s.SlopePerHour/3600, name)
+	yield(baseline.of(unit), s.Baseline, name)
+	yield(slope.of(unit), s.SlopePerHour/3600, name)
 	for _, other := range []detector.State{detector.Learning, detector.Healthy, detector.Suspected, detector.Firing} {
 		yield(state, truth(s.State == other), name, other.String())
 	}

@@ -122,6 +122,7 @@ func processOf(file string, saved state.Saved) *Process {
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		described, _ := sampler.Lookup(name)
+		described.Name = redact.Printable(name)
 		r := Resource{Resource: described}
 		for i := range p.Record.Lives {
 			one := Life{Life: &p.Record.Lives[i]}

@@ -119,9 +119,13 @@ func TestLevels(t *testing.T) {
 		}
 		record := lives.New(1)
 		record.Add(lives.Life{
-			Start: began, First: began, End: began.Add(24 * time.Hour), Ended: lives.Stopped, Curves: map[string]lives.Curve{"temperature": track.Curve()},
+			Start: began, First: began, End: began.Add(24 * time.Hour), Ended: lives.Stopped, Curves: map[string]lives.Curve{"temperature\x1b[2J": track.Curve()},
 		})
 		p := processOf("worker.state", state.Saved{Record: record})
+		var text bytes.Buffer
+		if err := WriteText(&text, []*Process{p}); err != nil || strings.Contains(text.String(), "\x1b") {
+			t.Errorf("%v: %q", err, &text)
+		}
 		if labels := strings.Count(string(p.Resources[0].curves("life")), `text-anchor="end"`); labels != test.labels {
 			t.Errorf("%g to %g: %d levels, want %d", test.from, test.to, labels, test.labels)
 		}

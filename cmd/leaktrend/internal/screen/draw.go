@@ -430,13 +430,14 @@ func (s *scene) drawPlot(y, rows int, status *detector.Status, processes []seen)
 // sentence says in words what the verdict on a resource is and why.
 func sentence(s *detector.Status, now time.Time) string {
 	verdict, _ := table.Verdict(s)
-	text := fmt.Sprintf("%s (%s): %s", terminal.Printable(s.Resource.Name), terminal.Printable(s.Resource.Sentence), verdict)
+	text := fmt.Sprintf("%s (%s): ", s.Resource.Name, s.Resource.Sentence)
 	if s.Resource.Name == s.Resource.Sentence {
-		text = fmt.Sprintf("%s: %s", terminal.Printable(s.Resource.Name), verdict)
+		text = s.Resource.Name + ": "
 	}
 	if !s.Judged && s.State != detector.Firing {
-		return fmt.Sprintf("%s (%s): %s", terminal.Printable(s.Resource.Name), terminal.Printable(s.Resource.Sentence), s.Why)
+		return terminal.Printable(text + s.Why)
 	}
+	text += verdict
 	if finding := table.Finding(s, now); s.State >= detector.Suspected && finding != "" {
 		text += " " + finding
 	}
@@ -446,7 +447,7 @@ func sentence(s *detector.Status, now time.Time) string {
 	case s.State != detector.Suspected:
 		text += ", " + s.Why
 	}
-	return text
+	return terminal.Printable(text)
 }
 
 var helpText = []string{

@@ -15,8 +15,8 @@ func lookup(name string) sampler.Resource {
 	return r
 }
 
-// Snapshot returns what a monitor tells that has a resource of every state and unit, one that is not judged, a name that
-// has to be quoted, and sinks of which one does well.
+// Snapshot returns what a monitor tells that has a resource of every state and unit, one of a unit of its own, one that
+// is not judged, a name that has to be quoted, and sinks of which one does well.
 func Snapshot() metric.Snapshot {
 	began := time.Date(2026, 11, 23, 8, 0, 0, 250e6, time.UTC)
 	return metric.Snapshot{
@@ -37,6 +37,7 @@ func Snapshot() metric.Snapshot {
 				Resource: lookup("lag_seconds"), State: detector.Learning, Verdict: detector.Early, Judged: true, Value: 1.5, Baseline: 1.25, SlopePerHour: 36,
 				Since: began, Exhaustion: &alerting.Exhaustion{Limit: 9, At: began.Add(time.Hour)}, Memory: 6000,
 			},
+			{Resource: sampler.Resource{Name: "pool_usage", Unit: "ratio"}, State: detector.Healthy, Verdict: detector.OK, Judged: true, Value: .5, Baseline: .25, Memory: 6000},
 			{Resource: lookup(`queue{of="a\b` + "\xff\n" + `"}`), State: detector.Healthy, Verdict: detector.OK, Judged: true, Value: 7, Baseline: 7, Memory: 6000},
 		},
 		Delivery: []alerting.SinkStats{
