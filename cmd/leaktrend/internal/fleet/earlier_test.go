@@ -109,7 +109,11 @@ func TestScansOfOneHourAgree(t *testing.T) {
 	for i, family := range scores.Families(true) {
 		pool = append(pool, judgedOf(77, family, 2, i))
 	}
-	const week = 7 * 24 * time.Hour
+	const length = 7 * 24 * time.Hour
+	// It is first called at 20 minutes past an hour.
+	border := &process{
+		labels: map[string]string{"job": "border"}, readings: []reading{{resource: "goroutines", metric: "go_goroutines", values: growing(100, 60, 0)}},
+	}
 	minutes := []time.Duration{0, 5, 30, 55}
 	var found []map[string]float64
 	for _, minute := range minutes {
@@ -117,9 +121,12 @@ func TestScansOfOneHourAgree(t *testing.T) {
 		for _, s := range pool {
 			all, g := seriesOf(s.recording, nil, s.end.Truncate(time.Hour).Add(minute*time.Minute))
 			all.labels["job"] = s.family
-			p, grid := all.from(g, week+minute*time.Minute)
+			p, grid := all.from(g, length+minute*time.Minute)
 			c.add(p, p.judge(grid, calibration.Judgment()))
 		}
+		young := week
+		young.N = int((33*time.Hour+minute*time.Minute)/young.Step) + 1
+		c.add(border, border.judge(young, calibration.Judgment()))
 		r := c.report(.05, 0, time.Time{})
 		now := map[string]float64{"findings": float64(len(r.Findings))}
 		for _, f := range append(r.Findings, r.Suspects...) {
