@@ -30,12 +30,17 @@ import (
 type recordingServer struct {
 	*prom.Client
 	mu      sync.Mutex
-	queries []string
+	queries []rangeQuery
+}
+
+type rangeQuery struct {
+	query string
+	grid  prom.Grid
 }
 
 func (s *recordingServer) Range(ctx context.Context, query string, g prom.Grid, split bool) ([]prom.Series, error) {
 	s.mu.Lock()
-	s.queries = append(s.queries, query)
+	s.queries = append(s.queries, rangeQuery{query, g})
 	s.mu.Unlock()
 	return s.Client.Range(ctx, query, g, split)
 }
@@ -68,17 +73,20 @@ func manyJobs() *fleetOf {
 }
 
 // BenchmarkScan compares a scan with its range queries alone, whose answers are read and dropped, at the same concurrency
-// on the same Prometheus: by the time, and by the processor time of both together.
+// on the same Prometheus: by the time, and by the processor time of both together. Once all of a week is judged, once its
+// last three days, with a look back at the others.
 func BenchmarkScan(b *testing.B) {
 	for name, f := range map[string]func() *fleetOf{"1,000 series": leakyFleet, "175 jobs": manyJobs} {
 		b.Run(name, func(b *testing.B) {
 			address, _ := startPrometheus(b, backfill(b, f()))
-			benchmarkScan(b, address)
+			for name, days := range map[string]int{"a week": 7, "three days and a look back": 3} {
+				b.Run(name, func(b *testing.B) { benchmarkScan(b, address, days) })
+			}
 		})
 	}
 }
 
-func benchmarkScan(b *testing.B, address string) {
+func benchmarkScan(b *testing.B, address string, days int) {
 	const concurrency = 4
 	client, err := prom.New(prom.Config{URL: address, Concurrency: concurrency, Timeout: time.Minute})
 	if err != nil {
@@ -86,10 +94,11 @@ func benchmarkScan(b *testing.B, address string) {
 	}
 	defer client.Close()
 	o := fleet.Options{
-		Grid:    prom.Grid{Start: fleetEnd.Add(-7*24*time.Hour + calibration.Step), Step: calibration.Step, N: 7 * 24 * 12},
+		Grid:    prom.GridTo(fleetEnd, time.Duration(days)*24*time.Hour, calibration.Step),
+		History: 7 * 24 * time.Hour,
 		GroupBy: []string{"job", "version"}, FDR: .05, Workers: concurrency, Calibration: calibration.Default(),
 	}
-	var queries []string
+	var queries []rangeQuery
 	scan := func() {
 		server := &recordingServer{Client: client}
 		if _, err := fleet.Run(b.Context(), server, o); err != nil {
@@ -105,7 +114,7 @@ func benchmarkScan(b *testing.B, address string) {
 			go func() {
 				defer wg.Done()
 				for i := int(next.Add(1)) - 1; i < len(queries); i = int(next.Add(1)) - 1 {
-					if err := ask(address, queries[i], o.Grid); err != nil {
+					if err := ask(address, queries[i].query, queries[i].grid); err != nil {
 						b.Error(err)
 						return
 					}
@@ -115,24 +124,35 @@ func benchmarkScan(b *testing.B, address string) {
 		wg.Wait()
 	}
 	// measure returns the seconds that something takes, and those of a processor, of the server too.
-	measure := func(f func()) (wall, processor float64) {
-		before, began := processorTime(b, address), time.Now()
+	measure := func(f func()) (c cost) {
+		own, server := processorTime(b, address)
+		began := time.Now()
 		f()
-		return time.Since(began).Seconds(), processorTime(b, address) - before
+		c.wall = time.Since(began).Seconds()
+		c.own, c.server = processorTime(b, address)
+		c.own, c.server = c.own-own, c.server-server
+		return c
 	}
 	scan() // the server's caches are warm for both
-	var walls, processors []float64
+	figures := map[string][]float64{}
 	for b.Loop() {
-		bareWall, bareProcessor := measure(bare)
-		wall, processor := measure(scan)
-		walls, processors = append(walls, wall/bareWall), append(processors, processor/bareProcessor)
+		alone, whole := measure(bare), measure(scan)
+		for unit, figure := range map[string]float64{
+			"scan/queries": whole.wall / alone.wall, "scan-cpu/queries-cpu": (whole.own + whole.server) / (alone.own + alone.server),
+			"client-s": whole.own, "server-s": whole.server, "bare-client-s": alone.own, "bare-server-s": alone.server,
+		} {
+			figures[unit] = append(figures[unit], figure)
+		}
 	}
-	slices.Sort(walls)
-	slices.Sort(processors)
-	b.ReportMetric(walls[len(walls)/2], "scan/queries")
-	b.ReportMetric(processors[len(processors)/2], "scan-cpu/queries-cpu")
+	for unit, all := range figures {
+		slices.Sort(all)
+		b.ReportMetric(all[len(all)/2], unit)
+	}
 	b.ReportMetric(float64(len(queries)), "queries")
 }
+
+// cost is what something took, in seconds: of time, and of a processor by this program and by the server.
+type cost struct{ wall, own, server float64 }
 
 // plainAnswers asks for answers that are not compressed, as curl and a scan do.
 var plainAnswers = &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 8}}
@@ -155,10 +175,10 @@ func ask(address, query string, g prom.Grid) error {
 }
 
 // processorTime returns the seconds of a processor that this program and a Prometheus have used.
-func processorTime(b *testing.B, address string) float64 {
+func processorTime(b *testing.B, address string) (own, server float64) {
 	b.Helper()
-	var own syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
 		b.Fatal(err)
 	}
 	resp, err := plainAnswers.Get(address + "/metrics")
@@ -172,11 +192,11 @@ func processorTime(b *testing.B, address string) float64 {
 	}
 	_, after, found := strings.Cut(string(text), "\nprocess_cpu_seconds_total ")
 	line, _, _ := strings.Cut(after, "\n")
-	server, err := strconv.ParseFloat(line, 64)
+	server, err = strconv.ParseFloat(line, 64)
 	if !found || err != nil {
 		b.Fatalf("no processor time: %v", err)
 	}
-	return time.Duration(own.Utime.Nano()+own.Stime.Nano()).Seconds() + server
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds(), server
 }
 
 // manyProcesses is a server of so many processes with five series each, whose values are all the same noise.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -98,8 +99,8 @@ func perDay(amount float64, i int) float64 {
 	return amount * float64(i) * fleetScrape.Hours() / 24
 }
 
-// writeOpenMetrics writes the series as promtool reads them.
-func (f *fleetOf) writeOpenMetrics(t testing.TB, path string) {
+// writeOpenMetrics writes the scrapes from one on and before another as promtool reads them.
+func (f *fleetOf) writeOpenMetrics(t testing.TB, path string, from, to int) {
 	t.Helper()
 	file, err := os.Create(path)
 	if err != nil {
@@ -116,24 +117,33 @@ func (f *fleetOf) writeOpenMetrics(t testing.TB, path string) {
 		}
 		byName[s.metric] = append(byName[s.metric], s)
 	}
+	var line []byte
 	for _, name := range names {
 		for _, s := range byName[name] {
-			for i := range fleetScrapes {
-				if v := s.value(i); !math.IsNaN(v) {
-					at := scrapeTime(i)
-					if f.onTheGrid {
-						at = at.Truncate(fleetScrape)
-					}
-					fmt.Fprintf(w, "%s{%s} %g %d\n", name, s.labels, v, at.Unix())
+			begin := name + "{" + s.labels + "} "
+			for i := from; i < to; i++ {
+				v := s.value(i)
+				if math.IsNaN(v) {
+					continue
 				}
+				at := scrapeTime(i)
+				if f.onTheGrid {
+					at = at.Truncate(fleetScrape)
+				}
+				line = strconv.AppendFloat(append(line[:0], begin...), v, 'g', -1, 64)
+				line = strconv.AppendInt(append(line, ' '), at.Unix(), 10)
+				_, _ = w.Write(append(line, '\n'))
 			}
 		}
 	}
-	w.WriteString("# EOF\n")
+	_, _ = w.WriteString("# EOF\n")
 	if err := w.Flush(); err != nil {
 		t.Fatal(err)
 	}
 }
+
+// writtenAtOnce is how many values promtool gets in one file, some 500 MB: of more it would get several, each of some days.
+const writtenAtOnce = 5_000_000
 
 // backfill makes a Prometheus data directory of a fleet.
 func backfill(t testing.TB, f *fleetOf) string {
@@ -141,13 +151,16 @@ func backfill(t testing.TB, f *fleetOf) string {
 	promtool := promtest.Need(t, "promtool")[0]
 	dir := t.TempDir()
 	text := filepath.Join(dir, "fleet.om")
-	f.writeOpenMetrics(t, text)
 	data := filepath.Join(dir, "data")
-	if out, err := exec.Command(promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", "--max-block-duration=162h", text, data).CombinedOutput(); err != nil {
-		t.Fatalf("promtool: %v\n%s", err, out)
-	}
-	if err := os.Remove(text); err != nil {
-		t.Fatal(err)
+	scrapes := max(writtenAtOnce/len(f.series), 1)
+	for from := 0; from < fleetScrapes; from += scrapes {
+		f.writeOpenMetrics(t, text, from, min(from+scrapes, fleetScrapes))
+		if out, err := exec.Command(promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", "--max-block-duration=162h", text, data).CombinedOutput(); err != nil {
+			t.Fatalf("promtool: %v\n%s", err, out)
+		}
+		if err := os.Remove(text); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return data
 }
@@ -163,7 +176,7 @@ func startPrometheus(t testing.TB, data string) (address string, kill func()) {
 	listen := promtest.FreePort(t)
 	address = "http://" + listen
 	kill = promtest.Serve(t, address+"/-/ready", program, "--config.file="+config, "--storage.tsdb.path="+data,
-		"--storage.tsdb.retention.time=1000d", "--web.listen-address="+listen, "--log.level=warn")
+		"--storage.tsdb.retention.time=1000d", "--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h", "--web.listen-address="+listen, "--log.level=warn")
 	return address, kill
 }
 

@@ -45,7 +45,7 @@ func victoriaMetrics(t *testing.T, f *fleetOf, limits ...string) string {
 	t.Helper()
 	address := promtest.VictoriaMetrics(t, limits...)
 	text := filepath.Join(t.TempDir(), "fleet.om")
-	f.writeOpenMetrics(t, text)
+	f.writeOpenMetrics(t, text, 0, fleetScrapes)
 	written, err := os.ReadFile(text)
 	if err != nil {
 		t.Fatal(err)
