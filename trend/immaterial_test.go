@@ -27,7 +27,7 @@ func TestImmaterial(t *testing.T) {
 					continue
 				}
 				got := l.Judge(w, p, nil)
-				if _, ok := l.immaterial(w, lengths[:], &p); ok {
+				if l.immaterial(w, lengths[:], &p, &Growth{}) {
 					short++
 				}
 				judged++

@@ -130,7 +130,7 @@ type Growth struct {
 // Judge tests the windows of the width at index w that end with its latest closed bucket. load may be nil; else it is a
 // ladder of the process's load with the same epoch and scale. It returns the longest sustained growth, else the window
 // that came nearest.
-func (l *Ladder) Judge(w int, p Params, load *Ladder) Growth {
+func (l *Ladder) Judge(w int, p Params, load *Ladder) (best Growth) {
 	candidates := lengths[:]
 	if w == Widths-1 {
 		candidates = coarsestLengths[:]
@@ -139,8 +139,8 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Growth {
 	if r.count == 0 || math.IsNaN(r.at(r.count-1).minimum) {
 		return Growth{}
 	}
-	if immaterial, ok := l.immaterial(w, candidates, &p); ok {
-		return immaterial
+	if l.immaterial(w, candidates, &p, &best) {
+		return best
 	}
 	// One pass over the ring, newest first, gives for each window what the tests that most windows fail need: its
 	// lowest minimum, which is the start of the reversed running minimum, and how many minimums it has.
@@ -159,7 +159,7 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Growth {
 		lowest[n], filled[n] = low, points
 	}
 
-	var best Growth
+	var past before
 	for _, length := range candidates {
 		if length > r.count {
 			continue
@@ -189,7 +189,7 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Growth {
 		}
 		c.measure(lowest[length], end, p.Offset)
 		if material {
-			l.judgeWindow(&c, w, first, end, p, load)
+			l.judgeWindow(&c, w, first, end, &p, load, &past)
 		}
 		if c.Reason == Sustained {
 			return c
@@ -203,7 +203,7 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) Growth {
 
 // judgeWindow makes the tests that need more than the ends of the window: those of growth that is material. end is the
 // lower of the latest two minimums.
-func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p Params, load *Ladder) {
+func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p *Params, load *Ladder, past *before) {
 	r := &l.rings[w]
 	hours := c.Window.Hours() / p.Scale
 	known := max(0, time.Duration(first*l.Width(w)-l.began).Hours()/p.Scale)
@@ -211,7 +211,7 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p Param
 	earned := func() float64 { return c.strength() * hours }
 	settled := min(1, max(0, known-history)/(week-history)) // 1 after a week
 	need := p.Required.Hours() * (1 - .5*min(1, known/history)) * (1 - weekEarns*settled)
-	if seen := l.seenBefore(w, first); seen > c.Base {
+	if seen := past.seen(l, w, first); seen > c.Base {
 		// Growth for so long is not the return of an old load.
 		if hours >= longGrowth && earned() >= longRequired*need {
 			need *= longRequired
@@ -281,11 +281,12 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p Param
 		c.Strong = c.Strong && factor <= 1
 	}
 	c.Need = need
-	c.Suspect = earned() >= need/suspicion
+	strength := earned()
+	c.Suspect = strength >= need/suspicion
 	switch {
-	case earned() >= need:
+	case strength >= need:
 		c.Reason = Sustained
-	case shape && earned() >= shapely:
+	case shape && strength >= shapely:
 		c.Reason = Uneven
 	default:
 		c.Reason = TooRecent

@@ -42,7 +42,8 @@ type ring struct {
 	lowest float64 // minimum of those that are kept
 
 	minimum, sum float64 // of the open bucket, over the finest buckets in which something was read
-	n, full      int     // how many these are, and how many a bucket has when nothing is missing
+	n, full      int32   // how many these are, and how many a bucket has when nothing is missing
+	left         int32   // finest buckets until it closes
 }
 
 // at returns closed bucket number i, counted from the epoch. i must be one of the latest Buckets.
@@ -113,7 +114,7 @@ func (l *Ladder) startAt(number int64) {
 	l.minimum, l.sum, l.n = math.Inf(1), 0, 0
 	for w := range l.rings {
 		r := &l.rings[w]
-		*r = ring{count: number / widths[w], gaps: Buckets, lowest: math.Inf(1), minimum: math.Inf(1)}
+		*r = ring{count: number / widths[w], gaps: Buckets, lowest: math.Inf(1), minimum: math.Inf(1), left: int32(widths[w] - number%widths[w])}
 		for i := range r.closed {
 			r.closed[i] = empty
 		}
@@ -166,16 +167,20 @@ func (l *Ladder) Advance(at int64, level float64) (closed uint8) {
 }
 
 func (l *Ladder) closeOne(level float64) (closed uint8) {
+	mean := l.sum / float64(l.n)
 	for w := range l.rings {
 		r := &l.rings[w]
 		if l.n > 0 {
-			r.minimum = min(r.minimum, l.minimum)
-			r.sum += l.sum / float64(l.n)
+			if l.minimum < r.minimum {
+				r.minimum = l.minimum
+			}
+			r.sum += mean
 			r.n++
 		}
-		if (l.open+1)%widths[w] != 0 {
+		if r.left--; r.left > 0 {
 			continue
 		}
+		r.left = int32(widths[w])
 		b := empty
 		// A bucket that is mostly gap has no minimum to compare with the others. Where that goes on, values come more
 		// rarely now. Where even the fullest bucket has few, as of readings by hand or a daily job, each counts: how
@@ -257,37 +262,37 @@ func (l *Ladder) HeldSince(level float64) (at int64, ok bool) {
 	return l.epoch + at, ok
 }
 
-// immaterial returns what Judge does where no window shows material growth, which is most often, without looking at
-// each minimum. ok is false where one may, or minimums lack.
-func (l *Ladder) immaterial(w int, candidates []int64, p *Params) (c Growth, ok bool) {
+// immaterial fills in what Judge returns where no window shows material growth, which is most often, without looking at
+// each minimum. It is false, and c untouched, where one may, or minimums lack.
+func (l *Ladder) immaterial(w int, candidates []int64, p *Params, c *Growth) bool {
 	r := &l.rings[w]
 	if r.gaps > 0 {
-		return Growth{}, false
+		return false
 	}
 	end := r.at(r.count - 1).minimum
 	if f := r.at(r.count - 2).minimum; f < end {
 		end = f
 	}
 	rise := end - r.lowest // no window rises by more
-	for _, length := range candidates {
-		level := l.levelBefore(w, r.count-length)
-		if rise > 0 && rise >= p.LeastGrowth*(max(level, 0)+p.Offset) {
-			return Growth{}, false
+	if rise > 0 {
+		for _, length := range candidates {
+			level := l.levelBefore(w, r.count-length)
+			if rise >= p.LeastGrowth*(max(level, 0)+p.Offset) {
+				return false
+			}
 		}
 	}
-	c = Growth{
-		Reason: NotGrowing,
-		Since:  l.epoch + r.oldest()*l.Width(w),
-		Window: time.Duration(Buckets * l.Width(w)),
-		Points: Buckets,
-		Width:  time.Duration(l.Width(w)),
-		Level:  r.at(r.oldest()).level,
-	}
+	c.Reason = NotGrowing
+	c.Since = l.epoch + r.oldest()*l.Width(w)
+	c.Window = time.Duration(Buckets * l.Width(w))
+	c.Points = Buckets
+	c.Width = time.Duration(l.Width(w))
+	c.Level = r.at(r.oldest()).level
 	if rise > 0 {
 		c.Reason = TooSmall
 	}
 	c.measure(r.lowest, end, p.Offset)
-	return c, true
+	return true
 }
 
 // What a ladder remembers of the time before a window.
@@ -303,21 +308,33 @@ func (l *Ladder) levelBefore(w int, first int64) float64 {
 	return r.at(first).level
 }
 
-// seenBefore returns the highest minimum that held for longer than a bucket at index w, before bucket first of that
-// width.
-func (l *Ladder) seenBefore(w int, first int64) float64 {
-	highest := math.Inf(-1)
-	start := first * l.Width(w)
+// before looks up what was there before windows of one width, which must come in order of their begins. So each minimum
+// is looked at once, not for each window.
+type before struct {
+	highest float64
+	next    [Widths]int64 // bucket of each width that was not looked at yet
+	begun   bool
+}
+
+// seen returns the highest minimum that held for longer than a bucket at index w, before bucket first of that width.
+func (b *before) seen(l *Ladder, w int, first int64) float64 {
+	if !b.begun {
+		b.begun, b.highest = true, math.Inf(-1)
+		for coarser := range l.rings {
+			b.next[coarser] = l.rings[coarser].oldest()
+		}
+	}
+	start := first * widths[w]
 	for coarser := min(w+1, Widths-1); coarser < Widths; coarser++ {
 		r := &l.rings[coarser]
-		ended := min(r.count, start/l.Width(coarser))
-		for i := r.oldest(); i < ended; i++ {
-			if f := r.at(i).minimum; f > highest {
-				highest = f
+		ended := min(r.count, start/widths[coarser])
+		for ; b.next[coarser] < ended; b.next[coarser]++ {
+			if f := r.at(b.next[coarser]).minimum; f > b.highest {
+				b.highest = f
 			}
 		}
 	}
-	return highest
+	return b.highest
 }
 
 // meanReached reports whether the mean of a bucket that ended before bucket first of the width at index w was as high

@@ -303,10 +303,11 @@ func (e *Engine) LoadIsRead() bool { return e.load.ladder != nil }
 
 // loadSeries follows how much work the process does, as a rate where the resource is a counter.
 type loadSeries struct {
-	ladder *trend.Ladder
-	last   float64
-	at     int64
-	seen   bool
+	ladder  *trend.Ladder
+	counter bool // what it is read from
+	last    float64
+	at      int64
+	seen    bool
 }
 
 func (l *loadSeries) reset() { *l = loadSeries{} }
@@ -321,10 +322,11 @@ func (l *loadSeries) observe(e *Engine, s *sampler.Sample, at int64) {
 		return
 	}
 	if l.ladder == nil {
-		l.ladder = trend.NewLadder(e.epoch, e.scale)
+		r, _ := sampler.Lookup(name)
+		l.ladder, l.counter = trend.NewLadder(e.epoch, e.scale), r.Kind == sampler.Counter
 	}
 	rate, known := value, true
-	if r, _ := sampler.Lookup(name); r.Kind == sampler.Counter {
+	if l.counter {
 		known = l.seen && value >= l.last
 		rate = (value - l.last) / (float64(at-l.at) / 1e9)
 	}
