@@ -45,24 +45,10 @@ type answer struct {
 // the reader, or a *v1.Error.
 func decodeAnswer(r io.Reader, g Grid) (*answer, error) {
 	a := &answer{grid: g, r: r, buf: make([]byte, bufferSize)}
-	err := a.object(a.field)
-	if err == nil {
-		if _, err = a.peek(); err == nil {
-			err = errFormat
-		} else if errors.Is(err, errEnds) {
-			err = nil
-		}
-	}
-	switch {
-	case errors.Is(err, errFormat), errors.Is(err, errEnds):
-		return nil, &v1.Error{Type: v1.ErrBadResponse, Msg: err.Error()}
-	case err != nil:
+	if err := a.ended(a.object(a.field)); err != nil {
 		return nil, err
-	case a.status == "error":
-		return nil, &v1.Error{Type: v1.ErrorType(a.errorType), Msg: a.message}
-	case a.status != "success":
-		return nil, &v1.Error{Type: v1.ErrBadResponse, Msg: "it has no status"}
-	case a.resultType != model.ValMatrix.String():
+	}
+	if a.resultType != model.ValMatrix.String() {
 		return nil, fmt.Errorf("answered a range query with a %s", a.resultType)
 	}
 	return a, nil

@@ -51,3 +51,47 @@ func TestManySeriesInParts(t *testing.T) {
 		t.Errorf("error %v, want that it is too large", err)
 	}
 }
+
+// The values of a label are those of the series that a server lists, each once.
+func TestSeriesValues(t *testing.T) {
+	for _, test := range []struct {
+		name, answer string
+		want         []string
+		err          string // that the error holds
+	}{
+		{"of some series", `{"status":"success","data":[{"__name__":"up","instance":"b:1","job":"a"},{"instance":"a:1","pod":"x\"y"},{"job":"a"},{"instance":""},{"instance":"b:1"}]}`,
+			[]string{"a:1", "b:1"}, ""},
+		{"of none", `{"status":"success","data":[]}`, nil, ""},
+		{"that it cannot read", `{"status":"error","errorType":"execution","error":"disk is gone"}`, nil, "disk is gone"},
+		{"cut off", `{"status":"success","data":[{"instance":"a:1"}`, nil, "cut off"},
+		{"that are no list", `{"status":"success","data":{"instance":"a:1"}}`, nil, "not the JSON of a Prometheus"},
+		{"that are too many", `{"status":"error","errorType":"422","error":"the number of matching timeseries exceeds 30000; either narrow down the search or increase -search.max* command-line flag values"}`,
+			nil, ErrTooLarge.Error()},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var asked url.Values
+			var path string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_ = r.ParseForm()
+				asked, path = r.Form, r.Method+" "+r.URL.Path
+				if strings.Contains(test.answer, `"422"`) {
+					w.WriteHeader(http.StatusUnprocessableEntity)
+				}
+				fmt.Fprint(w, test.answer)
+			}))
+			defer server.Close()
+			client, _ := quick(t, Config{URL: server.URL})
+			got, err := client.SeriesValues(t.Context(), "instance", []string{`{job="a"}`, "up"}, begin, begin.Add(time.Hour))
+			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+				t.Errorf("error %v, want one with %q", err, test.err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			want := url.Values{"match[]": {`{job="a"}`, "up"}, "start": {"1772323200"}, "end": {"1772326800"}}
+			if diff := cmp.Diff(want, asked); diff != "" || path != "POST /api/v1/series" {
+				t.Errorf("%s asked (-want +got):\n%s", path, diff)
+			}
+		})
+	}
+}

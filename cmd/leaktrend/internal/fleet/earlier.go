@@ -80,11 +80,8 @@ type questions struct {
 	all []question
 }
 
-// ask notes the questions about a process of a batch, if there are claims.
+// ask notes the questions about a process of a batch.
 func (q *questions) ask(b *batch, p *process, found claims) {
-	if found == nil {
-		return
-	}
 	one := question{source: b.source, part: part{b.outer, b.within}, inner: p.labels[b.source.inner], order: orderOf(p.labels), claims: found}
 	for _, r := range b.roles {
 		_, asked := found[r.Resource]

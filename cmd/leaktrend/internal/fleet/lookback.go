@@ -33,18 +33,20 @@ func looksOf(g prom.Grid) looks {
 	for k := range l.recent {
 		l.recent[k] = -1
 	}
-	for i := range g.N {
-		at, before := g.At(i), g.At(i).Add(-g.Step)
-		if !at.Truncate(time.Hour).After(before) {
-			continue
+	first, before := g.Start, -1
+	for hour := first.Add(-g.Step).Truncate(time.Hour).Add(time.Hour); ; hour = hour.Add(time.Hour) {
+		i := max(int((hour.Sub(first)+g.Step-1)/g.Step), 0)
+		if i >= g.N {
+			return l
 		}
-		copy(l.recent[:], l.recent[1:])
-		l.recent[settling-1] = i
-		if at.Truncate(lookEvery).After(before) {
+		if hour.Truncate(lookEvery).Equal(hour) {
 			l.past[i] = true
 		}
+		if i > before { // else a step is longer than an hour
+			copy(l.recent[:], l.recent[1:])
+			l.recent[settling-1], before = i, i
+		}
 	}
-	return l
 }
 
 // pastCall is growth that a scan at a past instant would have called.

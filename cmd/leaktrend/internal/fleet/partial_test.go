@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -130,4 +131,50 @@ func TestPartialFailure(t *testing.T) {
 			t.Errorf("error %v, want the context's", err)
 		}
 	})
+}
+
+// With many jobs the targets of each are those of a list of its series; where that is too long, another list has them.
+func TestTargetsOfManyJobs(t *testing.T) {
+	for _, test := range []struct {
+		name            string
+		fails           error // that lists of series end with
+		series, targets int   // lists asked for
+		processes       int
+	}{
+		{"listed by series", nil, fewParts + 2, 0, fewParts + 2},
+		{"too many for a list", prom.ErrTooLarge, fewParts + 2, fewParts + 2, fewParts + 2},
+		{"that are denied", prom.ErrDenied, fewParts + 2, 0, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := &memory{}
+			for i := range fewParts + 1 {
+				m.add(fmt.Sprintf("__name__=go_goroutines,job=%d,instance=a:1", i), constant(10))
+			}
+			m.add("__name__=go_goroutines,instance=b:1", constant(10)) // of no job
+			var mu sync.Mutex
+			lists := map[string]int{}
+			m.fail = func(query string) error {
+				for kind, fails := range map[string]error{"series instance": test.fails, "label instance": nil} {
+					if strings.HasPrefix(query, kind) {
+						mu.Lock()
+						defer mu.Unlock()
+						lists[kind]++
+						return fails
+					}
+				}
+				return nil
+			}
+			r, err := scanOf(t, m, nil)
+			if err != nil && test.processes > 0 {
+				t.Fatal(err)
+			}
+			processes := 0
+			if r != nil {
+				processes = r.Processes
+			}
+			if want := map[string]int{"series instance": test.series, "label instance": test.targets}; processes != test.processes || lists["series instance"] != test.series || lists["label instance"] != test.targets {
+				t.Errorf("%d processes of lists %v; want %d, %v", processes, lists, test.processes, want)
+			}
+		})
+	}
 }

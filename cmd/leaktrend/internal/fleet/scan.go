@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +34,7 @@ const (
 type Server interface {
 	Range(ctx context.Context, query string, g prom.Grid, split bool) ([]prom.Series, error)
 	LabelValues(ctx context.Context, label string, matches []string, start, end time.Time) ([]string, error)
+	SeriesValues(ctx context.Context, label string, matches []string, start, end time.Time) ([]string, error)
 }
 
 // Options say what is scanned, and how.
@@ -51,21 +53,6 @@ type Options struct {
 
 	Calibration *calibration.Table
 	Progress    *Progress // may be nil
-}
-
-// Progress is how far a scan has come. It may be read while the scan runs.
-type Progress struct {
-	jobs, jobsDone       atomic.Int64
-	targets, targetsDone atomic.Int64 // of the jobs whose targets are known
-}
-
-// Share returns the share of the work that is done, 0 to 1.
-func (p *Progress) Share() float64 {
-	jobs := p.jobs.Load()
-	if jobs == 0 || p.targets.Load() == 0 {
-		return 0
-	}
-	return float64(p.jobsDone.Load()) / float64(jobs) * float64(p.targetsDone.Load()) / float64(p.targets.Load())
 }
 
 // Scan runs a scan of a server. What that warns of may be missing in the report.
@@ -198,18 +185,36 @@ func (b *batch) targets() (n int) {
 	return n
 }
 
+// run reads and judges the fleet.
 func (s *scan) run(ctx context.Context) error {
 	sources, err := s.sources()
 	if err != nil {
 		return err
 	}
+	err = s.read(ctx, func(ctx context.Context, batches chan<- *batch) (first error) {
+		for i := range sources {
+			if err := s.plan(ctx, &sources[i], batches); first == nil || errors.Is(err, prom.ErrGone) {
+				first = err
+			}
+		}
+		return first
+	})
+	if errors.Is(err, prom.ErrGone) {
+		s.miss(Label{}, "all that was not read before", 0, err)
+	}
+	return err
+}
+
+// read reads the batches that are fed to it, some at a time, and has others judge them meanwhile: the server is not kept
+// waiting. The error is that of the feeder, or the first after which there was no sense in going on.
+func (s *scan) read(ctx context.Context, feed func(context.Context, chan<- *batch) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	batches := make(chan *batch)
+	batches, gathered := make(chan *batch), make(chan *gathering)
 	var (
-		wg    sync.WaitGroup
-		fatal error // the first after which there is no sense in going on
-		once  sync.Once
+		readers, judges sync.WaitGroup
+		fatal           error
+		once            sync.Once
 	)
 	stop := func(err error) {
 		if errors.Is(err, prom.ErrGone) {
@@ -217,28 +222,31 @@ func (s *scan) run(ctx context.Context) error {
 		}
 	}
 	for range s.Workers {
-		wg.Add(1)
+		readers.Add(1)
 		go func() {
-			defer wg.Done()
+			defer readers.Done()
 			for b := range batches {
-				stop(s.scanBatch(ctx, b))
+				stop(s.readBatch(ctx, b, gathered))
 				s.Progress.targetsDone.Add(int64(len(b.inner)))
 			}
 		}()
 	}
-	var first error
-	for i := range sources {
-		if err := s.plan(ctx, &sources[i], batches); err != nil {
-			stop(err)
-			first = cmp.Or(first, err)
-		}
+	for range min(s.Workers, runtime.GOMAXPROCS(0)) {
+		judges.Add(1)
+		go func() {
+			defer judges.Done()
+			for g := range gathered {
+				s.judge(g)
+			}
+		}()
 	}
+	err := feed(ctx, batches)
+	stop(err)
 	close(batches)
-	wg.Wait()
-	if fatal != nil {
-		s.miss(Label{}, "all that was not read before", 0, fatal)
-	}
-	return cmp.Or(fatal, first)
+	readers.Wait()
+	close(gathered)
+	judges.Wait()
+	return cmp.Or(fatal, err)
 }
 
 // contextNames are patterns of the metrics that are not judged but tell something of those that are.
@@ -332,11 +340,18 @@ func (s *scan) lookBack(ctx context.Context) {
 	if n < int(calibration.Marks[0]/lookBackStep) {
 		return
 	}
-	for _, b := range s.questions.batches(prom.GridTo(s.start, time.Duration(n)*lookBackStep, lookBackStep)) {
-		if s.scanBatch(ctx, b) != nil {
-			return
+	all := s.questions.batches(prom.GridTo(s.start, time.Duration(n)*lookBackStep, lookBackStep))
+	s.Progress.lookBack(all)
+	_ = s.read(ctx, func(ctx context.Context, batches chan<- *batch) error { // what is missing of an earlier time is none of the report
+		for _, b := range all {
+			select {
+			case batches <- b:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
-	}
+		return nil
+	})
 }
 
 // query returns the expression that reads a metric of a batch. A gauge that is judged is read as its lowest value since
@@ -360,9 +375,9 @@ func (s *scan) query(b *batch, r role) string {
 	return selected
 }
 
-// scanBatch reads a batch and judges its processes. The error says that there is no sense in going on; what was missed
+// readBatch reads a batch and hands its processes on. The error says that there is no sense in going on; what was missed
 // is noted, unless it is of an earlier time.
-func (s *scan) scanBatch(ctx context.Context, b *batch) error {
+func (s *scan) readBatch(ctx context.Context, b *batch, judge chan<- *gathering) error {
 	alone := len(b.inner) == 1
 	g := gathering{byLabels: map[model.Fingerprint]*process{}, contextAt: map[string]int{}, scan: s, batch: b}
 	read := 0
@@ -389,7 +404,7 @@ func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 			for _, part := range [][]string{b.inner[:half], b.inner[half:]} {
 				smaller := *b
 				smaller.inner = part
-				if err := s.scanBatch(ctx, &smaller); err != nil {
+				if err := s.readBatch(ctx, &smaller, judge); err != nil {
 					return err
 				}
 			}
@@ -414,18 +429,30 @@ func (s *scan) scanBatch(ctx context.Context, b *batch) error {
 			return nil
 		}
 	}
+	judge <- &g
+	return nil
+}
+
+// judge judges the processes of a batch that was read.
+func (s *scan) judge(g *gathering) {
+	b := g.batch
 	for _, p := range g.processes() {
 		if b.earlier != nil {
 			if asked := b.asked[orderOf(p.labels)]; asked != nil {
-				s.found.recalled.recall(p, *b.earlier, p.judge(*b.earlier, s.config), asked)
+				lives := p.judge(*b.earlier, s.config)
+				s.found.mu.Lock()
+				s.found.recalled.recall(p, *b.earlier, lives, asked)
+				s.found.mu.Unlock()
 			}
 			continue
 		}
 		lives := p.judge(s.Grid, s.config)
 		s.found.add(p, lives)
 		if s.History > s.end.Sub(s.start) {
-			s.questions.ask(b, p, claimsOf(lives, s.Calibration))
+			if found := claimsOf(lives, s.Calibration); found != nil {
+				s.questions.ask(b, p, found)
+				s.Progress.asked.Add(1)
+			}
 		}
 	}
-	return nil
 }

@@ -109,8 +109,17 @@ func (m *memory) Range(ctx context.Context, query string, g prom.Grid, _ bool) (
 }
 
 func (m *memory) LabelValues(ctx context.Context, label string, matches []string, _, _ time.Time) ([]string, error) {
+	return m.values(ctx, "label", label, matches)
+}
+
+func (m *memory) SeriesValues(ctx context.Context, label string, matches []string, _, _ time.Time) ([]string, error) {
+	return m.values(ctx, "series", label, matches)
+}
+
+// values fails by how they are listed.
+func (m *memory) values(ctx context.Context, list, label string, matches []string) ([]string, error) {
 	if m.fail != nil {
-		if err := m.fail("label " + label + " " + matches[0]); err != nil {
+		if err := m.fail(list + " " + label + " " + matches[0]); err != nil {
 			return nil, err
 		}
 	}

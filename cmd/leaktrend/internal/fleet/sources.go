@@ -149,7 +149,7 @@ func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) err
 			var first error
 			for one := range next {
 				if first == nil {
-					first = s.planOne(ctx, src, one, batches)
+					first = s.planOne(ctx, src, one, len(parts), batches)
 				}
 				s.Progress.jobsDone.Add(1)
 			}
@@ -178,7 +178,22 @@ func (s *scan) unplanned(ctx context.Context, of Label, what string, err error) 
 	return err
 }
 
-func (s *scan) planOne(ctx context.Context, src *source, of part, batches chan<- *batch) error {
+// fewParts is up to how many values of the outer label a server lists those of the inner one as fast in any way.
+const fewParts = 10
+
+// innersOf lists the targets of one of so many parts. Where there are many, most targets of the server are of others, and
+// a list of the series costs it less than one of the label's values.
+func (s *scan) innersOf(ctx context.Context, src *source, outerIs string, parts int) ([]string, error) {
+	if parts > fewParts {
+		inners, err := s.server.SeriesValues(ctx, src.inner, src.with(outerIs), s.start, s.end)
+		if !errors.Is(err, prom.ErrTooLarge) {
+			return inners, err
+		}
+	}
+	return s.server.LabelValues(ctx, src.inner, src.with(outerIs), s.start, s.end)
+}
+
+func (s *scan) planOne(ctx context.Context, src *source, of part, parts int, batches chan<- *batch) error {
 	b := batch{source: src, outer: of.outer, within: of.within, by: map[string][]selector{}}
 	outerIs := of.matcher(src)
 	names, context, err := s.metricsOf(ctx, &b, outerIs)
@@ -187,7 +202,7 @@ func (s *scan) planOne(ctx context.Context, src *source, of part, batches chan<-
 		return nil
 	}
 	if err == nil {
-		inners, err = s.server.LabelValues(ctx, src.inner, src.with(outerIs), s.start, s.end)
+		inners, err = s.innersOf(ctx, src, outerIs, parts)
 	}
 	if err != nil {
 		err := s.unplanned(ctx, b.of(), b.what(), err)
