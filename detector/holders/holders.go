@@ -41,9 +41,9 @@ func Find(ctx context.Context, line profile.Frame) (alerting.Holder, error) {
 		if !ok {
 			return alerting.Holder{}, nil
 		}
-		return found(outside.OwnFinalizedHolder(ctx, types...))
+		return found(outside.OwnFinalizedHolder(ctx, tell, types...))
 	}
-	return found(outside.OwnHolder(ctx, allocates(line)))
+	return found(outside.OwnHolder(ctx, allocates(line), tell))
 }
 
 // Of is Find for another process.
@@ -53,9 +53,9 @@ func Of(ctx context.Context, process *outside.Process, line profile.Frame) (aler
 		if !ok {
 			return alerting.Holder{}, nil
 		}
-		return found(process.FinalizedHolder(ctx, types...))
+		return found(process.FinalizedHolder(ctx, tell, types...))
 	}
-	return found(process.Holder(ctx, allocates(line)))
+	return found(process.Holder(ctx, allocates(line), tell))
 }
 
 func found(held *outside.Holder, err error) (alerting.Holder, error) {
@@ -67,18 +67,27 @@ func found(held *outside.Holder, err error) (alerting.Holder, error) {
 
 // allocates reports of stacks of the heap whether they are counted at a line.
 func allocates(line profile.Frame) func(stack []outside.Frame) bool {
-	return func(stack []outside.Frame) bool { return lineOf(stack, profile.Heap) == line }
+	return func(stack []outside.Frame) bool { return siteOf(stack, profile.Heap).Frame == line }
 }
 
-// lineOf returns the line that a stack is counted at.
-func lineOf(stack []outside.Frame, kind profile.Kind) profile.Frame {
+// tell chooses the line of a goroutine as it is done where goroutines themselves leak.
+func tell(stack []outside.Frame) (told outside.Frame, application bool) {
+	if len(stack) == 0 {
+		return told, false
+	}
+	site := siteOf(stack, profile.Goroutine)
+	return outside.Frame(site.Frame), site.Application
+}
+
+// siteOf returns where a stack is counted.
+func siteOf(stack []outside.Frame, kind profile.Kind) profile.Site {
 	all := make([]profile.Frame, len(stack))
 	for i, f := range stack {
 		all[i] = profile.Frame(f)
 	}
 	b := profile.NewBuilder(kind)
 	b.Add(all, 1, 1)
-	return b.Profile(time.Time{}).Sites[0].Frame
+	return b.Profile(time.Time{}).Sites[0]
 }
 
 // describe names what holds memory, in Go's words.
@@ -92,14 +101,20 @@ func describe(held *outside.Holder) string {
 	case held.Finalizer != "":
 		return "the finalizers of " + count + " " + held.Finalizer
 	case held.Variable == "":
-		at := lineOf(held.Frames, profile.Goroutine)
-		return fmt.Sprintf("the goroutine at %s %s:%d", at.Function, at.File, at.Line)
+		text := fmt.Sprintf("the goroutine at %s %s:%d", held.At.Function, held.At.File, held.At.Line)
+		if held.Local != "" {
+			text += " in its variable " + held.Local
+		}
+		return text
 	}
 	text := held.Variable
 	if held.Type != "" {
 		text += " (" + held.Type + ")"
 	}
-	if held.Entries >= 0 {
+	switch {
+	case held.Entries == 1:
+		text += ", 1 entry"
+	case held.Entries >= 0:
 		text += ", " + count + " entries"
 	}
 	return text
@@ -135,8 +150,8 @@ func pathOf(held *outside.Holder) *alerting.Path {
 	case held.Finalizer != "":
 		first.Kind, first.Name = "finalizers", describe(held)
 	default:
-		at := lineOf(held.Frames, profile.Goroutine)
-		first.Kind, first.Name, first.File, first.Line = "goroutine", at.Function, at.File, at.Line
+		first.Variable = first.Name
+		first.Kind, first.Name, first.File, first.Line = "goroutine", held.At.Function, held.At.File, held.At.Line
 	}
 	return p
 }

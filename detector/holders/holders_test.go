@@ -21,7 +21,9 @@ func TestDescribe(t *testing.T) {
 		{outside.Holder{Timer: "app.(*Session).expire", Entries: 12000}, "12,000 timers that call app.(*Session).expire"},
 		{outside.Holder{Timer: "time.sendTime", Entries: 500}, "500 timers that have a channel"},
 		{outside.Holder{Finalizer: "*app.Conn", Entries: 3204}, "the finalizers of 3,204 *app.Conn"},
-		{outside.Holder{Entries: -1, Frames: stack}, "the goroutine at main.work /src/main.go:88"},
+		{outside.Holder{Entries: -1, Frames: stack, At: stack[1]}, "the goroutine at main.work /src/main.go:88"},
+		{outside.Holder{Entries: -1, Frames: stack, At: stack[1], Local: "buf"}, "the goroutine at main.work /src/main.go:88 in its variable buf"},
+		{outside.Holder{Variable: "main.last", Type: "map[string]*main.session", Entries: 1}, "main.last (map[string]*main.session), 1 entry"},
 	} {
 		if got := describe(&test.held); got != test.want {
 			t.Errorf("%q, want %q", got, test.want)
@@ -44,10 +46,10 @@ func TestPathOf(t *testing.T) {
 			{Kind: "variable", Name: "main.byID", Type: "map[int]*main.list", Reference: "[…]", Container: "map[int]*main.list", Entries: 9, Share: 1, Accumulates: true},
 			{Kind: "object", Type: "main.list", Size: 16, Reference: ".next", Repeated: 3, Share: .9}, item,
 		}},
-		{outside.Holder{Frames: []outside.Frame{work}, Entries: -1, Path: []outside.Step{
-			{Entries: -1, Times: 1, Share: 1}, {Name: work.Function, Code: work, Size: 16, Entries: -1, Times: 1, Share: 1}, object,
+		{outside.Holder{Frames: []outside.Frame{work}, At: work, Entries: -1, Local: "buf", Path: []outside.Step{
+			{Name: "buf", Type: "func()", Entries: -1, Times: 1, Share: 1}, {Name: work.Function, Code: work, Size: 16, Entries: -1, Times: 1, Share: 1}, object,
 		}}, []alerting.Step{
-			{Kind: "goroutine", Name: work.Function, File: work.File, Line: work.Line, Share: 1},
+			{Kind: "goroutine", Name: work.Function, Variable: "buf", Type: "func()", File: work.File, Line: work.Line, Share: 1},
 			{Kind: "function", Name: work.Function, File: work.File, Line: work.Line, Size: 16, Share: 1}, item,
 		}},
 		{outside.Holder{Timer: "main.late", Entries: 5, Path: []outside.Step{{Entries: -1, Times: 1, Share: 1}, object}}, []alerting.Step{

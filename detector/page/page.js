@@ -242,7 +242,7 @@
     if (last) { return item; }
     item.append(' ');
     var on = make('span', { 'class': 'on' }, make('span', { 'aria-hidden': 'true' }, '↓ '), make('span', { 'class': 'hidden' }, 'by '),
-      s.reference ? make('code', {}, s.reference) : make('span', { 'class': 'quiet' }, leads[s.kind]));
+      s.reference ? make('code', {}, s.reference) : make('span', { 'class': 'quiet' }, leads[s.variable ? 'variable' : s.kind]));
     var through = [s.container !== s.type && s.container, s.entries && page.format(s.entries) + ' entries'].filter(Boolean).join(', ');
     if (through) { on.append(make('span', { 'class': 'quiet' }, ' ' + through)); }
     if (s.accumulates) { on.append(' ', make('b', { 'class': 'here' }, 'it grows here')); }
@@ -254,7 +254,9 @@
     var e = make('span');
     switch (s.kind) {
       case 'variable': e.append(make('code', {}, s.name), make('span', { 'class': 'quiet' }, s.type ? ' ' + s.type : ' variable')); break;
-      case 'goroutine': e.append('goroutine at ', make('code', {}, s.name)); break;
+      case 'goroutine': e.append('goroutine at ', make('code', {}, s.name));
+        if (s.variable) { e.append(', in ', make('code', {}, s.variable), make('span', { 'class': 'quiet' }, s.type ? ' ' + s.type : ' variable')); }
+        break;
       case 'function': e.append('closure ', make('code', {}, s.name)); break;
       case 'object': e.append(s.type ? make('code', {}, s.type) : 'object'); break;
       default: e.append(s.name);

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 )
@@ -24,15 +25,24 @@ const (
 // debugInfo is what debuggers read of a program. Its types are read one by one, as they are asked for: package debug/dwarf
 // reads all that one leads to, without an end where it leads to itself, and the file may be anybody's.
 type debugInfo struct {
-	data  *dwarf.Data // nil where there is none
-	info  []byte      // section .debug_info
-	spent *spent      // on reading it
+	data      *dwarf.Data // nil where there is none
+	info      []byte      // section .debug_info
+	spent     *spent      // on reading it
+	locations [2]*lists   // where variables are: until version 4 and since version 5; nil for those that are not there
+	ranges    [2]*lists   // parts of functions
 }
 
 // spent is what was spent on reading entries.
 type spent struct {
 	time  time.Duration
 	empty int // entries in a row that ended others: package debug/dwarf returns them for ever at some odd ends
+}
+
+// read reads what it can of some bytes.
+func (s *spent) read(from io.Reader, to []byte) (int, error) {
+	began := time.Now()
+	defer func() { s.time += time.Since(began) }()
+	return io.ReadFull(from, to)
 }
 
 func (s *spent) tooMuch() bool { return s.time > maxDebug || s.empty > maxEnds }
@@ -67,7 +77,7 @@ func openDebugInfo(abbrev, info, text []byte, more map[string][]byte) (d debugIn
 			return debugInfo{}, err
 		}
 	}
-	return debugInfo{data, info, new(spent)}, nil
+	return debugInfo{data: data, info: info, spent: new(spent)}, nil
 }
 
 // isUsual reports whether the parts of a program and the forms of their entries are as many as a program may have: package

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/dwarf"
 	"encoding/binary"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,12 @@ var forms = []byte{
 	5, byte(dwarf.TagArrayType), 0, byte(dwarf.AttrByteSize), 0xf, byte(dwarf.AttrType), 0x13, 0, 0,
 	6, byte(dwarf.TagVariable), 0, byte(dwarf.AttrName), 8, byte(dwarf.AttrType), 0x13, 0, 0,
 	7, byte(dwarf.TagPointerType), 0, byte(dwarf.AttrType), 0x13, 0, 0,
+	8, byte(dwarf.TagSubprogram), 1, byte(dwarf.AttrName), 8, byte(dwarf.AttrLowpc), 1, 0, 0,
+	9, byte(dwarf.TagVariable), 0, byte(dwarf.AttrName), 8, byte(dwarf.AttrType), 0x13, byte(dwarf.AttrLocation), 0xa, 0, 0,
+	10, byte(dwarf.TagVariable), 0, byte(dwarf.AttrName), 8, byte(dwarf.AttrType), 0x13, byte(dwarf.AttrLocation), 0x17, 0, 0,
+	11, byte(dwarf.TagLexDwarfBlock), 1, byte(dwarf.AttrRanges), 0x17, 0, 0,
+	12, byte(dwarf.TagSubprogram), 1, byte(dwarf.AttrAbstractOrigin), 0x13, byte(dwarf.AttrLowpc), 1, 0, 0,
+	13, byte(dwarf.TagInlinedSubroutine), 1, byte(dwarf.AttrAbstractOrigin), 0x13, byte(dwarf.AttrRanges), 0x17, 0, 0,
 	0,
 }
 
@@ -37,6 +44,8 @@ func unit(entries ...any) []byte {
 			b.WriteByte(byte(v))
 		case string:
 			b.WriteString(v + "\x00")
+		case []byte:
+			b.Write(v)
 		case uint32:
 			_ = binary.Write(&b, binary.LittleEndian, v)
 		}
@@ -70,7 +79,17 @@ func named(abbrev, info, text []byte) (h Holder, err error) {
 	step := new(Step)
 	_ = (&follower{names: n, step: step}).follow(of, 0x1000, 0x1008)
 	_, _, _ = d.runtimeType(8, 8), d.isDirect(of), d.elementOf(of)
+	for i := range d.locations {
+		d.locations[i] = listsOf(info)
+		d.ranges[i] = listsOf(info)
+	}
+	_ = functionInfo{d}.locals("main.f", 0, 4)
 	return n.field("main.v", of, 0x1000, 0x1008), nil
+}
+
+// listsOf has the lists of some bytes.
+func listsOf(all []byte) *lists {
+	return &lists{open: func() io.Reader { return bytes.NewReader(all) }}
 }
 
 // What leads to itself is followed to an end; it ended the process before.
@@ -125,6 +144,7 @@ func FuzzDebugInfo(f *testing.F) {
 	}
 	// An end of which package debug/dwarf returns the same for ever.
 	f.Add([]byte("0"), []byte("\v\x00\x00\x00\x04\x00\x8f\x8f\x8f\x8f\x8f\x00\x80\x8f\x8f"), []byte("\x00"))
+	f.Add(forms, within(functionOf()), []byte("\x00"))
 	f.Fuzz(func(t *testing.T, abbrev, info, text []byte) {
 		began := time.Now()
 		h, err := named(abbrev, info, text)

@@ -144,7 +144,7 @@ func TestHolderLies(t *testing.T) {
 		lying.reader = &liar{truth: o.memory, dice: rand.New(rand.NewPCG(i, 2)), share: float64(int(1)<<(4*i)) / (1 << 20)}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		began := time.Now()
-		h, ok := findHolder(ctx, &lying, wanted{buckets: of}, nil)
+		h, ok := findHolder(ctx, &lying, wanted{buckets: of, tell: tell}, nil)
 		cancel()
 		if ok && (h.Share <= .5 || h.Share > 1 || h.Objects > maxVotes || h.Variable != "" && !strings.Contains(h.Variable, ".")) {
 			t.Errorf("%+v", h)

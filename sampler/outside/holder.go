@@ -41,6 +41,7 @@ type node struct {
 	base, end hidden  // 0 for what belongs to the scheduler
 	up        []*node // what points to it
 	root      *root   // that points to it
+	library   *root   // a goroutine of nothing but libraries: a variable or the application that leads there comes first
 	weak      *root   // a timer, or a finalizer of what points to it: what else holds it comes first
 }
 
@@ -49,6 +50,7 @@ type root struct {
 	variable  hidden // its address; 0 for all else
 	goroutine *goroutine
 	pcs       []uint64 // of its stack, from the function on that has it in its frame
+	slots     []slot   // of its stack, innermost first
 	timer     hidden
 	finalizer int // its index, where the others are not set
 }
@@ -67,7 +69,8 @@ type search struct {
 	block      []byte
 	batch      *batchReader
 	goroutines []uint64 // descriptors
-	pcs, sps   []uint64
+	stack      frames   // that was looked at last
+	tell       teller
 	roots      roots
 	read       uint64 // bytes that were looked through
 	pause      func() // called after each chunk; may be nil

@@ -21,7 +21,7 @@ var ways = map[string]string{
 	"main.intoSlice":         "main.global.all []*main.item 500",
 	"main.intoChannel":       "main.global.queue chan *main.item 500",
 	"main.intoClosures":      "main.global.hooks []func() int 500",
-	"main.newItem":           "goroutine main.intoGoroutines.func1",
+	"main.newItem":           "goroutine main.intoGoroutines.func1 in x",
 	"main.intoTimers":        "timers that call main.intoTimers.func1 500",
 	"main.intoFinalizers":    "finalizer of *main.item 500",
 	"main.intoSyncMap":       "main.global.shared sync.Map",
@@ -66,7 +66,7 @@ func TestHolders(t *testing.T) {
 		}
 		for types, held := range descriptorHolders {
 			want[types] = held
-			h, err := process.FinalizedHolder(t.Context(), strings.Fields(types)...)
+			h, err := process.FinalizedHolder(t.Context(), tell, strings.Fields(types)...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -121,7 +121,7 @@ func TestHoldersStripped(t *testing.T) {
 		release := options[len(options)-1]
 		for way := range want {
 			if strings.HasPrefix(way, "*") {
-				h, err := process.FinalizedHolder(t.Context(), way)
+				h, err := process.FinalizedHolder(t.Context(), tell, way)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -197,11 +197,24 @@ func holderOf(t *testing.T, o *Process, function string) *Holder {
 			}
 		}
 		return false
-	})
+	}, tell)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return h
+}
+
+// tell chooses the innermost function of package main, else the outermost one that is not the runtime's.
+func tell(stack []Frame) (told Frame, application bool) {
+	for _, f := range stack {
+		if strings.HasPrefix(f.Function, "main.") {
+			return f, true
+		}
+		if !strings.HasPrefix(f.Function, "runtime.") {
+			told = f
+		}
+	}
+	return told, false
 }
 
 // heldBy names what holds the memory that a function has allocated.
@@ -219,11 +232,9 @@ func heldAs(h *Holder) string {
 	case h.Finalizer != "":
 		return fmt.Sprintf("finalizer of %s %d", h.Finalizer, h.Entries)
 	case h.Variable == "":
-		text := "goroutine"
-		for _, f := range h.Frames {
-			if strings.HasPrefix(f.Function, "main.") {
-				text += " " + f.Function
-			}
+		text := "goroutine " + h.At.Function
+		if h.Local != "" {
+			text += " in " + h.Local
 		}
 		return text
 	}

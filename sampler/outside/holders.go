@@ -14,6 +14,10 @@ type Holder struct {
 	Type     string  // of the variable, as in map[string]*app.Session; "" where unknown
 	Entries  int64   // of a map, slice or channel, or how many timers or finalizers; -1 where it is none, or unknown
 	Frames   []Frame // of the goroutine, from the function that holds them, innermost first; nil for all else
+	At       Frame   // the one of them that is told; zero for all else
+	// Local is the variable there that holds them, of the goroutine's own function or captured by it; "" where that is not
+	// certain, as without what debuggers read.
+	Local string
 	// Timer is the function that the timers call, as in app.(*Session).expire; time.sendTime for those that have a channel.
 	// It is "" for all else. Timers and finalizers are what holds the objects where nothing else does.
 	Timer     string
@@ -23,19 +27,23 @@ type Holder struct {
 	Path      []Step  // from it to them, as most of them have it; nil where there was no time for it
 }
 
+// teller chooses the function of a goroutine's stack that is told, and says whether it is one of the application.
+type teller = func(stack []Frame) (told Frame, application bool)
+
 // wanted is whose holders are looked for: what some buckets of the heap's profile have sampled, else all objects of some
 // types that have a finalizer.
 type wanted struct {
 	buckets map[uint64]bool // nil for types
 	types   []string
+	tell    teller
 }
 
 // findHolder looks for what holds some objects, by the shortest way. ok is false where it is not found, or most are held by
 // different ones. pause is called after each chunk of the memory; it may be nil.
 func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Holder, ok bool) {
 	t.table.image.begin()
-	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk), batch: newBatch(t), pause: pause}
-	s.roots.target = t
+	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk), batch: newBatch(t), pause: pause, tell: of.tell}
+	s.roots.target, s.stack = t, frames{lineTable: t.table, usesLink: t.usesLink}
 	if s.names = readNames(t, pause); !s.readSpans(ctx) || !s.forget() {
 		return h, false
 	}
@@ -50,6 +58,8 @@ func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 	if !s.ask(all) {
 		return h, false
 	}
+	var nearest Holder
+	hasNearest := false
 	for passes := 0; passes < maxPasses || s.read < maxRead; passes++ {
 		if len(s.frontier) == 0 || ctx.Err() != nil {
 			break
@@ -58,33 +68,45 @@ func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 		s.fromVariables(ctx)
 		s.fromStacks(ctx)
 		s.fromTimers()
-		held := 0
-		for _, o := range s.objects {
-			if o.nearest(strong) != nil {
-				held++
-			}
-		}
 		// What holds more than half stays the one, whatever holds the others: garbage, which nothing holds, is among them.
-		if 2*held > len(s.objects) && ctx.Err() == nil {
-			if h, ok = s.verdict(ctx, strong); ok || held == len(s.objects) {
+		if held := s.held(strong); 2*held > len(s.objects) && ctx.Err() == nil {
+			if h, ok := s.verdict(ctx, strong); ok || held == len(s.objects) {
 				return h, ok
 			}
 		}
+		if !hasNearest && 2*s.held(middle) > len(s.objects) && ctx.Err() == nil {
+			nearest, hasNearest = s.verdict(ctx, middle)
+		}
 		s.fromHeap(ctx)
 	}
-	if ctx.Err() != nil {
-		return Holder{}, false
+	for _, rootOf := range []func(*node) *root{strong, middle, weak} {
+		if ctx.Err() != nil {
+			break
+		}
+		if h, ok := s.verdict(ctx, rootOf); ok && ctx.Err() == nil {
+			return h, true
+		}
 	}
-	if h, ok = s.verdict(ctx, strong); !ok {
-		h, ok = s.verdict(ctx, weak)
-	}
-	return h, ok && ctx.Err() == nil
+	return nearest, hasNearest // also where there was no time for what is further away
 }
 
-// strong is a variable or a stack that points to an object, and weak anything that does.
+// strong is a variable or a stack of the application that points to an object, middle also one of libraries alone, which
+// may be that of what serves the object, and weak anything.
 func strong(n *node) *root { return n.root }
 
-func weak(n *node) *root { return cmp.Or(n.root, n.weak) }
+func middle(n *node) *root { return cmp.Or(n.root, n.library) }
+
+func weak(n *node) *root { return cmp.Or(n.root, n.library, n.weak) }
+
+// held counts the objects that are held by roots of a kind.
+func (s *search) held(rootOf func(*node) *root) (n int) {
+	for _, o := range s.objects {
+		if o.nearest(rootOf) != nil {
+			n++
+		}
+	}
+	return n
+}
 
 // fromTimers looks for timers in the frontier.
 func (s *search) fromTimers() {
@@ -97,11 +119,13 @@ func (s *search) fromTimers() {
 
 // fromVariables looks for variables that point into the frontier, but for the runtime's own: they tell nothing.
 func (s *search) fromVariables(ctx context.Context) {
-	s.words(ctx, s.module.data&^7, s.module.dataEnd, func(place uint64, n *node) {
-		if n.root == nil && s.names.isRoot(place) {
-			n.root = &root{variable: hide(place)}
-		}
-	})
+	for _, part := range [][2]uint64{{s.module.values, s.module.valuesEnd}, {s.module.zeros, s.module.zerosEnd}} {
+		s.words(ctx, part[0]&^7, part[1], func(place uint64, n *node) {
+			if n.root == nil && s.names.isRoot(place) {
+				n.root = &root{variable: hide(place)}
+			}
+		})
+	}
 }
 
 // fromStacks looks for stacks that point into the frontier.
@@ -117,15 +141,31 @@ func (s *search) fromStacks(ctx context.Context) {
 			if b.ends[i] != walked || s.isSystem(&g) || g.high-g.sp > maxStack || s.searches(&g) {
 				continue
 			}
+			application, asked := false, false
 			s.words(ctx, s.ownFrames(&g), g.high, func(place uint64, n *node) {
-				if n.root != nil {
+				at := s.stack.of(place)
+				if known := cmp.Or(n.root, n.library); known != nil && known.goroutine != nil && known.goroutine.at == g.at && at >= 0 {
+					known.note(s.stack.slotAt(at, place))
+				}
+				if n.root != nil || s.stack.isDead(at, place) {
 					return
 				}
-				inner := len(s.pcs)
-				for inner > 0 && (inner > len(s.sps) || s.sps[inner-1] > place) {
-					inner--
+				if !asked {
+					asked = true
+					_, application = s.tell(s.framesOf(s.stack.pcs))
 				}
-				n.root = &root{goroutine: &g, pcs: slices.Clone(s.pcs[max(0, inner-1):])}
+				if n.library != nil && !application {
+					return
+				}
+				r := &root{goroutine: &g, pcs: slices.Clone(s.stack.pcs[max(0, at):])}
+				if at >= 0 {
+					r.note(s.stack.slotAt(at, place))
+				}
+				if application {
+					n.root = r
+				} else {
+					n.library = r
+				}
 			})
 		}
 	}
@@ -140,12 +180,30 @@ func (s *search) searches(g *goroutine) bool {
 	if g.state != inSyscall || !s.readSome(g.sp, s.block[:g.high-g.sp]) {
 		return false
 	}
-	s.pcs, s.sps = s.pcs[:0], s.sps[:0]
-	s.pcs, _ = s.table.unwind(g.pc, g.sp, g.sp, g.top, s.block[:g.high-g.sp], s.usesLink, s.pcs, &s.sps)
-	return slices.ContainsFunc(s.pcs, func(pc uint64) bool {
+	s.unwind(g)
+	return slices.ContainsFunc(s.stack.pcs, func(pc uint64) bool {
 		frames, _ := s.table.at(pc)
 		return slices.ContainsFunc(frames, func(f Frame) bool { return strings.HasPrefix(f.Function, reads) })
 	})
+}
+
+// unwind walks the stack of a goroutine that was read.
+func (s *search) unwind(g *goroutine) {
+	f := &s.stack
+	f.sps = f.sps[:0]
+	f.pcs, _ = s.table.unwind(g.pc, g.sp, g.sp, g.top, s.block[:g.high-g.sp], s.usesLink, f.pcs[:0], &f.sps)
+}
+
+// framesOf returns the functions of a stack; nil where they are not certain.
+func (s *search) framesOf(pcs []uint64) (all []Frame) {
+	for _, pc := range pcs {
+		some, ok := s.table.at(pc)
+		if !ok {
+			return nil
+		}
+		all = append(all, some...)
+	}
+	return all
 }
 
 // ownFrames returns where the frames of a stack begin that are not the runtime's: its own point to the scheduler, which
@@ -154,16 +212,15 @@ func (s *search) ownFrames(g *goroutine) uint64 {
 	if g.high-g.sp > maxStack || !s.readSome(g.sp, s.block[:g.high-g.sp]) {
 		return g.high
 	}
-	s.pcs, s.sps = s.pcs[:0], s.sps[:0]
-	s.pcs, _ = s.table.unwind(g.pc, g.sp, g.sp, g.top, s.block[:g.high-g.sp], s.usesLink, s.pcs, &s.sps)
-	for i, pc := range s.pcs {
+	s.unwind(g)
+	for i, pc := range s.stack.pcs {
 		frames, ok := s.table.at(pc)
 		if !ok {
 			return g.high
 		}
 		for _, f := range frames {
 			if !strings.HasPrefix(f.Function, "runtime.") {
-				return s.sps[i]
+				return s.stack.sps[i]
 			}
 		}
 	}
@@ -281,10 +338,11 @@ func (s *search) verdict(ctx context.Context, rootOf func(*node) *root) (best Ho
 		return best, false
 	}
 	h := *holders[most]
-	h.Objects, h.Share, h.Path = best.Objects, best.Share, tracer{s, rootOf}.path(ctx, votes)
+	h.Objects, h.Share, h.Path = best.Objects, best.Share, tracer{s, rootOf, h.At}.path(ctx, votes)
 	if s.names.code != nil && h.Variable != "" {
 		h.Variable = s.names.users(roots[most].variable.address())
 	}
+	h.Local = localOf(s, votes, rootOf, h.At.Function)
 	if len(h.Path) > 0 && h.Variable != "" && h.Path[0].Type == "" {
 		h.Path[0].Name, h.Path[0].Type = h.Variable, h.Type
 	}
@@ -296,7 +354,11 @@ func (s *search) verdict(ctx context.Context, rootOf func(*node) *root) (best Ho
 func (s *search) holderOf(ctx context.Context, r *root) Holder {
 	switch {
 	case r.goroutine != nil:
-		return Holder{Entries: -1, Frames: s.standsAt(r)}
+		h := Holder{Entries: -1, Frames: s.standsAt(r)}
+		if h.Frames != nil {
+			h.At, _ = s.tell(h.Frames)
+		}
+		return h
 	case r.variable != 0:
 		return s.names.variable(r.variable.address())
 	case r.timer != 0:
@@ -307,7 +369,7 @@ func (s *search) holderOf(ctx context.Context, r *root) Holder {
 
 // standsAt returns the stack of a goroutine from the function that holds the object to the outermost; nil where it has
 // returned by now.
-func (s *search) standsAt(r *root) (frames []Frame) {
+func (s *search) standsAt(r *root) []Frame {
 	b := s.batch
 	b.read([]uint64{r.goroutine.at})
 	stack := b.pcs[0]
@@ -315,12 +377,5 @@ func (s *search) standsAt(r *root) (frames []Frame) {
 		!slices.Equal(stack[len(stack)-len(r.pcs):], r.pcs) {
 		return nil
 	}
-	for _, pc := range r.pcs {
-		some, ok := s.table.at(pc)
-		if !ok {
-			return nil
-		}
-		frames = append(frames, some...)
-	}
-	return frames
+	return s.framesOf(r.pcs)
 }

@@ -205,6 +205,18 @@ func (t *lineTable) table(f *function, index uint32) uint32 {
 	return table
 }
 
+// funcdata returns where one of a function's numbered data is, 0 where it has none; false where that cannot be read.
+func (t *lineTable) funcdata(f *function, index uint8) (at uint64, ok bool) {
+	if index >= f.head[funcDataAt] {
+		return 0, true
+	}
+	offset, ok := t.image.uint32(f.at + funcSize + 4*uint64(f.word(funcCountAt)) + 4*uint64(index))
+	if !ok || offset == noneOfFuncs {
+		return 0, ok
+	}
+	return t.inlined + uint64(offset), true
+}
+
 // step returns how to get from a frame at an address to that of its caller.
 func (t *lineTable) step(pc uint64) step {
 	if s, ok := t.steps[pc]; ok {
@@ -264,15 +276,9 @@ func (t *lineTable) resolve(pc uint64) (all []Frame, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	tree := uint64(0)
-	if inlineTree < f.head[funcDataAt] {
-		offset, ok := t.image.uint32(f.at + funcSize + 4*uint64(f.word(funcCountAt)) + 4*inlineTree)
-		if !ok {
-			return nil, false
-		}
-		if offset != noneOfFuncs {
-			tree = t.inlined + uint64(offset)
-		}
+	tree, ok := t.funcdata(&f, inlineTree)
+	if !ok {
+		return nil, false
 	}
 	calls := t.table(&f, inlineIndex)
 	for range maxInline {

@@ -114,6 +114,10 @@ func tableOf(m *image, r reader, l *layout, at, pclntab uint64) (*lineTable, mod
 	d := module{
 		word(l.data), word(l.dataEnd), word(l.values), word(l.valuesEnd), word(l.zeros), word(l.zerosEnd), word(l.types), word(l.typesEnd),
 	}
+	// The linker of C has those that point before those that do not.
+	if d.values != 0 && d.values < d.data {
+		d.data = d.values
+	}
 	switch {
 	case t.end <= t.text || t.end-t.text > 1<<32 || d.dataEnd <= d.data || d.dataEnd-d.data > maxVariables:
 		return nil, module{}, errNoModule

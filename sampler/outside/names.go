@@ -1,6 +1,7 @@
 package outside
 
 import (
+	"bytes"
 	"cmp"
 	"debug/dwarf"
 	"debug/elf"
@@ -9,6 +10,9 @@ import (
 	"slices"
 	"strings"
 )
+
+// temporary is in the names that linkers of C keep of what a variable points to from the start.
+const temporary = "..stmp_"
 
 // names are the variables of a program, with their types where what debuggers read is there.
 type names struct {
@@ -20,15 +24,16 @@ type names struct {
 	types     map[string]dwarf.Offset // of variables; 0 for those that are not known
 	described described
 	unnamed   unnamed
-	code      *references // of a program without symbols; nil else
+	locals    map[uint64][]local // by the place at which their function stands
+	code      *references        // of a program without symbols; nil else
 	pause     func()
 }
 
 // readNames reads where the program has its variables.
 func readNames(t *target, pause func()) *names {
 	n := &names{target: t, types: make(map[string]dwarf.Offset), pause: pause}
-	n.symbols, _ = t.table.image.symbolTable(pause, func(_ []byte, v symbol) bool {
-		return v.kind == elf.STT_OBJECT && v.size >= 8 && v.at >= t.module.data && v.at < t.module.dataEnd
+	n.symbols, _ = t.table.image.symbolTable(pause, func(name []byte, v symbol) bool {
+		return !bytes.Contains(name, []byte(temporary)) && v.kind == elf.STT_OBJECT && v.size >= 8 && v.at >= t.module.data && v.at < t.module.dataEnd
 	})
 	slices.SortFunc(n.symbols.all, func(a, b symbol) int { return cmp.Compare(a.at, b.at) })
 	return n
@@ -110,18 +115,34 @@ func (n *names) owner(at uint64) (name string, of dwarf.Offset, from uint64) {
 	}
 	p := n.pointers[i]
 	name, from, ok := n.symbol(p.from)
-	if !ok || !tells(name) || from != p.from {
+	if !ok || !tells(name) {
 		return "", 0, 0
 	}
-	kind, ok := n.debug.typeAt(n.typeOf(name))
-	size, known := n.debug.sizeOf(kind.of)
-	if !ok || !known || kind.tag != dwarf.TagPointerType || at >= p.to+size {
+	of = n.typeOf(name)
+	if p.from != from {
+		of = n.valueType(of, from)
+	}
+	of = n.debug.pointee(of)
+	if size, known := n.debug.sizeOf(of); !known || at >= p.to+size {
 		return "", 0, 0
 	}
-	return name, kind.of, p.to
+	return name, of, p.to
 }
 
-// pointer is a variable that points, from its begin, to another place among the variables.
+// valueType returns the type of the value of a variable that is an interface; 0 where it is none, or that is not known.
+func (n *names) valueType(of dwarf.Offset, at uint64) dwarf.Offset {
+	kind, _ := n.debug.plain(of)
+	description := n.word(at)
+	switch {
+	case !isInterface(kind.name):
+		return 0
+	case kind.name == "runtime.iface":
+		description = n.word(description + 8) // of the table of its methods
+	}
+	return n.described.typeAt(n, description)
+}
+
+// pointer is a variable that points to another place among the variables: from its begin, or as the value of an interface.
 type pointer struct{ from, to uint64 }
 
 // nameless returns the variables that point to those without a name, by where they point to.
@@ -145,7 +166,7 @@ func (n *names) nameless() []pointer {
 				continue
 			}
 			at := from + uint64(i)
-			if name, begin, ok := n.symbol(at); ok && begin == at && tells(name) {
+			if name, begin, ok := n.symbol(at); ok && at-begin <= 8 && tells(name) {
 				n.pointers = append(n.pointers, pointer{at, to})
 			}
 		}

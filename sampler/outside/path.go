@@ -48,6 +48,7 @@ type path struct {
 type tracer struct {
 	*search
 	rootOf func(*node) *root
+	at     Frame // of goroutines that are told
 }
 
 // way returns the objects from a root to a node, by the shortest way, the node last.
@@ -210,12 +211,22 @@ func (s tracer) describe(way []*node, places map[link]uint64) path {
 		one.Times = 1
 		p.steps = append(p.steps, one)
 	}
-	if r := s.rootOf(way[0]); r.variable == 0 {
+	switch r := s.rootOf(way[0]); {
+	case r.goroutine != nil:
+		add(Step{Entries: -1})
+		if held, ok := variableOf(s.search, r, s.at.Function); ok {
+			p.steps[0].Name, p.steps[0].Type = shown(held.name), shown(s.names.debug.nameOf(held.of))
+			v = s.lead(&p.steps[0], view{kind: held.of, start: held.start, apart: held.apart}, held.start+held.in)
+			if name, ok := strings.CutPrefix(p.steps[0].Name, byReference); ok {
+				p.steps[0].Name, p.steps[0].Type = name, strings.TrimPrefix(p.steps[0].Type, "*")
+			}
+		}
+	case r.variable == 0:
 		add(Step{Entries: -1})
 		if r.timer != 0 {
 			v.label = "timer"
 		}
-	} else {
+	default:
 		at := r.variable.address()
 		name, kind, start := s.names.owner(at)
 		add(Step{Name: shown(name), Type: shown(s.names.debug.nameOf(kind)), Entries: -1})
@@ -296,7 +307,7 @@ func (h *Holder) settle() {
 			*text = shown(*text)
 		}
 	}
-	fit(&h.Variable, &h.Type, &h.Timer, &h.Finalizer)
+	fit(&h.Variable, &h.Type, &h.Timer, &h.Finalizer, &h.Local)
 	for i := range h.Path {
 		s := &h.Path[i]
 		fit(&s.Name, &s.Type, &s.Reference, &s.Container, &s.Code.Function, &s.Code.File)

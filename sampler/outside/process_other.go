@@ -46,13 +46,21 @@ func (p *Process) List(context.Context) ([]Goroutine, error) { return nil, ErrGo
 func (p *Process) Heap(context.Context) (*Profile, error) { return nil, ErrGone }
 
 // Holder returns ErrGone.
-func (p *Process) Holder(context.Context, func([]Frame) bool) (*Holder, error) { return nil, ErrGone }
+func (p *Process) Holder(context.Context, func([]Frame) bool, func([]Frame) (Frame, bool)) (*Holder, error) {
+	return nil, ErrGone
+}
 
 // OwnHolder returns ErrNotGo.
-func OwnHolder(context.Context, func([]Frame) bool) (*Holder, error) { return nil, ErrNotGo }
+func OwnHolder(context.Context, func([]Frame) bool, func([]Frame) (Frame, bool)) (*Holder, error) {
+	return nil, ErrNotGo
+}
 
 // FinalizedHolder returns ErrGone.
-func (p *Process) FinalizedHolder(context.Context, ...string) (*Holder, error) { return nil, ErrGone }
+func (p *Process) FinalizedHolder(context.Context, func([]Frame) (Frame, bool), ...string) (*Holder, error) {
+	return nil, ErrGone
+}
 
 // OwnFinalizedHolder returns ErrNotGo.
-func OwnFinalizedHolder(context.Context, ...string) (*Holder, error) { return nil, ErrNotGo }
+func OwnFinalizedHolder(context.Context, func([]Frame) (Frame, bool), ...string) (*Holder, error) {
+	return nil, ErrNotGo
+}

@@ -129,7 +129,20 @@ func (m *image) debugInfo(pause func()) (debugInfo, error) {
 	for _, name := range []string{".debug_info", ".debug_abbrev", ".debug_str"} {
 		delete(read, name)
 	}
-	return openDebugInfo(abbrev, info, text, read)
+	d, err := openDebugInfo(abbrev, info, text, read)
+	d.locations = [2]*lists{m.lists(".debug_loc", pause), m.lists(".debug_loclists", pause)}
+	d.ranges = [2]*lists{m.lists(".debug_ranges", pause), m.lists(".debug_rnglists", pause)}
+	return d, err
+}
+
+// lists returns a section that has lists; nil where there is none.
+func (m *image) lists(name string, pause func()) *lists {
+	for _, s := range m.elf.Sections {
+		if s.Name == name && s.Type != elf.SHT_NOBITS && m.fit(s) {
+			return &lists{open: func() io.Reader { return s.Open() }, pause: pause}
+		}
+	}
+	return nil
 }
 
 // fit reports whether sections can be taken into memory.

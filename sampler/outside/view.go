@@ -15,6 +15,7 @@ type view struct {
 	element dwarf.Offset // type of what is in the channel that it is a part of
 	label   string       // the name of its type where the type itself does not tell
 	closure bool
+	apart   bool   // only the word that points is where it would be, as a processor may have the others
 	code    *Frame // of a closure
 }
 
@@ -96,11 +97,12 @@ type follower struct {
 	entered bool
 	element dwarf.Offset
 	target  uint64
+	apart   bool
 }
 
 // lead adds to a step how it leads on from a place in what is seen, and returns as what the next object is to be seen.
 func (s tracer) lead(step *Step, v view, place uint64) view {
-	t := follower{names: s.names, step: step, entered: v.entered, element: v.element, target: s.names.word(place)}
+	t := follower{names: s.names, step: step, entered: v.entered, element: v.element, target: s.names.word(place), apart: v.apart}
 	t.quiet = v.inside && (v.kind == 0 || isInside(t.debug.nameOf(v.kind)))
 	at := v.start
 	size, ok := t.debug.sizeOf(v.kind)
@@ -134,7 +136,9 @@ func (t *follower) enter(kind string, at uint64) {
 		t.say("")
 	}
 	if t.step.Container == "" {
-		t.step.Container, t.step.Entries = shown(kind), t.entries(kind, at)
+		if t.step.Container = shown(kind); !t.apart || !strings.HasPrefix(kind, "[]") {
+			t.step.Entries = t.entries(kind, at)
+		}
 	}
 	t.quiet, t.entered = true, true
 }
@@ -159,6 +163,9 @@ func (t *follower) unknown() view {
 
 // guess follows a reference from what is not known: an interface tells its type beside it.
 func (t *follower) guess(place uint64) view {
+	if t.apart {
+		return t.unknown()
+	}
 	return t.valueOf(t.word(place-8), place)
 }
 
@@ -269,7 +276,7 @@ func (t *follower) inInterface(name string, at, place uint64) view {
 	if name == "runtime.iface" && kind != 0 {
 		kind = t.word(kind + 8) // of the table of its methods
 	}
-	if place != at+8 {
+	if place != at+8 || t.apart {
 		return t.unknown()
 	}
 	return t.valueOf(kind, place)

@@ -167,7 +167,7 @@ func main() {
 			if step.Accumulates {
 				mark = " grows"
 			}
-			fmt.Println(" ", strings.Join(strings.Fields(step.Kind+": "+step.Name+" "+step.Type+" "+step.Reference+mark), " "))
+			fmt.Println(" ", strings.Join(strings.Fields(step.Kind+": "+step.Name+" "+step.Variable+" "+step.Type+" "+step.Reference+mark), " "))
 		}
 	}
 	close(end)

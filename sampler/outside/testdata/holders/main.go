@@ -223,6 +223,7 @@ func main() {
 	intoContainerList()
 	intoFiles()
 	intoSockets()
+	intoLocals()
 	time.Sleep(100 * time.Millisecond)
 	runtime.GC()
 	runtime.GC()

@@ -40,6 +40,18 @@ func intoContexts() {
 	}
 }
 
+// counted is a connection with what belongs to it.
+type counted struct {
+	net.Conn
+	data [1000]byte
+}
+
+//go:noinline
+func newIdle(c net.Conn) *counted { return &counted{Conn: c} }
+
+//go:noinline
+func newCounted(c net.Conn) *counted { return &counted{Conn: c} }
+
 // intoConnections leaves connections idle: those that http.DefaultClient keeps.
 func intoConnections() {
 	const many = 64
@@ -53,7 +65,12 @@ func intoConnections() {
 		together.Done()
 		together.Wait() // so that each has a connection of its own
 	}))
-	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = many
+	transport := http.DefaultTransport.(*http.Transport)
+	transport.MaxIdleConnsPerHost = many
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, address)
+		return newIdle(c), err
+	}
 	for i := 0; i < many; i++ {
 		done.Add(1)
 		go func() {
@@ -69,8 +86,29 @@ func intoConnections() {
 	done.Wait()
 }
 
+// client is one of its own.
+var client = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, network, address)
+	return newCounted(c), err
+}}}
+
+// intoBodies leaves the bodies of answers open: no connection is idle then.
+func intoBodies() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "answer") }))
+	for i := 0; i < 64; i++ {
+		if _, err := client.Get("http://" + listener.Addr().String()); err != nil {
+			panic(err)
+		}
+	}
+}
+
 func main() {
 	intoHandles()
+	intoBodies()
 	intoContexts()
 	intoConnections()
 	runtime.GC()
@@ -80,5 +118,5 @@ func main() {
 	}
 	fmt.Println("ready")
 	<-never
-	runtime.KeepAlive([]any{&base, &stop})
+	runtime.KeepAlive([]any{&base, &stop, &client})
 }

@@ -1,0 +1,316 @@
+package outside
+
+import (
+	"debug/dwarf"
+	"encoding/binary"
+	"slices"
+	"strings"
+)
+
+const (
+	maxLocals     = 1 << 14 // entries of a function
+	maxCopies     = 1 << 12 // places that may refer to a function
+	maxScopes     = 1 << 8  // in each other
+	fifth         = 5       // version of the form of what debuggers read
+	opCallFrame   = 0x9c
+	opFrameBase   = 0x91
+	opRegister    = 0x50 // to 0x6f
+	opRegisterAt  = 0x90
+	opPiece       = 0x93
+	byReference   = "&" // begins the name of what points to a variable of the heap
+	unitVersionAt = 4
+)
+
+// local is a variable of a function, or of one that is inlined there, and where it is while the function stands at a place.
+type local struct {
+	function string // that declares it
+	name     string
+	of       dwarf.Offset
+	fixed    bool // it is in the same place as long as it is in scope
+	pieces   []located
+}
+
+// located is a part of a variable that is on the stack.
+type located struct {
+	at, size uint64 // in the variable; 0 for all of it
+	offset   int64  // from the end of the frame
+}
+
+// has returns which byte of a variable a word of the frame is.
+func (l *local) has(offset int64, size uint64) (in uint64, ok bool) {
+	for _, p := range l.pieces {
+		if p.size == 0 {
+			p.size = max(size, 8)
+		}
+		if offset >= p.offset && uint64(offset-p.offset) < p.size {
+			return p.at + uint64(offset-p.offset), true
+		}
+	}
+	return 0, false
+}
+
+// whole reports whether a variable of some size is on the stack as it is in memory.
+func (l *local) whole(size uint64) bool {
+	next := uint64(0)
+	for _, p := range l.pieces {
+		if p.size == 0 {
+			return true
+		}
+		if p.at != next || p.offset-l.pieces[0].offset != int64(p.at) {
+			return false
+		}
+		next += p.size
+	}
+	return next >= size
+}
+
+// functionInfo is what debuggers read of functions.
+type functionInfo struct{ debugInfo }
+
+// locals returns the variables of a function that are on the stack while it stands at a place, by addresses as in the
+// program's file; none where not all of them could be read.
+func (d functionInfo) locals(name string, entry, pc uint64) (all []local) {
+	at := d.function(name, entry)
+	if at == 0 {
+		return nil
+	}
+	all5 := d.version(at) >= fifth
+	type scope struct {
+		function string
+		on       bool // the place is in it
+	}
+	scopes := []scope{{name, true}}
+	from := d.from(at)
+	if head, ok := d.next(from); !ok || !head.Children {
+		return nil
+	}
+	for range maxLocals {
+		entryOf, ok := d.next(from)
+		if !ok || len(scopes) > maxScopes {
+			return nil
+		}
+		in := scopes[len(scopes)-1]
+		switch entryOf.Tag {
+		case 0:
+			if scopes = scopes[:len(scopes)-1]; len(scopes) == 0 {
+				return all
+			}
+			continue
+		case dwarf.TagInlinedSubroutine:
+			in = scope{d.originOf(entryOf).name, in.on && d.covers(entryOf, entry, pc, all5)}
+		case dwarf.TagLexDwarfBlock:
+			in.on = in.on && d.covers(entryOf, entry, pc, all5)
+		case dwarf.TagVariable, dwarf.TagFormalParameter:
+			pieces, fixed := d.place(entryOf, entry, pc, all5)
+			if len(pieces) > 0 && (in.on || fixed) {
+				o := d.originOf(entryOf)
+				if strings.Contains(o.name, ".") { // a part of one that is described too, since Go 1.27
+					continue
+				}
+				one := local{function: in.function, name: o.name, of: o.of, fixed: fixed, pieces: pieces}
+				if !in.on {
+					one.name = "" // it may share its place with others
+				}
+				all = append(all, one)
+			}
+		}
+		if entryOf.Children {
+			scopes = append(scopes, in)
+		}
+	}
+	return nil
+}
+
+// origin is what an entry says of itself, or that which it is a copy of.
+type origin struct {
+	name string
+	of   dwarf.Offset
+}
+
+func (d functionInfo) originOf(entry *dwarf.Entry) (o origin) {
+	if at, ok := entry.Val(dwarf.AttrAbstractOrigin).(dwarf.Offset); ok {
+		if entry, ok = d.entry(at); !ok {
+			return o
+		}
+	}
+	o.name, _ = entry.Val(dwarf.AttrName).(string)
+	o.of, _ = entry.Val(dwarf.AttrType).(dwarf.Offset)
+	return o
+}
+
+// function returns where a function is described that begins at an address; 0 where that is not there. Of one that is also
+// inlined elsewhere, what has its name is a description that others refer to.
+func (d functionInfo) function(name string, entry uint64) dwarf.Offset {
+	for from := 0; d.data != nil && from < len(d.info); {
+		i := d.index(from, []byte(name+"\x00"))
+		if i < 0 {
+			break
+		}
+		for back := 1; back <= 2 && from+i-back >= 0; back++ {
+			at := dwarf.Offset(from + i - back)
+			found, ok := d.entry(at)
+			if !ok || found.Tag != dwarf.TagSubprogram || found.Val(dwarf.AttrName) != name {
+				continue
+			}
+			if low, ok := found.Val(dwarf.AttrLowpc).(uint64); ok && low == entry {
+				return at
+			}
+			if of := d.copyOf(at, entry); of != 0 {
+				return of
+			}
+		}
+		from += i + 1
+	}
+	return 0
+}
+
+// copyOf returns the copy of a function that begins at an address.
+func (d functionInfo) copyOf(abstract dwarf.Offset, entry uint64) dwarf.Offset {
+	var number [4]byte
+	binary.LittleEndian.PutUint32(number[:], uint32(abstract))
+	from := 0
+	for range maxCopies {
+		i := d.index(from, number[:])
+		if i < 0 {
+			break
+		}
+		for back := 1; back <= 2 && from+i-back >= 0; back++ {
+			found, ok := d.entry(dwarf.Offset(from + i - back))
+			if !ok || found.Tag != dwarf.TagSubprogram || found.Val(dwarf.AttrAbstractOrigin) != abstract {
+				continue
+			}
+			if low, ok := found.Val(dwarf.AttrLowpc).(uint64); ok && low == entry {
+				return dwarf.Offset(from + i - back)
+			}
+		}
+		from += i + 1
+	}
+	return 0
+}
+
+// version returns that of the part of the program that has an offset; 0 where none has.
+func (d functionInfo) version(of dwarf.Offset) int {
+	for at := uint64(0); at+unitVersionAt+2 <= uint64(len(d.info)); {
+		next := at + 4 + uint64(binary.LittleEndian.Uint32(d.info[at:]))
+		if uint64(of) < next {
+			return int(binary.LittleEndian.Uint16(d.info[at+unitVersionAt:]))
+		}
+		at = next
+	}
+	return 0
+}
+
+// covers reports whether a part of a function has an address.
+func (d functionInfo) covers(entry *dwarf.Entry, base, pc uint64, five bool) (ok bool) {
+	if at, isList := entry.Val(dwarf.AttrRanges).(int64); isList {
+		d.listed(d.ranges, at, base, five, false, func(begin, end uint64, _ []byte) {
+			ok = ok || pc >= begin && pc < end
+		})
+		return ok
+	}
+	low, ok := entry.Val(dwarf.AttrLowpc).(uint64)
+	if !ok || pc < low {
+		return false
+	}
+	switch high := entry.Val(dwarf.AttrHighpc).(type) {
+	case uint64:
+		return pc < high
+	case int64:
+		return high > 0 && pc-low < uint64(high)
+	}
+	return false
+}
+
+// place returns where a variable is on the stack, and whether it is always there.
+func (d functionInfo) place(entry *dwarf.Entry, base, pc uint64, five bool) (pieces []located, fixed bool) {
+	switch at := entry.Val(dwarf.AttrLocation).(type) {
+	case []byte:
+		return onStack(at), true
+	case int64:
+		d.listed(d.locations, at, base, five, true, func(begin, end uint64, expression []byte) {
+			if pc >= begin && pc < end {
+				pieces = onStack(expression)
+			}
+		})
+	}
+	return pieces, false
+}
+
+// onStack returns the parts of a variable that an expression has on the stack; nil where it is of another form.
+func onStack(expression []byte) (pieces []located) {
+	c := cursor{left: expression}
+	at, offset, there, ended := uint64(0), int64(0), false, true
+	for len(c.left) > 0 && !c.broken {
+		switch op := c.byte(); {
+		case op == opCallFrame:
+			offset, there, ended = 0, true, false
+		case op == opFrameBase:
+			offset, there, ended = c.signed(), true, false
+		case op >= opRegister && op < opRegister+32:
+			there, ended = false, false
+		case op == opRegisterAt:
+			c.number()
+			there, ended = false, false
+		case op == opPiece:
+			size := c.number()
+			if size == 0 || size > maxStack {
+				return nil
+			}
+			if there {
+				pieces = append(pieces, located{at, size, offset})
+			}
+			at, there, ended = at+size, false, true
+		default:
+			return nil
+		}
+	}
+	if c.broken {
+		return nil
+	}
+	if !ended && there && at == 0 {
+		pieces = append(pieces, located{offset: offset})
+	}
+	return pieces
+}
+
+// localAt returns the variable of a function, as told, that a word of its frame is of, and which byte of it. ok is false
+// where it is not certain: several may share a place.
+func (n *names) localAt(s slot, function string) (found local, in uint64, ok bool) {
+	n.readDebugInfo()
+	if n.debug.data == nil {
+		return found, 0, false
+	}
+	all, known := n.locals[s.pc]
+	if !known {
+		if f, ok := n.table.find(s.pc); ok {
+			name, _ := n.table.name(f.word(funcNameAt))
+			slide := n.table.image.slide
+			all = functionInfo{n.debug}.locals(name, f.entry-slide, s.pc-slide)
+		}
+		if n.locals == nil {
+			n.locals = make(map[uint64][]local)
+		}
+		n.locals[s.pc] = all
+	}
+	fixed, others := 0, 0
+	var names []string
+	for _, l := range all {
+		size, _ := n.debug.sizeOf(l.of)
+		at, has := l.has(s.offset, size)
+		if !has {
+			continue
+		}
+		if l.fixed {
+			fixed++
+		} else {
+			others++
+		}
+		if withoutTypes(l.function) == function && !slices.Contains(names, l.name) {
+			found, in = l, at
+			names = append(names, l.name)
+		}
+	}
+	// What has a name of the compiler's own is none of the program's.
+	ok = len(names) == 1 && (fixed == 0 || fixed == 1 && others == 0) && found.name != "" && !strings.HasPrefix(found.name, ".") && !strings.Contains(found.name, "~")
+	return found, in, ok
+}

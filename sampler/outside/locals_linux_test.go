@@ -1,0 +1,60 @@
+package outside
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// localWays are how goroutines of testdata/holders keep memory alive, and by which variable.
+var localWays = map[string]string{
+	"main.newItem":       "goroutine main.intoGoroutines.func1 in x",
+	"main.madeSlice":     "goroutine main.inSlice in mine",
+	"main.madeParameter": "goroutine main.inParameter in given",
+	"main.madeReceiver":  "goroutine main.(*item).wait in it",
+	"main.madeMap":       "goroutine main.inMap in byNumber",
+	"main.madeArray":     "goroutine main.inArray in fixed",
+	"main.madeStruct":    "goroutine main.inStruct in own",
+	"main.madeInterface": "goroutine main.inInterface in value",
+	"main.madeCaptured":  "goroutine main.inCaptured in seen",
+	"main.madeInlined":   "goroutine main.inInlined in found",
+	"main.madeGeneric":   "goroutine main.inGeneric[...] in kept",
+	"main.madeBlock":     "goroutine main.inBlock in part",
+	"main.madeBuffer":    "goroutine main.inRead in buf",
+	"main.madeTwice":     "goroutine main.inTwice",
+	"main.madeOld":       "main.old map[int]*main.item 64",
+}
+
+// A goroutine is told with the variable that has what it keeps, and never with another one; without one in a program
+// without debug information. With LEAKTREND_OUTSIDE by each
+// of its toolchains.
+func TestLocals(t *testing.T) {
+	if testing.Short() || raceEnabled {
+		t.Skip("builds another program")
+	}
+	needsRow(t)
+	builds := [][]string{{"testdata/holders"}, {"testdata/holders", stripped}}
+	for _, toolchain := range strings.Fields(os.Getenv(evaluationVar)) {
+		builds = append(builds, []string{"testdata/holders", "GOTOOLCHAIN=" + toolchain}, []string{"testdata/holders", stripped, "GOTOOLCHAIN=" + toolchain})
+	}
+	for _, options := range builds {
+		process := startHolders(t, options)
+		want, got := maps.Clone(localWays), make(map[string]string)
+		if slices.Contains(options, stripped) {
+			delete(want, "main.madeOld")
+			for function, held := range want {
+				want[function], _, _ = strings.Cut(held, " in ")
+			}
+		}
+		for function := range want {
+			got[function] = heldBy(t, process, function)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", options, d)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package outside
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Where expressions have variables on the stack.
+func TestOnStack(t *testing.T) {
+	for name, test := range map[string]struct {
+		expression []byte
+		want       []located
+	}{
+		"at the end of the frame":    {[]byte{opCallFrame}, []located{{}}},
+		"below it":                   {[]byte{opFrameBase, 0x50}, []located{{offset: -48}}},
+		"far below it":               {[]byte{opFrameBase, 0x80, 0x7f}, []located{{offset: -128}}},
+		"an argument":                {[]byte{opFrameBase, 0x18}, []located{{offset: 24}}},
+		"in a register":              {[]byte{opRegister}, nil},
+		"nowhere":                    {nil, nil},
+		"a slice":                    {[]byte{opFrameBase, 0x50, opPiece, 8, opFrameBase, 0x58, opPiece, 8, opRegister + 1, opPiece, 8}, []located{{0, 8, -48}, {8, 8, -40}}},
+		"the end of a string":        {[]byte{opRegisterAt, 40, opPiece, 8, opCallFrame, opPiece, 8}, []located{{8, 8, 0}}},
+		"a part that is not there":   {[]byte{opPiece, 8, opFrameBase, 0x78, opPiece, 8}, []located{{8, 8, -8}}},
+		"something else":             {[]byte{0x03, 1, 2, 3, 4, 5, 6, 7, 8}, nil},
+		"what is pointed to":         {[]byte{opFrameBase, 0x50, 0x06}, nil},
+		"an end in a number":         {[]byte{opFrameBase, 0xff}, nil},
+		"a number without an end":    {append([]byte{opFrameBase}, bytes.Repeat([]byte{0xff}, 20)...), nil},
+		"a part without a size":      {[]byte{opCallFrame, opPiece, 0}, nil},
+		"a part larger than a stack": {[]byte{opCallFrame, opPiece, 0xff, 0xff, 0xff, 0x7f}, nil},
+	} {
+		if d := cmp.Diff(test.want, onStack(test.expression), cmp.AllowUnexported(located{})); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
+func words(all ...uint64) (b []byte) {
+	for _, w := range all {
+		b = binary.LittleEndian.AppendUint64(b, w)
+	}
+	return b
+}
+
+// functionOf is a function that begins at 0, and what it has: a variable in a place of its own, one in a list, and two of a
+// block and of an inlined function that share a place, as they are never there together.
+func functionOf() []any {
+	return []any{
+		8, "main.f", words(0),
+		9, "fixed", uint32(0), []byte{2, opFrameBase, 0x70}, // -16
+		10, "listed", uint32(0), uint32(0),
+		11, uint32(len(locationList)), 9, "block", uint32(0), []byte{2, opFrameBase, 0x60}, 0, // -32
+		13, uint32(firstEntry), uint32(len(locationList)), 9, "inlined", uint32(0), []byte{2, opFrameBase, 0x60}, 0,
+		0,
+	}
+}
+
+var (
+	locationList = slices.Concat(words(^uint64(0), 0, 4, 8), []byte{2, 0, opFrameBase, 0x68}, words(8, 12), []byte{1, 0, opRegister}, words(0, 0))
+	rangeList    = slices.Concat(words(^uint64(0), 0), words(2, 6), words(0, 0))
+)
+
+func within(entries []any) []byte { return unit(entries...) }
+
+// The variables of a function are known by where it stands: those in its lists there, and those that have one place as long
+// as they are in scope. One that shares its place with others has no name.
+func TestLocalsAt(t *testing.T) {
+	d, err := openDebugInfo(forms, within(functionOf()), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.locations[0], d.ranges[0] = listsOf(locationList), listsOf(slices.Concat(locationList, rangeList))
+	n := &names{debug: d, debugRead: true, target: &target{table: &lineTable{}}, locals: make(map[uint64][]local)}
+	for pc := range uint64(12) {
+		n.locals[pc] = functionInfo{d}.locals("main.f", 0, pc)
+	}
+	nameAt := func(pc uint64, offset int64) string {
+		found, in, ok := n.localAt(slot{pc: pc, offset: offset}, "main.f")
+		if !ok || in != 0 {
+			return ""
+		}
+		return found.name
+	}
+	for _, test := range []struct {
+		pc     uint64
+		offset int64
+		want   string
+	}{
+		{0, -16, "fixed"}, {11, -16, "fixed"}, {0, -8, ""}, {0, -24, ""}, {4, -24, "listed"}, {7, -24, "listed"}, {8, -24, ""},
+		{2, -32, ""}, {7, -32, ""}, {0, 8, ""},
+	} {
+		if got := nameAt(test.pc, test.offset); got != test.want {
+			t.Errorf("at %d, %d: %q, want %q", test.pc, test.offset, got, test.want)
+		}
+	}
+}
+
+// Lists are the same in both forms.
+func TestLists(t *testing.T) {
+	five := slices.Concat(
+		[]byte{listBaseIndex, 7, listOffsets, 4, 8, 2, opFrameBase, 0x68},
+		[]byte{listBase + 1}, words(0x1000), []byte{listOffsets, 0, 4, 1, opCallFrame},
+		[]byte{listAddresses + 1}, words(0x2000, 0x2008), []byte{0},
+		[]byte{listLength + 1}, words(0x3000), []byte{16, 0, listEnd},
+	)
+	four := slices.Concat(
+		words(^uint64(0), 0x100), words(4, 8), []byte{2, 0, opFrameBase, 0x68}, words(^uint64(0), 0x1000), words(0, 4), []byte{1, 0, opCallFrame},
+		words(^uint64(0), 0), words(0x2000, 0x2008), []byte{0, 0}, words(0x3000, 0x3010), []byte{0, 0}, words(0, 0),
+	)
+	type part struct {
+		Begin, End uint64
+		Expression string
+	}
+	want := []part{{0x104, 0x108, "\x91\x68"}, {0x1000, 0x1004, "\x9c"}, {0x2000, 0x2008, ""}, {0x3000, 0x3010, ""}}
+	for name, isFive := range map[string]bool{"version 4": false, "version 5": true} {
+		all := four
+		if isFive {
+			all = five
+		}
+		for _, skip := range []int{0, 3, listWindow + 5} {
+			d := functionInfo{debugInfo{spent: new(spent)}}
+			section := listsOf(append(make([]byte, skip), all...))
+			for range 2 { // the second time from the window
+				var got []part
+				d.listed([2]*lists{section, section}, int64(skip), 0x100, isFive, true, func(begin, end uint64, expression []byte) {
+					got = append(got, part{begin, end, string(expression)})
+				})
+				if d := cmp.Diff(want, got); d != "" {
+					t.Errorf("%s from %d (-want +got):\n%s", name, skip, d)
+				}
+			}
+		}
+	}
+}
+
+// A section without an end, as a packed one may be, is read as far as there is time, and not kept.
+func TestListsWithoutEnd(t *testing.T) {
+	l := &lists{open: func() io.Reader { return io.NewSectionReader(zeros{}, 0, 1<<62) }}
+	s := new(spent)
+	for i := range uint64(2 * maxWindows) {
+		if got := l.from(i*4*listWindow, s); len(got) > listWindow || i >= maxWindows && got != nil {
+			t.Fatalf("%d bytes of window %d", len(got), i)
+		}
+	}
+	s.time = 2 * maxDebug
+	if got := (&lists{open: l.open}).from(1<<62, s); got != nil {
+		t.Errorf("%d bytes after more time than there is", len(got))
+	}
+}
