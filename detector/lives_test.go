@@ -199,6 +199,46 @@ func TestRestoreGoesOn(t *testing.T) {
 	}
 }
 
+// TestRestoreAfterTheClockWasSetBack: what lives taught outlasts a clock that is some minutes behind theirs, and no more.
+func TestRestoreAfterTheClockWasSetBack(t *testing.T) {
+	flat := func(float64) float64 { return 100 }
+	_, d := told(t, detector.DefaultConfig(), []deployed{{"1.0", 5, flat}, {"1.1", 5, flat}, {"1.2", .5, flat}})
+	record := d.Lives()
+	end := record.Latest().End
+	for _, test := range []struct {
+		back time.Duration
+		want []string
+	}{
+		{0, []string{"1.0 5h0m0s", "1.1 5h0m0s", "1.2 30m0s", " 0s"}},
+		{20 * time.Minute, []string{"1.0 5h0m0s", "1.1 5h0m0s", "1.2 10m0s", " 0s"}},
+		{50 * time.Minute, []string{"1.0 5h0m0s", "1.1 4h40m0s", " 0s"}},
+		{2 * time.Hour, []string{" 0s"}},
+	} {
+		d, err := detector.New(detector.DefaultConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Restore(record); err != nil {
+			t.Fatal(err)
+		}
+		s := sampler.Sample{Time: end.Add(10*time.Second - test.back), Start: end.Add(-test.back)}
+		s.Add(sampler.OpenFDs, 100)
+		d.Observe(&s)
+		var got []string
+		now := d.Lives()
+		for i := range now.Lives {
+			l := &now.Lives[i]
+			got = append(got, fmt.Sprint(l.Version, " ", l.End.Sub(l.First).Round(10*time.Minute)))
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%v back (-want +got):\n%s", test.back, diff)
+		}
+		if err := now.Validate(); err != nil {
+			t.Errorf("%v back: %v", test.back, err)
+		}
+	}
+}
+
 func TestRestoreRefuses(t *testing.T) {
 	soak := detector.DefaultConfig()
 	soak.Adaptive.Soak = 20 * time.Minute

@@ -196,12 +196,7 @@ func (k *memory) restore(r *lives.Record) error {
 		return err
 	}
 	kept := r.Clone()
-	if latest := kept.Latest(); latest != nil && latest.End.After(k.of.first) { // it overlaps with this one
-		latest.End = k.of.first
-		if latest.First.After(k.of.first) {
-			kept.Lives = kept.Lives[:len(kept.Lives)-1]
-		}
-	}
+	kept.EndBy(k.of.first) // it overlaps with this one
 	if err := again.Restore(kept); err != nil {
 		return err
 	}

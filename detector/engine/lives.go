@@ -28,14 +28,20 @@ type life struct {
 	resumed map[string]lives.Curve
 }
 
+// maxSetBack is how far the clock may have been set back since the lives before, as at a boot that begins with a clock
+// that is wrong: what they taught is kept.
+const maxSetBack = time.Hour
+
 // beginFirst begins the first life that is watched, or goes on with the one that the record ends with.
 func beginFirst(e *Engine, s *sampler.Sample, at int64) {
 	e.life = life{first: at}
-	latest := e.record.Latest()
-	if latest != nil && latest.End.Sub(s.Time) > RestartSlack {
-		e.record, latest = lives.New(e.scale), nil // of another time: one of the two clocks is wrong
+	if latest := e.record.Latest(); latest != nil && latest.End.Sub(s.Time) > maxSetBack {
+		e.record = lives.New(e.scale) // of another time: one of the two clocks is wrong
 	}
+	e.record.EndBy(s.Time)
+	latest := e.record.Latest()
 	if latest == nil {
+		e.record = lives.New(e.scale) // what is known of resources is known by lives
 		return
 	}
 	known := !s.Start.IsZero() && !latest.Start.IsZero()

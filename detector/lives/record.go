@@ -158,6 +158,17 @@ func (r *Record) Add(life Life) {
 	}
 }
 
+// EndBy has all lives end by an instant, as where the clock was set back since: those that began later are forgotten.
+func (r *Record) EndBy(at time.Time) {
+	for latest := r.Latest(); latest != nil && latest.End.After(at); latest = r.Latest() {
+		if !latest.First.After(at) {
+			latest.End = at
+			return
+		}
+		r.Lives = r.Lives[:len(r.Lives)-1]
+	}
+}
+
 // CloseLatest says how the latest life ended, if it runs. One that was replaced while a resource was close to what the
 // process can have is taken for exhausted.
 func (r *Record) CloseLatest(how End) {
