@@ -127,6 +127,7 @@ func (u *Uploader) Add(f File) {
 // drop removes the oldest. It needs u.mu.
 func (u *Uploader) drop() {
 	u.bytes -= len(u.waiting[0].Data)
+	u.waiting[0] = waitingFile{} // or its data stays with those behind it
 	u.waiting = u.waiting[1:]
 }
 

@@ -15,6 +15,7 @@ const inspectedFormat = "objects as console.log prints them"
 // inspectedOpen is its beginning, behind what else the line has.
 var (
 	inspectedOpen = regexp.MustCompile(`^([^{"]*)\{\s*$|^([^{"]*)\{(\s*(?:[A-Za-z_$][\w$]*|'[^']+'): .*)$`)
+	inspectedText = regexp.MustCompile(`'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"`)
 	inspectedPair = regexp.MustCompile(`([A-Za-z_$][\w$]*|'[^']+'): ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,{}\[\]]+)`)
 )
 
@@ -38,21 +39,39 @@ func isInspected(start []byte) bool {
 	return false
 }
 
-// readInspected makes a row of each object, with the date on its first line or on a line of its own before it.
+// beginsInspected reports whether a line begins an object beside its date.
+func beginsInspected(text string) bool {
+	m := inspectedOpen.FindStringSubmatch(text)
+	if m == nil {
+		return false
+	}
+	at, _ := leadingInstant(strings.TrimSpace(m[1]+m[2]) + " {")
+	return !at.IsZero()
+}
+
+// readInspected makes a row of each object, with the date on its first line or on a line of its own before it. One that
+// does not end, as where the process ended, is left out.
 func readInspected(t *input, o Options) (*gathered, error) {
 	s := newObjects(t, inspectedFormat)
 	faults := faultLog{name: t.name}
 	var (
-		at   time.Time
-		row  []string
-		deep int
+		at     time.Time
+		row    []string
+		deep   int
+		opened int // line
 	)
+	leave := func() { faults.fault(opened, "the object that begins here has no end: skipped") }
 	for number, raw := range t.lines() {
 		text := clean(raw)
 		if text == "" {
 			continue
 		}
+		if deep > 0 && beginsInspected(text) {
+			leave()
+			deep = 0
+		}
 		if deep == 0 {
+			opened = number
 			m := inspectedOpen.FindStringSubmatch(text)
 			before := text
 			if m != nil {
@@ -75,10 +94,14 @@ func readInspected(t *input, o Options) (*gathered, error) {
 		for _, p := range inspectedPair.FindAllStringSubmatch(text, -1) {
 			row = s.cell(row, strings.Trim(p[1], "'"), strings.Trim(p[2], `'"`))
 		}
-		if deep += strings.Count(text, "{") - strings.Count(text, "}"); deep <= 0 {
+		braces := inspectedText.ReplaceAllString(text, "")
+		if deep += strings.Count(braces, "{") - strings.Count(braces, "}"); deep <= 0 {
 			deep = 0
 			t.put(&s.sheet, row)
 		}
+	}
+	if deep > 0 {
+		leave()
 	}
 	return s.finish(t, &faults, o)
 }
