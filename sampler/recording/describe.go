@@ -38,6 +38,9 @@ func (p *process) describe(g *gathered) {
 			c.resource.Kind, c.resource.Unjudged = sampler.Counter, "a counter"
 		}
 		c.judgeKind()
+		if c.resource.Unjudged == "" && isRemainder(c.header) {
+			c.resource.Context, c.resource.Unjudged = true, "what is left, not what is used"
+		}
 		if c.resource.Positive {
 			c.dropImpossible()
 		} else if c.resource.Unjudged == "" {
@@ -71,6 +74,13 @@ func isCache(header string) bool {
 		return factor != 1 || unit != "" || slices.Contains([]string{"memory", "mem", "total", "kb"}, w)
 	})
 	return slices.Contains(cacheNames, strings.TrimPrefix(strings.Join(list, " "), "kb"))
+}
+
+// isRemainder reports whether a column is memory that is left, by its name: where a process leaks it falls, so that to
+// judge its growth would be to call the leak ok.
+func isRemainder(header string) bool {
+	return hasWord(header, "memfree", "memavailable", "kbmemfree", "kbavail", "freeable") ||
+		hasWord(header, "free", "available", "avail", "remaining") && (hasWord(header, "mem", "memory", "swap", "ram", "storage", "space", "disk") || len(words(header)) == 1)
 }
 
 // describeCache sets page cache aside where memory of another kind stands beside it, as in what free, sar and cgroups

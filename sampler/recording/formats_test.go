@@ -220,9 +220,13 @@ func FuzzKubectlTop(f *testing.F)   { fuzz(f, readKubectlTop, "kubectl*") }
 func FuzzStatus(f *testing.F)       { fuzz(f, readStatus, "proc-*") }
 func FuzzFrames(f *testing.F)       { fuzz(f, readFrames, "grafana-*.json") }
 func FuzzSadf(f *testing.F)         { fuzz(f, readSadf, "sadf-j*") }
-func FuzzGCLog(f *testing.F)        { fuzz(f, readGCLog, "gc-*.log") }
-func FuzzInspected(f *testing.F)    { fuzz(f, readInspected, "console-log.txt", "python-dict.log") }
-func FuzzKeyValues(f *testing.F)    { fuzz(f, readKeyValues, "log*.txt") }
+
+// FuzzTools fuzzes the readers of what single tools write, each recognized by its beginning.
+func FuzzTools(f *testing.F) {
+	fuzz(f, gather, "gc-*.log", "console-log.txt", "python-dict.log", "*under-dates.log", "rrd-*", "atop-*", "nmon*", "dstat*.csv", "graphite-raw*", "statsd*")
+}
+
+func FuzzKeyValues(f *testing.F) { fuzz(f, readKeyValues, "log*.txt") }
 
 // FuzzRead fuzzes the front end: what recognizes the format, unpacks and decodes.
 func FuzzRead(f *testing.F) {

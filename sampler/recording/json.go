@@ -61,6 +61,8 @@ func readJSON(t *input, o Options) (*gathered, error) {
 		return readSadf(t, o)
 	case has("resultType"), has("data.resultType"), has("status") && (has("data") || has("error") || has("errorType")):
 		return readAnswer(t, false)
+	case has("meta.start", "meta.step", "data"):
+		return readRRDJSON(t, o)
 	case has("columns") && line.split != "", has("labels") && line.split == "data":
 		return readSplit(t, line.split, o)
 	case line.lists && len(line.keys) > 1 && !line.objects:

@@ -14,6 +14,9 @@ var pair = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.%/-]*)=("(?:[^"\\]|\\.)*"|[
 // spaced is a name and a number as people print them: Alloc = 12 MiB, RSS: 12.5 MB.
 var spaced = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_]*)(?: = |: )(-?\d[\d.]*(?: ?[KMGTkmgt]i?[Bb]\b| ?%)?)(?:[\s,;|)]|$)`)
 
+// statsd is a gauge as it is sent to a StatsD: api.rss:1234|g.
+var statsd = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.-]*):(-?\d[\d.]*)\|g\b`)
+
 // isPairs reports whether the first lines of a log have numbers by name in them, and a time.
 func isPairs(start []byte) bool {
 	n := 0
@@ -51,8 +54,33 @@ func pairsOf(line string) (at string, pairs [][2]string) {
 		for _, m := range spaced.FindAllStringSubmatch(line, -1) {
 			pairs = append(pairs, [2]string{m[1], m[2]})
 		}
+		for _, m := range statsd.FindAllStringSubmatch(line, -1) {
+			pairs = append(pairs, [2]string{m[1], m[2]})
+		}
 	}
 	return at, pairs
+}
+
+// joinPairs adds a row to the one before it where both are of one time and have no other name in common.
+func joinPairs(before [][]string, row []string, at int) bool {
+	to := before[0]
+	if at >= min(len(to), len(row)) || to[at] == "" || to[at] != row[at] {
+		return false
+	}
+	for i := range min(len(to), len(row)) {
+		if i != at && to[i] != "" && row[i] != "" {
+			return false
+		}
+	}
+	for i, cell := range row {
+		if i >= len(to) {
+			to = append(to, cell)
+		} else if cell != "" {
+			to[i] = cell
+		}
+	}
+	before[0] = to
+	return true
 }
 
 // readKeyValues reads a log in which each line has names and values: logfmt, or text with pairs in it.
@@ -88,7 +116,9 @@ func readKeyValues(t *input, o Options) (*gathered, error) {
 			}
 			row[col] = p[1]
 		}
-		t.put(s, row)
+		if n := len(s.rows); n == 0 || !joinPairs(s.rows[n-1:], row, index["time"]) {
+			t.put(s, row)
+		}
 	}
 	g, err := s.interpret(t, o)
 	if g != nil {

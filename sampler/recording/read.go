@@ -11,6 +11,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -237,7 +238,7 @@ func streams(head []byte) bool {
 	if err != nil || r.columns == nil || !r.fast || r.faults > 0 {
 		return false
 	}
-	if oddColumns(r.columns) || slices.ContainsFunc(r.columns, numbersProcesses) || slices.ContainsFunc(r.columns, isCache) || r.columns[0] != "" {
+	if oddColumns(r.columns) || slices.ContainsFunc(r.columns, numbersProcesses) || slices.ContainsFunc(r.columns, isCache) || slices.ContainsFunc(r.columns, isRemainder) || r.columns[0] != "" {
 		return false
 	}
 	whole := len(head) < blockSize
@@ -312,8 +313,14 @@ func gather(t *input, o Options) (*gathered, error) {
 	if bytes.IndexByte(start[:min(len(start), 4096)], 0) >= 0 {
 		return nil, fmt.Errorf("%s: %s", name, binaryKind(start))
 	}
+	if sqlDump.Match(start) {
+		return nil, fmt.Errorf("%s: statements of SQL: export the table itself, as CSV or with mysql -B", name)
+	}
 	return readDelimited(t, o)
 }
+
+// sqlDump is the beginning of a dump as MySQL writes it, or of statements alone.
+var sqlDump = regexp.MustCompile(`(?i)^-- (?:MySQL|MariaDB) dump|^/\*M?!|^INSERT INTO `)
 
 // binaryKind names a binary file by its first bytes.
 func binaryKind(start []byte) string {
@@ -340,6 +347,12 @@ var formats = []format{
 	{isInspected, readInspected},
 	{isGCLog, readGCLog},
 	{isJSON, readJSON},
+	{isStampedJSON, readStampedJSON},
+	{isRRD, readRRD},
+	{isAtop, readAtop},
+	{isNmon, readNmon},
+	{isDstat, readDstat},
+	{isGraphiteRaw, readGraphiteRaw},
 	{isFluxCSV, readFluxCSV},
 	{isQueryRange, readQueryRange},
 	{looksLikeMetrics, readMetrics},

@@ -1,0 +1,103 @@
+package recording
+
+import (
+	"bytes"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+const (
+	atopFormat = "output of atop -P"
+	nmonFormat = "recording of nmon"
+)
+
+// Lines of atop -P: any, that of a process, and that of the machine's memory.
+var (
+	atopLine   = regexp.MustCompile(`^[A-Z][A-Za-z0-9]{2,3} \S+ \d{9,10} \d{4}/\d\d/\d\d \d\d:\d\d:\d\d \d+ `)
+	atopMemory = regexp.MustCompile(`^PRM \S+ (\d+) \S+ \S+ \d+ (\d+) \((.*)\) \S \d+ (\d+) (\d+)\b`)
+	atopMEM    = regexp.MustCompile(`^MEM \S+ (\d+) \S+ \S+ \d+ (\d+) (\d+) (\d+) (\d+) (\d+)\b`)
+)
+
+func isAtop(start []byte) bool {
+	n := 0
+	for line := range bytes.Lines(start) {
+		if n++; n > 4 {
+			return false
+		}
+		if atopLine.Match(line) {
+			return true
+		}
+	}
+	return false
+}
+
+// readAtop reads the memory of each process, and where there is none that of the machine.
+func readAtop(t *input, o Options) (*gathered, error) {
+	processes := &sheet{format: atopFormat, header: []string{"time", "PID", "name", "VSIZE_kb", "RSIZE_kb"}}
+	machine := &sheet{format: atopFormat, header: []string{"time", "used_bytes"}}
+	for _, raw := range t.lines() {
+		line := strings.TrimSpace(string(raw))
+		if m := atopMemory.FindStringSubmatch(line); m != nil {
+			t.put(processes, m[1:])
+		} else if m := atopMEM.FindStringSubmatch(line); m != nil {
+			t.put(machine, []string{m[1], usedPages(m[2:])})
+		}
+	}
+	switch {
+	case len(processes.rows) > 0:
+		return processes.interpret(t, o)
+	case len(machine.rows) > 0:
+		return machine.interpret(t, o)
+	}
+	return nil, newGathered(t, atopFormat).refuse("it has no memory", "write that of the processes: atop -r FILE -P PRM")
+}
+
+// usedPages returns what is neither free nor cache of a machine's memory, in bytes, from the size of a page and the
+// pages in all, free, of the cache and of buffers.
+func usedPages(pages []string) string {
+	var n [5]float64
+	for i := range n {
+		n[i], _ = strconv.ParseFloat(pages[i], 64)
+	}
+	return strconv.FormatFloat(n[0]*(n[1]-n[2]-n[3]-n[4]), 'f', -1, 64)
+}
+
+func isNmon(start []byte) bool {
+	return bytes.HasPrefix(start, []byte("AAA,")) && bytes.Contains(start, []byte("nmon"))
+}
+
+// readNmon reads the processes of a recording of nmon, and where there are none the memory of the machine. The times
+// stand on lines of their own, with a number for each.
+func readNmon(t *input, o Options) (*gathered, error) {
+	processes := &sheet{format: nmonFormat, bases: map[string]base{"Size": {1 << 10, "bytes"}, "ResSet": {1 << 10, "bytes"}, "ResText": {1 << 10, "bytes"},
+		"ResData": {1 << 10, "bytes"}, "ShdLib": {1 << 10, "bytes"}}}
+	machine := &sheet{format: nmonFormat}
+	at := map[string]string{}
+	for _, raw := range t.lines() {
+		cells := strings.Split(strings.TrimSpace(string(raw)), ",")
+		if len(cells) < 3 {
+			continue
+		}
+		switch snapshot := strings.HasPrefix(cells[1], "T") && strings.Trim(cells[1][1:], "0123456789") == ""; {
+		case cells[0] == "ZZZZ" && len(cells) >= 4:
+			at[cells[1]] = cells[3] + " " + cells[2]
+		case cells[0] == "MEM" && !snapshot:
+			machine.header = append([]string{"time"}, cells[2:]...)
+		case cells[0] == "MEM" && at[cells[1]] != "":
+			t.put(machine, append([]string{at[cells[1]]}, cells[2:]...))
+		case cells[0] == "TOP" && cells[1] == "+PID" && cells[2] == "Time":
+			processes.header = append([]string{"time", "PID"}, cells[3:]...)
+		case cells[0] == "TOP" && at[cells[2]] != "":
+			t.put(processes, append([]string{at[cells[2]], cells[1]}, cells[3:]...))
+		}
+	}
+	switch {
+	case len(processes.rows) > 0 && processes.header != nil:
+		return processes.interpret(t, o)
+	case len(machine.rows) > 0 && machine.header != nil:
+		machine.ignore = map[string]string{"memtotal": "a limit", "cached": "page cache", "buffers": "page cache"}
+		return machine.interpret(t, o)
+	}
+	return nil, newGathered(t, nmonFormat).refuse("it has neither processes nor memory with times", "record with nmon -f -t")
+}

@@ -1,0 +1,86 @@
+package recording
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+const dstatFormat = "CSV of dstat"
+
+var (
+	dstatBanner = regexp.MustCompile(`(?i)^"(?:pcp-)?dstat [^"]* CSV output"`)
+	dstatDate   = regexp.MustCompile(`\b(\d{4})\b`)
+	dstatTime   = regexp.MustCompile(`^(\d\d)-(\d\d) (\d\d:\d\d:\d\d)$`)
+)
+
+func isDstat(start []byte) bool { return dstatBanner.Match(start) }
+
+// readDstat reads a table under two lines of names: groups, and what is in each. Its times have no year: the banner has.
+func readDstat(t *input, o Options) (*gathered, error) {
+	s := &sheet{format: dstatFormat, bases: map[string]base{}, ignore: map[string]string{}}
+	var groups []string
+	year, month := 0, 0
+	for _, raw := range t.lines() {
+		line := bytes.TrimSpace(raw)
+		if len(line) == 0 || dstatBanner.Match(line) {
+			continue
+		}
+		cells := split(line, ',')
+		switch {
+		case strings.HasSuffix(cells[0], ":"): // of the banner
+			if i := slices.Index(cells, "Date:"); i >= 0 && i+1 < len(cells) {
+				year, _ = strconv.Atoi(dstatDate.FindString(cells[i+1]))
+			}
+		case groups == nil:
+			groups = cells
+		case s.header == nil:
+			nameDstat(s, groups, cells)
+		default:
+			for i, cell := range cells {
+				if m := dstatTime.FindStringSubmatch(cell); m != nil && year > 0 {
+					now, _ := strconv.Atoi(m[2])
+					if now < month { // the new year
+						year++
+					}
+					month = now
+					cells[i] = fmt.Sprintf("%d-%s-%s %s", year, m[2], m[1], m[3])
+				}
+			}
+			t.put(s, cells)
+		}
+	}
+	if year == 0 && slices.ContainsFunc(s.rows, func(row []string) bool { return dstatTime.MatchString(row[0]) }) {
+		return nil, newGathered(t, dstatFormat).refuse(fmt.Sprintf("its times, as in %s, have no year", scan.Shown([]byte(s.rows[0][0]))),
+			"keep the banner, or record with dstat --epoch")
+	}
+	return s.interpret(t, o)
+}
+
+// nameDstat makes the header of the two lines of names: a group stands over the first of its columns.
+func nameDstat(s *sheet, groups, names []string) {
+	group := ""
+	for i, name := range names {
+		if i < len(groups) && groups[i] != "" {
+			group = groups[i]
+		}
+		switch {
+		case name == "time" || name == "epoch":
+			name = "time"
+		case strings.HasPrefix(group, "memory usage"), strings.HasPrefix(group, "swap"):
+			name = group + " " + name
+			s.bases[name] = base{1, "bytes"}
+			if strings.HasSuffix(name, "cach") || strings.HasSuffix(name, "buff") {
+				s.ignore[name] = "page cache"
+			}
+		case group != "":
+			name = group + " " + name
+		}
+		s.header = append(s.header, name)
+	}
+}

@@ -1,0 +1,42 @@
+package recording
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/promtext"
+)
+
+// graphiteRaw is a series as Graphite renders it with format=raw: its name, start, end and step, then all values.
+var graphiteRaw = regexp.MustCompile(`^([^|]+),(\d{9,10}),(\d{9,10}),(\d{1,9})\|((?:[-+\d.eE]+|None)(?:,|$))`)
+
+func isGraphiteRaw(start []byte) bool { return graphiteRaw.Match(firstLine(start)) }
+
+func readGraphiteRaw(t *input, _ Options) (*gathered, error) {
+	m := newMetrics(t, "text of Graphite (raw)")
+	t.longest = t.bounds.item
+	for number, raw := range t.lines() {
+		line := strings.TrimSpace(string(raw))
+		head := graphiteRaw.FindStringSubmatch(line)
+		if line == "" {
+			continue
+		}
+		if head == nil {
+			m.fault(number, "%s: no series: skipped", scan.Shown([]byte(line)))
+			continue
+		}
+		at, _ := strconv.ParseInt(head[2], 10, 64)
+		step, _ := strconv.ParseInt(head[4], 10, 64)
+		series := promtext.Line{Name: []byte(head[1])}
+		for _, cell := range strings.Split(line[strings.IndexByte(line, '|')+1:], ",") {
+			if v, err := scan.Finite([]byte(cell)); err == nil && at < scan.EndOfTime {
+				series.Value = v
+				m.add(&series, at*1e9)
+			}
+			at += step
+		}
+	}
+	return m.gathered, m.finish()
+}

@@ -1,0 +1,146 @@
+package recording
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+const rrdFormat = "output of rrdtool"
+
+// What rrdtool fetch writes, and rrdtool xport as XML.
+var (
+	rrdRow   = regexp.MustCompile(`^(\d{9,10}):((?:\s+[-+]?(?:\d\S*|nan|inf))+)\s*$`)
+	rrdXML   = regexp.MustCompile(`<row>\s*(?:<t>\s*(\d+)\s*</t>)?((?:\s*<v>[^<]*</v>)+)\s*</row>`)
+	rrdValue = regexp.MustCompile(`<v>\s*([^<\s]*)\s*</v>`)
+	rrdTag   = regexp.MustCompile(`<(entry|start|step)>\s*([^<]*?)\s*</`)
+)
+
+func isRRD(start []byte) bool {
+	if bytes.HasPrefix(start, []byte("<")) {
+		return bytes.Contains(start[:min(len(start), 1024)], []byte("<xport>"))
+	}
+	n := 0
+	for line := range bytes.Lines(start) {
+		if n++; n > 4 {
+			return false
+		}
+		if rrdRow.Match(bytes.TrimSpace(line)) {
+			return true
+		}
+	}
+	return false
+}
+
+// readRRD reads the text of rrdtool fetch, and the XML of rrdtool xport.
+func readRRD(t *input, o Options) (*gathered, error) {
+	s := &sheet{format: rrdFormat}
+	header := []string{"time"}
+	at, step := int64(0), int64(0)
+	for _, raw := range t.lines() {
+		line := strings.TrimSpace(string(raw))
+		if m := rrdRow.FindStringSubmatch(line); m != nil {
+			t.put(s, rrdCells(m[1], strings.Fields(m[2])))
+			continue
+		}
+		for _, tag := range rrdTag.FindAllStringSubmatch(line, -1) {
+			n, err := strconv.ParseInt(tag[2], 10, 64)
+			switch {
+			case tag[1] == "entry":
+				header = append(header, tag[2])
+			case err != nil:
+			case tag[1] == "start":
+				at = n
+			default:
+				step = n
+			}
+		}
+		for _, m := range rrdXML.FindAllStringSubmatch(line, -1) {
+			if at += step; m[1] == "" {
+				m[1] = strconv.FormatInt(at, 10)
+			}
+			var cells []string
+			for _, v := range rrdValue.FindAllStringSubmatch(m[2], -1) {
+				cells = append(cells, v[1])
+			}
+			t.put(s, rrdCells(m[1], cells))
+		}
+		if len(s.rows) == 0 && len(header) == 1 && !strings.HasPrefix(line, "<") {
+			header = append(header, strings.Fields(line)...)
+		}
+	}
+	return rrdTable(s, t, header, o)
+}
+
+// rrdTable interprets rows of rrdtool under the names of its sources, which may be fewer.
+func rrdTable(s *sheet, t *input, header []string, o Options) (*gathered, error) {
+	for _, row := range s.rows {
+		for len(header) < len(row) {
+			header = append(header, "value "+strconv.Itoa(len(header)))
+		}
+	}
+	s.header = header
+	return s.interpret(t, o)
+}
+
+// rrdCells are a row, in which what is not known is empty.
+func rrdCells(at string, values []string) []string {
+	row := []string{at}
+	for _, v := range values {
+		if strings.HasSuffix(strings.ToLower(v), "nan") {
+			v = ""
+		}
+		row = append(row, v)
+	}
+	return row
+}
+
+// readRRDJSON reads the JSON of rrdtool xport: rows without times, from a start on in steps.
+func readRRDJSON(t *input, o Options) (*gathered, error) {
+	s := &sheet{format: rrdFormat}
+	r := newJSONReader(t)
+	var meta struct {
+		Start, Step int64
+		Legend      []json.RawMessage
+	}
+	err := r.object(func(key string) error {
+		switch key {
+		case "meta":
+			return r.Decode(&meta)
+		case "data":
+			return r.list(func() error {
+				var values []json.RawMessage
+				if err := r.Decode(&values); err != nil {
+					return err
+				}
+				row := []string{""}
+				for _, v := range values {
+					row = append(row, cellOf(v))
+				}
+				t.number = r.here()
+				t.put(s, row)
+				return nil
+			})
+		}
+		return r.skip()
+	})
+	if err := r.failed(err); err != nil {
+		return nil, err
+	}
+	if meta.Step <= 0 || meta.Start <= 0 || meta.Step > scan.EndOfTime || meta.Start > scan.EndOfTime {
+		return nil, newGathered(t, rrdFormat).refuse(fmt.Sprintf("its meta has start %d and step %d", meta.Start, meta.Step), "write it anew with rrdtool xport --json")
+	}
+	header := []string{"time"}
+	for _, name := range meta.Legend {
+		header = append(header, cellOf(name))
+	}
+	for i := range s.rows {
+		s.rows[i][0] = strconv.FormatInt(meta.Start+int64(i+1)*meta.Step, 10)
+	}
+	return rrdTable(s, t, header, o)
+}

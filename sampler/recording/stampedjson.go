@@ -1,0 +1,117 @@
+package recording
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+const stampedFormat = "JSON under dates"
+
+// isStampedJSON reports whether a text begins with a date and JSON behind it, or on the next line: what a loop around
+// date and a tool that writes JSON gives.
+func isStampedJSON(start []byte) bool {
+	dated := false
+	for line := range bytes.Lines(start) {
+		text := strings.TrimSpace(string(line))
+		if text == "" {
+			continue
+		}
+		if !dated {
+			at, rest := leadingInstant(text)
+			if dated = !at.IsZero(); !dated {
+				return false
+			}
+			if text = rest; text == "" {
+				continue
+			}
+		}
+		inner := strings.TrimLeft(text[1:], " \t[")
+		return (text[0] == '{' || text[0] == '[') && (inner == "" || inner[0] == '"' || inner[0] == '{' && text[0] == '[')
+	}
+	return false
+}
+
+// readStampedJSON makes rows of the objects under each date.
+func readStampedJSON(t *input, o Options) (*gathered, error) {
+	s := newObjects(t, stampedFormat)
+	faults := faultLog{name: t.name}
+	var (
+		at    string
+		value []byte
+		depth jsonDepth
+	)
+	take := func(number int) {
+		var items []json.RawMessage
+		if value[0] != '[' {
+			items = []json.RawMessage{value}
+		} else if err := json.Unmarshal(value, &items); err != nil {
+			faults.fault(number, "%w", explainJSON(value, err))
+		}
+		for _, item := range items {
+			if err := s.expand(t, item, []member{{"time", at}}, 0); err != nil {
+				faults.fault(number, "%w", explainJSON(item, err))
+			}
+		}
+	}
+	t.longest = t.bounds.item
+	for number, raw := range t.lines() {
+		line := bytes.TrimSpace(raw)
+		if len(line) == 0 {
+			continue
+		}
+		if len(value) == 0 || bytes.ContainsAny(line[:1], "0123456789") && bytes.Contains(line, []byte(":")) {
+			if stamp, rest := leadingInstant(string(line)); !stamp.IsZero() {
+				if len(value) > 0 {
+					faults.fault(number, "%w before this line: skipped", errJSONEnd)
+				}
+				at, line, value, depth = stamp.Format(time.RFC3339Nano), []byte(rest), nil, jsonDepth{}
+			}
+		}
+		if len(line) == 0 {
+			continue
+		}
+		if at == "" || len(value) == 0 && line[0] != '{' && line[0] != '[' {
+			faults.fault(number, "neither a date nor JSON: skipped")
+			continue
+		}
+		if value = append(append(value, line...), '\n'); len(value) > t.bounds.item {
+			faults.fault(number, "more than %d bytes of JSON: skipped", t.bounds.item)
+			value, depth = nil, jsonDepth{}
+			continue
+		}
+		if depth.add(line); depth.open <= 0 {
+			take(number)
+			value, depth = nil, jsonDepth{}
+		}
+	}
+	if len(value) > 0 {
+		faults.fault(t.number, "%w", errJSONEnd)
+	}
+	return s.finish(t, &faults, o)
+}
+
+// jsonDepth counts the brackets that are open.
+type jsonDepth struct {
+	open            int
+	quoted, escaped bool
+}
+
+func (d *jsonDepth) add(text []byte) {
+	for _, c := range text {
+		switch {
+		case d.escaped:
+			d.escaped = false
+		case d.quoted && c == '\\':
+			d.escaped = true
+		case c == '"':
+			d.quoted = !d.quoted
+		case d.quoted:
+		case c == '{' || c == '[':
+			d.open++
+		case c == '}' || c == ']':
+			d.open--
+		}
+	}
+}
