@@ -187,6 +187,18 @@ func checkText(s string) error {
 	return nil
 }
 
+// checkSelector takes what stands between braces in a selector of series, which Prometheus checks.
+func checkSelector(s string) error {
+	if err := checkText(s); err != nil || s == "" {
+		return err
+	}
+	trimmed := strings.TrimSpace(s)
+	if len(trimmed) <= len("{}") || trimmed[0] != '{' || trimmed[len(trimmed)-1] != '}' {
+		return fmt.Errorf(`%s is not a selector like {job="worker"}`, showText(s))
+	}
+	return nil
+}
+
 // checkURL shows no more of a bad URL than its scheme and host: user, path and query may all be secret, and the errors
 // of net/url quote pieces of them.
 func checkURL(s string) error {

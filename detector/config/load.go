@@ -217,8 +217,23 @@ func (l *loader) group(group string, from entry, c *Config) {
 			l.setting(&keys[i], given, c)
 		}
 	}
-	if e, ok := given[adaptiveGroup]; ok && group == "" {
+	if group != "" {
+		return
+	}
+	l.history(given, c)
+	if e, ok := given[adaptiveGroup]; ok {
 		l.group(adaptiveGroup, e, c)
+	}
+}
+
+// history warns of one of two settings that do nothing without the other.
+func (l *loader) history(given map[string]entry, c *Config) {
+	const from, selector = "history_from", "history_selector"
+	switch {
+	case c.HistoryFrom != "" && c.HistorySelector == "":
+		l.warn(given[from].line, from, "does nothing without %s", selector)
+	case c.HistoryFrom == "" && c.HistorySelector != "":
+		l.warn(given[selector].line, selector, "does nothing without %s", from)
 	}
 }
 

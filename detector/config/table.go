@@ -126,7 +126,7 @@ var keys = []key{
 		func(c *Config) *string { return &c.Instance }).orNothing(),
 	textKey("history_from", "Prometheus that earlier lives are read from at the start, http or https; empty = none", checkURL,
 		func(c *Config) *string { return &c.HistoryFrom }).orNothing(),
-	textKey("history_selector", `selector of the series of this workload there, as in {job="worker"}`, checkText,
+	textKey("history_selector", `selector of the series of this workload there, as in {job="worker"}`, checkSelector,
 		func(c *Config) *string { return &c.HistorySelector }).orNothing(),
 	numberKey("growth_rate_threshold", "percent of growth within one interval that is a hard limit, once it outlasted a burst of 10m; 0 = off", 0, math.MaxFloat64,
 		func(c *Config) *float64 { return &c.GrowthRateThreshold }),
