@@ -55,7 +55,7 @@ func pathAlerts() []alerting.Alert {
 	}}
 	const element = `main.<img src=x onerror=alert(1)>`
 	hostile := alerting.Path{Objects: 8, Share: 1, Steps: []alerting.Step{
-		{Kind: "goroutine", Name: element, File: "/src/<b>.go", Line: 3, Reference: element, Container: element, Share: 1, Accumulates: true},
+		{Kind: "goroutine", Name: element, Variable: element, Type: element, File: "/src/<b>.go", Line: 3, Reference: element, Container: "chan " + element, Share: 1, Accumulates: true},
 		{Kind: "object", Type: element, Size: 96, Share: 1},
 	}}
 	return []alerting.Alert{
@@ -92,7 +92,7 @@ func TestPathInBrowser(t *testing.T) {
 			"closure app.(*Session).onClose.func1 48 B session.go:88 94 %, 751 MB below ↓ by a variable that it uses",
 			"object 4.0 KB allocated at buffer.go:17",
 			"open_fds: the open descriptors",
-			"goroutine at main.<img src=x onerror=alert(1)> <b>.go:3 100 % ↓ by main.<img src=x onerror=alert(1)> main.<img src=x onerror=alert(1)> it grows here",
+			"goroutine at main.<img src=x onerror=alert(1)>, in main.<img src=x onerror=alert(1)> main.<img src=x onerror=alert(1)> <b>.go:3 100 % ↓ by main.<img src=x onerror=alert(1)> chan main.<img src=x onerror=alert(1)> it grows here",
 			"main.<img src=x onerror=alert(1)> 96 B",
 		}, "\n")
 		if got := browsertest.Eval[string](tab, words); got != want {

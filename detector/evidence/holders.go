@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"sync/atomic"
+	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/wording"
@@ -31,12 +32,16 @@ type search struct {
 	here bool // it takes memory of the process that is watched
 }
 
-// answer is what was found for one line. That nothing can be found in this process is one too: to look again costs it
-// again.
+// answer is what was found for one line. That nothing can be found is one too: to look again costs as much again, which
+// this process pays itself.
 type answer struct {
-	held alerting.Holder
-	err  error
+	held  alerting.Holder
+	err   error
+	until time.Time // it holds; zero for ever
 }
+
+// searchAgain is how long a search that failed is not repeated.
+const searchAgain = 10 * time.Minute
 
 // errNoRoom says that the search would take memory that the process may not have.
 var errNoRoom = errors.New("the process is close to a limit of its memory")
@@ -74,20 +79,29 @@ func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind st
 func (h *holders) ask(ctx context.Context, key string, line profile.Frame, crowded bool) (alerting.Holder, error) {
 	by := h.search.Load()
 	found, known := h.known[key]
-	if known {
+	if known && (found.until.IsZero() || time.Now().Before(found.until)) {
 		return found.held, found.err
 	}
 	if by.here && crowded {
 		return alerting.Holder{}, errNoRoom
 	}
 	found.held, found.err = by.find(ctx, line)
-	if found.err != nil && (!by.here || ctx.Err() != nil) {
+	var another passing // search goes on
+	switch {
+	case found.err != nil && (errors.As(found.err, &another) || errors.Is(ctx.Err(), context.Canceled)):
 		return alerting.Holder{}, found.err
+	case found.err == nil || by.here && ctx.Err() == nil:
+		found.until = time.Time{}
+	default:
+		found.until = time.Now().Add(searchAgain)
 	}
 	if h.known == nil {
 		h.known = make(map[string]answer)
 	}
 	h.known[key] = found
+	if known {
+		return found.held, found.err
+	}
 	if h.order = append(h.order, key); len(h.order) > maxRemembered {
 		delete(h.known, h.order[0])
 		h.order = h.order[1:]

@@ -45,6 +45,9 @@ func openMemory(dir string, pid int) (*memory, error) {
 	return &memory{pid: pid, file: file, slow: bits.UintSize < 64}, nil
 }
 
+// apart returns what another goroutine may use meanwhile, until this one is closed.
+func (m *memory) apart() *memory { return &memory{pid: m.pid, file: m.file, slow: m.slow} }
+
 // same reports whether the process is still the one that was opened, and runs the program that it ran then: at a place
 // that it never gives back.
 func (m *memory) same(place uint64) bool {

@@ -46,12 +46,16 @@ type Process struct {
 	exe     *os.File
 	version string
 	module  string // path of the main module; "" where unknown
+	text    uint64 // where its code begins
 
-	mu     sync.Mutex
-	target *target
-	heap   heap
-	closed bool
-	next   time.Time // when the goroutines are counted again
+	reading sync.Mutex // what follows: a profile takes up to 10 s
+	target  *target
+	heap    heap
+
+	mu      sync.Mutex // what follows: samples do not wait for profiles
+	sampled *target    // the same, for them
+	closed  bool
+	next    time.Time // when the goroutines are counted again
 }
 
 // Open opens a process. The error wraps ErrNotGo where it runs no Go program, and else says what it lacks: the right to
@@ -111,9 +115,10 @@ func open(pid int) (p *Process, err error) {
 	if opened.target, err = newTarget(opened.memory, exe, entry, opened.version); err != nil {
 		return nil, err
 	}
-	opened.heap.target, opened.target.table.main = opened.target, opened.module
+	opened.heap.target, opened.target.table.main, opened.text = opened.target, opened.module, opened.target.table.text
 	for range startTries {
 		if err = opened.target.verify(); err == nil {
+			opened.sampled = opened.target.apart(opened.memory.apart())
 			return opened, nil
 		}
 		time.Sleep(startPause)
@@ -170,10 +175,17 @@ func (p *Process) Close() error {
 
 // check returns an error where nothing that is read is of this program any more.
 func (p *Process) check() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.checkLocked()
+}
+
+// checkLocked is check for who has locked it already.
+func (p *Process) checkLocked() error {
 	switch {
 	case p.closed:
 		return os.ErrClosed
-	case p.memory != nil && !p.memory.same(p.target.table.text):
+	case p.memory != nil && !p.memory.same(p.text):
 		return ErrGone
 	}
 	return nil
@@ -185,18 +197,18 @@ func (p *Process) check() error {
 func (p *Process) Add(into *sampler.Sample) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.check(); err != nil {
+	if err := p.checkLocked(); err != nil {
 		return err
 	}
-	p.target.table.image.begin()
+	p.sampled.table.image.begin()
 	goroutines, counted := 0, false
 	if now := time.Now(); !now.Before(p.next) {
-		used := threadTime(func() { goroutines, counted = p.target.count() })
+		used := threadTime(func() { goroutines, counted = p.sampled.count() })
 		p.next = now.Add(time.Duration(float64(used) / share))
 	}
-	marked, hasMarked := p.target.number(pacer, p.target.layout.marked, 8)
-	collections, hasCollections := p.target.number(memoryNumbers, p.target.layout.collections, 4)
-	if err := p.check(); err != nil {
+	marked, hasMarked := p.sampled.number(pacer, p.sampled.layout.marked, 8)
+	collections, hasCollections := p.sampled.number(memoryNumbers, p.sampled.layout.collections, 4)
+	if err := p.checkLocked(); err != nil {
 		return err
 	}
 	if counted {
@@ -214,8 +226,6 @@ func (p *Process) Add(into *sampler.Sample) error {
 
 // Gone reports whether the process has ended, or executes another program, or this one anew.
 func (p *Process) Gone() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	return errors.Is(p.check(), ErrGone)
 }
 
@@ -223,11 +233,11 @@ func (p *Process) Gone() bool {
 func (p *Process) Memory() (m Memory, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.check() != nil {
+	if p.checkLocked() != nil {
 		return m, false
 	}
-	m, ok = usageOf(p.target)
-	return m, ok && p.check() == nil
+	m, ok = usageOf(p.sampled)
+	return m, ok && p.checkLocked() == nil
 }
 
 // threadTime returns the processor time that some work has taken.
@@ -319,6 +329,15 @@ func (p *Process) FinalizedHolder(ctx context.Context, tell func(stack []Frame) 
 // leak at the same time.
 var searching = make(chan struct{}, 1)
 
+// elsewhere is the error of who was not the next one in time: another time it is.
+type elsewhere struct{ cause error }
+
+func (elsewhere) Error() string   { return "what keeps memory alive is looked for elsewhere" }
+func (e elsewhere) Unwrap() error { return e.cause }
+
+// Passes tells that it comes and goes.
+func (elsewhere) Passes() {}
+
 // takeTurn waits until nobody else searches; end lets the next one.
 func takeTurn(ctx context.Context) (end func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, longestTurn)
@@ -327,7 +346,7 @@ func takeTurn(ctx context.Context) (end func(), err error) {
 	case searching <- struct{}{}:
 		return func() { <-searching }, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("what keeps memory alive is looked for elsewhere: %w", ctx.Err())
+		return nil, elsewhere{ctx.Err()}
 	}
 }
 
@@ -340,8 +359,6 @@ func (p *Process) search(ctx context.Context, of func(*Process) (wanted, error))
 	ctx, cancel := context.WithTimeout(ctx, longestSearch)
 	defer cancel()
 	held, err := holderIn(ctx, p.pid, of, nil)
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if gone := p.check(); gone != nil {
 		return nil, gone
 	}
@@ -427,8 +444,8 @@ func searchOwn(ctx context.Context, of func(*Process) (wanted, error)) (*Holder,
 
 // profile does some reading of which the cost is told.
 func (p *Process) profile(ctx context.Context, read func(context.Context) (*Profile, error)) (r *Profile, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.reading.Lock()
+	defer p.reading.Unlock()
 	if err := p.check(); err != nil {
 		return nil, err
 	}

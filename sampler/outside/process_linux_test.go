@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -318,4 +319,31 @@ func BenchmarkGoroutines(b *testing.B) {
 		}
 	})
 
+}
+
+// Samples do not wait for a profile.
+func TestSampledMeanwhile(t *testing.T) {
+	needsRow(t)
+	o := openProcess(t, os.Getpid())
+	ended := make(chan struct{})
+	_, err := o.profile(t.Context(), func(context.Context) (*Profile, error) {
+		go func() {
+			defer close(ended)
+			var s sampler.Sample
+			if err := o.Add(&s); err != nil || o.Gone() || s.Readings == nil {
+				t.Errorf("%v, %+v", err, s)
+			}
+			_, _ = o.Memory()
+		}()
+		select {
+		case <-ended:
+		case <-time.After(time.Minute):
+			t.Error("a sample waits")
+		}
+		return &Profile{}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-ended
 }

@@ -81,6 +81,15 @@ func newTarget(r reader, file io.ReaderAt, entry uint64, version string) (*targe
 	return t, nil
 }
 
+// apart returns the same target for another goroutine: it shares nothing that changes.
+func (t *target) apart(r reader) *target {
+	c, table, image := *t, *t.table, *t.table.image
+	image.pages = make(map[uint64][]byte)
+	table.image, table.steps, table.places, table.placesSize = &image, make(map[uint64]step), make(map[uint64]place), 0
+	c.reader, c.table, c.one, c.system = r, &table, nil, make(map[uint64]bool)
+	return &c
+}
+
 // debugged reads offsets from what debuggers read.
 func debugged(m *image) (map[string]uint64, error) {
 	data, err := m.debugInfo(nil)

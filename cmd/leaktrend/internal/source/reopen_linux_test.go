@@ -66,6 +66,65 @@ func TestNotOpenedAfterTheEnd(t *testing.T) {
 	}
 }
 
+// A program that takes long to be opened does not hold up samples: it is read from then on.
+func TestOpenedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		err := errors.New("its goroutines could not be read")
+		p, failed := openProcess(os.Getpid(), func(int) (*outside.Process, error) { return nil, err })
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		defer p.Close()
+		opened := make(chan struct{})
+		p.open = func(int) (*outside.Process, error) {
+			<-opened
+			return nil, outside.ErrNotGo
+		}
+		time.Sleep(reopenAfter)
+		var s sampler.Sample
+		for i := range 10 {
+			began := time.Now()
+			_ = p.Sample(t.Context(), &s)
+			if took := time.Since(began); took > openWait || i > 0 && took > 0 {
+				t.Errorf("sample %d takes %s", i, took)
+			}
+		}
+		if p.Note() == "" {
+			t.Error("nothing lacks though it is not opened yet")
+		}
+		close(opened)
+		synctest.Wait()
+		if note := p.Note(); note != "" {
+			t.Error(note)
+		}
+	})
+}
+
+// One that is closed while it is opened is not read.
+func TestClosedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, err := openProcess(os.Getpid(), func(int) (*outside.Process, error) { return nil, fs.ErrPermission })
+		if err != nil {
+			t.Fatal(err)
+		}
+		end := make(chan struct{})
+		p.open = func(int) (*outside.Process, error) {
+			<-end
+			return nil, outside.ErrNotGo
+		}
+		time.Sleep(reopenAfter)
+		_ = p.Present()
+		if err := p.Close(); err != nil {
+			t.Fatal(err)
+		}
+		close(end)
+		synctest.Wait()
+		if p.Present() || p.Note() == "" {
+			t.Error("it was opened")
+		}
+	})
+}
+
 // What is not read is said when that is known, and that it is read after all.
 func TestNotes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -23,6 +23,9 @@ const (
 	youngAfter = time.Second
 	// askAtMost is how long one is left alone that leaktrend has no right to read: to ask costs next to nothing.
 	askAtMost = time.Minute
+	// openWait is how long a sample waits for a program to be opened: a large one of an unknown release takes seconds, of
+	// which it has the next ones read.
+	openWait = 100 * time.Millisecond
 )
 
 // Process samples a process, and where it runs a Go program also what that program's runtime has: from outside, without
@@ -37,6 +40,7 @@ type Process struct {
 	say        func(note string, lacks bool) // may be nil
 	inside     *outside.Process              // nil while it cannot be read
 	executable string                        // that was opened
+	opening    chan struct{}                 // closed when it is; nil while nobody opens it
 	next       time.Time                     // when the program is opened again; zero for not at all
 	pause      time.Duration                 // until then, the latest; 0 where none was
 }
@@ -109,25 +113,60 @@ func (p *Process) GoMemory() (m breakdown.GoMemory, ok bool) {
 
 // runtime returns what reads the program that the process runs now; nil where that cannot be read.
 func (p *Process) runtime() *outside.Process {
+	inside, opening := p.current()
+	if opening == nil {
+		return inside
+	}
+	late := time.NewTimer(openWait)
+	defer late.Stop()
+	select {
+	case <-opening:
+	case <-late.C:
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.inside
+}
+
+// current is runtime without waiting. Where the program has to be opened again, it has that begin, and returns what is
+// closed at its end.
+func (p *Process) current() (inside *outside.Process, opening <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil
+		return nil, nil
 	}
 	if now := p.Executable(); now != p.executable {
 		p.executable = now
 		p.drop()
 	}
-	if p.inside == nil && !p.next.IsZero() && !time.Now().Before(p.next) {
-		inside, err := p.open(p.PID())
-		if err == nil && p.Alive() != nil { // it may be a later process of this id
-			_ = inside.Close()
-			inside = nil
-		}
-		p.inside, p.next = inside, time.Time{}
-		p.opened(err)
+	if p.inside == nil && p.opening == nil && !p.next.IsZero() && !time.Now().Before(p.next) {
+		p.next, p.opening = time.Time{}, make(chan struct{})
+		go p.reopen(p.executable)
+		return nil, p.opening
 	}
-	return p.inside
+	return p.inside, nil
+}
+
+// reopen opens the program again, which nobody waits for.
+func (p *Process) reopen(executable string) {
+	inside, err := p.open(p.PID())
+	if err == nil && p.Alive() != nil { // it may be a later process of this id
+		_ = inside.Close()
+		inside = nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.opening)
+	p.opening = nil
+	if p.closed || p.executable != executable {
+		if inside != nil {
+			_ = inside.Close()
+		}
+		return
+	}
+	p.inside = inside
+	p.opened(err)
 }
 
 // opened notes what came of opening the program. One that could not be opened is opened again later.

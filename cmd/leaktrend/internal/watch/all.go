@@ -70,8 +70,11 @@ type group struct {
 	mu      sync.Mutex
 	sampled bool // any of them
 	found   Result
-	noted   map[noted]bool
+	noted   []noted // the latest
 }
+
+// maxNoted is how many notes are remembered: executables of a name may have any number of places, as in containers.
+const maxNoted = 1000
 
 // noted is an executable of which it was said that something of it cannot be read, or is read after all.
 type noted struct {
@@ -255,13 +258,10 @@ func (g *group) noteOnce(executable, note string, lacks bool) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	key := noted{executable, lacks}
-	if g.noted[key] {
+	if slices.Contains(g.noted, key) {
 		return ""
 	}
-	if g.noted == nil {
-		g.noted = make(map[noted]bool)
-	}
-	g.noted[key] = true
+	g.noted = append(g.noted[max(0, len(g.noted)+1-maxNoted):], key)
 	return note + " (not repeated for other processes of " + executable + ")"
 }
 

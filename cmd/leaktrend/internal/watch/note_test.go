@@ -2,6 +2,7 @@ package watch
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 )
 
@@ -25,5 +26,17 @@ func TestNotedOnce(t *testing.T) {
 	}
 	if !slices.Equal(said, want) {
 		t.Errorf("%q, want %q", said, want)
+	}
+}
+
+// Of the places of executables as many are remembered as a group may have for long, not all that there ever were.
+func TestNotedOfTheLatest(t *testing.T) {
+	var g group
+	for i := range 3 * maxNoted {
+		g.noteOnce(strconv.Itoa(i), "no right", true)
+	}
+	again := func(i int) bool { return g.noteOnce(strconv.Itoa(i), "no right", true) != "" }
+	if len(g.noted) != maxNoted || again(3*maxNoted-1) || again(2*maxNoted) || !again(2*maxNoted-1) {
+		t.Errorf("%d notes are remembered", len(g.noted))
 	}
 }
