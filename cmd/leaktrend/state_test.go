@@ -63,27 +63,46 @@ func endsOf(all []lives.Life) (ends []string) {
 	return ends
 }
 
-// replayedLives returns the lives that a recording has, as a detector finds them.
-func replayedLives(t *testing.T, path string) []lives.Life {
+// samplesOf returns the samples that a recording has so far, and its header.
+func samplesOf(t *testing.T, path string) (all []*sampler.Sample, header recording.Header) {
 	t.Helper()
 	r, err := recording.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
+	for {
+		var s sampler.Sample
+		if err := r.Sample(t.Context(), &s); err != nil {
+			return all, r.Header()
+		}
+		all = append(all, &s)
+	}
+}
+
+// replayedLives returns the lives that a recording has, as a detector finds them.
+func replayedLives(t *testing.T, path string) []lives.Life {
+	t.Helper()
+	all, header := samplesOf(t, path)
 	config := detector.DefaultConfig()
-	config.Adaptive.Soak = r.Header().Soak
+	config.Adaptive.Soak = header.Soak
 	d, err := detector.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for {
-		var s sampler.Sample
-		if err := r.Sample(t.Context(), &s); err != nil {
-			return d.Lives().Lives
-		}
-		d.Observe(&s)
+	for _, s := range all {
+		d.Observe(s)
 	}
+	return d.Lives().Lives
+}
+
+// workRecorded returns the processor time, in seconds, of the latest sample of a recording.
+func workRecorded(t *testing.T, path string) (seconds float64) {
+	t.Helper()
+	if all, _ := samplesOf(t, path); len(all) > 0 {
+		seconds, _ = all[len(all)-1].Value(sampler.CPUSeconds)
+	}
+	return seconds
 }
 
 // Processes of one name that come one after the other are the lives of one: for watch, which keeps one state of them and
@@ -111,22 +130,24 @@ func TestLivesOfAName(t *testing.T) {
 		}()
 		return ended
 	}
-	// A recording tells lives of seconds apart by processor time that falls: each works much less than the one before.
-	working := []string{"WORK=200000", "WORK=30000", "WORK=0"}
-	child := leaky(t, name, "APP_VERSION=2.1.0", working[0])
+	// Lives of seconds are told apart by processor time that falls: each works much less than the one before.
+	working := []float64{1, .5, 0}
+	work := func(life int) string { return fmt.Sprintf("WORK=%g", working[life]) }
+	child := leaky(t, name, "APP_VERSION=2.1.0", work(0))
 	recording := began("record", "--name", name, "--soak", "30s", "-o", recorded)
 	await.True(t, "the recording of the first", func() bool { return starts() == 1 })
 	watching := began("watch", "--name", name, "--wait", "--soak", "30s", "--state", kept)
 	for number := 1; ; number++ {
 		await.True(t, fmt.Sprintf("life %d", number), func() bool {
 			all := livesIn(kept)
-			return len(all) == number && len(all[number-1].Curves[sampler.OpenFDs].Floors) > 8 && starts() == number
+			return len(all) == number && len(all[number-1].Curves[sampler.OpenFDs].Floors) > 8 && starts() == number &&
+				workRecorded(t, recorded) >= .9*working[number-1]
 		})
 		if number == len(working) {
 			break
 		}
 		_ = child.Process.Kill()
-		child = leaky(t, name, "APP_VERSION=2.1.1", working[number])
+		child = leaky(t, name, "APP_VERSION=2.1.1", work(number))
 	}
 	stop()
 	for what, ended := range map[string]<-chan outcome{"record": recording, "watch": watching} {
