@@ -270,3 +270,28 @@ func TestDebugSearchIsBounded(t *testing.T) {
 		t.Error("it is searched on")
 	}
 }
+
+// Fields are kept with as much of their names as a name has.
+func TestFieldNamesAreBounded(t *testing.T) {
+	d, err := openDebugInfo(forms, unit(3, "main.T", 16, 4, strings.Repeat("f", maxText), 0, uint32(firstEntry), 0), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, ok := d.typeAt(firstEntry)
+	if !ok || len(kind.fields) != 1 || len(kind.fields[0].name) != maxName {
+		t.Errorf("%d fields, %v", len(kind.fields), ok)
+	}
+}
+
+// Where the runtime's description of the program has variables beyond its end, they are nobody's.
+func TestVariablesBeyondTheEnd(t *testing.T) {
+	const low, high = 1 << 20, 1<<20 + 4096
+	r := &references{low: low, high: high, ours: make([]uint64, 9), runtimes: make([]uint64, 9)}
+	r.mark(r.ours, low+8)
+	n := &names{target: &target{module: module{values: 0, valuesEnd: 1 << 63}}, code: r}
+	for at, want := range map[uint64]bool{low + 8: true, low: false, high: false, 1 << 62: false, 0: false} {
+		if n.isRoot(at) != want {
+			t.Errorf("%#x: %v", at, !want)
+		}
+	}
+}

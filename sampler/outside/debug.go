@@ -239,6 +239,15 @@ type debugField struct {
 	of   dwarf.Offset
 }
 
+// entryName returns the name of an entry, "" where it has none, as much of it as a name has: thousands of them are kept.
+func entryName(entry *dwarf.Entry) string {
+	name, _ := entry.Val(dwarf.AttrName).(string)
+	if len(name) > maxName {
+		name = strings.Clone(name[:maxName])
+	}
+	return name
+}
+
 // typeAt reads a type.
 func (d debugInfo) typeAt(at dwarf.Offset) (t debugType, ok bool) { return d.read(at, true) }
 
@@ -253,7 +262,7 @@ func (d debugInfo) read(at dwarf.Offset, fields bool) (t debugType, ok bool) {
 		return t, false
 	}
 	t.tag = entry.Tag
-	t.name, _ = entry.Val(dwarf.AttrName).(string)
+	t.name = entryName(entry)
 	if size, ok := entry.Val(dwarf.AttrByteSize).(int64); ok && size > 0 {
 		t.size = uint64(size)
 	}
@@ -277,7 +286,7 @@ func (d debugInfo) fieldsOf(all *dwarf.Reader) (fields []debugField) {
 			break
 		}
 		d.skip(all, entry)
-		name, _ := entry.Val(dwarf.AttrName).(string)
+		name := entryName(entry)
 		at, ok := entry.Val(dwarf.AttrDataMemberLoc).(int64)
 		of, known := entry.Val(dwarf.AttrType).(dwarf.Offset)
 		if entry.Tag == dwarf.TagMember && ok && known && at >= 0 {

@@ -120,7 +120,7 @@ func (s *search) fromTimers() {
 // fromVariables looks for variables that point into the frontier, but for the runtime's own: they tell nothing.
 func (s *search) fromVariables(ctx context.Context) {
 	for _, part := range [][2]uint64{{s.module.values, s.module.valuesEnd}, {s.module.zeros, s.module.zerosEnd}} {
-		s.words(ctx, part[0]&^7, part[1], func(place uint64, n *node) {
+		s.words(ctx, max(part[0], s.module.data)&^7, min(part[1], s.module.dataEnd), func(place uint64, n *node) {
 			if n.root == nil && s.names.isRoot(place) {
 				n.root = &root{variable: hide(place)}
 			}

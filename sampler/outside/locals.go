@@ -133,7 +133,7 @@ func (d functionInfo) originOf(entry *dwarf.Entry) (o origin) {
 			return o
 		}
 	}
-	o.name, _ = entry.Val(dwarf.AttrName).(string)
+	o.name = entryName(entry)
 	o.of, _ = entry.Val(dwarf.AttrType).(dwarf.Offset)
 	return o
 }

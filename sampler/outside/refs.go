@@ -123,8 +123,11 @@ func (r *references) code(entry, end uint64) (c code, ok bool) {
 	return code{entry, r.block[entry-r.blockAt : end-r.blockAt]}, true
 }
 
-// owner returns the address at or before one that code refers to, and whether the runtime does.
+// owner returns the address at or before one that code refers to, and whether the runtime does; 0 where there is none.
 func (r *references) owner(at uint64) (from uint64, isRuntimes bool) {
+	if at < r.low || at >= r.high {
+		return 0, false
+	}
 	word := (at - r.low) / 8
 	mask := uint64(1)<<(word%wordBits) | (uint64(1)<<(word%wordBits) - 1)
 	for i := int(word / wordBits); i >= 0; i-- {
