@@ -18,6 +18,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/publish"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/shared"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/output"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/progress"
@@ -54,8 +55,9 @@ type scanFlags struct {
 	history                           time.Duration
 	concurrency, top                  int
 	timeout                           time.Duration
-	shard                             string
+	shard, sharePast                  string
 	all, leakExits, force, fromRules  bool
+	compress                          bool
 }
 
 func scanCommand() *cobra.Command {
@@ -102,6 +104,7 @@ the server cannot be read, and with 3 if a part of the fleet could not be read, 
 	fs.StringVar(&f.load, "load", "", "counter of the work that drives the processes, as in http_requests_total: growth in proportion to its rate is no leak (default: the processor time, with which growth only has to last longer)")
 	fs.Float64Var(&f.fdr, "fdr", usualFDR, "expected share of false findings that is accepted, 0.001 to 0.5")
 	fs.StringVar(&f.shard, "shard", "", "scan only this part of the fleet, as in 3/16: the parts together are all of it, and a workload is in one of them")
+	fs.StringVar(&f.sharePast, "share-past", "", "directory in which the parts of a fleet leave what their pasts tell, and read what the others have left, so that chances are by the past of all of it; needs --shard")
 	fs.IntVar(&f.top, "top", 0, "have the likeliest leaks as findings, this many of them at most, whatever share of them is expected to be false")
 	flags.Duration(fs, &f.history, "history", flags.Range{Min: time.Hour, Max: year, Example: "28d"}, "how far to look back at what grows or has grown, to tell whether it has come to nothing before; no longer than --since: not at all")
 	fs.BoolVar(&f.fromRules, "from-rules", false, "read only the jobs in which the recording rules of leaktrend rules saw growth, and those that they do not watch")
@@ -119,6 +122,7 @@ the server cannot be read, and with 3 if a part of the fleet could not be read, 
 	fs.StringVar(&f.httpConfig, "http-config", "", "YAML file: basic_auth, authorization, oauth2, tls_config, proxy_url")
 	fs.StringVar(&f.headers, "headers", "", "file with a header a line, as in X-Scope-OrgID: team")
 	fs.IntVar(&f.concurrency, "concurrency", 4, "queries at a time, 1 to 64")
+	fs.BoolVar(&f.compress, "compress", false, "have the server compress its answers, to a quarter: for a link below some 100 Mbit/s, as it takes the server several times the processor time")
 	flags.Duration(fs, &f.timeout, "timeout", flags.Range{Min: time.Millisecond, Example: "1m"}, "time that one query may take")
 	flags.Exclude(fs, "every", "until")
 	flags.Exclude(fs, "every", "alert-for")
@@ -168,6 +172,10 @@ func (f *scanFlags) check() error {
 	if _, err := fleet.ParseShard(f.shard); err != nil {
 		return fmt.Errorf("--shard %w", err)
 	}
+	past := f.past()
+	if err := past.Check(); err != nil {
+		return fmt.Errorf("--share-past: %w", err)
+	}
 	if len(f.groupBy) == 0 || slices.Contains(f.groupBy, "") {
 		return errors.New("--group-by: must name one label or more")
 	}
@@ -194,7 +202,7 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 	}
 	var server string // as it may be shown
 	client, err := prom.New(prom.Config{
-		URL: f.url, HTTPConfig: f.httpConfig, Headers: f.headers, Token: os.Getenv(prom.TokenVariable), Concurrency: f.concurrency, Timeout: f.timeout,
+		URL: f.url, HTTPConfig: f.httpConfig, Headers: f.headers, Token: os.Getenv(prom.TokenVariable), Concurrency: f.concurrency, Timeout: f.timeout, Compress: f.compress,
 		OnRetry: func(err error) {
 			progress.Say(cmd.ErrOrStderr(), fmt.Sprintf("%s: %s; trying again", server, plain.Error(err)))
 		},
@@ -225,7 +233,18 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 		o := f.options()
 		done := progress.Start(cmd.ErrOrStderr(), "scanning", o.Progress.Share)
 		defer done()
-		return fleet.Scan(ctx, client, o)
+		past := f.past()
+		var hints []string
+		o.Others, hints = past.Others(o.Grid.At(o.Grid.N - 1))
+		report, err := fleet.Scan(ctx, client, o)
+		if err != nil {
+			return nil, err
+		}
+		if err := past.Leave(report); err != nil {
+			hints = append(hints, "the past of this part of the fleet could not be left for the others: "+plain.Error(err))
+		}
+		report.Hints = append(report.Hints, hints...)
+		return report, nil
 	}
 	if f.every > 0 {
 		return p.Every(ctx, f.every, scan)
@@ -252,6 +271,12 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 		return errPartial
 	}
 	return nil
+}
+
+// past is where the parts of the fleet share what their pasts tell.
+func (f *scanFlags) past() shared.Directory {
+	part, _ := fleet.ParseShard(f.shard)
+	return shared.Directory{Path: f.sharePast, Part: part, GroupBy: f.groupBy}
 }
 
 // links are those of the findings, to the graphs of the server unless others are asked for.

@@ -45,6 +45,8 @@ func TestScanUsage(t *testing.T) {
 		{[]string{"--prometheus", server, "--top", "5", "--fdr", ".1"}, "--top takes the likeliest, whatever share of them is expected to be false, so it takes no --fdr"},
 		{[]string{"--prometheus", server, "--from-rules", "--match", "queue_length"}, "--from-rules goes by what leaktrend rules watch, so it takes no --match"},
 		{[]string{"--prometheus", server, "--shard", "5/4"}, "--shard 5/4: must be NUMBER/OF"},
+		{[]string{"--prometheus", server, "--share-past", "."}, "--share-past: is for the parts of a fleet, so it needs --shard"},
+		{[]string{"--prometheus", server, "--share-past", "nowhere", "--shard", "1/2"}, "--share-past: "},
 		{[]string{"--prometheus", server, "--concurrency", "0"}, "--concurrency 0"},
 		{[]string{"--prometheus", server, "--timeout", "0"}, "--timeout 0"},
 		{[]string{"--prometheus", server, "--group-by", ""}, "--group-by"},
@@ -381,4 +383,33 @@ func alertsOfFleet(t *testing.T, prometheus string) {
 		t.Errorf("after a scan of the containers the alerts last (-want +got):\n%s", diff)
 	}
 
+}
+
+// A part of a fleet leaves what its past tells for the others, and says whose it lacks.
+func TestScanSharesItsPast(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"status":"success","data":[]}`)
+	}))
+	defer server.Close()
+	dir := t.TempDir()
+	scan := func(part string) string {
+		got := leaktrend(t, "", "scan", "--prometheus", server.URL, "--shard", part, "--share-past", dir, "--compress")
+		if got.code != 0 {
+			t.Fatalf("part %s: exit code %d\n%s", part, got.code, got.stderr)
+		}
+		return got.stderr
+	}
+	const lacks = "hint: the past of 1 of the 2 parts of the fleet is not known yet"
+	if got := scan("1/2"); !strings.Contains(got, lacks) {
+		t.Errorf("the first says %q, want %q", got, lacks)
+	}
+	if got := scan("2/2"); strings.Contains(got, lacks) {
+		t.Errorf("the second says %q", got)
+	}
+	for _, name := range []string{"part-0-of-2.json", "part-1-of-2.json"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -105,6 +105,8 @@ type Report struct {
 	Back time.Duration
 	// Past is what scans at past instants would have called, and what became of it.
 	Past backtest.Table
+	// Others is what the pasts of the other parts of the fleet tell, as far as that was given.
+	Others Past
 	// Findings leak: the likeliest ones, as many as FDR or Top allow. What holds comes first, then the likeliest.
 	Findings []Finding
 	// Suspects have growth that is a leak by itself, yet is not likely enough, the likeliest first, or is that of the load.
@@ -113,6 +115,12 @@ type Report struct {
 	Missing  []Missing
 	// Hints say which flags would tell more.
 	Hints []string
+}
+
+// Past is what the past of a fleet, or of parts of it, tells of how often growth comes to nothing.
+type Past struct {
+	Hypotheses int // resources of groups that were judged
+	Table      backtest.Table
 }
 
 // Missing is a part of the fleet that could not be read.
@@ -132,8 +140,8 @@ func (r *Report) Leaks() bool {
 // Short reports whether the history tells too little of how often growth comes to nothing in this fleet: less than three
 // days for each group.
 func (r *Report) Short() bool {
-	all := r.Past.All()
-	return all.Instants < float64(r.Hypotheses)*backtest.PerUnit
+	all := r.Past.With(&r.Others.Table).All()
+	return all.Instants < float64(r.Hypotheses+r.Others.Hypotheses)*backtest.PerUnit
 }
 
 // Covers reports whether all was read that a finding of an earlier scan may rest on. Where it was, what was not found
@@ -155,6 +163,7 @@ type collector struct {
 	calibration *calibration.Table
 	groupBy     []string
 	load        string // resource that is only a covariate
+	others      Past   // of other parts of the fleet
 
 	mu        sync.Mutex
 	groups    map[string]*group
@@ -168,7 +177,7 @@ type collector struct {
 
 func newCollector(o *Options) *collector {
 	return &collector{
-		calibration: o.Calibration, groupBy: o.GroupBy, load: loadResource,
+		calibration: o.Calibration, groupBy: o.GroupBy, load: loadResource, others: o.Others,
 		groups: map[string]*group{}, unnamed: unnamedJobs{}, workloads: map[string]*workload{},
 		recalled: recollection{calibration: o.Calibration, groupBy: o.GroupBy, falls: map[string]map[string][]fall{}},
 	}
@@ -351,7 +360,7 @@ func compareReplicas(a, b *Replica) int {
 func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := &Report{FDR: fdr, Top: top, Processes: c.processes, Judged: c.judged, Hints: c.unnamed.hints()}
+	r := &Report{FDR: fdr, Top: top, Processes: c.processes, Judged: c.judged, Hints: c.unnamed.hints(), Others: c.others}
 	var candidates, explained []Finding
 	hypotheses := map[string]int{}
 	var lengths []time.Duration
@@ -381,7 +390,7 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 		}
 	}
 	c.quiet.into(r, hypotheses)
-	chances(candidates, &r.Past, &c.recalled, hypotheses, lengths)
+	chances(candidates, r.Past.With(&c.others.Table), &c.recalled, hypotheses, lengths)
 	over, tried := c.overLives(end)
 	chancesOverLives(over, tried)
 	candidates = append(candidates, over...)
@@ -475,22 +484,3 @@ const (
 	namespaceLabel = "namespace"
 	clusterLabel   = "cluster"
 )
-
-// versionLabels are labels that hold the version of what runs, by preference.
-var versionLabels = []string{"version", "app_version", "app_kubernetes_io_version", "label_version", "image_tag", "revision"}
-
-// versionOf returns the version that the labels of a series tell, "" if they tell none.
-func versionOf(labels map[string]string) string {
-	for _, name := range versionLabels {
-		if v := labels[name]; v != "" {
-			return v
-		}
-	}
-	// The tag of an image, which may stand after a registry with a port and before a digest.
-	image, digest, _ := strings.Cut(labels["image"], "@")
-	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
-		return image[i+1:]
-	}
-	_, hash, _ := strings.Cut(digest, ":")
-	return hash[:min(len(hash), 12)]
-}

@@ -48,6 +48,7 @@ type Options struct {
 	Load    string        // metric of a counter that measures the work done; "" = the processor time
 	Workers int           // batches at a time, at least 1
 	Shard   Shard         // the part of the fleet that is scanned
+	Others  Past          // what the pasts of the other parts tell; zero = nothing is known of them
 	// FromRules leaves out the jobs in which the rules of package rules recorded no growth.
 	FromRules bool
 

@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/backtest"
 )
 
 func TestParseShard(t *testing.T) {
@@ -55,5 +58,55 @@ func TestShards(t *testing.T) {
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" || len(want) != 25 || processes != whole.Processes {
 		t.Errorf("%d of %d processes, findings (-one scan +shards):\n%s", processes, whole.Processes, diff)
+	}
+}
+
+// Parts that know of each other's pasts have what one scan has: the same counts, and a history that is long enough where
+// that of one part is not.
+func TestShardsShareTheirPast(t *testing.T) {
+	m := &memory{}
+	for i := range 24 {
+		m.add(fmt.Sprintf("__name__=go_goroutines,job=service%d,instance=a:1", i), growing(100, 60*float64(i%2), i*40))
+	}
+	whole, err := scanOf(t, m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const shards = 3
+	parts := make([]*Report, shards)
+	for n := range parts {
+		if parts[n], err = scanOf(t, m, func(o *Options) { o.Shard = Shard{n + 1, shards} }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var others Past
+	for _, r := range parts[1:] {
+		others.Hypotheses += r.Hypotheses
+		others.Table = *others.Table.With(&r.Past)
+	}
+	sameUpToRounding := cmpopts.EquateApprox(1e-9, 1e-9)
+	if diff := cmp.Diff(whole.Past, *parts[0].Past.With(&others.Table), sameUpToRounding); diff != "" {
+		t.Errorf("pasts together (-one scan +shards):\n%s", diff)
+	}
+	together, err := scanOf(t, m, func(o *Options) { o.Shard, o.Others = Shard{1, shards}, others })
+	if err != nil {
+		t.Fatal(err)
+	}
+	chanceOf := func(r *Report) map[string]backtest.Chance {
+		all := map[string]backtest.Chance{}
+		for _, f := range append(r.Findings, r.Suspects...) {
+			all[f.Group[0].Value] = f.Chance
+		}
+		return all
+	}
+	alone, shared := chanceOf(parts[0]), chanceOf(together)
+	if len(alone) == 0 || len(alone) != len(shared) {
+		t.Fatalf("%d candidates alone, %d with the others' past", len(alone), len(shared))
+	}
+	for job, chance := range shared {
+		// More is known, so the bounds are closer.
+		if before := alone[job]; !(chance.High-chance.Low < before.High-before.Low) {
+			t.Errorf("%s: %+v with the others' past, %+v without", job, chance, before)
+		}
 	}
 }

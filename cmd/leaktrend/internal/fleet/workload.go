@@ -205,3 +205,22 @@ func (jobs unnamedJobs) hints() (all []string) {
 	}
 	return all
 }
+
+// versionLabels are labels that hold the version of what runs, by preference.
+var versionLabels = []string{"version", "app_version", "app_kubernetes_io_version", "label_version", "image_tag", "revision"}
+
+// versionOf returns the version that the labels of a series tell, "" if they tell none.
+func versionOf(labels map[string]string) string {
+	for _, name := range versionLabels {
+		if v := labels[name]; v != "" {
+			return v
+		}
+	}
+	// The tag of an image, which may stand after a registry with a port and before a digest.
+	image, digest, _ := strings.Cut(labels["image"], "@")
+	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
+		return image[i+1:]
+	}
+	_, hash, _ := strings.Cut(digest, ":")
+	return hash[:min(len(hash), 12)]
+}

@@ -195,10 +195,11 @@ func closing(r *fleet.Report) string {
 		text += "; " + count(withLoad, "suspect") + " that the load explains"
 	}
 	if len(r.Findings)+len(r.Suspects) > withLoad && r.Short() {
-		text += "; too short a history to tell how often growth comes to nothing here: chances are those of generated series"
+		judged := sampler.FormatDuration(r.End.Sub(r.Start).Truncate(time.Hour))
+		text += "; the " + judged + " judged tell too little of how often growth comes to nothing here: chances are those of generated series"
 	}
 	if r.Back > 0 {
-		text += "; what grows was looked at as far back as " + sampler.FormatDuration(r.Back.Truncate(time.Hour)) + " before"
+		text += "; of what grows the " + sampler.FormatDuration(r.Back.Truncate(time.Hour)) + " before were looked at too"
 	}
 	if len(r.Missing) > 0 {
 		text += "; a part could not be read"

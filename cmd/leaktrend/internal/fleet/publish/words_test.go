@@ -37,6 +37,7 @@ func TestWords(t *testing.T) {
 	}
 	var past backtest.Table
 	past.Judged("goroutines", 9*backtest.PerUnit)
+	begin := time.Date(2026, 3, 8, 0, 0, 0, 0, time.UTC)
 	leak, explained := fleet.Finding{Q: .012}, fleet.Finding{WithLoad: true}
 	for _, test := range []struct {
 		report fleet.Report
@@ -47,12 +48,12 @@ func TestWords(t *testing.T) {
 		{fleet.Report{Hypotheses: 1, Judged: 5}, "no leak in 1 resource of groups (5 of processes)"},
 		{fleet.Report{Hypotheses: 9, Judged: 50, FDR: .05, Findings: []fleet.Finding{leak}, Limits: []fleet.Finding{leak, leak}, Past: past},
 			"1 leak, 2 limits passed, in 9 resources of groups (50 of processes); 1.2 % of the leaks are expected to be false (asked: 5 %)"},
-		{fleet.Report{Hypotheses: 10, Judged: 50, Top: 1, Findings: []fleet.Finding{leak}, Past: past},
+		{fleet.Report{Hypotheses: 10, Judged: 50, Top: 1, Findings: []fleet.Finding{leak}, Past: past, Start: begin, End: begin.Add(6 * time.Hour)},
 			"1 leak in 10 resources of groups (50 of processes); 1.2 % of the leaks are expected to be false (asked: the 1 likeliest); " +
-				"too short a history to tell how often growth comes to nothing here: chances are those of generated series"},
+				"the 6h judged tell too little of how often growth comes to nothing here: chances are those of generated series"},
 		{fleet.Report{Hypotheses: 9, Judged: 50, Suspects: []fleet.Finding{leak, leak, explained}, Missing: []fleet.Missing{{}}, Past: past, Back: 21 * 24 * time.Hour},
 			"no leak in 9 resources of groups (50 of processes); 2 suspects that may be none; 1 suspect that the load explains; " +
-				"what grows was looked at as far back as 21d before; a part could not be read"},
+				"of what grows the 21d before were looked at too; a part could not be read"},
 	} {
 		if got := closing(&test.report); got != test.want {
 			t.Errorf("%q, want %q", got, test.want)

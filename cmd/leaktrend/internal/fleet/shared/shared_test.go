@@ -1,0 +1,117 @@
+package shared
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/backtest"
+)
+
+var end = time.Date(2026, 3, 8, 0, 0, 0, 0, time.UTC)
+
+// reportOf is one of a part in whose past there were so many instants, at two of which something was called.
+func reportOf(instants float64, at time.Time) *fleet.Report {
+	r := &fleet.Report{End: at, Hypotheses: 5}
+	r.Past.Judged("goroutines", instants)
+	r.Past.Call("goroutines", 20, backtest.FellBack, 2)
+	r.Past.Call("goroutines", 5, backtest.WentOn, 1)
+	return r
+}
+
+// Each part has the sum of what the others have left of about its time, grouped alike, and says of which it has nothing.
+func TestDirectory(t *testing.T) {
+	byJob := []string{"job"}
+	part := func(dir string, n, of int, groupBy []string) *Directory {
+		return &Directory{Path: dir, Part: fleet.Shard{Number: n, Of: of}, GroupBy: groupBy}
+	}
+	dir := t.TempDir()
+	for _, left := range []struct {
+		d *Directory
+		r *fleet.Report
+	}{
+		{part(dir, 1, 5, byJob), reportOf(1, end)}, // replaced below
+		{part(dir, 1, 5, byJob), reportOf(10, end)},
+		{part(dir, 2, 5, byJob), reportOf(100, end.Add(-7*24*time.Hour))},
+		{part(dir, 3, 5, byJob), reportOf(1000, end.Add(-9*24*time.Hour))}, // too long ago
+		{part(dir, 4, 5, []string{"namespace"}), reportOf(1000, end)},
+		{part(dir, 2, 6, byJob), reportOf(1000, end)}, // of another division
+		{part(dir, 5, 5, byJob), reportOf(1000, end)},
+	} {
+		if err := left.d.Leave(left.r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var table backtest.Table
+	table.Judged("goroutines", 110)
+	for range 2 {
+		table.Call("goroutines", 20, backtest.FellBack, 2)
+		table.Call("goroutines", 5, backtest.WentOn, 1)
+	}
+	const unknown = "the past of 2 of the 5 parts of the fleet is not known yet, of this week and grouped alike; chances are by those of the others"
+	for _, number := range []int{0, 5} { // the same part
+		got, hints := part(dir, number, 5, byJob).Others(end)
+		if diff := cmp.Diff(fleet.Past{Hypotheses: 10, Table: table}, got); diff != "" {
+			t.Errorf("part %d has of the others (-want +got):\n%s", number, diff)
+		}
+		if diff := cmp.Diff([]string{unknown}, hints); diff != "" {
+			t.Errorf("part %d says (-want +got):\n%s", number, diff)
+		}
+	}
+	none := Directory{}
+	if got, hints := none.Others(end); len(got.Table.Resources) > 0 || hints != nil || none.Leave(reportOf(1, end)) != nil {
+		t.Errorf("without a directory: %v, %q", got, hints)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 6 {
+		t.Errorf("%d files, %v", len(entries), err)
+	}
+}
+
+// What does not hold together is not used, and named.
+func TestBrokenFiles(t *testing.T) {
+	const good = `{"version":1,"end":"2026-03-08T00:00:00Z","group_by":["job"],"edges":[1,3,10,30,100,300,1000,3000],"hypotheses":1,"resources":{}}`
+	for _, test := range []struct{ name, text, says string }{
+		{"cut off", good[:40], "unexpected EOF"},
+		{"another release", strings.Replace(good, "3000", "9000", 1), "of another release"},
+		{"another version", strings.Replace(good, `"version":1`, `"version":2`, 1), "of another release"},
+		{"less than nothing", strings.Replace(good, `{}`, `{"rss_bytes":{"Instants":-1}}`, 1), "out of range"},
+		{"too much", strings.Replace(good, `{}`, `{"rss_bytes":{"Reached":[{"False":1e300}]}}`, 1), "out of range"},
+		{"no counts", strings.Replace(good, `{}`, `{"rss_bytes":null}`, 1), "without counts"},
+	} {
+		d := Directory{Path: t.TempDir(), Part: fleet.Shard{Number: 1, Of: 2}, GroupBy: []string{"job"}}
+		if err := os.WriteFile(filepath.Join(d.Path, "part-0-of-2.json"), []byte(test.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, hints := d.Others(end)
+		if len(got.Table.Resources) > 0 || len(hints) != 1 || !strings.Contains(hints[0], "part-0-of-2.json") || !strings.Contains(hints[0], test.says) {
+			t.Errorf("%s: %v, %q", test.name, got, hints)
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	whole, part := fleet.Shard{}, fleet.Shard{Number: 1, Of: 2}
+	for d, says := range map[*Directory]string{
+		{}:                       "<nil>",
+		{Path: dir, Part: part}:  "<nil>",
+		{Path: dir, Part: whole}: "needs --shard",
+		{Path: file, Part: part}: "is no directory",
+		{Path: filepath.Join(dir, "x"), Part: part}: "no such file",
+	} {
+		if got := fmt.Sprint(d.Check()); !strings.Contains(got, says) {
+			t.Errorf("%+v: %s, want %q", d, got, says)
+		}
+	}
+}
