@@ -60,8 +60,11 @@ func claimsOf(lives []life, c *calibration.Table) (all claims) {
 	return all
 }
 
+// growthOf returns the growth of a trend that fires. What has only just been called took as long as the minimums that
+// show its rise.
 func growthOf(s *detector.Status) backtest.Growth {
-	return backtest.Growth{Baseline: s.Baseline, Rise: s.Evidence.Rise, Grew: s.Grew}
+	window, _ := time.ParseDuration(s.Evidence.Window)
+	return backtest.Growth{Baseline: s.Baseline, Rise: s.Evidence.Rise, Grew: s.Grew, Took: max(s.Grew, window)}
 }
 
 // question is what an earlier time is asked of a process.

@@ -10,6 +10,20 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 )
 
+// A leak that goes on at one rate was called falsely at no instant, also when it had only just been called.
+func TestSteadyLeakWasNeverCalledFalsely(t *testing.T) {
+	p := &process{readings: []reading{{resource: "open_fds", values: values(func(i int) float64 { return 450 + .2*float64(i) })}}}
+	calls := map[backtest.Outcome]int{}
+	for _, l := range p.judge(week, calibration.Judgment()) {
+		for _, c := range l.past {
+			calls[c.outcome]++
+		}
+	}
+	if calls[backtest.WentOn] == 0 || calls[backtest.FellBack]+calls[backtest.Leveled] > 0 {
+		t.Errorf("outcomes of its calls: %v", calls)
+	}
+}
+
 // What is called of a replica counts at the instants at which that is judged: a replica too young for it does not add to
 // what is told of an older one.
 func TestPastOfReplicas(t *testing.T) {

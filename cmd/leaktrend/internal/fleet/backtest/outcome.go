@@ -26,9 +26,10 @@ func (o Outcome) False() bool { return o == FellBack || o == Leveled }
 
 // Growth is what would have been called.
 type Growth struct {
-	Baseline float64 // level before it, in the unit of the readings
-	Rise     float64 // above the baseline, above 0
-	Grew     time.Duration
+	Baseline float64       // level before it, in the unit of the readings
+	Rise     float64       // above the baseline, above 0
+	Grew     time.Duration // known by now to have stayed, which is little for what was only just called
+	Took     time.Duration // for the rise, no less than Grew
 }
 
 const (
@@ -67,7 +68,7 @@ func Follow(readings []float64, step time.Duration, g Growth, ended bool) (o Out
 	follow := max(minFollow, g.Grew)
 	span := int(follow / step)
 	// The quarter at whose floor is looked begins after three quarters of the time.
-	due := goesOn * g.Rise * .75 * follow.Hours() / max(g.Grew.Hours(), 1)
+	due := goesOn * g.Rise * .75 * follow.Hours() / max(g.Took.Hours(), 1)
 	level := g.Baseline + g.Rise
 	for end := span; end <= len(readings); end += max(span/2, 1) {
 		if floor := lowest(readings[end-span/4 : end]); floor-level < due {

@@ -21,7 +21,7 @@ func course(hours int, level func(h int) float64) []float64 {
 
 func TestFollow(t *testing.T) {
 	// 100 before, 200 at the call, after 50 hours: two an hour.
-	g := Growth{Baseline: 100, Rise: 100, Grew: 50 * time.Hour}
+	g := Growth{Baseline: 100, Rise: 100, Grew: 50 * time.Hour, Took: 50 * time.Hour}
 	on := func(h int) float64 { return 200 + 2*float64(h) }
 	for _, test := range []struct {
 		name     string
