@@ -11,9 +11,12 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/common/model"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/scores"
+	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
+	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 const threeWeeks = 21 * 24 * time.Hour
@@ -103,26 +106,66 @@ func TestLookBackFails(t *testing.T) {
 	}
 }
 
-// Scans of the same hour find the same, with the same chances, whatever stands at the border of being found.
-func TestScansOfOneHourAgree(t *testing.T) {
-	var pool []judgedSeries
-	for i, family := range scores.Families(true) {
-		pool = append(pool, judgedOf(77, family, 2, i))
+// calledAt returns the first instant after an age of a day, and not at a full hour, at which growth is called or takes
+// itself back.
+func calledAt(t *testing.T, p *process, g prom.Grid) (at time.Time, ok bool) {
+	d, err := detector.New(calibration.Judgment())
+	if err != nil {
+		t.Fatal(err)
 	}
+	var s sampler.Sample
+	for i := range g.N {
+		s.Reset(g.At(i))
+		s.Add(p.readings[0].resource, p.readings[0].values[i])
+		if len(s.Readings) == 0 {
+			continue
+		}
+		for _, e := range d.Observe(&s) {
+			past := s.Time.Sub(s.Time.Truncate(time.Hour))
+			if e.Kind == alerting.Trend && i > int(aDay/g.Step) && past >= 10*time.Minute && past <= 50*time.Minute {
+				return s.Time, true
+			}
+		}
+	}
+	return time.Time{}, false
+}
+
+// Scans of the same hour find the same, with the same chances, also in the hour in which growth is first called. Each
+// series ends in that hour.
+func TestScansOfOneHourAgree(t *testing.T) {
 	const length = 7 * 24 * time.Hour
+	type ending struct {
+		s    judgedSeries
+		hour time.Time
+	}
+	var all []ending
+	for i, family := range scores.Families(true) {
+		s := judgedOf(77, family, 2, i)
+		p, g := seriesOf(s.recording, nil, time.Unix(0, s.recording.Times[len(s.recording.Times)-1]))
+		if at, ok := calledAt(t, p, g); ok {
+			all = append(all, ending{s, at.Truncate(time.Hour)})
+		}
+		all = append(all, ending{s, s.end.Truncate(time.Hour)})
+	}
 	// It is first called at 20 minutes past an hour.
 	border := &process{
 		labels: map[string]string{"job": "border"}, readings: []reading{{resource: "goroutines", metric: "go_goroutines", values: growing(100, 60, 0)}},
 	}
 	minutes := []time.Duration{0, 5, 30, 55}
 	var found []map[string]float64
+	called := 0
 	for _, minute := range minutes {
 		c := newCollector(&Options{GroupBy: []string{"job"}, Calibration: calibration.Default()})
-		for _, s := range pool {
-			all, g := seriesOf(s.recording, nil, s.end.Truncate(time.Hour).Add(minute*time.Minute))
-			all.labels["job"] = s.family
-			p, grid := all.from(g, length+minute*time.Minute)
-			c.add(p, p.judge(grid, calibration.Judgment()))
+		called = 0
+		for i, e := range all {
+			whole, g := seriesOf(e.s.recording, nil, e.hour.Add(minute*time.Minute))
+			whole.labels["job"] = fmt.Sprint(i, " ", e.s.family)
+			p, grid := whole.from(g, length+minute*time.Minute)
+			lives := p.judge(grid, calibration.Judgment())
+			if l := &lives[len(lives)-1]; len(l.recent[settling-1].firing) > 0 {
+				called++
+			}
+			c.add(p, lives)
 		}
 		young := week
 		young.N = int((33*time.Hour+minute*time.Minute)/young.Step) + 1
@@ -134,12 +177,47 @@ func TestScansOfOneHourAgree(t *testing.T) {
 		}
 		found = append(found, now)
 	}
-	if len(found[0]) < 5 {
-		t.Fatalf("only %v", found[0])
+	if called < 5 || len(all)-called < 5 {
+		t.Fatalf("%d of %d are called at the full hour", called, len(all))
 	}
 	for i, now := range found {
 		if diff := cmp.Diff(found[0], now, cmpopts.EquateApprox(0, .005)); diff != "" {
 			t.Errorf("%d minutes past the hour (-the hour +got):\n%s", minutes[i], diff)
+		}
+	}
+}
+
+// An hour in which growth is not confirmed, or is worth less, is not what a scan goes by: two of the last three are.
+func TestStrengthIsThatOfThreeHours(t *testing.T) {
+	c := calibration.Default()
+	of := func(nats float64) detector.Status {
+		return detector.Status{Resource: sampler.Resource{Name: "a"}, Trend: true, Grew: 60 * time.Hour, Nats: nats}
+	}
+	for _, test := range []struct {
+		name string
+		nats [settling]float64 // 0 = not found
+		want float64
+	}{
+		{"steady", [settling]float64{50, 50, 50}, 50},
+		{"weaker for an hour", [settling]float64{50, 20, 60}, 50},
+		{"not found for an hour", [settling]float64{50, 0, 60}, 50},
+		{"found for an hour", [settling]float64{0, 0, 60}, 0},
+	} {
+		now := of(test.nats[settling-1])
+		l := life{first: week.At(0), last: week.At(0).Add(100 * time.Hour)}
+		for k, nats := range test.nats {
+			l.recent[k].age = l.length()
+			if nats > 0 {
+				l.recent[k].firing = []detector.Status{of(nats)}
+			}
+		}
+		want := 0.
+		if test.want > 0 {
+			s := of(test.want)
+			want = c.EValue(calibration.Score(&s), l.length())
+		}
+		if got := l.eValueOf(c, &now); got != want {
+			t.Errorf("%s: %v, want %v", test.name, got, want)
 		}
 	}
 }
