@@ -159,29 +159,37 @@ type recollection struct {
 // recall keeps what an earlier time tells of a process: growth that came to nothing, and times at which it was as high as
 // now and came down again.
 func (m *recollection) recall(p *process, g prom.Grid, before []life, asked claims) {
+	told := map[string]bool{} // resources that had been called before
+	var begins []int
 	for i := range before {
 		l := &before[i]
+		begins = append(begins, int(l.first.Sub(g.Start)/g.Step))
 		if m.earliest.IsZero() || l.first.Before(m.earliest) {
 			m.earliest = l.first
 		}
 		_, group := groupOf(m.groupBy, p, cmp.Or(versionOf(p.labels), l.version))
 		for k := range p.readings {
-			r := &p.readings[k]
-			if falls := fallsOf(l, r.resource, m.calibration); len(falls) > 0 {
-				m.remember(group, r.resource, falls)
-				continue
+			if falls := fallsOf(l, p.readings[k].resource, m.calibration); len(falls) > 0 {
+				told[p.readings[k].resource] = true
+				m.remember(group, p.readings[k].resource, falls)
 			}
-			claim, ok := asked[r.resource]
-			if !ok {
-				continue
-			}
-			first, last := int(l.first.Sub(g.Start)/g.Step), int(l.last.Sub(g.Start)/g.Step)
-			var falls []fall
-			for _, at := range backtest.Before(r.values[first:last+1], g.Step, claim.growth) {
-				falls = append(falls, fall{g.At(first + at), claim.eValue})
-			}
-			m.remember(group, r.resource, falls)
 		}
+	}
+	if len(before) == 0 {
+		return
+	}
+	_, group := groupOf(m.groupBy, p, cmp.Or(versionOf(p.labels), before[len(before)-1].version))
+	for k := range p.readings {
+		r := &p.readings[k]
+		claim, ok := asked[r.resource]
+		if !ok || told[r.resource] {
+			continue
+		}
+		var falls []fall
+		for _, at := range backtest.Before(r.values, begins, g.Step, claim.growth) {
+			falls = append(falls, fall{g.At(at), claim.eValue})
+		}
+		m.remember(group, r.resource, falls)
 	}
 }
 

@@ -23,9 +23,15 @@ type past struct {
 type pastOfGroup struct {
 	time    time.Time
 	growing int
-	sum     [backtest.CutOff + 1]float64
-	weight  float64 // of the false ones, times their e-values
+	eValues float64 // sum
+	// votes are the e-values by outcome, of growth that was only just found leastVote, and those of the false ones times
+	// their weights.
+	votes      [backtest.CutOff + 1]float64
+	falseVotes float64
 }
+
+// leastVote is the e-value of the weakest growth that is worth something.
+const leastVote = .1
 
 // fall is growth of a replica that came to nothing.
 type fall struct {
@@ -53,8 +59,12 @@ func (t *past) add(l *life, resource string, c *calibration.Table) {
 		}
 		e := c.EValue(one.strength, one.age)
 		g.growing++
-		g.sum[one.outcome] += e
-		g.weight += e * one.weight
+		g.eValues += e
+		vote := max(e, leastVote)
+		g.votes[one.outcome] += vote
+		if one.outcome.False() {
+			g.falseVotes += vote * one.weight
+		}
 	}
 }
 
@@ -102,19 +112,19 @@ func (t *past) into(table *backtest.Table, resource string, falls []fall) {
 			continue
 		}
 		sum, wrong, best := 0., 0., backtest.Open
-		for o, e := range c.sum {
-			sum += e
+		for o, votes := range c.votes {
+			sum += votes
 			if backtest.Outcome(o).False() {
-				wrong += e
+				wrong += votes
 			}
-			if e > c.sum[best] {
+			if votes > c.votes[best] {
 				best = backtest.Outcome(o)
 			}
 		}
-		if e := sum / float64(replicas); 2*own(falls, e, c.time) < c.growing {
+		if e := c.eValues / float64(replicas); 2*own(falls, e, c.time) < c.growing {
 			weight := 1.
-			if wrong > 0 && 2*wrong >= sum {
-				best, weight = backtest.FellBack, c.weight/sum
+			if 2*wrong >= sum {
+				best, weight = backtest.FellBack, c.falseVotes/wrong
 			}
 			table.Call(resource, e, best, weight)
 		}
@@ -155,8 +165,15 @@ func chancesOverLives(over []Finding, tried int) {
 	}
 }
 
+const (
+	// leastChance is what a finding has at least, whatever the others have.
+	leastChance = .5
+	// stays is how much more than the share of false ones that is asked a finding may have that stood before.
+	stays = 1.5
+)
+
 // cut orders the candidates by their chance, the likeliest first, fills in the shares of false ones that are expected,
-// and returns how many are findings.
+// marks those near to being findings, and returns how many are.
 func cut(candidates []Finding, fdr float64, top int) (n int) {
 	slices.SortStableFunc(candidates, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Chance.Mean, a.Chance.Mean), cmp.Compare(b.EValue, a.EValue))
@@ -168,8 +185,16 @@ func cut(candidates []Finding, fdr float64, top int) (n int) {
 		lacking += 1 - chances[i]
 		candidates[i].Q = lacking / float64(i+1)
 	}
-	if top > 0 {
-		return min(top, len(candidates))
+	n, near := min(top, len(candidates)), min(top+(top+1)/2, len(candidates))
+	if top == 0 {
+		likely := 0
+		for likely < len(chances) && chances[likely] >= leastChance {
+			likely++
+		}
+		n, near = backtest.Cut(chances[:likely], fdr), backtest.Cut(chances, stays*fdr)
 	}
-	return backtest.Cut(chances, fdr)
+	for i := n; i < near; i++ {
+		candidates[i].Near = true
+	}
+	return n
 }

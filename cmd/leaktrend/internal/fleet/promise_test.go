@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
@@ -21,8 +22,8 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
 
-// promiseEnv asks for the figures of docs/fleet.md, as "SEED SERIES FLEETS": series of each family that fleets are drawn
-// from, and fleets of each kind.
+// promiseEnv asks for the figures of docs/fleet.md, as "SEED SERIES FLEETS SEEDS": series of each family that fleets are
+// drawn from, fleets of each kind, and how many seeds from the first on, of which each makes its own series.
 const promiseEnv = "LEAKTREND_PROMISE"
 
 const (
@@ -117,6 +118,11 @@ var (
 	// newFamilies are those that the healthy sample of the calibration lacks.
 	newFamilies = []string{"weekly_fall", "zero_readings", "nightly_restarts"}
 	newServices = []string{"steady_lives", "warm_up_lives", "slow_cache_weekly", "nightly_fall_lives", "weekly_fall_lives", "autoscaling", "week_cycle_lives", "traffic_grows", "pool_lives"}
+	// otherServices are services by which nothing of the scan was chosen.
+	otherServices = []string{
+		"long_warm_up_daily", "long_warm_up_weekdays", "cache_weekdays", "cache_daily", "slow_cache_weekdays", "slow_cache_irregular",
+		"growth_that_stops", "first_mornings", "day_cycle_lives", "crash_loops", "version_steps",
+	}
 )
 
 func newPool(seed uint64, each int) pool {
@@ -145,7 +151,7 @@ func newPool(seed uint64, each int) pool {
 		for _, f := range slices.Concat(scores.Families(false), newFamilies) {
 			jobs <- job{f, 0, i}
 		}
-		for _, f := range newServices {
+		for _, f := range slices.Concat(newServices, otherServices) {
 			jobs <- job{f, 1, i}
 		}
 		for _, f := range scores.Families(true) {
@@ -227,7 +233,10 @@ func mixes(size int) []mix {
 	with := slices.Concat(lab, newFamilies, newServices)
 	slow := parts(with, size*9/10)
 	slow["weekly_fall"] += size / 10
-	return []mix{{"the lab's families", parts(lab, size)}, {"with the new ones", parts(with, size)}, {"a tenth falls back weekly", slow}}
+	return []mix{
+		{"the lab's families", parts(lab, size)}, {"with the new ones", parts(with, size)}, {"a tenth falls back weekly", slow},
+		{"with other services", parts(slices.Concat(lab, otherServices), size)},
+	}
 }
 
 // figures are those of fleets of one kind.
@@ -236,7 +245,11 @@ type figures struct {
 	found, due, suspected int
 	foundAt, dueAt        [4]int
 	reported              int
+	seeds                 []int                         // fleets up to the end of each seed
+	told                  [tenths]struct{ n, leak int } // findings and suspects by their chance
 }
+
+const tenths = 10
 
 var ageNames = [4]string{"below 1 d", "1 to 2 d", "2 to 4 d", "above 4 d"}
 
@@ -288,38 +301,58 @@ func (of mix) draw(pool pool, r *rand.Rand, leaking float64, back bool) (*collec
 // watched, and with three weeks of what grows in it.
 func TestPromise(t *testing.T) {
 	const fdr = .05
-	seed, each, fleets := uint64(9101), 8, 4
-	kinds, shares, pasts := mixes(1530), []float64{0, .001, .005, .01, .05}, []string{"none", "a week", "three weeks"}
+	seed, each, fleets, seeds := uint64(9101), 8, 4, 1
+	kinds, shares := mixes(1530), []float64{0, .001, .005, .01, .05}
 	text := os.Getenv(promiseEnv)
 	if text == "" {
-		kinds, shares, pasts = kinds[1:2], shares[4:], pasts[2:]
-	} else {
-		if n, err := fmt.Sscan(text, &seed, &each, &fleets); n != 3 {
-			t.Fatalf("%s=%s: want a seed, series and fleets: %v", promiseEnv, text, err)
+		kinds, shares = kinds[1:2], shares[4:]
+	} else if n, err := fmt.Sscan(text, &seed, &each, &fleets, &seeds); n < 3 {
+		t.Fatalf("%s=%s: want a seed, series, fleets and seeds: %v", promiseEnv, text, err)
+	}
+	type row struct {
+		kind    int
+		leaking float64
+		past    string
+	}
+	var rows []row
+	for kind := range kinds {
+		for _, leaking := range shares {
+			if text != "" {
+				rows = append(rows, row{kind, leaking, "a week"})
+			}
+			rows = append(rows, row{kind, leaking, "three weeks"})
+		}
+		if text != "" {
+			rows = append(rows, row{kind, shares[len(shares)-1], "none"})
 		}
 	}
-	pool := newPool(seed, each)
-	for _, kind := range kinds {
-		for _, leaking := range shares {
-			for _, past := range pasts {
-				f := figures{}
-				r := rand.New(rand.NewPCG(seed, 5))
-				for range fleets {
-					c, members := kind.draw(pool, r, leaking, past == "three weeks")
-					if past == "none" {
-						c.forget()
-					}
-					f.add(c.report(fdr, 0, time.Time{}), members)
+	all := make([]figures, len(rows))
+	for range seeds {
+		pool := newPool(seed, each)
+		for i, row := range rows {
+			f := &all[i]
+			r := rand.New(rand.NewPCG(seed, 5))
+			for range fleets {
+				c, members := kinds[row.kind].draw(pool, r, row.leaking, row.past == "three weeks")
+				if row.past == "none" {
+					c.forget()
 				}
-				mean, error95 := f.falseShare()
-				t.Logf("%s, %g %% leak, past of %s: %v", kind.name, 100*leaking, past, &f)
-				if mean-error95 > 2*fdr {
-					t.Errorf("%s, %g %% leak, past of %s: %.3f of the findings are false, give or take %.3f; asked: %.3f", kind.name, 100*leaking, past, mean, error95, fdr)
-				}
-				if text == "" && 2*f.found < f.due {
-					t.Errorf("%s, %g %% leak, past of %s: %d of %d due leaks are found, want half", kind.name, 100*leaking, past, f.found, f.due)
-				}
+				f.add(c.report(fdr, 0, time.Time{}), members)
 			}
+			f.seeds = append(f.seeds, len(f.wrong))
+		}
+		seed++
+	}
+	for i, row := range rows {
+		f := &all[i]
+		mean, error95 := f.falseShare()
+		t.Logf("%s, %g %% leak, past of %s: %v", kinds[row.kind].name, 100*row.leaking, row.past, f)
+		if mean-error95 > fdr {
+			t.Errorf("%s, %g %% leak, past of %s: %.3f of the findings are false, give or take %.3f; asked: %.3f",
+				kinds[row.kind].name, 100*row.leaking, row.past, mean, error95, fdr)
+		}
+		if text == "" && 2*f.found < f.due {
+			t.Errorf("%s, %g %% leak, past of %s: %d of %d due leaks are found, want half", kinds[row.kind].name, 100*row.leaking, row.past, f.found, f.due)
 		}
 	}
 }
@@ -351,6 +384,15 @@ func (f *figures) add(r *Report, members map[string]*judgedSeries) {
 	n := float64(max(len(r.Findings), 1))
 	f.wrong, f.expected = append(f.wrong, float64(wrong)/n), append(f.expected, lacking/n)
 	suspected := map[string]bool{}
+	for _, list := range [][]Finding{r.Findings, r.Suspects} {
+		for i := range list {
+			told := &f.told[min(int(tenths*list[i].Chance.Mean), tenths-1)]
+			told.n++
+			if members[list[i].Group[0].Value].leaks {
+				told.leak++
+			}
+		}
+	}
 	for i := range r.Suspects {
 		suspected[r.Suspects[i].Group[0].Value] = true
 	}
@@ -369,10 +411,20 @@ func (f *figures) add(r *Report, members map[string]*judgedSeries) {
 	}
 }
 
-// falseShare returns the mean share of false findings over the fleets, and its error at 95 %.
+// falseShare returns the mean share of false findings over the fleets, and its error at 95 %: of several seeds by what
+// they differ, as fleets of one seed share their series.
 func (f *figures) falseShare() (mean, error95 float64) {
-	mean, deviation := stat.MeanStdDev(f.wrong, nil)
-	return mean, 1.96 * deviation / math.Sqrt(float64(len(f.wrong)))
+	of := f.wrong
+	if len(f.seeds) > 1 {
+		of = nil
+		from := 0
+		for _, to := range f.seeds {
+			of = append(of, stat.Mean(f.wrong[from:to], nil))
+			from = to
+		}
+	}
+	mean, deviation := stat.MeanStdDev(of, nil)
+	return mean, distuv.StudentsT{Sigma: 1, Nu: float64(len(of) - 1)}.Quantile(.975) * deviation / math.Sqrt(float64(len(of)))
 }
 
 func (f *figures) String() string {
@@ -382,6 +434,10 @@ func (f *figures) String() string {
 		100*stat.Mean(f.expected, nil), f.due, share(f.found, f.due), share(f.suspected, f.due))
 	for i, n := range f.dueAt {
 		text += fmt.Sprintf(" %s %.0f %%,", ageNames[i], share(f.foundAt[i], n))
+	}
+	text += " leaks by the tenth of the chance that was said:"
+	for _, told := range f.told {
+		text += fmt.Sprintf(" %d of %d,", told.leak, told.n)
 	}
 	return text
 }

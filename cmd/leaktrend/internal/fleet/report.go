@@ -64,6 +64,9 @@ type Finding struct {
 	Chance backtest.Chance
 	// Q is the share of false findings that is expected among this one and those that are likelier, 0 to 1.
 	Q float64
+	// Near tells of a suspect that it would be a finding if somewhat more false ones were allowed: one that was a finding
+	// before goes on as one.
+	Near bool
 	// Worst is the replica with the highest severity, then the least time left, then the strongest growth.
 	Worst    Replica
 	Others   []Replica // the next ones
@@ -411,17 +414,8 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 	r.Findings = withoutOverLives(found, found)
 	r.Suspects = withoutOverLives(r.Suspects, slices.Concat(found, r.Suspects))
 	r.Suspects = append(slices.DeleteFunc(r.Suspects, func(f Finding) bool { return f.Lives != nil && stoodFor(&f, found) }), explained...)
-	for _, list := range [][]Finding{r.Findings, r.Limits} {
-		slices.SortStableFunc(list, func(a, b Finding) int {
-			ended := func(f *Finding) int {
-				if f.Ended {
-					return 1
-				}
-				return 0
-			}
-			return cmp.Or(cmp.Compare(ended(&a), ended(&b)), cmp.Compare(b.Chance.Mean, a.Chance.Mean), cmp.Compare(b.Worst.Severity, a.Worst.Severity), cmp.Compare(b.Growing, a.Growing))
-		})
-	}
+	slices.SortStableFunc(r.Findings, compareFindings)
+	slices.SortStableFunc(r.Limits, compareFindings)
 	return r
 }
 

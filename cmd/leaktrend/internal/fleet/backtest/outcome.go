@@ -5,6 +5,7 @@ package backtest
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -32,6 +33,9 @@ type Growth struct {
 	Took     time.Duration // for the rise, no less than Grew
 }
 
+// rate is that of the growth, an hour.
+func (g Growth) rate() float64 { return g.Rise / max(g.Took.Hours(), 1) }
+
 const (
 	// StandsFor is how long growth has to be gone to have fallen back.
 	StandsFor = 15 * time.Minute
@@ -40,11 +44,15 @@ const (
 	// StandsShare is the share of its rise, 0 to 1, that growth keeps while it stands.
 	StandsShare = .5
 
+	aDay = 24 * time.Hour
 	// minFollow is the least time in which growth must go on, so that no call is judged by one half of a day; growth that
-	// has lasted for longer is given as long again.
-	minFollow = 24 * time.Hour
+	// has lasted for longer is given as long again, up to maxFollow, so that what a deploy takes back each week can be seen
+	// to stay before the next one.
+	minFollow, maxFollow = aDay, 2 * aDay
 	// goesOn is the share of its earlier rate that growth shows while it goes on.
 	goesOn = .25
+	// resumes is the share of it that growth shows that goes on after a time in which it did not.
+	resumes = .5
 )
 
 // Follow returns what became of growth, and how long after the call that was known. readings are those after it of the
@@ -65,19 +73,28 @@ func Follow(readings []float64, step time.Duration, g Growth, ended bool) (o Out
 			}
 		}
 	}
-	follow := max(minFollow, g.Grew)
-	span := int(follow / step)
-	// The quarter at whose floor is looked begins after three quarters of the time.
-	due := goesOn * g.Rise * .75 * follow.Hours() / max(g.Took.Hours(), 1)
-	level := g.Baseline + g.Rise
-	for end := span; end <= len(readings); end += max(span/2, 1) {
-		if floor := lowest(readings[end-span/4 : end]); floor-level < due {
-			return Leveled, time.Duration(end) * step
+	follow := min(max(minFollow, g.Grew), maxFollow)
+	span, day := int(follow/step), int(aDay/step)
+	leveled := 0
+	for end := span; end <= len(readings); end += max(day/4, 1) {
+		// As long as there is nothing before to compare with, what follows is to be above the level of the call.
+		since, floor, level := .75*follow.Hours(), lowest(readings[end-span/4:end]), g.Baseline+g.Rise
+		if end >= span+day {
+			since, floor, level = follow.Hours(), lowest(readings[end-day:end]), lowest(readings[end-span-day:end-span])
 		}
-		// Where nothing was read the level before it stands.
-		if before := lowest(readings[max(end-span/2-span/4, 0):max(end-span/2, 1)]); !math.IsInf(before, 1) {
-			level = before
+		// Where nothing was read nothing is known.
+		if math.IsInf(level, 1) || math.IsInf(floor, 1) {
+			continue
 		}
+		switch share := (floor - level) / (g.rate() * since); {
+		case share < goesOn && leveled == 0:
+			leveled = end
+		case share >= resumes: // after a weekend, say
+			leveled = 0
+		}
+	}
+	if leveled > 0 {
+		return Leveled, time.Duration(leveled) * step
 	}
 	switch {
 	case len(readings) >= span:
@@ -99,24 +116,29 @@ func lowest(readings []float64) float64 {
 	return low
 }
 
-// stayed is how long readings stand as high as growth does now, all of them, to have been as high before: longer than a
-// load does that follows the day.
-const stayed = 24 * time.Hour
-
-// Before returns the readings, by their number, at which a process had come down from where growth stands now: it had
-// stayed above half of the rise for a day, and then was below it. Those of one process, from its start to its end.
-func Before(readings []float64, step time.Duration, g Growth) (falls []int) {
+// Before returns the readings, by their number, at which what stood as high as growth does now was known to have come to
+// nothing, in the time before it. begins are the readings with which processes begin, rising.
+//
+// It had stayed above half of the rise, for a day or for as long as it has now, and then was below it, while one process
+// ran: a level that outlives a restart is not the process's. Or it had grown to as high as now within one process, and
+// stayed there for as long as growth is followed.
+func Before(readings []float64, begins []int, step time.Duration, g Growth) (falls []int) {
 	const never = -1
+	half := g.Baseline + StandsShare*g.Rise
+	stay := min(aDay, max(g.Took/2, StandsFor))
 	above, high, low := never, false, 0
 	for i, v := range readings {
+		if _, begin := slices.BinarySearch(begins, i); begin && !(v >= half) {
+			above, high, low = never, false, 0
+		}
 		switch {
 		case math.IsNaN(v):
-		case v >= g.Baseline+StandsShare*g.Rise:
+		case v >= half:
 			low = 0
 			if above == never {
 				above = i
 			}
-			high = high || time.Duration(i-above)*step >= stayed
+			high = high || time.Duration(i-above)*step >= stay
 		default:
 			above = never
 			if low++; low >= MinStands && high {
@@ -124,5 +146,32 @@ func Before(readings []float64, step time.Duration, g Growth) (falls []int) {
 			}
 		}
 	}
+	for k, begin := range begins {
+		end := len(readings)
+		if k+1 < len(begins) {
+			end = begins[k+1]
+		}
+		if i, ok := rested(readings[begin:end], step, g); ok && !slices.ContainsFunc(falls, func(f int) bool { return f >= begin && f < end }) {
+			falls = append(falls, begin+i)
+		}
+	}
+	slices.Sort(falls)
 	return falls
+}
+
+// rested returns the reading of a process at which it was known to stay as high as growth does now, having grown to it.
+func rested(readings []float64, step time.Duration, g Growth) (at int, ok bool) {
+	day, span := int(aDay/step), int(maxFollow/step)
+	grown := slices.IndexFunc(readings, func(v float64) bool { return v < g.Baseline+StandsShare*g.Rise })
+	if grown < 0 {
+		return 0, false
+	}
+	for end := grown + span + day; end <= len(readings); end += max(day/4, 1) {
+		floor, before := lowest(readings[end-day:end]), lowest(readings[end-span-day:end-span])
+		if before >= g.Baseline+StandsShare*g.Rise && floor >= g.Baseline+g.Rise && !math.IsInf(before, 1) && !math.IsInf(floor, 1) &&
+			floor-before < goesOn*g.rate()*maxFollow.Hours() {
+			return end - 1, true
+		}
+	}
+	return 0, false
 }

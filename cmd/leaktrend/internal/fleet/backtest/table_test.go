@@ -17,7 +17,7 @@ func TestCall(t *testing.T) {
 	var table Table
 	table.Judged("goroutines", 18)
 	table.Judged("open_fds", 4)
-	table.Call("goroutines", .5, FellBack, 1) // too weak to count
+	table.Call("goroutines", 0, FellBack, 1) // only just found
 	table.Call("goroutines", 5, FellBack, 2.5)
 	table.Call("goroutines", 5, Leveled, 1)
 	table.Call("goroutines", 10, WentOn, 1)
@@ -25,9 +25,10 @@ func TestCall(t *testing.T) {
 	table.Call("open_fds", 2, Open, 1)
 	all := table.All()
 	want := Counts{Instants: 22}
-	want.Reached[0] = Case{False: 3.5, WentOn: 1, CutOff: 1}
-	want.Reached[1] = Case{False: 3.5, WentOn: 1}
-	want.Reached[2] = Case{WentOn: 1}
+	want.Reached[0] = Case{False: 4.5, WentOn: 1, CutOff: 1}
+	want.Reached[1] = Case{False: 3.5, WentOn: 1, CutOff: 1}
+	want.Reached[2] = Case{False: 3.5, WentOn: 1}
+	want.Reached[3] = Case{WentOn: 1}
 	if diff := cmp.Diff(want, all); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -80,13 +81,16 @@ func TestChances(t *testing.T) {
 			[]float64{.9, .9, .9, .9, .9, .9, .9, .9, .9, .9}},
 		// 18 instants of each group are 1,500 units beside the 250 of the prior.
 		{"a past without false calls", past(18000, 0, 0), calls(1000), []float64{.857}},
-		{"a past with false calls as strong", past(18000, 12, 3000), calls(1000, 1000), []float64{.071, .071}},
+		// One unit of them stands for four; with the quarter of the prior that is 2.4 of a thousand groups.
+		{"a past with false calls as strong", past(18000, 12, 3000), calls(1000, 1000, 1000, 1000), []float64{.393, .393, .393, .393}},
+		// They are no stronger than what was only just found.
+		{"a past with false calls that were only just found", past(18000, 12, 0), calls(1000, 1000, 0, 0, 0), []float64{.929, .929, .103, .103, .103}},
 		{"a past with weaker false calls", past(18000, 240, 10), calls(1000, 1000, 10), []float64{.929, .929, 0}},
 		// The stronger one is never less likely.
 		{"many weak ones", past(18000, 0, 0), calls(3000, 100, 100, 100, 100, 100, 100), []float64{.977, .977, .977, .977, .977, .977, .977}},
 		{"its own came to nothing", past(18000, 0, 0), []Candidate{{"goroutines", 1000, 1}, {"goroutines", 1000, 0}, {"goroutines", 1000, 8}},
-			[]float64{.571, .857, .171}},
-		{"its own came to nothing, and there is no other", past(18000, 0, 0), []Candidate{{"goroutines", 1000, 1}}, []float64{.571}},
+			[]float64{.143, .857, .021}},
+		{"its own came to nothing, and there is no other", past(18000, 0, 0), []Candidate{{"goroutines", 1000, 1}}, []float64{.143}},
 	} {
 		chances := test.past.Chances(test.candidates, map[string]int{"goroutines": 1000}, oneOver)
 		got := make([]float64, len(chances))

@@ -209,6 +209,58 @@ func TestScanEvery(t *testing.T) {
 	})
 }
 
+// A finding at the border of being one does not come and go: it stands as long as it is near to being found, also by a
+// scan that missed its job before, and begins only when it is found.
+func TestScanEveryHasHysteresis(t *testing.T) {
+	suspected := func(near bool, jobs ...string) *fleet.Report {
+		r := leaksOf(jobs...)
+		for i := range r.Findings {
+			r.Findings[i].Near = near
+		}
+		r.Findings, r.Suspects = nil, r.Findings
+		return r
+	}
+	rounds := []func() *fleet.Report{
+		func() *fleet.Report { return suspected(true, "a", "b") }, // near, and never found
+		func() *fleet.Report { return leaksOf("a") },
+		func() *fleet.Report { return suspected(true, "a", "b") },
+		func() *fleet.Report { return suspected(true, "a", "b") },
+		func() *fleet.Report {
+			r := leaksOf()
+			r.Missing = append(r.Missing, fleet.Missing{What: "a part", Why: "status 503"})
+			return r
+		},
+		func() *fleet.Report { return suspected(true, "a") },
+		func() *fleet.Report { return suspected(false, "a") }, // 6h: clearly less likely
+		func() *fleet.Report { return suspected(true, "a") },
+		func() *fleet.Report { return leaksOf("a") }, // 8h
+		func() *fleet.Report { return leaksOf() },    // 9h: it fell back
+	}
+	for _, asJSON := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			am := &fakeAlertmanager{}
+			p := &Publisher{JSON: asJSON, Alerts: alertsTo(t, am), Stdout: io.Discard, Stderr: io.Discard}
+			n := 0
+			scan := func(context.Context) (*fleet.Report, error) {
+				if n == len(rounds) {
+					cancel()
+					return nil, ctx.Err()
+				}
+				n++
+				return rounds[n-1](), nil
+			}
+			if err := p.Every(ctx, time.Hour, scan); err != nil {
+				t.Error(err)
+			}
+			want := []string{"1h0m0s a begins", "6h0m0s a is resolved", "8h0m0s a begins", "9h0m0s a is resolved"}
+			if diff := cmp.Diff(want, am.course); diff != "" {
+				t.Errorf("as JSON %v (-want +got):\n%s", asJSON, diff)
+			}
+		})
+	}
+}
+
 // What is kept stays small however many findings come and go while the Alertmanager is away, and what stands is told
 // when it is back.
 func TestScanEveryIsBounded(t *testing.T) {

@@ -55,6 +55,7 @@ func (p *Publisher) Every(ctx context.Context, interval time.Duration, scan Scan
 			note(p.Server, err)
 			return nil
 		}
+		r.Keep(func(key string) bool { _, stood := p.standing[key]; return stood })
 		if err := p.print(r); err != nil {
 			return err
 		}
@@ -95,13 +96,14 @@ func (p *Publisher) unhurried() (end func()) {
 
 // print writes a report to standard output. JSON also says which of the findings before are resolved.
 func (p *Publisher) print(r *fleet.Report) error {
-	if !p.JSON {
-		return writeText(p.Stdout, p.Server, r, p.All)
-	}
 	if p.standing == nil {
 		p.standing = make(standing)
 	}
-	return p.writeLines(r, p.standing.update(r))
+	ended := p.standing.update(r)
+	if !p.JSON {
+		return writeText(p.Stdout, p.Server, r, p.All)
+	}
+	return p.writeLines(r, ended)
 }
 
 func (p *Publisher) writePage(r *fleet.Report) error {
