@@ -44,7 +44,7 @@ func main() {
 	// A second interrupt ends the program at once. Whoever waits for what is left to deliver is told.
 	context.AfterFunc(ctx, func() {
 		stop()
-		time.AfterFunc(tellAfter, func() { fmt.Fprintln(os.Stderr, "leaktrend: ending, once more ends it at once") })
+		time.AfterFunc(tellAfter, func() { fmt.Fprintln(os.Stderr, "leaktrend: ending; interrupt again to end at once") })
 	})
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	os.Exit(exitCode(err))
@@ -139,7 +139,7 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
-		return fmt.Errorf("%s: no such command; %s is like it", args[0], strings.Join(like, " or "))
+		return fmt.Errorf("%s: no such command; did you mean %s?", args[0], strings.Join(like, " or "))
 	}
 	return fmt.Errorf("%s: no such command; %s -h lists them", args[0], cmd.CommandPath())
 }

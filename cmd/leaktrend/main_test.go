@@ -76,7 +76,7 @@ func TestUsage(t *testing.T) {
 		{"help", []string{"-h"}, 0, nil},
 		{"help of a command", []string{"replay", "--help"}, 0, nil},
 		{"unknown command", []string{"bogus"}, 2, []string{"bogus"}},
-		{"a command that is nearly one", []string{"wach"}, 2, []string{"wach: no such command; watch is like it"}},
+		{"a command that is nearly one", []string{"wach"}, 2, []string{"wach: no such command; did you mean watch?"}},
 		{"unknown shell", []string{"completion", "tcsh"}, 2, []string{"tcsh: no such command", "leaktrend completion -h"}},
 		{"unknown flag", []string{"replay", "--bogus", healthy}, 2, []string{"--bogus"}},
 		{"nothing to replay", []string{"replay"}, 2, []string{"needs a recording"}},

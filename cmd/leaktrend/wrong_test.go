@@ -42,7 +42,7 @@ func TestWrongCommandLines(t *testing.T) {
 	}{
 		{"bogus", "bogus: no such command; leaktrend -h lists them"},
 		{"help bogus", "bogus: no such command; leaktrend -h lists them"},
-		{"replays " + good, "replays: no such command; replay is like it"},
+		{"replays " + good, "replays: no such command; did you mean replay?"},
 		{"--bogus", "--bogus: leaktrend has no such flag; leaktrend -h lists them"},
 		{"replay", "replay needs a recording or a directory: leaktrend replay FILE or DIR... [flags]"},
 		{"replay " + none, missing},
@@ -83,7 +83,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"watch", "one of --pid, --name and --url is needed"},
 		{"watch " + self, self + ": watch takes no arguments, only flags; leaktrend watch -h lists them"},
 		{"watch -pid " + self, "-pid: a flag of several letters has two dashes, as in --pid"},
-		{"watch --pid 1 --pids 2", "--pids: watch has no such flag; --pid is like it"},
+		{"watch --pid 1 --pids 2", "--pids: watch has no such flag; did you mean --pid?"},
 		{"watch --name a(", "--name a(: the pattern is not a regular expression: missing closing ): a("},
 		{"watch --url " + server + " --duration 50ms --interval 20ms", "nothing was sampled from " + server},
 		{"tune", "tune needs a labels file, recordings, or --generate N"},

@@ -226,6 +226,25 @@ func TestValueAxis(t *testing.T) {
 	}
 }
 
+// Names and units come from the programs and files of others.
+func TestTextFromOutside(t *testing.T) {
+	const evil = `"><script>alert(1)</script>`
+	c := Chart{
+		Title: evil, Desc: evil, Resource: sampler.Resource{Name: evil, Unit: evil}, Bins: []Bin{{First: 1, Last: 2, Min: 1, Max: 3, Value: 2, Mean: math.NaN()}},
+		Marks:   []Mark{{At: time.Unix(0, 2), Kind: Firing, Label: evil, Text: evil}},
+		Ceiling: Level{Value: 3, Name: evil}, Limit: Level{Value: 2, Name: evil},
+	}
+	var file strings.Builder
+	if err := c.WriteSVG(&file); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{c.Inline(evil), file.String()} {
+		if strings.Contains(text, "<script") || !strings.Contains(text, "&lt;script") {
+			t.Errorf("not escaped:\n%s", text)
+		}
+	}
+}
+
 // Some programs export the largest number there is for "no limit".
 func TestExtremeLevels(t *testing.T) {
 	at := func(values ...float64) (bins []Bin) {

@@ -215,7 +215,7 @@ func (c *Chart) hover() string {
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, ` data-from="%d" data-to="%d" data-top="%g" data-bottom="%g" data-low="%g" data-high="%g" data-unit="%s" data-name="%s" data-scale="%g" data-ms="%d"`,
-		f.from/1e6, f.to/1e6, marginTop, Height-marginBottom, f.low, f.high, c.Resource.Unit, html.EscapeString(c.Resource.Name), scale, unit/1e6)
+		f.from/1e6, f.to/1e6, marginTop, Height-marginBottom, f.low, f.high, html.EscapeString(c.Resource.Unit), html.EscapeString(c.Resource.Name), scale, unit/1e6)
 	attribute := func(name string, values []int64) {
 		fmt.Fprintf(&text, ` data-%s="`, name)
 		last := int64(0)

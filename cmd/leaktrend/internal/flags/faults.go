@@ -86,7 +86,7 @@ func noSuch(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
 	})
 	if like := names.SuggestionsFor(unknown.GetSpecifiedName()); len(like) > 0 && len(unknown.GetSpecifiedName()) > 1 {
-		return fmt.Errorf("%s: %s has no such flag; --%s is like it", name, verb(cmd), strings.Join(like, " or --"))
+		return fmt.Errorf("%s: %s has no such flag; did you mean --%s?", name, verb(cmd), strings.Join(like, " or --"))
 	}
 	return fmt.Errorf("%s: %s has no such flag; %s -h lists them", name, verb(cmd), cmd.CommandPath())
 }

@@ -92,7 +92,7 @@ func TestExplain(t *testing.T) {
 		{[]string{"--group-by", `a"b`}, `--group-by a"b: must be a list, parted by commas, with quotes in pairs`},
 		{[]string{"--pid"}, "--pid: its value is missing"},
 		{[]string{"-o"}, "-o: its value is missing"},
-		{[]string{"--pids", "4"}, "--pids: watch has no such flag; --pid is like it"},
+		{[]string{"--pids", "4"}, "--pids: watch has no such flag; did you mean --pid?"},
 		{[]string{"--wings"}, "--wings: watch has no such flag; leaktrend watch -h lists them"},
 		{[]string{"-pid", "4"}, "-pid: a flag of several letters has two dashes, as in --pid"},
 		{[]string{"-pid=4"}, "-pid: a flag of several letters has two dashes, as in --pid"},
