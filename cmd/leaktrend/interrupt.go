@@ -2,8 +2,25 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"time"
 )
+
+// onceAfter is how long after an interrupt another one is taken for the same: timeout sends it to the process, and then
+// to its group.
+const onceAfter = time.Second
+
+// endAtOnce has a second interrupt end the program at once, by the function that gives up taking them. Whoever waits for
+// what is left to deliver is told.
+func endAtOnce(interrupted context.Context, giveUp func(), stderr io.Writer) {
+	context.AfterFunc(interrupted, func() {
+		time.AfterFunc(onceAfter, func() {
+			giveUp()
+			fmt.Fprintln(stderr, "leaktrend: ending; interrupt again to end at once")
+		})
+	})
+}
 
 // interruptible is a reader that a signal ends: whoever is asked for input may never write any.
 type interruptible struct {

@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,20 +31,13 @@ var errLeak = errors.New("a leak was found")
 // errUnsure ends it where no leak was found, but something could not be read or judged.
 var errUnsure = errors.New("something could not be read or judged")
 
-// tellAfter an interrupt it is said that the command is ending.
-const tellAfter = time.Second
-
 // errInterrupted ends a command that a signal keeps from its results.
 var errInterrupted = errors.New("interrupted")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// A second interrupt ends the program at once. Whoever waits for what is left to deliver is told.
-	context.AfterFunc(ctx, func() {
-		stop()
-		time.AfterFunc(tellAfter, func() { fmt.Fprintln(os.Stderr, "leaktrend: ending; interrupt again to end at once") })
-	})
+	endAtOnce(ctx, stop, os.Stderr)
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	os.Exit(exitCode(err))
 }

@@ -1,0 +1,33 @@
+//go:build go1.25
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// An interrupt that comes twice, as that of timeout, does not keep a command from its results; a later one ends it.
+func TestInterruptedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, interrupt := context.WithCancel(t.Context())
+		var over atomic.Bool
+		var stderr bytes.Buffer
+		endAtOnce(ctx, func() { over.Store(true) }, &stderr)
+		time.Sleep(time.Hour)
+		interrupt()
+		time.Sleep(onceAfter - 1)
+		if over.Load() {
+			t.Error("the next interrupt ends it, which may be the same")
+		}
+		time.Sleep(2)
+		synctest.Wait()
+		if !over.Load() || stderr.String() != "leaktrend: ending; interrupt again to end at once\n" {
+			t.Errorf("the next interrupt ends it: %v; said %q", over.Load(), &stderr)
+		}
+	})
+}
