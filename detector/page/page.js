@@ -138,7 +138,7 @@
           var now = unit ? page.format(s.bytes || 0, unit) + ' live' : page.format(s.count || 0) + ' goroutines';
           return make('tr', {}, cell('verdict', tag(mark[0], mark[1])),
             make('th', { scope: 'row', 'class': 'what' }, make('code', { title: s.file }, s.function), make('span', { 'class': 'file' }, base(s.file) + ':' + s.line)),
-            cell('n', now), cell('n', s.growth_per_hour ? perHour(s.growth_per_hour, unit) : ''), cell('', s.wait_reason || ''));
+            cell('n', now), cell('n', rank(s) < 3 && s.growth_per_hour ? perHour(s.growth_per_hour, unit) : ''), cell('', s.wait_reason || ''));
         })),
       more > 0 && make('p', { 'class': 'quiet small' }, 'And ' + more + ' more in the JSON.'));
   }

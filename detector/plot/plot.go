@@ -319,7 +319,7 @@ func (c *Chart) drawGrid(on Canvas, f *frame, values axis) {
 			align, edge = Start, x+2*half
 		}
 		if edge < reserved {
-			label := Label{Text: tick.label, At: tick.at, As: tick.as, Minor: i%2 == 1 || (f.right-edge)*onPhone < f.right-reserved}
+			label := Label{Text: tick.label, At: tick.at, As: tick.as, Minor: i%2 == 1 || (f.right-x)*onPhone-(edge-x) < f.right-reserved}
 			if elapsed {
 				label.At = time.Time{}
 			}

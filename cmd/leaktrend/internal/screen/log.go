@@ -3,6 +3,7 @@ package screen
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"strings"
 	"time"
 
@@ -62,6 +63,9 @@ var told = []struct{ name, as string }{
 	{"site", "; most at "}, {"part", "; most are "}, {"captures", "; captures: "}, {"limits", "; limits: "}, {"time_scale", "; times: "}, {"off", "; off: "},
 }
 
+// configKey is what stands behind a feature that is off: by which key it is turned on matters to whoever reads the fields.
+var configKey = regexp.MustCompile(` \([a-z_.]+\)`)
+
 // plain writes an entry where there is no screen: alerts to where the results go, all else to the rest.
 func (j logHook) plain(e *logrus.Entry, message string) error {
 	v := j.view
@@ -79,6 +83,9 @@ func (j logHook) plain(e *logrus.Entry, message string) error {
 		l := lineOf(e, message)
 		for _, field := range told {
 			if text, ok := e.Data[field.name].(string); ok {
+				if field.name == "off" {
+					text = configKey.ReplaceAllString(text, "")
+				}
 				l.text += field.as + oneLine(text)
 			}
 		}

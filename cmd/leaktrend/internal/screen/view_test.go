@@ -160,19 +160,20 @@ func TestPlainLog(t *testing.T) {
 	now := at(0).Local().Format(time.RFC3339)
 	utc := `"2026-11-23T10:00:00Z"`
 	for _, test := range []struct{ format, results, rest string }{
-		{"", now + "  high      leak; most at main.leak; captures: /tmp/a, /tmp/b\n", now + "  info      started; limits: 80 %\n" + now + "  warning   check: no such file\n"},
-		{LogText, now + "  high      leak; most at main.leak; captures: /tmp/a, /tmp/b\n", now + "  info      started; limits: 80 %\n" + now + "  warning   check: no such file\n"},
+		{"", now + "  high      leak; most at main.leak; captures: /tmp/a, /tmp/b\n", now + "  info      started; limits: 80 %; off: webhook, captures\n" + now + "  warning   check: no such file\n"},
+		{LogText, now + "  high      leak; most at main.leak; captures: /tmp/a, /tmp/b\n", now + "  info      started; limits: 80 %; off: webhook, captures\n" + now + "  warning   check: no such file\n"},
 		{LogFields, "time=" + utc + ` level=warning msg=leak captures="/tmp/a, /tmp/b" severity=high site=main.leak` + "\n",
-			"time=" + utc + " level=info msg=started enabled=true limits=\"80 %\"\ntime=" + utc + ` level=warning msg=check error="no such file"` + "\n"},
+			"time=" + utc + " level=info msg=started enabled=true limits=\"80 %\" off=\"webhook (alert_webhook_url), captures (stack_trace_on_leak)\"\ntime=" + utc + ` level=warning msg=check error="no such file"` + "\n"},
 		{LogJSON, `{"captures":"/tmp/a, /tmp/b","level":"warning","msg":"leak","severity":"high","site":"main.leak","time":` + utc + "}\n",
-			`{"enabled":true,"level":"info","limits":"80 %","msg":"started","time":` + utc + "}\n" + `{"error":"no such file","level":"warning","msg":"check","time":` + utc + "}\n"},
+			`{"enabled":true,"level":"info","limits":"80 %","msg":"started","off":"webhook (alert_webhook_url), captures (stack_trace_on_leak)","time":` + utc + "}\n" + `{"error":"no such file","level":"warning","msg":"check","time":` + utc + "}\n"},
 	} {
 		var results, rest bytes.Buffer
 		v := New(&results, &rest, "pid 7 x")
 		v.LogAs(test.format)
 		logger := v.Add("pid 7 x").Logger()
 		logger.WithTime(at(0)).WithFields(logrus.Fields{"severity": "high", "captures": "/tmp/a, /tmp/b", "site": "main.leak"}).Warn("leak")
-		logger.WithTime(at(0)).WithFields(logrus.Fields{"enabled": true, "limits": "80 %"}).Info("started")
+		logger.WithTime(at(0)).WithFields(logrus.Fields{"enabled": true, "limits": "80 %",
+			"off": "webhook (alert_webhook_url), captures (stack_trace_on_leak)"}).Info("started")
 		logger.WithTime(at(0)).WithError(errors.New("no such file")).Warn("check")
 		v.Flush()
 		if diff := cmp.Diff([2]string{test.results, test.rest}, [2]string{results.String(), rest.String()}); diff != "" {
