@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
@@ -17,10 +18,14 @@ var (
 	gcUnified = regexp.MustCompile(`\]\s*GC\(\d+\) Pause .*?(\d+(?:\.\d+)?)([BKMG])->(\d+(?:\.\d+)?)([BKMG])\((\d+(?:\.\d+)?)([BKMG])\)`)
 	gcOld     = regexp.MustCompile(`: \[(?:Full )?GC\b`)
 	gcChange  = regexp.MustCompile(`(\d+(?:\.\d+)?)([BKMG])(?:\(\S+\))?->(\d+(?:\.\d+)?)([BKMG])\((\d+(?:\.\d+)?)([BKMG])\)`)
+	gcNumber  = regexp.MustCompile(`\bGC\((\d{1,9})\)`)
 	gcInner   = regexp.MustCompile(`\[[^\[\]]*\]`)
 	gcStamp   = regexp.MustCompile(`^\[?(\d{4}-\d\d-\d\dT[\d:.,]+(?:[+-]\d{4}|Z)?)`)
 	gcUptime  = regexp.MustCompile(`^(?:\[(\d+(?:[.,]\d+)?)s\]|(\d+(?:[.,]\d+)?): \[)`)
 )
+
+// maxBetween is how many collections may come between the pauses of one that goes on beside the program.
+const maxBetween = 3
 
 // heapAfter returns the heap in use after the collection of a line, and what it may take.
 func heapAfter(line string) (after, capacity string, ok bool) {
@@ -61,7 +66,8 @@ func isGCLog(start []byte) bool {
 func readGCLog(t *input, o Options) (*gathered, error) {
 	s := &sheet{format: gcLogFormat, header: []string{"time", "heap_after_gc_bytes", "heap_committed_bytes"},
 		ignore: map[string]string{"heap_committed_bytes": "a limit"}}
-	elapsed := false
+	elapsed, last := false, -1
+	var starts []int64 // the first time of each process: one log may be of several, each after the other
 	for _, raw := range t.lines() {
 		line := strings.TrimSpace(string(raw))
 		after, capacity, ok := heapAfter(line)
@@ -77,12 +83,26 @@ func readGCLog(t *input, o Options) (*gathered, error) {
 			return nil, newGathered(t, gcLogFormat).refuse(fmt.Sprintf("its lines, as %s, have no times", scan.Shown([]byte(line))),
 				"log with -Xlog:gc:gc.log:time,uptime or -XX:+PrintGCDateStamps")
 		}
+		number := last
+		if m := gcNumber.FindStringSubmatch(line); m != nil {
+			number, _ = strconv.Atoi(m[1])
+		}
+		if stamp, form := scan.Instant(at, s.dates); form == scan.Text && (len(starts) == 0 || number == 0 && last > maxBetween) {
+			starts = append(starts, stamp.UnixNano())
+		}
+		last = number
 		t.put(s, []string{at, inBytes(after), inBytes(capacity)})
 	}
 	if elapsed {
 		s.header[0] = "elapsed_s"
 	}
-	return s.interpret(t, o)
+	g, err := s.interpret(t, o)
+	if err == nil && !elapsed {
+		for _, at := range starts {
+			g.processes[0].starts.add(at, float64(at)/1e9)
+		}
+	}
+	return g, err
 }
 
 // inBytes writes a size of the JVM, whose units are of 1024, so that nothing else can be meant.
