@@ -34,9 +34,10 @@ const (
 )
 
 // Read tells what the open descriptors (OpenFDs), the threads (Threads) or the resident memory (RSSBytes) of a process
-// are; for another resource the error wraps errors.ErrUnsupported. It looks at no more than most descriptors or threads,
-// and at fewer if ctx ends first. A descriptor takes some ten microseconds, the connections of a network namespace one or
-// two microseconds each, a gigabyte of memory some milliseconds. It waits for no disk and no network. It is Linux only.
+// are; for another resource the error wraps errors.ErrUnsupported. It looks at no more than most descriptors or
+// threads, and at fewer if ctx ends first. A descriptor takes some ten microseconds, the connections of a network
+// namespace one or two microseconds each, a gigabyte of memory some milliseconds. It waits for no disk and no network.
+// It is Linux only.
 func Read(ctx context.Context, p Process, resource string, most int) (*Breakdown, error) {
 	b := newBreakdown(resource, time.Now().UTC())
 	dir := p.ProcDir()
@@ -52,7 +53,7 @@ func Read(ctx context.Context, p Process, resource string, most int) (*Breakdown
 		err = errors.ErrUnsupported
 	}
 	if err == nil && b.Seen == 0 && b.Total > 0 {
-		err = errors.Join(errors.New("none could be looked at"), ctx.Err())
+		err = errors.Join(errors.New("none could be read"), ctx.Err())
 	}
 	if errors.Is(err, fs.ErrPermission) {
 		err = fmt.Errorf("%w (run as the user of the process, or as root)", err)

@@ -22,8 +22,8 @@ const (
 	maxDebug      = 10 * time.Second
 )
 
-// debugInfo is what debuggers read of a program. Its types are read one by one, as they are asked for: package debug/dwarf
-// reads all that one leads to, without an end where it leads to itself, and the file may be anybody's.
+// debugInfo is what debuggers read of a program. Its types are read one by one, as they are asked for: package
+// debug/dwarf reads all that one leads to, without an end where it leads to itself, and the file may be anybody's.
 type debugInfo struct {
 	data      *dwarf.Data // nil where there is none
 	info      []byte      // section .debug_info
@@ -47,7 +47,7 @@ func (s *spent) read(from io.Reader, to []byte) (int, error) {
 
 func (s *spent) tooMuch() bool { return s.time > maxDebug || s.empty > maxEnds }
 
-var errOddDebug = errors.New("debug information: it is not as compilers write it")
+var errOddDebug = errors.New("debug information: malformed, or larger than any compiler writes it")
 
 // openDebugInfo opens what the sections of a program have.
 func openDebugInfo(abbrev, info, text []byte, more map[string][]byte) (d debugInfo, err error) {
@@ -80,8 +80,8 @@ func openDebugInfo(abbrev, info, text []byte, more map[string][]byte) (d debugIn
 	return debugInfo{data: data, info: info, spent: new(spent)}, nil
 }
 
-// isUsual reports whether the parts of a program and the forms of their entries are as many as a program may have: package
-// debug/dwarf takes memory for each of them, however many the file has.
+// isUsual reports whether the parts of a program and the forms of their entries are as many as a program may have:
+// package debug/dwarf takes memory for each of them, however many the file has.
 func isUsual(abbrev, info []byte) bool {
 	tables := make(map[uint64]bool)
 	forms := 0
@@ -109,7 +109,8 @@ func isUsual(abbrev, info []byte) bool {
 	return true
 }
 
-// formsIn counts the attributes of a table of forms; false where they are more than so many, or too many in one of them.
+// formsIn counts the attributes of a table of forms; false where they are more than so many, or too many in one of
+// them.
 func formsIn(table []byte, most int) (n int, ok bool) {
 	number := func() uint64 {
 		value, size := binary.Uvarint(table)
@@ -184,8 +185,8 @@ func (d debugInfo) skip(all *dwarf.Reader, of *dwarf.Entry) {
 	}
 }
 
-// variable returns the type of a variable; 0 where that is not there. Go writes the names of variables where it describes
-// them, behind the number of their form: to look for one takes less than to read all there is.
+// variable returns the type of a variable; 0 where that is not there. Go writes the names of variables where it
+// describes them, behind the number of their form: to look for one takes less than to read all there is.
 func (d debugInfo) variable(name string) dwarf.Offset {
 	for from := 0; d.data != nil && from < len(d.info); {
 		i := d.index(from, []byte(name+"\x00"))
@@ -206,7 +207,8 @@ func (d debugInfo) variable(name string) dwarf.Offset {
 	return 0
 }
 
-// index returns how far behind an offset what debuggers read has some bytes; -1 where it has not, or there was no more time.
+// index returns how far behind an offset what debuggers read has some bytes; -1 where it has not, or there was no more
+// time.
 func (d debugInfo) index(from int, what []byte) int {
 	if d.spent.tooMuch() {
 		return -1
@@ -239,7 +241,8 @@ type debugField struct {
 	of   dwarf.Offset
 }
 
-// entryName returns the name of an entry, "" where it has none, as much of it as a name has: thousands of them are kept.
+// entryName returns the name of an entry, "" where it has none, as much of it as a name has: thousands of them are
+// kept.
 func entryName(entry *dwarf.Entry) string {
 	name, _ := entry.Val(dwarf.AttrName).(string)
 	if len(name) > maxName {

@@ -13,8 +13,8 @@ import (
 const (
 	pageSize = 4096
 	maxPages = 1024 // of the program's file that are kept
-	// maxWork is how much may be looked up in the file for one purpose, seconds of work, and readWork what to read a page of
-	// it counts. What large programs take is far below; a file may lead from one place to the next without an end.
+	// maxWork is how much may be looked up in the file for one purpose, seconds of work, and readWork what to read a page
+	// of it counts. What large programs take is far below; a file may lead from one place to the next without an end.
 	maxWork  = 1 << 28
 	readWork = 64
 )
@@ -45,7 +45,7 @@ type segment struct {
 	executable bool
 }
 
-var errNotELF = errors.New("the program's file is not one of 64-bit Linux on amd64 or arm64")
+var errNotELF = errors.New("the program's file is not a 64-bit Linux executable for amd64 or arm64")
 
 // openImage reads the headers of a program. entry is where the process has its entry point.
 func openImage(file io.ReaderAt, entry uint64) (*image, error) {

@@ -81,8 +81,8 @@ func openTable(m *image, r reader, l *layout, symbol uint64) (*lineTable, module
 	return nil, module{}, errNoModule
 }
 
-// module is where the variables of the program are, those of them that may point to something, and the descriptions of its
-// types.
+// module is where the variables of the program are, those of them that may point to something, and the descriptions of
+// its types.
 type module struct{ data, dataEnd, values, valuesEnd, zeros, zerosEnd, types, typesEnd uint64 }
 
 // tableOf reads a description, and checks that it is one.
@@ -122,7 +122,7 @@ func tableOf(m *image, r reader, l *layout, at, pclntab uint64) (*lineTable, mod
 	case t.end <= t.text || t.end-t.text > 1<<32 || d.dataEnd <= d.data || d.dataEnd-d.data > maxVariables:
 		return nil, module{}, errNoModule
 	case word(l.sections+8) > 1:
-		return nil, module{}, fmt.Errorf("the code of the program is in %d parts: such a program is not understood", word(l.sections+8))
+		return nil, module{}, fmt.Errorf("the code of the program is in %d text sections, which is not supported", word(l.sections+8))
 	}
 	f, ok := t.find(t.text)
 	if !ok {

@@ -23,7 +23,7 @@ var ErrNoHeapProfile = errors.New("the linker leaves it out where nothing refers
 	"an import of net/http/pprof brings it in")
 
 // ErrGone says that a process has ended, or executes another program than the one that was opened.
-var ErrGone = errors.New("the process runs this program no more")
+var ErrGone = errors.New("the process no longer runs this program")
 
 // errNoRight says that the memory of a process may not be read: it is an fs.ErrPermission.
 var errNoRight error = noRight{}

@@ -86,6 +86,9 @@ func open(pid int) (p *Process, err error) {
 	}
 	opened := &Process{pid: pid, exe: exe}
 	defer func() {
+		if r := recover(); r != nil { // the process is anybody's, and whoever watches it watches others too
+			p, err = nil, fmt.Errorf("its memory is not that of a program: %v", r)
+		}
 		if err != nil {
 			_ = opened.Close()
 		}
@@ -193,7 +196,7 @@ func (p *Process) checkLocked() error {
 
 // Add adds to a sample what is read of the runtime: goroutines, heap_live_bytes and gc_cycles, as far as they are
 // known. Goroutines are left out of some samples where so many are counted that it takes more than half a percent of a
-// core. The error wraps ErrGone where the process is no more what it was; nothing is added then.
+// core. The error wraps ErrGone where the process is no longer what it was; nothing is added then.
 func (p *Process) Add(into *sampler.Sample) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -256,7 +259,7 @@ func clock(id int32) int64 {
 	return t.Nano()
 }
 
-// Goroutines returns where all goroutines stand. The error wraps ErrGone where the process is no more what it was.
+// Goroutines returns where all goroutines stand. The error wraps ErrGone where the process is no longer what it was.
 func (p *Process) Goroutines(ctx context.Context) (*Profile, error) {
 	var g groups
 	return p.profile(ctx, func(ctx context.Context) (*Profile, error) {
@@ -290,7 +293,7 @@ func (p *Process) List(ctx context.Context) (all []Goroutine, err error) {
 }
 
 // Heap returns where the memory is from that was live after the latest completed collection. The error wraps
-// ErrNoHeapProfile where the process does not sample it, and ErrGone where it is no more what it was.
+// ErrNoHeapProfile where the process does not sample it, and ErrGone where it is no longer what it was.
 func (p *Process) Heap(ctx context.Context) (*Profile, error) {
 	return p.profile(ctx, func(ctx context.Context) (*Profile, error) {
 		rate, ok := p.target.number(sampling, 0, 8)
@@ -332,7 +335,7 @@ var searching = make(chan struct{}, 1)
 // elsewhere is the error of who was not the next one in time: another time it is.
 type elsewhere struct{ cause error }
 
-func (elsewhere) Error() string   { return "what keeps memory alive is looked for elsewhere" }
+func (elsewhere) Error() string   { return "another search for what keeps memory alive is under way" }
 func (e elsewhere) Unwrap() error { return e.cause }
 
 // Passes tells that it comes and goes.
@@ -437,7 +440,7 @@ func searchOwn(ctx context.Context, of func(*Process) (wanted, error)) (*Holder,
 	})
 	runtime.UnlockOSThread()
 	if spent && held == nil {
-		return nil, fmt.Errorf("to look through this memory takes more than %s of processor time", longestOwn)
+		return nil, fmt.Errorf("searching the memory of this process takes more than %s of processor time", longestOwn)
 	}
 	return held, err
 }

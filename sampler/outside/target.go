@@ -36,14 +36,14 @@ type target struct {
 }
 
 // errTorn says that the process has changed what was read, too often.
-var errTorn = errors.New("what was read does not hold together")
+var errTorn = errors.New("what was read is inconsistent: the process kept changing it")
 
 var (
 	errNoList    = errors.New("its list of goroutines was not found")
 	errNotReady  = errors.New("its goroutines could not be read")
 	errPacked    = errors.New("its file is packed by UPX, so neither its lines nor its release of Go can be found in it")
 	errNoEntry   = errors.New("its entry point is not known")
-	errOtherForm = errors.New("its goroutines do not have the form that is known of this release")
+	errOtherForm = errors.New("its goroutines do not have the layout that is known for this release")
 )
 
 // newTarget finds the runtime in the memory of a process that runs the program of a file, built by a version of Go.
