@@ -89,8 +89,8 @@ type Evidence struct {
 	LoadShare       float64 `json:"load_share,omitempty"` // share of the rate that remains when load is held constant
 }
 
-// Lives is what the lives of a process tell of growth: those that came one after the other in its place, between deploys
-// and restarts. Rates are in the unit of the resource.
+// Lives is what the lives of a process tell of growth: those that came one after the other in its place, between
+// deploys and restarts. Rates are in the unit of the resource.
 type Lives struct {
 	Grew       int     `json:"grew,omitempty"`         // lives in a row that each grew, the running one among them; absent where one life alone was evidence
 	LowPerDay  float64 `json:"low_per_day,omitempty"`  // growth of the one that grew least a day
@@ -162,11 +162,12 @@ type Site struct {
 	Types         []string `json:"types,omitempty"`
 	// Via is the function of a library that acts for this line: what the line did is known by the memory from there.
 	Via string `json:"via,omitempty"`
-	// Resource is what the figures of the site are of where that is not the alert's resource: goroutines or heap_live_bytes.
+	// Resource is what the figures of the site are of where that is not the alert's resource: goroutines or
+	// heap_live_bytes.
 	Resource string `json:"resource,omitempty"`
-	// Holder is what keeps the memory of the line alive, by the shortest way to most of its sampled objects: a variable of a
-	// package, as in "main.sessions (map[string]*main.session), 1,204,113 entries", or a goroutine, as in "the goroutine at
-	// main.work /src/main.go:88".
+	// Holder is what keeps the memory of the line alive, by the shortest way to most of its sampled objects: a variable of
+	// a package, as in "main.sessions (map[string]*main.session), 1,204,113 entries", or a goroutine, as in "the goroutine
+	// at main.work /src/main.go:88".
 	Holder string `json:"holder,omitempty"`
 	// HolderPath is the way from the holder to the memory.
 	HolderPath *Path `json:"holder_path,omitempty"`
@@ -231,8 +232,8 @@ type Affected struct {
 }
 
 // Alert is an Event on its way to people: who leaks, and where in the code. What has one cause is one incident: the
-// alerts on all of its resources have one ID, the Event is the latest on any of them, but for its severity, which is the
-// highest of those that fire, and Resources has them all. It is resolved once all of them are.
+// alerts on all of its resources have one ID, the Event is the latest on any of them, but for its severity, which is
+// the highest of those that fire, and Resources has them all. It is resolved once all of them are.
 type Alert struct {
 	Version string `json:"version"`
 	ID      string `json:"id"` // the same for all alerts of an incident, until it is resolved
@@ -253,8 +254,8 @@ type Alert struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Sites       []Site            `json:"sites,omitempty"`
 	Parts       []Part            `json:"parts,omitempty"` // of open_fds, threads and rss_bytes, the most growth first
-	// Holder is what keeps most of the descriptors open, as in "main.conns (map[string]net.Conn), 3,204 entries": of those of
-	// packages os and net, by the shortest way to them. Only alerts on open_fds have it.
+	// Holder is what keeps most of the descriptors open, as in "main.conns (map[string]net.Conn), 3,204 entries": of those
+	// of packages os and net, by the shortest way to them. Only alerts on open_fds have it.
 	Holder     string    `json:"holder,omitempty"`
 	HolderPath *Path     `json:"holder_path,omitempty"` // from the holder to the descriptors
 	Profiles   []Profile `json:"profiles,omitempty"`

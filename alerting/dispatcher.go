@@ -36,8 +36,8 @@ type NamedSink struct {
 	Sink Sink
 }
 
-// SinkStats says how one sink fares. The counts are since NewDispatcher. Of the alerts that were notified, those that are
-// not queued were sent, dropped or have failed.
+// SinkStats says how one sink fares. The counts are since NewDispatcher. Of the alerts that were notified, those that
+// are not queued were sent, dropped or have failed.
 type SinkStats struct {
 	Name    string `json:"name"`
 	Sent    uint64 `json:"sent"`    // alerts delivered

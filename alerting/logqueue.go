@@ -26,8 +26,8 @@ type LogStats struct {
 	LastError string `json:"last_error,omitempty"`
 }
 
-// logQueue passes log lines on to a logger that is somebody else's: it may block, panic, or end the goroutine that calls
-// it. Who logs is never held up. One goroutine passes the lines on in their order, and ends when there are none.
+// logQueue passes log lines on to a logger that is somebody else's: it may block, panic, or end the goroutine that
+// calls it. Who logs is never held up. One goroutine passes the lines on in their order, and ends when there are none.
 type logQueue struct {
 	to *logrus.Logger
 
@@ -92,7 +92,8 @@ type loggedError struct {
 func (e *loggedError) Error() string { return e.text }
 func (e *loggedError) Unwrap() error { return e.err }
 
-// asLogged keeps the text of an error. Where even its method panics, as that of a nil pointer does, nothing else is kept.
+// asLogged keeps the text of an error. Where even its method panics, as that of a nil pointer does, nothing else is
+// kept.
 func asLogged(err error) (e *loggedError) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -23,10 +23,12 @@ type Step struct {
 	Kind string `json:"kind"`
 	// Name is that of a variable or a function, and says what the timers and finalizers are; "" for an object.
 	Name string `json:"name,omitempty"`
-	// Variable is that of the goroutine's function in which it has what it holds; "" where it is not certain, and for all else.
+	// Variable is that of the goroutine's function in which it has what it holds; "" where it is not certain, and for all
+	// else.
 	Variable string `json:"variable,omitempty"`
 	Type     string `json:"type,omitempty"` // of the variable, or the object, in Go's words, as in *app.Session; "" where it is not known
-	// File and Line are where a goroutine has what it holds, a function begins, and the memory of the last step was allocated.
+	// File and Line are where a goroutine has what it holds, a function begins, and the memory of the last step was
+	// allocated.
 	File string `json:"file,omitempty"`
 	Line int    `json:"line,omitempty"`
 	Size uint64 `json:"size_bytes,omitempty"` // of one object

@@ -272,7 +272,8 @@ func TestStopOffersOnceMore(t *testing.T) {
 	}
 }
 
-// A sink that panics, or that ends the goroutine that calls it, is as one that refuses: counted, told once, tried again.
+// A sink that panics, or that ends the goroutine that calls it, is as one that refuses: counted, told once, tried
+// again.
 func TestSinkThatPanics(t *testing.T) {
 	for _, tc := range []struct {
 		name string

@@ -28,8 +28,8 @@ type finalError struct{ err error }
 func (e *finalError) Error() string { return e.err.Error() }
 func (e *finalError) Unwrap() error { return e.err }
 
-// Final marks an error of a Sink as a refusal: the same alert would fail again if it was sent soon, until somebody mends
-// the receiver or its address. Final(nil) is nil.
+// Final marks an error of a Sink as a refusal: the same alert would fail again if it was sent soon, until somebody
+// mends the receiver or its address. Final(nil) is nil.
 func Final(err error) error {
 	if err == nil {
 		return nil

@@ -180,8 +180,8 @@ func (w *worker) closeIdle(s interface{ CloseIdleConnections() }) {
 	})
 }
 
-// call runs f within the time of one attempt. A panic is a refusal. What came of it goes to done, also where f ends this
-// goroutine.
+// call runs f within the time of one attempt. A panic is a refusal. What came of it goes to done, also where f ends
+// this goroutine.
 func (w *worker) call(f func(context.Context) error, done func(outcome)) (out outcome) {
 	w.d.mu.Lock()
 	w.calls++

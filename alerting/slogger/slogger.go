@@ -1,5 +1,5 @@
-// Package slogger lets a service that logs with log/slog have the monitor's lines and alerts there: the monitor writes to
-// a logrus logger, and New gives one whose entries go to a slog.Handler. Nothing is decided here.
+// Package slogger lets a service that logs with log/slog have the monitor's lines and alerts there: the monitor writes
+// to a logrus logger, and New gives one whose entries go to a slog.Handler. Nothing is decided here.
 package slogger
 
 import (
@@ -12,9 +12,9 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// New returns a logger for detector.NewMonitor and the like, whose entries become records of h: time, level and message as
-// they are, and the fields as attributes in the order of their names. Which levels are written is up to h. logrus has three
-// levels that slog has not: trace is 4 below slog.LevelDebug, fatal and panic are 4 above slog.LevelError.
+// New returns a logger for detector.NewMonitor and the like, whose entries become records of h: time, level and message
+// as they are, and the fields as attributes in the order of their names. Which levels are written is up to h. logrus
+// has three levels that slog has not: trace is 4 below slog.LevelDebug, fatal and panic are 4 above slog.LevelError.
 //
 // It writes nothing by itself. An error of h goes to the standard error output, as those of all hooks of logrus.
 func New(h slog.Handler) *logrus.Logger {

@@ -236,8 +236,8 @@ func (m *alertmanager) Send(ctx context.Context, a alerting.Alert) error {
 	return err
 }
 
-// Refresh repeats the alerts that Alertmanager holds as firing, and ends those of findings that hold no more: first what
-// it would forget the soonest. A post that is refused does not keep the others back.
+// Refresh repeats the alerts that Alertmanager holds as firing, and ends those of findings that hold no more: first
+// what it would forget the soonest. A post that is refused does not keep the others back.
 func (m *alertmanager) Refresh(ctx context.Context, firing func(id string) bool) error {
 	if err := m.lock(ctx); err != nil {
 		return err

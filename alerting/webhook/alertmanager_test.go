@@ -268,8 +268,8 @@ func TestRealAlertmanagerTellsIncidentsApart(t *testing.T) {
 	}
 }
 
-// Behind a path that is not there yet, an Alertmanager misses a burst of 10,000 findings. Once it is, it learns of those
-// that hold, and of no other; and what it learned is ended with the finding.
+// Behind a path that is not there yet, an Alertmanager misses a burst of 10,000 findings. Once it is, it learns of
+// those that hold, and of no other; and what it learned is ended with the finding.
 func TestRealAlertmanagerAfterABurst(t *testing.T) {
 	const burst, over = 10_000, 9_000
 	base := startAlertmanager(t)

@@ -198,7 +198,8 @@ func TestAlertmanagerPostedSetIsBounded(t *testing.T) {
 	})
 }
 
-// Thousands of alerts are repeated in posts of a size that any proxy takes, and one that is refused keeps no other back.
+// Thousands of alerts are repeated in posts of a size that any proxy takes, and one that is refused keeps no other
+// back.
 func TestAlertmanagerRepeatsManyInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sizes []int

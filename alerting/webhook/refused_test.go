@@ -59,8 +59,8 @@ func idsIn(t *testing.T, format string, body []byte) (ids []string) {
 	return ids
 }
 
-// An alert that is refused arrives once the receiver is mended, in every format and whatever the refusal was, and its end
-// arrives after it. What ended before is not told of.
+// An alert that is refused arrives once the receiver is mended, in every format and whatever the refusal was, and its
+// end arrives after it. What ended before is not told of.
 func TestRefusedAlertArrivesOnceTheReceiverIsMended(t *testing.T) {
 	for _, format := range []string{"json", "slack", "alertmanager"} {
 		for _, status := range []int{301, 302, 307, 400, 401, 403, 404, 405, 410, 413, 422} {
@@ -167,8 +167,8 @@ func TestServerIsMended(t *testing.T) {
 	}
 }
 
-// A transport that is somebody else's may panic, block, and ignore its context: the alert waits, others go their way, and
-// Run ends.
+// A transport that is somebody else's may panic, block, and ignore its context: the alert waits, others go their way,
+// and Run ends.
 func TestTransportOfOthers(t *testing.T) {
 	for _, tc := range []struct {
 		name string

@@ -45,10 +45,10 @@ type UploadStats struct {
 }
 
 // Uploader posts captures to an address, one after the other: each as the body of a POST, with its name in
-// Content-Disposition, and X-Leaktrend-Resource and X-Leaktrend-Alert beside it. What fails is tried again for about half
-// an hour, also where it is refused, as somebody may mend the receiver. 64 files of 32 MiB in all may wait; the oldest
-// give way. It has a goroutine only while there is something to post. Its errors show of the address only scheme and
-// host. The zero value has no address and keeps nothing. It is safe for concurrent use.
+// Content-Disposition, and X-Leaktrend-Resource and X-Leaktrend-Alert beside it. What fails is tried again for about
+// half an hour, also where it is refused, as somebody may mend the receiver. 64 files of 32 MiB in all may wait; the
+// oldest give way. It has a goroutine only while there is something to post. Its errors show of the address only scheme
+// and host. The zero value has no address and keeps nothing. It is safe for concurrent use.
 type Uploader struct {
 	// OnChange is called when posting begins to fail, with why, or works again, with nil; nil for nobody. It should
 	// return soon. Set it before Use.

@@ -106,7 +106,8 @@ func New(cfg Config) (*Webhook, error) {
 	return w, nil
 }
 
-// Format returns how alerts are written: json, slack or alertmanager, also where the configuration leaves it to the URL.
+// Format returns how alerts are written: json, slack or alertmanager, also where the configuration leaves it to the
+// URL.
 func (w *Webhook) Format() string { return w.format }
 
 // clientOf returns the client of a webhook: the one that was given, or one that holds on to a single connection.

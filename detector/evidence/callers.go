@@ -38,8 +38,8 @@ type allocated struct {
 // forget drops what was kept of another process.
 func (c *callers) forget() { *c = callers{profiler: c.profiler} }
 
-// keep looks at what was allocated, when that is due and nothing is suspected, so that a growth has a look from before it
-// began.
+// keep looks at what was allocated, when that is due and nothing is suspected, so that a growth has a look from before
+// it began.
 func (c *callers) keep(ctx context.Context, now View) {
 	if c.missing || time.Now().Before(c.next) || now.Unwell && len(c.kept) > 0 || ctx.Err() != nil {
 		return

@@ -55,7 +55,8 @@ func (c *client) Profile(_ context.Context, kind profile.Kind) (*profile.Profile
 
 func (*client) Raw(context.Context, profile.Kind) ([]byte, error) { return nil, profile.ErrUnsupported }
 
-// Goroutines of a library are traced to the lines that called into it while they came, whoever allocated what they keep.
+// Goroutines of a library are traced to the lines that called into it while they came, whoever allocated what they
+// keep.
 func TestCalledFrom(t *testing.T) {
 	type listed struct {
 		Line            int

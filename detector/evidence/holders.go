@@ -65,7 +65,8 @@ func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) erro
 	return nil
 }
 
-// addDescriptors names what keeps the descriptors of an alert open, of a kind as the parts have it, once for each finding.
+// addDescriptors names what keeps the descriptors of an alert open, of a kind as the parts have it, once for each
+// finding.
 func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind string, crowded bool) error {
 	held, err := h.ask(ctx, a.ID, profile.Frame{Function: kind}, crowded)
 	if held.Text != "" {
@@ -109,7 +110,8 @@ func (h *holders) ask(ctx context.Context, key string, line profile.Frame, crowd
 	return found.held, found.err
 }
 
-// weigh says of the steps of a path how much of the memory of a line hangs below them, and of the last where it is from.
+// weigh says of the steps of a path how much of the memory of a line hangs below them, and of the last where it is
+// from.
 func weigh(p *alerting.Path, of *alerting.Site) {
 	if p == nil {
 		return

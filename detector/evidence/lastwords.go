@@ -9,9 +9,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
-// LastWords writes the captures of a process that is close to a limit of its memory, while there is time: the heap, then
-// the goroutines, then these as text, each where it can be had. They belong to the finding that the alert is on. A panic
-// and an error cost the rest alone.
+// LastWords writes the captures of a process that is close to a limit of its memory, while there is time: the heap,
+// then the goroutines, then these as text, each where it can be had. They belong to the finding that the alert is on. A
+// panic and an error cost the rest alone.
 func (l *Lines) LastWords(ctx context.Context, a *alerting.Alert) (all []alerting.Profile, err error) {
 	now := l.monitor.View()
 	if !now.captures() || l.absent() {
@@ -37,6 +37,6 @@ func (l *Lines) LastWords(ctx context.Context, a *alerting.Alert) (all []alertin
 	return all, err
 }
 
-// Post has all captures that are written from now on passed to f too, with the name of the file. Call it before anything
-// else.
+// Post has all captures that are written from now on passed to f too, with the name of the file. Call it before
+// anything else.
 func (l *Lines) Post(f func(name string, data []byte, of Capture)) { l.captures.posted = f }

@@ -224,8 +224,8 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 	return nil
 }
 
-// stale reports whether the latest profile of a kind is from before the growth that an alert is on, as when there are too
-// many goroutines to take another. What grew until then is listed, and not blamed.
+// stale reports whether the latest profile of a kind is from before the growth that an alert is on, as when there are
+// too many goroutines to take another. What grew until then is listed, and not blamed.
 func (l *Lines) stale(a *alerting.Alert, i int, now View, grown []sites.Grown) bool {
 	w := &l.profiler.watched[i]
 	if now.Judged.IsZero() || !w.taken.Before(now.ago(a.Since)) {
@@ -238,8 +238,8 @@ func (l *Lines) stale(a *alerting.Alert, i int, now View, grown []sites.Grown) b
 	return true
 }
 
-// ownFirst puts the application's line with the most memory before a library's that allocates on its behalf in goroutines
-// of its own, where it keeps much of that from there, too.
+// ownFirst puts the application's line with the most memory before a library's that allocates on its behalf in
+// goroutines of its own, where it keeps much of that from there, too.
 func ownFirst(grown []sites.Grown) {
 	if len(grown) == 0 || grown[0].Profile.Application || grown[0].Profile.Standard() {
 		return
@@ -255,8 +255,8 @@ func ownFirst(grown []sites.Grown) {
 	}
 }
 
-// isPooled reports whether memory that a line keeps may be that of connections which a library hands on to other lines: all
-// drivers of database/sql have it pool them, and their buffers are most of it.
+// isPooled reports whether memory that a line keeps may be that of connections which a library hands on to other lines:
+// all drivers of database/sql have it pool them, and their buffers are most of it.
 func isPooled(g *sites.Grown) bool {
 	return g.Profile.Application && (g.Profile.Opens() || profile.PackageOf(g.Profile.Callee) == poolPackage)
 }
@@ -338,8 +338,8 @@ func locate(g *sites.Grown, resource string) {
 	}
 }
 
-// ofGoroutines names, in the place of lines of the runtime and the standard library that made most of a growth of memory,
-// the line whose goroutines it is the memory of: their descriptors, and the buffers of what they wait for.
+// ofGoroutines names, in the place of lines of the runtime and the standard library that made most of a growth of
+// memory, the line whose goroutines it is the memory of: their descriptors, and the buffers of what they wait for.
 func (l *Lines) ofGoroutines(ctx context.Context, memory growth, since time.Time, now View) growth {
 	theirs, others := growth{}, growth{total: memory.total}
 	for _, g := range memory.grown {
@@ -437,8 +437,8 @@ func (l *Lines) logStacks(a *alerting.Alert, grown []sites.Grown) {
 	}
 }
 
-// NameHolders sets what tells what keeps the memory of this process alive, once for a finding and not where that is close
-// to a limit. It reports whether nothing told before, so that Hold is to be added.
+// NameHolders sets what tells what keeps the memory of this process alive, once for a finding and not where that is
+// close to a limit. It reports whether nothing told before, so that Hold is to be added.
 func (l *Lines) NameHolders(find func(ctx context.Context, line profile.Frame) (alerting.Holder, error)) (first bool) {
 	return l.holders.search.Swap(&search{find: find, here: true}) == nil
 }
@@ -446,8 +446,8 @@ func (l *Lines) NameHolders(find func(ctx context.Context, line profile.Frame) (
 // Holds reports whether it can be told what keeps memory alive.
 func (l *Lines) Holds() bool { return l.holders.search.Load() != nil }
 
-// Hold is a Source: it adds to an alert on memory what keeps alive what the first of its lines has allocated, and to one on
-// descriptors what keeps them open.
+// Hold is a Source: it adds to an alert on memory what keeps alive what the first of its lines has allocated, and to
+// one on descriptors what keeps them open.
 func (l *Lines) Hold(ctx context.Context, a *alerting.Alert) error {
 	now := l.monitor.View()
 	i, known := kindOf(a.Resource)

@@ -34,8 +34,8 @@ const (
 // partResources are those that have parts.
 var partResources = [...]string{sampler.OpenFDs, sampler.Threads, sampler.RSSBytes}
 
-// Parts finds what descriptors, threads and parts of resident memory grew, from what they were in healthy times. Its methods are safe for
-// concurrent use.
+// Parts finds what descriptors, threads and parts of resident memory grew, from what they were in healthy times. Its
+// methods are safe for concurrent use.
 type Parts struct {
 	monitor Monitor
 
@@ -104,8 +104,8 @@ type reader interface {
 	GoMemory() (m breakdown.GoMemory, ok bool)
 }
 
-// better reports whether the first breakdown of memory can be replaced by one that says more: that of a program of Go which
-// could not be read when it had hardly begun.
+// better reports whether the first breakdown of memory can be replaced by one that says more: that of a program of Go
+// which could not be read when it had hardly begun.
 func (p *Parts) better(i int, process breakdown.Process) bool {
 	r, ok := process.(reader)
 	if !ok || partResources[i] != sampler.RSSBytes {
@@ -183,8 +183,8 @@ type partsGrown struct {
 	goHeap    bool // whether the process has one
 }
 
-// find looks at what the resource of an alert grew by, at no more than most of its descriptors or threads. The error wraps
-// errors.ErrUnsupported where a process or a resource has no parts.
+// find looks at what the resource of an alert grew by, at no more than most of its descriptors or threads. The error
+// wraps errors.ErrUnsupported where a process or a resource has no parts.
 func (p *Parts) find(ctx context.Context, a *alerting.Alert, most int) (g partsGrown, err error) {
 	i := slices.Index(partResources[:], a.Resource)
 	p.mu.Lock()

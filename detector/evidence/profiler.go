@@ -63,8 +63,8 @@ type passing interface {
 	Passes()
 }
 
-// changing is a ProfileSource whose process may run a program without profiles at times, or may not be read. While it is
-// not present nothing is asked of it, and no alert lacks it.
+// changing is a ProfileSource whose process may run a program without profiles at times, or may not be read. While it
+// is not present nothing is asked of it, and no alert lacks it.
 type changing interface {
 	Present() bool
 }
@@ -326,8 +326,8 @@ func (p *profiler) note(w *watched, problems ...string) {
 	}
 }
 
-// fault keeps that a profile cannot be taken, and logs it when it changes. That a process was too busy for one comes and
-// goes.
+// fault keeps that a profile cannot be taken, and logs it when it changes. That a process was too busy for one comes
+// and goes.
 func (p *profiler) fault(w *watched, err error) {
 	if errors.As(err, new(passing)) {
 		p.note(w, err.Error())

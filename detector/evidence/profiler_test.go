@@ -33,7 +33,8 @@ func (h *hasty) Profile(_ context.Context, kind profile.Kind) (*profile.Profile,
 
 func (*hasty) Raw(context.Context, profile.Kind) ([]byte, error) { return nil, profile.ErrUnsupported }
 
-// That a process is too busy for a profile is logged once, however often it comes and goes, and told as long as it is so.
+// That a process is too busy for a profile is logged once, however often it comes and goes, and told as long as it is
+// so.
 func TestTooBusyForAProfile(t *testing.T) {
 	logger, logged := test.NewNullLogger()
 	source := new(hasty)

@@ -95,8 +95,8 @@ func (q *Queue) Meanwhile(task func(context.Context) (next time.Time)) {
 	q.task = task
 }
 
-// Urgently has the goroutine that works for the evidence call f as soon as it is done with what it does now. Until Start
-// there is none, and f waits for it.
+// Urgently has the goroutine that works for the evidence call f as soon as it is done with what it does now. Until
+// Start there is none, and f waits for it.
 func (q *Queue) Urgently(f func(ctx context.Context)) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -184,7 +184,8 @@ func signal(c chan struct{}) {
 }
 
 // Start begins to take alerts in, and the work for their evidence. The function that it returns ends both, after what
-// waits was delivered: a second later at most, or two where a source of evidence does not return; it reports whether that did.
+// waits was delivered: a second later at most, or two where a source of evidence does not return; it reports whether
+// that did.
 func (q *Queue) Start() (end func() (returned bool)) {
 	q.mu.Lock()
 	q.active = true
@@ -286,8 +287,8 @@ func (w *awaiting) wait(over <-chan struct{}) {
 	}
 }
 
-// answerInTurn answers once no other goroutine does, and closes worked after that. due is when the task is to be called.
-// Where a source ends the goroutine, another one goes on.
+// answerInTurn answers once no other goroutine does, and closes worked after that. due is when the task is to be
+// called. Where a source ends the goroutine, another one goes on.
 func (q *Queue) answerInTurn(ctx context.Context, task func(context.Context) time.Time, due time.Time, worked chan<- struct{}) {
 	select {
 	case q.turn <- struct{}{}:

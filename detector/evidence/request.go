@@ -8,8 +8,8 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/wording"
 )
 
-// request asks for the evidence of one alert. What is not said otherwise is guarded by the mutex of the queue; alert and
-// lacking are changed by the goroutine that works for the evidence alone, which may read them without it.
+// request asks for the evidence of one alert. What is not said otherwise is guarded by the mutex of the queue; alert
+// and lacking are changed by the goroutine that works for the evidence alone, which may read them without it.
 type request struct {
 	ctx      context.Context // ends when its evidence is of no use any more
 	cancel   context.CancelFunc

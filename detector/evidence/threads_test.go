@@ -17,8 +17,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
-// busy is a process of which goroutines keep threads: in a system call at one line, locked to them at another; at a third
-// line more goroutines only wait.
+// busy is a process of which goroutines keep threads: in a system call at one line, locked to them at another; at a
+// third line more goroutines only wait.
 type busy struct{ n int }
 
 func (b *busy) Profile(_ context.Context, kind profile.Kind) (*profile.Profile, error) {

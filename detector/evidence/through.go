@@ -29,8 +29,8 @@ const (
 	readSpacing = 10 * time.Minute // ...in this time, scaled
 )
 
-// tracer finds the lines of the application on whose behalf a library waits, opens or keeps. It is for the goroutine that
-// works for the evidence.
+// tracer finds the lines of the application on whose behalf a library waits, opens or keeps. It is for the goroutine
+// that works for the evidence.
 type tracer struct {
 	monitor  Monitor
 	profiler *profiler
@@ -93,8 +93,8 @@ type candidate struct {
 	allocated float64         // bytes that it allocated on the way since then, live or not
 }
 
-// callersOf are lines of the application that called for what leaks, and how that is known: "" where it is not sure which
-// of them it was.
+// callersOf are lines of the application that called for what leaks, and how that is known: "" where it is not sure
+// which of them it was.
 type callersOf struct {
 	lines   []candidate
 	knownBy string
@@ -201,8 +201,8 @@ func (c candidates) decide(to *wanted, resolution float64) callersOf {
 	return decide(all, to.complete, to.count*each >= minExpected*resolution)
 }
 
-// keeping returns the lines that lead there by the program's code, and those that keep memory from there that came since
-// an instant.
+// keeping returns the lines that lead there by the program's code, and those that keep memory from there that came
+// since an instant.
 func (t *tracer) keeping(to *wanted, since time.Time) candidates {
 	found := make(candidates)
 	for _, line := range to.lines {
@@ -294,8 +294,8 @@ func (t *tracer) leading(to *wanted, now View) {
 	}
 }
 
-// code returns the calls in this program's code, for as long as one alert is looked at; nil where it cannot be read, or was
-// read often of late.
+// code returns the calls in this program's code, for as long as one alert is looked at; nil where it cannot be read, or
+// was read often of late.
 func (t *tracer) code(now View) *callgraph.Graph {
 	if t.graph != nil {
 		return t.graph
@@ -332,8 +332,8 @@ func creators(g *sites.Grown, into map[string]bool) {
 	}
 }
 
-// throughLibrary puts the application's lines before the goroutines of a library that wait on its behalf, where it is sure
-// which ones called, and behind them where it is not.
+// throughLibrary puts the application's lines before the goroutines of a library that wait on its behalf, where it is
+// sure which ones called, and behind them where it is not.
 func (t *tracer) throughLibrary(ctx context.Context, waiting growth, since time.Time, now View) growth {
 	addDetails(ctx, t.profiler, waiting.grown, now)
 	if len(waiting.grown) == 0 || waiting.grown[0].Profile.Application {
@@ -413,8 +413,8 @@ func (c *callersOf) beside(waiting growth) growth {
 	return waiting
 }
 
-// descriptors lists the lines that opened what descriptors grew by: those whose memory tells it, those that lead to what
-// waits for them, or to what opens such ones.
+// descriptors lists the lines that opened what descriptors grew by: those whose memory tells it, those that lead to
+// what waits for them, or to what opens such ones.
 func (t *tracer) descriptors(ctx context.Context, a *alerting.Alert, since time.Time, now View) growth {
 	to := wanted{opens: true, count: a.Value - a.Baseline}
 	if t.parts != nil {

@@ -107,8 +107,8 @@ func (t *Tracker) heldByTwoCollections(s *site, was float64) bool {
 // Growth returns how much all sites together have grown since an instant.
 func (t *Tracker) Growth(since time.Time) float64 { return t.past.growth(t.total, since.UnixNano()) }
 
-// share returns what a site's growth is of the growth of all sites that grew: what others shrank makes it no greater, so
-// that shares since one instant add up to no more than 1.
+// share returns what a site's growth is of the growth of all sites that grew: what others shrank makes it no greater,
+// so that shares since one instant add up to no more than 1.
 func (t *Tracker) share(growth float64, since int64) float64 {
 	if growth <= 0 {
 		return 0
@@ -193,12 +193,12 @@ func (t *Tracker) Growing(since time.Time, n int, keep func(profile.Site) bool) 
 	return grown
 }
 
-// beside is the share of the goroutines of a library's line that one of the application's has at least, to be what they go
-// with: net/http has one that reads beside each handler.
+// beside is the share of the goroutines of a library's line that one of the application's has at least, to be what they
+// go with: net/http has one that reads beside each handler.
 const beside = .9
 
-// ownBeside puts the application's line first where as many goroutines wait there as at that of a library: which of the two
-// has one more is chance, and the line is what an incident is known by.
+// ownBeside puts the application's line first where as many goroutines wait there as at that of a library: which of the
+// two has one more is chance, and the line is what an incident is known by.
 func ownBeside(grown []Grown) {
 	if len(grown) == 0 || grown[0].Profile.Application {
 		return

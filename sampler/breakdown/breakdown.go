@@ -1,6 +1,6 @@
-// Package breakdown tells what the descriptors, the threads and the resident memory of a process are, grouped so that people recognize them,
-// and which of the groups grew. It reads one process at one instant; when to look, and what to keep of it, is for
-// those who call.
+// Package breakdown tells what the descriptors, the threads and the resident memory of a process are, grouped so that
+// people recognize them, and which of the groups grew. It reads one process at one instant; when to look, and what to
+// keep of it, is for those who call.
 package breakdown
 
 import (
@@ -28,7 +28,8 @@ type Breakdown struct {
 	cuts   map[string]int    // number of labels that are left, by first label, where groups were folded
 }
 
-// Part is one kind of descriptors, threads or memory, whose figures are bytes then. Where not all were looked at, its figures are estimates.
+// Part is one kind of descriptors, threads or memory, whose figures are bytes then. Where not all were looked at, its
+// figures are estimates.
 type Part struct {
 	What   string  // as in tcp, unix, file, "deleted file", pipe, eventfd, thread
 	Detail string  // as in "CLOSE_WAIT to 10.0.0.5:5432" or "in /var/spool"; empty where there is none
@@ -86,8 +87,8 @@ func (b *Breakdown) add(n int, labels ...string) {
 	b.counts[strings.Join(labels[:min(len(labels), maxLabels)], separator)] += n
 }
 
-// Split reports whether the runtime of a Go program told what of its memory is what. Where it did so in one of two alone,
-// what the program has in anonymous memory is compared as a whole.
+// Split reports whether the runtime of a Go program told what of its memory is what. Where it did so in one of two
+// alone, what the program has in anonymous memory is compared as a whole.
 func (b *Breakdown) Split() bool { return b.split }
 
 // Has reports whether there was anything of one kind, as in "Go heap".

@@ -15,7 +15,8 @@ const (
 	manyBuckets = 1000
 )
 
-// manyStacks is a memory of one bucket of the heap's profile after another, each with as many functions as there may be.
+// manyStacks is a memory of one bucket of the heap's profile after another, each with as many functions as there may
+// be.
 type manyStacks struct{ layout layout }
 
 func (e manyStacks) gather(parts []part) {

@@ -33,8 +33,8 @@ var forms = []byte{
 
 const firstEntry = 12 // of a unit, behind the entry of the unit itself
 
-// unit writes the entries of a program of one part: each is its number, and what follows, as bytes, strings that end with a
-// zero, and offsets of other entries as uint32.
+// unit writes the entries of a program of one part: each is its number, and what follows, as bytes, strings that end
+// with a zero, and offsets of other entries as uint32.
 func unit(entries ...any) []byte {
 	var b bytes.Buffer
 	b.Write([]byte{4, 0, 0, 0, 0, 0, 8, 1})

@@ -53,8 +53,8 @@ const (
 	pointerKind = 22
 )
 
-// describedType returns the name and the size of a type that the runtime describes at an address, whether debuggers know it or
-// not; "" where it is none. A pointer is named as what it points to, with a size of 0.
+// describedType returns the name and the size of a type that the runtime describes at an address, whether debuggers
+// know it or not; "" where it is none. A pointer is named as what it points to, with a size of 0.
 func describedType(t *target, at uint64) (name string, size uint64) {
 	var head [typeHead]byte
 	if at%8 != 0 || at < t.module.types || at >= t.module.typesEnd || !t.table.image.read(at, head[:]) {

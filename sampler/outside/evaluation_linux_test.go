@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// evaluationVar names the toolchains of TestEvaluation, as in "go1.21.13 go1.27.3"; with _BUILD a regular expression for the
-// ways to build, where these are not all.
+// evaluationVar names the toolchains of TestEvaluation, as in "go1.21.13 go1.27.3"; with _BUILD a regular expression
+// for the ways to build, where these are not all.
 const evaluationVar = "LEAKTREND_OUTSIDE"
 
 // way is one in which the program is built: options of buildProgram, in which RELEASE is that of Go.

@@ -107,8 +107,8 @@ func layoutOf(offsets map[string]uint64) (l layout, err error) {
 	return l, nil
 }
 
-// whole has the types that are read as a whole, and the most bytes that they may have, several times those of a release: what
-// debuggers read of a program may be anybody's. A field lies within its type.
+// whole has the types that are read as a whole, and the most bytes that they may have, several times those of a
+// release: what debuggers read of a program may be anybody's. A field lies within its type.
 var whole = map[string]uint64{
 	"g": 4096, "mspan": 4096, "specialprofile": 512, "specialfinalizer": 512, "timer": 512, "bucket": nearBucket / 2, "memRecord": nearBucket / 2,
 	"heapStatsDelta": pageSize, "moduledata": 4096,
@@ -127,8 +127,8 @@ func widthOf(name string) uint64 {
 	return 8
 }
 
-// isOptional reports whether what is read can do without: releases have it or have it not, a holder is named by it, or it
-// tells what of the memory is what.
+// isOptional reports whether what is read can do without: releases have it or have it not, a holder is named by it, or
+// it tells what of the memory is what.
 func isOptional(name string) bool {
 	switch kind, field, _ := strings.Cut(name, "."); kind {
 	case "memRecord": // since Go 1.27 bytes are the number of objects times their size

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// What the runtime of a program has by its debug information is taken only where it fits: each field in its type, and none
-// of these too large. A program of a release that is not known may have any.
+// What the runtime of a program has by its debug information is taken only where it fits: each field in its type, and
+// none of these too large. A program of a release that is not known may have any.
 func TestLayoutsAreBounded(t *testing.T) {
 	all, err := rows()
 	if err != nil {

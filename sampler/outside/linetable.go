@@ -348,8 +348,8 @@ func withoutTypes(name string) string {
 	return name[:begin] + "[...]" + name[end+1:]
 }
 
-// ownFile returns the file of a function as it is called where a program is built from its sources: of one that was installed
-// by its version, files of its own module are called as those of the modules that it depends on.
+// ownFile returns the file of a function as it is called where a program is built from its sources: of one that was
+// installed by its version, files of its own module are called as those of the modules that it depends on.
 func ownFile(f Frame, module string) string {
 	rest, own := strings.CutPrefix(f.Function, module)
 	if module == "" || !own || rest == "" || rest[0] != '/' && rest[0] != '.' {

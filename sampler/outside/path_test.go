@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What is shown of a holder agrees with itself, though what it holds grows while it is looked at, and has nothing that a
-// terminal would take for an order, whatever the program's file has.
+// What is shown of a holder agrees with itself, though what it holds grows while it is looked at, and has nothing that
+// a terminal would take for an order, whatever the program's file has.
 func TestHolderIsFitToBeShown(t *testing.T) {
 	long := strings.Repeat("é", maxShown)
 	got := Holder{

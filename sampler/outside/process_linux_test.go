@@ -111,8 +111,8 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// checkMemory holds what memory is against what the program's own runtime says of it, and the arenas against what lies in
-// them.
+// checkMemory holds what memory is against what the program's own runtime says of it, and the arenas against what lies
+// in them.
 func checkMemory(t *testing.T, o *Process, want told) {
 	t.Helper()
 	m, ok := o.Memory()

@@ -137,8 +137,8 @@ var (
 	typesOf       = regexp.MustCompile(`\[[^\]]*\]`)
 )
 
-// tracebackOf reads the goroutines of a traceback, without those that were running, and without functions that the compiler
-// has made.
+// tracebackOf reads the goroutines of a traceback, without those that were running, and without functions that the
+// compiler has made.
 func tracebackOf(t *testing.T, from io.Reader) map[string][]string {
 	t.Helper()
 	all := make(map[string][]string)

@@ -18,7 +18,8 @@ type caller struct {
 	scope   string // kernel.yama.ptrace_scope; "" where there is none
 }
 
-// callerOf looks at this process, or rather thread, before another one, by the proc file system that is mounted at a root.
+// callerOf looks at this process, or rather thread, before another one, by the proc file system that is mounted at a
+// root.
 func callerOf(root string, pid int) (c caller) {
 	c.root = os.Geteuid() == 0
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}

@@ -30,7 +30,8 @@ type finalized struct {
 	kind uint64 // where the type of its pointer is
 }
 
-// roots are what the runtime has beside variables and stacks. They hold things, but most of these have another holder too.
+// roots are what the runtime has beside variables and stacks. They hold things, but most of these have another holder
+// too.
 type roots struct {
 	*target
 	timers     []uint64 // by address
@@ -87,8 +88,8 @@ func (r *roots) finalizerIn(base, end uint64) (index int, ok bool) {
 	return i, i < len(r.finalizers) && r.finalizers[i].at < end
 }
 
-// typeName returns the name of a type that the runtime describes, as in "*net.netFD"; "" where it is none of the program's.
-// It is what the program's file has.
+// typeName returns the name of a type that the runtime describes, as in "*net.netFD"; "" where it is none of the
+// program's. It is what the program's file has.
 func typeName(t *target, at uint64) string {
 	var head [typeHead]byte
 	if at < t.module.types || at >= t.module.typesEnd || !t.table.image.read(at, head[:]) {
@@ -134,8 +135,8 @@ const (
 	methodValue   = "-fm"         // ends the name of what is made to call a method
 )
 
-// timerCalls returns what timers call: a function, or time.sendTime for those with a channel. It is empty for those that
-// are gone.
+// timerCalls returns what timers call: a function, or time.sendTime for those with a channel. It is empty for those
+// that are gone.
 func (r *roots) timerCalls(timers []uint64) (calls []string) {
 	l := &r.layout
 	calls = make([]string, len(timers))

@@ -9,8 +9,8 @@ import (
 	"math"
 )
 
-// maxSections is how many bytes of symbols, or of what debuggers read, are taken into memory: the largest programs have a
-// few hundred MB. A file can have any size, or unpack to it.
+// maxSections is how many bytes of symbols, or of what debuggers read, are taken into memory: the largest programs have
+// a few hundred MB. A file can have any size, or unpack to it.
 const maxSections = 512 << 20
 
 // maxOwnSections is maxSections for a process that reads its own: it has the memory for it beside its work.
@@ -95,8 +95,8 @@ func (m *image) symbols(names ...string) map[string]uint64 {
 	return found
 }
 
-// debugInfo reads what debuggers read of the types and variables of the program. pause is called after each chunk; it may
-// be nil.
+// debugInfo reads what debuggers read of the types and variables of the program. pause is called after each chunk; it
+// may be nil.
 func (m *image) debugInfo(pause func()) (debugInfo, error) {
 	wanted := map[string]*elf.Section{
 		".debug_info": nil, ".debug_abbrev": nil, ".debug_str": nil, ".debug_line_str": nil, ".debug_str_offsets": nil, ".debug_addr": nil,

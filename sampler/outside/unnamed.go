@@ -55,8 +55,8 @@ func (u unnamed) word(at uint64) uint64 {
 	return binary.LittleEndian.Uint64(b[:])
 }
 
-// headed returns the type of which an object is that tells it, or of each of those that it is; where the first of them is;
-// and the size of the object from there on. The name is "" where it does not tell.
+// headed returns the type of which an object is that tells it, or of each of those that it is; where the first of them
+// is; and the size of the object from there on. The name is "" where it does not tell.
 func (u unnamed) headed(at uint64) (name string, size, first, room uint64) {
 	h := u.spans.find(at)
 	if h == nil || !u.headers {

@@ -24,8 +24,8 @@ const (
 	maxVersion     = 64 // bytes
 )
 
-// buildOf returns the version and the revision of what the process of a directory in the proc file system runs: what its
-// Go program was built from, else what its environment tells. Each is empty where that cannot be seen.
+// buildOf returns the version and the revision of what the process of a directory in the proc file system runs: what
+// its Go program was built from, else what its environment tells. Each is empty where that cannot be seen.
 func buildOf(dir string) (version, revision string) {
 	if exe, err := os.Open(filepath.Join(dir, "exe")); err == nil {
 		defer exe.Close()

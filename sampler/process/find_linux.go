@@ -14,9 +14,9 @@ import (
 )
 
 // Find returns the ids, ascending, of the running processes whose name or full command line matches a regular
-// expression. It leaves out those whose command lines may carry the pattern for the same purpose: this process and those
-// that started it, and others of this one's name unless that matches. No match is no error; a pattern that is empty or
-// does not compile is one.
+// expression. It leaves out those whose command lines may carry the pattern for the same purpose: this process and
+// those that started it, and others of this one's name unless that matches. No match is no error; a pattern that is
+// empty or does not compile is one.
 func Find(pattern string) ([]int, error) {
 	if pattern == "" {
 		return nil, errors.New("sampler: the pattern for a process is empty")

@@ -223,8 +223,8 @@ func (p *Source) Sample(_ context.Context, into *sampler.Sample) error {
 	return p.faults.Err()
 }
 
-// isOver reports whether a process is no more, of which the proc file system that is mounted at a root shows nothing: it
-// may be the file system that is gone.
+// isOver reports whether a process is no more, of which the proc file system that is mounted at a root shows nothing:
+// it may be the file system that is gone.
 func isOver(pid int, root string) bool {
 	_, err := os.Stat(filepath.Join(root, "self"))
 	return err == nil || errors.Is(unix.Kill(pid, 0), unix.ESRCH)

@@ -21,7 +21,8 @@ var (
 
 func isDstat(start []byte) bool { return dstatBanner.Match(start) }
 
-// readDstat reads a table under two lines of names: groups, and what is in each. Its times have no year: the banner has.
+// readDstat reads a table under two lines of names: groups, and what is in each. Its times have no year: the banner
+// has.
 func readDstat(t *input, o Options) (*gathered, error) {
 	s := &sheet{format: dstatFormat, bases: map[string]base{}, ignore: map[string]string{}}
 	var groups []string

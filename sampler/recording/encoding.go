@@ -37,8 +37,8 @@ func wideText(head []byte) encoding.Encoding {
 	return nil
 }
 
-// narrowText returns what makes a text in UTF-8, with lines as they are here, of one in the code page of Western Windows
-// or whose lines end with a carriage return alone; nil where it is so already, or no text.
+// narrowText returns what makes a text in UTF-8, with lines as they are here, of one in the code page of Western
+// Windows or whose lines end with a carriage return alone; nil where it is so already, or no text.
 func narrowText(head []byte) transform.Transformer {
 	var all []transform.Transformer
 	if lone := bytes.IndexByte(head, '\r') >= 0 && bytes.IndexByte(head, '\n') < 0; lone {

@@ -12,8 +12,8 @@ import (
 
 const gcLogFormat = "log of a JVM's garbage collections"
 
-// Lines of collections, as -Xlog:gc of JDK 9 and later writes them, and -XX:+PrintGCDetails before. gcChange is what the
-// heap had before and after, and in brackets what it may have.
+// Lines of collections, as -Xlog:gc of JDK 9 and later writes them, and -XX:+PrintGCDetails before. gcChange is what
+// the heap had before and after, and in brackets what it may have.
 var (
 	gcUnified = regexp.MustCompile(`\]\s*GC\(\d+\) Pause .*?(\d+(?:\.\d+)?)([BKMG])->(\d+(?:\.\d+)?)([BKMG])\((\d+(?:\.\d+)?)([BKMG])\)`)
 	gcOld     = regexp.MustCompile(`: \[(?:Full )?GC\b`)

@@ -9,7 +9,8 @@ import (
 	"iter"
 )
 
-// Bounds on what is kept of a file that is not read as it is sampled. What is beyond them is not read, and that is said.
+// Bounds on what is kept of a file that is not read as it is sampled. What is beyond them is not read, and that is
+// said.
 type bounds struct {
 	cells   int // of a table
 	values  int // of series

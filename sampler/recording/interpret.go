@@ -346,7 +346,8 @@ func (s *sheet) processName(roles []role, row int) string {
 	return scan.Printable(strings.Join(parts, ", "))
 }
 
-// addAge takes how long ago a process began, where that falls: the age is rounded, and the start reckoned from it steps.
+// addAge takes how long ago a process began, where that falls: the age is rounded, and the start reckoned from it
+// steps.
 func (s *sheet) addAge(p *process, col int, t int64, text string) {
 	a, ok := s.amount(col, text)
 	if !ok || a.Value < 0 {

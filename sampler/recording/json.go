@@ -35,8 +35,8 @@ func firstLine(text []byte) []byte {
 }
 
 // readJSON reads the answer of a Prometheus to a range query, as the HTTP API gives it, its data alone or the result
-// alone; what VictoriaMetrics, Graphite, Grafana and sysstat export; and objects of names and values, one a line or in a
-// list, or with a list for each name.
+// alone; what VictoriaMetrics, Graphite, Grafana and sysstat export; and objects of names and values, one a line or in
+// a list, or with a list for each name.
 func readJSON(t *input, o Options) (*gathered, error) {
 	line := outlineOf(t.head)
 	has := func(keys ...string) bool {

@@ -34,8 +34,8 @@ func (p *placeholder) stands(v float64) bool {
 	return false
 }
 
-// isPlaceholder reports whether a value is the largest of 15, 16, 31, 32, 53, 63 or 64 bits, or five nines or more, also
-// where it was read as kilobytes.
+// isPlaceholder reports whether a value is the largest of 15, 16, 31, 32, 53, 63 or 64 bits, or five nines or more,
+// also where it was read as kilobytes.
 func isPlaceholder(v float64) bool {
 	for _, unit := range []float64{1, 1000, 1024} {
 		switch n := v / unit; n {

@@ -159,8 +159,8 @@ func readFree(t *input, o Options) (*gathered, error) {
 	return s.finish(t, &faults, o)
 }
 
-// jstatSizes are the columns of jstat -gc, in KiB: what the parts of the heap have and use. jstatCounted are events, and
-// how long they took, since the JVM began.
+// jstatSizes are the columns of jstat -gc, in KiB: what the parts of the heap have and use. jstatCounted are events,
+// and how long they took, since the JVM began.
 var (
 	jstatSizes   = []string{"S0C", "S1C", "S0U", "S1U", "EC", "EU", "OC", "OU", "PC", "PU", "MC", "MU", "CCSC", "CCSU", "NGC", "OGC"}
 	jstatCounted = []string{"YGC", "YGCT", "FGC", "FGCT", "CGC", "CGCT", "GCT"}

@@ -75,8 +75,8 @@ func (s *sheet) amount(col int, text string) (scan.Amount, bool) {
 // pointed is a number with points in it where thousands may be parted.
 var pointed = regexp.MustCompile(`^[-+]?[1-9]\d{0,2}((?:\.\d{3})+)(?:,\d+)?(?: ?[A-Za-z%]+)?$`)
 
-// partsThousands reports whether the points of a column part thousands: where one number has two of them, where the file
-// has decimal commas, or where what is counted has no decimals.
+// partsThousands reports whether the points of a column part thousands: where one number has two of them, where the
+// file has decimal commas, or where what is counted has no decimals.
 func (s *sheet) partsThousands(col int) bool {
 	one, several := 0, 0
 	for i := range s.rows {
@@ -387,8 +387,8 @@ func (s *sheet) countedTime(g *gathered, shapes []shape, o Options) (*timeline, 
 	return nil, s.noTime(g)
 }
 
-// passedColumn finds a column that says by its name that it tells what has passed, and writes it as a length of time; -1
-// if there is none.
+// passedColumn finds a column that says by its name that it tells what has passed, and writes it as a length of time;
+// -1 if there is none.
 func (s *sheet) passedColumn() int {
 	for col := range s.width() {
 		if _, named := elapsedUnit(s.name(col)); !named && !hasWord(s.name(col), "etime", "etimes", "uptime", "elapsed") || s.header == nil || strings.EqualFold(s.name(col), "time") {

@@ -124,8 +124,8 @@ func numbersProcesses(name string) bool {
 	}, list[len(list)-1])
 }
 
-// calms reports whether a column takes its rows apart: where they are taken by themselves some reading moves from row to
-// row by a fraction of what it does where all are taken together. What only describes the rows of one process, as a
+// calms reports whether a column takes its rows apart: where they are taken by themselves some reading moves from row
+// to row by a fraction of what it does where all are taken together. What only describes the rows of one process, as a
 // level or a state, does not.
 func calms(s *sheet, shapes []shape, roles []role, key int) bool {
 	const looked, much = 5000, 4

@@ -15,8 +15,8 @@ const (
 	longAgo = int64(60 * 24 * time.Hour)
 	// lookedAt is how many times after one that is far ahead tell whether it is wrong.
 	lookedAt = 256
-	// Before ownUnset the first times of a recording of our own are those of a clock that was not set yet, where the others
-	// are after ownSet; in other files they may be anyTime.
+	// Before ownUnset the first times of a recording of our own are those of a clock that was not set yet, where the
+	// others are after ownSet; in other files they may be anyTime.
 	ownUnset = int64(315_532_800 * time.Second)   // 1980
 	ownSet   = int64(1_000_000_000 * time.Second) // 2001
 	anyTime  = int64(math.MaxInt64)

@@ -136,7 +136,8 @@ func spaceForControl(c rune) rune {
 // Write appends a sample to the recording. Samples must come in order of time, of the years 1970 to 2200, and their
 // resources must have names without control characters and surrounding blanks. A sample for which Write returns an
 // error is not in the recording: it broke these rules, or earlier rows could not be written and 1 MiB of them is
-// waiting. Of more than 4,096 resources that are not in the table those are recorded that came first and are read still.
+// waiting. Of more than 4,096 resources that are not in the table those are recorded that came first and are read
+// still.
 func (w *Writer) Write(s *sampler.Sample) error {
 	if len(w.buf) >= flushAt {
 		if err := w.Flush(); err != nil && len(w.buf) >= maxPending {

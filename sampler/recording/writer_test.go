@@ -305,8 +305,8 @@ func ExampleNewWriter() {
 	// 2026-11-23T08:15:48.123Z,12,1048576
 }
 
-// A recording of labels that change with every sample grows with what is read, not with all that ever was: a column goes
-// when nothing was in it for long, and of more than have a place those stay that were first.
+// A recording of labels that change with every sample grows with what is read, not with all that ever was: a column
+// goes when nothing was in it for long, and of more than have a place those stay that were first.
 func TestWriterOfResourcesThatComeAndGo(t *testing.T) {
 	var out bytes.Buffer
 	w := NewWriter(&out, Header{})

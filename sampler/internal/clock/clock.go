@@ -12,10 +12,11 @@ const (
 )
 
 // Clock stamps the samples of one live source: UTC, to the millisecond, strictly increasing. It follows the wall clock
-// forward, but a leap of more than a minute only once that has lasted for ten: a clock that is a year ahead for a moment
-// would leave all stamps a year ahead, as they never go back. Time for which the machine slept is no leap. When the wall
-// clock is found behind the last stamp, or too far ahead, it goes on from there by monotonic time, so that a correction of
-// the host's clock neither reorders samples nor stretches the time between them. Not safe for concurrent use.
+// forward, but a leap of more than a minute only once that has lasted for ten: a clock that is a year ahead for a
+// moment would leave all stamps a year ahead, as they never go back. Time for which the machine slept is no leap. When
+// the wall clock is found behind the last stamp, or too far ahead, it goes on from there by monotonic time, so that a
+// correction of the host's clock neither reorders samples nor stretches the time between them. Not safe for concurrent
+// use.
 type Clock struct {
 	Wall  func() time.Time     // without a monotonic reading
 	Mono  func() time.Duration // since any fixed instant, without the time for which the machine slept

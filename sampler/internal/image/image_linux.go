@@ -34,8 +34,8 @@ func (r Region) Read(file io.ReaderAt, address, size uint64) (data []byte, ok bo
 	return data, err == nil
 }
 
-// Regions returns the sections of a file of this process's program that are loaded from it; code says of each whether it
-// is code.
+// Regions returns the sections of a file of this process's program that are loaded from it; code says of each whether
+// it is code.
 func Regions(file io.ReaderAt) (all []Region, code []bool, err error) {
 	image, err := elf.NewFile(file)
 	if err != nil {
