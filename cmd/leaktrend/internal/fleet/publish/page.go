@@ -57,7 +57,7 @@ func writePage(w io.Writer, server string, r *fleet.Report, all bool, links *Lin
 			data.Rows = append(data.Rows, row)
 		}
 	}
-	add(r.Findings, "LEAK", "leak")
+	add(together(r.Findings), "LEAK", "leak")
 	add(r.Limits, "LIMIT", "limit")
 	shown := r.Suspects
 	if !all && len(shown) > maxSuspects {
@@ -71,6 +71,9 @@ func pageRowOf(x *fleet.Finding, r *fleet.Report, links *Links) pageRow {
 	row := pageRow{
 		Group: groupText(x), Share: fmt.Sprintf("%d of %d replicas", x.Growing, x.Replicas), Resource: x.Resource.Name,
 		pageReplica: pageReplicaOf(x, &x.Worst, r, links), Sentence: summary(x), Versions: x.Versions, More: max(0, x.Growing-1-len(x.Others)),
+	}
+	if chance := chanceText(x); chance != "" {
+		row.Share += ", " + chance
 	}
 	if e := x.Worst.Exhaustion; e != nil {
 		row.Left = sampler.FormatDuration(e.At.Sub(r.End))

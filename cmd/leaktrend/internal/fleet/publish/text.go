@@ -3,6 +3,7 @@ package publish
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,8 +26,8 @@ func writeText(w io.Writer, server string, r *fleet.Report, all bool) error {
 	fmt.Fprintln(out, style.Paint(terminal.Printable(server), terminal.Bold)+style.Paint(fmt.Sprintf("  %s to %s: %s",
 		sampler.FormatDuration(r.End.Sub(r.Start).Truncate(time.Hour)), r.End.Format("2006-01-02 15:04 MST"), processes(r.Processes)), terminal.Dim))
 	var rows []table.Row
-	for i := range r.Findings {
-		rows = append(rows, rowOf(&r.Findings[i], r.End, "LEAK", terminal.Red))
+	for _, x := range together(r.Findings) {
+		rows = append(rows, rowOf(&x, r.End, "LEAK", terminal.Red))
 	}
 	for i := range r.Limits {
 		rows = append(rows, rowOf(&r.Limits[i], r.End, "LIMIT", terminal.Red))
@@ -46,6 +47,20 @@ func writeText(w io.Writer, server string, r *fleet.Report, all bool) error {
 	fmt.Fprintln(out, closing(r))
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// together returns findings in their order, but for those of one group, which follow its first: one process may leak by
+// several resources.
+func together(findings []fleet.Finding) []fleet.Finding {
+	first := map[string]int{}
+	for i := range findings {
+		if name := groupText(&findings[i]); first[name] == 0 {
+			first[name] = i + 1
+		}
+	}
+	ordered := slices.Clone(findings)
+	slices.SortStableFunc(ordered, func(a, b fleet.Finding) int { return first[groupText(&a)] - first[groupText(&b)] })
+	return ordered
 }
 
 func rowOf(x *fleet.Finding, end time.Time, verdict string, tint terminal.Tint) table.Row {

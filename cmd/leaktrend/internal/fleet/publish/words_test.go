@@ -5,9 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/backtest"
+	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 // What a line says of the other versions, and the last line of a report.
@@ -89,5 +92,19 @@ func TestChanceText(t *testing.T) {
 		if got := chanceText(&test.finding); got != test.want {
 			t.Errorf("%q, want %q", got, test.want)
 		}
+	}
+}
+
+// What leaks by several resources stands together, at the place of its likeliest.
+func TestTogether(t *testing.T) {
+	finding := func(job, resource string) fleet.Finding {
+		return fleet.Finding{Group: []fleet.Label{{Name: "job", Value: job}}, Resource: sampler.Resource{Name: resource}}
+	}
+	var got []string
+	for _, x := range together([]fleet.Finding{finding("b", "1"), finding("a", "2"), finding("b", "3"), finding("c", "4"), finding("a", "5"), finding("b", "6")}) {
+		got = append(got, groupText(&x)+x.Resource.Name)
+	}
+	if diff := cmp.Diff([]string{"b1", "b3", "b6", "a2", "a5", "c4"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
