@@ -170,7 +170,7 @@ func (m *recollection) recall(p *process, g prom.Grid, before []life, asked clai
 		_, group := groupOf(m.groupBy, p, cmp.Or(versionOf(p.labels), l.version))
 		for k := range p.readings {
 			if falls := fallsOf(l, p.readings[k].resource, m.calibration); len(falls) > 0 {
-				told[p.readings[k].resource] = true
+				told[p.readings[k].resource] = told[p.readings[k].resource] || slices.ContainsFunc(falls, func(f fall) bool { return !f.cut })
 				m.remember(group, p.readings[k].resource, falls)
 			}
 		}
@@ -186,8 +186,12 @@ func (m *recollection) recall(p *process, g prom.Grid, before []life, asked clai
 			continue
 		}
 		var falls []fall
-		for _, at := range backtest.Before(r.values, begins, g.Step, claim.growth) {
-			falls = append(falls, fall{g.At(at), claim.eValue})
+		nothing, cuts := backtest.Before(r.values, begins, g.Step, claim.growth)
+		for _, at := range nothing {
+			falls = append(falls, fall{g.At(at), claim.eValue, false})
+		}
+		for _, at := range cuts {
+			falls = append(falls, fall{g.At(at), claim.eValue, true})
 		}
 		m.remember(group, r.resource, falls)
 	}

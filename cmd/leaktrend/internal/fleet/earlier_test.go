@@ -76,6 +76,9 @@ func TestLookBack(t *testing.T) {
 			}
 			continue
 		}
+		if chance["deployed"] >= leastChance {
+			t.Errorf("what each restart took back is no suspect, but a finding: %v", chance)
+		}
 		if !(chance["weekly"] < chance["leaks"]-.2) {
 			t.Errorf("what fell back each week is as likely a leak: %v", chance)
 		}

@@ -30,7 +30,7 @@ func TestCut(t *testing.T) {
 		{"none is likely enough", []float64{.9, .8}, 0, ".."},
 		{"one is near", []float64{.93, .8}, 0, "n."},
 		{"5 % are asked, and 7.5 % are near", []float64{.99, .98, .93, .92, .9, .87, .7}, 0, "FFFFnn."},
-		{"no finding is less likely a leak than not", append(slices.Repeat([]float64{.999}, 20), .55, .49), 0, strings.Repeat("F", 21) + "n"},
+		{"what restarts took back is no finding", append(slices.Repeat([]float64{.999}, 20), .65, .58), 0, strings.Repeat("F", 21) + "n"},
 		{"the two likeliest", []float64{.9, .6, .5, .4}, 2, "FFn."},
 		{"more than there are", []float64{.9, .6}, 5, "FF"},
 	} {

@@ -33,10 +33,11 @@ type pastOfGroup struct {
 // leastVote is the e-value of the weakest growth that is worth something.
 const leastVote = .1
 
-// fall is growth of a replica that came to nothing.
+// fall is growth of a replica that came to nothing, or that a restart took back.
 type fall struct {
 	ended  time.Time
 	eValue float64 // the highest at any instant
+	cut    bool    // by a restart
 }
 
 // add takes the past of one resource of one life.
@@ -68,18 +69,19 @@ func (t *past) add(l *life, resource string, c *calibration.Table) {
 	}
 }
 
-// fallsOf returns the growth of one resource of a life that came to nothing, each once.
+// fallsOf returns the growth of one resource of a life that came to nothing or was cut off, each once.
 func fallsOf(l *life, resource string, c *calibration.Table) (all []fall) {
 	for i := range l.past {
 		one := &l.past[i]
-		if one.resource != resource || !one.outcome.False() {
+		if one.resource != resource || !one.outcome.False() && one.outcome != backtest.CutOff {
 			continue
 		}
-		e := c.EValue(one.strength, one.age)
+		e, cut := c.EValue(one.strength, one.age), !one.outcome.False()
 		if n := len(all); n > 0 && one.time.Before(all[n-1].ended) {
-			all[n-1].eValue, all[n-1].ended = max(all[n-1].eValue, e), later(all[n-1].ended, one.ended)
+			last := &all[n-1]
+			*last = fall{later(last.ended, one.ended), max(last.eValue, e), last.cut && cut}
 		} else {
-			all = append(all, fall{one.ended, e})
+			all = append(all, fall{one.ended, e, cut})
 		}
 	}
 	return all
@@ -92,15 +94,20 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// own returns how often growth had come to nothing by an instant that was strong, or at least a tenth as strong as e.
-func own(falls []fall, e float64, by time.Time) (n int) {
+// own returns how often growth had come to nothing by an instant that was strong, or at least a tenth as strong as e, and
+// how often it had been cut off before the growth of now began: that may have ended so itself.
+func own(falls []fall, e float64, began, by time.Time) (nothing, cut int) {
 	const strong = 30
 	for _, f := range falls {
-		if f.eValue >= min(e/10, strong) && !f.ended.After(by) {
-			n++
+		switch {
+		case f.eValue < min(e/10, strong):
+		case f.cut && !f.ended.After(began):
+			cut++
+		case !f.cut && !f.ended.After(by):
+			nothing++
 		}
 	}
-	return n
+	return nothing, cut
 }
 
 // into adds the past of one resource of a group to that of the fleet. falls are those of its workload.
@@ -121,7 +128,8 @@ func (t *past) into(table *backtest.Table, resource string, falls []fall) {
 				best = backtest.Outcome(o)
 			}
 		}
-		if e := c.eValues / float64(replicas); 2*own(falls, e, c.time) < c.growing {
+		e := c.eValues / float64(replicas)
+		if nothing, cut := own(falls, e, c.time, c.time); 2*(nothing+cut) < c.growing {
 			weight := 1.
 			if 2*wrong >= sum {
 				best, weight = backtest.FellBack, c.falseVotes/wrong
@@ -144,8 +152,10 @@ func chances(candidates []Finding, table *backtest.Table, m *recollection, hypot
 	all := make([]backtest.Candidate, len(candidates))
 	for i := range candidates {
 		f := &candidates[i]
-		before := own(m.falls[workloadName(f.Group)][f.Resource.Name], f.EValue, f.Worst.Last)
-		all[i] = backtest.Candidate{Resource: f.Resource.Name, Strength: f.EValue, Own: float64(before) / float64(f.Growing)}
+		nothing, cut := own(m.falls[workloadName(f.Group)][f.Resource.Name], f.EValue, f.Worst.Since, f.Worst.Last)
+		all[i] = backtest.Candidate{
+			Resource: f.Resource.Name, Strength: f.EValue, Own: float64(nothing) / float64(f.Growing), Cut: float64(cut) / float64(f.Growing),
+		}
 	}
 	for i, chance := range table.Chances(all, hypotheses, prior) {
 		candidates[i].Chance = chance
@@ -166,8 +176,9 @@ func chancesOverLives(over []Finding, tried int) {
 }
 
 const (
-	// leastChance is what a finding has at least, whatever the others have.
-	leastChance = .5
+	// leastChance is what a finding has at least, whatever the others have: growth of which only restarts are known that took
+	// it back has half.
+	leastChance = .6
 	// stays is how much more than the share of false ones that is asked a finding may have that stood before.
 	stays = 1.5
 )

@@ -121,14 +121,17 @@ func lowest(readings []float64) float64 {
 //
 // It had stayed above half of the rise, for a day or for as long as it has now, and then was below it, while one process
 // ran: a level that outlives a restart is not the process's. Or it had grown to as high as now within one process, and
-// stayed there for as long as growth is followed.
-func Before(readings []float64, begins []int, step time.Duration, g Growth) (falls []int) {
+// stayed there for as long as growth is followed. cuts are the begins at which a restart took it back.
+func Before(readings []float64, begins []int, step time.Duration, g Growth) (falls, cuts []int) {
 	const never = -1
 	half := g.Baseline + StandsShare*g.Rise
 	stay := min(aDay, max(g.Took/2, StandsFor))
 	above, high, low := never, false, 0
 	for i, v := range readings {
 		if _, begin := slices.BinarySearch(begins, i); begin && !(v >= half) {
+			if high {
+				cuts = append(cuts, i)
+			}
 			above, high, low = never, false, 0
 		}
 		switch {
@@ -156,7 +159,7 @@ func Before(readings []float64, begins []int, step time.Duration, g Growth) (fal
 		}
 	}
 	slices.Sort(falls)
-	return falls
+	return falls, cuts
 }
 
 // rested returns the reading of a process at which it was known to stay as high as growth does now, having grown to it.

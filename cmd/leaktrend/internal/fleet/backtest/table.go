@@ -101,6 +101,8 @@ type Candidate struct {
 	Strength float64 // above 0
 	// Own is how often growth of its workload as strong as this came to nothing before, for each replica that grows now.
 	Own float64
+	// Cut is how often it was taken back by a restart, for each replica that grows now.
+	Cut float64
 }
 
 // Chance is how likely a call is a leak, 0 to 1, and what bounds it at 90 %, as far as the fleet's rate of false calls
@@ -186,7 +188,8 @@ func (r *rates) bounds(strength float64) (low, high float64) {
 // them (Benjamini and Hochberg 1995; Efron 2010, Large-Scale Inference, ch. 2). The slopes of the greatest convex
 // minorant of the one over the other give it for each call by itself, never higher for the stronger of two (Grenander
 // 1956; pool adjacent violators: Barlow et al. 1972; as a local false discovery rate: Strimmer 2008). Growth of the same
-// workload that came to nothing is then added as beta-binomial counts; such candidates have no part in the shares.
+// workload that came to nothing is then added as beta-binomial counts, what restarts took back as half false, as it may
+// be a leak or a cache; such candidates have no part in the shares.
 func (t *Table) Chances(candidates []Candidate, hypotheses map[string]int, prior func(e float64) float64) []Chance {
 	all := t.All()
 	fleet := posterior(&all, func(k int) float64 { return prior(Edges[k]) }, priorWeight)
@@ -207,7 +210,7 @@ func (t *Table) Chances(candidates []Candidate, hypotheses map[string]int, prior
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(candidates[b].Strength, candidates[a].Strength) })
-	clean := slices.DeleteFunc(slices.Clone(order), func(i int) bool { return candidates[i].Own > 0 })
+	clean := slices.DeleteFunc(slices.Clone(order), func(i int) bool { return candidates[i].Own+candidates[i].Cut > 0 })
 	expected := func(i int) float64 { return float64(n) * fleet.at(candidates[i].Strength, prior) }
 	local := localShares(clean, expected)
 	// Others have the share of the next weaker one, of the weakest where there is none.
@@ -244,7 +247,9 @@ func (t *Table) Chances(candidates []Candidate, hypotheses map[string]int, prior
 		}
 		share = max(share, least[c.Resource])
 		least[c.Resource] = share
-		leaks := func(share float64) float64 { return 1 - (ownWeight*min(share, 1)+c.Own)/(ownWeight+c.Own) }
+		leaks := func(share float64) float64 {
+			return 1 - (ownWeight*min(share, 1)+c.Own+c.Cut/2)/(ownWeight+c.Own+c.Cut)
+		}
 		chances[i] = Chance{Mean: leaks(share), Low: leaks(share * high), High: leaks(share * low)}
 	}
 	return chances
