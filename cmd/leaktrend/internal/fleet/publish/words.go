@@ -190,6 +190,9 @@ func closing(r *fleet.Report) string {
 	}
 	if n := len(r.Suspects) - withLoad; n > 0 {
 		text += "; " + count(n, "suspect") + " that may be none"
+		if len(r.Findings) == 0 && r.FDR > 0 {
+			text += fmt.Sprintf(", not likely enough to promise that %g %% at most are false", 100*r.FDR)
+		}
 	}
 	if withLoad > 0 {
 		text += "; " + count(withLoad, "suspect") + " that the load explains"

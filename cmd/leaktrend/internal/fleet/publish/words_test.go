@@ -57,6 +57,8 @@ func TestWords(t *testing.T) {
 		{fleet.Report{Hypotheses: 9, Judged: 50, Suspects: []fleet.Finding{leak, leak, explained}, Missing: []fleet.Missing{{}}, Past: past, Back: 21 * 24 * time.Hour},
 			"no leak in 9 resources of groups (50 of processes); 2 suspects that may be none; 1 suspect that the load explains; " +
 				"of what grows the 21d before were looked at too; a part could not be read"},
+		{fleet.Report{Hypotheses: 9, Judged: 50, FDR: .05, Suspects: []fleet.Finding{leak}, Past: past},
+			"no leak in 9 resources of groups (50 of processes); 1 suspect that may be none, not likely enough to promise that 5 % at most are false"},
 	} {
 		if got := closing(&test.report); got != test.want {
 			t.Errorf("%q, want %q", got, test.want)
