@@ -34,7 +34,7 @@ func (p *process) describe(g *gathered) {
 		}
 		guess.Unit = c.resource.Unit
 		c.resource = guess
-		if c.resource.Unjudged == "" && c.declared == undeclared && c.resource.Name != sampler.CPUSeconds && isCPUTime(c.header) {
+		if c.resource.Unjudged == "" && c.declared == undeclared && namedCounter(c.header) {
 			c.resource.Kind, c.resource.Unjudged = sampler.Counter, "a counter"
 		}
 		c.judgeKind()

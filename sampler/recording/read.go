@@ -238,7 +238,7 @@ func streams(head []byte) bool {
 	if err != nil || r.columns == nil || !r.fast || r.faults > 0 {
 		return false
 	}
-	if oddColumns(r.columns) || slices.ContainsFunc(r.columns, numbersProcesses) || slices.ContainsFunc(r.columns, isCache) || slices.ContainsFunc(r.columns, isRemainder) || r.columns[0] != "" {
+	if oddColumns(r.columns) || slices.ContainsFunc(r.columns, numbersProcesses) || slices.ContainsFunc(r.columns, isCache) || slices.ContainsFunc(r.columns, isRemainder) || slices.ContainsFunc(r.columns, namedCounter) || r.columns[0] != "" {
 		return false
 	}
 	whole := len(head) < blockSize

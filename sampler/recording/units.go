@@ -162,3 +162,16 @@ func isCPUTime(name string) bool {
 		"nano", "nanos", "nanosecond", "nanoseconds", "ns", "usec", "usecs", "micros", "microseconds", "us", "msec", "millis", "milliseconds", "ms",
 		"sec", "secs", "second", "seconds", "jiffies", "ticks") || strings.HasSuffix(name, "cpuacct.usage"))
 }
+
+// countsTotal reports whether a column counts what has happened since the start, by its name, as in "Total Request
+// Count". What falls is a gauge all the same.
+func countsTotal(name string) bool {
+	list := words(name)
+	return len(list) > 2 && list[0] == "total" && list[len(list)-1] == "count" &&
+		hasWord(name, "request", "requests", "failure", "failures", "error", "errors", "call", "calls", "query", "queries", "message", "messages", "event", "events")
+}
+
+// namedCounter reports whether the name of a column says that it counts, where nothing is declared of it.
+func namedCounter(name string) bool {
+	return name != sampler.CPUSeconds && (isCPUTime(name) || countsTotal(name))
+}
