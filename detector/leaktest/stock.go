@@ -102,15 +102,18 @@ func quiesce() {
 	}
 }
 
-// collect frees what nothing refers to, with what the pools keep for the next round and what finalizers close.
+// maxFinalizing is how long finalizers and cleanups are waited for: they run at once, but for a busy machine.
+const maxFinalizing = 500 * time.Millisecond
+
+// collect frees what nothing refers to, with what the pools keep for the next round, what finalizers close and what
+// cleanups let go.
 func collect() {
-	var ran atomic.Bool
-	runtime.SetFinalizer(&struct{ _ *byte }{}, func(*struct{ _ *byte }) { ran.Store(true) })
+	type garbage struct{ _ *byte }
+	var finalized, cleaned atomic.Bool
+	runtime.SetFinalizer(new(garbage), func(*garbage) { finalized.Store(true) })
+	runtime.AddCleanup(new(garbage), func(ran *atomic.Bool) { ran.Store(true) }, &cleaned)
 	runtime.GC()
-	for range 20 {
-		if ran.Load() {
-			break
-		}
+	for over := time.Now().Add(maxFinalizing); !(finalized.Load() && cleaned.Load()) && time.Now().Before(over); {
 		time.Sleep(200 * time.Microsecond)
 	}
 	runtime.GC()
