@@ -146,3 +146,23 @@ func TestCollectWaitsForFinalizers(t *testing.T) {
 		t.Error("the finalizer has not run")
 	}
 }
+
+// The caches of type switches come by chance, for as long as a test lasts: they are nobody's leak.
+func TestKeptByRuntime(t *testing.T) {
+	site := profile.Frame{Function: "a.decode"}
+	for stack, want := range map[string]bool{
+		"runtime.mallocgc runtime.buildInterfaceSwitchCache runtime.interfaceSwitch b.read a.decode": true,
+		"runtime.mallocgc runtime.buildTypeAssertCache runtime.typeAssert a.decode":                  true,
+		"runtime.mallocgc runtime.malg runtime.newproc1 a.decode":                                    true,
+		"runtime.mallocgc runtime.newobject b.read a.decode":                                         false,
+		"runtime.mallocgc a.decode runtime.typeAssert":                                               false,
+	} {
+		var frames []profile.Frame
+		for _, f := range strings.Fields(stack) {
+			frames = append(frames, profile.Frame{Function: f})
+		}
+		if got := keptByRuntime(frames, site); got != want {
+			t.Errorf("%s: %v", stack, got)
+		}
+	}
+}

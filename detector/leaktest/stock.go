@@ -297,11 +297,12 @@ func (s *stock) drops(site *profile.Site, stack profile.Stack) bool {
 	return drop
 }
 
-// perGoroutine are what the runtime has for each goroutine, or for each that waits, and keeps for the next ones: as much
-// as there were at once, whoever made it.
-var perGoroutine = map[string]bool{
+// ofRuntime are what the runtime has for each goroutine, or for each that waits, and keeps for the next ones: as much as
+// there were at once, whoever made it; and the caches of type switches and assertions, each of which it makes at one of a
+// thousand uses, so that they come for as long as a test may last.
+var ofRuntime = map[string]bool{
 	"runtime.malg": true, "runtime.allgadd": true, "runtime.acquireSudog": true, "runtime.newdefer": true, "time.Sleep": true,
-	"runtime.(*timers).addHeap": true,
+	"runtime.(*timers).addHeap": true, "runtime.typeAssert": true, "runtime.interfaceSwitch": true,
 }
 
 // keptByRuntime reports whether memory is the runtime's own.
@@ -310,7 +311,7 @@ func keptByRuntime(stack []profile.Frame, site profile.Frame) bool {
 		return true
 	}
 	for _, f := range stack {
-		if perGoroutine[f.Function] {
+		if ofRuntime[f.Function] {
 			return true
 		}
 		if f == site {
