@@ -6,6 +6,7 @@ import "slices"
 type Holder struct {
 	Text string // as in "main.sessions (map[string]*main.session), 1,204,113 entries"; "" where that is not known
 	Path *Path  // nil where it is not known
+	All  int    // objects of Go that have a descriptor, of the kind that was asked for; 0 for memory
 }
 
 // Path is the way from what keeps memory alive, or descriptors open, to that, as most of the objects have it that were

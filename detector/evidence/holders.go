@@ -3,12 +3,14 @@ package evidence
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"sync/atomic"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/wording"
+	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/profile"
 )
 
@@ -54,7 +56,7 @@ func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) erro
 			continue
 		}
 		line := profile.Frame{Function: s.Function, File: s.File, Line: s.Line}
-		held, err := h.ask(ctx, a.ID+" "+calledFrom(s), line, crowded)
+		held, err := h.ask(ctx, a.ID+" "+calledFrom(s), line, crowded, nil)
 		if held.Text != "" {
 			s.Holder, s.HolderPath = held.Text, held.Path.Clone()
 			weigh(s.HolderPath, s)
@@ -65,10 +67,17 @@ func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) erro
 	return nil
 }
 
-// addDescriptors names what keeps the descriptors of an alert open, of a kind as the parts have it, once for each
-// finding.
-func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind string, crowded bool) error {
-	held, err := h.ask(ctx, a.ID, profile.Frame{Function: kind}, crowded)
+// addDescriptors names what keeps the descriptors of an alert open, of a kind as the parts have it that grew by so many,
+// once for each finding. Where most of them have no object of Go, what holds the others says nothing of them.
+func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind string, growth float64, crowded bool) error {
+	held, err := h.ask(ctx, a.ID, profile.Frame{Function: kind}, crowded, func(held alerting.Holder) error {
+		if held.All == 0 || 2*float64(held.All) >= growth {
+			return nil
+		}
+		count := sampler.Resource{}.Format
+		return fmt.Errorf("%s were added, and %s have an object of package os or net: what is opened by package syscall, or in C, has none",
+			count(growth), count(float64(held.All)))
+	})
 	if held.Text != "" {
 		a.Holder, a.HolderPath = held.Text, held.Path.Clone()
 		a.Summary += wording.HolderClause(a)
@@ -76,8 +85,10 @@ func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind st
 	return err
 }
 
-// ask asks what holds what is of a line, unless that is known by a key.
-func (h *holders) ask(ctx context.Context, key string, line profile.Frame, crowded bool) (alerting.Holder, error) {
+// ask asks what holds what is of a line, unless that is known by a key. judge says why what was found is none; it may be nil.
+func (h *holders) ask(
+	ctx context.Context, key string, line profile.Frame, crowded bool, judge func(alerting.Holder) error,
+) (alerting.Holder, error) {
 	by := h.search.Load()
 	found, known := h.known[key]
 	if known && (found.until.IsZero() || time.Now().Before(found.until)) {
@@ -87,6 +98,11 @@ func (h *holders) ask(ctx context.Context, key string, line profile.Frame, crowd
 		return alerting.Holder{}, errNoRoom
 	}
 	found.held, found.err = by.find(ctx, line)
+	if found.err == nil && judge != nil {
+		if found.err = judge(found.held); found.err != nil {
+			found.held = alerting.Holder{}
+		}
+	}
 	var another passing // search goes on
 	switch {
 	case found.err != nil && (errors.As(found.err, &another) || errors.Is(ctx.Err(), context.Canceled)):

@@ -3,6 +3,7 @@ package evidence
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,13 +18,14 @@ type keeper struct {
 	ProfileSource
 	text  string
 	path  *alerting.Path
+	all   int
 	err   error
 	asked []profile.Frame
 }
 
 func (k *keeper) Holder(_ context.Context, line profile.Frame) (alerting.Holder, error) {
 	k.asked = append(k.asked, line)
-	return alerting.Holder{Text: k.text, Path: k.path}, k.err
+	return alerting.Holder{Text: k.text, Path: k.path, All: k.all}, k.err
 }
 
 // viewed is a monitor of which only the configuration is seen.
@@ -120,6 +122,26 @@ func TestHoldNeedsRoom(t *testing.T) {
 	another := NewLines(here, viewed{holders: true, crowded: true}, nil) // of which the memory is another's
 	if err := another.Hold(t.Context(), &a); err != nil || a.Sites[0].Holder != here.text {
 		t.Errorf("error %v, holder %q", err, a.Sites[0].Holder)
+	}
+}
+
+// Descriptors that are no objects of Go are not held by what holds the few that are: that is said instead.
+func TestHoldDescriptorsWithoutObjects(t *testing.T) {
+	const without = "1,000 were added, and 499 have an object of package os or net: what is opened by package syscall, or in C, has none"
+	for all, want := range map[int]string{0: "", 499: without, 500: "", 1000: ""} {
+		source := &keeper{text: "main.files (map[int]*os.File), 499 entries", all: all}
+		lines := NewLines(source, viewed{holders: true}, nil)
+		for range 2 {
+			var a alerting.Alert
+			a.Resource, a.Baseline, a.Value = "open_fds", 20, 1020
+			err := lines.Hold(t.Context(), &a)
+			if got := fmt.Sprint(err); want == "" && (err != nil || a.Holder != source.text) || want != "" && (got != want || a.Holder != "") {
+				t.Errorf("%d objects: held by %q, %s", all, a.Holder, got)
+			}
+		}
+		if len(source.asked) != 1 {
+			t.Errorf("asked %d times", len(source.asked))
+		}
 	}
 }
 

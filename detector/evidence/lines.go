@@ -455,7 +455,8 @@ func (l *Lines) Hold(ctx context.Context, a *alerting.Alert) error {
 	case l.absent() || !l.Holds() || !now.Config.Holders:
 		return nil
 	case a.Resource == sampler.OpenFDs:
-		return l.holders.addDescriptors(ctx, a, l.tracer.parts.most(ctx, a), now.Crowded)
+		kind, growth := l.tracer.parts.most(ctx, a)
+		return l.holders.addDescriptors(ctx, a, kind, growth, now.Crowded)
 	case !known || i != heapSites:
 		return nil
 	}

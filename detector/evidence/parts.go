@@ -206,15 +206,20 @@ func (p *Parts) find(ctx context.Context, a *alerting.Alert, most int) (g partsG
 	return g, nil
 }
 
-// most returns what most of the descriptors are that an alert is on, as in tcp; "" where none is, or that is not known.
-func (p *Parts) most(ctx context.Context, a *alerting.Alert) string {
+// most returns what most of the descriptors are that an alert is on, as in tcp, and by how many they grew; "" where none is,
+// or that is not known, with the growth of all.
+func (p *Parts) most(ctx context.Context, a *alerting.Alert) (kind string, growth float64) {
+	growth = a.Value - a.Baseline
 	if p == nil {
-		return ""
+		return "", growth
 	}
 	if grown, err := p.find(ctx, a, maxRead); err == nil && len(grown.parts) > 0 && grown.parts[0].Share > .5 {
-		return grown.parts[0].What
+		kind = grown.parts[0].What
+		if grown.parts[0].Growth > 0 {
+			growth = grown.parts[0].Growth
+		}
 	}
-	return ""
+	return kind, growth
 }
 
 // Add is a Source: it adds the parts that grew, and the first of them to the summary.

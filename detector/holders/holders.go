@@ -41,7 +41,7 @@ func Find(ctx context.Context, line profile.Frame) (alerting.Holder, error) {
 		if !ok {
 			return alerting.Holder{}, nil
 		}
-		return found(outside.OwnFinalizedHolder(ctx, tell, types...))
+		return counted(outside.OwnFinalizedHolder(ctx, tell, types...))
 	}
 	return found(outside.OwnHolder(ctx, allocates(line), tell))
 }
@@ -53,7 +53,7 @@ func Of(ctx context.Context, process *outside.Process, line profile.Frame) (aler
 		if !ok {
 			return alerting.Holder{}, nil
 		}
-		return found(process.FinalizedHolder(ctx, tell, types...))
+		return counted(process.FinalizedHolder(ctx, tell, types...))
 	}
 	return found(process.Holder(ctx, allocates(line), tell))
 }
@@ -63,6 +63,15 @@ func found(held *outside.Holder, err error) (alerting.Holder, error) {
 		return alerting.Holder{}, err
 	}
 	return alerting.Holder{Text: describe(held), Path: pathOf(held)}, nil
+}
+
+// counted is found, with the number of objects.
+func counted(held *outside.Holder, err error) (alerting.Holder, error) {
+	h, err := found(held, err)
+	if h.Text != "" {
+		h.All = held.All
+	}
+	return h, err
 }
 
 // allocates reports of stacks of the heap whether they are counted at a line.

@@ -22,7 +22,8 @@ type Holder struct {
 	// It is "" for all else. Timers and finalizers are what holds the objects where nothing else does.
 	Timer     string
 	Finalizer string  // the type of the objects that have the finalizer, as in *app.Conn; "" for all else
-	Objects   int     // that were looked at
+	All       int     // objects that there are
+	Objects   int     // of these, that were looked at
 	Share     float64 // of them that it holds at least, 0 to 1
 	Path      []Step  // from it to them, as most of them have it; nil where there was no time for it
 }
@@ -58,6 +59,7 @@ func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 	if !s.ask(all) {
 		return h, false
 	}
+	defer func() { h.All = len(all) }()
 	var nearest Holder
 	hasNearest := false
 	for passes := 0; passes < maxPasses || s.read < maxRead; passes++ {
