@@ -11,6 +11,7 @@ const (
 	maxSpans    = 1 << 20 // runs of pages, each of a few objects or of many
 	maxSpecials = 1 << 21 // that are looked through for the objects that are asked for
 	maxVotes    = 32      // objects of a line whose holders are looked for
+	maxMarks    = 1 << 12 // objects of which it is looked up whether they have survived a collection
 	maxNodes    = 1 << 14 // objects on the ways to them
 	maxPasses   = 12      // through the memory: steps from an object to what holds it. There may be more of them...
 	maxRead     = 4 << 30 // ...as long as fewer bytes were looked through: long lists
@@ -24,6 +25,7 @@ const (
 // heapSpan is a run of pages with objects of one size.
 type heapSpan struct {
 	start, end, element, specials uint64
+	marks                         uint64 // bits of its objects that were there after the latest collection; 0 where unknown
 	kind                          uint64 // the type of the only object, where it is one; 0 where that is not told
 	pointers                      bool   // its objects may hold some
 }
@@ -110,6 +112,9 @@ func (s *search) readSpans(ctx context.Context) bool {
 			pages := word(l.spanPages)
 			h := heapSpan{start: word(l.spanStart), element: word(l.spanElement), specials: word(l.spanSpecials), pointers: parts[i].to[l.spanClass]&1 == 0}
 			h.end = h.start + pages<<pageShift
+			if l.spanMarks != 0 {
+				h.marks = word(l.spanMarks)
+			}
 			if l.spanType != 0 && parts[i].to[l.spanClass]>>1 == 0 {
 				h.kind = word(l.spanType)
 			}
@@ -193,6 +198,33 @@ func (s *search) readSpecials(ctx context.Context, of map[uint64]bool) (sampled 
 	slices.SortFunc(s.roots.finalizers, func(a, b finalized) int { return cmp.Compare(a.at, b.at) })
 	slices.Sort(sampled)
 	return sampled
+}
+
+// survivors returns those of some objects, which are sorted, that were there after a collection: what a line has allocated
+// since may be garbage already. Where they are too few it returns all.
+func (s *search) survivors(all []uint64) (old []uint64) {
+	parts, bits := make([]part, 0, maxMarks), make([]byte, maxMarks)
+	some := make([]uint64, 0, maxMarks)
+	for i := range min(maxMarks, len(all)) {
+		object := all[i*len(all)/min(maxMarks, len(all))]
+		h := s.spans.find(object)
+		if h == nil || h.marks == 0 {
+			continue
+		}
+		parts = append(parts, part{at: h.marks + (object-h.start)/h.element/8, to: bits[len(parts):][:1]})
+		some = append(some, object)
+	}
+	s.reader.gather(parts)
+	for i, object := range some {
+		h := s.spans.find(object)
+		if parts[i].read && parts[i].to[0]>>((object-h.start)/h.element%8)&1 != 0 {
+			old = append(old, object)
+		}
+	}
+	if len(old) < minVotes {
+		return all
+	}
+	return old
 }
 
 // ask has the holders be looked for of some of the objects at these addresses, which are sorted: from everywhere.

@@ -56,7 +56,7 @@ func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 	if of.buckets == nil {
 		all = s.roots.of(of.types)
 	}
-	if !s.ask(all) {
+	if !s.ask(s.survivors(all)) {
 		return h, false
 	}
 	defer func() { h.All = len(all) }()

@@ -32,7 +32,7 @@ type layout struct {
 	marked, collections                                                                                                                       uint64
 	percent, memoryLimit, arenas, stats, delta, committed, inHeap, inStacks, inWork, inBits                                                   uint64
 	sysStacks, sysSpans, sysCaches, sysBuckets, sysCollector, sysOther                                                                        uint64
-	spans, span, spanStart, spanPages, spanElement, spanClass, spanState, spanSpecials, spanType                                              uint64
+	spans, span, spanStart, spanPages, spanElement, spanClass, spanState, spanSpecials, spanType, spanMarks                                   uint64
 	special, nextSpecial, specialOffset, specialBucket                                                                                        uint64
 	record, allocs, frees, allocBytes, freeBytes                                                                                              uint64
 	finalizer, finalizerKind, finalizerType, isFinalizer                                                                                      uint64
@@ -63,7 +63,7 @@ func (l *layout) fields() map[string]*uint64 {
 		"memRecord": &l.record, "memRecord.active.allocs": &l.allocs, "memRecord.active.frees": &l.frees,
 		"memRecord.active.alloc_bytes": &l.allocBytes, "memRecord.active.free_bytes": &l.freeBytes,
 		"mheap.allspans": &l.spans, "mspan": &l.span, "mspan.startAddr": &l.spanStart, "mspan.npages": &l.spanPages, "mspan.elemsize": &l.spanElement,
-		"mspan.spanclass": &l.spanClass, "mspan.state": &l.spanState, "mspan.specials": &l.spanSpecials, "mspan.largeType": &l.spanType,
+		"mspan.spanclass": &l.spanClass, "mspan.state": &l.spanState, "mspan.specials": &l.spanSpecials, "mspan.largeType": &l.spanType, "mspan.allocBits": &l.spanMarks,
 		"specialprofile": &l.special, "specialprofile.special.next": &l.nextSpecial, "specialprofile.special.offset": &l.specialOffset,
 		"specialprofile.b": &l.specialBucket,
 		"specialfinalizer": &l.finalizer, "specialfinalizer.special.kind": &l.finalizerKind, "specialfinalizer.ot": &l.finalizerType,
@@ -141,7 +141,7 @@ func isOptional(name string) bool {
 		return field != "" && field != "numgc"
 	}
 	switch name {
-	case "mspan.largeType", "mheap.allArenas", "mheap.heapArenas": // the first since Go 1.22, the last in its place since Go 1.25
+	case "mspan.largeType", "mspan.allocBits", "mheap.allArenas", "mheap.heapArenas": // the first since Go 1.22, the last in its place since Go 1.25
 		return true
 	}
 	return false

@@ -183,12 +183,17 @@ func TestHoldersOfLibraries(t *testing.T) {
 
 // A long list is one step in a program without symbols too, where nothing but the sizes of its elements tells that they are
 // alike; so no alert has a hundred of them.
-func TestPathOfAListWithoutSymbols(t *testing.T) {
+func TestPathsWithoutSymbols(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		t.Skip("builds another program")
 	}
 	needsRow(t)
-	h := holderOf(t, startHolders(t, []string{"testdata/holders", stripped}), "main.intoContainerList")
+	process := startHolders(t, []string{"testdata/holders", stripped})
+	// Objects of more than 32 KB tell their type as well.
+	if got, want := pathTo(t, process, "main.madeWide"), "[]*main.item 40960 <\nmain.item 1024"; strings.TrimSpace(got) != want {
+		t.Errorf("%s\nwant:\n%s", got, want)
+	}
+	h := holderOf(t, process, "main.intoContainerList")
 	if h == nil || len(h.Path) == 0 {
 		t.Fatalf("held by %+v", h)
 	}

@@ -66,22 +66,31 @@ func (s tracer) look(v view, n *node) view {
 			return view{code: &frames[len(frames)-1], entered: v.entered}
 		}
 	}
-	if !s.headers || size <= minHeader || size > maxHeader {
+	described, start := first, base+8
+	switch h := s.spans.find(base); {
+	case !s.headers || size <= minHeader:
+		return v
+	case size > maxHeader && h != nil: // it is beside the object
+		described, start = h.kind, base
+	case size > maxHeader:
 		return v
 	}
-	kind := s.names.described.typeAt(s.names, first)
+	kind := s.names.described.typeAt(s.names, described)
 	name, of := s.names.debug.nameOf(kind), uint64(0)
 	if kind != 0 {
 		of, _ = s.names.debug.sizeOf(kind)
 	} else {
-		name, of = describedType(s.target, first)
+		name, of = describedType(s.target, described)
+	}
+	if name != "" && of == 0 { // a pointer, which is named as what it points to
+		name, of = "*"+name, 8
 	}
 	if of == 0 {
 		return v
 	}
-	next := view{kind: kind, start: base + 8, array: true, inside: v.inside && isInside(name), entered: v.entered, element: v.element}
+	next := view{kind: kind, start: start, array: true, inside: v.inside && isInside(name), entered: v.entered, element: v.element}
 	switch {
-	case of <= (size-8)/2:
+	case of <= (size-(start-base))/2:
 		next.label = "[]" + name
 	case kind == 0:
 		next.label = name

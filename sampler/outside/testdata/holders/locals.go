@@ -210,9 +210,39 @@ func inOld(ready chan int) {
 	<-never
 }
 
+//go:noinline
+func madeWide() []*item {
+	all := make([]*item, 10*n)
+	for i := range all[:n] {
+		all[i] = new(item)
+	}
+	return all
+}
+
+func inWide() {
+	wide := madeWide()
+	<-never
+	runtime.KeepAlive(wide)
+}
+
+var kept = map[int]*item{}
+
+//go:noinline
+func madeMixed() *item { return new(item) }
+
+// intoMixed keeps little of what a line allocates, and then has it allocate much that is garbage at once.
+func intoMixed(keep bool) {
+	for i := 0; i < n; i++ {
+		if x := madeMixed(); keep && i < 40 {
+			kept[i] = x
+		}
+	}
+}
+
 // intoLocals has goroutines begin that hold memory by their variables.
 func intoLocals() {
 	go inSlice()
+	go inWide()
 	go inMap()
 	go inArray()
 	go inStruct()

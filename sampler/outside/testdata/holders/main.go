@@ -224,10 +224,12 @@ func main() {
 	intoFiles()
 	intoSockets()
 	intoLocals()
+	intoMixed(true)
 	time.Sleep(100 * time.Millisecond)
 	runtime.GC()
 	runtime.GC()
 	intoPool()
+	intoMixed(false)
 	if pprof.Lookup("heap") == nil { // which keeps the memory profile
 		os.Exit(1)
 	}
