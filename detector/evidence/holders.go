@@ -67,8 +67,8 @@ func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) erro
 	return nil
 }
 
-// addDescriptors names what keeps the descriptors of an alert open, of a kind as the parts have it that grew by so many,
-// once for each finding. Where most of them have no object of Go, what holds the others says nothing of them.
+// addDescriptors names what keeps the descriptors of an alert open, of a kind as the parts have it that grew by so
+// many, once for each finding. Where most of them have no object of Go, what holds the others says nothing of them.
 func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind string, growth float64, crowded bool) error {
 	held, err := h.ask(ctx, a.ID, profile.Frame{Function: kind}, crowded, func(held alerting.Holder) error {
 		if held.All == 0 || 2*float64(held.All) >= growth {
@@ -85,7 +85,8 @@ func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind st
 	return err
 }
 
-// ask asks what holds what is of a line, unless that is known by a key. judge says why what was found is none; it may be nil.
+// ask asks what holds what is of a line, unless that is known by a key. judge says why what was found is none; it may
+// be nil.
 func (h *holders) ask(
 	ctx context.Context, key string, line profile.Frame, crowded bool, judge func(alerting.Holder) error,
 ) (alerting.Holder, error) {

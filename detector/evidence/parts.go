@@ -206,8 +206,8 @@ func (p *Parts) find(ctx context.Context, a *alerting.Alert, most int) (g partsG
 	return g, nil
 }
 
-// most returns what most of the descriptors are that an alert is on, as in tcp, and by how many they grew; "" where none is,
-// or that is not known, with the growth of all.
+// most returns what most of the descriptors are that an alert is on, as in tcp, and by how many they grew; "" where
+// none is, or that is not known, with the growth of all.
 func (p *Parts) most(ctx context.Context, a *alerting.Alert) (kind string, growth float64) {
 	growth = a.Value - a.Baseline
 	if p == nil {

@@ -1,6 +1,6 @@
-// Package holders names what keeps alive the memory that a line of code has allocated, or descriptors open: a variable of a
-// package, a goroutine, timers, or finalizers. A monitor that is to name it in its alerts is given Find, so that services without compile nothing of it. How
-// memory is read is for sampler/outside.
+// Package holders names what keeps alive the memory that a line of code has allocated, or descriptors open: a variable
+// of a package, a goroutine, timers, or finalizers. A monitor that is to name it in its alerts is given Find, so that
+// services without compile nothing of it. How memory is read is for sampler/outside.
 //
 //	monitor.NameHolders(holders.Find) // before Start; holders: false in the configuration turns it off
 package holders
@@ -23,18 +23,18 @@ const (
 	file   = "*os.file"
 )
 
-// kinds are what packages net and os open, by what it is among the parts of descriptors. Others, as those of an event poll,
-// have no object of Go.
+// kinds are what packages net and os open, by what it is among the parts of descriptors. Others, as those of an event
+// poll, have no object of Go.
 var kinds = map[string][]string{
 	"": {socket, file}, "tcp": {socket}, "udp": {socket}, "unix": {socket}, "raw": {socket}, "icmp": {socket}, "socket": {socket, file},
 	"file": {file}, "directory": {file}, "device": {file}, "fifo": {file}, "pipe": {file}, "inotify": {file},
 	"deleted file": {file}, "deleted directory": {file}, "deleted fifo": {file},
 }
 
-// Find names what keeps alive most of the memory of this process that a line has allocated; "" where that is not known. Of
-// a line without a file it names what keeps descriptors open: those of the kind that is its function, as in tcp, or all
-// that packages os and net have opened for "". It reads the memory of the process as another one would, stops nothing, and
-// takes 4 s of processor time at most. It needs Linux.
+// Find names what keeps alive most of the memory of this process that a line has allocated; "" where that is not known.
+// Of a line without a file it names what keeps descriptors open: those of the kind that is its function, as in tcp, or
+// all that packages os and net have opened for "". It reads the memory of the process as another one would, stops
+// nothing, and takes 4 s of processor time at most. It needs Linux.
 func Find(ctx context.Context, line profile.Frame) (alerting.Holder, error) {
 	if line.File == "" {
 		types, ok := kinds[line.Function]

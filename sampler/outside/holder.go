@@ -30,8 +30,8 @@ type heapSpan struct {
 	pointers                      bool   // its objects may hold some
 }
 
-// hidden is an address that a search keeps. Where a process looks through its own memory, what the search keeps is there
-// too, and must not look like what holds the object.
+// hidden is an address that a search keeps. Where a process looks through its own memory, what the search keeps is
+// there too, and must not look like what holds the object.
 type hidden uint64
 
 func hide(at uint64) hidden { return hidden(^at) }
@@ -148,8 +148,8 @@ type special struct {
 	at uint64
 }
 
-// readSpecials reads the runtime's notes of objects: it keeps those with a finalizer, and returns those that some buckets
-// have sampled.
+// readSpecials reads the runtime's notes of objects: it keeps those with a finalizer, and returns those that some
+// buckets have sampled.
 func (s *search) readSpecials(ctx context.Context, of map[uint64]bool) (sampled []uint64) {
 	l := &s.layout
 	size := max(l.special, l.finalizer)
@@ -200,8 +200,8 @@ func (s *search) readSpecials(ctx context.Context, of map[uint64]bool) (sampled 
 	return sampled
 }
 
-// survivors returns those of some objects, which are sorted, that were there after a collection: what a line has allocated
-// since may be garbage already. Where they are too few it returns all.
+// survivors returns those of some objects, which are sorted, that were there after a collection: what a line has
+// allocated since may be garbage already. Where they are too few it returns all.
 func (s *search) survivors(all []uint64) (old []uint64) {
 	parts, bits := make([]part, 0, maxMarks), make([]byte, maxMarks)
 	some := make([]uint64, 0, maxMarks)

@@ -79,7 +79,8 @@ func TestHolders(t *testing.T) {
 }
 
 // strippedWays are what is named in a program without symbols: the functions that use a variable, and what its content
-// tells of its type. Of fields whose address is not in the code, and of what a pointer leads to, nothing but where it is.
+// tells of its type. Of fields whose address is not in the code, and of what a pointer leads to, nothing but where it
+// is.
 var strippedWays = map[string]string{
 	"main.intoMap":           "a variable that main.intoMap uses map[string]*main.item 500",
 	"main.intoSlice":         "a variable that main.intoSlice uses []*main.item 500",

@@ -18,8 +18,8 @@ type Holder struct {
 	// Local is the variable there that holds them, of the goroutine's own function or captured by it; "" where that is not
 	// certain, as without what debuggers read.
 	Local string
-	// Timer is the function that the timers call, as in app.(*Session).expire; time.sendTime for those that have a channel.
-	// It is "" for all else. Timers and finalizers are what holds the objects where nothing else does.
+	// Timer is the function that the timers call, as in app.(*Session).expire; time.sendTime for those that have a
+	// channel. It is "" for all else. Timers and finalizers are what holds the objects where nothing else does.
 	Timer     string
 	Finalizer string  // the type of the objects that have the finalizer, as in *app.Conn; "" for all else
 	All       int     // objects that there are
@@ -31,16 +31,16 @@ type Holder struct {
 // teller chooses the function of a goroutine's stack that is told, and says whether it is one of the application.
 type teller = func(stack []Frame) (told Frame, application bool)
 
-// wanted is whose holders are looked for: what some buckets of the heap's profile have sampled, else all objects of some
-// types that have a finalizer.
+// wanted is whose holders are looked for: what some buckets of the heap's profile have sampled, else all objects of
+// some types that have a finalizer.
 type wanted struct {
 	buckets map[uint64]bool // nil for types
 	types   []string
 	tell    teller
 }
 
-// findHolder looks for what holds some objects, by the shortest way. ok is false where it is not found, or most are held by
-// different ones. pause is called after each chunk of the memory; it may be nil.
+// findHolder looks for what holds some objects, by the shortest way. ok is false where it is not found, or most are
+// held by different ones. pause is called after each chunk of the memory; it may be nil.
 func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Holder, ok bool) {
 	t.table.image.begin()
 	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk), batch: newBatch(t), pause: pause, tell: of.tell}
@@ -92,8 +92,8 @@ func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 	return nearest, hasNearest // also where there was no time for what is further away
 }
 
-// strong is a variable or a stack of the application that points to an object, middle also one of libraries alone, which
-// may be that of what serves the object, and weak anything.
+// strong is a variable or a stack of the application that points to an object, middle also one of libraries alone,
+// which may be that of what serves the object, and weak anything.
 func strong(n *node) *root { return n.root }
 
 func middle(n *node) *root { return cmp.Or(n.root, n.library) }
@@ -176,8 +176,8 @@ func (s *search) fromStacks(ctx context.Context) {
 // reads is what the frames of a goroutine that looks through the memory have in common.
 const reads = "github.com/mdzesseis/leaktrend/sampler/outside."
 
-// searches reports whether a goroutine is the one that looks through the memory of its own process: it is read while it is
-// in the call of the system that reads, and its stack is full of addresses that it has found.
+// searches reports whether a goroutine is the one that looks through the memory of its own process: it is read while it
+// is in the call of the system that reads, and its stack is full of addresses that it has found.
 func (s *search) searches(g *goroutine) bool {
 	if g.state != inSyscall || !s.readSome(g.sp, s.block[:g.high-g.sp]) {
 		return false

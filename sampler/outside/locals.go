@@ -21,7 +21,8 @@ const (
 	unitVersionAt = 4
 )
 
-// local is a variable of a function, or of one that is inlined there, and where it is while the function stands at a place.
+// local is a variable of a function, or of one that is inlined there, and where it is while the function stands at a
+// place.
 type local struct {
 	function string // that declares it
 	name     string
@@ -138,8 +139,8 @@ func (d functionInfo) originOf(entry *dwarf.Entry) (o origin) {
 	return o
 }
 
-// function returns where a function is described that begins at an address; 0 where that is not there. Of one that is also
-// inlined elsewhere, what has its name is a description that others refer to.
+// function returns where a function is described that begins at an address; 0 where that is not there. Of one that is
+// also inlined elsewhere, what has its name is a description that others refer to.
 func (d functionInfo) function(name string, entry uint64) dwarf.Offset {
 	for from := 0; d.data != nil && from < len(d.info); {
 		i := d.index(from, []byte(name+"\x00"))
@@ -273,8 +274,8 @@ func onStack(expression []byte) (pieces []located) {
 	return pieces
 }
 
-// localAt returns the variable of a function, as told, that a word of its frame is of, and which byte of it. ok is false
-// where it is not certain: several may share a place.
+// localAt returns the variable of a function, as told, that a word of its frame is of, and which byte of it. ok is
+// false where it is not certain: several may share a place.
 func (n *names) localAt(s slot, function string) (found local, in uint64, ok bool) {
 	n.readDebugInfo()
 	if n.debug.data == nil {

@@ -45,8 +45,8 @@ func words(all ...uint64) (b []byte) {
 	return b
 }
 
-// functionOf is a function that begins at 0, and what it has: a variable in a place of its own, one in a list, and two of a
-// block and of an inlined function that share a place, as they are never there together.
+// functionOf is a function that begins at 0, and what it has: a variable in a place of its own, one in a list, and two
+// of a block and of an inlined function that share a place, as they are never there together.
 func functionOf() []any {
 	return []any{
 		8, "main.f", words(0),
@@ -65,8 +65,8 @@ var (
 
 func within(entries []any) []byte { return unit(entries...) }
 
-// The variables of a function are known by where it stands: those in its lists there, and those that have one place as long
-// as they are in scope. One that shares its place with others has no name.
+// The variables of a function are known by where it stands: those in its lists there, and those that have one place as
+// long as they are in scope. One that shares its place with others has no name.
 func TestLocalsAt(t *testing.T) {
 	d, err := openDebugInfo(forms, within(functionOf()), nil, nil)
 	if err != nil {

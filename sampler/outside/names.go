@@ -87,8 +87,8 @@ func (n *names) variable(at uint64) Holder {
 	return n.field(name, of, from, at)
 }
 
-// users returns the name of the variable at an address of a program without symbols, by what uses it: it is certain where
-// code refers to the address itself.
+// users returns the name of the variable at an address of a program without symbols, by what uses it: it is certain
+// where code refers to the address itself.
 func (n *names) users(at uint64) string {
 	if from, _ := n.code.owner(at); from == at {
 		return namelessAt(at, n.code.users(at))
@@ -142,7 +142,8 @@ func (n *names) valueType(of dwarf.Offset, at uint64) dwarf.Offset {
 	return n.described.typeAt(n, description)
 }
 
-// pointer is a variable that points to another place among the variables: from its begin, or as the value of an interface.
+// pointer is a variable that points to another place among the variables: from its begin, or as the value of an
+// interface.
 type pointer struct{ from, to uint64 }
 
 // nameless returns the variables that point to those without a name, by where they point to.

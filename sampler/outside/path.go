@@ -76,8 +76,8 @@ func (s tracer) way(n *node) []*node {
 	return nil
 }
 
-// path returns the way that most of some objects have from what keeps them alive; nil where there was no time for it, or
-// it has more steps than anybody reads. Their shares are of all objects that were looked at.
+// path returns the way that most of some objects have from what keeps them alive; nil where there was no time for it,
+// or it has more steps than anybody reads. Their shares are of all objects that were looked at.
 func (s tracer) path(ctx context.Context, objects []*node) []Step {
 	ways := make([][]*node, 0, len(objects))
 	for _, o := range objects {
@@ -263,8 +263,8 @@ func (s tracer) describe(way []*node, places map[link]uint64) path {
 	return p.collapse()
 }
 
-// collapse makes one of steps that are alike and follow each other, as those of a list. Where no reference is known, as in
-// a program without symbols, their sizes tell it.
+// collapse makes one of steps that are alike and follow each other, as those of a list. Where no reference is known, as
+// in a program without symbols, their sizes tell it.
 func (p *path) collapse() path {
 	c := path{nodes: p.nodes, owner: make([]int, len(p.owner))}
 	at := make([]int, len(p.steps)) // where each has gone
@@ -287,8 +287,8 @@ func (p *path) collapse() path {
 	return c
 }
 
-// shown makes a name fit to be shown: as long as somebody reads, with nothing that is not printed. The program's file may
-// have any.
+// shown makes a name fit to be shown: as long as somebody reads, with nothing that is not printed. The program's file
+// may have any.
 func shown(text string) string {
 	if len(text) > maxShown+1 { // which is cut below
 		text = text[:maxShown+1]
@@ -299,8 +299,8 @@ func shown(text string) string {
 	return text
 }
 
-// settle makes what was found fit to be shown. The container that the holder is has the same entries wherever it is told,
-// though it may have grown between two looks at it.
+// settle makes what was found fit to be shown. The container that the holder is has the same entries wherever it is
+// told, though it may have grown between two looks at it.
 func (h *Holder) settle() {
 	fit := func(all ...*string) {
 		for _, text := range all {

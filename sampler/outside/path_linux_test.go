@@ -12,8 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// paths are the ways to what the functions of testdata/holders have allocated: a step a line, with what of it leads on, the
-// container with its entries, and where the ways part.
+// paths are the ways to what the functions of testdata/holders have allocated: a step a line, with what of it leads on,
+// the container with its entries, and where the ways part.
 var paths = map[string]string{
 	"main.intoMap":       "main.global main.state .byName[…] map[string]*main.item 500 <\nmain.item 1024",
 	"main.intoSlice":     "main.global main.state .all[…] []*main.item 500 <\nmain.item 1024",
@@ -114,14 +114,14 @@ func stepsOf(t *testing.T, function string, h *Holder) string {
 	return strings.Join(lines, "\n")
 }
 
-// libraryWays are how testdata/libraries keeps memory alive, by functions on the stack that allocates: what is named, and the
-// way.
+// libraryWays are how testdata/libraries keeps memory alive, by functions on the stack that allocates: what is named,
+// and the way.
 var libraryWays = map[string]string{
 	"main.intoHandles": "runtime/cgo.handles sync.Map\nruntime/cgo.handles sync.Map […] sync.Map <\nmain.item 1024",
 	"main.intoContexts": "main.base context.Context\nmain.base context.Context\n" +
 		"context.cancelCtx 80 .children[…] map[context.canceler]struct {} 500 <\ncontext.cancelCtx 80 .Context\ncontext.valueCtx 48 .val\nmain.item 1024",
-	// Connections that are idle are not held by the goroutines that serve them, of which no frame is the service's; where a body
-	// was left open, they are.
+	// Connections that are idle are not held by the goroutines that serve them, of which no frame is the service's; where
+	// a body was left open, they are.
 	"main.newIdle": "net/http.DefaultTransport.idleConn map[net/http.connectMethodKey][]*net/http.persistConn 1\n" +
 		"net/http.DefaultTransport net/http.Transport .idleConn[…][…] map[net/http.connectMethodKey][]*net/http.persistConn 1 <\n" +
 		"net/http.persistConn 320 .conn\nmain.counted 1024",
@@ -181,8 +181,8 @@ func TestHoldersOfLibraries(t *testing.T) {
 	}
 }
 
-// A long list is one step in a program without symbols too, where nothing but the sizes of its elements tells that they are
-// alike; so no alert has a hundred of them.
+// A long list is one step in a program without symbols too, where nothing but the sizes of its elements tells that they
+// are alike; so no alert has a hundred of them.
 func TestPathsWithoutSymbols(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		t.Skip("builds another program")

@@ -313,17 +313,17 @@ func (p *Process) Heap(ctx context.Context) (*Profile, error) {
 }
 
 // Holder returns what keeps the memory alive that comes from some stacks of the heap's profile, by the shortest way
-// from there to its sampled objects. It is nil where that is not found, or the objects have different ones: then nothing is
-// known. It goes through the whole heap a few times, which keeps nobody from sampling meanwhile. One search is made at a
-// time; the others wait for 30 s at most, and end with an error then. tell chooses the function of
-// a goroutine's stack that is told, and says whether it is one of the application: a goroutine without any comes behind other
-// holders.
+// from there to its sampled objects. It is nil where that is not found, or the objects have different ones: then
+// nothing is known. It goes through the whole heap a few times, which keeps nobody from sampling meanwhile. One search
+// is made at a time; the others wait for 30 s at most, and end with an error then. tell chooses the function of a
+// goroutine's stack that is told, and says whether it is one of the application: a goroutine without any comes behind
+// other holders.
 func (p *Process) Holder(ctx context.Context, from func(stack []Frame) bool, tell func(stack []Frame) (told Frame, application bool)) (*Holder, error) {
 	return p.search(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from, tell) })
 }
 
-// FinalizedHolder returns what keeps the objects of some types alive that have a finalizer, as all of types *os.file and
-// *net.netFD that are open. It looks as Holder does, but from all of them.
+// FinalizedHolder returns what keeps the objects of some types alive that have a finalizer, as all of types *os.file
+// and *net.netFD that are open. It looks as Holder does, but from all of them.
 func (p *Process) FinalizedHolder(ctx context.Context, tell func(stack []Frame) (told Frame, application bool), types ...string) (*Holder, error) {
 	return p.search(ctx, func(*Process) (wanted, error) { return wanted{types: types, tell: tell}, nil })
 }
@@ -403,8 +403,8 @@ func holderIn(ctx context.Context, pid int, of func(*Process) (wanted, error), p
 	return &h, nil
 }
 
-// OwnHolder is Holder for the process that calls it: nothing is stopped, and after each megabyte others have their turn. It
-// ends with an error after 4 s of processor time, or 30 s.
+// OwnHolder is Holder for the process that calls it: nothing is stopped, and after each megabyte others have their
+// turn. It ends with an error after 4 s of processor time, or 30 s.
 func OwnHolder(ctx context.Context, from func(stack []Frame) bool, tell func(stack []Frame) (told Frame, application bool)) (*Holder, error) {
 	return searchOwn(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from, tell) })
 }

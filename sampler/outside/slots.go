@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// What a function has beside its lines: which words of its frame are pointers, for each place at which it may be stopped.
+// What a function has beside its lines: which words of its frame are pointers, for each place at which it may be
+// stopped.
 const (
 	mapIndex     = 1 // of the table with the index of the map
 	argumentMaps = 0 // of the funcdata with the pointers among its arguments
@@ -34,8 +35,8 @@ type frames struct {
 	dead     map[slot]bool     // words by where their function stands and how far from the end of the frame
 }
 
-// of returns the index of the frame that a place belongs to; -1 where there is none. The arguments of a function are its
-// own, though they are in the frame of its caller.
+// of returns the index of the frame that a place belongs to; -1 where there is none. The arguments of a function are
+// its own, though they are in the frame of its caller.
 func (f *frames) of(place uint64) int {
 	i := min(len(f.pcs), len(f.sps)) - 1
 	for i >= 0 && f.sps[i] > place {
@@ -70,7 +71,8 @@ func (f *frames) end(i int) uint64 {
 	return end
 }
 
-// arguments returns where the arguments of a function are that are not in registers, and those that it has moved from there.
+// arguments returns where the arguments of a function are that are not in registers, and those that it has moved from
+// there.
 func (f *frames) arguments(i int) uint64 {
 	if f.usesLink {
 		return f.end(i) + 8

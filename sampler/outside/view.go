@@ -264,7 +264,8 @@ func (t *follower) follow(of dwarf.Offset, at, place uint64) view {
 	return t.unknown()
 }
 
-// ofContainer knows what the types of containers do not tell: the buffer of a channel, and the only group of a small map.
+// ofContainer knows what the types of containers do not tell: the buffer of a channel, and the only group of a small
+// map.
 func (t *follower) ofContainer(kind *debugType, f debugField, of dwarf.Offset, at uint64) (view, bool) {
 	switch {
 	case strings.HasPrefix(kind.name, "hchan<") && f.name == "buf":

@@ -6,7 +6,8 @@ import (
 	"runtime"
 )
 
-// What follows keeps memory alive by variables of goroutines that wait: each function with made in its name allocates it.
+// What follows keeps memory alive by variables of goroutines that wait: each function with made in its name allocates
+// it.
 
 //go:noinline
 func madeSlice() (all []*item) {

@@ -1,5 +1,5 @@
-// Command holders keeps memory alive in many ways, each by a function of its own, so that what is found from outside can
-// be held against it. It says when it has, and waits. It may be told how many goroutines are to wait beside that.
+// Command holders keeps memory alive in many ways, each by a function of its own, so that what is found from outside
+// can be held against it. It says when it has, and waits. It may be told how many goroutines are to wait beside that.
 package main
 
 import (
