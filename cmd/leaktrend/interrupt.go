@@ -7,16 +7,19 @@ import (
 	"time"
 )
 
-// onceAfter is how long after an interrupt another one is taken for the same: timeout sends it to the process, and then
-// to its group.
-const onceAfter = time.Second
+// onceAfter is how long after an interrupt another one is taken for the same: timeout sends it to the process, and at
+// once to its group. No person is that fast.
+const onceAfter = 100 * time.Millisecond
+
+// tellAfter an interrupt it is said that the command is ending.
+const tellAfter = time.Second
 
 // endAtOnce has a second interrupt end the program at once, by the function that gives up taking them. Whoever waits for
 // what is left to deliver is told.
 func endAtOnce(interrupted context.Context, giveUp func(), stderr io.Writer) {
 	context.AfterFunc(interrupted, func() {
-		time.AfterFunc(onceAfter, func() {
-			giveUp()
+		time.AfterFunc(onceAfter, giveUp)
+		time.AfterFunc(tellAfter, func() {
 			fmt.Fprintln(stderr, "leaktrend: ending; interrupt again to end at once")
 		})
 	})

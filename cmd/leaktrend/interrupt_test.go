@@ -26,8 +26,13 @@ func TestInterruptedTwice(t *testing.T) {
 		}
 		time.Sleep(2)
 		synctest.Wait()
-		if !over.Load() || stderr.String() != "leaktrend: ending; interrupt again to end at once\n" {
-			t.Errorf("the next interrupt ends it: %v; said %q", over.Load(), &stderr)
+		if !over.Load() {
+			t.Error("the next interrupt does not end it at once")
+		}
+		time.Sleep(tellAfter - onceAfter)
+		synctest.Wait()
+		if stderr.String() != "leaktrend: ending; interrupt again to end at once\n" {
+			t.Errorf("said %q", &stderr)
 		}
 	})
 }
