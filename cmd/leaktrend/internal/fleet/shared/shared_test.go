@@ -84,7 +84,7 @@ func TestBrokenFiles(t *testing.T) {
 	good := fmt.Sprintf(`{"version":1,"end":"2026-03-08T00:00:00Z","group_by":["job"],"edges":%s,"hypotheses":1,"resources":{}}`, edges)
 	for _, test := range []struct{ name, text, says string }{
 		{"cut off", good[:40], "unexpected EOF"},
-		{"another release", strings.Replace(good, `"edges":[`, `"edges":[.5,`, 1), "of another release"},
+		{"another release", strings.Replace(good, `"edges":[`, `"edges":[0.5,`, 1), "of another release"},
 		{"another version", strings.Replace(good, `"version":1`, `"version":2`, 1), "of another release"},
 		{"less than nothing", strings.Replace(good, `{}`, `{"rss_bytes":{"Instants":-1}}`, 1), "out of range"},
 		{"too much", strings.Replace(good, `{}`, `{"rss_bytes":{"Reached":[{"False":1e300}]}}`, 1), "out of range"},
