@@ -347,6 +347,15 @@ func TestSeenBeforeOverLives(t *testing.T) {
 	}
 }
 
+// TestCutOffOverLives: of a life that a deploy cut off while it grew, an alert does not say that it did not.
+func TestCutOffOverLives(t *testing.T) {
+	leak := func(h float64) float64 { return 100 + 1.5*h }
+	lines, _ := told(t, detector.DefaultConfig(), []deployed{{"1.0", 22, leak}, {"1.1", 72, leak}})
+	if len(lines) != 1 || !strings.HasPrefix(lines[0], "life 2: open_fds leak: ") || strings.Contains(lines[0], "1.0") {
+		t.Errorf("told %q", lines)
+	}
+}
+
 // TestLevelsOffOverLives: a cache that was called while it filled is resolved when a longer life has shown that it becomes
 // full, though each deploy lets it fill anew.
 func TestLevelsOffOverLives(t *testing.T) {

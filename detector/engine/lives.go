@@ -259,8 +259,9 @@ func judgeLives(e *Engine, s *Series, at int64) (began bool) {
 // tellLives says of growth that was found within this life what the lives before were.
 func tellLives(e *Engine, s *Series) {
 	s.told = nil
+	params := s.params(e)
 	before := versionsOf(e, func(i int) bool {
-		return slices.ContainsFunc(s.past, func(p past) bool { return p.number == i && !p.curve.Grew })
+		return slices.ContainsFunc(s.past, func(p past) bool { return p.number == i && !p.grew(&params) })
 	})
 	if len(before) > 0 {
 		s.told = &alerting.Lives{Versions: versionsOf(e, func(i int) bool { return i == len(e.record.Lives) }), Before: before}
@@ -309,6 +310,13 @@ type past struct {
 	curve  lives.Curve
 	high   known // the highest floor
 	rested bool  // whether it levelled off
+}
+
+// grew reports whether the life ended in growth, or in what was cut off before it could be called one.
+func (p *past) grew(params *trend.Params) bool {
+	first, _ := p.curve.Level(0)
+	material := p.high.level-first >= params.LeastGrowth*(max(first, 0)+params.Offset)
+	return p.curve.Grew || material && p.curve.CutOff()
 }
 
 // pastOf returns the curves that earlier lives had of a resource, the oldest first.

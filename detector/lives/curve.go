@@ -49,7 +49,8 @@ func (c *Curve) Age(i int) float64 { return (float64(i) + .5) * c.Width }
 // The constants of what is known of a life.
 const (
 	sameAge     = 1.25 // times an age that a life has reached another one may be behind
-	levelledOff = .15  // share of the growth in the last quarter of a life, below which it has levelled off
+	levelledOff = .15  // share of the growth in the last quarter of a life, below which it has levelled off...
+	stillGrew   = .2   // ...and above which it was cut off
 )
 
 // Known returns the highest floor that the life had by an age in seconds, with a quarter to spare; of a life in which a
@@ -79,8 +80,21 @@ func (c *Curve) Highest() (level float64, ok bool) {
 
 // Levelled reports whether little of what the life grew came in its last quarter.
 func (c *Curve) Levelled() bool {
+	late, grown, ok := c.late()
+	return ok && late <= levelledOff*grown
+}
+
+// CutOff reports whether the life ended while it grew: what it would have reached is not known.
+func (c *Curve) CutOff() bool {
+	late, grown, ok := c.late()
+	return ok && late > stillGrew*grown
+}
+
+// late returns what the life grew in its last quarter, and in all, of what never came back; ok is false where nothing was
+// read.
+func (c *Curve) late() (late, grown float64, ok bool) {
 	n := len(c.Floors)
-	kept, first, late := math.Inf(1), 0., 0.
+	kept, first := math.Inf(1), 0.
 	for i := n - 1; i >= 0; i-- {
 		if f, read := c.Level(i); read {
 			if i == n-1 || math.IsInf(kept, 1) {
@@ -92,7 +106,7 @@ func (c *Curve) Levelled() bool {
 			late = first - kept
 		}
 	}
-	return !math.IsInf(kept, 1) && late <= levelledOff*(first-kept)
+	return late, first - kept, !math.IsInf(kept, 1)
 }
 
 func (c *Curve) valid() bool {

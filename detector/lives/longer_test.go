@@ -10,6 +10,33 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/lives"
 )
 
+// A life that was cut off says nothing of what comes later.
+func TestWhatLivesEndIn(t *testing.T) {
+	type end struct{ Levelled, CutOff bool }
+	got, want := map[string]end{}, map[string]end{}
+	for _, test := range []struct {
+		name string
+		life lived
+		want end
+	}{
+		{"a leak", lived{20, func(age float64) float64 { return 100 + 3*age }}, end{CutOff: true}},
+		{"less and less", lived{50, func(age float64) float64 { return 100 + 60*math.Pow(age/50, .7) }}, end{}},
+		{"full", lived{50, func(age float64) float64 { return 100 + 60*min(age/30, 1) }}, end{Levelled: true}},
+		{"flat", lived{50, func(float64) float64 { return 100 }}, end{Levelled: true}},
+		{"nothing read", lived{0, nil}, end{}},
+	} {
+		track := lives.NewTrack(1)
+		for minute := 0; float64(minute) < test.life.hours*60; minute++ {
+			track.Add(int64(minute)*int64(time.Minute), test.life.level(float64(minute)/60))
+		}
+		c := track.Curve()
+		got[test.name], want[test.name] = end{c.Levelled(), c.CutOff()}, test.want
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestLevelsOff(t *testing.T) {
 	fill := func(full, power float64) func(float64) float64 { // by 60, until it is full
 		return func(age float64) float64 { return 100 + 60*math.Pow(min(age/full, 1), power) }
