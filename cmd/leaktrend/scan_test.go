@@ -187,9 +187,9 @@ func pageOfFleet(t *testing.T, prometheus, page string) {
 		rows := browsertest.Eval[[]string](tab, `Array.from(document.querySelector('tbody').rows).map(r => r.cells[0].innerText + ' ' +
 			r.cells[1].innerText.replace(/\s+/g, ' ') + ' ' + document.querySelector(r.cells[1].querySelector('a').getAttribute('href')).tagName)`)
 		want := []string{
-			"LEAK goroutines api v1.9, 40 of 50 replicas SECTION",
-			"LEAK container_memory_working_set_bytes shop/cart v7, 3 of 6 replicas SECTION",
-			"LEAK open_fds worker 2.4.1, 1 of 10 replicas SECTION", "LIMIT open_fds worker 2.4.1, 1 of 10 replicas SECTION",
+			"LEAK goroutines api v1.9, 40 of 50 replicas, chance 96 % (89 to 99) SECTION",
+			"LEAK container_memory_working_set_bytes shop/cart v7, 3 of 6 replicas, chance 96 % (88 to 99) SECTION",
+			"LEAK open_fds worker 2.4.1, 1 of 10 replicas, chance 95 % (86 to 99) SECTION", "LIMIT open_fds worker 2.4.1, 1 of 10 replicas SECTION",
 		}
 		if diff := cmp.Diff(want, rows); diff != "" {
 			t.Errorf("%s: rows (-want +got):\n%s", scheme, diff)
