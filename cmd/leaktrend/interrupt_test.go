@@ -20,11 +20,11 @@ func TestInterruptedTwice(t *testing.T) {
 		endAtOnce(ctx, func() { over.Store(true) }, &stderr)
 		time.Sleep(time.Hour)
 		interrupt()
-		time.Sleep(onceAfter - 1)
+		time.Sleep(onceAfter - time.Nanosecond)
 		if over.Load() {
 			t.Error("the next interrupt ends it, which may be the same")
 		}
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		synctest.Wait()
 		if !over.Load() {
 			t.Error("the next interrupt does not end it at once")
