@@ -107,8 +107,8 @@ func allocated() uint64 {
 // enough is more than a search in a small process allocates.
 const enough = 32 << 20
 
-// measure tells what a search takes and the longest stalls meanwhile, the least and the median of some rounds, each beside
-// one of as long without a search.
+// measure tells what a search takes and the longest stalls meanwhile, the least, the median and the most of some
+// rounds, each beside one of as long without a search.
 func measure(of string, search func()) {
 	var took, with, without []time.Duration
 	before := allocated()
@@ -121,8 +121,8 @@ func measure(of string, search func()) {
 	for _, all := range [][]time.Duration{took, with, without} {
 		slices.Sort(all)
 	}
-	fmt.Printf("%s: searched for %s, allocated %d MB, longest stall %s to %s, without a search %s to %s\n",
-		of, took[rounds/2], (allocated()-before)>>20/rounds, with[0], with[rounds/2], without[0], without[rounds/2])
+	fmt.Printf("%s: searched for %s, allocated %d MB, longest stall %s, %s and %s, without a search %s, %s and %s\n",
+		of, took[rounds/2], (allocated()-before)>>20/rounds, with[0], with[rounds/2], with[rounds-1], without[0], without[rounds/2], without[rounds-1])
 }
 
 const rounds = 7
