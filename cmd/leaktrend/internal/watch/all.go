@@ -101,6 +101,9 @@ func (g *group) follow(ctx context.Context, pids []int) error {
 		if len(g.living) == 0 && !g.wait {
 			g.look(ctx)
 			if len(g.living) == 0 && len(g.seen) == 0 {
+				if ctx.Err() != nil {
+					return nil // all of them were left, not ended
+				}
 				return fmt.Errorf("the last process of --name %s %w", g.pattern, errEnded)
 			}
 		}
