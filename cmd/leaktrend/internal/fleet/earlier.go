@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -23,6 +24,12 @@ const (
 type claim struct {
 	growth backtest.Growth
 	eValue float64
+	since  time.Time
+	// until are the readings of the time that is watched up to soon after it began, lookBackStep apart, and begins those
+	// with which other processes begin.
+	until  []float64
+	begins []int
+	first  *process // only what tells of restarts, at the first instant of the first life
 }
 
 // claims are those of a process, by resource.
@@ -37,23 +44,73 @@ func (c claims) highest() (e float64) {
 
 // claimsOf returns the strongest claims of the lives of a process, nil if there are none: nothing of which an earlier
 // time could tell more.
-func claimsOf(lives []life, c *calibration.Table) (all claims) {
-	keep := func(resource string, g backtest.Growth, e float64) {
+func claimsOf(p *process, g prom.Grid, lives []life, c *calibration.Table) claims {
+	// stillLow is the share of the time since growth began in which it has hardly reached the half of its rise, so that
+	// what is below that was left by a fall.
+	const stillLow = .25
+	all := strongest(lives, c)
+	if all == nil {
+		return nil
+	}
+	start := g.At(0).Add(-g.Step)
+	var begins []int
+	for i := range lives[1:] {
+		begins = append(begins, cellOf(lives[i+1].first, start))
+	}
+	first := p.instant(int(lives[0].first.Sub(g.At(0)) / g.Step))
+	for resource, one := range all {
+		one.begins, one.first = begins, first
+		for k := range p.readings {
+			if p.readings[k].resource == resource {
+				one.until = lowestUntil(p.readings[k].values, g, one.since.Add(time.Duration(stillLow*float64(g.At(g.N-1).Sub(one.since)))))
+			}
+		}
+		all[resource] = one
+	}
+	return all
+}
+
+// cellOf returns in which lookBackStep after a start a later time is.
+func cellOf(t, start time.Time) int { return int((t.Sub(start) - 1) / lookBackStep) }
+
+// lowestUntil returns the lowest readings of each lookBackStep up to a time.
+func lowestUntil(values []float64, g prom.Grid, until time.Time) []float64 {
+	start := g.At(0).Add(-g.Step)
+	all := make([]float64, max(int(until.Sub(start)/lookBackStep), 0))
+	for i := range all {
+		all[i] = math.NaN()
+	}
+	for i, v := range values {
+		at := cellOf(g.At(i), start)
+		if at >= len(all) {
+			break
+		}
+		if !(all[at] <= v) {
+			all[at] = v
+		}
+	}
+	return all
+}
+
+// strongest returns them without the readings.
+func strongest(lives []life, c *calibration.Table) (all claims) {
+	keep := func(resource string, g backtest.Growth, e float64, since time.Time) {
 		if all == nil {
 			all = claims{}
 		}
 		if before, ok := all[resource]; !ok || e >= before.eValue {
-			all[resource] = claim{g, e}
+			all[resource] = claim{growth: g, eValue: e, since: since}
 		}
 	}
 	for i := range lives {
 		l := &lives[i]
 		for k := range l.past {
-			keep(l.past[k].resource, l.past[k].growth, c.EValue(l.past[k].strength, l.past[k].age))
+			one := &l.past[k]
+			keep(one.resource, one.growth, c.EValue(one.strength, one.age), one.time.Add(-one.growth.Took))
 		}
 		for k := range l.statuses {
 			if s := &l.statuses[k]; s.Trend && s.Evidence != nil {
-				keep(s.Resource.Name, growthOf(s), l.eValueOf(c, s))
+				keep(s.Resource.Name, growthOf(s), l.eValueOf(c, s), s.Since)
 			}
 		}
 	}
@@ -159,7 +216,7 @@ type recollection struct {
 // recall keeps what an earlier time tells of a process: growth that came to nothing, and times at which it was as high as
 // now and came down again.
 func (m *recollection) recall(p *process, g prom.Grid, before []life, asked claims) {
-	told := map[string]bool{} // resources that had been called before
+	told := map[string]bool{} // resources that had been called before, as strongly
 	var begins []int
 	for i := range before {
 		l := &before[i]
@@ -170,7 +227,9 @@ func (m *recollection) recall(p *process, g prom.Grid, before []life, asked clai
 		_, group := groupOf(m.groupBy, p, cmp.Or(versionOf(p.labels), l.version))
 		for k := range p.readings {
 			if falls := fallsOf(l, p.readings[k].resource, m.calibration); len(falls) > 0 {
-				told[p.readings[k].resource] = told[p.readings[k].resource] || slices.ContainsFunc(falls, func(f fall) bool { return !f.cut })
+				told[p.readings[k].resource] = told[p.readings[k].resource] || slices.ContainsFunc(falls, func(f fall) bool {
+					return !f.cut && f.counts(asked[p.readings[k].resource].eValue)
+				})
 				m.remember(group, p.readings[k].resource, falls)
 			}
 		}
@@ -179,6 +238,7 @@ func (m *recollection) recall(p *process, g prom.Grid, before []life, asked clai
 		return
 	}
 	_, group := groupOf(m.groupBy, p, cmp.Or(versionOf(p.labels), before[len(before)-1].version))
+	now := p.instant(g.N - 1)
 	for k := range p.readings {
 		r := &p.readings[k]
 		claim, ok := asked[r.resource]
@@ -186,7 +246,21 @@ func (m *recollection) recall(p *process, g prom.Grid, before []life, asked clai
 			continue
 		}
 		var falls []fall
-		nothing, cuts := backtest.Before(r.values, begins, g.Step, claim.growth)
+		if g.At(g.N-1).Sub(before[0].first) < calibration.Marks[0] { // a reading or two at the border
+			claim.until = nil
+		}
+		// Growth that came to nothing where the one time ends and the other begins is seen by neither alone.
+		readings := slices.Concat(r.values, claim.until)
+		joined := slices.Clone(begins)
+		if now.replaced(claim.first) {
+			joined = append(joined, g.N)
+		}
+		for _, at := range claim.begins {
+			if at < len(claim.until) {
+				joined = append(joined, g.N+at)
+			}
+		}
+		nothing, cuts := backtest.Before(readings, joined, g.Step, claim.growth)
 		for _, at := range nothing {
 			falls = append(falls, fall{g.At(at), claim.eValue, false})
 		}

@@ -269,3 +269,45 @@ func TestFirstCallWaitsForTheHour(t *testing.T) {
 		t.Errorf("only %v", all)
 	}
 }
+
+// Growth that a weekly job takes back is known by one fall, wherever in the two weeks that are known: also at the border
+// of the week that is watched and the one before, where neither shows it alone. Growth since the begin, which nothing took
+// back, is not.
+func TestFallAtTheBorder(t *testing.T) {
+	const before = 7 * 24 * time.Hour
+	c := calibration.Default()
+	coarse := prom.GridTo(week.At(0).Add(-week.Step), before, lookBackStep)
+	for _, hours := range []float64{-20, -6, 0, 6, 12, 20, 30} {
+		for _, restarts := range []bool{false, true} {
+			border := week.At(0).Add(time.Duration(hours * float64(time.Hour)))
+			read := func(g prom.Grid) *process {
+				p := &process{labels: map[string]string{"job": "a"}, readings: []reading{{resource: "goroutines", values: make([]float64, g.N)}}}
+				for i := range g.N {
+					since, start := g.At(i).Sub(border), 1e9
+					if since < 0 {
+						since += before
+					} else if restarts {
+						start = 1e9 + 1e6
+					}
+					p.readings[0].values[i] = 100 + 100*since.Hours()/24 + float64(i*7919%5)
+					p.start = append(p.start, start)
+				}
+				return p
+			}
+			now, early := read(week), read(coarse)
+			lives := now.judge(week, calibration.Judgment())
+			running := &lives[len(lives)-1]
+			e := running.eValueOf(c, &running.statuses[0])
+			asked := claimsOf(now, week, lives, c)
+			found := newCollector(&Options{GroupBy: []string{"job"}, Calibration: c})
+			found.recalled.recall(early, coarse, early.judge(coarse, calibration.Judgment()), asked)
+			name := ""
+			for name = range found.recalled.falls {
+			}
+			nothing, cuts := own(found.recalled.falls[name]["goroutines"], e, running.statuses[0].Since.Add(2*time.Hour), running.last)
+			if (nothing > 0) == restarts || (cuts > 0) != restarts {
+				t.Errorf("%v hours after the border, restarts %v: %d falls, %d cut off; worth %.3g", hours, restarts, nothing, cuts, e)
+			}
+		}
+	}
+}

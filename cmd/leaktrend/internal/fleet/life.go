@@ -155,6 +155,29 @@ func (p *process) restarted(before, i int) bool {
 	return false
 }
 
+// instant returns what tells of restarts at one instant.
+func (p *process) instant(i int) *process {
+	at := func(values []float64) []float64 {
+		if values == nil {
+			return nil
+		}
+		return []float64{latest(values, i)}
+	}
+	return &process{start: at(p.start), cpu: at(p.cpu), up: at(p.up)}
+}
+
+// replaced reports whether another process runs at a later instant; p and later are of one instant each.
+func (p *process) replaced(later *process) bool {
+	both := func(a, b []float64) []float64 {
+		if a == nil || b == nil {
+			return nil
+		}
+		return []float64{a[0], b[0]}
+	}
+	joined := process{start: both(p.start, later.start), cpu: both(p.cpu, later.cpu), up: both(p.up, later.up)}
+	return joined.restarted(0, 1)
+}
+
 // latest returns the last value up to an instant.
 func latest(values []float64, i int) float64 {
 	for ; i > 0 && math.IsNaN(values[i]); i-- {

@@ -40,6 +40,12 @@ type fall struct {
 	cut    bool    // by a restart
 }
 
+// counts reports whether the growth was strong, or at least a tenth as strong as e.
+func (f fall) counts(e float64) bool {
+	const strong = 30
+	return f.eValue >= min(e/10, strong)
+}
+
 // add takes the past of one resource of one life.
 func (t *past) add(l *life, resource string, c *calibration.Table) {
 	if t.judged == nil {
@@ -97,10 +103,9 @@ func later(a, b time.Time) time.Time {
 // own returns how often growth had come to nothing by an instant that was strong, or at least a tenth as strong as e, and
 // how often it had been cut off before the growth of now began: that may have ended so itself.
 func own(falls []fall, e float64, began, by time.Time) (nothing, cut int) {
-	const strong = 30
 	for _, f := range falls {
 		switch {
-		case f.eValue < min(e/10, strong):
+		case !f.counts(e):
 		case f.cut && !f.ended.After(began):
 			cut++
 		case !f.cut && !f.ended.After(by):

@@ -29,8 +29,16 @@ const promiseEnv = "LEAKTREND_PROMISE"
 const (
 	aDay       = 24 * time.Hour
 	watched    = 7 * aDay
-	remembered = 21 * aDay // as far back as a server knows healthy series
+	remembered = 21 * aDay // as far back as healthy series go
 )
+
+// pastLength is how far back a fleet is asked about.
+type pastLength struct {
+	name   string
+	length time.Duration // with the week that is watched; 0 = that is not asked about either
+}
+
+var pastLengths = []pastLength{{"none", 0}, {"a week", watched}, {"two weeks", 14 * aDay}, {"three weeks", remembered}}
 
 // judgedSeries is a generated series as a scan judges it.
 type judgedSeries struct {
@@ -42,10 +50,16 @@ type judgedSeries struct {
 	end       time.Time // of the scan
 	p         *process
 	lives     []life
-	// Of the time before, if there is anything to ask about.
-	earlier *process
-	coarse  prom.Grid
-	before  []life
+	claims    claims
+	// The time before, if there is anything to ask about, by how far back it goes.
+	before map[time.Duration]*timeBefore
+}
+
+// timeBefore is what was before the time that is watched.
+type timeBefore struct {
+	p     *process
+	grid  prom.Grid
+	lives []life
 }
 
 // seriesOf returns a process of a recording, read up to an instant, on the grid of a scan that ends there.
@@ -202,9 +216,18 @@ func judgedOf(seed uint64, family string, kind, index int) judgedSeries {
 	out.p = p
 	short, grid := p.from(g, watched)
 	out.lives = short.judge(grid, calibration.Judgment())
-	if claimsOf(out.lives, calibration.Default()) != nil && g.N > grid.N {
-		out.earlier, out.coarse = p.until(g, g.N-grid.N)
-		out.before = out.earlier.judge(out.coarse, calibration.Judgment())
+	if out.claims = claimsOf(short, grid, out.lives, calibration.Default()); out.claims != nil && g.N > grid.N {
+		out.before = map[time.Duration]*timeBefore{}
+		for _, past := range pastLengths {
+			if past.length <= watched {
+				continue
+			}
+			known, all := p.from(g, past.length)
+			b := &timeBefore{}
+			b.p, b.grid = known.until(all, all.N-grid.N)
+			b.lives = b.p.judge(b.grid, calibration.Judgment())
+			out.before[past.length] = b
+		}
 	}
 	for i := range out.lives {
 		out.lives[i].lines, out.lives[i].curves = nil, nil
@@ -266,7 +289,7 @@ func ageClass(age time.Duration) int {
 }
 
 // draw makes one fleet: each series its own group.
-func (of mix) draw(pool pool, r *rand.Rand, leaking float64, back bool) (*collector, map[string]*judgedSeries) {
+func (of mix) draw(pool pool, r *rand.Rand, leaking float64, back time.Duration) (*collector, map[string]*judgedSeries) {
 	c := newCollector(&Options{GroupBy: []string{"job"}, Calibration: calibration.Default()})
 	members := map[string]*judgedSeries{}
 	size := 0
@@ -277,10 +300,10 @@ func (of mix) draw(pool pool, r *rand.Rand, leaking float64, back bool) (*collec
 		p := *s.p
 		p.labels = map[string]string{"job": job, "instance": "a"}
 		c.add(&p, s.lives)
-		if back && s.earlier != nil {
-			early := *s.earlier
+		if b := s.before[back]; b != nil {
+			early := *b.p
 			early.labels = p.labels
-			c.recalled.recall(&early, s.coarse, s.before, claimsOf(s.lives, c.calibration))
+			c.recalled.recall(&early, b.grid, b.lives, s.claims)
 		}
 	}
 	for _, f := range slices.Sorted(maps.Keys(of.families)) {
@@ -312,18 +335,21 @@ func TestPromise(t *testing.T) {
 	type row struct {
 		kind    int
 		leaking float64
-		past    string
+		past    pastLength
 	}
 	var rows []row
 	for kind := range kinds {
 		for _, leaking := range shares {
-			if text != "" {
-				rows = append(rows, row{kind, leaking, "a week"})
+			for _, past := range pastLengths {
+				switch {
+				case text == "":
+					if past.length == remembered || past.length == 14*aDay {
+						rows = append(rows, row{kind, leaking, past})
+					}
+				case past.length > 0 || leaking == shares[len(shares)-1]:
+					rows = append(rows, row{kind, leaking, past})
+				}
 			}
-			rows = append(rows, row{kind, leaking, "three weeks"})
-		}
-		if text != "" {
-			rows = append(rows, row{kind, shares[len(shares)-1], "none"})
 		}
 	}
 	all := make([]figures, len(rows))
@@ -333,8 +359,8 @@ func TestPromise(t *testing.T) {
 			f := &all[i]
 			r := rand.New(rand.NewPCG(seed, 5))
 			for range fleets {
-				c, members := kinds[row.kind].draw(pool, r, row.leaking, row.past == "three weeks")
-				if row.past == "none" {
+				c, members := kinds[row.kind].draw(pool, r, row.leaking, row.past.length)
+				if row.past.length == 0 {
 					c.forget()
 				}
 				f.add(c.report(fdr, 0, time.Time{}), members)
@@ -346,13 +372,13 @@ func TestPromise(t *testing.T) {
 	for i, row := range rows {
 		f := &all[i]
 		mean, error95 := f.falseShare()
-		t.Logf("%s, %g %% leak, past of %s: %v", kinds[row.kind].name, 100*row.leaking, row.past, f)
+		t.Logf("%s, %g %% leak, past of %s: %v", kinds[row.kind].name, 100*row.leaking, row.past.name, f)
 		if mean-error95 > fdr {
 			t.Errorf("%s, %g %% leak, past of %s: %.3f of the findings are false, give or take %.3f; asked: %.3f",
-				kinds[row.kind].name, 100*row.leaking, row.past, mean, error95, fdr)
+				kinds[row.kind].name, 100*row.leaking, row.past.name, mean, error95, fdr)
 		}
 		if text == "" && 2*f.found < f.due {
-			t.Errorf("%s, %g %% leak, past of %s: %d of %d due leaks are found, want half", kinds[row.kind].name, 100*row.leaking, row.past, f.found, f.due)
+			t.Errorf("%s, %g %% leak, past of %s: %d of %d due leaks are found, want half", kinds[row.kind].name, 100*row.leaking, row.past.name, f.found, f.due)
 		}
 	}
 }

@@ -450,7 +450,7 @@ func (s *scan) judge(g *gathering) {
 		lives := p.judge(s.Grid, s.config)
 		s.found.add(p, lives)
 		if s.History > s.end.Sub(s.start) {
-			if found := claimsOf(lives, s.Calibration); found != nil {
+			if found := claimsOf(p, s.Grid, lives, s.Calibration); found != nil {
 				s.questions.ask(b, p, found)
 				s.Progress.asked.Add(1)
 			}
