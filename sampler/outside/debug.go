@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 	"time"
 )
@@ -188,23 +189,45 @@ func (d debugInfo) skip(all *dwarf.Reader, of *dwarf.Entry) {
 // variable returns the type of a variable; 0 where that is not there. Go writes the names of variables where it
 // describes them, behind the number of their form: to look for one takes less than to read all there is.
 func (d debugInfo) variable(name string) dwarf.Offset {
-	for from := 0; d.data != nil && from < len(d.info); {
-		i := d.index(from, []byte(name+"\x00"))
-		if i < 0 {
-			break
+	for _, entry := range d.entriesWith([]byte(name+"\x00"), len(d.info)) {
+		if entry.Tag != dwarf.TagVariable || entry.Val(dwarf.AttrName) != name {
+			continue
 		}
-		for back := 1; back <= 2 && from+i-back >= 0; back++ {
-			entry, ok := d.entry(dwarf.Offset(from + i - back))
-			if !ok || entry.Tag != dwarf.TagVariable || entry.Val(dwarf.AttrName) != name {
-				continue
-			}
-			if of, ok := entry.Val(dwarf.AttrType).(dwarf.Offset); ok {
-				return of
-			}
+		if of, ok := entry.Val(dwarf.AttrType).(dwarf.Offset); ok {
+			return of
 		}
-		from += i + 1
 	}
 	return 0
+}
+
+// entriesWith returns what can be read as entries that have some bytes right behind the number of their form, which
+// takes one or two, in the first so many places that have these bytes.
+func (d debugInfo) entriesWith(what []byte, most int) iter.Seq2[dwarf.Offset, *dwarf.Entry] {
+	return func(yield func(dwarf.Offset, *dwarf.Entry) bool) {
+		for place := range d.places(what, most) {
+			for at := place - 1; at >= max(0, place-2); at-- {
+				if entry, ok := d.entry(dwarf.Offset(at)); ok && !yield(dwarf.Offset(at), entry) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// places returns the first so many offsets at which what debuggers read has some bytes, as long as there is time.
+func (d debugInfo) places(what []byte, most int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		if d.data == nil {
+			return
+		}
+		for from := 0; most > 0; most-- {
+			i := d.index(from, what)
+			if i < 0 || !yield(from+i) {
+				return
+			}
+			from += i + 1
+		}
+	}
 }
 
 // index returns how far behind an offset what debuggers read has some bytes; -1 where it has not, or there was no more

@@ -78,20 +78,10 @@ func describedType(t *target, at uint64) (name string, size uint64) {
 // runtimeType returns the type that the runtime describes at an offset, with its size; 0 where that is not there. What
 // describes a type begins with its name, before the offset.
 func (d debugInfo) runtimeType(offset, size uint64) (found dwarf.Offset) {
-	var number [8]byte
-	binary.LittleEndian.PutUint64(number[:], offset)
-	if d.data == nil {
-		return 0
-	}
-	from := 0
-	for range maxOccurrences {
-		i := d.index(from, number[:])
-		if i < 0 {
-			break
-		}
+	for place := range d.places(binary.LittleEndian.AppendUint64(nil, offset), maxOccurrences) {
 		// The name has to go from the begin to the attributes: what lies before the begin would be another type's.
-		for at := from + i - 1; at >= max(0, from+i-maxTypeText); at-- {
-			if d.info[at] == 0 && at < from+i-maxAfterName {
+		for at := place - 1; at >= max(0, place-maxTypeText); at-- {
+			if d.info[at] == 0 && at < place-maxAfterName {
 				break // no name has it
 			}
 			entry, ok := d.entry(dwarf.Offset(at))
@@ -106,7 +96,6 @@ func (d debugInfo) runtimeType(offset, size uint64) (found dwarf.Offset) {
 		if found != 0 {
 			return found
 		}
-		from += i + 1
 	}
 	return 0
 }

@@ -142,49 +142,30 @@ func (d functionInfo) originOf(entry *dwarf.Entry) (o origin) {
 // function returns where a function is described that begins at an address; 0 where that is not there. Of one that is
 // also inlined elsewhere, what has its name is a description that others refer to.
 func (d functionInfo) function(name string, entry uint64) dwarf.Offset {
-	for from := 0; d.data != nil && from < len(d.info); {
-		i := d.index(from, []byte(name+"\x00"))
-		if i < 0 {
-			break
+	for at, found := range d.entriesWith([]byte(name+"\x00"), len(d.info)) {
+		if found.Tag != dwarf.TagSubprogram || found.Val(dwarf.AttrName) != name {
+			continue
 		}
-		for back := 1; back <= 2 && from+i-back >= 0; back++ {
-			at := dwarf.Offset(from + i - back)
-			found, ok := d.entry(at)
-			if !ok || found.Tag != dwarf.TagSubprogram || found.Val(dwarf.AttrName) != name {
-				continue
-			}
-			if low, ok := found.Val(dwarf.AttrLowpc).(uint64); ok && low == entry {
-				return at
-			}
-			if of := d.copyOf(at, entry); of != 0 {
-				return of
-			}
+		if low, ok := found.Val(dwarf.AttrLowpc).(uint64); ok && low == entry {
+			return at
 		}
-		from += i + 1
+		if of := d.copyOf(at, entry); of != 0 {
+			return of
+		}
 	}
 	return 0
 }
 
 // copyOf returns the copy of a function that begins at an address.
 func (d functionInfo) copyOf(abstract dwarf.Offset, entry uint64) dwarf.Offset {
-	var number [4]byte
-	binary.LittleEndian.PutUint32(number[:], uint32(abstract))
-	from := 0
-	for range maxCopies {
-		i := d.index(from, number[:])
-		if i < 0 {
-			break
+	number := binary.LittleEndian.AppendUint32(nil, uint32(abstract))
+	for at, found := range d.entriesWith(number, maxCopies) {
+		if found.Tag != dwarf.TagSubprogram || found.Val(dwarf.AttrAbstractOrigin) != abstract {
+			continue
 		}
-		for back := 1; back <= 2 && from+i-back >= 0; back++ {
-			found, ok := d.entry(dwarf.Offset(from + i - back))
-			if !ok || found.Tag != dwarf.TagSubprogram || found.Val(dwarf.AttrAbstractOrigin) != abstract {
-				continue
-			}
-			if low, ok := found.Val(dwarf.AttrLowpc).(uint64); ok && low == entry {
-				return dwarf.Offset(from + i - back)
-			}
+		if low, ok := found.Val(dwarf.AttrLowpc).(uint64); ok && low == entry {
+			return at
 		}
-		from += i + 1
 	}
 	return 0
 }
