@@ -41,8 +41,9 @@ func (e manyStacks) gather(parts []part) {
 	}
 }
 
-// What a process says of its stacks does not fill the memory of this one.
-func TestStacksAreBounded(t *testing.T) {
+// someLayout returns the layout of one release.
+func someLayout(t *testing.T) layout {
+	t.Helper()
 	row, ok := rowOf("go1.26", "amd64")
 	if !ok {
 		t.Fatal("no row")
@@ -51,6 +52,12 @@ func TestStacksAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// What a process says of its stacks does not fill the memory of this one.
+func TestStacksAreBounded(t *testing.T) {
+	l := someLayout(t)
 	long := []Frame{{Function: strings.Repeat("f", maxName), File: strings.Repeat("g", maxName)}}
 	table := &lineTable{places: map[uint64]place{1000: {long, true}}}
 	h := heap{target: &target{reader: manyStacks{l}, layout: l, table: table, places: map[string]uint64{bucketSymbol: 8}}}
@@ -180,14 +187,7 @@ func (e *everywhere) gather(parts []part) {
 // A memory that has the address of the table of lines everywhere is not taken for the runtime's description of the
 // program at each place.
 func TestModuleIsNotLookedForWithoutEnd(t *testing.T) {
-	row, ok := rowOf("go1.26", "amd64")
-	if !ok {
-		t.Fatal("no row")
-	}
-	l, err := layoutOf(row.Offsets)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := someLayout(t)
 	head := []byte{0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8}
 	m := &image{
 		file: strings.NewReader(string(head) + strings.Repeat("\x00", pageSize)), pages: make(map[uint64][]byte), work: maxWork,
@@ -202,11 +202,7 @@ func TestModuleIsNotLookedForWithoutEnd(t *testing.T) {
 
 // Variables of a terabyte are none: bits are kept of each word of them.
 func TestVariablesAreBounded(t *testing.T) {
-	row, _ := rowOf("go1.26", "amd64")
-	l, err := layoutOf(row.Offsets)
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := someLayout(t)
 	description := make([]byte, l.module)
 	put := func(offset, value uint64) { binary.LittleEndian.PutUint64(description[offset:], value) }
 	for _, at := range []uint64{0, l.index, l.functions, l.funcNames} {

@@ -164,13 +164,9 @@ func readSplit(t *input, under string, o Options) (*gathered, error) {
 			return nil
 		case under:
 			return r.list(func() error {
-				var cells []json.RawMessage
-				if err := r.Decode(&cells); err != nil {
+				row, err := r.cells()
+				if err != nil {
 					return err
-				}
-				row := make([]string, len(cells))
-				for i, cell := range cells {
-					row[i] = cellOf(cell)
 				}
 				t.number = r.here()
 				t.put(s, row)

@@ -120,6 +120,19 @@ func (r *jsonReader) items(each func() error) error {
 	return err
 }
 
+// cells takes a list of cells.
+func (r *jsonReader) cells() ([]string, error) {
+	var values []json.RawMessage
+	if err := r.Decode(&values); err != nil {
+		return nil, err
+	}
+	cells := make([]string, len(values))
+	for i, value := range values {
+		cells[i] = cellOf(value)
+	}
+	return cells, nil
+}
+
 // errStopped ends a walk at a bound.
 var errStopped = errors.New("a bound was reached")
 

@@ -114,16 +114,12 @@ func readRRDJSON(t *input, o Options) (*gathered, error) {
 			return r.Decode(&meta)
 		case "data":
 			return r.list(func() error {
-				var values []json.RawMessage
-				if err := r.Decode(&values); err != nil {
+				row, err := r.cells()
+				if err != nil {
 					return err
 				}
-				row := []string{""}
-				for _, v := range values {
-					row = append(row, cellOf(v))
-				}
 				t.number = r.here()
-				t.put(s, row)
+				t.put(s, append([]string{""}, row...))
 				return nil
 			})
 		}
