@@ -19,18 +19,7 @@ var (
 	atopMEM    = regexp.MustCompile(`^MEM \S+ (\d+) \S+ \S+ \d+ (\d+) (\d+) (\d+) (\d+) (\d+)\b`)
 )
 
-func isAtop(start []byte) bool {
-	n := 0
-	for line := range bytes.Lines(start) {
-		if n++; n > 4 {
-			return false
-		}
-		if atopLine.Match(line) {
-			return true
-		}
-	}
-	return false
-}
+func isAtop(start []byte) bool { return oneOfFirst(4, start, atopLine.Match) }
 
 // readAtop reads the memory of each process, and where there is none that of the machine.
 func readAtop(t *input, o Options) (*gathered, error) {

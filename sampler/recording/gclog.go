@@ -1,7 +1,6 @@
 package recording
 
 import (
-	"bytes"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -49,16 +48,10 @@ func heapAfter(line string) (after, capacity string, ok bool) {
 }
 
 func isGCLog(start []byte) bool {
-	n := 0
-	for line := range bytes.Lines(start) {
-		if n++; n > 200 {
-			return false
-		}
-		if _, _, ok := heapAfter(string(line)); ok {
-			return true
-		}
-	}
-	return false
+	return oneOfFirst(200, start, func(line []byte) bool {
+		_, _, ok := heapAfter(string(line))
+		return ok
+	})
 }
 
 // readGCLog makes a row of each collection that stopped the program: what it left in use. Other lines are not counted:

@@ -1,7 +1,6 @@
 package recording
 
 import (
-	"bytes"
 	"cmp"
 	"regexp"
 	"slices"
@@ -112,20 +111,14 @@ func readDockerStats(t *input, o Options) (*gathered, error) {
 }
 
 func (l *listing) recognizes(start []byte) bool {
-	n := 0
-	for line := range bytes.Lines(start) {
-		if n++; n > 4 {
-			return false
-		}
+	return oneOfFirst(4, start, func(line []byte) bool {
 		text := l.line(line)
 		if strings.ContainsAny(text, ",;|") && !strings.Contains(text, "/") {
-			continue
+			return false
 		}
-		if _, rest := leadingInstant(text); l.isHeader(rest) && strings.ContainsAny(rest, " \t") || l.headerless(rest) != nil {
-			return true
-		}
-	}
-	return false
+		_, rest := leadingInstant(text)
+		return l.isHeader(rest) && strings.ContainsAny(rest, " \t") || l.headerless(rest) != nil
+	})
 }
 
 // headerless returns the header of a row that stands without one, nil if it is none that is known.

@@ -93,16 +93,10 @@ var (
 )
 
 func isFree(start []byte) bool {
-	n := 0
-	for line := range bytes.Lines(start) {
-		if n++; n > 4 {
-			return false
-		}
-		if _, rest := leadingInstant(clean(line)); freeHeader.MatchString(rest) {
-			return true
-		}
-	}
-	return false
+	return oneOfFirst(4, start, func(line []byte) bool {
+		_, rest := leadingInstant(clean(line))
+		return freeHeader.MatchString(rest)
+	})
 }
 
 // readFree reads a loop around free, or free -s: a row of each listing, with the date before it if there is one. What

@@ -336,6 +336,19 @@ func binaryKind(start []byte) string {
 	return "binary data in no format that leaktrend knows: save it as CSV"
 }
 
+// oneOfFirst reports whether one of the first n lines is as wanted.
+func oneOfFirst(n int, start []byte, wanted func(line []byte) bool) bool {
+	for line := range bytes.Lines(start) {
+		if n--; n < 0 {
+			return false
+		}
+		if wanted(line) {
+			return true
+		}
+	}
+	return false
+}
+
 // format is one that is recognized by how it begins.
 type format struct {
 	recognizes func(start []byte) bool

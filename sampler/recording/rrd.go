@@ -25,16 +25,7 @@ func isRRD(start []byte) bool {
 	if bytes.HasPrefix(start, []byte("<")) {
 		return bytes.Contains(start[:min(len(start), 1024)], []byte("<xport>"))
 	}
-	n := 0
-	for line := range bytes.Lines(start) {
-		if n++; n > 4 {
-			return false
-		}
-		if rrdRow.Match(bytes.TrimSpace(line)) {
-			return true
-		}
-	}
-	return false
+	return oneOfFirst(4, start, func(line []byte) bool { return rrdRow.Match(bytes.TrimSpace(line)) })
 }
 
 // readRRD reads the text of rrdtool fetch, and the XML of rrdtool xport.
