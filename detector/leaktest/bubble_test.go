@@ -1,8 +1,9 @@
-//go:build go1.25
+//go:build go1.26
 
 package leaktest_test
 
 import (
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,11 +21,24 @@ func TestInABubble(t *testing.T) {
 		{"leaking", func() { keep(100) }, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			leaveGarbage()
 			synctest.Test(t, func(t *testing.T) {
 				if said := checked(test.round); (said != "") != test.leaks {
 					t.Errorf("leaks: want %v, said %q", test.leaks, said)
 				}
 			})
+		})
+	}
+}
+
+// leaveGarbage leaves memory that goes with the next collections, once finalizers have run, which takes a while.
+func leaveGarbage() {
+	for range 1000 {
+		block := make([]byte, 10_000)
+		runtime.SetFinalizer(&block[0], func(b *byte) {
+			for n := range 10_000 {
+				*b += byte(n)
+			}
 		})
 	}
 }
