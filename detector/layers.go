@@ -7,8 +7,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// memoryLayers splits the resident memory that some bins hold by what else was read of a Go process: live heap, garbage
-// and fragmentation, what was freed and not returned, stacks, and the rest, which is the runtime's own, mapped, or of C.
+// memoryLayers splits the resident memory that some bins hold by what else was read of a Go process: live heap, what
+// was allocated since the last collection or is unused, what was freed and not returned, stacks, and the rest, which is the runtime's own, mapped, or of C.
 // What was not read is in the rest. There are none where nothing was read of the heap. of returns the bins of a resource.
 func memoryLayers(resident []plot.Bin, of func(resource string) []plot.Bin) []plot.Layer {
 	inUse := of(sampler.HeapInuseBytes)
@@ -16,7 +16,7 @@ func memoryLayers(resident []plot.Bin, of func(resource string) []plot.Bin) []pl
 		return nil
 	}
 	layers := []plot.Layer{
-		{Name: "live heap", Ink: plot.LiveLayer}, {Name: "garbage and fragmentation", Ink: plot.GarbageLayer},
+		{Name: "live heap", Ink: plot.LiveLayer}, {Name: "allocated since the last collection, or fragmentation", Ink: plot.NewerLayer},
 		{Name: "freed, not returned", Ink: plot.FreedLayer}, {Name: "stacks", Ink: plot.StackLayer}, {Name: "other memory", Ink: plot.RestLayer},
 	}
 	live, heap := along(resident, of(sampler.HeapLiveBytes)), along(resident, inUse)

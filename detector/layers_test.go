@@ -29,7 +29,7 @@ func TestMemoryLayers(t *testing.T) {
 	of := func(resource string) []plot.Bin { return read[resource] }
 	want := []plot.Layer{
 		{Name: "live heap", Ink: plot.LiveLayer, Values: []float64{0, 40, 70}},
-		{Name: "garbage and fragmentation", Ink: plot.GarbageLayer, Values: []float64{50, 20, 0}},
+		{Name: "allocated since the last collection, or fragmentation", Ink: plot.NewerLayer, Values: []float64{50, 20, 0}},
 		{Name: "freed, not returned", Ink: plot.FreedLayer, Values: []float64{10, 10, 230}},
 		{Name: "other memory", Ink: plot.RestLayer, Values: []float64{40, 130, 0}},
 	}

@@ -48,7 +48,7 @@ func sameCause(a, b *alerting.Alert) bool {
 }
 
 // isRuntimeOf reports whether resident memory grew, at no line of its own, by what the runtime of Go has, while heap or
-// goroutines grow since about the same time: the more of these live, the more garbage the collector lets come together.
+// goroutines grow since about the same time: the more of these live, the more is allocated from one collection to the next.
 func isRuntimeOf(memory, live *alerting.Alert) bool {
 	if memory.Resource != sampler.RSSBytes || !isHeap(live.Resource) && live.Resource != sampler.Goroutines {
 		return false

@@ -111,7 +111,7 @@ func TestSameCause(t *testing.T) {
 	// Resident memory of the runtime, of which neither live heap nor stacks are most.
 	garbage, atALine, shrunk := at("rss_bytes"), at("rss_bytes", site("main.other")), at("rss_bytes")
 	garbage.Parts = []alerting.Part{
-		{What: "Go heap", Detail: "garbage and fragmentation", Growth: 4e6, Share: .4}, {What: "malloc", Growth: 3e6, Share: .3},
+		{What: "Go heap", Detail: "allocated since the last collection, live or garbage", Growth: 4e6, Share: .4}, {What: "malloc", Growth: 3e6, Share: .3},
 		{What: "goroutine stacks", Growth: 2e6, Share: .2}, {What: "Go heap", Detail: "live", Growth: 1e6, Share: .1},
 	}
 	atALine.Parts = garbage.Parts

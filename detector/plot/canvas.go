@@ -110,7 +110,7 @@ const (
 	Other  // another method
 
 	LiveLayer // parts that are stacked: of memory that is resident
-	GarbageLayer
+	NewerLayer
 	FreedLayer
 	StackLayer
 	RestLayer
@@ -157,7 +157,7 @@ var looks = [inkCount]Look{
 	Chosen:       {Name: "chosen", Light: "#1f7a3d", Dark: "#5fcf86", Width: 1.6, Bold: true},
 	Other:        {Name: "other", Light: "#a04a1a", Dark: "#f0a070", Width: 1},
 	LiveLayer:    {Name: "live", Light: "#2f7d4f", Dark: "#4fae77", Opacity: .55},
-	GarbageLayer: {Name: "garbage", Light: "#b58a1e", Dark: "#c9a449", Opacity: .5},
+	NewerLayer:   {Name: "newer", Light: "#b58a1e", Dark: "#c9a449", Opacity: .5},
 	FreedLayer:   {Name: "freed", Light: "#8a63b8", Dark: "#ab8bd6", Opacity: .5},
 	StackLayer:   {Name: "stacks", Light: "#c25a7c", Dark: "#dd86a3", Opacity: .5},
 	RestLayer:    {Name: "rest", Light: "#6b7684", Dark: "#8d98a7", Opacity: .3},

@@ -403,7 +403,7 @@ func (k KeyEntry) draw(on Canvas, at Point) {
 	case BaselineLine:
 		on.Area(Band, []Point{{at.X, at.Y - 5}, {at.X + keyWidth, at.Y - 5}, {at.X + keyWidth, at.Y + 5}, {at.X, at.Y + 5}})
 		on.Line(k.Ink, line)
-	case LiveLayer, GarbageLayer, FreedLayer, StackLayer, RestLayer:
+	case LiveLayer, NewerLayer, FreedLayer, StackLayer, RestLayer:
 		on.Area(k.Ink, []Point{{at.X, at.Y - 5}, {at.X + keyWidth, at.Y - 5}, {at.X + keyWidth, at.Y + 5}, {at.X, at.Y + 5}})
 	case AlertMark:
 		on.Mark(k.Ink, Triangle, middle, markRadius, "")

@@ -43,9 +43,10 @@ func PartClause(resource string, parts []alerting.Part, goHeap bool) string {
 // GoHeap is the name of the heap of Go among the parts of memory.
 const GoHeap = "Go heap"
 
-// What tells memory of the heap that is in use from what was freed.
+// What tells memory of the heap that is or may be live from what was freed.
 const (
 	liveHeap   = "live"
+	newerStart = "allocated since"
 	freedStart = "freed"
 )
 
@@ -62,7 +63,7 @@ func memoryClause(parts []alerting.Part, goHeap bool) string {
 	}
 	of := fmt.Sprintf("of +%s, %s", r.Format(p.Growth/p.Share), r.Format(p.Growth))
 	freed := p.What == GoHeap && strings.HasPrefix(p.Detail, freedStart)
-	if freed && !grows(parts, liveHeap) {
+	if freed && !grows(parts, liveHeap) && !grows(parts, newerStart) {
 		return "the live heap is flat: " + of + " were " + p.Detail
 	}
 	if goHeap && p.What != GoHeap && !grows(parts, "") {

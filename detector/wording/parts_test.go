@@ -36,6 +36,7 @@ func TestMemoryClause(t *testing.T) {
 		return alerting.Part{What: what, Detail: detail, Unit: "bytes", Count: 2 * gb, Growth: growth, Share: share}
 	}
 	live, freed := part("Go heap", "live", .2*gb, .2), part("Go heap", "freed, not returned to the system (GOGC 100)", .8*gb, .8)
+	newer := part("Go heap", "allocated since the last collection, live or garbage", .2*gb, .2)
 	for _, test := range []struct {
 		parts   []alerting.Part
 		want    string
@@ -45,6 +46,8 @@ func TestMemoryClause(t *testing.T) {
 		{[]alerting.Part{part("malloc", "", .8*gb, .8), live}, "of +1.0 GB, 819 MB are malloc", false},
 		{[]alerting.Part{freed}, "the live heap is flat: of +1.0 GB, 819 MB were freed, not returned to the system (GOGC 100)", false},
 		{[]alerting.Part{freed, live}, "of +1.0 GB, 819 MB are Go heap freed, not returned to the system (GOGC 100)", false},
+		{[]alerting.Part{freed, newer}, "of +1.0 GB, 819 MB are Go heap freed, not returned to the system (GOGC 100)", false},
+		{[]alerting.Part{newer}, "of +1.0 GB, 205 MB are Go heap allocated since the last collection, live or garbage", false},
 		{[]alerting.Part{part("mapped file", "/data/index", 1*gb, 1)}, "of +1.0 GB, 1.0 GB are mapped file /data/index, not the Go heap", false},
 		{[]alerting.Part{part("anonymous memory", "", 0, .5)}, "2.0 GB of the 4.0 GB are anonymous memory", false},
 		{[]alerting.Part{part("malloc", "", 1*gb, 1)}, "of +1.0 GB, 1.0 GB are malloc", true},

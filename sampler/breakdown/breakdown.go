@@ -48,13 +48,16 @@ type Process interface {
 
 // GoMemory is what the runtime of a Go program knows of its memory, in bytes.
 type GoMemory struct {
-	Live   float64 // by the latest collection
-	InUse  float64 // of the heap, with what is garbage
-	Free   float64 // freed, and not returned to the system
-	Stacks float64 // of goroutines
-	Own    float64 // of the runtime itself
-	GOGC   float64 // in percent; negative for off
-	Limit  float64 // GOMEMLIMIT; 0 for none
+	Live float64 // by the latest collection
+	// Objects are what is live by the latest collection and what was allocated since, live or garbage; 0 where that is
+	// not known.
+	Objects float64
+	InUse   float64 // spans of the heap, with what is free in them
+	Free    float64 // freed, and not returned to the system
+	Stacks  float64 // of goroutines
+	Own     float64 // of the runtime itself
+	GOGC    float64 // in percent; negative for off
+	Limit   float64 // GOMEMLIMIT; 0 for none
 	// Arenas are the addresses at which the heap is, each from and to; none where that is not known.
 	Arenas [][2]uint64
 }

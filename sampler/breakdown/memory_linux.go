@@ -19,9 +19,13 @@ const (
 	whatShared  = "shared memory"
 	whatThreads = "thread stacks"
 
-	partLive    = "live"
-	partGarbage = "garbage and fragmentation"
-	partFreed   = "freed, not returned to the system"
+	partLive  = "live"
+	partNewer = "allocated since the last collection, live or garbage"
+	// partUnused is also what the collector has found to be garbage and not swept yet, which takes it a moment.
+	partUnused = "fragmentation"
+	// partRest is both, where a runtime does not tell them apart.
+	partRest  = "allocated since the last collection, or fragmentation"
+	partFreed = "freed, not returned to the system"
 )
 
 const (
@@ -114,7 +118,12 @@ func addRuntime(b *Breakdown, m *mappedMemory, r GoMemory) {
 		addBytes(b, bytes, labels...)
 	}
 	take(r.Live, whatGoHeap, partLive)
-	take(r.InUse-r.Live, whatGoHeap, partGarbage)
+	if r.Objects > 0 {
+		take(r.Objects-r.Live, whatGoHeap, partNewer)
+		take(r.InUse-r.Objects, whatGoHeap, partUnused)
+	} else {
+		take(r.InUse-r.Live, whatGoHeap, partRest)
+	}
 	take(r.Stacks, whatStacks)
 	take(r.Free, whatGoHeap, partFreed)
 	b.note(r.policy(), whatGoHeap, partFreed)

@@ -108,10 +108,10 @@ func TestAddRuntime(t *testing.T) {
 	m := mappedMemory{goHeap: 100 << 20, anonymous: 10 << 20}
 	b := newBreakdown(sampler.RSSBytes, time.Time{})
 	b.unit = kib
-	addRuntime(b, &m, GoMemory{Live: 20 << 20, InUse: 30 << 20, Free: 500 << 20, Stacks: 5 << 20, Own: 4 << 20, GOGC: 100})
+	addRuntime(b, &m, GoMemory{Live: 20 << 20, Objects: 27 << 20, InUse: 30 << 20, Free: 500 << 20, Stacks: 5 << 20, Own: 4 << 20, GOGC: 100})
 	want := map[string]int{
-		whatGoHeap + separator + partLive: 20 << 10, whatGoHeap + separator + partGarbage: 10 << 10, whatGoHeap + separator + partFreed: 65 << 10,
-		whatStacks: 5 << 10, whatRuntime: 4 << 10,
+		whatGoHeap + separator + partLive: 20 << 10, whatGoHeap + separator + partNewer: 7 << 10, whatGoHeap + separator + partUnused: 3 << 10,
+		whatGoHeap + separator + partFreed: 65 << 10, whatStacks: 5 << 10, whatRuntime: 4 << 10,
 	}
 	if diff := cmp.Diff(want, b.counts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -123,6 +123,9 @@ func TestAddRuntime(t *testing.T) {
 	addRuntime(b, &elsewhere, GoMemory{Live: 20 << 20, InUse: 30 << 20, GOGC: -1, Limit: 1 << 30})
 	if elsewhere.anonymous != 20<<20 {
 		t.Errorf("%v bytes are left where the arenas are elsewhere", elsewhere.anonymous)
+	}
+	if n := b.counts[whatGoHeap+separator+partRest]; n != 10<<10 {
+		t.Errorf("%d KiB are what a runtime does not tell apart", n)
 	}
 	if note := b.notes[whatGoHeap+separator+partFreed]; !strings.HasPrefix(note, "GOGC off, GOMEMLIMIT 1024 MiB") {
 		t.Errorf("note %q", note)
@@ -192,7 +195,8 @@ func TestMemoryOfAnotherGoProgram(t *testing.T) {
 
 var kept []byte
 
-// What this process gets is seen as what it is: live heap, then freed, then mapped.
+// What this process gets is seen as what it is: heap of which nobody knows yet whether it is live, live heap, then freed,
+// then mapped.
 func TestMemoryOfThisProcess(t *testing.T) {
 	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
 		t.Skip("the race detector's own memory grows with what the program touches, by more than that")
@@ -200,7 +204,6 @@ func TestMemoryOfThisProcess(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	read := func() *Breakdown {
 		t.Helper()
-		runtime.GC()
 		b, err := Read(context.Background(), inProc("/proc/self"), sampler.RSSBytes, 0)
 		if err != nil {
 			t.Skip("smaps cannot be read here: ", err)
@@ -219,14 +222,20 @@ func TestMemoryOfThisProcess(t *testing.T) {
 		return strings.TrimSpace(parts[0].What + " " + detail)
 	}
 	debug.FreeOSMemory()
+	collecting := debug.SetGCPercent(-1)
 	before := read()
 	kept = make([]byte, 64<<20)
 	for i := 0; i < len(kept); i += 4096 {
 		kept[i] = 1
 	}
+	if got := most(before, read()); got != "Go heap allocated since the last collection, live or garbage" {
+		t.Errorf("kept memory that no collection has seen is %s", got)
+	}
+	runtime.GC()
 	if got := most(before, read()); got != "Go heap live" {
 		t.Errorf("kept memory is %s", got)
 	}
+	debug.SetGCPercent(collecting)
 	kept = nil
 	debug.FreeOSMemory()
 	before = read()

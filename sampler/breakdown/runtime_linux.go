@@ -25,8 +25,8 @@ func readRuntime() (r GoMemory) {
 		}
 		return float64(samples[i].Value.Uint64())
 	}
-	r = GoMemory{Live: value(0), InUse: value(1) + value(2), Free: value(3), Stacks: value(4), Own: value(5), GOGC: value(6), Limit: value(7)}
-	r.Live = min(r.Live, r.InUse)
+	r = GoMemory{Live: value(0), Objects: value(1), InUse: value(1) + value(2), Free: value(3), Stacks: value(4), Own: value(5), GOGC: value(6), Limit: value(7)}
+	r.Live = min(r.Live, r.Objects)
 	for i := 8; i < len(samples); i++ {
 		r.Own += value(i)
 	}

@@ -29,7 +29,7 @@ type release struct {
 type layout struct {
 	g, stackLow, stackHigh, schedSP, schedPC, syscallSP, syscallPC, stackTop, status, id, waitSince, waitReason, parent, creator, start, runs uint64
 	bucket, nextBucket, bucketFrames, bucketSize                                                                                              uint64
-	marked, collections                                                                                                                       uint64
+	marked, allocated, collections                                                                                                            uint64
 	percent, memoryLimit, arenas, stats, delta, committed, inHeap, inStacks, inWork, inBits                                                   uint64
 	sysStacks, sysSpans, sysCaches, sysBuckets, sysCollector, sysOther                                                                        uint64
 	spans, span, spanStart, spanPages, spanElement, spanClass, spanState, spanSpecials, spanType, spanMarks                                   uint64
@@ -53,7 +53,7 @@ func (l *layout) fields() map[string]*uint64 {
 		"g.syscallsp": &l.syscallSP, "g.syscallpc": &l.syscallPC, "g.stktopsp": &l.stackTop, "g.atomicstatus": &l.status, "g.goid": &l.id,
 		"g.waitsince": &l.waitSince, "g.waitreason": &l.waitReason, "g.parentGoid": &l.parent, "g.gopc": &l.creator, "g.startpc": &l.start, "g.trackingSeq": &l.runs,
 		"bucket": &l.bucket, "bucket.allnext": &l.nextBucket, "bucket.nstk": &l.bucketFrames, "bucket.size": &l.bucketSize,
-		"gcControllerState.heapMarked": &l.marked, "mstats.numgc": &l.collections,
+		"gcControllerState.heapMarked": &l.marked, "gcControllerState.heapLive": &l.allocated, "mstats.numgc": &l.collections,
 		"gcControllerState.gcPercent": &l.percent, "gcControllerState.memoryLimit": &l.memoryLimit,
 		"mheap.allArenas": &l.arenas, "mheap.heapArenas": &l.arenas,
 		"mstats.heapStats.stats": &l.stats, "heapStatsDelta": &l.delta, "heapStatsDelta.committed": &l.committed,

@@ -118,8 +118,8 @@ func checkMemory(t *testing.T, o *Process, want told) {
 	m, ok := o.Memory()
 	// To tell it the program has taken memory itself.
 	near := func(got float64, want uint64) bool { return math.Abs(got-float64(want)) < 1<<20 }
-	if !ok || m.Live != float64(want.Live) || !near(m.InUse, want.InUse) || !near(m.Stacks, want.Stacks) || m.GOGC != -1 || m.Limit != 0 {
-		t.Errorf("memory %+v (%t), want %d live of %d, and %d of stacks", m, ok, want.Live, want.InUse, want.Stacks)
+	if !ok || m.Live != float64(want.Live) || !near(m.Objects, want.Objects) || !near(m.InUse, want.InUse) || !near(m.Stacks, want.Stacks) || m.GOGC != -1 || m.Limit != 0 {
+		t.Errorf("memory %+v (%t), want %d live of %d in %d, and %d of stacks", m, ok, want.Live, want.Objects, want.InUse, want.Stacks)
 	}
 	descriptors, ok := o.target.list()
 	for _, at := range descriptors {

@@ -29,6 +29,7 @@ type told struct {
 	Goroutines, Heap counts
 	Number           int
 	Live             uint64
+	Objects          uint64 // live by the latest collection, or allocated since
 	InUse, Stacks    uint64
 	Collections      uint64
 }

@@ -15,13 +15,16 @@ const (
 
 // Memory is what the runtime of a program knows of its memory, in bytes.
 type Memory struct {
-	Live   float64 // by the latest collection
-	InUse  float64 // of the heap, with what is garbage
-	Free   float64 // freed, and not returned to the system
-	Stacks float64 // of goroutines
-	Own    float64 // of the runtime itself
-	GOGC   float64 // in percent; negative for off
-	Limit  float64 // GOMEMLIMIT; 0 for none
+	Live float64 // by the latest collection
+	// Objects are what is live by the latest collection and what was allocated since, live or garbage; 0 where that is
+	// not known.
+	Objects float64
+	InUse   float64 // spans of the heap, with what is free in them
+	Free    float64 // freed, and not returned to the system
+	Stacks  float64 // of goroutines
+	Own     float64 // of the runtime itself
+	GOGC    float64 // in percent; negative for off
+	Limit   float64 // GOMEMLIMIT; 0 for none
 	// Arenas are the addresses at which the heap is, each from and to.
 	Arenas [][2]uint64
 }
@@ -37,7 +40,7 @@ func usageOf(t *target) (m Memory, ok bool) {
 	}
 	counts := make([]byte, statsCopies*l.delta)
 	own := [...]uint64{l.sysStacks, l.sysSpans, l.sysCaches, l.sysBuckets, l.sysCollector, l.sysOther}
-	words := make([]byte, 8*(len(own)+5))
+	words := make([]byte, 8*(len(own)+6))
 	word := func(i int) []byte { return words[8*i:][:8] }
 	parts := []part{
 		{at: numbers + l.stats, to: counts}, {at: collector + l.marked, to: word(0)},
@@ -46,6 +49,9 @@ func usageOf(t *target) (m Memory, ok bool) {
 	}
 	for i, offset := range own {
 		parts = append(parts, part{at: numbers + offset, to: word(5 + i)})
+	}
+	if l.allocated != 0 {
+		parts = append(parts, part{at: collector + l.allocated, to: word(5 + len(own))})
 	}
 	t.reader.gather(parts)
 	for i := range parts {
@@ -64,6 +70,9 @@ func usageOf(t *target) (m Memory, ok bool) {
 	m.InUse, m.Stacks, m.Own = sum(l.inHeap), sum(l.inStacks), sum(l.inWork)+sum(l.inBits)
 	m.Free = max(0, committed-m.InUse-m.Stacks-m.Own)
 	m.Live = min(number(word(0)), m.InUse)
+	if l.allocated != 0 { // spans that a processor allocates from count as full
+		m.Objects = min(max(number(word(5+len(own))), m.Live), m.InUse)
+	}
 	for i := range own {
 		m.Own += number(word(5 + i))
 	}

@@ -231,6 +231,7 @@ type told struct {
 	Goroutines, Heap counts
 	Number           int
 	Live             uint64
+	Objects          uint64 // live by the latest collection, or allocated since
 	InUse, Stacks    uint64 // bytes of the heap
 	Collections      uint64
 }
@@ -262,7 +263,8 @@ func tell() told {
 	}
 	metrics.Read(samples)
 	all.Number, all.Live, all.Collections = runtime.NumGoroutine(), samples[0].Value.Uint64(), samples[1].Value.Uint64()
-	all.InUse, all.Stacks = samples[2].Value.Uint64()+samples[3].Value.Uint64(), samples[4].Value.Uint64()
+	all.Objects = samples[2].Value.Uint64()
+	all.InUse, all.Stacks = all.Objects+samples[3].Value.Uint64(), samples[4].Value.Uint64()
 	return all
 }
 
