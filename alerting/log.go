@@ -19,7 +19,7 @@ func NewLogSink(logger *logrus.Logger) *LogSink { return &LogSink{logger} }
 // number is a figure that a line of text shows rounded, and JSON as it is.
 type number float64
 
-func (n number) String() string { return text.Figure(float64(n)) }
+func (n number) String() string { return text.Number(float64(n)) }
 
 // Send writes one entry: the summary, and the figures as fields. It never fails.
 func (s *LogSink) Send(_ context.Context, a Alert) error {

@@ -4,9 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting/internal/text"
+	"github.com/mdzesseis/leaktrend/sampler/figure"
 )
+
+// inBytes is the unit of memory and files.
+const inBytes = "bytes"
 
 // String names the site, with what is known of it.
 func (s Site) String() string {
@@ -18,17 +23,21 @@ func (s Site) String() string {
 		fmt.Fprintf(&b, format, args...)
 		sep = ", "
 	}
-	if s.Count != 0 {
-		add("%s", text.Figure(s.Count))
-	}
+	unit := ""
 	if s.Bytes != 0 {
-		add("%s bytes", text.Figure(s.Bytes))
+		unit = inBytes
+		add("%s", figure.Format(s.Bytes, inBytes))
+	}
+	if s.Count != 0 && s.Bytes != 0 {
+		add("%s objects", figure.Format(s.Count, ""))
+	} else if s.Count != 0 {
+		add("%s there", strings.TrimSpace(figure.Format(s.Count, "")+" "+s.Resource))
 	}
 	if s.Share != 0 {
 		add("%.0f %% of the growth", 100*s.Share)
 	}
 	if s.GrowthPerHour != 0 {
-		add("%s per hour", text.Figure(s.GrowthPerHour))
+		add("%s", figure.PerHour(s.GrowthPerHour, unit))
 	}
 	if len(s.Types) > 0 {
 		add("%s", strings.Join(s.Types, " "))
@@ -40,7 +49,7 @@ func (s Site) String() string {
 		add("%s", s.WaitReason)
 	}
 	if s.OldestSeconds >= 1 {
-		add("the oldest for %s", text.Span(s.OldestSeconds))
+		add("the oldest for %s", figure.Duration(time.Duration(s.OldestSeconds*1e9).Round(time.Second)))
 	}
 	if s.CreatedBy != "" {
 		add("created by %s", s.CreatedBy)
@@ -74,24 +83,25 @@ func (p Part) String() string {
 	if p.Estimated {
 		about = "about "
 	}
-	unit := ""
-	if p.Unit != "" {
-		unit = " " + p.Unit
-	}
-	fmt.Fprintf(&b, ": %s%s%s", about, text.Figure(p.Count), unit)
-	if p.Growth != 0 {
-		fmt.Fprintf(&b, ", %.0f %% of the growth (%s%s more)", 100*p.Share, text.Figure(p.Growth), unit)
-	} else {
+	fmt.Fprintf(&b, ": %s%s", about, figure.Format(p.Count, p.Unit))
+	if p.Growth == 0 {
 		fmt.Fprintf(&b, ", %.0f %% of all", 100*p.Share)
+		return b.String()
 	}
+	fmt.Fprintf(&b, ", up %s", figure.Format(p.Growth, p.Unit))
+	if !p.Since.IsZero() {
+		b.WriteString(" since " + text.Instant(p.Since))
+	}
+	fmt.Fprintf(&b, ", %.0f %% of the growth", 100*p.Share)
 	return b.String()
 }
 
 // String names the resource, with what was alerted of it last.
 func (r Affected) String() string {
-	s := fmt.Sprintf("%s: %s, %s, %s now", r.Resource, r.Kind, r.Status, text.Figure(r.Value))
+	unit := figure.UnitOf(r.Resource)
+	s := fmt.Sprintf("%s: %s, %s, %s now", r.Resource, r.Kind, r.Status, figure.Format(r.Value, unit))
 	if r.SlopePerHour != 0 {
-		s += ", " + text.Figure(r.SlopePerHour) + " per hour"
+		s += ", " + figure.PerHour(r.SlopePerHour, unit)
 	}
 	if !r.Since.IsZero() {
 		s += ", since " + text.Instant(r.Since)
@@ -111,7 +121,7 @@ func (a *Alert) ResourceNames() []string {
 }
 
 // String names the file.
-func (p Profile) String() string { return p.Path + ": " + text.Figure(float64(p.Bytes)) + " bytes" }
+func (p Profile) String() string { return p.Path + ": " + figure.Format(float64(p.Bytes), inBytes) }
 
 // CapturePaths returns where the captures are.
 func (a *Alert) CapturePaths() []string {

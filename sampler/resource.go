@@ -3,6 +3,8 @@ package sampler
 import (
 	"slices"
 	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/figure"
 )
 
 // Kind says how the values of a resource behave over time.
@@ -111,16 +113,10 @@ func Lookup(name string) (r Resource, ok bool) {
 
 // guessed is what the name of an unknown resource tells.
 func guessed(name string) Resource {
-	r := Resource{Name: name, Sentence: name}
+	r := Resource{Name: name, Sentence: name, Unit: figure.UnitOf(name)}
 	metric, labels, _ := strings.Cut(name, "{")
 	if stem, counts := strings.CutSuffix(metric, "_total"); counts {
 		metric, r.Kind, r.Unjudged = stem, Counter, isCounter
-	}
-	switch {
-	case strings.HasSuffix(metric, "_bytes"):
-		r.Unit = "bytes"
-	case strings.HasSuffix(metric, "_seconds"):
-		r.Unit = "seconds"
 	}
 	lives, other := false, false
 	last := ""

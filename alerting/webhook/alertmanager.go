@@ -16,6 +16,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/alerting/internal/text"
+	"github.com/mdzesseis/leaktrend/sampler/figure"
 )
 
 const (
@@ -129,9 +130,9 @@ func annotations(a alerting.Alert) map[string]string {
 	m := map[string]string{
 		"summary":        a.Summary,
 		"description":    description(a),
-		"value":          text.Figure(a.Value),
-		"baseline":       text.Figure(a.Baseline),
-		"slope_per_hour": text.Figure(a.SlopePerHour),
+		"value":          text.Number(a.Value),
+		"baseline":       text.Number(a.Baseline),
+		"slope_per_hour": text.Number(a.SlopePerHour),
 		"alert_id":       a.ID,
 		"process":        a.Process.String(),
 		"sites":          strings.Join(lines(a.Sites), "\n"),
@@ -148,11 +149,11 @@ func annotations(a alerting.Alert) map[string]string {
 		m["since"] = text.Instant(a.Since)
 	}
 	if a.Threshold != 0 {
-		m["threshold"] = text.Figure(a.Threshold)
+		m["threshold"] = text.Number(a.Threshold)
 	}
 	if a.Exhaustion != nil {
 		m["exhaustion_at"] = text.Instant(a.Exhaustion.At)
-		m["exhaustion_limit"] = text.Figure(a.Exhaustion.Limit) + " (" + a.Exhaustion.Source + ")"
+		m["exhaustion_limit"] = text.Number(a.Exhaustion.Limit) + " (" + a.Exhaustion.Source + ")"
 	}
 	if a.Exhaustion != nil && !a.Exhaustion.Earliest.IsZero() {
 		m["exhaustion_earliest"], m["exhaustion_latest"] = text.Instant(a.Exhaustion.Earliest), text.Instant(a.Exhaustion.Latest)
@@ -171,10 +172,11 @@ func annotations(a alerting.Alert) map[string]string {
 }
 
 func description(a alerting.Alert) string {
-	s := fmt.Sprintf("%s of %s: %s now, baseline %s, %s per hour", a.Resource, cmp.Or(a.Process.String(), labelsText(a.Labels), "an unnamed process"),
-		text.Figure(a.Value), text.Figure(a.Baseline), text.Figure(a.SlopePerHour))
+	unit := figure.UnitOf(a.Resource)
+	s := fmt.Sprintf("%s of %s: %s now, baseline %s, %s", a.Resource, cmp.Or(a.Process.String(), labelsText(a.Labels), "an unnamed process"),
+		figure.Format(a.Value, unit), figure.Format(a.Baseline, unit), figure.PerHour(a.SlopePerHour, unit))
 	if a.Threshold != 0 {
-		s += ", threshold " + text.Figure(a.Threshold)
+		s += ", threshold " + figure.Format(a.Threshold, unit)
 	}
 	if !a.Since.IsZero() {
 		s += ", since " + text.Instant(a.Since)

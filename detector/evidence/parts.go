@@ -245,7 +245,7 @@ func (p *Parts) Add(ctx context.Context, a *alerting.Alert) error {
 		a.Parts = append(a.Parts, one)
 	}
 	if len(a.Parts) > 0 {
-		a.Summary += "; " + wording.PartClause(a.Resource, a.Parts, grown.goHeap)
+		a.Summary += "; " + wording.PartClause(a, grown.goHeap)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -11,14 +12,14 @@ import (
 
 // PartClause says what grew in descriptors, threads or resident memory, by the first of their parts, in a clause such as
 // "95 of 97 new descriptors are tcp CLOSE_WAIT to 10.0.0.5:5432". goHeap says whether the process has a heap of Go.
-func PartClause(resource string, parts []alerting.Part, goHeap bool) string {
-	p := &parts[0]
-	if resource == sampler.RSSBytes {
-		return memoryClause(parts, goHeap)
+func PartClause(a *alerting.Alert, goHeap bool) string {
+	p := &a.Parts[0]
+	if a.Resource == sampler.RSSBytes {
+		return memoryClause(a, goHeap)
 	}
 	plural := "threads"
 	name := p.Detail
-	if resource == sampler.OpenFDs {
+	if a.Resource == sampler.OpenFDs {
 		plural = "descriptors"
 		name = p.What
 		if p.Detail != "" {
@@ -26,10 +27,10 @@ func PartClause(resource string, parts []alerting.Part, goHeap bool) string {
 		}
 	}
 	n := p.Count
+	r, _ := sampler.Lookup(a.Resource)
 	if p.Growth != 0 {
-		n, plural = p.Growth, "new "+plural
+		n, plural = p.Growth, "new "+plural+comparedWith(a, r, math.Round(p.Growth/p.Share))
 	}
-	r, _ := sampler.Lookup(resource)
 	text := fmt.Sprintf("%s of %s", r.Format(n), r.Format(math.Round(n/p.Share)))
 	if p.Share == 1 {
 		text = "all " + r.Format(n)
@@ -38,6 +39,21 @@ func PartClause(resource string, parts []alerting.Part, goHeap bool) string {
 		text = "about " + text
 	}
 	return text + " " + plural + " are " + name
+}
+
+// comparedWith says since when growth is that its parts tell, as a clause, where that is not the growth of which the
+// alert tells: they are compared with what was there at an earlier look, and counted when the alert was under way.
+func comparedWith(a *alerting.Alert, r sampler.Resource, growth float64) string {
+	since := a.Parts[0].Since
+	if since.IsZero() || r.Format(growth) == r.Format(r.Growth(a.Value, a.Baseline)) {
+		return ""
+	}
+	since = since.In(a.Since.Location())
+	layout := time.DateTime
+	if since.Format(time.DateOnly) == a.Since.Format(time.DateOnly) {
+		layout = time.TimeOnly
+	}
+	return " since " + since.Format(layout)
 }
 
 // GoHeap is the name of the heap of Go among the parts of memory.
@@ -51,7 +67,8 @@ const (
 )
 
 // memoryClause says which part of resident memory grew: "of +1.2 GB, 1.1 GB are malloc (libfoo.so), not the Go heap".
-func memoryClause(parts []alerting.Part, goHeap bool) string {
+func memoryClause(a *alerting.Alert, goHeap bool) string {
+	parts := a.Parts
 	p := &parts[0]
 	r, _ := sampler.Lookup(sampler.RSSBytes)
 	name := p.What
@@ -61,7 +78,7 @@ func memoryClause(parts []alerting.Part, goHeap bool) string {
 	if p.Growth == 0 {
 		return fmt.Sprintf("%s of the %s are %s", r.Format(p.Count), r.Format(p.Count/p.Share), name)
 	}
-	of := fmt.Sprintf("of +%s, %s", r.Format(p.Growth/p.Share), r.Format(p.Growth))
+	of := fmt.Sprintf("of +%s%s, %s", r.Format(p.Growth/p.Share), comparedWith(a, r, p.Growth/p.Share), r.Format(p.Growth))
 	freed := p.What == GoHeap && strings.HasPrefix(p.Detail, freedStart)
 	if freed && !grows(parts, liveHeap) && !grows(parts, newerStart) {
 		return "the live heap is flat: " + of + " were " + p.Detail

@@ -2,12 +2,42 @@ package wording
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
+
+func alertOf(resource string, parts ...alerting.Part) *alerting.Alert {
+	return &alerting.Alert{Event: alerting.Event{Resource: resource}, Parts: parts}
+}
+
+// Growth that is told beside another one is told with the time since when it is.
+func TestPartsSince(t *testing.T) {
+	since := time.Date(2026, 11, 26, 13, 39, 20, 0, time.UTC)
+	a := alertOf(sampler.OpenFDs, alerting.Part{What: "pipe", Count: 70, Growth: 57, Share: 1, Since: since})
+	for _, test := range []struct {
+		value float64
+		since time.Time
+		want  string
+	}{
+		{68, since.Add(14 * time.Second), "all 57 new descriptors since 13:39:20 are pipe"},
+		{68, since.Add(24 * time.Hour), "all 57 new descriptors since 2026-11-26 13:39:20 are pipe"},
+		{70, since.Add(14 * time.Second), "all 57 new descriptors are pipe"},
+	} {
+		a.Value, a.Baseline, a.Since = test.value, 13, test.since
+		if got := PartClause(a, true); got != test.want {
+			t.Errorf("%v since %v: %q, want %q", test.value, test.since, got, test.want)
+		}
+	}
+	a = alertOf(sampler.RSSBytes, alerting.Part{What: "malloc", Unit: "bytes", Growth: 47.22 * (1 << 20), Share: .8, Since: since})
+	a.Value, a.Baseline, a.Since = 66.2*(1<<20), 12.9*(1<<20), since
+	if got, want := PartClause(a, false), "of +59.0 MB since 13:39:20, 47.2 MB are malloc"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
 
 func TestPartClause(t *testing.T) {
 	for _, test := range []struct {
@@ -24,7 +54,7 @@ func TestPartClause(t *testing.T) {
 		{sampler.Threads, alerting.Part{What: "thread", Detail: "worker-*, sleeping", Count: 40, Growth: 38, Share: .95},
 			"38 of 40 new threads are worker-*, sleeping"},
 	} {
-		if diff := cmp.Diff(test.want, PartClause(test.resource, []alerting.Part{test.part}, true)); diff != "" {
+		if diff := cmp.Diff(test.want, PartClause(alertOf(test.resource, test.part), true)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
@@ -52,7 +82,7 @@ func TestMemoryClause(t *testing.T) {
 		{[]alerting.Part{part("anonymous memory", "", 0, .5)}, "2.0 GB of the 4.0 GB are anonymous memory", false},
 		{[]alerting.Part{part("malloc", "", 1*gb, 1)}, "of +1.0 GB, 1.0 GB are malloc", true},
 	} {
-		if diff := cmp.Diff(test.want, PartClause(sampler.RSSBytes, test.parts, !test.foreign)); diff != "" {
+		if diff := cmp.Diff(test.want, PartClause(alertOf(sampler.RSSBytes, test.parts...), !test.foreign)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}

@@ -136,7 +136,7 @@ func made(a *alerting.Alert, s *alerting.Site, growth, total float64) string {
 	if len(s.Types) > 0 {
 		as = " as " + s.Types[0]
 	}
-	grown := a.Value - a.Baseline
+	grown := bytes.Growth(a.Value, a.Baseline)
 	switch {
 	case resource == sampler.HeapLiveBytes:
 		return fmt.Sprintf("keeps %s of the %s of new live heap", bytes.Format(growth), bytes.Format(max(growth, total))) + as

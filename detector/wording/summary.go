@@ -39,7 +39,7 @@ func Summary(d *engine.Decision) string {
 			d.Resource, now, limit, d.Limit.Key, start) + timeLeft(&d.Event, d.Described)
 	}
 	return fmt.Sprintf("%s grew by %s above the start, more than the limit of %s (%s): %s now, %s at the start",
-		d.Resource, d.Described.Format(d.Value-d.Baseline), limit, d.Limit.Key, now, start) + timeLeft(&d.Event, d.Described)
+		d.Resource, d.Described.Format(d.Described.Growth(d.Value, d.Baseline)), limit, d.Limit.Key, now, start) + timeLeft(&d.Event, d.Described)
 }
 
 // ends says why a finding is over, as a clause.

@@ -5,12 +5,11 @@ package text
 import (
 	"math"
 	"strconv"
-	"strings"
 	"time"
 )
 
-// Figure writes a number as people read it: whole from 1000 on, else with four digits.
-func Figure(v float64) string {
+// Number writes a number for programs that read it as text: whole from 1000 on, else with four digits.
+func Number(v float64) string {
 	if math.Abs(v) >= 1000 {
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	}
@@ -19,12 +18,3 @@ func Figure(v float64) string {
 
 // Instant writes a time in UTC, as RFC 3339.
 func Instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// Span writes a time in seconds as people read it: 2h5m, 3m12s.
-func Span(seconds float64) string {
-	d := time.Duration(seconds * 1e9).Round(time.Second)
-	if d >= time.Hour {
-		return strings.TrimSuffix(d.Truncate(time.Minute).String(), "0s")
-	}
-	return d.String()
-}
