@@ -28,6 +28,7 @@ var forms = []byte{
 	11, byte(dwarf.TagLexDwarfBlock), 1, byte(dwarf.AttrRanges), 0x17, 0, 0,
 	12, byte(dwarf.TagSubprogram), 1, byte(dwarf.AttrAbstractOrigin), 0x13, byte(dwarf.AttrLowpc), 1, 0, 0,
 	13, byte(dwarf.TagInlinedSubroutine), 1, byte(dwarf.AttrAbstractOrigin), 0x13, byte(dwarf.AttrRanges), 0x17, 0, 0,
+	14, byte(dwarf.TagVariable), 0, byte(dwarf.AttrName), 8, byte(dwarf.AttrType), 0x13, byte(attrClosureOffset&0x7f | 0x80), byte(attrClosureOffset >> 7), 0xf, 0, 0,
 	0,
 }
 
@@ -83,7 +84,7 @@ func named(abbrev, info, text []byte) (h Holder, err error) {
 		d.locations[i] = listsOf(info)
 		d.ranges[i] = listsOf(info)
 	}
-	_ = functionInfo{d}.locals("main.f", 0, 4)
+	_, _, _ = functionInfo{d}.locals("main.f", 0, 4, 8), closureInfo{functionInfo{d}}.capturedBy("main.f", 0), closureInfo{functionInfo{d}}.typeNamed("main.T")
 	return n.field("main.v", of, 0x1000, 0x1008), nil
 }
 
@@ -145,6 +146,7 @@ func FuzzDebugInfo(f *testing.F) {
 	// An end of which package debug/dwarf returns the same for ever.
 	f.Add([]byte("0"), []byte("\v\x00\x00\x00\x04\x00\x8f\x8f\x8f\x8f\x8f\x00\x80\x8f\x8f"), []byte("\x00"))
 	f.Add(forms, within(functionOf()), []byte("\x00"))
+	f.Add(forms, unit(closureOf()...), []byte("\x00"))
 	f.Fuzz(func(t *testing.T, abbrev, info, text []byte) {
 		began := time.Now()
 		h, err := named(abbrev, info, text)

@@ -8,10 +8,12 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
-// What Go adds to what debuggers read of a type.
+// What Go adds to what debuggers read.
 const (
 	attrElement     = dwarf.Attr(0x2902) // of what is in it
 	attrRuntimeType = dwarf.Attr(0x2904) // where the runtime describes it, from the first description on
+	// attrClosureOffset is of a variable of another function: where a closure has it, since Go 1.23.
+	attrClosureOffset = dwarf.Attr(0x2907)
 )
 
 const (

@@ -68,6 +68,7 @@ type search struct {
 	objects    []*node
 	frontier   []*node
 	names      *names
+	closures   closures
 	block      []byte
 	batch      *batchReader
 	goroutines []uint64 // descriptors

@@ -48,7 +48,7 @@ func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 	if s.names = readNames(t, pause); !s.readSpans(ctx) || !s.forget() {
 		return h, false
 	}
-	s.names.unnamed = unnamed{t, s.spans}
+	s.names.unnamed, s.closures.names = unnamed{t, s.spans}, s.names
 	if len(s.names.symbols.all) == 0 {
 		s.names.code = readReferences(ctx, t, pause)
 	}

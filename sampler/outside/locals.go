@@ -65,12 +65,23 @@ func (l *local) whole(size uint64) bool {
 	return next >= size
 }
 
+// together returns what parts of a variable are on the stack at one of two places.
+func together(one, other []located) []located {
+	for _, p := range one {
+		if !slices.Contains(other, p) {
+			other = append(other, p)
+		}
+	}
+	return other
+}
+
 // functionInfo is what debuggers read of functions.
 type functionInfo struct{ debugInfo }
 
 // locals returns the variables of a function that are on the stack while it stands at a place, by addresses as in the
-// program's file; none where not all of them could be read.
-func (d functionInfo) locals(name string, entry, pc uint64) (all []local) {
+// program's file; none where not all of them could be read. A call returns to the place after, 0 where there is none:
+// what is on the stack there was so before, though it may have been in a register too, which is what is told then.
+func (d functionInfo) locals(name string, entry, pc, after uint64) (all []local) {
 	at := d.function(name, entry)
 	if at == 0 {
 		return nil
@@ -103,6 +114,10 @@ func (d functionInfo) locals(name string, entry, pc uint64) (all []local) {
 			in.on = in.on && d.covers(entryOf, entry, pc, all5)
 		case dwarf.TagVariable, dwarf.TagFormalParameter:
 			pieces, fixed := d.place(entryOf, entry, pc, all5)
+			if !fixed && in.on && after != 0 {
+				then, _ := d.place(entryOf, entry, after, all5)
+				pieces = together(pieces, then)
+			}
 			if len(pieces) > 0 && (in.on || fixed) {
 				o := d.originOf(entryOf)
 				if strings.Contains(o.name, ".") { // a part of one that is described too, since Go 1.27
@@ -264,10 +279,9 @@ func (n *names) localAt(s slot, function string) (found local, in uint64, ok boo
 	}
 	all, known := n.locals[s.pc]
 	if !known {
-		if f, ok := n.table.find(s.pc); ok {
-			name, _ := n.table.name(f.word(funcNameAt))
+		if name, entry, ok := n.functionOf(s.pc); ok {
 			slide := n.table.image.slide
-			all = functionInfo{n.debug}.locals(name, f.entry-slide, s.pc-slide)
+			all = functionInfo{n.debug}.locals(name, entry, s.pc-slide, max(s.after, slide)-slide)
 		}
 		if n.locals == nil {
 			n.locals = make(map[uint64][]local)
@@ -295,4 +309,14 @@ func (n *names) localAt(s slot, function string) (found local, in uint64, ok boo
 	// What has a name of the compiler's own is none of the program's.
 	ok = len(names) == 1 && (fixed == 0 || fixed == 1 && others == 0) && found.name != "" && !strings.HasPrefix(found.name, ".") && !strings.Contains(found.name, "~")
 	return found, in, ok
+}
+
+// functionOf returns the function that has a place, and where it begins in the program's file.
+func (n *names) functionOf(pc uint64) (name string, entry uint64, ok bool) {
+	f, ok := n.table.find(pc)
+	if !ok {
+		return "", 0, false
+	}
+	name, _ = n.table.name(f.word(funcNameAt))
+	return name, f.entry - n.table.image.slide, true
 }

@@ -75,7 +75,7 @@ func TestLocalsAt(t *testing.T) {
 	d.locations[0], d.ranges[0] = listsOf(locationList), listsOf(slices.Concat(locationList, rangeList))
 	n := &names{debug: d, debugRead: true, target: &target{table: &lineTable{}}, locals: make(map[uint64][]local)}
 	for pc := range uint64(12) {
-		n.locals[pc] = functionInfo{d}.locals("main.f", 0, pc)
+		n.locals[pc] = functionInfo{d}.locals("main.f", 0, pc, 0)
 	}
 	nameAt := func(pc uint64, offset int64) string {
 		found, in, ok := n.localAt(slot{pc: pc, offset: offset}, "main.f")
@@ -94,6 +94,37 @@ func TestLocalsAt(t *testing.T) {
 	} {
 		if got := nameAt(test.pc, test.offset); got != test.want {
 			t.Errorf("at %d, %d: %q, want %q", test.pc, test.offset, got, test.want)
+		}
+	}
+}
+
+// What is in a register while a function calls, and on the stack where that returns to, was there as well.
+func TestLocalsOfCalls(t *testing.T) {
+	d, err := openDebugInfo(forms, unit(8, "main.f", words(0), 10, "listed", uint32(0), uint32(0), 0), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.locations[0] = listsOf(slices.Concat(
+		words(^uint64(0), 0, 2, 4), []byte{1, 0, opRegister}, words(4, 8), []byte{2, 0, opFrameBase, 0x68}, words(8, 10),
+		[]byte{10, 0, opRegister, opPiece, 8, opFrameBase, 0x68, opPiece, 8, opRegister, opPiece, 8}, words(0, 0),
+	))
+	for _, test := range []struct {
+		pc, after uint64
+		want      []located
+	}{
+		{3, 4, []located{{offset: -24}}},
+		{3, 0, nil}, // stopped there
+		{2, 3, nil},
+		{5, 6, []located{{offset: -24}}},
+		{7, 8, []located{{8, 8, -24}, {offset: -24}}}, // two things: neither is certain
+		{9, 10, []located{{8, 8, -24}}},
+	} {
+		var got []located
+		for _, l := range (functionInfo{d}).locals("main.f", 0, test.pc, test.after) {
+			got = append(got, l.pieces...)
+		}
+		if d := cmp.Diff(test.want, got, cmp.AllowUnexported(located{})); d != "" {
+			t.Errorf("at %d, which returns to %d (-want +got):\n%s", test.pc, test.after, d)
 		}
 	}
 }

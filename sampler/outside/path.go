@@ -258,7 +258,14 @@ func (s tracer) describe(way []*node, places map[link]uint64) path {
 			v = view{inside: v.inside, entered: v.entered}
 			continue
 		}
-		v = s.lead(&p.steps[len(p.steps)-1], v, place)
+		step := &p.steps[len(p.steps)-1]
+		if v.code != nil {
+			if next, ok := s.closures.lead(step, n, way[i+1], place); ok {
+				v = next
+				continue
+			}
+		}
+		v = s.lead(step, v, place)
 	}
 	return p.collapse()
 }

@@ -22,6 +22,7 @@ const (
 // slot is a word of a frame that points to an object.
 type slot struct {
 	pc     uint64
+	after  uint64 // where its call returns to; 0 where it has not called
 	offset int64  // from the end of the frame, as what debuggers read counts it
 	end    hidden // of the frame
 }
@@ -83,7 +84,7 @@ func (f *frames) arguments(i int) uint64 {
 // isDead reports whether a place of a frame is none of those that the collector follows: what it points to is an object
 // that the function had to do with.
 func (f *frames) isDead(i int, place uint64) bool {
-	if i < 0 || i > 0 && f.step(f.pcs[i-1]).injected { // stopped at any place: all of it counts
+	if i < 0 || f.injected(i) { // all of it counts
 		return false
 	}
 	key := f.slotAt(i, place)
@@ -98,6 +99,9 @@ func (f *frames) isDead(i int, place uint64) bool {
 	}
 	return dead
 }
+
+// injected reports whether a function was stopped at any place, not at a call.
+func (f *frames) injected(i int) bool { return i > 0 && f.step(f.pcs[i-1]).injected }
 
 // follows reports whether the collector follows a place of a frame, as far as that is known.
 func (f *frames) follows(i int, place uint64) bool {
@@ -180,7 +184,11 @@ func (f *frames) inObject(of *function, variables, arguments, place uint64) bool
 // slotAt returns a word of a frame.
 func (f *frames) slotAt(i int, place uint64) slot {
 	end := f.end(i)
-	return slot{pc: f.pcs[i], offset: int64(place - end), end: hide(end)}
+	s := slot{pc: f.pcs[i], offset: int64(place - end), end: hide(end)}
+	if !f.injected(i) {
+		s.after = s.pc + 1
+	}
+	return s
 }
 
 // note adds a word of the same stack to what is known of a root.

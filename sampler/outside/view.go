@@ -65,6 +65,9 @@ func (s tracer) look(v view, n *node) view {
 		if frames, ok := s.table.at(first); ok && len(frames) > 0 {
 			return view{code: &frames[len(frames)-1], entered: v.entered}
 		}
+		if r, ok := s.closures.receiverOf(first); ok {
+			return view{code: &Frame{Function: r.method}, entered: v.entered}
+		}
 	}
 	described, start := first, base+8
 	switch h := s.spans.find(base); {

@@ -180,9 +180,9 @@ func madeTwice() *item { return new(item) }
 // inTwice has it by two names: neither is told.
 //
 //go:noinline
-func inTwice(x **item) {
-	one := *x
-	other := *x
+func inTwice() {
+	one := madeTwice()
+	other := one
 	<-never
 	runtime.KeepAlive(one)
 	runtime.KeepAlive(other)
@@ -259,8 +259,7 @@ func intoLocals() {
 		go inParameter(madeParameter())
 		go madeReceiver().wait()
 		go inGeneric(madeGeneric, func(x *item) { x.data[0]++ })
-		x := madeTwice()
-		go inTwice(&x)
+		go inTwice()
 		go inOld(ready)
 		<-ready
 		if i%8 == 0 {

@@ -225,6 +225,7 @@ func main() {
 	intoSockets()
 	intoLocals()
 	intoMixed(true)
+	intoCaught()
 	time.Sleep(100 * time.Millisecond)
 	runtime.GC()
 	runtime.GC()
