@@ -16,7 +16,7 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 	separator, format := separatorOf(t.head)
 	s := &sheet{format: format}
 	s.notes.reader.name = t.name
-	if separator == ';' || separator == '\t' || separator == ' ' {
+	if separator != '|' && (separator != ',' || bytes.IndexByte(t.head, '"') >= 0) {
 		s.commas, s.comma = commasOf(t.head, separator)
 	}
 	var (

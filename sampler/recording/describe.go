@@ -39,7 +39,7 @@ func (p *process) describe(g *gathered) {
 		}
 		c.judgeKind()
 		if c.resource.Unjudged == "" && isRemainder(c.header) {
-			c.resource.Context, c.resource.Unjudged = true, "what is left, not what is used"
+			c.resource.Context, c.resource.Unjudged = true, isLeftOver
 		}
 		if c.resource.Positive {
 			c.dropImpossible()
@@ -57,6 +57,7 @@ func (p *process) describe(g *gathered) {
 	}
 	p.columns = kept
 	p.describeCache(g)
+	p.tellRemainders(g)
 	for _, c := range p.columns {
 		if other := c.resource.StandsInFor; other != "" && taken[other] {
 			g.setAside(scan.Printable(c.header), "stands in for "+other)
@@ -73,15 +74,66 @@ func isCache(header string) bool {
 		factor, unit := headerUnit("x " + w)
 		return factor != 1 || unit != "" || slices.Contains([]string{"memory", "mem", "total", "kb"}, w)
 	})
+	if path := words(header); len(path) > 1 && path[len(path)-1] == "cache" && slices.Contains([]string{"memory", "mem", "stats", "total"}, path[len(path)-2]) { // of cAdvisor, docker and cgroups
+		return true
+	}
 	return slices.Contains(cacheNames, strings.TrimPrefix(strings.Join(list, " "), "kb"))
 }
 
-// isRemainder reports whether a column is memory that is left, by its name: where a process leaks it falls, so that to
-// judge its growth would be to call the leak ok.
+// leftWords say that a column is what is left, and leftParts are parts of such names in scripts without blanks or with
+// many endings.
+var (
+	leftWords = []string{
+		"free", "available", "avail", "remaining", "remainder", "left", "freeable", "memfree", "memavailable", "swapfree", "kbmemfree", "kbavail", "frei", "freier", "freie", "freies", "verfügbar",
+		"verfuegbar", "verfügbarer", "libre", "libres", "disponible", "disponibles", "disponível", "livre", "libero",
+	}
+	leftParts = []string{"свобод", "доступн", "空き", "利用可能", "可用", "剩余", "空闲", "여유", "사용 가능"}
+)
+
+// isRemainder reports whether a column is what is left of something, by its name: where a process leaks it falls, so
+// that to judge its growth would be to call the leak ok.
 func isRemainder(header string) bool {
-	return hasWord(header, "memfree", "memavailable", "kbmemfree", "kbavail", "freeable") ||
-		hasWord(header, "free", "available", "avail", "remaining") && (hasWord(header, "mem", "memory", "swap", "ram", "storage", "space", "disk") || len(words(header)) == 1)
+	header, _, _ = strings.Cut(header, "{")
+	if hasWord(header, leftWords...) && !hasWord(header, "list", "lists", "ratio") {
+		return true
+	}
+	lower := strings.ToLower(header)
+	return slices.ContainsFunc(leftParts, func(part string) bool { return strings.Contains(lower, part) })
 }
+
+// usedBeside reports whether a column that is judged tells what is used of that of which another is what is left: it is
+// of memory too, or has a word in common.
+func usedBeside(left, used *column) bool {
+	if used.resource.Unjudged != "" || isRemainder(used.header) || hasWord(used.header, "swap", "swpd", "swapped") {
+		return false
+	}
+	if bare := !slices.ContainsFunc(words(left.header), func(w string) bool { return !slices.Contains(leftWords, w) }); bare || isMemory(left) {
+		return isMemory(used)
+	}
+	return slices.ContainsFunc(words(used.header), func(w string) bool { return !slices.Contains(leftWords, w) && hasWord(left.header, w) })
+}
+
+// isMemory reports whether a column is an amount of memory.
+func isMemory(c *column) bool {
+	return c.resource.Unit == "bytes" || hasWord(c.header, memoryWords...) || hasWord(c.header, "ram", "anon", "private", "pss", "uss", "working", "ws", "pm", "speicher", "memfree", "memused", "kbmemused")
+}
+
+// tellRemainders tells of what is left where nothing that is judged tells what is used: an "ok" beside it would be of
+// something else.
+func (p *process) tellRemainders(g *gathered) {
+	var alone []string
+	for _, c := range p.columns {
+		if c.resource.Unjudged == isLeftOver && len(c.points) > 0 && !slices.ContainsFunc(p.columns, func(used *column) bool { return usedBeside(c, used) }) {
+			alone = append(alone, scan.Printable(c.header))
+		}
+	}
+	if len(alone) > 0 {
+		g.unread("%s: a leak lets fall what is left, and no column tells what is used: record that, as total less free", strings.Join(alone, ", "))
+	}
+}
+
+// isLeftOver is why what is left is not judged.
+const isLeftOver = "what is left, not what is used"
 
 // describeCache sets page cache aside where memory of another kind stands beside it, as in what free, sar and cgroups
 // tell: it fills what is free and gives way.
@@ -116,7 +168,7 @@ func (p *process) describeCache(g *gathered) {
 }
 
 // cgroupTotals are what control groups call the memory of a group with its page cache.
-var cgroupTotals = []string{"memory current", "memory usage in bytes", "usage in bytes"}
+var cgroupTotals = []string{"memory current", "memory usage in bytes", "usage in bytes", "memory usage", "memory stats usage", "memory max usage", "memory total"}
 
 // judgeKind takes what is declared, and where nothing is, what the values show.
 func (c *column) judgeKind() {

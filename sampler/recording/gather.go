@@ -79,6 +79,7 @@ type gathered struct {
 	header    Header
 	aside     []aside
 	isAside   map[aside]bool
+	isUnread  map[string]bool
 	notes     []string
 	columns   int // of all processes
 	left      int // columns that were not read, because there are too many
@@ -90,7 +91,7 @@ type gathered struct {
 type aside struct{ what, why string }
 
 func newGathered(t *input, format string) *gathered {
-	return &gathered{name: t.name, bounds: &t.bounds, format: format, byName: map[string]*process{}, isAside: map[aside]bool{}, faultLog: faultLog{name: t.name}}
+	return &gathered{name: t.name, bounds: &t.bounds, format: format, byName: map[string]*process{}, isAside: map[aside]bool{}, isUnread: map[string]bool{}, faultLog: faultLog{name: t.name}}
 }
 
 // process returns the process of a name, and makes it where it is new.
@@ -384,6 +385,18 @@ func (f *faultLog) explain(line int, format string, args ...any) {
 			}
 		}
 		f.errs = append(f.errs, fmt.Errorf("%s:%d: %w", f.name, line, fmt.Errorf(format, args...)))
+	}
+}
+
+// unread tells, once, of something in the file that was not read or judged though a leak may show there alone.
+func (g *gathered) unread(format string, args ...any) {
+	what := fmt.Sprintf(format, args...)
+	if g.isUnread[what] {
+		return
+	}
+	g.isUnread[what] = true
+	if g.faults++; len(g.errs) < maxFaults {
+		g.errs = append(g.errs, fmt.Errorf("%s: %s", g.name, what))
 	}
 }
 

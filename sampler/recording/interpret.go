@@ -27,21 +27,28 @@ func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
 		s.points[col] = s.partsThousands(col)
 		shapes[col] = s.shapeOf(col)
 	}
+	shapes = unfold(s, shapes)
 	knowNode(s, shapes)
-	knowGo(s)
+	knowRuntimes(s)
+	knowCloudWatch(s, shapes)
 	line, err := s.findTime(g, shapes, o)
 	if err != nil {
 		return nil, err
 	}
 	times := make([]int64, len(s.rows))
 	const few = 16
-	timed, above := false, 0
+	timed, above, totals := false, 0, 0
 	for i := range s.rows {
 		t, ok := line.at(i)
 		timed = timed || ok
 		if !ok && !timed && i < few && line.column >= 0 && !strings.ContainsAny(s.cell(i, line.column), "0123456789") { // what an export says of its columns
 			times[i] = -1
 			above++
+			continue
+		}
+		if !ok && line.column >= 0 && isTotal(s.cell(i, line.column)) {
+			times[i] = -1
+			totals++
 			continue
 		}
 		if !ok {
@@ -53,6 +60,9 @@ func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
 	}
 	if g.rows -= above; above > 0 {
 		g.notes = append(g.notes, scan.Count(above, "row")+" above the first time left out")
+	}
+	if g.rows -= totals; totals > 0 {
+		g.notes = append(g.notes, scan.Count(totals, "row")+" of totals left out")
 	}
 	roles, err := s.assign(in, g, shapes, line, times, o)
 	if err != nil {
@@ -107,6 +117,9 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 	case back > 1+len(times)/10:
 		g.notes = append(g.notes, "not in order of time: sorted")
 		return nil
+	}
+	if len(late) > 1+len(times)/10 {
+		return g.refuse("its times begin anew within it: it holds several processes or series, one after the other", "name the column that tells them apart with --by COLUMN, or give each a file of its own")
 	}
 	for _, i := range late {
 		g.fault(s.lines[i], "%s: %s: not after the row before it: skipped", line.what, scan.Shown([]byte(s.cell(i, max(line.column, 0)))))
@@ -227,8 +240,23 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 	if o.By != "" {
 		return roles, splitBy(s, g, roles, o.By)
 	}
+	varying := 0
+	for col := range roles {
+		if roles[col] == isReading && shapes[col].numeric() && !shapes[col].constant {
+			varying++
+		}
+	}
+	if readings > 1 && varying == 1 {
+		readings = 1
+	}
 	if col, ok := metricColumn(s, texts, readings); ok {
 		roles[col] = isMetric
+		for col := range roles { // as how far apart the points are
+			if roles[col] == isReading && varying == 1 && shapes[col].numeric() && shapes[col].constant && !isIdentifier(s.name(col)) {
+				roles[col] = isLeft
+				g.setAside(s.name(col), "constant")
+			}
+		}
 		texts = slices.DeleteFunc(texts, func(c int) bool { return c == col })
 	}
 	if err := in.ctx.Err(); err != nil {

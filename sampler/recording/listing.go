@@ -40,6 +40,9 @@ var psListing = listing{
 	format: psFormat,
 	isHeader: func(line string) bool {
 		n := 0
+		if strings.Contains(line, "\t") { // of a table
+			return false
+		}
 		for _, word := range strings.Fields(line) {
 			if slices.Contains(psColumns, word) {
 				n++
@@ -48,7 +51,7 @@ var psListing = listing{
 		return n >= 2 || n == 1 && !strings.ContainsAny(line, "0123456789")
 	},
 	cells: strings.Fields,
-	bases: map[string]base{"RSS": {1 << 10, "bytes"}, "RSZ": {1 << 10, "bytes"}, "VSZ": {1 << 10, "bytes"}, "SIZE": {1 << 10, "bytes"}, "SZ": {1, ""}},
+	bases: map[string]base{"RSS": {1 << 10, "bytes"}, "RSZ": {1 << 10, "bytes"}, "VSZ": {1 << 10, "bytes"}, "SIZE": {1 << 10, "bytes"}, "SZ": {1, ""}, "PSS": {1 << 10, "bytes"}, "USS": {1 << 10, "bytes"}, "Swap": {1 << 10, "bytes"}},
 	ignore: map[string]string{
 		"TTY": "", "TT": "", "STAT": "", "S": "", "F": "", "WCHAN": "", "START": "", "STARTED": "", "STIME": "", "TIME": "a counter", "ELAPSED": "an age", "NI": "a setting", "PRI": "a setting",
 		"C": "", "PSR": "", "ADDR": "",
@@ -230,8 +233,7 @@ func (l *listing) read(t *input, o Options) (*gathered, error) {
 			faults.fault(number, "%s: neither a header nor a row: skipped", scan.Shown([]byte(line)))
 			continue
 		}
-		last := len(columns) - 1
-		cells = append(cells[:last:last], strings.Join(cells[last:], " "))
+		cells = fitCells(cells, columns)
 		row := []string{at.Format(time.RFC3339Nano)}
 		if at.IsZero() {
 			untimed = true
@@ -263,6 +265,28 @@ func (l *listing) read(t *input, o Options) (*gathered, error) {
 	}
 	return g, err
 }
+
+// fitCells brings the cells of a row to the number of its columns: a number and its unit become one, then the words of
+// a command do, wherever it stands.
+func fitCells(cells, columns []string) []string {
+	for i := 0; i+1 < len(cells) && len(cells) > len(columns); i++ {
+		if _, number := scan.ParseAmount(cells[i], scan.Thousands); number && sizeUnit.MatchString(cells[i+1]) {
+			cells = slices.Replace(slices.Clone(cells), i, i+2, cells[i]+" "+cells[i+1])
+		}
+	}
+	at := slices.IndexFunc(columns, func(column string) bool {
+		return slices.Contains([]string{"COMMAND", "CMD", "COMM", "ARGS", "NAME"}, strings.ToUpper(column))
+	})
+	if surplus := len(cells) - len(columns); surplus > 0 {
+		if at < 0 {
+			at = len(columns) - 1
+		}
+		cells = slices.Concat(cells[:at], []string{strings.Join(cells[at:at+surplus+1], " ")}, cells[at+surplus+1:])
+	}
+	return cells
+}
+
+var sizeUnit = regexp.MustCompile(`^[KMGTkmgt]i?[Bb]$`)
 
 // dockerCells parts a line of docker stats: its columns have blanks in them, so that they are parted by two, but for
 // what a template writes.

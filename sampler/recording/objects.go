@@ -23,26 +23,31 @@ func newObjects(t *input, format string) *objects {
 }
 
 func (s *objects) add(t *input, raw []byte) error {
-	return s.expand(t, raw, nil, 0)
+	return s.expand(t, raw, nil, "", 0)
 }
 
-// member is a name and a value of an object.
-type member struct{ key, value string }
+// member is a name and a value of an object; in is the list that the object is in, "" if it is in none.
+type member struct{ key, value, in string }
 
 // expand makes rows of an object. Lists in it, as of processes, of points or of columns, are rows of their own, which
 // have what stands beside the lists too.
-func (s *objects) expand(t *input, raw json.RawMessage, above []member, depth int) error {
+func (s *objects) expand(t *input, raw json.RawMessage, above []member, in string, depth int) error {
 	beside := slices.Clone(above)
 	var inner, pairs, columns []list
 	if points, ok := pointsIn(raw); ok {
 		raw = slices.Concat([]byte(`{"value":`), points, []byte("}"))
 	}
 	err := flatten("", raw, 0, func(key, value string) {
-		if i := slices.IndexFunc(beside, func(m member) bool { return m.key == key }); i >= 0 {
+		i := slices.IndexFunc(beside, func(m member) bool { return m.key == key })
+		if i >= 0 && i < len(above) && beside[i].in != "" && beside[i].in != in { // what names a bucket, and the time of each in it
+			beside[i].key = beside[i].in + "." + key
+			i = -1
+		}
+		if i >= 0 {
 			beside[i].value = value
 			return
 		}
-		beside = append(beside, member{key, value})
+		beside = append(beside, member{key, value, in})
 	}, func(key string, value json.RawMessage) {
 		l := list{key: key}
 		if json.Unmarshal(value, &l.items) != nil || len(l.items) == 0 {
@@ -67,14 +72,25 @@ func (s *objects) expand(t *input, raw json.RawMessage, above []member, depth in
 			beside = append(beside, labels...)
 		}
 	}
+	alike := likeEachOther(inner)
 	for _, l := range inner {
 		if labelsOf(l.items) != nil {
 			continue
 		}
+		if (len(inner) > 1 || len(pairs) > 0) && onlyText(l.items) { // what describes the other lists
+			if len(l.items) == 1 {
+				_ = flatten(l.key+".", l.items[0], 0, func(key, value string) { beside = append(beside, member{key, value, in}) }, func(string, json.RawMessage) {})
+			}
+			continue
+		}
+		with := beside
+		if alike {
+			with = append(slices.Clone(beside), member{"list", l.key, in})
+		}
 		for _, item := range l.items {
 			if depth < deep && len(item) > 0 && item[0] == '{' && t.stopped == "" {
 				rows++
-				if err := s.expand(t, item, beside, depth+1); err != nil {
+				if err := s.expand(t, item, with, l.key, depth+1); err != nil {
 					return err
 				}
 			}
@@ -99,7 +115,7 @@ func (s *objects) expand(t *input, raw json.RawMessage, above []member, depth in
 			}
 			var row []member
 			for _, l := range columns {
-				row = append(row, member{l.key, cellOf(l.items[i])})
+				row = append(row, member{l.key, cellOf(l.items[i]), in})
 			}
 			rows++
 			s.putRow(t, beside, row...)
@@ -128,9 +144,39 @@ func labelsOf(items []json.RawMessage) (labels []member) {
 		if label.Value[0] == '{' {
 			_ = flatten("", label.Value, 0, func(_, v string) { value = v }, func(string, json.RawMessage) {})
 		}
-		labels = append(labels, member{*label.Key, value})
+		labels = append(labels, member{key: *label.Key, value: value})
 	}
 	return labels
+}
+
+// likeEachOther reports whether an object holds several lists of objects that have the same names: the rows of several
+// processes or series, each under its name.
+func likeEachOther(lists []list) bool {
+	names := func(item json.RawMessage) string {
+		var all []string
+		_ = flatten("", item, 0, func(key, _ string) { all = append(all, key) }, func(key string, _ json.RawMessage) { all = append(all, key) })
+		slices.Sort(all)
+		return strings.Join(all, "\x00")
+	}
+	if len(lists) < 2 {
+		return false
+	}
+	first := names(lists[0].items[0])
+	return !slices.ContainsFunc(lists[1:], func(l list) bool { return names(l.items[0]) != first })
+}
+
+// onlyText reports whether objects have neither numbers nor times in them.
+func onlyText(items []json.RawMessage) bool {
+	for _, item := range items {
+		text := true
+		_ = flatten("", item, 0, func(_, value string) {
+			text = text && !hasData([]string{value}, scan.Thousands)
+		}, func(string, json.RawMessage) { text = false })
+		if !text {
+			return false
+		}
+	}
+	return true
 }
 
 // list is one in an object.
@@ -145,7 +191,7 @@ func pointOf(pair []json.RawMessage) []member {
 	if _, form := scan.Instant(at, scan.MonthFirst); form == scan.NoTime {
 		at, value = value, at
 	}
-	return []member{{"time", at}, {"value", value}}
+	return []member{{key: "time", value: at}, {key: "value", value: value}}
 }
 
 func (s *objects) putRow(t *input, beside []member, more ...member) {

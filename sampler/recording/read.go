@@ -250,7 +250,7 @@ func streams(head []byte) bool {
 				return false
 			}
 		}
-		if n++; s.Time.Unix() < 1e8 && !r.named {
+		if n++; s.Time.Unix() < 1e8 && (!r.named || isSerialDay(&s)) {
 			return false
 		}
 		if len(s.Readings) == 0 && n == 1 {
@@ -258,6 +258,12 @@ func streams(head []byte) bool {
 		}
 	}
 	return n > 0 && r.faults == 0
+}
+
+// isSerialDay reports whether the time of a sample, taken for seconds, looks like a day of a spreadsheet.
+func isSerialDay(s *sampler.Sample) bool {
+	days := float64(s.Time.UnixNano()) / 1e9
+	return days >= firstSerial && days < lastSerial && s.Time.Nanosecond() != 0
 }
 
 func wholeLines(head []byte) []byte {

@@ -174,8 +174,11 @@ func (s *sheet) shapeOf(col int) shape {
 // serial reports whether the column has dates as spreadsheets count them: days since 1899, with the time of day behind
 // the point; here of the years 2000 to 2100.
 func (sh *shape) serial(name string) bool {
-	return hasWord(name, timeWords...) && !sh.whole && sh.min >= 36_526 && sh.max < 73_050
+	return hasWord(name, timeWords...) && !sh.whole && sh.min >= firstSerial && sh.max < lastSerial
 }
+
+// The days of spreadsheets from 2000 to 2100.
+const firstSerial, lastSerial = 36_526, 73_050
 
 // written reports whether the instants are dates, not numbers.
 func (sh *shape) written() bool { return sh.forms[scan.Text]+sh.forms[scan.Day] > sh.instants/2 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
 // metricWords name the column of a long table that says what each value is.
@@ -96,8 +98,12 @@ func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, 
 	for _, col := range texts {
 		if roles[col] == isReading {
 			roles[col] = isLeft
-			if !shapes[col].constant {
-				g.setAside(s.name(col), "text")
+			if shapes[col].constant {
+				continue
+			}
+			g.setAside(s.name(col), "text")
+			if example, ok := amountsIn(s, col); ok {
+				g.unread("%s: its cells, as %s, hold numbers that were not read: give them a column of their own", s.name(col), scan.Shown([]byte(example)))
 			}
 		}
 	}

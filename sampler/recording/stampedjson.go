@@ -50,7 +50,7 @@ func readStampedJSON(t *input, o Options) (*gathered, error) {
 			faults.fault(number, "%w", explainJSON(value, err))
 		}
 		for _, item := range items {
-			if err := s.expand(t, item, []member{{"time", at}}, 0); err != nil {
+			if err := s.expand(t, item, []member{{key: "time", value: at}}, "", 0); err != nil {
 				faults.fault(number, "%w", explainJSON(item, err))
 			}
 		}

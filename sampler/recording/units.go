@@ -81,25 +81,6 @@ func knowNode(s *sheet, shapes []shape) {
 	}
 }
 
-// goCounted are fields of Go's runtime.MemStats that only count.
-var goCounted = []string{"TotalAlloc", "Mallocs", "Frees", "Lookups", "NumGC", "NumForcedGC", "PauseTotalNs"}
-
-// knowGo sets the counters of a runtime.MemStats aside: none of them falls, and no name says so.
-func knowGo(s *sheet) {
-	last := func(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
-	if !slices.ContainsFunc(s.header, func(name string) bool { return last(name) == "TotalAlloc" }) {
-		return
-	}
-	for _, name := range s.header {
-		if slices.Contains(goCounted, last(name)) {
-			if s.ignore == nil {
-				s.ignore = map[string]string{}
-			}
-			s.ignore[name] = "a counter"
-		}
-	}
-}
-
 // headerUnit returns the unit that a name ends with or has in brackets, and the factor to it. Kilobytes of headers are
 // those of ps and top, of 1024.
 func headerUnit(name string) (factor float64, unit string) {
@@ -153,25 +134,4 @@ func baseName(name, unit string) string {
 		return name
 	}
 	return strings.Join(list, "_")
-}
-
-// isCPUTime reports whether a column counts processor time, by words of its name: that it is of processors, and a unit
-// of time. What falls is a gauge all the same.
-func isCPUTime(name string) bool {
-	return hasWord(name, "cpu", "cpuacct") && !hasWord(name, "per", "rate", "percent", "%", "millicores") && (hasWord(name,
-		"nano", "nanos", "nanosecond", "nanoseconds", "ns", "usec", "usecs", "micros", "microseconds", "us", "msec", "millis", "milliseconds", "ms",
-		"sec", "secs", "second", "seconds", "jiffies", "ticks") || strings.HasSuffix(name, "cpuacct.usage"))
-}
-
-// countsTotal reports whether a column counts what has happened since the start, by its name, as in "Total Request
-// Count". What falls is a gauge all the same.
-func countsTotal(name string) bool {
-	list := words(name)
-	return len(list) > 2 && list[0] == "total" && list[len(list)-1] == "count" &&
-		hasWord(name, "request", "requests", "failure", "failures", "error", "errors", "call", "calls", "query", "queries", "message", "messages", "event", "events")
-}
-
-// namedCounter reports whether the name of a column says that it counts, where nothing is declared of it.
-func namedCounter(name string) bool {
-	return name != sampler.CPUSeconds && (isCPUTime(name) || countsTotal(name))
 }

@@ -44,6 +44,17 @@ var (
 	idWords    = []string{"pid", "ppid", "tid", "tgid", "uid", "gid", "id", "pgid", "sid", "itemid", "hostid"}
 )
 
+// totalRows are what stands in the place of the time in a row that sums up the others.
+var totalRows = []string{
+	"total", "totals", "grand total", "sum", "summe", "gesamt", "average", "avg", "mean", "durchschnitt", "mittelwert", "mittel", "max", "maximum", "min", "minimum", "median", "count", "moyenne", "somme",
+	"promedio", "media", "итого", "среднее", "合計", "平均", "总计", "合计", "평균", "합계",
+}
+
+// isTotal reports whether a cell in the place of a time says that its row sums up others.
+func isTotal(cell string) bool {
+	return slices.Contains(totalRows, strings.ToLower(strings.Trim(cell, " :*=-")))
+}
+
 // isStart reports whether a column tells when the process began.
 func isStart(name string) bool {
 	return hasWord(name, startWords...) && (hasWord(name, "time", "at", "seconds", "ts", "timestamp", "ms", "date") || len(words(name)) == 1) && !hasWord(name, "created")

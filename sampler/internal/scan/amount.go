@@ -55,6 +55,9 @@ var units = map[string]struct {
 // absent are the ways in which a cell says that nothing was read.
 var absent = map[string]bool{
 	"": true, "-": true, "--": true, "nan": true, "null": true, "nil": true, "none": true, "n/a": true, "na": true, "undefined": true, "no data": true, "?": true,
+	"–": true, "—": true, ".": true, "*": true, "...": true, "missing": true, "<missing>": true, "<null>": true, "(null)": true, "<no value>": true, "<none>": true, `\n`: true, "n.a.": true, "k.a.": true,
+	"#n/a": true, "#na": true, "#null!": true, "#div/0!": true, "#value!": true, "#ref!": true, "#num!": true, "#nv": true, "#wert!": true, "error": true, "err": true, "timeout": true, "unknown": true,
+	"unavailable": true, "nodata": true, "no_data": true, "inf": true, "+inf": true, "-inf": true, "infinity": true, "-nan": true, "1.#qnan": true, "-1.#ind": true, "nan(ind)": true, "-nan(ind)": true,
 }
 
 // Absent reports whether a cell says that nothing was read.

@@ -1,0 +1,123 @@
+package recording
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// Words of names of columns that count what has happened since the start, in the languages of exports that people have.
+var (
+	totalWords = []string{"total", "cumulative", "cumul", "sum", "overall", "gesamt", "insgesamt", "totales", "totaux", "всего"}
+	countWords = append([]string{"count", "counter", "anzahl"}, totalWords...)
+	// queuedWords are events that also wait in queues, so that their count alone may be how many there are.
+	queuedWords = []string{"call", "calls", "message", "messages", "event", "events", "packets", "pkts", "req", "reqs"}
+	eventWords  = []string{
+		"request", "requests", "req", "reqs", "failure", "failures", "error", "errors", "exceptions", "call", "calls", "query", "queries", "message", "messages", "event", "events",
+		"hits", "misses", "evictions", "packets", "pkts", "interrupts", "collections", "anfragen", "aufrufe", "fehler", "requêtes", "erreurs", "solicitudes", "peticiones", "errores",
+		"запросы", "запросов", "ошибки", "ошибок",
+	}
+	// besideEvents may stand beside these in the name of a counter.
+	besideEvents = []string{"http", "https", "grpc", "rpc", "api", "server", "client", "num", "number", "nr", "of", "nb", "gc", "all", "served", "handled", "processed"}
+	// kernelCounts are what names of the counters of Linux begin with.
+	kernelCounts = []string{
+		"pgfault", "pgmajfault", "pgscan", "pgsteal", "pgrefill", "pgactivate", "pgdeactivate", "pglazyfree", "pgpgin", "pgpgout", "pgalloc", "pgfree", "pswpin", "pswpout", "minflt", "majflt",
+		"nvcsw", "nivcsw", "ctxt",
+	}
+	rateWords = []string{"per", "rate", "percent", "pct", "%", "s", "sec", "avg", "average", "mean", "max", "min"}
+)
+
+// isCPUTime reports whether a column counts processor time, by words of its name: that it is of processors, and a unit
+// of time or nothing else. What falls is a gauge all the same.
+func isCPUTime(name string) bool {
+	list := words(name)
+	if !slices.Contains(list, "cpu") && !slices.Contains(list, "cpuacct") || hasWord(name, "per", "rate", "percent", "pct", "%", "millicores") {
+		return false
+	}
+	return hasWord(name,
+		"nano", "nanos", "nanosecond", "nanoseconds", "ns", "usec", "usecs", "micros", "microseconds", "us", "msec", "millis", "milliseconds", "ms",
+		"sec", "secs", "second", "seconds", "jiffies", "ticks") || strings.HasSuffix(name, "cpuacct.usage") || strings.HasSuffix(name, "cpu.total.value") || strings.TrimSpace(name) == "CPU" ||
+		slices.Contains([]string{"cpu time", "cpu total", "total cpu"}, strings.Join(list, " "))
+}
+
+// countsEvents reports whether a column counts what has happened since the start, by its name, as in "Total Request
+// Count" or http.requests.total. What falls is a gauge all the same.
+func countsEvents(name string) bool {
+	events, queued := 0, false
+	for _, w := range words(name) {
+		switch {
+		case slices.Contains(eventWords, w):
+			events++
+			queued = queued || slices.Contains(queuedWords, w)
+		case !slices.Contains(countWords, w) && !slices.Contains(besideEvents, w):
+			return false
+		}
+	}
+	return events > 0 && (!queued || hasWord(name, totalWords...))
+}
+
+// countsTraffic reports whether a column counts what went over a network or a disk, by its name.
+func countsTraffic(name string) bool {
+	return hasWord(name, "rx", "tx", "received", "recv", "sent", "transmitted", "read", "reads", "write", "writes", "written") &&
+		hasWord(name, "bytes", "octets", "packets", "frames", "ops", "sectors") && !hasWord(name, rateWords...)
+}
+
+// countsOfKernel reports whether a column is a counter of Linux, by its name.
+func countsOfKernel(name string) bool {
+	for _, w := range words(name) {
+		if slices.ContainsFunc(kernelCounts, func(p string) bool { return strings.HasPrefix(w, p) }) {
+			return !hasWord(name, rateWords...)
+		}
+	}
+	return false
+}
+
+// namedCounter reports whether the name of a column says that it counts, where nothing is declared of it.
+func namedCounter(name string) bool {
+	return name != sampler.CPUSeconds && (isCPUTime(name) || countsEvents(name) || countsTraffic(name) || countsOfKernel(name))
+}
+
+// counting are the fields that only count, of what runtimes tell of themselves: none of them falls, and no name says so.
+// Each is known by a field that stands beside them.
+var counting = []struct {
+	by     string
+	fields []string
+}{
+	{"TotalAlloc", []string{"TotalAlloc", "Mallocs", "Frees", "Lookups", "NumGC", "NumForcedGC", "PauseTotalNs"}}, // Go's runtime.MemStats
+	{"heap_live_slots", []string{ // Ruby's GC.stat
+		"count", "time", "marking_time", "sweeping_time", "minor_gc_count", "major_gc_count", "compact_count", "read_barrier_faults", "total_moved_objects", "total_allocated_pages",
+		"total_freed_pages", "total_allocated_objects", "total_freed_objects", "weak_references_count",
+	}},
+}
+
+// knowRuntimes sets the counters of runtimes aside.
+func knowRuntimes(s *sheet) {
+	last := func(name string) string { return strings.TrimPrefix(name[strings.LastIndexByte(name, '.')+1:], ":") }
+	for _, c := range counting {
+		if !slices.ContainsFunc(s.header, func(name string) bool { return last(name) == c.by }) {
+			continue
+		}
+		for _, name := range s.header {
+			if name != "time" && slices.Contains(c.fields, last(name)) {
+				if s.ignore == nil {
+					s.ignore = map[string]string{}
+				}
+				s.ignore[name] = "a counter"
+			}
+		}
+	}
+}
+
+// knowCloudWatch names the statistics of a metric of CloudWatch by the metric, which stands beside them.
+func knowCloudWatch(s *sheet, shapes []shape) {
+	label := slices.Index(s.header, "Label")
+	if label < 0 || !shapes[label].constant || shapes[label].numeric() {
+		return
+	}
+	for col, name := range s.header {
+		if slices.Contains([]string{"Average", "Maximum", "Minimum", "Sum", "SampleCount"}, name) {
+			s.header[col] = s.firstCell(label) + " " + name
+		}
+	}
+}

@@ -1,0 +1,41 @@
+package recording
+
+import "testing"
+
+// What the name of a column says of it, where its values do not gainsay that.
+func TestNamesThatCount(t *testing.T) {
+	for name, want := range map[string]bool{
+		"Anfragen gesamt": true, "http.requests.total": true, "Total Request Count": true, "requests": true, "errors_total": true, "CPU": true, "cpu.total.value": true, "cpu_time": true,
+		"network.rx_bytes": true, "write_bytes": true, "pgfault": true, "pgsteal_kswapd": true, "nonvoluntary_ctxt_switches": true, "messages total": true, "запросов всего": true,
+		"messages": false, "message_count": false, "events": false, "pending requests": false, "requests_in_flight": false, "requests/s": false, "cpu_percent": false, "%CPU": false, "rx_bytes/s": false,
+		"pgfault/s": false, "rss_bytes": false, "read_buffer": false, "connections_total": false, "total": false, "count": false, "cpu_count": false,
+	} {
+		if got := namedCounter(name); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
+
+func TestNamesOfWhatIsLeft(t *testing.T) {
+	for name, want := range map[string]bool{
+		"free_mb": true, "MemAvailable": true, "free_connections": true, "remaining_fds": true, "Freier Speicher (MB)": true, "Mémoire disponible": true, "Свободная память": true, "可用内存": true,
+		"空きメモリ": true, "FreeableMemory Average": true, "Available MBytes": true,
+		"frees": false, "freed_bytes": false, "unavailable": false, "free_list_size": false, "used": false, "availability": false, `mem{kind="free"}`: false,
+	} {
+		if got := isRemainder(name); got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
+
+// What of a text is taken for a number that was not read.
+func TestAmountsInText(t *testing.T) {
+	for text, want := range map[string]string{
+		"188480 KB (+12 KB)": "188480", "12 of 40": "12", "563.64M iB": "563.64M", "mem rss=12 fds=3": "rss=12", "Heap used: 12 MB": "used: 12 MB", "~12 MB or so": "~12",
+		"java -Xmx512m": "", "1.1.0": "", "3f9a1c2d": "", "10.0.0.1": "", "2 Mar 2026": "", "2026-03-02 00:00:00": "", "idle": "", "": "", "nginx: worker process": "",
+	} {
+		if got := amountWithin(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
