@@ -74,7 +74,7 @@ func manyJobs() *fleetOf {
 
 // BenchmarkScan compares a scan with its range queries alone, whose answers are read and dropped, at the same concurrency
 // on the same Prometheus: by the time, and by the processor time of both together. Once all of a week is judged, once its
-// last five days, with a look back at the others.
+// last five days, with a look back at the others. The two take turns; figures are medians, of ratios with the extremes.
 func BenchmarkScan(b *testing.B) {
 	for name, f := range map[string]func() *fleetOf{"1,000 series": leakyFleet, "175 jobs": manyJobs} {
 		b.Run(name, func(b *testing.B) {
@@ -139,6 +139,7 @@ func benchmarkScan(b *testing.B, address string, days int) {
 		alone, whole := measure(bare), measure(scan)
 		for unit, figure := range map[string]float64{
 			"scan/queries": whole.wall / alone.wall, "scan-cpu/queries-cpu": (whole.own + whole.server) / (alone.own + alone.server),
+			"scan-cores": (whole.own + whole.server) / whole.wall, "bare-cores": (alone.own + alone.server) / alone.wall,
 			"client-s": whole.own, "server-s": whole.server, "bare-client-s": alone.own, "bare-server-s": alone.server,
 		} {
 			figures[unit] = append(figures[unit], figure)
@@ -147,6 +148,10 @@ func benchmarkScan(b *testing.B, address string, days int) {
 	for unit, all := range figures {
 		slices.Sort(all)
 		b.ReportMetric(all[len(all)/2], unit)
+		if strings.Contains(unit, "/") {
+			b.ReportMetric(all[0], unit+"-min")
+			b.ReportMetric(all[len(all)-1], unit+"-max")
+		}
 	}
 	b.ReportMetric(float64(len(queries)), "queries")
 	earlier := 0

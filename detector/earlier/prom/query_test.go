@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,18 +53,18 @@ func TestManySeriesInParts(t *testing.T) {
 	}
 }
 
-// The values of a label are those of the series that a server lists, each once.
-func TestSeriesValues(t *testing.T) {
+// Of each series that a server lists the values of some labels are told.
+func TestSeries(t *testing.T) {
 	for _, test := range []struct {
 		name, answer string
-		want         []string
+		want         [][]string
 		err          string // that the error holds
 	}{
 		{"of some series", `{"status":"success","data":[{"__name__":"up","instance":"b:1","job":"a"},{"instance":"a:1","pod":"x\"y"},{"job":"a"},{"instance":""},{"instance":"b:1"}]}`,
-			[]string{"a:1", "b:1"}, ""},
+			[][]string{{"a", "b:1"}, {"", "a:1"}, {"a", ""}, {"", ""}, {"", "b:1"}}, ""},
 		{"of none", `{"status":"success","data":[]}`, nil, ""},
 		{"that it cannot read", `{"status":"error","errorType":"execution","error":"disk is gone"}`, nil, "disk is gone"},
-		{"cut off", `{"status":"success","data":[{"instance":"a:1"}`, nil, "cut off"},
+		{"cut off", `{"status":"success","data":[{"instance":"a:1"`, nil, "cut off"},
 		{"that are no list", `{"status":"success","data":{"instance":"a:1"}}`, nil, "not the JSON of a Prometheus"},
 		{"that are too many", `{"status":"error","errorType":"422","error":"the number of matching timeseries exceeds 30000; either narrow down the search or increase -search.max* command-line flag values"}`,
 			nil, ErrTooLarge.Error()},
@@ -81,7 +82,10 @@ func TestSeriesValues(t *testing.T) {
 			}))
 			defer server.Close()
 			client, _ := quick(t, Config{URL: server.URL})
-			got, err := client.SeriesValues(t.Context(), "instance", []string{`{job="a"}`, "up"}, begin, begin.Add(time.Hour))
+			var got [][]string
+			err := client.Series(t.Context(), []string{"job", "instance"}, []string{`{job="a"}`, "up"}, begin, begin.Add(time.Hour), func(values []string) {
+				got = append(got, slices.Clone(values))
+			})
 			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Errorf("error %v, want one with %q", err, test.err)
 			}

@@ -11,48 +11,47 @@ import (
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 )
 
-// seriesValues asks once. Errors that the server states are a *v1.Error.
-func (c *ranges) seriesValues(ctx context.Context, label string, matches []string, start, end time.Time) ([]string, v1.Warnings, error) {
+// eachSeries asks once. Errors that the server states are a *v1.Error.
+func (c *ranges) eachSeries(ctx context.Context, labels, matches []string, start, end time.Time, each func(values []string)) (v1.Warnings, error) {
 	resp, err := c.post(ctx, "/api/v1/series", url.Values{"match[]": matches, "start": {seconds(start)}, "end": {seconds(end)}})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
-		return nil, nil, refusal(resp)
+		return nil, refusal(resp)
 	}
-	return decodeValues(resp.Body, label)
+	return decodeSeries(resp.Body, labels, each)
 }
 
-// decodeValues reads a list of series to its end while it comes, and keeps the values of one label, in order.
-func decodeValues(r io.Reader, label string) (values []string, warnings v1.Warnings, err error) {
+// decodeSeries reads a list of series to its end while it comes, and hands on the values of some labels of each.
+func decodeSeries(r io.Reader, labels []string, each func(values []string)) (v1.Warnings, error) {
 	a := &answer{r: r, buf: make([]byte, bufferSize)}
-	known := map[string]bool{}
-	err = a.object(func(name string) error {
+	values := make([]string, len(labels))
+	err := a.object(func(name string) error {
 		if name != "data" {
 			return a.field(name)
 		}
 		return a.array(func() error {
-			return a.object(func(name string) error {
-				if name != label {
+			clear(values)
+			err := a.object(func(name string) (err error) {
+				at := slices.Index(labels, name)
+				if at < 0 {
 					return a.skip()
 				}
-				value, err := a.text()
-				if err == nil && value != "" {
-					known[value] = true
-				}
+				values[at], err = a.text()
 				return err
 			})
+			if err == nil {
+				each(values)
+			}
+			return err
 		})
 	})
 	if err = a.ended(err); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	for value := range known {
-		values = append(values, value)
-	}
-	slices.Sort(values)
-	return values, a.warnings, nil
+	return a.warnings, nil
 }
 
 // ended returns what is wrong with an answer that was read up to an error, or whole: the error of the reader, or a

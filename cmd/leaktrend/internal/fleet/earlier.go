@@ -142,7 +142,7 @@ type questions struct {
 
 // ask notes the questions about a process of a batch.
 func (q *questions) ask(b *batch, p *process, found claims) {
-	one := question{source: b.source, part: part{b.outer, b.within}, inner: p.labels[b.source.inner], order: orderOf(p.labels), claims: found}
+	one := question{source: b.source, part: b.part, inner: p.labels[b.source.inner], order: orderOf(p.labels), claims: found}
 	for _, r := range b.roles {
 		_, asked := found[r.Resource]
 		if r.judged() && asked || r.Start || r.cpu || r.up {
@@ -178,7 +178,7 @@ func (q *questions) batches(g prom.Grid) (all []*batch) {
 		k := key{one.source, one.part}
 		b := byKey[k]
 		if b == nil {
-			b = &batch{source: one.source, outer: one.outer, within: one.within, by: map[string][]selector{}, earlier: &g, asked: map[string]claims{}}
+			b = &batch{source: one.source, part: one.part, by: map[string][]selector{}, earlier: &g, asked: map[string]claims{}}
 			byKey[k] = b
 			order = append(order, k)
 		}

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -133,47 +132,49 @@ func TestPartialFailure(t *testing.T) {
 	})
 }
 
-// With many jobs the targets of each are those of a list of its series; where that is too long, another list has them.
-func TestTargetsOfManyJobs(t *testing.T) {
+// Many jobs are listed some at a time, by their series; what cannot be listed so is listed job by job, and the next ones
+// by fewer at a time.
+func TestManyJobsAreListedTogether(t *testing.T) {
+	const jobs = 3 * mostParts
 	for _, test := range []struct {
-		name            string
-		fails           error // that lists of series end with
-		series, targets int   // lists asked for
-		processes       int
+		name          string
+		fails         func(jobs int) error // of a list of the series of so many jobs
+		series, alone int                  // lists asked for
 	}{
-		{"listed by series", nil, fewParts + 2, 0, fewParts + 2},
-		{"too many for a list", prom.ErrTooLarge, fewParts + 2, fewParts + 2, fewParts + 2},
-		{"that are denied", prom.ErrDenied, fewParts + 2, 0, 0},
+		{"together", func(int) error { return nil }, 3, 1}, // what has no job
+		{"too many", func(n int) error {
+			if n > mostParts/4 {
+				return prom.ErrTooLarge
+			}
+			return nil
+		}, 1 + 2*4, 1 + mostParts},
+		{"denied", func(int) error { return prom.ErrDenied }, 2, 1 + jobs},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := &memory{}
-			for i := range fewParts + 1 {
+			for i := range jobs {
 				m.add(fmt.Sprintf("__name__=go_goroutines,job=%d,instance=a:1", i), constant(10))
+				m.add(fmt.Sprintf("__name__=process_start_time_seconds,job=%d,instance=a:1", i), constant(1e9))
 			}
 			m.add("__name__=go_goroutines,instance=b:1", constant(10)) // of no job
-			var mu sync.Mutex
-			lists := map[string]int{}
+			series, alone := 0, 0
 			m.fail = func(query string) error {
-				for kind, fails := range map[string]error{"series instance": test.fails, "label instance": nil} {
-					if strings.HasPrefix(query, kind) {
-						mu.Lock()
-						defer mu.Unlock()
-						lists[kind]++
-						return fails
-					}
+				_, list, together := strings.Cut(query, `job=~"`)
+				switch {
+				case strings.HasPrefix(query, "series "):
+					series++
+					return test.fails(1 + strings.Count(list[:strings.Index(list, `"`)], "|"))
+				case strings.HasPrefix(query, "label instance") && !together:
+					alone++
 				}
 				return nil
 			}
-			r, err := scanOf(t, m, nil)
-			if err != nil && test.processes > 0 {
+			r, err := scanOf(t, m, func(o *Options) { o.Workers = 1 })
+			if err != nil {
 				t.Fatal(err)
 			}
-			processes := 0
-			if r != nil {
-				processes = r.Processes
-			}
-			if want := map[string]int{"series instance": test.series, "label instance": test.targets}; processes != test.processes || lists["series instance"] != test.series || lists["label instance"] != test.targets {
-				t.Errorf("%d processes of lists %v; want %d, %v", processes, lists, test.processes, want)
+			if r.Processes != jobs+1 || len(r.Missing) > 0 || series != test.series || alone != test.alone {
+				t.Errorf("%d processes of %d and %d lists, missing %v; want %d, %d and %d", r.Processes, series, alone, r.Missing, jobs+1, test.series, test.alone)
 			}
 		})
 	}

@@ -34,7 +34,7 @@ const (
 type Server interface {
 	Range(ctx context.Context, query string, g prom.Grid, split bool) ([]prom.Series, error)
 	LabelValues(ctx context.Context, label string, matches []string, start, end time.Time) ([]string, error)
-	SeriesValues(ctx context.Context, label string, matches []string, start, end time.Time) ([]string, error)
+	Series(ctx context.Context, labels, matches []string, start, end time.Time, each func(values []string)) error
 }
 
 // Options say what is scanned, and how.
@@ -155,11 +155,10 @@ func (s *scan) missingParts() []Missing {
 // batch is some targets of one job, that are read and judged together.
 type batch struct {
 	source *source
-	outer  string
-	within string // matcher; "" = none
-	inner  []string
-	roles  []role
-	by     map[string][]selector // that select a metric, by its name
+	part
+	inner []string
+	roles []role
+	by    map[string][]selector // that select a metric, by its name
 	// earlier is the time before the scan's, where that is read, and asked what it is asked, by process; else nil.
 	earlier *prom.Grid
 	asked   map[string]claims
@@ -358,7 +357,7 @@ func (s *scan) lookBack(ctx context.Context) {
 // query returns the expression that reads a metric of a batch. A gauge that is judged is read as its lowest value since
 // the instant before: what a leak raises is the minimum. Of a series that several selectors select, "or" leaves one.
 func (s *scan) query(b *batch, r role) string {
-	matchers := []string{part{b.outer, b.within}.matcher(b.source), isOneOf(b.source.inner, b.inner)}
+	matchers := []string{b.matcher(b.source), isOneOf(b.source.inner, b.inner)}
 	step := model.Duration(s.grid(b).Step - border).String()
 	selected := selector{equals(model.MetricNameLabel, r.Name)}.with(matchers...)
 	switch {

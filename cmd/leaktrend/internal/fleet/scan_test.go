@@ -1,18 +1,13 @@
 package fleet
 
 import (
-	"context"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/common/model"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/backtest"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
@@ -38,99 +33,6 @@ func constant(level float64) []float64 { return values(func(int) float64 { retur
 // growing grows by an amount each day, from an instant on, with some noise.
 func growing(level, aDay float64, from int) []float64 {
 	return values(func(i int) float64 { return level + aDay*float64(max(i-from, 0))/288 + float64(i*7919%5) })
-}
-
-// memory is a Server that holds series. It understands the matchers that a scan uses.
-type memory struct {
-	series []prom.Series
-	before []prom.Series            // of the time before the week, at the step of a look back
-	fail   func(query string) error // nil = never
-
-	mu      sync.Mutex
-	queries []string
-}
-
-func (m *memory) add(labels string, v []float64) {
-	metric := model.Metric{}
-	for _, pair := range strings.Split(labels, ",") {
-		name, value, _ := strings.Cut(pair, "=")
-		metric[model.LabelName(name)] = model.LabelValue(value)
-	}
-	m.series = append(m.series, prom.Series{Labels: metric, Values: v})
-}
-
-var (
-	inBraces = regexp.MustCompile(`\{(.*)\}`)
-	matcher  = regexp.MustCompile(`([a-z_]+)(=~|!~|!=|=)"((?:[^"\\]|\\.)*)"`)
-)
-
-func selected(from []prom.Series, selectors ...string) (all []prom.Series) {
-	for _, s := range from {
-		if slices.ContainsFunc(selectors, func(text string) bool { return selects(text, s.Labels) }) {
-			all = append(all, s)
-		}
-	}
-	return all
-}
-
-func selects(text string, labels model.Metric) bool {
-	for _, one := range matcher.FindAllStringSubmatch(inBraces.FindStringSubmatch(text)[1], -1) {
-		value, want := string(labels[model.LabelName(one[1])]), strings.ReplaceAll(one[3], `\\`, `\`)
-		equal, matches := value == want, func() bool { return regexp.MustCompile("^(?:" + want + ")$").MatchString(value) }
-		if one[2] == "=" && !equal || one[2] == "!=" && equal || one[2] == "=~" && !matches() || one[2] == "!~" && matches() {
-			return false
-		}
-	}
-	return true
-}
-
-func (m *memory) Range(ctx context.Context, query string, g prom.Grid, _ bool) ([]prom.Series, error) {
-	m.mu.Lock()
-	m.queries = append(m.queries, query)
-	m.mu.Unlock()
-	if m.fail != nil {
-		if err := m.fail(query); err != nil {
-			return nil, err
-		}
-	}
-	var all []prom.Series
-	from := m.series
-	if g.Step == lookBackStep {
-		from = m.before
-	}
-	for _, s := range selected(from, strings.Split(query, " or ")...) {
-		labels := s.Labels.Clone()
-		if strings.Contains(query, "(") {
-			delete(labels, model.MetricNameLabel)
-		}
-		all = append(all, prom.Series{Labels: labels, Values: s.Values})
-	}
-	return all, ctx.Err()
-}
-
-func (m *memory) LabelValues(ctx context.Context, label string, matches []string, _, _ time.Time) ([]string, error) {
-	return m.values(ctx, "label", label, matches)
-}
-
-func (m *memory) SeriesValues(ctx context.Context, label string, matches []string, _, _ time.Time) ([]string, error) {
-	return m.values(ctx, "series", label, matches)
-}
-
-// values fails by how they are listed.
-func (m *memory) values(ctx context.Context, list, label string, matches []string) ([]string, error) {
-	if m.fail != nil {
-		if err := m.fail(list + " " + label + " " + matches[0]); err != nil {
-			return nil, err
-		}
-	}
-	var all []string
-	for _, s := range selected(m.series, matches...) {
-		if v := string(s.Labels[model.LabelName(label)]); v != "" && !slices.Contains(all, v) {
-			all = append(all, v)
-		}
-	}
-	slices.Sort(all)
-	return all, ctx.Err()
 }
 
 // strict is a calibration in which any finding is worth a thousand.

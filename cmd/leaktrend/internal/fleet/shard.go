@@ -40,15 +40,43 @@ func (s Shard) holds(name string) bool {
 	return int(h.Sum64()%uint64(s.Of)) == s.Number%s.Of
 }
 
-// part is what is listed at once: all that has one value of the outer label, and one of another, if within is not empty.
-type part struct{ outer, within string }
+// part is all that has one value of the outer label and, if it is divided, one of the namespace.
+type part struct {
+	outer, namespace string
+	divided          bool
+}
 
 // matcher returns the matchers of a part.
 func (p part) matcher(src *source) string {
-	if p.within == "" {
+	if !p.divided {
 		return equals(src.outer, p.outer)
 	}
-	return equals(src.outer, p.outer) + "," + p.within
+	return equals(src.outer, p.outer) + "," + equals(namespaceLabel, p.namespace)
+}
+
+// likens reports whether one matcher can match both parts and nothing else. A server that looks for the lack of a label
+// looks at all series, so what lacks it stands alone.
+func (p part) likens(other part) bool {
+	if p.divided {
+		return other.divided && p.outer == other.outer && p.namespace != "" && other.namespace != ""
+	}
+	return !other.divided && p.outer != "" && other.outer != ""
+}
+
+// matcherOfAll returns the matchers of parts that are alike.
+func matcherOfAll(src *source, parts []part) string {
+	var values []string
+	for _, p := range parts {
+		if p.divided {
+			values = append(values, p.namespace)
+		} else {
+			values = append(values, p.outer)
+		}
+	}
+	if parts[0].divided {
+		return equals(src.outer, parts[0].outer) + "," + isOneOf(namespaceLabel, values)
+	}
+	return isOneOf(src.outer, values)
 }
 
 // parts returns the parts of a source that are in the shard. A job that stands for a whole discovery is divided by
@@ -67,7 +95,7 @@ func (s Shard) parts(outers []string, src *source, namespacesOf func(outer strin
 		}
 		for _, namespace := range append(namespaces, "") {
 			if s.holds(outer + "\x00" + namespace) {
-				all = append(all, part{outer, equals(namespaceLabel, namespace)})
+				all = append(all, part{outer, namespace, true})
 			}
 		}
 	}

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/common/model"
-
 	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
@@ -35,6 +33,18 @@ func (s *source) with(matchers ...string) (all []string) {
 		all = append(all, one.with(matchers...))
 	}
 	return all
+}
+
+// about selects the metrics that are not judged but tell something of those that are.
+func (s *source) about() selector { return selector{nameIsOneOf(contextNames(s.container))} }
+
+// all returns the selectors of what is judged and of what tells something of it, with further matchers. One selector
+// costs a server less than two.
+func (s *source) all(matchers ...string) []string {
+	if s.names != nil && s.one == (selector{}) {
+		return []string{selector{nameIsOneOf(slices.Concat(s.names, contextNames(s.container)))}.with(matchers...)}
+	}
+	return append(s.with(matchers...), s.about().with(matchers...))
 }
 
 // of returns the source of metrics that are all known, each with more matchers.
@@ -142,24 +152,20 @@ func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) err
 	}
 	s.Progress.jobs.Add(int64(len(parts)))
 	// Several at a time: with many small jobs the server would be waited for longer than it is read.
-	next := make(chan part)
+	l := newLister(s, src, parts)
 	failed := make(chan error, s.Workers)
 	for range s.Workers {
 		go func() {
 			var first error
-			for one := range next {
+			for some := l.next(); len(some) > 0; some = l.next() {
 				if first == nil {
-					first = s.planOne(ctx, src, one, len(parts), batches)
+					first = s.planSome(ctx, l, some, batches)
 				}
-				s.Progress.jobsDone.Add(1)
+				s.Progress.jobsDone.Add(int64(len(some)))
 			}
 			failed <- first
 		}()
 	}
-	for _, one := range parts {
-		next <- one
-	}
-	close(next)
 	for range s.Workers {
 		err = cmp.Or(err, <-failed)
 	}
@@ -178,48 +184,51 @@ func (s *scan) unplanned(ctx context.Context, of Label, what string, err error) 
 	return err
 }
 
-// fewParts is up to how many values of the outer label a server lists those of the inner one as fast in any way.
-const fewParts = 10
-
-// innersOf lists the targets of one of so many parts. Where there are many, most targets of the server are of others, and
-// a list of the series costs it less than one of the label's values.
-func (s *scan) innersOf(ctx context.Context, src *source, outerIs string, parts int) ([]string, error) {
-	if parts > fewParts {
-		inners, err := s.server.SeriesValues(ctx, src.inner, src.with(outerIs), s.start, s.end)
-		if !errors.Is(err, prom.ErrTooLarge) {
-			return inners, err
+// planSome deals out the targets of some parts. Where these cannot be listed together, each is listed alone, so that what
+// is wrong with one is said of that.
+func (s *scan) planSome(ctx context.Context, l *lister, parts []part, batches chan<- *batch) error {
+	var all map[part]*listing
+	if len(parts) > 1 {
+		var err error
+		if all, err = l.together(ctx, parts); err != nil {
+			l.fewer(len(parts))
 		}
 	}
-	return s.server.LabelValues(ctx, src.inner, src.with(outerIs), s.start, s.end)
-}
-
-func (s *scan) planOne(ctx context.Context, src *source, of part, parts int, batches chan<- *batch) error {
-	b := batch{source: src, outer: of.outer, within: of.within, by: map[string][]selector{}}
-	outerIs := of.matcher(src)
-	names, context, err := s.metricsOf(ctx, &b, outerIs)
-	var inners []string
-	if err == nil && len(names) == 0 {
-		return nil
-	}
-	if err == nil {
-		inners, err = s.innersOf(ctx, src, outerIs, parts)
-	}
-	if err != nil {
-		err := s.unplanned(ctx, b.of(), b.what(), err)
-		if errors.Is(err, prom.ErrGone) || ctx.Err() != nil {
+	for _, of := range parts {
+		b := batch{source: l.src, part: of}
+		listed, err := all[of], error(nil)
+		if listed == nil {
+			listed, err = l.alone(ctx, of)
+		}
+		if err != nil {
+			err := s.unplanned(ctx, b.of(), b.what(), err)
+			if errors.Is(err, prom.ErrGone) || ctx.Err() != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.deal(ctx, b, listed, batches); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// deal deals out the targets of a part.
+func (s *scan) deal(ctx context.Context, b batch, listed *listing, batches chan<- *batch) (err error) {
+	if len(listed.names) == 0 {
 		return nil
 	}
-	b.roles = rolesOf(names, context, src.container)
+	b.by = listed.by
+	b.roles = rolesOf(listed.names, listed.context, b.source.container)
 	if !slices.ContainsFunc(b.roles, role.judged) {
-		s.miss(b.of(), b.what(), 0, fmt.Errorf("only counters and context match: %s", strings.Join(names[:min(len(names), 5)], ", ")))
+		s.miss(b.of(), b.what(), 0, fmt.Errorf("only counters and context match: %s", strings.Join(listed.names[:min(len(listed.names), 5)], ", ")))
 		return nil
 	}
 	if b.roles, err = fewest(b.roles); err != nil {
-		s.miss(b.of(), b.what(), len(inners), err)
+		s.miss(b.of(), b.what(), len(listed.inners), err)
 	}
-	inners = append(inners, "")
+	inners := append(listed.inners, "")
 	s.Progress.targets.Add(int64(len(inners)))
 	size := min(max(pointsAtOnce/(len(b.roles)*s.Grid.N), 1), maxTargets)
 	for part := range slices.Chunk(inners, size) {
@@ -232,38 +241,6 @@ func (s *scan) planOne(ctx context.Context, src *source, of part, parts int, bat
 		}
 	}
 	return nil
-}
-
-// metricsOf lists the metrics of a job: those to judge, with what selects each, and those that tell something of them.
-func (s *scan) metricsOf(ctx context.Context, b *batch, outerIs string) (names, context []string, err error) {
-	src := b.source
-	about := selector{nameIsOneOf(contextNames(src.container))}.with(outerIs)
-	if src.names != nil {
-		// Names that are known need no query of their own.
-		context, err = s.server.LabelValues(ctx, model.MetricNameLabel, append(src.with(outerIs), about), s.start, s.end)
-		for _, name := range context {
-			if slices.Contains(src.names, name) {
-				names, b.by[name] = append(names, name), []selector{src.one}
-			}
-		}
-		return names, context, err
-	}
-	for _, one := range src.selectors {
-		some, err := s.server.LabelValues(ctx, model.MetricNameLabel, []string{one.with(outerIs)}, s.start, s.end)
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, name := range some {
-			if b.by[name] == nil {
-				names = append(names, name)
-			}
-			b.by[name] = append(b.by[name], one)
-		}
-	}
-	if len(names) > 0 {
-		context, err = s.server.LabelValues(ctx, model.MetricNameLabel, []string{about}, s.start, s.end)
-	}
-	return names, context, err
 }
 
 func processSource(selectors ...selector) source {
