@@ -34,15 +34,15 @@ type search struct {
 	here bool // it takes memory of the process that is watched
 }
 
-// answer is what was found for one line. That nothing can be found is one too: to look again costs as much again, which
-// this process pays itself.
+// answer is what was found for one line. That nothing can be found is one too: to look again costs as much again. Where
+// this process pays that itself it holds for ever.
 type answer struct {
 	held  alerting.Holder
 	err   error
 	until time.Time // it holds; zero for ever
 }
 
-// searchAgain is how long a search that failed is not repeated.
+// searchAgain is how long a search that failed, or found nothing, is not repeated.
 const searchAgain = 10 * time.Minute
 
 // errNoRoom says that the search would take memory that the process may not have.
@@ -108,7 +108,7 @@ func (h *holders) ask(
 	switch {
 	case found.err != nil && (errors.As(found.err, &another) || errors.Is(ctx.Err(), context.Canceled)):
 		return alerting.Holder{}, found.err
-	case found.err == nil || by.here && ctx.Err() == nil:
+	case found.err == nil && found.held.Text != "" || by.here && ctx.Err() == nil:
 		found.until = time.Time{}
 	default:
 		found.until = time.Now().Add(searchAgain)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Holder is what keeps most of some objects alive: a variable of a package, a goroutine, timers, or finalizers.
@@ -39,14 +40,35 @@ type wanted struct {
 	tell    teller
 }
 
-// findHolder looks for what holds some objects, by the shortest way. ok is false where it is not found, or most are
-// held by different ones. pause is called after each chunk of the memory; it may be nil.
+// searchPause is how long it takes until memory is searched once more that has moved meanwhile, as the entries of a map
+// do that grows.
+const searchPause = 2 * time.Second
+
+// findHolder looks for what holds some objects, by the shortest way, and once more where what may hold most of them has
+// moved meanwhile. ok is false where it is not found, or most are held by different ones. pause is called after each
+// chunk of the memory; it may be nil.
 func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Holder, ok bool) {
+	h, ok, moved := searchOnce(ctx, t, of, pause)
+	if ok || !moved {
+		return h, ok
+	}
+	select {
+	case <-time.After(searchPause):
+	case <-ctx.Done():
+		return h, false
+	}
+	h, ok, _ = searchOnce(ctx, t, of, pause)
+	return h, ok
+}
+
+// searchOnce is findHolder without another try. moved says that it did not see what holds objects that were live, as it
+// was elsewhere before.
+func searchOnce(ctx context.Context, t *target, of wanted, pause func()) (h Holder, ok, moved bool) {
 	t.table.image.begin()
 	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk), batch: newBatch(t), pause: pause, tell: of.tell}
 	s.roots.target, s.stack = t, frames{lineTable: t.table, usesLink: t.usesLink}
 	if s.names = readNames(t, pause); !s.readSpans(ctx) || !s.forget() {
-		return h, false
+		return h, false, true
 	}
 	s.names.unnamed, s.closures.names = unnamed{t, s.spans}, s.names
 	if len(s.names.symbols.all) == 0 {
@@ -57,7 +79,7 @@ func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 		all = s.roots.of(of.types)
 	}
 	if !s.ask(s.survivors(all)) {
-		return h, false
+		return h, false, false
 	}
 	defer func() { h.All = len(all) }()
 	var nearest Holder
@@ -73,7 +95,7 @@ func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 		// What holds more than half stays the one, whatever holds the others: garbage, which nothing holds, is among them.
 		if held := s.held(strong); 2*held > len(s.objects) && ctx.Err() == nil {
 			if h, ok := s.verdict(ctx, strong); ok || held == len(s.objects) {
-				return h, ok
+				return h, ok, false
 			}
 		}
 		if !hasNearest && 2*s.held(middle) > len(s.objects) && ctx.Err() == nil {
@@ -85,11 +107,13 @@ func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 		if ctx.Err() != nil {
 			break
 		}
-		if h, ok := s.verdict(ctx, rootOf); ok && ctx.Err() == nil {
-			return h, true
+		if h, ok = s.verdict(ctx, rootOf); ok && ctx.Err() == nil {
+			return h, true, false
 		}
 	}
-	return nearest, hasNearest // also where there was no time for what is further away
+	lost := float64(len(s.objects) - s.held(weak))
+	moved = lost > 0 && h.Share*float64(len(s.objects))+lost > float64(len(s.objects))/2
+	return nearest, hasNearest, moved // also where there was no time for what is further away
 }
 
 // strong is a variable or a stack of the application that points to an object, middle also one of libraries alone,
