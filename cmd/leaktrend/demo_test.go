@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -14,6 +15,9 @@ func TestDemo(t *testing.T) {
 		t.Skip("takes half a minute of real time")
 	}
 	t.Parallel()
+	leaking := map[string]string{
+		"goroutines": `service\.go:\d+ accounts for`, "heap": `service\.go:\d+ keeps`, "fds": `service\.go:\d+ opened most of them with os\.Open`,
+	}
 	for leak, says := range map[string]string{
 		"goroutines": "goroutines leak: ", "heap": "heap_live_bytes leak: ", "fds": "open_fds leak: ", "none": "No alert in 40s, as it should be",
 	} {
@@ -34,6 +38,9 @@ func TestDemo(t *testing.T) {
 			}
 			if leak == "goroutines" {
 				checkDemo(t, string(out))
+			}
+			if names := leaking[leak]; !regexp.MustCompile(names).Match(out) {
+				t.Errorf("it does not name the line that leaks, as %q:\n%s", names, out)
 			}
 		})
 	}

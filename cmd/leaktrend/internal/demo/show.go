@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"slices"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
@@ -13,6 +15,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/watch"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/holders"
+	"github.com/mdzesseis/leaktrend/detector/sites"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
@@ -23,6 +26,9 @@ const (
 	Healthy  = 15 * time.Second // before the leak begins
 	interval = 200 * time.Millisecond
 	epilogue = 3 * time.Second // after the alert
+	// heapRate is of which bytes one is sampled where descriptors leak: what memory an open file takes, by which its line is
+	// known, is too little for the usual rate within half a minute.
+	heapRate = 512
 )
 
 // Options say what is shown.
@@ -41,6 +47,11 @@ func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	service, err := New(o.Leak, began.Add(Healthy))
 	if err != nil {
 		return err
+	}
+	if o.Leak == FDs {
+		usual := runtime.MemProfileRate
+		runtime.MemProfileRate = heapRate
+		defer func() { runtime.MemProfileRate = usual }()
 	}
 	serving, endService := context.WithCancel(context.Background())
 	served := make(chan struct{})
@@ -92,15 +103,22 @@ func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var first *alerting.Alert
+	named := false
 	monitor.OnAlert(func(a alerting.Alert) {
-		if first != nil {
+		found := first == nil
+		if found {
+			first = &a
+		}
+		if named || !found && !namesLine(&a) {
 			return
 		}
-		first = &a
+		named = namesLine(&a)
 		switch {
 		case view.Waits():
-			view.Note("The leak was found. Look around (? lists the keys); q ends.")
-		case o.Listen == "": // else somebody looks at the page
+			if found {
+				view.Note("The leak was found. Look around (? lists the keys); q ends.")
+			}
+		case named && o.Listen == "": // else somebody looks at the page, or the alert comes again, sure of the line
 			time.AfterFunc(epilogue, stop)
 		}
 	})
@@ -118,6 +136,11 @@ func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 		return errors.New("the leak was not found in this time")
 	}
 	return nil
+}
+
+// namesLine reports whether an alert is sure of a line of code.
+func namesLine(a *alerting.Alert) bool {
+	return len(a.Sites) > 0 && !slices.ContainsFunc(a.Sites, func(s alerting.Site) bool { return s.KnownBy == sites.ByNone })
 }
 
 // verdict says how the show went.
