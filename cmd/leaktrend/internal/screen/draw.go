@@ -269,7 +269,7 @@ func (s *scene) drawList(y, bottom int, now time.Time, entries []entry, processe
 	room -= journalRows
 	about := []string(nil)
 	if pickedStatus != nil {
-		about = fold(sentence(pickedStatus, now), width, 2)
+		about = terminal.Fold(sentence(pickedStatus, now), width, 2)
 		if room-len(about) < minList {
 			about = nil
 		}

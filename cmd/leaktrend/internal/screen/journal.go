@@ -22,7 +22,7 @@ const journalIndent = len("15:04:05  critical  ")
 func wrap(lines []line, width int) []journalLine {
 	var all []journalLine
 	for _, l := range lines {
-		for i, text := range fold(l.text, max(width-journalIndent, 20), 20) {
+		for i, text := range terminal.Fold(l.text, max(width-journalIndent, 20), 20) {
 			row := journalLine{text: strings.Repeat(" ", journalIndent) + text}
 			if i == 0 {
 				row = journalLine{l.at.Local().Format(time.TimeOnly) + "  ", fmt.Sprintf("%-8s", l.word), "  " + text, l.tint}
@@ -53,28 +53,6 @@ func newest(lines []line, width, rows int) (news []journalLine) {
 }
 
 func tail(lines []journalLine, n int) []journalLine { return lines[max(len(lines)-n, 0):] }
-
-// fold breaks text at blanks into lines of a width, at most so many.
-func fold(text string, width, maxWidth int) (lines []string) {
-	current := ""
-	for _, word := range strings.Fields(text) {
-		if current != "" && utf8.RuneCountInString(current)+1+utf8.RuneCountInString(word) > width {
-			lines = append(lines, current)
-			current = ""
-		}
-		if current != "" {
-			current += " "
-		}
-		current += word
-	}
-	if current != "" {
-		lines = append(lines, current)
-	}
-	if len(lines) > maxWidth {
-		lines = append(lines[:maxWidth-1], terminal.Cut(strings.Join(lines[maxWidth-1:], " "), width))
-	}
-	return lines
-}
 
 func pad(text string, width int) string {
 	return text + strings.Repeat(" ", max(width-utf8.RuneCountInString(text), 0))

@@ -23,7 +23,7 @@ type Row struct {
 	Spark    string
 	Levels   string
 	Rate     string
-	Note     string // the rest of the line; cut where the terminal ends, but below if it says why the row is red
+	Note     string // the rest of the line; below it where that is too short
 }
 
 // Verdict is the word for a state.
@@ -131,8 +131,10 @@ const (
 )
 
 const (
-	gap     = 2  // between two columns
-	minName = 12 // characters of a resource that are left of it
+	gap      = 2  // between two columns
+	minName  = 12 // characters of a resource that are left of it
+	minNote  = 20 // columns that a note takes below its row; where there are fewer it is cut
+	maxBelow = 10 // lines
 )
 
 // Write lays out rows in columns, in a style, each with the indent before it.
@@ -168,9 +170,12 @@ func Write(w io.Writer, s terminal.Style, indent string, rows []Row) error {
 			line += text + pad + strings.Repeat(" ", gap)
 		}
 		note, below := terminal.Printable(rows[i].Note), ""
-		if rows[i].Tint == terminal.Red && !s.Fit && utf8.RuneCountInString(note) > s.Width-used {
-			margin := indent + strings.Repeat(" ", widths[verdictColumn]+gap)
-			note, below = "", margin+terminal.Cut(note, s.Width-len(margin))+"\n"
+		margin := indent + strings.Repeat(" ", widths[verdictColumn]+gap)
+		if left := s.Width - len(margin); utf8.RuneCountInString(note) > s.Width-used && left >= minNote {
+			for _, part := range terminal.Fold(note, left, maxBelow) {
+				below += margin + terminal.Cut(part, left) + "\n"
+			}
+			note = ""
 		}
 		line = strings.TrimRight(indent+line+terminal.Cut(note, s.Width-used), " ")
 		if s.Fit {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,7 +78,8 @@ func written(t *testing.T, s terminal.Style, indent string, rows []Row) string {
 	return b.String()
 }
 
-// At any width: colours move nothing, no line is too wide, and none is lost.
+// At any width: colours move nothing, no line is too wide, and none is lost; nor is a reason, where a line of its own has
+// room.
 func TestWriteFits(t *testing.T) {
 	for width := range 200 {
 		plain := written(t, terminal.Style{Width: width, Fit: true}, " ", rows)
@@ -85,8 +87,16 @@ func TestWriteFits(t *testing.T) {
 		if diff := cmp.Diff(plain, colors.ReplaceAllString(colored, "")); diff != "" {
 			t.Fatalf("width %d: colours differ (-without +with)\n%s", width, diff)
 		}
-		if n := strings.Count(plain, "\n"); n != len(rows) {
-			t.Errorf("width %d: %d lines, want %d", width, n, len(rows))
+		lines := strings.Split(strings.TrimSuffix(plain, "\n"), "\n")
+		heads := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return strings.HasPrefix(line, strings.Repeat(" ", 10)) })
+		if len(heads) != len(rows) {
+			t.Errorf("width %d: %d rows, want %d:\n%s", width, len(heads), len(rows), plain)
+		}
+		for _, r := range rows {
+			note := strings.Join(strings.Fields(terminal.Printable(r.Note)), " ")
+			if said := strings.Join(strings.Fields(plain), " "); width >= 10+minNote && !strings.Contains(said, note) {
+				t.Errorf("width %d: %q is lost:\n%s", width, note, plain)
+			}
 		}
 		for line := range strings.Lines(plain) {
 			if n := utf8.RuneCountInString(line) - 1; n > width {

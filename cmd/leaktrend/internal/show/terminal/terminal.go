@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/term"
@@ -17,7 +18,7 @@ import (
 type Style struct {
 	Color bool
 	Width int  // columns
-	Fit   bool // a line for each row, none of them wider, whatever must be cut; else only notes are
+	Fit   bool // no line is wider, whatever must be cut; else names are whole
 }
 
 const plainWidth = 400 // of what is not a terminal: nothing that people read is as long
@@ -91,4 +92,26 @@ func CutMiddle(name string, columns int) string {
 	}
 	head := columns / 2
 	return string(runes[:head]) + "…" + string(runes[len(runes)-(columns-head-1):])
+}
+
+// Fold breaks text at blanks into lines of a width, at most so many; a word that is longer has a line of its own.
+func Fold(text string, width, maxLines int) (lines []string) {
+	current := ""
+	for _, word := range strings.Fields(text) {
+		if current != "" && utf8.RuneCountInString(current)+1+utf8.RuneCountInString(word) > width {
+			lines = append(lines, current)
+			current = ""
+		}
+		if current != "" {
+			current += " "
+		}
+		current += word
+	}
+	if current != "" {
+		lines = append(lines, current)
+	}
+	if len(lines) > maxLines {
+		lines = append(lines[:maxLines-1], Cut(strings.Join(lines[maxLines-1:], " "), width))
+	}
+	return lines
 }
