@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/flags"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/plain"
 )
 
@@ -22,7 +23,7 @@ const (
 	exitRan   = 0
 	exitLeak  = 1 // with --exit-code: a leak was found
 	exitUsage = 2 // bad usage or input
-	exitPart  = 3 // a part of what was asked for could not be read or delivered; the rest was judged
+	exitPart  = 3 // what was asked for, or a part of it, could not be read or delivered; the rest was judged
 )
 
 // errLeak ends a command that was asked to tell by its exit code.
@@ -48,7 +49,8 @@ func exitCode(err error) int {
 		return exitRan
 	case errors.Is(err, errLeak):
 		return exitLeak
-	case errors.Is(err, errPartial), errors.Is(err, errUndelivered), errors.Is(err, errLost), errors.Is(err, errUnsure):
+	case errors.As(err, new(unreadable)), errors.Is(err, record.ErrUnsampled), errors.Is(err, errPartial), errors.Is(err, errUndelivered),
+		errors.Is(err, errLost), errors.Is(err, errUnsure):
 		return exitPart
 	}
 	return exitUsage
@@ -92,8 +94,8 @@ It learns what is normal for a process, tests whether growth is sustained, and s
 and how long there is left. Start with: leaktrend demo
 
 Exit codes: 0; 1 with --exit-code, if a leak was found or a limit passed; 2 for bad usage or input; 3 with --exit-code,
-if no leak was found but something could not be read or judged, of record and watch -o, if samples could not be
-recorded, and of scan, if a part of the fleet could not be read or an alert not be delivered.
+if no leak was found but something could not be read or judged, of record and watch, if nothing could be sampled or
+samples could not be recorded, and of scan, if the fleet or a part of it could not be read or an alert not be delivered.
 
 Variables stand in for flags that are not given: LEAKTREND_PROMETHEUS for --prometheus of all commands, and
 LEAKTREND_SCAN_SINCE for --since of scan alone. Durations are written as in 30s, 1h30m, 7d or 1d12h.`,

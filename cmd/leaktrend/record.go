@@ -86,7 +86,7 @@ resource at the end. With -o - standard output is the recording itself.`,
 			case recorded > 0:
 				fmt.Fprintf(stderr, "%s recorded; %s\n", plain.Count(recorded, "sample"), end)
 			case lost == 0:
-				err = errors.Join(err, fmt.Errorf("nothing was sampled from %s (%s)", from, end))
+				err = errors.Join(err, fmt.Errorf("%w from %s (%s)", record.ErrUnsampled, from, end))
 			}
 			return err
 		},

@@ -32,6 +32,11 @@ var (
 	errUndelivered = errors.New("alerts were not delivered")
 )
 
+// unreadable is the error of a scan that could read nothing.
+type unreadable struct{ error }
+
+func (u unreadable) Unwrap() error { return u.error }
+
 // usualAlertHold is how long an alert of a single scan lasts: until the next one of a daily schedule, with an hour to
 // spare.
 const usualAlertHold = 25 * time.Hour
@@ -86,8 +91,8 @@ the URL, or as a bearer token from $` + prom.TokenVariable + `. They are never s
 With --every, an alert is repeated while its finding stands, and resolved by the first scan that reads all of its job and does not find it; it
 ends five minutes after this program does. Of a single scan it lasts for --alert-for, unless a later one sends it again.
 
-Exits with 0, with 1 if --exit-code was given and a leak or a passed limit was found that still holds, with 2 if the usage is wrong or
-the server cannot be read, and with 3 if a part of the fleet could not be read, or an alert not be delivered; the rest is judged then.`,
+Exits with 0, with 1 if --exit-code was given and a leak or a passed limit was found that still holds, with 2 if the usage is wrong, and
+with 3 if the fleet or a part of it could not be read, as of a server that is down, or an alert not be delivered; the rest is judged then.`,
 		Example: `  leaktrend scan --prometheus http://localhost:9090
   leaktrend scan --prometheus http://localhost:9090 --match 'queue_length{team="a"}' --group-by job,queue --format json
   leaktrend scan --prometheus http://localhost:9090 --every 1h --alertmanager http://localhost:9093`,
@@ -254,7 +259,7 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 	case ctx.Err() != nil:
 		return errors.New("interrupted")
 	case err != nil:
-		return fmt.Errorf("%s: %w", client, err)
+		return fmt.Errorf("%s: %w", client, unreadable{err})
 	}
 	undelivered, err := p.Once(ctx, report)
 	switch {
@@ -267,6 +272,8 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 		return errLeak
 	case undelivered != nil:
 		return fmt.Errorf("%w: %w", errUndelivered, undelivered)
+	case report.Nothing():
+		return unreadable{errors.New("nothing of the fleet could be read")}
 	case len(report.Missing) > 0:
 		return errPartial
 	}

@@ -169,7 +169,7 @@ func scanOfKilled(t *testing.T, data string) {
 
 func scanWithoutServer(t *testing.T) {
 	// No test listens at a port that is the system's: a free one may be another test's server by then.
-	if got := scanOf(t, "http://127.0.0.1:1"); got.code != exitUsage || !strings.Contains(got.stderr, "http://prometheus:9090: ") {
+	if got := scanOf(t, "http://127.0.0.1:1"); got.code != exitPart || !strings.Contains(got.stderr, "http://prometheus:9090: ") {
 		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }
@@ -258,7 +258,7 @@ func scanBehindLogin(t *testing.T) {
 	}))
 	defer server.Close()
 	got := scanOf(t, server.URL)
-	if got.code != exitUsage || !strings.Contains(got.stderr, "web page") {
+	if got.code != exitPart || !strings.Contains(got.stderr, "web page") {
 		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }

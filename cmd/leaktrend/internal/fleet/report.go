@@ -140,6 +140,9 @@ func (r *Report) Leaks() bool {
 	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Ended }) || len(r.Limits) > 0
 }
 
+// Nothing reports whether all is missing.
+func (r *Report) Nothing() bool { return r.Processes == 0 && len(r.Missing) > 0 }
+
 // Short reports whether the history tells too little of how often growth comes to nothing in this fleet: less than three
 // days for each group.
 func (r *Report) Short() bool {

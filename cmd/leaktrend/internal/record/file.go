@@ -24,6 +24,9 @@ const flushEvery = time.Second
 // errLocked says that a file is somebody else's.
 var errLocked = errors.New("another leaktrend is recording into it")
 
+// ErrUnsampled tells of a target that was asked for samples and gave none.
+var ErrUnsampled = errors.New("nothing was sampled")
+
 // File is a recording that is being written. What was sampled a second ago is on disk. Where that fails, as on a full
 // disk, it goes on once there is room again, and notes how many samples are missing. It is safe for concurrent use.
 type File struct {

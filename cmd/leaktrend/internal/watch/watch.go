@@ -74,13 +74,14 @@ func ResultOf(m *detector.ResourceMonitor) (r Result) {
 	return r
 }
 
-// Unsampled returns the error of a target of which no sample was taken: what has ended as it should is no success then.
+// Unsampled returns the error of a target of which no sample was taken, with record.ErrUnsampled: what has ended as it
+// should is no success then.
 func Unsampled(target string, err error) error {
 	switch {
 	case err == nil:
-		return fmt.Errorf("nothing was sampled from %s", target)
+		return fmt.Errorf("%w from %s", record.ErrUnsampled, target)
 	case errors.Is(err, io.EOF):
-		return fmt.Errorf("nothing was sampled from %s: %v", target, err)
+		return fmt.Errorf("%w from %s: %v", record.ErrUnsampled, target, err)
 	}
 	return err
 }
