@@ -20,8 +20,14 @@ func Explain(cmd *cobra.Command, err error) error {
 	)
 	switch {
 	case errors.As(err, &invalid):
+		if cause := ofPID(invalid.GetFlag(), invalid.GetValue()); cause != nil {
+			return fmt.Errorf("%s: %w", shown(invalid.GetFlag()), cause)
+		}
 		return fmt.Errorf("%s %s: %w", shown(invalid.GetFlag()), quoted(invalid.GetValue()), clause(invalid.GetFlag(), invalid.Unwrap()))
 	case errors.As(err, &lacks):
+		if cause := ofPID(lacks.GetFlag(), ""); cause != nil {
+			return fmt.Errorf("%s: %w", shown(lacks.GetFlag()), cause)
+		}
 		return fmt.Errorf("%s: its value is missing", shown(lacks.GetFlag()))
 	case errors.As(err, &unknown):
 		return noSuch(cmd, unknown)
@@ -100,6 +106,9 @@ func verb(cmd *cobra.Command) string {
 func NoArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
+	}
+	if err := surplusIDs(cmd.Flags(), args); err != nil {
+		return err
 	}
 	return fmt.Errorf("%s: %s takes no arguments, only flags; %s -h lists them", quoted(args[0]), verb(cmd), cmd.CommandPath())
 }

@@ -2,6 +2,7 @@ package flags
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func command() (watch *cobra.Command, v *values) {
 	Choice(fs, &v.Format, "format", []string{"text", "json"}, "")
 	fs.StringVarP(&v.Out, "out", "o", "", "")
 	fs.StringVar(&v.Until, "until", "", "")
-	fs.IntVar(&v.PID, "pid", 0, "")
+	PID(fs, &v.PID, "")
 	fs.Uint64Var(&v.Seed, "seed", 0, "")
 	fs.Float64Var(&v.FDR, "fdr", 0, "")
 	fs.BoolVar(&v.Wait, "wait", false, "")
@@ -67,6 +68,7 @@ func TestFlags(t *testing.T) {
 }
 
 func TestExplain(t *testing.T) {
+	const noProcess = "the process id is missing; if a command was to give it, as in $(pgrep NAME), it found no process"
 	for _, test := range []struct {
 		args []string
 		says string
@@ -90,7 +92,11 @@ func TestExplain(t *testing.T) {
 		{[]string{"--fdr", "1e999"}, "--fdr 1e999: is out of range"},
 		{[]string{"--wait=maybe"}, "--wait maybe: must be true or false"},
 		{[]string{"--group-by", `a"b`}, `--group-by a"b: must be a list, parted by commas, with quotes in pairs`},
-		{[]string{"--pid"}, "--pid: its value is missing"},
+		{[]string{"--pid"}, "--pid: " + noProcess},
+		{[]string{"--pid", ""}, "--pid: " + noProcess},
+		{[]string{"--pid", "--soak", "1m"}, "--pid: " + noProcess},
+		{[]string{"--pid", "12 34"}, "--pid: needs one process id, not 2 (12 34); leaktrend watch --name PATTERN takes all that match"},
+		{[]string{"--pid", "1\n2\n3\n4\n5\n6"}, "--pid: needs one process id, not 6 (1 2 3 4 5 ...); leaktrend watch --name PATTERN takes all that match"},
 		{[]string{"-o"}, "-o: its value is missing"},
 		{[]string{"--pids", "4"}, "--pids: watch has no such flag; did you mean --pid?"},
 		{[]string{"--wings"}, "--wings: watch has no such flag; leaktrend watch -h lists them"},
@@ -127,6 +133,22 @@ func TestArguments(t *testing.T) {
 		}
 		if says != test.says {
 			t.Errorf("%q: %s, want %s", test.args, says, test.says)
+		}
+	}
+}
+
+// Ids behind that of --pid are those of a pattern that several processes match.
+func TestSurplusIDs(t *testing.T) {
+	for args, says := range map[string]string{
+		"34 56":   "--pid: needs one process id, not 3 (12 34 56); leaktrend watch --name PATTERN takes all that match",
+		"34 more": "34: watch takes no arguments, only flags; leaktrend watch -h lists them",
+	} {
+		watch, _ := command()
+		if err := watch.ParseFlags([]string{"--pid", "12"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := NoArgs(watch, strings.Fields(args)); err == nil || err.Error() != says {
+			t.Errorf("%s: %v, want %s", args, err, says)
 		}
 	}
 }

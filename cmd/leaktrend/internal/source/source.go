@@ -37,7 +37,7 @@ var SoakRange = flags.Range{Min: 10 * time.Second, Zero: true, Example: "20m"}
 // Register adds the options to a command.
 func (f *Flags) Register(fs *pflag.FlagSet) {
 	f.flags = fs
-	fs.IntVar(&f.PID, "pid", 0, "process id to sample")
+	flags.PID(fs, &f.PID, "process id to sample")
 	fs.StringVar(&f.Name, "name", "", "regular expression for the name or command line of the one process to sample")
 	fs.StringVar(&f.URL, "url", "", "Prometheus metrics URL to sample, as in http://localhost:9090/metrics")
 	flags.Duration(fs, &f.Interval, "interval", flags.Range{Min: 10 * time.Millisecond, Example: "5s"}, "time between samples (default 5s; with --soak a 1200th of it)")
