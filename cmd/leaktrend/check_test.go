@@ -42,14 +42,14 @@ resource_monitoring:
 			"goroutine_leak_threshold is 20 (line 5), two names of one setting: goroutine_threshold: 1000 holds\n" +
 			"all.yaml: valid\n" +
 			"  checks      every 15s\n" +
-			"  limits      goroutines 1,000 above the start, open_fds 1,000 above the start, heap_inuse_bytes 500 MB, growth of 50 % within one interval\n" +
+			"  limits      goroutines 1,000 above the start, open_fds 1,000 above the start, heap_inuse_bytes 500 MB, growth of 50 % within one interval, else 80 % of what the process can have\n" +
 			physical +
 			"  alerts      log and http://am:9093/... as alertmanager, those of one resource and kind at most every 2m\n" +
 			"  captures    in /var/tmp/�[31mred, at most 100 MB\n" +
 			"  off         nothing\n", ""}},
 		{"standard input", "resource_monitoring: {alert_cooldown: 0s}\n", []string{"-"}, outcome{exitRan, "standard input: valid\n" +
 			"  checks      every 30s\n" +
-			"  limits      80 % of what the process can have (goroutines, open_fds, heap_inuse_bytes and what has no threshold)\n" +
+			"  limits      80 % of what the process can have\n" +
 			physical +
 			"  alerts      log\n" +
 			"  off         webhook (alert_webhook_url), captures (stack_trace_on_leak)\n", ""}},
@@ -60,14 +60,14 @@ resource_monitoring:
 		{"disabled", "", []string{"off.yaml"}, outcome{exitRan, "off.yaml: valid\n  off         all of it: enabled is false\n", ""}},
 		{"cooldown of a year", "resource_monitoring:\n  alert_cooldown: 1y\n", []string{"-"}, outcome{exitRan, "standard input: valid\n" +
 			"  checks      every 30s\n" +
-			"  limits      80 % of what the process can have (goroutines, open_fds, heap_inuse_bytes and what has no threshold)\n" +
+			"  limits      80 % of what the process can have\n" +
 			physical +
 			"  alerts      log, those of one resource and kind at most every 365d\n" +
 			"  off         webhook (alert_webhook_url), captures (stack_trace_on_leak)\n", ""}},
 		{"no section", "", []string{"none.yaml"}, outcome{exitRan, "warning: none.yaml:1: resource_monitoring: the section is missing: the defaults hold\n" +
 			"none.yaml: valid\n" +
 			"  checks      every 30s\n" +
-			"  limits      80 % of what the process can have (goroutines, open_fds, heap_inuse_bytes and what has no threshold)\n" +
+			"  limits      80 % of what the process can have\n" +
 			physical +
 			"  alerts      log, those of one resource and kind at most every 5m\n" +
 			"  off         webhook (alert_webhook_url), captures (stack_trace_on_leak)\n", ""}},

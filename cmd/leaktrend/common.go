@@ -39,8 +39,16 @@ func noteSoak(stderr io.Writer, soak time.Duration) {
 	if soak <= 0 {
 		return
 	}
-	fmt.Fprintf(stderr, "soak %s: all time constants are scaled to a run of this length. Warm the service up first.\n"+
-		"Measured price: a false alarm in 4 of 100 runs of healthy services, in 2 under steady load.\n", sampler.FormatDuration(soak))
+	for _, line := range soakNotes(soak) {
+		fmt.Fprintln(stderr, line)
+	}
+}
+
+func soakNotes(soak time.Duration) []string {
+	return []string{
+		"soak " + sampler.FormatDuration(soak) + ": all time constants are scaled to a run of this length. Warm the service up first.",
+		"Measured price: a false alarm in 4 of 100 runs of healthy services, in 2 under steady load.",
+	}
 }
 
 // printable returns a line without what a terminal would obey: names of files and what stands in them are others'.

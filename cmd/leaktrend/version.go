@@ -17,8 +17,8 @@ import (
 type build struct {
 	Version  string `json:"version"`
 	Revision string `json:"revision,omitempty"`
-	Time     string `json:"time,omitempty"` // of the revision, RFC 3339
-	Modified bool   `json:"modified"`       // built from files that differ from the revision
+	Time     string `json:"time,omitempty"`     // of the revision, RFC 3339
+	Modified *bool  `json:"modified,omitempty"` // built from files that differ from the revision
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
 }
@@ -44,7 +44,8 @@ func buildOf(info *debug.BuildInfo) build {
 		case "vcs.time":
 			b.Time = setting.Value
 		case "vcs.modified":
-			b.Modified = setting.Value == "true"
+			modified := setting.Value == "true"
+			b.Modified = &modified
 		}
 	}
 	return b
@@ -59,7 +60,7 @@ func (b build) String() string {
 		}
 	}
 	revision := b.Revision
-	if b.Modified {
+	if b.Modified != nil && *b.Modified {
 		revision += " (modified)"
 	}
 	row("revision", revision)

@@ -13,6 +13,7 @@ import (
 func TestBuildOf(t *testing.T) {
 	t.Parallel()
 	goVersion, platform := runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH
+	yes, no := true, false
 	for _, test := range []struct {
 		name string
 		info *debug.BuildInfo
@@ -34,14 +35,14 @@ func TestBuildOf(t *testing.T) {
 				{Key: "-trimpath", Value: "true"}, {Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "e3a6cc4"},
 				{Key: "vcs.time", Value: "2026-11-26T01:23:55Z"}, {Key: "vcs.modified", Value: "false"},
 			}},
-			build{Version: "v0.1.0", Revision: "e3a6cc4", Time: "2026-11-26T01:23:55Z", Go: goVersion, Platform: platform},
+			build{Version: "v0.1.0", Revision: "e3a6cc4", Time: "2026-11-26T01:23:55Z", Modified: &no, Go: goVersion, Platform: platform},
 			"leaktrend v0.1.0\n  revision  e3a6cc4\n  time      2026-11-26T01:23:55Z\n  go        GO\n  platform  PLATFORM\n",
 		},
 		{
 			"a changed checkout", &debug.BuildInfo{Main: debug.Module{Version: "v0.1.0+dirty"}, Settings: []debug.BuildSetting{
 				{Key: "vcs.revision", Value: "e3a6cc4"}, {Key: "vcs.modified", Value: "true"},
 			}},
-			build{Version: "v0.1.0+dirty", Revision: "e3a6cc4", Modified: true, Go: goVersion, Platform: platform},
+			build{Version: "v0.1.0+dirty", Revision: "e3a6cc4", Modified: &yes, Go: goVersion, Platform: platform},
 			"leaktrend v0.1.0+dirty\n  revision  e3a6cc4 (modified)\n  go        GO\n  platform  PLATFORM\n",
 		},
 	} {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -114,7 +115,11 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 		config.Adaptive.Soak = f.target.Soak
 	}
 	f.keepState(&config)
-	noteSoak(stderr, config.Adaptive.Soak)
+	if config.Adaptive.Soak > 0 {
+		for _, line := range soakNotes(config.Adaptive.Soak) {
+			f.say(stderr, line)
+		}
+	}
 	lines, flush := f.lines(cmd)
 	defer flush()
 	var found watch.Result
@@ -124,7 +129,7 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 		found, err = f.watchOne(cmd, config, profiles, lines)
 	}
 	if errors.Is(err, io.EOF) {
-		fmt.Fprintln(stderr, plain.Error(err))
+		f.say(stderr, plain.Error(err))
 		if errors.Is(err, errLost) {
 			err = errLost
 		} else {
@@ -135,13 +140,18 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	case !f.leakExits || err != nil && !errors.Is(err, errLost):
 	case found.Leak:
 		if err != nil {
-			fmt.Fprintln(stderr, plain.Error(err))
+			f.say(stderr, plain.Error(err))
 		}
 		err = errLeak
 	case found.Incomplete && err == nil:
 		err = errUnsure
 	}
 	return err
+}
+
+// say writes a line to standard error, in the form of the log lines.
+func (f *watchFlags) say(stderr io.Writer, text string) {
+	_ = screen.Say(stderr, f.logFormat, time.Now(), text, nil)
 }
 
 // keepState sets where what is learned is kept.
@@ -223,7 +233,7 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 		}
 		defer end()
 		view.Note("Live page: " + address)
-		fmt.Fprintln(cmd.ErrOrStderr(), "The live page of the monitor:", address)
+		f.say(cmd.ErrOrStderr(), "The live page of the monitor: "+address)
 	}
 	var rec *record.File
 	if f.out != "" {

@@ -25,13 +25,11 @@ func (c Config) InForce() InForce {
 }
 
 func limitsOf(c Config) string {
-	var limits, ceilings []string
+	var limits []string
 	add := func(resource string, value int64, suffix string) {
-		r, _ := sampler.Lookup(resource)
 		if value > 0 {
+			r, _ := sampler.Lookup(resource)
 			limits = append(limits, r.Name+" "+r.Format(float64(value))+suffix)
-		} else {
-			ceilings = append(ceilings, r.Name)
 		}
 	}
 	add(sampler.Goroutines, c.GoroutineThreshold, " above the start")
@@ -40,10 +38,11 @@ func limitsOf(c Config) string {
 	if c.GrowthRateThreshold > 0 {
 		limits = append(limits, fmt.Sprintf("growth of %g %% within one interval", c.GrowthRateThreshold))
 	}
-	if len(ceilings) > 0 {
-		limits = append(limits, fmt.Sprintf("%.0f %% of what the process can have (%s and what has no threshold)",
-			100*engine.CeilingShare, strings.Join(ceilings, ", ")))
+	of := ""
+	if len(limits) > 0 {
+		of = "else "
 	}
+	limits = append(limits, fmt.Sprintf("%s%.0f %% of what the process can have", of, 100*engine.CeilingShare))
 	return strings.Join(limits, ", ")
 }
 

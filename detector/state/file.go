@@ -66,20 +66,47 @@ func Open(dir string, key Key, now time.Time) (f *File, saved *Saved, unusable, 
 		return nil, nil, nil, err
 	}
 	f = &File{path: filepath.Join(dir, key.FileName()), key: key}
-	// Not the state itself is locked, as each one is another file. The lock's file stays: whoever removed it would
-	// take it from one who opened it before.
-	if f.lock, err = os.OpenFile(f.path+lockSuffix, os.O_RDWR|os.O_CREATE, 0o600); err != nil {
-		return nil, nil, nil, err
+	if f.lock, err = lock(f.path + lockSuffix); err != nil {
+		return nil, nil, nil, fmt.Errorf("%s: %w", f.path, err)
 	}
-	if err = filelock.Lock(f.lock); err != nil {
-		err = fmt.Errorf("%s: %w", f.path, err)
-	} else {
-		saved, unusable, err = f.read(now)
-	}
-	if err != nil {
+	if saved, unusable, err = f.read(now); err != nil {
 		return nil, nil, nil, errors.Join(err, f.Close())
 	}
 	return f, saved, unusable, nil
+}
+
+// maxLockTries is how often a file to lock is opened that others remove meanwhile. Some file systems do not tell a file
+// from another.
+const maxLockTries = 20
+
+// lock makes and locks a file beside the state, which is another file each time that it is written.
+func lock(path string) (*os.File, error) {
+	for tries := 1; ; tries++ {
+		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := filelock.Lock(file); err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+		// Whoever had it locked removed it then, perhaps after it was opened here: then it keeps nobody out.
+		if isAt(file, path) || tries == maxLockTries {
+			return file, nil
+		}
+		if err := file.Close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// isAt reports whether an open file is the one of a path.
+func isAt(file *os.File, path string) bool {
+	there, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	mine, err := file.Stat()
+	return err == nil && os.SameFile(there, mine)
 }
 
 // Path returns where the state is.
@@ -172,4 +199,9 @@ func writeSynced(path string, text []byte) error {
 }
 
 // Close gives the file to others.
-func (f *File) Close() error { return f.lock.Close() }
+func (f *File) Close() error {
+	if isAt(f.lock, f.lock.Name()) { // and locked, so that it is nobody else's; some systems keep what is open
+		_ = os.Remove(f.lock.Name())
+	}
+	return f.lock.Close()
+}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -178,6 +180,48 @@ func TestUnusable(t *testing.T) {
 		if s, err := state.Read(path); err != nil || len(s.Record.Lives) != 1 {
 			t.Errorf("%s: then %v, %d lives", test.name, err, len(s.Record.Lives))
 		}
+	}
+}
+
+// Nothing stays beside a state that is closed, and of those who open it one after the other or at once one has it.
+func TestLockIsRemoved(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("an open file cannot be removed there")
+	}
+	dir := t.TempDir()
+	fill(t, dir, record(1), now)
+	var holders atomic.Int32
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for range 50 {
+				f, _, _, err := state.Open(dir, key, now)
+				if errors.Is(err, filelock.ErrLocked) {
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := holders.Add(1); n > 1 {
+					t.Errorf("%d have it", n)
+				}
+				holders.Add(-1)
+				if err := f.Close(); err != nil {
+					t.Error(err)
+				}
+				if err := f.Close(); err == nil {
+					t.Error("it is closed twice without an error")
+				}
+			}
+		}()
+	}
+	wg.Wait()
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 1 {
+		t.Errorf("%v are left, %v", left, err)
 	}
 }
 

@@ -21,7 +21,7 @@ func WriteText(w io.Writer, all []*Process) error {
 		fmt.Fprintf(out, "%s: %s, until %s%s\n", p.Name(), p.counted(), p.Written.UTC().Format("2006-01-02 15:04:05 UTC"), p.scaled())
 		for k := range p.Resources {
 			r := &p.Resources[k]
-			fmt.Fprintf(out, "\n%s\nstarted (UTC)\tage\tversion\tat start\tat end\tpace\tended\n", r.Name)
+			fmt.Fprintf(out, "\n%s\nstarted (UTC)\tage\tversion\tat start\tat end\trate\tended\n", r.Name)
 			for j := range r.Lives {
 				fmt.Fprintln(out, r.row(&r.Lives[j]))
 			}

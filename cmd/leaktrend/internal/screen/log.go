@@ -2,6 +2,7 @@ package screen
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"regexp"
 	"strings"
@@ -73,13 +74,8 @@ func (j logHook) plain(e *logrus.Entry, message string) error {
 	if _, alert := e.Data["severity"]; alert {
 		to = v.out
 	}
-	var formatter logrus.Formatter
-	switch v.logFormat {
-	case LogFields:
-		formatter = &logrus.TextFormatter{DisableColors: true}
-	case LogJSON:
-		formatter = &logrus.JSONFormatter{}
-	default:
+	formatter := formatterOf(v.logFormat)
+	if formatter == nil {
 		l := lineOf(e, message)
 		for _, field := range told {
 			if text, ok := e.Data[field.name].(string); ok {
@@ -103,6 +99,33 @@ func (j logHook) plain(e *logrus.Entry, message string) error {
 		return err
 	}
 	_, err = to.Write(text)
+	return err
+}
+
+// formatterOf returns what writes entries with all their fields; nil for the form for people.
+func formatterOf(logFormat string) logrus.Formatter {
+	switch logFormat {
+	case LogFields:
+		return &logrus.TextFormatter{DisableColors: true}
+	case LogJSON:
+		return &logrus.JSONFormatter{}
+	}
+	return nil
+}
+
+// Say writes a line for people in a form of log lines: as it is, or as the message of an entry of an instant, with fields.
+func Say(w io.Writer, logFormat string, at time.Time, text string, fields map[string]any) error {
+	formatter := formatterOf(logFormat)
+	if formatter == nil {
+		_, err := fmt.Fprintln(w, text)
+		return err
+	}
+	entry := &logrus.Entry{Time: at, Level: logrus.InfoLevel, Message: text, Data: fields}
+	line, err := formatter.Format(entry)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(line)
 	return err
 }
 

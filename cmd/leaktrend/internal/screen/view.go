@@ -163,14 +163,20 @@ func (p *Process) Sampled(at time.Time) {
 	if !due {
 		return
 	}
-	text := plainLine(at, name, p.monitor.Status())
+	text := plainLine(p.monitor.Status())
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.hint != "" {
-		fmt.Fprintln(v.rest, v.hint)
+		_ = Say(v.rest, v.logFormat, at, v.hint, nil)
 		v.hint = ""
 	}
-	fmt.Fprintln(v.out, text)
+	if name = terminal.Printable(name); name != "" {
+		text = name + "  " + text
+	}
+	if formatterOf(v.logFormat) == nil {
+		text = at.Local().Format(time.RFC3339) + "  " + text
+	}
+	_ = Say(v.out, v.logFormat, at, text, nil)
 }
 
 // take notes a sample, and reports whether a plain line is due and with which name. The monitor must not be asked under
@@ -253,6 +259,10 @@ func (v *View) Finish() {
 		if !p.ended.IsZero() && len(processes) > 1 {
 			title += "  ended " + p.ended.Local().Format("15:04:05")
 		}
+		if formatterOf(v.logFormat) != nil && !v.terminal {
+			v.sayVerdicts(&b, p)
+			continue
+		}
 		runes := []rune(terminal.Printable(title))
 		fmt.Fprintln(&b, style.Paint(string(runes[:min(len(runes), style.Width)]), terminal.Bold))
 		if p.monitor != nil {
@@ -265,6 +275,22 @@ func (v *View) Finish() {
 	_, _ = io.WriteString(v.out, b.String())
 	v.mu.Unlock()
 	v.Flush()
+}
+
+// sayVerdicts writes an entry for each row of the table at the end, for programs.
+func (v *View) sayVerdicts(b *strings.Builder, p *Process) {
+	if p.monitor == nil {
+		return
+	}
+	for _, row := range p.rows(p.sampled) {
+		fields := map[string]any{"process": terminal.Printable(p.name), "resource": terminal.Printable(row.Resource), "verdict": row.Verdict}
+		for name, text := range map[string]string{"levels": row.Levels, "rate": row.Rate, "reason": row.Note} {
+			if text != "" {
+				fields[name] = terminal.Printable(text)
+			}
+		}
+		_ = Say(b, v.logFormat, p.sampled, "verdict", fields)
+	}
 }
 
 // rows returns the rows of the table at the end.
@@ -297,11 +323,8 @@ func (p *Process) rows(now time.Time) []table.Row {
 	return append(rows, table.Others(hidden)...)
 }
 
-func plainLine(now time.Time, name string, statuses []detector.Status) string {
-	parts := []string{now.Local().Format(time.RFC3339)}
-	if name != "" {
-		parts = append(parts, terminal.Printable(name))
-	}
+func plainLine(statuses []detector.Status) string {
+	var parts []string
 	for i := range statuses {
 		if s := &statuses[i]; (s.Judged || s.State == detector.Firing) && table.WorthARow(s, len(statuses)) {
 			word, _ := table.Verdict(s)

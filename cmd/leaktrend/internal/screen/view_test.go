@@ -182,6 +182,28 @@ func TestPlainLog(t *testing.T) {
 	}
 }
 
+// Programs that asked for JSON read nothing else: the lines of each minute, a hint, and the verdicts at the end are entries
+// too.
+func TestLinesForPrograms(t *testing.T) {
+	var results, rest bytes.Buffer
+	v := New(&results, &rest, "pid 7 x")
+	v.LogAs(LogJSON)
+	v.Hint("it takes hours")
+	p := watch(v, "pid 7 x", &fake{statuses: []detector.Status{status("open_fds", detector.Suspected, 12)}})
+	p.Sampled(at(0))
+	v.Finish()
+	utc := `"2026-11-23T10:00:00Z"`
+	want := [2]string{
+		`{"level":"info","msg":"open_fds 12 suspect","time":` + utc + "}\n" +
+			`{"level":"info","msg":"verdict","process":"pid 7 x","rate":"+60/h","reason":"since ` + begin.Format(time.TimeOnly) + ` (0s), for a reason",` +
+			`"resource":"open_fds","time":` + utc + `,"verdict":"suspect"}` + "\n",
+		`{"level":"info","msg":"it takes hours","time":` + utc + "}\n",
+	}
+	if diff := cmp.Diff(want, [2]string{results.String(), rest.String()}); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // Nobody may read what is written: the view goes on, and its end does not wait for ever.
 func TestPlainOutputThatNobodyReads(t *testing.T) {
 	read, write, err := os.Pipe()

@@ -227,7 +227,7 @@ func (g *group) watch(ctx context.Context, m *member, shown *screen.Process) {
 	logger := shown.Logger()
 	monitor, err := NewMonitor(process, g.config, logger)
 	if err == nil {
-		g.handOver(m.place, monitor, logger)
+		g.handOver(m, monitor, logger)
 		FollowRuntime(monitor, process, func(note string, lacks bool) {
 			if note = g.noteOnce(m.place.executable, note, lacks); note != "" {
 				LogNote(logger, note, lacks)
@@ -239,7 +239,7 @@ func (g *group) watch(ctx context.Context, m *member, shown *screen.Process) {
 			err = gone
 		}
 		left := monitor.Handover()
-		m.place.left = &left
+		m.place.left, m.place.pid = &left, process.PID()
 	}
 	if err != nil {
 		logger.Warn(err)
@@ -269,12 +269,13 @@ func (g *group) noteOnce(executable, note string, lacks bool) string {
 }
 
 // handOver gives the monitor of a process what that of the one before it left.
-func (g *group) handOver(p *place, monitor *detector.ResourceMonitor, logger *logrus.Logger) {
-	monitor.NameState(p.executable, p.instance(Instance(nil, g.pattern, g.config)))
-	if p.left == nil {
+func (g *group) handOver(m *member, monitor *detector.ResourceMonitor, logger *logrus.Logger) {
+	monitor.NameState(m.place.executable, m.place.instance(Instance(nil, g.pattern, g.config)))
+	left := m.place.leftTo(m.process.PID())
+	if left == nil {
 		return
 	}
-	if err := monitor.Restore(*p.left); err != nil {
+	if err := monitor.Restore(*left); err != nil {
 		logger.WithError(err).Warn("what earlier lives taught cannot be used")
 	}
 }

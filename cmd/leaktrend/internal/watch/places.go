@@ -82,7 +82,17 @@ type place struct {
 	number     int // from 1, of those at one time
 	taken      bool
 	command    string       // of the latest
+	pid        int          // of who left that
 	left       *state.Saved // by the latest; nil for none
+}
+
+// leftTo returns what the process before left to one with an id; nil for nothing. The start times of processes that began
+// within seconds of each other may be the same: another id tells that the life of the one before is over.
+func (p *place) leftTo(pid int) *state.Saved {
+	if p.left != nil && pid != p.pid {
+		p.left.Record.CloseLatest(lives.Replaced)
+	}
+	return p.left
 }
 
 // instance names the place in the state.
