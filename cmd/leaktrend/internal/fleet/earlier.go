@@ -29,7 +29,8 @@ type claim struct {
 	// with which other processes begin.
 	until  []float64
 	begins []int
-	first  *process // only what tells of restarts, at the first instant of the first life
+	end    time.Time // of the first life
+	first  *process  // only what tells of restarts, at the first instant of the first life
 }
 
 // claims are those of a process, by resource.
@@ -59,7 +60,7 @@ func claimsOf(p *process, g prom.Grid, lives []life, c *calibration.Table) claim
 	}
 	first := p.instant(int(lives[0].first.Sub(g.At(0)) / g.Step))
 	for resource, one := range all {
-		one.begins, one.first = begins, first
+		one.begins, one.end, one.first = begins, lives[0].last, first
 		for k := range p.readings {
 			if p.readings[k].resource == resource {
 				one.until = lowestUntil(p.readings[k].values, g, one.since.Add(time.Duration(stillLow*float64(g.At(g.N-1).Sub(one.since)))))
@@ -210,7 +211,8 @@ type recollection struct {
 	calibration *calibration.Table
 	groupBy     []string
 	falls       map[string]map[string][]fall
-	earliest    time.Time // that was looked back to; zero = none
+	lived       map[string][]precedent // by workload
+	earliest    time.Time              // that was looked back to; zero = none
 }
 
 // recall keeps what an earlier time tells of a process: growth that came to nothing, and times at which it was as high as
@@ -225,6 +227,7 @@ func (m *recollection) recall(p *process, g prom.Grid, before []life, asked clai
 			m.earliest = l.first
 		}
 		_, group := groupOf(m.groupBy, p, cmp.Or(versionOf(p.labels), l.version))
+		m.saw(group, precedent{l.first, l.last, l.curves})
 		for k := range p.readings {
 			if falls := fallsOf(l, p.readings[k].resource, m.calibration); len(falls) > 0 {
 				told[p.readings[k].resource] = told[p.readings[k].resource] || slices.ContainsFunc(falls, func(f fall) bool {
@@ -237,8 +240,15 @@ func (m *recollection) recall(p *process, g prom.Grid, before []life, asked clai
 	if len(before) == 0 {
 		return
 	}
-	_, group := groupOf(m.groupBy, p, cmp.Or(versionOf(p.labels), before[len(before)-1].version))
+	latest := &before[len(before)-1]
+	_, group := groupOf(m.groupBy, p, cmp.Or(versionOf(p.labels), latest.version))
 	now := p.instant(g.N - 1)
+	for _, claim := range asked {
+		if !now.replaced(claim.first) {
+			m.saw(group, precedent{first: latest.first, last: claim.end})
+		}
+		break // the process is the same one for all
+	}
 	for k := range p.readings {
 		r := &p.readings[k]
 		claim, ok := asked[r.resource]
@@ -268,6 +278,14 @@ func (m *recollection) recall(p *process, g prom.Grid, before []life, asked clai
 			falls = append(falls, fall{g.At(at), claim.eValue, true})
 		}
 		m.remember(group, r.resource, falls)
+	}
+}
+
+// saw keeps a life of a process of a workload.
+func (m *recollection) saw(group []Label, one precedent) {
+	name := workloadName(group)
+	if all := m.lived[name]; len(all) < maxStays {
+		m.lived[name] = append(all, one)
 	}
 }
 

@@ -143,7 +143,7 @@ func TestScansOfOneHourAgree(t *testing.T) {
 	}
 	var all []ending
 	for i, family := range scores.Families(true) {
-		s := judgedOf(77, family, 2, i)
+		s := judgedOf(77, family, 2, i, false)
 		p, g := seriesOf(s.recording, nil, time.Unix(0, s.recording.Times[len(s.recording.Times)-1]))
 		if at, ok := calledAt(t, p, g); ok {
 			all = append(all, ending{s, at.Truncate(time.Hour)})

@@ -158,9 +158,13 @@ func chances(candidates []Finding, table *backtest.Table, m *recollection, hypot
 	for i := range candidates {
 		f := &candidates[i]
 		nothing, cut := own(m.falls[workloadName(f.Group)][f.Resource.Name], f.EValue, f.Worst.Since, f.Worst.Last)
-		all[i] = backtest.Candidate{
+		one := backtest.Candidate{
 			Resource: f.Resource.Name, Strength: f.EValue, Own: float64(nothing) / float64(f.Growing), Cut: float64(cut) / float64(f.Growing),
 		}
+		if f.Worst.mayFill(f.Resource.Name, m.lived[workloadName(f.Group)]) {
+			one.Cut = max(one.Cut, 1)
+		}
+		all[i] = one
 	}
 	for i, chance := range table.Chances(all, hypotheses, prior) {
 		candidates[i].Chance = chance

@@ -12,9 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
-
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/dataset"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/lab/generate"
@@ -23,7 +20,8 @@ import (
 )
 
 // promiseEnv asks for the figures of docs/fleet.md, as "SEED SERIES FLEETS SEEDS": series of each family that fleets are
-// drawn from, fleets of each kind, and how many seeds from the first on, of which each makes its own series.
+// drawn from, fleets of each kind, and how many seeds from the first on, of which each makes its own series. With "cpu"
+// after them the processor time of what serves is known, as it is of most that a scan finds.
 const promiseEnv = "LEAKTREND_PROMISE"
 
 const (
@@ -79,6 +77,17 @@ func seriesOf(r *dataset.Recording, starts []generate.Life, end time.Time) (*pro
 			v[k] = r.Series[0].Values[i]
 		}
 	}
+	if len(r.Series) > 1 {
+		p.cpu = make([]float64, g.N)
+		for i := range p.cpu {
+			p.cpu[i] = math.NaN()
+		}
+		for i, t := range r.Times {
+			if k := at(t); k >= 0 && k < g.N {
+				p.cpu[k] = r.Series[1].Values[i]
+			}
+		}
+	}
 	if starts != nil {
 		p.start = make([]float64, g.N)
 		life := 0
@@ -98,6 +107,9 @@ func (p *process) from(g prom.Grid, length time.Duration) (*process, prom.Grid) 
 	short := *p
 	short.readings = []reading{p.readings[0]}
 	short.readings[0].values = p.readings[0].values[skip:]
+	if p.cpu != nil {
+		short.cpu = p.cpu[skip:]
+	}
 	if p.start != nil {
 		short.start = p.start[skip:]
 	}
@@ -118,6 +130,9 @@ func (p *process) until(g prom.Grid, n int) (*process, prom.Grid) {
 			}
 		}
 		early.readings[0].values[i] = low
+		if p.cpu != nil {
+			early.cpu = append(early.cpu, p.cpu[(i+1)*width-1])
+		}
 		if p.start != nil {
 			early.start = append(early.start, p.start[(i+1)*width-1])
 		}
@@ -139,10 +154,11 @@ var (
 	}
 )
 
-func newPool(seed uint64, each int) pool {
+// newPool makes them, those of services that leak and processor time only if asked.
+func newPool(seed uint64, each int, leaking, cpu bool) pool {
 	type job struct {
 		family string
-		kind   int // 0 healthy, 1 service, 2 leak
+		kind   int // 0 healthy, 1 service, 2 leak, 3 leak of a service
 		index  int
 	}
 	jobs := make(chan job)
@@ -154,7 +170,7 @@ func newPool(seed uint64, each int) pool {
 		go func() {
 			defer wg.Done()
 			for j := range jobs {
-				s := judgedOf(seed, j.family, j.kind, j.index)
+				s := judgedOf(seed, j.family, j.kind, j.index, cpu)
 				mu.Lock()
 				all[j.family] = append(all[j.family], s)
 				mu.Unlock()
@@ -171,6 +187,11 @@ func newPool(seed uint64, each int) pool {
 		for _, f := range scores.Families(true) {
 			jobs <- job{f, 2, i}
 		}
+		for _, f := range leakingServices() {
+			if leaking {
+				jobs <- job{f, 3, i}
+			}
+		}
 	}
 	close(jobs)
 	wg.Wait()
@@ -185,18 +206,21 @@ func newPool(seed uint64, each int) pool {
 	return all
 }
 
-func judgedOf(seed uint64, family string, kind, index int) judgedSeries {
+func judgedOf(seed uint64, family string, kind, index int, cpu bool) judgedSeries {
 	span := remembered + watched
 	if kind == 2 {
 		span = 12 * aDay
 	}
-	o := generate.Options{Seed: seed, Interval: calibration.Step, Span: generate.Range{Min: span, Max: span}, Ranges: generate.Split(index % 2)}
+	o := generate.Options{Seed: seed, Interval: calibration.Step, Span: generate.Range{Min: span, Max: span}, Ranges: generate.Split(index % 2), Load: cpu}
 	var r *dataset.Recording
 	var starts []generate.Life
-	if kind == 1 {
+	if kind == 1 || kind == 3 {
 		r, starts = generate.Service(o, family, index)
 	} else {
 		r = generate.One(o, family, index)
+	}
+	if !cpu {
+		r.Series = r.Series[:1] // some families have it always
 	}
 	out := judgedSeries{family: family, leaks: kind == 2}
 	end := time.Unix(0, r.Times[0]).Add(remembered)
@@ -209,6 +233,16 @@ func judgedOf(seed uint64, family string, kind, index int) judgedSeries {
 		end = time.Unix(0, max(at, min(r.Times[0]+int64(12*time.Hour), last)))
 		out.age = end.Sub(time.Unix(0, truth.From))
 		out.due = truth.Doubled != 0 && truth.Doubled <= end.UnixNano()
+	}
+	if kind == 3 {
+		running := starts[0]
+		for _, l := range starts {
+			if !l.Start.After(end) {
+				running = l
+			}
+		}
+		out.leaks, out.age = running.Leaks, end.Sub(running.Start)
+		out.due = out.leaks && doubled(r, running.From, end)
 	}
 	out.recording, out.end = r, end
 	p, g := seriesOf(r, starts, end)
@@ -230,15 +264,43 @@ func judgedOf(seed uint64, family string, kind, index int) judgedSeries {
 		}
 	}
 	for i := range out.lives {
-		out.lives[i].lines, out.lives[i].curves = nil, nil
+		out.lives[i].lines = nil
 	}
 	return out
 }
 
-// mix is a kind of fleet: of how many series of each family it is.
+// doubled reports whether the lowest values of the last hours before an instant are twice those of the first hours of a
+// life.
+func doubled(r *dataset.Recording, from int, end time.Time) bool {
+	const hours = 3 * time.Hour
+	lowest := func(a, b time.Time) float64 {
+		low := math.Inf(1)
+		for i, t := range r.Times[from:] {
+			if at := time.Unix(0, t); !at.Before(a) && !at.After(b) && r.Series[0].Values[from+i] < low {
+				low = r.Series[0].Values[from+i]
+			}
+		}
+		return low
+	}
+	begin := time.Unix(0, r.Times[from])
+	return end.Sub(begin) > 2*hours && lowest(end.Add(-hours), end) >= 2*lowest(begin, begin.Add(hours))
+}
+
+// leakingServices are the families of services that leak.
+func leakingServices() (all []string) {
+	for _, f := range generate.Services() {
+		if f.Leaks {
+			all = append(all, f.Name)
+		}
+	}
+	return all
+}
+
+// mix is a kind of fleet: of how many series of each family it is, and the families of its leaks.
 type mix struct {
 	name     string
 	families map[string]int
+	leaks    []string
 }
 
 func mixes(size int) []mix {
@@ -256,36 +318,11 @@ func mixes(size int) []mix {
 	with := slices.Concat(lab, newFamilies, newServices)
 	slow := parts(with, size*9/10)
 	slow["weekly_fall"] += size / 10
+	leaks, others := scores.Families(true), parts(slices.Concat(lab, otherServices), size)
 	return []mix{
-		{"the lab's families", parts(lab, size)}, {"with the new ones", parts(with, size)}, {"a tenth falls back weekly", slow},
-		{"with other services", parts(slices.Concat(lab, otherServices), size)},
+		{"the lab's families", parts(lab, size), leaks}, {"with the new ones", parts(with, size), leaks}, {"a tenth falls back weekly", slow, leaks},
+		{"with other services", others, leaks}, {"with other services that leak", others, leakingServices()},
 	}
-}
-
-// figures are those of fleets of one kind.
-type figures struct {
-	wrong, expected       []float64 // by fleet: the share false, and what the chances say
-	found, due, suspected int
-	foundAt, dueAt        [4]int
-	reported              int
-	seeds                 []int                         // fleets up to the end of each seed
-	told                  [tenths]struct{ n, leak int } // findings and suspects by their chance
-}
-
-const tenths = 10
-
-var ageNames = [4]string{"below 1 d", "1 to 2 d", "2 to 4 d", "above 4 d"}
-
-func ageClass(age time.Duration) int {
-	switch {
-	case age < aDay:
-		return 0
-	case age < 2*aDay:
-		return 1
-	case age < 4*aDay:
-		return 2
-	}
-	return 3
 }
 
 // draw makes one fleet: each series its own group.
@@ -311,9 +348,8 @@ func (of mix) draw(pool pool, r *rand.Rand, leaking float64, back time.Duration)
 			add(&pool[f][r.IntN(len(pool[f]))])
 		}
 	}
-	leaks := scores.Families(true)
 	for range int(math.Round(leaking * float64(size))) {
-		f := leaks[r.IntN(len(leaks))]
+		f := of.leaks[r.IntN(len(of.leaks))]
 		add(&pool[f][r.IntN(len(pool[f]))])
 	}
 	return c, members
@@ -326,11 +362,11 @@ func TestPromise(t *testing.T) {
 	const fdr = .05
 	seed, each, fleets, seeds := uint64(9101), 8, 4, 1
 	kinds, shares := mixes(1530), []float64{0, .001, .005, .01, .05}
-	text := os.Getenv(promiseEnv)
+	text, known := os.Getenv(promiseEnv), ""
 	if text == "" {
 		kinds, shares = kinds[1:2], shares[4:]
-	} else if n, err := fmt.Sscan(text, &seed, &each, &fleets, &seeds); n < 3 {
-		t.Fatalf("%s=%s: want a seed, series, fleets and seeds: %v", promiseEnv, text, err)
+	} else if n, err := fmt.Sscan(text, &seed, &each, &fleets, &seeds, &known); n < 3 {
+		t.Fatalf("%s=%s: want a seed, series, fleets and seeds, and maybe cpu: %v", promiseEnv, text, err)
 	}
 	type row struct {
 		kind    int
@@ -354,7 +390,7 @@ func TestPromise(t *testing.T) {
 	}
 	all := make([]figures, len(rows))
 	for range seeds {
-		pool := newPool(seed, each)
+		pool := newPool(seed, each, text != "", known == "cpu")
 		for i, row := range rows {
 			f := &all[i]
 			r := rand.New(rand.NewPCG(seed, 5))
@@ -386,84 +422,10 @@ func TestPromise(t *testing.T) {
 // forget has a scan know nothing of the past.
 func (c *collector) forget() {
 	clear(c.recalled.falls)
+	clear(c.recalled.lived)
 	for _, g := range c.groups {
 		for _, t := range g.resources {
 			t.past = past{}
 		}
 	}
-}
-
-func (f *figures) add(r *Report, members map[string]*judgedSeries) {
-	wrong := 0
-	lacking := 0.
-	seen := map[string]bool{}
-	for i := range r.Findings {
-		x := &r.Findings[i]
-		s := members[x.Group[0].Value]
-		seen[x.Group[0].Value] = true
-		lacking += 1 - x.Chance.Mean
-		if !s.leaks {
-			wrong++
-		}
-	}
-	f.reported += len(r.Findings)
-	n := float64(max(len(r.Findings), 1))
-	f.wrong, f.expected = append(f.wrong, float64(wrong)/n), append(f.expected, lacking/n)
-	suspected := map[string]bool{}
-	for _, list := range [][]Finding{r.Findings, r.Suspects} {
-		for i := range list {
-			told := &f.told[min(int(tenths*list[i].Chance.Mean), tenths-1)]
-			told.n++
-			if members[list[i].Group[0].Value].leaks {
-				told.leak++
-			}
-		}
-	}
-	for i := range r.Suspects {
-		suspected[r.Suspects[i].Group[0].Value] = true
-	}
-	for job, s := range members {
-		if !s.due {
-			continue
-		}
-		f.due++
-		f.dueAt[ageClass(s.age)]++
-		if seen[job] {
-			f.found++
-			f.foundAt[ageClass(s.age)]++
-		} else if suspected[job] {
-			f.suspected++
-		}
-	}
-}
-
-// falseShare returns the mean share of false findings over the fleets, and its error at 95 %: of several seeds by what
-// they differ, as fleets of one seed share their series.
-func (f *figures) falseShare() (mean, error95 float64) {
-	of := f.wrong
-	if len(f.seeds) > 1 {
-		of = nil
-		from := 0
-		for _, to := range f.seeds {
-			of = append(of, stat.Mean(f.wrong[from:to], nil))
-			from = to
-		}
-	}
-	mean, deviation := stat.MeanStdDev(of, nil)
-	return mean, distuv.StudentsT{Sigma: 1, Nu: float64(len(of) - 1)}.Quantile(.975) * deviation / math.Sqrt(float64(len(of)))
-}
-
-func (f *figures) String() string {
-	mean, error95 := f.falseShare()
-	share := func(n, of int) float64 { return 100 * float64(n) / float64(max(of, 1)) }
-	text := fmt.Sprintf("%d findings, false %.1f %% +- %.1f, said %.1f %%; of %d due leaks %.0f %% found, %.0f %% suspects;", f.reported, 100*mean, 100*error95,
-		100*stat.Mean(f.expected, nil), f.due, share(f.found, f.due), share(f.suspected, f.due))
-	for i, n := range f.dueAt {
-		text += fmt.Sprintf(" %s %.0f %%,", ageNames[i], share(f.foundAt[i], n))
-	}
-	text += " leaks by the tenth of the chance that was said:"
-	for _, told := range f.told {
-		text += fmt.Sprintf(" %d of %d,", told.leak, told.n)
-	}
-	return text
 }

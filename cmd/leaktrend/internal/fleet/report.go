@@ -14,6 +14,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/spark"
 	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
@@ -39,7 +40,9 @@ type Replica struct {
 	Evidence     *alerting.Evidence
 	Line         *spark.Line
 
-	order string // of the labels, for a result that does not depend on the order of reading
+	began time.Time    // of the process, as far as it was seen
+	curve *lives.Curve // over its age; nil = unknown
+	order string       // of the labels, for a result that does not depend on the order of reading
 }
 
 // VersionCount says how many replicas of one version have a finding.
@@ -185,7 +188,7 @@ func newCollector(o *Options) *collector {
 	return &collector{
 		calibration: o.Calibration, groupBy: o.GroupBy, load: loadResource, others: o.Others,
 		groups: map[string]*group{}, unnamed: unnamedJobs{}, workloads: map[string]*workload{},
-		recalled: recollection{calibration: o.Calibration, groupBy: o.GroupBy, falls: map[string]map[string][]fall{}},
+		recalled: recollection{calibration: o.Calibration, groupBy: o.GroupBy, falls: map[string]map[string][]fall{}, lived: map[string][]precedent{}},
 	}
 }
 
@@ -236,6 +239,7 @@ func (c *collector) add(p *process, lives []life) {
 		if l.first.Before(g.first) {
 			g.first = l.first
 		}
+		c.recalled.saw(values, precedent{l.first, l.last, l.curves})
 		for k := range l.statuses {
 			s := &l.statuses[k]
 			if !s.Judged || s.Resource.Name == c.load {
@@ -300,7 +304,10 @@ func replicaOf(p *process, version string, l *life, s *detector.Status) Replica 
 		Labels: p.labels, Metric: metricOf(p, s.Resource.Name), Version: version, Severity: s.Severity, Value: s.Value, Baseline: s.Baseline, SlopePerHour: s.SlopePerHour,
 		Since: s.Since, Last: l.last, Ended: l.ends, Exhaustion: s.Exhaustion, Evidence: s.Evidence, Line: l.lines[s.Resource.Name],
 	}
-	r.order = orderOf(p.labels)
+	r.order, r.began = orderOf(p.labels), l.first
+	if curve, ok := l.curves[s.Resource.Name]; ok {
+		r.curve = &curve
+	}
 	return r
 }
 
