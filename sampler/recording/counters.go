@@ -32,11 +32,11 @@ var (
 // of time or nothing else. What falls is a gauge all the same.
 func isCPUTime(name string) bool {
 	list := words(name)
-	if !slices.Contains(list, "cpu") && !slices.Contains(list, "cpuacct") || hasWord(name, "per", "rate", "percent", "pct", "%", "millicores") {
+	if !slices.ContainsFunc(list, func(w string) bool { return strings.HasPrefix(w, "cpu") }) || hasWord(name, "per", "rate", "percent", "pct", "%", "millicores") {
 		return false
 	}
 	return hasWord(name,
-		"nano", "nanos", "nanosecond", "nanoseconds", "ns", "usec", "usecs", "micros", "microseconds", "us", "msec", "millis", "milliseconds", "ms",
+		"nano", "nanos", "nanosecond", "nanoseconds", "ns", "nsec", "usec", "usecs", "micros", "microseconds", "us", "msec", "millis", "milliseconds", "ms",
 		"sec", "secs", "second", "seconds", "jiffies", "ticks") || strings.HasSuffix(name, "cpuacct.usage") || strings.HasSuffix(name, "cpu.total.value") || strings.TrimSpace(name) == "CPU" ||
 		slices.Contains([]string{"cpu time", "cpu total", "total cpu"}, strings.Join(list, " "))
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
@@ -21,6 +22,7 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 	}
 	var (
 		notes  []string
+		dates  []dateLine
 		short  []int // lines of another width
 		widths []int
 		count  = map[int]int{}
@@ -37,6 +39,10 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 			s.notes.take(trimmed, number, len(s.rows))
 			continue
 		}
+		if at, rest := leadingInstant(string(trimmed)); !at.IsZero() && rest == "" && bytes.IndexByte(trimmed, ':') > 0 {
+			dates = append(dates, dateLine{row: len(s.rows), at: at, cells: splitLike(nil, trimmed, separator), line: number})
+			continue
+		}
 		if separator == ',' && bytes.HasPrefix(trimmed, []byte("sep=")) || ruler.Match(trimmed) {
 			continue
 		}
@@ -45,6 +51,11 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 			above = s.rows[n-1]
 		}
 		cells := splitLike(above, bytes.TrimRight(line, "\r\n"), separator)
+		for i, cell := range cells { // as spreadsheets keep text
+			if inner, ok := strings.CutPrefix(cell, `="`); ok {
+				cells[i] = strings.TrimSuffix(inner, `"`)
+			}
+		}
 		if len(s.rows) > 0 && slices.Equal(cells, s.rows[0]) && !hasData(cells, s.commas) {
 			continue // the header again, as of files that were put together
 		}
@@ -54,7 +65,7 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 		t.put(s, cells)
 		count[len(cells)]++
 	}
-	if len(s.rows) == 0 {
+	if dates = dated(s, dates, count); len(s.rows) == 0 {
 		return nil, newGathered(t, format).empty()
 	}
 	if !slices.ContainsFunc(s.rows, func(cells []string) bool { return hasData(cells, s.commas) }) {
@@ -75,7 +86,11 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 	for isTitle() {
 		s.rows, s.lines = s.rows[1:], s.lines[1:]
 	}
+	if separator == ' ' {
+		width = joinStamps(s, width)
+	}
 	takeHeader(s, notes, width, separator)
+	putDates(s, dates)
 	for i := len(s.rows) - 1; i >= 0; i-- {
 		if len(s.rows[i]) != s.width() {
 			short = append(short, s.lines[i])
@@ -98,6 +113,46 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 		}
 	}
 	return g, err
+}
+
+// dateLine is a date alone on a line, and before which row it stands.
+type dateLine struct {
+	row, line int
+	at        time.Time
+	cells     []string
+}
+
+// dated tells dates before listings from rows that are nothing else: with these the rows come back.
+func dated(s *sheet, dates []dateLine, count map[int]int) []dateLine {
+	if len(dates) == 0 || len(s.rows) > len(dates) {
+		return dates
+	}
+	if len(s.rows) > 1 && len(s.rows) >= len(dates)-1 { // one row each
+		return dates
+	}
+	for i, d := range dates {
+		s.rows = slices.Insert(s.rows, d.row+i, d.cells)
+		s.lines = slices.Insert(s.lines, d.row+i, d.line)
+		count[len(d.cells)]++
+	}
+	return nil
+}
+
+// putDates gives each row the date before its listing as its time.
+func putDates(s *sheet, dates []dateLine) {
+	if len(dates) < 2 {
+		return
+	}
+	if s.header != nil {
+		s.header = append([]string{"time"}, s.header...)
+	}
+	next, at := 0, ""
+	for i := range s.rows {
+		for ; next < len(dates) && dates[next].line < s.lines[i]; next++ {
+			at = dates[next].at.Format(time.RFC3339Nano)
+		}
+		s.rows[i] = append([]string{at}, s.rows[i]...)
+	}
 }
 
 // ruler is a line that belongs to no row: rules between header and rows, and how many rows a database has shown.
@@ -174,6 +229,37 @@ func joinDates(s *sheet) {
 	}
 }
 
+// joinStamps puts dates with blanks in them together under a header that has a name for each of them, and returns the
+// width of the rows then.
+func joinStamps(s *sheet, width int) int {
+	n := width - len(s.rows[0]) + 1
+	if n < 2 || n > 7 || len(s.rows) < 2 || hasData(s.rows[0], s.commas) {
+		return width
+	}
+	for at := 0; at+n <= width; at++ {
+		good, rows := 0, 0
+		for _, row := range s.rows[1:] {
+			if len(row) != width {
+				continue
+			}
+			rows++
+			if _, form := scan.Instant(strings.Join(row[at:at+n], " "), s.dates); form == scan.Text {
+				good++
+			}
+		}
+		if good == 0 || good < rows*9/10 {
+			continue
+		}
+		for i, row := range s.rows {
+			if i > 0 && len(row) == width {
+				s.rows[i] = slices.Concat(row[:at], []string{strings.Join(row[at:at+n], " ")}, row[at+n:])
+			}
+		}
+		return len(s.rows[0])
+	}
+	return width
+}
+
 // separatorOf finds what parts the cells: what stands in every line, as often, outside of quotes.
 func separatorOf(text []byte) (separator byte, format string) {
 	const looked = 200
@@ -183,7 +269,7 @@ func separatorOf(text []byte) (separator byte, format string) {
 		lines := 0
 		for line := range bytes.Lines(text) {
 			line = bytes.TrimSpace(line)
-			if len(line) == 0 || line[0] == '#' {
+			if len(line) == 0 || line[0] == '#' || ruler.Match(line) {
 				continue
 			}
 			if lines++; lines > looked {

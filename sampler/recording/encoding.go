@@ -7,6 +7,7 @@ import (
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/runes"
 	"golang.org/x/text/transform"
 )
 
@@ -55,10 +56,26 @@ func narrowText(head []byte) transform.Transformer {
 	if !control && !utf8.Valid(head) {
 		all = append(all, charmap.Windows1252.NewDecoder())
 	}
+	if bytes.ContainsAny(head, "│┃║") {
+		all = append(all, runes.Map(plainRule))
+	}
 	if len(all) == 0 {
 		return nil
 	}
 	return transform.Chain(all...)
+}
+
+// plainRule writes the rules of a table that are drawn as boxes with bars and dashes.
+func plainRule(r rune) rune {
+	switch {
+	case r == '│' || r == '┃' || r == '║':
+		return '|'
+	case r == '─' || r == '━' || r == '═':
+		return '-'
+	case r >= '┌' && r <= '╬':
+		return '+'
+	}
+	return r
 }
 
 // newlines makes newlines of carriage returns.

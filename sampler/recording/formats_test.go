@@ -223,7 +223,7 @@ func FuzzSadf(f *testing.F)         { fuzz(f, readSadf, "sadf-j*") }
 
 // FuzzTools fuzzes the readers of what single tools write, each recognized by its beginning.
 func FuzzTools(f *testing.F) {
-	fuzz(f, gather, "gc-*.log", "console-log.txt", "python-dict.log", "*under-dates.log", "rrd-*", "atop-*", "nmon*", "dstat*.csv", "graphite-raw*", "statsd*")
+	fuzz(f, gather, "gc-*.log", "console-log.txt", "python-dict.log", "*under-dates.log", "rrd-*", "atop-*", "nmon*", "dstat*.csv", "graphite-raw*", "statsd*", "go-gctrace*", "node-trace*", "console-*", "records-*", "sqlite*", "pm2*", "wmic*", "loki*", "ruby*")
 }
 
 func FuzzKeyValues(f *testing.F) { fuzz(f, readKeyValues, "log*.txt") }

@@ -19,6 +19,22 @@ var (
 	inspectedPair = regexp.MustCompile(`([A-Za-z_$][\w$]*|'[^']+'): ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,{}\[\]]+)`)
 )
 
+// Hashes of Ruby, as in {:count=>3, "a"=>1}, and lines of Fluent Bit's standard output.
+var (
+	rubySymbol = regexp.MustCompile(`:([A-Za-z_]\w*)\s*=>\s*`)
+	rubyText   = regexp.MustCompile(`"([^"\\]*)"\s*=>\s*`)
+	fluentBit  = regexp.MustCompile(`^\[\d+\] ([^\s:]+): \[\[?(\d+\.\d+), (?:\{[^}]*\}\], )?\{`)
+)
+
+// plainHash writes a hash of Ruby as the other objects are written.
+func plainHash(text string) string {
+	if !strings.Contains(text, "=>") {
+		return text
+	}
+	text = fluentBit.ReplaceAllString(text, "$2 {")
+	return rubyText.ReplaceAllString(rubySymbol.ReplaceAllString(text, "$1: "), "'$1': ")
+}
+
 // isInspected reports whether the first lines of a text begin such an object, which has a number.
 func isInspected(start []byte) bool {
 	n, open := 0, false
@@ -26,7 +42,7 @@ func isInspected(start []byte) bool {
 		if n++; n > 8 {
 			return false
 		}
-		text := clean(line)
+		text := plainHash(clean(line))
 		if m := inspectedOpen.FindStringSubmatch(text); m != nil {
 			open, text = true, m[3]
 		}
@@ -62,7 +78,7 @@ func readInspected(t *input, o Options) (*gathered, error) {
 	)
 	leave := func() { faults.fault(opened, "the object that begins here has no end: skipped") }
 	for number, raw := range t.lines() {
-		text := clean(raw)
+		text := plainHash(clean(raw))
 		if text == "" {
 			continue
 		}

@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
 	for i, name := range s.header {
 		s.header[i] = scan.Printable(name)
 	}
+	spreadDays(s)
 	shapes := make([]shape, s.width())
 	s.points = make([]bool, s.width())
 	for col := range shapes {
@@ -109,6 +111,8 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 		latest[k], last[k] = t, i
 	}
 	switch {
+	case twice > 1+len(times)/10 && line.column >= 0 && strings.ContainsAny(s.firstCell(line.column), "eE"):
+		return g.refuse(fmt.Sprintf("its times, as in %q, are rounded, so that many are the same", s.firstCell(line.column)), "export them with all their digits, or as text")
 	case twice > 1+len(times)/10:
 		return g.refuse("times stand in it several times: it holds several processes or series", "name the column that tells them apart with --by COLUMN")
 	case back > 0 && back*10 >= (len(times)-len(latest))*9:

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
 const (
@@ -59,6 +62,8 @@ func readJSON(t *input, o Options) (*gathered, error) {
 		return readExport(t)
 	case has("sysstat"):
 		return readSadf(t, o)
+	case streamsOfLoki.Match(t.head):
+		return readObjects(t, linesFormat, o)
 	case has("resultType"), has("data.resultType"), has("status") && (has("data") || has("error") || has("errorType")):
 		return readAnswer(t, false)
 	case has("meta.start", "meta.step", "data"):
@@ -73,6 +78,9 @@ func readJSON(t *input, o Options) (*gathered, error) {
 	}
 	return readObjects(t, linesFormat, o)
 }
+
+// streamsOfLoki is in the answer of Loki to a query for lines.
+var streamsOfLoki = regexp.MustCompile(`"resultType"\s*:\s*"streams"`)
 
 // readPairs reads a list of lists as rows of a table without a header.
 func readPairs(t *input, o Options) (*gathered, error) {
@@ -151,6 +159,7 @@ func readColumns(t *input, o Options) (*gathered, error) {
 func readSplit(t *input, under string, o Options) (*gathered, error) {
 	s := &sheet{format: "JSON of rows and columns"}
 	r := newJSONReader(t)
+	var index []json.RawMessage // of pandas
 	err := r.object(func(key string) error {
 		switch key {
 		case "columns", "labels": // the latter of Netdata
@@ -162,6 +171,8 @@ func readSplit(t *input, under string, o Options) (*gathered, error) {
 				s.header = append(s.header, cellOf(name))
 			}
 			return nil
+		case "index":
+			return r.Decode(&index)
 		case under:
 			return r.list(func() error {
 				row, err := r.cells()
@@ -177,6 +188,14 @@ func readSplit(t *input, under string, o Options) (*gathered, error) {
 	})
 	if err := r.failed(err); err != nil {
 		return nil, err
+	}
+	if len(index) == len(s.rows) && len(index) > 0 {
+		if _, form := scan.Instant(cellOf(index[0]), s.dates); form != scan.NoTime { // else row numbers
+			s.header = append([]string{"time"}, s.header...)
+			for i := range s.rows {
+				s.rows[i] = append([]string{cellOf(index[i])}, s.rows[i]...)
+			}
+		}
 	}
 	for _, row := range s.rows {
 		if len(row) != len(s.header) {

@@ -59,12 +59,9 @@ func isPairs(start []byte) bool {
 
 // pairsOf returns the instant at the beginning of a line, "" if there is none, and its names and values.
 func pairsOf(line string) (at string, pairs [][2]string) {
-	t, rest := leadingInstant(line)
 	var sources [][2]string
-	if !t.IsZero() && rest != "" {
-		at = strings.TrimSpace(strings.TrimSuffix(line, rest))
-		at = strings.Trim(at, "[]|:, ")
-	} else if m := stampWithin.FindStringSubmatchIndex(line); m != nil {
+	at, rest, ok := stampBefore(line)
+	if m := stampWithin.FindStringSubmatchIndex(line); !ok && m != nil {
 		at, rest = line[m[2]:m[3]], line[m[3]:]
 		if by := origin.FindStringSubmatch(line[:m[2]]); by != nil {
 			sources = [][2]string{{"container", by[1] + by[2]}}
@@ -74,6 +71,15 @@ func pairsOf(line string) (at string, pairs [][2]string) {
 		return "", equalsIn(line)
 	}
 	return at, append(sources, valuesIn(rest)...)
+}
+
+// stampBefore returns the instant at the beginning of a line, and what follows it; ok is false where there is none.
+func stampBefore(line string) (at, rest string, ok bool) {
+	if t, rest := leadingInstant(line); !t.IsZero() && rest != "" {
+		at = strings.TrimSpace(strings.TrimSuffix(line, rest))
+		return strings.Trim(at, "[]|:, "), rest, true
+	}
+	return "", line, false
 }
 
 // equalsIn returns the names and values of a line with a sign between them, as in rss=12kB.

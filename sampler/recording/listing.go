@@ -173,9 +173,12 @@ func clean(line []byte) string {
 	return strings.TrimSpace(escapes.ReplaceAllString(string(line), ""))
 }
 
+// undecorated returns a line without what people put around a date that is alone on it.
+func undecorated(line []byte) string { return strings.Trim(string(line), "-=#[]*: \r\n") }
+
 // leadingInstant takes an instant off the beginning of a line. What decorates a line that is nothing else is left out.
 func leadingInstant(line string) (at time.Time, rest string) {
-	if whole, form := scan.Instant(strings.Trim(line, "-=#[]*: "), scan.MonthFirst); form != scan.NoTime {
+	if whole, form := scan.Instant(undecorated([]byte(line)), scan.MonthFirst); form != scan.NoTime {
 		return whole, ""
 	}
 	words := strings.Fields(line)

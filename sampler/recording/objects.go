@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
@@ -23,6 +25,12 @@ func newObjects(t *input, format string) *objects {
 }
 
 func (s *objects) add(t *input, raw []byte) error {
+	if rows := rowsOfColumns(raw); rows != nil {
+		for _, row := range rows {
+			s.putRow(t, row)
+		}
+		return nil
+	}
 	return s.expand(t, raw, nil, "", 0)
 }
 
@@ -102,8 +110,15 @@ func (s *objects) expand(t *input, raw json.RawMessage, above []member, in strin
 				break
 			}
 			var pair []json.RawMessage
-			if json.Unmarshal(item, &pair) == nil && len(pair) == 2 {
-				rows++
+			if json.Unmarshal(item, &pair) != nil || len(pair) != 2 {
+				continue
+			}
+			if rows++; depth < deep && pair[1][0] == '{' { // what there is at a time
+				at := member{"time", cellOf(pair[0]), in}
+				if err := s.expand(t, pair[1], append(slices.Clone(beside), at), l.key, depth+1); err != nil {
+					return err
+				}
+			} else {
 				s.putRow(t, beside, pointOf(pair)...)
 			}
 		}
@@ -239,6 +254,34 @@ func (s *objects) finish(t *input, faults *faultLog, o Options) (*gathered, erro
 	return g, err
 }
 
+// rowsOfColumns returns the rows of an object that has, for each column, the cells under their row numbers, as pandas
+// writes tables; nil where it is none.
+func rowsOfColumns(raw []byte) (rows [][]member) {
+	if !numberedColumns.Match(raw[:min(len(raw), 256)]) {
+		return nil
+	}
+	var columns map[string]map[string]json.RawMessage
+	if json.Unmarshal(raw, &columns) != nil || len(columns) < 2 {
+		return nil
+	}
+	names := sortedKeys(columns)
+	n := len(columns[names[0]])
+	for i := range n {
+		var row []member
+		for _, name := range names {
+			cell, ok := columns[name][strconv.Itoa(i)]
+			if !ok || len(columns[name]) != n {
+				return nil
+			}
+			row = append(row, member{key: name, value: cellOf(cell)})
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+var numberedColumns = regexp.MustCompile(`^\s*\{\s*"[^"]*"\s*:\s*\{\s*"0"\s*:`)
+
 // deepest is how many objects within objects are taken apart: each level is read and named once more.
 const deepest = 32
 
@@ -323,7 +366,7 @@ func pointsIn(object json.RawMessage) (pairs json.RawMessage, ok bool) {
 			return nil, false
 		}
 		var value json.RawMessage
-		if dec.Decode(&value) != nil || value[0] == '{' || value[0] == '[' {
+		if dec.Decode(&value) != nil || value[0] == '[' {
 			return nil, false
 		}
 		if len(out) > 1 {

@@ -22,7 +22,7 @@ func looksLikeMetrics(text []byte) bool {
 			}
 			continue
 		}
-		if _, form := scan.Instant(string(line), scan.MonthFirst); form != scan.NoTime { // the date before a scrape
+		if _, form := scan.Instant(undecorated(line), scan.MonthFirst); form != scan.NoTime { // the date before a scrape
 			continue
 		}
 		var m promtext.Line
@@ -50,7 +50,7 @@ func readMetrics(in *input, o Options) (*gathered, error) {
 		}
 		if raw[0] == '#' {
 			m.declare(raw)
-			if t, form := scan.Instant(string(bytes.TrimLeft(raw, "# ")), scan.MonthFirst); form != scan.NoTime { // a date written before each scrape
+			if t, form := scan.Instant(undecorated(raw), scan.MonthFirst); form != scan.NoTime { // a date written before each scrape
 				at, _ = nanos(t)
 				scrape++
 				clear(seen)
@@ -58,7 +58,7 @@ func readMetrics(in *input, o Options) (*gathered, error) {
 			continue
 		}
 		if err := line.Parse(raw); err != nil {
-			if t, form := scan.Instant(string(raw), scan.MonthFirst); form != scan.NoTime {
+			if t, form := scan.Instant(undecorated(raw), scan.MonthFirst); form != scan.NoTime {
 				at, _ = nanos(t)
 				scrape++
 				clear(seen)

@@ -308,6 +308,9 @@ func gather(t *input, o Options) (*gathered, error) {
 	if len(start) == 0 {
 		return nil, fmt.Errorf("%s: no samples", name)
 	}
+	if err := refuseNamed(start, name, false); err != nil {
+		return nil, err
+	}
 	for _, f := range formats {
 		if f.recognizes(start) {
 			return f.read(t, o)
@@ -322,6 +325,9 @@ func gather(t *input, o Options) (*gathered, error) {
 	if sqlDump.Match(start) {
 		return nil, fmt.Errorf("%s: statements of SQL: export the table itself, as CSV or with mysql -B", name)
 	}
+	if err := refuseNamed(start, name, true); err != nil {
+		return nil, err
+	}
 	return readDelimited(t, o)
 }
 
@@ -333,7 +339,8 @@ func binaryKind(start []byte) string {
 	for prefix, what := range map[string]string{
 		"PK\x03\x04": "a ZIP archive or a spreadsheet: save the sheet as CSV", "\x28\xb5\x2f\xfd": "Zstandard: unpack it first (zstd -d)",
 		"\xfd7zXZ": "xz: unpack it first (xz -d)", "BZh": "bzip2: unpack it first (bunzip2)", "SQLite format 3": "an SQLite database: export the table as CSV",
-		"PAR1": "Parquet: export it as CSV", "\xd5\x96": "a data file of sysstat: write it as text with sadf -d FILE -- -r ALL",
+		"PAR1": "Parquet: export it as CSV", "JAVA PROFILE": "a heap dump of a JVM: a single moment; leaktrend needs readings over time, as of jstat -gc -t", "FLR\x00": "a recording of Java Flight Recorder: write it with jfr print --json --events jdk.GCHeapSummary",
+		"\x7fELF": "an executable or a core file", "ARROW1": "Arrow: export it as CSV", "Obj\x01": "Avro: export it as JSON lines", "\xd5\x96": "a data file of sysstat: write it as text with sadf -d FILE -- -r ALL",
 	} {
 		if bytes.HasPrefix(start, []byte(prefix)) {
 			return what
@@ -365,6 +372,7 @@ type format struct {
 var formats = []format{
 	{isInspected, readInspected},
 	{isGCLog, readGCLog},
+	{isGCTrace, readGCTrace},
 	{isJSON, readJSON},
 	{isStampedJSON, readStampedJSON},
 	{isRRD, readRRD},
@@ -377,6 +385,7 @@ var formats = []format{
 	{looksLikeMetrics, readMetrics},
 	{isLineProtocol, readLineProtocol},
 	{isMprof, readMprof},
+	{isRecords, readRecords},
 	{isSysstat, readSysstat},
 	{isPsrecord, readPsrecord},
 	{isDockerStats, readDockerStats},

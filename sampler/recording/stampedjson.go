@@ -3,6 +3,7 @@ package recording
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -23,7 +24,7 @@ func isStampedJSON(start []byte) bool {
 			if dated = !at.IsZero(); !dated {
 				return false
 			}
-			if text = rest; text == "" {
+			if text = jsonBehind(rest); text == "" {
 				continue
 			}
 		}
@@ -31,6 +32,17 @@ func isStampedJSON(start []byte) bool {
 		return (text[0] == '{' || text[0] == '[') && (inner == "" || inner[0] == '"' || inner[0] == '{' && text[0] == '[')
 	}
 	return false
+}
+
+// beforeJSON is what loggers write between the time and an object: a level, a tag, a text.
+var beforeJSON = regexp.MustCompile(`^[^{}"=\[]{1,160}?(\{".*)$`)
+
+// jsonBehind leaves out what stands before an object.
+func jsonBehind(text string) string {
+	if m := beforeJSON.FindStringSubmatch(text); m != nil {
+		return m[1]
+	}
+	return text
 }
 
 // readStampedJSON makes rows of the objects under each date.
@@ -66,7 +78,7 @@ func readStampedJSON(t *input, o Options) (*gathered, error) {
 				if len(value) > 0 {
 					faults.fault(number, "%w before this line: skipped", errJSONEnd)
 				}
-				at, line, value, depth = stamp.Format(time.RFC3339Nano), []byte(rest), nil, jsonDepth{}
+				at, line, value, depth = stamp.Format(time.RFC3339Nano), []byte(jsonBehind(rest)), nil, jsonDepth{}
 			}
 		}
 		if len(line) == 0 {

@@ -16,7 +16,7 @@ const statusFormat = "names and values under a date"
 // statusLine is a line as /proc/PID/status, smaps_rollup and meminfo have them, or INFO of Redis; countLine one that is
 // a number alone, as of ls | wc -l.
 var (
-	statusLine = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_()]*):\s+(\S+)(?: (kB))?(?:\s.*)?$|^([a-z][a-z0-9_]*):(\S*)$`)
+	statusLine = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_()]*):\s+(\S+)(?: (kB))?(?:\s.*)?$|^([a-z][a-z0-9_]*):(\S*)$|^([A-Za-z][A-Za-z0-9_.]*)=(\S*)$|^([a-z][a-z0-9_]*)\.value (\S+)$`)
 	countLine  = regexp.MustCompile(`^\d{1,8}$`)
 )
 
@@ -29,8 +29,8 @@ func statusPair(text string) (name, value string, kb, ok bool) {
 	switch {
 	case m == nil:
 		return "", "", false, false
-	case m[1] == "":
-		return m[4], m[5], false, true
+	case m[1] == "": // of Redis; of systemctl show and wmic; of munin
+		return m[4] + m[6] + m[8], m[5] + m[7] + m[9], false, true
 	}
 	return m[1], m[2], m[3] == "kB", true
 }
@@ -84,7 +84,7 @@ func readStatus(t *input, o Options) (*gathered, error) {
 			continue
 		}
 		name, value, kb, ok := statusPair(text)
-		if text[0] == '#' { // a heading of Redis
+		if text[0] == '#' || text == "." { // a heading of Redis, the end of an answer of munin
 			continue
 		}
 		if !ok || at.IsZero() {

@@ -61,7 +61,7 @@ var messageWords = []string{"message", "msg", "log", "raw", "line", "text", "bod
 // unfold gives the names and values in the lines of a log that stand in a column of text columns of their own.
 func unfold(s *sheet, shapes []shape) []shape {
 	for col := range shapes {
-		if s.header == nil || !hasWord(s.name(col), messageWords...) || shapes[col].numeric() || shapes[col].timed() {
+		if s.header == nil || !hasWord(s.name(col), messageWords...) && s.name(col) != "value" || shapes[col].numeric() || shapes[col].timed() {
 			continue
 		}
 		if _, ok := amountsIn(s, col); !ok {

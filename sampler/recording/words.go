@@ -38,7 +38,7 @@ func hasWord(name string, list ...string) bool {
 
 // Words of names of columns that hold instants, of when a process began, of row numbers, and of identifiers.
 var (
-	timeWords  = []string{"time", "timestamp", "ts", "date", "datetime", "at", "when", "epoch", "clock", "unixtime", "zeit", "hora", "fecha", "data", "t"}
+	timeWords  = []string{"time", "timestamp", "ts", "date", "datetime", "at", "when", "epoch", "clock", "unixtime", "zeit", "zeitpunkt", "uhrzeit", "datum", "zeitstempel", "hora", "fecha", "data", "heure", "horodatage", "дата", "время", "日時", "日付", "時刻", "时间", "日期", "時間", "시간", "날짜", "t"}
 	startWords = []string{"start", "started", "starttime", "create", "began", "begin", "boot", "since", "birth"}
 	rowWords   = []string{"n", "no", "nr", "num", "number", "row", "index", "idx", "i", "id", "sample", "seq", "line", "unnamed"}
 	idWords    = []string{"pid", "ppid", "tid", "tgid", "uid", "gid", "id", "pgid", "sid", "itemid", "hostid"}
@@ -82,7 +82,7 @@ func elapsedUnit(name string) (unit time.Duration, named bool) {
 			unit = 24 * time.Hour
 		case "week", "weeks":
 			unit = 7 * 24 * time.Hour
-		case "elapsed", "time", "t", "since", "start", "relative", "offset", "runtime", "run", "uptime", "age", "in", "after", "of", "test", "rel", "x", "from", "begin", "delta", "dt":
+		case "elapsed", "timedelta", "time", "t", "since", "start", "relative", "offset", "runtime", "run", "uptime", "age", "in", "after", "of", "test", "rel", "x", "from", "begin", "delta", "dt":
 			named = true
 		default:
 			rest++

@@ -37,7 +37,12 @@ var layouts = []string{
 	"2/Jan/2006:15:04:05 -0700",
 	"Jan 2 2006 15:04:05", "Jan 2 2006 15:04", "Jan 2 2006 3:04:05 PM", "Jan 2 2006 3:04 PM",
 	"Monday 02-Jan-06 15:04:05 MST",
+	"Mon 2 Jan 2006 15:04", "Mon Jan 2 2006 15:04:05", "Mon Jan 2 2006 15:04", "2 Jan 15:04:05 MST 2006", "2 Jan 2006 3:04:05 PM", "2 Jan 2006 3:04 PM", "2-Jan-2006 3:04:05 PM",
+	"Monday January 2 2006 3:04:05 PM", "Monday January 2 2006 15:04:05", "Monday 2 January 2006 15:04:05", // of PowerShell
 }
+
+// days are layouts of dates with names alone.
+var days = []string{"2-Jan-2006", "2-Jan-06", "2/Jan/2006", "2 Jan 2006", "Jan 2 2006", "2 January 2006", "January 2 2006", "Mon 2 Jan 2006", "Mon Jan 2 2006"}
 
 // Order says how the numbers of a date like 03/02/2026 are to be read.
 type Order uint8
@@ -63,6 +68,15 @@ func Instant(text string, order Order) (t time.Time, form Form) {
 	if i := strings.Index(text, " ("); i > 0 && strings.Contains(text, " GMT") && text[len(text)-1] == ')' { // the zone's name, behind its offset
 		text = text[:i]
 	}
+	if text[0] == '[' && text[len(text)-1] == ']' { // of the logs of web servers
+		text = strings.TrimSpace(text[1 : len(text)-1])
+	}
+	if inner, ok := strings.CutPrefix(text, "/Date("); ok { // of .NET
+		text = strings.TrimSuffix(inner, ")/")
+	}
+	if text == "" {
+		return t, NoTime
+	}
 	if t, form = unixInstant(text); form != NoTime {
 		return t, form
 	}
@@ -74,14 +88,38 @@ func Instant(text string, order Order) (t time.Time, form Form) {
 			return t, form
 		}
 	}
+	if m := dayAndNumbers.FindStringSubmatch(text); m != nil {
+		return numericDate(m[1], order)
+	}
+	if english := inEnglish(text); english != text && english != "" {
+		if text = english; text[0] >= '0' && text[0] <= '9' {
+			if t, form = numericDate(text, order); form != NoTime {
+				return t, form
+			}
+		}
+	}
 	if oracleTime.MatchString(text) {
 		text = oracleTime.ReplaceAllString(text, " $1:$2:$3 ")
 	}
-	if !strings.Contains(text, ":") { // all that follows has a time of day
+	if m := dateLast.FindStringSubmatch(text); m != nil {
+		return numericDate(m[2]+" "+m[1], order)
+	}
+	dated := days
+	if strings.Contains(text, ":") {
+		dated = nil
+	} else if !strings.ContainsAny(text, "abcdefghijklmnopqrstuvwxyz") {
 		return t, NoTime
 	}
 	words := strings.Fields(strings.NewReplacer(",", " ", " @ ", " ").Replace(text)) // the latter of Kibana
 	text = strings.Join(words, " ")
+	for _, layout := range dated {
+		if at, err := time.Parse(layout, text); err == nil && at.Year() >= 1970 && at.Year() <= 2200 {
+			return at, Day
+		}
+	}
+	if dated != nil {
+		return t, NoTime
+	}
 	for _, layout := range layouts {
 		if at, err := time.Parse(layout, text); err == nil && at.Year() >= 1970 && at.Year() <= 2200 {
 			if name, _ := at.Zone(); !strings.Contains(layout, "MST") || name == "UTC" || name == "GMT" {
@@ -91,6 +129,12 @@ func Instant(text string, order Order) (t time.Time, form Form) {
 	}
 	return t, NoTime
 }
+
+// dateLast is a time of day with the date behind it, as VisualVM writes it.
+var dateLast = regexp.MustCompile(`^(\d\d?:\d\d:\d\d(?: [AaPp][Mm])?) (\d\d?[/.]\d\d?[/.]\d{4})$`)
+
+// dayAndNumbers is a date of numbers behind the day of the week, as cmd.exe writes it.
+var dayAndNumbers = regexp.MustCompile(`^[A-Za-z]{2,3}\.?,? (\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4} .*)$`)
 
 // oracleTime is a time of day as Oracle writes it, with points.
 var oracleTime = regexp.MustCompile(` (\d\d)\.(\d\d)\.(\d\d)(?:\.\d+)? `)
@@ -188,7 +232,7 @@ func numericDate(text string, order Order) (t time.Time, form Form) {
 	year, month, day := numbers[0], numbers[1], numbers[2]
 	switch {
 	case digits[0] == 4 && digits[2] <= 2:
-	case digits[0] <= 2 && (digits[2] == 4 || digits[2] == 2 && separator == '/' && rest != ""):
+	case digits[0] <= 2 && (digits[2] == 4 || digits[2] == 2 && separator != '-' && rest != ""):
 		if digits[2] == 2 {
 			numbers[2] += 2000
 		}

@@ -1,0 +1,57 @@
+package recording
+
+import (
+	"regexp"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+// Rows of databases with a line for each column: of psql (\x), of MySQL (\G) and of SQLite (.mode line).
+var (
+	recordBegins = regexp.MustCompile(`^-\[ RECORD \d+ \]|^\*+ \d+\. row \*+$`)
+	recordCell   = regexp.MustCompile(`^\s*([A-Za-z_][\w .()%-]*?)\s*(?:\||:| =)\s(.*)$`)
+	lineOfSQLite = regexp.MustCompile(`^\s*[A-Za-z_]\w* = \S`)
+)
+
+// isRecords reports whether a text begins with a row that has a line for each column.
+func isRecords(start []byte) bool {
+	first := strings.TrimRight(string(firstLine(start)), "\r")
+	if recordBegins.MatchString(first) {
+		return true
+	}
+	if !lineOfSQLite.MatchString(first) {
+		return false
+	}
+	name, _, _ := strings.Cut(strings.TrimSpace(first), " ")
+	again := regexp.MustCompile(`\n\r?\n\s*` + regexp.QuoteMeta(name) + ` = `)
+	return again.Match(start)
+}
+
+// readRecords makes a row of the lines up to the next beginning, or up to a line without anything.
+func readRecords(t *input, o Options) (*gathered, error) {
+	s := newObjects(t, "rows of a database, a line for each column")
+	faults := faultLog{name: t.name}
+	var row []string
+	flush := func() {
+		if len(row) > 0 {
+			t.put(&s.sheet, row)
+		}
+		row = nil
+	}
+	for number, raw := range t.lines() {
+		line := strings.TrimRight(string(raw), "\r\n")
+		m := recordCell.FindStringSubmatch(line)
+		switch {
+		case strings.TrimSpace(line) == "" || recordBegins.MatchString(line):
+			flush()
+		case m != nil:
+			row = s.cell(row, m[1], strings.TrimSpace(m[2]))
+		case ruler.MatchString(strings.TrimSpace(line)):
+		default:
+			faults.fault(number, "%s: no name with a value: skipped", scan.Shown([]byte(line)))
+		}
+	}
+	flush()
+	return s.finish(t, &faults, o)
+}
