@@ -1,6 +1,7 @@
 package holders
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -19,13 +20,6 @@ func TestFind(t *testing.T) {
 		t.Skipf("%s may not be known", runtime.Version())
 	}
 	path := filepath.Join(t.TempDir(), "service")
-	if out, err := exec.Command("go", "build", "-o", path, "./testdata/service").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	out, err := exec.Command(path, "2").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	const want = `open: main.sessions (map[int]*main.session), 8,192 entries
   variable: main.sessions map[int]*main.session […] grows
   object: main.session
@@ -37,7 +31,22 @@ files: main.files (map[int]*os.File), 64 entries
   object: os.File .file
   object: os.file
 `
-	if got := regexp.MustCompile(` /\S*/`).ReplaceAllString(string(out), " "); got != want {
-		t.Errorf("%s\nwant:\n%s", got, want)
+	commands := map[string][]string{runtime.GOARCH: {path}}
+	if emulator, err := exec.LookPath("qemu-aarch64"); err == nil {
+		commands["arm64"] = []string{emulator, path}
+	}
+	for arch, command := range commands {
+		build := exec.Command("go", "build", "-o", path, "./testdata/service")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+arch)
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		out, err := exec.Command(command[0], append(command[1:], "2")...).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := regexp.MustCompile(` /\S*/`).ReplaceAllString(string(out), " "); got != want {
+			t.Errorf("%s: %s\nwant:\n%s", arch, got, want)
+		}
 	}
 }

@@ -100,8 +100,24 @@ var strippedWays = map[string]string{
 	"*os.file":               "a variable that main.intoFiles uses map[string]*os.File 100",
 }
 
+var addresses = regexp.MustCompile(`0x[0-9a-f]+`)
+
 // untyped is what is named in a program of Go 1.21, which does not keep the types of objects.
 var untyped = regexp.MustCompile(`^(a variable (?:at 0x|that .* uses?) )(?:map\[|\[\]|\*).*`)
+
+// strippedOf is strippedWays for programs of a release.
+func strippedOf(release string) map[string]string {
+	all := maps.Clone(strippedWays)
+	switch {
+	case strings.HasPrefix(release, "go1.21."):
+		for way, held := range all {
+			all[way] = untyped.ReplaceAllString(held, "$1")
+		}
+	case strings.HasPrefix(release, "go1.22."), strings.HasPrefix(release, "go1.23."):
+		all["main.intoSyncMap"] = "a variable at 0x map[interface {}]*sync.entry 500"
+	}
+	return all
+}
 
 // Also in a program without symbols, or with symbols alone as go run and go test build them, nothing is named wrong.
 func TestHoldersStripped(t *testing.T) {
@@ -118,8 +134,7 @@ func TestHoldersStripped(t *testing.T) {
 	for _, options := range builds {
 		got := make(map[string]string)
 		process := startHolders(t, options)
-		want := maps.Clone(strippedWays)
-		release := options[len(options)-1]
+		want := strippedOf(strings.TrimPrefix(options[len(options)-1], "GOTOOLCHAIN="))
 		for way := range want {
 			if strings.HasPrefix(way, "*") {
 				h, err := process.FinalizedHolder(t.Context(), tell, way)
@@ -130,13 +145,7 @@ func TestHoldersStripped(t *testing.T) {
 			} else {
 				got[way] = heldBy(t, process, way)
 			}
-			got[way] = regexp.MustCompile(`0x[0-9a-f]+`).ReplaceAllString(got[way], "0x")
-			if strings.Contains(release, "=go1.21") {
-				want[way] = untyped.ReplaceAllString(want[way], "$1")
-			}
-		}
-		if strings.Contains(release, "=go1.22") || strings.Contains(release, "=go1.23") {
-			want["main.intoSyncMap"] = "a variable at 0x map[interface {}]*sync.entry 500"
+			got[way] = addresses.ReplaceAllString(got[way], "0x")
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", options, d)
@@ -168,7 +177,13 @@ func TestHoldersBesideGoroutines(t *testing.T) {
 
 func startHolders(t testing.TB, options []string, arguments ...string) *Process {
 	t.Helper()
-	cmd := exec.Command(buildProgram(t, options...), arguments...)
+	return openProcess(t, startReady(t, append([]string{buildProgram(t, options...)}, arguments...)...))
+}
+
+// startReady starts a program that says when it is ready, and returns the number of its process.
+func startReady(t testing.TB, command ...string) int {
+	t.Helper()
+	cmd := exec.Command(command[0], command[1:]...)
 	// From the first allocation on: until Go 1.23 each processor goes on as it began, for half a megabyte and more.
 	cmd.Env = append(os.Environ(), "GODEBUG=memprofilerate=4096")
 	stdout, err := cmd.StdoutPipe()
@@ -185,24 +200,29 @@ func startHolders(t testing.TB, options []string, arguments ...string) *Process 
 	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "ready\n" {
 		t.Fatal(line, err)
 	}
-	return openProcess(t, cmd.Process.Pid)
+	return cmd.Process.Pid
 }
 
 // holderOf returns what holds the memory that a function has allocated; nil where that is not found.
 func holderOf(t *testing.T, o *Process, function string) *Holder {
 	t.Helper()
-	h, err := o.Holder(t.Context(), func(stack []Frame) bool {
+	h, err := o.Holder(t.Context(), allocatedBy(function), tell)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// allocatedBy reports of stacks of the heap whether their memory is from a function.
+func allocatedBy(function string) func(stack []Frame) bool {
+	return func(stack []Frame) bool {
 		for _, f := range stack {
 			if f.Function == function || strings.HasPrefix(f.Function, "main.") {
 				return f.Function == function
 			}
 		}
 		return false
-	}, tell)
-	if err != nil {
-		t.Fatal(err)
 	}
-	return h
 }
 
 // tell chooses the innermost function of package main, else the outermost one that is not the runtime's.

@@ -43,17 +43,7 @@ func TestPaths(t *testing.T) {
 	}
 	for _, options := range builds {
 		process := startHolders(t, options)
-		want, got := maps.Clone(paths), make(map[string]string)
-		old := len(options) > 1 && strings.HasPrefix(options[1], "GOTOOLCHAIN=go1.21.")
-		if old || len(options) > 1 && strings.HasPrefix(options[1], "GOTOOLCHAIN=go1.22.") {
-			want["main.intoTimers"] = strings.NewReplacer("112", "80", " x\n", "\n").Replace(want["main.intoTimers"])
-			want["main.intoClosures"] = strings.Replace(want["main.intoClosures"], " x\n", "\n", 1)
-		}
-		for _, function := range []string{"main.intoClosures", "main.intoTimers"} {
-			if old { // objects do not tell their type
-				want[function] = strings.Replace(want[function], "main.item ", "", 1)
-			}
-		}
+		want, got := pathsOf(strings.TrimPrefix(options[len(options)-1], "GOTOOLCHAIN=")), make(map[string]string)
 		if raceEnabled { // one goroutine looks for them, slowly
 			maps.DeleteFunc(want, func(function, _ string) bool {
 				return !slices.Contains([]string{"main.intoMap", "main.newItem"}, function)
@@ -66,6 +56,21 @@ func TestPaths(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", options, d)
 		}
 	}
+}
+
+// pathsOf is paths for programs of a release.
+func pathsOf(release string) map[string]string {
+	all := maps.Clone(paths)
+	untyped := strings.HasPrefix(release, "go1.21.")
+	if untyped || strings.HasPrefix(release, "go1.22.") {
+		for _, function := range []string{"main.intoClosures", "main.intoTimers"} {
+			all[function] = strings.NewReplacer("112", "80", " x\n", "\n").Replace(all[function])
+			if untyped { // objects do not tell their type
+				all[function] = strings.Replace(all[function], "main.item ", "", 1)
+			}
+		}
+	}
+	return all
 }
 
 func pathTo(t *testing.T, o *Process, function string) string {

@@ -39,11 +39,11 @@ func readReferences(ctx context.Context, t *target, pause func()) *references {
 		switch {
 		case !ok:
 		case r.isRuntimes(name):
-			for _, at := range operands(c, t.table.image.arch) {
+			for _, at := range r.operands(c) {
 				r.mark(r.runtimes, at)
 			}
 		case r.isARM:
-			for _, at := range operandsARM(c) {
+			for _, at := range adjacentARM(c) {
 				r.mark(r.ours, at)
 			}
 		default:
@@ -52,6 +52,14 @@ func readReferences(ctx context.Context, t *target, pause func()) *references {
 		return true
 	})
 	return r
+}
+
+// operands returns the addresses that the code of a function refers to.
+func (r *references) operands(c code) []uint64 {
+	if r.isARM {
+		return adjacentARM(c)
+	}
+	return operands(c, r.table.image.arch)
 }
 
 // near hands on what operands may be that are relative to the instruction pointer, which all have the same bits before
@@ -153,7 +161,7 @@ func (r *references) users(of uint64) []string {
 		if !refers {
 			r.near(c, func(at uint64) { refers = refers || at == of })
 		}
-		if refers && slices.Contains(operands(c, r.table.image.arch), of) {
+		if refers && slices.Contains(r.operands(c), of) {
 			if text, ok := r.table.name(name); ok {
 				all = append(all, redact.Printable(text))
 			}

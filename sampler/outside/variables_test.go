@@ -48,6 +48,27 @@ func TestOperands(t *testing.T) {
 	}
 }
 
+// Go uses a page right where a register is loaded with it: what else the register has later leads nowhere.
+func TestAdjacentOperands(t *testing.T) {
+	var all []byte
+	for _, word := range []uint32{
+		0x9000001b, // ADRP 0, R27
+		0xf9400f61, // LDR [R27, #24], R1
+		0x9140041b, // ADD R0, #1<<12, R27
+		0x3949c360, // LDRB [R27, #624], R0
+		0xb0000003, // ADRP 1 page, R3
+		0x91004063, // ADD R3, #16, R3
+		0xb0000003, // ADRP 1 page, R3
+		0xf9400c01, // LDR [R0, #24], R1
+		0xb0000003, // ADRP 1 page, R3, at the end
+	} {
+		all = binary.LittleEndian.AppendUint32(all, word)
+	}
+	if d := cmp.Diff([]uint64{0x1000 + 24, 0x2000 + 16}, adjacentARM(code{0x1000, all})); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
 // A variable is where most recipes lead; where they contradict each other, or the code is another one, it is nowhere.
 func TestFind(t *testing.T) {
 	load := func(at int32) code { // MOVQ at(IP), AX

@@ -81,8 +81,8 @@ func caughtPair() *item { return new(item) }
 //go:noinline
 func intoPairs() {
 	for i := 0; i < n; i++ {
-		pair := [2]*item{caughtPair(), caughtPair()}
-		number := i % 2
+		pair := [2]*item{1: caughtPair()}
+		number := i%1 + 1
 		handlers = append(handlers, handlerFunc(func() { pair[number].data[0]++ }))
 	}
 }
