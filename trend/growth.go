@@ -1,0 +1,102 @@
+package trend
+
+import (
+	"math"
+	"time"
+)
+
+// Growth is what is known of a window of minimums. Levels are in the unit of the series. What comes after the test that
+// failed is zero.
+type Growth struct {
+	Reason  Reason
+	Suspect bool // sustained by every test at a sixth of the required duration
+
+	Since  int64         // start of the window, unix nanoseconds
+	Window time.Duration // its length
+	Points int           // minimums in it
+	Width  time.Duration // of one minimum
+	Level  float64       // moving baseline before the growth
+	Base   float64       // minimum from which the rise counts
+	Rise   float64       // above the base, of the lower of the latest two minimums
+	Growth float64       // rise over level + offset, as a share; a level below 0 counts as 0
+	Fit    Fit           // of the minimums; x = 0 at the start of the window
+	Need   float64       // hours times growth (to the power 1.3) that are asked of it; 0 = not known
+	Rest   float64       // share of the window since nine tenths of the rise are there for good; 0 where that was not looked at
+	Strong bool          // growth beyond 1.4 earned more: its rate is constant, no load explains it, and nothing before it was so high
+
+	Load bool    // whether the load could be held constant
+	Kept float64 // share of the rate that then remains
+}
+
+// measure sets the rise from a base to the end of the window, and the growth that it is.
+func (c *Growth) measure(base, end, offset float64) {
+	c.Base, c.Rise = base, end-base
+	c.Growth = c.Rise / (max(c.Level, 0) + offset)
+}
+
+// strength is what growth earns in an hour: the growth to the power 1.3, up to 4 times the level; strong growth at a
+// constant rate to the power 4 from 1.4 times on.
+func (c *Growth) strength() float64 {
+	if !c.Strong {
+		return math.Pow(min(c.Growth, maxGrowth), growthPower)
+	}
+	return math.Pow(min(c.Growth, strongFrom), growthPower) * math.Pow(max(1, min(c.Growth, strongTo)/strongFrom), strongPower)
+}
+
+// restShare is the share of the rise that may come after a series has come to rest.
+const restShare = .1
+
+// resting returns the share of the window since all but a tenth of the rise are there for good.
+func (c *Growth) resting(x, kept []float64) float64 {
+	last := len(kept) - 1
+	level := kept[last] - restShare*(kept[last]-c.Base)
+	i := last
+	for i > 0 && kept[i-1] >= level {
+		i--
+	}
+	return (x[last] - x[max(0, i-1)]) / (x[last] - x[0])
+}
+
+// CalledAfter returns how long after the start of the window growth that goes on at its rate earns what is asked of it:
+// the duration T with (T/D)^1.3 T = Need, where D is the time in which the level grows by itself; of strong growth that
+// with 1.4^1.3 (T/(1.4 D))^4 T = Need, if that is sooner. ok is false where the window tells of no rate.
+func (c *Growth) CalledAfter(scale float64) (after time.Duration, ok bool) {
+	hours := c.Window.Hours() / scale
+	if c.Growth <= 0 || hours <= 0 || c.Need <= 0 {
+		return 0, false
+	}
+	rate := c.Growth / hours
+	after = time.Duration(math.Pow(c.Need/math.Pow(rate, growthPower), 1/(1+growthPower)) * scale * float64(time.Hour))
+	if c.Strong && rate*after.Hours()/scale > strongFrom {
+		need := c.Need / math.Pow(strongFrom, growthPower) * math.Pow(strongFrom/rate, strongPower)
+		after = time.Duration(math.Pow(need, 1/(1+strongPower)) * scale * float64(time.Hour))
+	}
+	return after, after > 0
+}
+
+// even measures the share of the rise in each quarter of the window's time. lack is how much the one that lacks most
+// lacks of its share, with that of the last quarter added; ok is false where one holds next to nothing.
+func (c *Growth) even(x, kept []float64) (lack float64, ok bool) {
+	last := len(kept) - 1
+	total := kept[last] - c.Base
+	before := c.Base
+	i := 0
+	for part := 1; part <= evenParts; part++ {
+		at := x[0] + (x[last]-x[0])*float64(part)/evenParts
+		for i < last-1 && x[i+1] < at {
+			i++
+		}
+		now := max(kept[i]+(at-x[i])/(x[i+1]-x[i])*(kept[i+1]-kept[i]), c.Base)
+		share := now - before
+		if share < minShare*total {
+			return 0, false
+		}
+		if part < evenParts {
+			lack = max(lack, evenShare-share/total)
+		} else {
+			lack += max(0, lastShare-share/total)
+		}
+		before = now
+	}
+	return lack, true
+}
