@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -35,6 +36,48 @@ func TestWatchThatBeginsLate(t *testing.T) {
 		s := d.Status()[0]
 		if diff := cmp.Diff(test.want, said{s.Verdict.String(), s.Why}); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// TestHeapBetweenCollections: a heap is read after each collection, and grows in steps that double, as do the times
+// between them. In a soak of a minute there are few: it is not said to be ok before there were enough.
+func TestHeapBetweenCollections(t *testing.T) {
+	type said struct {
+		Verdict string
+		Why     string
+	}
+	const plateau = " in a step, or is reaching a plateau"
+	doubling := func(age time.Duration) float64 { return math.Floor(math.Log2(1 + age.Seconds()/3)) }
+	for _, test := range []struct {
+		name        string
+		watched     time.Duration
+		level       func(age time.Duration) float64
+		collections func(age time.Duration) float64
+		want        said
+	}{
+		{"never collected", time.Minute, rising(100<<20, 0), rising(7, 0),
+			said{"early", "no collection has run since it is watched: what is live is known after each"}},
+		{"collected once", time.Minute, rising(100<<20, 0), func(age time.Duration) float64 { return 7 + math.Floor(age.Seconds()/40) },
+			said{"ok", "does not grow; a leak that doubles it in 3m would have been called"}},
+		{"grew once, collected twice", 30 * time.Second, func(age time.Duration) float64 { return 100 << 20 * math.Exp2(min(1, doubling(age))) },
+			func(age time.Duration) float64 { return min(2, doubling(age)) },
+			said{"early", "grew, and was collected 2 times since it is watched: too few to tell whether it goes on"}},
+		{"grows", 44 * time.Second, func(age time.Duration) float64 { return 100 << 20 * math.Exp2(doubling(age)) }, doubling,
+			said{"early", "grew by 600 MB in 40s" + plateau + ", and may go on"}},
+		{"grew, and stands", time.Minute, func(age time.Duration) float64 { return 100 << 20 * math.Exp2(min(2, doubling(age))) },
+			func(age time.Duration) float64 { return math.Floor(age.Seconds() / 9) },
+			said{"ok", "grew by 200 MB in 53s" + plateau + "; a leak that doubles it in 3m would have been called"}},
+	} {
+		d := newDetector(t, with(func(c *Config) { c.Adaptive.Soak = time.Minute }))
+		observeAll(d, series(test.watched, 100*time.Millisecond, column{sampler.HeapLiveBytes, test.level}, column{sampler.GCCycles, test.collections}))
+		for _, s := range d.Status() {
+			if s.Resource.Name != sampler.HeapLiveBytes {
+				continue
+			}
+			if diff := cmp.Diff(test.want, said{s.Verdict.String(), s.Why}); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", test.name, diff)
+			}
 		}
 	}
 }

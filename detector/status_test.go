@@ -45,13 +45,19 @@ func TestStatus(t *testing.T) {
 				return 200
 			}
 			return 100
-		})}}, 24 * time.Hour, Healthy, "grew by 100 in 10h 40m in a step, or is reaching a plateau, and may go on"},
+		})}}, 24 * time.Hour, Healthy, "grew by 100 in 10h 40m in a step, or is reaching a plateau; a leak that doubles it in 2d 8h would have been called"},
 		{"seen before", DefaultConfig(), []column{{sampler.Goroutines, kinked(func(h float64) float64 {
 			if h >= 114 { // by now all windows have a past
 				return 100 + 10*(h-114)
 			}
+			return 200 - 2*math.Abs(h-57)
+		})}}, 123 * time.Hour, Healthy, "no higher than before; a leak that doubles it in 24d 14h would have been called"},
+		{"below what it was before, and never seen to climb there", DefaultConfig(), []column{{sampler.Goroutines, kinked(func(h float64) float64 {
+			if h >= 114 {
+				return 100 + 10*(h-114)
+			}
 			return 200
-		})}}, 123 * time.Hour, Healthy, "no higher than before; a leak that doubles it in 25d 15h would have been called"},
+		})}}, 123 * time.Hour, Healthy, "grew by 73 (37 %) in 8h, up to no more than it was before, and may go on"},
 		{"trend off", limitsOnly(func(*Config) {}), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour,
 			Healthy, "below its limits; the trend is not judged (adaptive.enabled is false)"},
 		{"limit", limitsOnly(func(c *Config) { c.GoroutineThreshold = 10 }), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour,
@@ -76,7 +82,7 @@ func TestStatus(t *testing.T) {
 					t.Errorf("%s: %s, want %s: %s", s.State, s.Why, test.state, test.why)
 				}
 				grows := s.State >= Suspected && s.Reason != engine.MayRestart || s.Verdict == Early && s.Reason == engine.NotALeak
-				if shown := !s.Since.IsZero(); shown != grows || shown && s.Since.Sub(dawn) > time.Hour && test.name != "step" {
+				if shown := !s.Since.IsZero(); shown != grows || shown && s.Since.Sub(dawn) > time.Hour && !strings.HasPrefix(test.name, "below") {
 					t.Errorf("since %v", s.Since)
 				}
 				if (s.Evidence != nil) != s.Trend || s.Trend && !(s.Evidence.T >= 4) {

@@ -22,6 +22,8 @@ type Growth struct {
 	Fit    Fit           // of the minimums; x = 0 at the start of the window
 	Need   float64       // hours times growth (to the power 1.3) that are asked of it; 0 = not known
 	Rest   float64       // share of the window since nine tenths of the rise are there for good; 0 where that was not looked at
+	Steps  int           // in which nine tenths of it and of what was kept before the window came; 0 where it did not come in steps
+	Pause  float64       // since the latest step, as a multiple of the time between the two latest; 0 with less than two
 	Strong bool          // growth beyond 1.4 earned more: its rate is constant, no load explains it, and nothing before it was so high
 
 	Load bool    // whether the load could be held constant
@@ -55,6 +57,39 @@ func (c *Growth) resting(x, kept []float64) float64 {
 		i--
 	}
 	return (x[last] - x[max(0, i-1)]) / (x[last] - x[0])
+}
+
+// longestStep is over how many minimums in a row a step may rise: it may begin within one.
+const longestStep = 2
+
+// steps returns in how many steps nine tenths of all that never came back came, and for how long there was none since,
+// as a multiple of the time between the two latest: 0 of growth that did not come in steps, and with less than two. What
+// rises by a tenth of the growth from one minimum to the next is a step, or a part of one.
+func (c *Growth) steps(x, kept []float64) (n int, pause float64) {
+	last := len(kept) - 1
+	var latest, before, height float64
+	rising := 0
+	for i := 1; i <= last; i++ {
+		rise := kept[i] - kept[i-1]
+		if rise < restShare*c.Rise {
+			rising = 0
+			continue
+		}
+		height += rise
+		if rising++; rising == 1 {
+			n++
+			before, latest = latest, x[i]
+		} else if rising > longestStep {
+			return 0, 0
+		}
+	}
+	if height < (1-restShare)*(kept[last]-kept[0]) {
+		return 0, 0
+	}
+	if n > 1 {
+		pause = (x[last] - latest) / (latest - before)
+	}
+	return n, pause
 }
 
 // CalledAfter returns how long after the start of the window growth that goes on at its rate earns what is asked of it:

@@ -51,6 +51,8 @@ type Params struct {
 	// StrongEarns tells that growth by more than the level at a constant rate, beyond all that was read before it, needs
 	// less time the stronger it is. It counts for whole processes: a line of code has hardly a level before it.
 	StrongEarns bool
+	// Regrowth tells that growth below a level that was seen before counts, if the series was never seen to climb there.
+	Regrowth bool
 }
 
 // The constants of the verdict.
@@ -91,6 +93,7 @@ const (
 	loadShare    = .7  // of the rate that must remain with load held constant
 	loadEarns    = .5  // of the required duration where growth does not follow the load that drives the series
 	loadCosts    = 5   // times the required duration when it does: a leak can raise the load itself
+	climbedShare = .5  // of the rise, that a series climbed and gave back before: it was seen to climb there
 	ceilingUsed  = .5  // of the headroom, from which on no duration is required...
 	ceilingG     = .5  // ...if the growth is at least this
 )
@@ -188,7 +191,7 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p *Para
 	earned := func() float64 { return c.strength() * hours }
 	settled := min(1, max(0, known-history)/(week-history)) // 1 after a week
 	need := p.Required.Hours() * (1 - .5*min(1, known/history)) * (1 - weekEarns*settled)
-	if seen := past.seen(l, w, first); seen > c.Base {
+	if seen := past.seen(l, w, first); seen > c.Base && !(p.Regrowth && l.gaveBack(w, Widths) <= climbedShare*c.Rise) {
 		// Growth for so long is not the return of an old load.
 		if hours >= longGrowth && earned() >= longRequired*need {
 			need *= longRequired
@@ -212,27 +215,32 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p *Para
 		return
 	}
 
-	var x, minimums [Buckets]float64
-	n := 0
-	for i := first; i < r.count; i++ {
+	var allX, all [Buckets]float64
+	n, before := 0, 0 // before the window
+	for i := r.oldest(); i < r.count; i++ {
 		if f := r.at(i).minimum; !math.IsNaN(f) {
-			x[n] = float64((i-first)*l.Width(w)) / 1e9
-			minimums[n] = f
-			n++
+			allX[n] = float64((i-first)*l.Width(w)) / 1e9
+			all[n] = f
+			if n++; i < first {
+				before = n
+			}
 		}
 	}
 	// What never came back: the reversed running minimum.
-	kept := minimums
+	allKept := all
 	for i := n - 2; i >= 0; i-- {
-		kept[i] = min(kept[i], kept[i+1])
+		allKept[i] = min(allKept[i], allKept[i+1])
 	}
-	c.Rest = c.resting(x[:n], kept[:n])
-	lack, even := c.even(x[:n], kept[:n])
+	c.Steps, c.Pause = c.steps(allX[:n], allKept[:n])
+	x, minimums, kept := allX[before:n], all[before:n], allKept[before:n]
+	n -= before
+	c.Rest = c.resting(x, kept)
+	lack, even := c.even(x, kept)
 	if !even {
 		c.Reason = Uneven
 		return
 	}
-	fit, ok := l.fit.regress(x[:n], minimums[:n])
+	fit, ok := l.fit.regress(x, minimums)
 	c.Fit = fit
 	if !ok || fit.Slope <= 0 || fit.T < minT {
 		c.Reason = NotSignificant
@@ -243,7 +251,7 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p *Para
 	costs := 1 - settled*l.trust(w, c)
 	need *= math.Exp(lackCosts * lack * costs)
 	need *= math.Exp(rateCosts * (1 - l.recentRate(w, n, fit.Slope)))
-	if l.fit.bendsDown(x[:n], kept[:n]) {
+	if l.fit.bendsDown(x, kept) {
 		need *= math.Pow(bendCosts, costs)
 		c.Strong = false
 	}

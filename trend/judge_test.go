@@ -125,7 +125,9 @@ func TestJudge(t *testing.T) {
 		{"suspect to the last", 0, ramp, 502 * time.Second, nil, nil, measured(TooRecent, true, line)},
 
 		{"step", 0, []float64{100, 101, 102, 103, 160, 161, 162, 163}, time.Minute, nil, nil,
-			with(measured(Uneven, false, Fit{}), func(c *Growth) { c.Rise, c.Growth = 62, .31 })},
+			with(measured(Uneven, false, Fit{}), func(c *Growth) { c.Rise, c.Growth, c.Steps = 62, .31, 1 })},
+		{"steps that double", 0, []float64{100, 140, 140, 140, 140, 140, 220, 220}, time.Minute, nil, nil,
+			with(measured(Uneven, false, Fit{}), func(c *Growth) { c.Rise, c.Growth, c.Steps, c.Pause = 120, .6, 2, .2 })},
 		{"saturation", 0, []float64{100, 120, 140, 150, 155, 160, 161, 162}, time.Minute, nil, nil,
 			with(measured(Uneven, false, Fit{}), func(c *Growth) { c.Rise, c.Growth = 61, .305 })},
 		// The last quarter, from 5.25, holds 13.25 of 100; the fit is worked out like those below.

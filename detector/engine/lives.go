@@ -342,19 +342,37 @@ const knownWidth = 1
 
 // knownLevel returns what is known by an instant: what a life had by that age, at any age where it levelled off and no
 // leak was found in it, or where it was before a finding was taken back.
-func knownLevel(e *Engine, s *Series, at int64) (k known) {
-	age := float64(at-e.life.first) / 1e9
+func knownLevel(e *Engine, s *Series, at int64) known {
+	return highest(s, at-e.life.first, func(*past) bool { return true })
+}
+
+// highest returns the highest level that is known by an age of a life, in nanoseconds, of the lives before that count.
+func highest(s *Series, age int64, counts func(p *past) bool) (k known) {
 	for i := range s.past {
 		p := &s.past[i]
+		if !counts(p) {
+			continue
+		}
 		high := p.high
 		if !(p.rested && !p.curve.Called) && p.life.End.After(s.refuted) {
-			high.level, high.ok = p.curve.Known(age)
+			high.level, high.ok = p.curve.Known(float64(age) / 1e9)
 		}
 		if high.ok && (!k.ok || high.level > k.level) {
 			k = high
 		}
 	}
 	return k
+}
+
+// harmless reports whether what a life reached was no leak, for all that was seen of it: it levelled off, or came back
+// to where it began but for less than the least growth.
+func (p *past) harmless(leastGrowth, offset float64) bool {
+	if p.curve.Called {
+		return false
+	}
+	first, _ := p.curve.Level(0)
+	grown := p.curve.Grown()
+	return p.rested && grown > 0 || grown <= leastGrowth*(max(first, 0)+offset)
 }
 
 // startOver returns the level at which the latest lives settled after their start: the median of up to nine; ok is false

@@ -41,6 +41,8 @@ type Series struct {
 	offset    float64
 
 	value    float64
+	first    float64 // reading of this life...
+	begun    bool    // ...if there was any
 	previous float64 // the reading of the sample before
 	fresh    bool    // whether that was read
 	at       int64   // of the latest reading
@@ -93,7 +95,7 @@ func newSeries(e *Engine, resource string) *Series {
 
 // reset forgets what was learned. What was alerted is kept, for the cooldown.
 func (s *Series) reset(e *Engine) {
-	s.grewBefore = false
+	s.grewBefore, s.begun = false, false
 	s.average = baseline.NewEWMA(e.halfLife())
 	s.start = baseline.Start{}
 	s.fresh = false
@@ -144,6 +146,9 @@ func (s *Series) forgetTrend(e *Engine, at int64, why Cause) {
 func (s *Series) observe(e *Engine, at int64, value float64) {
 	s.previous, s.fresh = s.value, s.fresh && s.at == e.last && !e.gap
 	s.value = value
+	if !s.begun {
+		s.first, s.begun = value, true
+	}
 	if s.ladder == nil {
 		s.at = at
 		return

@@ -33,18 +33,19 @@ type Reason uint8
 
 // The reasons of a verdict.
 const (
-	IsCounter  Reason = iota // not judged: a counter
-	IsContext                // not judged: context
-	Leaks                    // sustained growth holds
-	AboveLimit               // a hard limit is passed
-	MayRestart               // falls to its lowest level within one reading, again and again, and nothing tells of restarts
-	StandsIn                 // stands in for a resource that is read
-	TrendOff                 // below its limits, and the trend is not judged
-	TooFew                   // too few samples to tell
-	TooShort                 // too short a time to tell
-	NotALeak                 // the nearest window of growth failed a test: Nearest has which
-	LineLeaks                // a line of code leaks by itself
-	NotRead                  // not read any more
+	IsCounter   Reason = iota // not judged: a counter
+	IsContext                 // not judged: context
+	Leaks                     // sustained growth holds
+	AboveLimit                // a hard limit is passed
+	MayRestart                // falls to its lowest level within one reading, again and again, and nothing tells of restarts
+	StandsIn                  // stands in for a resource that is read
+	TrendOff                  // below its limits, and the trend is not judged
+	TooFew                    // too few samples to tell
+	TooShort                  // too short a time to tell
+	NotALeak                  // the nearest window of growth failed a test: Nearest has which
+	LineLeaks                 // a line of code leaks by itself
+	NotRead                   // not read any more
+	Uncollected               // a heap that was hardly collected: what is live is known after each collection
 )
 
 // Status is what the engine makes of one resource at the latest sample. Levels are in the unit of the resource.
@@ -87,6 +88,7 @@ type Status struct {
 	// Doubles is the time in which a leak from the first sample on must double the level to have been called by now; 0
 	// unless OK or Early.
 	Doubles      time.Duration
+	Collections  int    // that ran while it was watched, for Uncollected; else 0
 	Teeth        int    // times that growth was gone within one reading, for MayRestart; else 0
 	Why          string // the reason as a clause, composed in wording
 	Leaks        int    // trend findings since the engine began
@@ -182,13 +184,31 @@ func (e *Engine) StatusOf(s *Series) Status {
 		params := s.params(e)
 		params.Known, params.HasKnown = s.seen.level, s.seen.ok
 		st.judged(&s.growth, &params, s.at, time.Duration(s.at-s.began), func() (trend.Growth, int64, bool) {
-			return small(s, params, e.load.ladder, s.at)
+			return faint(s, params, e.load.ladder, s.at-e.life.first, s.at)
 		})
+	}
+	if n, few := collections(e, s); few && st.Verdict == OK {
+		st.Verdict, st.Reason, st.Collections, st.Doubles = Early, Uncollected, n, 0
 	}
 	if st.Verdict == Early && st.Exhaustion == nil && !st.Callable.IsZero() {
 		st.Exhaustion = s.Limits().Exhaustion(st.At, s.value, s.slope())
 	}
 	return st
+}
+
+// fewestCollections tell of a heap that grew whether it goes on.
+const fewestCollections = 4
+
+// collections returns how many collections ran since a heap is watched that is read after each of them, as far as that is
+// known, and whether they are too few to say that it does not leak: none, or hardly any of one that grew.
+func collections(e *Engine, s *Series) (n int, few bool) {
+	counter := e.byName[sampler.GCCycles]
+	if s.resource.Name != sampler.HeapLiveBytes || counter == nil || !counter.begun {
+		return 0, false
+	}
+	n = int(max(0, counter.value-counter.first))
+	grew := s.value-s.first > e.config.Adaptive.LeastGrowth*(s.first+s.offset)
+	return n, n == 0 || n < fewestCollections && grew
 }
 
 // soonest is how long the shortest window and its confirmation take.

@@ -62,20 +62,26 @@ const smallShare = .25
 // smallPatience is the share of the required duration that is asked of such growth to be suspected.
 const smallPatience = 1. / 3
 
-// small returns the window of growth that is too small to be called, but else is suspected, and when it could be called,
-// unix nanoseconds; ok is false where there is none. now is the latest sample.
-func small(s *Series, params trend.Params, load *trend.Ladder, now int64) (nearest trend.Growth, callable int64, ok bool) {
+// faint returns the window of growth that is too small to be called, or below what was seen before without being known
+// to come back from there, but else is suspected, and when it could be called, unix nanoseconds, 0 where that is not
+// known; ok is false where there is none. age is that of the process in nanoseconds, now the latest sample.
+func faint(s *Series, params trend.Params, load *trend.Ladder, age, now int64) (nearest trend.Growth, callable int64, ok bool) {
 	least := params.LeastGrowth
+	known := highest(s, age, func(p *past) bool { return p.harmless(least, params.Offset) })
+	params.Known, params.HasKnown, params.Regrowth = known.level, known.ok, true
 	params.LeastGrowth *= smallShare
 	params.Required = finding.Stretch(params.Required, smallPatience)
 	for w := range trend.Widths {
 		c := s.ladder.Judge(w, params, load)
-		if !c.Suspect || c.Growth >= least {
+		if !c.Suspect {
 			continue
 		}
 		c.Need /= smallPatience
 		at, _ := callableAt(&c, &params, now)
 		at = max(at, c.Since+int64(float64(c.Window)*least/c.Growth))
+		if s.growth.Latest(w).Reason == trend.SeenBefore {
+			c.Reason, at = trend.SeenBefore, 0
+		}
 		if !ok || at < callable {
 			nearest, callable, ok = c, at, true
 		}
@@ -83,10 +89,10 @@ func small(s *Series, params trend.Params, load *trend.Ladder, now int64) (neare
 	return nearest, callable, ok
 }
 
-// judged fills in the verdict on a series of which no finding holds, by the reason that it has. tooSmall returns what is
+// judged fills in the verdict on a series of which no finding holds, by the reason that it has. fainter returns what is
 // known of growth that is.
 func (st *Status) judged(g *finding.Growth, params *trend.Params, now int64, watched time.Duration,
-	tooSmall func() (nearest trend.Growth, callable int64, ok bool)) {
+	fainter func() (nearest trend.Growth, callable int64, ok bool)) {
 	st.Verdict = Unjudged
 	switch st.Reason {
 	case TooShort:
@@ -104,12 +110,16 @@ func (st *Status) judged(g *finding.Growth, params *trend.Params, now int64, wat
 		}
 		c, at, ok := early(g, params, now)
 		if !ok {
-			c, at, ok = tooSmall()
+			c, at, ok = fainter()
 		}
 		if ok {
 			st.Verdict, st.Nearest, st.Since = Early, c, finding.Instant(c.Since)
-			if c.Reason != trend.Uneven { // a step tells of no rate
-				st.Callable, st.SlopePerHour = finding.Instant(at), c.Rise/c.Window.Hours()
+			if c.Reason == trend.Uneven { // a step tells of no rate
+				return
+			}
+			st.SlopePerHour = c.Rise / c.Window.Hours()
+			if at != 0 {
+				st.Callable = finding.Instant(at)
 			}
 		}
 	}

@@ -199,14 +199,27 @@ func (g *Growth) Fell() (at int64, ok bool) { return g.fellAt, g.active && g.fel
 // HeldOver reports whether the finding is of the life before, and was not seen again in this one.
 func (g *Growth) HeldOver() bool { return g.over }
 
-// stillGrows is the share of a window for which its growth may have been at rest, to count as growth that may become a
-// leak: with it ok is said of 8 % of the generated leaks that have added three fifths of their level and are not
-// called, and of 89 % of the healthy processes.
-const stillGrows = .6
+// What growth may still become a leak.
+const (
+	stillGrows = .7  // share of a window for which its growth may have been at rest...
+	oneStep    = .1  // ...or this much, if it came in a single step...
+	nextStep   = 2.2 // ...and in several any, as long as the next is due: this many times the time between the two latest
+)
 
 // mayBecome reports whether a window of growth may still become a leak: it is material, no return to what was there
-// before, and not at rest.
-func mayBecome(c *trend.Growth) bool { return c.Reason >= trend.TooRecent && c.Rest <= stillGrows }
+// before, and not at rest. A heap that is read after each collection grows in steps that double, and so do the times
+// between them.
+func mayBecome(c *trend.Growth) bool {
+	switch {
+	case c.Reason < trend.TooRecent:
+		return false
+	case c.Steps == 1:
+		return c.Rest <= oneStep
+	case c.Steps > 1 && c.Pause <= nextStep:
+		return true
+	}
+	return c.Rest <= stillGrows
+}
 
 func count(streak *int8, holds bool) {
 	switch {
@@ -328,8 +341,8 @@ func (g *Growth) Suspected() bool {
 	return false
 }
 
-// Growing reports whether growth at index w may still become a leak.
-func (g *Growth) Growing(w int) bool { return g.growing[w] >= confirmations }
+// Growing reports whether growth at index w may still become a leak. What would be suspected need not be seen twice.
+func (g *Growth) Growing(w int) bool { return g.growing[w] >= confirmations || g.latest[w].Suspect }
 
 // Measured returns the growth of the finding that holds, or of the one that ended last.
 func (g *Growth) Measured() trend.Growth { return g.measured }

@@ -109,6 +109,15 @@ func (c *Curve) late() (late, grown float64, ok bool) {
 	return late, first - kept, !math.IsInf(kept, 1)
 }
 
+// Grown returns what the life grew and never gave back.
+func (c *Curve) Grown() float64 {
+	_, grown, ok := c.late()
+	if !ok {
+		return 0
+	}
+	return grown
+}
+
 func (c *Curve) valid() bool {
 	if !(c.Width >= minWidth && c.Width <= maxWidth) || !(c.Unit >= 0) || len(c.Floors) > points {
 		return false

@@ -41,17 +41,30 @@ func Why(s *engine.Status) string {
 		return "too few samples to tell"
 	case engine.TooShort:
 		return "too short to tell: nothing is called in less than " + sampler.FormatDuration(s.Soonest)
+	case engine.Uncollected:
+		if s.Collections == 0 {
+			return "no collection has run since it is watched: what is live is known after each"
+		}
+		return fmt.Sprintf("grew, and was collected %d times since it is watched: too few to tell whether it goes on", s.Collections)
 	}
 	why := whyNot(s.Resource, &s.Nearest)
 	switch {
-	case s.Verdict == engine.OK && s.Doubles >= time.Minute:
-		why += "; a leak that doubles it in " + sampler.FormatDuration(s.Doubles.Truncate(time.Minute)) + " would have been called"
+	case s.Verdict == engine.OK && s.Doubles >= time.Second:
+		why += "; a leak that doubles it in " + sampler.FormatDuration(s.Doubles.Truncate(precision(s.Doubles))) + " would have been called"
 	case s.Verdict == engine.Early && s.Callable.IsZero():
 		why += ", and may go on"
 	case s.Verdict != engine.OK && !s.Callable.IsZero():
 		why += "; called in " + sampler.FormatDuration(s.Callable.Sub(s.At).Round(time.Second)) + " at the earliest"
 	}
 	return why
+}
+
+// precision returns to what a time in which a leak would double is told: it is no exact figure.
+func precision(doubles time.Duration) time.Duration {
+	if doubles < time.Minute {
+		return time.Second
+	}
+	return time.Minute
 }
 
 // IfItGoesOn says of growth that is no finding yet what it comes to at its rate: "1,024 in 13m if it goes on". "" where
@@ -70,6 +83,9 @@ func whyNot(r sampler.Resource, c *trend.Growth) string {
 	case trend.NotGrowing:
 		return "does not grow"
 	case trend.SeenBefore:
+		if c.Suspect {
+			return fmt.Sprintf("grew by %s (%.0f %%) in %s, up to no more than it was before", r.Format(c.Rise), 100*c.Growth, lasted)
+		}
 		return "no higher than before"
 	case trend.TooSmall:
 		if c.Level > 0 && c.Rise/c.Level > max(2*c.Growth, 0.1) { // the share is of the level and of what every process needs
