@@ -67,6 +67,8 @@ func TestLivePageInBrowser(t *testing.T) {
 	if !browsertest.Eval[bool](tab, `window.stillTheSame === true`) {
 		t.Error("the page was loaded anew")
 	}
+	// The line that the alert names is marked as it is.
+	tab.Await(`[...document.querySelectorAll('#sites tbody tr')].some(r => /LEAK|PROVEN/.test(r.innerText) && r.innerText.includes('waitForAnswer'))`)
 	if got := browsertest.Eval[string](tab, `document.activeElement.textContent`); got != "Pause" {
 		t.Errorf("the focus is at %q now", got)
 	}

@@ -50,6 +50,8 @@
     return tag('ok', 'ok');
   }
   function grows(r) { return r.state === 'suspected' || r.state === 'firing'; }
+  // What may become a finding has a rate too, as it has a time that is left.
+  function hasRate(r) { return grows(r) || r.verdict === 'early' && r.callable; }
   function cell(kind, content, label) { return make('td', { 'class': kind || undefined, 'data-label': label }, content); }
   function table(id, label, heads, rows) {
     var head = make('tr');
@@ -119,16 +121,32 @@
           make('th', { scope: 'row', 'class': 'what' }, make('a', { href: '#plot-' + r.resource, 'data-id': 'to-plot-' + r.resource }, r.resource)),
           picture('td', { 'class': 'course' }, view.plots[r.resource].spark),
           cell('n', page.format(r.value, r.unit)), cell('n', page.format(r.baseline, r.unit), 'baseline'),
-          cell('n', grows(r) ? perHour(r.slope_per_hour, r.unit) : ''), cell('', grows(r) ? at(r.since) : '', 'since'),
+          cell('n', hasRate(r) ? perHour(r.slope_per_hour, r.unit) : ''), cell('', grows(r) ? at(r.since) : '', 'since'),
           cell('n', r.exhaustion ? left(r.exhaustion) : '', 'left'));
       }));
+  }
+
+  // blamedLines returns the lines that alerts which hold name for what grows: they leak, also where their own growth is no
+  // finding yet. An alert that is not sure of a line blames none.
+  function blamedLines() {
+    var latest = {}, lines = {};
+    view.alerts.forEach(function (a) { latest[a.id] = a; });
+    Object.values(latest).forEach(function (a) {
+      if (a.status === 'resolved') { return; }
+      (a.sites || []).forEach(function (s) {
+        var of = s.resource || (a.resource === 'goroutines' ? a.resource : 'heap_live_bytes');
+        if (s.share >= 0.1 && s.known_by !== 'unsure') { lines[of + s.file + ':' + s.line] = true; }
+      });
+    });
+    return lines;
   }
 
   // Lines of code: what is proven or leaks before the rest. All are in the JSON.
   var maxSites = 25;
   function sites() {
     if (!view.sites.length) { return ''; }
-    function rank(s) { return s.proven ? 0 : s.leaks ? 1 : s.suspected ? 2 : 3; }
+    var blamed = blamedLines();
+    function rank(s) { return s.proven ? 0 : s.leaks || blamed[s.resource + s.file + ':' + s.line] ? 1 : s.suspected ? 2 : 3; }
     var marks = [['leak', 'PROVEN'], ['leak', 'LEAK'], ['suspect', 'suspect'], ['ok', 'ok']];
     var ranked = view.sites.slice().sort(function (a, b) { return rank(a) - rank(b); }), more = ranked.length - maxSites;
     return make('section', {}, make('h2', {}, 'Lines of code'),

@@ -41,7 +41,7 @@
     if (v < 0) { return '-' + bytes(-v); }
     var units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB', 'EB'], i = 0;
     while (v >= 1023.5 && i < units.length - 1) { v /= 1024; i++; }
-    return (i > 0 && v < 9.95 ? v.toFixed(1) : v.toFixed(0)) + ' ' + units[i];
+    return (i > 0 && (v < 9.95 || v < 99.95 && v !== Math.trunc(v)) ? v.toFixed(1) : v.toFixed(0)) + ' ' + units[i];
   }
   function length(v) {
     if (v < 0) { return '-' + length(-v); }
