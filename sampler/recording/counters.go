@@ -15,8 +15,13 @@ var (
 	queuedWords = []string{"call", "calls", "message", "messages", "event", "events", "packets", "pkts", "req", "reqs"}
 	eventWords  = []string{
 		"request", "requests", "req", "reqs", "failure", "failures", "error", "errors", "exceptions", "call", "calls", "query", "queries", "message", "messages", "event", "events",
-		"hits", "misses", "evictions", "packets", "pkts", "interrupts", "collections", "anfragen", "aufrufe", "fehler", "requêtes", "erreurs", "solicitudes", "peticiones", "errores",
+		"hits", "misses", "evictions", "packets", "pkts", "interrupts", "collection", "collections", "commands", "commits", "rollbacks", "deadlocks", "questions", "anfragen", "aufrufe", "fehler", "requêtes", "erreurs", "solicitudes", "peticiones", "errores",
 		"запросы", "запросов", "ошибки", "ошибок",
+	}
+	// doneWords end the names of what is over: it is counted, and there is none of it to be had.
+	doneWords = []string{
+		"processed", "served", "handled", "completed", "executed", "finished", "succeeded", "failed", "rejected", "dropped", "expired", "evicted", "received", "sent", "published", "delivered",
+		"acknowledged", "committed", "retried", "accepted",
 	}
 	// besideEvents may stand beside these in the name of a counter.
 	besideEvents = []string{"http", "https", "grpc", "rpc", "api", "server", "client", "num", "number", "nr", "of", "nb", "gc", "all", "served", "handled", "processed"}
@@ -35,6 +40,9 @@ func isCPUTime(name string) bool {
 	if !slices.ContainsFunc(list, func(w string) bool { return strings.HasPrefix(w, "cpu") }) || hasWord(name, "per", "rate", "percent", "pct", "%", "millicores") {
 		return false
 	}
+	if hasWord(name, "usage") && hasWord(name, "total", "kernelmode", "usermode", "system") {
+		return true
+	}
 	return hasWord(name,
 		"nano", "nanos", "nanosecond", "nanoseconds", "ns", "nsec", "usec", "usecs", "micros", "microseconds", "us", "msec", "millis", "milliseconds", "ms",
 		"sec", "secs", "second", "seconds", "jiffies", "ticks") || strings.HasSuffix(name, "cpuacct.usage") || strings.HasSuffix(name, "cpu.total.value") || strings.TrimSpace(name) == "CPU" ||
@@ -44,6 +52,13 @@ func isCPUTime(name string) bool {
 // countsEvents reports whether a column counts what has happened since the start, by its name, as in "Total Request
 // Count" or http.requests.total. What falls is a gauge all the same.
 func countsEvents(name string) bool {
+	list := words(name)
+	if n := len(list); n > 1 && (slices.Contains(doneWords, list[n-1]) || slices.Contains([]string{"hits", "misses"}, list[n-1])) && !hasWord(name, rateWords...) {
+		return true
+	}
+	if n := len(list); n > 1 && list[n-2] == "collection" && list[n-1] == "count" { // of the garbage collectors of Elastic's
+		return true
+	}
 	events, queued := 0, false
 	for _, w := range words(name) {
 		switch {
@@ -107,6 +122,36 @@ func knowRuntimes(s *sheet) {
 			}
 		}
 	}
+}
+
+// tallied are the counters of servers, of which no name says so. Each is known by a name that stands beside them.
+var tallied = []struct {
+	by     string
+	fields []string
+}{
+	{"Threads_connected", []string{"Connections", "Queries", "Questions", "Slow_queries", "Aborted_clients", "Aborted_connects", "Opened_tables", "Opened_files", "Threads_created", "Created_tmp_tables"}}, // MySQL
+	{"numbackends", []string{ // PostgreSQL
+		"xact_commit", "xact_rollback", "blks_read", "blks_hit", "tup_returned", "tup_fetched", "tup_inserted", "tup_updated", "tup_deleted", "temp_files", "temp_bytes", "conflicts", "sessions",
+	}},
+	{"stot", []string{"stot", "bin", "bout", "dreq", "dresp", "ereq", "econ", "eresp", "wretr", "wredis", "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other", "req_tot"}}, // HAProxy
+	{"publish", []string{"publish", "deliver", "ack", "redeliver", "confirm", "deliver_get", "deliver_no_ack", "get", "get_no_ack", "disk_reads", "disk_writes"}},                               // RabbitMQ
+}
+
+// talliedBeside returns the names of the counters of servers among names.
+func talliedBeside(names []string) map[string]bool {
+	last := func(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
+	all := map[string]bool{}
+	for _, c := range tallied {
+		if !slices.ContainsFunc(names, func(name string) bool { return last(name) == c.by }) {
+			continue
+		}
+		for _, name := range names {
+			if slices.Contains(c.fields, last(name)) {
+				all[name] = true
+			}
+		}
+	}
+	return all
 }
 
 // knowCloudWatch names the statistics of a metric of CloudWatch by the metric, which stands beside them.

@@ -23,6 +23,8 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 	var (
 		notes  []string
 		dates  []dateLine
+		places []int // of the cells under another header than the first; nil under that
+		relaid bool
 		short  []int // lines of another width
 		widths []int
 		count  = map[int]int{}
@@ -40,8 +42,11 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 			continue
 		}
 		if at, rest := leadingInstant(string(trimmed)); !at.IsZero() && rest == "" && bytes.IndexByte(trimmed, ':') > 0 {
-			dates = append(dates, dateLine{row: len(s.rows), at: at, cells: splitLike(nil, trimmed, separator), line: number})
-			continue
+			cells := splitLike(nil, trimmed, separator)
+			if separator != ',' || len(cells) == 1 || len(cells) == 2 && len(cells[1]) <= 2 && count[2] == 0 { // its comma may be that of a value
+				dates = append(dates, dateLine{row: len(s.rows), at: at, cells: cells, line: number})
+				continue
+			}
 		}
 		if separator == ',' && bytes.HasPrefix(trimmed, []byte("sep=")) || ruler.Match(trimmed) {
 			continue
@@ -56,8 +61,19 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 				cells[i] = strings.TrimSuffix(inner, `"`)
 			}
 		}
-		if len(s.rows) > 0 && slices.Equal(cells, s.rows[0]) && !hasData(cells, s.commas) {
-			continue // the header again, as of files that were put together
+		if len(s.rows) > 0 && !hasData(cells, s.commas) && !hasData(s.rows[0], s.commas) {
+			if slices.Equal(cells, s.rows[0]) {
+				places = nil
+				continue // the header again, as of files that were put together
+			}
+			if isOtherHeader(cells, s.rows[0]) {
+				places = placesOf(s, cells)
+				relaid = true
+				continue
+			}
+		}
+		if places != nil && len(cells) == len(places) {
+			cells = placed(cells, places, len(s.rows[0]))
 		}
 		if most := t.bounds.columns; len(cells) > most {
 			s.left, cells = max(s.left, len(cells)-most), cells[:most]
@@ -75,6 +91,14 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 	for w, n := range count {
 		if n > most || n == most && w > width {
 			width, most = w, n
+		}
+	}
+	if relaid {
+		width = len(s.rows[0])
+		for i, row := range s.rows {
+			if len(row) < width {
+				s.rows[i] = append(slices.Clone(row), make([]string, width-len(row))...)
+			}
 		}
 	}
 	isTitle := func() bool {
@@ -155,13 +179,43 @@ func putDates(s *sheet, dates []dateLine) {
 	}
 }
 
+// isOtherHeader reports whether a row without numbers within a table is the header of what follows: it begins with a
+// name of the first one.
+func isOtherHeader(cells, first []string) bool {
+	return len(cells) > 1 && cells[0] != "" && slices.Contains(first, cells[0]) && !slices.Contains(cells, "")
+}
+
+// placesOf returns where the cells under another header belong in the rows of a sheet, whose first row is its header;
+// names that are new are put behind the others.
+func placesOf(s *sheet, header []string) []int {
+	places := make([]int, len(header))
+	for i, name := range header {
+		at := slices.Index(s.rows[0], name)
+		if at < 0 {
+			at = len(s.rows[0])
+			s.rows[0] = append(slices.Clone(s.rows[0]), name)
+		}
+		places[i] = at
+	}
+	return places
+}
+
+// placed puts cells where they belong in a row of a width.
+func placed(cells []string, places []int, width int) []string {
+	row := make([]string, width)
+	for i, cell := range cells {
+		row[places[i]] = cell
+	}
+	return row
+}
+
 // ruler is a line that belongs to no row: rules between header and rows, and how many rows a database has shown.
 var ruler = regexp.MustCompile(`^[-+=|: ]+$|^\(?\d+ rows?\b`)
 
 // takeHeader makes the first row, or the last note before it, the header if it is one.
 func takeHeader(s *sheet, notes []string, width int, separator byte) {
 	first := s.rows[0]
-	if len(s.rows) > 1 && !hasData(first, s.commas) || !hasData(first, s.commas) && len(notes) == 0 {
+	if len(s.rows) > 1 && (!hasData(first, s.commas) || namesNumbers(s)) || !hasData(first, s.commas) && len(notes) == 0 {
 		s.header, s.rows, s.lines = first, s.rows[1:], s.lines[1:]
 	} else if n := len(notes); n > 0 {
 		if cells := split([]byte(notes[n-1]), separator); len(cells) == width && width > 1 {
@@ -171,6 +225,26 @@ func takeHeader(s *sheet, notes []string, width int, separator byte) {
 	for i := range s.header {
 		s.header[i] = strings.TrimSpace(s.header[i])
 	}
+}
+
+// namesNumbers reports whether the first row of a sheet is a header in which some names are numbers, as of percentiles:
+// it has no time, and most of its cells are names over numbers.
+func namesNumbers(s *sheet) bool {
+	first, second := s.rows[0], s.rows[1]
+	if len(first) != len(second) || !hasData(second, s.commas) {
+		return false
+	}
+	names := 0
+	for i, cell := range first {
+		if _, form := scan.Instant(cell, scan.MonthFirst); form != scan.NoTime {
+			return false
+		}
+		_, number := scan.ParseAmount(cell, s.commas)
+		if !number && !scan.Absent(cell) && hasData(second[i:i+1], s.commas) {
+			names++
+		}
+	}
+	return names*2 > len(first)
 }
 
 // knowSysstat gives a table that sadf wrote what its header does not say: sizes are in kilobytes, and -p writes no

@@ -13,9 +13,12 @@ import (
 // leaves.
 func (p *process) describe(g *gathered) {
 	several := map[string]int{}
+	var names []string
 	for _, c := range p.columns {
+		names = append(names, c.header)
 		several[c.resource.Name]++
 	}
+	counters := talliedBeside(names)
 	taken := map[string]bool{}
 	slices.SortStableFunc(p.columns, func(a, b *column) int { return cmp.Compare(a.rank, b.rank) })
 	kept := p.columns[:0]
@@ -34,7 +37,7 @@ func (p *process) describe(g *gathered) {
 		}
 		guess.Unit = c.resource.Unit
 		c.resource = guess
-		if c.resource.Unjudged == "" && c.declared == undeclared && namedCounter(c.header) {
+		if c.resource.Unjudged == "" && c.declared == undeclared && (namedCounter(c.header) || counters[c.header]) {
 			c.resource.Kind, c.resource.Unjudged = sampler.Counter, "a counter"
 		}
 		c.judgeKind()
@@ -72,7 +75,7 @@ var cacheNames = []string{"cached", "buffers", "buff cache", "buffcache", "page 
 func isCache(header string) bool {
 	list := slices.DeleteFunc(words(header), func(w string) bool {
 		factor, unit := headerUnit("x " + w)
-		return factor != 1 || unit != "" || slices.Contains([]string{"memory", "mem", "total", "kb"}, w)
+		return factor != 1 || unit != "" || slices.Contains([]string{"memory", "mem", "total", "kb", "stats"}, w)
 	})
 	if path := words(header); len(path) > 1 && path[len(path)-1] == "cache" && slices.Contains([]string{"memory", "mem", "stats", "total"}, path[len(path)-2]) { // of cAdvisor, docker and cgroups
 		return true

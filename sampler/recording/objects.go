@@ -82,7 +82,7 @@ func (s *objects) expand(t *input, raw json.RawMessage, above []member, in strin
 	}
 	alike := likeEachOther(inner)
 	for _, l := range inner {
-		if labelsOf(l.items) != nil {
+		if labelsOf(l.items) != nil || strings.HasSuffix(l.key, "_recursive") { // the latter what docker tells of each disk
 			continue
 		}
 		if (len(inner) > 1 || len(pairs) > 0) && onlyText(l.items) { // what describes the other lists

@@ -84,7 +84,7 @@ func readStatus(t *input, o Options) (*gathered, error) {
 			continue
 		}
 		name, value, kb, ok := statusPair(text)
-		if text[0] == '#' || text == "." { // a heading of Redis, the end of an answer of munin
+		if text[0] == '#' || text == "." || strings.HasSuffix(text, "[rollup]") { // a heading of Redis, the end of an answer of munin, the first line of smaps_rollup
 			continue
 		}
 		if !ok || at.IsZero() {
