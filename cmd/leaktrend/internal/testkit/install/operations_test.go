@@ -62,7 +62,7 @@ func TestOperationsFlags(t *testing.T) {
 	}
 	lines := regexp.MustCompile("leaktrend(?::v[0-9.]+)? (watch|record|replay|scan|check|tune|man|completion|version|convert|rules|demo)([^`\n|]*)").
 		FindAllStringSubmatch(text, -1)
-	for _, path := range []string{"sidecar", "daemonset", "scan"} {
+	for _, path := range []string{"sidecar", "daemonset", "scan", "scan-shards"} {
 		for _, args := range containerArgs(t, "docs/install/kubernetes/"+path+".yaml") {
 			lines = append(lines, []string{"", args[0], " " + strings.Join(args[1:], " ")})
 		}
