@@ -146,15 +146,16 @@ func (t *past) into(table *backtest.Table, resource string, falls []fall) {
 }
 
 // chances fills in how likely each candidate is a leak, by the past of the fleet and of its workload. lengths are those
-// of the histories of all groups.
-func chances(candidates []Finding, table *backtest.Table, m *recollection, hypotheses map[string]int, lengths []time.Duration) {
+// of the histories of all groups. It returns the candidates as those of the other parts of the fleet have them, which are
+// counted with theirs: of a few alone it is not known how many are false.
+func chances(candidates []Finding, m *recollection, mine, others Past, lengths []time.Duration) (calls []backtest.Candidate) {
 	if len(candidates) == 0 || len(lengths) == 0 {
-		return
+		return nil
 	}
 	slices.Sort(lengths)
 	usual := lengths[len(lengths)/2]
 	prior := func(e float64) float64 { return m.calibration.PriorChance(e, usual) }
-	all := make([]backtest.Candidate, len(candidates))
+	calls = make([]backtest.Candidate, len(candidates))
 	for i := range candidates {
 		f := &candidates[i]
 		nothing, cut := own(m.falls[workloadName(f.Group)][f.Resource.Name], f.EValue, f.Worst.Since, f.Worst.Last)
@@ -164,11 +165,14 @@ func chances(candidates []Finding, table *backtest.Table, m *recollection, hypot
 		if f.Worst.mayFill(f.Resource.Name, m.lived[workloadName(f.Group)]) {
 			one.Cut = max(one.Cut, 1)
 		}
-		all[i] = one
+		calls[i] = one
 	}
-	for i, chance := range table.Chances(all, hypotheses, prior) {
+	mine.Calls = calls
+	all := mine.With(&others)
+	for i, chance := range all.Table.Chances(all.Calls, all.Judged, prior)[:len(calls)] {
 		candidates[i].Chance = chance
 	}
+	return calls
 }
 
 // chancesOverLives does so for what is found over lives, of which tried were judged: an e-value over lives is about one

@@ -107,6 +107,9 @@ type Report struct {
 	Processes  int     // that were read
 	Judged     int     // resources of processes with enough history, all together
 	Hypotheses int     // resources of groups with enough history
+	// ByResource is of them those that were not judged over lives, and Calls what grows of these.
+	ByResource map[string]int
+	Calls      []backtest.Candidate
 	// Back is how far before Start there is history of what grows, as far as that was looked at; 0 = none.
 	Back time.Duration
 	// Past is what scans at past instants would have called, and what became of it.
@@ -121,12 +124,6 @@ type Report struct {
 	Missing  []Missing
 	// Hints say which flags would tell more.
 	Hints []string
-}
-
-// Past is what the past of a fleet, or of parts of it, tells of how often growth comes to nothing.
-type Past struct {
-	Hypotheses int // resources of groups that were judged
-	Table      backtest.Table
 }
 
 // Missing is a part of the fleet that could not be read.
@@ -403,7 +400,8 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 		}
 	}
 	c.quiet.into(r, hypotheses)
-	chances(candidates, r.Past.With(&c.others.Table), &c.recalled, hypotheses, lengths)
+	r.ByResource = hypotheses
+	r.Calls = chances(candidates, &c.recalled, PastOf(r), c.others, lengths)
 	over, tried := c.overLives(end)
 	chancesOverLives(over, tried)
 	candidates = append(candidates, over...)

@@ -3,8 +3,11 @@ package fleet
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/backtest"
 )
 
 // Shard is a part of a fleet, of parts that together are all of it. A workload is in one of them as a whole, so each judges
@@ -100,4 +103,30 @@ func (s Shard) parts(outers []string, src *source, namespacesOf func(outer strin
 		}
 	}
 	return all, nil
+}
+
+// Past is what a fleet, or parts of it, tell of how often growth comes to nothing, and of how much grows now.
+type Past struct {
+	Hypotheses int            // resources of groups that were judged, over lives too
+	Judged     map[string]int // those that were not judged over lives, by resource
+	Calls      []backtest.Candidate
+	Table      backtest.Table
+}
+
+// With returns what both tell.
+func (p *Past) With(other *Past) Past {
+	both := Past{
+		Hypotheses: p.Hypotheses + other.Hypotheses, Judged: map[string]int{}, Calls: slices.Concat(p.Calls, other.Calls), Table: *p.Table.With(&other.Table),
+	}
+	for _, judged := range []map[string]int{p.Judged, other.Judged} {
+		for resource, n := range judged {
+			both.Judged[resource] += n
+		}
+	}
+	return both
+}
+
+// PastOf returns what a report tells the scans of other parts of the fleet.
+func PastOf(r *Report) Past {
+	return Past{Hypotheses: r.Hypotheses, Judged: r.ByResource, Calls: r.Calls, Table: r.Past}
 }

@@ -56,8 +56,8 @@ func inParts(parts []*collector, fdr float64, share bool) (all []*Report) {
 	for i, c := range parts {
 		for k, other := range alone {
 			if k != i {
-				c.others.Hypotheses += other.Hypotheses
-				c.others.Table = *c.others.Table.With(&other.Past)
+				told := PastOf(other)
+				c.others = c.others.With(&told)
 			}
 		}
 		all[i] = c.report(fdr, 0, time.Time{})
@@ -159,7 +159,8 @@ func TestShardsKeepThePromise(t *testing.T) {
 		t.Logf("%s, %g %% leak, %d parts, past shared %v: %d findings, %.1f %% +- %.1f false, said %.1f %%; %d as in one scan, %d more, %d fewer; chances %.1f %% apart; %d of %d due found",
 			kinds[at.kind].name, 100*at.leaking, at.shards, at.share, o.reported, 100*mean, 100*error95, 100*stat.Mean(o.expected, nil), o.same, o.more, o.fewer,
 			100*o.apart/float64(max(o.same, 1)), o.found, o.due)
-		if at.share && (mean-error95 > fdr || 20*o.fewer > o.same || 10*o.more > o.same || o.same == 0) {
+		// Each part keeps the promise for its own, so it may leave out what is at the border.
+		if at.share && (mean-error95 > fdr || 8*o.fewer > o.same || 20*o.more > o.same || o.apart > 1e-6*float64(o.same) || o.same == 0) {
 			t.Errorf("%d parts that share their pasts find something else than one scan", at.shards)
 		}
 	}

@@ -21,7 +21,7 @@ import (
 
 const (
 	// version of the files: what the counts mean.
-	version = 1
+	version = 2
 	// valid is how far apart the ends of two scans may be, for the past of the one to tell something of the other.
 	valid   = 8 * 24 * time.Hour
 	maxFile = 16 << 20 // bytes
@@ -34,6 +34,8 @@ type file struct {
 	GroupBy    []string                    `json:"group_by"`
 	Edges      []float64                   `json:"edges"`
 	Hypotheses int                         `json:"hypotheses"`
+	Judged     map[string]int              `json:"judged"`
+	Calls      []backtest.Candidate        `json:"calls"`
 	Resources  map[string]*backtest.Counts `json:"resources"`
 }
 
@@ -84,8 +86,7 @@ func (d *Directory) Others(at time.Time) (others fleet.Past, hints []string) {
 		case f.End.Sub(at).Abs() > valid || !slices.Equal(f.GroupBy, d.GroupBy):
 			unknown++
 		default:
-			others.Hypotheses += f.Hypotheses
-			others.Table = *others.Table.With(&backtest.Table{Resources: f.Resources})
+			others = others.With(&fleet.Past{Hypotheses: f.Hypotheses, Judged: f.Judged, Calls: f.Calls, Table: backtest.Table{Resources: f.Resources}})
 		}
 	}
 	if unknown > 0 {
@@ -109,6 +110,12 @@ func read(path string) (*file, error) {
 		return nil, fmt.Errorf("%s: of another release of leaktrend", path)
 	}
 	counts := []float64{float64(f.Hypotheses)}
+	for _, n := range f.Judged {
+		counts = append(counts, float64(n))
+	}
+	for _, c := range f.Calls {
+		counts = append(counts, c.Strength, c.Own, c.Cut)
+	}
 	for _, c := range f.Resources {
 		if c == nil {
 			return nil, fmt.Errorf("%s: a resource without counts", path)
@@ -130,8 +137,10 @@ func (d *Directory) Leave(r *fleet.Report) error {
 	if d.Path == "" {
 		return nil
 	}
+	told := fleet.PastOf(r)
 	text, err := json.Marshal(file{
-		Version: version, End: r.End, GroupBy: d.GroupBy, Edges: backtest.Edges[:], Hypotheses: r.Hypotheses, Resources: r.Past.Resources,
+		Version: version, End: r.End, GroupBy: d.GroupBy, Edges: backtest.Edges[:], Hypotheses: told.Hypotheses, Judged: told.Judged, Calls: told.Calls,
+		Resources: told.Table.Resources,
 	})
 	if err != nil {
 		return err

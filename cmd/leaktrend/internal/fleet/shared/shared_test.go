@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,7 @@ var end = time.Date(2026, 3, 8, 0, 0, 0, 0, time.UTC)
 
 // reportOf is one of a part in whose past there were so many instants, at two of which something was called.
 func reportOf(instants float64, at time.Time) *fleet.Report {
-	r := &fleet.Report{End: at, Hypotheses: 5}
+	r := &fleet.Report{End: at, Hypotheses: 5, ByResource: map[string]int{"goroutines": 4}, Calls: []backtest.Candidate{{Resource: "goroutines", Strength: 7, Own: .5}}}
 	r.Past.Judged("goroutines", instants)
 	r.Past.Call("goroutines", 20, backtest.FellBack, 2)
 	r.Past.Call("goroutines", 5, backtest.WentOn, 1)
@@ -58,7 +59,7 @@ func TestDirectory(t *testing.T) {
 	const unknown = "the past of 2 of the 5 parts of the fleet is not known yet, of this week and grouped alike; chances are by those of the others"
 	for _, number := range []int{0, 5} { // the same part
 		got, hints := part(dir, number, 5, byJob).Others(end)
-		if diff := cmp.Diff(fleet.Past{Hypotheses: 10, Table: table}, got); diff != "" {
+		if diff := cmp.Diff(fleet.Past{Hypotheses: 10, Judged: map[string]int{"goroutines": 8}, Calls: slices.Repeat(reportOf(1, end).Calls, 2), Table: table}, got); diff != "" {
 			t.Errorf("part %d has of the others (-want +got):\n%s", number, diff)
 		}
 		if diff := cmp.Diff([]string{unknown}, hints); diff != "" {
@@ -81,13 +82,14 @@ func TestBrokenFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := fmt.Sprintf(`{"version":1,"end":"2026-03-08T00:00:00Z","group_by":["job"],"edges":%s,"hypotheses":1,"resources":{}}`, edges)
+	good := fmt.Sprintf(`{"version":2,"end":"2026-03-08T00:00:00Z","group_by":["job"],"edges":%s,"hypotheses":1,"resources":{}}`, edges)
 	for _, test := range []struct{ name, text, says string }{
 		{"cut off", good[:40], "unexpected EOF"},
 		{"another release", strings.Replace(good, `"edges":[`, `"edges":[0.5,`, 1), "of another release"},
-		{"another version", strings.Replace(good, `"version":1`, `"version":2`, 1), "of another release"},
+		{"another version", strings.Replace(good, `"version":2`, `"version":1`, 1), "of another release"},
 		{"less than nothing", strings.Replace(good, `{}`, `{"rss_bytes":{"Instants":-1}}`, 1), "out of range"},
 		{"too much", strings.Replace(good, `{}`, `{"rss_bytes":{"Reached":[{"False":1e300}]}}`, 1), "out of range"},
+		{"a call that is none", strings.Replace(good, `"resources"`, `"calls":[{"Strength":-1}],"resources"`, 1), "out of range"},
 		{"no counts", strings.Replace(good, `{}`, `{"rss_bytes":null}`, 1), "without counts"},
 	} {
 		d := Directory{Path: t.TempDir(), Part: fleet.Shard{Number: 1, Of: 2}, GroupBy: []string{"job"}}
