@@ -123,7 +123,7 @@ func TestShardsKeepThePromise(t *testing.T) {
 	rows := map[row]*partsFigures{}
 	var order []row
 	for range seeds {
-		pool := newPool(seed, each)
+		pool := newPool(seed, each, false, false)
 		r := rand.New(rand.NewPCG(seed, 7))
 		for kind := range kinds {
 			for _, leaking := range shares {
