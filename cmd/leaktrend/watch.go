@@ -256,5 +256,5 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 			err = errors.Join(err, lacks)
 		}
 	}
-	return watch.ResultOf(monitor), err
+	return watch.ResultOf(monitor, target), err
 }

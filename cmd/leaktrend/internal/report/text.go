@@ -34,11 +34,14 @@ func WriteText(w io.Writer, results []*replay.Result) error {
 	return err
 }
 
-// Summarize says how many recordings have which verdict.
+// Summarize says how many recordings have which verdict, and how many were not read or judged in full: replay.Result.Unsure.
 func Summarize(results []*replay.Result) string {
-	verdicts := make(map[string]int)
+	verdicts, unsure := make(map[string]int), 0
 	for _, r := range results {
 		verdicts[verdictOn(r)]++
+		if r.Unsure() {
+			unsure++
+		}
 	}
 	text := plain.Count(len(results), "recording") + ":"
 	separator := " "
@@ -47,6 +50,9 @@ func Summarize(results []*replay.Result) string {
 			text += fmt.Sprintf("%s%d %s", separator, n, verdict)
 			separator = ", "
 		}
+	}
+	if unsure > 0 {
+		text += fmt.Sprintf("; %d not read or judged in full", unsure)
 	}
 	return text
 }

@@ -145,10 +145,15 @@ func TestNotes(t *testing.T) {
 			return p.next.Sub(began).Round(10 * time.Second)
 		}
 		var waits []time.Duration
+		var denied []bool
 		for _, err = range []error{outside.ErrNotGo, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, errNotNow} {
 			if wait := try(); err != outside.ErrNotGo {
 				waits = append(waits, wait)
 			}
+			denied = append(denied, p.Denied())
+		}
+		if diff := cmp.Diff([]bool{false, true, true, true, true, true, false}, denied); diff != "" {
+			t.Errorf("denied (-want +got):\n%s", diff)
 		}
 		p.open, err = outside.Open, nil
 		o, cannot := outside.Open(os.Getpid())

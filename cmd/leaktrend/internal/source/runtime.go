@@ -37,6 +37,7 @@ type Process struct {
 	mu         sync.Mutex
 	closed     bool
 	note       string                        // what is not read, and why
+	denied     bool                          // whether that is for want of rights
 	say        func(note string, lacks bool) // may be nil
 	inside     *outside.Process              // nil while it cannot be read
 	executable string                        // that was opened
@@ -64,6 +65,13 @@ func (p *Process) Note() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.note
+}
+
+// Denied reports whether the process may run a program of Go that the rights to read are missing for.
+func (p *Process) Denied() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.denied
 }
 
 // OnNote has f called with what is not read of the process, and why, now and whenever that is another thing. When it is
@@ -172,11 +180,11 @@ func (p *Process) reopen(executable string) {
 // opened notes what came of opening the program. One that could not be opened is opened again later.
 func (p *Process) opened(err error) {
 	before := p.note
-	p.note = ""
+	p.note, p.denied = "", errors.Is(err, fs.ErrPermission)
 	if err != nil && !errors.Is(err, outside.ErrNotGo) {
 		p.note = fmt.Sprintf("where it is a Go program, goroutines and live heap are not read: %v", err)
 		longest := reopenAtMost
-		if errors.Is(err, fs.ErrPermission) {
+		if p.denied {
 			longest = askAtMost
 		}
 		shortest := reopenAfter

@@ -247,7 +247,7 @@ func (g *group) watch(ctx context.Context, m *member, shown *screen.Process) {
 	if monitor == nil {
 		return
 	}
-	found := ResultOf(monitor)
+	found := ResultOf(monitor, process)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.sampled = g.sampled || !monitor.Checks().Last.IsZero()

@@ -63,8 +63,11 @@ type Result struct {
 // incompleteShare of the checks may be incomplete before that counts: a single scrape may time out.
 const incompleteShare = .05
 
-// ResultOf returns what came of a monitor.
-func ResultOf(m *detector.ResourceMonitor) (r Result) {
+// ResultOf returns what came of the monitor of a target.
+func ResultOf(m *detector.ResourceMonitor, target source.Source) (r Result) {
+	if process, ok := target.(interface{ Denied() bool }); ok {
+		r.Incomplete = process.Denied()
+	}
 	for _, s := range m.Status() {
 		r.Leak = r.Leak || s.Leaks > 0 || s.LimitsPassed > 0 || s.State == detector.Firing
 		r.Incomplete = r.Incomplete || s.Judged && s.State == detector.Learning // too short, or too little

@@ -104,9 +104,9 @@ func Early(s *detector.Status) string {
 	return s.Why
 }
 
-// EarlyRate returns the rate of growth that may become a leak; "" for a step, which has none.
+// EarlyRate returns the rate of growth that may become a leak; "" for a step, which has none, and where it is not known.
 func EarlyRate(s *detector.Status) string {
-	if s.Callable.IsZero() {
+	if s.Callable.IsZero() || s.SlopePerHour == 0 {
 		return ""
 	}
 	return s.Resource.FormatPerHour(s.SlopePerHour)
