@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 const (
@@ -90,6 +91,16 @@ func TestStacksAreBounded(t *testing.T) {
 	}
 	if each := 8*maxDepth + maxDepth*sizeOf(long); added != maxKept/each+1 || len(g.all) != added {
 		t.Errorf("%d groups of goroutines are kept", added)
+	}
+	var listed groups
+	few := 0
+	for n := range uint64(1 << 20) {
+		if pcs[0] = n % 4; listed.addOne(table, pcs[:1]) {
+			few++
+		}
+	}
+	if each := int(unsafe.Sizeof(Goroutine{})); few < maxOneByOne/each/2 || few > maxOneByOne/each+1 {
+		t.Errorf("%d goroutines are listed", few)
 	}
 	if pcs[0] = 0; !g.add(table, pcs) || g.all[0].Count != 2 {
 		t.Error("a stack that is known is not counted any more")

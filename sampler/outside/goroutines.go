@@ -25,7 +25,8 @@ const (
 	maxGoroutines = 1 << 22
 	batch         = 512       // goroutines that are read, walked and read again at a time
 	maxTries      = 3         // to read the list of goroutines while it grows
-	maxKept       = 512 << 20 // bytes of stacks: those beyond are left out
+	maxKept       = 512 << 20 // bytes of stacks: those beyond are left out...
+	maxOneByOne   = 64 << 20  // ...and of goroutines that are listed one by one
 )
 
 // goroutine is what a descriptor of the runtime says.
@@ -237,6 +238,15 @@ func (g *groups) add(t *lineTable, pcs []uint64) bool {
 	}
 	g.all[i].Count++
 	g.latest = &g.all[i]
+	return true
+}
+
+// addOne counts a stack of a goroutine that is listed by itself; false also where there are too many of these.
+func (g *groups) addOne(t *lineTable, pcs []uint64) bool {
+	if g.kept > maxOneByOne || !g.add(t, pcs) {
+		return false
+	}
+	g.kept += int(unsafe.Sizeof(Goroutine{}))
 	return true
 }
 

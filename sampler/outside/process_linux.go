@@ -268,13 +268,13 @@ func (p *Process) Goroutines(ctx context.Context) (*Profile, error) {
 	})
 }
 
-// List returns the goroutines one by one, the latest of the runtime's list last.
+// List returns the goroutines one by one, the latest of the runtime's list last: as many as have room in 64 MB.
 func (p *Process) List(ctx context.Context) (all []Goroutine, err error) {
 	var g groups
 	now := clock(unix.CLOCK_MONOTONIC) // as the runtime takes it
 	_, err = p.profile(ctx, func(ctx context.Context) (*Profile, error) {
 		seen, err := p.target.stacks(ctx, func(d *goroutine, pcs []uint64) bool {
-			if !g.add(p.target.table, pcs) {
+			if !g.addOne(p.target.table, pcs) {
 				return false
 			}
 			one := Goroutine{ID: d.id, Parent: d.parent, Reason: p.target.reason(d), Frames: g.latest.Frames}

@@ -91,3 +91,27 @@ func TestEach(t *testing.T) {
 		}
 	}
 }
+
+// Names that differ in bytes alone that are none of a character stay apart: one series twice makes a scrape fail.
+func TestUniqueNames(t *testing.T) {
+	var names uniqueNames
+	for _, test := range []struct{ name, want string }{
+		{"a", "a"}, {"x\xff", "x\uFFFD"}, {"x\xfe", "x\uFFFD (2)"}, {"x\uFFFD", "x\uFFFD (3)"}, {"x\xfe (2)", "x\uFFFD (2) (2)"}, {"é\xff", "é\uFFFD"},
+	} {
+		if got := names.of(test.name); got != test.want {
+			t.Errorf("%q: %q, want %q", test.name, got, test.want)
+		}
+	}
+	var s Snapshot
+	for _, name := range []string{"x\xff", "x\xfe"} {
+		s.Status = append(s.Status, detector.Status{Resource: sampler.Resource{Name: name}})
+	}
+	seen := map[string]bool{}
+	s.Each(func(m *Metric, _ float64, labels ...string) {
+		key := m.Name + " " + strings.Join(labels, " ")
+		if seen[key] {
+			t.Errorf("twice: %s", key)
+		}
+		seen[key] = true
+	})
+}

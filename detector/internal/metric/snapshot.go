@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -25,8 +26,9 @@ func Of(m *detector.ResourceMonitor) Snapshot {
 // Each calls yield with every value that is known, and with the values of the metric's labels. What is not known has no
 // value: a resource without a ceiling has no time of exhaustion. All text is valid UTF-8.
 func (s *Snapshot) Each(yield func(m *Metric, value float64, labels ...string)) {
+	var names uniqueNames
 	for i := range s.Status {
-		eachOfResource(&s.Status[i], yield)
+		eachOfResource(&s.Status[i], names.of(s.Status[i].Resource.Name), yield)
 	}
 	yield(checks, float64(s.Checks.Checks))
 	yield(incomplete, float64(s.Checks.Incomplete))
@@ -53,9 +55,30 @@ func (s *Snapshot) Each(yield func(m *Metric, value float64, labels ...string)) 
 	}
 }
 
-func eachOfResource(s *detector.Status, yield func(m *Metric, value float64, labels ...string)) {
-	// A name read from an endpoint may hold any bytes.
-	name := strings.ToValidUTF8(s.Resource.Name, "\uFFFD")
+// uniqueNames makes names of resources valid UTF-8 and keeps them apart.
+type uniqueNames map[string]bool
+
+// of returns what stands for a name, which may hold any bytes where it was read from an endpoint: with a number behind it
+// where another one differs from it in bytes alone that are none of a character.
+func (u *uniqueNames) of(name string) string {
+	valid := strings.ToValidUTF8(name, replacement)
+	if !strings.Contains(valid, replacement) {
+		return valid
+	}
+	if *u == nil {
+		*u = make(uniqueNames)
+	}
+	unique := valid
+	for n := 2; (*u)[unique]; n++ {
+		unique = fmt.Sprintf("%s (%d)", valid, n)
+	}
+	(*u)[unique] = true
+	return unique
+}
+
+const replacement = "\uFFFD"
+
+func eachOfResource(s *detector.Status, name string, yield func(m *Metric, value float64, labels ...string)) {
 	yield(memory, float64(s.Memory), name)
 	if !leveled(s.Resource) {
 		return
