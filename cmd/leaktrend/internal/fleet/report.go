@@ -140,6 +140,11 @@ func (r *Report) Leaks() bool {
 	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Ended }) || len(r.Limits) > 0
 }
 
+// ForOthers returns what the scans of other parts of the fleet are told.
+func (r *Report) ForOthers() Past {
+	return Past{Hypotheses: r.Hypotheses, Judged: r.ByResource, Calls: r.Calls, Table: r.Past}
+}
+
 // Nothing reports whether all is missing.
 func (r *Report) Nothing() bool { return r.Processes == 0 && len(r.Missing) > 0 }
 
@@ -401,7 +406,7 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 	}
 	c.quiet.into(r, hypotheses)
 	r.ByResource = hypotheses
-	r.Calls = chances(candidates, &c.recalled, PastOf(r), c.others, lengths)
+	r.Calls = chances(candidates, &c.recalled, r.ForOthers(), c.others, lengths)
 	over, tried := c.overLives(end)
 	chancesOverLives(over, tried)
 	candidates = append(candidates, over...)

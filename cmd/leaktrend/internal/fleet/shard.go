@@ -125,8 +125,3 @@ func (p *Past) With(other *Past) Past {
 	}
 	return both
 }
-
-// PastOf returns what a report tells the scans of other parts of the fleet.
-func PastOf(r *Report) Past {
-	return Past{Hypotheses: r.Hypotheses, Judged: r.ByResource, Calls: r.Calls, Table: r.Past}
-}

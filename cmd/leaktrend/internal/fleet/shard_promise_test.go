@@ -56,7 +56,7 @@ func inParts(parts []*collector, fdr float64, share bool) (all []*Report) {
 	for i, c := range parts {
 		for k, other := range alone {
 			if k != i {
-				told := PastOf(other)
+				told := other.ForOthers()
 				c.others = c.others.With(&told)
 			}
 		}

@@ -137,7 +137,7 @@ func (d *Directory) Leave(r *fleet.Report) error {
 	if d.Path == "" {
 		return nil
 	}
-	told := fleet.PastOf(r)
+	told := r.ForOthers()
 	text, err := json.Marshal(file{
 		Version: version, End: r.End, GroupBy: d.GroupBy, Edges: backtest.Edges[:], Hypotheses: told.Hypotheses, Judged: told.Judged, Calls: told.Calls,
 		Resources: told.Table.Resources,
