@@ -66,6 +66,7 @@ type search struct {
 	all        []*node  // nodes by address
 	pages      []uint64 // bits of the pages that have one of them, modulo pageBits
 	objects    []*node
+	minVotes   int // of them that one has to hold
 	frontier   []*node
 	names      *names
 	closures   closures
@@ -222,10 +223,32 @@ func (s *search) survivors(all []uint64) (old []uint64) {
 			old = append(old, object)
 		}
 	}
-	if len(old) < minVotes {
+	if len(old) < s.least(old) {
 		return all
 	}
 	return old
+}
+
+// largeSamples is of how many samples' worth the few objects of a line are that make up most of its memory: of others,
+// which are smaller, as much would have been sampled.
+const largeSamples = 4
+
+// least returns how many of some objects have to be held by one: all of them where they are few and large.
+func (s *search) least(objects []uint64) int {
+	rate, ok := s.number(sampling, 0, 8)
+	if len(objects) == 0 || len(objects) >= minVotes || !ok || rate == 0 || rate > maxScanned {
+		return minVotes
+	}
+	size := uint64(0)
+	for _, at := range objects {
+		if base, end, ok := s.object(at); ok {
+			size += end - base
+		}
+	}
+	if size < largeSamples*rate {
+		return minVotes
+	}
+	return len(objects)
 }
 
 // ask has the holders be looked for of some of the objects at these addresses, which are sorted: from everywhere.
@@ -239,6 +262,7 @@ func (s *search) ask(all []uint64) bool {
 		s.nodes[n.base] = n
 		s.objects = append(s.objects, n)
 	}
+	s.minVotes = s.least(all)
 	s.frontier = s.objects
 	return len(s.objects) > 0
 }

@@ -32,6 +32,8 @@ var ways = map[string]string{
 	"main.intoArray":         "main.pages [4][]*main.item",
 	"main.intoContainerList": "main.chain *container/list.List",
 	"main.intoPool":          "main.pool sync.Pool",
+	"main.intoRecords":       "main.records []main.record 2000",
+	"main.intoBuffer":        "main.buffer []uint8 50000",
 }
 
 // descriptorHolders are what keeps its descriptors open, by the types of their objects: of all, two thirds are sockets.
@@ -96,6 +98,8 @@ var strippedWays = map[string]string{
 	"main.intoPointer":       "a variable at 0x []*main.item 500",
 	"main.intoContainerList": "a variable that main.intoContainerList and main.main use ",
 	"main.intoPool":          "a variable that main.intoPool and main.main use ",
+	"main.intoRecords":       "a variable that main.intoRecords and main.main use []main.record 2000",
+	"main.intoBuffer":        "a variable that main.intoBuffer and main.main use ",
 	"*net.netFD":             "a variable that main.intoSockets uses map[string]net.PacketConn 200",
 	"*os.file":               "a variable that main.intoFiles uses map[string]*os.File 100",
 }

@@ -326,7 +326,8 @@ func (n *node) nearest(rootOf func(*node) *root) *root {
 	return nil
 }
 
-// minVotes is how many objects have to be held by one, and more than half of those that were looked at.
+// minVotes is how many objects have to be held by one, and more than half of those that were looked at, unless they are
+// large.
 const minVotes = 3
 
 // verdict names what holds most of the objects.
@@ -360,7 +361,7 @@ func (s *search) verdict(ctx context.Context, rootOf func(*node) *root) (best Ho
 	}
 	votes := held[most]
 	best.Objects, best.Share = len(s.objects), float64(len(votes))/float64(len(s.objects))
-	if len(votes) < minVotes || best.Share <= .5 {
+	if len(votes) < s.minVotes || best.Share <= .5 {
 		return best, false
 	}
 	h := *holders[most]

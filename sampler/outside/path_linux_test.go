@@ -27,6 +27,7 @@ var paths = map[string]string{
 	"main.intoArray":     "main.pages [4][]*main.item […][…] []*main.item 250 <\nmain.item 1024",
 	"main.intoList":      "main.first *main.item\nmain.item 1024 .next several <\nmain.item 1024",
 	"main.intoTimers":    "<\ntimer 112\nmain.intoTimers.func1 main.go 16 x\nmain.item 1024",
+	"main.intoRecords":   "main.records []main.record []main.record 2000 <\n[]main.record 49152",
 	"main.intoPool":      "main.pool sync.Pool […] sync.Pool <\nmain.item 1024",
 }
 

@@ -45,7 +45,15 @@ var (
 	parent = &state{}
 	never  = make(chan int)
 	pages  [4][]*item
+	// One object each: what is added to them is in the same one.
+	records []record
+	buffer  []byte
 )
+
+type record struct {
+	name string
+	size int
+}
 
 const n = 500
 
@@ -171,6 +179,21 @@ func intoContainerList() {
 	}
 }
 
+//go:noinline
+func intoRecords() {
+	records = make([]record, 0, 2048)
+	for i := 0; i < 4*n; i++ {
+		records = append(records, record{"one", i})
+	}
+}
+
+//go:noinline
+func intoBuffer() {
+	for i := 0; i < n; i++ {
+		buffer = append(buffer, make([]byte, 100)...)
+	}
+}
+
 func intoFiles() {
 	global.files = map[string]*os.File{}
 	for i := 0; i < 100; i++ {
@@ -221,6 +244,8 @@ func main() {
 	intoPointer()
 	intoArray()
 	intoContainerList()
+	intoRecords()
+	intoBuffer()
 	intoFiles()
 	intoSockets()
 	intoLocals()
@@ -236,5 +261,5 @@ func main() {
 	}
 	fmt.Println("ready")
 	<-never
-	runtime.KeepAlive([]any{&global, &table, &first, &chain, &boxed, &pool, &parent, &pages})
+	runtime.KeepAlive([]any{&global, &table, &first, &chain, &boxed, &pool, &parent, &pages, &records, &buffer})
 }
