@@ -49,6 +49,19 @@ type limit struct {
 	level  []int // indexes into process.levels
 }
 
+// moves reports whether the whole of cells like "190/210" is another in most rows: two readings, as the mean and the
+// maximum, and no limit.
+func (l *limit) moves() bool {
+	const few = 10
+	moved := 0
+	for i := 1; i < len(l.points); i++ {
+		if l.points[i].Value != l.points[i-1].Value {
+			moved++
+		}
+	}
+	return len(l.points) > few && moved*2 > len(l.points)
+}
+
 // process is what a file holds of one process.
 type process struct {
 	name    string // what tells it from the others, as in "pid 4242"; "" if it is the only one
@@ -304,6 +317,7 @@ func (p *process) ready() bool {
 		read = read || len(c.points) > 0
 		names[c.resource.Name] = true
 	}
+	p.limits = slices.DeleteFunc(p.limits, func(l *limit) bool { return p.limitOn[l.limits[0]] == l && l.moves() })
 	for _, l := range p.limits {
 		for _, resource := range l.limits {
 			if l.series != "" && names[resource+l.series] {

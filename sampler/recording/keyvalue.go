@@ -25,7 +25,7 @@ var phrase = regexp.MustCompile(`^(?:.*[-:\]] ?)?([A-Za-z][A-Za-z _().%]*?)[\s:=
 var says = regexp.MustCompile(` (?:is|was|now|at):? -?\d`)
 
 // stampWithin is an instant that stands behind something else, as the priority of syslog, a level or the name of a pod.
-var stampWithin = regexp.MustCompile(`^.{1,60}?[\s:|\[](\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)[\s:|\]]`)
+var stampWithin = regexp.MustCompile(`^(?:.{1,60}?[\s:|\[])?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)[\s:|\]]`)
 
 // origin is whose line it is, as kubectl logs --prefix and docker compose logs write it before the line.
 var origin = regexp.MustCompile(`^\[pod/([^\]\s]+)\] |^(\S+)\s+\| `)
