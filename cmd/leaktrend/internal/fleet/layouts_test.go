@@ -75,6 +75,23 @@ func TestLayouts(t *testing.T) {
 			"__name__=process_start_time_seconds,job=consul-services,service=web,dc=fra,instance=10.0.0.2:80":  constant(1e9),
 			"__name__=process_start_time_seconds,job=consul-services,service=lost,dc=fra,instance=10.0.0.2:80": constant(1e9),
 		}, []string{"job"}, []string{"goroutines cluster=fra job=api 1/1", "goroutines job=batch 1/1", "goroutines namespace=money job=pay 1/1"}, 6, nil},
+		{"ECS, and machines of a cloud", map[string][]float64{
+			memoryMetric + "job=cadvisor,instance=ip-1:8080,name=ecs-orders-12-web-d0c4b5f7e2a1c0a1ff01,container_label_com_amazonaws_ecs_cluster=prod," +
+				"container_label_com_amazonaws_ecs_task_definition_family=orders,container_label_com_amazonaws_ecs_container_name=web": heavy,
+			memoryMetric + "job=cadvisor,instance=ip-2:8080,name=ecs-orders-12-web-f0d4b5f7e2a1c0a9ff01,container_label_com_amazonaws_ecs_cluster=prod," +
+				"container_label_com_amazonaws_ecs_task_definition_family=orders,container_label_com_amazonaws_ecs_container_name=web": flat,
+			memoryMetric + "job=cadvisor,instance=ip-2:8080,name=ecs-cart-7-cart-aac4b5f7e2a1c0a9ff01," +
+				"container_label_com_amazonaws_ecs_task_definition_family=cart,container_label_com_amazonaws_ecs_container_name=cart": heavy,
+			"__name__=process_open_fds,job=ec2,service=pay,instance=10.1.0.1:9100":  leak,
+			"__name__=process_open_fds,job=ec2,service=ship,instance=10.1.0.2:9100": flat,
+		}, []string{"job"}, []string{
+			"container_memory_working_set_bytes cluster=prod job=orders/web 1/2", "container_memory_working_set_bytes job=cart 1/1", "open_fds job=pay 1/1",
+		}, 5, nil},
+		{"the operator's monitors of pods and services", map[string][]float64{
+			"__name__=go_goroutines,job=shop/api,namespace=shop,pod=api-7d9f8b6c5d-x2x8b,container=api,endpoint=http,instance=10.0.0.1:80": leak,
+			"__name__=go_goroutines,job=shop/api,namespace=shop,pod=api-7d9f8b6c5d-x2x8c,container=api,endpoint=http,instance=10.0.0.2:80": flat,
+			"__name__=go_goroutines,job=web,service=web,namespace=shop,pod=web-0,container=web,endpoint=http,instance=10.0.1.1:80":         leak,
+		}, []string{"job"}, []string{"goroutines namespace=shop job=shop/api 1/2", "goroutines namespace=shop job=web 1/1"}, 3, nil},
 		{"federation", map[string][]float64{
 			"__name__=go_goroutines,job=federate,instance=prom:9090,exported_job=api,exported_instance=a:80":             leak,
 			"__name__=go_goroutines,job=federate,instance=prom:9090,exported_job=web,exported_instance=b:80":             flat,
@@ -135,6 +152,28 @@ func TestLayouts(t *testing.T) {
 				t.Errorf("%d processes, want %d; missing %v", r.Processes, test.processes, r.Missing)
 			}
 		})
+	}
+}
+
+// What cAdvisor tells of no container that has a name, as --match may select it, is named by its control group.
+func TestControlGroups(t *testing.T) {
+	m := &memory{}
+	for _, id := range []string{"/system.slice/billing.service", "/system.slice/ssh.service", "/system.slice", "/"} {
+		level := constant(1e9)
+		if id == "/system.slice/billing.service" {
+			level = growing(1e9, 5e8, 0)
+		}
+		for _, host := range []string{"a", "b"} {
+			m.add("__name__=container_memory_working_set_bytes,job=cadvisor,instance="+host+":8080,id="+id, level)
+		}
+	}
+	r, err := scanOf(t, m, func(o *Options) { o.Matches = []string{"container_memory_working_set_bytes"} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"container_memory_working_set_bytes job=billing.service version= 2/2 [ 2/2]"}
+	if diff := cmp.Diff(want, brief(append(r.Findings, r.Suspects...))); diff != "" || r.Hypotheses != 4 {
+		t.Errorf("%d resources of groups; findings (-want +got):\n%s", r.Hypotheses, diff)
 	}
 }
 

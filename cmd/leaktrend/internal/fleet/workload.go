@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ import (
 // The labels by which people say where something runs, by preference. What is exported stands for the process where its
 // scraper has a label of the same name.
 var (
-	clusterLabels   = []string{"cluster", "k8s_cluster_name", "cluster_name", "kubernetes_cluster", "datacenter", "dc"}
+	clusterLabels   = []string{"cluster", "k8s_cluster_name", "cluster_name", "kubernetes_cluster", "datacenter", "dc", "container_label_com_amazonaws_ecs_cluster"}
 	namespaceLabels = []string{
 		"exported_namespace", "namespace", "kubernetes_namespace", "k8s_namespace_name", "service_namespace", "nomad_namespace",
 	}
@@ -34,6 +35,12 @@ var (
 	swarmServices   = []string{"container_label_com_docker_swarm_service_name", "com_docker_swarm_service_name"}
 )
 
+// The labels that Amazon's ECS gives to containers: the name of a container has an identifier of the task.
+const (
+	ecsFamily    = "container_label_com_amazonaws_ecs_task_definition_family"
+	ecsContainer = "container_label_com_amazonaws_ecs_container_name"
+)
+
 // replicaLabels tell the scrapers of one target apart, where a pair of them is read without deduplication.
 var replicaLabels = []model.LabelName{
 	"prometheus_replica", "__replica__", "receive_replica", "thanos_replica", "ha_replica", "rule_replica", "thanos_ruler_replica",
@@ -46,9 +53,9 @@ const replicaLabel = "replica"
 // nothing. Of manyServices that is sure; those of the other names may be one service too.
 var (
 	discovered = regexp.MustCompile(`^(?:(?:kubernetes|k8s|kube)[-_/])?(?:pods?|endpoints?|services?|service-endpoints)$|` +
-		`^(?:consul|nomad|docker|dockerswarm|otel|otelcol|opentelemetry|federat(?:e|ion)|pushgateway|integrations)(?:[-_/].*)?$`)
+		`^(?:consul|nomad|docker|dockerswarm|ecs|ec2|gce|file[-_]sd|http[-_]sd|dns[-_]sd|otel|otelcol|opentelemetry|federat(?:e|ion)|pushgateway|integrations)(?:[-_/].*)?$`)
 	manyServices = regexp.MustCompile(`^(?:(?:kubernetes|k8s|kube)[-_/])?(?:pods?|endpoints?|services?|service-endpoints)$|` +
-		`^(?:consul|nomad|docker|dockerswarm)[-_/](?:services?|sd|catalog|containers?|tasks?|allocs?|allocations?)$|^federat(?:e|ion)(?:[-_/].*)?$`)
+		`^(?:consul|nomad|docker|dockerswarm|ecs|ec2|gce)[-_/](?:services?|sd|catalog|containers?|tasks?|allocs?|allocations?)$|^federat(?:e|ion)(?:[-_/].*)?$`)
 )
 
 // The names that controllers give to pods: of a deployment, of a cron job, of a daemon set or a job, of a stateful set.
@@ -78,7 +85,9 @@ func serviceOf(p *process) (name string, known bool) {
 	l := p.labels
 	switch {
 	case p.docker:
-		return cmp.Or(composeOf(l), first(l, swarmServices), withoutNumber(l["name"])), true
+		return cmp.Or(composeOf(l), first(l, swarmServices), ecsOf(l), withoutNumber(l["name"])), true
+	case p.container && l["container"] == "" && l["id"] != "": // a unit of systemd, or what holds others
+		return path.Base(l["id"]), true
 	case p.container:
 		return l["namespace"] + "/" + l["container"], true
 	}
@@ -99,6 +108,15 @@ func composeOf(l map[string]string) string {
 		return project + "/" + service
 	}
 	return service
+}
+
+// ecsOf returns the family of a task of ECS and, if that is another name, its container; "" = none.
+func ecsOf(l map[string]string) string {
+	family, container := l[ecsFamily], l[ecsContainer]
+	if family != "" && container != "" && container != family {
+		return family + "/" + container
+	}
+	return cmp.Or(family, container)
 }
 
 func withoutNumber(name string) string {
