@@ -21,7 +21,7 @@ import (
 
 // promiseEnv asks for the figures of docs/fleet.md, as "SEED SERIES FLEETS SEEDS": series of each family that fleets are
 // drawn from, fleets of each kind, and how many seeds from the first on, of which each makes its own series. With "cpu"
-// after them the processor time of what serves is known, as it is of most that a scan finds.
+// after them the processor time of what serves is known, as of each process that exports it.
 const promiseEnv = "LEAKTREND_PROMISE"
 
 const (
