@@ -48,9 +48,9 @@ const searchPause = 2 * time.Second
 // moved meanwhile. ok is false where it is not found, or most are held by different ones. pause is called after each
 // chunk of the memory; it may be nil.
 func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Holder, ok bool) {
-	h, ok, moved := searchOnce(ctx, t, of, pause)
+	before, ok, moved := searchOnce(ctx, t, of, pause)
 	if ok || !moved {
-		return h, ok
+		return before, ok
 	}
 	select {
 	case <-time.After(searchPause):
@@ -58,11 +58,18 @@ func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 		return h, false
 	}
 	h, ok, _ = searchOnce(ctx, t, of, pause)
-	return h, ok
+	// What nothing held both times is garbage, as the arrays are that a slice has grown out of.
+	return h, ok || h.isNamed() && h.Variable == before.Variable && h.Timer == before.Timer && h.Finalizer == before.Finalizer &&
+		slices.Equal(h.Frames, before.Frames)
+}
+
+// isNamed reports whether there is one.
+func (h *Holder) isNamed() bool {
+	return h.Variable != "" || h.Timer != "" || h.Finalizer != "" || h.Frames != nil
 }
 
 // searchOnce is findHolder without another try. moved says that it did not see what holds objects that were live, as it
-// was elsewhere before.
+// was elsewhere before. Where these are few and large, h is what holds all the others, though ok is false.
 func searchOnce(ctx context.Context, t *target, of wanted, pause func()) (h Holder, ok, moved bool) {
 	t.table.image.begin()
 	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk), batch: newBatch(t), pause: pause, tell: of.tell}
@@ -113,7 +120,28 @@ func searchOnce(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 	}
 	lost := float64(len(s.objects) - s.held(weak))
 	moved = lost > 0 && h.Share*float64(len(s.objects))+lost > float64(len(s.objects))/2
-	return nearest, hasNearest, moved // also where there was no time for what is further away
+	if hasNearest || !moved || ctx.Err() != nil {
+		return nearest, hasNearest, moved // also where there was no time for what is further away
+	}
+	return s.holderOfRest(ctx), false, true
+}
+
+// holderOfRest returns what holds all objects that something holds, if they are few and large.
+func (s *search) holderOfRest(ctx context.Context) Holder {
+	var rest []uint64
+	s.objects = slices.DeleteFunc(slices.Clone(s.objects), func(n *node) bool { return n.nearest(weak) == nil })
+	for _, n := range s.objects {
+		rest = append(rest, n.base.address())
+	}
+	if s.minVotes = s.least(rest); s.minVotes > len(rest) || len(rest) >= minVotes {
+		return Holder{}
+	}
+	for _, rootOf := range []func(*node) *root{strong, middle, weak} {
+		if h, ok := s.verdict(ctx, rootOf); ok && ctx.Err() == nil {
+			return h
+		}
+	}
+	return Holder{}
 }
 
 // strong is a variable or a stack of the application that points to an object, middle also one of libraries alone,

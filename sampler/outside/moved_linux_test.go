@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 )
 
-// hiding is memory of which some cannot be read, in so many of the first searches.
+// hiding is memory of which some is zero in so many of the first searches.
 type hiding struct {
 	truth    reader
 	spans    uint64    // what each search reads first
@@ -24,8 +24,8 @@ func (h *hiding) gather(parts []part) {
 		if parts[i].at == h.spans {
 			h.searches++
 		}
-		if h.searches <= h.times && parts[i].at < h.hidden[1] && parts[i].at+uint64(len(parts[i].to)) > h.hidden[0] {
-			parts[i].read = false
+		if from, to := max(h.hidden[0], parts[i].at), min(h.hidden[1], parts[i].at+uint64(len(parts[i].to))); h.searches <= h.times && from < to {
+			clear(parts[i].to[from-parts[i].at : to-parts[i].at])
 		}
 	}
 }
@@ -40,23 +40,25 @@ func TestSearchedOnceMore(t *testing.T) {
 	if !o.heap.addBuckets(t.Context()) {
 		t.Fatal("its buckets are not read")
 	}
-	var variables [2]uint64
+	variables := make(map[string][2]uint64)
 	names := readNames(o.target, nil)
 	for _, v := range names.symbols.all {
-		if names.symbols.name(v) == "main.global" {
-			variables = [2]uint64{v.at, v.at + v.size}
-		}
+		variables[names.symbols.name(v)] = [2]uint64{v.at, v.at + v.size}
 	}
 	for _, test := range []struct {
 		name, functions string
+		hidden          string
 		times           int // searches in which the variable is not seen
 		want            string
 		searches        int
 	}{
-		{"seen at once", "main.intoMap", 0, "main.global", 1},
-		{"seen the second time", "main.intoMap", 1, "main.global", 2},
-		{"never seen", "main.intoMap", 2, "", 2},
-		{"held by several", "main.intoMap main.intoSlice main.intoChannel", 0, "", 1},
+		{"seen at once", "main.intoMap", "main.global", 0, "main.global", 1},
+		{"seen the second time", "main.intoMap", "main.global", 1, "main.global", 2},
+		{"never seen", "main.intoMap", "main.global", 2, "", 2},
+		{"held by several", "main.intoMap main.intoSlice main.intoChannel", "", 0, "", 1},
+		{"large, held by two", "main.intoRecords main.intoBuffer", "", 0, "", 1},
+		{"large, one that nothing holds", "main.intoRecords main.intoBuffer", "main.records", 2, "main.buffer", 2},
+		{"large, the other one moved", "main.intoRecords main.intoBuffer", "main.records", 1, "", 2},
 	} {
 		of := make(map[uint64]bool)
 		for _, b := range o.heap.buckets {
@@ -67,7 +69,7 @@ func TestSearchedOnceMore(t *testing.T) {
 		target := o.target.apart(o.memory)
 		h := &hiding{
 			truth: o.memory, spans: target.places[heapSymbol] + target.layout.spans, times: test.times,
-			hidden: variables,
+			hidden: variables[test.hidden],
 		}
 		target.reader = h
 		var held Holder
