@@ -106,7 +106,7 @@ func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 	}
 	if err == nil && report.Processes == 0 && len(s.missing) == 0 && s.Shard.Of <= 1 && s.found.quiet.jobs == 0 {
 		// An empty server, another tenant or a new name of a label: no sign of health.
-		s.miss(Label{}, "everything", 0, errors.New("the server has no such series in that time"))
+		s.miss(Label{}, "everything", 0, fmt.Errorf("the server has no such series in that time; what it has just begun to scrape is judged after %v", model.Duration(calibration.Marks[0])))
 	}
 	report.Missing = s.missingParts()
 	if report.Processes == 0 && err != nil {

@@ -30,7 +30,7 @@ func TestServerWarnings(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	empty := Missing{What: "everything", Why: "the server has no such series in that time"}
+	empty := Missing{What: "everything", Why: "the server has no such series in that time; what it has just begun to scrape is judged after 6h"}
 	scan := func(want ...Missing) {
 		t.Helper()
 		r, err := Scan(t.Context(), client, Options{
