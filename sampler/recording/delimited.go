@@ -41,7 +41,7 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 			s.notes.take(trimmed, number, len(s.rows))
 			continue
 		}
-		if at, rest := leadingInstant(string(trimmed)); !at.IsZero() && rest == "" && bytes.IndexByte(trimmed, ':') > 0 {
+		if at, ok := dateAlone(trimmed, separator); ok {
 			cells := splitLike(nil, trimmed, separator)
 			if separator != ',' || len(cells) == 1 || len(cells) == 2 && len(cells[1]) <= 2 && count[2] == 0 { // its comma may be that of a value
 				dates = append(dates, dateLine{row: len(s.rows), at: at, cells: cells, line: number})
@@ -144,6 +144,16 @@ type dateLine struct {
 	row, line int
 	at        time.Time
 	cells     []string
+}
+
+// dateAlone reads a line that is a date and nothing else.
+func dateAlone(line []byte, separator byte) (at time.Time, ok bool) {
+	const longest = 80
+	if len(line) > longest || bytes.IndexByte(line, ':') < 0 || separator != ' ' && separator != ',' && bytes.IndexByte(line, separator) >= 0 {
+		return at, false
+	}
+	at, form := scan.Instant(undecorated(line), scan.MonthFirst)
+	return at, form != scan.NoTime
 }
 
 // dated tells dates before listings from rows that are nothing else: with these the rows come back.

@@ -317,6 +317,9 @@ func gather(t *input, o Options) (*gathered, error) {
 		}
 	}
 	if what := strings.ToLower(string(start[:min(len(start), 200)])); strings.HasPrefix(what, "<!doctype") || strings.HasPrefix(what, "<html") || strings.HasPrefix(what, "<?xml") {
+		if bytes.Contains(start[:min(len(start), 1000)], []byte("<sysstat")) {
+			return nil, fmt.Errorf("%s: XML of sysstat: write it with sadf -j or sadf -d", name)
+		}
 		return nil, fmt.Errorf("%s: a page or XML: no table or metrics; save the data as CSV", name)
 	}
 	if bytes.IndexByte(start[:min(len(start), 4096)], 0) >= 0 {

@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -8,7 +9,7 @@ import (
 )
 
 // amountsIn reports whether a column of text holds numbers that change from row to row as readings do: an amount at the
-// beginning of each cell with something behind it, or names and values. It returns a cell as an example.
+// beginning of each cell with something behind it, a size, or names and values. It returns a cell as an example.
 func amountsIn(s *sheet, col int) (example string, ok bool) {
 	const looked = 200
 	filled, with := 0, 0
@@ -29,7 +30,7 @@ func amountsIn(s *sheet, col int) (example string, ok bool) {
 	return example, filled > 2 && with*2 > filled && len(seen)*2 > with && len(seen) > 2
 }
 
-// amountWithin returns the amount that a text begins with, or its first value with a name; "" where it has none.
+// amountWithin returns the amount that a text begins with, or its first size or value with a name; "" where it has none.
 func amountWithin(text string) string {
 	if _, form := scan.Instant(text, scan.MonthFirst); form != scan.NoTime {
 		return ""
@@ -47,8 +48,11 @@ func amountWithin(text string) string {
 	if m := spaced.FindStringSubmatch(text); m != nil {
 		return m[0]
 	}
-	return ""
+	return sizeWithin.FindString(text)
 }
+
+// sizeWithin is a size within a text, as in "heap is 90 MB of 1024 MB".
+var sizeWithin = regexp.MustCompile(`\b\d[\d.,]* ?(?:[KMGTkm]i?[Bb]|bytes)\b`)
 
 // isMonth reports whether a word begins as the name of a month.
 func isMonth(word string) bool {

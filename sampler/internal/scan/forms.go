@@ -88,7 +88,16 @@ func Instant(text string, order Order) (t time.Time, form Form) {
 			return t, form
 		}
 	}
-	if m := dayAndNumbers.FindStringSubmatch(text); m != nil {
+	clock := strings.IndexByte(text, ':') > 0
+	if named := strings.ContainsFunc(text, func(c rune) bool { return c >= 'A' }); !named && !clock {
+		return t, NoTime // a number
+	} else if !named {
+		if m := dateLast.FindStringSubmatch(text); m != nil {
+			return numericDate(m[2]+" "+m[1], order)
+		}
+		return t, NoTime
+	}
+	if m := dayAndNumbers.FindStringSubmatch(text); clock && m != nil {
 		return numericDate(m[1], order)
 	}
 	if english := inEnglish(text); english != text && english != "" {
