@@ -61,10 +61,12 @@ func isPairs(start []byte) bool {
 func pairsOf(line string) (at string, pairs [][2]string) {
 	var sources [][2]string
 	at, rest, ok := stampBefore(line)
-	if m := stampWithin.FindStringSubmatchIndex(line); !ok && m != nil {
-		at, rest = line[m[2]:m[3]], line[m[3]:]
-		if by := origin.FindStringSubmatch(line[:m[2]]); by != nil {
-			sources = [][2]string{{"container", by[1] + by[2]}}
+	if !ok {
+		if m := stampWithin.FindStringSubmatchIndex(line); m != nil {
+			at, rest = line[m[2]:m[3]], line[m[3]:]
+			if by := origin.FindStringSubmatch(line[:m[2]]); by != nil {
+				sources = [][2]string{{"container", by[1] + by[2]}}
+			}
 		}
 	}
 	if at == "" {
