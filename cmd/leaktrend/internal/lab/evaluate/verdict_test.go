@@ -16,9 +16,9 @@ import (
 // hours. They are of the half that was not looked at while the rule was chosen. Families that joined later are held
 // apart: with a growth of days, a saw of restarts, or two readings a day there is less of which more can be said.
 func TestOKIsRarelyWrong(t *testing.T) {
-	each := 20
+	each, slack := 20, 0.
 	if testing.Short() {
-		each = 4
+		each, slack = 4, .03
 	}
 	var leaks, leaksOK, healthy, healthyOK, later, laterOK int
 	for _, f := range generate.Families() {
@@ -59,13 +59,13 @@ func TestOKIsRarelyWrong(t *testing.T) {
 	}
 	t.Logf("leaks that are not called yet: ok is said of %d of %d; healthy processes: of %d of %d, of the later families %d of %d",
 		leaksOK, leaks, healthyOK, healthy, laterOK, later)
-	if share := float64(leaksOK) / float64(leaks); share > .07 {
+	if share := float64(leaksOK) / float64(leaks); share > .07+slack {
 		t.Errorf("ok is said of %.1f %% of the leaks that are not called yet", 100*share)
 	}
-	if share := float64(healthyOK) / float64(healthy); share < .88 {
+	if share := float64(healthyOK) / float64(healthy); share < .88-slack {
 		t.Errorf("ok is said of %.1f %% of the healthy processes", 100*share)
 	}
-	if share := float64(laterOK) / float64(later); share < .65 {
+	if share := float64(laterOK) / float64(later); share < .65-slack {
 		t.Errorf("ok is said of %.1f %% of the healthy processes of the later families", 100*share)
 	}
 }
