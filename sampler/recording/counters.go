@@ -21,8 +21,12 @@ var (
 	// doneWords end the names of what is over: it is counted, and there is none of it to be had.
 	doneWords = []string{
 		"processed", "served", "handled", "completed", "executed", "finished", "succeeded", "failed", "rejected", "dropped", "expired", "evicted", "received", "sent", "published", "delivered",
-		"acknowledged", "committed", "retried", "accepted",
+		"acknowledged", "retried", "accepted",
 	}
+	// committedWords are what is committed once and for all; memory that is committed is there.
+	committedWords = []string{"transaction", "transactions", "txn", "txns", "tx", "xact", "offset", "offsets", "entries", "writes"}
+	// heldWords are of traffic that has yet to go on: it piles up.
+	heldWords = []string{"buffer", "buffers", "buffered", "queue", "queues", "queued", "pending", "backlog", "inflight", "outstanding", "unsent", "unread", "unacked", "cache", "cached", "window", "pool"}
 	// besideEvents may stand beside these in the name of a counter.
 	besideEvents = []string{"http", "https", "grpc", "rpc", "api", "server", "client", "num", "number", "nr", "of", "nb", "gc", "all", "served", "handled", "processed"}
 	// kernelCounts are what names of the counters of Linux begin with.
@@ -56,6 +60,9 @@ func countsEvents(name string) bool {
 	if n := len(list); n > 1 && (slices.Contains(doneWords, list[n-1]) || slices.Contains([]string{"hits", "misses"}, list[n-1])) && !hasWord(name, rateWords...) {
 		return true
 	}
+	if n := len(list); n > 1 && list[n-1] == "committed" && hasWord(name, committedWords...) {
+		return true
+	}
 	if n := len(list); n > 1 && list[n-2] == "collection" && list[n-1] == "count" { // of the garbage collectors of Elastic's
 		return true
 	}
@@ -75,7 +82,7 @@ func countsEvents(name string) bool {
 // countsTraffic reports whether a column counts what went over a network or a disk, by its name.
 func countsTraffic(name string) bool {
 	return hasWord(name, "rx", "tx", "received", "recv", "sent", "transmitted", "read", "reads", "write", "writes", "written") &&
-		hasWord(name, "bytes", "octets", "packets", "frames", "ops", "sectors") && !hasWord(name, rateWords...)
+		hasWord(name, "bytes", "octets", "packets", "frames", "ops", "sectors") && !hasWord(name, rateWords...) && !hasWord(name, heldWords...)
 }
 
 // countsOfKernel reports whether a column is a counter of Linux, by its name.

@@ -6,6 +6,7 @@ import "testing"
 func TestNamesThatCount(t *testing.T) {
 	for name, want := range map[string]bool{
 		"Anfragen gesamt": true, "http.requests.total": true, "Total Request Count": true, "requests": true, "errors_total": true, "CPU": true, "cpu.total.value": true, "cpu_time": true, "CPUUsageNSec": true, "total_commands_processed": true, "keyspace_hits": true, "jvm.gc.collectors.old.collection_count": true, "cpu_stats.cpu_usage.total_usage": true,
+		"transactions committed": true, "heap.committed": false, "NonHeapCommitted": false, "committed memory": false, "write_buffer_bytes": false, "recv_queue_bytes": false, "tx pending bytes": false,
 		"network.rx_bytes": true, "write_bytes": true, "pgfault": true, "pgsteal_kswapd": true, "nonvoluntary_ctxt_switches": true, "messages total": true, "запросов всего": true,
 		"messages": false, "message_count": false, "events": false, "pending requests": false, "requests_in_flight": false, "requests/s": false, "cpu_percent": false, "CPUPerc": false, "%CPU": false, "rx_bytes/s": false,
 		"pgfault/s": false, "rss_bytes": false, "read_buffer": false, "connections_total": false, "total": false, "count": false, "failed": false, "hits": true, "open_requests": false, "cpu_usage": false, "cpu_count": false,
