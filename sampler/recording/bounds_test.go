@@ -41,6 +41,18 @@ func TestBounds(t *testing.T) {
 			lines("", 500, func(i int) string { return fmt.Sprintf("time=%d a=%d\n", 1700000000+i, i) }),
 			"f: more than 1000 cells of a table: what follows line 200 is not read; split the file", "200 rows of 200",
 		},
+		"names in a column of text": {
+			lines("when,message\n", 40, func(i int) string { return fmt.Sprintf("%d,n%d=%d\n", 1700000000+i, i, i) }),
+			"f: 32 columns or series beyond the first 10 of a recording, or 30 of a file, are not read; split the file", "8 rows of 40",
+		},
+		"names of other headers": {
+			lines("time;a\n", 40, func(i int) string { return fmt.Sprintf("time;n%d\n%d;%d\n", i, 1700000000+i, i) }),
+			"f: 32 columns or series beyond the first 10 of a recording, or 30 of a file, are not read; split the file", "8 rows of 40",
+		},
+		"dates": {
+			lines("a,b\n", 300, func(i int) string { return fmt.Sprintf("2026-03-02 %02d:%02d:00\n%d,2\n", i/60, i%60, i) }),
+			"f: more than 125 dates: what follows line 250 is not read; split the file", "124 rows of 124",
+		},
 		"JSON lines": {
 			lines("", 500, func(i int) string { return fmt.Sprintf(`{"time":%d,"a":%d}`+"\n", 1700000000+i, i) }),
 			"f: more than 1000 cells of a table: what follows line 200 is not read; split the file", "200 rows of 200",
@@ -211,4 +223,34 @@ func TestMemoryOfSeries(t *testing.T) {
 		t.Errorf("%d series", n)
 	}
 	runtime.KeepAlive(f)
+}
+
+// A row of a listing takes memory for its cells, not for all that follow each of them as well.
+func TestLongRowOfListing(t *testing.T) {
+	columns := []string{"PID", "RSS", "COMMAND"}
+	long := append([]string{"1"}, strings.Fields(strings.Repeat("1 KB ", 5000)+"x")...)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := fitCells(long, columns)
+	runtime.ReadMemStats(&after)
+	want := []string{"1", "1 KB", strings.Repeat("1 KB ", 4999) + "x"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("cells (-want +got):\n%s", diff)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 20<<20 {
+		t.Errorf("%d MB allocated", used>>20)
+	}
+}
+
+// Names of months are no numbers that were rounded.
+func TestTimesSeveralTimes(t *testing.T) {
+	for when, want := range map[string]string{
+		"07-Dec-2026 00:00:%02d": "f: a CSV table: times stand in it several times: it holds several processes or series; name the column that tells them apart with --by COLUMN",
+		"1.77%02dE+09":           `f: a CSV table: its times, as in "1.7700E+09", are rounded, so that many are the same; export them with all their digits, or as text`,
+	} {
+		text := lines("time,rss\n", 40, func(i int) string { return fmt.Sprintf(when+",%d\n", i/2, 100000000+i*1000) })
+		if _, err := Read(t.Context(), strings.NewReader(text), "f", Options{}); err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
@@ -24,7 +23,8 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 		notes  []string
 		dates  []dateLine
 		places []int // of the cells under another header than the first; nil under that
-		relaid bool
+		titled bool  // the first row is a header, as far as it holds no data
+		relaid []relaidAt
 		short  []int // lines of another width
 		widths []int
 		count  = map[int]int{}
@@ -44,7 +44,9 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 		if at, ok := dateAlone(trimmed, separator); ok {
 			cells := splitLike(nil, trimmed, separator)
 			if separator != ',' || len(cells) == 1 || len(cells) == 2 && len(cells[1]) <= 2 && count[2] == 0 { // its comma may be that of a value
-				dates = append(dates, dateLine{row: len(s.rows), at: at, cells: cells, line: number})
+				if dates = append(dates, dateLine{row: len(s.rows), at: at, cells: cells, line: number}); len(dates) >= t.bounds.cells/dateCells {
+					t.stop("%d dates", len(dates))
+				}
 				continue
 			}
 		}
@@ -61,14 +63,16 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 				cells[i] = strings.TrimSuffix(inner, `"`)
 			}
 		}
-		if len(s.rows) > 0 && !hasData(cells, s.commas) && !hasData(s.rows[0], s.commas) {
+		if titled && !hasData(cells, s.commas) {
 			if slices.Equal(cells, s.rows[0]) {
 				places = nil
 				continue // the header again, as of files that were put together
 			}
 			if isOtherHeader(cells, s.rows[0]) {
-				places = placesOf(s, cells)
-				relaid = true
+				before := len(s.rows[0])
+				if places = placesOf(t, s, cells); len(s.rows[0]) > before {
+					relaid = append(relaid, relaidAt{len(s.rows), before})
+				}
 				continue
 			}
 		}
@@ -78,7 +82,9 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 		if most := t.bounds.columns; len(cells) > most {
 			s.left, cells = max(s.left, len(cells)-most), cells[:most]
 		}
-		t.put(s, cells)
+		if t.put(s, cells); len(s.rows) == 1 {
+			titled = !hasData(cells, s.commas)
+		}
 		count[len(cells)]++
 	}
 	if dates = dated(s, dates, count); len(s.rows) == 0 {
@@ -93,13 +99,9 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 			width, most = w, n
 		}
 	}
-	if relaid {
+	if len(relaid) > 0 {
 		width = len(s.rows[0])
-		for i, row := range s.rows {
-			if len(row) < width {
-				s.rows[i] = append(slices.Clone(row), make([]string, width-len(row))...)
-			}
-		}
+		widen(s, relaid)
 	}
 	isTitle := func() bool {
 		if len(s.rows) < 2 || len(s.rows[0]) == width || hasData(s.rows[0], s.commas) {
@@ -137,86 +139,6 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 		}
 	}
 	return g, err
-}
-
-// dateLine is a date alone on a line, and before which row it stands.
-type dateLine struct {
-	row, line int
-	at        time.Time
-	cells     []string
-}
-
-// dateAlone reads a line that is a date and nothing else.
-func dateAlone(line []byte, separator byte) (at time.Time, ok bool) {
-	const longest = 80
-	if len(line) > longest || bytes.IndexByte(line, ':') < 0 || separator != ' ' && separator != ',' && bytes.IndexByte(line, separator) >= 0 {
-		return at, false
-	}
-	at, form := scan.Instant(undecorated(line), scan.MonthFirst)
-	return at, form != scan.NoTime
-}
-
-// dated tells dates before listings from rows that are nothing else: with these the rows come back.
-func dated(s *sheet, dates []dateLine, count map[int]int) []dateLine {
-	if len(dates) == 0 || len(s.rows) > len(dates) {
-		return dates
-	}
-	if len(s.rows) > 1 && len(s.rows) >= len(dates)-1 { // one row each
-		return dates
-	}
-	for i, d := range dates {
-		s.rows = slices.Insert(s.rows, d.row+i, d.cells)
-		s.lines = slices.Insert(s.lines, d.row+i, d.line)
-		count[len(d.cells)]++
-	}
-	return nil
-}
-
-// putDates gives each row the date before its listing as its time.
-func putDates(s *sheet, dates []dateLine) {
-	if len(dates) < 2 {
-		return
-	}
-	if s.header != nil {
-		s.header = append([]string{"time"}, s.header...)
-	}
-	next, at := 0, ""
-	for i := range s.rows {
-		for ; next < len(dates) && dates[next].line < s.lines[i]; next++ {
-			at = dates[next].at.Format(time.RFC3339Nano)
-		}
-		s.rows[i] = append([]string{at}, s.rows[i]...)
-	}
-}
-
-// isOtherHeader reports whether a row without numbers within a table is the header of what follows: it begins with a
-// name of the first one.
-func isOtherHeader(cells, first []string) bool {
-	return len(cells) > 1 && cells[0] != "" && slices.Contains(first, cells[0]) && !slices.Contains(cells, "")
-}
-
-// placesOf returns where the cells under another header belong in the rows of a sheet, whose first row is its header;
-// names that are new are put behind the others.
-func placesOf(s *sheet, header []string) []int {
-	places := make([]int, len(header))
-	for i, name := range header {
-		at := slices.Index(s.rows[0], name)
-		if at < 0 {
-			at = len(s.rows[0])
-			s.rows[0] = append(slices.Clone(s.rows[0]), name)
-		}
-		places[i] = at
-	}
-	return places
-}
-
-// placed puts cells where they belong in a row of a width.
-func placed(cells []string, places []int, width int) []string {
-	row := make([]string, width)
-	for i, cell := range cells {
-		row[places[i]] = cell
-	}
-	return row
 }
 
 // ruler is a line that belongs to no row: rules between header and rows, and how many rows a database has shown.
@@ -329,6 +251,8 @@ func joinStamps(s *sheet, width int) int {
 			rows++
 			if _, form := scan.Instant(strings.Join(row[at:at+n], " "), s.dates); form == scan.Text {
 				good++
+			} else if rows-good > len(s.rows)/10 {
+				break
 			}
 		}
 		if good == 0 || good < rows*9/10 {

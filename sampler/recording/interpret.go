@@ -2,6 +2,7 @@ package recording
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +30,8 @@ func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
 		s.points[col] = s.partsThousands(col)
 		shapes[col] = s.shapeOf(col)
 	}
-	shapes = unfold(s, shapes)
+	shapes = unfold(in, s, shapes)
+	g.left = s.left
 	knowNode(s, shapes)
 	knowRuntimes(s)
 	knowCloudWatch(s, shapes)
@@ -78,6 +80,9 @@ func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
 	return g, g.finish()
 }
 
+// rounded is a number as spreadsheets show those that are too long for a column: 1.77E+09.
+var rounded = regexp.MustCompile(`^\d(?:[.,]\d+)?[eE]\+?\d+$`)
+
 // order skips the few rows that are not after the one before them. Where they are many the rows are in another order,
 // as newest first, and are sorted. Where most times stand twice, with other values, the file holds several series, and
 // is refused.
@@ -111,7 +116,7 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 		latest[k], last[k] = t, i
 	}
 	switch {
-	case twice > 1+len(times)/10 && line.column >= 0 && strings.ContainsAny(s.firstCell(line.column), "eE"):
+	case twice > 1+len(times)/10 && line.column >= 0 && rounded.MatchString(s.firstCell(line.column)):
 		return g.refuse(fmt.Sprintf("its times, as in %q, are rounded, so that many are the same", s.firstCell(line.column)), "export them with all their digits, or as text")
 	case twice > 1+len(times)/10:
 		return g.refuse("times stand in it several times: it holds several processes or series", "name the column that tells them apart with --by COLUMN")

@@ -272,21 +272,29 @@ func (l *listing) read(t *input, o Options) (*gathered, error) {
 // fitCells brings the cells of a row to the number of its columns: a number and its unit become one, then the words of
 // a command do, wherever it stands.
 func fitCells(cells, columns []string) []string {
-	for i := 0; i+1 < len(cells) && len(cells) > len(columns); i++ {
-		if _, number := scan.ParseAmount(cells[i], scan.Thousands); number && sizeUnit.MatchString(cells[i+1]) {
-			cells = slices.Replace(slices.Clone(cells), i, i+2, cells[i]+" "+cells[i+1])
+	surplus := len(cells) - len(columns)
+	fitted := make([]string, 0, len(cells))
+	for i := 0; i < len(cells); i++ {
+		cell := cells[i]
+		if surplus > 0 && i+1 < len(cells) && sizeUnit.MatchString(cells[i+1]) {
+			if _, number := scan.ParseAmount(cell, scan.Thousands); number {
+				i++
+				cell += " " + cells[i]
+				surplus--
+			}
 		}
+		fitted = append(fitted, cell)
 	}
 	at := slices.IndexFunc(columns, func(column string) bool {
 		return slices.Contains([]string{"COMMAND", "CMD", "COMM", "ARGS", "NAME"}, strings.ToUpper(column))
 	})
-	if surplus := len(cells) - len(columns); surplus > 0 {
+	if surplus > 0 {
 		if at < 0 {
 			at = len(columns) - 1
 		}
-		cells = slices.Concat(cells[:at], []string{strings.Join(cells[at:at+surplus+1], " ")}, cells[at+surplus+1:])
+		fitted = slices.Concat(fitted[:at], []string{strings.Join(fitted[at:at+surplus+1], " ")}, fitted[at+surplus+1:])
 	}
-	return cells
+	return fitted
 }
 
 var sizeUnit = regexp.MustCompile(`^[KMGTkmgt]i?[Bb]$`)

@@ -62,8 +62,9 @@ func isMonth(word string) bool {
 // messageWords are names of columns that hold a line of a log.
 var messageWords = []string{"message", "msg", "log", "raw", "line", "text", "body", "event"}
 
-// unfold gives the names and values in the lines of a log that stand in a column of text columns of their own.
-func unfold(s *sheet, shapes []shape) []shape {
+// unfold gives the names and values in the lines of a log that stand in a column of text columns of their own, as many
+// as a table may have.
+func unfold(t *input, s *sheet, shapes []shape) []shape {
 	for col := range shapes {
 		if s.header == nil || !hasWord(s.name(col), messageWords...) && s.name(col) != "value" || shapes[col].numeric() || shapes[col].timed() {
 			continue
@@ -79,6 +80,10 @@ func unfold(s *sheet, shapes []shape) []shape {
 			for _, p := range valuesIn(row[col]) {
 				at, known := index[p[0]]
 				if !known {
+					if !t.hasRoom(s, len(s.header)+1) {
+						s.left++
+						continue
+					}
 					if slices.Contains(s.header, p[0]) {
 						continue
 					}

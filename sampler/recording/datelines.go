@@ -1,0 +1,67 @@
+package recording
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+// dateCells is the number of cells that a date on a line of its own counts as.
+const dateCells = 8
+
+// dateLine is a date alone on a line, and before which row it stands.
+type dateLine struct {
+	row, line int
+	at        time.Time
+	cells     []string
+}
+
+// dateAlone reads a line that is a date and nothing else.
+func dateAlone(line []byte, separator byte) (at time.Time, ok bool) {
+	const longest = 80
+	if len(line) > longest || bytes.IndexByte(line, ':') < 0 || separator != ' ' && separator != ',' && bytes.IndexByte(line, separator) >= 0 {
+		return at, false
+	}
+	at, form := scan.Instant(undecorated(line), scan.MonthFirst)
+	return at, form != scan.NoTime
+}
+
+// dated tells dates before listings from rows that are nothing else: with these the rows come back.
+func dated(s *sheet, dates []dateLine, count map[int]int) []dateLine {
+	if len(dates) == 0 || len(s.rows) > len(dates) {
+		return dates
+	}
+	if len(s.rows) > 1 && len(s.rows) >= len(dates)-1 { // one row each
+		return dates
+	}
+	var (
+		rows  [][]string
+		lines []int
+		from  int
+	)
+	for _, d := range dates {
+		rows, lines = append(append(rows, s.rows[from:d.row]...), d.cells), append(append(lines, s.lines[from:d.row]...), d.line)
+		count[len(d.cells)]++
+		from = d.row
+	}
+	s.rows, s.lines = append(rows, s.rows[from:]...), append(lines, s.lines[from:]...)
+	return nil
+}
+
+// putDates gives each row the date before its listing as its time.
+func putDates(s *sheet, dates []dateLine) {
+	if len(dates) < 2 {
+		return
+	}
+	if s.header != nil {
+		s.header = append([]string{"time"}, s.header...)
+	}
+	next, at := 0, ""
+	for i := range s.rows {
+		for ; next < len(dates) && dates[next].line < s.lines[i]; next++ {
+			at = dates[next].at.Format(time.RFC3339Nano)
+		}
+		s.rows[i] = append([]string{at}, s.rows[i]...)
+	}
+}
