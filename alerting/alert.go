@@ -122,7 +122,7 @@ type Event struct {
 	Severity     Severity  `json:"severity"`
 	Summary      string    `json:"summary"`             // one plain sentence with figures
 	Value        float64   `json:"value"`               // in the unit of the resource, like all levels here
-	Baseline     float64   `json:"baseline"`            // trend: level before the growth; limit: starting baseline
+	Baseline     float64   `json:"baseline"`            // trend: the moving baseline; limit: starting baseline
 	Threshold    float64   `json:"threshold,omitempty"` // limit alerts: the level that was passed
 	SlopePerHour float64   `json:"slope_per_hour"`
 	Since        time.Time `json:"since"` // when the growth began, or the limit was passed

@@ -13,6 +13,9 @@ import (
 // inBytes is the unit of memory and files.
 const inBytes = "bytes"
 
+// mostly is the share of a growth from which on it is shown as all of it.
+const mostly = .995
+
 // String names the site, with what is known of it.
 func (s Site) String() string {
 	var b strings.Builder
@@ -26,15 +29,19 @@ func (s Site) String() string {
 	unit := ""
 	if s.Bytes != 0 {
 		unit = inBytes
-		add("%s", figure.Format(s.Bytes, inBytes))
+		add("%s as of the last collection", figure.Format(s.Bytes, inBytes))
 	}
 	if s.Count != 0 && s.Bytes != 0 {
 		add("%s objects", figure.Format(s.Count, ""))
 	} else if s.Count != 0 {
 		add("%s there", strings.TrimSpace(figure.Format(s.Count, "")+" "+s.Resource))
 	}
-	if s.Share != 0 {
-		add("%.0f %% of the growth", 100*s.Share)
+	switch percent := fmt.Sprintf("%.0f %% of the growth", 100*s.Share); {
+	case s.Share == 0:
+	case s.Bytes != 0 && s.Via == "" && s.Share < mostly: // what was allocated since that collection may be its too
+		add("at least %s", percent)
+	default:
+		add("%s", percent)
 	}
 	if s.GrowthPerHour != 0 {
 		add("%s", figure.PerHour(s.GrowthPerHour, unit))

@@ -364,7 +364,7 @@ func TestLevelsOffOverLives(t *testing.T) {
 	}
 	lines, d := told(t, detector.DefaultConfig(), []deployed{{"1.0", 72, fill(90)}, {"1.1", 168, fill(90)}, {"1.2", 48, fill(90)}})
 	want := []string{
-		"life 1: open_fds leak: +1.7/h for 1d 9h without ever coming back, 156 now, 103 before (since 2026-11-02 10:41:00 UTC); 1,024 in 15 to 23 days",
+		"life 1: open_fds leak: +1.7/h for 1d 9h without ever coming back, 156 now, baseline 103, growing since 2026-11-02 10:41:00 UTC; 1,024 in 15 to 23 days",
 		"life 3: open_fds trend resolved after 9d 23h: longer lives since then show that the growth levels off with the age of the process (103 now)",
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {

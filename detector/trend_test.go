@@ -85,7 +85,7 @@ func TestLeakEvent(t *testing.T) {
 	rise := 146 + 2./3
 	want := []alerting.Event{{
 		Time: dawn.Add(8*time.Hour + 20*time.Minute), Status: alerting.Firing, Kind: alerting.Trend, Resource: sampler.Goroutines, Severity: alerting.Warning,
-		Summary: "goroutines leak: +20/h for 8h 20m without ever coming back, 267 now, 103 before (since 2026-11-23 00:00:00 UTC)",
+		Summary: "goroutines leak: +20/h for 8h 20m without ever coming back, 267 now, baseline 103, growing since 2026-11-23 00:00:00 UTC",
 		Value:   266 + 2./3, Baseline: level, SlopePerHour: 20, Since: dawn, SinceError: 2376,
 		Evidence: &alerting.Evidence{
 			Window: "8h0m0s", Points: 24, EffectivePoints: 24, Floor: 1200, Rise: rise, Growth: rise / (level + 4), R2: 1, T: 1e6,

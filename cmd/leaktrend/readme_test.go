@@ -55,7 +55,7 @@ func TestReadmeWatch(t *testing.T) {
 	t.Parallel()
 	const command = "$ leaktrend watch --name worker.py --soak 10m\n"
 	parts := func(screen string) []string { // those that do not depend on how fast it leaks
-		return regexp.MustCompile(`STATE .*? LIMIT|▸ LEAK .*? D|open_fds \(.*? came back|open_fds leak: .*? before|↑↓ .*? quit`).FindAllString(shape(screen), -1)
+		return regexp.MustCompile(`STATE .*? LIMIT|▸ LEAK .*? D|open_fds \(.*? came back|open_fds leak: .*? growing since|↑↓ .*? quit`).FindAllString(shape(screen), -1)
 	}
 	want := parts(block(t, "console", command))
 	if len(want) != 5 {
@@ -79,7 +79,7 @@ func TestReadmeOutside(t *testing.T) {
 	parts := func(screen string) []string {
 		// Which memory is called first depends on when the collector runs.
 		same := strings.ReplaceAll(shape(screen), "heap_live_bytes leak: ", "rss_bytes leak: ")
-		return regexp.MustCompile(`STATE .*? LIMIT|ok goroutines|▸ LEAK|rss_bytes leak: .*? before|kept by .*? entries|↑↓ .*? quit`).FindAllString(same, -1)
+		return regexp.MustCompile(`STATE .*? LIMIT|ok goroutines|▸ LEAK|rss_bytes leak: .*? growing since|kept by .*? entries|↑↓ .*? quit`).FindAllString(same, -1)
 	}
 	want := parts(block(t, "console", command))
 	if len(want) != 6 {

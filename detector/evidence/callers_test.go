@@ -286,7 +286,7 @@ func TestSharedPool(t *testing.T) {
 	if diff := cmp.Diff([]listed{{1700, ""}, {17, sites.ByNone}, {42, sites.ByNone}}, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", a.Summary, diff)
 	}
-	if want := "; sql.go:1700 keeps 4.9 MB of the 5.6 MB of new live heap, called from one of main.go:17, main.go:42"; a.Summary != want {
+	if want := "; sql.go:1700 keeps at least 4.9 MB of the 5.6 MB of new live heap, as of the last collection, called from one of main.go:17, main.go:42"; a.Summary != want {
 		t.Errorf("summary %q, want %q", a.Summary, want)
 	}
 }

@@ -37,11 +37,11 @@ func TestLivesInWords(t *testing.T) {
 			"the life before did not; 180 now"},
 		{sampler.OpenFDs, engine.Grew, alerting.Firing, alerting.Lives{
 			Versions: []alerting.LivesOf{livesOf("2.1.0", 17, 1)}, Before: []alerting.LivesOf{livesOf("2.0", 3, 9)},
-		}, "open_fds leak: +10/h for 20h without ever coming back, 180 now, 100 before (since 2026-11-17 10:00:00 UTC); " +
+		}, "open_fds leak: +10/h for 20h without ever coming back, 180 now, baseline 100, growing since 2026-11-17 10:00:00 UTC; " +
 			"began with 2.1.0; the 9 lives of 2.0 did not"},
 		{sampler.OpenFDs, engine.Grew, alerting.Firing, alerting.Lives{
 			Versions: []alerting.LivesOf{livesOf("2.0", 17, 1)}, Before: []alerting.LivesOf{livesOf("2.0", 3, 9)},
-		}, "open_fds leak: +10/h for 20h without ever coming back, 180 now, 100 before (since 2026-11-17 10:00:00 UTC)"},
+		}, "open_fds leak: +10/h for 20h without ever coming back, 180 now, baseline 100, growing since 2026-11-17 10:00:00 UTC"},
 		{sampler.OpenFDs, engine.NotAgain, alerting.Resolved, alerting.Lives{
 			Versions: []alerting.LivesOf{livesOf("2.1.0", 17, 1)}, Ended: &alerting.LivesOf{Version: "2.1.2", Lives: 1},
 		}, "open_fds trend resolved after 20h: not there again since the restart, for as long as it had grown; ended with 2.1.2 (180 now)"},

@@ -139,11 +139,24 @@ func made(a *alerting.Alert, s *alerting.Site, growth, total float64) string {
 	grown := bytes.Growth(a.Value, a.Baseline)
 	switch {
 	case resource == sampler.HeapLiveBytes:
-		return fmt.Sprintf("keeps %s of the %s of new live heap", bytes.Format(growth), bytes.Format(max(growth, total))) + as
+		return keeps(bytes, growth, max(growth, total), "of new live heap") + as + asOfCollection
 	case growth > muchMore*grown: // of memory that is not all resident, or took the place of garbage
-		return fmt.Sprintf("keeps %s of new live heap%s, more than %s grew", bytes.Format(growth), as, resource)
+		return fmt.Sprintf("keeps at least %s of new live heap%s%s, more than %s is above its baseline",
+			bytes.Format(growth), as, asOfCollection, resource)
 	}
-	return fmt.Sprintf("keeps %s of the %s by which %s grew", bytes.Format(min(growth, grown)), bytes.Format(grown), resource) + as
+	return keeps(bytes, min(growth, grown), grown, "by which "+resource+" is above its baseline") + as + asOfCollection
+}
+
+// asOfCollection says of which instant figures from a profile of the heap are: what was allocated since is not in it.
+const asOfCollection = ", as of the last collection"
+
+// keeps says how much of some bytes a line keeps: at least, where it may be more.
+func keeps(bytes sampler.Resource, growth, total float64, what string) string {
+	mine, all := bytes.Format(growth), bytes.Format(total)
+	if mine == all {
+		return "keeps all of the " + all + " " + what
+	}
+	return fmt.Sprintf("keeps at least %s of the %s %s", mine, all, what)
 }
 
 // muchMore is from where on new live heap is more than growth by more than their errors: the heap is sampled, and both

@@ -38,10 +38,10 @@ func TestSiteClauseOfMemory(t *testing.T) {
 	const mb = 1 << 20
 	got := map[string]string{}
 	want := map[string]string{
-		"live heap":              "; main.go:24 keeps 26 MB of the 26 MB of new live heap as []uint8",
-		"part of the growth":     "; main.go:24 keeps 26 MB of the 30 MB by which rss_bytes grew as []uint8",
-		"all, by its samples":    "; main.go:24 keeps 24 MB of the 24 MB by which heap_inuse_bytes grew as []uint8",
-		"not all of it resident": "; main.go:24 keeps 26 MB of new live heap as []uint8, more than rss_bytes grew",
+		"live heap":              "; main.go:24 keeps all of the 26 MB of new live heap as []uint8, as of the last collection",
+		"part of the growth":     "; main.go:24 keeps at least 26 MB of the 30 MB by which rss_bytes is above its baseline as []uint8, as of the last collection",
+		"all, by its samples":    "; main.go:24 keeps all of the 24 MB by which heap_inuse_bytes is above its baseline as []uint8, as of the last collection",
+		"not all of it resident": "; main.go:24 keeps at least 26 MB of new live heap as []uint8, as of the last collection, more than rss_bytes is above its baseline",
 	}
 	for name, a := range map[string]alerting.Alert{
 		"live heap":              {Event: alerting.Event{Resource: sampler.HeapLiveBytes, Value: 21 * mb, Baseline: 1 * mb}},

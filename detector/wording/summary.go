@@ -21,7 +21,7 @@ func Summary(d *engine.Decision) string {
 	now, start := d.Described.Format(d.Value), d.Described.Format(d.Baseline)
 	switch d.Cause {
 	case engine.Grew:
-		return fmt.Sprintf("%s leak: %s for %s without ever coming back, %s now, %s before (since %s)",
+		return fmt.Sprintf("%s leak: %s for %s without ever coming back, %s now, baseline %s, growing since %s",
 			d.Resource, d.Described.FormatPerHour(d.SlopePerHour), sampler.FormatDuration(d.Time.Sub(d.Since)),
 			now, start, sampler.FormatInstant(d.Since, "2006-01-02 15:04:05 MST")) + timeLeft(&d.Event, d.Described) + began(d.Lives)
 	case engine.GrewInEachLife:

@@ -88,7 +88,7 @@ func sceneOf(t *testing.T, tc tcell.Screen, processes int) (*scene, []*Process) 
 	log := all[0].Logger()
 	log.WithTime(at(0)).Info("Resource monitor started")
 	log.WithTime(at(9 * time.Minute)).WithFields(logrus.Fields{"severity": "critical", "status": "firing"}).Error(
-		"open_fds leak: +2,733/h for 15m without ever coming back, 2,911 now, 2,228 before (since 2026-11-23 10:05:00 UTC); 26m left to the limit of 4,096")
+		"open_fds leak: +2,733/h for 15m without ever coming back, 2,911 now, baseline 2,228, growing since 2026-11-23 10:05:00 UTC; 26m left to the limit of 4,096")
 	v.Flush() // of the lines before there was a screen
 	return newScene(v, tc), all
 }

@@ -92,7 +92,7 @@ func summary(x *fleet.Finding) string {
 		if x.WithLoad {
 			verb = "growth with the load"
 		}
-		levels = fmt.Sprintf("%s, %s now, %s before (since %s)", x.Resource.FormatPerHour(w.SlopePerHour),
+		levels = fmt.Sprintf("%s, %s now, baseline %s, growing since %s", x.Resource.FormatPerHour(w.SlopePerHour),
 			x.Resource.Format(w.Value), x.Resource.Format(w.Baseline), w.Since.Format("2006-01-02 15:04:05 MST"))
 	}
 	text := fmt.Sprintf("%s %s in %s: %s; worst at %s: %s", x.Resource.Name, verb, groupText(x), replicasText(x), placeOf(w), levels)
