@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -22,8 +23,8 @@ func checkCommand() *cobra.Command {
 		Use:   "check FILE",
 		Short: "Check a configuration, and say what holds and what is off",
 		Long: `Check the section resource_monitoring of a YAML file, and say what holds and what is off. Everything that is wrong is
-an error that names file, line and key, all of them at once, and the exit code is 2. What loads but may not do what
-its writer expects is a warning. - is standard input.`,
+an error that names file, line and key, all of them at once, and the exit code is 2; so is a file without the section.
+What loads but may not do what its writer expects is a warning. - is standard input.`,
 		Example: `  leaktrend check config.yaml
   leaktrend tune week.csv -o leaktrend.yaml && leaktrend check leaktrend.yaml`,
 		Args: flags.OneArg("a file"),
@@ -46,6 +47,9 @@ func runCheck(w io.Writer, stdin io.Reader, path string) error {
 		config, warnings, err = detector.LoadConfig(path)
 	}
 	for _, warning := range warnings {
+		if warning.NoSection() { // whoever checks a file means it to have the section: it is lost, or its name is misspelled
+			return errors.New(warning.String())
+		}
 		fmt.Fprintln(w, printable("warning: "+warning.String()))
 	}
 	if err != nil {

@@ -27,6 +27,7 @@ resource_monitoring:
 		"faults.yaml": "resource_monitoring:\n  fd_threshold: -1\n  check_intervall: 15s\n  goroutine_leak_threshold: 1\n  goroutine_threshold: 2\n",
 		"off.yaml":    "resource_monitoring: {enabled: false}\n",
 		"none.yaml":   "app: {}\n",
+		"typo.yaml":   "app: {}\nresource_monitorng:\n  fd_threshold: 100\n",
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -64,13 +65,19 @@ resource_monitoring:
 			physical +
 			"  alerts      log, those of one resource and kind at most every 365d\n" +
 			"  off         webhook (alert_webhook_url), captures (stack_trace_on_leak)\n", ""}},
-		{"no section", "", []string{"none.yaml"}, outcome{exitRan, "warning: none.yaml:1: resource_monitoring: the section is missing: the defaults hold\n" +
-			"none.yaml: valid\n" +
+		{"empty section", "resource_monitoring:\n", []string{"-"}, outcome{exitRan, "warning: standard input:1: resource_monitoring: is empty: the defaults hold\n" +
+			"standard input: valid\n" +
 			"  checks      every 30s\n" +
 			"  limits      80 % of what the process can have\n" +
 			physical +
 			"  alerts      log, those of one resource and kind at most every 5m\n" +
 			"  off         webhook (alert_webhook_url), captures (stack_trace_on_leak)\n", ""}},
+		{"no section", "", []string{"none.yaml"}, outcome{exitUsage, "",
+			"leaktrend: none.yaml:1: resource_monitoring: the section is missing: the defaults hold\n"}},
+		{"misspelled section", "", []string{"typo.yaml"}, outcome{exitUsage, "",
+			"leaktrend: typo.yaml:2: resource_monitoring: the section is missing: the defaults hold (is resource_monitorng a typo?)\n"}},
+		{"no configuration at all", "", []string{"-"}, outcome{exitUsage, "",
+			"leaktrend: standard input:1: resource_monitoring: the section is missing: the defaults hold\n"}},
 		{"no file", "", []string{filepath.Join("nowhere", "x.yaml")}, outcome{exitUsage, "", "leaktrend: nowhere/x.yaml: no such file or directory\n"}},
 		{"no argument", "", nil, outcome{exitUsage, "", "leaktrend: check needs a file: leaktrend check FILE [flags]\n"}},
 	} {

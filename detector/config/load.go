@@ -7,11 +7,16 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
 
-const maxBytes = 16 * mib
+const (
+	maxBytes = 16 * mib
+
+	noSection = "the section is missing: the defaults hold"
+)
 
 // Warning is something in a configuration file that loads but may not do what its writer expects.
 type Warning struct {
@@ -19,6 +24,12 @@ type Warning struct {
 	Line    int // from 1
 	Key     string
 	Message string
+}
+
+// NoSection reports whether the warning is that no document of the file has the section resource_monitoring, so that the
+// defaults hold.
+func (w Warning) NoSection() bool {
+	return w.Key == sectionName && strings.HasPrefix(w.Message, noSection)
 }
 
 // String returns "FILE:LINE: KEY: MESSAGE".
@@ -182,10 +193,10 @@ func (l *loader) missing(documents []*yaml.Node) {
 		}
 	}
 	if similar != "" {
-		l.warn(line, sectionName, "the section is missing: the defaults hold; did you mean it by %s?", show(similar))
+		l.warn(line, sectionName, noSection+" (is %s a typo?)", show(similar))
 		return
 	}
-	l.warn(line, sectionName, "the section is missing: the defaults hold")
+	l.warn(line, sectionName, noSection)
 }
 
 // group reads one mapping of settings into c.

@@ -91,7 +91,7 @@ func TestParse(t *testing.T) {
 		{"not a mapping", "- resource_monitoring\n", Default(), []string{missing}},
 		{"other sections", "app: {name: x}\nenabled: true\n1: [a, b]\n[a]: b\nmonitoring:\n  resource_monitoring: {x: y}\n", Default(), []string{missing}},
 		{"misspelled section", "app: {}\nresource_monitor:\n  enabled: false\n", Default(),
-			[]string{"f.yaml:2: resource_monitoring: the section is missing: the defaults hold; did you mean it by resource_monitor?"}},
+			[]string{"f.yaml:2: resource_monitoring: the section is missing: the defaults hold (is resource_monitor a typo?)"}},
 		{"empty section", "a: 1\nresource_monitoring:\n", Default(), []string{"f.yaml:2: resource_monitoring: is empty: the defaults hold"}},
 		{"empty mapping", "resource_monitoring: {}", Default(), nil},
 		{"every key", `
