@@ -8,8 +8,9 @@ import (
 )
 
 // memoryLayers splits the resident memory that some bins hold by what else was read of a Go process: live heap, what
-// was allocated since the last collection or is unused, what was freed and not returned, stacks, and the rest, which is the runtime's own, mapped, or of C.
-// What was not read is in the rest. There are none where nothing was read of the heap. of returns the bins of a resource.
+// was allocated since the last collection or is unused, what was freed and not returned, stacks, and the rest, which is
+// the runtime's own, mapped, or of C. What was not read is in the rest. There are none where nothing was read of the
+// heap. of returns the bins of a resource.
 func memoryLayers(resident []plot.Bin, of func(resource string) []plot.Bin) []plot.Layer {
 	inUse := of(sampler.HeapInuseBytes)
 	if len(inUse) == 0 || len(resident) == 0 {

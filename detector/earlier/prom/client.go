@@ -344,11 +344,11 @@ func (c *Client) LabelValues(ctx context.Context, label string, matches []string
 }
 
 // Series calls each with the values that some labels have in a series that matches any of the selectors, in a range of
-// time; "" is that of a label that a series lacks. It may be called more than once with the same values, which are valid until it
-// returns. Where the list is too much for one answer the error is ErrTooLarge.
+// time; "" is that of a label that a series lacks. It may be called more than once with the same values, which are
+// valid until it returns. Where the list is too much for one answer the error is ErrTooLarge.
 //
-// It has the server list the series, while for LabelValues a Prometheus looks at each value that the label has anywhere:
-// so this costs it less where few of the values match.
+// It has the server list the series, while for LabelValues a Prometheus looks at each value that the label has
+// anywhere: so this costs it less where few of the values match.
 func (c *Client) Series(ctx context.Context, labels, matches []string, start, end time.Time, each func(values []string)) error {
 	return c.try(ctx, func(ctx context.Context) (v1.Warnings, error) {
 		return c.ranges.eachSeries(ctx, labels, matches, start, end, each)

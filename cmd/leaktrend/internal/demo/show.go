@@ -26,8 +26,8 @@ const (
 	Healthy  = 15 * time.Second // before the leak begins
 	interval = 200 * time.Millisecond
 	epilogue = 3 * time.Second // after the alert
-	// heapRate is of which bytes one is sampled where descriptors leak: what memory an open file takes, by which its line is
-	// known, is too little for the usual rate within half a minute.
+	// heapRate is the mean number of bytes from one sampled allocation to the next where descriptors leak: the memory
+	// of open files, by which their line is known, is too little for the usual rate within half a minute.
 	heapRate = 512
 )
 

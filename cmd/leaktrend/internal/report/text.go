@@ -34,7 +34,8 @@ func WriteText(w io.Writer, results []*replay.Result) error {
 	return err
 }
 
-// Summarize says how many recordings have which verdict, and how many were not read or judged in full: replay.Result.Unsure.
+// Summarize says how many recordings have which verdict, and how many were not read or judged in full, as
+// replay.Result.Unsure tells.
 func Summarize(results []*replay.Result) string {
 	verdicts, unsure := make(map[string]int), 0
 	for _, r := range results {

@@ -54,7 +54,7 @@ func TestWords(t *testing.T) {
 			"1 leak, 2 limits passed, in 9 resources of groups (50 of processes); 1.2 % of the leaks are expected to be false (asked: 5 %)"},
 		{fleet.Report{Hypotheses: 9, Judged: 50, FDR: .05, Findings: []fleet.Finding{leak}, Past: past, Start: begin, End: begin.Add(7 * 24 * time.Hour), Back: 26 * time.Hour},
 			"1 leak in 9 resources of groups (50 of processes); 1.2 % of the leaks are expected to be false (asked: 5 %); " +
-				"that is by a past of 8d 2h: what falls back weekly may not be in it; of 45 generated fleets with much of that one had 16 of 18 leaks false by that of a week; " +
+				"that is by a past of 8d 2h: what falls back weekly may not be in it; in the worst of 45 generated fleets with much of that, 16 of 18 leaks found by a past of a week were false; " +
 				"of what grows the 1d 2h before were looked at too"},
 		{fleet.Report{Hypotheses: 10, Judged: 50, Top: 1, Findings: []fleet.Finding{leak}, Past: past, Start: begin, End: begin.Add(6 * time.Hour)},
 			"1 leak in 10 resources of groups (50 of processes); 1.2 % of the leaks are expected to be false (asked: the 1 likeliest); " +
