@@ -381,3 +381,36 @@ func TestLimitOfALeakFromTheStart(t *testing.T) {
 		})
 	}
 }
+
+// TestMemoryLimitOfWhatIsRead: the heap in use of another process is not read. Its memory is limited all the same.
+func TestMemoryLimitOfWhatIsRead(t *testing.T) {
+	const limit = 10 << 20
+	level := func(v float64) func(time.Duration) float64 { return func(time.Duration) float64 { return v } }
+	late := func(age time.Duration) float64 {
+		if age < 2*tick {
+			return math.NaN()
+		}
+		return limit / 2
+	}
+	for _, test := range []struct {
+		name    string
+		columns []column
+		want    []string
+	}{
+		{"a service itself", []column{{sampler.RSSBytes, level(2 * limit)}, {sampler.HeapLiveBytes, level(2 * limit)}, {sampler.HeapInuseBytes, level(limit / 2)}}, nil},
+		{"a Go program", []column{{sampler.RSSBytes, level(2 * limit)}, {sampler.HeapLiveBytes, level(1.5 * limit)}},
+			[]string{"0 firing heap_live_bytes 15728640 above 10485760"}},
+		{"another program", []column{{sampler.RSSBytes, level(2 * limit)}}, []string{"0 firing rss_bytes 20971520 above 10485760"}},
+		{"the heap in use is read later", []column{{sampler.RSSBytes, level(2 * limit)}, {sampler.HeapInuseBytes, late}},
+			[]string{"0 firing rss_bytes 20971520 above 10485760", "2 resolved rss_bytes 20971520 above 10485760"}},
+	} {
+		d := newDetector(t, limitsOnly(func(c *Config) { c.MemoryThreshold = limit }))
+		var told []string
+		for _, e := range observeAll(d, series(5*tick, tick, test.columns...)) {
+			told = append(told, fmt.Sprintf("%d %s %s %.0f above %.0f", e.Time.Sub(dawn)/tick, e.Status, e.Resource, e.Value, e.Threshold))
+		}
+		if diff := cmp.Diff(test.want, told); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}

@@ -154,7 +154,7 @@ func TestWrite(t *testing.T) {
   goroutine_threshold: 0
   # hard limit: descriptors above the starting baseline; 0 = off (default 0)
   fd_threshold: 0
-  # hard limit: heap in use in MB of 1024*1024 bytes, absolute; 0 = off (default 0)
+  # hard limit: heap in use in MB of 1024*1024 bytes, absolute; of a process whose heap in use is not read, its live heap, else resident memory; 0 = off (default 0)
   memory_leak_threshold: 52428801
   # where alerts are posted, http or https; empty = none (default "")
   alert_webhook_url: "http://h/?a=\"b\""
@@ -310,7 +310,7 @@ func TestWriteChanged(t *testing.T) {
 		{"both groups", with(func(c *Config) { c.FDThreshold, c.MemoryThreshold, c.Adaptive.Sensitivity = 7, 5, 2 }), nil, `resource_monitoring:
   # hard limit: descriptors above the starting baseline; 0 = off (default 0)
   fd_threshold: 7
-  # hard limit: heap in use in MB of 1024*1024 bytes, absolute; 0 = off (default 0)
+  # hard limit: heap in use in MB of 1024*1024 bytes, absolute; of a process whose heap in use is not read, its live heap, else resident memory; 0 = off (default 0)
   memory_leak_threshold: 5
   adaptive:
     # 0.1 to 10; the required duration is divided by it (default 1)

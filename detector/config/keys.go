@@ -69,7 +69,7 @@ func wholeKey[T int | int64](name, meaning string, maximum int64, field func(*Co
 
 // memoryKey has two spellings of different units: MB of 1024*1024 bytes, and bytes.
 func memoryKey() key {
-	k := wholeKey("memory_leak_threshold", "hard limit: heap in use in MB of 1024*1024 bytes, absolute; 0 = off", math.MaxInt64,
+	k := wholeKey("memory_leak_threshold", "hard limit: heap in use in MB of 1024*1024 bytes, absolute; of a process whose heap in use is not read, its live heap, else resident memory; 0 = off", math.MaxInt64,
 		func(c *Config) *int64 { return &c.MemoryThreshold })
 	megabytes := spelling{"memory_threshold_mb",
 		func(c *Config, v scalar) error {

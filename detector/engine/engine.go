@@ -52,6 +52,7 @@ type Engine struct {
 	cpu       *Series                     // of the processor time, if that is read
 	load      loadSeries
 	places    places
+	memory    int // place in memoryResources of the one that the memory threshold is compared with; none: their number
 
 	decisions []Decision
 }
@@ -59,7 +60,7 @@ type Engine struct {
 // New returns an Engine for one process. The configuration must be valid.
 func New(config Config) *Engine {
 	scale := config.Adaptive.Scale()
-	return &Engine{config: config, scale: scale, byName: make(map[string]*Series), record: lives.New(scale)}
+	return &Engine{config: config, scale: scale, byName: make(map[string]*Series), record: lives.New(scale), memory: len(memoryResources)}
 }
 
 // Describe tells what a resource is, where that is known better than its name tells: a type that was declared, or what
@@ -121,6 +122,7 @@ func (e *Engine) Observe(s *sampler.Sample) []Decision {
 	}
 	e.life.build = e.build
 	e.takeCeilings(s.Ceilings)
+	e.limitMemory(s, at)
 	e.load.observe(e, s, at)
 	e.places.samples++
 	for i, r := range s.Readings {

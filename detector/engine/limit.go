@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/finding"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -28,16 +30,56 @@ type Threshold struct {
 	Absolute bool    // a level, not growth over the starting baseline
 }
 
-func (c Config) thresholdOf(resource string) Threshold {
-	switch resource {
-	case sampler.Goroutines:
+// memoryResources are those that the memory threshold may be compared with, the best one that is read: heap in use as
+// documented; of another process the live heap, which is no more than that, or what it all takes.
+var memoryResources = [...]string{sampler.HeapInuseBytes, sampler.HeapLiveBytes, sampler.RSSBytes}
+
+// limitMemory has the memory threshold compared with the best of the resources that were ever read for that.
+func (e *Engine) limitMemory(s *sampler.Sample, at int64) {
+	if e.config.MemoryThreshold == 0 || e.memory == 0 {
+		return
+	}
+	best := e.memory
+	for i, name := range memoryResources[:best] {
+		if slices.ContainsFunc(s.Readings, func(r sampler.Reading) bool { return r.Resource == name }) {
+			best = i
+			break
+		}
+	}
+	if best == e.memory {
+		return
+	}
+	e.memory = best
+	for _, name := range memoryResources {
+		if series := e.byName[name]; series != nil {
+			series.takeThreshold(e, at)
+		}
+	}
+}
+
+func (e *Engine) thresholdOf(resource string) Threshold {
+	c := &e.config
+	switch {
+	case resource == sampler.Goroutines:
 		return Threshold{Key: "goroutine_threshold", Value: float64(c.GoroutineThreshold)}
-	case sampler.OpenFDs:
+	case resource == sampler.OpenFDs:
 		return Threshold{Key: "fd_threshold", Value: float64(c.FDThreshold)}
-	case sampler.HeapInuseBytes:
+	case e.memory < len(memoryResources) && resource == memoryResources[e.memory]:
 		return Threshold{Key: "memory_threshold_mb", Value: float64(c.MemoryThreshold), Absolute: true}
 	}
 	return Threshold{}
+}
+
+// takeThreshold takes the threshold that is in force, and ends a finding of the one before that is not passed any more.
+func (s *Series) takeThreshold(e *Engine, at int64) {
+	threshold := e.thresholdOf(s.resource.Name)
+	if threshold == s.threshold {
+		return
+	}
+	s.threshold, s.pending = threshold, jump{}
+	if !s.levelLimit().over {
+		s.resolveLimit(e, at, LimitChanged)
+	}
 }
 
 // level returns the value beyond which the limit is passed.

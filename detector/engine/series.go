@@ -87,7 +87,7 @@ func newSeries(e *Engine, resource string) *Series {
 	if r.Unit == "bytes" {
 		s.offset = bytesOffset
 	}
-	s.threshold = e.config.thresholdOf(resource)
+	s.threshold = e.thresholdOf(resource)
 	s.reset(e)
 	inherit(e, s)
 	return s
@@ -120,13 +120,13 @@ func (s *Series) forgetGrowth() {
 
 func (s *Series) reconfigure(e *Engine, old Config, rescaled bool) {
 	s.average.SetHalfLife(e.halfLife())
-	threshold := e.config.thresholdOf(s.resource.Name)
-	if threshold != s.threshold || e.config.GrowthRateThreshold != old.GrowthRateThreshold {
-		s.threshold, s.pending = threshold, jump{}
+	if e.config.GrowthRateThreshold != old.GrowthRateThreshold {
+		s.pending = jump{}
 		if !s.levelLimit().over {
 			s.resolveLimit(e, e.last, LimitChanged)
 		}
 	}
+	s.takeThreshold(e, e.last)
 	if !e.config.Adaptive.Enabled || rescaled {
 		s.forgetTrend(e, e.last, ConfigChanged)
 	}
