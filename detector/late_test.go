@@ -25,9 +25,9 @@ func TestWatchThatBeginsLate(t *testing.T) {
 		{"a leak", rising(10_000, 50),
 			said{"early", "grew by 933 (9 %) in 21h 20m, not yet for long enough; called in 1d 5h at the earliest"}},
 		{"one that has stopped", func(age time.Duration) float64 { return 10_000 + 50*min(age.Hours(), 15) },
-			said{"ok", "grew by no more than 3.4 % within 21h 20m; a leak that doubles it in 3d 11h would have been called"}},
+			said{"ok", "grew by no more than 3.4 % in the last 21h 20m; a leak that doubles it in 3d 11h would have been called"}},
 		{"next to nothing", rising(10_000, 5),
-			said{"ok", "grew by no more than 0.9 % within 21h 20m; a leak that doubles it in 3d 11h would have been called"}},
+			said{"ok", "grew by no more than 0.9 % in the last 21h 20m; a leak that doubles it in 3d 11h would have been called"}},
 		{"none", rising(10_000, 0),
 			said{"ok", "does not grow; a leak that doubles it in 3d 11h would have been called"}},
 	} {
@@ -47,7 +47,7 @@ func TestHeapBetweenCollections(t *testing.T) {
 		Verdict string
 		Why     string
 	}
-	const plateau = " in a step, or is reaching a plateau"
+	const plateau = ", or is reaching a plateau"
 	doubling := func(age time.Duration) float64 { return math.Floor(math.Log2(1 + age.Seconds()/3)) }
 	for _, test := range []struct {
 		name        string
@@ -64,10 +64,10 @@ func TestHeapBetweenCollections(t *testing.T) {
 			func(age time.Duration) float64 { return min(2, doubling(age)) },
 			said{"early", "grew, and was collected 2 times since it is watched: too few to tell whether it goes on"}},
 		{"grows", 44 * time.Second, func(age time.Duration) float64 { return 100 << 20 * math.Exp2(doubling(age)) }, doubling,
-			said{"early", "grew by 600 MB in 40s" + plateau + ", and may go on"}},
+			said{"early", "grew by 600 MB in 40s in steps" + plateau + ", and may go on"}},
 		{"grew, and stands", time.Minute, func(age time.Duration) float64 { return 100 << 20 * math.Exp2(min(2, doubling(age))) },
 			func(age time.Duration) float64 { return math.Floor(age.Seconds() / 9) },
-			said{"ok", "grew by 200 MB in 53s" + plateau + "; a leak that doubles it in 3m would have been called"}},
+			said{"ok", "grew by 200 MB in 53s in a step" + plateau + "; a leak that doubles it in 3m would have been called"}},
 	} {
 		d := newDetector(t, with(func(c *Config) { c.Adaptive.Soak = time.Minute }))
 		observeAll(d, series(test.watched, 100*time.Millisecond, column{sampler.HeapLiveBytes, test.level}, column{sampler.GCCycles, test.collections}))

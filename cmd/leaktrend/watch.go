@@ -143,7 +143,8 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 			f.say(stderr, plain.Error(err))
 		}
 		err = errLeak
-	case found.Incomplete && err == nil:
+	case found.Incomplete != "" && err == nil:
+		f.say(stderr, "not read or judged in full: "+found.Incomplete)
 		err = errUnsure
 	}
 	return err

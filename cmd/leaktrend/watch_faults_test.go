@@ -55,6 +55,9 @@ func TestWatchTellsWhatIsMissing(t *testing.T) {
 			if got.code != test.code || !strings.Contains(got.stdout+got.stderr, test.says) {
 				t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 			}
+			if lacks := strings.Contains(got.stderr, "not read or judged in full: "); lacks != (test.code == exitPart) {
+				t.Errorf("what lacks is told: %t\n%s", lacks, got.stderr)
+			}
 			if strings.ContainsAny(got.stdout+got.stderr, "\x1b\x07\u202e") {
 				t.Errorf("the terminal gets %q", got.stdout+got.stderr)
 			}

@@ -122,7 +122,7 @@ func (e *Engine) Observe(s *sampler.Sample) []Decision {
 	}
 	e.life.build = e.build
 	e.takeCeilings(s.Ceilings)
-	e.limitMemory(s, at)
+	limitMemory(e, s, at)
 	e.load.observe(e, s, at)
 	e.places.samples++
 	for i, r := range s.Readings {

@@ -35,7 +35,7 @@ type Threshold struct {
 var memoryResources = [...]string{sampler.HeapInuseBytes, sampler.HeapLiveBytes, sampler.RSSBytes}
 
 // limitMemory has the memory threshold compared with the best of the resources that were ever read for that.
-func (e *Engine) limitMemory(s *sampler.Sample, at int64) {
+func limitMemory(e *Engine, s *sampler.Sample, at int64) {
 	if e.config.MemoryThreshold == 0 || e.memory == 0 {
 		return
 	}
@@ -57,7 +57,7 @@ func (e *Engine) limitMemory(s *sampler.Sample, at int64) {
 	}
 }
 
-func (e *Engine) thresholdOf(resource string) Threshold {
+func thresholdOf(e *Engine, resource string) Threshold {
 	c := &e.config
 	switch {
 	case resource == sampler.Goroutines:
@@ -72,7 +72,7 @@ func (e *Engine) thresholdOf(resource string) Threshold {
 
 // takeThreshold takes the threshold that is in force, and ends a finding of the one before that is not passed any more.
 func (s *Series) takeThreshold(e *Engine, at int64) {
-	threshold := e.thresholdOf(s.resource.Name)
+	threshold := thresholdOf(e, s.resource.Name)
 	if threshold == s.threshold {
 		return
 	}

@@ -87,7 +87,7 @@ func newSeries(e *Engine, resource string) *Series {
 	if r.Unit == "bytes" {
 		s.offset = bytesOffset
 	}
-	s.threshold = e.thresholdOf(resource)
+	s.threshold = thresholdOf(e, resource)
 	s.reset(e)
 	inherit(e, s)
 	return s

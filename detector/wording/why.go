@@ -89,15 +89,18 @@ func whyNot(r sampler.Resource, c *trend.Growth) string {
 		return "no higher than before"
 	case trend.TooSmall:
 		if c.Level > 0 && c.Rise/c.Level > max(2*c.Growth, 0.1) { // the share is of the level and of what every process needs
-			return fmt.Sprintf("grew by no more than %s within %s, too little to tell from noise", r.Format(c.Rise), lasted)
+			return fmt.Sprintf("grew by no more than %s in the last %s, too little to tell from noise", r.Format(c.Rise), lasted)
 		}
-		return fmt.Sprintf("grew by no more than %.1f %% within %s", 100*c.Growth, lasted)
+		return fmt.Sprintf("grew by no more than %.1f %% in the last %s", 100*c.Growth, lasted)
 	case trend.TooRecent:
 		return fmt.Sprintf("grew by %s (%.0f %%) in %s, not yet for long enough", r.Format(c.Rise), 100*c.Growth, lasted)
 	case trend.Uneven:
 		if c.Suspect {
 			return fmt.Sprintf("grew by %s (%.0f %%) in %s, but unevenly, or ever slower: not yet for long enough",
 				r.Format(c.Rise), 100*c.Growth, lasted)
+		}
+		if c.Steps > 1 {
+			return fmt.Sprintf("grew by %s in %s in steps, or is reaching a plateau", r.Format(c.Rise), lasted)
 		}
 		return fmt.Sprintf("grew by %s in %s in a step, or is reaching a plateau", r.Format(c.Rise), lasted)
 	case trend.NotSignificant:

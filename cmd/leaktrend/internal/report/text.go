@@ -178,7 +178,7 @@ func rowsOf(r *replay.Result) []table.Row {
 		case c.Verdict == detector.Unjudged:
 			row.Note = c.Why
 		case c.Value > grew*c.First:
-			row.Rate, row.Note = c.Resource.FormatPerHour((c.Value-c.First)/r.Last.Sub(r.First).Hours()), c.Why
+			row.Note = c.Why
 		}
 		rows = append(rows, row)
 	}

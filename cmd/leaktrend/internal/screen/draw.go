@@ -242,7 +242,10 @@ func textOf(s *detector.Status, now time.Time) (t text) {
 	}
 	t.verdict, t.tint = table.Verdict(s)
 	t.base = s.Resource.Format(s.Baseline)
-	t.rate, t.rateTint = s.Resource.FormatPerHour(s.SlopePerHour), terminal.Dim
+	t.rateTint = terminal.Dim
+	if s.SlopePerHour != 0 || s.Verdict != detector.Early { // a step has no rate
+		t.rate = s.Resource.FormatPerHour(s.SlopePerHour)
+	}
 	if s.State == detector.Firing || s.State == detector.Suspected {
 		t.rateTint = t.tint
 	}

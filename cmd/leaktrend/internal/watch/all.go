@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -252,7 +253,7 @@ func (g *group) watch(ctx context.Context, m *member, shown *screen.Process) {
 	defer g.mu.Unlock()
 	g.sampled = g.sampled || !monitor.Checks().Last.IsZero()
 	g.found.Leak = g.found.Leak || found.Leak
-	g.found.Incomplete = g.found.Incomplete || found.Incomplete
+	g.found.Incomplete = cmp.Or(g.found.Incomplete, found.Incomplete)
 }
 
 // noteOnce returns a note on what cannot be read of a process: that of the first one of an executable, as there may be

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -14,6 +15,7 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/record"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/screen"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/terminal"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/source"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/earlier"
@@ -56,8 +58,8 @@ func processOf(target source.Source) alerting.Process {
 
 // Result is what came of watching one process, or several.
 type Result struct {
-	Leak       bool // a leak or a limit was found at any time, or is held over from the life before
-	Incomplete bool // something was not read or not judged
+	Leak       bool   // a leak or a limit was found at any time, or is held over from the life before
+	Incomplete string // what was not read or not judged, as a clause; "" if nothing
 }
 
 // incompleteShare of the checks may be incomplete before that counts: a single scrape may time out.
@@ -65,15 +67,27 @@ const incompleteShare = .05
 
 // ResultOf returns what came of the monitor of a target.
 func ResultOf(m *detector.ResourceMonitor, target source.Source) (r Result) {
-	if process, ok := target.(interface{ Denied() bool }); ok {
-		r.Incomplete = process.Denied()
+	var lacks, unjudged []string
+	if process, ok := target.(interface{ Denied() bool }); ok && process.Denied() {
+		lacks = append(lacks, "goroutines and live heap, for want of rights")
 	}
 	for _, s := range m.Status() {
 		r.Leak = r.Leak || s.Leaks > 0 || s.LimitsPassed > 0 || s.State == detector.Firing
-		r.Incomplete = r.Incomplete || s.Judged && s.State == detector.Learning // too short, or too little
+		if s.Judged && s.State == detector.Learning {
+			unjudged = append(unjudged, terminal.Printable(s.Resource.Name))
+		}
+	}
+	if len(unjudged) > 0 {
+		lacks = append(lacks, strings.Join(unjudged, ", ")+" (too short, or too few samples)")
 	}
 	c := m.Checks()
-	r.Incomplete = r.Incomplete || c.LeftOut > 0 || float64(c.Incomplete) > incompleteShare*float64(c.Checks)
+	if c.LeftOut > 0 {
+		lacks = append(lacks, fmt.Sprintf("readings of more resources than are kept: %d", c.LeftOut))
+	}
+	if float64(c.Incomplete) > incompleteShare*float64(c.Checks) {
+		lacks = append(lacks, fmt.Sprintf("a part of %d of %d samples", c.Incomplete, c.Checks))
+	}
+	r.Incomplete = strings.Join(lacks, "; ")
 	return r
 }
 
