@@ -31,7 +31,8 @@ const (
 const (
 	kib = 1024
 	// arenaFrom and arenaTo are between which addresses the Go runtime has its heap on 64-bit systems, unless something
-	// else is there, or it is of Go 1.26 or later, which begins at any address.
+	// else is there, or it is of Go 1.26 or later, which begins at any address. The heap begins at the first of them:
+	// where nothing does, what lies between is another's, as of V8, which maps memory at random.
 	arenaFrom, arenaTo = 0xc000000000, 0x10000000000
 	// maxNamed is how many libraries are named that may have called malloc.
 	maxNamed = 3
@@ -46,6 +47,7 @@ type mappedMemory struct {
 	unnamed                            map[string]float64 // of these what is beyond maxFiles
 	libraries                          []string           // of C that may have called malloc, up to one more than are named
 	arenas                             [][2]uint64        // of the heap of Go; where there are none it is where it usually is
+	begins                             bool               // something does at arenaFrom
 }
 
 type namedMemory struct {
@@ -148,6 +150,7 @@ func (m *mappedMemory) parse(ctx context.Context, smaps io.Reader) error {
 		if !ok || bytes.IndexByte(name, ' ') >= 0 {
 			if next, ok := parseMapping(string(line)); ok {
 				head = next
+				m.begins = m.begins || head.from == arenaFrom
 				m.library(&head)
 			}
 			continue
@@ -216,7 +219,7 @@ func (m *mappedMemory) isHeap(head *mapping) bool {
 		return false
 	}
 	if len(m.arenas) == 0 {
-		return head.from >= arenaFrom && head.from < arenaTo
+		return m.begins && head.from >= arenaFrom && head.from < arenaTo // mappings come in the order of their addresses
 	}
 	return slices.ContainsFunc(m.arenas, func(a [2]uint64) bool { return head.from >= a[0] && head.from < a[1] })
 }

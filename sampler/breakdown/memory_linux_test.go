@@ -56,7 +56,7 @@ func TestParseSmaps(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := mappedMemory{
-		goHeap: 45000 * kib, malloc: 30000 * kib, anonymous: 700 * kib, threads: 50 * kib, libraries: []string{"libfoo.so.2"},
+		goHeap: 45000 * kib, malloc: 30000 * kib, anonymous: 700 * kib, threads: 50 * kib, libraries: []string{"libfoo.so.2"}, begins: true,
 		named: []namedMemory{
 			{whatMapped, "/usr/bin/server", 32 * kib}, {whatMapped, "/opt/lib/libfoo.so.2", 100 * kib}, {whatMapped, "/usr/lib/libc.so.6", 200 * kib},
 			{whatMapped, "/data/my index", 300 * kib}, {whatShared, "/dev/shm/queue", 400 * kib},
@@ -259,6 +259,8 @@ func TestMallocOfOtherPrograms(t *testing.T) {
 	for _, test := range []struct{ smaps, note string }{
 		{start, ""},
 		{start + "c000000000-c004000000 rw-p 00000000 00:00 0 \nRss: 500 kB\n", "libz.so.1"},
+		{start + "c000000000-c000400000 ---p 00000000 00:00 0 \nRss: 0 kB\nc000400000-c004000000 rw-p 00000000 00:00 0 \nRss: 500 kB\n", "libz.so.1"},
+		{start + "c5a1240000-c5a1280000 rw-p 00000000 00:00 0 \nRss: 500 kB\n", ""}, // as V8 maps its heap
 	} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "smaps"), []byte(test.smaps), 0o600); err != nil {
