@@ -169,6 +169,9 @@ type Site struct {
 	// a package, as in "main.sessions (map[string]*main.session), 1,204,113 entries", or a goroutine, as in "the goroutine
 	// at main.work /src/main.go:88".
 	Holder string `json:"holder,omitempty"`
+	// AsOf is of when the figures are where that is another time than the alert's: of the latest alert on another resource
+	// of the incident.
+	AsOf time.Time `json:"as_of,omitzero"`
 	// HolderPath is the way from the holder to the memory.
 	HolderPath *Path `json:"holder_path,omitempty"`
 	// CalledFrom is the line of the application that called into a library most while goroutines of its came to wait here,
@@ -206,6 +209,7 @@ type Part struct {
 	// Since is when before was: the latest look in healthy times that is not younger than the growth; for a limit, the
 	// start.
 	Since     time.Time `json:"since,omitzero"`
+	AsOf      time.Time `json:"as_of,omitzero"`      // as that of a Site
 	Estimated bool      `json:"estimated,omitempty"` // from a sample, as there are too many to look at all
 }
 
@@ -219,6 +223,7 @@ type Profile struct {
 // Affected is one resource of an incident, as it was alerted last.
 type Affected struct {
 	Resource     string      `json:"resource"`
+	Time         time.Time   `json:"time,omitzero"` // of that alert
 	Kind         Kind        `json:"kind"`
 	Status       Status      `json:"status"`
 	Severity     Severity    `json:"severity"`

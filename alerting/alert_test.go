@@ -180,3 +180,27 @@ func BenchmarkNotify(b *testing.B) {
 		d.Notify(a)
 	}
 }
+
+// Lines and parts say of when their figures are where the alert is of another time, and heap what it was at the last
+// collection.
+func TestFiguresOfAnotherTime(t *testing.T) {
+	asOf := at("2026-11-26T15:02:05Z")
+	heap := Site{Function: "main.main", File: "/src/main.go", Line: 25, Bytes: 3.5 * (1 << 20), Share: .23, GrowthPerHour: 420 << 20}
+	all := heap
+	all.Share = 1
+	got := []string{
+		heap.String(), all.String(),
+		Site{Function: "main.fetch", File: "/src/main.go", Line: 19, Count: 59, Resource: "goroutines", Share: .5, AsOf: asOf}.String(),
+		Part{What: "pipe", Count: 70, Growth: 57, Share: 1, AsOf: asOf}.String(), Part{What: "pipe", Count: 70, Share: .7, AsOf: asOf}.String(),
+	}
+	want := []string{
+		"main.main /src/main.go:25: 3.5 MB as of the last collection, at least 23 % of the growth, +420 MB/h",
+		"main.main /src/main.go:25: 3.5 MB as of the last collection, 100 % of the growth, +420 MB/h",
+		"main.fetch /src/main.go:19: 59 goroutines there, 50 % of the growth, as of 2026-11-26T15:02:05Z",
+		"pipe: 70, up 57, 100 % of the growth, as of 2026-11-26T15:02:05Z",
+		"pipe: 70, 70 % of all, as of 2026-11-26T15:02:05Z",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -76,6 +76,9 @@ func (s Site) String() string {
 	if s.Proven {
 		add("proven: nothing can wake them")
 	}
+	if !s.AsOf.IsZero() {
+		add("as of %s", text.Instant(s.AsOf))
+	}
 	return b.String()
 }
 
@@ -93,13 +96,16 @@ func (p Part) String() string {
 	fmt.Fprintf(&b, ": %s%s", about, figure.Format(p.Count, p.Unit))
 	if p.Growth == 0 {
 		fmt.Fprintf(&b, ", %.0f %% of all", 100*p.Share)
-		return b.String()
+	} else {
+		fmt.Fprintf(&b, ", up %s", figure.Format(p.Growth, p.Unit))
+		if !p.Since.IsZero() {
+			b.WriteString(" since " + text.Instant(p.Since))
+		}
+		fmt.Fprintf(&b, ", %.0f %% of the growth", 100*p.Share)
 	}
-	fmt.Fprintf(&b, ", up %s", figure.Format(p.Growth, p.Unit))
-	if !p.Since.IsZero() {
-		b.WriteString(" since " + text.Instant(p.Since))
+	if !p.AsOf.IsZero() {
+		b.WriteString(", as of " + text.Instant(p.AsOf))
 	}
-	fmt.Fprintf(&b, ", %.0f %% of the growth", 100*p.Share)
 	return b.String()
 }
 

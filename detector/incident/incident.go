@@ -6,6 +6,7 @@ package incident
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 )
@@ -274,30 +275,36 @@ func (in *incident) compose(s *strand, m *member) alerting.Alert {
 }
 
 // addEvidence adds to an alert what that on another resource of the incident has: all captures, and the lines and parts
-// where its own resource has none.
+// where its own resource has none, with the time of when they are.
 func addEvidence(a, of *alerting.Alert) {
 	for _, p := range of.Profiles {
 		if !slices.Contains(a.Profiles, p) {
 			a.Profiles = append(a.Profiles, p)
 		}
 	}
+	var asOf time.Time
+	if !of.Time.Equal(a.Time) {
+		asOf = of.Time
+	}
 	if len(a.Sites) == 0 {
 		a.Sites = of.Clone().Sites
 		for i := range a.Sites {
-			if s := &a.Sites[i]; s.Resource == "" {
-				s.Resource = of.Resource
-			}
+			s := &a.Sites[i]
+			s.Resource, s.AsOf = cmp.Or(s.Resource, of.Resource), asOf
 		}
 	}
 	if len(a.Parts) == 0 {
 		a.Parts = slices.Clone(of.Parts)
+		for i := range a.Parts {
+			a.Parts[i].AsOf = asOf
+		}
 	}
 }
 
 // affected returns what an alert says of its resource.
 func affected(a *alerting.Alert) alerting.Affected {
 	one := alerting.Affected{
-		Resource: a.Resource, Kind: a.Kind, Status: a.Status, Severity: a.Severity, Value: a.Value, Baseline: a.Baseline,
+		Resource: a.Resource, Time: a.Time, Kind: a.Kind, Status: a.Status, Severity: a.Severity, Value: a.Value, Baseline: a.Baseline,
 		Threshold: a.Threshold, SlopePerHour: a.SlopePerHour, Since: a.Since, Summary: a.Summary,
 	}
 	if a.Exhaustion != nil {

@@ -288,11 +288,17 @@ func TestEvidenceOfAnIncident(t *testing.T) {
 	want := b
 	want.ID, want.Incident, want.Fingerprint, want.New, want.Severity = a.ID, a.ID, got.Fingerprint, true, alerting.Critical
 	want.Sites = []alerting.Site{site("main.f")}
-	want.Sites[0].Resource = "goroutines"
+	want.Sites[0].Resource, want.Sites[0].AsOf = "goroutines", a.Time
 	want.Profiles = []alerting.Profile{{Kind: "heap", Path: "/b"}, {Kind: "goroutine", Path: "/a"}}
 	want.Resources = []alerting.Affected{affected(&a), affected(&b)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	a.Time = b.Time.Add(time.Hour)
+	got = tracker.Take(a).Alert
+	parts := []alerting.Part{{What: "thread", Count: 3, AsOf: b.Time}}
+	if diff := cmp.Diff(parts, got.Parts) + cmp.Diff(a.Sites, got.Sites); diff != "" {
+		t.Errorf("once more, with lines of its own (-want +got):\n%s", diff)
 	}
 }
 

@@ -2,6 +2,7 @@ package wording
 
 import (
 	"strings"
+	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/sampler"
@@ -19,10 +20,23 @@ func IncidentClause(a *alerting.Alert) string {
 		}
 		named[one.Resource] = true
 		r, _ := sampler.Lookup(one.Resource)
-		others = append(others, one.Resource+" ("+r.Format(one.Value)+")")
+		others = append(others, one.Resource+" ("+r.Format(one.Value)+asOf(one.Time, a.Time)+")")
 	}
 	if len(others) == 0 {
 		return ""
 	}
 	return "; one incident with " + strings.Join(others, ", ")
+}
+
+// asOf says of when a figure is that an alert repeats, as a clause; "" where it is of the alert's own time.
+func asOf(of, told time.Time) string {
+	of = of.In(told.Location())
+	at := of.Format(time.DateTime)
+	switch {
+	case of.IsZero() || at == told.Format(time.DateTime):
+		return ""
+	case of.Format(time.DateOnly) == told.Format(time.DateOnly):
+		at = of.Format(time.TimeOnly)
+	}
+	return " as of " + at
 }
