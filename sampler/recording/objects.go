@@ -37,24 +37,55 @@ func (s *objects) add(t *input, raw []byte) error {
 // member is a name and a value of an object; in is the list that the object is in, "" if it is in none.
 type member struct{ key, value, in string }
 
+// memberNames finds members by their names where they are many; nil where they are few.
+type memberNames map[string]int
+
+// find returns the place of the first member of a name; -1 where there is none.
+func (n *memberNames) find(members []member, key string) int {
+	const few = 64
+	if len(members) <= few {
+		return slices.IndexFunc(members, func(m member) bool { return m.key == key })
+	}
+	if *n == nil {
+		*n = make(memberNames, 2*len(members))
+		for i, m := range slices.Backward(members) {
+			(*n)[m.key] = i
+		}
+	}
+	if i, ok := (*n)[key]; ok {
+		return i
+	}
+	return -1
+}
+
+// put notes where a member of a name is.
+func (n *memberNames) put(key string, at int) {
+	if *n != nil {
+		(*n)[key] = at
+	}
+}
+
 // expand makes rows of an object. Lists in it, as of processes, of points or of columns, are rows of their own, which
 // have what stands beside the lists too.
 func (s *objects) expand(t *input, raw json.RawMessage, above []member, in string, depth int) error {
 	beside := slices.Clone(above)
 	var inner, pairs, columns []list
+	var names memberNames
 	if points, ok := pointsIn(raw); ok {
 		raw = slices.Concat([]byte(`{"value":`), points, []byte("}"))
 	}
 	err := flatten("", raw, 0, func(key, value string) {
-		i := slices.IndexFunc(beside, func(m member) bool { return m.key == key })
+		i := names.find(beside, key)
 		if i >= 0 && i < len(above) && beside[i].in != "" && beside[i].in != in { // what names a bucket, and the time of each in it
 			beside[i].key = beside[i].in + "." + key
+			names.put(beside[i].key, i)
 			i = -1
 		}
 		if i >= 0 {
 			beside[i].value = value
 			return
 		}
+		names.put(key, len(beside))
 		beside = append(beside, member{key, value, in})
 	}, func(key string, value json.RawMessage) {
 		l := list{key: key}
