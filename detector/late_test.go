@@ -57,12 +57,12 @@ func TestHeapBetweenCollections(t *testing.T) {
 		want        said
 	}{
 		{"never collected", time.Minute, rising(100<<20, 0), rising(7, 0),
-			said{"early", "no collection has run since it is watched: what is live is known after each"}},
+			said{"early", "no collection since the watch began: live heap is known only after one"}},
 		{"collected once", time.Minute, rising(100<<20, 0), func(age time.Duration) float64 { return 7 + math.Floor(age.Seconds()/40) },
 			said{"ok", "does not grow; a leak that doubles it in 3m would have been called"}},
 		{"grew once, collected twice", 30 * time.Second, func(age time.Duration) float64 { return 100 << 20 * math.Exp2(min(1, doubling(age))) },
 			func(age time.Duration) float64 { return min(2, doubling(age)) },
-			said{"early", "grew, and was collected 2 times since it is watched: too few to tell whether it goes on"}},
+			said{"early", "grew, and was collected only 2 times since the watch began: too few to tell whether it goes on"}},
 		{"grows", 44 * time.Second, func(age time.Duration) float64 { return 100 << 20 * math.Exp2(doubling(age)) }, doubling,
 			said{"early", "grew by 600 MB in 40s in steps" + plateau + ", and may go on"}},
 		{"grew, and stands", time.Minute, func(age time.Duration) float64 { return 100 << 20 * math.Exp2(min(2, doubling(age))) },

@@ -302,7 +302,7 @@ func TestLeakOverLives(t *testing.T) {
 	lines, d := told(t, detector.DefaultConfig(), all)
 	want := []string{
 		"life 14: open_fds leak: each of the last 5 lives grew by 35 to 36 a day without levelling off: 2.1.0 (since 11 Nov) and 2.1.1; " +
-			"the 9 lives of 2.0 did not; 130 now; 1,024 in 18 to 27 days",
+			"the 9 lives of 2.0 did not; 130 now; reaches its limit of 1,024 in 18 to 27 days",
 		"life 18: open_fds trend resolved after 8d: not there again since the restart, for as long as it had grown; ended with 2.1.2 (100 now)",
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
@@ -364,7 +364,7 @@ func TestLevelsOffOverLives(t *testing.T) {
 	}
 	lines, d := told(t, detector.DefaultConfig(), []deployed{{"1.0", 72, fill(90)}, {"1.1", 168, fill(90)}, {"1.2", 48, fill(90)}})
 	want := []string{
-		"life 1: open_fds leak: +1.7/h for 1d 9h without ever coming back, 156 now, baseline 103, growing since 2026-11-02 10:41:00 UTC; 1,024 in 15 to 23 days",
+		"life 1: open_fds leak: +1.7/h for 1d 9h without ever coming back, 156 now, baseline 103, growing since 2026-11-02 10:41:00 UTC; reaches its limit of 1,024 in 15 to 23 days",
 		"life 3: open_fds trend resolved after 9d 23h: longer lives since then show that the growth levels off with the age of the process (103 now)",
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {

@@ -33,7 +33,7 @@ resource_monitoring:
 			t.Fatal(err)
 		}
 	}
-	const physical = "  time scale  a doubling is called after 8h, half of that with a day of history\n"
+	const physical = "  time scale  growth that doubles a level is called after 8h, after half of that with a day of history\n"
 	for _, test := range []struct {
 		name, stdin string
 		args        []string

@@ -10,7 +10,7 @@ import (
 // What the log says at the start, in one line, and check in the terminal.
 func TestInForce(t *testing.T) {
 	const (
-		physical = "a doubling is called after 8h, half of that with a day of history"
+		physical = "growth that doubles a level is called after 8h, after half of that with a day of history"
 		ceilings = "80 % of what the process can have"
 	)
 	rest := []string{"webhook (alert_webhook_url)", "captures (stack_trace_on_leak)"}
@@ -27,7 +27,7 @@ func TestInForce(t *testing.T) {
 			c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold, c.GrowthRateThreshold = 1000, 1000, 500<<20, 50
 			c.AlertWebhookURL, c.StackTraceOnLeak, c.Adaptive.Sensitivity = "http://user:secret@h/x", true, 2
 		}), "goroutines 1,000 above the start, open_fds 1,000 above the start, heap_inuse_bytes 500 MB, growth of 50 % within one interval, else 80 % of what the process can have",
-			"a doubling is called after 4h, half of that with a day of history", nil},
+			"growth that doubles a level is called after 4h, after half of that with a day of history", nil},
 		{"soak", with(func(c *Config) {
 			c.FDThreshold, c.Adaptive.Soak, c.StackTraceOnLeak, c.ProfileMaxMB = 7, 20*time.Minute, true, 0
 		}),

@@ -72,7 +72,7 @@ func timeLeft(e *alerting.Event, r sampler.Resource) string {
 	if x.Earliest.IsZero() {
 		return "; " + TimeLeft(x, r, e.Time)
 	}
-	return "; " + r.Format(x.Limit) + " in " + between(x.Earliest.Sub(e.Time), x.Latest.Sub(e.Time))
+	return "; reaches its limit of " + r.Format(x.Limit) + " in " + between(x.Earliest.Sub(e.Time), x.Latest.Sub(e.Time))
 }
 
 // between says an interval of time in one unit, as in "3 to 5 days": the lower bound rounded down, the upper one up.

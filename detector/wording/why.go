@@ -43,9 +43,9 @@ func Why(s *engine.Status) string {
 		return "too short to tell: nothing is called in less than " + sampler.FormatDuration(s.Soonest)
 	case engine.Uncollected:
 		if s.Collections == 0 {
-			return "no collection has run since it is watched: what is live is known after each"
+			return "no collection since the watch began: live heap is known only after one"
 		}
-		return fmt.Sprintf("grew, and was collected %d times since it is watched: too few to tell whether it goes on", s.Collections)
+		return fmt.Sprintf("grew, and was collected only %s since the watch began: too few to tell whether it goes on", times(s.Collections))
 	}
 	why := whyNot(s.Resource, &s.Nearest)
 	switch {
@@ -59,6 +59,14 @@ func Why(s *engine.Status) string {
 	return why
 }
 
+// times writes how often: "once", "2 times".
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
 // precision returns to what a time in which a leak would double is told: it is no exact figure.
 func precision(doubles time.Duration) time.Duration {
 	if doubles < time.Minute {
@@ -67,13 +75,13 @@ func precision(doubles time.Duration) time.Duration {
 	return time.Minute
 }
 
-// IfItGoesOn says of growth that is no finding yet what it comes to at its rate: "1,024 in 13m if it goes on". "" where
-// that is not known.
+// IfItGoesOn says of growth that is no finding yet what it comes to at its rate: "reaches its limit of 1,024 in 13m if it
+// goes on". "" where that is not known.
 func IfItGoesOn(s *engine.Status) string {
 	if s.Exhaustion == nil || s.Verdict != engine.Early && s.Verdict != engine.Suspect {
 		return ""
 	}
-	return s.Resource.Format(s.Exhaustion.Limit) + " in " + sampler.FormatDuration(s.Exhaustion.At.Sub(s.At)) + " if it goes on"
+	return "reaches its limit of " + s.Resource.Format(s.Exhaustion.Limit) + " in " + sampler.FormatDuration(s.Exhaustion.At.Sub(s.At)) + " if it goes on"
 }
 
 // whyNot says in a clause why a window of growth is no leak, or not yet.

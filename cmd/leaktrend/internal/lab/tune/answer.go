@@ -19,7 +19,7 @@ func (p *printer) answer(r *Result) {
 	p.b.WriteString("\n")
 	p.labelled("set", settingsOf(r))
 	p.labelled("costs", costsOf(r))
-	p.labelled("sure", c.sure())
+	p.labelled("confidence", c.confidence())
 	if c.Missing > 0 {
 		p.labelled("missing", fmt.Sprintf("%s without a false alarm, to be 95 %% sure", count(int(math.Ceil(c.Missing)), "more healthy process-day")))
 	}
@@ -34,7 +34,7 @@ func (p *printer) answer(r *Result) {
 
 // labelled writes a paragraph beside its label.
 func (p *printer) labelled(label, text string) {
-	const width = 9
+	const width = 12
 	indent := strings.Repeat(" ", width)
 	for i, line := range wrap(text, textWidth-width, "") {
 		head := indent
@@ -50,7 +50,7 @@ func settingsOf(r *Result) string {
 	c := r.Choice
 	text := fmt.Sprintf("sensitivity %s, least_growth %s", number(c.Setting.Sensitivity), number(c.Setting.LeastGrowth))
 	if c.Setting == r.InForce {
-		text = "keep " + text
+		text += " (both as they are)"
 	}
 	if r.TrendOff {
 		text += ", adaptive.enabled true"
@@ -92,15 +92,15 @@ func scaled(i *Interval, times float64) *Interval {
 	return &Interval{times * i.Value, times * i.Low, times * i.High}
 }
 
-// sure says how surely the budget is kept.
-func (c *Choice) sure() string {
+// confidence says how surely the budget is kept.
+func (c *Choice) confidence() string {
 	switch {
 	case c.Basis == withoutBasis:
-		return fmt.Sprintf("not at all that the budget of %s is kept", c.Budget)
+		return fmt.Sprintf("none that the budget of %s is kept", c.Budget)
 	case !c.Kept:
-		return fmt.Sprintf("not: that is above the budget of %s, and no setting was found that surely keeps it", c.Budget)
+		return fmt.Sprintf("none: that is above the budget of %s, and no setting was found that surely keeps it", c.Budget)
 	}
-	return fmt.Sprintf("with %s that the budget of %s is kept", confidence(c.Confidence), c.Budget)
+	return fmt.Sprintf("%s that the budget of %s is kept", confidence(c.Confidence), c.Budget)
 }
 
 // summary writes the one table that a person reads: what the configuration in force did on what there is.

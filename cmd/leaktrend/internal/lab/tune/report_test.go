@@ -81,10 +81,10 @@ func TestAnswer(t *testing.T) {
 		want   string
 	}{
 		"sure": {func(r *Result) { r.Choice.Confidence = .97 }, `
-set      keep sensitivity 1, least_growth 0.2
-costs    0.99 false alarms a month of a process (0.03 to 3, with 95 % confidence); recorded: 1 in 30
-         healthy process-days
-sure     with 97 % that the budget of 1/30d is kept
+set         sensitivity 1, least_growth 0.2 (both as they are)
+costs       0.99 false alarms a month of a process (0.03 to 3, with 95 % confidence); recorded: 1 in
+            30 healthy process-days
+confidence  97 % that the budget of 1/30d is kept
 `},
 		"all that is to be set": {func(r *Result) {
 			r.TrendOff, r.Choice.Setting.Sensitivity, r.Choice.Missing = true, 2, 59.1
@@ -94,41 +94,41 @@ sure     with 97 % that the budget of 1/30d is kept
 				{Key: "memory_threshold_mb", Resource: "heap_inuse_bytes", Proposed: 830 << 20},
 			}
 		}, `
-set      sensitivity 2, least_growth 0.2, adaptive.enabled true, goroutine_threshold 670,
-         memory_threshold_mb 830
-costs    0.99 false alarms a month of a process (0.03 to 3, with 95 % confidence); recorded: 1 in 30
-         healthy process-days
-sure     with 50 % that the budget of 1/30d is kept
-missing  60 more healthy process-days without a false alarm, to be 95 % sure
+set         sensitivity 2, least_growth 0.2, adaptive.enabled true, goroutine_threshold 670,
+            memory_threshold_mb 830
+costs       0.99 false alarms a month of a process (0.03 to 3, with 95 % confidence); recorded: 1 in
+            30 healthy process-days
+confidence  50 % that the budget of 1/30d is kept
+missing     60 more healthy process-days without a false alarm, to be 95 % sure
 `},
 		"over, with leaks": {func(r *Result) {
 			c := r.Choice
 			c.Kept, c.Missing = false, 12
 			c.Judged.Leaks, c.Judged.Recall, c.Judged.DueRecall, c.Judged.DelayHours = 4, &Interval{.5, .1, .9}, &Interval{1, .4, 1}, &Spread{2, 6, 9}
 		}, `
-set      keep sensitivity 1, least_growth 0.2
-costs    0.99 false alarms a month of a process (0.03 to 3, with 95 % confidence); recorded: 1 in 30
-         healthy process-days
-sure     not: that is above the budget of 1/30d, and no setting was found that surely keeps it
-missing  12 more healthy process-days without a false alarm, to be 95 % sure
-finds    50 % (10 to 90) of the leaks, 100 % (40 to 100) of those that were due, half of them within
-         6h
+set         sensitivity 1, least_growth 0.2 (both as they are)
+costs       0.99 false alarms a month of a process (0.03 to 3, with 95 % confidence); recorded: 1 in
+            30 healthy process-days
+confidence  none: that is above the budget of 1/30d, and no setting was found that surely keeps it
+missing     12 more healthy process-days without a false alarm, to be 95 % sure
+finds       50 % (10 to 90) of the leaks, 100 % (40 to 100) of those that were due, half of them
+            within 6h
 `},
 		"extended": {func(r *Result) {
 			r.Months = []Month{{Setting: Setting{0.5, 0.2}, Alarms: &Interval{9, 9, 9}}, {Setting: Setting{1, 0.2}, Chosen: true, Alarms: &Interval{0.2, 0.1, 0.4}}}
 		}, `
-set      keep sensitivity 1, least_growth 0.2
-costs    0.2 false alarms a month of a process (0.1 to 0.4, with 95 % confidence), by the recordings
-         extended; recorded: 1 in 30 healthy process-days
-sure     with 50 % that the budget of 1/30d is kept
+set         sensitivity 1, least_growth 0.2 (both as they are)
+costs       0.2 false alarms a month of a process (0.1 to 0.4, with 95 % confidence), by the
+            recordings extended; recorded: 1 in 30 healthy process-days
+confidence  50 % that the budget of 1/30d is kept
 `},
 		"nothing healthy": {func(r *Result) {
 			r.Choice.Basis, r.Choice.Missing, r.Choice.Judged = withoutBasis, 89.9, Figures{}
 		}, `
-set      keep sensitivity 1, least_growth 0.2
-costs    not known: there is no healthy time under physical time constants
-sure     not at all that the budget of 1/30d is kept
-missing  90 more healthy process-days without a false alarm, to be 95 % sure
+set         sensitivity 1, least_growth 0.2 (both as they are)
+costs       not known: there is no healthy time under physical time constants
+confidence  none that the budget of 1/30d is kept
+missing     90 more healthy process-days without a false alarm, to be 95 % sure
 `},
 		"interrupted": {func(r *Result) { r.Choice = nil }, ""},
 	} {

@@ -181,6 +181,20 @@ func TestVerdictAndFinding(t *testing.T) {
 	}
 }
 
+// Growth that is no finding yet is told with what it comes to.
+func TestEarly(t *testing.T) {
+	now := time.Date(2026, 11, 23, 10, 15, 0, 0, time.UTC)
+	fds, _ := sampler.Lookup(sampler.OpenFDs)
+	s := detector.Status{Resource: fds, Verdict: detector.Early, Why: "not yet for long enough", At: now}
+	got := []string{Early(&s)}
+	s.Exhaustion = &alerting.Exhaustion{Limit: 1024, At: now.Add(13 * time.Minute)}
+	got = append(got, Early(&s))
+	want := []string{"not yet for long enough", "reaches its limit of 1,024 in 13m if it goes on; not yet for long enough"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestWorthARow(t *testing.T) {
 	known, _ := sampler.Lookup(sampler.Goroutines)
 	other, _ := sampler.Lookup("queue_length")
