@@ -84,7 +84,7 @@ func (l *ledger) deliver(a alerting.Alert) (of alerting.Alert, told bool) {
 			l.toldOrder = l.toldOrder[1:]
 		}
 	}
-	d.Alert.Summary += wording.IncidentClause(&d.Alert)
+	d.Alert.Summary += wording.MissingClause(&d.Alert) + wording.IncidentClause(&d.Alert)
 	if d.Show {
 		l.keepAlert(d.Alert)
 	}
@@ -203,7 +203,7 @@ func (l *ledger) know(fingerprints []string) []alerting.Alert {
 
 // asNews returns an alert that goes to people as another one is known than before, and keeps it. It needs l.mu.
 func (l *ledger) asNews(a alerting.Alert) alerting.Alert {
-	a.Summary += wording.IncidentClause(&a)
+	a.Summary += wording.MissingClause(&a) + wording.IncidentClause(&a)
 	if a.Status == alerting.Resolved {
 		a.Summary += "; it is one of known_leaks now and goes on"
 	}

@@ -227,6 +227,9 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 // stale reports whether the latest profile of a kind is from before the growth that an alert is on, as when there are
 // too many goroutines to take another. What grew until then is listed, and not blamed.
 func (l *Lines) stale(a *alerting.Alert, i int, now View, grown []sites.Grown) bool {
+	if a.Resource == sampler.OpenFDs && slices.ContainsFunc(grown, func(g sites.Grown) bool { return g.Count > 0 && g.Bytes == 0 }) {
+		i = goroutineSites // by which these are known
+	}
 	w := &l.profiler.watched[i]
 	if now.Judged.IsZero() || !w.taken.Before(now.ago(a.Since)) {
 		return false

@@ -48,7 +48,6 @@ func (r *request) deliver() alerting.Alert {
 			a.Missing = append(a.Missing, alerting.Missing{What: s.name, Why: why})
 		}
 	}
-	a.Summary += wording.MissingClause(a.Missing)
 	r.delivered, r.had = true, r.amount()
 	if r.outdated {
 		r.cancel()

@@ -83,3 +83,23 @@ func TestThreadsByLine(t *testing.T) {
 		t.Errorf("summary %q, want %q", a.Summary, want)
 	}
 }
+
+// An alert on descriptors that goroutines hold lacks no lines where there is no profile of the heap.
+func TestDescriptorsWithoutAHeapProfile(t *testing.T) {
+	logger := logrus.New()
+	logger.SetOutput(io.Discard)
+	source, m := &busy{n: 1}, atRest(config.Default())
+	l := NewLines(source, m, logger)
+	l.Work(t.Context())
+	source.n, m.view.Judged = 41, time.Now()
+	l.profiler.watched[goroutineSites].last = time.Time{}
+	a := alerting.Alert{ID: "1", Event: alerting.Event{
+		Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.OpenFDs, Since: partsStart, Value: 490, Baseline: 10,
+	}}
+	if err := l.Add(t.Context(), &a); err != nil {
+		t.Fatal(err)
+	}
+	if len(a.Sites) == 0 || a.Sites[0].Line != 30 || a.Sites[0].Share == 0 || len(a.Missing) > 0 || !strings.HasPrefix(a.Summary, "; main.go:30 accounts for 360 of") {
+		t.Errorf("%q, lines %v, missing %v", a.Summary, a.Sites, a.Missing)
+	}
+}

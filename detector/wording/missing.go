@@ -2,6 +2,7 @@ package wording
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,16 +16,24 @@ const starvedAfter = 100 * time.Millisecond
 // evidences are what people call the evidence of the sources that come with a monitor.
 var evidences = map[string]string{"sites": "lines of code", "parts": "what they are", "captures": "captures", "holders": "what keeps them alive"}
 
-// MissingClause says as clauses what an alert lacks and why; "" where it lacks nothing.
-func MissingClause(missing []alerting.Missing) string {
+// MissingClause says as clauses what an alert lacks and why; "" where it lacks nothing. Of descriptors it lacks no lines
+// where those of goroutines are named that hold them.
+func MissingClause(a *alerting.Alert) string {
 	var reasons []string
 	what := make(map[string][]string)
-	for _, m := range missing {
+	held := a.Resource == sampler.OpenFDs && slices.ContainsFunc(a.Sites, func(s alerting.Site) bool { return s.Count > 0 && s.Bytes == 0 })
+	for _, m := range a.Missing {
+		if m.What == "sites" && held {
+			continue
+		}
 		if what[m.Why] == nil {
 			reasons = append(reasons, m.Why)
 		}
 		name := m.What
-		if said, ok := evidences[name]; ok {
+		switch said, ok := evidences[name]; {
+		case name == "sites" && isMemory(a.Resource):
+			name = "lines that allocate"
+		case ok:
 			name = said
 		}
 		what[m.Why] = append(what[m.Why], name)
