@@ -26,7 +26,7 @@ var (
 	// committedWords are what is committed once and for all; memory that is committed is there.
 	committedWords = []string{"transaction", "transactions", "txn", "txns", "tx", "xact", "offset", "offsets", "entries", "writes"}
 	// heldWords are of traffic that has yet to go on: it piles up.
-	heldWords = []string{"buffer", "buffers", "buffered", "queue", "queues", "queued", "pending", "backlog", "inflight", "outstanding", "unsent", "unread", "unacked", "cache", "cached", "window", "pool"}
+	heldWords = []string{"buffer", "buffers", "buffered", "queue", "queues", "queued", "pending", "backlog", "inflight", "outstanding", "unsent", "unread", "unacked", "cache", "cached", "window", "pool", "ring", "retained", "held", "memory", "mem", "heap"}
 	// besideEvents may stand beside these in the name of a counter.
 	besideEvents = []string{"http", "https", "grpc", "rpc", "api", "server", "client", "num", "number", "nr", "of", "nb", "gc", "all", "served", "handled", "processed"}
 	// kernelCounts are what names of the counters of Linux begin with.

@@ -97,6 +97,10 @@ var (
 // that to judge its growth would be to call the leak ok.
 func isRemainder(header string) bool {
 	header, _, _ = strings.Cut(header, "{")
+	list := words(header)
+	if at := slices.Index(list, "left"); at >= 0 && at+1 < len(list) && slices.Contains([]string{"open", "behind", "running"}, list[at+1]) {
+		return false // what should have gone and is there
+	}
 	if hasWord(header, leftWords...) && !hasWord(header, "list", "lists", "ratio") {
 		return true
 	}
