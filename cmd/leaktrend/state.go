@@ -25,7 +25,8 @@ func stateCommand() *cobra.Command {
 		Short: "Show what is known of processes from their earlier lives",
 		Long: `Show what watch, or a service with state_dir, keeps between the lives of a process: when each began, how old it became,
 what it ran, its levels at the start and at the end, by how much it grew, and how it ended. --html draws the curves of
-the lives over their age, on top of each other: a leak climbs in each of them, a warm-up bends in each.
+the lives over their age, on top of each other: a leak climbs in each of them, a warm-up bends in each; the tables are
+printed beside it with --format alone.
 
 Without a file or directory it is what watch keeps in the user's state directory.`,
 		Example: `  leaktrend state
@@ -51,6 +52,10 @@ Without a file or directory it is what watch keeps in the user's state directory
 			}
 			if html != "" {
 				err := output.WriteFile(html, 0o644, func(w io.Writer) error { return remembered.WriteHTML(w, all) })
+				if err == nil && !cmd.Flags().Changed("format") { // the page has what the tables have
+					_, err = fmt.Fprintf(cmd.OutOrStdout(), "The curves and tables of the lives are in %s\n", printable(html))
+					return errors.Join(faults, err)
+				}
 				if err != nil {
 					return errors.Join(faults, err)
 				}

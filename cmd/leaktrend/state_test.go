@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -38,6 +39,44 @@ func TestStateRefuses(t *testing.T) {
 		got := leaktrend(t, "", test.args...)
 		if got.code != exitUsage || !strings.Contains(got.stderr, test.want) {
 			t.Errorf("%q: exit code %d, %s", test.args, got.code, got.stderr)
+		}
+	}
+}
+
+// With a page that is asked for, a line names it, and the tables are printed only if they are asked for too.
+func TestStatePage(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	began := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	kept, _, _, err := state.Open(dir, state.Key{Executable: "worker", Instance: "host-1"}, began)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record := lives.New(1)
+	record.Add(lives.Life{Start: began, First: began, End: began.Add(time.Hour), Ended: lives.Running})
+	if err := kept.Write(state.Saved{Record: record}, began); err != nil {
+		t.Fatal(err)
+	}
+	if err := kept.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tables := leaktrend(t, "", "state", dir)
+	if tables.code != exitRan || !strings.Contains(tables.stdout, "worker") {
+		t.Fatalf("%+v", tables)
+	}
+	for _, test := range []struct {
+		args []string
+		want outcome
+	}{
+		{[]string{"--html", "a.html"}, outcome{exitRan, "The curves and tables of the lives are in a.html\n", ""}},
+		{[]string{"--html", "b.html", "--format", "text"}, tables},
+	} {
+		got := leaktrend(t, "", append([]string{"state", dir}, test.args...)...)
+		if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(outcome{})); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", test.args, diff)
+		}
+		if page, err := os.ReadFile(test.args[1]); err != nil || !bytes.Contains(page, []byte("worker")) {
+			t.Errorf("%q: the page does not name the process: %v", test.args, err)
 		}
 	}
 }

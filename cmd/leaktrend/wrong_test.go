@@ -90,6 +90,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"tune " + good + " --budget 1/30", "--budget 1/30: the time must be a duration, as in 30s, 1h30m, 7d or 1d12h; a budget is ALARMS/TIME, as in 1/30d"},
 		{"tune " + good + " --seed -1", "--seed -1: must be a whole number of at least 0"},
 		{"scan", "scan needs --prometheus URL"},
+		{"scan --soak 1m", "--soak: scan has no such flag; leaktrend scan -h lists them"},
 		{"scan --prometheus x", "--prometheus: the address of the server must be like http://HOST[:PORT]/PATH"},
 		{"scan --prometheus " + server + " --since 7", "--since 7: must be a duration, as in 30s, 1h30m, 7d or 1d12h"},
 		{"scan --prometheus " + server + " --step 1d", "--step 1d: must be from 1m to 20m, as in 5m"},

@@ -87,7 +87,7 @@ func noSuch(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 			return fmt.Errorf("-%s: a flag of several letters has two dashes, as in --%s", f.Name, f.Name)
 		}
 	}
-	names := cobra.Command{SuggestionsMinimumDistance: 2} // which knows what is like a word
+	names := cobra.Command{SuggestionsMinimumDistance: slips(unknown.GetSpecifiedName())} // which knows what is like a word
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
 	})
@@ -95,6 +95,15 @@ func noSuch(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 		return fmt.Errorf("%s: %s has no such flag; did you mean --%s?", name, verb(cmd), strings.Join(like, " or --"))
 	}
 	return fmt.Errorf("%s: %s has no such flag; %s -h lists them", name, verb(cmd), cmd.CommandPath())
+}
+
+// slips returns how many letters of a flag may be wrong: with two of four, --soak would be like --load.
+func slips(name string) int {
+	const short = 5
+	if len(name) <= short {
+		return 1
+	}
+	return 2
 }
 
 // verb is the name of a command below the program's.

@@ -99,6 +99,9 @@ func TestExplain(t *testing.T) {
 		{[]string{"--pid", "1\n2\n3\n4\n5\n6"}, "--pid: needs one process id, not 6 (1 2 3 4 5 ...); leaktrend watch --name PATTERN takes all that match"},
 		{[]string{"-o"}, "-o: its value is missing"},
 		{[]string{"--pids", "4"}, "--pids: watch has no such flag; did you mean --pid?"},
+		{[]string{"--somk", "1m"}, "--somk: watch has no such flag; did you mean --soak?"},
+		{[]string{"--moat", "1m"}, "--moat: watch has no such flag; leaktrend watch -h lists them"}, // two letters from soak
+		{[]string{"--tmieout", "1m"}, "--tmieout: watch has no such flag; did you mean --timeout?"},
 		{[]string{"--wings"}, "--wings: watch has no such flag; leaktrend watch -h lists them"},
 		{[]string{"-pid", "4"}, "-pid: a flag of several letters has two dashes, as in --pid"},
 		{[]string{"-pid=4"}, "-pid: a flag of several letters has two dashes, as in --pid"},

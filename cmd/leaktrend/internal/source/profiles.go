@@ -26,7 +26,9 @@ var errNotNow = errors.New("the runtime of the process cannot be read now")
 type busy struct{}
 
 // Error says so without counts, which are other ones each time.
-func (busy) Error() string { return "more than half of the goroutines ran while they were read" }
+func (busy) Error() string {
+	return "more than half of the goroutines ran while they were read, so that their lines are not counted"
+}
 
 // Passes tells that it comes and goes.
 func (busy) Passes() {}
@@ -46,12 +48,19 @@ func take[T any](p *Profiles, read func(*outside.Process) (T, error)) (result T,
 	return result, err
 }
 
+// tooFewRead reports whether too few goroutines could be read to count them by line. Of a handful it is no matter which
+// of them ran: none of their lines leaks.
+func tooFewRead(seen outside.Seen) bool {
+	const handful = 10
+	return seen.Goroutines >= handful && seen.Torn > seen.Goroutines/2
+}
+
 func (p *Profiles) stacks(ctx context.Context, kind profile.Kind) (*outside.Profile, error) {
 	return take(p, func(inside *outside.Process) (*outside.Profile, error) {
 		switch kind {
 		case profile.Goroutine:
 			all, err := inside.Goroutines(ctx)
-			if err == nil && all.Seen.Torn > all.Seen.Goroutines/2 {
+			if err == nil && tooFewRead(all.Seen) {
 				err = busy{}
 			}
 			return all, err
