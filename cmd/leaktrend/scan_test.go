@@ -142,7 +142,7 @@ func scanOfSelectors(t *testing.T, prometheus string) {
 	got := scanOf(t, prometheus, "--match", `go_goroutines{job="api"}`, "--match", `{__name__=~"process_open_fds|go_goroutines",job="api",instance!=""}`,
 		"--group-by", "job", "--exit-code")
 	if got.code != exitLeak || !strings.Contains(got.stdout, "UTC: 100 processes") || !strings.Contains(got.stdout, "api  goroutines") ||
-		!strings.Contains(got.stdout, "40 of 100 replicas") || !strings.Contains(got.stdout, "1 leak in 2 resources of groups (200 of processes)") {
+		!strings.Contains(got.stdout, "40 of 100 replicas") || !strings.Contains(got.stdout, "1 leak among 200 gauges of processes, in 2 groups by workload and resource") {
 		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	if got := scanOf(t, prometheus, "--match", "nothing_like_it"); got.code != exitPart || !strings.Contains(got.stderr, "missing: everything: ") ||
@@ -162,7 +162,7 @@ func scanOfKilled(t *testing.T, data string) {
 	})
 	got := scanOf(t, server)
 	if got.code != exitPart || !strings.Contains(got.stderr, "missing: ") || !strings.Contains(got.stderr, "does not answer any more") ||
-		!strings.Contains(got.stdout, "a part could not be read") {
+		!strings.Contains(got.stdout, "A part could not be read") {
 		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }
@@ -188,9 +188,9 @@ func pageOfFleet(t *testing.T, prometheus, page string) {
 		rows := browsertest.Eval[[]string](tab, `Array.from(document.querySelector('tbody').rows).map(r => r.cells[0].innerText + ' ' +
 			r.cells[1].innerText.replace(/\s+/g, ' ') + ' ' + document.querySelector(r.cells[1].querySelector('a').getAttribute('href')).tagName)`)
 		want := []string{
-			"LEAK goroutines api v1.9, 40 of 50 replicas, chance 96 % (89 to 99) SECTION",
-			"LEAK container_memory_working_set_bytes shop/cart v7, 3 of 6 replicas, chance 96 % (88 to 99) SECTION",
-			"LEAK open_fds worker 2.4.1, 1 of 10 replicas, chance 95 % (86 to 99) SECTION", "LIMIT open_fds worker 2.4.1, 1 of 10 replicas SECTION",
+			"LEAK goroutines api v1.9, 40 of 50 replicas, chance of a leak 96 % (89 to 99) SECTION",
+			"LEAK container_memory_working_set_bytes shop/cart v7, 3 of 6 replicas, chance of a leak 96 % (88 to 99) SECTION",
+			"LEAK open_fds worker 2.4.1, 1 of 10 replicas, chance of a leak 95 % (86 to 99) SECTION", "LIMIT open_fds worker 2.4.1, 1 of 10 replicas SECTION",
 		}
 		if diff := cmp.Diff(want, rows); diff != "" {
 			t.Errorf("%s: rows (-want +got):\n%s", scheme, diff)

@@ -106,13 +106,22 @@ func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 	}
 	if err == nil && report.Processes == 0 && len(s.missing) == 0 && s.Shard.Of <= 1 && s.found.quiet.jobs == 0 {
 		// An empty server, another tenant or a new name of a label: no sign of health.
-		s.miss(Label{}, "everything", 0, fmt.Errorf("the server has no such series in that time; what it has just begun to scrape is judged after %v", model.Duration(calibration.Marks[0])))
+		s.miss(Label{}, "everything", 0, fmt.Errorf("the server has no series of %s in the %s to %s; what it has just begun to scrape is judged after %v",
+			s.lookedFor(), sampler.FormatDuration(s.end.Sub(s.start)), s.end.UTC().Format("2006-01-02 15:04 UTC"), model.Duration(calibration.Marks[0])))
 	}
 	report.Missing = s.missingParts()
 	if report.Processes == 0 && err != nil {
 		return nil, err
 	}
 	return report, nil
+}
+
+// lookedFor says which metrics are judged: the selectors that were given, else the commonest of each sort.
+func (o *Options) lookedFor() string {
+	if len(o.Matches) > 0 {
+		return strings.Join(o.Matches, ", ")
+	}
+	return "Go, processes or containers (go_goroutines, process_resident_memory_bytes, process_open_fds, container_memory_working_set_bytes and the like)"
 }
 
 // loadResource is the name under which the detector gets the load of --load. No metric has it.

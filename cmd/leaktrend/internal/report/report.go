@@ -175,8 +175,7 @@ func entryOf(result *replay.Result, c *replay.Resource) *entry {
 	switch {
 	case c.Trend:
 		e.rank, e.Class = leaks, "leak"
-		e.Levels = table.Levels(c.Resource, c.Baseline, c.Value) // that the sentence names
-		e.Sentence = fmt.Sprintf("%s without ever coming back, from %s to %s", c.Resource.FormatPerHour(c.SlopePerHour),
+		e.Sentence = fmt.Sprintf("%s without ever coming back, from a baseline of %s to %s", c.Resource.FormatPerHour(c.SlopePerHour),
 			c.Resource.Format(c.Baseline), c.Resource.Format(c.Value))
 	case c.Limit:
 		e.rank, e.Class = beyondLimit, "limit"

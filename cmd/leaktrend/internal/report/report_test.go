@@ -107,6 +107,17 @@ func withoutPictures(page string) string {
 	return b.String()
 }
 
+// The table and the page have the same levels, from the first of the recording, which its plot begins with.
+func TestLevels(t *testing.T) {
+	leak := leaking(sampler.OpenFDs, 0)
+	leak.First = leak.Baseline - 7
+	result := resultOf("a.csv", leak)
+	want := fmt.Sprintf("%.0f → %.0f", leak.First, leak.Value)
+	if row, entry := rowsOf(result)[0], entryOf(result, &result.Resources[0]); row.Levels != want || entry.Levels != want {
+		t.Errorf("table %s, page %s, want %s", row.Levels, entry.Levels, want)
+	}
+}
+
 func TestWriteHTML(t *testing.T) {
 	r := newReport()
 	was := resource(sampler.Goroutines, detector.Healthy)
@@ -307,7 +318,7 @@ func TestPictures(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "a.open_fds.svg"))
-	if err != nil || !bytes.Contains(text, []byte("LEAK: since 2026-11-23 15:38:33 UTC (1h 50m): +191/h without ever coming back, from 20 to 115")) {
+	if err != nil || !bytes.Contains(text, []byte("LEAK: since 2026-11-23 15:38:33 UTC (1h 50m): +191/h without ever coming back, from a baseline of 20 to 115")) {
 		t.Errorf("%v\n%.1500s", err, text)
 	}
 }

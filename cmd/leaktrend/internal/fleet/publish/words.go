@@ -122,13 +122,13 @@ func chanceText(x *fleet.Finding) string {
 	mean, low, high := percent(x.Chance.Mean), percent(x.Chance.Low), percent(x.Chance.High)
 	switch {
 	case low != high:
-		return fmt.Sprintf("chance %s %% (%s to %s)", mean, low, high)
+		return fmt.Sprintf("chance of a leak %s %% (%s to %s)", mean, low, high)
 	case x.Chance.Mean > .99:
-		return "chance above 99 %"
+		return "chance of a leak above 99 %"
 	case x.Chance.Mean < .01:
-		return "chance below 1 %"
+		return "chance of a leak below 1 %"
 	}
-	return fmt.Sprintf("chance %s %%", mean)
+	return fmt.Sprintf("chance of a leak %s %%", mean)
 }
 
 // shareText writes a share, 0 to 1, to two digits.
@@ -159,10 +159,10 @@ const (
 	shortPast = 10 * 24 * time.Hour
 	// byAWeek is where a past of a week told least, of all that was measured at 5 %: with a tenth of the fleet that
 	// falls back weekly (seeds 7001 to 7003).
-	byAWeek = "in the worst of 45 generated fleets with much of that, 16 of 18 leaks found by a past of a week were false"
+	byAWeek = "In the worst of 45 generated fleets with much of that, 16 of 18 leaks found with a week of history were false"
 )
 
-// closing sums up a report in a line.
+// closing sums up a report in a line: what was found, and in sentences of their own how far that can be trusted.
 func closing(r *fleet.Report) string {
 	switch {
 	case r.Nothing():
@@ -177,9 +177,9 @@ func closing(r *fleet.Report) string {
 		text = count(n, "leak")
 	}
 	if len(r.Limits) > 0 {
-		text += ", " + count(len(r.Limits), "limit") + " passed,"
+		text += ", " + count(len(r.Limits), "limit") + " passed"
 	}
-	text += fmt.Sprintf(" in %s of groups (%d of processes)", count(r.Hypotheses, "resource"), r.Judged)
+	text += fmt.Sprintf(" among %s of processes, in %s by workload and resource", count(r.Judged, "gauge"), count(r.Hypotheses, "group"))
 	if len(r.Findings) > 0 {
 		q := 0.
 		for _, x := range r.Findings {
@@ -207,22 +207,27 @@ func closing(r *fleet.Report) string {
 	if withLoad > 0 {
 		text += "; " + count(withLoad, "suspect") + " that the load explains"
 	}
+	sentences := []string{text}
 	past := r.End.Sub(r.Start) + r.Back
 	switch {
 	case len(r.Findings)+len(r.Suspects) > withLoad && r.Short():
 		judged := sampler.FormatDuration(r.End.Sub(r.Start).Truncate(time.Hour))
-		text += "; the " + judged + " judged tell too little of how often growth comes to nothing here: chances are those of generated series"
+		sentences = append(sentences, "The "+judged+" judged tell too little of how often growth comes to nothing here: the chances are those of "+
+			"generated series")
 	case len(r.Findings) > 0 && past < shortPast:
-		text += fmt.Sprintf("; that is by a past of %s: what falls back weekly may not be in it; %s",
-			sampler.FormatDuration(past.Truncate(time.Hour)), byAWeek)
+		sentences = append(sentences, fmt.Sprintf("That share is learned from %s of history, too short to show what grows and falls back every week",
+			sampler.FormatDuration(past.Truncate(time.Hour))), byAWeek)
 	}
 	if r.Back > 0 {
-		text += "; of what grows the " + sampler.FormatDuration(r.Back.Truncate(time.Hour)) + " before were looked at too"
+		sentences = append(sentences, "Of what grows, the "+sampler.FormatDuration(r.Back.Truncate(time.Hour))+" before were read too")
 	}
 	if len(r.Missing) > 0 {
-		text += "; a part could not be read"
+		sentences = append(sentences, "A part could not be read")
 	}
-	return text
+	if len(sentences) == 1 {
+		return text
+	}
+	return strings.Join(sentences, ". ") + "."
 }
 
 func count(n int, what string) string {

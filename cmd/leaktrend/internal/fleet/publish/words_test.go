@@ -49,21 +49,21 @@ func TestWords(t *testing.T) {
 		{fleet.Report{}, "nothing to judge: no gauge has a history of 6h or more"},
 		{fleet.Report{Missing: []fleet.Missing{{}}}, "nothing to judge: nothing could be read"},
 		{fleet.Report{Missing: []fleet.Missing{{}}, Processes: 1}, "nothing to judge in what could be read"},
-		{fleet.Report{Hypotheses: 1, Judged: 5}, "no leak in 1 resource of groups (5 of processes)"},
+		{fleet.Report{Hypotheses: 1, Judged: 5}, "no leak among 5 gauges of processes, in 1 group by workload and resource"},
 		{fleet.Report{Hypotheses: 9, Judged: 50, FDR: .05, Findings: []fleet.Finding{leak}, Limits: []fleet.Finding{leak, leak}, Past: past, Start: begin, End: begin.Add(10 * 24 * time.Hour)},
-			"1 leak, 2 limits passed, in 9 resources of groups (50 of processes); 1.2 % of the leaks are expected to be false (asked: 5 %)"},
+			"1 leak, 2 limits passed among 50 gauges of processes, in 9 groups by workload and resource; 1.2 % of the leaks are expected to be false (asked: 5 %)"},
 		{fleet.Report{Hypotheses: 9, Judged: 50, FDR: .05, Findings: []fleet.Finding{leak}, Past: past, Start: begin, End: begin.Add(7 * 24 * time.Hour), Back: 26 * time.Hour},
-			"1 leak in 9 resources of groups (50 of processes); 1.2 % of the leaks are expected to be false (asked: 5 %); " +
-				"that is by a past of 8d 2h: what falls back weekly may not be in it; in the worst of 45 generated fleets with much of that, 16 of 18 leaks found by a past of a week were false; " +
-				"of what grows the 1d 2h before were looked at too"},
+			"1 leak among 50 gauges of processes, in 9 groups by workload and resource; 1.2 % of the leaks are expected to be false (asked: 5 %). " +
+				"That share is learned from 8d 2h of history, too short to show what grows and falls back every week. In the worst of 45 generated fleets with much of that, 16 of 18 leaks found with a week of history were false. " +
+				"Of what grows, the 1d 2h before were read too."},
 		{fleet.Report{Hypotheses: 10, Judged: 50, Top: 1, Findings: []fleet.Finding{leak}, Past: past, Start: begin, End: begin.Add(6 * time.Hour)},
-			"1 leak in 10 resources of groups (50 of processes); 1.2 % of the leaks are expected to be false (asked: the 1 likeliest); " +
-				"the 6h judged tell too little of how often growth comes to nothing here: chances are those of generated series"},
+			"1 leak among 50 gauges of processes, in 10 groups by workload and resource; 1.2 % of the leaks are expected to be false (asked: the 1 likeliest). " +
+				"The 6h judged tell too little of how often growth comes to nothing here: the chances are those of generated series."},
 		{fleet.Report{Processes: 50, Hypotheses: 9, Judged: 50, Suspects: []fleet.Finding{leak, leak, explained}, Missing: []fleet.Missing{{}}, Past: past, Back: 21 * 24 * time.Hour},
-			"no leak in 9 resources of groups (50 of processes); 2 suspects that may be none; 1 suspect that the load explains; " +
-				"of what grows the 21d before were looked at too; a part could not be read"},
+			"no leak among 50 gauges of processes, in 9 groups by workload and resource; 2 suspects that may be none; 1 suspect that the load explains. " +
+				"Of what grows, the 21d before were read too. A part could not be read."},
 		{fleet.Report{Hypotheses: 9, Judged: 50, FDR: .05, Suspects: []fleet.Finding{leak}, Past: past},
-			"no leak in 9 resources of groups (50 of processes); 1 suspect that may be none, not likely enough to promise that 5 % at most are false"},
+			"no leak among 50 gauges of processes, in 9 groups by workload and resource; 1 suspect that may be none, not likely enough to promise that 5 % at most are false"},
 	} {
 		if got := closing(&test.report); got != test.want {
 			t.Errorf("%q, want %q", got, test.want)
@@ -89,10 +89,10 @@ func TestChanceText(t *testing.T) {
 		finding fleet.Finding
 		want    string
 	}{
-		{fleet.Finding{Kind: alerting.Trend, Chance: backtest.Chance{Mean: .972, Low: .91, High: .989}}, "chance 97 % (91 to 99)"},
-		{fleet.Finding{Kind: alerting.Trend, Chance: backtest.Chance{Mean: .9999, Low: .999, High: 1}}, "chance above 99 %"},
-		{fleet.Finding{Kind: alerting.Trend, Chance: backtest.Chance{}}, "chance below 1 %"},
-		{fleet.Finding{Kind: alerting.Trend, Chance: backtest.Chance{Mean: .5, Low: .5, High: .5}}, "chance 50 %"},
+		{fleet.Finding{Kind: alerting.Trend, Chance: backtest.Chance{Mean: .972, Low: .91, High: .989}}, "chance of a leak 97 % (91 to 99)"},
+		{fleet.Finding{Kind: alerting.Trend, Chance: backtest.Chance{Mean: .9999, Low: .999, High: 1}}, "chance of a leak above 99 %"},
+		{fleet.Finding{Kind: alerting.Trend, Chance: backtest.Chance{}}, "chance of a leak below 1 %"},
+		{fleet.Finding{Kind: alerting.Trend, Chance: backtest.Chance{Mean: .5, Low: .5, High: .5}}, "chance of a leak 50 %"},
 		{fleet.Finding{Kind: alerting.Trend, WithLoad: true}, ""},
 		{fleet.Finding{Kind: alerting.Limit}, ""},
 	} {
