@@ -361,7 +361,7 @@ func TestReplayTellsElapsedTimes(t *testing.T) {
 			t.Errorf("%q is not what has passed", text)
 		}
 	}
-	if !strings.Contains(last.Summary, "(since "+last.Since+")") {
+	if !strings.Contains(last.Summary+";", ", growing since "+last.Since+";") {
 		t.Errorf("an alert says %q", last.Summary)
 	}
 }
