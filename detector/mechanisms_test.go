@@ -242,6 +242,12 @@ func TestMechanismChild(t *testing.T) {
 			break
 		}
 	}
+	// What the test program allocates before it begins is not sampled as finely: thousands of lines of tables would make each
+	// profile cost more than there is to spend.
+	runtime.MemProfileRate = 64 << 10 // bytes from one sample of the heap to the next
+	if m.through != "" {
+		runtime.MemProfileRate = 512 // so that small things like files are seen
+	}
 	config := detector.DefaultConfig()
 	config.CheckInterval, config.Adaptive.Soak = 50*time.Millisecond, 40*time.Second
 	if m.resource == "" { // there is no profile to wait for
@@ -317,12 +323,8 @@ func leakLines(t *testing.T) map[string]int {
 
 func (m *mechanism) run(t *testing.T, url, address string) (r mechanismResult, err error) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMechanismChild$")
-	memory := 64 << 10 // bytes from one sample of the heap to the next
-	if m.through != "" {
-		memory = 512 // so that small things like files are seen
-	}
 	cmd.Env = append(os.Environ(), mechanismEnv+"="+m.name, "LEAKTREND_TEST_URL="+url, "LEAKTREND_TEST_ADDRESS="+address,
-		fmt.Sprintf("GODEBUG=memprofilerate=%d", memory), "GOMAXPROCS=1")
+		"GOMAXPROCS=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return r, fmt.Errorf("%w\n%s", err, out)
