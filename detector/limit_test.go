@@ -225,7 +225,7 @@ func TestLimitSeverityByTimeLeft(t *testing.T) {
 		return alerting.Event{
 			Time: at, Status: alerting.Firing, Kind: alerting.Limit, Resource: sampler.OpenFDs, Severity: severity,
 			Value: float64(100 + tick), Baseline: 100, Threshold: 800, SlopePerHour: 120, Since: since,
-			Summary: fmt.Sprintf("open_fds at %.0f %% of what the process can have: %d of 1,000; 1,000 in %s",
+			Summary: fmt.Sprintf("open_fds at %.0f %% of what the process can have: %d of 1,000; reaches its limit of 1,000 in %s",
 				float64(100+tick)/10, 100+tick, between),
 			Exhaustion: &alerting.Exhaustion{
 				Limit: 1000, Source: "test", At: at.Add(left),
