@@ -65,12 +65,12 @@ const longestStep = 2
 // steps returns in how many steps nine tenths of all that never came back came, and for how long there was none since,
 // as a multiple of the time between the two latest: 0 of growth that did not come in steps, and with less than two. What
 // rises by a tenth of the growth from one minimum to the next is a step, or a part of one.
-func (c *Growth) steps(x, kept []float64) (n int, pause float64) {
-	last := len(kept) - 1
-	var latest, before, height float64
-	rising := 0
+func (c *Growth) steps(all *gathered) (n int, pause float64) {
+	last := all.n - 1
+	var latest, before int64
+	height, rising := 0., 0
 	for i := 1; i <= last; i++ {
-		rise := kept[i] - kept[i-1]
+		rise := all.kept[i] - all.kept[i-1]
 		if rise < restShare*c.Rise {
 			rising = 0
 			continue
@@ -78,16 +78,16 @@ func (c *Growth) steps(x, kept []float64) (n int, pause float64) {
 		height += rise
 		if rising++; rising == 1 {
 			n++
-			before, latest = latest, x[i]
+			before, latest = latest, all.numbers[i]
 		} else if rising > longestStep {
 			return 0, 0
 		}
 	}
-	if height < (1-restShare)*(kept[last]-kept[0]) {
+	if height < (1-restShare)*(all.kept[last]-all.kept[0]) {
 		return 0, 0
 	}
 	if n > 1 {
-		pause = (x[last] - latest) / (latest - before)
+		pause = float64(all.numbers[last]-latest) / float64(latest-before)
 	}
 	return n, pause
 }

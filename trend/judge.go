@@ -2,6 +2,7 @@ package trend
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -215,26 +216,17 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p *Para
 		return
 	}
 
-	var allX, all [Buckets]float64
-	n, before := 0, 0 // before the window
-	for i := r.oldest(); i < r.count; i++ {
-		if f := r.at(i).minimum; !math.IsNaN(f) {
-			allX[n] = float64((i-first)*l.Width(w)) / 1e9
-			all[n] = f
-			if n++; i < first {
-				before = n
-			}
-		}
+	all := past.gather(r)
+	from, _ := slices.BinarySearch(all.numbers[:all.n], first)
+	minimums, kept := all.minimums[from:all.n], all.kept[from:all.n]
+	n := len(kept)
+	var at [Buckets]float64
+	x := at[:n]
+	for i := range x {
+		x[i] = float64((all.numbers[from+i]-first)*l.Width(w)) / 1e9
 	}
-	// What never came back: the reversed running minimum.
-	allKept := all
-	for i := n - 2; i >= 0; i-- {
-		allKept[i] = min(allKept[i], allKept[i+1])
-	}
-	c.Steps, c.Pause = c.steps(allX[:n], allKept[:n])
-	x, minimums, kept := allX[before:n], all[before:n], allKept[before:n]
-	n -= before
 	c.Rest = c.resting(x, kept)
+	c.Steps, c.Pause = c.steps(all)
 	lack, even := c.even(x, kept)
 	if !even {
 		c.Reason = Uneven

@@ -309,11 +309,40 @@ func (l *Ladder) levelBefore(w int, first int64) float64 {
 }
 
 // before looks up what was there before windows of one width, which must come in order of their begins. So each minimum
-// is looked at once, not for each window.
+// is looked at once, not for each window. The minimums of that width are gathered once too.
 type before struct {
-	highest float64
-	next    [Widths]int64 // bucket of each width that was not looked at yet
-	begun   bool
+	highest  float64
+	next     [Widths]int64 // bucket of each width that was not looked at yet
+	begun    bool
+	gathered gathered
+}
+
+// gathered are the minimums of a ring that were read, the oldest first.
+type gathered struct {
+	n        int
+	numbers  [Buckets]int64 // of their buckets
+	minimums [Buckets]float64
+	kept     [Buckets]float64 // what never came back of them: the reversed running minimum
+}
+
+// gather returns the minimums of a ring, whose windows share them.
+func (b *before) gather(r *ring) *gathered {
+	g := &b.gathered
+	if g.n > 0 {
+		return g
+	}
+	for i := r.oldest(); i < r.count; i++ {
+		if f := r.at(i).minimum; !math.IsNaN(f) {
+			g.numbers[g.n], g.minimums[g.n] = i, f
+			g.n++
+		}
+	}
+	low := math.Inf(1)
+	for i := g.n - 1; i >= 0; i-- {
+		low = min(low, g.minimums[i])
+		g.kept[i] = low
+	}
+	return g
 }
 
 // seen returns the highest minimum that held for longer than a bucket at index w, before bucket first of that width.
