@@ -2,7 +2,6 @@ package outside
 
 import (
 	"maps"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -37,18 +36,14 @@ func TestCaught(t *testing.T) {
 		t.Skip("builds another program")
 	}
 	needsRow(t)
-	builds := [][]string{{"testdata/holders"}}
-	for _, toolchain := range strings.Fields(os.Getenv(evaluationVar)) {
-		builds = append(builds, []string{"testdata/holders", "GOTOOLCHAIN=" + toolchain})
-	}
-	for _, options := range builds {
+	for _, options := range byToolchains([][]string{{"testdata/holders"}}) {
 		process := startHolders(t, options)
 		got := make(map[string]string)
 		for function := range caught {
 			h := holderOf(t, process, function)
 			got[function] = heldAs(h) + "\n" + stepsOf(t, function, h)
 		}
-		if d := cmp.Diff(caughtOf(strings.TrimPrefix(options[len(options)-1], "GOTOOLCHAIN=")), got); d != "" {
+		if d := cmp.Diff(caughtOf(toolchainOf(options)), got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", options, d)
 		}
 	}

@@ -2,7 +2,6 @@ package outside
 
 import (
 	"maps"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -18,14 +17,14 @@ func TestHoldersEmulated(t *testing.T) {
 	if testing.Short() || raceEnabled {
 		t.Skip("builds another program")
 	}
-	toolchains, all := []string{needsRow(t)}, false
-	if some := strings.Fields(os.Getenv(evaluationVar)); len(some) > 0 {
-		toolchains, all = some, true
+	builders, all := []string{needsRow(t)}, false
+	if some := toolchains(); len(some) > 0 {
+		builders, all = some, true
 	}
 	if _, err := exec.LookPath("qemu-aarch64"); err != nil {
 		t.Skip(err)
 	}
-	for _, toolchain := range toolchains {
+	for _, toolchain := range builders {
 		named, both := maps.Clone(ways), caughtOf(toolchain)
 		maps.Copy(named, localWays)
 		maps.Copy(named, descriptorHolders)

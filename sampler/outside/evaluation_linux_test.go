@@ -18,6 +18,28 @@ import (
 // for the ways to build, where these are not all.
 const evaluationVar = "LEAKTREND_OUTSIDE"
 
+// toolchains returns those that are named; nil for none.
+func toolchains() []string { return strings.Fields(os.Getenv(evaluationVar)) }
+
+// byToolchains returns options of startHolders: some for the toolchain at hand, and for each one that is named the ways,
+// or where there are none the same ones, with the toolchain as their last.
+func byToolchains(builds [][]string, ways ...[]string) [][]string {
+	if len(ways) == 0 {
+		ways = builds
+	}
+	for _, toolchain := range toolchains() {
+		for _, way := range ways {
+			builds = append(builds, append(slices.Clone(way), "GOTOOLCHAIN="+toolchain))
+		}
+	}
+	return builds
+}
+
+// toolchainOf returns the toolchain of such options, if that is named.
+func toolchainOf(options []string) string {
+	return strings.TrimPrefix(options[len(options)-1], "GOTOOLCHAIN=")
+}
+
 // way is one in which the program is built: options of buildProgram, in which RELEASE is that of Go.
 type way struct {
 	name     string
@@ -73,8 +95,8 @@ func (b *way) of(toolchain string) bool {
 // TestEvaluation prints, for programs that each toolchain has built in each way, how many goroutines and how much of
 // the live heap are named as their own runtime does. None may be named wrong.
 func TestEvaluation(t *testing.T) {
-	toolchains := strings.Fields(os.Getenv(evaluationVar))
-	if len(toolchains) == 0 {
+	all := toolchains()
+	if len(all) == 0 {
 		t.Skip(evaluationVar + " names no toolchains")
 	}
 	only, err := regexp.Compile(os.Getenv(evaluationVar + "_BUILD"))
@@ -82,7 +104,7 @@ func TestEvaluation(t *testing.T) {
 		t.Fatal(err)
 	}
 	fmt.Println("| Go | build | goroutines: right | wrong | unknown | heap stacks: right | wrong | unknown |\n|---|---|---|---|---|---|---|---|")
-	for _, toolchain := range toolchains {
+	for _, toolchain := range all {
 		for _, b := range builds {
 			if !b.of(toolchain) || !only.MatchString(b.name) {
 				continue

@@ -50,11 +50,7 @@ func TestHolders(t *testing.T) {
 		t.Skip("builds another program")
 	}
 	needsRow(t)
-	builds := [][]string{{"testdata/holders"}}
-	for _, toolchain := range strings.Fields(os.Getenv(evaluationVar)) {
-		builds = append(builds, []string{"testdata/holders", "GOTOOLCHAIN=" + toolchain})
-	}
-	for _, options := range builds {
+	for _, options := range byToolchains([][]string{{"testdata/holders"}}) {
 		got := make(map[string]string)
 		process := startHolders(t, options)
 		want := maps.Clone(ways)
@@ -129,16 +125,11 @@ func TestHoldersStripped(t *testing.T) {
 		t.Skip("builds other programs")
 	}
 	needsRow(t)
-	builds := [][]string{{"testdata/holders", stripped}}
-	for _, toolchain := range strings.Fields(os.Getenv(evaluationVar)) {
-		for _, mode := range []string{"-buildmode=exe", "-buildmode=pie"} {
-			builds = append(builds, []string{"testdata/holders", stripped, mode, "GOTOOLCHAIN=" + toolchain})
-		}
-	}
-	for _, options := range builds {
+	for _, options := range byToolchains([][]string{{"testdata/holders", stripped}},
+		[]string{"testdata/holders", stripped, "-buildmode=exe"}, []string{"testdata/holders", stripped, "-buildmode=pie"}) {
 		got := make(map[string]string)
 		process := startHolders(t, options)
-		want := strippedOf(strings.TrimPrefix(options[len(options)-1], "GOTOOLCHAIN="))
+		want := strippedOf(toolchainOf(options))
 		for way := range want {
 			if strings.HasPrefix(way, "*") {
 				h, err := process.FinalizedHolder(t.Context(), tell, way)

@@ -2,7 +2,6 @@ package outside
 
 import (
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -39,11 +38,7 @@ func TestLocals(t *testing.T) {
 		t.Skip("builds another program")
 	}
 	needsRow(t)
-	builds := [][]string{{"testdata/holders"}, {"testdata/holders", stripped}}
-	for _, toolchain := range strings.Fields(os.Getenv(evaluationVar)) {
-		builds = append(builds, []string{"testdata/holders", "GOTOOLCHAIN=" + toolchain}, []string{"testdata/holders", stripped, "GOTOOLCHAIN=" + toolchain})
-	}
-	for _, options := range builds {
+	for _, options := range byToolchains([][]string{{"testdata/holders"}, {"testdata/holders", stripped}}) {
 		process := startHolders(t, options)
 		want, got := maps.Clone(localWays), make(map[string]string)
 		if slices.Contains(options, stripped) {

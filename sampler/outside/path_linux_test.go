@@ -3,7 +3,6 @@ package outside
 import (
 	"fmt"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,13 +37,9 @@ func TestPaths(t *testing.T) {
 		t.Skip("builds another program")
 	}
 	needsRow(t)
-	builds := [][]string{{"testdata/holders"}}
-	for _, toolchain := range strings.Fields(os.Getenv(evaluationVar)) {
-		builds = append(builds, []string{"testdata/holders", "GOTOOLCHAIN=" + toolchain})
-	}
-	for _, options := range builds {
+	for _, options := range byToolchains([][]string{{"testdata/holders"}}) {
 		process := startHolders(t, options)
-		want, got := pathsOf(strings.TrimPrefix(options[len(options)-1], "GOTOOLCHAIN=")), make(map[string]string)
+		want, got := pathsOf(toolchainOf(options)), make(map[string]string)
 		if raceEnabled { // one goroutine looks for them, slowly
 			maps.DeleteFunc(want, func(function, _ string) bool {
 				return !slices.Contains([]string{"main.intoMap", "main.newItem"}, function)
@@ -148,11 +143,7 @@ func TestHoldersOfLibraries(t *testing.T) {
 		t.Skip("builds another program")
 	}
 	needsRow(t)
-	builds := [][]string{{"testdata/libraries"}}
-	for _, toolchain := range strings.Fields(os.Getenv(evaluationVar)) {
-		builds = append(builds, []string{"testdata/libraries", "cgo", "GOTOOLCHAIN=" + toolchain})
-	}
-	for _, options := range builds {
+	for _, options := range byToolchains([][]string{{"testdata/libraries"}}, []string{"testdata/libraries", "cgo"}) {
 		process := startHolders(t, options)
 		want, got := maps.Clone(libraryWays), make(map[string]string)
 		if !slices.Contains(options, "cgo") {
