@@ -325,6 +325,18 @@ func mixes(size int) []mix {
 	}
 }
 
+// join has a scan read the series as a job of its own, with its past if it has one that goes so far back.
+func (s *judgedSeries) join(c *collector, job string, back time.Duration) {
+	p := *s.p
+	p.labels = map[string]string{"job": job, "instance": "a"}
+	c.add(&p, s.lives)
+	if b := s.before[back]; b != nil {
+		early := *b.p
+		early.labels = p.labels
+		c.recalled.recall(&early, b.grid, b.lives, s.claims)
+	}
+}
+
 // draw makes one fleet: each series its own group.
 func (of mix) draw(pool pool, r *rand.Rand, leaking float64, back time.Duration) (*collector, map[string]*judgedSeries) {
 	c := newCollector(&Options{GroupBy: []string{"job"}, Calibration: calibration.Default()})
@@ -334,14 +346,7 @@ func (of mix) draw(pool pool, r *rand.Rand, leaking float64, back time.Duration)
 		job := fmt.Sprintf("j%d", size)
 		size++
 		members[job] = s
-		p := *s.p
-		p.labels = map[string]string{"job": job, "instance": "a"}
-		c.add(&p, s.lives)
-		if b := s.before[back]; b != nil {
-			early := *b.p
-			early.labels = p.labels
-			c.recalled.recall(&early, b.grid, b.lives, s.claims)
-		}
+		s.join(c, job, back)
 	}
 	for _, f := range slices.Sorted(maps.Keys(of.families)) {
 		for range of.families[f] {

@@ -27,17 +27,9 @@ func parted(members map[string]*judgedSeries, back time.Duration, shards int) (p
 	whole = parts[shards]
 	for i := range len(members) {
 		job := fmt.Sprintf("j%d", i)
-		s := members[job]
 		n := slices.IndexFunc(parts, func(c *collector) bool { return Shard{slices.Index(parts, c), shards}.holds(job) })
 		for _, c := range []*collector{parts[n], whole} {
-			p := *s.p
-			p.labels = map[string]string{"job": job, "instance": "a"}
-			c.add(&p, s.lives)
-			if b := s.before[back]; b != nil {
-				early := *b.p
-				early.labels = p.labels
-				c.recalled.recall(&early, b.grid, b.lives, s.claims)
-			}
+			members[job].join(c, job, back)
 		}
 	}
 	return parts[:shards], whole
