@@ -37,7 +37,34 @@ func smallFleet() *fleetOf {
 		f.add("process_resident_memory_bytes", restarts, f.noisy(.02, func(i int) float64 { return 1e8 * (1 + float64(i%700)/2000) }))
 		f.add("up", restarts, func(i int) float64 { return math.Min(1, float64(i%700)) })
 	}
+	f.containersOnLoad()
 	return f
+}
+
+// containersOnLoad adds containers whose memory follows a load that rises for days. The processor time of one is by core,
+// beside that of its pod, that of the next in total, that of the last not known.
+func (f *fleetOf) containersOnLoad() {
+	const memory, cpu = "container_memory_working_set_bytes", "container_cpu_usage_seconds_total"
+	load := func(i int) float64 { return 1 + math.Max(float64(i-576), 0)/(fleetScrapes-576) }
+	used := make([]float64, fleetScrapes) // whole seconds, which both servers keep as they are
+	for i := 1; i < len(used); i++ {
+		used[i] = used[i-1] + math.Round(1000*load(i)*(1+.05*f.r.NormFloat64()))
+	}
+	busy := func(i int) float64 { return used[i] }
+	level := func() func(int) float64 {
+		return f.noisy(0, func(i int) float64 { return 1e8 * (1 + load(i)) * (1 + .02*f.r.NormFloat64()) })
+	}
+	pod := func(name string) string { return fmt.Sprintf(`job="kubelet",namespace="shop",pod="%s-0"`, name) }
+	for _, name := range []string{"by-core", "unknown"} {
+		f.add(memory, pod(name)+`,container="`+name+`"`, level())
+	}
+	const half = fleetScrapes / 2
+	f.add(cpu, pod("by-core")+`,container="by-core",cpu="cpu00"`, func(i int) float64 { return busy(min(i, half)) })
+	f.add(cpu, pod("by-core")+`,container="by-core",cpu="cpu01"`, between(half, fleetScrapes, func(i int) float64 { return busy(i) - busy(half) }))
+	f.add(cpu, pod("by-core")+`,cpu="total"`, func(i int) float64 { return busy(i) + 1 })
+	const compose = `job="cadvisor",instance="cadvisor:8080",name="shop-total-1",container_label_com_docker_compose_service="total"`
+	f.add(memory, compose, level())
+	f.add(cpu, compose+`,cpu="total"`, busy)
 }
 
 // victoriaMetrics starts one that holds a fleet and returns its address.
@@ -83,6 +110,11 @@ func TestScanOfVictoriaMetrics(t *testing.T) {
 	want := scan(prometheus)
 	if !strings.Contains(want, `"growing":2`) {
 		t.Errorf("the leak is not found:\n%s", want)
+	}
+	for name, grows := range map[string]bool{"shop/unknown": true, "shop/by-core": false, "total": false} {
+		if strings.Contains(want, `"job":"`+name+`"`) != grows {
+			t.Errorf("growth of %s found: %v\n%s", name, !grows, want)
+		}
 	}
 	for name, limits := range map[string][]string{
 		"without limits": nil,

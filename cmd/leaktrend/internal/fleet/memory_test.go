@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
+	"gonum.org/v1/gonum/floats"
 
 	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
@@ -76,12 +77,20 @@ func (m *memory) Range(ctx context.Context, query string, g prom.Grid, _ bool) (
 	if g.Step == lookBackStep {
 		from = m.before
 	}
+	overCores := strings.HasPrefix(query, "sum without (cpu)")
 	for _, s := range selected(from, strings.Split(query, " or ")...) {
 		labels := s.Labels.Clone()
 		if strings.Contains(query, "(") {
 			delete(labels, model.MetricNameLabel)
 		}
-		all = append(all, prom.Series{Labels: labels, Values: s.Values})
+		if overCores {
+			delete(labels, "cpu")
+			if k := slices.IndexFunc(all, func(sum prom.Series) bool { return sum.Labels.Equal(labels) }); k >= 0 {
+				floats.Add(all[k].Values, s.Values)
+				continue
+			}
+		}
+		all = append(all, prom.Series{Labels: labels, Values: slices.Clone(s.Values)})
 	}
 	return all, ctx.Err()
 }

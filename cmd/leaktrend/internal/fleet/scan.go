@@ -380,6 +380,10 @@ func (s *scan) query(b *batch, r role) string {
 		return "min_over_time(" + selected + "[" + step + "])"
 	case r.Start:
 		return "max_over_time(" + selected + "[" + step + "])"
+	case r.cpu && b.source.container:
+		// Of what is judged: a pod and what holds its network have processor time of their own.
+		of := b.source.one.and(append(matchers, equals(model.MetricNameLabel, r.Name))...)
+		return "sum without (" + cpuLabel + ") (" + of.with() + ")"
 	}
 	return selected
 }

@@ -62,8 +62,14 @@ type role struct {
 	build bool // a metric that tells the version by a label
 }
 
-// containerMetrics are the kubelet's, beside those that package sampler knows.
-var containerMetrics = []promtext.Metric{{Name: "container_start_time_seconds", Start: true}}
+// containerMetrics are cAdvisor's, beside those that package sampler knows.
+var containerMetrics = []promtext.Metric{
+	{Name: "container_start_time_seconds", Start: true},
+	{Name: "container_cpu_usage_seconds_total", Resource: sampler.CPUSeconds},
+}
+
+// cpuLabel tells the cores of a container apart, or says "total", by the version of cAdvisor and its flags.
+const cpuLabel = "cpu"
 
 const (
 	buildSuffix      = "_build_info"
