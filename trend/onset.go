@@ -82,6 +82,9 @@ func EstimateOnset(l *Ladder, since, until int64) (o Onset, ok bool) {
 type onsetFit struct {
 	n                  int
 	x, y, width, grown [maxOnsetPoints]float64 // x and width in seconds, x after the epoch
+
+	// bound are lower bounds of the sums of squares of the candidates, by power less one.
+	bound [maxPower][2 * maxOnsetPoints]float64
 }
 
 // hinge is one fit: flat at a level until an instant.
@@ -125,10 +128,16 @@ func (s *onsetFit) candidate(i int) float64 { return (s.x[i/2] + s.x[(i+1)/2]) /
 
 func (s *onsetFit) candidates() int { return 2 * (s.n - 2) }
 
-// search returns the best fit of a power.
+// search returns the best fit of a power: the first of those with the smallest sum of squares. Candidates that cannot be
+// as good as the one that promises most are not fitted.
 func (s *onsetFit) search(power int) hinge {
+	promising, bound := s.screen(power), &s.bound[power-1]
+	limit := s.fit(s.candidate(promising), power).sse
 	best := hinge{sse: math.Inf(1)}
 	for i := range s.candidates() {
+		if bound[i] > limit {
+			continue
+		}
 		if h := s.fit(s.candidate(i), power); h.sse < best.sse {
 			best = h
 		}
@@ -138,14 +147,82 @@ func (s *onsetFit) search(power int) hinge {
 
 // interval returns the earliest and the latest instant whose fit is about as good as the best.
 func (s *onsetFit) interval(best hinge, power int) (low, high float64) {
+	limit, bound := best.sse*(1+onsetF/max(1, best.points-3)), &s.bound[power-1]
+	good := func(i int) bool { return bound[i] <= limit && s.fit(s.candidate(i), power).sse <= limit }
 	low, high = best.at, best.at
-	limit := best.sse * (1 + onsetF/max(1, best.points-3))
-	for i := range s.candidates() {
-		if c := s.candidate(i); s.fit(c, power).sse <= limit {
-			low, high = min(low, c), max(high, c)
+	n := s.candidates()
+	for i := 0; i < n && s.candidate(i) < low; i++ {
+		if good(i) {
+			low = s.candidate(i)
+		}
+	}
+	for i := n - 1; i >= 0 && s.candidate(i) > high; i-- {
+		if good(i) {
+			high = s.candidate(i)
 		}
 	}
 	return low, high
+}
+
+// The rounding of a sum of squares, whether from moments or from residuals, is below this share of the sum about the
+// mean and, as the residuals come from values, of what these are.
+const (
+	momentRounding = 1e-9
+	valueRounding  = 1e-13
+)
+
+// screen fills in a lower bound of the sum of squares of each candidate, and returns the one that promises most. Sums of
+// powers of the time since a candidate follow from those of the next later one, so that each takes a few operations.
+func (s *onsetFit) screen(power int) (promising int) {
+	x, n := s.x[:s.n], float64(s.n)
+	mean, highest := 0., 0.
+	for _, v := range s.y[:s.n] {
+		mean += v / n
+		highest = max(highest, math.Abs(v))
+	}
+	squares := 0.
+	for _, v := range s.y[:s.n] {
+		squares += (v - mean) * (v - mean)
+	}
+	rounding := momentRounding*squares + valueRounding*highest*(math.Sqrt(n*squares)+valueRounding*n*highest)
+	var (
+		since  [2*maxPower + 1]float64 // sums of the powers of the time since the candidate
+		values [maxPower + 1]float64   // times the values, above their mean
+	)
+	at, first := x[s.n-1], s.n
+	lowest := math.Inf(1)
+	for i := s.candidates() - 1; i >= 0; i-- {
+		before := at - s.candidate(i)
+		at = s.candidate(i)
+		shift(since[:2*power+1], before)
+		shift(values[:power+1], before)
+		for ; first > 0 && x[first-1] >= at; first-- {
+			term, value := 1., s.y[first-1]-mean
+			for k := range 2*power + 1 {
+				since[k] += term
+				if k <= power {
+					values[k] += term * value
+				}
+				term *= x[first-1] - at
+			}
+		}
+		covariance := max(values[power], 0)
+		left := squares - covariance*covariance/(since[2*power]-since[power]*since[power]/n)
+		s.bound[power-1][i] = left - rounding
+		if left < lowest {
+			lowest, promising = left, i
+		}
+	}
+	return promising
+}
+
+// shift turns sums of the powers of times, from the power 0 on, into those of times that are all longer.
+func shift(sums []float64, by float64) {
+	for k := 1; k < len(sums); k++ {
+		for j := len(sums) - 1; j >= k; j-- {
+			sums[j] += by * sums[j-1]
+		}
+	}
 }
 
 // fit explains the minimums by growth from an instant on. The sum of squares is infinite where that does not rise.

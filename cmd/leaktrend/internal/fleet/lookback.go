@@ -23,13 +23,13 @@ const (
 
 // looks are the instants of a grid at which a scan looks at what stands.
 type looks struct {
-	past   map[int]bool
+	past   []bool        // by instant of the grid
 	recent [settling]int // last instants that begin a full hour, the latest last; -1 = none
 }
 
 // looksOf returns the instants: the first ones of the grid at or after the full hour.
 func looksOf(g prom.Grid) looks {
-	l := looks{past: map[int]bool{}}
+	l := looks{past: make([]bool, g.N)}
 	for k := range l.recent {
 		l.recent[k] = -1
 	}
