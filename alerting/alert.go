@@ -92,13 +92,16 @@ type Evidence struct {
 // Lives is what the lives of a process tell of growth: those that came one after the other in its place, between
 // deploys and restarts. Rates are in the unit of the resource.
 type Lives struct {
-	Grew       int     `json:"grew,omitempty"`         // lives in a row that each grew, the running one among them; absent where one life alone was evidence
+	// lives in a row that each grew, the running one among them; absent where one life alone was evidence
+	Grew       int     `json:"grew,omitempty"`
 	LowPerDay  float64 `json:"low_per_day,omitempty"`  // growth of the one that grew least a day
 	HighPerDay float64 `json:"high_per_day,omitempty"` // growth of the one that grew most
 	Growth     float64 `json:"growth,omitempty"`       // of a life, over the level at its start: the median
-	// LastShare is the share of the growth in the last quarter of a life, over all of them: .25 where it goes on evenly.
+	// LastShare is the share of the growth in the last quarter of a life, over all of them: .25 where it goes on
+	// evenly.
 	LastShare float64 `json:"last_share,omitempty"`
-	T         float64 `json:"t,omitempty"` // of the slope over all of them, with an intercept for each: a score, capped at 1e6
+	// of the slope over all of them, with an intercept for each: a score, capped at 1e6
+	T float64 `json:"t,omitempty"`
 	// Versions are what these lives were of, in order of time: the growth began with the first of them.
 	Versions []LivesOf `json:"versions,omitempty"`
 	Before   []LivesOf `json:"before,omitempty"` // the lives before, which did not grow
@@ -165,21 +168,21 @@ type Site struct {
 	// Resource is what the figures of the site are of where that is not the alert's resource: goroutines or
 	// heap_live_bytes.
 	Resource string `json:"resource,omitempty"`
-	// Holder is what keeps the memory of the line alive, by the shortest way to most of its sampled objects: a variable of
-	// a package, as in "main.sessions (map[string]*main.session), 1,204,113 entries", or a goroutine, as in "the goroutine
-	// at main.work /src/main.go:88".
+	// Holder is what keeps the memory of the line alive, by the shortest way to most of its sampled objects: a variable
+	// of a package, as in "main.sessions (map[string]*main.session), 1,204,113 entries", or a goroutine, as in "the
+	// goroutine at main.work /src/main.go:88".
 	Holder string `json:"holder,omitempty"`
-	// AsOf is of when the figures are where that is another time than the alert's: of the latest alert on another resource
-	// of the incident.
+	// AsOf is of when the figures are where that is another time than the alert's: of the latest alert on another
+	// resource of the incident.
 	AsOf time.Time `json:"as_of,omitzero"`
 	// HolderPath is the way from the holder to the memory.
 	HolderPath *Path `json:"holder_path,omitempty"`
-	// CalledFrom is the line of the application that called into a library most while goroutines of its came to wait here,
-	// as in "main.fetch /src/main.go:42": by the allocations that were sampled, which is no proof.
+	// CalledFrom is the line of the application that called into a library most while goroutines of its came to wait
+	// here, as in "main.fetch /src/main.go:42": by the allocations that were sampled, which is no proof.
 	CalledFrom string `json:"called_from,omitempty"`
 	// KnownBy is how it is known that the line called a library that acts for it, or that the library was called from
-	// CalledFrom: by the "memory" that the line keeps from there, by the "code" of the program, in which only lines of its
-	// function lead there, or by "allocations" on the way there, that only lines of its function made; "unsure"
+	// CalledFrom: by the "memory" that the line keeps from there, by the "code" of the program, in which only lines of
+	// its function lead there, or by "allocations" on the way there, that only lines of its function made; "unsure"
 	// where it is not sure which line it was. Absent where the line stands on the stacks themselves.
 	KnownBy string `json:"known_by,omitempty"`
 	// Proven says of goroutines that the collector found that nothing can wake them.
@@ -200,7 +203,8 @@ type Missing struct {
 // Part is one kind of descriptors, threads or resident memory to which growth was traced. The parts of an alert do not
 // overlap.
 type Part struct {
-	What   string  `json:"what"`             // as in tcp, unix, file, "deleted file", pipe, eventfd, thread, "Go heap", malloc
+	// as in tcp, unix, file, "deleted file", pipe, eventfd, thread, "Go heap", malloc
+	What   string  `json:"what"`
 	Detail string  `json:"detail,omitempty"` // as in "CLOSE_WAIT to 10.0.0.5:5432", "in /var/spool"
 	Unit   string  `json:"unit,omitempty"`   // of count and growth: bytes; absent for numbers
 	Count  float64 `json:"count"`            // how many there are now
@@ -254,13 +258,13 @@ type Alert struct {
 	// Labels name what leaks where that is not one process but a group of them. For Alertmanager they stand for the
 	// instance.
 	Labels map[string]string `json:"labels,omitempty"`
-	// Annotations are what else is to be said, such as links and owners. For Alertmanager they stand beside its own, which
-	// they cannot replace.
+	// Annotations are what else is to be said, such as links and owners. For Alertmanager they stand beside its own,
+	// which they cannot replace.
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Sites       []Site            `json:"sites,omitempty"`
 	Parts       []Part            `json:"parts,omitempty"` // of open_fds, threads and rss_bytes, the most growth first
-	// Holder is what keeps most of the descriptors open, as in "main.conns (map[string]net.Conn), 3,204 entries": of those
-	// of packages os and net, by the shortest way to them. Only alerts on open_fds have it.
+	// Holder is what keeps most of the descriptors open, as in "main.conns (map[string]net.Conn), 3,204 entries": of
+	// those of packages os and net, by the shortest way to them. Only alerts on open_fds have it.
 	Holder     string    `json:"holder,omitempty"`
 	HolderPath *Path     `json:"holder_path,omitempty"` // from the holder to the descriptors
 	Profiles   []Profile `json:"profiles,omitempty"`
@@ -301,6 +305,7 @@ func (a Alert) Clone() Alert {
 // the kind and the time of the first firing alert, to the millisecond. The later alerts of a finding carry the ID of
 // its first.
 func ID(p Process, resource string, kind Kind, first time.Time) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %d %q %q %d", p.Host, p.PID, p.Start.UnixMilli(), resource, kind, first.UnixMilli()))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %d %q %q %d", p.Host, p.PID, p.Start.UnixMilli(), resource, kind,
+		first.UnixMilli()))
 	return hex.EncodeToString(sum[:8])
 }

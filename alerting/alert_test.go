@@ -51,20 +51,25 @@ func fullAlert() Alert {
 		ID:      "0123456789abcdef",
 		Event: Event{
 			Time: at("2026-11-23T10:15:00Z"), Status: Firing, Kind: Trend, Resource: "goroutines", Severity: High,
-			Summary: "goroutines grew from 312 to 2911 in 2h7m & <show no end>", Value: 2911, Baseline: 312, Threshold: 1000,
+			Summary: "goroutines grew from 312 to 2911 in 2h7m & <show no end>", Value: 2911, Baseline: 312,
+			Threshold:    1000,
 			SlopePerHour: 1240.5, Since: at("2026-11-23T08:10:00.25Z"),
 			Exhaustion: &Exhaustion{Limit: 100000, Source: "GOMEMLIMIT", At: at("2026-11-26T16:00:00Z")},
-			Evidence: &Evidence{Window: "2h0m0s", Points: 24, EffectivePoints: 11.5, Floor: 300, Rise: 2599, Growth: 8.2, R2: .98, T: 41,
+			Evidence: &Evidence{Window: "2h0m0s", Points: 24, EffectivePoints: 11.5, Floor: 300, Rise: 2599,
+				Growth: 8.2, R2: .98, T: 41,
 				LoadShare: .9},
 		},
-		Process: Process{PID: 4242, Executable: "capturer", Host: "node-7", Version: "v1.4.0", Start: at("2026-11-20T00:00:00Z")},
+		Process: Process{PID: 4242, Executable: "capturer", Host: "node-7", Version: "v1.4.0",
+			Start: at("2026-11-20T00:00:00Z")},
 		Sites: []Site{
-			{Function: "main.(*Hub).serve", File: "/src/hub.go", Line: 88, Count: 2600, GrowthPerHour: 1200, Share: .97, OldestSeconds: 7500,
-				WaitReason: "chan receive", CreatedBy: "main.main", Types: []string{"*main.conn"}, Proven: true},
+			{Function: "main.(*Hub).serve", File: "/src/hub.go", Line: 88, Count: 2600, GrowthPerHour: 1200, Share: .97,
+				OldestSeconds: 7500,
+				WaitReason:    "chan receive", CreatedBy: "main.main", Types: []string{"*main.conn"}, Proven: true},
 			{Function: "main.<lambda>", File: "/src/a.go", Line: 3, Bytes: 4096, GrowthPerHour: 12.25, Share: .03},
 		},
 		Parts: []Part{
-			{What: "tcp", Detail: "CLOSE_WAIT to 10.0.0.5:5432", Count: 107, Growth: 95, Share: .95, Since: at("2026-11-23T08:05:00Z")},
+			{What: "tcp", Detail: "CLOSE_WAIT to 10.0.0.5:5432", Count: 107, Growth: 95, Share: .95,
+				Since: at("2026-11-23T08:05:00Z")},
 			{What: "pipe", Count: 4096, Share: .05, Estimated: true},
 		},
 		Profiles: []Profile{{Kind: "goroutine", Path: "/tmp/g.pb.gz", Bytes: 812}},
@@ -87,7 +92,8 @@ func TestClone(t *testing.T) {
 	if diff := cmp.Diff(a, c); diff != "" {
 		t.Fatalf("clone differs (-want +got):\n%s", diff)
 	}
-	c.Exhaustion.Limit, c.Evidence.T, c.Sites[0].Line, c.Sites[0].Types[0], c.Parts[0].Count, c.Profiles[0].Bytes, c.Missing[0].Why = 1, 1, 1, "x", 1, 1, "y"
+	c.Exhaustion.Limit, c.Evidence.T, c.Sites[0].Line, c.Sites[0].Types[0], c.Parts[0].Count, c.Profiles[0].Bytes,
+		c.Missing[0].Why = 1, 1, 1, "x", 1, 1, "y"
 	if diff := cmp.Diff(fullAlert(), a); diff != "" {
 		t.Errorf("writing to the clone changed the original (-want +got):\n%s", diff)
 	}
@@ -126,7 +132,8 @@ func TestID(t *testing.T) {
 	host.Host, pid.PID, start.Start = "x", 1, p.Start.Add(time.Second)
 	seen := map[string]string{base: "base"}
 	for name, id := range map[string]string{
-		"host": ID(host, "open_fds", Trend, first), "pid": ID(pid, "open_fds", Trend, first), "start": ID(start, "open_fds", Trend, first),
+		"host": ID(host, "open_fds", Trend, first), "pid": ID(pid, "open_fds", Trend, first),
+		"start":    ID(start, "open_fds", Trend, first),
 		"resource": ID(p, "threads", Trend, first), "kind": ID(p, "open_fds", Limit, first),
 		"first": ID(p, "open_fds", Trend, first.Add(time.Millisecond)),
 	} {
@@ -163,7 +170,8 @@ func TestBuildVersion(t *testing.T) {
 		{"modified", "", []debug.BuildSetting{modified, revision}, "0123456789ab+dirty"},
 		{"unknown", "(devel)", []debug.BuildSetting{modified}, ""},
 	} {
-		if got := buildVersion(&debug.BuildInfo{Main: debug.Module{Version: tc.version}, Settings: tc.settings}); got != tc.want {
+		if got := buildVersion(&debug.BuildInfo{Main: debug.Module{Version: tc.version},
+			Settings: tc.settings}); got != tc.want {
 			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
 		}
 	}
@@ -185,13 +193,16 @@ func BenchmarkNotify(b *testing.B) {
 // collection.
 func TestFiguresOfAnotherTime(t *testing.T) {
 	asOf := at("2026-11-26T15:02:05Z")
-	heap := Site{Function: "main.main", File: "/src/main.go", Line: 25, Bytes: 3.5 * (1 << 20), Share: .23, GrowthPerHour: 420 << 20}
+	heap := Site{Function: "main.main", File: "/src/main.go", Line: 25, Bytes: 3.5 * (1 << 20), Share: .23,
+		GrowthPerHour: 420 << 20}
 	all := heap
 	all.Share = 1
 	got := []string{
 		heap.String(), all.String(),
-		Site{Function: "main.fetch", File: "/src/main.go", Line: 19, Count: 59, Resource: "goroutines", Share: .5, AsOf: asOf}.String(),
-		Part{What: "pipe", Count: 70, Growth: 57, Share: 1, AsOf: asOf}.String(), Part{What: "pipe", Count: 70, Share: .7, AsOf: asOf}.String(),
+		Site{Function: "main.fetch", File: "/src/main.go", Line: 19, Count: 59, Resource: "goroutines", Share: .5,
+			AsOf: asOf}.String(),
+		Part{What: "pipe", Count: 70, Growth: 57, Share: 1, AsOf: asOf}.String(),
+		Part{What: "pipe", Count: 70, Share: .7, AsOf: asOf}.String(),
 	}
 	want := []string{
 		"main.main /src/main.go:25: 3.5 MB as of the last collection, at least 23 % of the growth, +420 MB/h",

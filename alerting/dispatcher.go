@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	queueSize       = 100              // alerts that wait for one sink before they give way to the latest of their findings
+	// alerts that wait for one sink before they give way to the latest of their findings
+	queueSize       = 100
 	attemptTimeout  = 10 * time.Second // of one Send or Refresh
 	firstRetry      = time.Second
 	lastRetry       = time.Minute // retries come no further apart
@@ -43,7 +44,8 @@ type SinkStats struct {
 	Sent    uint64 `json:"sent"`    // alerts delivered
 	Retried uint64 `json:"retried"` // attempts beyond the first of an alert
 	Refused uint64 `json:"refused"` // attempts that ended in a final error or a panic
-	Dropped uint64 `json:"dropped"` // alerts that gave way to a later one of their finding, or for which there was no room
+	// alerts that gave way to a later one of their finding, or for which there was no room
+	Dropped uint64 `json:"dropped"`
 	Failed  uint64 `json:"failed"`  // alerts given up, as they were refused and their finding is over
 	Panics  uint64 `json:"panics"`  // of the sink
 	Queued  int    `json:"queued"`  // alerts that wait or are being sent, those that were refused too; 0 to 16,484
@@ -65,7 +67,8 @@ type Dispatcher struct {
 	log   *logrus.Logger // whose lines go through that queue
 	sinks []*outlet
 
-	mu      sync.Mutex // guards what follows, and the lower half of each outlet; never held during a call to a sink or the logger
+	// guards what follows, and the lower half of each outlet; never held during a call to a sink or the logger
+	mu      sync.Mutex
 	running bool
 	firing  map[string]*Alert // the latest of each finding that holds, by id
 }
@@ -294,6 +297,7 @@ func (d *Dispatcher) stuck(o *outlet, call uint64) {
 	}
 	d.mu.Unlock()
 	if news {
-		d.log.WithField("sink", o.name).Warn("alerting: the sink does not return although its time is over; its alerts wait")
+		d.log.WithField("sink", o.name).Warn("alerting: the sink does not return although its time is over; its " +
+			"alerts wait")
 	}
 }

@@ -158,7 +158,8 @@ func TestRetryBacksOffUntilSuccess(t *testing.T) {
 				t.Errorf("attempt %d came %v after the one before, want %v to %v", i, gap, top/2, top)
 			}
 		}
-		wantStats(t, d, SinkStats{Name: "receiver", Sent: 1, Retried: failures, LastError: "http://example.com/... is down"})
+		wantStats(t, d, SinkStats{Name: "receiver", Sent: 1, Retried: failures,
+			LastError: "http://example.com/... is down"})
 
 		d.Notify(alertN(2))
 		synctest.Wait()

@@ -32,7 +32,8 @@ func (s *LogSink) Send(_ context.Context, a Alert) error {
 	}
 	fields := logrus.Fields{
 		"resource": a.Resource, "kind": string(a.Kind), "severity": a.Severity.String(), "status": string(a.Status),
-		"value": number(a.Value), "baseline": number(a.Baseline), "slope_per_hour": number(a.SlopePerHour), "alert_id": a.ID,
+		"value": number(a.Value), "baseline": number(a.Baseline), "slope_per_hour": number(a.SlopePerHour),
+		"alert_id": a.ID,
 	}
 	if !a.Since.IsZero() {
 		fields["since"] = text.Instant(a.Since)
@@ -44,7 +45,8 @@ func (s *LogSink) Send(_ context.Context, a Alert) error {
 		fields["exhaustion_at"] = text.Instant(a.Exhaustion.At)
 	}
 	if a.Exhaustion != nil && !a.Exhaustion.Earliest.IsZero() {
-		fields["exhaustion_earliest"], fields["exhaustion_latest"] = text.Instant(a.Exhaustion.Earliest), text.Instant(a.Exhaustion.Latest)
+		fields["exhaustion_earliest"], fields["exhaustion_latest"] = text.Instant(a.Exhaustion.Earliest),
+			text.Instant(a.Exhaustion.Latest)
 	}
 	if len(a.Sites) > 0 {
 		fields["site"] = a.Sites[0].String()

@@ -131,7 +131,8 @@ func (q *logQueue) take() (line logLine, ok bool) {
 	if missing := q.stats.Dropped - q.told; missing > 0 && q.to.IsLevelEnabled(logrus.WarnLevel) {
 		q.told = q.stats.Dropped
 		q.taken = time.Now()
-		return logLine{q.taken, logrus.WarnLevel, "alerting: log lines were dropped while the logger did not return", logrus.Fields{"lines": missing}}, true
+		return logLine{q.taken, logrus.WarnLevel, "alerting: log lines were dropped while the logger did not return",
+			logrus.Fields{"lines": missing}}, true
 	}
 	if len(q.lines) == 0 {
 		q.lines, q.active = nil, false

@@ -125,7 +125,8 @@ func TestLoggerThatBlocks(t *testing.T) {
 				if took := time.Since(begin); took != 0 {
 					t.Errorf("logging took %v", took)
 				}
-				if err := d.FlushLog(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf(": %d lines", maxLines+1)) {
+				if err := d.FlushLog(); err == nil ||
+					!strings.Contains(err.Error(), fmt.Sprintf(": %d lines", maxLines+1)) {
 					t.Errorf("flush: %v, want the number of lines that are left", err)
 				}
 				if took := time.Since(begin); took != lineTimeout {

@@ -19,26 +19,28 @@ type Path struct {
 
 // Step is one step of a path.
 type Step struct {
-	// Kind is variable, goroutine, timers or finalizers for the first step, and object or function, which is one with the
-	// variables that it refers to, for the others.
+	// Kind is variable, goroutine, timers or finalizers for the first step, and object or function, which is one with
+	// the variables that it refers to, for the others.
 	Kind string `json:"kind"`
 	// Name is that of a variable or a function, and says what the timers and finalizers are; "" for an object.
 	Name string `json:"name,omitempty"`
-	// Variable is that of the goroutine's function in which it has what it holds; "" where it is not certain, and for all
-	// else.
+	// Variable is that of the goroutine's function in which it has what it holds; "" where it is not certain, and for
+	// all else.
 	Variable string `json:"variable,omitempty"`
-	Type     string `json:"type,omitempty"` // of the variable, or the object, in Go's words, as in *app.Session; "" where it is not known
+	// of the variable, or the object, in Go's words, as in *app.Session; "" where it is not known
+	Type string `json:"type,omitempty"`
 	// File and Line are where a goroutine has what it holds, a function begins, and the memory of the last step was
 	// allocated.
 	File string `json:"file,omitempty"`
 	Line int    `json:"line,omitempty"`
 	Size uint64 `json:"size_bytes,omitempty"` // of one object
-	// Reference is what of the step leads to the next one, as in ".byID[…].buffer"; "" for the last step, and where it is
-	// not known.
+	// Reference is what of the step leads to the next one, as in ".byID[…].buffer"; "" for the last step, and where it
+	// is not known.
 	Reference string `json:"reference,omitempty"`
 	Container string `json:"container,omitempty"` // type of the map, slice, channel or the like that this leads through
 	Entries   int64  `json:"entries,omitempty"`   // of the container, as it was read
-	Repeated  int    `json:"repeated,omitempty"`  // how many alike follow each other at least, as in a linked list; absent for one
+	// how many alike follow each other at least, as in a linked list; absent for one
+	Repeated int `json:"repeated,omitempty"`
 	// Share of the objects that were looked at, to which the way leads up to here, 0 to 1.
 	Share float64 `json:"share"`
 	Bytes float64 `json:"bytes,omitempty"` // live memory of the line that hangs below the step, by its share

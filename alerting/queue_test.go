@@ -96,7 +96,8 @@ func TestFullQueueKeepsTheLatestOfEachFinding(t *testing.T) {
 		}
 		got := d.Stats()[0]
 		got.Retried = 0 // as many as fit into the time
-		wantOf := SinkStats{Name: "receiver", Sent: queueSize + 3, Dropped: 4, LastError: "down", LastErrorAt: got.LastErrorAt}
+		wantOf := SinkStats{Name: "receiver", Sent: queueSize + 3, Dropped: 4, LastError: "down",
+			LastErrorAt: got.LastErrorAt}
 		if diff := cmp.Diff(wantOf, got); diff != "" {
 			t.Errorf("stats (-want +got):\n%s", diff)
 		}
@@ -391,7 +392,8 @@ func TestNotifyFromManyGoroutines(t *testing.T) {
 
 func TestClip(t *testing.T) {
 	got := clip("http://h/s3cret " + strings.Repeat("é", 500))
-	if len(got) > maxErrorText+len(redact.Mark) || !utf8.ValidString(got) || !strings.HasPrefix(got, "http://h/... é") || !strings.HasSuffix(got, redact.Mark) {
+	if len(got) > maxErrorText+len(redact.Mark) || !utf8.ValidString(got) ||
+		!strings.HasPrefix(got, "http://h/... é") || !strings.HasSuffix(got, redact.Mark) {
 		t.Errorf("%d bytes: %q", len(got), got)
 	}
 }

@@ -40,7 +40,8 @@ func TestRefusedAlertIsOfferedAgain(t *testing.T) {
 		d.Notify(alertN(1))
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		wantStats(t, d, SinkStats{Name: "receiver", Refused: 4, Retried: 3, Queued: 1, Waiting: 1, Failing: true, LastError: "404"})
+		wantStats(t, d, SinkStats{Name: "receiver", Refused: 4, Retried: 3, Queued: 1, Waiting: 1, Failing: true,
+			LastError: "404"})
 		time.Sleep(25 * time.Hour)
 		synctest.Wait()
 		wantStats(t, d, SinkStats{Name: "receiver", Sent: 1, Refused: refusals, Retried: refusals, LastError: "404"})
@@ -106,11 +107,13 @@ func TestWhatIsToldOfRefusedFindings(t *testing.T) {
 			[]string{"a firing warning", "b firing high"}, SinkStats{Sent: 2},
 		},
 		{
-			"the latest is told", 30 * time.Minute, []Alert{firing("a", Warning), firing("a", High), firing("a", Critical)},
+			"the latest is told", 30 * time.Minute, []Alert{firing("a", Warning), firing("a", High),
+				firing("a", Critical)},
 			[]string{"a firing critical"}, SinkStats{Sent: 1, Dropped: 2},
 		},
 		{
-			"it ended before it was told", 30 * time.Minute, []Alert{firing("a", Warning), resolvedOf("a"), firing("b", Warning)},
+			"it ended before it was told", 30 * time.Minute, []Alert{firing("a", Warning), resolvedOf("a"),
+				firing("b", Warning)},
 			[]string{"b firing warning"}, SinkStats{Sent: 1, Failed: 2},
 		},
 		{
@@ -122,11 +125,13 @@ func TestWhatIsToldOfRefusedFindings(t *testing.T) {
 			nil, SinkStats{Dropped: 1},
 		},
 		{
-			"it was never told and never will be", never, []Alert{firing("a", Warning), resolvedOf("a"), firing("b", Warning)},
+			"it was never told and never will be", never, []Alert{firing("a", Warning), resolvedOf("a"),
+				firing("b", Warning)},
 			nil, SinkStats{Failed: 2, Queued: 1, Waiting: 1, Failing: true},
 		},
 		{
-			"news heal at once", 3*time.Minute - 1, []Alert{firing("a", Warning), firing("b", Warning), firing("c", Warning)},
+			"news heal at once", 3*time.Minute - 1, []Alert{firing("a", Warning), firing("b", Warning),
+				firing("c", Warning)},
 			[]string{"a firing warning", "b firing warning", "c firing warning"}, SinkStats{Sent: 3},
 		},
 	} {
@@ -309,7 +314,8 @@ func TestSinkThatPanics(t *testing.T) {
 				d.Notify(alertN(2))
 				time.Sleep(time.Hour)
 				stop()
-				wantStats(t, d, SinkStats{Name: "receiver", Sent: 2, Retried: 5, Refused: 5, Panics: 5, LastError: tc.err})
+				wantStats(t, d, SinkStats{Name: "receiver", Sent: 2, Retried: 5, Refused: 5, Panics: 5,
+					LastError: tc.err})
 				if ids := b.ids(); !slices.Equal(slices.Sorted(slices.Values(ids[5:])), []string{"1", "2"}) {
 					t.Errorf("tried %v, want both at the end", ids)
 				}

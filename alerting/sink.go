@@ -39,8 +39,9 @@ func Final(err error) error {
 
 // RetryAfterError is the error of a Sink whose receiver said when to come back.
 type RetryAfterError struct {
-	Err   error
-	After time.Duration // the next attempt comes so much later, or after a minute if that is sooner; 0 = as after any other error
+	Err error
+	// the next attempt comes so much later, or after a minute if that is sooner; 0 = as after any other error
+	After time.Duration
 }
 
 // Error returns the text of Err.

@@ -254,10 +254,12 @@ func (w *worker) report(out outcome, state *health, what string) {
 	log := w.d.log.WithFields(logrus.Fields{"sink": w.name, "dropped": dropped})
 	switch {
 	case panicked:
-		log.WithFields(logrus.Fields{"error": out.text, "stack": string(out.stack)}).Errorf("alerting: %s: the sink panicked", what)
+		log.WithFields(logrus.Fields{"error": out.text, "stack": string(out.stack)}).Errorf("alerting: %s: the sink "+
+			"panicked", what)
 	case !changed || out.stack != nil:
 	case now == refusing:
-		log.WithField("error", out.text).Warnf("alerting: %s is refused; what holds is offered again every 1 to 5 minutes", what)
+		log.WithField("error", out.text).Warnf("alerting: %s is refused; what holds is offered again every 1 to 5 "+
+			"minutes", what)
 	case now == retrying:
 		log.WithField("error", out.text).Warnf("alerting: %s fails, retrying", what)
 	default:

@@ -40,7 +40,8 @@ func TestEWMAReference(t *testing.T) {
 	}{
 		{time.Minute, state{13.897034178687374, 0.6954980980997466, true}},
 		{5 * time.Minute, state{15.10645750471005, 7.52439029441918, true}},
-		{24 * time.Hour, state{15.821568627450981, 9.510753742742695, true}}, // all of it young: the weights are the times between values
+		// all of it young: the weights are the times between values
+		{24 * time.Hour, state{15.821568627450981, 9.510753742742695, true}},
 	} {
 		e := NewEWMA(test.halfLife)
 		for i := range at {
@@ -61,7 +62,8 @@ func TestEWMAYoung(t *testing.T) {
 		e.Observe(int64(v.at*1e9), v.value)
 		got = append(got, read(&e))
 	}
-	want := []state{{}, {3, 0, true}, {4, 1, true}, {80. / 11, math.Sqrt((47.*47 + 25*25 + 9*8*8) / 11 / 11 / 11), true}}
+	want := []state{{}, {3, 0, true}, {4, 1, true}, {80. / 11, math.Sqrt((47.*47 + 25*25 + 9*8*8) / 11 / 11 / 11),
+		true}}
 	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-14, 0)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -262,7 +264,8 @@ func FuzzEWMA(f *testing.F) {
 			e.Observe(at, v)
 			got := read(&e)
 			slack := 1e-12 * max(math.Abs(lo), math.Abs(hi))
-			if !(got.OK && got.Mean >= lo-slack && got.Mean <= hi+slack && got.Deviation >= 0 && got.Deviation <= hi-lo+slack) {
+			if !(got.OK && got.Mean >= lo-slack && got.Mean <= hi+slack && got.Deviation >= 0 && got.Deviation <= hi-lo+
+				slack) {
 				t.Fatalf("after value %d: %+v with values from %g to %g", i, got, lo, hi)
 			}
 			at += []int64{d1, d2}[i%2] / 8

@@ -8,8 +8,9 @@ const (
 	startSlack  = 4          // range that always counts as settled: a handful of goroutines or descriptors
 	startLatest = 5 * minute // a series that never calms down is settled by then, if it has the points
 	startStep   = 0.6        // of a rise: a single step that holds more of it is the end of a start-up, not growth
-	startRise   = 0.35       // of the range by which the mean of the later half exceeds that of the earlier one in growth; a line has 5/9
-	minute      = 60e9
+	// of the range by which the mean of the later half exceeds that of the earlier one in growth; a line has 5/9
+	startRise = 0.35
+	minute    = 60e9
 )
 
 // Start is the level at which a series settled after the start of its process. Growth limits are measured from it. It

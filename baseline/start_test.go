@@ -33,14 +33,21 @@ func TestStart(t *testing.T) {
 		{"few descriptors", 10, func(at int64) float64 { return 5 + float64(at/10%5) }, result{90, 6}, 0},
 		{"noisy", 10, func(int64) float64 { return 1000 + 80*(noise.Float64()-.5) }, result{90, 1000}, 40},
 		{"never calm", 10, func(at int64) float64 { return []float64{100, 300, 200}[at/10%3] }, result{300, 100}, 0},
-		{"never calm, few samples", 60, func(at int64) float64 { return []float64{100, 300, 200}[at/60%3] }, result{540, 100}, 0},
+		{"never calm, few samples", 60, func(at int64) float64 {
+			return []float64{100, 300, 200}[at/60%3]
+		}, result{540, 100}, 0},
 		// Leaks from the first value on: whatever their rate, they do not raise the level from which their limit
 		// counts.
 		{"leak of 1 % a minute", 60, func(at int64) float64 { return 100 + float64(at)/60 }, result{540, 100}, 0},
 		{"leak of 16 a second", 1, func(at int64) float64 { return 5 + 16*float64(at) }, result{300, 5}, 0},
-		{"leak under noise", 1, func(at int64) float64 { return 50 + 10*float64(at) + 30*noise.Float64() }, result{300, 65}, 16},
-		{"a step, then calm", 30, func(at int64) float64 { return map[bool]float64{true: 5, false: 200}[at == 0] }, result{300, 200}, 0},
-		{"start-up burst first", 30, func(at int64) float64 { return map[bool]float64{true: 5000, false: 10}[at == 0] }, result{300, 10}, 0},
+		{"leak under noise", 1, func(at int64) float64 {
+			return 50 + 10*float64(at) + 30*noise.Float64()
+		}, result{300, 65}, 16},
+		{"a step, then calm", 30, func(at int64) float64 {
+			return map[bool]float64{true: 5, false: 200}[at == 0]
+		}, result{300, 200}, 0},
+		{"start-up burst first", 30, func(at int64) float64 { return map[bool]float64{true: 5000, false: 10}[at == 0] },
+			result{300, 10}, 0},
 	} {
 		var s Start
 		got := result{SettledAt: -1}

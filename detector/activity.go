@@ -46,6 +46,7 @@ func warnOfSoak(logger *logrus.Logger, config Config) {
 	width := finding.Stretch(trend.FinestWidth, config.Adaptive.Scale())
 	if config.Adaptive.Soak > 0 && config.CheckInterval > width {
 		logger.WithFields(logrus.Fields{"soak": config.Adaptive.Soak, "check_interval": config.CheckInterval}).
-			Warnf("Resource monitor: for this soak, check_interval should be %s or less", sampler.ShortDuration(width.Round(time.Millisecond)))
+			Warnf("Resource monitor: for this soak, check_interval should be %s or less",
+				sampler.ShortDuration(width.Round(time.Millisecond)))
 	}
 }

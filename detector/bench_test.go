@@ -87,8 +87,8 @@ func BenchmarkObserveClimb(b *testing.B) {
 	}
 }
 
-// overLives returns a function that feeds a detector samples of a process that leaks a little in each of many lives, 30 s
-// apart.
+// overLives returns a function that feeds a detector samples of a process that leaks a little in each of many lives, 30
+// s apart.
 func overLives(tb testing.TB) (observe func()) {
 	d := newDetector(tb, with(func(c *Config) { c.Adaptive.Patience *= 1e4 })) // all that is judged, and nothing found
 	at, start := dawn, dawn

@@ -59,11 +59,15 @@ func TestCaptures(t *testing.T) {
 		{"off", func(_ *testing.T, c *Config) { c.StackTraceOnLeak = false }, nil, 0, ""},
 		{"none allowed", func(_ *testing.T, c *Config) { c.ProfileMaxMB = 0 }, nil, 0, ""},
 		{"before and after", func(*testing.T, *Config) {}, []string{
-			"goroutines goroutine-before.pb.gz" + mode, "goroutines goroutine-after.pb.gz" + mode, "goroutines goroutineleak-after.pb.gz" + mode,
+			"goroutines goroutine-before.pb.gz" + mode, "goroutines goroutine-after.pb.gz" + mode,
+			"goroutines goroutineleak-after.pb.gz" + mode,
 			"goroutines goroutine-after.txt" + mode,
 		}, 4, ""},
-		{"a directory of its own", func(_ *testing.T, c *Config) { c.ProfileDir = filepath.Join(c.ProfileDir, "a", "b") }, []string{
-			"goroutines goroutine-before.pb.gz" + mode, "goroutines goroutine-after.pb.gz" + mode, "goroutines goroutineleak-after.pb.gz" + mode,
+		{"a directory of its own", func(_ *testing.T, c *Config) {
+			c.ProfileDir = filepath.Join(c.ProfileDir, "a", "b")
+		}, []string{
+			"goroutines goroutine-before.pb.gz" + mode, "goroutines goroutine-after.pb.gz" + mode,
+			"goroutines goroutineleak-after.pb.gz" + mode,
 			"goroutines goroutine-after.txt" + mode,
 		}, 4, ""},
 		{"older ones make room", func(t *testing.T, c *Config) {
@@ -110,7 +114,8 @@ func TestCaptures(t *testing.T) {
 					t.Fatalf("alerts: %+v", alerts)
 				}
 				if n := len(alerts[0].Profiles); n != test.named || len(m.Captures()) != test.named {
-					t.Errorf("%d files are named in the alert, %d by the monitor, want %d", n, len(m.Captures()), test.named)
+					t.Errorf("%d files are named in the alert, %d by the monitor, want %d", n, len(m.Captures()),
+						test.named)
 				}
 				for _, f := range alerts[0].Profiles {
 					data, err := os.ReadFile(f.Path)
@@ -127,7 +132,8 @@ func TestCaptures(t *testing.T) {
 				if !strings.Contains(log, test.log) || test.log == "" && strings.Contains(log, "incomplete") {
 					t.Errorf("log, want %q:\n%s", test.log, log)
 				}
-				stacks := strings.Count(log, "main.serve (conn.go:42) < main.main (main.go:9), created by main.main /src/main.go:8")
+				stacks := strings.Count(log, "main.serve (conn.go:42) < main.main (main.go:9), created by main.main "+
+					"/src/main.go:8")
 				if want := config.StackTraceOnLeak; (stacks == 1) != want {
 					t.Errorf("%d stacks in the log:\n%s", stacks, log)
 				}

@@ -35,7 +35,9 @@ func TestProfilesFromLaterOn(t *testing.T) {
 			began: time.Now(), taken: map[profile.Kind]int{}, heap: map[int]func(float64) float64{100: steadyAt(50e6)},
 			goroutines: map[int]func(float64) float64{42: count},
 		}
-		config := with(func(c *Config) { c.GoroutineThreshold, c.ProfileDir, c.StackTraceOnLeak = 500, t.TempDir(), true })
+		config := with(func(c *Config) {
+			c.GoroutineThreshold, c.ProfileDir, c.StackTraceOnLeak = 500, t.TempDir(), true
+		})
 		m, _, j := watching(t, config, func(_ int, s *sampler.Sample) error {
 			s.Start = p.began
 			s.Add(sampler.Goroutines, count(time.Since(p.began).Hours()))
@@ -59,10 +61,12 @@ func TestProfilesFromLaterOn(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		_ = m.Stop()
-		if diff := cmp.Diff([]string{"firing[] [] false", "resolved[] [] false", "firing[42] [] true"}, said); diff != "" {
+		if diff := cmp.Diff([]string{"firing[] [] false", "resolved[] [] false", "firing[42] [] true"},
+			said); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
-		if log := strings.Join(j.read(), "\n"); strings.Contains(log, "evidence is incomplete") || strings.Contains(log, "profile") && strings.Contains(log, "warning") {
+		if log := strings.Join(j.read(), "\n"); strings.Contains(log, "evidence is incomplete") ||
+			strings.Contains(log, "profile") && strings.Contains(log, "warning") {
 			t.Errorf("log:\n%s", log)
 		}
 	})

@@ -38,7 +38,8 @@ func TestChecks(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(5*30*time.Second + 10*time.Second)
-		want = CheckStats{Checks: 6, Incomplete: 2, Reading: 12 * time.Second, Interval: 30 * time.Second, Last: began.Add(150 * time.Second)}
+		want = CheckStats{Checks: 6, Incomplete: 2, Reading: 12 * time.Second, Interval: 30 * time.Second,
+			Last: began.Add(150 * time.Second)}
 		if diff := cmp.Diff(want, m.Checks()); diff != "" {
 			t.Errorf("after six (-want +got):\n%s", diff)
 		}
@@ -58,7 +59,8 @@ func TestChecks(t *testing.T) {
 
 func TestStatusMemory(t *testing.T) {
 	d := newDetector(t, DefaultConfig())
-	observeAll(d, series(time.Minute, time.Minute, column{sampler.Goroutines, rising(1, 0)}, column{sampler.CPUSeconds, rising(1, 0)}))
+	observeAll(d, series(time.Minute, time.Minute, column{sampler.Goroutines, rising(1, 0)},
+		column{sampler.CPUSeconds, rising(1, 0)}))
 	status := d.Status()
 	seriesBytes := int(unsafe.Sizeof(engine.Series{}))
 	// A counter has no minimums.

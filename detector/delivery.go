@@ -48,7 +48,8 @@ func (w webhookOf) took(config Config, holding []alerting.Alert) (receiver strin
 		return "", nil
 	}
 	for i := range holding {
-		if id := w.m.state.ledger.idOf(holding[i].ID); !slices.Contains(told, id) && w.m.dispatcher.Told(webhookSink, id) {
+		if id := w.m.state.ledger.idOf(holding[i].ID); !slices.Contains(told, id) &&
+			w.m.dispatcher.Told(webhookSink, id) {
 			told = append(told, id)
 		}
 	}

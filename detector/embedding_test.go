@@ -69,14 +69,17 @@ var compiled = map[string]string{
 
 // collectorOnly is what only a service compiles that embeds the collector.
 var collectorOnly = []string{
-	module + "/detector/collector", module + "/detector/leakdetection", "github.com/prometheus/client_golang", "github.com/prometheus/client_model", "github.com/prometheus/common",
-	"github.com/beorn7/perks", "github.com/cespare/xxhash/v2", "github.com/golang/protobuf", "github.com/matttproud/golang_protobuf_extensions",
+	module + "/detector/collector", module + "/detector/leakdetection", "github.com/prometheus/client_golang",
+	"github.com/prometheus/client_model", "github.com/prometheus/common",
+	"github.com/beorn7/perks", "github.com/cespare/xxhash/v2", "github.com/golang/protobuf",
+	"github.com/matttproud/golang_protobuf_extensions",
 	"google.golang.org/protobuf",
 }
 
 // otelOnly is what only a service compiles that embeds the OpenTelemetry metrics.
 var otelOnly = []string{
-	module + "/detector/otelmetrics", "go.opentelemetry.io/otel/metric", "go.opentelemetry.io/otel/attribute", "go.opentelemetry.io/otel/internal",
+	module + "/detector/otelmetrics", "go.opentelemetry.io/otel/metric", "go.opentelemetry.io/otel/attribute",
+	"go.opentelemetry.io/otel/internal",
 }
 
 // walls are what no service that embeds the detector compiles, with the reason.
@@ -118,22 +121,29 @@ func listedAs(path string) (entry string, ok bool) {
 func TestWhatAServiceCompiles(t *testing.T) {
 	found := map[string]bool{}
 	for _, goos := range []string{"linux", "darwin", "windows"} {
-		for _, embedded := range []string{"detector", "detector/monitoring", "detector/collector", "detector/leakdetection", "detector/otelmetrics", "detector/expvars"} {
+		for _, embedded := range []string{"detector", "detector/monitoring", "detector/collector",
+			"detector/leakdetection", "detector/otelmetrics", "detector/expvars"} {
 			for _, p := range goList(t, goos, "-deps", "./"+embedded) {
 				entry, listed := listedAs(p.ImportPath)
 				if listed {
 					found[entry] = true
 				} else {
-					t.Errorf("%s: a service that embeds %s compiles %s, of which nobody says why", goos, embedded, p.ImportPath)
+					t.Errorf("%s: a service that embeds %s compiles %s, of which nobody says why", goos, embedded,
+						p.ImportPath)
 				}
-				if embedded != "detector/collector" && embedded != "detector/leakdetection" && slices.Contains(collectorOnly, entry) {
-					t.Errorf("%s: %s is for the collector alone, and a service without it compiles %s", goos, entry, p.ImportPath)
+				if embedded != "detector/collector" && embedded != "detector/leakdetection" &&
+					slices.Contains(collectorOnly, entry) {
+					t.Errorf("%s: %s is for the collector alone, and a service without it compiles %s", goos, entry,
+						p.ImportPath)
 				}
 				if embedded != "detector/otelmetrics" && slices.Contains(otelOnly, entry) {
-					t.Errorf("%s: %s is for OpenTelemetry alone, and a service without it compiles %s", goos, entry, p.ImportPath)
+					t.Errorf("%s: %s is for OpenTelemetry alone, and a service without it compiles %s", goos, entry,
+						p.ImportPath)
 				}
-				if (embedded == "detector" || embedded == "detector/monitoring" || embedded == "detector/otelmetrics") && p.ImportPath == "expvar" {
-					t.Errorf("%s: a service that embeds %s compiles expvar, which adds /debug/vars to the default mux", goos, embedded)
+				if (embedded == "detector" || embedded == "detector/monitoring" ||
+					embedded == "detector/otelmetrics") && p.ImportPath == "expvar" {
+					t.Errorf("%s: a service that embeds %s compiles expvar, which adds /debug/vars to the default mux",
+						goos, embedded)
 				}
 				for wall, why := range walls {
 					if under(p.ImportPath, wall) {
@@ -159,8 +169,10 @@ func TestWhatALeaktestCompiles(t *testing.T) {
 			case p.ImportPath == module+"/detector/leaktest":
 			case !listed:
 				t.Errorf("%s: a test compiles %s, of which nobody says why", goos, p.ImportPath)
-			case under(p.ImportPath, "net/http", module+"/detector/page", module+"/alerting/webhook") || p.ImportPath == module+"/detector":
-				t.Errorf("%s: a test compiles %s: the monitor, its page and its webhook are for services", goos, p.ImportPath)
+			case under(p.ImportPath, "net/http", module+"/detector/page", module+"/alerting/webhook") ||
+				p.ImportPath == module+"/detector":
+				t.Errorf("%s: a test compiles %s: the monitor, its page and its webhook are for services", goos,
+					p.ImportPath)
 			case slices.Contains(collectorOnly, entry), slices.Contains(otelOnly, entry):
 				t.Errorf("%s: a test compiles %s, which is for metrics alone", goos, p.ImportPath)
 			}

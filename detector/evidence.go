@@ -39,7 +39,8 @@ func (v forEvidence) View() evidence.View {
 		now.CPU = cpu
 	}
 	for _, c := range m.latest.Ceilings {
-		if c.Resource == sampler.RSSBytes || c.Resource == sampler.HeapLiveBytes || c.Resource == sampler.HeapInuseBytes {
+		if c.Resource == sampler.RSSBytes || c.Resource == sampler.HeapLiveBytes ||
+			c.Resource == sampler.HeapInuseBytes {
 			value, read := m.latest.Value(c.Resource)
 			now.Crowded = now.Crowded || read && c.Level > 0 && value > crowdedShare*c.Level
 		}

@@ -63,7 +63,8 @@ func (full) Sample(_ context.Context, s *sampler.Sample) error {
 func ExampleResourceMonitor_OnAlert() {
 	logger := logrus.New()
 	logger.SetLevel(logrus.FatalLevel) // alerts are logged too
-	monitor, err := detector.NewSourceMonitor(full{}, alerting.Process{PID: 4711, Executable: "api"}, detector.DefaultConfig(), logger)
+	monitor, err := detector.NewSourceMonitor(full{}, alerting.Process{PID: 4711, Executable: "api"},
+		detector.DefaultConfig(), logger)
 	if err != nil {
 		panic(err)
 	}

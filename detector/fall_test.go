@@ -30,9 +30,12 @@ func TestGrowthGoneWithinOneReading(t *testing.T) {
 		want  []string
 	}{
 		{"and grows again", func(h float64) float64 { return grown(math.Mod(h, 30)) }, nil, 31,
-			"grew, and was gone within one reading at 2026-11-24 06:00 UTC, taken for a restart that nothing here tells of: whether it grows again is to be seen",
+			"grew, and was gone within one reading at 2026-11-24 06:00 UTC, taken for a restart that nothing here " +
+				"tells of: whether it grows again is to be seen",
 			[]string{"8.3 firing goroutines warning"}},
-		{"and has grown again", func(h float64) float64 { return grown(math.Mod(h, 30)) }, nil, 45, "sustained growth that never came back",
+		{"and has grown again", func(h float64) float64 {
+			return grown(math.Mod(h, 30))
+		}, nil, 45, "sustained growth that never came back",
 			[]string{"8.3 firing goroutines warning"}},
 		{"and stays down", func(h float64) float64 {
 			if h >= 30 {
@@ -56,7 +59,8 @@ func TestGrowthGoneWithinOneReading(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			d := newDetector(t, with(func(c *Config) { c.AlertCooldown = 1000 * time.Hour }))
 			var events []alerting.Event
-			samples := series(time.Duration(test.at*float64(time.Hour)), time.Minute, column{sampler.Goroutines, hourly(test.value)})
+			samples := series(time.Duration(test.at*float64(time.Hour)), time.Minute,
+				column{sampler.Goroutines, hourly(test.value)})
 			for i := range samples {
 				if test.tell != nil {
 					test.tell(&samples[i])
@@ -86,7 +90,8 @@ func TestTakenBackRaisesTheBar(t *testing.T) {
 		return 100 + 8*(h-50)
 	}
 	samples := started(series(150*time.Hour, time.Minute, column{sampler.Goroutines, hourly(twice)}))
-	want := []string{"8.3 firing goroutines warning", "15.3 resolved goroutines warning", "89.3 firing goroutines warning"}
+	want := []string{"8.3 firing goroutines warning", "15.3 resolved goroutines warning",
+		"89.3 firing goroutines warning"}
 	if diff := cmp.Diff(want, toldHours(observeAll(newDetector(t, DefaultConfig()), samples))); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}

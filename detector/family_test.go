@@ -47,15 +47,20 @@ var healthyFamilies = []family{
 	}},
 	{name: "warm-up of an hour", draw: always(5, func(h float64) float64 { return 100 + 400*(1-math.Exp(-h)) })},
 	{name: "warm-up of four hours", draw: always(5, func(h float64) float64 { return 100 + 200*(1-math.Exp(-h/4)) })},
-	{name: "day cycle", draw: always(10, func(h float64) float64 { return 300 - 150*math.Cos(2*math.Pi*h/24) }), quiet: 24},
-	{name: "day cycle from its peak", draw: always(10, func(h float64) float64 { return 300 + 150*math.Cos(2*math.Pi*h/24) })},
+	{name: "day cycle", draw: always(10, func(h float64) float64 { return 300 - 150*math.Cos(2*math.Pi*h/24) }),
+		quiet: 24},
+	{name: "day cycle from its peak", draw: always(10, func(h float64) float64 {
+		return 300 + 150*math.Cos(2*math.Pi*h/24)
+	})},
 	{name: "step", draw: always(5, func(h float64) float64 {
 		if h >= 30 {
 			return 400
 		}
 		return 100
 	})},
-	{name: "staircase with a plateau", draw: always(3, func(h float64) float64 { return 100 + 40*math.Floor(min(h, 24)/8) })},
+	{name: "staircase with a plateau", draw: always(3, func(h float64) float64 {
+		return 100 + 40*math.Floor(min(h, 24)/8)
+	})},
 	{name: "bounded random walk", draw: func(random *rand.Rand) func(float64) float64 {
 		value := 500.
 		return func(float64) float64 {
@@ -64,7 +69,9 @@ var healthyFamilies = []family{
 			return value
 		}
 	}},
-	{name: "load that grows for hours and recedes", draw: always(5, func(h float64) float64 { return 200 + 100*max(0, 1-math.Abs(h-40)/5) })},
+	{name: "load that grows for hours and recedes", draw: always(5, func(h float64) float64 {
+		return 200 + 100*max(0, 1-math.Abs(h-40)/5)
+	})},
 }
 
 var leakFamilies = []family{
@@ -91,14 +98,17 @@ var leakFamilies = []family{
 			return 100 + 5*h
 		}
 	}},
-	{name: "on a day cycle", draw: always(5, func(h float64) float64 { return 300 - 50*math.Cos(2*math.Pi*h/24) + 10*h })},
+	{name: "on a day cycle", draw: always(5, func(h float64) float64 {
+		return 300 - 50*math.Cos(2*math.Pi*h/24) + 10*h
+	})},
 }
 
 func (f *family) events(t *testing.T, seed uint64) []alerting.Event {
 	value := f.draw(rand.New(rand.NewPCG(seed, 77)))
-	return observeAll(newDetector(t, DefaultConfig()), series(6*day, time.Minute, column{sampler.OpenFDs, func(age time.Duration) float64 {
-		return max(0, math.Round(value(age.Hours())))
-	}}))
+	return observeAll(newDetector(t, DefaultConfig()),
+		series(6*day, time.Minute, column{sampler.OpenFDs, func(age time.Duration) float64 {
+			return max(0, math.Round(value(age.Hours())))
+		}}))
 }
 
 func TestHealthyFamilies(t *testing.T) {

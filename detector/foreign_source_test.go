@@ -50,7 +50,8 @@ func TestMonitorThatIsBlind(t *testing.T) {
 		want   bool // healthy though nothing is judged
 		left   bool
 	}{
-		{"the source hangs", flappingConfig(), func(c *changing, release chan struct{}) func(int, *sampler.Sample) error {
+		{"the source hangs", flappingConfig(), func(c *changing, release chan struct{}) func(int,
+			*sampler.Sample) error {
 			c.block.Store(&release)
 			return nil
 		}, false, true},
@@ -69,7 +70,9 @@ func TestMonitorThatIsBlind(t *testing.T) {
 				return fillSteady(n, s)
 			}
 		}, false, false},
-		{"nothing is to be sampled", with(func(c *Config) { c.Enabled = false }), func(*changing, chan struct{}) func(int, *sampler.Sample) error {
+		{"nothing is to be sampled", with(func(c *Config) {
+			c.Enabled = false
+		}), func(*changing, chan struct{}) func(int, *sampler.Sample) error {
 			return nil
 		}, true, false},
 	} {
@@ -111,7 +114,8 @@ func TestMonitorThatIsBlind(t *testing.T) {
 				if took := time.Since(begin); took > 6*time.Second {
 					t.Errorf("Stop took %v", took)
 				}
-				if test.left != (err != nil) || err != nil && !strings.Contains(err.Error(), "does not return: the source") {
+				if test.left != (err != nil) || err != nil &&
+					!strings.Contains(err.Error(), "does not return: the source") {
 					t.Errorf("Stop: %v", err)
 				}
 				_ = m.Start()
@@ -189,7 +193,9 @@ func TestMonitorSourceThatPanics(t *testing.T) {
 					}
 				}
 				j, logger := newJournal()
-				m, err := newMonitor(DefaultConfig(), logger, alerting.Process{}, func() (sampler.Source, error) { return test.source, nil })
+				m, err := newMonitor(DefaultConfig(), logger, alerting.Process{}, func() (sampler.Source, error) {
+					return test.source, nil
+				})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -199,7 +205,8 @@ func TestMonitorSourceThatPanics(t *testing.T) {
 					t.Error(err)
 				}
 				checks := m.Checks()
-				if n := test.source.count(); n != 10 || checks.Panics > 0 != test.panics || checks.Last.IsZero() == test.judged {
+				if n := test.source.count(); n != 10 || checks.Panics > 0 != test.panics ||
+					checks.Last.IsZero() == test.judged {
 					t.Errorf("%d samples, %+v", n, checks)
 				}
 				logged := strings.Count(strings.Join(j.read(), "\n"), "panic")
@@ -249,7 +256,10 @@ func TestMonitorEvidenceOfOthers(t *testing.T) {
 					if profiled {
 						m.FollowSites(profiles(func() { test.do(release) }))
 					} else {
-						m.AddEvidence("x", func(context.Context, *alerting.Alert) error { test.do(release); return nil })
+						m.AddEvidence("x", func(context.Context, *alerting.Alert) error {
+							test.do(release)
+							return nil
+						})
 					}
 					alerts := 0
 					m.OnAlert(func(a alerting.Alert) { alerts++ })
@@ -270,7 +280,8 @@ func TestMonitorEvidenceOfOthers(t *testing.T) {
 					if took := time.Since(begin); took > 6*time.Second {
 						t.Errorf("Stop took %v", took)
 					}
-					if test.left != (err != nil) || err != nil && !strings.Contains(err.Error(), "does not return: the work for evidence") {
+					if test.left != (err != nil) || err != nil &&
+						!strings.Contains(err.Error(), "does not return: the work for evidence") {
 						t.Errorf("Stop: %v", err)
 					}
 					close(release)
@@ -283,15 +294,20 @@ func TestMonitorEvidenceOfOthers(t *testing.T) {
 
 // Stop has a bound also where nothing returns, or where the logger takes each line just before its time is over.
 func TestMonitorStopWhenAllHangs(t *testing.T) {
-	// 5 s for the source, 2 s for evidence, 1 s for the reader of earlier lives, 6 s for receivers, 5 s for the lines of the log
+	// 5 s for the source, 2 s for evidence, 1 s for the reader of earlier lives, 6 s for receivers, 5 s for the lines
+	// of the log
 	const bound = 19 * time.Second
 	for _, test := range []struct {
 		name string
 		log  func(until <-chan struct{})
 		left string
 	}{
-		{"the logger too", func(until <-chan struct{}) { <-until }, "the source, the work for evidence, the reader of earlier lives, sink log, sink hook, the logger"},
-		{"the logger is slow", func(<-chan struct{}) { time.Sleep(900 * time.Millisecond) }, "the source, the work for evidence, the reader of earlier lives, sink hook"},
+		{"the logger too", func(until <-chan struct{}) {
+			<-until
+		}, "the source, the work for evidence, the reader of earlier lives, sink log, sink hook, the logger"},
+		{"the logger is slow", func(<-chan struct{}) {
+			time.Sleep(900 * time.Millisecond)
+		}, "the source, the work for evidence, the reader of earlier lives, sink hook"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -312,7 +328,10 @@ func TestMonitorStopWhenAllHangs(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				m.ReadEarlierLives(func(context.Context, Config) (lives.Record, error) { <-until; return lives.Record{}, nil })
+				m.ReadEarlierLives(func(context.Context, Config) (lives.Record, error) {
+					<-until
+					return lives.Record{}, nil
+				})
 				m.OnAlert(func(alerting.Alert) { <-until })
 				m.AddEvidence("slow", func(context.Context, *alerting.Alert) error { <-until; return nil })
 				_ = m.Start()

@@ -69,7 +69,9 @@ func TestMonitorWithABadLogger(t *testing.T) {
 			logger.SetFormatter(formatterFunc(func(*logrus.Entry) ([]byte, error) { boom(); return nil, nil }))
 			return logger
 		}, false, true},
-		{"the zero logger", func(func()) *logrus.Logger { return &logrus.Logger{Level: logrus.InfoLevel} }, false, true},
+		{"the zero logger", func(func()) *logrus.Logger {
+			return &logrus.Logger{Level: logrus.InfoLevel}
+		}, false, true},
 		{"a level that logs nothing", func(func()) *logrus.Logger {
 			logger := hooked(boom)
 			logger.SetLevel(logrus.PanicLevel)
@@ -110,7 +112,8 @@ func TestMonitorWithABadLogger(t *testing.T) {
 					}
 				}
 				log, stats := m.Delivery()[0], m.LogStats()
-				if log.Stuck != test.blocks || stats.Stuck != test.blocks || log.Panics > 0 != test.panics || stats.Panics > 0 != test.panics {
+				if log.Stuck != test.blocks || stats.Stuck != test.blocks || log.Panics > 0 != test.panics ||
+					stats.Panics > 0 != test.panics {
 					t.Errorf("alerts in the log: %+v, other lines: %+v", log, stats)
 				}
 				begin = time.Now()
@@ -118,7 +121,8 @@ func TestMonitorWithABadLogger(t *testing.T) {
 				if took := time.Since(begin); took > 6*time.Second {
 					t.Errorf("Stop took %v", took)
 				}
-				if test.blocks != (err != nil) || err != nil && !strings.Contains(err.Error(), "does not return: sink log, the logger") {
+				if test.blocks != (err != nil) || err != nil &&
+					!strings.Contains(err.Error(), "does not return: sink log, the logger") {
 					t.Errorf("Stop: %v", err)
 				}
 				close(release)
@@ -148,7 +152,8 @@ func TestMonitorStopFromWithin(t *testing.T) {
 		{"OnAlert", func(_ *testing.T, m *ResourceMonitor, _ *scripted, _ *logrus.Logger, stop func()) {
 			m.OnAlert(func(alerting.Alert) { stop() })
 		}, 0, false},
-		{"a log hook at an alert", func(_ *testing.T, _ *ResourceMonitor, _ *scripted, logger *logrus.Logger, stop func()) {
+		{"a log hook at an alert", func(_ *testing.T, _ *ResourceMonitor, _ *scripted, logger *logrus.Logger,
+			stop func()) {
 			logger.AddHook(logHook(func(e *logrus.Entry) error {
 				if e.Data["severity"] != nil {
 					stop()
@@ -156,7 +161,8 @@ func TestMonitorStopFromWithin(t *testing.T) {
 				return nil
 			}))
 		}, 0, false},
-		{"a log hook at another line", func(_ *testing.T, _ *ResourceMonitor, _ *scripted, logger *logrus.Logger, stop func()) {
+		{"a log hook at another line", func(_ *testing.T, _ *ResourceMonitor, _ *scripted, logger *logrus.Logger,
+			stop func()) {
 			logger.AddHook(logHook(func(e *logrus.Entry) error {
 				if strings.HasSuffix(e.Message, "started") {
 					stop()
@@ -176,13 +182,15 @@ func TestMonitorStopFromWithin(t *testing.T) {
 				return fill(n, s)
 			}
 		}, 0, false},
-		{"a handler around the page", func(t *testing.T, m *ResourceMonitor, _ *scripted, _ *logrus.Logger, stop func()) {
+		{"a handler around the page", func(t *testing.T, m *ResourceMonitor, _ *scripted, _ *logrus.Logger,
+			stop func()) {
 			page := http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 				m.Handler().ServeHTTP(rw, req)
 				stop()
 			})
 			time.AfterFunc(time.Minute, func() {
-				page.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+				page.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/",
+					nil))
 			})
 		}, 0, false},
 	} {
@@ -284,7 +292,8 @@ func TestMonitorHookThatHangs(t *testing.T) {
 				lines = append(lines, line)
 			}
 		}
-		hung := "warning Resource monitor: a check is incomplete: OnSample or OnLeakDetection does not return: the sampling goes on without them"
+		hung := "warning Resource monitor: a check is incomplete: OnSample or OnLeakDetection does not return: the " +
+			"sampling goes on without them"
 		if diff := cmp.Diff([]string{
 			hung,
 			"warning Resource monitor: stopped without what does not return: OnSample or OnLeakDetection",

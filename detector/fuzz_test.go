@@ -21,7 +21,8 @@ type fuzzed struct {
 func (f *fuzzed) next(code []byte) (s sampler.Sample, config *Config) {
 	kind, shape := code[0], code[1]
 	unit := []time.Duration{time.Millisecond, time.Second, time.Minute, time.Hour}[kind&3]
-	if at := f.at.Add(time.Duration(int16(binary.LittleEndian.Uint16(code[2:]))) * unit); at.Year() >= 1970 && at.Year() < 2200 {
+	if at := f.at.Add(time.Duration(int16(binary.LittleEndian.Uint16(code[2:]))) * unit); at.Year() >= 1970 &&
+		at.Year() < 2200 {
 		f.at = at
 	}
 	bits := binary.LittleEndian.Uint64(code[4:])
@@ -34,7 +35,8 @@ func (f *fuzzed) next(code []byte) (s sampler.Sample, config *Config) {
 		f.value = math.Copysign(math.MaxFloat64, f.value)
 	}
 	s.Reset(f.at)
-	for i, resource := range []string{sampler.Goroutines, sampler.OpenFDs, sampler.HeapInuseBytes, sampler.HeapLiveBytes, sampler.CPUSeconds, "x_seconds"} {
+	for i, resource := range []string{sampler.Goroutines, sampler.OpenFDs, sampler.HeapInuseBytes,
+		sampler.HeapLiveBytes, sampler.CPUSeconds, "x_seconds"} {
 		if shape>>2&(1<<i) == 0 {
 			s.Add(resource, f.value)
 		}
@@ -44,7 +46,8 @@ func (f *fuzzed) next(code []byte) (s sampler.Sample, config *Config) {
 	}
 	s.Start = f.start
 	if kind&8 != 0 {
-		s.Ceilings = []sampler.Ceiling{{Resource: sampler.OpenFDs, Level: 1024, Source: "fuzz"}, {Resource: sampler.HeapInuseBytes, Level: math.MaxFloat64, Source: "fuzz"}}
+		s.Ceilings = []sampler.Ceiling{{Resource: sampler.OpenFDs, Level: 1024, Source: "fuzz"},
+			{Resource: sampler.HeapInuseBytes, Level: math.MaxFloat64, Source: "fuzz"}}
 	}
 	if kind&0xf0 == 0xf0 {
 		config = &Config{}
@@ -76,7 +79,8 @@ func FuzzObserve(f *testing.F) {
 	f.Add(append(leak, step(4, 0, 1, 0)...))
 	f.Fuzz(func(t *testing.T, codes []byte) {
 		d := newDetector(t, with(func(c *Config) {
-			c.GoroutineThreshold, c.MemoryThreshold, c.GrowthRateThreshold, c.Adaptive.Soak = 100, 1<<30, 50, 4*time.Hour
+			c.GoroutineThreshold, c.MemoryThreshold, c.GrowthRateThreshold, c.Adaptive.Soak = 100, 1<<30, 50,
+				4*time.Hour
 		}))
 		f := fuzzed{at: dawn}
 		type key struct {

@@ -62,7 +62,8 @@ func TestEvidenceGathering(t *testing.T) {
 	}
 	prompt := func(name string) []delivered {
 		return []delivered{
-			{"goroutines firing", 0, name}, {"open_fds firing", 0, name}, {"goroutines resolved", 0, ""}, {"open_fds resolved", 0, ""},
+			{"goroutines firing", 0, name}, {"open_fds firing", 0, name}, {"goroutines resolved", 0, ""},
+			{"open_fds resolved", 0, ""},
 			{"goroutines firing", 0, name}, {"goroutines resolved", 0, ""},
 		}
 	}
@@ -117,7 +118,8 @@ func TestEvidenceGathering(t *testing.T) {
 					for _, s := range a.Sites {
 						names = append(names, s.Function)
 					}
-					got = append(got, delivered{a.Resource + " " + string(a.Status), time.Since(a.Time), strings.Join(names, " ")})
+					got = append(got, delivered{a.Resource + " " + string(a.Status), time.Since(a.Time),
+						strings.Join(names, " ")})
 				})
 				if err := m.Start(); err != nil {
 					t.Fatal(err)
@@ -134,7 +136,8 @@ func TestEvidenceGathering(t *testing.T) {
 					t.Errorf("%d alerts in the history, want %d", len(m.History()), len(test.want))
 				}
 				log := strings.Join(j.read(), "\n")
-				if n := strings.Count(log, "evidence is incomplete"); !strings.Contains(log, test.log) || n > 1 || n == 0 && test.log != "" {
+				if n := strings.Count(log, "evidence is incomplete"); !strings.Contains(log, test.log) || n > 1 ||
+					n == 0 && test.log != "" {
 					t.Errorf("log, want once %q:\n%s", test.log, log)
 				}
 			})
@@ -179,14 +182,18 @@ func TestEvidenceComesLate(t *testing.T) {
 			{"goroutines firing", 17 * time.Second, 0, "sites: not there after 5s"},
 			{"goroutines resolved", 19 * time.Second, 0, ""},
 		}},
-		{"fails", func(context.Context, *alerting.Alert) error { return errors.New("no room") }, time.Minute, []delivered{
+		{"fails", func(context.Context, *alerting.Alert) error {
+			return errors.New("no room")
+		}, time.Minute, []delivered{
 			{"goroutines firing", 12 * time.Second, 0, "sites: no room"},
 			{"goroutines resolved", 61 * time.Second, 0, ""},
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				config := with(func(c *Config) { c.CheckInterval, c.AlertCooldown, c.GoroutineThreshold = time.Second, 0, 100 })
+				config := with(func(c *Config) {
+					c.CheckInterval, c.AlertCooldown, c.GoroutineThreshold = time.Second, 0, 100
+				})
 				began := time.Now()
 				m, _, _ := watching(t, config, func(_ int, s *sampler.Sample) error {
 					goroutines := 10.
@@ -200,11 +207,13 @@ func TestEvidenceComesLate(t *testing.T) {
 				var got []delivered
 				ids := map[string]bool{}
 				m.OnAlert(func(a alerting.Alert) {
-					d := delivered{What: a.Resource + " " + string(a.Status), At: time.Since(began), Sites: len(a.Sites)}
+					d := delivered{What: a.Resource + " " + string(a.Status), At: time.Since(began),
+						Sites: len(a.Sites)}
 					for _, missing := range a.Missing {
 						why, _, _ := strings.Cut(missing.Why, ": ") // how starved the machine of the test is
 						d.Missing += missing.What + ": " + why
-						if clause := "; missing: lines of code (" + missing.Why + ")"; !strings.HasSuffix(a.Summary, clause) {
+						if clause := "; missing: lines of code (" + missing.Why + ")"; !strings.HasSuffix(a.Summary,
+							clause) {
 							t.Errorf("summary %q, want at its end %q", a.Summary, clause)
 						}
 					}

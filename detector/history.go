@@ -124,7 +124,8 @@ func (h *History) chart(d *Detector, number int, bins []plot.Bin) plot.Chart {
 	status := d.engine.StatusOf(t)
 	chart := plot.Chart{Title: status.Resource.Name, Desc: wording.Why(&status), Resource: status.Resource, Bins: bins}
 	for _, at := range h.starts {
-		chart.Marks = append(chart.Marks, plot.Mark{At: at, Kind: plot.Restart, Label: "restart", Text: "the process restarted"})
+		chart.Marks = append(chart.Marks, plot.Mark{At: at, Kind: plot.Restart, Label: "restart",
+			Text: "the process restarted"})
 	}
 	if h.traces[number] != nil {
 		h.traces[number].Draw(&chart, t.Growth())

@@ -14,7 +14,8 @@ import (
 )
 
 // observed runs a detector and its history over samples of descriptors a minute apart, and returns the events.
-func observed(t *testing.T, d *Detector, h *History, begin time.Time, minutes int, start time.Time, value func(minute int) float64) (all []alerting.Event) {
+func observed(t *testing.T, d *Detector, h *History, begin time.Time, minutes int, start time.Time,
+	value func(minute int) float64) (all []alerting.Event) {
 	t.Helper()
 	for i := range minutes {
 		s := &sampler.Sample{
@@ -64,7 +65,8 @@ func TestHistory(t *testing.T) {
 	if len(c.Bins) > 512 || len(c.Bins) < 200 {
 		t.Errorf("%d bins", len(c.Bins))
 	}
-	if first.First != dawn.UnixNano() || last.Value != steadyLeak(minutes-1) || math.IsNaN(last.Mean) || last.Deviation <= 0 {
+	if first.First != dawn.UnixNano() || last.Value != steadyLeak(minutes-1) || math.IsNaN(last.Mean) ||
+		last.Deviation <= 0 {
 		t.Errorf("first %+v\nlast %+v", first, last)
 	}
 	if want := (plot.Level{Value: 1024, Name: "limit"}); c.Ceiling != want {
@@ -168,7 +170,8 @@ func TestHistoryOfAnotherScale(t *testing.T) {
 	observed(t, d, h, dawn.Add(600*time.Minute), 600, dawn, steadyLeak)
 	c, _ := h.Chart(d, sampler.OpenFDs)
 	for i, f := range c.Minimums {
-		if width := f.To.Sub(f.From); width != c.Minimums[0].To.Sub(c.Minimums[0].From) || i > 0 && f.From.Before(c.Minimums[i-1].To) {
+		if width := f.To.Sub(f.From); width != c.Minimums[0].To.Sub(c.Minimums[0].From) || i > 0 &&
+			f.From.Before(c.Minimums[i-1].To) {
 			t.Errorf("floor %d from %s to %s", i, f.From, f.To)
 		}
 	}

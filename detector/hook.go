@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/internal/guard"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -69,7 +70,8 @@ func newHookCaller(hooks *checkHooks, m *state, inside *guard.Inside) *hookCalle
 	late := time.NewTimer(time.Hour)
 	late.Stop()
 	return &hookCaller{
-		hooks: hooks, state: m, inside: inside, calls: make(chan hookCalls), answers: make(chan hookAnswer, 1), late: late,
+		hooks: hooks, state: m, inside: inside, calls: make(chan hookCalls), answers: make(chan hookAnswer, 1),
+		late: late,
 	}
 }
 
@@ -160,3 +162,15 @@ func (c *hookCaller) serveOne(calls hookCalls) {
 
 // end lets the goroutine end, as soon as the hooks return.
 func (c *hookCaller) end() { close(c.calls) }
+
+// foreign is a sink that calls what is not ours.
+type foreign struct {
+	alerting.Sink
+	inside *guard.Inside
+}
+
+// Send passes the alert on.
+func (f foreign) Send(ctx context.Context, a alerting.Alert) error {
+	defer f.inside.Enter()()
+	return f.Sink.Send(ctx, a)
+}

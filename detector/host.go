@@ -313,10 +313,10 @@ const component = "resource_monitor"
 // leak_detection, with its labels resource_type and component; nil for none. It replaces the one before, and is called
 // before what OnSample set, under the same conditions. The host's RecordLeakDetection can be given as it is.
 //
-// fd_leak and goroutine_leak are 1 while a finding on their resource holds, be it a trend, a limit (also one that is not
-// alerted) or a line of code. memory_leak is the heap in use in MB of 1024*1024 bytes while one on the heap or on the
-// resident memory holds. All are 0 otherwise, from the first check on. What else the process has, as threads_leak, is
-// there from its first finding on.
+// fd_leak and goroutine_leak are 1 while a finding on their resource holds, be it a trend, a limit (also one that is
+// not alerted) or a line of code. memory_leak is the heap in use in MB of 1024*1024 bytes while one on the heap or on
+// the resident memory holds. All are 0 otherwise, from the first check on. What else the process has, as threads_leak,
+// is there from its first finding on.
 func (m *ResourceMonitor) OnLeakDetection(set func(resourceType, component string, value float64)) {
 	m.loop.hooks.onLeakDetection.Store(&set)
 }
@@ -363,9 +363,9 @@ func (m *ResourceMonitor) GetSystemInfo() map[string]interface{} {
 	return info
 }
 
-// NameHolders has a monitor of this process name in its alerts on memory what keeps it alive, as package holders finds it:
-// once for a finding, beside the sampling, unless memory is close to a limit or the configuration says not to. find should
-// return soon after its context has ended. Call it before Start or Run.
+// NameHolders has a monitor of this process name in its alerts on memory what keeps it alive, as package holders finds
+// it: once for a finding, beside the sampling, unless memory is close to a limit or the configuration says not to. find
+// should return soon after its context has ended. Call it before Start or Run.
 func (m *ResourceMonitor) NameHolders(find func(ctx context.Context, line profile.Frame) (alerting.Holder, error)) {
 	if lines := m.state.lines.Load(); lines != nil && find != nil && lines.NameHolders(find) {
 		m.AddEvidence("holders", lines.Hold)

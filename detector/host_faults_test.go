@@ -30,16 +30,19 @@ func TestNewResourceMonitorKeepsWhatIsValid(t *testing.T) {
 	}{
 		{"zero", ResourceMonitorConfig{}, defaults, 0},
 		{"negative", ResourceMonitorConfig{
-			MonitoringInterval: -1, FDLeakThreshold: -1, GoroutineLeakThreshold: math.MinInt64, MemoryLeakThreshold: -1, AlertCooldown: -1,
+			MonitoringInterval: -1, FDLeakThreshold: -1, GoroutineLeakThreshold: math.MinInt64, MemoryLeakThreshold: -1,
+			AlertCooldown:   -1,
 			MaxAlertHistory: -1, GrowthRateThreshold: math.NaN(),
 		}, defaults, 0},
 		{"interval of a nanosecond", ResourceMonitorConfig{MonitoringInterval: 1, GrowthRateThreshold: 50},
 			changed(func(c *Config) { c.GrowthRateThreshold = 50 }), 1},
-		{"webhook", ResourceMonitorConfig{AlertWebhookURL: "ftp://sink.example", GrowthRateThreshold: 50, MaxAlertHistory: 7},
+		{"webhook", ResourceMonitorConfig{AlertWebhookURL: "ftp://sink.example", GrowthRateThreshold: 50,
+			MaxAlertHistory: 7},
 			changed(func(c *Config) { c.GrowthRateThreshold, c.MaxAlertHistory = 50, 7 }), 1},
 		{"format", ResourceMonitorConfig{AlertWebhookURL: "http://sink.example", AlertWebhookFormat: "pigeon"},
 			changed(func(c *Config) { c.AlertWebhookURL = "http://sink.example" }), 1},
-		{"history and growth", ResourceMonitorConfig{MaxAlertHistory: math.MaxInt, GrowthRateThreshold: math.Inf(1), FDLeakThreshold: 7},
+		{"history and growth", ResourceMonitorConfig{MaxAlertHistory: math.MaxInt, GrowthRateThreshold: math.Inf(1),
+			FDLeakThreshold: 7},
 			changed(func(c *Config) { c.FDThreshold = 7 }), 1},
 		{"collections", ResourceMonitorConfig{EnableGCOptimization: true}, defaults, 1},
 	} {
@@ -68,7 +71,8 @@ func TestNewResourceMonitorKeepsWhatIsValid(t *testing.T) {
 // What was wrong with the two monitors that this one replaces.
 func TestFaultsOfTheMonitorsReplaced(t *testing.T) {
 	// after runs a monitor with the host's defaults for so many samples.
-	after := func(t *testing.T, c ResourceMonitorConfig, ticks int, fill func(n int, s *sampler.Sample)) (*ResourceMonitor, *journal) {
+	after := func(t *testing.T, c ResourceMonitorConfig, ticks int,
+		fill func(n int, s *sampler.Sample)) (*ResourceMonitor, *journal) {
 		m, _, j := watching(t, c.Config(), func(n int, s *sampler.Sample) error { fill(n, s); return nil })
 		_ = m.Start()
 		time.Sleep(time.Duration(ticks)*checkEvery - 1)
@@ -98,13 +102,16 @@ func TestFaultsOfTheMonitorsReplaced(t *testing.T) {
 			}
 		}},
 		{"memory compared as an absolute, then called growth", func(t *testing.T) {
-			m, _ := after(t, ResourceMonitorConfig{}, 30, func(_ int, s *sampler.Sample) { s.Add(sampler.HeapInuseBytes, 150<<20) })
+			m, _ := after(t, ResourceMonitorConfig{}, 30, func(_ int, s *sampler.Sample) {
+				s.Add(sampler.HeapInuseBytes, 150<<20)
+			})
 			history := m.History()
 			if len(history) != 1 {
 				t.Fatalf("%d alerts, want 1", len(history))
 			}
 			a := history[0]
-			if a.Threshold != 100<<20 || strings.Contains(a.Summary, "grew") || !strings.Contains(a.Summary, "above the limit") {
+			if a.Threshold != 100<<20 || strings.Contains(a.Summary, "grew") ||
+				!strings.Contains(a.Summary, "above the limit") {
 				t.Errorf("threshold %v, summary %q", a.Threshold, a.Summary)
 			}
 		}},
@@ -130,9 +137,10 @@ func TestFaultsOfTheMonitorsReplaced(t *testing.T) {
 			if diff := cmp.Diff(map[string]time.Time{"goroutines": at.UTC()}, m.GetLeakHistory()); diff != "" {
 				t.Errorf("leak history (-want +got):\n%s", diff)
 			}
-			m, _ = after(t, ResourceMonitorConfig{AlertCooldown: 1, MaxAlertHistory: 3}, 200, goroutines(func(n int) float64 {
-				return []float64{50, 200}[min(n/20, 1)*(n/10%2)]
-			}))
+			m, _ = after(t, ResourceMonitorConfig{AlertCooldown: 1, MaxAlertHistory: 3},
+				200, goroutines(func(n int) float64 {
+					return []float64{50, 200}[min(n/20, 1)*(n/10%2)]
+				}))
 			history := m.History()
 			if len(history) != 3 || history[0].Time.After(history[1].Time) || history[2].Status == "" {
 				t.Errorf("history = %+v, want the newest 3, oldest first", history)

@@ -33,11 +33,14 @@ import (
 
 var (
 	statsKeys = []string{
-		"alloc_rate_bytes_per_sec", "evidence", "fd_leaks_detected", "file_descriptors", "gc_pauses_ns", "goroutine_leaks_detected", "goroutines",
-		"initial_fds", "initial_goroutines", "last_check_timestamp", "memory_leaks_detected", "memory_usage_bytes", "monitoring_uptime_seconds",
+		"alloc_rate_bytes_per_sec", "evidence", "fd_leaks_detected", "file_descriptors", "gc_pauses_ns",
+		"goroutine_leaks_detected", "goroutines",
+		"initial_fds", "initial_goroutines", "last_check_timestamp", "memory_leaks_detected", "memory_usage_bytes",
+		"monitoring_uptime_seconds",
 	}
 	metricsKeys = []string{
-		"file_descriptors", "gc_pause_ms", "goroutine_growth", "goroutines", "heap_objects", "memory_alloc_mb", "memory_growth",
+		"file_descriptors", "gc_pause_ms", "goroutine_growth", "goroutines", "heap_objects", "memory_alloc_mb",
+		"memory_growth",
 		"memory_sys_mb", "memory_total_mb", "timestamp",
 	}
 )
@@ -95,7 +98,9 @@ func TestHostInProcess(t *testing.T) {
 			_ = monitor.Stop()
 		}
 	}()
-	await.True(t, "a starting baseline", func() bool { return monitor.GetStats().LastCheck > 0 && monitor.GetStats().InitialGoroutines > 0 })
+	await.True(t, "a starting baseline", func() bool {
+		return monitor.GetStats().LastCheck > 0 && monitor.GetStats().InitialGoroutines > 0
+	})
 	checks := monitor.Checks().Checks
 	await.True(t, "a baseline that has settled", func() bool { return monitor.Checks().Checks >= checks+30 })
 
@@ -112,12 +117,14 @@ func TestHostInProcess(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, want := monitor.GetStats().FileDescriptors, int64(len(list)-1); got != want { // the listing has one too
+			// the listing has one too
+			if got, want := monitor.GetStats().FileDescriptors, int64(len(list)-1); got != want {
 				return fmt.Sprintf("%d descriptors, want %d", got, want)
 			}
 			return ""
 		})
-		if diff := cmp.Diff([]string{"file_descriptors", "goroutines", "memory_bytes"}, slices.Sorted(maps.Keys(monitor.GetCurrentUsage()))); diff != "" {
+		if diff := cmp.Diff([]string{"file_descriptors", "goroutines", "memory_bytes"},
+			slices.Sorted(maps.Keys(monitor.GetCurrentUsage()))); diff != "" {
 			t.Errorf("usage (-want +got):\n%s", diff)
 		}
 	}
@@ -134,7 +141,8 @@ func TestHostInProcess(t *testing.T) {
 	}
 	await.True(t, "an alert", func() bool { return len(monitor.GetAlertChannel()) > 0 })
 	a := <-monitor.GetAlertChannel()
-	if a.Resource != sampler.Goroutines || a.Kind != alerting.Limit || a.Status != alerting.Firing || a.Process.PID != os.Getpid() {
+	if a.Resource != sampler.Goroutines || a.Kind != alerting.Limit || a.Status != alerting.Firing ||
+		a.Process.PID != os.Getpid() {
 		t.Errorf("alert = %+v", a)
 	}
 	if monitor.IsHealthy() {
@@ -200,7 +208,8 @@ func TestForceGC(t *testing.T) {
 	runtime.KeepAlive(garbage)
 	before, after := monitor.ForceGC()
 	if after.NumGC <= before.NumGC || after.HeapInuse+16<<20 > before.HeapInuse {
-		t.Errorf("%d collections and %d bytes in use before, %d and %d after", before.NumGC, before.HeapInuse, after.NumGC, after.HeapInuse)
+		t.Errorf("%d collections and %d bytes in use before, %d and %d after", before.NumGC, before.HeapInuse,
+			after.NumGC, after.HeapInuse)
 	}
 }
 
@@ -302,10 +311,12 @@ func TestHostCompiles(t *testing.T) {
 	if diff := cmp.Diff(metricsKeys, slices.Sorted(maps.Keys(got.Metrics))); diff != "" {
 		t.Errorf("keys of the metrics (-want +got):\n%s", diff)
 	}
-	if !got.Healthy || !got.Collected || len(got.History) != 0 || got.Usage["goroutines"] <= 0 || got.Info["go_version"] != runtime.Version() {
+	if !got.Healthy || !got.Collected || len(got.History) != 0 || got.Usage["goroutines"] <= 0 ||
+		got.Info["go_version"] != runtime.Version() {
 		t.Errorf("printed %s", out)
 	}
-	if text := log.String(); !strings.Contains(text, "Resource monitor started") || strings.Contains(text, "level=warning") {
+	if text := log.String(); !strings.Contains(text, "Resource monitor started") ||
+		strings.Contains(text, "level=warning") {
 		t.Errorf("logged %s", text)
 	}
 }
@@ -321,7 +332,8 @@ func TestLiveAndReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	var recorded bytes.Buffer
-	writer := recording.NewWriter(&recorded, recording.Header{Interval: config.CheckInterval, Soak: config.Adaptive.Soak, Source: "this test"})
+	writer := recording.NewWriter(&recorded, recording.Header{Interval: config.CheckInterval,
+		Soak: config.Adaptive.Soak, Source: "this test"})
 	samples := 0
 	monitor.OnSample(func(s *sampler.Sample) {
 		samples++
@@ -358,7 +370,8 @@ func TestLiveAndReplay(t *testing.T) {
 			}
 		}
 	}
-	if a.Kind != alerting.Trend || a.Status != alerting.Firing || a.SlopePerHour <= 0 || !strings.HasPrefix(a.Summary, "goroutines leak: ") {
+	if a.Kind != alerting.Trend || a.Status != alerting.Firing || a.SlopePerHour <= 0 ||
+		!strings.HasPrefix(a.Summary, "goroutines leak: ") {
 		t.Errorf("alert = %+v", a)
 	}
 	if err := monitor.Stop(); err != nil {

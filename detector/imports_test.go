@@ -24,19 +24,24 @@ const module = "github.com/mdzesseis/leaktrend"
 
 // under reports whether path is one of these packages or stands below it.
 func under(path string, roots ...string) bool {
-	return slices.ContainsFunc(roots, func(root string) bool { return path == root || strings.HasPrefix(path, root+"/") })
+	return slices.ContainsFunc(roots, func(root string) bool {
+		return path == root || strings.HasPrefix(path, root+"/")
+	})
 }
 
-const plotsAreLight = "every service that embeds the detector compiles the plots: they need the resource table and little of the standard library"
+const plotsAreLight = "every service that embeds the detector compiles the plots: they need the resource table and " +
+	"little of the standard library"
 
-const roomsAreApart = "the rooms of sampler import sampler and what is internal to it: a service compiles the sources that it samples, and no other"
+const roomsAreApart = "the rooms of sampler import sampler and what is internal to it: a service compiles the " +
+	"sources that it samples, and no other"
 
 // roomFault says why a room of sampler must not import another of our packages; "" where it may.
 func roomFault(from, to string) string {
 	switch {
 	case to == "sampler", under(to, "sampler/internal", "testdata/await"):
 	case to == "sampler/promtext" && under(from, "sampler/endpoint", "sampler/recording"): // both read Prometheus text
-	case to == "sampler/profile" && under(from, "sampler/profile"): // who does not read another process's profiles compiles the one alone
+	// who does not read another process's profiles compiles the one alone
+	case to == "sampler/profile" && under(from, "sampler/profile"):
 	default:
 		return roomsAreApart
 	}
@@ -67,11 +72,14 @@ func edgeFault(from, to string) string {
 		return "the leaves import none of our packages"
 	case own && to == "cmd/leaktrend/internal/testkit/browsertest":
 		return "only tests open a browser"
-	case under(from, "detector/plot") && (own && to != "sampler" || !own && strings.Contains(strings.Split(to, "/")[0], ".") || under(to, "net", "text", "html/template")):
+	case under(from, "detector/plot") &&
+		(own && to != "sampler" || !own && strings.Contains(strings.Split(to, "/")[0], ".") ||
+			under(to, "net", "text", "html/template")):
 		return plotsAreLight
 	case own && under(from, "detector/page") && under(to, "detector/engine", "detector/finding", "detector/config"):
 		return "the page shows what it is given: it knows no engine"
-	case own && under(from, "detector/engine", "detector/finding", "detector/lives", "detector/sites", "detector/history") && under(to, "detector/wording", "detector/page"):
+	case own && under(from, "detector/engine", "detector/finding", "detector/lives", "detector/sites",
+		"detector/history") && under(to, "detector/wording", "detector/page"):
 		return "what decides gives reasons and figures: sentences are composed above it"
 	case own && under(from, "detector/evidence") && under(to, "detector/page", "detector/history"):
 		return "evidence is what an alert names: it shows nothing"
@@ -89,28 +97,41 @@ func edgeFault(from, to string) string {
 	}{
 		{"github.com/prometheus/procfs", []string{"sampler"}, "procfs has its home in sampler"},
 		{"gonum.org/v1/gonum", []string{"trend", "cmd"}, "gonum has its home in trend"},
-		{"gopkg.in/yaml.v3", []string{"detector/config", "cmd"}, "yaml.v3 has its home in the detector's configuration"},
-		{"github.com/prometheus/client_golang/api", []string{"detector/earlier"}, "the client of a Prometheus has its home in detector/earlier"},
-		{"github.com/prometheus/client_golang", []string{"detector/collector", "detector/earlier", "cmd"}, "the Prometheus client has its home in detector/collector"},
-		{"go.opentelemetry.io/otel/sdk", nil, "which SDK reads the metrics is the service's choice: only tests import one"},
+		{"gopkg.in/yaml.v3", []string{"detector/config", "cmd"},
+			"yaml.v3 has its home in the detector's configuration"},
+		{"github.com/prometheus/client_golang/api", []string{"detector/earlier"},
+			"the client of a Prometheus has its home in detector/earlier"},
+		{"github.com/prometheus/client_golang", []string{"detector/collector", "detector/earlier", "cmd"},
+			"the Prometheus client has its home in detector/collector"},
+		{"go.opentelemetry.io/otel/sdk", nil, "which SDK reads the metrics is the service's choice: only tests " +
+			"import one"},
 		{"go.opentelemetry.io", []string{"detector/otelmetrics"}, "OpenTelemetry has its home in detector/otelmetrics"},
-		{"github.com/prometheus/common", []string{"detector/earlier", "cmd"}, "the Prometheus client has its home in detector/collector"},
-		{"github.com/sirupsen/logrus", []string{"alerting", "detector", "cmd"}, "logrus has its home in alerting and the monitor"},
+		{"github.com/prometheus/common", []string{"detector/earlier", "cmd"},
+			"the Prometheus client has its home in detector/collector"},
+		{"github.com/sirupsen/logrus", []string{"alerting", "detector", "cmd"},
+			"logrus has its home in alerting and the monitor"},
 		{"github.com/spf13", []string{"cmd"}, "the command line has its home in cmd"},
 		{"golang.org/x/term", []string{"cmd"}, "the terminal has its home in cmd"},
 		{"github.com/gdamore", []string{"cmd"}, "the terminal has its home in cmd"},
-		{"github.com/google/pprof", []string{"sampler/profile/remote", "cmd"}, "the parser of profiles has its home in sampler/profile/remote"},
-		{"golang.org/x/arch", []string{"sampler/gotype", "sampler/outside"}, "decoding of instructions has its home in sampler/gotype and sampler/outside"},
-		{"github.com/prometheus/common/config", []string{"detector/earlier"}, "the client of a Prometheus has its home in detector/earlier"},
-		{"golang.org/x/sys", []string{"sampler", "detector/state/filelock", "cmd"}, "system calls have their home in sampler"},
-		{"github.com/influxdata", []string{"sampler/recording"}, "the formats of others have their home in sampler/recording"},
-		{"golang.org/x/text", []string{"sampler/recording"}, "the formats of others have their home in sampler/recording"},
+		{"github.com/google/pprof", []string{"sampler/profile/remote", "cmd"},
+			"the parser of profiles has its home in sampler/profile/remote"},
+		{"golang.org/x/arch", []string{"sampler/gotype", "sampler/outside"},
+			"decoding of instructions has its home in sampler/gotype and sampler/outside"},
+		{"github.com/prometheus/common/config", []string{"detector/earlier"},
+			"the client of a Prometheus has its home in detector/earlier"},
+		{"golang.org/x/sys", []string{"sampler", "detector/state/filelock", "cmd"},
+			"system calls have their home in sampler"},
+		{"github.com/influxdata", []string{"sampler/recording"},
+			"the formats of others have their home in sampler/recording"},
+		{"golang.org/x/text", []string{"sampler/recording"},
+			"the formats of others have their home in sampler/recording"},
 	} {
 		if under(to, home.of) && !under(from, home.at...) {
 			return home.reason
 		}
 	}
-	if under(from, "baseline", "trend") && (under(to, "os", "net", "log", "syscall") || under(to, "github.com/sirupsen")) {
+	if under(from, "baseline", "trend") && (under(to, "os", "net", "log", "syscall") ||
+		under(to, "github.com/sirupsen")) {
 		return "baseline and trend are pure arithmetic: no os, net, log or clock"
 	}
 	return ""
@@ -129,7 +150,8 @@ func TestEdgeFault(t *testing.T) {
 		{"detector", module + "/sampler", ""},
 		{"detector/page", module + "/detector/engine", "the page shows what it is given: it knows no engine"},
 		{"detector/page", module + "/detector/plot", ""},
-		{"detector/finding", module + "/detector/wording", "what decides gives reasons and figures: sentences are composed above it"},
+		{"detector/finding", module + "/detector/wording", "what decides gives reasons and figures: sentences are " +
+			"composed above it"},
 		{"detector/wording", module + "/detector/finding", ""},
 		{"detector/evidence", module + "/detector/page", "evidence is what an alert names: it shows nothing"},
 		{"detector", module + "/detector/plot", ""},
@@ -139,22 +161,28 @@ func TestEdgeFault(t *testing.T) {
 		{"detector/plot", "html/template", plotsAreLight},
 		{"detector/plot", "html", ""},
 		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/testkit/browsertest", "only tests open a browser"},
-		{"cmd/leaktrend/internal/demo", module + "/testdata/await", "only tests use what waits, builds and starts programs for them"},
-		{"detector", module + "/detector/internal/hosttest", "only tests use what waits, builds and starts programs for them"},
+		{"cmd/leaktrend/internal/demo", module + "/testdata/await", "only tests use what waits, builds and starts " +
+			"programs for them"},
+		{"detector", module + "/detector/internal/hosttest", "only tests use what waits, builds and starts programs " +
+			"for them"},
 		{"other", module + "/cmd/leaktrend", "only the command imports what belongs to it"},
 		{"cmd/leaktrend", module + "/cmd/leaktrend/internal/replay", ""},
 		{"detector", "github.com/prometheus/procfs/sysfs", "procfs has its home in sampler"},
 		{"sampler", "github.com/prometheus/procfs", ""},
 		{"baseline", "gonum.org/v1/gonum/stat", "gonum has its home in trend"},
-		{"detector", "github.com/prometheus/client_golang/prometheus", "the Prometheus client has its home in detector/collector"},
+		{"detector", "github.com/prometheus/client_golang/prometheus", "the Prometheus client has its home in " +
+			"detector/collector"},
 		{"sampler", "github.com/prometheus/common/expfmt", "the Prometheus client has its home in detector/collector"},
 		{"detector/collector", "github.com/prometheus/client_golang/prometheus", ""},
 		{"detector/collector", module + "/detector", ""},
 		{"detector/collector", module + "/cmd/leaktrend/internal/rules", "the detector imports the leaves alone"},
-		{"detector/internal/metric", "github.com/prometheus/client_golang/prometheus", "the Prometheus client has its home in detector/collector"},
-		{"detector/internal/metric", "go.opentelemetry.io/otel/metric", "OpenTelemetry has its home in detector/otelmetrics"},
+		{"detector/internal/metric", "github.com/prometheus/client_golang/prometheus",
+			"the Prometheus client has its home in detector/collector"},
+		{"detector/internal/metric", "go.opentelemetry.io/otel/metric",
+			"OpenTelemetry has its home in detector/otelmetrics"},
 		{"detector/otelmetrics", "go.opentelemetry.io/otel/metric", ""},
-		{"detector/otelmetrics", "go.opentelemetry.io/otel/sdk/metric", "which SDK reads the metrics is the service's choice: only tests import one"},
+		{"detector/otelmetrics", "go.opentelemetry.io/otel/sdk/metric",
+			"which SDK reads the metrics is the service's choice: only tests import one"},
 		{"cmd/leaktrend/internal/evaluation", "gonum.org/v1/gonum/stat", ""},
 		{"detector", "gopkg.in/yaml.v3", "yaml.v3 has its home in the detector's configuration"},
 		{"detector/config", "gopkg.in/yaml.v3", ""},
@@ -174,10 +202,13 @@ func TestEdgeFault(t *testing.T) {
 		{"sampler/internal/live", module + "/sampler/self", roomsAreApart},
 		{"sampler/endpoint", module + "/detector", roomsAreApart},
 		{"sampler", module + "/sampler/self", "the leaves import none of our packages"},
-		{"sampler/profile", "github.com/google/pprof/profile", "the parser of profiles has its home in sampler/profile/remote"},
-		{"sampler", "golang.org/x/arch/x86/x86asm", "decoding of instructions has its home in sampler/gotype and sampler/outside"},
+		{"sampler/profile", "github.com/google/pprof/profile", "the parser of profiles has its home in " +
+			"sampler/profile/remote"},
+		{"sampler", "golang.org/x/arch/x86/x86asm", "decoding of instructions has its home in sampler/gotype and " +
+			"sampler/outside"},
 		{"sampler/gotype", "golang.org/x/arch/x86/x86asm", ""},
-		{"detector", "github.com/prometheus/client_golang/api/prometheus/v1", "the client of a Prometheus has its home in detector/earlier"},
+		{"detector", "github.com/prometheus/client_golang/api/prometheus/v1",
+			"the client of a Prometheus has its home in detector/earlier"},
 		{"detector/earlier/prom", "github.com/prometheus/common/config", ""},
 		{"detector", "golang.org/x/sys/unix", "system calls have their home in sampler"},
 		{"trend", "net/http", "baseline and trend are pure arithmetic: no os, net, log or clock"},
@@ -274,7 +305,8 @@ func clockUses(file string, src any) (uses []string, err error) {
 }
 
 func TestClockUses(t *testing.T) {
-	src := "package p\nimport clock \"time\"\nvar a = clock.Now()\nvar b = clock.Second\nfunc f() {\n\t<-clock.After(b)\n\tclock.NewTicker(b)\n}\n"
+	src := "package p\nimport clock \"time\"\nvar a = clock.Now()\nvar b = clock.Second\nfunc f() {\n" +
+		"\t<-clock.After(b)\n\tclock.NewTicker(b)\n}\n"
 	got, err := clockUses("p.go", src)
 	if err != nil {
 		t.Fatal(err)

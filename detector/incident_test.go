@@ -29,8 +29,9 @@ func leakingTogether(t *testing.T, config Config) (m *ResourceMonitor, delivered
 		return math.Floor(40 * h)
 	}
 	p := &profiled{
-		goroutines: map[int]func(float64) float64{10: steadyAt(100), 42: leak}, heap: map[int]func(float64) float64{100: steadyAt(50e6)},
-		began: time.Now(), taken: map[profile.Kind]int{},
+		goroutines: map[int]func(float64) float64{10: steadyAt(100), 42: leak},
+		heap:       map[int]func(float64) float64{100: steadyAt(50e6)},
+		began:      time.Now(), taken: map[profile.Kind]int{},
 	}
 	m, _, _ = watching(t, config, func(_ int, s *sampler.Sample) error {
 		h := time.Since(p.began).Hours()
@@ -74,7 +75,8 @@ func TestOneIncident(t *testing.T) {
 				seen[r.Resource] = string(r.Status)
 			}
 		}
-		if diff := cmp.Diff(map[string]string{sampler.Goroutines: "resolved", sampler.Threads: "resolved"}, seen); diff != "" {
+		if diff := cmp.Diff(map[string]string{sampler.Goroutines: "resolved", sampler.Threads: "resolved"},
+			seen); diff != "" {
 			t.Errorf("resources in the end (-want +got):\n%s", diff)
 		}
 		resolved := 0
@@ -177,8 +179,11 @@ func TestMemoryOfGoroutines(t *testing.T) {
 		leak := func(h float64) float64 { return math.Floor(40 * h) }
 		const each = 400 << 10
 		p := &profiled{
-			goroutines: map[int]func(float64) float64{10: steadyAt(100), 42: leak}, heap: map[int]func(float64) float64{100: steadyAt(50e6)},
-			runtimes: func(h float64) float64 { return each * leak(h) }, began: time.Now(), taken: map[profile.Kind]int{},
+			goroutines: map[int]func(float64) float64{10: steadyAt(100), 42: leak},
+			heap:       map[int]func(float64) float64{100: steadyAt(50e6)},
+			runtimes: func(h float64) float64 {
+				return each * leak(h)
+			}, began: time.Now(), taken: map[profile.Kind]int{},
 		}
 		m, _, _ := watching(t, DefaultConfig(), func(_ int, s *sampler.Sample) error {
 			h := time.Since(p.began).Hours()

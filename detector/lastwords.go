@@ -26,8 +26,8 @@ type lastWords struct {
 	at      time.Time // of the sample
 }
 
-// nearestLimit returns which limit of memory is closest, and how much of it is used: what the process may have at most, what
-// the runtime may, and the configured threshold. It needs m.mu.
+// nearestLimit returns which limit of memory is closest, and how much of it is used: what the process may have at most,
+// what the runtime may, and the configured threshold. It needs m.mu.
 func nearestLimit(m *state) (resource string, limit sampler.Ceiling, used float64) {
 	threshold := float64(m.detector.Config().MemoryThreshold)
 	for i := -1; i < len(m.latest.Ceilings); i++ {
@@ -65,7 +65,8 @@ func (w *lastWords) look(m *state) {
 	}
 	process := m.process
 	process.Start = m.latest.Start
-	a := alerting.Alert{Process: process, Event: alerting.Event{Time: m.latest.Time, Kind: alerting.Limit, Resource: resource}}
+	a := alerting.Alert{Process: process, Event: alerting.Event{Time: m.latest.Time, Kind: alerting.Limit,
+		Resource: resource}}
 	memory := []string{resource, sampler.RSSBytes, sampler.HeapLiveBytes, sampler.HeapInuseBytes}
 	if _, id, holds := m.ledger.latestOn(memory...); holds {
 		a.ID = id
@@ -76,7 +77,8 @@ func (w *lastWords) look(m *state) {
 	m.queue.Urgently(func(ctx context.Context) {
 		written, err := lines.LastWords(ctx, &a)
 		a.Profiles = written
-		entry := m.logger.WithFields(logrus.Fields{"captures": strings.Join(a.CapturePaths(), ", "), "resource": resource})
+		entry := m.logger.WithFields(logrus.Fields{"captures": strings.Join(a.CapturePaths(), ", "),
+			"resource": resource})
 		if err != nil {
 			entry = entry.WithError(err)
 		}

@@ -22,7 +22,8 @@ import (
 // At 90 % of a limit of memory captures are written once, and the alert that holds names them.
 func TestLastWords(t *testing.T) {
 	const mib = 1 << 20
-	at := map[time.Duration]float64{0: 300, 30 * time.Minute: 430, 40 * time.Minute: 470, 50 * time.Minute: 475, 60 * time.Minute: 300, 150 * time.Minute: 490}
+	at := map[time.Duration]float64{0: 300, 30 * time.Minute: 430, 40 * time.Minute: 470, 50 * time.Minute: 475,
+		60 * time.Minute: 300, 150 * time.Minute: 490}
 	for _, test := range []struct {
 		name  string
 		set   func(c *Config)
@@ -31,8 +32,10 @@ func TestLastWords(t *testing.T) {
 		told  int // alerts that name them
 	}{
 		{"what the process may have", func(*Config) {}, 512, []string{
-			"rss_bytes goroutine-last.pb.gz -rw-------", "rss_bytes goroutine-last.pb.gz -rw-------", "rss_bytes goroutine-last.txt -rw-------",
-			"rss_bytes goroutine-last.txt -rw-------", "rss_bytes heap-last.pb.gz -rw-------", "rss_bytes heap-last.pb.gz -rw-------",
+			"rss_bytes goroutine-last.pb.gz -rw-------", "rss_bytes goroutine-last.pb.gz -rw-------",
+			"rss_bytes goroutine-last.txt -rw-------",
+			"rss_bytes goroutine-last.txt -rw-------", "rss_bytes heap-last.pb.gz -rw-------",
+			"rss_bytes heap-last.pb.gz -rw-------",
 		}, 2},
 		{"the threshold", func(c *Config) { c.MemoryThreshold = 512 * mib }, 0, []string{
 			"heap_inuse_bytes goroutine-last.pb.gz -rw-------", "heap_inuse_bytes goroutine-last.pb.gz -rw-------",
@@ -42,12 +45,16 @@ func TestLastWords(t *testing.T) {
 		{"no captures", func(c *Config) { c.StackTraceOnLeak = false }, 512, nil, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			config := with(func(c *Config) { c.StackTraceOnLeak, c.ProfileDir, c.Adaptive.Enabled = true, t.TempDir(), false })
+			config := with(func(c *Config) {
+				c.StackTraceOnLeak, c.ProfileDir, c.Adaptive.Enabled = true, t.TempDir(), false
+			})
 			test.set(&config)
 			synctest.Test(t, func(t *testing.T) {
-				p := &profiled{goroutines: map[int]func(float64) float64{10: steadyAt(100)}, heap: map[int]func(float64) float64{100: steadyAt(50e6)}}
+				p := &profiled{goroutines: map[int]func(float64) float64{10: steadyAt(100)},
+					heap: map[int]func(float64) float64{100: steadyAt(50e6)}}
 				p.began, p.taken = time.Now(), map[profile.Kind]int{}
-				ceilings := []sampler.Ceiling{{Resource: sampler.RSSBytes, Level: test.level * mib, Source: "memory.max"}}
+				ceilings := []sampler.Ceiling{{Resource: sampler.RSSBytes, Level: test.level * mib,
+					Source: "memory.max"}}
 				m, _, j := watching(t, config, func(_ int, s *sampler.Sample) error {
 					value, latest := 0., time.Duration(-1)
 					for from, v := range at {
@@ -85,7 +92,8 @@ func TestLastWords(t *testing.T) {
 					t.Errorf("%d alerts name them, want %d", named, test.told)
 				}
 				log := strings.Join(j.read(), "\n")
-				if n, want := strings.Count(log, "captures were written while there is time"), len(test.want)/3; n != want+test.told {
+				if n, want := strings.Count(log, "captures were written while there is time"),
+					len(test.want)/3; n != want+test.told {
 					t.Errorf("the log tells it %d times, want %d:\n%s", n, want+test.told, log)
 				}
 			})
@@ -106,7 +114,8 @@ func TestCapturesArePosted(t *testing.T) {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		got = append(got, r.Header.Get("X-Leaktrend-Resource")+" "+kind+" "+r.Header.Get("Content-Type")+" "+string(body[:4]))
+		got = append(got, r.Header.Get("X-Leaktrend-Resource")+" "+kind+" "+r.Header.Get("Content-Type")+" "+
+			string(body[:4]))
 	}))
 	defer server.Close()
 	config := with(func(c *Config) {
@@ -114,8 +123,9 @@ func TestCapturesArePosted(t *testing.T) {
 		c.CheckInterval, c.GoroutineThreshold = 10*time.Millisecond, 10
 	})
 	p := &profiled{
-		goroutines: map[int]func(float64) float64{10: steadyAt(100)}, heap: map[int]func(float64) float64{100: steadyAt(50e6)},
-		began: time.Now(), taken: map[profile.Kind]int{},
+		goroutines: map[int]func(float64) float64{10: steadyAt(100)},
+		heap:       map[int]func(float64) float64{100: steadyAt(50e6)},
+		began:      time.Now(), taken: map[profile.Kind]int{},
 	}
 	m, _, _ := watching(t, config, func(n int, s *sampler.Sample) error {
 		s.Add(sampler.Goroutines, float64(10+min(n, 40)))
@@ -138,7 +148,8 @@ func TestCapturesArePosted(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	want := []string{"goroutines goroutine-after application/octet-stream goro", "goroutines goroutine-after text/plain; charset=utf-8 goro"}
+	want := []string{"goroutines goroutine-after application/octet-stream goro",
+		"goroutines goroutine-after text/plain; charset=utf-8 goro"}
 	if diff := cmp.Diff(want, got, ignoreOrder); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

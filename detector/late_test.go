@@ -25,9 +25,11 @@ func TestWatchThatBeginsLate(t *testing.T) {
 		{"a leak", rising(10_000, 50),
 			said{"early", "grew by 933 (9 %) in 21h 20m, not yet for long enough; called in 1d 5h at the earliest"}},
 		{"one that has stopped", func(age time.Duration) float64 { return 10_000 + 50*min(age.Hours(), 15) },
-			said{"ok", "grew by no more than 3.4 % in the last 21h 20m; a leak that doubles it in 3d 11h would have been called"}},
+			said{"ok", "grew by no more than 3.4 % in the last 21h 20m; a leak that doubles it in 3d 11h would have " +
+				"been called"}},
 		{"next to nothing", rising(10_000, 5),
-			said{"ok", "grew by no more than 0.9 % in the last 21h 20m; a leak that doubles it in 3d 11h would have been called"}},
+			said{"ok", "grew by no more than 0.9 % in the last 21h 20m; a leak that doubles it in 3d 11h would have " +
+				"been called"}},
 		{"none", rising(10_000, 0),
 			said{"ok", "does not grow; a leak that doubles it in 3d 11h would have been called"}},
 	} {
@@ -58,19 +60,30 @@ func TestHeapBetweenCollections(t *testing.T) {
 	}{
 		{"never collected", time.Minute, rising(100<<20, 0), rising(7, 0),
 			said{"early", "no collection since the watch began: live heap is known only after one"}},
-		{"collected once", time.Minute, rising(100<<20, 0), func(age time.Duration) float64 { return 7 + math.Floor(age.Seconds()/40) },
+		{"collected once", time.Minute, rising(100<<20, 0), func(age time.Duration) float64 {
+			return 7 + math.Floor(age.Seconds()/40)
+		},
 			said{"ok", "does not grow; a leak that doubles it in 3m would have been called"}},
-		{"grew once, collected twice", 30 * time.Second, func(age time.Duration) float64 { return 100 << 20 * math.Exp2(min(1, doubling(age))) },
+		{"grew once, collected twice", 30 * time.Second, func(age time.Duration) float64 {
+			return 100 << 20 * math.Exp2(min(1, doubling(age)))
+		},
 			func(age time.Duration) float64 { return min(2, doubling(age)) },
-			said{"early", "grew, and was collected only 2 times since the watch began: too few to tell whether it goes on"}},
-		{"grows", 44 * time.Second, func(age time.Duration) float64 { return 100 << 20 * math.Exp2(doubling(age)) }, doubling,
+			said{"early", "grew, and was collected only 2 times since the watch began: too few to tell whether it " +
+				"goes on"}},
+		{"grows", 44 * time.Second, func(age time.Duration) float64 {
+			return 100 << 20 * math.Exp2(doubling(age))
+		}, doubling,
 			said{"early", "grew by 600 MB in 40s in steps" + plateau + ", and may go on"}},
-		{"grew, and stands", time.Minute, func(age time.Duration) float64 { return 100 << 20 * math.Exp2(min(2, doubling(age))) },
+		{"grew, and stands", time.Minute, func(age time.Duration) float64 {
+			return 100 << 20 * math.Exp2(min(2, doubling(age)))
+		},
 			func(age time.Duration) float64 { return math.Floor(age.Seconds() / 9) },
-			said{"ok", "grew by 200 MB in 53s in a step" + plateau + "; a leak that doubles it in 3m would have been called"}},
+			said{"ok", "grew by 200 MB in 53s in a step" + plateau + "; a leak that doubles it in 3m would have been " +
+				"called"}},
 	} {
 		d := newDetector(t, with(func(c *Config) { c.Adaptive.Soak = time.Minute }))
-		observeAll(d, series(test.watched, 100*time.Millisecond, column{sampler.HeapLiveBytes, test.level}, column{sampler.GCCycles, test.collections}))
+		observeAll(d, series(test.watched, 100*time.Millisecond, column{sampler.HeapLiveBytes, test.level},
+			column{sampler.GCCycles, test.collections}))
 		for _, s := range d.Status() {
 			if s.Resource.Name != sampler.HeapLiveBytes {
 				continue

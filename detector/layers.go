@@ -17,8 +17,10 @@ func memoryLayers(resident []plot.Bin, of func(resource string) []plot.Bin) []pl
 		return nil
 	}
 	layers := []plot.Layer{
-		{Name: "live heap", Ink: plot.LiveLayer}, {Name: "allocated since the last collection, or fragmentation", Ink: plot.NewerLayer},
-		{Name: "freed, not returned", Ink: plot.FreedLayer}, {Name: "stacks", Ink: plot.StackLayer}, {Name: "other memory", Ink: plot.RestLayer},
+		{Name: "live heap", Ink: plot.LiveLayer}, {Name: "allocated since the last collection, or fragmentation",
+			Ink: plot.NewerLayer},
+		{Name: "freed, not returned", Ink: plot.FreedLayer}, {Name: "stacks", Ink: plot.StackLayer},
+		{Name: "other memory", Ink: plot.RestLayer},
 	}
 	live, heap := along(resident, of(sampler.HeapLiveBytes)), along(resident, inUse)
 	free, stacks := along(resident, of(sampler.HeapFreeBytes)), along(resident, of(sampler.StackBytes))

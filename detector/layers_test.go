@@ -29,7 +29,8 @@ func TestMemoryLayers(t *testing.T) {
 	of := func(resource string) []plot.Bin { return read[resource] }
 	want := []plot.Layer{
 		{Name: "live heap", Ink: plot.LiveLayer, Values: []float64{0, 40, 70}},
-		{Name: "allocated since the last collection, or fragmentation", Ink: plot.NewerLayer, Values: []float64{50, 20, 0}},
+		{Name: "allocated since the last collection, or fragmentation", Ink: plot.NewerLayer,
+			Values: []float64{50, 20, 0}},
 		{Name: "freed, not returned", Ink: plot.FreedLayer, Values: []float64{10, 10, 230}},
 		{Name: "other memory", Ink: plot.RestLayer, Values: []float64{40, 130, 0}},
 	}
@@ -37,7 +38,8 @@ func TestMemoryLayers(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	read[sampler.HeapInuseBytes] = bins(11, 60, 70)
-	if got := memoryLayers(resident, of)[0].Values; !cmp.Equal(got, []float64{math.NaN(), 40, 70}, cmpopts.EquateNaNs()) {
+	if got := memoryLayers(resident, of)[0].Values; !cmp.Equal(got, []float64{math.NaN(), 40, 70},
+		cmpopts.EquateNaNs()) {
 		t.Errorf("where the heap was not read: %v", got)
 	}
 	read[sampler.HeapInuseBytes] = nil

@@ -22,8 +22,8 @@ func (m *state) leakOf(resource string) *sites.Leak {
 	return l
 }
 
-// Deliver makes an alert of what the lines of a kind show, where that is news. all is what they have together, ended how
-// the line that ended last did.
+// Deliver makes an alert of what the lines of a kind show, where that is news. all is what they have together, ended
+// how the line that ended last did.
 func (v forEvidence) Deliver(resource string, findings []sites.Finding, all float64, ended engine.Cause) {
 	m := v.m
 	m.mu.Lock()
@@ -138,7 +138,8 @@ type leakSeries struct {
 func (m *state) leakDetection() []leakSeries {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	all := []leakSeries{{LeakType(sampler.OpenFDs), 0}, {LeakType(sampler.Goroutines), 0}, {LeakType(sampler.HeapInuseBytes), 0}}
+	all := []leakSeries{{LeakType(sampler.OpenFDs), 0}, {LeakType(sampler.Goroutines), 0},
+		{LeakType(sampler.HeapInuseBytes), 0}}
 	note := func(resource string, holds, found bool) {
 		name := LeakType(resource)
 		i := slices.IndexFunc(all, func(s leakSeries) bool { return s.resourceType == name })

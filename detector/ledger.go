@@ -38,8 +38,10 @@ type findingKey struct {
 
 func newLedger(limit int) *ledger {
 	return &ledger{
-		limit: limit, ids: make(map[findingKey]string), fires: make(map[string]alerting.Alert), earlier: make(map[string]alerting.Process),
-		lastAlert: make(map[string]time.Time), firing: make(map[findingKey]alerting.Event), told: make(map[string]string),
+		limit: limit, ids: make(map[findingKey]string), fires: make(map[string]alerting.Alert),
+		earlier:   make(map[string]alerting.Process),
+		lastAlert: make(map[string]time.Time), firing: make(map[findingKey]alerting.Event),
+		told: make(map[string]string),
 	}
 }
 
@@ -127,10 +129,13 @@ func (l *ledger) holding() (all []alerting.Alert) {
 		all = append(all, a)
 	}
 	slices.SortFunc(all, func(a, b alerting.Alert) int { // what others joined comes first, as its id is theirs
-		return cmp.Or(cmp.Compare(min(1, len(l.told[a.ID])), min(1, len(l.told[b.ID]))), a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(min(1, len(l.told[a.ID])), min(1, len(l.told[b.ID]))), a.Time.Compare(b.Time),
+			cmp.Compare(a.ID, b.ID))
 	})
 	for i := range all { // the identity of an incident outlives the finding that it began with
-		if id := l.told[all[i].ID]; id != "" && !slices.ContainsFunc(all, func(a alerting.Alert) bool { return a.ID == id }) {
+		if id := l.told[all[i].ID]; id != "" && !slices.ContainsFunc(all, func(a alerting.Alert) bool {
+			return a.ID == id
+		}) {
 			all[i].ID = id
 		}
 	}
@@ -221,7 +226,8 @@ func (l *ledger) withholds(resource string, leaking []alerting.Site) bool {
 // keepAlert needs l.mu.
 func (l *ledger) keepAlert(a alerting.Alert) {
 	again := func(before alerting.Alert) bool {
-		return before.ID == a.ID && before.Status == a.Status && before.Resource == a.Resource && before.Kind == a.Kind && before.Time.Equal(a.Time)
+		return before.ID == a.ID && before.Status == a.Status && before.Resource == a.Resource &&
+			before.Kind == a.Kind && before.Time.Equal(a.Time)
 	}
 	if i := slices.IndexFunc(l.history, again); i >= 0 {
 		l.history[i] = a

@@ -20,7 +20,8 @@ func TestLedgerHandsAllOver(t *testing.T) {
 		resource := fmt.Sprintf("metric_%02d", i)
 		want = append(want, resource)
 		l.deliver(l.record(alerting.Event{
-			Time: dawn.Add(time.Duration(i) * time.Hour), Resource: resource, Kind: alerting.Trend, Status: alerting.Firing,
+			Time: dawn.Add(time.Duration(i) * time.Hour), Resource: resource, Kind: alerting.Trend,
+			Status: alerting.Firing,
 		}, process))
 	}
 	var got []string

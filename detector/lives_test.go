@@ -91,8 +91,8 @@ func survives(t *testing.T, all []deployed, events int) *detector.Detector {
 	return whole
 }
 
-// TestLivesSurvive: a detector that goes on with what another one knew of the lives before decides what one decides that
-// watched them all.
+// TestLivesSurvive: a detector that goes on with what another one knew of the lives before decides what one decides
+// that watched them all.
 func TestLivesSurvive(t *testing.T) {
 	slow := func(h float64) float64 { return 100 + 1.5*h }
 	flat := func(float64) float64 { return 100 }
@@ -101,8 +101,11 @@ func TestLivesSurvive(t *testing.T) {
 
 	fast := func(hours float64) float64 { return 100 + 40*hours }
 	all := []deployed{
-		{"1.0", 30, fast}, {"1.0", .02, fast}, {"1.0", .05, fast}, {"1.1", 20, func(float64) float64 { return 100 }}, {"1.2", 30, fast},
-		{"1.2", 26, func(h float64) float64 { return 100 + 1.5*h }}, {"1.3", 9, func(h float64) float64 { return 100 + 500*h/(h+1) }}, {"1.3", 12, fast},
+		{"1.0", 30, fast}, {"1.0", .02, fast}, {"1.0", .05, fast}, {"1.1", 20, func(float64) float64 { return 100 }},
+		{"1.2", 30, fast},
+		{"1.2", 26, func(h float64) float64 {
+			return 100 + 1.5*h
+		}}, {"1.3", 9, func(h float64) float64 { return 100 + 500*h/(h+1) }}, {"1.3", 12, fast},
 	}
 	whole := survives(t, all, 6)
 	type known struct {
@@ -118,7 +121,8 @@ func TestLivesSurvive(t *testing.T) {
 		have = append(have, known{life.Version, life.Ended, life.Count, len(life.Curves[sampler.OpenFDs].Floors)})
 	}
 	if diff := cmp.Diff([]known{
-		{"1.0", lives.Exhausted, 0, 22}, {"1.0", lives.Replaced, 2, 0}, {"1.1", lives.Replaced, 0, 30}, {"1.2", lives.Exhausted, 0, 22},
+		{"1.0", lives.Exhausted, 0, 22}, {"1.0", lives.Replaced, 2, 0}, {"1.1", lives.Replaced, 0, 30},
+		{"1.2", lives.Exhausted, 0, 22},
 		{"1.2", lives.Replaced, 0, 19}, {"1.3", lives.Replaced, 0, 27}, {"1.3", lives.Running, 0, 18},
 	}, have); diff != "" {
 		t.Errorf("lives (-want +got):\n%s", diff)
@@ -176,7 +180,9 @@ func TestRestoreGoesOn(t *testing.T) {
 	}
 	begin(nil)
 	n := 0
-	samplesOf([]deployed{{"", 10, func(float64) float64 { return 100 }}, {"", 20, func(h float64) float64 { return 200 + h }}}, func(number int, s *sampler.Sample) {
+	samplesOf([]deployed{{"", 10, func(float64) float64 {
+		return 100
+	}}, {"", 20, func(h float64) float64 { return 200 + h }}}, func(number int, s *sampler.Sample) {
 		if n++; n%400 == 0 {
 			kept := d.Lives()
 			begin(&kept)
@@ -188,7 +194,8 @@ func TestRestoreGoesOn(t *testing.T) {
 	for i := range record.Lives {
 		life := &record.Lives[i]
 		curve := life.Curves[sampler.OpenFDs]
-		got = append(got, fmt.Sprintf("%s from %v to %v, %d floors", life.Ended, life.First.Sub(firstStart), life.End.Sub(firstStart), len(curve.Floors)))
+		got = append(got, fmt.Sprintf("%s from %v to %v, %d floors", life.Ended, life.First.Sub(firstStart),
+			life.End.Sub(firstStart), len(curve.Floors)))
 	}
 	want := []string{
 		"replaced from 1m0s to 10h0m0s, 30 floors",
@@ -199,7 +206,8 @@ func TestRestoreGoesOn(t *testing.T) {
 	}
 }
 
-// TestRestoreAfterTheClockWasSetBack: what lives taught outlasts a clock that is some minutes behind theirs, and no more.
+// TestRestoreAfterTheClockWasSetBack: what lives taught outlasts a clock that is some minutes behind theirs, and no
+// more.
 func TestRestoreAfterTheClockWasSetBack(t *testing.T) {
 	flat := func(float64) float64 { return 100 }
 	_, d := told(t, detector.DefaultConfig(), []deployed{{"1.0", 5, flat}, {"1.1", 5, flat}, {"1.2", .5, flat}})
@@ -301,9 +309,11 @@ func TestLeakOverLives(t *testing.T) {
 	all = append(all, repeat(3, deployed{"2.1.2", 24, flat})...)
 	lines, d := told(t, detector.DefaultConfig(), all)
 	want := []string{
-		"life 14: open_fds leak: each of the last 5 lives grew by 35 to 36 a day without levelling off: 2.1.0 (since 11 Nov) and 2.1.1; " +
+		"life 14: open_fds leak: each of the last 5 lives grew by 35 to 36 a day without levelling off: 2.1.0 (since " +
+			"11 Nov) and 2.1.1; " +
 			"the 9 lives of 2.0 did not; 130 now; reaches its limit of 1,024 in 18 to 27 days",
-		"life 18: open_fds trend resolved after 8d: not there again since the restart, for as long as it had grown; ended with 2.1.2 (100 now)",
+		"life 18: open_fds trend resolved after 8d: not there again since the restart, for as long as it had grown; " +
+			"ended with 2.1.2 (100 now)",
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -314,7 +324,9 @@ func TestLeakOverLives(t *testing.T) {
 		}
 	}
 	// What is told of the first leaking lives: a fast leak is found within one, and began with its version.
-	fast := append(repeat(3, deployed{"2.0", 24, flat}), repeat(2, deployed{"2.1.0", 24, func(h float64) float64 { return 100 + 9*h }})...)
+	fast := append(repeat(3, deployed{"2.0", 24, flat}), repeat(2, deployed{"2.1.0", 24, func(h float64) float64 {
+		return 100 + 9*h
+	}})...)
 	lines, _ = told(t, detector.DefaultConfig(), fast)
 	if len(lines) == 0 || !strings.HasSuffix(lines[0], "; began with 2.1.0; the 3 lives of 2.0 did not") {
 		t.Errorf("told %q", lines)
@@ -356,16 +368,19 @@ func TestCutOffOverLives(t *testing.T) {
 	}
 }
 
-// TestLevelsOffOverLives: a cache that was called while it filled is resolved when a longer life has shown that it becomes
-// full, though each deploy lets it fill anew.
+// TestLevelsOffOverLives: a cache that was called while it filled is resolved when a longer life has shown that it
+// becomes full, though each deploy lets it fill anew.
 func TestLevelsOffOverLives(t *testing.T) {
 	fill := func(full float64) func(h float64) float64 {
 		return func(h float64) float64 { return 100 + 150*min(1, h/full) }
 	}
-	lines, d := told(t, detector.DefaultConfig(), []deployed{{"1.0", 72, fill(90)}, {"1.1", 168, fill(90)}, {"1.2", 48, fill(90)}})
+	lines, d := told(t, detector.DefaultConfig(), []deployed{{"1.0", 72, fill(90)}, {"1.1", 168, fill(90)},
+		{"1.2", 48, fill(90)}})
 	want := []string{
-		"life 1: open_fds leak: +1.7/h for 1d 9h without ever coming back, 156 now, baseline 103, growing since 2026-11-02 10:41:00 UTC; reaches its limit of 1,024 in 15 to 23 days",
-		"life 3: open_fds trend resolved after 9d 23h: longer lives since then show that the growth levels off with the age of the process (103 now)",
+		"life 1: open_fds leak: +1.7/h for 1d 9h without ever coming back, 156 now, baseline 103, growing since " +
+			"2026-11-02 10:41:00 UTC; reaches its limit of 1,024 in 15 to 23 days",
+		"life 3: open_fds trend resolved after 9d 23h: longer lives since then show that the growth levels off with " +
+			"the age of the process (103 now)",
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -399,8 +414,8 @@ func TestStartOverLives(t *testing.T) {
 	}
 }
 
-// Lives of seconds are told apart where each began after the one before was seen last, also by a monitor that starts with
-// each of them.
+// Lives of seconds are told apart where each began after the one before was seen last, also by a monitor that starts
+// with each of them.
 func TestCrashLoopOfSeconds(t *testing.T) {
 	for name, forgets := range map[string]bool{"watched through": false, "each from a state": true} {
 		anew := func() *detector.Detector {

@@ -19,11 +19,13 @@ import (
 
 // loop takes the samples of a monitor and has them judged. Its methods are for the goroutine that samples.
 type loop struct {
-	logger     *logrus.Logger
-	state      *state
-	open       func() (sampler.Source, error) // called when sampling begins; what it returns is closed when sampling ends
-	reloaded   chan struct{}                  // holds a token when there is a new configuration to look at
-	turn       chan struct{}                  // holds a token while a goroutine samples: one that hangs outlives its run
+	logger *logrus.Logger
+	state  *state
+	// called when sampling begins; what it returns is closed when sampling ends
+	open     func() (sampler.Source, error)
+	reloaded chan struct{} // holds a token when there is a new configuration to look at
+	// holds a token while a goroutine samples: one that hangs outlives its run
+	turn       chan struct{}
 	inside     *guard.Inside
 	hooks      checkHooks
 	hook       *hookCaller // of this run
@@ -42,8 +44,8 @@ func (l *loop) reload() {
 	}
 }
 
-// serve runs the loop when it is its turn, and sends what it returned. Where a source ends the goroutine, it goes on with
-// another one an interval later.
+// serve runs the loop when it is its turn, and sends what it returned. Where a source ends the goroutine, it goes on
+// with another one an interval later.
 func (l *loop) serve(ctx context.Context, ended chan<- error) {
 	select {
 	case l.turn <- struct{}{}:
@@ -179,7 +181,8 @@ func (l *loop) check(ctx context.Context, source *sampler.Source, scratch *sampl
 	late := l.state.judge(scratch)
 	if kept, overflows := l.state.places(); overflows {
 		l.overflow.Do(func() {
-			l.logger.Warnf("Resource monitor: more than %d resources are read; those that came first are judged while they are read, the rest is not",
+			l.logger.Warnf("Resource monitor: more than %d resources are read; those that came first are judged "+
+				"while they are read, the rest is not",
 				kept)
 		})
 	}

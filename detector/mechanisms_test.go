@@ -242,8 +242,8 @@ func TestMechanismChild(t *testing.T) {
 			break
 		}
 	}
-	// What the test program allocates before it begins is not sampled as finely: thousands of lines of tables would make each
-	// profile cost more than there is to spend.
+	// What the test program allocates before it begins is not sampled as finely: thousands of lines of tables would
+	// make each profile cost more than there is to spend.
 	runtime.MemProfileRate = 64 << 10 // bytes from one sample of the heap to the next
 	if m.through != "" {
 		runtime.MemProfileRate = 512 // so that small things like files are seen
@@ -323,7 +323,8 @@ func leakLines(t *testing.T) map[string]int {
 
 func (m *mechanism) run(t *testing.T, url, address string) (r mechanismResult, err error) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMechanismChild$")
-	cmd.Env = append(os.Environ(), mechanismEnv+"="+m.name, "LEAKTREND_TEST_URL="+url, "LEAKTREND_TEST_ADDRESS="+address,
+	cmd.Env = append(os.Environ(), mechanismEnv+"="+m.name, "LEAKTREND_TEST_URL="+url, "LEAKTREND_TEST_ADDRESS="+
+		address,
 		"GOMAXPROCS=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -424,7 +425,8 @@ func TestMechanisms(t *testing.T) {
 			slots <- struct{}{}
 			// An alert whose evidence a busy machine does not bring within its time goes out without: that is another
 			// run.
-			for again := true; again; again = faults[i] == nil && m.resource != "" && results[i].late(m.through) && mayGoOn(t) {
+			for again := true; again; again = faults[i] == nil && m.resource != "" && results[i].late(m.through) &&
+				mayGoOn(t) {
 				results[i], faults[i] = m.run(t, server.URL, listener.Addr().String())
 			}
 			<-slots

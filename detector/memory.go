@@ -27,8 +27,8 @@ const (
 	lostOfSoak = 200
 )
 
-// memory is what a monitor knows of lives before the running one, and how that reached it. It is guarded by the mutex of
-// the state that it is part of.
+// memory is what a monitor knows of lives before the running one, and how that reached it. It is guarded by the mutex
+// of the state that it is part of.
 type memory struct {
 	of       *state
 	key      saved.Key // of the state; empty = by the process and the configuration
@@ -59,7 +59,8 @@ func (k *memory) read(ctx context.Context, read *earlierLives, logger *logrus.Lo
 	case config.HistoryFrom == "" || learned || !config.Enabled:
 		return func() bool { return true }
 	case read == nil:
-		logger.Warn("Resource monitor: history_from is set, and this program has nothing that reads it: see ReadEarlierLives")
+		logger.Warn("Resource monitor: history_from is set, and this program has nothing that reads it: see " +
+			"ReadEarlierLives")
 		return func() bool { return true }
 	}
 	ctx, cancel := context.WithTimeout(ctx, readingLimit)
@@ -76,7 +77,8 @@ func (k *memory) read(ctx context.Context, read *earlierLives, logger *logrus.Lo
 			err = k.learnAfar(record)
 		}
 		if err != nil && !errors.Is(err, context.Canceled) {
-			guard.Entry(logger, err).Warn("Resource monitor: what earlier lives taught cannot be read, and learning begins anew")
+			guard.Entry(logger, err).Warn("Resource monitor: what earlier lives taught cannot be read, and learning " +
+				"begins anew")
 		}
 	}()
 	return func() bool {
@@ -98,7 +100,8 @@ func (k *memory) place() saved.Place {
 	defer k.of.mu.Unlock()
 	config := k.of.detector.Config()
 	p := saved.Place{Dir: config.StateDir, Key: saved.Key{
-		Executable: cmp.Or(k.key.Executable, k.of.process.Executable), Instance: cmp.Or(k.key.Instance, config.Instance, k.of.process.Host),
+		Executable: cmp.Or(k.key.Executable, k.of.process.Executable), Instance: cmp.Or(k.key.Instance, config.Instance,
+			k.of.process.Host),
 	}}
 	if soak := config.Adaptive.Soak; soak > 0 { // whose ages are others
 		p.Key.Instance += " soak " + sampler.ShortDuration(soak)
@@ -149,7 +152,9 @@ func (k *memory) take(s *saved.Saved) error {
 		s.Record.CloseLatest(lives.Replaced)
 	}
 	for name, r := range s.Record.Resources {
-		told := slices.ContainsFunc(s.Alerts, func(a alerting.Alert) bool { return a.Kind == alerting.Trend && a.Resource == name })
+		told := slices.ContainsFunc(s.Alerts, func(a alerting.Alert) bool {
+			return a.Kind == alerting.Trend && a.Resource == name
+		})
 		if r.Held != nil && !told { // as where the process was killed meanwhile: it is to be found and told anew
 			r.Held, r.Severity, r.Lives = nil, 0, nil
 			s.Record.Resources[name] = r
@@ -164,7 +169,9 @@ func (k *memory) take(s *saved.Saved) error {
 		if a.Kind == alerting.Trend {
 			return false // it holds until this life has shown whether the growth goes on
 		}
-		return !slices.ContainsFunc(s.Record.Open, func(e alerting.Event) bool { return e.Resource == a.Resource && e.Kind == a.Kind })
+		return !slices.ContainsFunc(s.Record.Open, func(e alerting.Event) bool {
+			return e.Resource == a.Resource && e.Kind == a.Kind
+		})
 	})
 	k.of.ledger.saw(s.Fingerprints)
 	told, now := k.of.ledger.resume(open)
@@ -188,7 +195,8 @@ func (k *memory) restore(r *lives.Record) error {
 		k.learned = true
 		return nil
 	case k.over || k.of.recorded:
-		return fmt.Errorf("%w: after %s of samples", saved.ErrLate, sampler.ShortDuration(k.of.latest.Time.Sub(k.of.first).Round(time.Second)))
+		return fmt.Errorf("%w: after %s of samples", saved.ErrLate,
+			sampler.ShortDuration(k.of.latest.Time.Sub(k.of.first).Round(time.Second)))
 	}
 	config := k.of.detector.Config()
 	again, err := New(config)
@@ -211,8 +219,8 @@ func (k *memory) restore(r *lives.Record) error {
 const inheritedWait = time.Hour
 
 // endGroundless ends what holds since an earlier life and has no ground in this one, as where growth is not judged any
-// more, the record of that life is not one of this time, or lines of code leaked there, which are followed anew. It needs
-// the mutex.
+// more, the record of that life is not one of this time, or lines of code leaked there, which are followed anew. It
+// needs the mutex.
 func (k *memory) endGroundless() {
 	for _, a := range k.of.ledger.inherited() {
 		e := a.Event
@@ -227,7 +235,8 @@ func (k *memory) endGroundless() {
 		default:
 			e.Value, _ = t.Latest()
 			_, alerted := t.Leaks()
-			if e.Kind == alerting.Trend && alerted || e.Kind == alerting.Limit && (t.Fails() || !(e.Value < t.LimitLevel())) {
+			if e.Kind == alerting.Trend && alerted || e.Kind == alerting.Limit &&
+				(t.Fails() || !(e.Value < t.LimitLevel())) {
 				continue
 			}
 		}
@@ -260,7 +269,8 @@ func (k *memory) toSave() (s saved.Saved, ok bool) {
 // handover needs the mutex.
 func (k *memory) handover() saved.Saved {
 	alerts := k.of.ledger.holding()
-	s := saved.Saved{PID: k.of.process.PID, Record: k.of.detector.Lives(), Alerts: alerts, Fingerprints: k.of.ledger.fingerprints()}
+	s := saved.Saved{PID: k.of.process.PID, Record: k.of.detector.Lives(), Alerts: alerts,
+		Fingerprints: k.of.ledger.fingerprints()}
 	s.Receiver, s.Told = k.of.webhook.took(k.of.detector.Config(), alerts)
 	return s
 }

@@ -23,9 +23,10 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// leakOver is a life of a process whose goroutines leak or not, with a configuration of its own. It returns what was told.
-// receiver takes the place of the webhook's; nil for none.
-func leakOver(t *testing.T, config Config, perHour float64, lasts time.Duration, receiver *http.Client) (told []string, last alerting.Alert) {
+// leakOver is a life of a process whose goroutines leak or not, with a configuration of its own. It returns what was
+// told. receiver takes the place of the webhook's; nil for none.
+func leakOver(t *testing.T, config Config, perHour float64, lasts time.Duration, receiver *http.Client) (told []string,
+	last alerting.Alert) {
 	t.Helper()
 	start := time.Now()
 	m, _, _ := watching(t, config, func(_ int, s *sampler.Sample) error {
@@ -34,7 +35,8 @@ func leakOver(t *testing.T, config Config, perHour float64, lasts time.Duration,
 		return nil
 	})
 	if receiver != nil {
-		w, err := webhook.New(webhook.Config{URL: config.AlertWebhookURL, Format: config.AlertWebhookFormat, Client: receiver})
+		w, err := webhook.New(webhook.Config{URL: config.AlertWebhookURL, Format: config.AlertWebhookFormat,
+			Client: receiver})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +67,8 @@ func TestKnownLeakOverLives(t *testing.T) {
 		fingerprint = alert.Fingerprint
 		config.KnownLeaks = fingerprint
 		second, ended := leakOver(t, config, 30, time.Hour, nil)
-		if diff := cmp.Diff([][]string{{"trend firing"}, {"trend resolved"}}, [][]string{first, second}); diff != "" || ended.ID != alert.ID {
+		if diff := cmp.Diff([][]string{{"trend firing"}, {"trend resolved"}}, [][]string{first, second}); diff != "" ||
+			ended.ID != alert.ID {
 			t.Errorf("becomes known, %q and %q (-want +got):\n%s", alert.ID, ended.ID, diff)
 		}
 	})
@@ -77,7 +80,8 @@ func TestKnownLeakOverLives(t *testing.T) {
 		first, _ := leakOver(t, known, 30, 30*time.Hour, nil)
 		second, _ := leakOver(t, config, 30, time.Hour, nil)
 		third, _ := leakOver(t, config, 0, 40*time.Hour, nil)
-		if diff := cmp.Diff([][]string{nil, {"trend firing"}, {"trend resolved"}}, [][]string{first, second, third}); diff != "" {
+		if diff := cmp.Diff([][]string{nil, {"trend firing"}, {"trend resolved"}},
+			[][]string{first, second, third}); diff != "" {
 			t.Errorf("is not known any more (-want +got):\n%s", diff)
 		}
 	})
@@ -119,8 +123,10 @@ func TestWebhookOverLives(t *testing.T) {
 			return told
 		}
 		if diff := cmp.Diff([][]string{{"refused"}, {"firing"}, nil, {"firing"}, {"resolved"}}, [][]string{
-			live("http://one.example", http.StatusNotFound, 30, 30*time.Hour), live("http://one.example", http.StatusOK, 30, time.Hour),
-			live("http://one.example", http.StatusOK, 30, time.Hour), live("http://two.example", http.StatusOK, 30, time.Hour),
+			live("http://one.example", http.StatusNotFound, 30, 30*time.Hour), live("http://one.example", http.StatusOK,
+				30, time.Hour),
+			live("http://one.example", http.StatusOK, 30, time.Hour), live("http://two.example", http.StatusOK, 30,
+				time.Hour),
 			live("http://two.example", http.StatusOK, 0, 40*time.Hour),
 		}); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
@@ -169,7 +175,9 @@ func TestInheritedFindings(t *testing.T) {
 		change func(s *saved.Saved, next *Config) // between the lives
 		want   []string                           // of the next life
 	}{
-		{"growth is not judged any more", func(_ *saved.Saved, next *Config) { next.Adaptive.Enabled = false }, []string{"trend resolved"}},
+		{"growth is not judged any more", func(_ *saved.Saved, next *Config) {
+			next.Adaptive.Enabled = false
+		}, []string{"trend resolved"}},
 		{"the record is of a later time", func(s *saved.Saved, _ *Config) {
 			latest := s.Record.Latest()
 			latest.End = latest.End.Add(2 * time.Hour) // more than a clock is set back by
@@ -246,7 +254,8 @@ func TestStateAfterReading(t *testing.T) {
 	})
 }
 
-// A state that comes while a slow reader still looks for earlier lives knows more than that finds, and nothing is wrong.
+// A state that comes while a slow reader still looks for earlier lives knows more than that finds, and nothing is
+// wrong.
 func TestStateBeforeReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, _, _ := aLife{"1.0", false}.begin(t, t.TempDir())
@@ -258,7 +267,8 @@ func TestStateBeforeReading(t *testing.T) {
 			time.Sleep(25 * time.Second)
 			earlier := lives.New(1)
 			began := time.Now().Add(-48 * time.Hour)
-			earlier.Add(lives.Life{Start: began, First: began, End: began.Add(24 * time.Hour), Version: "0.9", Ended: lives.Replaced})
+			earlier.Add(lives.Life{Start: began, First: began, End: began.Add(24 * time.Hour), Version: "0.9",
+				Ended: lives.Replaced})
 			return earlier, nil
 		})
 		_ = m.Start()

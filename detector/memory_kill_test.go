@@ -45,7 +45,8 @@ func TestKilledServiceHasLives(t *testing.T) {
 			}
 			s, err := saved.Read(files[0])
 			record = s.Record
-			return err == nil && s.PID == service.Process.Pid && len(record.Latest().Curves[sampler.Goroutines].Floors) > 2
+			return err == nil && s.PID == service.Process.Pid &&
+				len(record.Latest().Curves[sampler.Goroutines].Floors) > 2
 		})
 		if err := service.Process.Kill(); err != nil {
 			t.Fatal(err)

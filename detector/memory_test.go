@@ -112,7 +112,8 @@ func TestMonitorTellsOfALeakOnce(t *testing.T) {
 		first, id := live("1.0", 30, 30*time.Hour)
 		second, _ := live("1.1", 30, 30*time.Hour)
 		third, ended := live("1.2", 0, 40*time.Hour)
-		if diff := cmp.Diff([][]string{{"trend firing in 1.0"}, nil, {"trend resolved in 1.0"}}, [][]string{first, second, third}); diff != "" {
+		if diff := cmp.Diff([][]string{{"trend firing in 1.0"}, nil, {"trend resolved in 1.0"}},
+			[][]string{first, second, third}); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		if ended != id {
@@ -221,14 +222,17 @@ func TestMonitorGoesOn(t *testing.T) {
 func TestMonitorReadsEarlierLives(t *testing.T) {
 	earlier := lives.New(1)
 	began := time.Date(1999, 12, 1, 0, 0, 0, 0, time.UTC) // bubbles begin in 2000
-	earlier.Add(lives.Life{Start: began, First: began, End: began.Add(24 * time.Hour), Version: "0.9", Ended: lives.Replaced})
+	earlier.Add(lives.Life{Start: began, First: began, End: began.Add(24 * time.Hour), Version: "0.9",
+		Ended: lives.Replaced})
 	for _, test := range []struct {
 		name string
 		read earlierLives
 		want []string
 		logs int // warnings
 	}{
-		{"at once", func(context.Context, Config) (lives.Record, error) { return earlier, nil }, []string{"0.9 replaced", " running"}, 0},
+		{"at once", func(context.Context, Config) (lives.Record, error) {
+			return earlier, nil
+		}, []string{"0.9 replaced", " running"}, 0},
 		{"slowly", func(ctx context.Context, _ Config) (lives.Record, error) {
 			time.Sleep(20 * time.Second)
 			return earlier, ctx.Err()
@@ -237,8 +241,12 @@ func TestMonitorReadsEarlierLives(t *testing.T) {
 			<-ctx.Done()
 			return earlier, ctx.Err()
 		}, []string{" running"}, 1},
-		{"nothing", func(context.Context, Config) (lives.Record, error) { return lives.New(1), nil }, []string{" running"}, 0},
-		{"panics", func(context.Context, Config) (lives.Record, error) { panic("by the test") }, []string{" running"}, 1},
+		{"nothing", func(context.Context, Config) (lives.Record, error) {
+			return lives.New(1), nil
+		}, []string{" running"}, 0},
+		{"panics", func(context.Context, Config) (lives.Record, error) {
+			panic("by the test")
+		}, []string{" running"}, 1},
 		{"no reader", nil, []string{" running"}, 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -263,8 +271,9 @@ func TestMonitorReadsEarlierLives(t *testing.T) {
 	}
 }
 
-// A leak that no life is long enough for is called over lives: a process that is deployed daily and leaks a third of its
-// descriptors in each life is called by the sixth, which names the versions; a replay of all samples decides the same.
+// A leak that no life is long enough for is called over lives: a process that is deployed daily and leaks a third of
+// its descriptors in each life is called by the sixth, which names the versions; a replay of all samples decides the
+// same.
 func TestMonitorCallsOverLives(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a week of samples, and of states that are written")

@@ -76,14 +76,16 @@ func NewMonitor(config Config, logger *logrus.Logger) (*ResourceMonitor, error) 
 
 // NewSourceMonitor returns a monitor of a Source, which stays the caller's to close: another process, or an endpoint.
 // process goes into the alerts.
-func NewSourceMonitor(source sampler.Source, process alerting.Process, config Config, logger *logrus.Logger) (*ResourceMonitor, error) {
+func NewSourceMonitor(source sampler.Source, process alerting.Process, config Config,
+	logger *logrus.Logger) (*ResourceMonitor, error) {
 	return newMonitor(config, logger, process, func() (sampler.Source, error) { return keptOpen{source}, nil })
 }
 
 // keptOpen hides that a Source can be closed.
 type keptOpen struct{ sampler.Source }
 
-func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, open func() (sampler.Source, error)) (*ResourceMonitor, error) {
+func newMonitor(config Config, logger *logrus.Logger, process alerting.Process,
+	open func() (sampler.Source, error)) (*ResourceMonitor, error) {
 	if logger == nil {
 		logger = logrus.StandardLogger()
 	}
@@ -118,15 +120,18 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 		}
 	}
 	m.state = &state{
-		process: process, ledger: ledger, queue: evidence.NewQueue(m.logger, deliver), notify: m.dispatcher.Notify, logger: m.logger,
-		leaks: make(map[string]*sites.Leak), detector: d, plots: NewHistory(0),
+		process: process, ledger: ledger, queue: evidence.NewQueue(m.logger, deliver), notify: m.dispatcher.Notify,
+		logger: m.logger,
+		leaks:  make(map[string]*sites.Leak), detector: d, plots: NewHistory(0),
 	}
 	m.state.memory.of = m.state
 	m.state.webhook = webhookOf{m}
-	m.keeper.Logger, m.keeper.Place, m.keeper.Learn, m.keeper.Record = m.logger, m.state.memory.place, m.state.memory.learn, m.state.memory.toSave
+	m.keeper.Logger, m.keeper.Place, m.keeper.Learn, m.keeper.Record = m.logger, m.state.memory.place,
+		m.state.memory.learn, m.state.memory.toSave
 	m.loop = &loop{
-		logger: m.logger, state: m.state, open: open, reloaded: make(chan struct{}, 1), turn: make(chan struct{}, 1), inside: &m.inside,
-		hooks: checkHooks{turn: make(chan struct{}, 1)}, parts: evidence.NewParts(forEvidence{m.state}),
+		logger: m.logger, state: m.state, open: open, reloaded: make(chan struct{}, 1), turn: make(chan struct{}, 1),
+		inside: &m.inside,
+		hooks:  checkHooks{turn: make(chan struct{}, 1)}, parts: evidence.NewParts(forEvidence{m.state}),
 	}
 	m.loop.hook = newHookCaller(&m.loop.hooks, m.state, &m.inside)
 	warnOfSoak(m.logger, config)
@@ -134,25 +139,13 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process, 
 	return m, nil
 }
 
-// foreign is a sink that calls what is not ours.
-type foreign struct {
-	alerting.Sink
-	inside *guard.Inside
-}
-
-// Send passes the alert on.
-func (f foreign) Send(ctx context.Context, a alerting.Alert) error {
-	defer f.inside.Enter()()
-	return f.Sink.Send(ctx, a)
-}
-
 // OnAlert sets the function that is called with every alert, on a goroutine of its own; nil for none. It replaces the
 // one before. An alert in whose call it panics is passed to it again in 1 to 5 minutes while its finding holds.
 func (m *ResourceMonitor) OnAlert(hook func(alerting.Alert)) { m.onAlert.Store(&hook) }
 
-// OnSample sets the function that is called with every sample once it was judged, and before the next one is taken, on a
-// goroutine of its own; nil for none. It must not keep the sample (see Sample.Clone). When it has not returned after 10
-// s the sampling goes on without it until it does: that and its panics are logged, and its panics counted in Checks.
+// OnSample sets the function that is called with every sample once it was judged, and before the next one is taken, on
+// a goroutine of its own; nil for none. It must not keep the sample (see Sample.Clone). When it has not returned after
+// 10 s the sampling goes on without it until it does: that and its panics are logged, and its panics counted in Checks.
 func (m *ResourceMonitor) OnSample(hook func(*sampler.Sample)) { m.loop.hooks.onSample.Store(&hook) }
 
 // GetAlertChannel returns the channel on which alerts arrive. It holds 100 alerts; unread ones beyond that push out the
@@ -193,7 +186,8 @@ func (m *ResourceMonitor) Start() error {
 	return nil
 }
 
-var errStillEnding = errors.New("leaktrend: the monitor is still ending, and cannot be started from within what it calls")
+var errStillEnding = errors.New(
+	"leaktrend: the monitor is still ending, and cannot be started from within what it calls")
 
 // Stop ends what Start began, and returns after the last sample was judged, its alerts were delivered and its log lines
 // written. It does not wait for more than 5 s for a source or OnSample that does not return, then 2 s for evidence, 1 s
@@ -201,8 +195,8 @@ var errStillEnding = errors.New("leaktrend: the monitor is still ending, and can
 // logger does not return. The error says which of them it was: its goroutine is left behind, and ends when it returns.
 // On a monitor that is not running Stop does nothing. Alerts that hold are not resolved by it.
 //
-// From within a hook, a sink or a source of the monitor, which it cannot wait for, Stop returns at once, and the monitor
-// ends when they have returned.
+// From within a hook, a sink or a source of the monitor, which it cannot wait for, Stop returns at once, and the
+// monitor ends when they have returned.
 func (m *ResourceMonitor) Stop() error {
 	if m.inside.Here() {
 		if own := m.own.Load(); own != nil {
@@ -255,10 +249,12 @@ func (m *ResourceMonitor) run(a *activity) error {
 	m.state.awaited = m.state.started
 	config := m.state.detector.Config()
 	m.state.mu.Unlock()
-	fields := logrus.Fields{"enabled": config.Enabled, "check_interval": config.CheckInterval, "adaptive": config.Adaptive.Enabled}
+	fields := logrus.Fields{"enabled": config.Enabled, "check_interval": config.CheckInterval,
+		"adaptive": config.Adaptive.Enabled}
 	if config.Enabled {
 		says := config.InForce()
-		fields["limits"], fields["time_scale"], fields["off"] = says.Limits, says.TimeScale, cmp.Or(strings.Join(says.Off, ", "), "nothing")
+		fields["limits"], fields["time_scale"], fields["off"] = says.Limits, says.TimeScale,
+			cmp.Or(strings.Join(says.Off, ", "), "nothing")
 	}
 	m.logger.WithFields(fields).Info("Resource monitor started")
 
@@ -388,8 +384,8 @@ func (m *ResourceMonitor) Restore(s saved.Saved) error {
 	return nil
 }
 
-// ReadEarlierLives has the monitor read what is known of the lives before from elsewhere, as package earlier does from a
-// Prometheus: once at the start, where history_from is set and the state directory has nothing, for 30 s at most and
+// ReadEarlierLives has the monitor read what is known of the lives before from elsewhere, as package earlier does from
+// a Prometheus: once at the start, where history_from is set and the state directory has nothing, for 30 s at most and
 // without any delay to the samples. read should return soon after its context has ended. Call it before Start or Run.
 func (m *ResourceMonitor) ReadEarlierLives(read func(ctx context.Context, config Config) (lives.Record, error)) {
 	m.earlier.Store(&read)
@@ -457,7 +453,8 @@ func (m *ResourceMonitor) AddEvidence(name string, e Evidence) {
 func (m *ResourceMonitor) FollowSites(source ProfileSource) {
 	lines := evidence.NewLines(source, forEvidence{m.state}, m.logger)
 	lines.Post(func(name string, data []byte, of Capture) {
-		m.uploads.Add(webhook.File{Name: name, Type: contentType(name), Resource: of.Resource, AlertID: m.state.ledger.idOf(of.AlertID), Data: data})
+		m.uploads.Add(webhook.File{Name: name, Type: contentType(name), Resource: of.Resource,
+			AlertID: m.state.ledger.idOf(of.AlertID), Data: data})
 	})
 	lines.KnowParts(m.loop.parts)
 	m.state.lines.Store(lines)

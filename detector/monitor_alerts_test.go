@@ -150,7 +150,8 @@ func TestMonitorUnreadChannel(t *testing.T) {
 		if alerts != 2000 {
 			t.Errorf("%d alerts logged, want 2000", alerts)
 		}
-		if diff := cmp.Diff([]string{"info Resource monitor started", "info Resource monitor stopped"}, others); diff != "" {
+		if diff := cmp.Diff([]string{"info Resource monitor started", "info Resource monitor stopped"},
+			others); diff != "" {
 			t.Errorf("log besides the alerts (-want +got):\n%s", diff)
 		}
 	})

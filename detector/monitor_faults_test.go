@@ -119,7 +119,8 @@ func TestMonitorLacksLoad(t *testing.T) {
 		trends bool
 		want   []string
 	}{
-		{"requests", true, []string{"warning Resource monitor: a check is incomplete: adaptive.load: requests is not read here, so growth is judged without it"}},
+		{"requests", true, []string{"warning Resource monitor: a check is incomplete: adaptive.load: requests is not " +
+			"read here, so growth is judged without it"}},
 		{"requests", false, nil},
 		{sampler.Goroutines, true, nil},
 		{sampler.CPUSeconds, true, nil},
@@ -127,12 +128,15 @@ func TestMonitorLacksLoad(t *testing.T) {
 		{"", true, nil},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			m, _, j := watching(t, with(func(c *Config) { c.Adaptive.Load, c.Adaptive.Enabled = test.load, test.trends }),
+			m, _, j := watching(t, with(func(c *Config) {
+				c.Adaptive.Load, c.Adaptive.Enabled = test.load, test.trends
+			}),
 				func(n int, s *sampler.Sample) error { return fillSteady(n, s) })
 			_ = m.Start()
 			time.Sleep(9*checkEvery - 1)
 			_ = m.Stop()
-			want := slices.Concat([]string{"info Resource monitor started"}, test.want, []string{"info Resource monitor stopped"})
+			want := slices.Concat([]string{"info Resource monitor started"}, test.want,
+				[]string{"info Resource monitor stopped"})
 			if diff := cmp.Diff(want, j.read()); diff != "" {
 				t.Errorf("load %q, trends %v (-want +got):\n%s", test.load, test.trends, diff)
 			}
@@ -165,7 +169,8 @@ func TestMonitorReadingsThatAreNone(t *testing.T) {
 		none := []float64{math.NaN(), math.Inf(1), math.Inf(-1)}
 		m, _, _ := watching(t, DefaultConfig(), func(n int, s *sampler.Sample) error {
 			s.Add(sampler.Goroutines, 50)
-			s.Readings = append(s.Readings, sampler.Reading{Resource: sampler.Threads, Value: none[n%3]}, sampler.Reading{Resource: sampler.OpenFDs, Value: 9})
+			s.Readings = append(s.Readings, sampler.Reading{Resource: sampler.Threads, Value: none[n%3]},
+				sampler.Reading{Resource: sampler.OpenFDs, Value: 9})
 			return nil
 		})
 		var got []sampler.Reading
@@ -179,7 +184,8 @@ func TestMonitorReadingsThatAreNone(t *testing.T) {
 			}
 		}
 		_ = m.Stop()
-		want := slices.Repeat([]sampler.Reading{{Resource: sampler.Goroutines, Value: 50}, {Resource: sampler.OpenFDs, Value: 9}}, 3)
+		want := slices.Repeat([]sampler.Reading{{Resource: sampler.Goroutines, Value: 50},
+			{Resource: sampler.OpenFDs, Value: 9}}, 3)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("readings that were judged (-want +got):\n%s", diff)
 		}
@@ -189,7 +195,9 @@ func TestMonitorReadingsThatAreNone(t *testing.T) {
 // A single sample that is stamped a year ahead costs itself alone.
 func TestMonitorWrongStamp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m, _, j := watching(t, with(func(c *Config) { c.GoroutineThreshold = 100 }), func(n int, s *sampler.Sample) error {
+		m, _, j := watching(t, with(func(c *Config) {
+			c.GoroutineThreshold = 100
+		}), func(n int, s *sampler.Sample) error {
 			if n == 10 || n == 20 {
 				s.Time = s.Time.Add(365 * 24 * time.Hour)
 			}
@@ -224,7 +232,9 @@ func TestMonitorClockJumps(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m, _, j := watching(t, with(func(c *Config) { c.GoroutineThreshold = 100 }), func(n int, s *sampler.Sample) error {
+				m, _, j := watching(t, with(func(c *Config) {
+					c.GoroutineThreshold = 100
+				}), func(n int, s *sampler.Sample) error {
 					if n >= 100 {
 						s.Time = s.Time.Add(test.jump)
 					}
@@ -250,7 +260,8 @@ func TestMonitorClockJumps(t *testing.T) {
 				if n := len(m.History()); n != 0 {
 					t.Errorf("%d alerts", n)
 				}
-				if stats := m.GetStats(); stats.LastCheck != last.Unix() || stats.MonitoringUptime != int64((400*checkEvery-1)/time.Second) {
+				if stats := m.GetStats(); stats.LastCheck != last.Unix() ||
+					stats.MonitoringUptime != int64((400*checkEvery-1)/time.Second) {
 					t.Errorf("last check %d, uptime %d s", stats.LastCheck, stats.MonitoringUptime)
 				}
 				warned := strings.Count(strings.Join(j.read(), "\n"), "as when the clock was set back")

@@ -33,18 +33,22 @@ func TestMonitorLifecycle(t *testing.T) {
 		{"everything twice", []step{{"start", 4}, {"start", 3}, {"stop", 0}, {"stop", 0}}},
 		{"again and again", []step{{"start", 4}, {"stop", 0}, {"start", 4}, {"stop", 0}, {"start", 4}, {"stop", 0}}},
 		{"stop and start at once", []step{{"start", 4}, {"stop, start", 4}, {"stop", 0}}},
-		{"start while Run runs", []step{{"run", 4}, {"start", 3}, {"stop", 3}, {"cancel", 0}, {"start", 4}, {"stop", 0}}},
-		{"run while started", []step{{"start", 4}, {"run fails", 3}, {"stop", 0}, {"run", 4}, {"run fails", 3}, {"cancel", 0}}},
+		{"start while Run runs", []step{{"run", 4}, {"start", 3}, {"stop", 3}, {"cancel", 0}, {"start", 4},
+			{"stop", 0}}},
+		{"run while started", []step{{"start", 4}, {"run fails", 3}, {"stop", 0}, {"run", 4}, {"run fails", 3},
+			{"cancel", 0}}},
 		{"start as Run ends", []step{{"run", 4}, {"cancel, start", 4}, {"run fails", 3}, {"stop", 0}}},
 		{"reload before start", []step{{"10s", 0}, {"start", 10}, {"stop", 0}}},
 		{"reload of the same", []step{{"start", 4}, {"30s", 3}, {"30s", 3}, {"stop", 0}}},
 		{"reload of the interval", []step{{"start", 4}, {"10s", 10}, {"30s", 4}, {"stop", 0}}},
 		{"reload after stop", []step{{"start", 4}, {"stop", 0}, {"10s", 0}, {"start", 10}, {"stop", 0}, {"30s", 0}}},
-		{"disabled and enabled", []step{{"start", 4}, {"off", 0}, {"off", 0}, {"30s", 4}, {"off, 30s", 3}, {"stop", 0}}},
+		{"disabled and enabled", []step{{"start", 4}, {"off", 0}, {"off", 0}, {"30s", 4}, {"off, 30s", 3},
+			{"stop", 0}}},
 		{"disabled at first", []step{{"off", 0}, {"start", 0}, {"start", 0}, {"30s", 4}, {"stop", 0}}},
 		{"disabled and stopped", []step{{"start", 4}, {"off", 0}, {"stop", 0}, {"30s", 0}, {"start", 4}, {"stop", 0}}},
 		{"run disabled", []step{{"off", 0}, {"run", 0}, {"run fails", 0}, {"cancel", 0}}},
-		{"reload of what is not valid", []step{{"start", 4}, {"bad", 3}, {"10s", 10}, {"bad", 9}, {"stop", 0}, {"bad", 0}, {"start", 10}, {"stop", 0}}},
+		{"reload of what is not valid", []step{{"start", 4}, {"bad", 3}, {"10s", 10}, {"bad", 9}, {"stop", 0},
+			{"bad", 0}, {"start", 10}, {"stop", 0}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -71,9 +75,12 @@ func TestMonitorLifecycle(t *testing.T) {
 					case "off":
 						return m.Reload(with(func(c *Config) { c.Enabled = false }))
 					case "bad":
-						err := m.Reload(with(func(c *Config) { c.CheckInterval, c.AlertWebhookURL = -time.Second, "http://sink.example" }))
+						err := m.Reload(with(func(c *Config) {
+							c.CheckInterval, c.AlertWebhookURL = -time.Second, "http://sink.example"
+						}))
 						if err == nil || m.state.detector.Config().AlertWebhookURL != "" || m.webhook.Current() != nil {
-							return fmt.Errorf("a configuration that is not valid: %v, and %+v in force", err, m.state.detector.Config())
+							return fmt.Errorf("a configuration that is not valid: %v, and %+v in force", err,
+								m.state.detector.Config())
 						}
 					default:
 						interval, err := time.ParseDuration(what)

@@ -18,7 +18,8 @@ import (
 )
 
 // watching returns a monitor of a script, and its log.
-func watching(t *testing.T, config Config, fill func(n int, s *sampler.Sample) error) (*ResourceMonitor, *scripted, *journal) {
+func watching(t *testing.T, config Config, fill func(n int, s *sampler.Sample) error) (*ResourceMonitor, *scripted,
+	*journal) {
 	t.Helper()
 	j, logger := newJournal()
 	source := &scripted{make: fill}

@@ -57,10 +57,12 @@ func (s shown) Status() page.Status {
 	}
 	for _, s := range m.Status() {
 		one := page.Resource{
-			Resource: s.Resource.Name, Unit: s.Resource.Unit, State: s.State.String(), Trend: s.Trend, Limit: s.Limit, Value: s.Value,
+			Resource: s.Resource.Name, Unit: s.Resource.Unit, State: s.State.String(), Trend: s.Trend, Limit: s.Limit,
+			Value:    s.Value,
 			Baseline: s.Baseline, Deviation: s.Deviation, Start: s.Start, SlopePerHour: s.SlopePerHour,
 			Since: s.Since, SinceError: s.SinceError.Seconds(), Exhaustion: s.Exhaustion,
-			Verdict: s.Verdict.String(), Callable: s.Callable, Judged: s.Judged, Why: s.Why, Leaks: s.Leaks, LimitsPassed: s.LimitsPassed,
+			Verdict: s.Verdict.String(), Callable: s.Callable, Judged: s.Judged, Why: s.Why, Leaks: s.Leaks,
+			LimitsPassed: s.LimitsPassed,
 		}
 		if s.State == Firing {
 			one.Severity = &s.Severity

@@ -22,8 +22,10 @@ func leaking(tb testing.TB) *ResourceMonitor {
 	begin := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 	for i := range 3 * 24 * 12 {
 		at := begin.Add(time.Duration(i) * 5 * time.Minute)
-		m.give(tb, at, sampler.Reading{Resource: "open_fds", Value: 20 + float64(i)/4}, sampler.Reading{Resource: "threads", Value: 9},
-			sampler.Reading{Resource: `<script>alert("x")</script>`, Value: 3}, sampler.Reading{Resource: "cpu_seconds", Value: float64(i)})
+		m.give(tb, at, sampler.Reading{Resource: "open_fds", Value: 20 + float64(i)/4},
+			sampler.Reading{Resource: "threads", Value: 9},
+			sampler.Reading{Resource: `<script>alert("x")</script>`, Value: 3},
+			sampler.Reading{Resource: "cpu_seconds", Value: float64(i)})
 	}
 	return m
 }
@@ -45,20 +47,24 @@ func TestPageMounts(t *testing.T) {
 		{"as pprof", func(mux *http.ServeMux) { mux.Handle("/debug/leaks/", h) }, "/debug/leaks/"},
 		{"root", func(mux *http.ServeMux) { mux.Handle("/", h) }, "/"},
 		{"stripped", func(mux *http.ServeMux) { mux.Handle("/a/b/", http.StripPrefix("/a/b", h)) }, "/a/b/"},
-		{"stripped with the slash", func(mux *http.ServeMux) { mux.Handle("/a/b/", http.StripPrefix("/a/b/", h)) }, "/a/b/"},
+		{"stripped with the slash", func(mux *http.ServeMux) {
+			mux.Handle("/a/b/", http.StripPrefix("/a/b/", h))
+		}, "/a/b/"},
 	} {
 		t.Run(mount.name, func(t *testing.T) {
 			mux := http.NewServeMux()
 			mount.h(mux)
 			for path, want := range map[string]string{
-				"": "text/html; charset=utf-8", "?last=1h": "text/html; charset=utf-8", "live": "application/json", "status": "application/json",
+				"": "text/html; charset=utf-8", "?last=1h": "text/html; charset=utf-8", "live": "application/json",
+				"status": "application/json",
 			} {
 				w := get(mux, http.MethodGet, mount.at+path)
 				if w.Code != http.StatusOK || w.Header().Get("Content-Type") != want {
 					t.Errorf("%q: %d %s", path, w.Code, w.Header().Get("Content-Type"))
 				}
 			}
-			for _, path := range []string{"status.json", "favicon.ico", "captures", "captures/x", "live.js", "page.js"} {
+			for _, path := range []string{"status.json", "favicon.ico", "captures", "captures/x", "live.js",
+				"page.js"} {
 				if w := get(mux, http.MethodGet, mount.at+path); w.Code != http.StatusNotFound {
 					t.Errorf("%q: %d", path, w.Code)
 				}
@@ -66,7 +72,8 @@ func TestPageMounts(t *testing.T) {
 		})
 	}
 	// A router that hands over the path without its slash: links would go astray.
-	for path, want := range map[string]string{"/debug/leaks": "./leaks/", "/x/javascript:alert(1)": "./javascript:alert(1)/", "//evil.example/x?y=z": "./x/"} {
+	for path, want := range map[string]string{"/debug/leaks": "./leaks/",
+		"/x/javascript:alert(1)": "./javascript:alert(1)/", "//evil.example/x?y=z": "./x/"} {
 		w := get(http.StripPrefix(strings.Split(path, "?")[0], h), http.MethodGet, path)
 		if w.Code != http.StatusTemporaryRedirect || w.Header().Get("Location") != want {
 			t.Errorf("%q: %d to %q, want %q", path, w.Code, w.Header().Get("Location"), want)
@@ -79,7 +86,8 @@ func TestPageHeaders(t *testing.T) {
 	for _, path := range []string{"/", "/live", "/status", "/no-such-thing", "/captures/x"} {
 		header := get(h, http.MethodGet, path).Header()
 		for name, want := range map[string]string{
-			"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+			"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+			"Cache-Control":                "no-store",
 			"Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
 		} {
 			if got := header.Get(name); got != want {
@@ -87,7 +95,8 @@ func TestPageHeaders(t *testing.T) {
 			}
 		}
 		policy := header.Get("Content-Security-Policy")
-		for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'", "script-src 'sha256-", "style-src 'sha256-"} {
+		for _, want := range []string{"default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'",
+			"form-action 'none'", "script-src 'sha256-", "style-src 'sha256-"} {
 			if !strings.Contains(policy, want) {
 				t.Errorf("%s: no %q in the policy %q", path, want, policy)
 			}
@@ -103,7 +112,8 @@ func TestPageOnlyReads(t *testing.T) {
 	h := leaking(t).Handler()
 	for _, path := range []string{"/", "/live", "/status", "/captures/x"} {
 		for _, method := range []string{"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND"} {
-			if w := get(h, method, path); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD" {
+			if w := get(h, method, path); w.Code != http.StatusMethodNotAllowed ||
+				w.Header().Get("Allow") != "GET, HEAD" {
 				t.Errorf("%s %s: %d", method, path, w.Code)
 			}
 		}
@@ -166,7 +176,8 @@ func TestPageSays(t *testing.T) {
 		}
 	}
 	for name, d := range v.Plots {
-		if !strings.HasPrefix(d.Spark, "<svg ") || strings.Contains(d.Plot+d.Spark, "<script") || strings.Contains(d.Plot, `style="`) {
+		if !strings.HasPrefix(d.Spark, "<svg ") || strings.Contains(d.Plot+d.Spark, "<script") ||
+			strings.Contains(d.Plot, `style="`) {
 			t.Errorf("the pictures of %q are %q and %q", name, d.Spark, d.Plot)
 		}
 	}
@@ -176,7 +187,8 @@ func TestPageSays(t *testing.T) {
 
 	// The document holds the same, as data.
 	body := get(m.Handler(), http.MethodGet, "/").Body.String()
-	for _, want := range []string{"<title>Leak: open_fds · ", `"headline":"Leak: open_fds"`, `\u003cscript\u003ealert(\"x\")\u003c/script\u003e`} {
+	for _, want := range []string{"<title>Leak: open_fds · ", `"headline":"Leak: open_fds"`,
+		`\u003cscript\u003ealert(\"x\")\u003c/script\u003e`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %q on the page", want)
 		}
@@ -193,7 +205,8 @@ func TestPageSays(t *testing.T) {
 	}
 	// An unknown stretch is all, and what is asked is never repeated.
 	odd, repeated := showing(t, m, "?last=%3Cb%3E")
-	if diff := cmp.Diff([]string{"all"}, odd.span()); diff != "" || strings.Contains(repeated, `<b>"`) || strings.Contains(repeated, `003cb\u003e"`) {
+	if diff := cmp.Diff([]string{"all"}, odd.span()); diff != "" || strings.Contains(repeated, `<b>"`) ||
+		strings.Contains(repeated, `003cb\u003e"`) {
 		t.Errorf("an unknown stretch is not taken for all: %s", diff)
 	}
 	if empty, _ := showing(t, pastOf(t), ""); empty.Headline != "Nothing was sampled yet" {
@@ -225,21 +238,25 @@ func TestPageStatus(t *testing.T) {
 	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Version != "1" || got.Healthy || got.Interval != 30 || !got.Time.Equal(m.state.latest.Time) || len(got.Resources) != 4 {
+	if got.Version != "1" || got.Healthy || got.Interval != 30 || !got.Time.Equal(m.state.latest.Time) ||
+		len(got.Resources) != 4 {
 		t.Errorf("%+v", got)
 	}
 	fds := got.Resources[0]
-	if fds.Resource != "open_fds" || fds.State != "firing" || fds.Severity != "warning" || fds.Value != 235.75 || !fds.Judged || fds.Leaks != 1 {
+	if fds.Resource != "open_fds" || fds.State != "firing" || fds.Severity != "warning" || fds.Value != 235.75 ||
+		!fds.Judged || fds.Leaks != 1 {
 		t.Errorf("%+v", fds)
 	}
-	if threads := got.Resources[1]; threads.Resource != "threads" || threads.State != "healthy" || threads.Severity != "" {
+	if threads := got.Resources[1]; threads.Resource != "threads" || threads.State != "healthy" ||
+		threads.Severity != "" {
 		t.Errorf("%+v", threads)
 	}
 	if len(got.Alerts) != 1 || got.Alerts[0].Resource != "open_fds" || got.Alerts[0].Status != "firing" {
 		t.Errorf("%+v", got.Alerts)
 	}
 	// Before anything is known there are no nulls and no zero times.
-	if text := get(pastOf(t).Handler(), http.MethodGet, "/status").Body.String(); strings.Contains(text, "null") || strings.Contains(text, "0001-01-01") {
+	if text := get(pastOf(t).Handler(), http.MethodGet, "/status").Body.String(); strings.Contains(text, "null") ||
+		strings.Contains(text, "0001-01-01") {
 		t.Errorf("before the first sample: %s", text)
 	}
 }
@@ -269,7 +286,9 @@ func TestPageWhileSampling(t *testing.T) {
 	}
 	at := m.state.latest.Time
 	for i := range 200 {
-		m.give(t, at.Add(time.Duration(i+1)*time.Second), sampler.Reading{Resource: "open_fds", Value: float64(300 + i)}, sampler.Reading{Resource: fmt.Sprint("m", i), Value: 1})
+		m.give(t, at.Add(time.Duration(i+1)*time.Second),
+			sampler.Reading{Resource: "open_fds", Value: float64(300 + i)},
+			sampler.Reading{Resource: fmt.Sprint("m", i), Value: 1})
 	}
 	wg.Wait()
 }

@@ -108,7 +108,8 @@ func TestAlertNamesTheParts(t *testing.T) {
 				t.Fatalf("the alert has no parts: %+v", a)
 			}
 			want := alerting.Part{What: "tcp", Detail: peer}
-			if diff := cmp.Diff(want, a.Parts[0], cmpopts.IgnoreFields(alerting.Part{}, "Count", "Growth", "Share", "Since")); diff != "" {
+			if diff := cmp.Diff(want, a.Parts[0], cmpopts.IgnoreFields(alerting.Part{}, "Count", "Growth", "Share",
+				"Since")); diff != "" {
 				t.Errorf("first part (-want +got):\n%s", diff)
 			}
 			p := a.Parts[0]
@@ -116,7 +117,8 @@ func TestAlertNamesTheParts(t *testing.T) {
 				t.Errorf("first part %+v", p)
 			}
 			// The growth that the parts tell may be since another time than the alert's.
-			if !regexp.MustCompile(`new descriptors( since [0-9: -]+)? are tcp ` + regexp.QuoteMeta(peer) + "$").MatchString(a.Summary) {
+			if !regexp.MustCompile(`new descriptors( since [0-9: -]+)? are tcp ` + regexp.QuoteMeta(peer) +
+				"$").MatchString(a.Summary) {
 				t.Errorf("summary %q", a.Summary)
 			}
 		})

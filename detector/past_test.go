@@ -44,7 +44,8 @@ func TestPastOfWhatIsAbsent(t *testing.T) {
 		t.Errorf("of nothing: %v", got)
 	}
 	m.give(t, begin, sampler.Reading{Resource: "threads", Value: 3})
-	m.give(t, begin.Add(time.Second), sampler.Reading{Resource: "open_fds", Value: math.MaxFloat64}, sampler.Reading{Resource: "cpu_seconds", Value: 7})
+	m.give(t, begin.Add(time.Second), sampler.Reading{Resource: "open_fds", Value: math.MaxFloat64},
+		sampler.Reading{Resource: "cpu_seconds", Value: 7})
 	second := begin.Add(time.Second)
 	for name, want := range map[string][]Point{
 		"threads": {point(begin, 3, 3)},

@@ -97,7 +97,8 @@ func TestUnreadFindingEnds(t *testing.T) {
 	d := newTestDetector(t)
 	var events []alerting.Event
 	for minute := range 60 * 60 {
-		s := sampler.Sample{Time: dawn.Add(time.Duration(minute) * time.Minute), Readings: []sampler.Reading{{Resource: sampler.Threads, Value: 5}}}
+		s := sampler.Sample{Time: dawn.Add(time.Duration(minute) * time.Minute),
+			Readings: []sampler.Reading{{Resource: sampler.Threads, Value: 5}}}
 		if minute < 30*60 {
 			s.Add("conns", steadyLeak(minute))
 		}
@@ -107,7 +108,8 @@ func TestUnreadFindingEnds(t *testing.T) {
 		t.Fatalf("%d events", len(events))
 	}
 	last := events[len(events)-1]
-	got := fmt.Sprint(last.Status, " ", last.Resource, " ", last.Time.Sub(dawn) >= 54*time.Hour, " ", last.Time.Sub(dawn) < 56*time.Hour)
+	got := fmt.Sprint(last.Status, " ", last.Resource, " ", last.Time.Sub(dawn) >= 54*time.Hour, " ",
+		last.Time.Sub(dawn) < 56*time.Hour)
 	if want := "resolved conns true true"; got != want {
 		t.Errorf("last event %s after %s, want %s", got, last.Time.Sub(dawn), want)
 	}
@@ -123,7 +125,8 @@ func TestUnreadFindingEnds(t *testing.T) {
 		Why     string
 		Leaks   int
 	}
-	want := shown{Unjudged, Learning, "not read any more since " + dawn.Add(30*time.Hour-time.Minute).Format("2006-01-02 15:04 MST"), 1}
+	want := shown{Unjudged, Learning, "not read any more since " +
+		dawn.Add(30*time.Hour-time.Minute).Format("2006-01-02 15:04 MST"), 1}
 	if diff := cmp.Diff(want, shown{conns.Verdict, conns.State, conns.Why, conns.Leaks}); diff != "" {
 		t.Errorf("conns (-want +got):\n%s", diff)
 	}
@@ -169,7 +172,8 @@ func TestMonitorSaysThatItLeavesOut(t *testing.T) {
 	if got, want := m.Checks().LeftOut, uint64(5*2000-maxResources); got != want {
 		t.Errorf("%d readings left out, want %d", got, want)
 	}
-	want := []string{"warning Resource monitor: more than 4096 resources are read; those that came first are judged while they are read, the rest is not"}
+	want := []string{"warning Resource monitor: more than 4096 resources are read; those that came first are judged " +
+		"while they are read, the rest is not"}
 	if diff := cmp.Diff(want, log.read()); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}

@@ -66,7 +66,8 @@ func (p *profiled) Profile(_ context.Context, kind profile.Kind) (*profile.Profi
 		}
 	}
 	if p.runtimes != nil && kind == profile.Heap {
-		b.Add([]profile.Frame{{Function: "runtime.malg", File: "/go/src/runtime/proc.go", Line: 5274}}, 1, p.runtimes(hours))
+		b.Add([]profile.Frame{{Function: "runtime.malg", File: "/go/src/runtime/proc.go", Line: 5274}},
+			1, p.runtimes(hours))
 	}
 	out := b.Profile(time.Now())
 	out.Cost = p.cost
@@ -87,7 +88,8 @@ func (p *profiled) Raw(_ context.Context, kind profile.Kind) ([]byte, error) {
 }
 
 func (p *profiled) Dump(context.Context) ([]byte, error) {
-	return []byte("goroutine 7 [chan receive, 123 minutes]:\nmain.serve(0x1)\n\t/src/conn.go:42 +0x1\ncreated by main.main in goroutine 1\n\t/src/main.go:8 +0x2\n"), nil
+	return []byte("goroutine 7 [chan receive, 123 minutes]:\nmain.serve(0x1)\n\t/src/conn.go:42 +0x1\n" +
+		"created by main.main in goroutine 1\n\t/src/main.go:8 +0x2\n"), nil
 }
 
 func (p *profiled) times(kind profile.Kind) int {
@@ -99,7 +101,8 @@ func (p *profiled) times(kind profile.Kind) int {
 func steadyAt(n float64) func(float64) float64 { return func(float64) float64 { return n } }
 
 // profiledRun runs a monitor of made-up samples and profiles for some hours.
-func profiledRun(t *testing.T, config Config, p *profiled, total func(hours float64) float64, hours float64) (m *ResourceMonitor, alerts []alerting.Alert, j *journal) {
+func profiledRun(t *testing.T, config Config, p *profiled, total func(hours float64) float64,
+	hours float64) (m *ResourceMonitor, alerts []alerting.Alert, j *journal) {
 	t.Helper()
 	p.began, p.taken = time.Now(), map[profile.Kind]int{}
 	if p.heap == nil {
@@ -173,15 +176,18 @@ func TestSiteFindings(t *testing.T) {
 		want   []news
 	}
 	tests := []scenario{
-		{"hidden", &profiled{goroutines: map[int]func(float64) float64{10: swinging, 42: until(60, leak)}}, swinging, 72, []news{
-			{"firing", 0, 42, false, "30h0m0s+6h"}, {"resolved", 0, 0, false, "60h0m0s+6h"},
-		}},
+		{"hidden", &profiled{goroutines: map[int]func(float64) float64{10: swinging, 42: until(60, leak)}},
+			swinging, 72, []news{
+				{"firing", 0, 42, false, "30h0m0s+6h"}, {"resolved", 0, 0, false, "60h0m0s+6h"},
+			}},
 		// Suspicion asks for proof, and proof needs no more required duration.
 		{"hidden and proven", &profiled{
-			goroutines: map[int]func(float64) float64{10: swinging, 42: leak}, leaked: map[int]func(float64) float64{42: leak},
+			goroutines: map[int]func(float64) float64{10: swinging, 42: leak},
+			leaked:     map[int]func(float64) float64{42: leak},
 		}, swinging, 40, []news{{"firing", 0, 42, true, "6h0m0s+6h"}}},
 		{"leaked by the start-up", &profiled{
-			goroutines: map[int]func(float64) float64{10: swinging, 42: steadyAt(20)}, leaked: map[int]func(float64) float64{42: steadyAt(20)},
+			goroutines: map[int]func(float64) float64{10: swinging, 42: steadyAt(20)},
+			leaked:     map[int]func(float64) float64{42: steadyAt(20)},
 		}, swinging, 40, nil},
 		// The total shows it too: one alert, with the line.
 		{"plain", &profiled{goroutines: map[int]func(float64) float64{10: steadyAt(100), 42: until(30, fast)}},
@@ -198,9 +204,11 @@ func TestSiteFindings(t *testing.T) {
 			handed = "24h0m0s+6h"
 		}
 		tests = append(tests, scenario{
-			fmt.Sprintf("handed over after %g h", end), &profiled{goroutines: map[int]func(float64) float64{10: pool, 42: until(50, slow)}},
+			fmt.Sprintf("handed over after %g h", end),
+			&profiled{goroutines: map[int]func(float64) float64{10: pool, 42: until(50, slow)}},
 			func(h float64) float64 { return pool(h) + until(50, slow)(h) }, 60, []news{
-				{"firing", 0, 10, false, "6h0m0s+6h"}, {"firing", 0, 42, false, handed}, {"resolved", 0, 0, false, "48h0m0s+6h"},
+				{"firing", 0, 10, false, "6h0m0s+6h"}, {"firing", 0, 42, false, handed},
+				{"resolved", 0, 0, false, "48h0m0s+6h"},
 			},
 		})
 	}
@@ -229,7 +237,8 @@ func TestSiteFindings(t *testing.T) {
 					findings[a.ID] = true
 				}
 				if int64(leaks) != m.GetStats().GoroutineLeaks || leaks != len(findings) {
-					t.Errorf("%d leaks in the status, %d in the statistics, %d alerted", leaks, m.GetStats().GoroutineLeaks, len(findings))
+					t.Errorf("%d leaks in the status, %d in the statistics, %d alerted", leaks,
+						m.GetStats().GoroutineLeaks, len(findings))
 				}
 			})
 		})
@@ -266,15 +275,22 @@ func TestProfileBudget(t *testing.T) {
 		// The first three are taken as planned, every 150 s, the others ten times as rarely.
 		{"stops the world for long", of(10_000, service(slow)), 10_000, 3 + 57,
 			"profiles of 10000 goroutines stop the world for more than 30ms: they are taken less often"},
-		// The world stands still for others' reasons: where the process is starved of processor, and where there are too
-		// few goroutines for it.
-		{"starved of processor", of(10_000, service(profile.Cost{CPU: time.Millisecond, Pause: 400 * time.Millisecond})), 10_000, 24 * 24, ""},
+		// The world stands still for others' reasons: where the process is starved of processor, and where there are
+		// too few goroutines for it.
+		{"starved of processor",
+			of(10_000, service(profile.Cost{CPU: time.Millisecond, Pause: 400 * time.Millisecond})), 10_000, 24 * 24,
+			""},
 		{"few goroutines", of(31, service(slow)), 31, 24 * 24, ""},
 		// 3 of 6 at 150 s, 3 at 1500 s, 6 at 150 s: every 6000 s and so on 12.
 		{"now and then", of(10_000, &profiled{goroutines: map[int]func(float64) float64{}, costs: now}), 10_000, -1,
 			"profiles of 10000 goroutines stop the world for more than 30ms: they are taken less often"},
-		{"too many", service(profile.Cost{}), 200_000, 0, "200000 goroutines are too many for a profile of them: none is taken above 150000"},
-		{"fails", func() *profiled { p := service(profile.Cost{}); p.fail = errors.New("connection 17 refused"); return p }(), 100, 24 * 24,
+		{"too many", service(profile.Cost{}), 200_000, 0, "200000 goroutines are too many for a profile of them: " +
+			"none is taken above 150000"},
+		{"fails", func() *profiled {
+			p := service(profile.Cost{})
+			p.fail = errors.New("connection 17 refused")
+			return p
+		}(), 100, 24 * 24,
 			"connection 17 refused"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -291,7 +307,8 @@ func TestProfileBudget(t *testing.T) {
 					t.Errorf("cost: %+v", cost)
 				}
 				log := strings.Join(j.read(), "\n")
-				if n := strings.Count(log, "warning"); test.log == "" && n > 0 || !strings.Contains(log, test.log) || n > 2 {
+				if n := strings.Count(log, "warning"); test.log == "" && n > 0 || !strings.Contains(log, test.log) ||
+					n > 2 {
 					t.Errorf("log, want %q:\n%s", test.log, log)
 				}
 				if (cost.Note == "") != (test.log == "") && test.want >= 0 {
@@ -302,8 +319,8 @@ func TestProfileBudget(t *testing.T) {
 	}
 }
 
-// A limit's alert names lines by a profile of when it was passed. Where none can be had then, it says so and blames none
-// of the lines that had grown before.
+// A limit's alert names lines by a profile of when it was passed. Where none can be had then, it says so and blames
+// none of the lines that had grown before.
 func TestLimitBlamesByAFreshProfile(t *testing.T) {
 	latest := regexp.MustCompile(`02:00:[0-5]\d UTC`) // the second hangs on what the profiles of this run cost
 	type told struct {
@@ -319,7 +336,8 @@ func TestLimitBlamesByAFreshProfile(t *testing.T) {
 	}{
 		{"fresh", 1000, told{Lines: []int{42}, Shares: true, Blamed: true}},
 		{"too many for another", 200_000, told{
-			Lines: []int{10}, Missing: "sites: the latest profile is from 02:00 UTC, before the growth: what it lists is not blamed; " +
+			Lines: []int{10}, Missing: "sites: the latest profile is from 02:00 UTC, before the growth: what it " +
+				"lists is not blamed; " +
 				"200005 goroutines are too many for a profile of them: none is taken above 150000",
 		}},
 	} {

@@ -31,19 +31,26 @@ func TestReconfigure(t *testing.T) {
 			func(c *Config) { c.GoroutineThreshold = 50 }, func(c *Config) { c.GoroutineThreshold = 0 },
 			[]hold{{10, 100}, {20, 160}}, []string{"10 firing warning", "19 resolved warning"}},
 		{"a finding with ground goes on",
-			func(c *Config) { c.GoroutineThreshold = 50 }, func(c *Config) { c.GoroutineThreshold, c.GrowthRateThreshold = 55, 10 },
+			func(c *Config) {
+				c.GoroutineThreshold = 50
+			}, func(c *Config) { c.GoroutineThreshold, c.GrowthRateThreshold = 55, 10 },
 			[]hold{{10, 100}, {20, 160}}, []string{"10 firing warning"}},
 		{"and becomes more severe by the new limit",
 			func(c *Config) { c.GoroutineThreshold = 50 }, func(c *Config) { c.GoroutineThreshold = 30 },
 			[]hold{{10, 100}, {20, 160}}, []string{"10 firing warning", "20 firing critical"}},
 		{"the cooldown goes on",
 			func(c *Config) { c.GoroutineThreshold = 50 }, func(c *Config) { c.GoroutineThreshold = 49 },
-			[]hold{{10, 100}, {5, 100}, {1, 160}, {4, 100}, {20, 160}}, []string{"15 firing warning", "17 resolved warning", "25 firing warning"}},
+			[]hold{{10, 100}, {5, 100}, {1, 160}, {4, 100}, {20, 160}},
+			[]string{"15 firing warning", "17 resolved warning", "25 firing warning"}},
 		{"alerts off: what was told is still ended",
-			func(c *Config) { c.GoroutineThreshold = 50 }, func(c *Config) { c.GoroutineThreshold, c.AlertOnThreshold = 50, false },
+			func(c *Config) {
+				c.GoroutineThreshold = 50
+			}, func(c *Config) { c.GoroutineThreshold, c.AlertOnThreshold = 50, false },
 			[]hold{{10, 100}, {15, 160}, {5, 100}, {5, 160}}, []string{"10 firing warning", "26 resolved warning"}},
 		{"alerts on: what holds is told",
-			func(c *Config) { c.GoroutineThreshold, c.AlertOnThreshold = 50, false }, func(c *Config) { c.GoroutineThreshold = 50 },
+			func(c *Config) {
+				c.GoroutineThreshold, c.AlertOnThreshold = 50, false
+			}, func(c *Config) { c.GoroutineThreshold = 50 },
 			[]hold{{10, 100}, {20, 160}}, []string{"20 firing warning"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -76,16 +83,22 @@ func TestReconfigureTheTrend(t *testing.T) {
 		want    []string
 	}{
 		{"nothing changes", map[int]func(*Config){5: func(*Config) {}}, []string{"8.3 firing goroutines warning"}},
-		{"other knobs keep the floors and the finding", map[int]func(*Config){12: func(c *Config) { c.Adaptive.Patience, c.Adaptive.HalfLife = 100*time.Hour, time.Hour }},
+		{"other knobs keep the floors and the finding", map[int]func(*Config){12: func(c *Config) {
+			c.Adaptive.Patience, c.Adaptive.HalfLife = 100*time.Hour, time.Hour
+		}},
 			[]string{"8.3 firing goroutines warning"}},
-		{"less patience", map[int]func(*Config){7: func(c *Config) { c.Adaptive.Sensitivity = 3 }}, []string{"7.3 firing goroutines warning"}},
-		{"off", map[int]func(*Config){12: off}, []string{"8.3 firing goroutines warning", "12.0 resolved goroutines warning"}},
+		{"less patience", map[int]func(*Config){7: func(c *Config) { c.Adaptive.Sensitivity = 3 }},
+			[]string{"7.3 firing goroutines warning"}},
+		{"off", map[int]func(*Config){12: off},
+			[]string{"8.3 firing goroutines warning", "12.0 resolved goroutines warning"}},
 		// The minimums went on meanwhile; two verdicts on the same width make it firing again.
 		{"off and on", map[int]func(*Config){12: off, 16: func(*Config) {}},
-			[]string{"8.3 firing goroutines warning", "12.0 resolved goroutines warning", "16.3 firing goroutines warning"}},
+			[]string{"8.3 firing goroutines warning", "12.0 resolved goroutines warning",
+				"16.3 firing goroutines warning"}},
 		// From 12 h on with a level of 340, of which growth takes longer.
 		{"another soak starts the floors anew", map[int]func(*Config){12: soak},
-			[]string{"8.3 firing goroutines warning", "12.0 resolved goroutines warning", "20.6 firing goroutines warning"}},
+			[]string{"8.3 firing goroutines warning", "12.0 resolved goroutines warning",
+				"20.6 firing goroutines warning"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := newDetector(t, DefaultConfig())

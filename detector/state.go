@@ -85,12 +85,12 @@ func (m *state) describe(source sampler.Source) {
 	}
 }
 
-// farAhead of the clock a sample must not be on its own: after a single one, a year ahead, all that follow would be taken
-// for older ones.
+// farAhead of the clock a sample must not be on its own: after a single one, a year ahead, all that follow would be
+// taken for older ones.
 const farAhead = time.Hour
 
-// leaps returns an error for a sample that is far ahead of the one before it for the time between them, unless it is the
-// second in a row.
+// leaps returns an error for a sample that is far ahead of the one before it for the time between them, unless it is
+// the second in a row.
 func (m *state) leaps(s *sampler.Sample) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -100,7 +100,8 @@ func (m *state) leaps(s *sampler.Sample) error {
 		return nil
 	}
 	m.ahead = s.Time
-	return fmt.Errorf("the sample of %s is far ahead of that of %s for the time between them: left out, unless the next one is ahead, too",
+	return fmt.Errorf("the sample of %s is far ahead of that of %s for the time between them: left out, unless the "+
+		"next one is ahead, too",
 		s.Time.Format(time.RFC3339), m.latest.Time.Format(time.RFC3339))
 }
 

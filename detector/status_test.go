@@ -29,46 +29,64 @@ func TestStatus(t *testing.T) {
 	}{
 		{"first sample", DefaultConfig(), []column{{sampler.Goroutines, flat}}, time.Minute,
 			Learning, "too short to tell: nothing is called in less than 45m"},
-		{"first sample in soak mode", with(func(c *Config) { c.Adaptive.Soak = 20 * time.Minute }), []column{{sampler.Goroutines, flat}}, time.Minute,
+		{"first sample in soak mode", with(func(c *Config) {
+			c.Adaptive.Soak = 20 * time.Minute
+		}), []column{{sampler.Goroutines, flat}}, time.Minute,
 			Learning, "too short to tell: nothing is called in less than 19s"},
-		{"flat", DefaultConfig(), []column{{sampler.Goroutines, flat}}, 12 * time.Hour, Healthy, "does not grow; a leak that doubles it in 16h 21m would have been called"},
-		{"small", DefaultConfig(), []column{{sampler.Goroutines, rising(1000, 1)}}, 12 * time.Hour, Healthy, "grew by no more than 1.0 % in the last 10h 40m; a leak that doubles it in 16h 21m would have been called"},
-		{"small beside what every process has", DefaultConfig(), []column{{sampler.RSSBytes, rising(60, 5)}}, 12 * time.Hour, Healthy,
-			"grew by no more than 50 B in the last 10h 40m, too little to tell from noise; a leak that doubles it in 16h 21m would have been called"},
+		{"flat", DefaultConfig(), []column{{sampler.Goroutines, flat}}, 12 * time.Hour, Healthy,
+			"does not grow; a leak that doubles it in 16h 21m would have been called"},
+		{"small", DefaultConfig(), []column{{sampler.Goroutines, rising(1000, 1)}}, 12 * time.Hour, Healthy,
+			"grew by no more than 1.0 % in the last 10h 40m; a leak that doubles it in 16h 21m would have been called"},
+		{"small beside what every process has", DefaultConfig(), []column{{sampler.RSSBytes, rising(60, 5)}},
+			12 * time.Hour, Healthy,
+			"grew by no more than 50 B in the last 10h 40m, too little to tell from noise; a leak that doubles it in " +
+				"16h 21m would have been called"},
 		{"recent", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 100)}}, 50 * time.Minute, Healthy,
 			"grew by 50 (47 %) in 40m, not yet for long enough; called in 2h 22m at the earliest"},
 		{"suspected", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 20)}}, 6 * time.Hour, Suspected,
 			"grew by 93 (87 %) in 5h 20m, not yet for long enough; called in 1h 32m at the earliest"},
-		{"firing", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour, Firing, "sustained growth that never came back"},
+		{"firing", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour, Firing,
+			"sustained growth that never came back"},
 		{"step", DefaultConfig(), []column{{sampler.Goroutines, kinked(func(h float64) float64 {
 			if h >= 20 {
 				return 200
 			}
 			return 100
-		})}}, 24 * time.Hour, Healthy, "grew by 100 in 10h 40m in a step, or is reaching a plateau; a leak that doubles it in 2d 8h would have been called"},
+		})}}, 24 * time.Hour, Healthy, "grew by 100 in 10h 40m in a step, or is reaching a plateau; a leak that " +
+			"doubles it in 2d 8h would have been called"},
 		{"seen before", DefaultConfig(), []column{{sampler.Goroutines, kinked(func(h float64) float64 {
 			if h >= 114 { // by now all windows have a past
 				return 100 + 10*(h-114)
 			}
 			return 200 - 2*math.Abs(h-57)
-		})}}, 123 * time.Hour, Healthy, "no higher than before; a leak that doubles it in 24d 14h would have been called"},
-		{"below what it was before, and never seen to climb there", DefaultConfig(), []column{{sampler.Goroutines, kinked(func(h float64) float64 {
-			if h >= 114 {
-				return 100 + 10*(h-114)
-			}
-			return 200
-		})}}, 123 * time.Hour, Healthy, "grew by 73 (37 %) in 8h, up to no more than it was before, and may go on"},
+		})}}, 123 * time.Hour, Healthy, "no higher than before; a leak that doubles it in 24d 14h would have been " +
+			"called"},
+		{"below what it was before, and never seen to climb there", DefaultConfig(),
+			[]column{{sampler.Goroutines, kinked(func(h float64) float64 {
+				if h >= 114 {
+					return 100 + 10*(h-114)
+				}
+				return 200
+			})}}, 123 * time.Hour, Healthy, "grew by 73 (37 %) in 8h, up to no more than it was before, and may go on"},
 		{"trend off", limitsOnly(func(*Config) {}), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour,
 			Healthy, "below its limits; the trend is not judged (adaptive.enabled is false)"},
-		{"limit", limitsOnly(func(c *Config) { c.GoroutineThreshold = 10 }), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour,
+		{"limit", limitsOnly(func(c *Config) {
+			c.GoroutineThreshold = 10
+		}), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour,
 			Firing, "above the hard limit"},
-		{"killed again and again, and nothing tells of it", DefaultConfig(), []column{{sampler.Goroutines, kinked(func(h float64) float64 {
-			return 100 + 5*math.Mod(h, 12)
-		})}}, 30 * time.Hour, Suspected, "grew and was back at its lowest level within one reading 2 times: restarts that nothing here tells of, or a cache " +
-			"that is cleared; with start times it could be judged"},
-		{"counter", DefaultConfig(), []column{{sampler.GCCycles, rising(0, 9)}}, 12 * time.Hour, Learning, "not judged: a counter"},
-		{"context", DefaultConfig(), []column{{sampler.StackBytes, rising(0, 9)}}, 12 * time.Hour, Learning, "not judged: context"},
-		{"stand-in", DefaultConfig(), []column{{sampler.HeapInuseBytes, rising(0, 1e9)}, {sampler.HeapLiveBytes, flat}}, 12 * time.Hour,
+		{"killed again and again, and nothing tells of it", DefaultConfig(),
+			[]column{{sampler.Goroutines, kinked(func(h float64) float64 {
+				return 100 + 5*math.Mod(h, 12)
+			})}}, 30 * time.Hour, Suspected, "grew and was back at its lowest level within one reading 2 times: " +
+				"restarts " +
+				"that nothing here tells of, or a cache " +
+				"that is cleared; with start times it could be judged"},
+		{"counter", DefaultConfig(), []column{{sampler.GCCycles, rising(0, 9)}}, 12 * time.Hour, Learning,
+			"not judged: a counter"},
+		{"context", DefaultConfig(), []column{{sampler.StackBytes, rising(0, 9)}}, 12 * time.Hour, Learning,
+			"not judged: context"},
+		{"stand-in", DefaultConfig(), []column{{sampler.HeapInuseBytes, rising(0, 1e9)}, {sampler.HeapLiveBytes, flat}},
+			12 * time.Hour,
 			Healthy, "stands in for heap_live_bytes, which is read"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -81,8 +99,10 @@ func TestStatus(t *testing.T) {
 				if s.State != test.state || s.Why != test.why {
 					t.Errorf("%s: %s, want %s: %s", s.State, s.Why, test.state, test.why)
 				}
-				grows := s.State >= Suspected && s.Reason != engine.MayRestart || s.Verdict == Early && s.Reason == engine.NotALeak
-				if shown := !s.Since.IsZero(); shown != grows || shown && s.Since.Sub(dawn) > time.Hour && !strings.HasPrefix(test.name, "below") {
+				grows := s.State >= Suspected && s.Reason != engine.MayRestart || s.Verdict == Early &&
+					s.Reason == engine.NotALeak
+				if shown := !s.Since.IsZero(); shown != grows || shown && s.Since.Sub(dawn) > time.Hour &&
+					!strings.HasPrefix(test.name, "below") {
 					t.Errorf("since %v", s.Since)
 				}
 				if (s.Evidence != nil) != s.Trend || s.Trend && !(s.Evidence.T >= 4) {
@@ -110,9 +130,10 @@ func TestHowStronglyItClimbs(t *testing.T) {
 		{"at rest for long", 44 * time.Hour, 20, 0, false, false},
 	} {
 		d := newDetector(t, DefaultConfig())
-		observeAll(d, series(test.length, time.Minute, column{sampler.Goroutines, noisy(func(age time.Duration) float64 {
-			return 100 + 20*min(age.Hours(), test.rests)
-		}, 1, 1)}))
+		observeAll(d,
+			series(test.length, time.Minute, column{sampler.Goroutines, noisy(func(age time.Duration) float64 {
+				return 100 + 20*min(age.Hours(), test.rests)
+			}, 1, 1)}))
 		s := d.Status()[0]
 		widths := 0
 		for w := range trend.Widths {
@@ -121,7 +142,8 @@ func TestHowStronglyItClimbs(t *testing.T) {
 				widths++
 			}
 		}
-		if s.Trend != test.lasts || (s.Grew-test.grew).Abs() > time.Hour || s.Nats > 0 != test.goesOn || test.goesOn && widths < 2 {
+		if s.Trend != test.lasts || (s.Grew-test.grew).Abs() > time.Hour || s.Nats > 0 != test.goesOn || test.goesOn &&
+			widths < 2 {
 			t.Errorf("%s: trend %v, grew for %v, %.1f nats at %d widths", test.name, s.Trend, s.Grew, s.Nats, widths)
 		}
 	}
@@ -132,7 +154,9 @@ func TestSuspicionSaysWhy(t *testing.T) {
 	suspected := 0
 	for _, f := range leakFamilies {
 		value := f.draw(rand.New(rand.NewPCG(1, 77)))
-		samples := series(6*day, time.Minute, column{sampler.OpenFDs, func(age time.Duration) float64 { return value(age.Hours()) }})
+		samples := series(6*day, time.Minute, column{sampler.OpenFDs, func(age time.Duration) float64 {
+			return value(age.Hours())
+		}})
 		d := newDetector(t, DefaultConfig())
 		for i := range samples {
 			d.Observe(&samples[i])
@@ -144,7 +168,8 @@ func TestSuspicionSaysWhy(t *testing.T) {
 				continue
 			}
 			suspected++
-			if !strings.Contains(s.Why, " not yet for long enough") && !strings.HasPrefix(s.Why, "growth by every test, to be confirmed") {
+			if !strings.Contains(s.Why, " not yet for long enough") &&
+				!strings.HasPrefix(s.Why, "growth by every test, to be confirmed") {
 				t.Fatalf("%s after %v: %s: %s", f.name, samples[i].Time.Sub(dawn), s.State, s.Why)
 			}
 		}
@@ -158,7 +183,8 @@ func TestSuspicionSaysWhy(t *testing.T) {
 func TestStatusOrder(t *testing.T) {
 	d := newDetector(t, DefaultConfig())
 	flat := rising(1, 0)
-	observeAll(d, series(time.Minute, time.Minute, column{"zebra", flat}, column{sampler.CPUSeconds, flat}, column{"ant", flat}, column{sampler.Goroutines, flat}))
+	observeAll(d, series(time.Minute, time.Minute, column{"zebra", flat}, column{sampler.CPUSeconds, flat},
+		column{"ant", flat}, column{sampler.Goroutines, flat}))
 	var got []string
 	for _, s := range d.Status() {
 		got = append(got, s.Resource.Name)

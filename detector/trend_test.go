@@ -39,12 +39,14 @@ func TestLeakInEachResource(t *testing.T) {
 	} {
 		t.Run(test.resource, func(t *testing.T) {
 			leak := func(age time.Duration) float64 { return test.level + test.perHour*max(0, (age-healthy).Hours()) }
-			events := observeAll(newDetector(t, DefaultConfig()), series(5*day, time.Minute, column{test.resource, noisy(leak, test.noise, 7)}))
+			events := observeAll(newDetector(t, DefaultConfig()),
+				series(5*day, time.Minute, column{test.resource, noisy(leak, test.noise, 7)}))
 			if len(events) != 1 {
 				t.Fatalf("events %q, want one", toldHours(events))
 			}
 			e := events[0]
-			if e.Status != alerting.Firing || e.Kind != alerting.Trend || e.Resource != test.resource || e.Threshold != 0 || e.Exhaustion != nil {
+			if e.Status != alerting.Firing || e.Kind != alerting.Trend || e.Resource != test.resource ||
+				e.Threshold != 0 || e.Exhaustion != nil {
 				t.Errorf("event %+v, want a trend firing without threshold and exhaustion", e)
 			}
 			if off := e.Since.Sub(dawn.Add(healthy)).Abs(); off > e.Time.Sub(e.Since)/10 {
@@ -64,7 +66,8 @@ func TestLeakInEachResource(t *testing.T) {
 			if e.Evidence.Rise < .6*rise || e.Evidence.Rise > 1.1*rise {
 				t.Errorf("rise %v of %v", e.Evidence.Rise, rise)
 			}
-			if v := e.Evidence; v.T < 4 || v.R2 < .8 || v.R2 > 1 || v.Growth < .2 || v.EffectivePoints > float64(v.Points) || v.Points < 5 || v.Points > 32 {
+			if v := e.Evidence; v.T < 4 || v.R2 < .8 || v.R2 > 1 || v.Growth < .2 ||
+				v.EffectivePoints > float64(v.Points) || v.Points < 5 || v.Points > 32 {
 				t.Errorf("evidence %+v", *v)
 			}
 		})
@@ -76,7 +79,8 @@ func TestLeakInEachResource(t *testing.T) {
 // x 8 h = 12 h. These are there at 8 h, and it fires when they are confirmed at 8 h 20 min, by the minimums since 20
 // min.
 func TestLeakEvent(t *testing.T) {
-	events := observeAll(newDetector(t, DefaultConfig()), series(12*time.Hour, time.Minute, column{sampler.Goroutines, rising(100, 20)}))
+	events := observeAll(newDetector(t, DefaultConfig()),
+		series(12*time.Hour, time.Minute, column{sampler.Goroutines, rising(100, 20)}))
 	// The level is that at the end of the bucket before the window: the moving baseline is the plain mean at first, of
 	// the values from 0 to 19 min.
 	level := 100 + 20./60*19/2
@@ -84,11 +88,14 @@ func TestLeakEvent(t *testing.T) {
 	// 40 min.
 	rise := 146 + 2./3
 	want := []alerting.Event{{
-		Time: dawn.Add(8*time.Hour + 20*time.Minute), Status: alerting.Firing, Kind: alerting.Trend, Resource: sampler.Goroutines, Severity: alerting.Warning,
-		Summary: "goroutines leak: +20/h for 8h 20m without ever coming back, 267 now, baseline 103, growing since 2026-11-23 00:00:00 UTC",
-		Value:   266 + 2./3, Baseline: level, SlopePerHour: 20, Since: dawn, SinceError: 2376,
+		Time: dawn.Add(8*time.Hour + 20*time.Minute), Status: alerting.Firing, Kind: alerting.Trend,
+		Resource: sampler.Goroutines, Severity: alerting.Warning,
+		Summary: "goroutines leak: +20/h for 8h 20m without ever coming back, 267 now, baseline 103, growing since " +
+			"2026-11-23 00:00:00 UTC",
+		Value: 266 + 2./3, Baseline: level, SlopePerHour: 20, Since: dawn, SinceError: 2376,
 		Evidence: &alerting.Evidence{
-			Window: "8h0m0s", Points: 24, EffectivePoints: 24, Floor: 1200, Rise: rise, Growth: rise / (level + 4), R2: 1, T: 1e6,
+			Window: "8h0m0s", Points: 24, EffectivePoints: 24, Floor: 1200, Rise: rise, Growth: rise / (level + 4),
+			R2: 1, T: 1e6,
 		},
 	}}
 	if diff := cmp.Diff(want, events, approximately); diff != "" {
@@ -116,7 +123,8 @@ func TestLeakBecomesMoreUrgent(t *testing.T) {
 			got = append(got, fmt.Sprintf("%s %s %s", e.Status, e.Severity, left))
 		}
 	}
-	want := []string{"firing warning 81h0m0s", "firing high 24h0m0s", "firing critical 1h0m0s", "resolved critical nothing runs out"}
+	want := []string{"firing warning 81h0m0s", "firing high 24h0m0s", "firing critical 1h0m0s",
+		"resolved critical nothing runs out"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
@@ -149,7 +157,8 @@ func TestLeakSeverityByShareOfLimit(t *testing.T) {
 	const limit = 4000
 	config := with(func(c *Config) { c.GoroutineThreshold, c.AlertOnThreshold = limit, false })
 	var got []string
-	for _, e := range observeAll(newDetector(t, config), series(50*time.Hour, time.Minute, column{sampler.Goroutines, rising(5000, 200)})) {
+	for _, e := range observeAll(newDetector(t, config),
+		series(50*time.Hour, time.Minute, column{sampler.Goroutines, rising(5000, 200)})) {
 		got = append(got, fmt.Sprintf("%s %.1f", e.Severity, (e.Value-e.Baseline)/limit))
 	}
 	if diff := cmp.Diff([]string{"warning 1.1", "high 1.5", "critical 2.0"}, got); diff != "" {
@@ -181,14 +190,16 @@ func TestLeakEnds(t *testing.T) {
 		{"a third is given back", after(func(_, top float64) float64 { return top - 130 }),
 			[]string{"8.3 firing goroutines warning", "35.7 resolved goroutines warning"}, atRest},
 		{"more than half is given back", after(func(_, top float64) float64 { return top - 220 }),
-			[]string{"8.3 firing goroutines warning", "20.3 resolved goroutines warning"}, "more than half of the growth was given back"},
+			[]string{"8.3 firing goroutines warning", "20.3 resolved goroutines warning"},
+			"more than half of the growth was given back"},
 		{"levels off", after(func(_, top float64) float64 { return top }),
 			[]string{"8.3 firing goroutines warning", "37.7 resolved goroutines warning"}, atRest},
 		{"pauses, and goes on", after(func(h, top float64) float64 { return top + 20*max(0, h-10) }),
 			[]string{"8.3 firing goroutines warning"}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			events := observeAll(newDetector(t, DefaultConfig()), series(44*time.Hour, time.Minute, column{sampler.Goroutines, test.value}))
+			events := observeAll(newDetector(t, DefaultConfig()),
+				series(44*time.Hour, time.Minute, column{sampler.Goroutines, test.value}))
 			if diff := cmp.Diff(test.want, toldHours(events)); diff != "" {
 				t.Fatalf("events (-want +got):\n%s", diff)
 			}
@@ -198,10 +209,13 @@ func TestLeakEnds(t *testing.T) {
 			e := events[1]
 			resource, _ := sampler.Lookup(e.Resource)
 			want := alerting.Event{
-				Time: e.Time, Status: alerting.Resolved, Kind: alerting.Trend, Resource: sampler.Goroutines, Severity: alerting.Warning,
+				Time: e.Time, Status: alerting.Resolved, Kind: alerting.Trend, Resource: sampler.Goroutines,
+				Severity: alerting.Warning,
 				Summary: fmt.Sprintf("goroutines trend resolved after %s: %s (%s now)",
-					sampler.FormatDuration(e.Time.Sub(e.Since)), test.why, resource.Format(test.value(e.Time.Sub(dawn)))),
-				Value: test.value(e.Time.Sub(dawn)), Baseline: events[0].Baseline, SlopePerHour: e.SlopePerHour, Since: e.Since, SinceError: events[0].SinceError,
+					sampler.FormatDuration(e.Time.Sub(e.Since)), test.why,
+					resource.Format(test.value(e.Time.Sub(dawn)))),
+				Value: test.value(e.Time.Sub(dawn)), Baseline: events[0].Baseline, SlopePerHour: e.SlopePerHour,
+				Since: e.Since, SinceError: events[0].SinceError,
 			}
 			if diff := cmp.Diff(want, e); diff != "" || e.Since.After(events[0].Since) {
 				t.Errorf("resolved (-want +got):\n%s\nfired since %v", diff, events[0].Since)
@@ -223,7 +237,9 @@ func TestRestart(t *testing.T) {
 		value   func(time.Duration) float64
 		want    []string
 	}{
-		{"by start time", nil, func(_ int, s *sampler.Sample, age time.Duration) { s.Start = dawn.Add(age.Truncate(day)) }, leak, anew},
+		{"by start time", nil, func(_ int, s *sampler.Sample, age time.Duration) {
+			s.Start = dawn.Add(age.Truncate(day))
+		}, leak, anew},
 		{"by processor time", []column{cpu}, nil, leak, anew},
 		{"start time known only to the second process", nil, func(_ int, s *sampler.Sample, age time.Duration) {
 			if age >= day {
@@ -239,18 +255,22 @@ func TestRestart(t *testing.T) {
 			s.Start = dawn.Add(time.Duration(i%2) * 9 * time.Second)
 		},
 			rising(100, 20), []string{"8.3 firing goroutines warning"}},
-		{"start time steps while processor time goes on", []column{{sampler.CPUSeconds, time.Duration.Seconds}}, func(_ int, s *sampler.Sample, age time.Duration) {
-			s.Start = dawn.Add(-time.Hour + 15*time.Second*(age/(5*time.Hour)))
-		},
+		{"start time steps while processor time goes on", []column{{sampler.CPUSeconds, time.Duration.Seconds}},
+			func(_ int, s *sampler.Sample, age time.Duration) {
+				s.Start = dawn.Add(-time.Hour + 15*time.Second*(age/(5*time.Hour)))
+			},
 			rising(100, 20), []string{"8.3 firing goroutines warning"}},
-		{"a later process has used more processor time", []column{{sampler.CPUSeconds, time.Duration.Seconds}}, func(_ int, s *sampler.Sample, age time.Duration) {
-			s.Start = dawn.Add(age.Truncate(day))
-		}, leak, anew},
-		{"processor time falls in one and the same process", []column{cpu}, func(_ int, s *sampler.Sample, _ time.Duration) { s.Start = dawn },
+		{"a later process has used more processor time", []column{{sampler.CPUSeconds, time.Duration.Seconds}},
+			func(_ int, s *sampler.Sample, age time.Duration) {
+				s.Start = dawn.Add(age.Truncate(day))
+			}, leak, anew},
+		{"processor time falls in one and the same process", []column{cpu},
+			func(_ int, s *sampler.Sample, _ time.Duration) { s.Start = dawn },
 			rising(100, 20), []string{"8.3 firing goroutines warning"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			samples := series(36*time.Hour, time.Minute, append([]column{{sampler.Goroutines, test.value}}, test.columns...)...)
+			samples := series(36*time.Hour, time.Minute, append([]column{{sampler.Goroutines, test.value}},
+				test.columns...)...)
 			if test.start != nil {
 				for i := range samples {
 					test.start(i, &samples[i], samples[i].Time.Sub(dawn))
@@ -272,11 +292,14 @@ func TestWhatNeverFires(t *testing.T) {
 		want    []string
 	}{
 		{"counters and context", []column{
-			{sampler.GCCycles, rising(100, 100)}, {sampler.AllocBytes, rising(1e9, 1e9)}, {sampler.CPUSeconds, rising(0, 60)},
+			{sampler.GCCycles, rising(100, 100)}, {sampler.AllocBytes, rising(1e9, 1e9)},
+			{sampler.CPUSeconds, rising(0, 60)},
 			{"requests_total", rising(0, 1e4)}, {sampler.StackBytes, rising(1e6, 1e6)},
 		}, nil},
-		{"heap in use where live heap is read", []column{{sampler.HeapInuseBytes, rising(1e9, 1e9)}, {sampler.HeapLiveBytes, rising(1e9, 0)}}, nil},
-		{"heap in use alone", []column{{sampler.HeapInuseBytes, rising(1e9, 1e9)}}, []string{"2.8 firing heap_inuse_bytes warning"}},
+		{"heap in use where live heap is read", []column{{sampler.HeapInuseBytes, rising(1e9, 1e9)},
+			{sampler.HeapLiveBytes, rising(1e9, 0)}}, nil},
+		{"heap in use alone", []column{{sampler.HeapInuseBytes, rising(1e9, 1e9)}},
+			[]string{"2.8 firing heap_inuse_bytes warning"}},
 		{"heap in use until live heap is read", []column{
 			{sampler.HeapInuseBytes, rising(1e9, 1e9)},
 			{sampler.HeapLiveBytes, func(age time.Duration) float64 {
@@ -298,7 +321,8 @@ func TestWhatNeverFires(t *testing.T) {
 
 // The same decisions come of a series whatever disturbs the samples.
 func TestDisturbedSamples(t *testing.T) {
-	leak := []column{{sampler.Goroutines, noisy(rising(100, 20), 3, 1)}, {sampler.OpenFDs, noisy(rising(50, 0), 3, 2)}, {sampler.Threads, noisy(rising(9, 0), 1, 3)}}
+	leak := []column{{sampler.Goroutines, noisy(rising(100, 20), 3, 1)}, {sampler.OpenFDs, noisy(rising(50, 0), 3, 2)},
+		{sampler.Threads, noisy(rising(9, 0), 1, 3)}}
 	clean := series(24*time.Hour, 30*time.Second, leak...)
 	decide := func(samples []sampler.Sample) []alerting.Event {
 		return observeAll(newDetector(t, DefaultConfig()), samples)
@@ -327,7 +351,9 @@ func TestDisturbedSamples(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, 1))
 			for _, s := range clean {
 				s = s.Clone()
-				random.Shuffle(len(s.Readings), func(i, j int) { s.Readings[i], s.Readings[j] = s.Readings[j], s.Readings[i] })
+				random.Shuffle(len(s.Readings), func(i, j int) {
+					s.Readings[i], s.Readings[j] = s.Readings[j], s.Readings[i]
+				})
 				samples = append(samples, s)
 			}
 			return samples
@@ -358,12 +384,13 @@ func TestDisturbedSamples(t *testing.T) {
 func TestGaps(t *testing.T) {
 	random := rand.New(rand.NewPCG(4, 4))
 	leak, flat := noisy(rising(100, 20), 3, 1), noisy(rising(100, 0), 3, 2)
-	samples := series(2*day, 30*time.Second, column{sampler.Goroutines, leak}, column{sampler.Threads, func(age time.Duration) float64 {
-		if random.IntN(10) == 0 {
-			return math.NaN()
-		}
-		return flat(age)
-	}})
+	samples := series(2*day, 30*time.Second, column{sampler.Goroutines, leak},
+		column{sampler.Threads, func(age time.Duration) float64 {
+			if random.IntN(10) == 0 {
+				return math.NaN()
+			}
+			return flat(age)
+		}})
 	samples = slices.DeleteFunc(samples, func(s sampler.Sample) bool {
 		h := s.Time.Sub(dawn).Hours()
 		return h > 5 && h < 6 || h > 20 && h < 23 || random.IntN(20) == 0
@@ -441,59 +468,5 @@ func TestShiftInTimeChangesNothing(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
-	}
-}
-
-// Growth at steady load is called earlier than growth of unknown cause, and that one earlier than growth that follows
-// the load: with half and with five times the required duration, and more where strong growth would earn more.
-func TestLoadCovariate(t *testing.T) {
-	random := rand.New(rand.NewPCG(8, 8))
-	load := make([]float64, 48*60) // doubles in 5 h; by minute
-	for i := range load {
-		load[i] = (1 + float64(i)/300) * (1 + .2*random.Float64())
-	}
-	busy := func(age time.Duration) float64 { return load[age/time.Minute] }
-	goroutines := column{sampler.Goroutines, func(age time.Duration) float64 { return 100 * busy(age) }}
-	// A counter of which the rate is given.
-	cpu := func(rate func(time.Duration) float64) column {
-		used := 0.0
-		return column{sampler.CPUSeconds, func(age time.Duration) float64 {
-			used += rate(age)
-			return used
-		}}
-	}
-	fires := func(change func(c *Config), columns ...column) float64 {
-		events := observeAll(newDetector(t, with(change)), series(2*day, time.Minute, columns...))
-		if len(events) != 1 {
-			t.Fatalf("events %q, want one", toldHours(events))
-		}
-		return events[0].Time.Sub(dawn).Hours()
-	}
-	nothing := func(*Config) {}
-	none := fires(nothing, goroutines)
-	steady := fires(nothing, goroutines, cpu(noisy(rising(20, 0), 2, 5)))
-	follows := fires(nothing, goroutines, cpu(busy))
-	off := fires(func(c *Config) { c.Adaptive.Load = "none" }, goroutines, cpu(busy))
-	gauge := fires(func(c *Config) { c.Adaptive.Load = "connections" }, goroutines, column{"connections", noisy(rising(500, 0), 5, 6)})
-	half := fires(func(c *Config) { c.Adaptive.Patience /= 2 }, goroutines)
-	five := fires(func(c *Config) { c.Adaptive.Patience *= 5 }, goroutines)
-	got := []float64{steady, gauge, none, off, follows}
-	// Processor time that stays level proves nothing, a load that was named does.
-	// At the edge of a window the load has too few minimums to be held constant for a confirmation more.
-	if !(gauge < none && steady == none && none == off && none < follows) || math.Abs(gauge-half) > 1.5 || follows < five-1.5 {
-		t.Errorf("steady, steady gauge, none, off, follows: %v h; with half the patience %v h, with five times %v h", got, half, five)
-	}
-}
-
-// Growth is measured against the level of the series itself where the unit is unknown and the values are no counts: 4
-// of them may be all there is.
-func TestLeakInAnUnknownUnit(t *testing.T) {
-	for _, scale := range []float64{1e-6, .01, 1, 100} {
-		noise := rand.New(rand.NewPCG(3, 4))
-		value := func(age time.Duration) float64 { return scale * (.2 + .016*age.Hours() + .005*noise.NormFloat64()) }
-		events := observeAll(newDetector(t, DefaultConfig()), series(2*day, 20*time.Minute, column{"share", value}))
-		if len(events) != 1 || events[0].Kind != alerting.Trend {
-			t.Errorf("at a scale of %v: %q, want one alert", scale, toldHours(events))
-		}
 	}
 }

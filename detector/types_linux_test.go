@@ -82,8 +82,10 @@ func TestAlertNamesTheType(t *testing.T) {
 	if diff := cmp.Diff([]string{"[]detector_test.session"}, a.Sites[0].Types); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)
 	}
-	// Between the two, a summary may say that the line keeps more than the moving baseline lets the resource have grown.
-	if !strings.Contains(a.Summary, " as []detector_test.session, as of the last collection, ") || !strings.HasSuffix(a.Summary, ", kept by main.sessions") ||
+	// Between the two, a summary may say that the line keeps more than the moving baseline lets the resource have
+	// grown.
+	if !strings.Contains(a.Summary, " as []detector_test.session, as of the last collection, ") ||
+		!strings.HasSuffix(a.Summary, ", kept by main.sessions") ||
 		a.Sites[0].Holder != "main.sessions" {
 		t.Errorf("summary %q, holder %q", a.Summary, a.Sites[0].Holder)
 	}

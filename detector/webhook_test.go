@@ -172,7 +172,8 @@ func TestWebhookGetsTheContract(t *testing.T) {
 			s.Add(sampler.HeapInuseBytes, 50<<20)
 		}
 	})
-	required := []string{"baseline", "fingerprint", "id", "incident", "kind", "process", "resource", "resources", "severity", "since", "slope_per_hour", "status", "summary", "time", "value", "version"}
+	required := []string{"baseline", "fingerprint", "id", "incident", "kind", "process", "resource", "resources",
+		"severity", "since", "slope_per_hour", "status", "summary", "time", "value", "version"}
 	sorted := func(more ...string) []string { return slices.Sorted(slices.Values(append(more, required...))) }
 	want := map[string][]string{
 		"limit firing":   sorted("threshold", "new"),
@@ -196,7 +197,8 @@ func TestWebhookGetsTheContract(t *testing.T) {
 		ids[kind] = fmt.Sprint(body["id"])
 		got[name] = keys
 		if name == "trend firing" {
-			if keys := keysOf(body["exhaustion"].(map[string]any)); !slices.Equal(keys, []string{"at", "earliest", "latest", "limit", "source"}) {
+			if keys := keysOf(body["exhaustion"].(map[string]any)); !slices.Equal(keys,
+				[]string{"at", "earliest", "latest", "limit", "source"}) {
 				t.Errorf("exhaustion has %v", keys)
 			}
 			if diff := cmp.Diff([]string{"effective_points", "floor", "growth", "points", "r2", "rise", "t", "window"},
@@ -204,7 +206,8 @@ func TestWebhookGetsTheContract(t *testing.T) {
 				t.Errorf("evidence (-want +got):\n%s", diff)
 			}
 		}
-		process := map[string]any{"pid": 4242., "executable": "server", "host": "db7", "version": "v1.2.3", "start": "2026-10-31T23:59:00Z"}
+		process := map[string]any{"pid": 4242., "executable": "server", "host": "db7", "version": "v1.2.3",
+			"start": "2026-10-31T23:59:00Z"}
 		if diff := cmp.Diff(process, body["process"]); diff != "" {
 			t.Errorf("process (-want +got):\n%s", diff)
 		}
@@ -321,7 +324,8 @@ func TestWebhookSecretsStayOut(t *testing.T) {
 	}
 	await.True(t, "a webhook that fails", func() bool { return failed() != nil })
 	for _, bad := range []string{
-		"http://us3r:p4ssword@" + host + "0000/services/T0K3N?key=qu3ry", "ftp://us3r:p4ssword@" + host + "/T0K3N", "http://us3r:p4ssword@%zz/T0K3N?key=qu3ry",
+		"http://us3r:p4ssword@" + host + "0000/services/T0K3N?key=qu3ry", "ftp://us3r:p4ssword@" + host + "/T0K3N",
+		"http://us3r:p4ssword@%zz/T0K3N?key=qu3ry",
 	} {
 		err := m.Reload(postingTo(bad))
 		if err == nil {

@@ -85,7 +85,8 @@ func partOf(number, unit string) (time.Duration, error) {
 	return time.Duration(math.Round(n * float64(of))), nil
 }
 
-var validUnits = map[string]bool{"ns": true, "us": true, "µs": true, "μs": true, "ms": true, "s": true, "m": true, "h": true}
+var validUnits = map[string]bool{"ns": true, "us": true, "µs": true, "μs": true, "ms": true, "s": true, "m": true,
+	"h": true}
 
 // isDecimal reports whether a text of digits and points is a number.
 func isDecimal(text string) bool {

@@ -7,23 +7,28 @@ import (
 
 func TestParseDuration(t *testing.T) {
 	for text, want := range map[string]time.Duration{
-		"0": 0, "-0": 0, "0s": 0, "30s": 30 * time.Second, "+5m": 5 * time.Minute, "1h30m": 90 * time.Minute, "1.5h": 90 * time.Minute,
+		"0": 0, "-0": 0, "0s": 0, "30s": 30 * time.Second, "+5m": 5 * time.Minute, "1h30m": 90 * time.Minute,
+		"1.5h":  90 * time.Minute,
 		"100ms": 100 * time.Millisecond, "2us": 2 * time.Microsecond, "2µs": 2 * time.Microsecond, "7ns": 7,
-		"7d": 7 * day, "1d12h": 36 * time.Hour, "1.5d": 36 * time.Hour, ".5d": 12 * time.Hour, "2w": 14 * day, "1w2d3h4m5s": 9*day + 3*time.Hour + 4*time.Minute + 5*time.Second,
-		"-1d": -day, "-1d12h": -36 * time.Hour, "36h1d": 60 * time.Hour, "15250w": 15250 * 7 * day, "0d": 0, "1y": 365 * day, "1y2w": 379 * day, ".5y": 4380 * time.Hour,
+		"7d": 7 * day, "1d12h": 36 * time.Hour, "1.5d": 36 * time.Hour, ".5d": 12 * time.Hour, "2w": 14 * day,
+		"1w2d3h4m5s": 9*day + 3*time.Hour + 4*time.Minute + 5*time.Second,
+		"-1d":        -day, "-1d12h": -36 * time.Hour, "36h1d": 60 * time.Hour, "15250w": 15250 * 7 * day, "0d": 0,
+		"1y": 365 * day, "1y2w": 379 * day, ".5y": 4380 * time.Hour,
 	} {
 		if got, err := ParseDuration(text); got != want || err != nil {
 			t.Errorf("ParseDuration(%q) = %v, %v, want %v", text, got, err, want)
 		}
 	}
 	for _, text := range []string{
-		"", "-", "+", "5", "1.5", "d", "w", "h", "1x", "1d5", "5 m", " 5m", "5m ", "1,5h", "--1d", "1d-2h", "y", "1Y", "1M", "1D", "1dd", "1..5d", ".d", "1e3s", "NaNd", "inf", "0x1d", "week", "0h0",
+		"", "-", "+", "5", "1.5", "d", "w", "h", "1x", "1d5", "5 m", " 5m", "5m ", "1,5h", "--1d", "1d-2h", "y", "1Y",
+		"1M", "1D", "1dd", "1..5d", ".d", "1e3s", "NaNd", "inf", "0x1d", "week", "0h0",
 	} {
 		if got, err := ParseDuration(text); got != 0 || err != errDuration {
 			t.Errorf("ParseDuration(%q) = %v, %v, want %q", text, got, err, errDuration)
 		}
 	}
-	for _, text := range []string{"9999999h", "106752d", "15251w", "15250w15250w", "293y", "1e400d", "99999999999999999999d", "99999999999999999999s"} {
+	for _, text := range []string{"9999999h", "106752d", "15251w", "15250w15250w", "293y", "1e400d",
+		"99999999999999999999d", "99999999999999999999s"} {
 		want := errLongDuration
 		if text == "1e400d" {
 			want = errDuration

@@ -21,8 +21,8 @@ func (r Resource) Growth(value, before float64) float64 { return figure.Growth(v
 // FormatDuration writes a length of time in its two largest units: 3d 4h, 3h 20m, 2m 10s, 0.4s.
 func FormatDuration(d time.Duration) string { return figure.Duration(d) }
 
-// ShortDuration writes a length of time exactly, as ParseDuration and time.ParseDuration read it, without parts that are zero: 12h for
-// 12h0m0s.
+// ShortDuration writes a length of time exactly, as ParseDuration and time.ParseDuration read it, without parts that
+// are zero: 12h for 12h0m0s.
 func ShortDuration(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {

@@ -86,8 +86,10 @@ func TestFormatDuration(t *testing.T) {
 }
 
 func TestShortDuration(t *testing.T) {
-	for d, want := range map[time.Duration]string{time.Second: "1s", 20 * time.Minute: "20m", 24 * time.Hour: "24h", 90 * time.Minute: "1h30m",
-		3601 * time.Second: "1h0m1s", 1500 * time.Millisecond: "1.5s", 70 * time.Second: "1m10s", 10 * time.Second: "10s", 100 * time.Millisecond: "100ms"} {
+	for d, want := range map[time.Duration]string{time.Second: "1s", 20 * time.Minute: "20m", 24 * time.Hour: "24h",
+		90 * time.Minute:   "1h30m",
+		3601 * time.Second: "1h0m1s", 1500 * time.Millisecond: "1.5s", 70 * time.Second: "1m10s",
+		10 * time.Second: "10s", 100 * time.Millisecond: "100ms"} {
 		if got := ShortDuration(d); got != want {
 			t.Errorf("%v: got %s, want %s", d, got, want)
 		}

@@ -53,14 +53,17 @@ var resources = []Resource{
 	{Name: Goroutines, Positive: true, Sentence: "goroutines that exist"},
 	{Name: HeapLiveBytes, Unit: "bytes", Sentence: "heap memory that was live after the last garbage collection"},
 	{Name: HeapInuseBytes, Unit: "bytes", StandsInFor: HeapLiveBytes, Sentence: "heap memory in spans that are in use"},
-	{Name: HeapFreeBytes, Unit: "bytes", Context: true, Unjudged: isContext, Sentence: "heap memory that was freed and not returned to the system"},
+	{Name: HeapFreeBytes, Unit: "bytes", Context: true, Unjudged: isContext, Sentence: "heap memory that was freed " +
+		"and not returned to the system"},
 	{Name: StackBytes, Unit: "bytes", Context: true, Unjudged: isContext, Sentence: "memory of goroutine stacks"},
 	{Name: GCCycles, Kind: Counter, Unjudged: isCounter, Sentence: "garbage collections completed"},
-	{Name: AllocBytes, Unit: "bytes", Kind: Counter, Unjudged: isCounter, Sentence: "heap memory allocated since the start"},
+	{Name: AllocBytes, Unit: "bytes", Kind: Counter, Unjudged: isCounter,
+		Sentence: "heap memory allocated since the start"},
 	{Name: RSSBytes, Unit: "bytes", Positive: true, Sentence: "resident memory of the process"},
 	{Name: OpenFDs, Positive: true, Sentence: "open file descriptors"},
 	{Name: Threads, Positive: true, Sentence: "operating system threads"},
-	{Name: CPUSeconds, Unit: "seconds", Kind: Counter, Unjudged: isCounter, Sentence: "processor time used since the start"},
+	{Name: CPUSeconds, Unit: "seconds", Kind: Counter, Unjudged: isCounter,
+		Sentence: "processor time used since the start"},
 }
 
 // Resources returns the table of known resources, in the order in which reports show them.
@@ -76,17 +79,22 @@ const (
 // positions are words of metric names that tell where something is, or how it is set, not how much of it there is, and
 // what such a value is: it may rise for ever in good health.
 var positions = map[string]string{
-	"age": "an age", "capacity": "a limit", "duration": "a duration", "epoch": "a position", "generation": "a position", "id": isIdentifier,
-	"info": "not an amount", "limit": "a limit", "max": "a maximum", "offset": "a position", "pid": isIdentifier, "position": "a position", "ppid": isIdentifier,
-	"segment": "a position", "seq": "a position", "sequence": "a position", "threshold": "a limit", "tid": isIdentifier, "time": "a time",
-	"timestamp": "a time", "uid": isIdentifier, "uptime": "an age", "etimes": "an age", "version": "not an amount", "watermark": "a position",
+	"age": "an age", "capacity": "a limit", "duration": "a duration", "epoch": "a position", "generation": "a position",
+	"id":   isIdentifier,
+	"info": "not an amount", "limit": "a limit", "max": "a maximum", "offset": "a position", "pid": isIdentifier,
+	"position": "a position", "ppid": isIdentifier,
+	"segment": "a position", "seq": "a position", "sequence": "a position", "threshold": "a limit", "tid": isIdentifier,
+	"time":      "a time",
+	"timestamp": "a time", "uid": isIdentifier, "uptime": "an age", "etimes": "an age", "version": "not an amount",
+	"watermark": "a position",
 }
 
 // Words of the names of what a process that lives always has, and words that may stand beside them.
 var (
 	vital  = []string{"descriptors", "fd", "fds", "goroutines", "resident", "rss", "threads", "working"}
 	beside = []string{
-		"anon", "bytes", "container", "count", "current", "fd", "fds", "file", "gb", "gib", "go", "jvm", "kb", "kib", "live", "mb", "mem", "memory", "mib", "node", "nodejs", "nr", "num",
+		"anon", "bytes", "container", "count", "current", "fd", "fds", "file", "gb", "gib", "go", "jvm", "kb", "kib",
+		"live", "mb", "mem", "memory", "mib", "node", "nodejs", "nr", "num",
 		"number", "of", "open", "os", "pod", "proc", "process", "program", "set", "size", "total", "usage", "used",
 	}
 )
@@ -120,7 +128,9 @@ func guessed(name string) Resource {
 	}
 	lives, other := false, false
 	last := ""
-	for word := range strings.FieldsFuncSeq(strings.ToLower(metric), func(c rune) bool { return strings.ContainsRune("_ -.()[]/", c) }) {
+	for word := range strings.FieldsFuncSeq(strings.ToLower(metric), func(c rune) bool {
+		return strings.ContainsRune("_ -.()[]/", c)
+	}) {
 		if what := positions[word]; what != "" && what != isIdentifier && !r.Context {
 			r.Context, r.Unjudged = true, what
 		}

@@ -16,10 +16,11 @@ const MaxT = 1e6
 
 // Fit is a line through points, with the evidence for its slope.
 type Fit struct {
-	Slope           float64 // per second, in the unit of the series; exactly 0 for flat data
-	Intercept       float64 // at x = 0, in the unit of the series
-	R2              float64 // coefficient of determination, 0 to 1; 0 for flat data
-	T               float64 // slope over its standard error, corrected for autocorrelation; within ±MaxT, 0 for flat data
+	Slope     float64 // per second, in the unit of the series; exactly 0 for flat data
+	Intercept float64 // at x = 0, in the unit of the series
+	R2        float64 // coefficient of determination, 0 to 1; 0 for flat data
+	// slope over its standard error, corrected for autocorrelation; within ±MaxT, 0 for flat data
+	T               float64
 	EffectivePoints float64 // how many independent points these are worth, n/39 to n
 }
 

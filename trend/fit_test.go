@@ -55,13 +55,15 @@ func TestRegressReference(t *testing.T) {
 		tol  float64 // relative
 	}{
 		{"correlated residuals", steps(12, 300), drifting,
-			Fit{0.007109557109557109, 100.26923076923077, 0.8935775762698839, 6.0499480887283745, 5.2310085054678}, 1e-12},
+			Fit{0.007109557109557109, 100.26923076923077, 0.8935775762698839, 6.0499480887283745, 5.2310085054678},
+			1e-12},
 		{"falling below zero", steps(12, 300), falling,
 			Fit{-0.00688811188811189, -4.884615384615376, 0.9507685774715747, -13.896845129199356, 12}, 1e-12},
 		{"four uneven points", []float64{0, 1, 2, 4}, []float64{1, 3, 2, 5},
 			Fit{0.8857142857142857, 1.2, 0.7844897959183673, 2.6982036673133165, 4}, 1e-12},
 		{"wandering", steps(16, 60), walking,
-			Fit{0.004681372549019607, 1.705882352941178, 0.5537912713472486, 1.7000479604719883, 2.661376081263394}, 1e-12},
+			Fit{0.004681372549019607, 1.705882352941178, 0.5537912713472486, 1.7000479604719883, 2.661376081263394},
+			1e-12},
 		{"one spike", steps(8, 300), spiked,
 			Fit{-0.05952380952380944, 295, 0.026099302626633625, -0.4009892578020664, 8}, 1e-12},
 	} {
@@ -78,10 +80,14 @@ func TestRegressReference(t *testing.T) {
 // NIST Statistical Reference Datasets, linear regression, Norris: certified values (www.itl.nist.gov/div898/strd).
 func TestRegressNorris(t *testing.T) {
 	points := [][2]float64{ // y, x
-		{0.1, 0.2}, {338.8, 337.4}, {118.1, 118.2}, {888.0, 884.6}, {9.2, 10.1}, {228.1, 226.5}, {668.5, 666.3}, {998.5, 996.3}, {449.1, 448.6},
-		{778.9, 777.0}, {559.2, 558.2}, {0.3, 0.4}, {0.1, 0.6}, {778.1, 775.5}, {668.8, 666.9}, {339.3, 338.0}, {448.9, 447.5}, {10.8, 11.6},
-		{557.7, 556.0}, {228.3, 228.1}, {998.0, 995.8}, {888.8, 887.6}, {119.6, 120.2}, {0.3, 0.3}, {0.6, 0.3}, {557.6, 556.8}, {339.3, 339.1},
-		{888.0, 887.2}, {998.5, 999.0}, {778.9, 779.0}, {10.2, 11.1}, {117.6, 118.3}, {228.9, 229.2}, {668.4, 669.1}, {449.2, 448.9}, {0.2, 0.5},
+		{0.1, 0.2}, {338.8, 337.4}, {118.1, 118.2}, {888.0, 884.6}, {9.2, 10.1}, {228.1, 226.5}, {668.5, 666.3},
+		{998.5, 996.3}, {449.1, 448.6},
+		{778.9, 777.0}, {559.2, 558.2}, {0.3, 0.4}, {0.1, 0.6}, {778.1, 775.5}, {668.8, 666.9}, {339.3, 338.0},
+		{448.9, 447.5}, {10.8, 11.6},
+		{557.7, 556.0}, {228.3, 228.1}, {998.0, 995.8}, {888.8, 887.6}, {119.6, 120.2}, {0.3, 0.3}, {0.6, 0.3},
+		{557.6, 556.8}, {339.3, 339.1},
+		{888.0, 887.2}, {998.5, 999.0}, {778.9, 779.0}, {10.2, 11.1}, {117.6, 118.3}, {228.9, 229.2}, {668.4, 669.1},
+		{449.2, 448.9}, {0.2, 0.5},
 	}
 	slices.SortStableFunc(points, func(a, b [2]float64) int {
 		if a[1] < b[1] {
@@ -95,7 +101,8 @@ func TestRegressNorris(t *testing.T) {
 	}
 	got, ok := Regress(x, y)
 	want := Fit{Intercept: -0.262323073774029, Slope: 1.00211681802045, R2: 0.999993745883712}
-	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-12, 0), cmpopts.IgnoreFields(Fit{}, "T", "EffectivePoints")); diff != "" || !ok {
+	if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-12, 0),
+		cmpopts.IgnoreFields(Fit{}, "T", "EffectivePoints")); diff != "" || !ok {
 		t.Errorf("ok %v (-want +got):\n%s", ok, diff)
 	}
 }
@@ -111,12 +118,15 @@ func TestPartialReference(t *testing.T) {
 		ok      bool
 		tol     float64 // relative
 	}{
-		{"grows by itself", steps(10, 60), []float64{210, 232, 225, 251, 262, 249, 280, 301, 290, 312}, []float64{5, 9, 6, 10, 11, 7, 12, 15, 11, 14},
+		{"grows by itself", steps(10, 60), []float64{210, 232, 225, 251, 262, 249, 280, 301, 290, 312},
+			[]float64{5, 9, 6, 10, 11, 7, 12, 15, 11, 14},
 			Fit{Slope: 0.11315155497152707, T: 24.461307386584146, EffectivePoints: 8.464858944061639}, true, 1e-12},
-		{"follows the load", steps(10, 60), []float64{11, 21, 20, 32, 29, 41, 50, 52, 59, 62}, []float64{1, 2, 2, 3, 3, 4, 5, 5, 6, 6},
+		{"follows the load", steps(10, 60), []float64{11, 21, 20, 32, 29, 41, 50, 52, 59, 62},
+			[]float64{1, 2, 2, 3, 3, 4, 5, 5, 6, 6},
 			Fit{Slope: 0.0025, T: 0.16982023612419014, EffectivePoints: 10}, true, 1e-11},
 		{"constant load", steps(12, 300), drifting, make([]float64, 12), // as without it
-			Fit{0.007109557109557109, 100.26923076923077, 0.8935775762698839, 6.0499480887283745, 5.2310085054678}, true, 1e-12},
+			Fit{0.007109557109557109, 100.26923076923077, 0.8935775762698839, 6.0499480887283745, 5.2310085054678},
+			true, 1e-12},
 		{"load tells time", steps(12, 300), drifting, steps(12, 7), Fit{}, false, 0},
 		{"too few points", steps(4, 300), drifting[:4], []float64{1, 5, 2, 3}, Fit{}, false, 0},
 	} {
@@ -140,12 +150,18 @@ func TestRegressShape(t *testing.T) {
 		want Fit
 		tol  float64 // relative
 	}{
-		{"later", shifted(x, 1.7e9), drifting, Fit{want.Slope, want.Intercept - 1.7e9*want.Slope, want.R2, want.T, want.EffectivePoints}, 1e-12},
-		{"higher", x, shifted(drifting, 1e15), Fit{want.Slope, want.Intercept + 1e15, want.R2, want.T, want.EffectivePoints}, 1e-12},
-		{"other unit", x, scaled(drifting, 1e-9), Fit{want.Slope * 1e-9, want.Intercept * 1e-9, want.R2, want.T, want.EffectivePoints}, 1e-12},
-		{"huge", x, scaled(drifting, 1e97), Fit{want.Slope * 1e97, want.Intercept * 1e97, want.R2, want.T, want.EffectivePoints}, 1e-12},
-		{"upside down", x, scaled(drifting, -1), Fit{-want.Slope, -want.Intercept, want.R2, -want.T, want.EffectivePoints}, 1e-12},
-		{"slower", scaled(x, 144), drifting, Fit{want.Slope / 144, want.Intercept, want.R2, want.T, want.EffectivePoints}, 1e-12},
+		{"later", shifted(x, 1.7e9), drifting, Fit{want.Slope, want.Intercept - 1.7e9*want.Slope, want.R2, want.T,
+			want.EffectivePoints}, 1e-12},
+		{"higher", x, shifted(drifting, 1e15), Fit{want.Slope, want.Intercept + 1e15, want.R2, want.T,
+			want.EffectivePoints}, 1e-12},
+		{"other unit", x, scaled(drifting, 1e-9), Fit{want.Slope * 1e-9, want.Intercept * 1e-9, want.R2, want.T,
+			want.EffectivePoints}, 1e-12},
+		{"huge", x, scaled(drifting, 1e97), Fit{want.Slope * 1e97, want.Intercept * 1e97, want.R2, want.T,
+			want.EffectivePoints}, 1e-12},
+		{"upside down", x, scaled(drifting, -1), Fit{-want.Slope, -want.Intercept, want.R2, -want.T,
+			want.EffectivePoints}, 1e-12},
+		{"slower", scaled(x, 144), drifting, Fit{want.Slope / 144, want.Intercept, want.R2, want.T,
+			want.EffectivePoints}, 1e-12},
 	} {
 		got, ok := Regress(test.x, test.y)
 		if diff := cmp.Diff(test.want, got, cmpopts.EquateApprox(test.tol, 0)); diff != "" || !ok {

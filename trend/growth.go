@@ -21,10 +21,14 @@ type Growth struct {
 	Growth float64       // rise over level + offset, as a share; a level below 0 counts as 0
 	Fit    Fit           // of the minimums; x = 0 at the start of the window
 	Need   float64       // hours times growth (to the power 1.3) that are asked of it; 0 = not known
-	Rest   float64       // share of the window since nine tenths of the rise are there for good; 0 where that was not looked at
-	Steps  int           // in which nine tenths of it and of what was kept before the window came; 0 where it did not come in steps
-	Pause  float64       // since the latest step, as a multiple of the time between the two latest; 0 with less than two
-	Strong bool          // growth beyond 1.4 earned more: its rate is constant, no load explains it, and nothing before it was so high
+	// share of the window since nine tenths of the rise are there for good; 0 where that was not looked at
+	Rest float64
+	// in which nine tenths of it and of what was kept before the window came; 0 where it did not come in steps
+	Steps int
+	// since the latest step, as a multiple of the time between the two latest; 0 with less than two
+	Pause float64
+	// growth beyond 1.4 earned more: its rate is constant, no load explains it, and nothing before it was so high
+	Strong bool
 
 	Load bool    // whether the load could be held constant
 	Kept float64 // share of the rate that then remains
@@ -42,7 +46,8 @@ func (c *Growth) strength() float64 {
 	if !c.Strong {
 		return math.Pow(min(c.Growth, maxGrowth), growthPower)
 	}
-	return math.Pow(min(c.Growth, strongFrom), growthPower) * math.Pow(max(1, min(c.Growth, strongTo)/strongFrom), strongPower)
+	return math.Pow(min(c.Growth, strongFrom), growthPower) * math.Pow(max(1, min(c.Growth, strongTo)/strongFrom),
+		strongPower)
 }
 
 // restShare is the share of the rise that may come after a series has come to rest.
@@ -63,8 +68,8 @@ func (c *Growth) resting(x, kept []float64) float64 {
 const longestStep = 2
 
 // steps returns in how many steps nine tenths of all that never came back came, and for how long there was none since,
-// as a multiple of the time between the two latest: 0 of growth that did not come in steps, and with less than two. What
-// rises by a tenth of the growth from one minimum to the next is a step, or a part of one.
+// as a multiple of the time between the two latest: 0 of growth that did not come in steps, and with less than two.
+// What rises by a tenth of the growth from one minimum to the next is a step, or a part of one.
 func (c *Growth) steps(all *gathered) (n int, pause float64) {
 	last := all.n - 1
 	var latest, before int64

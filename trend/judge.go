@@ -36,11 +36,13 @@ func (r Reason) String() string { return reasons[r] }
 
 // Params are the constants of the verdict. Durations are physical: a ladder's scale applies to them too.
 type Params struct {
-	Required    time.Duration // how long a doubling must last with no history before it; half of it with a day of history
-	LeastGrowth float64       // least rise over the level before it, as a share of that level: 0.2 is 20 %
-	Offset      float64       // added to the level, so that a few units over next to nothing are not growth; unit of the series, above 0
-	Ceiling     float64       // level at which the process dies, in the unit of the series; 0 = unknown
-	Scale       float64       // the ladder's, above 0
+	// how long a doubling must last with no history before it; half of it with a day of history
+	Required    time.Duration
+	LeastGrowth float64 // least rise over the level before it, as a share of that level: 0.2 is 20 %
+	// added to the level, so that a few units over next to nothing are not growth; unit of the series, above 0
+	Offset  float64
+	Ceiling float64 // level at which the process dies, in the unit of the series; 0 = unknown
+	Scale   float64 // the ladder's, above 0
 	// Known is the highest level that is known of earlier lives of the process, in the unit of the series, if HasKnown:
 	// what they reached is no growth of this one.
 	Known    float64
@@ -49,10 +51,11 @@ type Params struct {
 	// the required duration. Of any other load series only the opposite can be learned: growth that disappears at
 	// constant load is no leak.
 	LoadDrives bool
-	// StrongEarns tells that growth by more than the level at a constant rate, beyond all that was read before it, needs
-	// less time the stronger it is. It counts for whole processes: a line of code has hardly a level before it.
+	// StrongEarns tells that growth by more than the level at a constant rate, beyond all that was read before it,
+	// needs less time the stronger it is. It counts for whole processes: a line of code has hardly a level before it.
 	StrongEarns bool
-	// Regrowth tells that growth below a level that was seen before counts, if the series was never seen to climb there.
+	// Regrowth tells that growth below a level that was seen before counts, if the series was never seen to climb
+	// there.
 	Regrowth bool
 }
 
@@ -80,9 +83,11 @@ const (
 	lastShare    = .23 // in the last part: growth that levels off is not a leak
 	lackCosts    = 30  // e to the power of this, times the share that a part lacks, multiplies the required duration...
 	minShare     = .08 // ...down to this share, below which it is a step
-	cameBack     = .05 // of the rise: each such height that the series climbed and gave back before adds once the required duration...
-	maxCameBack  = 5   // ...up to this many times
-	rateCosts    = 2.5 // e to the power of this, times what the recent rate lacks of the whole, multiplies the required duration...
+	// of the rise: each such height that the series climbed and gave back before adds once the required duration...
+	cameBack    = .05
+	maxCameBack = 5 // ...up to this many times
+	// e to the power of this, times what the recent rate lacks of the whole, multiplies the required duration...
+	rateCosts    = 2.5
 	minRate      = -.5 // ...from this share of the whole rate...
 	maxRate      = 1.5 // ...to this: of growth that accelerates less is asked
 	recentPart   = 4   // the recent rate is that of the last quarter of the window, at the next finer width

@@ -3,6 +3,7 @@ package trend
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -86,7 +87,8 @@ func TestJudgeShape(t *testing.T) {
 				l.Add(epoch+p.at*s, p.value*k, 200*k)
 				load.Add(epoch+p.at*s, 50+p.value/10+float64(p.at%7e9)/1e9, 0)
 			}
-			params := Params{Required: 12 * time.Hour, LeastGrowth: .2, Offset: 4 * k, Ceiling: 4000 * k, Scale: float64(s)}
+			params := Params{Required: 12 * time.Hour, LeastGrowth: .2, Offset: 4 * k, Ceiling: 4000 * k,
+				Scale: float64(s)}
 			for w := range all {
 				all[w] = l.Judge(w, params, load)
 			}
@@ -103,7 +105,8 @@ func TestJudgeShape(t *testing.T) {
 		}{
 			"later": {judge(epoch, 1, 1), func(c *Growth) { c.Since += epoch }},
 			"other unit": {judge(0, k, 1), func(c *Growth) {
-				c.Level, c.Base, c.Rise, c.Fit.Slope, c.Fit.Intercept = c.Level*k, c.Base*k, c.Rise*k, c.Fit.Slope*k, c.Fit.Intercept*k
+				c.Level, c.Base, c.Rise, c.Fit.Slope, c.Fit.Intercept = c.Level*k, c.Base*k, c.Rise*k, c.Fit.Slope*k,
+					c.Fit.Intercept*k
 			}},
 			"slower": {judge(0, 1, s), func(c *Growth) {
 				c.Since, c.Window, c.Width, c.Fit.Slope = c.Since*s, c.Window*s, c.Width*s, c.Fit.Slope/s
@@ -149,7 +152,8 @@ func TestReasonString(t *testing.T) {
 	for r := NoData; r <= Sustained; r++ {
 		got = append(got, r.String())
 	}
-	want := []string{"no data", "not growing", "too small", "seen before", "too recent", "uneven", "not significant", "sustained"}
+	want := []string{"no data", "not growing", "too small", "seen before", "too recent", "uneven", "not significant",
+		"sustained"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -191,7 +195,8 @@ func TestNeedAndRest(t *testing.T) {
 	}{
 		{"a line", ramp, asked{TooRecent, 7, 1. / 7, 2*time.Hour + 31*time.Minute + 44*time.Second}},
 		{"flat", constant(8, 100), asked{Reason: NotGrowing}},
-		{"a step long ago", concat(constant(4, 100), constant(28, 400)), asked{Uneven, 7, 28. / 31, 2*time.Hour + 13*time.Minute + 45*time.Second}},
+		{"a step long ago", concat(constant(4, 100), constant(28, 400)),
+			asked{Uneven, 7, 28. / 31, 2*time.Hour + 13*time.Minute + 45*time.Second}},
 	} {
 		c := filled(0, test.values...).Judge(0, params, nil)
 		after, _ := c.CalledAfter(1)
@@ -202,5 +207,89 @@ func TestNeedAndRest(t *testing.T) {
 	}
 	if got, want := params.Doubling(6*time.Hour), 5*time.Hour+19*time.Minute; (got - want).Abs() > time.Minute {
 		t.Errorf("within 6 h a leak that doubles the level in %v would be called, want %v", got, want)
+	}
+}
+
+func TestBendsDown(t *testing.T) {
+	// Orthogonal to any parabola over eight points, so that curvature is g, t = 1.168 g/k with k times this, and
+	// residuals are not correlated (r < 0): the squared distances have 168 for a sum of squares, this has 616, and
+	// 1.168 is (168 x 5/616)^.5.
+	quartic := []float64{7, -13, -3, 9, 9, -3, -13, 7}
+	for _, test := range []struct {
+		name    string
+		x, kept []float64
+		want    bool
+	}{
+		{"straight", steps(8, 300), ramp, false},
+		{"flat", steps(8, 300), constant(8, .1), false},
+		{"four floors tell nothing", steps(4, 300), []float64{0, 2, 3, 3}, false},
+		// 12.25 times that, of 70.
+		{"1.05 %", steps(8, 300), bulging(.06), true},
+		{"0.99 %", steps(8, 300), bulging(.0566), false},
+		{"1.01 %", steps(8, 300), bulging(.0578), true},
+		{"up", steps(8, 300), bulging(-.06), false},
+		{"far up", steps(8, 300), bulging(-1), false},
+		{"1.6 % at a t of -1.05", steps(8, 300), plus(bulging(.09), scaled(quartic, .1)), true},
+		{"1.4 % at a t of -.93", steps(8, 300), plus(bulging(.08), scaled(quartic, .1)), false},
+		{"up at a t of 1.05", steps(8, 300), plus(bulging(-.09), scaled(quartic, .1)), false},
+		{"soak", steps(8, 300./144), bulging(.06), true},
+		{"stretched", steps(8, 86400*12), bulging(.06), true},
+		{"stretched, by too little", steps(8, 86400*12), bulging(.05), false},
+		{"other unit", steps(8, 300), scaled(bulging(.06), 1e9), true},
+		{"other unit, by too little", steps(8, 300), scaled(bulging(.05), 1e9), false},
+		{"over a level", steps(8, 300), shifted(bulging(.06), 1e9), true},
+		{"over a level, by too little", steps(8, 300), shifted(bulging(.05), 1e9), false},
+		// Of 0 to 31 the third is missing; the middle stays 15.5. Its ends are 240.25 (15.5 squared) below the middle,
+		// 1 % of 310 is 3.1.
+		{"long, by .0125 a floor squared", thinned(steps(32, 300)), thinned(parabola(32, 10, -.0125)), false},
+		{"long, by .0133 a floor squared", thinned(steps(32, 300)), thinned(parabola(32, 10, -.0133)), true},
+		{"a cache that fills", steps(16, 300), mapped(steps(16, .1), func(a float64) float64 {
+			return 1 - math.Exp(-a)
+		}), true},
+		{"growth that compounds", steps(16, 300), mapped(steps(16, .1), math.Exp), false},
+	} {
+		if got := new(fitter).bendsDown(test.x, test.kept); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}
+
+// parabola returns n minimums from 100 that rise by slope each, and by curvature times the squared distance from the
+// middle.
+func parabola(n int, slope, curvature float64) []float64 {
+	return mapped(steps(n, 1), func(i float64) float64 {
+		d := i - float64(n-1)/2
+		return 100 + slope*i + curvature*d*d
+	})
+}
+
+func thinned(v []float64) []float64 { return slices.Concat(v[:2], v[3:]) }
+
+// What rounding leaves of a straight line, at any level and width and with any minimums missing, is no bend.
+func TestStraightIsNotBent(t *testing.T) {
+	random := rand.New(rand.NewPCG(11, 12))
+	bent := 0 // by the sign and t of the curvature alone: what the test is about does occur
+	for range 20000 {
+		level := []float64{0, .1, 1. / 3, 100, 1e6 + .3, 1e9, 1e12, 1e15, -.7, -1e9}[random.IntN(10)]
+		rise := max(math.Abs(level), 1) * math.Exp(random.Float64()*10-5) // from .7 % of the level to 150 times
+		n := 5 + random.IntN(Buckets-4)
+		width := 300 * []float64{1, 4, 16, 72, 288}[random.IntN(5)] * []float64{1, 1. / 144, 12.5}[random.IntN(3)]
+		missing := []float64{0, .2}[random.IntN(2)]
+		var x, kept []float64
+		for i := range n {
+			if i == 0 || i == n-1 || random.Float64() >= missing {
+				x, kept = append(x, float64(i)*width), append(kept, level+rise*float64(i)/float64(n-1))
+			}
+		}
+		if new(fitter).bendsDown(x, kept) {
+			t.Fatalf("level %g, rise %g: bent: %v over %v", level, rise, kept, x)
+		}
+		squares := mapped(x, func(a float64) float64 { d := a - x[len(x)-1]/2; return d * d })
+		if f, ok := new(fitter).partial(squares, kept, x); ok && f.T < -1 {
+			bent++
+		}
+	}
+	if bent == 0 {
+		t.Error("no line had a curvature by rounding: the test shows less than it should")
 	}
 }

@@ -2,8 +2,6 @@ package trend
 
 import (
 	"math"
-	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -73,8 +71,9 @@ func TestJudge(t *testing.T) {
 	}
 	swing := []float64{1, -1, -1, 1, 1, -1, -1, 1}
 	swinging := plus(ramp, swing)
-	swung := Fit{line.Slope, 100, 1 - 8./4208, 10 * math.Sqrt(31.5), 8}             // 8 and 4208 are sums of squares
-	bent := Fit{line.Slope, 100.42, 0.9998560207330145, 137.6204706407951, 8 / 2.2} // of bulging(.06): the residuals have r = .375
+	swung := Fit{line.Slope, 100, 1 - 8./4208, 10 * math.Sqrt(31.5), 8} // 8 and 4208 are sums of squares
+	// of bulging(.06): the residuals have r = .375
+	bent := Fit{line.Slope, 100.42, 0.9998560207330145, 137.6204706407951, 8 / 2.2}
 	for _, test := range []struct {
 		name     string
 		width    int
@@ -86,7 +85,8 @@ func TestJudge(t *testing.T) {
 	}{
 		{"no floors", 0, nil, time.Minute, nil, nil, Growth{}},
 		{"seven floors", 0, ramp[:7], time.Minute, nil, nil, Growth{}},
-		{"three of eight missing", 0, []float64{100, gap, 120, gap, 140, gap, 160, 170}, time.Minute, nil, nil, Growth{}},
+		{"three of eight missing", 0, []float64{100, gap, 120, gap, 140, gap, 160, 170}, time.Minute, nil, nil,
+			Growth{}},
 		{"first missing", 0, concat([]float64{gap}, ramp[1:]), time.Minute, nil, nil, Growth{}},
 		{"last missing", 0, concat(ramp[:7], []float64{gap}), time.Minute, nil, nil, Growth{}},
 		{"two of eight missing", 0, []float64{100, 110, gap, 130, 140, gap, 160, 170}, time.Minute, nil, nil,
@@ -101,24 +101,38 @@ func TestJudge(t *testing.T) {
 
 		// The 20 min before, of which the first 5 were not read, had a minimum of 500.
 		{"seen before", 0, concat([]float64{gap, 500, 500, 500}, ramp), time.Minute, nil, nil,
-			with(measured(SeenBefore, false, Fit{}), func(c *Growth) { c.Since, c.Base, c.Rise, c.Growth = 20*minute, 500, -340, -1.7 })},
+			with(measured(SeenBefore, false, Fit{}), func(c *Growth) {
+				c.Since, c.Base, c.Rise, c.Growth = 20*minute, 500, -340, -1.7
+			})},
 		{"most of it seen before", 0, concat([]float64{gap, 125, 125, 125}, ramp), time.Minute, nil, nil,
-			with(measured(SeenBefore, false, Fit{}), func(c *Growth) { c.Since, c.Base, c.Rise, c.Growth = 20*minute, 125, 35, .175 })},
+			with(measured(SeenBefore, false, Fit{}), func(c *Growth) {
+				c.Since, c.Base, c.Rise, c.Growth = 20*minute, 125, 35, .175
+			})},
 		// From 108 the rise is 52; each quarter of the clipped growth 108, 110, ... 170 keeps its share but the first:
 		// 9.5 of 62, or 15.32 %. The 2.68 % that it lacks ask for e^(30 x .0268) = 2.23 times the required duration;
 		// the growth of .26 earns 416.6 s.
 		{"in part seen before", 0, concat([]float64{gap, 108, 108, 108}, ramp), 186 * time.Second, nil, nil,
-			with(measured(Sustained, true, line), func(c *Growth) { c.Since, c.Base, c.Rise, c.Growth = 20*minute, 108, 52, .26 })},
+			with(measured(Sustained, true, line), func(c *Growth) {
+				c.Since, c.Base, c.Rise, c.Growth = 20*minute, 108, 52, .26
+			})},
 		{"in part seen before, too uneven", 0, concat([]float64{gap, 108, 108, 108}, ramp), 188 * time.Second, nil, nil,
-			with(measured(Uneven, true, line), func(c *Growth) { c.Since, c.Base, c.Rise, c.Growth = 20*minute, 108, 52, .26 })},
+			with(measured(Uneven, true, line), func(c *Growth) {
+				c.Since, c.Base, c.Rise, c.Growth = 20*minute, 108, 52, .26
+			})},
 		// From 130 the first quarter holds nothing.
 		{"a quarter seen before", 0, concat([]float64{gap, 118, 118, 118}, ramp), time.Minute, nil, nil,
-			with(measured(Uneven, false, Fit{}), func(c *Growth) { c.Since, c.Base, c.Rise, c.Growth = 20*minute, 118, 42, .21 })},
+			with(measured(Uneven, false, Fit{}), func(c *Growth) {
+				c.Since, c.Base, c.Rise, c.Growth = 20*minute, 118, 42, .21
+			})},
 		// From 103 the rise is 57 and the first quarter 14.5 of 67, or 22 %.
 		{"little of it seen before", 0, concat([]float64{gap, 103, 103, 103}, ramp), time.Minute, nil, nil,
-			with(measured(Sustained, true, line), func(c *Growth) { c.Since, c.Base, c.Rise, c.Growth = 20*minute, 103, 57, .285 })},
+			with(measured(Sustained, true, line), func(c *Growth) {
+				c.Since, c.Base, c.Rise, c.Growth = 20*minute, 103, 57, .285
+			})},
 
-		{"too small", 0, ramp, time.Minute, func(p *Params) { p.LeastGrowth = .31 }, nil, measured(TooSmall, false, Fit{})},
+		{"too small", 0, ramp, time.Minute, func(p *Params) {
+			p.LeastGrowth = .31
+		}, nil, measured(TooSmall, false, Fit{})},
 		{"too recent to look at", 0, ramp, 351 * time.Minute, nil, nil, measured(TooRecent, false, Fit{})},
 		{"too recent for suspicion", 0, ramp, 51 * time.Minute, nil, nil, measured(TooRecent, false, line)},
 		{"suspect", 0, ramp, 50 * time.Minute, nil, nil, measured(TooRecent, true, line)},
@@ -127,51 +141,65 @@ func TestJudge(t *testing.T) {
 		{"step", 0, []float64{100, 101, 102, 103, 160, 161, 162, 163}, time.Minute, nil, nil,
 			with(measured(Uneven, false, Fit{}), func(c *Growth) { c.Rise, c.Growth, c.Steps = 62, .31, 1 })},
 		{"steps that double", 0, []float64{100, 140, 140, 140, 140, 140, 220, 220}, time.Minute, nil, nil,
-			with(measured(Uneven, false, Fit{}), func(c *Growth) { c.Rise, c.Growth, c.Steps, c.Pause = 120, .6, 2, .2 })},
+			with(measured(Uneven, false, Fit{}), func(c *Growth) {
+				c.Rise, c.Growth, c.Steps, c.Pause = 120, .6, 2, .2
+			})},
 		{"saturation", 0, []float64{100, 120, 140, 150, 155, 160, 161, 162}, time.Minute, nil, nil,
 			with(measured(Uneven, false, Fit{}), func(c *Growth) { c.Rise, c.Growth = 61, .305 })},
 		// The last quarter, from 5.25, holds 13.25 of 100; the fit is worked out like those below.
 		{"levels off late", 0, []float64{100, 130, 145, 160, 172, 185, 192, 200}, time.Minute, nil, nil,
-			with(measured(Uneven, false, Fit{0.04531746031746032, 112.91666666666666, 0.9564909995540848, 9.62775106898933, 5.621945881559403}),
+			with(measured(Uneven, false, Fit{0.04531746031746032, 112.91666666666666, 0.9564909995540848,
+				9.62775106898933, 5.621945881559403}),
 				func(c *Growth) { c.Rise, c.Growth = 92, .46 })},
 		// The fits here and below are worked out in exact fractions by the formulas of Regress; those of
 		// TestRegressReference come out the same to 15 digits. Without the spike and what came back after it the
 		// quarters hold 17.5, 17.5, 21.25 and 18.75 of 75.
 		{"steep but not significant", 0, []float64{100, 110, 120, 130, 140, 150, 900, 175}, time.Minute, nil, nil,
-			with(measured(NotSignificant, false, Fit{0.18154761904761904, 37.5, 0.2396841142444894, 1.3753024553438458, 8}),
+			with(measured(NotSignificant, false, Fit{0.18154761904761904, 37.5, 0.2396841142444894, 1.3753024553438458,
+				8}),
 				func(c *Growth) { c.Rise, c.Growth = 75, .375 })},
 		// The quarters hold 20, 15, 17.5 and 17.5 of 70.
 		{"not significant", 0, []float64{100, 900, 120, 130, 140, 150, 160, 170}, time.Minute, nil, nil,
-			measured(NotSignificant, false, Fit{-0.12341269841269842, 363.3333333333333, 0.11271228017428737, -0.8730296782286284, 8})},
+			measured(NotSignificant, false, Fit{-0.12341269841269842, 363.3333333333333, 0.11271228017428737,
+				-0.8730296782286284, 8})},
 		{"sustained", 0, ramp, 501 * time.Second, nil, nil, measured(Sustained, true, line)},
 		{"sustained from below zero", 0, shifted(ramp, -135), 501 * time.Second, nil, nil,
 			with(measured(Sustained, true, line), func(c *Growth) { c.Base, c.Fit.Intercept = -35, -35 })},
 		{"sustained at 1e15", 0, shifted(ramp, 1e15), 501 * time.Second, nil, nil,
 			with(measured(Sustained, true, line), func(c *Growth) { c.Base, c.Fit.Intercept = 1e15+100, 1e15+100 })},
 		// 32 minimums: rise 300, growth 1.5 over 2 2/3 h: 1.5^1.3 x 160 min = 271.04 min are earned.
-		{"longest window", 0, shifted(steps(32, 10), 100), 271 * time.Minute, nil, nil, with(measured(Sustained, true, line), longest(300, 1.5))},
+		{"longest window", 0, shifted(steps(32, 10), 100), 271 * time.Minute, nil, nil,
+			with(measured(Sustained, true, line), longest(300, 1.5))},
 		{"longest window, too recent", 0, shifted(steps(32, 10), 100), 272 * time.Minute, nil, nil,
 			with(measured(TooRecent, true, line), longest(300, 1.5))},
 		// A growth of 15 counts as 4: 4^1.3 x 160 min = 16 h 10.06 min are earned.
 		{"growth beyond 4 times", 0, shifted(steps(32, 100), 100), 16*time.Hour + 10*time.Minute, nil, nil,
 			with(measured(Sustained, true, slower(line, .1)), longest(3000, 15))},
-		{"growth beyond 4 times earns no more", 0, shifted(steps(32, 100), 100), 16*time.Hour + 11*time.Minute, nil, nil,
+		{"growth beyond 4 times earns no more", 0, shifted(steps(32, 100), 100), 16*time.Hour + 11*time.Minute, nil,
+			nil,
 			with(measured(TooRecent, true, slower(line, .1)), longest(3000, 15))},
 
 		// The ramp with bulges of 0.735, 0.6125 and -6.125 in its middle; more than 1 % of the 70 that it rises bends.
 		// The growth of .3018 earns 505.6 s, of which an eighth is 63.2 s; suspicion asks for a sixth of the required
 		// duration: 379.2 s.
-		{"bends down", 0, bulging(.06), 63 * time.Second, nil, nil, with(measured(Sustained, true, bent), rises(60.36, .3018))},
-		{"bends down, too recent", 0, bulging(.06), 64 * time.Second, nil, nil, with(measured(Uneven, true, bent), rises(60.36, .3018))},
-		{"bends down, suspect to the last", 0, bulging(.06), 379 * time.Second, nil, nil, with(measured(Uneven, true, bent), rises(60.36, .3018))},
+		{"bends down", 0, bulging(.06), 63 * time.Second, nil, nil,
+			with(measured(Sustained, true, bent), rises(60.36, .3018))},
+		{"bends down, too recent", 0, bulging(.06), 64 * time.Second, nil, nil,
+			with(measured(Uneven, true, bent), rises(60.36, .3018))},
+		{"bends down, suspect to the last", 0, bulging(.06), 379 * time.Second, nil, nil,
+			with(measured(Uneven, true, bent), rises(60.36, .3018))},
 		{"bends down, too recent for suspicion", 0, bulging(.06), 380 * time.Second, nil, nil,
 			with(measured(Uneven, false, bent), rises(60.36, .3018))},
 		// .3015 earns 504.99 s, .285 earns 469.4 s.
 		{"bends down by too little", 0, bulging(.05), 504 * time.Second, nil, nil,
-			with(measured(Sustained, true, Fit{line.Slope, 100.35, 0.9999000099990001, 165.14456476895407, 8 / 2.2}), rises(60.3, .3015))},
+			with(measured(Sustained, true, Fit{line.Slope, 100.35, 0.9999000099990001, 165.14456476895407, 8 / 2.2}),
+				rises(60.3, .3015))},
 		{"bends up", 0, bulging(-.5), 469 * time.Second, nil, nil,
-			with(measured(Sustained, true, Fit{line.Slope, 96.5, 0.9900990099009901, 16.514456476895408, 8 / 2.2}), rises(57, .285))},
-		{"bends down near the ceiling", 0, bulging(.06), 1000 * time.Hour, func(p *Params) { p.Offset, p.Ceiling = 0, 200 }, nil,
+			with(measured(Sustained, true, Fit{line.Slope, 96.5, 0.9900990099009901, 16.514456476895408, 8 / 2.2}),
+				rises(57, .285))},
+		{"bends down near the ceiling", 0, bulging(.06), 1000 * time.Hour, func(p *Params) {
+			p.Offset, p.Ceiling = 0, 200
+		}, nil,
 			with(measured(Sustained, true, bent), rises(60.36, .6036))},
 		// Where the load tells time too 40 times the required duration is asked: 12.64 s.
 		{"bends down, with the load", 0, bulging(.06), 12 * time.Second, nil, filled(0, steps(8, 3)...),
@@ -184,19 +212,24 @@ func TestJudge(t *testing.T) {
 			with(measured(Sustained, true, line), func(c *Growth) { c.Growth = .6 })},
 		{"ceiling far", 0, ramp, 1000 * time.Hour, func(p *Params) { p.Offset, p.Ceiling = 0, 230 }, nil,
 			with(measured(TooRecent, false, Fit{}), func(c *Growth) { c.Growth = .6 })},
-		{"ceiling near but little growth", 0, ramp, 1000 * time.Hour, func(p *Params) { p.Ceiling = 200 }, nil, measured(TooRecent, false, Fit{})},
+		{"ceiling near but little growth", 0, ramp, 1000 * time.Hour, func(p *Params) {
+			p.Ceiling = 200
+		}, nil, measured(TooRecent, false, Fit{})},
 		{"ceiling already passed", 0, ramp, 1000 * time.Hour, func(p *Params) { p.Offset, p.Ceiling = 0, 90 }, nil,
 			with(measured(TooRecent, false, Fit{}), func(c *Growth) { c.Growth = .6 })},
 
 		// At 20 min the ramp earns 33.4 min. 24 h of history before it halve the required duration, 4 h take a twelfth
 		// off.
 		{"no history", 1, ramp, 66 * time.Minute, nil, nil,
-			with(measured(TooRecent, true, slower(line, 4)), func(c *Growth) { c.Window, c.Width = 160*time.Minute, 20*time.Minute })},
+			with(measured(TooRecent, true, slower(line, 4)), func(c *Growth) {
+				c.Window, c.Width = 160*time.Minute, 20*time.Minute
+			})},
 		{"a day of history", 1, concat(constant(72, 100), ramp), 66 * time.Minute, nil, nil,
 			with(measured(Sustained, true, slower(line, 4)), func(c *Growth) {
 				c.Since, c.Window, c.Width = 24*60*minute, 160*time.Minute, 20*time.Minute
 			})},
-		{"history counts from the first value", 1, concat(constant(60, gap), constant(12, 100), ramp), 66 * time.Minute, nil, nil,
+		{"history counts from the first value", 1, concat(constant(60, gap), constant(12, 100), ramp), 66 * time.Minute,
+			nil, nil,
 			with(measured(TooRecent, true, slower(line, 4)), func(c *Growth) {
 				c.Since, c.Window, c.Width = 24*60*minute, 160*time.Minute, 20*time.Minute
 			})},
@@ -209,7 +242,8 @@ func TestJudge(t *testing.T) {
 			})},
 		{"long climb, not long enough", 3, concat([]float64{gap, 500, 500, 500}, ramp), 121 * time.Minute, nil, nil,
 			with(measured(SeenBefore, false, Fit{}), func(c *Growth) {
-				c.Since, c.Window, c.Width, c.Base, c.Rise, c.Growth = 24*60*minute, 48*time.Hour, 6*time.Hour, 500, -340, -1.7
+				c.Since, c.Window, c.Width, c.Base, c.Rise, c.Growth = 24*60*minute, 48*time.Hour, 6*time.Hour, 500,
+					-340, -1.7
 			})},
 
 		{"four days", 4, []float64{100, 120, 140, 160}, time.Hour, nil, nil, Growth{}},
@@ -222,7 +256,9 @@ func TestJudge(t *testing.T) {
 
 		// Of a load of 10, 12, 12, 10, ... the ramp is independent: all of the rate remains, and half of the required
 		// duration is asked, up to 16.7 min.
-		{"driving load steady", 0, ramp, 16 * time.Minute, func(p *Params) { p.LoadDrives = true }, filled(0, 10, 12, 12, 10, 10, 12, 12, 10),
+		{"driving load steady", 0, ramp, 16 * time.Minute, func(p *Params) {
+			p.LoadDrives = true
+		}, filled(0, 10, 12, 12, 10, 10, 12, 12, 10),
 			with(measured(Sustained, true, line), func(c *Growth) { c.Load, c.Kept = true, 1 })},
 		{"load steady", 0, ramp, 16 * time.Minute, nil, filled(0, 10, 12, 12, 10, 10, 12, 12, 10),
 			with(measured(TooRecent, true, line), func(c *Growth) { c.Load, c.Kept = true, 1 })},
@@ -242,18 +278,29 @@ func TestJudge(t *testing.T) {
 		// The load rises by 2.8 or 3.2 a minimum, with the same swing as the series: 7.2 or 6.8 of its 10 a minimum
 		// remain.
 		{"most of the rate is its own", 0, swinging, 480 * time.Second, nil, filled(0, plus(steps(8, 2.8), swing)...),
-			with(measured(Sustained, true, swung), func(c *Growth) { c.Load, c.Kept, c.Base, c.Rise, c.Growth = true, .72, 101, 58, .29 })},
+			with(measured(Sustained, true, swung), func(c *Growth) {
+				c.Load, c.Kept, c.Base, c.Rise, c.Growth = true, .72, 101, 58, .29
+			})},
 		{"less of the rate is its own", 0, swinging, 97 * time.Second, nil, filled(0, plus(steps(8, 3.2), swing)...),
-			with(measured(TooRecent, true, swung), func(c *Growth) { c.Load, c.Kept, c.Base, c.Rise, c.Growth = true, .68, 101, 58, .29 })},
-		{"less of the rate is its own, patiently", 0, swinging, 96 * time.Second, nil, filled(0, plus(steps(8, 3.2), swing)...),
-			with(measured(Sustained, true, swung), func(c *Growth) { c.Load, c.Kept, c.Base, c.Rise, c.Growth = true, .68, 101, 58, .29 })},
+			with(measured(TooRecent, true, swung), func(c *Growth) {
+				c.Load, c.Kept, c.Base, c.Rise, c.Growth = true, .68, 101, 58, .29
+			})},
+		{"less of the rate is its own, patiently", 0, swinging, 96 * time.Second, nil,
+			filled(0, plus(steps(8, 3.2), swing)...),
+			with(measured(Sustained, true, swung), func(c *Growth) {
+				c.Load, c.Kept, c.Base, c.Rise, c.Growth = true, .68, 101, 58, .29
+			})},
 		// Eight times the required duration, and five times that.
 		{"long climb with its load", 3, concat([]float64{gap, 500, 500, 500}, ramp), 120 * time.Minute, nil,
-			filled(3, concat(constant(4, gap), steps(8, 3))...), with(measured(TooRecent, true, slower(line, 72)), func(c *Growth) {
-				c.Since, c.Window, c.Width, c.Load = 24*60*minute, 48*time.Hour, 6*time.Hour, true
-			})},
-		{"load known too briefly", 0, ramp, 16 * time.Minute, nil, filled(0, gap, 12, 12, 10, 10, 12, 12, 10), measured(TooRecent, true, line)},
-		{"load does not matter near the ceiling", 0, ramp, 1000 * time.Hour, func(p *Params) { p.Offset, p.Ceiling = 0, 200 },
+			filled(3, concat(constant(4, gap), steps(8, 3))...), with(measured(TooRecent, true, slower(line, 72)),
+				func(c *Growth) {
+					c.Since, c.Window, c.Width, c.Load = 24*60*minute, 48*time.Hour, 6*time.Hour, true
+				})},
+		{"load known too briefly", 0, ramp, 16 * time.Minute, nil, filled(0, gap, 12, 12, 10, 10, 12, 12, 10),
+			measured(TooRecent, true, line)},
+		{"load does not matter near the ceiling", 0, ramp, 1000 * time.Hour, func(p *Params) {
+			p.Offset, p.Ceiling = 0, 200
+		},
 			filled(0, steps(8, 3)...), with(measured(Sustained, true, line), func(c *Growth) { c.Growth = .6 })},
 	} {
 		p := Params{Required: test.required, LeastGrowth: .2, Offset: 100, Scale: 1}
@@ -263,7 +310,8 @@ func TestJudge(t *testing.T) {
 		l := filled(test.width, test.values...)
 		got := l.Judge(test.width, p, test.load)
 		// What is asked and where it rests have a test of their own.
-		if diff := cmp.Diff(test.want, got, cmpopts.EquateApprox(1e-9, 1e-12), cmpopts.IgnoreFields(Growth{}, "Need", "Rest")); diff != "" {
+		if diff := cmp.Diff(test.want, got, cmpopts.EquateApprox(1e-9, 1e-12), cmpopts.IgnoreFields(Growth{},
+			"Need", "Rest")); diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", test.name, got.Reason, diff)
 		}
 	}
@@ -412,87 +460,5 @@ func TestJudgeQuartersOverGaps(t *testing.T) {
 		if want := test.n - (test.to - test.from); c.Reason != Sustained || c.Points != want {
 			t.Errorf("%s: %v with %d floors, want %v with %d", test.name, c.Reason, c.Points, Sustained, want)
 		}
-	}
-}
-
-func TestBendsDown(t *testing.T) {
-	// Orthogonal to any parabola over eight points, so that curvature is g, t = 1.168 g/k with k times this, and
-	// residuals are not correlated (r < 0): the squared distances have 168 for a sum of squares, this has 616, and
-	// 1.168 is (168 x 5/616)^.5.
-	quartic := []float64{7, -13, -3, 9, 9, -3, -13, 7}
-	for _, test := range []struct {
-		name    string
-		x, kept []float64
-		want    bool
-	}{
-		{"straight", steps(8, 300), ramp, false},
-		{"flat", steps(8, 300), constant(8, .1), false},
-		{"four floors tell nothing", steps(4, 300), []float64{0, 2, 3, 3}, false},
-		// 12.25 times that, of 70.
-		{"1.05 %", steps(8, 300), bulging(.06), true},
-		{"0.99 %", steps(8, 300), bulging(.0566), false},
-		{"1.01 %", steps(8, 300), bulging(.0578), true},
-		{"up", steps(8, 300), bulging(-.06), false},
-		{"far up", steps(8, 300), bulging(-1), false},
-		{"1.6 % at a t of -1.05", steps(8, 300), plus(bulging(.09), scaled(quartic, .1)), true},
-		{"1.4 % at a t of -.93", steps(8, 300), plus(bulging(.08), scaled(quartic, .1)), false},
-		{"up at a t of 1.05", steps(8, 300), plus(bulging(-.09), scaled(quartic, .1)), false},
-		{"soak", steps(8, 300./144), bulging(.06), true},
-		{"stretched", steps(8, 86400*12), bulging(.06), true},
-		{"stretched, by too little", steps(8, 86400*12), bulging(.05), false},
-		{"other unit", steps(8, 300), scaled(bulging(.06), 1e9), true},
-		{"other unit, by too little", steps(8, 300), scaled(bulging(.05), 1e9), false},
-		{"over a level", steps(8, 300), shifted(bulging(.06), 1e9), true},
-		{"over a level, by too little", steps(8, 300), shifted(bulging(.05), 1e9), false},
-		// Of 0 to 31 the third is missing; the middle stays 15.5. Its ends are 240.25 (15.5 squared) below the middle,
-		// 1 % of 310 is 3.1.
-		{"long, by .0125 a floor squared", thinned(steps(32, 300)), thinned(parabola(32, 10, -.0125)), false},
-		{"long, by .0133 a floor squared", thinned(steps(32, 300)), thinned(parabola(32, 10, -.0133)), true},
-		{"a cache that fills", steps(16, 300), mapped(steps(16, .1), func(a float64) float64 { return 1 - math.Exp(-a) }), true},
-		{"growth that compounds", steps(16, 300), mapped(steps(16, .1), math.Exp), false},
-	} {
-		if got := new(fitter).bendsDown(test.x, test.kept); got != test.want {
-			t.Errorf("%s: %v", test.name, got)
-		}
-	}
-}
-
-// parabola returns n minimums from 100 that rise by slope each, and by curvature times the squared distance from the
-// middle.
-func parabola(n int, slope, curvature float64) []float64 {
-	return mapped(steps(n, 1), func(i float64) float64 {
-		d := i - float64(n-1)/2
-		return 100 + slope*i + curvature*d*d
-	})
-}
-
-func thinned(v []float64) []float64 { return slices.Concat(v[:2], v[3:]) }
-
-// What rounding leaves of a straight line, at any level and width and with any minimums missing, is no bend.
-func TestStraightIsNotBent(t *testing.T) {
-	random := rand.New(rand.NewPCG(11, 12))
-	bent := 0 // by the sign and t of the curvature alone: what the test is about does occur
-	for range 20000 {
-		level := []float64{0, .1, 1. / 3, 100, 1e6 + .3, 1e9, 1e12, 1e15, -.7, -1e9}[random.IntN(10)]
-		rise := max(math.Abs(level), 1) * math.Exp(random.Float64()*10-5) // from .7 % of the level to 150 times
-		n := 5 + random.IntN(Buckets-4)
-		width := 300 * []float64{1, 4, 16, 72, 288}[random.IntN(5)] * []float64{1, 1. / 144, 12.5}[random.IntN(3)]
-		missing := []float64{0, .2}[random.IntN(2)]
-		var x, kept []float64
-		for i := range n {
-			if i == 0 || i == n-1 || random.Float64() >= missing {
-				x, kept = append(x, float64(i)*width), append(kept, level+rise*float64(i)/float64(n-1))
-			}
-		}
-		if new(fitter).bendsDown(x, kept) {
-			t.Fatalf("level %g, rise %g: bent: %v over %v", level, rise, kept, x)
-		}
-		squares := mapped(x, func(a float64) float64 { d := a - x[len(x)-1]/2; return d * d })
-		if f, ok := new(fitter).partial(squares, kept, x); ok && f.T < -1 {
-			bent++
-		}
-	}
-	if bent == 0 {
-		t.Error("no line had a curvature by rounding: the test shows less than it should")
 	}
 }

@@ -114,7 +114,8 @@ func (l *Ladder) startAt(number int64) {
 	l.minimum, l.sum, l.n = math.Inf(1), 0, 0
 	for w := range l.rings {
 		r := &l.rings[w]
-		*r = ring{count: number / widths[w], gaps: Buckets, lowest: math.Inf(1), minimum: math.Inf(1), left: int32(widths[w] - number%widths[w])}
+		*r = ring{count: number / widths[w], gaps: Buckets, lowest: math.Inf(1), minimum: math.Inf(1),
+			left: int32(widths[w] - number%widths[w])}
 		for i := range r.closed {
 			r.closed[i] = empty
 		}

@@ -290,7 +290,8 @@ func TestPace(t *testing.T) {
 		{"four floors", []float64{3, 6, 9, 12}, rate{0.01, true}},
 		{"with a gap", []float64{3, math.NaN(), 9, 12, math.NaN(), 18}, rate{0.01, true}},
 		{"flat", []float64{.1, .1, .1, .1, .1, .1}, rate{0, true}},
-		{"the latest twelve", []float64{1e6, -1e6, 1e6, 0, -3, -6, -9, -12, -15, -18, -21, -24, -27, -30, -33}, rate{-0.01, true}},
+		{"the latest twelve", []float64{1e6, -1e6, 1e6, 0, -3, -6, -9, -12, -15, -18, -21, -24, -27, -30, -33},
+			rate{-0.01, true}},
 	} {
 		l := NewLadder(0, 1)
 		for i, v := range test.values {
@@ -395,7 +396,8 @@ func FuzzLadder(f *testing.F) {
 		params := Params{Required: 3600e9, LeastGrowth: .01, Offset: 4, Ceiling: 1000, Scale: scale}
 		for w := range Widths {
 			c := l.Judge(w, params, load)
-			for name, v := range map[string]float64{"level": c.Level, "base": c.Base, "rise": c.Rise, "growth": c.Growth, "kept": c.Kept} {
+			for name, v := range map[string]float64{"level": c.Level, "base": c.Base, "rise": c.Rise,
+				"growth": c.Growth, "kept": c.Kept} {
 				if !finite(v) {
 					t.Errorf("width %d: %s is %g in %+v", w, name, v, c)
 				}
@@ -403,7 +405,8 @@ func FuzzLadder(f *testing.F) {
 			if c.Fit != (Fit{}) {
 				checkFit(t, c.Fit, true, c.Points)
 			}
-			if c.Reason == Sustained && !(c.Suspect && c.Rise > 0 && c.Fit.Slope > 0 && c.Fit.T >= 4 && c.Growth >= params.LeastGrowth) {
+			if c.Reason == Sustained && !(c.Suspect && c.Rise > 0 && c.Fit.Slope > 0 && c.Fit.T >= 4 &&
+				c.Growth >= params.LeastGrowth) {
 				t.Errorf("width %d: sustained by %+v", w, c)
 			}
 		}
@@ -437,7 +440,8 @@ func TestLadderOfRarerValues(t *testing.T) {
 		return n
 	}
 	const day = 24 * time.Hour
-	got := []int{missing(1, 0, day, 5*time.Minute), missing(1, day, 2*day, 20*time.Minute), missing(3, 2*day, 9*day, 2*time.Hour)}
+	got := []int{missing(1, 0, day, 5*time.Minute), missing(1, day, 2*day, 20*time.Minute),
+		missing(3, 2*day, 9*day, 2*time.Hour)}
 	// 20 min have four values, then one, which is less than half of 4 and 3, but not of 2. 6 h have 72, later 18, for
 	// which 54, 40 and 30 are expected, and then 3, for which it is 22, 16 and 12, and 9, which is an eighth of 72: so
 	// few are sparse.

@@ -9,8 +9,9 @@ import (
 
 // Onset is the estimated start of a growth.
 type Onset struct {
-	At    int64         // unix nanoseconds
-	Error time.Duration // half-width of an interval around At that holds the true start in about four of five leaks, above 0
+	At int64 // unix nanoseconds
+	// half-width of an interval around At that holds the true start in about four of five leaks, above 0
+	Error time.Duration
 
 	Spread float64 // seconds that the fit leaves open, without what the model costs; 0 = not from a fit
 }

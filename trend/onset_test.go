@@ -66,7 +66,8 @@ func TestOnset(t *testing.T) {
 			l := grow(test.hours, test.value)
 			at := func(h float64) int64 { return epoch + int64(h*hour) }
 			o, ok := trend.EstimateOnset(l, at(test.from), at(test.hours))
-			if off := time.Duration(o.At - at(test.onset)).Abs(); !ok || off > test.within || o.Error <= 0 || off > 2*o.Error {
+			if off := time.Duration(o.At - at(test.onset)).Abs(); !ok || off > test.within || o.Error <= 0 ||
+				off > 2*o.Error {
 				t.Errorf("got %v, %v ± %v, want %v ± %v", ok, time.Duration(o.At-epoch), o.Error,
 					time.Duration(test.onset*hour), test.within)
 			}

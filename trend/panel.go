@@ -6,8 +6,8 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// Panel gathers the points of several groups, to fit one slope to all of them with an intercept for each. The zero value
-// is empty. It keeps its memory.
+// Panel gathers the points of several groups, to fit one slope to all of them with an intercept for each. The zero
+// value is empty. It keeps its memory.
 type Panel struct {
 	x, y  []float64
 	ends  []int // of the groups
@@ -20,8 +20,8 @@ type PanelFit struct {
 	Slope  float64 // per unit of x
 	T      float64 // slope over its standard error; within ±MaxT
 	R2     float64 // share of the variance within the groups that the slope explains, 0 to 1
-	// Bend is the coefficient of the squared distance from the middle of a group, beside the slope: below 0 where growth
-	// slows down. BendT is that over its standard error; within ±MaxT.
+	// Bend is the coefficient of the squared distance from the middle of a group, beside the slope: below 0 where
+	// growth slows down. BendT is that over its standard error; within ±MaxT.
 	Bend, BendT float64
 }
 
@@ -113,8 +113,8 @@ func (p *Panel) within(v []float64) {
 	}
 }
 
-// clustered returns a coefficient over its standard error, by what it was fit to, what it leaves, and the sum of squares
-// of the first.
+// clustered returns a coefficient over its standard error, by what it was fit to, what it leaves, and the sum of
+// squares of the first.
 func (p *Panel) clustered(coefficient float64, z, rest []float64, squares float64) float64 {
 	var variance float64
 	begin := 0

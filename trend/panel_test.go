@@ -37,9 +37,10 @@ func TestPanel(t *testing.T) {
 		// One slope of 3 from two levels: the levels tell nothing of it.
 		{"a line from two levels", groups{{{0, 100}, {1, 103}, {2, 106}}, {{0, -50}, {1, -47}, {2, -44}}},
 			PanelFit{Groups: 2, Slope: 3, T: MaxT, R2: 1}, true},
-		// Slopes of 1 and 3 over the same x: b = 2. What is left of each is -1 and +1 times the distance from the middle, so
-		// that sum z e = -2 and +2, var = 2/1 (4+4)/(2+2)^2 = 1 and t = 2. SSE = 4 of SST = 2 + 18.
-		{"two slopes", groups{{{0, 0}, {1, 1}, {2, 2}}, {{0, 0}, {1, 3}, {2, 6}}}, PanelFit{Groups: 2, Slope: 2, T: 2, R2: .8}, true},
+		// Slopes of 1 and 3 over the same x: b = 2. What is left of each is -1 and +1 times the distance from the
+		// middle, so that sum z e = -2 and +2, var = 2/1 (4+4)/(2+2)^2 = 1 and t = 2. SSE = 4 of SST = 2 + 18.
+		{"two slopes", groups{{{0, 0}, {1, 1}, {2, 2}}, {{0, 0}, {1, 3}, {2, 6}}},
+			PanelFit{Groups: 2, Slope: 2, T: 2, R2: .8}, true},
 		// y = 2x + .5 (x-1)^2 in both.
 		{"bends up", groups{{{0, .5}, {1, 2}, {2, 4.5}}, {{0, 7.5}, {1, 9}, {2, 11.5}}},
 			PanelFit{Groups: 2, Slope: 2, T: MaxT, R2: 16 / (16 + 1./3), Bend: .5, BendT: MaxT}, true},

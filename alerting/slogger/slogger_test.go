@@ -93,7 +93,8 @@ func TestAlert(t *testing.T) {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `"level":"WARN"`) || !strings.Contains(got, `goroutines leak`) {
+	if got := out.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, `"level":"WARN"`) ||
+		!strings.Contains(got, `goroutines leak`) {
 		t.Errorf("%s", got)
 	}
 }

@@ -53,7 +53,8 @@ func (l alertLabels) MarshalJSON() ([]byte, error) {
 	if l.Incident != "" {
 		all["incident"] = l.Incident
 	}
-	all["alertname"], all["resource"], all["kind"], all["severity"] = l.Name, l.Resource, string(l.Kind), l.Severity.String()
+	all["alertname"], all["resource"], all["kind"], all["severity"] = l.Name, l.Resource, string(l.Kind),
+		l.Severity.String()
 	return json.Marshal(all)
 }
 
@@ -88,7 +89,8 @@ type alertmanager struct {
 func wallClock() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 func (m *alertmanager) labels(a alerting.Alert) alertLabels {
-	l := alertLabels{Name: "LeakDetected", Resource: a.Resource, Kind: a.Kind, Severity: a.Severity, Incident: a.Incident}
+	l := alertLabels{Name: "LeakDetected", Resource: a.Resource, Kind: a.Kind, Severity: a.Severity,
+		Incident: a.Incident}
 	if len(a.Resources) > 0 { // those with which the incident began stay
 		l.Resource, l.Kind = a.Resources[0].Resource, a.Resources[0].Kind
 	}
@@ -123,7 +125,8 @@ func (m *alertmanager) until(p postedAlert, ends time.Time) postableAlert {
 	if starts.After(ends) {
 		starts = ends
 	}
-	return postableAlert{Labels: p.labels, Annotations: annotations(p.alert), StartsAt: starts, EndsAt: ends, GeneratorURL: m.generatorURL}
+	return postableAlert{Labels: p.labels, Annotations: annotations(p.alert), StartsAt: starts, EndsAt: ends,
+		GeneratorURL: m.generatorURL}
 }
 
 func annotations(a alerting.Alert) map[string]string {
@@ -156,7 +159,8 @@ func annotations(a alerting.Alert) map[string]string {
 		m["exhaustion_limit"] = text.Number(a.Exhaustion.Limit) + " (" + a.Exhaustion.Source + ")"
 	}
 	if a.Exhaustion != nil && !a.Exhaustion.Earliest.IsZero() {
-		m["exhaustion_earliest"], m["exhaustion_latest"] = text.Instant(a.Exhaustion.Earliest), text.Instant(a.Exhaustion.Latest)
+		m["exhaustion_earliest"], m["exhaustion_latest"] = text.Instant(a.Exhaustion.Earliest),
+			text.Instant(a.Exhaustion.Latest)
 	}
 	for k, v := range a.Annotations {
 		if m[k] == "" {
@@ -173,7 +177,8 @@ func annotations(a alerting.Alert) map[string]string {
 
 func description(a alerting.Alert) string {
 	unit := figure.UnitOf(a.Resource)
-	s := fmt.Sprintf("%s of %s: %s now, baseline %s, %s", a.Resource, cmp.Or(a.Process.String(), labelsText(a.Labels), "an unnamed process"),
+	s := fmt.Sprintf("%s of %s: %s now, baseline %s, %s", a.Resource, cmp.Or(a.Process.String(), labelsText(a.Labels),
+		"an unnamed process"),
 		figure.Format(a.Value, unit), figure.Format(a.Baseline, unit), figure.PerHour(a.SlopePerHour, unit))
 	if a.Threshold != 0 {
 		s += ", threshold " + figure.Format(a.Threshold, unit)

@@ -31,9 +31,11 @@ func toAlertmanager(w *Webhook) *alertmanager { return w.form.(*alertmanager) }
 func TestAlertmanagerPayload(t *testing.T) {
 	w := newWebhook(t, Config{URL: "http://am:9093/api/v2/alerts", GeneratorURL: "http://node-7:8080/leaks"})
 	now := at("2026-11-23T10:15:02.5Z")
-	bare := alerting.Alert{Event: alerting.Event{Status: alerting.Firing, Kind: alerting.Limit, Resource: "open_fds", Time: now.Add(time.Hour)}}
+	bare := alerting.Alert{Event: alerting.Event{Status: alerting.Firing, Kind: alerting.Limit, Resource: "open_fds",
+		Time: now.Add(time.Hour)}}
 	post := func(a alerting.Alert, hold time.Duration) postableAlert {
-		return toAlertmanager(w).until(postedAlert{labels: toAlertmanager(w).labels(a), alert: a, starts: startOf(a, now)}, now.Add(hold))
+		return toAlertmanager(w).until(postedAlert{labels: toAlertmanager(w).labels(a), alert: a,
+			starts: startOf(a, now)}, now.Add(hold))
 	}
 	posts := []postableAlert{post(fullAlert(), holdTime), post(resolvedAlert(), 0), post(bare, holdTime)}
 	text, err := json.MarshalIndent(posts, "", "  ")
@@ -65,7 +67,8 @@ func TestAlertmanagerInstance(t *testing.T) {
 func TestAlertmanagerGroup(t *testing.T) {
 	w := newWebhook(t, Config{URL: "http://am/api/v2/alerts"})
 	a := alerting.Alert{
-		Event:   alerting.Event{Status: alerting.Firing, Kind: alerting.Trend, Resource: "goroutines", Severity: alerting.High},
+		Event: alerting.Event{Status: alerting.Firing, Kind: alerting.Trend, Resource: "goroutines",
+			Severity: alerting.High},
 		Process: alerting.Process{Host: "h"}, Incident: "4f",
 		Labels: map[string]string{"job": "api", "version": "v1.9", "alertname": "Other"},
 	}
@@ -73,15 +76,18 @@ func TestAlertmanagerGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"alertname":"LeakDetected","incident":"4f","job":"api","kind":"trend","resource":"goroutines","severity":"high","version":"v1.9"}`
+	want := `{"alertname":"LeakDetected","incident":"4f","job":"api","kind":"trend","resource":"goroutines",` +
+		`"severity":"high","version":"v1.9"}`
 	if string(text) != want {
 		t.Errorf("%s, want %s", text, want)
 	}
 	if again := toAlertmanager(w).labels(a.Clone()); again != toAlertmanager(w).labels(a) {
 		t.Errorf("the labels of a copy differ: %+v", again)
 	}
-	a.Summary, a.Annotations = "it leaks", map[string]string{"team": "pay", "summary": "other", "runbook_url": "https://w/leaks"}
-	if got := annotations(a); got["team"] != "pay" || got["runbook_url"] != "https://w/leaks" || got["summary"] != "it leaks" {
+	a.Summary, a.Annotations = "it leaks", map[string]string{"team": "pay", "summary": "other",
+		"runbook_url": "https://w/leaks"}
+	if got := annotations(a); got["team"] != "pay" || got["runbook_url"] != "https://w/leaks" ||
+		got["summary"] != "it leaks" {
 		t.Errorf("annotations %v", got)
 	}
 	a.Process = alerting.Process{}
@@ -114,11 +120,14 @@ func startAlertmanager(t *testing.T) string {
 	}
 	dir := t.TempDir()
 	config := filepath.Join(dir, "alertmanager.yml")
-	if err := os.WriteFile(config, []byte("global: {resolve_timeout: 5m}\nroute: {receiver: nobody}\nreceivers: [{name: nobody}]\n"), 0o600); err != nil {
+	if err := os.WriteFile(config,
+		[]byte("global: {resolve_timeout: 5m}\nroute: {receiver: nobody}\nreceivers: [{name: nobody}]\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	addr := freePort(t)
-	cmd := exec.Command(binary, "--config.file="+config, "--storage.path="+filepath.Join(dir, "data"), "--web.listen-address="+addr,
+	cmd := exec.Command(binary, "--config.file="+config, "--storage.path="+filepath.Join(dir, "data"),
+		"--web.listen-address="+addr,
 		"--cluster.listen-address=")
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -156,7 +165,8 @@ type heldAlert struct {
 // activeAlerts returns the alerts of one instance that Alertmanager holds as firing.
 func activeAlerts(t *testing.T, base, instance string) []heldAlert {
 	t.Helper()
-	resp, err := http.Get(base + "/api/v2/alerts?active=true&filter=" + url.QueryEscape(fmt.Sprintf("instance=%q", instance)))
+	resp, err := http.Get(base + "/api/v2/alerts?active=true&filter=" +
+		url.QueryEscape(fmt.Sprintf("instance=%q", instance)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,16 +208,20 @@ func TestRealAlertmanager(t *testing.T) {
 			a.Severity = alerting.Warning
 			a.Time = time.Now().Add(time.Hour) // sample time ahead of the wall clock
 			d.Notify(a)
-			await.True(t, "the alert fires", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "warning" })
+			await.True(t, "the alert fires", func() bool {
+				return severitiesOf(activeAlerts(t, base, instance)) == "warning"
+			})
 			now := time.Now()
 			got := activeAlerts(t, base, instance)[0]
 			if got.StartsAt.After(now) || !got.EndsAt.After(now) || got.EndsAt.After(now.Add(holdTime)) {
 				t.Errorf("starts %v, ends %v, now %v", got.StartsAt, got.EndsAt, now)
 			}
 			want := heldAlert{
-				Labels: map[string]string{"alertname": "LeakDetected", "resource": "goroutines", "kind": "trend", "severity": "warning",
+				Labels: map[string]string{"alertname": "LeakDetected", "resource": "goroutines", "kind": "trend",
+					"severity": "warning",
 					"instance": instance},
-				Annotations: annotations(a), StartsAt: got.StartsAt, EndsAt: got.EndsAt, GeneratorURL: "http://node-7/leaks?x=1",
+				Annotations: annotations(a), StartsAt: got.StartsAt, EndsAt: got.EndsAt,
+				GeneratorURL: "http://node-7/leaks?x=1",
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("held (-want +got):\n%s", diff)
@@ -215,7 +229,9 @@ func TestRealAlertmanager(t *testing.T) {
 
 			a.Severity = alerting.Critical
 			d.Notify(a)
-			await.True(t, "the severity rises", func() bool { return severitiesOf(activeAlerts(t, base, instance)) == "critical" })
+			await.True(t, "the severity rises", func() bool {
+				return severitiesOf(activeAlerts(t, base, instance)) == "critical"
+			})
 			if err := w.Refresh(ctx, func(string) bool { return true }); err != nil {
 				t.Error(err)
 			}
@@ -302,7 +318,8 @@ func TestRealAlertmanagerAfterABurst(t *testing.T) {
 		}
 	}
 	notify := func(i int, status alerting.Status) {
-		d.Notify(alerting.Alert{ID: fmt.Sprint(i), Event: alerting.Event{Status: status, Resource: fmt.Sprint("resource", i), Time: time.Now()}})
+		d.Notify(alerting.Alert{ID: fmt.Sprint(i),
+			Event: alerting.Event{Status: status, Resource: fmt.Sprint("resource", i), Time: time.Now()}})
 	}
 	run(func() {
 		for i := range burst {

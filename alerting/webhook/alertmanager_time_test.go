@@ -43,7 +43,8 @@ func (f *fakeAlertmanager) RoundTrip(r *http.Request) (*http.Response, error) {
 		if a.EndsAt.Before(a.StartsAt) || a.StartsAt.After(time.Now()) {
 			f.t.Errorf("starts %v, ends %v, now %v", a.StartsAt, a.EndsAt, time.Now())
 		}
-		line += fmt.Sprintf("; %s %s %s to %s", a.Labels["resource"], a.Labels["severity"], offset(a.StartsAt), offset(a.EndsAt))
+		line += fmt.Sprintf("; %s %s %s to %s", a.Labels["resource"], a.Labels["severity"], offset(a.StartsAt),
+			offset(a.EndsAt))
 	}
 	n := len(f.posts)
 	f.posts = append(f.posts, line)
@@ -55,7 +56,8 @@ func (f *fakeAlertmanager) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func amAlert(id, resource string, status alerting.Status, severity alerting.Severity) alerting.Alert {
-	return alerting.Alert{ID: id, Event: alerting.Event{Resource: resource, Status: status, Severity: severity, Time: time.Now()}}
+	return alerting.Alert{ID: id, Event: alerting.Event{Resource: resource, Status: status, Severity: severity,
+		Time: time.Now()}}
 }
 
 // bubble runs a test with a dispatcher that posts to a fake Alertmanager, and compares the posts.
@@ -187,12 +189,14 @@ func TestAlertmanagerPostedSetIsBounded(t *testing.T) {
 		am := &fakeAlertmanager{t: t, begin: time.Now()}
 		w := newWebhook(t, Config{URL: "http://am/api/v2/alerts", Client: &http.Client{Transport: am}})
 		for i := range maxPosted + 5 {
-			if err := w.Send(t.Context(), amAlert(fmt.Sprint(i), fmt.Sprint(i), alerting.Firing, alerting.Warning)); err != nil {
+			if err := w.Send(t.Context(), amAlert(fmt.Sprint(i), fmt.Sprint(i), alerting.Firing,
+				alerting.Warning)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		held := &toAlertmanager(w).posted
-		if oldest := held.soonest()[0]; len(held.byID) != maxPosted || len(held.byLabels) != maxPosted || oldest.alert.ID != "5" {
+		if oldest := held.soonest()[0]; len(held.byID) != maxPosted || len(held.byLabels) != maxPosted ||
+			oldest.alert.ID != "5" {
 			t.Errorf("%d alerts held, the oldest is %s", len(held.byID), oldest.alert.ID)
 		}
 	})
@@ -217,7 +221,8 @@ func TestAlertmanagerRepeatsManyInParts(t *testing.T) {
 		})
 		w := newWebhook(t, Config{URL: "http://am/api/v2/alerts", Client: &http.Client{Transport: am}})
 		for i := range 1000 {
-			if err := w.Send(t.Context(), amAlert(fmt.Sprint(i), fmt.Sprint(i), alerting.Firing, alerting.Warning)); err != nil {
+			if err := w.Send(t.Context(), amAlert(fmt.Sprint(i), fmt.Sprint(i), alerting.Firing,
+				alerting.Warning)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -230,7 +235,8 @@ func TestAlertmanagerRepeatsManyInParts(t *testing.T) {
 			t.Errorf("sizes of the posts (-want +got):\n%s", diff)
 		}
 		late := toAlertmanager(w).posted.soonest()
-		if first, next := time.Until(late[0].ends), time.Until(late[200].ends); first != holdTime-time.Minute || next != holdTime || late[0].alert.ID != "200" {
+		if first, next := time.Until(late[0].ends), time.Until(late[200].ends); first != holdTime-time.Minute ||
+			next != holdTime || late[0].alert.ID != "200" {
 			t.Errorf("alert %s ends in %v, and the 201st in %v", late[0].alert.ID, first, next)
 		}
 	})
@@ -240,7 +246,8 @@ func TestAlertmanagerRepeatsManyInParts(t *testing.T) {
 func TestAlertmanagerClockSetBack(t *testing.T) {
 	w := newWebhook(t, Config{URL: "http://am/api/v2/alerts"})
 	now := at("2026-11-23T10:00:00Z")
-	if got := toAlertmanager(w).until(postedAlert{starts: now.Add(time.Hour)}, now); !got.StartsAt.Equal(now) || !got.EndsAt.Equal(now) {
+	if got := toAlertmanager(w).until(postedAlert{starts: now.Add(time.Hour)}, now); !got.StartsAt.Equal(now) ||
+		!got.EndsAt.Equal(now) {
 		t.Errorf("starts %v, ends %v, want both %v", got.StartsAt, got.EndsAt, now)
 	}
 }
@@ -268,7 +275,8 @@ func TestAlertmanagerForgetsWhatEnded(t *testing.T) {
 func TestAlertmanagerHold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		am := &fakeAlertmanager{t: t, begin: time.Now()}
-		w := newWebhook(t, Config{URL: "http://am/api/v2/alerts", Client: &http.Client{Transport: am}, Hold: 25 * time.Hour})
+		w := newWebhook(t, Config{URL: "http://am/api/v2/alerts", Client: &http.Client{Transport: am},
+			Hold: 25 * time.Hour})
 		if err := w.Send(t.Context(), amAlert("1", "threads", alerting.Firing, alerting.Warning)); err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +284,8 @@ func TestAlertmanagerHold(t *testing.T) {
 		if err := w.Refresh(t.Context(), func(string) bool { return true }); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]string{"0s; threads warning 0s to 25h0m0s", "1h0m0s; threads warning 0s to 26h0m0s"}, am.posts); diff != "" {
+		if diff := cmp.Diff([]string{"0s; threads warning 0s to 25h0m0s", "1h0m0s; threads warning 0s to 26h0m0s"},
+			am.posts); diff != "" {
 			t.Errorf("posts (-want +got):\n%s", diff)
 		}
 	})

@@ -40,7 +40,8 @@ type poster struct {
 // newPoster hides all of the address but scheme and host: with many webhooks the path is the secret.
 func newPoster(u *url.URL, client *http.Client) poster {
 	secrets := append(redact.Secrets(u), u.String(), u.RequestURI(), u.EscapedPath(), u.Path)
-	return poster{target: u.String(), shown: redact.URL(u), secrets: redact.Replacer(redact.Mark, secrets...), client: client}
+	return poster{target: u.String(), shown: redact.URL(u), secrets: redact.Replacer(redact.Mark, secrets...),
+		client: client}
 }
 
 func (p *poster) post(ctx context.Context, payload any) error {
@@ -71,7 +72,8 @@ func (p *poster) send(ctx context.Context, body []byte, header http.Header) erro
 	}
 	err = p.errorf("status %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
 	switch {
-	case resp.StatusCode == http.StatusRequestTimeout, resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode >= 500:
+	case resp.StatusCode == http.StatusRequestTimeout, resp.StatusCode == http.StatusTooManyRequests,
+		resp.StatusCode >= 500:
 		if after := retryAfter(resp.Header.Get("Retry-After"), time.Now()); after > 0 {
 			return &alerting.RetryAfterError{Err: err, After: after}
 		}

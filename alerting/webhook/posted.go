@@ -47,7 +47,9 @@ func (h *posted) add(p postedAlert) {
 		h.remove(same.alert.ID)
 	}
 	if len(h.byID) == maxPosted {
-		oldest := slices.MinFunc(slices.Collect(maps.Values(h.byID)), func(a, b *postedAlert) int { return cmp.Compare(a.number, b.number) })
+		oldest := slices.MinFunc(slices.Collect(maps.Values(h.byID)), func(a, b *postedAlert) int {
+			return cmp.Compare(a.number, b.number)
+		})
 		h.remove(oldest.alert.ID)
 	}
 	h.number++

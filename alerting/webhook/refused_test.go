@@ -73,7 +73,8 @@ func TestRefusedAlertArrivesOnceTheReceiverIsMended(t *testing.T) {
 						if err != nil {
 							t.Error(err)
 						}
-						resp := &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(nil))}
+						resp := &http.Response{StatusCode: status, Header: http.Header{},
+							Body: io.NopCloser(bytes.NewReader(nil))}
 						resp.Header.Set("Location", "http://elsewhere/")
 						if mended.Load() {
 							resp.StatusCode = http.StatusOK
@@ -81,7 +82,8 @@ func TestRefusedAlertArrivesOnceTheReceiverIsMended(t *testing.T) {
 						}
 						return resp, nil
 					})
-					w := newWebhook(t, Config{URL: "http://h/", Format: format, Client: &http.Client{Transport: receiver}})
+					w := newWebhook(t, Config{URL: "http://h/", Format: format,
+						Client: &http.Client{Transport: receiver}})
 					d := alerting.NewDispatcher(nil, alerting.NamedSink{Name: "webhook", Sink: w})
 					stop := running(t, d)
 					notify := func(id string, status alerting.Status) {
@@ -189,7 +191,8 @@ func TestTransportOfOthers(t *testing.T) {
 			alerting.SinkStats{Queued: 1, Failing: true}},
 		{"returns no body", func(*http.Request, <-chan struct{}) (*http.Response, error) {
 			return &http.Response{StatusCode: 404}, nil
-		}, alerting.SinkStats{Queued: 1, Waiting: 1, Failing: true, LastError: "webhook http://h/...: status 404 Not Found"}},
+		}, alerting.SinkStats{Queued: 1, Waiting: 1, Failing: true,
+			LastError: "webhook http://h/...: status 404 Not Found"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

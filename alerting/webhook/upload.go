@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	maxFiles      = 64               // that wait
-	maxFileBytes  = 32 << 20         // of these together
-	fileTimeout   = 30 * time.Second // of one attempt
-	fileAttempts  = 12               // after which a file is given up: half an hour or so, the waits growing to 5 minutes
+	maxFiles     = 64               // that wait
+	maxFileBytes = 32 << 20         // of these together
+	fileTimeout  = 30 * time.Second // of one attempt
+	// after which a file is given up: half an hour or so, the waits growing to 5 minutes
+	fileAttempts  = 12
 	firstFileWait = time.Second
 	lastFileWait  = 5 * time.Minute
 )

@@ -29,7 +29,8 @@ func (p *posts) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer p.mu.Unlock()
 	user, _, _ := r.BasicAuth()
 	p.got = append(p.got, strings.Join([]string{
-		r.Method, r.URL.Path, user, r.Header.Get("Content-Type"), r.Header.Get("Content-Disposition"), r.Header.Get("X-Leaktrend-Resource"),
+		r.Method, r.URL.Path, user, r.Header.Get("Content-Type"), r.Header.Get("Content-Disposition"),
+		r.Header.Get("X-Leaktrend-Resource"),
 		r.Header.Get("X-Leaktrend-Alert"), string(body),
 	}, " "))
 	if len(p.status) > 0 {
@@ -56,7 +57,8 @@ func TestUploader(t *testing.T) {
 	if err := u.Use(strings.Replace(server.URL, "http://", "http://user:geheim@", 1) + "/token123"); err != nil {
 		t.Fatal(err)
 	}
-	u.Add(File{Name: "a.pb.gz", Type: "application/octet-stream", Resource: "open_fds", AlertID: "01ab", Data: []byte("data")})
+	u.Add(File{Name: "a.pb.gz", Type: "application/octet-stream", Resource: "open_fds", AlertID: "01ab",
+		Data: []byte("data")})
 	u.Flush(t.Context())
 	post := "POST /token123 user application/octet-stream attachment; filename=a.pb.gz open_fds 01ab data"
 	if diff := cmp.Diff([]string{post, post}, receiver.got); diff != "" {
@@ -95,7 +97,8 @@ func TestUploaderIsBounded(t *testing.T) {
 		})
 		u.Add(File{Name: "a", Data: []byte("a")})
 		u.Flush(t.Context())
-		if diff := cmp.Diff(UploadStats{Dropped: 1, LastError: "capture URL http://192.0.2.1: status 404 Not Found"}, u.Stats()); diff != "" {
+		if diff := cmp.Diff(UploadStats{Dropped: 1, LastError: "capture URL http://192.0.2.1: status 404 Not Found"},
+			u.Stats()); diff != "" {
 			t.Errorf("refused (-want +got):\n%s", diff)
 		}
 		if attempts != fileAttempts {

@@ -98,7 +98,8 @@ func New(cfg Config) (*Webhook, error) {
 		w.form = slack{poster: p}
 	case "alertmanager":
 		w.form = &alertmanager{
-			poster: p, instance: cfg.Instance, generatorURL: cfg.GeneratorURL, hold: cmp.Or(cfg.Hold, holdTime), turn: make(chan struct{}, 1),
+			poster: p, instance: cfg.Instance, generatorURL: cfg.GeneratorURL, hold: cmp.Or(cfg.Hold, holdTime),
+			turn: make(chan struct{}, 1),
 		}
 	default:
 		w.form = jsonForm{poster: p}

@@ -107,7 +107,8 @@ func TestWebhookFormatAndTarget(t *testing.T) {
 		{"https://hooks.slack.com/services/T/B/X", "json", "json", ""},
 		{"http://am:9093/api/v2/alerts", "auto", "alertmanager", ""},
 		{"http://am:9093/api/v1/alerts", "auto", "alertmanager", "http://am:9093/api/v2/alerts"},
-		{"http://u:p@am/pre%2Ffix/api/v1/alerts/?a=b", "auto", "alertmanager", "http://u:p@am/pre%2Ffix/api/v2/alerts?a=b"},
+		{"http://u:p@am/pre%2Ffix/api/v1/alerts/?a=b", "auto", "alertmanager",
+			"http://u:p@am/pre%2Ffix/api/v2/alerts?a=b"},
 		{"http://am:9093", "alertmanager", "alertmanager", "http://am:9093/api/v2/alerts"},
 		{"http://am:9093/prefix/", "alertmanager", "alertmanager", "http://am:9093/prefix/api/v2/alerts"},
 		{"http://h/api/v1/alerts", "slack", "slack", ""},
@@ -136,10 +137,12 @@ func TestNewWebhookErrors(t *testing.T) {
 		{Config{URL: "http://h:s3cret/"}, "alerting: webhook URL cannot be parsed"},
 		{Config{URL: "http:///s3cret"}, "alerting: webhook URL names no host"},
 		{Config{URL: "http://:80/s3cret"}, "alerting: webhook URL names no host"},
-		{Config{URL: "http://h", Format: "s3cret"}, "alerting: unknown webhook format: want auto, json, slack or alertmanager"},
+		{Config{URL: "http://h", Format: "s3cret"}, "alerting: unknown webhook format: want auto, json, slack or " +
+			"alertmanager"},
 		{Config{URL: "http://h", Hold: time.Second}, "alerting: an alert must be held for a minute or more"},
 		{Config{URL: "http://h", Hold: -time.Hour}, "alerting: an alert must be held for a minute or more"},
-		{Config{URL: "http://h", GeneratorURL: "s3cret"}, "alerting: generator URL must begin with http:// or https://"},
+		{Config{URL: "http://h", GeneratorURL: "s3cret"}, "alerting: generator URL must begin with http:// or " +
+			"https://"},
 	} {
 		_, err := New(tc.cfg)
 		if err == nil || err.Error() != tc.want {
@@ -199,7 +202,8 @@ func TestWebhookPayloads(t *testing.T) {
 		for _, a := range []alerting.Alert{fullAlert(), resolvedAlert()} {
 			var got capture
 			srv := captureServer(t, &got)
-			w := newWebhook(t, Config{URL: strings.Replace(srv.URL, "://", "://bob:pass@", 1) + "/hook", Format: format})
+			w := newWebhook(t, Config{URL: strings.Replace(srv.URL, "://", "://bob:pass@", 1) + "/hook",
+				Format: format})
 			if err := w.Send(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
@@ -251,7 +255,9 @@ func checkSecrets(t *testing.T, name string, text string) {
 }
 
 func TestWebhookResponses(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }))
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		t.Error("a redirect was followed")
+	}))
 	defer elsewhere.Close()
 	status := func(code int, header ...string) http.HandlerFunc {
 		return func(rw http.ResponseWriter, r *http.Request) {
@@ -399,7 +405,8 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 func TestRetryAfter(t *testing.T) {
 	now := at("2026-11-23T10:00:00Z")
 	for header, want := range map[string]time.Duration{
-		"": 0, "0": 0, "5": 5 * time.Second, "61": time.Minute, "4294967295": time.Minute, "99999999999999999999": 0, "-5": 0, "soon": 0, "1.5": 0,
+		"": 0, "0": 0, "5": 5 * time.Second, "61": time.Minute, "4294967295": time.Minute, "99999999999999999999": 0,
+		"-5": 0, "soon": 0, "1.5": 0,
 		"Mon, 23 Nov 2026 10:00:20 GMT": 20 * time.Second,
 		"Mon, 23 Nov 2026 12:00:00 GMT": time.Minute,
 		"Mon, 23 Nov 2026 09:00:00 GMT": 0,
@@ -438,7 +445,8 @@ func TestWebhookThroughDispatcher(t *testing.T) {
 	var out bytes.Buffer
 	logger := logrus.New()
 	logger.SetOutput(&out)
-	d := alerting.NewDispatcher(logger, alerting.NamedSink{Name: "webhook", Sink: newWebhook(t, Config{URL: secretURL(srv.URL)})})
+	d := alerting.NewDispatcher(logger,
+		alerting.NamedSink{Name: "webhook", Sink: newWebhook(t, Config{URL: secretURL(srv.URL)})})
 	d.DrainTimeout = time.Hour
 	d.Notify(fullAlert())
 	ctx, cancel := context.WithCancel(t.Context())

@@ -47,7 +47,8 @@ func runCheck(w io.Writer, stdin io.Reader, path string) error {
 		config, warnings, err = detector.LoadConfig(path)
 	}
 	for _, warning := range warnings {
-		if warning.NoSection() { // whoever checks a file means it to have the section: it is lost, or its name is misspelled
+		// whoever checks a file means it to have the section: it is lost, or its name is misspelled
+		if warning.NoSection() {
 			return errors.New(warning.String())
 		}
 		fmt.Fprintln(w, printable("warning: "+warning.String()))
@@ -67,7 +68,8 @@ func runCheck(w io.Writer, stdin io.Reader, path string) error {
 	row("time scale", says.TimeScale)
 	row("alerts", alertsOf(config))
 	if config.StackTraceOnLeak && config.ProfileMaxMB > 0 {
-		row("captures", fmt.Sprintf("in %s, at most %d MB", cmp.Or(config.ProfileDir, os.TempDir()), config.ProfileMaxMB))
+		row("captures", fmt.Sprintf("in %s, at most %d MB", cmp.Or(config.ProfileDir, os.TempDir()),
+			config.ProfileMaxMB))
 	}
 	row("off", cmp.Or(strings.Join(says.Off, ", "), "nothing"))
 	return nil

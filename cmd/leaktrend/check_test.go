@@ -24,62 +24,80 @@ resource_monitoring:
   stack_trace_on_leak: true
   profile_dir: "/var/tmp/\x1b[31mred"
 `,
-		"faults.yaml": "resource_monitoring:\n  fd_threshold: -1\n  check_intervall: 15s\n  goroutine_leak_threshold: 1\n  goroutine_threshold: 2\n",
-		"off.yaml":    "resource_monitoring: {enabled: false}\n",
-		"none.yaml":   "app: {}\n",
-		"typo.yaml":   "app: {}\nresource_monitorng:\n  fd_threshold: 100\n",
+		"faults.yaml": "resource_monitoring:\n  fd_threshold: -1\n  check_intervall: 15s\n" +
+			"  goroutine_leak_threshold: 1\n  goroutine_threshold: 2\n",
+		"off.yaml":  "resource_monitoring: {enabled: false}\n",
+		"none.yaml": "app: {}\n",
+		"typo.yaml": "app: {}\nresource_monitorng:\n  fd_threshold: 100\n",
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	const physical = "  time scale  growth that doubles a level is called after 8h, after half of that with a day of history\n"
+	const physical = "  time scale  growth that doubles a level is called after 8h, after half of that with a day of " +
+		"history\n"
 	for _, test := range []struct {
 		name, stdin string
 		args        []string
 		want        outcome
 	}{
-		{"all", "", []string{"all.yaml"}, outcome{exitRan, "warning: all.yaml:5: goroutine_leak_threshold: goroutine_threshold is 1000 (line 4) and " +
-			"goroutine_leak_threshold is 20 (line 5), two names of one setting: goroutine_threshold: 1000 holds\n" +
-			"all.yaml: valid\n" +
-			"  checks      every 15s\n" +
-			"  limits      goroutines 1,000 above the start, open_fds 1,000 above the start, heap_inuse_bytes 500 MB, growth of 50 % within one interval, else 80 % of what the process can have\n" +
-			physical +
-			"  alerts      log and http://am:9093/... as alertmanager, those of one resource and kind at most every 2m\n" +
-			"  captures    in /var/tmp/�[31mred, at most 100 MB\n" +
-			"  off         nothing\n", ""}},
-		{"standard input", "resource_monitoring: {alert_cooldown: 0s}\n", []string{"-"}, outcome{exitRan, "standard input: valid\n" +
-			"  checks      every 30s\n" +
-			"  limits      80 % of what the process can have\n" +
-			physical +
-			"  alerts      log\n" +
-			"  off         webhook (alert_webhook_url), captures (stack_trace_on_leak)\n", ""}},
-		{"faults", "", []string{"faults.yaml"}, outcome{exitUsage, "warning: faults.yaml:4: goroutine_leak_threshold: goroutine_threshold is 2 (line 5) and " +
-			"goroutine_leak_threshold is 1 (line 4), two names of one setting: goroutine_threshold: 2 holds\n",
-			"leaktrend: faults.yaml:2: fd_threshold: -1 is negative\n" +
-				"faults.yaml:3: check_intervall: unknown key; did you mean check_interval?\n"}},
-		{"disabled", "", []string{"off.yaml"}, outcome{exitRan, "off.yaml: valid\n  off         all of it: enabled is false\n", ""}},
-		{"cooldown of a year", "resource_monitoring:\n  alert_cooldown: 1y\n", []string{"-"}, outcome{exitRan, "standard input: valid\n" +
-			"  checks      every 30s\n" +
-			"  limits      80 % of what the process can have\n" +
-			physical +
-			"  alerts      log, those of one resource and kind at most every 365d\n" +
-			"  off         webhook (alert_webhook_url), captures (stack_trace_on_leak)\n", ""}},
-		{"empty section", "resource_monitoring:\n", []string{"-"}, outcome{exitRan, "warning: standard input:1: resource_monitoring: is empty: the defaults hold\n" +
-			"standard input: valid\n" +
-			"  checks      every 30s\n" +
-			"  limits      80 % of what the process can have\n" +
-			physical +
-			"  alerts      log, those of one resource and kind at most every 5m\n" +
-			"  off         webhook (alert_webhook_url), captures (stack_trace_on_leak)\n", ""}},
+		{"all", "", []string{"all.yaml"},
+			outcome{exitRan,
+				"warning: all.yaml:5: goroutine_leak_threshold: goroutine_threshold is 1000 (line 4) and " +
+					"goroutine_leak_threshold is 20 (line 5), two names of one setting: goroutine_threshold: 1000 " +
+					"holds\n" +
+					"all.yaml: valid\n" +
+					"  checks      every 15s\n" +
+					"  limits      goroutines 1,000 above the start, open_fds 1,000 above the start, " +
+					"heap_inuse_bytes 500 " +
+					"MB, growth of 50 % within one interval, else 80 % of what the process can have\n" +
+					physical +
+					"  alerts      log and http://am:9093/... as alertmanager, those of one resource and kind at " +
+					"most " +
+					"every 2m\n" +
+					"  captures    in /var/tmp/�[31mred, at most 100 MB\n" +
+					"  off         nothing\n", ""}},
+		{"standard input", "resource_monitoring: {alert_cooldown: 0s}\n", []string{"-"},
+			outcome{exitRan, "standard input: valid\n" +
+				"  checks      every 30s\n" +
+				"  limits      80 % of what the process can have\n" +
+				physical +
+				"  alerts      log\n" +
+				"  off         webhook (alert_webhook_url), captures (stack_trace_on_leak)\n", ""}},
+		{"faults", "", []string{"faults.yaml"},
+			outcome{exitUsage,
+				"warning: faults.yaml:4: goroutine_leak_threshold: goroutine_threshold is 2 (line 5) and " +
+					"goroutine_leak_threshold is 1 (line 4), two names of one setting: goroutine_threshold: 2 holds\n",
+				"leaktrend: faults.yaml:2: fd_threshold: -1 is negative\n" +
+					"faults.yaml:3: check_intervall: unknown key; did you mean check_interval?\n"}},
+		{"disabled", "", []string{"off.yaml"},
+			outcome{exitRan, "off.yaml: valid\n  off         all of it: enabled is false\n", ""}},
+		{"cooldown of a year", "resource_monitoring:\n  alert_cooldown: 1y\n", []string{"-"},
+			outcome{exitRan, "standard input: valid\n" +
+				"  checks      every 30s\n" +
+				"  limits      80 % of what the process can have\n" +
+				physical +
+				"  alerts      log, those of one resource and kind at most every 365d\n" +
+				"  off         webhook (alert_webhook_url), captures (stack_trace_on_leak)\n", ""}},
+		{"empty section", "resource_monitoring:\n", []string{"-"},
+			outcome{exitRan, "warning: standard input:1: resource_monitoring: is empty: the defaults hold\n" +
+				"standard input: valid\n" +
+				"  checks      every 30s\n" +
+				"  limits      80 % of what the process can have\n" +
+				physical +
+				"  alerts      log, those of one resource and kind at most every 5m\n" +
+				"  off         webhook (alert_webhook_url), captures (stack_trace_on_leak)\n", ""}},
 		{"no section", "", []string{"none.yaml"}, outcome{exitUsage, "",
 			"leaktrend: none.yaml:1: resource_monitoring: the section is missing: the defaults hold\n"}},
 		{"misspelled section", "", []string{"typo.yaml"}, outcome{exitUsage, "",
-			"leaktrend: typo.yaml:2: resource_monitoring: the section is missing: the defaults hold (is resource_monitorng a typo?)\n"}},
+			"leaktrend: typo.yaml:2: resource_monitoring: the section is missing: the defaults hold (is " +
+				"resource_monitorng a typo?)\n"}},
 		{"no configuration at all", "", []string{"-"}, outcome{exitUsage, "",
 			"leaktrend: standard input:1: resource_monitoring: the section is missing: the defaults hold\n"}},
-		{"no file", "", []string{filepath.Join("nowhere", "x.yaml")}, outcome{exitUsage, "", "leaktrend: nowhere/x.yaml: no such file or directory\n"}},
-		{"no argument", "", nil, outcome{exitUsage, "", "leaktrend: check needs a file: leaktrend check FILE [flags]\n"}},
+		{"no file", "", []string{filepath.Join("nowhere", "x.yaml")},
+			outcome{exitUsage, "", "leaktrend: nowhere/x.yaml: no such file or directory\n"}},
+		{"no argument", "", nil,
+			outcome{exitUsage, "", "leaktrend: check needs a file: leaktrend check FILE [flags]\n"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := leaktrend(t, test.stdin, append([]string{"check"}, test.args...)...)

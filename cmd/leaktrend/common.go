@@ -46,7 +46,8 @@ func noteSoak(stderr io.Writer, soak time.Duration) {
 
 func soakNotes(soak time.Duration) []string {
 	return []string{
-		"soak " + sampler.FormatDuration(soak) + ": all time constants are scaled to a run of this length. Warm the service up first.",
+		"soak " + sampler.FormatDuration(soak) + ": all time constants are scaled to a run of this length. Warm the " +
+			"service up first.",
 		"Measured cost: a false alarm in 4 of 100 runs of healthy services, in 2 under steady load.",
 	}
 }

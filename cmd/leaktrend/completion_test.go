@@ -106,7 +106,8 @@ func TestCompletionIsAccepted(t *testing.T) {
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			for _, value := range valuesOf(f) {
 				if !strings.Contains(f.Usage, value) {
-					t.Errorf("%s --%s: %s is offered, but its help does not name it: %s", c.Name(), f.Name, value, f.Usage)
+					t.Errorf("%s --%s: %s is offered, but its help does not name it: %s", c.Name(), f.Name, value,
+						f.Usage)
 				}
 			}
 		})

@@ -42,7 +42,8 @@ file of its own, with its name before the extension. - is standard input, or wit
 			}
 			defer func() { err = errors.Join(err, file.Close()) }()
 			if len(file.Recordings) > 1 && out == "-" {
-				return fmt.Errorf("-o -: the file holds %d processes, and each is a recording: name a file", len(file.Recordings))
+				return fmt.Errorf("-o -: the file holds %d processes, and each is a recording: name a file",
+					len(file.Recordings))
 			}
 			written := make(map[string]bool)
 			for _, r := range file.Recordings {

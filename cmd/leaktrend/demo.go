@@ -16,19 +16,24 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch a small service leak: the first minute with leaktrend",
-		Long: fmt.Sprintf(`Run a small HTTP service under load in this process, with the embedded monitor in soak mode (%s).
+		Long: fmt.Sprintf(
+			`Run a small HTTP service under load in this process, with the embedded monitor in soak mode (%s).
 The service is healthy for %s; then it leaks what you choose. The monitor is not told.`,
 			sampler.FormatDuration(demo.Soak), sampler.FormatDuration(demo.Healthy)),
-		Example: "  leaktrend demo\n  leaktrend demo --leak fds\n  leaktrend demo --leak none\n  leaktrend demo --listen 127.0.0.1:6061",
-		Args:    flags.NoArgs,
+		Example: "  leaktrend demo\n  leaktrend demo --leak fds\n  leaktrend demo --leak none\n" +
+			"  leaktrend demo --listen 127.0.0.1:6061",
+		Args: flags.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo.Show(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	fs := cmd.Flags()
-	flags.Choice(fs, &o.Leak, "leak", []string{demo.Goroutines, demo.Heap, demo.FDs, demo.None}, "what to leak: goroutines, heap, fds or none")
-	fs.StringVar(&o.Listen, "listen", "", "also serve the live page of the monitor at this address, as in 127.0.0.1:6061")
-	flags.Duration(fs, &o.Duration, "duration", flags.Range{Example: "2m"}, "end after this long, if no leak was found before")
+	flags.Choice(fs, &o.Leak, "leak", []string{demo.Goroutines, demo.Heap, demo.FDs, demo.None},
+		"what to leak: goroutines, heap, fds or none")
+	fs.StringVar(&o.Listen, "listen", "", "also serve the live page of the monitor at this address, as in "+
+		"127.0.0.1:6061")
+	flags.Duration(fs, &o.Duration, "duration", flags.Range{Example: "2m"},
+		"end after this long, if no leak was found before")
 	fs.StringVarP(&o.Out, "out", "o", "", "also record the samples to this file, to replay them later")
 	fs.BoolVar(&o.Force, "force", false, "replace a file that is not empty")
 	return cmd

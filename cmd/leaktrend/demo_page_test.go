@@ -50,7 +50,8 @@ func TestLivePageInBrowser(t *testing.T) {
 		t.Skip("takes half a minute of real time")
 	}
 	t.Parallel()
-	tab := browsertest.Open(t, "data:text/html,", 1100, 900, "light") // first, as a browser may take longer to start than a demo to leak
+	// first, as a browser may take longer to start than a demo to leak
+	tab := browsertest.Open(t, "data:text/html,", 1100, 900, "light")
 	url := demoPage(t, "goroutines")
 	tab.Navigate(url)
 	heading := func(tab *browsertest.Tab) string {
@@ -63,12 +64,14 @@ func TestLivePageInBrowser(t *testing.T) {
 	if !browsertest.Eval[bool](tab, `window.stillTheSame = true`) {
 		t.Fatal("the page cannot be marked")
 	}
-	tab.Await(`document.querySelector('h1').textContent === 'Leak: goroutines' && document.querySelector('.events li')?.innerText.includes('goroutines leak: ')`)
+	tab.Await(`document.querySelector('h1').textContent === 'Leak: goroutines' && document.querySelector('.events ` +
+		`li')?.innerText.includes('goroutines leak: ')`)
 	if !browsertest.Eval[bool](tab, `window.stillTheSame === true`) {
 		t.Error("the page was loaded anew")
 	}
 	// The line that the alert names is marked as it is.
-	tab.Await(`[...document.querySelectorAll('#sites tbody tr')].some(r => /LEAK|PROVEN/.test(r.innerText) && r.innerText.includes('waitForAnswer'))`)
+	tab.Await(`[...document.querySelectorAll('#sites tbody tr')].some(r => /LEAK|PROVEN/.test(r.innerText) && ` +
+		`r.innerText.includes('waitForAnswer'))`)
 	if got := browsertest.Eval[string](tab, `document.activeElement.textContent`); got != "Pause" {
 		t.Errorf("the focus is at %q now", got)
 	}
@@ -93,7 +96,9 @@ func TestLivePageInBrowser(t *testing.T) {
 		if got := browsertest.Eval[int64](tab, `document.documentElement.scrollWidth`); got > test.width {
 			t.Errorf("%s: the page is %d wide", test.name, got)
 		}
-		if got := browsertest.Eval[string](tab, `document.querySelector('tbody tr').innerText.replace(/\s+/g, ' ')`); !strings.Contains(got, "LEAK goroutines") {
+		if got := browsertest.Eval[string](tab,
+			`document.querySelector('tbody tr').innerText.replace(/\s+/g, ' ')`); !strings.Contains(got,
+			"LEAK goroutines") {
 			t.Errorf("%s: the first row is %q", test.name, got)
 		}
 		// The samples rise over a good part of the first plot.
@@ -104,20 +109,23 @@ func TestLivePageInBrowser(t *testing.T) {
 		if line.Height < 60 || line.Width < line.Plot/2 {
 			t.Errorf("%s: the samples are %.0f x %.0f in a plot of %.0f", test.name, line.Width, line.Height, line.Plot)
 		}
-		if got := browsertest.Eval[string](tab, `document.querySelector('.events li').innerText`); !strings.Contains(got, "goroutines leak: ") {
+		if got := browsertest.Eval[string](tab, `document.querySelector('.events li').innerText`); !strings.Contains(
+			got, "goroutines leak: ") {
 			t.Errorf("%s: the alert is %q", test.name, got)
 		}
 		if got := browsertest.Eval[int](tab, `document.querySelectorAll('.key').length`); got != 1 {
 			t.Errorf("%s: %d keys", test.name, got)
 		}
-		if got := browsertest.Eval[string](tab, `document.getElementById('news').textContent`); got != "Leak: goroutines" {
+		if got := browsertest.Eval[string](tab,
+			`document.getElementById('news').textContent`); got != "Leak: goroutines" {
 			t.Errorf("%s: a screen reader says %q", test.name, got)
 		}
 	}
 
 	// No window is offered that is longer than what was sampled, but for the one that is shown.
 	for tab, want := range map[*browsertest.Tab]string{tab: "", dark: "last 15m, all"} {
-		if got := browsertest.Eval[string](tab, `Array.from(document.querySelectorAll('.spans a')).map(a => a.innerText).join(', ')`); got != want {
+		if got := browsertest.Eval[string](tab, `Array.from(document.querySelectorAll('.spans a')).map(a => `+
+			`a.innerText).join(', ')`); got != want {
 			t.Errorf("offered are %q, want %q", got, want)
 		}
 	}
@@ -151,14 +159,16 @@ const sampledAt = `document.querySelector('header time[data-as=second]').dataset
 
 // livePageFolds unfolds the plots of what does not grow, which stay so when the page is drawn anew.
 func livePageFolds(t *testing.T, tab *browsertest.Tab) {
-	if !browsertest.Eval[bool](tab, `document.querySelector('details') !== null && !document.querySelector('details').open`) {
+	if !browsertest.Eval[bool](tab, `document.querySelector('details') !== null && `+
+		`!document.querySelector('details').open`) {
 		t.Error("the plots of what does not grow are not folded away")
 	}
 	tab.Focus("summary")
 	browsertest.Eval[bool](tab, `(document.activeElement.click(), true)`)
 	tab.Await(`document.querySelector('details').open && (window.before = ` + sampledAt + `)`)
 	tab.Await(sampledAt + ` !== before`)
-	if !browsertest.Eval[bool](tab, `document.querySelector('details').open && document.activeElement.tagName === 'SUMMARY'`) {
+	if !browsertest.Eval[bool](tab, `document.querySelector('details').open && document.activeElement.tagName === `+
+		`'SUMMARY'`) {
 		t.Error("a refresh folds what was unfolded, or takes the focus")
 	}
 }
@@ -176,7 +186,8 @@ func livePagePauses(t *testing.T, tab *browsertest.Tab) {
 	if more := browsertest.Eval[int](tab, asked) - n; more > 1 { // one may have been on its way
 		t.Errorf("the page asked %d times while it was paused", more)
 	}
-	if got := browsertest.Eval[string](tab, `document.getElementById('stale').innerText + document.querySelector('[data-id=pause]').innerText`); got != "Paused. Go on" {
+	if got := browsertest.Eval[string](tab, `document.getElementById('stale').innerText + `+
+		`document.querySelector('[data-id=pause]').innerText`); got != "Paused. Go on" {
 		t.Errorf("the paused page says %q", got)
 	}
 	press()
@@ -186,7 +197,9 @@ func livePagePauses(t *testing.T, tab *browsertest.Tab) {
 // livePageZooms enlarges a part of the time, which stays when the page is drawn anew.
 func livePageZooms(t *testing.T, tab *browsertest.Tab) {
 	type box struct{ X, Y, Width float64 }
-	b := browsertest.Eval[box](tab, `(p => { p.scrollIntoView({block: 'center'}); const r = p.getBoundingClientRect(); return {X: r.left, Y: r.top + r.height / 2, Width: r.width} })(document.querySelector('svg.plot'))`)
+	b := browsertest.Eval[box](tab, `(p => { p.scrollIntoView({block: 'center'}); const r = `+
+		`p.getBoundingClientRect(); return {X: r.left, Y: r.top + r.height / 2, Width: r.width} `+
+		`})(document.querySelector('svg.plot'))`)
 	tab.Drag(b.X+.25*b.Width, b.Y, b.X+.75*b.Width, b.Y)
 	tab.Point(1, 1) // no value is shown, so that the page goes on
 	part := `(d => d.nowFrom + ' ' + d.nowTo)(document.querySelector('svg.plot').dataset)`
@@ -209,13 +222,17 @@ func livePageZooms(t *testing.T, tab *browsertest.Tab) {
 // livePageSpreads enlarges a part of the time with two fingers, and takes it back with two.
 func livePageSpreads(t *testing.T, tab *browsertest.Tab) {
 	type box struct{ X, Y, Width float64 }
-	b := browsertest.Eval[box](tab, `(p => { p.scrollIntoView({block: 'center'}); const r = p.getBoundingClientRect(); return {X: r.left, Y: r.top + r.height / 2, Width: r.width} })(document.querySelector('svg.plot'))`)
-	const span = `(d => Math.round(10 * ((d.nowTo || d.to) - (d.nowFrom || d.from)) / (d.to - d.from)))(document.querySelector('svg.plot').dataset)`
+	b := browsertest.Eval[box](tab, `(p => { p.scrollIntoView({block: 'center'}); const r = `+
+		`p.getBoundingClientRect(); return {X: r.left, Y: r.top + r.height / 2, Width: r.width} `+
+		`})(document.querySelector('svg.plot'))`)
+	const span = `(d => Math.round(10 * ((d.nowTo || d.to) - (d.nowFrom || d.from)) / (d.to - ` +
+		`d.from)))(document.querySelector('svg.plot').dataset)`
 	tab.Spread(b.Y, b.X+.4*b.Width, b.X+.6*b.Width, b.X+.3*b.Width, b.X+.7*b.Width)
 	if got := browsertest.Eval[int](tab, span); got != 5 {
 		t.Errorf("%d tenths of the time are shown after two fingers have spread to twice", got)
 	}
-	if got := browsertest.Eval[[]string](tab, `Array.from(document.querySelectorAll('svg.plot text')).filter(t => t.checkVisibility() && t.getBoundingClientRect().right > innerWidth).map(t => t.textContent)`); len(got) > 0 {
+	if got := browsertest.Eval[[]string](tab, `Array.from(document.querySelectorAll('svg.plot text')).filter(t => `+
+		`t.checkVisibility() && t.getBoundingClientRect().right > innerWidth).map(t => t.textContent)`); len(got) > 0 {
 		t.Errorf("beyond the right edge: %q", got)
 	}
 	tab.Shot("live-spread-375")
@@ -230,7 +247,8 @@ func TestLivePageIsAccessible(t *testing.T) {
 	t.Parallel()
 	tab := browsertest.Open(t, demoPage(t, "none"), 1100, 900, "light")
 	tab.Await(`document.querySelector('svg.plot')`)
-	browsertest.Eval[bool](tab, `(document.querySelector('[data-id=pause]').click(), true)`) // what is checked stands still
+	// what is checked stands still
+	browsertest.Eval[bool](tab, `(document.querySelector('[data-id=pause]').click(), true)`)
 	for scheme, width := range map[string]int64{"light": 1100, "dark": 375} {
 		tab.Look(width, 900, scheme)
 		for _, v := range tab.Violations() {

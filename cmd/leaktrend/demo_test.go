@@ -16,10 +16,12 @@ func TestDemo(t *testing.T) {
 	}
 	t.Parallel()
 	leaking := map[string]string{
-		"goroutines": `service\.go:\d+ accounts for`, "heap": `service\.go:\d+ keeps`, "fds": `service\.go:\d+ opened most of them with os\.Open`,
+		"goroutines": `service\.go:\d+ accounts for`, "heap": `service\.go:\d+ keeps`,
+		"fds": `service\.go:\d+ opened most of them with os\.Open`,
 	}
 	for leak, says := range map[string]string{
-		"goroutines": "goroutines leak: ", "heap": "heap_live_bytes leak: ", "fds": "open_fds leak: ", "none": "No alert in 40s, as it should be",
+		"goroutines": "goroutines leak: ", "heap": "heap_live_bytes leak: ", "fds": "open_fds leak: ",
+		"none": "No alert in 40s, as it should be",
 	} {
 		t.Run(leak, func(t *testing.T) {
 			t.Parallel()
@@ -33,7 +35,8 @@ func TestDemo(t *testing.T) {
 			command := exec.Command(os.Args[0], args...)
 			command.Env = append(os.Environ(), asCommand+"=1")
 			out, err := command.CombinedOutput()
-			if err != nil || !strings.Contains(string(out), says) || leak != "none" && !strings.Contains(string(out), "Found ") {
+			if err != nil || !strings.Contains(string(out), says) || leak != "none" &&
+				!strings.Contains(string(out), "Found ") {
 				t.Errorf("%v\n%s", err, out)
 			}
 			if leak == "goroutines" {

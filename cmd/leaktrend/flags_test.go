@@ -58,16 +58,20 @@ func TestVariables(t *testing.T) {
 		{[]string{"replay", recording}, exitRan, `"kind":"verdict","state":"ok"`, recording},
 		{[]string{"replay", "--format", "text", recording}, exitRan, "1 recording: 1 without a leak", recording},
 		{[]string{"version"}, exitRan, `{"version":`, ""},
-		{[]string{"record", "-o", "x.csv"}, exitUsage, "", "--name no process is called this: no such process (--name is from LEAKTREND_NAME)\n"},
-		{[]string{"watch", "--pid", "1"}, exitUsage, "", "--wait goes with --name, without -o, --pprof and --listen, which are for one process (--wait is from LEAKTREND_WAIT)\n"},
+		{[]string{"record", "-o", "x.csv"}, exitUsage, "", "--name no process is called this: no such process " +
+			"(--name is from LEAKTREND_NAME)\n"},
+		{[]string{"watch", "--pid", "1"}, exitUsage, "", "--wait goes with --name, without -o, --pprof and --listen, " +
+			"which are for one process (--wait is from LEAKTREND_WAIT)\n"},
 	} {
 		got := leaktrend(t, "", test.args...)
-		if got.code != test.code || !strings.Contains(got.stdout, test.stdout) || !strings.Contains(got.stderr, test.stderr) {
+		if got.code != test.code || !strings.Contains(got.stdout, test.stdout) ||
+			!strings.Contains(got.stderr, test.stderr) {
 			t.Errorf("%s: exit code %d\n%s%s", test.args, got.code, got.stdout, got.stderr)
 		}
 	}
 	t.Setenv("LEAKTREND_SOAK", "5 minutes")
-	want := outcome{exitUsage, "", "leaktrend: LEAKTREND_SOAK=5 minutes: must be a duration, as in 30s, 1h30m, 7d or 1d12h (LEAKTREND_REPLAY_SOAK is for replay alone)\n"}
+	want := outcome{exitUsage, "", "leaktrend: LEAKTREND_SOAK=5 minutes: must be a duration, as in 30s, 1h30m, 7d or " +
+		"1d12h (LEAKTREND_REPLAY_SOAK is for replay alone)\n"}
 	if got := leaktrend(t, "", "replay", recording); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}

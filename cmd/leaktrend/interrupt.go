@@ -14,8 +14,8 @@ const onceAfter = 100 * time.Millisecond
 // tellAfter an interrupt it is said that the command is ending.
 const tellAfter = time.Second
 
-// endAtOnce has a second interrupt end the program at once, by the function that gives up taking them. Whoever waits for
-// what is left to deliver is told.
+// endAtOnce has a second interrupt end the program at once, by the function that gives up taking them. Whoever waits
+// for what is left to deliver is told.
 func endAtOnce(interrupted context.Context, giveUp func(), stderr io.Writer) {
 	context.AfterFunc(interrupted, func() {
 		time.AfterFunc(onceAfter, giveUp)

@@ -49,7 +49,8 @@ func exitCode(err error) int {
 		return exitRan
 	case errors.Is(err, errLeak):
 		return exitLeak
-	case errors.As(err, new(unreadable)), errors.Is(err, record.ErrUnsampled), errors.Is(err, errPartial), errors.Is(err, errUndelivered),
+	case errors.As(err, new(unreadable)), errors.Is(err, record.ErrUnsampled), errors.Is(err, errPartial),
+		errors.Is(err, errUndelivered),
 		errors.Is(err, errLost), errors.Is(err, errUnsure):
 		return exitPart
 	}
@@ -110,7 +111,8 @@ LEAKTREND_SCAN_SINCE for --since of scan alone. Durations are written as in 30s,
 		SuggestionsMinimumDistance: 2,
 		DisableFlagsInUseLine:      true,
 	}
-	root.AddCommand(replayCommand(), convertCommand(), recordCommand(), watchCommand(), stateCommand(), tuneCommand(), scanCommand(), rulesCommand(), checkCommand(),
+	root.AddCommand(replayCommand(), convertCommand(), recordCommand(), watchCommand(), stateCommand(), tuneCommand(),
+		scanCommand(), rulesCommand(), checkCommand(),
 		demoCommand(), manCommand(), versionCommand())
 	root.SetHelpCommand(helpCommand())
 	addVersion(root)

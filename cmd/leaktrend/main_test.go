@@ -63,7 +63,8 @@ func TestUsage(t *testing.T) {
 	t.Parallel()
 	healthy := recordingOf(t, "goroutines", 24, steady)
 	config := filepath.Join(t.TempDir(), "bad.yaml")
-	if err := os.WriteFile(config, []byte("resource_monitoring:\n  check_interval: 30\n  gorutine_threshold: 5\n"), 0o644); err != nil {
+	if err := os.WriteFile(config, []byte("resource_monitoring:\n  check_interval: 30\n  gorutine_threshold: 5\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	empty, full := t.TempDir(), config
@@ -77,7 +78,8 @@ func TestUsage(t *testing.T) {
 		{"help of a command", []string{"replay", "--help"}, 0, nil},
 		{"unknown command", []string{"bogus"}, 2, []string{"bogus"}},
 		{"a command that is nearly one", []string{"wach"}, 2, []string{"wach: no such command; did you mean watch?"}},
-		{"unknown shell", []string{"completion", "tcsh"}, 2, []string{"tcsh: no such command", "leaktrend completion -h"}},
+		{"unknown shell", []string{"completion", "tcsh"},
+			2, []string{"tcsh: no such command", "leaktrend completion -h"}},
 		{"unknown flag", []string{"replay", "--bogus", healthy}, 2, []string{"--bogus"}},
 		{"nothing to replay", []string{"replay"}, 2, []string{"needs a recording"}},
 		{"missing file", []string{"replay", "nowhere.csv"}, 2, []string{"nowhere.csv"}},
@@ -93,13 +95,16 @@ func TestUsage(t *testing.T) {
 		{"two targets", []string{"watch", "--pid", "1", "--name", "x"}, 2, []string{"--pid", "--name", "--url"}},
 		{"record packed", []string{"record", "--pid", "1", "-o", "x.csv.gz"}, 2, []string{"-o x.csv.gz", "plain text"}},
 		{"record to nowhere", []string{"record", "--pid", "1"}, 2, []string{"-o FILE"}},
-		{"interval out of range", []string{"watch", "--pid", "1", "--interval", "1ms"}, 2, []string{"--interval 1ms", "10ms"}},
+		{"interval out of range", []string{"watch", "--pid", "1", "--interval", "1ms"},
+			2, []string{"--interval 1ms", "10ms"}},
 		{"wait for a pid", []string{"watch", "--pid", "1", "--wait"}, 2, []string{"--wait", "--name"}},
-		{"wait for one process", []string{"watch", "--name", "x", "--wait", "-o", "x.csv"}, 2, []string{"--wait", "-o"}},
+		{"wait for one process", []string{"watch", "--name", "x", "--wait", "-o", "x.csv"},
+			2, []string{"--wait", "-o"}},
 		{"bad pattern while waiting", []string{"watch", "--name", "(", "--wait"}, 2, []string{"pattern"}},
 		{"bad pattern", []string{"watch", "--name", "("}, 2, []string{"pattern"}},
 		{"standard input twice", []string{"replay", "-", "-"}, 2, []string{"standard input"}},
-		{"watch and record to one place", []string{"watch", "--url", "http://127.0.0.1:1/metrics", "-o", "-"}, 2, []string{"-o -"}},
+		{"watch and record to one place", []string{"watch", "--url", "http://127.0.0.1:1/metrics", "-o", "-"},
+			2, []string{"-o -"}},
 		{"demo of nothing", []string{"demo", "--leak", "water"}, 2, []string{"--leak water"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -151,7 +156,8 @@ func TestMain(m *testing.M) {
 	if err := os.Setenv("LEAKTREND_NO_STATE", "true"); err != nil {
 		panic(err)
 	}
-	// Most of these tests wait for a process, a browser or a second sample: more of them at a time than there are cores.
+	// Most of these tests wait for a process, a browser or a second sample: more of them at a time than there are
+	// cores.
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == parallel.DefValue {
 		if err := parallel.Value.Set(strconv.Itoa(4 * runtime.GOMAXPROCS(0))); err != nil {
 			panic(err)
@@ -186,7 +192,8 @@ func TestInterruptible(t *testing.T) {
 	t.Parallel()
 	text := strings.Repeat("0123456789", 1000)
 	for _, from := range []io.Reader{
-		strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text)), iotest.DataErrReader(strings.NewReader(text)), iotest.HalfReader(strings.NewReader(text)),
+		strings.NewReader(text), iotest.OneByteReader(strings.NewReader(text)),
+		iotest.DataErrReader(strings.NewReader(text)), iotest.HalfReader(strings.NewReader(text)),
 	} {
 		if err := iotest.TestReader(&interruptible{ctx: t.Context(), from: from}, []byte(text)); err != nil {
 			t.Error(err)

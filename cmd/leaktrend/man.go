@@ -122,7 +122,8 @@ func environment(c *cobra.Command) string {
 	var entries strings.Builder
 	c.Flags().VisitAll(func(f *pflag.Flag) {
 		if flags.HasVariable(f) && !f.Hidden {
-			fmt.Fprintf(&entries, ".TP\n\\fB%s\\fP, \\fB%s\\fP\n\\fB\\-\\-%s\\fP\n", flags.Variable(c.Name(), f.Name), flags.Variable("", f.Name),
+			fmt.Fprintf(&entries, ".TP\n\\fB%s\\fP, \\fB%s\\fP\n\\fB\\-\\-%s\\fP\n", flags.Variable(c.Name(), f.Name),
+				flags.Variable("", f.Name),
 				strings.ReplaceAll(f.Name, "-", `\-`))
 		}
 	})
@@ -138,5 +139,6 @@ var withoutEmpty = strings.NewReplacer(`\fP[=false]`, `\fP`, `\fP=""`, `\fP \fIv
 
 // literal has Markdown, of which pages are made, show a text as it is.
 func literal(text string) string {
-	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", `\<`, ">", `\>`).Replace(text)
+	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "_", `\_`, "`", "\\`", "[", `\[`, "]", `\]`, "<", `\<`, ">",
+		`\>`).Replace(text)
 }

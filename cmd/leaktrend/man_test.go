@@ -74,7 +74,8 @@ func TestManPages(t *testing.T) {
 
 // readable is the text of a page as it is read: without fonts and escapes.
 func readable(page string) string {
-	return strings.NewReplacer(`\-`, "-", `\fB`, "", `\fI`, "", `\fP`, "", `\fR`, "", `\&`, "", `\[aq]`, "'", `\e`, `\`, `\(aq`, "'", `\'`, "'").Replace(page)
+	return strings.NewReplacer(`\-`, "-", `\fB`, "", `\fI`, "", `\fP`, "", `\fR`, "", `\&`, "", `\[aq]`, "'", `\e`, `\`,
+		`\(aq`, "'", `\'`, "'").Replace(page)
 }
 
 func TestManFaults(t *testing.T) {
@@ -89,7 +90,8 @@ func TestManFaults(t *testing.T) {
 	}{
 		{[]string{"man", "bogus"}, "leaktrend: bogus: no such command\n"},
 		{[]string{"man", "leaktrend"}, "leaktrend: leaktrend: no such command\n"},
-		{[]string{"man", "-d", full, "watch"}, "leaktrend: -d " + full + ": all pages are written, so it takes no watch\n"},
+		{[]string{"man", "-d", full, "watch"}, "leaktrend: -d " + full + ": all pages are written, so it takes no " +
+			"watch\n"},
 		{[]string{"man", "-d", full}, "leaktrend: " + full + ": not a directory\n"},
 	} {
 		want := outcome{exitUsage, "", test.says}

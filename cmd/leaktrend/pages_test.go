@@ -79,8 +79,8 @@ func block(t *testing.T, language, contains string) string {
 	return ""
 }
 
-// elsewhere are commands that TestReadmeSteps does not run as they stand, since they need a server, go on until they are
-// interrupted, or take long: the tests that run them.
+// elsewhere are commands that TestReadmeSteps does not run as they stand, since they need a server, go on until they
+// are interrupted, or take long: the tests that run them.
 var elsewhere = map[string]string{
 	"leaktrend replay testdata/recordings":                 "TestReadmeReplay",
 	"leaktrend watch --pid 4242 --soak 10m":                "TestWatchFindsLeakOfAnotherLanguage",
@@ -93,12 +93,15 @@ var elsewhere = map[string]string{
 	"leaktrend tune --generate 100 --generate-seed 31 --verbose": "TestTune",
 	"go install ./cmd/leaktrend":                                 "TestReadmeInstall",
 	"go get github.com/mdzesseis/leaktrend":                      "TestReadmeInstall",
-	"chromium --headless --hide-scrollbars --screenshot=docs/report.png --window-size=1100,1095 report.html":                           "TestReportInBrowser",
-	"TZ=UTC leaktrend replay --force --plot docs --html report.html testdata/recordings/node-leak.csv testdata/recordings/go-pool.csv": "TestReadmePictures",
+	"chromium --headless --hide-scrollbars --screenshot=docs/report.png " +
+		"--window-size=1100,1095 report.html": "TestReportInBrowser",
+	"TZ=UTC leaktrend replay --force --plot docs --html report.html testdata/recordings/node-leak.csv " +
+		"testdata/recordings/go-pool.csv": "TestReadmePictures",
 }
 
 // apart are pages whose commands other tests run, each with the package and the test.
-var apart = map[string][2]string{"docs/operations.md": {"cmd/leaktrend/internal/testkit/install", "TestOperationsCommands"}}
+var apart = map[string][2]string{"docs/operations.md": {"cmd/leaktrend/internal/testkit/install",
+	"TestOperationsCommands"}}
 
 // foreign are programs of others: what they are told is not tested here.
 var foreign = []string{"docker", "sed", "vmalert"}
@@ -154,7 +157,8 @@ func TestReadmeGoCommands(t *testing.T) {
 	t.Parallel()
 	found := 0
 	for _, p := range pages(t) {
-		for _, match := range regexp.MustCompile("`((?:[A-Z_]+=(?:\"[^\"]*\"|\\S+) )*go (?:test|run|generate) [^`]*\\./[^`]+)`").FindAllStringSubmatch(p.text, -1) {
+		for _, match := range regexp.MustCompile("`((?:[A-Z_]+=(?:\"[^\"]*\"|\\S+) )*go (?:test|run|generate) "+
+			"[^`]*\\./[^`]+)`").FindAllStringSubmatch(p.text, -1) {
 			found++
 			if err := checkGo(t, match[1]); err != nil {
 				t.Errorf("%s: %s: %v", p.name, match[1], err)
@@ -269,7 +273,8 @@ func sourcesOf(t *testing.T, dir string) string {
 // declaredTests returns the tests, benchmarks and examples of packages.
 func declaredTests(t *testing.T, dir string) (names []string) {
 	t.Helper()
-	for _, match := range regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz|Example)\w+)\(`).FindAllStringSubmatch(sourcesOf(t, dir), -1) {
+	for _, match := range regexp.MustCompile(`(?m)^func ((?:Test|Benchmark|Fuzz|Example)\w+)\(`).FindAllStringSubmatch(
+		sourcesOf(t, dir), -1) {
 		names = append(names, match[1])
 	}
 	return names

@@ -35,11 +35,12 @@ func TestReadmeReplay(t *testing.T) {
 	}
 }
 
-// shape is a printed text without its figures, times and plots, which are others in each run: a plot has gaps where a busy
-// machine took no sample.
+// shape is a printed text without its figures, times and plots, which are others in each run: a plot has gaps where a
+// busy machine took no sample.
 func shape(text string) string {
 	for _, part := range []struct{ re, as string }{
-		{`[▁-█]+( +[▁-█]+)*`, "~"}, {`[0-9-]* ?[0-9]+:[0-9]+:[0-9]+( UTC)?`, "T"}, {`\b[0-9.]+[a-z]+( [0-9]+[a-z]+)*\b`, "D"},
+		{`[▁-█]+( +[▁-█]+)*`, "~"}, {`[0-9-]* ?[0-9]+:[0-9]+:[0-9]+( UTC)?`, "T"},
+		{`\b[0-9.]+[a-z]+( [0-9]+[a-z]+)*\b`, "D"},
 		{`[+-]?\b[0-9][0-9,.]*( [kMG]?B)?(/h)?`, "N"}, {`\s+`, " "},
 	} {
 		text = regexp.MustCompile(part.re).ReplaceAllString(text, part.as)
@@ -55,7 +56,8 @@ func TestReadmeWatch(t *testing.T) {
 	t.Parallel()
 	const command = "$ leaktrend watch --name worker.py --soak 10m\n"
 	parts := func(screen string) []string { // those that do not depend on how fast it leaks
-		return regexp.MustCompile(`STATE .*? LIMIT|▸ LEAK .*? D|open_fds \(.*? came back|open_fds leak: .*? growing since|↑↓ .*? quit`).FindAllString(shape(screen), -1)
+		return regexp.MustCompile(`STATE .*? LIMIT|▸ LEAK .*? D|open_fds \(.*? came back|open_fds leak: .*? growing `+
+			`since|↑↓ .*? quit`).FindAllString(shape(screen), -1)
 	}
 	want := parts(block(t, "console", command))
 	if len(want) != 5 {
@@ -68,8 +70,8 @@ func TestReadmeWatch(t *testing.T) {
 	tty.await(fmt.Sprintf("%q", want), func(screen string) bool { return slices.Equal(parts(screen), want) })
 }
 
-// The screen that the README shows of a Go process that knows nothing of leaktrend is that of testdata/sessions, and its
-// live page draws the path that is in the picture.
+// The screen that the README shows of a Go process that knows nothing of leaktrend is that of testdata/sessions, and
+// its live page draws the path that is in the picture.
 func TestReadmeOutside(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 20 s of real time")
@@ -79,7 +81,8 @@ func TestReadmeOutside(t *testing.T) {
 	parts := func(screen string) []string {
 		// Which memory is called first depends on when the collector runs.
 		same := strings.ReplaceAll(shape(screen), "heap_live_bytes leak: ", "rss_bytes leak: ")
-		return regexp.MustCompile(`STATE .*? LIMIT|ok goroutines|▸ LEAK|rss_bytes leak: .*? growing since|kept by .*? entries|↑↓ .*? quit`).FindAllString(same, -1)
+		return regexp.MustCompile(`STATE .*? LIMIT|ok goroutines|▸ LEAK|rss_bytes leak: .*? growing since|kept by `+
+			`.*? entries|↑↓ .*? quit`).FindAllString(same, -1)
 	}
 	want := parts(block(t, "console", command))
 	if len(want) != 6 {
@@ -103,7 +106,8 @@ func TestReadmeOutside(t *testing.T) {
 	} else {
 		_ = o.Close()
 	}
-	tty.run(fmt.Sprintf("%s=1 %s watch --pid %d --soak 30s --listen 127.0.0.1:0", asCommand, os.Args[0], process.Process.Pid))
+	tty.run(fmt.Sprintf("%s=1 %s watch --pid %d --soak 30s --listen 127.0.0.1:0", asCommand, os.Args[0],
+		process.Process.Pid))
 	var address string
 	tty.await(fmt.Sprintf("%q", want), func(screen string) bool {
 		address = regexp.MustCompile(`http://\S+/debug/leaks/`).FindString(screen)
@@ -129,7 +133,8 @@ func TestReadmeOutside(t *testing.T) {
 			}
 		}
 	}
-	if d := cmp.Diff([]string{"variable main.shop.sessions[…] main.Shop", "object .Cart main.Session", "object  []uint8"}, got); d != "" {
+	if d := cmp.Diff([]string{"variable main.shop.sessions[…] main.Shop", "object .Cart main.Session",
+		"object  []uint8"}, got); d != "" {
 		t.Errorf("the path (-want +got):\n%s", d)
 	}
 }
@@ -169,7 +174,8 @@ func TestReadmePictures(t *testing.T) {
 	}
 	t.Chdir(filepath.FromSlash("../.."))
 	dir := t.TempDir()
-	arguments := strings.Fields(strings.NewReplacer("--plot docs", "--plot "+dir, "report.html", filepath.Join(dir, "report.html")).Replace(command))
+	arguments := strings.Fields(strings.NewReplacer("--plot docs", "--plot "+dir, "report.html",
+		filepath.Join(dir, "report.html")).Replace(command))
 	run := exec.Command(self, arguments...) // a process of its own, for the zone is that of all of it
 	run.Env = append(os.Environ(), asCommand+"=1", "TZ=UTC")
 	if out, err := run.CombinedOutput(); err != nil {
@@ -215,7 +221,8 @@ func TestReadmePictures(t *testing.T) {
 func TestReadmeCommands(t *testing.T) {
 	t.Parallel()
 	for _, p := range pages(t) {
-		for _, match := range regexp.MustCompile("(?m)(?:^\\$ (?:[A-Z]+=\\S+ )*|`)leaktrend ([a-z]+)([^`\n]*)").FindAllStringSubmatch(p.text, -1) {
+		for _, match := range regexp.MustCompile(
+			"(?m)(?:^\\$ (?:[A-Z]+=\\S+ )*|`)leaktrend ([a-z]+)([^`\n]*)").FindAllStringSubmatch(p.text, -1) {
 			help := leaktrend(t, "", match[1], "--help")
 			if help.code != 0 || !strings.Contains(help.stdout, "leaktrend "+match[1]) {
 				t.Errorf("%s names the command %q, which does not exist", p.name, match[1])
@@ -278,7 +285,8 @@ func TestReadmeInstall(t *testing.T) {
 	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("go install: %v\n%s", err, out)
 	}
-	if out, err := exec.Command(filepath.Join(bin, "leaktrend"), "version").CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "leaktrend ") {
+	if out, err := exec.Command(filepath.Join(bin, "leaktrend"), "version").CombinedOutput(); err != nil ||
+		!strings.HasPrefix(string(out), "leaktrend ") {
 		t.Errorf("leaktrend version: %v\n%s", err, out)
 	}
 }
@@ -341,7 +349,8 @@ func TestReadmeFigures(t *testing.T) {
 	detection := all[slices.IndexFunc(all, func(p page) bool { return p.name == "docs/detection.md" })]
 	// measured returns the rate of false alarms and the recall that the table has of a method.
 	measured := func(method string) []string {
-		row := regexp.MustCompile(`(?m)^\| \**` + regexp.QuoteMeta(method) + `\** \| \**([0-9.]+)[^|]*\| ([0-9]+) %`).FindStringSubmatch(detection.text)
+		row := regexp.MustCompile(`(?m)^\| \**` + regexp.QuoteMeta(method) +
+			`\** \| \**([0-9.]+)[^|]*\| ([0-9]+) %`).FindStringSubmatch(detection.text)
 		if row == nil {
 			t.Fatalf("%s has no row of %s", detection.name, method)
 		}
@@ -352,10 +361,14 @@ func TestReadmeFigures(t *testing.T) {
 		pattern    string
 		want       []string
 	}{
-		{"the README", all[0].text, `raises ([0-9.]+) false alarms in 1000 process-days and finds ([0-9]+) %`, measured("leaktrend, from the series alone")},
-		{"the README", all[0].text, "`predict_linear` in Prometheus raises ([0-9.]+) and finds ([0-9]+) %", measured("Prometheus `predict_linear`")},
-		{"rules", measuredRules, `: ([0-9.]+) false alarms per 1000 process-days, ([0-9]+) %`, measured("Prometheus rules written by `leaktrend rules`")},
-		{"rules", measuredRules, `leaktrend itself: ([0-9.]+) and ([0-9]+) %`, measured("leaktrend, with limits and `cpu_seconds`")},
+		{"the README", all[0].text, `raises ([0-9.]+) false alarms in 1000 process-days and finds ([0-9]+) %`,
+			measured("leaktrend, from the series alone")},
+		{"the README", all[0].text, "`predict_linear` in Prometheus raises ([0-9.]+) and finds ([0-9]+) %",
+			measured("Prometheus `predict_linear`")},
+		{"rules", measuredRules, `: ([0-9.]+) false alarms per 1000 process-days, ([0-9]+) %`,
+			measured("Prometheus rules written by `leaktrend rules`")},
+		{"rules", measuredRules, `leaktrend itself: ([0-9.]+) and ([0-9]+) %`,
+			measured("leaktrend, with limits and `cpu_seconds`")},
 	} {
 		got := regexp.MustCompile(said.pattern).FindStringSubmatch(strings.Join(strings.Fields(said.text), " "))
 		if len(got) == 0 || !slices.Equal(got[1:], said.want) {

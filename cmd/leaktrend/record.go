@@ -45,7 +45,8 @@ resource at the end. With -o - standard output is the recording itself.`,
 				return errors.New("-o FILE is needed: the recording to write")
 			}
 			if out == "-" && format == "json" {
-				return errors.New("-o - and --format json: standard output is the recording or its events; name a file, or leave one out")
+				return errors.New("-o - and --format json: standard output is the recording or its events; name a " +
+					"file, or leave one out")
 			}
 			if err := target.Complete(); err != nil {
 				return err
@@ -93,7 +94,9 @@ resource at the end. With -o - standard output is the recording itself.`,
 	}
 	target.Register(cmd.Flags())
 	cmd.Flags().StringVarP(&out, "out", "o", "", "file to write; - is standard output")
-	flags.Choice(cmd.Flags(), &format, "format", []string{"text", "json"}, "text: nothing on standard output; json: an event a line as replay gives them, and a verdict per resource at the end")
+	flags.Choice(cmd.Flags(), &format, "format", []string{"text", "json"},
+		"text: nothing on standard output; json: an event a line as replay gives them, and a verdict per resource at "+
+			"the end")
 	cmd.Flags().BoolVar(&force, "force", false, "replace a file that is not empty")
 	return cmd
 }
@@ -110,9 +113,10 @@ func open(target *source.Flags) (source.Source, error) {
 	return processes, nil
 }
 
-// judging returns what judges samples as replay would the recording in a file, and what writes the verdicts. Where nobody asked for
-// JSON both do nothing.
-func judging(cmd *cobra.Command, asked bool, file string, from source.Source, soak time.Duration) (judge func(*sampler.Sample), verdicts func(), err error) {
+// judging returns what judges samples as replay would the recording in a file, and what writes the verdicts. Where
+// nobody asked for JSON both do nothing.
+func judging(cmd *cobra.Command, asked bool, file string, from source.Source,
+	soak time.Duration) (judge func(*sampler.Sample), verdicts func(), err error) {
 	if !asked {
 		return func(*sampler.Sample) {}, func() {}, nil
 	}

@@ -20,7 +20,8 @@ func TestRecordAndReplay(t *testing.T) {
 		t.Skip("processes are sampled on Linux only")
 	}
 	path := filepath.Join(t.TempDir(), "self.csv")
-	got := leaktrend(t, "", "record", "--pid", strconv.Itoa(os.Getpid()), "-o", path, "--interval", "20ms", "--duration", "300ms", "--soak", "10s")
+	got := leaktrend(t, "", "record", "--pid", strconv.Itoa(os.Getpid()), "-o", path, "--interval", "20ms",
+		"--duration", "300ms", "--soak", "10s")
 	if got.code != 0 {
 		t.Fatal(got.stderr)
 	}
@@ -28,7 +29,8 @@ func TestRecordAndReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# leaktrend recording v1\n", "# interval: 20ms\n", "# soak: 10s\n", "time,", "rss_bytes", "open_fds"} {
+	for _, want := range []string{"# leaktrend recording v1\n", "# interval: 20ms\n", "# soak: 10s\n", "time,",
+		"rss_bytes", "open_fds"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the recording lacks %q:\n%.400s", want, text)
 		}
@@ -36,7 +38,8 @@ func TestRecordAndReplay(t *testing.T) {
 	if got := leaktrend(t, "", "replay", path); got.code != 0 || !strings.Contains(got.stdout, "soak 10s") {
 		t.Errorf("replay: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
-	if got := leaktrend(t, "", "record", "--pid", "1", "-o", path, "--duration", "1s"); got.code != 2 || !strings.Contains(got.stderr, "--force") {
+	if got := leaktrend(t, "", "record", "--pid", "1", "-o", path, "--duration", "1s"); got.code != 2 ||
+		!strings.Contains(got.stderr, "--force") {
 		t.Errorf("a recording was replaced without --force: exit code %d, %s", got.code, got.stderr)
 	}
 }
@@ -74,7 +77,8 @@ func TestRecordToFullDisk(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("no /dev/full here")
 	}
-	got := leaktrend(t, "", "record", "--pid", strconv.Itoa(os.Getpid()), "-o", "/dev/full", "--interval", "50ms", "--duration", "5s")
+	got := leaktrend(t, "", "record", "--pid", strconv.Itoa(os.Getpid()), "-o", "/dev/full", "--interval", "50ms",
+		"--duration", "5s")
 	if got.code != 2 || !strings.Contains(got.stderr, "no space left") {
 		t.Errorf("exit code %d\n%s", got.code, got.stderr)
 	}
@@ -92,7 +96,8 @@ func TestNothingSampled(t *testing.T) {
 	} {
 		got := leaktrend(t, "", args...)
 		if got.code != exitPart || !strings.Contains(got.stderr, "nothing was sampled from "+down) ||
-			args[0] == "record" && !strings.Contains(got.stderr, down+": 127.0.0.1:1: connection refused") || notWords.MatchString(got.stderr) ||
+			args[0] == "record" && !strings.Contains(got.stderr, down+": 127.0.0.1:1: connection refused") ||
+			notWords.MatchString(got.stderr) ||
 			strings.Contains(got.stderr, "after hours") { // which is no answer to that
 			t.Errorf("%s: exit code %d\n%s%s", args[0], got.code, got.stdout, got.stderr)
 		}
@@ -106,9 +111,11 @@ func TestWatchWithoutRoomForItsRecording(t *testing.T) {
 		t.Skip("no /dev/full here")
 	}
 	const once = "cannot be written: no space left on device; tried again"
-	got := until(t, []string{"watch", "--pid", strconv.Itoa(os.Getpid()), "-o", "/dev/full", "--interval", "50ms", "--exit-code"}, once)
+	got := until(t, []string{"watch", "--pid", strconv.Itoa(os.Getpid()), "-o", "/dev/full", "--interval", "50ms",
+		"--exit-code"}, once)
 	if got.code != exitPart || strings.Count(got.stderr, once) != 1 ||
-		!strings.Contains(got.stderr, "/dev/full: no space left on device: ") || !strings.Contains(got.stdout, "rss_bytes") {
+		!strings.Contains(got.stderr, "/dev/full: no space left on device: ") ||
+		!strings.Contains(got.stdout, "rss_bytes") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }

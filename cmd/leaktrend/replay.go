@@ -74,7 +74,8 @@ was understood of a file is said on a line of standard error, and "leaktrend con
 			}
 			reportFaults(stderr, results)
 			if load := config.Adaptive.NamedLoad(); load != "" && !slices.ContainsFunc(results, has(load)) {
-				fmt.Fprintf(stderr, "warning: adaptive.load: no recording has %s, so growth is judged without it\n", load)
+				fmt.Fprintf(stderr, "warning: adaptive.load: no recording has %s, so growth is judged without it\n",
+					load)
 			}
 			switch format {
 			case "json":
@@ -97,19 +98,25 @@ was understood of a file is said on a line of standard error, and "leaktrend con
 		},
 	}
 	fs := cmd.Flags()
-	flags.Choice(fs, &format, "format", []string{"text", "json", "junit"}, "text: a verdict per recording and resource; json: an event a line; junit: XML for continuous integration, a test per recording and resource")
+	flags.Choice(fs, &format, "format", []string{"text", "json", "junit"},
+		"text: a verdict per recording and resource; json: an event a line; junit: XML for continuous integration, a "+
+			"test per recording and resource")
 	fs.StringVar(&configFile, "config", "", "YAML file whose section resource_monitoring configures the detector")
-	flags.Duration(fs, &soak, "soak", source.SoakRange, "scale all time constants to a run of this length (default: as recorded; 0 = physical constants)")
+	flags.Duration(fs, &soak, "soak", source.SoakRange, "scale all time constants to a run of this length (default: "+
+		"as recorded; 0 = physical constants)")
 	pictures.add(fs)
 	addReading(fs, &reading)
-	fs.BoolVar(&leakExits, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed, else with 3 if something could not be read or judged")
+	fs.BoolVar(&leakExits, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed, else "+
+		"with 3 if something could not be read or judged")
 	return cmd
 }
 
 // addReading adds the flags that say what a file does not.
 func addReading(fs *pflag.FlagSet, o *recording.Options) {
-	fs.StringVar(&o.By, "by", "", "columns, parted by commas, that tell processes apart in a table of several (default: found)")
-	flags.Duration(fs, &o.Interval, "interval", flags.Range{Example: "1m"}, "time between two rows or scrapes that have no times")
+	fs.StringVar(&o.By, "by", "", "columns, parted by commas, that tell processes apart in a table of several "+
+		"(default: found)")
+	flags.Duration(fs, &o.Interval, "interval", flags.Range{Example: "1m"},
+		"time between two rows or scrapes that have no times")
 }
 
 // has reports of a result whether the recording has a resource.
@@ -140,7 +147,8 @@ type pictureFlags struct {
 
 func (p *pictureFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&p.html, "html", "", "write a report with plots to this file: one page that needs no network")
-	fs.StringVar(&p.plot, "plot", "", "write each plot to a file in this directory as SVG, named by recording and resource")
+	fs.StringVar(&p.plot, "plot", "", "write each plot to a file in this directory as SVG, named by recording and "+
+		"resource")
 	fs.BoolVar(&p.force, "force", false, "replace files that are not empty")
 }
 
@@ -178,7 +186,9 @@ func (p *pictureFlags) finish(results []*replay.Result) (err error) {
 		err = p.plots.Fault()
 	}
 	if p.page != nil && len(results) > 0 {
-		err = errors.Join(err, output.WriteFile(p.html, 0o644, func(w io.Writer) error { return p.page.WriteHTML(w, report.Summarize(results)) }))
+		err = errors.Join(err, output.WriteFile(p.html, 0o644, func(w io.Writer) error {
+			return p.page.WriteHTML(w, report.Summarize(results))
+		}))
 	}
 	return err
 }

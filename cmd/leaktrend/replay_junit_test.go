@@ -37,7 +37,8 @@ var junit = map[string]struct{ children, attrs []string }{
 		[]string{"name!", "tests!", "failures!", "errors!", "skipped", "time", "timestamp"}},
 	"properties": {[]string{"property"}, nil},
 	"property":   {nil, []string{"name!", "value!"}},
-	"testcase":   {[]string{"skipped", "error", "failure", "system-out", "system-err"}, []string{"name!", "time", "classname"}},
+	"testcase": {[]string{"skipped", "error", "failure", "system-out", "system-err"},
+		[]string{"name!", "time", "classname"}},
 	"skipped":    {nil, []string{"message", "type"}},
 	"error":      {nil, []string{"message", "type"}},
 	"failure":    {nil, []string{"message", "type"}},
@@ -52,7 +53,8 @@ func checkJUnit(t *testing.T, e *element) (tests int, with map[string]int) {
 		t.Errorf("an element %v", e.XMLName)
 	}
 	for _, a := range e.Attrs {
-		if name := a.Name.Local; !slices.Contains(valid.attrs, name) && !slices.Contains(valid.attrs, name+"!") || a.Name.Space != "" {
+		if name := a.Name.Local; !slices.Contains(valid.attrs, name) && !slices.Contains(valid.attrs, name+"!") ||
+			a.Name.Space != "" {
 			t.Errorf("%s has an attribute %v", e.XMLName.Local, a.Name)
 		}
 	}
@@ -77,7 +79,8 @@ func checkJUnit(t *testing.T, e *element) (tests int, with map[string]int) {
 			with[name] += n
 		}
 	}
-	for attr, name := range map[string]string{"tests": "testcase", "failures": "failure", "errors": "error", "skipped": "skipped"} {
+	for attr, name := range map[string]string{"tests": "testcase", "failures": "failure", "errors": "error",
+		"skipped": "skipped"} {
 		if text := e.attr(attr); text != "" && text != strconv.Itoa(with[name]) {
 			t.Errorf("%s says %s %s, and has %d", e.XMLName.Local, text, attr, with[name])
 		}
@@ -88,7 +91,8 @@ func checkJUnit(t *testing.T, e *element) (tests int, with map[string]int) {
 // A leak fails, what is healthy passes, what is not decided is skipped, and what could not be read is an error.
 func TestReplayAsJUnit(t *testing.T) {
 	t.Parallel()
-	leaky, healthy, short := recordingOf(t, "goroutines", 24, leaking), recordingOf(t, "goroutines", 48, oscillating), recordingOf(t, "goroutines", .2, steady)
+	leaky, healthy, short := recordingOf(t, "goroutines", 24, leaking), recordingOf(t, "goroutines", 48, oscillating),
+		recordingOf(t, "goroutines", .2, steady)
 	text, err := os.ReadFile(healthy)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +107,8 @@ func TestReplayAsJUnit(t *testing.T) {
 	}
 	got := leaktrend(t, "", "replay", "--format", "junit", "--exit-code", leaky, healthy, short, faulty, unreadable)
 	var root element
-	if err := xml.Unmarshal([]byte(got.stdout), &root); err != nil || got.code != exitUsage || !strings.HasPrefix(got.stdout, "<?xml ") {
+	if err := xml.Unmarshal([]byte(got.stdout), &root); err != nil || got.code != exitUsage ||
+		!strings.HasPrefix(got.stdout, "<?xml ") {
 		t.Fatalf("exit code %d, %v\n%s%s", got.code, err, got.stdout, got.stderr)
 	}
 	checkJUnit(t, &root)
@@ -112,7 +117,8 @@ func TestReplayAsJUnit(t *testing.T) {
 	for _, s := range root.Children {
 		for _, c := range s.Children {
 			if c.XMLName.Local == "testcase" {
-				cases = append(cases, outcome{s.attr("name"), c.attr("classname"), c.attr("name"), c.Children[0].XMLName.Local, c.Children[0].attr("type")})
+				cases = append(cases, outcome{s.attr("name"), c.attr("classname"), c.attr("name"),
+					c.Children[0].XMLName.Local, c.Children[0].attr("type")})
 			}
 		}
 	}
@@ -144,7 +150,8 @@ func TestReplayOfShippedRecordingsAsJUnit(t *testing.T) {
 	if err := xml.Unmarshal([]byte(got.stdout), &root); err != nil {
 		t.Fatal(err)
 	}
-	if tests, with := checkJUnit(t, &root); tests < 100 || with["testsuite"] != 24 || with["failure"] < 12 || with["error"] > 0 {
+	if tests, with := checkJUnit(t, &root); tests < 100 || with["testsuite"] != 24 || with["failure"] < 12 ||
+		with["error"] > 0 {
 		t.Errorf("%v", with)
 	}
 }

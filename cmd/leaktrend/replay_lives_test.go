@@ -14,8 +14,8 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 )
 
-// TestReplayOfRealLives: a service over eleven deploys, which leaks from the fifth on. No life tells by itself; together
-// they do, in the sixth that leaks, and the leak is said to have begun with the first of these.
+// TestReplayOfRealLives: a service over eleven deploys, which leaks from the fifth on. No life tells by itself;
+// together they do, in the sixth that leaks, and the leak is said to have begun with the first of these.
 func TestReplayOfRealLives(t *testing.T) {
 	t.Parallel()
 	path := filepath.FromSlash("../../testdata/lives/go-deploys.csv")

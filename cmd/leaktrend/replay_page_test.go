@@ -49,10 +49,12 @@ func TestReportInBrowser(t *testing.T) {
 			tab := browsertest.Open(t, url, test.width, 900, test.scheme)
 			tab.Shot("report-" + name)
 
-			if got := browsertest.Eval[string](tab, `document.querySelector('h1').textContent`); got != "3 recordings: 2 with a leak, 1 without a leak" {
+			if got := browsertest.Eval[string](tab,
+				`document.querySelector('h1').textContent`); got != "3 recordings: 2 with a leak, 1 without a leak" {
 				t.Errorf("the heading is %q", got)
 			}
-			if got := browsertest.Eval[string](tab, `getComputedStyle(document.body).backgroundColor`); got != test.paper {
+			if got := browsertest.Eval[string](tab,
+				`getComputedStyle(document.body).backgroundColor`); got != test.paper {
 				t.Errorf("the paper is %s", got)
 			}
 			// Nothing sticks out at the side.
@@ -61,7 +63,8 @@ func TestReportInBrowser(t *testing.T) {
 			}
 			// The worst is on top, and leads to its plot.
 			type row struct{ Verdict, Resource, Link string }
-			got := browsertest.Eval[[]row](tab, `Array.from(document.querySelectorAll('tbody tr')).slice(0, 4).map(r => ({
+			got := browsertest.Eval[[]row](tab,
+				`Array.from(document.querySelectorAll('tbody tr')).slice(0, 4).map(r => ({
 				Verdict: r.cells[0].innerText, Resource: r.cells[1].innerText.replace(/\s+/g, ' '),
 				Link: document.querySelector(r.cells[1].querySelector('a').getAttribute('href')).tagName}))`)
 			want := []row{
@@ -80,7 +83,8 @@ func TestReportInBrowser(t *testing.T) {
 				t.Errorf("the fitted line is %.0f x %.0f in a plot of %.0f", line.Width, line.Height, line.Plot)
 			}
 			// Text keeps its size when the plot is narrow.
-			if got := browsertest.Eval[string](tab, `getComputedStyle(document.querySelector('svg.plot text')).fontSize`); got != "11px" {
+			if got := browsertest.Eval[string](tab, `getComputedStyle(document.querySelector('svg.plot `+
+				`text')).fontSize`); got != "11px" {
 				t.Errorf("labels are %s", got)
 			}
 
@@ -96,7 +100,8 @@ func TestReportInBrowser(t *testing.T) {
 				return {X: r.left + r.width * .5, Y: r.top + r.height / 2}})()`)
 			tab.Point(at.X, at.Y)
 			tip := browsertest.Eval[string](tab, `document.querySelector('.tip').innerText`)
-			if !regexp.MustCompile(`^\d+( to \d+)?\nbaseline \d+ ± \d+\nminimum \d+\n2026-11-23 15:\d\d:\d\d UTC$`).MatchString(tip) {
+			if !regexp.MustCompile(
+				`^\d+( to \d+)?\nbaseline \d+ ± \d+\nminimum \d+\n2026-11-23 15:\d\d:\d\d UTC$`).MatchString(tip) {
 				t.Errorf("the tip says %q", tip)
 			}
 			inside := browsertest.Eval[bool](tab, `(() => {
@@ -110,15 +115,20 @@ func TestReportInBrowser(t *testing.T) {
 			// The keyboard gets at every value: End is the last, arrows go on from there, Escape ends it.
 			tab.Focus("svg.plot")
 			tab.Press("End")
-			if got := browsertest.Eval[string](tab, `document.querySelector('.tip').innerText.replace(/\n/g, ' | ')`); got != "115 | baseline 35 ± 22 | 2026-11-23 15:58:32 UTC" {
+			if got := browsertest.Eval[string](tab,
+				`document.querySelector('.tip').innerText.replace(/\n/g, ' | ')`); got != "115 | baseline 35 ± 22 | "+
+				"2026-11-23 15:58:32 UTC" {
 				t.Errorf("at the end: %q", got)
 			}
 			tab.Press("Home", "ArrowRight")
-			if got := browsertest.Eval[string](tab, `document.querySelector('.tip').innerText`); !strings.Contains(got, "15:28:") {
+			if got := browsertest.Eval[string](tab, `document.querySelector('.tip').innerText`); !strings.Contains(got,
+				"15:28:") {
 				t.Errorf("at the start: %q", got)
 			}
 			// A screen reader says what the tip shows.
-			spoken := browsertest.Eval[[]string](tab, `(e => [e.getAttribute('role'), e.getAttribute('aria-valuenow'), e.getAttribute('aria-valuetext')])(document.activeElement)`)
+			spoken := browsertest.Eval[[]string](tab,
+				`(e => [e.getAttribute('role'), e.getAttribute('aria-valuenow'), `+
+					`e.getAttribute('aria-valuetext')])(document.activeElement)`)
 			shown := browsertest.Eval[string](tab, `document.querySelector('.tip').innerText.replace(/\n/g, ', ')`)
 			if diff := cmp.Diff([]string{"slider", "1", shown}, spoken); diff != "" {
 				t.Errorf("what is spoken (-want +got):\n%s", diff)
@@ -155,7 +165,8 @@ func TestPageFormats(t *testing.T) {
 	var calls, want []string
 	for _, unit := range []string{"", "bytes", "seconds"} {
 		for _, value := range []float64{
-			0, .04, .25, 1, 3.14159, 9.96, 10.4, 59.4, 59.7, 100, 999.4, 1023.4, 1023.6, 2911, 3599, 3600, 12000, 84_000, 86_400, 90_061, 1e6, 1.5e9,
+			0, .04, .25, 1, 3.14159, 9.96, 10.4, 59.4, 59.7, 100, 999.4, 1023.4, 1023.6, 2911, 3599, 3600, 12000,
+			84_000, 86_400, 90_061, 1e6, 1.5e9,
 			1 << 40, 1e15, 12345678901234567890, -42,
 		} {
 			calls = append(calls, fmt.Sprintf("leaktrend.format(%v, %q)", value, unit))
@@ -187,7 +198,8 @@ func TestReportOfAMillionSamples(t *testing.T) {
 		if i == 654_321 {
 			spike = 5000
 		}
-		fmt.Fprintf(&b, "%d,%d,%d,%d,%d\n", start+int64(i), 200+i*7919%31+spike, 5_000_000+i*104729%1_000_003, 40+i*31%7, 12)
+		fmt.Fprintf(&b, "%d,%d,%d,%d,%d\n", start+int64(i), 200+i*7919%31+spike, 5_000_000+i*104729%1_000_003,
+			40+i*31%7, 12)
 	}
 	if err := os.WriteFile(recording, []byte(b.String()), 0o644); err != nil {
 		t.Fatal(err)
@@ -212,11 +224,13 @@ func TestReportOfAMillionSamples(t *testing.T) {
 		const ts = plot.dataset.t.split(' '), vs = plot.dataset.v.split(' '), rs = plot.dataset.r.split(' ');
 		ts.forEach((_, i) => { t += +ts[i]; v += +vs[i]; r += +rs[i]; if (v + r > best.Height) { best = {Height: v + r, At: t}; } });
 		return best})()`)
-	if want := 200 + 654_321*7919%31 + 5000; got.Height != float64(want) || got.At < float64(start+654_321) || got.At > float64(start+654_321+2000) {
+	if want := 200 + 654_321*7919%31 + 5000; got.Height != float64(want) || got.At < float64(start+654_321) ||
+		got.At > float64(start+654_321+2000) {
 		t.Errorf("the spike is %+v, want %d at %d", got, want, start+654_321)
 	}
 	// It is as high as the plot.
-	height := browsertest.Eval[float64](tab, `Array.from(document.querySelectorAll('svg.plot')).find(s => s.dataset.name === 'goroutines').querySelector('.l-sample').getBoundingClientRect().height`)
+	height := browsertest.Eval[float64](tab, `Array.from(document.querySelectorAll('svg.plot')).find(s => `+
+		`s.dataset.name === 'goroutines').querySelector('.l-sample').getBoundingClientRect().height`)
 	if height < 150 {
 		t.Errorf("the samples take %.0f pixels of height", height)
 	}

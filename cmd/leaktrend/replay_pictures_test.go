@@ -35,7 +35,8 @@ func TestReplayPictures(t *testing.T) {
 	if got := leaktrend(t, "", arguments...); got.code != exitUsage || !strings.Contains(got.stderr, "--force") {
 		t.Errorf("exit %d: %s", got.code, got.stderr)
 	}
-	if got := leaktrend(t, "", "replay", "--plot", plots, recording); got.code != exitUsage || !strings.Contains(got.stderr, "--force") {
+	if got := leaktrend(t, "", "replay", "--plot", plots, recording); got.code != exitUsage ||
+		!strings.Contains(got.stderr, "--force") {
 		t.Errorf("exit %d: %s", got.code, got.stderr)
 	}
 	if got := leaktrend(t, "", append(arguments, "--force")...); got.code != 0 {
@@ -63,7 +64,8 @@ func TestReplayPictures(t *testing.T) {
 func TestReportBesideAFault(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	good, bad, page := recordingOf(t, "goroutines", 40, leaking), filepath.Join(dir, "bad.csv"), filepath.Join(dir, "report.html")
+	good, bad, page := recordingOf(t, "goroutines", 40, leaking), filepath.Join(dir, "bad.csv"),
+		filepath.Join(dir, "report.html")
 	if err := os.WriteFile(bad, []byte("\x00\x01"), 0o644); err != nil {
 		t.Fatal(err)
 	}

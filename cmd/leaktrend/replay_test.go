@@ -40,13 +40,16 @@ func TestReplayExitCode(t *testing.T) {
 			path := recordingOf(t, "goroutines", 24, test.level)
 			got := leaktrend(t, "", append([]string{"replay", path}, test.args...)...)
 			if got.code != test.code || !strings.HasSuffix(got.stdout, test.closes) {
-				t.Errorf("exit code %d, want %d, and at the end %q:\n%s%s", got.code, test.code, test.closes, got.stdout, got.stderr)
+				t.Errorf("exit code %d, want %d, and at the end %q:\n%s%s", got.code, test.code, test.closes,
+					got.stdout, got.stderr)
 			}
 		})
 	}
 	t.Run("too short", func(t *testing.T) {
 		got := leaktrend(t, "", "replay", recordingOf(t, "goroutines", 0.5, steady))
-		if !strings.HasSuffix(got.stdout, "says ok\n1 recording: 1 too early to tell; 1 not read or judged in full\n") || strings.Contains(got.stdout, "/h") {
+		if !strings.HasSuffix(got.stdout,
+			"says ok\n1 recording: 1 too early to tell; 1 not read or judged in full\n") ||
+			strings.Contains(got.stdout, "/h") {
 			t.Errorf("got\n%s", got.stdout)
 		}
 	})
@@ -55,9 +58,11 @@ func TestReplayExitCode(t *testing.T) {
 func TestReplayLacksLoad(t *testing.T) {
 	t.Parallel()
 	path := recordingOf(t, "goroutines", 24, steady)
-	for load, warned := range map[string]bool{"requests": true, "goroutines": false, "none": false, "cpu_seconds": false} {
+	for load, warned := range map[string]bool{"requests": true, "goroutines": false, "none": false,
+		"cpu_seconds": false} {
 		config := filepath.Join(t.TempDir(), "c.yaml")
-		if err := os.WriteFile(config, []byte("resource_monitoring:\n  adaptive:\n    load: "+load+"\n"), 0o644); err != nil {
+		if err := os.WriteFile(config, []byte("resource_monitoring:\n  adaptive:\n    load: "+load+"\n"),
+			0o644); err != nil {
 			t.Fatal(err)
 		}
 		got := leaktrend(t, "", "replay", "--config", config, path)
@@ -107,7 +112,8 @@ func TestReplaySoakPrecedence(t *testing.T) {
 func TestReplayLimitNotAlerted(t *testing.T) {
 	t.Parallel()
 	config := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(config, []byte("resource_monitoring: {goroutine_threshold: 50, alert_on_threshold: false}\n"), 0o644); err != nil {
+	if err := os.WriteFile(config,
+		[]byte("resource_monitoring: {goroutine_threshold: 50, alert_on_threshold: false}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	step := func(from, to float64) func(float64) float64 {
@@ -125,7 +131,8 @@ func TestReplayLimitNotAlerted(t *testing.T) {
 		want  []string
 	}{
 		{"holds", step(6, 24), 1, []string{"  LIMIT  goroutines", "1 recording: 1 beyond a hard limit"}},
-		{"held", step(6, 7), 1, []string{"  was LIMIT  goroutines", "passed a hard limit, which is not alerted", "1 recording: 1 beyond a hard limit"}},
+		{"held", step(6, 7), 1, []string{"  was LIMIT  goroutines", "passed a hard limit, which is not alerted",
+			"1 recording: 1 beyond a hard limit"}},
 		{"never", steady, 0, []string{"  ok  goroutines", "1 recording: 1 without a leak"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -161,9 +168,11 @@ func TestReplayJSON(t *testing.T) {
 	if len(lines) != 3 {
 		t.Fatalf("%d lines, want an event and two verdicts:\n%s", len(lines), got.stdout)
 	}
-	for i, want := range []map[string]any{{"resource": "goroutines", "state": "leak"}, {"resource": "open_fds", "state": "ok"}} {
+	for i, want := range []map[string]any{{"resource": "goroutines", "state": "leak"},
+		{"resource": "open_fds", "state": "ok"}} {
 		verdict := lines[1+i]
-		if verdict["kind"] != "verdict" || verdict["resource"] != want["resource"] || verdict["state"] != want["state"] ||
+		if verdict["kind"] != "verdict" || verdict["resource"] != want["resource"] ||
+			verdict["state"] != want["state"] ||
 			verdict["rows"] != 1440. || verdict["rows_used"] != 1440. || verdict["reason"] == "" {
 			t.Errorf("verdict %v, want %v of 1440 rows", verdict, want)
 		}
@@ -300,7 +309,8 @@ func TestReplayShowsNoControlCharacters(t *testing.T) {
 	}
 	page := filepath.Join(dir, "page.html")
 	for _, args := range [][]string{
-		{"replay", path}, {"replay", "--format", "json", path}, {"replay", "--html", page, path}, {"convert", path, "-o", filepath.Join(dir, "out.csv")}, {"replay", path + evil},
+		{"replay", path}, {"replay", "--format", "json", path}, {"replay", "--html", page, path},
+		{"convert", path, "-o", filepath.Join(dir, "out.csv")}, {"replay", path + evil},
 	} {
 		got := leaktrend(t, "", args...)
 		written, err := filepath.Glob(filepath.Join(dir, "*"))
@@ -319,7 +329,9 @@ func TestReplayShowsNoControlCharacters(t *testing.T) {
 		}
 		for where, text := range texts {
 			for line := range strings.Lines(text) {
-				bad := strings.IndexFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool { return !unicode.IsPrint(r) && r != '\t' && r != '\u00a0' })
+				bad := strings.IndexFunc(strings.TrimSuffix(line, "\n"), func(r rune) bool {
+					return !unicode.IsPrint(r) && r != '\t' && r != '\u00a0'
+				})
 				if bad >= 0 {
 					t.Fatalf("%v: %s: %q", args, where, line[max(0, bad-20):min(len(line), bad+20)])
 				}
@@ -357,7 +369,8 @@ func TestReplayTellsElapsedTimes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{last.Time, last.Since} {
-		if d, err := time.ParseDuration(strings.TrimPrefix(text, "+")); err != nil || d < 9*time.Hour || d > 30*time.Hour {
+		if d, err := time.ParseDuration(strings.TrimPrefix(text, "+")); err != nil || d < 9*time.Hour ||
+			d > 30*time.Hour {
 			t.Errorf("%q is not what has passed", text)
 		}
 	}

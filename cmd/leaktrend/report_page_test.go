@@ -46,9 +46,11 @@ func TestReportOfManyRecordings(t *testing.T) {
 	tab.Shot("report-print")
 	tab.Media("")
 
-	// All plots, with what is folded, are one stop, which goes along with the focus; up and down lead from one to the next.
+	// All plots, with what is folded, are one stop, which goes along with the focus; up and down lead from one to the
+	// next.
 	at := func() string {
-		return browsertest.Eval[string](tab, `(e => document.querySelectorAll('svg.plot[tabindex="0"], section summary[tabindex="0"]').length +
+		return browsertest.Eval[string](tab,
+			`(e => document.querySelectorAll('svg.plot[tabindex="0"], section summary[tabindex="0"]').length +
 			' stop: ' + (e.querySelector('title') || e).textContent)(document.activeElement)`)
 	}
 	tab.Focus("#plots a")
@@ -57,12 +59,14 @@ func TestReportOfManyRecordings(t *testing.T) {
 		tab.Press(key)
 		visited = append(visited, at())
 	}
-	const first, fold, second = "1 stop: open_fds of go-file.csv", "1 stop: 4 without a finding: heap_live_bytes, goroutines, threads, rss_bytes", "1 stop: open_fds of node-leak.csv"
+	const first, fold, second = "1 stop: open_fds of go-file.csv", "1 stop: 4 without a finding: heap_live_bytes, " +
+		"goroutines, threads, rss_bytes", "1 stop: open_fds of node-leak.csv"
 	if diff := cmp.Diff([]string{first, fold, second, fold, first}, visited); diff != "" {
 		t.Errorf("stops (-want +got):\n%s", diff)
 	}
 	// Labels of levels stand outside of the plot.
-	if got := browsertest.Eval[int](tab, `Array.from(document.querySelectorAll('svg.plot')).filter(p => p.checkVisibility()).flatMap(p => {
+	if got := browsertest.Eval[int](tab,
+		`Array.from(document.querySelectorAll('svg.plot')).filter(p => p.checkVisibility()).flatMap(p => {
 		const lines = p.querySelector('svg').getBoundingClientRect(), page = document.querySelector('main').getBoundingClientRect();
 		return Array.from(p.querySelectorAll('text[text-anchor=end][dx="-6"]')).map(t => t.getBoundingClientRect()).filter(t => t.right > lines.left || t.left < page.left)}).length`); got != 0 {
 		t.Errorf("%d labels lie over their plots or beyond the page", got)
@@ -87,7 +91,8 @@ func TestReportFilter(t *testing.T) {
 	}
 	enter := func(name, value string) {
 		t.Helper()
-		browsertest.Eval[bool](tab, fmt.Sprintf(`(e => { e.value = %q; e.dispatchEvent(new Event('input', {bubbles: true})); return true })(document.forms[0].elements.%s)`,
+		browsertest.Eval[bool](tab, fmt.Sprintf(`(e => { e.value = %q; e.dispatchEvent(new Event('input', {bubbles: `+
+			`true})); return true })(document.forms[0].elements.%s)`,
 			value, name))
 	}
 	all := seen{Rows: 4, Plots: 4, Sections: 2}
@@ -95,7 +100,8 @@ func TestReportFilter(t *testing.T) {
 		t.Errorf("at first (-want +got):\n%s", diff)
 	}
 	enter("text", "Go-Longpoll")
-	if diff := cmp.Diff(seen{Rows: 5, Plots: 5, Sections: 1, Count: "5 of 18", Hash: "#?text=Go-Longpoll"}, look()); diff != "" {
+	if diff := cmp.Diff(seen{Rows: 5, Plots: 5, Sections: 1, Count: "5 of 18", Hash: "#?text=Go-Longpoll"},
+		look()); diff != "" {
 		t.Errorf("what is folded (-want +got):\n%s", diff)
 	}
 	enter("verdict", "LEAK")
@@ -103,7 +109,8 @@ func TestReportFilter(t *testing.T) {
 		t.Errorf("nothing (-want +got):\n%s", diff)
 	}
 	enter("text", "fds")
-	if diff := cmp.Diff(seen{Rows: 1, Plots: 1, Sections: 1, Count: "1 of 18", Hash: "#?verdict=LEAK&text=fds"}, look()); diff != "" {
+	if diff := cmp.Diff(seen{Rows: 1, Plots: 1, Sections: 1, Count: "1 of 18", Hash: "#?verdict=LEAK&text=fds"},
+		look()); diff != "" {
 		t.Errorf("one (-want +got):\n%s", diff)
 	}
 	filtered := browsertest.Eval[string](tab, `location.href`)
@@ -113,12 +120,14 @@ func TestReportFilter(t *testing.T) {
 		t.Errorf("at last (-want +got):\n%s", diff)
 	}
 
-	folded := browsertest.Eval[string](tab, `Array.from(document.querySelectorAll('article')).find(a => !a.checkVisibility()).id`)
+	folded := browsertest.Eval[string](tab, `Array.from(document.querySelectorAll('article')).find(a => `+
+		`!a.checkVisibility()).id`)
 	for _, test := range []struct{ from, to string }{{url, "#" + folded}, {filtered, "#" + folded}} {
 		tab.Navigate("about:blank/")
 		tab.Navigate(test.from)
 		browsertest.Eval[bool](tab, fmt.Sprintf(`(location.hash = %q, true)`, test.to))
-		tab.Await(fmt.Sprintf(`document.querySelector(%q).checkVisibility() && Math.abs(document.querySelector(%[1]q).getBoundingClientRect().top) < innerHeight`, test.to))
+		tab.Await(fmt.Sprintf(`document.querySelector(%q).checkVisibility() && `+
+			`Math.abs(document.querySelector(%[1]q).getBoundingClientRect().top) < innerHeight`, test.to))
 	}
 	tab.Navigate("about:blank/")
 	tab.Navigate(filtered)
@@ -151,19 +160,23 @@ func TestReportZoom(t *testing.T) {
 	}
 	type box struct{ X, Y, Width float64 }
 	inView := func() box {
-		return browsertest.Eval[box](tab, `(p => { p.scrollIntoView({block: 'center'}); const r = p.getBoundingClientRect(); return {X: r.left, Y: r.top + r.height / 2, Width: r.width} })(document.querySelector('svg.plot'))`)
+		return browsertest.Eval[box](tab, `(p => { p.scrollIntoView({block: 'center'}); const r = `+
+			`p.getBoundingClientRect(); return {X: r.left, Y: r.top + r.height / 2, Width: r.width} `+
+			`})(document.querySelector('svg.plot'))`)
 	}
 	b := inView()
 	tab.Drag(b.X+.25*b.Width, b.Y, b.X+.5*b.Width, b.Y)
 	got := look()
-	if got.Span != .25 || got.Lines < 179 || got.Lines > 181 || got.Plots != 5 || !got.Way || len(strings.Fields(got.Ticks)) < 4 {
+	if got.Span != .25 || got.Lines < 179 || got.Lines > 181 || got.Plots != 5 || !got.Way ||
+		len(strings.Fields(got.Ticks)) < 4 {
 		t.Errorf("after a drag: %+v", got)
 	}
 	tab.Shot("report-zoom")
 	// The values under the keys are those of the part that is shown.
 	tab.Focus("svg.plot")
 	tab.Press("End")
-	inside := browsertest.Eval[bool](tab, `(() => { const c = document.querySelector('.cross').getBoundingClientRect(), p = document.querySelector('svg.plot').getBoundingClientRect();
+	inside := browsertest.Eval[bool](tab,
+		`(() => { const c = document.querySelector('.cross').getBoundingClientRect(), p = document.querySelector('svg.plot').getBoundingClientRect();
 		return c.left >= p.left - 1 && c.left <= p.right + 1 && c.left > p.left + p.width * .9 })()`)
 	if !inside {
 		t.Error("the value at the end does not stand at the end")
@@ -192,7 +205,9 @@ func TestReportZoom(t *testing.T) {
 	tab.Shot("report-spread-375")
 	shown := browsertest.Eval[float64](tab, `+document.querySelector('svg.plot').dataset.nowFrom`)
 	tab.Spread(b.Y, b.X+.3*b.Width, b.X+.6*b.Width, b.X+.6*b.Width, b.X+.9*b.Width)
-	if got, from := look(), browsertest.Eval[float64](tab, `+document.querySelector('svg.plot').dataset.nowFrom`); got.Span != .33 || from >= shown {
+	if got, from := look(),
+		browsertest.Eval[float64](tab, `+document.querySelector('svg.plot').dataset.nowFrom`); got.Span != .33 ||
+		from >= shown {
 		t.Errorf("after two fingers have moved to the right: %+v from %.0f, and from %.0f before", got, from, shown)
 	}
 	tab.Spread(b.Y, b.X+.1*b.Width, b.X+.9*b.Width, b.X+.45*b.Width, b.X+.55*b.Width)
@@ -204,7 +219,8 @@ func TestReportZoom(t *testing.T) {
 // axe-core finds nothing wrong with the report: as it is opened, all unfolded, filtered and enlarged, in both schemes.
 func TestReportIsAccessible(t *testing.T) {
 	t.Parallel()
-	tab := browsertest.Open(t, htmlReport(t, "go-body.csv", "go-restart.csv", "go-longpoll.csv", "redis.csv"), 1100, 900, "light")
+	tab := browsertest.Open(t, htmlReport(t, "go-body.csv", "go-restart.csv", "go-longpoll.csv", "redis.csv"), 1100,
+		900, "light")
 	check := func(name string) {
 		t.Helper()
 		for _, v := range tab.Violations() {
@@ -233,7 +249,8 @@ func TestReportWithoutScript(t *testing.T) {
 		Plots, Folded int
 		Time          string
 	}
-	got := browsertest.Eval[seen](tab, `({Filter: document.querySelector('form').checkVisibility(), Hint: document.querySelector('header .scripted').checkVisibility(),
+	got := browsertest.Eval[seen](tab,
+		`({Filter: document.querySelector('form').checkVisibility(), Hint: document.querySelector('header .scripted').checkVisibility(),
 		Plots: document.querySelectorAll('svg.plot').length, Folded: document.querySelectorAll('svg.plot').length - Array.from(document.querySelectorAll('svg.plot')).filter(p => p.checkVisibility()).length,
 		Time: document.querySelector('tbody time').textContent})`)
 	if diff := cmp.Diff(seen{Plots: 8, Folded: 5, Time: "2026-11-23 15:28:33"}, got); diff != "" {

@@ -17,19 +17,25 @@ func TestRulesCommand(t *testing.T) {
 		not             string
 		said            string // on standard error
 	}{
-		{"default", "rules", []string{"go_goroutines[299s]", "process_open_fds / process_max_fds > 0.8", "# Configuration: the default"}, ":start", "What it lacks:"},
-		{"match", `rules --match job="api"`, []string{`go_goroutines{job="api"}[299s]`, `process_max_fds{job="api"}`}, "process_start_time_seconds ", "4.1 false alarms"},
-		{"configured", "rules --config config.yaml", []string{"/ 77 > 1", "sensitivity 2", "go_memstats_heap_inuse_bytes / 1048576 > 1"}, "process_max_fds > 0.8", "growth_rate_threshold"},
+		{"default", "rules", []string{"go_goroutines[299s]", "process_open_fds / process_max_fds > 0.8",
+			"# Configuration: the default"}, ":start", "What it lacks:"},
+		{"match", `rules --match job="api"`, []string{`go_goroutines{job="api"}[299s]`, `process_max_fds{job="api"}`},
+			"process_start_time_seconds ", "4.1 false alarms"},
+		{"configured", "rules --config config.yaml",
+			[]string{"/ 77 > 1", "sensitivity 2", "go_memstats_heap_inuse_bytes / 1048576 > 1"},
+			"process_max_fds > 0.8", "growth_rate_threshold"},
 		{"collector", "rules --collector", []string{collector.Rules}, "go_goroutines", ""},
 		{"dashboard", "rules --dashboard", []string{collector.Dashboard}, "groups:", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			config := writeText(t, t.TempDir(), "config.yaml", "resource_monitoring:\n  goroutine_threshold: 77\n  fd_threshold: 9\n  memory_threshold_mb: 1\n"+
+			config := writeText(t, t.TempDir(), "config.yaml", "resource_monitoring:\n  goroutine_threshold: 77\n"+
+				"  fd_threshold: 9\n  memory_threshold_mb: 1\n"+
 				"  growth_rate_threshold: 5\n  adaptive: {sensitivity: 2}\n")
 			got := leaktrend(t, "", strings.Fields(strings.ReplaceAll(test.arguments, "config.yaml", config))...)
 			if got.code != 0 || !strings.Contains(got.stderr, test.said) || strings.Contains(got.stdout, test.not) {
-				t.Errorf("exit code %d, %q is in the rules or %q is not said:\n%s", got.code, test.not, test.said, got.stderr)
+				t.Errorf("exit code %d, %q is in the rules or %q is not said:\n%s", got.code, test.not, test.said,
+					got.stderr)
 			}
 			for _, want := range test.want {
 				if !strings.Contains(got.stdout, want) {

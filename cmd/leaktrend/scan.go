@@ -66,7 +66,8 @@ type scanFlags struct {
 }
 
 func scanCommand() *cobra.Command {
-	f := scanFlags{format: "text", since: 7 * 24 * time.Hour, step: 5 * time.Minute, timeout: time.Minute, history: 28 * 24 * time.Hour}
+	f := scanFlags{format: "text", since: 7 * 24 * time.Hour, step: 5 * time.Minute, timeout: time.Minute,
+		history: 28 * 24 * time.Hour}
 	cmd := &cobra.Command{
 		Use:   "scan --prometheus URL",
 		Short: "Judge a fleet, from its Prometheus",
@@ -101,34 +102,55 @@ with 3 if the fleet or a part of it could not be read, as of a server that is do
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&f.url, "prometheus", "", "address of the server, up to what stands before /api/v1")
-	fs.StringArrayVar(&f.matches, "match", nil, "judge the gauges that this selector selects; may be given several times")
-	flags.Duration(fs, &f.since, "since", flags.Range{Min: calibration.Marks[0], Max: year, Example: "7d"}, "length of the history to judge, at least 6h")
+	fs.StringArrayVar(&f.matches, "match", nil,
+		"judge the gauges that this selector selects; may be given several times")
+	flags.Duration(fs, &f.since, "since", flags.Range{Min: calibration.Marks[0], Max: year, Example: "7d"},
+		"length of the history to judge, at least 6h")
 	fs.StringVar(&f.until, "until", "", "end of the history, as in 2026-11-24T10:00:00Z (default: now)")
-	flags.Duration(fs, &f.step, "step", flags.Range{Min: time.Minute, Max: 20 * time.Minute, Example: "5m"}, "time between two values, 1m to 20m: at least twice the scrape interval; scores are calibrated at 5m")
+	flags.Duration(fs, &f.step, "step", flags.Range{Min: time.Minute, Max: 20 * time.Minute, Example: "5m"},
+		"time between two values, 1m to 20m: at least twice the scrape interval; scores are calibrated at 5m")
 	fs.StringSliceVar(&f.groupBy, "group-by", []string{"job", "version"}, "labels that make a group")
-	fs.StringVar(&f.load, "load", "", "counter of the work that drives the processes, as in http_requests_total: growth in proportion to its rate is no leak (default: the processor time, with which growth only has to last longer)")
+	fs.StringVar(&f.load, "load", "", "counter of the work that drives the processes, as in http_requests_total: "+
+		"growth in proportion to its rate is no leak (default: the processor time, with which growth only has to "+
+		"last longer)")
 	fs.Float64Var(&f.fdr, "fdr", usualFDR, "expected share of false findings that is accepted, 0.001 to 0.5")
-	fs.StringVar(&f.shard, "shard", "", "scan only this part of the fleet, as in 3/16: the parts together are all of it, and a workload is in one of them")
-	fs.StringVar(&f.sharePast, "share-past", "", "directory in which the parts of a fleet leave what their pasts tell, and read what the others have left, so that chances are by the past of all of it; needs --shard")
-	fs.IntVar(&f.top, "top", 0, "have the likeliest leaks as findings, this many of them at most, whatever share of them is expected to be false")
-	flags.Duration(fs, &f.history, "history", flags.Range{Min: time.Hour, Max: year, Example: "28d"}, "how far to look back at what grows or has grown, to tell whether it has come to nothing before; no longer than --since: not at all")
-	fs.BoolVar(&f.fromRules, "from-rules", false, "read only the jobs in which the recording rules of leaktrend rules saw growth, and those that they do not watch")
+	fs.StringVar(&f.shard, "shard", "", "scan only this part of the fleet, as in 3/16: the parts together are all of "+
+		"it, and a workload is in one of them")
+	fs.StringVar(&f.sharePast, "share-past", "", "directory in which the parts of a fleet leave what their pasts "+
+		"tell, and read what the others have left, so that chances are by the past of all of it; needs --shard")
+	fs.IntVar(&f.top, "top", 0, "have the likeliest leaks as findings, this many of them at most, whatever share of "+
+		"them is expected to be false")
+	flags.Duration(fs, &f.history, "history", flags.Range{Min: time.Hour, Max: year, Example: "28d"},
+		"how far to look back at what grows or has grown, to tell whether it has come to nothing before; no longer "+
+			"than --since: not at all")
+	fs.BoolVar(&f.fromRules, "from-rules", false, "read only the jobs in which the recording rules of leaktrend "+
+		"rules saw growth, and those that they do not watch")
 	fs.BoolVar(&f.all, "all", false, "show all suspects, also as JSON")
 	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text: a table; json: a finding a line")
-	fs.StringVar(&f.html, "html", "", "also write the findings as a page to this file; with --every it is rewritten after each scan")
+	fs.StringVar(&f.html, "html", "", "also write the findings as a page to this file; with --every it is rewritten "+
+		"after each scan")
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
 	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if a leak or a passed limit was found that still holds")
 	fs.StringVar(&f.alertmanager, "alertmanager", "", "address of an Alertmanager that gets the findings")
-	fs.StringVar(&f.graph, "graph-url", "", "address of graphs to link to, in which {expr}, {from}, {to} (in milliseconds) and {range} stand for what is shown, as of Grafana's Explore (default: the graphs of the server)")
+	fs.StringVar(&f.graph, "graph-url", "", "address of graphs to link to, in which {expr}, {from}, {to} (in "+
+		"milliseconds) and {range} stand for what is shown, as of Grafana's Explore (default: the graphs of the "+
+		"server)")
 	fs.StringVar(&f.runbook, "runbook-url", "", "address of what to do about a finding, passed on as runbook_url")
-	fs.StringSliceVar(&f.annotate, "annotate", nil, "labels of the worst process to pass on as annotations, as in team,owner")
-	flags.Duration(fs, &f.alertFor, "alert-for", flags.Range{Min: time.Minute, Max: year, Example: "25h"}, "how long an alert of a single scan lasts in the Alertmanager, unless sent again (default 25h); with --every it ends when nothing is found any more")
-	flags.Duration(fs, &f.every, "every", flags.Range{Min: time.Minute, Max: year, Example: "1h"}, "go on, with a scan at this interval, as in 1h")
-	fs.StringVar(&f.httpConfig, "http-config", "", "YAML file: basic_auth, authorization, oauth2, tls_config, proxy_url")
+	fs.StringSliceVar(&f.annotate, "annotate", nil, "labels of the worst process to pass on as annotations, as in "+
+		"team,owner")
+	flags.Duration(fs, &f.alertFor, "alert-for", flags.Range{Min: time.Minute, Max: year, Example: "25h"},
+		"how long an alert of a single scan lasts in the Alertmanager, unless sent again (default 25h); with --every "+
+			"it ends when nothing is found any more")
+	flags.Duration(fs, &f.every, "every", flags.Range{Min: time.Minute, Max: year, Example: "1h"},
+		"go on, with a scan at this interval, as in 1h")
+	fs.StringVar(&f.httpConfig, "http-config", "", "YAML file: basic_auth, authorization, oauth2, tls_config, "+
+		"proxy_url")
 	fs.StringVar(&f.headers, "headers", "", "file with a header a line, as in X-Scope-OrgID: team")
 	fs.IntVar(&f.concurrency, "concurrency", 4, "queries at a time, 1 to 64")
-	fs.BoolVar(&f.compress, "compress", false, "have the server compress its answers, to a quarter: for a link below some 100 Mbit/s, as it takes the server several times the processor time")
-	flags.Duration(fs, &f.timeout, "timeout", flags.Range{Min: time.Millisecond, Example: "1m"}, "time that one query may take")
+	fs.BoolVar(&f.compress, "compress", false, "have the server compress its answers, to a quarter: for a link below "+
+		"some 100 Mbit/s, as it takes the server several times the processor time")
+	flags.Duration(fs, &f.timeout, "timeout", flags.Range{Min: time.Millisecond, Example: "1m"},
+		"time that one query may take")
 	flags.Exclude(fs, "every", "until")
 	flags.Exclude(fs, "every", "alert-for")
 	flags.Exclude(fs, "fdr", "top")
@@ -148,7 +170,8 @@ func (f *scanFlags) check() error {
 		return fmt.Errorf("--top %d: must not be negative", f.top)
 	}
 	if f.top > 0 && f.fdr != usualFDR {
-		return errors.New("--top takes the likeliest, whatever share of them is expected to be false, so it takes no --fdr")
+		return errors.New(
+			"--top takes the likeliest, whatever share of them is expected to be false, so it takes no --fdr")
 	}
 	if f.fromRules && len(f.matches) > 0 {
 		return errors.New("--from-rules goes by what leaktrend rules watch, so it takes no --match")
@@ -207,7 +230,8 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 	}
 	var server string // as it may be shown
 	client, err := prom.New(prom.Config{
-		URL: f.url, HTTPConfig: f.httpConfig, Headers: f.headers, Token: os.Getenv(prom.TokenVariable), Concurrency: f.concurrency, Timeout: f.timeout, Compress: f.compress,
+		URL: f.url, HTTPConfig: f.httpConfig, Headers: f.headers, Token: os.Getenv(prom.TokenVariable),
+		Concurrency: f.concurrency, Timeout: f.timeout, Compress: f.compress,
 		OnRetry: func(err error) {
 			progress.Say(cmd.ErrOrStderr(), fmt.Sprintf("%s: %s; trying again", server, plain.Error(err)))
 		},
@@ -222,7 +246,8 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 	server = client.String()
 	ctx := cmd.Context()
 	p := &publish.Publisher{
-		Server: client.String(), JSON: f.format == "json", All: f.all, Page: f.html, Links: f.links(client.String()), Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(),
+		Server: client.String(), JSON: f.format == "json", All: f.all, Page: f.html, Links: f.links(client.String()),
+		Stdout: cmd.OutOrStdout(), Stderr: cmd.ErrOrStderr(),
 	}
 	if f.alertmanager != "" {
 		receiver, err := webhook.New(webhook.Config{
@@ -246,7 +271,8 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 			return nil, err
 		}
 		if err := past.Leave(report); err != nil {
-			hints = append(hints, "the past of this part of the fleet could not be left for the others: "+plain.Error(err))
+			hints = append(hints, "the past of this part of the fleet could not be left for the others: "+
+				plain.Error(err))
 		}
 		report.Hints = append(report.Hints, hints...)
 		return report, nil
@@ -307,7 +333,8 @@ func (f *scanFlags) options() fleet.Options {
 	}
 	return fleet.Options{
 		Shard: shard, FromRules: f.fromRules,
-		Grid: prom.GridTo(end, last.Sub(begin), f.step), History: f.history, Matches: f.matches, GroupBy: f.groupBy, FDR: fdr, Top: f.top, Load: f.load,
+		Grid: prom.GridTo(end, last.Sub(begin), f.step), History: f.history, Matches: f.matches, GroupBy: f.groupBy,
+		FDR: fdr, Top: f.top, Load: f.load,
 		Workers: f.concurrency, Calibration: calibration.Default(), Progress: new(fleet.Progress),
 	}
 }

@@ -50,11 +50,13 @@ func manyJobs() *fleetOf {
 	f := newFleet()
 	const processes, jobs = 1500, 175
 	levels := map[string]float64{
-		"go_goroutines": 200, "go_memstats_heap_inuse_bytes": 5e7, "go_memstats_stack_inuse_bytes": 1e6, "process_resident_memory_bytes": 1.5e8,
-		"process_open_fds": 60, "go_threads": 14,
+		"go_goroutines": 200, "go_memstats_heap_inuse_bytes": 5e7, "go_memstats_stack_inuse_bytes": 1e6,
+		"process_resident_memory_bytes": 1.5e8,
+		"process_open_fds":              60, "go_threads": 14,
 	}
 	for i := range processes {
-		labels := fmt.Sprintf(`job="service-%03d",instance="10.0.%d.%d:8080",namespace="prod",pod="service-%03d-%05d"`, i%jobs, i/250, i%250, i%jobs, i)
+		labels := fmt.Sprintf(`job="service-%03d",instance="10.0.%d.%d:8080",namespace="prod",pod="service-%03d-%05d"`,
+			i%jobs, i/250, i%250, i%jobs, i)
 		for metric, level := range levels {
 			phase, growth := f.r.Float64()*288, 0.
 			if i%97 == 0 {
@@ -72,9 +74,10 @@ func manyJobs() *fleetOf {
 	return f
 }
 
-// BenchmarkScan compares a scan with its range queries alone, whose answers are read and dropped, at the same concurrency
-// on the same Prometheus: by the time, and by the processor time of both together. Once all of a week is judged, once its
-// last five days, with a look back at the others. The two take turns; figures are medians, of ratios with the extremes.
+// BenchmarkScan compares a scan with its range queries alone, whose answers are read and dropped, at the same
+// concurrency on the same Prometheus: by the time, and by the processor time of both together. Once all of a week is
+// judged, once its last five days, with a look back at the others. The two take turns; figures are medians, of ratios
+// with the extremes.
 func BenchmarkScan(b *testing.B) {
 	for name, f := range map[string]func() *fleetOf{"1,000 series": leakyFleet, "175 jobs": manyJobs} {
 		b.Run(name, func(b *testing.B) {
@@ -138,9 +141,12 @@ func benchmarkScan(b *testing.B, address string, days int) {
 	for b.Loop() {
 		alone, whole := measure(bare), measure(scan)
 		for unit, figure := range map[string]float64{
-			"scan/queries": whole.wall / alone.wall, "scan-cpu/queries-cpu": (whole.own + whole.server) / (alone.own + alone.server),
-			"scan-cores": (whole.own + whole.server) / whole.wall, "bare-cores": (alone.own + alone.server) / alone.wall,
-			"client-s": whole.own, "server-s": whole.server, "bare-client-s": alone.own, "bare-server-s": alone.server,
+			"scan/queries": whole.wall / alone.wall, "scan-cpu/queries-cpu": (whole.own + whole.server) / (alone.own +
+				alone.server),
+			"scan-cores": (whole.own + whole.server) / whole.wall,
+			"bare-cores": (alone.own + alone.server) / alone.wall,
+			"client-s":   whole.own, "server-s": whole.server, "bare-client-s": alone.own,
+			"bare-server-s": alone.server,
 		} {
 			figures[unit] = append(figures[unit], figure)
 		}
@@ -218,7 +224,8 @@ func processorTime(b *testing.B, address string) (own, server float64) {
 func manyProcesses(b *testing.B, processes int) string {
 	const perJob = 500
 	var values, constant strings.Builder
-	names := []string{"go_goroutines", "process_open_fds", "process_resident_memory_bytes", "go_gc_heap_live_bytes", "process_start_time_seconds"}
+	names := []string{"go_goroutines", "process_open_fds", "process_resident_memory_bytes", "go_gc_heap_live_bytes",
+		"process_start_time_seconds"}
 	quoted := func(all []string) string { return `["` + strings.Join(all, `","`) + `"]` }
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/v1/label/{name}/values", func(w http.ResponseWriter, r *http.Request) {

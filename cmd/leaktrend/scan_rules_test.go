@@ -41,7 +41,8 @@ func TestScanFromRules(t *testing.T) {
 		}
 		defer client.Close()
 		r, err = fleet.Scan(t.Context(), client, fleet.Options{
-			Grid: prom.GridTo(fleetEnd, 7*24*time.Hour, calibration.Step), GroupBy: []string{"job", "version"}, FDR: .05, Workers: 2,
+			Grid: prom.GridTo(fleetEnd, 7*24*time.Hour, calibration.Step), GroupBy: []string{"job", "version"},
+			FDR: .05, Workers: 2,
 			Calibration: calibration.Default(), FromRules: fromRules,
 		})
 		if err != nil {
@@ -51,10 +52,13 @@ func TestScanFromRules(t *testing.T) {
 	}
 	whole, all := scan(false)
 	quick, some := scan(true)
-	if len(whole.Findings) != 1 || len(quick.Findings) != 1 || quick.Findings[0].Key() != whole.Findings[0].Key() || quick.Hypotheses != whole.Hypotheses || len(quick.Missing) > 0 {
-		t.Errorf("one scan %d findings of %d, from rules %d of %d, missing %v", len(whole.Findings), whole.Hypotheses, len(quick.Findings), quick.Hypotheses, quick.Missing)
+	if len(whole.Findings) != 1 || len(quick.Findings) != 1 || quick.Findings[0].Key() != whole.Findings[0].Key() ||
+		quick.Hypotheses != whole.Hypotheses || len(quick.Missing) > 0 {
+		t.Errorf("one scan %d findings of %d, from rules %d of %d, missing %v", len(whole.Findings), whole.Hypotheses,
+			len(quick.Findings), quick.Hypotheses, quick.Missing)
 	}
-	if diff := cmp.Diff([]string{"119 jobs in which the recording rules saw no growth were not read"}, quick.Hints); diff != "" {
+	if diff := cmp.Diff([]string{"119 jobs in which the recording rules saw no growth were not read"},
+		quick.Hints); diff != "" {
 		t.Error(diff)
 	}
 	// The one that climbs, and the one that no rule watches.

@@ -142,7 +142,8 @@ func (f *fleetOf) writeOpenMetrics(t testing.TB, path string, from, to int) {
 	}
 }
 
-// writtenAtOnce is how many values promtool gets in one file, some 500 MB: of more it would get several, each of some days.
+// writtenAtOnce is how many values promtool gets in one file, some 500 MB: of more it would get several, each of some
+// days.
 const writtenAtOnce = 5_000_000
 
 // backfill makes a Prometheus data directory of a fleet.
@@ -155,7 +156,8 @@ func backfill(t testing.TB, f *fleetOf) string {
 	scrapes := max(writtenAtOnce/len(f.series), 1)
 	for from := 0; from < fleetScrapes; from += scrapes {
 		f.writeOpenMetrics(t, text, from, min(from+scrapes, fleetScrapes))
-		if out, err := exec.Command(promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", "--max-block-duration=162h", text, data).CombinedOutput(); err != nil {
+		if out, err := exec.Command(promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet",
+			"--max-block-duration=162h", text, data).CombinedOutput(); err != nil {
 			t.Fatalf("promtool: %v\n%s", err, out)
 		}
 		if err := os.Remove(text); err != nil {
@@ -176,7 +178,8 @@ func startPrometheus(t testing.TB, data string) (address string, kill func()) {
 	listen := promtest.FreePort(t)
 	address = "http://" + listen
 	kill = promtest.Serve(t, address+"/-/ready", program, "--config.file="+config, "--storage.tsdb.path="+data,
-		"--storage.tsdb.retention.time=1000d", "--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h", "--web.listen-address="+listen, "--log.level=warn")
+		"--storage.tsdb.retention.time=1000d", "--storage.tsdb.min-block-duration=2h",
+		"--storage.tsdb.max-block-duration=2h", "--web.listen-address="+listen, "--log.level=warn")
 	return address, kill
 }
 
@@ -199,7 +202,8 @@ func leakyFleet() *fleetOf {
 		}
 		f.add("go_goroutines", fresh, between(deploy, fleetScrapes, f.noisy(.02, level)))
 		f.add("process_open_fds", fresh, between(deploy, fleetScrapes, f.noisy(.2, always(60))))
-		f.add("process_start_time_seconds", fresh, between(deploy, fleetScrapes, always(float64(scrapeTime(deploy).Unix()))))
+		f.add("process_start_time_seconds", fresh,
+			between(deploy, fleetScrapes, always(float64(scrapeTime(deploy).Unix()))))
 	}
 	// One of ten workers leaks descriptors towards its limit. The version comes from a metric of its own.
 	for i := range 10 {
@@ -216,7 +220,8 @@ func leakyFleet() *fleetOf {
 	}
 	// A container of a pod leaks memory. The kubelet's job says nothing of it.
 	for i := range 6 {
-		labels := fmt.Sprintf(`job="kubelet",instance="node-%d:10250",namespace="shop",pod="cart-%d",container="cart",image="registry:5000/shop/cart:v7@sha256:0123"`, i%3, i)
+		labels := fmt.Sprintf(`job="kubelet",instance="node-%d:10250",namespace="shop",pod="cart-%d",`+
+			`container="cart",image="registry:5000/shop/cart:v7@sha256:0123"`, i%3, i)
 		level := always(200e6)
 		if i < 3 {
 			level = func(scrape int) float64 { return 200e6 + perDay(30e6, scrape) }
@@ -235,7 +240,9 @@ func leakyFleet() *fleetOf {
 		f.add("process_resident_memory_bytes", labels, f.noisy(.02, warming(day)))
 		switch i % 3 {
 		case 0:
-			f.add("process_start_time_seconds", labels, func(i int) float64 { return float64(scrapeTime(i - i%day).Unix()) })
+			f.add("process_start_time_seconds", labels, func(i int) float64 {
+				return float64(scrapeTime(i - i%day).Unix())
+			})
 		case 1:
 			f.add("process_cpu_seconds_total", labels, func(i int) float64 { return float64(i%day) * 30 })
 		default:

@@ -42,10 +42,13 @@ func TestScanUsage(t *testing.T) {
 		{[]string{"--prometheus", server, "--every", "1h", "--until", "2026-01-01T00:00:00Z"}, "--until"},
 		{[]string{"--prometheus", server, "--until", "yesterday"}, "--until yesterday"},
 		{[]string{"--prometheus", server, "--fdr", "0"}, "--fdr 0"},
-		{[]string{"--prometheus", server, "--top", "5", "--fdr", ".1"}, "--top takes the likeliest, whatever share of them is expected to be false, so it takes no --fdr"},
-		{[]string{"--prometheus", server, "--from-rules", "--match", "queue_length"}, "--from-rules goes by what leaktrend rules watch, so it takes no --match"},
+		{[]string{"--prometheus", server, "--top", "5", "--fdr", ".1"},
+			"--top takes the likeliest, whatever share of them is expected to be false, so it takes no --fdr"},
+		{[]string{"--prometheus", server, "--from-rules", "--match", "queue_length"},
+			"--from-rules goes by what leaktrend rules watch, so it takes no --match"},
 		{[]string{"--prometheus", server, "--shard", "5/4"}, "--shard 5/4: must be NUMBER/OF"},
-		{[]string{"--prometheus", server, "--share-past", "."}, "--share-past: is for the parts of a fleet, so it needs --shard"},
+		{[]string{"--prometheus", server, "--share-past", "."}, "--share-past: is for the parts of a fleet, so it " +
+			"needs --shard"},
 		{[]string{"--prometheus", server, "--share-past", "nowhere", "--shard", "1/2"}, "--share-past: "},
 		{[]string{"--prometheus", server, "--concurrency", "0"}, "--concurrency 0"},
 		{[]string{"--prometheus", server, "--timeout", "0"}, "--timeout 0"},
@@ -54,15 +57,18 @@ func TestScanUsage(t *testing.T) {
 		{[]string{"--prometheus", server, "--load", "rate(x[5m])"}, "--load rate(x[5m])"},
 		{[]string{"--prometheus", server, "--alertmanager", "nowhere"}, "--alertmanager: "},
 		{[]string{"--prometheus", server, "--alert-for", "2h"}, "--alert-for needs --alertmanager"},
-		{[]string{"--prometheus", server, "--alertmanager", server, "--alert-for", "2s"}, "--alert-for 2s: must be from 1m to 366d, as in 25h"},
-		{[]string{"--prometheus", server, "--alertmanager", server, "--alert-for", "2h", "--every", "1h"}, "takes no --alert-for"},
+		{[]string{"--prometheus", server, "--alertmanager", server, "--alert-for", "2s"},
+			"--alert-for 2s: must be from 1m to 366d, as in 25h"},
+		{[]string{"--prometheus", server, "--alertmanager", server, "--alert-for", "2h", "--every", "1h"},
+			"takes no --alert-for"},
 		{[]string{"--prometheus", server, "--headers", "nowhere.txt"}, "nowhere.txt"},
 		{[]string{"--prometheus", server, "--http-config", "nowhere.yml"}, "nowhere.yml"},
 		{[]string{"--prometheus", server, "surplus"}, "surplus"},
 	} {
 		got := leaktrend(t, "", append([]string{"scan"}, test.args...)...)
 		if got.code != exitUsage || got.stdout != "" || !strings.Contains(got.stderr, test.says) {
-			t.Errorf("%v: exit code %d, stdout %q, stderr lacks %q:\n%s", test.args, got.code, got.stdout, test.says, got.stderr)
+			t.Errorf("%v: exit code %d, stdout %q, stderr lacks %q:\n%s", test.args, got.code, got.stdout, test.says,
+				got.stderr)
 		}
 	}
 }
@@ -76,7 +82,9 @@ func proxy(t *testing.T, to string, answers func(n int64, w http.ResponseWriter)
 	}
 	forward := httputil.NewSingleHostReverseProxy(target)
 	forward.ErrorLog = log.New(io.Discard, "", 0)
-	forward.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+	forward.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) {
+		w.WriteHeader(http.StatusBadGateway)
+	}
 	var ranges atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/query_range") && answers(ranges.Add(1), w) {
@@ -91,7 +99,8 @@ func proxy(t *testing.T, to string, answers func(n int64, w http.ResponseWriter)
 // scanOf runs a scan up to the end of the backfilled fleet, and gives the server the name that the golden output has.
 func scanOf(t *testing.T, server string, args ...string) outcome {
 	t.Helper()
-	got := leaktrend(t, "", append([]string{"scan", "--prometheus", server, "--until", fleetEnd.Format(time.RFC3339)}, args...)...)
+	got := leaktrend(t, "", append([]string{"scan", "--prometheus", server, "--until", fleetEnd.Format(time.RFC3339)},
+		args...)...)
 	got.stdout = strings.ReplaceAll(got.stdout, server, "http://prometheus:9090")
 	got.stderr = strings.ReplaceAll(got.stderr, server, "http://prometheus:9090")
 	return got
@@ -139,13 +148,17 @@ func TestScanFleet(t *testing.T) {
 
 // scanOfSelectors selects some series twice.
 func scanOfSelectors(t *testing.T, prometheus string) {
-	got := scanOf(t, prometheus, "--match", `go_goroutines{job="api"}`, "--match", `{__name__=~"process_open_fds|go_goroutines",job="api",instance!=""}`,
+	got := scanOf(t, prometheus, "--match", `go_goroutines{job="api"}`, "--match",
+		`{__name__=~"process_open_fds|go_goroutines",job="api",instance!=""}`,
 		"--group-by", "job", "--exit-code")
-	if got.code != exitLeak || !strings.Contains(got.stdout, "UTC: 100 processes") || !strings.Contains(got.stdout, "api  goroutines") ||
-		!strings.Contains(got.stdout, "40 of 100 replicas") || !strings.Contains(got.stdout, "1 leak among 200 gauges of processes, in 2 groups by workload and resource") {
+	if got.code != exitLeak || !strings.Contains(got.stdout, "UTC: 100 processes") ||
+		!strings.Contains(got.stdout, "api  goroutines") ||
+		!strings.Contains(got.stdout, "40 of 100 replicas") ||
+		!strings.Contains(got.stdout, "1 leak among 200 gauges of processes, in 2 groups by workload and resource") {
 		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
 	}
-	if got := scanOf(t, prometheus, "--match", "nothing_like_it"); got.code != exitPart || !strings.Contains(got.stderr, "missing: everything: ") ||
+	if got := scanOf(t, prometheus, "--match", "nothing_like_it"); got.code != exitPart ||
+		!strings.Contains(got.stderr, "missing: everything: ") ||
 		!strings.Contains(got.stdout, "nothing to judge") {
 		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
 	}
@@ -161,7 +174,8 @@ func scanOfKilled(t *testing.T, data string) {
 		return false
 	})
 	got := scanOf(t, server)
-	if got.code != exitPart || !strings.Contains(got.stderr, "missing: ") || !strings.Contains(got.stderr, "does not answer any more") ||
+	if got.code != exitPart || !strings.Contains(got.stderr, "missing: ") ||
+		!strings.Contains(got.stderr, "does not answer any more") ||
 		!strings.Contains(got.stdout, "A part could not be read") {
 		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
 	}
@@ -169,7 +183,8 @@ func scanOfKilled(t *testing.T, data string) {
 
 func scanWithoutServer(t *testing.T) {
 	// No test listens at a port that is the system's: a free one may be another test's server by then.
-	if got := scanOf(t, "http://127.0.0.1:1"); got.code != exitPart || !strings.Contains(got.stderr, "http://prometheus:9090: ") {
+	if got := scanOf(t, "http://127.0.0.1:1"); got.code != exitPart ||
+		!strings.Contains(got.stderr, "http://prometheus:9090: ") {
 		t.Errorf("exit code %d:\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }
@@ -185,12 +200,15 @@ func pageOfFleet(t *testing.T, prometheus, page string) {
 	for scheme, width := range map[string]int64{"light": 1100, "dark": 375} {
 		tab.Look(width, 900, scheme)
 		tab.Shot("fleet-" + scheme)
-		rows := browsertest.Eval[[]string](tab, `Array.from(document.querySelector('tbody').rows).map(r => r.cells[0].innerText + ' ' +
+		rows := browsertest.Eval[[]string](tab,
+			`Array.from(document.querySelector('tbody').rows).map(r => r.cells[0].innerText + ' ' +
 			r.cells[1].innerText.replace(/\s+/g, ' ') + ' ' + document.querySelector(r.cells[1].querySelector('a').getAttribute('href')).tagName)`)
 		want := []string{
 			"LEAK goroutines api v1.9, 40 of 50 replicas, chance of a leak 96 % (89 to 99) SECTION",
-			"LEAK container_memory_working_set_bytes shop/cart v7, 3 of 6 replicas, chance of a leak 96 % (88 to 99) SECTION",
-			"LEAK open_fds worker 2.4.1, 1 of 10 replicas, chance of a leak 95 % (86 to 99) SECTION", "LIMIT open_fds worker 2.4.1, 1 of 10 replicas SECTION",
+			"LEAK container_memory_working_set_bytes shop/cart v7, 3 of 6 replicas, chance of a leak 96 % (88 to 99) " +
+				"SECTION",
+			"LEAK open_fds worker 2.4.1, 1 of 10 replicas, chance of a leak 95 % (86 to 99) SECTION",
+			"LIMIT open_fds worker 2.4.1, 1 of 10 replicas SECTION",
 		}
 		if diff := cmp.Diff(want, rows); diff != "" {
 			t.Errorf("%s: rows (-want +got):\n%s", scheme, diff)
@@ -276,7 +294,8 @@ func scanAgain(t *testing.T, prometheus string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var stderr bytes.Buffer
 	args := []string{"scan", "--prometheus", prometheus, "--every", "1h", "--since", "6h", "--match", "go_goroutines"}
-	if err := run(ctx, args, strings.NewReader(""), callback(cancel), &stderr); err != nil || strings.Count(stderr.String(), "\n") > 1 {
+	if err := run(ctx, args, strings.NewReader(""), callback(cancel), &stderr); err != nil ||
+		strings.Count(stderr.String(), "\n") > 1 {
 		t.Errorf("%v\n%s", err, &stderr)
 	}
 }
@@ -322,7 +341,8 @@ func alertsOfFleet(t *testing.T, prometheus string) {
 		}
 		for _, a := range alerts {
 			l := a.Labels
-			all = append(all, fmt.Sprintf("%s %s %s %s of %s %s", l["alertname"], l["severity"], l["kind"], l["resource"], l["job"], l["version"]))
+			all = append(all, fmt.Sprintf("%s %s %s %s of %s %s", l["alertname"], l["severity"], l["kind"],
+				l["resource"], l["job"], l["version"]))
 			if a.Annotations["summary"] == "" || l["instance"] != "" {
 				t.Errorf("alert %+v", a)
 			}
@@ -345,13 +365,16 @@ func alertsOfFleet(t *testing.T, prometheus string) {
 		what := fmt.Sprintf("%s %s %s of %s %s", x.Severity, x.Kind, x.Resource, x.Group["job"], x.Group["version"])
 		found = append(found, fmt.Sprintf("%s %s: %d of %d", x.State, what, x.Growing, x.Replicas))
 		alarming = append(alarming, "LeakDetected "+what)
-		if x.Time != fleetEnd || x.File != "http://prometheus:9090" || x.Summary == "" || x.Hypotheses == 0 || x.FDR != .05 {
+		if x.Time != fleetEnd || x.File != "http://prometheus:9090" || x.Summary == "" || x.Hypotheses == 0 ||
+			x.FDR != .05 {
 			t.Errorf("%s", line)
 		}
-		if x.Kind == "trend" && !(x.Q > 0 && x.Q <= .05 && x.SlopePerHour > 0 && x.Value > x.Baseline && x.Since.Before(fleetEnd)) {
+		if x.Kind == "trend" && !(x.Q > 0 && x.Q <= .05 && x.SlopePerHour > 0 && x.Value > x.Baseline &&
+			x.Since.Before(fleetEnd)) {
 			t.Errorf("%s", line)
 		}
-		for _, key := range []string{"time", "file", "resource", "kind", "state", "severity", "value", "baseline", "slope_per_hour", "since", "summary"} {
+		for _, key := range []string{"time", "file", "resource", "kind", "state", "severity", "value", "baseline",
+			"slope_per_hour", "since", "summary"} {
 			if !strings.Contains(line, `"`+key+`":`) {
 				t.Errorf("no %s in %s", key, line)
 			}
@@ -374,13 +397,15 @@ func alertsOfFleet(t *testing.T, prometheus string) {
 	if diff := cmp.Diff(slices.Repeat([]time.Duration{usualAlertHold}, 4), lasts); diff != "" {
 		t.Errorf("the alerts last (-want +got):\n%s", diff)
 	}
-	if got := scanOf(t, prometheus, "--alertmanager", address, "--alert-for", "2d", "--match", "container_memory_working_set_bytes"); got.code != 0 || got.stderr != "" {
+	if got := scanOf(t, prometheus, "--alertmanager", address, "--alert-for", "2d", "--match",
+		"container_memory_working_set_bytes"); got.code != 0 || got.stderr != "" {
 		t.Errorf("exit code %d, stderr:\n%s", got.code, got.stderr)
 	}
 	if diff := cmp.Diff(alarming, active()); diff != "" {
 		t.Errorf("alerts (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]time.Duration{usualAlertHold, usualAlertHold, usualAlertHold, 48 * time.Hour}, lasts); diff != "" {
+	if diff := cmp.Diff([]time.Duration{usualAlertHold, usualAlertHold, usualAlertHold, 48 * time.Hour},
+		lasts); diff != "" {
 		t.Errorf("after a scan of the containers the alerts last (-want +got):\n%s", diff)
 	}
 

@@ -17,7 +17,8 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/testkit/promtest"
 )
 
-// smallFleet is a fleet of a few workloads, scraped exactly at the instants of a scan, so at the borders of its windows.
+// smallFleet is a fleet of a few workloads, scraped exactly at the instants of a scan, so at the borders of its
+// windows.
 func smallFleet() *fleetOf {
 	f := newFleet()
 	f.onTheGrid = true
@@ -34,7 +35,9 @@ func smallFleet() *fleetOf {
 		f.add("process_max_fds", labels, always(1024))
 		f.add("process_start_time_seconds", labels, always(float64(scrapeTime(0).Unix())))
 		restarts := fmt.Sprintf(`job="worker",instance="10.0.1.%d:8080"`, i)
-		f.add("process_resident_memory_bytes", restarts, f.noisy(.02, func(i int) float64 { return 1e8 * (1 + float64(i%700)/2000) }))
+		f.add("process_resident_memory_bytes", restarts, f.noisy(.02, func(i int) float64 {
+			return 1e8 * (1 + float64(i%700)/2000)
+		}))
 		f.add("up", restarts, func(i int) float64 { return math.Min(1, float64(i%700)) })
 	}
 	f.containersOnLoad()
@@ -94,14 +97,15 @@ func victoriaMetrics(t *testing.T, f *fleetOf, limits ...string) string {
 	return address
 }
 
-// The same fleet gives the same findings with the same scores in a Prometheus and in a VictoriaMetrics, also in one whose
-// limits refuse nearly all that is asked for at once.
+// The same fleet gives the same findings with the same scores in a Prometheus and in a VictoriaMetrics, also in one
+// whose limits refuse nearly all that is asked for at once.
 func TestScanOfVictoriaMetrics(t *testing.T) {
 	t.Parallel()
 	f := smallFleet()
 	prometheus, _ := startPrometheus(t, backfill(t, f))
 	scan := func(address string) string {
-		got := leaktrend(t, "", "scan", "--prometheus", address, "--until", fleetEnd.Format(time.RFC3339), "--format", "json", "--all")
+		got := leaktrend(t, "", "scan", "--prometheus", address, "--until", fleetEnd.Format(time.RFC3339), "--format",
+			"json", "--all")
 		if got.code != 0 || got.stderr != "" {
 			t.Fatalf("exit code %d: %s", got.code, got.stderr)
 		}
@@ -118,14 +122,16 @@ func TestScanOfVictoriaMetrics(t *testing.T) {
 	}
 	for name, limits := range map[string][]string{
 		"without limits": nil,
-		"with limits":    {"-search.maxPointsPerTimeseries=500", "-search.maxSamplesPerQuery=5000", "-search.maxQueryLen=200"},
+		"with limits": {"-search.maxPointsPerTimeseries=500", "-search.maxSamplesPerQuery=5000",
+			"-search.maxQueryLen=200"},
 	} {
 		if diff := cmp.Diff(want, scan(victoriaMetrics(t, f, limits...))); diff != "" {
 			t.Errorf("VictoriaMetrics %s: (-Prometheus +VictoriaMetrics):\n%s", name, diff)
 		}
 	}
 	// Where not even the jobs can be listed, the server's own words say which limit it was.
-	got := leaktrend(t, "", "scan", "--prometheus", victoriaMetrics(t, f, "-search.maxUniqueTimeseries=3"), "--until", fleetEnd.Format(time.RFC3339))
+	got := leaktrend(t, "", "scan", "--prometheus", victoriaMetrics(t, f, "-search.maxUniqueTimeseries=3"), "--until",
+		fleetEnd.Format(time.RFC3339))
 	if got.code != exitPart || !strings.Contains(got.stderr, "-search.max* command-line flag") {
 		t.Errorf("exit code %d: %s", got.code, got.stderr)
 	}

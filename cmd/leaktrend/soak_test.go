@@ -53,7 +53,9 @@ func TestSoakPrice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		of, steady := reports[0].Tally("", nil), reports[0].Tally("", func(o *evaluate.Outcome) bool { return !ambiguous[o.Family] })
+		of, steady := reports[0].Tally("", nil), reports[0].Tally("", func(o *evaluate.Outcome) bool {
+			return !ambiguous[o.Family]
+		})
 		t.Logf("soak %v: %d false alarms in %d runs, %d of them in the %d whose load does not grow",
 			soak, of.FalseAlarms, of.Recordings, steady.FalseAlarms, steady.Recordings)
 		runs, alarms = runs+of.Recordings, alarms+of.FalseAlarms

@@ -53,7 +53,8 @@ Without a file or directory it is what watch keeps in the user's state directory
 			if html != "" {
 				err := output.WriteFile(html, 0o644, func(w io.Writer) error { return remembered.WriteHTML(w, all) })
 				if err == nil && !cmd.Flags().Changed("format") { // the page has what the tables have
-					_, err = fmt.Fprintf(cmd.OutOrStdout(), "The curves and tables of the lives are in %s\n", printable(html))
+					_, err = fmt.Fprintf(cmd.OutOrStdout(), "The curves and tables of the lives are in %s\n",
+						printable(html))
 					return errors.Join(faults, err)
 				}
 				if err != nil {

@@ -144,8 +144,8 @@ func workRecorded(t *testing.T, path string) (seconds float64) {
 	return seconds
 }
 
-// Processes of one name that come one after the other are the lives of one: for watch, which keeps one state of them and
-// shows it, and for record, whose recording has them all.
+// Processes of one name that come one after the other are the lives of one: for watch, which keeps one state of them
+// and shows it, and for record, whose recording has them all.
 func TestLivesOfAName(t *testing.T) {
 	if testing.Short() || runtime.GOOS != "linux" {
 		t.Skip("takes 5 s of real time, on Linux")

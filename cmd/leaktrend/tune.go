@@ -62,18 +62,24 @@ testdata/labels.yaml. Recordings with a soak setting are judged in it and report
 		RunE: func(cmd *cobra.Command, args []string) error { return runTune(cmd, args, &f) },
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&f.config, "config", "", "YAML file whose section resource_monitoring is in force (default: the defaults)")
-	fs.StringVar(&f.budget, "budget", "1/30d", "false alarms that are acceptable per process and time, as in 1/30d, 0.5/2w or 2/36h")
+	fs.StringVar(&f.config, "config", "", "YAML file whose section resource_monitoring is in force (default: the "+
+		"defaults)")
+	fs.StringVar(&f.budget, "budget", "1/30d", "false alarms that are acceptable per process and time, as in 1/30d, "+
+		"0.5/2w or 2/36h")
 	fs.StringVarP(&f.out, "out", "o", "", "write the recommended section resource_monitoring to this file")
 	fs.StringVar(&f.html, "html", "", "write the trade-off as a page with curves to this file")
 	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text, or json: one object")
 	fs.BoolVar(&f.force, "force", false, "replace files that are not empty")
-	fs.BoolVarP(&f.verbose, "verbose", "v", false, "also print all that was measured: by resource, setting, method and family, with reasons")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "also print all that was measured: by resource, setting, method "+
+		"and family, with reasons")
 	fs.Uint64Var(&f.seed, "seed", 1, "of the folds and of the bootstrap: the same seed gives the same result")
 	fs.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "recordings at a time; does not change the result")
-	fs.IntVar(&f.generate, "generate", 0, "instead of recordings, generate this many of each family; report on others than are searched")
-	fs.Uint64Var(&f.generateSeed, "generate-seed", 1, "of what is generated to search on; the next seed makes what is reported on")
-	fs.StringSliceVar(&f.with, "generate-with", []string{"limits", "load"}, "what generated recordings know beside the resource: limits, load or none")
+	fs.IntVar(&f.generate, "generate", 0, "instead of recordings, generate this many of each family; report on "+
+		"others than are searched")
+	fs.Uint64Var(&f.generateSeed, "generate-seed", 1, "of what is generated to search on; the next seed makes what "+
+		"is reported on")
+	fs.StringSliceVar(&f.with, "generate-with", []string{"limits", "load"},
+		"what generated recordings know beside the resource: limits, load or none")
 	return cmd
 }
 
@@ -187,7 +193,8 @@ func (f *tuneFlags) generated(o *tune.Options) error {
 	other := g
 	other.Seed, other.Ranges = g.Seed+1, generate.Report
 	o.Search, o.Report = tune.Generated(g), tune.Generated(other)
-	o.From = fmt.Sprintf("the generator, seed %d (searched: seed %d), with %s", other.Seed, g.Seed, strings.Join(f.with, " and "))
+	o.From = fmt.Sprintf("the generator, seed %d (searched: seed %d), with %s", other.Seed, g.Seed,
+		strings.Join(f.with, " and "))
 	return nil
 }
 
@@ -217,7 +224,8 @@ func loadRecordings(ctx context.Context, o *tune.Options, args []string, stderr 
 	}
 	for _, r := range recs {
 		if r.Faults > 0 {
-			fmt.Fprintf(stderr, "skipped: %s: %s, the first: %s\n", printable(r.Name), plain.Count(r.Faults, "line"), printable(strings.TrimSuffix(plain.Error(r.Fault), ": skipped")))
+			fmt.Fprintf(stderr, "skipped: %s: %s, the first: %s\n", printable(r.Name), plain.Count(r.Faults, "line"),
+				printable(strings.TrimSuffix(plain.Error(r.Fault), ": skipped")))
 		}
 	}
 	o.From = strings.Join(args, " ")

@@ -27,7 +27,8 @@ func tuneSet(t *testing.T) string {
 		writeRecording(t, filepath.Join(dir, fmt.Sprintf("healthy%d.csv", i)), 100*time.Hour, 0, oscillating)
 		writeRecording(t, filepath.Join(dir, fmt.Sprintf("leaking%d.csv", i)), 36*time.Hour, 0, leaking)
 		labels += fmt.Sprintf("  - {file: healthy%d.csv, program: p%d, healthy: true}\n", i, i)
-		labels += fmt.Sprintf("  - {file: leaking%d.csv, program: p%d, healthy: false, leaks: [{resource: goroutines, start: begin, kind: steady}]}\n", i, i)
+		labels += fmt.Sprintf("  - {file: leaking%d.csv, program: p%d, healthy: false, leaks: [{resource: "+
+			"goroutines, start: begin, kind: steady}]}\n", i, i)
 	}
 	return writeText(t, dir, "labels.yaml", labels)
 }
@@ -78,8 +79,10 @@ func TestTune(t *testing.T) {
 		t.Fatal(got.stderr)
 	}
 	for _, says := range []string{
-		"8 recordings of 4 programs, from " + labels, "100 % (40 to 100)", "predict_linear", "Sources of the rules", "For a budget of 1/10d",
-		"4-fold cross-validation", "set sensitivity 4, least_growth 0.2, goroutine_threshold 75 costs 0 false alarms a month of a process (0 to ", "finds 100 % (40 to 100) of the leaks",
+		"8 recordings of 4 programs, from " + labels, "100 % (40 to 100)", "predict_linear", "Sources of the rules",
+		"For a budget of 1/10d",
+		"4-fold cross-validation", "set sensitivity 4, least_growth 0.2, goroutine_threshold 75 costs 0 false alarms " +
+			"a month of a process (0 to ", "finds 100 % (40 to 100) of the leaks",
 	} {
 		if !strings.Contains(unwrapped(got.stdout), says) {
 			t.Errorf("no %q in\n%s", says, got.stdout)
@@ -100,7 +103,8 @@ func TestTune(t *testing.T) {
 			t.Errorf("%s of a file that is there: code %d, %s", flag, again.code, again.stderr)
 		}
 	}
-	again := leaktrend(t, "", "tune", labels, "--config", out, "-o", out, "--force", "--format", "json", "--budget", "1/10d")
+	again := leaktrend(t, "", "tune", labels, "--config", out, "-o", out, "--force", "--format", "json", "--budget",
+		"1/10d")
 	var result struct {
 		Config  string
 		InForce struct{ Sensitivity float64 } `json:"in_force"`
@@ -123,7 +127,8 @@ func TestTune(t *testing.T) {
 		result.InForce.Sensitivity != config.Adaptive.Sensitivity || result.Choice.Confidence <= 0 {
 		t.Errorf("got %+v", result)
 	}
-	if own := result.Groups[0].Methods[0]; own.All.Leaks != 4 || own.All.Rate.High <= 0 || own.Name != "this configuration" {
+	if own := result.Groups[0].Methods[0]; own.All.Leaks != 4 || own.All.Rate.High <= 0 ||
+		own.Name != "this configuration" {
 		t.Errorf("this configuration: %+v", own)
 	}
 }
@@ -134,7 +139,8 @@ func TestTuneUsage(t *testing.T) {
 	writeRecording(t, filepath.Join(dir, "a.csv"), 10*time.Hour, 0, steady)
 	empty := t.TempDir()
 	entry := func(rest string) string {
-		return writeText(t, dir, fmt.Sprintf("labels%d.yaml", time.Now().UnixNano()), "recordings:\n  - {program: p, "+rest+"}\n")
+		return writeText(t, dir, fmt.Sprintf("labels%d.yaml", time.Now().UnixNano()), "recordings:\n  - {program: p, "+
+			rest+"}\n")
 	}
 	leaks := func(what string) string { return entry("file: a.csv, healthy: false, leaks: [" + what + "]") }
 	full := writeText(t, dir, "full.txt", "text")
@@ -149,21 +155,26 @@ func TestTuneUsage(t *testing.T) {
 		"workers":                 {[]string{recording, "--workers", "0"}, []string{"--workers 0"}},
 		"generate":                {[]string{"--generate", "-1"}, []string{"--generate -1"}},
 		"generate and recordings": {[]string{recording, "--generate", "1"}, []string{"--generate"}},
-		"generate with":           {[]string{"--generate", "1", "--generate-with", "wings"}, []string{"--generate-with wings"}},
-		"out is full":             {[]string{recording, "-o", full}, []string{full, "--force"}},
-		"html is full":            {[]string{recording, "--html", full}, []string{full, "--force"}},
-		"same files":              {[]string{recording, "--html", "x", "-o", "x"}, []string{"same file"}},
-		"out is standard output":  {[]string{recording, "-o", "-"}, []string{"- is no file"}},
-		"out is a directory":      {[]string{recording, "-o", dir}, []string{"directory"}},
-		"out is nowhere":          {[]string{recording, "-o", filepath.Join(dir, "no", "x")}, []string{filepath.Join(dir, "no")}},
-		"labels beside":           {[]string{recording, entry("file: a.csv, healthy: true")}, []string{"stands alone"}},
-		"no recordings":           {[]string{empty}, []string{"leaktrend: " + empty + ": no recordings"}},
-		"no file":                 {[]string{filepath.Join(dir, "none.csv")}, []string{"none.csv"}},
-		"empty set":               {[]string{writeText(t, dir, "empty.yaml", "")}, []string{"no recordings"}},
-		"missing file":            {[]string{entry("file: none.csv, healthy: true")}, []string{".yaml:2:", "none.csv"}},
-		"missing resource":        {[]string{leaks("{resource: open_fds, start: begin}")}, []string{".yaml:2:", "open_fds"}},
-		"outside":                 {[]string{leaks("{resource: goroutines, start: 2027-01-01T00:00:00Z}")}, []string{".yaml:2:", "outside"}},
-		"overlapping": {[]string{leaks("{resource: goroutines, start: begin}, {resource: goroutines, start: 2026-11-01T02:00:00Z}")},
+		"generate with": {[]string{"--generate", "1", "--generate-with", "wings"},
+			[]string{"--generate-with wings"}},
+		"out is full":            {[]string{recording, "-o", full}, []string{full, "--force"}},
+		"html is full":           {[]string{recording, "--html", full}, []string{full, "--force"}},
+		"same files":             {[]string{recording, "--html", "x", "-o", "x"}, []string{"same file"}},
+		"out is standard output": {[]string{recording, "-o", "-"}, []string{"- is no file"}},
+		"out is a directory":     {[]string{recording, "-o", dir}, []string{"directory"}},
+		"out is nowhere": {[]string{recording, "-o", filepath.Join(dir, "no", "x")},
+			[]string{filepath.Join(dir, "no")}},
+		"labels beside": {[]string{recording, entry("file: a.csv, healthy: true")}, []string{"stands alone"}},
+		"no recordings": {[]string{empty}, []string{"leaktrend: " + empty + ": no recordings"}},
+		"no file":       {[]string{filepath.Join(dir, "none.csv")}, []string{"none.csv"}},
+		"empty set":     {[]string{writeText(t, dir, "empty.yaml", "")}, []string{"no recordings"}},
+		"missing file":  {[]string{entry("file: none.csv, healthy: true")}, []string{".yaml:2:", "none.csv"}},
+		"missing resource": {[]string{leaks("{resource: open_fds, start: begin}")},
+			[]string{".yaml:2:", "open_fds"}},
+		"outside": {[]string{leaks("{resource: goroutines, start: 2027-01-01T00:00:00Z}")},
+			[]string{".yaml:2:", "outside"}},
+		"overlapping": {[]string{leaks("{resource: goroutines, start: begin}, {resource: goroutines, start: " +
+			"2026-11-01T02:00:00Z}")},
 			[]string{".yaml:2:", "twice"}},
 		"contradiction": {[]string{leaks("")}, []string{".yaml:2:", "contradict"}},
 	}
@@ -188,7 +199,8 @@ func TestTuneUnlabelled(t *testing.T) {
 	writeRecording(t, filepath.Join(dir, "a.csv"), 30*time.Hour, 0, oscillating)
 	writeRecording(t, filepath.Join(dir, "b.csv"), time.Hour, 10*time.Hour, steady)
 	got := leaktrend(t, "", "tune", dir, "--verbose")
-	if got.code != 0 || !strings.Contains(got.stdout, "A month of this very process") || !strings.Contains(got.stdout, "Soak runs of 10h") {
+	if got.code != 0 || !strings.Contains(got.stdout, "A month of this very process") ||
+		!strings.Contains(got.stdout, "Soak runs of 10h") {
 		t.Errorf("code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }
@@ -198,11 +210,15 @@ func TestTuneUnlabelled(t *testing.T) {
 func TestTuneSuspects(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "week.csv")
-	writeRecording(t, path, 72*time.Hour, 0, func(hour float64) float64 { return oscillating(hour) + 10*max(0, hour-36) })
+	writeRecording(t, path, 72*time.Hour, 0, func(hour float64) float64 {
+		return oscillating(hour) + 10*max(0, hour-36)
+	})
 	got := leaktrend(t, "", "tune", path)
 	text := unwrapped(got.stdout)
-	if got.code != 0 || !strings.Contains(text, path+": goroutines looks like a leak since 2026-11-02 ") || !strings.Contains(text, "label it, or leave it out") ||
-		!strings.Contains(text, "; recorded: 0 in 1.") || strings.Count(text, "This configuration on the recordings:") != 1 || strings.Contains(text, "predict_linear") {
+	if got.code != 0 || !strings.Contains(text, path+": goroutines looks like a leak since 2026-11-02 ") ||
+		!strings.Contains(text, "label it, or leave it out") ||
+		!strings.Contains(text, "; recorded: 0 in 1.") ||
+		strings.Count(text, "This configuration on the recordings:") != 1 || strings.Contains(text, "predict_linear") {
 		t.Errorf("code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	again := leaktrend(t, "", "tune", "--format", "json", path)
@@ -222,7 +238,8 @@ func TestTuneSuspects(t *testing.T) {
 	if err := json.Unmarshal([]byte(again.stdout), &result); err != nil {
 		t.Fatal(err, again.stderr)
 	}
-	if len(result.Suspects) != 1 || result.Suspects[0].Recording != path || result.Suspects[0].Resource != sampler.Goroutines ||
+	if len(result.Suspects) != 1 || result.Suspects[0].Recording != path ||
+		result.Suspects[0].Resource != sampler.Goroutines ||
 		result.Suspects[0].Since.Sub(tuneBegin).Hours() < 30 || result.Groups[0].Methods[0].All.FalseAlarms != 0 {
 		t.Errorf("%+v", result)
 	}
@@ -236,7 +253,8 @@ func TestTuneInterrupted(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "config.yaml")
 	var stdout, stderr bytes.Buffer
 	err := run(ctx, []string{"tune", "--generate", "1", "-o", out}, strings.NewReader(""), &stdout, &stderr)
-	if exitCode(err) != exitUsage || stderr.String() != "leaktrend: interrupted\n" || !strings.Contains(stdout.String(), "PARTIAL: interrupted.") {
+	if exitCode(err) != exitUsage || stderr.String() != "leaktrend: interrupted\n" ||
+		!strings.Contains(stdout.String(), "PARTIAL: interrupted.") {
 		t.Errorf("%v; stdout:\n%s\nstderr:\n%s", err, stdout.String(), stderr.String())
 	}
 	if _, err := os.Stat(out); err == nil {

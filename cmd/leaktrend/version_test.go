@@ -35,13 +35,16 @@ func TestBuildOf(t *testing.T) {
 				{Key: "-trimpath", Value: "true"}, {Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "e3a6cc4"},
 				{Key: "vcs.time", Value: "2026-11-26T01:23:55Z"}, {Key: "vcs.modified", Value: "false"},
 			}},
-			build{Version: "v0.1.0", Revision: "e3a6cc4", Time: "2026-11-26T01:23:55Z", Modified: &no, Go: goVersion, Platform: platform},
-			"leaktrend v0.1.0\n  revision  e3a6cc4\n  time      2026-11-26T01:23:55Z\n  go        GO\n  platform  PLATFORM\n",
+			build{Version: "v0.1.0", Revision: "e3a6cc4", Time: "2026-11-26T01:23:55Z", Modified: &no, Go: goVersion,
+				Platform: platform},
+			"leaktrend v0.1.0\n  revision  e3a6cc4\n  time      2026-11-26T01:23:55Z\n  go        GO\n" +
+				"  platform  PLATFORM\n",
 		},
 		{
-			"a changed checkout", &debug.BuildInfo{Main: debug.Module{Version: "v0.1.0+dirty"}, Settings: []debug.BuildSetting{
-				{Key: "vcs.revision", Value: "e3a6cc4"}, {Key: "vcs.modified", Value: "true"},
-			}},
+			"a changed checkout", &debug.BuildInfo{Main: debug.Module{Version: "v0.1.0+dirty"},
+				Settings: []debug.BuildSetting{
+					{Key: "vcs.revision", Value: "e3a6cc4"}, {Key: "vcs.modified", Value: "true"},
+				}},
 			build{Version: "v0.1.0+dirty", Revision: "e3a6cc4", Modified: &yes, Go: goVersion, Platform: platform},
 			"leaktrend v0.1.0+dirty\n  revision  e3a6cc4 (modified)\n  go        GO\n  platform  PLATFORM\n",
 		},
@@ -63,7 +66,8 @@ func TestVersion(t *testing.T) {
 	t.Parallel()
 	this := currentBuild()
 	for _, args := range [][]string{{"version"}, {"--version"}, {"version", "--format", "text"}} {
-		if diff := cmp.Diff(outcome{0, this.String(), ""}, leaktrend(t, "", args...), cmp.AllowUnexported(outcome{})); diff != "" {
+		if diff := cmp.Diff(outcome{0, this.String(), ""}, leaktrend(t, "", args...),
+			cmp.AllowUnexported(outcome{})); diff != "" {
 			t.Errorf("%v (-want +got):\n%s", args, diff)
 		}
 	}
@@ -75,7 +79,8 @@ func TestVersion(t *testing.T) {
 		t.Errorf("as JSON (-want +got):\n%s", diff)
 	}
 	bad := outcome{exitUsage, "", "leaktrend: --format xml: must be text or json\n"}
-	if diff := cmp.Diff(bad, leaktrend(t, "", "version", "--format", "xml"), cmp.AllowUnexported(outcome{})); diff != "" {
+	if diff := cmp.Diff(bad, leaktrend(t, "", "version", "--format", "xml"),
+		cmp.AllowUnexported(outcome{})); diff != "" {
 		t.Errorf("an unknown format (-want +got):\n%s", diff)
 	}
 }

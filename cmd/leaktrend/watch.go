@@ -68,20 +68,28 @@ show that they are none. --soak scales all of them for a test run under steady l
 	}
 	fs := cmd.Flags()
 	f.target.Register(fs)
-	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text: a screen, or lines; json: an event a line, and a verdict per resource at the end")
-	flags.Choice(fs, &f.logFormat, "log-format", screen.LogFormats, "log lines where there is no screen, alerts too: text; logfmt or json: with all fields, for programs")
-	fs.Lookup("name").Usage = "regular expression for the names or command lines of the processes to watch; with -o or --pprof, of the one process"
+	flags.Choice(fs, &f.format, "format", []string{"text", "json"},
+		"text: a screen, or lines; json: an event a line, and a verdict per resource at the end")
+	flags.Choice(fs, &f.logFormat, "log-format", screen.LogFormats, "log lines where there is no screen, alerts too: "+
+		"text; logfmt or json: with all fields, for programs")
+	fs.Lookup("name").Usage = "regular expression for the names or command lines of the processes to watch; with -o " +
+		"or --pprof, of the one process"
 	fs.Lookup("interval").Usage = "time between samples (default 5s; check_interval with --config; a 1200th of --soak)"
 	fs.StringVar(&f.config, "config", "", "YAML file whose section resource_monitoring configures limits and alerts")
-	fs.StringVar(&f.pprof, "pprof", "", "where the one Go process that is watched serves net/http/pprof, as in http://localhost:6060: alerts then name lines of code")
-	fs.StringVar(&f.listen, "listen", "", "also serve the live page of the one process that is watched at this address, as in 127.0.0.1:6061")
+	fs.StringVar(&f.pprof, "pprof", "", "where the one Go process that is watched serves net/http/pprof, as in "+
+		"http://localhost:6060: alerts then name lines of code")
+	fs.StringVar(&f.listen, "listen", "", "also serve the live page of the one process that is watched at this "+
+		"address, as in 127.0.0.1:6061")
 	fs.StringVarP(&f.out, "out", "o", "", "also record the samples to this file")
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
-	fs.BoolVar(&f.wait, "wait", false, "with --name: go on when no process matches, now or later, and wait for the next, as a service does")
-	fs.StringVar(&f.state, "state", "", "directory in which what is learned is kept (default state_dir with --config, else that of the user)")
+	fs.BoolVar(&f.wait, "wait", false, "with --name: go on when no process matches, now or later, and wait for the "+
+		"next, as a service does")
+	fs.StringVar(&f.state, "state", "", "directory in which what is learned is kept (default state_dir with "+
+		"--config, else that of the user)")
 	fs.BoolVar(&f.noState, "no-state", false, "keep what is learned for this run alone")
 	flags.Exclude(fs, "state", "no-state")
-	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed, else with 3 if something could not be read or judged")
+	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed, else "+
+		"with 3 if something could not be read or judged")
 	return cmd
 }
 
@@ -124,7 +132,8 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	defer flush()
 	var found watch.Result
 	if f.target.Name != "" && f.out == "" && f.listen == "" && profiles == nil {
-		found, err = watch.All(cmd.Context(), f.view(cmd, "--name "+f.target.Name, config), &f.target, config, f.wait, lines)
+		found, err = watch.All(cmd.Context(), f.view(cmd, "--name "+f.target.Name, config), &f.target, config, f.wait,
+			lines)
 	} else {
 		found, err = f.watchOne(cmd, config, profiles, lines)
 	}
@@ -186,7 +195,8 @@ func (f *watchFlags) view(cmd *cobra.Command, what string, config detector.Confi
 }
 
 // needsHours is what a first run without --soak cannot show.
-const needsHours = "Leaks are called after hours, as it takes hours to see that growth is no warm-up. For a test run under steady load: --soak 10m"
+const needsHours = "Leaks are called after hours, as it takes hours to see that growth is no warm-up. For a test run " +
+	"under steady load: --soak 10m"
 
 // lines returns what takes the JSON, nil where nobody asked for it, and a function that waits until it is read.
 func (f *watchFlags) lines(cmd *cobra.Command) (lines *report.Lines, flush func()) {
@@ -196,8 +206,8 @@ func (f *watchFlags) lines(cmd *cobra.Command) (lines *report.Lines, flush func(
 	return jsonLines(cmd)
 }
 
-// jsonLines returns lines on standard output, of which what nobody reads is dropped, and a function that waits for whoever does
-// read.
+// jsonLines returns lines on standard output, of which what nobody reads is dropped, and a function that waits for
+// whoever does read.
 func jsonLines(cmd *cobra.Command) (lines *report.Lines, flush func()) {
 	stderr := cmd.ErrOrStderr()
 	box := outbox.NewNoting(cmd.OutOrStdout(), func(lines int) string {
@@ -208,7 +218,8 @@ func jsonLines(cmd *cobra.Command) (lines *report.Lines, flush func()) {
 }
 
 // watchOne watches one process, whose profiles may be nil.
-func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profiles *remote.Process, lines *report.Lines) (found watch.Result, err error) {
+func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profiles *remote.Process,
+	lines *report.Lines) (found watch.Result, err error) {
 	target, err := f.target.Open()
 	if err != nil {
 		return found, err
@@ -225,7 +236,9 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 	if profiles != nil {
 		monitor.FollowSites(profiles)
 	} else if process, ok := target.(*source.Process); ok {
-		watch.FollowRuntime(monitor, process, func(note string, lacks bool) { watch.LogNote(shown.Logger(), note, lacks) })
+		watch.FollowRuntime(monitor, process, func(note string, lacks bool) {
+			watch.LogNote(shown.Logger(), note, lacks)
+		})
 	}
 	if f.listen != "" {
 		address, end, err := watch.ServePage(f.listen, monitor)

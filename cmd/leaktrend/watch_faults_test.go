@@ -27,8 +27,12 @@ func TestWatchTellsWhatIsMissing(t *testing.T) {
 		code   int
 		says   string
 	}{
-		{"all is read and judged", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, metrics) }, "40s", exitRan, "goroutines 10 ok"},
-		{"too short", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, metrics) }, "0s", exitPart, "goroutines 10 early"},
+		{"all is read and judged", func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, metrics)
+		}, "40s", exitRan, "goroutines 10 ok"},
+		{"too short", func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, metrics)
+		}, "0s", exitPart, "goroutines 10 early"},
 		{"labels that change", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, metrics)
 			n := asked.Add(1)
@@ -44,14 +48,16 @@ func TestWatchTellsWhatIsMissing(t *testing.T) {
 			_, _ = io.WriteString(w, metrics)
 		}, "40s", exitPart, "answered 503"},
 		{"names that change the terminal", func(w http.ResponseWriter, _ *http.Request) {
-			_, _ = io.WriteString(w, "evil{l=\"\x1b[2J\x1b]0;pwn\x07\"} 1\nevil{l=\"\u202e\"} 2\n{\"\u202ebad\x1b[2J\"} 3\n")
+			_, _ = io.WriteString(w, "evil{l=\"\x1b[2J\x1b]0;pwn\x07\"} 1\nevil{l=\"\u202e\"} 2\n"+
+				"{\"\u202ebad\x1b[2J\"} 3\n")
 		}, "0s", exitPart, "pwn"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			server := httptest.NewServer(test.answer)
 			defer server.Close()
-			got := until(t, []string{"watch", "--url", server.URL, "--interval", "50ms", "--soak", test.soak, "--exit-code"}, test.says)
+			got := until(t, []string{"watch", "--url", server.URL, "--interval", "50ms", "--soak", test.soak,
+				"--exit-code"}, test.says)
 			if got.code != test.code || !strings.Contains(got.stdout+got.stderr, test.says) {
 				t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 			}
@@ -89,7 +95,8 @@ func TestWatchedProcessEndsWithoutRoom(t *testing.T) {
 			end()
 		}
 	})
-	if got.code != exitPart || !strings.Contains(got.stderr, " ended") || !strings.Contains(got.stderr, "leaktrend: the recording lacks something") {
+	if got.code != exitPart || !strings.Contains(got.stderr, " ended") ||
+		!strings.Contains(got.stderr, "leaktrend: the recording lacks something") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }

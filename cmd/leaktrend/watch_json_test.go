@@ -60,16 +60,21 @@ const passed = `"kind":"limit","state":"firing"`
 func TestWatchAsJSON(t *testing.T) {
 	t.Parallel()
 	server := exhausting(t)
-	got := until(t, []string{"watch", "--url", server.URL, "--interval", "10ms", "--format", "json", "--exit-code"}, passed)
+	got := until(t, []string{"watch", "--url", server.URL, "--interval", "10ms", "--format", "json", "--exit-code"},
+		passed)
 	lines := linesOf(t, got.stdout)
-	if len(lines) < 3 || lines[0].ID == "" || !strings.Contains(got.stderr, "Resource monitor started") || got.code != exitLeak {
+	if len(lines) < 3 || lines[0].ID == "" || !strings.Contains(got.stderr, "Resource monitor started") ||
+		got.code != exitLeak {
 		t.Fatalf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	lines[0].ID = ""
 	want := []told{
-		{File: server.URL, Resource: "open_fds", Kind: "limit", State: "firing", Severity: lines[0].Severity, Threshold: 80},
-		{File: server.URL, Resource: "goroutines", Kind: "verdict", State: "early", Severity: "warning", Rows: true, RowsUsed: true},
-		{File: server.URL, Resource: "open_fds", Kind: "verdict", State: "limit", Severity: lines[0].Severity, Rows: true, RowsUsed: true},
+		{File: server.URL, Resource: "open_fds", Kind: "limit", State: "firing", Severity: lines[0].Severity,
+			Threshold: 80},
+		{File: server.URL, Resource: "goroutines", Kind: "verdict", State: "early", Severity: "warning", Rows: true,
+			RowsUsed: true},
+		{File: server.URL, Resource: "open_fds", Kind: "verdict", State: "limit", Severity: lines[0].Severity,
+			Rows: true, RowsUsed: true},
 	}
 	want[0].Process.Executable = server.URL
 	if diff := cmp.Diff(want, lines); diff != "" {
@@ -81,9 +86,11 @@ func TestWatchAsJSON(t *testing.T) {
 func TestRecordAsJSON(t *testing.T) {
 	t.Parallel()
 	server, path := exhausting(t), filepath.Join(t.TempDir(), "r.csv")
-	got := until(t, []string{"record", "--url", server.URL, "--interval", "10ms", "-o", path, "--format", "json"}, passed)
+	got := until(t, []string{"record", "--url", server.URL, "--interval", "10ms", "-o", path, "--format", "json"},
+		passed)
 	again := leaktrend(t, "", "replay", "--format", "json", path)
-	if diff := cmp.Diff(again.stdout, got.stdout); diff != "" || got.code != exitRan || len(linesOf(t, got.stdout)) < 3 {
+	if diff := cmp.Diff(again.stdout, got.stdout); diff != "" || got.code != exitRan ||
+		len(linesOf(t, got.stdout)) < 3 {
 		t.Errorf("exit code %d, %s; (-replayed +recorded):\n%s", got.code, got.stderr, diff)
 	}
 	both := leaktrend(t, "", "record", "--url", server.URL, "-o", "-", "--format", "json")

@@ -33,7 +33,8 @@ func TestWatchPprof(t *testing.T) {
 	const descriptors = " are tcp CLOSE_WAIT to "
 	for name, want := range map[string][]string{
 		"pprof": {"open_fds leak: ", "main.go:", " new descriptors "},
-		"alone": {"goroutines leak: ", "main.go:14 accounts for ", "chan receive, created by main.leak ", " new descriptors "},
+		"alone": {"goroutines leak: ", "main.go:14 accounts for ", "chan receive, created by main.leak ",
+			" new descriptors "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -79,7 +80,9 @@ func TestWatchPprofTarget(t *testing.T) {
 	leaky(t, name)
 	pattern := "[l]" + name[1:] // does not match the test itself
 	// The one process that matches is watched, though nothing answers at the address.
-	one := until(t, []string{"watch", "--name", pattern, "--pprof", "http://127.0.0.1:1", "--interval", "50ms"}, "open_fds ") // and its value
+	// and its value
+	one := until(t, []string{"watch", "--name", pattern, "--pprof", "http://127.0.0.1:1", "--interval", "50ms"},
+		"open_fds ")
 	if one.code != 0 || !strings.Contains(one.stdout, "open_fds") {
 		t.Errorf("one process: code %d\n%s%s", one.code, one.stdout, one.stderr)
 	}
@@ -90,8 +93,10 @@ func TestWatchPprofTarget(t *testing.T) {
 		want []string
 	}{
 		{"address", []string{"--pid", "1", "--pprof", "ftp://x"}, []string{"--pprof"}},
-		{"endpoint", []string{"--url", "http://127.0.0.1:1/metrics", "--pprof", "http://127.0.0.1:1"}, []string{"--pprof", "not with --url"}},
-		{"several processes", []string{"--name", pattern, "--pprof", "http://127.0.0.1:1"}, []string{"2 processes match", "--pid"}},
+		{"endpoint", []string{"--url", "http://127.0.0.1:1/metrics", "--pprof", "http://127.0.0.1:1"},
+			[]string{"--pprof", "not with --url"}},
+		{"several processes", []string{"--name", pattern, "--pprof", "http://127.0.0.1:1"},
+			[]string{"2 processes match", "--pid"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := leaktrend(t, "", append([]string{"watch"}, test.args...)...)

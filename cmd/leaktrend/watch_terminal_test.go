@@ -87,11 +87,13 @@ func TestWatchOnTerminal(t *testing.T) {
 	first, second := leaky(t, name), leaky(t, name)
 	tty := newTerminal(t, 80, 24)
 	dir := t.TempDir()
-	tty.run(fmt.Sprintf("stty -g >%s/before; %s=1 %s watch --name [l]%s --soak 2m --interval 100ms --exit-code; code=$?; stty -g >%s/after; echo code $code",
+	tty.run(fmt.Sprintf("stty -g >%s/before; %s=1 %s watch --name [l]%s --soak 2m --interval 100ms --exit-code; "+
+		"code=$?; stty -g >%s/after; echo code $code",
 		dir, asCommand, os.Args[0], name[1:], dir))
 	pid := func(c *exec.Cmd) string { return fmt.Sprintf("pid %d ", c.Process.Pid) }
 	// There is room for the latest alert alone, of either process.
-	tty.shows("2 processes", pid(first), pid(second), "LEAK     open_fds", "critical  pid ", ": open_fds leak", "? help")
+	tty.shows("2 processes", pid(first), pid(second), "LEAK     open_fds", "critical  pid ", ": open_fds leak",
+		"? help")
 	tty.shows("▸ LEAK     open_fds") // the mark is at what leaks until a key moves it
 	tty.press("j")
 	tty.marks("threads")
@@ -152,7 +154,8 @@ func TestTerminalIsRestored(t *testing.T) {
 			tty := newTerminal(t, 80, 24)
 			dir := t.TempDir()
 			tty.run("set -m; stty -g >" + dir + "/before")
-			tty.run(fmt.Sprintf("%s=1 sh -c 'echo $$ >%s/pid; exec %s watch --pid %d --interval 100ms'", asCommand, dir, os.Args[0], child.Process.Pid))
+			tty.run(fmt.Sprintf("%s=1 sh -c 'echo $$ >%s/pid; exec %s watch --pid %d --interval 100ms'", asCommand, dir,
+				os.Args[0], child.Process.Pid))
 			tty.shows("? help", "open_fds")
 			text, err := os.ReadFile(filepath.Join(dir, "pid"))
 			if err != nil {

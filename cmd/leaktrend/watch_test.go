@@ -60,7 +60,8 @@ func TestWatchFindsLeakOfAnotherLanguage(t *testing.T) {
 	t.Parallel()
 	child := leaky(t, "leaktrend")
 	out := filepath.Join(t.TempDir(), "watched.csv")
-	args := []string{"watch", "--pid", strconv.Itoa(child.Process.Pid), "--soak", "2m", "--interval", "100ms", "--exit-code", "-o", out}
+	args := []string{"watch", "--pid", strconv.Itoa(child.Process.Pid), "--soak", "2m", "--interval", "100ms",
+		"--exit-code", "-o", out}
 	got := until(t, args, "open_fds leak: ")
 	if got.code != exitLeak || !strings.Contains(got.stdout, "open_fds leak: ") {
 		t.Fatalf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
@@ -68,7 +69,8 @@ func TestWatchFindsLeakOfAnotherLanguage(t *testing.T) {
 
 	// What was recorded of the live run gives the same events in replay,
 	// but for what the descriptors are, which a recording does not hold.
-	live := regexp.MustCompile(`open_fds leak: [^"]*? in (at most )?[0-9,]+( to [0-9,]+)? [a-z]+s`).FindString(got.stdout)
+	live := regexp.MustCompile(`open_fds leak: [^"]*? in (at most )?[0-9,]+( to [0-9,]+)? [a-z]+s`).FindString(
+		got.stdout)
 	again := leaktrend(t, "", "replay", "--format", "json", out)
 	if live == "" || !strings.Contains(again.stdout, live) {
 		t.Errorf("live: %s\nreplay: %s", live, again.stdout)
@@ -87,14 +89,15 @@ func TestWatchEndsWithLastProcess(t *testing.T) {
 	alerted := func(stdout string, of *exec.Cmd) bool {
 		return regexp.MustCompile(fmt.Sprintf(`pid %d .*open_fds leak: `, of.Process.Pid)).MatchString(stdout)
 	}
-	got := reacting(t, []string{"watch", "--name", name, "--soak", "1m", "--exit-code"}, func(stdout, stderr string, _ func()) {
-		if alerted(stdout, first) && alerted(stdout, second) {
-			_ = first.Process.Kill()
-		}
-		if strings.Contains(stderr, fmt.Sprintf("process %d (", first.Process.Pid)) {
-			_ = second.Process.Kill()
-		}
-	})
+	got := reacting(t, []string{"watch", "--name", name, "--soak", "1m", "--exit-code"},
+		func(stdout, stderr string, _ func()) {
+			if alerted(stdout, first) && alerted(stdout, second) {
+				_ = first.Process.Kill()
+			}
+			if strings.Contains(stderr, fmt.Sprintf("process %d (", first.Process.Pid)) {
+				_ = second.Process.Kill()
+			}
+		})
 	if got.code != exitLeak || !strings.Contains(got.stderr, "the last process of --name "+name+" ended") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
@@ -128,24 +131,27 @@ func TestWatchWaits(t *testing.T) {
 	const alert, leaks = "open_fds leak: ", "LEAK"
 	var first, second *exec.Cmd
 	before := "" // what was printed until the first had ended
-	got := reacting(t, []string{"watch", "--name", name, "--wait", "--soak", "1m", "--exit-code"}, func(stdout, stderr string, interrupt func()) {
-		switch {
-		case first == nil:
-			first = leaky(t, name)
-		case second == nil && strings.Contains(stderr, fmt.Sprintf("process %d (", first.Process.Pid)):
-			before = stdout
-			second = leaky(t, name)
-		case second == nil && strings.Contains(stdout, alert):
-			_ = first.Process.Kill()
-		case second != nil && strings.Contains(stdout[len(before):], leaks):
-			interrupt()
-		}
-	})
+	got := reacting(t, []string{"watch", "--name", name, "--wait", "--soak", "1m", "--exit-code"},
+		func(stdout, stderr string, interrupt func()) {
+			switch {
+			case first == nil:
+				first = leaky(t, name)
+			case second == nil && strings.Contains(stderr, fmt.Sprintf("process %d (", first.Process.Pid)):
+				before = stdout
+				second = leaky(t, name)
+			case second == nil && strings.Contains(stdout, alert):
+				_ = first.Process.Kill()
+			case second != nil && strings.Contains(stdout[len(before):], leaks):
+				interrupt()
+			}
+		})
 	verdict := regexp.MustCompile(`(?m)^LEAK +open_fds `)
-	if got.code != exitLeak || !strings.Contains(before, alert) || strings.Count(got.stdout, alert) != 1 || len(verdict.FindAllString(got.stdout, -1)) != 2 {
+	if got.code != exitLeak || !strings.Contains(before, alert) || strings.Count(got.stdout, alert) != 1 ||
+		len(verdict.FindAllString(got.stdout, -1)) != 2 {
 		t.Errorf("exit code %d; %q until the first had ended\n%s%s", got.code, before, got.stdout, got.stderr)
 	}
-	if got := leaktrend(t, "", "watch", "--name", name+"-none", "--wait", "--duration", "100ms", "--exit-code"); got.code != exitRan {
+	if got := leaktrend(t, "", "watch", "--name", name+"-none", "--wait", "--duration", "100ms",
+		"--exit-code"); got.code != exitRan {
 		t.Errorf("none while it waited: exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }

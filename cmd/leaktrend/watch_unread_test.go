@@ -42,7 +42,8 @@ func TestWatchThatNobodyReads(t *testing.T) {
 	}))
 	defer receiver.Close()
 	config := filepath.Join(t.TempDir(), "leaktrend.yaml")
-	text := "resource_monitoring:\n  goroutine_threshold: 10\n  alert_cooldown: 0s\n  check_interval: 20ms\n  alert_webhook_url: " + receiver.URL + "\n"
+	text := "resource_monitoring:\n  goroutine_threshold: 10\n  alert_cooldown: 0s\n  check_interval: 20ms\n" +
+		"  alert_webhook_url: " + receiver.URL + "\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,8 @@ func TestWatchThatNobodyReads(t *testing.T) {
 	full := make(unread)
 	defer close(full)
 	go func() {
-		ended <- run(ctx, []string{"watch", "--url", watched.URL, "--config", config, "-o", out}, strings.NewReader(""), full, full)
+		ended <- run(ctx, []string{"watch", "--url", watched.URL, "--config", config, "-o", out}, strings.NewReader(""),
+			full, full)
 	}()
 	for range 3 { // of which the first waits for the start to settle
 		await.True(t, "samples", func() bool {

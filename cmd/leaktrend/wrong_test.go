@@ -10,8 +10,10 @@ import (
 )
 
 // notWords are what no user should read: names of our packages and of Go's, of its functions and system calls.
-var notWords = regexp.MustCompile(`strconv|pflag|cobra|invalid argument|(^|: )(sampler|alerting|detector|engine|yaml|recording|regexp): |dial tcp|lookup |parsing regexp|` +
-	`unexpected EOF|\b(stat|open|read|mkdir|lstat) \S+: |arg\(s\)|\b1 (lines|faults|samples|values|cells|targets|recordings|points)\b|%!`)
+var notWords = regexp.MustCompile(`strconv|pflag|cobra|invalid argument|(^|: ` +
+	`)(sampler|alerting|detector|engine|yaml|recording|regexp): |dial tcp|lookup |parsing regexp|` +
+	`unexpected EOF|\b(stat|open|read|mkdir|lstat) \S+: |arg\(s\)|\b1 ` +
+	`(lines|faults|samples|values|cells|targets|recordings|points)\b|%!`)
 
 // Whatever is wrong with a command line, it is told in its own words, on standard error, with exit code 2.
 func TestWrongCommandLines(t *testing.T) {
@@ -26,7 +28,8 @@ func TestWrongCommandLines(t *testing.T) {
 	}
 	good := recordingOf(t, "goroutines", .2, steady)
 	empty, text, badYAML := file("empty.csv", ""), file("text.csv", "x"), file("bad.yaml", "resource_monitoring: [1,2")
-	faults, noTimes := file("faults.yaml", "resource_monitoring:\n  check_interval: 30\n  adaptive:\n    sensitivity: 99\n"), file("notime.csv", "a,b\n1,2\n")
+	faults, noTimes := file("faults.yaml", "resource_monitoring:\n  check_interval: 30\n  adaptive:\n"+
+		"    sensitivity: 99\n"), file("notime.csv", "a,b\n1,2\n")
 	labels, headers := file("labels.yaml", "recordings: 5\n"), file("headers", "nohead")
 	oneFault := file("fault.csv", "# leaktrend recording v1\ntime,a\nnever,5\n")
 	failed, cut := file("failed.json", `{"status":"error","error":"boom"}`), file("cut.json", `{"a":`)
@@ -54,7 +57,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"replay " + failed, failed + ": the Prometheus server answered with an error: boom"},
 		{"replay " + cut, cut + ": JSON that ends too early"},
 		{"replay --config " + badYAML + " " + good, badYAML + ":1: did not find expected ',' or ']'"},
-		{"replay --config " + faults + " " + good, "check_interval: 30 has no unit; write 30s\n" + faults + ":4: adaptive.sensitivity: 99 is not between 0.1 and 10"},
+		{"replay --config " + faults + " " + good, "check_interval: 30 has no unit; write 30s\n" + faults +
+			":4: adaptive.sensitivity: 99 is not between 0.1 and 10"},
 		{"replay --config " + none + " " + good, missing},
 		{"replay --config " + d + " " + good, d + ": is a directory"},
 		{"replay --html " + d + " " + good, d + " is a directory"},
@@ -77,7 +81,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"record --pid self -o " + none, "--pid self: must be a whole number"},
 		{"record --name a( -o " + none, "--name a(: the pattern is not a regular expression: missing closing ): a("},
 		{"record --name no@such@process -o " + none, "--name no such process: no such process"},
-		{"record --url localhost:9090 -o " + none, "--url: must be like http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH (not shown)"},
+		{"record --url localhost:9090 -o " + none, "--url: must be like http://HOST[:PORT]/PATH or " +
+			"https://HOST[:PORT]/PATH (not shown)"},
 		{"record --pid " + self + " -o " + none + "/x", missing},
 		{"watch", "one of --pid, --name and --url is needed"},
 		{"watch " + self, self + ": watch takes no arguments, only flags; leaktrend watch -h lists them"},
@@ -87,7 +92,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"tune", "tune needs a labels file, recordings, or --generate N"},
 		{"tune " + none, missing},
 		{"tune " + labels, labels + ":1: must be a list"},
-		{"tune " + good + " --budget 1/30", "--budget 1/30: the time must be a duration, as in 30s, 1h30m, 7d or 1d12h; a budget is ALARMS/TIME, as in 1/30d"},
+		{"tune " + good + " --budget 1/30", "--budget 1/30: the time must be a duration, as in 30s, 1h30m, 7d or " +
+			"1d12h; a budget is ALARMS/TIME, as in 1/30d"},
 		{"tune " + good + " --seed -1", "--seed -1: must be a whole number of at least 0"},
 		{"scan", "scan needs --prometheus URL"},
 		{"scan --soak 1m", "--soak: scan has no such flag; leaktrend scan -h lists them"},
@@ -97,7 +103,8 @@ func TestWrongCommandLines(t *testing.T) {
 		{"scan --prometheus " + server + " --timeout 0", "--timeout 0: must be at least 1ms, as in 1m"},
 		{"scan --prometheus " + server + " --http-config " + none, missing},
 		{"scan --prometheus " + server + " --headers " + headers, headers + ":1: want NAME: VALUE"},
-		{"scan --prometheus " + server + " --alertmanager x", "--alertmanager: webhook URL must begin with http:// or https://"},
+		{"scan --prometheus " + server + " --alertmanager x", "--alertmanager: webhook URL must begin with http:// " +
+			"or https://"},
 		{"scan --prometheus " + server + " --concurrency many", "--concurrency many: must be a whole number"},
 		{"scan --prometheus " + server + " --fdr low", "--fdr low: must be a number"},
 		{"rules --match job=api", "--match job=api: must be label matchers"},

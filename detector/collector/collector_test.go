@@ -91,7 +91,8 @@ func TestBeforeTheFirstCheck(t *testing.T) {
 		# TYPE leaktrend_last_check_timestamp_seconds gauge
 		leaktrend_last_check_timestamp_seconds 0
 	`
-	err = testutil.CollectAndCompare(New(m), strings.NewReader(want), "leaktrend_check_interval_seconds", "leaktrend_checks_total",
+	err = testutil.CollectAndCompare(New(m), strings.NewReader(want), "leaktrend_check_interval_seconds",
+		"leaktrend_checks_total",
 		"leaktrend_last_check_timestamp_seconds", "leaktrend_state", "leaktrend_value")
 	if err != nil {
 		t.Error(err)
@@ -191,7 +192,8 @@ func TestRunningMonitor(t *testing.T) {
 	if got, want := 3600*sample("leaktrend_slope_per_second"), 10.; got < .95*want || got > 1.05*want {
 		t.Errorf("slope = %v an hour, want %v", got, want)
 	}
-	if got, want := sample("leaktrend_exhaustion_timestamp_seconds")-float64(time.Now().Unix()), 66*3600.; got < .95*want || got > 1.05*want {
+	if got, want := sample("leaktrend_exhaustion_timestamp_seconds")-float64(time.Now().Unix()),
+		66*3600.; got < .95*want || got > 1.05*want {
 		t.Errorf("%v s left, want %v", got, want)
 	}
 }

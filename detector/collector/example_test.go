@@ -36,7 +36,8 @@ func ExampleLeakDetection() {
 		panic(err)
 	}
 	gauge := prometheus.NewGaugeVec(
-		prometheus.GaugeOpts{Name: "leak_detection", Help: "Resource leak detection metrics"}, []string{"resource_type", "component"},
+		prometheus.GaugeOpts{Name: "leak_detection", Help: "Resource leak detection metrics"},
+		[]string{"resource_type", "component"},
 	)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(gauge)

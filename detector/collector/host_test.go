@@ -42,7 +42,8 @@ func TestHostKeepsItsClient(t *testing.T) {
 	}
 	host := hosttest.New(t, filepath.Join("..", ".."), hostProgram)
 	host.Go(t, "build", "-o", "host.exe", ".")
-	if got, want := host.Go(t, "list", "-m", "github.com/prometheus/client_golang"), "github.com/prometheus/client_golang v1.17.0"; got != want {
+	if got, want := host.Go(t, "list", "-m", "github.com/prometheus/client_golang"),
+		"github.com/prometheus/client_golang v1.17.0"; got != want {
 		t.Errorf("the host is at %s, want %s", got, want)
 	}
 }

@@ -26,7 +26,8 @@ func TestLeakDetection(t *testing.T) {
 		{"none", nil, ""},
 		{"another help", hosts("another", "resource_type", "component"), "leak_detection: "},
 		{"other labels", hosts(help, "resource"), "leak_detection: "},
-		{"no gauge", prometheus.NewCounterVec(prometheus.CounterOpts{Name: "leak_detection", Help: help}, []string{"resource_type", "component"}),
+		{"no gauge", prometheus.NewCounterVec(prometheus.CounterOpts{Name: "leak_detection", Help: help},
+			[]string{"resource_type", "component"}),
 			"and it is no gauge with these labels"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -83,7 +83,8 @@ func loadDashboard(t *testing.T) (d dashboard) {
 // minutes.
 func (d *dashboard) queries() map[string]string {
 	all := make(map[string]string)
-	values := strings.NewReplacer("$__rate_interval", "1m", "$__range", "5m", "$job", ".*", "$instance", ".*", "$resource", ".*")
+	values := strings.NewReplacer("$__rate_interval", "1m", "$__range", "5m", "$job", ".*", "$instance", ".*",
+		"$resource", ".*")
 	for _, p := range d.Panels {
 		for _, target := range p.Targets {
 			all[p.Title+" "+target.RefID] = values.Replace(target.Expr)
@@ -104,7 +105,8 @@ func (d *dashboard) queries() map[string]string {
 func TestDashboard(t *testing.T) {
 	d := loadDashboard(t)
 	if d.Title != "leaktrend" || d.UID == "" || d.SchemaVersion < 30 || len(d.Templating.List) != 4 {
-		t.Errorf("the head: %q, uid %q, schema %d, %d variables", d.Title, d.UID, d.SchemaVersion, len(d.Templating.List))
+		t.Errorf("the head: %q, uid %q, schema %d, %d variables", d.Title, d.UID, d.SchemaVersion,
+			len(d.Templating.List))
 	}
 	for _, v := range d.Templating.List {
 		if query, ok := v.Query.(map[string]any); ok && query["query"] != v.Definition {
@@ -119,8 +121,10 @@ func TestDashboard(t *testing.T) {
 			t.Errorf("%s: id %d is taken", p.Title, p.ID)
 		}
 		ids[p.ID] = true
-		if p.Type != "row" && (len(p.Targets) == 0 || !slices.Contains(units, p.FieldConfig.Defaults.Unit) || p.Datasource.UID != "${datasource}") {
-			t.Errorf("%s: %d queries of %q in %q", p.Title, len(p.Targets), p.Datasource.UID, p.FieldConfig.Defaults.Unit)
+		if p.Type != "row" && (len(p.Targets) == 0 || !slices.Contains(units, p.FieldConfig.Defaults.Unit) ||
+			p.Datasource.UID != "${datasource}") {
+			t.Errorf("%s: %d queries of %q in %q", p.Title, len(p.Targets), p.Datasource.UID,
+				p.FieldConfig.Defaults.Unit)
 		}
 		for i, target := range p.Targets {
 			if want := string(rune('A' + i)); target.RefID != want {
@@ -218,7 +222,8 @@ func startPrometheus(t *testing.T, target string) string {
 	}
 	address := free.Addr().String()
 	free.Close()
-	cmd := exec.Command(binary, "--config.file="+config, "--web.listen-address="+address, "--storage.tsdb.path="+filepath.Join(dir, "data"))
+	cmd := exec.Command(binary, "--config.file="+config, "--web.listen-address="+address, "--storage.tsdb.path="+
+		filepath.Join(dir, "data"))
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
@@ -246,7 +251,8 @@ func TestScrapedByPrometheus(t *testing.T) {
 
 	open := loadDashboard(t)
 	missing := open.queries()
-	alert := fmt.Sprintf(`ALERTS{alertname="LeaktrendLeak",alertstate="firing",job="service",instance=%q,resource=%q,kind="trend",severity="warning"}`,
+	alert := fmt.Sprintf(`ALERTS{alertname="LeaktrendLeak",alertstate="firing",job="service",instance=%q,resource=%q,`+
+		`kind="trend",severity="warning"}`,
 		target, sampler.OpenFDs)
 	missing["alert"] = alert
 	await.Until(t, func() string {

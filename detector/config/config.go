@@ -26,10 +26,12 @@ type Config struct {
 	AlertOnThreshold   bool          // false: hard limits are counted and shown but not alerted
 	StackTraceOnLeak   bool          // capture goroutine stacks and profiles on a leak
 	ProfileDir         string        // where captures go; empty = the system's temporary directory
-	ProfileMaxMB       int64         // what captures may at most take together, in units of 1024*1024 bytes; 0 = write none
-	MaxAlertHistory    int           // alerts kept in memory, 0 to 1,000,000
-	StateDir           string        // where what was learned is kept between starts; empty = nowhere
-	Instance           string        // tells this process from others of its executable, in StateDir and in alerts; empty = the host's name
+	// what captures may at most take together, in units of 1024*1024 bytes; 0 = write none
+	ProfileMaxMB    int64
+	MaxAlertHistory int    // alerts kept in memory, 0 to 1,000,000
+	StateDir        string // where what was learned is kept between starts; empty = nowhere
+	// tells this process from others of its executable, in StateDir and in alerts; empty = the host's name
+	Instance string
 	// HistoryFrom is the Prometheus that earlier lives are read from, http or https, by a monitor that was given a
 	// reader of it; empty = none. HistorySelector selects the series of this workload, as in {job="worker"}.
 	HistoryFrom     string
@@ -37,10 +39,11 @@ type Config struct {
 	// GrowthRateThreshold is the growth within one interval that is reported as a hard limit, in percent; 0 = off. With
 	// the trend detector on it is reported once it was not given back for ten minutes, scaled in soak mode.
 	GrowthRateThreshold float64
-	KnownLeaks          string // fingerprints that are shown and counted but not alerted, separated by blanks; empty = none
-	CaptureURL          string // where captures are posted beside the alert, http or https; empty = nowhere
-	Holders             bool   // name what keeps memory alive, where that can be told
-	Adaptive            Adaptive
+	// fingerprints that are shown and counted but not alerted, separated by blanks; empty = none
+	KnownLeaks string
+	CaptureURL string // where captures are posted beside the alert, http or https; empty = nowhere
+	Holders    bool   // name what keeps memory alive, where that can be told
+	Adaptive   Adaptive
 }
 
 // Captures reports whether captures are taken: written, posted, or both.

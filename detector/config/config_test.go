@@ -50,15 +50,20 @@ func TestValidate(t *testing.T) {
 			Adaptive: Adaptive{Sensitivity: 0.1, Soak: 10 * time.Second, LeastGrowth: 0.01, Patience: 1, HalfLife: 1},
 		}, nil},
 		{"greatest values", Config{
-			CheckInterval: math.MaxInt64, GoroutineThreshold: math.MaxInt64, FDThreshold: math.MaxInt64, MemoryThreshold: math.MaxInt64,
-			AlertWebhookURL: "https://user:secret@[::1]:65535/a?b=c#d", AlertWebhookFormat: "alertmanager", AlertCooldown: math.MaxInt64,
-			ProfileMaxMB: math.MaxInt64 >> 20, MaxAlertHistory: 1_000_000, GrowthRateThreshold: math.MaxFloat64,
-			Adaptive: Adaptive{Sensitivity: 10, Soak: math.MaxInt64, LeastGrowth: 10, Patience: math.MaxInt64, HalfLife: math.MaxInt64, Load: "none"},
+			CheckInterval: math.MaxInt64, GoroutineThreshold: math.MaxInt64, FDThreshold: math.MaxInt64,
+			MemoryThreshold: math.MaxInt64,
+			AlertWebhookURL: "https://user:secret@[::1]:65535/a?b=c#d", AlertWebhookFormat: "alertmanager",
+			AlertCooldown: math.MaxInt64,
+			ProfileMaxMB:  math.MaxInt64 >> 20, MaxAlertHistory: 1_000_000, GrowthRateThreshold: math.MaxFloat64,
+			Adaptive: Adaptive{Sensitivity: 10, Soak: math.MaxInt64, LeastGrowth: 10, Patience: math.MaxInt64,
+				HalfLife: math.MaxInt64, Load: "none"},
 		}, nil},
 		{"below", Config{
-			CheckInterval: 10*time.Millisecond - 1, GoroutineThreshold: -1, FDThreshold: math.MinInt64, MemoryThreshold: -2, AlertCooldown: -time.Second,
+			CheckInterval: 10*time.Millisecond - 1, GoroutineThreshold: -1, FDThreshold: math.MinInt64,
+			MemoryThreshold: -2, AlertCooldown: -time.Second,
 			AlertWebhookFormat: "slack", ProfileMaxMB: -3, MaxAlertHistory: -4, GrowthRateThreshold: -0.5,
-			Adaptive: Adaptive{Sensitivity: 0.09, Soak: 9 * time.Second, LeastGrowth: -1, Patience: -time.Hour, HalfLife: -time.Minute},
+			Adaptive: Adaptive{Sensitivity: 0.09, Soak: 9 * time.Second, LeastGrowth: -1, Patience: -time.Hour,
+				HalfLife: -time.Minute},
 		}, []string{
 			"check_interval: 9.999999ms is below the minimum, 10ms",
 			"goroutine_threshold: -1 is negative",
@@ -75,7 +80,8 @@ func TestValidate(t *testing.T) {
 			"adaptive.half_life: -1m is negative",
 		}},
 		{"above", Config{
-			CheckInterval: time.Second, AlertWebhookFormat: "xml", ProfileMaxMB: math.MaxInt64>>20 + 1, MaxAlertHistory: 1_000_001,
+			CheckInterval: time.Second, AlertWebhookFormat: "xml", ProfileMaxMB: math.MaxInt64>>20 + 1,
+			MaxAlertHistory:     1_000_001,
 			GrowthRateThreshold: math.Inf(1), ProfileDir: "a\x00b",
 			Adaptive: Adaptive{Sensitivity: math.NaN(), LeastGrowth: 10.5, Patience: 1, HalfLife: 1, Load: "\xff"},
 		}, []string{
@@ -248,9 +254,12 @@ func TestParseReadsWhatWriteWrites(t *testing.T) {
 		// No field has its default, so that a key which is not written or not read is seen.
 		"nothing by default": {
 			CheckInterval: 1234567 * time.Microsecond, GoroutineThreshold: 1, FDThreshold: 2, MemoryThreshold: 3 << 20,
-			AlertWebhookURL: "https://u:p@h:1/x?y=z#'\"", AlertWebhookFormat: "slack", AlertCooldown: time.Hour + time.Second,
-			StackTraceOnLeak: true, ProfileDir: "~\t\x7f\u2028\ufffe\U0001f600 # : \\", ProfileMaxMB: 4, MaxAlertHistory: 5, GrowthRateThreshold: 1e-300,
-			Adaptive: Adaptive{Sensitivity: 1.0 / 3, Soak: 20 * time.Minute, LeastGrowth: 0.3, Patience: 1, HalfLife: 100 * time.Hour, Load: "null"},
+			AlertWebhookURL: "https://u:p@h:1/x?y=z#'\"", AlertWebhookFormat: "slack", AlertCooldown: time.Hour +
+				time.Second,
+			StackTraceOnLeak: true, ProfileDir: "~\t\x7f\u2028\ufffe\U0001f600 # : \\", ProfileMaxMB: 4,
+			MaxAlertHistory: 5, GrowthRateThreshold: 1e-300,
+			Adaptive: Adaptive{Sensitivity: 1.0 / 3, Soak: 20 * time.Minute, LeastGrowth: 0.3, Patience: 1,
+				HalfLife: 100 * time.Hour, Load: "null"},
 		},
 		"greatest": with(func(c *Config) {
 			c.CheckInterval, c.MemoryThreshold, c.GoroutineThreshold = math.MaxInt64, math.MaxInt64, math.MaxInt64
@@ -275,12 +284,14 @@ func TestParseReadsWhatWriteWrites(t *testing.T) {
 
 // What is out of range is replaced, and nothing else.
 func TestRepaired(t *testing.T) {
-	sound := Config{CheckInterval: time.Second, FDThreshold: 7, AlertWebhookFormat: "slack", Adaptive: Default().Adaptive}
+	sound := Config{CheckInterval: time.Second, FDThreshold: 7, AlertWebhookFormat: "slack",
+		Adaptive: Default().Adaptive}
 	broken, want := sound, sound
 	broken.CheckInterval, broken.MaxAlertHistory, broken.GrowthRateThreshold = time.Millisecond, 1_000_001, math.Inf(1)
 	broken.AlertWebhookURL, broken.AlertWebhookFormat, broken.Adaptive.Sensitivity = "ftp://h", "xml", math.NaN()
 	standard := Default()
-	want.CheckInterval, want.MaxAlertHistory, want.AlertWebhookFormat = standard.CheckInterval, standard.MaxAlertHistory, "auto"
+	want.CheckInterval, want.MaxAlertHistory, want.AlertWebhookFormat = standard.CheckInterval,
+		standard.MaxAlertHistory, "auto"
 	if diff := cmp.Diff(want, broken.Repaired()); diff != "" {
 		t.Error(diff)
 	}
@@ -307,7 +318,8 @@ func TestWriteChanged(t *testing.T) {
     # no test run
     soak: 0s
 `},
-		{"both groups", with(func(c *Config) { c.FDThreshold, c.MemoryThreshold, c.Adaptive.Sensitivity = 7, 5, 2 }), nil, `resource_monitoring:
+		{"both groups", with(func(c *Config) { c.FDThreshold, c.MemoryThreshold, c.Adaptive.Sensitivity = 7, 5, 2 }),
+			nil, `resource_monitoring:
   # hard limit: descriptors above the starting baseline; 0 = off (default 0)
   fd_threshold: 7
   # hard limit: heap in use in MB of 1024*1024 bytes, absolute; of a process whose heap in use is not read, its live heap, else resident memory; 0 = off (default 0)

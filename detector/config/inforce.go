@@ -55,7 +55,8 @@ func timeScaleOf(c Config) string {
 		return "soak, a steady leak is called within " + sampler.ShortDuration(a.Soak)
 	}
 	doubling := time.Duration(float64(a.Patience) / a.Sensitivity).Round(time.Second)
-	return fmt.Sprintf("growth that doubles a level is called after %s, after half of that with a day of history", sampler.ShortDuration(doubling))
+	return fmt.Sprintf("growth that doubles a level is called after %s, after half of that with a day of history",
+		sampler.ShortDuration(doubling))
 }
 
 // turnedOff names what does nothing under a configuration, by its key.

@@ -21,12 +21,16 @@ func TestInForce(t *testing.T) {
 		off               []string
 	}{
 		{"default", Default(), ceilings, physical, rest},
-		{"the first host's defaults", with(func(c *Config) { c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold = 50, 100, 100<<20 }),
-			"goroutines 50 above the start, open_fds 100 above the start, heap_inuse_bytes 100 MB, else 80 % of what the process can have", physical, rest},
+		{"the first host's defaults", with(func(c *Config) {
+			c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold = 50, 100, 100<<20
+		}),
+			"goroutines 50 above the start, open_fds 100 above the start, heap_inuse_bytes 100 MB, else 80 % of what " +
+				"the process can have", physical, rest},
 		{"all on", with(func(c *Config) {
 			c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold, c.GrowthRateThreshold = 1000, 1000, 500<<20, 50
 			c.AlertWebhookURL, c.StackTraceOnLeak, c.Adaptive.Sensitivity = "http://user:secret@h/x", true, 2
-		}), "goroutines 1,000 above the start, open_fds 1,000 above the start, heap_inuse_bytes 500 MB, growth of 50 % within one interval, else 80 % of what the process can have",
+		}), "goroutines 1,000 above the start, open_fds 1,000 above the start, heap_inuse_bytes 500 MB, growth of 50 " +
+			"% within one interval, else 80 % of what the process can have",
 			"growth that doubles a level is called after 4h, after half of that with a day of history", nil},
 		{"soak", with(func(c *Config) {
 			c.FDThreshold, c.Adaptive.Soak, c.StackTraceOnLeak, c.ProfileMaxMB = 7, 20*time.Minute, true, 0
@@ -34,8 +38,10 @@ func TestInForce(t *testing.T) {
 			"open_fds 7 above the start, else 80 % of what the process can have",
 			"soak, a steady leak is called within 20m", rest},
 		{"limits counted alone", with(func(c *Config) {
-			c.Adaptive.Enabled, c.AlertOnThreshold, c.AlertWebhookURL, c.StackTraceOnLeak = false, false, "http://h", true
-		}), ceilings, "none, limits hold at once", []string{"trends (adaptive.enabled)", "alerts of limits (alert_on_threshold)"}},
+			c.Adaptive.Enabled, c.AlertOnThreshold, c.AlertWebhookURL, c.StackTraceOnLeak = false, false, "http://h",
+				true
+		}), ceilings, "none, limits hold at once",
+			[]string{"trends (adaptive.enabled)", "alerts of limits (alert_on_threshold)"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if diff := cmp.Diff(InForce{test.limits, test.timeScale, test.off}, test.config.InForce()); diff != "" {

@@ -40,7 +40,8 @@ func durationKey(name, meaning string, minimum time.Duration, zero bool, field f
 			case d == 0 && !zero:
 				return errors.New("0s is too short; it must be above zero")
 			case d != 0 && d < minimum:
-				return fmt.Errorf("%s is below the minimum, %s", sampler.ShortDuration(d), sampler.ShortDuration(minimum))
+				return fmt.Errorf("%s is below the minimum, %s", sampler.ShortDuration(d),
+					sampler.ShortDuration(minimum))
 			}
 			return nil
 		},
@@ -69,7 +70,8 @@ func wholeKey[T int | int64](name, meaning string, maximum int64, field func(*Co
 
 // memoryKey has two spellings of different units: MB of 1024*1024 bytes, and bytes.
 func memoryKey() key {
-	k := wholeKey("memory_leak_threshold", "hard limit: heap in use in MB of 1024*1024 bytes, absolute; of a process whose heap in use is not read, its live heap, else resident memory; 0 = off", math.MaxInt64,
+	k := wholeKey("memory_leak_threshold", "hard limit: heap in use in MB of 1024*1024 bytes, absolute; of a process "+
+		"whose heap in use is not read, its live heap, else resident memory; 0 = off", math.MaxInt64,
 		func(c *Config) *int64 { return &c.MemoryThreshold })
 	megabytes := spelling{"memory_threshold_mb",
 		func(c *Config, v scalar) error {
@@ -105,7 +107,8 @@ func numberKey(name, meaning string, minimum, maximum float64, field func(*Confi
 			case v < 0:
 				return fmt.Errorf("%s is negative", formatNumber(v))
 			case v < minimum || v > maximum:
-				return fmt.Errorf("%s is not between %s and %s", formatNumber(v), formatNumber(minimum), formatNumber(maximum))
+				return fmt.Errorf("%s is not between %s and %s", formatNumber(v), formatNumber(minimum),
+					formatNumber(maximum))
 			}
 			return nil
 		},

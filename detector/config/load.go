@@ -26,8 +26,8 @@ type Warning struct {
 	Message string
 }
 
-// NoSection reports whether the warning is that no document of the file has the section resource_monitoring, so that the
-// defaults hold.
+// NoSection reports whether the warning is that no document of the file has the section resource_monitoring, so that
+// the defaults hold.
 func (w Warning) NoSection() bool {
 	return w.Key == sectionName && strings.HasPrefix(w.Message, noSection)
 }
@@ -163,7 +163,8 @@ func (l *loader) tracking(sections []entry, c *Config) {
 		if v, err := scalarOf(dereference(e.value)); err != nil {
 			return
 		} else if on, err := v.boolean(); err == nil && on {
-			l.warn(e.line, "goroutine_tracking.stack_trace_on_leak", "is not read here: for stacks and profiles with each leak, put it under %s:", sectionName)
+			l.warn(e.line, "goroutine_tracking.stack_trace_on_leak", "is not read here: for stacks and profiles with "+
+				"each leak, put it under %s:", sectionName)
 		}
 	}
 }

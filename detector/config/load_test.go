@@ -46,9 +46,11 @@ func TestLoadOfTheHost(t *testing.T) {
 		}), []string{
 			"35: fd_leak_threshold: fd_threshold is 1000 (line 31) and fd_leak_threshold is 20 (line 35), " +
 				"two names of one setting: fd_threshold: 1000 holds",
-			"36: goroutine_leak_threshold: goroutine_threshold is 1000 (line 29) and goroutine_leak_threshold is 20 (line 36), " +
+			"36: goroutine_leak_threshold: goroutine_threshold is 1000 (line 29) and goroutine_leak_threshold is 20 " +
+				"(line 36), " +
 				"two names of one setting: goroutine_threshold: 1000 holds",
-			"37: memory_leak_threshold: memory_threshold_mb is 500 (line 30) and memory_leak_threshold is 52428800 (line 37), " +
+			"37: memory_leak_threshold: memory_threshold_mb is 500 (line 30) and memory_leak_threshold is 52428800 " +
+				"(line 37), " +
 				"two names of one setting: memory_threshold_mb: 500 holds",
 			"40: enable_gc_optimization: does nothing here; it is accepted so that existing files load",
 		}},
@@ -56,7 +58,8 @@ func TestLoadOfTheHost(t *testing.T) {
 			c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold = 1000, 1000, 512<<20
 			c.AlertWebhookURL = "http://alertmanager:9093/api/v1/alerts"
 		}), []string{
-			"26: goroutine_tracking.stack_trace_on_leak: is not read here: for stacks and profiles with each leak, put it under resource_monitoring:",
+			"26: goroutine_tracking.stack_trace_on_leak: is not read here: for stacks and profiles with each leak, " +
+				"put it under resource_monitoring:",
 		}},
 	} {
 		t.Run(test.file, func(t *testing.T) {
@@ -89,10 +92,13 @@ func TestParse(t *testing.T) {
 		{"empty file", "", Default(), []string{missing}},
 		{"comment only", "# nothing\n", Default(), []string{missing}},
 		{"not a mapping", "- resource_monitoring\n", Default(), []string{missing}},
-		{"other sections", "app: {name: x}\nenabled: true\n1: [a, b]\n[a]: b\nmonitoring:\n  resource_monitoring: {x: y}\n", Default(), []string{missing}},
+		{"other sections", "app: {name: x}\nenabled: true\n1: [a, b]\n[a]: b\nmonitoring:\n" +
+			"  resource_monitoring: {x: y}\n", Default(), []string{missing}},
 		{"misspelled section", "app: {}\nresource_monitor:\n  enabled: false\n", Default(),
-			[]string{"f.yaml:2: resource_monitoring: the section is missing: the defaults hold (is resource_monitor a typo?)"}},
-		{"empty section", "a: 1\nresource_monitoring:\n", Default(), []string{"f.yaml:2: resource_monitoring: is empty: the defaults hold"}},
+			[]string{"f.yaml:2: resource_monitoring: the section is missing: the defaults hold (is resource_monitor " +
+				"a typo?)"}},
+		{"empty section", "a: 1\nresource_monitoring:\n", Default(),
+			[]string{"f.yaml:2: resource_monitoring: is empty: the defaults hold"}},
 		{"empty mapping", "resource_monitoring: {}", Default(), nil},
 		{"every key", `
 resource_monitoring:
@@ -121,8 +127,10 @@ resource_monitoring:
     load: requests
 `, Config{
 			CheckInterval: 90 * time.Minute, GoroutineThreshold: 1000, FDThreshold: 1000, MemoryThreshold: 16 << 20,
-			AlertWebhookURL: "https://h/x", AlertWebhookFormat: "slack", StackTraceOnLeak: true, ProfileDir: "/var/tmp", MaxAlertHistory: 1000,
-			GrowthRateThreshold: 12.5, Adaptive: Adaptive{Sensitivity: 2, Soak: 20 * time.Minute, LeastGrowth: 0.5, Patience: time.Hour,
+			AlertWebhookURL: "https://h/x", AlertWebhookFormat: "slack", StackTraceOnLeak: true, ProfileDir: "/var/tmp",
+			MaxAlertHistory:     1000,
+			GrowthRateThreshold: 12.5, Adaptive: Adaptive{Sensitivity: 2, Soak: 20 * time.Minute, LeastGrowth: 0.5,
+				Patience: time.Hour,
 				HalfLife: 90 * time.Second, Load: "requests"},
 		}, nil},
 		{"other names", `
@@ -133,7 +141,8 @@ resource_monitoring:
   memory_leak_threshold: 3
   enable_memory_profiling: true
 `, with(func(c *Config) {
-			c.CheckInterval, c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold, c.StackTraceOnLeak = 15*time.Second, 1, 2, 3, true
+			c.CheckInterval, c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold, c.StackTraceOnLeak =
+				15*time.Second, 1, 2, 3, true
 		}), nil},
 		{"both names", `
 resource_monitoring:
@@ -152,18 +161,21 @@ resource_monitoring:
 		}), []string{
 			`f.yaml:3: monitoring_interval: check_interval is "1m" (line 4) and monitoring_interval is 15s (line 3), ` +
 				`two names of one setting: check_interval: "1m" holds`,
-			"f.yaml:6: goroutine_leak_threshold: goroutine_threshold is 0 (line 5) and goroutine_leak_threshold is 20 (line 6), " +
+			"f.yaml:6: goroutine_leak_threshold: goroutine_threshold is 0 (line 5) and goroutine_leak_threshold is " +
+				"20 (line 6), " +
 				"two names of one setting: goroutine_threshold: 0 holds",
-			"f.yaml:12: enable_memory_profiling: stack_trace_on_leak is true (line 11) and enable_memory_profiling is off (line 12), " +
+			"f.yaml:12: enable_memory_profiling: stack_trace_on_leak is true (line 11) and enable_memory_profiling " +
+				"is off (line 12), " +
 				"two names of one setting: stack_trace_on_leak: true holds",
 		}},
 		{"nothing given", "resource_monitoring:\n  alert_webhook_url:\n  profile_dir: ~\n  adaptive: {load: \"\"}\n",
 			with(func(c *Config) { c.Adaptive.Load = "" }), nil},
-		{"without effect", "resource_monitoring: {cpu_threshold: 80.5, disk_threshold: , enable_gc_optimization: x}", Default(), []string{
-			"f.yaml:1: enable_gc_optimization: does nothing here; it is accepted so that existing files load",
-			"f.yaml:1: cpu_threshold: does nothing here; it is accepted so that existing files load",
-			"f.yaml:1: disk_threshold: does nothing here; it is accepted so that existing files load",
-		}},
+		{"without effect", "resource_monitoring: {cpu_threshold: 80.5, disk_threshold: , enable_gc_optimization: x}",
+			Default(), []string{
+				"f.yaml:1: enable_gc_optimization: does nothing here; it is accepted so that existing files load",
+				"f.yaml:1: cpu_threshold: does nothing here; it is accepted so that existing files load",
+				"f.yaml:1: disk_threshold: does nothing here; it is accepted so that existing files load",
+			}},
 		{"anchors and merges", `
 x: &limit 7
 base: &base
@@ -182,20 +194,32 @@ resource_monitoring:
 			c.FDThreshold, c.GoroutineThreshold, c.MaxAlertHistory, c.ProfileMaxMB = 2, 7, 2, 3
 			c.Adaptive.Sensitivity, c.Adaptive.Soak, c.CheckInterval = 3, 2*time.Minute, 100*time.Millisecond
 		}), nil},
-		{"section by alias", "s: &s {fd_threshold: 3}\nresource_monitoring: *s\n", with(func(c *Config) { c.FDThreshold = 3 }), nil},
-		{"section by merge", "s: &s\n  resource_monitoring: {fd_threshold: 3}\n<<: *s\n", with(func(c *Config) { c.FDThreshold = 3 }), nil},
-		{"documents", "a: 1\n---\n---\n- b\n---\nresource_monitoring: {fd_threshold: 3}\n---\nresource_monitoring: {no_such: 4}\n",
+		{"section by alias", "s: &s {fd_threshold: 3}\nresource_monitoring: *s\n", with(func(c *Config) {
+			c.FDThreshold = 3
+		}), nil},
+		{"section by merge", "s: &s\n  resource_monitoring: {fd_threshold: 3}\n<<: *s\n", with(func(c *Config) {
+			c.FDThreshold = 3
+		}), nil},
+		{"documents", "a: 1\n---\n---\n- b\n---\nresource_monitoring: {fd_threshold: 3}\n---\n" +
+			"resource_monitoring: {no_such: 4}\n",
 			with(func(c *Config) { c.FDThreshold = 3 }),
 			[]string{"f.yaml:8: resource_monitoring: is not read: an earlier document has the section too, on line 6"}},
-		{"captures of another section", "goroutine_tracking: {stack_trace_on_leak: yes}\nresource_monitoring: {fd_threshold: 3}\n",
+		{"captures of another section", "goroutine_tracking: {stack_trace_on_leak: yes}\n" +
+			"resource_monitoring: {fd_threshold: 3}\n",
 			with(func(c *Config) { c.FDThreshold = 3 }),
-			[]string{"f.yaml:1: goroutine_tracking.stack_trace_on_leak: is not read here: for stacks and profiles with each leak, put it under resource_monitoring:"}},
-		{"captures of both", "goroutine_tracking: {stack_trace_on_leak: true}\nresource_monitoring: {enable_memory_profiling: true}\n",
+			[]string{"f.yaml:1: goroutine_tracking.stack_trace_on_leak: is not read here: for stacks and profiles " +
+				"with each leak, put it under resource_monitoring:"}},
+		{"captures of both", "goroutine_tracking: {stack_trace_on_leak: true}\n" +
+			"resource_monitoring: {enable_memory_profiling: true}\n",
 			with(func(c *Config) { c.StackTraceOnLeak = true }), nil},
-		{"no captures of another section", "goroutine_tracking: {stack_trace_on_leak: false}\nresource_monitoring: {}\n", Default(), nil},
-		{"another section is not ours to judge", "goroutine_tracking: [stack_trace_on_leak, {a: b}]\nresource_monitoring: {}\n---\ngoroutine_tracking:\n  stack_trace_on_leak: {}\n",
+		{"no captures of another section", "goroutine_tracking: {stack_trace_on_leak: false}\n" +
+			"resource_monitoring: {}\n", Default(), nil},
+		{"another section is not ours to judge", "goroutine_tracking: [stack_trace_on_leak, {a: b}]\n" +
+			"resource_monitoring: {}\n---\ngoroutine_tracking:\n  stack_trace_on_leak: {}\n",
 			Default(), nil},
-		{"byte order mark and CRLF", "\ufeffresource_monitoring:\r\n  fd_threshold: 3\r\n", with(func(c *Config) { c.FDThreshold = 3 }), nil},
+		{"byte order mark and CRLF", "\ufeffresource_monitoring:\r\n  fd_threshold: 3\r\n", with(func(c *Config) {
+			c.FDThreshold = 3
+		}), nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, warnings, err := parse(test.text)
@@ -249,7 +273,8 @@ func TestParseValueFaults(t *testing.T) {
 		{"goroutine_threshold: 9.3e18", "goroutine_threshold: 9.3e18 is too large"},
 		{`goroutine_threshold: "1000"`, `goroutine_threshold: "1000" is not a whole number; remove the quotes`},
 		{"goroutine_threshold: many", "goroutine_threshold: many is not a whole number"},
-		{"memory_threshold_mb: 8796093022208", "memory_threshold_mb: 8796093022208 is above the maximum, 8796093022207"},
+		{"memory_threshold_mb: 8796093022208", "memory_threshold_mb: 8796093022208 is above the maximum, " +
+			"8796093022207"},
 		{"memory_threshold_mb: -1", "memory_threshold_mb: -1 is negative"},
 		{"memory_threshold_mb: 0.5", "memory_threshold_mb: 0.5 is not a whole number"},
 		{"memory_leak_threshold: -1", "memory_leak_threshold: -1 is negative"},
@@ -259,7 +284,8 @@ func TestParseValueFaults(t *testing.T) {
 		{"growth_rate_threshold: -.inf", "growth_rate_threshold: -Inf is not a finite number"},
 		{"growth_rate_threshold: -1", "growth_rate_threshold: -1 is negative"},
 		{`growth_rate_threshold: "5"`, `growth_rate_threshold: "5" is not a number; remove the quotes`},
-		{"alert_webhook_url: http://h:secret/", "alert_webhook_url: is not a valid URL (not shown, it may hold a secret)"},
+		{"alert_webhook_url: http://h:secret/", "alert_webhook_url: is not a valid URL (not shown, it may hold a " +
+			"secret)"},
 		{"alert_webhook_url: !!int secret", `alert_webhook_url: is not what its tag "!!int" says`},
 		{"alert_webhook_url: true", "alert_webhook_url: true is not text; put it in quotes if it is meant"},
 		{"alert_webhook_format: JSON", `alert_webhook_format: "JSON" is not one of auto, json, slack, alertmanager`},
@@ -275,7 +301,8 @@ func TestParseValueFaults(t *testing.T) {
 		{"adaptive: {sensitivity: 0}", "adaptive.sensitivity: 0 is not between 0.1 and 10"},
 		{"adaptive: {load: }", "adaptive.load: has no value"},
 		{"adaptive: {sensitivty: 1}", "adaptive.sensitivty: unknown key; did you mean sensitivity?"},
-		{"adaptive: {fd_threshold: 1}", "adaptive.fd_threshold: unknown key; fd_threshold belongs under resource_monitoring:"},
+		{"adaptive: {fd_threshold: 1}", "adaptive.fd_threshold: unknown key; fd_threshold belongs under " +
+			"resource_monitoring:"},
 		{"sensitivity: 1", "sensitivity: unknown key; sensitivity belongs under adaptive:"},
 		{"adaptive.soak: 1m", "adaptive.soak: unknown key; soak belongs under adaptive:"},
 		{"gorutine_threshold: 1", "gorutine_threshold: unknown key; did you mean goroutine_threshold?"},
@@ -331,11 +358,15 @@ resource_monitoring:
 			[]string{"f.yaml:1: resource_monitoring: must be a mapping of keys to values, not a list"}},
 		{"keys without the section", "# ours\nenabled: true\ngorutine_threshold: 5\n",
 			[]string{"f.yaml:2: enabled: stands at the top level: put the settings under resource_monitoring:"}},
-		{"fault in a merged mapping", "base: &base\n  workers: 3\nresource_monitoring:\n  <<: *base\n", []string{"f.yaml:2: workers: unknown key"}},
-		{"merge of itself", "resource_monitoring: &a\n  <<: *a\n", []string{"f.yaml:2: <<: merges a mapping into itself"}},
-		{"alias of a list", "l: &l [1]\nresource_monitoring:\n  enabled: *l\n", []string{"f.yaml:3: enabled: must be a single value, not a list"}},
+		{"fault in a merged mapping", "base: &base\n  workers: 3\nresource_monitoring:\n  <<: *base\n",
+			[]string{"f.yaml:2: workers: unknown key"}},
+		{"merge of itself", "resource_monitoring: &a\n  <<: *a\n",
+			[]string{"f.yaml:2: <<: merges a mapping into itself"}},
+		{"alias of a list", "l: &l [1]\nresource_monitoring:\n  enabled: *l\n",
+			[]string{"f.yaml:3: enabled: must be a single value, not a list"}},
 
-		{"bad YAML elsewhere", "resource_monitoring: {}\nb: c: d\n", []string{"f.yaml:2: mapping values are not allowed in this context"}},
+		{"bad YAML elsewhere", "resource_monitoring: {}\nb: c: d\n",
+			[]string{"f.yaml:2: mapping values are not allowed in this context"}},
 		{"bad indentation", "x: 1\ny:\n  a: 1\n  b: 2\n c: 3\nz: 1\n", []string{"f.yaml:5: did not find expected key"}},
 		{"bad first line", "a: 'x' y\n", []string{"f.yaml:1: did not find expected key"}},
 		{"bad last line", "a: 1\nb: 'x' y", []string{"f.yaml:2: did not find expected key"}},
@@ -344,7 +375,8 @@ resource_monitoring:
 		{"unknown anchor", "# *foo\nx: 1\ny: *foo\nz: 1\n", []string{"f.yaml:3: unknown anchor 'foo' referenced"}},
 		{"control character", "x: 1\ny: \x01\nz: 1\n", []string{"f.yaml:2: control characters are not allowed"}},
 		{"not UTF-8", "x: 1\ny: \xff\nz: 1\n", []string{"f.yaml:2: invalid leading UTF-8 octet"}},
-		{"bad second document", "resource_monitoring: {}\n---\na: b: c\n", []string{"f.yaml:3: mapping values are not allowed in this context"}},
+		{"bad second document", "resource_monitoring: {}\n---\na: b: c\n",
+			[]string{"f.yaml:3: mapping values are not allowed in this context"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, _, got := parse(test.text)
@@ -388,7 +420,8 @@ func TestParseBoundsMerges(t *testing.T) {
 
 func TestParseInput(t *testing.T) {
 	broken := errors.New("broken")
-	if _, _, err := Parse(iotest.ErrReader(broken), "f.yaml"); !errors.Is(err, broken) || err.Error() != "f.yaml: broken" {
+	if _, _, err := Parse(iotest.ErrReader(broken), "f.yaml"); !errors.Is(err, broken) ||
+		err.Error() != "f.yaml: broken" {
 		t.Errorf("failing reader: got %v", err)
 	}
 	const most = 16 << 20
@@ -420,48 +453,4 @@ func TestLoadErrorsNameTheFile(t *testing.T) {
 	if diff := cmp.Diff(want, lines(err)); diff != "" {
 		t.Error(diff)
 	}
-}
-
-func FuzzParse(f *testing.F) {
-	for _, name := range []string{"host-config.yaml", "host-enterprise.yaml"} {
-		data, err := os.ReadFile(filepath.Join("testdata", name))
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(data)
-	}
-	for _, seed := range []string{
-		"", "resource_monitoring:", "resource_monitoring: &a {<<: *a}", "a: &a {fd_threshold: 1_0.0}\n---\nresource_monitoring: {<<: [*a], adaptive: {soak: 1m}}",
-		"resource_monitoring:\n  check_interval: 30\n  ? [x]\n  : y\n  profile_dir: \"\\x7f\"\n", "! !00 \xf6", "a:\n.\n-", "{{},<<}", "fd_threshold: 5",
-		"resource_monitoring: {memory_threshold_mb: 1, memory_leak_threshold: 2, growth_rate_threshold: 1e300, alert_webhook_url: http://a}",
-	} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		c, warnings, err := Parse(bytes.NewReader(data), "f.yaml")
-		for _, w := range warnings {
-			if w.File != "f.yaml" || w.Line < 1 || w.Key == "" || w.Message == "" {
-				t.Errorf("warning %#v", w)
-			}
-		}
-		if err != nil {
-			for _, line := range lines(err) {
-				if !strings.HasPrefix(line, "f.yaml:") {
-					t.Errorf("error line %q does not name the file", line)
-				}
-			}
-			return
-		}
-		if err := c.Validate(); err != nil {
-			t.Errorf("loaded but not valid: %v", err)
-		}
-		var b bytes.Buffer
-		if err := Write(&b, c, nil); err != nil {
-			t.Fatal(err)
-		}
-		again, warnings, err := Parse(&b, "again.yaml")
-		if err != nil || warnings != nil || again != c {
-			t.Errorf("%+v written and read is %+v, %v, %v", c, again, warnings, err)
-		}
-	})
 }

@@ -39,8 +39,8 @@ func scalarOf(n *yaml.Node) (scalar, error) {
 	return v, nil
 }
 
-// listOf returns the single values of a list, or one alone, as one text with blanks between them: each as it stands there,
-// as 1234567890123456 is no number in a list of words.
+// listOf returns the single values of a list, or one alone, as one text with blanks between them: each as it stands
+// there, as 1234567890123456 is no number in a list of words.
 func listOf(n *yaml.Node) (scalar, error) {
 	var all []string
 	for _, one := range itemsOf(n) {

@@ -8,7 +8,8 @@ import (
 // show returns a name for use in a message: as it is when plain, else quoted and cut.
 func show(name string) string {
 	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-./:[]<", r)
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+			strings.ContainsRune("_-./:[]<", r)
 	}
 	if name != "" && len(name) <= maxShown && strings.IndexFunc(name, func(r rune) bool { return !plain(r) }) < 0 {
 		return name

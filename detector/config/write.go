@@ -20,7 +20,8 @@ func Write(w io.Writer, c Config, notes map[string]string) error {
 // WriteChanged writes as Write does, but only the keys whose value is not the default, and those with a note.
 func WriteChanged(w io.Writer, c Config, notes map[string]string) error {
 	return write(w, c, notes, func(k *key, text, standard string) bool {
-		return text != standard || notes[k.name()] != "" || k.name() == checkInterval && c.Adaptive.Soak > 0 // which has another default
+		// which has another default
+		return text != standard || notes[k.name()] != "" || k.name() == checkInterval && c.Adaptive.Soak > 0
 	})
 }
 
@@ -55,7 +56,9 @@ func write(w io.Writer, c Config, notes map[string]string, wanted func(k *key, t
 		}
 		fmt.Fprintf(&b, "%s# %s (default %s)\n", indent, k.meaning, standard)
 		if note := notes[k.name()]; note != "" {
-			for _, line := range strings.FieldsFunc(note, func(r rune) bool { return r != '\t' && !strconv.IsPrint(r) }) {
+			for _, line := range strings.FieldsFunc(note, func(r rune) bool {
+				return r != '\t' && !strconv.IsPrint(r)
+			}) {
 				fmt.Fprintf(&b, "%s# %s\n", indent, line)
 			}
 		}

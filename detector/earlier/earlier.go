@@ -26,13 +26,14 @@ import (
 )
 
 const (
-	span      = 14 * 24 * time.Hour
-	step      = 5 * time.Minute
-	part      = int(2 * 24 * time.Hour / step) // instants of one query: of pods that lived for a day it has few without a value
-	timeout   = 10 * time.Second               // of an attempt
-	maxValues = 4 << 20                        // of all that is read, 32 MB: some 70 replicas of a service in Go
-	missing   = 3                              // instants in a row without a value, after which a life has ended
-	latest    = 2 * step                       // a life that began this shortly ago may be the one that asks
+	span = 14 * 24 * time.Hour
+	step = 5 * time.Minute
+	// instants of one query: of pods that lived for a day it has few without a value
+	part      = int(2 * 24 * time.Hour / step)
+	timeout   = 10 * time.Second // of an attempt
+	maxValues = 4 << 20          // of all that is read, 32 MB: some 70 replicas of a service in Go
+	missing   = 3                // instants in a row without a value, after which a life has ended
+	latest    = 2 * step         // a life that began this shortly ago may be the one that asks
 )
 
 // Read returns the lives that the Prometheus of the configuration has of the last two weeks in the series that its
@@ -41,7 +42,8 @@ const (
 // a bearer token. It takes some 50 MB at most, for as long as it reads.
 func Read(ctx context.Context, config detector.Config) (lives.Record, error) {
 	client, err := prom.New(prom.Config{
-		URL: config.HistoryFrom, Token: os.Getenv(prom.TokenVariable), Concurrency: 1, Timeout: timeout, MaxValues: maxValues,
+		URL: config.HistoryFrom, Token: os.Getenv(prom.TokenVariable), Concurrency: 1, Timeout: timeout,
+		MaxValues: maxValues,
 	})
 	if err != nil {
 		return lives.Record{}, fmt.Errorf("history_from: %w", err)
@@ -61,7 +63,8 @@ func Read(ctx context.Context, config detector.Config) (lives.Record, error) {
 		}
 		switch {
 		case errors.Is(err, prom.ErrTooLarge):
-			return lives.Record{}, fmt.Errorf("%s: history_selector must select the series of one workload: %w", client, err)
+			return lives.Record{}, fmt.Errorf("%s: history_selector must select the series of one workload: %w", client,
+				err)
 		case err != nil:
 			return lives.Record{}, fmt.Errorf("%s: %w", client, err)
 		}
@@ -75,7 +78,8 @@ func queryOf(selector string) (string, error) {
 	inner, closed := strings.CutSuffix(inner, "}")
 	inner = strings.TrimSuffix(strings.TrimSpace(inner), ",")
 	if !opened || !closed || inner == "" {
-		return "", fmt.Errorf(`history_selector: %q: must select the series of this workload, as in {job="worker"}`, selector)
+		return "", fmt.Errorf(`history_selector: %q: must select the series of this workload, as in {job="worker"}`,
+			selector)
 	}
 	var names []string
 	for _, m := range promtext.Metrics() {

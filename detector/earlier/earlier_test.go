@@ -55,7 +55,9 @@ func server(t *testing.T, pods []pod) (url string, queries *[]string) {
 					}
 				}
 				if values != nil {
-					series = append(series, fmt.Sprintf(`{"metric":{"__name__":%q,"pod":%q,"version":%q},"values":[%s]}`, metric, p.name, p.version, strings.Join(values, ",")))
+					series = append(series,
+						fmt.Sprintf(`{"metric":{"__name__":%q,"pod":%q,"version":%q},"values":[%s]}`, metric, p.name,
+							p.version, strings.Join(values, ",")))
 				}
 			}
 		}
@@ -96,7 +98,8 @@ func TestRead(t *testing.T) {
 		hours := l.End.Sub(l.First).Hours()
 		got = append(got, known{l.Version, float64(int(hours)), float64(int((curve.Last-curve.Start)/hours*10)) / 10})
 	}
-	if len(got) != 3 || got[0].Version != "1.0" || got[1].Version != "1.1" || got[2].Version != "1.1" || got[2].Hours != 22 || got[2].Rate < 1.5 {
+	if len(got) != 3 || got[0].Version != "1.0" || got[1].Version != "1.1" || got[2].Version != "1.1" ||
+		got[2].Hours != 22 || got[2].Rate < 1.5 {
 		t.Errorf("%+v", got)
 	}
 	for _, q := range *queries {
@@ -138,17 +141,23 @@ func TestLives(t *testing.T) {
 		lives  int // in the record: one start time is one life
 	}{
 		{"one", []spell{{0, 3 * part, began, 1}}, []string{"0 to 1727"}, 1},
-		{"a part is missing", []spell{{0, part, began, 1}, {2 * part, 3 * part, began, 1}}, []string{"0 to 575", "1152 to 1727"}, 1},
-		{"another start", []spell{{10, 100, began, 1}, {100, 200, began + 90*300, 0}}, []string{"10 to 99", "100 to 199"}, 2},
+		{"a part is missing", []spell{{0, part, began, 1}, {2 * part, 3 * part, began, 1}},
+			[]string{"0 to 575", "1152 to 1727"}, 1},
+		{"another start", []spell{{10, 100, began, 1}, {100, 200, began + 90*300, 0}},
+			[]string{"10 to 99", "100 to 199"}, 2},
 		{"a start that is no time", []spell{{10, 100, math.Inf(1), 1}, {100, 200, 1e300, 1}}, []string{"10 to 199"}, 1},
-		{"no start for a while", []spell{{0, 100, began, 1}, {100, 200, math.NaN(), 1}, {200, 300, began, 1}}, []string{"0 to 299"}, 1},
-		{"another start after a while without", []spell{{0, 100, began, 0}, {100, 103, math.NaN(), 0}, {103, 300, began + 103*300, 0}},
+		{"no start for a while", []spell{{0, 100, began, 1}, {100, 200, math.NaN(), 1}, {200, 300, began, 1}},
+			[]string{"0 to 299"}, 1},
+		{"another start after a while without", []spell{{0, 100, began, 0}, {100, 103, math.NaN(), 0},
+			{103, 300, began + 103*300, 0}},
 			[]string{"0 to 102", "103 to 299"}, 2},
-		{"processor time that falls", []spell{{0, 100, math.NaN(), 5}, {100, 200, math.NaN(), 1}}, []string{"0 to 99", "100 to 199"}, 2},
+		{"processor time that falls", []spell{{0, 100, math.NaN(), 5}, {100, 200, math.NaN(), 1}},
+			[]string{"0 to 99", "100 to 199"}, 2},
 	} {
 		all := targets{grid: grid, byLabels: make(map[model.Fingerprint]*target)}
 		for number := range 3 {
-			columns := map[string][]float64{"process_open_fds": nil, "process_start_time_seconds": nil, "process_cpu_seconds_total": nil}
+			columns := map[string][]float64{"process_open_fds": nil, "process_start_time_seconds": nil,
+				"process_cpu_seconds_total": nil}
 			some := false
 			for name := range columns {
 				values := make([]float64, part)
@@ -156,7 +165,8 @@ func TestLives(t *testing.T) {
 					values[i] = math.NaN()
 					for _, s := range test.spells {
 						if at := number*part + i; at >= s.from && at < s.to {
-							values[i] = map[string]float64{"process_open_fds": 50, "process_start_time_seconds": s.start, "process_cpu_seconds_total": s.cpu}[name]
+							values[i] = map[string]float64{"process_open_fds": 50,
+								"process_start_time_seconds": s.start, "process_cpu_seconds_total": s.cpu}[name]
 							some = true
 						}
 					}
@@ -168,7 +178,8 @@ func TestLives(t *testing.T) {
 			}
 			var series []prom.Series
 			for name, values := range columns {
-				series = append(series, prom.Series{Labels: model.Metric{"__name__": model.LabelValue(name), "pod": "a"}, Values: values})
+				series = append(series,
+					prom.Series{Labels: model.Metric{"__name__": model.LabelValue(name), "pod": "a"}, Values: values})
 			}
 			if err := all.add(number, series); err != nil {
 				t.Fatal(err)
@@ -200,7 +211,8 @@ func TestTooWide(t *testing.T) {
 	config := detector.DefaultConfig()
 	config.HistorySelector = `{job=~".+"}`
 	config.HistoryFrom, _ = server(t, pods)
-	if _, err := Read(t.Context(), config); !errors.Is(err, prom.ErrTooLarge) || !strings.Contains(err.Error(), "history_selector") {
+	if _, err := Read(t.Context(), config); !errors.Is(err, prom.ErrTooLarge) ||
+		!strings.Contains(err.Error(), "history_selector") {
 		t.Errorf("%v", err)
 	}
 }

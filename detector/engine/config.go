@@ -8,20 +8,22 @@ import (
 
 // Config holds what the decisions depend on. The zero value turns everything off but is not valid: see Adaptive.
 type Config struct {
-	GoroutineThreshold  int64         // hard limit: goroutines above the starting baseline; 0 = off
-	FDThreshold         int64         // hard limit: descriptors above the starting baseline; 0 = off
-	MemoryThreshold     int64         // hard limit: heap in use in bytes, absolute; 0 = off
-	GrowthRateThreshold float64       // percent of growth within one interval that is a hard limit; 0 = off
-	AlertCooldown       time.Duration // minimum time between two alerts of one resource and kind, unless the severity rises
-	AlertOnThreshold    bool          // false: hard limits are counted and shown but not alerted
-	Adaptive            Adaptive
+	GoroutineThreshold  int64   // hard limit: goroutines above the starting baseline; 0 = off
+	FDThreshold         int64   // hard limit: descriptors above the starting baseline; 0 = off
+	MemoryThreshold     int64   // hard limit: heap in use in bytes, absolute; 0 = off
+	GrowthRateThreshold float64 // percent of growth within one interval that is a hard limit; 0 = off
+	// minimum time between two alerts of one resource and kind, unless the severity rises
+	AlertCooldown    time.Duration
+	AlertOnThreshold bool // false: hard limits are counted and shown but not alerted
+	Adaptive         Adaptive
 }
 
 // Adaptive holds the settings of the trend detector.
 type Adaptive struct {
 	Enabled     bool
-	Sensitivity float64       // 0.1 to 10; the required duration is divided by it
-	Soak        time.Duration // run length to which all time constants are scaled, at least 10s; 0 = off, physical constants
+	Sensitivity float64 // 0.1 to 10; the required duration is divided by it
+	// run length to which all time constants are scaled, at least 10s; 0 = off, physical constants
+	Soak        time.Duration
 	LeastGrowth float64       // minimum rise relative to the level, 0.01 to 10
 	Patience    time.Duration // how long a doubling must be sustained without any history, above zero
 	HalfLife    time.Duration // of the moving baseline, above zero
@@ -54,7 +56,8 @@ const (
 	minSoakInterval = 50 * time.Millisecond
 )
 
-// SoakInterval returns the time between samples that fits the scaled time constants, at least 50 ms; 0 outside soak mode.
+// SoakInterval returns the time between samples that fits the scaled time constants, at least 50 ms; 0 outside soak
+// mode.
 func (a Adaptive) SoakInterval() time.Duration {
 	if a.Soak <= 0 {
 		return 0

@@ -21,8 +21,8 @@ const SoakSpan = 48 * time.Hour
 // follows adjustments of the clock.
 const RestartSlack = 10 * time.Second
 
-// startJitter is how far they may differ within seconds of the start, where nothing set the clock: the boot time is known
-// to the second.
+// startJitter is how far they may differ within seconds of the start, where nothing set the clock: the boot time is
+// known to the second.
 const startJitter = 2 * time.Second
 
 // Engine judges the samples of one process. The time of the samples is its only clock.
@@ -33,21 +33,22 @@ type Engine struct {
 	config Config
 	scale  float64 // of all time constants; 1 outside soak mode
 
-	epoch     int64 // first sample since the last restart, unix nanoseconds
-	last      int64 // latest sample
-	step      int64 // from the sample before to the latest
-	gap       bool  // whether samples are missing between these two
-	began     bool
-	restarts  int
-	start     time.Time
-	build     build
-	life      life
-	record    lives.Record // of the lives before
-	judge     lives.Judge
-	ceilings  []sampler.Ceiling
-	series    []*Series // in order of appearance
-	byName    map[string]*Series
-	inOrder   []*Series                   // the series of each reading of the latest sample: most samples have the same readings
+	epoch    int64 // first sample since the last restart, unix nanoseconds
+	last     int64 // latest sample
+	step     int64 // from the sample before to the latest
+	gap      bool  // whether samples are missing between these two
+	began    bool
+	restarts int
+	start    time.Time
+	build    build
+	life     life
+	record   lives.Record // of the lives before
+	judge    lives.Judge
+	ceilings []sampler.Ceiling
+	series   []*Series // in order of appearance
+	byName   map[string]*Series
+	// the series of each reading of the latest sample: most samples have the same readings
+	inOrder   []*Series
 	described map[string]sampler.Resource // what is known of resources beyond their names
 	cpu       *Series                     // of the processor time, if that is read
 	load      loadSeries
@@ -60,7 +61,8 @@ type Engine struct {
 // New returns an Engine for one process. The configuration must be valid.
 func New(config Config) *Engine {
 	scale := config.Adaptive.Scale()
-	return &Engine{config: config, scale: scale, byName: make(map[string]*Series), record: lives.New(scale), memory: len(memoryResources)}
+	return &Engine{config: config, scale: scale, byName: make(map[string]*Series), record: lives.New(scale),
+		memory: len(memoryResources)}
 }
 
 // Describe tells what a resource is, where that is known better than its name tells: a type that was declared, or what

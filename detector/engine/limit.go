@@ -148,7 +148,8 @@ func (s *Series) checkLimits(e *Engine, at int64, closed bool) {
 	if closed || !f.notice.Alerted {
 		f.severity = max(f.severity, s.urgency())
 	}
-	if !e.config.AlertOnThreshold || !f.notice.Due(&s.cooldown[kindIndex(alerting.Limit)], at, f.severity, e.config.AlertCooldown) {
+	if !e.config.AlertOnThreshold || !f.notice.Due(&s.cooldown[kindIndex(alerting.Limit)], at, f.severity,
+		e.config.AlertCooldown) {
 		return
 	}
 	d := s.limitDecision(at, alerting.Firing, p.which)

@@ -45,7 +45,8 @@ func beginFirst(e *Engine, s *sampler.Sample, at int64) {
 		return
 	}
 	known := !s.Start.IsZero() && !latest.Start.IsZero()
-	same := known && SameProcess(latest.Start, s.Start) && SameProcess(s.Start, latest.Start) && !beganSince(latest.Start, latest.End, s.Start)
+	same := known && SameProcess(latest.Start, s.Start) && SameProcess(s.Start, latest.Start) &&
+		!beganSince(latest.Start, latest.End, s.Start)
 	if latest.Ended == lives.Running && same {
 		e.life.first = latest.First.UnixNano()
 		e.life.resumed = latest.Curves
@@ -73,7 +74,8 @@ func over(e *Engine) lives.Record {
 	}
 	current := lives.Life{
 		Start: e.life.start, First: finding.Instant(e.life.first), End: finding.Instant(e.last),
-		Version: e.life.build.version, Revision: e.life.build.revision, Ended: lives.Running, Curves: make(map[string]lives.Curve),
+		Version: e.life.build.version, Revision: e.life.build.revision, Ended: lives.Running,
+		Curves: make(map[string]lives.Curve),
 	}
 	if r.Resources == nil {
 		r.Resources = make(map[string]lives.Resource)
@@ -190,8 +192,8 @@ func inherit(e *Engine, s *Series) {
 	}
 }
 
-// review ends a finding of the lives before, once in each life, where those that came to an end since it began show that
-// the growth levels off with the age.
+// review ends a finding of the lives before, once in each life, where those that came to an end since it began show
+// that the growth levels off with the age.
 func review(e *Engine, s *Series, at int64) {
 	if s.reviewed {
 		return
@@ -249,7 +251,8 @@ func judgeLives(e *Engine, s *Series, at int64) (began bool) {
 	g.Running.Since = at - int64(g.Running.Window)
 	s.growth.ProveOver(s.ladder, g.Running, trend.Onset{At: since, Error: max(1, g.Running.Width)})
 	s.told = &alerting.Lives{
-		Grew: g.Lives, LowPerDay: g.Low, HighPerDay: g.High, Growth: g.Growth, LastShare: g.Shares[len(g.Shares)-1], T: g.Fit.T,
+		Grew: g.Lives, LowPerDay: g.Low, HighPerDay: g.High, Growth: g.Growth, LastShare: g.Shares[len(g.Shares)-1],
+		T:        g.Fit.T,
 		Versions: versionsOf(e, func(i int) bool { return i >= g.Since }),
 		Before:   versionsOf(e, func(i int) bool { return slices.Contains(g.Before, i) }),
 	}
@@ -264,7 +267,8 @@ func tellLives(e *Engine, s *Series) {
 		return slices.ContainsFunc(s.past, func(p past) bool { return p.number == i && !p.grew(&params) })
 	})
 	if len(before) > 0 {
-		s.told = &alerting.Lives{Versions: versionsOf(e, func(i int) bool { return i == len(e.record.Lives) }), Before: before}
+		s.told = &alerting.Lives{Versions: versionsOf(e, func(i int) bool { return i == len(e.record.Lives) }),
+			Before: before}
 	}
 }
 
@@ -275,7 +279,8 @@ func versionsOf(e *Engine, of func(number int) bool) (all []alerting.LivesOf) {
 			continue
 		}
 		next := alerting.LivesOf{
-			Version: e.life.build.version, Revision: e.life.build.revision, Since: finding.Instant(e.life.first), Lives: 1,
+			Version: e.life.build.version, Revision: e.life.build.revision, Since: finding.Instant(e.life.first),
+			Lives: 1,
 		}
 		if i < len(e.record.Lives) {
 			life := &e.record.Lives[i]
@@ -375,8 +380,8 @@ func (p *past) harmless(leastGrowth, offset float64) bool {
 	return p.rested && grown > 0 || grown <= leastGrowth*(max(first, 0)+offset)
 }
 
-// startOver returns the level at which the latest lives settled after their start: the median of up to nine; ok is false
-// where there were none.
+// startOver returns the level at which the latest lives settled after their start: the median of up to nine; ok is
+// false where there were none.
 func startOver(all []past) (level float64, ok bool) {
 	const most = 9
 	all = all[max(0, len(all)-most):]

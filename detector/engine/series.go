@@ -157,7 +157,8 @@ func (s *Series) observe(e *Engine, at int64, value float64) {
 	s.track.Add(at-e.life.first, value)
 	s.clock.Add(at, value)
 	s.fractional = s.fractional || !s.known && value != math.Trunc(value)
-	if e.restartsUnknown() && s.saw.Observe(at, value, s.offsetNow(), int64(e.scale*shortestTooth)) && s.growth.Falls(at, s.previous, value) {
+	if e.restartsUnknown() && s.saw.Observe(at, value, s.offsetNow(), int64(e.scale*shortestTooth)) &&
+		s.growth.Falls(at, s.previous, value) {
 		s.ladder, s.began = trend.NewLadder(e.epoch, e.scale), at
 		s.growth.Interrupt(at, value)
 		s.grewBefore = true
@@ -236,10 +237,11 @@ func (s *Series) judge(e *Engine, at int64, closed uint8) {
 // time constants it does not depend on how long a test run is.
 const warmUp = 30 * time.Second
 
-// warmsUp reports whether growth is not called yet because the process has just started: in soak mode, where it would be
-// called within seconds. What leaks is still growing by then.
+// warmsUp reports whether growth is not called yet because the process has just started: in soak mode, where it would
+// be called within seconds. What leaks is still growing by then.
 func (s *Series) warmsUp(e *Engine, at int64) bool {
-	return e.scale < 1 && s.resource.Name == sampler.RSSBytes && !e.start.IsZero() && at-e.start.UnixNano() < int64(warmUp)
+	return e.scale < 1 && s.resource.Name == sampler.RSSBytes && !e.start.IsZero() &&
+		at-e.start.UnixNano() < int64(warmUp)
 }
 
 // takeBack raises the bar for the next finding.

@@ -33,19 +33,20 @@ type Reason uint8
 
 // The reasons of a verdict.
 const (
-	IsCounter   Reason = iota // not judged: a counter
-	IsContext                 // not judged: context
-	Leaks                     // sustained growth holds
-	AboveLimit                // a hard limit is passed
-	MayRestart                // falls to its lowest level within one reading, again and again, and nothing tells of restarts
-	StandsIn                  // stands in for a resource that is read
-	TrendOff                  // below its limits, and the trend is not judged
-	TooFew                    // too few samples to tell
-	TooShort                  // too short a time to tell
-	NotALeak                  // the nearest window of growth failed a test: Nearest has which
-	LineLeaks                 // a line of code leaks by itself
-	NotRead                   // not read any more
-	Uncollected               // a heap that was hardly collected: what is live is known after each collection
+	IsCounter  Reason = iota // not judged: a counter
+	IsContext                // not judged: context
+	Leaks                    // sustained growth holds
+	AboveLimit               // a hard limit is passed
+	// falls to its lowest level within one reading, again and again, and nothing tells of restarts
+	MayRestart
+	StandsIn    // stands in for a resource that is read
+	TrendOff    // below its limits, and the trend is not judged
+	TooFew      // too few samples to tell
+	TooShort    // too short a time to tell
+	NotALeak    // the nearest window of growth failed a test: Nearest has which
+	LineLeaks   // a line of code leaks by itself
+	NotRead     // not read any more
+	Uncollected // a heap that was hardly collected: what is live is known after each collection
 )
 
 // Status is what the engine makes of one resource at the latest sample. Levels are in the unit of the resource.
@@ -199,8 +200,8 @@ func (e *Engine) StatusOf(s *Series) Status {
 // fewestCollections tell of a heap that grew whether it goes on.
 const fewestCollections = 4
 
-// collections returns how many collections ran since a heap is watched that is read after each of them, as far as that is
-// known, and whether they are too few to say that it does not leak: none, or hardly any of one that grew.
+// collections returns how many collections ran since a heap is watched that is read after each of them, as far as that
+// is known, and whether they are too few to say that it does not leak: none, or hardly any of one that grew.
 func collections(e *Engine, s *Series) (n int, few bool) {
 	counter := e.byName[sampler.GCCycles]
 	if s.resource.Name != sampler.HeapLiveBytes || counter == nil || !counter.begun {

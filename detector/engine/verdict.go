@@ -20,7 +20,8 @@ const (
 	Limit                   // a hard limit is passed
 )
 
-var verdicts = [...]string{Unjudged: "unjudged", OK: "ok", Early: "early", Suspect: "suspect", Leak: "leak", Limit: "limit"}
+var verdicts = [...]string{Unjudged: "unjudged", OK: "ok", Early: "early", Suspect: "suspect", Leak: "leak",
+	Limit: "limit"}
 
 // String returns the verdict as the fields of JSON have it.
 func (v Verdict) String() string { return verdicts[v] }
@@ -65,7 +66,8 @@ const smallPatience = 1. / 3
 // faint returns the window of growth that is too small to be called, or below what was seen before without being known
 // to come back from there, but else is suspected, and when it could be called, unix nanoseconds, 0 where that is not
 // known; ok is false where there is none. age is that of the process in nanoseconds, now the latest sample.
-func faint(s *Series, params trend.Params, load *trend.Ladder, age, now int64) (nearest trend.Growth, callable int64, ok bool) {
+func faint(s *Series, params trend.Params, load *trend.Ladder, age, now int64) (nearest trend.Growth, callable int64,
+	ok bool) {
 	least := params.LeastGrowth
 	known := highest(s, age, func(p *past) bool { return p.harmless(least, params.Offset) })
 	params.Known, params.HasKnown, params.Regrowth = known.level, known.ok, true

@@ -165,7 +165,8 @@ func BenchmarkAlertPause(b *testing.B) {
 	l := ownLines(b)
 	ways := map[string]func(){
 		"evidence": func() {
-			a := alerting.Alert{Event: alerting.Event{Kind: alerting.Trend, Status: alerting.Firing, Resource: sampler.Goroutines}}
+			a := alerting.Alert{Event: alerting.Event{Kind: alerting.Trend, Status: alerting.Firing,
+				Resource: sampler.Goroutines}}
 			l.profiler.watched[goroutineSites].last = time.Time{}
 			l.profiler.proof.last = time.Time{}
 			if err := l.Add(context.Background(), &a); err != nil {

@@ -49,7 +49,8 @@ func (c *callers) keep(ctx context.Context, now View) {
 	if err != nil {
 		return // the profile of what is live says what is wrong
 	}
-	c.next = time.Now().Add(max(finding.Stretch(callersEvery, now.Scale), time.Duration(float64(p.Cost.CPU)/now.share())))
+	c.next = time.Now().Add(max(finding.Stretch(callersEvery, now.Scale),
+		time.Duration(float64(p.Cost.CPU)/now.share())))
 	look := allocated{time.Now(), make(map[profile.Frame]float64)}
 	for i := range p.Sites {
 		if s := &p.Sites[i]; s.Application {

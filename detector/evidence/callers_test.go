@@ -31,17 +31,21 @@ func (c *client) Profile(_ context.Context, kind profile.Kind) (*profile.Profile
 	case kind == profile.Goroutine:
 		b.Add([]profile.Frame{
 			{Function: "runtime.selectgo", File: "/go/src/runtime/select.go", Line: 1},
-			{Function: "example.com/rpc/internal/transport.(*conn).read", File: libraryDir + "/internal/transport/conn.go", Line: 7},
+			{Function: "example.com/rpc/internal/transport.(*conn).read", File: libraryDir + "/internal/transport/" +
+				"conn.go", Line: 7},
 		}, 1+c.dialed, 0)
 	case kind == profile.Heap:
-		b.Add([]profile.Frame{{Function: "example.com/rpc/internal/transport.newConn", File: libraryDir + "/internal/transport/conn.go", Line: 3}}, 1, 64<<10*(1+c.dialed))
+		b.Add([]profile.Frame{{Function: "example.com/rpc/internal/transport.newConn",
+			File: libraryDir + "/internal/transport/conn.go", Line: 3}}, 1, 64<<10*(1+c.dialed))
 	case kind == profile.Allocs && c.allocs:
 		add := func(line int, bytes float64, inner ...profile.Frame) {
 			b.Add(append(inner, profile.Frame{Function: "main.fetch", File: "/src/main.go", Line: line}), 1, bytes)
 		}
 		dial := profile.Frame{Function: "example.com/rpc.Dial", File: libraryDir + "/dial.go", Line: 5}
-		add(10, 64<<10*c.dialed, profile.Frame{Function: "bufio.NewReader", File: "/go/src/bufio/bufio.go", Line: 2}, dial)
-		add(11, 16<<10*c.called, profile.Frame{Function: "example.com/rpc.(*Client).Call", File: libraryDir + "/client.go", Line: 6})
+		add(10, 64<<10*c.dialed, profile.Frame{Function: "bufio.NewReader", File: "/go/src/bufio/bufio.go", Line: 2},
+			dial)
+		add(11, 16<<10*c.called, profile.Frame{Function: "example.com/rpc.(*Client).Call",
+			File: libraryDir + "/client.go", Line: 6})
 		add(12, 500<<20, dial) // long ago
 		add(13, 900<<20*(1+c.dialed), profile.Frame{Function: "fmt.Sprintf", File: "/go/src/fmt/print.go", Line: 4})
 		add(14, 100*c.dialed, dial) // less than a sample
@@ -88,7 +92,8 @@ func TestCalledFrom(t *testing.T) {
 		source.dialed, source.called = test.dials, test.dials
 		l.profiler.watched[goroutineSites].last, l.profiler.watched[heapSites].last = time.Time{}, time.Time{}
 		a := alerting.Alert{ID: "1", Event: alerting.Event{
-			Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.Goroutines, Since: partsStart, Value: 1 + test.dials, Baseline: 1,
+			Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.Goroutines, Since: partsStart,
+			Value: 1 + test.dials, Baseline: 1,
 		}}
 		if err := l.Add(t.Context(), &a); err != nil {
 			t.Fatal(err)
@@ -114,8 +119,10 @@ func TestHeapBehind(t *testing.T) {
 		want  []alerting.Missing
 	}{
 		{"passed by what is live", 36e6, nil},
-		{"passed since", 436e6, []alerting.Missing{{What: "sites", Why: "the heap profile is of the latest collection and shows 7 % of the growth of 406 MB: " +
-			"the rest is newer, garbage or not live heap"}}},
+		{"passed since", 436e6,
+			[]alerting.Missing{{What: "sites", Why: "the heap profile is of the latest collection and shows 7 % of " +
+				"the growth of 406 MB: " +
+				"the rest is newer, garbage or not live heap"}}},
 	} {
 		logger := logrus.New()
 		logger.SetOutput(io.Discard)
@@ -125,7 +132,8 @@ func TestHeapBehind(t *testing.T) {
 		source.dialed = 450 // 29 MB
 		l.profiler.watched[heapSites].last = time.Time{}
 		a := alerting.Alert{Event: alerting.Event{
-			Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.HeapInuseBytes, Since: partsStart, Value: test.value, Baseline: 10e6,
+			Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.HeapInuseBytes, Since: partsStart,
+			Value: test.value, Baseline: 10e6,
 		}}
 		if err := l.Add(t.Context(), &a); err != nil {
 			t.Fatal(err)
@@ -148,7 +156,8 @@ func (c *connections) Profile(_ context.Context, kind profile.Kind) (*profile.Pr
 	b.Add([]profile.Frame{{Function: "bufio.NewReaderSize", File: "/go/src/bufio/bufio.go", Line: 57}}, 1, 8<<10*c.n)
 	b.Add([]profile.Frame{{Function: "main.open", File: "/src/main.go", Line: 42}}, 1, 2<<10*c.n)
 	b.Add([]profile.Frame{{Function: "runtime.malg", File: "/go/src/runtime/proc.go", Line: 5274}}, 1, 4<<10*c.n)
-	b.Add([]profile.Frame{{Function: "example.com/rpc.newBuffer", File: libraryDir + "/buffer.go", Line: 3}}, 1, 1<<10*c.n)
+	b.Add([]profile.Frame{{Function: "example.com/rpc.newBuffer", File: libraryDir + "/buffer.go", Line: 3}},
+		1, 1<<10*c.n)
 	p := b.Profile(time.Now())
 	p.Resolution = 1 << 10
 	return p, nil
@@ -168,7 +177,8 @@ func TestNoLineOfTheRuntimeFirst(t *testing.T) {
 	source.n = 10_000
 	l.profiler.watched[heapSites].last = time.Time{}
 	a := alerting.Alert{Event: alerting.Event{
-		Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.HeapLiveBytes, Since: partsStart, Value: 160e6, Baseline: 1e6,
+		Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.HeapLiveBytes, Since: partsStart, Value: 160e6,
+		Baseline: 1e6,
 	}}
 	if err := l.Add(t.Context(), &a); err != nil {
 		t.Fatal(err)
@@ -177,7 +187,8 @@ func TestNoLineOfTheRuntimeFirst(t *testing.T) {
 	for _, s := range a.Sites {
 		got = append(got, s.Function)
 	}
-	if diff := cmp.Diff([]string{"main.open", "example.com/rpc.newBuffer", "bufio.NewReaderSize", "runtime.malg"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"main.open", "example.com/rpc.newBuffer", "bufio.NewReaderSize", "runtime.malg"},
+		got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", a.Summary, diff)
 	}
 }
@@ -205,25 +216,42 @@ func TestDecide(t *testing.T) {
 		few      bool // leaks, so that a line that called may not have been sampled
 	}{
 		{"none", nil, true, told{nil, ""}, false},
-		{"the only one that leads there, without a sample", []candidate{line("f", 1, true, false, 0, 0)}, true, told{[]int{1}, sites.ByCode}, false},
-		{"two that lead there", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, true, false, 0, 5)}, true, told{[]int{1, 2}, ""}, false},
-		{"two of one function", []candidate{line("f", 1, true, false, 0, 0), line("f", 2, true, false, 0, 5)}, true, told{[]int{2, 1}, sites.ByCode}, false},
-		{"another only uses the library", []candidate{line("f", 1, true, false, 0, 0), line("g", 2, false, false, 0, 500)}, true, told{[]int{1}, sites.ByCode}, false},
-		{"one of two keeps memory", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, true, false, 2, 5)}, true, told{[]int{2}, sites.ByMemory}, false},
-		{"memory of a pool", []candidate{pooled(line("f", 1, true, false, 0, 9)), pooled(line("g", 2, true, false, 3, 5))}, true, told{[]int{2, 1}, ""}, false},
-		{"much of a pool", []candidate{pooled(line("f", 1, true, false, 0, 9)), pooled(line("g", 2, true, false, 9, 5))}, true, told{[]int{2}, sites.ByMemory}, false},
-		{"a single sample is chance", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, true, false, 1.02, 5)}, true, told{[]int{2, 1}, ""}, false},
-		{"both keep memory", []candidate{line("f", 1, true, false, 6, 9), line("g", 2, true, false, 4, 5)}, true, told{[]int{1, 2}, ""}, false},
-		{"both lines of one function do", []candidate{line("f", 1, true, false, 6, 9), line("f", 2, true, false, 4, 5)}, true, told{[]int{1, 2}, sites.ByMemory}, false},
-		{"memory where nothing leads", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, false, false, 3, 5)}, true, told{[]int{2, 1}, ""}, false},
-		{"much of it", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, false, false, 5, 5)}, true, told{[]int{2}, sites.ByMemory}, false},
-		{"the only one that allocated", []candidate{line("f", 1, false, false, 0, 9)}, true, told{[]int{1}, sites.ByAllocations}, false},
-		{"others did, elsewhere in the library", []candidate{line("f", 1, false, true, 0, 9), line("g", 2, false, false, 0, 500)}, true, told{[]int{1}, sites.ByAllocations}, false},
+		{"the only one that leads there, without a sample", []candidate{line("f", 1, true, false, 0, 0)},
+			true, told{[]int{1}, sites.ByCode}, false},
+		{"two that lead there", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, true, false, 0, 5)},
+			true, told{[]int{1, 2}, ""}, false},
+		{"two of one function", []candidate{line("f", 1, true, false, 0, 0), line("f", 2, true, false, 0, 5)},
+			true, told{[]int{2, 1}, sites.ByCode}, false},
+		{"another only uses the library", []candidate{line("f", 1, true, false, 0, 0),
+			line("g", 2, false, false, 0, 500)}, true, told{[]int{1}, sites.ByCode}, false},
+		{"one of two keeps memory", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, true, false, 2, 5)},
+			true, told{[]int{2}, sites.ByMemory}, false},
+		{"memory of a pool", []candidate{pooled(line("f", 1, true, false, 0, 9)),
+			pooled(line("g", 2, true, false, 3, 5))}, true, told{[]int{2, 1}, ""}, false},
+		{"much of a pool", []candidate{pooled(line("f", 1, true, false, 0, 9)),
+			pooled(line("g", 2, true, false, 9, 5))}, true, told{[]int{2}, sites.ByMemory}, false},
+		{"a single sample is chance", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, true, false, 1.02, 5)},
+			true, told{[]int{2, 1}, ""}, false},
+		{"both keep memory", []candidate{line("f", 1, true, false, 6, 9), line("g", 2, true, false, 4, 5)},
+			true, told{[]int{1, 2}, ""}, false},
+		{"both lines of one function do", []candidate{line("f", 1, true, false, 6, 9), line("f", 2, true, false, 4, 5)},
+			true, told{[]int{1, 2}, sites.ByMemory}, false},
+		{"memory where nothing leads", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, false, false, 3, 5)},
+			true, told{[]int{2, 1}, ""}, false},
+		{"much of it", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, false, false, 5, 5)},
+			true, told{[]int{2}, sites.ByMemory}, false},
+		{"the only one that allocated", []candidate{line("f", 1, false, false, 0, 9)},
+			true, told{[]int{1}, sites.ByAllocations}, false},
+		{"others did, elsewhere in the library", []candidate{line("f", 1, false, true, 0, 9),
+			line("g", 2, false, false, 0, 500)}, true, told{[]int{1}, sites.ByAllocations}, false},
 		{"others may lead there", []candidate{line("f", 1, true, false, 0, 0)}, false, told{[]int{1}, ""}, false},
-		{"others may, but it allocated on the way", []candidate{line("f", 1, true, true, 0, 9)}, false, told{[]int{1}, sites.ByAllocations}, false},
-		{"another was seen there", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, false, true, 0, 9)}, false, told{[]int{1, 2}, ""}, false},
+		{"others may, but it allocated on the way", []candidate{line("f", 1, true, true, 0, 9)},
+			false, told{[]int{1}, sites.ByAllocations}, false},
+		{"another was seen there", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, false, true, 0, 9)},
+			false, told{[]int{1, 2}, ""}, false},
 		{"only one was seen so far", []candidate{line("f", 1, false, true, 0, 9)}, true, told{[]int{1}, ""}, true},
-		{"several did", []candidate{line("f", 1, false, false, 0, 9), line("g", 2, false, false, 0, 500)}, true, told{[]int{2, 1}, ""}, false},
+		{"several did", []candidate{line("f", 1, false, false, 0, 9), line("g", 2, false, false, 0, 500)},
+			true, told{[]int{2, 1}, ""}, false},
 	} {
 		c := decide(test.all, test.complete, !test.few)
 		got := told{KnownBy: c.knownBy}
@@ -246,7 +274,8 @@ func (p *pool) Profile(_ context.Context, kind profile.Kind) (*profile.Profile, 
 	b := profile.NewBuilder(kind)
 	add := func(function string, line int, bytes float64) {
 		b.Add([]profile.Frame{
-			{Function: "bufio.NewReader", File: "/go/src/bufio/bufio.go", Line: 60}, {Function: "database/sql.(*DB).Query", File: "/go/src/database/sql/sql.go", Line: 1700},
+			{Function: "bufio.NewReader", File: "/go/src/bufio/bufio.go", Line: 60},
+			{Function: "database/sql.(*DB).Query", File: "/go/src/database/sql/sql.go", Line: 1700},
 			{Function: function, File: "/src/main.go", Line: line},
 		}, 1, bytes)
 	}
@@ -270,7 +299,8 @@ func TestSharedPool(t *testing.T) {
 	source.n = 1010
 	l.profiler.watched[heapSites].last = time.Time{}
 	a := alerting.Alert{Event: alerting.Event{
-		Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.HeapLiveBytes, Since: partsStart, Value: 6e6, Baseline: 1e5,
+		Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.HeapLiveBytes, Since: partsStart, Value: 6e6,
+		Baseline: 1e5,
 	}}
 	if err := l.Add(t.Context(), &a); err != nil {
 		t.Fatal(err)
@@ -286,7 +316,8 @@ func TestSharedPool(t *testing.T) {
 	if diff := cmp.Diff([]listed{{1700, ""}, {17, sites.ByNone}, {42, sites.ByNone}}, got); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", a.Summary, diff)
 	}
-	if want := "; sql.go:1700 keeps at least 4.9 MB of the 5.6 MB of new live heap, as of the last collection, called from one of main.go:17, main.go:42"; a.Summary != want {
+	if want := "; sql.go:1700 keeps at least 4.9 MB of the 5.6 MB of new live heap, as of the last collection, " +
+		"called from one of main.go:17, main.go:42"; a.Summary != want {
 		t.Errorf("summary %q, want %q", a.Summary, want)
 	}
 }

@@ -73,13 +73,15 @@ func (c *captures) keepBefore(ctx context.Context, i int, now View) {
 		c.kept[i] = nil
 		return
 	}
-	if time.Now().Before(c.nextKept[i]) || p.suspected(i) || now.Unwell || i == goroutineSites && now.Goroutines > maxGoroutines {
+	if time.Now().Before(c.nextKept[i]) || p.suspected(i) || now.Unwell || i == goroutineSites &&
+		now.Goroutines > maxGoroutines {
 		return
 	}
 	began := time.Now()
 	data, err := p.raw(ctx, p.watched[i].kind)
 	took := time.Since(began)
-	c.nextKept[i] = time.Now().Add(max(finding.Stretch(captureEvery, now.Scale), time.Duration(float64(took)/now.share())))
+	c.nextKept[i] = time.Now().Add(max(finding.Stretch(captureEvery, now.Scale),
+		time.Duration(float64(took)/now.share())))
 	if err != nil {
 		return // the profile of the same kind says what is wrong
 	}
@@ -131,9 +133,11 @@ func (c *captures) write(files []captureFile, a *alerting.Alert, now View) (all 
 	var faults []error
 	dir := cmp.Or(now.Config.ProfileDir, os.TempDir())
 	for _, f := range files {
-		name := fileName(fmt.Sprintf("%s%s-%d-%s-%s-%s-%s%s", capturePrefix, f.time.Format("20060102T150405.000Z"), a.Process.PID, a.Resource, a.ID,
+		name := fileName(fmt.Sprintf("%s%s-%d-%s-%s-%s-%s%s", capturePrefix, f.time.Format("20060102T150405.000Z"),
+			a.Process.PID, a.Resource, a.ID,
 			f.kind, f.when, f.suffix))
-		one := Capture{Profile: alerting.Profile{Kind: string(f.kind), Bytes: int64(len(f.data))}, Time: f.time, Resource: a.Resource, AlertID: a.ID}
+		one := Capture{Profile: alerting.Profile{Kind: string(f.kind), Bytes: int64(len(f.data))}, Time: f.time,
+			Resource: a.Resource, AlertID: a.ID}
 		if c.posted != nil {
 			c.posted(name, f.data, one)
 		}

@@ -75,14 +75,16 @@ func TestPprofShowsTheGrowth(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := a.Profiles[len(a.Profiles)-1]
-	if data, err := os.ReadFile(text.Path); err != nil || filepath.Ext(text.Path) != ".txt" || int64(len(data)) != text.Bytes ||
+	if data, err := os.ReadFile(text.Path); err != nil || filepath.Ext(text.Path) != ".txt" ||
+		int64(len(data)) != text.Bytes ||
 		strings.Count(string(data), "evidence.waitAfter(") != 47 || strings.Count(string(data), "created by ") < 77 {
 		t.Errorf("the goroutines as text: %+v, %v\n%s", text, err, data)
 	}
 	if len(a.Profiles) < 2 {
 		t.Fatalf("files: %+v", a.Profiles)
 	}
-	out, err := exec.Command(tool, "tool", "pprof", "-top", "-nodecount=0", "-diff_base", a.Profiles[0].Path, a.Profiles[1].Path).CombinedOutput()
+	out, err := exec.Command(tool, "tool", "pprof", "-top", "-nodecount=0", "-diff_base", a.Profiles[0].Path,
+		a.Profiles[1].Path).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -119,14 +121,17 @@ func TestText(t *testing.T) {
 		{"few", maxDumped, "each\n\n", "each\n\n"},
 		{"many", maxDumped + 1, "each\n\n", "counted"},
 		{"too many", maxGoroutines + 1, "each\n\n", ""},
-		{"long", 1, strings.Repeat(block, 5000), strings.Repeat(block, maxText/1001)[:maxText/1001*1001-1] + "\n... 810811 bytes more\n"},
-		{"long and in one block", 1, strings.Repeat("x", maxText+7), strings.Repeat("x", maxText) + "\n... 7 bytes more\n"},
+		{"long", 1, strings.Repeat(block, 5000), strings.Repeat(block, maxText/1001)[:maxText/1001*1001-1] +
+			"\n... 810811 bytes more\n"},
+		{"long and in one block", 1, strings.Repeat("x", maxText+7), strings.Repeat("x", maxText) +
+			"\n... 7 bytes more\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := &profiler{source: &stacked{dump: []byte(test.dump)}}
 			got, err := p.text(context.Background(), View{Goroutines: test.goroutines})
 			if err != nil || string(got) != test.want {
-				t.Errorf("%d bytes that end in %q, want %d that end in %q (%v)", len(got), got[max(0, len(got)-40):], len(test.want),
+				t.Errorf("%d bytes that end in %q, want %d that end in %q (%v)", len(got), got[max(0, len(got)-40):],
+					len(test.want),
 					test.want[max(0, len(test.want)-40):], err)
 			}
 		})
@@ -154,7 +159,8 @@ func TestBefore(t *testing.T) {
 }
 
 func TestFileName(t *testing.T) {
-	if got := fileName("leaktrend-7-queue{a=\"../b c\"}-heap.pb.gz"); got != "leaktrend-7-queue_a__.._b_c__-heap.pb.gz" {
+	if got := fileName(
+		"leaktrend-7-queue{a=\"../b c\"}-heap.pb.gz"); got != "leaktrend-7-queue_a__.._b_c__-heap.pb.gz" {
 		t.Error(got)
 	}
 }

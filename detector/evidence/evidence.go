@@ -25,6 +25,7 @@ type Cost struct {
 	CPU          time.Duration `json:"cpu_ns"`           // processor time that they took together
 	Share        float64       `json:"share"`            // of one core, since the monitor was started
 	LongestPause time.Duration `json:"longest_pause_ns"` // of the world, by the runtime's own account
-	Spacing      time.Duration `json:"spacing_ns"`       // from one profile of a kind to the next, as the budget has it now
-	Note         string        `json:"note,omitempty"`   // what is not done, and why
+	// from one profile of a kind to the next, as the budget has it now
+	Spacing time.Duration `json:"spacing_ns"`
+	Note    string        `json:"note,omitempty"` // what is not done, and why
 }

@@ -69,13 +69,15 @@ func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) erro
 
 // addDescriptors names what keeps the descriptors of an alert open, of a kind as the parts have it that grew by so
 // many, once for each finding. Where most of them have no object of Go, what holds the others says nothing of them.
-func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind string, growth float64, crowded bool) error {
+func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind string, growth float64,
+	crowded bool) error {
 	held, err := h.ask(ctx, a.ID, profile.Frame{Function: kind}, crowded, func(held alerting.Holder) error {
 		if held.All == 0 || 2*float64(held.All) >= growth {
 			return nil
 		}
 		count := sampler.Resource{}.Format
-		return fmt.Errorf("%s were added, and %s have an object of package os or net: what is opened by package syscall, or in C, has none",
+		return fmt.Errorf("%s were added, and %s have an object of package os or net: what is opened by package "+
+			"syscall, or in C, has none",
 			count(growth), count(float64(held.All)))
 	})
 	if held.Text != "" {

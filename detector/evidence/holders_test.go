@@ -56,18 +56,23 @@ func TestHold(t *testing.T) {
 		err            string
 		off            bool
 	}{
-		{"memory", "heap_live_bytes", &keeper{text: cache}, []alerting.Site{memory, other}, []string{cache, ""}, ", kept by " + cache, 1, "", false},
+		{"memory", "heap_live_bytes", &keeper{text: cache}, []alerting.Site{memory, other}, []string{cache, ""},
+			", kept by " + cache, 1, "", false},
 		{
-			"not the first", "rss_bytes", &keeper{text: cache}, []alerting.Site{goroutines, memory}, []string{"", cache},
+			"not the first", "rss_bytes", &keeper{text: cache}, []alerting.Site{goroutines, memory},
+			[]string{"", cache},
 			"; what b.go:2 allocated is kept by " + cache, 1, "", false,
 		},
 		{"not known", "heap_live_bytes", &keeper{}, []alerting.Site{memory}, []string{""}, "", 1, "", false},
-		{"goroutines alone", "goroutines", &keeper{text: cache}, []alerting.Site{goroutines}, []string{""}, "", 0, "", false},
-		{"descriptors", "open_fds", &keeper{text: cache}, []alerting.Site{memory}, []string{"", "of all: " + cache}, "; kept open by " + cache, 1, "", false},
+		{"goroutines alone", "goroutines", &keeper{text: cache}, []alerting.Site{goroutines}, []string{""},
+			"", 0, "", false},
+		{"descriptors", "open_fds", &keeper{text: cache}, []alerting.Site{memory}, []string{"", "of all: " + cache},
+			"; kept open by " + cache, 1, "", false},
 		{"descriptors, not known", "open_fds", &keeper{}, nil, nil, "", 1, "", false},
 		{"descriptors, off", "open_fds", &keeper{text: cache}, nil, nil, "", 0, "", true},
 		{"no line", "heap_live_bytes", &keeper{text: cache}, nil, nil, "", 0, "", false},
-		{"fault", "heap_live_bytes", &keeper{err: errors.New("gone")}, []alerting.Site{memory}, []string{""}, "", 1, "gone", false},
+		{"fault", "heap_live_bytes", &keeper{err: errors.New("gone")}, []alerting.Site{memory}, []string{""},
+			"", 1, "gone", false},
 		{"off", "heap_live_bytes", &keeper{text: cache}, []alerting.Site{memory}, []string{""}, "", 0, "", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -127,7 +132,8 @@ func TestHoldNeedsRoom(t *testing.T) {
 
 // Descriptors that are no objects of Go are not held by what holds the few that are: that is said instead.
 func TestHoldDescriptorsWithoutObjects(t *testing.T) {
-	const without = "1,000 were added, and 499 have an object of package os or net: what is opened by package syscall, or in C, has none"
+	const without = "1,000 were added, and 499 have an object of package os or net: what is opened by package " +
+		"syscall, or in C, has none"
 	for all, want := range map[int]string{0: "", 499: without, 500: "", 1000: ""} {
 		source := &keeper{text: "main.files (map[int]*os.File), 499 entries", all: all}
 		lines := NewLines(source, viewed{holders: true}, nil)
@@ -135,7 +141,8 @@ func TestHoldDescriptorsWithoutObjects(t *testing.T) {
 			var a alerting.Alert
 			a.Resource, a.Baseline, a.Value = "open_fds", 20, 1020
 			err := lines.Hold(t.Context(), &a)
-			if got := fmt.Sprint(err); want == "" && (err != nil || a.Holder != source.text) || want != "" && (got != want || a.Holder != "") {
+			if got := fmt.Sprint(err); want == "" && (err != nil || a.Holder != source.text) || want != "" &&
+				(got != want || a.Holder != "") {
 				t.Errorf("%d objects: held by %q, %s", all, a.Holder, got)
 			}
 		}
@@ -162,7 +169,8 @@ func TestHoldFailsOnce(t *testing.T) {
 // The path that was found comes with what hangs below each step, and is that of the alert alone.
 func TestHoldPath(t *testing.T) {
 	source := &keeper{text: "main.cache", path: &alerting.Path{Objects: 4, Share: 1, Steps: []alerting.Step{
-		{Kind: "variable", Name: "main.cache", Reference: "[…]", Share: 1, Accumulates: true}, {Kind: "object", Type: "main.entry", Size: 64, Share: .75},
+		{Kind: "variable", Name: "main.cache", Reference: "[…]", Share: 1, Accumulates: true},
+		{Kind: "object", Type: "main.entry", Size: 64, Share: .75},
 	}}}
 	lines := NewLines(source, viewed{holders: true}, nil)
 	want := &alerting.Path{Objects: 4, Share: 1, Steps: []alerting.Step{

@@ -41,7 +41,8 @@ func NewLines(source ProfileSource, monitor Monitor, logger *logrus.Logger) *Lin
 	p := newProfiler(source, logger)
 	l := &Lines{
 		logger: logger, monitor: monitor, profiler: p, captures: &captures{profiler: p},
-		tracer: &tracer{monitor: monitor, profiler: p, callers: &callers{profiler: p}, leads: make(map[string]callgraph.Leads)},
+		tracer: &tracer{monitor: monitor, profiler: p, callers: &callers{profiler: p},
+			leads: make(map[string]callgraph.Leads)},
 	}
 	if h, ok := source.(holder); ok {
 		l.holders.search.Store(&search{find: h.Holder})
@@ -182,7 +183,9 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 		l.behind(a, listed.total)
 		listed.total = max(listed.total, a.Value-a.Baseline)
 		// Of resident memory the live heap may be the least part: what it does not explain is not blamed on it.
-		listed.grown = slices.DeleteFunc(listed.grown, func(g sites.Grown) bool { return g.Growth < minExplained*listed.total })
+		listed.grown = slices.DeleteFunc(listed.grown, func(g sites.Grown) bool {
+			return g.Growth < minExplained*listed.total
+		})
 		for i := range listed.grown {
 			listed.grown[i].Share = listed.grown[i].Growth / max(listed.total, listed.grown[i].Growth)
 		}
@@ -227,7 +230,9 @@ func (l *Lines) Add(ctx context.Context, a *alerting.Alert) error {
 // stale reports whether the latest profile of a kind is from before the growth that an alert is on, as when there are
 // too many goroutines to take another. What grew until then is listed, and not blamed.
 func (l *Lines) stale(a *alerting.Alert, i int, now View, grown []sites.Grown) bool {
-	if a.Resource == sampler.OpenFDs && slices.ContainsFunc(grown, func(g sites.Grown) bool { return g.Count > 0 && g.Bytes == 0 }) {
+	if a.Resource == sampler.OpenFDs && slices.ContainsFunc(grown, func(g sites.Grown) bool {
+		return g.Count > 0 && g.Bytes == 0
+	}) {
 		i = goroutineSites // by which these are known
 	}
 	w := &l.profiler.watched[i]
@@ -249,7 +254,8 @@ func ownFirst(grown []sites.Grown) {
 	}
 	library := grown[0].Profile.Module()
 	i := slices.IndexFunc(grown, func(g sites.Grown) bool {
-		return g.Profile.Application && g.Samples >= enoughKept && g.Growth >= grown[0].Growth/2 && g.Profile.CallsInto(library)
+		return g.Profile.Application && g.Samples >= enoughKept && g.Growth >= grown[0].Growth/2 &&
+			g.Profile.CallsInto(library)
 	})
 	if i > 0 {
 		own := grown[i]
@@ -281,10 +287,12 @@ func sharedPool(grown []sites.Grown) []sites.Grown {
 	if at < 1 || !slices.ContainsFunc(grown, others) {
 		return grown
 	}
-	opener := sites.Grown{Site: alerting.Site{Function: stack[at-1].Function, File: stack[at-1].File, Line: stack[at-1].Line}}
+	opener := sites.Grown{Site: alerting.Site{Function: stack[at-1].Function, File: stack[at-1].File,
+		Line: stack[at-1].Line}}
 	for i := range grown {
 		if g := &grown[i]; shares(g) {
-			opener.Bytes, opener.Growth, opener.Share = opener.Bytes+g.Bytes, opener.Growth+g.Growth, opener.Share+g.Share
+			opener.Bytes, opener.Growth, opener.Share = opener.Bytes+g.Bytes, opener.Growth+g.Growth,
+				opener.Share+g.Share
 			g.Share, g.KnownBy = 0, sites.ByNone
 		}
 	}
@@ -328,7 +336,8 @@ func locate(g *sites.Grown, resource string) {
 	if g.Bytes > 0 {
 		i, of = heapSites, sampler.HeapLiveBytes
 	}
-	if mine, ok := kindOf(resource); g.Resource == "" && (!ok || mine != i || resource == sampler.RSSBytes || resource == sampler.OpenFDs || resource == sampler.Threads) {
+	if mine, ok := kindOf(resource); g.Resource == "" && (!ok || mine != i || resource == sampler.RSSBytes ||
+		resource == sampler.OpenFDs || resource == sampler.Threads) {
 		g.Resource = of
 	}
 	for _, f := range g.Profile.Frames() {
@@ -361,7 +370,8 @@ func (l *Lines) ofGoroutines(ctx context.Context, memory growth, since time.Time
 		return memory
 	}
 	line := waiting.grown[0]
-	line.Growth, line.Share, line.Resource = theirs.total, theirs.total/max(memory.total, theirs.total), sampler.Goroutines
+	line.Growth, line.Share, line.Resource = theirs.total, theirs.total/max(memory.total, theirs.total),
+		sampler.Goroutines
 	others.grown = append([]sites.Grown{line}, others.grown...)
 	return growth{others.grown[:min(len(others.grown), maxListed)], memory.total}
 }

@@ -13,33 +13,45 @@ import (
 var openers = map[string][]string{
 	"file": {
 		"os.OpenFile", "os.openFileNolog", "os.NewFile", "os.Create", "os.CreateTemp", "os.OpenInRoot",
-		"syscall.Open", "syscall.Openat", "golang.org/x/sys/unix.Open", "golang.org/x/sys/unix.Openat", "golang.org/x/sys/unix.Openat2",
-		"syscall.Creat", "golang.org/x/sys/unix.Creat", "syscall.openat", "golang.org/x/sys/unix.openat", "golang.org/x/sys/unix.openat2",
+		"syscall.Open", "syscall.Openat", "golang.org/x/sys/unix.Open", "golang.org/x/sys/unix.Openat",
+		"golang.org/x/sys/unix.Openat2",
+		"syscall.Creat", "golang.org/x/sys/unix.Creat", "syscall.openat", "golang.org/x/sys/unix.openat",
+		"golang.org/x/sys/unix.openat2",
 	},
 	listening: {
-		"net.(*sysListener).listenTCPProto", "net.(*sysListener).listenTCP", "net.FileListener", "syscall.Socket", "golang.org/x/sys/unix.Socket", "golang.org/x/sys/unix.socket", "syscall.socket",
+		"net.(*sysListener).listenTCPProto", "net.(*sysListener).listenTCP", "net.FileListener", "syscall.Socket",
+		"golang.org/x/sys/unix.Socket", "golang.org/x/sys/unix.socket", "syscall.socket",
 	},
 	"tcp": {
 		"net.(*sysDialer).dialTCP", "net.(*TCPListener).accept", "syscall.Socket", "syscall.Accept", "syscall.Accept4",
-		"golang.org/x/sys/unix.Socket", "golang.org/x/sys/unix.socket", "syscall.socket", "golang.org/x/sys/unix.Accept", "golang.org/x/sys/unix.Accept4", "golang.org/x/sys/unix.accept4", "syscall.accept4",
+		"golang.org/x/sys/unix.Socket", "golang.org/x/sys/unix.socket", "syscall.socket",
+		"golang.org/x/sys/unix.Accept", "golang.org/x/sys/unix.Accept4", "golang.org/x/sys/unix.accept4",
+		"syscall.accept4",
 	},
 	"udp": {
-		"net.(*sysDialer).dialUDP", "net.(*sysListener).listenUDP", "syscall.Socket", "golang.org/x/sys/unix.Socket", "golang.org/x/sys/unix.socket", "syscall.socket",
+		"net.(*sysDialer).dialUDP", "net.(*sysListener).listenUDP", "syscall.Socket", "golang.org/x/sys/unix.Socket",
+		"golang.org/x/sys/unix.socket", "syscall.socket",
 	},
 	"unix": {
-		"net.(*sysDialer).dialUnix", "net.(*sysListener).listenUnix", "net.(*UnixListener).accept", "syscall.Socket", "syscall.Accept", "syscall.Accept4",
-		"syscall.Socketpair", "golang.org/x/sys/unix.Socket", "golang.org/x/sys/unix.socket", "syscall.socket", "golang.org/x/sys/unix.Accept", "golang.org/x/sys/unix.Accept4", "golang.org/x/sys/unix.accept4", "syscall.accept4", "golang.org/x/sys/unix.Socketpair",
+		"net.(*sysDialer).dialUnix", "net.(*sysListener).listenUnix", "net.(*UnixListener).accept", "syscall.Socket",
+		"syscall.Accept", "syscall.Accept4",
+		"syscall.Socketpair", "golang.org/x/sys/unix.Socket", "golang.org/x/sys/unix.socket", "syscall.socket",
+		"golang.org/x/sys/unix.Accept", "golang.org/x/sys/unix.Accept4", "golang.org/x/sys/unix.accept4",
+		"syscall.accept4", "golang.org/x/sys/unix.Socketpair",
 	},
-	"pipe":      {"os.Pipe", "syscall.Pipe", "syscall.Pipe2", "golang.org/x/sys/unix.Pipe", "golang.org/x/sys/unix.Pipe2", "golang.org/x/sys/unix.pipe2", "syscall.pipe2"},
-	"pidfd":     {"os.StartProcess", "os.startProcess", "os.FindProcess", "golang.org/x/sys/unix.PidfdOpen"},
-	"inotify":   {"syscall.InotifyInit", "syscall.InotifyInit1", "golang.org/x/sys/unix.InotifyInit", "golang.org/x/sys/unix.InotifyInit1"},
-	"eventpoll": {"syscall.EpollCreate", "syscall.EpollCreate1", "golang.org/x/sys/unix.EpollCreate", "golang.org/x/sys/unix.EpollCreate1"},
-	"eventfd":   {"golang.org/x/sys/unix.Eventfd"},
-	"memfd":     {"golang.org/x/sys/unix.MemfdCreate"},
-	"timerfd":   {"golang.org/x/sys/unix.TimerfdCreate"},
-	"signalfd":  {"golang.org/x/sys/unix.Signalfd"},
-	"netlink":   {"syscall.Socket", "golang.org/x/sys/unix.Socket", "golang.org/x/sys/unix.socket", "syscall.socket"},
-	"socket":    {"syscall.Socket", "golang.org/x/sys/unix.Socket", "golang.org/x/sys/unix.socket", "syscall.socket"},
+	"pipe": {"os.Pipe", "syscall.Pipe", "syscall.Pipe2", "golang.org/x/sys/unix.Pipe",
+		"golang.org/x/sys/unix.Pipe2", "golang.org/x/sys/unix.pipe2", "syscall.pipe2"},
+	"pidfd": {"os.StartProcess", "os.startProcess", "os.FindProcess", "golang.org/x/sys/unix.PidfdOpen"},
+	"inotify": {"syscall.InotifyInit", "syscall.InotifyInit1", "golang.org/x/sys/unix.InotifyInit",
+		"golang.org/x/sys/unix.InotifyInit1"},
+	"eventpoll": {"syscall.EpollCreate", "syscall.EpollCreate1", "golang.org/x/sys/unix.EpollCreate",
+		"golang.org/x/sys/unix.EpollCreate1"},
+	"eventfd":  {"golang.org/x/sys/unix.Eventfd"},
+	"memfd":    {"golang.org/x/sys/unix.MemfdCreate"},
+	"timerfd":  {"golang.org/x/sys/unix.TimerfdCreate"},
+	"signalfd": {"golang.org/x/sys/unix.Signalfd"},
+	"netlink":  {"syscall.Socket", "golang.org/x/sys/unix.Socket", "golang.org/x/sys/unix.socket", "syscall.socket"},
+	"socket":   {"syscall.Socket", "golang.org/x/sys/unix.Socket", "golang.org/x/sys/unix.socket", "syscall.socket"},
 }
 
 // listening are those of TCP that wait for connections.
@@ -47,8 +59,9 @@ const listening = "tcp LISTEN"
 
 // sameAs are kinds of descriptors that are opened as another is.
 var sameAs = map[string]string{
-	"directory": "file", "device": "file", "fifo": "file", "deleted file": "file", "deleted directory": "file", "deleted fifo": "file",
-	"packet": "socket", "raw": "socket", "icmp": "socket",
+	"directory": "file", "device": "file", "fifo": "file", "deleted file": "file", "deleted directory": "file",
+	"deleted fifo": "file",
+	"packet":       "socket", "raw": "socket", "icmp": "socket",
 }
 
 // minPart is the share of a growth of descriptors from which on a kind is asked for its openers.

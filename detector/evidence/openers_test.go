@@ -21,10 +21,14 @@ func TestOpenersOf(t *testing.T) {
 		opens     []string // among them
 		opensNone []string // none of them
 	}{
-		{"listeners", []breakdown.Part{part("tcp", "LISTEN port 80", 1)}, []string{"net.(*sysListener).listenTCP"}, []string{"net.(*sysDialer).dialTCP"}},
-		{"connections", []breakdown.Part{part("tcp", "ESTABLISHED to 10.0.0.5:5432", .9), part("file", "in /tmp", .1)}, []string{"net.(*sysDialer).dialTCP", "net.(*TCPListener).accept"}, []string{"os.OpenFile"}},
-		{"files that are gone", []breakdown.Part{part("deleted file", "in /tmp", 1)}, []string{"os.OpenFile", "syscall.Open"}, []string{"os.Pipe"}},
-		{"a child process", []breakdown.Part{part("pidfd", "", .5), part("pipe", "", .5)}, []string{"os.StartProcess", "os.Pipe"}, nil},
+		{"listeners", []breakdown.Part{part("tcp", "LISTEN port 80", 1)}, []string{"net.(*sysListener).listenTCP"},
+			[]string{"net.(*sysDialer).dialTCP"}},
+		{"connections", []breakdown.Part{part("tcp", "ESTABLISHED to 10.0.0.5:5432", .9), part("file", "in /tmp", .1)},
+			[]string{"net.(*sysDialer).dialTCP", "net.(*TCPListener).accept"}, []string{"os.OpenFile"}},
+		{"files that are gone", []breakdown.Part{part("deleted file", "in /tmp", 1)},
+			[]string{"os.OpenFile", "syscall.Open"}, []string{"os.Pipe"}},
+		{"a child process", []breakdown.Part{part("pidfd", "", .5), part("pipe", "", .5)},
+			[]string{"os.StartProcess", "os.Pipe"}, nil},
 	} {
 		got := openersOf(test.parts)
 		for _, f := range test.opens {

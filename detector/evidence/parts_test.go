@@ -27,7 +27,8 @@ func TestPartsKept(t *testing.T) {
 	for _, b := range p.kept[0].list {
 		hours = append(hours, int(b.Time.Sub(partsStart).Hours()))
 	}
-	if len(hours) != maxBreakdowns || hours[0] != 0 || hours[maxBreakdowns-1] != 999 || hours[maxBreakdowns-2] < 990 || hours[1] < 100 {
+	if len(hours) != maxBreakdowns || hours[0] != 0 || hours[maxBreakdowns-1] != 999 || hours[maxBreakdowns-2] < 990 ||
+		hours[1] < 100 {
 		t.Errorf("kept of hours %v, want %d: the first, and the closer the later", hours, maxBreakdowns)
 	}
 	if start := p.kept[0].start; start == nil || !start.Time.Equal(partsStart.Add(time.Hour)) {
@@ -44,7 +45,8 @@ func TestPartsBefore(t *testing.T) {
 		t.Error("nothing was kept")
 	}
 	for _, minutes := range []int{0, 10, 20} {
-		p.keep(0, &breakdown.Breakdown{Time: partsStart.Add(time.Duration(minutes) * time.Minute)}, minutes > 0, time.Time{})
+		p.keep(0, &breakdown.Breakdown{Time: partsStart.Add(time.Duration(minutes) * time.Minute)}, minutes > 0,
+			time.Time{})
 	}
 	for _, test := range []struct {
 		kind  alerting.Kind
@@ -55,7 +57,8 @@ func TestPartsBefore(t *testing.T) {
 		{alerting.Trend, 5, 0}, // growth from before the start had settled
 		{alerting.Limit, 500, 10}, {alerting.Limit, 5, 10},
 	} {
-		a := alerting.Alert{Event: alerting.Event{Kind: test.kind, Since: partsStart.Add(time.Duration(test.since) * time.Minute)}}
+		a := alerting.Alert{Event: alerting.Event{Kind: test.kind,
+			Since: partsStart.Add(time.Duration(test.since) * time.Minute)}}
 		if got := int(p.before(0, &a).Time.Sub(partsStart).Minutes()); got != test.want {
 			t.Errorf("%s since minute %d: compared with minute %d, want %d", test.kind, test.since, got, test.want)
 		}
@@ -94,13 +97,16 @@ func TestPartsOnceReadable(t *testing.T) {
 		i, kept int
 		want    bool
 	}{
-		{"cannot be read yet", &readable{}, memory, 1, false}, {"can be read", &readable{present: true}, memory, 1, true},
-		{"descriptors", &readable{present: true}, 0, 1, false}, {"nothing was kept", &readable{present: true}, memory, 0, false},
+		{"cannot be read yet", &readable{}, memory, 1, false}, {"can be read", &readable{present: true},
+			memory, 1, true},
+		{"descriptors", &readable{present: true}, 0, 1, false}, {"nothing was kept", &readable{present: true},
+			memory, 0, false},
 		{"more was kept", &readable{present: true}, memory, 2, false}, {"is never read", nil, memory, 1, false},
 	} {
 		var p Parts
 		for hour := range test.kept {
-			p.keep(test.i, &breakdown.Breakdown{Time: partsStart.Add(time.Duration(hour) * time.Hour)}, true, time.Time{})
+			p.keep(test.i, &breakdown.Breakdown{Time: partsStart.Add(time.Duration(hour) * time.Hour)},
+				true, time.Time{})
 		}
 		if got := p.better(test.i, test.process); got != test.want {
 			t.Errorf("%s: better %t", test.name, got)

@@ -136,7 +136,8 @@ func (p *profiler) statuses() (all []sites.Status) {
 		if t != nil {
 			statuses := t.Statuses(p.watched[i].resource)
 			all = append(all, slices.DeleteFunc(statuses, func(s sites.Status) bool {
-				return (s.Leaks || s.Suspected) && p.tellsOfGoroutines(sites.Finding{Site: s.Site, Since: s.Since, Growth: s.Bytes})
+				return (s.Leaks || s.Suspected) &&
+					p.tellsOfGoroutines(sites.Finding{Site: s.Site, Since: s.Since, Growth: s.Bytes})
 			})...)
 		}
 	}
@@ -370,7 +371,8 @@ func (p *profiler) prove(ctx context.Context, now View) bool {
 	}
 	w.problem.Changed("")
 	p.keepNote(w, "")
-	w.next = w.last.Add(max(finding.Stretch(proofSpacing, now.Scale), time.Duration(float64(taken.Cost.CPU)/now.share())))
+	w.next = w.last.Add(max(finding.Stretch(proofSpacing, now.Scale),
+		time.Duration(float64(taken.Cost.CPU)/now.share())))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.trackers[goroutineSites].Prove(taken)
@@ -387,7 +389,9 @@ func (p *profiler) leakingFirst(i int, grown []sites.Grown) []sites.Grown {
 	leaking := p.trackers[i].Leaking(maxListed)
 	proven := len(leaking) > 0 && leaking[0].Proven
 	for _, g := range grown {
-		listed := slices.ContainsFunc(leaking, func(l sites.Grown) bool { return sites.FrameOf(&l.Site) == sites.FrameOf(&g.Site) })
+		listed := slices.ContainsFunc(leaking, func(l sites.Grown) bool {
+			return sites.FrameOf(&l.Site) == sites.FrameOf(&g.Site)
+		})
 		if len(leaking) < maxListed && !listed && (g.Proven || !proven) {
 			leaking = append(leaking, g)
 		}

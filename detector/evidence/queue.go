@@ -145,7 +145,9 @@ func (q *Queue) remember(a alerting.Alert) {
 // Again delivers an alert again, with the evidence that there is then, where it is the latest on a finding that holds.
 func (q *Queue) Again(a *alerting.Alert) {
 	q.mu.Lock()
-	i := slices.IndexFunc(q.firing, func(latest alerting.Alert) bool { return latest.ID == a.ID && latest.Time.Equal(a.Time) })
+	i := slices.IndexFunc(q.firing, func(latest alerting.Alert) bool {
+		return latest.ID == a.ID && latest.Time.Equal(a.Time)
+	})
 	if i < 0 || !q.active {
 		q.mu.Unlock()
 		return
@@ -289,7 +291,8 @@ func (w *awaiting) wait(over <-chan struct{}) {
 
 // answerInTurn answers once no other goroutine does, and closes worked after that. due is when the task is to be
 // called. Where a source ends the goroutine, another one goes on.
-func (q *Queue) answerInTurn(ctx context.Context, task func(context.Context) time.Time, due time.Time, worked chan<- struct{}) {
+func (q *Queue) answerInTurn(ctx context.Context, task func(context.Context) time.Time, due time.Time,
+	worked chan<- struct{}) {
 	select {
 	case q.turn <- struct{}{}:
 	case <-ctx.Done():

@@ -144,7 +144,8 @@ func (s *service) run(t *testing.T, program, addresses string, healthy bool) (r 
 		return r, err
 	}
 	for _, c := range r.Captures {
-		if out, err := exec.CommandContext(t.Context(), "go", "tool", "pprof", "-top", c.Path).CombinedOutput(); err != nil && strings.HasSuffix(c.Path, ".pb.gz") {
+		if out, err := exec.CommandContext(t.Context(), "go", "tool", "pprof", "-top",
+			c.Path).CombinedOutput(); err != nil && strings.HasSuffix(c.Path, ".pb.gz") {
 			return r, fmt.Errorf("%s: %w\n%s", c.Path, err, out)
 		}
 	}
@@ -245,7 +246,8 @@ func TestServices(t *testing.T) {
 	}
 	running.Wait()
 	var b strings.Builder
-	fmt.Fprintln(&b, "| service | library | leaks | without the profile | after | calls | known by | with it | after | in good health |")
+	fmt.Fprintln(&b, "| service | library | leaks | without the profile | after | calls | known by | with it | after "+
+		"| in good health |")
 	fmt.Fprintln(&b, "|---|---|---|---|---|---|---|---|---|---|")
 	for i := range rows {
 		r := &rows[i]
@@ -275,7 +277,9 @@ func TestServices(t *testing.T) {
 			for _, told := range r.leaks[k].Told {
 				t.Logf("%s %d: %.1fs %d %s", r.Name, k, told.After, told.Calls, told.Alert.Summary)
 				for _, s := range told.Alert.Sites {
-					t.Logf("    %s %s count %v bytes %v share %.2f via %s from %s by %s [%s] %v %s", place(&s), s.Function, s.Count, s.Bytes, s.Share, s.Via, s.CalledFrom, s.CreatedBy, s.WaitReason, s.Proven, s.KnownBy)
+					t.Logf("    %s %s count %v bytes %v share %.2f via %s from %s by %s [%s] %v %s", place(&s),
+						s.Function, s.Count, s.Bytes, s.Share, s.Via, s.CalledFrom, s.CreatedBy, s.WaitReason, s.Proven,
+						s.KnownBy)
 				}
 			}
 		}

@@ -27,7 +27,8 @@ func (b *busy) Profile(_ context.Context, kind profile.Kind) (*profile.Profile, 
 	}
 	p := profile.NewBuilder(kind)
 	add := func(line, n int, waits string) {
-		p.Add([]profile.Frame{{Function: waits, File: "/go/src/x.go", Line: 1}, {Function: "main.work", File: "/src/main.go", Line: line}}, float64(n), 0)
+		p.Add([]profile.Frame{{Function: waits, File: "/go/src/x.go", Line: 1},
+			{Function: "main.work", File: "/src/main.go", Line: line}}, float64(n), 0)
 	}
 	add(10, b.n, "syscall.Syscall")
 	add(20, 1+2*b.n, "runtime.chanrecv1")
@@ -41,7 +42,8 @@ func (b *busy) Dump(context.Context) ([]byte, error) {
 	var text strings.Builder
 	add := func(line, n int, state string) {
 		for i := range n {
-			fmt.Fprintf(&text, "goroutine %d [%s]:\nmain.work()\n\t/src/main.go:%d +0x1\ncreated by main.main in goroutine 1\n\t/src/main.go:5 +0x1\n\n", 1+i, state, line)
+			fmt.Fprintf(&text, "goroutine %d [%s]:\nmain.work()\n\t/src/main.go:%d +0x1\n"+
+				"created by main.main in goroutine 1\n\t/src/main.go:5 +0x1\n\n", 1+i, state, line)
 		}
 	}
 	add(10, b.n, "syscall")
@@ -60,7 +62,8 @@ func TestThreadsByLine(t *testing.T) {
 	source.n = 41
 	l.profiler.watched[goroutineSites].last = time.Time{}
 	a := alerting.Alert{ID: "1", Event: alerting.Event{
-		Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.Threads, Since: partsStart, Value: 130, Baseline: 10,
+		Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.Threads, Since: partsStart, Value: 130,
+		Baseline: 10,
 	}}
 	if err := l.Add(t.Context(), &a); err != nil {
 		t.Fatal(err)
@@ -94,12 +97,14 @@ func TestDescriptorsWithoutAHeapProfile(t *testing.T) {
 	source.n, m.view.Judged = 41, time.Now()
 	l.profiler.watched[goroutineSites].last = time.Time{}
 	a := alerting.Alert{ID: "1", Event: alerting.Event{
-		Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.OpenFDs, Since: partsStart, Value: 490, Baseline: 10,
+		Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.OpenFDs, Since: partsStart, Value: 490,
+		Baseline: 10,
 	}}
 	if err := l.Add(t.Context(), &a); err != nil {
 		t.Fatal(err)
 	}
-	if len(a.Sites) == 0 || a.Sites[0].Line != 30 || a.Sites[0].Share == 0 || len(a.Missing) > 0 || !strings.HasPrefix(a.Summary, "; main.go:30 accounts for 360 of") {
+	if len(a.Sites) == 0 || a.Sites[0].Line != 30 || a.Sites[0].Share == 0 || len(a.Missing) > 0 ||
+		!strings.HasPrefix(a.Summary, "; main.go:30 accounts for 360 of") {
 		t.Errorf("%q, lines %v, missing %v", a.Summary, a.Sites, a.Missing)
 	}
 }

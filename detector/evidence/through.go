@@ -104,7 +104,8 @@ type callersOf struct {
 // the program's code, sampled whether a line that called as often as there are leaks was seen by what it allocated.
 func decide(all []candidate, complete, sampled bool) (c callersOf) {
 	slices.SortFunc(all, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.kept, a.kept), trueFirst(a.leads, b.leads), trueFirst(a.there, b.there), a.depth-b.depth,
+		return cmp.Or(cmp.Compare(b.kept, a.kept), trueFirst(a.leads, b.leads), trueFirst(a.there, b.there),
+			a.depth-b.depth,
 			cmp.Compare(b.allocated, a.allocated), cmp.Compare(a.File, b.File), a.Line-b.Line)
 	})
 	leads := slices.ContainsFunc(all, func(k candidate) bool { return k.leads })
@@ -115,7 +116,9 @@ func decide(all []candidate, complete, sampled bool) (c callersOf) {
 	if len(all) > 0 && all[0].kept >= enough && (all[0].leads || !leads || !complete || all[0].kept >= sureAnyway) {
 		others := slices.IndexFunc(all, func(k candidate) bool { return k.Function != all[0].Function })
 		if others < 0 || all[0].kept >= outweighs*all[others].kept {
-			kept := slices.DeleteFunc(all, func(k candidate) bool { return k.kept == 0 || k.kept*outweighs < all[0].kept })
+			kept := slices.DeleteFunc(all, func(k candidate) bool {
+				return k.kept == 0 || k.kept*outweighs < all[0].kept
+			})
 			return callersOf{kept[:min(len(kept), maxCallers)], sites.ByMemory}
 		}
 	}
@@ -250,7 +253,8 @@ func (t *tracer) nameLate() {
 	for i := range t.unnamed {
 		u := &t.unnamed[i]
 		for _, to := range u.asked {
-			if t.keeping(to, u.since).decide(to, t.profiler.resolution()).knownBy == sites.ByMemory && u.tries < maxTries {
+			if t.keeping(to, u.since).decide(to, t.profiler.resolution()).knownBy == sites.ByMemory &&
+				u.tries < maxTries {
 				u.tries++
 				t.monitor.Again(&u.alert)
 				break
@@ -301,7 +305,9 @@ func (t *tracer) code(now View) *callgraph.Graph {
 		return t.graph
 	}
 	at := time.Now()
-	t.reads = slices.DeleteFunc(t.reads, func(before time.Time) bool { return at.Sub(before) > finding.Stretch(readSpacing, now.Scale) })
+	t.reads = slices.DeleteFunc(t.reads, func(before time.Time) bool {
+		return at.Sub(before) > finding.Stretch(readSpacing, now.Scale)
+	})
 	if len(t.reads) >= maxReads {
 		return nil
 	}
@@ -312,11 +318,15 @@ func (t *tracer) code(now View) *callgraph.Graph {
 
 // closers are functions that close or wait for what they open.
 var closers = map[string]bool{
-	"os.ReadFile": true, "os.WriteFile": true, "os.ReadDir": true, "os.CopyFS": true, "os.RemoveAll": true, "os.Truncate": true, "os.MkdirTemp": true,
-	"os/exec.(*Cmd).Run": true, "os/exec.(*Cmd).Output": true, "os/exec.(*Cmd).CombinedOutput": true, "os/exec.(*Cmd).Wait": true,
-	"path/filepath.WalkDir": true, "path/filepath.Walk": true, "path/filepath.Glob": true, "io/fs.ReadFile": true, "io/fs.ReadDir": true,
-	"net.(*Resolver).LookupIPAddr": true, "net.(*Resolver).lookupIPAddr": true, "net.(*Resolver).goLookupIPCNAMEOrder": true,
-	"net.(*Resolver).exchange": true, "time.LoadLocation": true, "mime.initMime": true,
+	"os.ReadFile": true, "os.WriteFile": true, "os.ReadDir": true, "os.CopyFS": true, "os.RemoveAll": true,
+	"os.Truncate": true, "os.MkdirTemp": true,
+	"os/exec.(*Cmd).Run": true, "os/exec.(*Cmd).Output": true, "os/exec.(*Cmd).CombinedOutput": true,
+	"os/exec.(*Cmd).Wait":   true,
+	"path/filepath.WalkDir": true, "path/filepath.Walk": true, "path/filepath.Glob": true, "io/fs.ReadFile": true,
+	"io/fs.ReadDir":                true,
+	"net.(*Resolver).LookupIPAddr": true, "net.(*Resolver).lookupIPAddr": true,
+	"net.(*Resolver).goLookupIPCNAMEOrder": true,
+	"net.(*Resolver).exchange":             true, "time.LoadLocation": true, "mime.initMime": true,
 }
 
 func closesItself(function string) bool { return closers[function] }
@@ -344,8 +354,11 @@ func (t *tracer) throughLibrary(ctx context.Context, waiting growth, since time.
 	looked := 0
 	for i := range waiting.grown {
 		module := waiting.grown[i].Profile.Module()
-		again := slices.ContainsFunc(waiting.grown[:i], func(g sites.Grown) bool { return g.Profile.Module() == module })
-		if waiting.grown[i].Profile.Application || again || waiting.grown[i].Growth < first.Growth/2 || looked == maxGroups {
+		again := slices.ContainsFunc(waiting.grown[:i], func(g sites.Grown) bool {
+			return g.Profile.Module() == module
+		})
+		if waiting.grown[i].Profile.Application || again || waiting.grown[i].Growth < first.Growth/2 ||
+			looked == maxGroups {
 			continue
 		}
 		looked++
@@ -398,7 +411,8 @@ func (c *callersOf) beside(waiting growth) growth {
 			if first.calleeAt.File == "" {
 				return waiting
 			}
-			opener := sites.Grown{Site: alerting.Site{Function: first.Via, File: first.calleeAt.File, Line: first.calleeAt.Line}}
+			opener := sites.Grown{Site: alerting.Site{Function: first.Via, File: first.calleeAt.File,
+				Line: first.calleeAt.Line}}
 			waiting.grown = append(waiting.grown, opener)
 		}
 		waiting.grown = slices.Insert(waiting.grown, 1, called...)

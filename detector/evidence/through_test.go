@@ -85,7 +85,8 @@ func TestNamedLater(t *testing.T) {
 		time.Sleep(quiet)
 		source.set(400, 0)
 		a := alerting.Alert{ID: "1", Event: alerting.Event{
-			Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.Goroutines, Since: time.Now(), Time: time.Now(), Value: 401, Baseline: 1,
+			Kind: alerting.Limit, Status: alerting.Firing, Resource: sampler.Goroutines, Since: time.Now(),
+			Time: time.Now(), Value: 401, Baseline: 1,
 		}}
 		q.Put(a)
 		time.Sleep(quiet)

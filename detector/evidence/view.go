@@ -40,8 +40,8 @@ type Monitor interface {
 	// Deliver takes the lines of code that leak by themselves, none where none does; what all lines of their kind have
 	// together; and how the finding on a line that ended last did.
 	Deliver(resource string, found []sites.Finding, total float64, ended engine.Cause)
-	// Again has an alert that fires be delivered again with the evidence that there is now, unless its finding is over or
-	// was alerted anew.
+	// Again has an alert that fires be delivered again with the evidence that there is now, unless its finding is over
+	// or was alerted anew.
 	Again(a *alerting.Alert)
 }
 

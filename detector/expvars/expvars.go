@@ -8,7 +8,8 @@
 //
 // The values are those of package collector, by its names without leaktrend_, with an object for each label:
 //
-//	{"checks_total": 12, "state": {"goroutines": {"firing": 0, "healthy": 1, ...}, ...}, "value": {"goroutines": 40}, ...}
+//	{"checks_total": 12, "state": {"goroutines": {"firing": 0, "healthy": 1, ...}, ...},
+//	 "value": {"goroutines": 40}, ...}
 package expvars
 
 import (

@@ -90,7 +90,8 @@ func TestTree(t *testing.T) {
 	r, _ := sampler.Lookup(sampler.OpenFDs)
 	s := metric.Snapshot{
 		Status: []detector.Status{{
-			Resource: r, State: detector.Firing, Trend: true, Severity: alerting.High, Value: 90, Baseline: math.NaN(), SlopePerHour: 3600, Leaks: 2, Memory: 600,
+			Resource: r, State: detector.Firing, Trend: true, Severity: alerting.High, Value: 90, Baseline: math.NaN(),
+			SlopePerHour: 3600, Leaks: 2, Memory: 600,
 		}},
 		Delivery: []alerting.SinkStats{{Name: "log", Sent: 4}},
 		Checks:   detector.CheckStats{Checks: 12, Reading: 3 * time.Millisecond, Interval: 30 * time.Second},
@@ -99,14 +100,18 @@ func TestTree(t *testing.T) {
 	fds := func(v any) map[string]any { return map[string]any{"open_fds": v} }
 	want := map[string]any{
 		"memory_bytes": fds(600.), "value": fds(90.), "slope_per_second": fds(1.), "severity": fds(2.),
-		"state":   fds(map[string]any{"learning": 0., "healthy": 0., "suspected": 0., "firing": 1.}),
-		"finding": fds(map[string]any{"trend": 1., "limit": 0.}), "findings_total": fds(map[string]any{"trend": 2., "limit": 0.}),
-		"checks_total": 12., "checks_incomplete_total": 0., "check_seconds_total": map[string]any{"read": .003, "judge": 0.},
+		"state":          fds(map[string]any{"learning": 0., "healthy": 0., "suspected": 0., "firing": 1.}),
+		"finding":        fds(map[string]any{"trend": 1., "limit": 0.}),
+		"findings_total": fds(map[string]any{"trend": 2., "limit": 0.}),
+		"checks_total":   12., "checks_incomplete_total": 0., "check_seconds_total": map[string]any{"read": .003,
+			"judge": 0.},
 		"check_interval_seconds": 30., "last_check_timestamp_seconds": 0.,
 		"log_lines_total": 0., "log_lines_dropped_total": 0., "log_stuck": 0.,
 		"panics_total":      map[string]any{"checks": 0., "messages": 0., "log": 0.},
-		"alerts_sent_total": log(4), "alerts_retried_total": log(0), "alerts_refused_total": log(0), "alerts_dropped_total": log(0),
-		"alerts_failed_total": log(0), "alerts_queued": log(0), "alerts_waiting": log(0), "sink_failing": log(0), "sink_stuck": log(0),
+		"alerts_sent_total": log(4), "alerts_retried_total": log(0), "alerts_refused_total": log(0),
+		"alerts_dropped_total": log(0),
+		"alerts_failed_total":  log(0), "alerts_queued": log(0), "alerts_waiting": log(0), "sink_failing": log(0),
+		"sink_stuck": log(0),
 	}
 	if diff := cmp.Diff(want, tree(&s)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

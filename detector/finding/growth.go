@@ -80,8 +80,9 @@ func (g *Growth) Held() *Held {
 		return nil
 	}
 	return &Held{
-		Measured: g.measured, Onset: g.onset, Width: g.width, From: g.from, Base: g.base, Top: g.top, Rate: g.rate, RestedAt: g.restedAt,
-		FellAt: g.fellAt, Over: g.over, Took: g.took, Regrown: g.regrown(),
+		Measured: g.measured, Onset: g.onset, Width: g.width, From: g.from, Base: g.base, Top: g.top, Rate: g.rate,
+		RestedAt: g.restedAt,
+		FellAt:   g.fellAt, Over: g.over, Took: g.took, Regrown: g.regrown(),
 	}
 }
 
@@ -98,7 +99,8 @@ func (h *Held) Valid() bool {
 // Take goes on with a finding that held.
 func (g *Growth) Take(h *Held) {
 	*g = Growth{
-		active: true, measured: h.Measured, onset: h.Onset, width: h.Width, from: h.From, base: h.Base, top: h.Top, rate: h.Rate,
+		active: true, measured: h.Measured, onset: h.Onset, width: h.Width, from: h.From, base: h.Base, top: h.Top,
+		rate:     h.Rate,
 		restedAt: h.RestedAt, fellAt: h.FellAt, over: h.Over, took: h.Took, bottom: math.Inf(1),
 	}
 }
@@ -201,9 +203,10 @@ func (g *Growth) HeldOver() bool { return g.over }
 
 // What growth may still become a leak.
 const (
-	stillGrows = .7  // share of a window for which its growth may have been at rest...
-	oneStep    = .1  // ...or this much, if it came in a single step...
-	nextStep   = 2.2 // ...and in several any, as long as the next is due: this many times the time between the two latest
+	stillGrows = .7 // share of a window for which its growth may have been at rest...
+	oneStep    = .1 // ...or this much, if it came in a single step...
+	// ...and in several any, as long as the next is due: this many times the time between the two latest
+	nextStep = 2.2
 )
 
 // mayBecome reports whether a window of growth may still become a leak: it is material, no return to what was there
@@ -275,7 +278,8 @@ func (g *Growth) confirm(l *trend.Ladder, measured trend.Growth) {
 		g.from, g.base = measured.Since, measured.Base
 	}
 	g.top = max(g.top, measured.Base+measured.Rise)
-	measured.Level = min(measured.Level, g.measured.Level) // a wide bucket keeps the level at its end, which lies within the growth
+	// a wide bucket keeps the level at its end, which lies within the growth
+	measured.Level = min(measured.Level, g.measured.Level)
 	g.measured = measured
 	g.estimate(l)
 }

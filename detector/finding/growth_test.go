@@ -22,7 +22,8 @@ type change struct {
 
 // follow judges a series of a value a minute, as an engine without load and limits does. each is called after each
 // judgment.
-func follow(hours float64, value func(h float64) float64, each func(g *finding.Growth, l *trend.Ladder)) (changes []change) {
+func follow(hours float64, value func(h float64) float64, each func(g *finding.Growth, l *trend.Ladder)) (
+	changes []change) {
 	var g finding.Growth
 	l := trend.NewLadder(begin, 1)
 	params := trend.Params{Required: 7 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
@@ -83,7 +84,9 @@ func TestEnds(t *testing.T) {
 		{"goes on", leak(), []change{{8.3, finding.Began}}},
 		// Nine tenths of the growth were there at 10 h 48 min. By then only 80 minutes at a time are told apart: at
 		// rest for as long at 24 h.
-		{"comes to rest", func(h float64) float64 { return 100 + 20*min(h, 12) }, []change{{8.3, finding.Began}, {24.3, finding.CameToRest}}},
+		{"comes to rest", func(h float64) float64 {
+			return 100 + 20*min(h, 12)
+		}, []change{{8.3, finding.Began}, {24.3, finding.CameToRest}}},
 		{"is given back", func(h float64) float64 {
 			if h > 14 {
 				return 110
@@ -125,7 +128,8 @@ func TestEvidenceGrows(t *testing.T) {
 	}
 }
 
-// TestOnsetAfterProof: of growth that is proven before anything can be fitted the start of what is known is told, until a fit tells more.
+// TestOnsetAfterProof: of growth that is proven before anything can be fitted the start of what is known is told, until
+// a fit tells more.
 func TestOnsetAfterProof(t *testing.T) {
 	var g finding.Growth
 	l := trend.NewLadder(begin, 1)
@@ -141,7 +145,8 @@ func TestOnsetAfterProof(t *testing.T) {
 			}
 		}
 		if closed != 0 {
-			if c := g.Judge(l, at, closed, func(w int) trend.Growth { return l.Judge(w, params, nil) }); i > 12 && c != finding.Unchanged {
+			if c := g.Judge(l, at, closed, func(w int) trend.Growth { return l.Judge(w, params, nil) }); i > 12 &&
+				c != finding.Unchanged {
 				t.Fatalf("after %d minutes: %v", i, c)
 			}
 		}
@@ -156,7 +161,9 @@ func TestOnset(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	began := begin + int64(8*time.Hour)
 	var errors []time.Duration
-	follow(24*4, func(h float64) float64 { return 100 + 20*max(0, h-8) + 2*r.NormFloat64() }, func(g *finding.Growth, _ *trend.Ladder) {
+	follow(24*4, func(h float64) float64 {
+		return 100 + 20*max(0, h-8) + 2*r.NormFloat64()
+	}, func(g *finding.Growth, _ *trend.Ladder) {
 		if !g.Active() {
 			return
 		}

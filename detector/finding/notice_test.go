@@ -23,12 +23,16 @@ func TestDue(t *testing.T) {
 		steps []step
 		want  []bool
 	}{
-		{"once", []step{{0, false, alerting.Warning}, {1, false, alerting.Warning}, {90, false, alerting.Warning}}, []bool{true, false, false}},
-		{"more urgent", []step{{0, false, alerting.Warning}, {1, false, alerting.Critical}, {2, false, alerting.High}}, []bool{true, true, false}},
+		{"once", []step{{0, false, alerting.Warning}, {1, false, alerting.Warning}, {90, false, alerting.Warning}},
+			[]bool{true, false, false}},
+		{"more urgent", []step{{0, false, alerting.Warning}, {1, false, alerting.Critical}, {2, false, alerting.High}},
+			[]bool{true, true, false}},
 		{"held back, and alerted once the cooldown is over", []step{
-			{0, false, alerting.High}, {1, true, alerting.High}, {29, false, alerting.Warning}, {30, false, alerting.Warning}, {31, false, alerting.Warning},
+			{0, false, alerting.High}, {1, true, alerting.High}, {29, false, alerting.Warning},
+			{30, false, alerting.Warning}, {31, false, alerting.Warning},
 		}, []bool{true, false, false, true, false}},
-		{"too urgent to be held back", []step{{0, false, alerting.Warning}, {1, true, alerting.High}, {2, true, alerting.High}}, []bool{true, true, false}},
+		{"too urgent to be held back", []step{{0, false, alerting.Warning}, {1, true, alerting.High},
+			{2, true, alerting.High}}, []bool{true, true, false}},
 	} {
 		var (
 			last   Cooldown

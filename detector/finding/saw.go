@@ -4,8 +4,10 @@ package finding
 const (
 	toothGrowth = .5  // of the level at its start, by which it rises at the least
 	toothBottom = .15 // of its height above the lowest value, up to which its fall ends at the lowest level
-	toothMean   = .65 // of its height, that its mean is at the most: it rises to the end, and does not come to rest; a straight one has .5
-	sawTeeth    = 2   // that make a saw
+	// of its height, that its mean is at the most: it rises to the end, and does not come to rest; a straight one has
+	// .5
+	toothMean = .65
+	sawTeeth  = 2 // that make a saw
 
 	toothReadings = 6 // at the least: what is read a few times a day falls within one reading each evening
 )
@@ -24,9 +26,9 @@ type Saw struct {
 	n      int
 }
 
-// Observe takes the next value at an instant (unix nanoseconds) and reports whether it fell to the lowest level from the
-// value before. offset is added to levels when growth is measured, in the unit of the series; shortest is how long a
-// tooth lasts at the least, in nanoseconds.
+// Observe takes the next value at an instant (unix nanoseconds) and reports whether it fell to the lowest level from
+// the value before. offset is added to levels when growth is measured, in the unit of the series; shortest is how long
+// a tooth lasts at the least, in nanoseconds.
 func (s *Saw) Observe(at int64, value, offset float64, shortest int64) (toLowest bool) {
 	if !s.seen {
 		s.seen, s.low, s.last = true, value, value

@@ -30,8 +30,8 @@ type Slope struct {
 }
 
 // The bounds of the time that is left lie apart from its estimate by these shares, as logarithms: what every leak has,
-// and what the regression leaves open, divided by T. Calibrated on generated leaks so that one in ten runs out before and
-// one in ten after: before is further away, as levels have peaks and growth accelerates.
+// and what the regression leaves open, divided by T. Calibrated on generated leaks so that one in ten runs out before
+// and one in ten after: before is further away, as levels have peaks and growth accelerates.
 const (
 	soonerShare, soonerOpen = .31, 12.4
 	laterShare, laterOpen   = .042, 1.7

@@ -25,9 +25,12 @@ func TestRate(t *testing.T) {
 		{name: "half over the limit", limit: 100, growth: 150, value: 1150, ratePerHour: 10, want: alerting.High},
 		{name: "twice the limit", limit: 100, growth: 200, value: 1200, ratePerHour: 10, want: alerting.Critical},
 		{name: "a day left", ceiling: 1240, value: 1000, ratePerHour: 10, want: alerting.Warning, left: 24 * time.Hour},
-		{name: "less than a day left", ceiling: 1230, value: 1000, ratePerHour: 10, want: alerting.High, left: 23 * time.Hour},
-		{name: "less than an hour left", ceiling: 1005, value: 1000, ratePerHour: 10, want: alerting.Critical, left: 30 * time.Minute},
-		{name: "both: the more urgent", limit: 100, growth: 150, ceiling: 1005, value: 1000, ratePerHour: 10, want: alerting.Critical, left: 30 * time.Minute},
+		{name: "less than a day left", ceiling: 1230, value: 1000, ratePerHour: 10, want: alerting.High,
+			left: 23 * time.Hour},
+		{name: "less than an hour left", ceiling: 1005, value: 1000, ratePerHour: 10, want: alerting.Critical,
+			left: 30 * time.Minute},
+		{name: "both: the more urgent", limit: 100, growth: 150, ceiling: 1005, value: 1000, ratePerHour: 10,
+			want: alerting.Critical, left: 30 * time.Minute},
 		{name: "does not grow", ceiling: 1005, value: 1000, want: alerting.Warning},
 		{name: "falls", ceiling: 1005, value: 1000, ratePerHour: -5, want: alerting.Warning},
 		{name: "a century left", ceiling: 1e9, value: 1000, ratePerHour: 10, want: alerting.Warning},
@@ -41,7 +44,8 @@ func TestRate(t *testing.T) {
 		if test.left > 0 {
 			want = &alerting.Exhaustion{Limit: test.ceiling, Source: "test", At: at.Add(test.left)}
 		}
-		if diff := cmp.Diff(want, limits.Exhaustion(at, test.value, Slope{Rate: rate}), cmp.Comparer(func(a, b time.Time) bool { return a.Sub(b).Abs() <= time.Millisecond })); diff != "" {
+		if diff := cmp.Diff(want, limits.Exhaustion(at, test.value, Slope{Rate: rate}),
+			cmp.Comparer(func(a, b time.Time) bool { return a.Sub(b).Abs() <= time.Millisecond })); diff != "" {
 			t.Errorf("%s: exhaustion (-want +got):\n%s", test.name, diff)
 		}
 	}
@@ -63,7 +67,8 @@ func TestExhaustionBounds(t *testing.T) {
 	}
 	want := map[float64]bounds{
 		0: {}, 5: {1*time.Hour + 58*time.Minute, 33*time.Hour + 48*time.Minute},
-		100: {17*time.Hour + 11*time.Minute, 25*time.Hour + 7*time.Minute}, 1e6: {17*time.Hour + 36*time.Minute, 25*time.Hour + 2*time.Minute},
+		100: {17*time.Hour + 11*time.Minute, 25*time.Hour + 7*time.Minute},
+		1e6: {17*time.Hour + 36*time.Minute, 25*time.Hour + 2*time.Minute},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -15,8 +15,9 @@ func Bins(points []Point) []plot.Bin {
 	var steps rhythm
 	for i, p := range points {
 		b := plot.Bin{
-			First: p.From.UnixNano(), Last: p.To.UnixNano(), Min: p.Min, Max: p.Max, Value: p.Max, Mean: p.Baseline, Deviation: p.Deviation,
-			Gap: i > 0 && steps.gap(p.From.Sub(points[i-1].To).Nanoseconds()),
+			First: p.From.UnixNano(), Last: p.To.UnixNano(), Min: p.Min, Max: p.Max, Value: p.Max, Mean: p.Baseline,
+			Deviation: p.Deviation,
+			Gap:       i > 0 && steps.gap(p.From.Sub(points[i-1].To).Nanoseconds()),
 		}
 		b.MinAt, b.MaxAt = b.First, b.Last
 		if p.Baseline == 0 && p.Deviation == 0 && p.Max != 0 {

@@ -4,8 +4,8 @@
 //     extremes of stretches that grow longer as time passes. 20 KB a resource; instants are kept once for all of them.
 //   - Shape is one series of any length, each bin with its extremes and their instants, for a recording that is read to
 //     its end and drawn once.
-//   - Trace is what was made of one resource: minimums, fitted lines and marks. It draws itself on a chart over the bins
-//     of either.
+//   - Trace is what was made of one resource: minimums, fitted lines and marks. It draws itself on a chart over the
+//     bins of either.
 //
 // Record and Shape are two because neither can stand for the other: a live page shows the latest hours sample by
 // sample, for which Shape would take 88 bytes a sample and resource instead of 12, and a report shows all parts of a

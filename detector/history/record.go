@@ -206,7 +206,8 @@ func (r *Record) Points(number int, since int64) []Point {
 		if v := c.value[slot]; r.times[slot] >= since && read(v) {
 			at := instant(r.times[slot])
 			points = append(points, Point{
-				From: at, To: at, Min: float64(v), Max: float64(v), Baseline: float64(c.level[slot]), Deviation: float64(c.deviation[slot]),
+				From: at, To: at, Min: float64(v), Max: float64(v), Baseline: float64(c.level[slot]),
+				Deviation: float64(c.deviation[slot]),
 			})
 		}
 	}

@@ -38,7 +38,8 @@ func TestRecordKeepsEveryExtreme(t *testing.T) {
 				}
 			}
 			if p.Min != low || p.Max != high {
-				t.Fatalf("after %d samples, point %d of %d is %v to %v, want %v to %v", len(times), k, len(points), p.Min, p.Max, low, high)
+				t.Fatalf("after %d samples, point %d of %d is %v to %v, want %v to %v", len(times), k, len(points),
+					p.Min, p.Max, low, high)
 			}
 			if p.Baseline <= 0 {
 				t.Fatalf("point %d has the baseline %v", k, p.Baseline)

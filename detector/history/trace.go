@@ -88,7 +88,8 @@ func bounded[T any](all []T, value T, limit int) []T {
 // fitOf returns the fitted line of growth over its window.
 func fitOf(c *trend.Growth) plot.Fit {
 	return plot.Fit{
-		From: instant(c.Since), To: instant(c.Since + int64(c.Window)), Value: c.Fit.Intercept, SlopePerSecond: c.Fit.Slope,
+		From: instant(c.Since), To: instant(c.Since + int64(c.Window)), Value: c.Fit.Intercept,
+		SlopePerSecond: c.Fit.Slope,
 	}
 }
 
@@ -121,7 +122,8 @@ func (c *Trace) shown(bins []plot.Bin, fitted time.Duration) (shown []plot.Minim
 	best := trend.Widths - 1
 	for w := trend.Widths - 1; w >= 0; w-- {
 		width := c.ladder.Width(w)
-		if span/width <= shownMinimums && width >= int64(fitted) || width == int64(fitted) && span/width < keptMinimums {
+		if span/width <= shownMinimums && width >= int64(fitted) || width == int64(fitted) &&
+			span/width < keptMinimums {
 			best = w
 		}
 	}

@@ -26,8 +26,9 @@ const (
 // kinds are what packages net and os open, by what it is among the parts of descriptors. Others, as those of an event
 // poll, have no object of Go.
 var kinds = map[string][]string{
-	"": {socket, file}, "tcp": {socket}, "udp": {socket}, "unix": {socket}, "raw": {socket}, "icmp": {socket}, "socket": {socket, file},
-	"file": {file}, "directory": {file}, "device": {file}, "fifo": {file}, "pipe": {file}, "inotify": {file},
+	"": {socket, file}, "tcp": {socket}, "udp": {socket}, "unix": {socket}, "raw": {socket}, "icmp": {socket},
+	"socket": {socket, file},
+	"file":   {file}, "directory": {file}, "device": {file}, "fifo": {file}, "pipe": {file}, "inotify": {file},
 	"deleted file": {file}, "deleted directory": {file}, "deleted fifo": {file},
 }
 
@@ -138,8 +139,9 @@ func pathOf(held *outside.Holder) *alerting.Path {
 	for i := range held.Path {
 		from := &held.Path[i]
 		step := alerting.Step{
-			Kind: "object", Name: from.Name, Type: from.Type, Size: from.Size, Reference: from.Reference, Container: from.Container,
-			Entries: max(0, from.Entries), Share: from.Share, Accumulates: from.Parts,
+			Kind: "object", Name: from.Name, Type: from.Type, Size: from.Size, Reference: from.Reference,
+			Container: from.Container,
+			Entries:   max(0, from.Entries), Share: from.Share, Accumulates: from.Parts,
 		}
 		if from.Times > 1 {
 			step.Repeated = from.Times

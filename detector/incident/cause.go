@@ -48,7 +48,8 @@ func sameCause(a, b *alerting.Alert) bool {
 }
 
 // isRuntimeOf reports whether resident memory grew, at no line of its own, by what the runtime of Go has, while heap or
-// goroutines grow since about the same time: the more of these live, the more is allocated from one collection to the next.
+// goroutines grow since about the same time: the more of these live, the more is allocated from one collection to the
+// next.
 func isRuntimeOf(memory, live *alerting.Alert) bool {
 	if memory.Resource != sampler.RSSBytes || !isHeap(live.Resource) && live.Resource != sampler.Goroutines {
 		return false
@@ -74,10 +75,11 @@ func sameThing(a, b *alerting.Alert) bool {
 	return a.Resource == b.Resource || isHeap(a.Resource) && isHeap(b.Resource)
 }
 
-// isOfGoroutines reports whether an alert says of a resource that it is what goroutines have that leak, and the other is
-// on these. Which of their lines is the first may be another one at another time.
+// isOfGoroutines reports whether an alert says of a resource that it is what goroutines have that leak, and the other
+// is on these. Which of their lines is the first may be another one at another time.
 func isOfGoroutines(a, goroutines *alerting.Alert) bool {
-	return goroutines.Resource == sampler.Goroutines && len(a.Sites) > 0 && a.Sites[0].Resource == sampler.Goroutines && a.Sites[0].Share > 0
+	return goroutines.Resource == sampler.Goroutines && len(a.Sites) > 0 && a.Sites[0].Resource == sampler.Goroutines &&
+		a.Sites[0].Share > 0
 }
 
 func isHeap(resource string) bool {
@@ -92,7 +94,9 @@ type place struct {
 
 // meets reports whether one of the two is the other's, or on the way to it.
 func (p *place) meets(other *place) bool {
-	return slices.ContainsFunc(p.own, func(f string) bool { return slices.Contains(other.own, f) || slices.Contains(other.way, f) }) ||
+	return slices.ContainsFunc(p.own, func(f string) bool {
+		return slices.Contains(other.own, f) || slices.Contains(other.way, f)
+	}) ||
 		slices.ContainsFunc(other.own, func(f string) bool { return slices.Contains(p.way, f) })
 }
 

@@ -100,8 +100,8 @@ func (t *Tracker) Of(finding string) string {
 	return ""
 }
 
-// Take takes an alert on one finding, whose ID is that finding's; its Incident is empty unless the finding is known to be
-// of one, as from an earlier life. All of a finding come in their order, the same one
+// Take takes an alert on one finding, whose ID is that finding's; its Incident is empty unless the finding is known to
+// be of one, as from an earlier life. All of a finding come in their order, the same one
 // once more where evidence has come.
 func (t *Tracker) Take(a alerting.Alert) Decision {
 	in := t.byFinding[a.ID]
@@ -153,7 +153,8 @@ func (in *incident) fires() bool {
 // fingerprint as what it is to be blamed on, or the places meet. Where the places of both are known, those of
 // its resources whose place is not say nothing more.
 func (in *incident) has(a *alerting.Alert) bool {
-	if all, lines := Fingerprints(a); lines && in.lines && all[0] == in.fingerprint && a.Sites[0].Share > 0 && in.fires() {
+	if all, lines := Fingerprints(a); lines && in.lines && all[0] == in.fingerprint && a.Sites[0].Share > 0 &&
+		in.fires() {
 		return true
 	}
 	var all, placed []*alerting.Alert
@@ -304,7 +305,8 @@ func addEvidence(a, of *alerting.Alert) {
 // affected returns what an alert says of its resource.
 func affected(a *alerting.Alert) alerting.Affected {
 	one := alerting.Affected{
-		Resource: a.Resource, Time: a.Time, Kind: a.Kind, Status: a.Status, Severity: a.Severity, Value: a.Value, Baseline: a.Baseline,
+		Resource: a.Resource, Time: a.Time, Kind: a.Kind, Status: a.Status, Severity: a.Severity, Value: a.Value,
+		Baseline:  a.Baseline,
 		Threshold: a.Threshold, SlopePerHour: a.SlopePerHour, Since: a.Since, Summary: a.Summary,
 	}
 	if a.Exhaustion != nil {

@@ -18,7 +18,8 @@ func site(function string, way ...string) alerting.Site {
 }
 
 // alert is one on a finding that is named by its resource and kind.
-func alert(minute int, resource string, kind alerting.Kind, status alerting.Status, sites ...alerting.Site) alerting.Alert {
+func alert(minute int, resource string, kind alerting.Kind, status alerting.Status,
+	sites ...alerting.Site) alerting.Alert {
 	return alerting.Alert{
 		ID: resource + " " + string(kind), Sites: sites, Process: alerting.Process{Executable: "server"},
 		Event: alerting.Event{
@@ -40,7 +41,8 @@ func sayOf(d Decision) said {
 	for _, r := range d.Alert.Resources {
 		all = append(all, r.Resource+" "+string(r.Status))
 	}
-	return said{d.Alert.ID, d.Alert.Incident, d.Alert.Resource + " " + string(d.Alert.Status), strings.Join(all, ", "), d.Deliver}
+	return said{d.Alert.ID, d.Alert.Incident, d.Alert.Resource + " " + string(d.Alert.Status), strings.Join(all, ", "),
+		d.Deliver}
 }
 
 // What leaks at one place is one alert, which others join, and which ends with the last of them.
@@ -54,28 +56,38 @@ func TestOneCause(t *testing.T) {
 		take alerting.Alert
 		want said
 	}{
-		{alert(0, "goroutines", trend, firing, site("main.serve")), said{first, first, "goroutines firing", "goroutines firing", true}},
+		{alert(0, "goroutines", trend, firing, site("main.serve")),
+			said{first, first, "goroutines firing", "goroutines firing", true}},
 		{alert(1, "heap_live_bytes", trend, firing, site("main.read", "main.serve")),
 			said{first, first, "heap_live_bytes firing", "goroutines firing, heap_live_bytes firing", true}},
 		{alert(2, "threads", trend, firing),
 			said{first, first, "threads firing", "goroutines firing, heap_live_bytes firing, threads firing", true}},
 		// So is the memory of which it has a small part, where no other line has more.
 		{alert(2, "rss_bytes", trend, firing, theirs),
-			said{first, first, "rss_bytes firing", "goroutines firing, heap_live_bytes firing, threads firing, rss_bytes firing", true}},
+			said{first, first, "rss_bytes firing", "goroutines firing, heap_live_bytes firing, threads firing, " +
+				"rss_bytes firing", true}},
 		{alert(2, "rss_bytes", trend, resolved),
-			said{first, first, "rss_bytes resolved", "goroutines firing, heap_live_bytes firing, threads firing, rss_bytes resolved", false}},
+			said{first, first, "rss_bytes resolved", "goroutines firing, heap_live_bytes firing, threads firing, " +
+				"rss_bytes resolved", false}},
 		// Another line is another cause.
-		{alert(3, "open_fds", trend, firing, site("main.open")), said{"open_fds trend", "open_fds trend", "open_fds firing", "open_fds firing", true}},
+		{alert(3, "open_fds", trend, firing, site("main.open")),
+			said{"open_fds trend", "open_fds trend", "open_fds firing", "open_fds firing", true}},
 		// That a limit is passed has an end of its own.
-		{alert(4, "goroutines", limit, firing, site("main.serve")), said{"goroutines limit", first, "goroutines firing", "goroutines firing", true}},
-		{alert(5, "goroutines", limit, resolved), said{"goroutines limit", first, "goroutines resolved", "goroutines resolved", true}},
+		{alert(4, "goroutines", limit, firing, site("main.serve")), said{"goroutines limit", first, "goroutines firing",
+			"goroutines firing", true}},
+		{alert(5, "goroutines", limit, resolved), said{"goroutines limit", first, "goroutines resolved",
+			"goroutines resolved", true}},
 		{alert(6, "goroutines", trend, resolved),
-			said{first, first, "goroutines resolved", "goroutines resolved, heap_live_bytes firing, threads firing, rss_bytes resolved", false}},
+			said{first, first, "goroutines resolved", "goroutines resolved, heap_live_bytes firing, threads firing, " +
+				"rss_bytes resolved", false}},
 		{alert(7, "threads", trend, resolved),
-			said{first, first, "threads resolved", "goroutines resolved, heap_live_bytes firing, threads resolved, rss_bytes resolved", false}},
+			said{first, first, "threads resolved", "goroutines resolved, heap_live_bytes firing, threads resolved, " +
+				"rss_bytes resolved", false}},
 		{alert(8, "heap_live_bytes", trend, resolved),
-			said{first, first, "goroutines resolved", "goroutines resolved, heap_live_bytes resolved, threads resolved, rss_bytes resolved", true}},
-		{alert(9, "open_fds", trend, resolved), said{"open_fds trend", "open_fds trend", "open_fds resolved", "open_fds resolved", true}},
+			said{first, first, "goroutines resolved", "goroutines resolved, heap_live_bytes resolved, threads " +
+				"resolved, rss_bytes resolved", true}},
+		{alert(9, "open_fds", trend, resolved), said{"open_fds trend", "open_fds trend", "open_fds resolved",
+			"open_fds resolved", true}},
 	} {
 		d := tracker.Take(step.take)
 		if diff := cmp.Diff(step.want, sayOf(d)); diff != "" {
@@ -100,18 +112,21 @@ func TestSameCause(t *testing.T) {
 	}
 	minor := site("main.other")
 	minor.Share = .1
-	called := alerting.Site{Function: "net/http.(*persistConn).readLoop", Share: .9, CalledFrom: "main.fetch /src/app.go:12"}
+	called := alerting.Site{Function: "net/http.(*persistConn).readLoop", Share: .9,
+		CalledFrom: "main.fetch /src/app.go:12"}
 	malg := alerting.Site{Function: "main.accept", File: "/src/app.go", Line: 44, Share: .9}
 	created := site("lib.wait")
 	created.CreatedBy = "main.accept /src/app.go:44"
 	ofGoroutines := site("main.g")
 	ofGoroutines.Resource = "goroutines"
 	stacks, mapped := at("rss_bytes"), at("rss_bytes")
-	stacks.Parts, mapped.Parts = []alerting.Part{{What: "goroutine stacks"}}, []alerting.Part{{What: "anonymous memory"}}
+	stacks.Parts, mapped.Parts = []alerting.Part{{What: "goroutine stacks"}},
+		[]alerting.Part{{What: "anonymous memory"}}
 	// Resident memory of the runtime, of which neither live heap nor stacks are most.
 	garbage, atALine, shrunk := at("rss_bytes"), at("rss_bytes", site("main.other")), at("rss_bytes")
 	garbage.Parts = []alerting.Part{
-		{What: "Go heap", Detail: "allocated since the last collection, live or garbage", Growth: 4e6, Share: .4}, {What: "malloc", Growth: 3e6, Share: .3},
+		{What: "Go heap", Detail: "allocated since the last collection, live or garbage", Growth: 4e6, Share: .4},
+		{What: "malloc", Growth: 3e6, Share: .3},
 		{What: "goroutine stacks", Growth: 2e6, Share: .2}, {What: "Go heap", Detail: "live", Growth: 1e6, Share: .1},
 	}
 	atALine.Parts = garbage.Parts
@@ -122,27 +137,34 @@ func TestSameCause(t *testing.T) {
 	}{
 		"garbage that comes with goroutines": {garbage, at("goroutines", site("main.f")), true},
 		"garbage that comes with live heap":  {garbage, growing(at("heap_live_bytes", site("main.f")), 1, 0), true},
-		"garbage since another time":         {garbage, growing(at("goroutines", site("main.f")), 10, 5*time.Hour), false},
+		"garbage since another time": {garbage, growing(at("goroutines", site("main.f")), 10, 5*time.Hour),
+			false},
 		"garbage and a line of its own":      {atALine, at("goroutines", site("main.f")), false},
 		"garbage and descriptors":            {garbage, at("open_fds", site("main.f")), false},
 		"what the heap has and did not grow": {shrunk, at("goroutines", site("main.f")), false},
-		"memory of what leaks":               {at("heap_live_bytes", ofGoroutines), at("goroutines", site("main.f")), true},
-		"stacks":                             {stacks, at("goroutines", site("main.f")), true},
-		"what is mapped":                     {mapped, at("goroutines", site("main.f")), false},
-		"one function":                       {at("goroutines", site("main.f")), at("open_fds", site("main.f")), true},
-		"another function":                   {at("goroutines", site("main.f")), at("open_fds", site("main.g")), false},
-		"a small share":                      {at("goroutines", site("main.f")), at("open_fds", site("main.g"), minor), false},
-		"through a library":                  {at("goroutines", called), at("open_fds", site("main.fetch")), true},
-		"memory of the line that starts":     {at("goroutines", created), at("heap_live_bytes", malg), true},
-		"below main alone":                   {at("goroutines", site("main.main")), at("heap_live_bytes", site("main.fill", "main.main")), false},
-		"the heap in two ways":               {at("heap_live_bytes", site("main.f")), at("heap_inuse_bytes"), true},
-		"resident memory of the heap":        {growing(at("heap_live_bytes", site("main.f")), 8, 0), at("rss_bytes"), true},
-		"resident memory of its own":         {growing(at("heap_live_bytes", site("main.f")), 2, 0), at("rss_bytes"), false},
-		"counts without a place":             {at("open_fds"), at("threads"), false},
-		"another rate":                       {growing(at("goroutines", site("main.f")), 100, 0), at("threads"), false},
-		"since another time":                 {growing(at("goroutines", site("main.f")), 10, 5*time.Hour), at("threads"), false},
-		"memory and a count":                 {at("rss_bytes"), at("goroutines", site("main.f")), false},
-		"what nobody knows":                  {at("queue_length"), at("goroutines", site("main.f")), false},
+		"memory of what leaks": {at("heap_live_bytes", ofGoroutines), at("goroutines", site("main.f")),
+			true},
+		"stacks":           {stacks, at("goroutines", site("main.f")), true},
+		"what is mapped":   {mapped, at("goroutines", site("main.f")), false},
+		"one function":     {at("goroutines", site("main.f")), at("open_fds", site("main.f")), true},
+		"another function": {at("goroutines", site("main.f")), at("open_fds", site("main.g")), false},
+		"a small share": {at("goroutines", site("main.f")), at("open_fds", site("main.g"), minor),
+			false},
+		"through a library":              {at("goroutines", called), at("open_fds", site("main.fetch")), true},
+		"memory of the line that starts": {at("goroutines", created), at("heap_live_bytes", malg), true},
+		"below main alone": {at("goroutines", site("main.main")),
+			at("heap_live_bytes", site("main.fill", "main.main")), false},
+		"the heap in two ways": {at("heap_live_bytes", site("main.f")), at("heap_inuse_bytes"), true},
+		"resident memory of the heap": {growing(at("heap_live_bytes", site("main.f")), 8, 0), at("rss_bytes"),
+			true},
+		"resident memory of its own": {growing(at("heap_live_bytes", site("main.f")), 2, 0), at("rss_bytes"),
+			false},
+		"counts without a place": {at("open_fds"), at("threads"), false},
+		"another rate":           {growing(at("goroutines", site("main.f")), 100, 0), at("threads"), false},
+		"since another time": {growing(at("goroutines", site("main.f")), 10, 5*time.Hour),
+			at("threads"), false},
+		"memory and a count": {at("rss_bytes"), at("goroutines", site("main.f")), false},
+		"what nobody knows":  {at("queue_length"), at("goroutines", site("main.f")), false},
 	} {
 		for range 2 {
 			if got := sameCause(&test.a, &test.b); got != test.want {
@@ -163,7 +185,8 @@ func TestFingerprints(t *testing.T) {
 	}
 	moved := site("main.serve")
 	moved.Line, moved.File = 12, "/build/other.go"
-	library := alerting.Site{Function: "net/http.(*persistConn).readLoop", Share: 1, CalledFrom: "main.serve /src/app.go:9"}
+	library := alerting.Site{Function: "net/http.(*persistConn).readLoop", Share: 1,
+		CalledFrom: "main.serve /src/app.go:9"}
 	theirs := site("main.serve")
 	theirs.Resource = "goroutines"
 	base := of("goroutines", alerting.Trend, 1, site("main.serve"))
@@ -188,8 +211,10 @@ func TestFingerprints(t *testing.T) {
 		}
 	}
 	for _, names := range [][2]string{
-		{"main.serve.func1", "main.serve.func2"}, {"main.serve.func1.2", "main.serve.func3"}, {"main.(*T).run.gowrap1", "main.(*T).run.gowrap4"},
-		{"main.F[go.shape.int]", "main.F[go.shape.string]"}, {"main.(*T).run-fm", "main.(*T).run"}, {"main.all-range1", "main.all-range2"},
+		{"main.serve.func1", "main.serve.func2"}, {"main.serve.func1.2", "main.serve.func3"},
+		{"main.(*T).run.gowrap1", "main.(*T).run.gowrap4"},
+		{"main.F[go.shape.int]", "main.F[go.shape.string]"}, {"main.(*T).run-fm", "main.(*T).run"},
+		{"main.all-range1", "main.all-range2"},
 	} {
 		if a, b := stableName(names[0]), stableName(names[1]); a != b {
 			t.Errorf("%s and %s: %s and %s", names[0], names[1], a, b)
@@ -257,7 +282,8 @@ func TestKnownLeaks(t *testing.T) {
 	next.Take(end("5"))
 	again = append(again, of(next.Take(fire("6", "main.third"))))
 	third := prints("main.third")
-	if diff := cmp.Diff([]outcome{{young, true, true, false, false}, {third, true, true, false, true}}, again); diff != "" {
+	if diff := cmp.Diff([]outcome{{young, true, true, false, false}, {third, true, true, false, true}},
+		again); diff != "" {
 		t.Errorf("in the next life (-want +got):\n%s", diff)
 	}
 
@@ -286,7 +312,8 @@ func TestEvidenceOfAnIncident(t *testing.T) {
 	b.Parts, b.Profiles = []alerting.Part{{What: "thread", Count: 3}}, []alerting.Profile{{Kind: "heap", Path: "/b"}}
 	got := tracker.Take(b).Alert
 	want := b
-	want.ID, want.Incident, want.Fingerprint, want.New, want.Severity = a.ID, a.ID, got.Fingerprint, true, alerting.Critical
+	want.ID, want.Incident, want.Fingerprint, want.New, want.Severity = a.ID, a.ID, got.Fingerprint, true,
+		alerting.Critical
 	want.Sites = []alerting.Site{site("main.f")}
 	want.Sites[0].Resource, want.Sites[0].AsOf = "goroutines", a.Time
 	want.Profiles = []alerting.Profile{{Kind: "heap", Path: "/b"}, {Kind: "goroutine", Path: "/a"}}

@@ -19,7 +19,8 @@ type ResourceMonitorConfig = detector.ResourceMonitorConfig
 // ResourceStats is what the monitor knows of its process, in the host's JSON form.
 type ResourceStats = detector.ResourceStats
 
-// NewResourceMonitor returns a monitor as detector.NewResourceMonitor does, which sets leak_detection after every check.
+// NewResourceMonitor returns a monitor as detector.NewResourceMonitor does, which sets leak_detection after every
+// check.
 func NewResourceMonitor(config ResourceMonitorConfig, logger *logrus.Logger) *ResourceMonitor {
 	if logger == nil {
 		logger = logrus.StandardLogger()

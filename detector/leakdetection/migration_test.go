@@ -128,8 +128,8 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.alerts = append(r.alerts, a)
 }
 
-// The host, changed by the page, step by step: it compiles, bursts alarm nobody, and what it forgets is on its panel, in
-// its log and, from the second step on, at its webhook.
+// The host, changed by the page, step by step: it compiles, bursts alarm nobody, and what it forgets is on its panel,
+// in its log and, from the second step on, at its webhook.
 func TestSteps(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds programs")
@@ -138,7 +138,8 @@ func TestSteps(t *testing.T) {
 	for _, way := range []struct {
 		steps         string
 		webhook, page bool
-	}{{"1", false, false}, {"1 without the Prometheus client", false, false}, {"12", true, false}, {"123", true, true}} {
+	}{{"1", false, false}, {"1 without the Prometheus client", false, false}, {"12", true, false},
+		{"123", true, true}} {
 		t.Run(way.steps, func(t *testing.T) {
 			host := copyHost(t)
 			steps, light, _ := strings.Cut(way.steps, " ")
@@ -149,19 +150,24 @@ func TestSteps(t *testing.T) {
 			}
 			if light != "" {
 				for _, file := range []string{"app.go", "initialization.go"} {
-					apply(t, host.Dir, "--- internal/app/"+file+"\n-\t\"github.com/mdzesseis/leaktrend/detector/leakdetection\"\n"+
+					apply(t, host.Dir, "--- internal/app/"+file+"\n-\t\"github.com/mdzesseis/leaktrend/detector/"+
+						"leakdetection\"\n"+
 						"+\tleakdetection \"github.com/mdzesseis/leaktrend/detector\"\n")
 				}
 				made := "\tresourceMonitor := leakdetection.NewResourceMonitor(resourceConfig, app.logger)\n"
-				apply(t, host.Dir, "--- internal/app/initialization.go\n "+made+"+"+only(t, all, "go", "resourceMonitor."))
+				apply(t, host.Dir, "--- internal/app/initialization.go\n "+made+"+"+only(t, all, "go",
+					"resourceMonitor."))
 			}
 			var told receiver
 			server := httptest.NewServer(&told)
 			defer server.Close()
 			captures := filepath.Join(host.Dir, "captures")
-			settings := regexp.MustCompile(`check_interval: .*`).ReplaceAllString(configuration(t, all), `check_interval: "20ms"`)
-			settings = regexp.MustCompile(`alert_webhook_url: .*`).ReplaceAllString(settings, fmt.Sprintf("alert_webhook_url: %q", server.URL))
-			settings = regexp.MustCompile(`profile_dir: .*`).ReplaceAllString(settings, fmt.Sprintf("profile_dir: %q", filepath.ToSlash(captures)))
+			settings := regexp.MustCompile(`check_interval: .*`).ReplaceAllString(configuration(t, all),
+				`check_interval: "20ms"`)
+			settings = regexp.MustCompile(`alert_webhook_url: .*`).ReplaceAllString(settings,
+				fmt.Sprintf("alert_webhook_url: %q", server.URL))
+			settings = regexp.MustCompile(`profile_dir: .*`).ReplaceAllString(settings,
+				fmt.Sprintf("profile_dir: %q", filepath.ToSlash(captures)))
 			file := filepath.Join(host.Dir, "config.yaml")
 			if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 				t.Fatal(err)
@@ -182,7 +188,8 @@ func TestSteps(t *testing.T) {
 			if err := json.Unmarshal(out, &got); err != nil {
 				t.Fatalf("%v in %s", err, out)
 			}
-			if diff := cmp.Diff(map[string]float64{"fd_leak": 0, "goroutine_leak": 0, "memory_leak": 0}, got.Before); diff != "" {
+			if diff := cmp.Diff(map[string]float64{"fd_leak": 0, "goroutine_leak": 0, "memory_leak": 0},
+				got.Before); diff != "" {
 				t.Errorf("panel after bursts (-want +got):\n%s", diff)
 			}
 			if got.After["goroutine_leak"] != 1 {
@@ -208,7 +215,8 @@ func TestSteps(t *testing.T) {
 				t.Errorf("%d alerts at the webhook", len(told.alerts))
 			}
 			for _, a := range told.alerts {
-				if a.Resource != "goroutines" || a.Status != alerting.Firing || !strings.Contains(a.Summary, "goroutines grew by ") {
+				if a.Resource != "goroutines" || a.Status != alerting.Firing ||
+					!strings.Contains(a.Summary, "goroutines grew by ") {
 					t.Errorf("at the webhook: %+v", a)
 				}
 			}
@@ -421,7 +429,8 @@ func TestCommands(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte("expr: (a{job=\"log-capturer\"} / b{job=\"log-capturer\",x=\"y\"})\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("expr: (a{job=\"log-capturer\"} / b{job=\"log-capturer\",x=\"y\"})\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	run := exec.Command("sh", "-c", strings.TrimPrefix(want[3], "$ "))
@@ -448,7 +457,8 @@ func TestAlertOfThePage(t *testing.T) {
 		t.Error("more than one object")
 	}
 	log := only(t, all, "text", "level=warning")
-	for _, part := range []string{a.Summary, "alert_id=" + a.ID, "kind=trend resource=goroutines severity=warning status=firing value=542"} {
+	for _, part := range []string{a.Summary, "alert_id=" + a.ID, "kind=trend resource=goroutines severity=warning " +
+		"status=firing value=542"} {
 		if !strings.Contains(log, part) {
 			t.Errorf("the log's line does not hold %q:\n%s", part, log)
 		}

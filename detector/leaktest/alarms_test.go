@@ -97,7 +97,11 @@ func healthy(t *testing.T) map[string]func(t *testing.T) {
 		"a buffer as large as the largest": func(t *testing.T) {
 			scratch = append(scratch[:0], make([]byte, rand.IntN(1<<16))...)
 		},
-		"compiled once":                    func(t *testing.T) { n++; key := fmt.Sprint("a", n%10); compiled[key] = regexp.MustCompile(key + "+b*") },
+		"compiled once": func(t *testing.T) {
+			n++
+			key := fmt.Sprint("a", n%10)
+			compiled[key] = regexp.MustCompile(key + "+b*")
+		},
 		"the test's log":                   func(t *testing.T) { t.Log("a line of text in the log of the test") },
 		"a buffer that the test logs into": func(t *testing.T) { logger.Print("a line of text in a buffer") },
 		"workers up to a bound": func(t *testing.T) {
@@ -157,7 +161,9 @@ func healthy(t *testing.T) map[string]func(t *testing.T) {
 			_ = f.Close()
 		},
 		"a file that the collector closes": func(t *testing.T) { _, _ = os.Open(os.DevNull) },
-		"a sub-test":                       func(t *testing.T) { t.Run("sub", func(t *testing.T) { t.Cleanup(func() {}); t.TempDir() }) },
+		"a sub-test": func(t *testing.T) {
+			t.Run("sub", func(t *testing.T) { t.Cleanup(func() {}); t.TempDir() })
+		},
 		"JSON and templates": func(t *testing.T) {
 			_, _ = json.Marshal(map[string]int{"a": n})
 			_ = template.Must(template.New("").Parse("{{.}}")).Execute(io.Discard, n)

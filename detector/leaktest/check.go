@@ -11,8 +11,8 @@ import (
 
 const (
 	maxStretches = 12
-	// Growth beyond which there is nothing to wait for: what comes to rest has done so before, or a test should not bring
-	// the process down to see whether it does.
+	// Growth beyond which there is nothing to wait for: what comes to rest has done so before, or a test should not
+	// bring the process down to see whether it does.
 	maxGoroutines  = 500
 	maxHeap        = 64 << 20
 	maxDescriptors = 200
@@ -26,8 +26,8 @@ const (
 const (
 	// minSamples is how many samples of the heap the growth of a line must be worth.
 	minSamples = 8
-	// minHeap is the share of the growth of a line by which the whole heap must have grown: an object that takes the place
-	// of one from before the heap was sampled finely is no growth.
+	// minHeap is the share of the growth of a line by which the whole heap must have grown: an object that takes the
+	// place of one from before the heap was sampled finely is no growth.
 	minHeap = .5
 )
 
@@ -98,7 +98,8 @@ func examine(t TestingT, round func(), o options) *report {
 func (c *check) note() {
 	c.t.Helper()
 	if l, ok := c.t.(interface{ Logf(string, ...any) }); ok && c.stock.beside != "" {
-		l.Logf("leaktest: %s runs beside this test: memory, descriptors and goroutines that no round has started are not looked at",
+		l.Logf("leaktest: %s runs beside this test: memory, descriptors and goroutines that no round has started are "+
+			"not looked at",
 			c.stock.beside)
 	}
 }
@@ -195,8 +196,8 @@ func (c *check) muchIsLost() bool {
 	return false
 }
 
-// settleDown takes the latest stock again once the goroutines and timers that may still end had time to. As long as they
-// do, it waits on, five times as long at most.
+// settleDown takes the latest stock again once the goroutines and timers that may still end had time to. As long as
+// they do, it waits on, five times as long at most.
 func (c *check) settleDown() {
 	began, ended := time.Now(), time.Now()
 	for c.mayEnd() && time.Since(ended) < c.settle && time.Since(began) < 5*c.settle {
@@ -209,8 +210,8 @@ func (c *check) settleDown() {
 	}
 }
 
-// mayEnd reports whether there are goroutines that seem to leak and are not proven to, or timers, which go with what they
-// refer to when they fire.
+// mayEnd reports whether there are goroutines that seem to leak and are not proven to, or timers, which go with what
+// they refer to when they fire.
 func (c *check) mayEnd() bool {
 	for _, l := range c.stock.lines {
 		switch l.kind {

@@ -65,13 +65,15 @@ func buildGoKer(t *testing.T) (program string) {
 		t.Fatal(err)
 	}
 	program = filepath.Join(scratch, "goker")
-	if out, err := exec.Command("go", "build", "-overlay", list, "-o", program, "./testdata/goker").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-overlay", list, "-o", program,
+		"./testdata/goker").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return program
 }
 
-// allKernelsEnv asks for every kernel instead of every eighth: they take minutes, on a busy machine a quarter of an hour.
+// allKernelsEnv asks for every kernel instead of every eighth: they take minutes, on a busy machine a quarter of an
+// hour.
 const allKernelsEnv = "LEAKTREND_GOKER"
 
 func TestGoKer(t *testing.T) {

@@ -96,15 +96,22 @@ func TestLeaks(t *testing.T) {
 		name, line, says string
 		round            func()
 	}{
-		{"a goroutine that waits for nobody", "abandoned", `1 goroutine leaks a round, \d+ more wait here \(chan receive\)`, abandoned},
+		{"a goroutine that waits for nobody", "abandoned", `1 goroutine leaks a round, \d+ more wait here \(chan ` +
+			`receive\)`, abandoned},
 		{"without proof", "unproven", `1 goroutine leaks a round, \d+ more wait here \(chan receive\)$`, unproven},
 		{"a ticker that goes on", "ticking", `1 goroutine leaks a round, \d+ more wait here \(chan receive\)`, ticking},
-		{"three a round", "abandoned", `3 goroutines leak a round, \d+ more wait here`, func() { abandoned(); abandoned(); abandoned() }},
-		{"at lines by turns", "even|odd", `goroutines? leaks? a round, \d+ more waits? here (and at other lines, in .*atTwoLines.func1|.*proven by the runtime$)`, func() {
+		{"three a round", "abandoned", `3 goroutines leak a round, \d+ more wait here`, func() {
+			abandoned()
+			abandoned()
+			abandoned()
+		}},
+		{"at lines by turns", "even|odd", `goroutines? leaks? a round, \d+ more waits? here (and at other lines, in ` +
+			`.*atTwoLines.func1|.*proven by the runtime$)`, func() {
 			n++
 			atTwoLines(bits.Len(uint((n - 1) / 5))) // another one in each stretch
 		}},
-		{"a body that is not closed", "unclosed", `goroutines? leaks? a round, \d+ more wait here .* in http\.\(\*(conn|persistConn)\)\..*, called from here through http.Get`, func() { unclosed(server.URL) }},
+		{"a body that is not closed", "unclosed", `goroutines? leaks? a round, \d+ more wait here .* in ` +
+			`http\.\(\*(conn|persistConn)\)\..*, called from here through http.Get`, func() { unclosed(server.URL) }},
 		{"small objects", "small", `B a round stays in use, .* more from here in \d+ objects`, func() {
 			kept = append(kept, make([]byte, 16)) // line: small
 		}},

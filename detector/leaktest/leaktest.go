@@ -53,30 +53,32 @@ func optionsOf(all []Option) options {
 	return o
 }
 
-// AllowFunction leaves out what has a function in its stack, by its full name as in "example.com/store.(*Cache).refresh",
-// with the closures in it. The path of a package, as in "example.com/store", stands for all its functions.
+// AllowFunction leaves out what has a function in its stack, by its full name as in
+// "example.com/store.(*Cache).refresh", with the closures in it. The path of a package, as in "example.com/store",
+// stands for all its functions.
 func AllowFunction(name string) Option {
 	return func(o *options) { o.allowed = append(o.allowed, name) }
 }
 
-// Rounds sets how many rounds the first stretch has, 1 or more; without it 5, or fewer where they take long. A leak that
-// not every round shows needs enough of them to show in every stretch.
+// Rounds sets how many rounds the first stretch has, 1 or more; without it 5, or fewer where they take long. A leak
+// that not every round shows needs enough of them to show in every stretch.
 func Rounds(n int) Option { return func(o *options) { o.rounds = max(n, 1) } }
 
-// Budget sets how long the rounds may take together that Check plays while something grows; without it a second. A cache
-// that takes longer to fill looks like a leak. At least four stretches are played, whatever they take, and no more than
-// twelve.
+// Budget sets how long the rounds may take together that Check plays while something grows; without it a second. A
+// cache that takes longer to fill looks like a leak. At least four stretches are played, whatever they take, and no
+// more than twelve.
 func Budget(d time.Duration) Option { return func(o *options) { o.budget = d } }
 
-// Settle sets how long goroutines and timers have to end after the last round, before they count as left behind; without
-// it two seconds. Where nothing grows, nobody waits.
+// Settle sets how long goroutines and timers have to end after the last round, before they count as left behind;
+// without it two seconds. Where nothing grows, nobody waits.
 func Settle(d time.Duration) Option { return func(o *options) { o.settle = d } }
 
 // allows reports whether a stack has a function that is allowed.
 func (o *options) allows(stack []profile.Frame) bool {
 	for _, name := range o.allowed {
 		for _, f := range stack {
-			if rest, found := strings.CutPrefix(f.Function, name); found && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			if rest, found := strings.CutPrefix(f.Function, name); found &&
+				(rest == "" || rest[0] == '.' || rest[0] == '[') {
 				return true
 			}
 		}

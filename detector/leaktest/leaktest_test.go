@@ -50,7 +50,9 @@ func (r *recorder) said() string { return strings.Join(r.errors, "\n") }
 
 // check is Check, with little time for what leaks.
 func check(r *recorder, round func(), opts ...leaktest.Option) {
-	leaktest.Check(r, round, append([]leaktest.Option{leaktest.Settle(100 * time.Millisecond), leaktest.Budget(100 * time.Millisecond)}, opts...)...)
+	leaktest.Check(r, round,
+		append([]leaktest.Option{leaktest.Settle(100 * time.Millisecond), leaktest.Budget(100 * time.Millisecond)},
+			opts...)...)
 }
 
 // checked returns what Check says of a round; "" where it is in order.

@@ -18,10 +18,10 @@ type TestingM interface {
 //
 //	func TestMain(m *testing.M) { leaktest.VerifyTestMain(m) }
 //
-// Tests that leave nothing behind run once. Where goroutines are left, which may be those of a pool that was started for
-// good, the tests run once more, as with -count=2: lines of code that have more again leak. Memory and descriptors are
-// not looked at. Where the tests cannot run twice (-bench, -fuzz, -cpuprofile, -trace), what is left is not judged, which
-// is said. AllowFunction and Settle are the options that count.
+// Tests that leave nothing behind run once. Where goroutines are left, which may be those of a pool that was started
+// for good, the tests run once more, as with -count=2: lines of code that have more again leak. Memory and descriptors
+// are not looked at. Where the tests cannot run twice (-bench, -fuzz, -cpuprofile, -trace), what is left is not judged,
+// which is said. AllowFunction and Settle are the options that count.
 func VerifyTestMain(m TestingM, opts ...Option) { os.Exit(verify(m, optionsOf(opts), os.Stderr)) }
 
 func verify(m TestingM, o options, out io.Writer) (code int) {
@@ -43,10 +43,12 @@ func verify(m TestingM, o options, out io.Writer) (code int) {
 			continue
 		}
 		if name := runsOnce(); name != "" {
-			fmt.Fprintf(out, "leaktest: the tests have left goroutines behind, which are not judged, as -%s lets them run once alone\n", name)
+			fmt.Fprintf(out, "leaktest: the tests have left goroutines behind, which are not judged, as -%s lets "+
+				"them run once alone\n", name)
 			return 0
 		}
-		fmt.Fprintln(out, "leaktest: the tests have left goroutines behind: they run once more, to see whether these leak")
+		fmt.Fprintln(out,
+			"leaktest: the tests have left goroutines behind: they run once more, to see whether these leak")
 	}
 	r := c.report()
 	if r == nil {

@@ -53,7 +53,8 @@ func goTest(t *testing.T, dir string, arguments ...string) string {
 func TestOutput(t *testing.T) {
 	const pkg = "github.com/mdzesseis/leaktrend/detector/leaktest/testdata/"
 	for _, test := range []struct{ dir, want string }{
-		{"leaky", `::error file=detector/leaktest/testdata/leaky/leaky.go,line=8,title=leak::1 goroutine leaks a round, N more wait here (chan receive)
+		{"leaky",
+			`::error file=detector/leaktest/testdata/leaky/leaky.go,line=8,title=leak::1 goroutine leaks a round, N more wait here (chan receive)
 --- FAIL: TestRefresh (TIME)
     leaky_test.go:11: leak: what a round leaves behind adds up (it grew in each stretch of N rounds)
         leaky.go:8: 1 goroutine leaks a round, N more wait here (chan receive)

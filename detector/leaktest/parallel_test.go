@@ -52,7 +52,9 @@ func TestParallelTestsAreToldApart(t *testing.T) {
 			if test.line == "" && len(named) != 0 || test.line != "" && (len(named) != 1 || named[0][2] != test.line) {
 				t.Errorf("%s: %q, want line %q", test.name, r.said(), test.line)
 			}
-			if log := strings.Join(r.log, "\n"); !strings.Contains(log, "leaktest_test.besides.") || !strings.Contains(log, "runs beside this test: memory, descriptors and goroutines that no round has started are not looked at") {
+			if log := strings.Join(r.log, "\n"); !strings.Contains(log, "leaktest_test.besides.") ||
+				!strings.Contains(log, "runs beside this test: memory, descriptors and goroutines that no round has "+
+					"started are not looked at") {
 				t.Errorf("%s: the log says %q", test.name, log)
 			}
 		}

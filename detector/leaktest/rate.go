@@ -50,8 +50,8 @@ func profilesMemory() bool {
 	return false
 }
 
-// rateFor returns every how many bytes the heap is to be sampled where so many objects of so many bytes are allocated in a
-// stretch.
+// rateFor returns every how many bytes the heap is to be sampled where so many objects of so many bytes are allocated
+// in a stretch.
 func rateFor(objects, bytes float64) int {
 	if objects <= maxRecorded {
 		return 1

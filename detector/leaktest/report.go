@@ -47,7 +47,8 @@ func (c *check) report() *report {
 		rounds += n
 		stocks = append(stocks, fmt.Sprint(n))
 	}
-	r.headline = fmt.Sprintf("leak: what a round leaves behind adds up (it grew in each stretch of %s rounds)", strings.Join(stocks, ", "))
+	r.headline = fmt.Sprintf("leak: what a round leaves behind adds up (it grew in each stretch of %s rounds)",
+		strings.Join(stocks, ", "))
 
 	goroutines := c.leakingGoroutines()
 	memory := c.growing(memory)
@@ -80,7 +81,8 @@ func (c *check) report() *report {
 		}
 	}
 	if held > 0 {
-		r.notes = append(r.notes, fmt.Sprintf("%s more memory is in use, of %s: it may be held by these; check again once they are gone",
+		r.notes = append(r.notes, fmt.Sprintf("%s more memory is in use, of %s: it may be held by these; check again "+
+			"once they are gone",
 			bytesText(bytes), plural(held, "line", "lines")))
 	}
 	if len(r.findings) == 0 {
@@ -101,13 +103,14 @@ func (c *check) growing(k kind) (all []*line) {
 		}
 	}
 	slices.SortFunc(all, func(a, b *line) int {
-		return cmp.Or(cmp.Compare(b.values.growth(), a.values.growth()), cmp.Compare(a.site.File, b.site.File), a.site.Line-b.site.Line)
+		return cmp.Or(cmp.Compare(b.values.growth(), a.values.growth()), cmp.Compare(a.site.File, b.site.File),
+			a.site.Line-b.site.Line)
 	})
 	return all
 }
 
-// leakingGoroutines returns the lines at which goroutines leak. Where no line of those that began with one function grows
-// in every stretch, and all of them together do, that is one.
+// leakingGoroutines returns the lines at which goroutines leak. Where no line of those that began with one function
+// grows in every stretch, and all of them together do, that is one.
 func (c *check) leakingGoroutines() (all []*line) {
 	lines := append(c.growing(proven), c.growing(ownProof)...)
 	lines = append(append(lines, c.growing(waiting)...), c.growing(own)...)
@@ -129,7 +132,8 @@ func (c *check) leakingGoroutines() (all []*line) {
 func (c *check) goroutines(l *line, rounds int, memory []*line, creator string) leak {
 	n := l.values.growth()
 	f := leak{at: l.site.Frame, stack: printed(c.stock.stackOf(l))}
-	f.says = fmt.Sprintf("%s, %s here", c.perRound(n, rounds, "goroutine leaks", "goroutines leak"), plural(int(n), "more waits", "more wait"))
+	f.says = fmt.Sprintf("%s, %s here", c.perRound(n, rounds, "goroutine leaks", "goroutines leak"),
+		plural(int(n), "more waits", "more wait"))
 	if l.entry != "" {
 		f.says += fmt.Sprintf(" and at other lines, in %s", l.entry)
 	}
@@ -159,7 +163,8 @@ func (c *check) goroutines(l *line, rounds int, memory []*line, creator string) 
 
 func (c *check) memory(l *line, rounds int) leak {
 	f := leak{at: l.site.Frame, stack: printed(c.stock.stackOf(l))}
-	f.says = fmt.Sprintf("%s a round stays in use, %s more from here", bytesText(l.values.growth()/float64(rounds)), bytesText(l.values.growth()))
+	f.says = fmt.Sprintf("%s a round stays in use, %s more from here", bytesText(l.values.growth()/float64(rounds)),
+		bytesText(l.values.growth()))
 	if n := l.objects.growth(); n >= 1 {
 		f.says += " in " + plural(int(n+.5), "object", "objects")
 	} else {
@@ -170,7 +175,8 @@ func (c *check) memory(l *line, rounds int) leak {
 
 func (c *check) descriptors(caller profile.Frame, opened []*line, rounds int) (all []leak) {
 	n := c.stock.descriptors.growth()
-	says := fmt.Sprintf("%s, %s open", c.perRound(n, rounds, "descriptor leaks", "descriptors leak"), plural(int(n), "more is", "more are"))
+	says := fmt.Sprintf("%s, %s open", c.perRound(n, rounds, "descriptor leaks", "descriptors leak"),
+		plural(int(n), "more is", "more are"))
 	if c.stock.now != nil && c.stock.before != nil {
 		if parts := c.stock.now.Parts(c.stock.before); len(parts) > 0 && parts[0].Growth > 0 {
 			says += " (" + strings.TrimSpace(parts[0].What+" "+parts[0].Detail) + ")"
@@ -293,7 +299,8 @@ func (r *report) annotations(w io.Writer, repository string) {
 				path = at.File
 			}
 		}
-		fmt.Fprintf(w, "::error file=%s,line=%d,title=leak::%s\n", property.Replace(filepath.ToSlash(path)), at.Line, message.Replace(says))
+		fmt.Fprintf(w, "::error file=%s,line=%d,title=leak::%s\n", property.Replace(filepath.ToSlash(path)), at.Line,
+			message.Replace(says))
 	}
 }
 

@@ -66,7 +66,8 @@ func TestRounds(t *testing.T) {
 		{"as asked for", []leaktest.Option{leaktest.Rounds(30)}, 0, 60, 1000},
 	} {
 		n := 0
-		if said := checked(func() { n++; time.Sleep(test.takes) }, test.options...); n < test.min || n > test.max || said != "" {
+		if said := checked(func() { n++; time.Sleep(test.takes) }, test.options...); n < test.min || n > test.max ||
+			said != "" {
 			t.Errorf("%s: %d rounds, want %d to %d; %s", test.name, n, test.min, test.max, said)
 		}
 	}
@@ -79,7 +80,8 @@ func TestMemoryProfileIsNotSpoilt(t *testing.T) {
 		t.Skip("go is not on the PATH: ", err)
 	}
 	dir := t.TempDir()
-	out, err := exec.Command(tool, "test", "-count=1", "-memprofile", filepath.Join(dir, "memory"), "-o", filepath.Join(dir, "test"), "./testdata/sampled").CombinedOutput()
+	out, err := exec.Command(tool, "test", "-count=1", "-memprofile", filepath.Join(dir, "memory"), "-o",
+		filepath.Join(dir, "test"), "./testdata/sampled").CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), "ok ") {
 		t.Errorf("%v\n%s", err, out)
 	}

@@ -54,7 +54,8 @@ func TestNextStretch(t *testing.T) {
 		{10, 2, -1, 1},
 	} {
 		if got := nextStretch(test.played, test.took, test.left); got != test.want {
-			t.Errorf("%d rounds after %d in %v s, %v s left; want %d", got, test.played, test.took, test.left, test.want)
+			t.Errorf("%d rounds after %d in %v s, %v s left; want %d", got, test.played, test.took, test.left,
+				test.want)
 		}
 	}
 }
@@ -85,7 +86,8 @@ func TestAllows(t *testing.T) {
 		{"", false},
 	} {
 		o := optionsOf([]Option{AllowFunction("none.of.these"), AllowFunction(test.name)})
-		stack := []profile.Frame{{Function: "example.com/a.F.func1"}, {Function: "example.com/a.G[...]"}, {Function: "example.com/a.(*T).Run.gowrap1"}}
+		stack := []profile.Frame{{Function: "example.com/a.F.func1"}, {Function: "example.com/a.G[...]"},
+			{Function: "example.com/a.(*T).Run.gowrap1"}}
 		if got := o.allows(stack); got != test.want {
 			t.Errorf("%q: %v, want %v", test.name, got, test.want)
 		}
@@ -97,13 +99,20 @@ func TestRunningTest(t *testing.T) {
 		stack, test string
 		calls       bool
 	}{
-		"takes stock":                  {"runtime.goroutineProfile " + ourPackage + ".(*stock).takeGoroutines a.TestX testing.tRunner runtime.goexit", "a.TestX", true},
-		"runs":                         {"time.Sleep a.TestX.func1 testing.tRunner runtime.goexit", "a.TestX.func1", false},
-		"waits for a lock":             {"runtime.gopark sync.runtime_SemacquireMutex sync.(*Mutex).Lock a.help a.TestX testing.tRunner runtime.goexit", "a.TestX", false},
-		"waits for a sub-test":         {"runtime.gopark runtime.chanrecv1 testing.(*T).Run suite.Run a.TestX testing.tRunner runtime.goexit", "", false},
-		"waits for its turn":           {"runtime.gopark runtime.chanrecv1 testing.(*T).Parallel a.TestX testing.tRunner runtime.goexit", "", false},
-		"waits for a bubble":           {"runtime.gopark internal/synctest.Run testing/synctest.Test a.TestX testing.tRunner runtime.goexit", "", false},
-		"waits for parallel sub-tests": {"runtime.gopark runtime.chanrecv1 testing.tRunner.func1 testing.tRunner runtime.goexit", "", false},
+		"takes stock": {"runtime.goroutineProfile " + ourPackage + ".(*stock).takeGoroutines " +
+			"a.TestX testing.tRunner runtime.goexit", "a.TestX", true},
+		"runs": {"time.Sleep a.TestX.func1 testing.tRunner runtime.goexit", "a.TestX.func1",
+			false},
+		"waits for a lock": {"runtime.gopark sync.runtime_SemacquireMutex sync.(*Mutex).Lock a.help " +
+			"a.TestX testing.tRunner runtime.goexit", "a.TestX", false},
+		"waits for a sub-test": {"runtime.gopark runtime.chanrecv1 testing.(*T).Run suite.Run a.TestX " +
+			"testing.tRunner runtime.goexit", "", false},
+		"waits for its turn": {"runtime.gopark runtime.chanrecv1 testing.(*T).Parallel a.TestX " +
+			"testing.tRunner runtime.goexit", "", false},
+		"waits for a bubble": {"runtime.gopark internal/synctest.Run testing/synctest.Test a.TestX " +
+			"testing.tRunner runtime.goexit", "", false},
+		"waits for parallel sub-tests": {"runtime.gopark runtime.chanrecv1 testing.tRunner.func1 testing.tRunner " +
+			"runtime.goexit", "", false},
 	} {
 		var stack []profile.Frame
 		for _, f := range strings.Fields(test.stack) {

@@ -30,8 +30,8 @@ const (
 )
 
 // Soak watches the test's own process, with the service that runs in it under load, as one that is to run for d, 10
-// seconds or more. It returns at once; when the test is over, it fails with what has leaked until then: sustained growth
-// of goroutines, live memory or open descriptors that never came back, by the rules that hold for a service in
+// seconds or more. It returns at once; when the test is over, it fails with what has leaked until then: sustained
+// growth of goroutines, live memory or open descriptors that never came back, by the rules that hold for a service in
 // production over days, with all times scaled to d. AllowFunction is the one option that counts.
 //
 // The load must go on for about d, and evenly: what still grows when it ends looks like a leak, and a test that ends
@@ -200,7 +200,8 @@ func (s *soak) conclude(t TestingT) {
 		annotate(r)
 		t.Errorf("%s", r.text())
 	case tooShort > 0 && (f == nil || !f.Failed() && !f.Skipped()):
-		t.Errorf("the test was over after %s of the %s that it was to be watched for: no leak can be told in less than %s",
+		t.Errorf("the test was over after %s of the %s that it was to be watched for: no leak can be told in less "+
+			"than %s",
 			watched, sampler.FormatDuration(s.length), sampler.FormatDuration(tooShort))
 	}
 }
@@ -208,7 +209,8 @@ func (s *soak) conclude(t TestingT) {
 // total returns what is to be said of a resource that leaks; ok is false where it is allowed.
 func (s *soak) total(status *engine.Status) (f leak, ok bool) {
 	r := status.Resource
-	f = leak{at: s.caller, says: fmt.Sprintf("%s went from %s to %s in %s", r.Name, r.Format(s.fired[r.Name].Baseline), r.Format(status.Value),
+	f = leak{at: s.caller, says: fmt.Sprintf("%s went from %s to %s in %s", r.Name, r.Format(s.fired[r.Name].Baseline),
+		r.Format(status.Value),
 		sampler.FormatDuration(status.At.Sub(status.Since)))}
 	l, keep := &s.lines[1], func(profile.Site) bool { return true }
 	switch r.Name {

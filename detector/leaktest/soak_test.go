@@ -36,15 +36,17 @@ func TestSoak(t *testing.T) {
 		request func()
 	}{
 		{"healthy", nil, 10 * time.Second, "", func() { n++; cache.put(n); get(t) }},
-		{"leaking", []string{"goroutines abandoned", "heap_live_bytes large"}, 10 * time.Second, "leak: sustained growth in a soak of", func() {
-			abandoned()
-			keep(20_000)
-			get(t)
-		}},
+		{"leaking", []string{"goroutines abandoned", "heap_live_bytes large"}, 10 * time.Second,
+			"leak: sustained growth in a soak of", func() {
+				abandoned()
+				keep(20_000)
+				get(t)
+			}},
 		{"over at once", nil, 0, "the test was over after", func() {}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			// Other tests of this process have left goroutines, and a busy machine makes fewer requests: a longer run sees more.
+			// Other tests of this process have left goroutines, and a busy machine makes fewer requests: a longer run
+			// sees more.
 			var r recorder
 			for length := 10 * time.Second; ; length *= 3 {
 				r = recorder{}

@@ -124,7 +124,8 @@ func standard(t *testing.T) map[string]func(*testing.T) {
 			must(t, err)
 		},
 		"crypto/tls": func(t *testing.T) {
-			c, err := tls.Dial("tcp", secure.Listener.Addr().String(), &tls.Config{InsecureSkipVerify: true}) //nolint:gosec
+			config := &tls.Config{InsecureSkipVerify: true} //nolint:gosec
+			c, err := tls.Dial("tcp", secure.Listener.Addr().String(), config)
 			must(t, err)
 			must(t, c.Close())
 		},
@@ -166,7 +167,9 @@ func standard(t *testing.T) map[string]func(*testing.T) {
 			go func() { _, _ = w.Write(make([]byte, 100)); _ = w.Close() }()
 			_, _ = io.Copy(io.Discard, r)
 		},
-		"log/slog": func(*testing.T) { slog.New(slog.NewJSONHandler(io.Discard, nil)).With("a", 1).Info("text", "b", 2) },
+		"log/slog": func(*testing.T) {
+			slog.New(slog.NewJSONHandler(io.Discard, nil)).With("a", 1).Info("text", "b", 2)
+		},
 		"math/big": func(*testing.T) { new(big.Int).Exp(big.NewInt(3), big.NewInt(1000), nil) },
 		"mime/multipart": func(t *testing.T) {
 			w := multipart.NewWriter(io.Discard)
@@ -228,7 +231,9 @@ func standard(t *testing.T) map[string]func(*testing.T) {
 		},
 		"reflect": func(*testing.T) {
 			n++
-			reflect.New(reflect.StructOf([]reflect.StructField{{Name: "A", Type: reflect.ArrayOf(n%5, reflect.TypeFor[int]())}}))
+			reflect.New(
+				reflect.StructOf(
+					[]reflect.StructField{{Name: "A", Type: reflect.ArrayOf(n%5, reflect.TypeFor[int]())}}))
 		},
 		"regexp":  func(*testing.T) { regexp.MustCompile(`(a|b)+c`).FindAllString("abcabac", -1) },
 		"runtime": func(*testing.T) { debug.FreeOSMemory(); _ = pprof.Lookup("heap").WriteTo(io.Discard, 0) },

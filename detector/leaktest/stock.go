@@ -136,7 +136,8 @@ func noneQueued() bool {
 	metrics.Read(queues[:])
 	for i := 0; i < len(queues); i += 2 {
 		queued, executed := queues[i].Value, queues[i+1].Value
-		if queued.Kind() == metrics.KindUint64 && executed.Kind() == metrics.KindUint64 && executed.Uint64() < queued.Uint64() {
+		if queued.Kind() == metrics.KindUint64 && executed.Kind() == metrics.KindUint64 &&
+			executed.Uint64() < queued.Uint64() {
 			return false
 		}
 	}
@@ -315,17 +316,19 @@ func (s *stock) drops(site *profile.Site, stack profile.Stack) bool {
 	if !known {
 		frames := stack.Frames()
 		drop = s.allows(frames) ||
-			site.Entry == "" && (keptByRuntime(frames, site.Frame) || keptByTesting(frames, site.Frame) || keptHere(frames))
+			site.Entry == "" && (keptByRuntime(frames, site.Frame) || keptByTesting(frames, site.Frame) ||
+				keptHere(frames))
 		s.dropped[key] = drop
 	}
 	return drop
 }
 
-// ofRuntime are what the runtime has for each goroutine, or for each that waits, and keeps for the next ones: as much as
-// there were at once, whoever made it; and the caches of type switches and assertions, each of which it makes at one of a
-// thousand uses, so that they come for as long as a test may last.
+// ofRuntime are what the runtime has for each goroutine, or for each that waits, and keeps for the next ones: as much
+// as there were at once, whoever made it; and the caches of type switches and assertions, each of which it makes at one
+// of a thousand uses, so that they come for as long as a test may last.
 var ofRuntime = map[string]bool{
-	"runtime.malg": true, "runtime.allgadd": true, "runtime.acquireSudog": true, "runtime.newdefer": true, "time.Sleep": true,
+	"runtime.malg": true, "runtime.allgadd": true, "runtime.acquireSudog": true, "runtime.newdefer": true,
+	"time.Sleep":                true,
 	"runtime.(*timers).addHeap": true, "runtime.typeAssert": true, "runtime.interfaceSwitch": true,
 }
 
@@ -345,8 +348,8 @@ func keptByRuntime(stack []profile.Frame, site profile.Frame) bool {
 	return false
 }
 
-// keptByTesting reports whether memory is of package testing, on behalf of the line or not: the test's log, its clean-up
-// and the names of its sub-tests last as long as the test does.
+// keptByTesting reports whether memory is of package testing, on behalf of the line or not: the test's log, its
+// clean-up and the names of its sub-tests last as long as the test does.
 func keptByTesting(stack []profile.Frame, site profile.Frame) bool {
 	for _, f := range stack {
 		if profile.PackageOf(f.Function) == "testing" {
@@ -398,8 +401,8 @@ func keptHere(stack []profile.Frame) bool {
 	return false
 }
 
-// besideOf returns the function of a test that runs beside the one that calls; "" where there is none. A test that waits
-// for its turn, or for its own sub-tests, does not run.
+// besideOf returns the function of a test that runs beside the one that calls; "" where there is none. A test that
+// waits for its turn, or for its own sub-tests, does not run.
 func besideOf(p *profile.Profile) string {
 	running, here, test := 0., 0., ""
 	for _, site := range p.Sites {
@@ -427,8 +430,8 @@ func besideOf(p *profile.Profile) string {
 	return test
 }
 
-// runningTest returns the function of the test whose goroutine has a stack; "" where it waits. calls is whether it takes
-// stock.
+// runningTest returns the function of the test whose goroutine has a stack; "" where it waits. calls is whether it
+// takes stock.
 func runningTest(stack []profile.Frame) (test string, calls bool) {
 	waits, inner := false, true
 	for i, f := range stack {

@@ -90,8 +90,8 @@ func (c *Curve) CutOff() bool {
 	return ok && late > stillGrew*grown
 }
 
-// late returns what the life grew in its last quarter, and in all, of what never came back; ok is false where nothing was
-// read.
+// late returns what the life grew in its last quarter, and in all, of what never came back; ok is false where nothing
+// was read.
 func (c *Curve) late() (late, grown float64, ok bool) {
 	n := len(c.Floors)
 	kept, first := math.Inf(1), 0.

@@ -19,7 +19,8 @@ func FuzzRecord(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(text)
-	f.Add([]byte(`{"version":1,"scale":1,"lives":[{"first":"1960-01-01T00:00:00Z","end":"2300-01-01T00:00:00Z","ended":"running",` +
+	f.Add([]byte(`{"version":1,"scale":1,"lives":[{"first":"1960-01-01T00:00:00Z","end":"2300-01-01T00:00:00Z",` +
+		`"ended":"running",` +
 		`"curves":{"x":{"width":1e8,"base":-1e100,"unit":1e97,"floors":[-1,999,0,-1],"start":0,"last":0}}}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var r lives.Record

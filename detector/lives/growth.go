@@ -21,10 +21,11 @@ type Params struct {
 
 // Growth is what the lives in a row that grew have in common, the running one among them.
 type Growth struct {
-	Lives     int // that grew, in a row
-	Since     int // number of the first of them
-	Before    []int
-	Low, High float64        // growth of the one that grew least a day, and of the one that grew most, in the unit of the resource
+	Lives  int // that grew, in a row
+	Since  int // number of the first of them
+	Before []int
+	// growth of the one that grew least a day, and of the one that grew most, in the unit of the resource
+	Low, High float64
 	Growth    float64        // of a life, as a share of the level at its start: the median
 	Shares    [parts]float64 // of the growth in each quarter of a life, over all of them
 	Longest   time.Duration  // of the lives that are known to have gone on at the same rate
@@ -39,25 +40,26 @@ const parts = 4 // of a life, each with a share of its growth
 
 // The constants of growth over lives.
 const (
-	minLives     = 3   // that are looked at
-	minFloors    = 8   // of a life that tells anything
-	minHours     = 2   // that it lasts
-	shortShare   = .4  // of the length of the others, below which a life tells nothing
-	fullShare    = .85 // of the median length, from which on a life shows the growth of one...
-	minFull      = 3   // ...and how many have to
-	runShare     = .75 // of the median length, that the running life has lasted...
-	onLine       = .6  // ...and what it has grown at least by then, of what the others had
-	eachShare    = .4  // of the median growth, that each life but one in six has
-	evenPart     = .18 // of the growth, that a quarter of a life should hold...
-	lastPart     = .23 // ...and the last one...
-	lackCosts    = 20  // ...as e to the power of this, times what it lacks, multiplies the required duration...
-	minPart      = .12 // ...down to this...
-	minLast      = .195
-	minT         = 4   // of the slope
-	endRate      = .65 // of the slope, that the slope at the end of a life has at least
-	sameHour     = .6  // of the growth, that is there at the same hour of the day too
-	longerLives  = 5   // that are asked for where a longer one was seen...
-	everyDay     = 5   // ...or where lives begin on six days of the week, or such of a day on a Saturday and a Sunday...
+	minLives    = 3   // that are looked at
+	minFloors   = 8   // of a life that tells anything
+	minHours    = 2   // that it lasts
+	shortShare  = .4  // of the length of the others, below which a life tells nothing
+	fullShare   = .85 // of the median length, from which on a life shows the growth of one...
+	minFull     = 3   // ...and how many have to
+	runShare    = .75 // of the median length, that the running life has lasted...
+	onLine      = .6  // ...and what it has grown at least by then, of what the others had
+	eachShare   = .4  // of the median growth, that each life but one in six has
+	evenPart    = .18 // of the growth, that a quarter of a life should hold...
+	lastPart    = .23 // ...and the last one...
+	lackCosts   = 20  // ...as e to the power of this, times what it lacks, multiplies the required duration...
+	minPart     = .12 // ...down to this...
+	minLast     = .195
+	minT        = 4   // of the slope
+	endRate     = .65 // of the slope, that the slope at the end of a life has at least
+	sameHour    = .6  // of the growth, that is there at the same hour of the day too
+	longerLives = 5   // that are asked for where a longer one was seen...
+	// ...or where lives begin on six days of the week, or such of a day on a Saturday and a Sunday...
+	everyDay     = 5
 	daysOfWeek   = 6   //
 	unseenLives  = 6   // ...and where neither is known
 	takenCosts   = 2   // more lives for each finding that was taken back
@@ -73,10 +75,12 @@ const (
 // begins are the shares of a life at which the growth may begin to count: what comes before may be a warm-up.
 var begins = [...]float64{0, .125, .25, .375, .5}
 
-// latestLives are how many of the latest lives are looked at: those before may have been of a version that did not leak.
+// latestLives are how many of the latest lives are looked at: those before may have been of a version that did not
+// leak.
 var latestLives = [...]int{4, 5, 6, 8, 12, 18, 30}
 
-// Judge judges growth over lives. It keeps its memory from one judgment to the next, and is not safe for concurrent use.
+// Judge judges growth over lives. It keeps its memory from one judgment to the next, and is not safe for concurrent
+// use.
 type Judge struct {
 	params Params
 	traces []trace
@@ -127,23 +131,24 @@ func (j *Judge) add(number int, first time.Time) *trace {
 
 // Over judges the lives that were added. ok is false where they are no evidence of a leak, or not yet.
 //
-// The latest lives are looked at, those alone that are long enough to compare, from an age on at which the warm-up may be
-// over to their median length. Growth is what never came back within a life, over the level at its start. Each life has
-// to grow, and the pooled growth has to be material, even, and no slower at the end than before:
+// The latest lives are looked at, those alone that are long enough to compare, from an age on at which the warm-up may
+// be over to their median length. Growth is what never came back within a life, over the level at its start. Each life
+// has to grow, and the pooled growth has to be material, even, and no slower at the end than before:
 //
 //   - the share of each quarter of the age, over all lives, as trend.Ladder.Judge asks of one window;
 //   - the regression of the level on the age with an intercept for each life, its slope and its bend (trend.Panel);
 //   - whole days: the growth is there at the same hour of the day;
-//   - what lives that are longer did later: one that levelled off speaks for those that were cut off before. Until one was
-//     seen more lives are asked for, fewer where lives begin on weekends too: one of these would have been longer;
+//   - what lives that are longer did later: one that levelled off speaks for those that were cut off before. Until one
+//     was seen more lives are asked for, fewer where lives begin on weekends too: one of these would have been longer;
 //   - lives that levelled off higher: growth up to there is no news;
 //   - hours times growth (to the power 1.3), summed over the lives, reach the required duration.
 //
-// Where lives before did not grow, their mean shape over the age is taken out of all curves first: the hour of the day and
-// the warm-up are the same in all lives of a service that is deployed at the same hour. The running life has to agree.
+// Where lives before did not grow, their mean shape over the age is taken out of all curves first: the hour of the day
+// and the warm-up are the same in all lives of a service that is deployed at the same hour. The running life has to
+// agree.
 //
-// It is assumed that lives of one service do the same at the same age, but for what leaks. The constants are calibrated on
-// generated services of many lives; t and the shares are scores, not probabilities.
+// It is assumed that lives of one service do the same at the same age, but for what leaks. The constants are calibrated
+// on generated services of many lives; t and the shares are scores, not probabilities.
 func (j *Judge) Over() (g Growth, ok bool) {
 	if len(j.traces) < minLives {
 		return Growth{}, false
@@ -161,8 +166,8 @@ func (j *Judge) Over() (g Growth, ok bool) {
 	return Growth{}, false
 }
 
-// usual returns the median length of the latest lives that are over and tell anything, in hours: beside a life that lasts
-// far longer they tell what it did at their age.
+// usual returns the median length of the latest lives that are over and tell anything, in hours: beside a life that
+// lasts far longer they tell what it did at their age.
 func (j *Judge) usual() float64 {
 	j.list = j.list[:0]
 	for i := len(j.traces) - 2; i >= 0 && len(j.list) < maxReference; i-- {
@@ -279,7 +284,8 @@ func (j *Judge) putBack() {
 func (j *Judge) window(run *trace, from, to float64) (g Growth, ok bool) {
 	pooled := j.pool(from, to)
 	stretch := to / (to - from)
-	if pooled.full < minFull || pooled.growth*stretch < j.params.LeastGrowth || pooled.whole < j.params.LeastGrowth || !pooled.each {
+	if pooled.full < minFull || pooled.growth*stretch < j.params.LeastGrowth || pooled.whole < j.params.LeastGrowth ||
+		!pooled.each {
 		return g, false
 	}
 	g.Growth, g.Shares = pooled.growth*stretch, pooled.shares
@@ -320,12 +326,14 @@ func (j *Judge) window(run *trace, from, to float64) (g Growth, ok bool) {
 	}
 	j.describe(&g, run, from, to, pooled.growth)
 	g.Running = trend.Growth{
-		Reason: trend.Sustained, Window: hoursOf(run.hours - from), Points: run.n, Width: hoursOf(run.width), Growth: g.Growth, Need: need,
+		Reason: trend.Sustained, Window: hoursOf(run.hours - from), Points: run.n, Width: hoursOf(run.width),
+		Growth: g.Growth, Need: need,
 		Base: run.at(&run.kept, from), Level: run.at(&run.kept, from),
 	}
 	g.Running.Rise = run.at(&run.kept, run.hours) - g.Running.Base
 	g.Running.Fit = trend.Fit{
-		Intercept: g.Running.Base, Slope: g.Running.Rise / (run.hours - from) / 3600, R2: g.Fit.R2, T: g.Fit.T, EffectivePoints: float64(g.Fit.Groups),
+		Intercept: g.Running.Base, Slope: g.Running.Rise / (run.hours - from) / 3600, R2: g.Fit.R2, T: g.Fit.T,
+		EffectivePoints: float64(g.Fit.Groups),
 	}
 	return g, true
 }
@@ -415,9 +423,9 @@ func (j *Judge) agrees(run *trace, from, to, rate float64) bool {
 	return (now-base)/scale >= onLine*rate*grown && (now-run.at(&run.kept, late))/scale >= onLine*rate*(run.hours-late)
 }
 
-// everyDay reports whether lives began on six days of the week, or such that last a day on both a Saturday and a Sunday,
-// which no working week has, by the time zone of UTC. Of the oldest it is not known: it may have begun to be watched at
-// any time.
+// everyDay reports whether lives began on six days of the week, or such that last a day on both a Saturday and a
+// Sunday, which no working week has, by the time zone of UTC. Of the oldest it is not known: it may have begun to be
+// watched at any time.
 func (j *Judge) everyDay() bool {
 	var days uint8
 	for i := range j.traces[1:] {

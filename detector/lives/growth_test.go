@@ -17,8 +17,8 @@ type lived struct {
 	level func(age float64) float64
 }
 
-// callAt feeds lives one after the other, each from ten in the morning on where it lasts a day, and returns at which life
-// (1 is the first) and age growth over them is called; 0 = never.
+// callAt feeds lives one after the other, each from ten in the morning on where it lasts a day, and returns at which
+// life (1 is the first) and age growth over them is called; 0 = never.
 func callAt(all []lived) (life int, age float64, g lives.Growth) {
 	return callFrom(epoch.Add(10*time.Hour), all)
 }
@@ -49,7 +49,8 @@ func callFrom(first time.Time, all []lived) (life int, age float64, g lives.Grow
 			}
 		}
 		end := first.Add(time.Duration(of.hours * float64(time.Hour)))
-		record.Add(lives.Life{First: first, End: end, Ended: lives.Replaced, Curves: map[string]lives.Curve{"x": track.Curve()}})
+		record.Add(lives.Life{First: first, End: end, Ended: lives.Replaced,
+			Curves: map[string]lives.Curve{"x": track.Curve()}})
 		first = end
 	}
 	return 0, 0, lives.Growth{}
@@ -76,18 +77,23 @@ func TestGrowthOverLives(t *testing.T) {
 		want int // the life in which it is called; 0 = never
 	}{
 		{"a leak, each day", times(12, lived{24, leak}), 6},
-		{"a leak, weekdays and a weekend", append(times(4, lived{24, leak}), append([]lived{{72, leak}}, times(4, lived{24, leak})...)...), 5},
+		{"a leak, weekdays and a weekend",
+			append(times(4, lived{24, leak}), append([]lived{{72, leak}}, times(4, lived{24, leak})...)...), 5},
 		{"a leak after lives that were healthy", append(times(6, lived{24, flat}), times(6, lived{24, leak})...), 11},
 		// What the hour of the day does shows in the lives before.
 		{"a leak under a cycle, after lives with the cycle alone", append(times(6, lived{24, day}),
 			times(6, lived{24, func(age float64) float64 { return day(age) * (1 + .02*age) }})...), 11},
-		{"a leak behind a warm-up of an hour", times(8, lived{24, func(age float64) float64 { return leak(age) - 60*math.Exp(-age) }}), 6},
+		{"a leak behind a warm-up of an hour", times(8, lived{24, func(age float64) float64 {
+			return leak(age) - 60*math.Exp(-age)
+		}}), 6},
 		{"flat", times(20, lived{24, flat}), 0},
 		{"a cycle of a day", times(20, lived{24, day}), 0},
 		{"a cache that is full after 14 hours", times(20, lived{24, fill(14, 1)}), 0},
 		{"a cache that bends", times(20, lived{24, fill(30, .5)}), 0},
 		{"a cache that weekdays cut off", append(times(3, week...), week...), 0},
-		{"a warm-up of a day, cut off by weekdays", append(times(4, lived{24, func(age float64) float64 { return 160 - 60*math.Exp(-age/20) }}),
+		{"a warm-up of a day, cut off by weekdays", append(times(4, lived{24, func(age float64) float64 {
+			return 160 - 60*math.Exp(-age/20)
+		}}),
 			lived{72, func(age float64) float64 { return 160 - 60*math.Exp(-age/20) }}), 0},
 		{"too little", times(20, lived{24, func(age float64) float64 { return 100 + .5*age }}), 0},
 		{"hours that do not add up", times(3, lived{3, func(age float64) float64 { return 100 + 8*age }}), 0},
@@ -130,7 +136,8 @@ func TestGrowthDescribed(t *testing.T) {
 		Low, High          float64
 		Growth             float64
 	}
-	got := described{life, g.Lives, g.Since, g.Before, math.Round(g.Low), math.Round(g.High), math.Round(g.Growth*10) / 10}
+	got := described{life, g.Lives, g.Since, g.Before, math.Round(g.Low), math.Round(g.High),
+		math.Round(g.Growth*10) / 10}
 	if diff := cmp.Diff(described{8, 5, 3, []int{2, 1, 0}, 34, 39, .3}, got); diff != "" || age < 18 {
 		t.Errorf("at %v h (-want +got):\n%s", age, diff)
 	}

@@ -20,8 +20,8 @@ const (
 	longDays  = 5   // ...where none of them is as long as this
 )
 
-// longerGoOn reports whether the lives that are longer, and had grown like the others, went on at the rate, as a share an
-// hour. longer tells whether there are any.
+// longerGoOn reports whether the lives that are longer, and had grown like the others, went on at the rate, as a share
+// an hour. longer tells whether there are any.
 func (j *Judge) longerGoOn(g *Growth, from, to, rate, growth float64) (longer, ok bool) {
 	var went, asked, wentLast, askedLast float64
 	for i := range j.traces {
@@ -59,9 +59,10 @@ func (j *Judge) levelledAt() float64 {
 	return highest
 }
 
-// LevelsOff reports whether the lives that were added show that what they grow levels off with the age: those of two whole
-// days or more have grown little in the later half of these days, at the same hour at both ends, and none that was as long
-// went on. A cache that a deploy cuts off before it is full is told from a leak by the lives that are longer.
+// LevelsOff reports whether the lives that were added show that what they grow levels off with the age: those of two
+// whole days or more have grown little in the later half of these days, at the same hour at both ends, and none that
+// was as long went on. A cache that a deploy cuts off before it is full is told from a leak by the lives that are
+// longer.
 func (j *Judge) LevelsOff() bool {
 	goesOn := 0. // hours of the longest life that does
 	for i := range j.traces {
@@ -82,8 +83,8 @@ func (j *Judge) LevelsOff() bool {
 	return false
 }
 
-// lateRate returns the rate of the growth in the later half of the whole days of a life, over that of all of it; NaN where
-// the life tells nothing.
+// lateRate returns the rate of the growth in the later half of the whole days of a life, over that of all of it; NaN
+// where the life tells nothing.
 func (j *Judge) lateRate(t *trace) float64 {
 	days := math.Floor((t.hours/j.params.Scale + slack) / day)
 	if days < wholeDays || t.n < minFloors {

@@ -53,7 +53,8 @@ func TestLevelsOff(t *testing.T) {
 		want bool
 	}{
 		{"no lives", nil, false},
-		{"a cache that is full on weekends", append(times(4, lived{24, fill(30, 1)}), times(2, lived{72, fill(30, 1)})...), true},
+		{"a cache that is full on weekends",
+			append(times(4, lived{24, fill(30, 1)}), times(2, lived{72, fill(30, 1)})...), true},
 		{"one weekend may be chance", append(times(4, lived{24, fill(30, 1)}), lived{72, fill(30, 1)}), false},
 		{"one week is not", times(1, lived{168, fill(60, 1)}), true},
 		{"weekdays alone tell nothing", times(9, lived{24, fill(20, 1)}), false},
@@ -73,7 +74,8 @@ func TestLevelsOff(t *testing.T) {
 				track.Add(int64(minute)*int64(time.Minute), of.level(float64(minute)/60))
 			}
 			end := first.Add(time.Duration(of.hours * float64(time.Hour)))
-			record.Add(lives.Life{First: first, End: end, Ended: lives.Replaced, Curves: map[string]lives.Curve{"x": track.Curve()}})
+			record.Add(lives.Life{First: first, End: end, Ended: lives.Replaced,
+				Curves: map[string]lives.Curve{"x": track.Curve()}})
 			first = end
 		}
 		var judge lives.Judge

@@ -13,8 +13,8 @@ const (
 	profileWeight = .25
 )
 
-// Profile is the level that a resource usually has by the hour of the day and by the day of the week, in UTC: the lowest
-// value in each hour, averaged over the latest days with falling weight, kept to a thousandth of the range.
+// Profile is the level that a resource usually has by the hour of the day and by the day of the week, in UTC: the
+// lowest value in each hour, averaged over the latest days with falling weight, kept to a thousandth of the range.
 type Profile struct {
 	Base  float64 `json:"base"`
 	Unit  float64 `json:"unit"`
@@ -45,7 +45,8 @@ func (p *Profile) valid() bool {
 	if len(p.Hours) == 0 && len(p.Days) == 0 {
 		return true // of which nothing is known
 	}
-	if len(p.Hours) != dayHours || len(p.Days) != weekDays || !(math.Abs(p.Base) <= 2*most) || !(p.Unit >= 0 && p.Unit <= 2*most) {
+	if len(p.Hours) != dayHours || len(p.Days) != weekDays || !(math.Abs(p.Base) <= 2*most) ||
+		!(p.Unit >= 0 && p.Unit <= 2*most) {
 		return false
 	}
 	outside := func(n int16) bool { return n < nothing || n > steps }
@@ -117,7 +118,8 @@ func (c *Clock) Profile() Profile {
 	if math.IsInf(low, 1) {
 		return Profile{}
 	}
-	p := Profile{Base: low, Unit: rounded((high - low) / steps), Hours: make([]int16, dayHours), Days: make([]int16, weekDays)}
+	p := Profile{Base: low, Unit: rounded((high - low) / steps), Hours: make([]int16, dayHours),
+		Days: make([]int16, weekDays)}
 	for i, level := range c.levels {
 		n := int16(nothing)
 		if !math.IsNaN(level) {

@@ -4,11 +4,11 @@
 // growth; how a life is watched is for the engine, where a Record is kept for whoever has files.
 //
 // Judge adds up the evidence of lives. With y_ki the floor number i of life k over the level at its start, and x_ki the
-// age, the model is y_ki = a_k + b x_ki + c (x_ki - m)^2 + e_ki: an intercept for each life, one slope and one bend, fit
-// by trend.Panel (the within estimator, with the standard errors of Liang and Zeger 1986), beside the tests of shape
-// that trend makes of one window, of what never came back (Judge.Over has them all). It assumes that the lives of one
-// service do the same at the same age but for what leaks, so that a shape which healthy lives share can be divided out,
-// and that a life that is longer shows what the others would have done. Lives at the same hours of the day are no
+// age, the model is y_ki = a_k + b x_ki + c (x_ki - m)^2 + e_ki: an intercept for each life, one slope and one bend,
+// fit by trend.Panel (the within estimator, with the standard errors of Liang and Zeger 1986), beside the tests of
+// shape that trend makes of one window, of what never came back (Judge.Over has them all). It assumes that the lives of
+// one service do the same at the same age but for what leaks, so that a shape which healthy lives share can be divided
+// out, and that a life that is longer shows what the others would have done. Lives at the same hours of the day are no
 // independent observations: the constants are calibrated on generated services, and nothing here is a probability.
 package lives
 

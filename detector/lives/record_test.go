@@ -21,7 +21,8 @@ var epoch = time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
 // each resource.
 func life(from, hours float64, resources ...string) lives.Life {
 	first := epoch.Add(time.Duration(from * float64(time.Hour)))
-	l := lives.Life{Start: first, First: first, End: first.Add(time.Duration(hours * float64(time.Hour))), Ended: lives.Replaced}
+	l := lives.Life{Start: first, First: first, End: first.Add(time.Duration(hours * float64(time.Hour))),
+		Ended: lives.Replaced}
 	for number, name := range resources {
 		track := lives.NewTrack(1)
 		noise := rand.New(rand.NewPCG(uint64(from), uint64(number)))
@@ -130,7 +131,8 @@ func TestRecordRoundTrip(t *testing.T) {
 	}
 	r.Resources = map[string]lives.Resource{}
 	for _, name := range names {
-		r.Resources[name] = lives.Resource{TookBack: 2, Profile: clock.Profile(), Notices: [2]lives.Said{{At: 1, Severity: 2}}}
+		r.Resources[name] = lives.Resource{TookBack: 2, Profile: clock.Profile(),
+			Notices: [2]lives.Said{{At: 1, Severity: 2}}}
 	}
 	if err := r.Validate(); err != nil {
 		t.Fatal(err)
@@ -160,7 +162,8 @@ func TestRecordRoundTrip(t *testing.T) {
 	}
 }
 
-// However long the names are, as of metrics with many labels, there is room for all of a record, and for alerts beside it.
+// However long the names are, as of metrics with many labels, there is room for all of a record, and for alerts beside
+// it.
 func TestLongNames(t *testing.T) {
 	clock := lives.NewClock(&lives.Profile{})
 	for at := epoch; at.Before(epoch.Add(9 * 24 * time.Hour)); at = at.Add(time.Minute) {
@@ -174,7 +177,8 @@ func TestLongNames(t *testing.T) {
 		var names []string
 		for i := range test.resources {
 			names = append(names, fmt.Sprintf("%s{n=%02d}", strings.Repeat("x", test.length-6), i))
-			r.Resources[names[i]] = lives.Resource{TookBack: 2, Profile: clock.Profile(), Notices: [2]lives.Said{{At: 1, Severity: 2}}}
+			r.Resources[names[i]] = lives.Resource{TookBack: 2, Profile: clock.Profile(),
+				Notices: [2]lives.Said{{At: 1, Severity: 2}}}
 		}
 		for i := range 30 {
 			r.Add(life(24*float64(i), 23.9, names...))
@@ -184,7 +188,8 @@ func TestLongNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		if len(text) > 60<<10 || len(r.Lives) != test.lives {
-			t.Errorf("%d names of %d bytes: %d lives, want %d, in %d bytes of JSON", test.resources, test.length, len(r.Lives), test.lives, len(text))
+			t.Errorf("%d names of %d bytes: %d lives, want %d, in %d bytes of JSON", test.resources, test.length,
+				len(r.Lives), test.lives, len(text))
 		}
 	}
 }
@@ -197,7 +202,8 @@ func TestTrack(t *testing.T) {
 		hours float64
 		want  time.Duration // width
 		n     int
-	}{{1, 5 * time.Minute, 12}, {2.6, 5 * time.Minute, 31}, {3, 10 * time.Minute, 18}, {24, 80 * time.Minute, 18}, {72, 160 * time.Minute, 27}, {24 * 30, 2560 * time.Minute, 17}} {
+	}{{1, 5 * time.Minute, 12}, {2.6, 5 * time.Minute, 31}, {3, 10 * time.Minute, 18}, {24, 80 * time.Minute, 18},
+		{72, 160 * time.Minute, 27}, {24 * 30, 2560 * time.Minute, 17}} {
 		track := lives.NewTrack(1)
 		lowest := make([]float64, test.n)
 		for i := range lowest {
@@ -287,9 +293,12 @@ func TestValidate(t *testing.T) {
 		{"runs on", func(r *lives.Record) { r.Lives[0].Ended = lives.Running }},
 		{"floors out of range", func(r *lives.Record) { r.Lives[0].Curves["open_fds"].Floors[0] = 1000 }},
 		{"a curve without width", func(r *lives.Record) { r.Lives[0].Curves["open_fds"] = lives.Curve{} }},
-		{"a curve of infinite level", func(r *lives.Record) { r.Lives[0].Curves["open_fds"] = lives.Curve{Width: 1, Base: math.Inf(1)} }},
+		{"a curve of infinite level", func(r *lives.Record) {
+			r.Lives[0].Curves["open_fds"] = lives.Curve{Width: 1, Base: math.Inf(1)}
+		}},
 		{"a profile of half a day", func(r *lives.Record) {
-			r.Resources = map[string]lives.Resource{"open_fds": {Profile: lives.Profile{Hours: make([]int16, 12), Days: make([]int16, 7)}}}
+			r.Resources = map[string]lives.Resource{"open_fds": {Profile: lives.Profile{Hours: make([]int16, 12),
+				Days: make([]int16, 7)}}}
 		}},
 		{"too many lives", func(r *lives.Record) {
 			for range 6 {

@@ -14,14 +14,16 @@ import (
 
 // Config is the configuration of the host's second monitor.
 type Config struct {
-	Enabled             bool          `yaml:"enabled"`               // run at all
-	CheckInterval       time.Duration `yaml:"check_interval"`        // default 30s
-	GoroutineThreshold  int           `yaml:"goroutine_threshold"`   // goroutines above the start; 0 = off
-	MemoryThresholdMB   int64         `yaml:"memory_threshold_mb"`   // heap in use in MB of 1024*1024 bytes; 0 = off
-	FDThreshold         int           `yaml:"fd_threshold"`          // descriptors above the start; 0 = off
-	GrowthRateThreshold float64       `yaml:"growth_rate_threshold"` // percent within one interval, once it outlasted a burst of 10m; 0 = off
-	AlertWebhookURL     string        `yaml:"alert_webhook_url"`     // http or https; empty = none
-	AlertOnThreshold    bool          `yaml:"alert_on_threshold"`    // false: hard limits are counted and shown but not alerted
+	Enabled            bool          `yaml:"enabled"`             // run at all
+	CheckInterval      time.Duration `yaml:"check_interval"`      // default 30s
+	GoroutineThreshold int           `yaml:"goroutine_threshold"` // goroutines above the start; 0 = off
+	MemoryThresholdMB  int64         `yaml:"memory_threshold_mb"` // heap in use in MB of 1024*1024 bytes; 0 = off
+	FDThreshold        int           `yaml:"fd_threshold"`        // descriptors above the start; 0 = off
+	// percent within one interval, once it outlasted a burst of 10m; 0 = off
+	GrowthRateThreshold float64 `yaml:"growth_rate_threshold"`
+	AlertWebhookURL     string  `yaml:"alert_webhook_url"` // http or https; empty = none
+	// false: hard limits are counted and shown but not alerted
+	AlertOnThreshold bool `yaml:"alert_on_threshold"`
 }
 
 // ResourceMonitor is the one monitor.
@@ -34,8 +36,8 @@ type Metrics = detector.ResourceMetrics
 type Alert = alerting.Alert
 
 // NewResourceMonitor returns the monitor that detector.NewResourceMonitor made last with this logger, with what the
-// configuration sets beyond its own, or else a monitor of its own. Both constructors' monitor may be started and stopped
-// twice. With Enabled false it is one of its own, which watches nothing.
+// configuration sets beyond its own, or else a monitor of its own. Both constructors' monitor may be started and
+// stopped twice. With Enabled false it is one of its own, which watches nothing.
 //
 // A setting that is not valid is logged and replaced by its default.
 func NewResourceMonitor(config Config, logger *logrus.Logger) *ResourceMonitor {

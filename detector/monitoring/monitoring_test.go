@@ -25,7 +25,8 @@ func TestConfig(t *testing.T) {
 		return c
 	}
 	all := Config{
-		Enabled: true, CheckInterval: 15 * time.Second, GoroutineThreshold: 1000, MemoryThresholdMB: 500, FDThreshold: 900,
+		Enabled: true, CheckInterval: 15 * time.Second, GoroutineThreshold: 1000, MemoryThresholdMB: 500,
+		FDThreshold:         900,
 		GrowthRateThreshold: 50, AlertWebhookURL: "http://am:9093/api/v1/alerts", AlertOnThreshold: true,
 	}
 	set := func(c *detector.Config) {
@@ -39,9 +40,12 @@ func TestConfig(t *testing.T) {
 	}{
 		{"all, alone", all, detector.DefaultConfig(), changed(detector.DefaultConfig(), set)},
 		{"all, over the first", all, first, changed(first, set)},
-		{"nothing set, alone", Config{Enabled: true, AlertOnThreshold: true}, detector.DefaultConfig(), detector.DefaultConfig()},
+		{"nothing set, alone", Config{Enabled: true, AlertOnThreshold: true}, detector.DefaultConfig(),
+			detector.DefaultConfig()},
 		{"nothing set, over the first", Config{Enabled: true, AlertOnThreshold: true}, first, first},
-		{"zero", Config{}, first, changed(first, func(c *detector.Config) { c.Enabled, c.AlertOnThreshold = false, false })},
+		{"zero", Config{}, first, changed(first, func(c *detector.Config) {
+			c.Enabled, c.AlertOnThreshold = false, false
+		})},
 		{"more than there is", Config{Enabled: true, AlertOnThreshold: true, MemoryThresholdMB: math.MaxInt64}, first,
 			changed(first, func(c *detector.Config) { c.MemoryThreshold = 1 << 60 })},
 	} {
@@ -78,12 +82,14 @@ func TestPairs(t *testing.T) {
 	if NewResourceMonitor(enabled, logger) != two {
 		t.Error("not the latest was taken")
 	}
-	broken := NewResourceMonitor(Config{Enabled: true, CheckInterval: time.Nanosecond, AlertWebhookURL: "ftp://h"}, logger)
+	broken := NewResourceMonitor(Config{Enabled: true, CheckInterval: time.Nanosecond, AlertWebhookURL: "ftp://h"},
+		logger)
 	if err := broken.Start(); err != nil || broken.Stop() != nil {
 		t.Error("settings that are not valid keep the host from starting")
 	}
 	three := first()
-	if NewResourceMonitor(Config{Enabled: true, GrowthRateThreshold: math.NaN(), AlertWebhookURL: "ftp://h"}, logger) != three {
+	if NewResourceMonitor(Config{Enabled: true, GrowthRateThreshold: math.NaN(), AlertWebhookURL: "ftp://h"},
+		logger) != three {
 		t.Error("settings that are not valid gave a second monitor")
 	}
 }

@@ -58,14 +58,16 @@ var variants = []struct {
 // firstMonitor and secondMonitor give the values of the shipped file to the constructors, as the host does.
 func firstMonitor(logger *logrus.Logger) *detector.ResourceMonitor {
 	return leakdetection.NewResourceMonitor(leakdetection.ResourceMonitorConfig{
-		MonitoringInterval: 15 * time.Second, FDLeakThreshold: 1000, GoroutineLeakThreshold: 1000, MemoryLeakThreshold: 500 << 20,
-		AlertCooldown: 5 * time.Minute, MaxAlertHistory: 100,
+		MonitoringInterval: 15 * time.Second, FDLeakThreshold: 1000, GoroutineLeakThreshold: 1000,
+		MemoryLeakThreshold: 500 << 20,
+		AlertCooldown:       5 * time.Minute, MaxAlertHistory: 100,
 	}, logger)
 }
 
 func secondMonitor(logger *logrus.Logger) *detector.ResourceMonitor {
 	return monitoring.NewResourceMonitor(monitoring.Config{
-		Enabled: true, CheckInterval: 15 * time.Second, GoroutineThreshold: 1000, MemoryThresholdMB: 500, FDThreshold: 1000,
+		Enabled: true, CheckInterval: 15 * time.Second, GoroutineThreshold: 1000, MemoryThresholdMB: 500,
+		FDThreshold:         1000,
 		GrowthRateThreshold: 50, AlertOnThreshold: true,
 	}, logger)
 }
@@ -198,7 +200,8 @@ func TestVariants(t *testing.T) {
 	}
 }
 
-func switchOver(t *testing.T, start func(*testing.T, *logrus.Logger) []*detector.ResourceMonitor, healthy time.Duration) {
+func switchOver(t *testing.T, start func(*testing.T, *logrus.Logger) []*detector.ResourceMonitor,
+	healthy time.Duration) {
 	var log strings.Builder // written to by one goroutine at a time
 	logger := logrus.New()
 	logger.SetOutput(&log)
@@ -243,13 +246,15 @@ func switchOver(t *testing.T, start func(*testing.T, *logrus.Logger) []*detector
 		}
 	}
 	t.Logf("no alert in %s of bursts; found by trend after: %v", healthy, found)
-	if diff := cmp.Diff([]string{"fd_leak", "goroutine_leak", "memory_leak"}, slices.Sorted(maps.Keys(found))); diff != "" {
+	if diff := cmp.Diff([]string{"fd_leak", "goroutine_leak", "memory_leak"},
+		slices.Sorted(maps.Keys(found))); diff != "" {
 		t.Errorf("found (-want +got):\n%s", diff)
 	}
 	panel := gauge(t)
 	mb := panel["memory_leak"]
 	delete(panel, "memory_leak")
-	if diff := cmp.Diff(map[string]float64{"fd_leak": 1, "goroutine_leak": 1}, panel); diff != "" || mb < 10 || mb > 500 {
+	if diff := cmp.Diff(map[string]float64{"fd_leak": 1, "goroutine_leak": 1}, panel); diff != "" || mb < 10 ||
+		mb > 500 {
 		t.Errorf("panel, with memory_leak at %v MB (-want +got):\n%s", mb, diff)
 	}
 	stop()

@@ -10,7 +10,8 @@
 // leaktrend_state, leaktrend.alert.sent for leaktrend_alerts_sent_total, with units of UCUM. Levels and slopes have one
 // instrument for each unit: leaktrend.value.count, leaktrend.value.size (bytes), leaktrend.value.duration (seconds).
 // Attributes are leaktrend.resource, leaktrend.state, leaktrend.finding.kind, leaktrend.sink, leaktrend.check.phase and
-// leaktrend.panic.origin. What is not known has no value: a resource without a ceiling has no leaktrend.exhaustion_time.
+// leaktrend.panic.origin. What is not known has no value: a resource without a ceiling has no
+// leaktrend.exhaustion_time.
 package otelmetrics
 
 import (
@@ -32,14 +33,16 @@ const Scope = "github.com/mdzesseis/leaktrend/detector/otelmetrics"
 // Register has the provider's readers collect the metrics of a monitor, running or not, until Unregister of what it
 // returns. The attributes are added to every value: two monitors of one process need some that tell them apart. The
 // error tells of what is nil, or of what the provider refused.
-func Register(provider api.MeterProvider, m *detector.ResourceMonitor, attributes ...attribute.KeyValue) (api.Registration, error) {
+func Register(provider api.MeterProvider, m *detector.ResourceMonitor,
+	attributes ...attribute.KeyValue) (api.Registration, error) {
 	if provider == nil || m == nil {
 		return nil, errors.New("otelmetrics: a provider of meters and a monitor are needed")
 	}
 	return register(provider, func() metric.Snapshot { return metric.Of(m) }, attributes)
 }
 
-func register(provider api.MeterProvider, read func() metric.Snapshot, attributes []attribute.KeyValue) (api.Registration, error) {
+func register(provider api.MeterProvider, read func() metric.Snapshot,
+	attributes []attribute.KeyValue) (api.Registration, error) {
 	meter := provider.Meter(Scope)
 	all, observables := make(instruments), []api.Observable(nil)
 	for _, m := range metric.All() {

@@ -148,7 +148,8 @@ func TestTwoMonitors(t *testing.T) {
 		}
 		return lines
 	}
-	const a, b = "leaktrend.check.count [{check}] whole counter monitor=a: 0", "leaktrend.check.count [{check}] whole counter monitor=b: 0"
+	const a, b = "leaktrend.check.count [{check}] whole counter monitor=a: 0",
+		"leaktrend.check.count [{check}] whole counter monitor=b: 0"
 	if diff := cmp.Diff([]string{a, b}, completed()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -188,7 +189,8 @@ func (p refusing) Meter(string, ...api.MeterOption) api.Meter {
 	return refusingMeter{instrument: p.instrument}
 }
 
-func (m refusingMeter) Float64ObservableGauge(name string, o ...api.Float64ObservableGaugeOption) (api.Float64ObservableGauge, error) {
+func (m refusingMeter) Float64ObservableGauge(name string,
+	o ...api.Float64ObservableGaugeOption) (api.Float64ObservableGauge, error) {
 	if name == m.instrument {
 		return nil, errRefused
 	}
@@ -211,7 +213,8 @@ func TestRegisterErrors(t *testing.T) {
 		{refusing{instrument: "leaktrend.severity"}, m, "otelmetrics: leaktrend.severity: refused"},
 		{refusing{}, m, "otelmetrics: refused"},
 	} {
-		if registration, err := Register(test.provider, test.monitor); registration != nil || err == nil || err.Error() != test.want {
+		if registration, err := Register(test.provider, test.monitor); registration != nil || err == nil ||
+			err.Error() != test.want {
 			t.Errorf("%v, %v, want %s", registration, err, test.want)
 		}
 	}

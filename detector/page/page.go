@@ -99,12 +99,18 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path.Base(dir) == "captures" && name != "":
 		h.capture(w, r, name)
 	case name == "":
-		h.show(w, r, "text/html; charset=utf-8", pictureKey{"", spanOf(r)}, func() ([]byte, error) { return h.document(h.draw(spanOf(r))) })
+		h.show(w, r, "text/html; charset=utf-8", pictureKey{"", spanOf(r)}, func() ([]byte, error) {
+			return h.document(h.draw(spanOf(r)))
+		})
 	case name == "live":
-		h.show(w, r, "application/json", pictureKey{name, spanOf(r)}, func() ([]byte, error) { return line(json.Marshal(h.draw(spanOf(r)))) })
+		h.show(w, r, "application/json", pictureKey{name, spanOf(r)}, func() ([]byte, error) {
+			return line(json.Marshal(h.draw(spanOf(r))))
+		})
 	case name == "status":
 		// Indented, as people read it too.
-		h.show(w, r, "application/json", pictureKey{of: name}, func() ([]byte, error) { return line(json.MarshalIndent(h.monitor.Status(), "", "  ")) })
+		h.show(w, r, "application/json", pictureKey{of: name}, func() ([]byte, error) {
+			return line(json.MarshalIndent(h.monitor.Status(), "", "  "))
+		})
 	default:
 		http.NotFound(w, r)
 	}
@@ -117,7 +123,8 @@ func withoutSlash(r *http.Request) bool {
 }
 
 // show sends a picture.
-func (h *handler) show(w http.ResponseWriter, r *http.Request, kind string, key pictureKey, draw func() ([]byte, error)) {
+func (h *handler) show(w http.ResponseWriter, r *http.Request, kind string, key pictureKey,
+	draw func() ([]byte, error)) {
 	p := h.pictures.of(r.Context(), key, h.monitor.Version(), draw)
 	switch {
 	case p == nil:
@@ -141,7 +148,8 @@ func (h *handler) document(v *view) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := strings.NewReplacer("{{title}}", html.EscapeString(v.Title), "{{data}}", string(data)).Replace(h.static.Replace(document))
+	page := strings.NewReplacer("{{title}}", html.EscapeString(v.Title), "{{data}}",
+		string(data)).Replace(h.static.Replace(document))
 	return []byte(page), nil
 }
 

@@ -29,28 +29,34 @@ func TestPageCaptures(t *testing.T) {
 		}
 		return path
 	}
-	mine, gone, swapped := write("leaktrend-1.pb.gz", "profile"), filepath.Join(dir, "leaktrend-2.pb.gz"), filepath.Join(dir, "leaktrend-3.pb.gz")
+	mine, gone, swapped := write("leaktrend-1.pb.gz", "profile"), filepath.Join(dir, "leaktrend-2.pb.gz"),
+		filepath.Join(dir, "leaktrend-3.pb.gz")
 	secret := write("secret", "password")
 	if err := os.Symlink(secret, swapped); err != nil {
 		t.Skip("no symbolic links here: ", err)
 	}
 	var m scripted
 	for _, path := range []string{mine, gone, swapped} {
-		m.status.Captures = append(m.status.Captures, evidence.Capture{Profile: alerting.Profile{Kind: "goroutine", Path: path, Bytes: 7}, Resource: "goroutines"})
+		m.status.Captures = append(m.status.Captures,
+			evidence.Capture{Profile: alerting.Profile{Kind: "goroutine", Path: path, Bytes: 7},
+				Resource: "goroutines"})
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/debug/leaks/", New(&m))
 	w := get(mux, http.MethodGet, "/debug/leaks/captures/leaktrend-1.pb.gz")
-	if w.Code != http.StatusOK || w.Body.String() != "profile" || w.Header().Get("Content-Disposition") != `attachment; filename="leaktrend-1.pb.gz"` {
+	if w.Code != http.StatusOK || w.Body.String() != "profile" ||
+		w.Header().Get("Content-Disposition") != `attachment; filename="leaktrend-1.pb.gz"` {
 		t.Errorf("%d %q %v", w.Code, w.Body, w.Header())
 	}
-	if body := get(mux, http.MethodGet, "/debug/leaks/live").Body.String(); !strings.Contains(body, `leaktrend-1.pb.gz"`) {
+	if body := get(mux, http.MethodGet, "/debug/leaks/live").Body.String(); !strings.Contains(body,
+		`leaktrend-1.pb.gz"`) {
 		t.Error("the page does not name the capture")
 	}
 	// Without a mux, which cleans paths, too.
 	for _, h := range []http.Handler{mux, New(&m)} {
 		for _, name := range []string{
-			"leaktrend-2.pb.gz", "leaktrend-3.pb.gz", "secret", "../secret", "..%2fsecret", "%2e%2e%2fsecret", "..%5csecret", "x/../secret", "", ".", "..",
+			"leaktrend-2.pb.gz", "leaktrend-3.pb.gz", "secret", "../secret", "..%2fsecret", "%2e%2e%2fsecret",
+			"..%5csecret", "x/../secret", "", ".", "..",
 			"%2e", url.PathEscape(secret), "leaktrend-1.pb.gz%00", "*",
 		} {
 			w := get(h, http.MethodGet, "/debug/leaks/captures/"+name)

@@ -85,7 +85,8 @@ func TestViewersShareAPicture(t *testing.T) {
 		again.Header.Set("If-None-Match", first.Header().Get("ETag"))
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, again)
-		if path == "/status" && w.Code != http.StatusNotModified { // the others have the time on them, and may be drawn again
+		// the others have the time on them, and may be drawn again
+		if path == "/status" && w.Code != http.StatusNotModified {
 			t.Errorf("%s: %d for what the viewer has", path, w.Code)
 		}
 	}
@@ -96,7 +97,8 @@ func TestTooManyViewers(t *testing.T) {
 	m := &counted{may: make(chan struct{})}
 	const more = 5
 	got := m.viewers(t, New(m), 1+maxWaiting+more, more, "/status")
-	if diff := cmp.Diff(map[int]int{http.StatusOK: 1 + maxWaiting, http.StatusServiceUnavailable: more}, got); diff != "" {
+	if diff := cmp.Diff(map[int]int{http.StatusOK: 1 + maxWaiting, http.StatusServiceUnavailable: more},
+		got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

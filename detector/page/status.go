@@ -29,11 +29,12 @@ type Status struct {
 	Log       alerting.LogStats    `json:"log"`    // of the lines that are no alerts
 	Panics    uint64               `json:"panics"` // of the source, of hooks after a check, and of evidence
 	Sites     []sites.Status       `json:"sites"`
-	Captures  []evidence.Capture   `json:"captures"`                // oldest first
-	Kept      *evidence.Kept       `json:"captures_kept,omitempty"` // what lies where they are written; only where they are
-	Uploads   *webhook.UploadStats `json:"captures_posted,omitempty"`
-	Cost      Cost                 `json:"cost"`
-	Evidence  evidence.Cost        `json:"evidence_cost"`
+	Captures  []evidence.Capture   `json:"captures"` // oldest first
+	// what lies where they are written; only where they are
+	Kept     *evidence.Kept       `json:"captures_kept,omitempty"`
+	Uploads  *webhook.UploadStats `json:"captures_posted,omitempty"`
+	Cost     Cost                 `json:"cost"`
+	Evidence evidence.Cost        `json:"evidence_cost"`
 }
 
 // Resource is the verdict on one resource.

@@ -16,7 +16,8 @@ import (
 var spans = []struct {
 	name   string
 	length time.Duration
-}{{"15m", 15 * time.Minute}, {"1h", time.Hour}, {"6h", 6 * time.Hour}, {"24h", 24 * time.Hour}, {"7d", 7 * 24 * time.Hour}, {"all", 0}}
+}{{"15m", 15 * time.Minute}, {"1h", time.Hour}, {"6h", 6 * time.Hour}, {"24h", 24 * time.Hour},
+	{"7d", 7 * 24 * time.Hour}, {"all", 0}}
 
 // spanOf returns which of the spans a request asks for; all where it asks for none of them.
 func spanOf(r *http.Request) int {
@@ -134,7 +135,8 @@ type entry struct {
 // draw makes the pictures and the words.
 func (s *scene) draw() *view {
 	v := &view{
-		Status: s.status, Headline: s.headline(), Now: s.now, Every: s.every().Milliseconds(), Shown: []string{}, Plots: make(map[string]drawing),
+		Status: s.status, Headline: s.headline(), Now: s.now, Every: s.every().Milliseconds(), Shown: []string{},
+		Plots:  make(map[string]drawing),
 		Firing: plot.KeyEntry{Ink: plot.AlertMark}.Swatch(), Resolved: plot.KeyEntry{Ink: plot.ResolvedMark}.Swatch(),
 	}
 	name := s.status.Process.Executable

@@ -34,7 +34,8 @@ func (s *scripted) Plot(resource string, from time.Time) *plot.Chart {
 	var c plot.Chart
 	for i := range 5 {
 		at, value := noon.Add(time.Duration(i)*time.Minute).UnixNano(), float64(10+i)
-		c.Bins = append(c.Bins, plot.Bin{First: at, Last: at, MinAt: at, MaxAt: at, Min: value, Max: value, Value: value})
+		c.Bins = append(c.Bins, plot.Bin{First: at, Last: at, MinAt: at, MaxAt: at, Min: value, Max: value,
+			Value: value})
 	}
 	return &c
 }
@@ -57,12 +58,14 @@ func TestLook(t *testing.T) {
 	growing := of("stack_bytes", healthy)
 	growing.Verdict = early
 	m := &scripted{status: Status{Time: noon, Interval: 30, Resources: []Resource{
-		of("threads", learning), counter, of("unseen", healthy), of("open_fds", firing, alerting.Warning), of("rss_bytes", suspected), limit, growing,
+		of("threads", learning), counter, of("unseen", healthy), of("open_fds", firing, alerting.Warning),
+		of("rss_bytes", suspected), limit, growing,
 		of("goroutines", firing, alerting.Critical),
 	}}}
 	s := look(m, 1, noon)
 	want := []string{
-		"status", "goroutines since 11:00", "alloc_bytes since 11:00", "open_fds since 11:00", "rss_bytes since 11:00", "stack_bytes since 11:00", "unseen since 11:00",
+		"status", "goroutines since 11:00", "alloc_bytes since 11:00", "open_fds since 11:00", "rss_bytes since 11:00",
+		"stack_bytes since 11:00", "unseen since 11:00",
 		"threads since 11:00",
 	}
 	if diff := cmp.Diff(want, m.asked); diff != "" {
@@ -72,13 +75,15 @@ func TestLook(t *testing.T) {
 	if diff := cmp.Diff(want, m.asked); diff != "" {
 		t.Errorf("asked while it was drawn (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"goroutines", "alloc_bytes", "open_fds", "rss_bytes", "stack_bytes", "unseen", "threads"}, v.Shown); diff != "" {
+	if diff := cmp.Diff([]string{"goroutines", "alloc_bytes", "open_fds", "rss_bytes", "stack_bytes", "unseen",
+		"threads"}, v.Shown); diff != "" {
 		t.Errorf("shown (-want +got):\n%s", diff)
 	}
 	if v.Headline != "3 leaks: goroutines, alloc_bytes, open_fds" {
 		t.Errorf("headline %q", v.Headline)
 	}
-	if d := v.Plots["open_fds"]; d.About != "Open file descriptors." || d.Plot == "" || d.Spark == "" || len(d.Key) == 0 {
+	if d := v.Plots["open_fds"]; d.About != "Open file descriptors." || d.Plot == "" || d.Spark == "" ||
+		len(d.Key) == 0 {
 		t.Errorf("open_fds is drawn as %+v", d)
 	}
 	if diff := cmp.Diff(drawing{}, v.Plots["unseen"]); diff != "" {
@@ -119,7 +124,8 @@ func TestHeadlineOfABlindMonitor(t *testing.T) {
 	}{
 		{time.Time{}, nil, "Blind: no sample was judged yet"},
 		{noon, []Resource{of("a", healthy)}, "Blind: no sample was judged since 12:00:00 UTC"},
-		{noon, []Resource{of("a", healthy), of("b", firing)}, "Blind: no sample was judged since 12:00:00 UTC, when b leaked"},
+		{noon, []Resource{of("a", healthy), of("b", firing)}, "Blind: no sample was judged since 12:00:00 UTC, when " +
+			"b leaked"},
 	} {
 		status := Status{Time: test.at, Stalled: true, Resources: test.resources}
 		if v := look(&scripted{status: status}, 0, noon).draw(); v.Headline != test.want {
@@ -161,7 +167,8 @@ func TestSpansOffered(t *testing.T) {
 		{30 * 24 * time.Hour, 0, []string{"15m", "1h", "6h", "24h", "7d", "all"}},
 	} {
 		var got []string
-		for _, s := range look(&scripted{status: Status{Started: noon, Time: noon.Add(test.sampled)}}, test.asked, noon).draw().Spans {
+		for _, s := range look(&scripted{status: Status{Started: noon, Time: noon.Add(test.sampled)}}, test.asked,
+			noon).draw().Spans {
 			got = append(got, s.Name)
 		}
 		if diff := cmp.Diff(test.want, got); diff != "" {

@@ -78,7 +78,8 @@ func (s Shape) Outline(at Point, r float64) []Point {
 	case Diamond:
 		return []Point{{at.X, at.Y - r}, {at.X + r, at.Y}, {at.X, at.Y + r}, {at.X - r, at.Y}}
 	case Bar:
-		return []Point{{at.X - .5*r, at.Y - r}, {at.X + .5*r, at.Y - r}, {at.X + .5*r, at.Y + r}, {at.X - .5*r, at.Y + r}}
+		return []Point{{at.X - .5*r, at.Y - r}, {at.X + .5*r, at.Y - r}, {at.X + .5*r, at.Y + r},
+			{at.X - .5*r, at.Y + r}}
 	}
 	return nil
 }
@@ -201,7 +202,8 @@ func inkStyle() string {
 			b.WriteString("}\n")
 		}
 		fmt.Fprintf(&b, ".a-%s{fill:var(--%[1]s)%s}\n", l.Name, opacity)
-		fmt.Fprintf(&b, ".m-%s{fill:var(--%[1]s);stroke:var(--paper);stroke-width:1}.m-%[1]s.ring{fill:var(--paper);stroke:var(--%[1]s);stroke-width:2}\n", l.Name)
+		fmt.Fprintf(&b, ".m-%s{fill:var(--%[1]s);stroke:var(--paper);stroke-width:1}.m-%[1]s.ring{fill:var(--paper);"+
+			"stroke:var(--%[1]s);stroke-width:2}\n", l.Name)
 		size, weight := l.Size, ""
 		if size == 0 {
 			size = TextSize

@@ -34,7 +34,8 @@ func TestTimesOnPhoneLeaveRoomForZone(t *testing.T) {
 		c := Chart{Resource: resource}
 		for i := range int64(2) {
 			at := from + i*int64(span)
-			c.Bins = append(c.Bins, Bin{First: at, Last: at, Min: 1, Max: 2, MinAt: at, MaxAt: at, Value: 1, Mean: math.NaN()})
+			c.Bins = append(c.Bins, Bin{First: at, Last: at, Min: 1, Max: 2, MinAt: at, MaxAt: at, Value: 1,
+				Mean: math.NaN()})
 		}
 		var on texts
 		c.Draw(&on, Width, Height)

@@ -209,14 +209,6 @@ func (c *Chart) axes(height float64) (frame, axis) {
 	return f, values
 }
 
-func largestSample(bins []Bin) float64 {
-	largest := 0.
-	for i := range bins {
-		largest = max(largest, math.Abs(bins[i].Min), math.Abs(bins[i].Max))
-	}
-	return largest
-}
-
 // margin returns the room that the levels take beside the plot.
 func (a axis) margin() float64 {
 	for _, t := range a.ticks {
@@ -225,16 +217,6 @@ func (a axis) margin() float64 {
 		}
 	}
 	return marginLeft
-}
-
-// whole reports whether all values are.
-func whole(bins []Bin) bool {
-	for i := range bins {
-		if b := &bins[i]; b.Min != math.Trunc(b.Min) || b.Max != math.Trunc(b.Max) {
-			return false
-		}
-	}
-	return true
 }
 
 // projected returns the level at an instant after the last sample, if it goes on as now.
@@ -277,7 +259,9 @@ func (c *Chart) draw(on Canvas, left, top, width, height float64) {
 	for _, fit := range c.Fits {
 		from, to := max(fit.From.UnixNano(), f.from), min(fit.To.UnixNano(), f.to)
 		if from < to {
-			value := func(at int64) float64 { return fit.Value + fit.SlopePerSecond*float64(at-fit.From.UnixNano())/1e9 }
+			value := func(at int64) float64 {
+				return fit.Value + fit.SlopePerSecond*float64(at-fit.From.UnixNano())/1e9
+			}
 			on.Line(FitLine, f.clip(from, value(from), to, value(to)))
 		}
 	}
@@ -319,7 +303,8 @@ func (c *Chart) drawGrid(on Canvas, f *frame, values axis) {
 			align, edge = Start, x+2*half
 		}
 		if edge < reserved {
-			label := Label{Text: tick.label, At: tick.at, As: tick.as, Minor: i%2 == 1 || (f.right-x)*onPhone-(edge-x) < f.right-reserved}
+			label := Label{Text: tick.label, At: tick.at, As: tick.as, Minor: i%2 == 1 ||
+				(f.right-x)*onPhone-(edge-x) < f.right-reserved}
 			if elapsed {
 				label.At = time.Time{}
 			}
@@ -327,7 +312,8 @@ func (c *Chart) drawGrid(on Canvas, f *frame, values axis) {
 		}
 	}
 	if !elapsed {
-		on.Text(Muted, Point{f.right, f.bottom + 16}, End, Label{Text: name, At: time.Unix(0, f.to), As: AsZone, Edge: true})
+		on.Text(Muted, Point{f.right, f.bottom + 16}, End, Label{Text: name, At: time.Unix(0, f.to), As: AsZone,
+			Edge: true})
 	}
 }
 
@@ -422,7 +408,8 @@ func (c *Chart) drawLimits(on Canvas, f *frame) {
 	}
 	on.Line(Projection, f.clip(last.Last, last.Value, to, c.projected(to)))
 	if to == c.Exhaustion.UnixNano() && c.Ceiling.Value <= f.high {
-		on.Mark(Projection, Ring, Point{f.x(to), f.y(c.Ceiling.Value)}, markRadius-1, "reaches "+c.Resource.Format(c.Ceiling.Value))
+		on.Mark(Projection, Ring, Point{f.x(to), f.y(c.Ceiling.Value)}, markRadius-1,
+			"reaches "+c.Resource.Format(c.Ceiling.Value))
 	}
 }
 
@@ -478,10 +465,12 @@ func (c *Chart) drawMarks(on Canvas, f *frame) {
 		}
 		switch right, left := min(next, f.right)-x, x-max(free, f.left); {
 		case right > room:
-			on.Text(ink, Point{x, f.top - 4}, Start, Label{Text: m.Label, Shift: markRadius + 3, Minor: right*onPhone < room})
+			on.Text(ink, Point{x, f.top - 4}, Start, Label{Text: m.Label, Shift: markRadius + 3,
+				Minor: right*onPhone < room})
 			free = x + room
 		case left > room:
-			on.Text(ink, Point{x, f.top - 4}, End, Label{Text: m.Label, Shift: -markRadius - 3, Minor: left*onPhone < room})
+			on.Text(ink, Point{x, f.top - 4},
+				End, Label{Text: m.Label, Shift: -markRadius - 3, Minor: left*onPhone < room})
 			free = x + markRadius
 		}
 	}

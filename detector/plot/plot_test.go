@@ -31,7 +31,8 @@ func leak() *Chart {
 		Title: "open_fds", Desc: `open_fds <leak> of "a & b": +30/h`, Resource: resource,
 		Limit: Level{180, "alert at"}, Ceiling: Level{220, "limit"},
 		Exhaustion: began.Add(3*time.Hour + 20*time.Minute),
-		Fits:       []Fit{{From: began.Add(time.Hour), To: began.Add(2 * time.Hour), Value: 130, SlopePerSecond: 30. / 3600}},
+		Fits: []Fit{{From: began.Add(time.Hour), To: began.Add(2 * time.Hour), Value: 130,
+			SlopePerSecond: 30. / 3600}},
 		Marks: []Mark{
 			{At: began.Add(30 * time.Minute), Kind: Restart, Label: "restart", Text: "the process restarted"},
 			{At: began.Add(90 * time.Minute), Kind: Firing, Label: "high", Text: "open_fds leak: +30/h"},
@@ -126,19 +127,23 @@ func TestSVGOfOddCharts(t *testing.T) {
 	second := bin(5)
 	second.First, second.Last, second.MinAt, second.MaxAt = at+1e9, at+1e9, at+1e9, at+1e9
 	for name, c := range map[string]*Chart{
-		"empty":              {Title: "x"},
-		"one sample":         {Bins: []Bin{bin(7)}},
-		"zero":               {Bins: []Bin{bin(0)}},
-		"negative":           {Bins: []Bin{bin(-3), second}},
-		"huge":               {Bins: []Bin{bin(1e100), second}},
-		"tiny":               {Bins: []Bin{bin(1e-300), bin(1e-300)}},
-		"bytes":              {Bins: []Bin{bin(1 << 62), second}, Resource: sampler.Resource{Unit: "bytes"}},
-		"seconds":            {Bins: []Bin{bin(0.001), second}, Resource: sampler.Resource{Unit: "seconds"}},
-		"mean without":       {Bins: []Bin{{First: at, Last: at, MinAt: at, MaxAt: at, Mean: math.NaN(), Deviation: math.NaN()}, second}},
-		"exhausted":          {Bins: []Bin{bin(5), second}, Ceiling: Level{5, "c"}, Exhaustion: began},
-		"fit outside":        {Bins: []Bin{bin(5), second}, Fits: []Fit{{From: began.Add(-time.Hour), To: began.Add(time.Hour), Value: -1e9, SlopePerSecond: 1e9}}},
-		"marks outside":      {Bins: []Bin{bin(5), second}, Marks: []Mark{{At: began.Add(-time.Hour)}, {At: began.Add(time.Hour)}}},
-		"ceiling far beyond": {Bins: []Bin{bin(5), second}, Ceiling: Level{1e18, "c"}, Exhaustion: began.Add(24 * time.Hour * 365 * 90)},
+		"empty":      {Title: "x"},
+		"one sample": {Bins: []Bin{bin(7)}},
+		"zero":       {Bins: []Bin{bin(0)}},
+		"negative":   {Bins: []Bin{bin(-3), second}},
+		"huge":       {Bins: []Bin{bin(1e100), second}},
+		"tiny":       {Bins: []Bin{bin(1e-300), bin(1e-300)}},
+		"bytes":      {Bins: []Bin{bin(1 << 62), second}, Resource: sampler.Resource{Unit: "bytes"}},
+		"seconds":    {Bins: []Bin{bin(0.001), second}, Resource: sampler.Resource{Unit: "seconds"}},
+		"mean without": {Bins: []Bin{{First: at, Last: at, MinAt: at, MaxAt: at, Mean: math.NaN(),
+			Deviation: math.NaN()}, second}},
+		"exhausted": {Bins: []Bin{bin(5), second}, Ceiling: Level{5, "c"}, Exhaustion: began},
+		"fit outside": {Bins: []Bin{bin(5), second},
+			Fits: []Fit{{From: began.Add(-time.Hour), To: began.Add(time.Hour), Value: -1e9, SlopePerSecond: 1e9}}},
+		"marks outside": {Bins: []Bin{bin(5), second}, Marks: []Mark{{At: began.Add(-time.Hour)},
+			{At: began.Add(time.Hour)}}},
+		"ceiling far beyond": {Bins: []Bin{bin(5), second}, Ceiling: Level{1e18, "c"},
+			Exhaustion: began.Add(24 * time.Hour * 365 * 90)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b strings.Builder
@@ -204,7 +209,8 @@ func TestValueAxis(t *testing.T) {
 		{-3, 5, "", []string{"-4", "-2", "0", "2", "4", "6"}, 0},
 		{0, 2.2 * mb, "bytes", []string{"0 ", "0.5 MB", "1.0 MB", "1.5 MB", "2.0 MB", "2.5 MB"}, 0},
 		{0, 900 * 1024, "bytes", []string{"0 ", "200 KB", "400 KB", "600 KB", "800 KB", "1000 KB"}, 0},
-		{10 * 1024 * mb, 10.9 * 1024 * mb, "bytes", []string{"10.0 GB", "10.2 GB", "10.4 GB", "10.6 GB", "10.8 GB", "11.0 GB"}, 0},
+		{10 * 1024 * mb, 10.9 * 1024 * mb, "bytes", []string{"10.0 GB", "10.2 GB", "10.4 GB", "10.6 GB", "10.8 GB",
+			"11.0 GB"}, 0},
 		{0, 7200, "seconds", []string{"0s", "30m", "1h", "1h 30m", "2h"}, 0},
 		// In the unit in which the samples are written, unless that makes numbers too long.
 		{0, 1.2 * 1024 * mb, "bytes", []string{"0 ", "500 MB", "1000 MB", "1500 MB"}, 900 * mb},
@@ -215,7 +221,8 @@ func TestValueAxis(t *testing.T) {
 		if sample == 0 {
 			sample = test.high
 		}
-		for _, tick := range valueAxis(test.low, test.high, sample, test.unit, test.unit == "" && test.high > 1, 5).ticks {
+		for _, tick := range valueAxis(test.low, test.high, sample, test.unit, test.unit == "" && test.high > 1,
+			5).ticks {
 			got = append(got, tick.label)
 		}
 		want := append([]string(nil), test.want...)
@@ -230,7 +237,8 @@ func TestValueAxis(t *testing.T) {
 func TestTextFromOutside(t *testing.T) {
 	const evil = `"><script>alert(1)</script>`
 	c := Chart{
-		Title: evil, Desc: evil, Resource: sampler.Resource{Name: evil, Unit: evil}, Bins: []Bin{{First: 1, Last: 2, Min: 1, Max: 3, Value: 2, Mean: math.NaN()}},
+		Title: evil, Desc: evil, Resource: sampler.Resource{Name: evil, Unit: evil},
+		Bins:    []Bin{{First: 1, Last: 2, Min: 1, Max: 3, Value: 2, Mean: math.NaN()}},
 		Marks:   []Mark{{At: time.Unix(0, 2), Kind: Firing, Label: evil, Text: evil}},
 		Ceiling: Level{Value: 3, Name: evil}, Limit: Level{Value: 2, Name: evil},
 	}
@@ -256,7 +264,8 @@ func TestExtremeLevels(t *testing.T) {
 	}
 	const largest = math.MaxFloat64
 	for _, bins := range [][]Bin{
-		at(largest, largest), at(-largest, -largest), at(-largest, largest), at(0, 5e-324), at(1e17, 1e17+16), at(-3, 5), at(largest, 7),
+		at(largest, largest), at(-largest, -largest), at(-largest, largest), at(0, 5e-324), at(1e17, 1e17+16),
+		at(-3, 5), at(largest, 7),
 	} {
 		for _, unit := range []string{"", "bytes", "seconds"} {
 			c := Chart{Title: "level", Bins: bins, Resource: sampler.Resource{Name: "level", Unit: unit}}
@@ -283,12 +292,17 @@ func TestTimeAxis(t *testing.T) {
 		zone *time.Location
 		want []string
 	}{
-		{"2026-11-23T15:28:33Z", 30 * time.Minute, time.UTC, []string{"15:30", "15:35", "15:40", "15:45", "15:50", "15:55"}},
-		{"2026-11-23T15:28:33Z", 40 * time.Second, time.UTC, []string{"15:28:35", "15:28:40", "15:28:45", "15:28:50", "15:28:55", "15:29:00", "15:29:05", "15:29:10"}},
-		{"2026-11-23T15:28:33Z", 20 * time.Hour, berlin, []string{"18:00", "21:00", "Nov 24", "03:00", "06:00", "09:00", "12:00"}},
+		{"2026-11-23T15:28:33Z", 30 * time.Minute, time.UTC, []string{"15:30", "15:35", "15:40", "15:45", "15:50",
+			"15:55"}},
+		{"2026-11-23T15:28:33Z", 40 * time.Second, time.UTC, []string{"15:28:35", "15:28:40", "15:28:45", "15:28:50",
+			"15:28:55", "15:29:00", "15:29:05", "15:29:10"}},
+		{"2026-11-23T15:28:33Z", 20 * time.Hour, berlin, []string{"18:00", "21:00", "Nov 24", "03:00", "06:00", "09:00",
+			"12:00"}},
 		// A day of 25 hours lies in it.
-		{"2026-10-24T00:00:00Z", 4 * 24 * time.Hour, berlin, []string{"12:00", "Oct 25", "12:00", "Oct 26", "12:00", "Oct 27", "12:00", "Oct 28"}},
-		{"2026-10-24T00:00:00Z", 14 * 24 * time.Hour, berlin, []string{"Oct 26", "Oct 28", "Oct 30", "Nov 1", "Nov 3", "Nov 5", "Nov 7"}},
+		{"2026-10-24T00:00:00Z", 4 * 24 * time.Hour, berlin, []string{"12:00", "Oct 25", "12:00", "Oct 26", "12:00",
+			"Oct 27", "12:00", "Oct 28"}},
+		{"2026-10-24T00:00:00Z", 14 * 24 * time.Hour, berlin, []string{"Oct 26", "Oct 28", "Oct 30", "Nov 1", "Nov 3",
+			"Nov 5", "Nov 7"}},
 	} {
 		from, err := time.Parse(time.RFC3339, test.from)
 		if err != nil {

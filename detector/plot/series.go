@@ -132,3 +132,21 @@ func thin(line []Point) []Point {
 	}
 	return append(out, line[len(line)-1])
 }
+
+func largestSample(bins []Bin) float64 {
+	largest := 0.
+	for i := range bins {
+		largest = max(largest, math.Abs(bins[i].Min), math.Abs(bins[i].Max))
+	}
+	return largest
+}
+
+// whole reports whether all values are.
+func whole(bins []Bin) bool {
+	for i := range bins {
+		if b := &bins[i]; b.Min != math.Trunc(b.Min) || b.Max != math.Trunc(b.Max) {
+			return false
+		}
+	}
+	return true
+}

@@ -128,7 +128,8 @@ func (s *SVG) Mark(ink Ink, shape Shape, at Point, radius float64, title string)
 	}
 	outline := shape.Outline(Point{}, radius)
 	if outline == nil {
-		fmt.Fprintf(b, `<circle class="%s" cx="%s" cy="%.1f" r="%g">%s</circle>`+"\n", class, s.x(at.X), at.Y, radius, title)
+		fmt.Fprintf(b, `<circle class="%s" cx="%s" cy="%.1f" r="%g">%s</circle>`+"\n", class, s.x(at.X), at.Y, radius,
+			title)
 		return
 	}
 	// A nested svg has a place in percent, which a path has not.
@@ -157,7 +158,8 @@ func (s *SVG) Text(ink Ink, at Point, align Align, label Label) {
 	if !label.At.IsZero() {
 		instant = fmt.Sprintf(` data-at="%d" data-as="%s"`, label.At.UnixMilli(), label.As)
 	}
-	fmt.Fprintf(&s.texts, `<text class="%s" x="%s" y="%.1f"%s%s>%s</text>`+"\n", class, s.x(at.X), at.Y, anchor, instant, html.EscapeString(label.Text))
+	fmt.Fprintf(&s.texts, `<text class="%s" x="%s" y="%.1f"%s%s>%s</text>`+"\n", class, s.x(at.X), at.Y, anchor,
+		instant, html.EscapeString(label.Text))
 }
 
 // Inner returns what was drawn, for an svg element whose viewBox is as wide as the canvas.
@@ -175,16 +177,19 @@ func (c *Chart) Inline(id string) string {
 		}
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="%s" id="%s" xmlns="http://www.w3.org/2000/svg" width="100%%" height="%g" role="img" aria-labelledby="%[2]s-t" aria-describedby="%[2]s-d"%[4]s>`+"\n",
+	fmt.Fprintf(&b, `<svg class="%s" id="%s" xmlns="http://www.w3.org/2000/svg" width="100%%" height="%g" role="img" `+
+		`aria-labelledby="%[2]s-t" aria-describedby="%[2]s-d"%[4]s>`+"\n",
 		class, html.EscapeString(id), Height, c.hover())
 	c.describe(&b, id)
-	fmt.Fprintf(&b, `<svg viewBox="0 0 %g %g" width="100%%" height="%[2]g" preserveAspectRatio="none">`+"\n%s</svg>\n%s</svg>\n",
+	fmt.Fprintf(&b, `<svg viewBox="0 0 %g %g" width="100%%" height="%[2]g" preserveAspectRatio="none">`+
+		"\n%s</svg>\n%s</svg>\n",
 		Width, Height, canvas.lines.String(), canvas.texts.String())
 	return b.String()
 }
 
 func (c *Chart) describe(b *strings.Builder, id string) {
-	fmt.Fprintf(b, `<title id="%s-t">%s</title><desc id="%[1]s-d">%[3]s</desc>`+"\n", html.EscapeString(id), html.EscapeString(c.Title), html.EscapeString(c.Desc))
+	fmt.Fprintf(b, `<title id="%s-t">%s</title><desc id="%[1]s-d">%[3]s</desc>`+"\n", html.EscapeString(id),
+		html.EscapeString(c.Title), html.EscapeString(c.Desc))
 }
 
 // hover returns the attributes that the script shows values from: what each column of the plot holds. Numbers are
@@ -214,8 +219,10 @@ func (c *Chart) hover() string {
 		deviation = append(deviation, scaled(2*b.Deviation, scale))
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, ` data-from="%d" data-to="%d" data-top="%g" data-bottom="%g" data-low="%g" data-high="%g" data-unit="%s" data-name="%s" data-scale="%g" data-ms="%d"`,
-		f.from/1e6, f.to/1e6, marginTop, Height-marginBottom, f.low, f.high, html.EscapeString(c.Resource.Unit), html.EscapeString(c.Resource.Name), scale, unit/1e6)
+	fmt.Fprintf(&text, ` data-from="%d" data-to="%d" data-top="%g" data-bottom="%g" data-low="%g" data-high="%g" `+
+		`data-unit="%s" data-name="%s" data-scale="%g" data-ms="%d"`,
+		f.from/1e6, f.to/1e6, marginTop, Height-marginBottom, f.low, f.high, html.EscapeString(c.Resource.Unit),
+		html.EscapeString(c.Resource.Name), scale, unit/1e6)
 	attribute := func(name string, values []int64) {
 		fmt.Fprintf(&text, ` data-%s="`, name)
 		last := int64(0)
@@ -316,7 +323,8 @@ func (c *Chart) WriteSVG(w io.Writer) error {
 	canvas := NewSVG(Width)
 	c.DrawFile(canvas)
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%g" height="%g" viewBox="0 0 %[1]g %[2]g" role="img" aria-labelledby="plot-t plot-d">`+"\n",
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%g" height="%g" viewBox="0 0 %[1]g %[2]g" `+
+		`role="img" aria-labelledby="plot-t plot-d">`+"\n",
 		Width, c.FileHeight())
 	c.describe(&b, "plot")
 	fmt.Fprintf(&b, "<style>\n%s%s</style>\n%s</svg>\n", inkStyle(), fileStyle, canvas.Inner())
@@ -324,7 +332,8 @@ func (c *Chart) WriteSVG(w io.Writer) error {
 	return err
 }
 
-const fileStyle = `text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;font-variant-numeric:tabular-nums;` +
+const fileStyle = `text{font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica ` +
+	`Neue",Arial,sans-serif;font-variant-numeric:tabular-nums;` +
 	"paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}\npath{stroke-linejoin:round}\n"
 
 // wrap breaks text into lines of at most so many characters where there are spaces.
@@ -401,10 +410,12 @@ func (k KeyEntry) draw(on Canvas, at Point) {
 	line := []Point{at, {at.X + keyWidth, at.Y}}
 	switch k.Ink {
 	case BaselineLine:
-		on.Area(Band, []Point{{at.X, at.Y - 5}, {at.X + keyWidth, at.Y - 5}, {at.X + keyWidth, at.Y + 5}, {at.X, at.Y + 5}})
+		on.Area(Band, []Point{{at.X, at.Y - 5}, {at.X + keyWidth, at.Y - 5}, {at.X + keyWidth, at.Y + 5},
+			{at.X, at.Y + 5}})
 		on.Line(k.Ink, line)
 	case LiveLayer, NewerLayer, FreedLayer, StackLayer, RestLayer:
-		on.Area(k.Ink, []Point{{at.X, at.Y - 5}, {at.X + keyWidth, at.Y - 5}, {at.X + keyWidth, at.Y + 5}, {at.X, at.Y + 5}})
+		on.Area(k.Ink, []Point{{at.X, at.Y - 5}, {at.X + keyWidth, at.Y - 5}, {at.X + keyWidth, at.Y + 5},
+			{at.X, at.Y + 5}})
 	case AlertMark:
 		on.Mark(k.Ink, Triangle, middle, markRadius, "")
 	case ResolvedMark:
@@ -420,7 +431,8 @@ func (k KeyEntry) draw(on Canvas, at Point) {
 func (k KeyEntry) Swatch() string {
 	canvas := NewSVG(keyWidth)
 	k.draw(canvas, Point{0, keyHeight / 2})
-	return fmt.Sprintf(`<svg class="swatch" width="%g" height="%g" viewBox="0 0 %[1]g %[2]g" aria-hidden="true">%[3]s</svg>`, keyWidth, keyHeight, canvas.Inner())
+	return fmt.Sprintf(`<svg class="swatch" width="%g" height="%g" viewBox="0 0 %[1]g %[2]g" `+
+		`aria-hidden="true">%[3]s</svg>`, keyWidth, keyHeight, canvas.Inner())
 }
 
 // Size of a spark line.
@@ -446,5 +458,6 @@ func Spark(bins []Bin) string {
 	drawSamples(canvas, columns, &f)
 	last := &bins[len(bins)-1]
 	canvas.Mark(SampleLine, Dot, Point{f.x(last.Last), f.y(last.Value)}, 2.2, "")
-	return fmt.Sprintf(`<svg class="spark" width="%g" height="%g" viewBox="0 0 %[1]g %[2]g" aria-hidden="true">%[3]s</svg>`, sparkWidth, sparkHeight, canvas.Inner())
+	return fmt.Sprintf(`<svg class="spark" width="%g" height="%g" viewBox="0 0 %[1]g %[2]g" `+
+		`aria-hidden="true">%[3]s</svg>`, sparkWidth, sparkHeight, canvas.Inner())
 }

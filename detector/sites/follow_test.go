@@ -23,7 +23,8 @@ func TestFindingFollowsItsLine(t *testing.T) {
 		for _, f := range tracker.Findings() {
 			latest, err := time.ParseDuration(f.Evidence.Window)
 			if err != nil || f.Site.Line != 42 || latest < window {
-				t.Fatalf("after %.1f h: line %d with a window of %v, after one of %v (%v)", h, f.Site.Line, latest, window, err)
+				t.Fatalf("after %.1f h: line %d with a window of %v, after one of %v (%v)", h, f.Site.Line, latest,
+					window, err)
 			}
 			window = latest
 		}
@@ -35,7 +36,8 @@ func TestFindingFollowsItsLine(t *testing.T) {
 	// The rise is to the lower of the latest two minimums, of up to a day each.
 	e := found[0].Evidence
 	if window < (days-2)*24*time.Hour || math.Abs(e.Rise-perHour*window.Hours()) > 2*24*perHour {
-		t.Errorf("after %d days, with %v goroutines there: a rise of %v over %v", days, found[0].Site.Count, e.Rise, e.Window)
+		t.Errorf("after %d days, with %v goroutines there: a rise of %v over %v", days, found[0].Site.Count, e.Rise,
+			e.Window)
 	}
 }
 

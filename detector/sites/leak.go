@@ -40,7 +40,8 @@ func FrameOf(s *alerting.Site) profile.Frame {
 // Lines takes what Tracker.Findings returns for a resource at an instant. ok is whether that is an alert: that lines
 // leak, that more of them do, that it is proven now, that it has become more urgent, or that none does any more. Its
 // Summary is empty.
-func (l *Leak) Lines(resource string, findings []Finding, total Total, at time.Time, cooldown time.Duration) (e alerting.Event, ok bool) {
+func (l *Leak) Lines(resource string, findings []Finding, total Total, at time.Time,
+	cooldown time.Duration) (e alerting.Event, ok bool) {
 	e = alerting.Event{Time: at, Kind: alerting.Trend, Resource: resource, Value: total.Value, Baseline: total.Baseline}
 	if len(findings) == 0 {
 		ended := *l
@@ -65,7 +66,8 @@ func (l *Leak) Lines(resource string, findings []Finding, total Total, at time.T
 		l.found++
 	}
 	l.name(findings)
-	e.Status, e.Severity, e.Since, e.SlopePerHour = alerting.Firing, l.severity, l.first.Since, l.first.Site.GrowthPerHour
+	e.Status, e.Severity, e.Since, e.SlopePerHour = alerting.Firing, l.severity, l.first.Since,
+		l.first.Site.GrowthPerHour
 	e.Exhaustion, e.Evidence = l.exhaust, l.first.Evidence
 	return e, true
 }

@@ -70,7 +70,8 @@ func TestLeak(t *testing.T) {
 			{minute: 6, want: "resolved critical"},
 		}},
 		{
-			name: "more urgent by the time that is left", limits: finding.Limits{Ceiling: sampler.Ceiling{Level: 160, Source: "test"}}, found: 1,
+			name:   "more urgent by the time that is left",
+			limits: finding.Limits{Ceiling: sampler.Ceiling{Level: 160, Source: "test"}}, found: 1,
 			// 60 an hour at a value that is the minute.
 			steps: []step{
 				{minute: 0, lines: []Finding{line(42, 10)}, want: "firing high, 2h40m0s left"},
@@ -78,18 +79,19 @@ func TestLeak(t *testing.T) {
 				{minute: 101, lines: []Finding{line(42, 10)}, want: "firing critical, 59m0s left"},
 			},
 		},
-		{name: "a cooldown holds back what is no more urgent", limits: finding.Limits{Growth: 100}, found: 3, steps: []step{
-			{minute: 0, lines: []Finding{line(42, 10)}, want: "firing warning"},
-			{minute: 1, want: "resolved warning"},
-			{minute: 2, lines: []Finding{line(42, 10)}},
-			{minute: 29, lines: []Finding{line(42, 10)}},
-			{minute: 30, lines: []Finding{line(42, 10)}, want: "firing warning"},
-			{minute: 31, want: "resolved warning"},
-			{minute: 32, lines: []Finding{line(42, 150)}, want: "firing high"},
-			{minute: 33, want: "resolved high"},
-			{minute: 34, lines: []Finding{line(42, 10)}},
-			{minute: 35},
-		}},
+		{name: "a cooldown holds back what is no more urgent", limits: finding.Limits{Growth: 100},
+			found: 3, steps: []step{
+				{minute: 0, lines: []Finding{line(42, 10)}, want: "firing warning"},
+				{minute: 1, want: "resolved warning"},
+				{minute: 2, lines: []Finding{line(42, 10)}},
+				{minute: 29, lines: []Finding{line(42, 10)}},
+				{minute: 30, lines: []Finding{line(42, 10)}, want: "firing warning"},
+				{minute: 31, want: "resolved warning"},
+				{minute: 32, lines: []Finding{line(42, 150)}, want: "firing high"},
+				{minute: 33, want: "resolved high"},
+				{minute: 34, lines: []Finding{line(42, 10)}},
+				{minute: 35},
+			}},
 		{name: "the cooldown of the total is that of its lines", steps: []step{
 			{minute: 0, total: fires(alerting.Warning), want: "firing warning"},
 			{minute: 1, total: ends, want: "resolved warning"},
@@ -180,7 +182,9 @@ func TestLeakIsOneIdentity(t *testing.T) {
 					says = random.IntN(2) == 0
 					alerted = alerted || says
 				}
-				culprit := func() (profile.Frame, bool) { return profile.Frame{Line: random.IntN(3)}, random.IntN(2) == 0 }
+				culprit := func() (profile.Frame, bool) {
+					return profile.Frame{Line: random.IntN(3)}, random.IntN(2) == 0
+				}
 				if says && l.Total(&e, culprit) {
 					deliver(minute, e)
 				}
@@ -189,7 +193,8 @@ func TestLeakIsOneIdentity(t *testing.T) {
 					lines = lines[:0]
 					for line := range random.IntN(3) {
 						lines = append(lines, Finding{
-							Site: alerting.Site{Line: line, Proven: random.IntN(2) == 0}, Since: began, GivenBack: random.IntN(4) == 0,
+							Site: alerting.Site{Line: line, Proven: random.IntN(2) == 0}, Since: began,
+							GivenBack: random.IntN(4) == 0,
 						})
 					}
 				}
@@ -199,7 +204,8 @@ func TestLeakIsOneIdentity(t *testing.T) {
 				}
 				grows := slices.ContainsFunc(lines, func(f Finding) bool { return !f.GivenBack })
 				if want := alerted || grows && cooldown == 0; want && !fires {
-					t.Fatalf("seed %d, minute %d: lines %+v, total alerted %v, and nothing fires", seed, minute, lines, alerted)
+					t.Fatalf("seed %d, minute %d: lines %+v, total alerted %v, and nothing fires", seed, minute, lines,
+						alerted)
 				}
 				if len(lines) == 0 && !alerted && fires {
 					t.Fatalf("seed %d, minute %d: nothing leaks, and something fires", seed, minute)

@@ -33,7 +33,8 @@ func (t *Tracker) Findings() []Finding {
 		since := s.growth.Onset().At
 		c := s.growth.Measured()
 		f := Finding{
-			Site: t.describe(s, since), Since: finding.Instant(since), Growth: s.value - c.Level, GivenBack: s.growth.GivenBack(t.at, s.value),
+			Site: t.describe(s, since), Since: finding.Instant(since), Growth: s.value - c.Level,
+			GivenBack: s.growth.GivenBack(t.at, s.value),
 		}
 		if c.Points > 0 {
 			f.Evidence = finding.EvidenceOf(&c)
@@ -63,7 +64,8 @@ func (t *Tracker) Leaking(n int) []Grown {
 
 // byProof puts those that are proven first, and of these and of the others the fastest.
 func byProof(a, b *alerting.Site) int {
-	return cmp.Or(trueLast(!a.Proven, !b.Proven), cmp.Compare(b.GrowthPerHour, a.GrowthPerHour), cmp.Compare(a.File, b.File), a.Line-b.Line)
+	return cmp.Or(trueLast(!a.Proven, !b.Proven), cmp.Compare(b.GrowthPerHour, a.GrowthPerHour),
+		cmp.Compare(a.File, b.File), a.Line-b.Line)
 }
 
 // trueLast orders by a condition: what it holds for comes last.
@@ -163,7 +165,8 @@ func (t *Tracker) Growing(since time.Time, n int, keep func(profile.Site) bool) 
 	}
 	slices.SortFunc(all, func(a, b growing) int {
 		fa, fb := a.site.latest.Frame, b.site.latest.Frame
-		return cmp.Or(trueLast(!a.proven, !b.proven), cmp.Compare(b.growth, a.growth), cmp.Compare(fa.File, fb.File), fa.Line-fb.Line)
+		return cmp.Or(trueLast(!a.proven, !b.proven), cmp.Compare(b.growth, a.growth), cmp.Compare(fa.File, fb.File),
+			fa.Line-fb.Line)
 	})
 	var grown []Grown
 	most := 0.
@@ -259,7 +262,8 @@ func (t *Tracker) Statuses(resource string) []Status {
 		all = append(all, st)
 	}
 	slices.SortFunc(all, func(a, b Status) int {
-		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Count, a.Count), cmp.Compare(a.File, b.File), a.Line-b.Line)
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Count, a.Count), cmp.Compare(a.File, b.File),
+			a.Line-b.Line)
 	})
 	return all
 }

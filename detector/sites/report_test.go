@@ -16,7 +16,8 @@ import (
 func leakedAt(counts map[int]float64) *profile.Profile {
 	p := &profile.Profile{Kind: profile.GoroutineLeak}
 	for line, n := range counts {
-		p.Sites = append(p.Sites, profile.Site{Frame: profile.Frame{Function: "main.f", File: "/src/main.go", Line: line}, Count: n})
+		p.Sites = append(p.Sites,
+			profile.Site{Frame: profile.Frame{Function: "main.f", File: "/src/main.go", Line: line}, Count: n})
 	}
 	return p
 }
@@ -148,7 +149,8 @@ func TestHowALineEnds(t *testing.T) {
 		if found := run(tracker, s, 120); len(found) != 1 {
 			t.Fatalf("%s: found %v", test.name, found)
 		}
-		if got := tracker.Ended(); got != test.want || (len(tracker.Findings()) == 0) != (test.want != finding.Unchanged) {
+		if got := tracker.Ended(); got != test.want ||
+			(len(tracker.Findings()) == 0) != (test.want != finding.Unchanged) {
 			t.Errorf("%s: ended as %v, want %v; findings %+v", test.name, got, test.want, tracker.Findings())
 		}
 	}
@@ -157,14 +159,16 @@ func TestHowALineEnds(t *testing.T) {
 // The application's line comes before that of a library at which as many goroutines wait, and no more than that.
 func TestOwnBeside(t *testing.T) {
 	line := func(n int, growth float64, own, proven bool) Grown {
-		return Grown{Site: alerting.Site{Line: n, Proven: proven}, Growth: growth, Profile: profile.Site{Application: own}}
+		return Grown{Site: alerting.Site{Line: n, Proven: proven}, Growth: growth,
+			Profile: profile.Site{Application: own}}
 	}
 	for _, test := range []struct {
 		name string
 		all  []Grown
 		want []int
 	}{
-		{"as many", []Grown{line(1, 100, false, false), line(2, 99, false, false), line(3, 98, true, false)}, []int{3, 1, 2}},
+		{"as many", []Grown{line(1, 100, false, false), line(2, 99, false, false), line(3, 98, true, false)},
+			[]int{3, 1, 2}},
 		{"fewer", []Grown{line(1, 100, false, false), line(3, 80, true, false)}, []int{1, 3}},
 		{"its own is first", []Grown{line(1, 100, true, false), line(3, 100, true, false)}, []int{1, 3}},
 		{"the library's is proven", []Grown{line(1, 100, false, true), line(3, 100, true, false)}, []int{1, 3}},

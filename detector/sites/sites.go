@@ -143,7 +143,8 @@ func (t *Tracker) Observe(p *profile.Profile, load float64) {
 	params := t.params()
 	lone := t.loneParams(params)
 	for _, s := range t.followed {
-		if change := s.judge(t.at, s.add(t.at, s.value), params, lone, t.load); change == finding.GaveBack || change == finding.CameToRest {
+		if change := s.judge(t.at, s.add(t.at, s.value), params, lone, t.load); change == finding.GaveBack ||
+			change == finding.CameToRest {
 			t.ended = change
 		}
 	}
@@ -242,7 +243,8 @@ func (t *Tracker) follow(s *site) {
 
 // params are the constants of the verdict on growth, by which a site is suspected as a total is.
 func (t *Tracker) params() trend.Params {
-	return trend.Params{Required: t.config.Patience, LeastGrowth: t.config.LeastGrowth, Offset: t.offset(), Scale: t.config.Scale}
+	return trend.Params{Required: t.config.Patience, LeastGrowth: t.config.LeastGrowth, Offset: t.offset(),
+		Scale: t.config.Scale}
 }
 
 // loneParams ask for more, for a site by itself to be a leak.
@@ -296,7 +298,8 @@ func (t *Tracker) growthOf(s *site) trend.Growth {
 		}
 	}
 	since := t.past.at[began]
-	return trend.Growth{Since: since, Window: time.Duration(t.at - since), Level: base, Base: base, Rise: s.value - base}
+	return trend.Growth{Since: since, Window: time.Duration(t.at - since), Level: base, Base: base,
+		Rise: s.value - base}
 }
 
 // Total returns what all sites of the latest profile have together, in goroutines or bytes.

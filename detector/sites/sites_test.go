@@ -46,7 +46,8 @@ func (s *service) profile(hours float64) *profile.Profile {
 		if v <= 0 {
 			continue
 		}
-		site := profile.Site{Frame: profile.Frame{Function: "main.f", File: "/src/main.go", Line: line}, Application: true}
+		site := profile.Site{Frame: profile.Frame{Function: "main.f", File: "/src/main.go", Line: line},
+			Application: true}
 		if s.kind == profile.Heap {
 			site.Bytes, site.Count = v, v/1024
 		} else {
@@ -134,9 +135,13 @@ func TestHealthySites(t *testing.T) {
 		hours float64
 		site  func(h float64) float64
 	}{
-		{"pool that grows to its cap in an hour", profile.Goroutine, 48, func(h float64) float64 { return min(64, 64*h) }},
+		{"pool that grows to its cap in an hour", profile.Goroutine, 48, func(h float64) float64 {
+			return min(64, 64*h)
+		}},
 		{"pool that grows to its cap in six hours", profile.Goroutine, 48, saturating(64, 2)},
-		{"pool with days", profile.Goroutine, 240, func(h float64) float64 { return jitter(60 - 50*math.Cos(2*math.Pi*h/24)) }},
+		{"pool with days", profile.Goroutine, 240, func(h float64) float64 {
+			return jitter(60 - 50*math.Cos(2*math.Pi*h/24))
+		}},
 		{"pool with days and weekends", profile.Goroutine, 500, func(h float64) float64 {
 			v := 60 - 50*math.Cos(2*math.Pi*h/24)
 			if int(h/24)%7 >= 5 {
@@ -144,8 +149,12 @@ func TestHealthySites(t *testing.T) {
 			}
 			return jitter(v)
 		}},
-		{"long polls", profile.Goroutine, 96, func(h float64) float64 { return jitter(300 + 150*math.Sin(2*math.Pi*h/1.5)) }},
-		{"idle keep-alives", profile.Goroutine, 96, func(h float64) float64 { return 30 + 200*noise.Float64()*noise.Float64() }},
+		{"long polls", profile.Goroutine, 96, func(h float64) float64 {
+			return jitter(300 + 150*math.Sin(2*math.Pi*h/1.5))
+		}},
+		{"idle keep-alives", profile.Goroutine, 96, func(h float64) float64 {
+			return 30 + 200*noise.Float64()*noise.Float64()
+		}},
 		{"a step, as a feature that is switched on", profile.Goroutine, 96, func(h float64) float64 {
 			if h > 30 {
 				return jitter(80)
@@ -161,8 +170,12 @@ func TestHealthySites(t *testing.T) {
 		}},
 		{"cache that fills in two hours", profile.Heap, 96, saturating(400e6, .7)},
 		{"cache that fills in a day", profile.Heap, 96, saturating(400e6, 8)},
-		{"cache that turns over", profile.Heap, 96, func(h float64) float64 { return jitter(200e6 + 100e6*math.Sin(2*math.Pi*h/7)) }},
-		{"buffers with days", profile.Heap, 240, func(h float64) float64 { return jitter(60e6 - 40e6*math.Cos(2*math.Pi*h/24)) }},
+		{"cache that turns over", profile.Heap, 96, func(h float64) float64 {
+			return jitter(200e6 + 100e6*math.Sin(2*math.Pi*h/7))
+		}},
+		{"buffers with days", profile.Heap, 240, func(h float64) float64 {
+			return jitter(60e6 - 40e6*math.Cos(2*math.Pi*h/24))
+		}},
 		{"a table loaded at an hour", profile.Heap, 96, func(h float64) float64 {
 			if h > 20 {
 				return 300e6
@@ -286,7 +299,8 @@ func TestRarerProfiles(t *testing.T) {
 			}
 		}
 		if found == 0 || found > 240 {
-			t.Errorf("profiles that are %v of the time apart: found after %.0f s, want it within the run", 1/slower, found)
+			t.Errorf("profiles that are %v of the time apart: found after %.0f s, want it within the run", 1/slower,
+				found)
 		}
 	}
 }
@@ -318,7 +332,8 @@ func TestGrowing(t *testing.T) {
 	if growth := tracker.Growth(began); math.Abs(growth-(480+400-100+1)) > 5 {
 		t.Errorf("all sites grew by %v", growth)
 	}
-	if got := tracker.Growing(began, 1, func(p profile.Site) bool { return p.Line < 40 }); len(got) != 1 || got[0].Line != 20 || got[0].Share != 1 {
+	if got := tracker.Growing(began, 1, func(p profile.Site) bool { return p.Line < 40 }); len(got) != 1 ||
+		got[0].Line != 20 || got[0].Share != 1 {
 		t.Errorf("of the lines below 40: %+v", got)
 	}
 	if got := NewTracker(profile.Heap, physical).Growing(began, 5, nil); got != nil {

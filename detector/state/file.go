@@ -41,7 +41,8 @@ func (k Key) FileName() string {
 func plain(name string) string {
 	name = strings.Map(func(r rune) rune {
 		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.' && name[0] != '.':
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.' &&
+			name[0] != '.':
 			return r
 		}
 		return '_'

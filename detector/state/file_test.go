@@ -36,7 +36,8 @@ func record(n int) *lives.Record {
 		for age := time.Duration(0); age < time.Hour; age += time.Minute {
 			track.Add(int64(age), 100+age.Minutes())
 		}
-		r.Add(lives.Life{Start: first, First: first, End: first.Add(59 * time.Minute), Version: "2.1.0", Ended: lives.Replaced,
+		r.Add(lives.Life{Start: first, First: first, End: first.Add(59 * time.Minute), Version: "2.1.0",
+			Ended:  lives.Replaced,
 			Curves: map[string]lives.Curve{"goroutines": track.Curve()}})
 	}
 	return &r
@@ -154,10 +155,18 @@ func TestUnusable(t *testing.T) {
 		{"cut", string(good[:len(good)/2]), state.ErrDamaged},
 		{"something else", "time,goroutines\n1,2\n", state.ErrDamaged},
 		{"newer", strings.Replace(string(good), "state 1 ", "state 2 ", 1), state.ErrNewer},
-		{"with a record of another form", encoded(state.Saved{Executable: "worker", Instance: "host-1", Written: now, Record: otherForm}), state.ErrDamaged},
-		{"of another executable", encoded(state.Saved{Executable: "other", Instance: "host-1", Written: now, Record: *record(2)}), state.ErrForeign},
-		{"of another instance", encoded(state.Saved{Executable: "worker", Instance: "host-2", Written: now, Record: *record(2)}), state.ErrForeign},
-		{"from the future", encoded(state.Saved{Executable: "worker", Instance: "host-1", Written: now.Add(2 * time.Hour), Record: *record(2)}), state.ErrFuture},
+		{"with a record of another form",
+			encoded(state.Saved{Executable: "worker", Instance: "host-1", Written: now, Record: otherForm}),
+			state.ErrDamaged},
+		{"of another executable",
+			encoded(state.Saved{Executable: "other", Instance: "host-1", Written: now, Record: *record(2)}),
+			state.ErrForeign},
+		{"of another instance",
+			encoded(state.Saved{Executable: "worker", Instance: "host-2", Written: now, Record: *record(2)}),
+			state.ErrForeign},
+		{"from the future",
+			encoded(state.Saved{Executable: "worker", Instance: "host-1", Written: now.Add(2 * time.Hour),
+				Record: *record(2)}), state.ErrFuture},
 		{"too large", strings.Repeat("x", 64<<10+1), state.ErrTooLarge},
 	} {
 		dir := t.TempDir()
@@ -279,8 +288,9 @@ func TestTooLarge(t *testing.T) {
 func TestAlertsThatDoNotFit(t *testing.T) {
 	alert := func(id string, status alerting.Status, severity alerting.Severity, hour int) alerting.Alert {
 		return alerting.Alert{Version: alerting.Version, ID: id, Event: alerting.Event{
-			Time: now.Add(time.Duration(hour) * time.Hour), Status: status, Kind: alerting.Trend, Resource: id, Severity: severity,
-			Summary: strings.Repeat("x", 16<<10),
+			Time: now.Add(time.Duration(hour) * time.Hour), Status: status, Kind: alerting.Trend, Resource: id,
+			Severity: severity,
+			Summary:  strings.Repeat("x", 16<<10),
 		}}
 	}
 	for _, c := range []struct {
@@ -289,7 +299,8 @@ func TestAlertsThatDoNotFit(t *testing.T) {
 		kept   []string
 	}{
 		{"all have room", []alerting.Alert{
-			alert("a", alerting.Firing, alerting.Warning, 1), alert("b", alerting.Resolved, alerting.Warning, 2), alert("c", alerting.Firing, alerting.High, 3),
+			alert("a", alerting.Firing, alerting.Warning, 1), alert("b", alerting.Resolved, alerting.Warning, 2),
+			alert("c", alerting.Firing, alerting.High, 3),
 		}, []string{"a", "b", "c"}},
 		{"a resolved one goes first", []alerting.Alert{
 			alert("a", alerting.Firing, alerting.Warning, 1), alert("b", alerting.Resolved, alerting.Critical, 4),
@@ -300,7 +311,8 @@ func TestAlertsThatDoNotFit(t *testing.T) {
 			alert("c", alerting.Firing, alerting.Warning, 4), alert("d", alerting.Firing, alerting.High, 3),
 		}, []string{"a", "b", "d"}},
 		{"then the oldest", []alerting.Alert{
-			alert("a", alerting.Firing, alerting.High, 4), alert("b", alerting.Firing, alerting.High, 2), alert("c", alerting.Firing, alerting.High, 1),
+			alert("a", alerting.Firing, alerting.High, 4), alert("b", alerting.Firing, alerting.High, 2),
+			alert("c", alerting.Firing, alerting.High, 1),
 			alert("d", alerting.Firing, alerting.High, 3), alert("e", alerting.Firing, alerting.High, 5),
 		}, []string{"a", "d", "e"}},
 	} {
@@ -344,7 +356,8 @@ func TestManyAlertsDoNotFit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(text)+len(one)-len(none) < 64<<10 || got.AlertsLeftOut != 5000-len(got.Alerts) || got.Alerts[0].ID != fmt.Sprint(got.AlertsLeftOut) {
+	if len(text)+len(one)-len(none) < 64<<10 || got.AlertsLeftOut != 5000-len(got.Alerts) ||
+		got.Alerts[0].ID != fmt.Sprint(got.AlertsLeftOut) {
 		t.Errorf("%d bytes, %d of them for one; %d alerts left out, %d kept from %s on",
 			len(text), len(one)-len(none), got.AlertsLeftOut, len(got.Alerts), got.Alerts[0].ID)
 	}

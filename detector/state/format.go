@@ -39,8 +39,8 @@ type Saved struct {
 	Alerts []alerting.Alert `json:"alerts,omitempty"`
 	// AlertsLeftOut is how many alerts there was no room for.
 	AlertsLeftOut int `json:"alerts_left_out,omitempty"`
-	// Receiver identifies the webhook, without its secrets, and Told are the ids of the alerts that it took: what it did
-	// not is told by the next life.
+	// Receiver identifies the webhook, without its secrets, and Told are the ids of the alerts that it took: what it
+	// did not is told by the next life.
 	Receiver string   `json:"receiver,omitempty"`
 	Told     []string `json:"told,omitempty"`
 	// Fingerprints are those that had an incident, the latest last: they are not new to the next life.
@@ -143,7 +143,8 @@ func Decode(text []byte) (Saved, error) {
 	if n, err := strconv.ParseUint(fields[0], 10, 31); err == nil && n > version {
 		return Saved{}, fmt.Errorf("version %d: %w", n, ErrNewer)
 	}
-	if len(fields) != 3 || fields[0] != strconv.Itoa(version) || fields[2] != strconv.Itoa(len(body)) || !bytes.HasSuffix(body, []byte("\n")) {
+	if len(fields) != 3 || fields[0] != strconv.Itoa(version) || fields[2] != strconv.Itoa(len(body)) ||
+		!bytes.HasSuffix(body, []byte("\n")) {
 		return Saved{}, ErrDamaged
 	}
 	body = body[:len(body)-1]

@@ -212,7 +212,8 @@ func TestKeeperWritesWhatIsLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 		end()
-		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel, logrus.InfoLevel}, p.said()); diff != "" || livesIn(dir) != 1 {
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel, logrus.InfoLevel}, p.said()); diff != "" ||
+			livesIn(dir) != 1 {
 			t.Errorf("%d lives are kept; said (-want +got):\n%s", livesIn(dir), diff)
 		}
 	})
@@ -239,7 +240,8 @@ func TestKeeperMoves(t *testing.T) {
 		if err != nil || string(kept) != string(text) || livesIn(other) < 1 {
 			t.Errorf("%v: what was there was not kept, or nothing came in its place", err)
 		}
-		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel}, p.said()); diff != "" || !slices.Equal(p.learned, []int{3}) {
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel}, p.said()); diff != "" ||
+			!slices.Equal(p.learned, []int{3}) {
 			t.Errorf("learned %v; said (-want +got):\n%s", p.learned, diff)
 		}
 	})
@@ -276,7 +278,8 @@ func TestKeeperDirectoryComesBack(t *testing.T) {
 		if _, err := os.Stat(path + ".unusable"); !os.IsNotExist(err) || livesIn(dir) != 4 {
 			t.Errorf("%d lives are kept, want 4; moved aside: %v", livesIn(dir), err)
 		}
-		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel, logrus.InfoLevel}, p.said()); diff != "" || !slices.Equal(p.learned, []int{3}) {
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel, logrus.InfoLevel}, p.said()); diff != "" ||
+			!slices.Equal(p.learned, []int{3}) {
 			t.Errorf("learned %v; said (-want +got):\n%s", p.learned, diff)
 		}
 	})
@@ -356,7 +359,8 @@ func TestKeeperLeavesAlertsOut(t *testing.T) {
 		p.Record = func() (state.Saved, bool) {
 			s := state.Saved{Record: *record(1)}
 			for _, id := range []string{"a", "b", "c", "d", "e"} {
-				s.Alerts = append(s.Alerts, alerting.Alert{ID: id, Event: alerting.Event{Time: now, Summary: strings.Repeat("x", 16<<10)}})
+				s.Alerts = append(s.Alerts,
+					alerting.Alert{ID: id, Event: alerting.Event{Time: now, Summary: strings.Repeat("x", 16<<10)}})
 			}
 			return s, true
 		}

@@ -47,8 +47,8 @@ type Keeper struct {
 	// Place is asked again before each write.
 	Place func() Place
 	// Learn takes what was saved by the life before: usually before the first sample, later where the disk is slow or
-	// the life before is only just ending. An error says why it cannot be used: then it is moved aside, but for ErrLate,
-	// with which the file is left to whoever comes next.
+	// the life before is only just ending. An error says why it cannot be used: then it is moved aside, but for
+	// ErrLate, with which the file is left to whoever comes next.
 	Learn func(*Saved) error
 	// Record returns the record and the alerts that are to be saved; ok is false where there is nothing new.
 	Record func() (s Saved, ok bool)
@@ -221,7 +221,8 @@ func (r *run) open() error {
 		}
 	}
 	if unusable != nil {
-		r.Logger.Warnf("Resource monitor: what earlier lives of this process taught cannot be used, and learning begins anew: %v; kept as %s",
+		r.Logger.Warnf("Resource monitor: what earlier lives of this process taught cannot be used, and learning "+
+			"begins anew: %v; kept as %s",
 			unusable, file.Path()+asideSuffix)
 	}
 	return nil
@@ -231,7 +232,8 @@ func (r *run) open() error {
 func (r *run) sayLeftOut() {
 	n := r.file.LeftOut()
 	if n > r.leftOut {
-		r.Logger.Warnf("Resource monitor: %s: %d of the alerts that hold have no room in the state, the least severe and oldest of them: "+
+		r.Logger.Warnf("Resource monitor: %s: %d of the alerts that hold have no room in the state, the least severe "+
+			"and oldest of them: "+
 			"the next life finds and tells them anew", r.file.Path(), n)
 	}
 	r.leftOut = n
@@ -245,9 +247,11 @@ func (r *run) report(err error) {
 		r.Logger.Info("Resource monitor: the state is kept again")
 	case err == nil:
 	case errors.Is(err, ErrLate):
-		r.Logger.Warnf("Resource monitor: this process goes on without what earlier lives taught, and keeps nothing: %v", err)
+		r.Logger.Warnf(
+			"Resource monitor: this process goes on without what earlier lives taught, and keeps nothing: %v", err)
 	case errors.Is(err, filelock.ErrLocked):
-		r.Logger.Warnf("Resource monitor: another process of this executable and instance keeps the state here: this one goes on without until that has ended; `instance` tells them apart: %v", err)
+		r.Logger.Warnf("Resource monitor: another process of this executable and instance keeps the state here: this "+
+			"one goes on without until that has ended; `instance` tells them apart: %v", err)
 	default:
 		guard.Entry(r.Logger, err).Warn("Resource monitor: the state cannot be kept, which is tried again")
 	}

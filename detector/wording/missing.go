@@ -14,14 +14,17 @@ import (
 const starvedAfter = 100 * time.Millisecond
 
 // evidences are what people call the evidence of the sources that come with a monitor.
-var evidences = map[string]string{"sites": "lines of code", "parts": "what they are", "captures": "captures", "holders": "what keeps them alive"}
+var evidences = map[string]string{"sites": "lines of code", "parts": "what they are", "captures": "captures",
+	"holders": "what keeps them alive"}
 
-// MissingClause says as clauses what an alert lacks and why; "" where it lacks nothing. Of descriptors it lacks no lines
-// where those of goroutines are named that hold them.
+// MissingClause says as clauses what an alert lacks and why; "" where it lacks nothing. Of descriptors it lacks no
+// lines where those of goroutines are named that hold them.
 func MissingClause(a *alerting.Alert) string {
 	var reasons []string
 	what := make(map[string][]string)
-	held := a.Resource == sampler.OpenFDs && slices.ContainsFunc(a.Sites, func(s alerting.Site) bool { return s.Count > 0 && s.Bytes == 0 })
+	held := a.Resource == sampler.OpenFDs && slices.ContainsFunc(a.Sites, func(s alerting.Site) bool {
+		return s.Count > 0 && s.Bytes == 0
+	})
 	for _, m := range a.Missing {
 		if m.What == "sites" && held {
 			continue
@@ -50,7 +53,8 @@ func MissingClause(a *alerting.Alert) string {
 func NotYet(waited, starved time.Duration) string {
 	text := "not there after " + sampler.FormatDuration(waited.Round(100*time.Millisecond))
 	if starved >= starvedAfter {
-		text += ": starved of processor, goroutines waited up to " + sampler.FormatDuration(starved.Round(10*time.Millisecond)) + " to run"
+		text += ": starved of processor, goroutines waited up to " +
+			sampler.FormatDuration(starved.Round(10*time.Millisecond)) + " to run"
 	}
 	return text
 }
@@ -60,7 +64,8 @@ func NotYet(waited, starved time.Duration) string {
 func BeforeGrowth(taken time.Time, why string) string {
 	text := "there is no profile"
 	if !taken.IsZero() {
-		text = "the latest profile is from " + taken.Format("15:04:05 MST") + ", before the growth: what it lists is not blamed"
+		text = "the latest profile is from " + taken.Format("15:04:05 MST") + ", before the growth: what it lists is " +
+			"not blamed"
 	}
 	if why != "" {
 		text += "; " + why

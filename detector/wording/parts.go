@@ -10,8 +10,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// PartClause says what grew in descriptors, threads or resident memory, by the first of their parts, in a clause such as
-// "95 of 97 new descriptors are tcp CLOSE_WAIT to 10.0.0.5:5432". goHeap says whether the process has a heap of Go.
+// PartClause says what grew in descriptors, threads or resident memory, by the first of their parts, in a clause such
+// as "95 of 97 new descriptors are tcp CLOSE_WAIT to 10.0.0.5:5432". goHeap says whether the process has a heap of Go.
 func PartClause(a *alerting.Alert, goHeap bool) string {
 	p := &a.Parts[0]
 	if a.Resource == sampler.RSSBytes {
@@ -78,7 +78,8 @@ func memoryClause(a *alerting.Alert, goHeap bool) string {
 	if p.Growth == 0 {
 		return fmt.Sprintf("%s of the %s are %s", r.Format(p.Count), r.Format(p.Count/p.Share), name)
 	}
-	of := fmt.Sprintf("of +%s%s, %s", r.Format(p.Growth/p.Share), comparedWith(a, r, p.Growth/p.Share), r.Format(p.Growth))
+	of := fmt.Sprintf("of +%s%s, %s", r.Format(p.Growth/p.Share), comparedWith(a, r, p.Growth/p.Share),
+		r.Format(p.Growth))
 	freed := p.What == GoHeap && strings.HasPrefix(p.Detail, freedStart)
 	if freed && !grows(parts, liveHeap) && !grows(parts, newerStart) {
 		return "the live heap is flat: " + of + " were " + p.Detail

@@ -32,7 +32,8 @@ func TestPartsSince(t *testing.T) {
 			t.Errorf("%v since %v: %q, want %q", test.value, test.since, got, test.want)
 		}
 	}
-	a = alertOf(sampler.RSSBytes, alerting.Part{What: "malloc", Unit: "bytes", Growth: 47.22 * (1 << 20), Share: .8, Since: since})
+	a = alertOf(sampler.RSSBytes, alerting.Part{What: "malloc", Unit: "bytes", Growth: 47.22 * (1 << 20), Share: .8,
+		Since: since})
 	a.Value, a.Baseline, a.Since = 66.2*(1<<20), 12.9*(1<<20), since
 	if got, want := PartClause(a, false), "of +59.0 MB since 13:39:20, 47.2 MB are malloc"; got != want {
 		t.Errorf("%q, want %q", got, want)
@@ -45,13 +46,17 @@ func TestPartClause(t *testing.T) {
 		part     alerting.Part
 		want     string
 	}{
-		{sampler.OpenFDs, alerting.Part{What: "tcp", Detail: "CLOSE_WAIT to 10.0.0.5:5432", Count: 107, Growth: 95, Share: 95. / 97},
+		{sampler.OpenFDs, alerting.Part{What: "tcp", Detail: "CLOSE_WAIT to 10.0.0.5:5432", Count: 107, Growth: 95,
+			Share: 95. / 97},
 			"95 of 97 new descriptors are tcp CLOSE_WAIT to 10.0.0.5:5432"},
-		{sampler.OpenFDs, alerting.Part{What: "pipe", Count: 70, Growth: 60, Share: 1}, "all 60 new descriptors are pipe"},
+		{sampler.OpenFDs, alerting.Part{What: "pipe", Count: 70, Growth: 60, Share: 1},
+			"all 60 new descriptors are pipe"},
 		{sampler.OpenFDs, alerting.Part{What: "pipe", Count: 70, Share: .7}, "70 of 100 descriptors are pipe"},
-		{sampler.OpenFDs, alerting.Part{What: "file", Detail: "in /tmp", Count: 70000, Growth: 60000, Share: .8, Estimated: true},
+		{sampler.OpenFDs, alerting.Part{What: "file", Detail: "in /tmp", Count: 70000, Growth: 60000, Share: .8,
+			Estimated: true},
 			"about 60,000 of 75,000 new descriptors are file in /tmp"},
-		{sampler.Threads, alerting.Part{What: "thread", Detail: "worker-*, sleeping", Count: 40, Growth: 38, Share: .95},
+		{sampler.Threads, alerting.Part{What: "thread", Detail: "worker-*, sleeping", Count: 40, Growth: 38,
+			Share: .95},
 			"38 of 40 new threads are worker-*, sleeping"},
 	} {
 		if diff := cmp.Diff(test.want, PartClause(alertOf(test.resource, test.part), true)); diff != "" {
@@ -65,24 +70,32 @@ func TestMemoryClause(t *testing.T) {
 	part := func(what, detail string, growth, share float64) alerting.Part {
 		return alerting.Part{What: what, Detail: detail, Unit: "bytes", Count: 2 * gb, Growth: growth, Share: share}
 	}
-	live, freed := part("Go heap", "live", .2*gb, .2), part("Go heap", "freed, not returned to the system (GOGC 100)", .8*gb, .8)
+	live, freed := part("Go heap", "live", .2*gb, .2), part("Go heap", "freed, not returned to the system (GOGC 100)",
+		.8*gb, .8)
 	newer := part("Go heap", "allocated since the last collection, live or garbage", .2*gb, .2)
 	for _, test := range []struct {
 		parts   []alerting.Part
 		want    string
 		foreign bool // no program of Go
 	}{
-		{[]alerting.Part{part("malloc", "(libfoo.so)", 1.1*gb, .9)}, "of +1.2 GB, 1.1 GB are malloc (libfoo.so), not the Go heap", false},
+		{[]alerting.Part{part("malloc", "(libfoo.so)", 1.1*gb, .9)}, "of +1.2 GB, 1.1 GB are malloc (libfoo.so), not " +
+			"the Go heap", false},
 		{[]alerting.Part{part("malloc", "", .8*gb, .8), live}, "of +1.0 GB, 819 MB are malloc", false},
-		{[]alerting.Part{freed}, "the live heap is flat: of +1.0 GB, 819 MB were freed, not returned to the system (GOGC 100)", false},
-		{[]alerting.Part{freed, live}, "of +1.0 GB, 819 MB are Go heap freed, not returned to the system (GOGC 100)", false},
-		{[]alerting.Part{freed, newer}, "of +1.0 GB, 819 MB are Go heap freed, not returned to the system (GOGC 100)", false},
-		{[]alerting.Part{newer}, "of +1.0 GB, 205 MB are Go heap allocated since the last collection, live or garbage", false},
-		{[]alerting.Part{part("mapped file", "/data/index", 1*gb, 1)}, "of +1.0 GB, 1.0 GB are mapped file /data/index, not the Go heap", false},
+		{[]alerting.Part{freed}, "the live heap is flat: of +1.0 GB, 819 MB were freed, not returned to the system " +
+			"(GOGC 100)", false},
+		{[]alerting.Part{freed, live}, "of +1.0 GB, 819 MB are Go heap freed, not returned to the system (GOGC 100)",
+			false},
+		{[]alerting.Part{freed, newer}, "of +1.0 GB, 819 MB are Go heap freed, not returned to the system (GOGC 100)",
+			false},
+		{[]alerting.Part{newer}, "of +1.0 GB, 205 MB are Go heap allocated since the last collection, live or garbage",
+			false},
+		{[]alerting.Part{part("mapped file", "/data/index", 1*gb, 1)},
+			"of +1.0 GB, 1.0 GB are mapped file /data/index, not the Go heap", false},
 		{[]alerting.Part{part("anonymous memory", "", 0, .5)}, "2.0 GB of the 4.0 GB are anonymous memory", false},
 		{[]alerting.Part{part("malloc", "", 1*gb, 1)}, "of +1.0 GB, 1.0 GB are malloc", true},
 	} {
-		if diff := cmp.Diff(test.want, PartClause(alertOf(sampler.RSSBytes, test.parts...), !test.foreign)); diff != "" {
+		if diff := cmp.Diff(test.want, PartClause(alertOf(sampler.RSSBytes, test.parts...),
+			!test.foreign)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}

@@ -29,7 +29,8 @@ func (l Lack) Say(n float64, limit any) string {
 	case BeyondSites:
 		format = "%.0f lines of code beyond the %v that are followed are counted together only"
 	case HeapBehind:
-		format = "the heap profile is of the latest collection and shows %.0f %% of the growth of %v: the rest is newer, garbage or not live heap"
+		format = "the heap profile is of the latest collection and shows %.0f %% of the growth of %v: the rest is " +
+			"newer, garbage or not live heap"
 	}
 	return fmt.Sprintf(format, n, limit)
 }

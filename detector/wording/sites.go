@@ -28,7 +28,8 @@ func SiteClause(a *alerting.Alert, growth, total float64) string {
 	goroutines := s.Bytes == 0
 	switch {
 	case strings.Contains(a.Summary, Place(s)):
-	case s.Count == 0 && s.Bytes == 0 && s.Via == "" && growth == 0: // what opens, of which it is not known who called it
+	// what opens, of which it is not known who called it
+	case s.Count == 0 && s.Bytes == 0 && s.Via == "" && growth == 0:
 	case isMemory(a.Resource) && s.Resource == sampler.Goroutines:
 		bytes, _ := sampler.Lookup(sampler.HeapLiveBytes)
 		parts = append(parts, fmt.Sprintf("%s of the %s are the memory of the goroutines that leak at %s",
@@ -73,7 +74,8 @@ func oneOf(all []alerting.Site) string {
 	return strings.Join(places, ", ")
 }
 
-// HolderClause tells in words what keeps alive what a site of an alert has allocated, or the descriptors open that it is on.
+// HolderClause tells in words what keeps alive what a site of an alert has allocated, or the descriptors open that it
+// is on.
 func HolderClause(a *alerting.Alert) string {
 	if a.Holder != "" {
 		return "; kept open by " + a.Holder
@@ -112,7 +114,8 @@ func onWhat(reason string) string {
 func made(a *alerting.Alert, s *alerting.Site, growth, total float64) string {
 	resource := a.Resource
 	if s.Bytes == 0 && s.Via == "" && resource == sampler.Threads {
-		return fmt.Sprintf("accounts for %.0f of the %.0f new goroutines that keep a thread", growth, max(growth, total))
+		return fmt.Sprintf("accounts for %.0f of the %.0f new goroutines that keep a thread", growth,
+			max(growth, total))
 	}
 	if s.Bytes == 0 && s.Via == "" {
 		counts, _ := sampler.Lookup(sampler.Goroutines)

@@ -15,13 +15,16 @@ import (
 func TestSitesResolved(t *testing.T) {
 	began := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 	e := alerting.Event{
-		Time: began.Add(3 * time.Hour), Since: began, Status: alerting.Resolved, Kind: alerting.Trend, Resource: sampler.Goroutines, Value: 312,
+		Time: began.Add(3 * time.Hour), Since: began, Status: alerting.Resolved, Kind: alerting.Trend,
+		Resource: sampler.Goroutines, Value: 312,
 	}
 	s := alerting.Site{Function: "main.serve", File: "/src/conn.go", Line: 42}
 	got := map[engine.Cause]string{}
 	want := map[engine.Cause]string{
-		engine.GaveBack:      "goroutines trend resolved after 3h: at conn.go:42 more than half of the growth was given back (312 now)",
-		engine.CameToRest:    "goroutines trend resolved after 3h: at conn.go:42 nine tenths of the growth have been there for longer than they took to come (312 now)",
+		engine.GaveBack: "goroutines trend resolved after 3h: at conn.go:42 more than half of the growth was " +
+			"given back (312 now)",
+		engine.CameToRest: "goroutines trend resolved after 3h: at conn.go:42 nine tenths of the growth have been " +
+			"there for longer than they took to come (312 now)",
 		engine.Restarted:     "goroutines trend resolved after 3h: the process restarted (312 now)",
 		engine.ConfigChanged: "goroutines trend resolved after 3h: the configuration changed (312 now)",
 	}
@@ -38,18 +41,26 @@ func TestSiteClauseOfMemory(t *testing.T) {
 	const mb = 1 << 20
 	got := map[string]string{}
 	want := map[string]string{
-		"live heap":              "; main.go:24 keeps all of the 26 MB of new live heap as []uint8, as of the last collection",
-		"part of the growth":     "; main.go:24 keeps at least 26 MB of the 30 MB by which rss_bytes is above its baseline as []uint8, as of the last collection",
-		"all, by its samples":    "; main.go:24 keeps all of the 24 MB by which heap_inuse_bytes is above its baseline as []uint8, as of the last collection",
-		"not all of it resident": "; main.go:24 keeps at least 26 MB of new live heap as []uint8, as of the last collection, more than rss_bytes is above its baseline",
+		"live heap": "; main.go:24 keeps all of the 26 MB of new live heap as []uint8, as of the last " +
+			"collection",
+		"part of the growth": "; main.go:24 keeps at least 26 MB of the 30 MB by which rss_bytes is above its " +
+			"baseline as []uint8, as of the last collection",
+		"all, by its samples": "; main.go:24 keeps all of the 24 MB by which heap_inuse_bytes is above its " +
+			"baseline as []uint8, as of the last collection",
+		"not all of it resident": "; main.go:24 keeps at least 26 MB of new live heap as []uint8, as of the last " +
+			"collection, more than rss_bytes is above its baseline",
 	}
 	for name, a := range map[string]alerting.Alert{
-		"live heap":              {Event: alerting.Event{Resource: sampler.HeapLiveBytes, Value: 21 * mb, Baseline: 1 * mb}},
-		"part of the growth":     {Event: alerting.Event{Resource: sampler.RSSBytes, Value: 40 * mb, Baseline: 10 * mb}},
-		"all, by its samples":    {Event: alerting.Event{Resource: sampler.HeapInuseBytes, Value: 25 * mb, Baseline: 1 * mb}},
+		"live heap": {Event: alerting.Event{Resource: sampler.HeapLiveBytes, Value: 21 * mb,
+			Baseline: 1 * mb}},
+		"part of the growth": {Event: alerting.Event{Resource: sampler.RSSBytes, Value: 40 * mb,
+			Baseline: 10 * mb}},
+		"all, by its samples": {Event: alerting.Event{Resource: sampler.HeapInuseBytes, Value: 25 * mb,
+			Baseline: 1 * mb}},
 		"not all of it resident": {Event: alerting.Event{Resource: sampler.RSSBytes, Value: 13 * mb, Baseline: 9 * mb}},
 	} {
-		a.Sites = []alerting.Site{{Function: "main.open", File: "/src/main.go", Line: 24, Bytes: 26 * mb, Types: []string{"[]uint8"}}}
+		a.Sites = []alerting.Site{{Function: "main.open", File: "/src/main.go", Line: 24, Bytes: 26 * mb,
+			Types: []string{"[]uint8"}}}
 		got[name] = SiteClause(&a, 26*mb, max(a.Value-a.Baseline, 24*mb))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -23,9 +23,11 @@ func Summary(d *engine.Decision) string {
 	case engine.Grew:
 		return fmt.Sprintf("%s leak: %s for %s without ever coming back, %s now, baseline %s, growing since %s",
 			d.Resource, d.Described.FormatPerHour(d.SlopePerHour), sampler.FormatDuration(d.Time.Sub(d.Since)),
-			now, start, sampler.FormatInstant(d.Since, "2006-01-02 15:04:05 MST")) + timeLeft(&d.Event, d.Described) + began(d.Lives)
+			now, start, sampler.FormatInstant(d.Since, "2006-01-02 15:04:05 MST")) + timeLeft(&d.Event, d.Described) +
+			began(d.Lives)
 	case engine.GrewInEachLife:
-		return fmt.Sprintf("%s leak: %s; %s now", d.Resource, EachLife(d.Lives, d.Described), now) + timeLeft(&d.Event, d.Described)
+		return fmt.Sprintf("%s leak: %s; %s now", d.Resource, EachLife(d.Lives, d.Described), now) + timeLeft(&d.Event,
+			d.Described)
 	case engine.NearCeiling:
 		return fmt.Sprintf("%s at %.0f %% of what the process can have: %s of %s",
 			d.Resource, 100*d.Value/d.Ceiling, now, d.Described.Format(d.Ceiling)) + timeLeft(&d.Event, d.Described)
@@ -39,16 +41,18 @@ func Summary(d *engine.Decision) string {
 			d.Resource, now, limit, d.Limit.Key, start) + timeLeft(&d.Event, d.Described)
 	}
 	return fmt.Sprintf("%s grew by %s above the start, more than the limit of %s (%s): %s now, %s at the start",
-		d.Resource, d.Described.Format(d.Described.Growth(d.Value, d.Baseline)), limit, d.Limit.Key, now, start) + timeLeft(&d.Event, d.Described)
+		d.Resource, d.Described.Format(d.Described.Growth(d.Value, d.Baseline)), limit, d.Limit.Key, now, start) +
+		timeLeft(&d.Event, d.Described)
 }
 
 // ends says why a finding is over, as a clause.
 var ends = map[engine.Cause]string{
-	engine.GaveBack:      "more than half of the growth was given back",
-	engine.CameToRest:    "nine tenths of the growth have been there for longer than they took to come",
-	engine.LevelsOff:     "longer lives since then show that the growth levels off with the age of the process",
-	engine.NotAgain:      "not there again since the restart, for as long as it had grown",
-	engine.StayedDown:    "gone within one reading, as after a restart, and not there again for as long as it had grown",
+	engine.GaveBack:   "more than half of the growth was given back",
+	engine.CameToRest: "nine tenths of the growth have been there for longer than they took to come",
+	engine.LevelsOff:  "longer lives since then show that the growth levels off with the age of the process",
+	engine.NotAgain:   "not there again since the restart, for as long as it had grown",
+	engine.StayedDown: "gone within one reading, as after a restart, and not there again for as long as it " +
+		"had grown",
 	engine.BelowLimit:    "below the limit again",
 	engine.LimitChanged:  "the limit changed",
 	engine.ConfigChanged: "the configuration changed",
@@ -72,7 +76,8 @@ func timeLeft(e *alerting.Event, r sampler.Resource) string {
 	if x.Earliest.IsZero() {
 		return "; " + TimeLeft(x, r, e.Time)
 	}
-	return "; reaches its limit of " + r.Format(x.Limit) + " in " + between(x.Earliest.Sub(e.Time), x.Latest.Sub(e.Time))
+	return "; reaches its limit of " + r.Format(x.Limit) + " in " + between(x.Earliest.Sub(e.Time),
+		x.Latest.Sub(e.Time))
 }
 
 // between says an interval of time in one unit, as in "3 to 5 days": the lower bound rounded down, the upper one up.

@@ -16,20 +16,23 @@ func Why(s *engine.Status) string {
 		return "not judged: " + s.Resource.Unjudged
 	case engine.Leaks:
 		if s.HeldOver {
-			return "grew until the restart at " + s.Fell.Format("2006-01-02 15:04 MST") + ": whether it grows again is to be seen"
+			return "grew until the restart at " + s.Fell.Format("2006-01-02 15:04 MST") + ": whether it grows again " +
+				"is to be seen"
 		}
 		if s.Lives != nil && s.Lives.Grew > 0 {
 			return EachLife(s.Lives, s.Resource)
 		}
 		if !s.Fell.IsZero() {
-			return "grew, and was gone within one reading at " + s.Fell.Format("2006-01-02 15:04 MST") + ", taken for a restart that nothing " +
+			return "grew, and was gone within one reading at " + s.Fell.Format("2006-01-02 15:04 MST") +
+				", taken for a restart that nothing " +
 				"here tells of: whether it grows again is to be seen"
 		}
 		return "sustained growth that never came back"
 	case engine.AboveLimit:
 		return "above the hard limit"
 	case engine.MayRestart:
-		return fmt.Sprintf("grew and was back at its lowest level within one reading %d times: restarts that nothing here tells of, or a cache "+
+		return fmt.Sprintf("grew and was back at its lowest level within one reading %d times: restarts that nothing "+
+			"here tells of, or a cache "+
 			"that is cleared; with start times it could be judged", s.Teeth)
 	case engine.StandsIn:
 		return "stands in for " + s.Resource.StandsInFor + ", which is read"
@@ -45,12 +48,14 @@ func Why(s *engine.Status) string {
 		if s.Collections == 0 {
 			return "no collection since the watch began: live heap is known only after one"
 		}
-		return fmt.Sprintf("grew, and was collected only %s since the watch began: too few to tell whether it goes on", times(s.Collections))
+		return fmt.Sprintf("grew, and was collected only %s since the watch began: too few to tell whether it goes on",
+			times(s.Collections))
 	}
 	why := whyNot(s.Resource, &s.Nearest)
 	switch {
 	case s.Verdict == engine.OK && s.Doubles >= time.Second:
-		why += "; a leak that doubles it in " + sampler.FormatDuration(s.Doubles.Truncate(precision(s.Doubles))) + " would have been called"
+		why += "; a leak that doubles it in " + sampler.FormatDuration(s.Doubles.Truncate(precision(s.Doubles))) +
+			" would have been called"
 	case s.Verdict == engine.Early && s.Callable.IsZero():
 		why += ", and may go on"
 	case s.Verdict != engine.OK && !s.Callable.IsZero():
@@ -75,13 +80,14 @@ func precision(doubles time.Duration) time.Duration {
 	return time.Minute
 }
 
-// IfItGoesOn says of growth that is no finding yet what it comes to at its rate: "reaches its limit of 1,024 in 13m if it
-// goes on". "" where that is not known.
+// IfItGoesOn says of growth that is no finding yet what it comes to at its rate: "reaches its limit of 1,024 in 13m if
+// it goes on". "" where that is not known.
 func IfItGoesOn(s *engine.Status) string {
 	if s.Exhaustion == nil || s.Verdict != engine.Early && s.Verdict != engine.Suspect {
 		return ""
 	}
-	return "reaches its limit of " + s.Resource.Format(s.Exhaustion.Limit) + " in " + sampler.FormatDuration(s.Exhaustion.At.Sub(s.At)) + " if it goes on"
+	return "reaches its limit of " + s.Resource.Format(s.Exhaustion.Limit) + " in " +
+		sampler.FormatDuration(s.Exhaustion.At.Sub(s.At)) + " if it goes on"
 }
 
 // whyNot says in a clause why a window of growth is no leak, or not yet.
@@ -92,16 +98,20 @@ func whyNot(r sampler.Resource, c *trend.Growth) string {
 		return "does not grow"
 	case trend.SeenBefore:
 		if c.Suspect {
-			return fmt.Sprintf("grew by %s (%.0f %%) in %s, up to no more than it was before", r.Format(c.Rise), 100*c.Growth, lasted)
+			return fmt.Sprintf("grew by %s (%.0f %%) in %s, up to no more than it was before", r.Format(c.Rise),
+				100*c.Growth, lasted)
 		}
 		return "no higher than before"
 	case trend.TooSmall:
-		if c.Level > 0 && c.Rise/c.Level > max(2*c.Growth, 0.1) { // the share is of the level and of what every process needs
-			return fmt.Sprintf("grew by no more than %s in the last %s, too little to tell from noise", r.Format(c.Rise), lasted)
+		// the share is of the level and of what every process needs
+		if c.Level > 0 && c.Rise/c.Level > max(2*c.Growth, 0.1) {
+			return fmt.Sprintf("grew by no more than %s in the last %s, too little to tell from noise",
+				r.Format(c.Rise), lasted)
 		}
 		return fmt.Sprintf("grew by no more than %.1f %% in the last %s", 100*c.Growth, lasted)
 	case trend.TooRecent:
-		return fmt.Sprintf("grew by %s (%.0f %%) in %s, not yet for long enough", r.Format(c.Rise), 100*c.Growth, lasted)
+		return fmt.Sprintf("grew by %s (%.0f %%) in %s, not yet for long enough", r.Format(c.Rise), 100*c.Growth,
+			lasted)
 	case trend.Uneven:
 		if c.Suspect {
 			return fmt.Sprintf("grew by %s (%.0f %%) in %s, but unevenly, or ever slower: not yet for long enough",

@@ -19,7 +19,8 @@ type Breakdown struct {
 	Time     time.Time
 	Resource string // OpenFDs, Threads or RSSBytes
 	Total    int    // how many there were
-	Seen     int    // how many were looked at. Where all would take too long they are fewer than Total, drawn at random.
+	// how many were looked at. Where all would take too long they are fewer than Total, drawn at random.
+	Seen int
 
 	unit   float64           // of the counts, in that of the resource; 0 means 1
 	notes  map[string]string // on groups
@@ -311,7 +312,8 @@ func (b *Breakdown) parts(before *Breakdown) []Part {
 		}
 	}
 	slices.SortStableFunc(parts, func(a, b Part) int {
-		return cmp.Or(cmp.Compare(b.Share, a.Share), strings.Compare(a.What, b.What), strings.Compare(a.Detail, b.Detail))
+		return cmp.Or(cmp.Compare(b.Share, a.Share), strings.Compare(a.What, b.What),
+			strings.Compare(a.Detail, b.Detail))
 	})
 	return parts
 }

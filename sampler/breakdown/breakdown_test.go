@@ -43,15 +43,17 @@ func TestParts(t *testing.T) {
 		}
 		return sum
 	}
-	healthy := map[string]int{"tcp,LISTEN,on port 80": 1, "tcp,ESTABLISHED,to port 5432,10.0.0.5": 10, "pipe": 4, "eventpoll": 1, "file,/var/log/a": 3}
+	healthy := map[string]int{"tcp,LISTEN,on port 80": 1, "tcp,ESTABLISHED,to port 5432,10.0.0.5": 10, "pipe": 4,
+		"eventpoll": 1, "file,/var/log/a": 3}
 	for _, test := range []struct {
 		name        string
 		before, now map[string]int // nil before: not known
 		want        []Part
 	}{
-		{"one peer", healthy, with(healthy, map[string]int{"tcp,CLOSE_WAIT,to port 5432,10.0.0.5": 95, "pipe": 2}), []Part{
-			{"tcp", "CLOSE_WAIT to 10.0.0.5:5432", 95, 95, 95. / 97},
-		}},
+		{"one peer", healthy, with(healthy, map[string]int{"tcp,CLOSE_WAIT,to port 5432,10.0.0.5": 95, "pipe": 2}),
+			[]Part{
+				{"tcp", "CLOSE_WAIT to 10.0.0.5:5432", 95, 95, 95. / 97},
+			}},
 		{"one peer, IPv6", healthy, with(healthy, map[string]int{"udp,connected,to port 53,fe80::1": 9}), []Part{
 			{"udp", "connected to [fe80::1]:53", 9, 9, 1},
 		}},
@@ -61,26 +63,35 @@ func TestParts(t *testing.T) {
 		{"many clients", healthy, with(healthy, many(100, 1, "tcp,CLOSE_WAIT,on port 80,10.0.1.%d")), []Part{
 			{"tcp", "CLOSE_WAIT on port 80", 100, 100, 1},
 		}},
-		{"one of many clients", healthy, with(many(50, 2, "tcp,CLOSE_WAIT,on port 80,10.0.1.%d"), with(healthy, map[string]int{"tcp,CLOSE_WAIT,on port 80,10.0.1.7": 50})), []Part{
+		{"one of many clients", healthy, with(many(50, 2, "tcp,CLOSE_WAIT,on port 80,10.0.1.%d"),
+			with(healthy, map[string]int{"tcp,CLOSE_WAIT,on port 80,10.0.1.7": 50})), []Part{
 			{"tcp", "CLOSE_WAIT on port 80, others", 98, 98, 98. / 150},
 			{"tcp", "CLOSE_WAIT on port 80 from 10.0.1.7", 52, 52, 52. / 150},
 		}},
-		{"what was there does not count", map[string]int{"tcp,ESTABLISHED,to port 1,a": 500, "pipe": 10}, map[string]int{"tcp,ESTABLISHED,to port 1,a": 490, "pipe": 60}, []Part{
-			{"pipe", "", 60, 50, 1},
-		}},
-		{"one file", healthy, with(healthy, map[string]int{"file,/var/log/a": 40}), []Part{{"file", "/var/log/a", 43, 40, 1}}},
-		{"a directory", healthy, with(healthy, many(60, 1, "file,/var/spool/in/%d.tmp")), []Part{{"file", "in /var/spool/in", 60, 60, 1}}},
-		{"a tree of directories", healthy, with(healthy, many(60, 1, "file,/var/spool/%d/data")), []Part{{"file", "in /var/spool", 60, 60, 1}}},
+		{"what was there does not count", map[string]int{"tcp,ESTABLISHED,to port 1,a": 500, "pipe": 10},
+			map[string]int{"tcp,ESTABLISHED,to port 1,a": 490, "pipe": 60}, []Part{
+				{"pipe", "", 60, 50, 1},
+			}},
+		{"one file", healthy, with(healthy, map[string]int{"file,/var/log/a": 40}),
+			[]Part{{"file", "/var/log/a", 43, 40, 1}}},
+		{"a directory", healthy, with(healthy, many(60, 1, "file,/var/spool/in/%d.tmp")),
+			[]Part{{"file", "in /var/spool/in", 60, 60, 1}}},
+		{"a tree of directories", healthy, with(healthy, many(60, 1, "file,/var/spool/%d/data")),
+			[]Part{{"file", "in /var/spool", 60, 60, 1}}},
 		{"directories all over", nil, many(30, 1, "file,/d%d/x"), []Part{{"file", "in /", 30, 0, 1}}},
-		{"a pool of threads", nil, many(40, 1, "thread,worker-*,sleeping,worker-%d"), []Part{{"thread", "worker-*, sleeping", 40, 0, 1}}},
-		{"one thread's name", nil, map[string]int{"thread,a*,running,a1": 9}, []Part{{"thread", "a1, running", 9, 0, 1}}},
+		{"a pool of threads", nil, many(40, 1, "thread,worker-*,sleeping,worker-%d"),
+			[]Part{{"thread", "worker-*, sleeping", 40, 0, 1}}},
+		{"one thread's name", nil, map[string]int{"thread,a*,running,a1": 9},
+			[]Part{{"thread", "a1, running", 9, 0, 1}}},
 		{"before is not known", nil, map[string]int{"pipe": 30, "eventfd": 70, "inotify": 2}, []Part{
 			{"eventfd", "", 70, 0, 70. / 102}, {"pipe", "", 30, 0, 30. / 102},
 		}},
 		{"nothing grew", map[string]int{"pipe": 10}, map[string]int{"pipe": 10}, []Part{{"pipe", "", 10, 0, 1}}},
 		{"nothing", nil, nil, nil},
-		{"names of others", nil, map[string]int{"file,/tmp/a\nb\x1b[1m\xff": 3}, []Part{{"file", "/tmp/a?b?[1m?", 3, 0, 1}}},
-		{"a long name", nil, map[string]int{"file,/" + strings.Repeat("é", 120): 3}, []Part{{"file", "/" + strings.Repeat("é", 99) + "…", 3, 0, 1}}},
+		{"names of others", nil, map[string]int{"file,/tmp/a\nb\x1b[1m\xff": 3},
+			[]Part{{"file", "/tmp/a?b?[1m?", 3, 0, 1}}},
+		{"a long name", nil, map[string]int{"file,/" + strings.Repeat("é", 120): 3},
+			[]Part{{"file", "/" + strings.Repeat("é", 99) + "…", 3, 0, 1}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var before *Breakdown
@@ -152,7 +163,8 @@ func TestPartsOfDraw(t *testing.T) {
 		}
 	}
 	if wrong > 4 || near < 190 {
-		t.Errorf("of 200 draws, %d found growth where there was none, %d estimated the growth within a fifth", wrong, near)
+		t.Errorf("of 200 draws, %d found growth where there was none, %d estimated the growth within a fifth", wrong,
+			near)
 	}
 }
 

@@ -45,9 +45,11 @@ type mappedMemory struct {
 	goHeap, malloc, anonymous, threads float64
 	named                              []namedMemory      // files, and what is shared
 	unnamed                            map[string]float64 // of these what is beyond maxFiles
-	libraries                          []string           // of C that may have called malloc, up to one more than are named
-	arenas                             [][2]uint64        // of the heap of Go; where there are none it is where it usually is
-	begins                             bool               // something does at arenaFrom
+	// of C that may have called malloc, up to one more than are named
+	libraries []string
+	// of the heap of Go; where there are none it is where it usually is
+	arenas [][2]uint64
+	begins bool // something does at arenaFrom
 }
 
 type namedMemory struct {
@@ -204,7 +206,8 @@ func (m *mappedMemory) count(head *mapping, bytes float64) {
 		m.malloc += bytes
 	case strings.HasPrefix(name, "[stack"):
 		m.threads += bytes
-	case strings.HasPrefix(name, "/dev/shm/"), strings.HasPrefix(name, "/memfd:"), strings.HasPrefix(name, "/SYSV"), strings.HasPrefix(name, "[anon_shmem"):
+	case strings.HasPrefix(name, "/dev/shm/"), strings.HasPrefix(name, "/memfd:"), strings.HasPrefix(name, "/SYSV"),
+		strings.HasPrefix(name, "[anon_shmem"):
 		m.add(whatShared, name, bytes)
 	case strings.HasPrefix(name, "/"):
 		m.add(whatMapped, name, bytes)
@@ -219,7 +222,8 @@ func (m *mappedMemory) isHeap(head *mapping) bool {
 		return false
 	}
 	if len(m.arenas) == 0 {
-		return m.begins && head.from >= arenaFrom && head.from < arenaTo // mappings come in the order of their addresses
+		// mappings come in the order of their addresses
+		return m.begins && head.from >= arenaFrom && head.from < arenaTo
 	}
 	return slices.ContainsFunc(m.arenas, func(a [2]uint64) bool { return head.from >= a[0] && head.from < a[1] })
 }
@@ -241,14 +245,16 @@ func (m *mappedMemory) add(what, name string, bytes float64) {
 
 // system are the libraries of C that come with every program.
 var system = []string{
-	"ld-", "libc.", "libc-", "libm.", "libm-", "libmvec", "libpthread", "libdl", "librt.", "librt-", "libresolv", "libnss_", "libgcc_s", "libstdc++",
+	"ld-", "libc.", "libc-", "libm.", "libm-", "libmvec", "libpthread", "libdl", "librt.", "librt-", "libresolv",
+	"libnss_", "libgcc_s", "libstdc++",
 	"libanl", "libutil", "libc++",
 }
 
 // library notes the code of a library that may call malloc, as long as they are few enough to be named.
 func (m *mappedMemory) library(head *mapping) {
 	name := printable(filepath.Base(head.name))
-	if len(m.libraries) > maxNamed || !head.code || !strings.HasPrefix(head.name, "/") || !strings.Contains(name, ".so") || slices.Contains(m.libraries, name) ||
+	if len(m.libraries) > maxNamed || !head.code || !strings.HasPrefix(head.name, "/") ||
+		!strings.Contains(name, ".so") || slices.Contains(m.libraries, name) ||
 		slices.ContainsFunc(system, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
 		return
 	}

@@ -56,9 +56,11 @@ func TestParseSmaps(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := mappedMemory{
-		goHeap: 45000 * kib, malloc: 30000 * kib, anonymous: 700 * kib, threads: 50 * kib, libraries: []string{"libfoo.so.2"}, begins: true,
+		goHeap: 45000 * kib, malloc: 30000 * kib, anonymous: 700 * kib, threads: 50 * kib,
+		libraries: []string{"libfoo.so.2"}, begins: true,
 		named: []namedMemory{
-			{whatMapped, "/usr/bin/server", 32 * kib}, {whatMapped, "/opt/lib/libfoo.so.2", 100 * kib}, {whatMapped, "/usr/lib/libc.so.6", 200 * kib},
+			{whatMapped, "/usr/bin/server", 32 * kib}, {whatMapped, "/opt/lib/libfoo.so.2", 100 * kib},
+			{whatMapped, "/usr/lib/libc.so.6", 200 * kib},
 			{whatMapped, "/data/my index", 300 * kib}, {whatShared, "/dev/shm/queue", 400 * kib},
 		},
 	}
@@ -78,7 +80,8 @@ func TestParseManyMappings(t *testing.T) {
 		t.Fatal(err)
 	}
 	libraries := []string{"lib0?[2J.so", "lib1?[2J.so", "lib2?[2J.so", "lib3?[2J.so"}
-	if want := map[string]float64{whatMapped: 9 * maxFiles * 4 * kib}; len(m.named) != maxFiles || !maps.Equal(m.unnamed, want) || !slices.Equal(m.libraries, libraries) {
+	if want := map[string]float64{whatMapped: 9 * maxFiles * 4 * kib}; len(m.named) != maxFiles ||
+		!maps.Equal(m.unnamed, want) || !slices.Equal(m.libraries, libraries) {
 		t.Errorf("%d files are named, %v are not, libraries are %q", len(m.named), m.unnamed, m.libraries)
 	}
 	ended, cancel := context.WithCancel(t.Context())
@@ -108,10 +111,12 @@ func TestAddRuntime(t *testing.T) {
 	m := mappedMemory{goHeap: 100 << 20, anonymous: 10 << 20}
 	b := newBreakdown(sampler.RSSBytes, time.Time{})
 	b.unit = kib
-	addRuntime(b, &m, GoMemory{Live: 20 << 20, Objects: 27 << 20, InUse: 30 << 20, Free: 500 << 20, Stacks: 5 << 20, Own: 4 << 20, GOGC: 100})
+	addRuntime(b, &m, GoMemory{Live: 20 << 20, Objects: 27 << 20, InUse: 30 << 20, Free: 500 << 20, Stacks: 5 << 20,
+		Own: 4 << 20, GOGC: 100})
 	want := map[string]int{
-		whatGoHeap + separator + partLive: 20 << 10, whatGoHeap + separator + partNewer: 7 << 10, whatGoHeap + separator + partUnused: 3 << 10,
-		whatGoHeap + separator + partFreed: 65 << 10, whatStacks: 5 << 10, whatRuntime: 4 << 10,
+		whatGoHeap + separator + partLive: 20 << 10, whatGoHeap + separator + partNewer: 7 << 10,
+		whatGoHeap + separator + partUnused: 3 << 10,
+		whatGoHeap + separator + partFreed:  65 << 10, whatStacks: 5 << 10, whatRuntime: 4 << 10,
 	}
 	if diff := cmp.Diff(want, b.counts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -152,7 +157,8 @@ func TestMemoryOfAnotherGoProgram(t *testing.T) {
 	read := func(heap string, known GoMemory) *Breakdown {
 		t.Helper()
 		dir := t.TempDir()
-		text := "1c2a40000000-1c2a44000000 rw-p 00000000 00:00 0 \nRss: " + heap + " kB\n1c2a44000000-1c2a45000000 ---p 00000000 00:00 0 \nRss: 0 kB\n" +
+		text := "1c2a40000000-1c2a44000000 rw-p 00000000 00:00 0 \nRss: " + heap + " kB\n1c2a44000000-1c2a45000000 " +
+			"---p 00000000 00:00 0 \nRss: 0 kB\n" +
 			"7f0000000000-7f0000800000 rw-p 00000000 00:00 0 \nRss: 9000 kB\n"
 		if err := os.WriteFile(filepath.Join(dir, "smaps"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -164,8 +170,10 @@ func TestMemoryOfAnotherGoProgram(t *testing.T) {
 		return b
 	}
 	arenas := [][2]uint64{{0x1c2a40000000, 0x1c2a48000000}}
-	before := read("20000", GoMemory{Live: 8e6, InUse: 12e6, Stacks: 2e6, Free: 10e6, Own: 3e6, GOGC: 100, Arenas: arenas})
-	now := read("40000", GoMemory{Live: 9e6, InUse: 14e6, Stacks: 18e6, Free: 10e6, Own: 3e6, GOGC: 100, Arenas: arenas})
+	before := read("20000", GoMemory{Live: 8e6, InUse: 12e6, Stacks: 2e6, Free: 10e6, Own: 3e6, GOGC: 100,
+		Arenas: arenas})
+	now := read("40000", GoMemory{Live: 9e6, InUse: 14e6, Stacks: 18e6, Free: 10e6, Own: 3e6, GOGC: 100,
+		Arenas: arenas})
 	unread := read("40000", GoMemory{})
 	type grown struct {
 		what string
@@ -182,7 +190,8 @@ func TestMemoryOfAnotherGoProgram(t *testing.T) {
 		now, before *Breakdown
 		want        []grown
 	}{
-		"read":            {now, before, []grown{{"goroutine stacks", 16}, {"Go heap freed, not returned to the system", 2.5}}},
+		"read": {now, before, []grown{{"goroutine stacks", 16},
+			{"Go heap freed, not returned to the system", 2.5}}},
 		"not read before": {now, unread, []grown{{"anonymous memory", 0}}},
 		"not read now":    {unread, before, []grown{{"anonymous memory", 20.5}}},
 		"never read":      {unread, read("20000", GoMemory{}), []grown{{"anonymous memory", 20.5}}},
@@ -195,10 +204,11 @@ func TestMemoryOfAnotherGoProgram(t *testing.T) {
 
 var kept []byte
 
-// What this process gets is seen as what it is: heap of which nobody knows yet whether it is live, live heap, then freed,
-// then mapped.
+// What this process gets is seen as what it is: heap of which nobody knows yet whether it is live, live heap, then
+// freed, then mapped.
 func TestMemoryOfThisProcess(t *testing.T) {
-	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+	if info, ok := debug.ReadBuildInfo(); ok &&
+		slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
 		t.Skip("the race detector's own memory grows with what the program touches, by more than that")
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(400))
@@ -254,12 +264,14 @@ func TestMemoryOfThisProcess(t *testing.T) {
 
 // A program that is not of Go calls malloc itself: no library is named for it.
 func TestMallocOfOtherPrograms(t *testing.T) {
-	const start = "55d0a000-55d0b000 r-xp 00000000 08:01 7 /usr/bin/python3\nRss: 32 kB\n55d0b000-55d0c000 rw-p 00000000 00:00 0 [heap]\nRss: 30000 kB\n" +
+	const start = "55d0a000-55d0b000 r-xp 00000000 08:01 7 /usr/bin/python3\nRss: 32 kB\n" +
+		"55d0b000-55d0c000 rw-p 00000000 00:00 0 [heap]\nRss: 30000 kB\n" +
 		"7f000000-7f001000 r-xp 00000000 08:01 8 /usr/lib/libz.so.1\nRss: 100 kB\n"
 	for _, test := range []struct{ smaps, note string }{
 		{start, ""},
 		{start + "c000000000-c004000000 rw-p 00000000 00:00 0 \nRss: 500 kB\n", "libz.so.1"},
-		{start + "c000000000-c000400000 ---p 00000000 00:00 0 \nRss: 0 kB\nc000400000-c004000000 rw-p 00000000 00:00 0 \nRss: 500 kB\n", "libz.so.1"},
+		{start + "c000000000-c000400000 ---p 00000000 00:00 0 \nRss: 0 kB\n" +
+			"c000400000-c004000000 rw-p 00000000 00:00 0 \nRss: 500 kB\n", "libz.so.1"},
 		{start + "c5a1240000-c5a1280000 rw-p 00000000 00:00 0 \nRss: 500 kB\n", ""}, // as V8 maps its heap
 	} {
 		dir := t.TempDir()
@@ -267,7 +279,8 @@ func TestMallocOfOtherPrograms(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := newBreakdown(sampler.RSSBytes, time.Time{})
-		if err := readMemory(t.Context(), b, inProc(dir)); err != nil || b.notes[whatMalloc] != test.note || b.Has(whatGoHeap) != (test.note != "") {
+		if err := readMemory(t.Context(), b, inProc(dir)); err != nil || b.notes[whatMalloc] != test.note ||
+			b.Has(whatGoHeap) != (test.note != "") {
 			t.Errorf("note %q, Go heap %t, %v, want %q", b.notes[whatMalloc], b.Has(whatGoHeap), err, test.note)
 		}
 	}

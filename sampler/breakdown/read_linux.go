@@ -131,7 +131,8 @@ func parseThread(data []byte) (name string, state byte, ok bool) {
 
 // threadStates are those of proc(5).
 var threadStates = map[byte]string{
-	'R': "running", 'S': "sleeping", 'D': "in uninterruptible sleep", 'T': "stopped", 't': "stopped by a tracer", 'Z': "zombie", 'X': "dead", 'I': "idle",
+	'R': "running", 'S': "sleeping", 'D': "in uninterruptible sleep", 'T': "stopped", 't': "stopped by a tracer",
+	'Z': "zombie", 'X': "dead", 'I': "idle",
 }
 
 // threadLabels groups names that differ in their numbers, as those of a pool do.
@@ -314,7 +315,8 @@ var tables = []struct {
 	name  string
 	parse func(line string, listening map[uint16]bool) (inode uint64, labels []string, ok bool)
 }{
-	{"tcp", parseInet(whatTCP)}, {"tcp6", parseInet(whatTCP)}, {"unix", parseUnixSocket}, {"udp", parseInet(whatUDP)}, {"udp6", parseInet(whatUDP)},
+	{"tcp", parseInet(whatTCP)}, {"tcp6", parseInet(whatTCP)}, {"unix", parseUnixSocket}, {"udp", parseInet(whatUDP)},
+	{"udp6", parseInet(whatUDP)},
 	{"netlink", parseLast("netlink", 9)}, {"packet", parseLast("packet", 8)},
 	{"raw", parseInet("raw")}, {"raw6", parseInet("raw")}, {"icmp", parseInet("icmp")}, {"icmp6", parseInet("icmp")},
 }
@@ -379,7 +381,8 @@ func eachLine(ctx context.Context, path string, f func(line string) bool) error 
 
 // inetStates are those of the kernel's tcp_states.h, from 1.
 var inetStates = [...]string{
-	"", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING", "NEW_SYN_RECV",
+	"", "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "CLOSE", "CLOSE_WAIT", "LAST_ACK",
+	"LISTEN", "CLOSING", "NEW_SYN_RECV",
 }
 
 const stateListen = 10
@@ -421,7 +424,8 @@ func parseInet(what string) func(string, map[uint16]bool) (uint64, []string, boo
 		if what == whatUDP {
 			word = "connected"
 		}
-		incoming := what == whatTCP && (listening[local.Port()] || local.Port() < firstEphemeral && remote.Port() >= firstEphemeral && !listening[remote.Port()])
+		incoming := what == whatTCP && (listening[local.Port()] || local.Port() < firstEphemeral &&
+			remote.Port() >= firstEphemeral && !listening[remote.Port()])
 		port := toPort + strconv.Itoa(int(remote.Port()))
 		if incoming {
 			port = onPort + strconv.Itoa(int(local.Port()))

@@ -1,10 +1,10 @@
 // Package callgraph finds which lines of an application lead to functions of the libraries that it uses.
 //
-// A library waits, opens and keeps for the application, and nothing at run time need tell for which of its lines. The code
-// of the program does: the calls in it name their targets. From a function of a library it is followed back, from caller
-// to caller, to the lines of the application. A call by way of an interface or of a function value has no fixed target, so
-// that lines may be missing; those that are found do lead there. The code is read from the file of the running program, on
-// Linux for amd64 and arm64. Symbols are not needed.
+// A library waits, opens and keeps for the application, and nothing at run time need tell for which of its lines. The
+// code of the program does: the calls in it name their targets. From a function of a library it is followed back, from
+// caller to caller, to the lines of the application. A call by way of an interface or of a function value has no fixed
+// target, so that lines may be missing; those that are found do lead there. The code is read from the file of the
+// running program, on Linux for amd64 and arm64. Symbols are not needed.
 package callgraph
 
 import (
@@ -37,8 +37,8 @@ type Line struct {
 // Leads is what leads to some functions.
 type Leads struct {
 	Lines []Line // those with the fewest calls on the way first
-	// Ends are functions on the way that nothing calls directly: they are called by way of an interface or a function value,
-	// so that other lines may lead there, too.
+	// Ends are functions on the way that nothing calls directly: they are called by way of an interface or a function
+	// value, so that other lines may lead there, too.
 	Ends []string
 }
 
@@ -65,9 +65,10 @@ type Place struct {
 }
 
 // Leading returns the lines of the application that lead to any of some functions of this program, named as
-// runtime.Frame names them. isApplication tells the application's code; isPassed, which may be nil, functions that are not
-// followed further back, as those that close what they open. The error is ErrTooMany where too much leads there.
-func (c *Graph) Leading(functions []string, isApplication func(function, file string) bool, isPassed func(function string) bool) (Leads, error) {
+// runtime.Frame names them. isApplication tells the application's code; isPassed, which may be nil, functions that are
+// not followed further back, as those that close what they open. The error is ErrTooMany where too much leads there.
+func (c *Graph) Leading(functions []string, isApplication func(function, file string) bool,
+	isPassed func(function string) bool) (Leads, error) {
 	begins := c.beginnings()
 	depths := make(map[string]int)
 	var queue []string
@@ -147,7 +148,8 @@ func (c *Graph) callers(target uint32) (all []uint32) {
 
 // resolve returns the line of the application that makes a call, be it by way of functions that are inlined there, else
 // the function that makes it; neither where one that is inlined there is passed.
-func (c *Graph) resolve(after, target uint32, callee string, isApplication func(function, file string) bool, isPassed func(function string) bool) (line Line, caller string) {
+func (c *Graph) resolve(after, target uint32, callee string, isApplication func(function, file string) bool,
+	isPassed func(function string) bool) (line Line, caller string) {
 	line.Callee = callee
 	if f := runtime.FuncForPC(c.start + uintptr(target)); f != nil {
 		line.CalleeAt.File, line.CalleeAt.Line = f.FileLine(f.Entry())
@@ -169,14 +171,14 @@ func (c *Graph) resolve(after, target uint32, callee string, isApplication func(
 	}
 }
 
-// expand adds to a stack what its outermost function was inlined into. The runtime keeps it as it is for those who build
-// profiles.
+// expand adds to a stack what its outermost function was inlined into. The runtime keeps it as it is for those who
+// build profiles.
 //
 //go:linkname expand runtime/pprof.runtime_expandFinalInlineFrame
 func expand(stack []uintptr) []uintptr
 
-// Enclosing returns the function in which a function literal or the wrapper of a go or defer statement stands; "" where a
-// function is none of these.
+// Enclosing returns the function in which a function literal or the wrapper of a go or defer statement stands; "" where
+// a function is none of these.
 func Enclosing(function string) string {
 	dot := strings.LastIndexByte(function, '.')
 	if dot < 0 || dot < strings.LastIndexByte(function, '/') {
@@ -195,6 +197,8 @@ func Enclosing(function string) string {
 
 // sorted puts the calls in their order.
 func sorted(calls []call) []call {
-	slices.SortFunc(calls, func(a, b call) int { return cmp.Or(cmp.Compare(a.target, b.target), cmp.Compare(a.after, b.after)) })
+	slices.SortFunc(calls, func(a, b call) int {
+		return cmp.Or(cmp.Compare(a.target, b.target), cmp.Compare(a.after, b.after))
+	})
 	return slices.Clip(calls)
 }

@@ -64,7 +64,9 @@ func isApplication(function, _ string) bool { return strings.HasPrefix(function,
 
 func TestLeading(t *testing.T) {
 	l := new(library)
-	for _, f := range []func(*library){appOpens, appOpensEasily, appSubscribes, appReports, func(l *library) { appHides(l) }} {
+	for _, f := range []func(*library){appOpens, appOpensEasily, appSubscribes, appReports, func(l *library) {
+		appHides(l)
+	}} {
 		f(l)
 	}
 	appLiteral(l)()
@@ -88,7 +90,8 @@ func TestLeading(t *testing.T) {
 			if a.Line == 0 {
 				t.Errorf("no line: %+v", a)
 			}
-			got = append(got, line{strings.TrimPrefix(a.Function, here), filepath.Base(a.File), strings.TrimPrefix(a.Callee, here), a.Depth})
+			got = append(got, line{strings.TrimPrefix(a.Function, here), filepath.Base(a.File),
+				strings.TrimPrefix(a.Callee, here), a.Depth})
 		}
 		for _, f := range leads.Ends {
 			ends = append(ends, strings.TrimPrefix(f, here))
@@ -97,7 +100,8 @@ func TestLeading(t *testing.T) {
 	}
 	const file = "callgraph_test.go"
 	want := []line{
-		{"appOpens", file, "(*library).open", 2}, {"appOpensEasily", file, "(*library).openEasily", 2}, {"appLiteral.func1", file, "(*library).open", 2},
+		{"appOpens", file, "(*library).open", 2}, {"appOpensEasily", file, "(*library).openEasily", 2},
+		{"appLiteral.func1", file, "(*library).open", 2},
 		{"appSubscribes", file, "(*library).subscribe", 2},
 	}
 	create := []string{here + "(*library).create"}
@@ -116,7 +120,8 @@ func TestLeading(t *testing.T) {
 	if got, _ := lines([]string{here + "(*library).subscribe.func1"}, nil); len(got) != 1 {
 		t.Errorf("%v lead to a literal, want the one that calls the function it stands in", got)
 	}
-	if got, ends := lines([]string{here + "(*library).hidden"}, nil); len(got) > 0 || len(ends) != 1 || ends[0] != "(*library).hide" {
+	if got, ends := lines([]string{here + "(*library).hidden"}, nil); len(got) > 0 || len(ends) != 1 ||
+		ends[0] != "(*library).hide" {
 		t.Errorf("%v lead to what is called by way of an interface, %v are its ends", got, ends)
 	}
 	if got, _ := lines([]string{here + "none", ""}, nil); len(got) > 0 {

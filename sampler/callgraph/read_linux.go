@@ -39,7 +39,8 @@ func read() (*Graph, error) {
 		}
 		own := int(min(chunk, text.End-at))
 		eachCall(data, func(offset, length int, target int64) {
-			if to := int64(at-text.Start) + target; offset < own && to >= 0 && to < int64(text.End-text.Start) && c.begins(to) {
+			if to := int64(at-text.Start) + target; offset < own && to >= 0 && to < int64(text.End-text.Start) &&
+				c.begins(to) {
 				c.calls = append(c.calls, call{uint32(to), uint32(at-text.Start) + uint32(offset+length)})
 			}
 		})

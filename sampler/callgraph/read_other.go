@@ -10,5 +10,6 @@ import (
 
 // read returns an error that wraps errors.ErrUnsupported.
 func read() (*Graph, error) {
-	return nil, fmt.Errorf("callgraph: code is not read on %s/%s: %w", runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
+	return nil, fmt.Errorf("callgraph: code is not read on %s/%s: %w", runtime.GOOS, runtime.GOARCH,
+		errors.ErrUnsupported)
 }

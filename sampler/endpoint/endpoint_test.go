@@ -8,10 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,7 +16,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/sampler"
-	"github.com/mdzesseis/leaktrend/sampler/recording"
 	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
@@ -28,7 +23,9 @@ import (
 func serve(t *testing.T) (server *httptest.Server, handle func(http.HandlerFunc)) {
 	t.Helper()
 	var handler atomic.Pointer[http.HandlerFunc]
-	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*handler.Load())(w, r) }))
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		(*handler.Load())(w, r)
+	}))
 	t.Cleanup(server.Close)
 	return server, func(h http.HandlerFunc) { handler.Store(&h) }
 }
@@ -69,7 +66,8 @@ func TestEndpoint(t *testing.T) {
 		err  string
 	}
 	maxFDs := []sampler.Ceiling{{Resource: sampler.OpenFDs, Level: 64, Source: "process_max_fds"}}
-	fdsAndHeap := []sampler.Ceiling{{Resource: sampler.OpenFDs, Level: 64, Source: "process_max_fds"}, {Resource: sampler.HeapLiveBytes, Level: 1 << 30, Source: "GOMEMLIMIT"}}
+	fdsAndHeap := []sampler.Ceiling{{Resource: sampler.OpenFDs, Level: 64, Source: "process_max_fds"},
+		{Resource: sampler.HeapLiveBytes, Level: 1 << 30, Source: "GOMEMLIMIT"}}
 	reading := func(sec int64, ceilings []sampler.Ceiling, pairs ...any) sampler.Sample {
 		s := one(time.Time{}, pairs...)
 		s.Ceilings = ceilings
@@ -80,19 +78,26 @@ func TestEndpoint(t *testing.T) {
 	}
 	last := time.Time{}
 	for i, step := range []step{
-		{"go_goroutines 5\nprocess_open_fds 9\nprocess_max_fds 64\ngo_gc_gomemlimit_bytes 9.223372036854775807e+18\nprocess_start_time_seconds 1.7e9\nqueue 1\n# TYPE x counter\nx 5\nnan NaN\n",
+		{"go_goroutines 5\nprocess_open_fds 9\nprocess_max_fds 64\ngo_gc_gomemlimit_bytes 9.223372036854775807e+18\n" +
+			"process_start_time_seconds 1.7e9\nqueue 1\n# TYPE x counter\nx 5\nnan NaN\n",
 			reading(1_700_000_000, maxFDs, sampler.Goroutines, 5., sampler.OpenFDs, 9., "queue", 1.), ""},
-		{"process_open_fds 9\nprocess_max_fds 64\nprocess_start_time_seconds 1700000001\nqueue{q=\"a\"} 1\nqueue{q=\"b\"} 2\ngo_gc_gomemlimit_bytes 1073741824",
+		{"process_open_fds 9\nprocess_max_fds 64\nprocess_start_time_seconds 1700000001\nqueue{q=\"a\"} 1\n" +
+			"queue{q=\"b\"} 2\ngo_gc_gomemlimit_bytes 1073741824",
 			reading(1_700_000_000, fdsAndHeap, sampler.OpenFDs, 9., `queue{q="a"}`, 1., `queue{q="b"}`, 2.), ""},
-		{"queue{q=\"a\"} 1\nprocess_start_time_seconds 1700000010\n", reading(1_700_000_010, nil, `queue{q="a"}`, 1.), ""},
-		{"go_goroutines 5\n{bad\ngo_goroutines 6\n", reading(1_700_000_010, nil, sampler.Goroutines, 5.), `2 lines could not be read, the first: line 2, "{bad": not a line of the Prometheus text format`},
+		{"queue{q=\"a\"} 1\nprocess_start_time_seconds 1700000010\n", reading(1_700_000_010, nil, `queue{q="a"}`, 1.),
+			""},
+		{"go_goroutines 5\n{bad\ngo_goroutines 6\n", reading(1_700_000_010, nil, sampler.Goroutines, 5.),
+			`2 lines could not be read, the first: line 2, "{bad": not a line of the Prometheus text format`},
 		{"{\"a\u202eb\"} 5\nc{d=\"\x1b[2J\u2066\"} 6\nc{d=\"e\"} 7\n",
 			reading(1_700_000_010, nil, `"a\u202eb"`, 5., `c{d="\x1b[2J\u2066"}`, 6., `c{d="e"}`, 7.), ""},
 		{"", sampler.Sample{}, "the answer has no metrics"},
 		{"a_total 5\n", reading(0, nil), "no usable gauge among its 1 metric"},
-		{"<!DOCTYPE html>\nUptime 5\n", sampler.Sample{}, `the answer is not Prometheus text format: line 1, "<!DOCTYPE html>": not a line of the Prometheus text format`},
-		{`{"status":"success"}`, sampler.Sample{}, `the answer is not Prometheus text format: line 1, "{\"status\":\"success\"}": not a line of the Prometheus text format`},
-		{"a 1\n" + strings.Repeat("# x\n", maxAnswer/4) + "b", reading(1_700_000_010, nil, "a", 1.), "the answer is larger than 8 MiB: the rest is not read"},
+		{"<!DOCTYPE html>\nUptime 5\n", sampler.Sample{}, `the answer is not Prometheus text format: line 1, ` +
+			`"<!DOCTYPE html>": not a line of the Prometheus text format`},
+		{`{"status":"success"}`, sampler.Sample{}, `the answer is not Prometheus text format: line 1, ` +
+			`"{\"status\":\"success\"}": not a line of the Prometheus text format`},
+		{"a 1\n" + strings.Repeat("# x\n", maxAnswer/4) + "b", reading(1_700_000_010, nil, "a", 1.),
+			"the answer is larger than 8 MiB: the rest is not read"},
 		{strings.Repeat("#xy\n", maxAnswer/4) + "a 1\n", sampler.Sample{}, "the answer has no metrics"},
 		{"go_goroutines 7\n", reading(1_700_000_010, nil, sampler.Goroutines, 7.), ""},
 	} {
@@ -116,8 +121,8 @@ func TestEndpoint(t *testing.T) {
 }
 
 // A gauge is a gauge by its declared type, whatever its name is; 0 of what a process always has is no reading.
-// What comes without an end, or with more series than anybody has, costs no more than it may, and what stands first in it
-// is read, as is what has a meaning here.
+// What comes without an end, or with more series than anybody has, costs no more than it may, and what stands first in
+// it is read, as is what has a meaning here.
 func TestEndpointIsBounded(t *testing.T) {
 	server, handle := serve(t)
 	for _, test := range []struct {
@@ -166,15 +171,18 @@ func TestEndpointIsBounded(t *testing.T) {
 func TestEndpointDeclares(t *testing.T) {
 	server, handle := serve(t)
 	e := newTestEndpoint(t, server.URL+"/metrics", nil)
-	handle(text("# TYPE active_total gauge\nactive_total 5\n# TYPE queue gauge\nqueue 1\nprocess_open_fds 0\nprocess_threads -1\n"))
+	handle(text("# TYPE active_total gauge\nactive_total 5\n# TYPE queue gauge\nqueue 1\nprocess_open_fds 0\n" +
+		"process_threads -1\n"))
 	var got sampler.Sample
 	if err := e.Sample(t.Context(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]sampler.Reading{{Resource: "active_total", Value: 5}, {Resource: "queue", Value: 1}}, got.Readings); diff != "" {
+	if diff := cmp.Diff([]sampler.Reading{{Resource: "active_total", Value: 5}, {Resource: "queue", Value: 1}},
+		got.Readings); diff != "" {
 		t.Errorf("readings (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]sampler.Resource{{Name: "active_total", Sentence: "active_total"}}, e.Resources()); diff != "" {
+	if diff := cmp.Diff([]sampler.Resource{{Name: "active_total", Sentence: "active_total"}},
+		e.Resources()); diff != "" {
 		t.Errorf("resources (-want +got):\n%s", diff)
 	}
 }
@@ -183,14 +191,16 @@ func TestEndpointAsks(t *testing.T) {
 	server, handle := serve(t)
 	handle(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
-		fmt.Fprintf(w, "got{accept=%q,encoding=%q,user=%q,query=%q} 1\ngot 2\n", r.Header.Get("Accept"), r.Header.Get("Accept-Encoding"), user+":"+password, r.URL.RawQuery)
+		fmt.Fprintf(w, "got{accept=%q,encoding=%q,user=%q,query=%q} 1\ngot 2\n", r.Header.Get("Accept"),
+			r.Header.Get("Accept-Encoding"), user+":"+password, r.URL.RawQuery)
 	})
 	e := newTestEndpoint(t, strings.Replace(server.URL, "//", "//joe:secret@", 1)+"/metrics?token=hidden", nil)
 	var got sampler.Sample
 	if err := e.Sample(context.Background(), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := []sampler.Reading{{Resource: `got{accept="text/plain;version=0.0.4",encoding="gzip",query="token=hidden",user="joe:secret"}`, Value: 1}, {Resource: "got", Value: 2}}
+	want := []sampler.Reading{{Resource: `got{accept="text/plain;version=0.0.4",encoding="gzip",query="token=hidden",` +
+		`user="joe:secret"}`, Value: 1}, {Resource: "got", Value: 2}}
 	if diff := cmp.Diff(want, got.Readings); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -200,7 +210,8 @@ func TestEndpointFailsAndGoesOn(t *testing.T) {
 	server, handle := serve(t)
 	other := httptest.NewServer(text("go_goroutines 666\n"))
 	t.Cleanup(other.Close)
-	secretURL := strings.Replace(server.URL, "//", "//s3cretuser:s3cretpass@", 1) + "/metrics?token=s3crettoken&s3cretbare"
+	secretURL := strings.Replace(server.URL, "//", "//s3cretuser:s3cretpass@", 1) + "/metrics?token=s3crettoken&" +
+		"s3cretbare"
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })
 	for _, test := range []struct {
@@ -242,7 +253,9 @@ func TestEndpointFailsAndGoesOn(t *testing.T) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = io.WriteString(w, "go_goroutines 5\ngo_gor")
 		}, want: "reading the answer: unexpected EOF", is: io.ErrUnexpectedEOF},
-		{name: "hung up", handle: func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, want: "without an answer"},
+		{name: "hung up", handle: func(http.ResponseWriter, *http.Request) {
+			panic(http.ErrAbortHandler)
+		}, want: "without an answer"},
 		{name: "redirect to another host", handle: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other.URL+"/?"+r.URL.RawQuery, http.StatusFound)
 		}, want: "redirect to another host, " + other.Listener.Addr().String()},
@@ -257,7 +270,8 @@ func TestEndpointFailsAndGoesOn(t *testing.T) {
 			w.WriteHeader(http.StatusFound)
 		}, want: "failed to parse Location header"},
 	} {
-		for how, client := range map[string]*http.Client{"own client": nil, "given client": {Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: sameHost}} {
+		for how, client := range map[string]*http.Client{"own client": nil,
+			"given client": {Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: sameHost}} {
 			t.Run(test.name+", "+how, func(t *testing.T) {
 				e := newTestEndpoint(t, secretURL, client)
 				handle(test.handle)
@@ -274,7 +288,8 @@ func TestEndpointFailsAndGoesOn(t *testing.T) {
 						break // else it was over before the answer began
 					}
 				}
-				if err == nil || !strings.Contains(err.Error(), test.want) || test.is != nil && !errors.Is(err, test.is) || errors.Is(err, io.EOF) {
+				if err == nil || !strings.Contains(err.Error(), test.want) || test.is != nil &&
+					!errors.Is(err, test.is) || errors.Is(err, io.EOF) {
 					t.Errorf("got %v, want %s", err, test.want)
 				}
 				for e := err; e != nil; e = errors.Unwrap(e) {
@@ -387,98 +402,4 @@ func TestEndpointURL(t *testing.T) {
 			t.Errorf("%q: a secret in %v", in, err)
 		}
 	}
-}
-
-// TestEndpointPrometheus reads a real Prometheus twice: its metrics, and what it says of itself in a range query.
-func TestEndpointPrometheus(t *testing.T) {
-	binary, err := exec.LookPath("prometheus")
-	if err != nil {
-		t.Skip("no prometheus on PATH: install it to run this test")
-	}
-	dir := t.TempDir()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	if err := free.Close(); err != nil {
-		t.Fatal(err)
-	}
-	config := fmt.Sprintf("global: {scrape_interval: 1s}\nscrape_configs: [{job_name: self, static_configs: [{targets: ['%s']}]}]\n", address)
-	configFile := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(configFile, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	began := time.Now()
-	cmd := exec.Command(binary, "--config.file="+configFile, "--web.listen-address="+address, "--storage.tsdb.path="+filepath.Join(dir, "data"))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait()
-	})
-
-	e := newTestEndpoint(t, "http://"+address+"/metrics", nil)
-	var s sampler.Sample
-	await.Until(t, func() string {
-		if err := e.Sample(context.Background(), &s); err != nil {
-			return err.Error()
-		}
-		return ""
-	})
-	read := time.Now()
-	startedNear := func(s *sampler.Sample) bool {
-		return !s.Start.Before(began.Add(-2*time.Second)) && !s.Start.After(read.Add(2*time.Second)) // the boot time is known to the second
-	}
-	for resource, least := range map[string]float64{sampler.Goroutines: 10, sampler.HeapInuseBytes: 1 << 20, sampler.StackBytes: 1 << 16, sampler.AllocBytes: 1 << 20, sampler.RSSBytes: 1 << 24, sampler.OpenFDs: 5, sampler.Threads: 3, sampler.CPUSeconds: 0.01} {
-		if v, ok := s.Value(resource); !ok || v < least {
-			t.Errorf("%s = %v, %v, want %v or more", resource, v, ok, least)
-		}
-	}
-	if !startedNear(&s) {
-		t.Errorf("start %v, want about %v", s.Start, began)
-	}
-	if len(s.Ceilings) == 0 || s.Ceilings[0].Resource != sampler.OpenFDs || s.Ceilings[0].Level < 64 {
-		t.Errorf("ceilings %v", s.Ceilings)
-	}
-
-	query := url.Values{"query": {`{job="self",__name__=~"go_goroutines|process_.*"}`}, "step": {"1"}}
-	await.Until(t, func() string {
-		query.Set("start", fmt.Sprint(time.Now().Add(-20*time.Second).Unix()))
-		query.Set("end", fmt.Sprint(time.Now().Unix()))
-		resp, err := http.Get("http://" + address + "/api/v1/query_range?" + query.Encode())
-		if err != nil {
-			return err.Error()
-		}
-		defer resp.Body.Close()
-		r, err := recording.NewReader(resp.Body, "range")
-		if err != nil {
-			return err.Error()
-		}
-		var got []sampler.Sample
-		for {
-			var s sampler.Sample
-			if err := r.Sample(t.Context(), &s); err == io.EOF {
-				break
-			} else if err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, s)
-		}
-		if n, errs := r.Faults(); n > 0 {
-			t.Errorf("faults: %v", errs)
-		}
-		if len(got) < 2 {
-			return fmt.Sprintf("a range of %d samples", len(got))
-		}
-		for _, s := range got {
-			goroutines, _ := s.Value(sampler.Goroutines)
-			fds, _ := s.Value(sampler.OpenFDs)
-			if goroutines < 10 || fds < 5 || !startedNear(&s) || len(s.Ceilings) != 1 || s.Time.Before(began.Add(-time.Minute)) {
-				t.Errorf("got %+v", s)
-			}
-		}
-		return ""
-	})
 }

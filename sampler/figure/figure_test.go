@@ -29,7 +29,8 @@ func TestGrowth(t *testing.T) {
 		{7200, 3600, "seconds", "1h"},
 	} {
 		if got := Format(Growth(test.value, test.before, test.unit), test.unit); got != test.want {
-			t.Errorf("%s after %s is %s more, want %s", Format(test.value, test.unit), Format(test.before, test.unit), got, test.want)
+			t.Errorf("%s after %s is %s more, want %s", Format(test.value, test.unit), Format(test.before, test.unit),
+				got, test.want)
 		}
 	}
 }

@@ -119,18 +119,25 @@ func family(r x86asm.Reg) x86asm.Reg {
 // that they name.
 var wellKnown = map[x86asm.Op]bool{
 	x86asm.MOV: true, x86asm.MOVZX: true, x86asm.MOVSX: true, x86asm.MOVSXD: true, x86asm.LEA: true,
-	x86asm.ADD: true, x86asm.SUB: true, x86asm.ADC: true, x86asm.SBB: true, x86asm.AND: true, x86asm.OR: true, x86asm.XOR: true,
+	x86asm.ADD: true, x86asm.SUB: true, x86asm.ADC: true, x86asm.SBB: true, x86asm.AND: true, x86asm.OR: true,
+	x86asm.XOR: true,
 	x86asm.NOT: true, x86asm.NEG: true, x86asm.INC: true, x86asm.DEC: true,
 	x86asm.SHL: true, x86asm.SHR: true, x86asm.SAR: true, x86asm.ROL: true, x86asm.ROR: true, x86asm.BSWAP: true,
 	x86asm.CMP: true, x86asm.TEST: true, x86asm.BT: true, x86asm.NOP: true,
-	x86asm.MOVUPS: true, x86asm.MOVAPS: true, x86asm.MOVUPD: true, x86asm.MOVDQU: true, x86asm.MOVSS: true, x86asm.MOVSD_XMM: true,
-	x86asm.MOVQ: true, x86asm.MOVD: true, x86asm.XORPS: true, x86asm.PXOR: true,
-	x86asm.CMOVA: true, x86asm.CMOVAE: true, x86asm.CMOVB: true, x86asm.CMOVBE: true, x86asm.CMOVE: true, x86asm.CMOVNE: true,
-	x86asm.CMOVG: true, x86asm.CMOVGE: true, x86asm.CMOVL: true, x86asm.CMOVLE: true, x86asm.CMOVS: true, x86asm.CMOVNS: true,
-	x86asm.SETA: true, x86asm.SETAE: true, x86asm.SETB: true, x86asm.SETBE: true, x86asm.SETE: true, x86asm.SETNE: true,
-	x86asm.SETG: true, x86asm.SETGE: true, x86asm.SETL: true, x86asm.SETLE: true, x86asm.SETS: true, x86asm.SETNS: true,
-	x86asm.JA: true, x86asm.JAE: true, x86asm.JB: true, x86asm.JBE: true, x86asm.JE: true, x86asm.JNE: true,
-	x86asm.JG: true, x86asm.JGE: true, x86asm.JL: true, x86asm.JLE: true, x86asm.JS: true, x86asm.JNS: true, x86asm.JP: true, x86asm.JNP: true,
+	x86asm.MOVUPS: true, x86asm.MOVAPS: true, x86asm.MOVUPD: true, x86asm.MOVDQU: true, x86asm.MOVSS: true,
+	x86asm.MOVSD_XMM: true,
+	x86asm.MOVQ:      true, x86asm.MOVD: true, x86asm.XORPS: true, x86asm.PXOR: true,
+	x86asm.CMOVA: true, x86asm.CMOVAE: true, x86asm.CMOVB: true, x86asm.CMOVBE: true, x86asm.CMOVE: true,
+	x86asm.CMOVNE: true,
+	x86asm.CMOVG:  true, x86asm.CMOVGE: true, x86asm.CMOVL: true, x86asm.CMOVLE: true, x86asm.CMOVS: true,
+	x86asm.CMOVNS: true,
+	x86asm.SETA:   true, x86asm.SETAE: true, x86asm.SETB: true, x86asm.SETBE: true, x86asm.SETE: true,
+	x86asm.SETNE: true,
+	x86asm.SETG:  true, x86asm.SETGE: true, x86asm.SETL: true, x86asm.SETLE: true, x86asm.SETS: true,
+	x86asm.SETNS: true,
+	x86asm.JA:    true, x86asm.JAE: true, x86asm.JB: true, x86asm.JBE: true, x86asm.JE: true, x86asm.JNE: true,
+	x86asm.JG: true, x86asm.JGE: true, x86asm.JL: true, x86asm.JLE: true, x86asm.JS: true, x86asm.JNS: true,
+	x86asm.JP: true, x86asm.JNP: true,
 	x86asm.JO: true, x86asm.JNO: true,
 }
 
@@ -177,7 +184,8 @@ func lengthOfVector(code []byte) int {
 		at += 4
 	}
 	switch {
-	case opcodes == 3, opcodes == 1 && (opcode >= 0x70 && opcode <= 0x73 || opcode == 0xc2 || opcode >= 0xc4 && opcode <= 0xc6):
+	case opcodes == 3, opcodes == 1 && (opcode >= 0x70 && opcode <= 0x73 || opcode == 0xc2 || opcode >= 0xc4 &&
+		opcode <= 0xc6):
 		at++ // immediate byte
 	case opcodes != 1 && opcodes != 2:
 		return 0

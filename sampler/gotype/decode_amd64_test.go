@@ -22,7 +22,8 @@ func TestDecode(t *testing.T) {
 		want     uint64 // 0: not certain
 	}{
 		{"the load before the call", leaAX + callFar + "|" + ret, 0, base + 0x1000},
-		{"other registers between", leaAX + "48 89 d9 48 83 c2 08 44 0f b6 05 01 00 00 00 " + callFar + "|" + ret, 0, base + 0x1000},
+		{"other registers between", leaAX + "48 89 d9 48 83 c2 08 44 0f b6 05 01 00 00 00 " + callFar + "|" + ret, 0,
+			base + 0x1000},
 		{"another argument", leaCX + callFar + "|" + ret, 2, base + 0x1000},
 		{"through a register", leaCX + "48 89 c8 " + callFar + "|" + ret, 0, base + 0x1000},
 		{"through half a register", leaCX + "89 c8 " + callFar + "|" + ret, 0, 0},
@@ -37,7 +38,8 @@ func TestDecode(t *testing.T) {
 		{"a multiplication between", leaAX + "f7 e1 " + callFar + "|" + ret, 0, 0},
 		{"an exchange between", leaAX + "48 87 c1 " + callFar + "|" + ret, 0, 0},
 		{"a vector instruction between", leaAX + "c4 e2 f8 f2 c3 " + callFar + "|" + ret, 0, 0},
-		{"a vector instruction elsewhere", "c4 e2 f8 f2 c3 " + leaAX + callFar + "|" + "c5 f8 77 " + ret, 0, base + 5 + 0x1000},
+		{"a vector instruction elsewhere", "c4 e2 f8 f2 c3 " + leaAX + callFar + "|" + "c5 f8 77 " + ret, 0,
+			base + 5 + 0x1000},
 		{"a jump in from below", leaAX + callFar + "|" + "eb f9 " + ret, 0, 0},
 		{"a jump to the load", leaAX + callFar + "|" + "eb f2 " + ret, 0, base + 0x1000},
 		{"after a jump away", leaAX + "eb 05 " + callFar + "|" + ret, 0, 0},
@@ -110,7 +112,8 @@ func TestLengthOfVector(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, code := range []string{leaAX + callFar + ret, leaAX + "74 05 " + callFar + ret, "c4 e2 f8 f2 c3 " + leaAX + callFar} {
+	for _, code := range []string{leaAX + callFar + ret, leaAX + "74 05 " + callFar + ret, "c4 e2 f8 f2 c3 " + leaAX +
+		callFar} {
 		data, _ := hex.DecodeString(strings.ReplaceAll(code, " ", ""))
 		f.Add(data, 12)
 	}

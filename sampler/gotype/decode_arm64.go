@@ -117,10 +117,13 @@ func written(i arm64asm.Inst) (registers [3]uint32, known bool) {
 		arm64asm.LDUR, arm64asm.LDURB, arm64asm.LDURH, arm64asm.LDURSB, arm64asm.LDURSH, arm64asm.LDURSW,
 		arm64asm.ADRP, arm64asm.ADR, arm64asm.ADD, arm64asm.ADDS, arm64asm.SUB, arm64asm.SUBS, arm64asm.NEG,
 		arm64asm.AND, arm64asm.ANDS, arm64asm.ORR, arm64asm.ORN, arm64asm.EOR, arm64asm.BIC, arm64asm.MVN,
-		arm64asm.MOV, arm64asm.MOVZ, arm64asm.MOVN, arm64asm.MOVK, arm64asm.LSL, arm64asm.LSR, arm64asm.ASR, arm64asm.ROR,
-		arm64asm.UBFX, arm64asm.SBFX, arm64asm.UBFIZ, arm64asm.SBFIZ, arm64asm.BFI, arm64asm.BFXIL, arm64asm.UXTB, arm64asm.UXTH,
+		arm64asm.MOV, arm64asm.MOVZ, arm64asm.MOVN, arm64asm.MOVK, arm64asm.LSL, arm64asm.LSR, arm64asm.ASR,
+		arm64asm.ROR,
+		arm64asm.UBFX, arm64asm.SBFX, arm64asm.UBFIZ, arm64asm.SBFIZ, arm64asm.BFI, arm64asm.BFXIL, arm64asm.UXTB,
+		arm64asm.UXTH,
 		arm64asm.SXTB, arm64asm.SXTH, arm64asm.SXTW,
-		arm64asm.MUL, arm64asm.MADD, arm64asm.MSUB, arm64asm.UMULH, arm64asm.SMULH, arm64asm.UDIV, arm64asm.SDIV, arm64asm.CLZ, arm64asm.RBIT,
+		arm64asm.MUL, arm64asm.MADD, arm64asm.MSUB, arm64asm.UMULH, arm64asm.SMULH, arm64asm.UDIV, arm64asm.SDIV,
+		arm64asm.CLZ, arm64asm.RBIT,
 		arm64asm.CSEL, arm64asm.CSET, arm64asm.CSETM, arm64asm.CSINC, arm64asm.CINC, arm64asm.CSINV, arm64asm.CSNEG,
 		arm64asm.FMOV:
 		registers[0] = number(i.Args[0])
@@ -128,7 +131,8 @@ func written(i arm64asm.Inst) (registers [3]uint32, known bool) {
 		return registers, false
 	}
 	for _, a := range i.Args {
-		if m, ok := a.(arm64asm.MemImmediate); ok && (m.Mode == arm64asm.AddrPreIndex || m.Mode == arm64asm.AddrPostIndex || m.Mode == arm64asm.AddrPostReg) {
+		if m, ok := a.(arm64asm.MemImmediate); ok &&
+			(m.Mode == arm64asm.AddrPreIndex || m.Mode == arm64asm.AddrPostIndex || m.Mode == arm64asm.AddrPostReg) {
 			registers[2] = number(m.Base)
 		}
 	}

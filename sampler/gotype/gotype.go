@@ -6,11 +6,14 @@
 // the sections of its code and of its types, so that nothing it could get wrong can crash the process. Where any step
 // is not certain it names nothing:
 //
-//   - The type is not known to the compiler at that place: reflection, and generic code, which finds its types in a dictionary.
-//   - The call takes no type: a map made without a size (what it grows by later is named), a number that is put into an interface, and
-//     several variables of one function that the compiler allocates at once.
-//   - The instructions may be reached in a way that cannot be seen, as in a function with a jump table, or the argument comes from memory.
-//   - The program is no ELF file for amd64 or arm64, has no section headers, or is loaded as a plugin or a shared library.
+//   - The type is not known to the compiler at that place: reflection, and generic code, which finds its types in a
+//     dictionary.
+//   - The call takes no type: a map made without a size (what it grows by later is named), a number that is put into an
+//     interface, and several variables of one function that the compiler allocates at once.
+//   - The instructions may be reached in a way that cannot be seen, as in a function with a jump table, or the argument
+//     comes from memory.
+//   - The program is no ELF file for amd64 or arm64, has no section headers, or is loaded as a plugin or a shared
+//     library.
 //
 // Symbols are not needed; stripped, position-independent and cgo programs are fine.
 package gotype
@@ -39,15 +42,18 @@ var frontEnds = map[string]frontEnd{
 	"makechan": {asGiven, 0, ""}, "makechan64": {asGiven, 0, ""},
 	"makemap": {asGiven, 0, ""}, "makemap64": {asGiven, 0, ""},
 	"mapassign": {asGiven, 0, ""}, "mapassign_fast32": {asGiven, 0, ""}, "mapassign_fast32ptr": {asGiven, 0, ""},
-	"mapassign_fast64": {asGiven, 0, ""}, "mapassign_fast64ptr": {asGiven, 0, ""}, "mapassign_faststr": {asGiven, 0, ""},
+	"mapassign_fast64": {asGiven, 0, ""}, "mapassign_fast64ptr": {asGiven, 0, ""},
+	"mapassign_faststr": {asGiven, 0, ""},
 
 	"makeslice": {sliceOf, 0, ""}, "makeslice64": {sliceOf, 0, ""}, "makeslicecopy": {sliceOf, 0, ""},
 	"moveSlice": {sliceOf, 0, ""}, "moveSliceNoCap": {sliceOf, 0, ""},
-	"growslice": {sliceOf, 4, ""}, "growsliceNoAlias": {sliceOf, 4, ""}, "growsliceBuf": {sliceOf, 4, ""}, "growsliceBufNoAlias": {sliceOf, 4, ""},
+	"growslice": {sliceOf, 4, ""}, "growsliceNoAlias": {sliceOf, 4, ""}, "growsliceBuf": {sliceOf, 4, ""},
+	"growsliceBufNoAlias": {sliceOf, 4, ""},
 
 	"concatstrings": {fixed, 0, "string"}, "concatstring2": {fixed, 0, "string"}, "concatstring3": {fixed, 0, "string"},
 	"concatstring4": {fixed, 0, "string"}, "concatstring5": {fixed, 0, "string"},
-	"slicebytetostring": {fixed, 0, "string"}, "slicerunetostring": {fixed, 0, "string"}, "intstring": {fixed, 0, "string"},
+	"slicebytetostring": {fixed, 0, "string"}, "slicerunetostring": {fixed, 0, "string"},
+	"intstring":   {fixed, 0, "string"},
 	"concatbytes": {fixed, 0, "[]uint8"}, "concatbyte2": {fixed, 0, "[]uint8"}, "concatbyte3": {fixed, 0, "[]uint8"},
 	"concatbyte4": {fixed, 0, "[]uint8"}, "concatbyte5": {fixed, 0, "[]uint8"},
 	"stringtoslicebyte": {fixed, 0, "[]uint8"}, "stringtoslicerune": {fixed, 0, "[]int32"},

@@ -113,7 +113,8 @@ func TestTypes(t *testing.T) {
 		{name: "cgo", environment: []string{"CGO_ENABLED=1"}, c: true},
 		{name: "cgo, linked by the system, position-independent, stripped", environment: []string{"CGO_ENABLED=1"},
 			flags: []string{"-buildmode=pie", "-ldflags=-s -w -linkmode=external"}, c: true},
-		{name: "without optimization", environment: []string{"CGO_ENABLED=0"}, flags: []string{"-gcflags=-N -l"}, table: "main.small"},
+		{name: "without optimization", environment: []string{"CGO_ENABLED=0"}, flags: []string{"-gcflags=-N -l"},
+			table: "main.small"},
 		{name: "vector instructions", environment: []string{"CGO_ENABLED=0", "GOAMD64=v3"}, only: "amd64"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -183,11 +184,15 @@ func TestTypesOfOddFiles(t *testing.T) {
 			copy(b[sectionsAt:], make([]byte, 8))
 			copy(b[sectionNumber:], make([]byte, 4))
 		}, false},
-		{"section headers beyond the end", func(b []byte) { binary.NativeEndian.PutUint64(b[sectionsAt:], 1<<40) }, false},
+		{"section headers beyond the end", func(b []byte) {
+			binary.NativeEndian.PutUint64(b[sectionsAt:], 1<<40)
+		}, false},
 		{"sections moved in memory", func(b []byte) { moveSections(b, 16, 4096) }, false},
 		{"sections moved in the file", func(b []byte) { moveSections(b, 24, 4096) }, false},
 		{"sections longer than the file", func(b []byte) { moveSections(b, 32, 1<<33) }, true},
-		{"names of sections nowhere", func(b []byte) { binary.NativeEndian.PutUint16(b[sectionNames:], 0xfff0) }, false},
+		{"names of sections nowhere", func(b []byte) {
+			binary.NativeEndian.PutUint16(b[sectionNames:], 0xfff0)
+		}, false},
 		{"sections cut", func(b []byte) { cutSections(b) }, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {

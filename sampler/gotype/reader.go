@@ -63,7 +63,8 @@ func newReader(file io.ReaderAt) (r *Reader, err error) {
 
 	// The program's own code and types tell whether this is its file.
 	self := uint64(reflect.ValueOf(newReader).Pointer())
-	known := []reflect.Type{reflect.TypeFor[anchor](), reflect.TypeFor[*anchor](), reflect.TypeFor[map[string]*anchor](), reflect.TypeFor[[3]chan anchor]()}
+	known := []reflect.Type{reflect.TypeFor[anchor](), reflect.TypeFor[*anchor](),
+		reflect.TypeFor[map[string]*anchor](), reflect.TypeFor[[3]chan anchor]()}
 	first := addressOf(known[0])
 	for i, place := range regions {
 		if code[i] && place.Holds(self, 1) {

@@ -13,7 +13,8 @@ type Reader struct{}
 
 // New returns an error that wraps errors.ErrUnsupported.
 func New() (*Reader, error) {
-	return nil, fmt.Errorf("gotype: types cannot be named on %s/%s: %w", runtime.GOOS, runtime.GOARCH, errors.ErrUnsupported)
+	return nil, fmt.Errorf("gotype: types cannot be named on %s/%s: %w", runtime.GOOS, runtime.GOARCH,
+		errors.ErrUnsupported)
 }
 
 // Allocated returns "".

@@ -61,7 +61,8 @@ func TestStacksAreBounded(t *testing.T) {
 	l := someLayout(t)
 	long := []Frame{{Function: strings.Repeat("f", maxName), File: strings.Repeat("g", maxName)}}
 	table := &lineTable{places: map[uint64]place{1000: {long, true}}}
-	h := heap{target: &target{reader: manyStacks{l}, layout: l, table: table, places: map[string]uint64{bucketSymbol: 8}}}
+	h := heap{target: &target{reader: manyStacks{l}, layout: l, table: table,
+		places: map[string]uint64{bucketSymbol: 8}}}
 	if !h.addBuckets(t.Context()) || len(h.buckets) != manyBuckets {
 		t.Fatalf("%d buckets", len(h.buckets))
 	}
@@ -124,8 +125,9 @@ func TestSectionsAreBounded(t *testing.T) {
 	copy(text[:], "\x00.shstrtab\x00.symtab\x00.debug_info\x00")
 	for _, part := range []any{
 		elf.Header64{
-			Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(elf.EM_X86_64), Version: uint32(elf.EV_CURRENT), Ehsize: headSize,
-			Shoff: headSize, Shentsize: sectionSize, Shnum: uint16(len(sections)), Shstrndx: 1,
+			Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(elf.EM_X86_64), Version: uint32(elf.EV_CURRENT),
+			Ehsize: headSize,
+			Shoff:  headSize, Shentsize: sectionSize, Shnum: uint16(len(sections)), Shstrndx: 1,
 		},
 		sections, text, elf.Chdr64{Type: uint32(elf.COMPRESS_ZLIB), Size: 1 << 40, Addralign: 1}, [8]byte{},
 	} {
@@ -152,7 +154,8 @@ func (zeros) ReadAt(to []byte, _ int64) (int, error) { clear(to); return len(to)
 
 // A segment that is larger than any file is not gone through for the table of lines.
 func TestTableIsNotLookedForWithoutEnd(t *testing.T) {
-	for name, file := range map[string]io.ReaderAt{"a file that ends": strings.NewReader(""), "one without an end": zeros{}} {
+	for name, file := range map[string]io.ReaderAt{"a file that ends": strings.NewReader(""),
+		"one without an end": zeros{}} {
 		m := &image{
 			file: file, pages: make(map[uint64][]byte), elf: new(elf.File), work: 1 << 16,
 			segments: []segment{{at: pageSize, end: 1 << 46}},
@@ -166,8 +169,9 @@ func TestTableIsNotLookedForWithoutEnd(t *testing.T) {
 // Tables of lines that lead nowhere take bounded work, and the next reading has its own.
 func TestTablesAreBounded(t *testing.T) {
 	m := &image{
-		file: strings.NewReader(strings.Repeat("\x02", maxTable)), pages: make(map[uint64][]byte), segments: []segment{{at: pageSize, end: pageSize + maxTable}},
-		work: 1000,
+		file: strings.NewReader(strings.Repeat("\x02", maxTable)), pages: make(map[uint64][]byte),
+		segments: []segment{{at: pageSize, end: pageSize + maxTable}},
+		work:     1000,
 	}
 	table := &lineTable{image: m, tables: span{pageSize - 1, maxTable}, quantum: 1}
 	if value, ok := table.value(1, 0, 1000); ok || !m.tired() {
@@ -201,7 +205,8 @@ func TestModuleIsNotLookedForWithoutEnd(t *testing.T) {
 	l := someLayout(t)
 	head := []byte{0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8}
 	m := &image{
-		file: strings.NewReader(string(head) + strings.Repeat("\x00", pageSize)), pages: make(map[uint64][]byte), work: maxWork,
+		file: strings.NewReader(string(head) + strings.Repeat("\x00", pageSize)), pages: make(map[uint64][]byte),
+		work:     maxWork,
 		segments: []segment{{at: pageSize, end: pageSize + 8}, {at: 1 << 20, end: 1<<20 + maxData, writable: true}},
 		elf:      new(elf.File),
 	}
@@ -222,7 +227,8 @@ func TestVariablesAreBounded(t *testing.T) {
 	put(l.index+8, 2)
 	put(l.funcNames+8, 1)
 	put(l.textEnd, 1)
-	m := &image{file: zeros{}, pages: make(map[uint64][]byte), segments: []segment{{at: pageSize, end: 2 * pageSize}}, work: maxWork}
+	m := &image{file: zeros{}, pages: make(map[uint64][]byte), segments: []segment{{at: pageSize, end: 2 * pageSize}},
+		work: maxWork}
 	for size, want := range map[uint64]error{maxVariables: nil, maxVariables + 1: errNoModule} {
 		put(l.dataEnd, size)
 		if _, _, err := tableOf(m, same(description), &l, 0, pageSize); !errors.Is(err, want) {
@@ -281,7 +287,8 @@ func TestDebugSearchIsBounded(t *testing.T) {
 
 // Fields are kept with as much of their names as a name has.
 func TestFieldNamesAreBounded(t *testing.T) {
-	d, err := openDebugInfo(forms, unit(3, "main.T", 16, 4, strings.Repeat("f", maxText), 0, uint32(firstEntry), 0), nil, nil)
+	d, err := openDebugInfo(forms, unit(3, "main.T", 16, 4, strings.Repeat("f", maxText), 0, uint32(firstEntry), 0),
+		nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,21 +12,38 @@ import (
 // caught are how closures of testdata/holders keep alive what functions have allocated: what is named, and the way.
 // Large variables that do not change are in the closure, and debuggers are told nothing of them.
 var caught = map[string]string{
-	"main.caughtValue":     "main.callbacks map[int]func() int 500\nmain.callbacks map[int]func() int […] map[int]func() int 500 <\nmain.intoCallbacks.func1 closures.go 32 x\nmain.item 1024",
-	"main.caughtNested":    "main.finished []func() int 2500\nmain.finished []func() int […] []func() int 2500 <\nmain.intoNestedClosures.func2 closures.go 16 inner\nmain.intoNestedClosures.func1 closures.go 16 x\nmain.item 1024",
-	"main.caughtInterface": "main.finished []func() int 2500\nmain.finished []func() int […] []func() int 2500 <\nmain.intoInterfaces.func1 closures.go 48 value\nmain.item 1024",
-	"main.caughtArray":     "main.finished []func() int 2500\nmain.finished []func() int […] []func() int 2500 <\nmain.intoArrays.func1 closures.go 64\nmain.item 1024",
-	"main.caughtPair":      "main.handlers []main.handler 501\nmain.handlers []main.handler […] []main.handler 501 <\nmain.intoPairs.func1 closures.go 32\nmain.item 1024",
-	"main.caughtMap":       "main.handlers []main.handler 501\nmain.handlers []main.handler […] []main.handler 501\nmain.intoMemoized.func1 closures.go 16 known[…] map[int]*main.item 500 <\nmain.item 1024",
-	"main.caughtSlice":     "main.generic []func(int) 501\nmain.generic []func(int) […] []func(int) 501\nmain.intoCaught.func1 closures.go 16 add\nmain.intoAppender.func1 closures.go 16 seen\n[]*main.item 24 […] []*main.item 500 <\nmain.item 1024",
-	"main.caughtGeneric":   "main.generic []func(int) 501\nmain.generic []func(int) […] []func(int) 501 <\nmain.intoGeneric[...].func1 closures.go 32 one\nmain.item 1024",
-	"main.caughtMethod":    "main.finished []func() int 2500\nmain.finished []func() int […] []func() int 2500 <\nmain.(*page).count 16\nmain.page 16 .content\nmain.item 1024",
-	"main.caughtReceiver":  "main.finished []func() int 2500\nmain.finished []func() int […] []func() int 2500 <\nmain.page.number 24 .content\nmain.item 1024",
-	"main.caughtTimer":     "timers that call main.intoCallbackTimers.func1 500\n<\ntimer 112\nmain.intoCallbackTimers.func1 closures.go 16 session\nmain.item 1024",
-	"main.caughtParameter": "goroutine main.waitFor in callback\ncallback func() <\nmain.intoClosureGoroutines.func3 closures.go 16 x\nmain.item 1024",
-	"main.caughtOwn":       "goroutine main.intoClosureGoroutines.func1 in own\nown *main.item <\nmain.item 1024",
-	"main.caughtOwnMap":    "goroutine main.intoClosureGoroutines.func4 in byKey\nbyKey map[int]*main.item […] map[int]*main.item 500 <\nmain.item 1024",
-	"main.caughtOwnArray":  "goroutine main.intoClosureGoroutines.func2\n<\nmain.intoClosureGoroutines.func2 closures.go 64\nmain.item 1024",
+	"main.caughtValue": "main.callbacks map[int]func() int 500\n" +
+		"main.callbacks map[int]func() int […] map[int]func() int 500 <\nmain.intoCallbacks.func1 closures.go 32 x\n" +
+		"main.item 1024",
+	"main.caughtNested": "main.finished []func() int 2500\nmain.finished []func() int […] []func() int 2500 <\n" +
+		"main.intoNestedClosures.func2 closures.go 16 inner\nmain.intoNestedClosures.func1 closures.go 16 x\n" +
+		"main.item 1024",
+	"main.caughtInterface": "main.finished []func() int 2500\nmain.finished []func() int […] []func() int 2500 <\n" +
+		"main.intoInterfaces.func1 closures.go 48 value\nmain.item 1024",
+	"main.caughtArray": "main.finished []func() int 2500\nmain.finished []func() int […] []func() int 2500 <\n" +
+		"main.intoArrays.func1 closures.go 64\nmain.item 1024",
+	"main.caughtPair": "main.handlers []main.handler 501\n" +
+		"main.handlers []main.handler […] []main.handler 501 <\nmain.intoPairs.func1 closures.go 32\nmain.item 1024",
+	"main.caughtMap": "main.handlers []main.handler 501\nmain.handlers []main.handler […] []main.handler 501\n" +
+		"main.intoMemoized.func1 closures.go 16 known[…] map[int]*main.item 500 <\nmain.item 1024",
+	"main.caughtSlice": "main.generic []func(int) 501\nmain.generic []func(int) […] []func(int) 501\n" +
+		"main.intoCaught.func1 closures.go 16 add\nmain.intoAppender.func1 closures.go 16 seen\n" +
+		"[]*main.item 24 […] []*main.item 500 <\nmain.item 1024",
+	"main.caughtGeneric": "main.generic []func(int) 501\nmain.generic []func(int) […] []func(int) 501 <\n" +
+		"main.intoGeneric[...].func1 closures.go 32 one\nmain.item 1024",
+	"main.caughtMethod": "main.finished []func() int 2500\nmain.finished []func() int […] []func() int 2500 <\n" +
+		"main.(*page).count 16\nmain.page 16 .content\nmain.item 1024",
+	"main.caughtReceiver": "main.finished []func() int 2500\nmain.finished []func() int […] []func() int 2500 <\n" +
+		"main.page.number 24 .content\nmain.item 1024",
+	"main.caughtTimer": "timers that call main.intoCallbackTimers.func1 500\n<\ntimer 112\n" +
+		"main.intoCallbackTimers.func1 closures.go 16 session\nmain.item 1024",
+	"main.caughtParameter": "goroutine main.waitFor in callback\ncallback func() <\n" +
+		"main.intoClosureGoroutines.func3 closures.go 16 x\nmain.item 1024",
+	"main.caughtOwn": "goroutine main.intoClosureGoroutines.func1 in own\nown *main.item <\nmain.item 1024",
+	"main.caughtOwnMap": "goroutine main.intoClosureGoroutines.func4 in byKey\n" +
+		"byKey map[int]*main.item […] map[int]*main.item 500 <\nmain.item 1024",
+	"main.caughtOwnArray": "goroutine main.intoClosureGoroutines.func2\n<\n" +
+		"main.intoClosureGoroutines.func2 closures.go 64\nmain.item 1024",
 }
 
 // A variable of another function that a closure has is named, or none is: never another one. With LEAKTREND_OUTSIDE by
@@ -60,8 +77,8 @@ func caughtOf(release string) map[string]string {
 	return maps.Clone(caught)
 }
 
-// caughtBefore is caught for programs of Go 1.21 and 1.22: debuggers are not told where closures have variables, so what
-// these point to has no type unless it tells that itself, which objects of 1.21 do not.
+// caughtBefore is caught for programs of Go 1.21 and 1.22: debuggers are not told where closures have variables, so
+// what these point to has no type unless it tells that itself, which objects of 1.21 do not.
 func caughtBefore(untyped bool) map[string]string {
 	all := maps.Clone(caught)
 	all["main.caughtMap"], _, _ = strings.Cut(all["main.caughtMap"], " known")
@@ -74,7 +91,8 @@ func caughtBefore(untyped bool) map[string]string {
 		text = strings.ReplaceAll(variable.ReplaceAllString(text, "$1"), "timer 112", "timer 80")
 		if untyped {
 			switch function {
-			case "main.caughtInterface", "main.caughtMethod", "main.caughtReceiver", "main.caughtOwn", "main.caughtOwnMap":
+			case "main.caughtInterface", "main.caughtMethod", "main.caughtReceiver", "main.caughtOwn",
+				"main.caughtOwnMap":
 			default:
 				text = typed.ReplaceAllString(strings.ReplaceAll(text, "4864", "4096"), "$1$2")
 			}

@@ -30,10 +30,13 @@ func TestCapturedAt(t *testing.T) {
 		want   string
 		next   uint64
 	}{
-		{0, "", 0}, {8, "x", 16}, {15, "x", 16}, {16, "inner", 24}, {24, "", 0}, {32, "&n", 48}, {40, "&n", 48}, {48, "", 0}, {56, "", 0},
+		{0, "", 0}, {8, "x", 16}, {15, "x", 16}, {16, "inner", 24}, {24, "", 0}, {32, "&n", 48}, {40, "&n", 48},
+		{48, "", 0}, {56, "", 0},
 	} {
-		if got, next, ok := n.capturedAt(0, test.offset); got.name != test.want || next != test.next || ok != (test.want != "") {
-			t.Errorf("at %d: %q before %d, %t, want %q before %d", test.offset, got.name, next, ok, test.want, test.next)
+		if got, next, ok := n.capturedAt(0, test.offset); got.name != test.want || next != test.next ||
+			ok != (test.want != "") {
+			t.Errorf("at %d: %q before %d, %t, want %q before %d", test.offset, got.name, next, ok, test.want,
+				test.next)
 		}
 	}
 }
@@ -41,12 +44,14 @@ func TestCapturedAt(t *testing.T) {
 // A method value has a receiver of a type that one name is for.
 func TestTypeNamed(t *testing.T) {
 	d, err := openDebugInfo(forms, unit(
-		3, "main.T", 16, 0, 2, "main.T", uint32(firstEntry), 2, "main.twice", uint32(firstEntry), 2, "main.twice", uint32(firstEntry), 3, "main.only", 8, 0,
+		3, "main.T", 16, 0, 2, "main.T", uint32(firstEntry), 2, "main.twice", uint32(firstEntry), 2, "main.twice",
+		uint32(firstEntry), 3, "main.only", 8, 0,
 	), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{"main.T": true, "main.twice": false, "main.only": false, "main.": false, "": false} {
+	for name, want := range map[string]bool{"main.T": true, "main.twice": false, "main.only": false, "main.": false,
+		"": false} {
 		if got := (closureInfo{functionInfo{d}}).typeNamed(name); (got != 0) != want {
 			t.Errorf("%q: at %d", name, got)
 		}

@@ -18,17 +18,21 @@ var forms = []byte{
 	1, byte(dwarf.TagCompileUnit), 1, 0, 0,
 	2, byte(dwarf.TagTypedef), 0, byte(dwarf.AttrName), 8, byte(dwarf.AttrType), 0x13, 0, 0,
 	3, byte(dwarf.TagStructType), 1, byte(dwarf.AttrName), 8, byte(dwarf.AttrByteSize), 0xf, 0, 0,
-	4, byte(dwarf.TagMember), 0, byte(dwarf.AttrName), 8, byte(dwarf.AttrDataMemberLoc), 0xf, byte(dwarf.AttrType), 0x13, 0, 0,
+	4, byte(dwarf.TagMember), 0, byte(dwarf.AttrName), 8, byte(dwarf.AttrDataMemberLoc), 0xf, byte(dwarf.AttrType),
+	0x13, 0, 0,
 	5, byte(dwarf.TagArrayType), 0, byte(dwarf.AttrByteSize), 0xf, byte(dwarf.AttrType), 0x13, 0, 0,
 	6, byte(dwarf.TagVariable), 0, byte(dwarf.AttrName), 8, byte(dwarf.AttrType), 0x13, 0, 0,
 	7, byte(dwarf.TagPointerType), 0, byte(dwarf.AttrType), 0x13, 0, 0,
 	8, byte(dwarf.TagSubprogram), 1, byte(dwarf.AttrName), 8, byte(dwarf.AttrLowpc), 1, 0, 0,
-	9, byte(dwarf.TagVariable), 0, byte(dwarf.AttrName), 8, byte(dwarf.AttrType), 0x13, byte(dwarf.AttrLocation), 0xa, 0, 0,
-	10, byte(dwarf.TagVariable), 0, byte(dwarf.AttrName), 8, byte(dwarf.AttrType), 0x13, byte(dwarf.AttrLocation), 0x17, 0, 0,
+	9, byte(dwarf.TagVariable), 0, byte(dwarf.AttrName), 8, byte(dwarf.AttrType), 0x13, byte(dwarf.AttrLocation), 0xa,
+	0, 0,
+	10, byte(dwarf.TagVariable), 0, byte(dwarf.AttrName), 8, byte(dwarf.AttrType), 0x13, byte(dwarf.AttrLocation), 0x17,
+	0, 0,
 	11, byte(dwarf.TagLexDwarfBlock), 1, byte(dwarf.AttrRanges), 0x17, 0, 0,
 	12, byte(dwarf.TagSubprogram), 1, byte(dwarf.AttrAbstractOrigin), 0x13, byte(dwarf.AttrLowpc), 1, 0, 0,
 	13, byte(dwarf.TagInlinedSubroutine), 1, byte(dwarf.AttrAbstractOrigin), 0x13, byte(dwarf.AttrRanges), 0x17, 0, 0,
-	14, byte(dwarf.TagVariable), 0, byte(dwarf.AttrName), 8, byte(dwarf.AttrType), 0x13, byte(attrClosureOffset&0x7f | 0x80), byte(attrClosureOffset >> 7), 0xf, 0, 0,
+	14, byte(dwarf.TagVariable), 0, byte(dwarf.AttrName), 8, byte(dwarf.AttrType), 0x13,
+	byte(attrClosureOffset&0x7f | 0x80), byte(attrClosureOffset >> 7), 0xf, 0, 0,
 	0,
 }
 
@@ -57,15 +61,18 @@ func unit(entries ...any) []byte {
 
 // odd are programs whose types have no end, or no begin.
 var odd = map[string][]byte{
-	"a name for itself":         unit(2, "main.T", uint32(firstEntry), 6, "main.v", uint32(firstEntry)),
-	"two names for each other":  unit(2, "main.T", uint32(firstEntry+12), 2, "main.U", uint32(firstEntry), 6, "main.v", uint32(firstEntry)),
-	"a struct of itself":        unit(3, "main.T", 16, 4, "f", 0, uint32(firstEntry), 0, 6, "main.v", uint32(firstEntry)),
+	"a name for itself": unit(2, "main.T", uint32(firstEntry), 6, "main.v", uint32(firstEntry)),
+	"two names for each other": unit(2, "main.T", uint32(firstEntry+12), 2, "main.U", uint32(firstEntry), 6, "main.v",
+		uint32(firstEntry)),
+	"a struct of itself": unit(3, "main.T", 16, 4, "f", 0, uint32(firstEntry), 0, 6, "main.v",
+		uint32(firstEntry)),
 	"an array of itself":        unit(5, 16, uint32(firstEntry), 6, "main.v", uint32(firstEntry)),
 	"a pointer to itself":       unit(7, uint32(firstEntry), 6, "main.v", uint32(firstEntry)),
 	"a type that is a variable": unit(6, "main.v", uint32(firstEntry)),
 	"a type that is elsewhere":  unit(6, "main.v", uint32(1<<31)),
 	"a struct without an end":   unit(6, "main.v", uint32(firstEntry+12), 3, "main.T", 16)[:2*firstEntry],
-	"a field beyond":            unit(3, "main.T", 16, 4, "f", 127, uint32(firstEntry), 0, 6, "main.v", uint32(firstEntry)),
+	"a field beyond": unit(3, "main.T", 16, 4, "f", 127, uint32(firstEntry), 0, 6, "main.v",
+		uint32(firstEntry)),
 }
 
 // named is what is said of the second word of the variable main.v.
@@ -76,7 +83,8 @@ func named(abbrev, info, text []byte) (h Holder, err error) {
 	}
 	_, _ = offsetsOf(d)
 	of := d.variable("main.v")
-	n := &names{target: &target{reader: nothing{}}, debug: d, debugRead: true, unnamed: unnamed{target: &target{reader: nothing{}}}}
+	n := &names{target: &target{reader: nothing{}}, debug: d, debugRead: true,
+		unnamed: unnamed{target: &target{reader: nothing{}}}}
 	step := new(Step)
 	_ = (&follower{names: n, step: step}).follow(of, 0x1000, 0x1008)
 	_, _, _ = d.runtimeType(8, 8), d.isDirect(of), d.elementOf(of)
@@ -84,7 +92,8 @@ func named(abbrev, info, text []byte) (h Holder, err error) {
 		d.locations[i] = listsOf(info)
 		d.ranges[i] = listsOf(info)
 	}
-	_, _, _ = functionInfo{d}.locals("main.f", 0, 4, 8), closureInfo{functionInfo{d}}.capturedBy("main.f", 0), closureInfo{functionInfo{d}}.typeNamed("main.T")
+	_, _, _ = functionInfo{d}.locals("main.f", 0, 4, 8), closureInfo{functionInfo{d}}.capturedBy("main.f", 0),
+		closureInfo{functionInfo{d}}.typeNamed("main.T")
 	return n.field("main.v", of, 0x1000, 0x1008), nil
 }
 
@@ -105,7 +114,8 @@ func TestOddTypes(t *testing.T) {
 	}
 	unknown := Holder{Variable: "main.v", Entries: -1}
 	if d := cmp.Diff(map[string]Holder{
-		"a name for itself": unknown, "two names for each other": unknown, "an array of itself": unknown, "a pointer to itself": unknown,
+		"a name for itself": unknown, "two names for each other": unknown, "an array of itself": unknown,
+		"a pointer to itself":       unknown,
 		"a type that is a variable": {Variable: "main.v", Type: "main.v", Entries: -1},
 		"a type that is elsewhere":  unknown, "a field beyond": unknown,
 		"a struct of itself":      {Variable: "main.v" + strings.Repeat(".f", maxTypes), Entries: -1},
@@ -120,9 +130,10 @@ func TestOddTypes(t *testing.T) {
 func TestOddSizes(t *testing.T) {
 	many := bytes.Repeat([]byte{byte(dwarf.AttrName), 8}, maxAttributes+2)
 	for name, one := range map[string]struct{ abbrev, info, text []byte }{
-		"parts without an end":      {forms, bytes.Repeat(unit()[:4], 3), nil},
-		"too many parts":            {forms, bytes.Repeat(unit(), maxUnits+2), nil},
-		"a form of too much":        {append(append([]byte{1, byte(dwarf.TagCompileUnit), 1}, many...), 0, 0, 0), unit(), nil},
+		"parts without an end": {forms, bytes.Repeat(unit()[:4], 3), nil},
+		"too many parts":       {forms, bytes.Repeat(unit(), maxUnits+2), nil},
+		"a form of too much": {append(append([]byte{1, byte(dwarf.TagCompileUnit), 1}, many...), 0, 0, 0),
+			unit(), nil},
 		"forms of 64 bits":          {forms, append([]byte{0xff, 0xff, 0xff, 0xff}, make([]byte, 64)...), nil},
 		"a string without an end":   {forms, unit(), []byte("main.v")},
 		"a string that is too long": {forms, unit(), append(bytes.Repeat([]byte("x"), maxText), 0)},

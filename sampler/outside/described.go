@@ -91,7 +91,8 @@ func (d debugInfo) runtimeType(offset, size uint64) (found dwarf.Offset) {
 				continue
 			}
 			name, _ := entry.Val(dwarf.AttrName).(string)
-			if has, ok := d.sizeOf(dwarf.Offset(at)); ok && has == size && name != "" && redact.Printable(name) == name {
+			if has, ok := d.sizeOf(dwarf.Offset(at)); ok && has == size && name != "" &&
+				redact.Printable(name) == name {
 				found = dwarf.Offset(at)
 			}
 		}
@@ -154,7 +155,8 @@ func (d debugInfo) isDirect(at dwarf.Offset) bool {
 		switch {
 		case !ok:
 			return false
-		case kind.tag == dwarf.TagPointerType, kind.tag == dwarf.TagSubroutineType, kind.tag == dwarf.TagTypedef && strings.HasPrefix(kind.name, "func("):
+		case kind.tag == dwarf.TagPointerType, kind.tag == dwarf.TagSubroutineType, kind.tag == dwarf.TagTypedef &&
+			strings.HasPrefix(kind.name, "func("):
 			return true
 		case kind.tag == dwarf.TagTypedef, kind.tag == dwarf.TagArrayType && kind.size == 8:
 			at = kind.of

@@ -32,7 +32,8 @@ func TestHoldersEmulated(t *testing.T) {
 			both[function] = ways[function] + "\n" + steps
 		}
 		if !all {
-			few := []string{"main.intoMap", "main.newItem", "main.madeSlice", "main.madeParameter", "main.madeBuffer", "main.madeOld"}
+			few := []string{"main.intoMap", "main.newItem", "main.madeSlice", "main.madeParameter", "main.madeBuffer",
+				"main.madeOld"}
 			maps.DeleteFunc(named, func(function, _ string) bool { return !slices.Contains(few, function) })
 			few = []string{"main.intoClosures", "main.caughtSlice", "main.caughtOwn"}
 			maps.DeleteFunc(both, func(function, _ string) bool { return !slices.Contains(few, function) })
@@ -68,7 +69,8 @@ type emulated struct{ *Process }
 
 func startEmulated(t *testing.T, toolchain string, options ...string) emulated {
 	t.Helper()
-	path := buildProgram(t, append([]string{"testdata/holders", "GOARCH=arm64", "GOTOOLCHAIN=" + toolchain}, options...)...)
+	path := buildProgram(t, append([]string{"testdata/holders", "GOARCH=arm64", "GOTOOLCHAIN=" + toolchain},
+		options...)...)
 	o := openEmulated(t, startReady(t, "qemu-aarch64", path), path, toolchain)
 	t.Cleanup(func() { _ = o.Close() })
 	return emulated{o}

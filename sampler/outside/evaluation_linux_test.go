@@ -21,8 +21,8 @@ const evaluationVar = "LEAKTREND_OUTSIDE"
 // toolchains returns those that are named; nil for none.
 func toolchains() []string { return strings.Fields(os.Getenv(evaluationVar)) }
 
-// byToolchains returns options of startHolders: some for the toolchain at hand, and for each one that is named the ways,
-// or where there are none the same ones, with the toolchain as their last.
+// byToolchains returns options of startHolders: some for the toolchain at hand, and for each one that is named the
+// ways, or where there are none the same ones, with the toolchain as their last.
 func byToolchains(builds [][]string, ways ...[]string) [][]string {
 	if len(ways) == 0 {
 		ways = builds
@@ -62,24 +62,33 @@ var builds = []way{
 	{name: "-d=checkptr, stripped", options: []string{"-gcflags=all=-d=checkptr", stripped}},
 	{name: "-asan, stripped", options: []string{"cgo", "-asan", stripped}},
 	{name: "-linkmode=external, stripped", options: []string{"cgo", stripped + " -linkmode=external"}},
-	{name: "static, by the C linker, stripped", options: []string{"cgo", stripped + " -linkmode=external -extldflags=-static"}},
-	{name: "static PIE, stripped", options: []string{"cgo", pie, stripped + " -linkmode=external -extldflags=-static-pie"}},
+	{name: "static, by the C linker, stripped",
+		options: []string{"cgo", stripped + " -linkmode=external -extldflags=-static"}},
+	{name: "static PIE, stripped",
+		options: []string{"cgo", pie, stripped + " -linkmode=external -extldflags=-static-pie"}},
 	{name: "strip --strip-all", options: []string{"strip"}},
 	{name: "without section headers", options: []string{"nosections", stripped}},
 	{name: "GOFIPS140=latest, stripped", options: []string{"GOFIPS140=latest", stripped}, from: 24},
 	{name: "GOEXPERIMENT=boringcrypto, stripped", options: []string{"cgo", "GOEXPERIMENT=boringcrypto", stripped}},
 	{name: "GOEXPERIMENT=arenas, stripped", options: []string{"GOEXPERIMENT=arenas", stripped}},
-	{name: "GOEXPERIMENT=noswissmap, stripped", options: []string{"GOEXPERIMENT=noswissmap", stripped}, from: 24, to: 25},
-	{name: "GOEXPERIMENT=greenteagc, stripped", options: []string{"GOEXPERIMENT=greenteagc", stripped}, from: 25, to: 25},
+	{name: "GOEXPERIMENT=noswissmap, stripped", options: []string{"GOEXPERIMENT=noswissmap", stripped},
+		from: 24, to: 25},
+	{name: "GOEXPERIMENT=greenteagc, stripped", options: []string{"GOEXPERIMENT=greenteagc", stripped},
+		from: 25, to: 25},
 	{name: "GOEXPERIMENT=nogreenteagc, stripped", options: []string{"GOEXPERIMENT=nogreenteagc", stripped}, from: 26},
 	{name: "GOEXPERIMENT=nodwarf5", options: []string{"GOEXPERIMENT=nodwarf5"}, from: 25},
-	{name: "GOEXPERIMENT=norandomizedheapbase64, stripped", options: []string{"GOEXPERIMENT=norandomizedheapbase64", stripped}, from: 26},
-	{name: "GOEXPERIMENT=nosizespecializedmalloc, stripped", options: []string{"GOEXPERIMENT=nosizespecializedmalloc", stripped}, from: 26},
-	{name: "GOEXPERIMENT=goroutineleakprofile, stripped", options: []string{"GOEXPERIMENT=goroutineleakprofile", stripped}, from: 26, to: 26},
+	{name: "GOEXPERIMENT=norandomizedheapbase64, stripped", options: []string{"GOEXPERIMENT=norandomizedheapbase64",
+		stripped}, from: 26},
+	{name: "GOEXPERIMENT=nosizespecializedmalloc, stripped", options: []string{"GOEXPERIMENT=nosizespecializedmalloc",
+		stripped}, from: 26},
+	{name: "GOEXPERIMENT=goroutineleakprofile, stripped", options: []string{"GOEXPERIMENT=goroutineleakprofile",
+		stripped}, from: 26, to: 26},
 	{name: "GOEXPERIMENT=runtimesecret, stripped", options: []string{"GOEXPERIMENT=runtimesecret", stripped}, from: 26},
-	{name: "version RELEASE-vendor, stripped", options: []string{stripped + " -X 'runtime.buildVersion=RELEASE-vendor'"}},
+	{name: "version RELEASE-vendor, stripped",
+		options: []string{stripped + " -X 'runtime.buildVersion=RELEASE-vendor'"}},
 	{name: "version RELEASE-vendor", options: []string{"-ldflags=-X 'runtime.buildVersion=RELEASE-vendor'"}},
-	{name: "version devel go1.99, stripped", options: []string{stripped + " -X 'runtime.buildVersion=devel go1.99-0123456789'"}},
+	{name: "version devel go1.99, stripped",
+		options: []string{stripped + " -X 'runtime.buildVersion=devel go1.99-0123456789'"}},
 	{name: "version devel go1.99", options: []string{"-ldflags=-X 'runtime.buildVersion=devel go1.99-0123456789'"}},
 }
 
@@ -103,7 +112,8 @@ func TestEvaluation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Println("| Go | build | goroutines: right | wrong | unknown | heap stacks: right | wrong | unknown |\n|---|---|---|---|---|---|---|---|")
+	fmt.Println("| Go | build | goroutines: right | wrong | unknown | heap stacks: right | wrong | unknown |\n" +
+		"|---|---|---|---|---|---|---|---|")
 	for _, toolchain := range all {
 		for _, b := range builds {
 			if !b.of(toolchain) || !only.MatchString(b.name) {
@@ -131,7 +141,8 @@ func TestEvaluation(t *testing.T) {
 			} else {
 				var err error
 				if process, err = Open(p.pid); err != nil {
-					fmt.Printf("| %s | %s | 0 | 0 | %d | 0 | 0 | %d |\n", toolchain, b.name, want.Number, len(want.Heap))
+					fmt.Printf("| %s | %s | 0 | 0 | %d | 0 | 0 | %d |\n", toolchain, b.name, want.Number,
+						len(want.Heap))
 					t.Logf("%s, %s: %v", toolchain, b.name, err)
 					p.stop()
 					continue
@@ -158,9 +169,11 @@ func TestEvaluation(t *testing.T) {
 				}
 			}
 			h := compareCounts(inside, outside)
-			fmt.Printf("| %s | %s | %d | %d | %d | %d | %d | %d |\n", toolchain, b.name, g[0], g[1], g[2], h[0], h[1], h[2])
+			fmt.Printf("| %s | %s | %d | %d | %d | %d | %d | %d |\n", toolchain, b.name, g[0], g[1], g[2], h[0], h[1],
+				h[2])
 			if g[1]+h[1] > 0 {
-				t.Errorf("%s, %s: wrong: %v", toolchain, b.name, wrongOf(withoutMain(want.Goroutines), withoutMain(countsOf(goroutines))))
+				t.Errorf("%s, %s: wrong: %v", toolchain, b.name,
+					wrongOf(withoutMain(want.Goroutines), withoutMain(countsOf(goroutines))))
 			}
 			if n, ok := process.target.count(); !ok || n != want.Number {
 				t.Errorf("%s, %s: %d goroutines are counted, there are %d", toolchain, b.name, n, want.Number)
@@ -230,7 +243,8 @@ func TestCosts(t *testing.T) {
 	}
 	needsRow(t)
 	path := buildProgram(t, stripped)
-	fmt.Println("| goroutines | count | its processor time | stacks | their processor time | heap | longest stall, 99.9 % of stalls below, while read back to back | the same without |\n|---|---|---|---|---|---|---|---|")
+	fmt.Println("| goroutines | count | its processor time | stacks | their processor time | heap | longest stall, " +
+		"99.9 % of stalls below, while read back to back | the same without |\n|---|---|---|---|---|---|---|---|")
 	for _, n := range []int{1_000, 10_000, 100_000} {
 		p := start(t, path)
 		p.tell(t, fmt.Sprintf("many %d", n))
@@ -270,7 +284,8 @@ func TestCosts(t *testing.T) {
 		read := p.stalls(t)
 		stop()
 		reads := <-ended
-		fmt.Printf("| %d | %v | %v | %v | %v | %v | %v, %v (%d reads) | %v, %v |\n", n, median(counted), countCPU/times, median(stacks), stackCPU/times, heapCPU,
+		fmt.Printf("| %d | %v | %v | %v | %v | %v | %v, %v (%d reads) | %v, %v |\n", n, median(counted), countCPU/times,
+			median(stacks), stackCPU/times, heapCPU,
 			read[0], read[1], reads, quiet[0], quiet[1])
 		p.stop()
 	}

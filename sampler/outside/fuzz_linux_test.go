@@ -94,7 +94,10 @@ func FuzzLies(f *testing.F) {
 		_ = one.verify()
 		_, _ = one.count()
 		var g groups
-		seen, err := one.stacks(ctx, func(d *goroutine, pcs []uint64) bool { _ = one.reason(d); return g.add(one.table, pcs) })
+		seen, err := one.stacks(ctx, func(d *goroutine, pcs []uint64) bool {
+			_ = one.reason(d)
+			return g.add(one.table, pcs)
+		})
 		if errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal("it does not come to an end")
 		}
@@ -108,7 +111,8 @@ func FuzzLies(f *testing.F) {
 				t.Errorf("%v objects of %v bytes on %d functions", count, size, len(stack))
 			}
 		})
-		if m, ok := usageOf(one); ok && !(m.Live >= 0 && m.Live <= m.InUse && m.Free >= 0 && m.Stacks >= 0 && len(m.Arenas) > 0 && m.InUse+m.Own < 1<<48) {
+		if m, ok := usageOf(one); ok && !(m.Live >= 0 && m.Live <= m.InUse && m.Free >= 0 && m.Stacks >= 0 &&
+			len(m.Arenas) > 0 && m.InUse+m.Own < 1<<48) {
 			t.Errorf("memory %+v", m)
 		}
 		// What is told of the memory is what the program's file has.
@@ -141,12 +145,14 @@ func TestHolderLies(t *testing.T) {
 	}
 	for i := range times {
 		lying := *o.target
-		lying.reader = &liar{truth: o.memory, dice: rand.New(rand.NewPCG(i, 2)), share: float64(int(1)<<(4*i)) / (1 << 20)}
+		lying.reader = &liar{truth: o.memory, dice: rand.New(rand.NewPCG(i, 2)),
+			share: float64(int(1)<<(4*i)) / (1 << 20)}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		began := time.Now()
 		h, ok := findHolder(ctx, &lying, wanted{buckets: of, tell: tell}, nil)
 		cancel()
-		if ok && (h.Share <= .5 || h.Share > 1 || h.Objects > maxVotes || h.Variable != "" && !strings.Contains(h.Variable, ".")) {
+		if ok && (h.Share <= .5 || h.Share > 1 || h.Objects > maxVotes || h.Variable != "" &&
+			!strings.Contains(h.Variable, ".")) {
 			t.Errorf("%+v", h)
 		}
 		if late := time.Since(began); late > time.Minute {

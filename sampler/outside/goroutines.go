@@ -44,9 +44,12 @@ type goroutine struct {
 func (l *layout) decode(at uint64, b []byte) goroutine {
 	word := func(offset uint64) uint64 { return binary.LittleEndian.Uint64(b[offset:]) }
 	g := goroutine{
-		at: at, low: word(l.stackLow), high: word(l.stackHigh), pc: word(l.schedPC), sp: word(l.schedSP), top: word(l.stackTop),
-		id: word(l.id), start: word(l.start), creator: word(l.creator), parent: word(l.parent), waitSince: int64(word(l.waitSince)),
-		state: uint8(binary.LittleEndian.Uint32(b[l.status:]) &^ scanBit), waitReason: b[l.waitReason], runs: b[l.runs],
+		at: at, low: word(l.stackLow), high: word(l.stackHigh), pc: word(l.schedPC), sp: word(l.schedSP),
+		top: word(l.stackTop),
+		id:  word(l.id), start: word(l.start), creator: word(l.creator), parent: word(l.parent),
+		waitSince: int64(word(l.waitSince)),
+		state:     uint8(binary.LittleEndian.Uint32(b[l.status:]) &^ scanBit), waitReason: b[l.waitReason],
+		runs: b[l.runs],
 	}
 	if sp := word(l.syscallSP); sp != 0 {
 		g.sp, g.pc = sp, word(l.syscallPC)
@@ -122,7 +125,8 @@ func (t *target) isSystem(g *goroutine) bool {
 	system := false
 	if f, ok := t.table.find(g.start); ok {
 		name, _ := t.table.name(f.word(funcNameAt))
-		system = strings.HasPrefix(name, "runtime.") && name != "runtime.main" && name != "runtime.corostart" && name != "runtime.handleAsyncEvent"
+		system = strings.HasPrefix(name, "runtime.") && name != "runtime.main" && name != "runtime.corostart" &&
+			name != "runtime.handleAsyncEvent"
 	}
 	if len(t.system) >= maxKnown {
 		clear(t.system)
@@ -326,7 +330,8 @@ func (b *batchReader) walk(size int) {
 				b.ends[i] = broken
 				continue
 			}
-			b.pcs[i], b.ends[i] = b.t.table.unwind(g.pc, g.sp, g.sp, g.top, b.parts[k].to, b.t.usesLink, b.pcs[i][:0], nil)
+			b.pcs[i], b.ends[i] = b.t.table.unwind(g.pc, g.sp, g.sp, g.top, b.parts[k].to, b.t.usesLink, b.pcs[i][:0],
+				nil)
 			if b.ends[i] == cutOff && uint64(len(b.parts[k].to)) == g.high-g.sp {
 				b.ends[i] = broken
 			}

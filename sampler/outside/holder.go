@@ -25,9 +25,10 @@ const (
 // heapSpan is a run of pages with objects of one size.
 type heapSpan struct {
 	start, end, element, specials uint64
-	marks                         uint64 // bits of its objects that were there after the latest collection; 0 where unknown
-	kind                          uint64 // the type of the only object, where it is one; 0 where that is not told
-	pointers                      bool   // its objects may hold some
+	// bits of its objects that were there after the latest collection; 0 where unknown
+	marks    uint64
+	kind     uint64 // the type of the only object, where it is one; 0 where that is not told
+	pointers bool   // its objects may hold some
 }
 
 // hidden is an address that a search keeps. Where a process looks through its own memory, what the search keeps is
@@ -43,8 +44,9 @@ type node struct {
 	base, end hidden  // 0 for what belongs to the scheduler
 	up        []*node // what points to it
 	root      *root   // that points to it
-	library   *root   // a goroutine of nothing but libraries: a variable or the application that leads there comes first
-	weak      *root   // a timer, or a finalizer of what points to it: what else holds it comes first
+	// a goroutine of nothing but libraries: a variable or the application that leads there comes first
+	library *root
+	weak    *root // a timer, or a finalizer of what points to it: what else holds it comes first
 }
 
 // root is where a way begins: a variable, the stack of a goroutine, a timer or a finalizer.
@@ -102,7 +104,8 @@ func (s *search) readSpans(ctx context.Context) bool {
 	for len(list) > 0 && ctx.Err() == nil {
 		parts = parts[:0]
 		for len(list) > 0 && len(parts) < batch {
-			parts = append(parts, part{at: binary.LittleEndian.Uint64(list), to: block[uint64(len(parts))*l.span:][:l.span]})
+			parts = append(parts, part{at: binary.LittleEndian.Uint64(list),
+				to: block[uint64(len(parts))*l.span:][:l.span]})
 			list = list[8:]
 		}
 		s.reader.gather(parts)
@@ -112,7 +115,8 @@ func (s *search) readSpans(ctx context.Context) bool {
 			}
 			word := func(at uint64) uint64 { return binary.LittleEndian.Uint64(parts[i].to[at:]) }
 			pages := word(l.spanPages)
-			h := heapSpan{start: word(l.spanStart), element: word(l.spanElement), specials: word(l.spanSpecials), pointers: parts[i].to[l.spanClass]&1 == 0}
+			h := heapSpan{start: word(l.spanStart), element: word(l.spanElement), specials: word(l.spanSpecials),
+				pointers: parts[i].to[l.spanClass]&1 == 0}
 			h.end = h.start + pages<<pageShift
 			if l.spanMarks != 0 {
 				h.marks = word(l.spanMarks)
@@ -120,7 +124,8 @@ func (s *search) readSpans(ctx context.Context) bool {
 			if l.spanType != 0 && parts[i].to[l.spanClass]>>1 == 0 {
 				h.kind = word(l.spanType)
 			}
-			if parts[i].to[l.spanState] != spanInUse || h.start == 0 || h.start%(1<<pageShift) != 0 || pages == 0 || pages > 1<<30 ||
+			if parts[i].to[l.spanState] != spanInUse || h.start == 0 || h.start%(1<<pageShift) != 0 || pages == 0 ||
+				pages > 1<<30 ||
 				h.element < 8 || h.element > h.end-h.start {
 				continue
 			}
@@ -285,7 +290,9 @@ func (s *search) at(address uint64) *node {
 	if page := address >> pageShift; s.pages[page%pageBits/64]&(1<<(page%64)) == 0 {
 		return nil
 	}
-	i, found := slices.BinarySearchFunc(s.all, address, func(n *node, at uint64) int { return cmp.Compare(n.base.address(), at) })
+	i, found := slices.BinarySearchFunc(s.all, address, func(n *node, at uint64) int {
+		return cmp.Compare(n.base.address(), at)
+	})
 	if !found {
 		i--
 	}

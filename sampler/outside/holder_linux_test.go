@@ -126,7 +126,8 @@ func TestHoldersStripped(t *testing.T) {
 	}
 	needsRow(t)
 	for _, options := range byToolchains([][]string{{"testdata/holders", stripped}},
-		[]string{"testdata/holders", stripped, "-buildmode=exe"}, []string{"testdata/holders", stripped, "-buildmode=pie"}) {
+		[]string{"testdata/holders", stripped, "-buildmode=exe"},
+		[]string{"testdata/holders", stripped, "-buildmode=pie"}) {
 		got := make(map[string]string)
 		process := startHolders(t, options)
 		want := strippedOf(toolchainOf(options))

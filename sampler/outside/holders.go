@@ -16,8 +16,8 @@ type Holder struct {
 	Entries  int64   // of a map, slice or channel, or how many timers or finalizers; -1 where it is none, or unknown
 	Frames   []Frame // of the goroutine, from the function that holds them, innermost first; nil for all else
 	At       Frame   // the one of them that is told; zero for all else
-	// Local is the variable there that holds them, of the goroutine's own function or captured by it; "" where that is not
-	// certain, as without what debuggers read.
+	// Local is the variable there that holds them, of the goroutine's own function or captured by it; "" where that is
+	// not certain, as without what debuggers read.
 	Local string
 	// Timer is the function that the timers call, as in app.(*Session).expire; time.sendTime for those that have a
 	// channel. It is "" for all else. Timers and finalizers are what holds the objects where nothing else does.
@@ -59,7 +59,8 @@ func findHolder(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 	}
 	h, ok, _ = searchOnce(ctx, t, of, pause)
 	// What nothing held both times is garbage, as the arrays are that a slice has grown out of.
-	return h, ok || h.isNamed() && h.Variable == before.Variable && h.Timer == before.Timer && h.Finalizer == before.Finalizer &&
+	return h, ok || h.isNamed() && h.Variable == before.Variable && h.Timer == before.Timer &&
+		h.Finalizer == before.Finalizer &&
 		slices.Equal(h.Frames, before.Frames)
 }
 
@@ -72,7 +73,8 @@ func (h *Holder) isNamed() bool {
 // was elsewhere before. Where these are few and large, h is what holds all the others, though ok is false.
 func searchOnce(ctx context.Context, t *target, of wanted, pause func()) (h Holder, ok, moved bool) {
 	t.table.image.begin()
-	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64), block: make([]byte, chunk), batch: newBatch(t), pause: pause, tell: of.tell}
+	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64),
+		block: make([]byte, chunk), batch: newBatch(t), pause: pause, tell: of.tell}
 	s.roots.target, s.stack = t, frames{lineTable: t.table, usesLink: t.usesLink}
 	if s.names = readNames(t, pause); !s.readSpans(ctx) || !s.forget() {
 		return h, false, true
@@ -99,7 +101,8 @@ func searchOnce(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 		s.fromVariables(ctx)
 		s.fromStacks(ctx)
 		s.fromTimers()
-		// What holds more than half stays the one, whatever holds the others: garbage, which nothing holds, is among them.
+		// What holds more than half stays the one, whatever holds the others: garbage, which nothing holds, is among
+		// them.
 		if held := s.held(strong); 2*held > len(s.objects) && ctx.Err() == nil {
 			if h, ok := s.verdict(ctx, strong); ok || held == len(s.objects) {
 				return h, ok, false
@@ -198,7 +201,8 @@ func (s *search) fromStacks(ctx context.Context) {
 			application, asked := false, false
 			s.words(ctx, s.ownFrames(&g), g.high, func(place uint64, n *node) {
 				at := s.stack.of(place)
-				if known := cmp.Or(n.root, n.library); known != nil && known.goroutine != nil && known.goroutine.at == g.at && at >= 0 {
+				if known := cmp.Or(n.root, n.library); known != nil && known.goroutine != nil &&
+					known.goroutine.at == g.at && at >= 0 {
 					known.note(s.stack.slotAt(at, place))
 				}
 				if n.root != nil || s.stack.isDead(at, place) {

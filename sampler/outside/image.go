@@ -13,8 +13,9 @@ import (
 const (
 	pageSize = 4096
 	maxPages = 1024 // of the program's file that are kept
-	// maxWork is how much may be looked up in the file for one purpose, seconds of work, and readWork what to read a page
-	// of it counts. What large programs take is far below; a file may lead from one place to the next without an end.
+	// maxWork is how much may be looked up in the file for one purpose, seconds of work, and readWork what to read a
+	// page of it counts. What large programs take is far below; a file may lead from one place to the next without an
+	// end.
 	maxWork  = 1 << 28
 	readWork = 64
 )

@@ -27,19 +27,32 @@ type release struct {
 
 // layout is the sizes and offsets of a release, in bytes.
 type layout struct {
-	g, stackLow, stackHigh, schedSP, schedPC, syscallSP, syscallPC, stackTop, status, id, waitSince, waitReason, parent, creator, start, runs uint64
-	bucket, nextBucket, bucketFrames, bucketSize                                                                                              uint64
-	marked, allocated, collections                                                                                                            uint64
-	percent, memoryLimit, arenas, stats, delta, committed, inHeap, inStacks, inWork, inBits                                                   uint64
-	sysStacks, sysSpans, sysCaches, sysBuckets, sysCollector, sysOther                                                                        uint64
-	spans, span, spanStart, spanPages, spanElement, spanClass, spanState, spanSpecials, spanType, spanMarks                                   uint64
-	special, nextSpecial, specialOffset, specialBucket                                                                                        uint64
-	record, allocs, frees, allocBytes, freeBytes                                                                                              uint64
-	finalizer, finalizerKind, finalizerType, isFinalizer                                                                                      uint64
-	timers, timersHeap, timer, timerFunc, timerArg                                                                                            uint64
-	module, funcNames, units, files, tables, functions, index, text, textEnd, inlined, sections, data, dataEnd                                uint64
-	wrapper                                                                                                                                   uint64 // kind of functions that the compiler makes to call others
-	values, valuesEnd, zeros, zerosEnd, types, typesEnd                                                                                       uint64
+	g, stackLow, stackHigh, schedSP, schedPC, syscallSP, syscallPC, stackTop, status, id, waitSince, waitReason, parent,
+	creator, start, runs uint64
+	bucket, nextBucket, bucketFrames,
+	bucketSize uint64
+	marked, allocated,
+	collections uint64
+	percent, memoryLimit, arenas, stats, delta, committed, inHeap, inStacks, inWork,
+	inBits uint64
+	sysStacks, sysSpans, sysCaches, sysBuckets, sysCollector,
+	sysOther uint64
+	spans, span, spanStart, spanPages, spanElement, spanClass, spanState, spanSpecials, spanType,
+	spanMarks uint64
+	special, nextSpecial, specialOffset,
+	specialBucket uint64
+	record, allocs, frees, allocBytes,
+	freeBytes uint64
+	finalizer, finalizerKind, finalizerType,
+	isFinalizer uint64
+	timers, timersHeap, timer, timerFunc,
+	timerArg uint64
+	module, funcNames, units, files, tables, functions, index, text, textEnd, inlined, sections, data,
+	dataEnd uint64
+	// kind of functions that the compiler makes to call others
+	wrapper uint64
+	values, valuesEnd, zeros, zerosEnd, types,
+	typesEnd uint64
 }
 
 // wrapperConstant has no field: it is the number itself.
@@ -49,31 +62,46 @@ const wrapperConstant = "internal/abi.FuncIDWrapper"
 func (l *layout) fields() map[string]*uint64 {
 	return map[string]*uint64{
 		wrapperConstant: &l.wrapper,
-		"g":             &l.g, "g.stack.lo": &l.stackLow, "g.stack.hi": &l.stackHigh, "g.sched.sp": &l.schedSP, "g.sched.pc": &l.schedPC,
-		"g.syscallsp": &l.syscallSP, "g.syscallpc": &l.syscallPC, "g.stktopsp": &l.stackTop, "g.atomicstatus": &l.status, "g.goid": &l.id,
-		"g.waitsince": &l.waitSince, "g.waitreason": &l.waitReason, "g.parentGoid": &l.parent, "g.gopc": &l.creator, "g.startpc": &l.start, "g.trackingSeq": &l.runs,
-		"bucket": &l.bucket, "bucket.allnext": &l.nextBucket, "bucket.nstk": &l.bucketFrames, "bucket.size": &l.bucketSize,
-		"gcControllerState.heapMarked": &l.marked, "gcControllerState.heapLive": &l.allocated, "mstats.numgc": &l.collections,
+		"g":             &l.g, "g.stack.lo": &l.stackLow, "g.stack.hi": &l.stackHigh, "g.sched.sp": &l.schedSP,
+		"g.sched.pc":  &l.schedPC,
+		"g.syscallsp": &l.syscallSP, "g.syscallpc": &l.syscallPC, "g.stktopsp": &l.stackTop,
+		"g.atomicstatus": &l.status, "g.goid": &l.id,
+		"g.waitsince": &l.waitSince, "g.waitreason": &l.waitReason, "g.parentGoid": &l.parent, "g.gopc": &l.creator,
+		"g.startpc": &l.start, "g.trackingSeq": &l.runs,
+		"bucket": &l.bucket, "bucket.allnext": &l.nextBucket, "bucket.nstk": &l.bucketFrames,
+		"bucket.size":                  &l.bucketSize,
+		"gcControllerState.heapMarked": &l.marked, "gcControllerState.heapLive": &l.allocated,
+		"mstats.numgc":                &l.collections,
 		"gcControllerState.gcPercent": &l.percent, "gcControllerState.memoryLimit": &l.memoryLimit,
 		"mheap.allArenas": &l.arenas, "mheap.heapArenas": &l.arenas,
 		"mstats.heapStats.stats": &l.stats, "heapStatsDelta": &l.delta, "heapStatsDelta.committed": &l.committed,
-		"heapStatsDelta.inHeap": &l.inHeap, "heapStatsDelta.inStacks": &l.inStacks, "heapStatsDelta.inWorkBufs": &l.inWork,
+		"heapStatsDelta.inHeap": &l.inHeap, "heapStatsDelta.inStacks": &l.inStacks,
+		"heapStatsDelta.inWorkBufs":      &l.inWork,
 		"heapStatsDelta.inPtrScalarBits": &l.inBits, "mstats.stacks_sys": &l.sysStacks, "mstats.mspan_sys": &l.sysSpans,
-		"mstats.mcache_sys": &l.sysCaches, "mstats.buckhash_sys": &l.sysBuckets, "mstats.gcMiscSys": &l.sysCollector, "mstats.other_sys": &l.sysOther,
-		"memRecord": &l.record, "memRecord.active.allocs": &l.allocs, "memRecord.active.frees": &l.frees,
+		"mstats.mcache_sys": &l.sysCaches, "mstats.buckhash_sys": &l.sysBuckets, "mstats.gcMiscSys": &l.sysCollector,
+		"mstats.other_sys": &l.sysOther,
+		"memRecord":        &l.record, "memRecord.active.allocs": &l.allocs, "memRecord.active.frees": &l.frees,
 		"memRecord.active.alloc_bytes": &l.allocBytes, "memRecord.active.free_bytes": &l.freeBytes,
-		"mheap.allspans": &l.spans, "mspan": &l.span, "mspan.startAddr": &l.spanStart, "mspan.npages": &l.spanPages, "mspan.elemsize": &l.spanElement,
-		"mspan.spanclass": &l.spanClass, "mspan.state": &l.spanState, "mspan.specials": &l.spanSpecials, "mspan.largeType": &l.spanType, "mspan.allocBits": &l.spanMarks,
-		"specialprofile": &l.special, "specialprofile.special.next": &l.nextSpecial, "specialprofile.special.offset": &l.specialOffset,
-		"specialprofile.b": &l.specialBucket,
-		"specialfinalizer": &l.finalizer, "specialfinalizer.special.kind": &l.finalizerKind, "specialfinalizer.ot": &l.finalizerType,
+		"mheap.allspans": &l.spans, "mspan": &l.span, "mspan.startAddr": &l.spanStart, "mspan.npages": &l.spanPages,
+		"mspan.elemsize":  &l.spanElement,
+		"mspan.spanclass": &l.spanClass, "mspan.state": &l.spanState, "mspan.specials": &l.spanSpecials,
+		"mspan.largeType": &l.spanType, "mspan.allocBits": &l.spanMarks,
+		"specialprofile": &l.special, "specialprofile.special.next": &l.nextSpecial,
+		"specialprofile.special.offset": &l.specialOffset,
+		"specialprofile.b":              &l.specialBucket,
+		"specialfinalizer":              &l.finalizer, "specialfinalizer.special.kind": &l.finalizerKind,
+		"specialfinalizer.ot":   &l.finalizerType,
 		"_KindSpecialFinalizer": &l.isFinalizer,
-		"p.timers":              &l.timers, "timers.heap": &l.timersHeap, "timer": &l.timer, "timer.f": &l.timerFunc, "timer.arg": &l.timerArg,
-		"moduledata": &l.module, "moduledata.funcnametab": &l.funcNames, "moduledata.cutab": &l.units, "moduledata.filetab": &l.files,
-		"moduledata.pctab": &l.tables, "moduledata.pclntable": &l.functions, "moduledata.ftab": &l.index, "moduledata.text": &l.text,
+		"p.timers":              &l.timers, "timers.heap": &l.timersHeap, "timer": &l.timer, "timer.f": &l.timerFunc,
+		"timer.arg":  &l.timerArg,
+		"moduledata": &l.module, "moduledata.funcnametab": &l.funcNames, "moduledata.cutab": &l.units,
+		"moduledata.filetab": &l.files,
+		"moduledata.pctab":   &l.tables, "moduledata.pclntable": &l.functions, "moduledata.ftab": &l.index,
+		"moduledata.text":  &l.text,
 		"moduledata.etext": &l.textEnd, "moduledata.gofunc": &l.inlined, "moduledata.textsectmap": &l.sections,
 		"moduledata.noptrdata": &l.data, "moduledata.end": &l.dataEnd,
-		"moduledata.data": &l.values, "moduledata.edata": &l.valuesEnd, "moduledata.bss": &l.zeros, "moduledata.ebss": &l.zerosEnd,
+		"moduledata.data": &l.values, "moduledata.edata": &l.valuesEnd, "moduledata.bss": &l.zeros,
+		"moduledata.ebss":  &l.zerosEnd,
 		"moduledata.types": &l.types, "moduledata.etypes": &l.typesEnd,
 	}
 }
@@ -110,7 +138,8 @@ func layoutOf(offsets map[string]uint64) (l layout, err error) {
 // whole has the types that are read as a whole, and the most bytes that they may have, several times those of a
 // release: what debuggers read of a program may be anybody's. A field lies within its type.
 var whole = map[string]uint64{
-	"g": 4096, "mspan": 4096, "specialprofile": 512, "specialfinalizer": 512, "timer": 512, "bucket": nearBucket / 2, "memRecord": nearBucket / 2,
+	"g": 4096, "mspan": 4096, "specialprofile": 512, "specialfinalizer": 512, "timer": 512, "bucket": nearBucket / 2,
+	"memRecord":      nearBucket / 2,
 	"heapStatsDelta": pageSize, "moduledata": 4096,
 }
 
@@ -141,7 +170,8 @@ func isOptional(name string) bool {
 		return field != "" && field != "numgc"
 	}
 	switch name {
-	case "mspan.largeType", "mspan.allocBits", "mheap.allArenas", "mheap.heapArenas": // the first since Go 1.22, the last in its place since Go 1.25
+	// the first since Go 1.22, the last in its place since Go 1.25
+	case "mspan.largeType", "mspan.allocBits", "mheap.allArenas", "mheap.heapArenas":
 		return true
 	}
 	return false

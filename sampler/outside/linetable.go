@@ -228,7 +228,8 @@ func (t *lineTable) step(pc uint64) step {
 		flags := f.head[funcFlagAt]
 		name, named := t.name(f.word(funcNameAt))
 		s = step{
-			known: ok && named && size >= 0 && size%8 == 0, entry: pc == f.entry, size: uint64(size), top: flags&flagTopFrame != 0,
+			known: ok && named && size >= 0 && size%8 == 0, entry: pc == f.entry, size: uint64(size),
+			top:      flags&flagTopFrame != 0,
 			writesSP: flags&flagWritesSP != 0 && !strings.HasPrefix(name, "runtime.cgocallback"),
 			injected: name == "runtime.sigpanic" || name == "runtime.asyncPreempt" || name == "runtime.debugCallV2",
 		}

@@ -81,7 +81,8 @@ const (
 )
 
 // listed hands on the parts of the code that a list has, each with what is said of it where that is said.
-func (d functionInfo) listed(in [2]*lists, at int64, base uint64, five, located bool, take func(begin, end uint64, expression []byte)) {
+func (d functionInfo) listed(in [2]*lists, at int64, base uint64, five, located bool,
+	take func(begin, end uint64, expression []byte)) {
 	l := in[0]
 	if five {
 		l = in[1]
@@ -156,7 +157,8 @@ type lists struct {
 
 // from returns what the section has from an offset on, as far as one list may go.
 func (l *lists) from(at uint64, spent *spent) []byte {
-	if end := l.at + uint64(len(l.window)); at >= l.at && at < end && (end-at >= listLeast || len(l.window) < listWindow) {
+	if end := l.at + uint64(len(l.window)); at >= l.at && at < end &&
+		(end-at >= listLeast || len(l.window) < listWindow) {
 		return l.window[at-l.at:]
 	}
 	if l.windows++; l.windows > maxWindows {

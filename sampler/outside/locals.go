@@ -307,7 +307,8 @@ func (n *names) localAt(s slot, function string) (found local, in uint64, ok boo
 		}
 	}
 	// What has a name of the compiler's own is none of the program's.
-	ok = len(names) == 1 && (fixed == 0 || fixed == 1 && others == 0) && found.name != "" && !strings.HasPrefix(found.name, ".") && !strings.Contains(found.name, "~")
+	ok = len(names) == 1 && (fixed == 0 || fixed == 1 && others == 0) && found.name != "" &&
+		!strings.HasPrefix(found.name, ".") && !strings.Contains(found.name, "~")
 	return found, in, ok
 }
 

@@ -16,14 +16,16 @@ func TestOnStack(t *testing.T) {
 		expression []byte
 		want       []located
 	}{
-		"at the end of the frame":    {[]byte{opCallFrame}, []located{{}}},
-		"below it":                   {[]byte{opFrameBase, 0x50}, []located{{offset: -48}}},
-		"far below it":               {[]byte{opFrameBase, 0x80, 0x7f}, []located{{offset: -128}}},
-		"an argument":                {[]byte{opFrameBase, 0x18}, []located{{offset: 24}}},
-		"in a register":              {[]byte{opRegister}, nil},
-		"nowhere":                    {nil, nil},
-		"a slice":                    {[]byte{opFrameBase, 0x50, opPiece, 8, opFrameBase, 0x58, opPiece, 8, opRegister + 1, opPiece, 8}, []located{{0, 8, -48}, {8, 8, -40}}},
-		"the end of a string":        {[]byte{opRegisterAt, 40, opPiece, 8, opCallFrame, opPiece, 8}, []located{{8, 8, 0}}},
+		"at the end of the frame": {[]byte{opCallFrame}, []located{{}}},
+		"below it":                {[]byte{opFrameBase, 0x50}, []located{{offset: -48}}},
+		"far below it":            {[]byte{opFrameBase, 0x80, 0x7f}, []located{{offset: -128}}},
+		"an argument":             {[]byte{opFrameBase, 0x18}, []located{{offset: 24}}},
+		"in a register":           {[]byte{opRegister}, nil},
+		"nowhere":                 {nil, nil},
+		"a slice": {[]byte{opFrameBase, 0x50, opPiece, 8, opFrameBase, 0x58, opPiece, 8,
+			opRegister + 1, opPiece, 8}, []located{{0, 8, -48}, {8, 8, -40}}},
+		"the end of a string": {[]byte{opRegisterAt, 40, opPiece, 8, opCallFrame, opPiece, 8},
+			[]located{{8, 8, 0}}},
 		"a part that is not there":   {[]byte{opPiece, 8, opFrameBase, 0x78, opPiece, 8}, []located{{8, 8, -8}}},
 		"something else":             {[]byte{0x03, 1, 2, 3, 4, 5, 6, 7, 8}, nil},
 		"what is pointed to":         {[]byte{opFrameBase, 0x50, 0x06}, nil},
@@ -59,8 +61,9 @@ func functionOf() []any {
 }
 
 var (
-	locationList = slices.Concat(words(^uint64(0), 0, 4, 8), []byte{2, 0, opFrameBase, 0x68}, words(8, 12), []byte{1, 0, opRegister}, words(0, 0))
-	rangeList    = slices.Concat(words(^uint64(0), 0), words(2, 6), words(0, 0))
+	locationList = slices.Concat(words(^uint64(0), 0, 4, 8), []byte{2, 0, opFrameBase, 0x68}, words(8, 12),
+		[]byte{1, 0, opRegister}, words(0, 0))
+	rangeList = slices.Concat(words(^uint64(0), 0), words(2, 6), words(0, 0))
 )
 
 func within(entries []any) []byte { return unit(entries...) }
@@ -89,7 +92,8 @@ func TestLocalsAt(t *testing.T) {
 		offset int64
 		want   string
 	}{
-		{0, -16, "fixed"}, {11, -16, "fixed"}, {0, -8, ""}, {0, -24, ""}, {4, -24, "listed"}, {7, -24, "listed"}, {8, -24, ""},
+		{0, -16, "fixed"}, {11, -16, "fixed"}, {0, -8, ""}, {0, -24, ""}, {4, -24, "listed"}, {7, -24, "listed"},
+		{8, -24, ""},
 		{2, -32, ""}, {7, -32, ""}, {0, 8, ""},
 	} {
 		if got := nameAt(test.pc, test.offset); got != test.want {
@@ -105,7 +109,8 @@ func TestLocalsOfCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.locations[0] = listsOf(slices.Concat(
-		words(^uint64(0), 0, 2, 4), []byte{1, 0, opRegister}, words(4, 8), []byte{2, 0, opFrameBase, 0x68}, words(8, 10),
+		words(^uint64(0), 0, 2, 4), []byte{1, 0, opRegister}, words(4, 8), []byte{2, 0, opFrameBase, 0x68},
+		words(8, 10),
 		[]byte{10, 0, opRegister, opPiece, 8, opFrameBase, 0x68, opPiece, 8, opRegister, opPiece, 8}, words(0, 0),
 	))
 	for _, test := range []struct {
@@ -138,7 +143,8 @@ func TestLists(t *testing.T) {
 		[]byte{listLength + 1}, words(0x3000), []byte{16, 0, listEnd},
 	)
 	four := slices.Concat(
-		words(^uint64(0), 0x100), words(4, 8), []byte{2, 0, opFrameBase, 0x68}, words(^uint64(0), 0x1000), words(0, 4), []byte{1, 0, opCallFrame},
+		words(^uint64(0), 0x100), words(4, 8), []byte{2, 0, opFrameBase, 0x68}, words(^uint64(0), 0x1000), words(0, 4),
+		[]byte{1, 0, opCallFrame},
 		words(^uint64(0), 0), words(0x2000, 0x2008), []byte{0, 0}, words(0x3000, 0x3010), []byte{0, 0}, words(0, 0),
 	)
 	type part struct {
@@ -156,9 +162,10 @@ func TestLists(t *testing.T) {
 			section := listsOf(append(make([]byte, skip), all...))
 			for range 2 { // the second time from the window
 				var got []part
-				d.listed([2]*lists{section, section}, int64(skip), 0x100, isFive, true, func(begin, end uint64, expression []byte) {
-					got = append(got, part{begin, end, string(expression)})
-				})
+				d.listed([2]*lists{section, section}, int64(skip), 0x100, isFive, true,
+					func(begin, end uint64, expression []byte) {
+						got = append(got, part{begin, end, string(expression)})
+					})
 				if d := cmp.Diff(want, got); d != "" {
 					t.Errorf("%s from %d (-want +got):\n%s", name, skip, d)
 				}

@@ -39,7 +39,8 @@ func findTable(m *image) (uint64, bool) {
 
 func isTable(m *image, at uint64) bool {
 	var head [8]byte
-	return m.read(at, head[:]) && binary.LittleEndian.Uint32(head[:]) == lineTableMark && head[4] == 0 && head[5] == 0 &&
+	return m.read(at, head[:]) && binary.LittleEndian.Uint32(head[:]) == lineTableMark && head[4] == 0 &&
+		head[5] == 0 &&
 		(head[6] == 1 || head[6] == 4) && head[7] == 8
 }
 
@@ -104,7 +105,8 @@ func tableOf(m *image, r reader, l *layout, at, pclntab uint64) (*lineTable, mod
 	}
 	t := &lineTable{
 		image: m, names: slice(l.funcNames), units: slice(l.units), files: slice(l.files), tables: slice(l.tables),
-		all: slice(l.functions), index: slice(l.index), text: word(l.text), end: word(l.textEnd), inlined: word(l.inlined),
+		all: slice(l.functions), index: slice(l.index), text: word(l.text), end: word(l.textEnd),
+		inlined: word(l.inlined),
 		quantum: uint64(head[6]), steps: make(map[uint64]step), places: make(map[uint64]place),
 	}
 	if count := t.index.size; count < 2 || count > maxFuncs {
@@ -112,7 +114,8 @@ func tableOf(m *image, r reader, l *layout, at, pclntab uint64) (*lineTable, mod
 	}
 	t.index.size *= 8
 	d := module{
-		word(l.data), word(l.dataEnd), word(l.values), word(l.valuesEnd), word(l.zeros), word(l.zerosEnd), word(l.types), word(l.typesEnd),
+		word(l.data), word(l.dataEnd), word(l.values), word(l.valuesEnd), word(l.zeros), word(l.zerosEnd),
+		word(l.types), word(l.typesEnd),
 	}
 	// The linker of C has those that point before those that do not.
 	if d.values != 0 && d.values < d.data {
@@ -122,7 +125,8 @@ func tableOf(m *image, r reader, l *layout, at, pclntab uint64) (*lineTable, mod
 	case t.end <= t.text || t.end-t.text > 1<<32 || d.dataEnd <= d.data || d.dataEnd-d.data > maxVariables:
 		return nil, module{}, errNoModule
 	case word(l.sections+8) > 1:
-		return nil, module{}, fmt.Errorf("the code of the program is in %d text sections, which is not supported", word(l.sections+8))
+		return nil, module{}, fmt.Errorf("the code of the program is in %d text sections, which is not supported",
+			word(l.sections+8))
 	}
 	f, ok := t.find(t.text)
 	if !ok {

@@ -24,7 +24,8 @@ func (h *hiding) gather(parts []part) {
 		if parts[i].at == h.spans {
 			h.searches++
 		}
-		if from, to := max(h.hidden[0], parts[i].at), min(h.hidden[1], parts[i].at+uint64(len(parts[i].to))); h.searches <= h.times && from < to {
+		if from, to := max(h.hidden[0], parts[i].at),
+			min(h.hidden[1], parts[i].at+uint64(len(parts[i].to))); h.searches <= h.times && from < to {
 			clear(parts[i].to[from-parts[i].at : to-parts[i].at])
 		}
 	}
@@ -77,7 +78,8 @@ func TestSearchedOnceMore(t *testing.T) {
 			held, _ = findHolder(t.Context(), target, wanted{buckets: of, tell: tell}, nil)
 		})
 		if name, _, _ := strings.Cut(held.Variable, ".byName"); name != test.want || h.searches != test.searches {
-			t.Errorf("%s: held by %q in %d searches, want %q in %d", test.name, held.Variable, h.searches, test.want, test.searches)
+			t.Errorf("%s: held by %q in %d searches, want %q in %d", test.name, held.Variable, h.searches, test.want,
+				test.searches)
 		}
 	}
 }

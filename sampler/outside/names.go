@@ -33,7 +33,8 @@ type names struct {
 func readNames(t *target, pause func()) *names {
 	n := &names{target: t, types: make(map[string]dwarf.Offset), pause: pause}
 	n.symbols, _ = t.table.image.symbolTable(pause, func(name []byte, v symbol) bool {
-		return !bytes.Contains(name, []byte(temporary)) && v.kind == elf.STT_OBJECT && v.size >= 8 && v.at >= t.module.data && v.at < t.module.dataEnd
+		return !bytes.Contains(name, []byte(temporary)) && v.kind == elf.STT_OBJECT && v.size >= 8 &&
+			v.at >= t.module.data && v.at < t.module.dataEnd
 	})
 	slices.SortFunc(n.symbols.all, func(a, b symbol) int { return cmp.Compare(a.at, b.at) })
 	return n
@@ -54,7 +55,8 @@ func (n *names) symbol(at uint64) (name string, from uint64, ok bool) {
 
 // tells reports whether a variable is one that tells something: the runtime has its own lists of all there is.
 func tells(name string) bool {
-	return strings.Contains(name, ".") && !strings.HasPrefix(name, "runtime.") && !strings.HasPrefix(name, "internal/runtime/")
+	return strings.Contains(name, ".") && !strings.HasPrefix(name, "runtime.") &&
+		!strings.HasPrefix(name, "internal/runtime/")
 }
 
 // isRoot reports whether what a variable at an address holds can be told.
@@ -106,7 +108,9 @@ func (n *names) owner(at uint64) (name string, of dwarf.Offset, from uint64) {
 		return name, n.typeOf(name), from
 	}
 	// What a variable points to from the start has no name of its own.
-	i, found := slices.BinarySearchFunc(n.nameless(), at, func(p pointer, at uint64) int { return cmp.Compare(p.to, at) })
+	i, found := slices.BinarySearchFunc(n.nameless(), at, func(p pointer, at uint64) int {
+		return cmp.Compare(p.to, at)
+	})
 	if !found {
 		i--
 	}
@@ -197,7 +201,8 @@ func (n *names) field(name string, of dwarf.Offset, place, at uint64) Holder {
 				continue
 			}
 		}
-		if kind.tag == dwarf.TagStructType && !isContainer(kind.name) && !isForeign(kind.name, name) && at < place+kind.size {
+		if kind.tag == dwarf.TagStructType && !isContainer(kind.name) && !isForeign(kind.name, name) &&
+			at < place+kind.size {
 			i := slices.IndexFunc(kind.fields, func(f debugField) bool {
 				size, ok := n.debug.sizeOf(f.of)
 				return ok && at >= place+f.at && at-place-f.at < size
@@ -218,7 +223,8 @@ func (n *names) field(name string, of dwarf.Offset, place, at uint64) Holder {
 
 // isContainer reports whether a type of Go is one whose parts are the runtime's.
 func isContainer(name string) bool {
-	return name == "string" || strings.HasPrefix(name, "[]") || strings.HasPrefix(name, "map[") || strings.HasPrefix(name, "chan ") ||
+	return name == "string" || strings.HasPrefix(name, "[]") || strings.HasPrefix(name, "map[") ||
+		strings.HasPrefix(name, "chan ") ||
 		strings.HasPrefix(name, "runtime.") || strings.HasPrefix(name, "interface ")
 }
 

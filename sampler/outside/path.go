@@ -20,14 +20,16 @@ type Step struct {
 	Reference string // what of it leads on, as in ".byID[…].next"; "" for the last one, and where unknown
 	Container string // type of the map, slice, channel or the like that it leads through last; "" for none
 	Entries   int64  // of the container; -1 for none, and where unknown
-	Times     int    // how many alike follow each other here, as in a linked list, in the longest of the ways: 1 or more
-	Share     float64
-	Parts     bool // where the ways of most objects part: what grows is what this step refers to
+	// how many alike follow each other here, as in a linked list, in the longest of the ways: 1 or more
+	Times int
+	Share float64
+	Parts bool // where the ways of most objects part: what grows is what this step refers to
 }
 
 // sameAs reports whether two steps are alike.
 func (s *Step) sameAs(other *Step) bool {
-	return s.Name == other.Name && s.Type == other.Type && s.Code == other.Code && s.Reference == other.Reference && s.Container == other.Container
+	return s.Name == other.Name && s.Type == other.Type && s.Code == other.Code && s.Reference == other.Reference &&
+		s.Container == other.Container
 }
 
 const (
@@ -278,7 +280,8 @@ func (p *path) collapse() path {
 	for i := range p.steps {
 		one := p.steps[i]
 		n := len(c.steps)
-		if n > 0 && i > 1 && i < len(p.steps)-1 && one.sameAs(&c.steps[n-1]) && (one.Reference != "" || one.Size == c.steps[n-1].Size) {
+		if n > 0 && i > 1 && i < len(p.steps)-1 && one.sameAs(&c.steps[n-1]) &&
+			(one.Reference != "" || one.Size == c.steps[n-1].Size) {
 			c.steps[n-1].Times++
 		} else {
 			c.steps = append(c.steps, one)

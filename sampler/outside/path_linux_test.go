@@ -14,10 +14,11 @@ import (
 // paths are the ways to what the functions of testdata/holders have allocated: a step a line, with what of it leads on,
 // the container with its entries, and where the ways part.
 var paths = map[string]string{
-	"main.intoMap":       "main.global main.state .byName[…] map[string]*main.item 500 <\nmain.item 1024",
-	"main.intoSlice":     "main.global main.state .all[…] []*main.item 500 <\nmain.item 1024",
-	"main.intoChannel":   "main.global main.state .queue[…] chan *main.item 500 <\nmain.item 1024",
-	"main.intoClosures":  "main.global main.state .hooks[…] []func() int 500 <\nmain.intoClosures.func1 main.go 16 x\nmain.item 1024",
+	"main.intoMap":     "main.global main.state .byName[…] map[string]*main.item 500 <\nmain.item 1024",
+	"main.intoSlice":   "main.global main.state .all[…] []*main.item 500 <\nmain.item 1024",
+	"main.intoChannel": "main.global main.state .queue[…] chan *main.item 500 <\nmain.item 1024",
+	"main.intoClosures": "main.global main.state .hooks[…] []func() int 500 <\n" +
+		"main.intoClosures.func1 main.go 16 x\nmain.item 1024",
 	"main.newItem":       "x *main.item <\nmain.item 1024",
 	"main.intoSyncMap":   "main.global main.state .shared[…] sync.Map <\nmain.item 1024",
 	"main.intoInterface": "main.boxed interface {}\n[]*main.item 24 […] []*main.item 500 <\nmain.item 1024",
@@ -121,13 +122,16 @@ func stepsOf(t *testing.T, function string, h *Holder) string {
 var libraryWays = map[string]string{
 	"main.intoHandles": "runtime/cgo.handles sync.Map\nruntime/cgo.handles sync.Map […] sync.Map <\nmain.item 1024",
 	"main.intoContexts": "main.base context.Context\nmain.base context.Context\n" +
-		"context.cancelCtx 80 .children[…] map[context.canceler]struct {} 500 <\ncontext.cancelCtx 80 .Context\ncontext.valueCtx 48 .val\nmain.item 1024",
-	// Connections that are idle are not held by the goroutines that serve them, of which no frame is the service's; where
-	// a body was left open, they are.
+		"context.cancelCtx 80 .children[…] map[context.canceler]struct {} 500 <\ncontext.cancelCtx 80 .Context\n" +
+		"context.valueCtx 48 .val\nmain.item 1024",
+	// Connections that are idle are not held by the goroutines that serve them, of which no frame is the service's;
+	// where a body was left open, they are.
 	"main.newIdle": "net/http.DefaultTransport.idleConn map[net/http.connectMethodKey][]*net/http.persistConn 1\n" +
-		"net/http.DefaultTransport net/http.Transport .idleConn[…][…] map[net/http.connectMethodKey][]*net/http.persistConn 1 <\n" +
+		"net/http.DefaultTransport net/http.Transport .idleConn[…][…] " +
+		"map[net/http.connectMethodKey][]*net/http.persistConn 1 <\n" +
 		"net/http.persistConn 320 .conn\nmain.counted 1024",
-	"main.newCounted": "goroutine net/http.(*persistConn).readLoop in pc\npc *net/http.persistConn <\nnet/http.persistConn 320 .conn\nmain.counted 1024",
+	"main.newCounted": "goroutine net/http.(*persistConn).readLoop in pc\npc *net/http.persistConn <\n" +
+		"net/http.persistConn 320 .conn\nmain.counted 1024",
 }
 
 var (
@@ -149,8 +153,10 @@ func TestHoldersOfLibraries(t *testing.T) {
 		if !slices.Contains(options, "cgo") {
 			delete(want, "main.intoHandles")
 		} else if oldMaps.MatchString(options[2]) {
-			want["main.newIdle"] = "net/http.DefaultTransport.idleLRU.m map[*net/http.persistConn]*container/list.Element 64\n" +
-				"net/http.DefaultTransport net/http.Transport .idleLRU.m[…] map[*net/http.persistConn]*container/list.Element 64 <\n" +
+			want["main.newIdle"] = "net/http.DefaultTransport.idleLRU.m map[*net/http.persistConn]*container/" +
+				"list.Element 64\n" +
+				"net/http.DefaultTransport net/http.Transport .idleLRU.m[…] " +
+				"map[*net/http.persistConn]*container/list.Element 64 <\n" +
 				"net/http.persistConn 288 .conn\nmain.counted 1024"
 		}
 		if len(options) > 1 && smallConnections.MatchString(options[2]) {
@@ -188,7 +194,8 @@ func TestPathsWithoutSymbols(t *testing.T) {
 	needsRow(t)
 	process := startHolders(t, []string{"testdata/holders", stripped})
 	// Objects of more than 32 KB tell their type as well.
-	if got, want := pathTo(t, process, "main.madeWide"), "[]*main.item 40960 <\nmain.item 1024"; strings.TrimSpace(got) != want {
+	if got, want := pathTo(t, process, "main.madeWide"),
+		"[]*main.item 40960 <\nmain.item 1024"; strings.TrimSpace(got) != want {
 		t.Errorf("%s\nwant:\n%s", got, want)
 	}
 	h := holderOf(t, process, "main.intoContainerList")

@@ -14,7 +14,8 @@ func TestHolderIsFitToBeShown(t *testing.T) {
 	got := Holder{
 		Variable: "main.shop.sessions", Type: "map[string]*main.Session", Entries: 5348,
 		Path: []Step{
-			{Name: "main.shop", Type: "main.Shop", Reference: ".sessions[…]", Container: "map[string]*main.Session", Entries: 5366},
+			{Name: "main.shop", Type: "main.Shop", Reference: ".sessions[…]", Container: "map[string]*main.Session",
+				Entries: 5366},
 			{Type: "main.\x1b[2J", Reference: ".Cart\x07", Container: "[]uint8", Entries: 4096},
 			{Type: long, Entries: -1},
 		},
@@ -23,7 +24,8 @@ func TestHolderIsFitToBeShown(t *testing.T) {
 	want := Holder{
 		Variable: "main.shop.sessions", Type: "map[string]*main.Session", Entries: 5348,
 		Path: []Step{
-			{Name: "main.shop", Type: "main.Shop", Reference: ".sessions[…]", Container: "map[string]*main.Session", Entries: 5348},
+			{Name: "main.shop", Type: "main.Shop", Reference: ".sessions[…]", Container: "map[string]*main.Session",
+				Entries: 5348},
 			{Type: "main.\uFFFD[2J", Reference: ".Cart\uFFFD", Container: "[]uint8", Entries: 4096},
 			{Type: long[:maxShown] + "…", Entries: -1},
 		},

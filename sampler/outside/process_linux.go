@@ -318,13 +318,15 @@ func (p *Process) Heap(ctx context.Context) (*Profile, error) {
 // is made at a time; the others wait for 30 s at most, and end with an error then. tell chooses the function of a
 // goroutine's stack that is told, and says whether it is one of the application: a goroutine without any comes behind
 // other holders.
-func (p *Process) Holder(ctx context.Context, from func(stack []Frame) bool, tell func(stack []Frame) (told Frame, application bool)) (*Holder, error) {
+func (p *Process) Holder(ctx context.Context, from func(stack []Frame) bool,
+	tell func(stack []Frame) (told Frame, application bool)) (*Holder, error) {
 	return p.search(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from, tell) })
 }
 
 // FinalizedHolder returns what keeps the objects of some types alive that have a finalizer, as all of types *os.file
 // and *net.netFD that are open. It looks as Holder does, but from all of them.
-func (p *Process) FinalizedHolder(ctx context.Context, tell func(stack []Frame) (told Frame, application bool), types ...string) (*Holder, error) {
+func (p *Process) FinalizedHolder(ctx context.Context, tell func(stack []Frame) (told Frame, application bool),
+	types ...string) (*Holder, error) {
 	return p.search(ctx, func(*Process) (wanted, error) { return wanted{types: types, tell: tell}, nil })
 }
 
@@ -405,12 +407,14 @@ func holderIn(ctx context.Context, pid int, of func(*Process) (wanted, error), p
 
 // OwnHolder is Holder for the process that calls it: nothing is stopped, and after each megabyte others have their
 // turn. It ends with an error after 4 s of processor time, or 30 s.
-func OwnHolder(ctx context.Context, from func(stack []Frame) bool, tell func(stack []Frame) (told Frame, application bool)) (*Holder, error) {
+func OwnHolder(ctx context.Context, from func(stack []Frame) bool,
+	tell func(stack []Frame) (told Frame, application bool)) (*Holder, error) {
 	return searchOwn(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from, tell) })
 }
 
 // OwnFinalizedHolder is FinalizedHolder for the process that calls it, within the bounds of OwnHolder.
-func OwnFinalizedHolder(ctx context.Context, tell func(stack []Frame) (told Frame, application bool), types ...string) (*Holder, error) {
+func OwnFinalizedHolder(ctx context.Context, tell func(stack []Frame) (told Frame, application bool),
+	types ...string) (*Holder, error) {
 	return searchOwn(ctx, func(*Process) (wanted, error) { return wanted{types: types, tell: tell}, nil })
 }
 

@@ -48,14 +48,16 @@ func TestProgram(t *testing.T) {
 		t.Errorf("heap (-inside +outside):\n%s", d)
 	}
 	if heap.Seen.Torn != 0 || heap.Rate != 8<<10 || heap.Collections != want.Collections {
-		t.Errorf("heap: %+v, a sample for %v bytes after %d collections, want %d", heap.Seen, heap.Rate, heap.Collections, want.Collections)
+		t.Errorf("heap: %+v, a sample for %v bytes after %d collections, want %d", heap.Seen, heap.Rate,
+			heap.Collections, want.Collections)
 	}
 	var s sampler.Sample
 	if err := o.Add(&s); err != nil {
 		t.Fatal(err)
 	}
 	rows := []sampler.Reading{
-		{Resource: sampler.Goroutines, Value: float64(want.Number)}, {Resource: sampler.HeapLiveBytes, Value: float64(want.Live)},
+		{Resource: sampler.Goroutines, Value: float64(want.Number)},
+		{Resource: sampler.HeapLiveBytes, Value: float64(want.Live)},
 		{Resource: sampler.GCCycles, Value: float64(want.Collections)},
 	}
 	if d := cmp.Diff(rows, s.Readings); d != "" {
@@ -81,8 +83,9 @@ func TestProgram(t *testing.T) {
 	if d := cmp.Diff(map[string]string{
 		"main.(*server).receive": "chan receive, by main.leak", "main.(*server).send": "chan send, by main.leak",
 		"main.(*server).choose": "select, by main.leak", "main.(*server).lock": "sync.Mutex.Lock, by main.leak",
-		"main.(*server).waitFor": "sync.WaitGroup.Wait, by main.leak", "main.(*server).watch": "sync.Cond.Wait, by main.leak",
-		"main.(*server).handle": "IO wait, by main.leak", "main.(*server).deep": "chan receive, by main.leak",
+		"main.(*server).waitFor": "sync.WaitGroup.Wait, by main.leak",
+		"main.(*server).watch":   "sync.Cond.Wait, by main.leak",
+		"main.(*server).handle":  "IO wait, by main.leak", "main.(*server).deep": "chan receive, by main.leak",
 		"main.(*server).Wait": "chan receive, by main.leak",
 	}, reasons); d != "" || len(all) != want.Number {
 		t.Errorf("%d goroutines of %d; what they wait for (-want +got):\n%s", len(all), want.Number, d)
@@ -100,7 +103,8 @@ func TestProgram(t *testing.T) {
 			if stood, ok := before[key]; ok && c[0] >= stood[0] { // goroutines of busy sleep as others do
 				delete(before, key)
 			}
-			if before[key] == [2]int64{} && !strings.Contains(key, "main.busy.func") && !strings.Contains(key, "main.main ") && withoutMain(want.Goroutines)[key] == [2]int64{} {
+			if before[key] == [2]int64{} && !strings.Contains(key, "main.busy.func") &&
+				!strings.Contains(key, "main.main ") && withoutMain(want.Goroutines)[key] == [2]int64{} {
 				t.Fatalf("no goroutine stands there:\n%s", key)
 			}
 		}
@@ -118,8 +122,10 @@ func checkMemory(t *testing.T, o *Process, want told) {
 	m, ok := o.Memory()
 	// To tell it the program has taken memory itself.
 	near := func(got float64, want uint64) bool { return math.Abs(got-float64(want)) < 1<<20 }
-	if !ok || m.Live != float64(want.Live) || !near(m.Objects, want.Objects) || !near(m.InUse, want.InUse) || !near(m.Stacks, want.Stacks) || m.GOGC != -1 || m.Limit != 0 {
-		t.Errorf("memory %+v (%t), want %d live of %d in %d, and %d of stacks", m, ok, want.Live, want.Objects, want.InUse, want.Stacks)
+	if !ok || m.Live != float64(want.Live) || !near(m.Objects, want.Objects) || !near(m.InUse, want.InUse) ||
+		!near(m.Stacks, want.Stacks) || m.GOGC != -1 || m.Limit != 0 {
+		t.Errorf("memory %+v (%t), want %d live of %d in %d, and %d of stacks", m, ok, want.Live, want.Objects,
+			want.InUse, want.Stacks)
 	}
 	descriptors, ok := o.target.list()
 	for _, at := range descriptors {
@@ -241,7 +247,8 @@ func TestNoRight(t *testing.T) {
 	if !errors.Is(err, errNoRight) {
 		t.Fatalf("%v", err)
 	}
-	for _, want := range []string{"no right to read its memory: run leaktrend as the user of process " + itoa(os.Getppid()), "CAP_SYS_PTRACE", "shareProcessNamespace: true"} {
+	for _, want := range []string{"no right to read its memory: run leaktrend as the user of process " +
+		itoa(os.Getppid()), "CAP_SYS_PTRACE", "shareProcessNamespace: true"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q lacks %q", err, want)
 		}

@@ -48,7 +48,8 @@ const stripped = "-ldflags=-s -w"
 // needsRow returns the version of this toolchain, and skips a test where that is none of the table.
 func needsRow(t testing.TB) string {
 	t.Helper()
-	if _, ok := rowOf(runtime.Version(), runtime.GOARCH); !ok || !isPlain(runtime.Version()) || runtime.GOOS != "linux" {
+	if _, ok := rowOf(runtime.Version(), runtime.GOARCH); !ok || !isPlain(runtime.Version()) ||
+		runtime.GOOS != "linux" {
 		t.Skipf("%s for %s/%s is not in the table", runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	}
 	return runtime.Version()
@@ -130,7 +131,8 @@ func dropSections(t testing.TB, path string) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	const offset, counts = 0x28, 0x3a // of the section headers: where, and of what size, how many, and which has the names
+	// of the section headers: where, and of what size, how many, and which has the names
+	const offset, counts = 0x28, 0x3a
 	_, where := file.WriteAt(make([]byte, 8), offset)
 	_, what := file.WriteAt(make([]byte, 6), counts)
 	if err := errors.Join(where, what); err != nil {
@@ -145,7 +147,8 @@ func copyProgram(t testing.TB, from string) string {
 	if err := os.CopyFS(dir, os.DirFS(from)); err != nil && !errors.Is(err, fs.ErrExist) {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/program\n\ngo 1.21\n"), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example.com/program\n\ngo 1.21\n"),
+		0o666); err != nil {
 		t.Fatal(err)
 	}
 	return dir

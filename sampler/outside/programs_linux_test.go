@@ -33,7 +33,8 @@ func TestPrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Println("| program | Go | goroutines: right | wrong | unknown | heap stacks: right | wrong | unknown | said |\n|---|---|---|---|---|---|---|---|---|")
+	fmt.Println("| program | Go | goroutines: right | wrong | unknown | heap stacks: right | wrong | unknown | said " +
+		"|\n|---|---|---|---|---|---|---|---|---|")
 	for line := range strings.Lines(string(text)) {
 		fields := append(strings.Split(strings.TrimSpace(line), " | "), "", "")
 		if fields[0] != "" && !strings.HasPrefix(fields[0], "#") {
@@ -97,10 +98,12 @@ func evaluateProgram(t *testing.T, name, command, served string) {
 			result[0]++
 		default:
 			result[1]++
-			t.Errorf("%s: goroutine %s\n%s\nis read as\n%s", name, id, strings.Join(frames, "\n"), strings.Join(stood, "\n"))
+			t.Errorf("%s: goroutine %s\n%s\nis read as\n%s", name, id, strings.Join(frames, "\n"),
+				strings.Join(stood, "\n"))
 		}
 	}
-	fmt.Printf("| %s | %s | %d | %d | %d | %d | %d | %d | %s |\n", name, p.Version(), result[0], result[1], result[2], heap[0], heap[1], heap[2],
+	fmt.Printf("| %s | %s | %d | %d | %d | %d | %d | %d | %s |\n", name, p.Version(), result[0], result[1], result[2],
+		heap[0], heap[1], heap[2],
 		strings.Join(said, "; "))
 }
 
@@ -126,7 +129,8 @@ func goroutinesOf(t *testing.T, p *Process) map[string][]string {
 
 // isInternal reports whether a traceback may leave a function out.
 func isInternal(function string) bool {
-	return strings.HasPrefix(function, "runtime.") || strings.HasPrefix(function, "internal/runtime/") || strings.HasPrefix(function, "runtime/internal/")
+	return strings.HasPrefix(function, "runtime.") || strings.HasPrefix(function, "internal/runtime/") ||
+		strings.HasPrefix(function, "runtime/internal/")
 }
 
 var (
@@ -161,7 +165,8 @@ func tracebackOf(t *testing.T, from io.Reader) map[string][]string {
 		case strings.HasPrefix(line, "..."):
 			all[id] = append(all[id], "...")
 		case placeLine.MatchString(line):
-			if place := placeLine.FindStringSubmatch(line)[1]; function != "" && !isInternal(function) && place != generated+":1" && !wrapperName.MatchString(function) {
+			if place := placeLine.FindStringSubmatch(line)[1]; function != "" && !isInternal(function) &&
+				place != generated+":1" && !wrapperName.MatchString(function) {
 				all[id] = append(all[id], function+" "+place)
 			}
 			function = ""
@@ -273,7 +278,8 @@ func servedHeap(t *testing.T, from io.Reader) map[string]int {
 		if m := recordLine.FindStringSubmatch(lines.Text()); m != nil {
 			end()
 			_, _ = fmt.Sscan(m[1], &count)
-		} else if m := frameLine.FindStringSubmatch(lines.Text()); m != nil && m[1] != "runtime.goexit" && (len(frames) > 0 || !isInternal(m[1])) {
+		} else if m := frameLine.FindStringSubmatch(lines.Text()); m != nil && m[1] != "runtime.goexit" &&
+			(len(frames) > 0 || !isInternal(m[1])) {
 			frames = append(frames, typesOf.ReplaceAllString(m[1], "[...]")+" "+m[2])
 		}
 	}

@@ -31,7 +31,8 @@ type references struct {
 
 // readReferences goes through the code of the program.
 func readReferences(ctx context.Context, t *target, pause func()) *references {
-	r := &references{target: t, ctx: ctx, pause: pause, low: t.module.data &^ 7, high: t.module.dataEnd, isARM: t.table.image.arch == "arm64"}
+	r := &references{target: t, ctx: ctx, pause: pause, low: t.module.data &^ 7, high: t.module.dataEnd,
+		isARM: t.table.image.arch == "arm64"}
 	r.ours = make([]uint64, (r.high-r.low)/8/wordBits+1)
 	r.runtimes = make([]uint64, len(r.ours))
 	r.functions(func(entry, end uint64, name uint32) bool {
@@ -94,10 +95,12 @@ func (r *references) functions(take func(entry, end uint64, name uint32) bool) {
 	for i := uint64(0); i+1 < t.index.size/8; i++ {
 		var two [16]byte
 		var head [8]byte
-		if !t.image.read(t.index.at+8*i, two[:12]) || !t.image.read(t.all.at+uint64(binary.LittleEndian.Uint32(two[4:])), head[:]) {
+		if !t.image.read(t.index.at+8*i, two[:12]) ||
+			!t.image.read(t.all.at+uint64(binary.LittleEndian.Uint32(two[4:])), head[:]) {
 			return
 		}
-		entry, end := t.text+uint64(binary.LittleEndian.Uint32(two[:])), t.text+uint64(binary.LittleEndian.Uint32(two[8:]))
+		entry, end := t.text+uint64(binary.LittleEndian.Uint32(two[:])),
+			t.text+uint64(binary.LittleEndian.Uint32(two[8:]))
 		if i%wordBits == 0 {
 			if r.ctx.Err() != nil {
 				return

@@ -32,7 +32,8 @@ func TestReleases(t *testing.T) {
 	if len(toolchains) == 0 {
 		toolchains = []string{runtime.Version()}
 		architectures = []string{runtime.GOARCH}
-		if !isPlain(runtime.Version()) || !slices.Contains([]string{"amd64", "arm64"}, runtime.GOARCH) || runtime.GOOS != "linux" {
+		if !isPlain(runtime.Version()) || !slices.Contains([]string{"amd64", "arm64"}, runtime.GOARCH) ||
+			runtime.GOOS != "linux" {
 			t.Skip("not a toolchain of the table")
 		}
 	}
@@ -63,7 +64,8 @@ func TestReleases(t *testing.T) {
 			}
 			row, ok := table[key]
 			if !ok {
-				t.Errorf("%s is not in the table: run %s=%q go test ./sampler/outside -run Releases -update", key, toolchainsVar, toolchain)
+				t.Errorf("%s is not in the table: run %s=%q go test ./sampler/outside -run Releases -update", key,
+					toolchainsVar, toolchain)
 				continue
 			}
 			if diff := gocmp.Diff(offsets, row.Offsets); diff != "" {
@@ -78,7 +80,8 @@ func TestReleases(t *testing.T) {
 			for _, b := range builds {
 				for name, at := range b.image.symbols(variables...) {
 					if got, ok := find(row.Variables[name], b.functions, arch, 2); !ok || got != at {
-						t.Errorf("%s %s: the code leads to %s at %#x (%v), it is at %#x", key, b.variant, name, got, ok, at)
+						t.Errorf("%s %s: the code leads to %s at %#x (%v), it is at %#x", key, b.variant, name, got, ok,
+							at)
 					}
 				}
 			}
@@ -156,7 +159,8 @@ func hello(t *testing.T, toolchain, arch, variant string) build {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := build{variant: toolchain + " " + arch + " " + variant, image: m, functions: make(map[string]code), sizes: make(map[string]uint64)}
+	b := build{variant: toolchain + " " + arch + " " + variant, image: m, functions: make(map[string]code),
+		sizes: make(map[string]uint64)}
 	for i, s := range all {
 		switch elf.ST_TYPE(s.Info) {
 		case elf.STT_FUNC:
@@ -219,7 +223,8 @@ func recipesOf(t *testing.T, builds []build) map[string][]recipe {
 			}
 		}
 		slices.SortFunc(list, func(a, b recipe) int {
-			return cmp.Or(cmp.Compare(a.Of, b.Of), strings.Compare(a.Function, b.Function), cmp.Compare(a.Operand, b.Operand))
+			return cmp.Or(cmp.Compare(a.Of, b.Of), strings.Compare(a.Function, b.Function),
+				cmp.Compare(a.Operand, b.Operand))
 		})
 		list = slices.CompactFunc(list, func(a, b recipe) bool { return a.Function == b.Function })
 		if len(list) < 2 {

@@ -44,20 +44,23 @@ func callerOf(root string, pid int) (c caller) {
 func (c caller) whatGivesIt(pid int) string {
 	asRoot := "run leaktrend as root, or with CAP_SYS_PTRACE"
 	if c.root {
-		asRoot = "run leaktrend with CAP_SYS_PTRACE, which root lacks here (docker run --cap-add SYS_PTRACE, or capabilities.add in its securityContext)"
+		asRoot = "run leaktrend with CAP_SYS_PTRACE, which root lacks here (docker run --cap-add SYS_PTRACE, or " +
+			"capabilities.add in its securityContext)"
 	}
 	switch {
 	case c.scope == "3":
 		return "kernel.yama.ptrace_scope is 3, which forbids it to all until the system is booted with another one"
 	case c.capable:
-		return "leaktrend has CAP_SYS_PTRACE, so a security module forbids it, as AppArmor and SELinux do, or the process is in another user " +
+		return "leaktrend has CAP_SYS_PTRACE, so a security module forbids it, as AppArmor and SELinux do, or the " +
+			"process is in another user " +
 			"namespace: allow it there, or run leaktrend outside of containers"
 	case c.scope == "2":
 		return asRoot + ": kernel.yama.ptrace_scope is 2, which forbids it to all others"
 	case c.same && c.scope == "1":
 		return asRoot + ", or set kernel.yama.ptrace_scope to 0 (it is 1 here)"
 	case c.same:
-		return asRoot + ": the process runs as the same user, but has more rights, by setuid or capabilities of its file, or has asked not to be read"
+		return asRoot + ": the process runs as the same user, but has more rights, by setuid or capabilities of its " +
+			"file, or has asked not to be read"
 	}
 	if c.root {
 		return asRoot + "; in a pod also with shareProcessNamespace: true"
@@ -66,5 +69,6 @@ func (c caller) whatGivesIt(pid int) string {
 	if c.scope != "" && c.scope != "0" {
 		scope = " and kernel.yama.ptrace_scope 0 (it is " + c.scope + " here)"
 	}
-	return fmt.Sprintf("run leaktrend as the user of process %d%s, as root, or with CAP_SYS_PTRACE; in a pod also with shareProcessNamespace: true", pid, scope)
+	return fmt.Sprintf("run leaktrend as the user of process %d%s, as root, or with CAP_SYS_PTRACE; in a pod also "+
+		"with shareProcessNamespace: true", pid, scope)
 }

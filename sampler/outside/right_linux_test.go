@@ -12,7 +12,8 @@ import (
 // What is said to be missing is what is: another user, a scope, a capability, or nothing that leaktrend could have.
 func TestWhatGivesTheRight(t *testing.T) {
 	const asRoot = "run leaktrend as root, or with CAP_SYS_PTRACE"
-	const lacks = "run leaktrend with CAP_SYS_PTRACE, which root lacks here (docker run --cap-add SYS_PTRACE, or capabilities.add in its securityContext)"
+	const lacks = "run leaktrend with CAP_SYS_PTRACE, which root lacks here (docker run --cap-add SYS_PTRACE, or " +
+		"capabilities.add in its securityContext)"
 	for _, test := range []struct {
 		caller caller
 		want   string
@@ -20,17 +21,24 @@ func TestWhatGivesTheRight(t *testing.T) {
 		{caller{root: true}, lacks + "; in a pod also with shareProcessNamespace: true"},
 		{caller{root: true, scope: "1"}, lacks + "; in a pod also with shareProcessNamespace: true"},
 		{caller{root: true, same: true, scope: "1"}, lacks + ", or set kernel.yama.ptrace_scope to 0 (it is 1 here)"},
-		{caller{root: true, same: true}, lacks + ": the process runs as the same user, but has more rights, by setuid or capabilities of its file, or has asked not to be read"},
-		{caller{}, "run leaktrend as the user of process 7, as root, or with CAP_SYS_PTRACE; in a pod also with shareProcessNamespace: true"},
-		{caller{scope: "0"}, "run leaktrend as the user of process 7, as root, or with CAP_SYS_PTRACE; in a pod also with shareProcessNamespace: true"},
-		{caller{scope: "1"}, "run leaktrend as the user of process 7 and kernel.yama.ptrace_scope 0 (it is 1 here), as root, or with CAP_SYS_PTRACE; " +
+		{caller{root: true, same: true}, lacks + ": the process runs as the same user, but has more rights, by " +
+			"setuid or capabilities of its file, or has asked not to be read"},
+		{caller{}, "run leaktrend as the user of process 7, as root, or with CAP_SYS_PTRACE; in a pod also with " +
+			"shareProcessNamespace: true"},
+		{caller{scope: "0"}, "run leaktrend as the user of process 7, as root, or with CAP_SYS_PTRACE; in a pod also " +
+			"with shareProcessNamespace: true"},
+		{caller{scope: "1"}, "run leaktrend as the user of process 7 and kernel.yama.ptrace_scope 0 (it is 1 here), " +
+			"as root, or with CAP_SYS_PTRACE; " +
 			"in a pod also with shareProcessNamespace: true"},
 		{caller{same: true, scope: "1"}, asRoot + ", or set kernel.yama.ptrace_scope to 0 (it is 1 here)"},
-		{caller{same: true, scope: "0"}, asRoot + ": the process runs as the same user, but has more rights, by setuid or capabilities of its file, or has asked not to be read"},
+		{caller{same: true, scope: "0"}, asRoot + ": the process runs as the same user, but has more rights, by " +
+			"setuid or capabilities of its file, or has asked not to be read"},
 		{caller{same: true, scope: "2"}, asRoot + ": kernel.yama.ptrace_scope is 2, which forbids it to all others"},
 		{caller{scope: "2"}, asRoot + ": kernel.yama.ptrace_scope is 2, which forbids it to all others"},
-		{caller{capable: true, scope: "3"}, "kernel.yama.ptrace_scope is 3, which forbids it to all until the system is booted with another one"},
-		{caller{capable: true}, "leaktrend has CAP_SYS_PTRACE, so a security module forbids it, as AppArmor and SELinux do, or the process is in another user " +
+		{caller{capable: true, scope: "3"}, "kernel.yama.ptrace_scope is 3, which forbids it to all until the system " +
+			"is booted with another one"},
+		{caller{capable: true}, "leaktrend has CAP_SYS_PTRACE, so a security module forbids it, as AppArmor and " +
+			"SELinux do, or the process is in another user " +
 			"namespace: allow it there, or run leaktrend outside of containers"},
 	} {
 		if diff := cmp.Diff(test.want, test.caller.whatGivesIt(7)); diff != "" {

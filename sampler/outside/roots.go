@@ -84,7 +84,9 @@ func (r *roots) timerIn(n *node) (uint64, bool) {
 
 // finalizerIn returns the index of an object with a finalizer that is in another one, or is that.
 func (r *roots) finalizerIn(base, end uint64) (index int, ok bool) {
-	i, _ := slices.BinarySearchFunc(r.finalizers, base, func(f finalized, at uint64) int { return cmp.Compare(f.at, at) })
+	i, _ := slices.BinarySearchFunc(r.finalizers, base, func(f finalized, at uint64) int {
+		return cmp.Compare(f.at, at)
+	})
 	return i, i < len(r.finalizers) && r.finalizers[i].at < end
 }
 

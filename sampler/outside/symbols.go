@@ -99,7 +99,8 @@ func (m *image) symbols(names ...string) map[string]uint64 {
 // may be nil.
 func (m *image) debugInfo(pause func()) (debugInfo, error) {
 	wanted := map[string]*elf.Section{
-		".debug_info": nil, ".debug_abbrev": nil, ".debug_str": nil, ".debug_line_str": nil, ".debug_str_offsets": nil, ".debug_addr": nil,
+		".debug_info": nil, ".debug_abbrev": nil, ".debug_str": nil, ".debug_line_str": nil, ".debug_str_offsets": nil,
+		".debug_addr": nil,
 	}
 	var all []*elf.Section
 	for _, s := range m.elf.Sections {

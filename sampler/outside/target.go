@@ -39,9 +39,10 @@ type target struct {
 var errTorn = errors.New("what was read is inconsistent: the process kept changing it")
 
 var (
-	errNoList    = errors.New("its list of goroutines was not found")
-	errNotReady  = errors.New("its goroutines could not be read")
-	errPacked    = errors.New("its file is packed by UPX, so neither its lines nor its release of Go can be found in it")
+	errNoList   = errors.New("its list of goroutines was not found")
+	errNotReady = errors.New("its goroutines could not be read")
+	errPacked   = errors.New(
+		"its file is packed by UPX, so neither its lines nor its release of Go can be found in it")
 	errNoEntry   = errors.New("its entry point is not known")
 	errOtherForm = errors.New("its goroutines do not have the layout that is known for this release")
 )
@@ -59,7 +60,8 @@ func newTarget(r reader, file io.ReaderAt, entry uint64, version string) (*targe
 		if offsets, err := debugged(image); err == nil {
 			row.Offsets = offsets
 		} else if !known {
-			return nil, fmt.Errorf("its release %s for %s is not one that this version of leaktrend knows, and the program has no debug information",
+			return nil, fmt.Errorf("its release %s for %s is not one that this version of leaktrend knows, and the "+
+				"program has no debug information",
 				redact.Printable(version), image.arch)
 		}
 	}

@@ -91,7 +91,8 @@ func (u unnamed) of(at uint64) (kind string, entries int64) {
 	switch capacity := u.word(at + 16); {
 	case name == "":
 		return "", -1
-	case to == first && size > 0 && length <= capacity && capacity >= minSlice && capacity <= room/size && 2*capacity >= room/size:
+	case to == first && size > 0 && length <= capacity && capacity >= minSlice && capacity <= room/size &&
+		2*capacity >= room/size:
 		return "[]" + name, int64(length)
 	case to == first && size > room/2:
 		return "*" + name, -1

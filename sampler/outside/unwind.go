@@ -21,7 +21,8 @@ const (
 // unwind lists the return addresses of a stack, from a place on it to its end. top is where its last frame has to be.
 // With all of maxDepth functions it ends, in the middle of a deep stack. Where sps is not nil, it has the begin of each
 // frame.
-func (t *lineTable) unwind(pc, sp, low, top uint64, stack []byte, usesLink bool, pcs []uint64, sps *[]uint64) ([]uint64, walk) {
+func (t *lineTable) unwind(pc, sp, low, top uint64, stack []byte, usesLink bool, pcs []uint64, sps *[]uint64) ([]uint64,
+	walk) {
 	link := uint64(0) // what an interrupted function would return to, where that is not on the stack
 	trapped := false
 	for depth := 0; depth < maxDepth; depth++ {

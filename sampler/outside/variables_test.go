@@ -111,7 +111,8 @@ func TestVersions(t *testing.T) {
 		{"", "", false},
 	} {
 		if got := releaseOf(test.version); got != test.release || isPlain(test.version) != test.plain {
-			t.Errorf("%q is of %q, plain %v; want %q, %v", test.version, got, isPlain(test.version), test.release, test.plain)
+			t.Errorf("%q is of %q, plain %v; want %q, %v", test.version, got, isPlain(test.version), test.release,
+				test.plain)
 		}
 	}
 }
@@ -129,7 +130,8 @@ func TestUnknown(t *testing.T) {
 	}
 	defer file.Close()
 	_, err = newTarget(nothing{}, file, 0, "go1.99.1\x1b[2J")
-	if err == nil || !strings.Contains(err.Error(), "its release go1.99.1\ufffd[2J for ") || !strings.Contains(err.Error(), "no debug information") {
+	if err == nil || !strings.Contains(err.Error(), "its release go1.99.1\ufffd[2J for ") ||
+		!strings.Contains(err.Error(), "no debug information") {
 		t.Errorf("unknown release: %v", err)
 	}
 	row := needsRow(t)
@@ -145,11 +147,15 @@ func TestUnknown(t *testing.T) {
 func TestOwnFile(t *testing.T) {
 	const module = "example.com/a/b/v2"
 	for _, test := range []struct{ function, file, module, want string }{
-		{"example.com/a/b/v2.Run", "/go/pkg/mod/example.com/a/b/v2@v2.1.0/run.go", module, "/go/pkg/mod/example.com/a/b/v2/run.go"},
-		{"example.com/a/b/v2/c.(*T).Run", "example.com/a/b/v2@v2.1.0-rc.1/c/run.go", module, "example.com/a/b/v2/c/run.go"},
+		{"example.com/a/b/v2.Run", "/go/pkg/mod/example.com/a/b/v2@v2.1.0/run.go", module,
+			"/go/pkg/mod/example.com/a/b/v2/run.go"},
+		{"example.com/a/b/v2/c.(*T).Run", "example.com/a/b/v2@v2.1.0-rc.1/c/run.go", module,
+			"example.com/a/b/v2/c/run.go"},
 		{"example.com/a/b/v2/c.(*T).Run", "/src/c/run.go", module, "/src/c/run.go"},
-		{"example.com/a/b/v22.Run", "/go/pkg/mod/example.com/a/b/v22@v22.1.0/run.go", module, "/go/pkg/mod/example.com/a/b/v22@v22.1.0/run.go"},
-		{"example.com/d.Run", "/go/pkg/mod/example.com/d@v1.0.0/run.go", module, "/go/pkg/mod/example.com/d@v1.0.0/run.go"},
+		{"example.com/a/b/v22.Run", "/go/pkg/mod/example.com/a/b/v22@v22.1.0/run.go", module,
+			"/go/pkg/mod/example.com/a/b/v22@v22.1.0/run.go"},
+		{"example.com/d.Run", "/go/pkg/mod/example.com/d@v1.0.0/run.go", module,
+			"/go/pkg/mod/example.com/d@v1.0.0/run.go"},
 		{"example.com/d.Run", "/go/pkg/mod/example.com/d@v1.0.0/run.go", "", "/go/pkg/mod/example.com/d@v1.0.0/run.go"},
 		{"example.com/a/b/v2.Run", "odd@v1", module, "odd@v1"},
 	} {

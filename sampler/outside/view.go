@@ -26,7 +26,8 @@ const (
 )
 
 // containers are the beginnings of names of types whose insides tell nothing.
-var containers = []string{"map<", "table<", "groupReference<", "noalg.", "hash<", "bucket<", "hchan<", "waitq<", "sudog<", "runtime.", "internal/", "sync.", "sync/atomic."}
+var containers = []string{"map<", "table<", "groupReference<", "noalg.", "hash<", "bucket<", "hchan<", "waitq<",
+	"sudog<", "runtime.", "internal/", "sync.", "sync/atomic."}
 
 // isInside reports whether a type is what a container is made of.
 func isInside(name string) bool {
@@ -91,7 +92,8 @@ func (s tracer) look(v view, n *node) view {
 	if of == 0 {
 		return v
 	}
-	next := view{kind: kind, start: start, array: true, inside: v.inside && isInside(name), entered: v.entered, element: v.element}
+	next := view{kind: kind, start: start, array: true, inside: v.inside && isInside(name), entered: v.entered,
+		element: v.element}
 	switch {
 	case of <= (size-(start-base))/2:
 		next.label = "[]" + name
@@ -114,7 +116,8 @@ type follower struct {
 
 // lead adds to a step how it leads on from a place in what is seen, and returns as what the next object is to be seen.
 func (s tracer) lead(step *Step, v view, place uint64) view {
-	t := follower{names: s.names, step: step, entered: v.entered, element: v.element, target: s.names.word(place), apart: v.apart}
+	t := follower{names: s.names, step: step, entered: v.entered, element: v.element, target: s.names.word(place),
+		apart: v.apart}
 	t.quiet = v.inside && (v.kind == 0 || isInside(t.debug.nameOf(v.kind)))
 	at := v.start
 	size, ok := t.debug.sizeOf(v.kind)

@@ -14,7 +14,8 @@ import (
 // The variables of the environment that may tell what a process runs, the first that does first. Nothing else of it is
 // looked at, and of these nothing is kept that does not look like a version.
 var (
-	versionVariables = []string{"DD_VERSION", "SERVICE_VERSION", "APP_VERSION", "RELEASE_VERSION", "IMAGE_TAG", "SENTRY_RELEASE"}
+	versionVariables = []string{"DD_VERSION", "SERVICE_VERSION", "APP_VERSION", "RELEASE_VERSION", "IMAGE_TAG",
+		"SENTRY_RELEASE"}
 	// Not GIT_TAG and the like of build systems, nor VERSION alone, which images set for what they are built on.
 	revisionVariables = []string{"DD_GIT_COMMIT_SHA", "GIT_COMMIT", "GIT_SHA", "COMMIT_SHA", "SOURCE_COMMIT"}
 )
@@ -74,7 +75,9 @@ func told(environment string) (version, revision string) {
 // looksLikeVersion reports whether a value may be a version, a tag of an image or a revision.
 func looksLikeVersion(value string) bool {
 	outside := func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-+:/@", r))
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+			strings.ContainsRune("._-+:/@", r))
 	}
-	return value != "" && len(value) <= maxVersion && !strings.Contains(value, "://") && !strings.ContainsFunc(value, outside)
+	return value != "" && len(value) <= maxVersion && !strings.Contains(value, "://") &&
+		!strings.ContainsFunc(value, outside)
 }

@@ -29,10 +29,12 @@ func TestBuildOf(t *testing.T) {
 	}{
 		{"this program", self, "", [2]string{wantVersion, wantRevision}},
 		{"another language", "", "PATH=/bin\x00APP_VERSION=2.1.0\x00GIT_SHA=4f2d1e\x00", [2]string{"2.1.0", "4f2d1e"}},
-		{"the image's tag", "", "IMAGE_TAG=registry.example/shop/cart:2.1.0@sha256\x00", [2]string{"registry.example/shop/cart:2.1.0@sha256", ""}},
+		{"the image's tag", "", "IMAGE_TAG=registry.example/shop/cart:2.1.0@sha256\x00",
+			[2]string{"registry.example/shop/cart:2.1.0@sha256", ""}},
 		{"the better known one", "", "IMAGE_TAG=2\x00DD_VERSION=1\x00IMAGE_TAG=3\x00", [2]string{"1", ""}},
 		{"of what it is built on", "", "NODE_VERSION=22.1.0\x00PYTHON_VERSION=3.13\x00VERSION=1\x00", [2]string{}},
-		{"secrets", "", "APP_VERSION=pass word\x00IMAGE_TAG=https://a:b@c\x00DD_VERSION=" + strings.Repeat("x", 65) + "\x00", [2]string{}},
+		{"secrets", "", "APP_VERSION=pass word\x00IMAGE_TAG=https://a:b@c\x00DD_VERSION=" + strings.Repeat("x", 65) +
+			"\x00", [2]string{}},
 		{"nothing", "", "", [2]string{}},
 	} {
 		dir := t.TempDir()

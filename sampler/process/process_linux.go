@@ -91,8 +91,10 @@ func open(pid int) (*Source, error) {
 	}
 	return &Source{
 		proc: p, pid: pid, program: programOf(p, stat.Comm), ticks: stat.Starttime, start: start,
-		clock:    clock.New(),
-		ceilings: live.CeilingCache{Read: func() []sampler.Ceiling { return live.Ceilings(live.ProcRoot, live.SysRoot, pid) }},
+		clock: clock.New(),
+		ceilings: live.CeilingCache{Read: func() []sampler.Ceiling {
+			return live.Ceilings(live.ProcRoot, live.SysRoot, pid)
+		}},
 	}, nil
 }
 
@@ -209,7 +211,8 @@ func (p *Source) Sample(_ context.Context, into *sampler.Sample) error {
 	p.follow(stat.Comm, now)
 	into.Start, into.Version, into.Revision, into.Ceilings = p.start, p.program.version, p.program.revision, ceilings
 	p.faults.Reset()
-	// Between fork and exec, and after its memory is gone, a process has none yet, or none any more: that is no reading.
+	// Between fork and exec, and after its memory is gone, a process has none yet, or none any more: that is no
+	// reading.
 	if rss := stat.ResidentMemory(); rss > 0 {
 		into.Add(sampler.RSSBytes, float64(rss))
 	}

@@ -74,12 +74,14 @@ func TestProcess(t *testing.T) {
 
 	s := sampler.Sample{Readings: []sampler.Reading{{Resource: "other", Value: 1}}}
 	sample(t, p, &s)
-	if d := cmp.Diff([]string{sampler.RSSBytes, sampler.OpenFDs, sampler.Threads, sampler.CPUSeconds}, resourcesOf(&s)); d != "" {
+	if d := cmp.Diff([]string{sampler.RSSBytes, sampler.OpenFDs, sampler.Threads, sampler.CPUSeconds},
+		resourcesOf(&s)); d != "" {
 		t.Errorf("resources (-want +got):\n%s", d)
 	}
 	fds, _ := s.Value(sampler.OpenFDs)
 	threads, _ := s.Value(sampler.Threads)
-	if list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID())); err != nil || fds != float64(len(list)) || threads != 1 {
+	if list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.PID())); err != nil || fds != float64(len(list)) ||
+		threads != 1 {
 		t.Errorf("%v descriptors, want %d (%v); %v threads, want 1", fds, len(list), err, threads)
 	}
 	rss, _ := s.Value(sampler.RSSBytes)
@@ -173,7 +175,8 @@ func TestProcessEnds(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		err := p.Sample(context.Background(), &s)
-		if !errors.Is(err, io.EOF) || err.Error() != want || len(s.Readings) != 0 || len(s.Ceilings) != 0 || !s.Start.IsZero() {
+		if !errors.Is(err, io.EOF) || err.Error() != want || len(s.Readings) != 0 || len(s.Ceilings) != 0 ||
+			!s.Start.IsZero() {
 			t.Errorf("%s: error %q, want %q; sample %+v, want it empty", when, err, want, s)
 		}
 	}
@@ -275,7 +278,8 @@ func TestProcessExecutesItsName(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := "#!/bin/sh\nread line\nexec " + program + "/server 1000\n"
-	if err := errors.Join(os.WriteFile(program+"/server", data, 0o700), os.WriteFile(script+"/server", []byte(text), 0o700)); err != nil {
+	if err := errors.Join(os.WriteFile(program+"/server", data, 0o700), os.WriteFile(script+"/server", []byte(text),
+		0o700)); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(script + "/server")
@@ -309,7 +313,8 @@ func TestProcessExecutesItsName(t *testing.T) {
 func TestProcessNameIsPrintable(t *testing.T) {
 	p := newProcessOf(t, os.Getpid())
 	p.program = program{comm: "a\x1b[2J\u202eb", path: "/tmp/\x07"}
-	if got, want := fmt.Sprint(p, p.Name(), p.Executable()), fmt.Sprintf("pid %d a\ufffd[2J\ufffdba\ufffd[2J\ufffdb/tmp/\ufffd", os.Getpid()); got != want {
+	if got, want := fmt.Sprint(p, p.Name(), p.Executable()),
+		fmt.Sprintf("pid %d a\ufffd[2J\ufffdba\ufffd[2J\ufffdb/tmp/\ufffd", os.Getpid()); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
@@ -437,7 +442,8 @@ func TestProcessOfAnotherUser(t *testing.T) {
 		results <- r
 	}()
 	r := <-results
-	want := fmt.Sprintf("sampler: not read: open_fds: open /proc/%d/fd: permission denied (run as the user of process %[1]d, or as root)", c.PID)
+	want := fmt.Sprintf("sampler: not read: open_fds: open /proc/%d/fd: permission denied (run as the user of "+
+		"process %[1]d, or as root)", c.PID)
 	if r.err == nil || r.err.Error() != want || !errors.Is(r.err, fs.ErrPermission) {
 		t.Errorf("error %v, want %s", r.err, want)
 	}

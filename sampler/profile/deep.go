@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// shallow is how many frames of a stack the runtime's records hold. Recursive decoders, regular expressions and mappers
-	// fill them before the line of the application is reached.
+	// shallow is how many frames of a stack the runtime's records hold. Recursive decoders, regular expressions and
+	// mappers fill them before the line of the application is reached.
 	shallow = len(runtime.StackRecord{}.Stack0)
 	// minCut is how many goroutines, and minCutSamples how many samples of the heap, are worth a second look at what is
 	// deeper, and maxDeep how many goroutines it is taken for at most: it costs some microseconds each.
@@ -17,7 +17,8 @@ const (
 	maxDeep       = 20_000
 )
 
-// isCut reports whether a stack may go on where the runtime's record of it ends, as no line of the application is on it.
+// isCut reports whether a stack may go on where the runtime's record of it ends, as no line of the application is on
+// it.
 func (r *reader) isCut(pcs []uintptr) bool {
 	return len(pcs) >= shallow && !r.placeOf(pcs[:shallow]).site.Application
 }

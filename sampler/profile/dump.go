@@ -28,8 +28,8 @@ func (s *Self) Dump(context.Context) ([]byte, error) {
 	}
 }
 
-// Stacks returns the goroutine profile as text: each stack with the number of goroutines on it, most first. It stops the
-// world twice for a moment.
+// Stacks returns the goroutine profile as text: each stack with the number of goroutines on it, most first. It stops
+// the world twice for a moment.
 func (s *Self) Stacks(context.Context) ([]byte, error) {
 	var text bytes.Buffer
 	err := pprof.Lookup(string(Goroutine)).WriteTo(&text, 1)

@@ -47,21 +47,27 @@ no frames at all
 func TestParseDump(t *testing.T) {
 	site := func(function, file string, line int, application bool, callee, entry, reason string) Site {
 		return Site{
-			Frame: Frame{function, file, line}, Application: application, Callee: callee, Entry: entry, WaitReason: reason, Count: 1,
+			Frame: Frame{function, file, line}, Application: application, Callee: callee, Entry: entry,
+			WaitReason: reason, Count: 1,
 		}
 	}
 	want := []Detail{
 		{Site: site("main.main", "/home/a/shop/main.go", 20, true, "", "main.main", "running")},
 		{
-			Site:   site("example.com/shop/conn.(*Conn).read", "/home/a/shop/conn/conn.go", 42, true, "", "example.com/shop/conn.(*Conn).read", "chan receive"),
-			Waited: 125 * time.Minute, CreatedBy: Frame{"example.com/shop/conn.(*Server).accept", "/home/a/shop/conn/server.go", 17},
+			Site: site("example.com/shop/conn.(*Conn).read", "/home/a/shop/conn/conn.go", 42, true, "",
+				"example.com/shop/conn.(*Conn).read", "chan receive"),
+			Waited: 125 * time.Minute, CreatedBy: Frame{"example.com/shop/conn.(*Server).accept",
+				"/home/a/shop/conn/server.go", 17},
 		},
 		{
-			Site:   site("net/http.(*persistConn).readLoop", "/go/src/net/http/transport.go", 2325, false, "", "net/http.(*persistConn).readLoop", "select"),
-			Waited: 3 * time.Minute, Locked: true, CreatedBy: Frame{"net/http.(*Transport).dialConn", "/go/src/net/http/transport.go", 1874},
+			Site: site("net/http.(*persistConn).readLoop", "/go/src/net/http/transport.go", 2325, false, "",
+				"net/http.(*persistConn).readLoop", "select"),
+			Waited: 3 * time.Minute, Locked: true, CreatedBy: Frame{"net/http.(*Transport).dialConn",
+				"/go/src/net/http/transport.go", 1874},
 		},
 		{
-			Site:      site("main.wait[...]", "/home/a/shop/wait.go", 9, true, "", "main.main.func1", "chan send (nil chan)"),
+			Site: site("main.wait[...]", "/home/a/shop/wait.go", 9, true, "", "main.main.func1",
+				"chan send (nil chan)"),
 			CreatedBy: Frame{"main.main", "/home/a/shop/main.go", 11},
 		},
 	}
@@ -95,7 +101,8 @@ func TestDumpAgrees(t *testing.T) {
 	fromDump := &Profile{}
 	counts := map[Site]float64{}
 	for _, d := range ParseDump(text) {
-		key := Site{Frame: d.Site.Frame, Application: d.Site.Application, Entry: d.Site.Entry, WaitReason: d.Site.WaitReason}
+		key := Site{Frame: d.Site.Frame, Application: d.Site.Application, Entry: d.Site.Entry,
+			WaitReason: d.Site.WaitReason}
 		counts[key]++
 		if d.CreatedBy.Function == "" && d.Site.Entry != "testing.Main" && d.Site.Entry != "main.main" {
 			t.Errorf("nobody created %+v", d.Site)
@@ -109,7 +116,8 @@ func TestDumpAgrees(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(hereOf(p, "waitReceive"), hereOf(fromDump, "waitReceive")); diff != "" || len(hereOf(p, "waitReceive")) != 1 {
+	if diff := cmp.Diff(hereOf(p, "waitReceive"), hereOf(fromDump, "waitReceive")); diff != "" ||
+		len(hereOf(p, "waitReceive")) != 1 {
 		t.Errorf("profile and traceback (-profile +traceback):\n%s", diff)
 	}
 }

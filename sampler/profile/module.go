@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// mainModule is the path of the module that this program was built from; "" where that is not known. Its files lie in the
-// module cache too where it was installed by its version.
+// mainModule is the path of the module that this program was built from; "" where that is not known. Its files lie in
+// the module cache too where it was installed by its version.
 var mainModule = sync.OnceValue(func() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		return info.Main.Path
@@ -43,8 +43,8 @@ func moduleOf(f Frame) string {
 	return repositoryOf(PackageOf(f.Function))
 }
 
-// repositoryOf returns the part of an import path that names a repository: a host and, where it hosts those of many, the
-// owner and the name.
+// repositoryOf returns the part of an import path that names a repository: a host and, where it hosts those of many,
+// the owner and the name.
 func repositoryOf(path string) string {
 	parts := 2
 	switch host, _, _ := strings.Cut(path, "/"); host {

@@ -55,8 +55,8 @@ func (s *Site) Module() string { return s.module }
 // Standard reports whether the line is of the standard library or the runtime, as what goroutines of theirs allocate.
 func (s *Site) Standard() bool { return originOf(s.Frame) <= ofStandard }
 
-// CallsInto reports whether the line called into a module, directly or by way of others. It must be called before the next
-// profile of its kind is taken.
+// CallsInto reports whether the line called into a module, directly or by way of others. It must be called before the
+// next profile of its kind is taken.
 func (s *Site) CallsInto(module string) bool {
 	return s.onAny(func(stack *Site) bool { return stack.callsInto(module) })
 }
@@ -138,11 +138,16 @@ func descending(a, b float64) int {
 
 // standard are the first elements of the import paths of the standard library.
 var standard = map[string]bool{
-	"archive": true, "bufio": true, "bytes": true, "cmp": true, "compress": true, "container": true, "context": true, "crypto": true,
-	"database": true, "debug": true, "embed": true, "encoding": true, "errors": true, "expvar": true, "flag": true, "fmt": true, "go": true,
-	"hash": true, "html": true, "image": true, "index": true, "internal": true, "io": true, "iter": true, "log": true, "maps": true, "math": true,
-	"mime": true, "net": true, "os": true, "path": true, "plugin": true, "reflect": true, "regexp": true, "runtime": true, "slices": true,
-	"sort": true, "strconv": true, "strings": true, "structs": true, "sync": true, "syscall": true, "testing": true, "text": true, "time": true,
+	"archive": true, "bufio": true, "bytes": true, "cmp": true, "compress": true, "container": true, "context": true,
+	"crypto":   true,
+	"database": true, "debug": true, "embed": true, "encoding": true, "errors": true, "expvar": true, "flag": true,
+	"fmt": true, "go": true,
+	"hash": true, "html": true, "image": true, "index": true, "internal": true, "io": true, "iter": true, "log": true,
+	"maps": true, "math": true,
+	"mime": true, "net": true, "os": true, "path": true, "plugin": true, "reflect": true, "regexp": true,
+	"runtime": true, "slices": true,
+	"sort": true, "strconv": true, "strings": true, "structs": true, "sync": true, "syscall": true, "testing": true,
+	"text": true, "time": true,
 	"unicode": true, "unique": true, "unsafe": true, "uuid": true, "vendor": true, "weak": true,
 }
 
@@ -174,7 +179,8 @@ func originOf(f Frame) origin {
 	path := PackageOf(f.Function)
 	first, _, _ := strings.Cut(path, "/")
 	switch {
-	case path == "runtime" || path == "internal/runtime" || strings.HasPrefix(path, "runtime/") || strings.HasPrefix(path, "internal/runtime/"):
+	case path == "runtime" || path == "internal/runtime" || strings.HasPrefix(path, "runtime/") ||
+		strings.HasPrefix(path, "internal/runtime/"):
 		return ofRuntime
 	case path == "" || standard[first]:
 		return ofStandard
@@ -202,15 +208,18 @@ var waits = map[string]string{
 	"sync.runtime_SemacquireRWMutexR": "sync.RWMutex.RLock", "sync.runtime_SemacquireRWMutex": "sync.RWMutex.Lock",
 	"sync.runtime_SemacquireWaitGroup": "sync.WaitGroup.Wait", "sync.runtime_Semacquire": "semacquire",
 	"sync.runtime_notifyListWait": "sync.Cond.Wait",
-	"syscall.Syscall":             "syscall", "syscall.Syscall6": "syscall", "syscall.RawSyscall": "syscall", "syscall.rawSyscallNoError": "syscall",
-	"runtime.cgocall": "syscall",
+	"syscall.Syscall":             "syscall", "syscall.Syscall6": "syscall", "syscall.RawSyscall": "syscall",
+	"syscall.rawSyscallNoError": "syscall",
+	"runtime.cgocall":           "syscall",
 }
 
 // openers allocate what stands for a descriptor, wherever one is opened.
-var openers = map[string]bool{"os.newFile": true, "net.newFD": true, "net.newFileFD": true, "os.NewFile": true, "net.newUnixConn": true}
+var openers = map[string]bool{"os.newFile": true, "net.newFD": true, "net.newFileFD": true, "os.NewFile": true,
+	"net.newUnixConn": true}
 
 // allocators are what the runtime allocates with, which tells nothing of what for.
-var allocators = map[string]bool{"runtime.mallocgc": true, "runtime.newobject": true, "runtime.makeslice": true, "runtime.growslice": true}
+var allocators = map[string]bool{"runtime.mallocgc": true, "runtime.newobject": true, "runtime.makeslice": true,
+	"runtime.growslice": true}
 
 // siteOf reduces a stack, innermost frame first, to its site, without amounts.
 func siteOf(stack []Frame, kind Kind) Site {
@@ -239,7 +248,8 @@ func siteOf(stack []Frame, kind Kind) Site {
 		}
 	}
 	outermost := len(stack) - 1
-	for outermost >= 0 && goroutines && (stack[outermost].Function == "runtime.goexit" || stack[outermost].Function == "runtime.main") {
+	for outermost >= 0 && goroutines && (stack[outermost].Function == "runtime.goexit" ||
+		stack[outermost].Function == "runtime.main") {
 		outermost--
 	}
 	if goroutines && outermost >= 0 {

@@ -59,7 +59,8 @@ func TestPrune(t *testing.T) {
 	if n := before[path+"allocatesOurs"]; n == 0 || after[path+"allocatesOurs"] != n {
 		t.Errorf("the others': %d samples, then %d", n, after[path+"allocatesOurs"])
 	}
-	if len(kept.SampleType) != len(all.SampleType) || kept.Period != all.Period || len(kept.Mapping) != len(all.Mapping) {
+	if len(kept.SampleType) != len(all.SampleType) || kept.Period != all.Period ||
+		len(kept.Mapping) != len(all.Mapping) {
 		t.Errorf("the rest is %d types, period %d, %d mappings, was %d, %d, %d",
 			len(kept.SampleType), kept.Period, len(kept.Mapping), len(all.SampleType), all.Period, len(all.Mapping))
 	}

@@ -168,8 +168,9 @@ func (s *Self) readMemory(r *reader) error {
 	return nil
 }
 
-// Scaled returns what the sampled objects of a stack stand for, where one is sampled for each rate bytes. An allocation of size s is sampled with the chance 1 -
-// exp(-s/rate), as the bytes between two samples are exponentially distributed (runtime/pprof, scaleHeapSample).
+// Scaled returns what the sampled objects of a stack stand for, where one is sampled for each rate bytes. An allocation
+// of size s is sampled with the chance 1 - exp(-s/rate), as the bytes between two samples are exponentially distributed
+// (runtime/pprof, scaleHeapSample).
 func Scaled(count, size, rate float64) (objects, bytes float64) {
 	if count <= 0 || size <= 0 {
 		return 0, 0
@@ -196,9 +197,9 @@ func readText(kind Kind, label string, add func(pcs []uintptr, count, size float
 }
 
 // readCounts reads the legacy text form of a profile, with lines as in "2 @ 0x4711 0x4811" for counts, and as in "2: 64
-// [3: 96] @ 0x4711" for the heap: objects and bytes that are there, and in brackets that were allocated. Each is followed
-// by a line as in `# labels: {"k":"v"}` where there are labels. Where label is not empty, as in `"k":"v"`, it takes only
-// the stacks that have it.
+// [3: 96] @ 0x4711" for the heap: objects and bytes that are there, and in brackets that were allocated. Each is
+// followed by a line as in `# labels: {"k":"v"}` where there are labels. Where label is not empty, as in `"k":"v"`, it
+// takes only the stacks that have it.
 func readCounts(text io.Reader, label string, add func(pcs []uintptr, count, size float64)) error {
 	all, err := io.ReadAll(text)
 	if err != nil {
@@ -207,7 +208,8 @@ func readCounts(text io.Reader, label string, add func(pcs []uintptr, count, siz
 	lines := strings.Split(string(all), "\n")
 	for i, line := range lines {
 		head, stack, found := strings.Cut(strings.TrimSpace(line), " @")
-		if !found || strings.HasPrefix(head, "#") || label != "" && (i+1 == len(lines) || !hasLabel(lines[i+1], label)) {
+		if !found || strings.HasPrefix(head, "#") || label != "" &&
+			(i+1 == len(lines) || !hasLabel(lines[i+1], label)) {
 			continue
 		}
 		objects, rest, isHeap := strings.Cut(head, ": ")

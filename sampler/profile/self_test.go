@@ -33,7 +33,8 @@ func hereOf(p *Profile, name string) (sites []found) {
 	for _, s := range p.Sites {
 		if s.Application && strings.Contains(s.Function, name) {
 			base := func(f string) string { return f[strings.LastIndexByte(f, '.')+1:] }
-			sites = append(sites, found{base(s.Function), filepath.Base(s.File), s.Line, s.WaitReason, base(s.Entry), s.Count})
+			sites = append(sites, found{base(s.Function), filepath.Base(s.File), s.Line, s.WaitReason, base(s.Entry),
+				s.Count})
 		}
 	}
 	slices.SortFunc(sites, func(a, b found) int { return strings.Compare(a.Function, b.Function) })
@@ -153,7 +154,8 @@ func TestHeap(t *testing.T) {
 	}
 	// 50 MB in 200 blocks. Of blocks of half a sampling distance 39 % are sampled: 79 ± 7 of them.
 	s := p.Sites[i]
-	if s.Bytes < 30<<20 || s.Bytes > 75<<20 || s.Line == 0 || s.Callee != "" && !strings.HasPrefix(s.Callee, "runtime.") {
+	if s.Bytes < 30<<20 || s.Bytes > 75<<20 || s.Line == 0 || s.Callee != "" &&
+		!strings.HasPrefix(s.Callee, "runtime.") {
 		t.Errorf("site %+v", s)
 	}
 	if p.GC < 2 || p.Resolution != float64(runtime.MemProfileRate) || p.Bytes < s.Bytes {
@@ -288,7 +290,8 @@ func TestLabelled(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return cmp.Diff([]found{{"waitReceive", "self_test.go", at("receive"), "chan receive", "1", 1}}, hereOf(p, "waitReceive"))
+		return cmp.Diff([]found{{"waitReceive", "self_test.go", at("receive"), "chan receive", "1", 1}},
+			hereOf(p, "waitReceive"))
 	})
 	if _, err := self.Labelled(Heap, "test", "another"); !errors.Is(err, ErrUnsupported) {
 		t.Errorf("memory has no labels: %v", err)
@@ -306,11 +309,14 @@ func TestReadCounts(t *testing.T) {
 		err               string
 	}{
 		{"empty", "", "", nil, ""},
-		{"profile", "goroutineleak profile: total 3\n2 @ 0x10 0x20\n# labels: {\"a\":\" @ \"}\n#\t0x10\tmain.f+0x1\t/a @ b.go:1\n\n1 @ 0x30\n", "", []call{
+		{"profile", "goroutineleak profile: total 3\n2 @ 0x10 0x20\n# labels: {\"a\":\" @ \"}\n" +
+			"#\t0x10\tmain.f+0x1\t/a @ b.go:1\n\n1 @ 0x30\n", "", []call{
 			{[]uintptr{0x10, 0x20}, 2, 0}, {[]uintptr{0x30}, 1, 0},
 		}, ""},
-		{"a label", "1 @ 0x10\n2 @ 0x20\n# labels: {\"a\":\"1\"}\n3 @ 0x30\n# labels: {\"a\":\"2\", \"b\":\"1\"}\n4 @ 0x40\n# labels: {\"c\":\"1\", \"a\":\"1\"}\n" +
-			"5 @ 0x50\n# labels: {\"c\":\"\\\"a\\\":\\\"1\\\"\"}\n6 @ 0x60", `"a":"1"`, []call{{[]uintptr{0x20}, 2, 0}, {[]uintptr{0x40}, 4, 0}}, ""},
+		{"a label", "1 @ 0x10\n2 @ 0x20\n# labels: {\"a\":\"1\"}\n3 @ 0x30\n# labels: {\"a\":\"2\", \"b\":\"1\"}\n" +
+			"4 @ 0x40\n# labels: {\"c\":\"1\", \"a\":\"1\"}\n" +
+			"5 @ 0x50\n# labels: {\"c\":\"\\\"a\\\":\\\"1\\\"\"}\n6 @ 0x60", `"a":"1"`, []call{{[]uintptr{0x20}, 2, 0},
+			{[]uintptr{0x40}, 4, 0}}, ""},
 		{"no stack", "4 @\n", "", []call{{nil, 4, 0}}, ""},
 		{"no count", "1 @ 0x1\nx @ 0x10\n", "", []call{{[]uintptr{1}, 1, 0}}, `profile: line 2: "x" is no count`},
 		{"heap", "2: 64 [3: 96] @ 0x10 0x20\n#\t0x10\n", "", []call{{[]uintptr{0x10, 0x20}, 2, 64}}, ""},
@@ -318,7 +324,9 @@ func TestReadCounts(t *testing.T) {
 		{"no counter", "2 @ 0x10 zz\n", "", nil, `profile: line 1: "zz" is no program counter`},
 	} {
 		var got []call
-		err := readCounts(strings.NewReader(test.text), test.label, func(pcs []uintptr, count, size float64) { got = append(got, call{pcs, count, size}) })
+		err := readCounts(strings.NewReader(test.text), test.label, func(pcs []uintptr, count, size float64) {
+			got = append(got, call{pcs, count, size})
+		})
 		if text := fmt.Sprint(err); err != nil && text != test.err || err == nil && test.err != "" {
 			t.Errorf("%s: error %v, want %q", test.name, err, test.err)
 		}

@@ -108,7 +108,8 @@ func TestSameAsExpfmt(t *testing.T) {
 // What has to be read, and the parser of prometheus/common refuses with all that follows it.
 func TestExpfmtRefuses(t *testing.T) {
 	texts := map[string]string{
-		"a loop of scrapes":                       "# TYPE a gauge\na 1 1700000000000\n# TYPE a gauge\na 2 1700000060000\n",
+		"a loop of scrapes": "# TYPE a gauge\na 1 1700000000000\n# TYPE a gauge\n" +
+			"a 2 1700000060000\n",
 		"OpenMetrics: seconds":                    "a 1 1700000000.5\n",
 		"OpenMetrics: an exemplar":                "a_total 1 # {trace=\"x\"} 2\n",
 		"a name in quotes":                        "{\"my.metric\"} 1\n",
@@ -134,7 +135,8 @@ func TestExpfmtRefuses(t *testing.T) {
 
 // What prometheus/common reads as one sample is read here as the same.
 func FuzzSameAsExpfmt(f *testing.F) {
-	for _, seed := range []string{"a 1", "a{} NaN", `a{b="c",d="e\"\\\n"} 1e3 1700000000123`, "a\t{b=\"c\" , }\t+Inf", "a{b=\"{}\"} -1 -5", "a 0x1p-2", "a 1_0", "a{b=\"\"} 1"} {
+	for _, seed := range []string{"a 1", "a{} NaN", `a{b="c",d="e\"\\\n"} 1e3 1700000000123`, "a\t{b=\"c\" , }\t+Inf",
+		"a{b=\"{}\"} -1 -5", "a 0x1p-2", "a 1_0", "a{b=\"\"} 1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -38,7 +38,8 @@ func TestMetricLine(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", line, diff)
 		}
 	}
-	for _, line := range []string{"", "a", "a b", "1 2", "{} 1", `{a="b"} 1`, `a{b} 1`, `a{b=c} 1`, `a{b="c" 1`, `a{b="c`, `a{b="c\`, `a{"b","c"} 1`, `a{b="c"d="e"} 1`, "a 1 x", "a 1 2 3",
+	for _, line := range []string{"", "a", "a b", "1 2", "{} 1", `{a="b"} 1`, `a{b} 1`, `a{b=c} 1`, `a{b="c" 1`,
+		`a{b="c`, `a{b="c\`, `a{"b","c"} 1`, `a{b="c"d="e"} 1`, "a 1 x", "a 1 2 3",
 		"<html> 5", `"status":"success" 1`, "time,value", "2026-11-23T08:15:48Z,5", "a{,} 1"} {
 		var m Line
 		if err := m.Parse([]byte(line)); err == nil {
@@ -67,7 +68,8 @@ func TestParseType(t *testing.T) {
 }
 
 func FuzzExposition(f *testing.F) {
-	for _, seed := range []string{"go_goroutines 12", `a{b="c\"d",e="f"} 1.5 1700000000123 # {x="y"} 1`, `{"my.metric"} +Inf`, "a{", "# TYPE a gauge"} {
+	for _, seed := range []string{"go_goroutines 12", `a{b="c\"d",e="f"} 1.5 1700000000123 # {x="y"} 1`,
+		`{"my.metric"} +Inf`, "a{", "# TYPE a gauge"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

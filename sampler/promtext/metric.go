@@ -35,7 +35,8 @@ var metrics = []Metric{
 	{Name: "process_max_fds", Limits: []string{sampler.OpenFDs}, Source: "process_max_fds"},
 	{Name: "go_gc_gomemlimit_bytes", Limits: []string{sampler.HeapLiveBytes}, Source: "GOMEMLIMIT"},
 	{Name: "container_memory_working_set_bytes", Resource: "container_memory_working_set_bytes"},
-	{Name: "container_spec_memory_limit_bytes", Limits: []string{sampler.RSSBytes, "container_memory_working_set_bytes"},
+	{Name: "container_spec_memory_limit_bytes",
+		Limits: []string{sampler.RSSBytes, "container_memory_working_set_bytes"},
 		Source: "container_spec_memory_limit_bytes"},
 }
 

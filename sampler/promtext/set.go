@@ -92,7 +92,9 @@ func (g *Set) Add(m *Line, t int64) error {
 
 func (g *Set) newSeries(m *Line) *series {
 	name := string(m.Name)
-	s := &series{labels: string(g.key[len(name)+1:]), rank: slices.IndexFunc(metrics, func(row Metric) bool { return row.Name == name })}
+	s := &series{labels: string(g.key[len(name)+1:]), rank: slices.IndexFunc(metrics, func(row Metric) bool {
+		return row.Name == name
+	})}
 	if s.rank >= 0 {
 		s.Metric = metrics[s.rank]
 	} else {

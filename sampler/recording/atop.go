@@ -39,7 +39,8 @@ func readAtop(t *input, o Options) (*gathered, error) {
 	case len(machine.rows) > 0:
 		return machine.interpret(t, o)
 	}
-	return nil, newGathered(t, atopFormat).refuse("it has no memory", "write that of the processes: atop -r FILE -P PRM")
+	return nil, newGathered(t, atopFormat).refuse("it has no memory",
+		"write that of the processes: atop -r FILE -P PRM")
 }
 
 // usedPages returns what is neither free nor cache of a machine's memory, in bytes, from the size of a page and the
@@ -59,7 +60,8 @@ func isNmon(start []byte) bool {
 // readNmon reads the processes of a recording of nmon, and where there are none the memory of the machine. The times
 // stand on lines of their own, with a number for each.
 func readNmon(t *input, o Options) (*gathered, error) {
-	processes := &sheet{format: nmonFormat, bases: map[string]base{"Size": {1 << 10, "bytes"}, "ResSet": {1 << 10, "bytes"}, "ResText": {1 << 10, "bytes"},
+	processes := &sheet{format: nmonFormat, bases: map[string]base{"Size": {1 << 10, "bytes"},
+		"ResSet": {1 << 10, "bytes"}, "ResText": {1 << 10, "bytes"},
 		"ResData": {1 << 10, "bytes"}, "ShdLib": {1 << 10, "bytes"}}}
 	machine := &sheet{format: nmonFormat}
 	at := map[string]string{}
@@ -88,5 +90,6 @@ func readNmon(t *input, o Options) (*gathered, error) {
 		machine.ignore = map[string]string{"memtotal": "a limit", "cached": "page cache", "buffers": "page cache"}
 		return machine.interpret(t, o)
 	}
-	return nil, newGathered(t, nmonFormat).refuse("it has neither processes nor memory with times", "record with nmon -f -t")
+	return nil, newGathered(t, nmonFormat).refuse("it has neither processes nor memory with times",
+		"record with nmon -f -t")
 }

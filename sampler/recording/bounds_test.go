@@ -35,8 +35,12 @@ func TestBounds(t *testing.T) {
 			"f: more than 1000 cells of a table: what follows line 200 is not read; split the file", "199 rows of 199",
 		},
 		"columns of a table": {
-			lines("time", 40, func(i int) string { return fmt.Sprintf(";c%d", i) }) + lines("\n1700000000", 40, func(i int) string { return fmt.Sprintf(";%d", i) }),
-			"f: 31 columns or series beyond the first 10 of a recording, or 30 of a file, are not read; split the file", "1 row of 1",
+			lines("time", 40, func(i int) string {
+				return fmt.Sprintf(";c%d", i)
+			}) + lines("\n1700000000", 40, func(i int) string { return fmt.Sprintf(";%d", i) }),
+			"f: 31 columns or series beyond the first 10 of a recording, or 30 of a file, " +
+				"are not read; split the file",
+			"1 row of 1",
 		},
 		"rows of a log": {
 			lines("", 500, func(i int) string { return fmt.Sprintf("time=%d a=%d\n", 1700000000+i, i) }),
@@ -44,14 +48,20 @@ func TestBounds(t *testing.T) {
 		},
 		"names in a column of text": {
 			lines("when,message\n", 40, func(i int) string { return fmt.Sprintf("%d,n%d=%d\n", 1700000000+i, i, i) }),
-			"f: 32 columns or series beyond the first 10 of a recording, or 30 of a file, are not read; split the file", "8 rows of 40",
+			"f: 32 columns or series beyond the first 10 of a recording, or 30 of a file, " +
+				"are not read; split the file",
+			"8 rows of 40",
 		},
 		"names of other headers": {
 			lines("time;a\n", 40, func(i int) string { return fmt.Sprintf("time;n%d\n%d;%d\n", i, 1700000000+i, i) }),
-			"f: 32 columns or series beyond the first 10 of a recording, or 30 of a file, are not read; split the file", "8 rows of 40",
+			"f: 32 columns or series beyond the first 10 of a recording, or 30 of a file, " +
+				"are not read; split the file",
+			"8 rows of 40",
 		},
 		"dates": {
-			lines("a,b\n", 300, func(i int) string { return fmt.Sprintf("2026-03-02 %02d:%02d:00\n%d,2\n", i/60, i%60, i) }),
+			lines("a,b\n", 300, func(i int) string {
+				return fmt.Sprintf("2026-03-02 %02d:%02d:00\n%d,2\n", i/60, i%60, i)
+			}),
 			"f: more than 125 dates: what follows line 250 is not read; split the file", "124 rows of 124",
 		},
 		"JSON lines": {
@@ -60,10 +70,13 @@ func TestBounds(t *testing.T) {
 		},
 		"names in JSON lines": {
 			lines("", 40, func(i int) string { return fmt.Sprintf(`{"time":%d,"a%d":%d}`+"\n", 1700000000+i, i, i) }),
-			"f: 31 columns or series beyond the first 10 of a recording, or 30 of a file, are not read; split the file", "9 rows of 40",
+			"f: 31 columns or series beyond the first 10 of a recording, or 30 of a file, " +
+				"are not read; split the file",
+			"9 rows of 40",
 		},
 		"columns in JSON": {
-			`{"time":[` + lines("1700000000", 1100, func(i int) string { return fmt.Sprintf(",%d", 1700000001+i) }) + `],"a":[1]}`,
+			`{"time":[` + lines("1700000000", 1100, func(i int) string { return fmt.Sprintf(",%d", 1700000001+i) }) +
+				`],"a":[1]}`,
 			"f: more than 1000 cells of a table: what follows line 0 is not read; split the file", "",
 		},
 		"values of series": {
@@ -72,22 +85,33 @@ func TestBounds(t *testing.T) {
 		},
 		"series of a recording": {
 			lines("", 500, func(i int) string { return fmt.Sprintf("m{a=\"%d\"} 1 1700000000\n", i) }),
-			"f: 490 columns or series beyond the first 10 of a recording, or 30 of a file, are not read; split the file", "10 values of 500",
+			"f: 490 columns or series beyond the first 10 of a recording, or 30 of a file, " +
+				"are not read; split the file",
+			"10 values of 500",
 		},
 		"series of a file": {
 			lines("", 500, func(i int) string { return fmt.Sprintf("m{pod=\"%d\"} 1 1700000000\n", i) }),
-			"f: 470 columns or series beyond the first 10 of a recording, or 30 of a file, are not read; split the file", "30 values of 500",
+			"f: 470 columns or series beyond the first 10 of a recording, or 30 of a file, " +
+				"are not read; split the file",
+			"30 values of 500",
 		},
 		"levels": {
-			lines("go_goroutines 1 1700000000\n", 50, func(i int) string { return fmt.Sprintf("process_max_fds{a=\"%d\"} 9 1700000000\n", i) }),
-			"f: 45 columns or series beyond the first 10 of a recording, or 30 of a file, are not read; split the file", "6 values of 51",
+			lines("go_goroutines 1 1700000000\n", 50, func(i int) string {
+				return fmt.Sprintf("process_max_fds{a=\"%d\"} 9 1700000000\n", i)
+			}),
+			"f: 45 columns or series beyond the first 10 of a recording, or 30 of a file, " +
+				"are not read; split the file",
+			"6 values of 51",
 		},
 		"values of a range query": {
-			`[{"metric":{"__name__":"a"},"values":[` + lines("[1700000000,\"1\"]", 500, func(i int) string { return fmt.Sprintf(",[%d,\"1\"]", 1700000001+i) }) + `]}]`,
+			`[{"metric":{"__name__":"a"},"values":[` + lines("[1700000000,\"1\"]", 500, func(i int) string {
+				return fmt.Sprintf(",[%d,\"1\"]", 1700000001+i)
+			}) + `]}]`,
 			"f: more than 100 values: what follows line 0 is not read; split the file", "100 values of 101",
 		},
 		"a long line": {
-			lines(`{"metric":{"__name__":"a"},"values":[1],"timestamps":[1700000000000]}`+"\n"+`{"metric":{"__name__":"a"},"values":[1`, 1000, func(int) string { return ",1" }) + "]}\n",
+			lines(`{"metric":{"__name__":"a"},"values":[1],"timestamps":[1700000000000]}`+"\n"+
+				`{"metric":{"__name__":"a"},"values":[1`, 1000, func(int) string { return ",1" }) + "]}\n",
 			"f:2: longer than 1 MiB: skipped", "1 value of 2",
 		},
 	} {
@@ -117,14 +141,17 @@ func TestBounds(t *testing.T) {
 func TestBoundsOfRecording(t *testing.T) {
 	const columns = 12000
 	text := lines("# leaktrend recording v1\ntime", columns, func(i int) string { return fmt.Sprintf(",c%d", i) }) +
-		lines("\n1700000000", columns, func(i int) string { return ",1" }) + "\n" + strings.Repeat("# ceiling: a 1\n", 3)
+		lines("\n1700000000", columns, func(i int) string {
+			return ",1"
+		}) + "\n" + strings.Repeat("# ceiling: a 1\n", 3)
 	f, err := Read(t.Context(), strings.NewReader(text), "f", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := f.Recordings[0]
 	n, faults := s.Faults()
-	want := []string{fmt.Sprintf("f:2: %d columns beyond the first %d of a row, or 20000 of a recording, are not read; split the file", columns-defaultBounds.columns, defaultBounds.columns)}
+	want := []string{fmt.Sprintf("f:2: %d columns beyond the first %d of a row, or 20000 of a recording, are not "+
+		"read; split the file", columns-defaultBounds.columns, defaultBounds.columns)}
 	if diff := cmp.Diff(want, texts(faults)); n != 1 || diff != "" {
 		t.Errorf("%d faults (-want +got):\n%s", n, diff)
 	}
@@ -171,12 +198,13 @@ func TestDeepObjects(t *testing.T) {
 
 func TestReadIsInterrupted(t *testing.T) {
 	for name, test := range map[string]struct{ begin, line string }{
-		"table":         {"time;a\n", "1700000000;1\n"},
-		"one line":      {"time;a\n", "1700000000;1;"},
-		"JSON lines":    {"", `{"time":1700000000,"a":1}` + "\n"},
-		"JSON list":     {"[", `{"time":1700000000,"a":1},`},
-		"range query":   {`{"data":{"resultType":"matrix","result":[`, `{"metric":{"a":"b"},"values":[[1,"1"]]},`},
-		"export":        {`{"metric":{"a":"b"},"values":[1],"timestamps":[1]}` + "\n", `{"metric":{"a":"b"},"values":[1],"timestamps":[1]}` + "\n"},
+		"table":       {"time;a\n", "1700000000;1\n"},
+		"one line":    {"time;a\n", "1700000000;1;"},
+		"JSON lines":  {"", `{"time":1700000000,"a":1}` + "\n"},
+		"JSON list":   {"[", `{"time":1700000000,"a":1},`},
+		"range query": {`{"data":{"resultType":"matrix","result":[`, `{"metric":{"a":"b"},"values":[[1,"1"]]},`},
+		"export": {`{"metric":{"a":"b"},"values":[1],"timestamps":[1]}` + "\n",
+			`{"metric":{"a":"b"},"values":[1],"timestamps":[1]}` + "\n"},
 		"metrics":       {"", "m{a=\"b\"} 1 1700000000\n"},
 		"line protocol": {"", "m,a=b c=1 1700000000000000000\n"},
 		"recording":     {"# leaktrend recording v1\n", "# source: x\n"},
@@ -185,7 +213,8 @@ func TestReadIsInterrupted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			_, err := Read(ctx, io.MultiReader(strings.NewReader(test.begin), &endless{line: test.line, cancel: cancel}), "f", Options{})
+			_, err := Read(ctx, io.MultiReader(strings.NewReader(test.begin),
+				&endless{line: test.line, cancel: cancel}), "f", Options{})
 			if err != context.Canceled {
 				t.Errorf("error %v", err)
 			}
@@ -246,8 +275,10 @@ func TestLongRowOfListing(t *testing.T) {
 // Names of months are no numbers that were rounded.
 func TestTimesSeveralTimes(t *testing.T) {
 	for when, want := range map[string]string{
-		"07-Dec-2026 00:00:%02d": "f: a CSV table: times stand in it several times: it holds several processes or series; name the column that tells them apart with --by COLUMN",
-		"1.77%02dE+09":           `f: a CSV table: its times, as in "1.7700E+09", are rounded, so that many are the same; export them with all their digits, or as text`,
+		"07-Dec-2026 00:00:%02d": "f: a CSV table: times stand in it several times: it holds several processes or " +
+			"series; name the column that tells them apart with --by COLUMN",
+		"1.77%02dE+09": `f: a CSV table: its times, as in "1.7700E+09", are rounded, so that many are the ` +
+			`same; export them with all their digits, or as text`,
 	} {
 		text := lines("time,rss\n", 40, func(i int) string { return fmt.Sprintf(when+",%d\n", i/2, 100000000+i*1000) })
 		if _, err := Read(t.Context(), strings.NewReader(text), "f", Options{}); err == nil || err.Error() != want {

@@ -22,7 +22,9 @@ func spreadDays(s *sheet) {
 		rewrite(s, col, func(text string) string { return text[:4] + "-" + text[4:6] + "-" + text[6:] })
 		for beside := range s.header {
 			if hasWord(s.header[beside], timeWords...) && allAre(s, beside, compactClock) {
-				rewrite(s, beside, func(text string) string { return strings.TrimSuffix(text[:2]+":"+text[2:4]+":"+text[4:], ":") })
+				rewrite(s, beside, func(text string) string {
+					return strings.TrimSuffix(text[:2]+":"+text[2:4]+":"+text[4:], ":")
+				})
 			}
 		}
 	}

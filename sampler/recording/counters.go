@@ -9,29 +9,39 @@ import (
 
 // Words of names of columns that count what has happened since the start, in the languages of exports that people have.
 var (
-	totalWords = []string{"total", "cumulative", "cumul", "sum", "overall", "gesamt", "insgesamt", "totales", "totaux", "всего"}
+	totalWords = []string{"total", "cumulative", "cumul", "sum", "overall", "gesamt", "insgesamt", "totales", "totaux",
+		"всего"}
 	countWords = append([]string{"count", "counter", "anzahl"}, totalWords...)
 	// queuedWords are events that also wait in queues, so that their count alone may be how many there are.
 	queuedWords = []string{"call", "calls", "message", "messages", "event", "events", "packets", "pkts", "req", "reqs"}
 	eventWords  = []string{
-		"request", "requests", "req", "reqs", "failure", "failures", "error", "errors", "exceptions", "call", "calls", "query", "queries", "message", "messages", "event", "events",
-		"hits", "misses", "evictions", "packets", "pkts", "interrupts", "collection", "collections", "commands", "commits", "rollbacks", "deadlocks", "questions", "anfragen", "aufrufe", "fehler", "requêtes", "erreurs", "solicitudes", "peticiones", "errores",
+		"request", "requests", "req", "reqs", "failure", "failures", "error", "errors", "exceptions", "call", "calls",
+		"query", "queries", "message", "messages", "event", "events",
+		"hits", "misses", "evictions", "packets", "pkts", "interrupts", "collection", "collections", "commands",
+		"commits", "rollbacks", "deadlocks", "questions", "anfragen", "aufrufe", "fehler", "requêtes", "erreurs",
+		"solicitudes", "peticiones", "errores",
 		"запросы", "запросов", "ошибки", "ошибок",
 	}
 	// doneWords end the names of what is over: it is counted, and there is none of it to be had.
 	doneWords = []string{
-		"processed", "served", "handled", "completed", "executed", "finished", "succeeded", "failed", "rejected", "dropped", "expired", "evicted", "received", "sent", "published", "delivered",
+		"processed", "served", "handled", "completed", "executed", "finished", "succeeded", "failed", "rejected",
+		"dropped", "expired", "evicted", "received", "sent", "published", "delivered",
 		"acknowledged", "retried", "accepted",
 	}
 	// committedWords are what is committed once and for all; memory that is committed is there.
-	committedWords = []string{"transaction", "transactions", "txn", "txns", "tx", "xact", "offset", "offsets", "entries", "writes"}
+	committedWords = []string{"transaction", "transactions", "txn", "txns", "tx", "xact", "offset", "offsets",
+		"entries", "writes"}
 	// heldWords are of traffic that has yet to go on: it piles up.
-	heldWords = []string{"buffer", "buffers", "buffered", "queue", "queues", "queued", "pending", "backlog", "inflight", "outstanding", "unsent", "unread", "unacked", "cache", "cached", "window", "pool", "ring", "retained", "held", "memory", "mem", "heap"}
+	heldWords = []string{"buffer", "buffers", "buffered", "queue", "queues", "queued", "pending", "backlog", "inflight",
+		"outstanding", "unsent", "unread", "unacked", "cache", "cached", "window", "pool", "ring", "retained", "held",
+		"memory", "mem", "heap"}
 	// besideEvents may stand beside these in the name of a counter.
-	besideEvents = []string{"http", "https", "grpc", "rpc", "api", "server", "client", "num", "number", "nr", "of", "nb", "gc", "all", "served", "handled", "processed"}
+	besideEvents = []string{"http", "https", "grpc", "rpc", "api", "server", "client", "num", "number", "nr", "of",
+		"nb", "gc", "all", "served", "handled", "processed"}
 	// kernelCounts are what names of the counters of Linux begin with.
 	kernelCounts = []string{
-		"pgfault", "pgmajfault", "pgscan", "pgsteal", "pgrefill", "pgactivate", "pgdeactivate", "pglazyfree", "pgpgin", "pgpgout", "pgalloc", "pgfree", "pswpin", "pswpout", "minflt", "majflt",
+		"pgfault", "pgmajfault", "pgscan", "pgsteal", "pgrefill", "pgactivate", "pgdeactivate", "pglazyfree", "pgpgin",
+		"pgpgout", "pgalloc", "pgfree", "pswpin", "pswpout", "minflt", "majflt",
 		"nvcsw", "nivcsw", "ctxt",
 	}
 	rateWords = []string{"per", "rate", "percent", "pct", "%", "s", "sec", "avg", "average", "mean", "max", "min"}
@@ -41,15 +51,18 @@ var (
 // of time or nothing else. What falls is a gauge all the same.
 func isCPUTime(name string) bool {
 	list := words(name)
-	if !slices.ContainsFunc(list, func(w string) bool { return strings.HasPrefix(w, "cpu") }) || hasWord(name, "per", "rate", "percent", "pct", "%", "millicores") {
+	if !slices.ContainsFunc(list, func(w string) bool { return strings.HasPrefix(w, "cpu") }) ||
+		hasWord(name, "per", "rate", "percent", "pct", "%", "millicores") {
 		return false
 	}
 	if hasWord(name, "usage") && hasWord(name, "total", "kernelmode", "usermode", "system") {
 		return true
 	}
 	return hasWord(name,
-		"nano", "nanos", "nanosecond", "nanoseconds", "ns", "nsec", "usec", "usecs", "micros", "microseconds", "us", "msec", "millis", "milliseconds", "ms",
-		"sec", "secs", "second", "seconds", "jiffies", "ticks") || strings.HasSuffix(name, "cpuacct.usage") || strings.HasSuffix(name, "cpu.total.value") || strings.TrimSpace(name) == "CPU" ||
+		"nano", "nanos", "nanosecond", "nanoseconds", "ns", "nsec", "usec", "usecs", "micros", "microseconds", "us",
+		"msec", "millis", "milliseconds", "ms",
+		"sec", "secs", "second", "seconds", "jiffies", "ticks") || strings.HasSuffix(name, "cpuacct.usage") ||
+		strings.HasSuffix(name, "cpu.total.value") || strings.TrimSpace(name) == "CPU" ||
 		slices.Contains([]string{"cpu time", "cpu total", "total cpu"}, strings.Join(list, " "))
 }
 
@@ -57,13 +70,15 @@ func isCPUTime(name string) bool {
 // Count" or http.requests.total. What falls is a gauge all the same.
 func countsEvents(name string) bool {
 	list := words(name)
-	if n := len(list); n > 1 && (slices.Contains(doneWords, list[n-1]) || slices.Contains([]string{"hits", "misses"}, list[n-1])) && !hasWord(name, rateWords...) {
+	if n := len(list); n > 1 && (slices.Contains(doneWords, list[n-1]) || slices.Contains([]string{"hits", "misses"},
+		list[n-1])) && !hasWord(name, rateWords...) {
 		return true
 	}
 	if n := len(list); n > 1 && list[n-1] == "committed" && hasWord(name, committedWords...) {
 		return true
 	}
-	if n := len(list); n > 1 && list[n-2] == "collection" && list[n-1] == "count" { // of the garbage collectors of Elastic's
+	// of the garbage collectors of Elastic's
+	if n := len(list); n > 1 && list[n-2] == "collection" && list[n-1] == "count" {
 		return true
 	}
 	events, queued := 0, false
@@ -81,8 +96,10 @@ func countsEvents(name string) bool {
 
 // countsTraffic reports whether a column counts what went over a network or a disk, by its name.
 func countsTraffic(name string) bool {
-	return hasWord(name, "rx", "tx", "received", "recv", "sent", "transmitted", "read", "reads", "write", "writes", "written") &&
-		hasWord(name, "bytes", "octets", "packets", "frames", "ops", "sectors") && !hasWord(name, rateWords...) && !hasWord(name, heldWords...)
+	return hasWord(name, "rx", "tx", "received", "recv", "sent", "transmitted", "read", "reads", "write", "writes",
+		"written") &&
+		hasWord(name, "bytes", "octets", "packets", "frames", "ops", "sectors") && !hasWord(name, rateWords...) &&
+		!hasWord(name, heldWords...)
 }
 
 // countsOfKernel reports whether a column is a counter of Linux, by its name.
@@ -97,18 +114,21 @@ func countsOfKernel(name string) bool {
 
 // namedCounter reports whether the name of a column says that it counts, where nothing is declared of it.
 func namedCounter(name string) bool {
-	return name != sampler.CPUSeconds && (isCPUTime(name) || countsEvents(name) || countsTraffic(name) || countsOfKernel(name))
+	return name != sampler.CPUSeconds && (isCPUTime(name) || countsEvents(name) || countsTraffic(name) ||
+		countsOfKernel(name))
 }
 
-// counting are the fields that only count, of what runtimes tell of themselves: none of them falls, and no name says so.
-// Each is known by a field that stands beside them.
+// counting are the fields that only count, of what runtimes tell of themselves: none of them falls, and no name says
+// so. Each is known by a field that stands beside them.
 var counting = []struct {
 	by     string
 	fields []string
 }{
-	{"TotalAlloc", []string{"TotalAlloc", "Mallocs", "Frees", "Lookups", "NumGC", "NumForcedGC", "PauseTotalNs"}}, // Go's runtime.MemStats
+	// Go's runtime.MemStats
+	{"TotalAlloc", []string{"TotalAlloc", "Mallocs", "Frees", "Lookups", "NumGC", "NumForcedGC", "PauseTotalNs"}},
 	{"heap_live_slots", []string{ // Ruby's GC.stat
-		"count", "time", "marking_time", "sweeping_time", "minor_gc_count", "major_gc_count", "compact_count", "read_barrier_faults", "total_moved_objects", "total_allocated_pages",
+		"count", "time", "marking_time", "sweeping_time", "minor_gc_count", "major_gc_count", "compact_count",
+		"read_barrier_faults", "total_moved_objects", "total_allocated_pages",
 		"total_freed_pages", "total_allocated_objects", "total_freed_objects", "weak_references_count",
 	}},
 }
@@ -136,12 +156,19 @@ var tallied = []struct {
 	by     string
 	fields []string
 }{
-	{"Threads_connected", []string{"Connections", "Queries", "Questions", "Slow_queries", "Aborted_clients", "Aborted_connects", "Opened_tables", "Opened_files", "Threads_created", "Created_tmp_tables"}}, // MySQL
+	// MySQL
+	{"Threads_connected", []string{"Connections", "Queries", "Questions", "Slow_queries", "Aborted_clients",
+		"Aborted_connects", "Opened_tables", "Opened_files", "Threads_created", "Created_tmp_tables"}},
 	{"numbackends", []string{ // PostgreSQL
-		"xact_commit", "xact_rollback", "blks_read", "blks_hit", "tup_returned", "tup_fetched", "tup_inserted", "tup_updated", "tup_deleted", "temp_files", "temp_bytes", "conflicts", "sessions",
+		"xact_commit", "xact_rollback", "blks_read", "blks_hit", "tup_returned", "tup_fetched", "tup_inserted",
+		"tup_updated", "tup_deleted", "temp_files", "temp_bytes", "conflicts", "sessions",
 	}},
-	{"stot", []string{"stot", "bin", "bout", "dreq", "dresp", "ereq", "econ", "eresp", "wretr", "wredis", "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other", "req_tot"}}, // HAProxy
-	{"publish", []string{"publish", "deliver", "ack", "redeliver", "confirm", "deliver_get", "deliver_no_ack", "get", "get_no_ack", "disk_reads", "disk_writes"}},                               // RabbitMQ
+	// HAProxy
+	{"stot", []string{"stot", "bin", "bout", "dreq", "dresp", "ereq", "econ", "eresp", "wretr", "wredis", "hrsp_1xx",
+		"hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx", "hrsp_other", "req_tot"}},
+	// RabbitMQ
+	{"publish", []string{"publish", "deliver", "ack", "redeliver", "confirm", "deliver_get", "deliver_no_ack", "get",
+		"get_no_ack", "disk_reads", "disk_writes"}},
 }
 
 // talliedBeside returns the names of the counters of servers among names.

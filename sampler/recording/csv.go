@@ -20,7 +20,8 @@ const (
 
 // csv is the state of reading a CSV file.
 type csv struct {
-	columns    []string // names of the resources; "" for the time column and for columns that are not read; nil before the header
+	// names of the resources; "" for the time column and for columns that are not read; nil before the header
+	columns    []string
 	had        []string // names of the resources in the headers up to now
 	isHad      map[string]bool
 	left       bool           // whether columns were not read because there are too many
@@ -300,7 +301,8 @@ func (r *Reader) readHeader(first bool) bool {
 
 // describeColumns looks up which columns have values that are no readings.
 func (r *Reader) describeColumns() {
-	r.positive, r.judged, r.doubts = make([]bool, len(r.columns)), make([]bool, len(r.columns)), make([]placeholder, len(r.columns))
+	r.positive, r.judged, r.doubts = make([]bool, len(r.columns)), make([]bool, len(r.columns)),
+		make([]placeholder, len(r.columns))
 	if r.isHad == nil {
 		r.isHad = map[string]bool{}
 	}
@@ -320,7 +322,8 @@ func (r *Reader) describeColumns() {
 	}
 	if left > 0 && !r.left {
 		r.left = true
-		r.fault("%d columns beyond the first %d of a row, or %d of a recording, are not read; split the file", left, defaultBounds.columns, defaultBounds.series)
+		r.fault("%d columns beyond the first %d of a row, or %d of a recording, are not read; split the file", left,
+			defaultBounds.columns, defaultBounds.series)
 	}
 }
 
@@ -379,7 +382,8 @@ func (r *Reader) note(line []byte) {
 	r.noted = true
 	if version, ok := bytes.CutPrefix(line, []byte(recordingPrefix)); ok {
 		if string(bytes.TrimSpace(version)) != recordingVersion {
-			r.fault("recording format v%s is not known to this release: read as v1", scan.Printable(string(bytes.TrimSpace(version))))
+			r.fault("recording format v%s is not known to this release: read as v1",
+				scan.Printable(string(bytes.TrimSpace(version))))
 		}
 		if r.any { // recordings one after the other: the notes of the former do not hold for the next
 			r.notes, r.start, r.levels, r.ceilings = Header{}, time.Time{}, nil, nil

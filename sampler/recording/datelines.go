@@ -20,7 +20,8 @@ type dateLine struct {
 // dateAlone reads a line that is a date and nothing else.
 func dateAlone(line []byte, separator byte) (at time.Time, ok bool) {
 	const longest = 80
-	if len(line) > longest || bytes.IndexByte(line, ':') < 0 || separator != ' ' && separator != ',' && bytes.IndexByte(line, separator) >= 0 {
+	if len(line) > longest || bytes.IndexByte(line, ':') < 0 || separator != ' ' && separator != ',' &&
+		bytes.IndexByte(line, separator) >= 0 {
 		return at, false
 	}
 	at, form := scan.Instant(undecorated(line), scan.MonthFirst)
@@ -41,7 +42,8 @@ func dated(s *sheet, dates []dateLine, count map[int]int) []dateLine {
 		from  int
 	)
 	for _, d := range dates {
-		rows, lines = append(append(rows, s.rows[from:d.row]...), d.cells), append(append(lines, s.lines[from:d.row]...), d.line)
+		rows, lines = append(append(rows, s.rows[from:d.row]...), d.cells),
+			append(append(lines, s.lines[from:d.row]...), d.line)
 		count[len(d.cells)]++
 		from = d.row
 	}

@@ -43,8 +43,10 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 		}
 		if at, ok := dateAlone(trimmed, separator); ok {
 			cells := splitLike(nil, trimmed, separator)
-			if separator != ',' || len(cells) == 1 || len(cells) == 2 && len(cells[1]) <= 2 && count[2] == 0 { // its comma may be that of a value
-				if dates = append(dates, dateLine{row: len(s.rows), at: at, cells: cells, line: number}); len(dates) >= t.bounds.cells/dateCells {
+			// its comma may be that of a value
+			if separator != ',' || len(cells) == 1 || len(cells) == 2 && len(cells[1]) <= 2 && count[2] == 0 {
+				if dates = append(dates, dateLine{row: len(s.rows), at: at, cells: cells, line: number}); len(
+					dates) >= t.bounds.cells/dateCells {
 					t.stop("%d dates", len(dates))
 				}
 				continue
@@ -107,7 +109,8 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 		if len(s.rows) < 2 || len(s.rows[0]) == width || hasData(s.rows[0], s.commas) {
 			return false
 		}
-		return separator != ' ' || len(s.rows[1]) == width && !hasData(s.rows[1], s.commas) // a header may have blanks in its names
+		// a header may have blanks in its names
+		return separator != ' ' || len(s.rows[1]) == width && !hasData(s.rows[1], s.commas)
 	}
 	for isTitle() {
 		s.rows, s.lines = s.rows[1:], s.lines[1:]
@@ -147,7 +150,8 @@ var ruler = regexp.MustCompile(`^[-+=|: ]+$|^\(?\d+ rows?\b`)
 // takeHeader makes the first row, or the last note before it, the header if it is one.
 func takeHeader(s *sheet, notes []string, width int, separator byte) {
 	first := s.rows[0]
-	if len(s.rows) > 1 && (!hasData(first, s.commas) || namesNumbers(s)) || !hasData(first, s.commas) && len(notes) == 0 {
+	if len(s.rows) > 1 && (!hasData(first, s.commas) || namesNumbers(s)) || !hasData(first, s.commas) &&
+		len(notes) == 0 {
 		s.header, s.rows, s.lines = first, s.rows[1:], s.lines[1:]
 	} else if n := len(notes); n > 0 {
 		if cells := split([]byte(notes[n-1]), separator); len(cells) == width && width > 1 {
@@ -187,7 +191,8 @@ func knowSysstat(s *sheet) {
 			s.header = []string{"hostname", "interval", "timestamp", "device", "metric", "value"}
 		}
 	}
-	if !slices.Contains(s.header, "hostname") || !slices.Contains(s.header, "interval") || !slices.Contains(s.header, "timestamp") {
+	if !slices.Contains(s.header, "hostname") || !slices.Contains(s.header, "interval") ||
+		!slices.Contains(s.header, "timestamp") {
 		return
 	}
 	s.format = "table of sysstat (sadf)"
@@ -289,7 +294,8 @@ func separatorOf(text []byte) (separator byte, format string) {
 			if width < 2 {
 				continue
 			}
-			if score := float64(n) / float64(lines); score > bestScore+0.05 || score > bestScore-0.05 && sep != ',' && best == ',' && score > 0.9 {
+			if score := float64(n) / float64(lines); score > bestScore+0.05 || score > bestScore-0.05 && sep != ',' &&
+				best == ',' && score > 0.9 {
 				best, bestScore = sep, score
 			}
 		}
@@ -299,7 +305,8 @@ func separatorOf(text []byte) (separator byte, format string) {
 	} else if bestScore < 0.5 {
 		best = ','
 	}
-	names := map[byte]string{',': "a CSV table", ';': "a table with semicolons", '\t': "a table with tabs", '|': "a table with bars", ' ': "a table with blanks"}
+	names := map[byte]string{',': "a CSV table", ';': "a table with semicolons", '\t': "a table with tabs",
+		'|': "a table with bars", ' ': "a table with blanks"}
 	return best, names[best]
 }
 
@@ -328,7 +335,8 @@ func commasOf(text []byte, separator byte) (commas scan.Commas, decimal bool) {
 			if scan.DecimalComma(cell) {
 				return scan.Decimal, true
 			}
-			thousands = thousands || strings.Count(cell, ",") > 1 || strings.ContainsRune(cell, ',') && strings.ContainsRune(cell, '.')
+			thousands = thousands || strings.Count(cell, ",") > 1 || strings.ContainsRune(cell, ',') &&
+				strings.ContainsRune(cell, '.')
 		}
 	}
 	if thousands || separator != ';' {
@@ -379,7 +387,8 @@ func splitLike(above []string, line []byte, separator byte) []string {
 	for {
 		line = bytes.Trim(line, " ")
 		if len(line) > 0 && line[0] == '"' {
-			if cell, rest := quotedCell(line[1:]); len(bytes.TrimSpace(rest)) == 0 || bytes.TrimSpace(rest)[0] == separator || separator == '\t' && rest[0] == '\t' {
+			if cell, rest := quotedCell(line[1:]); len(bytes.TrimSpace(rest)) == 0 ||
+				bytes.TrimSpace(rest)[0] == separator || separator == '\t' && rest[0] == '\t' {
 				put(cell)
 				i := bytes.IndexByte(rest, separator)
 				if i < 0 {

@@ -69,7 +69,8 @@ func (p *process) describe(g *gathered) {
 }
 
 // cacheNames are what tools call the page cache, without units and what all their names begin with.
-var cacheNames = []string{"cached", "buffers", "buff cache", "buffcache", "page cache", "pagecache", "inactive file", "active file", "file"}
+var cacheNames = []string{"cached", "buffers", "buff cache", "buffcache", "page cache", "pagecache", "inactive file",
+	"active file", "file"}
 
 // isCache reports whether a column is page cache by its name.
 func isCache(header string) bool {
@@ -77,7 +78,9 @@ func isCache(header string) bool {
 		factor, unit := headerUnit("x " + w)
 		return factor != 1 || unit != "" || slices.Contains([]string{"memory", "mem", "total", "kb", "stats"}, w)
 	})
-	if path := words(header); len(path) > 1 && path[len(path)-1] == "cache" && slices.Contains([]string{"memory", "mem", "stats", "total"}, path[len(path)-2]) { // of cAdvisor, docker and cgroups
+	// of cAdvisor, docker and cgroups
+	if path := words(header); len(path) > 1 && path[len(path)-1] == "cache" &&
+		slices.Contains([]string{"memory", "mem", "stats", "total"}, path[len(path)-2]) {
 		return true
 	}
 	return slices.Contains(cacheNames, strings.TrimPrefix(strings.Join(list, " "), "kb"))
@@ -87,7 +90,8 @@ func isCache(header string) bool {
 // many endings.
 var (
 	leftWords = []string{
-		"free", "available", "avail", "remaining", "remainder", "left", "freeable", "memfree", "memavailable", "swapfree", "kbmemfree", "kbavail", "frei", "freier", "freie", "freies", "verfügbar",
+		"free", "available", "avail", "remaining", "remainder", "left", "freeable", "memfree", "memavailable",
+		"swapfree", "kbmemfree", "kbavail", "frei", "freier", "freie", "freies", "verfügbar",
 		"verfuegbar", "verfügbarer", "libre", "libres", "disponible", "disponibles", "disponível", "livre", "libero",
 	}
 	leftParts = []string{"свобод", "доступн", "空き", "利用可能", "可用", "剩余", "空闲", "여유", "사용 가능"}
@@ -98,7 +102,8 @@ var (
 func isRemainder(header string) bool {
 	header, _, _ = strings.Cut(header, "{")
 	list := words(header)
-	if at := slices.Index(list, "left"); at >= 0 && at+1 < len(list) && slices.Contains([]string{"open", "behind", "running"}, list[at+1]) {
+	if at := slices.Index(list, "left"); at >= 0 && at+1 < len(list) &&
+		slices.Contains([]string{"open", "behind", "running"}, list[at+1]) {
 		return false // what should have gone and is there
 	}
 	if hasWord(header, leftWords...) && !hasWord(header, "list", "lists", "ratio") {
@@ -114,15 +119,21 @@ func usedBeside(left, used *column) bool {
 	if used.resource.Unjudged != "" || isRemainder(used.header) || hasWord(used.header, "swap", "swpd", "swapped") {
 		return false
 	}
-	if bare := !slices.ContainsFunc(words(left.header), func(w string) bool { return !slices.Contains(leftWords, w) }); bare || isMemory(left) {
+	if bare := !slices.ContainsFunc(words(left.header), func(w string) bool {
+		return !slices.Contains(leftWords, w)
+	}); bare || isMemory(left) {
 		return isMemory(used)
 	}
-	return slices.ContainsFunc(words(used.header), func(w string) bool { return !slices.Contains(leftWords, w) && hasWord(left.header, w) })
+	return slices.ContainsFunc(words(used.header), func(w string) bool {
+		return !slices.Contains(leftWords, w) && hasWord(left.header, w)
+	})
 }
 
 // isMemory reports whether a column is an amount of memory.
 func isMemory(c *column) bool {
-	return c.resource.Unit == "bytes" || hasWord(c.header, memoryWords...) || hasWord(c.header, "ram", "anon", "private", "pss", "uss", "working", "ws", "pm", "speicher", "memfree", "memused", "kbmemused")
+	return c.resource.Unit == "bytes" || hasWord(c.header, memoryWords...) ||
+		hasWord(c.header, "ram", "anon", "private", "pss", "uss", "working", "ws", "pm", "speicher", "memfree",
+			"memused", "kbmemused")
 }
 
 // tellRemainders tells of what is left where nothing that is judged tells what is used: an "ok" beside it would be of
@@ -130,12 +141,14 @@ func isMemory(c *column) bool {
 func (p *process) tellRemainders(g *gathered) {
 	var alone []string
 	for _, c := range p.columns {
-		if c.resource.Unjudged == isLeftOver && len(c.points) > 0 && !slices.ContainsFunc(p.columns, func(used *column) bool { return usedBeside(c, used) }) {
+		if c.resource.Unjudged == isLeftOver && len(c.points) > 0 &&
+			!slices.ContainsFunc(p.columns, func(used *column) bool { return usedBeside(c, used) }) {
 			alone = append(alone, scan.Printable(c.header))
 		}
 	}
 	if len(alone) > 0 {
-		g.unread("%s: a leak lets fall what is left, and no column tells what is used: record that, as total less free", strings.Join(alone, ", "))
+		g.unread("%s: a leak lets fall what is left, and no column tells what is used: record that, as total less free",
+			strings.Join(alone, ", "))
 	}
 }
 
@@ -152,7 +165,8 @@ func (p *process) describeCache(g *gathered) {
 		switch {
 		case isCache(c.header) && c.declared == undeclared && c.resource.Unjudged == "":
 			caches = append(caches, c)
-		case hasWord(c.header, "rss", "anon", "used", "memused", "kbmemused", "available", "avail", "free", "memfree", "kbmemfree", "working"):
+		case hasWord(c.header, "rss", "anon", "used", "memused", "kbmemused", "available", "avail", "free", "memfree",
+			"kbmemfree", "working"):
 			memory = true
 		}
 	}
@@ -167,7 +181,8 @@ func (p *process) describeCache(g *gathered) {
 		return
 	}
 	for _, c := range p.columns {
-		if c.declared == undeclared && c.resource.Unjudged == "" && slices.Contains(cgroupTotals, strings.Join(words(c.header), " ")) {
+		if c.declared == undeclared && c.resource.Unjudged == "" &&
+			slices.Contains(cgroupTotals, strings.Join(words(c.header), " ")) {
 			c.resource.Context, c.resource.Unjudged = true, "page cache is part of it"
 			g.setAside(scan.Printable(c.header), "page cache is part of it")
 		}
@@ -175,7 +190,8 @@ func (p *process) describeCache(g *gathered) {
 }
 
 // cgroupTotals are what control groups call the memory of a group with its page cache.
-var cgroupTotals = []string{"memory current", "memory usage in bytes", "usage in bytes", "memory usage", "memory stats usage", "memory max usage", "memory total"}
+var cgroupTotals = []string{"memory current", "memory usage in bytes", "usage in bytes", "memory usage",
+	"memory stats usage", "memory max usage", "memory total"}
 
 // judgeKind takes what is declared, and where nothing is, what the values show.
 func (c *column) judgeKind() {
@@ -229,7 +245,8 @@ func (c *column) dropFailed() {
 			end++
 		}
 		before := c.points[i-1].Value
-		if end-i > longest || end == len(c.points) || before < low || c.points[end].Value < before/2 || c.points[end].Value > 2*before {
+		if end-i > longest || end == len(c.points) || before < low || c.points[end].Value < before/2 ||
+			c.points[end].Value > 2*before {
 			return
 		}
 		for ; i < end; i++ {

@@ -5,11 +5,21 @@ import "testing"
 // What the name of a column says of it, where its values do not gainsay that.
 func TestNamesThatCount(t *testing.T) {
 	for name, want := range map[string]bool{
-		"Anfragen gesamt": true, "http.requests.total": true, "Total Request Count": true, "requests": true, "errors_total": true, "CPU": true, "cpu.total.value": true, "cpu_time": true, "CPUUsageNSec": true, "total_commands_processed": true, "keyspace_hits": true, "jvm.gc.collectors.old.collection_count": true, "cpu_stats.cpu_usage.total_usage": true,
-		"transactions committed": true, "heap.committed": false, "NonHeapCommitted": false, "committed memory": false, "write_buffer_bytes": false, "recv_queue_bytes": false, "tx pending bytes": false, "rx_ring_bytes": false, "retained received bytes": false, "read only memory bytes": false,
-		"network.rx_bytes": true, "write_bytes": true, "pgfault": true, "pgsteal_kswapd": true, "nonvoluntary_ctxt_switches": true, "messages total": true, "запросов всего": true,
-		"messages": false, "message_count": false, "events": false, "pending requests": false, "requests_in_flight": false, "requests/s": false, "cpu_percent": false, "CPUPerc": false, "%CPU": false, "rx_bytes/s": false,
-		"pgfault/s": false, "rss_bytes": false, "read_buffer": false, "connections_total": false, "total": false, "count": false, "failed": false, "hits": true, "open_requests": false, "cpu_usage": false, "cpu_count": false,
+		"Anfragen gesamt": true, "http.requests.total": true, "Total Request Count": true, "requests": true,
+		"errors_total": true, "CPU": true, "cpu.total.value": true, "cpu_time": true, "CPUUsageNSec": true,
+		"total_commands_processed": true, "keyspace_hits": true, "jvm.gc.collectors.old.collection_count": true,
+		"cpu_stats.cpu_usage.total_usage": true,
+		"transactions committed":          true, "heap.committed": false, "NonHeapCommitted": false,
+		"committed memory":   false,
+		"write_buffer_bytes": false, "recv_queue_bytes": false, "tx pending bytes": false, "rx_ring_bytes": false,
+		"retained received bytes": false, "read only memory bytes": false,
+		"network.rx_bytes": true, "write_bytes": true, "pgfault": true, "pgsteal_kswapd": true,
+		"nonvoluntary_ctxt_switches": true, "messages total": true, "запросов всего": true,
+		"messages": false, "message_count": false, "events": false, "pending requests": false,
+		"requests_in_flight": false, "requests/s": false, "cpu_percent": false, "CPUPerc": false, "%CPU": false,
+		"rx_bytes/s": false,
+		"pgfault/s":  false, "rss_bytes": false, "read_buffer": false, "connections_total": false, "total": false,
+		"count": false, "failed": false, "hits": true, "open_requests": false, "cpu_usage": false, "cpu_count": false,
 	} {
 		if got := namedCounter(name); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
@@ -19,9 +29,12 @@ func TestNamesThatCount(t *testing.T) {
 
 func TestNamesOfWhatIsLeft(t *testing.T) {
 	for name, want := range map[string]bool{
-		"free_mb": true, "MemAvailable": true, "free_connections": true, "remaining_fds": true, "Freier Speicher (MB)": true, "Mémoire disponible": true, "Свободная память": true, "可用内存": true,
+		"free_mb": true, "MemAvailable": true, "free_connections": true, "remaining_fds": true,
+		"Freier Speicher (MB)": true, "Mémoire disponible": true, "Свободная память": true, "可用内存": true,
 		"空きメモリ": true, "FreeableMemory Average": true, "Available MBytes": true,
-		"handles left open": false, "fds_left_open": false, "open files left": true, "frees": false, "freed_bytes": false, "unavailable": false, "free_list_size": false, "used": false, "availability": false, `mem{kind="free"}`: false,
+		"handles left open": false, "fds_left_open": false, "open files left": true, "frees": false,
+		"freed_bytes": false, "unavailable": false, "free_list_size": false, "used": false, "availability": false,
+		`mem{kind="free"}`: false,
 	} {
 		if got := isRemainder(name); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
@@ -32,8 +45,11 @@ func TestNamesOfWhatIsLeft(t *testing.T) {
 // What of a text is taken for a number that was not read.
 func TestAmountsInText(t *testing.T) {
 	for text, want := range map[string]string{
-		"188480 KB (+12 KB)": "188480", "12 of 40": "12", "563.64M iB": "563.64M", "mem rss=12 fds=3": "rss=12", "Heap used: 12 MB": "used: 12 MB", "~12 MB or so": "~12", "heap is 90 MB of 1024 MB": "90 MB", "got 12 bytes": "12 bytes",
-		"java -Xmx512m": "", "1.1.0": "", "3f9a1c2d": "", "10.0.0.1": "", "2 Mar 2026": "", "2026-03-02 00:00:00": "", "idle": "", "": "", "nginx: worker process": "",
+		"188480 KB (+12 KB)": "188480", "12 of 40": "12", "563.64M iB": "563.64M", "mem rss=12 fds=3": "rss=12",
+		"Heap used: 12 MB": "used: 12 MB", "~12 MB or so": "~12", "heap is 90 MB of 1024 MB": "90 MB",
+		"got 12 bytes":  "12 bytes",
+		"java -Xmx512m": "", "1.1.0": "", "3f9a1c2d": "", "10.0.0.1": "", "2 Mar 2026": "", "2026-03-02 00:00:00": "",
+		"idle": "", "": "", "nginx: worker process": "",
 	} {
 		if got := amountWithin(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)

@@ -57,7 +57,8 @@ func readDstat(t *input, o Options) (*gathered, error) {
 		}
 	}
 	if year == 0 && slices.ContainsFunc(s.rows, func(row []string) bool { return dstatTime.MatchString(row[0]) }) {
-		return nil, newGathered(t, dstatFormat).refuse(fmt.Sprintf("its times, as in %s, have no year", scan.Shown([]byte(s.rows[0][0]))),
+		return nil, newGathered(t, dstatFormat).refuse(fmt.Sprintf("its times, as in %s, have no year",
+			scan.Shown([]byte(s.rows[0][0]))),
 			"keep the banner, or record with dstat --epoch")
 	}
 	return s.interpret(t, o)

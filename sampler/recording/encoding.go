@@ -52,7 +52,9 @@ func narrowText(head []byte) transform.Transformer {
 		}
 		head = head[:max(len(head)-1, 0)]
 	}
-	control := bytes.ContainsFunc(head, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' && r != 0x1b })
+	control := bytes.ContainsFunc(head, func(r rune) bool {
+		return r < ' ' && r != '\t' && r != '\n' && r != '\r' && r != 0x1b
+	})
 	if !control && !utf8.Valid(head) {
 		all = append(all, charmap.Windows1252.NewDecoder())
 	}

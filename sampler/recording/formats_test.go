@@ -106,15 +106,21 @@ func TestOptions(t *testing.T) {
 		o    Options
 		want string
 	}{
-		{"row-numbers.refused.csv", Options{Interval: time.Minute}, "3 rows of 3, 2m at 1m, a CSV table, 1 column judged, seq counts samples 1m apart"},
-		{"no-time.refused.csv", Options{Interval: time.Minute}, "3 rows of 3, 2m at 1m, a CSV table, 2 columns judged, rows 1m apart"},
+		{"row-numbers.refused.csv", Options{Interval: time.Minute},
+			"3 rows of 3, 2m at 1m, a CSV table, 1 column judged, seq counts samples 1m apart"},
+		{"no-time.refused.csv", Options{Interval: time.Minute},
+			"3 rows of 3, 2m at 1m, a CSV table, 2 columns judged, rows 1m apart"},
 		{"docker-stats-without-times.refused.log", Options{Interval: time.Minute},
-			"4 rows of 4, 1m at 1m, listings of docker stats, 2 processes by NAME, 4 columns judged, 3 not (NET I/O: a counter, BLOCK I/O: a counter, CONTAINER ID: text)"},
+			"4 rows of 4, 1m at 1m, listings of docker stats, 2 processes by NAME, 4 columns judged, 3 not (NET I/O: " +
+				"a counter, BLOCK I/O: a counter, CONTAINER ID: text)"},
 		{"docker-stats.refused.jsonl", Options{Interval: time.Minute},
-			"4 rows of 4, 1m at 1m, JSON lines, 2 processes by Name, 4 columns judged, 3 not (NetIO: a counter, BlockIO: a counter, Container: text), rows 1m apart"},
-		{"two-hosts.csv", Options{By: "host, pid"}, "4 rows of 4, 1m at 1m, a CSV table, 2 processes by host, pid, 1 column judged"},
+			"4 rows of 4, 1m at 1m, JSON lines, 2 processes by Name, 4 columns judged, 3 not (NetIO: a counter, " +
+				"BlockIO: a counter, Container: text), rows 1m apart"},
+		{"two-hosts.csv", Options{By: "host, pid"}, "4 rows of 4, 1m at 1m, a CSV table, 2 processes by host, pid, 1 " +
+			"column judged"},
 		{"../../../../testdata/recordings/node-leak.csv", Options{By: "pid"},
-			"1800 rows of 1800, 29m 59s at 1s, 3 columns judged, 1 not (cpu_seconds: a counter), not split by pid: a recording of leaktrend is of one process"},
+			"1800 rows of 1800, 29m 59s at 1s, 3 columns judged, 1 not (cpu_seconds: a counter), not split by pid: a " +
+				"recording of leaktrend is of one process"},
 	} {
 		f, err := ReadFile(t.Context(), filepath.Join("testdata/formats", test.file), test.o)
 		if err != nil {
@@ -129,10 +135,12 @@ func TestOptions(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := ReadFile(t.Context(), "testdata/formats/two-hosts.csv", Options{By: "pod"}); err == nil || !strings.Contains(err.Error(), "its columns are time, host, pid, fds") {
+	if _, err := ReadFile(t.Context(), "testdata/formats/two-hosts.csv", Options{By: "pod"}); err == nil ||
+		!strings.Contains(err.Error(), "its columns are time, host, pid, fds") {
 		t.Errorf("a column that is not there: %v", err)
 	}
-	if _, err := Open("testdata/formats/two-hosts.csv"); err == nil || !strings.Contains(err.Error(), "2 recordings by host") {
+	if _, err := Open("testdata/formats/two-hosts.csv"); err == nil ||
+		!strings.Contains(err.Error(), "2 recordings by host") {
 		t.Errorf("two recordings where one is wanted: %v", err)
 	}
 }
@@ -178,7 +186,9 @@ func fuzz(f *testing.F, read func(t *input, o Options) (*gathered, error), patte
 		if err != nil {
 			f.Fatal(err)
 		}
-		for _, path := range slices.DeleteFunc(files, func(path string) bool { return strings.HasSuffix(path, ".golden") }) {
+		for _, path := range slices.DeleteFunc(files, func(path string) bool {
+			return strings.HasSuffix(path, ".golden")
+		}) {
 			text, err := os.ReadFile(path)
 			if err != nil {
 				f.Fatal(err)
@@ -223,14 +233,17 @@ func FuzzSadf(f *testing.F)         { fuzz(f, readSadf, "sadf-j*") }
 
 // FuzzTools fuzzes the readers of what single tools write, each recognized by its beginning.
 func FuzzTools(f *testing.F) {
-	fuzz(f, gather, "gc-*.log", "console-log.txt", "python-dict.log", "*under-dates.log", "rrd-*", "atop-*", "nmon*", "dstat*.csv", "graphite-raw*", "statsd*", "go-gctrace*", "node-trace*", "console-*", "records-*", "sqlite*", "pm2*", "wmic*", "loki*", "ruby*")
+	fuzz(f, gather, "gc-*.log", "console-log.txt", "python-dict.log", "*under-dates.log", "rrd-*", "atop-*", "nmon*",
+		"dstat*.csv", "graphite-raw*", "statsd*", "go-gctrace*", "node-trace*", "console-*", "records-*", "sqlite*",
+		"pm2*", "wmic*", "loki*", "ruby*")
 }
 
 func FuzzKeyValues(f *testing.F) { fuzz(f, readKeyValues, "log*.txt") }
 
 // FuzzRead fuzzes the front end: what recognizes the format, unpacks and decodes.
 func FuzzRead(f *testing.F) {
-	for _, seed := range []string{"time,a\n1,2\n", "\xff\xfet\x00i\x00m\x00e\x00,\x00a\x00\n\x001\x00,\x002\x00", "{}", "[]", "\x1f\x8b", "# leaktrend recording v1\ntime,x_total\n1,2\n2,1\n"} {
+	for _, seed := range []string{"time,a\n1,2\n", "\xff\xfet\x00i\x00m\x00e\x00,\x00a\x00\n\x001\x00,\x002\x00", "{}",
+		"[]", "\x1f\x8b", "# leaktrend recording v1\ntime,x_total\n1,2\n2,1\n"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -31,7 +31,8 @@ func isFrames(line *outline) bool {
 			others = true
 		}
 	}
-	return frame || k["results"] && !others || k["frames"] || k["series"] && (k["state"] || k["timeRange"] || k["request"])
+	return frame || k["results"] && !others || k["frames"] || k["series"] &&
+		(k["state"] || k["timeRange"] || k["request"])
 }
 
 // frame is a table by columns, of which one is the time.
@@ -68,7 +69,8 @@ type frameReader struct {
 }
 
 func readFrames(t *input, o Options) (*gathered, error) {
-	f := &frameReader{jsonReader: newJSONReader(t), metrics: newMetrics(t, framesFormat), table: newObjects(t, framesFormat)}
+	f := &frameReader{jsonReader: newJSONReader(t), metrics: newMetrics(t, framesFormat),
+		table: newObjects(t, framesFormat)}
 	var err error
 	if bytes.TrimLeft(t.head, " \t\r\n")[0] == '[' {
 		err = f.list(f.one)
@@ -239,7 +241,8 @@ func (c *frameField) factor() float64 {
 
 // frameUnits are the ids that Grafana gives to sizes.
 var frameUnits = map[string]float64{
-	"bytes": 1, "decbytes": 1, "kbytes": 1 << 10, "mbytes": 1 << 20, "gbytes": 1 << 30, "deckbytes": 1e3, "decmbytes": 1e6, "decgbytes": 1e9,
+	"bytes": 1, "decbytes": 1, "kbytes": 1 << 10, "mbytes": 1 << 20, "gbytes": 1 << 30, "deckbytes": 1e3,
+	"decmbytes": 1e6, "decgbytes": 1e9,
 }
 
 // rowsOf takes a frame with text as rows of a table.

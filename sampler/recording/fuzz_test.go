@@ -13,11 +13,13 @@ import (
 
 func FuzzReader(f *testing.F) {
 	for _, seed := range []string{
-		"# leaktrend recording v1\n# interval: 1s\n# start: 5\n# ceiling: a 5\ntime,a,b\n2026-11-23T08:15:48.123Z,12,\n1795421749,1e3,NaN\n",
+		"# leaktrend recording v1\n# interval: 1s\n# start: 5\n# ceiling: a 5\ntime,a,b\n" +
+			"2026-11-23T08:15:48.123Z,12,\n1795421749,1e3,NaN\n",
 		"1,2\n3,4",
 		"a,time\r\n\"5\",\"2026-11-23 08:15:48+02:00\"\r\n",
 		"# TYPE go_goroutines gauge\ngo_goroutines{a=\"b\"} 5 10\nprocess_max_fds 5 9\n# EOF\n",
-		`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"up"},"values":[[10,"1"],[9,"2"]]}]}}`,
+		`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"__name__":"up"},"values":[[10,"1"],` +
+			`[9,"2"]]}]}}`,
 		`[{"metric":{},"values":[[1e1,"1"]]}]`,
 		"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff",
 		"\ufefftime\n1\n",

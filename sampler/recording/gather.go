@@ -104,7 +104,8 @@ type gathered struct {
 type aside struct{ what, why string }
 
 func newGathered(t *input, format string) *gathered {
-	return &gathered{name: t.name, bounds: &t.bounds, format: format, byName: map[string]*process{}, isAside: map[aside]bool{}, isUnread: map[string]bool{}, faultLog: faultLog{name: t.name}}
+	return &gathered{name: t.name, bounds: &t.bounds, format: format, byName: map[string]*process{},
+		isAside: map[aside]bool{}, isUnread: map[string]bool{}, faultLog: faultLog{name: t.name}}
 }
 
 // process returns the process of a name, and makes it where it is new.
@@ -136,7 +137,8 @@ func (g *gathered) column(p *process, header, series string) *column {
 	}
 	if len(p.columns) >= g.bounds.columns || g.columns >= g.bounds.series {
 		g.left++
-		if len(p.byName) < 2*g.bounds.columns && g.left < g.bounds.series { // beyond that they are counted each time that they come
+		// beyond that they are counted each time that they come
+		if len(p.byName) < 2*g.bounds.columns && g.left < g.bounds.series {
 			p.byName[key] = nil
 		}
 		return nil
@@ -223,16 +225,19 @@ func (g *gathered) finish() error {
 		}
 	}
 	if dropped > 10 && dropped > kept/10 {
-		return g.refuse("most times stand there several times: it holds several processes or series, and nothing that was understood tells them apart",
+		return g.refuse("most times stand there several times: it holds several processes or series, and nothing "+
+			"that was understood tells them apart",
 			"name the column that does with --by COLUMN")
 	}
 	if dropped > 0 {
 		g.faults += dropped
-		g.errs = append(g.errs, fmt.Errorf("%s: %s at a time that the series has already: skipped", g.name, scan.Count(dropped, "value")))
+		g.errs = append(g.errs, fmt.Errorf("%s: %s at a time that the series has already: skipped", g.name,
+			scan.Count(dropped, "value")))
 	}
 	if wrong > 0 {
 		g.faults += wrong
-		g.errs = append(g.errs, fmt.Errorf("%s: %s at a time that is far from those before and after it: skipped", g.name, scan.Count(wrong, "value")))
+		g.errs = append(g.errs, fmt.Errorf("%s: %s at a time that is far from those before and after it: skipped",
+			g.name, scan.Count(wrong, "value")))
 	}
 	for _, p := range g.processes {
 		p.describe(g)
@@ -251,10 +256,12 @@ func (g *gathered) finish() error {
 func (g *gathered) bounded(t *input) {
 	var told []error
 	if t.stopped != "" {
-		told = append(told, fmt.Errorf("%s: more than %s: what follows line %d is not read; split the file", g.name, t.stopped, t.number))
+		told = append(told, fmt.Errorf("%s: more than %s: what follows line %d is not read; split the file", g.name,
+			t.stopped, t.number))
 	}
 	if g.left > 0 {
-		told = append(told, fmt.Errorf("%s: %d columns or series beyond the first %d of a recording, or %d of a file, are not read; split the file", g.name, g.left, g.bounds.columns, g.bounds.series))
+		told = append(told, fmt.Errorf("%s: %d columns or series beyond the first %d of a recording, or %d of a "+
+			"file, are not read; split the file", g.name, g.left, g.bounds.columns, g.bounds.series))
 	}
 	g.faults += len(told) + t.faults
 	g.rows += t.faults
@@ -271,7 +278,8 @@ func (g *gathered) refuse(missing, wayOut string) error {
 func (g *gathered) empty() error {
 	switch {
 	case g.faults > 0:
-		return fmt.Errorf("%s: %s: no samples; %s, the first: %w", g.name, g.format, scan.Count(g.faults, "fault"), g.errs[0])
+		return fmt.Errorf("%s: %s: no samples; %s, the first: %w", g.name, g.format, scan.Count(g.faults, "fault"),
+			g.errs[0])
 	case len(g.aside) > 0:
 		return fmt.Errorf("%s: %s: no samples: %s", g.name, g.format, listAside(g.aside))
 	}

@@ -14,13 +14,15 @@ const gcLogFormat = "log of a JVM's garbage collections"
 // Lines of collections, as -Xlog:gc of JDK 9 and later writes them, and -XX:+PrintGCDetails before. gcChange is what
 // the heap had before and after, and in brackets what it may have.
 var (
-	gcUnified = regexp.MustCompile(`\]\s*GC\(\d+\) Pause .*?(\d+(?:\.\d+)?)([BKMG])->(\d+(?:\.\d+)?)([BKMG])\((\d+(?:\.\d+)?)([BKMG])\)`)
-	gcOld     = regexp.MustCompile(`: \[(?:Full )?GC\b`)
-	gcChange  = regexp.MustCompile(`(\d+(?:\.\d+)?)([BKMG])(?:\(\S+\))?->(\d+(?:\.\d+)?)([BKMG])\((\d+(?:\.\d+)?)([BKMG])\)`)
-	gcNumber  = regexp.MustCompile(`\bGC\((\d{1,9})\)`)
-	gcInner   = regexp.MustCompile(`\[[^\[\]]*\]`)
-	gcStamp   = regexp.MustCompile(`^\[?(\d{4}-\d\d-\d\dT[\d:.,]+(?:[+-]\d{4}|Z)?)`)
-	gcUptime  = regexp.MustCompile(`^(?:\[(\d+(?:[.,]\d+)?)s\]|(\d+(?:[.,]\d+)?): \[)`)
+	gcUnified = regexp.MustCompile(`\]\s*GC\(\d+\) Pause ` +
+		`.*?(\d+(?:\.\d+)?)([BKMG])->(\d+(?:\.\d+)?)([BKMG])\((\d+(?:\.\d+)?)([BKMG])\)`)
+	gcOld    = regexp.MustCompile(`: \[(?:Full )?GC\b`)
+	gcChange = regexp.MustCompile(
+		`(\d+(?:\.\d+)?)([BKMG])(?:\(\S+\))?->(\d+(?:\.\d+)?)([BKMG])\((\d+(?:\.\d+)?)([BKMG])\)`)
+	gcNumber = regexp.MustCompile(`\bGC\((\d{1,9})\)`)
+	gcInner  = regexp.MustCompile(`\[[^\[\]]*\]`)
+	gcStamp  = regexp.MustCompile(`^\[?(\d{4}-\d\d-\d\dT[\d:.,]+(?:[+-]\d{4}|Z)?)`)
+	gcUptime = regexp.MustCompile(`^(?:\[(\d+(?:[.,]\d+)?)s\]|(\d+(?:[.,]\d+)?): \[)`)
 )
 
 // maxBetween is how many collections may come between the pauses of one that goes on beside the program.
@@ -73,14 +75,16 @@ func readGCLog(t *input, o Options) (*gathered, error) {
 		} else if m := gcUptime.FindStringSubmatch(line); m != nil {
 			at, elapsed = strings.Replace(m[1]+m[2], ",", ".", 1), true
 		} else {
-			return nil, newGathered(t, gcLogFormat).refuse(fmt.Sprintf("its lines, as %s, have no times", scan.Shown([]byte(line))),
+			return nil, newGathered(t, gcLogFormat).refuse(fmt.Sprintf("its lines, as %s, have no times",
+				scan.Shown([]byte(line))),
 				"log with -Xlog:gc:gc.log:time,uptime or -XX:+PrintGCDateStamps")
 		}
 		number := last
 		if m := gcNumber.FindStringSubmatch(line); m != nil {
 			number, _ = strconv.Atoi(m[1])
 		}
-		if stamp, form := scan.Instant(at, s.dates); form == scan.Text && (len(starts) == 0 || number == 0 && last > maxBetween) {
+		if stamp, form := scan.Instant(at, s.dates); form == scan.Text &&
+			(len(starts) == 0 || number == 0 && last > maxBetween) {
 			starts = append(starts, stamp.UnixNano())
 		}
 		last = number

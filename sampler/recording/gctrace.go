@@ -12,7 +12,8 @@ import (
 // tell what is live.
 var (
 	goTrace   = regexp.MustCompile(`\bgc (\d+) @(\d+\.\d+)s \d+%: .*? (\d+)->(\d+)->(\d+) MB, `)
-	nodeTrace = regexp.MustCompile(`\[\d+:0x[0-9a-f]+\](?: in main thread)?\s+(\d+) ms: (?:Mark-[Cc]ompact|Mark-sweep)[^0-9]*[\d.]+ \([\d.]+\) -> ([\d.]+) \([\d.]+\) MB`)
+	nodeTrace = regexp.MustCompile(`\[\d+:0x[0-9a-f]+\](?: in main thread)?\s+(\d+) ms: ` +
+		`(?:Mark-[Cc]ompact|Mark-sweep)[^0-9]*[\d.]+ \([\d.]+\) -> ([\d.]+) \([\d.]+\) MB`)
 )
 
 func isGCTrace(start []byte) bool {
@@ -23,7 +24,8 @@ func isGCTrace(start []byte) bool {
 // passed since the process began; where that falls another process has begun. Other lines are not counted: a log says
 // much besides.
 func readGCTrace(t *input, o Options) (*gathered, error) {
-	s := &sheet{format: "log of Go's garbage collections (gctrace)", header: []string{"time", "heap_after_gc_bytes", "uptime_s"}}
+	s := &sheet{format: "log of Go's garbage collections (gctrace)", header: []string{"time", "heap_after_gc_bytes",
+		"uptime_s"}}
 	dated, bare := 0, 0
 	for _, raw := range t.lines() {
 		line := strings.TrimSpace(string(raw))
@@ -62,7 +64,9 @@ func oneProcess(s *sheet, t *input) error {
 	for i := range s.rows {
 		a, ok := scan.ParseAmount(s.rows[i][0], scan.Thousands)
 		if ok && a.Value < last {
-			return newGathered(t, s.format).refuse(fmt.Sprintf("its times begin anew at line %d, with another process", s.lines[i]), "give each process a file of its own, or write the date before each line (ts of moreutils)")
+			return newGathered(t, s.format).refuse(fmt.Sprintf("its times begin anew at line %d, with another process",
+				s.lines[i]), "give each process a file of its own, or write the date before each line (ts of "+
+				"moreutils)")
 		}
 		last = a.Value
 	}

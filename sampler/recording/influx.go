@@ -26,7 +26,8 @@ func isLineProtocol(start []byte) bool {
 	for line := range bytes.Lines(start) {
 		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
 			p, err := parsePoint(line)
-			return err == nil && len(p.fields)+p.texts > 0 && !strings.Contains(p.measurement, "=") // else a log of names and values
+			// else a log of names and values
+			return err == nil && len(p.fields)+p.texts > 0 && !strings.Contains(p.measurement, "=")
 		}
 	}
 	return false
@@ -317,7 +318,8 @@ func takeInfluxSeries(m *metrics, r *jsonReader) error {
 				}
 				if !takeFluxRow(m, header, nil, kinds, cells) {
 					m.rows++
-					m.fault(r.here(), "%s: no time that can be read: skipped", scan.Shown([]byte(strings.Join(cells, ","))))
+					m.fault(r.here(), "%s: no time that can be read: skipped",
+						scan.Shown([]byte(strings.Join(cells, ","))))
 				}
 				return nil
 			})

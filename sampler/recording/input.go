@@ -20,7 +20,8 @@ type bounds struct {
 	item    int // bytes of a line, or of a value of JSON that is decoded at once
 }
 
-var defaultBounds = bounds{cells: 5_000_000, values: 16_000_000, series: 20_000, columns: maxForeign + len(known) + 1, limits: 1000, item: 16 << 20}
+var defaultBounds = bounds{cells: 5_000_000, values: 16_000_000, series: 20_000, columns: maxForeign + len(known) + 1,
+	limits: 1000, item: 16 << 20}
 
 // input is the text of a file as it comes.
 type input struct {
@@ -50,7 +51,8 @@ func newInput(ctx context.Context, in *bufio.Reader, name string, b bounds) (*in
 	if i := bytes.LastIndexByte(head, '\n'); len(head) == blockSize && i >= 0 {
 		head = head[:i+1]
 	}
-	return &input{ctx: ctx, name: name, bounds: b, head: bytes.Clone(head), in: in, longest: maxLine, faultLog: faultLog{name: name}}, nil
+	return &input{ctx: ctx, name: name, bounds: b, head: bytes.Clone(head), in: in, longest: maxLine,
+		faultLog: faultLog{name: name}}, nil
 }
 
 // lines yields the lines with their numbers, until the end, a bound, or the end of the context. A line is valid until

@@ -16,7 +16,8 @@ const inspectedFormat = "objects as console.log prints them"
 var (
 	inspectedOpen = regexp.MustCompile(`^([^{"]*)\{\s*$|^([^{"]*)\{(\s*(?:[A-Za-z_$][\w$]*|'[^']+'): .*)$`)
 	inspectedText = regexp.MustCompile(`'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"`)
-	inspectedPair = regexp.MustCompile(`([A-Za-z_$][\w$]*|'[^']+'): ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,{}\[\]]+)`)
+	inspectedPair = regexp.MustCompile(`([A-Za-z_$][\w$]*|'[^']+'): ('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,{}` +
+		`\[\]]+)`)
 )
 
 // Hashes of Ruby, as in {:count=>3, "a"=>1}, and lines of Fluent Bit's standard output.

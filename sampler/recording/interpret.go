@@ -45,7 +45,8 @@ func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
 	for i := range s.rows {
 		t, ok := line.at(i)
 		timed = timed || ok
-		if !ok && !timed && i < few && line.column >= 0 && !strings.ContainsAny(s.cell(i, line.column), "0123456789") { // what an export says of its columns
+		// what an export says of its columns
+		if !ok && !timed && i < few && line.column >= 0 && !strings.ContainsAny(s.cell(i, line.column), "0123456789") {
 			times[i] = -1
 			above++
 			continue
@@ -57,7 +58,8 @@ func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
 		}
 		if !ok {
 			times[i] = -1
-			g.fault(s.lines[i], "%s: %s: no time that can be read: skipped", line.what, scan.Shown([]byte(s.cell(i, line.column))))
+			g.fault(s.lines[i], "%s: %s: no time that can be read: skipped", line.what,
+				scan.Shown([]byte(s.cell(i, line.column))))
 			continue
 		}
 		times[i] = t
@@ -117,9 +119,11 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 	}
 	switch {
 	case twice > 1+len(times)/10 && line.column >= 0 && rounded.MatchString(s.firstCell(line.column)):
-		return g.refuse(fmt.Sprintf("its times, as in %q, are rounded, so that many are the same", s.firstCell(line.column)), "export them with all their digits, or as text")
+		return g.refuse(fmt.Sprintf("its times, as in %q, are rounded, so that many are the same",
+			s.firstCell(line.column)), "export them with all their digits, or as text")
 	case twice > 1+len(times)/10:
-		return g.refuse("times stand in it several times: it holds several processes or series", "name the column that tells them apart with --by COLUMN")
+		return g.refuse("times stand in it several times: it holds several processes or series",
+			"name the column that tells them apart with --by COLUMN")
 	case back > 0 && back*10 >= (len(times)-len(latest))*9:
 		g.notes = append(g.notes, "newest first: sorted")
 		return nil
@@ -128,10 +132,12 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 		return nil
 	}
 	if len(late) > 1+len(times)/10 {
-		return g.refuse("its times begin anew within it: it holds several processes or series, one after the other", "name the column that tells them apart with --by COLUMN, or give each a file of its own")
+		return g.refuse("its times begin anew within it: it holds several processes or series, one after the other",
+			"name the column that tells them apart with --by COLUMN, or give each a file of its own")
 	}
 	for _, i := range late {
-		g.fault(s.lines[i], "%s: %s: not after the row before it: skipped", line.what, scan.Shown([]byte(s.cell(i, max(line.column, 0)))))
+		g.fault(s.lines[i], "%s: %s: not after the row before it: skipped", line.what,
+			scan.Shown([]byte(s.cell(i, max(line.column, 0)))))
 		times[i] = -1
 	}
 	return nil
@@ -183,7 +189,8 @@ const (
 )
 
 // assign says what each column is.
-func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, times []int64, o Options) ([]role, error) {
+func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, times []int64, o Options) ([]role,
+	error) {
 	roles := make([]role, len(shapes))
 	readings := 0
 	var texts, ids []int
@@ -198,10 +205,13 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 			if why != "" {
 				g.setAside(name, why)
 			}
-		case s.header != nil && !isIdentifier(name) && (s.header[col] == "" || name == "#" || hasWord(name, rowWords...)) && sh.whole && sh.filled > 2 && sh.rising == sh.filled-1:
+		case s.header != nil && !isIdentifier(name) &&
+			(s.header[col] == "" || name == "#" || hasWord(name, rowWords...)) && sh.whole && sh.filled > 2 &&
+			sh.rising == sh.filled-1:
 			roles[col] = isLeft
 			g.setAside(s.name(col), "row numbers")
-		case s.header == nil && col < line.column && sh.whole && sh.filled > 2 && sh.steps == sh.filled-1: // of a database
+		// of a database
+		case s.header == nil && col < line.column && sh.whole && sh.filled > 2 && sh.steps == sh.filled-1:
 			roles[col] = isLeft
 			g.setAside(s.name(col), "row numbers")
 		case line.column >= 0 && col != line.column && s.sameTime(col, times):
@@ -210,7 +220,8 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 		case name == "ns" && slices.Contains(s.header, "clock"): // of Zabbix
 			roles[col] = isLeft
 			g.setAside(name, "part of the time")
-		case hasWord(name, "io") && strings.Contains(s.firstCell(col), "/"): // of docker: received and sent since the start
+		// of docker: received and sent since the start
+		case hasWord(name, "io") && strings.Contains(s.firstCell(col), "/"):
 			roles[col] = isLeft
 			g.setAside(name, "a counter")
 		case s.header != nil && s.header[col] == "" && !sh.numeric(), sh.filled == 0:
@@ -224,9 +235,12 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 		case s.header != nil && hasWord(name, "restarts", "restart") && sh.numeric() && sh.whole && sh.falling == 0:
 			roles[col] = isCounted
 			g.setAside(name, "a counter of restarts")
-		case s.header != nil && hasWord(name, "created") && sh.written() && sh.distinct*5 <= sh.filled: // with each process anew
+		// with each process anew
+		case s.header != nil && hasWord(name, "created") && sh.written() && sh.distinct*5 <= sh.filled:
 			roles[col] = isStarted
-		case s.header != nil && isStart(name) && sh.timed() && sh.filled > 3 && (sh.rising == sh.filled-1 || sh.distinct > sh.filled*9/10): // of the row, not of a process
+		// of the row, not of a process
+		case s.header != nil && isStart(name) && sh.timed() && sh.filled > 3 &&
+			(sh.rising == sh.filled-1 || sh.distinct > sh.filled*9/10):
 			roles[col] = isLeft
 			g.setAside(name, "a time")
 		case s.header != nil && isStart(name) && (sh.timed() || sh.numeric() && sh.max < scan.EndOfTime):
@@ -261,7 +275,8 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 	if col, ok := metricColumn(s, texts, readings); ok {
 		roles[col] = isMetric
 		for col := range roles { // as how far apart the points are
-			if roles[col] == isReading && varying == 1 && shapes[col].numeric() && shapes[col].constant && !isIdentifier(s.name(col)) {
+			if roles[col] == isReading && varying == 1 && shapes[col].numeric() && shapes[col].constant &&
+				!isIdentifier(s.name(col)) {
 				roles[col] = isLeft
 				g.setAside(s.name(col), "constant")
 			}

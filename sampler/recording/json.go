@@ -94,7 +94,8 @@ func readPairs(t *input, o Options) (*gathered, error) {
 		}
 		var cells []json.RawMessage
 		if err := json.Unmarshal(item, &cells); err != nil || len(s.rows) > 0 && len(cells) != len(s.rows[0]) {
-			refused = newGathered(t, s.format).refuse(fmt.Sprintf("item %d is not like the first", len(s.rows)+1), "write one object a line, as in {\"time\": ..., \"rss_bytes\": ...}")
+			refused = newGathered(t, s.format).refuse(fmt.Sprintf("item %d is not like the first", len(s.rows)+1),
+				"write one object a line, as in {\"time\": ..., \"rss_bytes\": ...}")
 			return errStopped
 		}
 		row := make([]string, len(cells))
@@ -140,7 +141,8 @@ func readColumns(t *input, o Options) (*gathered, error) {
 	for i, column := range columns {
 		if len(column) != len(columns[0]) {
 			return nil, newGathered(t, s.format).refuse(
-				fmt.Sprintf("%q has %d values and %q has %d", s.header[i], len(column), s.header[0], len(columns[0])), "give all lists one length")
+				fmt.Sprintf("%q has %d values and %q has %d", s.header[i], len(column), s.header[0], len(columns[0])),
+				"give all lists one length")
 		}
 	}
 	for row := range columns[0] {
@@ -199,7 +201,8 @@ func readSplit(t *input, under string, o Options) (*gathered, error) {
 	}
 	for _, row := range s.rows {
 		if len(row) != len(s.header) {
-			return nil, newGathered(t, s.format).refuse(fmt.Sprintf("a row has %d values and there are %d columns", len(row), len(s.header)), "give each row as many")
+			return nil, newGathered(t, s.format).refuse(fmt.Sprintf("a row has %d values and there are %d columns",
+				len(row), len(s.header)), "give each row as many")
 		}
 	}
 	return s.interpret(t, o)
@@ -276,7 +279,8 @@ func explainJSON(data []byte, err error) error {
 	var syntax *json.SyntaxError
 	isSyntax := errors.As(err, &syntax)
 	// One decoder names an end by the reader's error, another by one of its own.
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || isSyntax && syntax.Error() == "unexpected end of JSON input" {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || isSyntax &&
+		syntax.Error() == "unexpected end of JSON input" {
 		return errJSONEnd
 	}
 	if isSyntax && int(syntax.Offset) <= len(data) {

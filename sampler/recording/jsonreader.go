@@ -163,7 +163,8 @@ func (r *jsonReader) failed(err error) error {
 		return nil
 	case errors.Is(err, r.src.t.ctx.Err()):
 		return err
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.As(err, &syntax) && syntax.Error() == "unexpected end of JSON input":
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.As(err, &syntax) &&
+		syntax.Error() == "unexpected end of JSON input":
 		return fmt.Errorf("%s: %w", r.src.t.name, errJSONEnd)
 	case errors.As(err, &syntax):
 		return fmt.Errorf("%s: line %d: not valid JSON: %w", r.src.t.name, r.here(), err)
@@ -216,7 +217,8 @@ func (o *outline) walk(dec *json.Decoder, prefix string, depth int) bool {
 	}
 	if depth == 2 && strings.Count(prefix, ".") == 1 {
 		o.objects = o.objects || delim == '{' && o.lists
-		if name := strings.TrimSuffix(prefix, "."); delim == '[' && slices.Contains([]string{"data", "rows", "values"}, name) {
+		if name := strings.TrimSuffix(prefix, "."); delim == '[' && slices.Contains([]string{"data", "rows", "values"},
+			name) {
 			o.split = name
 		}
 	}

@@ -65,7 +65,8 @@ func readAnswer(t *input, list bool) (*gathered, error) {
 		return nil, fmt.Errorf("%s: the Prometheus server answered with an error: %s", t.name,
 			scan.Printable(strings.TrimPrefix(a.faultType+": "+a.fault, ": ")))
 	case a.kind != "matrix":
-		return nil, fmt.Errorf("%s: JSON with resultType %q: the answer of a range query (matrix) is needed", t.name, a.kind)
+		return nil, fmt.Errorf("%s: JSON with resultType %q: the answer of a range query (matrix) is needed", t.name,
+			a.kind)
 	case a.others && a.rows == 0:
 		return nil, fmt.Errorf("%s: %w", t.name, errNoSeries)
 	}

@@ -13,19 +13,23 @@ import (
 var pair = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.%/-]*)=("(?:[^"\\]|\\.)*"|[^\s,;]*)`)
 
 // spaced is a name and a number as people print them: Alloc = 12 MiB, RSS: 12.5 MB.
-var spaced = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_]*)(?: = |: )(-?\d[\d.]*(?: ?[KMGTkmgt]i?[Bb]\b| ?%)?)(?:[\s,;|)]|$)`)
+var spaced = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_]*)(?: = |: )(-?\d[\d.]*(?: ?[KMGTkmgt]i?[Bb]\b| ` +
+	`?%)?)(?:[\s,;|)]|$)`)
 
 // tight is a name and a number as Redis and others print them: used_memory:1234.
-var tight = regexp.MustCompile(`(?:^|\s)([A-Za-z_][A-Za-z0-9_.-]*):(-?\d[\d.]*(?:[KMGTkmgt](?:i?[Bb])?|%)?)(?:[\s,;]|$)`)
+var tight = regexp.MustCompile(
+	`(?:^|\s)([A-Za-z_][A-Za-z0-9_.-]*):(-?\d[\d.]*(?:[KMGTkmgt](?:i?[Bb])?|%)?)(?:[\s,;]|$)`)
 
 // phrase is a number at the end of a part of a line, and what stands before it.
-var phrase = regexp.MustCompile(`^(?:.*[-:\]] ?)?([A-Za-z][A-Za-z _().%]*?)[\s:=]+(-?\d[\d.]*(?: ?[KMGTkmgt]i?[Bb]| ?%)?)\.?$`)
+var phrase = regexp.MustCompile(`^(?:.*[-:\]] ?)?([A-Za-z][A-Za-z _().%]*?)[\s:=]+(-?\d[\d.]*(?: ?[KMGTkmgt]i?[Bb]| ` +
+	`?%)?)\.?$`)
 
 // says is what stands before the only number of a line that says what something is.
 var says = regexp.MustCompile(` (?:is|was|now|at):? -?\d`)
 
 // stampWithin is an instant that stands behind something else, as the priority of syslog, a level or the name of a pod.
-var stampWithin = regexp.MustCompile(`^(?:.{1,60}?[\s:|\[])?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)[\s:|\]]`)
+var stampWithin = regexp.MustCompile(`^(?:.{1,60}?[\s:|\[])?(\d{4}-\d\d-\d\d[T ` +
+	`]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)[\s:|\]]`)
 
 // origin is whose line it is, as kubectl logs --prefix and docker compose logs write it before the line.
 var origin = regexp.MustCompile(`^\[pod/([^\]\s]+)\] |^(\S+)\s+\| `)

@@ -34,7 +34,8 @@ type listing struct {
 }
 
 // psColumns are those of ps aux, ps -ef and ps -l.
-var psColumns = []string{"PID", "RSS", "VSZ", "%MEM", "%CPU", "NLWP", "THCNT", "PPID", "COMMAND", "CMD", "RSZ", "SIZE", "SZ"}
+var psColumns = []string{"PID", "RSS", "VSZ", "%MEM", "%CPU", "NLWP", "THCNT", "PPID", "COMMAND", "CMD", "RSZ", "SIZE",
+	"SZ"}
 
 var psListing = listing{
 	format: psFormat,
@@ -51,9 +52,12 @@ var psListing = listing{
 		return n >= 2 || n == 1 && !strings.ContainsAny(line, "0123456789")
 	},
 	cells: strings.Fields,
-	bases: map[string]base{"RSS": {1 << 10, "bytes"}, "RSZ": {1 << 10, "bytes"}, "VSZ": {1 << 10, "bytes"}, "SIZE": {1 << 10, "bytes"}, "SZ": {1, ""}, "PSS": {1 << 10, "bytes"}, "USS": {1 << 10, "bytes"}, "Swap": {1 << 10, "bytes"}},
+	bases: map[string]base{"RSS": {1 << 10, "bytes"}, "RSZ": {1 << 10, "bytes"}, "VSZ": {1 << 10, "bytes"},
+		"SIZE": {1 << 10, "bytes"}, "SZ": {1, ""}, "PSS": {1 << 10, "bytes"}, "USS": {1 << 10, "bytes"},
+		"Swap": {1 << 10, "bytes"}},
 	ignore: map[string]string{
-		"TTY": "", "TT": "", "STAT": "", "S": "", "F": "", "WCHAN": "", "START": "", "STARTED": "", "STIME": "", "TIME": "a counter", "ELAPSED": "an age", "NI": "a setting", "PRI": "a setting",
+		"TTY": "", "TT": "", "STAT": "", "S": "", "F": "", "WCHAN": "", "START": "", "STARTED": "", "STIME": "",
+		"TIME": "a counter", "ELAPSED": "an age", "NI": "a setting", "PRI": "a setting",
 		"C": "", "PSR": "", "ADDR": "",
 	},
 	known: [][]string{{"USER", "PID", "%CPU", "%MEM", "VSZ", "RSS", "TTY", "STAT", "START", "TIME", "COMMAND"}},
@@ -81,14 +85,16 @@ var kubectlListing = listing{
 	cells: func(line string) []string {
 		cells := strings.Fields(line)
 		for i, cell := range cells { // thousandths of a core
-			if n, err := strconv.ParseFloat(strings.TrimSuffix(cell, "m"), 64); err == nil && strings.HasSuffix(cell, "m") {
+			if n, err := strconv.ParseFloat(strings.TrimSuffix(cell, "m"), 64); err == nil &&
+				strings.HasSuffix(cell, "m") {
 				cells[i] = strconv.FormatFloat(n/1000, 'g', -1, 64)
 			}
 		}
 		return cells
 	},
 	known: [][]string{
-		{"NAME", "CPU(cores)", "MEMORY(bytes)"}, {"POD", "NAME", "CPU(cores)", "MEMORY(bytes)"}, {"NAMESPACE", "POD", "NAME", "CPU(cores)", "MEMORY(bytes)"},
+		{"NAME", "CPU(cores)", "MEMORY(bytes)"}, {"POD", "NAME", "CPU(cores)", "MEMORY(bytes)"},
+		{"NAMESPACE", "POD", "NAME", "CPU(cores)", "MEMORY(bytes)"},
 	},
 }
 
@@ -183,7 +189,8 @@ func leadingInstant(line string) (at time.Time, rest string) {
 	}
 	words := strings.Fields(line)
 	for n := min(7, len(words)-1); n > 0; n-- {
-		if t, form := scan.Instant(strings.Trim(strings.Join(words[:n], " "), "[]|:,"), scan.MonthFirst); form != scan.NoTime && form != scan.Day {
+		if t, form := scan.Instant(strings.Trim(strings.Join(words[:n], " "), "[]|:,"),
+			scan.MonthFirst); form != scan.NoTime && form != scan.Day {
 			rest = line
 			for _, word := range words[:n] {
 				rest = strings.TrimLeft(rest, " \t")[len(word):]
@@ -257,7 +264,9 @@ func (l *listing) read(t *input, o Options) (*gathered, error) {
 		t.put(s, row)
 	}
 	if untimed && (o.Interval <= 0 || listings < 2) {
-		return nil, newGathered(t, l.format).refuse("it has no times", cmp.Or(l.wayOut, "write the date before each listing (date -Is), or say how far apart they are, as in --interval 30s"))
+		return nil, newGathered(t, l.format).refuse("it has no times",
+			cmp.Or(l.wayOut, "write the date before each listing (date -Is), or say how far apart they are, as in "+
+				"--interval 30s"))
 	}
 	o.Interval, s.counted = 0, untimed
 	g, err := s.interpret(t, o)

@@ -11,7 +11,8 @@ import (
 
 // identity are the labels that tell processes apart, the general before the special.
 var identity = []string{
-	"cluster", "node", "host", "hostname", "namespace", "job", "service", "app", "pod", "pod_name", "container", "container_name", "instance",
+	"cluster", "node", "host", "hostname", "namespace", "job", "service", "app", "pod", "pod_name", "container",
+	"container_name", "instance",
 	"process", "process_name", "pid", "id", "name", "image",
 }
 
@@ -52,7 +53,8 @@ type series struct {
 func newMetrics(in *input, format string) *metrics {
 	g := newGathered(in, format)
 	g.values = true
-	return &metrics{gathered: g, in: in, kinds: map[string]string{}, labels: map[*process][]promtext.Label{}, series: map[string]*series{}}
+	return &metrics{gathered: g, in: in, kinds: map[string]string{}, labels: map[*process][]promtext.Label{},
+		series: map[string]*series{}}
 }
 
 // declare takes a comment line: it may give the type of a metric.

@@ -14,25 +14,43 @@ type namedFormat struct {
 
 // named are those that look like others which are read; namedLast are refused where no other has recognized them.
 var named = []namedFormat{
-	{regexp.MustCompile(`^\s*Processes: \d+ total`), "listings of top of macOS", "write date and ps instead: date -Is; ps -axo pid,rss,comm"},
+	{regexp.MustCompile(`^\s*Processes: \d+ total`), "listings of top of macOS",
+		"write date and ps instead: date -Is; ps -axo pid,rss,comm"},
 	{regexp.MustCompile(`^ATOP - `), "screens of atop", "write it with atop -P PRM,MEM"},
-	{regexp.MustCompile(`^#<-+(?:CPU|Memory|Disks|Network)`), "screens of collectl", "write it with collectl -P, which has the date"},
-	{regexp.MustCompile(`^\s*Handles\s+NPM\(K\)`), "a table of PowerShell's Get-Process", "pipe it to Select-Object -Property @{n='Time';e={Get-Date -Format o}},Id,ProcessName,WorkingSet64,HandleCount | Export-Csv -Append"},
-	{regexp.MustCompile(`^Timestamp\s+CounterSamples`), "the listing of PowerShell's Get-Counter", "pipe it to Export-Counter -FileFormat CSV, or record with typeperf -f CSV"},
-	{regexp.MustCompile(`^Image Name\s+PID Session Name|^Abbildname\s+PID Sitzungsname`), "listings of tasklist", "record with typeperf -f CSV, as in typeperf \"\\Process(NAME)\\Private Bytes\" -si 60 -f CSV -o FILE"},
-	{regexp.MustCompile(`^\s*(?:garbage-first heap|PSYoungGen|def new generation|ZHeap|Shenandoah Heap)\s`), "jcmd GC.heap_info", "write it with jstat -gc -t PID 60s, or log with -Xlog:gc:gc.log:time"},
-	{regexp.MustCompile(`^\s*num\s+#instances\s+#bytes\s+class name`), "histograms of classes of a JVM", "write the heap with jstat -gc -t PID 60s, or log with -Xlog:gc:gc.log:time"},
-	{regexp.MustCompile(`: size=[\d.]+ [KMG]?i?B, count=\d+, average=`), "listings of Python's tracemalloc", "log tracemalloc.get_traced_memory() with a time, as in TIME current=N"},
-	{regexp.MustCompile(`\[\{total,\d+\}|^\S+ \[info\] \[total: \d+`), "terms of Erlang or Elixir", "log them with a date as names and values, as in 2026-03-02T00:00:00Z total=N processes=N"},
-	{regexp.MustCompile(`^[A-Z][A-Z0-9-]+-MIB::\S+ = [A-Za-z0-9]+: |^\.?1\.3\.6\.1\.\S+ = `), "answers of SNMP", "write a line of CSV for each: echo \"$(date -Is),$(snmpget -Oqv ...)\""},
+	{regexp.MustCompile(`^#<-+(?:CPU|Memory|Disks|Network)`), "screens of collectl",
+		"write it with collectl -P, which has the date"},
+	{regexp.MustCompile(`^\s*Handles\s+NPM\(K\)`), "a table of PowerShell's Get-Process",
+		"pipe it to Select-Object -Property @{n='Time';e={Get-Date -Format " +
+			"o}},Id,ProcessName,WorkingSet64,HandleCount | Export-Csv -Append"},
+	{regexp.MustCompile(`^Timestamp\s+CounterSamples`), "the listing of PowerShell's Get-Counter",
+		"pipe it to Export-Counter -FileFormat CSV, or record with typeperf -f CSV"},
+	{regexp.MustCompile(`^Image Name\s+PID Session Name|^Abbildname\s+PID Sitzungsname`), "listings of tasklist",
+		"record with typeperf -f CSV, as in typeperf \"\\Process(NAME)\\Private Bytes\" -si 60 -f CSV -o FILE"},
+	{regexp.MustCompile(`^\s*(?:garbage-first heap|PSYoungGen|def new generation|ZHeap|Shenandoah Heap)\s`),
+		"jcmd GC.heap_info", "write it with jstat -gc -t PID 60s, or log with -Xlog:gc:gc.log:time"},
+	{regexp.MustCompile(`^\s*num\s+#instances\s+#bytes\s+class name`), "histograms of classes of a JVM",
+		"write the heap with jstat -gc -t PID 60s, or log with -Xlog:gc:gc.log:time"},
+	{regexp.MustCompile(`: size=[\d.]+ [KMG]?i?B, count=\d+, average=`), "listings of Python's tracemalloc",
+		"log tracemalloc.get_traced_memory() with a time, as in TIME current=N"},
+	{regexp.MustCompile(`\[\{total,\d+\}|^\S+ \[info\] \[total: \d+`), "terms of Erlang or Elixir",
+		"log them with a date as names and values, as in 2026-03-02T00:00:00Z total=N processes=N"},
+	{regexp.MustCompile(`^[A-Z][A-Z0-9-]+-MIB::\S+ = [A-Za-z0-9]+: |^\.?1\.3\.6\.1\.\S+ = `), "answers of SNMP",
+		"write a line of CSV for each: echo \"$(date -Is),$(snmpget -Oqv ...)\""},
 }
 
 var namedLast = []namedFormat{
-	{regexp.MustCompile(`^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ \S+:\d+\]`), "a log of glog or klog, whose times have no year", "log with the year (--log_year_in_prefix), or write it as in 2026-03-02T00:00:00Z rss=N"},
-	{regexp.MustCompile(`^(?:<\d+>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S`), "a log of syslog, whose times have no year", "write it with journalctl -o short-iso, or have rsyslog use RSYSLOG_SyslogProtocol23Format"},
-	{regexp.MustCompile(`^(?:---\s*$|- [A-Za-z_][\w.-]*:(?: |$))`), "YAML", "write it as JSON, one object a line: yq -o=json -I=0 '.[]' FILE"},
-	{regexp.MustCompile(`^desc: `), "a file of massif", "print it with ms_print; leaktrend needs one reading a line, with its time"},
-	{regexp.MustCompile(`^DATATYPE::`), "performance data of Nagios for PNP", "export the RRD: rrdtool fetch FILE AVERAGE"},
+	{regexp.MustCompile(`^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ \S+:\d+\]`),
+		"a log of glog or klog, whose times have no year", "log with the year (--log_year_in_prefix), or write it as " +
+			"in 2026-03-02T00:00:00Z rss=N"},
+	{regexp.MustCompile(`^(?:<\d+>)?[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S`),
+		"a log of syslog, whose times have no year", "write it with journalctl -o short-iso, or have rsyslog use " +
+			"RSYSLOG_SyslogProtocol23Format"},
+	{regexp.MustCompile(`^(?:---\s*$|- [A-Za-z_][\w.-]*:(?: |$))`), "YAML", "write it as JSON, one object a line: yq " +
+		"-o=json -I=0 '.[]' FILE"},
+	{regexp.MustCompile(`^desc: `), "a file of massif", "print it with ms_print; leaktrend needs one reading a line, " +
+		"with its time"},
+	{regexp.MustCompile(`^DATATYPE::`), "performance data of Nagios for PNP",
+		"export the RRD: rrdtool fetch FILE AVERAGE"},
 }
 
 // refuseNamed refuses a text in a format that is known by name and not read; last says that nothing else has recognized

@@ -76,7 +76,8 @@ func (s *objects) expand(t *input, raw json.RawMessage, above []member, in strin
 	}
 	err := flatten("", raw, 0, func(key, value string) {
 		i := names.find(beside, key)
-		if i >= 0 && i < len(above) && beside[i].in != "" && beside[i].in != in { // what names a bucket, and the time of each in it
+		// what names a bucket, and the time of each in it
+		if i >= 0 && i < len(above) && beside[i].in != "" && beside[i].in != in {
 			beside[i].key = beside[i].in + "." + key
 			names.put(beside[i].key, i)
 			i = -1
@@ -113,12 +114,15 @@ func (s *objects) expand(t *input, raw json.RawMessage, above []member, in strin
 	}
 	alike := likeEachOther(inner)
 	for _, l := range inner {
-		if labelsOf(l.items) != nil || strings.HasSuffix(l.key, "_recursive") { // the latter what docker tells of each disk
+		// the latter what docker tells of each disk
+		if labelsOf(l.items) != nil || strings.HasSuffix(l.key, "_recursive") {
 			continue
 		}
 		if (len(inner) > 1 || len(pairs) > 0) && onlyText(l.items) { // what describes the other lists
 			if len(l.items) == 1 {
-				_ = flatten(l.key+".", l.items[0], 0, func(key, value string) { beside = append(beside, member{key, value, in}) }, func(string, json.RawMessage) {})
+				_ = flatten(l.key+".", l.items[0], 0, func(key, value string) {
+					beside = append(beside, member{key, value, in})
+				}, func(string, json.RawMessage) {})
 			}
 			continue
 		}
@@ -154,7 +158,9 @@ func (s *objects) expand(t *input, raw json.RawMessage, above []member, in strin
 			}
 		}
 	}
-	if len(columns) > 1 && !slices.ContainsFunc(columns, func(l list) bool { return len(l.items) != len(columns[0].items) }) {
+	if len(columns) > 1 && !slices.ContainsFunc(columns, func(l list) bool {
+		return len(l.items) != len(columns[0].items)
+	}) {
 		for i := range columns[0].items {
 			if t.stopped != "" {
 				break
@@ -200,7 +206,9 @@ func labelsOf(items []json.RawMessage) (labels []member) {
 func likeEachOther(lists []list) bool {
 	names := func(item json.RawMessage) string {
 		var all []string
-		_ = flatten("", item, 0, func(key, _ string) { all = append(all, key) }, func(key string, _ json.RawMessage) { all = append(all, key) })
+		_ = flatten("", item, 0, func(key, _ string) {
+			all = append(all, key)
+		}, func(key string, _ json.RawMessage) { all = append(all, key) })
 		slices.Sort(all)
 		return strings.Join(all, "\x00")
 	}
@@ -319,7 +327,8 @@ const deepest = 32
 var errDeep = fmt.Errorf("objects within objects, more than %d deep", deepest)
 
 // flatten puts the values of an object, and of those in it, under their names joined by points; lists apart.
-func flatten(prefix string, raw json.RawMessage, depth int, put func(key, value string), lists func(key string, value json.RawMessage)) error {
+func flatten(prefix string, raw json.RawMessage, depth int, put func(key, value string),
+	lists func(key string, value json.RawMessage)) error {
 	if depth > deepest {
 		return errDeep
 	}

@@ -18,7 +18,8 @@ func TestPlaceholder(t *testing.T) {
 		{"of kilobytes", []float64{2e8, 4294967295 * 1024, 2e8}, []float64{2e8, 2e8}},
 		{"of 64 bits", []float64{2e8, 18446744073709551615, 9223372036854775807, 2e8}, []float64{2e8, 2e8}},
 		{"a climb through it", []float64{50000, 60000, 65535, 70000}, []float64{50000, 60000, 65535, 70000}},
-		{"a level that stays there", []float64{60, 65535, 65535, 65535, 65535, 60, 65535}, []float64{60, 65535, 65535, 60}},
+		{"a level that stays there", []float64{60, 65535, 65535, 65535, 65535, 60, 65535},
+			[]float64{60, 65535, 65535, 60}},
 		{"any other peak", []float64{60, 65534, 61, 100000, 60}, []float64{60, 65534, 61, 100000, 60}},
 		{"too small to be one", []float64{3, 255, 4, 9999, 5}, []float64{3, 255, 4, 9999, 5}},
 	} {

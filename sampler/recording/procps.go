@@ -24,11 +24,14 @@ var topListing = listing{
 		return line
 	},
 	cells: strings.Fields,
-	bases: map[string]base{"VIRT": {1 << 10, "bytes"}, "RES": {1 << 10, "bytes"}, "SHR": {1 << 10, "bytes"}, "SWAP": {1 << 10, "bytes"}, "DATA": {1 << 10, "bytes"}, "CODE": {1 << 10, "bytes"}},
+	bases: map[string]base{"VIRT": {1 << 10, "bytes"}, "RES": {1 << 10, "bytes"}, "SHR": {1 << 10, "bytes"},
+		"SWAP": {1 << 10, "bytes"}, "DATA": {1 << 10, "bytes"}, "CODE": {1 << 10, "bytes"}},
 	ignore: map[string]string{
-		"TTY": "", "S": "", "PR": "a setting", "NI": "a setting", "P": "the number of a processor", "TIME+": "a counter", "TIME": "a counter", "USER": "", "UID": "", "RUSER": "",
+		"TTY": "", "S": "", "PR": "a setting", "NI": "a setting", "P": "the number of a processor",
+		"TIME+": "a counter", "TIME": "a counter", "USER": "", "UID": "", "RUSER": "",
 	},
-	wayOut: "write the date before each listing (date -Is; top -b -n 1), or say how far apart they are, as in --interval 30s",
+	wayOut: "write the date before each listing (date -Is; top -b -n 1), or say how far apart they are, as in " +
+		"--interval 30s",
 }
 
 // topSummary are the lines of top above its header.
@@ -69,7 +72,8 @@ var vmstatListing = listing{
 		}
 		return cells
 	},
-	ignore: map[string]string{"id": "idle time", "buff": "page cache", "cache": "page cache", "inact": "page cache", "active": "page cache"},
+	ignore: map[string]string{"id": "idle time", "buff": "page cache", "cache": "page cache", "inact": "page cache",
+		"active": "page cache"},
 	wayOut: "use vmstat -t, or say how far apart its rows are, as in --interval 30s",
 }
 
@@ -156,14 +160,16 @@ func readFree(t *input, o Options) (*gathered, error) {
 // jstatSizes are the columns of jstat -gc, in KiB: what the parts of the heap have and use. jstatCounted are events,
 // and how long they took, since the JVM began.
 var (
-	jstatSizes   = []string{"S0C", "S1C", "S0U", "S1U", "EC", "EU", "OC", "OU", "PC", "PU", "MC", "MU", "CCSC", "CCSU", "NGC", "OGC"}
+	jstatSizes = []string{"S0C", "S1C", "S0U", "S1U", "EC", "EU", "OC", "OU", "PC", "PU", "MC", "MU", "CCSC", "CCSU",
+		"NGC", "OGC"}
 	jstatCounted = []string{"YGC", "YGCT", "FGC", "FGCT", "CGC", "CGCT", "GCT"}
 )
 
 // knowJstat gives a table that jstat wrote what its header does not say.
 func knowJstat(s *sheet) {
 	sizes := slices.Contains(s.header, "OU") && slices.Contains(s.header, "OC")
-	if !slices.Contains(s.header, "YGC") || !slices.Contains(s.header, "GCT") || !sizes && !slices.Contains(s.header, "O") {
+	if !slices.Contains(s.header, "YGC") || !slices.Contains(s.header, "GCT") || !sizes &&
+		!slices.Contains(s.header, "O") {
 		return
 	}
 	s.format = "table of jstat"

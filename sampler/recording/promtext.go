@@ -22,7 +22,8 @@ func looksLikeMetrics(text []byte) bool {
 			}
 			continue
 		}
-		if _, form := scan.Instant(undecorated(line), scan.MonthFirst); form != scan.NoTime { // the date before a scrape
+		// the date before a scrape
+		if _, form := scan.Instant(undecorated(line), scan.MonthFirst); form != scan.NoTime {
 			continue
 		}
 		var m promtext.Line
@@ -50,7 +51,8 @@ func readMetrics(in *input, o Options) (*gathered, error) {
 		}
 		if raw[0] == '#' {
 			m.declare(raw)
-			if t, form := scan.Instant(undecorated(raw), scan.MonthFirst); form != scan.NoTime { // a date written before each scrape
+			// a date written before each scrape
+			if t, form := scan.Instant(undecorated(raw), scan.MonthFirst); form != scan.NoTime {
 				at, _ = nanos(t)
 				scrape++
 				clear(seen)

@@ -91,7 +91,8 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		r, err := newStream(ctx, io.MultiReader(bytes.NewReader(ahead), below), name) // past the buffer: it would copy all once more
+		// past the buffer: it would copy all once more
+		r, err := newStream(ctx, io.MultiReader(bytes.NewReader(ahead), below), name)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +118,8 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 		if i == 0 {
 			r.faults, r.errs = g.faults, g.errs
 		}
-		if t.err != nil && i == len(g.processes)-1 { // what kept the rest from being read is said after the good samples
+		// what kept the rest from being read is said after the good samples
+		if t.err != nil && i == len(g.processes)-1 {
 			r.srcErr = t.err
 		}
 		f.Recordings = append(f.Recordings, r)
@@ -185,7 +187,8 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 // only returns the recording of a file that has no other.
 func (f *File) only() (*Reader, error) {
 	if n := len(f.Recordings); n > 1 {
-		return nil, fmt.Errorf("%s: %d recordings by %s, where one is wanted: leaktrend convert writes each to a file of its own", f.Name, n, f.all.by)
+		return nil, fmt.Errorf("%s: %d recordings by %s, where one is wanted: leaktrend convert writes each to a "+
+			"file of its own", f.Name, n, f.all.by)
 	}
 	return f.Recordings[0], nil
 }
@@ -238,7 +241,9 @@ func streams(head []byte) bool {
 	if err != nil || r.columns == nil || !r.fast || r.faults > 0 {
 		return false
 	}
-	if oddColumns(r.columns) || slices.ContainsFunc(r.columns, numbersProcesses) || slices.ContainsFunc(r.columns, isCache) || slices.ContainsFunc(r.columns, isRemainder) || slices.ContainsFunc(r.columns, namedCounter) || r.columns[0] != "" {
+	if oddColumns(r.columns) || slices.ContainsFunc(r.columns, numbersProcesses) ||
+		slices.ContainsFunc(r.columns, isCache) || slices.ContainsFunc(r.columns, isRemainder) ||
+		slices.ContainsFunc(r.columns, namedCounter) || r.columns[0] != "" {
 		return false
 	}
 	whole := len(head) < blockSize
@@ -316,7 +321,8 @@ func gather(t *input, o Options) (*gathered, error) {
 			return f.read(t, o)
 		}
 	}
-	if what := strings.ToLower(string(start[:min(len(start), 200)])); strings.HasPrefix(what, "<!doctype") || strings.HasPrefix(what, "<html") || strings.HasPrefix(what, "<?xml") {
+	if what := strings.ToLower(string(start[:min(len(start), 200)])); strings.HasPrefix(what, "<!doctype") ||
+		strings.HasPrefix(what, "<html") || strings.HasPrefix(what, "<?xml") {
 		if bytes.Contains(start[:min(len(start), 1000)], []byte("<sysstat")) {
 			return nil, fmt.Errorf("%s: XML of sysstat: write it with sadf -j or sadf -d", name)
 		}
@@ -340,10 +346,17 @@ var sqlDump = regexp.MustCompile(`(?i)^-- (?:MySQL|MariaDB) dump|^/\*M?!|^INSERT
 // binaryKind names a binary file by its first bytes.
 func binaryKind(start []byte) string {
 	for prefix, what := range map[string]string{
-		"PK\x03\x04": "a ZIP archive or a spreadsheet: save the sheet as CSV", "\x28\xb5\x2f\xfd": "Zstandard: unpack it first (zstd -d)",
-		"\xfd7zXZ": "xz: unpack it first (xz -d)", "BZh": "bzip2: unpack it first (bunzip2)", "SQLite format 3": "an SQLite database: export the table as CSV",
-		"PAR1": "Parquet: export it as CSV", "JAVA PROFILE": "a heap dump of a JVM: a single moment; leaktrend needs readings over time, as of jstat -gc -t", "FLR\x00": "a recording of Java Flight Recorder: write it with jfr print --json --events jdk.GCHeapSummary",
-		"\x7fELF": "an executable or a core file", "ARROW1": "Arrow: export it as CSV", "Obj\x01": "Avro: export it as JSON lines", "\xd5\x96": "a data file of sysstat: write it as text with sadf -d FILE -- -r ALL",
+		"PK\x03\x04":       "a ZIP archive or a spreadsheet: save the sheet as CSV",
+		"\x28\xb5\x2f\xfd": "Zstandard: unpack it first (zstd -d)",
+		"\xfd7zXZ":         "xz: unpack it first (xz -d)", "BZh": "bzip2: unpack it first (bunzip2)",
+		"SQLite format 3": "an SQLite database: export the table as CSV",
+		"PAR1":            "Parquet: export it as CSV", "JAVA PROFILE": "a heap dump of a JVM: a single moment; " +
+			"leaktrend needs " +
+			"readings over time, as of jstat -gc -t", "FLR\x00": "a recording of Java Flight Recorder: write it with " +
+			"jfr print --json --events jdk.GCHeapSummary",
+		"\x7fELF": "an executable or a core file", "ARROW1": "Arrow: export it as CSV",
+		"Obj\x01": "Avro: export it as JSON lines", "\xd5\x96": "a data file of sysstat: write it as text with sadf " +
+			"-d FILE -- -r ALL",
 	} {
 		if bytes.HasPrefix(start, []byte(prefix)) {
 			return what

@@ -21,8 +21,9 @@ import (
 // Header holds what the notes of a recording say about all of it.
 type Header struct {
 	Interval time.Duration // wanted time between two samples; 0 = unknown
-	Soak     time.Duration // length of the run that the time constants were scaled to; 0 = recorded with the normal ones
-	Source   string        // what was recorded, one line; "" = unknown
+	// length of the run that the time constants were scaled to; 0 = recorded with the normal ones
+	Soak   time.Duration
+	Source string // what was recorded, one line; "" = unknown
 }
 
 const (

@@ -23,15 +23,21 @@ func TestReaderRefuses(t *testing.T) {
 		{"", "f: no samples"},
 		{"\n \n", "f: no samples"},
 		{"# leaktrend recording v1\n# interval: 1s\ntime,a\n", "f: no samples"},
-		{"time,a\nx,1\ny,2\n", "f: a CSV table: it has no column of times; give it a column time (RFC 3339 or unix seconds), or say how far apart its rows are, as in --interval 30s"},
+		{"time,a\nx,1\ny,2\n", "f: a CSV table: it has no column of times; give it a column time (RFC 3339 or unix " +
+			"seconds), or say how far apart its rows are, as in --interval 30s"},
 		{"hello\n", "f: no samples: neither a table with numbers nor in a format that leaktrend knows"},
 		{"# TYPE a histogram\na_bucket{le=\"1\"} 5 10\n", "f: Prometheus text: no samples: a_bucket: a histogram"},
-		{"up 1\n", "f: Prometheus text: its values have no timestamps; say how far apart they are, as in --interval 30s"},
+		{"up 1\n",
+			"f: Prometheus text: its values have no timestamps; say how far apart they are, as in --interval 30s"},
 		{"\x1f\x8bnonsense, not gzip", "f: gzip: invalid header"},
-		{`{"status":"error","errorType":"bad_data","error":"parse error"}`, "f: the Prometheus server answered with an error: bad_data: parse error"},
-		{`{"status":"success","data":{"resultType":"vector","result":[]}}`, `f: JSON with resultType "vector": the answer of a range query (matrix) is needed`},
-		{`{"status":"success","data":{"resultType":"matrix","result":[]}}`, "f: JSON of a Prometheus range query: no samples"},
-		{`{"status":"success","data":{"resultType":"matrix","result":null}}`, "f: JSON whose result is not a list of series"},
+		{`{"status":"error","errorType":"bad_data","error":"parse error"}`, "f: the Prometheus server answered with " +
+			"an error: bad_data: parse error"},
+		{`{"status":"success","data":{"resultType":"vector","result":[]}}`, `f: JSON with resultType "vector": the ` +
+			`answer of a range query (matrix) is needed`},
+		{`{"status":"success","data":{"resultType":"matrix","result":[]}}`, "f: JSON of a Prometheus range query: no " +
+			"samples"},
+		{`{"status":"success","data":{"resultType":"matrix","result":null}}`, "f: JSON whose result is not a list of " +
+			"series"},
 		{`{"status":"success","data":{"resultType":"matrix","res`, "f: JSON that ends too early"},
 		{"[\n{]", "f: line 2: not valid JSON: invalid character ']' looking for beginning of object key string"},
 		{`[{"metric":{"__name__":"up"},"values":[[10,"1"]]}`, "f: JSON that ends too early"},
@@ -202,17 +208,20 @@ func TestReaderDoesNotAllocate(t *testing.T) {
 
 // One stamp far ahead does not cost the samples after it; a gap is no fault.
 func TestReaderSkipsAStampFarAhead(t *testing.T) {
-	r, err := newStream(t.Context(), strings.NewReader("time,a\n1700000000,1\n1731557600,2\n1700000060,3\n1700500000,4\n1700500060,5\n"), "f")
+	r, err := newStream(t.Context(),
+		strings.NewReader("time,a\n1700000000,1\n1731557600,2\n1700000060,3\n1700500000,4\n1700500060,5\n"), "f")
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := drain(t, r)
-	want := []sampler.Sample{one(at(1700000000, 0), "a", 1.), one(at(1700000060, 0), "a", 3.), one(at(1700500000, 0), "a", 4.), one(at(1700500060, 0), "a", 5.)}
+	want := []sampler.Sample{one(at(1700000000, 0), "a", 1.), one(at(1700000060, 0), "a", 3.),
+		one(at(1700500000, 0), "a", 4.), one(at(1700500060, 0), "a", 5.)}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 	_, faults := r.Faults()
-	if diff := cmp.Diff([]string{`f:3: time: "1731557600": far ahead of the times before and after it: skipped`}, texts(faults)); diff != "" {
+	if diff := cmp.Diff([]string{`f:3: time: "1731557600": far ahead of the times before and after it: skipped`},
+		texts(faults)); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
 	}
 }

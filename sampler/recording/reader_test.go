@@ -72,33 +72,43 @@ func TestReader(t *testing.T) {
 	}{
 		{
 			name: "recording",
-			input: "# leaktrend recording v1\n# interval: 1s\n# source: pid 4242 redis-server\n# soak: 20m\n# start: 2026-11-23T08:00:00Z\n# ceiling: open_fds 1024\n" +
-				"time,goroutines,heap_live_bytes,open_fds\n2026-11-23T08:15:48.123Z,12,1048576,9\n2026-11-23T08:15:49.123Z,,1048576.5,10\n" +
-				"# start: 2026-11-23T08:15:50Z\n# ceiling: open_fds 0\n# anything else\n# note: else\ntime,goroutines,extra\n2026-11-23T08:15:50.123Z,1,-2e3\n",
+			input: "# leaktrend recording v1\n# interval: 1s\n# source: pid 4242 redis-server\n# soak: 20m\n" +
+				"# start: 2026-11-23T08:00:00Z\n# ceiling: open_fds 1024\n" +
+				"time,goroutines,heap_live_bytes,open_fds\n2026-11-23T08:15:48.123Z,12,1048576,9\n" +
+				"2026-11-23T08:15:49.123Z,,1048576.5,10\n" +
+				"# start: 2026-11-23T08:15:50Z\n# ceiling: open_fds 0\n# anything else\n# note: else\n" +
+				"time,goroutines,extra\n2026-11-23T08:15:50.123Z,1,-2e3\n",
 			want: []sampler.Sample{
-				recorded(one(day, sampler.Goroutines, 12., sampler.HeapLiveBytes, 1048576., sampler.OpenFDs, 9.), day.Truncate(time.Minute).Add(-15*time.Minute), fds(1024)),
-				recorded(one(day.Add(time.Second), sampler.HeapLiveBytes, 1048576.5, sampler.OpenFDs, 10.), day.Truncate(time.Minute).Add(-15*time.Minute), fds(1024)),
-				recorded(one(day.Add(2*time.Second), sampler.Goroutines, 1., "extra", -2000.), time.Date(2026, 11, 23, 8, 15, 50, 0, time.UTC)),
+				recorded(one(day, sampler.Goroutines, 12., sampler.HeapLiveBytes, 1048576., sampler.OpenFDs, 9.),
+					day.Truncate(time.Minute).Add(-15*time.Minute), fds(1024)),
+				recorded(one(day.Add(time.Second), sampler.HeapLiveBytes, 1048576.5, sampler.OpenFDs, 10.),
+					day.Truncate(time.Minute).Add(-15*time.Minute), fds(1024)),
+				recorded(one(day.Add(2*time.Second), sampler.Goroutines, 1., "extra", -2000.),
+					time.Date(2026, 11, 23, 8, 15, 50, 0, time.UTC)),
 			},
 			header: Header{time.Second, 20 * time.Minute, "pid 4242 redis-server"},
 		},
 		{
 			name:  "no header",
 			input: "1700000000,5\n1700000001.5,6.25\n1700000002.123456789,7\n1700000003123,8\n1.700000004e9,9\n",
-			want: []sampler.Sample{one(at(1700000000, 0), "value", 5.), one(at(1700000001, 5e8), "value", 6.25), one(at(1700000002, 123456789), "value", 7.),
+			want: []sampler.Sample{one(at(1700000000, 0), "value", 5.), one(at(1700000001, 5e8), "value", 6.25),
+				one(at(1700000002, 123456789), "value", 7.),
 				one(at(1700000003, 123e6), "value", 8.), one(at(1700000004, 0), "value", 9.)},
 		},
 		{
 			name:   "no header and three columns",
 			stream: true,
 			input:  "0,5,6\n1,7,8",
-			want:   []sampler.Sample{one(at(0, 0), "value", 5., "value_2", 6.), one(at(1, 0), "value", 7., "value_2", 8.)},
+			want: []sampler.Sample{one(at(0, 0), "value", 5., "value_2", 6.),
+				one(at(1, 0), "value", 7., "value_2", 8.)},
 		},
 		{
 			name:   "windows, byte order mark, quotes, blanks, other place and name of the time",
 			stream: true,
-			input:  "\ufeff\"goroutines\" , Timestamp,\"a\"\"b,c\"\r\n\r\n5 , \"2026-11-23 08:15:48.123+00:00\",\"7\"\r\n6,2026-11-23T10:15:49.123+02:00,\r\n",
-			want:   []sampler.Sample{one(day, sampler.Goroutines, 5., `a"b,c`, 7.), one(day.Add(time.Second), sampler.Goroutines, 6.)},
+			input: "\ufeff\"goroutines\" , Timestamp,\"a\"\"b,c\"\r\n\r\n" +
+				"5 , \"2026-11-23 08:15:48.123+00:00\",\"7\"\r\n6,2026-11-23T10:15:49.123+02:00,\r\n",
+			want: []sampler.Sample{one(day, sampler.Goroutines, 5., `a"b,c`, 7.),
+				one(day.Add(time.Second), sampler.Goroutines, 6.)},
 		},
 		{
 			name:  "RFC 3339 in small letters",
@@ -132,9 +142,12 @@ func TestReader(t *testing.T) {
 		{
 			name:   "faults",
 			stream: true,
-			input: "hello\ntime,a,b\n10,1,2\n10,1,3\n9,1,4\nnever,1,5\n11,NaN,6\n12,x,+Inf\n13,1\n14,1,2,3\n15,0x,7\n-1,1,8\n99999999999,1,9\n" +
-				"# ceiling: open_fds abc\n# ceiling: 5\n# ceiling: open_fds -1\n# start: soon\n# interval: 30\n# leaktrend recording v9\n16,8,1e999\n2026-02-30T00:00:00Z,1,2\n17,9,9",
-			want: []sampler.Sample{one(at(10, 0), "a", 1., "b", 2.), one(at(11, 0), "b", 6.), one(at(12, 0)), one(at(15, 0), "b", 7.), one(at(16, 0), "a", 8.)},
+			input: "hello\ntime,a,b\n10,1,2\n10,1,3\n9,1,4\nnever,1,5\n11,NaN,6\n12,x,+Inf\n13,1\n14,1,2,3\n15,0x,7\n" +
+				"-1,1,8\n99999999999,1,9\n" +
+				"# ceiling: open_fds abc\n# ceiling: 5\n# ceiling: open_fds -1\n# start: soon\n# interval: 30\n" +
+				"# leaktrend recording v9\n16,8,1e999\n2026-02-30T00:00:00Z,1,2\n17,9,9",
+			want: []sampler.Sample{one(at(10, 0), "a", 1., "b", 2.), one(at(11, 0), "b", 6.), one(at(12, 0)),
+				one(at(15, 0), "b", 7.), one(at(16, 0), "a", 8.)},
 			faults: []string{
 				`f:1: "hello": neither a header nor a sample: skipped`,
 				`f:4: time: "10": not after the sample before it: skipped`,
@@ -184,36 +197,49 @@ func TestReader(t *testing.T) {
 			want:  []sampler.Sample{one(at(1, 0), "a", 100.), one(at(2, 0), "a", 100.)},
 		},
 		{
-			name:  "one recording after the other",
-			input: "# leaktrend recording v1\n# soak: 20m\n# ceiling: a 5\n# start: 1\ntime,a\n1,1\n# leaktrend recording v1\n# interval: 30s\ntime,a\n2,2\n",
-			want:  []sampler.Sample{recorded(one(at(1, 0), "a", 1.), at(1, 0), sampler.Ceiling{Resource: "a", Level: 5, Source: "recorded ceiling"}), one(at(2, 0), "a", 2.)},
+			name: "one recording after the other",
+			input: "# leaktrend recording v1\n# soak: 20m\n# ceiling: a 5\n# start: 1\ntime,a\n1,1\n" +
+				"# leaktrend recording v1\n# interval: 30s\ntime,a\n2,2\n",
+			want: []sampler.Sample{recorded(one(at(1, 0), "a", 1.), at(1, 0), sampler.Ceiling{Resource: "a", Level: 5,
+				Source: "recorded ceiling"}), one(at(2, 0), "a", 2.)},
 			header: Header{
 				Interval: 30 * time.Second,
 			},
 		},
 		{
-			name:   "a line that is too long",
-			input:  "time,a\n1,1\n2," + strings.Repeat("1", maxLine) + "\n3,3\n" + strings.Repeat("x", 3*maxLine) + "\n4,4\n" + strings.Repeat("y", 3*maxLine),
-			want:   []sampler.Sample{one(at(1, 0), "a", 1.), one(at(3, 0), "a", 3.), one(at(4, 0), "a", 4.)},
-			faults: []string{"f:3: longer than 1 MiB: skipped", "f:5: longer than 1 MiB: skipped", "f:7: longer than 1 MiB: skipped"},
+			name: "a line that is too long",
+			input: "time,a\n1,1\n2," + strings.Repeat("1", maxLine) + "\n3,3\n" + strings.Repeat("x", 3*maxLine) +
+				"\n4,4\n" + strings.Repeat("y", 3*maxLine),
+			want: []sampler.Sample{one(at(1, 0), "a", 1.), one(at(3, 0), "a", 3.), one(at(4, 0), "a", 4.)},
+			faults: []string{"f:3: longer than 1 MiB: skipped", "f:5: longer than 1 MiB: skipped",
+				"f:7: longer than 1 MiB: skipped"},
 		},
 		{
 			name: "OpenMetrics",
-			input: "# TYPE go_goroutines gauge\n# HELP go_goroutines Number.\ngo_goroutines 5 10.5\ngo_goroutines 6 1.15e+01\n# TYPE process_cpu_seconds counter\n" +
-				"process_cpu_seconds_total 0.25 10.5\n# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds 5 10.5\nprocess_start_time_seconds 6 11.5\n" +
+			input: "# TYPE go_goroutines gauge\n# HELP go_goroutines Number.\ngo_goroutines 5 10.5\n" +
+				"go_goroutines 6 1.15e+01\n# TYPE process_cpu_seconds counter\n" +
+				"process_cpu_seconds_total 0.25 10.5\n# TYPE process_start_time_seconds gauge\n" +
+				"process_start_time_seconds 5 10.5\nprocess_start_time_seconds 6 11.5\n" +
 				"process_max_fds 1024 10.5\nprocess_open_fds 9 10.5\ngo_threads 7 10.5\nprocess_threads 8 10.5\n" +
-				"# TYPE requests counter\nrequests_total 5 10.5\n# TYPE nodejs_active_handles_total gauge\nnodejs_active_handles_total 3 10.5 # {a=\"b\"} 1 2\n" +
-				"# TYPE lat histogram\nlat_bucket{le=\"1\"} 5 10.5\nlat_count 5 10.5\nqueue{b=\"2\",a=\"1\"} 1 10.5\nqueue{a=\"x y\\n\"} 2 10.5\n# EOF\n",
+				"# TYPE requests counter\nrequests_total 5 10.5\n# TYPE nodejs_active_handles_total gauge\n" +
+				"nodejs_active_handles_total 3 10.5 # {a=\"b\"} 1 2\n" +
+				"# TYPE lat histogram\nlat_bucket{le=\"1\"} 5 10.5\nlat_count 5 10.5\nqueue{b=\"2\",a=\"1\"} 1 10.5\n" +
+				"queue{a=\"x y\\n\"} 2 10.5\n# EOF\n",
 			want: []sampler.Sample{
-				recorded(one(at(10, 5e8), sampler.Goroutines, 5., sampler.OpenFDs, 9., sampler.Threads, 8., sampler.CPUSeconds, 0.25, "requests_total", 5., "nodejs_active_handles_total", 3.,
-					`queue{a="1",b="2"}`, 1., `queue{a="x y\n"}`, 2.), at(5, 0), sampler.Ceiling{Resource: sampler.OpenFDs, Level: 1024, Source: "process_max_fds"}),
-				recorded(one(at(11, 5e8), sampler.Goroutines, 6.), at(5, 0), sampler.Ceiling{Resource: sampler.OpenFDs, Level: 1024, Source: "process_max_fds"}),
+				recorded(one(at(10, 5e8), sampler.Goroutines, 5., sampler.OpenFDs, 9., sampler.Threads, 8.,
+					sampler.CPUSeconds, 0.25, "requests_total", 5., "nodejs_active_handles_total", 3.,
+					`queue{a="1",b="2"}`, 1., `queue{a="x y\n"}`, 2.), at(5, 0),
+					sampler.Ceiling{Resource: sampler.OpenFDs, Level: 1024, Source: "process_max_fds"}),
+				recorded(one(at(11, 5e8), sampler.Goroutines, 6.), at(5, 0), sampler.Ceiling{Resource: sampler.OpenFDs,
+					Level: 1024, Source: "process_max_fds"}),
 			},
 		},
 		{
-			name:  "Prometheus text with milliseconds, and faults",
-			input: "go_goroutines 5 1700000000123\n\ngo_goroutines 4 1700000000123\ngo_goroutines NaN 1700000000124\ngo_goroutines 7\ngo_goroutines{ 7\ngo_goroutines 8 1700000000125\n",
-			want:  []sampler.Sample{one(at(1700000000, 123e6), sampler.Goroutines, 5.), one(at(1700000000, 125e6), sampler.Goroutines, 8.)},
+			name: "Prometheus text with milliseconds, and faults",
+			input: "go_goroutines 5 1700000000123\n\ngo_goroutines 4 1700000000123\ngo_goroutines NaN 1700000000124\n" +
+				"go_goroutines 7\ngo_goroutines{ 7\ngo_goroutines 8 1700000000125\n",
+			want: []sampler.Sample{one(at(1700000000, 123e6), sampler.Goroutines, 5.),
+				one(at(1700000000, 125e6), sampler.Goroutines, 8.)},
 			faults: []string{
 				`f:5: go_goroutines: no timestamp: skipped`,
 				`f:6: "go_goroutines{ 7": not a line of the Prometheus text format`,
@@ -223,7 +249,8 @@ func TestReader(t *testing.T) {
 		{
 			name: "range query",
 			input: ` {"status":"success","data":{"resultType":"matrix","result":[` + "\n" +
-				`{"metric":{"__name__":"go_goroutines","instance":"b"},"values":[[10,"3"],[10.5,"NaN"],[10,"x"],["t"],[11.25,"4"]]},` +
+				`{"metric":{"__name__":"go_goroutines","instance":"b"},"values":[[10,"3"],[10.5,"NaN"],[10,"x"],` +
+				`["t"],[11.25,"4"]]},` +
 				`{"metric":{"__name__":"process_max_fds","instance":"b"},"values":[[10,"64"],[11.25,"1e30"]]},` +
 				`{"metric":{"__name__":"process_open_fds","instance":"b"},"values":[[10,"6"]]},` +
 				`{"metric":{"instance":"b"},"values":[[10,"7"]]}]}}`,
@@ -264,7 +291,9 @@ func TestReader(t *testing.T) {
 			} {
 				open := NewReader
 				if test.stream {
-					open = func(src io.Reader, name string) (*Reader, error) { return newStream(t.Context(), src, name) }
+					open = func(src io.Reader, name string) (*Reader, error) {
+						return newStream(t.Context(), src, name)
+					}
 				}
 				if test.stream && how == "gzip" {
 					continue

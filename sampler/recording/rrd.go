@@ -120,7 +120,8 @@ func readRRDJSON(t *input, o Options) (*gathered, error) {
 		return nil, err
 	}
 	if meta.Step <= 0 || meta.Start <= 0 || meta.Step > scan.EndOfTime || meta.Start > scan.EndOfTime {
-		return nil, newGathered(t, rrdFormat).refuse(fmt.Sprintf("its meta has start %d and step %d", meta.Start, meta.Step), "write it anew with rrdtool xport --json")
+		return nil, newGathered(t, rrdFormat).refuse(fmt.Sprintf("its meta has start %d and step %d", meta.Start,
+			meta.Step), "write it anew with rrdtool xport --json")
 	}
 	header := []string{"time"}
 	for _, name := range meta.Legend {

@@ -111,7 +111,8 @@ func sadfName(item json.RawMessage) string {
 
 // sadfUnit is what has to be said of the sizes of memory: they are in kilobytes.
 func sadfUnit(section, key string) string {
-	counted := strings.Contains(key, "percent") || strings.Contains(key, "huge") || strings.Contains(key, "/") || strings.HasSuffix(key, "-kb")
+	counted := strings.Contains(key, "percent") || strings.Contains(key, "huge") || strings.Contains(key, "/") ||
+		strings.HasSuffix(key, "-kb")
 	if section != "memory." || counted {
 		return ""
 	}

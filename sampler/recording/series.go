@@ -69,7 +69,8 @@ func readQueryRange(t *input, _ Options) (*gathered, error) {
 
 // isMprof reports whether a text is what mprof writes.
 func isMprof(start []byte) bool {
-	return bytes.HasPrefix(start, []byte("CMDLINE ")) || bytes.HasPrefix(start, []byte("MEM ")) && len(bytes.Fields(firstLine(start))) == 3
+	return bytes.HasPrefix(start, []byte("CMDLINE ")) || bytes.HasPrefix(start, []byte("MEM ")) &&
+		len(bytes.Fields(firstLine(start))) == 3
 }
 
 // readMprof reads MEM VALUE TIME, in MiB, and CHLD NUMBER VALUE TIME of the children, which are processes of their own.

@@ -15,7 +15,8 @@ import (
 // Ways out of a refusal.
 const (
 	wayOutInterval = "say how far apart they are, as in --interval 30s"
-	wayOutTime     = "give it a column time (RFC 3339 or unix seconds), or say how far apart its rows are, as in --interval 30s"
+	wayOutTime     = "give it a column time (RFC 3339 or unix seconds), or say how far apart its rows are, as in " +
+		"--interval 30s"
 )
 
 // sheet is a table as text, whatever form it was written in.
@@ -95,7 +96,8 @@ func (s *sheet) partsThousands(col int) bool {
 	}
 	const many = 20
 	factor, unit := headerUnit(s.name(col))
-	return several > 0 || one > 0 && s.comma || one >= many && s.commas == scan.Decimal && unit == "bytes" && factor <= 1<<10
+	return several > 0 || one > 0 && s.comma || one >= many && s.commas == scan.Decimal && unit == "bytes" &&
+		factor <= 1<<10
 }
 
 // name returns the name of a column.
@@ -237,10 +239,12 @@ func (s *sheet) findTime(g *gathered, shapes []shape, o Options) (*timeline, err
 			score = 3
 		case sh.written():
 			score = 2
-		case s.header == nil && (sh.falling == 0 || sh.rising == 0 || sh.distinct < sh.filled), col == 0 && sh.falling == 0, col == 0 && sh.rising == 0:
+		case s.header == nil && (sh.falling == 0 || sh.rising == 0 || sh.distinct < sh.filled), col == 0 &&
+			sh.falling == 0, col == 0 && sh.rising == 0:
 			score = 1
 		}
-		if score > bestScore || score == bestScore && score > 0 && sh.distinct > shapes[best].distinct && sh.forms[scan.Day] == 0 {
+		if score > bestScore || score == bestScore && score > 0 && sh.distinct > shapes[best].distinct &&
+			sh.forms[scan.Day] == 0 {
 			best, bestScore = col, score
 		}
 	}
@@ -317,7 +321,8 @@ func (s *sheet) settleOrder(g *gathered, col int) error {
 	case day*4 < month:
 		s.dates = scan.DayFirst
 	default:
-		return g.refuse(fmt.Sprintf("its dates, as in %q, may begin with the day or with the month", s.firstCell(col)), "write them as 2026-03-02")
+		return g.refuse(fmt.Sprintf("its dates, as in %q, may begin with the day or with the month", s.firstCell(col)),
+			"write them as 2026-03-02")
 	}
 	return nil
 }
@@ -365,9 +370,11 @@ func (s *sheet) countedTime(g *gathered, shapes []shape, o Options) (*timeline, 
 				}
 				return s.elapsed(col, time.Second), nil // unix time, as in a recording
 			}
-			return nil, g.refuse(fmt.Sprintf("its column %q is no date and names no unit", name), "call it elapsed_s, elapsed_min or elapsed_h")
+			return nil, g.refuse(fmt.Sprintf("its column %q is no date and names no unit", name),
+				"call it elapsed_s, elapsed_min or elapsed_h")
 		}
-		if counted < 0 && sh.whole && sh.rising > 0 && (hasWord(name, rowWords...) || s.header[col] == "" || name == "#") {
+		if counted < 0 && sh.whole && sh.rising > 0 && (hasWord(name, rowWords...) || s.header[col] == "" ||
+			name == "#") {
 			counted = col
 		}
 	}
@@ -379,13 +386,15 @@ func (s *sheet) countedTime(g *gathered, shapes []shape, o Options) (*timeline, 
 	}
 	switch {
 	case counted >= 0 && o.Interval > 0:
-		g.notes = append(g.notes, fmt.Sprintf("%s counts samples %s apart", s.name(counted), sampler.ShortDuration(o.Interval)))
+		g.notes = append(g.notes, fmt.Sprintf("%s counts samples %s apart", s.name(counted),
+			sampler.ShortDuration(o.Interval)))
 		return s.elapsed(counted, o.Interval), nil
 	case o.Interval > 0:
 		g.notes = append(g.notes, "rows "+sampler.ShortDuration(o.Interval)+" apart")
 		return s.rowTime(shapes, o.Interval), nil
 	case counted >= 0:
-		return nil, g.refuse(fmt.Sprintf("it has no time: %s counts samples", s.name(counted)), "say how far apart they are, as in --interval 1m")
+		return nil, g.refuse(fmt.Sprintf("it has no time: %s counts samples", s.name(counted)),
+			"say how far apart they are, as in --interval 1m")
 	}
 	return nil, s.noTime(g)
 }
@@ -394,7 +403,8 @@ func (s *sheet) countedTime(g *gathered, shapes []shape, o Options) (*timeline, 
 // -1 if there is none.
 func (s *sheet) passedColumn() int {
 	for col := range s.width() {
-		if _, named := elapsedUnit(s.name(col)); !named && !hasWord(s.name(col), "etime", "etimes", "uptime", "elapsed") || s.header == nil || strings.EqualFold(s.name(col), "time") {
+		if _, named := elapsedUnit(s.name(col)); !named && !hasWord(s.name(col), "etime", "etimes", "uptime",
+			"elapsed") || s.header == nil || strings.EqualFold(s.name(col), "time") {
 			continue
 		}
 		good := 0
@@ -420,11 +430,13 @@ func (s *sheet) noTime(g *gathered) error {
 	for col := range s.width() {
 		text := s.firstCell(col)
 		if _, ok := scan.TimeOfDay(text); ok {
-			return g.refuse(fmt.Sprintf("its times, as in %q, have no date", text), "write them with the date, as in 2026-03-02T00:00:00")
+			return g.refuse(fmt.Sprintf("its times, as in %q, have no date", text),
+				"write them with the date, as in 2026-03-02T00:00:00")
 		}
 		if i := strings.LastIndexByte(text, ' '); i > 0 {
 			if _, form := scan.Instant(text[:i], s.dates); form == scan.Text {
-				return g.refuse(fmt.Sprintf("the zone in %q stands for several offsets", text), "write the offset itself, as in +01:00, or UTC")
+				return g.refuse(fmt.Sprintf("the zone in %q stands for several offsets", text),
+					"write the offset itself, as in +01:00, or UTC")
 			}
 		}
 	}
@@ -437,7 +449,8 @@ func (s *sheet) rowTime(shapes []shape, step time.Duration) *timeline {
 	key, best := -1, unnamed
 	for col := range shapes {
 		sh := &shapes[col]
-		if rank := keyRank(s.name(col)); s.header != nil && rank < best && !sh.constant && sh.distinct <= len(s.rows)/2 && (!sh.numeric() || isIdentifier(s.name(col))) {
+		if rank := keyRank(s.name(col)); s.header != nil && rank < best && !sh.constant &&
+			sh.distinct <= len(s.rows)/2 && (!sh.numeric() || isIdentifier(s.name(col))) {
 			key, best = col, rank
 		}
 	}

@@ -38,7 +38,8 @@ func splitBy(s *sheet, g *gathered, roles []role, by string) error {
 			for i := range roles {
 				names = append(names, s.name(i))
 			}
-			return g.refuse(fmt.Sprintf("--by %s: it has no such column", one), "its columns are "+strings.Join(names, ", "))
+			return g.refuse(fmt.Sprintf("--by %s: it has no such column", one),
+				"its columns are "+strings.Join(names, ", "))
 		}
 		roles[col] = isProcess
 	}
@@ -73,11 +74,15 @@ func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, 
 			chosen = tellsApart(s, roles, numbered(s, shapes, roles), times)
 		}
 		if chosen == nil && len(keys) > 0 && sharedTimes(s, times) {
-			return g.refuse("most times stand in it several times, and no column tells of which process or series a row is", "name the columns that do with --by COLUMN")
+			return g.refuse("most times stand in it several times, and no column tells of which process or series a "+
+				"row is", "name the columns that do with --by COLUMN")
 		}
 	} else {
-		for _, col := range append(keys, numbered(s, shapes, roles)...) { // rows of one process come between those of another
-			if overlaps(s, roles, []int{col}, times) && (hasWord(s.name(col), "pid", "tid", "pod", "container", "instance", "host") || calms(s, shapes, roles, col)) {
+		// rows of one process come between those of another
+		for _, col := range append(keys, numbered(s, shapes, roles)...) {
+			if overlaps(s, roles, []int{col}, times) &&
+				(hasWord(s.name(col), "pid", "tid", "pod", "container", "instance", "host") ||
+					calms(s, shapes, roles, col)) {
 				chosen = []int{col}
 				break
 			}
@@ -103,7 +108,8 @@ func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, 
 			}
 			g.setAside(s.name(col), "text")
 			if example, ok := amountsIn(s, col); ok {
-				g.unread("%s: its cells, as %s, hold numbers that were not read: give them a column of their own", s.name(col), scan.Shown([]byte(example)))
+				g.unread("%s: its cells, as %s, hold numbers that were not read: give them a column of their own",
+					s.name(col), scan.Shown([]byte(example)))
 			}
 		}
 	}
@@ -115,7 +121,8 @@ func numbered(s *sheet, shapes []shape, roles []role) (cols []int) {
 	const few = 256
 	for col := range shapes {
 		sh := &shapes[col]
-		if s.header != nil && roles[col] == isReading && sh.numeric() && sh.whole && sh.distinct > 1 && sh.distinct <= few && sh.distinct*3 <= sh.filled && numbersProcesses(s.name(col)) {
+		if s.header != nil && roles[col] == isReading && sh.numeric() && sh.whole && sh.distinct > 1 &&
+			sh.distinct <= few && sh.distinct*3 <= sh.filled && numbersProcesses(s.name(col)) {
 			cols = append(cols, col)
 		}
 	}
@@ -126,7 +133,8 @@ func numbered(s *sheet, shapes []shape, roles []role) (cols []int) {
 func numbersProcesses(name string) bool {
 	list := words(name)
 	return len(list) > 0 && slices.Contains([]string{
-		"worker", "shard", "node", "core", "thread", "replica", "partition", "rank", "slot", "task", "job", "process", "proc", "instance", "container", "child", "unit", "index", "gpu", "device",
+		"worker", "shard", "node", "core", "thread", "replica", "partition", "rank", "slot", "task", "job", "process",
+		"proc", "instance", "container", "child", "unit", "index", "gpu", "device",
 	}, list[len(list)-1])
 }
 
@@ -166,7 +174,8 @@ func calms(s *sheet, shapes []shape, roles []role, key int) bool {
 // keyRank orders columns by how well their name tells processes apart.
 func keyRank(name string) int {
 	for i, list := range [][]string{
-		{"pid"}, {"pod"}, {"instance"}, {"process", "proc"}, {"name", "names"}, {"container", "containers"}, {"service"}, {"command", "cmd", "comm", "args"}, {"host", "hostname", "node", "server"},
+		{"pid"}, {"pod"}, {"instance"}, {"process", "proc"}, {"name", "names"}, {"container", "containers"},
+		{"service"}, {"command", "cmd", "comm", "args"}, {"host", "hostname", "node", "server"},
 		{"id", "tid"}, {"series", "metric", "legend"},
 	} {
 		if hasWord(name, list...) {
@@ -261,7 +270,8 @@ func overlaps(s *sheet, roles []role, key []int, times []int64) bool {
 func restartColumn(s *sheet, shapes []shape, roles []role) int {
 	const fewest = 10 // rows of one process
 	for col := range roles {
-		if roles[col] == isLeft && s.header != nil && hasWord(s.name(col), "pid") && !shapes[col].constant && shapes[col].distinct*fewest <= shapes[col].filled {
+		if roles[col] == isLeft && s.header != nil && hasWord(s.name(col), "pid") && !shapes[col].constant &&
+			shapes[col].distinct*fewest <= shapes[col].filled {
 			return col
 		}
 	}

@@ -11,7 +11,8 @@ const (
 	// farAhead is how far a time may be ahead of the one before it without a look at those after it: a wrong stamp must
 	// not cost all that is behind it.
 	farAhead = int64(24 * time.Hour)
-	// longAgo is how far the first times must be before the others to be taken for those of a clock that was not set yet.
+	// longAgo is how far the first times must be before the others to be taken for those of a clock that was not set
+	// yet.
 	longAgo = int64(60 * 24 * time.Hour)
 	// lookedAt is how many times after one that is far ahead tell whether it is wrong.
 	lookedAt = 256

@@ -31,7 +31,9 @@ func TestWrongStamps(t *testing.T) {
 		head, tail string
 		row        func(i int, t int64) string
 	}{
-		"recording": {"# leaktrend recording v1\ntime,a\n", "", func(i int, t int64) string { return fmt.Sprintf("%d,%d\n", t, i) }},
+		"recording": {"# leaktrend recording v1\ntime,a\n", "", func(i int, t int64) string {
+			return fmt.Sprintf("%d,%d\n", t, i)
+		}},
 		"dates": {"time,a\n", "", func(i int, t int64) string {
 			return fmt.Sprintf("%s,%d\n", time.Unix(t, 0).UTC().Format(time.RFC3339), i)
 		}},
@@ -39,9 +41,11 @@ func TestWrongStamps(t *testing.T) {
 			return fmt.Sprintf("%d,%s\n", i, time.Unix(t, 0).UTC().Format("2006-01-02 15:04:05"))
 		}},
 		"semicolons": {"time;a\n", "", func(i int, t int64) string { return fmt.Sprintf("%d;%d\n", t, i) }},
-		"processes":  {"time;pid;a\n", "", func(i int, t int64) string { return fmt.Sprintf("%d;%d;%d\n%d;7;1\n", t, 5, i, t) }},
-		"metrics":    {"", "", func(i int, t int64) string { return fmt.Sprintf("a %d %d\n", i, t) }},
-		"JSON":       {"", "", func(i int, t int64) string { return fmt.Sprintf(`{"time":%d,"a":%d}`+"\n", t, i) }},
+		"processes": {"time;pid;a\n", "", func(i int, t int64) string {
+			return fmt.Sprintf("%d;%d;%d\n%d;7;1\n", t, 5, i, t)
+		}},
+		"metrics": {"", "", func(i int, t int64) string { return fmt.Sprintf("a %d %d\n", i, t) }},
+		"JSON":    {"", "", func(i int, t int64) string { return fmt.Sprintf(`{"time":%d,"a":%d}`+"\n", t, i) }},
 	}
 	for name, test := range map[string]struct {
 		times []int64

@@ -29,7 +29,8 @@ func isStampedJSON(start []byte) bool {
 			}
 		}
 		inner := strings.TrimLeft(text[1:], " \t[")
-		return (text[0] == '{' || text[0] == '[') && (inner == "" || inner[0] == '"' || inner[0] == '{' && text[0] == '[')
+		return (text[0] == '{' || text[0] == '[') && (inner == "" || inner[0] == '"' || inner[0] == '{' &&
+			text[0] == '[')
 	}
 	return false
 }

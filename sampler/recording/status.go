@@ -16,8 +16,9 @@ const statusFormat = "names and values under a date"
 // statusLine is a line as /proc/PID/status, smaps_rollup and meminfo have them, or INFO of Redis; countLine one that is
 // a number alone, as of ls | wc -l.
 var (
-	statusLine = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_()]*):\s+(\S+)(?: (kB))?(?:\s.*)?$|^([a-z][a-z0-9_]*):(\S*)$|^([A-Za-z][A-Za-z0-9_.]*)=(\S*)$|^([a-z][a-z0-9_]*)\.value (\S+)$`)
-	countLine  = regexp.MustCompile(`^\d{1,8}$`)
+	statusLine = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_()]*):\s+(\S+)(?: ` +
+		`(kB))?(?:\s.*)?$|^([a-z][a-z0-9_]*):(\S*)$|^([A-Za-z][A-Za-z0-9_.]*)=(\S*)$|^([a-z][a-z0-9_]*)\.value (\S+)$`)
+	countLine = regexp.MustCompile(`^\d{1,8}$`)
 )
 
 // statusPair returns the name and the value of a line, and whether it is in kB.
@@ -84,11 +85,14 @@ func readStatus(t *input, o Options) (*gathered, error) {
 			continue
 		}
 		name, value, kb, ok := statusPair(text)
-		if text[0] == '#' || text == "." || strings.HasSuffix(text, "[rollup]") { // a heading of Redis, the end of an answer of munin, the first line of smaps_rollup
+		// a heading of Redis, the end of an answer of munin, the first line of smaps_rollup
+		if text[0] == '#' || text == "." || strings.HasSuffix(text, "[rollup]") {
 			continue
 		}
 		if !ok || at.IsZero() {
-			if !slices.ContainsFunc([]string{"State", "Groups", "Cpus", "Mems"}, func(p string) bool { return strings.HasPrefix(text, p) }) {
+			if !slices.ContainsFunc([]string{"State", "Groups", "Cpus", "Mems"}, func(p string) bool {
+				return strings.HasPrefix(text, p)
+			}) {
 				faults.fault(number, "%s: neither a date nor a name with a value: skipped", scan.Shown([]byte(text)))
 			}
 			continue
@@ -107,7 +111,8 @@ func readStatus(t *input, o Options) (*gathered, error) {
 	}
 	flush()
 	if faults.faults > read {
-		return nil, fmt.Errorf("no samples: dates with lines under them in no format that leaktrend knows; the first: %w", faults.errs[0])
+		return nil, fmt.Errorf("no samples: dates with lines under them in no format that leaktrend knows; the "+
+			"first: %w", faults.errs[0])
 	}
 	return s.finish(t, &faults, o)
 }

@@ -43,7 +43,8 @@ var averages = regexp.MustCompile(`^\pL[\pL. ]*:\s`)
 var decimalComma = regexp.MustCompile(`\s\d+,\d{1,2}\s`)
 
 // sizes of pidstat and sar are in kilobytes, of 1024 bytes.
-var sysstatBases = map[string]base{"VSZ": {1 << 10, "bytes"}, "RSS": {1 << 10, "bytes"}, "StkSize": {1 << 10, "bytes"}, "StkRef": {1 << 10, "bytes"}}
+var sysstatBases = map[string]base{"VSZ": {1 << 10, "bytes"}, "RSS": {1 << 10, "bytes"}, "StkSize": {1 << 10, "bytes"},
+	"StkRef": {1 << 10, "bytes"}}
 
 // readSysstat reads pidstat, with -h or without, and sar. Tables of several activities are put together by time and
 // process.
@@ -104,7 +105,8 @@ func readSysstat(t *input, o Options) (*gathered, error) {
 		at, form := scan.Instant(stamp, scan.MonthFirst)
 		if form == scan.NoTime {
 			if !dated {
-				return nil, newGathered(t, sysstatFormat).refuse("its times have no date, and no banner tells it", "keep the first line of the output, or use pidstat -H")
+				return nil, newGathered(t, sysstatFormat).refuse("its times have no date, and no banner tells it",
+					"keep the first line of the output, or use pidstat -H")
 			}
 			since, _ := scan.TimeOfDay(stamp)
 			activity := strings.Join(header, " ")
@@ -201,7 +203,8 @@ func isSysstatHeader(cells []string) bool {
 const psrecordFormat = "log of psrecord"
 
 func isPsrecord(start []byte) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(start, "# "), []byte("Elapsed time")) && bytes.Contains(firstLine(start), []byte("Real (MB)"))
+	return bytes.HasPrefix(bytes.TrimLeft(start, "# "), []byte("Elapsed time")) &&
+		bytes.Contains(firstLine(start), []byte("Real (MB)"))
 }
 
 // readPsrecord reads the log of psrecord, whose first column counts seconds since it began.

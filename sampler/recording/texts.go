@@ -30,7 +30,8 @@ func amountsIn(s *sheet, col int) (example string, ok bool) {
 	return example, filled > 2 && with*2 > filled && len(seen)*2 > with && len(seen) > 2
 }
 
-// amountWithin returns the amount that a text begins with, or its first size or value with a name; "" where it has none.
+// amountWithin returns the amount that a text begins with, or its first size or value with a name; "" where it has
+// none.
 func amountWithin(text string) string {
 	if _, form := scan.Instant(text, scan.MonthFirst); form != scan.NoTime {
 		return ""
@@ -56,7 +57,8 @@ var sizeWithin = regexp.MustCompile(`\b\d[\d.,]* ?(?:[KMGTkm]i?[Bb]|bytes)\b`)
 
 // isMonth reports whether a word begins as the name of a month.
 func isMonth(word string) bool {
-	return len(word) >= 3 && slices.Contains([]string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}, strings.ToLower(word[:3]))
+	return len(word) >= 3 && slices.Contains([]string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep",
+		"oct", "nov", "dec"}, strings.ToLower(word[:3]))
 }
 
 // messageWords are names of columns that hold a line of a log.
@@ -66,7 +68,8 @@ var messageWords = []string{"message", "msg", "log", "raw", "line", "text", "bod
 // as a table may have.
 func unfold(t *input, s *sheet, shapes []shape) []shape {
 	for col := range shapes {
-		if s.header == nil || !hasWord(s.name(col), messageWords...) && s.name(col) != "value" || shapes[col].numeric() || shapes[col].timed() {
+		if s.header == nil || !hasWord(s.name(col), messageWords...) && s.name(col) != "value" ||
+			shapes[col].numeric() || shapes[col].timed() {
 			continue
 		}
 		if _, ok := amountsIn(s, col); !ok {

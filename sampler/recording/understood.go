@@ -99,7 +99,8 @@ func (f *File) Understood() string {
 		parts = append(parts, fmt.Sprintf("%s where %s is 0 or less", scan.Count(gaps[name], "gap"), name))
 	}
 	for _, name := range sortedNames(absent) {
-		parts = append(parts, fmt.Sprintf("%s where %s is a number that stands for a failed reading", scan.Count(absent[name], "gap"), name))
+		parts = append(parts, fmt.Sprintf("%s where %s is a number that stands for a failed reading",
+			scan.Count(absent[name], "gap"), name))
 	}
 	if lost > 0 {
 		parts = append(parts, scan.Count(lost, "sample")+" lost while it was recorded")

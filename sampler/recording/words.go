@@ -20,7 +20,9 @@ func words(name string) []string {
 		b.WriteRune(unicode.ToLower(c))
 		before = c
 	}
-	return strings.FieldsFunc(b.String(), func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) && c != '%' && c != 'µ' })
+	return strings.FieldsFunc(b.String(), func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && c != '%' && c != 'µ'
+	})
 }
 
 // endsUnit reports whether a capital ends a unit like kB or MiB, which is one word; before is in small letters.
@@ -38,15 +40,19 @@ func hasWord(name string, list ...string) bool {
 
 // Words of names of columns that hold instants, of when a process began, of row numbers, and of identifiers.
 var (
-	timeWords  = []string{"time", "timestamp", "ts", "date", "datetime", "at", "when", "epoch", "clock", "unixtime", "zeit", "zeitpunkt", "uhrzeit", "datum", "zeitstempel", "hora", "fecha", "data", "heure", "horodatage", "дата", "время", "日時", "日付", "時刻", "时间", "日期", "時間", "시간", "날짜", "t"}
+	timeWords = []string{"time", "timestamp", "ts", "date", "datetime", "at", "when", "epoch", "clock", "unixtime",
+		"zeit", "zeitpunkt", "uhrzeit", "datum", "zeitstempel", "hora", "fecha", "data", "heure", "horodatage", "дата",
+		"время", "日時", "日付", "時刻", "时间", "日期", "時間", "시간", "날짜", "t"}
 	startWords = []string{"start", "started", "starttime", "create", "began", "begin", "boot", "since", "birth"}
-	rowWords   = []string{"n", "no", "nr", "num", "number", "row", "index", "idx", "i", "id", "sample", "seq", "line", "unnamed"}
-	idWords    = []string{"pid", "ppid", "tid", "tgid", "uid", "gid", "id", "pgid", "sid", "itemid", "hostid"}
+	rowWords   = []string{"n", "no", "nr", "num", "number", "row", "index", "idx", "i", "id", "sample", "seq", "line",
+		"unnamed"}
+	idWords = []string{"pid", "ppid", "tid", "tgid", "uid", "gid", "id", "pgid", "sid", "itemid", "hostid"}
 )
 
 // totalRows are what stands in the place of the time in a row that sums up the others.
 var totalRows = []string{
-	"total", "totals", "grand total", "sum", "summe", "gesamt", "average", "avg", "mean", "durchschnitt", "mittelwert", "mittel", "max", "maximum", "min", "minimum", "median", "count", "moyenne", "somme",
+	"total", "totals", "grand total", "sum", "summe", "gesamt", "average", "avg", "mean", "durchschnitt", "mittelwert",
+	"mittel", "max", "maximum", "min", "minimum", "median", "count", "moyenne", "somme",
 	"promedio", "media", "итого", "среднее", "合計", "平均", "总计", "合计", "평균", "합계",
 }
 
@@ -57,7 +63,8 @@ func isTotal(cell string) bool {
 
 // isStart reports whether a column tells when the process began.
 func isStart(name string) bool {
-	return hasWord(name, startWords...) && (hasWord(name, "time", "at", "seconds", "ts", "timestamp", "ms", "date") || len(words(name)) == 1) && !hasWord(name, "created")
+	return hasWord(name, startWords...) && (hasWord(name, "time", "at", "seconds", "ts", "timestamp", "ms", "date") ||
+		len(words(name)) == 1) && !hasWord(name, "created")
 }
 
 // elapsedUnit returns the unit of a column of elapsed times, as its name tells it. named is false where the name is
@@ -82,7 +89,8 @@ func elapsedUnit(name string) (unit time.Duration, named bool) {
 			unit = 24 * time.Hour
 		case "week", "weeks":
 			unit = 7 * 24 * time.Hour
-		case "elapsed", "timedelta", "time", "t", "since", "start", "relative", "offset", "runtime", "run", "uptime", "age", "in", "after", "of", "test", "rel", "x", "from", "begin", "delta", "dt":
+		case "elapsed", "timedelta", "time", "t", "since", "start", "relative", "offset", "runtime", "run", "uptime",
+			"age", "in", "after", "of", "test", "rel", "x", "from", "begin", "delta", "dt":
 			named = true
 		default:
 			rest++

@@ -21,11 +21,21 @@ func TestWriter(t *testing.T) {
 	day := time.Date(2026, 11, 23, 8, 15, 48, 123e6, time.UTC)
 	var out bytes.Buffer
 	w := NewWriter(&out, Header{time.Second, 20 * time.Minute, "pid 4242\nredis-server "})
-	limits := []sampler.Ceiling{{Resource: sampler.OpenFDs, Level: 1024, Source: "RLIMIT_NOFILE"}, {Resource: sampler.RSSBytes, Level: 1 << 31, Source: "cgroup"}, {Resource: sampler.RSSBytes, Level: 1 << 30, Source: "RAM"}, {Resource: sampler.Threads, Level: 0, Source: "none"}}
+	limits := []sampler.Ceiling{{Resource: sampler.OpenFDs, Level: 1024, Source: "RLIMIT_NOFILE"},
+		{Resource: sampler.RSSBytes, Level: 1 << 31, Source: "cgroup"},
+		{Resource: sampler.RSSBytes, Level: 1 << 30, Source: "RAM"},
+		{Resource: sampler.Threads, Level: 0, Source: "none"}}
 	samples := []sampler.Sample{
-		{Time: day, Start: day.Add(-time.Hour), Ceilings: limits, Readings: []sampler.Reading{{Resource: "queue", Value: 1e21}, {Resource: sampler.OpenFDs, Value: 9}, {Resource: sampler.HeapLiveBytes, Value: 1048576}, {Resource: sampler.Goroutines, Value: 12}}},
-		{Time: day.Add(time.Second), Start: day.Add(-time.Hour), Ceilings: limits, Readings: []sampler.Reading{{Resource: sampler.OpenFDs, Value: 10}, {Resource: sampler.Goroutines, Value: 0.1}, {Resource: sampler.HeapLiveBytes, Value: math.NaN()}, {Resource: sampler.OpenFDs, Value: 11}}},
-		{Time: day.Add(2*time.Second + 877*time.Millisecond).In(time.FixedZone("", 3600)), Start: day, Ceilings: limits[:1], Readings: []sampler.Reading{{Resource: "a,\"b", Value: -1e-7}, {Resource: sampler.RSSBytes, Value: 123456789012}}},
+		{Time: day, Start: day.Add(-time.Hour), Ceilings: limits,
+			Readings: []sampler.Reading{{Resource: "queue", Value: 1e21}, {Resource: sampler.OpenFDs, Value: 9},
+				{Resource: sampler.HeapLiveBytes, Value: 1048576}, {Resource: sampler.Goroutines, Value: 12}}},
+		{Time: day.Add(time.Second), Start: day.Add(-time.Hour), Ceilings: limits,
+			Readings: []sampler.Reading{{Resource: sampler.OpenFDs, Value: 10},
+				{Resource: sampler.Goroutines, Value: 0.1}, {Resource: sampler.HeapLiveBytes, Value: math.NaN()},
+				{Resource: sampler.OpenFDs, Value: 11}}},
+		{Time: day.Add(2*time.Second + 877*time.Millisecond).In(time.FixedZone("", 3600)), Start: day,
+			Ceilings: limits[:1], Readings: []sampler.Reading{{Resource: "a,\"b", Value: -1e-7},
+				{Resource: sampler.RSSBytes, Value: 123456789012}}},
 		{Time: day.Add(4 * time.Second)},
 	}
 	for _, s := range samples {
@@ -74,8 +84,10 @@ func TestWriterRefuses(t *testing.T) {
 		{one(at(11, 0), "a\nb", 1.), `resource name "a\nb"`},
 		{one(at(11, 0), " a", 1.), `resource name " a"`},
 		{one(at(11, 0), "", 1.), `resource name ""`},
-		{sampler.Sample{Time: at(11, 0), Ceilings: []sampler.Ceiling{{Resource: "a", Level: math.Inf(1), Source: ""}}}, `ceiling +Inf of "a"`},
-		{sampler.Sample{Time: at(11, 0), Ceilings: []sampler.Ceiling{{Resource: "a", Level: -1, Source: ""}}}, `ceiling -1 of "a"`},
+		{sampler.Sample{Time: at(11, 0), Ceilings: []sampler.Ceiling{{Resource: "a", Level: math.Inf(1), Source: ""}}},
+			`ceiling +Inf of "a"`},
+		{sampler.Sample{Time: at(11, 0), Ceilings: []sampler.Ceiling{{Resource: "a", Level: -1, Source: ""}}},
+			`ceiling -1 of "a"`},
 	} {
 		var out bytes.Buffer
 		w := NewWriter(&out, Header{})
@@ -153,8 +165,10 @@ func TestWriterGoesOnAfterAFullDisk(t *testing.T) {
 
 // recordedSamples makes samples of all that a recording can hold.
 func recordedSamples(rng *rand.Rand) (Header, []sampler.Sample) {
-	names := []string{sampler.Goroutines, sampler.HeapLiveBytes, sampler.OpenFDs, sampler.CPUSeconds, "queue", `a{b="c,d"}`, "time", "ü", "two words", `"`, "#x", "1"}
-	h := Header{Interval: time.Duration(rng.IntN(100)) * time.Second, Soak: time.Duration(rng.IntN(3)) * 10 * time.Minute, Source: []string{"", "pid 1 a: b"}[rng.IntN(2)]}
+	names := []string{sampler.Goroutines, sampler.HeapLiveBytes, sampler.OpenFDs, sampler.CPUSeconds, "queue",
+		`a{b="c,d"}`, "time", "ü", "two words", `"`, "#x", "1"}
+	h := Header{Interval: time.Duration(rng.IntN(100)) * time.Second,
+		Soak: time.Duration(rng.IntN(3)) * 10 * time.Minute, Source: []string{"", "pid 1 a: b"}[rng.IntN(2)]}
 	var samples []sampler.Sample
 	now := rng.Int64N(1e18)
 	var start time.Time
@@ -168,7 +182,8 @@ func recordedSamples(rng *rand.Rand) (Header, []sampler.Sample) {
 		if rng.IntN(10) == 0 {
 			ceilings = nil
 			for _, i := range rng.Perm(len(names))[:rng.IntN(3)] {
-				ceilings = append(ceilings, sampler.Ceiling{Resource: names[i], Level: math.Abs(someValue(rng)) + 1, Source: "recorded ceiling"})
+				ceilings = append(ceilings, sampler.Ceiling{Resource: names[i], Level: math.Abs(someValue(rng)) + 1,
+					Source: "recorded ceiling"})
 			}
 		}
 		s.Start, s.Ceilings = start, ceilings
@@ -244,7 +259,8 @@ func checkRoundTrip(t *testing.T, h Header, samples []sampler.Sample) {
 		}
 		return m
 	}
-	if diff := cmp.Diff(samples, got, cmp.Transformer("byName", byName), cmp.Transformer("levels", levels)); diff != "" {
+	if diff := cmp.Diff(samples, got, cmp.Transformer("byName", byName),
+		cmp.Transformer("levels", levels)); diff != "" {
 		t.Errorf("(-want +got):\n%s\n%s", diff, text)
 	}
 	if diff := cmp.Diff(h, r.Header()); diff != "" {
@@ -276,7 +292,8 @@ func FuzzRoundTrip(f *testing.F) {
 			first, last := samples[0], samples[len(samples)-1]
 			// What is further away than this may be a wrong stamp.
 			if nanos %= farAhead; nanos < 0 && first.Time.UnixNano()+nanos >= 0 {
-				extra.Time, extra.Start, extra.Ceilings = first.Time.Add(time.Duration(nanos)), first.Start, first.Ceilings
+				extra.Time, extra.Start, extra.Ceilings = first.Time.Add(time.Duration(nanos)), first.Start,
+					first.Ceilings
 				samples = append([]sampler.Sample{extra}, samples...)
 			} else if nanos > 0 {
 				extra.Time, extra.Start, extra.Ceilings = last.Time.Add(time.Duration(nanos)), last.Start, last.Ceilings
@@ -382,7 +399,8 @@ func TestWriterLeavesOut(t *testing.T) {
 // What is begun anew in another file has all that a recording needs, the rows that waited, and a note where rows are
 // lost, which the reader counts.
 func TestWriterRestarts(t *testing.T) {
-	samples := []sampler.Sample{one(at(1, 0), "a", 1.), one(at(2, 0), "a", 2.), one(at(3, 0), "a", 3., "b", 3.), one(at(9, 0), "a", 9.)}
+	samples := []sampler.Sample{one(at(1, 0), "a", 1.), one(at(2, 0), "a", 2.), one(at(3, 0), "a", 3., "b", 3.),
+		one(at(9, 0), "a", 9.)}
 	for i := range samples {
 		samples[i].Start = at(0, 0)
 		samples[i].Ceilings = []sampler.Ceiling{{Resource: "a", Level: 1024, Source: ceilingSource}}
@@ -442,47 +460,5 @@ func TestWriterRestarts(t *testing.T) {
 		if strings.Contains(f.Understood(), told) != (test.lost > 0) {
 			t.Errorf("%s: understood: %s", test.name, f.Understood())
 		}
-	}
-}
-
-// What a process runs is noted when it changes, and does not hold for the next process.
-func TestBuildNotes(t *testing.T) {
-	var out bytes.Buffer
-	w := NewWriter(&out, Header{})
-	var want []sampler.Sample
-	for i, s := range []sampler.Sample{
-		{Start: at(1, 0), Version: "2.0", Revision: "abc"},
-		{Start: at(1, 0), Version: "2.0", Revision: "abc"},
-		{Start: at(20, 0)},
-		{Start: at(30, 0), Version: "2.1"},
-		{Start: at(40, 0), Version: "2.1", Revision: "def"},
-	} {
-		s.Time = at(100+int64(i), 0)
-		s.Add("a", float64(i))
-		if err := w.Write(&s); err != nil {
-			t.Fatal(err)
-		}
-		want = append(want, s)
-	}
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(out.String(), "# version: "); n != 3 {
-		t.Errorf("%d notes of versions, want 3:\n%s", n, &out)
-	}
-	r, err := NewReader(&out, "a.csv")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []sampler.Sample
-	for {
-		var s sampler.Sample
-		if err := r.Sample(t.Context(), &s); err != nil {
-			break
-		}
-		got = append(got, s)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -10,7 +10,8 @@ import (
 
 func TestText(t *testing.T) {
 	for _, tc := range []struct{ name, text, want string }{
-		{"slack", `Post "https://hooks.slack.com/services/T000/B000/XXXX": EOF`, `Post "https://hooks.slack.com/...": EOF`},
+		{"slack", `Post "https://hooks.slack.com/services/T000/B000/XXXX": EOF`,
+			`Post "https://hooks.slack.com/...": EOF`},
 		{"userinfo", "GET http://bob:s3cret@example.com:9093 failed", "GET http://example.com:9093 failed"},
 		{"query", "https://example.com?token=s3cret", "https://example.com/..."},
 		{"root", "http://example.com/", "http://example.com"},
@@ -50,7 +51,8 @@ func TestSecretsAreReplaced(t *testing.T) {
 
 func TestCause(t *testing.T) {
 	plain := errors.New("refused")
-	for _, err := range []error{plain, &url.Error{Op: "Get", URL: "http://bob:s3cret@h/", Err: plain}, fmt.Errorf("in all: %w", &url.Error{URL: "s3cret", Err: plain})} {
+	for _, err := range []error{plain, &url.Error{Op: "Get", URL: "http://bob:s3cret@h/", Err: plain},
+		fmt.Errorf("in all: %w", &url.Error{URL: "s3cret", Err: plain})} {
 		if got := Cause(err); got != plain {
 			t.Errorf("%v: %v, want %v", err, got, plain)
 		}
@@ -66,7 +68,8 @@ func FuzzText(f *testing.F) {
 		if strings.Contains(before+after, secret) {
 			return
 		}
-		if got := Text(before + "https://bob:s3cr3t@example.com/s3cr3t?a=s3cr3t" + after); strings.Contains(got, secret) {
+		if got := Text(before + "https://bob:s3cr3t@example.com/s3cr3t?a=s3cr3t" + after); strings.Contains(got,
+			secret) {
 			t.Errorf("%q and %q around it: %q", before, after, got)
 		}
 	})

@@ -23,10 +23,15 @@ func TestWithHeapCeiling(t *testing.T) {
 	}{
 		{"nothing known", math.MaxInt64, nil, nil},
 		{"no limit, process unknown", math.MaxInt64, []sampler.Ceiling{files}, []sampler.Ceiling{files}},
-		{"no limit", math.MaxInt64, []sampler.Ceiling{rss, files}, []sampler.Ceiling{{Resource: sampler.HeapLiveBytes, Level: 1 << 30, Source: "cgroup memory.max"}, rss, files}},
-		{"limit below the process's", 1 << 29, []sampler.Ceiling{rss, files}, []sampler.Ceiling{{Resource: sampler.HeapLiveBytes, Level: 1 << 29, Source: "GOMEMLIMIT"}, rss, files}},
-		{"limit above the process's", 1 << 31, []sampler.Ceiling{rss}, []sampler.Ceiling{{Resource: sampler.HeapLiveBytes, Level: 1 << 30, Source: "cgroup memory.max"}, rss}},
-		{"limit alone", 1 << 31, nil, []sampler.Ceiling{{Resource: sampler.HeapLiveBytes, Level: 1 << 31, Source: "GOMEMLIMIT"}}},
+		{"no limit", math.MaxInt64, []sampler.Ceiling{rss, files},
+			[]sampler.Ceiling{{Resource: sampler.HeapLiveBytes, Level: 1 << 30, Source: "cgroup memory.max"},
+				rss, files}},
+		{"limit below the process's", 1 << 29, []sampler.Ceiling{rss, files},
+			[]sampler.Ceiling{{Resource: sampler.HeapLiveBytes, Level: 1 << 29, Source: "GOMEMLIMIT"}, rss, files}},
+		{"limit above the process's", 1 << 31, []sampler.Ceiling{rss},
+			[]sampler.Ceiling{{Resource: sampler.HeapLiveBytes, Level: 1 << 30, Source: "cgroup memory.max"}, rss}},
+		{"limit alone", 1 << 31, nil,
+			[]sampler.Ceiling{{Resource: sampler.HeapLiveBytes, Level: 1 << 31, Source: "GOMEMLIMIT"}}},
 	}
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
 	for _, tt := range tests {

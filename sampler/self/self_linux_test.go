@@ -60,11 +60,15 @@ func TestSelfAgreesWithProcess(t *testing.T) {
 	if !a.Start.Equal(b.Start) || a.Start.IsZero() {
 		t.Errorf("start %v and %v", a.Start, b.Start)
 	}
-	withoutHeap := slices.DeleteFunc(slices.Clone(a.Ceilings), func(c sampler.Ceiling) bool { return c.Resource == sampler.HeapLiveBytes })
+	withoutHeap := slices.DeleteFunc(slices.Clone(a.Ceilings), func(c sampler.Ceiling) bool {
+		return c.Resource == sampler.HeapLiveBytes
+	})
 	if d := cmp.Diff(b.Ceilings, withoutHeap); d != "" {
 		t.Errorf("ceilings (-process +self):\n%s", d)
 	}
-	for resource, slack := range map[string]float64{sampler.OpenFDs: 0, sampler.Threads: 2, sampler.RSSBytes: 8 << 20, sampler.CPUSeconds: 0.02} { // two ticks
+	// two ticks
+	for resource, slack := range map[string]float64{sampler.OpenFDs: 0, sampler.Threads: 2, sampler.RSSBytes: 8 << 20,
+		sampler.CPUSeconds: 0.02} {
 		x, _ := a.Value(resource)
 		y, ok := b.Value(resource)
 		z, _ := later.Value(resource)
@@ -148,7 +152,8 @@ func TestSelfThreads(t *testing.T) {
 		return v
 	}
 	before := count()
-	await.True(t, "ten threads more", func() bool { // where none stands idle, from the first 20 goroutines that take one each
+	// where none stands idle, from the first 20 goroutines that take one each
+	await.True(t, "ten threads more", func() bool {
 		c.Tell(t, "threads")
 		return count() >= before+10
 	})
@@ -186,8 +191,10 @@ func TestSelfWithoutProc(t *testing.T) {
 	if strings.Contains(first.Error(), sampler.CPUSeconds) || strings.Contains(first.Error(), sampler.Goroutines) {
 		t.Errorf("error %q names what was read", first)
 	}
-	got := slices.DeleteFunc(resourcesOf(&s), func(name string) bool { return name == sampler.Threads }) // by Go's version
-	want := []string{sampler.Goroutines, sampler.HeapLiveBytes, sampler.HeapInuseBytes, sampler.HeapFreeBytes, sampler.StackBytes, sampler.GCCycles, sampler.AllocBytes, sampler.CPUSeconds}
+	// by Go's version
+	got := slices.DeleteFunc(resourcesOf(&s), func(name string) bool { return name == sampler.Threads })
+	want := []string{sampler.Goroutines, sampler.HeapLiveBytes, sampler.HeapInuseBytes, sampler.HeapFreeBytes,
+		sampler.StackBytes, sampler.GCCycles, sampler.AllocBytes, sampler.CPUSeconds}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("resources (-want +got):\n%s", d)
 	}
@@ -257,7 +264,8 @@ func TestSelfReleasesDescriptors(t *testing.T) {
 }
 
 func FuzzParseStatm(f *testing.F) {
-	for _, seed := range []string{"512 128 64 1 0 99 0\n", "1 2", "", " ", "1  2", "1 -2 3", "1 99999999999999999999 3"} {
+	for _, seed := range []string{"512 128 64 1 0 99 0\n", "1 2", "", " ", "1  2", "1 -2 3",
+		"1 99999999999999999999 3"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

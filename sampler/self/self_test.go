@@ -39,7 +39,8 @@ func TestSelfRuntime(t *testing.T) {
 	near(sampler.GCCycles, float64(stats.NumGC), 1)
 	near(sampler.AllocBytes, float64(stats.TotalAlloc), MiB)
 	if live, ok := after.Value(sampler.HeapLiveBytes); !ok || live <= 0 || live > float64(stats.HeapSys) {
-		t.Errorf("%s = %v, %v; want more than 0 and less than the %d of the heap", sampler.HeapLiveBytes, live, ok, stats.HeapSys)
+		t.Errorf("%s = %v, %v; want more than 0 and less than the %d of the heap", sampler.HeapLiveBytes, live, ok,
+			stats.HeapSys)
 	}
 
 	release := make(chan struct{})
@@ -56,7 +57,8 @@ func TestSelfRuntime(t *testing.T) {
 	wg.Wait()
 	runtime.KeepAlive(kept)
 	for resource, least := range map[string]float64{
-		sampler.Goroutines: 95, sampler.HeapLiveBytes: 30 * MiB, sampler.HeapInuseBytes: 30 * MiB, sampler.AllocBytes: 32 * MiB, sampler.GCCycles: 1,
+		sampler.Goroutines: 95, sampler.HeapLiveBytes: 30 * MiB, sampler.HeapInuseBytes: 30 * MiB,
+		sampler.AllocBytes: 32 * MiB, sampler.GCCycles: 1,
 	} {
 		a, _ := after.Value(resource)
 		b, ok := grown.Value(resource)
@@ -72,7 +74,8 @@ func TestSelfRuntime(t *testing.T) {
 // A sample that was used before, with other contents, is overwritten.
 func TestSelfOverwrites(t *testing.T) {
 	self := newSelf(t)
-	s := sampler.Sample{Readings: []sampler.Reading{{Resource: "other", Value: 1}}, Ceilings: []sampler.Ceiling{{Resource: "other", Level: 1, Source: "x"}}}
+	s := sampler.Sample{Readings: []sampler.Reading{{Resource: "other", Value: 1}},
+		Ceilings: []sampler.Ceiling{{Resource: "other", Level: 1, Source: "x"}}}
 	sample(t, self, &s)
 	if _, ok := s.Value("other"); ok {
 		t.Error("a reading of before is still there")
@@ -125,7 +128,8 @@ func TestSelfClose(t *testing.T) {
 // Only a heap in which no collection has ended shows this: the reading is left out, not zero.
 func TestHeapLiveBeforeFirstGC(t *testing.T) {
 	c := testchild.Start(t, "GOGC=off")
-	if got := c.Tell(t, "resources"); strings.Contains(got, sampler.HeapLiveBytes) || !strings.Contains(got, sampler.HeapInuseBytes) {
+	if got := c.Tell(t, "resources"); strings.Contains(got, sampler.HeapLiveBytes) ||
+		!strings.Contains(got, sampler.HeapInuseBytes) {
 		t.Errorf("resources before the first collection: %s", got)
 	}
 	c.Tell(t, "gc")

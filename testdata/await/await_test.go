@@ -69,7 +69,8 @@ func TestReceive(t *testing.T) {
 		c := make(chan int, 1)
 		c <- 7
 		var got int
-		if failure, took := waits(time.Minute, func(t testing.TB) { got = Receive(t, "seven", c) }); failure != "" || got != 7 || took != 0 {
+		if failure, took := waits(time.Minute, func(t testing.TB) { got = Receive(t, "seven", c) }); failure != "" ||
+			got != 7 || took != 0 {
 			t.Errorf("%d, %q after %v", got, failure, took)
 		}
 		failure, took := waits(time.Minute, func(t testing.TB) { Receive(t, "eight", c) })

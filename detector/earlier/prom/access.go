@@ -63,7 +63,8 @@ func readHeaders(path string) (http.Header, error) {
 
 // isToken reports whether a header's name may hold a character (RFC 9110, 5.6.2).
 func isToken(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+		strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }
 
 func secretsOf(u *url.URL, c *config.HTTPClientConfig, headers http.Header) (all []string) {

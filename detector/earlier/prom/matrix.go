@@ -16,8 +16,9 @@ const (
 	bufferSize = 64 << 10
 	maxToken   = 1 << 20 // bytes of one string
 	maxDepth   = 64      // of what is skipped
-	maxValues  = 8 << 20 // that the series of one answer have room for: some names without values could ask for much more
-	pairSize   = 96      // bytes that hold any pair that is written without spaces
+	// that the series of one answer have room for: some names without values could ask for much more
+	maxValues = 8 << 20
+	pairSize  = 96 // bytes that hold any pair that is written without spaces
 )
 
 var (

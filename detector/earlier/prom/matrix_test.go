@@ -36,7 +36,8 @@ func TestDecodeAnswer(t *testing.T) {
 		{model.Metric{"empty": "yes"}, []float64{nan, nan, nan, nan, nan}},
 	}
 	for name, reader := range map[string]io.Reader{
-		"whole": strings.NewReader(written), "by bytes": iotest.OneByteReader(strings.NewReader(written)), "in halves": iotest.HalfReader(strings.NewReader(written)),
+		"whole": strings.NewReader(written), "by bytes": iotest.OneByteReader(strings.NewReader(written)),
+		"in halves": iotest.HalfReader(strings.NewReader(written)),
 	} {
 		got, err := decodeAnswer(reader, Grid{begin, time.Minute, 5})
 		if err != nil {
@@ -55,15 +56,19 @@ func TestDecodeAnswer(t *testing.T) {
 func TestDecodeCutOff(t *testing.T) {
 	for n := range len(strings.TrimRight(written, "\n")) {
 		var said *v1.Error
-		if _, err := decodeAnswer(strings.NewReader(written[:n]), Grid{begin, time.Minute, 5}); !errors.As(err, &said) || said.Type != v1.ErrBadResponse {
+		if _, err := decodeAnswer(strings.NewReader(written[:n]), Grid{begin, time.Minute, 5}); !errors.As(err,
+			&said) || said.Type != v1.ErrBadResponse {
 			t.Fatalf("after %d bytes: %v", n, err)
 		}
-		if _, err := decodeAnswer(io.MultiReader(strings.NewReader(written[:n]), iotest.ErrReader(io.ErrUnexpectedEOF)), Grid{begin, time.Minute, 5}); !errors.Is(err, io.ErrUnexpectedEOF) {
+		if _, err := decodeAnswer(io.MultiReader(strings.NewReader(written[:n]), iotest.ErrReader(io.ErrUnexpectedEOF)),
+			Grid{begin, time.Minute, 5}); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Fatalf("broken after %d bytes: %v", n, err)
 		}
 	}
-	for _, text := range []string{"", "[]", "nothing", written + "}", strings.Replace(written, `"values":[`, `"values":[1,`, 1), `{"status":"success"}`, `{"data":{}}`,
-		`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1e300,"1"]]}]}}`, strings.Repeat("[", 1<<16)} {
+	for _, text := range []string{"", "[]", "nothing", written + "}",
+		strings.Replace(written, `"values":[`, `"values":[1,`, 1), `{"status":"success"}`, `{"data":{}}`,
+		`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{},"values":[[1e300,"1"]]}]}}`,
+		strings.Repeat("[", 1<<16)} {
 		if a, err := decodeAnswer(strings.NewReader(text), Grid{begin, time.Minute, 5}); err == nil {
 			t.Errorf("%.80s: %+v", text, a)
 		}
@@ -72,8 +77,10 @@ func TestDecodeCutOff(t *testing.T) {
 
 // Series without values have room on the grid: no answer asks for more memory than its own size allows for.
 func TestDecodeManyNames(t *testing.T) {
-	text := `{"status":"success","data":{"resultType":"matrix","result":[` + strings.Repeat(`{"metric":{"a":"b"},"values":[]},`, 100_000)
-	if _, err := decodeAnswer(strings.NewReader(text), Grid{begin, time.Minute, MaxPoints}); !errors.Is(err, errAnswerTooLarge) {
+	text := `{"status":"success","data":{"resultType":"matrix","result":[` +
+		strings.Repeat(`{"metric":{"a":"b"},"values":[]},`, 100_000)
+	if _, err := decodeAnswer(strings.NewReader(text), Grid{begin, time.Minute, MaxPoints}); !errors.Is(err,
+		errAnswerTooLarge) {
 		t.Errorf("%v, want that it is too large", err)
 	}
 }
@@ -103,7 +110,8 @@ func FuzzDecodeAnswer(f *testing.F) {
 				} `json:"result"`
 			} `json:"data"`
 		}
-		if json.Unmarshal(text, &want) != nil || strings.Count(string(text), `"data"`) != 1 || strings.Count(string(text), `"result"`) != 1 {
+		if json.Unmarshal(text, &want) != nil || strings.Count(string(text), `"data"`) != 1 ||
+			strings.Count(string(text), `"result"`) != 1 {
 			return
 		}
 		if len(want.Data.Result) != len(got.series) {
@@ -114,7 +122,8 @@ func FuzzDecodeAnswer(f *testing.F) {
 
 // FuzzPair holds the short way against the long one.
 func FuzzPair(f *testing.F) {
-	for _, text := range []string{`[1772323200,"1"]`, `[1772323200.123,"-0.5"],`, `[1,"NaN"]`, `[1.,"1"]`, `[1,"1."]`, `[1,".5"]`, `[1,"999999999999999"]`, `[1,"0.12345678901234"]`, `[10000000000000,"0"]`,
+	for _, text := range []string{`[1772323200,"1"]`, `[1772323200.123,"-0.5"],`, `[1,"NaN"]`, `[1.,"1"]`, `[1,"1."]`,
+		`[1,".5"]`, `[1,"999999999999999"]`, `[1,"0.12345678901234"]`, `[10000000000000,"0"]`,
 		`[77252327752523,"0"]`} {
 		f.Add([]byte(text))
 	}
@@ -145,7 +154,8 @@ func BenchmarkDecode(b *testing.B) {
 			if k > 0 {
 				text.WriteByte(',')
 			}
-			fmt.Fprintf(&text, `[%d,"%s"]`, begin.Unix()+int64(k)*300, strconv.FormatFloat(1e8+float64(k*7919%1013), 'f', -1, 64))
+			fmt.Fprintf(&text, `[%d,"%s"]`, begin.Unix()+int64(k)*300, strconv.FormatFloat(1e8+float64(k*7919%1013),
+				'f', -1, 64))
 		}
 		text.WriteString("]}")
 	}
@@ -153,7 +163,8 @@ func BenchmarkDecode(b *testing.B) {
 	b.SetBytes(int64(text.Len()))
 	b.ReportAllocs()
 	for b.Loop() {
-		if a, err := decodeAnswer(bytes.NewReader(text.Bytes()), Grid{begin, 5 * time.Minute, n}); err != nil || a.points != 100*n {
+		if a, err := decodeAnswer(bytes.NewReader(text.Bytes()), Grid{begin, 5 * time.Minute, n}); err != nil ||
+			a.points != 100*n {
 			b.Fatal(err)
 		}
 	}

@@ -25,8 +25,9 @@ type ranges struct {
 // query evaluates a query at the instants of a grid. Errors that the server states are a *v1.Error.
 func (c *ranges) query(ctx context.Context, query string, g Grid) (*answer, error) {
 	resp, err := c.post(ctx, "/api/v1/query_range", url.Values{
-		"query": {query}, "start": {seconds(g.Start)}, "end": {seconds(g.At(g.N - 1))}, "timeout": {strconv.FormatFloat(c.timeout.Seconds(), 'f', -1, 64)},
-		"step": {strconv.FormatFloat(g.Step.Seconds(), 'f', -1, 64)},
+		"query": {query}, "start": {seconds(g.Start)}, "end": {seconds(g.At(g.N - 1))},
+		"timeout": {strconv.FormatFloat(c.timeout.Seconds(), 'f', -1, 64)},
+		"step":    {strconv.FormatFloat(g.Step.Seconds(), 'f', -1, 64)},
 	})
 	if err != nil {
 		return nil, err

@@ -27,7 +27,8 @@ func TestWhatIsAskedAndWarned(t *testing.T) {
 	if _, err := client.Range(t.Context(), "x", Grid{begin, time.Minute, 5}, false); err != nil {
 		t.Fatal(err)
 	}
-	want := url.Values{"query": {"x"}, "start": {"1772323200"}, "end": {"1772323440"}, "step": {"60"}, "timeout": {"1.5"}}
+	want := url.Values{"query": {"x"}, "start": {"1772323200"}, "end": {"1772323440"}, "step": {"60"},
+		"timeout": {"1.5"}}
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
@@ -43,12 +44,14 @@ func TestManySeriesInParts(t *testing.T) {
 		fmt.Fprintf(&many, `{"metric":{"a":"%d"},"values":[]},`, i)
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[%s{"metric":{},"values":[]}]}}`, many.String())
+		fmt.Fprintf(w, `{"status":"success","data":{"resultType":"matrix","result":[%s{"metric":{},"values":[]}]}}`,
+			many.String())
 	}))
 	defer server.Close()
 	client, _ := quick(t, Config{URL: server.URL})
 	client.held = 100 * MaxPoints
-	if _, err := client.Range(t.Context(), "x", Grid{begin, time.Minute, 10 * MaxPoints}, true); !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), "11 series or more") {
+	if _, err := client.Range(t.Context(), "x", Grid{begin, time.Minute, 10 * MaxPoints}, true); !errors.Is(err,
+		ErrTooLarge) || !strings.Contains(err.Error(), "11 series or more") {
 		t.Errorf("error %v, want that it is too large", err)
 	}
 }
@@ -60,13 +63,16 @@ func TestSeries(t *testing.T) {
 		want         [][]string
 		err          string // that the error holds
 	}{
-		{"of some series", `{"status":"success","data":[{"__name__":"up","instance":"b:1","job":"a"},{"instance":"a:1","pod":"x\"y"},{"job":"a"},{"instance":""},{"instance":"b:1"}]}`,
+		{"of some series", `{"status":"success","data":[{"__name__":"up","instance":"b:1","job":"a"},` +
+			`{"instance":"a:1","pod":"x\"y"},{"job":"a"},{"instance":""},{"instance":"b:1"}]}`,
 			[][]string{{"a", "b:1"}, {"", "a:1"}, {"a", ""}, {"", ""}, {"", "b:1"}}, ""},
 		{"of none", `{"status":"success","data":[]}`, nil, ""},
-		{"that it cannot read", `{"status":"error","errorType":"execution","error":"disk is gone"}`, nil, "disk is gone"},
+		{"that it cannot read", `{"status":"error","errorType":"execution","error":"disk is gone"}`, nil,
+			"disk is gone"},
 		{"cut off", `{"status":"success","data":[{"instance":"a:1"`, nil, "cut off"},
 		{"that are no list", `{"status":"success","data":{"instance":"a:1"}}`, nil, "not the JSON of a Prometheus"},
-		{"that are too many", `{"status":"error","errorType":"422","error":"the number of matching timeseries exceeds 30000; either narrow down the search or increase -search.max* command-line flag values"}`,
+		{"that are too many", `{"status":"error","errorType":"422","error":"the number of matching timeseries ` +
+			`exceeds 30000; either narrow down the search or increase -search.max* command-line flag values"}`,
 			nil, ErrTooLarge.Error()},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -83,9 +89,10 @@ func TestSeries(t *testing.T) {
 			defer server.Close()
 			client, _ := quick(t, Config{URL: server.URL})
 			var got [][]string
-			err := client.Series(t.Context(), []string{"job", "instance"}, []string{`{job="a"}`, "up"}, begin, begin.Add(time.Hour), func(values []string) {
-				got = append(got, slices.Clone(values))
-			})
+			err := client.Series(t.Context(), []string{"job", "instance"}, []string{`{job="a"}`, "up"},
+				begin, begin.Add(time.Hour), func(values []string) {
+					got = append(got, slices.Clone(values))
+				})
 			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Errorf("error %v, want one with %q", err, test.err)
 			}

@@ -148,7 +148,8 @@ func (c *Client) judge(err error, seen *response) (verdict, error) {
 		return passing, fmt.Errorf("status %d: %s", status, text)
 	case status/100 == 2 && kind == v1.ErrBadResponse:
 		if strings.HasPrefix(seen.contentType, "text/html") {
-			return unreadableAnswer, errors.New("the answer is a web page, not that of a Prometheus: is a proxy or a login in between?")
+			return unreadableAnswer, errors.New("the answer is a web page, not that of a Prometheus: is a proxy or a " +
+				"login in between?")
 		}
 		return unreadableAnswer, fmt.Errorf("the answer is not the JSON of a Prometheus, or was cut off: %s", text)
 	}
@@ -167,11 +168,14 @@ var tooLong = []string{
 var tooLarge = []string{
 	"too many samples",                        // Prometheus: query.max-samples
 	"the query exceeded the", "the query hit", // Mimir, Cortex: max-series-, -chunks-, -bytes-, -memory-per-query
-	"err-mimir-max-",                                                                                               // Mimir
-	"exceeded series limit", "exceeded chunks limit", "exceeded bytes limit", "exceeded samples limit", "violated", // Thanos' stores
+	// Mimir
+	"err-mimir-max-",
+	// Thanos' stores
+	"exceeded series limit", "exceeded chunks limit", "exceeded bytes limit", "exceeded samples limit", "violated",
 	"larger than max",                      // what Thanos and Mimir send to each other
 	"-search.max", "not enough memory for", // VictoriaMetrics
-	"exceeds the limit", "limit reached", "limit exceeded", "too many points", "too large", "exceeded", "memory limit", // others
+	// others
+	"exceeds the limit", "limit reached", "limit exceeded", "too many points", "too large", "exceeded", "memory limit",
 }
 
 // isTooLong reports whether a query is refused for its length.
@@ -179,7 +183,8 @@ func isTooLong(text string, status int) bool { return refusesSize(status) && hol
 
 // isTooLarge reports whether a query is refused for its size.
 func isTooLarge(text string, status int) bool {
-	return status == http.StatusRequestEntityTooLarge || status == http.StatusRequestURITooLong || refusesSize(status) && holdsAny(text, tooLarge)
+	return status == http.StatusRequestEntityTooLarge || status == http.StatusRequestURITooLong ||
+		refusesSize(status) && holdsAny(text, tooLarge)
 }
 
 // refusesSize reports whether an answer of a status may refuse a query for its size.
@@ -192,8 +197,8 @@ func holdsAny(text string, words []string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 }
 
-// clean makes a text of the server fit to be shown: the begin of it and the end, where the reason stands if the query is
-// echoed before.
+// clean makes a text of the server fit to be shown: the begin of it and the end, where the reason stands if the query
+// is echoed before.
 func (c *Client) clean(text string) string {
 	text = c.secrets.Replace(text)
 	text = redact.Printable(strings.Join(strings.Fields(text), " "))

@@ -12,8 +12,10 @@ import (
 )
 
 // eachSeries asks once. Errors that the server states are a *v1.Error.
-func (c *ranges) eachSeries(ctx context.Context, labels, matches []string, start, end time.Time, each func(values []string)) (v1.Warnings, error) {
-	resp, err := c.post(ctx, "/api/v1/series", url.Values{"match[]": matches, "start": {seconds(start)}, "end": {seconds(end)}})
+func (c *ranges) eachSeries(ctx context.Context, labels, matches []string, start, end time.Time,
+	each func(values []string)) (v1.Warnings, error) {
+	resp, err := c.post(ctx, "/api/v1/series", url.Values{"match[]": matches, "start": {seconds(start)},
+		"end": {seconds(end)}})
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if seen, ok := req.Context().Value(responseKey{}).(*response); ok {
-		*seen = response{resp.StatusCode, resp.Header.Get("Content-Type"), retryAfter(resp.Header.Get("Retry-After"), time.Now())}
+		*seen = response{resp.StatusCode, resp.Header.Get("Content-Type"), retryAfter(resp.Header.Get("Retry-After"),
+			time.Now())}
 	}
 	if t.compress && resp.Header.Get("Content-Encoding") == "gzip" {
 		resp.Body = &unpacked{body: resp.Body}

@@ -29,10 +29,11 @@ func zipped(t *testing.T, text string) []byte {
 	return packed.Bytes()
 }
 
-// Answers come compressed where that is asked for, and however they come they are read; one that is large only when it is
-// unpacked is too large.
+// Answers come compressed where that is asked for, and however they come they are read; one that is large only when it
+// is unpacked is too large.
 func TestCompressed(t *testing.T) {
-	const answer = `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"b"},"values":[[1772323200,"7"]]}]}}`
+	const answer = `{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"b"},` +
+		`"values":[[1772323200,"7"]]}]}}`
 	packed := zipped(t, answer)
 	for _, test := range []struct {
 		name     string
@@ -82,7 +83,8 @@ func TestCompressedRefusal(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		w.WriteHeader(http.StatusUnprocessableEntity)
-		fmt.Fprintf(w, "%s", zipped(t, `{"status":"error","errorType":"execution","error":"query processing would load too many samples into memory"}`))
+		fmt.Fprintf(w, "%s", zipped(t, `{"status":"error","errorType":"execution","error":"query processing would `+
+			`load too many samples into memory"}`))
 	}))
 	defer server.Close()
 	client, _ := quick(t, Config{URL: server.URL, Compress: true})

@@ -54,13 +54,15 @@ func TestNews(t *testing.T) {
 		problem string
 		want    bool
 	}{
-		{"", false}, {"port 8080 refused", true}, {"port 9090 refused", false}, {"port refused", true}, {"", true}, {"", false},
+		{"", false}, {"port 8080 refused", true}, {"port 9090 refused", false}, {"port refused", true}, {"", true},
+		{"", false},
 	} {
 		if got := n.Changed(step.problem); got != step.want {
 			t.Errorf("step %d, %q: %v", i, step.problem, got)
 		}
 	}
-	if n.ChangedError(nil) || !n.ChangedError(errors.New("x")) || n.ChangedError(errors.New("x")) || !n.ChangedError(nil) {
+	if n.ChangedError(nil) || !n.ChangedError(errors.New("x")) || n.ChangedError(errors.New("x")) ||
+		!n.ChangedError(nil) {
 		t.Error("errors and their texts are not the same news")
 	}
 }

@@ -45,7 +45,8 @@ func New(t *testing.T, root, program string) *Module {
 	for name, text := range map[string]string{
 		"main.go": program,
 		"go.sum":  string(sums),
-		"go.mod":  fmt.Sprintf("module ssw-logs-capture\n%s\nrequire %s v0.0.0\n\nreplace %[2]s => %q\n", own, module, filepath.ToSlash(root)),
+		"go.mod": fmt.Sprintf("module ssw-logs-capture\n%s\nrequire %s v0.0.0\n\nreplace %[2]s => %q\n", own, module,
+			filepath.ToSlash(root)),
 	} {
 		if err := os.WriteFile(filepath.Join(m.Dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

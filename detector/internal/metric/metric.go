@@ -96,7 +96,8 @@ func newLevels(name, per, help string, has func(sampler.Resource) bool) levels {
 		if len(of) > 0 {
 			text += ": " + strings.Join(of, ", ")
 		}
-		all[unit.of] = add(Metric{"leaktrend_" + name + unit.suffix + per, "leaktrend." + name + "." + unit.instrument, ucum, Gauge, []Label{resource}, text + "."})
+		all[unit.of] = add(Metric{"leaktrend_" + name + unit.suffix + per, "leaktrend." + name + "." + unit.instrument,
+			ucum, Gauge, []Label{resource}, text + "."})
 	}
 	return all
 }
@@ -115,46 +116,67 @@ func row(name, instrument, unit string, k Kind, help string, labels ...Label) *M
 var (
 	value    = newLevels("value", "", "Latest value of a resource", leveled)
 	baseline = newLevels("baseline", "", "Moving baseline of a resource, frozen while growth is suspected", judged)
-	slope    = newLevels("slope", "_per_second", "Rate of the growth that is found or, without any, of the latest minimums", judged)
+	slope    = newLevels("slope", "_per_second", "Rate of the growth that is found or, without any, of the latest "+
+		"minimums", judged)
 
-	state = row("state", "state", "{resource}", Sum, "Verdict on a resource: 1 for the state that it is in, 0 for the others. "+
-		"suspected has the shape of a leak and lacks only the duration; firing is a leak or a hard limit passed.", resource, inState)
-	finding = row("finding", "finding.active", "{finding}", Sum, "1 while a finding holds: trend is growth that never came back, "+
+	state = row("state", "state", "{resource}", Sum, "Verdict on a resource: 1 for the state that it is in, 0 for "+
+		"the others. "+
+		"suspected has the shape of a leak and lacks only the duration; firing is a leak or a hard limit passed.",
+		resource, inState)
+	finding = row("finding", "finding.active", "{finding}", Sum, "1 while a finding holds: trend is growth that "+
+		"never came back, "+
 		"limit a hard limit that was passed (also one that is not alerted).", resource, kind)
-	severity = row("severity", "severity", "{level}", Gauge, "Severity of what holds on a resource: 0 nothing, 1 warning, 2 high, 3 critical.",
+	severity = row("severity", "severity", "{level}", Gauge, "Severity of what holds on a resource: 0 nothing, 1 "+
+		"warning, 2 high, 3 critical.",
 		resource)
-	since = row("since_timestamp_seconds", "since_time", "s", Gauge, "Unix time at which the growth that is suspected or found began, "+
+	since = row("since_timestamp_seconds", "since_time", "s", Gauge, "Unix time at which the growth that is "+
+		"suspected or found began, "+
 		"or a limit was passed.", resource)
-	exhaustion = row("exhaustion_timestamp_seconds", "exhaustion_time", "s", Gauge, "Unix time at which a resource that grows reaches what "+
-		"the process dies at, at its present rate.", resource)
+	exhaustion = row("exhaustion_timestamp_seconds", "exhaustion_time", "s", Gauge,
+		"Unix time at which a resource that grows reaches what "+
+			"the process dies at, at its present rate.", resource)
 	findings = row("findings_total", "finding.begun", "{finding}", Counter, "Findings that began.", resource, kind)
-	memory   = row("memory_bytes", "memory.usage", "By", Sum, "Memory that the monitor keeps to judge a resource.", resource)
+	memory   = row("memory_bytes", "memory.usage", "By", Sum, "Memory that the monitor keeps to judge a resource.",
+		resource)
 
-	checks       = row("checks_total", "check.count", "{check}", Counter, "Checks of the resources.")
-	incomplete   = row("checks_incomplete_total", "check.incomplete", "{check}", Counter, "Checks in which something could not be read or judged.")
-	checkSeconds = row("check_seconds_total", "check.time", "s", Counter, "Elapsed time that the checks took: read is taking the sample, "+
+	checks     = row("checks_total", "check.count", "{check}", Counter, "Checks of the resources.")
+	incomplete = row("checks_incomplete_total", "check.incomplete", "{check}", Counter,
+		"Checks in which something could not be read or judged.")
+	checkSeconds = row("check_seconds_total", "check.time", "s", Counter, "Elapsed time that the checks took: read "+
+		"is taking the sample, "+
 		"judge is all that the detector made of it.", phase)
-	lastCheck = row("last_check_timestamp_seconds", "check.last_time", "s", Gauge, "Unix time of the latest sample that was judged; 0 before "+
-		"the first.")
-	interval = row("check_interval_seconds", "check.interval", "s", Gauge, "Time between two checks; 0 where the configuration turns them off.")
+	lastCheck = row("last_check_timestamp_seconds", "check.last_time", "s", Gauge,
+		"Unix time of the latest sample that was judged; 0 before "+
+			"the first.")
+	interval = row("check_interval_seconds", "check.interval", "s", Gauge, "Time between two checks; 0 where the "+
+		"configuration turns them off.")
 
 	sent    = row("alerts_sent_total", "alert.sent", "{alert}", Counter, "Alerts delivered.", sink)
-	retried = row("alerts_retried_total", "alert.retried", "{attempt}", Counter, "Attempts to deliver beyond the first of an alert.", sink)
-	refused = row("alerts_refused_total", "alert.refused", "{attempt}", Counter, "Attempts to deliver that ended in a final error or a panic.", sink)
-	dropped = row("alerts_dropped_total", "alert.dropped", "{alert}", Counter, "Alerts that gave way to a later one of their finding, "+
-		"or for which there was no room.", sink)
-	failed  = row("alerts_failed_total", "alert.failed", "{alert}", Counter, "Alerts given up, as they were refused and their finding is over.", sink)
+	retried = row("alerts_retried_total", "alert.retried", "{attempt}", Counter,
+		"Attempts to deliver beyond the first of an alert.", sink)
+	refused = row("alerts_refused_total", "alert.refused", "{attempt}", Counter,
+		"Attempts to deliver that ended in a final error or a panic.", sink)
+	dropped = row("alerts_dropped_total", "alert.dropped", "{alert}", Counter,
+		"Alerts that gave way to a later one of their finding, "+
+			"or for which there was no room.", sink)
+	failed = row("alerts_failed_total", "alert.failed", "{alert}", Counter, "Alerts given up, as they were refused "+
+		"and their finding is over.", sink)
 	queued  = row("alerts_queued", "alert.queued", "{alert}", Sum, "Alerts that wait or are being sent.", sink)
-	waiting = row("alerts_waiting", "alert.waiting", "{alert}", Sum, "Alerts that were refused, and are offered again while their findings hold.",
+	waiting = row("alerts_waiting", "alert.waiting", "{alert}", Sum, "Alerts that were refused, and are offered "+
+		"again while their findings hold.",
 		sink)
 	failing = row("sink_failing", "sink.failing", "{sink}", Sum, "1 while the last attempt to deliver failed.", sink)
-	stuck   = row("sink_stuck", "sink.stuck", "{sink}", Sum, "1 while a sink does not return although its time is over.", sink)
+	stuck   = row("sink_stuck", "sink.stuck", "{sink}", Sum,
+		"1 while a sink does not return although its time is over.", sink)
 
-	logLines = row("log_lines_total", "log.line.written", "{line}", Counter, "Log lines of the monitor that are no alerts and that the logger took.")
+	logLines = row("log_lines_total", "log.line.written", "{line}", Counter, "Log lines of the monitor that are no "+
+		"alerts and that the logger took.")
 
-	logDropped = row("log_lines_dropped_total", "log.line.dropped", "{line}", Counter, "Log lines for which there was no room while the logger "+
-		"did not return.")
+	logDropped = row("log_lines_dropped_total", "log.line.dropped", "{line}", Counter,
+		"Log lines for which there was no room while the logger "+
+			"did not return.")
 	logStuck = row("log_stuck", "log.stuck", "{logger}", Sum, "1 while the logger does not return.")
-	panics   = row("panics_total", "panic.recovered", "{panic}", Counter, "Panics in what the monitor calls and does not own: checks are the "+
+	panics   = row("panics_total", "panic.recovered", "{panic}", Counter, "Panics in what the monitor calls and does "+
+		"not own: checks are the "+
 		"source, the hooks after a check and evidence, messages is the logger, and the others are sinks.", origin)
 )

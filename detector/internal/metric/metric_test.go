@@ -37,7 +37,8 @@ func TestNames(t *testing.T) {
 	inName := regexp.MustCompile(`bytes|seconds|_total|total$`)
 	seen := map[string]bool{}
 	for _, m := range All() {
-		if !prometheus.MatchString(m.Name) || !instrument.MatchString(m.Instrument) || !unit.MatchString(m.Unit) || inName.MatchString(m.Instrument) {
+		if !prometheus.MatchString(m.Name) || !instrument.MatchString(m.Instrument) || !unit.MatchString(m.Unit) ||
+			inName.MatchString(m.Instrument) {
 			t.Errorf("not by the rules: %s, %s in %s", m.Name, m.Instrument, m.Unit)
 		}
 		if counts := strings.HasSuffix(m.Name, "_total"); counts != (m.Kind == Counter) {
@@ -70,7 +71,8 @@ func TestEach(t *testing.T) {
 	for _, name := range []string{sampler.Goroutines, sampler.RSSBytes, "lag_seconds"} {
 		r, _ := sampler.Lookup(name)
 		s.Status = append(s.Status, detector.Status{
-			Resource: r, State: detector.Firing, Trend: true, Value: 1.5, Baseline: 1.5, SlopePerHour: 1.5, Since: began,
+			Resource: r, State: detector.Firing, Trend: true, Value: 1.5, Baseline: 1.5, SlopePerHour: 1.5,
+			Since:      began,
 			Exhaustion: &alerting.Exhaustion{Limit: 1, At: began}, Memory: 1,
 		})
 	}
@@ -96,7 +98,8 @@ func TestEach(t *testing.T) {
 func TestUniqueNames(t *testing.T) {
 	var names uniqueNames
 	for _, test := range []struct{ name, want string }{
-		{"a", "a"}, {"x\xff", "x\uFFFD"}, {"x\xfe", "x\uFFFD (2)"}, {"x\uFFFD", "x\uFFFD (3)"}, {"x\xfe (2)", "x\uFFFD (2) (2)"}, {"é\xff", "é\uFFFD"},
+		{"a", "a"}, {"x\xff", "x\uFFFD"}, {"x\xfe", "x\uFFFD (2)"}, {"x\uFFFD", "x\uFFFD (3)"},
+		{"x\xfe (2)", "x\uFFFD (2) (2)"}, {"é\xff", "é\uFFFD"},
 	} {
 		if got := names.of(test.name); got != test.want {
 			t.Errorf("%q: %q, want %q", test.name, got, test.want)

@@ -58,8 +58,8 @@ func (s *Snapshot) Each(yield func(m *Metric, value float64, labels ...string)) 
 // uniqueNames makes names of resources valid UTF-8 and keeps them apart.
 type uniqueNames map[string]bool
 
-// of returns what stands for a name, which may hold any bytes where it was read from an endpoint: with a number behind it
-// where another one differs from it in bytes alone that are none of a character.
+// of returns what stands for a name, which may hold any bytes where it was read from an endpoint: with a number behind
+// it where another one differs from it in bytes alone that are none of a character.
 func (u *uniqueNames) of(name string) string {
 	valid := strings.ToValidUTF8(name, replacement)
 	if !strings.Contains(valid, replacement) {

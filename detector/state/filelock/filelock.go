@@ -1,5 +1,5 @@
-// Package filelock keeps a file for one writer: a recording, or what is known of a process. The lock is the system's and
-// ends with the process that holds it, however that ends.
+// Package filelock keeps a file for one writer: a recording, or what is known of a process. The lock is the system's
+// and ends with the process that holds it, however that ends.
 package filelock
 
 import "errors"

@@ -19,7 +19,8 @@ func TestClock(t *testing.T) {
 		want  []stamp
 	}{
 		{"steady", []tick{{}, {s, s, 0}, {2 * s, 2 * s, 0}}, []stamp{{0, 0}, {s, 0}, {2 * s, 0}}},
-		{"small step forward is followed", []tick{{}, {m, s, 0}, {m + s, 2 * s, 0}}, []stamp{{0, 0}, {m, 0}, {m + s, 0}}},
+		{"small step forward is followed", []tick{{}, {m, s, 0}, {m + s, 2 * s, 0}},
+			[]stamp{{0, 0}, {m, 0}, {m + s, 0}}},
 		{
 			"a stamp that is a year ahead is not",
 			[]tick{{}, {m, m, 0}, {year, 2 * m, 0}, {3 * m, 3 * m, 0}, {4 * m, 4 * m, 0}},
@@ -32,10 +33,12 @@ func TestClock(t *testing.T) {
 		},
 		{
 			"a step forward that lasts is followed in the end",
-			[]tick{{}, {h + m, m, 0}, {h + 5*m, 5 * m, 0}, {h + 10*m, 10 * m, 0}, {h + 11*m, 11 * m, 0}, {h + 12*m, 12 * m, 0}},
+			[]tick{{}, {h + m, m, 0}, {h + 5*m, 5 * m, 0}, {h + 10*m, 10 * m, 0}, {h + 11*m, 11 * m, 0},
+				{h + 12*m, 12 * m, 0}},
 			[]stamp{{0, 0}, {m, 0}, {5 * m, 0}, {10 * m, 0}, {h + 11*m, 0}, {h + 12*m, 0}},
 		},
-		{"sleep is no step", []tick{{}, {8 * h, s, 8*h - s}, {8*h + s, 2 * s, 8*h - s}}, []stamp{{0, 0}, {8 * h, 0}, {8*h + s, 0}}},
+		{"sleep is no step", []tick{{}, {8 * h, s, 8*h - s}, {8*h + s, 2 * s, 8*h - s}},
+			[]stamp{{0, 0}, {8 * h, 0}, {8*h + s, 0}}},
 		{
 			"sleep and a stamp that is a year ahead",
 			[]tick{{}, {year, s, 8 * h}, {8*h + 2*s, 2 * s, 8 * h}}, []stamp{{0, 0}, {8*h + s, 0}, {8*h + 2*s, 0}},

@@ -12,5 +12,6 @@ func slept() time.Duration {
 	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &awake) != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &all) != nil {
 		return 0
 	}
-	return max(0, time.Duration(all.Nano()-awake.Nano())).Round(100 * time.Millisecond) // they are read one after the other
+	// they are read one after the other
+	return max(0, time.Duration(all.Nano()-awake.Nano())).Round(100 * time.Millisecond)
 }

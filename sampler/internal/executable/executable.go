@@ -72,7 +72,8 @@ func check(file io.ReaderAt) (io.ReaderAt, error) {
 			return nil, err
 		}
 		h = elf.Header64{
-			Phentsize: short.Phentsize, Phnum: short.Phnum, Shoff: uint64(short.Shoff), Shentsize: short.Shentsize, Shnum: short.Shnum,
+			Phentsize: short.Phentsize, Phnum: short.Phnum, Shoff: uint64(short.Shoff), Shentsize: short.Shentsize,
+			Shnum:    short.Shnum,
 			Shstrndx: short.Shstrndx,
 		}
 		size = binary.Size(elf.Section32{})
@@ -83,13 +84,15 @@ func check(file io.ReaderAt) (io.ReaderAt, error) {
 		size = binary.Size(elf.Section64{})
 	}
 	fixed := &pinned{file: file, parts: []pinnedPart{{0, head}}}
-	if int(h.Phnum)*int(h.Phentsize) > maxHeaders || h.Shnum > maxSections || int(h.Shnum)*int(h.Shentsize) > maxHeaders {
+	if int(h.Phnum)*int(h.Phentsize) > maxHeaders || h.Shnum > maxSections ||
+		int(h.Shnum)*int(h.Shentsize) > maxHeaders {
 		return nil, errHeaders
 	}
 	switch {
 	case h.Shoff == 0:
 		return fixed, nil
-	case h.Shnum == 0 || h.Shstrndx >= h.Shnum || int(h.Shentsize) < size || h.Shoff > 1<<62: // also more than there can be
+	// also more than there can be
+	case h.Shnum == 0 || h.Shstrndx >= h.Shnum || int(h.Shentsize) < size || h.Shoff > 1<<62:
 		return nil, errHeaders
 	}
 	sections := make([]byte, int(h.Shnum)*int(h.Shentsize))

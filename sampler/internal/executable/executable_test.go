@@ -19,11 +19,14 @@ func written(t *testing.T, change func(h *elf.Header64, sections []elf.Section64
 	const names = "\x00.shstrtab\x00"
 	headSize, sectionSize := binary.Size(elf.Header64{}), binary.Size(elf.Section64{})
 	h := elf.Header64{
-		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB), byte(elf.EV_CURRENT)},
-		Type:  uint16(elf.ET_EXEC), Machine: uint16(elf.EM_X86_64), Version: uint32(elf.EV_CURRENT), Ehsize: uint16(headSize),
-		Shoff: uint64(headSize), Shentsize: uint16(sectionSize), Shnum: 2, Shstrndx: 1,
+		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS64), byte(elf.ELFDATA2LSB),
+			byte(elf.EV_CURRENT)},
+		Type: uint16(elf.ET_EXEC), Machine: uint16(elf.EM_X86_64), Version: uint32(elf.EV_CURRENT),
+		Ehsize: uint16(headSize),
+		Shoff:  uint64(headSize), Shentsize: uint16(sectionSize), Shnum: 2, Shstrndx: 1,
 	}
-	sections := []elf.Section64{{}, {Type: uint32(elf.SHT_STRTAB), Name: 1, Off: uint64(headSize + 2*sectionSize), Size: uint64(len(names))}}
+	sections := []elf.Section64{{}, {Type: uint32(elf.SHT_STRTAB), Name: 1, Off: uint64(headSize + 2*sectionSize),
+		Size: uint64(len(names))}}
 	if change != nil {
 		change(&h, sections)
 	}
@@ -63,8 +66,12 @@ func TestOpen(t *testing.T) {
 		}, false},
 		// It takes as much memory as they tell it.
 		{"names that fill the memory", func(_ *elf.Header64, s []elf.Section64) { s[1].Size = 1 << 50 }, false},
-		{"names that unpack to what fills the memory", func(_ *elf.Header64, s []elf.Section64) { s[1].Flags = uint64(elf.SHF_COMPRESSED) }, false},
-		{"sections that fill the memory", func(h *elf.Header64, s []elf.Section64) { h.Shnum, s[0].Size = 0, 1<<40 }, false},
+		{"names that unpack to what fills the memory", func(_ *elf.Header64, s []elf.Section64) {
+			s[1].Flags = uint64(elf.SHF_COMPRESSED)
+		}, false},
+		{"sections that fill the memory", func(h *elf.Header64, s []elf.Section64) {
+			h.Shnum, s[0].Size = 0, 1<<40
+		}, false},
 		{"sections that are large", func(h *elf.Header64, _ []elf.Section64) { h.Shentsize = 1<<16 - 1 }, false},
 		{"many segments", func(h *elf.Header64, _ []elf.Section64) { h.Phnum, h.Phentsize = 1<<16-1, 1<<16-1 }, false},
 		{"sections beyond any file", func(h *elf.Header64, _ []elf.Section64) { h.Shoff = 1 << 63 }, false},
@@ -80,7 +87,8 @@ func TestOpen(t *testing.T) {
 			}
 		})
 	}
-	for name, data := range map[string]string{"empty": "", "a script": "#!/bin/sh\n# " + string(make([]byte, 64)), "cut off": "\x7fELF"} {
+	for name, data := range map[string]string{"empty": "", "a script": "#!/bin/sh\n# " + string(make([]byte, 64)),
+		"cut off": "\x7fELF"} {
 		if _, err := Open(bytes.NewReader([]byte(data))); err == nil {
 			t.Errorf("%s is a program", name)
 		}
@@ -167,7 +175,8 @@ func TestBuildInfoIsBounded(t *testing.T) {
 	copy(data[binary.Size(elf.Header64{}):], segment.Bytes())
 	file := &counting{ReaderAt: sparse(data)}
 	_, err := BuildInfo(file)
-	if searched := file.read > maxBuildInfo/2; err == nil || searched != errors.Is(err, errTooLarge) || file.read > maxBuildInfo+maxHeaders {
+	if searched := file.read > maxBuildInfo/2; err == nil || searched != errors.Is(err, errTooLarge) ||
+		file.read > maxBuildInfo+maxHeaders {
 		t.Errorf("%v after %d bytes", err, file.read)
 	}
 	endless := &limited{file: sparse(data), left: 10}

@@ -55,7 +55,8 @@ func Ceilings(proc, sys string, pid int) []sampler.Ceiling {
 		case math.MaxUint64:
 			list = append(list, sampler.Ceiling{Resource: sampler.OpenFDs, Level: 0, Source: "RLIMIT_NOFILE"})
 		default:
-			list = append(list, sampler.Ceiling{Resource: sampler.OpenFDs, Level: float64(files), Source: "RLIMIT_NOFILE"})
+			list = append(list, sampler.Ceiling{Resource: sampler.OpenFDs, Level: float64(files),
+				Source: "RLIMIT_NOFILE"})
 		}
 	}
 	threads := sampler.Ceiling{Resource: sampler.Threads, Level: math.Inf(1)}

@@ -47,7 +47,8 @@ func TestCeilings(t *testing.T) {
 				"sys/fs/cgroup/kube/pod/app/pids.max":         "9000\n",
 				"sys/fs/cgroup/kube/pod/app/other/memory.max": "1\n",
 			},
-			[]sampler.Ceiling{{Resource: sampler.RSSBytes, Level: 1 << 30, Source: "cgroup memory.max"}, files, {Resource: sampler.Threads, Level: 5000, Source: "pids.max"}},
+			[]sampler.Ceiling{{Resource: sampler.RSSBytes, Level: 1 << 30, Source: "cgroup memory.max"},
+				files, {Resource: sampler.Threads, Level: 5000, Source: "pids.max"}},
 		},
 		{
 			"v2 container with a cgroup namespace",
@@ -57,7 +58,8 @@ func TestCeilings(t *testing.T) {
 				"sys/fs/cgroup/memory.max":         "536870912\n",
 				"sys/fs/cgroup/pids.max":           "100\n",
 			},
-			[]sampler.Ceiling{{Resource: sampler.RSSBytes, Level: 512 << 20, Source: "cgroup memory.max"}, files, {Resource: sampler.Threads, Level: 100, Source: "pids.max"}},
+			[]sampler.Ceiling{{Resource: sampler.RSSBytes, Level: 512 << 20, Source: "cgroup memory.max"},
+				files, {Resource: sampler.Threads, Level: 100, Source: "pids.max"}},
 		},
 		{
 			"v2 unlimited",
@@ -98,7 +100,8 @@ func TestCeilings(t *testing.T) {
 				"sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes": "4294967296\n",
 				"sys/fs/cgroup/pids/docker/abc/pids.max":                "200\n",
 			},
-			[]sampler.Ceiling{{Resource: sampler.RSSBytes, Level: 2 << 30, Source: "cgroup memory.limit_in_bytes"}, files, {Resource: sampler.Threads, Level: 200, Source: "pids.max"}},
+			[]sampler.Ceiling{{Resource: sampler.RSSBytes, Level: 2 << 30, Source: "cgroup memory.limit_in_bytes"},
+				files, {Resource: sampler.Threads, Level: 200, Source: "pids.max"}},
 		},
 		{
 			"v1 unlimited",
@@ -117,7 +120,8 @@ func TestCeilings(t *testing.T) {
 				"sys/fs/cgroup/memory/memory.limit_in_bytes": "268435456\n",
 				"sys/fs/cgroup/pids/pids.max":                "64\n",
 			},
-			[]sampler.Ceiling{{Resource: sampler.RSSBytes, Level: 256 << 20, Source: "cgroup memory.limit_in_bytes"}, files, {Resource: sampler.Threads, Level: 64, Source: "pids.max"}},
+			[]sampler.Ceiling{{Resource: sampler.RSSBytes, Level: 256 << 20, Source: "cgroup memory.limit_in_bytes"},
+				files, {Resource: sampler.Threads, Level: 64, Source: "pids.max"}},
 		},
 		{
 			"v1 process of another container: its limits are out of sight",
@@ -137,11 +141,14 @@ func TestCeilings(t *testing.T) {
 				"sys/fs/cgroup/unified/cgroup.controllers":             "pids\n",
 				"sys/fs/cgroup/unified/slice/app/pids.max":             "300\n",
 			},
-			[]sampler.Ceiling{{Resource: sampler.RSSBytes, Level: 1 << 30, Source: "cgroup memory.limit_in_bytes"}, files, {Resource: sampler.Threads, Level: 300, Source: "pids.max"}},
+			[]sampler.Ceiling{{Resource: sampler.RSSBytes, Level: 1 << 30, Source: "cgroup memory.limit_in_bytes"},
+				files, {Resource: sampler.Threads, Level: 300, Source: "pids.max"}},
 		},
-		{"descriptors unlimited", map[string]string{"proc/42/limits": limitsFile("unlimited")}, []sampler.Ceiling{physical, {Resource: sampler.OpenFDs, Level: 0, Source: "RLIMIT_NOFILE"}}},
+		{"descriptors unlimited", map[string]string{"proc/42/limits": limitsFile("unlimited")},
+			[]sampler.Ceiling{physical, {Resource: sampler.OpenFDs, Level: 0, Source: "RLIMIT_NOFILE"}}},
 		{"descriptors at zero", map[string]string{"proc/42/limits": limitsFile("0")}, []sampler.Ceiling{physical}},
-		{"no line for descriptors", map[string]string{"proc/42/limits": "Limit Soft Hard Units\n"}, []sampler.Ceiling{physical}},
+		{"no line for descriptors", map[string]string{"proc/42/limits": "Limit Soft Hard Units\n"},
+			[]sampler.Ceiling{physical}},
 		{
 			"garbage everywhere",
 			map[string]string{
@@ -248,7 +255,8 @@ func FuzzCeilings(f *testing.F) {
 		write(t, filepath.Join(root, "sys/fs/cgroup/memory/app/memory.limit_in_bytes"), limit)
 		write(t, filepath.Join(root, "sys/fs/cgroup/cgroup.controllers"), "")
 		for _, c := range Ceilings(filepath.Join(root, "proc"), filepath.Join(root, "sys"), 42) {
-			if math.IsNaN(c.Level) || math.IsInf(c.Level, 0) || c.Level < 0 || c.Source == "" || c.Level == 0 && c.Resource != sampler.OpenFDs {
+			if math.IsNaN(c.Level) || math.IsInf(c.Level, 0) || c.Level < 0 || c.Source == "" || c.Level == 0 &&
+				c.Resource != sampler.OpenFDs {
 				t.Errorf("ceiling %+v", c)
 			}
 		}
@@ -260,10 +268,12 @@ func FuzzCgroupPath(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, p string) {
-		for _, g := range []procfs.Cgroup{{HierarchyID: 0, Path: p}, {HierarchyID: 4, Controllers: []string{"memory"}, Path: p}} {
+		for _, g := range []procfs.Cgroup{{HierarchyID: 0, Path: p}, {HierarchyID: 4, Controllers: []string{"memory"},
+			Path: p}} {
 			controller := strings.Join(g.Controllers, "")
 			if place, ok := cgroupPath([]procfs.Cgroup{g}, controller); ok {
-				if rel, err := filepath.Rel("/root", filepath.Join("/root", place)); err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+				if rel, err := filepath.Rel("/root", filepath.Join("/root", place)); err != nil || rel == ".." ||
+					strings.HasPrefix(rel, "../") {
 					t.Errorf("%q leads to %q", p, place)
 				}
 			}

@@ -41,23 +41,32 @@ var units = map[string]struct {
 }{
 	"b": {1, "bytes"}, "byte": {1, "bytes"}, "bytes": {1, "bytes"},
 	"kb": {1e3, "bytes"}, "mb": {1e6, "bytes"}, "gb": {1e9, "bytes"}, "tb": {1e12, "bytes"}, "pb": {1e15, "bytes"},
-	"kib": {1 << 10, "bytes"}, "mib": {1 << 20, "bytes"}, "gib": {1 << 30, "bytes"}, "tib": {1 << 40, "bytes"}, "pib": {1 << 50, "bytes"},
-	"ki": {1 << 10, "bytes"}, "mi": {1 << 20, "bytes"}, "gi": {1 << 30, "bytes"}, "ti": {1 << 40, "bytes"},
-	"k": {1e3, ""}, "mil": {1e6, ""}, "bil": {1e9, ""}, "tri": {1e12, ""}, "m": {1e6, ""}, "g": {1e9, ""}, "t": {1e12, ""},
-	"o": {1, "bytes"}, "octets": {1, "bytes"}, "ko": {1e3, "bytes"}, "mo": {1e6, "bytes"}, "go": {1e9, "bytes"}, "to": {1e12, "bytes"},
+	"kib": {1 << 10, "bytes"}, "mib": {1 << 20, "bytes"}, "gib": {1 << 30, "bytes"}, "tib": {1 << 40, "bytes"},
+	"pib": {1 << 50, "bytes"},
+	"ki":  {1 << 10, "bytes"}, "mi": {1 << 20, "bytes"}, "gi": {1 << 30, "bytes"}, "ti": {1 << 40, "bytes"},
+	"k": {1e3, ""}, "mil": {1e6, ""}, "bil": {1e9, ""}, "tri": {1e12, ""}, "m": {1e6, ""}, "g": {1e9, ""},
+	"t": {1e12, ""},
+	"o": {1, "bytes"}, "octets": {1, "bytes"}, "ko": {1e3, "bytes"}, "mo": {1e6, "bytes"}, "go": {1e9, "bytes"},
+	"to":  {1e12, "bytes"},
 	"kio": {1 << 10, "bytes"}, "mio": {1 << 20, "bytes"}, "gio": {1 << 30, "bytes"},
 	"%": {1, "percent"}, "percent": {1, "percent"},
-	"ns": {1e-9, "seconds"}, "us": {1e-6, "seconds"}, "µs": {1e-6, "seconds"}, "ms": {1e-3, "seconds"}, "s": {1, "seconds"}, "sec": {1, "seconds"},
-	"min": {60, "seconds"}, "mins": {60, "seconds"}, "h": {3600, "seconds"}, "hour": {3600, "seconds"}, "hours": {3600, "seconds"},
-	"day": {86400, "seconds"}, "days": {86400, "seconds"},
+	"ns": {1e-9, "seconds"}, "us": {1e-6, "seconds"}, "µs": {1e-6, "seconds"}, "ms": {1e-3, "seconds"},
+	"s": {1, "seconds"}, "sec": {1, "seconds"},
+	"min": {60, "seconds"}, "mins": {60, "seconds"}, "h": {3600, "seconds"}, "hour": {3600, "seconds"},
+	"hours": {3600, "seconds"},
+	"day":   {86400, "seconds"}, "days": {86400, "seconds"},
 }
 
 // absent are the ways in which a cell says that nothing was read.
 var absent = map[string]bool{
-	"": true, "-": true, "--": true, "nan": true, "null": true, "nil": true, "none": true, "n/a": true, "na": true, "undefined": true, "no data": true, "?": true,
-	"–": true, "—": true, ".": true, "*": true, "...": true, "missing": true, "<missing>": true, "<null>": true, "(null)": true, "<no value>": true, "<none>": true, `\n`: true, "n.a.": true, "k.a.": true,
-	"#n/a": true, "#na": true, "#null!": true, "#div/0!": true, "#value!": true, "#ref!": true, "#num!": true, "#nv": true, "#wert!": true, "error": true, "err": true, "timeout": true, "unknown": true,
-	"unavailable": true, "nodata": true, "no_data": true, "inf": true, "+inf": true, "-inf": true, "infinity": true, "-nan": true, "1.#qnan": true, "-1.#ind": true, "nan(ind)": true, "-nan(ind)": true,
+	"": true, "-": true, "--": true, "nan": true, "null": true, "nil": true, "none": true, "n/a": true, "na": true,
+	"undefined": true, "no data": true, "?": true,
+	"–": true, "—": true, ".": true, "*": true, "...": true, "missing": true, "<missing>": true, "<null>": true,
+	"(null)": true, "<no value>": true, "<none>": true, `\n`: true, "n.a.": true, "k.a.": true,
+	"#n/a": true, "#na": true, "#null!": true, "#div/0!": true, "#value!": true, "#ref!": true, "#num!": true,
+	"#nv": true, "#wert!": true, "error": true, "err": true, "timeout": true, "unknown": true,
+	"unavailable": true, "nodata": true, "no_data": true, "inf": true, "+inf": true, "-inf": true, "infinity": true,
+	"-nan": true, "1.#qnan": true, "-1.#ind": true, "nan(ind)": true, "-nan(ind)": true,
 }
 
 // Absent reports whether a cell says that nothing was read.

@@ -30,19 +30,26 @@ var layouts = []string{
 	"Mon Jan 2 15:04:05 2006", "Mon Jan 2 15:04:05 MST 2006", "Mon Jan 2 15:04:05 -0700 2006", // ctime, date
 	"Mon Jan 2 2006 15:04:05 GMT-0700",                                                        // JavaScript
 	"Mon 2 Jan 2006 15:04:05", "Mon 2 Jan 2006 15:04:05 MST", "Mon 2 Jan 2006 15:04:05 -0700", // RFC 1123
-	"Mon 2 Jan 2006 15:04:05 PM", "Mon 2 Jan 2006 03:04:05 PM MST", "Mon Jan 2 03:04:05 PM 2006", "Mon Jan 2 03:04:05 PM MST 2006", // date, of other locales
-	"2 January 2006 15:04:05", "2 January 2006 15:04", "January 2 2006 15:04:05", "January 2 2006 15:04", "January 2 2006 3:04 PM",
+	// date, of other locales
+	"Mon 2 Jan 2006 15:04:05 PM", "Mon 2 Jan 2006 03:04:05 PM MST", "Mon Jan 2 03:04:05 PM 2006",
+	"Mon Jan 2 03:04:05 PM MST 2006",
+	"2 January 2006 15:04:05", "2 January 2006 15:04", "January 2 2006 15:04:05", "January 2 2006 15:04",
+	"January 2 2006 3:04 PM",
 	"2 Jan 2006 15:04:05", "2 Jan 2006 15:04:05 MST", "2 Jan 2006 15:04:05 -0700", "2 Jan 2006 15:04",
-	"2-Jan-2006 15:04:05", "2-Jan-06 15:04:05", "2-Jan-06 3:04:05 PM", "Jan 2 2006 3:04PM", // the latter of Oracle and SQL Server
+	// the latter of Oracle and SQL Server
+	"2-Jan-2006 15:04:05", "2-Jan-06 15:04:05", "2-Jan-06 3:04:05 PM", "Jan 2 2006 3:04PM",
 	"2/Jan/2006:15:04:05 -0700",
 	"Jan 2 2006 15:04:05", "Jan 2 2006 15:04", "Jan 2 2006 3:04:05 PM", "Jan 2 2006 3:04 PM",
 	"Monday 02-Jan-06 15:04:05 MST",
-	"Mon 2 Jan 2006 15:04", "Mon Jan 2 2006 15:04:05", "Mon Jan 2 2006 15:04", "2 Jan 15:04:05 MST 2006", "2 Jan 2006 3:04:05 PM", "2 Jan 2006 3:04 PM", "2-Jan-2006 3:04:05 PM",
-	"Monday January 2 2006 3:04:05 PM", "Monday January 2 2006 15:04:05", "Monday 2 January 2006 15:04:05", // of PowerShell
+	"Mon 2 Jan 2006 15:04", "Mon Jan 2 2006 15:04:05", "Mon Jan 2 2006 15:04", "2 Jan 15:04:05 MST 2006",
+	"2 Jan 2006 3:04:05 PM", "2 Jan 2006 3:04 PM", "2-Jan-2006 3:04:05 PM",
+	// of PowerShell
+	"Monday January 2 2006 3:04:05 PM", "Monday January 2 2006 15:04:05", "Monday 2 January 2006 15:04:05",
 }
 
 // days are layouts of dates with names alone.
-var days = []string{"2-Jan-2006", "2-Jan-06", "2/Jan/2006", "2 Jan 2006", "Jan 2 2006", "2 January 2006", "January 2 2006", "Mon 2 Jan 2006", "Mon Jan 2 2006"}
+var days = []string{"2-Jan-2006", "2-Jan-06", "2/Jan/2006", "2 Jan 2006", "Jan 2 2006", "2 January 2006",
+	"January 2 2006", "Mon 2 Jan 2006", "Mon Jan 2 2006"}
 
 // Order says how the numbers of a date like 03/02/2026 are to be read.
 type Order uint8
@@ -62,10 +69,13 @@ func Instant(text string, order Order) (t time.Time, form Form) {
 	if text == "" || len(text) > 96 {
 		return t, NoTime
 	}
-	if i := strings.IndexByte(text, '['); i > 0 && text[len(text)-1] == ']' && (strings.ContainsAny(text[max(i-6, 0):i], "+-")) { // of java.time, behind the offset
+	// of java.time, behind the offset
+	if i := strings.IndexByte(text, '['); i > 0 && text[len(text)-1] == ']' &&
+		(strings.ContainsAny(text[max(i-6, 0):i], "+-")) {
 		text = text[:i]
 	}
-	if i := strings.Index(text, " ("); i > 0 && strings.Contains(text, " GMT") && text[len(text)-1] == ')' { // the zone's name, behind its offset
+	// the zone's name, behind its offset
+	if i := strings.Index(text, " ("); i > 0 && strings.Contains(text, " GMT") && text[len(text)-1] == ')' {
 		text = text[:i]
 	}
 	if text[0] == '[' && text[len(text)-1] == ']' { // of the logs of web servers
@@ -246,7 +256,8 @@ func numericDate(text string, order Order) (t time.Time, form Form) {
 			numbers[2] += 2000
 		}
 		year, month, day = numbers[2], numbers[0], numbers[1]
-		if separator == '.' || order == DayFirst && separator == '/' || month > 12 && day <= 12 || separator == '-' && order == DayFirst {
+		if separator == '.' || order == DayFirst && separator == '/' || month > 12 && day <= 12 || separator == '-' &&
+			order == DayFirst {
 			month, day = day, month
 		}
 	default:
@@ -331,7 +342,8 @@ func timeOfDay(text string) (since, offset time.Duration, ok bool) {
 	if offset, ok = zone(text); !ok {
 		return 0, 0, false
 	}
-	return time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute + time.Duration(second)*time.Second + fraction, offset, true
+	return time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute + time.Duration(second)*time.Second +
+		fraction, offset, true
 }
 
 // zoneName is what Go writes behind an offset: CET, or the offset again where the zone has no name.

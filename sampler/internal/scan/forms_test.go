@@ -56,14 +56,27 @@ func TestInstant(t *testing.T) {
 		"1772460306000":                                                      {at, Millis},
 		"1772460306000000":                                                   {at, Micros},
 		"1772460306000000000":                                                {at, Nanos},
-		"2026年3月2日 14时05分06秒":                                                {at, Text}, "2026年3月2日 14:05:06": {at, Text}, "2026-03-02 오후 2:05:06": {at, Text}, "2026/3/2 下午 2:05:06": {at, Text}, "2026년 3월 2일 오후 2:05:06": {at, Text},
-		"Mo 2. Mär 14:05:06 UTC 2026": {at, Text}, "2. März 2026 14:05:06": {at, Text}, "lun. 2 mars 2026 14:05:06": {at, Text}, "2 déc. 2026 14:05:06": {time.Date(2026, 12, 2, 14, 5, 6, 0, time.UTC), Text},
+		"2026年3月2日 14时05分06秒":                                                {at, Text},
+		"2026年3月2日 14:05:06":                                                 {at, Text},
+		"2026-03-02 오후 2:05:06":                                              {at, Text},
+		"2026/3/2 下午 2:05:06":                                                {at, Text},
+		"2026년 3월 2일 오후 2:05:06":                                             {at, Text},
+		"Mo 2. Mär 14:05:06 UTC 2026":                                        {at, Text},
+		"2. März 2026 14:05:06":                                              {at, Text},
+		"lun. 2 mars 2026 14:05:06":                                          {at, Text},
+		"2 déc. 2026 14:05:06": {time.Date(2026, 12, 2, 14, 5, 6, 0, time.UTC),
+			Text},
 		"Mo 2. Mär 14:05:06 CET 2026": {}, "mars": {}, "2 mo": {},
-		"02.03.26 14:05:06": {at, Text}, "[02/Mar/2026:14:05:06 +0000]": {at, Text}, "/Date(1772460306000)/": {at, Millis}, "Mon 03/02/2026 14:05:06": {at, Text}, "2:05:06 PM 03/02/2026": {at, Text},
-		"Monday, March 2, 2026 2:05:06 PM": {at, Text}, "Mon 02 Mar 2026 14:05": {at.Add(-6 * time.Second), Text}, "02-Mar-2026": {at.Truncate(24 * time.Hour), Day}, "[]": {}, "/Date()/": {},
+		"02.03.26 14:05:06": {at, Text}, "[02/Mar/2026:14:05:06 +0000]": {at, Text},
+		"/Date(1772460306000)/": {at, Millis}, "Mon 03/02/2026 14:05:06": {at, Text},
+		"2:05:06 PM 03/02/2026":            {at, Text},
+		"Monday, March 2, 2026 2:05:06 PM": {at, Text}, "Mon 02 Mar 2026 14:05": {at.Add(-6 * time.Second), Text},
+		"02-Mar-2026": {at.Truncate(24 * time.Hour), Day}, "[]": {}, "/Date()/": {},
 		"1.772460306e9": {at, Seconds},
-		"12":            {}, "0": {}, "": {}, "x": {}, "206327781": {}, "2026": {}, "14:05:06": {}, "2026-13-02": {}, "2026-02-30": {}, "2026-03-02 25:00": {}, "1e400": {},
-		"20260302T140506Z": {at, Text}, "20260302 14:05:06": {at, Text}, "20260302140506": {at, Text}, "20260302": {}, "03/02/26 14:05:06": {at, Text}, "03/02/26": {},
+		"12":            {}, "0": {}, "": {}, "x": {}, "206327781": {}, "2026": {}, "14:05:06": {}, "2026-13-02": {},
+		"2026-02-30": {}, "2026-03-02 25:00": {}, "1e400": {},
+		"20260302T140506Z": {at, Text}, "20260302 14:05:06": {at, Text}, "20260302140506": {at, Text}, "20260302": {},
+		"03/02/26 14:05:06": {at, Text}, "03/02/26": {},
 		"1.2.3": {}, "10.0.0.5": {},
 	} {
 		got, form := Instant(text, MonthFirst)
@@ -74,7 +87,8 @@ func TestInstant(t *testing.T) {
 	if got, form := Instant("02/03/2026 14:05:06", DayFirst); !got.Equal(at) || form != Text {
 		t.Errorf("day first: %v, %d", got, form)
 	}
-	for text, want := range map[string]bool{"02/03/2026": true, "13/03/2026": false, "2026-03-02": false, "03/03/2026": false} {
+	for text, want := range map[string]bool{"02/03/2026": true, "13/03/2026": false, "2026-03-02": false,
+		"03/03/2026": false} {
 		if AmbiguousOrder(text) != want {
 			t.Errorf("%s: ambiguous: %v", text, !want)
 		}
@@ -102,7 +116,8 @@ func TestParseAmount(t *testing.T) {
 		{"45MiB / 7.5GiB", Thousands, Amount{Value: 45 << 20, Unit: "bytes", Of: 7.5 * (1 << 30)}},
 		{"1.06 K", Thousands, Amount{Value: 1060, Thousands: 1}},
 		{"1.5 Mil", Thousands, Amount{Value: 1.5e6, Thousands: 2}},
-		{"512M / 1T", Thousands, Amount{Value: 512 << 20, Unit: "bytes", Of: 1 << 40}}, {"3 / 1k", Thousands, Amount{Value: 3, Of: 1000}},
+		{"512M / 1T", Thousands, Amount{Value: 512 << 20, Unit: "bytes", Of: 1 << 40}},
+		{"3 / 1k", Thousands, Amount{Value: 3, Of: 1000}},
 		{"196,8 Mo", Decimal, Amount{Value: 196.8e6, Unit: "bytes"}},
 		{"~197 MB", Thousands, Amount{Value: 197e6, Unit: "bytes"}},
 		{"197 MB (12 %)", Thousands, Amount{Value: 197e6, Unit: "bytes"}},
@@ -111,15 +126,18 @@ func TestParseAmount(t *testing.T) {
 		{"512Mi", Thousands, Amount{Value: 512 << 20, Unit: "bytes"}},
 		{"30.5%", Thousands, Amount{Value: 30.5, Unit: "percent"}},
 		{"250 ms", Thousands, Amount{Value: 0.25, Unit: "seconds"}},
-		{"5 E", Thousands, Amount{}}, {"abc", Thousands, Amount{}}, {"", Thousands, Amount{}}, {"1,2,3", Thousands, Amount{}}, {"12,34", Thousands, Amount{}},
-		{"MiB", Thousands, Amount{}}, {"1 2", Thousands, Amount{}}, {"NaN", Thousands, Amount{}}, {"1/2/3", Thousands, Amount{}}, {"2026-03-02", Thousands, Amount{}},
+		{"5 E", Thousands, Amount{}}, {"abc", Thousands, Amount{}}, {"", Thousands, Amount{}},
+		{"1,2,3", Thousands, Amount{}}, {"12,34", Thousands, Amount{}},
+		{"MiB", Thousands, Amount{}}, {"1 2", Thousands, Amount{}}, {"NaN", Thousands, Amount{}},
+		{"1/2/3", Thousands, Amount{}}, {"2026-03-02", Thousands, Amount{}},
 	} {
 		got, ok := ParseAmount(test.cell, test.commas)
 		if diff := cmp.Diff(test.want, got); diff != "" || ok != (test.want != Amount{}) {
 			t.Errorf("%q: ok %v (-want +got):\n%s", test.cell, ok, diff)
 		}
 	}
-	for cell, want := range map[string]bool{"206,3": true, "0,123": true, "206,327": false, "1,234,567": false, "12": false, "1,": false} {
+	for cell, want := range map[string]bool{"206,3": true, "0,123": true, "206,327": false, "1,234,567": false,
+		"12": false, "1,": false} {
 		if DecimalComma(cell) != want {
 			t.Errorf("%q: decimal comma %v", cell, !want)
 		}
@@ -127,7 +145,8 @@ func TestParseAmount(t *testing.T) {
 }
 
 func TestAbsent(t *testing.T) {
-	for cell, want := range map[string]bool{"": true, "-- / --": true, "-": true, "NaN": true, "0": false, "12 / --": false, "--/12": false} {
+	for cell, want := range map[string]bool{"": true, "-- / --": true, "-": true, "NaN": true, "0": false,
+		"12 / --": false, "--/12": false} {
 		if Absent(cell) != want {
 			t.Errorf("%q: absent: %v", cell, !want)
 		}
@@ -148,7 +167,8 @@ func TestBytes(t *testing.T) {
 }
 
 func FuzzInstant(f *testing.F) {
-	for _, seed := range []string{"2026-03-02T14:05:06Z", "03/02/2026 02:05:06 PM", "Mon Mar 02 14:05:06 UTC 2026", "1772460306.5", "1e18", "2026-03-02 14:05:06 +0000 UTC m=+0.012"} {
+	for _, seed := range []string{"2026-03-02T14:05:06Z", "03/02/2026 02:05:06 PM", "Mon Mar 02 14:05:06 UTC 2026",
+		"1772460306.5", "1e18", "2026-03-02 14:05:06 +0000 UTC m=+0.012"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -178,7 +198,8 @@ func FuzzParseAmount(f *testing.F) {
 				t.Fatalf("%q: %+v", text, a)
 			}
 			// What strconv reads is read to the same value.
-			if v, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) && (!ok || a.Value != v) {
+			if v, err := strconv.ParseFloat(text, 64); err == nil && !math.IsNaN(v) && !math.IsInf(v, 0) &&
+				(!ok || a.Value != v) {
 				t.Fatalf("%q: %+v, %v, want %v", text, a, ok, v)
 			}
 		}

@@ -15,13 +15,17 @@ var (
 // Names of months and days of other languages, in small letters and without points, that dates are written with.
 var (
 	monthNames = map[string]string{
-		"mär": "Mar", "mrz": "Mar", "märz": "Mar", "mai": "May", "okt": "Oct", "dez": "Dec", "januar": "Jan", "februar": "Feb", "juni": "Jun", "juli": "Jul", "oktober": "Oct", "dezember": "Dec",
-		"janv": "Jan", "févr": "Feb", "fév": "Feb", "mars": "Mar", "avr": "Apr", "avril": "Apr", "juin": "Jun", "juil": "Jul", "juillet": "Jul", "août": "Aug", "sept": "Sep", "déc": "Dec",
-		"ene": "Jan", "enero": "Jan", "febrero": "Feb", "marzo": "Mar", "abr": "Apr", "abril": "Apr", "mayo": "May", "junio": "Jun", "julio": "Jul", "ago": "Aug", "agosto": "Aug",
+		"mär": "Mar", "mrz": "Mar", "märz": "Mar", "mai": "May", "okt": "Oct", "dez": "Dec", "januar": "Jan",
+		"februar": "Feb", "juni": "Jun", "juli": "Jul", "oktober": "Oct", "dezember": "Dec",
+		"janv": "Jan", "févr": "Feb", "fév": "Feb", "mars": "Mar", "avr": "Apr", "avril": "Apr", "juin": "Jun",
+		"juil": "Jul", "juillet": "Jul", "août": "Aug", "sept": "Sep", "déc": "Dec",
+		"ene": "Jan", "enero": "Jan", "febrero": "Feb", "marzo": "Mar", "abr": "Apr", "abril": "Apr", "mayo": "May",
+		"junio": "Jun", "julio": "Jul", "ago": "Aug", "agosto": "Aug",
 		"dic": "Dec", "gen": "Jan", "giu": "Jun", "lug": "Jul", "set": "Sep", "ott": "Oct", "fev": "Feb", "out": "Oct",
 	}
 	dayNames = []string{
-		"mo", "di", "mi", "do", "fr", "sa", "so", "montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag", "sonntag",
+		"mo", "di", "mi", "do", "fr", "sa", "so", "montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag",
+		"sonntag",
 		"lun", "mar", "mer", "jeu", "ven", "sam", "dim", "mié", "jue", "vie", "sáb", "dom", "gio", "sab",
 	}
 )

@@ -28,7 +28,8 @@ var (
 )
 
 // Powers of ten that a float64 holds exactly.
-var pow10 = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}
+var pow10 = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
+	1e18, 1e19}
 
 var nanosPerDigit = [...]int64{1e9, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 100, 10, 1}
 
@@ -287,7 +288,8 @@ func Shown(b []byte) string {
 // Recordable reports whether a resource's name survives being written and read, and does nothing to who shows it: a
 // terminal obeys control characters, and others turn the text around them.
 func Recordable(name string) bool {
-	return name != "" && utf8.ValidString(name) && strings.TrimSpace(name) == name && !strings.ContainsFunc(name, unprintable)
+	return name != "" && utf8.ValidString(name) && strings.TrimSpace(name) == name &&
+		!strings.ContainsFunc(name, unprintable)
 }
 
 func unprintable(r rune) bool { return !unicode.IsPrint(r) }

@@ -62,8 +62,8 @@ func (p *Process) Raw(ctx context.Context, kind profile.Kind) ([]byte, error) {
 // Dump returns the traceback of all goroutines as text. It stops the world of that process until it is done.
 func (p *Process) Dump(ctx context.Context) ([]byte, error) { return p.get(ctx, "goroutine?debug=2") }
 
-// Stacks returns the goroutine profile as text: each stack with the number of goroutines on it, most first. It stops the
-// world of that process twice for a moment.
+// Stacks returns the goroutine profile as text: each stack with the number of goroutines on it, most first. It stops
+// the world of that process twice for a moment.
 func (p *Process) Stacks(ctx context.Context) ([]byte, error) { return p.get(ctx, "goroutine?debug=1") }
 
 // Profile returns a profile by site. A goroutine profile stops the world of that process twice for a moment, a
@@ -161,7 +161,8 @@ func parse(data []byte, kind profile.Kind, at time.Time) (p *profile.Profile, al
 		for _, l := range s.Location {
 			for _, line := range l.Line { // the innermost of the inlined ones first
 				if line.Function != nil {
-					stack = append(stack, profile.Frame{Function: line.Function.Name, File: line.Function.Filename, Line: int(line.Line)})
+					stack = append(stack, profile.Frame{Function: line.Function.Name, File: line.Function.Filename,
+						Line: int(line.Line)})
 				}
 			}
 		}

@@ -58,7 +58,9 @@ func TestSameAsFromInside(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		i := slices.IndexFunc(sites.Sites, func(s profile.Site) bool { return strings.HasSuffix(s.Function, ".waitHere") })
+		i := slices.IndexFunc(sites.Sites, func(s profile.Site) bool {
+			return strings.HasSuffix(s.Function, ".waitHere")
+		})
 		return i >= 0 && sites.Sites[i].Count == 6 && sites.Sites[i].WaitReason == "chan receive"
 	})
 	for range 20 {
@@ -82,13 +84,15 @@ func TestSameAsFromInside(t *testing.T) {
 			}
 			for _, s := range p.Sites {
 				if strings.HasSuffix(s.Function, function) { // where goroutines wait, a small object may be sampled too
-					all = append(all, site{s.Frame, s.Application, s.Entry, s.WaitReason, float64(int(s.Count)), float64(int(s.Bytes) >> 20)})
+					all = append(all, site{s.Frame, s.Application, s.Entry, s.WaitReason, float64(int(s.Count)),
+						float64(int(s.Bytes) >> 20)})
 				}
 				if s.Function != "" && len(s.Frames()) == 0 {
 					t.Errorf("no stack at %+v", s)
 				}
 			}
-			if p.Kind != kind || kind == profile.Heap && p.Resolution != float64(runtime.MemProfileRate) || p.Cost.Elapsed <= 0 {
+			if p.Kind != kind || kind == profile.Heap && p.Resolution != float64(runtime.MemProfileRate) ||
+				p.Cost.Elapsed <= 0 {
 				t.Errorf("%s: kind %s, resolution %v, cost %+v", kind, p.Kind, p.Resolution, p.Cost)
 			}
 			return all
@@ -107,7 +111,8 @@ func TestSameAsFromInside(t *testing.T) {
 	if _, parseErr := gopprof.ParseData(raw); err != nil || parseErr != nil {
 		t.Errorf("raw profile: %v %v", err, parseErr)
 	}
-	if _, err = outside.Profile(t.Context(), profile.GoroutineLeak); errors.Is(err, profile.ErrUnsupported) != (pprof.Lookup("goroutineleak") == nil) {
+	if _, err = outside.Profile(t.Context(), profile.GoroutineLeak); errors.Is(err,
+		profile.ErrUnsupported) != (pprof.Lookup("goroutineleak") == nil) {
 		t.Errorf("goroutineleak: %v", err)
 	}
 }
@@ -146,11 +151,21 @@ func TestFaults(t *testing.T) {
 		handler http.HandlerFunc
 		want    string
 	}{
-		{"not there", func(w http.ResponseWriter, _ *http.Request) { http.NotFound(w, nil) }, profile.ErrUnsupported.Error()},
-		{"forbidden", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }, "http://u:xxxxx@HOST/debug/pprof/goroutine: 403 Forbidden"},
-		{"no profile", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "hello") }, "http://u:xxxxx@HOST/debug/pprof/goroutine: parsing profile: unrecognized profile format"},
-		{"another profile", func(w http.ResponseWriter, _ *http.Request) { _ = pprof.Lookup("heap").WriteTo(w, 0) }, "http://u:xxxxx@HOST/debug/pprof/goroutine: it is no goroutine profile"},
-		{"hangs", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "http://u:xxxxx@HOST/debug/pprof: context deadline exceeded"},
+		{"not there", func(w http.ResponseWriter, _ *http.Request) {
+			http.NotFound(w, nil)
+		}, profile.ErrUnsupported.Error()},
+		{"forbidden", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(403)
+		}, "http://u:xxxxx@HOST/debug/pprof/goroutine: 403 Forbidden"},
+		{"no profile", func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, "hello")
+		}, "http://u:xxxxx@HOST/debug/pprof/goroutine: parsing profile: unrecognized profile format"},
+		{"another profile", func(w http.ResponseWriter, _ *http.Request) {
+			_ = pprof.Lookup("heap").WriteTo(w, 0)
+		}, "http://u:xxxxx@HOST/debug/pprof/goroutine: it is no goroutine profile"},
+		{"hangs", func(_ http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+		}, "http://u:xxxxx@HOST/debug/pprof: context deadline exceeded"},
 		{"cut short", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = w.Write([]byte{0x1f})

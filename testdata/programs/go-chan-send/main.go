@@ -1,5 +1,5 @@
-// Command go-chan-send shows goroutines that block for ever on a send. A handler starts a query and waits for the answer
-// or for a timeout; the answer that comes too late finds no receiver, as the channel has no buffer.
+// Command go-chan-send shows goroutines that block for ever on a send. A handler starts a query and waits for the
+// answer or for a timeout; the answer that comes too late finds no receiver, as the channel has no buffer.
 package main
 
 import (

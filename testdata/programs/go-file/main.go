@@ -1,5 +1,5 @@
-// Command go-file shows files that are never closed. Requests are written to a journal that is rotated now and then; the
-// rotation remembers the old segment for readers, and forgets to close it.
+// Command go-file shows files that are never closed. Requests are written to a journal that is rotated now and then;
+// the rotation remembers the old segment for readers, and forgets to close it.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command go-map shows a map that grows. Each login makes a session; a logout deletes it, but clients that never log out
-// stay in the map for ever.
+// Command go-map shows a map that grows. Each login makes a session; a logout deletes it, but clients that never log
+// out stay in the map for ever.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command go-pool is healthy: a worker pool that swings with the load. A job that finds no idle worker starts one, up to a
-// cap; a worker that was idle for a while ends.
+// Command go-pool is healthy: a worker pool that swings with the load. A job that finds no idle worker starts one, up
+// to a cap; a worker that was idle for a while ends.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command go-reload shows a leak in bursts. Every minute or two the configuration is loaded anew, which starts watchers;
-// the old ones are to be cancelled, but are not. Between two reloads nothing grows.
+// Command go-reload shows a leak in bursts. Every minute or two the configuration is loaded anew, which starts
+// watchers; the old ones are to be cancelled, but are not. Between two reloads nothing grows.
 package main
 
 import (

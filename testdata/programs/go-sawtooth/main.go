@@ -1,5 +1,5 @@
-// Command go-sawtooth shows a heap that swings widely between garbage collections: large buffers for each request, and a
-// collector told to wait until the heap is four times what was live. Under it a few bytes per request may leak.
+// Command go-sawtooth shows a heap that swings widely between garbage collections: large buffers for each request, and
+// a collector told to wait until the heap is four times what was live. Under it a few bytes per request may leak.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command go-subslice shows memory kept alive through a sub-slice. Of each message 16 bytes are remembered, as a slice of
-// the message's own buffer: the other 32 KB stay too. The healthy way copies the bytes first.
+// Command go-subslice shows memory kept alive through a sub-slice. Of each message 16 bytes are remembered, as a slice
+// of the message's own buffer: the other 32 KB stay too. The healthy way copies the bytes first.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command go-ticker shows tickers that are never stopped. A subscription refreshes its feed from a goroutine that ranges
-// over a ticker; it is told to end when its client leaves, but on one path nobody tells it.
+// Command go-ticker shows tickers that are never stopped. A subscription refreshes its feed from a goroutine that
+// ranges over a ticker; it is told to end when its client leaves, but on one path nobody tells it.
 package main
 
 import (

@@ -1,7 +1,8 @@
-// Command load sends requests at a set pace, whether or not the earlier ones were answered (an open loop), to HTTP, redis
-// or memcached. The pace is a Poisson process whose rate swings in a sine, with bursts on top.
+// Command load sends requests at a set pace, whether or not the earlier ones were answered (an open loop), to HTTP,
+// redis or memcached. The pace is a Poisson process whose rate swings in a sine, with bursts on top.
 //
-//	load -url 'http://127.0.0.1:8080/page?key={key}' -rate 10 -swing 0.6 -period 6m -burst 4 -burst-every 3m -burst-for 20s
+//	load -url 'http://127.0.0.1:8080/page?key={key}' -rate 10 -swing 0.6 -period 6m -burst 4 -burst-every 3m \
+//	    -burst-for 20s
 //	load -url redis://127.0.0.1:6379 -rate 100 -keys 20000 -size 512
 package main
 
@@ -63,7 +64,8 @@ func main() {
 	size := flag.Int("size", 512, "mean `bytes` of a value (redis, memcached)")
 	flight := flag.Int("flight", 500, "most requests in flight; what comes on top is dropped and counted")
 	idle := flag.Duration("idle", 15*time.Second, "time after which an idle connection is closed")
-	hold := flag.Duration("hold", 0, "mean `time` for which a client keeps its connection to itself after the answer (redis, memcached)")
+	hold := flag.Duration("hold", 0, "mean `time` for which a client keeps its connection to itself after the answer "+
+		"(redis, memcached)")
 	seed := flag.Uint64("seed", 1, "of the times and keys")
 	flag.Parse()
 

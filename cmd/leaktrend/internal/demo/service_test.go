@@ -15,7 +15,8 @@ import (
 
 func TestNewRefuses(t *testing.T) {
 	for _, leak := range []string{"", "water", "FDs"} {
-		if _, err := New(leak, time.Now()); err == nil || !strings.Contains(err.Error(), "goroutines, heap, fds or none") {
+		if _, err := New(leak, time.Now()); err == nil ||
+			!strings.Contains(err.Error(), "goroutines, heap, fds or none") {
 			t.Errorf("%q: %v", leak, err)
 		}
 	}

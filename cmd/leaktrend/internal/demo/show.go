@@ -140,7 +140,9 @@ func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 
 // namesLine reports whether an alert is sure of a line of code.
 func namesLine(a *alerting.Alert) bool {
-	return len(a.Sites) > 0 && !slices.ContainsFunc(a.Sites, func(s alerting.Site) bool { return s.KnownBy == sites.ByNone })
+	return len(a.Sites) > 0 && !slices.ContainsFunc(a.Sites, func(s alerting.Site) bool {
+		return s.KnownBy == sites.ByNone
+	})
 }
 
 // verdict says how the show went.
@@ -155,6 +157,7 @@ func verdict(leak string, first *alerting.Alert, began time.Time) string {
 		return "\nAn alert on a service that does not leak: a false alarm."
 	}
 	after := first.Time.Sub(began.Add(Healthy)).Round(time.Second)
-	return fmt.Sprintf("\nFound %s after the leak began. To embed the monitor in your own service, see detector.NewMonitor.",
+	return fmt.Sprintf("\nFound %s after the leak began. To embed the monitor in your own service, see "+
+		"detector.NewMonitor.",
 		sampler.FormatDuration(after))
 }

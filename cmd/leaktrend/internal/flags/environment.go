@@ -49,7 +49,8 @@ func FromEnvironment(cmd *cobra.Command, lookup func(string) (string, bool)) err
 	cmd.Flags().Visit(func(f *pflag.Flag) { given[f.Name] = true })
 	var err error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if err == nil && HasVariable(f) && !given[f.Name] && !slices.ContainsFunc(f.Annotations[exclusive], func(name string) bool { return given[name] }) {
+		if err == nil && HasVariable(f) && !given[f.Name] && !slices.ContainsFunc(f.Annotations[exclusive],
+			func(name string) bool { return given[name] }) {
 			err = setFrom(cmd, f, lookup)
 		}
 	})
@@ -103,7 +104,8 @@ func Name(cmd *cobra.Command, err error) error {
 		if f.Shorthand != "" {
 			names += "|-" + f.Shorthand
 		}
-		if variable := f.Annotations[from]; variable != nil && regexp.MustCompile(`(^|[^\w-])(`+names+`)($|[^\w-])`).MatchString(err.Error()) {
+		if variable := f.Annotations[from]; variable != nil &&
+			regexp.MustCompile(`(^|[^\w-])(`+names+`)($|[^\w-])`).MatchString(err.Error()) {
 			origins = append(origins, shown(f)+" is from "+variable[0])
 		}
 	})
@@ -118,7 +120,8 @@ func Hint(cmd *cobra.Command) string {
 	hint := ""
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		if hint == "" && HasVariable(f) && !f.Hidden {
-			hint = fmt.Sprintf("Variables stand in for flags that are not given: %s for --%s,\nor %s for that of %s alone.",
+			hint = fmt.Sprintf("Variables stand in for flags that are not given: %s for --%s,\n"+
+				"or %s for that of %s alone.",
 				Variable("", f.Name), f.Name, Variable(cmd.Name(), f.Name), cmd.Name())
 		}
 	})

@@ -23,7 +23,8 @@ func Explain(cmd *cobra.Command, err error) error {
 		if cause := ofPID(invalid.GetFlag(), invalid.GetValue()); cause != nil {
 			return fmt.Errorf("%s: %w", shown(invalid.GetFlag()), cause)
 		}
-		return fmt.Errorf("%s %s: %w", shown(invalid.GetFlag()), quoted(invalid.GetValue()), clause(invalid.GetFlag(), invalid.Unwrap()))
+		return fmt.Errorf("%s %s: %w", shown(invalid.GetFlag()), quoted(invalid.GetValue()),
+			clause(invalid.GetFlag(), invalid.Unwrap()))
 	case errors.As(err, &lacks):
 		if cause := ofPID(lacks.GetFlag(), ""); cause != nil {
 			return fmt.Errorf("%s: %w", shown(lacks.GetFlag()), cause)
@@ -32,7 +33,8 @@ func Explain(cmd *cobra.Command, err error) error {
 	case errors.As(err, &unknown):
 		return noSuch(cmd, unknown)
 	case errors.As(err, &syntax):
-		return fmt.Errorf("%s: no flag is written like this; %s -h lists them", syntax.GetSpecifiedFlag(), cmd.CommandPath())
+		return fmt.Errorf("%s: no flag is written like this; %s -h lists them", syntax.GetSpecifiedFlag(),
+			cmd.CommandPath())
 	}
 	return err
 }
@@ -87,7 +89,8 @@ func noSuch(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 			return fmt.Errorf("-%s: a flag of several letters has two dashes, as in --%s", f.Name, f.Name)
 		}
 	}
-	names := cobra.Command{SuggestionsMinimumDistance: slips(unknown.GetSpecifiedName())} // which knows what is like a word
+	// which knows what is like a word
+	names := cobra.Command{SuggestionsMinimumDistance: slips(unknown.GetSpecifiedName())}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
 	})
@@ -119,7 +122,8 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 	if err := surplusIDs(cmd.Flags(), args); err != nil {
 		return err
 	}
-	return fmt.Errorf("%s: %s takes no arguments, only flags; %s -h lists them", quoted(args[0]), verb(cmd), cmd.CommandPath())
+	return fmt.Errorf("%s: %s takes no arguments, only flags; %s -h lists them", quoted(args[0]), verb(cmd),
+		cmd.CommandPath())
 }
 
 // atLeastOne demands an argument.

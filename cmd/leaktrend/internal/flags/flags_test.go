@@ -57,8 +57,10 @@ func TestFlags(t *testing.T) {
 			t.Errorf("the default of --%s is shown as %s, want %s", name, got, want)
 		}
 	}
-	err := watch.ParseFlags([]string{"--soak", "20m", "--every=1w", "--since", "1d12h", "--timeout", "1h", "--format", "json", "-o", "x", "--wait"})
-	want := values{Soak: 20 * time.Minute, Every: 7 * 24 * time.Hour, Since: 36 * time.Hour, Timeout: time.Hour, Format: "json", Out: "x", Wait: true}
+	err := watch.ParseFlags([]string{"--soak", "20m", "--every=1w", "--since", "1d12h", "--timeout", "1h", "--format",
+		"json", "-o", "x", "--wait"})
+	want := values{Soak: 20 * time.Minute, Every: 7 * 24 * time.Hour, Since: 36 * time.Hour, Timeout: time.Hour,
+		Format: "json", Out: "x", Wait: true}
 	if diff := cmp.Diff(want, *v); diff != "" || err != nil {
 		t.Errorf("%v; (-want +got):\n%s", err, diff)
 	}
@@ -95,12 +97,15 @@ func TestExplain(t *testing.T) {
 		{[]string{"--pid"}, "--pid: " + noProcess},
 		{[]string{"--pid", ""}, "--pid: " + noProcess},
 		{[]string{"--pid", "--soak", "1m"}, "--pid: " + noProcess},
-		{[]string{"--pid", "12 34"}, "--pid: needs one process id, not 2 (12 34); leaktrend watch --name PATTERN takes all that match"},
-		{[]string{"--pid", "1\n2\n3\n4\n5\n6"}, "--pid: needs one process id, not 6 (1 2 3 4 5 ...); leaktrend watch --name PATTERN takes all that match"},
+		{[]string{"--pid", "12 34"}, "--pid: needs one process id, not 2 (12 34); leaktrend watch --name PATTERN " +
+			"takes all that match"},
+		{[]string{"--pid", "1\n2\n3\n4\n5\n6"}, "--pid: needs one process id, not 6 (1 2 3 4 5 ...); leaktrend watch " +
+			"--name PATTERN takes all that match"},
 		{[]string{"-o"}, "-o: its value is missing"},
 		{[]string{"--pids", "4"}, "--pids: watch has no such flag; did you mean --pid?"},
 		{[]string{"--somk", "1m"}, "--somk: watch has no such flag; did you mean --soak?"},
-		{[]string{"--moat", "1m"}, "--moat: watch has no such flag; leaktrend watch -h lists them"}, // two letters from soak
+		// two letters from soak
+		{[]string{"--moat", "1m"}, "--moat: watch has no such flag; leaktrend watch -h lists them"},
 		{[]string{"--tmieout", "1m"}, "--tmieout: watch has no such flag; did you mean --timeout?"},
 		{[]string{"--wings"}, "--wings: watch has no such flag; leaktrend watch -h lists them"},
 		{[]string{"-pid", "4"}, "-pid: a flag of several letters has two dashes, as in --pid"},
@@ -167,25 +172,39 @@ func TestFromEnvironment(t *testing.T) {
 		says string
 	}{
 		{"none", nil, nil, values{Format: "text", Since: week}, ""},
-		{"all types", nil, variables{"LEAKTREND_SOAK": "1d", "LEAKTREND_FORMAT": "json", "LEAKTREND_OUT": "x", "LEAKTREND_PID": "4", "LEAKTREND_SEED": "5",
+		{"all types", nil, variables{"LEAKTREND_SOAK": "1d", "LEAKTREND_FORMAT": "json", "LEAKTREND_OUT": "x",
+			"LEAKTREND_PID": "4", "LEAKTREND_SEED": "5",
 			"LEAKTREND_FDR": ".1", "LEAKTREND_WAIT": "true", "LEAKTREND_GROUP_BY": "a,b"},
-			values{Soak: 24 * time.Hour, Format: "json", Out: "x", PID: 4, Seed: 5, FDR: .1, Wait: true, Groups: []string{"a", "b"}, Since: week}, ""},
-		{"flags win", []string{"--pid", "5", "-o", "y"}, variables{"LEAKTREND_PID": "wrong", "LEAKTREND_OUT": "x"}, values{Format: "text", PID: 5, Out: "y", Since: week}, ""},
-		{"the command's own wins", nil, variables{"LEAKTREND_PID": "wrong", "LEAKTREND_WATCH_PID": "5", "LEAKTREND_REPLAY_PID": "6"}, values{Format: "text", PID: 5, Since: week}, ""},
-		{"empty is none", nil, variables{"LEAKTREND_PID": "", "LEAKTREND_WATCH_FORMAT": "", "LEAKTREND_FORMAT": "json"}, values{Format: "json", Since: week}, ""},
-		{"what a flag excludes", []string{"--until", "now"}, variables{"LEAKTREND_EVERY": "1h"}, values{Format: "text", Until: "now", Since: week}, ""},
-		{"the version of an image", nil, variables{"LEAKTREND_VERSION": "1.2", "LEAKTREND_HELP": "true"}, values{Format: "text", Since: week}, ""},
+			values{Soak: 24 * time.Hour, Format: "json", Out: "x", PID: 4, Seed: 5, FDR: .1, Wait: true,
+				Groups: []string{"a", "b"}, Since: week}, ""},
+		{"flags win", []string{"--pid", "5", "-o", "y"}, variables{"LEAKTREND_PID": "wrong", "LEAKTREND_OUT": "x"},
+			values{Format: "text", PID: 5, Out: "y", Since: week}, ""},
+		{"the command's own wins", nil, variables{"LEAKTREND_PID": "wrong", "LEAKTREND_WATCH_PID": "5",
+			"LEAKTREND_REPLAY_PID": "6"}, values{Format: "text", PID: 5, Since: week}, ""},
+		{"empty is none", nil, variables{"LEAKTREND_PID": "", "LEAKTREND_WATCH_FORMAT": "", "LEAKTREND_FORMAT": "json"},
+			values{Format: "json", Since: week}, ""},
+		{"what a flag excludes", []string{"--until", "now"}, variables{"LEAKTREND_EVERY": "1h"},
+			values{Format: "text", Until: "now", Since: week}, ""},
+		{"the version of an image", nil, variables{"LEAKTREND_VERSION": "1.2", "LEAKTREND_HELP": "true"},
+			values{Format: "text", Since: week}, ""},
 		{"a format of others", nil, variables{"LEAKTREND_FORMAT": "junit"}, values{Format: "text", Since: week}, ""},
-		{"a format of nobody", nil, variables{"LEAKTREND_FORMAT": "xml"}, values{}, "LEAKTREND_FORMAT=xml: must be text or json (LEAKTREND_WATCH_FORMAT is for watch alone)"},
-		{"a format of others, for this one", nil, variables{"LEAKTREND_WATCH_FORMAT": "junit"}, values{}, "LEAKTREND_WATCH_FORMAT=junit: must be text or json"},
-		{"no number", nil, variables{"LEAKTREND_PID": "one"}, values{}, "LEAKTREND_PID=one: must be a whole number (LEAKTREND_WATCH_PID is for watch alone)"},
-		{"out of range", nil, variables{"LEAKTREND_WATCH_SOAK": "1s"}, values{}, "LEAKTREND_WATCH_SOAK=1s: must be at least 10s, as in 20m"},
+		{"a format of nobody", nil, variables{"LEAKTREND_FORMAT": "xml"}, values{},
+			"LEAKTREND_FORMAT=xml: must be text or json (LEAKTREND_WATCH_FORMAT is for watch alone)"},
+		{"a format of others, for this one", nil, variables{"LEAKTREND_WATCH_FORMAT": "junit"}, values{},
+			"LEAKTREND_WATCH_FORMAT=junit: must be text or json"},
+		{"no number", nil, variables{"LEAKTREND_PID": "one"}, values{},
+			"LEAKTREND_PID=one: must be a whole number (LEAKTREND_WATCH_PID is for watch alone)"},
+		{"out of range", nil, variables{"LEAKTREND_WATCH_SOAK": "1s"}, values{},
+			"LEAKTREND_WATCH_SOAK=1s: must be at least 10s, as in 20m"},
 	} {
 		watch, v := command()
 		if err := watch.ParseFlags(test.args); err != nil {
 			t.Fatal(err)
 		}
-		err := FromEnvironment(watch, func(name string) (string, bool) { value, ok := test.set[name]; return value, ok })
+		err := FromEnvironment(watch, func(name string) (string, bool) {
+			value, ok := test.set[name]
+			return value, ok
+		})
 		switch {
 		case test.says != "" || err != nil:
 			if err == nil || err.Error() != test.says {
@@ -206,12 +225,16 @@ func TestName(t *testing.T) {
 		t.Fatal(err)
 	}
 	set := map[string]string{"LEAKTREND_PID": "4", "LEAKTREND_WATCH_OUT": "x"}
-	if err := FromEnvironment(watch, func(name string) (string, bool) { value, ok := set[name]; return value, ok }); err != nil {
+	if err := FromEnvironment(watch, func(name string) (string, bool) {
+		value, ok := set[name]
+		return value, ok
+	}); err != nil {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"--pid 4: not a process id":     "--pid 4: not a process id (--pid is from LEAKTREND_PID)",
-		"--pid and -o: one at a time":   "--pid and -o: one at a time (-o is from LEAKTREND_WATCH_OUT, --pid is from LEAKTREND_PID)",
+		"--pid 4: not a process id": "--pid 4: not a process id (--pid is from LEAKTREND_PID)",
+		"--pid and -o: one at a time": "--pid and -o: one at a time (-o is from LEAKTREND_WATCH_OUT, --pid is from " +
+			"LEAKTREND_PID)",
 		"--soak 1h goes with --pidfile": "--soak 1h goes with --pidfile",
 		"a-o":                           "a-o",
 	} {
@@ -227,7 +250,8 @@ func TestName(t *testing.T) {
 
 func TestHint(t *testing.T) {
 	watch, _ := command()
-	const want = "Variables stand in for flags that are not given: LEAKTREND_EVERY for --every,\nor LEAKTREND_WATCH_EVERY for that of watch alone."
+	const want = "Variables stand in for flags that are not given: LEAKTREND_EVERY for --every,\n" +
+		"or LEAKTREND_WATCH_EVERY for that of watch alone."
 	if got := Hint(watch); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// pid is a flag for the id of one process. A shell often gives it, as in --pid $(pgrep x), which may find none or several.
+// pid is a flag for the id of one process. A shell often gives it, as in --pid $(pgrep x), which may find none or
+// several.
 type pid int
 
 // PID adds a flag for the id of one process, 0 where it is not given.
@@ -30,7 +31,8 @@ func (p *pid) Set(text string) error {
 }
 
 // errNoID is what is wrong where nothing stands for an id.
-var errNoID = errors.New("the process id is missing; if a command was to give it, as in $(pgrep NAME), it found no process")
+var errNoID = errors.New("the process id is missing; if a command was to give it, as in $(pgrep NAME), it found no " +
+	"process")
 
 // maxIDs is how many ids are shown of several.
 const maxIDs = 5
@@ -40,7 +42,8 @@ func errSeveral(ids []string) error {
 	if len(ids) > maxIDs {
 		shown += " ..."
 	}
-	return fmt.Errorf("needs one process id, not %d (%s); leaktrend watch --name PATTERN takes all that match", len(ids), shown)
+	return fmt.Errorf("needs one process id, not %d (%s); leaktrend watch --name PATTERN takes all that match",
+		len(ids), shown)
 }
 
 // ofPID says what is wrong with a flag for a process id and what stands behind it; nil where it is no such flag, or one
@@ -58,7 +61,8 @@ func ofPID(f *pflag.Flag, value string) error {
 	return nil
 }
 
-// surplusIDs says what is wrong where one id is given to its flag, and others stand behind it; nil where that is not so.
+// surplusIDs says what is wrong where one id is given to its flag, and others stand behind it; nil where that is not
+// so.
 func surplusIDs(fs *pflag.FlagSet, args []string) error {
 	f := fs.Lookup("pid")
 	if f == nil || !f.Changed {

@@ -43,7 +43,8 @@ func (d *duration) Set(text string) error {
 		{v < 0 && d.Zero, "must not be negative"},
 		{v == 0 && d.Zero, ""},
 		{v <= 0 && d.Min == 0, "must be above zero"},
-		{(v < d.Min || d.Max > 0 && v > d.Max) && d.Max > 0 && d.Min > 0, "must be from " + short(d.Min) + " to " + short(d.Max)},
+		{(v < d.Min || d.Max > 0 && v > d.Max) && d.Max > 0 && d.Min > 0, "must be from " + short(d.Min) + " to " +
+			short(d.Max)},
 		{v < d.Min, "must be at least " + short(d.Min)},
 		{d.Max > 0 && v > d.Max, "must be at most " + short(d.Max)},
 	} {

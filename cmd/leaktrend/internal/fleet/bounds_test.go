@@ -28,7 +28,9 @@ func TestInfiniteReadings(t *testing.T) {
 			}
 			return 100 + 2*float64(i%288)
 		}))
-		m.add("__name__=process_start_time_seconds,job=b,instance=a", values(func(i int) float64 { return 1e9 + 86400*float64(i/288) }))
+		m.add("__name__=process_start_time_seconds,job=b,instance=a", values(func(i int) float64 {
+			return 1e9 + 86400*float64(i/288)
+		}))
 		r, err := scanOf(t, m, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -40,7 +42,8 @@ func TestInfiniteReadings(t *testing.T) {
 		t.Errorf("found %v", brief(want))
 	}
 	for _, in := range []float64{math.Inf(1), math.Inf(-1)} {
-		if diff := cmp.Diff(want, found(in), cmpopts.EquateNaNs(), cmp.AllowUnexported(Replica{}, spark.Line{})); diff != "" {
+		if diff := cmp.Diff(want, found(in), cmpopts.EquateNaNs(), cmp.AllowUnexported(Replica{},
+			spark.Line{})); diff != "" {
 			t.Errorf("%g beside nothing (-want +got):\n%s", in, diff)
 		}
 	}
@@ -63,7 +66,8 @@ func TestJobWithManyMetrics(t *testing.T) {
 		First, Last string
 		Err         string
 	}
-	want := outcome{maxMetrics + 2, "h0:80", "process_start_time_seconds", "200000 metrics match, of which the first 500 are judged: a narrower --match helps"}
+	want := outcome{maxMetrics + 2, "h0:80", "process_start_time_seconds", "200000 metrics match, of which the first " +
+		"500 are judged: a narrower --match helps"}
 	if diff := cmp.Diff(want, outcome{len(kept), kept[0].Name, kept[len(kept)-1].Name, fmt.Sprint(err)}); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

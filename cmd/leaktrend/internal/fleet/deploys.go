@@ -33,10 +33,10 @@ const (
 )
 
 // livesWorth says what growth over lives is worth against chance: the growth of a life, as a share of the level at its
-// start, that is reached; of 6,000 generated healthy services of a week of deploys, restarts and crashes the number that
-// reach it (seed 61, the worse half of the parameters); and the share that this has in the e-value, as in package
-// calibration. Nearly all of them are caches and warm-ups that each deploy cuts off: only how much grows tells them from
-// leaks. Weights were chosen with these.
+// start, that is reached; of 6,000 generated healthy services of a week of deploys, restarts and crashes the number
+// that reach it (seed 61, the worse half of the parameters); and the share that this has in the e-value, as in package
+// calibration. Nearly all of them are caches and warm-ups that each deploy cuts off: only how much grows tells them
+// from leaks. Weights were chosen with these.
 var livesWorth = [...]struct {
 	growth  float64
 	reached int
@@ -125,8 +125,8 @@ func placesOf(stays []stay) (all []place) {
 	return all
 }
 
-// judge returns the growth over the lives of a place, and of them those that were judged, the one that counts as running
-// last. ok is false where they are no evidence; told is false where they are too few to be any.
+// judge returns the growth over the lives of a place, and of them those that were judged, the one that counts as
+// running last. ok is false where they are no evidence; told is false where they are too few to be any.
 func (p place) judge(j *lives.Judge, r sampler.Resource) (g lives.Growth, judged place, told, ok bool) {
 	judged = p
 	n := len(p)
@@ -139,7 +139,8 @@ func (p place) judge(j *lives.Judge, r sampler.Resource) (g lives.Growth, judged
 	}
 	config := calibration.Judgment().Adaptive
 	j.Begin(lives.Params{
-		Required: time.Duration(float64(config.Patience) / config.Sensitivity), LeastGrowth: config.LeastGrowth, Offset: offsetOf(r), Scale: 1,
+		Required: time.Duration(float64(config.Patience) / config.Sensitivity), LeastGrowth: config.LeastGrowth,
+		Offset: offsetOf(r), Scale: 1,
 	})
 	for i, s := range judged[:len(judged)-1] {
 		j.Add(i, &lives.Life{First: s.first, End: s.last, Version: s.version, Ended: lives.Replaced}, &s.curve)
@@ -174,7 +175,8 @@ func offsetOf(r sampler.Resource) float64 {
 // each other. tried tells whether there was enough to judge.
 func overLives(stays []stay, resource sampler.Resource, until time.Time) (f Finding, tried, ok bool) {
 	slices.SortFunc(stays, func(a, b stay) int {
-		return cmp.Or(a.first.Compare(b.first), a.last.Compare(b.last), cmp.Compare(orderOf(a.labels), orderOf(b.labels)))
+		return cmp.Or(a.first.Compare(b.first), a.last.Compare(b.last),
+			cmp.Compare(orderOf(a.labels), orderOf(b.labels)))
 	})
 	var (
 		judge    lives.Judge
@@ -253,11 +255,13 @@ func replicaOver(judged place, g *lives.Growth) Replica {
 	running := judged[len(judged)-1]
 	first, _ := running.curve.Level(0)
 	r := Replica{
-		Labels: running.labels, Metric: running.metric, Version: running.version, Severity: alerting.Warning, Value: running.curve.Last, Baseline: first,
+		Labels: running.labels, Metric: running.metric, Version: running.version, Severity: alerting.Warning,
+		Value: running.curve.Last, Baseline: first,
 		SlopePerHour: (g.Low + g.High) / 2 / 24, Since: judged[g.Since].first, Last: running.last, Ended: false,
 		Evidence: &alerting.Evidence{
-			Window: g.Running.Window.String(), Points: g.Running.Points, EffectivePoints: g.Running.Fit.EffectivePoints, Floor: g.Running.Width.Seconds(),
-			Rise: g.Running.Rise, Growth: g.Growth, R2: g.Running.Fit.R2, T: g.Fit.T,
+			Window: g.Running.Window.String(), Points: g.Running.Points, EffectivePoints: g.Running.Fit.EffectivePoints,
+			Floor: g.Running.Width.Seconds(),
+			Rise:  g.Running.Rise, Growth: g.Growth, R2: g.Running.Fit.R2, T: g.Fit.T,
 		},
 		Line: &spark.Line{}, order: orderOf(running.labels),
 	}

@@ -32,7 +32,9 @@ func (m *memory) live(all ...living) {
 		m.add("__name__=go_goroutines,"+labels, within(func(i int) float64 {
 			return math.Round(l.level(float64(i-l.from)/288) + 3*noise.NormFloat64())
 		}))
-		m.add("__name__=process_start_time_seconds,"+labels, within(func(int) float64 { return float64(week.At(l.from).Unix()) }))
+		m.add("__name__=process_start_time_seconds,"+labels, within(func(int) float64 {
+			return float64(week.At(l.from).Unix())
+		}))
 	}
 }
 
@@ -75,24 +77,27 @@ func TestDeploys(t *testing.T) {
 		{"an autoscaler's pods, which warm up", func() (all []living) {
 			for d := range 7 {
 				for i := range 4 {
-					all = append(all, living{fmt.Sprintf("api-%d-%d", d, i), "v1", d*day + 96 + 6*i, d*day + 192 + 6*i, warm})
+					all = append(all, living{fmt.Sprintf("api-%d-%d", d, i), "v1", d*day + 96 + 6*i, d*day + 192 + 6*i,
+						warm})
 				}
 			}
 			return append(all, living{"api-base", "v1", 0, week.N, flat})
 		}(), nil},
 		{"a cron job that collects what it works on, four hours a day", func() (all []living) {
 			for d := range 7 {
-				all = append(all, living{fmt.Sprintf("api-%d", d), "v1", d*day + 200, d*day + 248, func(age float64) float64 { return 200 * (1 + 6*age) }})
+				all = append(all, living{fmt.Sprintf("api-%d", d), "v1", d*day + 200, d*day + 248,
+					func(age float64) float64 { return 200 * (1 + 6*age) }})
 			}
 			return all
 		}(), nil},
-		{"what leaked was mended by the latest version", append(slices.DeleteFunc(daily(4, func(_ int, age float64) float64 { return leak(age) }),
-			func(l living) bool { return l.version == "v6" }), func() (all []living) {
-			for i := range 4 {
-				all = append(all, living{fmt.Sprintf("api-6-%d", i), "v6", 6*day + i, week.N, flat})
-			}
-			return all
-		}()...), nil},
+		{"what leaked was mended by the latest version",
+			append(slices.DeleteFunc(daily(4, func(_ int, age float64) float64 { return leak(age) }),
+				func(l living) bool { return l.version == "v6" }), func() (all []living) {
+				for i := range 4 {
+					all = append(all, living{fmt.Sprintf("api-6-%d", i), "v6", 6*day + i, week.N, flat})
+				}
+				return all
+			}()...), nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := &memory{}

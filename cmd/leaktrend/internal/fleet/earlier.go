@@ -25,8 +25,8 @@ type claim struct {
 	growth backtest.Growth
 	eValue float64
 	since  time.Time
-	// until are the readings of the time that is watched up to soon after it began, lookBackStep apart, and begins those
-	// with which other processes begin.
+	// until are the readings of the time that is watched up to soon after it began, lookBackStep apart, and begins
+	// those with which other processes begin.
 	until  []float64
 	begins []int
 	end    time.Time // of the first life
@@ -63,7 +63,8 @@ func claimsOf(p *process, g prom.Grid, lives []life, c *calibration.Table) claim
 		one.begins, one.end, one.first = begins, lives[0].last, first
 		for k := range p.readings {
 			if p.readings[k].resource == resource {
-				one.until = lowestUntil(p.readings[k].values, g, one.since.Add(time.Duration(stillLow*float64(g.At(g.N-1).Sub(one.since)))))
+				one.until = lowestUntil(p.readings[k].values, g,
+					one.since.Add(time.Duration(stillLow*float64(g.At(g.N-1).Sub(one.since)))))
 			}
 		}
 		all[resource] = one
@@ -143,7 +144,8 @@ type questions struct {
 
 // ask notes the questions about a process of a batch.
 func (q *questions) ask(b *batch, p *process, found claims) {
-	one := question{source: b.source, part: b.part, inner: p.labels[b.source.inner], order: orderOf(p.labels), claims: found}
+	one := question{source: b.source, part: b.part, inner: p.labels[b.source.inner], order: orderOf(p.labels),
+		claims: found}
 	for _, r := range b.roles {
 		_, asked := found[r.Resource]
 		if r.judged() && asked || r.Start || r.cpu || r.up {
@@ -179,7 +181,8 @@ func (q *questions) batches(g prom.Grid) (all []*batch) {
 		k := key{one.source, one.part}
 		b := byKey[k]
 		if b == nil {
-			b = &batch{source: one.source, part: one.part, by: map[string][]selector{}, earlier: &g, asked: map[string]claims{}}
+			b = &batch{source: one.source, part: one.part, by: map[string][]selector{}, earlier: &g,
+				asked: map[string]claims{}}
 			byKey[k] = b
 			order = append(order, k)
 		}
@@ -215,8 +218,8 @@ type recollection struct {
 	earliest    time.Time              // that was looked back to; zero = none
 }
 
-// recall keeps what an earlier time tells of a process: growth that came to nothing, and times at which it was as high as
-// now and came down again.
+// recall keeps what an earlier time tells of a process: growth that came to nothing, and times at which it was as high
+// as now and came down again.
 func (m *recollection) recall(p *process, g prom.Grid, before []life, asked claims) {
 	told := map[string]bool{} // resources that had been called before, as strongly
 	var begins []int
@@ -230,9 +233,10 @@ func (m *recollection) recall(p *process, g prom.Grid, before []life, asked clai
 		m.saw(group, precedent{l.first, l.last, l.curves})
 		for k := range p.readings {
 			if falls := fallsOf(l, p.readings[k].resource, m.calibration); len(falls) > 0 {
-				told[p.readings[k].resource] = told[p.readings[k].resource] || slices.ContainsFunc(falls, func(f fall) bool {
-					return !f.cut && f.counts(asked[p.readings[k].resource].eValue)
-				})
+				told[p.readings[k].resource] = told[p.readings[k].resource] ||
+					slices.ContainsFunc(falls, func(f fall) bool {
+						return !f.cut && f.counts(asked[p.readings[k].resource].eValue)
+					})
 				m.remember(group, p.readings[k].resource, falls)
 			}
 		}

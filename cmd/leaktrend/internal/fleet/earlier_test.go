@@ -35,8 +35,8 @@ func (m *memory) back(labels string, level func(days float64) float64) {
 	m.before = append(m.before, one)
 }
 
-// Of two that grow alike the one that came down again each week is no leak, as far as the server knows of it; and growth
-// that each deploy took back tells nothing.
+// Of two that grow alike the one that came down again each week is no leak, as far as the server knows of it; and
+// growth that each deploy took back tells nothing.
 func TestLookBack(t *testing.T) {
 	grows := growing(100, 20, 0)
 	weekly := func(days float64) float64 { return 100 + 20*(6.9-float64(int(days*100)%690)/100) }
@@ -51,7 +51,9 @@ func TestLookBack(t *testing.T) {
 	m.back("__name__=go_goroutines,job=weekly,instance=a", weekly)
 	m.back("__name__=go_goroutines,job=leaks,instance=a", func(float64) float64 { return 100 })
 	m.back("__name__=go_goroutines,job=deployed,instance=a", weekly)
-	m.back("__name__=process_start_time_seconds,job=deployed,instance=a", func(days float64) float64 { return 1e9 - 1e5*float64(int(days*100)/690+1) })
+	m.back("__name__=process_start_time_seconds,job=deployed,instance=a", func(days float64) float64 {
+		return 1e9 - 1e5*float64(int(days*100)/690+1)
+	})
 	m.back("__name__=go_goroutines,job=well0,instance=a", weekly)
 	for _, history := range []time.Duration{0, threeWeeks + 7*24*time.Hour} {
 		m.queries = nil
@@ -82,7 +84,9 @@ func TestLookBack(t *testing.T) {
 		if !(chance["weekly"] < chance["leaks"]-.2) {
 			t.Errorf("what fell back each week is as likely a leak: %v", chance)
 		}
-		if diff := cmp.Diff(threeWeeks, r.Back, cmp.Comparer(func(a, b time.Duration) bool { return (a - b).Abs() <= lookBackStep })); diff != "" {
+		if diff := cmp.Diff(threeWeeks, r.Back, cmp.Comparer(func(a, b time.Duration) bool {
+			return (a - b).Abs() <= lookBackStep
+		})); diff != "" {
 			t.Errorf("looked back (-want +got):\n%s", diff)
 		}
 		for _, q := range m.queries {
@@ -152,7 +156,8 @@ func TestScansOfOneHourAgree(t *testing.T) {
 	}
 	// It is first called at 20 minutes past an hour.
 	border := &process{
-		labels: map[string]string{"job": "border"}, readings: []reading{{resource: "goroutines", metric: "go_goroutines", values: growing(100, 60, 0)}},
+		labels:   map[string]string{"job": "border"},
+		readings: []reading{{resource: "goroutines", metric: "go_goroutines", values: growing(100, 60, 0)}},
 	}
 	minutes := []time.Duration{0, 5, 30, 55}
 	var found []map[string]float64
@@ -270,9 +275,9 @@ func TestFirstCallWaitsForTheHour(t *testing.T) {
 	}
 }
 
-// Growth that a weekly job takes back is known by one fall, wherever in the two weeks that are known: also at the border
-// of the week that is watched and the one before, where neither shows it alone. Growth since the begin, which nothing took
-// back, is not.
+// Growth that a weekly job takes back is known by one fall, wherever in the two weeks that are known: also at the
+// border of the week that is watched and the one before, where neither shows it alone. Growth since the begin, which
+// nothing took back, is not.
 func TestFallAtTheBorder(t *testing.T) {
 	const before = 7 * 24 * time.Hour
 	c := calibration.Default()
@@ -281,7 +286,8 @@ func TestFallAtTheBorder(t *testing.T) {
 		for _, restarts := range []bool{false, true} {
 			border := week.At(0).Add(time.Duration(hours * float64(time.Hour)))
 			read := func(g prom.Grid) *process {
-				p := &process{labels: map[string]string{"job": "a"}, readings: []reading{{resource: "goroutines", values: make([]float64, g.N)}}}
+				p := &process{labels: map[string]string{"job": "a"},
+					readings: []reading{{resource: "goroutines", values: make([]float64, g.N)}}}
 				for i := range g.N {
 					since, start := g.At(i).Sub(border), 1e9
 					if since < 0 {
@@ -304,9 +310,11 @@ func TestFallAtTheBorder(t *testing.T) {
 			name := ""
 			for name = range found.recalled.falls {
 			}
-			nothing, cuts := own(found.recalled.falls[name]["goroutines"], e, running.statuses[0].Since.Add(2*time.Hour), running.last)
+			nothing, cuts := own(found.recalled.falls[name]["goroutines"], e,
+				running.statuses[0].Since.Add(2*time.Hour), running.last)
 			if (nothing > 0) == restarts || (cuts > 0) != restarts {
-				t.Errorf("%v hours after the border, restarts %v: %d falls, %d cut off; worth %.3g", hours, restarts, nothing, cuts, e)
+				t.Errorf("%v hours after the border, restarts %v: %d falls, %d cut off; worth %.3g", hours, restarts,
+					nothing, cuts, e)
 			}
 		}
 	}

@@ -37,7 +37,8 @@ type buildSeries struct {
 
 // place names what shares one load: a target, or a pod.
 func (g *gathering) place(labels model.Metric) string {
-	return string(labels[model.LabelName(g.batch.source.outer)]) + "\x00" + string(labels[model.LabelName(g.batch.source.inner)])
+	return string(labels[model.LabelName(g.batch.source.outer)]) + "\x00" +
+		string(labels[model.LabelName(g.batch.source.inner)])
 }
 
 // passedOn are the labels of a target behind another one, which passes on what it knows, or is of another cluster.
@@ -158,7 +159,8 @@ func (g *gathering) process(labels model.Metric) *process {
 	key := labels.Fingerprint()
 	p := g.byLabels[key]
 	if p == nil {
-		p = &process{labels: make(map[string]string, len(labels)), container: g.batch.source.container, docker: g.batch.source.docker}
+		p = &process{labels: make(map[string]string, len(labels)), container: g.batch.source.container,
+			docker: g.batch.source.docker}
 		for name, value := range labels {
 			p.labels[string(name)] = string(value)
 		}
@@ -254,7 +256,9 @@ func (p *process) take(r role, values []float64) {
 		p.up = values
 	}
 	for _, resource := range r.Limits {
-		if !slices.ContainsFunc(p.ceilings, func(c ceiling) bool { return c.resource == resource && c.source == r.Source }) {
+		if !slices.ContainsFunc(p.ceilings, func(c ceiling) bool {
+			return c.resource == resource && c.source == r.Source
+		}) {
 			p.ceilings = append(p.ceilings, ceiling{resource, r.Source, values})
 		}
 	}
@@ -271,7 +275,8 @@ func (g *gathering) joinVersions(byTarget map[string][]*process) {
 			}
 			return 0
 		}
-		return cmp.Or(last(&a)-last(&b), cmp.Compare(a.metric, b.metric), cmp.Compare(a.Labels["version"], b.Labels["version"]))
+		return cmp.Or(last(&a)-last(&b), cmp.Compare(a.metric, b.metric),
+			cmp.Compare(a.Labels["version"], b.Labels["version"]))
 	})
 	versions := map[string][]string{}
 	for _, b := range g.builds {

@@ -30,7 +30,8 @@ func TestCut(t *testing.T) {
 		{"none is likely enough", []float64{.9, .8}, 0, ".."},
 		{"one is near", []float64{.93, .8}, 0, "n."},
 		{"5 % are asked, and 7.5 % are near", []float64{.99, .98, .93, .92, .9, .87, .7}, 0, "FFFFnn."},
-		{"what restarts took back is no finding", append(slices.Repeat([]float64{.999}, 20), .65, .58), 0, strings.Repeat("F", 21) + "n"},
+		{"what restarts took back is no finding", append(slices.Repeat([]float64{.999}, 20), .65, .58), 0,
+			strings.Repeat("F", 21) + "n"},
 		{"the two likeliest", []float64{.9, .6, .5, .4}, 2, "FFn."},
 		{"more than there are", []float64{.9, .6}, 5, "FF"},
 	} {
@@ -67,7 +68,8 @@ func TestKeep(t *testing.T) {
 		}
 		return names
 	}
-	if diff := cmp.Diff([][]string{{"0", "1", "4"}, {"2", "3", "5"}}, [][]string{jobs(r.Findings), jobs(r.Suspects)}); diff != "" {
+	if diff := cmp.Diff([][]string{{"0", "1", "4"}, {"2", "3", "5"}},
+		[][]string{jobs(r.Findings), jobs(r.Suspects)}); diff != "" {
 		t.Errorf("findings and suspects (-want +got):\n%s", diff)
 	}
 }

@@ -185,8 +185,8 @@ func latest(values []float64, i int) float64 {
 	return values[i]
 }
 
-// ceilingsAt returns the ceilings at an instant: the slice from before unless one has changed. known are the levels that
-// it has, of all ceilings of the process.
+// ceilingsAt returns the ceilings at an instant: the slice from before unless one has changed. known are the levels
+// that it has, of all ceilings of the process.
 func (p *process) ceilingsAt(i int, before []sampler.Ceiling, known []float64) []sampler.Ceiling {
 	changed := false
 	for k := range p.ceilings {
@@ -243,7 +243,8 @@ func (p *process) withLoad(l *life, g prom.Grid) map[string]bool {
 	for i := range l.statuses {
 		s := &l.statuses[i]
 		for k := range p.readings {
-			if r := &p.readings[k]; s.Trend && r.resource == s.Resource.Name && goesWithLoad(r.values, p.load, g, s.Since, l.last) {
+			if r := &p.readings[k]; s.Trend && r.resource == s.Resource.Name &&
+				goesWithLoad(r.values, p.load, g, s.Since, l.last) {
 				all[r.resource] = true
 			}
 		}

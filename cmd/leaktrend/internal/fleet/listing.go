@@ -26,7 +26,8 @@ const (
 	mostParts = 16
 )
 
-// lister lists the parts of a source: where there are many, some at once, by their series. It is safe for concurrent use.
+// lister lists the parts of a source: where there are many, some at once, by their series. It is safe for concurrent
+// use.
 type lister struct {
 	server     Server
 	src        *source

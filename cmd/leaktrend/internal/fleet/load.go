@@ -79,7 +79,8 @@ func detrend(x, y []float64) (slope float64, rest []float64) {
 func (g *gathering) readLoad(ctx context.Context) error {
 	s, b := g.scan, g.batch
 	window := model.Duration(2 * s.Grid.Step).String()
-	selected := selector{equals(model.MetricNameLabel, s.Load)}.with(equals(b.source.outer, b.outer), isOneOf(b.source.inner, b.inner))
+	selected := selector{equals(model.MetricNameLabel, s.Load)}.with(equals(b.source.outer, b.outer),
+		isOneOf(b.source.inner, b.inner))
 	query := fmt.Sprintf("sum by (%s,%s) (rate(%s[%s]))", b.source.outer, b.source.inner, selected, window)
 	series, err := s.server.Range(ctx, query, s.Grid, true)
 	if err == nil {

@@ -31,16 +31,26 @@ func TestLoad(t *testing.T) {
 		{"leaks at a flat load", flat, func(i int) float64 { return 2*flat(i) + 30*days(i) }, leak, leak},
 		// The evidence is in the minimums, which swing: enough for the verdict on one process, not to stand out in a
 		// fleet.
-		{"leaks below a load that swings", cycle, func(i int) float64 { return 2*cycle(i) + 40*days(i) }, none, "suspect"},
+		{"leaks below a load that swings", cycle, func(i int) float64 {
+			return 2*cycle(i) + 40*days(i)
+		}, none, "suspect"},
 		{"leaks on a ramp that it follows", ramp, func(i int) float64 { return 2*ramp(i) + 60*days(i) }, leak, leak},
-		{"leaks on a swinging ramp that it follows", swinging, func(i int) float64 { return 2*swinging(i) + 60*days(i) }, leak, leak},
-		{"leaks beside a swinging ramp that it does not follow", swinging, func(i int) float64 { return 200 + 30*days(i) }, leak, leak},
+		{"leaks on a swinging ramp that it follows", swinging, func(i int) float64 {
+			return 2*swinging(i) + 60*days(i)
+		}, leak, leak},
+		{"leaks beside a swinging ramp that it does not follow", swinging, func(i int) float64 {
+			return 200 + 30*days(i)
+		}, leak, leak},
 		{"healthy", ramp, func(i int) float64 { return 200 }, none, none},
 	} {
 		r := rand.New(rand.NewPCG(1, 2))
 		m := &memory{}
-		m.add("__name__=process_resident_memory_bytes,job=a,instance=1", values(func(i int) float64 { return 1e7 * test.value(i) * (1 + .02*r.NormFloat64()) }))
-		m.add("__name__=requests_total,job=a,instance=1", values(func(i int) float64 { return test.load(i) * (1 + .05*r.NormFloat64()) }))
+		m.add("__name__=process_resident_memory_bytes,job=a,instance=1", values(func(i int) float64 {
+			return 1e7 * test.value(i) * (1 + .02*r.NormFloat64())
+		}))
+		m.add("__name__=requests_total,job=a,instance=1", values(func(i int) float64 {
+			return test.load(i) * (1 + .05*r.NormFloat64())
+		}))
 		verdict := func(load string) string {
 			r, err := scanOf(t, m, func(o *Options) { o.Load, o.Calibration = load, calibration.Default() })
 			if err != nil || len(r.Missing) > 0 {
@@ -69,7 +79,8 @@ func TestLoad(t *testing.T) {
 func TestLoadOfContainers(t *testing.T) {
 	ramp := values(func(i int) float64 { return 100 + float64(i)/10 })
 	m := &memory{}
-	m.add("__name__=container_memory_working_set_bytes,job=kubelet,instance=n:1,namespace=shop,pod=cart-1,container=cart",
+	m.add("__name__=container_memory_working_set_bytes,job=kubelet,instance=n:1,namespace=shop,pod=cart-1,"+
+		"container=cart",
 		values(func(i int) float64 { return 1e7 * (ramp[i] + float64(i*7919%5)/5) }))
 	m.add("__name__=requests_total,job=cart,instance=p:1,namespace=shop,pod=cart-1", ramp)
 	r, err := scanOf(t, m, func(o *Options) { o.Load = "requests_total" })
@@ -109,7 +120,8 @@ func TestLoadThatNothingHas(t *testing.T) {
 	if diff := cmp.Diff([]string{"open_fds job=a version= 1/1 [ 1/1]"}, brief(r.Findings)); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]Missing{{What: "requests_totl", Why: "no target that was judged has this load", Load: true}}, r.Missing); diff != "" {
+	if diff := cmp.Diff([]Missing{{What: "requests_totl", Why: "no target that was judged has this load", Load: true}},
+		r.Missing); diff != "" {
 		t.Errorf("missing (-want +got):\n%s", diff)
 	}
 }

@@ -14,8 +14,8 @@ const (
 	// lookEvery is how far apart the past instants are at which a scan asks what it would have called then. They lie on
 	// full hours of the day, so that scans at different times ask the same.
 	lookEvery = 6 * time.Hour
-	// settling is how many full hours before the end have a say in how strong growth is: two scans of the same hour agree,
-	// and what swings does not come and go from one hour to the next.
+	// settling is how many full hours before the end have a say in how strong growth is: two scans of the same hour
+	// agree, and what swings does not come and go from one hour to the next.
 	settling = 3
 	// maxLate bounds the weight of a false call whose end was seen late.
 	maxLate = 4
@@ -98,8 +98,8 @@ func (l *life) look(at looks, i int, d *detector.Detector, firing map[string]boo
 	}
 }
 
-// oldEnough is the age from which past instants of a life tell of its end, as a share of that: the strongest growth takes
-// longest.
+// oldEnough is the age from which past instants of a life tell of its end, as a share of that: the strongest growth
+// takes longest.
 const oldEnough = 1. / 3
 
 // spoken returns the age from which the past instants of a life count.

@@ -50,8 +50,11 @@ func selected(from []prom.Series, selectors ...string) (all []prom.Series) {
 func selects(text string, labels model.Metric) bool {
 	for _, one := range matcher.FindAllStringSubmatch(inBraces.FindStringSubmatch(text)[1], -1) {
 		value, want := string(labels[model.LabelName(one[1])]), strings.ReplaceAll(one[3], `\\`, `\`)
-		equal, matches := value == want, func() bool { return regexp.MustCompile("^(?:" + want + ")$").MatchString(value) }
-		if one[2] == "=" && !equal || one[2] == "!=" && equal || one[2] == "=~" && !matches() || one[2] == "!~" && matches() {
+		equal, matches := value == want, func() bool {
+			return regexp.MustCompile("^(?:" + want + ")$").MatchString(value)
+		}
+		if one[2] == "=" && !equal || one[2] == "!=" && equal || one[2] == "=~" && !matches() || one[2] == "!~" &&
+			matches() {
 			return false
 		}
 	}
@@ -109,7 +112,8 @@ func (m *memory) LabelValues(ctx context.Context, label string, matches []string
 	return all, ctx.Err()
 }
 
-func (m *memory) Series(ctx context.Context, labels, matches []string, _, _ time.Time, each func(values []string)) error {
+func (m *memory) Series(ctx context.Context, labels, matches []string, _, _ time.Time,
+	each func(values []string)) error {
 	if err := m.failing("series " + matches[0]); err != nil {
 		return err
 	}

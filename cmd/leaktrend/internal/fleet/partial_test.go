@@ -39,7 +39,8 @@ func TestPartialFailure(t *testing.T) {
 		}
 	}
 	full := func(job string) []string {
-		return []string{"goroutines job=" + job + " version= 4/4 [ 4/4]", "open_fds job=" + job + " version= 4/4 [ 4/4]"}
+		return []string{"goroutines job=" + job + " version= 4/4 [ 4/4]", "open_fds job=" + job +
+			" version= 4/4 [ 4/4]"}
 	}
 	for _, test := range []struct {
 		name    string
@@ -48,9 +49,11 @@ func TestPartialFailure(t *testing.T) {
 		missing []Missing
 	}{
 		{"one metric of a job", contains("min_over_time", `__name__="go_goroutines"`, `job="b"`),
-			slices.Concat(full("a"), full("b")[1:], full("c")), []Missing{{Label{"job", "b"}, `go_goroutines of job "b"`, "status 503", 4, false}}},
+			slices.Concat(full("a"), full("b")[1:], full("c")),
+			[]Missing{{Label{"job", "b"}, `go_goroutines of job "b"`, "status 503", 4, false}}},
 		{"start times of a job", contains("max_over_time", "start_time", `job="b"`),
-			slices.Concat(full("a"), full("c")), []Missing{{Label{"job", "b"}, `process_start_time_seconds of job "b"`, "status 503", 4, false}}},
+			slices.Concat(full("a"), full("c")),
+			[]Missing{{Label{"job", "b"}, `process_start_time_seconds of job "b"`, "status 503", 4, false}}},
 		{"a job that is denied", func(query string) error {
 			if strings.Contains(query, `job="b"`) {
 				return prom.ErrDenied
@@ -82,7 +85,8 @@ func TestPartialFailure(t *testing.T) {
 	t.Run("too large for one query", func(t *testing.T) {
 		m := fleetOf()
 		m.fail = func(query string) error {
-			if list := regexp.MustCompile(`instance=~"([^"]*)"`).FindStringSubmatch(query); list != nil && strings.Count(list[1], "|") > 1 {
+			if list := regexp.MustCompile(`instance=~"([^"]*)"`).FindStringSubmatch(query); list != nil &&
+				strings.Count(list[1], "|") > 1 {
 				return prom.ErrTooLarge
 			}
 			return nil
@@ -126,14 +130,15 @@ func TestPartialFailure(t *testing.T) {
 			}
 			return nil
 		}
-		if _, err := Run(ctx, m, Options{Grid: week, GroupBy: []string{"job"}, FDR: .05, Workers: 2, Calibration: strict()}); !errors.Is(err, context.Canceled) {
+		if _, err := Run(ctx, m, Options{Grid: week, GroupBy: []string{"job"}, FDR: .05, Workers: 2,
+			Calibration: strict()}); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want the context's", err)
 		}
 	})
 }
 
-// Many jobs are listed some at a time, by their series; what cannot be listed so is listed job by job, and the next ones
-// by fewer at a time.
+// Many jobs are listed some at a time, by their series; what cannot be listed so is listed job by job, and the next
+// ones by fewer at a time.
 func TestManyJobsAreListedTogether(t *testing.T) {
 	const jobs = 3 * mostParts
 	for _, test := range []struct {
@@ -174,7 +179,8 @@ func TestManyJobsAreListedTogether(t *testing.T) {
 				t.Fatal(err)
 			}
 			if r.Processes != jobs+1 || len(r.Missing) > 0 || series != test.series || alone != test.alone {
-				t.Errorf("%d processes of %d and %d lists, missing %v; want %d, %d and %d", r.Processes, series, alone, r.Missing, jobs+1, test.series, test.alone)
+				t.Errorf("%d processes of %d and %d lists, missing %v; want %d, %d and %d", r.Processes, series, alone,
+					r.Missing, jobs+1, test.series, test.alone)
 			}
 		})
 	}

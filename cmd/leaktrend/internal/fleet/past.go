@@ -24,8 +24,8 @@ type pastOfGroup struct {
 	time    time.Time
 	growing int
 	eValues float64 // sum
-	// votes are the e-values by outcome, of growth that was only just found leastVote, and those of the false ones times
-	// their weights.
+	// votes are the e-values by outcome, of growth that was only just found leastVote, and those of the false ones
+	// times their weights.
 	votes      [backtest.CutOff + 1]float64
 	falseVotes float64
 }
@@ -100,8 +100,8 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// own returns how often growth had come to nothing by an instant that was strong, or at least a tenth as strong as e, and
-// how often it had been cut off before the growth of now began: that may have ended so itself.
+// own returns how often growth had come to nothing by an instant that was strong, or at least a tenth as strong as e,
+// and how often it had been cut off before the growth of now began: that may have ended so itself.
 func own(falls []fall, e float64, began, by time.Time) (nothing, cut int) {
 	for _, f := range falls {
 		switch {
@@ -146,9 +146,10 @@ func (t *past) into(table *backtest.Table, resource string, falls []fall) {
 }
 
 // chances fills in how likely each candidate is a leak, by the past of the fleet and of its workload. lengths are those
-// of the histories of all groups. It returns the candidates as those of the other parts of the fleet have them, which are
-// counted with theirs: of a few alone it is not known how many are false.
-func chances(candidates []Finding, m *recollection, mine, others Past, lengths []time.Duration) (calls []backtest.Candidate) {
+// of the histories of all groups. It returns the candidates as those of the other parts of the fleet have them, which
+// are counted with theirs: of a few alone it is not known how many are false.
+func chances(candidates []Finding, m *recollection, mine, others Past,
+	lengths []time.Duration) (calls []backtest.Candidate) {
 	if len(candidates) == 0 || len(lengths) == 0 {
 		return nil
 	}
@@ -160,7 +161,8 @@ func chances(candidates []Finding, m *recollection, mine, others Past, lengths [
 		f := &candidates[i]
 		nothing, cut := own(m.falls[workloadName(f.Group)][f.Resource.Name], f.EValue, f.Worst.Since, f.Worst.Last)
 		one := backtest.Candidate{
-			Resource: f.Resource.Name, Strength: f.EValue, Own: float64(nothing) / float64(f.Growing), Cut: float64(cut) / float64(f.Growing),
+			Resource: f.Resource.Name, Strength: f.EValue, Own: float64(nothing) / float64(f.Growing),
+			Cut: float64(cut) / float64(f.Growing),
 		}
 		if f.Worst.mayFill(f.Resource.Name, m.lived[workloadName(f.Group)]) {
 			one.Cut = max(one.Cut, 1)
@@ -183,14 +185,16 @@ func chancesOverLives(over []Finding, tried int) {
 		all[i] = backtest.Candidate{Resource: over[i].Resource.Name, Strength: over[i].EValue}
 	}
 	none := backtest.Table{}
-	for i, chance := range none.Chances(all, map[string]int{"": tried}, func(e float64) float64 { return min(1/e, 1) }) {
+	for i, chance := range none.Chances(all, map[string]int{"": tried}, func(e float64) float64 {
+		return min(1/e, 1)
+	}) {
 		over[i].Chance = chance
 	}
 }
 
 const (
-	// leastChance is what a finding has at least, whatever the others have: growth of which only restarts are known that took
-	// it back has half.
+	// leastChance is what a finding has at least, whatever the others have: growth of which only restarts are known
+	// that took it back has half.
 	leastChance = .6
 	// stays is how much more than the share of false ones that is asked a finding may have that stood before.
 	stays = 1.5

@@ -15,7 +15,8 @@ type precedent struct {
 }
 
 const (
-	// asOld is the share of the age of a process from which on an earlier one was as old: what became of its growth tells.
+	// asOld is the share of the age of a process from which on an earlier one was as old: what became of its growth
+	// tells.
 	asOld = .9
 	// longEnough is the share of it from which on a life that did not grow tells that this one leaks.
 	longEnough = 1. / 3

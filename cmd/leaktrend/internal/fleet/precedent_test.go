@@ -38,21 +38,24 @@ func TestMayFill(t *testing.T) {
 		{"one before soon hardly grew", 102, false, []precedent{life(75, 100, slows)}, false},
 		{"one before stayed for an hour or two", 102, false, []precedent{life(98, 100, flat)}, true},
 		{"one before had stayed as high since before it was seen", 102, false, []precedent{life(75, 100, full)}, true},
-		{"nothing is known of one before but its times", 102, false, []precedent{{first: hour(75), last: hour(100)}}, true},
+		{"nothing is known of one before but its times", 102, false, []precedent{{first: hour(75), last: hour(100)}},
+			true},
 		{"one before was as old", 102, false, []precedent{life(30, 76, grows), life(76, 100, grows)}, false},
 		{"grows since long after its begin", 130, false, []precedent{life(75, 100, grows)}, false},
 		{"others began later", 102, false, []precedent{life(110, 120, grows)}, false},
 		{"others run beside it", 102, false, []precedent{life(95, 130, grows)}, false},
 		{"ended, and nothing took over", 102, true, []precedent{life(75, 100, grows)}, false},
 		{"ended, and what took over grows", 102, true, []precedent{life(148, 172, grows)}, true},
-		{"ended, one that grows took over and one before was as old", 130, true, []precedent{life(50, 100, grows), life(148, 172, grows)}, true},
+		{"ended, one that grows took over and one before was as old", 130, true,
+			[]precedent{life(50, 100, grows), life(148, 172, grows)}, true},
 		{"ended, and what took over stays", 102, true, []precedent{life(75, 100, grows), life(148, 172, flat)}, false},
 		{"ended, and what took over is an hour old", 102, true, []precedent{life(148, 149, flat)}, true},
 	} {
 		own := life(began, 148, grows)
 		curve := own.curves["a"]
 		r := Replica{
-			began: own.first, Last: own.last, Since: hour(test.since), Ended: test.ended, Baseline: 100, Evidence: &alerting.Evidence{Rise: 96}, curve: &curve,
+			began: own.first, Last: own.last, Since: hour(test.since), Ended: test.ended, Baseline: 100,
+			Evidence: &alerting.Evidence{Rise: 96}, curve: &curve,
 		}
 		if got := r.mayFill("a", append(test.others, own)); got != test.want {
 			t.Errorf("%s: %v, want %v", test.name, got, test.want)

@@ -38,7 +38,9 @@ func TestProgress(t *testing.T) {
 	if share := server.progress.Share(); share != 0 {
 		t.Errorf("%g before the begin", share)
 	}
-	if _, err := scanOf(t, server, func(o *Options) { o.Progress, o.History, o.Workers = server.progress, threeWeeks, 1 }); err != nil {
+	if _, err := scanOf(t, server, func(o *Options) {
+		o.Progress, o.History, o.Workers = server.progress, threeWeeks, 1
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if len(server.shares) != jobs {

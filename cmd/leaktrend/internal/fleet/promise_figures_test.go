@@ -107,13 +107,15 @@ func (f *figures) falseShare() (mean, error95 float64) {
 		}
 	}
 	mean, deviation := stat.MeanStdDev(of, nil)
-	return mean, distuv.StudentsT{Sigma: 1, Nu: float64(len(of) - 1)}.Quantile(.975) * deviation / math.Sqrt(float64(len(of)))
+	return mean, distuv.StudentsT{Sigma: 1, Nu: float64(len(of) - 1)}.Quantile(.975) * deviation / math.Sqrt(
+		float64(len(of)))
 }
 
 func (f *figures) String() string {
 	mean, error95 := f.falseShare()
 	share := func(n, of int) float64 { return 100 * float64(n) / float64(max(of, 1)) }
-	text := fmt.Sprintf("%d findings, false %.1f %% +- %.1f, said %.1f %%; of %d due leaks %.0f %% found, %.0f %% suspects;", f.reported, 100*mean, 100*error95,
+	text := fmt.Sprintf("%d findings, false %.1f %% +- %.1f, said %.1f %%; of %d due leaks %.0f %% found, %.0f %% "+
+		"suspects;", f.reported, 100*mean, 100*error95,
 		100*stat.Mean(f.expected, nil), f.due, share(f.found, f.due), share(f.suspected, f.due))
 	for i, n := range f.dueAt {
 		text += fmt.Sprintf(" %s %.0f %%,", ageNames[i], share(f.foundAt[i], n))

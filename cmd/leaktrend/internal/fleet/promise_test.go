@@ -19,9 +19,9 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
 
-// promiseEnv asks for the figures of docs/fleet.md, as "SEED SERIES FLEETS SEEDS": series of each family that fleets are
-// drawn from, fleets of each kind, and how many seeds from the first on, of which each makes its own series. With "cpu"
-// after them the processor time of what serves is known, as of each process that exports it.
+// promiseEnv asks for the figures of docs/fleet.md, as "SEED SERIES FLEETS SEEDS": series of each family that fleets
+// are drawn from, fleets of each kind, and how many seeds from the first on, of which each makes its own series. With
+// "cpu" after them the processor time of what serves is known, as of each process that exports it.
 const promiseEnv = "LEAKTREND_PROMISE"
 
 const (
@@ -64,7 +64,9 @@ type timeBefore struct {
 func seriesOf(r *dataset.Recording, starts []generate.Life, end time.Time) (*process, prom.Grid) {
 	begin := time.Unix(0, r.Times[0])
 	g := prom.GridTo(end, min(remembered, end.Sub(begin)), calibration.Step)
-	p := &process{labels: map[string]string{}, readings: []reading{{resource: r.Series[0].Resource, metric: r.Series[0].Resource, values: make([]float64, g.N)}}}
+	p := &process{labels: map[string]string{},
+		readings: []reading{{resource: r.Series[0].Resource, metric: r.Series[0].Resource,
+			values: make([]float64, g.N)}}}
 	v := p.readings[0].values
 	for i := range v {
 		v[i] = math.NaN()
@@ -146,10 +148,12 @@ type pool map[string][]judgedSeries
 var (
 	// newFamilies are those that the healthy sample of the calibration lacks.
 	newFamilies = []string{"weekly_fall", "zero_readings", "nightly_restarts"}
-	newServices = []string{"steady_lives", "warm_up_lives", "slow_cache_weekly", "nightly_fall_lives", "weekly_fall_lives", "autoscaling", "week_cycle_lives", "traffic_grows", "pool_lives"}
+	newServices = []string{"steady_lives", "warm_up_lives", "slow_cache_weekly", "nightly_fall_lives",
+		"weekly_fall_lives", "autoscaling", "week_cycle_lives", "traffic_grows", "pool_lives"}
 	// otherServices are services by which nothing of the scan was chosen.
 	otherServices = []string{
-		"long_warm_up_daily", "long_warm_up_weekdays", "cache_weekdays", "cache_daily", "slow_cache_weekdays", "slow_cache_irregular",
+		"long_warm_up_daily", "long_warm_up_weekdays", "cache_weekdays", "cache_daily", "slow_cache_weekdays",
+		"slow_cache_irregular",
 		"growth_that_stops", "first_mornings", "day_cycle_lives", "crash_loops", "version_steps",
 	}
 )
@@ -211,7 +215,8 @@ func judgedOf(seed uint64, family string, kind, index int, cpu bool) judgedSerie
 	if kind == 2 {
 		span = 12 * aDay
 	}
-	o := generate.Options{Seed: seed, Interval: calibration.Step, Span: generate.Range{Min: span, Max: span}, Ranges: generate.Split(index % 2), Load: cpu}
+	o := generate.Options{Seed: seed, Interval: calibration.Step, Span: generate.Range{Min: span, Max: span},
+		Ranges: generate.Split(index % 2), Load: cpu}
 	var r *dataset.Recording
 	var starts []generate.Life
 	if kind == 1 || kind == 3 {
@@ -320,7 +325,8 @@ func mixes(size int) []mix {
 	slow["weekly_fall"] += size / 10
 	leaks, others := scores.Families(true), parts(slices.Concat(lab, otherServices), size)
 	return []mix{
-		{"the lab's families", parts(lab, size), leaks}, {"with the new ones", parts(with, size), leaks}, {"a tenth falls back weekly", slow, leaks},
+		{"the lab's families", parts(lab, size), leaks}, {"with the new ones", parts(with, size), leaks},
+		{"a tenth falls back weekly", slow, leaks},
 		{"with other services", others, leaks}, {"with other services that leak", others, leakingServices()},
 	}
 }
@@ -338,7 +344,8 @@ func (s *judgedSeries) join(c *collector, job string, back time.Duration) {
 }
 
 // draw makes one fleet: each series its own group.
-func (of mix) draw(pool pool, r *rand.Rand, leaking float64, back time.Duration) (*collector, map[string]*judgedSeries) {
+func (of mix) draw(pool pool, r *rand.Rand, leaking float64, back time.Duration) (*collector,
+	map[string]*judgedSeries) {
 	c := newCollector(&Options{GroupBy: []string{"job"}, Calibration: calibration.Default()})
 	members := map[string]*judgedSeries{}
 	size := 0
@@ -361,8 +368,8 @@ func (of mix) draw(pool pool, r *rand.Rand, leaking float64, back time.Duration)
 }
 
 // Fleets of which none, few or some series leak: the share of false ones among the findings beside what was asked, and
-// the share of the due leaks that is found, with a past that the fleet is not asked about, with that of the week that is
-// watched, and with three weeks of what grows in it.
+// the share of the due leaks that is found, with a past that the fleet is not asked about, with that of the week that
+// is watched, and with three weeks of what grows in it.
 func TestPromise(t *testing.T) {
 	const fdr = .05
 	seed, each, fleets, seeds := uint64(9101), 8, 4, 1
@@ -419,7 +426,8 @@ func TestPromise(t *testing.T) {
 				kinds[row.kind].name, 100*row.leaking, row.past.name, mean, error95, fdr)
 		}
 		if text == "" && 2*f.found < f.due {
-			t.Errorf("%s, %g %% leak, past of %s: %d of %d due leaks are found, want half", kinds[row.kind].name, 100*row.leaking, row.past.name, f.found, f.due)
+			t.Errorf("%s, %g %% leak, past of %s: %d of %d due leaks are found, want half", kinds[row.kind].name,
+				100*row.leaking, row.past.name, f.found, f.due)
 		}
 	}
 }

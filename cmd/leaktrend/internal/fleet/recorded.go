@@ -22,10 +22,11 @@ type quiet struct {
 	hypotheses map[string]int // resources of groups, a group for each job
 }
 
-// evident returns the jobs of which something has to be read: those in which the rules saw growth within the time of the
-// scan, and those that they do not watch since its begin, or without start times. Of the others it tells which resources they have. values lists
-// those of a label in the series of a selector up to an instant of the scan.
-func evident(src *source, outers []string, shard Shard, begin, end time.Time, values func(label, selector string, until time.Time) ([]string, error)) (kept []string, q quiet, err error) {
+// evident returns the jobs of which something has to be read: those in which the rules saw growth within the time of
+// the scan, and those that they do not watch since its begin, or without start times. Of the others it tells which
+// resources they have. values lists those of a label in the series of a selector up to an instant of the scan.
+func evident(src *source, outers []string, shard Shard, begin, end time.Time,
+	values func(label, selector string, until time.Time) ([]string, error)) (kept []string, q quiet, err error) {
 	watched, err := values(src.outer, recordedFloors, begin.Add(time.Hour))
 	if err != nil {
 		return nil, q, err
@@ -76,6 +77,7 @@ func (q *quiet) into(r *Report, hypotheses map[string]int) {
 	case 1:
 		r.Hints = append(r.Hints, "1 job in which the recording rules saw no growth was not read")
 	default:
-		r.Hints = append(r.Hints, fmt.Sprintf("%d jobs in which the recording rules saw no growth were not read", q.jobs))
+		r.Hints = append(r.Hints, fmt.Sprintf("%d jobs in which the recording rules saw no growth were not read",
+			q.jobs))
 	}
 }

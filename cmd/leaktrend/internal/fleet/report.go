@@ -62,20 +62,20 @@ type Finding struct {
 	Ended    bool
 	WithLoad bool    // a suspect whose growth is that of the load
 	EValue   float64 // mean over the group's time; 0 for limits
-	// Chance is how likely it is a leak, by the fleet's own past and by what generated series do; zero for limits and for
-	// what the load explains.
+	// Chance is how likely it is a leak, by the fleet's own past and by what generated series do; zero for limits and
+	// for what the load explains.
 	Chance backtest.Chance
 	// Q is the share of false findings that is expected among this one and those that are likelier, 0 to 1.
 	Q float64
-	// Near tells of a suspect that it would be a finding if somewhat more false ones were allowed: one that was a finding
-	// before goes on as one.
+	// Near tells of a suspect that it would be a finding if somewhat more false ones were allowed: one that was a
+	// finding before goes on as one.
 	Near bool
 	// Worst is the replica with the highest severity, then the least time left, then the strongest growth.
 	Worst    Replica
 	Others   []Replica // the next ones
 	Versions []VersionCount
-	// Lives is what the lives of the workload tell that took over from each other, where no one of them is evidence enough;
-	// else nil. The group is without a version then, and Replicas are the places in which they ran.
+	// Lives is what the lives of the workload tell that took over from each other, where no one of them is evidence
+	// enough; else nil. The group is without a version then, and Replicas are the places in which they ran.
 	Lives *alerting.Lives
 	// FirstVersion is the earliest of the versions that leak, if an earlier one was judged and does not.
 	FirstVersion string
@@ -118,7 +118,8 @@ type Report struct {
 	Others Past
 	// Findings leak: the likeliest ones, as many as FDR or Top allow. What holds comes first, then the likeliest.
 	Findings []Finding
-	// Suspects have growth that is a leak by itself, yet is not likely enough, the likeliest first, or is that of the load.
+	// Suspects have growth that is a leak by itself, yet is not likely enough, the likeliest first, or is that of the
+	// load.
 	Suspects []Finding
 	Limits   []Finding // close to or beyond a ceiling now
 	Missing  []Missing
@@ -148,8 +149,8 @@ func (r *Report) ForOthers() Past {
 // Nothing reports whether all is missing.
 func (r *Report) Nothing() bool { return r.Processes == 0 && len(r.Missing) > 0 }
 
-// Short reports whether the history tells too little of how often growth comes to nothing in this fleet: less than three
-// days for each group.
+// Short reports whether the history tells too little of how often growth comes to nothing in this fleet: less than
+// three days for each group.
 func (r *Report) Short() bool {
 	all := r.Past.With(&r.Others.Table).All()
 	return all.Instants < float64(r.Hypotheses+r.Others.Hypotheses)*backtest.PerUnit
@@ -190,7 +191,8 @@ func newCollector(o *Options) *collector {
 	return &collector{
 		calibration: o.Calibration, groupBy: o.GroupBy, load: loadResource, others: o.Others,
 		groups: map[string]*group{}, unnamed: unnamedJobs{}, workloads: map[string]*workload{},
-		recalled: recollection{calibration: o.Calibration, groupBy: o.GroupBy, falls: map[string]map[string][]fall{}, lived: map[string][]precedent{}},
+		recalled: recollection{calibration: o.Calibration, groupBy: o.GroupBy, falls: map[string]map[string][]fall{},
+			lived: map[string][]precedent{}},
 	}
 }
 
@@ -303,8 +305,10 @@ func (c *collector) add(p *process, lives []life) {
 
 func replicaOf(p *process, version string, l *life, s *detector.Status) Replica {
 	r := Replica{
-		Labels: p.labels, Metric: metricOf(p, s.Resource.Name), Version: version, Severity: s.Severity, Value: s.Value, Baseline: s.Baseline, SlopePerHour: s.SlopePerHour,
-		Since: s.Since, Last: l.last, Ended: l.ends, Exhaustion: s.Exhaustion, Evidence: s.Evidence, Line: l.lines[s.Resource.Name],
+		Labels: p.labels, Metric: metricOf(p, s.Resource.Name), Version: version, Severity: s.Severity, Value: s.Value,
+		Baseline: s.Baseline, SlopePerHour: s.SlopePerHour,
+		Since: s.Since, Last: l.last, Ended: l.ends, Exhaustion: s.Exhaustion, Evidence: s.Evidence,
+		Line: l.lines[s.Resource.Name],
 	}
 	r.order, r.began = orderOf(p.labels), l.first
 	if curve, ok := l.curves[s.Resource.Name]; ok {
@@ -375,7 +379,8 @@ func compareReplicas(a, b *Replica) int {
 func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := &Report{FDR: fdr, Top: top, Processes: c.processes, Judged: c.judged, Hints: c.unnamed.hints(), Others: c.others}
+	r := &Report{FDR: fdr, Top: top, Processes: c.processes, Judged: c.judged, Hints: c.unnamed.hints(),
+		Others: c.others}
 	var candidates, explained []Finding
 	hypotheses := map[string]int{}
 	var lengths []time.Duration
@@ -426,7 +431,9 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 	found := r.Findings
 	r.Findings = withoutOverLives(found, found)
 	r.Suspects = withoutOverLives(r.Suspects, slices.Concat(found, r.Suspects))
-	r.Suspects = append(slices.DeleteFunc(r.Suspects, func(f Finding) bool { return f.Lives != nil && stoodFor(&f, found) }), explained...)
+	r.Suspects = append(slices.DeleteFunc(r.Suspects, func(f Finding) bool {
+		return f.Lives != nil && stoodFor(&f, found)
+	}), explained...)
 	slices.SortStableFunc(r.Findings, compareFindings)
 	slices.SortStableFunc(r.Limits, compareFindings)
 	return r
@@ -456,7 +463,8 @@ func (c *collector) compareVersions(f *Finding) {
 				version = l.Value
 			}
 		}
-		f.Versions = append(f.Versions, VersionCount{Version: version, Growing: t.trend.growing, Replicas: t.replicas, First: g.first})
+		f.Versions = append(f.Versions, VersionCount{Version: version, Growing: t.trend.growing, Replicas: t.replicas,
+			First: g.first})
 	}
 	f.orderVersions()
 }
@@ -474,11 +482,6 @@ func (f *Finding) orderVersions() {
 			break
 		}
 	}
-}
-
-// workloadOf returns the labels of a group without its version.
-func workloadOf(group []Label) []Label {
-	return slices.DeleteFunc(slices.Clone(group), func(l Label) bool { return l.Name == versionLabel })
 }
 
 // leaks reports whether enough replicas of a version grow for the version to be what they share.

@@ -106,8 +106,11 @@ func Run(ctx context.Context, server Server, o Options) (*Report, error) {
 	}
 	if err == nil && report.Processes == 0 && len(s.missing) == 0 && s.Shard.Of <= 1 && s.found.quiet.jobs == 0 {
 		// An empty server, another tenant or a new name of a label: no sign of health.
-		s.miss(Label{}, "everything", 0, fmt.Errorf("the server has no series of %s in the %s to %s; what it has just begun to scrape is judged after %v",
-			s.lookedFor(), sampler.FormatDuration(s.end.Sub(s.start)), s.end.UTC().Format("2006-01-02 15:04 UTC"), model.Duration(calibration.Marks[0])))
+		s.miss(Label{}, "everything", 0,
+			fmt.Errorf("the server has no series of %s in the %s to %s; what it has just begun to scrape is judged "+
+				"after %v",
+				s.lookedFor(), sampler.FormatDuration(s.end.Sub(s.start)), s.end.UTC().Format("2006-01-02 15:04 UTC"),
+				model.Duration(calibration.Marks[0])))
 	}
 	report.Missing = s.missingParts()
 	if report.Processes == 0 && err != nil {
@@ -121,7 +124,8 @@ func (o *Options) lookedFor() string {
 	if len(o.Matches) > 0 {
 		return strings.Join(o.Matches, ", ")
 	}
-	return "Go, processes or containers (go_goroutines, process_resident_memory_bytes, process_open_fds, container_memory_working_set_bytes and the like)"
+	return "Go, processes or containers (go_goroutines, process_resident_memory_bytes, process_open_fds, " +
+		"container_memory_working_set_bytes and the like)"
 }
 
 // loadResource is the name under which the detector gets the load of --load. No metric has it.
@@ -156,7 +160,8 @@ func (s *scan) missingParts() []Missing {
 	part := func(m *Missing) int { return min(len(m.Of.Name), 1) }
 	slices.SortFunc(all, func(a, b Missing) int {
 		// What may be anything comes first.
-		return cmp.Or(part(&a)-part(&b), cmp.Compare(b.Count, a.Count), cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why))
+		return cmp.Or(part(&a)-part(&b), cmp.Compare(b.Count, a.Count), cmp.Compare(a.What, b.What),
+			cmp.Compare(a.Why, b.Why))
 	})
 	return all
 }
@@ -214,8 +219,8 @@ func (s *scan) run(ctx context.Context) error {
 	return err
 }
 
-// read reads the batches that are fed to it, some at a time, and has others judge them meanwhile: the server is not kept
-// waiting. The error is that of the feeder, or the first after which there was no sense in going on.
+// read reads the batches that are fed to it, some at a time, and has others judge them meanwhile: the server is not
+// kept waiting. The error is that of the feeder, or the first after which there was no sense in going on.
 func (s *scan) read(ctx context.Context, feed func(context.Context, chan<- *batch) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -318,8 +323,8 @@ func last(holds bool) int {
 	return 0
 }
 
-// fewest returns the metrics of a job that are read: all of those that are known, and of others no more than are judged.
-// The error says that some are not.
+// fewest returns the metrics of a job that are read: all of those that are known, and of others no more than are
+// judged. The error says that some are not.
 func fewest(roles []role) ([]role, error) {
 	judged, left := 0, 0
 	kept := slices.DeleteFunc(slices.Clone(roles), func(r role) bool {
@@ -335,7 +340,8 @@ func fewest(roles []role) ([]role, error) {
 	if left == 0 {
 		return kept, nil
 	}
-	return kept, fmt.Errorf("%d metrics match, of which the first %d are judged: a narrower --match helps", judged, maxMetrics)
+	return kept, fmt.Errorf("%d metrics match, of which the first %d are judged: a narrower --match helps", judged,
+		maxMetrics)
 }
 
 // border is how much less than a step a value looks back: what was scraped exactly then belongs to the value before.
@@ -351,7 +357,8 @@ func (s *scan) lookBack(ctx context.Context) {
 	}
 	all := s.questions.batches(prom.GridTo(s.start, time.Duration(n)*lookBackStep, lookBackStep))
 	s.Progress.lookBack(all)
-	_ = s.read(ctx, func(ctx context.Context, batches chan<- *batch) error { // what is missing of an earlier time is none of the report
+	// what is missing of an earlier time is none of the report
+	_ = s.read(ctx, func(ctx context.Context, batches chan<- *batch) error {
 		for _, b := range all {
 			select {
 			case batches <- b:
@@ -373,7 +380,8 @@ func (s *scan) query(b *batch, r role) string {
 	case r.judged():
 		var all []string
 		for _, one := range b.by[r.Name] {
-			all = append(all, "min_over_time("+one.with(append(matchers, equals(model.MetricNameLabel, r.Name))...)+"["+step+"])")
+			all = append(all, "min_over_time("+one.with(append(matchers, equals(model.MetricNameLabel, r.Name))...)+"["+
+				step+"])")
 		}
 		return strings.Join(all, " or ")
 	case r.up:
@@ -388,8 +396,8 @@ func (s *scan) query(b *batch, r role) string {
 	return selected
 }
 
-// readBatch reads a batch and hands its processes on. The error says that there is no sense in going on; what was missed
-// is noted, unless it is of an earlier time.
+// readBatch reads a batch and hands its processes on. The error says that there is no sense in going on; what was
+// missed is noted, unless it is of an earlier time.
 func (s *scan) readBatch(ctx context.Context, b *batch, judge chan<- *gathering) error {
 	alone := len(b.inner) == 1
 	g := gathering{byLabels: map[model.Fingerprint]*process{}, contextAt: map[string]int{}, scan: s, batch: b}

@@ -100,7 +100,8 @@ func TestGrouping(t *testing.T) {
 		}
 		m.add(fmt.Sprintf("__name__=go_goroutines,job=api,instance=new%d,version=v1.9", i), from(level, half))
 		// A version that came and went, and leaked while it was there.
-		m.add(fmt.Sprintf("__name__=process_open_fds,job=gone,instance=x%d,version=v1", i), until(growing(100, 60, 0), half))
+		m.add(fmt.Sprintf("__name__=process_open_fds,job=gone,instance=x%d,version=v1", i),
+			until(growing(100, 60, 0), half))
 		m.add(fmt.Sprintf("__name__=process_open_fds,job=gone,instance=x%d,version=v2", i), from(constant(100), half))
 		m.add(fmt.Sprintf("__name__=process_open_fds,job=healthy,instance=x%d", i), constant(100))
 	}
@@ -116,8 +117,10 @@ func TestGrouping(t *testing.T) {
 	m.add("__name__=static_build_info,job=static,instance=h:1,version=1.1", from(constant(1), half))
 	m.add("__name__=go_build_info,job=static,instance=h:1,version=v9.9", constant(1))
 	// A container, whose job is the kubelet's.
-	m.add("__name__=container_memory_working_set_bytes,job=kubelet,instance=n:1,namespace=shop,pod=cart-1,container=cart,image=r:5000/cart:v7", growing(1e9, 3e8, 0))
-	m.add("__name__=container_memory_working_set_bytes,job=kubelet,instance=n:1,namespace=shop,pod=cart-1,container=POD", growing(1e9, 3e8, 0))
+	m.add("__name__=container_memory_working_set_bytes,job=kubelet,instance=n:1,namespace=shop,pod=cart-1,"+
+		"container=cart,image=r:5000/cart:v7", growing(1e9, 3e8, 0))
+	m.add("__name__=container_memory_working_set_bytes,job=kubelet,instance=n:1,namespace=shop,pod=cart-1,"+
+		"container=POD", growing(1e9, 3e8, 0))
 
 	r, err := scanOf(t, m, nil)
 	if err != nil {
@@ -134,8 +137,10 @@ func TestGrouping(t *testing.T) {
 	}
 	got := *r
 	got.Findings, got.Calls, got.Past = nil, nil, backtest.Table{} // the calls are those of the findings
-	byResource := map[string]int{"goroutines": 2, "open_fds": 3, "rss_bytes": 2, "container_memory_working_set_bytes": 1}
-	if diff := cmp.Diff(Report{Start: begin.Add(-calibration.Step), End: week.At(week.N - 1), FDR: .05, Processes: 27, Judged: 27, Hypotheses: 8, ByResource: byResource}, got); diff != "" {
+	byResource := map[string]int{"goroutines": 2, "open_fds": 3, "rss_bytes": 2,
+		"container_memory_working_set_bytes": 1}
+	if diff := cmp.Diff(Report{Start: begin.Add(-calibration.Step), End: week.At(week.N - 1), FDR: .05, Processes: 27,
+		Judged: 27, Hypotheses: 8, ByResource: byResource}, got); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}
 	if !r.Leaks() {
@@ -156,9 +161,12 @@ func TestLives(t *testing.T) {
 		want []int // instants at which a life begins
 	}{
 		{"no restart", process{}, []int{0}},
-		{"start time", process{start: sample(func(i int) float64 { return 1e9 + 1e6*float64(i/half) })}, []int{0, half}},
+		{"start time", process{start: sample(func(i int) float64 { return 1e9 + 1e6*float64(i/half) })},
+			[]int{0, half}},
 		{"start time with jitter", process{start: sample(func(i int) float64 { return 1e9 + float64(i%3) })}, []int{0}},
-		{"start time wins over processor time", process{start: constant(1e9), cpu: sample(func(i int) float64 { return float64(i % half) })}, []int{0}},
+		{"start time wins over processor time", process{start: constant(1e9), cpu: sample(func(i int) float64 {
+			return float64(i % half)
+		})}, []int{0}},
 		{"processor time", process{cpu: sample(func(i int) float64 { return float64(i % half) })}, []int{0, half}},
 		{"up", process{up: sample(func(i int) float64 {
 			if i == half-1 {
@@ -195,7 +203,8 @@ func TestStandingGrowth(t *testing.T) {
 		return growing(100, 60, 0)[i]
 	})}}}
 	lives := ended.judge(week, calibration.Judgment())
-	if len(lives) != 1 || !lives[0].ends || calibration.Score(&lives[0].statuses[0]) < 20 || lives[0].lines["goroutines"] == nil {
+	if len(lives) != 1 || !lives[0].ends || calibration.Score(&lives[0].statuses[0]) < 20 ||
+		lives[0].lines["goroutines"] == nil {
 		t.Errorf("%+v", lives)
 	}
 	returned := process{readings: []reading{{resource: "goroutines", values: values(func(i int) float64 {
@@ -205,7 +214,8 @@ func TestStandingGrowth(t *testing.T) {
 		return growing(100, 60, 0)[i]
 	})}}}
 	lives = returned.judge(week, calibration.Judgment())
-	if len(lives) != 1 || lives[0].ends || calibration.Score(&lives[0].statuses[0]) != 0 || lives[0].statuses[0].Leaks == 0 {
+	if len(lives) != 1 || lives[0].ends || calibration.Score(&lives[0].statuses[0]) != 0 ||
+		lives[0].statuses[0].Leaks == 0 {
 		t.Errorf("%+v", lives)
 	}
 }
@@ -216,7 +226,9 @@ func TestCeilingsAndLoad(t *testing.T) {
 	m.add("__name__=process_max_fds,job=a,instance=1", constant(1000))
 	// It follows the requests of its target.
 	rising := values(func(i int) float64 { return float64(i) })
-	m.add("__name__=process_resident_memory_bytes,job=b,instance=1", values(func(i int) float64 { return 1e9 + 1e6*rising[i] }))
+	m.add("__name__=process_resident_memory_bytes,job=b,instance=1", values(func(i int) float64 {
+		return 1e9 + 1e6*rising[i]
+	}))
 	m.add("__name__=requests_total,job=b,instance=1", rising)
 	r, err := scanOf(t, m, func(o *Options) { o.Load = "requests_total" })
 	if err != nil {
@@ -254,8 +266,11 @@ func TestMatches(t *testing.T) {
 	m.add("__name__=queue_depth,job=a,instance=1", growing(100, 100, 0))
 	m.add("__name__=lonely,team=b", growing(100, 100, 0)) // of no job and no instance
 	// The kubelet starts anew each day, its containers do not.
-	m.add("__name__=container_sockets,job=kubelet,instance=n:1,namespace=shop,pod=p,container=cart,image=r/cart:v7", growing(100, 100, 0))
-	m.add("__name__=process_start_time_seconds,job=kubelet,instance=n:1", values(func(i int) float64 { return float64(86400 * (i / 288)) }))
+	m.add("__name__=container_sockets,job=kubelet,instance=n:1,namespace=shop,pod=p,container=cart,image=r/cart:v7",
+		growing(100, 100, 0))
+	m.add("__name__=process_start_time_seconds,job=kubelet,instance=n:1", values(func(i int) float64 {
+		return float64(86400 * (i / 288))
+	}))
 	for _, test := range []struct {
 		matches, groupBy []string
 		want             []string
@@ -265,15 +280,20 @@ func TestMatches(t *testing.T) {
 		{[]string{`queue_length`}, []string{"job", "queue"}, []string{"queue_length job=a queue=x 1/1"}, 2, nil},
 		{[]string{`{__name__="queue_length",queue="y"}`}, []string{"job"}, nil, 1, nil},
 		{[]string{`queue_length{queue=~"x|y",}`}, []string{"job"}, []string{"queue_length job=a 1/2"}, 2, nil},
-		{[]string{`go_goroutines{job="a"}`, "lonely"}, []string{"job"}, []string{"goroutines job=a 1/1", "lonely job= 1/1"}, 2, nil},
-		{[]string{`jobs_total`}, []string{"job"}, nil, 0, []Missing{{Label{"job", "a"}, `job "a"`, "only counters and context match: jobs_total", 0, false}}},
+		{[]string{`go_goroutines{job="a"}`, "lonely"}, []string{"job"},
+			[]string{"goroutines job=a 1/1", "lonely job= 1/1"}, 2, nil},
+		{[]string{`jobs_total`}, []string{"job"},
+			nil, 0, []Missing{{Label{"job", "a"}, `job "a"`, "only counters and context match: jobs_total", 0, false}}},
 		// Where selectors overlap, a series counts once.
-		{[]string{`queue_length{queue="x"}`, `{__name__=~"queue_l.*|lonely"}`, `queue_length{queue!="y"}`}, []string{"job"},
+		{[]string{`queue_length{queue="x"}`, `{__name__=~"queue_l.*|lonely"}`, `queue_length{queue!="y"}`},
+			[]string{"job"},
 			[]string{"lonely job= 1/1", "queue_length job=a 1/2"}, 3, nil},
 		// A process is one, whatever is selected of it.
-		{[]string{`go_goroutines`, `queue_depth`}, []string{"job"}, []string{"goroutines job=a 1/1", "queue_depth job=a 1/1"}, 1, nil},
+		{[]string{`go_goroutines`, `queue_depth`}, []string{"job"},
+			[]string{"goroutines job=a 1/1", "queue_depth job=a 1/1"}, 1, nil},
 		{[]string{`{__name__=~"container_.*|queue_depth"}`}, []string{"job", "version"},
-			[]string{"container_sockets namespace=shop job=shop/cart version=v7 1/1 [v7 1/1]", "queue_depth job=a version= 1/1 [ 1/1]"}, 2, nil},
+			[]string{"container_sockets namespace=shop job=shop/cart version=v7 1/1 [v7 1/1]",
+				"queue_depth job=a version= 1/1 [ 1/1]"}, 2, nil},
 	} {
 		r, err := scanOf(t, m, func(o *Options) { o.Matches, o.GroupBy = test.matches, test.groupBy })
 		if err != nil {
@@ -336,7 +356,9 @@ func TestWorkersDoNotChangeTheReport(t *testing.T) {
 		}
 		reports = append(reports, r)
 	}
-	if diff := cmp.Diff(reports[0], reports[1], cmp.AllowUnexported(Replica{}), cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= 1e-9*math.Abs(a) }),
+	if diff := cmp.Diff(reports[0], reports[1], cmp.AllowUnexported(Replica{}), cmp.Comparer(func(a, b float64) bool {
+		return math.Abs(a-b) <= 1e-9*math.Abs(a)
+	}),
 		cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".Line" }, cmp.Ignore())); diff != "" {
 		t.Errorf("(-one +seven):\n%s", diff)
 	}
@@ -383,9 +405,12 @@ func TestCovers(t *testing.T) {
 		{"the load", []Missing{{What: "requests_total", Load: true}}, of([]string{"team"}, api), true},
 		{"its job", []Missing{{Of: Label{"job", "api"}}}, of(byJob, api), false},
 		{"another job", []Missing{{Of: Label{"job", "db"}}, {Of: Label{"namespace", "shop"}}}, of(byJob, api), true},
-		{"another job, and its own", []Missing{{Of: Label{"job", "db"}}, {Of: Label{"job", "api"}}}, of(byJob, api), false},
-		{"its namespace", []Missing{{Of: Label{"namespace", "shop"}}}, of(byJob, map[string]string{"job": "kubelet", "namespace": "shop"}), false},
-		{"another job, where a group may have several", []Missing{{Of: Label{"job", "db"}}}, of([]string{"team"}, api), false},
+		{"another job, and its own", []Missing{{Of: Label{"job", "db"}}, {Of: Label{"job", "api"}}}, of(byJob, api),
+			false},
+		{"its namespace", []Missing{{Of: Label{"namespace", "shop"}}},
+			of(byJob, map[string]string{"job": "kubelet", "namespace": "shop"}), false},
+		{"another job, where a group may have several", []Missing{{Of: Label{"job", "db"}}}, of([]string{"team"}, api),
+			false},
 	} {
 		test.finding.Worst.Last = begin
 		if got := (&Report{Start: begin, Missing: test.missing}).Covers(test.finding); got != test.want {

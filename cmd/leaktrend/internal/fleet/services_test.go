@@ -29,7 +29,8 @@ func TestLivesOfServices(t *testing.T) {
 	const aWeek = 7 * 24 * time.Hour
 	for ranges, half := range []string{generate.Tune: "tune", generate.Report: "report"} {
 		o := generate.Options{
-			Seed: seed, PerFamily: each, Ranges: generate.Split(ranges), Interval: calibration.Step, Span: generate.Range{Min: aWeek, Max: aWeek},
+			Seed: seed, PerFamily: each, Ranges: generate.Split(ranges), Interval: calibration.Step,
+			Span: generate.Range{Min: aWeek, Max: aWeek},
 		}
 		var healthy, leaking evidenced
 		for _, family := range generate.Services() {
@@ -43,7 +44,8 @@ func TestLivesOfServices(t *testing.T) {
 				healthy.join(of)
 			}
 			if text != "" {
-				t.Logf("%s half, %-26s leaks %-5v ambiguous %-5v %v", half, family.Name, family.Leaks, family.Ambiguous, of)
+				t.Logf("%s half, %-26s leaks %-5v ambiguous %-5v %v", half, family.Name, family.Leaks, family.Ambiguous,
+					of)
 			}
 		}
 		t.Logf("%s half: healthy %v; leaks %v", half, healthy, leaking)
@@ -85,7 +87,8 @@ func (t evidenced) String() string {
 func serviceEValue(o generate.Options, family string, index int) float64 {
 	r, all := generate.Service(o, family, index)
 	begin := time.Unix(0, r.Times[0]).UTC()
-	g := prom.Grid{Start: begin, Step: o.Interval, N: int(time.Duration(r.Times[len(r.Times)-1]-r.Times[0])/o.Interval) + 1}
+	g := prom.Grid{Start: begin, Step: o.Interval,
+		N: int(time.Duration(r.Times[len(r.Times)-1]-r.Times[0])/o.Interval) + 1}
 	var stays []stay
 	for k, of := range all {
 		p := &process{readings: []reading{{resource: r.Series[0].Resource, values: make([]float64, g.N)}}}
@@ -99,7 +102,8 @@ func serviceEValue(o generate.Options, family string, index int) float64 {
 			at := min(int(time.Duration(r.Times[i]-r.Times[0])/o.Interval), g.N-1)
 			p.readings[0].values[at] = r.Series[0].Values[i]
 		}
-		l := life{first: time.Unix(0, r.Times[of.From]).UTC(), last: time.Unix(0, r.Times[of.To-1]).UTC(), ends: k < len(all)-1}
+		l := life{first: time.Unix(0, r.Times[of.From]).UTC(), last: time.Unix(0, r.Times[of.To-1]).UTC(),
+			ends: k < len(all)-1}
 		if curve, ok := curvesOf(p, &l, g)[r.Series[0].Resource]; ok {
 			stays = append(stays, stay{map[string]string{}, "", l.first, l.last, of.Version, l.ends, curve})
 		}

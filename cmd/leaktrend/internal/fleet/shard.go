@@ -10,8 +10,8 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/backtest"
 )
 
-// Shard is a part of a fleet, of parts that together are all of it. A workload is in one of them as a whole, so each judges
-// its own, and keeps the promise for what it finds. The zero value is all.
+// Shard is a part of a fleet, of parts that together are all of it. A workload is in one of them as a whole, so each
+// judges its own, and keeps the promise for what it finds. The zero value is all.
 type Shard struct {
 	Number, Of int // Number is 1 to Of, or 0, which is the same as Of: an index may begin at either
 }
@@ -84,7 +84,8 @@ func matcherOfAll(src *source, parts []part) string {
 
 // parts returns the parts of a source that are in the shard. A job that stands for a whole discovery is divided by
 // namespace, as all others of it would be in one shard.
-func (s Shard) parts(outers []string, src *source, namespacesOf func(outer string) ([]string, error)) (all []part, err error) {
+func (s Shard) parts(outers []string, src *source, namespacesOf func(outer string) ([]string, error)) (all []part,
+	err error) {
 	for _, outer := range outers {
 		if s.Of <= 1 || src.container || !discovered.MatchString(outer) {
 			if s.holds(outer) {
@@ -116,7 +117,8 @@ type Past struct {
 // With returns what both tell.
 func (p *Past) With(other *Past) Past {
 	both := Past{
-		Hypotheses: p.Hypotheses + other.Hypotheses, Judged: map[string]int{}, Calls: slices.Concat(p.Calls, other.Calls), Table: *p.Table.With(&other.Table),
+		Hypotheses: p.Hypotheses + other.Hypotheses, Judged: map[string]int{},
+		Calls: slices.Concat(p.Calls, other.Calls), Table: *p.Table.With(&other.Table),
 	}
 	for _, judged := range []map[string]int{p.Judged, other.Judged} {
 		for resource, n := range judged {

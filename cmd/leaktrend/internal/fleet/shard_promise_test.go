@@ -27,7 +27,9 @@ func parted(members map[string]*judgedSeries, back time.Duration, shards int) (p
 	whole = parts[shards]
 	for i := range len(members) {
 		job := fmt.Sprintf("j%d", i)
-		n := slices.IndexFunc(parts, func(c *collector) bool { return Shard{slices.Index(parts, c), shards}.holds(job) })
+		n := slices.IndexFunc(parts, func(c *collector) bool {
+			return Shard{slices.Index(parts, c), shards}.holds(job)
+		})
 		for _, c := range []*collector{parts[n], whole} {
 			members[job].join(c, job, back)
 		}
@@ -35,7 +37,8 @@ func parted(members map[string]*judgedSeries, back time.Duration, shards int) (p
 	return parts[:shards], whole
 }
 
-// inParts returns what the scans of the parts of a fleet report, each with its own past or, if it is shared, that of all.
+// inParts returns what the scans of the parts of a fleet report, each with its own past or, if it is shared, that of
+// all.
 func inParts(parts []*collector, fdr float64, share bool) (all []*Report) {
 	for _, c := range parts {
 		c.others = Past{}
@@ -130,7 +133,9 @@ func TestShardsKeepThePromise(t *testing.T) {
 								rows[at], order = &partsFigures{}, append(order, at)
 							}
 							o, together := rows[at], joined(inParts(parts, fdr, share))
-							if diff := cmp.Diff(whole.Past, together.Past, cmpopts.EquateApprox(1e-9, 1e-9)); diff != "" || whole.Hypotheses != together.Hypotheses {
+							if diff := cmp.Diff(whole.Past, together.Past,
+								cmpopts.EquateApprox(1e-9, 1e-9)); diff != "" ||
+								whole.Hypotheses != together.Hypotheses {
 								t.Fatalf("%d parts: pasts (-one scan +parts):\n%s", shards, diff)
 							}
 							o.add(together, members)
@@ -148,11 +153,14 @@ func TestShardsKeepThePromise(t *testing.T) {
 	for _, at := range order {
 		o := rows[at]
 		mean, error95 := o.falseShare()
-		t.Logf("%s, %g %% leak, %d parts, past shared %v: %d findings, %.1f %% +- %.1f false, said %.1f %%; %d as in one scan, %d more, %d fewer; chances %.1f %% apart; %d of %d due found",
-			kinds[at.kind].name, 100*at.leaking, at.shards, at.share, o.reported, 100*mean, 100*error95, 100*stat.Mean(o.expected, nil), o.same, o.more, o.fewer,
+		t.Logf("%s, %g %% leak, %d parts, past shared %v: %d findings, %.1f %% +- %.1f false, said %.1f %%; %d as in "+
+			"one scan, %d more, %d fewer; chances %.1f %% apart; %d of %d due found",
+			kinds[at.kind].name, 100*at.leaking, at.shards, at.share, o.reported, 100*mean, 100*error95,
+			100*stat.Mean(o.expected, nil), o.same, o.more, o.fewer,
 			100*o.apart/float64(max(o.same, 1)), o.found, o.due)
 		// Each part keeps the promise for its own, so it may leave out what is at the border.
-		if at.share && (mean-error95 > fdr || 8*o.fewer > o.same || 20*o.more > o.same || o.apart > 1e-6*float64(o.same) || o.same == 0) {
+		if at.share && (mean-error95 > fdr || 8*o.fewer > o.same || 20*o.more > o.same ||
+			o.apart > 1e-6*float64(o.same) || o.same == 0) {
 			t.Errorf("%d parts that share their pasts find something else than one scan", at.shards)
 		}
 	}

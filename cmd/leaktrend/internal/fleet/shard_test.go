@@ -24,15 +24,17 @@ func TestParseShard(t *testing.T) {
 	}
 }
 
-// The shards of a fleet together find what one scan does, each finding once, and none of them reads nearly all: a job of
-// a discovery is divided by its namespaces.
+// The shards of a fleet together find what one scan does, each finding once, and none of them reads nearly all: a job
+// of a discovery is divided by its namespaces.
 func TestShards(t *testing.T) {
 	m := &memory{}
 	for i := range 8 {
 		m.add(fmt.Sprintf("__name__=go_goroutines,job=service%d,instance=a:1,version=v1", i), growing(100, 60, 0))
 		m.add(fmt.Sprintf("__name__=go_goroutines,job=service%d,instance=b:1,version=v1", i), constant(100))
-		m.add(fmt.Sprintf("__name__=go_goroutines,job=kubernetes-pods,namespace=team%d,app=web,instance=10.0.0.%d:1", i, i), growing(100, 60, 0))
-		m.add(fmt.Sprintf("__name__=container_memory_working_set_bytes,job=kubelet,namespace=team%d,pod=web-%d,container=web", i, i), growing(1e9, 3e8, 0))
+		m.add(fmt.Sprintf("__name__=go_goroutines,job=kubernetes-pods,namespace=team%d,app=web,instance=10.0.0.%d:1", i,
+			i), growing(100, 60, 0))
+		m.add(fmt.Sprintf("__name__=container_memory_working_set_bytes,job=kubelet,namespace=team%d,pod=web-%d,"+
+			"container=web", i, i), growing(1e9, 3e8, 0))
 	}
 	m.add("__name__=go_goroutines,instance=of-no-job:1", growing(100, 60, 0))
 	whole, err := scanOf(t, m, nil)
@@ -61,8 +63,8 @@ func TestShards(t *testing.T) {
 	}
 }
 
-// Parts that know of each other's pasts have what one scan has: the same counts, and a history that is long enough where
-// that of one part is not.
+// Parts that know of each other's pasts have what one scan has: the same counts, and a history that is long enough
+// where that of one part is not.
 func TestShardsShareTheirPast(t *testing.T) {
 	m := &memory{}
 	for i := range 24 {

@@ -90,7 +90,8 @@ func known(container bool) []role {
 	for i, m := range all {
 		r := role{Metric: m, rank: i, cpu: m.Resource == sampler.CPUSeconds}
 		description, _ := sampler.Lookup(m.Resource)
-		useful := m.Start || len(m.Limits) > 0 || r.cpu || m.Resource != "" && description.Kind == sampler.Gauge && !description.Context
+		useful := m.Start || len(m.Limits) > 0 || r.cpu || m.Resource != "" && description.Kind == sampler.Gauge &&
+			!description.Context
 		if useful && strings.HasPrefix(m.Name, containerPrefix) == container {
 			roles = append(roles, r)
 		}
@@ -140,9 +141,10 @@ func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) err
 	// Series without the label belong to no value of it.
 	if s.FromRules && !src.container {
 		var q quiet
-		outers, q, err = evident(src, outers, s.Shard, s.start, s.end, func(label, selector string, until time.Time) ([]string, error) {
-			return s.server.LabelValues(ctx, label, []string{selector}, s.start, until)
-		})
+		outers, q, err = evident(src, outers, s.Shard, s.start, s.end,
+			func(label, selector string, until time.Time) ([]string, error) {
+				return s.server.LabelValues(ctx, label, []string{selector}, s.start, until)
+			})
 		if err != nil {
 			return s.unplanned(ctx, Label{}, "all "+src.what, err)
 		}
@@ -190,8 +192,8 @@ func (s *scan) unplanned(ctx context.Context, of Label, what string, err error) 
 	return err
 }
 
-// planSome deals out the targets of some parts. Where these cannot be listed together, each is listed alone, so that what
-// is wrong with one is said of that.
+// planSome deals out the targets of some parts. Where these cannot be listed together, each is listed alone, so that
+// what is wrong with one is said of that.
 func (s *scan) planSome(ctx context.Context, l *lister, parts []part, batches chan<- *batch) error {
 	var all map[part]*listing
 	if len(parts) > 1 {
@@ -228,7 +230,8 @@ func (s *scan) deal(ctx context.Context, b batch, listed *listing, batches chan<
 	b.by = listed.by
 	b.roles = rolesOf(listed.names, listed.context, b.source.container)
 	if !slices.ContainsFunc(b.roles, role.judged) {
-		s.miss(b.of(), b.what(), 0, fmt.Errorf("only counters and context match: %s", strings.Join(listed.names[:min(len(listed.names), 5)], ", ")))
+		s.miss(b.of(), b.what(), 0, fmt.Errorf("only counters and context match: %s",
+			strings.Join(listed.names[:min(len(listed.names), 5)], ", ")))
 		return nil
 	}
 	if b.roles, err = fewest(b.roles); err != nil {
@@ -261,7 +264,8 @@ func containerSource(selectors ...selector) source {
 const ofDocker = `pod="",name!=""`
 
 func dockerSource(selectors ...selector) source {
-	return source{selectors: selectors, outer: jobLabel, inner: "name", container: true, docker: true, what: "containers without a pod"}
+	return source{selectors: selectors, outer: jobLabel, inner: "name", container: true, docker: true,
+		what: "containers without a pod"}
 }
 
 // CheckSelector says what is wrong with a selector as far as can be told without the server.

@@ -8,8 +8,8 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
 
-// letGo takes back the growth of a life that has fallen back by its end. The detector, which sees one reading at a time,
-// waits for hours for what fell to climb again; a scan reports what is there.
+// letGo takes back the growth of a life that has fallen back by its end. The detector, which sees one reading at a
+// time, waits for hours for what fell to climb again; a scan reports what is there.
 func letGo(p *process, l *life, g prom.Grid) {
 	for i := range l.statuses {
 		s := &l.statuses[i]

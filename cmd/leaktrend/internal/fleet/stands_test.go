@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A finding stands by what is there now: a climb that has fallen back is none, whether it fell hours ago or a quarter of
-// an hour, at once or by and by, and a leak whose latest reading alone is low still is one.
+// A finding stands by what is there now: a climb that has fallen back is none, whether it fell hours ago or a quarter
+// of an hour, at once or by and by, and a leak whose latest reading alone is low still is one.
 func TestFellBack(t *testing.T) {
 	fallen := func(ago, over int) []float64 {
 		back := week.N - ago

@@ -33,12 +33,15 @@ func TestSteps(t *testing.T) {
 	const each = 5
 	series := map[bool][]*dataset.Recording{} // by whether they leak
 	for family, leaks := range map[string]bool{
-		"white_noise": false, "day_cycle": false, "week_cycle": false, "gc_sawtooth": false, "staircase": false, "connections": false,
-		"constant_leak": true, "load_leak": true, "leak_under_sawtooth": true, "leak_under_day_cycle": true, "leak_under_gc": true,
+		"white_noise": false, "day_cycle": false, "week_cycle": false, "gc_sawtooth": false, "staircase": false,
+		"connections":   false,
+		"constant_leak": true, "load_leak": true, "leak_under_sawtooth": true, "leak_under_day_cycle": true,
+		"leak_under_gc": true,
 	} {
 		for i := range each {
 			series[leaks] = append(series[leaks], generate.One(generate.Options{
-				Seed: 3, PerFamily: each, Interval: time.Minute, Span: generate.Range{Min: 168 * time.Hour, Max: 168 * time.Hour},
+				Seed: 3, PerFamily: each, Interval: time.Minute, Span: generate.Range{Min: 168 * time.Hour,
+					Max: 168 * time.Hour},
 			}, family, i))
 		}
 	}
@@ -57,13 +60,15 @@ func TestSteps(t *testing.T) {
 	if usual < len(series[true])*3/4 {
 		t.Errorf("%d of %d leaks are found", usual, len(series[true]))
 	}
-	for _, step := range []time.Duration{time.Minute, 2 * time.Minute, calibration.Step, 10 * time.Minute, 20 * time.Minute} {
+	for _, step := range []time.Duration{time.Minute, 2 * time.Minute, calibration.Step, 10 * time.Minute,
+		20 * time.Minute} {
 		if n, _ := verdicts(series[false], step); n > 0 {
 			t.Errorf("%v: %d healthy series have a finding", step, n)
 		}
 		found, got := verdicts(series[true], step)
 		if found < usual-1 || found > usual+1 || math.Abs(got-size) > math.Log(1.25) {
-			t.Errorf("%v: %d leaks with scores of %.3g in the mean, at %v %d with %.3g", step, found, math.Exp(got), calibration.Step, usual, math.Exp(size))
+			t.Errorf("%v: %d leaks with scores of %.3g in the mean, at %v %d with %.3g", step, found, math.Exp(got),
+				calibration.Step, usual, math.Exp(size))
 		}
 	}
 }

@@ -34,7 +34,8 @@ func TestServerWarnings(t *testing.T) {
 	scan := func(want ...Missing) {
 		t.Helper()
 		r, err := Scan(t.Context(), client, Options{
-			Grid: prom.GridTo(time.Date(2026, 11, 26, 15, 1, 0, 0, time.UTC), 24*time.Hour, calibration.Step), Matches: matches, GroupBy: []string{"job"}, FDR: .05, Workers: 1, Calibration: calibration.Default(),
+			Grid:    prom.GridTo(time.Date(2026, 11, 26, 15, 1, 0, 0, time.UTC), 24*time.Hour, calibration.Step),
+			Matches: matches, GroupBy: []string{"job"}, FDR: .05, Workers: 1, Calibration: calibration.Default(),
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -48,7 +49,8 @@ func TestServerWarnings(t *testing.T) {
 		none       = "the server has no series of "
 		window     = " in the 1d to 2026-11-26 15:00 UTC; what it has just begun to scrape is judged after 6h"
 	)
-	empty := Missing{What: everything, Why: none + "Go, processes or containers (go_goroutines, process_resident_memory_bytes, process_open_fds, " +
+	empty := Missing{What: everything, Why: none + "Go, processes or containers (go_goroutines, " +
+		"process_resident_memory_bytes, process_open_fds, " +
 		"container_memory_working_set_bytes and the like)" + window}
 	scan(empty, Missing{What: "what the server warns of", Why: "store a is away"})
 	back.Store(true)

@@ -15,24 +15,29 @@ import (
 // The labels by which people say where something runs, by preference. What is exported stands for the process where its
 // scraper has a label of the same name.
 var (
-	clusterLabels   = []string{"cluster", "k8s_cluster_name", "cluster_name", "kubernetes_cluster", "datacenter", "dc", "container_label_com_amazonaws_ecs_cluster"}
+	clusterLabels = []string{"cluster", "k8s_cluster_name", "cluster_name", "kubernetes_cluster", "datacenter", "dc",
+		"container_label_com_amazonaws_ecs_cluster"}
 	namespaceLabels = []string{
-		"exported_namespace", "namespace", "kubernetes_namespace", "k8s_namespace_name", "service_namespace", "nomad_namespace",
+		"exported_namespace", "namespace", "kubernetes_namespace", "k8s_namespace_name", "service_namespace",
+		"nomad_namespace",
 	}
 	podLabels = []string{"exported_pod", "pod", "kubernetes_pod_name", "k8s_pod_name", "pod_name"}
 )
 
 // serviceLabels tell the service of a process whose job is that of a whole discovery, by preference.
 var serviceLabels = []string{
-	"service_name", "app_kubernetes_io_name", "app", "k8s_app", "consul_service", "nomad_service", "service", "kubernetes_name",
+	"service_name", "app_kubernetes_io_name", "app", "k8s_app", "consul_service", "nomad_service", "service",
+	"kubernetes_name",
 	"nomad_job", "task_group", "deployment", "workload", "container",
 }
 
 // The labels of Docker Compose and of a swarm, as cAdvisor exports them, or as discovery does.
 var (
-	composeProjects = []string{"container_label_com_docker_compose_project", "com_docker_compose_project", "compose_project"}
-	composeServices = []string{"container_label_com_docker_compose_service", "com_docker_compose_service", "compose_service"}
-	swarmServices   = []string{"container_label_com_docker_swarm_service_name", "com_docker_swarm_service_name"}
+	composeProjects = []string{"container_label_com_docker_compose_project", "com_docker_compose_project",
+		"compose_project"}
+	composeServices = []string{"container_label_com_docker_compose_service", "com_docker_compose_service",
+		"compose_service"}
+	swarmServices = []string{"container_label_com_docker_swarm_service_name", "com_docker_swarm_service_name"}
 )
 
 // The labels that Amazon's ECS gives to containers: the name of a container has an identifier of the task.
@@ -43,7 +48,8 @@ const (
 
 // replicaLabels tell the scrapers of one target apart, where a pair of them is read without deduplication.
 var replicaLabels = []model.LabelName{
-	"prometheus_replica", "__replica__", "receive_replica", "thanos_replica", "ha_replica", "rule_replica", "thanos_ruler_replica",
+	"prometheus_replica", "__replica__", "receive_replica", "thanos_replica", "ha_replica", "rule_replica",
+	"thanos_ruler_replica",
 }
 
 // replicaLabel does so too, for what a target has but once; a gauge of the application may mean its own replicas.
@@ -52,10 +58,14 @@ const replicaLabel = "replica"
 // discovered matches the jobs that stand for a whole discovery, of many services: the job of one of its processes says
 // nothing. Of manyServices that is sure; those of the other names may be one service too.
 var (
-	discovered = regexp.MustCompile(`^(?:(?:kubernetes|k8s|kube)[-_/])?(?:pods?|endpoints?|services?|service-endpoints)$|` +
-		`^(?:consul|nomad|docker|dockerswarm|ecs|ec2|gce|file[-_]sd|http[-_]sd|dns[-_]sd|otel|otelcol|opentelemetry|federat(?:e|ion)|pushgateway|integrations)(?:[-_/].*)?$`)
-	manyServices = regexp.MustCompile(`^(?:(?:kubernetes|k8s|kube)[-_/])?(?:pods?|endpoints?|services?|service-endpoints)$|` +
-		`^(?:consul|nomad|docker|dockerswarm|ecs|ec2|gce)[-_/](?:services?|sd|catalog|containers?|tasks?|allocs?|allocations?)$|^federat(?:e|ion)(?:[-_/].*)?$`)
+	discovered = regexp.MustCompile(`^(?:(?:kubernetes|k8s|kube)[-_/` +
+		`])?(?:pods?|endpoints?|services?|service-endpoints)$|` +
+		`^(?:consul|nomad|docker|dockerswarm|ecs|ec2|gce|file[-_]sd|http[-_]sd|dns[-_]sd|otel|otelcol|opentelemetry|` +
+		`federat(?:e|ion)|pushgateway|integrations)(?:[-_/].*)?$`)
+	manyServices = regexp.MustCompile(`^(?:(?:kubernetes|k8s|kube)[-_/` +
+		`])?(?:pods?|endpoints?|services?|service-endpoints)$|` +
+		`^(?:consul|nomad|docker|dockerswarm|ecs|ec2|gce)[-_/` +
+		`](?:services?|sd|catalog|containers?|tasks?|allocs?|allocations?)$|^federat(?:e|ion)(?:[-_/].*)?$`)
 )
 
 // The names that controllers give to pods: of a deployment, of a cron job, of a daemon set or a job, of a stateful set.
@@ -79,8 +89,8 @@ func first(labels map[string]string, names []string) string {
 	return ""
 }
 
-// serviceOf returns what a process is one of: its job, or what stands for it where that says nothing of what runs. known
-// is false where only that is there.
+// serviceOf returns what a process is one of: its job, or what stands for it where that says nothing of what runs.
+// known is false where only that is there.
 func serviceOf(p *process) (name string, known bool) {
 	l := p.labels
 	switch {
@@ -95,7 +105,8 @@ func serviceOf(p *process) (name string, known bool) {
 	if job != "" && !discovered.MatchString(job) {
 		return job, true
 	}
-	if name = cmp.Or(composeOf(l), first(l, swarmServices), first(l, serviceLabels), podOwner(first(l, podLabels))); name != "" {
+	if name = cmp.Or(composeOf(l), first(l, swarmServices), first(l, serviceLabels),
+		podOwner(first(l, podLabels))); name != "" {
 		return name, true
 	}
 	return job, !manyServices.MatchString(job)
@@ -215,7 +226,8 @@ func (jobs unnamedJobs) hints() (all []string) {
 		if len(some) > 0 {
 			label = some[0]
 		}
-		text := fmt.Sprintf("job %q holds %d processes, and no label that is known tells their services apart: --group-by %s,version would", job, u.processes, label)
+		text := fmt.Sprintf("job %q holds %d processes, and no label that is known tells their services apart: "+
+			"--group-by %s,version would", job, u.processes, label)
 		if len(some) > 1 {
 			text += ", or " + strings.Join(some[1:], ", ")
 		}
@@ -225,7 +237,8 @@ func (jobs unnamedJobs) hints() (all []string) {
 }
 
 // versionLabels are labels that hold the version of what runs, by preference.
-var versionLabels = []string{"version", "app_version", "app_kubernetes_io_version", "label_version", "image_tag", "revision"}
+var versionLabels = []string{"version", "app_version", "app_kubernetes_io_version", "label_version", "image_tag",
+	"revision"}
 
 // versionOf returns the version that the labels of a series tell, "" if they tell none.
 func versionOf(labels map[string]string) string {
@@ -241,4 +254,9 @@ func versionOf(labels map[string]string) string {
 	}
 	_, hash, _ := strings.Cut(digest, ":")
 	return hash[:min(len(hash), 12)]
+}
+
+// workloadOf returns the labels of a group without its version.
+func workloadOf(group []Label) []Label {
+	return slices.DeleteFunc(slices.Clone(group), func(l Label) bool { return l.Name == versionLabel })
 }

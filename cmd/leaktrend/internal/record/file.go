@@ -57,7 +57,8 @@ func Create(path string, force bool, stdout io.Writer, h recording.Header, say f
 		return f, nil
 	}
 	if filepath.Ext(path) == ".gz" {
-		return nil, fmt.Errorf("-o %s: recordings are written as plain text, so that what was sampled is there at any time; pack it afterwards", path)
+		return nil, fmt.Errorf("-o %s: recordings are written as plain text, so that what was sampled is there at "+
+			"any time; pack it afterwards", path)
 	}
 	if err := output.Writable(path, force); err != nil {
 		return nil, err
@@ -84,7 +85,8 @@ func (f *File) Write(s *sampler.Sample) error {
 	}
 	if n := f.writer.LeftOut(); n > 0 && !f.fully {
 		f.fully = true
-		f.say(fmt.Sprintf("%s: there are too many resources for a recording; those that came first are recorded while they are read, the rest is not", f.path))
+		f.say(fmt.Sprintf("%s: there are too many resources for a recording; those that came first are recorded "+
+			"while they are read, the rest is not", f.path))
 	}
 	if now := time.Now(); now.Sub(f.flushed) >= flushEvery {
 		f.flushed = now

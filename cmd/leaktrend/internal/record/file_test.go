@@ -29,7 +29,9 @@ type scribe struct {
 
 func newScribe(t *testing.T, path string, force bool) (*scribe, error) {
 	s := &scribe{t: t}
-	f, err := Create(path, force, nil, recording.Header{Interval: time.Second}, func(text ...any) { s.said = append(s.said, fmt.Sprint(text...)) })
+	f, err := Create(path, force, nil, recording.Header{Interval: time.Second}, func(text ...any) {
+		s.said = append(s.said, fmt.Sprint(text...))
+	})
 	s.File = f
 	return s, err
 }
@@ -111,7 +113,8 @@ func TestNoRoomForAWhile(t *testing.T) {
 	if diff := cmp.Diff(upTo(0, 25), got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	want := []string{path + ": cannot be written: file too large; tried again with every sample", path + ": written again; no sample is missing"}
+	want := []string{path + ": cannot be written: file too large; tried again with every sample",
+		path + ": written again; no sample is missing"}
 	if diff := cmp.Diff(want, s.said); diff != "" {
 		t.Errorf("said (-want +got):\n%s", diff)
 	}
@@ -141,7 +144,8 @@ func TestNoRoomForLong(t *testing.T) {
 	if want := fmt.Sprintf("%d samples lost while it was recorded", lost); !strings.Contains(understood, want) {
 		t.Errorf("%q lacks %q", understood, want)
 	}
-	if want := fmt.Sprintf("%s: written again; %d samples are missing", path, lost); len(s.said) != 2 || s.said[1] != want {
+	if want := fmt.Sprintf("%s: written again; %d samples are missing", path, lost); len(s.said) != 2 ||
+		s.said[1] != want {
 		t.Errorf("said %q", s.said)
 	}
 }
@@ -164,7 +168,8 @@ func TestNoRoomAtTheEnd(t *testing.T) {
 	if lost == 0 || recorded+lost != 7 || len(got) != recorded {
 		t.Errorf("%d recorded, %d lost, %d are there", recorded, lost, len(got))
 	}
-	if want := fmt.Sprintf("%s: file too large: %d samples are missing", path, lost); err == nil || err.Error() != want {
+	if want := fmt.Sprintf("%s: file too large: %d samples are missing", path, lost); err == nil ||
+		err.Error() != want {
 		t.Errorf("ended with %v, want %s", err, want)
 	}
 }
@@ -196,7 +201,8 @@ func TestDirectoryDisappears(t *testing.T) {
 		t.Errorf("%s; (-want +got):\n%s", understood, diff)
 	}
 	want := []string{
-		path + ": cannot be written: it was deleted, and cannot be made anew: no such file or directory; tried again with every sample",
+		path + ": cannot be written: it was deleted, and cannot be made anew: no such file or directory; tried again " +
+			"with every sample",
 		path + ": written again; no sample is missing",
 	}
 	if diff := cmp.Diff(want, s.said); diff != "" {

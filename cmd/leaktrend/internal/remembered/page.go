@@ -60,7 +60,8 @@ func (r *Resource) page(id string) pageResource {
 	shown := pageResource{ID: id, Name: r.Name, Desc: r.describe(), Curves: r.curves(id)}
 	for i := range r.Lives {
 		l := &r.Lives[i]
-		row := pageLife{Began: began(l.Life), Age: sampler.FormatDuration(age(l.Life)), Version: build(l.Life), Ending: ended(l.Life)}
+		row := pageLife{Began: began(l.Life), Age: sampler.FormatDuration(age(l.Life)), Version: build(l.Life),
+			Ending: ended(l.Life)}
 		if l.Count > 0 {
 			row.Age, row.Ending = "", short(l.Life)
 		}
@@ -141,7 +142,8 @@ func (r *Resource) curves(id string) template.HTML {
 	step := plot.RoundStep(oldest/ticks, oldest, "seconds")
 	for age := 0.; age <= oldest; age += step {
 		on.Line(plot.Grid, []plot.Point{{X: x(age), Y: bottom}, {X: x(age), Y: bottom + 4}})
-		on.Text(plot.Muted, plot.Point{X: x(age), Y: bottom + 18}, plot.Middle, plot.Label{Text: sampler.FormatDuration(time.Duration(age * 1e9))})
+		on.Text(plot.Muted, plot.Point{X: x(age), Y: bottom + 18}, plot.Middle,
+			plot.Label{Text: sampler.FormatDuration(time.Duration(age * 1e9))})
 	}
 	for i, line := range lines {
 		ink := plot.DenseLine
@@ -156,6 +158,7 @@ func (r *Resource) curves(id string) template.HTML {
 		}
 		on.Line(ink, line)
 	}
-	return template.HTML(fmt.Sprintf(`<svg viewBox="0 0 %g %g" role="img" aria-labelledby="%s-desc" width="100%%"><title id="%[3]s-desc">%s</title>%s</svg>`,
+	return template.HTML(fmt.Sprintf(`<svg viewBox="0 0 %g %g" role="img" aria-labelledby="%s-desc" `+
+		`width="100%%"><title id="%[3]s-desc">%s</title>%s</svg>`,
 		plot.Width, plot.Height, id, template.HTMLEscapeString(r.describe()), on.Inner()))
 }

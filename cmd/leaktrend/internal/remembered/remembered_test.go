@@ -33,7 +33,8 @@ func some(t *testing.T) string {
 		curve.Start, curve.Last, curve.Grew = 40, 40+rate*hours, rate > 0
 		end := began.Add(time.Duration(hours * 3.6e12))
 		record.Add(lives.Life{
-			Start: began, First: began.Add(time.Second), End: end, Version: version, Revision: "4f2d1e9c0b7a4f2d1e9c0b7a", Ended: ended, Near: near,
+			Start: began, First: began.Add(time.Second), End: end, Version: version,
+			Revision: "4f2d1e9c0b7a4f2d1e9c0b7a", Ended: ended, Near: near,
 			Curves: map[string]lives.Curve{sampler.OpenFDs: curve, "queue_length": curve},
 		})
 		began = end.Add(20 * time.Second)
@@ -100,7 +101,8 @@ func TestPage(t *testing.T) {
 	}
 	type found struct{ Pictures, Latest, First, Others, Rows, Foreign int }
 	count := func(text string) int { return strings.Count(page.String(), text) }
-	got := found{count("<svg "), count(`class="l-fit"`), count(`class="l-guide"`), count(`class="l-dense"`), count("<tr>\n<th scope=\"row\""), count(`src="`) + count(`href="http`)}
+	got := found{count("<svg "), count(`class="l-fit"`), count(`class="l-guide"`), count(`class="l-dense"`),
+		count("<tr>\n<th scope=\"row\""), count(`src="`) + count(`href="http`)}
 	if diff := cmp.Diff(found{Pictures: 2, Latest: 2, First: 2, Others: 4, Rows: 10, Foreign: 0}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -119,7 +121,8 @@ func TestLevels(t *testing.T) {
 		}
 		record := lives.New(1)
 		record.Add(lives.Life{
-			Start: began, First: began, End: began.Add(24 * time.Hour), Ended: lives.Stopped, Curves: map[string]lives.Curve{"temperature\x1b[2J": track.Curve()},
+			Start: began, First: began, End: began.Add(24 * time.Hour), Ended: lives.Stopped,
+			Curves: map[string]lives.Curve{"temperature\x1b[2J": track.Curve()},
 		})
 		p := processOf("worker.state", state.Saved{Record: record})
 		var text bytes.Buffer

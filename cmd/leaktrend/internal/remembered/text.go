@@ -18,7 +18,8 @@ func WriteText(w io.Writer, all []*Process) error {
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
-		fmt.Fprintf(out, "%s: %s, until %s%s\n", p.Name(), p.counted(), p.Written.UTC().Format("2006-01-02 15:04:05 UTC"), p.scaled())
+		fmt.Fprintf(out, "%s: %s, until %s%s\n", p.Name(), p.counted(),
+			p.Written.UTC().Format("2006-01-02 15:04:05 UTC"), p.scaled())
 		for k := range p.Resources {
 			r := &p.Resources[k]
 			fmt.Fprintf(out, "\n%s\nstarted (UTC)\tage\tversion\tat start\tat end\trate\tended\n", r.Name)
@@ -45,7 +46,8 @@ const absent = "-"
 
 func (r *Resource) row(l *Life) string {
 	if l.Count > 0 {
-		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", began(l.Life).UTC().Format("2006-01-02 15:04"), absent, orAbsent(build(l.Life)), absent, absent, absent,
+		return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", began(l.Life).UTC().Format("2006-01-02 15:04"), absent,
+			orAbsent(build(l.Life)), absent, absent, absent,
 			short(l.Life))
 	}
 	start, end, rate := absent, absent, absent
@@ -55,7 +57,8 @@ func (r *Resource) row(l *Life) string {
 			rate = r.FormatPerHour(perHour)
 		}
 	}
-	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", began(l.Life).UTC().Format("2006-01-02 15:04"), sampler.FormatDuration(age(l.Life)), orAbsent(build(l.Life)),
+	return fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s", began(l.Life).UTC().Format("2006-01-02 15:04"),
+		sampler.FormatDuration(age(l.Life)), orAbsent(build(l.Life)),
 		start, end, rate, ended(l.Life))
 }
 
@@ -108,8 +111,10 @@ func WriteJSON(w io.Writer, all []*Process) error {
 		for i := range p.Record.Lives {
 			l := &p.Record.Lives[i]
 			object := jsonLife{
-				Kind: "life", File: p.File, Executable: p.Executable, Instance: p.Instance, Start: l.Start, First: l.First, End: l.End,
-				AgeSeconds: age(l).Seconds(), Version: l.Version, Revision: l.Revision, Ended: l.Ended, Near: l.Near, Count: l.Count,
+				Kind: "life", File: p.File, Executable: p.Executable, Instance: p.Instance, Start: l.Start,
+				First: l.First, End: l.End,
+				AgeSeconds: age(l).Seconds(), Version: l.Version, Revision: l.Revision, Ended: l.Ended, Near: l.Near,
+				Count: l.Count,
 			}
 			for name, curve := range l.Curves {
 				c := jsonCurve{Start: curve.Start, Last: curve.Last, Grew: curve.Grew, Floors: [][2]float64{}}

@@ -24,9 +24,11 @@ func TestCases(t *testing.T) {
 		refused    string
 	}{
 		{
-			file:       "C1-page-cache-that-fills-is-called-a-leak.json",
-			ok:         "container_memory_working_set_bytes, container_memory_rss",
-			understood: "480 values of 480, 2d at 30m, JSON of a Prometheus range query, 3 columns judged, 2 not (container_memory_cache: page cache, container_memory_usage_bytes: stands in for container_memory_working_set_bytes)",
+			file: "C1-page-cache-that-fills-is-called-a-leak.json",
+			ok:   "container_memory_working_set_bytes, container_memory_rss",
+			understood: "480 values of 480, 2d at 30m, JSON of a Prometheus range query, 3 columns judged, 2 not " +
+				"(container_memory_cache: page cache, container_memory_usage_bytes: stands in for " +
+				"container_memory_working_set_bytes)",
 		},
 		{
 			file:       "F1-semicolons-and-decimal-comma.csv",
@@ -44,19 +46,22 @@ func TestCases(t *testing.T) {
 			understood: "24 rows of 24, 7h 40m at 20m, 1 column judged",
 		},
 		{
-			file:       "F14-pidstat-h.log",
-			ok:         "minflt/s, majflt/s, VSZ, RSS, %MEM",
-			understood: "24 rows of 24, 7h 40m at 20m, output of sysstat (pidstat or sar), 5 columns judged, 2 not (UID: an identifier, PID: an identifier)",
+			file: "F14-pidstat-h.log",
+			ok:   "minflt/s, majflt/s, VSZ, RSS, %MEM",
+			understood: "24 rows of 24, 7h 40m at 20m, output of sysstat (pidstat or sar), 5 columns judged, 2 not " +
+				"(UID: an identifier, PID: an identifier)",
 		},
 		{
-			file:       "F15-ps-loop-with-date.log",
-			ok:         "%CPU, %MEM, VSZ, RSS",
-			understood: "24 rows of 24, 7h 40m at 20m, listings of ps, 4 columns judged, 2 not (TIME: a counter, PID: an identifier)",
+			file: "F15-ps-loop-with-date.log",
+			ok:   "%CPU, %MEM, VSZ, RSS",
+			understood: "24 rows of 24, 7h 40m at 20m, listings of ps, 4 columns judged, 2 not (TIME: a counter, " +
+				"PID: an identifier)",
 		},
 		{
-			file:       "F16-log-of-garbage-collections-read-for-its-times.log",
-			leaks:      "heap_after_gc_bytes",
-			understood: "144 rows of 144, 2d at 20m, log of a JVM's garbage collections, 1 column judged, 1 not (heap_committed_bytes: a limit)",
+			file:  "F16-log-of-garbage-collections-read-for-its-times.log",
+			leaks: "heap_after_gc_bytes",
+			understood: "144 rows of 144, 2d at 20m, log of a JVM's garbage collections, 1 column judged, 1 not " +
+				"(heap_committed_bytes: a limit)",
 		},
 		{
 			file:       "F2-space-separated-epoch-count.log",
@@ -144,9 +149,10 @@ func TestCases(t *testing.T) {
 			understood: "144 values of 144, 2d at 20m, Prometheus text, 1 column judged",
 		},
 		{
-			file:       "N6-nanoseconds-of-processors-called-a-leak.jsonl",
-			ok:         "attributes.metadata.attempt, memory.workingSetBytes.value",
-			understood: "144 rows of 144, 2d at 20m, JSON lines, 2 columns judged, 2 not (memory.timestamp: a time, cpu.usageCoreNanoSeconds.value: a counter)",
+			file: "N6-nanoseconds-of-processors-called-a-leak.jsonl",
+			ok:   "attributes.metadata.attempt, memory.workingSetBytes.value",
+			understood: "144 rows of 144, 2d at 20m, JSON lines, 2 columns judged, 2 not (memory.timestamp: a time, " +
+				"cpu.usageCoreNanoSeconds.value: a counter)",
 		},
 		{
 			file:       "R-one-instance-with-start-time.json",
@@ -154,9 +160,10 @@ func TestCases(t *testing.T) {
 			understood: "1152 values of 1152, 8d at 20m, JSON of a Prometheus range query, 1 column judged",
 		},
 		{
-			file:       "R1-two-instances-start-times-are-lost.json",
-			leaks:      "instance a:1: goroutines, instance b:1: goroutines",
-			understood: "2304 values of 2304, 8d at 20m, JSON of a Prometheus range query, 2 processes by instance, 1 column judged",
+			file:  "R1-two-instances-start-times-are-lost.json",
+			leaks: "instance a:1: goroutines, instance b:1: goroutines",
+			understood: "2304 values of 2304, 8d at 20m, JSON of a Prometheus range query, 2 processes by instance, " +
+				"1 column judged",
 		},
 		{
 			file:       "R3-oomkill-saw-container_start_time_seconds-in-the-file-is-ignored.json",
@@ -229,9 +236,10 @@ func TestCases(t *testing.T) {
 			understood: "144 rows of 144, 2d at 20m, a CSV table, 2 columns judged",
 		},
 		{
-			file:       "T7-row-numbers-without-a-header-called-a-leak.tsv",
-			ok:         "value, value_2",
-			understood: "144 rows of 144, 2d at 20m, a table with tabs, 2 columns judged, 1 not (column 1: row numbers)",
+			file: "T7-row-numbers-without-a-header-called-a-leak.tsv",
+			ok:   "value, value_2",
+			understood: "144 rows of 144, 2d at 20m, a table with tabs, 2 columns judged, 1 not (column 1: row " +
+				"numbers)",
 		},
 		{
 			file:       "V1-formatted-MiB-cells-all-dropped-says-too-short.csv",
@@ -270,14 +278,16 @@ func TestCases(t *testing.T) {
 			understood: "144 rows of 144, 2d at 20m, 1 column judged",
 		},
 		{
-			file:       "Z3-three-readings-of-65535-in-48h-hide-a-fd-leak.csv",
-			leaks:      "rss_bytes, open_fds",
-			understood: "144 rows of 144, 2d at 20m, 2 columns judged, 3 gaps where open_fds is a number that stands for a failed reading",
+			file:  "Z3-three-readings-of-65535-in-48h-hide-a-fd-leak.csv",
+			leaks: "rss_bytes, open_fds",
+			understood: "144 rows of 144, 2d at 20m, 2 columns judged, 3 gaps where open_fds is a number that stands " +
+				"for a failed reading",
 		},
 		{
-			file:       "Z3b-readings-of-65535-in-a-table-with-semicolons.csv",
-			leaks:      "rss_bytes, open_fds",
-			understood: "144 rows of 144, 2d at 20m, a table with semicolons, 2 columns judged, 5 gaps where open_fds is a number that stands for a failed reading",
+			file:  "Z3b-readings-of-65535-in-a-table-with-semicolons.csv",
+			leaks: "rss_bytes, open_fds",
+			understood: "144 rows of 144, 2d at 20m, a table with semicolons, 2 columns judged, 5 gaps where " +
+				"open_fds is a number that stands for a failed reading",
 		},
 		{
 			file:       "plain-healthy.csv",
@@ -323,7 +333,8 @@ func TestCases(t *testing.T) {
 				}
 			}
 			want := []string{test.leaks, test.ok, path + ": " + test.understood}
-			if diff := cmp.Diff(want, []string{strings.Join(leaks, ", "), strings.Join(ok, ", "), results[0].Understood}); diff != "" {
+			if diff := cmp.Diff(want, []string{strings.Join(leaks, ", "), strings.Join(ok, ", "),
+				results[0].Understood}); diff != "" {
 				t.Errorf("leaks, ok, understood (-want +got):\n%s", diff)
 			}
 		})

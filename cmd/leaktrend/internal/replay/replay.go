@@ -130,10 +130,11 @@ func isRecording(path string) bool {
 	return slices.Contains([]string{".csv", ".tsv", ".om", ".prom", ".json", ".jsonl", ".ndjson"}, filepath.Ext(name))
 }
 
-// Unsure reports whether something could not be read, or was too short or too little to be judged, or nothing is there to
-// be judged.
+// Unsure reports whether something could not be read, or was too short or too little to be judged, or nothing is there
+// to be judged.
 func (r *Result) Unsure() bool {
-	return r.FaultCount > 0 || !slices.ContainsFunc(r.Resources, func(c Resource) bool { return c.Judged }) || slices.ContainsFunc(r.Resources, func(c Resource) bool { return c.Judged && c.State == detector.Learning })
+	return r.FaultCount > 0 || !slices.ContainsFunc(r.Resources, func(c Resource) bool { return c.Judged }) ||
+		slices.ContainsFunc(r.Resources, func(c Resource) bool { return c.Judged && c.State == detector.Learning })
 }
 
 // File judges the recordings in one file: one of each process. An error means that there was nothing to judge.
@@ -242,7 +243,8 @@ func judge(ctx context.Context, r *recording.Reader, name string, o Options) (*R
 	}
 	if n := judged.detector.LeftOut(); n > 0 {
 		result.FaultCount++
-		result.Faults = append(result.Faults, fmt.Errorf("%s: %s of more resources than are judged at a time", name, plain.Count(int(n), "value")))
+		result.Faults = append(result.Faults, fmt.Errorf("%s: %s of more resources than are judged at a time", name,
+			plain.Count(int(n), "value")))
 	}
 	return result, nil
 }

@@ -59,7 +59,8 @@ func zipped(t *testing.T, text string) string {
 func TestFiles(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, path := range []string{
-		"dir/b.csv", "dir/a.csv.gz", "dir/sub/c.om", "dir/sub/d.prom", "dir/sub/e.json.gz", "dir/README.md", "dir/f.gz", "dir/labels.yaml", "dir/csv",
+		"dir/b.csv", "dir/a.csv.gz", "dir/sub/c.om", "dir/sub/d.prom", "dir/sub/e.json.gz", "dir/README.md", "dir/f.gz",
+		"dir/labels.yaml", "dir/csv",
 		"other/z.csv", "plain.txt", "empty/README.md",
 	} {
 		write(t, filepath.FromSlash(path), "")
@@ -143,8 +144,10 @@ func TestFile(t *testing.T) {
 	if diff := cmp.Diff(got.Events, resource.Events); diff != "" {
 		t.Errorf("events of the resource differ\n%s", diff)
 	}
-	if !got.Leaked() || !resource.Leaked() || resource.First != 100 || resource.Value != float64(fast(179)) || resource.Line.Draw(3) != "▁▃█" {
-		t.Errorf("resource %q, first %v, value %v, leaked %v %v", resource.Line.Draw(3), resource.First, resource.Value, got.Leaked(), resource.Leaked())
+	if !got.Leaked() || !resource.Leaked() || resource.First != 100 || resource.Value != float64(fast(179)) ||
+		resource.Line.Draw(3) != "▁▃█" {
+		t.Errorf("resource %q, first %v, value %v, leaked %v %v", resource.Line.Draw(3), resource.First, resource.Value,
+			got.Leaked(), resource.Leaked())
 	}
 	if len(got.Faults) != 1 || !strings.HasPrefix(got.Faults[0].Error(), path+":186: ") {
 		t.Errorf("faults %v, want one on line 186", got.Faults)
@@ -174,11 +177,15 @@ func TestSoakNotes(t *testing.T) {
 		{"none", head + rows(0, 180, fast), defaults(), false},
 		{"from the begin", "# soak: 2h\n" + head + rows(0, 180, fast), defaults(), true},
 		{"from the middle", head + rows(0, 60, fast) + "# soak: 2h\n" + rows(60, 180, fast), defaults(), true},
-		{"until the leak", "# soak: 2h\n" + head + rows(0, 60, fast) + "# soak: 48h\n" + rows(60, 180, fast), defaults(), false},
-		{"given without", "# soak: 2h\n" + head + rows(0, 180, fast), Options{Config: detector.DefaultConfig(), Given: true}, false},
-		{"given without, from the middle", head + rows(0, 60, fast) + "# soak: 2h\n" + rows(60, 180, fast), Options{Config: detector.DefaultConfig(), Given: true}, false},
+		{"until the leak", "# soak: 2h\n" + head + rows(0, 60, fast) + "# soak: 48h\n" + rows(60, 180, fast),
+			defaults(), false},
+		{"given without", "# soak: 2h\n" + head + rows(0, 180, fast), Options{Config: detector.DefaultConfig(),
+			Given: true}, false},
+		{"given without, from the middle", head + rows(0, 60, fast) + "# soak: 2h\n" + rows(60, 180, fast),
+			Options{Config: detector.DefaultConfig(), Given: true}, false},
 		{"given with", head + rows(0, 180, fast), Options{Config: soaked, Given: true}, true},
-		{"given with, against the note", "# soak: 48h\n" + head + rows(0, 180, fast), Options{Config: soaked, Given: true}, true},
+		{"given with, against the note", "# soak: 48h\n" + head + rows(0, 180, fast),
+			Options{Config: soaked, Given: true}, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := fileOf(t.Context(), write(t, filepath.Join(dir, "a.csv"), test.text), test.o)
@@ -190,9 +197,11 @@ func TestSoakNotes(t *testing.T) {
 			}
 		})
 	}
-	for _, text := range []string{"# soak: 1s\n" + head + rows(0, 9, steady), head + rows(0, 9, steady) + "# soak: 1s\n" + rows(9, 12, steady)} {
+	for _, text := range []string{"# soak: 1s\n" + head + rows(0, 9, steady), head + rows(0, 9, steady) +
+		"# soak: 1s\n" + rows(9, 12, steady)} {
 		path := write(t, filepath.Join(dir, "bad.csv"), text)
-		if _, err := fileOf(t.Context(), path, defaults()); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "soak") {
+		if _, err := fileOf(t.Context(), path, defaults()); err == nil || !strings.Contains(err.Error(), path) ||
+			!strings.Contains(err.Error(), "soak") {
 			t.Errorf("a soak setting that cannot be: %v", err)
 		}
 	}
@@ -243,11 +252,13 @@ func TestFileFails(t *testing.T) {
 	}{
 		{"missing", filepath.Join(dir, "none.csv"), "none.csv"},
 		{"empty", write(t, filepath.Join(dir, "empty.csv"), ""), "empty.csv: no samples"},
-		{"no recording", write(t, filepath.Join(dir, "text.csv"), "Dear reader,\nno numbers here.\n"), "text.csv: no samples"},
+		{"no recording", write(t, filepath.Join(dir, "text.csv"), "Dear reader,\nno numbers here.\n"),
+			"text.csv: no samples"},
 		{"a directory", dir, dir},
 		{"not gzip", write(t, filepath.Join(dir, "b.csv.gz"), "\x1f\x8bnonsense"), "b.csv.gz"},
 	} {
-		if got, err := fileOf(t.Context(), test.path, defaults()); err == nil || !strings.Contains(err.Error(), test.says) {
+		if got, err := fileOf(t.Context(), test.path, defaults()); err == nil ||
+			!strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %+v, error %v, want %q", test.name, got, err, test.says)
 		}
 	}
@@ -257,7 +268,8 @@ func TestFileFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Samples < 1000 || got.FaultCount != 1 || len(got.Faults) != 1 || !strings.Contains(got.Faults[0].Error(), "ends too early") {
+	if got.Samples < 1000 || got.FaultCount != 1 || len(got.Faults) != 1 ||
+		!strings.Contains(got.Faults[0].Error(), "ends too early") {
 		t.Errorf("%d samples, %d faults: %v", got.Samples, got.FaultCount, got.Faults)
 	}
 	if got.Last != begin.Add(time.Duration(got.Samples-1)*step) {

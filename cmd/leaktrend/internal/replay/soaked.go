@@ -54,7 +54,9 @@ func soak(ctx context.Context, path string, results []*Result, o Options) {
 		}
 		for k := range results[i].Resources {
 			c := &results[i].Resources[k]
-			of := slices.IndexFunc(soaked.Resources, func(s Resource) bool { return s.Resource.Name == c.Resource.Name })
+			of := slices.IndexFunc(soaked.Resources, func(s Resource) bool {
+				return s.Resource.Name == c.Resource.Name
+			})
 			if c.Verdict == detector.Early && of >= 0 {
 				c.Soaked = Soaked{length, soaked.Resources[of].Verdict}
 			}

@@ -21,11 +21,19 @@ func TestSoaked(t *testing.T) {
 		verdict detector.Verdict
 		want    Soaked
 	}{
-		{"doubles within two hours", 120, func(m int) int { return 100 + m*5/6 }, "", false, detector.Early, Soaked{119 * time.Minute, detector.Leak}},
-		{"flat, and too short", 40, func(int) int { return 100 }, "", false, detector.Early, Soaked{39 * time.Minute, detector.OK}},
+		{"doubles within two hours", 120, func(m int) int {
+			return 100 + m*5/6
+		}, "", false, detector.Early, Soaked{119 * time.Minute, detector.Leak}},
+		{"flat, and too short", 40, func(int) int {
+			return 100
+		}, "", false, detector.Early, Soaked{39 * time.Minute, detector.OK}},
 		{"flat for long", 600, func(int) int { return 100 }, "", false, detector.OK, Soaked{}},
-		{"recorded as a soak run", 120, func(m int) int { return 100 + m*5/6 }, "# soak: 10h\n", false, detector.Suspect, Soaked{}},
-		{"the constants are the user's", 120, func(m int) int { return 100 + m*5/6 }, "", true, detector.Early, Soaked{}},
+		{"recorded as a soak run", 120, func(m int) int {
+			return 100 + m*5/6
+		}, "# soak: 10h\n", false, detector.Suspect, Soaked{}},
+		{"the constants are the user's", 120, func(m int) int {
+			return 100 + m*5/6
+		}, "", true, detector.Early, Soaked{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var text strings.Builder

@@ -84,10 +84,12 @@ type verdictLine struct {
 func verdictOf(r *replay.Result, c *replay.Resource) verdictLine {
 	word, _ := table.Verdict(&c.Status)
 	line := verdictLine{
-		Time: stamp{r.Last}, File: r.File, Resource: c.Resource.Name, Kind: "verdict", State: c.Verdict, Severity: c.Severity,
-		Value: c.Value, Baseline: c.Baseline, SlopePerHour: c.SlopePerHour, Since: stamp{c.Since},
+		Time: stamp{r.Last}, File: r.File, Resource: c.Resource.Name, Kind: "verdict", State: c.Verdict,
+		Severity: c.Severity,
+		Value:    c.Value, Baseline: c.Baseline, SlopePerHour: c.SlopePerHour, Since: stamp{c.Since},
 		SinceError: c.SinceError.Seconds(), Summary: c.Resource.Name + " " + word + ": " + c.Why, Reason: c.Why,
-		Rows: r.Samples + r.FaultCount, RowsUsed: c.Read, Callable: stamp{c.Callable}, Exhaustion: exhaustionOf(c.Exhaustion),
+		Rows: r.Samples + r.FaultCount, RowsUsed: c.Read, Callable: stamp{c.Callable},
+		Exhaustion: exhaustionOf(c.Exhaustion),
 	}
 	if c.Soaked.Length > 0 {
 		line.Soak, line.SoakState = sampler.ShortDuration(c.Soaked.Length), c.Soaked.Verdict.String()
@@ -128,8 +130,9 @@ func newEncoder(w io.Writer) *json.Encoder {
 
 func eventOf(file string, e *alerting.Event) eventLine {
 	return eventLine{
-		at: e.Time, Time: stamp{e.Time}, File: file, Resource: e.Resource, Kind: e.Kind, State: e.Status, Severity: e.Severity,
-		Value: e.Value, Baseline: e.Baseline, Threshold: e.Threshold, SlopePerHour: e.SlopePerHour,
+		at: e.Time, Time: stamp{e.Time}, File: file, Resource: e.Resource, Kind: e.Kind, State: e.Status,
+		Severity: e.Severity,
+		Value:    e.Value, Baseline: e.Baseline, Threshold: e.Threshold, SlopePerHour: e.SlopePerHour,
 		Since: stamp{e.Since}, SinceError: e.SinceError,
 		Summary: e.Summary, Exhaustion: exhaustionOf(e.Exhaustion), Evidence: e.Evidence, Lives: e.Lives,
 	}

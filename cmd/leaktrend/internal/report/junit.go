@@ -121,7 +121,8 @@ func (s *junitSuite) add(c junitCase) {
 func suiteOf(r *replay.Result) junitSuite {
 	length := seconds(r.Last.Sub(r.First))
 	s := junitSuite{junitCounts: junitCounts{Name: terminal.Printable(r.File), Time: length}}
-	if at := sampler.FormatInstant(r.First.UTC(), "2006-01-02T15:04:05"); !r.First.IsZero() && !strings.HasPrefix(at, "+") {
+	if at := sampler.FormatInstant(r.First.UTC(), "2006-01-02T15:04:05"); !r.First.IsZero() &&
+		!strings.HasPrefix(at, "+") {
 		s.Timestamp = at // which is no time that has passed since the recording began
 	}
 	var known junitProperties
@@ -145,7 +146,8 @@ func suiteOf(r *replay.Result) junitSuite {
 			texts = append(texts, terminal.Printable(plain.Error(fault)))
 		}
 		what := "skipped: " + plain.Count(r.FaultCount, "line")
-		s.add(junitCase{Name: "reading", Classname: s.Name, Error: &junitFault{"unreadable", what, strings.Join(texts, "\n")}})
+		s.add(junitCase{Name: "reading", Classname: s.Name,
+			Error: &junitFault{"unreadable", what, strings.Join(texts, "\n")}})
 	}
 	return s
 }
@@ -164,7 +166,8 @@ func caseOf(c *replay.Resource) junitCase {
 		var events []string
 		for i := range c.Events {
 			e := &c.Events[i]
-			events = append(events, fmt.Sprintf("%s %s: %s", sampler.FormatInstant(e.Time.UTC(), time.RFC3339), stateOf(e), e.Summary))
+			events = append(events, fmt.Sprintf("%s %s: %s", sampler.FormatInstant(e.Time.UTC(), time.RFC3339),
+				stateOf(e), e.Summary))
 		}
 		if last := len(c.Events) - 1; last >= 0 {
 			f.Message = c.Events[last].Summary

@@ -104,7 +104,8 @@ func stemOf(file string, depth int) (stem string, whole bool) {
 func plainName(name, also string) string {
 	name = strings.Map(func(c rune) rune {
 		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-', strings.ContainsRune(also, c):
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-',
+			strings.ContainsRune(also, c):
 			return c
 		}
 		return '-'

@@ -93,7 +93,8 @@ func (e *entry) Finding() bool { return e.rank < mayLeak }
 // worse orders entries, the worst first.
 func worse(a, b *entry) int {
 	return cmp.Or(
-		cmp.Compare(a.rank, b.rank), cmp.Compare(b.urgent, a.urgent), cmp.Compare(a.left, b.left), cmp.Compare(b.growth, a.growth),
+		cmp.Compare(a.rank, b.rank), cmp.Compare(b.urgent, a.urgent), cmp.Compare(a.left, b.left),
+		cmp.Compare(b.growth, a.growth),
 		strings.Compare(a.File, b.File), strings.Compare(a.Resource, b.Resource),
 	)
 }
@@ -138,7 +139,8 @@ func shown(result *replay.Result, c *replay.Resource) bool {
 // chart returns a chart with the words of the entry.
 func (e *entry) chart(of *plot.Chart, zone *time.Location) plot.Chart {
 	chart := *of
-	chart.Zone, chart.Title, chart.Desc = zone, e.Resource+" of "+filepath.Base(e.File), e.Word+": "+e.plainSentence(zone)
+	chart.Zone, chart.Title, chart.Desc = zone, e.Resource+" of "+filepath.Base(e.File),
+		e.Word+": "+e.plainSentence(zone)
 	return chart
 }
 
@@ -175,7 +177,8 @@ func entryOf(result *replay.Result, c *replay.Resource) *entry {
 	switch {
 	case c.Trend:
 		e.rank, e.Class = leaks, "leak"
-		e.Sentence = fmt.Sprintf("%s without ever coming back, from a baseline of %s to %s", c.Resource.FormatPerHour(c.SlopePerHour),
+		e.Sentence = fmt.Sprintf("%s without ever coming back, from a baseline of %s to %s",
+			c.Resource.FormatPerHour(c.SlopePerHour),
 			c.Resource.Format(c.Baseline), c.Resource.Format(c.Value))
 	case c.Limit:
 		e.rank, e.Class = beyondLimit, "limit"
@@ -221,7 +224,8 @@ func entryOf(result *replay.Result, c *replay.Resource) *entry {
 		if x.Status == alerting.Resolved {
 			ink = plot.ResolvedMark
 		}
-		e.Events = append(e.Events, event{x.Time, template.HTML(plot.KeyEntry{Ink: ink}.Swatch()), x.Severity.String() + ": " + x.Summary})
+		e.Events = append(e.Events, event{x.Time, template.HTML(plot.KeyEntry{Ink: ink}.Swatch()),
+			x.Severity.String() + ": " + x.Summary})
 	}
 	e.Earlier = len(c.Events) - len(e.Events)
 	return e
@@ -239,7 +243,8 @@ func latest(events []alerting.Event, kind alerting.Kind) *alerting.Event {
 // evidence writes what the regression rests on.
 func evidence(e *alerting.Evidence) string {
 	window, _ := time.ParseDuration(e.Window)
-	text := fmt.Sprintf("%d minimums of %s over %s, R² %.2f, t %.0f", e.Points, sampler.FormatDuration(time.Duration(e.Floor*float64(time.Second))),
+	text := fmt.Sprintf("%d minimums of %s over %s, R² %.2f, t %.0f", e.Points,
+		sampler.FormatDuration(time.Duration(e.Floor*float64(time.Second))),
 		sampler.FormatDuration(window), e.R2, e.T)
 	if e.LoadShare > 0 {
 		text += fmt.Sprintf(", %.0f %% of the rate remains at constant load", 100*e.LoadShare)
@@ -252,7 +257,8 @@ func (e *entry) plainSentence(zone *time.Location) string {
 	if e.Since.IsZero() {
 		return e.Sentence
 	}
-	return "since " + sampler.FormatInstant(e.Since.In(zone), "2006-01-02 15:04:05 MST") + " (" + e.Lasted + "): " + e.Sentence
+	return "since " + sampler.FormatInstant(e.Since.In(zone), "2006-01-02 15:04:05 MST") + " (" + e.Lasted + "): " +
+		e.Sentence
 }
 
 // Reason is the reason as a sentence of its own.

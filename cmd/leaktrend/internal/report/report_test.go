@@ -37,7 +37,8 @@ func resource(name string, state detector.State) replay.Resource {
 	c.Status = detector.Status{Resource: r, State: state, Value: 25, Baseline: 20, Judged: true, Why: "does not grow"}
 	series := history.NewShape(64)
 	for i := range 121 {
-		series.Add(history.Observation{At: began.Add(time.Duration(i) * time.Minute).UnixNano(), Value: float64(20 + i%5), Mean: 20, Deviation: 1})
+		series.Add(history.Observation{At: began.Add(time.Duration(i) * time.Minute).UnixNano(),
+			Value: float64(20 + i%5), Mean: 20, Deviation: 1})
 	}
 	c.Chart.Bins = series.Bins()
 	return c
@@ -48,7 +49,8 @@ func leaking(name string, left time.Duration) replay.Resource {
 	c := resource(name, detector.Firing)
 	c.Trend, c.Value, c.SlopePerHour, c.Since, c.Severity = true, 115, 191, began.Add(10*time.Minute), alerting.High
 	e := alerting.Event{
-		Time: began.Add(90 * time.Minute), Status: alerting.Firing, Kind: alerting.Trend, Resource: name, Severity: alerting.High, Summary: name + " leak: +191/h",
+		Time: began.Add(90 * time.Minute), Status: alerting.Firing, Kind: alerting.Trend, Resource: name,
+		Severity: alerting.High, Summary: name + " leak: +191/h",
 		Evidence: &alerting.Evidence{Window: "1h20m0s", Points: 24, Floor: 200, R2: .984, T: 12.4, LoadShare: .97},
 	}
 	if left > 0 {
@@ -113,7 +115,8 @@ func TestLevels(t *testing.T) {
 	leak.First = leak.Baseline - 7
 	result := resultOf("a.csv", leak)
 	want := fmt.Sprintf("%.0f → %.0f", leak.First, leak.Value)
-	if row, entry := rowsOf(result)[0], entryOf(result, &result.Resources[0]); row.Levels != want || entry.Levels != want {
+	if row, entry := rowsOf(result)[0], entryOf(result, &result.Resources[0]); row.Levels != want ||
+		entry.Levels != want {
 		t.Errorf("table %s, page %s, want %s", row.Levels, entry.Levels, want)
 	}
 }
@@ -123,8 +126,10 @@ func TestWriteHTML(t *testing.T) {
 	was := resource(sampler.Goroutines, detector.Healthy)
 	was.LimitsPassed = 1
 	was.Events = []alerting.Event{
-		{Time: began, Status: alerting.Firing, Kind: alerting.Limit, Resource: sampler.Goroutines, Summary: "goroutines above the limit"},
-		{Time: began.Add(time.Minute), Status: alerting.Resolved, Kind: alerting.Limit, Resource: sampler.Goroutines, Summary: "goroutines limit resolved after 1m"},
+		{Time: began, Status: alerting.Firing, Kind: alerting.Limit, Resource: sampler.Goroutines,
+			Summary: "goroutines above the limit"},
+		{Time: began.Add(time.Minute), Status: alerting.Resolved, Kind: alerting.Limit, Resource: sampler.Goroutines,
+			Summary: "goroutines limit resolved after 1m"},
 	}
 	short := resource(sampler.Threads, detector.Learning)
 	short.Why = "too few samples to tell"
@@ -150,7 +155,8 @@ func TestWriteHTML(t *testing.T) {
 			continue
 		}
 		for _, a := range element.Attr {
-			if name := a.Name.Local; name == "src" || name == "href" && !strings.HasPrefix(a.Value, "#") || strings.HasPrefix(name, "on") {
+			if name := a.Name.Local; name == "src" || name == "href" && !strings.HasPrefix(a.Value, "#") ||
+				strings.HasPrefix(name, "on") {
 				t.Errorf("attribute %s=%q of %s", name, a.Value, element.Name.Local)
 			}
 		}
@@ -198,8 +204,10 @@ func TestOrder(t *testing.T) {
 	const half, limit = 15, 20
 	var results []*replay.Result
 	for i := range half {
-		results = append(results, resultOf(fmt.Sprintf("healthy%03d.csv", i), resource(sampler.Goroutines, detector.Healthy)))
-		results = append(results, resultOf(fmt.Sprintf("leak%03d.csv", i), leaking(sampler.OpenFDs, time.Duration(1+i*7%half)*time.Hour)))
+		results = append(results, resultOf(fmt.Sprintf("healthy%03d.csv", i),
+			resource(sampler.Goroutines, detector.Healthy)))
+		results = append(results,
+			resultOf(fmt.Sprintf("leak%03d.csv", i), leaking(sampler.OpenFDs, time.Duration(1+i*7%half)*time.Hour)))
 	}
 	forth, back := newReport(), newReport()
 	forth.maxPlots, back.maxPlots = limit, limit
@@ -261,10 +269,12 @@ func TestSharedDir(t *testing.T) {
 }
 
 func TestStems(t *testing.T) {
-	got := stemsOf([]string{"a/x.csv", "b/x.csv.gz", "b/y.json", "c/b/x.csv", "Y.om", "standard input", "../../ü.csv", "p/q r.csv"})
+	got := stemsOf([]string{"a/x.csv", "b/x.csv.gz", "b/y.json", "c/b/x.csv", "Y.om", "standard input", "../../ü.csv",
+		"p/q r.csv"})
 	want := map[string]string{
-		"a/x.csv": "a-x", "b/x.csv.gz": "b-x", "b/y.json": "b-y", "c/b/x.csv": "c-b-x", "Y.om": "Y", "standard input": "standard-input",
-		"../../ü.csv": "plot", "p/q r.csv": "p-q-r",
+		"a/x.csv": "a-x", "b/x.csv.gz": "b-x", "b/y.json": "b-y", "c/b/x.csv": "c-b-x", "Y.om": "Y",
+		"standard input": "standard-input",
+		"../../ü.csv":    "plot", "p/q r.csv": "p-q-r",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Logf("(-want +got):\n%s", diff)
@@ -283,7 +293,8 @@ func TestPictures(t *testing.T) {
 	labelled.Resource.Name = `conns{pool="a"}`
 	other := leaking(sampler.OpenFDs, time.Hour)
 	other.Resource.Name = `conns{pool='a'}`
-	result := resultOf("dir/a.csv", leaking(sampler.OpenFDs, time.Hour), labelled, other, resource(sampler.Threads, detector.Healthy))
+	result := resultOf("dir/a.csv", leaking(sampler.OpenFDs, time.Hour), labelled, other,
+		resource(sampler.Threads, detector.Healthy))
 	dir := filepath.Join(t.TempDir(), "new", "plots")
 	for _, force := range []bool{false, true} {
 		p, err := NewPictures(dir, force, time.UTC, []string{"dir/a.csv"})
@@ -295,7 +306,8 @@ func TestPictures(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := NewPictures(dir, false, time.UTC, []string{"dir/a.csv"}); err == nil || !strings.Contains(err.Error(), "--force") {
+	if _, err := NewPictures(dir, false, time.UTC, []string{"dir/a.csv"}); err == nil ||
+		!strings.Contains(err.Error(), "--force") {
 		t.Errorf("the pictures would be overwritten: %v", err)
 	}
 	// Those of another recording are in nobody's way.
@@ -318,7 +330,9 @@ func TestPictures(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "a.open_fds.svg"))
-	if err != nil || !bytes.Contains(text, []byte("LEAK: since 2026-11-23 15:38:33 UTC (1h 50m): +191/h without ever coming back, from a baseline of 20 to 115")) {
+	if err != nil ||
+		!bytes.Contains(text, []byte("LEAK: since 2026-11-23 15:38:33 UTC (1h 50m): +191/h without ever coming back, "+
+			"from a baseline of 20 to 115")) {
 		t.Errorf("%v\n%.1500s", err, text)
 	}
 }
@@ -350,10 +364,12 @@ func TestPicturesFaults(t *testing.T) {
 // What may still become a leak is worse than what is in good health, and no finding.
 func TestEarlyStandsAboveOK(t *testing.T) {
 	of := func(v detector.Verdict) *entry {
-		return entryOf(&replay.Result{}, &replay.Resource{Status: detector.Status{Judged: true, State: detector.Healthy, Verdict: v}})
+		return entryOf(&replay.Result{},
+			&replay.Resource{Status: detector.Status{Judged: true, State: detector.Healthy, Verdict: v}})
 	}
 	early, ok, unjudged := of(detector.Early), of(detector.OK), of(detector.Unjudged)
 	if worse(early, ok) >= 0 || worse(ok, unjudged) >= 0 || early.Finding() {
-		t.Errorf("ranks: early %d, ok %d, unjudged %d; a finding: %v", early.rank, ok.rank, unjudged.rank, early.Finding())
+		t.Errorf("ranks: early %d, ok %d, unjudged %d; a finding: %v", early.rank, ok.rank, unjudged.rank,
+			early.Finding())
 	}
 }

@@ -24,7 +24,8 @@ func WriteText(w io.Writer, results []*replay.Result) error {
 	style := terminal.StyleOf(w)
 	out := &strings.Builder{}
 	for _, r := range results {
-		fmt.Fprintln(out, style.Paint(terminal.Printable(r.File), terminal.Bold)+style.Paint("  "+describe(r), terminal.Dim))
+		fmt.Fprintln(out, style.Paint(terminal.Printable(r.File), terminal.Bold)+style.Paint("  "+describe(r),
+			terminal.Dim))
 		if err := table.Write(out, style, "  ", rowsOf(r)); err != nil {
 			return err
 		}
@@ -102,7 +103,8 @@ func graver(a, b string) string {
 
 // describe says in a few words what a recording is.
 func describe(r *replay.Result) string {
-	parts := []string{fmt.Sprintf("%s over %s", plain.Count(r.Samples, "sample"), sampler.FormatDuration(r.Last.Sub(r.First)))}
+	parts := []string{fmt.Sprintf("%s over %s", plain.Count(r.Samples, "sample"),
+		sampler.FormatDuration(r.Last.Sub(r.First)))}
 	switch {
 	case r.Soak != r.Header.Soak && r.Header.Soak > 0:
 		parts = append(parts, "judged with "+soakText(r.Soak)+", recorded with "+soakText(r.Header.Soak))

@@ -35,15 +35,18 @@ func Approximate(c detector.Config) (Approximation, error) {
 	case !c.Enabled:
 		return Approximation{}, errors.New("enabled is false: there is nothing to approximate")
 	case c.Adaptive.Soak > 0:
-		return Approximation{}, errors.New("adaptive.soak: rules cannot be scaled to a soak run, which is over before they have seen enough")
+		return Approximation{},
+			errors.New("adaptive.soak: rules cannot be scaled to a soak run, which is over before they have seen " +
+				"enough")
 	case !c.Adaptive.Enabled && !c.AlertOnThreshold:
-		return Approximation{}, errors.New("adaptive.enabled and alert_on_threshold are both false: there is nothing to alert on")
+		return Approximation{},
+			errors.New("adaptive.enabled and alert_on_threshold are both false: there is nothing to alert on")
 	}
 	return Approximation{config: c, patience: time.Duration(float64(c.Adaptive.Patience) / c.Adaptive.Sensitivity)}, nil
 }
 
-// Plain returns the approximation in rules that every ruler takes: without keep_firing_for, which Prometheus has from 2.42
-// on, and other rulers and older releases of vmalert refuse.
+// Plain returns the approximation in rules that every ruler takes: without keep_firing_for, which Prometheus has from
+// 2.42 on, and other rulers and older releases of vmalert refuse.
 func (a Approximation) Plain() Approximation {
 	a.plain = true
 	return a
@@ -174,9 +177,11 @@ type Constants struct {
 // Constants returns those of every approximation.
 func (a Approximation) Constants() Constants {
 	return Constants{
-		Step: step, Windows: slices.Clone(windows), LookBack: slices.Clone(lookBack), Day: approxDay, Hold: approxHold, Keep: approxKeep,
-		QuarterShare: approxShare, LastShare: approxLast, Bend: approxBend, HeadroomUsed: approxUsed, HeadroomGrowth: approxG,
-		Settle: approxSettle, DescriptorShare: approxShareF, LimitKeep: approxRelent * time.Minute,
+		Step: step, Windows: slices.Clone(windows), LookBack: slices.Clone(lookBack), Day: approxDay, Hold: approxHold,
+		Keep:         approxKeep,
+		QuarterShare: approxShare, LastShare: approxLast, Bend: approxBend, HeadroomUsed: approxUsed,
+		HeadroomGrowth: approxG,
+		Settle:         approxSettle, DescriptorShare: approxShareF, LimitKeep: approxRelent * time.Minute,
 	}
 }
 

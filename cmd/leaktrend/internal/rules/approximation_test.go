@@ -38,8 +38,10 @@ func approximate(t testing.TB, change func(c *detector.Config)) Approximation {
 func TestApproximationIsValid(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(c *detector.Config){
-		"default":     nil,
-		"limits":      func(c *detector.Config) { c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold = 50, 100, 100<<20 },
+		"default": nil,
+		"limits": func(c *detector.Config) {
+			c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold = 50, 100, 100<<20
+		},
 		"limits only": func(c *detector.Config) { c.Adaptive.Enabled = false },
 		"trend only":  func(c *detector.Config) { c.AlertOnThreshold = false },
 		"hardly any":  func(c *detector.Config) { c.Adaptive.Sensitivity, c.Adaptive.Patience = .1, 72*time.Hour },
@@ -69,7 +71,8 @@ func TestPlainRules(t *testing.T) {
 		return all
 	}
 	with, without := text(t, full, ""), text(t, full.Plain(), "")
-	if !slices.Equal(rulesOf(with), rulesOf(without)) || strings.Count(with, "keep_firing_for:") < 2 || strings.Contains(without, "keep_firing_for:") {
+	if !slices.Equal(rulesOf(with), rulesOf(without)) || strings.Count(with, "keep_firing_for:") < 2 ||
+		strings.Contains(without, "keep_firing_for:") {
 		t.Errorf("with it:\n%s\nwithout:\n%s", with, without)
 	}
 	promtest.Promtool(t, without, "")
@@ -177,10 +180,12 @@ func TestApproximateRefuses(t *testing.T) {
 	t.Parallel()
 	for want, change := range map[string]func(c *detector.Config){
 		"enabled is false: there is nothing to approximate": func(c *detector.Config) { c.Enabled = false },
-		"adaptive.soak: rules cannot be scaled to a soak run, which is over before they have seen enough": func(c *detector.Config) {
+		"adaptive.soak: rules cannot be scaled to a soak run, which is over before they have seen enough": func(
+			c *detector.Config) {
 			c.Adaptive.Soak = time.Hour
 		},
-		"adaptive.enabled and alert_on_threshold are both false: there is nothing to alert on": func(c *detector.Config) {
+		"adaptive.enabled and alert_on_threshold are both false: there is nothing to alert on": func(
+			c *detector.Config) {
 			c.Adaptive.Enabled, c.AlertOnThreshold = false, false
 		},
 	} {
@@ -199,7 +204,8 @@ func TestCheckMatch(t *testing.T) {
 	t.Parallel()
 	for match, want := range map[string]bool{
 		"": true, `job="api"`: true, ` job = "a" , env!~"x\"y|z" `: true, `a=~""`: true,
-		`job`: false, `{job="api"}`: false, `job="api"}`: false, `job="api",`: false, `job="a`: false, `job='a'`: false, "job=\"a\nb\"": false,
+		`job`: false, `{job="api"}`: false, `job="api"}`: false, `job="api",`: false, `job="a`: false, `job='a'`: false,
+		"job=\"a\nb\"":       false,
 		`job="a"} or {b="c"`: false, `1a="b"`: false,
 	} {
 		if err := CheckMatch(match); (err == nil) != want {
@@ -229,7 +235,9 @@ func TestNeeds(t *testing.T) {
 // The losses are said where they are losses.
 func TestLosses(t *testing.T) {
 	t.Parallel()
-	all := strings.Join(approximate(t, func(c *detector.Config) { c.FDThreshold, c.GrowthRateThreshold = 5, 5 }).Losses(), "\n")
+	all := strings.Join(approximate(t, func(c *detector.Config) {
+		c.FDThreshold, c.GrowthRateThreshold = 5, 5
+	}).Losses(), "\n")
 	few := approximate(t, func(c *detector.Config) { c.Adaptive.Enabled = false }).Losses()
 	if !strings.Contains(all, "growth_rate_threshold") || !strings.Contains(all, "starting level") || len(few) != 0 {
 		t.Errorf("all: %s\nfew: %s", all, few)

@@ -14,7 +14,8 @@ import (
 )
 
 // matchers is what may stand within the braces of a selector.
-var matchers = regexp.MustCompile(`^\s*[a-zA-Z_]\w*\s*(=|!=|=~|!~)\s*"(\\.|[^"\\\n])*"\s*(,\s*[a-zA-Z_]\w*\s*(=|!=|=~|!~)\s*"(\\.|[^"\\\n])*"\s*)*$`)
+var matchers = regexp.MustCompile(`^\s*[a-zA-Z_]\w*\s*(=|!=|=~|!~)\s*"(\\.|[^"\\\n])*"\s*(,` +
+	`\s*[a-zA-Z_]\w*\s*(=|!=|=~|!~)\s*"(\\.|[^"\\\n])*"\s*)*$`)
 
 // CheckMatch says what is wrong with label matchers such as job="api",env=~"prod|stage". "" is none.
 func CheckMatch(match string) error {
@@ -29,7 +30,8 @@ func (a Approximation) Losses() []string {
 	var lost []string
 	if a.config.Adaptive.Enabled {
 		lost = append(lost,
-			"Seven window lengths instead of 26, no regression, no load: growth that lies between two windows is seen by the longer one, later.",
+			"Seven window lengths instead of 26, no regression, no load: growth that lies between two windows is "+
+				"seen by the longer one, later.",
 			"A level seen before counts for 7 days at most, and what was seen before a restart may count too.",
 			"A process must export process_start_time_seconds; without it nothing is said of it.",
 			"The heap is go_memstats_heap_alloc_bytes, whose lowest values stand for what is live after a collection.",
@@ -38,13 +40,16 @@ func (a Approximation) Losses() []string {
 			"Prometheus must keep 15 days, and 23 series more for each process and resource.")
 	}
 	if a.config.AlertOnThreshold && (a.config.GoroutineThreshold > 0 || a.config.FDThreshold > 0) {
-		lost = append(lost, "The starting level is the mean of five minutes, ten minutes after the start or when Prometheus first saw the process.")
+		lost = append(lost, "The starting level is the mean of five minutes, ten minutes after the start or when "+
+			"Prometheus first saw the process.")
 	}
 	if a.plain {
-		lost = append(lost, "Alerts end as soon as their condition does not hold, and may come back: without keep_firing_for nothing holds them.")
+		lost = append(lost, "Alerts end as soon as their condition does not hold, and may come back: without "+
+			"keep_firing_for nothing holds them.")
 	}
 	if a.config.GrowthRateThreshold > 0 {
-		lost = append(lost, "growth_rate_threshold is left out: Prometheus rarely scrapes as often as leaktrend checks.")
+		lost = append(lost, "growth_rate_threshold is left out: Prometheus rarely scrapes as often as leaktrend "+
+			"checks.")
 	}
 	return lost
 }
@@ -64,8 +69,9 @@ type file struct {
 	match string // with its braces; "" = none
 }
 
-// WriteYAML writes the approximation as a file of rules for Prometheus 2.42 or later, or for any ruler if Plain. match are label matchers of the
-// processes, checked by CheckMatch; "" takes all. notes go into the comment at the head, besides what is lost.
+// WriteYAML writes the approximation as a file of rules for Prometheus 2.42 or later, or for any ruler if Plain. match
+// are label matchers of the processes, checked by CheckMatch; "" takes all. notes go into the comment at the head,
+// besides what is lost.
 func (a Approximation) WriteYAML(w io.Writer, match string, notes ...string) error {
 	if err := CheckMatch(match); err != nil {
 		return err
@@ -155,7 +161,8 @@ func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 // older is the condition that a process is of an age in steps.
 func (f *file) older(steps int) string {
-	return fmt.Sprintf("time() - process_start_time_seconds%s >= %d", f.match, int64(time.Duration(steps)*step/time.Second))
+	return fmt.Sprintf("time() - process_start_time_seconds%s >= %d", f.match,
+		int64(time.Duration(steps)*step/time.Second))
 }
 
 // finestRange is a little less than a step, so that no value is in two minimums, in every version of Prometheus.
@@ -186,7 +193,8 @@ func (f *file) trend(m metric) {
 	f.line("        labels: {resource: %s, severity: warning}", m.resource)
 	f.line("        annotations:")
 	f.line("          summary: '%s of {{ $labels.job }} at {{ $labels.instance }} may leak'", m.resource)
-	f.line("          description: '%s grew by {{ $value | humanizePercentage }} of the level before, evenly and without coming back.'", m.resource)
+	f.line("          description: '%s grew by {{ $value | humanizePercentage }} of the level before, evenly and "+
+		"without coming back.'", m.resource)
 }
 
 // window writes the rules of one window and returns the name of the series that exists while growth is seen in it; ""
@@ -219,7 +227,8 @@ func (f *file) window(m metric, prefix string, w Window) (recorded string) {
 		lines = append(lines, "  "+line)
 	}
 	f.record(base, append(lines, ") > "+since(4), "or "+since(4))...)
-	f.record(growth, fmt.Sprintf("(%s - %s) / (clamp_min(%s, 0) + %s)", floor, base, before, number(Offset(m.resource))))
+	f.record(growth, fmt.Sprintf("(%s - %s) / (clamp_min(%s, 0) + %s)", floor, base, before,
+		number(Offset(m.resource))))
 
 	// either writes the ways in which growth is enough.
 	either := func(first string, young, aged float64, last string) (lines []string) {
@@ -241,7 +250,8 @@ func (f *file) window(m metric, prefix string, w Window) (recorded string) {
 	}
 	limit := ""
 	if m.ceiling != "" {
-		limit = fmt.Sprintf("%s > %s and %s - %s >= %s * (%s%s - %s)", growth, number(approxG), floor, base, number(approxUsed), m.ceiling, f.match, before)
+		limit = fmt.Sprintf("%s > %s and %s - %s >= %s * (%s%s - %s)", growth, number(approxG), floor, base,
+			number(approxUsed), m.ceiling, f.match, before)
 	}
 	straight := fmt.Sprintf("%s - %s >= %s * (%s - %s)", floor, since(2), number(approxBend), since(2), base)
 	lines = append([]string{"("}, either("", need.Young, need.Old, limit)...)
@@ -253,7 +263,8 @@ func (f *file) window(m metric, prefix string, w Window) (recorded string) {
 		to, from string
 		share    float64
 	}{
-		{since(3), base, approxShare}, {since(2), since(3), approxShare}, {since(1), since(2), approxShare}, {floor, since(1), approxLast},
+		{since(3), base, approxShare}, {since(2), since(3), approxShare}, {since(1), since(2), approxShare},
+		{floor, since(1), approxLast},
 	} {
 		lines = append(lines, fmt.Sprintf("and %s - %s >= %s * %s", part.to, part.from, number(part.share), rise))
 	}
@@ -272,18 +283,22 @@ func (f *file) limits() {
 		case delta > 0:
 			start := "leaktrend:" + m.name + ":start"
 			f.record(start,
-				fmt.Sprintf("last_over_time(%s[1h]) unless time() - process_start_time_seconds%s < %d", start, f.match, int64(approxSettle/time.Second)),
+				fmt.Sprintf("last_over_time(%s[1h]) unless time() - process_start_time_seconds%s < %d", start, f.match,
+					int64(approxSettle/time.Second)),
 				fmt.Sprintf("or avg_over_time(%s[%s])", now, finestRange))
 			f.limit(m.resource, fmt.Sprintf("(%s - %s) / %d > 1", now, start, delta), "2.0", "1.5",
 				fmt.Sprintf("grew by {{ $value | humanize }} times the limit of %d above the start", delta))
 		case m.ceiling != "":
-			f.limit(m.resource, fmt.Sprintf("%s / %s%s > %s", now, m.ceiling, f.match, number(approxShareF)), "1.0", "0.9",
+			f.limit(m.resource, fmt.Sprintf("%s / %s%s > %s", now, m.ceiling, f.match, number(approxShareF)), "1.0",
+				"0.9",
 				"are at {{ $value | humanizePercentage }} of what the process may have")
 		}
 	}
 	if limit := f.a.config.MemoryThreshold; limit > 0 {
-		f.limit(sampler.HeapInuseBytes, fmt.Sprintf("go_memstats_heap_inuse_bytes%s / %d > 1", f.match, limit), "2.0", "1.5",
-			fmt.Sprintf("is {{ $value | humanize }} times the limit of %s", sampler.Resource{Unit: "bytes"}.Format(float64(limit))))
+		f.limit(sampler.HeapInuseBytes, fmt.Sprintf("go_memstats_heap_inuse_bytes%s / %d > 1", f.match, limit), "2.0",
+			"1.5",
+			fmt.Sprintf("is {{ $value | humanize }} times the limit of %s",
+				sampler.Resource{Unit: "bytes"}.Format(float64(limit))))
 	}
 }
 
@@ -293,7 +308,9 @@ func (f *file) limit(resource, expression, critical, high, is string) {
 	f.keepFiring(fmt.Sprintf("%dm", approxRelent))
 	f.line("        labels:")
 	f.line("          resource: %s", resource)
-	f.line("          severity: '{{ if ge $value %s }}critical{{ else if ge $value %s }}high{{ else }}warning{{ end }}'", critical, high)
+	f.line(
+		"          severity: '{{ if ge $value %s }}critical{{ else if ge $value %s }}high{{ else }}warning{{ end }}'",
+		critical, high)
 	f.line("        annotations:")
 	f.line("          summary: '%s of {{ $labels.job }} at {{ $labels.instance }} is above its hard limit'", resource)
 	f.line("          description: '%s %s.'", resource, is)

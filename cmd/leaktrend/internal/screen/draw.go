@@ -201,7 +201,8 @@ const (
 // fit chooses the widths of the columns: names are cut where there is no room, and what is left over goes to the sparks
 // and the note.
 func fit(entries []entry, width int, now time.Time) (c columns) {
-	c = columns{name: len("RESOURCE"), value: len("NOW"), base: len("BASELINE"), rate: len("RATE"), left: len("TO LIMIT")}
+	c = columns{name: len("RESOURCE"), value: len("NOW"), base: len("BASELINE"), rate: len("RATE"),
+		left: len("TO LIMIT")}
 	for _, e := range entries {
 		if e.status == nil {
 			continue
@@ -313,7 +314,8 @@ func (s *scene) drawEntries(y, rows, at int, now time.Time, entries []entry, pro
 	dim := s.styleOf(terminal.Dim)
 	x = s.put(x, y, pad("STATE", verdictWidth)+" "+pad("RESOURCE", c.name), dim)
 	x = s.put(x, y, "  "+pad(terminal.Cut(strings.ToUpper(windowName(windows[s.window])), c.spark), c.spark), dim)
-	x = s.put(x, y, "  "+lead("NOW", c.value)+"  "+lead("BASELINE", c.base)+"  "+lead("RATE", c.rate)+"  "+lead("TO LIMIT", c.left), dim)
+	x = s.put(x, y, "  "+lead("NOW", c.value)+"  "+lead("BASELINE", c.base)+"  "+lead("RATE", c.rate)+"  "+
+		lead("TO LIMIT", c.left), dim)
 	if c.note > 0 {
 		s.put(x, y, "  WHY", dim)
 	}
@@ -428,29 +430,6 @@ func (s *scene) drawPlot(y, rows int, status *detector.Status, processes []seen)
 			s.tc.SetContent(x, y+1+r, char, nil, s.inkStyle(picture.inks[r][x]))
 		}
 	}
-}
-
-// sentence says in words what the verdict on a resource is and why.
-func sentence(s *detector.Status, now time.Time) string {
-	verdict, _ := table.Verdict(s)
-	text := fmt.Sprintf("%s (%s): ", s.Resource.Name, s.Resource.Sentence)
-	if s.Resource.Name == s.Resource.Sentence {
-		text = s.Resource.Name + ": "
-	}
-	if !s.Judged && s.State != detector.Firing {
-		return terminal.Printable(text + s.Why)
-	}
-	text += verdict
-	if finding := table.Finding(s, now); s.State >= detector.Suspected && finding != "" {
-		text += " " + finding
-	}
-	switch {
-	case s.Verdict == detector.Early:
-		text += ", " + table.Early(s)
-	case s.State != detector.Suspected:
-		text += ", " + s.Why
-	}
-	return terminal.Printable(text)
 }
 
 var helpText = []string{

@@ -25,7 +25,8 @@ func wrap(lines []line, width int) []journalLine {
 		for i, text := range terminal.Fold(l.text, max(width-journalIndent, 20), 20) {
 			row := journalLine{text: strings.Repeat(" ", journalIndent) + text}
 			if i == 0 {
-				row = journalLine{l.at.Local().Format(time.TimeOnly) + "  ", fmt.Sprintf("%-8s", l.word), "  " + text, l.tint}
+				row = journalLine{l.at.Local().Format(time.TimeOnly) + "  ", fmt.Sprintf("%-8s", l.word), "  " + text,
+					l.tint}
 			}
 			all = append(all, row)
 		}

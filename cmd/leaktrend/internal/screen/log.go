@@ -61,10 +61,12 @@ func (j logHook) Fire(e *logrus.Entry) error {
 
 // told are the fields that a line has in text too, where nothing else shows them.
 var told = []struct{ name, as string }{
-	{"site", "; most at "}, {"part", "; most are "}, {"captures", "; captures: "}, {"limits", "; limits: "}, {"time_scale", "; times: "}, {"off", "; off: "},
+	{"site", "; most at "}, {"part", "; most are "}, {"captures", "; captures: "}, {"limits", "; limits: "},
+	{"time_scale", "; times: "}, {"off", "; off: "},
 }
 
-// configKey is what stands behind a feature that is off: by which key it is turned on matters to whoever reads the fields.
+// configKey is what stands behind a feature that is off: by which key it is turned on matters to whoever reads the
+// fields.
 var configKey = regexp.MustCompile(` \([a-z_.]+\)`)
 
 // plain writes an entry where there is no screen: alerts to where the results go, all else to the rest.
@@ -113,7 +115,8 @@ func formatterOf(logFormat string) logrus.Formatter {
 	return nil
 }
 
-// Say writes a line for people in a form of log lines: as it is, or as the message of an entry of an instant, with fields.
+// Say writes a line for people in a form of log lines: as it is, or as the message of an entry of an instant, with
+// fields.
 func Say(w io.Writer, logFormat string, at time.Time, text string, fields map[string]any) error {
 	formatter := formatterOf(logFormat)
 	if formatter == nil {

@@ -204,7 +204,8 @@ func scaleFor(r sampler.Resource, low, high float64, rows int) scale {
 	if low >= 0 {
 		s.low = max(s.low, 0)
 	}
-	step := plot.RoundStep((s.high-s.low)/float64(min(max(rows/3, 2), maxTicks)), max(math.Abs(s.low), math.Abs(s.high)), r.Unit)
+	step := plot.RoundStep((s.high-s.low)/float64(min(max(rows/3, 2), maxTicks)),
+		max(math.Abs(s.low), math.Abs(s.high)), r.Unit)
 	if _, known := sampler.Lookup(r.Name); known && r.Unit == "" {
 		step = max(step, 1) // a count
 	}

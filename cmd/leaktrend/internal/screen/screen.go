@@ -75,7 +75,8 @@ func (v *View) Restore() {
 }
 
 // windows are the lengths of time that sparks and plots can show; 0 is all.
-var windows = []time.Duration{0, 24 * time.Hour, 6 * time.Hour, time.Hour, 15 * time.Minute, 5 * time.Minute, time.Minute}
+var windows = []time.Duration{0, 24 * time.Hour, 6 * time.Hour, time.Hour, 15 * time.Minute, 5 * time.Minute,
+	time.Minute}
 
 func windowName(window time.Duration) string {
 	if window == 0 {

@@ -53,7 +53,8 @@ func lines(tc tcell.SimulationScreen) []string {
 // service is a process of five resources, of which one leaks.
 func service() *fake {
 	leak := status("open_fds", detector.Firing, 2911)
-	leak.Exhaustion = &alerting.Exhaustion{Limit: 4096, Source: "RLIMIT_NOFILE", At: at(20*time.Minute + 80*time.Second)}
+	leak.Exhaustion = &alerting.Exhaustion{Limit: 4096, Source: "RLIMIT_NOFILE",
+		At: at(20*time.Minute + 80*time.Second)}
 	leak.Since, leak.Why = at(5*time.Minute), "sustained growth that never came back"
 	suspect := status("heap_live_bytes", detector.Suspected, 150<<20)
 	suspect.SlopePerHour, suspect.Why = 120<<20, "grew by 30 MB (25 %) in 12m, not yet for long enough"
@@ -62,7 +63,8 @@ func service() *fake {
 	rising := func(i int) float64 { return 2000 + float64(i)*911/1200 }
 	return &fake{
 		statuses: []detector.Status{
-			status("goroutines", detector.Healthy, 120), suspect, status("rss_bytes", detector.Learning, 312<<20), leak, cpu,
+			status("goroutines", detector.Healthy, 120), suspect, status("rss_bytes", detector.Learning, 312<<20), leak,
+			cpu,
 		},
 		past: map[string][]detector.Point{
 			"goroutines":      pastOf(1201, func(i int) float64 { return 100 + 60*math.Sin(float64(i)/90) }),
@@ -88,7 +90,8 @@ func sceneOf(t *testing.T, tc tcell.Screen, processes int) (*scene, []*Process) 
 	log := all[0].Logger()
 	log.WithTime(at(0)).Info("Resource monitor started")
 	log.WithTime(at(9 * time.Minute)).WithFields(logrus.Fields{"severity": "critical", "status": "firing"}).Error(
-		"open_fds leak: +2,733/h for 15m without ever coming back, 2,911 now, baseline 2,228, growing since 2026-11-23 10:05:00 UTC; 26m left to the limit of 4,096")
+		"open_fds leak: +2,733/h for 15m without ever coming back, 2,911 now, baseline 2,228, growing since " +
+			"2026-11-23 10:05:00 UTC; 26m left to the limit of 4,096")
 	v.Flush() // of the lines before there was a screen
 	return newScene(v, tc), all
 }
@@ -188,7 +191,8 @@ func TestPickFollowsLeak(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			tc := simulated(t, 80, 24)
 			monitor := &fake{statuses: []detector.Status{
-				status("goroutines", detector.Healthy, 120), status("heap_live_bytes", detector.Healthy, 9), status("open_fds", detector.Healthy, 9),
+				status("goroutines", detector.Healthy, 120), status("heap_live_bytes", detector.Healthy, 9),
+				status("open_fds", detector.Healthy, 9),
 			}}
 			v := New(os.Stderr, os.Stderr, "pid 4242")
 			p := watch(v, "pid 4242", monitor)
@@ -213,7 +217,8 @@ func TestPickFollowsLeak(t *testing.T) {
 func TestAnySizeAndKeys(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 7))
 	keys := []any{
-		'j', 'k', 'g', 'G', 'p', 'w', 'W', 'c', 'a', '?', 'x', tcell.KeyEscape, tcell.KeyEnter, tcell.KeyUp, tcell.KeyDown, tcell.KeyPgUp, tcell.KeyPgDn,
+		'j', 'k', 'g', 'G', 'p', 'w', 'W', 'c', 'a', '?', 'x', tcell.KeyEscape, tcell.KeyEnter, tcell.KeyUp,
+		tcell.KeyDown, tcell.KeyPgUp, tcell.KeyPgDn,
 		tcell.KeyHome, tcell.KeyEnd, tcell.KeyTab, tcell.KeyBacktab, tcell.KeyCtrlL,
 	}
 	for round := range 40 {
@@ -245,12 +250,14 @@ func TestNamesAreHarmless(t *testing.T) {
 	tc := simulated(t, 80, 24)
 	v := New(os.Stderr, os.Stderr, "pid 7 x\x1b[2J\n")
 	v.Note("a\x1b]0;b")
-	watch(v, "pid 7 x", &fake{statuses: []detector.Status{status("a\x1b]0;owned\a\rb", detector.Healthy, 1)}}).Sampled(at(0))
+	watch(v, "pid 7 x", &fake{statuses: []detector.Status{status("a\x1b]0;owned\a\rb", detector.Healthy, 1)}}).Sampled(
+		at(0))
 	s := newScene(v, tc)
 	press(s, 'p')
 	s.draw(at(0))
 	all := strings.Join(lines(tc), "\n")
-	if strings.ContainsAny(all, "\x1b\a\r") || !strings.Contains(all, "a�]0;owned��b") || !strings.Contains(all, "pid 7 x�[2J�") {
+	if strings.ContainsAny(all, "\x1b\a\r") || !strings.Contains(all, "a�]0;owned��b") ||
+		!strings.Contains(all, "pid 7 x�[2J�") {
 		t.Errorf("%q", all)
 	}
 }

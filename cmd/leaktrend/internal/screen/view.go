@@ -283,7 +283,8 @@ func (v *View) sayVerdicts(b *strings.Builder, p *Process) {
 		return
 	}
 	for _, row := range p.rows(p.sampled) {
-		fields := map[string]any{"process": terminal.Printable(p.name), "resource": terminal.Printable(row.Resource), "verdict": row.Verdict}
+		fields := map[string]any{"process": terminal.Printable(p.name), "resource": terminal.Printable(row.Resource),
+			"verdict": row.Verdict}
 		for name, text := range map[string]string{"levels": row.Levels, "rate": row.Rate, "reason": row.Note} {
 			if text != "" {
 				fields[name] = terminal.Printable(text)
@@ -328,7 +329,8 @@ func plainLine(statuses []detector.Status) string {
 	for i := range statuses {
 		if s := &statuses[i]; (s.Judged || s.State == detector.Firing) && table.WorthARow(s, len(statuses)) {
 			word, _ := table.Verdict(s)
-			parts = append(parts, fmt.Sprintf("%s %s %s", terminal.Printable(s.Resource.Name), s.Resource.Format(s.Value), word))
+			parts = append(parts, fmt.Sprintf("%s %s %s", terminal.Printable(s.Resource.Name),
+				s.Resource.Format(s.Value), word))
 		}
 	}
 	return strings.Join(parts, "  ")
@@ -346,4 +348,27 @@ func (v *View) logger(p *Process) *logrus.Logger {
 	logger.SetOutput(io.Discard)
 	logger.AddHook(logHook{v, p})
 	return logger
+}
+
+// sentence says in words what the verdict on a resource is and why.
+func sentence(s *detector.Status, now time.Time) string {
+	verdict, _ := table.Verdict(s)
+	text := fmt.Sprintf("%s (%s): ", s.Resource.Name, s.Resource.Sentence)
+	if s.Resource.Name == s.Resource.Sentence {
+		text = s.Resource.Name + ": "
+	}
+	if !s.Judged && s.State != detector.Firing {
+		return terminal.Printable(text + s.Why)
+	}
+	text += verdict
+	if finding := table.Finding(s, now); s.State >= detector.Suspected && finding != "" {
+		text += " " + finding
+	}
+	switch {
+	case s.Verdict == detector.Early:
+		text += ", " + table.Early(s)
+	case s.State != detector.Suspected:
+		text += ", " + s.Why
+	}
+	return terminal.Printable(text)
 }

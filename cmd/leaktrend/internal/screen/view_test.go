@@ -29,10 +29,12 @@ func title(d time.Duration) string { return "pid 7 x  " + at(d).Local().Format("
 func status(name string, state detector.State, value float64) detector.Status {
 	r, _ := sampler.Lookup(name)
 	verdicts := map[detector.State]detector.Verdict{
-		detector.Learning: detector.Early, detector.Healthy: detector.OK, detector.Suspected: detector.Suspect, detector.Firing: detector.Leak,
+		detector.Learning: detector.Early, detector.Healthy: detector.OK, detector.Suspected: detector.Suspect,
+		detector.Firing: detector.Leak,
 	}
 	return detector.Status{
-		Resource: r, State: state, Verdict: verdicts[state], Trend: state == detector.Firing, Judged: true, Value: value, Baseline: value / 2,
+		Resource: r, State: state, Verdict: verdicts[state], Trend: state == detector.Firing, Judged: true,
+		Value: value, Baseline: value / 2,
 		SlopePerHour: 60, Since: begin, Why: "for a reason",
 	}
 }
@@ -72,20 +74,24 @@ func watch(v *View, name string, f *fake) *Process {
 func TestPlain(t *testing.T) {
 	monitor := &fake{
 		statuses: []detector.Status{
-			status("open_fds", detector.Suspected, 12), status("threads", detector.Healthy, 4), {Resource: sampler.Resource{Name: "cpu_seconds"}, Value: 3},
+			status("open_fds", detector.Suspected, 12), status("threads", detector.Healthy, 4),
+			{Resource: sampler.Resource{Name: "cpu_seconds"}, Value: 3},
 		},
-		past: map[string][]detector.Point{"open_fds": pastOf(180, func(i int) float64 { return 12 + float64(i) }), "threads": pastOf(1, func(int) float64 { return 4 })},
+		past: map[string][]detector.Point{"open_fds": pastOf(180, func(i int) float64 { return 12 + float64(i) }),
+			"threads": pastOf(1, func(int) float64 { return 4 })},
 	}
 	line := func(d time.Duration) string {
 		return at(d).Local().Format(time.RFC3339) + "  open_fds 12 suspect  threads 4 ok\n"
 	}
 	want := line(0) + line(time.Minute) + line(3*time.Minute) + title(3*time.Minute+time.Second) + "\n" +
-		"suspect  open_fds  ▁▁▁▂▂▂▃▃▃▄▄▄▅▅▅▆▆▆▇▇▇███  12 → 12  +60/h  since " + begin.Format(time.TimeOnly) + " (3m 1s), for a reason\n" +
+		"suspect  open_fds  ▁▁▁▂▂▂▃▃▃▄▄▄▅▅▅▆▆▆▇▇▇███  12 → 12  +60/h  since " + begin.Format(time.TimeOnly) +
+		" (3m 1s), for a reason\n" +
 		"ok       threads                          ▁  4 → 4           for a reason\n"
 	show := func(w io.Writer) {
 		v := New(w, w, "pid 7 x")
 		p := watch(v, "pid 7 x", monitor)
-		for _, d := range []time.Duration{0, time.Second, time.Minute - 1, time.Minute, 90 * time.Second, 3 * time.Minute, 3*time.Minute + time.Second} {
+		for _, d := range []time.Duration{0, time.Second, time.Minute - 1, time.Minute, 90 * time.Second,
+			3 * time.Minute, 3*time.Minute + time.Second} {
 			p.Sampled(at(d))
 		}
 		v.Finish()
@@ -160,30 +166,42 @@ func TestPlainLog(t *testing.T) {
 	now := at(0).Local().Format(time.RFC3339)
 	utc := `"2026-11-23T10:00:00Z"`
 	for _, test := range []struct{ format, results, rest string }{
-		{"", now + "  high      leak; most at main.leak; captures: /tmp/a, /tmp/b\n", now + "  info      started; limits: 80 %; off: webhook, captures\n" + now + "  warning   check: no such file\n"},
-		{LogText, now + "  high      leak; most at main.leak; captures: /tmp/a, /tmp/b\n", now + "  info      started; limits: 80 %; off: webhook, captures\n" + now + "  warning   check: no such file\n"},
-		{LogFields, "time=" + utc + ` level=warning msg=leak captures="/tmp/a, /tmp/b" severity=high site=main.leak` + "\n",
-			"time=" + utc + " level=info msg=started enabled=true limits=\"80 %\" off=\"webhook (alert_webhook_url), captures (stack_trace_on_leak)\"\ntime=" + utc + ` level=warning msg=check error="no such file"` + "\n"},
-		{LogJSON, `{"captures":"/tmp/a, /tmp/b","level":"warning","msg":"leak","severity":"high","site":"main.leak","time":` + utc + "}\n",
-			`{"enabled":true,"level":"info","limits":"80 %","msg":"started","off":"webhook (alert_webhook_url), captures (stack_trace_on_leak)","time":` + utc + "}\n" + `{"error":"no such file","level":"warning","msg":"check","time":` + utc + "}\n"},
+		{"", now + "  high      leak; most at main.leak; captures: /tmp/a, /tmp/b\n",
+			now + "  info      started; limits: 80 %; off: webhook, captures\n" + now + "  warning   check: no such " +
+				"file\n"},
+		{LogText, now + "  high      leak; most at main.leak; captures: /tmp/a, /tmp/b\n",
+			now + "  info      started; limits: 80 %; off: webhook, captures\n" + now + "  warning   check: no such " +
+				"file\n"},
+		{LogFields, "time=" + utc + ` level=warning msg=leak captures="/tmp/a, /tmp/b" severity=high site=main.leak` +
+			"\n",
+			"time=" + utc + " level=info msg=started enabled=true limits=\"80 %\" off=\"webhook (alert_webhook_url), " +
+				"captures (stack_trace_on_leak)\"\ntime=" + utc + ` level=warning msg=check error="no such file"` +
+				"\n"},
+		{LogJSON, `{"captures":"/tmp/a, /tmp/b","level":"warning","msg":"leak","severity":"high","site":"main.leak",` +
+			`"time":` + utc + "}\n",
+			`{"enabled":true,"level":"info","limits":"80 %","msg":"started","off":"webhook (alert_webhook_url), ` +
+				`captures (stack_trace_on_leak)","time":` + utc + "}\n" + `{"error":"no such file","level":"warning",` +
+				`"msg":"check","time":` + utc + "}\n"},
 	} {
 		var results, rest bytes.Buffer
 		v := New(&results, &rest, "pid 7 x")
 		v.LogAs(test.format)
 		logger := v.Add("pid 7 x").Logger()
-		logger.WithTime(at(0)).WithFields(logrus.Fields{"severity": "high", "captures": "/tmp/a, /tmp/b", "site": "main.leak"}).Warn("leak")
+		logger.WithTime(at(0)).WithFields(logrus.Fields{"severity": "high", "captures": "/tmp/a, /tmp/b",
+			"site": "main.leak"}).Warn("leak")
 		logger.WithTime(at(0)).WithFields(logrus.Fields{"enabled": true, "limits": "80 %",
 			"off": "webhook (alert_webhook_url), captures (stack_trace_on_leak)"}).Info("started")
 		logger.WithTime(at(0)).WithError(errors.New("no such file")).Warn("check")
 		v.Flush()
-		if diff := cmp.Diff([2]string{test.results, test.rest}, [2]string{results.String(), rest.String()}); diff != "" {
+		if diff := cmp.Diff([2]string{test.results, test.rest},
+			[2]string{results.String(), rest.String()}); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", test.format, diff)
 		}
 	}
 }
 
-// Programs that asked for JSON read nothing else: the lines of each minute, a hint, and the verdicts at the end are entries
-// too.
+// Programs that asked for JSON read nothing else: the lines of each minute, a hint, and the verdicts at the end are
+// entries too.
 func TestLinesForPrograms(t *testing.T) {
 	var results, rest bytes.Buffer
 	v := New(&results, &rest, "pid 7 x")
@@ -195,7 +213,8 @@ func TestLinesForPrograms(t *testing.T) {
 	utc := `"2026-11-23T10:00:00Z"`
 	want := [2]string{
 		`{"level":"info","msg":"open_fds 12 suspect","time":` + utc + "}\n" +
-			`{"level":"info","msg":"verdict","process":"pid 7 x","rate":"+60/h","reason":"since ` + begin.Format(time.TimeOnly) + ` (0s), for a reason",` +
+			`{"level":"info","msg":"verdict","process":"pid 7 x","rate":"+60/h","reason":"since ` +
+			begin.Format(time.TimeOnly) + ` (0s), for a reason",` +
 			`"resource":"open_fds","time":` + utc + `,"verdict":"suspect"}` + "\n",
 		`{"level":"info","msg":"it takes hours","time":` + utc + "}\n",
 	}
@@ -245,7 +264,8 @@ func TestLogOnTerminal(t *testing.T) {
 	for _, line := range tty.Lines() {
 		got = append(got, line[len("15:04:05"):])
 	}
-	if diff := cmp.Diff([]string{"  critical  open_fds leak", "  resolved  open_fds no more", "  error     bad�[5A: two; lines"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"  critical  open_fds leak", "  resolved  open_fds no more",
+		"  error     bad�[5A: two; lines"}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	for _, want := range []string{"\x1b[31;1mcritical\x1b[0m", "\x1b[32mresolved\x1b[0m"} {

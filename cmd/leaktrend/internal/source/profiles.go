@@ -110,11 +110,13 @@ func (p *Profiles) Raw(ctx context.Context, kind profile.Kind) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	file := &pprof.Profile{TimeNanos: time.Now().UnixNano(), PeriodType: &pprof.ValueType{Type: "goroutine", Unit: "count"}, Period: 1}
+	file := &pprof.Profile{TimeNanos: time.Now().UnixNano(), PeriodType: &pprof.ValueType{Type: "goroutine",
+		Unit: "count"}, Period: 1}
 	file.SampleType = []*pprof.ValueType{file.PeriodType}
 	if kind == profile.Heap {
 		file.PeriodType, file.Period = &pprof.ValueType{Type: "space", Unit: "bytes"}, int64(all.Rate)
-		file.SampleType = []*pprof.ValueType{{Type: "inuse_objects", Unit: "count"}, {Type: "inuse_space", Unit: "bytes"}}
+		file.SampleType = []*pprof.ValueType{{Type: "inuse_objects", Unit: "count"},
+			{Type: "inuse_space", Unit: "bytes"}}
 	}
 	places := make(map[outside.Frame]*pprof.Location)
 	functions := make(map[[2]string]*pprof.Function)
@@ -129,10 +131,12 @@ func (p *Profiles) Raw(ctx context.Context, kind profile.Kind) ([]byte, error) {
 			if at == nil {
 				name := [2]string{f.Function, f.File}
 				if functions[name] == nil {
-					functions[name] = &pprof.Function{ID: uint64(len(functions) + 1), Name: f.Function, SystemName: f.Function, Filename: f.File}
+					functions[name] = &pprof.Function{ID: uint64(len(functions) + 1), Name: f.Function,
+						SystemName: f.Function, Filename: f.File}
 					file.Function = append(file.Function, functions[name])
 				}
-				at = &pprof.Location{ID: uint64(len(places) + 1), Line: []pprof.Line{{Function: functions[name], Line: int64(f.Line)}}}
+				at = &pprof.Location{ID: uint64(len(places) + 1),
+					Line: []pprof.Line{{Function: functions[name], Line: int64(f.Line)}}}
 				places[f] = at
 				file.Location = append(file.Location, at)
 			}
@@ -190,7 +194,8 @@ func (p *Profiles) Dump(ctx context.Context) ([]byte, error) {
 			}
 		}
 		if g.Creator.Function != "" {
-			fmt.Fprintf(&text, "created by %s in goroutine %d\n\t%s:%d\n", g.Creator.Function, g.Parent, g.Creator.File, g.Creator.Line)
+			fmt.Fprintf(&text, "created by %s in goroutine %d\n\t%s:%d\n", g.Creator.Function, g.Parent, g.Creator.File,
+				g.Creator.Line)
 		}
 		text.WriteByte('\n')
 	}

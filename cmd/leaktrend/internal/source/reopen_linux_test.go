@@ -146,7 +146,8 @@ func TestNotes(t *testing.T) {
 		}
 		var waits []time.Duration
 		var denied []bool
-		for _, err = range []error{outside.ErrNotGo, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission, errNotNow} {
+		for _, err = range []error{outside.ErrNotGo, fs.ErrPermission, fs.ErrPermission, fs.ErrPermission,
+			fs.ErrPermission, fs.ErrPermission, errNotNow} {
 			if wait := try(); err != outside.ErrNotGo {
 				waits = append(waits, wait)
 			}
@@ -164,12 +165,14 @@ func TestNotes(t *testing.T) {
 		try()
 		const not = "where it is a Go program, goroutines and live heap are not read: "
 		if diff := cmp.Diff([]string{
-			not + fs.ErrPermission.Error() + " true", not + errNotNow.Error() + " true", "goroutines and live heap are read from now on false",
+			not + fs.ErrPermission.Error() + " true", not + errNotNow.Error() + " true",
+			"goroutines and live heap are read from now on false",
 		}, notes); diff != "" {
 			t.Errorf("notes (-want +got):\n%s", diff)
 		}
 		const second = time.Second
-		if diff := cmp.Diff([]time.Duration{10 * second, 20 * second, 40 * second, 60 * second, 60 * second, 120 * second}, waits); diff != "" {
+		if diff := cmp.Diff([]time.Duration{10 * second, 20 * second, 40 * second, 60 * second, 60 * second,
+			120 * second}, waits); diff != "" {
 			t.Errorf("it is opened again after (-want +got):\n%s", diff)
 		}
 	})

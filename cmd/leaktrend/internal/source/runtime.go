@@ -23,8 +23,8 @@ const (
 	youngAfter = time.Second
 	// askAtMost is how long one is left alone that leaktrend has no right to read: to ask costs next to nothing.
 	askAtMost = time.Minute
-	// openWait is how long a sample waits for a program to be opened: a large one of an unknown release takes seconds, of
-	// which it has the next ones read.
+	// openWait is how long a sample waits for a program to be opened: a large one of an unknown release takes seconds,
+	// of which it has the next ones read.
 	openWait = 100 * time.Millisecond
 )
 
@@ -211,8 +211,8 @@ func (p *Process) drop() {
 	p.inside, p.next, p.pause = nil, time.Now(), 0
 }
 
-// leave drops what reads a program that runs no more, unless somebody else has. The process has ended, or another program
-// begins.
+// leave drops what reads a program that runs no more, unless somebody else has. The process has ended, or another
+// program begins.
 func (p *Process) leave(inside *outside.Process) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

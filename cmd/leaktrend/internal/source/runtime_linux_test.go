@@ -93,7 +93,8 @@ func TestRuntimeFromOutside(t *testing.T) {
 		rows = append(rows, r.Resource)
 	}
 	if d := cmp.Diff([]string{
-		sampler.RSSBytes, sampler.OpenFDs, sampler.Threads, sampler.CPUSeconds, sampler.Goroutines, sampler.HeapLiveBytes, sampler.GCCycles,
+		sampler.RSSBytes, sampler.OpenFDs, sampler.Threads, sampler.CPUSeconds, sampler.Goroutines,
+		sampler.HeapLiveBytes, sampler.GCCycles,
 	}, rows); d != "" || p.Note() != "" {
 		t.Errorf("note %q; rows (-want +got):\n%s", p.Note(), d)
 	}
@@ -105,7 +106,8 @@ func TestRuntimeFromOutside(t *testing.T) {
 			t.Fatal(err)
 		}
 		site := goroutines.Sites[0]
-		if site.Function != here+"leaked" || site.Count != 20 || site.WaitReason != "chan receive" || !strings.HasSuffix(site.File, "/runtime_linux_test.go") {
+		if site.Function != here+"leaked" || site.Count != 20 || site.WaitReason != "chan receive" ||
+			!strings.HasSuffix(site.File, "/runtime_linux_test.go") {
 			return fmt.Sprintf("goroutines: %+v", site)
 		}
 		return ""
@@ -114,7 +116,8 @@ func TestRuntimeFromOutside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if site := heap.Sites[0]; site.Function != here+"TestMain" || site.Bytes < 8<<20 || site.Bytes > 24<<20 || heap.GC < 2 || heap.Resolution != sampled {
+	if site := heap.Sites[0]; site.Function != here+"TestMain" || site.Bytes < 8<<20 || site.Bytes > 24<<20 ||
+		heap.GC < 2 || heap.Resolution != sampled {
 		t.Errorf("heap: %+v, of %d collections, a sample for %v bytes", site, heap.GC, heap.Resolution)
 	}
 	parts, err := breakdown.Read(t.Context(), p, sampler.RSSBytes, 0)
@@ -129,7 +132,8 @@ func TestRuntimeFromOutside(t *testing.T) {
 	if _, err := profiles.Profile(t.Context(), profile.GoroutineLeak); err != profile.ErrUnsupported {
 		t.Errorf("proof: %v", err)
 	}
-	for kind, want := range map[profile.Kind]string{profile.Goroutine: here + "leaked", profile.Heap: here + "TestMain"} {
+	for kind, want := range map[profile.Kind]string{profile.Goroutine: here + "leaked",
+		profile.Heap: here + "TestMain"} {
 		raw, err := profiles.Raw(t.Context(), kind)
 		if err != nil {
 			t.Fatal(err)
@@ -138,8 +142,12 @@ func TestRuntimeFromOutside(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		largest := slices.MaxFunc(file.Sample, func(a, b *pprof.Sample) int { return int(a.Value[len(a.Value)-1] - b.Value[len(b.Value)-1]) })
-		if !slices.ContainsFunc(largest.Location, func(l *pprof.Location) bool { return l.Line[0].Function.Name == want }) {
+		largest := slices.MaxFunc(file.Sample, func(a, b *pprof.Sample) int {
+			return int(a.Value[len(a.Value)-1] - b.Value[len(b.Value)-1])
+		})
+		if !slices.ContainsFunc(largest.Location, func(l *pprof.Location) bool {
+			return l.Line[0].Function.Name == want
+		}) {
 			t.Errorf("%s: most is not at %s:\n%s", kind, want, file)
 		}
 	}
@@ -153,7 +161,8 @@ func TestRuntimeFromOutside(t *testing.T) {
 	}
 	created := 0
 	for _, g := range profile.ParseDump(dump) {
-		if g.Site.Function == here+"leaked" && g.CreatedBy.Function == here+"TestMain" && g.Site.WaitReason == "chan receive" {
+		if g.Site.Function == here+"leaked" && g.CreatedBy.Function == here+"TestMain" &&
+			g.Site.WaitReason == "chan receive" {
 			created++
 		}
 	}

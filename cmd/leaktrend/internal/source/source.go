@@ -40,9 +40,12 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	flags.PID(fs, &f.PID, "process id to sample")
 	fs.StringVar(&f.Name, "name", "", "regular expression for the name or command line of the one process to sample")
 	fs.StringVar(&f.URL, "url", "", "Prometheus metrics URL to sample, as in http://localhost:9090/metrics")
-	flags.Duration(fs, &f.Interval, "interval", flags.Range{Min: 10 * time.Millisecond, Example: "5s"}, "time between samples (default 5s; with --soak a 1200th of it)")
-	flags.Duration(fs, &f.Soak, "soak", SoakRange, "scale all time constants to a run of this length, as in 20m (0 = physical constants)")
-	flags.Duration(fs, &f.Duration, "duration", flags.Range{Zero: true, Example: "1h"}, "stop after this long, as in 1h or 2d (0 = when interrupted)")
+	flags.Duration(fs, &f.Interval, "interval", flags.Range{Min: 10 * time.Millisecond, Example: "5s"},
+		"time between samples (default 5s; with --soak a 1200th of it)")
+	flags.Duration(fs, &f.Soak, "soak", SoakRange, "scale all time constants to a run of this length, as in 20m (0 = "+
+		"physical constants)")
+	flags.Duration(fs, &f.Duration, "duration", flags.Range{Zero: true, Example: "1h"},
+		"stop after this long, as in 1h or 2d (0 = when interrupted)")
 	flags.Exclude(fs, "pid", "name", "url")
 }
 
@@ -103,7 +106,8 @@ func (f *Flags) Open() (Source, error) {
 			return nil, err
 		}
 		if len(pids) > 1 {
-			return nil, fmt.Errorf("--name %s: %d processes match, choose one with --pid:\n%s", f.Name, len(pids), list(pids))
+			return nil, fmt.Errorf("--name %s: %d processes match, choose one with --pid:\n%s", f.Name, len(pids),
+				list(pids))
 		}
 		pid = pids[0]
 	}

@@ -32,14 +32,17 @@ func TestComplete(t *testing.T) {
 		{"duration", "--pid 7 --duration 1m", Flags{PID: 7, Interval: 5 * second, Duration: time.Minute}, ""},
 		{"interval", "--pid 7 --interval 1h", Flags{PID: 7, Interval: time.Hour}, ""},
 		{"least interval", "--pid 7 --interval 10ms", Flags{PID: 7, Interval: 10 * time.Millisecond}, ""},
-		{"interval and soak", "--pid 7 --interval 3s --soak 20m", Flags{PID: 7, Interval: 3 * second, Soak: 20 * time.Minute}, ""},
+		{"interval and soak", "--pid 7 --interval 3s --soak 20m",
+			Flags{PID: 7, Interval: 3 * second, Soak: 20 * time.Minute}, ""},
 		{"least soak", "--pid 7 --soak 10s", Flags{PID: 7, Interval: 50 * time.Millisecond, Soak: 10 * second}, ""},
 		{"soak 1m", "--pid 7 --soak 1m", Flags{PID: 7, Interval: 50 * time.Millisecond, Soak: time.Minute}, ""},
-		{"soak 90s: rounded", "--pid 7 --soak 90s", Flags{PID: 7, Interval: 80 * time.Millisecond, Soak: 90 * second}, ""},
+		{"soak 90s: rounded", "--pid 7 --soak 90s", Flags{PID: 7, Interval: 80 * time.Millisecond, Soak: 90 * second},
+			""},
 		{"soak 4m", "--pid 7 --soak 4m", Flags{PID: 7, Interval: 200 * time.Millisecond, Soak: 4 * time.Minute}, ""},
 		{"soak 20m", "--pid 7 --soak 20m", Flags{PID: 7, Interval: second, Soak: 20 * time.Minute}, ""},
 		{"soak 100m", "--pid 7 --soak 100m", Flags{PID: 7, Interval: 5 * second, Soak: 100 * time.Minute}, ""},
-		{"soak 48h: no slower than without", "--pid 7 --soak 48h", Flags{PID: 7, Interval: 5 * second, Soak: 48 * time.Hour}, ""},
+		{"soak 48h: no slower than without", "--pid 7 --soak 48h",
+			Flags{PID: 7, Interval: 5 * second, Soak: 48 * time.Hour}, ""},
 
 		{"nothing", "", Flags{}, "one of --pid, --name and --url is needed"},
 		{"pid 0", "--pid 0", Flags{}, "--pid 0: no process has this id"},
@@ -52,7 +55,8 @@ func TestComplete(t *testing.T) {
 		{"short soak", "--pid 7 --soak 9s", Flags{}, "--soak 9s: must be at least 10s, as in 20m"},
 		{"negative soak", "--pid 7 --soak -20m", Flags{}, "--soak -20m: must not be negative, as in 20m"},
 		{"short interval", "--pid 7 --interval 9ms", Flags{}, "--interval 9ms: must be at least 10ms, as in 5s"},
-		{"negative interval", "--pid 7 --interval -1s --soak 20m", Flags{}, "--interval -1s: must be at least 10ms, as in 5s"},
+		{"negative interval", "--pid 7 --interval -1s --soak 20m", Flags{},
+			"--interval -1s: must be at least 10ms, as in 5s"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var f Flags

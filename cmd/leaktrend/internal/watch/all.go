@@ -24,10 +24,11 @@ const (
 )
 
 // All watches every process that matches the name of the flags, each with a monitor of its own, until ctx or their
-// duration ends, or the last process does where nobody waits for the next one: then the error wraps io.EOF. With wait it
-// goes on in any case, and there may be none for now. lines, which may be nil, take what becomes of each. The result is
-// that of all of them.
-func All(ctx context.Context, view *screen.View, flags *source.Flags, config detector.Config, wait bool, lines *report.Lines) (found Result, err error) {
+// duration ends, or the last process does where nobody waits for the next one: then the error wraps io.EOF. With wait
+// it goes on in any case, and there may be none for now. lines, which may be nil, take what becomes of each. The result
+// is that of all of them.
+func All(ctx context.Context, view *screen.View, flags *source.Flags, config detector.Config, wait bool,
+	lines *report.Lines) (found Result, err error) {
 	find := flags.Find
 	if wait {
 		find = func() ([]int, error) { return process.Find(flags.Name) }
@@ -36,7 +37,8 @@ func All(ctx context.Context, view *screen.View, flags *source.Flags, config det
 	if err != nil {
 		return found, err
 	}
-	all := &group{view: view, lines: lines, wait: wait || view.Waits(), pattern: flags.Name, config: config, ended: make(chan int), living: make(map[int]*member)}
+	all := &group{view: view, lines: lines, wait: wait || view.Waits(), pattern: flags.Name, config: config,
+		ended: make(chan int), living: make(map[int]*member)}
 	if config.StateDir != "" {
 		all.places.known = knownIn(config.StateDir, Instance(nil, flags.Name, config))
 	}
@@ -178,7 +180,8 @@ func (g *group) add(ctx context.Context, pids []int) {
 	room := maxWatched - len(g.living)
 	refused := max(len(pids)-room, 0)
 	if refused > g.refused {
-		g.view.Logger().Warnf("%d processes are watched, the maximum; not watched, though they match: %d", maxWatched, refused)
+		g.view.Logger().Warnf("%d processes are watched, the maximum; not watched, though they match: %d", maxWatched,
+			refused)
 	}
 	g.refused = refused
 	for _, pid := range pids[:len(pids)-refused] {

@@ -14,14 +14,16 @@ func TestNotedOnce(t *testing.T) {
 		executable, note string
 		lacks            bool
 	}{
-		{"worker", "no right: 1", true}, {"worker", "no right: 2", true}, {"web", "no right: 3", true}, {"worker", "read", false}, {"worker", "no right: 4", true},
+		{"worker", "no right: 1", true}, {"worker", "no right: 2", true}, {"web", "no right: 3", true},
+		{"worker", "read", false}, {"worker", "no right: 4", true},
 	} {
 		if note := g.noteOnce(p.executable, p.note, p.lacks); note != "" {
 			said = append(said, note)
 		}
 	}
 	want := []string{
-		"no right: 1 (not repeated for other processes of worker)", "no right: 3 (not repeated for other processes of web)",
+		"no right: 1 (not repeated for other processes of worker)", "no right: 3 (not repeated for other processes " +
+			"of web)",
 		"read (not repeated for other processes of worker)",
 	}
 	if !slices.Equal(said, want) {

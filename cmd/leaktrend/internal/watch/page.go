@@ -12,8 +12,8 @@ import (
 // pagePath is where the page is, as in a service that embeds the monitor.
 const pagePath = "/debug/leaks/"
 
-// ServePage serves the live page of a monitor at /debug/leaks/ until end is called, and returns its whole address. listen is
-// a host and port; port 0 is any that is free.
+// ServePage serves the live page of a monitor at /debug/leaks/ until end is called, and returns its whole address.
+// listen is a host and port; port 0 is any that is free.
 func ServePage(listen string, monitor *detector.ResourceMonitor) (address string, end func(), err error) {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {

@@ -86,8 +86,8 @@ type place struct {
 	left       *state.Saved // by the latest; nil for none
 }
 
-// leftTo returns what the process before left to one with an id; nil for nothing. The start times of processes that began
-// within seconds of each other may be the same: another id tells that the life of the one before is over.
+// leftTo returns what the process before left to one with an id; nil for nothing. The start times of processes that
+// began within seconds of each other may be the same: another id tells that the life of the one before is over.
 func (p *place) leftTo(pid int) *state.Saved {
 	if p.left != nil && pid != p.pid {
 		p.left.Record.CloseLatest(lives.Replaced)
@@ -148,7 +148,8 @@ func (p *place) fits(command string) int {
 func (all *places) next(process *source.Process, taken map[int]bool) int {
 	if all.known != nil {
 		for number, start := range all.known(Executable(process)) {
-			if !taken[number] && engine.SameProcess(start, process.Started()) && engine.SameProcess(process.Started(), start) {
+			if !taken[number] && engine.SameProcess(start, process.Started()) &&
+				engine.SameProcess(process.Started(), start) {
 				return number
 			}
 		}
@@ -180,7 +181,8 @@ func knownIn(dir, instance string) func(executable string) map[int]time.Time {
 				if err != nil {
 					break
 				}
-				if latest := saved.Record.Latest(); latest != nil && latest.Ended == lives.Running && !latest.Start.IsZero() {
+				if latest := saved.Record.Latest(); latest != nil && latest.Ended == lives.Running &&
+					!latest.Start.IsZero() {
 					found[number] = latest.Start
 				}
 			}

@@ -23,7 +23,8 @@ import (
 )
 
 // NewMonitor returns the monitor of a target.
-func NewMonitor(target source.Source, config detector.Config, logger *logrus.Logger) (*detector.ResourceMonitor, error) {
+func NewMonitor(target source.Source, config detector.Config, logger *logrus.Logger) (*detector.ResourceMonitor,
+	error) {
 	monitor, err := detector.NewSourceMonitor(target, processOf(target), config, logger)
 	if err == nil {
 		monitor.ReadEarlierLives(earlier.Read)
@@ -31,8 +32,8 @@ func NewMonitor(target source.Source, config detector.Config, logger *logrus.Log
 	return monitor, err
 }
 
-// FollowRuntime has a monitor follow the lines of a process while it runs a program of Go, from outside. note takes what
-// is not read of it, and why, now and whenever that changes, until it lacks nothing.
+// FollowRuntime has a monitor follow the lines of a process while it runs a program of Go, from outside. note takes
+// what is not read of it, and why, now and whenever that changes, until it lacks nothing.
 func FollowRuntime(monitor *detector.ResourceMonitor, process *source.Process, note func(text string, lacks bool)) {
 	monitor.FollowSites(process.Profiles())
 	process.OnNote(note)
@@ -104,8 +105,10 @@ func Unsampled(target string, err error) error {
 }
 
 // Observe runs a monitor, shows what it sees, and records it if there is a recording, until ctx or its source ends. An
-// account, if there is one, has its alerts, and the verdicts at the end. What is wrong with the recording is logged, and keeps nobody from watching.
-func Observe(ctx context.Context, monitor *detector.ResourceMonitor, shown *screen.Process, rec *record.File, to *Account) error {
+// account, if there is one, has its alerts, and the verdicts at the end. What is wrong with the recording is logged,
+// and keeps nobody from watching.
+func Observe(ctx context.Context, monitor *detector.ResourceMonitor, shown *screen.Process, rec *record.File,
+	to *Account) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	shown.Watch(monitor)

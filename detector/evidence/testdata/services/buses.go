@@ -37,6 +37,7 @@ func natsSubscribe(w *world) func() {
 }
 
 func readerEach(w *world) func() {
-	r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{w.Dead}, GroupID: "g", Topic: "orders"}) // leak: kafka-reader
+	// leak: kafka-reader
+	r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{w.Dead}, GroupID: "g", Topic: "orders"})
 	return func() { r.Close() }
 }

@@ -17,7 +17,8 @@ var httpServices = []service{
 	{name: "http-transport", resource: sampler.Goroutines, library: "net/http", work: browse, call: transportEach},
 	{name: "http-hang", resource: sampler.Goroutines, library: "net/http", work: browse, call: hangingRequest},
 	{name: "websocket-kept", resource: sampler.OpenFDs, library: "gorilla/websocket", work: chat, call: keptSocket},
-	{name: "websocket-reader", resource: sampler.Goroutines, library: "gorilla/websocket", work: chat, call: socketReader},
+	{name: "websocket-reader", resource: sampler.Goroutines, library: "gorilla/websocket", work: chat,
+		call: socketReader},
 }
 
 func client(w *world) *http.Client {
@@ -36,7 +37,8 @@ func browse(w *world) {
 		_, _ = io.Copy(io.Discard, resp.Body)
 		resp.Body.Close()
 	}
-	req := must(http.NewRequestWithContext(context.Background(), http.MethodPost, w.HTTP+"/form", strings.NewReader("a=b")))
+	req := must(http.NewRequestWithContext(context.Background(), http.MethodPost, w.HTTP+"/form",
+		strings.NewReader("a=b")))
 	if resp, err := client(w).Do(req); err == nil {
 		resp.Body.Close()
 	}
@@ -69,7 +71,8 @@ func hangingRequest(w *world) func() {
 }
 
 func dialSocket(w *world) *websocket.Conn {
-	c, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(w.HTTP, "http")+"/socket", nil) // leak: websocket-kept
+	// leak: websocket-kept
+	c, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(w.HTTP, "http")+"/socket", nil)
 	check(err)
 	return c
 }

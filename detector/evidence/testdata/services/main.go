@@ -35,7 +35,8 @@ type service struct {
 	work func(*world) // what the service does beside, all the time: it uses the same library at other lines
 	rate int          // calls a sample; 0 means 2
 	hold int          // calls that are not yet undone in the service in good health; 0 means 40
-	// endless is whether the library leaves something behind when all is undone: there is no such service in good health.
+	// endless is whether the library leaves something behind when all is undone: there is no such service in good
+	// health.
 	endless bool
 }
 
@@ -108,7 +109,8 @@ func main() {
 	case *list:
 		var names []map[string]any
 		for _, s := range all() {
-			names = append(names, map[string]any{"Name": s.name, "Resource": s.resource, "Library": s.library, "Endless": s.endless})
+			names = append(names, map[string]any{"Name": s.name, "Resource": s.resource, "Library": s.library,
+				"Endless": s.endless})
 		}
 		check(json.NewEncoder(os.Stdout).Encode(names))
 	default:
@@ -224,7 +226,8 @@ func watch(s service, w *world, healthy bool, captures string, more time.Duratio
 				deadline.Reset(more)
 			}
 			r.Told = append(r.Told, t)
-			ended = len(a.Sites) > 0 && slices.Contains(lines, fmt.Sprintf("%s:%d", filepath.Base(a.Sites[0].File), a.Sites[0].Line))
+			ended = len(a.Sites) > 0 &&
+				slices.Contains(lines, fmt.Sprintf("%s:%d", filepath.Base(a.Sites[0].File), a.Sites[0].Line))
 		case <-over:
 			ended = true
 		case <-deadline.C:

@@ -18,7 +18,8 @@ import (
 
 var osServices = []service{
 	{name: "exec-pipe", resource: sampler.OpenFDs, library: "os/exec", work: runTool, call: unreadPipe, rate: 1},
-	{name: "exec-not-waited", resource: sampler.Goroutines, library: "os/exec", work: runTool, call: notWaited, rate: 1},
+	{name: "exec-not-waited", resource: sampler.Goroutines, library: "os/exec", work: runTool, call: notWaited,
+		rate: 1},
 	{name: "file-open", resource: sampler.OpenFDs, library: "os", work: readFiles, call: openFile, rate: 20},
 	{name: "file-scanned", resource: sampler.OpenFDs, library: "os, bufio", work: readFiles, call: scanFile},
 	{name: "raw-open", resource: sampler.OpenFDs, library: "syscall", work: readFiles, call: rawOpen, rate: 20},
@@ -26,8 +27,10 @@ var osServices = []service{
 	{name: "tcp-dial", resource: sampler.OpenFDs, library: "net", work: echo, call: dialTCP},
 	{name: "tcp-listen", resource: sampler.OpenFDs, library: "net", work: echo, call: listenTCP},
 	{name: "thread-locked", resource: sampler.Threads, work: echo, call: lockedThread, rate: 1, hold: 10},
-	{name: "thread-syscall", resource: sampler.Threads, library: "syscall", work: echo, call: blockedRead, rate: 1, hold: 10},
-	{name: "thread-flock", resource: sampler.Threads, library: "x/sys/unix", work: echo, call: blockedLock, rate: 1, hold: 10},
+	{name: "thread-syscall", resource: sampler.Threads, library: "syscall", work: echo, call: blockedRead, rate: 1,
+		hold: 10},
+	{name: "thread-flock", resource: sampler.Threads, library: "x/sys/unix", work: echo, call: blockedLock, rate: 1,
+		hold: 10},
 }
 
 func runTool(*world) { must(exec.Command("true").Output()) }

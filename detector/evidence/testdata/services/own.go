@@ -15,9 +15,12 @@ var ownServices = []service{
 	{name: "map-grows", resource: sampler.HeapLiveBytes, work: decodeOrders, call: session},
 	{name: "slice-grows", resource: sampler.HeapLiveBytes, work: decodeOrders, call: history},
 	{name: "json-kept", resource: sampler.HeapLiveBytes, library: "encoding/json", work: decodeOrders, call: keptOrder},
-	{name: "context-children", resource: sampler.HeapLiveBytes, library: "context", work: deadlines, call: uncanceled, rate: 200, hold: 400},
-	{name: "after-func", resource: sampler.HeapLiveBytes, library: "time", work: deadlines, call: longTimer, rate: 100, hold: 400},
-	{name: "queue-grows", resource: sampler.HeapLiveBytes, library: "container/list", work: decodeOrders, call: queued, rate: 100, hold: 400},
+	{name: "context-children", resource: sampler.HeapLiveBytes, library: "context", work: deadlines, call: uncanceled,
+		rate: 200, hold: 400},
+	{name: "after-func", resource: sampler.HeapLiveBytes, library: "time", work: deadlines, call: longTimer, rate: 100,
+		hold: 400},
+	{name: "queue-grows", resource: sampler.HeapLiveBytes, library: "container/list", work: decodeOrders, call: queued,
+		rate: 100, hold: 400},
 	{name: "substring-kept", resource: sampler.HeapLiveBytes, library: "strings", work: decodeOrders, call: keptHead},
 	{name: "ticker", resource: sampler.Goroutines, library: "time", work: deadlines, call: tick},
 	{name: "context-waiter", resource: sampler.Goroutines, library: "context", work: deadlines, call: waiter},
@@ -31,7 +34,8 @@ type order struct {
 }
 
 func orderText(n int) []byte {
-	return fmt.Appendf(nil, `{"ID": %d, "Lines": [%s{"a": 1}]}`, n, strings.Repeat(`{"name": "a thing", "price": 12.5},`, 60))
+	return fmt.Appendf(nil, `{"ID": %d, "Lines": [%s{"a": 1}]}`, n,
+		strings.Repeat(`{"name": "a thing", "price": 12.5},`, 60))
 }
 
 func decodeOrders(w *world) {

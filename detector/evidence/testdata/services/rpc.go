@@ -42,7 +42,8 @@ func dialEach(w *world) func() {
 func openStream(w *world) func() {
 	conn := once(w, "grpc", func() *grpc.ClientConn { return dialGRPC(w) })
 	ctx, cancel := context.WithCancel(context.Background())
-	stream := must(grpc_health_v1.NewHealthClient(conn).Watch(ctx, &grpc_health_v1.HealthCheckRequest{})) // leak: grpc-stream
+	// leak: grpc-stream
+	stream := must(grpc_health_v1.NewHealthClient(conn).Watch(ctx, &grpc_health_v1.HealthCheckRequest{}))
 	must(stream.Recv())
 	return cancel
 }

@@ -18,11 +18,14 @@ import (
 var storeServices = []service{
 	{name: "redis-client", resource: sampler.OpenFDs, library: "go-redis", work: readRedis, call: redisEach},
 	{name: "redis-subscribe", resource: sampler.Goroutines, library: "go-redis", work: readRedis, call: redisSubscribe},
-	{name: "sql-rows-cancelable", resource: sampler.Goroutines, library: "database/sql, lib/pq", work: queryAll, call: rowsCancelable},
-	{name: "sql-rows-background", resource: sampler.OpenFDs, library: "database/sql, lib/pq", work: queryAll, call: rowsBackground},
+	{name: "sql-rows-cancelable", resource: sampler.Goroutines, library: "database/sql, lib/pq", work: queryAll,
+		call: rowsCancelable},
+	{name: "sql-rows-background", resource: sampler.OpenFDs, library: "database/sql, lib/pq", work: queryAll,
+		call: rowsBackground},
 	{name: "sql-open", resource: sampler.Goroutines, library: "database/sql, lib/pq", work: queryAll, call: openEach},
 	{name: "sql-tx", resource: sampler.Goroutines, library: "database/sql, lib/pq", work: queryAll, call: openTx},
-	{name: "sql-stmt", resource: sampler.HeapLiveBytes, library: "database/sql, glebarez/sqlite", work: querySQLite, call: keptStmt, rate: 10},
+	{name: "sql-stmt", resource: sampler.HeapLiveBytes, library: "database/sql, glebarez/sqlite", work: querySQLite,
+		call: keptStmt, rate: 10},
 	{name: "gorm-open", resource: sampler.Goroutines, library: "gorm", work: findUsers, call: gormEach, rate: 1},
 }
 
@@ -121,7 +124,8 @@ type user struct {
 }
 
 func openGorm(w *world) *gorm.DB {
-	return must(gorm.Open(sqlite.Open(filepath.Join(w.dir, "two.db")), &gorm.Config{Logger: logger.Discard})) // leak: gorm-open
+	// leak: gorm-open
+	return must(gorm.Open(sqlite.Open(filepath.Join(w.dir, "two.db")), &gorm.Config{Logger: logger.Discard}))
 }
 
 func findUsers(w *world) {

@@ -19,13 +19,16 @@ import (
 )
 
 var toolServices = []service{
-	{name: "fsnotify-watcher", resource: sampler.Goroutines, library: "fsnotify", work: watchOne, call: watcherEach, rate: 1, hold: 5},
-	{name: "lumberjack-logger", resource: sampler.Goroutines, library: "lumberjack", work: writeLog, call: loggerEach, endless: true},
+	{name: "fsnotify-watcher", resource: sampler.Goroutines, library: "fsnotify", work: watchOne, call: watcherEach,
+		rate: 1, hold: 5},
+	{name: "lumberjack-logger", resource: sampler.Goroutines, library: "lumberjack", work: writeLog, call: loggerEach,
+		endless: true},
 	{name: "cron-each", resource: sampler.Goroutines, library: "robfig/cron", work: schedule, call: cronEach},
 	{name: "go-cache-each", resource: sampler.Goroutines, library: "go-cache", work: lookUp, call: cacheEach},
 	{name: "lru-expirable-each", resource: sampler.Goroutines, library: "golang-lru", call: lruEach, endless: true},
 	{name: "otel-provider", resource: sampler.Goroutines, library: "otel/sdk", work: span, call: providerEach},
-	{name: "prometheus-labels", resource: sampler.HeapLiveBytes, library: "client_golang", work: count, call: newLabel, rate: 40, hold: 200},
+	{name: "prometheus-labels", resource: sampler.HeapLiveBytes, library: "client_golang", work: count, call: newLabel,
+		rate: 40, hold: 200},
 }
 
 func watchOne(w *world) {

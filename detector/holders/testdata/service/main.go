@@ -1,5 +1,6 @@
-// Command service keeps the memory of two lines alive and files open, and says what the search for it finds; with a second argument also
-// what it takes and the longest stall of a goroutine that ticks each millisecond. The first one is how many megabytes it holds.
+// Command service keeps the memory of two lines alive and files open, and says what the search for it finds; with a
+// second argument also what it takes and the longest stall of a goroutine that ticks each millisecond. The first one is
+// how many megabytes it holds.
 package main
 
 import (
@@ -122,7 +123,8 @@ func measure(of string, search func()) {
 		slices.Sort(all)
 	}
 	fmt.Printf("%s: searched for %s, allocated %d MB, longest stall %s, %s and %s, without a search %s, %s and %s\n",
-		of, took[rounds/2], (allocated()-before)>>20/rounds, with[0], with[rounds/2], with[rounds-1], without[0], without[rounds/2], without[rounds-1])
+		of, took[rounds/2], (allocated()-before)>>20/rounds, with[0], with[rounds/2], with[rounds-1], without[0],
+		without[rounds/2], without[rounds-1])
 }
 
 const rounds = 7
@@ -167,7 +169,9 @@ func main() {
 			if step.Accumulates {
 				mark = " grows"
 			}
-			fmt.Println(" ", strings.Join(strings.Fields(step.Kind+": "+step.Name+" "+step.Variable+" "+step.Type+" "+step.Reference+mark), " "))
+			fmt.Println(" ",
+				strings.Join(strings.Fields(step.Kind+": "+step.Name+" "+step.Variable+" "+step.Type+" "+step.Reference+
+					mark), " "))
 		}
 	}
 	close(end)

@@ -40,7 +40,8 @@ func main() {
 	for metrics.Panel()["goroutine_leak"] != 1 && time.Now().Before(deadline) {
 		time.Sleep(10 * time.Millisecond)
 	}
-	result := map[string]interface{}{"before": before, "after": metrics.Panel(), "stats": a.Stats(), "resources": a.ResourceMetrics()}
+	result := map[string]interface{}{"before": before, "after": metrics.Panel(), "stats": a.Stats(),
+		"resources": a.ResourceMetrics()}
 	answer := httptest.NewRecorder()
 	a.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/debug/leaks/status", nil))
 	result["page"] = answer.Code

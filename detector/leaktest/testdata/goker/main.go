@@ -1,5 +1,5 @@
-// Command goker checks one kernel of GoKer, by stretches of 5 rounds or more or as many as are asked for, and prints what
-// leaktest says of it. The kernels are those of the Go
+// Command goker checks one kernel of GoKer, by stretches of 5 rounds or more or as many as are asked for, and prints
+// what leaktest says of it. The kernels are those of the Go
 // distribution, which the test puts beside this file.
 package main
 

@@ -12,5 +12,6 @@ func TestRefresh(t *testing.T) {
 }
 
 func TestAllowed(t *testing.T) {
-	leaktest.Check(t, Refresh, leaktest.AllowFunction("github.com/mdzesseis/leaktrend/detector/leaktest/testdata/leaky.Refresh"))
+	leaktest.Check(t, Refresh, leaktest.AllowFunction("github.com/mdzesseis/leaktrend/detector/leaktest/testdata/"+
+		"leaky.Refresh"))
 }

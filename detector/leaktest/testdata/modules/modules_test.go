@@ -1,4 +1,5 @@
-// Package modules checks modules that many use, which leak nothing. It is a module of its own: leaktrend needs none of them.
+// Package modules checks modules that many use, which leak nothing. It is a module of its own: leaktrend needs none of
+// them.
 package modules
 
 import (
@@ -49,9 +50,11 @@ func rounds(t *testing.T) map[string]func(*testing.T) {
 	var flights singleflight.Group
 	timed := cache.New(time.Minute, time.Minute)
 	registry := prometheus.NewRegistry()
-	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "requests_total", Help: "requests"}, []string{"code"})
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "requests_total", Help: "requests"},
+		[]string{"code"})
 	registry.MustRegister(requests)
-	logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard), zap.InfoLevel))
+	logger := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()),
+		zapcore.AddSync(io.Discard), zap.InfoLevel))
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	upgrader := websocket.Upgrader{}

@@ -200,11 +200,19 @@ func anonymous() { any1 = &struct{ X, Y *small }{small1, small1} }
 
 var ways = map[string]func(){
 	"newSmall": newSmall, "newLarge": newLarge, "newNoPointers": newNoPointers, "newInt": newInt, "newArray": newArray,
-	"makeSlice": makeSlice, "makeBytes": makeBytes, "makeCopy": makeCopy, "appendSlice": appendSlice, "appendStrings": appendStrings,
-	"makeMap": makeMap, "makeMapSmall": makeMapSmall, "growMap": growMap, "assignMap": func() { assignMap(map[uint64]small{}) },
-	"makeChan": makeChan, "concat": concat, "toString": toString, "toBytes": toBytes, "closure": closure, "escaping": escaping,
-	"interfaceOfStruct": interfaceOfStruct, "interfaceOfNumber": interfaceOfNumber, "interfaceOfString": interfaceOfString,
-	"genericNew": genericNew, "newPair[...]": func() {}, "reflected": reflected, "branches": func() { branches(n); branches(n + 1) },
+	"makeSlice": makeSlice, "makeBytes": makeBytes, "makeCopy": makeCopy, "appendSlice": appendSlice,
+	"appendStrings": appendStrings,
+	"makeMap":       makeMap, "makeMapSmall": makeMapSmall, "growMap": growMap, "assignMap": func() {
+		assignMap(map[uint64]small{})
+	},
+	"makeChan": makeChan, "concat": concat, "toString": toString, "toBytes": toBytes, "closure": closure,
+	"escaping":          escaping,
+	"interfaceOfStruct": interfaceOfStruct, "interfaceOfNumber": interfaceOfNumber,
+	"interfaceOfString": interfaceOfString,
+	"genericNew":        genericNew, "newPair[...]": func() {}, "reflected": reflected, "branches": func() {
+		branches(n)
+		branches(n + 1)
+	},
 	"table": func() { table(n) }, "variadic": variadic, "anonymous": anonymous, "builder": builder, "grown": grown,
 }
 

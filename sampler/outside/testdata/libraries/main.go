@@ -1,5 +1,5 @@
-// Command libraries keeps memory alive through libraries, as services do without noticing. It says when it is ready, and
-// waits.
+// Command libraries keeps memory alive through libraries, as services do without noticing. It says when it is ready,
+// and waits.
 package main
 
 import (
@@ -87,7 +87,8 @@ func intoConnections() {
 }
 
 // client is one of its own.
-var client = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+var client = &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, network,
+	address string) (net.Conn, error) {
 	c, err := new(net.Dialer).DialContext(ctx, network, address)
 	return newCounted(c), err
 }}}
@@ -98,7 +99,9 @@ func intoBodies() {
 	if err != nil {
 		panic(err)
 	}
-	go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "answer") }))
+	go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "answer")
+	}))
 	for i := 0; i < 64; i++ {
 		if _, err := client.Get("http://" + listener.Addr().String()); err != nil {
 			panic(err)

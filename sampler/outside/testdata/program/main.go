@@ -1,5 +1,5 @@
-// Command program leaks goroutines and memory in many ways, and tells what its own runtime says of them, so that what is
-// read from outside can be held against it. It is built by each release of Go from 1.21 on.
+// Command program leaks goroutines and memory in many ways, and tells what its own runtime says of them, so that what
+// is read from outside can be held against it. It is built by each release of Go from 1.21 on.
 package main
 
 import (
@@ -258,7 +258,8 @@ func tell() told {
 		all.Heap[k] = [2]int64{all.Heap[k][0] + m.InUseObjects(), all.Heap[k][1] + m.InUseBytes()}
 	}
 	samples := []metrics.Sample{
-		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/cycles/total:gc-cycles"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/gc/heap/live:bytes"}, {Name: "/gc/cycles/total:gc-cycles"},
+		{Name: "/memory/classes/heap/objects:bytes"},
 		{Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"},
 	}
 	metrics.Read(samples)

@@ -22,7 +22,8 @@ var runtimeMetrics = []struct {
 }{
 	{"go_goroutines", []string{"/sched/goroutines:goroutines"}},
 	{"go_gc_heap_live_bytes", []string{"/gc/heap/live:bytes"}},
-	{"go_memstats_heap_inuse_bytes", []string{"/memory/classes/heap/objects:bytes", "/memory/classes/heap/unused:bytes"}},
+	{"go_memstats_heap_inuse_bytes", []string{"/memory/classes/heap/objects:bytes",
+		"/memory/classes/heap/unused:bytes"}},
 	{"go_memstats_stack_inuse_bytes", []string{"/memory/classes/heap/stacks:bytes"}},
 }
 

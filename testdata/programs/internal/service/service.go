@@ -32,8 +32,9 @@ type Service struct {
 // New registers the flags that all programs have. Its caller adds its own, parses them, and calls Run.
 func New(leakShare float64) *Service {
 	return &Service{
-		listen:    flag.String("listen", "127.0.0.1:0", "`address` to serve on"),
-		leakShare: flag.Float64("leak-share", leakShare, "share of the requests that leak, 0 to 1; 0 = a healthy service"),
+		listen: flag.String("listen", "127.0.0.1:0", "`address` to serve on"),
+		leakShare: flag.Float64("leak-share", leakShare, "share of the requests that leak, 0 to 1; 0 = a healthy "+
+			"service"),
 		leakAfter: flag.Duration("leak-after", 0, "time from the start during which nothing leaks"),
 		exitAfter: flag.Duration("exit-after", 0, "end after this time, for a supervisor to restart; 0 = never"),
 		mux:       http.NewServeMux(),
@@ -63,7 +64,8 @@ func (s *Service) Run() {
 		ctx, cancel = context.WithTimeout(ctx, *s.exitAfter)
 		defer cancel()
 	}
-	server := &http.Server{Addr: *s.listen, Handler: s.mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second}
+	server := &http.Server{Addr: *s.listen, Handler: s.mux, ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout: 30 * time.Second}
 	go func() {
 		<-ctx.Done()
 		server.Close()
@@ -73,7 +75,8 @@ func (s *Service) Run() {
 	}
 }
 
-// Workload returns garbage of n bytes, touched, as the work of a request leaves behind. It is not inlined, lest the garbage ends on a stack.
+// Workload returns garbage of n bytes, touched, as the work of a request leaves behind. It is not inlined, lest the
+// garbage ends on a stack.
 //
 //go:noinline
 func Workload(n int) []byte {

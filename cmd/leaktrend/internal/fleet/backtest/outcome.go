@@ -45,9 +45,9 @@ const (
 	StandsShare = .5
 
 	aDay = 24 * time.Hour
-	// minFollow is the least time in which growth must go on, so that no call is judged by one half of a day; growth that
-	// has lasted for longer is given as long again, up to maxFollow, so that what a deploy takes back each week can be seen
-	// to stay before the next one.
+	// minFollow is the least time in which growth must go on, so that no call is judged by one half of a day; growth
+	// that has lasted for longer is given as long again, up to maxFollow, so that what a deploy takes back each week
+	// can be seen to stay before the next one.
 	minFollow, maxFollow = aDay, 2 * aDay
 	// goesOn is the share of its earlier rate that growth shows while it goes on.
 	goesOn = .25
@@ -116,12 +116,12 @@ func lowest(readings []float64) float64 {
 	return low
 }
 
-// Before returns the readings, by their number, at which what stood as high as growth does now was known to have come to
-// nothing, in the time before it. begins are the readings with which processes begin, rising.
+// Before returns the readings, by their number, at which what stood as high as growth does now was known to have come
+// to nothing, in the time before it. begins are the readings with which processes begin, rising.
 //
-// It had stayed above half of the rise, for a day or for as long as it has now, and then was below it, while one process
-// ran: a level that outlives a restart is not the process's. Or it had grown to as high as now within one process, and
-// stayed there for as long as growth is followed. cuts are the begins at which a restart took it back.
+// It had stayed above half of the rise, for a day or for as long as it has now, and then was below it, while one
+// process ran: a level that outlives a restart is not the process's. Or it had grown to as high as now within one
+// process, and stayed there for as long as growth is followed. cuts are the begins at which a restart took it back.
 func Before(readings []float64, begins []int, step time.Duration, g Growth) (falls, cuts []int) {
 	const never = -1
 	half := g.Baseline + StandsShare*g.Rise
@@ -154,7 +154,9 @@ func Before(readings []float64, begins []int, step time.Duration, g Growth) (fal
 		if k+1 < len(begins) {
 			end = begins[k+1]
 		}
-		if i, ok := rested(readings[begin:end], step, g); ok && !slices.ContainsFunc(falls, func(f int) bool { return f >= begin && f < end }) {
+		if i, ok := rested(readings[begin:end], step, g); ok && !slices.ContainsFunc(falls, func(f int) bool {
+			return f >= begin && f < end
+		}) {
 			falls = append(falls, begin+i)
 		}
 	}
@@ -171,7 +173,8 @@ func rested(readings []float64, step time.Duration, g Growth) (at int, ok bool) 
 	}
 	for end := grown + span + day; end <= len(readings); end += max(day/4, 1) {
 		floor, before := lowest(readings[end-day:end]), lowest(readings[end-span-day:end-span])
-		if before >= g.Baseline+StandsShare*g.Rise && floor >= g.Baseline+g.Rise && !math.IsInf(before, 1) && !math.IsInf(floor, 1) &&
+		if before >= g.Baseline+StandsShare*g.Rise && floor >= g.Baseline+g.Rise && !math.IsInf(before, 1) &&
+			!math.IsInf(floor, 1) &&
 			floor-before < goesOn*g.rate()*maxFollow.Hours() {
 			return end - 1, true
 		}

@@ -107,7 +107,8 @@ func TestBefore(t *testing.T) {
 		{"never so high", steep, course(500, func(int) float64 { return 140 }), nil, nil, nil},
 		{"still as high, from the begin on", steep, course(500, func(int) float64 { return 180 }), nil, nil, nil},
 		{"each week", steep, course(500, week), nil, []int{168, 336}, nil},
-		{"each week, with restarts in between that take nothing back", steep, course(500, week), []int{155, 320}, []int{168, 336}, nil},
+		{"each week, with restarts in between that take nothing back", steep, course(500, week), []int{155, 320},
+			[]int{168, 336}, nil},
 		{"at each restart", steep, course(500, week), []int{167, 335}, nil, []int{167, 335}},
 		{"each day, with the load", steep, course(500, day), nil, nil, nil},
 		{"each day, as high for as long as now", short, course(72, day), nil, []int{24, 48}, nil},
@@ -118,11 +119,14 @@ func TestBefore(t *testing.T) {
 			return 180
 		}), nil, nil, nil},
 		{"grew as high and stayed there", steep, course(200, rests), nil, []int{119}, nil},
-		{"stayed there in the process before", steep, append(course(130, rests), course(60, rests)...), []int{130}, []int{119}, []int{130}},
-		{"had no time to stay there", steep, append(course(110, rests), course(110, rests)...), []int{110}, nil, []int{110}},
+		{"stayed there in the process before", steep, append(course(130, rests), course(60, rests)...), []int{130},
+			[]int{119}, []int{130}},
+		{"had no time to stay there", steep, append(course(110, rests), course(110, rests)...), []int{110},
+			nil, []int{110}},
 		{"stayed lower", steep, course(200, func(h int) float64 { return min(100+2*float64(h), 190) }), nil, nil, nil},
 		{"goes on", steep, course(200, func(h int) float64 { return 100 + 2*float64(h) }), nil, nil, nil},
-		{"goes on as slowly as a leak may", steep, course(400, func(h int) float64 { return 100 + .51*float64(h) }), nil, nil, nil},
+		{"goes on as slowly as a leak may", steep, course(400, func(h int) float64 { return 100 + .51*float64(h) }),
+			nil, nil, nil},
 		{"is not read where it would stay", steep, course(200, func(h int) float64 {
 			if h > 60 && h < 190 {
 				return math.NaN()

@@ -9,8 +9,9 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Edges are the e-values at which calls are counted, rising: a calibration's worth of a call, which has the same meaning
-// after any length of history. The first is that of any call: growth that was only just found is worth nothing yet.
+// Edges are the e-values at which calls are counted, rising: a calibration's worth of a call, which has the same
+// meaning after any length of history. The first is that of any call: growth that was only just found is worth nothing
+// yet.
 var Edges = [...]float64{0, 1, 3, 10, 30, 100, 300, 1000, 3000}
 
 // PerUnit is how many past instants count as one observation: growth that is called lasts for days, so what one instant
@@ -29,8 +30,8 @@ func (c *Case) add(o *Case) {
 }
 
 // Expected returns how many of the calls were false, expected from those whose end was seen. What was cut off is as the
-// others were, and half false where there are none: the mean under Jeffreys' prior. What still stands is not counted: it
-// is what is to be judged, and says nothing of itself.
+// others were, and half false where there are none: the mean under Jeffreys' prior. What still stands is not counted:
+// it is what is to be judged, and says nothing of itself.
 func (c *Case) Expected() float64 {
 	return c.False + c.CutOff*(c.False+.5)/(c.False+c.WentOn+1)
 }
@@ -61,8 +62,8 @@ func (t *Table) of(resource string) *Counts {
 // Judged counts past instants at which a group was judged, called or not.
 func (t *Table) Judged(resource string, instants float64) { t.of(resource).Instants += instants }
 
-// Call counts a call of a group at one past instant, of a workload whose growth had not come to nothing before: those of
-// one whose growth had are told by that. weight is 1, or more for a false call whose end came so late that
+// Call counts a call of a group at one past instant, of a workload whose growth had not come to nothing before: those
+// of one whose growth had are told by that. weight is 1, or more for a false call whose end came so late that
 // it was seen only where there was time enough (inverse probability of censoring; Robins and Rotnitzky 1992).
 func (t *Table) Call(resource string, strength float64, o Outcome, weight float64) {
 	c := t.of(resource)
@@ -99,7 +100,8 @@ func (t *Table) All() Counts {
 type Candidate struct {
 	Resource string
 	Strength float64 // above 0
-	// Own is how often growth of its workload as strong as this came to nothing before, for each replica that grows now.
+	// Own is how often growth of its workload as strong as this came to nothing before, for each replica that grows
+	// now.
 	Own float64
 	// Cut is how often it was taken back by a restart, for each replica that grows now.
 	Cut float64
@@ -110,18 +112,18 @@ type Candidate struct {
 type Chance struct{ Mean, Low, High float64 }
 
 const (
-	// priorWeight is what the simulation counts for beside the fleet's own past, in false calls: fleets differ in the kinds
-	// of growth that they have at all, so no false call in a past of some length soon tells more than it. With .1,
-	// one of eight generated fleets without a leak had a finding.
+	// priorWeight is what the simulation counts for beside the fleet's own past, in false calls: fleets differ in the
+	// kinds of growth that they have at all, so no false call in a past of some length soon tells more than it. With
+	// .1, one of eight generated fleets without a leak had a finding.
 	priorWeight = .25
-	// unseen is how many false calls there are for one whose end is seen, of workloads whose growth had not come to nothing
-	// before: what takes longest is seen least, and kinds of growth that a fleet has seldom are none of its past yet.
-	// Measured on generated fleets, with a half to spare.
+	// unseen is how many false calls there are for one whose end is seen, of workloads whose growth had not come to
+	// nothing before: what takes longest is seen least, and kinds of growth that a fleet has seldom are none of its
+	// past yet. Measured on generated fleets, with a half to spare.
 	unseen = 4
 	// fleetWeight is the same of the whole fleet beside one resource.
 	fleetWeight = 1
-	// ownWeight is the same of the fleet beside the calls of one workload: of generated ones whose growth came to nothing
-	// once, one in six that grows again leaks.
+	// ownWeight is the same of the fleet beside the calls of one workload: of generated ones whose growth came to
+	// nothing once, one in six that grows again leaks.
 	ownWeight = .2
 	// interval is the share of the posterior on either side of what bounds a chance.
 	interval = .05
@@ -187,9 +189,9 @@ func (r *rates) bounds(strength float64) (low, high float64) {
 // How many false calls of at least a strength to expect now, over how many there are, is the share of false ones among
 // them (Benjamini and Hochberg 1995; Efron 2010, Large-Scale Inference, ch. 2). The slopes of the greatest convex
 // minorant of the one over the other give it for each call by itself, never higher for the stronger of two (Grenander
-// 1956; pool adjacent violators: Barlow et al. 1972; as a local false discovery rate: Strimmer 2008). Growth of the same
-// workload that came to nothing is then added as beta-binomial counts, what restarts took back as half false, as it may
-// be a leak or a cache; such candidates have no part in the shares.
+// 1956; pool adjacent violators: Barlow et al. 1972; as a local false discovery rate: Strimmer 2008). Growth of the
+// same workload that came to nothing is then added as beta-binomial counts, what restarts took back as half false, as
+// it may be a leak or a cache; such candidates have no part in the shares.
 func (t *Table) Chances(candidates []Candidate, hypotheses map[string]int, prior func(e float64) float64) []Chance {
 	all := t.All()
 	fleet := posterior(&all, func(k int) float64 { return prior(Edges[k]) }, priorWeight)
@@ -209,7 +211,9 @@ func (t *Table) Chances(candidates []Candidate, hypotheses map[string]int, prior
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(candidates[b].Strength, candidates[a].Strength) })
+	slices.SortStableFunc(order, func(a, b int) int {
+		return cmp.Compare(candidates[b].Strength, candidates[a].Strength)
+	})
 	clean := slices.DeleteFunc(slices.Clone(order), func(i int) bool { return candidates[i].Own+candidates[i].Cut > 0 })
 	expected := func(i int) float64 { return float64(n) * fleet.at(candidates[i].Strength, prior) }
 	local := localShares(clean, expected)
@@ -268,7 +272,8 @@ func localShares(order []int, expected func(i int) float64) map[int]float64 {
 		now := max(expected(i), before)
 		blocks = append(blocks, block{now - before, 1})
 		before = now
-		for k := len(blocks) - 1; k > 0 && blocks[k].sum/float64(blocks[k].n) <= blocks[k-1].sum/float64(blocks[k-1].n); k-- {
+		for k := len(blocks) - 1; k > 0 &&
+			blocks[k].sum/float64(blocks[k].n) <= blocks[k-1].sum/float64(blocks[k-1].n); k-- {
 			blocks[k-1] = block{blocks[k-1].sum + blocks[k].sum, blocks[k-1].n + blocks[k].n}
 			blocks = blocks[:k]
 		}

@@ -82,18 +82,24 @@ func TestChances(t *testing.T) {
 		// 18 instants of each group are 1,500 units beside the 250 of the prior.
 		{"a past without false calls", past(18000, 0, 0), calls(1000), []float64{.857}},
 		// One unit of them stands for four; with the quarter of the prior that is 2.4 of a thousand groups.
-		{"a past with false calls as strong", past(18000, 12, 3000), calls(1000, 1000, 1000, 1000), []float64{.393, .393, .393, .393}},
+		{"a past with false calls as strong", past(18000, 12, 3000), calls(1000, 1000, 1000, 1000),
+			[]float64{.393, .393, .393, .393}},
 		// They are no stronger than what was only just found.
-		{"a past with false calls that were only just found", past(18000, 12, 0), calls(1000, 1000, 0, 0, 0), []float64{.929, .929, .103, .103, .103}},
+		{"a past with false calls that were only just found", past(18000, 12, 0), calls(1000, 1000, 0, 0, 0),
+			[]float64{.929, .929, .103, .103, .103}},
 		{"a past with weaker false calls", past(18000, 240, 10), calls(1000, 1000, 10), []float64{.929, .929, 0}},
 		// The stronger one is never less likely.
-		{"many weak ones", past(18000, 0, 0), calls(3000, 100, 100, 100, 100, 100, 100), []float64{.977, .977, .977, .977, .977, .977, .977}},
-		{"its own came to nothing", past(18000, 0, 0), []Candidate{{"goroutines", 1000, 1, 0}, {"goroutines", 1000, 0, 0}, {"goroutines", 1000, 8, 0}},
+		{"many weak ones", past(18000, 0, 0), calls(3000, 100, 100, 100, 100, 100, 100),
+			[]float64{.977, .977, .977, .977, .977, .977, .977}},
+		{"its own came to nothing", past(18000, 0, 0), []Candidate{{"goroutines", 1000, 1, 0},
+			{"goroutines", 1000, 0, 0}, {"goroutines", 1000, 8, 0}},
 			[]float64{.143, .857, .021}},
 		// A leak or a cache: half of them, however often.
-		{"restarts took it back", past(18000, 0, 0), []Candidate{{"goroutines", 1000, 0, 1}, {"goroutines", 1000, 0, 0}, {"goroutines", 1000, 0, 50}},
+		{"restarts took it back", past(18000, 0, 0), []Candidate{{"goroutines", 1000, 0, 1}, {"goroutines", 1000, 0, 0},
+			{"goroutines", 1000, 0, 50}},
 			[]float64{.560, .857, .501}},
-		{"its own came to nothing, and there is no other", past(18000, 0, 0), []Candidate{{"goroutines", 1000, 1, 0}}, []float64{.143}},
+		{"its own came to nothing, and there is no other", past(18000, 0, 0), []Candidate{{"goroutines", 1000, 1, 0}},
+			[]float64{.143}},
 	} {
 		chances := test.past.Chances(test.candidates, map[string]int{"goroutines": 1000}, oneOver)
 		got := make([]float64, len(chances))
@@ -117,7 +123,8 @@ func TestChancesByResource(t *testing.T) {
 	for range 12 {
 		table.Call("rss_bytes", 3000, Leveled, 1)
 	}
-	chances := table.Chances([]Candidate{{"goroutines", 1000, 0, 0}, {"rss_bytes", 1000, 0, 0}, {"goroutines", 1000, 0, 0}, {"rss_bytes", 1000, 0, 0}},
+	chances := table.Chances([]Candidate{{"goroutines", 1000, 0, 0}, {"rss_bytes", 1000, 0, 0},
+		{"goroutines", 1000, 0, 0}, {"rss_bytes", 1000, 0, 0}},
 		map[string]int{"goroutines": 500, "rss_bytes": 500}, oneOver)
 	if !(chances[0].Mean > chances[1].Mean+.2) || chances[0] != chances[2] || chances[1] != chances[3] {
 		t.Errorf("%+v", chances)

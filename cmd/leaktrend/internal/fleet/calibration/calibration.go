@@ -36,7 +36,8 @@ func marks() (all []time.Duration) {
 	return all
 }
 
-// Thresholds are the scores that are counted, rising. Between two of them the chance is drawn on as a power of the score.
+// Thresholds are the scores that are counted, rising. Between two of them the chance is drawn on as a power of the
+// score.
 var Thresholds = [...]float64{250, 1000, 2000, 3500, 5000, 7000}
 
 // Score is how strongly a resource is found to leak where its life ends or the data do: the hours that the growth which
@@ -99,9 +100,9 @@ func (s Sample) And(other Sample) Sample {
 }
 
 // Table is what scores are worth. Healthy gives the e-values: of the two halves of the parameters of the generator the
-// worse one, as nobody knows which is nearer to a fleet. The next two samples, of both halves and another seed, only check
-// them. Joined is of other healthy families, some of which a fleet may have none of, as slow growth that a weekly job
-// takes back: with Healthy it tells what a fleet may be like before its own history has told.
+// worse one, as nobody knows which is nearer to a fleet. The next two samples, of both halves and another seed, only
+// check them. Joined is of other healthy families, some of which a fleet may have none of, as slow growth that a weekly
+// job takes back: with Healthy it tells what a fleet may be like before its own history has told.
 type Table struct {
 	Healthy, CheckHealthy, CheckLeaking, Joined Sample
 }
@@ -139,8 +140,8 @@ func (c *Table) EValue(score float64, length time.Duration) float64 {
 
 const calibrator = .1
 
-// PriorChance returns how likely a healthy process has an e-value of at least e after a history of a length, if it is as
-// likely of the families of Healthy as of those of Joined.
+// PriorChance returns how likely a healthy process has an e-value of at least e after a history of a length, if it is
+// as likely of the families of Healthy as of those of Joined.
 func (c *Table) PriorChance(e float64, length time.Duration) float64 {
 	usual := min(math.Pow(e/calibrator, 1/(calibrator-1)), 1)
 	if len(c.Joined) == 0 || c.Joined[0].N == 0 {
@@ -149,8 +150,8 @@ func (c *Table) PriorChance(e float64, length time.Duration) float64 {
 	return (usual + c.Joined.chance(c.Healthy.scoreOf(usual, length), length)) / 2
 }
 
-// bandwidth is over which factor of the length counts are averaged, as a standard deviation of its logarithm: the series
-// of a table were made in four sets of lengths, which must not show as jumps.
+// bandwidth is over which factor of the length counts are averaged, as a standard deviation of its logarithm: the
+// series of a table were made in four sets of lengths, which must not show as jumps.
 const bandwidth = .25
 
 // tail returns the chance to reach each threshold after a history of a length: (B+1)/(n+1), B and n being the weighted
@@ -268,7 +269,8 @@ func Read(r io.Reader) (*Table, error) {
 			header = true
 			for k, threshold := range Thresholds {
 				if want := fmt.Sprintf("score>=%g", threshold); fields[3+k] != want {
-					return nil, fmt.Errorf("calibration:%d: column %q, want %q: made for other thresholds", number, fields[3+k], want)
+					return nil, fmt.Errorf("calibration:%d: column %q, want %q: made for other thresholds", number,
+						fields[3+k], want)
 				}
 			}
 			continue
@@ -289,7 +291,8 @@ func Read(r io.Reader) (*Table, error) {
 		for i, field := range fields[2:] {
 			n, err := strconv.Atoi(field)
 			if err != nil || n < 0 || previous >= 0 && n > previous {
-				return nil, fmt.Errorf("calibration:%d: count %q: want a whole number, no more than the one before", number, field)
+				return nil, fmt.Errorf("calibration:%d: count %q: want a whole number, no more than the one before",
+					number, field)
 			}
 			previous = n
 			if i == 0 {
@@ -309,7 +312,8 @@ func Read(r io.Reader) (*Table, error) {
 			lengths = append(lengths, counts.Length)
 		}
 		if !slices.Equal(lengths, Marks) {
-			return nil, fmt.Errorf("calibration: the sample %s has not the marks of a scan, %v to %v", name, Marks[0], Marks[len(Marks)-1])
+			return nil, fmt.Errorf("calibration: the sample %s has not the marks of a scan, %v to %v", name, Marks[0],
+				Marks[len(Marks)-1])
 		}
 	}
 	if c.Healthy[0].N == 0 {

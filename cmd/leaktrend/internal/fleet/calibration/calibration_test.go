@@ -48,7 +48,8 @@ func TestBadCalibration(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add(calibrationText)
-	f.Add("sample,hours,series,score>=250,score>=1000,score>=2000,score>=3500,score>=5000,score>=7000\nhealthy,6,9,0,0,0,0,0,0\n")
+	f.Add("sample,hours,series,score>=250,score>=1000,score>=2000,score>=3500,score>=5000,score>=7000\n" +
+		"healthy,6,9,0,0,0,0,0,0\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := Read(strings.NewReader(text))
 		if err != nil {
@@ -60,8 +61,8 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// On the healthy series that calibrate, and on others of which nothing was known, the mean e-value is at most 1 over the
-// marks: at a single mark those that were made with longer series may make more of it.
+// On the healthy series that calibrate, and on others of which nothing was known, the mean e-value is at most 1 over
+// the marks: at a single mark those that were made with longer series may make more of it.
 func TestMeanEValueOfHealthySeries(t *testing.T) {
 	c := Default()
 	mean := func(counts Counts) float64 {
@@ -122,7 +123,8 @@ func TestPriorChance(t *testing.T) {
 		c.Healthy[i].Reached = [len(Thresholds)]int{99, 9, 9, 3}
 		c.Joined[i].Reached = [len(Thresholds)]int{199, 99, 99, 99, 99, 49}
 	}
-	for _, test := range []struct{ score, want float64 }{{125, .3}, {250, .15}, {1000, .055}, {7000, .0255}, {14000, .01275}} {
+	for _, test := range []struct{ score, want float64 }{{125, .3}, {250, .15}, {1000, .055}, {7000, .0255},
+		{14000, .01275}} {
 		got := c.PriorChance(c.EValue(test.score, 100*time.Hour), 100*time.Hour)
 		if math.Abs(got-test.want) > 1e-9 {
 			t.Errorf("score %v: %v, want %v", test.score, got, test.want)
@@ -138,7 +140,8 @@ func TestNoJumps(t *testing.T) {
 		for _, score := range []float64{100, 1000, 5000, 10000} {
 			before, after := c.EValue(score, length), c.EValue(score, length+step)
 			if ratio := after / before; ratio < .7 || ratio > 1.4 {
-				t.Errorf("a score of %v is worth %.3g after %v and %.3g after %v", score, before, length, after, length+step)
+				t.Errorf("a score of %v is worth %.3g after %v and %.3g after %v", score, before, length, after,
+					length+step)
 			}
 		}
 	}

@@ -35,7 +35,8 @@ func TestAlertsOfScans(t *testing.T) {
 	}
 	alerts := NewAlerts(receiver)
 	finding := func(job string) fleet.Finding {
-		return fleet.Finding{Group: []fleet.Label{{Name: "job", Value: job}}, Kind: alerting.Trend, Growing: 1, Replicas: 1}
+		return fleet.Finding{Group: []fleet.Label{{Name: "job", Value: job}}, Kind: alerting.Trend, Growing: 1,
+			Replicas: 1}
 	}
 	count := func(report fleet.Report) int {
 		report.End = time.Now()
@@ -52,7 +53,8 @@ func TestAlertsOfScans(t *testing.T) {
 	}{
 		{"two", fleet.Report{Findings: []fleet.Finding{finding("a"), finding("b")}}, 2},
 		{"the same again", fleet.Report{Findings: []fleet.Finding{finding("a"), finding("b")}}, 2},
-		{"one, and a part was not read", fleet.Report{Findings: []fleet.Finding{finding("a")}, Missing: []fleet.Missing{{What: "job", Why: "down"}}}, 2},
+		{"one, and a part was not read", fleet.Report{Findings: []fleet.Finding{finding("a")},
+			Missing: []fleet.Missing{{What: "job", Why: "down"}}}, 2},
 		{"one", fleet.Report{Findings: []fleet.Finding{finding("a")}}, 1},
 		{"none", fleet.Report{}, 0},
 	} {

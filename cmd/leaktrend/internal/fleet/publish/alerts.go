@@ -36,7 +36,8 @@ type Alerts struct {
 
 // NewAlerts returns alerts that go to a webhook.
 func NewAlerts(to *webhook.Webhook) *Alerts {
-	return &Alerts{webhook: to, standing: make(standing), alerts: make(map[string]alerting.Alert), told: make(map[string]bool)}
+	return &Alerts{webhook: to, standing: make(standing), alerts: make(map[string]alerting.Alert),
+		told: make(map[string]bool)}
 }
 
 // update queues the findings of a scan that hold, and the end of those that hold no more.
@@ -73,7 +74,9 @@ func (f *Alerts) queue(a alerting.Alert) {
 	f.unsent = slices.DeleteFunc(f.unsent, func(b alerting.Alert) bool { return b.ID == a.ID })
 	f.unsent = append(f.unsent, a)
 	if len(f.unsent) > maxUnsent {
-		if i := slices.IndexFunc(f.unsent, func(b alerting.Alert) bool { return b.Status == alerting.Resolved }); i >= 0 {
+		if i := slices.IndexFunc(f.unsent, func(b alerting.Alert) bool {
+			return b.Status == alerting.Resolved
+		}); i >= 0 {
 			f.unsent = slices.Delete(f.unsent, i, i+1)
 		}
 	}
@@ -153,8 +156,10 @@ func alertOf(x *fleet.Finding, at time.Time) alerting.Alert {
 	a := alerting.Alert{
 		Version: alerting.Version,
 		Event: alerting.Event{
-			Time: at, Status: alerting.Firing, Kind: x.Kind, Resource: x.Resource.Name, Severity: w.Severity, Summary: summary(x),
-			Value: w.Value, Baseline: w.Baseline, SlopePerHour: w.SlopePerHour, Since: w.Since, Exhaustion: w.Exhaustion, Evidence: w.Evidence,
+			Time: at, Status: alerting.Firing, Kind: x.Kind, Resource: x.Resource.Name, Severity: w.Severity,
+			Summary: summary(x),
+			Value:   w.Value, Baseline: w.Baseline, SlopePerHour: w.SlopePerHour, Since: w.Since,
+			Exhaustion: w.Exhaustion, Evidence: w.Evidence,
 		},
 		Labels: x.GroupLabels(),
 	}

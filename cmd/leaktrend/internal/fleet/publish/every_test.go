@@ -89,7 +89,8 @@ func (f *fakeAlertmanager) expire() {
 func alertsTo(t *testing.T, am *fakeAlertmanager) *Alerts {
 	t.Helper()
 	am.t, am.begin, am.ends = t, time.Now(), map[string]time.Time{}
-	webhook, err := webhook.New(webhook.Config{URL: "http://am", Format: "alertmanager", Client: &http.Client{Transport: am}})
+	webhook, err := webhook.New(webhook.Config{URL: "http://am", Format: "alertmanager",
+		Client: &http.Client{Transport: am}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +127,8 @@ func TestScanEvery(t *testing.T) {
 	rounds := []func() (*fleet.Report, error){
 		func() (*fleet.Report, error) { return leaksOf(), nil },
 		func() (*fleet.Report, error) { return leaksOf("a"), nil },
-		func() (*fleet.Report, error) { time.Sleep(20 * time.Minute); return leaksOf("a", "b", "c"), nil }, // from 2h to 2h20m
+		// from 2h to 2h20m
+		func() (*fleet.Report, error) { time.Sleep(20 * time.Minute); return leaksOf("a", "b", "c"), nil },
 		func() (*fleet.Report, error) { return nil, errors.New("does not answer") },
 		func() (*fleet.Report, error) {
 			return missing(leaksOf("b"), fleet.Label{Name: "job", Value: "a"}), nil // 4h: c is gone, a may be there
@@ -154,7 +156,8 @@ func TestScanEvery(t *testing.T) {
 		began := time.Now()
 		var stdout, stderr bytes.Buffer
 		p := &Publisher{
-			Server: "http://prometheus:9090", JSON: true, Page: filepath.Join(t.TempDir(), "fleet.html"), Alerts: alerts, Stdout: &stdout, Stderr: &stderr,
+			Server: "http://prometheus:9090", JSON: true, Page: filepath.Join(t.TempDir(), "fleet.html"),
+			Alerts: alerts, Stdout: &stdout, Stderr: &stderr,
 		}
 		var scans []string
 		scan := func(context.Context) (*fleet.Report, error) {
@@ -169,12 +172,14 @@ func TestScanEvery(t *testing.T) {
 		if err := p.Every(ctx, time.Hour, scan); err != nil {
 			t.Error(err)
 		}
-		if diff := cmp.Diff([]string{"0s", "1h0m0s", "2h0m0s", "3h0m0s", "4h0m0s", "5h0m0s", "6h0m0s", "7h0m0s", "8h30m0s", "9h30m0s", "10h30m0s", "11h30m0s"}, scans); diff != "" {
+		if diff := cmp.Diff([]string{"0s", "1h0m0s", "2h0m0s", "3h0m0s", "4h0m0s", "5h0m0s", "6h0m0s", "7h0m0s",
+			"8h30m0s", "9h30m0s", "10h30m0s", "11h30m0s"}, scans); diff != "" {
 			t.Errorf("scans (-want +got):\n%s", diff)
 		}
 		am.expire()
 		want := []string{
-			"1h7m0s a begins", "2h20m0s b begins", "2h20m0s c begins", "4h0m0s c is resolved", "6h0m0s a is resolved", "8h30m0s b is resolved",
+			"1h7m0s a begins", "2h20m0s b begins", "2h20m0s c begins", "4h0m0s c is resolved", "6h0m0s a is resolved",
+			"8h30m0s b is resolved",
 			"8h30m0s a begins", "9h30m0s a is resolved",
 		}
 		if diff := cmp.Diff(want, am.course); diff != "" {
@@ -189,13 +194,16 @@ func TestScanEvery(t *testing.T) {
 			lines = append(lines, x.Time.Sub(began).String()+" "+x.Group["job"]+" "+x.State)
 		}
 		want = []string{
-			"1h0m0s a firing", "2h20m0s a firing", "2h20m0s b firing", "2h20m0s c firing", "4h0m0s b firing", "4h0m0s c resolved", "4h0m0s a missing",
-			"5h0m0s a firing", "5h0m0s  missing", "6h0m0s b firing", "6h0m0s a resolved", "8h30m0s b resolved", "8h30m0s a firing", "9h30m0s a resolved",
+			"1h0m0s a firing", "2h20m0s a firing", "2h20m0s b firing", "2h20m0s c firing", "4h0m0s b firing",
+			"4h0m0s c resolved", "4h0m0s a missing",
+			"5h0m0s a firing", "5h0m0s  missing", "6h0m0s b firing", "6h0m0s a resolved", "8h30m0s b resolved",
+			"8h30m0s a firing", "9h30m0s a resolved",
 		}
 		if diff := cmp.Diff(want, lines); diff != "" {
 			t.Errorf("output (-want +got):\n%s", diff)
 		}
-		for _, says := range []string{"http://prometheus:9090: does not answer\n", "missing: a part: status 503\n", "alerts: webhook http://am"} {
+		for _, says := range []string{"http://prometheus:9090: does not answer\n", "missing: a part: status 503\n",
+			"alerts: webhook http://am"} {
 			if !strings.Contains(stderr.String(), says) {
 				t.Errorf("stderr lacks %q:\n%s", says, &stderr)
 			}
@@ -291,7 +299,8 @@ func TestScanEveryIsBounded(t *testing.T) {
 		if limit := maxUnsent + 2; kept > limit || len(alerts.unsent) > 0 {
 			t.Errorf("%d alerts were kept, at most %d should be; %d wait", kept, limit, len(alerts.unsent))
 		}
-		if diff := cmp.Diff([]string{"always", fmt.Sprint("job ", rounds)}, slices.Sorted(maps.Keys(am.ends))); diff != "" {
+		if diff := cmp.Diff([]string{"always", fmt.Sprint("job ", rounds)},
+			slices.Sorted(maps.Keys(am.ends))); diff != "" {
 			t.Errorf("what fires (-want +got):\n%s", diff)
 		}
 	})
@@ -330,7 +339,8 @@ func TestScanEveryThatNobodyReads(t *testing.T) {
 			if took := time.Since(am.begin); took > 4*time.Hour+time.Minute {
 				t.Errorf("it took %v", took)
 			}
-			want := []string{"1h0m0s job 2 begins", "2h0m0s job 3 begins", "2h0m0s job 2 is resolved", "3h0m0s job 4 begins", "3h0m0s job 3 is resolved"}
+			want := []string{"1h0m0s job 2 begins", "2h0m0s job 3 begins", "2h0m0s job 2 is resolved",
+				"3h0m0s job 4 begins", "3h0m0s job 3 is resolved"}
 			if diff := cmp.Diff(want, am.course); diff != "" {
 				t.Errorf("alerts (-want +got):\n%s", diff)
 			}
@@ -422,19 +432,21 @@ func TestDeliver(t *testing.T) {
 	}
 }
 
-// Without an Alertmanager alerts wait. What it refuses does not hold up the others, and is offered again while it stands;
-// of what ended meanwhile it hears nothing.
+// Without an Alertmanager alerts wait. What it refuses does not hold up the others, and is offered again while it
+// stands; of what ended meanwhile it hears nothing.
 func TestFleetAlertsWait(t *testing.T) {
 	status := http.StatusServiceUnavailable
 	am := &fakeAlertmanager{status: func(time.Duration) int { return status }}
 	alerts := alertsTo(t, am)
 	alerts.update(leaksOf("a", "b"), &Links{})
-	if err := alerts.send(t.Context()); len(alerts.unsent) != 2 || am.posts != 1 || err == nil || !strings.Contains(err.Error(), "status 503") {
+	if err := alerts.send(t.Context()); len(alerts.unsent) != 2 || am.posts != 1 || err == nil ||
+		!strings.Contains(err.Error(), "status 503") {
 		t.Errorf("%d wait after %d posts: %v", len(alerts.unsent), am.posts, err)
 	}
 	alerts.update(leaksOf("a", "b"), &Links{}) // in the place of those
 	status = http.StatusNotFound
-	if err := alerts.refresh(t.Context()); len(alerts.unsent) != 2 || am.posts != 3 || err == nil || !strings.Contains(err.Error(), "status 404") {
+	if err := alerts.refresh(t.Context()); len(alerts.unsent) != 2 || am.posts != 3 || err == nil ||
+		!strings.Contains(err.Error(), "status 404") {
 		t.Errorf("%d wait after %d posts: %v", len(alerts.unsent), am.posts, err)
 	}
 	alerts.update(leaksOf("b"), &Links{})
@@ -451,7 +463,8 @@ func TestFleetAlertsWait(t *testing.T) {
 	}
 }
 
-// A receiver that refuses everything is not asked for each of a thousand alerts every minute, but gets them all in time.
+// A receiver that refuses everything is not asked for each of a thousand alerts every minute, but gets them all in
+// time.
 func TestReceiverThatRefusesEverything(t *testing.T) {
 	status := http.StatusUnauthorized
 	am := &fakeAlertmanager{status: func(time.Duration) int { return status }}

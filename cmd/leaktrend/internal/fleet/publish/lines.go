@@ -66,7 +66,8 @@ func (p *Publisher) lineOf(r *fleet.Report, x *fleet.Finding, state string) line
 		Value: x.Worst.Value, Baseline: x.Worst.Baseline, SlopePerHour: x.Worst.SlopePerHour, Since: x.Worst.Since,
 		Summary: summary(x), Group: x.GroupLabels(), Growing: x.Growing, Replicas: x.Replicas, Labels: x.Worst.Labels,
 		FirstVersion: x.FirstVersion, EValue: x.EValue, WithLoad: x.WithLoad, FDR: r.FDR, Hypotheses: r.Hypotheses,
-		Exhaustion: x.Worst.Exhaustion, Evidence: x.Worst.Evidence, Lives: x.Lives, Annotations: p.Links.annotationsOf(x, r.Start, r.End),
+		Exhaustion: x.Worst.Exhaustion, Evidence: x.Worst.Evidence, Lives: x.Lives,
+		Annotations: p.Links.annotationsOf(x, r.Start, r.End),
 	}
 	if x.Kind == alerting.Trend && !x.WithLoad {
 		l.Q, l.Chance, l.ChanceLow, l.ChanceHigh = x.Q, x.Chance.Mean, x.Chance.Low, x.Chance.High

@@ -14,9 +14,9 @@ import (
 
 // Links are what a finding leads to, beside its figures.
 type Links struct {
-	// Graph is the address of the graph of a series, in which {expr}, {from}, {to} (both in milliseconds) and {range} (as in
-	// 7d) stand for what is shown, escaped for a query. Without {expr} it is the address of a server whose own graph is
-	// linked; "" = no link.
+	// Graph is the address of the graph of a series, in which {expr}, {from}, {to} (both in milliseconds) and {range}
+	// (as in 7d) stand for what is shown, escaped for a query. Without {expr} it is the address of a server whose own
+	// graph is linked; "" = no link.
 	Graph string
 	// Runbook is the address of what to do about a finding; "" = none.
 	Runbook string
@@ -40,7 +40,8 @@ func (l *Links) graphOf(r *fleet.Replica, start, end time.Time) string {
 	}
 	millis := func(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 	return strings.NewReplacer(
-		"{expr}", url.QueryEscape(r.Metric+"{"+strings.Join(matchers, ",")+"}"), "{from}", millis(start), "{to}", millis(end),
+		"{expr}", url.QueryEscape(r.Metric+"{"+strings.Join(matchers, ",")+"}"), "{from}", millis(start), "{to}",
+		millis(end),
 		"{range}", model.Duration(end.Sub(start)).String(),
 	).Replace(form)
 }

@@ -20,9 +20,11 @@ func linkedReport() *fleet.Report {
 		Start: end.Add(-7 * 24 * time.Hour), End: end,
 		Findings: []fleet.Finding{{
 			Group: []fleet.Label{{Name: "job", Value: "api"}}, Kind: alerting.Trend, Growing: 1, Replicas: 1,
-			Worst: fleet.Replica{Metric: "go_goroutines", Labels: map[string]string{"job": "api", "instance": `a"1:80`, "team": "pay"}},
+			Worst: fleet.Replica{Metric: "go_goroutines", Labels: map[string]string{"job": "api", "instance": `a"1:80`,
+				"team": "pay"}},
 		}},
-		Missing: []fleet.Missing{{Of: fleet.Label{Name: "job", Value: "db"}, What: `job "db"`, Why: "status 503", Count: 4}, {What: "everything else", Why: "gone"}},
+		Missing: []fleet.Missing{{Of: fleet.Label{Name: "job", Value: "db"}, What: `job "db"`, Why: "status 503",
+			Count: 4}, {What: "everything else", Why: "gone"}},
 	}
 }
 
@@ -37,10 +39,13 @@ func TestLinks(t *testing.T) {
 	}{
 		{"none", Links{}, nil},
 		{"the server's", Links{Graph: "http://prom:9090/x/", Annotate: []string{"team", "owner"}}, map[string]string{
-			"team": "pay", "graph_url": "http://prom:9090/x/graph?g0.expr=" + expr + "&g0.tab=0&g0.range_input=1w&g0.end_input=2026-03-08+00%3A00%3A00",
+			"team": "pay", "graph_url": "http://prom:9090/x/graph?g0.expr=" + expr + "&g0.tab=0&g0.range_input=1w&" +
+				"g0.end_input=2026-03-08+00%3A00%3A00",
 		}},
-		{"a template, and a runbook", Links{Graph: "https://g/explore?q={expr}&from={from}&to={to}", Runbook: "https://w/leaks"}, map[string]string{
-			"graph_url": "https://g/explore?q=" + expr + "&from=1772323200000&to=1772928000000", "runbook_url": "https://w/leaks",
+		{"a template, and a runbook", Links{Graph: "https://g/explore?q={expr}&from={from}&to={to}",
+			Runbook: "https://w/leaks"}, map[string]string{
+			"graph_url":   "https://g/explore?q=" + expr + "&from=1772323200000&to=1772928000000",
+			"runbook_url": "https://w/leaks",
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -68,12 +73,14 @@ func TestLinks(t *testing.T) {
 // The page lists the versions beneath a finding, where there are several.
 func TestVersionsInPage(t *testing.T) {
 	r := linkedReport()
-	r.Findings[0].Versions = []fleet.VersionCount{{Version: "v1", Replicas: 5, First: r.Start}, {Version: "v2", Growing: 4, Replicas: 5, First: r.End}}
+	r.Findings[0].Versions = []fleet.VersionCount{{Version: "v1", Replicas: 5, First: r.Start},
+		{Version: "v2", Growing: 4, Replicas: 5, First: r.End}}
 	var page strings.Builder
 	if err := writePage(&page, "http://prom:9090", r, false, &Links{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"<li>v1: 0 of 5 replicas grow, first seen ", "<li>v2: 4 of 5 replicas grow, first seen "} {
+	for _, want := range []string{"<li>v1: 0 of 5 replicas grow, first seen ",
+		"<li>v2: 4 of 5 replicas grow, first seen "} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("the page lacks %q", want)
 		}
@@ -83,7 +90,8 @@ func TestVersionsInPage(t *testing.T) {
 // The JSON lists what could not be read, a line a part, after the findings.
 func TestMissingAsJSON(t *testing.T) {
 	var out bytes.Buffer
-	p := Publisher{Server: "http://prom:9090", JSON: true, Stdout: &out, Stderr: io.Discard, Links: Links{Runbook: "https://w/leaks"}}
+	p := Publisher{Server: "http://prom:9090", JSON: true, Stdout: &out, Stderr: io.Discard,
+		Links: Links{Runbook: "https://w/leaks"}}
 	if _, err := p.Once(t.Context(), linkedReport()); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +110,8 @@ func TestMissingAsJSON(t *testing.T) {
 		got = append(got, s)
 	}
 	want := []shown{
-		{State: "firing", Group: map[string]string{"job": "api"}, Annotations: map[string]string{"runbook_url": "https://w/leaks"}},
+		{State: "firing", Group: map[string]string{"job": "api"},
+			Annotations: map[string]string{"runbook_url": "https://w/leaks"}},
 		{State: "missing", What: `job "db"`, Why: "status 503", Targets: 4, Group: map[string]string{"job": "db"}},
 		{State: "missing", What: "everything else", Why: "gone"},
 	}

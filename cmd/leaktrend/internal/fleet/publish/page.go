@@ -70,7 +70,8 @@ func writePage(w io.Writer, server string, r *fleet.Report, all bool, links *Lin
 func pageRowOf(x *fleet.Finding, r *fleet.Report, links *Links) pageRow {
 	row := pageRow{
 		Group: groupText(x), Share: fmt.Sprintf("%d of %d replicas", x.Growing, x.Replicas), Resource: x.Resource.Name,
-		pageReplica: pageReplicaOf(x, &x.Worst, r, links), Sentence: summary(x), Versions: x.Versions, More: max(0, x.Growing-1-len(x.Others)),
+		pageReplica: pageReplicaOf(x, &x.Worst, r, links), Sentence: summary(x), Versions: x.Versions,
+		More: max(0, x.Growing-1-len(x.Others)),
 	}
 	if chance := chanceText(x); chance != "" {
 		row.Share += ", " + chance
@@ -87,7 +88,8 @@ func pageRowOf(x *fleet.Finding, r *fleet.Report, links *Links) pageRow {
 
 func pageReplicaOf(x *fleet.Finding, r *fleet.Replica, of *fleet.Report, links *Links) pageReplica {
 	p := pageReplica{
-		Place: placeOf(r), Levels: table.Levels(x.Resource, r.Baseline, r.Value), Rate: x.Resource.FormatPerHour(r.SlopePerHour), Spark: sparkOf(r.Line),
+		Place: placeOf(r), Levels: table.Levels(x.Resource, r.Baseline, r.Value),
+		Rate: x.Resource.FormatPerHour(r.SlopePerHour), Spark: sparkOf(r.Line),
 		Graph: links.graphOf(r, of.Start, of.End),
 	}
 	if x.Kind == alerting.Trend {

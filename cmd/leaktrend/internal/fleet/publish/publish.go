@@ -74,8 +74,8 @@ func (p *Publisher) Every(ctx context.Context, interval time.Duration, scan Scan
 	})
 }
 
-// unhurried has nothing wait for a reader of the output. The function that it returns ends that, and waits for those who
-// do read.
+// unhurried has nothing wait for a reader of the output. The function that it returns ends that, and waits for those
+// who do read.
 func (p *Publisher) unhurried() (end func()) {
 	stdout, stderr := p.Stdout, p.Stderr
 	notes := outbox.New(stderr)
@@ -110,7 +110,9 @@ func (p *Publisher) writePage(r *fleet.Report) error {
 	if p.Page == "" {
 		return nil
 	}
-	return output.WriteFile(p.Page, 0o644, func(w io.Writer) error { return writePage(w, p.Server, r, p.All, &p.Links) })
+	return output.WriteFile(p.Page, 0o644, func(w io.Writer) error {
+		return writePage(w, p.Server, r, p.All, &p.Links)
+	})
 }
 
 // reportMissing tells what could not be read, and which flags would tell more.

@@ -12,7 +12,8 @@ type Scan func(ctx context.Context) (*fleet.Report, error)
 
 // repeat scans at an interval until the context ends, or use fails. A scan that takes longer is followed by the next at
 // once. Meanwhile, and during a scan too, keep is called whenever alerts are to be repeated.
-func repeat(ctx context.Context, interval time.Duration, scan Scan, use func(*fleet.Report, error) error, keep func()) error {
+func repeat(ctx context.Context, interval time.Duration, scan Scan, use func(*fleet.Report, error) error,
+	keep func()) error {
 	type scanned struct {
 		report *fleet.Report
 		err    error

@@ -24,7 +24,8 @@ func writeText(w io.Writer, server string, r *fleet.Report, all bool) error {
 	style := terminal.StyleOf(w)
 	out := &strings.Builder{}
 	fmt.Fprintln(out, style.Paint(terminal.Printable(server), terminal.Bold)+style.Paint(fmt.Sprintf("  %s to %s: %s",
-		sampler.FormatDuration(r.End.Sub(r.Start).Truncate(time.Hour)), r.End.Format("2006-01-02 15:04 MST"), processes(r.Processes)), terminal.Dim))
+		sampler.FormatDuration(r.End.Sub(r.Start).Truncate(time.Hour)), r.End.Format("2006-01-02 15:04 MST"),
+		processes(r.Processes)), terminal.Dim))
 	var rows []table.Row
 	for _, x := range together(r.Findings) {
 		rows = append(rows, rowOf(&x, r.End, "LEAK", terminal.Red))
@@ -68,7 +69,8 @@ func rowOf(x *fleet.Finding, end time.Time, verdict string, tint terminal.Tint) 
 	worst := &x.Worst
 	row := table.Row{
 		Verdict: verdict, Tint: tint, Resource: groupText(x) + "  " + x.Resource.Name,
-		Levels: table.Levels(x.Resource, worst.Baseline, worst.Value), Rate: x.Resource.FormatPerHour(worst.SlopePerHour),
+		Levels: table.Levels(x.Resource, worst.Baseline, worst.Value),
+		Rate:   x.Resource.FormatPerHour(worst.SlopePerHour),
 	}
 	if worst.Line != nil {
 		row.Spark = worst.Line.Draw(sparkWidth)
@@ -85,7 +87,8 @@ func rowOf(x *fleet.Finding, end time.Time, verdict string, tint terminal.Tint) 
 	}
 	notes = append(notes, replicasText(x))
 	if x.Kind == alerting.Trend {
-		notes = append(notes, fmt.Sprintf("since %s (%s)", worst.Since.Format("2006-01-02 15:04"), sampler.FormatDuration(worst.Last.Sub(worst.Since))))
+		notes = append(notes, fmt.Sprintf("since %s (%s)", worst.Since.Format("2006-01-02 15:04"),
+			sampler.FormatDuration(worst.Last.Sub(worst.Since))))
 	}
 	if e := worst.Exhaustion; e != nil {
 		notes = append(notes, wording.TimeLeft(e, x.Resource, end))

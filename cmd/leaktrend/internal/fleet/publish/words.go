@@ -95,7 +95,8 @@ func summary(x *fleet.Finding) string {
 		levels = fmt.Sprintf("%s, %s now, baseline %s, growing since %s", x.Resource.FormatPerHour(w.SlopePerHour),
 			x.Resource.Format(w.Value), x.Resource.Format(w.Baseline), w.Since.Format("2006-01-02 15:04:05 MST"))
 	}
-	text := fmt.Sprintf("%s %s in %s: %s; worst at %s: %s", x.Resource.Name, verb, groupText(x), replicasText(x), placeOf(w), levels)
+	text := fmt.Sprintf("%s %s in %s: %s; worst at %s: %s", x.Resource.Name, verb, groupText(x), replicasText(x),
+		placeOf(w), levels)
 	if e := w.Exhaustion; e != nil {
 		text += "; " + wording.TimeLeft(e, x.Resource, w.Last)
 	}
@@ -145,7 +146,8 @@ func shareText(share float64) string {
 // placeOf names a process by the label that tells it from the others of its group.
 func placeOf(r *fleet.Replica) string {
 	for _, name := range []string{
-		"exported_pod", "pod", "kubernetes_pod_name", "k8s_pod_name", "name", "exported_instance", "instance", "container", "host",
+		"exported_pod", "pod", "kubernetes_pod_name", "k8s_pod_name", "name", "exported_instance", "instance",
+		"container", "host",
 	} {
 		if v := r.Labels[name]; v != "" {
 			return v
@@ -159,7 +161,8 @@ const (
 	shortPast = 10 * 24 * time.Hour
 	// byAWeek is where a past of a week told least, of all that was measured at 5 %: with a tenth of the fleet that
 	// falls back weekly (seeds 7001 to 7003).
-	byAWeek = "In the worst of 45 generated fleets with much of that, 16 of 18 leaks found with a week of history were false"
+	byAWeek = "In the worst of 45 generated fleets with much of that, 16 of 18 leaks found with a week of history " +
+		"were false"
 )
 
 // closing sums up a report in a line: what was found, and in sentences of their own how far that can be trusted.
@@ -170,7 +173,8 @@ func closing(r *fleet.Report) string {
 	case r.Hypotheses == 0 && len(r.Missing) > 0:
 		return "nothing to judge in what could be read"
 	case r.Hypotheses == 0:
-		return fmt.Sprintf("nothing to judge: no gauge has a history of %s or more", model.Duration(calibration.Marks[0]))
+		return fmt.Sprintf("nothing to judge: no gauge has a history of %s or more",
+			model.Duration(calibration.Marks[0]))
 	}
 	text := "no leak"
 	if n := len(r.Findings); n > 0 {
@@ -179,7 +183,8 @@ func closing(r *fleet.Report) string {
 	if len(r.Limits) > 0 {
 		text += ", " + count(len(r.Limits), "limit") + " passed"
 	}
-	text += fmt.Sprintf(" among %s of processes, in %s by workload and resource", count(r.Judged, "gauge"), count(r.Hypotheses, "group"))
+	text += fmt.Sprintf(" among %s of processes, in %s by workload and resource", count(r.Judged, "gauge"),
+		count(r.Hypotheses, "group"))
 	if len(r.Findings) > 0 {
 		q := 0.
 		for _, x := range r.Findings {
@@ -212,14 +217,17 @@ func closing(r *fleet.Report) string {
 	switch {
 	case len(r.Findings)+len(r.Suspects) > withLoad && r.Short():
 		judged := sampler.FormatDuration(r.End.Sub(r.Start).Truncate(time.Hour))
-		sentences = append(sentences, "The "+judged+" judged tell too little of how often growth comes to nothing here: the chances are those of "+
+		sentences = append(sentences, "The "+judged+" judged tell too little of how often growth comes to nothing "+
+			"here: the chances are those of "+
 			"generated series")
 	case len(r.Findings) > 0 && past < shortPast:
-		sentences = append(sentences, fmt.Sprintf("That share is learned from %s of history, too short to show what grows and falls back every week",
+		sentences = append(sentences, fmt.Sprintf("That share is learned from %s of history, too short to show what "+
+			"grows and falls back every week",
 			sampler.FormatDuration(past.Truncate(time.Hour))), byAWeek)
 	}
 	if r.Back > 0 {
-		sentences = append(sentences, "Of what grows, the "+sampler.FormatDuration(r.Back.Truncate(time.Hour))+" before were read too")
+		sentences = append(sentences, "Of what grows, the "+sampler.FormatDuration(r.Back.Truncate(time.Hour))+
+			" before were read too")
 	}
 	if len(r.Missing) > 0 {
 		sentences = append(sentences, "A part could not be read")

@@ -1,5 +1,5 @@
-// Package shared makes one promise of the scans of the parts of a fleet: each leaves what the past of its part tells in a
-// directory, and reads what the others have left there. How often growth comes to nothing is then told by all of the
+// Package shared makes one promise of the scans of the parts of a fleet: each leaves what the past of its part tells in
+// a directory, and reads what the others have left there. How often growth comes to nothing is then told by all of the
 // fleet, of whatever part it is asked.
 package shared
 
@@ -86,11 +86,13 @@ func (d *Directory) Others(at time.Time) (others fleet.Past, hints []string) {
 		case f.End.Sub(at).Abs() > valid || !slices.Equal(f.GroupBy, d.GroupBy):
 			unknown++
 		default:
-			others = others.With(&fleet.Past{Hypotheses: f.Hypotheses, Judged: f.Judged, Calls: f.Calls, Table: backtest.Table{Resources: f.Resources}})
+			others = others.With(&fleet.Past{Hypotheses: f.Hypotheses, Judged: f.Judged, Calls: f.Calls,
+				Table: backtest.Table{Resources: f.Resources}})
 		}
 	}
 	if unknown > 0 {
-		hints = append(hints, fmt.Sprintf("the past of %d of the %d parts of the fleet is not known yet, of this week and grouped alike; chances are by those of the others", unknown, d.Part.Of))
+		hints = append(hints, fmt.Sprintf("the past of %d of the %d parts of the fleet is not known yet, of this "+
+			"week and grouped alike; chances are by those of the others", unknown, d.Part.Of))
 	}
 	return others, hints
 }
@@ -139,7 +141,8 @@ func (d *Directory) Leave(r *fleet.Report) error {
 	}
 	told := r.ForOthers()
 	text, err := json.Marshal(file{
-		Version: version, End: r.End, GroupBy: d.GroupBy, Edges: backtest.Edges[:], Hypotheses: told.Hypotheses, Judged: told.Judged, Calls: told.Calls,
+		Version: version, End: r.End, GroupBy: d.GroupBy, Edges: backtest.Edges[:], Hypotheses: told.Hypotheses,
+		Judged: told.Judged, Calls: told.Calls,
 		Resources: told.Table.Resources,
 	})
 	if err != nil {

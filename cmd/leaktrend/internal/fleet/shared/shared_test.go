@@ -20,14 +20,16 @@ var end = time.Date(2026, 3, 8, 0, 0, 0, 0, time.UTC)
 
 // reportOf is one of a part in whose past there were so many instants, at two of which something was called.
 func reportOf(instants float64, at time.Time) *fleet.Report {
-	r := &fleet.Report{End: at, Hypotheses: 5, ByResource: map[string]int{"goroutines": 4}, Calls: []backtest.Candidate{{Resource: "goroutines", Strength: 7, Own: .5}}}
+	r := &fleet.Report{End: at, Hypotheses: 5, ByResource: map[string]int{"goroutines": 4},
+		Calls: []backtest.Candidate{{Resource: "goroutines", Strength: 7, Own: .5}}}
 	r.Past.Judged("goroutines", instants)
 	r.Past.Call("goroutines", 20, backtest.FellBack, 2)
 	r.Past.Call("goroutines", 5, backtest.WentOn, 1)
 	return r
 }
 
-// Each part has the sum of what the others have left of about its time, grouped alike, and says of which it has nothing.
+// Each part has the sum of what the others have left of about its time, grouped alike, and says of which it has
+// nothing.
 func TestDirectory(t *testing.T) {
 	byJob := []string{"job"}
 	part := func(dir string, n, of int, groupBy []string) *Directory {
@@ -56,10 +58,12 @@ func TestDirectory(t *testing.T) {
 		table.Call("goroutines", 20, backtest.FellBack, 2)
 		table.Call("goroutines", 5, backtest.WentOn, 1)
 	}
-	const unknown = "the past of 2 of the 5 parts of the fleet is not known yet, of this week and grouped alike; chances are by those of the others"
+	const unknown = "the past of 2 of the 5 parts of the fleet is not known yet, of this week and grouped alike; " +
+		"chances are by those of the others"
 	for _, number := range []int{0, 5} { // the same part
 		got, hints := part(dir, number, 5, byJob).Others(end)
-		if diff := cmp.Diff(fleet.Past{Hypotheses: 10, Judged: map[string]int{"goroutines": 8}, Calls: slices.Repeat(reportOf(1, end).Calls, 2), Table: table}, got); diff != "" {
+		if diff := cmp.Diff(fleet.Past{Hypotheses: 10, Judged: map[string]int{"goroutines": 8},
+			Calls: slices.Repeat(reportOf(1, end).Calls, 2), Table: table}, got); diff != "" {
 			t.Errorf("part %d has of the others (-want +got):\n%s", number, diff)
 		}
 		if diff := cmp.Diff([]string{unknown}, hints); diff != "" {
@@ -67,7 +71,8 @@ func TestDirectory(t *testing.T) {
 		}
 	}
 	none := Directory{}
-	if got, hints := none.Others(end); len(got.Table.Resources) > 0 || hints != nil || none.Leave(reportOf(1, end)) != nil {
+	if got, hints := none.Others(end); len(got.Table.Resources) > 0 || hints != nil ||
+		none.Leave(reportOf(1, end)) != nil {
 		t.Errorf("without a directory: %v, %q", got, hints)
 	}
 	entries, err := os.ReadDir(dir)
@@ -82,14 +87,16 @@ func TestBrokenFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := fmt.Sprintf(`{"version":2,"end":"2026-03-08T00:00:00Z","group_by":["job"],"edges":%s,"hypotheses":1,"resources":{}}`, edges)
+	good := fmt.Sprintf(`{"version":2,"end":"2026-03-08T00:00:00Z","group_by":["job"],"edges":%s,"hypotheses":1,`+
+		`"resources":{}}`, edges)
 	for _, test := range []struct{ name, text, says string }{
 		{"cut off", good[:40], "unexpected EOF"},
 		{"another release", strings.Replace(good, `"edges":[`, `"edges":[0.5,`, 1), "of another release"},
 		{"another version", strings.Replace(good, `"version":2`, `"version":1`, 1), "of another release"},
 		{"less than nothing", strings.Replace(good, `{}`, `{"rss_bytes":{"Instants":-1}}`, 1), "out of range"},
 		{"too much", strings.Replace(good, `{}`, `{"rss_bytes":{"Reached":[{"False":1e300}]}}`, 1), "out of range"},
-		{"a call that is none", strings.Replace(good, `"resources"`, `"calls":[{"Strength":-1}],"resources"`, 1), "out of range"},
+		{"a call that is none", strings.Replace(good, `"resources"`, `"calls":[{"Strength":-1}],"resources"`, 1),
+			"out of range"},
 		{"no counts", strings.Replace(good, `{}`, `{"rss_bytes":null}`, 1), "without counts"},
 	} {
 		d := Directory{Path: t.TempDir(), Part: fleet.Shard{Number: 1, Of: 2}, GroupBy: []string{"job"}}
@@ -97,7 +104,8 @@ func TestBrokenFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, hints := d.Others(end)
-		if len(got.Table.Resources) > 0 || len(hints) != 1 || !strings.Contains(hints[0], "part-0-of-2.json") || !strings.Contains(hints[0], test.says) {
+		if len(got.Table.Resources) > 0 || len(hints) != 1 || !strings.Contains(hints[0], "part-0-of-2.json") ||
+			!strings.Contains(hints[0], test.says) {
 			t.Errorf("%s: %v, %q", test.name, got, hints)
 		}
 	}

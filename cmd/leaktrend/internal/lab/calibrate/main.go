@@ -17,10 +17,13 @@ import (
 
 func main() {
 	out := flag.String("o", "calibration.csv", "file to write")
-	series := flag.Int("n", 7000, "series of a week for each healthy family and half of the parameters; fewer of two weeks, to check, and of leaking families")
+	series := flag.Int("n", 7000, "series of a week for each healthy family and half of the parameters; fewer of two "+
+		"weeks, to check, and of leaking families")
 	seed := flag.Uint64("seed", 101, "of the series that calibrate; the next seed makes those that check")
-	families := flag.Bool("families", false, "write no table, but print how many series of each healthy family reach a score, of -n for each half")
-	joined := flag.Bool("joined", false, "measure only the families that joined later, and leave the rest of the file as it is")
+	families := flag.Bool("families", false, "write no table, but print how many series of each healthy family reach "+
+		"a score, of -n for each half")
+	joined := flag.Bool("joined", false, "measure only the families that joined later, and leave the rest of the "+
+		"file as it is")
 	flag.Parse()
 	var err error
 	switch {
@@ -61,7 +64,8 @@ func run(out string, series int, seed uint64) error {
 		}
 	}
 	c := &calibration.Table{
-		Healthy: halves[0][0].Worse(halves[1][0]), CheckHealthy: halves[0][1].And(halves[1][1]), CheckLeaking: halves[0][2].And(halves[1][2]),
+		Healthy: halves[0][0].Worse(halves[1][0]), CheckHealthy: halves[0][1].And(halves[1][1]),
+		CheckLeaking: halves[0][2].And(halves[1][2]),
 	}
 	var err error
 	if c.Joined, err = measureJoined(series, seed); err != nil {
@@ -101,8 +105,10 @@ func write(c *calibration.Table, out string, series int, seed uint64) error {
 	}
 	err = c.Write(file,
 		"How many generated series reach a score at the end of a history. Made by",
-		fmt.Sprintf("go run ./cmd/leaktrend/internal/lab/calibrate -n %d -seed %d; healthy gives the e-values and is the worse of", series, seed),
-		"the two halves of the generator's parameters; check-healthy and check-leaking: of both halves, with the next seed, to check them;",
+		fmt.Sprintf("go run ./cmd/leaktrend/internal/lab/calibrate -n %d -seed %d; healthy gives the e-values and is "+
+			"the worse of", series, seed),
+		"the two halves of the generator's parameters; check-healthy and check-leaking: of both halves, with the "+
+			"next seed, to check them;",
 		"joined: the families that joined later and the lives of healthy services, a twentieth of each.")
 	return errors.Join(err, file.Close())
 }
@@ -117,7 +123,8 @@ func byFamily(series int, seed uint64) error {
 	for _, family := range scores.Families(false) {
 		total := calibration.NewSample()
 		for _, ranges := range []generate.Split{generate.Tune, generate.Report} {
-			sample, err := scores.Measure(context.Background(), scores.Options{Seed: seed, Ranges: ranges, PerFamily: series, Family: family})
+			sample, err := scores.Measure(context.Background(), scores.Options{Seed: seed, Ranges: ranges,
+				PerFamily: series, Family: family})
 			if err != nil {
 				return err
 			}

@@ -29,10 +29,11 @@ const (
 // of geometric length, mean a quarter of r and at most a day. Within a block all correlations remain, over time and
 // between the series. Two things differ from it:
 //
-//   - A block begins where r was in nearly the same state in which the block before ended (matched blocks, Carlstein et al. 1998): of 64 random
-//     places the one whose predecessor is nearest, each series in units of its own deviation. Blocks of raw levels put end to end without that
-//     would add steps that the process never made, and every step is a beginning of growth. Blocks of increments have no steps, but
-//     they add up to a random walk, which wanders off without limit: the process would leak where its record does not.
+//   - A block begins where r was in nearly the same state in which the block before ended (matched blocks, Carlstein et
+//     al. 1998): of 64 random places the one whose predecessor is nearest, each series in units of its own deviation.
+//     Blocks of raw levels put end to end without that would add steps that the process never made, and every step is a
+//     beginning of growth. Blocks of increments have no steps, but they add up to a random walk, which wanders off
+//     without limit: the process would leak where its record does not.
 //   - From two days on, a block keeps its time of day to an hour, so that a day cycle goes on as one.
 //
 // What this cannot give: anything slower than r itself. The levels stay within those of r, and a series that only grew

@@ -17,7 +17,8 @@ import (
 func at(hours float64) int64 { return int64((1_000_000 + hours) * float64(time.Hour)) }
 
 func daily() *Recording {
-	r := &Recording{Name: "daily", Series: []Series{{Resource: sampler.Goroutines}, {Resource: sampler.CPUSeconds}, {Resource: "gap"}}}
+	r := &Recording{Name: "daily", Series: []Series{{Resource: sampler.Goroutines}, {Resource: sampler.CPUSeconds},
+		{Resource: "gap"}}}
 	noise, cpu := 0.0, 0.0
 	for i := range 3 * 288 {
 		now := at(0) + int64(i)*300e9

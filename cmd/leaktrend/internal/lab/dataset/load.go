@@ -107,9 +107,11 @@ func loadLabelled(ctx context.Context, entry *labels.Recording) ([]*Recording, e
 	}
 	switch {
 	case len(chosen) == 0:
-		return nil, fmt.Errorf("%s holds no process %q; it holds: %s", entry.Path, entry.Process, cmp.Or(strings.Join(names, "; "), "one alone"))
+		return nil, fmt.Errorf("%s holds no process %q; it holds: %s", entry.Path, entry.Process,
+			cmp.Or(strings.Join(names, "; "), "one alone"))
 	case len(chosen) > 1 && len(entry.Leaks) > 0:
-		return nil, fmt.Errorf("%s holds %d processes: say which one leaks, as in process: %q", entry.Path, len(recs), chosen[0].Process)
+		return nil, fmt.Errorf("%s holds %d processes: say which one leaks, as in process: %q", entry.Path, len(recs),
+			chosen[0].Process)
 	}
 	return chosen, nil
 }
@@ -228,7 +230,8 @@ func (r *Recording) label(leaks []labels.Leak) error {
 		if !leak.Start.IsZero() {
 			truth.From = leak.Start.UnixNano()
 			if truth.From < first || truth.From > last {
-				faults = append(faults, fmt.Errorf("the leak of %s begins at %s, outside of the recording (%s to %s)", leak.Resource,
+				faults = append(faults, fmt.Errorf("the leak of %s begins at %s, outside of the recording (%s to %s)",
+					leak.Resource,
 					leak.Start.Format(time.RFC3339), instant(first), instant(last)))
 				continue
 			}

@@ -84,7 +84,8 @@ func TestLoad(t *testing.T) {
 				{"open_fds", []float64{20, 20, 30, 40, 50}, Truth{Leaks: true, From: from, Kind: "fd",
 					Doubled: times[3], Exhausted: instant("2026-01-01T10:30:00Z")}},
 			},
-			Starts: []Mark[time.Time]{{0, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}, {4, time.Date(2026, 1, 1, 4, 30, 0, 0, time.UTC)}},
+			Starts: []Mark[time.Time]{{0, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)},
+				{4, time.Date(2026, 1, 1, 4, 30, 0, 0, time.UTC)}},
 			Ceilings: []Mark[[]sampler.Ceiling]{
 				{0, []sampler.Ceiling{{Resource: "open_fds", Level: 100, Source: "recorded ceiling"}}},
 			},
@@ -149,18 +150,24 @@ func TestLoadFaults(t *testing.T) {
 		return "recordings:\n  - file: a.csv\n    program: p\n    healthy: false\n    leaks:\n" + leaks
 	}
 	tests := map[string]struct{ labels, want string }{
-		"empty set":      {"recordings: []\n", ": no recordings"},
-		"no file":        {"recordings:\n  - file: no.csv\n    program: p\n    healthy: true\n", ":2: open DIR/no.csv: no such file"},
-		"no samples":     {"recordings:\n  - file: empty.csv\n    program: p\n    healthy: true\n", ":2: DIR/empty.csv: no samples"},
-		"no resource":    {entry("      - {resource: handles}\n"), `:2: DIR/a.csv holds no resource "handles"`},
-		"no consequence": {entry("      - {resource: open_fds, also: [handles]}\n"), `:2: DIR/a.csv holds no resource "handles"`},
+		"empty set": {"recordings: []\n", ": no recordings"},
+		"no file": {"recordings:\n  - file: no.csv\n    program: p\n    healthy: true\n",
+			":2: open DIR/no.csv: no such file"},
+		"no samples": {"recordings:\n  - file: empty.csv\n    program: p\n    healthy: true\n",
+			":2: DIR/empty.csv: no samples"},
+		"no resource": {entry("      - {resource: handles}\n"), `:2: DIR/a.csv holds no resource "handles"`},
+		"no consequence": {entry("      - {resource: open_fds, also: [handles]}\n"),
+			`:2: DIR/a.csv holds no resource "handles"`},
 		"before the begin": {entry("      - {resource: open_fds, start: 2025-12-31T00:00:00Z}\n"),
-			":2: the leak of open_fds begins at 2025-12-31T00:00:00Z, outside of the recording (2026-01-01T01:00:00Z to 2026-01-01T05:00:00Z)"},
+			":2: the leak of open_fds begins at 2025-12-31T00:00:00Z, outside of the recording (2026-01-01T01:00:00Z " +
+				"to 2026-01-01T05:00:00Z)"},
 		"after the end": {entry("      - {resource: open_fds, start: 2026-01-02T00:00:00Z}\n"),
 			":2: the leak of open_fds begins at 2026-01-02T00:00:00Z, outside"},
-		"twice":          {entry("      - {resource: open_fds}\n      - {resource: open_fds}\n"), ":2: open_fds is labelled twice"},
-		"also itself":    {entry("      - {resource: open_fds, also: [open_fds]}\n"), ":2: open_fds is labelled twice"},
-		"soak too short": {"recordings:\n  - {file: a.csv, program: p, healthy: true, soak: 1s}\n", ":2: DIR/a.csv: adaptive.soak: 1s"},
+		"twice": {entry("      - {resource: open_fds}\n      - {resource: open_fds}\n"),
+			":2: open_fds is labelled twice"},
+		"also itself": {entry("      - {resource: open_fds, also: [open_fds]}\n"), ":2: open_fds is labelled twice"},
+		"soak too short": {"recordings:\n  - {file: a.csv, program: p, healthy: true, soak: 1s}\n",
+			":2: DIR/a.csv: adaptive.soak: 1s"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -196,7 +203,8 @@ func TestLoadSharedConsequence(t *testing.T) {
 	for _, s := range recs[0].Series {
 		got = append(got, s.Truth)
 	}
-	want := []Truth{{Leaks: true, From: 20e9, Kind: "x"}, {Leaks: true, From: 10e9, Kind: "y"}, {Consequence: true, From: 10e9, Kind: "y"}}
+	want := []Truth{{Leaks: true, From: 20e9, Kind: "x"}, {Leaks: true, From: 10e9, Kind: "y"},
+		{Consequence: true, From: 10e9, Kind: "y"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -205,7 +213,8 @@ func TestLoadSharedConsequence(t *testing.T) {
 func TestLoadKeepsTheGood(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "a.csv", recorded)
-	path := write(t, dir, "labels.yaml", "recordings:\n  - {file: no.csv, program: p, healthy: true}\n  - {file: a.csv, program: p, healthy: true}\n")
+	path := write(t, dir, "labels.yaml", "recordings:\n  - {file: no.csv, program: p, healthy: true}\n"+
+		"  - {file: a.csv, program: p, healthy: true}\n")
 	recs, err := Load(context.Background(), path)
 	if len(recs) != 1 || !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%d recordings, error %v; want 1 and that a file does not exist", len(recs), err)
@@ -215,7 +224,8 @@ func TestLoadKeepsTheGood(t *testing.T) {
 	if _, err := Load(ctx, path); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want context.Canceled", err)
 	}
-	if recs, err := LoadUnlabelled(context.Background(), []string{filepath.Join(dir, "no.csv")}); len(recs) != 0 || !errors.Is(err, os.ErrNotExist) {
+	if recs, err := LoadUnlabelled(context.Background(), []string{filepath.Join(dir, "no.csv")}); len(recs) != 0 ||
+		!errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%d recordings, error %v", len(recs), err)
 	}
 }
@@ -223,7 +233,8 @@ func TestLoadKeepsTheGood(t *testing.T) {
 // Several processes in one file are several recordings, each with its own label.
 func TestLoadSeveralProcesses(t *testing.T) {
 	dir := t.TempDir()
-	file := write(t, dir, "two.csv", "time,pid,rss_kb\n1700000000,1,10\n1700000000,2,30\n1700000060,1,10\n1700000060,2,60\n1700000120,1,11\n1700000120,2,90\n")
+	file := write(t, dir, "two.csv", "time,pid,rss_kb\n1700000000,1,10\n1700000000,2,30\n1700000060,1,10\n"+
+		"1700000060,2,60\n1700000120,1,11\n1700000120,2,90\n")
 	names := func(recs []*Recording) (names []string) {
 		for _, r := range recs {
 			names = append(names, strings.TrimPrefix(r.Name, dir+string(filepath.Separator)))
@@ -243,10 +254,14 @@ func TestLoadSeveralProcesses(t *testing.T) {
 		says         string
 	}{
 		{"one label for all", "  - file: two.csv\n    healthy: true\n", both, "", ""},
-		{"a label for each", "  - file: two.csv\n    process: pid 1\n    healthy: true\n  - file: two.csv\n    process: 2\n" + leaks, both, "two.csv (pid 2)", ""},
-		{"which one leaks?", "  - file: two.csv\n" + leaks, nil, "", `holds 2 processes: say which one leaks, as in process: "pid 1"`},
-		{"no such process", "  - file: two.csv\n    process: pid 3\n    healthy: true\n", nil, "", `holds no process "pid 3"; it holds: pid 1; pid 2`},
-		{"twice", "  - file: two.csv\n    process: pid 1\n    healthy: true\n  - file: two.csv\n    process: pid 1\n    healthy: true\n", both[:1], "", "is labelled on line 2 already"},
+		{"a label for each", "  - file: two.csv\n    process: pid 1\n    healthy: true\n  - file: two.csv\n" +
+			"    process: 2\n" + leaks, both, "two.csv (pid 2)", ""},
+		{"which one leaks?", "  - file: two.csv\n" + leaks, nil, "", `holds 2 processes: say which one leaks, as in ` +
+			`process: "pid 1"`},
+		{"no such process", "  - file: two.csv\n    process: pid 3\n    healthy: true\n", nil, "",
+			`holds no process "pid 3"; it holds: pid 1; pid 2`},
+		{"twice", "  - file: two.csv\n    process: pid 1\n    healthy: true\n  - file: two.csv\n    process: pid 1\n" +
+			"    healthy: true\n", both[:1], "", "is labelled on line 2 already"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			recs, err := Load(t.Context(), write(t, dir, "labels.yaml", "recordings:\n"+test.labels))
@@ -257,7 +272,8 @@ func TestLoadSeveralProcesses(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			for _, r := range recs {
-				if leaks := r.find("rss_kb").Truth.Leaks; leaks != (strings.HasSuffix(r.Name, test.leaking) && test.leaking != "") {
+				if leaks := r.find("rss_kb").Truth.Leaks; leaks != (strings.HasSuffix(r.Name, test.leaking) &&
+					test.leaking != "") {
 					t.Errorf("%s: leaks %v", r.Name, leaks)
 				}
 			}

@@ -71,7 +71,8 @@ func (r *Recording) Days() float64 {
 func (r *Recording) Judged() []*Series {
 	var judged []*Series
 	for i := range r.Series {
-		if d := r.describe(r.Series[i].Resource); d.Kind == sampler.Gauge && !d.Context && r.find(d.StandsInFor) == nil {
+		if d := r.describe(r.Series[i].Resource); d.Kind == sampler.Gauge && !d.Context &&
+			r.find(d.StandsInFor) == nil {
 			judged = append(judged, &r.Series[i])
 		}
 	}

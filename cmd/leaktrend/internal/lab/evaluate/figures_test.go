@@ -37,14 +37,16 @@ func TestFigures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("seed %d, %d of each family; false alarms per 1000 process-days: all, and without the ambiguous families", seed, each)
+	t.Logf("seed %d, %d of each family; false alarms per 1000 process-days: all, and without the ambiguous families",
+		seed, each)
 	for _, known := range []bool{false, true} {
 		for ranges, half := range []string{generate.Tune: "tune", generate.Report: "report"} {
 			what := half + " half, the series alone"
 			if known {
 				what = half + " half, limits and load"
 			}
-			o := generate.Options{Seed: seed, PerFamily: each, Load: known, Ceilings: known, Ranges: generate.Split(ranges)}
+			o := generate.Options{Seed: seed, PerFamily: each, Load: known, Ceilings: known,
+				Ranges: generate.Split(ranges)}
 			t.Run(what, func(t *testing.T) { figures(t, o, method, text != "") })
 		}
 	}
@@ -59,7 +61,8 @@ func figures(t *testing.T, o generate.Options, method evaluate.Method, parts boo
 			}
 		}
 	}
-	reports, err := evaluate.Score(t.Context(), recordings, []evaluate.Method{method}, evaluate.ScoreOptions{Workers: runtime.GOMAXPROCS(0)})
+	reports, err := evaluate.Score(t.Context(), recordings, []evaluate.Method{method},
+		evaluate.ScoreOptions{Workers: runtime.GOMAXPROCS(0)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +74,10 @@ func figures(t *testing.T, o generate.Options, method evaluate.Method, parts boo
 			}
 		}
 		all := reports[0].Tally("", func(o *evaluate.Outcome) bool { _, in := of[o.Family]; return in })
-		plain := reports[0].Tally("", func(o *evaluate.Outcome) bool { ambiguous, in := of[o.Family]; return in && !ambiguous })
+		plain := reports[0].Tally("", func(o *evaluate.Outcome) bool {
+			ambiguous, in := of[o.Family]
+			return in && !ambiguous
+		})
 		name := "families"
 		if later {
 			name = "later families"
@@ -120,9 +126,11 @@ func byFamily(t *testing.T, r *evaluate.Report) {
 	for _, f := range generate.Families() {
 		tally := r.Tally("", func(o *evaluate.Outcome) bool { return o.Family == f.Name })
 		if f.Leaks {
-			t.Logf("    %-24s %2d false alarms, due %s, delay %.2f", f.Name, tally.FalseAlarms, percent(tally.DueRecall()), tally.DelayShare().Median)
+			t.Logf("    %-24s %2d false alarms, due %s, delay %.2f", f.Name, tally.FalseAlarms,
+				percent(tally.DueRecall()), tally.DelayShare().Median)
 		} else if tally.FalseAlarms > 0 {
-			t.Logf("    %-24s %2d false alarms in %4.0f days, in %d of %d recordings", f.Name, tally.FalseAlarms, tally.Days(), tally.Alarmed, tally.Healthy)
+			t.Logf("    %-24s %2d false alarms in %4.0f days, in %d of %d recordings", f.Name, tally.FalseAlarms,
+				tally.Days(), tally.Alarmed, tally.Healthy)
 		}
 	}
 }

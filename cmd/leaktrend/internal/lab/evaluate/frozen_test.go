@@ -116,7 +116,8 @@ func checkFrozen(t *testing.T, name string, draw []func() *dataset.Recording) {
 	wantLines, gotLines := strings.Split(string(want), "\n"), strings.Split(string(got), "\n")
 	for i := range min(len(wantLines), len(gotLines)) {
 		if wantLines[i] != gotLines[i] {
-			t.Fatalf("%s: %d events, want %d; the first that differs is number %d (-want +got):\n%s", name, len(gotLines), len(wantLines), i,
+			t.Fatalf("%s: %d events, want %d; the first that differs is number %d (-want +got):\n%s", name,
+				len(gotLines), len(wantLines), i,
 				cmp.Diff(strings.Split(wantLines[i], ","), strings.Split(gotLines[i], ",")))
 		}
 	}

@@ -59,7 +59,8 @@ func TestLives(t *testing.T) {
 			t.Logf("seed %d, %d of each family; each life alone | over lives", seed, each)
 			rate, recall := livesFigures(t, alone, over, text != "")
 			if 1000*rate.Low > 2 {
-				t.Errorf("%s false alarms per 1000 process-days after the first life, without the ambiguous families", perThousand(rate))
+				t.Errorf("%s false alarms per 1000 process-days after the first life, without the ambiguous families",
+					perThousand(rate))
 			}
 			if recall.High < .6 {
 				t.Errorf("%s of the daily leaks of 30 %% or more are found by the sixth life", percent(recall))
@@ -101,7 +102,8 @@ func liveAll(t *testing.T, o generate.Options) (alone, over []lived) {
 
 // watched returns the alarms on a service, and on how many days of healthy lives after the first one a finding held.
 // A monitor that forgets starts with each life.
-func watched(t *testing.T, r *dataset.Recording, lives []generate.Life, forgets bool) (firings []evaluate.Firing, underAlarm float64) {
+func watched(t *testing.T, r *dataset.Recording, lives []generate.Life, forgets bool) (firings []evaluate.Firing,
+	underAlarm float64) {
 	type finding struct {
 		resource string
 		kind     alerting.Kind
@@ -166,7 +168,9 @@ func livedThrough(r *dataset.Recording, lives []generate.Life, firings []evaluat
 	}
 	for _, f := range firings {
 		i, _ := slices.BinarySearch(r.Times, f.At)
-		after, _ := slices.BinarySearchFunc(lives, i+1, func(l generate.Life, next int) int { return cmp.Compare(l.From, next) })
+		after, _ := slices.BinarySearchFunc(lives, i+1, func(l generate.Life, next int) int {
+			return cmp.Compare(l.From, next)
+		})
 		k := after - 1
 		switch {
 		case lives[k].Leaks && out.found == 0:
@@ -200,7 +204,9 @@ func livesFigures(t *testing.T, alone, over []lived, parts bool) (rate, recall s
 		of    func(f *generate.Family) bool
 	}{
 		{"healthy", false, func(f *generate.Family) bool { return !f.Leaks }},
-		{"healthy, without the ambiguous families", false, func(f *generate.Family) bool { return !f.Leaks && !f.Ambiguous }},
+		{"healthy, without the ambiguous families", false, func(f *generate.Family) bool {
+			return !f.Leaks && !f.Ambiguous
+		}},
 		{"leaking", true, func(f *generate.Family) bool { return f.Leaks }},
 		{"leaking 30 to 100 % each day", true, ofTarget},
 	} {
@@ -219,12 +225,17 @@ func ofTarget(f *generate.Family) bool {
 func row(t *testing.T, name string, leaks bool, alone, over livesTally) {
 	text := fmt.Sprintf("%-42s", name)
 	if leaks {
-		text += fmt.Sprintf(" found by life %d: %-20s | %-20s of %3d, ever %3d | %3d of %3d, in life %2.0f | %2.0f;", sixth,
-			percent(stats.Proportion(alone.bySixth, alone.withSix)), percent(stats.Proportion(over.bySixth, over.withSix)), over.withSix,
-			len(alone.found), len(over.found), over.services, stats.SpreadOf(alone.found).Median, stats.SpreadOf(over.found).Median)
+		text += fmt.Sprintf(" found by life %d: %-20s | %-20s of %3d, ever %3d | %3d of %3d, in life %2.0f | %2.0f;",
+			sixth,
+			percent(stats.Proportion(alone.bySixth, alone.withSix)),
+			percent(stats.Proportion(over.bySixth, over.withSix)), over.withSix,
+			len(alone.found), len(over.found), over.services, stats.SpreadOf(alone.found).Median,
+			stats.SpreadOf(over.found).Median)
 	}
-	t.Logf("%s false in the first life: %3d | %3d in %5.0f days, %-18s after it: %3d | %3d in %5.0f days, %s, on %.1f | %.1f %% of them", text,
-		alone.firstFalse, over.firstFalse, over.firstDays, perThousand(stats.PoissonRate(over.firstFalse, over.firstDays)),
+	t.Logf("%s false in the first life: %3d | %3d in %5.0f days, %-18s after it: %3d | %3d in %5.0f days, %s, on "+
+		"%.1f | %.1f %% of them", text,
+		alone.firstFalse, over.firstFalse, over.firstDays,
+		perThousand(stats.PoissonRate(over.firstFalse, over.firstDays)),
 		alone.falsely, over.falsely, over.days, perThousand(stats.PoissonRate(over.falsely, over.days)),
 		100*alone.underAlarm/max(alone.days, 1), 100*over.underAlarm/max(over.days, 1))
 }
@@ -271,7 +282,8 @@ func TestAlarmsOfLives(t *testing.T) {
 		r.Times = append(r.Times, i*hour)
 	}
 	r.Times = slices.Insert(r.Times, 30, 29*hour+hour/2)
-	lives := []generate.Life{{From: 0, To: 10}, {From: 10, To: 20}, {From: 20, To: 30, Leaks: true}, {From: 30, To: 30, Leaks: true},
+	lives := []generate.Life{{From: 0, To: 10}, {From: 10, To: 20}, {From: 20, To: 30, Leaks: true},
+		{From: 30, To: 30, Leaks: true},
 		{From: 30, To: 31, Leaks: true}, {From: 31, To: 41, Leaks: true}, {From: 41, To: 51}}
 	base := lived{family: "f", firstDays: 9. / 24, days: 18. / 24, leaks: 2}
 	for _, c := range []struct {

@@ -9,8 +9,8 @@ import (
 	"github.com/mdzesseis/leaktrend/detector"
 )
 
-// TestOnsets compares the onset that is told with the true one, in leaks that doubled the level and are called: how many are within
-// a tenth of the time since, at the first verdict and at the last, and within the error that is told.
+// TestOnsets compares the onset that is told with the true one, in leaks that doubled the level and are called: how
+// many are within a tenth of the time since, at the first verdict and at the last, and within the error that is told.
 func TestOnsets(t *testing.T) {
 	each := 25
 	if testing.Short() {
@@ -52,7 +52,8 @@ func TestOnsets(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("of %d leaks %d have their onset within a tenth of the time since at first, %d at last; %d within the error told; seen every %v",
+	t.Logf("of %d leaks %d have their onset within a tenth of the time since at first, %d at last; %d within the "+
+		"error told; seen every %v",
 		called, first, last, within, 5*time.Minute)
 	if share := float64(last) / float64(called); share < .75 {
 		t.Errorf("%.0f %% of the onsets are within a tenth of the time since", 100*share)

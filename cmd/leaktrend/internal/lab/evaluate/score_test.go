@@ -78,7 +78,8 @@ func scoreSet() ([]*dataset.Recording, scripted) {
 		"noisy": {{"goroutines", at(3)}, {"goroutines", at(20)}},
 		// Of the leak: one before its begin, two of the consequence, one of a bystander, and the one that counts at its
 		// very begin or later.
-		"leak": {{"goroutines", at(12)}, {"rss_bytes", at(20)}, {"rss_bytes", at(26)}, {"open_fds", at(30)}, {"goroutines", at(34)},
+		"leak": {{"goroutines", at(12)}, {"rss_bytes", at(20)}, {"rss_bytes", at(26)}, {"open_fds", at(30)},
+			{"goroutines", at(34)},
 			{"goroutines", at(50)}},
 		"missed":  {{"open_fds", at(23)}},
 		"unknown": {{"goroutines", at(1)}},
@@ -102,19 +103,27 @@ func TestScoreOutcomes(t *testing.T) {
 		{Recording: "quiet", Program: "p-quiet", Family: "f-quiet", Healthy: 48 * h, Series: []SeriesOutcome{
 			{Resource: "goroutines", Healthy: 48 * h}, {Resource: "open_fds", Healthy: 48 * h}}},
 		{Recording: "noisy", Program: "p-noisy", Family: "f-noisy", Healthy: 24 * h, Series: []SeriesOutcome{
-			{Resource: "goroutines", Healthy: 24 * h, False: []int64{at(3), at(20)}}, {Resource: "open_fds", Healthy: 24 * h}}},
-		{Recording: "leak", Program: "p-leak", Family: "f-leak", Leaking: true, Noticed: true, Healthy: 24 * h, Series: []SeriesOutcome{
-			// The readings up to the 34th hour are 10 four times, then 11 to 21: their median is that of 15, 14.
-			{Resource: "goroutines", Healthy: 24 * h, False: []int64{at(12)}, Leak: &Leak{Recording: "leak", Program: "p-leak", Family: "f-leak",
-				Resource: "goroutines", Kind: "goroutine", From: at(24), At: at(34), Exhausted: at(64), Due: true, Level: 10, Value: 14,
-				Measured: true}},
-			{Resource: "rss_bytes", Healthy: 24 * h, False: []int64{at(20)}},
-			{Resource: "open_fds", Healthy: 72 * h, False: []int64{at(30)}, BesideLeak: 1}}},
-		{Recording: "missed", Program: "p-missed", Family: "f-missed", Leaking: true, Healthy: 24 * h, Series: []SeriesOutcome{
-			{Resource: "open_fds", Healthy: 24 * h, False: []int64{at(23)}, Leak: &Leak{Recording: "missed", Program: "p-missed",
-				Family: "f-missed", Resource: "open_fds", Kind: "fd", From: at(24)}}}},
-		{Recording: "unknown", Program: "p-unknown", Family: "f-unknown", Unknown: true, Healthy: 24 * h, Series: []SeriesOutcome{
-			{Resource: "goroutines", Healthy: 24 * h, False: []int64{at(1)}}}},
+			{Resource: "goroutines", Healthy: 24 * h, False: []int64{at(3), at(20)}},
+			{Resource: "open_fds", Healthy: 24 * h}}},
+		{Recording: "leak", Program: "p-leak", Family: "f-leak", Leaking: true, Noticed: true, Healthy: 24 * h,
+			Series: []SeriesOutcome{
+				// The readings up to the 34th hour are 10 four times, then 11 to 21: their median is that of 15, 14.
+				{Resource: "goroutines", Healthy: 24 * h, False: []int64{at(12)},
+					Leak: &Leak{Recording: "leak", Program: "p-leak", Family: "f-leak",
+						Resource: "goroutines", Kind: "goroutine", From: at(24), At: at(34), Exhausted: at(64),
+						Due:   true,
+						Level: 10, Value: 14,
+						Measured: true}},
+				{Resource: "rss_bytes", Healthy: 24 * h, False: []int64{at(20)}},
+				{Resource: "open_fds", Healthy: 72 * h, False: []int64{at(30)}, BesideLeak: 1}}},
+		{Recording: "missed", Program: "p-missed", Family: "f-missed", Leaking: true, Healthy: 24 * h,
+			Series: []SeriesOutcome{
+				{Resource: "open_fds", Healthy: 24 * h, False: []int64{at(23)},
+					Leak: &Leak{Recording: "missed", Program: "p-missed",
+						Family: "f-missed", Resource: "open_fds", Kind: "fd", From: at(24)}}}},
+		{Recording: "unknown", Program: "p-unknown", Family: "f-unknown", Unknown: true, Healthy: 24 * h,
+			Series: []SeriesOutcome{
+				{Resource: "goroutines", Healthy: 24 * h, False: []int64{at(1)}}}},
 	}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -171,7 +180,8 @@ func TestTally(t *testing.T) {
 			Recordings: 4, Healthy: 2, Alarmed: 1, Leaking: 2, Noticed: 1, FalseAlarms: 6, BesideLeak: 1, Days: 5,
 			Rate: stats.PoissonRate(6, 5), Share: half, NoticedShare: half, Recall: half, Due: all,
 			Delay: one(10), Part: one(0.25), Leaked: one(0.4), Lead: one(30),
-			Precision: stats.Estimate{Value: 0.005 / 36.005, Low: 0.01 * half.Low / (0.01*half.Low + 30*stats.PoissonRate(6, 5).High),
+			Precision: stats.Estimate{Value: 0.005 / 36.005,
+				Low:  0.01 * half.Low / (0.01*half.Low + 30*stats.PoissonRate(6, 5).High),
 				High: 0.01 * half.High / (0.01*half.High + 30*stats.PoissonRate(6, 5).Low), Known: true},
 			Kinds: []string{"fd 1", "goroutine 1"}, KindRecall: []stats.Estimate{none, all},
 			Families: []string{"f-leak 1", "f-missed 1"}, FamilyDue: []stats.Estimate{all, {}},
@@ -194,7 +204,8 @@ func TestTally(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, figuresOf(r.Tally(tt.resource, tt.keep)), cmpopts.EquateApprox(1e-9, 1e-12)); diff != "" {
+			if diff := cmp.Diff(tt.want, figuresOf(r.Tally(tt.resource, tt.keep)),
+				cmpopts.EquateApprox(1e-9, 1e-12)); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
@@ -296,8 +307,10 @@ func TestDetector(t *testing.T) {
 	c := detector.DefaultConfig()
 	leak := wavy(2, 6000)[1]
 	limit := wavy(2, 6000)[1]
-	limit.Ceilings = []dataset.Mark[[]sampler.Ceiling]{{From: 0, Value: []sampler.Ceiling{{Resource: sampler.Goroutines, Level: 200, Source: "test"}}}}
-	short := &dataset.Recording{Name: "short", Soak: 20 * time.Minute, Series: []dataset.Series{{Resource: sampler.Goroutines}}}
+	limit.Ceilings = []dataset.Mark[[]sampler.Ceiling]{{From: 0,
+		Value: []sampler.Ceiling{{Resource: sampler.Goroutines, Level: 200, Source: "test"}}}}
+	short := &dataset.Recording{Name: "short", Soak: 20 * time.Minute,
+		Series: []dataset.Series{{Resource: sampler.Goroutines}}}
 	for i := range 1200 {
 		short.Times = append(short.Times, at(0)+int64(i)*1e9)
 		short.Series[0].Values = append(short.Series[0].Values, 100+float64(i)/3)
@@ -335,7 +348,8 @@ func TestDetector(t *testing.T) {
 // TestDetectorCountsFindings: the severity of a limit rises as its ceiling comes near, which is no new alarm.
 func TestDetectorCountsFindings(t *testing.T) {
 	r := &dataset.Recording{Name: "r", Series: []dataset.Series{{Resource: sampler.OpenFDs}}}
-	r.Ceilings = []dataset.Mark[[]sampler.Ceiling]{{From: 0, Value: []sampler.Ceiling{{Resource: sampler.OpenFDs, Level: 1000, Source: "test"}}}}
+	r.Ceilings = []dataset.Mark[[]sampler.Ceiling]{{From: 0,
+		Value: []sampler.Ceiling{{Resource: sampler.OpenFDs, Level: 1000, Source: "test"}}}}
 	for i := range 2000 {
 		r.Times = append(r.Times, at(0)+int64(i)*30e9)
 		r.Series[0].Values = append(r.Series[0].Values, min(990, 100+float64(i)/2))

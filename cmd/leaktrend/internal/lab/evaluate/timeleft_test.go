@@ -24,7 +24,8 @@ func TestTimeLeft(t *testing.T) {
 		}
 		var within, before, after, series float64
 		for i := range each {
-			r := generate.One(generate.Options{Seed: 4711, PerFamily: each, Ranges: generate.Report, Ceilings: true}, f.Name, i)
+			r := generate.One(generate.Options{Seed: 4711, PerFamily: each, Ranges: generate.Report, Ceilings: true},
+				f.Name, i)
 			truth, values := r.Series[0].Truth, r.Series[0].Values
 			if len(r.Starts) > 1 {
 				continue
@@ -81,7 +82,8 @@ func TestTimeLeft(t *testing.T) {
 			}
 		}
 		if series > 0 {
-			t.Logf("%-24s %3.0f %% within, %3.0f %% before, %3.0f %% after", f.Name, 100*within/series, 100*before/series, 100*after/series)
+			t.Logf("%-24s %3.0f %% within, %3.0f %% before, %3.0f %% after", f.Name, 100*within/series,
+				100*before/series, 100*after/series)
 			families++
 			share, sooner, later = share+within/series, sooner+before/series, later+after/series
 		}
@@ -89,6 +91,7 @@ func TestTimeLeft(t *testing.T) {
 	share, sooner, later = share/families, sooner/families, later/families
 	t.Logf("all: %.0f %% within the bounds, %.0f %% before, %.0f %% after", 100*share, 100*sooner, 100*later)
 	if share < .72 || share > .9 || sooner > .2 || later > .2 {
-		t.Errorf("%.0f %% within the bounds, %.0f %% before, %.0f %% after: they are for 80, 10 and 10", 100*share, 100*sooner, 100*later)
+		t.Errorf("%.0f %% within the bounds, %.0f %% before, %.0f %% after: they are for 80, 10 and 10", 100*share,
+			100*sooner, 100*later)
 	}
 }

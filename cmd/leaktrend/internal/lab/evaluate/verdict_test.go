@@ -57,7 +57,8 @@ func TestOKIsRarelyWrong(t *testing.T) {
 			})
 		}
 	}
-	t.Logf("leaks that are not called yet: ok is said of %d of %d; healthy processes: of %d of %d, of the later families %d of %d",
+	t.Logf("leaks that are not called yet: ok is said of %d of %d; healthy processes: of %d of %d, of the later "+
+		"families %d of %d",
 		leaksOK, leaks, healthyOK, healthy, laterOK, later)
 	if share := float64(leaksOK) / float64(leaks); share > .07+slack {
 		t.Errorf("ok is said of %.1f %% of the leaks that are not called yet", 100*share)

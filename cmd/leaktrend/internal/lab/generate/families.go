@@ -46,7 +46,8 @@ var families = []Family{
 			p.collector()
 		},
 	}, {
-		Name: "warm_up", Sentence: "a warm-up that saturates with a time constant of minutes to 12 h", resources: anything,
+		Name: "warm_up", Sentence: "a warm-up that saturates with a time constant of minutes to 12 h",
+		resources: anything,
 		draw: func(p *process) {
 			p.warmUp(p.healthy, p.uniform(.2, .95), p.logarithmic(3*minute, 12))
 			p.background()
@@ -58,7 +59,8 @@ var families = []Family{
 			p.background()
 		},
 	}, {
-		Name: "day_cycle_from_minimum", Ambiguous: true, Sentence: "a cycle of a day, first seen near its minimum", resources: anything,
+		Name: "day_cycle_from_minimum", Ambiguous: true, Sentence: "a cycle of a day, first seen near its minimum",
+		resources: anything,
 		draw: func(p *process) {
 			p.daily(p.uniform(-1, 2))
 			p.background()
@@ -74,7 +76,8 @@ var families = []Family{
 			p.background()
 		},
 	}, {
-		Name: "load_ramp", Ambiguous: true, Sentence: "load that grows for hours and recedes", resources: serving, days: .5,
+		Name: "load_ramp", Ambiguous: true, Sentence: "load that grows for hours and recedes", resources: serving,
+		days: .5,
 		draw: func(p *process) {
 			p.load = p.steady()
 			p.ramp(p.logarithmic(2, 16), p.logarithmic(.5, 6), p.logarithmic(1, 8))
@@ -102,7 +105,8 @@ var families = []Family{
 			p.background()
 		},
 	}, {
-		Name: "slow_wander", Sentence: "resident memory that all but walks at random, and reverts within days", resources: resident,
+		Name: "slow_wander", Sentence: "resident memory that all but walks at random, and reverts within days",
+		resources: resident,
 		draw: func(p *process) {
 			p.drift(p.healthy, p.logarithmic(.03, .2), p.logarithmic(12, 72))
 			p.noise(p.healthy, p.logarithmic(.001, .01))
@@ -114,7 +118,8 @@ var families = []Family{
 			p.background()
 		},
 	}, {
-		Name: "cache_fill", Ambiguous: true, Sentence: "a cache that fills to its cap over a day or two", resources: memory, days: 3,
+		Name: "cache_fill", Ambiguous: true, Sentence: "a cache that fills to its cap over a day or two",
+		resources: memory, days: 3,
 		draw: func(p *process) {
 			growth, full := p.logarithmic(.2, 4), p.uniform(16, 48)
 			bend := p.uniform(.3, 1) // 1 = fills evenly, below: ever slower, as more of what is asked for is there
@@ -147,13 +152,15 @@ var families = []Family{
 			p.background()
 		},
 	}, {
-		Name: "unknown_restarts", Sentence: "restarts that only the series shows, each with a warm-up", resources: anything, load: never,
+		Name: "unknown_restarts", Sentence: "restarts that only the series shows, each with a warm-up",
+		resources: anything, load: never,
 		draw: func(p *process) {
 			p.restart(p.logarithmic(6, 72), p.uniform(.2, .9), p.logarithmic(5*minute, 3))
 			p.background()
 		},
 	}, {
-		Name: "allocator_plateaus", Sentence: "resident memory that rises with each new peak of demand and stays there", resources: resident,
+		Name: "allocator_plateaus", Sentence: "resident memory that rises with each new peak of demand and stays there",
+		resources: resident,
 		draw: func(p *process) {
 			p.drift(p.healthy, p.logarithmic(.02, .12), p.logarithmic(5*minute, 2))
 			p.warmUp(p.healthy, p.uniform(.1, .6), p.logarithmic(10*minute, 3))
@@ -161,7 +168,8 @@ var families = []Family{
 			p.noise(p.healthy, p.logarithmic(.0005, .005))
 		},
 	}, {
-		Name: "connections", Sentence: "connections that follow the requests of the day", resources: []string{sampler.OpenFDs, sampler.Goroutines},
+		Name: "connections", Sentence: "connections that follow the requests of the day",
+		resources: []string{sampler.OpenFDs, sampler.Goroutines},
 		draw: func(p *process) {
 			p.load = p.steady()
 			p.dayCycle(p.load, p.uniform(.1, .6), 24*p.r.Float64())
@@ -171,42 +179,48 @@ var families = []Family{
 			p.background()
 		},
 	}, {
-		Name: "load_for_days", Ambiguous: true, Sentence: "load that grows for days and recedes", resources: serving, days: 7, load: always,
+		Name: "load_for_days", Ambiguous: true, Sentence: "load that grows for days and recedes", resources: serving,
+		days: 7, load: always,
 		draw: func(p *process) {
 			p.load = p.steady()
 			p.dayCycle(p.load, p.uniform(.1, .4), 24*p.r.Float64())
 			p.ramp(p.logarithmic(30, 100), p.logarithmic(6, 24), p.logarithmic(12, 48))
 		},
 	}, {
-		Name: "weekly_fall", Ambiguous: true, Later: true, Sentence: "growth of days that a weekly job takes back, without a restart",
+		Name: "weekly_fall", Ambiguous: true, Later: true, Sentence: "growth of days that a weekly job takes back, " +
+			"without a restart",
 		resources: anything, days: 10, maxDays: 28,
 		draw: func(p *process) {
 			p.takenBack(p.healthy, week, p.logarithmic(.2, 2), p.logarithmic(minute, 4))
 			p.background()
 		},
 	}, {
-		Name: "few_readings", Later: true, Sentence: "two or three readings a day over weeks, of a level that wanders and follows the day",
+		Name: "few_readings", Later: true, Sentence: "two or three readings a day over weeks, of a level that " +
+			"wanders and follows the day",
 		resources: anything, days: 14, maxDays: 42, interval: seldom,
 		draw: func(p *process) {
 			p.aroundTheDay()
 			p.readAFewTimesADay()
 		},
 	}, {
-		Name: "four_hourly_readings", Later: true, Sentence: "a reading every four hours over weeks, of a level that wanders and follows the day",
+		Name: "four_hourly_readings", Later: true, Sentence: "a reading every four hours over weeks, of a level that " +
+			"wanders and follows the day",
 		resources: anything, days: 14, maxDays: 42, interval: seldom,
 		draw: func(p *process) {
 			p.aroundTheDay()
 			p.readEvery(4)
 		},
 	}, {
-		Name: "zero_readings", Later: true, Sentence: "counts whose failed readings were written down as zeros", resources: counts,
+		Name: "zero_readings", Later: true, Sentence: "counts whose failed readings were written down as zeros",
+		resources: counts,
 		draw: func(p *process) {
 			p.drift(p.healthy, p.logarithmic(.02, .2), p.logarithmic(5*minute, 6))
 			p.background()
 			p.failAsZero()
 		},
 	}, {
-		Name: "nightly_restarts", Later: true, Sentence: "a restart each night that only the series shows, and lives that level off",
+		Name: "nightly_restarts", Later: true, Sentence: "a restart each night that only the series shows, and lives " +
+			"that level off",
 		resources: anything, days: 3, load: never,
 		draw: func(p *process) {
 			p.nightly(p.uniform(.2, .9), p.logarithmic(.5, 8))
@@ -231,14 +245,16 @@ var families = []Family{
 			p.lose(p.onset(), p.growth(), p.load)
 		},
 	}, {
-		Name: "intermittent_leak", Leaks: true, Sentence: "a leak a third of the time, for hours on end", resources: anything,
+		Name: "intermittent_leak", Leaks: true, Sentence: "a leak a third of the time, for hours on end",
+		resources: anything,
 		draw: func(p *process) {
 			p.background()
 			from := p.onset()
 			p.lose(from, p.growth(), p.episodes(from, p.logarithmic(1, 8)))
 		},
 	}, {
-		Name: "leak_under_sawtooth", Leaks: true, Sentence: "a leak under a sawtooth of minutes to hours", resources: pooled,
+		Name: "leak_under_sawtooth", Leaks: true, Sentence: "a leak under a sawtooth of minutes to hours",
+		resources: pooled,
 		draw: func(p *process) {
 			p.sawtooth(p.healthy, p.logarithmic(.3, 1.5), p.logarithmic(5*minute, 6))
 			p.background()
@@ -258,7 +274,8 @@ var families = []Family{
 			p.accelerate(p.onset(), p.growth(), p.uniform(1.5, 3))
 		},
 	}, {
-		Name: "one_descriptor_an_hour", Leaks: true, Sentence: "one descriptor lost now and then, about one an hour", resources: files, days: 1,
+		Name: "one_descriptor_an_hour", Leaks: true, Sentence: "one descriptor lost now and then, about one an hour",
+		resources: files, days: 1,
 		draw: func(p *process) {
 			p.level = math.Round(p.logarithmic(8, 150))
 			p.noise(p.healthy, p.uniform(.2, 1)/p.level)
@@ -267,7 +284,8 @@ var families = []Family{
 			p.lose(from, sum(lost)/p.level, lost)
 		},
 	}, {
-		Name: "leak_in_warm_up", Leaks: true, Sentence: "a leak that begins while the process warms up", resources: anything,
+		Name: "leak_in_warm_up", Leaks: true, Sentence: "a leak that begins while the process warms up",
+		resources: anything,
 		draw: func(p *process) {
 			constant := p.logarithmic(10*minute, 6)
 			p.warmUp(p.healthy, p.uniform(.2, .9), constant)
@@ -282,7 +300,8 @@ var families = []Family{
 			p.lose(p.tick(p.uniform(.4, .75)*p.hours()), p.growth(), nil)
 		},
 	}, {
-		Name: "leak_with_restarts", Leaks: true, Sentence: "a leak that a daily restart wipes out", resources: anything, days: 1.5,
+		Name: "leak_with_restarts", Leaks: true, Sentence: "a leak that a daily restart wipes out", resources: anything,
+		days: 1.5,
 		draw: func(p *process) {
 			p.marked = true
 			p.restart(p.uniform(20, 28), p.uniform(.1, .5), p.logarithmic(5*minute, 1))
@@ -290,7 +309,8 @@ var families = []Family{
 			p.loseUntilRestart(p.logarithmic(.3, 10) / 24)
 		},
 	}, {
-		Name: "leak_behind_step_down", Leaks: true, Sentence: "a leak that begins about when a deploy makes the process need less", resources: anything, days: .5,
+		Name: "leak_behind_step_down", Leaks: true, Sentence: "a leak that begins about when a deploy makes the " +
+			"process need less", resources: anything, days: .5,
 		draw: func(p *process) {
 			hour := p.uniform(.1, .5) * p.hours()
 			p.step(p.healthy, -p.uniform(.2, .6), hour)
@@ -298,14 +318,16 @@ var families = []Family{
 			p.lose(p.tick(hour+p.uniform(-3, 3)), p.growth(), nil)
 		},
 	}, {
-		Name: "leak_under_day_cycle", Leaks: true, Sentence: "a leak under a cycle of a day", resources: anything, days: .5,
+		Name: "leak_under_day_cycle", Leaks: true, Sentence: "a leak under a cycle of a day", resources: anything,
+		days: .5,
 		draw: func(p *process) {
 			p.daily(24 * p.r.Float64())
 			p.background()
 			p.lose(p.onset(), p.growth(), nil)
 		},
 	}, {
-		Name: "leak_in_pool", Leaks: true, Sentence: "a leak in a pool that swings for hours", resources: pooled, days: .5,
+		Name: "leak_in_pool", Leaks: true, Sentence: "a leak in a pool that swings for hours", resources: pooled,
+		days: .5,
 		draw: func(p *process) {
 			p.drift(p.healthy, p.logarithmic(.05, .3), p.logarithmic(.5, 6))
 			p.sawtooth(p.healthy, p.logarithmic(.3, 2), p.logarithmic(1, 24))
@@ -313,14 +335,16 @@ var families = []Family{
 			p.lose(p.onset(), p.growth(), nil)
 		},
 	}, {
-		Name: "leak_under_gc", Leaks: true, Sentence: "a heap leak under much garbage, whose swing grows with the heap", resources: resident,
+		Name: "leak_under_gc", Leaks: true, Sentence: "a heap leak under much garbage, whose swing grows with the heap",
+		resources: resident,
 		draw: func(p *process) {
 			p.background()
 			p.collector()
 			p.lose(p.onset(), p.growth(), nil)
 		},
 	}, {
-		Name: "leak_under_peaks", Leaks: true, Later: true, Sentence: "a leak during which the load has peaks of minutes to hours", resources: serving,
+		Name: "leak_under_peaks", Leaks: true, Later: true, Sentence: "a leak during which the load has peaks of " +
+			"minutes to hours", resources: serving,
 		draw: func(p *process) {
 			p.load = p.steady()
 			p.peaks(p.load, p.logarithmic(.3, 4), p.logarithmic(4, 48))
@@ -329,7 +353,8 @@ var families = []Family{
 			p.lose(p.onset(), p.growth(), nil)
 		},
 	}, {
-		Name: "few_readings_leak", Leaks: true, Later: true, Sentence: "a leak of which there are two or three readings a day, over weeks",
+		Name: "few_readings_leak", Leaks: true, Later: true, Sentence: "a leak of which there are two or three " +
+			"readings a day, over weeks",
 		resources: anything, days: 14, maxDays: 42, interval: seldom,
 		draw: func(p *process) {
 			p.background()
@@ -337,7 +362,8 @@ var families = []Family{
 			p.readAFewTimesADay()
 		},
 	}, {
-		Name: "four_hourly_leak", Leaks: true, Later: true, Sentence: "a leak that is read every four hours, over weeks",
+		Name: "four_hourly_leak", Leaks: true, Later: true,
+		Sentence:  "a leak that is read every four hours, over weeks",
 		resources: anything, days: 14, maxDays: 42, interval: seldom,
 		draw: func(p *process) {
 			p.background()
@@ -345,21 +371,24 @@ var families = []Family{
 			p.readEvery(4)
 		},
 	}, {
-		Name: "zero_readings_leak", Leaks: true, Later: true, Sentence: "a leak of counts whose failed readings were written down as zeros", resources: counts,
+		Name: "zero_readings_leak", Leaks: true, Later: true, Sentence: "a leak of counts whose failed readings were " +
+			"written down as zeros", resources: counts,
 		draw: func(p *process) {
 			p.background()
 			p.lose(p.onset(), p.growth(), nil)
 			p.failAsZero()
 		},
 	}, {
-		Name: "oom_saw", Leaks: true, Later: true, Sentence: "a leak whose process is killed at its limit and starts anew, which only the series shows",
+		Name: "oom_saw", Leaks: true, Later: true, Sentence: "a leak whose process is killed at its limit and starts " +
+			"anew, which only the series shows",
 		resources: memory, days: 2, load: never,
 		draw: func(p *process) {
 			p.background()
 			p.loseUntilKilled(p.logarithmic(6, 48))
 		},
 	}, {
-		Name: "leak_from_start", Leaks: true, Later: true, Sentence: "a leak from the first second of a process that is watched from its start", resources: anything,
+		Name: "leak_from_start", Leaks: true, Later: true, Sentence: "a leak from the first second of a process that " +
+			"is watched from its start", resources: anything,
 		draw: func(p *process) {
 			p.marked, p.restarts = true, []int{0}
 			p.warmUp(p.healthy, p.uniform(.2, .9), p.logarithmic(minute/6, 5*minute))
@@ -367,7 +396,8 @@ var families = []Family{
 			p.lose(0, p.growth(), nil)
 		},
 	}, {
-		Name: "sudden_leak", Leaks: true, Later: true, Sentence: "a leak of 20 to 200 times the level within an hour", resources: anything,
+		Name: "sudden_leak", Leaks: true, Later: true, Sentence: "a leak of 20 to 200 times the level within an hour",
+		resources: anything,
 		draw: func(p *process) {
 			least := levels[p.resource][0]
 			p.level = p.logarithmic(least, 20*least)

@@ -384,7 +384,8 @@ func (p *process) record(withLoad bool) *dataset.Recording {
 			for restart+1 < len(p.restarts) && p.restarts[restart+1] <= i {
 				restart++
 			}
-			r.Starts = append(r.Starts, dataset.Mark[time.Time]{From: len(r.Times), Value: p.startOf(p.restarts[restart])})
+			r.Starts = append(r.Starts, dataset.Mark[time.Time]{From: len(r.Times),
+				Value: p.startOf(p.restarts[restart])})
 			restart++
 		}
 		late := int64(0) // the first sample begins it all

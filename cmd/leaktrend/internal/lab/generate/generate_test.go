@@ -43,19 +43,25 @@ func TestFamilies(t *testing.T) {
 		got = append(got, name)
 	}
 	want := []string{
-		"healthy white_noise", "healthy ar_noise", "healthy bursts", "healthy gc_sawtooth", "healthy warm_up", "healthy day_cycle",
-		"ambiguous day_cycle_from_minimum", "healthy week_cycle", "ambiguous load_ramp", "healthy step_up", "healthy step_down",
-		"healthy staircase", "healthy slow_wander", "healthy pool_sawtooth", "ambiguous cache_fill", "healthy batch_jobs",
+		"healthy white_noise", "healthy ar_noise", "healthy bursts", "healthy gc_sawtooth", "healthy warm_up",
+		"healthy day_cycle",
+		"ambiguous day_cycle_from_minimum", "healthy week_cycle", "ambiguous load_ramp", "healthy step_up",
+		"healthy step_down",
+		"healthy staircase", "healthy slow_wander", "healthy pool_sawtooth", "ambiguous cache_fill",
+		"healthy batch_jobs",
 		"healthy small_counts", "healthy known_restarts", "healthy unknown_restarts", "healthy allocator_plateaus",
 		"healthy connections", "ambiguous load_for_days",
-		"ambiguous weekly_fall, later", "healthy few_readings, later", "healthy four_hourly_readings, later", "healthy zero_readings, later",
+		"ambiguous weekly_fall, later", "healthy few_readings, later", "healthy four_hourly_readings, later",
+		"healthy zero_readings, later",
 		"healthy nightly_restarts, later",
-		"leaks constant_leak", "leaks load_leak", "leaks intermittent_leak", "leaks leak_under_sawtooth", "leaks leak_under_spikes",
+		"leaks constant_leak", "leaks load_leak", "leaks intermittent_leak", "leaks leak_under_sawtooth",
+		"leaks leak_under_spikes",
 		"leaks accelerating_leak", "leaks one_descriptor_an_hour", "leaks leak_in_warm_up", "leaks late_leak",
 		"leaks leak_with_restarts", "leaks leak_behind_step_down", "leaks leak_under_day_cycle", "leaks leak_in_pool",
 		"leaks leak_under_gc",
 		"leaks leak_under_peaks, later", "leaks few_readings_leak, later", "leaks four_hourly_leak, later",
-		"leaks zero_readings_leak, later", "leaks oom_saw, later", "leaks leak_from_start, later", "leaks sudden_leak, later",
+		"leaks zero_readings_leak, later", "leaks oom_saw, later", "leaks leak_from_start, later",
+		"leaks sudden_leak, later",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("families (-want +got):\n%s", diff)
@@ -309,10 +315,13 @@ func TestHealthyFamiliesDoNotGrow(t *testing.T) {
 	claims := map[string]claim{
 		"white_noise": halves, "ar_noise": halves, "bursts": halves, "gc_sawtooth": halves, "day_cycle": halves,
 		"day_cycle_from_minimum": halves, "week_cycle": halves, "slow_wander": halves, "pool_sawtooth": halves,
-		"batch_jobs": halves, "small_counts": halves, "known_restarts": halves, "unknown_restarts": halves, "connections": halves,
-		"warm_up": settled, "step_down": {}, "staircase": settled, "cache_fill": settled, "allocator_plateaus": settled,
-		"load_ramp": returns, "load_for_days": returns,
-		"weekly_fall": {halves.from, halves.to, .15}, "few_readings": halves, "four_hourly_readings": halves, "zero_readings": halves,
+		"batch_jobs": halves, "small_counts": halves, "known_restarts": halves, "unknown_restarts": halves,
+		"connections": halves,
+		"warm_up":     settled, "step_down": {}, "staircase": settled, "cache_fill": settled,
+		"allocator_plateaus": settled,
+		"load_ramp":          returns, "load_for_days": returns,
+		"weekly_fall": {halves.from, halves.to, .15}, "few_readings": halves, "four_hourly_readings": halves,
+		"zero_readings":    halves,
 		"nightly_restarts": halves,
 	}
 	const recordings = 40
@@ -333,7 +342,8 @@ func TestHealthyFamiliesDoNotGrow(t *testing.T) {
 			p := newProcess(Options{Seed: 13, Span: Range{4 * 24 * time.Hour, 14 * 24 * time.Hour}}, f, index)
 			f.draw(p)
 			n := float64(len(p.healthy))
-			change += mean(p.healthy[int(c.to[0]*n):int(c.to[1]*n)]) - mean(p.healthy[int(c.from[0]*n):int(c.from[1]*n)])
+			change += mean(p.healthy[int(c.to[0]*n):int(c.to[1]*n)]) - mean(
+				p.healthy[int(c.from[0]*n):int(c.from[1]*n)])
 		}
 		if change /= recordings; math.Abs(change) > c.tolerance {
 			t.Errorf("%s: changes by %+.3f of the level", f.Name, change)
@@ -409,12 +419,14 @@ func TestSplitSharesNoValue(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	for _, o := range []Options{{}, {PerFamily: 3, Interval: 10 * time.Millisecond, Span: Range{time.Second, time.Second}, Ranges: Report}} {
+	for _, o := range []Options{{},
+		{PerFamily: 3, Interval: 10 * time.Millisecond, Span: Range{time.Second, time.Second}, Ranges: Report}} {
 		if err := o.Validate(); err != nil {
 			t.Errorf("%+v: %v", o, err)
 		}
 	}
-	err := Options{PerFamily: -1, Interval: time.Millisecond, Span: Range{2 * time.Hour, time.Hour}, Ranges: 2}.Validate()
+	err := Options{PerFamily: -1, Interval: time.Millisecond, Span: Range{2 * time.Hour, time.Hour},
+		Ranges: 2}.Validate()
 	want := "recordings of each family: -1: must not be negative\n" +
 		"interval: 1ms: must be 0 or at least 10ms\n" +
 		"span: 2h0m0s to 1h0m0s: must not fall\n" +

@@ -18,14 +18,16 @@ func each(family string, f func(r *dataset.Recording)) {
 
 func TestReadSeldom(t *testing.T) {
 	for family, perDay := range map[string][2]float64{
-		"few_readings": {1.5, 3.1}, "few_readings_leak": {1.5, 3.1}, "four_hourly_readings": {5, 6.1}, "four_hourly_leak": {5, 6.1},
+		"few_readings": {1.5, 3.1}, "few_readings_leak": {1.5, 3.1}, "four_hourly_readings": {5, 6.1},
+		"four_hourly_leak": {5, 6.1},
 	} {
 		each(family, func(r *dataset.Recording) {
 			n, days := float64(len(r.Times)-2), r.Days() // without the first and the last, which are always read
 			if n/days < perDay[0] || n/days > perDay[1] {
 				t.Errorf("%s: %.1f readings a day in %.0f days", r.Name, n/days, days)
 			}
-			if truth := r.Series[0].Truth; days < 14-.1 && (truth.Exhausted == 0 || truth.Exhausted > r.Times[len(r.Times)-1]) {
+			if truth := r.Series[0].Truth; days < 14-.1 &&
+				(truth.Exhausted == 0 || truth.Exhausted > r.Times[len(r.Times)-1]) {
 				t.Errorf("%s: %.1f days", r.Name, days)
 			}
 		})
@@ -118,7 +120,8 @@ func TestNightlyRestartsAreNotTold(t *testing.T) {
 func TestLeakFromStart(t *testing.T) {
 	each("leak_from_start", func(r *dataset.Recording) {
 		if len(r.Starts) != 1 || r.Starts[0].From != 0 || r.Series[0].Truth.From != r.Times[0] {
-			t.Errorf("%s: starts %+v, leaks from %d, first read at %d", r.Name, r.Starts, r.Series[0].Truth.From, r.Times[0])
+			t.Errorf("%s: starts %+v, leaks from %d, first read at %d", r.Name, r.Starts, r.Series[0].Truth.From,
+				r.Times[0])
 		}
 	})
 }
@@ -134,7 +137,8 @@ func TestSuddenLeak(t *testing.T) {
 		if after, ok := r.LevelAt(s, r.Times[hour]); !ok || after < 15*before || after > 300*before {
 			t.Errorf("%s: from %.0f to %.0f in an hour", r.Name, before, after)
 		}
-		if lasts := time.Duration(s.Truth.Exhausted - s.Truth.From); lasts < 2*time.Hour-time.Minute || lasts > 4*time.Hour {
+		if lasts := time.Duration(s.Truth.Exhausted - s.Truth.From); lasts < 2*time.Hour-time.Minute ||
+			lasts > 4*time.Hour {
 			t.Errorf("%s: takes the last of its limit within %v", r.Name, lasts)
 		}
 	})

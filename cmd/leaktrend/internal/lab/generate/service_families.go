@@ -38,7 +38,8 @@ var services = eachMinute([]serviceFamily{
 		},
 	}, {
 		Family: Family{Name: "long_warm_up_weekdays",
-			Sentence: "a warm-up longer than a day, which levels off in the life over the weekend", resources: anything},
+			Sentence:  "a warm-up longer than a day, which levels off in the life over the weekend",
+			resources: anything},
 		live: func(p *service) {
 			p.deploy(p.onDays(5))
 			p.everyday()
@@ -46,7 +47,8 @@ var services = eachMinute([]serviceFamily{
 		},
 	}, {
 		Family: Family{Name: "cache_weekdays",
-			Sentence: "a cache that each deploy of a weekday cuts off, and that is full on weekends", resources: memory},
+			Sentence:  "a cache that each deploy of a weekday cuts off, and that is full on weekends",
+			resources: memory},
 		live: func(p *service) {
 			p.deploy(p.onDays(5))
 			p.everyday()
@@ -62,7 +64,8 @@ var services = eachMinute([]serviceFamily{
 		},
 	}, {
 		Family: Family{Name: "slow_cache_weekly",
-			Sentence: "a cache that grows for days and is full before the week is over", resources: memory, days: weeklyDays},
+			Sentence: "a cache that grows for days and is full before the week is over", resources: memory,
+			days: weeklyDays},
 		live: func(p *service) {
 			p.deploy(p.onOneDay())
 			p.everyday()
@@ -78,14 +81,16 @@ var services = eachMinute([]serviceFamily{
 		},
 	}, {
 		Family: Family{Name: "slow_cache_irregular",
-			Sentence: "a cache that grows for days and is full in the longest of irregular lives", resources: memory, days: 21},
+			Sentence: "a cache that grows for days and is full in the longest of irregular lives", resources: memory,
+			days: 21},
 		live: func(p *service) {
 			p.deploy(p.irregularly(p.logarithmic(24, 72)))
 			p.everyday()
 			p.eachFills(p.logarithmic(.2, 2), p.logarithmic(20, 72), p.uniform(.4, 1))
 		},
 	}, {
-		Family: Family{Name: "growth_that_stops", Sentence: "growth that is over within each life", resources: anything},
+		Family: Family{Name: "growth_that_stops", Sentence: "growth that is over within each life",
+			resources: anything},
 		live: func(p *service) {
 			p.deploy(p.onDays(5 + 2*p.r.IntN(2)))
 			p.everyday()
@@ -154,7 +159,8 @@ var services = eachMinute([]serviceFamily{
 		},
 	}, {
 		Family: Family{Name: "pool_lives",
-			Sentence: "a pool or log that fills for hours and is emptied, over lives of any schedule", resources: pooled},
+			Sentence:  "a pool or log that fills for hours and is emptied, over lives of any schedule",
+			resources: pooled},
 		live: func(p *service) {
 			p.deploy(p.anyhow())
 			p.everyday()
@@ -162,7 +168,8 @@ var services = eachMinute([]serviceFamily{
 		},
 	}, {
 		Family: Family{Name: "nightly_fall_lives",
-			Sentence: "growth of a day that a nightly job takes back, without a restart", resources: anything, days: 21},
+			Sentence: "growth of a day that a nightly job takes back, without a restart", resources: anything,
+			days: 21},
 		live: func(p *service) {
 			if p.r.IntN(2) == 0 {
 				p.deploy(p.onOneDay())
@@ -174,7 +181,8 @@ var services = eachMinute([]serviceFamily{
 		},
 	}, {
 		Family: Family{Name: "weekly_fall_lives", Ambiguous: true,
-			Sentence: "growth of days that a weekly job takes back, without a restart", resources: anything, days: weeklyDays},
+			Sentence: "growth of days that a weekly job takes back, without a restart", resources: anything,
+			days: weeklyDays},
 		live: func(p *service) {
 			p.deploy(p.irregularly(p.logarithmic(150, 500)))
 			p.everyday()
@@ -182,7 +190,8 @@ var services = eachMinute([]serviceFamily{
 		},
 	}, {
 		Family: Family{Name: "autoscaling",
-			Sentence: "a share of the load that falls whenever another replica joins, and rises when one leaves", resources: serving},
+			Sentence:  "a share of the load that falls whenever another replica joins, and rises when one leaves",
+			resources: serving},
 		live: func(p *service) {
 			p.deploy(p.anyhow())
 			p.atHome(p.uniform(.4, .9), p.uniform(.4, 1))
@@ -221,7 +230,8 @@ var services = eachMinute([]serviceFamily{
 		},
 	}, {
 		Family: Family{Name: "version_leak", Leaks: true,
-			Sentence: "a leak of 30 to 100 % a day in one of several versions, each of which lives several times", resources: anything, days: 21},
+			Sentence:  "a leak of 30 to 100 % a day in one of several versions, each of which lives several times",
+			resources: anything, days: 21},
 		live: func(p *service) {
 			p.needsMore()
 			p.roll(p.onDays(7))
@@ -308,10 +318,12 @@ func eachMinute(all []serviceFamily) []serviceFamily {
 	return all
 }
 
-// rateOfDays is a leak of one rate, or up to a quarter more, in each life of a day; weekends may be one life of three days.
+// rateOfDays is a leak of one rate, or up to a quarter more, in each life of a day; weekends may be one life of three
+// days.
 func rateOfDays(name string, rate float64) serviceFamily {
 	return serviceFamily{
-		Family: Family{Name: name, Leaks: true, Sentence: "a leak of one rate in each life of a day", resources: anything},
+		Family: Family{Name: name, Leaks: true, Sentence: "a leak of one rate in each life of a day",
+			resources: anything},
 		live: func(p *service) {
 			p.needsMore()
 			p.deploy(p.onDays(5 + 2*p.r.IntN(2)))

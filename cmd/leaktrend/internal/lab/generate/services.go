@@ -17,8 +17,8 @@ type Life struct {
 	Leaks    bool
 }
 
-// Services returns the families of services that live many lives, each from a deploy to the next, for 14 to 60 days: the
-// healthy ones first. They are apart from Families: what was calibrated on those is without them.
+// Services returns the families of services that live many lives, each from a deploy to the next, for 14 to 60 days:
+// the healthy ones first. They are apart from Families: what was calibrated on those is without them.
 func Services() []Family {
 	families := make([]Family, len(services))
 	for i := range services {
@@ -29,8 +29,8 @@ func Services() []Family {
 
 // Service returns the recording of a service with a number, 0 or above, of a family of Services, and its lives in order
 // of time: the same for the same options, in any order and from any goroutine. The start of each life is known. An
-// interval, a span and ceilings are taken from the options like those of other recordings. It panics if there is no such
-// family.
+// interval, a span and ceilings are taken from the options like those of other recordings. It panics if there is no
+// such family.
 func Service(o Options, family string, index int) (*dataset.Recording, []Life) {
 	i := slices.IndexFunc(services, func(f serviceFamily) bool { return f.Name == family })
 	if i < 0 {
@@ -75,7 +75,8 @@ func (p *service) livesOf(r *dataset.Recording) []Life {
 		return i
 	}
 	for k, l := range p.lives {
-		lives[k] = Life{From: sample(l.from), To: len(r.Times), Start: p.startOf(l.from), Version: l.version, Leaks: l.leaks}
+		lives[k] = Life{From: sample(l.from), To: len(r.Times), Start: p.startOf(l.from), Version: l.version,
+			Leaks: l.leaks}
 		if k > 0 {
 			lives[k-1].To = lives[k].From
 		}

@@ -70,12 +70,14 @@ func TestLivesOfServices(t *testing.T) {
 				if l.Leaks && !leaks {
 					leaks = true
 					if late := r.Times[l.From] - r.Series[0].Truth.From; late < 0 || late > int64(2*time.Hour) {
-						t.Errorf("%s: leaks from %v, in a life from %v", r.Name, r.Series[0].Truth.From, r.Times[l.From])
+						t.Errorf("%s: leaks from %v, in a life from %v", r.Name, r.Series[0].Truth.From,
+							r.Times[l.From])
 					}
 				}
 			}
 			if sample != len(r.Times) || len(starts) != 0 || leaks != f.Leaks || leaks != r.Series[0].Truth.Leaks {
-				t.Errorf("%s: %d of %d samples, %d starts left, leaks: %v", r.Name, sample, len(r.Times), len(starts), leaks)
+				t.Errorf("%s: %d of %d samples, %d starts left, leaks: %v", r.Name, sample, len(r.Times), len(starts),
+					leaks)
 			}
 		}
 	}
@@ -84,7 +86,8 @@ func TestLivesOfServices(t *testing.T) {
 // Services that are deployed each day have lives of a day; where only weekdays are, those of weekends last three.
 func TestSchedules(t *testing.T) {
 	for family, want := range map[string]struct{ most, longest float64 }{
-		"cache_daily": {24, 24}, "first_mornings": {24, 24}, "cache_weekdays": {24, 72}, "long_warm_up_weekdays": {24, 72}, "slow_cache_weekly": {168, 168},
+		"cache_daily": {24, 24}, "first_mornings": {24, 24}, "cache_weekdays": {24, 72},
+		"long_warm_up_weekdays": {24, 72}, "slow_cache_weekly": {168, 168},
 	} {
 		drawn(t, family, func(t *testing.T, p *service) {
 			var lasted []float64
@@ -92,7 +95,8 @@ func TestSchedules(t *testing.T) {
 				lasted = append(lasted, p.lasts(k))
 			}
 			slices.Sort(lasted)
-			if median, longest := lasted[len(lasted)/2], lasted[len(lasted)-1]; math.Abs(median-want.most) > 3 || math.Abs(longest-want.longest) > 3 {
+			if median, longest := lasted[len(lasted)/2], lasted[len(lasted)-1]; math.Abs(median-want.most) > 3 ||
+				math.Abs(longest-want.longest) > 3 {
 				t.Errorf("lives of %.1f h", lasted)
 			}
 		})
@@ -134,7 +138,8 @@ func TestPaceOfDailyLeaks(t *testing.T) {
 func (p *service) fills(k int) float64 {
 	from, to := p.lives[k].from, p.until(k)
 	n := (to - from) / 10
-	begin, middle, end := mean(p.healthy[from:from+n]), mean(p.healthy[(from+to-n)/2:(from+to+n)/2]), mean(p.healthy[to-n:to])
+	begin, middle, end := mean(p.healthy[from:from+n]), mean(p.healthy[(from+to-n)/2:(from+to+n)/2]),
+		mean(p.healthy[to-n:to])
 	return (end - middle) / (end - begin)
 }
 

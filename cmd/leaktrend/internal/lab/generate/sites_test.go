@@ -19,7 +19,8 @@ func followedAlone(r *dataset.Recording, share float64) (alarms int, hit bool) {
 	if d, _ := sampler.Lookup(s.Resource); d.Unit == "bytes" {
 		kind = profile.Heap
 	}
-	tracker := sites.NewTracker(kind, sites.Config{Scale: 1, Patience: 6 * time.Hour, LeastGrowth: .2, HalfLife: 6 * time.Hour})
+	tracker := sites.NewTracker(kind, sites.Config{Scale: 1, Patience: 6 * time.Hour, LeastGrowth: .2,
+		HalfLife: 6 * time.Hour})
 	last, active := int64(0), false
 	for k, at := range r.Times {
 		if math.IsNaN(s.Values[k]) || at-last < int64(149*time.Second) {
@@ -28,7 +29,8 @@ func followedAlone(r *dataset.Recording, share float64) (alarms int, hit bool) {
 		last = at
 		p := &profile.Profile{Kind: kind, Time: time.Unix(0, at), Resolution: 512 << 10}
 		for line, value := range []float64{s.Values[k], s.Values[0] * (1/share - 1)} {
-			site := profile.Site{Frame: profile.Frame{Function: "main.f", File: "/src/main.go", Line: 1 + line}, Count: value}
+			site := profile.Site{Frame: profile.Frame{Function: "main.f", File: "/src/main.go", Line: 1 + line},
+				Count: value}
 			if kind == profile.Heap {
 				site.Bytes = value
 			}
@@ -79,7 +81,8 @@ func TestSitesAlone(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%.0f healthy days, %d false alarms on ambiguous ones; %d of %d leaks that are due", days, ambiguous, found, due)
+	t.Logf("%.0f healthy days, %d false alarms on ambiguous ones; %d of %d leaks that are due", days, ambiguous, found,
+		due)
 	if ambiguous > 4 {
 		t.Errorf("%d false alarms on ambiguous processes", ambiguous)
 	}

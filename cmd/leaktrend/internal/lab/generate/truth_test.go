@@ -20,7 +20,8 @@ func TestDoubledIsWhereTheLeakReachesTheLevel(t *testing.T) {
 			tick := int((truth.Doubled - p.begin) / int64(p.interval))
 			normal, _ := p.normal()
 			if before, at := p.leak.amount[max(tick-1, 0)], p.leak.amount[tick]; before >= normal || at < normal {
-				t.Errorf("%s/%d: normal is %.3f, leaked %.3f and then %.3f", families[i].Name, index, normal, before, at)
+				t.Errorf("%s/%d: normal is %.3f, leaked %.3f and then %.3f", families[i].Name, index, normal, before,
+					at)
 			}
 		}
 	}
@@ -33,7 +34,8 @@ func TestDoubledIsWhereTheLeakReachesTheLevel(t *testing.T) {
 func TestExhaustedBeyondTheEnd(t *testing.T) {
 	for _, power := range []float64{1, 2} {
 		const growth = .5
-		p := newProcess(Options{Seed: 1, Interval: time.Minute, Span: Range{100 * time.Hour, 100 * time.Hour}}, &families[0], 0)
+		p := newProcess(Options{Seed: 1, Interval: time.Minute, Span: Range{100 * time.Hour, 100 * time.Hour}},
+			&families[0], 0)
 		p.limit = 9
 		p.accelerate(p.tick(20), growth, power)
 		truth := p.truth()
@@ -55,8 +57,10 @@ func TestExhaustionEndsTheRecording(t *testing.T) {
 			continue
 		}
 		ended++
-		if v, ceiling := r.Series[0].Values[last], r.Ceilings[0].Value[0].Level; v < ceiling-1 || truth.Exhausted <= r.Times[last-1] {
-			t.Errorf("%s ends with %v under a ceiling of %v, exhausted %v before", r.Name, v, ceiling, time.Duration(r.Times[last]-truth.Exhausted))
+		if v, ceiling := r.Series[0].Values[last], r.Ceilings[0].Value[0].Level; v < ceiling-1 ||
+			truth.Exhausted <= r.Times[last-1] {
+			t.Errorf("%s ends with %v under a ceiling of %v, exhausted %v before", r.Name, v, ceiling,
+				time.Duration(r.Times[last]-truth.Exhausted))
 		}
 	}
 	if ended == 0 {

@@ -49,13 +49,15 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Recording{
-		{Path: filepath.Join(dir, "recordings", "redis.csv"), Program: "redis", Healthy: true, Note: "5 minutes", Line: 3},
+		{Path: filepath.Join(dir, "recordings", "redis.csv"), Program: "redis", Healthy: true, Note: "5 minutes",
+			Line: 3},
 		{Path: filepath.Join(filepath.Dir(dir), "b.csv"), Healthy: true, Line: 8},
 		{
 			Path: filepath.Join(dir, "c.csv"), Program: "go-file", Soak: 20 * time.Minute, Line: 9,
 			Leaks: []Leak{
 				{
-					Resource: "open_fds", Start: time.Date(2026, 11, 23, 15, 38, 26, 0, time.UTC), Kind: "file that is never closed",
+					Resource: "open_fds", Start: time.Date(2026, 11, 23, 15, 38, 26, 0, time.UTC),
+					Kind: "file that is never closed",
 					Also: []string{"heap_live_bytes", "rss_bytes"},
 				},
 				{Resource: "goroutines"},
@@ -66,7 +68,8 @@ func TestLoad(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
-	if _, err := Load(filepath.Join(dir, "none.yaml")); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "none.yaml") {
+	if _, err := Load(filepath.Join(dir, "none.yaml")); !errors.Is(err, fs.ErrNotExist) ||
+		!strings.Contains(err.Error(), "none.yaml") {
 		t.Errorf("missing file: %v", err)
 	}
 }
@@ -85,44 +88,61 @@ func TestFaults(t *testing.T) {
 		{"a sentence", "just text\n", []string{"l.yaml:1: must be keys with values"}, nil},
 		{"a list", "- {file: a.csv, healthy: true}\n", []string{"l.yaml:1: must be keys with values"}, nil},
 		{"recordings is text", "\nrecordings: a.csv\n", []string{"l.yaml:2: must be a list"}, nil},
-		{"no YAML", "recordings:\n  - file: a.csv\n    note: a: b\n", []string{"l.yaml:3: mapping values are not allowed in this context"}, nil},
-		{"a tab", "recordings:\n  - file: a.csv\n\thealthy: true\n", []string{"l.yaml:3: found a tab character that violates indentation"}, nil},
-		{"an anchor that is none", "recordings:\n  - file: a.csv\n    healthy: *yes\n", []string{"l.yaml:3: unknown anchor 'yes' referenced"}, nil},
+		{"no YAML", "recordings:\n  - file: a.csv\n    note: a: b\n",
+			[]string{"l.yaml:3: mapping values are not allowed in this context"}, nil},
+		{"a tab", "recordings:\n  - file: a.csv\n\thealthy: true\n",
+			[]string{"l.yaml:3: found a tab character that violates indentation"}, nil},
+		{"an anchor that is none", "recordings:\n  - file: a.csv\n    healthy: *yes\n",
+			[]string{"l.yaml:3: unknown anchor 'yes' referenced"}, nil},
 		{"two documents", good + "---\nrecordings: []\n", []string{"l.yaml:21: a second document in the file"}, nil},
-		{"top-level key", "recording:\n  - {file: a.csv, healthy: true}\n", []string{"l.yaml:1: recording: unknown key"}, nil},
+		{"top-level key", "recording:\n  - {file: a.csv, healthy: true}\n",
+			[]string{"l.yaml:1: recording: unknown key"}, nil},
 		{
 			"unknown keys, at every depth",
-			"version: 1\nrecordings:\n  - file: a.csv\n    healthy: true\n    sok: 20m\n  - file: b.csv\n    healthy: false\n    leaks:\n" +
+			"version: 1\nrecordings:\n  - file: a.csv\n    healthy: true\n    sok: 20m\n  - file: b.csv\n" +
+				"    healthy: false\n    leaks:\n" +
 				"      - resource: threads\n        begin: begin\n  - {file: c.csv, healthy: true}\n",
 			[]string{"l.yaml:1: version: unknown key", "l.yaml:5: sok: unknown key", "l.yaml:10: begin: unknown key"},
 			[]string{"c.csv"},
 		},
-		{"no entry", "recordings:\n  -\n  - a.csv\n", []string{"l.yaml:2: must be keys with values", "l.yaml:3: must be keys with values"}, nil},
+		{"no entry", "recordings:\n  -\n  - a.csv\n", []string{"l.yaml:2: must be keys with values",
+			"l.yaml:3: must be keys with values"}, nil},
 		{"no file", "recordings:\n  - healthy: true\n", []string{"l.yaml:2: file is missing"}, nil},
 		{"no healthy", "recordings:\n  - file: a.csv\n", []string{"l.yaml:2: healthy is missing: true or false"}, nil},
-		{"healthy is a word", "recordings:\n  - file: a.csv\n    healthy: maybe\n", []string{`l.yaml:3: healthy: "maybe" is neither true nor false`}, nil},
-		{"twice the same key", "recordings:\n  - file: a.csv\n    healthy: true\n    healthy: false\n", []string{"l.yaml:4: healthy: stands on line 3 already"}, nil},
-		{"file is a list", "recordings:\n  - file: [a.csv]\n    healthy: true\n", []string{"l.yaml:2: file: must be text"}, nil},
+		{"healthy is a word", "recordings:\n  - file: a.csv\n    healthy: maybe\n",
+			[]string{`l.yaml:3: healthy: "maybe" is neither true nor false`}, nil},
+		{"twice the same key", "recordings:\n  - file: a.csv\n    healthy: true\n    healthy: false\n",
+			[]string{"l.yaml:4: healthy: stands on line 3 already"}, nil},
+		{"file is a list", "recordings:\n  - file: [a.csv]\n    healthy: true\n",
+			[]string{"l.yaml:2: file: must be text"}, nil},
 		{
 			"healthy with leaks", "recordings:\n  - file: a.csv\n    healthy: true\n    leaks: [{resource: threads}]\n",
 			[]string{"l.yaml:2: healthy and leaks contradict each other"}, nil,
 		},
-		{"sick without leaks", "recordings:\n  - {file: a.csv, healthy: false}\n", []string{"l.yaml:2: healthy and leaks contradict each other"}, nil},
+		{"sick without leaks", "recordings:\n  - {file: a.csv, healthy: false}\n",
+			[]string{"l.yaml:2: healthy and leaks contradict each other"}, nil},
 		{
-			"soak", "recordings:\n  - file: a.csv\n    healthy: true\n    soak: 20\n  - file: b.csv\n    soak: -5m\n    healthy: true\n",
-			[]string{`l.yaml:4: soak: "20" is no length of time, as in 20m`, `l.yaml:6: soak: "-5m" is no length of time, as in 20m`}, nil,
+			"soak", "recordings:\n  - file: a.csv\n    healthy: true\n    soak: 20\n  - file: b.csv\n    soak: -5m\n" +
+				"    healthy: true\n",
+			[]string{`l.yaml:4: soak: "20" is no length of time, as in 20m`, `l.yaml:6: soak: "-5m" is no length of ` +
+				`time, as in 20m`}, nil,
 		},
 		{
-			"leaks", "recordings:\n  - file: a.csv\n    healthy: false\n    leaks:\n      - resource: threads\n        start: yesterday\n" +
-				"      - kind: file\n      - resource: open_fds\n        also: {a: b}\n  - {file: b.csv, healthy: false, leaks: threads}\n",
+			"leaks", "recordings:\n  - file: a.csv\n    healthy: false\n    leaks:\n      - resource: threads\n" +
+				"        start: yesterday\n" +
+				"      - kind: file\n      - resource: open_fds\n        also: {a: b}\n" +
+				"  - {file: b.csv, healthy: false, leaks: threads}\n",
 			[]string{
 				`l.yaml:6: start: "yesterday" is neither a time, as in 2026-11-23T08:15:48Z, nor begin`,
-				"l.yaml:7: resource is missing", "l.yaml:9: also: must be a list of resources", "l.yaml:10: must be a list",
+				"l.yaml:7: resource is missing", "l.yaml:9: also: must be a list of resources",
+				"l.yaml:10: must be a list",
 			}, nil,
 		},
 		{
-			"one file twice", "recordings:\n  - {file: x/a.csv, healthy: true}\n  - {file: b.csv, healthy: true}\n  - {file: ./x//a.csv, healthy: true}\n",
-			[]string{"l.yaml:4: " + filepath.Join("x", "a.csv") + " is labelled on line 2 already"}, []string{filepath.Join("x", "a.csv"), "b.csv"},
+			"one file twice", "recordings:\n  - {file: x/a.csv, healthy: true}\n  - {file: b.csv, healthy: true}\n" +
+				"  - {file: ./x//a.csv, healthy: true}\n",
+			[]string{"l.yaml:4: " + filepath.Join("x", "a.csv") + " is labelled on line 2 already"},
+			[]string{filepath.Join("x", "a.csv"), "b.csv"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -146,7 +166,8 @@ func TestFaults(t *testing.T) {
 
 // An entry that several recordings share may be an anchor.
 func TestAlias(t *testing.T) {
-	const in = "recordings:\n  - file: a.csv\n    healthy: false\n    leaks: &same\n      - &one {resource: threads}\n" +
+	const in = "recordings:\n  - file: a.csv\n    healthy: false\n    leaks: &same\n" +
+		"      - &one {resource: threads}\n" +
 		"  - {file: b.csv, healthy: false, leaks: *same}\n  - {file: c.csv, healthy: false, leaks: [*one]}\n"
 	got, err := parse([]byte(in), "l.yaml")
 	want := []Recording{

@@ -20,7 +20,8 @@ func Of(r rules.Approximation) Rule {
 	a := newApproximation(r)
 	return Rule{
 		name: "leaktrend rules",
-		source: fmt.Sprintf("what `leaktrend rules` writes for this configuration: minimums of 5m in %d windows of %s to %s, no regression, no load",
+		source: fmt.Sprintf("what `leaktrend rules` writes for this configuration: minimums of 5m in %d windows of "+
+			"%s to %s, no regression, no load",
 			len(a.Windows), a.Windows[0].Name, a.Windows[len(a.Windows)-1].Name),
 		run: a.run,
 	}

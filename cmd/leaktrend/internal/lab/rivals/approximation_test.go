@@ -30,7 +30,8 @@ func regular(r *dataset.Recording, limit int) *dataset.Recording {
 	}
 	for _, m := range r.Starts {
 		if m.From < len(out.Times) {
-			out.Starts = append(out.Starts, dataset.Mark[time.Time]{From: m.From, Value: time.Unix(0, out.Times[m.From])})
+			out.Starts = append(out.Starts,
+				dataset.Mark[time.Time]{From: m.From, Value: time.Unix(0, out.Times[m.From])})
 		}
 	}
 	return &out
@@ -62,7 +63,8 @@ func TestApproximationIsWhatPrometheusDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := newApproximation(r)
-	options := generate.Options{Seed: 20, PerFamily: 1, Interval: time.Minute, Span: generate.Range{Min: 2 * 24 * time.Hour, Max: 3 * 24 * time.Hour}, Ceilings: true}
+	options := generate.Options{Seed: 20, PerFamily: 1, Interval: time.Minute,
+		Span: generate.Range{Min: 2 * 24 * time.Hour, Max: 3 * 24 * time.Hour}, Ceilings: true}
 	var input strings.Builder
 	expected := make(map[int][]string) // by minute
 	fired, families := 0, 0
@@ -108,9 +110,11 @@ func TestApproximationIsWhatPrometheusDoes(t *testing.T) {
 		t.Errorf("%d of %d processes have an alert: too few or too many to compare", fired, families)
 	}
 	var test strings.Builder
-	fmt.Fprintf(&test, "rule_files: [rules.yaml]\nevaluation_interval: 5m\ntests:\n  - interval: 1m\n    input_series:\n%s    promql_expr_test:\n", &input)
+	fmt.Fprintf(&test, "rule_files: [rules.yaml]\nevaluation_interval: 5m\ntests:\n  - interval: 1m\n"+
+		"    input_series:\n%s    promql_expr_test:\n", &input)
 	for now := every; now < length-10; now += every {
-		fmt.Fprintf(&test, "      - expr: 'group by (instance) ({__name__=~\"leaktrend:.+:climb_.+\"})'\n        eval_time: %dm\n        exp_samples:\n", now)
+		fmt.Fprintf(&test, "      - expr: 'group by (instance) ({__name__=~\"leaktrend:.+:climb_.+\"})'\n"+
+			"        eval_time: %dm\n        exp_samples:\n", now)
 		for _, labels := range expected[now] {
 			fmt.Fprintf(&test, "          - {labels: '%s', value: 1}\n", labels)
 		}

@@ -38,8 +38,10 @@ func TestField(t *testing.T) {
 	for _, r := range All() {
 		methods = append(methods, r)
 	}
-	recordings := generate.Generate(generate.Options{Seed: 32, PerFamily: n, Ranges: generate.Report, Ceilings: true, Load: true})
-	reports, err := evaluate.Score(t.Context(), recordings, methods, evaluate.ScoreOptions{Workers: runtime.GOMAXPROCS(0)})
+	recordings := generate.Generate(generate.Options{Seed: 32, PerFamily: n, Ranges: generate.Report, Ceilings: true,
+		Load: true})
+	reports, err := evaluate.Score(t.Context(), recordings, methods,
+		evaluate.ScoreOptions{Workers: runtime.GOMAXPROCS(0)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +58,8 @@ func TestField(t *testing.T) {
 		for i, r := range reports {
 			tally := r.Tally("", func(o *evaluate.Outcome) bool { return later[o.Family] == of.later })
 			rate, recall := tally.Rate(), tally.DueRecall()
-			t.Logf("%-16s %9.1f (%6.1f to %6.1f) %9.0f %% (%3.0f to %3.0f) %6.2f", r.Method, 1000*rate.Value, 1000*rate.Low, 1000*rate.High,
+			t.Logf("%-16s %9.1f (%6.1f to %6.1f) %9.0f %% (%3.0f to %3.0f) %6.2f", r.Method, 1000*rate.Value,
+				1000*rate.Low, 1000*rate.High,
 				100*recall.Value, 100*recall.Low, 100*recall.High, tally.DelayShare().Median)
 			if i == 0 {
 				found = tally

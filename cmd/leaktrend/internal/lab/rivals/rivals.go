@@ -54,10 +54,13 @@ func (r Rule) Run(rec *dataset.Recording) []evaluate.Firing {
 // Usual returns the rules that a user would otherwise write or run, in the order in which tables show them.
 func Usual() []Rule {
 	return []Rule{
-		{"fixed delta", "log_capturer_go pkg/leakdetection, its defaults: start value + 50 goroutines, + 100 descriptors, + 100 MB", fixedDelta},
-		{"holmes", "mosn/holmes matchRule: mean of the last 10; goroutines 10 +25% 2000 max 10000, memory 30% +25% 80%, threads 10 +25% 70", holmes},
+		{"fixed delta", "log_capturer_go pkg/leakdetection, its defaults: start value + 50 goroutines, + 100 " +
+			"descriptors, + 100 MB", fixedDelta},
+		{"holmes", "mosn/holmes matchRule: mean of the last 10; goroutines 10 +25% 2000 max 10000, memory 30% +25% " +
+			"80%, threads 10 +25% 70", holmes},
 		{"coroot", "coroot auditor/memory.go, 2026: 1h OLS and its tail, > 10 %/h for 15m, bytes only", coroot},
-		{"predict_linear", "Prometheus predict_linear(x[6h], 24h) > limit for 1h, as in the node mixin's NodeFilesystemSpaceFillingUp", predictLinear},
+		{"predict_linear", "Prometheus predict_linear(x[6h], 24h) > limit for 1h, as in the node mixin's " +
+			"NodeFilesystemSpaceFillingUp", predictLinear},
 		{"deriv", "Prometheus deriv(x[1h]) > 0 for 1h", deriv},
 	}
 }
@@ -65,10 +68,13 @@ func Usual() []Rule {
 // All returns the usual rules, then those of the literature.
 func All() []Rule {
 	return append(Usual(), []Rule{
-		{"Mann-Kendall", "Mann 1945, Kendall 1975: 6h, two-sided p < .01, corrected for ties and continuity", mannKendall},
+		{"Mann-Kendall", "Mann 1945, Kendall 1975: 6h, two-sided p < .01, corrected for ties and continuity",
+			mannKendall},
 		{"OLS t-test", "textbook t test of the slope: 6h, two-sided p < .001", olsTest},
-		{"OLS on minimums", "rule of thumb without a publication: hourly minimums over 24h, R2 > .8 and + 20 %", olsFloors},
-		{"LBR", "Jindal et al. 2021, arXiv:2106.08938, and ansjin/memory_leak_detection: R2 >= .8, 100 % within 7d, windows from 5h", backwardRegression},
+		{"OLS on minimums", "rule of thumb without a publication: hourly minimums over 24h, R2 > .8 and + 20 %",
+			olsFloors},
+		{"LBR", "Jindal et al. 2021, arXiv:2106.08938, and ansjin/memory_leak_detection: R2 >= .8, 100 % within 7d, " +
+			"windows from 5h", backwardRegression},
 		{"CUSUM", "Page 1954: k = .5, h = 50 on means of a minute, in control for the first 60", cusum},
 	}...)
 }

@@ -35,7 +35,8 @@ func withCeiling(r *dataset.Recording, value float64) *dataset.Recording {
 }
 
 func withRestart(r *dataset.Recording, at int) *dataset.Recording {
-	r.Starts = []dataset.Mark[time.Time]{{From: 0, Value: time.Unix(0, begin-hour)}, {From: at, Value: time.Unix(0, r.Times[at])}}
+	r.Starts = []dataset.Mark[time.Time]{{From: 0, Value: time.Unix(0, begin-hour)},
+		{From: at, Value: time.Unix(0, r.Times[at])}}
 	return r
 }
 
@@ -76,23 +77,31 @@ func TestRules(t *testing.T) {
 	}{
 		// 10 + 51 is the first to exceed the start by more than 50.
 		{"fixed delta", "goroutines", record("goroutines", minute, course(100, linear(10, 1))...), []float64{51}},
-		{"fixed delta", "again after the cooldown", record("goroutines", minute, 0, 51, 52, 50, 51, 50, 50, 50, 50, 50, 51), []float64{1, 10}},
-		{"fixed delta", "a new start after a restart", withRestart(record("goroutines", minute, 0, 51, 51, 100, 102), 2), []float64{1, 4}},
+		{"fixed delta", "again after the cooldown", record("goroutines", minute, 0, 51, 52, 50, 51, 50, 50, 50, 50, 50,
+			51), []float64{1, 10}},
+		{"fixed delta", "a new start after a restart", withRestart(record("goroutines", minute, 0, 51, 51, 100, 102),
+			2), []float64{1, 4}},
 		{"fixed delta", "descriptors", record("open_fds", minute, 0, 100, 101), []float64{2}},
 		{"fixed delta", "memory", record("rss_bytes", minute, 7, 7+100*mb, 8+100*mb), []float64{2}},
 		{"fixed delta", "knows no threads", record("threads", minute, 0, 1e6), nil},
 
 		// All in integers. 126: the mean is 1026/10 = 102, and 102*125/100 = 127. 132: the ten are seven of 100, 126,
 		// 100, 132, their mean 105, and 105*125/100 = 131.
-		{"holmes", "jump", record("goroutines", minute, append(course(10, constant(100)), 126, 100, 132)...), []float64{12}},
+		{"holmes", "jump", record("goroutines", minute, append(course(10, constant(100)), 126, 100, 132)...),
+			[]float64{12}},
 		{"holmes", "least", record("goroutines", minute, append(course(10, constant(4)), 9)...), nil},
-		{"holmes", "absolute", record("goroutines", minute, append(course(10, constant(1990)), 2000, 2001)...), []float64{11}},
+		{"holmes", "absolute", record("goroutines", minute, append(course(10, constant(1990)), 2000, 2001)...),
+			[]float64{11}},
 		{"holmes", "most", record("goroutines", minute, append(course(10, constant(1990)), 10000)...), nil},
 		{"holmes", "warm-up of nine", record("goroutines", minute, course(12, constant(3000))...), []float64{9}},
-		{"holmes", "one sample in five seconds", record("goroutines", second, course(60, constant(3000))...), []float64{45}},
-		{"holmes", "share of the limit", withCeiling(record("rss_bytes", minute, append(course(10, constant(300)), 450)...), 1000), []float64{10}},
-		{"holmes", "memory without a limit", record("rss_bytes", minute, append(course(10, constant(300)), 450)...), nil},
-		{"holmes", "restart", withRestart(record("goroutines", minute, course(24, constant(3000))...), 12), []float64{9, 21}},
+		{"holmes", "one sample in five seconds", record("goroutines", second, course(60, constant(3000))...),
+			[]float64{45}},
+		{"holmes", "share of the limit",
+			withCeiling(record("rss_bytes", minute, append(course(10, constant(300)), 450)...), 1000), []float64{10}},
+		{"holmes", "memory without a limit", record("rss_bytes", minute, append(course(10, constant(300)), 450)...),
+			nil},
+		{"holmes", "restart", withRestart(record("goroutines", minute, course(24, constant(3000))...), 12),
+			[]float64{9, 21}},
 
 		// Slope > 0 from the second sample on, for an hour.
 		{"deriv", "growth", record("goroutines", minute, course(100, linear(10, 1))...), []float64{61}},
@@ -102,8 +111,10 @@ func TestRules(t *testing.T) {
 		{"deriv", "still", record("goroutines", minute, course(300, at40)...), []float64{61}},
 
 		// From 0 by 1 a minute: in 24 h it grows by 1440, and t + 1440 > 1500.5 from t = 61 on, for an hour.
-		{"predict_linear", "reaches", withCeiling(record("open_fds", minute, course(200, linear(0, 1))...), 1500.5), []float64{121}},
-		{"predict_linear", "not yet", withCeiling(record("open_fds", minute, course(121, linear(0, 1))...), 1500.5), nil},
+		{"predict_linear", "reaches", withCeiling(record("open_fds", minute, course(200, linear(0, 1))...), 1500.5),
+			[]float64{121}},
+		{"predict_linear", "not yet", withCeiling(record("open_fds", minute, course(121, linear(0, 1))...), 1500.5),
+			nil},
 		{"predict_linear", "no limit", record("open_fds", minute, course(1000, linear(0, 1))...), nil},
 
 		// The window is covered, but for a twentieth, after 5.7 h: 68.4 steps. It grows from the first on.
@@ -120,23 +131,31 @@ func TestRules(t *testing.T) {
 		{"OLS on minimums", "too few", record("goroutines", hour/2, course(40, linear(100, 1))...), nil},
 
 		// 60 medians of 5 minutes end at 300. By 1 a minute it is 10,080 in 7 days.
-		{"LBR", "reaches", withCeiling(record("open_fds", minute, course(400, linear(0, 1))...), 10_000), []float64{300}},
+		{"LBR", "reaches", withCeiling(record("open_fds", minute, course(400, linear(0, 1))...), 10_000),
+			[]float64{300}},
 		{"LBR", "later", withCeiling(record("open_fds", minute, course(400, linear(0, 1))...), 11_000), nil},
 		{"LBR", "no limit", record("open_fds", minute, course(400, linear(0, 1))...), nil},
 
 		// The first 60 are 99 and 101: deviation about 1.008. Then 111 adds (11-0)/1.008-.5 = 10.41 a minute: over 50
 		// with the fifth, which is known at minute 65.
-		{"CUSUM", "step", record("goroutines", minute, append(course(60, func(i int) float64 { return 99 + float64(i%2)*2 }),
+		{"CUSUM", "step", record("goroutines", minute, append(course(60, func(i int) float64 {
+			return 99 + float64(i%2)*2
+		}),
 			course(20, constant(111))...)...), []float64{65}},
-		{"CUSUM", "in control", record("goroutines", minute, course(500, func(i int) float64 { return 99 + float64(i%2)*2 })...), nil},
+		{"CUSUM", "in control", record("goroutines", minute, course(500, func(i int) float64 {
+			return 99 + float64(i%2)*2
+		})...), nil},
 
 		// 80 % of the hour are 48 samples, at minute 47. Then 240 MB an hour, over what the line had an hour before,
 		// are more than 10 %: for 15 minutes.
 		{"coroot", "growth", record("rss_bytes", minute, course(100, linear(1000*mb, 4*mb))...), []float64{62}},
 		{"coroot", "less than 50 MB", record("rss_bytes", minute, course(100, linear(100*mb, mb/2))...), nil},
 		{"coroot", "less than 10 %", record("rss_bytes", minute, course(100, linear(3000*mb, 4*mb))...), nil},
-		{"coroot", "5 % of the limit", withCeiling(record("rss_bytes", minute, course(100, linear(100*mb, mb/2))...), 500*mb), []float64{62}},
-		{"coroot", "came to rest", record("rss_bytes", minute, course(100, func(i int) float64 { return 1000*mb + 10*mb*float64(min(i, 40)) })...), nil},
+		{"coroot", "5 % of the limit", withCeiling(record("rss_bytes", minute, course(100, linear(100*mb, mb/2))...),
+			500*mb), []float64{62}},
+		{"coroot", "came to rest", record("rss_bytes", minute, course(100, func(i int) float64 {
+			return 1000*mb + 10*mb*float64(min(i, 40))
+		})...), nil},
 		{"coroot", "bytes only", record("goroutines", minute, course(100, linear(1e9, 4*mb))...), nil},
 	}
 	for _, tt := range tests {
@@ -267,7 +286,9 @@ func recordAndSeries(values []float64) (*dataset.Recording, *dataset.Series) {
 func TestWindowStaysExact(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 4))
-	s := newSeries(recordAndSeries(course(5000, func(i int) float64 { return 3e10 + 1e7*random.Float64() + float64(i) })))
+	s := newSeries(recordAndSeries(course(5000, func(i int) float64 {
+		return 3e10 + 1e7*random.Float64() + float64(i)
+	})))
 	w := &window{s: s, span: hour}
 	for i := range s.times {
 		w.to(s.times[i])
@@ -318,8 +339,10 @@ func TestNoRuleFailsOn(t *testing.T) {
 		"one sample":   withCeiling(record("rss_bytes", minute, 5), 10),
 		"two samples":  withCeiling(record("rss_bytes", day, 5, 6), 10),
 		"gaps":         withCeiling(gaps, 5000),
-		"extreme":      withCeiling(record("rss_bytes", minute, course(2000, func(i int) float64 { return 1e150 * float64(i%7-3) })...), 1e151),
-		"no ceiling":   withCeiling(record("open_fds", minute, course(2000, linear(1, 1))...), 0),
+		"extreme": withCeiling(record("rss_bytes", minute, course(2000, func(i int) float64 {
+			return 1e150 * float64(i%7-3)
+		})...), 1e151),
+		"no ceiling": withCeiling(record("open_fds", minute, course(2000, linear(1, 1))...), 0),
 	}
 	for name, rec := range recs {
 		for _, rule := range All() {

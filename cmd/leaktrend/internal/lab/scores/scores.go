@@ -132,13 +132,15 @@ func (o *Options) measureServices(ctx context.Context) (calibration.Sample, erro
 				continue
 			}
 			series := dataset.Series{Resource: r.Series[0].Resource, Values: r.Series[0].Values[l.From:l.To]}
-			scoreAtMarks(&dataset.Recording{Times: r.Times[l.From:l.To], Series: []dataset.Series{series}}, whole, false, into)
+			scoreAtMarks(&dataset.Recording{Times: r.Times[l.From:l.To], Series: []dataset.Series{series}},
+				whole, false, into)
 		}
 	})
 }
 
 // each counts o.PerFamily recordings of each family, all cores at once.
-func (o *Options) each(ctx context.Context, families []string, count func(family string, index int, into calibration.Sample)) (calibration.Sample, error) {
+func (o *Options) each(ctx context.Context, families []string,
+	count func(family string, index int, into calibration.Sample)) (calibration.Sample, error) {
 	type job struct {
 		family string
 		index  int
@@ -207,7 +209,8 @@ func scoreAtMarks(r *dataset.Recording, p part, leaking bool, into calibration.S
 				d.Observe(&out)
 			}
 			low, step = math.Inf(1), now
-			for mark < len(calibration.Marks) && calibration.Marks[mark] <= p.to && time.Duration(at-begin) >= calibration.Marks[mark] {
+			for mark < len(calibration.Marks) && calibration.Marks[mark] <= p.to &&
+				time.Duration(at-begin) >= calibration.Marks[mark] {
 				if !leaking || begin+int64(calibration.Marks[mark]) > series.Truth.From {
 					score := 0.
 					if all := d.Status(); len(all) > 0 {

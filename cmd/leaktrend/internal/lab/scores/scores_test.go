@@ -43,8 +43,10 @@ func TestCalibrationIsOfThisDetector(t *testing.T) {
 				expected := distuv.Poisson{Lambda: rate * float64(counts.N)}
 				n := float64(counts.Reached[k])
 				if expected.CDF(n) < 1e-5 || 1-expected.CDF(n-1) < 1e-5 {
-					t.Errorf("%s after %v: %d of %d series score %g or more, but %d of %d in the table; go generate %s makes it anew",
-						part.name, counts.Length, counts.Reached[k], counts.N, threshold, shipped.Reached[k], shipped.N, "./cmd/leaktrend/internal/fleet/calibration")
+					t.Errorf("%s after %v: %d of %d series score %g or more, but %d of %d in the table; go generate "+
+						"%s makes it anew",
+						part.name, counts.Length, counts.Reached[k], counts.N, threshold, shipped.Reached[k], shipped.N,
+						"./cmd/leaktrend/internal/fleet/calibration")
 				}
 			}
 		}

@@ -21,10 +21,12 @@ func (p *printer) answer(r *Result) {
 	p.labelled("costs", costsOf(r))
 	p.labelled("confidence", c.confidence())
 	if c.Missing > 0 {
-		p.labelled("missing", fmt.Sprintf("%s without a false alarm, to be 95 %% sure", count(int(math.Ceil(c.Missing)), "more healthy process-day")))
+		p.labelled("missing", fmt.Sprintf("%s without a false alarm, to be 95 %% sure",
+			count(int(math.Ceil(c.Missing)), "more healthy process-day")))
 	}
 	if c.Judged.Leaks > 0 {
-		text := fmt.Sprintf("%s of the leaks, %s of those that were due", percentText(c.Judged.Recall), percentText(c.Judged.DueRecall))
+		text := fmt.Sprintf("%s of the leaks, %s of those that were due", percentText(c.Judged.Recall),
+			percentText(c.Judged.DueRecall))
 		if d := c.Judged.DelayHours; d != nil {
 			text += fmt.Sprintf(", half of them within %s", duration(d.Median))
 		}
@@ -82,7 +84,8 @@ func falseAlarms(i *Interval) string {
 	if i == nil {
 		return "an unknown number of false alarms"
 	}
-	return fmt.Sprintf("%s false alarms a month of a process (%s to %s, with 95 %% confidence)", number2(i.Value), number2(i.Low), number2(i.High))
+	return fmt.Sprintf("%s false alarms a month of a process (%s to %s, with 95 %% confidence)", number2(i.Value),
+		number2(i.Low), number2(i.High))
 }
 
 func scaled(i *Interval, times float64) *Interval {
@@ -98,7 +101,8 @@ func (c *Choice) confidence() string {
 	case c.Basis == withoutBasis:
 		return fmt.Sprintf("none that the budget of %s is kept", c.Budget)
 	case !c.Kept:
-		return fmt.Sprintf("none: that is above the budget of %s, and no setting was found that surely keeps it", c.Budget)
+		return fmt.Sprintf("none: that is above the budget of %s, and no setting was found that surely keeps it",
+			c.Budget)
 	}
 	return fmt.Sprintf("%s that the budget of %s is kept", confidence(c.Confidence), c.Budget)
 }
@@ -122,7 +126,8 @@ func (p *printer) summary(r *Result) {
 			if f.Leaks > 0 {
 				found = fmt.Sprintf("%d of %d", f.Found, f.Leaks)
 			}
-			out = append(out, []string{name, count3(f.Exposure, shortUnit(g)), strconv.Itoa(f.FalseAlarms), perMonth(g, f.Rate), found, hour(f.DelayHours)})
+			out = append(out, []string{name, count3(f.Exposure, shortUnit(g)), strconv.Itoa(f.FalseAlarms),
+				perMonth(g, f.Rate), found, hour(f.DelayHours)})
 		}
 		own := &g.Methods[0]
 		add(nameOf(g), &own.All)
@@ -174,7 +179,8 @@ func perMonth(g *Group, rate *Interval) string {
 func suspicions(r *Result) []string {
 	var lines []string
 	for _, s := range r.Suspects {
-		lines = append(lines, fmt.Sprintf("%s: %s looks like a leak since %s: label it, or leave it out. No alarm on it counts as false from then on.",
+		lines = append(lines, fmt.Sprintf("%s: %s looks like a leak since %s: label it, or leave it out. No alarm on "+
+			"it counts as false from then on.",
 			s.Recording, s.Resource, sampler.FormatInstant(s.Since, "2006-01-02 15:04 MST")))
 	}
 	return lines

@@ -106,7 +106,8 @@ func recallAxis() axis {
 // delayAxis is logarithmic, with round lengths of time.
 func delayAxis(points []point) axis {
 	steps := []tick{
-		{1. / 3600, "1s"}, {10. / 3600, "10s"}, {1. / 60, "1m"}, {3. / 60, "3m"}, {.1666667, "10m"}, {.5, "30m"}, {1, "1h"}, {3, "3h"},
+		{1. / 3600, "1s"}, {10. / 3600, "10s"}, {1. / 60, "1m"}, {3. / 60, "3m"}, {.1666667, "10m"}, {.5, "30m"},
+		{1, "1h"}, {3, "3h"},
 		{6, "6h"}, {12, "12h"}, {24, "1d"}, {72, "3d"}, {168, "7d"}, {720, "30d"}, {2400, "100d"},
 	}
 	low, high := math.Inf(1), math.Inf(-1)
@@ -120,7 +121,8 @@ func delayAxis(points []point) axis {
 	for last-1 > first && steps[last-1].value >= high {
 		last--
 	}
-	return axis{log: true, low: steps[first].value, high: steps[last].value, from: plotBottom, to: plotTop, ticks: steps[first : last+1]}
+	return axis{log: true, low: steps[first].value, high: steps[last].value, from: plotBottom, to: plotTop,
+		ticks: steps[first : last+1]}
 }
 
 // countAxis begins at zero.
@@ -162,7 +164,8 @@ func drawChart(x, y axis, points, line []point, budget float64, describe string)
 		on.Line(plot.Grid, []plot.Point{{X: at, Y: plotTop}, {X: at, Y: plotBottom}})
 		on.Text(plot.Muted, plot.Point{X: at, Y: plotBottom + 14}, plot.Middle, plot.Label{Text: t.label})
 	}
-	on.Text(plot.Muted, plot.Point{X: (plotLeft + plotRight) / 2, Y: plotBottom + 32}, plot.Middle, plot.Label{Text: x.title})
+	on.Text(plot.Muted, plot.Point{X: (plotLeft + plotRight) / 2, Y: plotBottom + 32}, plot.Middle,
+		plot.Label{Text: x.title})
 	if budget > x.low && budget < x.high {
 		at := x.x(budget)
 		on.Line(plot.Guide, []plot.Point{{X: at, Y: plotTop}, {X: at, Y: plotBottom}})
@@ -290,8 +293,10 @@ func placeLabel(on plot.Canvas, p point, at, up float64, taken []box) box {
 	for _, distance := range []float64{0, 10, 20, 32, 46} {
 		d := r + distance
 		for _, c := range [][2]float64{
-			{at + d, up - lineHeight/2}, {at - d - width, up - lineHeight/2}, {at - width/2, up - d - lineHeight}, {at - width/2, up + d},
-			{at + d, up - d - lineHeight/2}, {at + d, up + d - lineHeight/2}, {at - d - width, up - d - lineHeight/2}, {at - d - width, up + d - lineHeight/2},
+			{at + d, up - lineHeight/2}, {at - d - width, up - lineHeight/2}, {at - width/2, up - d - lineHeight},
+			{at - width/2, up + d},
+			{at + d, up - d - lineHeight/2}, {at + d, up + d - lineHeight/2}, {at - d - width, up - d - lineHeight/2},
+			{at - d - width, up + d - lineHeight/2},
 		} {
 			try := box{c[0], c[1], c[0] + width, c[1] + lineHeight}
 			if try.left < plotLeft || try.right > chartWidth-2 || try.top < 1 || try.bottom > plotBottom {

@@ -25,13 +25,15 @@ func notesOf(r *Result) map[string]string {
 		}
 		for k := range g.Trials {
 			if t := &g.Trials[k]; t.Chosen {
-				add(fmt.Sprintf("%s: %s false alarms per run, recall %s.", g.title(), rateText(t.Rate), percentText(t.Recall)))
+				add(fmt.Sprintf("%s: %s false alarms per run, recall %s.", g.title(), rateText(t.Rate),
+					percentText(t.Recall)))
 			}
 		}
 	}
 	notes := map[string]string{"adaptive.sensitivity": strings.Join(lines, "\n")}
 	if r.Choice.Setting.LeastGrowth != r.InForce.LeastGrowth {
-		notes["adaptive.least_growth"] = fmt.Sprintf("Chosen, instead of %s, together with the sensitivity.", number(r.InForce.LeastGrowth))
+		notes["adaptive.least_growth"] = fmt.Sprintf("Chosen, instead of %s, together with the sensitivity.",
+			number(r.InForce.LeastGrowth))
 	}
 	for i := range r.Limits {
 		if l := &r.Limits[i]; l.Proposed != l.InForce || l.InForce > 0 {

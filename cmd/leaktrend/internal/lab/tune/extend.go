@@ -55,7 +55,8 @@ func (u extension) measure(ctx context.Context) ([]evaluate.Report, error) {
 				span = time.Duration(float64(month) * maxValues / values)
 			}
 			for i := range u.replicates() {
-				long, err := dataset.Extend(thin, max(span, time.Duration(r.Days()*24*float64(time.Hour))), u.o.Seed+uint64(i))
+				long, err := dataset.Extend(thin, max(span, time.Duration(r.Days()*24*float64(time.Hour))),
+					u.o.Seed+uint64(i))
 				if err != nil {
 					u.result.Skipped = append(u.result.Skipped, err.Error())
 					break
@@ -99,7 +100,8 @@ func thinned(r *dataset.Recording, interval time.Duration, load string) *dataset
 	judged := r.Judged()
 	for k := range r.Series {
 		s := &r.Series[k]
-		if !slices.Contains(judged, s) && s.Resource != load && s.Resource != sampler.CPUSeconds || r.Unknown && s.Truth.Leaks {
+		if !slices.Contains(judged, s) && s.Resource != load && s.Resource != sampler.CPUSeconds || r.Unknown &&
+			s.Truth.Leaks {
 			continue // what looks like a leak tells nothing of a healthy month
 		}
 		values := make([]float64, len(from))

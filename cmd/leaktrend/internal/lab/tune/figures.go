@@ -71,11 +71,13 @@ type Figures struct {
 // constants.
 func figuresOf(t evaluate.Tally, soak time.Duration) Figures {
 	f := Figures{
-		Recordings: t.Recordings, Healthy: t.Healthy, Exposure: t.Days(), FalseAlarms: t.FalseAlarms, BesideLeak: t.BesideLeak,
-		Alarmed: interval(t.AlarmedShare()),
-		Leaking: t.Leaking, Noticed: interval(t.NoticedShare()), Leaks: len(t.Leaks),
+		Recordings: t.Recordings, Healthy: t.Healthy, Exposure: t.Days(), FalseAlarms: t.FalseAlarms,
+		BesideLeak: t.BesideLeak,
+		Alarmed:    interval(t.AlarmedShare()),
+		Leaking:    t.Leaking, Noticed: interval(t.NoticedShare()), Leaks: len(t.Leaks),
 		Recall: interval(t.Recall()), DueRecall: interval(t.DueRecall()),
-		DelayHours: spread(t.Delay()), DelayShare: spread(t.DelayShare()), Leaked: spread(t.Leaked()), LeadHours: spread(t.Lead()),
+		DelayHours: spread(t.Delay()), DelayShare: spread(t.DelayShare()), Leaked: spread(t.Leaked()),
+		LeadHours: spread(t.Lead()),
 	}
 	horizon := month
 	if soak > 0 {
@@ -109,13 +111,15 @@ func (f *Figures) delay() float64 {
 
 // Named are figures of a part: of one resource, kind of leak or family.
 type Named struct {
-	Name      string `json:"name"`
-	Ambiguous bool   `json:"ambiguous,omitempty"` // a family that nothing in the series tells from a leak for its first day or longer
+	Name string `json:"name"`
+	// a family that nothing in the series tells from a leak for its first day or longer
+	Ambiguous bool `json:"ambiguous,omitempty"`
 	Figures
 }
 
 // partsOf returns the figures of each resource, mechanism and family.
-func partsOf(r *evaluate.Report, keep func(*evaluate.Outcome) bool, soak time.Duration, ambiguous func(family string) bool) (
+func partsOf(r *evaluate.Report, keep func(*evaluate.Outcome) bool, soak time.Duration,
+	ambiguous func(family string) bool) (
 	resources, kinds, families []Named,
 ) {
 	for _, name := range r.Resources() {

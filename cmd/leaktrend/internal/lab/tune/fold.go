@@ -20,7 +20,8 @@ func fold(trials []Trial) (out []folded) {
 		if t.InForce || t.Chosen {
 			marked = t.Sensitivity
 		}
-		if n := len(out); n > 0 && out[n-1].LeastGrowth == t.LeastGrowth && same(&out[n-1].Figures, &t.Figures) && (marked == 0 || out[n-1].at == 0) {
+		if n := len(out); n > 0 && out[n-1].LeastGrowth == t.LeastGrowth && same(&out[n-1].Figures, &t.Figures) &&
+			(marked == 0 || out[n-1].at == 0) {
 			f := &out[n-1]
 			f.last = t.Sensitivity
 			if marked > 0 {

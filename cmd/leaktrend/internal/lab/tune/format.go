@@ -121,3 +121,15 @@ func count(n int, what string) string {
 func count3(n float64, what string) string {
 	return number3(n) + " " + what + "s"
 }
+
+func mark(inForce, chosen bool) string {
+	switch {
+	case inForce && chosen:
+		return "kept" // the one in force is recommended
+	case inForce:
+		return "in force"
+	case chosen:
+		return "recommended"
+	}
+	return ""
+}

@@ -84,7 +84,9 @@ func monthsPage(b *strings.Builder, r *Result) {
 		x.ticks = append(x.ticks, tick{r.Months[i].Sensitivity, number(r.Months[i].Sensitivity)})
 	}
 	x.low, x.high = points[0].x/1.1, points[len(points)-1].x*1.1
-	panels(b, panel{"False alarms a month", drawChart(x, countAxis(points), points, points, 0, "expected false alarms a month by sensitivity")})
+	panels(b,
+		panel{"False alarms a month", drawChart(x, countAxis(points), points, points, 0,
+			"expected false alarms a month by sensitivity")})
 	htmlTable(b, "False alarms a month by sensitivity", r.monthRows())
 	b.WriteString("</section>\n")
 }
@@ -152,13 +154,15 @@ func curves(b *strings.Builder, r *Result, g *Group) {
 	if len(recall) > 0 {
 		x := rateAxis(recall, axisTitle)
 		line := envelope(recall, func(a, b float64) bool { return a > b })
-		shown = append(shown, panel{recallTitle, drawChart(x, recallAxis(), recall, line, budget, recallTitle+" against false alarms")})
+		shown = append(shown,
+			panel{recallTitle, drawChart(x, recallAxis(), recall, line, budget, recallTitle+" against false alarms")})
 	}
 	if delay := pointsOf(g, delayOf); len(delay) > 0 {
 		x := rateAxis(recall, axisTitle)
 		line := envelope(delay, func(a, b float64) bool { return a < b })
 		const title = "Median delay of those found"
-		shown = append(shown, panel{title, drawChart(x, delayAxis(delay), delay, line, budget, title+" against false alarms")})
+		shown = append(shown,
+			panel{title, drawChart(x, delayAxis(delay), delay, line, budget, title+" against false alarms")})
 	}
 	if len(shown) == 0 {
 		return
@@ -168,12 +172,14 @@ func curves(b *strings.Builder, r *Result, g *Group) {
 		point
 		text string
 	}{
-		{point{class: classSetting}, "settings of leaktrend, and the best of them as a line"}, {point{class: classOwn}, "in force"},
+		{point{class: classSetting}, "settings of leaktrend, and the best of them as a line"},
+		{point{class: classOwn}, "in force"},
 		{point{class: classChosen}, "recommended"}, {point{class: classRule}, "other methods"},
 	} {
 		swatch := plot.NewSVG(swatchSize)
 		swatch.Mark(k.ink(), k.shape(), plot.Point{X: swatchSize / 2, Y: swatchSize / 2}, radius(k.point), "")
-		fmt.Fprintf(b, `<li><svg width="%d" height="%[1]d" viewBox="0 0 %[1]d %[1]d" aria-hidden="true">%s</svg>%s</li>`, swatchSize, swatch.Inner(), k.text)
+		fmt.Fprintf(b, `<li><svg width="%d" height="%[1]d" viewBox="0 0 %[1]d %[1]d" `+
+			`aria-hidden="true">%s</svg>%s</li>`, swatchSize, swatch.Inner(), k.text)
 	}
 	b.WriteString("</ul>\n")
 	panels(b, shown...)
@@ -188,7 +194,8 @@ func pointsOf(g *Group, figure func(*Figures) (float64, bool)) []point {
 			return
 		}
 		p.x, p.y = f.Rate.Value, y
-		p.title = fmt.Sprintf("%s: %s false alarms per %s, recall %s, of due leaks %s, delay %s", name, rateText(f.Rate), g.Unit, percentText(f.Recall),
+		p.title = fmt.Sprintf("%s: %s false alarms per %s, recall %s, of due leaks %s, delay %s", name,
+			rateText(f.Rate), g.Unit, percentText(f.Recall),
 			percentText(f.DueRecall), hours(f.DelayHours))
 		points = append(points, p)
 	}
@@ -251,7 +258,8 @@ func panels(b *strings.Builder, all ...panel) {
 }
 
 func htmlTable(b *strings.Builder, caption string, rows rows) {
-	fmt.Fprintf(b, "<div class=\"scroll\" tabindex=\"0\"><table>\n<caption class=\"hidden\">%s</caption>\n", html.EscapeString(caption))
+	fmt.Fprintf(b, "<div class=\"scroll\" tabindex=\"0\"><table>\n<caption class=\"hidden\">%s</caption>\n",
+		html.EscapeString(caption))
 	for i, row := range rows {
 		b.WriteString("<tr>")
 		for k, cell := range row {

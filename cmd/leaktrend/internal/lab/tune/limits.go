@@ -48,7 +48,8 @@ const (
 
 // proposeLimits proposes hard limits by what the healthy time of recordings reached, one for each resource that is in
 // them.
-func proposeLimits(ctx context.Context, config detector.Config, recs iter.Seq[*dataset.Recording]) (proposed []Limit, err error) {
+func proposeLimits(ctx context.Context, config detector.Config, recs iter.Seq[*dataset.Recording]) (proposed []Limit,
+	err error) {
 	all := []Limit{
 		{Key: "goroutine_threshold", Resource: sampler.Goroutines, InForce: float64(config.GoroutineThreshold)},
 		{Key: "fd_threshold", Resource: sampler.OpenFDs, InForce: float64(config.FDThreshold)},
@@ -70,7 +71,8 @@ func proposeLimits(ctx context.Context, config detector.Config, recs iter.Seq[*d
 	}
 	for i := range all {
 		if l := &all[i]; seen[i].days > 0 {
-			l.Reached, l.Recording, l.At, l.Days, l.Leaking = seen[i].growth, seen[i].recording, seen[i].at, seen[i].days, seen[i].leaking
+			l.Reached, l.Recording, l.At, l.Days, l.Leaking = seen[i].growth, seen[i].recording, seen[i].at,
+				seen[i].days, seen[i].leaking
 			l.propose(seen[i].start, seen[i].ceiling)
 			proposed = append(proposed, *l)
 		}
@@ -78,8 +80,8 @@ func proposeLimits(ctx context.Context, config detector.Config, recs iter.Seq[*d
 	return proposed, nil
 }
 
-// leaksFrom returns from when on each resource of an unlabelled recording leaks by the detector's own evidence, as far as
-// that holds at its end.
+// leaksFrom returns from when on each resource of an unlabelled recording leaks by the detector's own evidence, as far
+// as that holds at its end.
 func leaksFrom(config detector.Config, r *dataset.Recording) map[string]int64 {
 	if !r.Unknown {
 		return nil
@@ -245,11 +247,13 @@ func (l *Limit) Advice() []string {
 	if l.Resource == sampler.HeapInuseBytes {
 		what = "highest level"
 	}
-	highest := fmt.Sprintf("the %s of %s is %s, in %s at %s", what, l.Resource, r.Format(l.Reached), l.Recording, l.At.Format("2006-01-02 15:04 MST"))
+	highest := fmt.Sprintf("the %s of %s is %s, in %s at %s", what, l.Resource, r.Format(l.Reached), l.Recording,
+		l.At.Format("2006-01-02 15:04 MST"))
 	var lines []string
 	switch {
 	case l.Ceiling > 0:
-		lines = append(lines, fmt.Sprintf("%s: stays off. The limit that holds by itself, at %.0f %% of %s, is lower than one with headroom would be; %s.",
+		lines = append(lines, fmt.Sprintf("%s: stays off. The limit that holds by itself, at %.0f %% of %s, is lower "+
+			"than one with headroom would be; %s.",
 			l.Key, 100*engine.CeilingShare, r.Format(l.Ceiling), highest))
 	case l.Proposed == l.InForce:
 		lines = append(lines, fmt.Sprintf("%s: keep %s; %s.", l.Key, l.setting(l.InForce), highest))
@@ -258,11 +262,13 @@ func (l *Limit) Advice() []string {
 		if l.InForce > 0 {
 			instead = fmt.Sprintf(" instead of %s, which healthy time passes,", l.setting(l.InForce))
 		}
-		lines = append(lines, fmt.Sprintf("%s: %s,%s with a headroom of %s: %s.", l.Key, l.setting(l.Proposed), instead, number(l.Headroom), highest))
+		lines = append(lines, fmt.Sprintf("%s: %s,%s with a headroom of %s: %s.", l.Key, l.setting(l.Proposed), instead,
+			number(l.Headroom), highest))
 	}
 	lines = append(lines, l.assurance())
 	for _, name := range l.Leaking {
-		lines = append(lines, fmt.Sprintf("%s looks like a leak: what came after it began is left out. Label it, or leave it out.", name))
+		lines = append(lines, fmt.Sprintf("%s looks like a leak: what came after it began is left out. Label it, or "+
+			"leave it out.", name))
 	}
 	return lines
 }
@@ -271,7 +277,8 @@ func (l *Limit) Advice() []string {
 func (l *Limit) assurance() string {
 	days := int(l.Days)
 	if days < 1 {
-		return fmt.Sprintf("Not sure: %s were seen, less than the day that shows its peak.", sampler.FormatDuration(time.Duration(l.Days*24*float64(time.Hour))))
+		return fmt.Sprintf("Not sure: %s were seen, less than the day that shows its peak.",
+			sampler.FormatDuration(time.Duration(l.Days*24*float64(time.Hour))))
 	}
 	sure := "Fairly sure"
 	if days >= 30 {
@@ -283,6 +290,7 @@ func (l *Limit) assurance() string {
 	if number3(l.Days) == "1" {
 		seen = "1 healthy process-day"
 	}
-	return fmt.Sprintf("%s: in %s, so if days are alike the next one goes beyond what was seen with a chance of 1 in %d, and seldom by the headroom.",
+	return fmt.Sprintf("%s: in %s, so if days are alike the next one goes beyond what was seen with a chance of 1 in "+
+		"%d, and seldom by the headroom.",
 		sure, seen, days+1)
 }

@@ -29,7 +29,8 @@ func TestPageInBrowser(t *testing.T) {
 					t.Error(v)
 				}
 			})
-			if got := browsertest.Eval[string](tab, `getComputedStyle(document.body).backgroundColor`); got != test.paper {
+			if got := browsertest.Eval[string](tab,
+				`getComputedStyle(document.body).backgroundColor`); got != test.paper {
 				t.Errorf("the paper is %s", got)
 			}
 			if got := browsertest.Eval[int64](tab, `document.documentElement.scrollWidth`); got > test.width {
@@ -41,7 +42,8 @@ func TestPageInBrowser(t *testing.T) {
 				Size         float64
 				Inside, Seen bool
 			}
-			for _, l := range browsertest.Eval[[]label](tab, `Array.from(document.querySelectorAll('svg.scaled')).flatMap(chart => {
+			for _, l := range browsertest.Eval[[]label](tab,
+				`Array.from(document.querySelectorAll('svg.scaled')).flatMap(chart => {
 				const c = chart.getBoundingClientRect();
 				return Array.from(chart.querySelectorAll('text')).map(text => {
 					const r = text.getBoundingClientRect();

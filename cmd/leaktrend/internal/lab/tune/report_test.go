@@ -72,8 +72,9 @@ func TestWriteText(t *testing.T) {
 func TestAnswer(t *testing.T) {
 	base := func() *Result {
 		return &Result{InForce: Setting{1, 0.2}, Choice: &Choice{
-			Budget: "1/30d", PerDay: 1. / 30, Setting: Setting{1, 0.2}, Basis: byFolds, Folds: 5, Kept: true, Confidence: 0.5,
-			Judged: Figures{Exposure: 30, FalseAlarms: 1, Rate: &Interval{0.033, 0.001, 0.1}},
+			Budget: "1/30d", PerDay: 1. / 30, Setting: Setting{1, 0.2}, Basis: byFolds, Folds: 5, Kept: true,
+			Confidence: 0.5,
+			Judged:     Figures{Exposure: 30, FalseAlarms: 1, Rate: &Interval{0.033, 0.001, 0.1}},
 		}}
 	}
 	for name, tt := range map[string]struct {
@@ -104,7 +105,8 @@ missing     60 more healthy process-days without a false alarm, to be 95 % sure
 		"over, with leaks": {func(r *Result) {
 			c := r.Choice
 			c.Kept, c.Missing = false, 12
-			c.Judged.Leaks, c.Judged.Recall, c.Judged.DueRecall, c.Judged.DelayHours = 4, &Interval{.5, .1, .9}, &Interval{1, .4, 1}, &Spread{2, 6, 9}
+			c.Judged.Leaks, c.Judged.Recall, c.Judged.DueRecall, c.Judged.DelayHours = 4, &Interval{.5, .1, .9},
+				&Interval{1, .4, 1}, &Spread{2, 6, 9}
 		}, `
 set         sensitivity 1, least_growth 0.2 (both as they are)
 costs       0.99 false alarms a month of a process (0.03 to 3, with 95 % confidence); recorded: 1 in
@@ -115,7 +117,8 @@ finds       50 % (10 to 90) of the leaks, 100 % (40 to 100) of those that were d
             within 6h
 `},
 		"extended": {func(r *Result) {
-			r.Months = []Month{{Setting: Setting{0.5, 0.2}, Alarms: &Interval{9, 9, 9}}, {Setting: Setting{1, 0.2}, Chosen: true, Alarms: &Interval{0.2, 0.1, 0.4}}}
+			r.Months = []Month{{Setting: Setting{0.5, 0.2}, Alarms: &Interval{9, 9, 9}},
+				{Setting: Setting{1, 0.2}, Chosen: true, Alarms: &Interval{0.2, 0.1, 0.4}}}
 		}, `
 set         sensitivity 1, least_growth 0.2 (both as they are)
 costs       0.2 false alarms a month of a process (0.1 to 0.4, with 95 % confidence), by the
@@ -145,7 +148,8 @@ missing     90 more healthy process-days without a false alarm, to be 95 % sure
 // Settings that did the same are one row, and the one in force is told.
 func TestFold(t *testing.T) {
 	trial := func(sensitivity, leastGrowth float64, alarms int, inForce, chosen bool) Trial {
-		return Trial{Setting: Setting{sensitivity, leastGrowth}, InForce: inForce, Chosen: chosen, Figures: Figures{FalseAlarms: alarms}}
+		return Trial{Setting: Setting{sensitivity, leastGrowth}, InForce: inForce, Chosen: chosen,
+			Figures: Figures{FalseAlarms: alarms}}
 	}
 	type row struct{ sensitivity, mark string }
 	for _, test := range []struct {
@@ -154,10 +158,13 @@ func TestFold(t *testing.T) {
 	}{
 		{nil, nil},
 		{[]Trial{trial(1, .2, 0, true, true)}, []row{{"1", "kept"}}},
-		{[]Trial{trial(.5, .2, 0, false, false), trial(1, .2, 0, true, true), trial(2, .2, 0, false, false)}, []row{{"0.5 to 2", "kept at 1"}}},
-		{[]Trial{trial(.5, .2, 0, false, false), trial(1, .2, 0, true, false), trial(2, .2, 0, false, true), trial(4, .2, 0, false, false)},
+		{[]Trial{trial(.5, .2, 0, false, false), trial(1, .2, 0, true, true), trial(2, .2, 0, false, false)},
+			[]row{{"0.5 to 2", "kept at 1"}}},
+		{[]Trial{trial(.5, .2, 0, false, false), trial(1, .2, 0, true, false), trial(2, .2, 0, false, true),
+			trial(4, .2, 0, false, false)},
 			[]row{{"0.5 to 1", "in force at 1"}, {"2 to 4", "recommended at 2"}}},
-		{[]Trial{trial(.5, .2, 0, false, false), trial(1, .2, 1, true, false), trial(2, .2, 1, false, false)}, []row{{"0.5", ""}, {"1 to 2", "in force at 1"}}},
+		{[]Trial{trial(.5, .2, 0, false, false), trial(1, .2, 1, true, false), trial(2, .2, 1, false, false)},
+			[]row{{"0.5", ""}, {"1 to 2", "in force at 1"}}},
 		{[]Trial{trial(.5, .1, 0, false, false), trial(.5, .2, 0, false, false)}, []row{{"0.5", ""}, {"0.5", ""}}},
 	} {
 		var got []row
@@ -184,7 +191,8 @@ func TestConfigYAML(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || len(warnings) > 0 || diff != "" {
 		t.Errorf("%v %v (-want +got)\n%s", err, warnings, diff)
 	}
-	for _, says := range []string{"# Chosen, instead of 1, by leaktrend tune", "healthy process-days", "confidence", "# Soak runs of 20m"} {
+	for _, says := range []string{"# Chosen, instead of 1, by leaktrend tune", "healthy process-days", "confidence",
+		"# Soak runs of 20m"} {
 		if !strings.Contains(string(text), says) {
 			t.Errorf("no %q in\n%s", says, text)
 		}
@@ -236,7 +244,8 @@ func TestWriteHTML(t *testing.T) {
 	if n := strings.Count(got, `<svg class="scaled"`); n != 4 {
 		t.Errorf("%d charts, want two of each group", n)
 	}
-	for _, says := range []string{">predict_linear</text>", ">Mann-Kendall</text>", ">recommended</text>", ">budget</text>", "prefers-color-scheme:dark"} {
+	for _, says := range []string{">predict_linear</text>", ">Mann-Kendall</text>", ">recommended</text>",
+		">budget</text>", "prefers-color-scheme:dark"} {
 		if !strings.Contains(got, says) {
 			t.Errorf("no %q", says)
 		}
@@ -260,8 +269,9 @@ func TestWriteHTMLMonths(t *testing.T) {
 func TestAdvice(t *testing.T) {
 	base := func() *Result {
 		return &Result{InForce: Setting{1, 0.2}, Choice: &Choice{
-			Budget: "1/30d", PerDay: 1. / 30, Setting: Setting{1, 0.2}, Basis: byFolds, Folds: 5, Kept: true, Confidence: 0.999999,
-			Judged: Figures{Exposure: 500, FalseAlarms: 1, Rate: &Interval{0.002, 0, 0.01}},
+			Budget: "1/30d", PerDay: 1. / 30, Setting: Setting{1, 0.2}, Basis: byFolds, Folds: 5, Kept: true,
+			Confidence: 0.999999,
+			Judged:     Figures{Exposure: 500, FalseAlarms: 1, Rate: &Interval{0.002, 0, 0.01}},
 		}}
 	}
 	tests := map[string]struct {
@@ -270,27 +280,33 @@ func TestAdvice(t *testing.T) {
 	}{
 		"kept": {func(*Result) {}, []string{
 			"For a budget of 1/30d (0.0333 false alarms per process-day): keep sensitivity 1, least_growth 0.2.",
-			"Judged on programs left out of the search (5-fold cross-validation): 1 false alarm in 500 healthy process-days, 0.002 (0 to 0.01) per process-day.",
+			"Judged on programs left out of the search (5-fold cross-validation): 1 false alarm in 500 healthy " +
+				"process-days, 0.002 (0 to 0.01) per process-day.",
 			"That supports the budget with over 99.9 % confidence.",
 		}},
 		"too little": {func(r *Result) { r.Choice.Confidence, r.Choice.Missing = 0.638, 42.1 }, []string{
 			"For a budget of 1/30d (0.0333 false alarms per process-day): keep sensitivity 1, least_growth 0.2.",
-			"Judged on programs left out of the search (5-fold cross-validation): 1 false alarm in 500 healthy process-days, 0.002 (0 to 0.01) per process-day.",
-			"That supports the budget with 63.8 % confidence; for 95 % it takes 43 more healthy process-days without a false alarm.",
+			"Judged on programs left out of the search (5-fold cross-validation): 1 false alarm in 500 healthy " +
+				"process-days, 0.002 (0 to 0.01) per process-day.",
+			"That supports the budget with 63.8 % confidence; for 95 % it takes 43 more healthy process-days without " +
+				"a false alarm.",
 		}},
 		"nothing healthy": {func(r *Result) {
 			r.Choice.Basis, r.Choice.Missing, r.Choice.Judged = withoutBasis, 89.9, Figures{}
 		}, []string{
 			"For a budget of 1/30d (0.0333 false alarms per process-day): keep sensitivity 1, least_growth 0.2.",
-			"There is no healthy time under physical time constants to judge it on: 90 healthy process-days without a false alarm are needed to support the " +
+			"There is no healthy time under physical time constants to judge it on: 90 healthy process-days without " +
+				"a false alarm are needed to support the " +
 				"budget with 95 % confidence.",
 		}},
 		"over": {func(r *Result) {
 			r.Choice.Kept, r.Choice.Missing, r.Choice.Setting.Sensitivity = false, 42.1, 0.5
 		}, []string{
 			"For a budget of 1/30d (0.0333 false alarms per process-day): sensitivity 0.5, least_growth 0.2.",
-			"Judged on programs left out of the search (5-fold cross-validation): 1 false alarm in 500 healthy process-days, 0.002 (0 to 0.01) per process-day.",
-			"That is above the budget; no setting was found that surely keeps it. For 95 % confidence that this one does, it takes 43 more healthy " +
+			"Judged on programs left out of the search (5-fold cross-validation): 1 false alarm in 500 healthy " +
+				"process-days, 0.002 (0 to 0.01) per process-day.",
+			"That is above the budget; no setting was found that surely keeps it. For 95 % confidence that this one " +
+				"does, it takes 43 more healthy " +
 				"process-days without a false alarm.",
 		}},
 	}

@@ -65,7 +65,8 @@ func pareto(all []Figures, inForce int) []bool {
 }
 
 func dominates(a, b *Figures) bool {
-	return a.FalseAlarms <= b.FalseAlarms && a.Found >= b.Found && a.DueFound >= b.DueFound && a.delay() <= b.delay() && !same(a, b)
+	return a.FalseAlarms <= b.FalseAlarms && a.Found >= b.Found && a.DueFound >= b.DueFound && a.delay() <= b.delay() &&
+		!same(a, b)
 }
 
 func same(a, b *Figures) bool {
@@ -89,7 +90,8 @@ func choose(all []Figures, settings []Setting, inForce int, budget stats.Budget,
 		}
 		a, b := &all[i], &all[best]
 		// Of equals the nearer to the one in force.
-		return cmp.Or(cmp.Compare(b.DueFound, a.DueFound), cmp.Compare(b.Found, a.Found), cmp.Compare(a.delay(), b.delay()),
+		return cmp.Or(cmp.Compare(b.DueFound, a.DueFound), cmp.Compare(b.Found, a.Found),
+			cmp.Compare(a.delay(), b.delay()),
 			cmp.Compare(a.FalseAlarms, b.FalseAlarms),
 			cmp.Compare(settings[i].far(settings[inForce]), settings[best].far(settings[inForce]))) < 0
 	}
@@ -187,7 +189,8 @@ func tallies(reports []evaluate.Report, keep func(*evaluate.Outcome) bool) []Fig
 // sortTrials puts those with few false alarms first.
 func sortTrials(trials []Trial) {
 	slices.SortStableFunc(trials, func(a, b Trial) int {
-		return cmp.Or(cmp.Compare(a.FalseAlarms, b.FalseAlarms), cmp.Compare(a.DueFound, b.DueFound), cmp.Compare(a.Found, b.Found),
+		return cmp.Or(cmp.Compare(a.FalseAlarms, b.FalseAlarms), cmp.Compare(a.DueFound, b.DueFound),
+			cmp.Compare(a.Found, b.Found),
 			cmp.Compare(b.delay(), a.delay()))
 	})
 }
@@ -229,7 +232,8 @@ func (u *run) judge(s Setting, on evaluate.Report, folds int) {
 	if c.Basis == byItself {
 		for i := range u.result.Groups {
 			g := &u.result.Groups[i]
-			if k := slices.IndexFunc(g.Trials, func(t Trial) bool { return t.Setting == s }); k >= 0 && g.SoakSeconds == 0 {
+			if k := slices.IndexFunc(g.Trials, func(t Trial) bool { return t.Setting == s }); k >= 0 &&
+				g.SoakSeconds == 0 {
 				c.Judged = g.Trials[k].Figures
 			}
 		}

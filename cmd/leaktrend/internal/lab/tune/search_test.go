@@ -64,15 +64,22 @@ func TestChoose(t *testing.T) {
 		all  []Figures
 		want int
 	}{
-		"most found":           {[]Figures{figures(0, 3, 3, 9), figures(1, 4, 4, 9), figures(2, 5, 5, 9), figures(3, 7, 7, 9), figures(30, 9, 9, 9)}, 3},
-		"due before all":       {[]Figures{figures(0, 3, 3, 9), figures(1, 9, 6, 9), figures(2, 5, 5, 9), figures(3, 7, 5, 9), figures(30, 9, 9, 9)}, 1},
-		"quickest of equals":   {[]Figures{figures(0, 5, 5, 9), figures(0, 5, 5, 5), figures(0, 5, 5, 7), figures(0, 5, 5, 6), figures(30, 9, 9, 9)}, 1},
-		"in force of equals":   {[]Figures{figures(0, 5, 5, 9), figures(0, 5, 5, 9), figures(0, 5, 5, 9), figures(0, 5, 5, 9), figures(30, 9, 9, 9)}, inForce},
-		"too short to choose":  {[]Figures{short(figures(0, 5, 5, 9)), short(figures(0, 5, 5, 9)), short(figures(0, 5, 5, 9)), short(figures(0, 9, 9, 1)), short(figures(0, 9, 9, 1))}, inForce},
-		"none keeps it":        {[]Figures{figures(40, 5, 5, 9), figures(30, 5, 5, 9), figures(50, 5, 5, 9), figures(60, 5, 5, 9), figures(99, 9, 9, 9)}, 1},
-		"healthy":              {[]Figures{healthy(0), healthy(0), healthy(0), healthy(1), healthy(20)}, 3},
-		"no healthy time":      {make([]Figures, 5), inForce},
-		"on the edge, unlucky": {[]Figures{figures(0, 3, 3, 9), figures(1, 4, 4, 9), figures(2, 5, 5, 9), figures(9, 7, 7, 9), figures(30, 9, 9, 9)}, 2},
+		"most found": {[]Figures{figures(0, 3, 3, 9), figures(1, 4, 4, 9), figures(2, 5, 5, 9),
+			figures(3, 7, 7, 9), figures(30, 9, 9, 9)}, 3},
+		"due before all": {[]Figures{figures(0, 3, 3, 9), figures(1, 9, 6, 9), figures(2, 5, 5, 9),
+			figures(3, 7, 5, 9), figures(30, 9, 9, 9)}, 1},
+		"quickest of equals": {[]Figures{figures(0, 5, 5, 9), figures(0, 5, 5, 5), figures(0, 5, 5, 7),
+			figures(0, 5, 5, 6), figures(30, 9, 9, 9)}, 1},
+		"in force of equals": {[]Figures{figures(0, 5, 5, 9), figures(0, 5, 5, 9), figures(0, 5, 5, 9),
+			figures(0, 5, 5, 9), figures(30, 9, 9, 9)}, inForce},
+		"too short to choose": {[]Figures{short(figures(0, 5, 5, 9)), short(figures(0, 5, 5, 9)),
+			short(figures(0, 5, 5, 9)), short(figures(0, 9, 9, 1)), short(figures(0, 9, 9, 1))}, inForce},
+		"none keeps it": {[]Figures{figures(40, 5, 5, 9), figures(30, 5, 5, 9), figures(50, 5, 5, 9),
+			figures(60, 5, 5, 9), figures(99, 9, 9, 9)}, 1},
+		"healthy":         {[]Figures{healthy(0), healthy(0), healthy(0), healthy(1), healthy(20)}, 3},
+		"no healthy time": {make([]Figures, 5), inForce},
+		"on the edge, unlucky": {[]Figures{figures(0, 3, 3, 9), figures(1, 4, 4, 9), figures(2, 5, 5, 9),
+			figures(9, 7, 7, 9), figures(30, 9, 9, 9)}, 2},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -90,10 +97,12 @@ func TestCrossValidate(t *testing.T) {
 	var steady, lucky evaluate.Report
 	for i := range 10 {
 		o := evaluate.Outcome{Recording: fmt.Sprint(i), Program: fmt.Sprint("p", i/2), Healthy: 100 * 24 * 3600 * 1000}
-		o.Series = []evaluate.SeriesOutcome{{Resource: "goroutines", Healthy: o.Healthy, Leak: &evaluate.Leak{At: 0, From: 1}}}
+		o.Series = []evaluate.SeriesOutcome{{Resource: "goroutines", Healthy: o.Healthy,
+			Leak: &evaluate.Leak{At: 0, From: 1}}}
 		steady.Outcomes = append(steady.Outcomes, o)
 		found := o
-		found.Series = []evaluate.SeriesOutcome{{Resource: "goroutines", Healthy: o.Healthy, Leak: &evaluate.Leak{At: 5, From: 1}}}
+		found.Series = []evaluate.SeriesOutcome{{Resource: "goroutines", Healthy: o.Healthy,
+			Leak: &evaluate.Leak{At: 5, From: 1}}}
 		lucky.Outcomes = append(lucky.Outcomes, found)
 	}
 	lucky.Outcomes[3].Series[0].False = make([]int64, 15)

@@ -76,7 +76,8 @@ func (r *Result) headline() string {
 	if r.TrendOff {
 		config += " Its trend detector is off; the search and the recommendation turn it on."
 	}
-	return fmt.Sprintf("%s of %s, from %s. %s", count(r.Recordings, "recording"), count(r.Programs, "program"), r.From, config)
+	return fmt.Sprintf("%s of %s, from %s. %s", count(r.Recordings, "recording"), count(r.Programs, "program"), r.From,
+		config)
 }
 
 func (r *Result) partial() string {
@@ -92,7 +93,8 @@ func (r *Result) remarks(g *Group) []string {
 	var out []string
 	all := &g.Methods[0].All
 	if r.Unlabelled {
-		out = append(out, "Nothing is known of these recordings. They are taken as healthy, but for what looks like a leak. Recall and "+
+		out = append(out, "Nothing is known of these recordings. They are taken as healthy, but for what looks like "+
+			"a leak. Recall and "+
 			"delay cannot be said.")
 		if g.SoakSeconds > 0 {
 			out = append(out, "A soak run has no months, so these are not extended.")
@@ -106,7 +108,8 @@ func (r *Result) remarks(g *Group) []string {
 	case all.Exposure == 0:
 		out = append(out, "There is no healthy time in these recordings: false alarms cannot be said.")
 	case all.Healthy == 0:
-		out = append(out, fmt.Sprintf("All of these recordings leak: false alarms are counted before the leaks only, in %s.",
+		out = append(out, fmt.Sprintf("All of these recordings leak: false alarms are counted before the leaks only, "+
+			"in %s.",
 			count3(all.Exposure, g.Unit)))
 	}
 	return out
@@ -194,7 +197,8 @@ func (p *printer) group(r *Result, g *Group) {
 	head := []string{"resource", g.Unit + "s", "false alarms", "per " + g.Unit, "healthy with any"}
 	out := rows{head}
 	for _, n := range append([]Named{{Name: "all", Figures: own.All}}, resources...) {
-		out = append(out, []string{n.Name, number3(n.Exposure), strconv.Itoa(n.FalseAlarms), rateText(n.Rate), n.alarmed()})
+		out = append(out, []string{n.Name, number3(n.Exposure), strconv.Itoa(n.FalseAlarms), rateText(n.Rate),
+			n.alarmed()})
 	}
 	p.table(out)
 	if quiet != "" {
@@ -221,7 +225,8 @@ func (g *Group) title() string {
 		return fmt.Sprintf("Soak runs of %s: %s, %s of healthy time", sampler.FormatDuration(g.soak()),
 			count(g.Methods[0].All.Recordings, "recording"), count3(g.Methods[0].All.Exposure, "run"))
 	}
-	return fmt.Sprintf("Physical time constants: %s, %s of healthy time", count(g.Methods[0].All.Recordings, "recording"),
+	return fmt.Sprintf("Physical time constants: %s, %s of healthy time",
+		count(g.Methods[0].All.Recordings, "recording"),
 		count3(g.Methods[0].All.Exposure, "process-day"))
 }
 
@@ -246,24 +251,28 @@ func (p *printer) leaks(g *Group, own *Method, resources []Named) {
 		add(cut("kind: "+name), &own.Kinds[i].Figures)
 	}
 	p.table(out)
-	p.text(fmt.Sprintf("Recordings that leak: %d; with a true alarm of any resource: %s.", own.All.Leaking, percentText(own.All.Noticed)))
+	p.text(fmt.Sprintf("Recordings that leak: %d; with a true alarm of any resource: %s.", own.All.Leaking,
+		percentText(own.All.Noticed)))
 	within := "within 30 days"
 	if g.SoakSeconds > 0 {
 		within = "within a run"
 	}
 	if own.All.Precision != nil {
-		p.text(fmt.Sprintf("Precision, if %.0f %% of the processes leak %s: %s of all alarms are true.", 100*prevalence, within,
+		p.text(fmt.Sprintf("Precision, if %.0f %% of the processes leak %s: %s of all alarms are true.", 100*prevalence,
+			within,
 			percentText(own.All.Precision)))
 	}
 	if own.All.DelayHours == nil {
 		return
 	}
-	p.caption("Delay of the alarms, median / 90th percentile: in time, as share of the time to exhaustion, and as leaked amount over the level " +
+	p.caption("Delay of the alarms, median / 90th percentile: in time, as share of the time to exhaustion, and as " +
+		"leaked amount over the level " +
 		"before; lead is the time left to exhaustion, median / what nine of ten exceed:")
 	out = rows{{"leaks", "found", "delay", "of exhaustion", "leaked / level", "lead"}}
 	when := func(name string, f *Figures) {
 		if f.DelayHours != nil {
-			out = append(out, []string{name, strconv.Itoa(f.Found), hours(f.DelayHours), shares(f.DelayShare), shares(f.Leaked), hours(f.LeadHours)})
+			out = append(out, []string{name, strconv.Itoa(f.Found), hours(f.DelayHours), shares(f.DelayShare),
+				shares(f.Leaked), hours(f.LeadHours)})
 		}
 	}
 	when("all", &own.All)
@@ -293,7 +302,8 @@ func (g *Group) comparisonRows(methods []Method) rows {
 	out := rows{{"method", "false per " + g.Unit, "with any", "recall", "due", "delay", "share"}}
 	for i := range methods {
 		m := &methods[i]
-		out = append(out, []string{m.Name, rateText(m.All.Rate), percent(m.All.Alarmed), percentText(m.All.Recall), percent(m.All.DueRecall),
+		out = append(out, []string{m.Name, rateText(m.All.Rate), percent(m.All.Alarmed), percentText(m.All.Recall),
+			percent(m.All.DueRecall),
 			hour(m.All.DelayHours), share(m.All.DelayShare)})
 	}
 	return out.withLeaks(g, 3)
@@ -326,7 +336,8 @@ func (p *printer) families(g *Group, own *Method) {
 	p.caption("This configuration by family of generated recordings (*: its first day looks like a leak):")
 	out := rows{{"family", "recordings", "false alarms", "per " + g.Unit, "recall", "due", "delay", "share"}}
 	add := func(name string, f *Figures) {
-		out = append(out, []string{name, strconv.Itoa(f.Recordings), strconv.Itoa(f.FalseAlarms), rateText(f.Rate), percent(f.Recall),
+		out = append(out, []string{name, strconv.Itoa(f.Recordings), strconv.Itoa(f.FalseAlarms), rateText(f.Rate),
+			percent(f.Recall),
 			percent(f.DueRecall), hour(f.DelayHours), share(f.DelayShare)})
 	}
 	for i := range own.Families {
@@ -367,26 +378,16 @@ func (g *Group) trialRows() rows {
 		if t.DelayHours != nil {
 			p90 = duration(t.DelayHours.P90)
 		}
-		out = append(out, []string{t.sensitivity(), number(t.LeastGrowth), rateText(t.Rate), percent(t.Recall), percent(t.DueRecall),
+		out = append(out, []string{t.sensitivity(), number(t.LeastGrowth), rateText(t.Rate), percent(t.Recall),
+			percent(t.DueRecall),
 			hour(t.DelayHours), p90, t.mark()})
 	}
 	return out.withLeaks(g, 3)
 }
 
-func mark(inForce, chosen bool) string {
-	switch {
-	case inForce && chosen:
-		return "kept" // the one in force is recommended
-	case inForce:
-		return "in force"
-	case chosen:
-		return "recommended"
-	}
-	return ""
-}
-
 func (r *Result) monthsSentence() string {
-	return fmt.Sprintf("Expected false alarms in 30 days at each sensitivity, if the process is healthy: the recordings (%s) extended by a block "+
+	return fmt.Sprintf("Expected false alarms in 30 days at each sensitivity, if the process is healthy: the "+
+		"recordings (%s) extended by a block "+
 		"bootstrap. The interval is that of the simulation; nothing slower than the recordings is in it.", r.Extension)
 }
 
@@ -402,7 +403,8 @@ func (r *Result) monthRows() rows {
 	listed := fold(trials)
 	for i := range listed {
 		t := &listed[i]
-		out = append(out, []string{t.sensitivity(), number(t.LeastGrowth), rateText(months[t.Sensitivity].Alarms), number3(t.Exposure / 30), t.mark()})
+		out = append(out, []string{t.sensitivity(), number(t.LeastGrowth), rateText(months[t.Sensitivity].Alarms),
+			number3(t.Exposure / 30), t.mark()})
 	}
 	return out
 }
@@ -410,34 +412,41 @@ func (r *Result) monthRows() rows {
 // Advice says in sentences what is recommended and how far it is supported.
 func (r *Result) Advice() []string {
 	c := r.Choice
-	setting := fmt.Sprintf("sensitivity %s, least_growth %s", number(c.Setting.Sensitivity), number(c.Setting.LeastGrowth))
+	setting := fmt.Sprintf("sensitivity %s, least_growth %s", number(c.Setting.Sensitivity),
+		number(c.Setting.LeastGrowth))
 	if c.Setting == r.InForce {
 		setting = "keep " + setting
 	}
-	lines := []string{fmt.Sprintf("For a budget of %s (%s false alarms per process-day): %s.", c.Budget, number3(c.PerDay), setting)}
+	lines := []string{fmt.Sprintf("For a budget of %s (%s false alarms per process-day): %s.", c.Budget,
+		number3(c.PerDay), setting)}
 	if c.Allowed != nil {
-		lines = append(lines, fmt.Sprintf("The extended recordings would allow sensitivity %s, but the recorded time is too short to go beyond the one in force.",
+		lines = append(lines, fmt.Sprintf("The extended recordings would allow sensitivity %s, but the recorded time "+
+			"is too short to go beyond the one in force.",
 			number(c.Allowed.Sensitivity)))
 	}
 	if c.Basis == withoutBasis {
-		return append(lines, fmt.Sprintf("There is no healthy time under physical time constants to judge it on: %s without a false alarm are needed to "+
+		return append(lines, fmt.Sprintf("There is no healthy time under physical time constants to judge it on: %s "+
+			"without a false alarm are needed to "+
 			"support the budget with 95 %% confidence.", count(int(math.Ceil(c.Missing)), "healthy process-day")))
 	}
 	lines = append(lines, c.measured())
 	if c.Missing > 0 {
 		more := count(int(math.Ceil(c.Missing)), "more healthy process-day")
 		if c.Kept {
-			lines = append(lines, fmt.Sprintf("That supports the budget with %s confidence; for 95 %% it takes %s without a false alarm.",
+			lines = append(lines, fmt.Sprintf("That supports the budget with %s confidence; for 95 %% it takes %s "+
+				"without a false alarm.",
 				confidence(c.Confidence), more))
 		} else {
-			lines = append(lines, fmt.Sprintf("That is above the budget; no setting was found that surely keeps it. For 95 %% confidence that this one "+
+			lines = append(lines, fmt.Sprintf("That is above the budget; no setting was found that surely keeps it. "+
+				"For 95 %% confidence that this one "+
 				"does, it takes %s without a false alarm.", more))
 		}
 	} else {
 		lines = append(lines, fmt.Sprintf("That supports the budget with %s confidence.", confidence(c.Confidence)))
 	}
 	if c.Basis == byItself {
-		lines = append(lines, "With one program there is none to leave out: these are the recordings that the search saw, so the figures err on the good side.")
+		lines = append(lines, "With one program there is none to leave out: these are the recordings that the search "+
+			"saw, so the figures err on the good side.")
 	}
 	return lines
 }
@@ -453,7 +462,8 @@ func (c *Choice) measured() string {
 	text := fmt.Sprintf("%s: %s in %s, %s per process-day", where, count(c.Judged.FalseAlarms, "false alarm"),
 		count3(c.Judged.Exposure, "healthy process-day"), rateText(c.Judged.Rate))
 	if c.Judged.Leaks > 0 {
-		text += fmt.Sprintf("; recall %s, of the leaks that were due %s", percentText(c.Judged.Recall), percentText(c.Judged.DueRecall))
+		text += fmt.Sprintf("; recall %s, of the leaks that were due %s", percentText(c.Judged.Recall),
+			percentText(c.Judged.DueRecall))
 		if d := c.Judged.DelayHours; d != nil {
 			text += ", delay " + hours(d)
 		}

@@ -41,8 +41,9 @@ type Options struct {
 	ConfigName string          // how reports call it
 	From       string          // what the recordings are, for reports
 	Search     Set             // to search on
-	Report     Set             // to report on; the zero value takes the same recordings, and judges the choice by cross-validation
-	Unlabelled bool            // nothing is known of the recordings: they are taken as healthy, and extended
+	// to report on; the zero value takes the same recordings, and judges the choice by cross-validation
+	Report     Set
+	Unlabelled bool // nothing is known of the recordings: they are taken as healthy, and extended
 	Budget     stats.Budget
 	Seed       uint64
 	Workers    int // recordings at a time, at least 1
@@ -59,7 +60,8 @@ const (
 // options alone, Workers aside. When ctx ends, it holds what was done by then, and the error is ctx's.
 func Run(ctx context.Context, o Options, m *Meter) (*Result, error) {
 	u := &run{o: o, result: &Result{
-		From: o.From, Config: o.ConfigName, InForce: settingOf(o.Config), TrendOff: !o.Config.Adaptive.Enabled, Seed: o.Seed,
+		From: o.From, Config: o.ConfigName, InForce: settingOf(o.Config), TrendOff: !o.Config.Adaptive.Enabled,
+		Seed:       o.Seed,
 		Unlabelled: o.Unlabelled, HeldOut: o.Report.Count > 0,
 	}, meter: m, soaks: make(map[string]time.Duration), leaks: make(map[string]map[string]int64), config: o.Config}
 	u.report = o.Report
@@ -172,7 +174,8 @@ func (u *run) trials(settings []Setting) []evaluate.Method {
 }
 
 func (u *run) score(ctx context.Context, set Set, methods []evaluate.Method) ([]evaluate.Report, error) {
-	return evaluate.Score(ctx, u.prepared(set.All), methods, evaluate.ScoreOptions{Workers: u.o.Workers, Done: u.meter.pass(len(methods))})
+	return evaluate.Score(ctx, u.prepared(set.All), methods, evaluate.ScoreOptions{Workers: u.o.Workers,
+		Done: u.meter.pass(len(methods))})
 }
 
 // prepared puts the soak setting of the configuration on the recordings, and notes which one each is judged in.
@@ -194,8 +197,8 @@ func (u *run) prepared(recs iter.Seq[*dataset.Recording]) iter.Seq[*dataset.Reco
 	}
 }
 
-// suspected returns an unlabelled recording with what leaks in it by the detector's own evidence, as far as that holds at
-// its end: no alarm on it is false, and none is missed.
+// suspected returns an unlabelled recording with what leaks in it by the detector's own evidence, as far as that holds
+// at its end: no alarm on it is false, and none is missed.
 func (u *run) suspected(r *dataset.Recording) *dataset.Recording {
 	from, known := u.leaks[r.Name]
 	if !known {
@@ -203,7 +206,8 @@ func (u *run) suspected(r *dataset.Recording) *dataset.Recording {
 		u.leaks[r.Name] = from
 		for i := range r.Series {
 			if at := from[r.Series[i].Resource]; at != 0 {
-				u.result.Suspects = append(u.result.Suspects, Suspect{r.Name, r.Series[i].Resource, time.Unix(0, at).UTC()})
+				u.result.Suspects = append(u.result.Suspects,
+					Suspect{r.Name, r.Series[i].Resource, time.Unix(0, at).UTC()})
 			}
 		}
 	}
@@ -275,7 +279,8 @@ func (u *run) tradeOff(reports []evaluate.Report, settings []Setting) {
 		}
 		best := pareto(all, slices.Index(settings, u.result.InForce))
 		for k, s := range settings {
-			g.Trials = append(g.Trials, Trial{Setting: s, InForce: s == u.result.InForce, Pareto: best[k], Figures: all[k]})
+			g.Trials = append(g.Trials, Trial{Setting: s, InForce: s == u.result.InForce, Pareto: best[k],
+				Figures: all[k]})
 		}
 	}
 }

@@ -65,7 +65,8 @@ func options(t testing.TB, recs []*dataset.Recording) Options {
 		t.Fatal(err)
 	}
 	return Options{
-		Config: detector.DefaultConfig(), ConfigName: "the default", From: "a test", Search: Of(recs), Budget: budget, Seed: 1, Workers: 2,
+		Config: detector.DefaultConfig(), ConfigName: "the default", From: "a test", Search: Of(recs), Budget: budget,
+		Seed: 1, Workers: 2,
 	}
 }
 
@@ -92,7 +93,8 @@ func TestRun(t *testing.T) {
 	// The recordings end a step before their length.
 	const days = 4 * (10 - 5./(24*60))
 	if own.Found != 4 || own.Due != 4 || own.FalseAlarms != 0 || math.Abs(own.Exposure-days) > 1e-9 {
-		t.Errorf("found %d of 4 leaks, %d due; %d false alarms in %v days", own.Found, own.Due, own.FalseAlarms, own.Exposure)
+		t.Errorf("found %d of 4 leaks, %d due; %d false alarms in %v days", own.Found, own.Due, own.FalseAlarms,
+			own.Exposure)
 	}
 	if soak.Unit != "soak run" || math.Abs(soak.Methods[0].All.Exposure-2) > 0.001 {
 		t.Errorf("soak: %v %ss, want 2", soak.Methods[0].All.Exposure, soak.Unit)
@@ -111,7 +113,8 @@ func TestRun(t *testing.T) {
 }
 
 func TestRunIsTheSameForAnyWorkers(t *testing.T) {
-	g := generate.Options{Seed: 3, PerFamily: 1, Interval: 10 * time.Minute, Span: generate.Range{Min: day, Max: 3 * day}, Ceilings: true}
+	g := generate.Options{Seed: 3, PerFamily: 1, Interval: 10 * time.Minute,
+		Span: generate.Range{Min: day, Max: 3 * day}, Ceilings: true}
 	other := g
 	other.Seed, other.Ranges = 4, generate.Report
 	var want string
@@ -126,7 +129,8 @@ func TestRunIsTheSameForAnyWorkers(t *testing.T) {
 		switch {
 		case want == "":
 			want = string(text)
-			if !r.HeldOut || r.Choice.Basis != byReport || r.Groups[0].Methods[0].Plain == nil || r.Recordings != len(generate.Families()) {
+			if !r.HeldOut || r.Choice.Basis != byReport || r.Groups[0].Methods[0].Plain == nil ||
+				r.Recordings != len(generate.Families()) {
 				t.Errorf("choice %+v on %d recordings", r.Choice, r.Recordings)
 			}
 		case want != string(text):
@@ -158,8 +162,10 @@ func TestRemarks(t *testing.T) {
 		not  string
 	}{
 		"healthy": {[]*dataset.Recording{healthy},
-			[]string{"Nothing leaks in these recordings: recall, delay and precision cannot be said.", "False alarms by sensitivity"}, "Leaks found"},
-		"leaking": {[]*dataset.Recording{late}, []string{"All of these recordings leak: false alarms are counted before the leaks only, in 1"}, ""},
+			[]string{"Nothing leaks in these recordings: recall, delay and precision cannot be said.",
+				"False alarms by sensitivity"}, "Leaks found"},
+		"leaking": {[]*dataset.Recording{late},
+			[]string{"All of these recordings leak: false alarms are counted before the leaks only, in 1"}, ""},
 		"leaking from the begin": {[]*dataset.Recording{whole},
 			[]string{"false alarms cannot be said", "There is no healthy time under physical time constants"}, ""},
 		"unlabelled": {[]*dataset.Recording{unknown},
@@ -203,7 +209,8 @@ func TestUnlabelled(t *testing.T) {
 		}
 	}
 	c := got.Choice
-	if c.Setting != got.InForce || c.Allowed == nil || c.Allowed.Sensitivity != 6 || c.Basis != byExtension || math.Abs(c.Judged.Exposure-4) > 0.01 {
+	if c.Setting != got.InForce || c.Allowed == nil || c.Allowed.Sensitivity != 6 || c.Basis != byExtension ||
+		math.Abs(c.Judged.Exposure-4) > 0.01 {
 		t.Errorf("choice %+v, allowed %v", c, c.Allowed)
 	}
 
@@ -270,7 +277,8 @@ func TestThinned(t *testing.T) {
 		Name: "r", Program: "p",
 		Times:  []int64{r.Times[0], r.Times[29], r.Times[58], r.Times[87]},
 		Starts: []dataset.Mark[time.Time]{{From: 0, Value: time.Unix(1, 0)}, {From: 2, Value: time.Unix(3, 0)}},
-		Series: []dataset.Series{{Resource: sampler.Goroutines, Values: values}, {Resource: sampler.CPUSeconds, Values: values}},
+		Series: []dataset.Series{{Resource: sampler.Goroutines, Values: values},
+			{Resource: sampler.CPUSeconds, Values: values}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

@@ -42,8 +42,8 @@ func noted(lines int) string {
 	return fmt.Sprintf("(%d lines are missing here: nobody read them)\n", lines)
 }
 
-// Write takes a copy of p and returns at once. Where a MiB waits already it takes nothing, and that is noted between the
-// others when there is room again. The error is that of a write before.
+// Write takes a copy of p and returns at once. Where a MiB waits already it takes nothing, and that is noted between
+// the others when there is room again. The error is that of a write before.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

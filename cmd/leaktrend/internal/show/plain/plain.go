@@ -25,7 +25,8 @@ func once(text, path string) string {
 }
 
 // packages are names that errors of libraries begin with.
-var packages = regexp.MustCompile(`(^|\n|: )(?:sampler|alerting|detector|engine|lives|profile|gotype|yaml|net/http|http): `)
+var packages = regexp.MustCompile(`(^|\n|: )(?:sampler|alerting|detector|engine|lives|profile|gotype|yaml|net/` +
+	`http|http): `)
 
 // calls are what is left of network errors where only their text is known.
 var (

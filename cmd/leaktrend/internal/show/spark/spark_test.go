@@ -64,8 +64,10 @@ func TestMergeKeepsTheMean(t *testing.T) {
 		for _, mean := range l.means {
 			got += mean * float64(l.per)
 		}
-		if math.Abs(got-sum) > 1e-9*sum || len(l.means)*l.per+l.count != n || len(l.means) >= maxBins || l.per > 1 && len(l.means) < maxBins/2 {
-			t.Errorf("%d values: sum %v in %d bins of %d and %d more, want %v", n, got, len(l.means), l.per, l.count, sum)
+		if math.Abs(got-sum) > 1e-9*sum || len(l.means)*l.per+l.count != n || len(l.means) >= maxBins || l.per > 1 &&
+			len(l.means) < maxBins/2 {
+			t.Errorf("%d values: sum %v in %d bins of %d and %d more, want %v", n, got, len(l.means), l.per, l.count,
+				sum)
 		}
 		if got := utf8.RuneCountInString(l.Draw(24)); got != 24 {
 			t.Errorf("%d values: %d columns, want 24", n, got)

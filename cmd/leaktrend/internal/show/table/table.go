@@ -50,7 +50,8 @@ const few = 12
 // there is something to say.
 func WorthARow(s *detector.Status, among int) bool {
 	_, known := sampler.Lookup(s.Resource.Name)
-	return known || among <= few || s.State >= detector.Suspected || s.Verdict == detector.Early && s.State == detector.Healthy
+	return known || among <= few || s.State >= detector.Suspected || s.Verdict == detector.Early &&
+		s.State == detector.Healthy
 }
 
 // Others returns the rows that stand for resources without one: a row for each verdict.
@@ -82,7 +83,8 @@ func Levels(r sampler.Resource, from, to float64) string {
 func Finding(s *detector.Status, now time.Time) string {
 	var parts []string
 	if !s.Since.IsZero() {
-		parts = append(parts, fmt.Sprintf("since %s (%s)", clock(s.Since, now), sampler.FormatDuration(now.Sub(s.Since))))
+		parts = append(parts, fmt.Sprintf("since %s (%s)", clock(s.Since, now),
+			sampler.FormatDuration(now.Sub(s.Since))))
 	}
 	if e := s.Exhaustion; e != nil {
 		parts = append(parts, wording.TimeLeft(e, s.Resource, now))
@@ -104,7 +106,8 @@ func Early(s *detector.Status) string {
 	return s.Why
 }
 
-// EarlyRate returns the rate of growth that may become a leak; "" for a step, which has none, and where it is not known.
+// EarlyRate returns the rate of growth that may become a leak; "" for a step, which has none, and where it is not
+// known.
 func EarlyRate(s *detector.Status) string {
 	if s.Callable.IsZero() || s.SlopePerHour == 0 {
 		return ""
@@ -143,7 +146,8 @@ func Write(w io.Writer, s terminal.Style, indent string, rows []Row) error {
 	var widths [columns]int
 	used := utf8.RuneCountInString(indent)
 	for i, r := range rows {
-		cells[i] = [columns]string{terminal.Printable(r.Verdict), terminal.Printable(r.Resource), r.Spark, r.Levels, r.Rate}
+		cells[i] = [columns]string{terminal.Printable(r.Verdict), terminal.Printable(r.Resource), r.Spark, r.Levels,
+			r.Rate}
 		for c, text := range cells[i] {
 			widths[c] = max(widths[c], utf8.RuneCountInString(text))
 		}

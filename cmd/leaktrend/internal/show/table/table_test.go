@@ -26,11 +26,14 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 var rows = []Row{
 	{
-		Verdict: "LEAK", Tint: terminal.Red, Resource: "open_fds", Spark: "▁▂▃▄▅▆▇█▁▂▃▄", Levels: "12 → 2,911", Rate: "+1,240/h",
+		Verdict: "LEAK", Tint: terminal.Red, Resource: "open_fds", Spark: "▁▂▃▄▅▆▇█▁▂▃▄", Levels: "12 → 2,911",
+		Rate: "+1,240/h",
 		Note: "since 08:10:00 (2h 5m), 3h 20m left to the limit of 8,192",
 	},
-	{Verdict: "suspect", Tint: terminal.Yellow, Resource: "heap_live_bytes", Spark: "▁▁▂▂▃▃", Levels: "1.4 GB → 1.9 GB", Rate: "+90 MB/h", Note: "not for long enough"},
-	{Verdict: "ok", Tint: terminal.Green, Resource: `http_requests_in_flight{handler="/api/v1/orders",code="200"}`, Levels: "3 → 3", Note: strings.Repeat("no growth ", 20)},
+	{Verdict: "suspect", Tint: terminal.Yellow, Resource: "heap_live_bytes", Spark: "▁▁▂▂▃▃", Levels: "1.4 GB → 1.9 GB",
+		Rate: "+90 MB/h", Note: "not for long enough"},
+	{Verdict: "ok", Tint: terminal.Green, Resource: `http_requests_in_flight{handler="/api/v1/orders",code="200"}`,
+		Levels: "3 → 3", Note: strings.Repeat("no growth ", 20)},
 	{Verdict: "early", Tint: terminal.Dim, Resource: "goroutines\x1b[2J\nx\xff", Note: "naïve → überlang\tend"},
 	{Verdict: "ok", Tint: terminal.Green, Resource: "3 other metrics"},
 	{},
@@ -78,8 +81,8 @@ func written(t *testing.T, s terminal.Style, indent string, rows []Row) string {
 	return b.String()
 }
 
-// At any width: colours move nothing, no line is too wide, and none is lost; nor is a reason, where a line of its own has
-// room.
+// At any width: colours move nothing, no line is too wide, and none is lost; nor is a reason, where a line of its own
+// has room.
 func TestWriteFits(t *testing.T) {
 	for width := range 200 {
 		plain := written(t, terminal.Style{Width: width, Fit: true}, " ", rows)
@@ -88,7 +91,9 @@ func TestWriteFits(t *testing.T) {
 			t.Fatalf("width %d: colours differ (-without +with)\n%s", width, diff)
 		}
 		lines := strings.Split(strings.TrimSuffix(plain, "\n"), "\n")
-		heads := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return strings.HasPrefix(line, strings.Repeat(" ", 10)) })
+		heads := slices.DeleteFunc(slices.Clone(lines), func(line string) bool {
+			return strings.HasPrefix(line, strings.Repeat(" ", 10))
+		})
 		if len(heads) != len(rows) {
 			t.Errorf("width %d: %d rows, want %d:\n%s", width, len(heads), len(rows), plain)
 		}
@@ -139,14 +144,18 @@ func TestVerdictAndFinding(t *testing.T) {
 		tint    terminal.Tint
 		finding string
 	}{
-		{"learning", detector.Status{State: detector.Learning, Verdict: detector.Early, Why: "too short to tell"}, "early", terminal.Yellow, ""},
-		{"healthy", detector.Status{State: detector.Healthy, Verdict: detector.OK, Why: "no growth"}, "ok", terminal.Green, ""},
+		{"learning", detector.Status{State: detector.Learning, Verdict: detector.Early, Why: "too short to tell"},
+			"early", terminal.Yellow, ""},
+		{"healthy", detector.Status{State: detector.Healthy, Verdict: detector.OK, Why: "no growth"},
+			"ok", terminal.Green, ""},
 		{
-			"suspected", detector.Status{State: detector.Suspected, Verdict: detector.Suspect, Since: now.Add(-5 * time.Minute), Why: "not for long enough"},
+			"suspected", detector.Status{State: detector.Suspected, Verdict: detector.Suspect,
+				Since: now.Add(-5 * time.Minute), Why: "not for long enough"},
 			"suspect", terminal.Yellow, "since 10:10:00 (5m), not for long enough",
 		},
 		{
-			"leak", detector.Status{State: detector.Firing, Trend: true, Since: now.Add(-23 * time.Hour), Exhaustion: soon, Why: "sustained"},
+			"leak", detector.Status{State: detector.Firing, Trend: true, Since: now.Add(-23 * time.Hour),
+				Exhaustion: soon, Why: "sustained"},
 			"LEAK", terminal.Red, "since 11:15:00 (23h), 3h 20m left to the limit of 8,192",
 		},
 		{
@@ -155,19 +164,23 @@ func TestVerdictAndFinding(t *testing.T) {
 		},
 		{
 			"leak of the life before",
-			detector.Status{State: detector.Firing, Trend: true, Since: now.Add(-time.Hour), Fell: now.Add(-time.Minute), HeldOver: true, Why: "grew until the restart"},
+			detector.Status{State: detector.Firing, Trend: true, Since: now.Add(-time.Hour),
+				Fell: now.Add(-time.Minute), HeldOver: true, Why: "grew until the restart"},
 			"LEAK", terminal.Red, "since 09:15:00 (1h), grew until the restart",
 		},
 		{
-			"limit", detector.Status{State: detector.Firing, Limit: true, Since: now.Add(-time.Minute), Why: "above the hard limit"},
+			"limit", detector.Status{State: detector.Firing, Limit: true, Since: now.Add(-time.Minute),
+				Why: "above the hard limit"},
 			"LIMIT", terminal.Red, "since 10:14:00 (1m), hard limit passed",
 		},
 		{
-			"leak and limit", detector.Status{State: detector.Firing, Trend: true, Limit: true, Since: now.Add(-time.Minute), Exhaustion: soon},
+			"leak and limit", detector.Status{State: detector.Firing, Trend: true, Limit: true,
+				Since: now.Add(-time.Minute), Exhaustion: soon},
 			"LEAK", terminal.Red, "since 10:14:00 (1m), 3h 20m left to the limit of 8,192, hard limit passed",
 		},
 		{
-			"limit passed, with growth that is suspected", detector.Status{State: detector.Firing, Limit: true, Exhaustion: soon},
+			"limit passed, with growth that is suspected", detector.Status{State: detector.Firing, Limit: true,
+				Exhaustion: soon},
 			"LIMIT", terminal.Red, "3h 20m left to the limit of 8,192, hard limit passed",
 		},
 	} {
@@ -189,7 +202,8 @@ func TestEarly(t *testing.T) {
 	got := []string{Early(&s)}
 	s.Exhaustion = &alerting.Exhaustion{Limit: 1024, At: now.Add(13 * time.Minute)}
 	got = append(got, Early(&s))
-	want := []string{"not yet for long enough", "reaches its limit of 1,024 in 13m if it goes on; not yet for long enough"}
+	want := []string{"not yet for long enough", "reaches its limit of 1,024 in 13m if it goes on; not yet for long " +
+		"enough"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -206,9 +220,11 @@ func TestWorthARow(t *testing.T) {
 	}{
 		{"a known one among many", detector.Status{Resource: known}, 500, true},
 		{"another among few", detector.Status{Resource: other}, few, true},
-		{"another among many", detector.Status{Resource: other, State: detector.Healthy, Verdict: detector.OK}, few + 1, false},
+		{"another among many", detector.Status{Resource: other, State: detector.Healthy, Verdict: detector.OK},
+			few + 1, false},
 		{"still learning", detector.Status{Resource: other}, few + 1, false},
-		{"suspected among many", detector.Status{Resource: other, State: detector.Suspected, Verdict: detector.Suspect}, 500, true},
+		{"suspected among many", detector.Status{Resource: other, State: detector.Suspected, Verdict: detector.Suspect},
+			500, true},
 		{"firing among many", detector.Status{Resource: other, State: detector.Firing}, 500, true},
 	} {
 		if got := WorthARow(&test.status, test.among); got != test.want {

@@ -34,7 +34,8 @@ func TestStyleOf(t *testing.T) {
 	} {
 		t.Setenv("TERM", test.kind)
 		t.Setenv("NO_COLOR", test.noColor)
-		if got, want := StyleOf(tty.File), (Style{Width: 57, Color: test.color}); got != want || Redraws(tty.File) != test.redraws {
+		if got, want := StyleOf(tty.File), (Style{Width: 57, Color: test.color}); got != want ||
+			Redraws(tty.File) != test.redraws {
 			t.Errorf("%s: %+v, want %+v; redraws %v", test.name, got, want, Redraws(tty.File))
 		}
 	}

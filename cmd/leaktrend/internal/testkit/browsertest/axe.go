@@ -91,7 +91,8 @@ func (tab *Tab) Violations() []string {
 	var all []string
 	for _, v := range found {
 		const first = 3
-		all = append(all, fmt.Sprintf("%s: %s (%d): %s", v.ID, v.Help, len(v.Nodes), strings.Join(v.Nodes[:min(first, len(v.Nodes))], "; ")))
+		all = append(all, fmt.Sprintf("%s: %s (%d): %s", v.ID, v.Help, len(v.Nodes),
+			strings.Join(v.Nodes[:min(first, len(v.Nodes))], "; ")))
 	}
 	return all
 }

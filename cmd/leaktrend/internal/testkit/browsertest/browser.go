@@ -134,8 +134,10 @@ func (tab *Tab) load(method string, p parameters) {
 // Look changes the size and the colour scheme in which the page is shown.
 func (tab *Tab) Look(width, height int64, scheme string) {
 	tab.t.Helper()
-	tab.do("Emulation.setEmulatedMedia", parameters{"features": []any{parameters{"name": "prefers-color-scheme", "value": scheme}}})
-	tab.do("Emulation.setDeviceMetricsOverride", parameters{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false})
+	tab.do("Emulation.setEmulatedMedia",
+		parameters{"features": []any{parameters{"name": "prefers-color-scheme", "value": scheme}}})
+	tab.do("Emulation.setDeviceMetricsOverride", parameters{"width": width, "height": height, "deviceScaleFactor": 1,
+		"mobile": false})
 }
 
 // SetZone opens the page anew for somebody in a zone, by its name in the time zone database.
@@ -155,7 +157,8 @@ func Eval[T any](tab *Tab, expression string) (value T) {
 			Exception struct{ Description string }
 		}
 	}
-	result := tab.do("Runtime.evaluate", parameters{"expression": expression, "returnByValue": true, "awaitPromise": true})
+	result := tab.do("Runtime.evaluate", parameters{"expression": expression, "returnByValue": true,
+		"awaitPromise": true})
 	if err := json.Unmarshal(result, &answer); err != nil {
 		tab.t.Fatal(err)
 	}
@@ -173,7 +176,8 @@ func Eval[T any](tab *Tab, expression string) (value T) {
 // Await waits until an expression is true in the page.
 func (tab *Tab) Await(expression string) {
 	tab.t.Helper()
-	for deadline := time.Now().Add(2 * patience); !Eval[bool](tab, "!!("+expression+")"); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * patience); !Eval[bool](tab,
+		"!!("+expression+")"); time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			tab.t.Fatalf("not so after %s: %s", 2*patience, expression)
 		}
@@ -207,7 +211,8 @@ func (tab *Tab) Spread(y, leftFrom, rightFrom, leftTo, rightTo float64) {
 func (tab *Tab) Drag(fromX, fromY, toX, toY float64) {
 	tab.t.Helper()
 	mouse := func(kind string, x, y float64, buttons int) {
-		tab.do("Input.dispatchMouseEvent", parameters{"type": kind, "x": x, "y": y, "button": "left", "buttons": buttons, "clickCount": 1})
+		tab.do("Input.dispatchMouseEvent", parameters{"type": kind, "x": x, "y": y, "button": "left",
+			"buttons": buttons, "clickCount": 1})
 	}
 	mouse("mousePressed", fromX, fromY, 1)
 	mouse("mouseMoved", (fromX+toX)/2, (fromY+toY)/2, 1)
@@ -219,10 +224,12 @@ func (tab *Tab) Drag(fromX, fromY, toX, toY float64) {
 func (tab *Tab) Stops() int {
 	tab.t.Helper()
 	const most = 2000
-	Eval[bool](tab, `(() => { document.activeElement.blur(); window.visited = new Set(); getSelection().removeAllRanges(); return true })()`)
+	Eval[bool](tab, `(() => { document.activeElement.blur(); window.visited = new Set(); `+
+		`getSelection().removeAllRanges(); return true })()`)
 	for n := range most {
 		tab.Press("Tab")
-		if !Eval[bool](tab, `(e => { const more = e !== document.body && !visited.has(e); visited.add(e); return more })(document.activeElement)`) {
+		if !Eval[bool](tab, `(e => { const more = e !== document.body && !visited.has(e); visited.add(e); return `+
+			`more })(document.activeElement)`) {
 			return n
 		}
 	}
@@ -234,7 +241,8 @@ func (tab *Tab) Stops() int {
 func (tab *Tab) Pages() int {
 	tab.t.Helper()
 	var answer struct{ Data []byte }
-	printed := tab.do("Page.printToPDF", parameters{"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": true, "printBackground": true})
+	printed := tab.do("Page.printToPDF", parameters{"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": true,
+		"printBackground": true})
 	if err := json.Unmarshal(printed, &answer); err != nil {
 		tab.t.Fatal(err)
 	}
@@ -266,7 +274,8 @@ func (tab *Tab) Press(keys ...string) {
 			tab.t.Fatalf("no code is known of the key %q", key)
 		}
 		for _, kind := range []string{"rawKeyDown", "keyUp"} {
-			tab.do("Input.dispatchKeyEvent", parameters{"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code})
+			tab.do("Input.dispatchKeyEvent", parameters{"type": kind, "key": key, "code": key,
+				"windowsVirtualKeyCode": code})
 		}
 	}
 }
@@ -290,7 +299,8 @@ func (tab *Tab) Focus(selector string) {
 	if err != nil {
 		tab.t.Fatal(err)
 	}
-	if !Eval[bool](tab, fmt.Sprintf(`(e => { e.focus(); return document.activeElement === e })(document.querySelector(%s))`, quoted)) {
+	if !Eval[bool](tab,
+		fmt.Sprintf(`(e => { e.focus(); return document.activeElement === e })(document.querySelector(%s))`, quoted)) {
 		tab.t.Fatalf("%s cannot be focused", selector)
 	}
 }
@@ -303,7 +313,8 @@ func (tab *Tab) Shot(name string) {
 		return
 	}
 	var answer struct{ Data []byte }
-	if err := json.Unmarshal(tab.do("Page.captureScreenshot", parameters{"captureBeyondViewport": true}), &answer); err != nil {
+	if err := json.Unmarshal(tab.do("Page.captureScreenshot", parameters{"captureBeyondViewport": true}),
+		&answer); err != nil {
 		tab.t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, name+".png"), answer.Data, 0o644); err != nil {

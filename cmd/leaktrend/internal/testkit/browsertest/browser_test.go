@@ -15,13 +15,16 @@ func TestComplaints(t *testing.T) {
 		{"Network.requestWillBeSent", `{"type": "Image", "request": {"url": "data:image/png;base64,AA=="}}`},
 		{"Network.requestWillBeSent", `{"type": "Font", "request": {"url": "https://fonts.example/a.woff"}}`},
 		{"Runtime.consoleAPICalled", `{"type": "log", "args": [{"type": "string", "value": "all is well"}]}`},
-		{"Runtime.consoleAPICalled", `{"type": "error", "args": [{"type": "string", "value": "no such row"}, {"type": "number", "value": 3}]}`},
-		{"Runtime.exceptionThrown", `{"exceptionDetails": {"text": "Uncaught", "exception": {"description": "TypeError: x is null"}}}`},
+		{"Runtime.consoleAPICalled", `{"type": "error", "args": [{"type": "string", "value": "no such row"}, ` +
+			`{"type": "number", "value": 3}]}`},
+		{"Runtime.exceptionThrown", `{"exceptionDetails": {"text": "Uncaught", "exception": {"description": ` +
+			`"TypeError: x is null"}}}`},
 		{"Page.loadEventFired", `{"timestamp": 1}`},
 	} {
 		tab.happened(event.method, json.RawMessage(event.params))
 	}
-	want := []string{"asked for https://fonts.example/a.woff", "console error: no such row 3", "exception: Uncaught TypeError: x is null"}
+	want := []string{"asked for https://fonts.example/a.woff", "console error: no such row 3",
+		"exception: Uncaught TypeError: x is null"}
 	if diff := cmp.Diff(want, tab.complaints); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -59,9 +59,12 @@ func start(t testing.TB, happened func(method string, params json.RawMessage)) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "--headless", "--remote-debugging-pipe", "--user-data-dir="+profile, "--no-sandbox", "--disable-gpu", "--no-first-run",
-		"--no-default-browser-check", "--disable-background-networking", "--disable-component-update", "--disable-default-apps", "--disable-dev-shm-usage",
-		"--disable-extensions", "--disable-quic", "--disable-sync", "--hide-scrollbars", "--mute-audio", "--password-store=basic", "about:blank")
+	cmd := exec.Command(path, "--headless", "--remote-debugging-pipe", "--user-data-dir="+profile, "--no-sandbox",
+		"--disable-gpu", "--no-first-run",
+		"--no-default-browser-check", "--disable-background-networking", "--disable-component-update",
+		"--disable-default-apps", "--disable-dev-shm-usage",
+		"--disable-extensions", "--disable-quic", "--disable-sync", "--hide-scrollbars", "--mute-audio",
+		"--password-store=basic", "about:blank")
 	cmd.ExtraFiles = []*os.File{commands, answers} // 3 and 4 there
 	err = cmd.Start()
 	commands.Close()
@@ -111,7 +114,8 @@ func (b *browser) open() error {
 		return err
 	}
 	var attached struct{ SessionID string }
-	if result, err = b.call("Target.attachToTarget", parameters{"targetId": target.TargetID, "flatten": true}); err != nil {
+	if result, err = b.call("Target.attachToTarget",
+		parameters{"targetId": target.TargetID, "flatten": true}); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(result, &attached); err != nil {

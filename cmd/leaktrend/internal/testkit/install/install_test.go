@@ -111,7 +111,8 @@ func TestDockerfile(t *testing.T) {
 		t.Errorf("version: %v\n%s", err, out)
 	}
 	// The go command does not know the file .git of a further work tree.
-	if git, err := os.Stat(filepath.Join(root, ".git")); err == nil && git.IsDir() && !strings.Contains(string(out), "\n  revision  ") {
+	if git, err := os.Stat(filepath.Join(root, ".git")); err == nil && git.IsDir() &&
+		!strings.Contains(string(out), "\n  revision  ") {
 		t.Errorf("built from a checkout, it does not know its revision:\n%s", out)
 	}
 	if binary, err := os.ReadFile(path); err != nil || bytes.Contains(binary, []byte(mustAbs(t, root)+"/")) {
@@ -178,7 +179,8 @@ func TestUnit(t *testing.T) {
 	if out, err := exec.Command(analyze, "verify", "--man=no", unit).CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
 	}
-	if out, err := exec.Command(analyze, "security", "--offline=true", "--threshold=25", "--no-pager", unit).CombinedOutput(); err != nil {
+	if out, err := exec.Command(analyze, "security", "--offline=true", "--threshold=25", "--no-pager",
+		unit).CombinedOutput(); err != nil {
 		t.Errorf("systemd-analyze security: an exposure over 2.5: %v\n%s", err, out)
 	}
 }
@@ -213,13 +215,16 @@ func TestRelease(t *testing.T) {
 	}
 	yamlOf(t, ".goreleaser.yaml", &got)
 	want := []build{{
-		Main: "./cmd/leaktrend", Env: []string{"CGO_ENABLED=0"}, Flags: []string{"-trimpath", "-buildvcs=true"}, LDFlags: []string{"-s -w"},
-		GOOS: []string{"linux", "darwin", "windows"}, GOArch: []string{"amd64", "arm64"}, ModTimestamp: "{{ .CommitTimestamp }}",
+		Main: "./cmd/leaktrend", Env: []string{"CGO_ENABLED=0"}, Flags: []string{"-trimpath", "-buildvcs=true"},
+		LDFlags: []string{"-s -w"},
+		GOOS:    []string{"linux", "darwin", "windows"}, GOArch: []string{"amd64", "arm64"},
+		ModTimestamp: "{{ .CommitTimestamp }}",
 	}}
 	if diff := cmp.Diff(want, got.Builds); diff != "" {
 		t.Errorf("builds (-want +got):\n%s", diff)
 	}
-	if got.Version != 2 || got.Checksum.Algorithm != "sha256" || len(got.SBOMs) != 1 || got.SBOMs[0].Artifacts != "binary" {
+	if got.Version != 2 || got.Checksum.Algorithm != "sha256" || len(got.SBOMs) != 1 ||
+		got.SBOMs[0].Artifacts != "binary" {
 		t.Errorf("checksums and SBOM: %+v", got)
 	}
 	// Each file of the archives is there, but for what the hooks make.
@@ -237,7 +242,8 @@ func TestRelease(t *testing.T) {
 // The workflows are YAML, and each step does something.
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{".github/workflows/ci.yaml", ".github/workflows/release.yaml", "docs/install/github-soak.yaml"} {
+	for _, path := range []string{".github/workflows/ci.yaml", ".github/workflows/release.yaml",
+		"docs/install/github-soak.yaml"} {
 		var w struct {
 			On          any
 			Permissions map[string]string
@@ -301,7 +307,8 @@ func TestIssueTemplates(t *testing.T) {
 		}
 		required[name] = map[string]bool{}
 		for _, field := range form.Body {
-			if !slices.Contains([]string{"textarea", "dropdown"}, field.Type) || field.ID == "" || field.Attributes.Label == "" {
+			if !slices.Contains([]string{"textarea", "dropdown"}, field.Type) || field.ID == "" ||
+				field.Attributes.Label == "" {
 				t.Errorf("%s: %+v", name, field)
 			}
 			required[name][field.ID] = field.Validations.Required

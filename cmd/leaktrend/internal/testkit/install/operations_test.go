@@ -45,7 +45,8 @@ func shell(t *testing.T) func(script string, variables ...string) (string, error
 	return func(script string, variables ...string) (string, error) {
 		run := exec.CommandContext(t.Context(), bash, "-e", "-c", script)
 		run.Dir = dir
-		run.Env = append(os.Environ(), "HOME="+dir, "PATH="+filepath.Dir(command)+string(os.PathListSeparator)+os.Getenv("PATH"))
+		run.Env = append(os.Environ(), "HOME="+dir, "PATH="+filepath.Dir(command)+string(os.PathListSeparator)+
+			os.Getenv("PATH"))
 		run.Env = append(run.Env, variables...)
 		out, err := run.CombinedOutput()
 		return string(out), err
@@ -60,7 +61,8 @@ func TestOperationsFlags(t *testing.T) {
 	for _, path := range []string{"leaktrend@.service", "github-soak.yaml"} {
 		text += read(t, "docs/install/"+path)
 	}
-	lines := regexp.MustCompile("leaktrend(?::v[0-9.]+)? (watch|record|replay|scan|check|tune|man|completion|version|convert|rules|demo)([^`\n|]*)").
+	lines := regexp.MustCompile("leaktrend(?::v[0-9.]+)? "+
+		"(watch|record|replay|scan|check|tune|man|completion|version|convert|rules|demo)([^`\n|]*)").
 		FindAllStringSubmatch(text, -1)
 	for _, path := range []string{"sidecar", "daemonset", "scan", "scan-shards"} {
 		for _, args := range containerArgs(t, "docs/install/kubernetes/"+path+".yaml") {
@@ -92,7 +94,8 @@ func containerArgs(t *testing.T, path string) (all [][]string) {
 			Image string
 			Args  []string
 		}
-		if n.Kind == yaml.MappingNode && n.Decode(&container) == nil && strings.HasPrefix(container.Image, "leaktrend:") {
+		if n.Kind == yaml.MappingNode && n.Decode(&container) == nil &&
+			strings.HasPrefix(container.Image, "leaktrend:") {
 			all = append(all, container.Args)
 		}
 		for _, below := range n.Content {
@@ -143,7 +146,8 @@ func TestManifestConfigurations(t *testing.T) {
 	}
 }
 
-// The soak step of the workflow fails for a service that leaks, as the exit code says, and ends the service and its load.
+// The soak step of the workflow fails for a service that leaks, as the exit code says, and ends the service and its
+// load.
 func TestSoakWorkflow(t *testing.T) {
 	t.Parallel()
 	environment := shell(t)
@@ -168,12 +172,14 @@ func TestSoakWorkflow(t *testing.T) {
 		name, service, last string
 	}{
 		// A descriptor more, 20 times a second, each of a file of its own.
-		{"leaks", "bash -c 'echo $$ > pid; for i in {10..900}; do eval \"exec $i</dev/null\"; sleep .05; done'", "exit 1"},
+		{"leaks", "bash -c 'echo $$ > pid; for i in {10..900}; do eval \"exec $i</dev/null\"; sleep .05; done'",
+			"exit 1"},
 		{"healthy", "bash -c 'echo $$ > pid; exec sleep 900'", "exit 0"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			out, _ := environment("mkdir "+test.name+"; cd "+test.name+"\nset +e; ( set -e\n"+strings.ReplaceAll(soak, "$SERVICE", test.service)+
+			out, _ := environment("mkdir "+test.name+"; cd "+test.name+"\nset +e; ( set -e\n"+strings.ReplaceAll(soak,
+				"$SERVICE", test.service)+
 				"\n); code=$?; set -e\n"+report+"\ntest -s soak.html\n"+
 				"while grep -q '^State:.[^Z]' /proc/$(cat pid)/status 2>/dev/null; do sleep .1; done\necho exit $code",
 				"LOAD=sleep 900", "WARM_UP=1s", "SOAK=30s")

@@ -18,7 +18,8 @@ func Need(t testing.TB, names ...string) (paths []string) {
 	for _, name := range names {
 		path, err := exec.LookPath(name)
 		if err != nil {
-			t.Skipf("%s is not installed (Debian: apt-get install prometheus prometheus-alertmanager victoria-metrics)", name)
+			t.Skipf("%s is not installed (Debian: apt-get install prometheus prometheus-alertmanager victoria-metrics)",
+				name)
 		}
 		paths = append(paths, path)
 	}
@@ -94,6 +95,7 @@ func Alertmanager(t testing.TB) (address string) {
 	}
 	listen := FreePort(t)
 	address = "http://" + listen
-	Serve(t, address+"/-/ready", program, "--config.file="+config, "--storage.path="+t.TempDir(), "--web.listen-address="+listen, "--cluster.listen-address=")
+	Serve(t, address+"/-/ready", program, "--config.file="+config, "--storage.path="+t.TempDir(),
+		"--web.listen-address="+listen, "--cluster.listen-address=")
 	return address
 }

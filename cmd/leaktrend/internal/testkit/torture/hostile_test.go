@@ -64,9 +64,11 @@ func newSource(h *harm) *source {
 	return s
 }
 
-var jumps = []time.Duration{0, 0, time.Second, -time.Second, time.Hour, -time.Hour, 365 * 24 * time.Hour, -365 * 24 * time.Hour}
+var jumps = []time.Duration{0, 0, time.Second, -time.Second, time.Hour, -time.Hour, 365 * 24 * time.Hour,
+	-365 * 24 * time.Hour}
 
-var figures = []float64{0, -1, 50, 500, 1 << 40, math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64, math.NaN(), math.Inf(1), math.Inf(-1)}
+var figures = []float64{0, -1, 50, 500, 1 << 40, math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64,
+	math.NaN(), math.Inf(1), math.Inf(-1)}
 
 func (s *source) Sample(ctx context.Context, sample *sampler.Sample) error {
 	if s.calm.Load() {
@@ -105,7 +107,8 @@ func (s *source) Sample(ctx context.Context, sample *sampler.Sample) error {
 		}
 	case 4:
 		s.add("fault: ceilings that are none", 1)
-		sample.Ceilings = []sampler.Ceiling{{Resource: sampler.Goroutines, Level: figures[s.below(len(figures))], Source: "\x00"}, {}}
+		sample.Ceilings = []sampler.Ceiling{{Resource: sampler.Goroutines, Level: figures[s.below(len(figures))],
+			Source: "\x00"}, {}}
 	case 5:
 		s.add("fault: a resource twice", 1)
 		sample.Add(sampler.OpenFDs, 1)
@@ -150,8 +153,8 @@ func (p profiles) Raw(ctx context.Context, kind profile.Kind) ([]byte, error) {
 	return p.self.Raw(ctx, kind)
 }
 
-// receiver takes posts at a path for each way to fail, and at /healthy and /last as it should. It knows what it was told,
-// also where it refused it.
+// receiver takes posts at a path for each way to fail, and at /healthy and /last as it should. It knows what it was
+// told, also where it refused it.
 type receiver struct {
 	*harm
 	*httptest.Server
@@ -248,7 +251,8 @@ func (r *receiver) answer(w http.ResponseWriter, req *http.Request, path string)
 		w.WriteHeader(http.StatusInternalServerError)
 	case "/slow", "/endless":
 		for out := http.NewResponseController(w); ; {
-			if _, err := w.Write(make([]byte, map[string]int{"/slow": 1, "/endless": 1 << 16}[path])); err != nil || out.Flush() != nil {
+			if _, err := w.Write(make([]byte, map[string]int{"/slow": 1, "/endless": 1 << 16}[path])); err != nil ||
+				out.Flush() != nil {
 				return
 			}
 			select {

@@ -68,7 +68,8 @@ func TestTorture(t *testing.T) {
 	after := verifyLeft(t, before)
 	t.Logf("seed %d, %s\n%s", seed, time.Since(began).Round(time.Second), count)
 	t.Logf("before and after: goroutines %d and %d, descriptors %d and %d, heap %d and %d KB",
-		total(before.stacks), total(after.stacks), before.descriptors, after.descriptors, before.heap>>10, after.heap>>10)
+		total(before.stacks), total(after.stacks), before.descriptors, after.descriptors, before.heap>>10,
+		after.heap>>10)
 	for _, what := range []string{"call: ", "fault: ", "alerts sent", "alerts that held"} {
 		if count.sum(what) == 0 {
 			t.Errorf("nothing was counted as %q: nothing was tried", what)
@@ -124,14 +125,16 @@ var makers = []func(l *lane) error{
 	func(l *lane) error {
 		first := leakdetection.NewResourceMonitor(hostConfig, l.logger)
 		second := monitoring.NewResourceMonitor(monitoring.Config{
-			Enabled: true, CheckInterval: 20 * time.Millisecond, GoroutineThreshold: 20, AlertOnThreshold: true, AlertWebhookURL: l.receiver.address(),
+			Enabled: true, CheckInterval: 20 * time.Millisecond, GoroutineThreshold: 20, AlertOnThreshold: true,
+			AlertWebhookURL: l.receiver.address(),
 		}, l.logger)
 		l.monitors = []*detector.ResourceMonitor{first, second}
 		return nil
 	},
 	func(l *lane) error {
 		l.monitors = []*detector.ResourceMonitor{
-			monitoring.NewResourceMonitor(monitoring.Config{Enabled: true, GoroutineThreshold: 20, AlertOnThreshold: true}, l.logger),
+			monitoring.NewResourceMonitor(monitoring.Config{Enabled: true, GoroutineThreshold: 20,
+				AlertOnThreshold: true}, l.logger),
 			monitoring.NewResourceMonitor(monitoring.Config{AlertWebhookURL: "ftp://what"}, l.logger),
 		}
 		return nil
@@ -139,11 +142,13 @@ var makers = []func(l *lane) error{
 }
 
 var hostConfig = detector.ResourceMonitorConfig{
-	MonitoringInterval: 20 * time.Millisecond, GoroutineLeakThreshold: 20, EnableMemoryProfiling: true, AlertCooldown: time.Nanosecond,
+	MonitoringInterval: 20 * time.Millisecond, GoroutineLeakThreshold: 20, EnableMemoryProfiling: true,
+	AlertCooldown: time.Nanosecond,
 }
 
 func newLane(t *testing.T, h *harm, kind int) *lane {
-	l := &lane{harm: h, t: t, logger: newLogger(h), receiver: newReceiver(h), registry: prometheus.NewRegistry(), leaked: make(chan struct{})}
+	l := &lane{harm: h, t: t, logger: newLogger(h), receiver: newReceiver(h), registry: prometheus.NewRegistry(),
+		leaked: make(chan struct{})}
 	l.config = l.anyConfig()
 	if err := makers[kind](l); err != nil {
 		t.Error(err)
@@ -158,7 +163,8 @@ func (l *lane) anyConfig() detector.Config {
 	c := detector.DefaultConfig()
 	c.Enabled = !l.oneIn(10)
 	c.CheckInterval = 10*time.Millisecond + l.upTo(30*time.Millisecond)
-	c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold = int64(l.below(200)), int64(l.below(100)), int64(l.below(1<<30))
+	c.GoroutineThreshold, c.FDThreshold, c.MemoryThreshold = int64(l.below(200)), int64(l.below(100)),
+		int64(l.below(1<<30))
 	c.AlertCooldown = l.upTo(time.Second)
 	c.AlertOnThreshold = !l.oneIn(10)
 	c.StackTraceOnLeak = l.oneIn(4)
@@ -269,7 +275,8 @@ func (l *lane) verifyTold() {
 		defer l.receiver.mu.Unlock()
 		for _, id := range slices.Sorted(maps.Keys(held)) {
 			if l.receiver.last[id] != alerting.Firing {
-				return fmt.Sprintf("the alert %q, which holds, at the receiver that works, which knows %q\n%+v", held[id].Summary,
+				return fmt.Sprintf("the alert %q, which holds, at the receiver that works, which knows %q\n%+v",
+					held[id].Summary,
 					l.receiver.last[id], m.Delivery())
 			}
 		}

@@ -18,7 +18,8 @@ func (l *lane) visit(m *detector.ResourceMonitor) {
 	if l.oneIn(10) {
 		page = m.Handler()
 	}
-	paths := []string{"/", "/status", "/live", "/?since=1h", "/live?since=-1", "/captures/..%2f..%2fetc%2fpasswd", "/captures/x", "//", "/%00"}
+	paths := []string{"/", "/status", "/live", "/?since=1h", "/live?since=-1", "/captures/..%2f..%2fetc%2fpasswd",
+		"/captures/x", "//", "/%00"}
 	methods := []string{http.MethodGet, http.MethodGet, http.MethodHead, http.MethodPost}
 	ctx, cancel := context.WithTimeout(context.Background(), l.upTo(time.Second))
 	defer cancel()

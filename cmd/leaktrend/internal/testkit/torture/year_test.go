@@ -35,8 +35,10 @@ func TestYear(t *testing.T) {
 	count := newTally()
 	synctest.Test(t, func(t *testing.T) { newYear(t, newHarm(seed, 1<<32, count)).live(days) })
 	t.Logf("seed %d, %d days in %s\n%s", seed, days, time.Since(began).Round(time.Second), count)
-	for _, what := range []string{"samples", "reloads", "stops of the monitor", "restarts of the process", "findings that fired",
-		"findings that ended", "findings that held for a day and were told", "alerts that the hook refused", "fault: the clock"} {
+	for _, what := range []string{"samples", "reloads", "stops of the monitor", "restarts of the process",
+		"findings that fired",
+		"findings that ended", "findings that held for a day and were told", "alerts that the hook refused",
+		"fault: the clock"} {
 		if count.sum(what) == 0 {
 			t.Errorf("nothing was counted as %q: nothing was tried", what)
 		}

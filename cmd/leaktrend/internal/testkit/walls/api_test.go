@@ -13,7 +13,8 @@ var update = flag.Bool("update", false, "write the golden file anew")
 // TestAPI holds the exported names of the packages that the README shows to others. A name that goes breaks their
 // build.
 func TestAPI(t *testing.T) {
-	shown := []string{"alerting", "alerting/slogger", "detector", "detector/collector", "detector/leaktest", "sampler/profile/remote"}
+	shown := []string{"alerting", "alerting/slogger", "detector", "detector/collector", "detector/leaktest",
+		"sampler/profile/remote"}
 	all, _ := sources(t)
 	var names []string
 	for _, s := range all {
@@ -36,7 +37,9 @@ func TestAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone := slices.DeleteFunc(strings.Split(string(want), "\n"), func(name string) bool { return slices.Contains(names, name) || name == "" })
+	gone := slices.DeleteFunc(strings.Split(string(want), "\n"), func(name string) bool {
+		return slices.Contains(names, name) || name == ""
+	})
 	if len(gone) > 0 {
 		t.Errorf("%q were exported, and are not any more: who uses them does not build", gone)
 	}

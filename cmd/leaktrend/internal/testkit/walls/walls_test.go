@@ -15,12 +15,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // source is one Go file of the module.
 type source struct {
 	dir, name string // from the module's root, with slashes
-	lines     int
+	text      []byte
 	file      *ast.File
 }
 
@@ -66,7 +67,7 @@ func sources(t *testing.T) (all []source, positions *token.FileSet) {
 			return err
 		}
 		dir, name := filepath.Split(relative)
-		all = append(all, source{strings.TrimSuffix(dir, "/"), name, bytes.Count(text, []byte("\n")), file})
+		all = append(all, source{strings.TrimSuffix(dir, "/"), name, text, file})
 		return nil
 	})
 	if err != nil {
@@ -92,7 +93,8 @@ func TestPurePackagesKnowNoWorld(t *testing.T) {
 			path, _ := strconv.Unquote(spec.Path.Value)
 			for _, world := range []string{"os", "net", "log", "syscall", "github.com/sirupsen/logrus"} {
 				if path == world || strings.HasPrefix(path, world+"/") {
-					t.Errorf("%s imports %s: what decides knows neither files, network nor log, so that replay decides what the live run decided",
+					t.Errorf("%s imports %s: what decides knows neither files, network nor log, so that replay "+
+						"decides what the live run decided",
 						s.path(), path)
 				}
 			}
@@ -100,7 +102,8 @@ func TestPurePackagesKnowNoWorld(t *testing.T) {
 		ast.Inspect(s.file, func(n ast.Node) bool {
 			if sel, ok := n.(*ast.SelectorExpr); ok {
 				if x, ok := sel.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains(clocks, sel.Sel.Name) {
-					t.Errorf("%s: time.%s: the time of the samples is the only clock of what decides", positions.Position(n.Pos()), sel.Sel.Name)
+					t.Errorf("%s: time.%s: the time of the samples is the only clock of what decides",
+						positions.Position(n.Pos()), sel.Sel.Name)
 				}
 			}
 			return true
@@ -132,7 +135,8 @@ func TestSentences(t *testing.T) {
 				return false
 			case *ast.BasicLit:
 				if n.Kind == token.STRING && strings.Count(n.Value, " ") >= 2 {
-					t.Errorf("%s: %s: sentences for people are composed in detector/wording and detector/page, from a reason and figures",
+					t.Errorf("%s: %s: sentences for people are composed in detector/wording and detector/page, from "+
+						"a reason and figures",
 						positions.Position(n.Pos()), n.Value)
 				}
 			}
@@ -158,8 +162,37 @@ const maxLines = 500
 func TestFilesAreShort(t *testing.T) {
 	all, _ := sources(t)
 	for _, s := range all {
-		if s.lines > maxLines {
-			t.Errorf("%s has %d lines, over %d: a file that long holds two ideas", s.path(), s.lines, maxLines)
+		if lines := bytes.Count(s.text, []byte("\n")); lines > maxLines {
+			t.Errorf("%s has %d lines, over %d: a file that long holds two ideas", s.path(), lines, maxLines)
+		}
+	}
+}
+
+// A tab counts for four columns.
+const maxColumns = 120
+
+// TestLinesAreShort leaves out what cannot be broken: the lines of a raw string, and the output of an example.
+func TestLinesAreShort(t *testing.T) {
+	all, positions := sources(t)
+	for _, s := range all {
+		whole := map[int]bool{}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if text, ok := n.(*ast.BasicLit); ok && strings.HasPrefix(text.Value, "`") {
+				first := positions.Position(text.Pos()).Line
+				for i := range strings.Count(text.Value, "\n") + 1 {
+					whole[first+i] = true
+				}
+			}
+			return true
+		})
+		output := false
+		for i, line := range strings.Split(string(s.text), "\n") {
+			comment := strings.HasPrefix(strings.TrimSpace(line), "//")
+			output = comment && (output || strings.Contains(line, "// Output:"))
+			columns := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    "))
+			if columns > maxColumns && !whole[i+1] && !output {
+				t.Errorf("%s:%d ends at column %d, beyond %d", s.path(), i+1, columns, maxColumns)
+			}
 		}
 	}
 }
@@ -171,13 +204,18 @@ var moreExported = map[string]struct {
 	max    int
 	reason string
 }{
-	"sampler":                             {23, "eleven are the names of the resources, five write and read figures and times"},
-	"sampler/profile":                     {16, "a profile and what is made of it: sites, stacks, a traceback, a file"},
-	"sampler/internal/scan":               {24, "internal: the cells, numbers, counts, times and names that all formats share"},
-	"alerting":                            {36, "the alert's JSON is a contract of a dozen types"},
-	"detector":                            {29, "the API of two monitors of the first host, and aliases of what its users name"},
-	"detector/lives":                      {17, "a record of lives is a format of several types, beside what judges it"},
-	"detector/engine":                     {17, "configuration, decisions, states and verdicts are four vocabularies of one step"},
+	"sampler": {23, "eleven are the names of the resources, five write and read figures " +
+		"and times"},
+	"sampler/profile": {16, "a profile and what is made of it: sites, stacks, a traceback, a file"},
+	"sampler/internal/scan": {24, "internal: the cells, numbers, counts, times and names that all " +
+		"formats share"},
+	"alerting": {36, "the alert's JSON is a contract of a dozen types"},
+	"detector": {29, "the API of two monitors of the first host, and aliases of what its " +
+		"users name"},
+	"detector/lives": {17,
+		"a record of lives is a format of several types, beside what judges it"},
+	"detector/engine": {17, "configuration, decisions, states and verdicts are four vocabularies " +
+		"of one step"},
 	"detector/wording":                    {20, "a sentence for each kind of decision and of evidence"},
 	"detector/plot":                       {26, "what a canvas of any kind has to draw"},
 	"cmd/leaktrend/internal/lab/evaluate": {16, "a name for each figure that is measured"},
@@ -201,7 +239,8 @@ func TestFewExportedNames(t *testing.T) {
 		}
 	}
 	for dir, of := range names {
-		most, reason := maxExported, "about a dozen names are what a reader keeps in mind: a constructor, a verb, a result"
+		most, reason := maxExported, "about a dozen names are what a reader keeps in mind: a constructor, a verb, a "+
+			"result"
 		if more, ok := moreExported[dir]; ok {
 			most, reason = more.max, more.reason
 			if len(of) <= maxExported {
@@ -227,7 +266,8 @@ func TestExportedNamesAreDocumented(t *testing.T) {
 		}
 		for _, d := range exported(s.file) {
 			if !d.documented && !wellKnown[d.name[strings.LastIndexByte(d.name, '.')+1:]] {
-				t.Errorf("%s: %s is exported and not documented: units, range and errors belong to a name that others use",
+				t.Errorf("%s: %s is exported and not documented: units, range and errors belong to a name that "+
+					"others use",
 					positions.Position(d.pos), d.name)
 			}
 		}
@@ -251,7 +291,8 @@ func TestPackagesSayWhatTheyAreFor(t *testing.T) {
 }
 
 // wellKnown methods say by their name what they do.
-var wellKnown = map[string]bool{"String": true, "Error": true, "Unwrap": true, "MarshalText": true, "UnmarshalText": true}
+var wellKnown = map[string]bool{"String": true, "Error": true, "Unwrap": true, "MarshalText": true,
+	"UnmarshalText": true}
 
 // TestMethodsStandTogether: a type whose methods are spread over many files is many types.
 func TestMethodsStandTogether(t *testing.T) {
@@ -278,7 +319,8 @@ func TestMethodsStandTogether(t *testing.T) {
 				list = append(list, name)
 			}
 			slices.Sort(list)
-			t.Errorf("%s has methods in %d files (%s): two at most, or it is more than one type", of, len(in), strings.Join(list, " "))
+			t.Errorf("%s has methods in %d files (%s): two at most, or it is more than one type", of, len(in),
+				strings.Join(list, " "))
 		}
 	}
 }
@@ -312,12 +354,14 @@ func exported(file *ast.File) (all []declared) {
 				switch spec := spec.(type) {
 				case *ast.TypeSpec:
 					if spec.Name.IsExported() {
-						all = append(all, declared{spec.Name.Name, "", spec.Pos(), d.Doc != nil || spec.Doc != nil || spec.Comment != nil})
+						all = append(all, declared{spec.Name.Name, "", spec.Pos(), d.Doc != nil || spec.Doc != nil ||
+							spec.Comment != nil})
 					}
 				case *ast.ValueSpec:
 					for _, name := range spec.Names {
 						if name.IsExported() {
-							documented := d.Doc != nil || spec.Doc != nil || spec.Comment != nil || values != "" // its type is
+							// its type is
+							documented := d.Doc != nil || spec.Doc != nil || spec.Comment != nil || values != ""
 							all = append(all, declared{name.Name, values, name.Pos(), documented})
 						}
 					}

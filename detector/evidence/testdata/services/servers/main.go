@@ -1,5 +1,5 @@
-// Command servers serves what the services call, in a process of its own, so that its goroutines, descriptors and code are
-// not theirs. It writes the addresses as JSON.
+// Command servers serves what the services call, in a process of its own, so that its goroutines, descriptors and code
+// are not theirs. It writes the addresses as JSON.
 package main
 
 import (
@@ -79,7 +79,8 @@ func startServers() (a addresses) {
 
 	a.Redis = must(miniredis.Run()).Addr()
 
-	n := must(natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true, MaxConn: 100_000}))
+	n := must(natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: -1, NoLog: true, NoSigs: true,
+		MaxConn: 100_000}))
 	n.Start()
 	n.ReadyForConnections(10 * time.Second)
 	a.NATS = n.ClientURL()

@@ -1,5 +1,5 @@
-// Command kubernetes checks manifests against the types of the Kubernetes API: every field is known and of its type, and
-// what belongs together goes together. It is a module of its own, so that leaktrend does not depend on the API.
+// Command kubernetes checks manifests against the types of the Kubernetes API: every field is known and of its type,
+// and what belongs together goes together. It is a module of its own, so that leaktrend does not depend on the API.
 package main
 
 import (
@@ -72,7 +72,8 @@ func check(document []byte) error {
 	case metav1.TypeMeta{APIVersion: "batch/v1", Kind: "CronJob"}:
 		c := new(batchv1.CronJob)
 		object, pod = c, func() error {
-			return checkPod(&c.Spec.JobTemplate.Spec.Template, nil, corev1.RestartPolicyNever, corev1.RestartPolicyOnFailure)
+			return checkPod(&c.Spec.JobTemplate.Spec.Template, nil, corev1.RestartPolicyNever,
+				corev1.RestartPolicyOnFailure)
 		}
 	default:
 		return fmt.Errorf("%s %s: not a kind that is checked", kind.APIVersion, kind.Kind)

@@ -24,10 +24,13 @@ func TestManifests(t *testing.T) {
 // What the API server refuses is refused here.
 func TestFaults(t *testing.T) {
 	for _, test := range []struct{ file, old, new, says string }{
-		{"sidecar.yaml", "shareProcessNamespace: true", "sharedProcessNamespace: true", `unknown field "sharedProcessNamespace"`},
+		{"sidecar.yaml", "shareProcessNamespace: true", "sharedProcessNamespace: true",
+			`unknown field "sharedProcessNamespace"`},
 		{"sidecar.yaml", "replicas: 2", "replicas: two", "cannot unmarshal string"},
-		{"sidecar.yaml", "matchLabels:\n      app.kubernetes.io/name: api", "matchLabels:\n      app: api", "does not select the labels"},
-		{"sidecar.yaml", "- name: config\n              mountPath", "- name: other\n              mountPath", "mounts other"},
+		{"sidecar.yaml", "matchLabels:\n      app.kubernetes.io/name: api", "matchLabels:\n      app: api",
+			"does not select the labels"},
+		{"sidecar.yaml", "- name: config\n              mountPath", "- name: other\n              mountPath",
+			"mounts other"},
 		{"sidecar.yaml", "cpu: 10m", "cpu: ten", "quantities must match"},
 		{"sidecar.yaml", "memory: 32Mi", "memory: 1Gi", "requests more memory"},
 		{"daemonset.yaml", "hostPID: true", "hostPID: true\n      shareProcessNamespace: true", "exclude each other"},
