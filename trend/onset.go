@@ -129,8 +129,8 @@ func (s *onsetFit) candidate(i int) float64 { return (s.x[i/2] + s.x[(i+1)/2]) /
 
 func (s *onsetFit) candidates() int { return 2 * (s.n - 2) }
 
-// search returns the best fit of a power: the first of those with the smallest sum of squares. Candidates that cannot be
-// as good as the one that promises most are not fitted.
+// search returns the best fit of a power: the first of those with the smallest sum of squares. Candidates that cannot
+// be as good as the one that promises most are not fitted.
 func (s *onsetFit) search(power int) hinge {
 	promising, bound := s.screen(power), &s.bound[power-1]
 	limit := s.fit(s.candidate(promising), power).sse
@@ -172,8 +172,8 @@ const (
 	valueRounding  = 1e-13
 )
 
-// screen fills in a lower bound of the sum of squares of each candidate, and returns the one that promises most. Sums of
-// powers of the time since a candidate follow from those of the next later one, so that each takes a few operations.
+// screen fills in a lower bound of the sum of squares of each candidate, and returns the one that promises most. Sums
+// of powers of the time since a candidate follow from those of the next later one, so that each takes a few operations.
 func (s *onsetFit) screen(power int) (promising int) {
 	x, n := s.x[:s.n], float64(s.n)
 	mean, highest := 0., 0.

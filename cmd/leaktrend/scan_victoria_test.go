@@ -44,8 +44,8 @@ func smallFleet() *fleetOf {
 	return f
 }
 
-// containersOnLoad adds containers whose memory follows a load that rises for days. The processor time of one is by core,
-// beside that of its pod, that of the next in total, that of the last not known.
+// containersOnLoad adds containers whose memory follows a load that rises for days. The processor time of one is by
+// core, beside that of its pod, that of the next in total, that of the last not known.
 func (f *fleetOf) containersOnLoad() {
 	const memory, cpu = "container_memory_working_set_bytes", "container_cpu_usage_seconds_total"
 	load := func(i int) float64 { return 1 + math.Max(float64(i-576), 0)/(fleetScrapes-576) }
@@ -63,9 +63,12 @@ func (f *fleetOf) containersOnLoad() {
 	}
 	const half = fleetScrapes / 2
 	f.add(cpu, pod("by-core")+`,container="by-core",cpu="cpu00"`, func(i int) float64 { return busy(min(i, half)) })
-	f.add(cpu, pod("by-core")+`,container="by-core",cpu="cpu01"`, between(half, fleetScrapes, func(i int) float64 { return busy(i) - busy(half) }))
+	f.add(cpu, pod("by-core")+`,container="by-core",cpu="cpu01"`, between(half, fleetScrapes, func(i int) float64 {
+		return busy(i) - busy(half)
+	}))
 	f.add(cpu, pod("by-core")+`,cpu="total"`, func(i int) float64 { return busy(i) + 1 })
-	const compose = `job="cadvisor",instance="cadvisor:8080",name="shop-total-1",container_label_com_docker_compose_service="total"`
+	const compose = `job="cadvisor",instance="cadvisor:8080",name="shop-total-1",` +
+		`container_label_com_docker_compose_service="total"`
 	f.add(memory, compose, level())
 	f.add(cpu, compose+`,cpu="total"`, busy)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
 
-// BenchmarkJudge gives what it costs to judge a value that was read: of a week of every healthy family, and of every one
-// that leaks.
+// BenchmarkJudge gives what it costs to judge a value that was read: of a week of every healthy family, and of every
+// one that leaks.
 func BenchmarkJudge(b *testing.B) {
 	for name, leaking := range map[string]bool{"healthy": false, "leaking": true} {
 		b.Run(name, func(b *testing.B) {
@@ -23,7 +23,8 @@ func BenchmarkJudge(b *testing.B) {
 			values := 0
 			for _, family := range scores.Families(leaking) {
 				for index := range 2 {
-					o := generate.Options{Seed: 1, Interval: calibration.Step, Span: generate.Range{Min: watched, Max: watched}, Load: true}
+					o := generate.Options{Seed: 1, Interval: calibration.Step,
+						Span: generate.Range{Min: watched, Max: watched}, Load: true}
 					r := generate.One(o, family, index)
 					p, g := seriesOf(r, nil, time.Unix(0, r.Times[0]).Add(watched))
 					all = append(all, series{p, g})
