@@ -52,8 +52,8 @@ resource_monitoring:
 					"heap_inuse_bytes 500 " +
 					"MB, growth of 50 % within one interval, else 80 % of what the process can have\n" +
 					physical +
-					"  alerts      log and http://am:9093/... as alertmanager, those of one resource and kind at most " +
-					"every 2m\n" +
+					"  alerts      log and http://am:9093/... as alertmanager, those of one resource and kind at " +
+					"most every 2m\n" +
 					"  captures    in /var/tmp/�[31mred, at most 100 MB\n" +
 					"  off         nothing\n", ""}},
 		{"standard input", "resource_monitoring: {alert_cooldown: 0s}\n", []string{"-"},
