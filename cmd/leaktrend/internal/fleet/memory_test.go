@@ -98,12 +98,16 @@ func (m *memory) Range(ctx context.Context, query string, g prom.Grid, _ bool) (
 	return all, ctx.Err()
 }
 
-func (m *memory) LabelValues(ctx context.Context, label string, matches []string, _, _ time.Time) ([]string, error) {
+func (m *memory) LabelValues(ctx context.Context, label string, matches []string, _, end time.Time) ([]string, error) {
 	if err := m.failing("label " + label + " " + matches[0]); err != nil {
 		return nil, err
 	}
 	var all []string
-	for _, s := range selected(m.series, matches...) {
+	from := m.series
+	if !end.After(week.Start) {
+		from = m.before
+	}
+	for _, s := range selected(from, matches...) {
 		if v := string(s.Labels[model.LabelName(label)]); v != "" && !slices.Contains(all, v) {
 			all = append(all, v)
 		}
