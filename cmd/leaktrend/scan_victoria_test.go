@@ -40,6 +40,15 @@ func smallFleet() *fleetOf {
 		}))
 		f.add("up", restarts, func(i int) float64 { return math.Min(1, float64(i%700)) })
 	}
+	// One target of more series than a query with a limit has room for, however short the time.
+	for i := range 20 {
+		level := always(80)
+		if i == 7 {
+			level = func(scrape int) float64 { return 80 + perDay(30, scrape) }
+		}
+		f.add("go_goroutines", fmt.Sprintf(`job="otel-collector",instance="col:8889",exported_job="svc%d"`, i),
+			f.noisy(.02, level))
+	}
 	f.containersOnLoad()
 	return f
 }

@@ -127,8 +127,11 @@ func sortedNames(of map[string]int) []string {
 
 func span(first, last time.Time, step time.Duration) string {
 	text := sampler.FormatDuration(last.Sub(first))
-	if step > 0 {
+	switch {
+	case step >= time.Second/2:
 		text += " at " + sampler.FormatDuration(step)
+	case step > 0:
+		text += " at " + sampler.ShortDuration(step.Round(time.Millisecond))
 	}
 	return text
 }

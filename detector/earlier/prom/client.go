@@ -31,7 +31,7 @@ const (
 
 	maxAnswer = 64 << 20 // bytes of one answer: several times what a query of as many points as are asked for gives
 	// values of all answers to one query, of which there may be many series for a short time each
-	maxHeld     = 64 << 20
+	maxHeld     = 8 << 20
 	maxOversize = 32 // answers in a row that were larger, after which smaller queries are no help
 	minPoints   = 32 // a range of time this short is not cut any further
 	firstRetry  = 500 * time.Millisecond
@@ -78,7 +78,7 @@ type Config struct {
 	Compress bool
 	// Timeout is how long one attempt may take, above 0.
 	Timeout time.Duration
-	// MaxValues is how many values all answers to one query may hold together; 0 = 64 Mi, half a gigabyte.
+	// MaxValues is how many values all answers to one query may hold together; 0 = 8 Mi, 64 MB.
 	MaxValues int
 	// OnRetry is called once, before the first attempt that reached no server is repeated, unless the server has
 	// answered before. nil = nobody wants to know.
@@ -332,6 +332,15 @@ func (c *Client) queryRange(ctx context.Context, query string, g Grid) (series [
 		return a.warnings, nil
 	})
 	return series, err
+}
+
+// LabelNames returns the names of the labels of the series that match any of the selectors, in a range of time.
+func (c *Client) LabelNames(ctx context.Context, matches []string, start, end time.Time) (names []string, err error) {
+	err = c.try(ctx, func(ctx context.Context) (warnings v1.Warnings, err error) {
+		names, warnings, err = c.api.LabelNames(ctx, matches, start, end)
+		return warnings, err
+	})
+	return names, err
 }
 
 // LabelValues returns the values that a label has in the series that match any of the selectors, in a range of time.

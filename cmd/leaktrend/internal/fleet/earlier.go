@@ -131,7 +131,8 @@ type question struct {
 	source *source
 	part
 	inner   string
-	order   string // of its labels
+	within  []section // of its target, with the value of its own
+	order   string    // of its labels
 	metrics []role
 	claims  claims
 }
@@ -146,6 +147,9 @@ type questions struct {
 func (q *questions) ask(b *batch, p *process, found claims) {
 	one := question{source: b.source, part: b.part, inner: p.labels[b.source.inner], order: orderOf(p.labels),
 		claims: found}
+	for _, of := range b.sections {
+		one.within = append(one.within, section{of.label, []string{p.labels[of.label]}})
+	}
 	for _, r := range b.roles {
 		_, asked := found[r.Resource]
 		if r.judged() && asked || r.Start || r.cpu || r.up {
@@ -173,12 +177,16 @@ func (q *questions) batches(g prom.Grid) (all []*batch) {
 	type key struct {
 		source *source
 		part   part
+		within string // the target, and the labels by which it is divided; "" of all targets that are not
 	}
 	byKey := map[key]*batch{}
 	var order []key
 	for i := range q.all {
 		one := &q.all[i]
-		k := key{one.source, one.part}
+		k := key{source: one.source, part: one.part}
+		for _, of := range one.within {
+			k.within = cmp.Or(k.within, quote(one.inner)) + of.label + ","
+		}
 		b := byKey[k]
 		if b == nil {
 			b = &batch{source: one.source, part: one.part, by: map[string][]selector{}, earlier: &g,
@@ -187,6 +195,7 @@ func (q *questions) batches(g prom.Grid) (all []*batch) {
 			order = append(order, k)
 		}
 		b.asked[one.order] = one.claims
+		b.within(one.within)
 		if !slices.Contains(b.inner, one.inner) {
 			b.inner = append(b.inner, one.inner)
 		}
@@ -199,12 +208,7 @@ func (q *questions) batches(g prom.Grid) (all []*batch) {
 	}
 	for _, k := range order {
 		b := byKey[k]
-		size := min(max(pointsAtOnce/(len(b.roles)*g.N), 1), maxTargets)
-		for inner := range slices.Chunk(b.inner, size) {
-			some := *b
-			some.inner = inner
-			all = append(all, &some)
-		}
+		all = append(all, b.chunks(targetsAtOnce(len(b.roles), g.N))...)
 	}
 	return all
 }
@@ -221,12 +225,14 @@ type recollection struct {
 // recall keeps what an earlier time tells of a process: growth that came to nothing, and times at which it was as high
 // as now and came down again.
 func (m *recollection) recall(p *process, g prom.Grid, before []life, asked claims) {
-	m.lookedBack(before)
 	told := map[string]bool{} // resources that had been called before, as strongly
 	var begins []int
 	for i := range before {
 		l := &before[i]
 		begins = append(begins, int(l.first.Sub(g.Start)/g.Step))
+		if m.earliest.IsZero() || l.first.Before(m.earliest) {
+			m.earliest = l.first
+		}
 		_, group := groupOf(m.groupBy, p, cmp.Or(versionOf(p.labels), l.version))
 		m.saw(group, precedent{l.first, l.last, l.curves})
 		for k := range p.readings {
@@ -280,13 +286,6 @@ func (m *recollection) recall(p *process, g prom.Grid, before []life, asked clai
 			falls = append(falls, fall{g.At(at), claim.eValue, true})
 		}
 		m.remember(group, r.resource, falls)
-	}
-}
-
-// lookedBack notes how far back lives were seen.
-func (m *recollection) lookedBack(before []life) {
-	if len(before) > 0 && (m.earliest.IsZero() || before[0].first.Before(m.earliest)) {
-		m.earliest = before[0].first
 	}
 }
 

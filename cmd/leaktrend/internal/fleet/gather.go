@@ -183,7 +183,7 @@ func (g *gathering) processes() []*process {
 		}
 	}
 	for _, c := range g.context {
-		ambiguous[c.Name+"\x00"+g.target(c.Labels)]++
+		ambiguous[c.Name+"\x00"+g.target(c.Labels)] += g.meant(c.Labels)
 	}
 	for _, c := range g.context {
 		if p := g.byLabels[withoutName(c.Labels).Fingerprint()]; p != nil {
@@ -211,12 +211,21 @@ func (g *gathering) processes() []*process {
 	return g.order
 }
 
+// meant returns for how many series of a target one stands: where that is read in sections, those of the others are not
+// seen.
+func (g *gathering) meant(labels model.Metric) int {
+	if g.batch.ofSection(labels) {
+		return 2
+	}
+	return 1
+}
+
 // restartsKnown reports whether the start or the processor time is known of all processes that were read.
 func (g *gathering) restartsKnown() bool {
 	series := map[string]int{} // of one of the two, by target and metric, and by their labels
 	for _, c := range g.context {
 		if c.Start || c.cpu {
-			series[c.Name+"\x00"+g.target(c.Labels)]++
+			series[c.Name+"\x00"+g.target(c.Labels)] += g.meant(c.Labels)
 		}
 	}
 	told := map[string]bool{}

@@ -2,12 +2,15 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/common/model"
+
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 )
 
 // listing is what the server has of one part of a source.
@@ -126,7 +129,11 @@ func (l *lister) alone(ctx context.Context, of part) (*listing, error) {
 	src, is := l.src, of.matcher(l.src)
 	one := &listing{by: map[string][]selector{}}
 	values := func(label string, matches ...string) ([]string, error) {
-		return l.server.LabelValues(ctx, label, matches, l.start, l.end)
+		all, err := l.server.LabelValues(ctx, label, matches, l.start, l.end)
+		if src.names == nil || !errors.Is(err, prom.ErrTooLarge) {
+			return all, err
+		}
+		return l.byName(ctx, label, is)
 	}
 	var err error
 	if src.names != nil {
@@ -159,4 +166,29 @@ func (l *lister) alone(ctx context.Context, of part) (*listing, error) {
 		one.inners, err = values(src.inner, src.with(is)...)
 	}
 	return one, err
+}
+
+// byName returns the values of a label of one part by asking for one metric at a time, where they are too many together:
+// those that are judged and, of names of metrics, those that tell something of them.
+func (l *lister) byName(ctx context.Context, label, is string) ([]string, error) {
+	var each []string
+	for _, name := range l.src.names {
+		each = append(each, l.src.one.and(nameIsOneOf([]string{name})).with(is))
+	}
+	if label == model.MetricNameLabel {
+		for _, name := range contextNames(l.src.container) {
+			each = append(each, selector{nameIsOneOf([]string{name})}.with(is))
+		}
+	}
+	found := map[string]bool{}
+	for _, match := range each {
+		values, err := l.server.LabelValues(ctx, label, []string{match}, l.start, l.end)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range values {
+			found[v] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(found)), nil
 }

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -98,16 +99,29 @@ func (m *memory) Range(ctx context.Context, query string, g prom.Grid, _ bool) (
 	return all, ctx.Err()
 }
 
-func (m *memory) LabelValues(ctx context.Context, label string, matches []string, _, end time.Time) ([]string, error) {
-	if err := m.failing("label " + label + " " + matches[0]); err != nil {
+func (m *memory) LabelNames(ctx context.Context, matches []string, _, _ time.Time) ([]string, error) {
+	if err := m.failing("labels " + matches[0]); err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
+	for _, s := range selected(m.series, matches...) {
+		for name := range s.Labels {
+			names[string(name)] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names)), ctx.Err()
+}
+
+func (m *memory) LabelValues(ctx context.Context, label string, matches []string, _, _ time.Time) ([]string, error) {
+	if err := m.failing("label " + label + " " + strings.Join(matches, " or ")); err != nil {
 		return nil, err
 	}
 	var all []string
 	from := m.series
-	if !end.After(week.Start) {
-		from = m.before
+	if len(matches) > 0 {
+		from = selected(from, matches...)
 	}
-	for _, s := range selected(from, matches...) {
+	for _, s := range from {
 		if v := string(s.Labels[model.LabelName(label)]); v != "" && !slices.Contains(all, v) {
 			all = append(all, v)
 		}

@@ -33,6 +33,7 @@ const (
 // Server is what a scan reads. Its errors are those of package prom.
 type Server interface {
 	Range(ctx context.Context, query string, g prom.Grid, split bool) ([]prom.Series, error)
+	LabelNames(ctx context.Context, matches []string, start, end time.Time) ([]string, error)
 	LabelValues(ctx context.Context, label string, matches []string, start, end time.Time) ([]string, error)
 	Series(ctx context.Context, labels, matches []string, start, end time.Time, each func(values []string)) error
 }
@@ -171,13 +172,13 @@ type batch struct {
 	source *source
 	part
 	inner []string
-	roles []role
-	by    map[string][]selector // that select a metric, by its name
+	// sections are set of a single target that is too large to be read as a whole.
+	sections []section
+	roles    []role
+	by       map[string][]selector // that select a metric, by its name
 	// earlier is the time before the scan's, where that is read, and asked what it is asked, by process; else nil.
 	earlier *prom.Grid
 	asked   map[string]claims
-	// wanted are the resources of workloads whose earlier lives are read here, by the workload; else nil.
-	wanted map[string][]string
 }
 
 // grid returns the instants at which a batch is read.
@@ -191,8 +192,11 @@ func (s *scan) grid(b *batch) prom.Grid {
 func (b *batch) of() Label    { return Label{b.source.outer, b.outer} }
 func (b *batch) what() string { return b.source.outer + " " + quote(b.outer) }
 
-// targets counts those that have a name.
+// targets counts those that have a name, 0 if it is a part of one.
 func (b *batch) targets() (n int) {
+	if len(b.sections) > 0 {
+		return 0
+	}
 	for _, v := range b.inner {
 		if v != "" {
 			n++
@@ -357,8 +361,7 @@ func (s *scan) lookBack(ctx context.Context) {
 	if n < int(calibration.Marks[0]/lookBackStep) {
 		return
 	}
-	g := prom.GridTo(s.start, time.Duration(n)*lookBackStep, lookBackStep)
-	all := append(s.questions.batches(g), earlierLives(ctx, s.server, s.found.workloads, g)...)
+	all := s.questions.batches(prom.GridTo(s.start, time.Duration(n)*lookBackStep, lookBackStep))
 	s.Progress.lookBack(all)
 	// what is missing of an earlier time is none of the report
 	_ = s.read(ctx, func(ctx context.Context, batches chan<- *batch) error {
@@ -376,7 +379,7 @@ func (s *scan) lookBack(ctx context.Context) {
 // query returns the expression that reads a metric of a batch. A gauge that is judged is read as its lowest value since
 // the instant before: what a leak raises is the minimum. Of a series that several selectors select, "or" leaves one.
 func (s *scan) query(b *batch, r role) string {
-	matchers := []string{b.matcher(b.source), isOneOf(b.source.inner, b.inner)}
+	matchers := b.matchersOf(r)
 	step := model.Duration(s.grid(b).Step - border).String()
 	selected := selector{equals(model.MetricNameLabel, r.Name)}.with(matchers...)
 	switch {
@@ -402,14 +405,25 @@ func (s *scan) query(b *batch, r role) string {
 // readBatch reads a batch and hands its processes on. The error says that there is no sense in going on; what was
 // missed is noted, unless it is of an earlier time.
 func (s *scan) readBatch(ctx context.Context, b *batch, judge chan<- *gathering) error {
-	alone := len(b.inner) == 1
+	grid := s.grid(b)
 	g := gathering{byLabels: map[model.Fingerprint]*process{}, contextAt: map[string]int{}, scan: s, batch: b}
-	read := 0
+	read, held := 0, 0
 	for _, r := range b.roles {
 		if r.up && g.restartsKnown() {
 			continue
 		}
-		series, err := s.server.Range(ctx, s.query(b, r), s.grid(b), alone)
+		series, err := s.server.Range(ctx, s.query(b, r), grid, b.indivisible())
+		held += len(series) * grid.N
+		if errors.Is(err, prom.ErrTooLarge) || held > maxBatch && err == nil {
+			if parts := b.divide(ctx, s.server, r, grid); len(parts) > 0 {
+				for _, part := range parts {
+					if err := s.readBatch(ctx, part, judge); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+		}
 		if err == nil {
 			g.add(r, series)
 			if r.judged() {
@@ -422,17 +436,6 @@ func (s *scan) readBatch(ctx context.Context, b *batch, judge chan<- *gathering)
 				s.miss(b.of(), b.what(), b.targets(), errors.New("not read any more"))
 			}
 			return ctx.Err()
-		}
-		if errors.Is(err, prom.ErrTooLarge) && !alone {
-			half := len(b.inner) / 2
-			for _, part := range [][]string{b.inner[:half], b.inner[half:]} {
-				smaller := *b
-				smaller.inner = part
-				if err := s.readBatch(ctx, &smaller, judge); err != nil {
-					return err
-				}
-			}
-			return nil
 		}
 		if b.earlier == nil {
 			s.miss(b.of(), fmt.Sprintf("%s of %s", r.Name, b.what()), b.targets(), err)
@@ -461,14 +464,6 @@ func (s *scan) readBatch(ctx context.Context, b *batch, judge chan<- *gathering)
 func (s *scan) judge(g *gathering) {
 	b := g.batch
 	for _, p := range g.processes() {
-		if b.wanted != nil {
-			lives := p.judge(*b.earlier, s.config)
-			s.found.mu.Lock()
-			s.found.workloads.recall(p, s.GroupBy, *b.earlier, lives, b.wanted)
-			s.found.recalled.lookedBack(lives)
-			s.found.mu.Unlock()
-			continue
-		}
 		if b.earlier != nil {
 			if asked := b.asked[orderOf(p.labels)]; asked != nil {
 				lives := p.judge(*b.earlier, s.config)
@@ -479,7 +474,6 @@ func (s *scan) judge(g *gathering) {
 			continue
 		}
 		lives := p.judge(s.Grid, s.config)
-		p.readAs = b
 		s.found.add(p, lives)
 		if s.History > s.end.Sub(s.start) {
 			if found := claimsOf(p, s.Grid, lives, s.Calibration); found != nil {

@@ -135,6 +135,9 @@ func (s *scan) sources() ([]source, error) {
 // plan lists the targets of a source and deals them out.
 func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) error {
 	outers, err := s.server.LabelValues(ctx, src.outer, src.with(), s.start, s.end)
+	if errors.Is(err, prom.ErrTooLarge) { // a server may count the series of all
+		outers, err = s.server.LabelValues(ctx, src.outer, nil, s.start, s.end)
+	}
 	if err != nil {
 		return s.unplanned(ctx, Label{}, "all "+src.what, err)
 	}
@@ -239,8 +242,7 @@ func (s *scan) deal(ctx context.Context, b batch, listed *listing, batches chan<
 	}
 	inners := append(listed.inners, "")
 	s.Progress.targets.Add(int64(len(inners)))
-	size := min(max(pointsAtOnce/(len(b.roles)*s.Grid.N), 1), maxTargets)
-	for part := range slices.Chunk(inners, size) {
+	for part := range slices.Chunk(inners, targetsAtOnce(len(b.roles), s.Grid.N)) {
 		some := b
 		some.inner = part
 		select {

@@ -1,0 +1,140 @@
+package fleet
+
+import (
+	"context"
+	"slices"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
+)
+
+// maxBatch bounds the values of all metrics of a batch, 64 MB, where it can be divided.
+const maxBatch = 8 << 20
+
+// section is a part of the series of one target: those with some values of a label, of which "" is that of the series
+// that lack it.
+type section struct {
+	label  string
+	values []string
+}
+
+// targetsAtOnce returns how many targets of so many metrics and instants are read together.
+func targetsAtOnce(metrics, instants int) int {
+	return min(max(pointsAtOnce/(metrics*instants), 1), maxTargets)
+}
+
+// matchersOf returns those of what a batch reads of a metric. What tells of a target as a whole lacks the labels by
+// which its series are divided.
+func (b *batch) matchersOf(r role) []string {
+	matchers := []string{b.matcher(b.source), isOneOf(b.source.inner, b.inner)}
+	for _, of := range b.sections {
+		values := of.values
+		if !r.judged() && !slices.Contains(values, "") {
+			values = append(slices.Clip(values), "")
+		}
+		matchers = append(matchers, isOneOf(of.label, values))
+	}
+	return matchers
+}
+
+// several returns the last section with more than one value, else -1.
+func (b *batch) several() int {
+	i := len(b.sections) - 1
+	for i >= 0 && len(b.sections[i].values) < 2 {
+		i--
+	}
+	return i
+}
+
+// indivisible reports whether a batch has one target and, where that is divided, one value of each label.
+func (b *batch) indivisible() bool { return len(b.inner) == 1 && b.several() < 0 }
+
+// ofSection reports whether a series belongs to a section of a target alone.
+func (b *batch) ofSection(labels model.Metric) bool {
+	return slices.ContainsFunc(b.sections, func(of section) bool { return labels[model.LabelName(of.label)] != "" })
+}
+
+// divide returns the parts of a batch of which a metric is too much for one query: by targets or, of a single one, by
+// the label of which its series have the most values. There are none where no label tells them apart.
+func (b *batch) divide(ctx context.Context, server Server, r role, g prom.Grid) (parts []*batch) {
+	switch at := b.several(); {
+	case at >= 0:
+		return b.chunks((len(b.sections[at].values) + 1) / 2)
+	case len(b.inner) > 1:
+		return b.chunks((len(b.inner) + 1) / 2)
+	}
+	of := b.widest(ctx, server, r, g)
+	if len(of.values) < 2 {
+		return nil
+	}
+	size := min(targetsAtOnce(len(b.roles), g.N), (len(of.values)+1)/2)
+	of.values = append(of.values, "")
+	whole := *b
+	whole.sections = append(slices.Clip(b.sections), of)
+	return whole.chunks(size)
+}
+
+// chunks returns parts of a batch with so many targets or, of a single one that is divided, values of a label.
+func (b *batch) chunks(size int) (parts []*batch) {
+	at := b.several()
+	if at < 0 {
+		for inner := range slices.Chunk(b.inner, size) {
+			part := *b
+			part.inner = inner
+			parts = append(parts, &part)
+		}
+		return parts
+	}
+	for values := range slices.Chunk(b.sections[at].values, size) {
+		part := *b
+		part.sections = slices.Clone(b.sections)
+		part.sections[at].values = values
+		parts = append(parts, &part)
+	}
+	return parts
+}
+
+// within adds sections of a target, one of each label that the batch has, to what is read.
+func (b *batch) within(sections []section) {
+	if b.sections == nil {
+		b.sections = make([]section, len(sections))
+	}
+	for i, of := range sections {
+		to := &b.sections[i]
+		to.label = of.label
+		for _, v := range of.values {
+			if !slices.Contains(to.values, v) {
+				to.values = append(to.values, v)
+			}
+		}
+	}
+}
+
+// widest returns the label of which the series of a metric of a batch have the most values, and these. Labels whose
+// series are joined tell nothing apart.
+func (b *batch) widest(ctx context.Context, server Server, r role, g prom.Grid) (widest section) {
+	start, end := g.At(0).Add(-g.Step), g.At(g.N-1)
+	matches := []string{selector{equals(model.MetricNameLabel, r.Name)}.with(b.matchersOf(r)...)}
+	joined := []string{model.MetricNameLabel, b.source.outer, b.source.inner, replicaLabel, cpuLabel}
+	for _, name := range replicaLabels {
+		joined = append(joined, string(name))
+	}
+	for _, of := range b.sections {
+		joined = append(joined, of.label)
+	}
+	names, err := server.LabelNames(ctx, matches, start, end)
+	if err != nil {
+		return section{}
+	}
+	for _, name := range names {
+		if slices.Contains(joined, name) {
+			continue
+		}
+		values, err := server.LabelValues(ctx, name, matches, start, end)
+		if err == nil && len(values) > len(widest.values) {
+			widest = section{name, values}
+		}
+	}
+	return widest
+}

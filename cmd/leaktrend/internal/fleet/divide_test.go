@@ -1,0 +1,120 @@
+package fleet
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
+)
+
+// A single target of which even a moment is too much for one query is read by the values of its labels, and judged as
+// it is where the server answers everything at once.
+func TestTargetOfManySeries(t *testing.T) {
+	m := &memory{}
+	earlier := &memory{}
+	const target = "job=queues,instance=broker:9"
+	for i := range 5 {
+		for k := range 4 {
+			level := constant(100)
+			if i == k {
+				level = growing(100, 60, 0)
+			}
+			labels := fmt.Sprintf("%s,queue=q%d,shard=s.%d", target, i, k)
+			m.add("__name__=depth,"+labels, level)
+			m.add("__name__=depth,"+labels+",prometheus_replica=b", level)
+			earlier.add("__name__=depth,"+labels, constant(100))
+		}
+	}
+	// What lacks the labels, and one that lacks one of them. The start is that of the target; a queue has one of its
+	// own.
+	m.add("__name__=connections,"+target, growing(100, 60, 0))
+	m.add("__name__=depth,"+target+",queue=dead", growing(100, 60, 0))
+	m.add("__name__=process_start_time_seconds,"+target, constant(1e9))
+	m.add("__name__=process_start_time_seconds,"+target+",queue=q1,shard=s.1", values(func(i int) float64 {
+		return 1e9 + 86400*float64(i/288)
+	}))
+	m.add("__name__=depth,job=other,instance=a", constant(100))
+	m.before = earlier.series
+	scan := func(limit int) *Report {
+		m.queries = nil
+		m.fail = func(query string) error {
+			if strings.Contains(query, "over_time") &&
+				len(selected(m.series, strings.Split(query, " or ")...)) > limit {
+				return prom.ErrTooLarge
+			}
+			return nil
+		}
+		r, err := scanOf(t, m, func(o *Options) {
+			o.Matches, o.GroupBy, o.History = []string{"depth", "connections"}, []string{"job", "queue", "shard"},
+				14*24*time.Hour
+		})
+		if err != nil || len(r.Missing) > 0 {
+			t.Fatalf("limit of %d: %v, missing %v", limit, err, r.Missing)
+		}
+		return r
+	}
+	type outcome struct {
+		Processes, Hypotheses int
+		Back                  time.Duration
+		Findings, Suspects    []string
+	}
+	of := func(r *Report) outcome {
+		o := outcome{r.Processes, r.Hypotheses, r.Back, brief(r.Findings), brief(r.Suspects)}
+		slices.Sort(o.Findings)
+		slices.Sort(o.Suspects)
+		return o
+	}
+	want := of(scan(1000))
+	if len(want.Findings) != 5 || want.Processes != 23 {
+		t.Fatalf("%+v", want)
+	}
+	for _, limit := range []int{15, 3} {
+		if diff := cmp.Diff(want, of(scan(limit))); diff != "" {
+			t.Errorf("limit of %d (-without +with):\n%s", limit, diff)
+		}
+		refused := 0
+		for _, q := range m.queries {
+			if m.fail(q) != nil {
+				refused++
+			}
+		}
+		if refused == 0 || refused > len(m.queries)/3 {
+			t.Errorf("limit of %d: %d of %d queries were refused", limit, refused, len(m.queries))
+		}
+	}
+}
+
+// Where a server refuses to list what belongs to so many series, the jobs are listed without them, and the targets of a
+// job by one metric at a time.
+func TestListsThatAreTooLarge(t *testing.T) {
+	m := &memory{}
+	for _, job := range []string{"a", "b"} {
+		for i := range 4 {
+			for _, name := range []string{"process_open_fds", "go_goroutines"} {
+				m.add(fmt.Sprintf("__name__=%s,job=%s,instance=%d", name, job, i), growing(100, 100, 0))
+			}
+			m.add(fmt.Sprintf("__name__=process_start_time_seconds,job=%s,instance=%d", job, i), constant(1e9))
+		}
+	}
+	refused := 0
+	m.fail = func(query string) error {
+		_, selectors, _ := strings.Cut(query, "{")
+		if strings.HasPrefix(query, "label ") && selectors != "" && len(selected(m.series, "{"+selectors)) > 4 {
+			refused++
+			return prom.ErrTooLarge
+		}
+		return nil
+	}
+	r, err := scanOf(t, m, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Findings) != 4 || r.Processes != 8 || len(r.Missing) != 0 || refused == 0 {
+		t.Errorf("%v of %d processes, missing %v; %d lists were refused", brief(r.Findings), r.Processes, r.Missing, refused)
+	}
+}
