@@ -414,10 +414,19 @@ func TestStartOverLives(t *testing.T) {
 	}
 }
 
-// Lives of seconds are told apart where each began after the one before was seen last, also by a monitor that starts
-// with each of them.
+// Lives of seconds are told apart where each began after the one before was seen last, shorter ones where their numbers
+// are known, also by a monitor that starts with each of them.
 func TestCrashLoopOfSeconds(t *testing.T) {
-	for name, forgets := range map[string]bool{"watched through": false, "each from a state": true} {
+	for _, test := range []struct {
+		name    string
+		forgets bool
+		step    time.Duration
+		pid     int // of the first
+	}{
+		{"watched through", false, time.Second, 0}, {"each from a state", true, time.Second, 0},
+		{"by number, watched through", false, 100 * time.Millisecond, 7},
+		{"by number, each from a state", true, 100 * time.Millisecond, 7},
+	} {
 		anew := func() *detector.Detector {
 			d, err := detector.New(detector.DefaultConfig())
 			if err != nil {
@@ -427,17 +436,20 @@ func TestCrashLoopOfSeconds(t *testing.T) {
 		}
 		d := anew()
 		at := firstStart
-		for range 5 {
-			start := at.Add(700 * time.Millisecond)
-			if kept := d.Lives(); forgets && len(kept.Lives) > 0 {
+		for life := range 5 {
+			start := at.Add(test.step * 7 / 10)
+			if kept := d.Lives(); test.forgets && len(kept.Lives) > 0 {
 				d = anew()
 				if err := d.Restore(kept); err != nil {
 					t.Fatal(err)
 				}
 			}
 			for range 4 {
-				at = at.Add(time.Second)
+				at = at.Add(test.step)
 				s := sampler.Sample{Time: at, Start: start}
+				if test.pid > 0 {
+					s.PID = test.pid + life
+				}
 				s.Add(sampler.OpenFDs, 10)
 				s.Add(sampler.CPUSeconds, .2)
 				d.Observe(&s)
@@ -448,7 +460,7 @@ func TestCrashLoopOfSeconds(t *testing.T) {
 			got = append(got, fmt.Sprint(l.Count, " ", l.Ended))
 		}
 		if diff := cmp.Diff([]string{"4 replaced", "0 running"}, got); diff != "" {
-			t.Errorf("%s: lives and how they ended (-want +got):\n%s", name, diff)
+			t.Errorf("%s: lives and how they ended (-want +got):\n%s", test.name, diff)
 		}
 	}
 }

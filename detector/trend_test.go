@@ -241,6 +241,9 @@ func TestRestart(t *testing.T) {
 			s.Start = dawn.Add(age.Truncate(day))
 		}, leak, anew},
 		{"by processor time", []column{cpu}, nil, leak, anew},
+		{"by its number alone", nil, func(_ int, s *sampler.Sample, age time.Duration) {
+			s.Start, s.PID = dawn, 7+int(age/day)
+		}, leak, anew},
 		{"start time known only to the second process", nil, func(_ int, s *sampler.Sample, age time.Duration) {
 			if age >= day {
 				s.Start = dawn.Add(day)

@@ -28,6 +28,7 @@ type Ceiling struct {
 type Sample struct {
 	Time     time.Time // stamped by the Source, to the millisecond
 	Start    time.Time // when the process started; zero if unknown. A later one than before means a restart.
+	PID      int       // of the process; 0 if unknown. Another one than before means a restart too.
 	Version  string    // of what the process runs; empty if unknown
 	Revision string    // of the source that it was built from; empty if unknown
 	Readings []Reading
@@ -46,7 +47,7 @@ func (s *Sample) Value(resource string) (value float64, ok bool) {
 
 // Reset empties the sample for reuse, keeps its memory, and stamps it.
 func (s *Sample) Reset(at time.Time) {
-	s.Time, s.Start, s.Version, s.Revision, s.Ceilings = at, time.Time{}, "", "", nil
+	s.Time, s.Start, s.PID, s.Version, s.Revision, s.Ceilings = at, time.Time{}, 0, "", "", nil
 	s.Readings = s.Readings[:0]
 }
 

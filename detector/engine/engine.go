@@ -40,6 +40,7 @@ type Engine struct {
 	began    bool
 	restarts int
 	start    time.Time
+	pid      int
 	build    build
 	life     life
 	record   lives.Record // of the lives before
@@ -122,6 +123,9 @@ func (e *Engine) Observe(s *sampler.Sample) []Decision {
 	if !s.Start.IsZero() {
 		e.start, e.life.start = s.Start, s.Start
 	}
+	if s.PID != 0 {
+		e.pid = s.PID
+	}
 	e.life.build = e.build
 	e.takeCeilings(s.Ceilings)
 	limitMemory(e, s, at)
@@ -151,10 +155,17 @@ func beganSince(before, seen, after time.Time) bool {
 	return !before.IsZero() && after.After(seen) && after.Sub(before) > startJitter
 }
 
+// samePID reports whether two processes, of which at least one was read, may be one by their numbers. One that is not
+// known tells nothing.
+func samePID(before, after int) bool { return before == 0 || after == 0 || before == after }
+
 // restarted reports whether the process is another one than in the sample before.
 func (e *Engine) restarted(s *sampler.Sample) bool {
 	if !e.began {
 		return false
+	}
+	if !samePID(e.pid, s.PID) {
+		return true
 	}
 	cpu, ok := s.Value(sampler.CPUSeconds)
 	ok = ok && e.cpu != nil
@@ -186,6 +197,7 @@ func (e *Engine) restart(at int64) {
 	e.life = life{first: at}
 	e.epoch = at
 	e.restarts++
+	e.pid = 0
 	e.load.reset()
 	for _, s := range e.series {
 		s.resolveLimit(e, at, Restarted)

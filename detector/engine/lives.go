@@ -46,7 +46,7 @@ func beginFirst(e *Engine, s *sampler.Sample, at int64) {
 	}
 	known := !s.Start.IsZero() && !latest.Start.IsZero()
 	same := known && SameProcess(latest.Start, s.Start) && SameProcess(s.Start, latest.Start) &&
-		!beganSince(latest.Start, latest.End, s.Start)
+		!beganSince(latest.Start, latest.End, s.Start) && samePID(latest.PID, s.PID)
 	if latest.Ended == lives.Running && same {
 		e.life.first = latest.First.UnixNano()
 		e.life.resumed = latest.Curves
@@ -73,7 +73,7 @@ func over(e *Engine) lives.Record {
 		return r
 	}
 	current := lives.Life{
-		Start: e.life.start, First: finding.Instant(e.life.first), End: finding.Instant(e.last),
+		Start: e.life.start, PID: e.pid, First: finding.Instant(e.life.first), End: finding.Instant(e.last),
 		Version: e.life.build.version, Revision: e.life.build.revision, Ended: lives.Running,
 		Curves: make(map[string]lives.Curve),
 	}

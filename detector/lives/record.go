@@ -71,6 +71,7 @@ type Record struct {
 // Life is one process, or a number of short-lived ones in a row.
 type Life struct {
 	Start    time.Time `json:"start,omitzero"` // of the process; zero where that is not known
+	PID      int       `json:"pid,omitempty"`  // of the process; 0 where that is not known
 	First    time.Time `json:"first"`          // sample
 	End      time.Time `json:"end"`            // latest sample
 	Version  string    `json:"build_version,omitempty"`

@@ -209,7 +209,8 @@ func (p *Source) Sample(_ context.Context, into *sampler.Sample) error {
 	}
 
 	p.follow(stat.Comm, now)
-	into.Start, into.Version, into.Revision, into.Ceilings = p.start, p.program.version, p.program.revision, ceilings
+	into.Start, into.PID, into.Ceilings = p.start, p.pid, ceilings
+	into.Version, into.Revision = p.program.version, p.program.revision
 	p.faults.Reset()
 	// Between fork and exec, and after its memory is gone, a process has none yet, or none any more: that is no
 	// reading.

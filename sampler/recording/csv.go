@@ -38,6 +38,7 @@ type csv struct {
 	times      scan.Times
 
 	start    time.Time
+	pid      int
 	version  string
 	revision string
 	levels   []sampler.Ceiling // as noted, 0 included
@@ -87,7 +88,7 @@ func (r *Reader) fastRow(s *sampler.Sample) bool {
 		return false
 	}
 	s.Time, s.Start, s.Readings, s.Ceilings = time.Unix(sec, nsec).UTC(), r.start, readings, r.ceilings
-	s.Version, s.Revision = r.version, r.revision
+	s.PID, s.Version, s.Revision = r.pid, r.version, r.revision
 	r.pos = i + 1
 	r.line++
 	r.last, r.any = at, true
@@ -179,7 +180,7 @@ func (r *Reader) row(ctx context.Context, s *sampler.Sample) bool {
 		}
 	}
 	s.Reset(time.Unix(sec, nsec).UTC())
-	s.Start, s.Version, s.Revision, s.Ceilings = r.start, r.version, r.revision, r.ceilings
+	s.Start, s.PID, s.Version, s.Revision, s.Ceilings = r.start, r.pid, r.version, r.revision, r.ceilings
 	bad := 0
 	for i, cell := range r.cells {
 		name := r.columns[i]
@@ -387,7 +388,7 @@ func (r *Reader) note(line []byte) {
 		}
 		if r.any { // recordings one after the other: the notes of the former do not hold for the next
 			r.notes, r.start, r.levels, r.ceilings = Header{}, time.Time{}, nil, nil
-			r.version, r.revision = "", ""
+			r.pid, r.version, r.revision = 0, "", ""
 		}
 		r.v1 = true
 		return
@@ -412,6 +413,14 @@ func (r *Reader) note(line []byte) {
 		}
 		if start := time.Unix(sec, nsec).UTC(); !start.Equal(r.start) { // what the next process runs is noted behind it
 			r.start, r.version, r.revision = start, "", ""
+		}
+	case "pid":
+		pid, err := strconv.ParseUint(string(value), 10, 31)
+		switch {
+		case err == nil && pid > 0 && int(pid) != r.pid:
+			r.pid, r.version, r.revision = int(pid), "", ""
+		case (err != nil || pid == 0) && r.v1: // elsewhere a note may be about anything
+			r.fault("pid: %s: not the number of a process: ignored", scan.Shown(value))
 		}
 	case "version":
 		r.version = buildNote(value)

@@ -29,9 +29,9 @@ const (
 	columnRest = 10
 )
 
-// Writer writes recording format v1. What it writes a Reader yields identically, except that a Start that becomes
-// unknown keeps its last value, that a ceiling of level 0 is absent, and that first samples from before 1980 are left
-// out where the others are of this century: the clock was not set yet. Not safe for concurrent use.
+// Writer writes recording format v1. What it writes a Reader yields identically, except that a Start or PID that
+// becomes unknown keeps its last value, that a ceiling of level 0 is absent, and that first samples from before 1980
+// are left out where the others are of this century: the clock was not set yet. Not safe for concurrent use.
 //
 // Write only gathers rows; Flush hands them on in one piece, so a caller that flushes once a second loses at most that
 // second in a crash. After a failed write, as on a full disk, what was not taken is kept, and the next Flush goes on
@@ -53,6 +53,7 @@ type Writer struct {
 	lost     int // samples since the latest row
 	last     time.Time
 	start    time.Time
+	pid      int
 	version  string
 	revision string
 	ceilings []sampler.Ceiling // as last noted, without those of level 0
@@ -101,6 +102,9 @@ func (w *Writer) Restart(to io.Writer) (lost int) {
 	w.begin()
 	if !w.start.IsZero() {
 		w.noteStart()
+	}
+	if w.pid > 0 {
+		w.notePID()
 	}
 	w.noteBuild()
 	for _, c := range w.ceilings {
@@ -152,6 +156,10 @@ func (w *Writer) Write(s *sampler.Sample) error {
 	if !s.Start.IsZero() && !s.Start.Equal(w.start) && inRange(s.Start) {
 		w.start, w.version, w.revision = s.Start, "", ""
 		w.noteStart()
+	}
+	if s.PID > 0 && s.PID != w.pid {
+		w.pid, w.version, w.revision = s.PID, "", ""
+		w.notePID()
 	}
 	if s.Version != w.version || s.Revision != w.revision {
 		w.version, w.revision = s.Version, s.Revision
@@ -237,6 +245,8 @@ func (w *Writer) noteStart() {
 	w.buf = append(w.buf, "# start: "...)
 	w.buf = append(appendTime(w.buf, w.start), '\n')
 }
+
+func (w *Writer) notePID() { w.buf = fmt.Appendf(w.buf, "# pid: %d\n", w.pid) }
 
 // noteBuild notes what the process runs. One that becomes unknown without a restart stays noted.
 func (w *Writer) noteBuild() {

@@ -26,10 +26,10 @@ func TestWriter(t *testing.T) {
 		{Resource: sampler.RSSBytes, Level: 1 << 30, Source: "RAM"},
 		{Resource: sampler.Threads, Level: 0, Source: "none"}}
 	samples := []sampler.Sample{
-		{Time: day, Start: day.Add(-time.Hour), Ceilings: limits,
+		{Time: day, Start: day.Add(-time.Hour), PID: 4242, Version: "2.1.0", Ceilings: limits,
 			Readings: []sampler.Reading{{Resource: "queue", Value: 1e21}, {Resource: sampler.OpenFDs, Value: 9},
 				{Resource: sampler.HeapLiveBytes, Value: 1048576}, {Resource: sampler.Goroutines, Value: 12}}},
-		{Time: day.Add(time.Second), Start: day.Add(-time.Hour), Ceilings: limits,
+		{Time: day.Add(time.Second), Start: day.Add(-time.Hour), PID: 4243, Version: "2.1.0", Ceilings: limits,
 			Readings: []sampler.Reading{{Resource: sampler.OpenFDs, Value: 10},
 				{Resource: sampler.Goroutines, Value: 0.1}, {Resource: sampler.HeapLiveBytes, Value: math.NaN()},
 				{Resource: sampler.OpenFDs, Value: 11}}},
@@ -54,10 +54,14 @@ func TestWriter(t *testing.T) {
 # source: pid 4242 redis-server
 # soak: 20m
 # start: 2026-11-23T07:15:48.123Z
+# pid: 4242
+# version: 2.1.0
 # ceiling: open_fds 1024
 # ceiling: rss_bytes 1073741824
 time,goroutines,heap_live_bytes,open_fds,queue
 2026-11-23T08:15:48.123Z,12,1048576,9,1e+21
+# pid: 4243
+# version: 2.1.0
 2026-11-23T08:15:49.123Z,0.1,,10,
 # start: 2026-11-23T08:15:48.123Z
 # ceiling: rss_bytes 0
@@ -173,6 +177,7 @@ func recordedSamples(rng *rand.Rand) (Header, []sampler.Sample) {
 	now := rng.Int64N(1e18)
 	var start time.Time
 	var ceilings []sampler.Ceiling
+	pid := 0
 	for range 1 + rng.IntN(60) {
 		now += 1 + rng.Int64N([]int64{1, 1e6, 1e9, 1e14}[rng.IntN(4)])*1e3
 		s := sampler.Sample{Time: at(0, now)}
@@ -186,7 +191,10 @@ func recordedSamples(rng *rand.Rand) (Header, []sampler.Sample) {
 					Source: "recorded ceiling"})
 			}
 		}
-		s.Start, s.Ceilings = start, ceilings
+		if rng.IntN(10) == 0 {
+			pid = 1 + rng.IntN(1<<22)
+		}
+		s.Start, s.PID, s.Ceilings = start, pid, ceilings
 		for _, name := range names[:1+rng.IntN(len(names))] {
 			if rng.IntN(5) > 0 {
 				v := someValue(rng)
@@ -292,11 +300,13 @@ func FuzzRoundTrip(f *testing.F) {
 			first, last := samples[0], samples[len(samples)-1]
 			// What is further away than this may be a wrong stamp.
 			if nanos %= farAhead; nanos < 0 && first.Time.UnixNano()+nanos >= 0 {
-				extra.Time, extra.Start, extra.Ceilings = first.Time.Add(time.Duration(nanos)), first.Start,
+				extra.Time, extra.Start, extra.PID, extra.Ceilings = first.Time.Add(time.Duration(nanos)), first.Start,
+					first.PID,
 					first.Ceilings
 				samples = append([]sampler.Sample{extra}, samples...)
 			} else if nanos > 0 {
-				extra.Time, extra.Start, extra.Ceilings = last.Time.Add(time.Duration(nanos)), last.Start, last.Ceilings
+				extra.Time, extra.Start, extra.PID, extra.Ceilings = last.Time.Add(time.Duration(nanos)), last.Start,
+					last.PID, last.Ceilings
 				samples = append(samples, extra)
 			}
 		}

@@ -61,7 +61,7 @@ func (s *Source) Sample(_ context.Context, into *sampler.Sample) error {
 	if s.closed {
 		return fmt.Errorf("sampler: sample of this process: %w", os.ErrClosed)
 	}
-	into.Start, into.Version, into.Revision = s.start, s.version, s.revision
+	into.Start, into.PID, into.Version, into.Revision = s.start, os.Getpid(), s.version, s.revision
 	into.Ceilings = s.ceilings.At(now)
 	s.faults.Reset()
 	s.runtime.sample(into)
