@@ -225,7 +225,7 @@ func TestAlertThatKeepsFailingLetsOthersPass(t *testing.T) {
 }
 
 func TestRetryAfterIsHonouredUpToAMinute(t *testing.T) {
-	for _, tc := range []struct{ after, least, most time.Duration }{
+	for _, tc := range []struct{ after, min, max time.Duration }{
 		{20 * time.Second, 20 * time.Second, 20 * time.Second},
 		{time.Hour, time.Minute, time.Minute},
 		{time.Millisecond, time.Second / 2, time.Second},
@@ -242,7 +242,7 @@ func TestRetryAfterIsHonouredUpToAMinute(t *testing.T) {
 			d.Notify(alertN(1))
 			time.Sleep(5 * time.Minute)
 			stop()
-			if len(b.times) != 2 || b.times[1] < tc.least || b.times[1] > tc.most {
+			if len(b.times) != 2 || b.times[1] < tc.min || b.times[1] > tc.max {
 				t.Errorf("asked for %v: attempts at %v", tc.after, b.times)
 			}
 		})

@@ -50,9 +50,9 @@ func TestRefusedAlertIsOfferedAgain(t *testing.T) {
 		wantStats(t, d, SinkStats{Name: "receiver", Sent: 2, Refused: refusals, Retried: refusals, LastError: "404"})
 		stop()
 		for i := 1; i <= refusals; i++ {
-			least := min(time.Minute<<min(i-1, 3), 5*time.Minute)
-			if gap := b.times[i] - b.times[i-1]; gap < least || gap > min(least*5/4+1, 5*time.Minute) {
-				t.Errorf("attempt %d came %v after the one before, want %v or up to a quarter more", i, gap, least)
+			minDelay := min(time.Minute<<min(i-1, 3), 5*time.Minute)
+			if gap := b.times[i] - b.times[i-1]; gap < minDelay || gap > min(minDelay*5/4+1, 5*time.Minute) {
+				t.Errorf("attempt %d came %v after the one before, want %v or up to a quarter more", i, gap, minDelay)
 			}
 		}
 		want := `level=warning msg="alerting: sending alerts is refused; what holds is offered again every 1 to 5 minutes" dropped=0 error=404 sink=receiver

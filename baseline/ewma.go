@@ -28,16 +28,16 @@ type EWMA struct {
 	alpha float64
 }
 
-// most bounds the magnitude of a value, so that squares stay finite.
-const most = 1e100
+// maxMagnitude bounds the magnitude of a value, so that squares stay finite.
+const maxMagnitude = 1e100
 
 // clamp compares by hand: min and max also order zeros and NaN, which costs.
 func clamp(value float64) float64 {
-	if value > most {
-		return most
+	if value > maxMagnitude {
+		return maxMagnitude
 	}
-	if value < -most {
-		return -most
+	if value < -maxMagnitude {
+		return -maxMagnitude
 	}
 	return value
 }

@@ -259,7 +259,7 @@ func FuzzEWMA(f *testing.F) {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				t.Skip()
 			}
-			bounded := min(max(v, -most), most)
+			bounded := min(max(v, -maxMagnitude), maxMagnitude)
 			lo, hi = min(lo, bounded), max(hi, bounded)
 			e.Observe(at, v)
 			got := read(&e)

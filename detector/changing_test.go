@@ -24,12 +24,12 @@ func (l later) Present() bool { return time.Since(l.began) >= time.Hour }
 // While a process cannot be read, nothing is asked of it and no alert lacks its lines; from when it can they are named.
 func TestProfilesFromLaterOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const least = 5
+		const baseline = 5
 		count := func(h float64) float64 { // passes the limit twice
 			if h > .5 && h < .8 || h > 1.5 {
-				return least + 1000
+				return baseline + 1000
 			}
-			return least
+			return baseline
 		}
 		p := &profiled{
 			began: time.Now(), taken: map[profile.Kind]int{}, heap: map[int]func(float64) float64{100: steadyAt(50e6)},

@@ -99,9 +99,9 @@ func heapNow() int64 {
 func TestMonitorForAMonth(t *testing.T) {
 	before := descriptors(t)
 	for _, test := range []struct {
-		name  string
-		fill  func(start time.Time, n int, s *sampler.Sample)
-		least map[string]int // events there must be, by kind and status
+		name string
+		fill func(start time.Time, n int, s *sampler.Sample)
+		min  map[string]int // events there must be, by kind and status
 	}{
 		{"healthy", fillMonth, map[string]int{}},
 		{"leaking", fillLeaking, map[string]int{"trend firing": 1, "limit firing": 500, "limit resolved": 500}},
@@ -171,12 +171,12 @@ func TestMonitorForAMonth(t *testing.T) {
 				for _, e := range got {
 					counts[string(e.Kind)+" "+string(e.Status)]++
 				}
-				for what, least := range test.least {
-					if counts[what] < least {
-						t.Errorf("%d times %s, want %d or more", counts[what], what, least)
+				for what, minimum := range test.min {
+					if counts[what] < minimum {
+						t.Errorf("%d times %s, want %d or more", counts[what], what, minimum)
 					}
 				}
-				if len(test.least) == 0 && len(got) > 0 {
+				if len(test.min) == 0 && len(got) > 0 {
 					t.Errorf("events on a healthy service: %v", got)
 				}
 				// The events that the test itself keeps are no part of it.

@@ -13,7 +13,7 @@ func ExampleLadder() {
 	start := time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)
 	ladder := trend.NewLadder(start.UnixNano(), 1)
 	average := baseline.NewEWMA(6 * time.Hour)
-	params := trend.Params{Required: 6 * time.Hour, LeastGrowth: 0.2, Offset: 4, Scale: 1}
+	params := trend.Params{Required: 6 * time.Hour, MinGrowth: 0.2, Offset: 4, Scale: 1}
 
 	for minute := range 72 * 60 {
 		at := start.Add(time.Duration(minute) * time.Minute).UnixNano()

@@ -9,7 +9,7 @@ import (
 
 // The short way to say that nothing is material says what the long one does, and is taken most often.
 func TestImmaterial(t *testing.T) {
-	p := Params{Required: 8 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1, StrongEarns: true}
+	p := Params{Required: 8 * time.Hour, MinGrowth: .2, Offset: 4, Scale: 1, StrongEarns: true}
 	judged, short := 0, 0
 	for seed := range uint64(24) {
 		r := rand.New(rand.NewPCG(seed, 1))

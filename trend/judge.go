@@ -37,8 +37,8 @@ func (r Reason) String() string { return reasons[r] }
 // Params are the constants of the verdict. Durations are physical: a ladder's scale applies to them too.
 type Params struct {
 	// how long a doubling must last with no history before it; half of it with a day of history
-	Required    time.Duration
-	LeastGrowth float64 // least rise over the level before it, as a share of that level: 0.2 is 20 %
+	Required  time.Duration
+	MinGrowth float64 // minimum rise over the level before it, as a share of that level: 0.2 is 20 %
 	// added to the level, so that a few units over next to nothing are not growth; unit of the series, above 0
 	Offset  float64
 	Ceiling float64 // level at which the process dies, in the unit of the series; 0 = unknown
@@ -157,7 +157,7 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) (best Growth) {
 		}
 		level := l.levelBefore(w, first)
 		rise := end - lowest[length]
-		material := rise > 0 && rise >= p.LeastGrowth*(max(level, 0)+p.Offset)
+		material := rise > 0 && rise >= p.MinGrowth*(max(level, 0)+p.Offset)
 		reason := NotGrowing
 		if rise > 0 {
 			reason = TooSmall
@@ -201,13 +201,13 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p *Para
 		// Growth for so long is not the return of an old load.
 		if hours >= longGrowth && earned() >= longRequired*need {
 			need *= longRequired
-		} else if c.measure(seen, end, p.Offset); c.Growth < p.LeastGrowth {
+		} else if c.measure(seen, end, p.Offset); c.Growth < p.MinGrowth {
 			c.Reason = SeenBefore
 			return
 		}
 	}
 	if p.HasKnown && p.Known > c.Base {
-		if c.measure(p.Known, end, p.Offset); c.Growth < p.LeastGrowth {
+		if c.measure(p.Known, end, p.Offset); c.Growth < p.MinGrowth {
 			c.Reason = SeenBefore
 			return
 		}
@@ -281,7 +281,7 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p *Para
 func (p *Params) Doubling(within time.Duration) time.Duration {
 	hours := within.Hours() / p.Scale
 	d := math.Pow(math.Pow(hours, 1+growthPower)/p.Required.Hours(), 1/growthPower)
-	return time.Duration(min(d, hours/p.LeastGrowth) * p.Scale * float64(time.Hour))
+	return time.Duration(min(d, hours/p.MinGrowth) * p.Scale * float64(time.Hour))
 }
 
 // recentRate returns the slope of the last quarter of a window of n minimums at index w, by the minimums of the next

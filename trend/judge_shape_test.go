@@ -30,7 +30,7 @@ func TestJudgeLevel(t *testing.T) {
 			}
 		}
 		l.Advance(int64(len(values))*l.finest, 0)
-		c := l.Judge(0, Params{Required: time.Minute, LeastGrowth: .2, Offset: 4, Scale: 1}, nil)
+		c := l.Judge(0, Params{Required: time.Minute, MinGrowth: .2, Offset: 4, Scale: 1}, nil)
 		if c.Level != test.want || c.Reason != Sustained || c.Points != len(ramp) {
 			t.Errorf("%s: level %g, want %g: %+v", test.name, c.Level, test.want, c)
 		}
@@ -46,7 +46,7 @@ func TestJudgeAfterLongGap(t *testing.T) {
 		l.Add(at+int64(i)*l.finest, v, 100)
 	}
 	l.Advance(at+8*l.finest, 100)
-	p := Params{Required: 13 * time.Minute, LeastGrowth: .2, Offset: 100, Scale: 1} // with history half of it would do
+	p := Params{Required: 13 * time.Minute, MinGrowth: .2, Offset: 100, Scale: 1} // with history half of it would do
 	want := filled(0, ramp...).Judge(0, p, nil)
 	want.Since = at
 	if diff := cmp.Diff(want, l.Judge(0, p, nil)); diff != "" || want.Reason != TooRecent {
@@ -87,7 +87,7 @@ func TestJudgeShape(t *testing.T) {
 				l.Add(epoch+p.at*s, p.value*k, 200*k)
 				load.Add(epoch+p.at*s, 50+p.value/10+float64(p.at%7e9)/1e9, 0)
 			}
-			params := Params{Required: 12 * time.Hour, LeastGrowth: .2, Offset: 4 * k, Ceiling: 4000 * k,
+			params := Params{Required: 12 * time.Hour, MinGrowth: .2, Offset: 4 * k, Ceiling: 4000 * k,
 				Scale: float64(s)}
 			for w := range all {
 				all[w] = l.Judge(w, params, load)
@@ -139,7 +139,7 @@ func TestJudgeJitter(t *testing.T) {
 			l.Add(i*300*second, level+random.Float64()*max(math.Abs(level), 1)*1e-15, level)
 		}
 		for w := range Widths {
-			c := l.Judge(w, Params{Required: time.Nanosecond, LeastGrowth: 1e-3, Offset: 4, Scale: 1}, nil)
+			c := l.Judge(w, Params{Required: time.Nanosecond, MinGrowth: 1e-3, Offset: 4, Scale: 1}, nil)
 			if c.Reason > TooSmall || c.Reason == NoData {
 				t.Errorf("level %g, width %d: %v", level, w, c.Reason)
 			}
@@ -160,7 +160,7 @@ func TestReasonString(t *testing.T) {
 }
 
 func BenchmarkJudge(b *testing.B) {
-	p := Params{Required: 12 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
+	p := Params{Required: 12 * time.Hour, MinGrowth: .2, Offset: 4, Scale: 1}
 	l := leaking()
 	for _, bench := range []struct {
 		name string
@@ -187,7 +187,7 @@ func TestNeedAndRest(t *testing.T) {
 	// From 100 to 170 over 8 minimums of 5 min, of which the lower of the latest two is 160: a growth of 60 over 104
 	// (with the offset) in 40 min. With 7 h asked growth at that rate is called after T hours, (.8654 T)^1.3 T = 7:
 	// 2.529. The last of the minimums is the first above nine tenths.
-	params := Params{Required: 7 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
+	params := Params{Required: 7 * time.Hour, MinGrowth: .2, Offset: 4, Scale: 1}
 	for _, test := range []struct {
 		name   string
 		values []float64

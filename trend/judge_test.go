@@ -131,7 +131,7 @@ func TestJudge(t *testing.T) {
 			})},
 
 		{"too small", 0, ramp, time.Minute, func(p *Params) {
-			p.LeastGrowth = .31
+			p.MinGrowth = .31
 		}, nil, measured(TooSmall, false, Fit{})},
 		{"too recent to look at", 0, ramp, 351 * time.Minute, nil, nil, measured(TooRecent, false, Fit{})},
 		{"too recent for suspicion", 0, ramp, 51 * time.Minute, nil, nil, measured(TooRecent, false, line)},
@@ -303,7 +303,7 @@ func TestJudge(t *testing.T) {
 		},
 			filled(0, steps(8, 3)...), with(measured(Sustained, true, line), func(c *Growth) { c.Growth = .6 })},
 	} {
-		p := Params{Required: test.required, LeastGrowth: .2, Offset: 100, Scale: 1}
+		p := Params{Required: test.required, MinGrowth: .2, Offset: 100, Scale: 1}
 		if test.change != nil {
 			test.change(&p)
 		}
@@ -325,7 +325,7 @@ func TestJudgeKeepsSuspicion(t *testing.T) {
 	values := shifted(steps(24, 9), 100)
 	copy(values[16:], []float64{245, 246, 247, 248, 280, 300, 325, 330})
 	l := filled(0, values...)
-	p := Params{Required: 500 * time.Minute, LeastGrowth: .2, Offset: 100, Scale: 1}
+	p := Params{Required: 500 * time.Minute, MinGrowth: .2, Offset: 100, Scale: 1}
 	type verdict struct {
 		Reason  Reason
 		Suspect bool
@@ -456,7 +456,7 @@ func TestJudgeQuartersOverGaps(t *testing.T) {
 		for i := test.from; i < test.to; i++ {
 			values[i] = gap
 		}
-		c := filled(0, values...).Judge(0, Params{Required: 1, LeastGrowth: .01, Offset: 100, Scale: 1}, nil)
+		c := filled(0, values...).Judge(0, Params{Required: 1, MinGrowth: .01, Offset: 100, Scale: 1}, nil)
 		if want := test.n - (test.to - test.from); c.Reason != Sustained || c.Points != want {
 			t.Errorf("%s: %v with %d floors, want %v with %d", test.name, c.Reason, c.Points, Sustained, want)
 		}

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// most bounds the magnitude of a value, so that squares and sums stay finite.
-const most = 1e100
+// maxMagnitude bounds the magnitude of a value, so that squares and sums stay finite.
+const maxMagnitude = 1e100
 
 const (
 	// Buckets is how many buckets each width keeps.
@@ -136,10 +136,10 @@ func (l *Ladder) Add(at int64, value, level float64) (closed uint8) {
 		l.began = at - l.epoch
 	}
 	// Compared by hand: min and max also order zeros and NaN, which costs.
-	if value > most {
-		value = most
-	} else if value < -most {
-		value = -most
+	if value > maxMagnitude {
+		value = maxMagnitude
+	} else if value < -maxMagnitude {
+		value = -maxMagnitude
 	}
 	if value < l.minimum {
 		l.minimum = value
@@ -278,7 +278,7 @@ func (l *Ladder) immaterial(w int, candidates []int64, p *Params, c *Growth) boo
 	if rise > 0 {
 		for _, length := range candidates {
 			level := l.levelBefore(w, r.count-length)
-			if rise >= p.LeastGrowth*(max(level, 0)+p.Offset) {
+			if rise >= p.MinGrowth*(max(level, 0)+p.Offset) {
 				return false
 			}
 		}

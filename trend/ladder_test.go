@@ -314,7 +314,7 @@ func TestLadderCost(t *testing.T) {
 	}
 	l, load := leaking(), leaking()
 	at := l.epoch + l.open*l.finest
-	params := Params{Required: 12 * 3600e9, LeastGrowth: .2, Offset: 4, Scale: 1}
+	params := Params{Required: 12 * 3600e9, MinGrowth: .2, Offset: 4, Scale: 1}
 	if n := testing.AllocsPerRun(1000, func() { at += 100 * second; l.Add(at, 1, 1); load.Add(at, 1, 1) }); n != 0 {
 		t.Errorf("Add allocates %g times", n)
 	}
@@ -380,7 +380,7 @@ func FuzzLadder(f *testing.F) {
 			if at < 0 || at > math.MaxInt64/2 {
 				break
 			}
-			value = min(max(value, -most), most)
+			value = min(max(value, -maxMagnitude), maxMagnitude)
 			readings = append(readings, reading{at: at, value: value, level: value / 2})
 			if code&1 == 0 {
 				load.Add(at, value/3, 0)
@@ -393,7 +393,7 @@ func FuzzLadder(f *testing.F) {
 		if !withLoad {
 			load = nil
 		}
-		params := Params{Required: 3600e9, LeastGrowth: .01, Offset: 4, Ceiling: 1000, Scale: scale}
+		params := Params{Required: 3600e9, MinGrowth: .01, Offset: 4, Ceiling: 1000, Scale: scale}
 		for w := range Widths {
 			c := l.Judge(w, params, load)
 			for name, v := range map[string]float64{"level": c.Level, "base": c.Base, "rise": c.Rise,
@@ -406,7 +406,7 @@ func FuzzLadder(f *testing.F) {
 				checkFit(t, c.Fit, true, c.Points)
 			}
 			if c.Reason == Sustained && !(c.Suspect && c.Rise > 0 && c.Fit.Slope > 0 && c.Fit.T >= 4 &&
-				c.Growth >= params.LeastGrowth) {
+				c.Growth >= params.MinGrowth) {
 				t.Errorf("width %d: sustained by %+v", w, c)
 			}
 		}

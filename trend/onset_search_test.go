@@ -27,7 +27,7 @@ func TestOnsetSearchMissesNothing(t *testing.T) {
 		"flat":    func(*rand.Rand, float64) float64 { return .1 },
 		"falling": func(r *rand.Rand, at float64) float64 { return 1e5 - at + r.Float64() },
 		"bursts":  func(r *rand.Rand, at float64) float64 { return 10 + at/day + max(0, 50*(r.Float64()-.9)) },
-		"bounded": func(r *rand.Rand, at float64) float64 { return most * (r.Float64() + at/day) },
+		"bounded": func(r *rand.Rand, at float64) float64 { return maxMagnitude * (r.Float64() + at/day) },
 	}
 	for name, shape := range shapes {
 		for seed := range uint64(8) {

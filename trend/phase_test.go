@@ -14,7 +14,7 @@ import (
 func called(shift, hours float64, value func(h float64) float64) (at float64, ok bool) {
 	first := epoch + int64(shift*float64(time.Hour))
 	l := trend.NewLadder(epoch, 1)
-	params := trend.Params{Required: 7 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
+	params := trend.Params{Required: 7 * time.Hour, MinGrowth: .2, Offset: 4, Scale: 1}
 	var streak [trend.Widths]int
 	level := value(0)
 	for i := range int(hours * 6) {

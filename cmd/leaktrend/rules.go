@@ -118,7 +118,7 @@ func (f *rulesFlags) writer(stderr io.Writer) (func(io.Writer) error, error) {
 	}
 	notes := []string{
 		fmt.Sprintf("Configuration: %s (sensitivity %g, least_growth %g).", name, config.Adaptive.Sensitivity,
-			config.Adaptive.LeastGrowth),
+			config.Adaptive.MinGrowth),
 		measuredRules,
 	}
 	fmt.Fprintln(stderr, measuredRules)

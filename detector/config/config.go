@@ -87,7 +87,7 @@ func Default() Config {
 		Adaptive: Adaptive{
 			Enabled:     true,
 			Sensitivity: 1,
-			LeastGrowth: 0.2,
+			MinGrowth:   0.2,
 			Patience:    8 * time.Hour,
 			HalfLife:    6 * time.Hour,
 			Load:        sampler.CPUSeconds,

@@ -47,7 +47,7 @@ func TestValidate(t *testing.T) {
 		}},
 		{"least values", Config{
 			CheckInterval: 10 * time.Millisecond, AlertWebhookFormat: "json",
-			Adaptive: Adaptive{Sensitivity: 0.1, Soak: 10 * time.Second, LeastGrowth: 0.01, Patience: 1, HalfLife: 1},
+			Adaptive: Adaptive{Sensitivity: 0.1, Soak: 10 * time.Second, MinGrowth: 0.01, Patience: 1, HalfLife: 1},
 		}, nil},
 		{"greatest values", Config{
 			CheckInterval: math.MaxInt64, GoroutineThreshold: math.MaxInt64, FDThreshold: math.MaxInt64,
@@ -55,14 +55,14 @@ func TestValidate(t *testing.T) {
 			AlertWebhookURL: "https://user:secret@[::1]:65535/a?b=c#d", AlertWebhookFormat: "alertmanager",
 			AlertCooldown: math.MaxInt64,
 			ProfileMaxMB:  math.MaxInt64 >> 20, MaxAlertHistory: 1_000_000, GrowthRateThreshold: math.MaxFloat64,
-			Adaptive: Adaptive{Sensitivity: 10, Soak: math.MaxInt64, LeastGrowth: 10, Patience: math.MaxInt64,
+			Adaptive: Adaptive{Sensitivity: 10, Soak: math.MaxInt64, MinGrowth: 10, Patience: math.MaxInt64,
 				HalfLife: math.MaxInt64, Load: "none"},
 		}, nil},
 		{"below", Config{
 			CheckInterval: 10*time.Millisecond - 1, GoroutineThreshold: -1, FDThreshold: math.MinInt64,
 			MemoryThreshold: -2, AlertCooldown: -time.Second,
 			AlertWebhookFormat: "slack", ProfileMaxMB: -3, MaxAlertHistory: -4, GrowthRateThreshold: -0.5,
-			Adaptive: Adaptive{Sensitivity: 0.09, Soak: 9 * time.Second, LeastGrowth: -1, Patience: -time.Hour,
+			Adaptive: Adaptive{Sensitivity: 0.09, Soak: 9 * time.Second, MinGrowth: -1, Patience: -time.Hour,
 				HalfLife: -time.Minute},
 		}, []string{
 			"check_interval: 9.999999ms is below the minimum, 10ms",
@@ -83,7 +83,7 @@ func TestValidate(t *testing.T) {
 			CheckInterval: time.Second, AlertWebhookFormat: "xml", ProfileMaxMB: math.MaxInt64>>20 + 1,
 			MaxAlertHistory:     1_000_001,
 			GrowthRateThreshold: math.Inf(1), ProfileDir: "a\x00b",
-			Adaptive: Adaptive{Sensitivity: math.NaN(), LeastGrowth: 10.5, Patience: 1, HalfLife: 1, Load: "\xff"},
+			Adaptive: Adaptive{Sensitivity: math.NaN(), MinGrowth: 10.5, Patience: 1, HalfLife: 1, Load: "\xff"},
 		}, []string{
 			`alert_webhook_format: "xml" is not one of auto, json, slack, alertmanager`,
 			`profile_dir: "a\x00b" holds characters that are not text`,
@@ -258,7 +258,7 @@ func TestParseReadsWhatWriteWrites(t *testing.T) {
 				time.Second,
 			StackTraceOnLeak: true, ProfileDir: "~\t\x7f\u2028\ufffe\U0001f600 # : \\", ProfileMaxMB: 4,
 			MaxAlertHistory: 5, GrowthRateThreshold: 1e-300,
-			Adaptive: Adaptive{Sensitivity: 1.0 / 3, Soak: 20 * time.Minute, LeastGrowth: 0.3, Patience: 1,
+			Adaptive: Adaptive{Sensitivity: 1.0 / 3, Soak: 20 * time.Minute, MinGrowth: 0.3, Patience: 1,
 				HalfLife: 100 * time.Hour, Load: "null"},
 		},
 		"greatest": with(func(c *Config) {

@@ -129,7 +129,7 @@ resource_monitoring:
 			CheckInterval: 90 * time.Minute, GoroutineThreshold: 1000, FDThreshold: 1000, MemoryThreshold: 16 << 20,
 			AlertWebhookURL: "https://h/x", AlertWebhookFormat: "slack", StackTraceOnLeak: true, ProfileDir: "/var/tmp",
 			MaxAlertHistory:     1000,
-			GrowthRateThreshold: 12.5, Adaptive: Adaptive{Sensitivity: 2, Soak: 20 * time.Minute, LeastGrowth: 0.5,
+			GrowthRateThreshold: 12.5, Adaptive: Adaptive{Sensitivity: 2, Soak: 20 * time.Minute, MinGrowth: 0.5,
 				Patience: time.Hour,
 				HalfLife: 90 * time.Second, Load: "requests"},
 		}, nil},
@@ -424,8 +424,8 @@ func TestParseInput(t *testing.T) {
 		err.Error() != "f.yaml: broken" {
 		t.Errorf("failing reader: got %v", err)
 	}
-	const most = 16 << 20
-	comment := append(bytes.Repeat([]byte("#"), most-1), '\n')
+	const maxBytes = 16 << 20
+	comment := append(bytes.Repeat([]byte("#"), maxBytes-1), '\n')
 	if _, _, err := Parse(bytes.NewReader(comment), "f.yaml"); err != nil {
 		t.Errorf("16 MiB: got %v", err)
 	}

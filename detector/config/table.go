@@ -152,7 +152,7 @@ var keys = []key{
 		"least 10s; 0s = off",
 		minSoak, true, func(c *Config) *time.Duration { return &c.Adaptive.Soak }).in(adaptiveGroup),
 	numberKey("least_growth", "minimum rise relative to the level, 0.01 to 10", 0.01, 10,
-		func(c *Config) *float64 { return &c.Adaptive.LeastGrowth }).in(adaptiveGroup),
+		func(c *Config) *float64 { return &c.Adaptive.MinGrowth }).in(adaptiveGroup),
 	durationKey("patience", "how long a doubling must be sustained without any history", 0, false,
 		func(c *Config) *time.Duration { return &c.Adaptive.Patience }).in(adaptiveGroup),
 	durationKey("half_life", "half-life of the moving baseline", 0, false,

@@ -30,13 +30,13 @@ func showText(s string) string {
 // nearest returns the candidate that is a small slip away from name, or "".
 func nearest(name string, candidates []string) string {
 	plain := strings.ReplaceAll(strings.ToLower(name), "-", "_")
-	found, least := "", max(1, min(3, len(plain)/4))+1
+	found, minDistance := "", max(1, min(3, len(plain)/4))+1
 	for _, c := range candidates {
-		if d := len(c) - len(plain); max(d, -d) >= least {
+		if d := len(c) - len(plain); max(d, -d) >= minDistance {
 			continue
 		}
-		if d := editDistance(plain, c); d < least {
-			found, least = c, d
+		if d := editDistance(plain, c); d < minDistance {
+			found, minDistance = c, d
 		}
 	}
 	return found

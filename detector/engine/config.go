@@ -23,11 +23,11 @@ type Adaptive struct {
 	Enabled     bool
 	Sensitivity float64 // 0.1 to 10; the required duration is divided by it
 	// run length to which all time constants are scaled, at least 10s; 0 = off, physical constants
-	Soak        time.Duration
-	LeastGrowth float64       // minimum rise relative to the level, 0.01 to 10
-	Patience    time.Duration // how long a doubling must be sustained without any history, above zero
-	HalfLife    time.Duration // of the moving baseline, above zero
-	Load        string        // name of the resource that measures load; "" or NoLoad = off
+	Soak      time.Duration
+	MinGrowth float64       // minimum rise relative to the level, 0.01 to 10
+	Patience  time.Duration // how long a doubling must be sustained without any history, above zero
+	HalfLife  time.Duration // of the moving baseline, above zero
+	Load      string        // name of the resource that measures load; "" or NoLoad = off
 }
 
 // NoLoad is the value of Adaptive.Load with which growth is judged without regard to load, as with the empty one.

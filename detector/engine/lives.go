@@ -219,7 +219,7 @@ func review(e *Engine, s *Series, at int64) {
 func beginJudge(e *Engine, s *Series) *lives.Judge {
 	params := s.params(e)
 	e.judge.Begin(lives.Params{
-		Required: params.Required, LeastGrowth: params.LeastGrowth, Offset: params.Offset, Scale: params.Scale,
+		Required: params.Required, MinGrowth: params.MinGrowth, Offset: params.Offset, Scale: params.Scale,
 		TookBack: min(s.tookBack, maxTookBack), Refuted: s.refuted,
 	})
 	return &e.judge
@@ -320,7 +320,7 @@ type past struct {
 // grew reports whether the life ended in growth, or in what was cut off before it could be called one.
 func (p *past) grew(params *trend.Params) bool {
 	first, _ := p.curve.Level(0)
-	material := p.high.level-first >= params.LeastGrowth*(max(first, 0)+params.Offset)
+	material := p.high.level-first >= params.MinGrowth*(max(first, 0)+params.Offset)
 	return p.curve.Grew || material && p.curve.CutOff()
 }
 
@@ -370,25 +370,25 @@ func highest(s *Series, age int64, counts func(p *past) bool) (k known) {
 }
 
 // harmless reports whether what a life reached was no leak, for all that was seen of it: it levelled off, or came back
-// to where it began but for less than the least growth.
-func (p *past) harmless(leastGrowth, offset float64) bool {
+// to where it began but for less than the minimum growth.
+func (p *past) harmless(minGrowth, offset float64) bool {
 	if p.curve.Called {
 		return false
 	}
 	first, _ := p.curve.Level(0)
 	grown := p.curve.Grown()
-	return p.rested && grown > 0 || grown <= leastGrowth*(max(first, 0)+offset)
+	return p.rested && grown > 0 || grown <= minGrowth*(max(first, 0)+offset)
 }
 
 // startOver returns the level at which the latest lives settled after their start: the median of up to nine; ok is
 // false where there were none.
 func startOver(all []past) (level float64, ok bool) {
-	const most = 9
-	all = all[max(0, len(all)-most):]
+	const maxLives = 9
+	all = all[max(0, len(all)-maxLives):]
 	if len(all) == 0 {
 		return 0, false
 	}
-	var starts [most]float64
+	var starts [maxLives]float64
 	for i := range all {
 		starts[i] = all[i].curve.Start
 	}

@@ -262,11 +262,11 @@ func (s *Series) offsetNow() float64 {
 // params returns the constants of the verdict on this series.
 func (s *Series) params(e *Engine) trend.Params {
 	params := trend.Params{
-		Required:    finding.Stretch(e.config.Adaptive.Patience, 1/e.config.Adaptive.Sensitivity),
-		LeastGrowth: e.config.Adaptive.LeastGrowth,
-		Offset:      s.offsetNow(),
-		Ceiling:     s.ceiling.Level,
-		Scale:       e.scale,
+		Required:  finding.Stretch(e.config.Adaptive.Patience, 1/e.config.Adaptive.Sensitivity),
+		MinGrowth: e.config.Adaptive.MinGrowth,
+		Offset:    s.offsetNow(),
+		Ceiling:   s.ceiling.Level,
+		Scale:     e.scale,
 		// Processor time is at hand in most samples, but what it says of connections or memory is unknown.
 		LoadDrives:  e.config.Adaptive.Load != sampler.CPUSeconds,
 		StrongEarns: true,

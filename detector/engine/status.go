@@ -197,8 +197,8 @@ func (e *Engine) StatusOf(s *Series) Status {
 	return st
 }
 
-// fewestCollections tell of a heap that grew whether it goes on.
-const fewestCollections = 4
+// minCollections is how many collections show whether a heap that grew goes on growing.
+const minCollections = 4
 
 // collections returns how many collections ran since a heap is watched that is read after each of them, as far as that
 // is known, and whether they are too few to say that it does not leak: none, or hardly any of one that grew.
@@ -208,8 +208,8 @@ func collections(e *Engine, s *Series) (n int, few bool) {
 		return 0, false
 	}
 	n = int(max(0, counter.value-counter.first))
-	grew := s.value-s.first > e.config.Adaptive.LeastGrowth*(s.first+s.offset)
-	return n, n == 0 || n < fewestCollections && grew
+	grew := s.value-s.first > e.config.Adaptive.MinGrowth*(s.first+s.offset)
+	return n, n == 0 || n < minCollections && grew
 }
 
 // soonest is how long the shortest window and its confirmation take.

@@ -56,8 +56,8 @@ func early(g *finding.Growth, params *trend.Params, now int64) (nearest trend.Gr
 	return nearest, callable, ok
 }
 
-// smallShare is the share of the least growth from which on growth of the shape of a leak may still become one: a watch
-// that begins late in a leak sees little of it against the level that it has reached.
+// smallShare is the share of the minimum growth from which on growth of the shape of a leak may still become one: a
+// watch that begins late in a leak sees little of it against the level that it has reached.
 const smallShare = .25
 
 // smallPatience is the share of the required duration that is asked of such growth to be suspected.
@@ -68,10 +68,10 @@ const smallPatience = 1. / 3
 // known; ok is false where there is none. age is that of the process in nanoseconds, now the latest sample.
 func faint(s *Series, params trend.Params, load *trend.Ladder, age, now int64) (nearest trend.Growth, callable int64,
 	ok bool) {
-	least := params.LeastGrowth
-	known := highest(s, age, func(p *past) bool { return p.harmless(least, params.Offset) })
+	minGrowth := params.MinGrowth
+	known := highest(s, age, func(p *past) bool { return p.harmless(minGrowth, params.Offset) })
 	params.Known, params.HasKnown, params.Regrowth = known.level, known.ok, true
-	params.LeastGrowth *= smallShare
+	params.MinGrowth *= smallShare
 	params.Required = finding.Stretch(params.Required, smallPatience)
 	for w := range trend.Widths {
 		c := s.ladder.Judge(w, params, load)
@@ -80,7 +80,7 @@ func faint(s *Series, params trend.Params, load *trend.Ladder, age, now int64) (
 		}
 		c.Need /= smallPatience
 		at, _ := callableAt(&c, &params, now)
-		at = max(at, c.Since+int64(float64(c.Window)*least/c.Growth))
+		at = max(at, c.Since+int64(float64(c.Window)*minGrowth/c.Growth))
 		if s.growth.Latest(w).Reason == trend.SeenBefore {
 			c.Reason, at = trend.SeenBefore, 0
 		}

@@ -117,7 +117,7 @@ func BenchmarkProfiles(b *testing.B) {
 
 // stalls tells the longest time for which a goroutine that sleeps for a millisecond at a time was kept from running.
 func stalls() (longest func() time.Duration) {
-	var most atomic.Int64
+	var maxStall atomic.Int64
 	over, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -129,14 +129,14 @@ func stalls() (longest func() time.Duration) {
 			}
 			time.Sleep(time.Millisecond)
 			now := time.Now()
-			most.Store(max(most.Load(), int64(now.Sub(last)-time.Millisecond)))
+			maxStall.Store(max(maxStall.Load(), int64(now.Sub(last)-time.Millisecond)))
 			last = now
 		}
 	}()
 	return func() time.Duration {
 		close(over)
 		<-ended
-		return time.Duration(most.Load())
+		return time.Duration(maxStall.Load())
 	}
 }
 
@@ -148,13 +148,13 @@ func pauseSince() (longest func() time.Duration) {
 		return s[0].Value.Float64Histogram()
 	}
 	before := read()
-	return func() (most time.Duration) {
+	return func() (maxPause time.Duration) {
 		for i, n := range read().Counts {
 			if bound := before.Buckets[i+1]; n > before.Counts[i] && !math.IsInf(bound, 1) {
-				most = time.Duration(bound * 1e9)
+				maxPause = time.Duration(bound * 1e9)
 			}
 		}
-		return most
+		return maxPause
 	}
 }
 

@@ -97,11 +97,11 @@ func thinOut(kept []keptProfile) []keptProfile {
 		return kept
 	}
 	last := kept[len(kept)-1].time
-	closest, least := 1, 2.
+	closest, minRatio := 1, 2.
 	for i := 1; i < len(kept)-1; i++ {
 		gap := kept[i+1].time.Sub(kept[i-1].time).Seconds()
-		if ratio := gap / (last.Sub(kept[i-1].time).Seconds() + 1); ratio < least {
-			closest, least = i, ratio
+		if ratio := gap / (last.Sub(kept[i-1].time).Seconds() + 1); ratio < minRatio {
+			closest, minRatio = i, ratio
 		}
 	}
 	return slices.Delete(kept, closest, closest+1)

@@ -277,9 +277,9 @@ func sharedPool(grown []sites.Grown) []sites.Grown {
 		return grown
 	}
 	first := grown[0].Profile
-	most := grown[0].Growth
+	largest := grown[0].Growth
 	shares := func(g *sites.Grown) bool {
-		return isPooled(g) && g.Growth*outweighs > most
+		return isPooled(g) && g.Growth*outweighs > largest
 	}
 	others := func(g sites.Grown) bool { return shares(&g) && g.Function != first.Function }
 	stack := first.Frames()
@@ -468,7 +468,7 @@ func (l *Lines) Hold(ctx context.Context, a *alerting.Alert) error {
 	case l.absent() || !l.Holds() || !now.Config.Holders:
 		return nil
 	case a.Resource == sampler.OpenFDs:
-		kind, growth := l.tracer.parts.most(ctx, a)
+		kind, growth := l.tracer.parts.majority(ctx, a)
 		return l.holders.addDescriptors(ctx, a, kind, growth, now.Crowded)
 	case !known || i != heapSites:
 		return nil

@@ -144,11 +144,11 @@ func (p *Parts) keep(i int, one *breakdown.Breakdown, settled bool, next time.Ti
 	if len(k.list) <= maxBreakdowns {
 		return
 	}
-	densest, least := 0, math.Inf(1)
+	densest, minGap := 0, math.Inf(1)
 	for j := 1; j < len(k.list)-1; j++ {
 		gap := k.list[j+1].Time.Sub(k.list[j-1].Time).Seconds() / one.Time.Sub(k.list[j].Time).Seconds()
-		if gap < least {
-			densest, least = j, gap
+		if gap < minGap {
+			densest, minGap = j, gap
 		}
 	}
 	k.list = slices.Delete(k.list, densest, densest+1)
@@ -183,9 +183,9 @@ type partsGrown struct {
 	goHeap    bool // whether the process has one
 }
 
-// find looks at what the resource of an alert grew by, at no more than most of its descriptors or threads. The error
+// find looks at what the resource of an alert grew by, at no more than limit of its descriptors or threads. The error
 // wraps errors.ErrUnsupported where a process or a resource has no parts.
-func (p *Parts) find(ctx context.Context, a *alerting.Alert, most int) (g partsGrown, err error) {
+func (p *Parts) find(ctx context.Context, a *alerting.Alert, limit int) (g partsGrown, err error) {
 	i := slices.Index(partResources[:], a.Resource)
 	p.mu.Lock()
 	source := p.source
@@ -193,7 +193,7 @@ func (p *Parts) find(ctx context.Context, a *alerting.Alert, most int) (g partsG
 	if i < 0 || source == nil {
 		return g, errors.ErrUnsupported
 	}
-	now, err := breakdown.Read(ctx, source, a.Resource, most)
+	now, err := breakdown.Read(ctx, source, a.Resource, limit)
 	if err != nil {
 		return g, err
 	}
@@ -206,9 +206,9 @@ func (p *Parts) find(ctx context.Context, a *alerting.Alert, most int) (g partsG
 	return g, nil
 }
 
-// most returns what most of the descriptors are that an alert is on, as in tcp, and by how many they grew; "" where
-// none is, or that is not known, with the growth of all.
-func (p *Parts) most(ctx context.Context, a *alerting.Alert) (kind string, growth float64) {
+// majority returns the kind of more than half of the descriptors that an alert is on, as in tcp, and by how many those
+// grew; "" and the growth of all where there is no such kind, or it is not known.
+func (p *Parts) majority(ctx context.Context, a *alerting.Alert) (kind string, growth float64) {
 	growth = a.Value - a.Baseline
 	if p == nil {
 		return "", growth

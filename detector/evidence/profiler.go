@@ -191,7 +191,7 @@ func (p *profiler) suspected(i int) bool {
 func (p *profiler) renew(now View) bool {
 	adaptive := now.Config.Adaptive
 	config := sites.Config{
-		Scale: now.Scale, LeastGrowth: adaptive.LeastGrowth, HalfLife: adaptive.HalfLife,
+		Scale: now.Scale, MinGrowth: adaptive.MinGrowth, HalfLife: adaptive.HalfLife,
 		Patience: finding.Stretch(adaptive.Patience, 1/adaptive.Sensitivity),
 	}
 	restarted := now.Restarts != p.restarts

@@ -26,7 +26,7 @@ func follow(hours float64, value func(h float64) float64, each func(g *finding.G
 	changes []change) {
 	var g finding.Growth
 	l := trend.NewLadder(begin, 1)
-	params := trend.Params{Required: 7 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
+	params := trend.Params{Required: 7 * time.Hour, MinGrowth: .2, Offset: 4, Scale: 1}
 	level := value(0)
 	for i := range int(hours * 60) {
 		at, v := begin+int64(i)*int64(time.Minute), value(float64(i)/60)
@@ -133,7 +133,7 @@ func TestEvidenceGrows(t *testing.T) {
 func TestOnsetAfterProof(t *testing.T) {
 	var g finding.Growth
 	l := trend.NewLadder(begin, 1)
-	params := trend.Params{Required: 7 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
+	params := trend.Params{Required: 7 * time.Hour, MinGrowth: .2, Offset: 4, Scale: 1}
 	value := leak()
 	for i := range 24 * 60 {
 		at := begin + int64(i)*int64(time.Minute)

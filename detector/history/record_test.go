@@ -23,8 +23,8 @@ func TestRecordKeepsEveryExtreme(t *testing.T) {
 	check := func() {
 		t.Helper()
 		points := r.Points(1, math.MinInt64)
-		if most := oldStretches + recentSamples; len(points) > most {
-			t.Fatalf("%d points after %d samples, want at most %d", len(points), len(times), most)
+		if limit := oldStretches + recentSamples; len(points) > limit {
+			t.Fatalf("%d points after %d samples, want at most %d", len(points), len(times), limit)
 		}
 		i := 0
 		for k, p := range points {

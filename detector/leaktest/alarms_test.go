@@ -24,7 +24,7 @@ import (
 
 // lru is a cache of so many entries.
 type lru struct {
-	most    int
+	max     int
 	order   list.List
 	entries map[int]*list.Element
 }
@@ -34,7 +34,7 @@ func (c *lru) put(key int) {
 		c.entries = make(map[int]*list.Element)
 	}
 	c.entries[key] = c.order.PushFront([2]any{key, make([]byte, 100)})
-	if len(c.entries) > c.most {
+	if len(c.entries) > c.max {
 		oldest := c.order.Back()
 		delete(c.entries, c.order.Remove(oldest).([2]any)[0].(int))
 	}
@@ -63,7 +63,7 @@ func healthy(t *testing.T) map[string]func(t *testing.T) {
 	t.Cleanup(func() { close(workers) })
 	grownWorkers := 0
 	var cache lru
-	cache.most = 1000
+	cache.max = 1000
 	ring := make([]*[256]byte, 1000)
 	for i := range ring {
 		ring[i] = new([256]byte)

@@ -230,7 +230,7 @@ func (c *check) creators() map[profile.Frame]string {
 		}
 		counts[d.Site.Frame][d.CreatedBy]++
 	}
-	most := make(map[profile.Frame]string)
+	main := make(map[profile.Frame]string)
 	for at, by := range counts {
 		top := profile.Frame{}
 		for creator, n := range by {
@@ -238,9 +238,9 @@ func (c *check) creators() map[profile.Frame]string {
 				top = creator
 			}
 		}
-		most[at] = fmt.Sprintf("%s (%s:%d)", top.Function, shown(top.File), top.Line)
+		main[at] = fmt.Sprintf("%s (%s:%d)", top.Function, shown(top.File), top.Line)
 	}
-	return most
+	return main
 }
 
 // text returns the report as a test prints it: each line of code as FILE:LINE: and what is there.

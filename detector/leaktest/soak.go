@@ -118,7 +118,7 @@ func newSoak(source sampler.Source, d time.Duration, o options) *soak {
 	}
 	followed := sites.Config{
 		Scale: scale, Patience: time.Duration(float64(c.Adaptive.Patience) / c.Adaptive.Sensitivity),
-		LeastGrowth: c.Adaptive.LeastGrowth, HalfLife: c.Adaptive.HalfLife,
+		MinGrowth: c.Adaptive.MinGrowth, HalfLife: c.Adaptive.HalfLife,
 	}
 	for i, kind := range []profile.Kind{profile.Goroutine, profile.Heap} {
 		s.lines[i] = tracked{kind: kind, tracker: sites.NewTracker(kind, followed)}

@@ -26,7 +26,7 @@ func TestSoak(t *testing.T) {
 	t.Cleanup(func() { kept = nil })
 	get := healthy(t)["a request"]
 	var cache lru
-	cache.most = 100
+	cache.max = 100
 	n := 0
 	for _, test := range []struct {
 		name    string

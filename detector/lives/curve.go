@@ -13,9 +13,9 @@ const (
 	// shortest is how many such stretches a life lasts that tells anything.
 	shortest = 2
 
-	steps   = 999 // of a curve's range
-	nothing = -1  // was read
-	most    = 1e100
+	steps        = 999 // of a curve's range
+	nothing      = -1  // was read
+	maxMagnitude = 1e100
 
 	minWidth = 1e-3 // of a stretch, in seconds: in soak mode 17 ms at the least
 	maxWidth = 1e8  // three years
@@ -123,7 +123,7 @@ func (c *Curve) valid() bool {
 		return false
 	}
 	for _, v := range []float64{c.Base, c.Unit, c.Start, c.Last} {
-		if !(math.Abs(v) <= 2*most) {
+		if !(math.Abs(v) <= 2*maxMagnitude) {
 			return false
 		}
 	}
@@ -158,7 +158,7 @@ func (t *Track) Add(age int64, value float64) {
 	}
 	t.latest = age
 	if value < t.lowest {
-		t.lowest = max(value, -most)
+		t.lowest = max(value, -maxMagnitude)
 	}
 }
 
@@ -198,7 +198,7 @@ func (t *Track) Curve() Curve {
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, f := range floors[:n] {
 		if !math.IsInf(f, 1) {
-			low, high = min(low, f), max(high, min(f, most))
+			low, high = min(low, f), max(high, min(f, maxMagnitude))
 		}
 	}
 	c := Curve{Width: float64(t.width) / 1e9}
@@ -212,7 +212,7 @@ func (t *Track) Curve() Curve {
 		if !math.IsInf(f, 1) {
 			c.Floors[i] = 0
 			if c.Unit > 0 {
-				c.Floors[i] = int16(min(steps, math.Round((min(f, most)-low)/c.Unit)))
+				c.Floors[i] = int16(min(steps, math.Round((min(f, maxMagnitude)-low)/c.Unit)))
 			}
 		}
 	}

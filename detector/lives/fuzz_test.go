@@ -28,7 +28,7 @@ func FuzzRecord(f *testing.F) {
 			return
 		}
 		var judge lives.Judge
-		judge.Begin(lives.Params{Required: 8 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1})
+		judge.Begin(lives.Params{Required: 8 * time.Hour, MinGrowth: .2, Offset: 4, Scale: 1})
 		track := lives.NewTrack(1)
 		for i := range r.Lives {
 			for _, c := range r.Lives[i].Curves {

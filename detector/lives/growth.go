@@ -11,12 +11,12 @@ import (
 
 // Params are what growth over lives is judged by. Durations are physical: the scale applies to them too.
 type Params struct {
-	Required    time.Duration // how long a doubling must last, summed over the lives, above 0
-	LeastGrowth float64       // least growth of a life, as a share of its level
-	Offset      float64       // added to the level, above 0, in the unit of the resource
-	Scale       float64       // of the time constants, above 0
-	TookBack    int           // findings of the resource that were taken back
-	Refuted     time.Time     // when the latest of them was: lives that ended before are no evidence
+	Required  time.Duration // how long a doubling must last, summed over the lives, above 0
+	MinGrowth float64       // minimum growth of a life, as a share of its level
+	Offset    float64       // added to the level, above 0, in the unit of the resource
+	Scale     float64       // of the time constants, above 0
+	TookBack  int           // findings of the resource that were taken back
+	Refuted   time.Time     // when the latest of them was: lives that ended before are no evidence
 }
 
 // Growth is what the lives in a row that grew have in common, the running one among them.
@@ -284,7 +284,7 @@ func (j *Judge) putBack() {
 func (j *Judge) window(run *trace, from, to float64) (g Growth, ok bool) {
 	pooled := j.pool(from, to)
 	stretch := to / (to - from)
-	if pooled.full < minFull || pooled.growth*stretch < j.params.LeastGrowth || pooled.whole < j.params.LeastGrowth ||
+	if pooled.full < minFull || pooled.growth*stretch < j.params.MinGrowth || pooled.whole < j.params.MinGrowth ||
 		!pooled.each {
 		return g, false
 	}

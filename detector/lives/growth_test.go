@@ -26,7 +26,7 @@ func callAt(all []lived) (life int, age float64, g lives.Growth) {
 // callFrom does so with lives of which the first begins at an instant.
 func callFrom(first time.Time, all []lived) (life int, age float64, g lives.Growth) {
 	noise := rand.New(rand.NewPCG(17, 4))
-	params := lives.Params{Required: 8 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1}
+	params := lives.Params{Required: 8 * time.Hour, MinGrowth: .2, Offset: 4, Scale: 1}
 	record := lives.New(1)
 	var judge lives.Judge
 	for number, of := range all {

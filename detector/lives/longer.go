@@ -92,7 +92,7 @@ func (j *Judge) lateRate(t *trace) float64 {
 	}
 	end := t.at(&t.kept, t.hours)
 	grown := end - t.kept[0]
-	if grown < j.params.LeastGrowth*(max(t.kept[0], 0)+j.params.Offset) {
+	if grown < j.params.MinGrowth*(max(t.kept[0], 0)+j.params.Offset) {
 		return math.NaN()
 	}
 	late := day * math.Floor(days/2) * j.params.Scale

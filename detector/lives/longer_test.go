@@ -79,7 +79,7 @@ func TestLevelsOff(t *testing.T) {
 			first = end
 		}
 		var judge lives.Judge
-		judge.Begin(lives.Params{Required: 8 * time.Hour, LeastGrowth: .2, Offset: 4, Scale: 1})
+		judge.Begin(lives.Params{Required: 8 * time.Hour, MinGrowth: .2, Offset: 4, Scale: 1})
 		for i := range record.Lives {
 			c := record.Lives[i].Curves["x"]
 			judge.Add(i, &record.Lives[i], &c)

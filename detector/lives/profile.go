@@ -45,8 +45,8 @@ func (p *Profile) valid() bool {
 	if len(p.Hours) == 0 && len(p.Days) == 0 {
 		return true // of which nothing is known
 	}
-	if len(p.Hours) != dayHours || len(p.Days) != weekDays || !(math.Abs(p.Base) <= 2*most) ||
-		!(p.Unit >= 0 && p.Unit <= 2*most) {
+	if len(p.Hours) != dayHours || len(p.Days) != weekDays || !(math.Abs(p.Base) <= 2*maxMagnitude) ||
+		!(p.Unit >= 0 && p.Unit <= 2*maxMagnitude) {
 		return false
 	}
 	outside := func(n int16) bool { return n < nothing || n > steps }
@@ -92,7 +92,7 @@ func (c *Clock) close() {
 	if !c.started {
 		return
 	}
-	lowest := min(max(c.lowest, -most), most)
+	lowest := min(max(c.lowest, -maxMagnitude), maxMagnitude)
 	day := (c.hour/dayHours + int64(time.Thursday)) % weekDays // Unix time began on a Thursday
 	for _, of := range []struct {
 		i      int64

@@ -186,10 +186,10 @@ func (c *Chart) span() (f frame) {
 	if f.low >= 0 && f.low <= .6*f.high || len(c.Layers) > 0 {
 		f.low = 0
 	}
-	if least := .2 * max(math.Abs(f.low), math.Abs(f.high)); f.high-f.low < least {
+	if minSpread := .2 * max(math.Abs(f.low), math.Abs(f.high)); f.high-f.low < minSpread {
 		middle := (f.low + f.high) / 2
 		nonNegative := f.low >= 0
-		f.low, f.high = middle-least/2, middle+least/2
+		f.low, f.high = middle-minSpread/2, middle+minSpread/2
 		if nonNegative {
 			f.low = max(0, f.low)
 		}

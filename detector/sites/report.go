@@ -169,15 +169,15 @@ func (t *Tracker) Growing(since time.Time, n int, keep func(profile.Site) bool) 
 			fa.Line-fb.Line)
 	})
 	var grown []Grown
-	most := 0.
+	largest := 0.
 	for _, g := range all {
-		most = max(most, g.growth)
+		largest = max(largest, g.growth)
 	}
 	for _, g := range all {
 		if len(grown) == n || !g.proven && proven >= sum/2 {
 			break
 		}
-		if g.growth < minSiteShare*sum && g.growth < most {
+		if g.growth < minSiteShare*sum && g.growth < largest {
 			continue
 		}
 		d := Grown{Site: t.describe(g.site, at), Growth: g.growth, Profile: g.site.latest}

@@ -40,10 +40,10 @@ const (
 
 // Config holds the settings of a Tracker, with the meaning that they have for the totals.
 type Config struct {
-	Scale       float64       // of all time constants; 1 outside soak mode
-	Patience    time.Duration // divided by the sensitivity
-	LeastGrowth float64
-	HalfLife    time.Duration // unscaled
+	Scale     float64       // of all time constants; 1 outside soak mode
+	Patience  time.Duration // divided by the sensitivity
+	MinGrowth float64
+	HalfLife  time.Duration // unscaled
 }
 
 // Tracker follows the sites of one kind of profile. It is not safe for concurrent use. It takes up to 1.5 MB: 6 KB for
@@ -243,7 +243,7 @@ func (t *Tracker) follow(s *site) {
 
 // params are the constants of the verdict on growth, by which a site is suspected as a total is.
 func (t *Tracker) params() trend.Params {
-	return trend.Params{Required: t.config.Patience, LeastGrowth: t.config.LeastGrowth, Offset: t.offset(),
+	return trend.Params{Required: t.config.Patience, MinGrowth: t.config.MinGrowth, Offset: t.offset(),
 		Scale: t.config.Scale}
 }
 

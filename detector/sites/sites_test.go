@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	physical = Config{Scale: 1, Patience: 8 * time.Hour, LeastGrowth: .2, HalfLife: 6 * time.Hour}
+	physical = Config{Scale: 1, Patience: 8 * time.Hour, MinGrowth: .2, HalfLife: 6 * time.Hour}
 	began    = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 )
 

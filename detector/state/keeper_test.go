@@ -118,7 +118,7 @@ func TestKeeperHandsOver(t *testing.T) {
 
 // A process that is killed has lost a sixteenth of its run, a second at least, and a quarter of an hour at most.
 func TestKeeperInterval(t *testing.T) {
-	for _, test := range []struct{ run, fine, most time.Duration }{
+	for _, test := range []struct{ run, fine, max time.Duration }{
 		{10 * time.Second, 0, time.Second},
 		{5 * time.Minute, 0, 20 * time.Second},
 		{6 * time.Hour, 0, 15 * time.Minute},
@@ -131,10 +131,10 @@ func TestKeeperInterval(t *testing.T) {
 			time.Sleep(test.run)
 			synctest.Wait()
 			before := p.asked.Load()
-			time.Sleep(test.most)
+			time.Sleep(test.max)
 			synctest.Wait()
 			if n := p.asked.Load() - before; n < 1 || n > 2 {
-				t.Errorf("after %s: %d states in %s, want 1", test.run, n, test.most)
+				t.Errorf("after %s: %d states in %s, want 1", test.run, n, test.max)
 			}
 			end()
 		})

@@ -51,9 +51,9 @@ func versions(of []alerting.LivesOf, since bool) string {
 		}
 		names = append(names, name)
 	}
-	const most = 4
-	if n := len(names); n > most {
-		names = append(names[:most-1], fmt.Sprintf("%d more", n-most+1))
+	const maxNames = 4
+	if n := len(names); n > maxNames {
+		names = append(names[:maxNames-1], fmt.Sprintf("%d more", n-maxNames+1))
 	}
 	if n := len(names); n > 1 {
 		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]

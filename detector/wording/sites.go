@@ -172,14 +172,14 @@ func shortName(function string) string {
 	return function[strings.LastIndexByte(path, '/')+1:]
 }
 
-// StackLine writes the way to a site, innermost function first, without the runtime's own: at most most functions.
-func StackLine(stack []profile.Frame, most int) string {
+// StackLine writes the way to a site, innermost function first, without the runtime's own: at most limit functions.
+func StackLine(stack []profile.Frame, limit int) string {
 	var b strings.Builder
 	for _, f := range stack {
 		if path := profile.PackageOf(f.Function); path == "runtime" || strings.HasPrefix(path, "internal/runtime") {
 			continue
 		}
-		if most--; most < 0 {
+		if limit--; limit < 0 {
 			b.WriteString(" < ...")
 			break
 		}

@@ -113,9 +113,9 @@ func (b *Breakdown) note(text string, labels ...string) {
 	b.notes[strings.Join(labels, separator)] = text
 }
 
-// fold shortens labels until no more than most groups are left, or none can be shortened.
-func (b *Breakdown) fold(most int) {
-	for len(b.counts) > most {
+// fold shortens labels until no more than limit groups are left, or none can be shortened.
+func (b *Breakdown) fold(limit int) {
+	for len(b.counts) > limit {
 		groups, depths := make(map[string]int), make(map[string]int)
 		for key := range b.counts {
 			what := prefix(key, 1)

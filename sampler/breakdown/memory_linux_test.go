@@ -220,7 +220,7 @@ func TestMemoryOfThisProcess(t *testing.T) {
 		}
 		return b
 	}
-	most := func(before, now *Breakdown) string {
+	largest := func(before, now *Breakdown) string {
 		parts := now.Parts(before)
 		if len(parts) == 0 {
 			return "none"
@@ -238,11 +238,11 @@ func TestMemoryOfThisProcess(t *testing.T) {
 	for i := 0; i < len(kept); i += 4096 {
 		kept[i] = 1
 	}
-	if got := most(before, read()); got != "Go heap allocated since the last collection, live or garbage" {
+	if got := largest(before, read()); got != "Go heap allocated since the last collection, live or garbage" {
 		t.Errorf("kept memory that no collection has seen is %s", got)
 	}
 	runtime.GC()
-	if got := most(before, read()); got != "Go heap live" {
+	if got := largest(before, read()); got != "Go heap live" {
 		t.Errorf("kept memory is %s", got)
 	}
 	debug.SetGCPercent(collecting)
@@ -257,7 +257,7 @@ func TestMemoryOfThisProcess(t *testing.T) {
 	for i := 0; i < len(mapped); i += 4096 {
 		mapped[i] = 1
 	}
-	if got := most(before, read()); got != "anonymous memory" {
+	if got := largest(before, read()); got != "anonymous memory" {
 		t.Errorf("mapped memory is %s", got)
 	}
 }

@@ -34,19 +34,19 @@ const (
 )
 
 // Read tells what the open descriptors (OpenFDs), the threads (Threads) or the resident memory (RSSBytes) of a process
-// are; for another resource the error wraps errors.ErrUnsupported. It looks at no more than most descriptors or
+// are; for another resource the error wraps errors.ErrUnsupported. It looks at no more than limit descriptors or
 // threads, and at fewer if ctx ends first. A descriptor takes some ten microseconds, the connections of a network
 // namespace one or two microseconds each, a gigabyte of memory some milliseconds. It waits for no disk and no network.
 // It is Linux only.
-func Read(ctx context.Context, p Process, resource string, most int) (*Breakdown, error) {
+func Read(ctx context.Context, p Process, resource string, limit int) (*Breakdown, error) {
 	b := newBreakdown(resource, time.Now().UTC())
 	dir := p.ProcDir()
 	var err error
 	switch resource {
 	case sampler.OpenFDs:
-		err = b.readDescriptors(ctx, dir, most)
+		err = b.readDescriptors(ctx, dir, limit)
 	case sampler.Threads:
-		err = b.readThreads(ctx, dir, most)
+		err = b.readThreads(ctx, dir, limit)
 	case sampler.RSSBytes:
 		err = readMemory(ctx, b, p)
 	default:
@@ -91,7 +91,7 @@ func numbers(ctx context.Context, f *os.File, skip int) ([]int, error) {
 }
 
 // readThreads reads name and state of threads.
-func (b *Breakdown) readThreads(ctx context.Context, dir string, most int) error {
+func (b *Breakdown) readThreads(ctx context.Context, dir string, limit int) error {
 	f, err := os.Open(filepath.Join(dir, "task"))
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (b *Breakdown) readThreads(ctx context.Context, dir string, most int) error
 		return err
 	}
 	b.Total = len(ids)
-	for i, id := range ids[:min(len(ids), most)] {
+	for i, id := range ids[:min(len(ids), limit)] {
 		if i%checkEvery == 0 && ctx.Err() != nil {
 			return nil
 		}
@@ -159,8 +159,8 @@ func threadLabels(name string, state byte) []string {
 	return []string{whatThread, pattern.String(), word, name}
 }
 
-// readDescriptors reads what descriptors are. A draw at random stands for all where they are more than most.
-func (b *Breakdown) readDescriptors(ctx context.Context, dir string, most int) error {
+// readDescriptors reads what descriptors are. A draw at random stands for all where they are more than limit.
+func (b *Breakdown) readDescriptors(ctx context.Context, dir string, limit int) error {
 	f, err := os.Open(filepath.Join(dir, "fd"))
 	if err != nil {
 		return err
@@ -197,19 +197,19 @@ func (b *Breakdown) readDescriptors(ctx context.Context, dir string, most int) e
 		}
 	}
 	slots := 0
-	if total > most {
+	if total > limit {
 		slots = tableSize(dir)
 	}
 	if slots > 0 {
 		b.Total = total
-		b.draw(ctx, slots, own, most, look)
+		b.draw(ctx, slots, own, limit, look)
 	} else {
 		list, err := numbers(ctx, f, own)
 		if err != nil {
 			return err
 		}
 		b.Total = len(list)
-		for i, number := range list[:min(len(list), most)] {
+		for i, number := range list[:min(len(list), limit)] {
 			if i%checkEvery == 0 && ctx.Err() != nil {
 				break
 			}
@@ -222,10 +222,10 @@ func (b *Breakdown) readDescriptors(ctx context.Context, dir string, most int) e
 	return nil
 }
 
-// draw looks at descriptors of random numbers, each at most once, until most were found.
-func (b *Breakdown) draw(ctx context.Context, slots, own, most int, look func(int) bool) {
+// draw looks at descriptors of random numbers, each at most once, until limit were found.
+func (b *Breakdown) draw(ctx context.Context, slots, own, limit int, look func(int) bool) {
 	drawn := make([]uint64, (slots+63)/64)
-	for i, found := 0, 0; found < most && i < drawsPerHit*most; i++ {
+	for i, found := 0, 0; found < limit && i < drawsPerHit*limit; i++ {
 		if i%checkEvery == 0 && ctx.Err() != nil {
 			return
 		}

@@ -63,11 +63,11 @@ func TestEndpointPrometheus(t *testing.T) {
 		// the boot time is known to the second
 		return !s.Start.Before(began.Add(-2*time.Second)) && !s.Start.After(read.Add(2*time.Second))
 	}
-	for resource, least := range map[string]float64{sampler.Goroutines: 10, sampler.HeapInuseBytes: 1 << 20,
+	for resource, minimum := range map[string]float64{sampler.Goroutines: 10, sampler.HeapInuseBytes: 1 << 20,
 		sampler.StackBytes: 1 << 16, sampler.AllocBytes: 1 << 20, sampler.RSSBytes: 1 << 24, sampler.OpenFDs: 5,
 		sampler.Threads: 3, sampler.CPUSeconds: 0.01} {
-		if v, ok := s.Value(resource); !ok || v < least {
-			t.Errorf("%s = %v, %v, want %v or more", resource, v, ok, least)
+		if v, ok := s.Value(resource); !ok || v < minimum {
+			t.Errorf("%s = %v, %v, want %v or more", resource, v, ok, minimum)
 		}
 	}
 	if !startedNear(&s) {

@@ -112,7 +112,7 @@ func isUsual(abbrev, info []byte) bool {
 
 // formsIn counts the attributes of a table of forms; false where they are more than so many, or too many in one of
 // them.
-func formsIn(table []byte, most int) (n int, ok bool) {
+func formsIn(table []byte, limit int) (n int, ok bool) {
 	number := func() uint64 {
 		value, size := binary.Uvarint(table)
 		table = table[min(max(size, 1), len(table)):]
@@ -127,7 +127,7 @@ func formsIn(table []byte, most int) (n int, ok bool) {
 			if form == constant {
 				number()
 			}
-			if n++; n > most || in > maxAttributes {
+			if n++; n > limit || in > maxAttributes {
 				return n, false
 			}
 			if attribute == 0 && form == 0 {
@@ -202,9 +202,9 @@ func (d debugInfo) variable(name string) dwarf.Offset {
 
 // entriesWith returns what can be read as entries that have some bytes right behind the number of their form, which
 // takes one or two, in the first so many places that have these bytes.
-func (d debugInfo) entriesWith(what []byte, most int) iter.Seq2[dwarf.Offset, *dwarf.Entry] {
+func (d debugInfo) entriesWith(what []byte, limit int) iter.Seq2[dwarf.Offset, *dwarf.Entry] {
 	return func(yield func(dwarf.Offset, *dwarf.Entry) bool) {
-		for place := range d.places(what, most) {
+		for place := range d.places(what, limit) {
 			for at := place - 1; at >= max(0, place-2); at-- {
 				if entry, ok := d.entry(dwarf.Offset(at)); ok && !yield(dwarf.Offset(at), entry) {
 					return
@@ -215,12 +215,12 @@ func (d debugInfo) entriesWith(what []byte, most int) iter.Seq2[dwarf.Offset, *d
 }
 
 // places returns the first so many offsets at which what debuggers read has some bytes, as long as there is time.
-func (d debugInfo) places(what []byte, most int) iter.Seq[int] {
+func (d debugInfo) places(what []byte, limit int) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		if d.data == nil {
 			return
 		}
-		for from := 0; most > 0; most-- {
+		for from := 0; limit > 0; limit-- {
 			i := d.index(from, what)
 			if i < 0 || !yield(from+i) {
 				return

@@ -228,7 +228,7 @@ func (s *search) survivors(all []uint64) (old []uint64) {
 			old = append(old, object)
 		}
 	}
-	if len(old) < s.least(old) {
+	if len(old) < s.minVotesFor(old) {
 		return all
 	}
 	return old
@@ -238,8 +238,8 @@ func (s *search) survivors(all []uint64) (old []uint64) {
 // which are smaller, as much would have been sampled.
 const largeSamples = 4
 
-// least returns how many of some objects have to be held by one: all of them where they are few and large.
-func (s *search) least(objects []uint64) int {
+// minVotesFor returns how many of some objects have to be held by one: all of them where they are few and large.
+func (s *search) minVotesFor(objects []uint64) int {
 	rate, ok := s.number(sampling, 0, 8)
 	if len(objects) == 0 || len(objects) >= minVotes || !ok || rate == 0 || rate > maxScanned {
 		return minVotes
@@ -267,7 +267,7 @@ func (s *search) ask(all []uint64) bool {
 		s.nodes[n.base] = n
 		s.objects = append(s.objects, n)
 	}
-	s.minVotes = s.least(all)
+	s.minVotes = s.minVotesFor(all)
 	s.frontier = s.objects
 	return len(s.objects) > 0
 }

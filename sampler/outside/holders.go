@@ -136,7 +136,7 @@ func (s *search) holderOfRest(ctx context.Context) Holder {
 	for _, n := range s.objects {
 		rest = append(rest, n.base.address())
 	}
-	if s.minVotes = s.least(rest); s.minVotes > len(rest) || len(rest) >= minVotes {
+	if s.minVotes = s.minVotesFor(rest); s.minVotes > len(rest) || len(rest) >= minVotes {
 		return Holder{}
 	}
 	for _, rootOf := range []func(*node) *root{strong, middle, weak} {
@@ -385,21 +385,21 @@ func (s *search) verdict(ctx context.Context, rootOf func(*node) *root) (best Ho
 		}
 		held[key] = append(held[key], o)
 	}
-	most := ""
+	winner := ""
 	for key := range holders {
-		if len(held[key]) > len(held[most]) {
-			most = key
+		if len(held[key]) > len(held[winner]) {
+			winner = key
 		}
 	}
-	votes := held[most]
+	votes := held[winner]
 	best.Objects, best.Share = len(s.objects), float64(len(votes))/float64(len(s.objects))
 	if len(votes) < s.minVotes || best.Share <= .5 {
 		return best, false
 	}
-	h := *holders[most]
+	h := *holders[winner]
 	h.Objects, h.Share, h.Path = best.Objects, best.Share, tracer{s, rootOf, h.At}.path(ctx, votes)
 	if s.names.code != nil && h.Variable != "" {
-		h.Variable = s.names.users(roots[most].variable.address())
+		h.Variable = s.names.users(roots[winner].variable.address())
 	}
 	h.Local = localOf(s, votes, rootOf, h.At.Function)
 	if len(h.Path) > 0 && h.Variable != "" && h.Path[0].Type == "" {

@@ -120,15 +120,15 @@ func layoutOf(offsets map[string]uint64) (l layout, err error) {
 	}
 	for name, offset := range offsets {
 		kind, field, _ := strings.Cut(name, ".")
-		most, ok := whole[kind]
+		limit, ok := whole[kind]
 		if !ok {
 			continue
 		}
 		end := offset
 		if field != "" {
-			end, most = offset+widthOf(name), offsets[kind]
+			end, limit = offset+widthOf(name), offsets[kind]
 		}
-		if end > most {
+		if end > limit {
 			return l, fmt.Errorf("its runtime has an odd %s", name)
 		}
 	}

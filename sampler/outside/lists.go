@@ -8,7 +8,7 @@ import (
 const (
 	maxListed  = 1 << 12 // parts of the code that a list has
 	listWindow = 256 << 10
-	listLeast  = 32 << 10 // bytes from where a list begins that are looked at
+	minWindow  = 32 << 10 // bytes from where a list begins that are looked at
 	maxWindows = 16
 )
 
@@ -158,7 +158,7 @@ type lists struct {
 // from returns what the section has from an offset on, as far as one list may go.
 func (l *lists) from(at uint64, spent *spent) []byte {
 	if end := l.at + uint64(len(l.window)); at >= l.at && at < end &&
-		(end-at >= listLeast || len(l.window) < listWindow) {
+		(end-at >= minWindow || len(l.window) < listWindow) {
 		return l.window[at-l.at:]
 	}
 	if l.windows++; l.windows > maxWindows {

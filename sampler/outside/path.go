@@ -33,7 +33,7 @@ func (s *Step) sameAs(other *Step) bool {
 }
 
 const (
-	mostShare   = .8      // of the objects that go through what is common to them
+	commonShare = .8      // of the objects that go through what is common to them
 	maxSteps    = 64      // of a way that is told
 	maxShown    = 1 << 10 // bytes of a name
 	maxWayBytes = 256 << 20
@@ -98,7 +98,7 @@ func (s tracer) path(ctx context.Context, objects []*node) []Step {
 		}
 		paths[i] = s.describe(way, places)
 	}
-	best, most := 0, 0
+	best, bestCount := 0, 0
 	for i := range paths {
 		alike := 0
 		for j := range paths {
@@ -106,8 +106,8 @@ func (s tracer) path(ctx context.Context, objects []*node) []Step {
 				alike++
 			}
 		}
-		if alike > most || alike == most && len(paths[i].steps) < len(paths[best].steps) {
-			best, most = i, alike
+		if alike > bestCount || alike == bestCount && len(paths[i].steps) < len(paths[best].steps) {
+			best, bestCount = i, alike
 		}
 	}
 	p := &paths[best]
@@ -145,7 +145,7 @@ func (p *path) parting(ways [][]*node) int {
 		}
 	}
 	for i := len(p.nodes) - 2; i >= 0; i-- {
-		if float64(through[p.nodes[i]]) >= mostShare*float64(len(ways)) {
+		if float64(through[p.nodes[i]]) >= commonShare*float64(len(ways)) {
 			return p.owner[i]
 		}
 	}

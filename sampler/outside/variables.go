@@ -43,8 +43,8 @@ type code struct {
 	bytes []byte
 }
 
-// find follows recipes for one variable. The variable is where most of them lead, at least so many.
-func find(recipes []recipe, functions map[string]code, arch string, least int) (uint64, bool) {
+// find follows recipes for one variable. The variable is where most of them lead, at least minCount.
+func find(recipes []recipe, functions map[string]code, arch string, minCount int) (uint64, bool) {
 	votes := make(map[uint64]int)
 	for _, r := range recipes {
 		c, ok := functions[r.Function]
@@ -56,15 +56,15 @@ func find(recipes []recipe, functions map[string]code, arch string, least int) (
 		}
 	}
 	var best uint64
-	most, second := 0, 0
+	highest, second := 0, 0
 	for at, n := range votes {
-		if n > most {
-			best, most, second = at, n, most
+		if n > highest {
+			best, highest, second = at, n, highest
 		} else {
 			second = max(second, n)
 		}
 	}
-	return best, most > second && most >= least
+	return best, highest > second && highest >= minCount
 }
 
 // locate finds the variables: by their symbols, else through the code. Those that are not certain are missing.
@@ -77,11 +77,11 @@ func locate(symbols map[string]uint64, row release, t *lineTable, of module) map
 			functions = t.lookup(functionsOf(row.Variables)...)
 		}
 		if !ok {
-			least := 2
+			minCount := 2
 			if name == allLength || name == allPointer {
-				least = 1 // where they are not, there are no goroutines
+				minCount = 1 // where they are not, there are no goroutines
 			}
-			at, ok = find(row.Variables[name], functions, t.image.arch, least)
+			at, ok = find(row.Variables[name], functions, t.image.arch, minCount)
 		}
 		if ok && at >= of.data && at < of.dataEnd && at%4 == 0 {
 			places[name] = at

@@ -78,7 +78,7 @@ func TestFind(t *testing.T) {
 	for _, test := range []struct {
 		name      string
 		functions map[string]code
-		least     int
+		minCount  int
 		want      uint64
 		ok        bool
 	}{
@@ -91,7 +91,7 @@ func TestFind(t *testing.T) {
 		{"other code", map[string]code{"a": {0x1000, append(load(1).bytes, load(2).bytes...)}}, 1, 0, false},
 		{"none", nil, 1, 0, false},
 	} {
-		got, ok := find(recipes, test.functions, "amd64", test.least)
+		got, ok := find(recipes, test.functions, "amd64", test.minCount)
 		if ok != test.ok || ok && got != test.want {
 			t.Errorf("%s: %#x, %v, want %#x, %v", test.name, got, ok, test.want, test.ok)
 		}

@@ -131,7 +131,7 @@ func TestProcessGrows(t *testing.T) {
 	p := newProcessOf(t, c.PID)
 	for _, tt := range []struct {
 		order, resource string
-		least           float64
+		min             float64
 		again           bool // as often as it takes: threads stand idle, a busy machine gives little time
 	}{
 		{"open", sampler.OpenFDs, 50, false},
@@ -145,8 +145,8 @@ func TestProcessGrows(t *testing.T) {
 		grown := func() string {
 			c.Tell(t, tt.order)
 			sample(t, p, &after)
-			if b, ok := after.Value(tt.resource); !ok || b-a < tt.least {
-				return fmt.Sprintf("%s: %s went from %v to %v, want %v more", tt.order, tt.resource, a, b, tt.least)
+			if b, ok := after.Value(tt.resource); !ok || b-a < tt.min {
+				return fmt.Sprintf("%s: %s went from %v to %v, want %v more", tt.order, tt.resource, a, b, tt.min)
 			}
 			return ""
 		}

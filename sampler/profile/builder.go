@@ -14,7 +14,7 @@ type Builder struct {
 type built struct {
 	site         Site
 	count, bytes float64
-	most         [2]float64 // bytes and count
+	top          [2]float64 // bytes and count
 }
 
 // NewBuilder returns an empty builder.
@@ -34,8 +34,8 @@ func (b *Builder) Add(stack []Frame, count, bytes float64) {
 	}
 	e.count += count
 	e.bytes += bytes
-	if bytes > e.most[0] || bytes == e.most[0] && count > e.most[1] {
-		e.most = [2]float64{bytes, count}
+	if bytes > e.top[0] || bytes == e.top[0] && count > e.top[1] {
+		e.top = [2]float64{bytes, count}
 		e.site = s
 		e.site.entry = &entry{frames: stack}
 	}

@@ -267,7 +267,7 @@ type entry struct {
 	places       []*place
 	round        int
 	count, bytes float64
-	most         *place  // of this round
+	top          *place  // of this round
 	frames       []Frame // of another process, instead of places
 }
 
@@ -297,13 +297,13 @@ func (r *reader) add(pcs []uintptr, count, size float64) {
 	p.bytes += size
 	e := p.entry
 	if e.round != r.round {
-		e.round, e.count, e.bytes, e.most = r.round, 0, 0, p
+		e.round, e.count, e.bytes, e.top = r.round, 0, 0, p
 		r.touched = append(r.touched, e)
 	}
 	e.count += count
 	e.bytes += size
-	if p.bytes > e.most.bytes || p.bytes == e.most.bytes && p.count > e.most.count {
-		e.most = p
+	if p.bytes > e.top.bytes || p.bytes == e.top.bytes && p.count > e.top.count {
+		e.top = p
 	}
 	r.profile.Count += count
 	r.profile.Bytes += size
@@ -334,7 +334,7 @@ func (r *reader) resolve(pcs []uintptr) *place {
 
 func (r *reader) end() *Profile {
 	for _, e := range r.touched {
-		s := e.most.site
+		s := e.top.site
 		s.Count, s.Bytes, s.entry = e.count, e.bytes, e
 		r.profile.Sites = append(r.profile.Sites, s)
 	}

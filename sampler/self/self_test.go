@@ -56,14 +56,14 @@ func TestSelfRuntime(t *testing.T) {
 	close(release)
 	wg.Wait()
 	runtime.KeepAlive(kept)
-	for resource, least := range map[string]float64{
+	for resource, minimum := range map[string]float64{
 		sampler.Goroutines: 95, sampler.HeapLiveBytes: 30 * MiB, sampler.HeapInuseBytes: 30 * MiB,
 		sampler.AllocBytes: 32 * MiB, sampler.GCCycles: 1,
 	} {
 		a, _ := after.Value(resource)
 		b, ok := grown.Value(resource)
-		if !ok || b-a < least {
-			t.Errorf("%s went from %v to %v, want %v more", resource, a, b, least)
+		if !ok || b-a < minimum {
+			t.Errorf("%s went from %v to %v, want %v more", resource, a, b, minimum)
 		}
 	}
 	if !after.Time.After(before.Time) || !after.Start.Equal(before.Start) || after.Start.After(before.Time) {

@@ -316,11 +316,11 @@ func TestDenied(t *testing.T) {
 }
 
 func TestConcurrencyIsBounded(t *testing.T) {
-	var running, most atomic.Int64
+	var running, peak atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := running.Add(1)
 		defer running.Add(-1)
-		for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+		for old := peak.Load(); n > old && !peak.CompareAndSwap(old, n); old = peak.Load() {
 		}
 		time.Sleep(2 * time.Millisecond)
 		answerRange(w, r)
@@ -338,8 +338,8 @@ func TestConcurrencyIsBounded(t *testing.T) {
 		}()
 	}
 	wg.Wait()
-	if most.Load() > 3 {
-		t.Errorf("%d queries at a time, want at most 3", most.Load())
+	if peak.Load() > 3 {
+		t.Errorf("%d queries at a time, want at most 3", peak.Load())
 	}
 }
 

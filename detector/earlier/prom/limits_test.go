@@ -16,7 +16,7 @@ import (
 // A limit is known by the whole of what a server says, and its reason is shown though a long query is echoed before it.
 // One of the number of instants is met by shorter ranges, whoever asked, and remembered.
 func TestLimitsOfServers(t *testing.T) {
-	const most = 1000
+	const limit = 1000
 	echo := `error when executing query=\"` + strings.Repeat("go_goroutines or ", 30) + `\" on the time range ` +
 		`(start=1, end=2, step=3): `
 	for _, test := range []struct {
@@ -57,7 +57,7 @@ func TestLimitsOfServers(t *testing.T) {
 			var got []int
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				got = append(got, points(r))
-				if points(r) > most {
+				if points(r) > limit {
 					w.WriteHeader(http.StatusUnprocessableEntity)
 					fmt.Fprintf(w, `{"status":"error","errorType":"422","error":"%s"}`, test.says)
 					return

@@ -161,8 +161,8 @@ func (a *answer) anyPair() (milliseconds int64, value float64, err error) {
 		n++
 		return nil
 	})
-	const most = 1e15 // seconds
-	if err == nil && (n != len(both) || !(math.Abs(both[0]) < most)) {
+	const maxTime = 1e15 // seconds
+	if err == nil && (n != len(both) || !(math.Abs(both[0]) < maxTime)) {
 		err = errFormat
 	}
 	return int64(math.Round(both[0] * 1000)), both[1], err

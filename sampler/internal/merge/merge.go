@@ -62,17 +62,17 @@ func (q *Queue[S]) Take(at int64) (series S, value float64, ok bool) {
 // sink brings the first head to its place.
 func (q *Queue[S]) sink() {
 	for i := 0; ; {
-		least := i
+		first := i
 		for child := 2*i + 1; child <= 2*i+2 && child < len(q.heap); child++ {
-			if q.before(child, least) {
-				least = child
+			if q.before(child, first) {
+				first = child
 			}
 		}
-		if least == i {
+		if first == i {
 			return
 		}
-		q.heap[i], q.heap[least] = q.heap[least], q.heap[i]
-		i = least
+		q.heap[i], q.heap[first] = q.heap[first], q.heap[i]
+		i = first
 	}
 }
 

@@ -139,7 +139,7 @@ func (p place) judge(j *lives.Judge, r sampler.Resource) (g lives.Growth, judged
 	}
 	config := calibration.Judgment().Adaptive
 	j.Begin(lives.Params{
-		Required: time.Duration(float64(config.Patience) / config.Sensitivity), LeastGrowth: config.LeastGrowth,
+		Required: time.Duration(float64(config.Patience) / config.Sensitivity), MinGrowth: config.MinGrowth,
 		Offset: offsetOf(r), Scale: 1,
 	})
 	for i, s := range judged[:len(judged)-1] {

@@ -10,8 +10,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording"
 )
 
-// fewestSoaked is how many samples a soak run must have to say anything.
-const fewestSoaked = 30
+// minSoakSamples is how many samples a soak run must have to say anything.
+const minSoakSamples = 30
 
 // Soaked is what a soak run of the length of a recording makes of a resource that is too early to tell by the physical
 // time constants.
@@ -22,7 +22,7 @@ type Soaked struct {
 
 // early reports whether a resource of a recording is too early to tell by the physical time constants.
 func (r *Result) early() bool {
-	return r.Soak == 0 && r.Samples >= fewestSoaked && r.Last.Sub(r.First) >= time.Minute &&
+	return r.Soak == 0 && r.Samples >= minSoakSamples && r.Last.Sub(r.First) >= time.Minute &&
 		slices.ContainsFunc(r.Resources, func(c Resource) bool { return c.Judged && c.Verdict == detector.Early })
 }
 

@@ -68,9 +68,9 @@ func (s *section) OtherNames() string {
 	for _, e := range s.Others {
 		names = append(names, e.Resource)
 	}
-	const most = 6
-	if more := len(names) - most; more > 1 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	const maxNames = 6
+	if more := len(names) - maxNames; more > 1 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNames], ", "), more)
 	}
 	return strings.Join(names, ", ")
 }

@@ -97,7 +97,7 @@ var lookBack = []int{7 * approxDay, approxDay, approxDay / 4}
 // growth is enough.
 func (a Approximation) need(w Window, patience time.Duration) (growth float64, ok bool) {
 	growth = math.Round(1000*math.Pow(patience.Hours()/w.hours(), 1/approxPower)) / 1000
-	return max(growth, a.config.Adaptive.LeastGrowth), growth <= approxMaxG
+	return max(growth, a.config.Adaptive.MinGrowth), growth <= approxMaxG
 }
 
 // Needs are the minimum growths of one window, as shares of the level before: at any age, with a day of history, and

@@ -46,10 +46,10 @@ func TestApproximationIsValid(t *testing.T) {
 		"trend only":  func(c *detector.Config) { c.AlertOnThreshold = false },
 		"hardly any":  func(c *detector.Config) { c.Adaptive.Sensitivity, c.Adaptive.Patience = .1, 72*time.Hour },
 		"eager": func(c *detector.Config) {
-			c.Adaptive.Sensitivity, c.Adaptive.LeastGrowth, c.Adaptive.HalfLife = 10, .01, time.Millisecond
+			c.Adaptive.Sensitivity, c.Adaptive.MinGrowth, c.Adaptive.HalfLife = 10, .01, time.Millisecond
 		},
 		"extreme": func(c *detector.Config) {
-			c.Adaptive.Patience, c.Adaptive.HalfLife, c.Adaptive.LeastGrowth = math.MaxInt64, math.MaxInt64, 10
+			c.Adaptive.Patience, c.Adaptive.HalfLife, c.Adaptive.MinGrowth = math.MaxInt64, math.MaxInt64, 10
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -226,7 +226,7 @@ func TestNeeds(t *testing.T) {
 	if twice.Young != got.Old {
 		t.Errorf("twice as sensitive: %+v", twice)
 	}
-	needs := approximate(t, func(c *detector.Config) { c.Adaptive.LeastGrowth = 3 }).Needs(windows[6])
+	needs := approximate(t, func(c *detector.Config) { c.Adaptive.MinGrowth = 3 }).Needs(windows[6])
 	if want := (Needs{3, 3, 3, 3}); needs != want {
 		t.Errorf("least growth: %+v, want %+v", needs, want)
 	}

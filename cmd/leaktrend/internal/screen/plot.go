@@ -190,11 +190,11 @@ func (s *scale) row(level float64, rows int) int {
 func scaleFor(r sampler.Resource, low, high float64, rows int) scale {
 	if span := .2 * max(math.Abs(low), math.Abs(high)); high-low < span {
 		middle := (low + high) / 2
-		atLeast := 0.0
+		lowest := 0.0
 		if low < 0 {
-			atLeast = math.Inf(-1)
+			lowest = math.Inf(-1)
 		}
-		low, high = max(middle-span/2, atLeast), middle+span/2
+		low, high = max(middle-span/2, lowest), middle+span/2
 	}
 	if high <= low {
 		high = low + 1

@@ -17,12 +17,12 @@ import (
 // A program that could not be opened, as one that has hardly begun, is left alone for a time: longer each time, as most
 // that cannot be read never can.
 const (
-	reopenAfter  = 10 * time.Second
-	reopenAtMost = time.Hour
+	reopenAfter    = 10 * time.Second
+	maxReopenDelay = time.Hour
 	// youngAfter is how long one is left alone at first that began less than reopenAfter ago.
 	youngAfter = time.Second
-	// askAtMost is how long one is left alone that leaktrend has no right to read: to ask costs next to nothing.
-	askAtMost = time.Minute
+	// maxDeniedDelay is how long one is left alone that leaktrend has no right to read: to ask costs next to nothing.
+	maxDeniedDelay = time.Minute
 	// openWait is how long a sample waits for a program to be opened: a large one of an unknown release takes seconds,
 	// of which it has the next ones read.
 	openWait = 100 * time.Millisecond
@@ -183,9 +183,9 @@ func (p *Process) opened(err error) {
 	p.note, p.denied = "", errors.Is(err, fs.ErrPermission)
 	if err != nil && !errors.Is(err, outside.ErrNotGo) {
 		p.note = fmt.Sprintf("where it is a Go program, goroutines and live heap are not read: %v", err)
-		longest := reopenAtMost
+		longest := maxReopenDelay
 		if p.denied {
-			longest = askAtMost
+			longest = maxDeniedDelay
 		}
 		shortest := reopenAfter
 		if age := time.Since(p.Started()); age >= 0 && age < reopenAfter {

@@ -399,8 +399,8 @@ var families = []Family{
 		Name: "sudden_leak", Leaks: true, Later: true, Sentence: "a leak of 20 to 200 times the level within an hour",
 		resources: anything,
 		draw: func(p *process) {
-			least := levels[p.resource][0]
-			p.level = p.logarithmic(least, 20*least)
+			minLevel := levels[p.resource][0]
+			p.level = p.logarithmic(minLevel, 20*minLevel)
 			perHour := p.logarithmic(20, 200)
 			p.limit = 1 + perHour*p.uniform(soonest, 2*soonest)
 			p.background()

@@ -48,7 +48,7 @@ type Options struct {
 
 const (
 	drawnInterval = 30 * time.Second // or twice that
-	fewest        = 20               // samples that show anything
+	minSamples    = 20               // samples that show anything
 	seldom        = 10 * time.Minute // ticks of the families that are read a few times a day
 )
 
@@ -75,8 +75,9 @@ func (o Options) Validate() error {
 	if span.Max < span.Min {
 		faults = append(faults, fmt.Errorf("span: %v to %v: must not fall", span.Min, span.Max))
 	}
-	if span.Min < fewest*interval {
-		faults = append(faults, fmt.Errorf("span: %v: must be at least %d intervals of %v", span.Min, fewest, interval))
+	if span.Min < minSamples*interval {
+		faults = append(faults, fmt.Errorf("span: %v: must be at least %d intervals of %v", span.Min, minSamples,
+			interval))
 	}
 	if o.Ranges > Report {
 		faults = append(faults, fmt.Errorf("ranges: %d: must be Tune or Report", o.Ranges))

@@ -345,13 +345,13 @@ func (p *service) needsMore() {
 // scale divides the load among replicas: one joins when each has more than it is to have, and leaves when the others
 // have room for its share. normal is how many there are for a load of 1.
 func (p *service) scale(normal float64) {
-	const most, room, hold = 1.15, .9, .25 // hours between two changes
+	const maxWork, room, hold = 1.15, .9, .25 // hours between two changes
 	replicas, changed := math.Ceil(normal), -1.
 	for i, load := range p.load {
 		hour := float64(i) * p.dt
 		if hour-changed >= hold {
 			switch work := load * normal; {
-			case work/replicas > most:
+			case work/replicas > maxWork:
 				replicas, changed = replicas+1, hour
 			case replicas > 1 && work/(replicas-1) < room:
 				replicas, changed = replicas-1, hour

@@ -85,7 +85,7 @@ func TestLivesOfServices(t *testing.T) {
 
 // Services that are deployed each day have lives of a day; where only weekdays are, those of weekends last three.
 func TestSchedules(t *testing.T) {
-	for family, want := range map[string]struct{ most, longest float64 }{
+	for family, want := range map[string]struct{ max, longest float64 }{
 		"cache_daily": {24, 24}, "first_mornings": {24, 24}, "cache_weekdays": {24, 72},
 		"long_warm_up_weekdays": {24, 72}, "slow_cache_weekly": {168, 168},
 	} {
@@ -95,7 +95,7 @@ func TestSchedules(t *testing.T) {
 				lasted = append(lasted, p.lasts(k))
 			}
 			slices.Sort(lasted)
-			if median, longest := lasted[len(lasted)/2], lasted[len(lasted)-1]; math.Abs(median-want.most) > 3 ||
+			if median, longest := lasted[len(lasted)/2], lasted[len(lasted)-1]; math.Abs(median-want.max) > 3 ||
 				math.Abs(longest-want.longest) > 3 {
 				t.Errorf("lives of %.1f h", lasted)
 			}

@@ -19,7 +19,7 @@ func followedAlone(r *dataset.Recording, share float64) (alarms int, hit bool) {
 	if d, _ := sampler.Lookup(s.Resource); d.Unit == "bytes" {
 		kind = profile.Heap
 	}
-	tracker := sites.NewTracker(kind, sites.Config{Scale: 1, Patience: 6 * time.Hour, LeastGrowth: .2,
+	tracker := sites.NewTracker(kind, sites.Config{Scale: 1, Patience: 6 * time.Hour, MinGrowth: .2,
 		HalfLife: 6 * time.Hour})
 	last, active := int64(0), false
 	for k, at := range r.Times {

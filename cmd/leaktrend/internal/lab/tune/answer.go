@@ -50,7 +50,7 @@ func (p *printer) labelled(label, text string) {
 // settingsOf says what differs from the settings in force, and what stays.
 func settingsOf(r *Result) string {
 	c := r.Choice
-	text := fmt.Sprintf("sensitivity %s, least_growth %s", number(c.Setting.Sensitivity), number(c.Setting.LeastGrowth))
+	text := fmt.Sprintf("sensitivity %s, least_growth %s", number(c.Setting.Sensitivity), number(c.Setting.MinGrowth))
 	if c.Setting == r.InForce {
 		text += " (both as they are)"
 	}

@@ -289,7 +289,7 @@ func placeLabel(on plot.Canvas, p point, at, up float64, taken []box) box {
 	width := widthOf(p)
 	r := radius(p) + labelMargin
 	var best box
-	fewest := math.Inf(1)
+	minOverlap := math.Inf(1)
 	for _, distance := range []float64{0, 10, 20, 32, 46} {
 		d := r + distance
 		for _, c := range [][2]float64{
@@ -308,12 +308,12 @@ func placeLabel(on plot.Canvas, p point, at, up float64, taken []box) box {
 					meets++
 				}
 			}
-			if meets < fewest {
-				best, fewest = try, meets
+			if meets < minOverlap {
+				best, minOverlap = try, meets
 			}
 		}
 	}
-	if math.IsInf(fewest, 1) {
+	if math.IsInf(minOverlap, 1) {
 		best = box{at, up, at + width, up + lineHeight}
 	}
 	middle := [2]float64{(best.left + best.right) / 2, (best.top + best.bottom) / 2}

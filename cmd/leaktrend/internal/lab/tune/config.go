@@ -31,9 +31,9 @@ func notesOf(r *Result) map[string]string {
 		}
 	}
 	notes := map[string]string{"adaptive.sensitivity": strings.Join(lines, "\n")}
-	if r.Choice.Setting.LeastGrowth != r.InForce.LeastGrowth {
+	if r.Choice.Setting.MinGrowth != r.InForce.MinGrowth {
 		notes["adaptive.least_growth"] = fmt.Sprintf("Chosen, instead of %s, together with the sensitivity.",
-			number(r.InForce.LeastGrowth))
+			number(r.InForce.MinGrowth))
 	}
 	for i := range r.Limits {
 		if l := &r.Limits[i]; l.Proposed != l.InForce || l.InForce > 0 {

@@ -20,7 +20,7 @@ func fold(trials []Trial) (out []folded) {
 		if t.InForce || t.Chosen {
 			marked = t.Sensitivity
 		}
-		if n := len(out); n > 0 && out[n-1].LeastGrowth == t.LeastGrowth && same(&out[n-1].Figures, &t.Figures) &&
+		if n := len(out); n > 0 && out[n-1].MinGrowth == t.MinGrowth && same(&out[n-1].Figures, &t.Figures) &&
 			(marked == 0 || out[n-1].at == 0) {
 			f := &out[n-1]
 			f.last = t.Sensitivity
@@ -73,9 +73,9 @@ func withoutQuiet(all []Named) (worth []Named, quiet string) {
 			worth = append(worth, n)
 		}
 	}
-	const most = 8
-	if more := len(names) - most; more > 0 {
-		names = append(slices.Clip(names[:most]), fmt.Sprintf("%d more", more))
+	const maxNames = 8
+	if more := len(names) - maxNames; more > 0 {
+		names = append(slices.Clip(names[:maxNames]), fmt.Sprintf("%d more", more))
 	}
 	return worth, strings.Join(names, ", ")
 }

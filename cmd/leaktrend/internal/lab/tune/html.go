@@ -204,7 +204,7 @@ func pointsOf(g *Group, figure func(*Figures) (float64, bool)) []point {
 		t := &listed[i]
 		p := point{class: classSetting}
 		p.dress(t.InForce, t.Chosen)
-		add(&t.Figures, p, fmt.Sprintf("sensitivity %s, least_growth %s", number(t.Sensitivity), number(t.LeastGrowth)))
+		add(&t.Figures, p, fmt.Sprintf("sensitivity %s, least_growth %s", number(t.Sensitivity), number(t.MinGrowth)))
 	}
 	for i := range g.Methods {
 		m := &g.Methods[i]

@@ -42,8 +42,8 @@ type Limit struct {
 var headrooms = []struct{ fromDays, times float64 }{{7, 1.5}, {1, 2}, {0, 3}}
 
 const (
-	leastCount = 20       // goroutines or descriptors: a process that never has more may still do so once
-	leastBytes = 32 << 20 // above the highest level
+	minCount = 20       // goroutines or descriptors: a process that never has more may still do so once
+	minBytes = 32 << 20 // above the highest level
 )
 
 // proposeLimits proposes hard limits by what the healthy time of recordings reached, one for each resource that is in
@@ -191,12 +191,12 @@ func (l *Limit) propose(start, ceiling float64) {
 		return
 	}
 	absolute := l.Resource == sampler.HeapInuseBytes
-	want, base := max(l.Headroom*l.Reached, leastCount), start
+	want, base := max(l.Headroom*l.Reached, minCount), start
 	if absolute {
-		want, base = max(l.Headroom*l.Reached, l.Reached+leastBytes), 0
+		want, base = max(l.Headroom*l.Reached, l.Reached+minBytes), 0
 	}
 	want = roundUp(want, absolute)
-	if most := engine.CeilingShare * ceiling; l.InForce == 0 && ceiling > 0 && base+want >= most {
+	if maxLevel := engine.CeilingShare * ceiling; l.InForce == 0 && ceiling > 0 && base+want >= maxLevel {
 		l.Ceiling = ceiling
 		return
 	}

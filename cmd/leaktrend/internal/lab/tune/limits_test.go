@@ -76,7 +76,7 @@ func TestLimits(t *testing.T) {
 		}}},
 		{"an hour, and steady", standard, recordedFor(time.Hour, sampler.OpenFDs, func(float64) float64 { return 12 }),
 			[]Limit{{
-				Key: "fd_threshold", Resource: sampler.OpenFDs, Proposed: leastCount, Recording: "a.csv",
+				Key: "fd_threshold", Resource: sampler.OpenFDs, Proposed: minCount, Recording: "a.csv",
 				At:       limitsBegin,
 				Headroom: 3, Days: 1. / 24,
 			}}},

@@ -147,8 +147,8 @@ missing     90 more healthy process-days without a false alarm, to be 95 % sure
 
 // Settings that did the same are one row, and the one in force is told.
 func TestFold(t *testing.T) {
-	trial := func(sensitivity, leastGrowth float64, alarms int, inForce, chosen bool) Trial {
-		return Trial{Setting: Setting{sensitivity, leastGrowth}, InForce: inForce, Chosen: chosen,
+	trial := func(sensitivity, minGrowth float64, alarms int, inForce, chosen bool) Trial {
+		return Trial{Setting: Setting{sensitivity, minGrowth}, InForce: inForce, Chosen: chosen,
 			Figures: Figures{FalseAlarms: alarms}}
 	}
 	type row struct{ sensitivity, mark string }
@@ -187,7 +187,7 @@ func TestConfigYAML(t *testing.T) {
 	}
 	got, warnings, err := detector.ParseConfig(bytes.NewReader(text), "test")
 	want := inForce
-	want.Adaptive.Sensitivity, want.Adaptive.LeastGrowth = r.Choice.Setting.Sensitivity, r.Choice.Setting.LeastGrowth
+	want.Adaptive.Sensitivity, want.Adaptive.MinGrowth = r.Choice.Setting.Sensitivity, r.Choice.Setting.MinGrowth
 	if diff := cmp.Diff(want, got); err != nil || len(warnings) > 0 || diff != "" {
 		t.Errorf("%v %v (-want +got)\n%s", err, warnings, diff)
 	}

@@ -16,17 +16,17 @@ import (
 // and the false alarms by one in 480 days.
 type Setting struct {
 	Sensitivity float64 `json:"sensitivity"`
-	LeastGrowth float64 `json:"least_growth"`
+	MinGrowth   float64 `json:"least_growth"`
 }
 
 func settingOf(c detector.Config) Setting {
-	return Setting{c.Adaptive.Sensitivity, c.Adaptive.LeastGrowth}
+	return Setting{c.Adaptive.Sensitivity, c.Adaptive.MinGrowth}
 }
 
 // apply returns a configuration with this setting and the trend on.
 func (s Setting) apply(c detector.Config) detector.Config {
 	c.Adaptive.Enabled = true
-	c.Adaptive.Sensitivity, c.Adaptive.LeastGrowth = s.Sensitivity, s.LeastGrowth
+	c.Adaptive.Sensitivity, c.Adaptive.MinGrowth = s.Sensitivity, s.MinGrowth
 	return c
 }
 
@@ -41,13 +41,13 @@ var (
 func grid(inForce Setting) []Setting {
 	all := []Setting{inForce}
 	for _, s := range sensitivities {
-		all = append(all, Setting{s, inForce.LeastGrowth}) // the line along which unlabelled recordings are judged
+		all = append(all, Setting{s, inForce.MinGrowth}) // the line along which unlabelled recordings are judged
 		for _, g := range minGrowths {
 			all = append(all, Setting{s, g})
 		}
 	}
 	slices.SortFunc(all, func(a, b Setting) int {
-		return cmp.Or(cmp.Compare(a.Sensitivity, b.Sensitivity), cmp.Compare(b.LeastGrowth, a.LeastGrowth))
+		return cmp.Or(cmp.Compare(a.Sensitivity, b.Sensitivity), cmp.Compare(b.MinGrowth, a.MinGrowth))
 	})
 	return slices.Compact(all)
 }
@@ -99,7 +99,7 @@ func choose(all []Figures, settings []Setting, inForce int, budget stats.Budget,
 	for i := range all {
 		switch {
 		case budget.Confidence(all[i].FalseAlarms, all[i].Exposure) < assurance:
-		case !leaks && settings[i].LeastGrowth != settings[inForce].LeastGrowth:
+		case !leaks && settings[i].MinGrowth != settings[inForce].MinGrowth:
 		case !leaks || better(i): // settings come in order of sensitivity
 			best = i
 		}
@@ -126,7 +126,7 @@ func within(b stats.Budget, f *Figures) bool {
 
 // far is a distance between settings.
 func (s Setting) far(o Setting) float64 {
-	return math.Abs(math.Log(s.Sensitivity/o.Sensitivity)) + math.Abs(math.Log(s.LeastGrowth/o.LeastGrowth))
+	return math.Abs(math.Log(s.Sensitivity/o.Sensitivity)) + math.Abs(math.Log(s.MinGrowth/o.MinGrowth))
 }
 
 // pick chooses among the settings, with the lowest assurance that keeps the budget on programs left out of the choice.
@@ -286,7 +286,7 @@ func (u *run) chooseByMonths(extended, recorded []evaluate.Report) {
 func (u *run) line() []Setting {
 	var line []Setting
 	for _, s := range u.settings {
-		if s.LeastGrowth == u.result.InForce.LeastGrowth {
+		if s.MinGrowth == u.result.InForce.MinGrowth {
 			line = append(line, s)
 		}
 	}

@@ -72,7 +72,7 @@ func (p *printer) details(r *Result) {
 
 func (r *Result) headline() string {
 	config := fmt.Sprintf("Configuration in force: %s (sensitivity %s, least_growth %s).", r.Config,
-		number(r.InForce.Sensitivity), number(r.InForce.LeastGrowth))
+		number(r.InForce.Sensitivity), number(r.InForce.MinGrowth))
 	if r.TrendOff {
 		config += " Its trend detector is off; the search and the recommendation turn it on."
 	}
@@ -378,7 +378,7 @@ func (g *Group) trialRows() rows {
 		if t.DelayHours != nil {
 			p90 = duration(t.DelayHours.P90)
 		}
-		out = append(out, []string{t.sensitivity(), number(t.LeastGrowth), rateText(t.Rate), percent(t.Recall),
+		out = append(out, []string{t.sensitivity(), number(t.MinGrowth), rateText(t.Rate), percent(t.Recall),
 			percent(t.DueRecall),
 			hour(t.DelayHours), p90, t.mark()})
 	}
@@ -403,7 +403,7 @@ func (r *Result) monthRows() rows {
 	listed := fold(trials)
 	for i := range listed {
 		t := &listed[i]
-		out = append(out, []string{t.sensitivity(), number(t.LeastGrowth), rateText(months[t.Sensitivity].Alarms),
+		out = append(out, []string{t.sensitivity(), number(t.MinGrowth), rateText(months[t.Sensitivity].Alarms),
 			number3(t.Exposure / 30), t.mark()})
 	}
 	return out
@@ -413,7 +413,7 @@ func (r *Result) monthRows() rows {
 func (r *Result) Advice() []string {
 	c := r.Choice
 	setting := fmt.Sprintf("sensitivity %s, least_growth %s", number(c.Setting.Sensitivity),
-		number(c.Setting.LeastGrowth))
+		number(c.Setting.MinGrowth))
 	if c.Setting == r.InForce {
 		setting = "keep " + setting
 	}
@@ -478,7 +478,7 @@ func (g *Group) listed() []Trial {
 	current := slices.IndexFunc(g.Trials, func(t Trial) bool { return t.InForce })
 	leaks := g.Methods[0].All.Leaks > 0
 	for _, t := range g.Trials {
-		onLine := !leaks && t.LeastGrowth == g.Trials[current].LeastGrowth
+		onLine := !leaks && t.MinGrowth == g.Trials[current].MinGrowth
 		if leaks && t.Pareto || onLine || t.InForce || t.Chosen {
 			out = append(out, t)
 		}

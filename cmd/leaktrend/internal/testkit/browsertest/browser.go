@@ -223,17 +223,17 @@ func (tab *Tab) Drag(fromX, fromY, toX, toY float64) {
 // Stops returns how many elements the tab key stops at, from the top of the page to its end.
 func (tab *Tab) Stops() int {
 	tab.t.Helper()
-	const most = 2000
+	const maxStops = 2000
 	Eval[bool](tab, `(() => { document.activeElement.blur(); window.visited = new Set(); `+
 		`getSelection().removeAllRanges(); return true })()`)
-	for n := range most {
+	for n := range maxStops {
 		tab.Press("Tab")
 		if !Eval[bool](tab, `(e => { const more = e !== document.body && !visited.has(e); visited.add(e); return `+
 			`more })(document.activeElement)`) {
 			return n
 		}
 	}
-	tab.t.Fatalf("the tab key has stopped %d times, and there is no end", most)
+	tab.t.Fatalf("the tab key has stopped %d times, and there is no end", maxStops)
 	return 0
 }
 

@@ -64,7 +64,7 @@ func (d *dice) order(n int) []int {
 func (d *dice) oneIn(n int) bool { return d.below(n) == 0 }
 
 // upTo returns a time of less than d.
-func (d *dice) upTo(most time.Duration) time.Duration { return time.Duration(d.below(int(most))) }
+func (d *dice) upTo(limit time.Duration) time.Duration { return time.Duration(d.below(int(limit))) }
 
 // tally counts what was done.
 type tally struct {

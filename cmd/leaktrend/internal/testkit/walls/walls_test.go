@@ -239,21 +239,21 @@ func TestFewExportedNames(t *testing.T) {
 		}
 	}
 	for dir, of := range names {
-		most, reason := maxExported, "about a dozen names are what a reader keeps in mind: a constructor, a verb, a "+
+		limit, reason := maxExported, "about a dozen names are what a reader keeps in mind: a constructor, a verb, a "+
 			"result"
 		if more, ok := moreExported[dir]; ok {
-			most, reason = more.max, more.reason
+			limit, reason = more.max, more.reason
 			if len(of) <= maxExported {
 				t.Errorf("%s exports %d names and needs no exception any more", dir, len(of))
 			}
 		}
-		if len(of) > most {
+		if len(of) > limit {
 			list := make([]string, 0, len(of))
 			for name := range of {
 				list = append(list, name)
 			}
 			slices.Sort(list)
-			t.Errorf("%s exports %d names, over %d (%s): %s", dir, len(of), most, reason, strings.Join(list, " "))
+			t.Errorf("%s exports %d names, over %d (%s): %s", dir, len(of), limit, reason, strings.Join(list, " "))
 		}
 	}
 }
