@@ -18,7 +18,8 @@ func (r Resource) FormatPerHour(rate float64) string { return figure.PerHour(rat
 // adds up.
 func (r Resource) Growth(value, before float64) float64 { return figure.Growth(value, before, r.Unit) }
 
-// FormatDuration writes a length of time in its two largest units: 3d 4h, 3h 20m, 2m 10s, 0.4s.
+// FormatDuration writes a length of time in its two largest units: 3d 4h, 3h 20m, 2m 10s; one below a minute as 42s,
+// 1.2s, 50ms.
 func FormatDuration(d time.Duration) string { return figure.Duration(d) }
 
 // ShortDuration writes a length of time exactly, as ParseDuration and time.ParseDuration read it, without parts that

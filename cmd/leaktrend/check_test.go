@@ -34,8 +34,8 @@ resource_monitoring:
 			t.Fatal(err)
 		}
 	}
-	const physical = "  time scale  growth that doubles a level is called after 8h, after half of that with a day of " +
-		"history\n"
+	const physical = "  time scale  a leak that doubles a level in 8h (with a day of history: in 4h) is called soon " +
+		"after, a faster one sooner\n"
 	for _, test := range []struct {
 		name, stdin string
 		args        []string
@@ -53,8 +53,7 @@ resource_monitoring:
 					"MB, growth of 50 % within one interval, else 80 % of what the process can have\n" +
 					physical +
 					"  alerts      log and http://am:9093/... as alertmanager, those of one resource and kind at " +
-					"most " +
-					"every 2m\n" +
+					"most every 2m\n" +
 					"  captures    in /var/tmp/�[31mred, at most 100 MB\n" +
 					"  off         nothing\n", ""}},
 		{"standard input", "resource_monitoring: {alert_cooldown: 0s}\n", []string{"-"},

@@ -21,10 +21,22 @@ func (f found) Version() string { return "1" }
 
 func (f found) Status() live.Status {
 	now := time.Date(2026, 11, 26, 6, 0, 0, 0, time.UTC)
-	return live.Status{Version: live.Version, Time: now, Started: now.Add(-time.Hour), Interval: 5, Alerts: f.alerts,
-		Resources: []live.Resource{{Resource: "rss_bytes", Unit: "bytes", State: "healthy", Verdict: "ok", Judged: true,
-			Why: "does not grow"}}, Delivery: []alerting.SinkStats{}, Sites: []sites.Status{},
-		Captures: []evidence.Capture{}}
+	site := func(resource, file string) sites.Status {
+		return sites.Status{Resource: resource, Site: alerting.Site{Function: "app.f", File: "/src/app/" + file,
+			Line: 17, Bytes: 5, Count: 5}}
+	}
+	return live.Status{
+		Version: live.Version, Time: now, Started: now.Add(-time.Hour), Interval: .05, Alerts: f.alerts,
+		Resources: []live.Resource{
+			{Resource: "rss_bytes", Unit: "bytes", State: "healthy", Verdict: "ok", Judged: true, Why: "does not grow"},
+			{Resource: "goroutines", State: "healthy", Verdict: "early", Judged: true, Why: "grows, too short to tell"},
+			{Resource: "heap_live_bytes", Unit: "bytes", State: "healthy", Verdict: "early", Judged: true,
+				Why: "grows, too short to tell"},
+		},
+		Delivery: []alerting.SinkStats{}, Captures: []evidence.Capture{},
+		Sites: []sites.Status{site("goroutines", "wait.go"), site("heap_live_bytes", "buffer.go"),
+			site("heap_live_bytes", "other.go")},
+	}
 }
 
 func (f found) Plot(string, time.Time) *plot.Chart {
@@ -69,8 +81,8 @@ func pathAlerts() []alerting.Alert {
 		alert("1", "rss_bytes", alerting.Firing, func(a *alerting.Alert) {
 			a.Sites = []alerting.Site{
 				{Function: "app.wait", File: "/src/app/wait.go", Line: 9, Count: 12, Resource: "goroutines"},
-				{Function: "app.buffer", File: "/src/app/buffer.go", Line: 17, Bytes: 837e6,
-					Holder: "main.server (*app.Server)", HolderPath: &memory},
+				{Function: "app.buffer", File: "/src/app/buffer.go", Line: 17, Bytes: 837e6, Share: .97,
+					Resource: "heap_live_bytes", Holder: "main.server (*app.Server)", HolderPath: &memory},
 			}
 		}),
 		alert("2", "open_fds", alerting.Firing, func(a *alerting.Alert) {
@@ -84,7 +96,8 @@ func pathAlerts() []alerting.Alert {
 	}
 }
 
-// Somebody looks at what keeps memory alive: the root first, a step a line, what grows marked in words.
+// Somebody looks at what keeps memory alive: the root first, a step a line, what grows marked in words. No line is said
+// to be ok while its total is early, unless another one is blamed for that.
 func TestPathInBrowser(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(live.New(found{pathAlerts()}))
@@ -112,6 +125,16 @@ func TestPathInBrowser(t *testing.T) {
 		}, "\n")
 		if got := browsertest.Eval[string](tab, words); got != want {
 			t.Errorf("%s:\n%s\nwant:\n%s", test.name, got, want)
+		}
+		const verdicts = `Array.from(document.querySelectorAll('#sites tbody tr'), r => ` +
+			`[r.querySelector('.tag').innerText, r.querySelector('.file').innerText].join(' ')).join(', ')`
+		if got, want := browsertest.Eval[string](tab, verdicts),
+			"LEAK buffer.go:17, early wait.go:17, ok other.go:17"; got != want {
+			t.Errorf("%s: the lines are %q, want %q", test.name, got, want)
+		}
+		if got := browsertest.Eval[string](tab, `document.querySelector('header').innerText`); !strings.Contains(got,
+			", every 50ms.") {
+			t.Errorf("%s: no interval in %q", test.name, got)
 		}
 		if got := browsertest.Eval[int64](tab, `document.documentElement.scrollWidth`); got > test.width {
 			t.Errorf("%s: the page is %d wide", test.name, got)

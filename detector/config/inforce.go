@@ -52,11 +52,14 @@ func timeScaleOf(c Config) string {
 	case !a.Enabled:
 		return "none, limits hold at once"
 	case a.Soak > 0:
-		return "soak, a steady leak is called within " + sampler.ShortDuration(a.Soak)
+		return fmt.Sprintf("soak, steady growth by half of a level is called within %s (live heap: if it is "+
+			"collected a few times by then)",
+			sampler.ShortDuration(a.Soak))
 	}
-	doubling := time.Duration(float64(a.Patience) / a.Sensitivity).Round(time.Second)
-	return fmt.Sprintf("growth that doubles a level is called after %s, after half of that with a day of history",
-		sampler.ShortDuration(doubling))
+	doubling := time.Duration(float64(a.Patience) / a.Sensitivity)
+	return fmt.Sprintf("a leak that doubles a level in %s (with a day of history: in %s) is called soon after, a "+
+		"faster one sooner",
+		sampler.ShortDuration(doubling.Round(time.Second)), sampler.ShortDuration((doubling / 2).Round(time.Second)))
 }
 
 // turnedOff names what does nothing under a configuration, by its key.

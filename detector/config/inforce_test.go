@@ -10,7 +10,8 @@ import (
 // What the log says at the start, in one line, and check in the terminal.
 func TestInForce(t *testing.T) {
 	const (
-		physical = "growth that doubles a level is called after 8h, after half of that with a day of history"
+		physical = "a leak that doubles a level in 8h (with a day of history: in 4h) is called soon after, a faster " +
+			"one sooner"
 		ceilings = "80 % of what the process can have"
 	)
 	rest := []string{"webhook (alert_webhook_url)", "captures (stack_trace_on_leak)"}
@@ -31,12 +32,14 @@ func TestInForce(t *testing.T) {
 			c.AlertWebhookURL, c.StackTraceOnLeak, c.Adaptive.Sensitivity = "http://user:secret@h/x", true, 2
 		}), "goroutines 1,000 above the start, open_fds 1,000 above the start, heap_inuse_bytes 500 MB, growth of 50 " +
 			"% within one interval, else 80 % of what the process can have",
-			"growth that doubles a level is called after 4h, after half of that with a day of history", nil},
+			"a leak that doubles a level in 4h (with a day of history: in 2h) is called soon after, a faster one " +
+				"sooner", nil},
 		{"soak", with(func(c *Config) {
 			c.FDThreshold, c.Adaptive.Soak, c.StackTraceOnLeak, c.ProfileMaxMB = 7, 20*time.Minute, true, 0
 		}),
 			"open_fds 7 above the start, else 80 % of what the process can have",
-			"soak, a steady leak is called within 20m", rest},
+			"soak, steady growth by half of a level is called within 20m (live heap: if it is collected a few times " +
+				"by then)", rest},
 		{"limits counted alone", with(func(c *Config) {
 			c.Adaptive.Enabled, c.AlertOnThreshold, c.AlertWebhookURL, c.StackTraceOnLeak = false, false, "http://h",
 				true

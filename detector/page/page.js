@@ -127,13 +127,16 @@
   }
 
   // blamedLines returns the lines that alerts which hold name for what grows: they leak, also where their own growth is no
-  // finding yet. An alert that is not sure of a line blames none.
+  // finding yet. An alert that is not sure of a line blames none, and one that names none leaves those named before.
   function blamedLines() {
     var latest = {}, lines = {};
-    view.alerts.forEach(function (a) { latest[a.id] = a; });
+    view.alerts.forEach(function (a) {
+      var named = (a.sites || []).length || !latest[a.id] ? a.sites || [] : latest[a.id].named;
+      latest[a.id] = { resource: a.resource, status: a.status, named: named };
+    });
     Object.values(latest).forEach(function (a) {
       if (a.status === 'resolved') { return; }
-      (a.sites || []).forEach(function (s) {
+      a.named.forEach(function (s) {
         var of = s.resource || (a.resource === 'goroutines' ? a.resource : 'heap_live_bytes');
         if (s.share >= 0.1 && s.known_by !== 'unsure') { lines[of + s.file + ':' + s.line] = true; }
       });
@@ -141,13 +144,22 @@
     return lines;
   }
 
+  // unsettled returns the resources of which nothing good can be said yet: what is not called of their lines is early too,
+  // unless a line of theirs is blamed for the growth of all.
+  function unsettled(blamed) {
+    var by = {}, early = {};
+    view.sites.forEach(function (s) { by[s.resource] = by[s.resource] || s.proven || s.leaks || blamed[s.resource + s.file + ':' + s.line]; });
+    view.resources.forEach(function (r) { early[r.resource] = r.verdict !== 'ok' && !by[r.resource]; });
+    return early;
+  }
+
   // Lines of code: what is proven or leaks before the rest. All are in the JSON.
   var maxSites = 25;
   function sites() {
     if (!view.sites.length) { return ''; }
-    var blamed = blamedLines();
-    function rank(s) { return s.proven ? 0 : s.leaks || blamed[s.resource + s.file + ':' + s.line] ? 1 : s.suspected ? 2 : 3; }
-    var marks = [['leak', 'PROVEN'], ['leak', 'LEAK'], ['suspect', 'suspect'], ['ok', 'ok']];
+    var blamed = blamedLines(), early = unsettled(blamed);
+    function rank(s) { return s.proven ? 0 : s.leaks || blamed[s.resource + s.file + ':' + s.line] ? 1 : s.suspected ? 2 : early[s.resource] ? 3 : 4; }
+    var marks = [['leak', 'PROVEN'], ['leak', 'LEAK'], ['suspect', 'suspect'], ['suspect', 'early'], ['ok', 'ok']];
     var ranked = view.sites.slice().sort(function (a, b) { return rank(a) - rank(b); }), more = ranked.length - maxSites;
     return make('section', {}, make('h2', {}, 'Lines of code'),
       table('sites', 'Lines of code that hold the most or grow', [['Verdict'], ['Line'], ['Now', 'n'], ['Rate', 'n'], ['Waits for']],

@@ -54,7 +54,11 @@
     if (v >= 86400 - 1800) { return twoUnits(86400, 3600, 'd', 'h'); }
     if (v >= 3600 - 30) { return twoUnits(3600, 60, 'h', 'm'); }
     if (v >= 60 - .5) { return twoUnits(60, 1, 'm', 's'); }
-    return v >= 10 ? Math.round(v) + 's' : +v.toFixed(1) + 's';
+    function one(v, unit) { return (v >= 10 ? Math.round(v) : +v.toFixed(1)) + unit; }
+    if (v >= 1 - .0005) { return one(v, 's'); }
+    if (v >= .001 - .0000005) { return one(v * 1e3, 'ms'); }
+    if (v >= .000001) { return one(v * 1e6, 'µs'); }
+    return v > 0 ? Math.round(v * 1e9) + 'ns' : '0s';
   }
   function format(v, unit) { return unit === 'bytes' ? bytes(v) : unit === 'seconds' ? length(v) : count(v); }
 

@@ -126,7 +126,8 @@ func groupThousands(digits string) string {
 	return digits
 }
 
-// Duration writes a length of time in its two largest units: 3d 4h, 3h 20m, 2m 10s, 0.4s.
+// Duration writes a length of time in its two largest units: 3d 4h, 3h 20m, 2m 10s; one below a minute as 42s, 1.2s,
+// 50ms.
 func Duration(d time.Duration) string {
 	if d < 0 {
 		return "-" + Duration(-max(d, -math.MaxInt64)) // the least has no opposite
@@ -151,6 +152,27 @@ func Duration(d time.Duration) string {
 		return two(time.Minute, time.Second, "ms")
 	case d >= 10*time.Second:
 		return fmt.Sprintf("%ds", d.Round(time.Second)/time.Second)
+	case d >= time.Second-500*time.Microsecond:
+		return belowTen(d, time.Second, "s")
+	case d >= time.Millisecond-500*time.Nanosecond:
+		return belowSecond(d, time.Millisecond, "ms")
+	case d >= time.Microsecond:
+		return belowSecond(d, time.Microsecond, "µs")
+	case d > 0:
+		return fmt.Sprintf("%dns", d)
 	}
-	return strconv.FormatFloat(d.Round(100*time.Millisecond).Seconds(), 'f', -1, 64) + "s"
+	return "0s"
+}
+
+// belowSecond writes a length of time below a second in one unit: with a tenth below ten of these.
+func belowSecond(d, unit time.Duration, name string) string {
+	if d >= 10*unit {
+		return fmt.Sprintf("%d%s", d.Round(unit)/unit, name)
+	}
+	return belowTen(d, unit, name)
+}
+
+// belowTen writes a length of time below ten of a unit, with a tenth unless that is zero.
+func belowTen(d, unit time.Duration, name string) string {
+	return strconv.FormatFloat(float64(d.Round(unit/10))/float64(unit), 'f', -1, 64) + name
 }

@@ -127,11 +127,8 @@ func sortedNames(of map[string]int) []string {
 
 func span(first, last time.Time, step time.Duration) string {
 	text := sampler.FormatDuration(last.Sub(first))
-	switch {
-	case step >= time.Second/2:
+	if step > 0 {
 		text += " at " + sampler.FormatDuration(step)
-	case step > 0:
-		text += " at " + sampler.ShortDuration(step.Round(time.Millisecond))
 	}
 	return text
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/spark"
-	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
 	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -32,73 +31,16 @@ const (
 	goneBack = .3
 )
 
-// livesWorth says what growth over lives is worth against chance: the growth of a life, as a share of the level at its
-// start, that is reached; of 6,000 generated healthy services of a week of deploys, restarts and crashes the number
-// that reach it (seed 61, the worse half of the parameters); and the share that this has in the e-value, as in package
-// calibration. Nearly all of them are caches and warm-ups that each deploy cuts off: only how much grows tells them
-// from leaks. Weights were chosen with these.
-var livesWorth = [...]struct {
-	growth  float64
-	reached int
-	weight  float64
-}{{.2, 265, .02}, {1, 28, .18}, {1.4, 10, .3}, {2, 3, .5}}
-
-const livesServices = 6000
-
-// livesEValue returns the evidence against a healthy service of growth over its lives.
-func livesEValue(growth float64) (e float64) {
-	for _, w := range livesWorth {
-		if growth >= w.growth {
-			e += w.weight * (livesServices + 1) / float64(w.reached+1)
-		}
-	}
-	return e
-}
-
-// stay is one life of a process of a workload, of one resource.
-type stay struct {
-	labels      map[string]string
-	metric      string
-	first, last time.Time
-	version     string
-	ends        bool
-	curve       lives.Curve
-}
-
-func (s *stay) hours() float64 { return s.last.Sub(s.first).Hours() }
-
 // place is what ran one after the other, each taking over from the one before.
 type place []*stay
 
-// curvesOf returns the curves of a life over its age, by resource: nil for one that tells nothing beside others, as it
-// is too short or lasted for the whole scan.
-func curvesOf(p *process, l *life, g prom.Grid) map[string]lives.Curve {
-	whole := !l.ends && !l.first.After(g.At(min(1, g.N-1)))
-	if whole || l.length() < shortestStay {
-		return nil
-	}
-	curves := make(map[string]lives.Curve, len(p.readings))
-	for k := range p.readings {
-		track := lives.NewTrack(1)
-		latest, seen := 0., false
-		for i, v := range p.readings[k].values {
-			if at := g.At(i); !math.IsNaN(v) && !at.Before(l.first) && !at.After(l.last) {
-				track.Add(int64(at.Sub(l.first)), v)
-				latest, seen = v, true
-			}
-		}
-		if seen {
-			curve := track.Curve()
-			curve.Last = latest
-			curves[p.readings[k].resource] = curve
-		}
-	}
-	return curves
-}
-
 // placesOf deals out the lives of a workload to the places that they took from each other, those that began first to
-// the place that was left last. Lives are in order of their begin.
+// the place that was left last. It puts the lives in that order.
 func placesOf(stays []stay) (all []place) {
+	slices.SortFunc(stays, func(a, b stay) int {
+		return cmp.Or(a.first.Compare(b.first), a.last.Compare(b.last),
+			cmp.Compare(orderOf(a.labels), orderOf(b.labels)))
+	})
 	var open []int // places whose latest life ended not long ago
 	for i := range stays {
 		s := &stays[i]
@@ -134,7 +76,7 @@ func (p place) judge(j *lives.Judge, r sampler.Resource) (g lives.Growth, judged
 	if n > 1 && p[n-1].hours() < grownUp*p[n-2].hours() {
 		young, judged = p[n-1], p[:n-1]
 	}
-	if len(judged) < 3 {
+	if len(judged) < minJudged {
 		return g, judged, false, false
 	}
 	config := calibration.Judgment().Adaptive
@@ -155,29 +97,20 @@ func (p place) judge(j *lives.Judge, r sampler.Resource) (g lives.Growth, judged
 	return g, judged, true, ok
 }
 
-// goesOn reports whether a young life grows like those before it, as far as can be seen.
-func (s *stay) goesOn(perDay float64, r sampler.Resource) bool {
-	first, _ := s.curve.Level(0)
-	due := goneBack * perDay * s.hours() / 24
-	return due < offsetOf(r) || s.curve.Last-first >= due
-}
-
 // offsetOf is what is added to the level of a resource before growth is compared with it: that of a few of what is
 // counted, or a megabyte.
 func offsetOf(r sampler.Resource) float64 {
-	if r.Unit == "bytes" {
+	if isMemory(r) {
 		return 1 << 20
 	}
 	return 4
 }
 
+func isMemory(r sampler.Resource) bool { return r.Unit == "bytes" }
+
 // overLives judges one resource of a workload over the lives of its processes, as far as they end and take over from
 // each other. tried tells whether there was enough to judge.
-func overLives(stays []stay, resource sampler.Resource, until time.Time) (f Finding, tried, ok bool) {
-	slices.SortFunc(stays, func(a, b stay) int {
-		return cmp.Or(a.first.Compare(b.first), a.last.Compare(b.last),
-			cmp.Compare(orderOf(a.labels), orderOf(b.labels)))
-	})
+func overLives(all []place, resource sampler.Resource, until time.Time) (f foundOver, tried, ok bool) {
 	var (
 		judge    lives.Judge
 		places   int
@@ -186,8 +119,9 @@ func overLives(stays []stay, resource sampler.Resource, until time.Time) (f Find
 		since    time.Time
 		counts   = map[string]*VersionCount{}
 		evidence float64
+		on       [allGrounds]int // places
 	)
-	for _, p := range placesOf(stays) {
+	for _, p := range all {
 		if until.Sub(p[len(p)-1].last) > handover {
 			continue // given up
 		}
@@ -221,7 +155,9 @@ func overLives(stays []stay, resource sampler.Resource, until time.Time) (f Find
 			since = from
 		}
 		told.LowPerDay, told.HighPerDay = min(told.LowPerDay, g.Low), max(told.HighPerDay, g.High)
-		evidence += livesEValue(g.Growth)
+		of := groundsOf(&g)
+		on[of]++
+		evidence += livesEValue(g.Growth, livesClass{of, isMemory(resource)})
 		if told.Grew = max(told.Grew, g.Lives); g.Growth > told.Growth {
 			told.Growth, told.LastShare, told.T = g.Growth, g.Shares[len(g.Shares)-1], g.Fit.T
 		}
@@ -230,11 +166,16 @@ func overLives(stays []stay, resource sampler.Resource, until time.Time) (f Find
 		return f, places > 0, false
 	}
 	slices.SortStableFunc(grew, func(a, b Replica) int { return compareReplicas(&a, &b) })
-	f = Finding{
+	f.Finding = Finding{
 		Resource: resource, Kind: alerting.Trend, Growing: len(grew), Replicas: places, Lives: &told,
 		EValue: evidence / float64(places), Worst: grew[0], Others: grew[1:min(len(grew), maxExamples)],
 	}
 	f.Worst.Since = since
+	for of, n := range on {
+		if n > on[f.grounds] {
+			f.grounds = grounds(of)
+		}
+	}
 	for _, v := range counts {
 		f.Versions = append(f.Versions, *v)
 	}
@@ -275,10 +216,14 @@ func replicaOver(judged place, g *lives.Growth) Replica {
 	return r
 }
 
+// workloads are those of a scan, by name.
+type workloads map[string]*workload
+
 // workload is one service, of all of its versions.
 type workload struct {
-	labels []Label
-	stays  map[string][]stay // by resource
+	labels  []Label
+	stays   map[string][]stay // by resource
+	origins map[origin][]role // metrics that were read there
 }
 
 // workloadName returns a text by which a workload is known, of any of its versions.
@@ -298,34 +243,47 @@ func (c *collector) keep(group []Label, p *process, version string, l *life, res
 	labels, name := workloadOf(group), workloadName(group)
 	w := c.workloads[name]
 	if w == nil {
-		w = &workload{labels: labels, stays: map[string][]stay{}}
+		w = &workload{labels: labels, stays: map[string][]stay{}, origins: map[origin][]role{}}
 		c.workloads[name] = w
 	}
-	if all := w.stays[resource]; len(all) < maxStays {
-		w.stays[resource] = append(all, stay{p.labels, metricOf(p, resource), l.first, l.last, version, l.ends, curve})
+	if b := p.readAs; b != nil {
+		w.origins[origin{b.source, b.part}] = b.roles
 	}
+	w.stays[resource] = some(append(w.stays[resource], stay{
+		labels: p.labels, metric: metricOf(p, resource), first: l.first, last: l.last, version: version, ends: l.ends,
+		curve:  curve,
+		begins: l.begins, hash: hashOf(p.labels),
+	}))
 }
 
-// overLives judges all workloads over their lives, and returns how many were.
-func (c *collector) overLives(until time.Time) (candidates []Finding, judged int) {
+func resourceOf(name string) sampler.Resource {
+	r, known := sampler.Lookup(name)
+	if !known {
+		r = sampler.Resource{Name: name}
+	}
+	return r
+}
+
+// overLives judges all workloads over their lives, and returns how many were, and what their pasts tell.
+func (c *collector) overLives(until time.Time) (candidates []foundOver, judged int, past livesTables) {
+	past = livesTables{}
 	for _, name := range slices.Sorted(maps.Keys(c.workloads)) {
 		w := c.workloads[name]
 		for _, resource := range slices.Sorted(maps.Keys(w.stays)) {
-			r, known := sampler.Lookup(resource)
-			if !known {
-				r = sampler.Resource{Name: resource}
-			}
-			f, tried, ok := overLives(w.stays[resource], r, until)
+			r := resourceOf(resource)
+			places := placesOf(w.stays[resource])
+			f, tried, ok := overLives(places, r, until)
 			if tried {
 				judged++
 			}
+			nothing := past.add(places, r, tried)
 			if ok {
-				f.Group = w.labels
+				f.Group, f.nothing = w.labels, nothing
 				candidates = append(candidates, f)
 			}
 		}
 	}
-	return candidates, judged
+	return candidates, judged, past
 }
 
 // withoutOverLives returns the findings without those that one over the lives of the same workload stands for.

@@ -6,8 +6,11 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
 )
 
 // living is what runs on from an instant to another, of a week, with its level by the age in days.
@@ -111,5 +114,74 @@ func TestDeploys(t *testing.T) {
 				t.Errorf("findings (-want +got):\n%s\nsuspects %q", diff, brief(r.Suspects))
 			}
 		})
+	}
+}
+
+// Pods of a service that is deployed each day have other names each day. Those before the week tell with which version
+// the growth began that the lives of a week alone do not tell from a cache which each deploy cuts off; and where
+// earlier ones grew as well it is not told.
+func TestEarlierLives(t *testing.T) {
+	const day = 288
+	m := &memory{}
+	level := func(job string, d int, age float64) float64 {
+		if job == "since" && d < -7 {
+			return 200
+		}
+		return 200 * (1 + .5*age)
+	}
+	live := func(job string, d int) (labels string, start float64) {
+		return fmt.Sprintf("job=%s,instance=10.0.%d.1:80,version=v%d", job, d+30, d+30),
+			float64(week.Start.Unix()) + float64(d)*aDay.Seconds()
+	}
+	for i := range 40 {
+		m.add(fmt.Sprintf("__name__=go_goroutines,job=well%d,instance=a", i), constant(100))
+	}
+	for _, job := range []string{"since", "ever"} {
+		for d := range 7 {
+			labels, start := live(job, d)
+			within := func(f func(age float64) float64) []float64 {
+				return values(func(i int) float64 {
+					if i < d*day || i >= (d+1)*day {
+						return nan
+					}
+					return f(float64(i-d*day) / day)
+				})
+			}
+			m.add("__name__=go_goroutines,"+labels, within(func(age float64) float64 {
+				return math.Round(level(job, d, age) + float64(int(age*7919)%5))
+			}))
+			m.add("__name__=process_start_time_seconds,"+labels, within(func(float64) float64 { return start }))
+		}
+		for d := -21; d < 0; d++ {
+			labels, start := live(job, d)
+			within := func(f func(age float64) float64) func(days float64) float64 {
+				return func(days float64) float64 {
+					if age := -days - float64(d); age >= 0 && age < 1 {
+						return f(age)
+					}
+					return nan
+				}
+			}
+			m.back("__name__=go_goroutines,"+labels, within(func(age float64) float64 { return level(job, d, age) }))
+			m.back("__name__=process_start_time_seconds,"+labels, within(func(float64) float64 { return start }))
+		}
+	}
+	for history, want := range map[time.Duration]string{
+		0:                    "[] and 2 suspects",
+		threeWeeks + watched: "[since since v23: 1/1] and 1 suspects",
+	} {
+		r, err := scanOf(t, m, func(o *Options) { o.History, o.Calibration = history, calibration.Default() })
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := []string{}
+		for _, f := range r.Findings {
+			found = append(found, fmt.Sprintf("%s since %s: %d/%d", f.Group[0].Value, f.FirstVersion, f.Growing,
+				f.Replicas))
+		}
+		if got := fmt.Sprintf("%v and %d suspects", found, len(r.Suspects)); got != want {
+			t.Errorf("history %v: %s, want %s\nfindings %q\nsuspects %q", history, got, want, brief(r.Findings),
+				brief(r.Suspects))
+		}
 	}
 }

@@ -115,6 +115,7 @@ func TestListsThatAreTooLarge(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(r.Findings) != 4 || r.Processes != 8 || len(r.Missing) != 0 || refused == 0 {
-		t.Errorf("%v of %d processes, missing %v; %d lists were refused", brief(r.Findings), r.Processes, r.Missing, refused)
+		t.Errorf("%v of %d processes, missing %v; %d lists were refused", brief(r.Findings), r.Processes, r.Missing,
+			refused)
 	}
 }

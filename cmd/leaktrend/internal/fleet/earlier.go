@@ -225,14 +225,12 @@ type recollection struct {
 // recall keeps what an earlier time tells of a process: growth that came to nothing, and times at which it was as high
 // as now and came down again.
 func (m *recollection) recall(p *process, g prom.Grid, before []life, asked claims) {
+	m.lookedBack(before)
 	told := map[string]bool{} // resources that had been called before, as strongly
 	var begins []int
 	for i := range before {
 		l := &before[i]
 		begins = append(begins, int(l.first.Sub(g.Start)/g.Step))
-		if m.earliest.IsZero() || l.first.Before(m.earliest) {
-			m.earliest = l.first
-		}
 		_, group := groupOf(m.groupBy, p, cmp.Or(versionOf(p.labels), l.version))
 		m.saw(group, precedent{l.first, l.last, l.curves})
 		for k := range p.readings {
@@ -286,6 +284,13 @@ func (m *recollection) recall(p *process, g prom.Grid, before []life, asked clai
 			falls = append(falls, fall{g.At(at), claim.eValue, true})
 		}
 		m.remember(group, r.resource, falls)
+	}
+}
+
+// lookedBack notes how far back lives were seen.
+func (m *recollection) lookedBack(before []life) {
+	if len(before) > 0 && (m.earliest.IsZero() || before[0].first.Before(m.earliest)) {
+		m.earliest = before[0].first
 	}
 }
 

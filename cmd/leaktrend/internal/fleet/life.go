@@ -27,6 +27,7 @@ type process struct {
 	up        []float64 // 0 where a scrape failed; nil = unknown
 	load      []float64 // rate; nil = unknown
 	version   []string  // by instant; nil = unknown
+	readAs    *batch    // nil = not of this scan
 }
 
 type reading struct {
@@ -53,9 +54,13 @@ type life struct {
 	past        []pastCall
 	instants    []int // of the grid, of the past, at which it was old enough to be judged
 	recent      recent
+	begins      *process // what tells of restarts at its begin, where that may be the scan's; else nil
 }
 
 func (l *life) length() time.Duration { return l.last.Sub(l.first) }
+
+// late is how many instants may be without a value at the begin or the end of a scan in which a process runs.
+const late = 3
 
 // judge runs the detector over the lives of a process.
 func (p *process) judge(g prom.Grid, config detector.Config) []life {
@@ -107,6 +112,9 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 				panic(err) // the configuration is calibration.Judgment with another load
 			}
 			current = life{first: s.Time}
+			if i <= late {
+				current.begins = p.instant(i)
+			}
 			clear(firing)
 		}
 		if p.cpu != nil {
@@ -128,7 +136,6 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 			current.version = p.version[i]
 		}
 	}
-	const late = 3 // instants without a value at the end, after which a process counts as gone
 	finish(at < g.N-1-late)
 	return all
 }

@@ -168,8 +168,8 @@ func (l *lister) alone(ctx context.Context, of part) (*listing, error) {
 	return one, err
 }
 
-// byName returns the values of a label of one part by asking for one metric at a time, where they are too many together:
-// those that are judged and, of names of metrics, those that tell something of them.
+// byName returns the values of a label of one part by asking for one metric at a time, where they are too many
+// together: those that are judged and, of names of metrics, those that tell something of them.
 func (l *lister) byName(ctx context.Context, label, is string) ([]string, error) {
 	var each []string
 	for _, name := range l.src.names {

@@ -112,12 +112,15 @@ func (m *memory) LabelNames(ctx context.Context, matches []string, _, _ time.Tim
 	return slices.Sorted(maps.Keys(names)), ctx.Err()
 }
 
-func (m *memory) LabelValues(ctx context.Context, label string, matches []string, _, _ time.Time) ([]string, error) {
+func (m *memory) LabelValues(ctx context.Context, label string, matches []string, _, end time.Time) ([]string, error) {
 	if err := m.failing("label " + label + " " + strings.Join(matches, " or ")); err != nil {
 		return nil, err
 	}
 	var all []string
 	from := m.series
+	if !end.After(week.Start) {
+		from = m.before
+	}
 	if len(matches) > 0 {
 		from = selected(from, matches...)
 	}

@@ -177,21 +177,6 @@ func chances(candidates []Finding, m *recollection, mine, others Past,
 	return calls
 }
 
-// chancesOverLives does so for what is found over lives, of which tried were judged: an e-value over lives is about one
-// over the chance that a healthy service has it.
-func chancesOverLives(over []Finding, tried int) {
-	all := make([]backtest.Candidate, len(over))
-	for i := range over {
-		all[i] = backtest.Candidate{Resource: over[i].Resource.Name, Strength: over[i].EValue}
-	}
-	none := backtest.Table{}
-	for i, chance := range none.Chances(all, map[string]int{"": tried}, func(e float64) float64 {
-		return min(1/e, 1)
-	}) {
-		over[i].Chance = chance
-	}
-}
-
 const (
 	// leastChance is what a finding has at least, whatever the others have: growth of which only restarts are known
 	// that took it back has half.

@@ -63,25 +63,29 @@ func TestMayFill(t *testing.T) {
 	}
 }
 
-// A cache that each deploy of a weekday cuts off is no finding at the end of a weekend, nor later, whatever of it its
-// longest life shows; a version that grows where the one before stayed is one.
+// A cache that each deploy of a weekday cuts off, and that is full after two days, is no finding at the end of a
+// weekend, nor later, whatever of it its longest life shows; a version that grows where the one before stayed is one,
+// and so is what goes on over the weekend as in all of its lives.
 func TestCacheOfOneWeek(t *testing.T) {
 	m := &memory{}
 	for i := range 40 {
 		m.add(fmt.Sprintf("__name__=go_goroutines,job=well%d,instance=a", i), constant(100))
 	}
-	cache := func(int) float64 { return 100 }
+	const always = 1000
+	each := func(int) float64 { return 100 }
 	lastOne := func(life int) float64 { return 100 * float64(life/2) }
 	jobs := []struct {
 		name   string
 		starts []int // hours
 		aDay   func(life int) float64
+		full   int // hours after the start
 		likely bool
 	}{
-		{"weekend", []int{0, 14, 38, 62, 86, 110}, cache, false},
-		{"monday", []int{0, 14, 38, 62, 134}, cache, false},
-		{"version", []int{0, 24, 62}, lastOne, true},
-		{"back", []int{0, 24, 62, 144}, func(life int) float64 { return lastOne(life % 3) }, true},
+		{"weekend", []int{0, 14, 38, 62, 86, 110}, each, 50, false},
+		{"monday", []int{0, 14, 38, 62, 134}, each, 50, false},
+		{"leak", []int{0, 14, 38, 62, 86, 110}, each, always, true},
+		{"version", []int{0, 24, 62}, lastOne, always, true},
+		{"back", []int{0, 24, 62, 144}, func(life int) float64 { return lastOne(life % 3) }, always, true},
 	}
 	for _, job := range jobs {
 		life := func(i int) (at int) {
@@ -91,7 +95,7 @@ func TestCacheOfOneWeek(t *testing.T) {
 			return at
 		}
 		m.add("__name__=go_goroutines,instance=a,job="+job.name, values(func(i int) float64 {
-			return 300 + job.aDay(life(i))*float64(i-job.starts[life(i)]*12)/288 + float64(i*7919%5)
+			return 300 + job.aDay(life(i))*float64(min(i-job.starts[life(i)]*12, job.full*12))/288 + float64(i*7919%5)
 		}))
 		m.add("__name__=process_start_time_seconds,instance=a,job="+job.name, values(func(i int) float64 {
 			return float64(begin.Unix() + int64(job.starts[life(i)])*3600)

@@ -255,7 +255,8 @@ func judgedOf(seed uint64, family string, kind, index int, cpu bool) judgedSerie
 	out.p = p
 	short, grid := p.from(g, watched)
 	out.lives = short.judge(grid, calibration.Judgment())
-	if out.claims = claimsOf(short, grid, out.lives, calibration.Default()); out.claims != nil && g.N > grid.N {
+	out.claims = claimsOf(short, grid, out.lives, calibration.Default())
+	if (out.claims != nil || len(out.lives) >= leastSeen) && g.N > grid.N {
 		out.before = map[time.Duration]*timeBefore{}
 		for _, past := range pastLengths {
 			if past.length <= watched {
@@ -339,7 +340,13 @@ func (s *judgedSeries) join(c *collector, job string, back time.Duration) {
 	if b := s.before[back]; b != nil {
 		early := *b.p
 		early.labels = p.labels
-		c.recalled.recall(&early, b.grid, b.lives, s.claims)
+		if s.claims != nil {
+			c.recalled.recall(&early, b.grid, b.lives, s.claims)
+		}
+		name := workloadName([]Label{{jobLabel, job}})
+		if w := c.workloads[name]; w != nil {
+			c.workloads.recall(&early, c.groupBy, b.grid, b.lives, map[string][]string{name: w.wanted()})
+		}
 	}
 }
 

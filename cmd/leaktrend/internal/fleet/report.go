@@ -180,7 +180,7 @@ type collector struct {
 	mu        sync.Mutex
 	groups    map[string]*group
 	unnamed   unnamedJobs
-	workloads map[string]*workload
+	workloads workloads
 	recalled  recollection
 	quiet     quiet
 	processes int
@@ -190,7 +190,7 @@ type collector struct {
 func newCollector(o *Options) *collector {
 	return &collector{
 		calibration: o.Calibration, groupBy: o.GroupBy, load: loadResource, others: o.Others,
-		groups: map[string]*group{}, unnamed: unnamedJobs{}, workloads: map[string]*workload{},
+		groups: map[string]*group{}, unnamed: unnamedJobs{}, workloads: workloads{},
 		recalled: recollection{calibration: o.Calibration, groupBy: o.GroupBy, falls: map[string]map[string][]fall{},
 			lived: map[string][]precedent{}},
 	}
@@ -412,9 +412,11 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 	c.quiet.into(r, hypotheses)
 	r.ByResource = hypotheses
 	r.Calls = chances(candidates, &c.recalled, r.ForOthers(), c.others, lengths)
-	over, tried := c.overLives(end)
-	chancesOverLives(over, tried)
-	candidates = append(candidates, over...)
+	over, tried, overPast := c.overLives(end)
+	overPast.chances(over)
+	for i := range over {
+		candidates = append(candidates, over[i].Finding)
+	}
 	r.Hypotheses += tried
 	accepted := cut(candidates, fdr, top)
 	for i := range candidates {

@@ -179,6 +179,8 @@ type batch struct {
 	// earlier is the time before the scan's, where that is read, and asked what it is asked, by process; else nil.
 	earlier *prom.Grid
 	asked   map[string]claims
+	// wanted are the resources of workloads whose earlier lives are read here, by the workload; else nil.
+	wanted map[string][]string
 }
 
 // grid returns the instants at which a batch is read.
@@ -361,7 +363,8 @@ func (s *scan) lookBack(ctx context.Context) {
 	if n < int(calibration.Marks[0]/lookBackStep) {
 		return
 	}
-	all := s.questions.batches(prom.GridTo(s.start, time.Duration(n)*lookBackStep, lookBackStep))
+	g := prom.GridTo(s.start, time.Duration(n)*lookBackStep, lookBackStep)
+	all := append(s.questions.batches(g), earlierLives(ctx, s.server, s.found.workloads, g)...)
 	s.Progress.lookBack(all)
 	// what is missing of an earlier time is none of the report
 	_ = s.read(ctx, func(ctx context.Context, batches chan<- *batch) error {
@@ -464,6 +467,14 @@ func (s *scan) readBatch(ctx context.Context, b *batch, judge chan<- *gathering)
 func (s *scan) judge(g *gathering) {
 	b := g.batch
 	for _, p := range g.processes() {
+		if b.wanted != nil {
+			lives := p.judge(*b.earlier, s.config)
+			s.found.mu.Lock()
+			s.found.workloads.recall(p, s.GroupBy, *b.earlier, lives, b.wanted)
+			s.found.recalled.lookedBack(lives)
+			s.found.mu.Unlock()
+			continue
+		}
 		if b.earlier != nil {
 			if asked := b.asked[orderOf(p.labels)]; asked != nil {
 				lives := p.judge(*b.earlier, s.config)
@@ -474,6 +485,7 @@ func (s *scan) judge(g *gathering) {
 			continue
 		}
 		lives := p.judge(s.Grid, s.config)
+		p.readAs = b
 		s.found.add(p, lives)
 		if s.History > s.end.Sub(s.start) {
 			if found := claimsOf(p, s.Grid, lives, s.Calibration); found != nil {

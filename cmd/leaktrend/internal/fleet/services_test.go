@@ -105,10 +105,11 @@ func serviceEValue(o generate.Options, family string, index int) float64 {
 		l := life{first: time.Unix(0, r.Times[of.From]).UTC(), last: time.Unix(0, r.Times[of.To-1]).UTC(),
 			ends: k < len(all)-1}
 		if curve, ok := curvesOf(p, &l, g)[r.Series[0].Resource]; ok {
-			stays = append(stays, stay{map[string]string{}, "", l.first, l.last, of.Version, l.ends, curve})
+			stays = append(stays, stay{labels: map[string]string{}, first: l.first, last: l.last, version: of.Version,
+				ends: l.ends, curve: curve})
 		}
 	}
 	resource, _ := sampler.Lookup(r.Series[0].Resource)
-	f, _, _ := overLives(stays, resource, g.At(g.N-1))
+	f, _, _ := overLives(placesOf(stays), resource, g.At(g.N-1))
 	return f.EValue
 }
