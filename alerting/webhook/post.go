@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/alerting"
+	"github.com/mdzesseis/leaktrend/sampler/figure"
 	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
@@ -49,7 +50,7 @@ func (p *poster) post(ctx context.Context, payload any) error {
 	if err != nil {
 		return alerting.Final(p.errorf("cannot be encoded: %w", err))
 	}
-	return p.send(ctx, body, http.Header{"Content-Type": {"application/json"}})
+	return p.send(ctx, figure.RoundJSON(body), http.Header{"Content-Type": {"application/json"}})
 }
 
 // send posts a body.

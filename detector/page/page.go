@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/detector/plot"
+	"github.com/mdzesseis/leaktrend/sampler/figure"
 )
 
 // Monitor is what a page shows. Status and Plot are called for all viewers at once, and what they return is the page's
@@ -149,12 +150,12 @@ func (h *handler) document(v *view) ([]byte, error) {
 		return nil, err
 	}
 	page := strings.NewReplacer("{{title}}", html.EscapeString(v.Title), "{{data}}",
-		string(data)).Replace(h.static.Replace(document))
+		string(figure.RoundJSON(data))).Replace(h.static.Replace(document))
 	return []byte(page), nil
 }
 
 // line ends a document of JSON.
-func line(body []byte, err error) ([]byte, error) { return append(body, '\n'), err }
+func line(body []byte, err error) ([]byte, error) { return append(figure.RoundJSON(body), '\n'), err }
 
 // capture hands out a file that the monitor wrote, by its name. What is not on the monitor's own list does not exist,
 // whatever is on the disk; nor does what somebody put in its place.

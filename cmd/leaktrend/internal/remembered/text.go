@@ -9,6 +9,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/detector/lives"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/figure"
 )
 
 // WriteText writes a table of the lives for each resource. Times are in UTC.
@@ -106,7 +107,7 @@ type jsonCurve struct {
 
 // WriteJSON writes an object for each life, one a line.
 func WriteJSON(w io.Writer, all []*Process) error {
-	encoder := json.NewEncoder(w)
+	encoder := json.NewEncoder(figure.JSONWriter(w))
 	for _, p := range all {
 		for i := range p.Record.Lives {
 			l := &p.Record.Lives[i]

@@ -11,6 +11,7 @@ import (
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/figure"
 )
 
 // stamp is an instant as RFC 3339, or what has passed since a recording began, as in +3h20m.
@@ -123,7 +124,7 @@ func WriteEvents(w io.Writer, results []*replay.Result) error {
 }
 
 func newEncoder(w io.Writer) *json.Encoder {
-	encoder := json.NewEncoder(w)
+	encoder := json.NewEncoder(figure.JSONWriter(w))
 	encoder.SetEscapeHTML(false)
 	return encoder
 }

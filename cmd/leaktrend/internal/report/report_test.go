@@ -373,3 +373,19 @@ func TestEarlyStandsAboveOK(t *testing.T) {
 			early.Finding())
 	}
 }
+
+// No figure of the JSON form has more digits than are known.
+func TestFiguresOfJSON(t *testing.T) {
+	c := leaking(sampler.OpenFDs, 3*time.Hour)
+	c.Value, c.Baseline, c.SlopePerHour, c.Events[0].Evidence.T = 104857600.25, 104.04999999999998, 1.0/3, 12.333414235
+	var b strings.Builder
+	if err := WriteEvents(&b,
+		[]*replay.Result{{File: "a.csv", Resources: []replay.Resource{c}, Events: c.Events}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"t":12.3334,`, `"value":104857600,"baseline":104.05,"slope_per_hour":0.333333,`} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %s in %s", want, &b)
+		}
+	}
+}

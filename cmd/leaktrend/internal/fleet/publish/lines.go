@@ -7,6 +7,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet"
+	"github.com/mdzesseis/leaktrend/sampler/figure"
 )
 
 // line is one line of the JSON form: that of replay, and what there is of a group.
@@ -80,7 +81,7 @@ func (p *Publisher) lineOf(r *fleet.Report, x *fleet.Finding, state string) line
 
 // writeLines prints the findings of a report, those that ended since the one before, and what could not be read.
 func (p *Publisher) writeLines(r *fleet.Report, ended []fleet.Finding) error {
-	encoder := json.NewEncoder(p.Stdout)
+	encoder := json.NewEncoder(figure.JSONWriter(p.Stdout))
 	encoder.SetEscapeHTML(false)
 	write := func(x *fleet.Finding, state string) error { return encoder.Encode(p.lineOf(r, x, state)) }
 	for _, x := range slices.Concat(r.Findings, r.Limits) {
