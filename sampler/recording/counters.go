@@ -133,24 +133,6 @@ var counting = []struct {
 	}},
 }
 
-// knowRuntimes sets the counters of runtimes aside.
-func knowRuntimes(s *sheet) {
-	last := func(name string) string { return strings.TrimPrefix(name[strings.LastIndexByte(name, '.')+1:], ":") }
-	for _, c := range counting {
-		if !slices.ContainsFunc(s.header, func(name string) bool { return last(name) == c.by }) {
-			continue
-		}
-		for _, name := range s.header {
-			if name != "time" && slices.Contains(c.fields, last(name)) {
-				if s.ignore == nil {
-					s.ignore = map[string]string{}
-				}
-				s.ignore[name] = "a counter"
-			}
-		}
-	}
-}
-
 // tallied are the counters of servers, of which no name says so. Each is known by a name that stands beside them.
 var tallied = []struct {
 	by     string
@@ -186,17 +168,4 @@ func talliedBeside(names []string) map[string]bool {
 		}
 	}
 	return all
-}
-
-// knowCloudWatch names the statistics of a metric of CloudWatch by the metric, which stands beside them.
-func knowCloudWatch(s *sheet, shapes []shape) {
-	label := slices.Index(s.header, "Label")
-	if label < 0 || !shapes[label].constant || shapes[label].numeric() {
-		return
-	}
-	for col, name := range s.header {
-		if slices.Contains([]string{"Average", "Maximum", "Minimum", "Sum", "SampleCount"}, name) {
-			s.header[col] = s.firstCell(label) + " " + name
-		}
-	}
 }

@@ -328,56 +328,6 @@ func (r *Reader) describeColumns() {
 	}
 }
 
-// splitCells appends the cells of a CSV line to dst, without the blanks around them. A quoted cell keeps all that is
-// between its quotes.
-func splitCells(dst [][]byte, line []byte) [][]byte {
-	for {
-		line = scan.SkipBlanks(line)
-		if len(line) > 0 && line[0] == '"' && bytes.IndexByte(line[1:], '"') >= 0 {
-			var cell []byte
-			cell, line = quotedCell(line[1:])
-			dst = append(dst, cell)
-			line = scan.SkipBlanks(line)
-			if len(line) == 0 {
-				return dst
-			}
-			if line[0] == ',' {
-				line = line[1:]
-				continue
-			}
-			dst = dst[:len(dst)-1] // text after the closing quote: no quoted cell
-			line = append(append([]byte{'"'}, cell...), line...)
-		}
-		i := bytes.IndexByte(line, ',')
-		if i < 0 {
-			return append(dst, bytes.TrimSpace(line))
-		}
-		dst = append(dst, bytes.TrimSpace(line[:i]))
-		line = line[i+1:]
-	}
-}
-
-// quotedCell reads up to the closing quote; two quotes are one of the cell's own.
-func quotedCell(b []byte) (cell, rest []byte) {
-	i := bytes.IndexByte(b, '"')
-	if i < 0 {
-		return b, nil
-	}
-	if i+1 == len(b) || b[i+1] != '"' {
-		return b[:i], b[i+1:]
-	}
-	for {
-		cell = append(cell, b[:i+1]...)
-		b = b[i+2:]
-		if i = bytes.IndexByte(b, '"'); i < 0 {
-			return append(cell, b...), nil
-		}
-		if i+1 == len(b) || b[i+1] != '"' {
-			return append(cell, b[:i]...), b[i+1:]
-		}
-	}
-}
-
 // note reads a line that begins with #. Notes of unknown meaning are ignored.
 func (r *Reader) note(line []byte) {
 	r.noted = true

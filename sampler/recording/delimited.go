@@ -3,7 +3,6 @@ package recording
 import (
 	"bytes"
 	"cmp"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -144,9 +143,6 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 	return g, err
 }
 
-// ruler is a line that belongs to no row: rules between header and rows, and how many rows a database has shown.
-var ruler = regexp.MustCompile(`^[-+=|: ]+$|^\(?\d+ rows?\b`)
-
 // takeHeader makes the first row, or the last note before it, the header if it is one.
 func takeHeader(s *sheet, notes []string, width int, separator byte) {
 	first := s.rows[0]
@@ -203,19 +199,6 @@ func knowSysstat(s *sheet) {
 			s.bases[name] = base{1 << 10, "bytes"}
 		}
 	}
-}
-
-// hasData reports whether a row has a number or an instant in it.
-func hasData(cells []string, commas scan.Commas) bool {
-	for _, cell := range cells {
-		if _, ok := scan.ParseAmount(cell, commas); ok {
-			return true
-		}
-		if _, form := scan.Instant(cell, scan.MonthFirst); form != scan.NoTime {
-			return true
-		}
-	}
-	return false
 }
 
 // joinDates puts dates together that blanks have cut into cells, at the beginning of each row.
@@ -343,67 +326,4 @@ func commasOf(text []byte, separator byte) (commas scan.Commas, decimal bool) {
 		return scan.Thousands, false
 	}
 	return scan.Decimal, false
-}
-
-// joinParts puts cells like "45MiB / 7.6GiB" together again.
-func joinParts(cells []string) []string {
-	joined := cells[:0]
-	for i := 0; i < len(cells); i++ {
-		if i+2 < len(cells) && cells[i+1] == "/" {
-			joined = append(joined, strings.Join(cells[i:i+3], " "))
-			i += 2
-			continue
-		}
-		joined = append(joined, cells[i])
-	}
-	return joined
-}
-
-// split parts a line into cells, without the blanks around them. A quoted cell keeps what is between its quotes.
-func split(line []byte, separator byte) []string { return splitLike(nil, line, separator) }
-
-// splitLike parts a line into cells as split does. A cell like that in the row above shares its memory.
-func splitLike(above []string, line []byte, separator byte) []string {
-	cells := make([]string, 0, len(above))
-	put := func(cell []byte) {
-		if i := len(cells); i < len(above) && above[i] == string(cell) {
-			cells = append(cells, above[i])
-			return
-		}
-		cells = append(cells, string(cell))
-	}
-	if separator == ' ' {
-		for _, cell := range bytes.Fields(line) {
-			put(bytes.Trim(cell, `"`))
-		}
-		return joinParts(cells)
-	}
-	if separator == ',' {
-		for _, cell := range splitCells(nil, line) {
-			put(cell)
-		}
-		return cells
-	}
-	for {
-		line = bytes.Trim(line, " ")
-		if len(line) > 0 && line[0] == '"' {
-			if cell, rest := quotedCell(line[1:]); len(bytes.TrimSpace(rest)) == 0 ||
-				bytes.TrimSpace(rest)[0] == separator || separator == '\t' && rest[0] == '\t' {
-				put(cell)
-				i := bytes.IndexByte(rest, separator)
-				if i < 0 {
-					return cells
-				}
-				line = rest[i+1:]
-				continue
-			}
-		}
-		i := bytes.IndexByte(line, separator)
-		if i < 0 {
-			put(bytes.TrimSpace(line))
-			return cells
-		}
-		put(bytes.TrimSpace(line[:i]))
-		line = line[i+1:]
-	}
 }

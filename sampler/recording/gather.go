@@ -386,30 +386,6 @@ func (p *process) takeLimits(t int64) {
 	}
 }
 
-// faultLog counts what could not be used, and keeps the first faults.
-type faultLog struct {
-	name   string // of the file
-	faults int
-	errs   []error
-}
-
-// fault counts a line that cannot be used.
-func (f *faultLog) fault(line int, format string, args ...any) {
-	f.faults++
-	f.explain(line, format, args...)
-}
-
-func (f *faultLog) explain(line int, format string, args ...any) {
-	if len(f.errs) < maxFaults {
-		for i := range args {
-			if text, isText := args[i].([]byte); isText {
-				args[i] = scan.Printable(string(text))
-			}
-		}
-		f.errs = append(f.errs, fmt.Errorf("%s:%d: %w", f.name, line, fmt.Errorf(format, args...)))
-	}
-}
-
 // unread tells, once, of something in the file that was not read or judged though a leak may show there alone.
 func (g *gathered) unread(format string, args ...any) {
 	what := fmt.Sprintf(format, args...)

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"os"
 )
 
 // Bounds on what is kept of a file that is not read as it is sampled. What is beyond them is not read, and that is
@@ -101,25 +103,37 @@ func (t *input) readLine() ([]byte, error) {
 	return t.long, err
 }
 
-// put appends the line that was yielded last to a sheet, as a row.
-func (t *input) put(s *sheet, row []string) {
-	s.rows, s.lines = append(s.rows, row), append(s.lines, t.number)
-	if len(s.rows)*(max(len(s.header), len(row))+overhead) >= t.bounds.cells {
-		t.stop("%d cells of a table", t.bounds.cells)
-	}
-}
-
-// overhead is how many cells a row takes beside its own.
-const overhead = 3
-
-// hasRoom reports whether the rows of a table may be so wide.
-func (t *input) hasRoom(s *sheet, width int) bool {
-	return width <= t.bounds.columns && len(s.rows)*(width+overhead) < t.bounds.cells
-}
-
 // stop ends the reading at a bound.
 func (t *input) stop(bound string, args ...any) {
 	if t.stopped == "" {
 		t.stopped = fmt.Sprintf(bound, args...)
 	}
 }
+
+func peek(in *bufio.Reader, n int) ([]byte, error) {
+	head, err := in.Peek(n)
+	if len(head) == 0 && err != nil && err != io.EOF {
+		return nil, err
+	}
+	return head, nil
+}
+
+// cause leaves out the path of a file, which the caller names.
+func cause(err error) error {
+	var pathErr *os.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the file ends too early: %w", err)
+	}
+	return err
+}
+
+const (
+	blockSize = 256 << 10
+	maxLine   = 1 << 20
+)
+
+// maxForeign bounds the columns of resources that are not in the table, of an endpoint with thousands of metrics.
+const maxForeign = 4096

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -30,11 +28,6 @@ func isJSON(start []byte) bool {
 	}
 	rest := bytes.TrimLeft(start[1:], " \t\r\n")
 	return len(rest) > 0 && (rest[0] == '"' || rest[0] == '}') && !looksLikeMetrics(firstLine(start))
-}
-
-func firstLine(text []byte) []byte {
-	line, _, _ := bytes.Cut(text, []byte("\n"))
-	return line
 }
 
 // readJSON reads the answer of a Prometheus to a range query, as the HTTP API gives it, its data alone or the result
@@ -254,40 +247,4 @@ func readObjects(t *input, format string, o Options) (*gathered, error) {
 		faults.fault(r.here(), "%w", err)
 	}
 	return s.finish(t, &faults, o)
-}
-
-// cellOf returns a value as a cell of a table; what is neither text nor a number is absent.
-func cellOf(value json.RawMessage) string {
-	if len(value) == 0 {
-		return ""
-	}
-	switch value[0] {
-	case '"':
-		var text string
-		if json.Unmarshal(value, &text) != nil {
-			return ""
-		}
-		return strings.TrimSpace(text)
-	case '{', '[', 'n', 't', 'f':
-		return ""
-	}
-	return string(value)
-}
-
-// explainJSON says where a JSON text is at fault.
-func explainJSON(data []byte, err error) error {
-	var syntax *json.SyntaxError
-	isSyntax := errors.As(err, &syntax)
-	// One decoder names an end by the reader's error, another by one of its own.
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || isSyntax &&
-		syntax.Error() == "unexpected end of JSON input" {
-		return errJSONEnd
-	}
-	if isSyntax && int(syntax.Offset) <= len(data) {
-		return fmt.Errorf("line %d: not valid JSON: %w", 1+bytes.Count(data[:syntax.Offset], []byte("\n")), err)
-	}
-	if errors.Is(err, errDeep) {
-		return err
-	}
-	return fmt.Errorf("not the JSON of a Prometheus range query: %w", err)
 }

@@ -242,3 +242,39 @@ func (o *outline) walk(dec *json.Decoder, prefix string, depth int) bool {
 	_, err = dec.Token()
 	return err == nil
 }
+
+// cellOf returns a value as a cell of a table; what is neither text nor a number is absent.
+func cellOf(value json.RawMessage) string {
+	if len(value) == 0 {
+		return ""
+	}
+	switch value[0] {
+	case '"':
+		var text string
+		if json.Unmarshal(value, &text) != nil {
+			return ""
+		}
+		return strings.TrimSpace(text)
+	case '{', '[', 'n', 't', 'f':
+		return ""
+	}
+	return string(value)
+}
+
+// explainJSON says where a JSON text is at fault.
+func explainJSON(data []byte, err error) error {
+	var syntax *json.SyntaxError
+	isSyntax := errors.As(err, &syntax)
+	// One decoder names an end by the reader's error, another by one of its own.
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || isSyntax &&
+		syntax.Error() == "unexpected end of JSON input" {
+		return errJSONEnd
+	}
+	if isSyntax && int(syntax.Offset) <= len(data) {
+		return fmt.Errorf("line %d: not valid JSON: %w", 1+bytes.Count(data[:syntax.Offset], []byte("\n")), err)
+	}
+	if errors.Is(err, errDeep) {
+		return err
+	}
+	return fmt.Errorf("not the JSON of a Prometheus range query: %w", err)
+}

@@ -16,9 +16,6 @@ const (
 	dockerFormat = "listings of docker stats"
 )
 
-// escapes are the codes with which docker stats and watch move the cursor.
-var escapes = regexp.MustCompile(`\x1b\[[0-9;?]*[A-Za-z]`)
-
 // listing is a loop around a command that lists processes or containers: each listing with its header or without, with
 // the date before it or before each of its lines.
 type listing struct {
@@ -175,32 +172,6 @@ func (l *listing) line(raw []byte) string {
 	return stamp.Format(time.RFC3339Nano) + " " + l.plain(rest)
 }
 
-func clean(line []byte) string {
-	return strings.TrimSpace(escapes.ReplaceAllString(string(line), ""))
-}
-
-// undecorated returns a line without what people put around a date that is alone on it.
-func undecorated(line []byte) string { return strings.Trim(string(line), "-=#[]*: \r\n") }
-
-// leadingInstant takes an instant off the beginning of a line. What decorates a line that is nothing else is left out.
-func leadingInstant(line string) (at time.Time, rest string) {
-	if whole, form := scan.Instant(undecorated([]byte(line)), scan.MonthFirst); form != scan.NoTime {
-		return whole, ""
-	}
-	words := strings.Fields(line)
-	for n := min(7, len(words)-1); n > 0; n-- {
-		if t, form := scan.Instant(strings.Trim(strings.Join(words[:n], " "), "[]|:,"),
-			scan.MonthFirst); form != scan.NoTime && form != scan.Day {
-			rest = line
-			for _, word := range words[:n] {
-				rest = strings.TrimLeft(rest, " \t")[len(word):]
-			}
-			return t, strings.TrimLeft(rest, " \t|,:")
-		}
-	}
-	return at, line
-}
-
 func (l *listing) read(t *input, o Options) (*gathered, error) {
 	s := &sheet{format: l.format, header: []string{"time"}, bases: l.bases, ignore: l.ignore}
 	index := map[string]int{}
@@ -316,3 +287,17 @@ func dockerCells(line string) []string {
 	}
 	return joinParts(strings.Fields(line))
 }
+
+// wideCells parts a line at runs of two blanks or more, and at tabs.
+func wideCells(line string) []string {
+	var cells []string
+	for part := range strings.SplitSeq(strings.ReplaceAll(line, "\t", "  "), "  ") {
+		if part = strings.TrimSpace(part); part != "" {
+			cells = append(cells, part)
+		}
+	}
+	return cells
+}
+
+// decimalComma is a number as locales with decimal commas write it.
+var decimalComma = regexp.MustCompile(`\s\d+,\d{1,2}\s`)

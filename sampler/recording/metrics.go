@@ -245,11 +245,3 @@ func labelOf(labels []promtext.Label, name string) string {
 	}
 	return ""
 }
-
-// recordable makes a column's header a name that a recording can hold.
-func recordable(header string) string {
-	if scan.Recordable(header) {
-		return header
-	}
-	return promtext.ResourceName(header)
-}

@@ -210,26 +210,6 @@ func ReadFile(ctx context.Context, path string, o Options) (*File, error) {
 	return f, nil
 }
 
-func peek(in *bufio.Reader, n int) ([]byte, error) {
-	head, err := in.Peek(n)
-	if len(head) == 0 && err != nil && err != io.EOF {
-		return nil, err
-	}
-	return head, nil
-}
-
-// cause leaves out the path of a file, which the caller names.
-func cause(err error) error {
-	var pathErr *os.PathError
-	if errors.As(err, &pathErr) {
-		err = pathErr.Err
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("the file ends too early: %w", err)
-	}
-	return err
-}
-
 func fault(name, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", name, fmt.Errorf(format, args...))
 }
@@ -363,19 +343,6 @@ func binaryKind(start []byte) string {
 		}
 	}
 	return "binary data in no format that leaktrend knows: save it as CSV"
-}
-
-// oneOfFirst reports whether one of the first n lines is as wanted.
-func oneOfFirst(n int, start []byte, wanted func(line []byte) bool) bool {
-	for line := range bytes.Lines(start) {
-		if n--; n < 0 {
-			return false
-		}
-		if wanted(line) {
-			return true
-		}
-	}
-	return false
 }
 
 // format is one that is recognized by how it begins.

@@ -26,12 +26,6 @@ type Header struct {
 	Source string // what was recorded, one line; "" = unknown
 }
 
-const (
-	blockSize = 256 << 10
-	maxLine   = 1 << 20
-	maxFaults = 20
-)
-
 // Reader is a Source that yields the samples of one recording, in order of time. A line that cannot be used is skipped
 // and counted, see Faults. Not safe for concurrent use.
 type Reader struct {

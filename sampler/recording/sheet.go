@@ -485,3 +485,19 @@ func (s *sheet) elapsed(col int, unit time.Duration) *timeline {
 		return int64(math.Round(t/1e6)) * 1e6, true // as exact as days in a cell are
 	}}
 }
+
+// put appends the line that was yielded last to a sheet, as a row.
+func (t *input) put(s *sheet, row []string) {
+	s.rows, s.lines = append(s.rows, row), append(s.lines, t.number)
+	if len(s.rows)*(max(len(s.header), len(row))+overhead) >= t.bounds.cells {
+		t.stop("%d cells of a table", t.bounds.cells)
+	}
+}
+
+// overhead is how many cells a row takes beside its own.
+const overhead = 3
+
+// hasRoom reports whether the rows of a table may be so wide.
+func (t *input) hasRoom(s *sheet, width int) bool {
+	return width <= t.bounds.columns && len(s.rows)*(width+overhead) < t.bounds.cells
+}

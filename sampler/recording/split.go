@@ -129,15 +129,6 @@ func numbered(s *sheet, shapes []shape, roles []role) (cols []int) {
 	return cols
 }
 
-// numbersProcesses reports whether a column numbers processes, or parts of one, by its name.
-func numbersProcesses(name string) bool {
-	list := words(name)
-	return len(list) > 0 && slices.Contains([]string{
-		"worker", "shard", "node", "core", "thread", "replica", "partition", "rank", "slot", "task", "job", "process",
-		"proc", "instance", "container", "child", "unit", "index", "gpu", "device",
-	}, list[len(list)-1])
-}
-
 // calms reports whether a column takes its rows apart: where they are taken by themselves some reading moves from row
 // to row by a fraction of what it does where all are taken together. What only describes the rows of one process, as a
 // level or a state, does not.
@@ -170,23 +161,6 @@ func calms(s *sheet, shapes []shape, roles []role, key int) bool {
 	}
 	return false
 }
-
-// keyRank orders columns by how well their name tells processes apart.
-func keyRank(name string) int {
-	for i, list := range [][]string{
-		{"pid"}, {"pod"}, {"instance"}, {"process", "proc"}, {"name", "names"}, {"container", "containers"},
-		{"service"}, {"command", "cmd", "comm", "args"}, {"host", "hostname", "node", "server"},
-		{"id", "tid"}, {"series", "metric", "legend"},
-	} {
-		if hasWord(name, list...) {
-			return i
-		}
-	}
-	return unnamed
-}
-
-// unnamed is the rank of a column whose name is none of a process.
-const unnamed = 100
 
 // keyOf returns what the key columns say in a row, with what names the metric.
 func keyOf(s *sheet, roles []role, key []int, row int) string {

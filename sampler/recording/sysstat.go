@@ -39,9 +39,6 @@ func bannerDate(line string, order scan.Order) (date time.Time, ok bool) {
 // averages is the line that ends a table, in any language.
 var averages = regexp.MustCompile(`^\pL[\pL. ]*:\s`)
 
-// decimalComma is a number as locales with decimal commas write it.
-var decimalComma = regexp.MustCompile(`\s\d+,\d{1,2}\s`)
-
 // sizes of pidstat and sar are in kilobytes, of 1024 bytes.
 var sysstatBases = map[string]base{"VSZ": {1 << 10, "bytes"}, "RSS": {1 << 10, "bytes"}, "StkSize": {1 << 10, "bytes"},
 	"StkRef": {1 << 10, "bytes"}}
@@ -225,15 +222,4 @@ func readPsrecord(t *input, o Options) (*gathered, error) {
 		}
 	}
 	return s.interpret(t, o)
-}
-
-// wideCells parts a line at runs of two blanks or more, and at tabs.
-func wideCells(line string) []string {
-	var cells []string
-	for part := range strings.SplitSeq(strings.ReplaceAll(line, "\t", "  "), "  ") {
-		if part = strings.TrimSpace(part); part != "" {
-			cells = append(cells, part)
-		}
-	}
-	return cells
 }

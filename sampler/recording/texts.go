@@ -1,9 +1,7 @@
 package recording
 
 import (
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
@@ -28,37 +26,6 @@ func amountsIn(s *sheet, col int) (example string, ok bool) {
 		}
 	}
 	return example, filled > 2 && with*2 > filled && len(seen)*2 > with && len(seen) > 2
-}
-
-// amountWithin returns the amount that a text begins with, or its first size or value with a name; "" where it has
-// none.
-func amountWithin(text string) string {
-	if _, form := scan.Instant(text, scan.MonthFirst); form != scan.NoTime {
-		return ""
-	}
-	if cells := strings.Fields(text); len(cells) > 1 && strings.ContainsAny(cells[0][:1], "0123456789~") {
-		if _, ok := scan.ParseAmount(cells[0], scan.Thousands); ok && !isMonth(cells[1]) {
-			return cells[0]
-		}
-	}
-	for _, m := range pair.FindAllStringSubmatch(text, -1) {
-		if _, ok := scan.ParseAmount(m[2], scan.Thousands); ok {
-			return m[0]
-		}
-	}
-	if m := spaced.FindStringSubmatch(text); m != nil {
-		return m[0]
-	}
-	return sizeWithin.FindString(text)
-}
-
-// sizeWithin is a size within a text, as in "heap is 90 MB of 1024 MB".
-var sizeWithin = regexp.MustCompile(`\b\d[\d.,]* ?(?:[KMGTkm]i?[Bb]|bytes)\b`)
-
-// isMonth reports whether a word begins as the name of a month.
-func isMonth(word string) bool {
-	return len(word) >= 3 && slices.Contains([]string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep",
-		"oct", "nov", "dec"}, strings.ToLower(word[:3]))
 }
 
 // messageWords are names of columns that hold a line of a log.

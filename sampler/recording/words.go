@@ -1,9 +1,7 @@
 package recording
 
 import (
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -105,31 +103,28 @@ func isIdentifier(name string) bool {
 	return len(list) > 0 && slices.Contains(idWords, list[len(list)-1])
 }
 
-// passed reads a length of time as tools write what has passed: 26:03:04, 1-02:03:04, 1 day 2:03:04, or as Go does.
-func passed(text string) (since time.Duration, ok bool) {
-	text = strings.TrimSpace(text)
-	if text == "" || text[0] == '-' {
-		return 0, false
-	}
-	if d, err := time.ParseDuration(text); err == nil {
-		return d, true
-	}
-	m := passedForm.FindStringSubmatch(text)
-	if m == nil {
-		return 0, false
-	}
-	for i, unit := range []time.Duration{24 * time.Hour, time.Hour, time.Minute} {
-		n, err := strconv.ParseUint(m[i+1], 10, 20)
-		if err != nil && m[i+1] != "" {
-			return 0, false
-		}
-		since += time.Duration(n) * unit
-	}
-	seconds, err := strconv.ParseFloat(m[4], 64)
-	if err != nil {
-		return 0, false
-	}
-	return since + time.Duration(seconds*1e9), true
+// numbersProcesses reports whether a column numbers processes, or parts of one, by its name.
+func numbersProcesses(name string) bool {
+	list := words(name)
+	return len(list) > 0 && slices.Contains([]string{
+		"worker", "shard", "node", "core", "thread", "replica", "partition", "rank", "slot", "task", "job", "process",
+		"proc", "instance", "container", "child", "unit", "index", "gpu", "device",
+	}, list[len(list)-1])
 }
 
-var passedForm = regexp.MustCompile(`^(?:(\d+)(?:-| ?d(?:ays?)?,? ))?(?:(\d+):)?(\d{1,2}):(\d{2}(?:\.\d+)?)$`)
+// keyRank orders columns by how well their name tells processes apart.
+func keyRank(name string) int {
+	for i, list := range [][]string{
+		{"pid"}, {"pod"}, {"instance"}, {"process", "proc"}, {"name", "names"}, {"container", "containers"},
+		{"service"}, {"command", "cmd", "comm", "args"}, {"host", "hostname", "node", "server"},
+		{"id", "tid"}, {"series", "metric", "legend"},
+	} {
+		if hasWord(name, list...) {
+			return i
+		}
+	}
+	return unnamed
+}
+
+// unnamed is the rank of a column whose name is none of a process.
+const unnamed = 100

@@ -22,8 +22,6 @@ const (
 	maxPending = 1 << 20
 	maxTime    = 64 // bytes of a line's time
 	maxBuild   = 64 // bytes of a version or revision
-	// maxForeign bounds the columns of resources that are not in the table, of an endpoint with thousands of metrics.
-	maxForeign = 4096
 	// columnRest rows without a value, a column goes when the next header is written: that of labels that change would
 	// grow with every row.
 	columnRest = 10

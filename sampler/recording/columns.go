@@ -1,0 +1,108 @@
+package recording
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// reading is a column that is read.
+type reading struct {
+	name   string
+	series string // tells it from an earlier column of the same name
+	factor float64
+	unit   string
+}
+
+func columnsOf(s *sheet, g *gathered, shapes []shape, roles []role) []reading {
+	all := make([]reading, len(roles))
+	taken := map[string]int{}
+	values := 0
+	for col := range roles {
+		if roles[col] != isReading {
+			continue
+		}
+		r := reading{factor: 1}
+		if s.header == nil {
+			if r.name = "value"; values > 0 {
+				r.name += fmt.Sprintf("_%d", values+1)
+			}
+			values++
+		} else if r.name = s.header[col]; r.name == "" {
+			r.name = fmt.Sprintf("column %d", col+1)
+		}
+		if taken[r.name]++; taken[r.name] > 1 {
+			r.series = fmt.Sprintf(" (%d)", taken[r.name])
+		}
+		r.factor, r.unit = headerUnit(r.name)
+		if b, known := s.bases[r.name]; known {
+			r.factor, r.unit = b.factor, b.unit
+		}
+		for i := range min(len(s.rows), 1000) {
+			a, ok := s.amount(col, s.cell(i, col))
+			if ok && a.Unit != "" && a.Unit != "percent" {
+				r.unit = a.Unit
+				break
+			}
+			if ok && a.Thousands > 0 && r.unit == "" && hasWord(r.name, memoryWords...) {
+				r.unit = "bytes" // no break: all that follows may have units of its own
+			}
+		}
+		all[col] = r
+	}
+	return all
+}
+
+// knowNode gives the columns of Node's process.memoryUsage their unit, where they are not shown in another.
+func knowNode(s *sheet, shapes []shape) {
+	const leastHeap = 1 << 20 // no Node has less
+	parts := []string{"rss", "heapTotal", "heapUsed", "external", "arrayBuffers"}
+	found := map[string]int{}
+	for col, name := range s.header {
+		last := name[strings.LastIndexByte(name, '.')+1:]
+		if slices.Contains(parts, last) && shapes[col].numeric() {
+			found[last] = col
+		}
+	}
+	used, ok := found["heapUsed"]
+	if _, total := found["heapTotal"]; !ok || !total || shapes[used].min < leastHeap {
+		return
+	}
+	if s.bases == nil {
+		s.bases = map[string]base{}
+	}
+	for _, col := range found {
+		s.bases[s.header[col]] = base{1, "bytes"}
+	}
+}
+
+// knowRuntimes sets the counters of runtimes aside.
+func knowRuntimes(s *sheet) {
+	last := func(name string) string { return strings.TrimPrefix(name[strings.LastIndexByte(name, '.')+1:], ":") }
+	for _, c := range counting {
+		if !slices.ContainsFunc(s.header, func(name string) bool { return last(name) == c.by }) {
+			continue
+		}
+		for _, name := range s.header {
+			if name != "time" && slices.Contains(c.fields, last(name)) {
+				if s.ignore == nil {
+					s.ignore = map[string]string{}
+				}
+				s.ignore[name] = "a counter"
+			}
+		}
+	}
+}
+
+// knowCloudWatch names the statistics of a metric of CloudWatch by the metric, which stands beside them.
+func knowCloudWatch(s *sheet, shapes []shape) {
+	label := slices.Index(s.header, "Label")
+	if label < 0 || !shapes[label].constant || shapes[label].numeric() {
+		return
+	}
+	for col, name := range s.header {
+		if slices.Contains([]string{"Average", "Maximum", "Minimum", "Sum", "SampleCount"}, name) {
+			s.header[col] = s.firstCell(label) + " " + name
+		}
+	}
+}

@@ -1,0 +1,33 @@
+package recording
+
+import (
+	"fmt"
+
+	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+)
+
+// faultLog counts what could not be used, and keeps the first faults.
+type faultLog struct {
+	name   string // of the file
+	faults int
+	errs   []error
+}
+
+// fault counts a line that cannot be used.
+func (f *faultLog) fault(line int, format string, args ...any) {
+	f.faults++
+	f.explain(line, format, args...)
+}
+
+func (f *faultLog) explain(line int, format string, args ...any) {
+	if len(f.errs) < maxFaults {
+		for i := range args {
+			if text, isText := args[i].([]byte); isText {
+				args[i] = scan.Printable(string(text))
+			}
+		}
+		f.errs = append(f.errs, fmt.Errorf("%s:%d: %w", f.name, line, fmt.Errorf(format, args...)))
+	}
+}
+
+const maxFaults = 20

@@ -1,0 +1,55 @@
+package recording
+
+import (
+	"slices"
+	"strings"
+)
+
+// cacheNames are what tools call the page cache, without units and what all their names begin with.
+var cacheNames = []string{"cached", "buffers", "buff cache", "buffcache", "page cache", "pagecache", "inactive file",
+	"active file", "file"}
+
+// isCache reports whether a column is page cache by its name.
+func isCache(header string) bool {
+	list := slices.DeleteFunc(words(header), func(w string) bool {
+		factor, unit := headerUnit("x " + w)
+		return factor != 1 || unit != "" || slices.Contains([]string{"memory", "mem", "total", "kb", "stats"}, w)
+	})
+	// of cAdvisor, docker and cgroups
+	if path := words(header); len(path) > 1 && path[len(path)-1] == "cache" &&
+		slices.Contains([]string{"memory", "mem", "stats", "total"}, path[len(path)-2]) {
+		return true
+	}
+	return slices.Contains(cacheNames, strings.TrimPrefix(strings.Join(list, " "), "kb"))
+}
+
+// leftWords say that a column is what is left.
+var leftWords = []string{
+	"free", "available", "avail", "remaining", "remainder", "left", "freeable", "memfree", "memavailable",
+	"swapfree", "kbmemfree", "kbavail", "frei", "freier", "freie", "freies", "verfügbar",
+	"verfuegbar", "verfügbarer", "libre", "libres", "disponible", "disponibles", "disponível", "livre", "libero",
+}
+
+// isRemainder reports whether a column is what is left of something, by its name: where a process leaks it falls, so
+// that to judge its growth would be to call the leak ok.
+func isRemainder(header string) bool {
+	header, _, _ = strings.Cut(header, "{")
+	list := words(header)
+	if at := slices.Index(list, "left"); at >= 0 && at+1 < len(list) &&
+		slices.Contains([]string{"open", "behind", "running"}, list[at+1]) {
+		return false // what should have gone and is there
+	}
+	if hasWord(header, leftWords...) && !hasWord(header, "list", "lists", "ratio") {
+		return true
+	}
+	lower := strings.ToLower(header)
+	return slices.ContainsFunc(leftParts, func(part string) bool { return strings.Contains(lower, part) })
+}
+
+// cgroupTotals are what control groups call the memory of a group with its page cache.
+var cgroupTotals = []string{"memory current", "memory usage in bytes", "usage in bytes", "memory usage",
+	"memory stats usage", "memory max usage", "memory total"}
+
+var (
+	leftParts = []string{"свобод", "доступн", "空き", "利用可能", "可用", "剩余", "空闲", "여유", "사용 가능"}
+)
