@@ -22,15 +22,15 @@ var (
 func isAtop(start []byte) bool { return oneOfFirst(4, start, atopLine.Match) }
 
 // readAtop reads the memory of each process, and where there is none that of the machine.
-func readAtop(t *input, o Options) (*gathered, error) {
+func readAtop(t *input, o options) (*gathered, error) {
 	processes := &sheet{format: atopFormat, header: []string{"time", "PID", "name", "VSIZE_kb", "RSIZE_kb"}}
 	machine := &sheet{format: atopFormat, header: []string{"time", "used_bytes"}}
 	for _, raw := range t.lines() {
 		line := strings.TrimSpace(string(raw))
 		if m := atopMemory.FindStringSubmatch(line); m != nil {
-			t.put(processes, m[1:])
+			processes.put(t, m[1:])
 		} else if m := atopMEM.FindStringSubmatch(line); m != nil {
-			t.put(machine, []string{m[1], usedPages(m[2:])})
+			machine.put(t, []string{m[1], usedPages(m[2:])})
 		}
 	}
 	switch {
@@ -59,10 +59,10 @@ func isNmon(start []byte) bool {
 
 // readNmon reads the processes of a recording of nmon, and where there are none the memory of the machine. The times
 // stand on lines of their own, with a number for each.
-func readNmon(t *input, o Options) (*gathered, error) {
-	processes := &sheet{format: nmonFormat, bases: map[string]base{"Size": {1 << 10, "bytes"},
-		"ResSet": {1 << 10, "bytes"}, "ResText": {1 << 10, "bytes"},
-		"ResData": {1 << 10, "bytes"}, "ShdLib": {1 << 10, "bytes"}}}
+func readNmon(t *input, o options) (*gathered, error) {
+	processes := &sheet{format: nmonFormat, bases: map[string]base{"Size": kib,
+		"ResSet": kib, "ResText": kib,
+		"ResData": kib, "ShdLib": kib}}
 	machine := &sheet{format: nmonFormat}
 	at := map[string]string{}
 	for _, raw := range t.lines() {
@@ -76,11 +76,11 @@ func readNmon(t *input, o Options) (*gathered, error) {
 		case cells[0] == "MEM" && !snapshot:
 			machine.header = append([]string{"time"}, cells[2:]...)
 		case cells[0] == "MEM" && at[cells[1]] != "":
-			t.put(machine, append([]string{at[cells[1]]}, cells[2:]...))
+			machine.put(t, append([]string{at[cells[1]]}, cells[2:]...))
 		case cells[0] == "TOP" && cells[1] == "+PID" && cells[2] == "Time":
 			processes.header = append([]string{"time", "PID"}, cells[3:]...)
 		case cells[0] == "TOP" && at[cells[2]] != "":
-			t.put(processes, append([]string{at[cells[2]], cells[1]}, cells[3:]...))
+			processes.put(t, append([]string{at[cells[2]], cells[1]}, cells[3:]...))
 		}
 	}
 	switch {

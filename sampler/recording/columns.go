@@ -72,25 +72,17 @@ func knowNode(s *sheet, shapes []shape) {
 		s.bases = map[string]base{}
 	}
 	for _, col := range found {
-		s.bases[s.header[col]] = base{1, "bytes"}
+		s.bases[s.header[col]] = plainBytes
 	}
 }
 
 // knowRuntimes sets the counters of runtimes aside.
 func knowRuntimes(s *sheet) {
-	last := func(name string) string { return strings.TrimPrefix(name[strings.LastIndexByte(name, '.')+1:], ":") }
-	for _, c := range counting {
-		if !slices.ContainsFunc(s.header, func(name string) bool { return last(name) == c.by }) {
-			continue
+	for _, name := range countersOfRuntimes(s.header) {
+		if s.ignore == nil {
+			s.ignore = map[string]string{}
 		}
-		for _, name := range s.header {
-			if name != "time" && slices.Contains(c.fields, last(name)) {
-				if s.ignore == nil {
-					s.ignore = map[string]string{}
-				}
-				s.ignore[name] = "a counter"
-			}
-		}
+		s.ignore[name] = "a counter"
 	}
 }
 

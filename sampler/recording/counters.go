@@ -133,6 +133,22 @@ var counting = []struct {
 	}},
 }
 
+// countersOfRuntimes returns which of the names of columns are counters that a runtime tells of itself.
+func countersOfRuntimes(names []string) (all []string) {
+	last := func(name string) string { return strings.TrimPrefix(name[strings.LastIndexByte(name, '.')+1:], ":") }
+	for _, c := range counting {
+		if !slices.ContainsFunc(names, func(name string) bool { return last(name) == c.by }) {
+			continue
+		}
+		for _, name := range names {
+			if name != "time" && slices.Contains(c.fields, last(name)) {
+				all = append(all, name)
+			}
+		}
+	}
+	return all
+}
+
 // tallied are the counters of servers, of which no name says so. Each is known by a name that stands beside them.
 var tallied = []struct {
 	by     string

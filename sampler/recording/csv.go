@@ -3,19 +3,12 @@ package recording
 import (
 	"bytes"
 	"context"
-	"math"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
-)
-
-const (
-	recordingPrefix  = "# leaktrend recording v"
-	recordingVersion = "1"
-	ceilingSource    = "recorded ceiling"
 )
 
 // csv is the state of reading a CSV file.
@@ -33,16 +26,10 @@ type csv struct {
 	named      bool           // whether the header names the time
 	timeColumn int
 	fast       bool // the rows are as the Writer makes them: time first, every other column a resource
-	v1         bool // the file says that it is a recording: its Writer ends every line
 	cells      [][]byte
 	times      scan.Times
 
-	start    time.Time
-	pid      int
-	version  string
-	revision string
-	levels   []sampler.Ceiling // as noted, 0 included
-	ceilings []sampler.Ceiling
+	notes
 }
 
 // fastRow reads the next row into s if it is plain: two common forms of time, decimal numbers, no quotes or blanks. It
@@ -115,7 +102,8 @@ func (r *Reader) slowLine(ctx context.Context, line []byte, s *sampler.Sample) b
 		return false
 	}
 	if text[0] == '#' {
-		r.note(text)
+		r.noted = true
+		r.take(text, r.any, r.fault)
 		return false
 	}
 	if r.torn && r.v1 {
@@ -325,111 +313,5 @@ func (r *Reader) describeColumns() {
 		r.left = true
 		r.fault("%d columns beyond the first %d of a row, or %d of a recording, are not read; split the file", left,
 			defaultBounds.columns, defaultBounds.series)
-	}
-}
-
-// note reads a line that begins with #. Notes of unknown meaning are ignored.
-func (r *Reader) note(line []byte) {
-	r.noted = true
-	if version, ok := bytes.CutPrefix(line, []byte(recordingPrefix)); ok {
-		if string(bytes.TrimSpace(version)) != recordingVersion {
-			r.fault("recording format v%s is not known to this release: read as v1",
-				scan.Printable(string(bytes.TrimSpace(version))))
-		}
-		if r.any { // recordings one after the other: the notes of the former do not hold for the next
-			r.notes, r.start, r.levels, r.ceilings = Header{}, time.Time{}, nil, nil
-			r.pid, r.version, r.revision = 0, "", ""
-		}
-		r.v1 = true
-		return
-	}
-	key, value, ok := bytes.Cut(bytes.TrimLeft(line, "# \t"), []byte(":"))
-	if !ok {
-		return
-	}
-	value = bytes.TrimSpace(value)
-	switch string(bytes.TrimSpace(key)) {
-	case "source":
-		r.notes.Source = scan.Printable(string(value))
-	case "interval":
-		r.noteDuration(&r.notes.Interval, "interval", value)
-	case "soak":
-		r.noteDuration(&r.notes.Soak, "soak", value)
-	case "start":
-		sec, nsec, err := r.times.Parse(value)
-		if err != nil {
-			r.fault("start: %s: %w: ignored", scan.Shown(value), err)
-			return
-		}
-		if start := time.Unix(sec, nsec).UTC(); !start.Equal(r.start) { // what the next process runs is noted behind it
-			r.start, r.version, r.revision = start, "", ""
-		}
-	case "pid":
-		pid, err := strconv.ParseUint(string(value), 10, 31)
-		switch {
-		case err == nil && pid > 0 && int(pid) != r.pid:
-			r.pid, r.version, r.revision = int(pid), "", ""
-		case (err != nil || pid == 0) && r.v1: // elsewhere a note may be about anything
-			r.fault("pid: %s: not the number of a process: ignored", scan.Shown(value))
-		}
-	case "version":
-		r.version = buildNote(value)
-	case "revision":
-		r.revision = buildNote(value)
-	case "ceiling":
-		r.noteCeiling(value)
-	case "lost":
-		if n, _, ok := bytes.Cut(value, []byte(" ")); ok {
-			lost, err := strconv.ParseUint(string(n), 10, 31)
-			if err == nil {
-				r.lost += int(lost)
-			}
-		}
-	}
-}
-
-// buildNote returns the text of a version or revision.
-func buildNote(value []byte) string { return scan.Printable(string(value[:min(len(value), maxBuild)])) }
-
-func (r *Reader) noteDuration(to *time.Duration, key string, value []byte) {
-	d, err := sampler.ParseDuration(string(value))
-	if err != nil || d <= 0 {
-		r.fault("%s: %s: not a duration above zero, like 30s: ignored", key, scan.Shown(value))
-		return
-	}
-	*to = d
-}
-
-// noteCeiling reads RESOURCE LEVEL. The level is the last word, as a resource with labels may have blanks in its name.
-func (r *Reader) noteCeiling(value []byte) {
-	i := bytes.LastIndexAny(value, " \t")
-	if i < 0 {
-		r.fault("ceiling: %s: not a resource and a level: ignored", scan.Shown(value))
-		return
-	}
-	level, err := scan.Finite(value[i+1:])
-	if err != nil || level < 0 || math.Signbit(level) {
-		r.fault("ceiling: %s: %s is not a level of 0 or more: ignored", scan.Shown(value), scan.Shown(value[i+1:]))
-		return
-	}
-	name := recordable(string(bytes.TrimSpace(value[:i])))
-	known := false
-	for k := range r.levels {
-		if r.levels[k].Resource == name {
-			r.levels[k].Level, known = level, true
-		}
-	}
-	if !known {
-		if len(r.levels) >= defaultBounds.limits {
-			r.fault("ceiling: more than %d of them: ignored", defaultBounds.limits)
-			return
-		}
-		r.levels = append(r.levels, sampler.Ceiling{Resource: name, Level: level, Source: ceilingSource})
-	}
-	r.ceilings = nil
-	for _, c := range r.levels {
-		if c.Level > 0 {
-			r.ceilings = append(r.ceilings, c)
-		}
 	}
 }

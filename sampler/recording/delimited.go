@@ -11,10 +11,10 @@ import (
 
 // readDelimited reads a table whose cells are parted by a comma, a semicolon, a tab, a bar or blanks. Lines with # are
 // notes, but the last before the first row may be the header.
-func readDelimited(t *input, o Options) (*gathered, error) {
+func readDelimited(t *input, o options) (*gathered, error) {
 	separator, format := separatorOf(t.head)
 	s := &sheet{format: format}
-	s.notes.reader.name = t.name
+	s.notes.name = t.name
 	if separator != '|' && (separator != ',' || bytes.IndexByte(t.head, '"') >= 0) {
 		s.commas, s.comma = commasOf(t.head, separator)
 	}
@@ -37,7 +37,7 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 			if len(s.rows) == 0 {
 				notes = append(notes, string(bytes.TrimSpace(bytes.TrimLeft(trimmed, "#"))))
 			}
-			s.notes.take(trimmed, number, len(s.rows))
+			s.notes.read(trimmed, number, len(s.rows))
 			continue
 		}
 		if at, ok := dateAlone(trimmed, separator); ok {
@@ -83,7 +83,7 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 		if most := t.bounds.columns; len(cells) > most {
 			s.left, cells = max(s.left, len(cells)-most), cells[:most]
 		}
-		if t.put(s, cells); len(s.rows) == 1 {
+		if s.put(t, cells); len(s.rows) == 1 {
 			titled = !hasData(cells, s.commas)
 		}
 		count[len(cells)]++
@@ -129,7 +129,7 @@ func readDelimited(t *input, o Options) (*gathered, error) {
 	if separator == ' ' && s.header == nil {
 		joinDates(s)
 	}
-	o.Interval = cmp.Or(o.Interval, s.notes.reader.notes.Interval)
+	o.interval = cmp.Or(o.interval, s.notes.header.Interval)
 	knowSysstat(s)
 	knowJstat(s)
 	g, err := s.interpret(t, o)
@@ -196,7 +196,7 @@ func knowSysstat(s *sheet) {
 	s.bases = map[string]base{}
 	for _, name := range s.header {
 		if strings.HasPrefix(name, "kb") {
-			s.bases[name] = base{1 << 10, "bytes"}
+			s.bases[name] = kib
 		}
 	}
 }

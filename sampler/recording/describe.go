@@ -68,27 +68,10 @@ func (p *process) describe(g *gathered) {
 	}
 }
 
-// usedBeside reports whether a column that is judged tells what is used of that of which another is what is left: it is
-// of memory too, or has a word in common.
-func usedBeside(left, used *column) bool {
-	if used.resource.Unjudged != "" || isRemainder(used.header) || hasWord(used.header, "swap", "swpd", "swapped") {
-		return false
-	}
-	if bare := !slices.ContainsFunc(words(left.header), func(w string) bool {
-		return !slices.Contains(leftWords, w)
-	}); bare || isMemory(left) {
-		return isMemory(used)
-	}
-	return slices.ContainsFunc(words(used.header), func(w string) bool {
-		return !slices.Contains(leftWords, w) && hasWord(left.header, w)
-	})
-}
-
-// isMemory reports whether a column is an amount of memory.
-func isMemory(c *column) bool {
-	return c.resource.Unit == "bytes" || hasWord(c.header, memoryWords...) ||
-		hasWord(c.header, "ram", "anon", "private", "pss", "uss", "working", "ws", "pm", "speicher", "memfree",
-			"memused", "kbmemused")
+// tellsUsed reports whether a column that is judged tells what is used of that of which another is what is left.
+func tellsUsed(left, used *column) bool {
+	return used.resource.Unjudged == "" &&
+		usedBeside(left.header, used.header, left.resource.Unit == "bytes", used.resource.Unit == "bytes")
 }
 
 // tellRemainders tells of what is left where nothing that is judged tells what is used: an "ok" beside it would be of
@@ -97,7 +80,7 @@ func (p *process) tellRemainders(g *gathered) {
 	var alone []string
 	for _, c := range p.columns {
 		if c.resource.Unjudged == isLeftOver && len(c.points) > 0 &&
-			!slices.ContainsFunc(p.columns, func(used *column) bool { return usedBeside(c, used) }) {
+			!slices.ContainsFunc(p.columns, func(used *column) bool { return tellsUsed(c, used) }) {
 			alone = append(alone, scan.Printable(c.header))
 		}
 	}
@@ -137,7 +120,7 @@ func (p *process) describeCache(g *gathered) {
 	}
 	for _, c := range p.columns {
 		if c.declared == undeclared && c.resource.Unjudged == "" &&
-			slices.Contains(cgroupTotals, strings.Join(words(c.header), " ")) {
+			isGroupTotal(c.header) {
 			c.resource.Context, c.resource.Unjudged = true, "page cache is part of it"
 			g.setAside(scan.Printable(c.header), "page cache is part of it")
 		}

@@ -23,7 +23,7 @@ func isDstat(start []byte) bool { return dstatBanner.Match(start) }
 
 // readDstat reads a table under two lines of names: groups, and what is in each. Its times have no year: the banner
 // has.
-func readDstat(t *input, o Options) (*gathered, error) {
+func readDstat(t *input, o options) (*gathered, error) {
 	s := &sheet{format: dstatFormat, bases: map[string]base{}, ignore: map[string]string{}}
 	var groups []string
 	year, month := 0, 0
@@ -53,7 +53,7 @@ func readDstat(t *input, o Options) (*gathered, error) {
 					cells[i] = fmt.Sprintf("%d-%s-%s %s", year, m[2], m[1], m[3])
 				}
 			}
-			t.put(s, cells)
+			s.put(t, cells)
 		}
 	}
 	if year == 0 && slices.ContainsFunc(s.rows, func(row []string) bool { return dstatTime.MatchString(row[0]) }) {
@@ -76,7 +76,7 @@ func nameDstat(s *sheet, groups, names []string) {
 			name = "time"
 		case strings.HasPrefix(group, "memory usage"), strings.HasPrefix(group, "swap"):
 			name = group + " " + name
-			s.bases[name] = base{1, "bytes"}
+			s.bases[name] = plainBytes
 			if strings.HasSuffix(name, "cach") || strings.HasSuffix(name, "buff") {
 				s.ignore[name] = "page cache"
 			}

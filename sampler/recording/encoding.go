@@ -1,7 +1,11 @@
 package recording
 
 import (
+	"bufio"
 	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -10,6 +14,43 @@ import (
 	"golang.org/x/text/runes"
 	"golang.org/x/text/transform"
 )
+
+// unpack unzips and decodes a text, and looks at its beginning. below is what in reads from, past its buffer. The error
+// says what is wrong with the packing.
+func unpack(src io.Reader) (in *bufio.Reader, below io.Reader, head []byte, err error) {
+	in, below = bufio.NewReaderSize(src, blockSize), src
+	if head, err = peek(in, 2); err != nil {
+		return nil, nil, nil, cause(err)
+	}
+	for packed := 0; packed < 2 && bytes.HasPrefix(head, []byte{0x1f, 0x8b}); packed++ { // some are packed twice
+		unzip, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		in, below = bufio.NewReaderSize(unzip, blockSize), unzip
+		if head, err = peek(in, 2); err != nil {
+			return nil, nil, nil, cause(err)
+		}
+	}
+	if head, err = peek(in, blockSize); err != nil {
+		return nil, nil, nil, cause(err)
+	}
+	if wide := wideText(head); wide != nil {
+		below = transform.NewReader(in, wide.NewDecoder())
+		in = bufio.NewReaderSize(below, blockSize)
+		if head, err = peek(in, blockSize); err != nil {
+			return nil, nil, nil, fmt.Errorf("UTF-16: %w", err)
+		}
+	}
+	if decode := narrowText(head); decode != nil {
+		below = transform.NewReader(in, decode)
+		in = bufio.NewReaderSize(below, blockSize)
+		if head, err = peek(in, blockSize); err != nil {
+			return nil, nil, nil, cause(err)
+		}
+	}
+	return in, below, head, nil
+}
 
 // wideText returns the encoding of a text in UTF-16, with a byte order mark or without, as some tools of Windows write;
 // nil if it is none.

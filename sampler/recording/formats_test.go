@@ -155,7 +155,7 @@ func checkRead(t *testing.T, g *gathered, err error) {
 		t.Fatal("neither a process nor an error")
 	}
 	for _, p := range g.processes {
-		w := NewWriter(io.Discard, g.header)
+		w := NewWriter(io.Discard, Header(g.header))
 		var s sampler.Sample
 		last, n := time.Time{}, 0
 		for p.Sample(&s) {
@@ -179,7 +179,7 @@ func checkRead(t *testing.T, g *gathered, err error) {
 }
 
 // fuzz fuzzes the reader of one format, from its files.
-func fuzz(f *testing.F, read func(t *input, o Options) (*gathered, error), patterns ...string) {
+func fuzz(f *testing.F, read func(t *input, o options) (*gathered, error), patterns ...string) {
 	seeds := 0
 	for _, pattern := range patterns {
 		files, err := filepath.Glob("testdata/formats/" + pattern)
@@ -201,7 +201,7 @@ func fuzz(f *testing.F, read func(t *input, o Options) (*gathered, error), patte
 		f.Fatalf("no files like %v", patterns)
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		for _, o := range []Options{{}, {Interval: time.Minute}} {
+		for _, o := range []options{{}, {interval: time.Minute}} {
 			in, err := newInput(t.Context(), bufio.NewReaderSize(bytes.NewReader(text), blockSize), "f", defaultBounds)
 			if err != nil {
 				t.Fatal(err)

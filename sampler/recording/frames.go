@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,14 +64,14 @@ type frameField struct {
 type frameReader struct {
 	*jsonReader
 	*metrics
-	table  *objects
+	table  *rows
 	frames int
 	failed string // what an answer says instead of frames
 }
 
-func readFrames(t *input, o Options) (*gathered, error) {
+func readFrames(t *input, o options) (*gathered, error) {
 	f := &frameReader{jsonReader: newJSONReader(t), metrics: newMetrics(t, framesFormat),
-		table: newObjects(t, framesFormat)}
+		table: newRows(t, framesFormat)}
 	var err error
 	if bytes.TrimLeft(t.head, " \t\r\n")[0] == '[' {
 		err = f.list(f.one)
@@ -263,11 +264,11 @@ func (f *frameReader) rowsOf(of *frame) {
 				cell = strconv.FormatFloat(v*c.factor(), 'g', -1, 64)
 			}
 			row = f.table.cell(row, c.Name, cell)
-			for _, label := range sortedKeys(c.Labels) {
+			for _, label := range slices.Sorted(maps.Keys(c.Labels)) {
 				row = f.table.cell(row, label, c.Labels[label])
 			}
 		}
 		f.in.number = f.here()
-		f.in.put(&f.table.sheet, row)
+		f.table.put(f.in, row)
 	}
 }

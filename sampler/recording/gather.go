@@ -89,7 +89,7 @@ type gathered struct {
 	values    bool // whether values are counted, not rows
 	rows      int  // rows or values of the file
 	used      int  // of these that gave a reading
-	header    Header
+	header    header
 	aside     []aside
 	isAside   map[aside]bool
 	isUnread  map[string]bool

@@ -58,7 +58,7 @@ func isGCLog(start []byte) bool {
 
 // readGCLog makes a row of each collection that stopped the program: what it left in use. Other lines are not counted:
 // a log says much besides.
-func readGCLog(t *input, o Options) (*gathered, error) {
+func readGCLog(t *input, o options) (*gathered, error) {
 	s := &sheet{format: gcLogFormat, header: []string{"time", "heap_after_gc_bytes", "heap_committed_bytes"},
 		ignore: map[string]string{"heap_committed_bytes": "a limit"}}
 	elapsed, last := false, -1
@@ -88,7 +88,7 @@ func readGCLog(t *input, o Options) (*gathered, error) {
 			starts = append(starts, stamp.UnixNano())
 		}
 		last = number
-		t.put(s, []string{at, inBytes(after), inBytes(capacity)})
+		s.put(t, []string{at, inBytes(after), inBytes(capacity)})
 	}
 	if elapsed {
 		s.header[0] = "elapsed_s"

@@ -23,7 +23,7 @@ func isGCTrace(start []byte) bool {
 // readGCTrace makes a row of each collection: the heap that it left. The time is that before the line, else what has
 // passed since the process began; where that falls another process has begun. Other lines are not counted: a log says
 // much besides.
-func readGCTrace(t *input, o Options) (*gathered, error) {
+func readGCTrace(t *input, o options) (*gathered, error) {
 	s := &sheet{format: "log of Go's garbage collections (gctrace)", header: []string{"time", "heap_after_gc_bytes",
 		"uptime_s"}}
 	dated, bare := 0, 0
@@ -44,7 +44,7 @@ func readGCTrace(t *input, o Options) (*gathered, error) {
 		} else {
 			bare++
 		}
-		t.put(s, row)
+		s.put(t, row)
 	}
 	if dated <= bare {
 		s.header = []string{"elapsed_s", "heap_after_gc_bytes"}

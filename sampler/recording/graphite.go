@@ -14,7 +14,7 @@ var graphiteRaw = regexp.MustCompile(`^([^|]+),(\d{9,10}),(\d{9,10}),(\d{1,9})\|
 
 func isGraphiteRaw(start []byte) bool { return graphiteRaw.Match(firstLine(start)) }
 
-func readGraphiteRaw(t *input, _ Options) (*gathered, error) {
+func readGraphiteRaw(t *input, _ options) (*gathered, error) {
 	m := newMetrics(t, "text of Graphite (raw)")
 	t.longest = t.bounds.item
 	for number, raw := range t.lines() {

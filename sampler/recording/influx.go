@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func isLineProtocol(start []byte) bool {
 }
 
 // readLineProtocol reads the line protocol of InfluxDB. Times are in nanoseconds, or in what their magnitude says.
-func readLineProtocol(t *input, _ Options) (*gathered, error) {
+func readLineProtocol(t *input, _ options) (*gathered, error) {
 	m := newMetrics(t, lineProtocolFormat)
 	measurements := map[string]bool{}
 	var points []influxPoint
@@ -164,7 +165,7 @@ func isFluxCSV(start []byte) bool {
 }
 
 // readFluxCSV reads tables of which each has its own header: a value a row under _value, or fields side by side.
-func readFluxCSV(t *input, _ Options) (*gathered, error) {
+func readFluxCSV(t *input, _ options) (*gathered, error) {
 	m := newMetrics(t, fluxFormat)
 	var header, group, types []string
 	for number, raw := range t.lines() {
@@ -313,7 +314,7 @@ func takeInfluxSeries(m *metrics, r *jsonReader) error {
 					cells = append(cells, cell)
 				}
 				kinds := slices.Clone(types)
-				for _, tag := range sortedKeys(tags) {
+				for _, tag := range slices.Sorted(maps.Keys(tags)) {
 					header, cells, kinds = append(header, tag), append(cells, tags[tag]), append(kinds, "string")
 				}
 				if !takeFluxRow(m, header, nil, kinds, cells) {

@@ -1,6 +1,8 @@
 package recording
 
 import (
+	"time"
+
 	"bufio"
 	"bytes"
 	"context"
@@ -24,6 +26,12 @@ type bounds struct {
 
 var defaultBounds = bounds{cells: 5_000_000, values: 16_000_000, series: 20_000, columns: maxForeign + len(known) + 1,
 	limits: 1000, item: 16 << 20}
+
+// options say what a text does not.
+type options struct {
+	by       string        // the columns, parted by commas, that tell processes apart; "" to find them
+	interval time.Duration // between two rows, samples or scrapes that have no times; 0 = not known
+}
 
 // input is the text of a file as it comes.
 type input struct {

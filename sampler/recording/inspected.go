@@ -68,8 +68,8 @@ func beginsInspected(text string) bool {
 
 // readInspected makes a row of each object, with the date on its first line or on a line of its own before it. One that
 // does not end, as where the process ended, is left out.
-func readInspected(t *input, o Options) (*gathered, error) {
-	s := newObjects(t, inspectedFormat)
+func readInspected(t *input, o options) (*gathered, error) {
+	s := newRows(t, inspectedFormat)
 	faults := faultLog{name: t.name}
 	var (
 		at     time.Time
@@ -114,7 +114,7 @@ func readInspected(t *input, o Options) (*gathered, error) {
 		braces := inspectedText.ReplaceAllString(text, "")
 		if deep += strings.Count(braces, "{") - strings.Count(braces, "}"); deep <= 0 {
 			deep = 0
-			t.put(&s.sheet, row)
+			s.put(t, row)
 		}
 	}
 	if deep > 0 {

@@ -11,7 +11,7 @@ import (
 )
 
 // interpret makes recordings of a sheet: it finds the time, tells processes apart and gives each column its unit.
-func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
+func (s *sheet) interpret(in *input, o options) (*gathered, error) {
 	g := newGathered(in, s.format)
 	g.rows, g.left = len(s.rows), s.left
 	if len(s.rows) == 0 {
@@ -35,7 +35,7 @@ func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
 	knowNode(s, shapes)
 	knowRuntimes(s)
 	knowCloudWatch(s, shapes)
-	line, err := s.findTime(g, shapes, o)
+	line, err := findTime(s, g, shapes, o)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +80,17 @@ func (s *sheet) interpret(in *input, o Options) (*gathered, error) {
 	s.fill(in, g, shapes, roles, times)
 	s.notes.apply(g, times)
 	return g, g.finish()
+}
+
+// interpretAfter interprets a sheet whose lines had faults, which are told before those of its rows.
+func (s *sheet) interpretAfter(faults *faultLog, in *input, o options) (*gathered, error) {
+	g, err := s.interpret(in, o)
+	if g != nil {
+		g.rows += faults.faults
+		g.faults += faults.faults
+		g.errs = append(faults.errs, g.errs...)
+	}
+	return g, err
 }
 
 // rounded is a number as spreadsheets show those that are too long for a column: 1.77E+09.
@@ -189,7 +200,7 @@ const (
 )
 
 // assign says what each column is.
-func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, times []int64, o Options) ([]role,
+func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, times []int64, o options) ([]role,
 	error) {
 	roles := make([]role, len(shapes))
 	readings := 0
@@ -214,7 +225,7 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 		case s.header == nil && col < line.column && sh.whole && sh.filled > 2 && sh.steps == sh.filled-1:
 			roles[col] = isLeft
 			g.setAside(s.name(col), "row numbers")
-		case line.column >= 0 && col != line.column && s.sameTime(col, times):
+		case line.column >= 0 && col != line.column && sameTime(s, col, times):
 			roles[col] = isLeft
 			g.setAside(s.name(col), "a time")
 		case name == "ns" && slices.Contains(s.header, "clock"): // of Zabbix
@@ -260,8 +271,8 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 			texts = append(texts, col)
 		}
 	}
-	if o.By != "" {
-		return roles, splitBy(s, g, roles, o.By)
+	if o.by != "" {
+		return roles, splitBy(s, g, roles, o.by)
 	}
 	varying := 0
 	for col := range roles {

@@ -33,7 +33,7 @@ func isJSON(start []byte) bool {
 // readJSON reads the answer of a Prometheus to a range query, as the HTTP API gives it, its data alone or the result
 // alone; what VictoriaMetrics, Graphite, Grafana and sysstat export; and objects of names and values, one a line or in
 // a list, or with a list for each name.
-func readJSON(t *input, o Options) (*gathered, error) {
+func readJSON(t *input, o options) (*gathered, error) {
 	line := outlineOf(t.head)
 	has := func(keys ...string) bool {
 		return !slices.ContainsFunc(keys, func(key string) bool { return !line.keys[key] })
@@ -76,7 +76,7 @@ func readJSON(t *input, o Options) (*gathered, error) {
 var streamsOfLoki = regexp.MustCompile(`"resultType"\s*:\s*"streams"`)
 
 // readPairs reads a list of lists as rows of a table without a header.
-func readPairs(t *input, o Options) (*gathered, error) {
+func readPairs(t *input, o options) (*gathered, error) {
 	s := &sheet{format: "a JSON list of lists"}
 	r := newJSONReader(t)
 	var refused error
@@ -96,7 +96,7 @@ func readPairs(t *input, o Options) (*gathered, error) {
 			row[j] = strings.Trim(string(cell), `"`)
 		}
 		t.number = r.here()
-		t.put(s, row)
+		s.put(t, row)
 		return nil
 	})
 	if err := r.failed(err); err != nil || refused != nil {
@@ -109,7 +109,7 @@ func readPairs(t *input, o Options) (*gathered, error) {
 }
 
 // readColumns reads an object with a list for each name: the columns of a table.
-func readColumns(t *input, o Options) (*gathered, error) {
+func readColumns(t *input, o options) (*gathered, error) {
 	s := &sheet{format: "JSON of columns"}
 	r := newJSONReader(t)
 	var columns [][]string
@@ -144,14 +144,14 @@ func readColumns(t *input, o Options) (*gathered, error) {
 			cells[i] = columns[i][row]
 		}
 		t.number = 1
-		t.put(s, cells)
+		s.put(t, cells)
 	}
 	return s.interpret(t, o)
 }
 
 // readSplit reads an object in which the rows of a table stand under one name and the names of its columns under
 // another.
-func readSplit(t *input, under string, o Options) (*gathered, error) {
+func readSplit(t *input, under string, o options) (*gathered, error) {
 	s := &sheet{format: "JSON of rows and columns"}
 	r := newJSONReader(t)
 	var index []json.RawMessage // of pandas
@@ -175,7 +175,7 @@ func readSplit(t *input, under string, o Options) (*gathered, error) {
 					return err
 				}
 				t.number = r.here()
-				t.put(s, row)
+				s.put(t, row)
 				return nil
 			})
 		}
@@ -202,24 +202,24 @@ func readSplit(t *input, under string, o Options) (*gathered, error) {
 }
 
 // readObjectLines reads an object a line.
-func readObjectLines(t *input, o Options) (*gathered, error) {
-	s := newObjects(t, linesFormat)
+func readObjectLines(t *input, o options) (*gathered, error) {
+	s := newRows(t, linesFormat)
 	faults := faultLog{name: t.name}
 	t.longest = t.bounds.item
 	for number, line := range t.lines() {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
-		if err := s.add(t, line); err != nil {
-			faults.fault(number, "%w", explainJSON(line, err))
+		if err := addObject(s, t, line); err != nil {
+			faults.fault(number, "%w", explainObject(line, err))
 		}
 	}
 	return s.finish(t, &faults, o)
 }
 
 // readObjects reads objects in a list, or one after the other.
-func readObjects(t *input, format string, o Options) (*gathered, error) {
-	s := newObjects(t, format)
+func readObjects(t *input, format string, o options) (*gathered, error) {
+	s := newRows(t, format)
 	faults := faultLog{name: t.name}
 	r := newJSONReader(t)
 	one := func() error {
@@ -228,8 +228,8 @@ func readObjects(t *input, format string, o Options) (*gathered, error) {
 			return err
 		}
 		t.number = r.here()
-		if err := s.add(t, raw); err != nil {
-			faults.fault(t.number, "%w", explainJSON(raw, err))
+		if err := addObject(s, t, raw); err != nil {
+			faults.fault(t.number, "%w", explainObject(raw, err))
 		}
 		return nil
 	}

@@ -273,8 +273,5 @@ func explainJSON(data []byte, err error) error {
 	if isSyntax && int(syntax.Offset) <= len(data) {
 		return fmt.Errorf("line %d: not valid JSON: %w", 1+bytes.Count(data[:syntax.Offset], []byte("\n")), err)
 	}
-	if errors.Is(err, errDeep) {
-		return err
-	}
 	return fmt.Errorf("not the JSON of a Prometheus range query: %w", err)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -245,7 +246,7 @@ func readExport(t *input) (*gathered, error) {
 // lineOf returns the series that labels name.
 func lineOf(labels map[string]string) *promtext.Line {
 	line := &promtext.Line{}
-	for _, name := range sortedKeys(labels) {
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		if name == "__name__" {
 			line.Name = []byte(labels[name])
 		} else {
@@ -265,15 +266,6 @@ func takeValue(m *metrics, line *promtext.Line, p promValue, n, lineNumber int) 
 	// What is not finite is how a server writes that there is no value, or a limit that is none.
 	line.Value = p.v
 	m.add(line, p.t)
-}
-
-func sortedKeys[T any](of map[string]T) []string {
-	keys := make([]string, 0, len(of))
-	for key := range of {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // readGraphite reads the JSON of Graphite: targets, each with pairs of value and time.

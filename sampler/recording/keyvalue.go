@@ -79,7 +79,7 @@ func joinPairs(before [][]string, row []string, at int) bool {
 }
 
 // readKeyValues reads a log in which each line has names and values: logfmt, or text with pairs in it.
-func readKeyValues(t *input, o Options) (*gathered, error) {
+func readKeyValues(t *input, o options) (*gathered, error) {
 	s := &sheet{format: "a log of names and values"}
 	index := map[string]int{}
 	faults := faultLog{name: t.name}
@@ -112,14 +112,8 @@ func readKeyValues(t *input, o Options) (*gathered, error) {
 			row[col] = p[1]
 		}
 		if n := len(s.rows); n == 0 || !joinPairs(s.rows[n-1:], row, index["time"]) {
-			t.put(s, row)
+			s.put(t, row)
 		}
 	}
-	g, err := s.interpret(t, o)
-	if g != nil {
-		g.faults += faults.faults
-		g.rows += faults.faults
-		g.errs = append(faults.errs, g.errs...)
-	}
-	return g, err
+	return s.interpretAfter(&faults, t, o)
 }

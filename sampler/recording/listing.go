@@ -49,9 +49,9 @@ var psListing = listing{
 		return n >= 2 || n == 1 && !strings.ContainsAny(line, "0123456789")
 	},
 	cells: strings.Fields,
-	bases: map[string]base{"RSS": {1 << 10, "bytes"}, "RSZ": {1 << 10, "bytes"}, "VSZ": {1 << 10, "bytes"},
-		"SIZE": {1 << 10, "bytes"}, "SZ": {1, ""}, "PSS": {1 << 10, "bytes"}, "USS": {1 << 10, "bytes"},
-		"Swap": {1 << 10, "bytes"}},
+	bases: map[string]base{"RSS": kib, "RSZ": kib, "VSZ": kib,
+		"SIZE": kib, "SZ": noUnit, "PSS": kib, "USS": kib,
+		"Swap": kib},
 	ignore: map[string]string{
 		"TTY": "", "TT": "", "STAT": "", "S": "", "F": "", "WCHAN": "", "START": "", "STARTED": "", "STIME": "",
 		"TIME": "a counter", "ELAPSED": "an age", "NI": "a setting", "PRI": "a setting",
@@ -99,7 +99,7 @@ var kubectlCPU = regexp.MustCompile(`^\d+(?:\.\d+)?$`)
 
 func isKubectlTop(start []byte) bool { return kubectlListing.recognizes(start) }
 
-func readKubectlTop(t *input, o Options) (*gathered, error) {
+func readKubectlTop(t *input, o options) (*gathered, error) {
 	return kubectlListing.read(t, o)
 }
 
@@ -108,11 +108,11 @@ func isPs(start []byte) bool { return psListing.recognizes(start) }
 
 func isDockerStats(start []byte) bool { return dockerListing.recognizes(start) }
 
-func readPs(t *input, o Options) (*gathered, error) {
+func readPs(t *input, o options) (*gathered, error) {
 	return psListing.read(t, o)
 }
 
-func readDockerStats(t *input, o Options) (*gathered, error) {
+func readDockerStats(t *input, o options) (*gathered, error) {
 	return dockerListing.read(t, o)
 }
 
@@ -172,7 +172,7 @@ func (l *listing) line(raw []byte) string {
 	return stamp.Format(time.RFC3339Nano) + " " + l.plain(rest)
 }
 
-func (l *listing) read(t *input, o Options) (*gathered, error) {
+func (l *listing) read(t *input, o options) (*gathered, error) {
 	s := &sheet{format: l.format, header: []string{"time"}, bases: l.bases, ignore: l.ignore}
 	index := map[string]int{}
 	faults := faultLog{name: t.name}
@@ -218,7 +218,7 @@ func (l *listing) read(t *input, o Options) (*gathered, error) {
 		row := []string{at.Format(time.RFC3339Nano)}
 		if at.IsZero() {
 			untimed = true
-			row[0] = strconv.FormatInt(int64(listings)*int64(o.Interval)/1e9, 10)
+			row[0] = strconv.FormatInt(int64(listings)*int64(o.interval)/1e9, 10)
 		}
 		for i, column := range columns {
 			col, known := index[column]
@@ -232,21 +232,15 @@ func (l *listing) read(t *input, o Options) (*gathered, error) {
 			}
 			row[col] = cells[i]
 		}
-		t.put(s, row)
+		s.put(t, row)
 	}
-	if untimed && (o.Interval <= 0 || listings < 2) {
+	if untimed && (o.interval <= 0 || listings < 2) {
 		return nil, newGathered(t, l.format).refuse("it has no times",
 			cmp.Or(l.wayOut, "write the date before each listing (date -Is), or say how far apart they are, as in "+
 				"--interval 30s"))
 	}
-	o.Interval, s.counted = 0, untimed
-	g, err := s.interpret(t, o)
-	if g != nil {
-		g.faults += faults.faults
-		g.rows += faults.faults
-		g.errs = append(faults.errs, g.errs...)
-	}
-	return g, err
+	o.interval, s.counted = 0, untimed
+	return s.interpretAfter(&faults, t, o)
 }
 
 // fitCells brings the cells of a row to the number of its columns: a number and its unit become one, then the words of

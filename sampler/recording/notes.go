@@ -9,7 +9,8 @@ import (
 
 // noteLog keeps the notes of a table, which mean there what they mean in a recording of our own: from their place on.
 type noteLog struct {
-	reader Reader // that understands them
+	notes
+	faultLog
 	states []noted
 }
 
@@ -20,23 +21,21 @@ type noted struct {
 	levels []sampler.Ceiling
 }
 
-// take reads a note that stands before a row.
-func (n *noteLog) take(line []byte, number, row int) {
-	r := &n.reader
-	start, levels := r.start, slices.Clone(r.levels)
-	r.line = number
-	r.note(line)
-	if r.start.Equal(start) && slices.Equal(r.levels, levels) {
+// read reads a note that stands before a row.
+func (n *noteLog) read(line []byte, number, row int) {
+	start, levels := n.start, slices.Clone(n.levels)
+	n.take(line, false, func(format string, args ...any) { n.fault(number, format, args...) })
+	if n.start.Equal(start) && slices.Equal(n.levels, levels) {
 		return
 	}
-	n.states = append(n.states, noted{row, r.start, slices.Clone(r.levels)})
+	n.states = append(n.states, noted{row, n.start, slices.Clone(n.levels)})
 }
 
 // apply brings what was noted into what was gathered of rows with these times, for all processes alike.
 func (n *noteLog) apply(g *gathered, times []int64) {
-	g.header = n.reader.notes
-	g.faults += n.reader.faults
-	g.errs = append(g.errs, n.reader.errs...)
+	g.header = n.header
+	g.faults += n.faults
+	g.errs = append(g.errs, n.errs...)
 	for _, state := range n.states {
 		t := int64(-1)
 		for row := state.row; row < len(times) && t < 0; row++ {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,25 +14,15 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
-// objects gathers objects as rows of a table.
-type objects struct {
-	sheet
-	index map[string]int
-	most  int // columns
-}
-
-func newObjects(t *input, format string) *objects {
-	return &objects{sheet{format: format, header: []string{}}, map[string]int{}, t.bounds.columns}
-}
-
-func (s *objects) add(t *input, raw []byte) error {
-	if rows := rowsOfColumns(raw); rows != nil {
-		for _, row := range rows {
-			s.putRow(t, row)
+// addObject makes rows of an object.
+func addObject(s *rows, t *input, raw []byte) error {
+	if all := rowsOfColumns(raw); all != nil {
+		for _, row := range all {
+			putMembers(s, t, row)
 		}
 		return nil
 	}
-	return s.expand(t, raw, nil, "", 0)
+	return expand(s, t, raw, nil, "", 0)
 }
 
 // member is a name and a value of an object; in is the list that the object is in, "" if it is in none.
@@ -67,7 +58,7 @@ func (n *memberNames) put(key string, at int) {
 
 // expand makes rows of an object. Lists in it, as of processes, of points or of columns, are rows of their own, which
 // have what stands beside the lists too.
-func (s *objects) expand(t *input, raw json.RawMessage, above []member, in string, depth int) error {
+func expand(s *rows, t *input, raw json.RawMessage, above []member, in string, depth int) error {
 	beside := slices.Clone(above)
 	var inner, pairs, columns []list
 	var names memberNames
@@ -106,7 +97,7 @@ func (s *objects) expand(t *input, raw json.RawMessage, above []member, in strin
 		return err
 	}
 	const deep = 4
-	rows := 0
+	made := 0
 	for _, l := range inner {
 		if labels := labelsOf(l.items); labels != nil {
 			beside = append(beside, labels...)
@@ -132,8 +123,8 @@ func (s *objects) expand(t *input, raw json.RawMessage, above []member, in strin
 		}
 		for _, item := range l.items {
 			if depth < deep && len(item) > 0 && item[0] == '{' && t.stopped == "" {
-				rows++
-				if err := s.expand(t, item, with, l.key, depth+1); err != nil {
+				made++
+				if err := expand(s, t, item, with, l.key, depth+1); err != nil {
 					return err
 				}
 			}
@@ -148,13 +139,13 @@ func (s *objects) expand(t *input, raw json.RawMessage, above []member, in strin
 			if json.Unmarshal(item, &pair) != nil || len(pair) != 2 {
 				continue
 			}
-			if rows++; depth < deep && pair[1][0] == '{' { // what there is at a time
+			if made++; depth < deep && pair[1][0] == '{' { // what there is at a time
 				at := member{"time", cellOf(pair[0]), in}
-				if err := s.expand(t, pair[1], append(slices.Clone(beside), at), l.key, depth+1); err != nil {
+				if err := expand(s, t, pair[1], append(slices.Clone(beside), at), l.key, depth+1); err != nil {
 					return err
 				}
 			} else {
-				s.putRow(t, beside, pointOf(pair)...)
+				putMembers(s, t, beside, pointOf(pair)...)
 			}
 		}
 	}
@@ -169,14 +160,22 @@ func (s *objects) expand(t *input, raw json.RawMessage, above []member, in strin
 			for _, l := range columns {
 				row = append(row, member{l.key, cellOf(l.items[i]), in})
 			}
-			rows++
-			s.putRow(t, beside, row...)
+			made++
+			putMembers(s, t, beside, row...)
 		}
 	}
-	if rows == 0 {
-		s.putRow(t, beside)
+	if made == 0 {
+		putMembers(s, t, beside)
 	}
 	return nil
+}
+
+// explainObject says where an object is at fault.
+func explainObject(data []byte, err error) error {
+	if errors.Is(err, errDeep) {
+		return err
+	}
+	return explainJSON(data, err)
 }
 
 // labelsOf returns what a list of objects with a key and a value each says of what stands beside it, as OpenTelemetry
@@ -248,49 +247,12 @@ func pointOf(pair []json.RawMessage) []member {
 	return []member{{key: "time", value: at}, {key: "value", value: value}}
 }
 
-func (s *objects) putRow(t *input, beside []member, more ...member) {
+func putMembers(s *rows, t *input, beside []member, more ...member) {
 	row := make([]string, len(s.header))
 	for _, m := range slices.Concat(beside, more) {
 		row = s.cell(row, m.key, m.value)
 	}
-	t.put(&s.sheet, row)
-}
-
-// cell puts a value where its name has its column.
-func (s *objects) cell(row []string, key, value string) []string {
-	col, known := s.index[key]
-	if !known {
-		if len(s.header) >= s.most {
-			s.left++
-			return row
-		}
-		col = len(s.header)
-		s.index[key] = col
-		s.header = append(s.header, key)
-	}
-	for len(row) <= col {
-		row = append(row, "")
-	}
-	if n := len(s.rows); n > 0 && col < len(s.rows[n-1]) && s.rows[n-1][col] == value {
-		value = s.rows[n-1][col] // of which one in memory is enough
-	}
-	row[col] = value
-	return row
-}
-
-func (s *objects) finish(t *input, faults *faultLog, o Options) (*gathered, error) {
-	if len(s.rows) == 0 {
-		g := newGathered(t, s.format)
-		g.faultLog = *faults
-		return nil, g.empty()
-	}
-	g, err := s.interpret(t, o)
-	if g != nil && faults.faults > 0 {
-		g.rows += faults.faults
-		g.faults += faults.faults
-		g.errs = append(faults.errs, g.errs...)
-	}
-	return g, err
+	s.put(t, row)
 }
 
 // rowsOfColumns returns the rows of an object that has, for each column, the cells under their row numbers, as pandas
@@ -303,7 +265,7 @@ func rowsOfColumns(raw []byte) (rows [][]member) {
 	if json.Unmarshal(raw, &columns) != nil || len(columns) < 2 {
 		return nil
 	}
-	names := sortedKeys(columns)
+	names := slices.Sorted(maps.Keys(columns))
 	n := len(columns[names[0]])
 	for i := range n {
 		var row []member

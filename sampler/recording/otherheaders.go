@@ -16,7 +16,7 @@ func placesOf(t *input, s *sheet, header []string) []int {
 		at := slices.Index(s.rows[0], name)
 		switch {
 		case at >= 0:
-		case t.hasRoom(s, len(s.rows[0])+1):
+		case s.hasRoom(t, len(s.rows[0])+1):
 			at = len(s.rows[0])
 			s.rows[0] = append(slices.Clone(s.rows[0]), name)
 		default:

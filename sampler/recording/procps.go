@@ -24,8 +24,8 @@ var topListing = listing{
 		return line
 	},
 	cells: strings.Fields,
-	bases: map[string]base{"VIRT": {1 << 10, "bytes"}, "RES": {1 << 10, "bytes"}, "SHR": {1 << 10, "bytes"},
-		"SWAP": {1 << 10, "bytes"}, "DATA": {1 << 10, "bytes"}, "CODE": {1 << 10, "bytes"}},
+	bases: map[string]base{"VIRT": kib, "RES": kib, "SHR": kib,
+		"SWAP": kib, "DATA": kib, "CODE": kib},
 	ignore: map[string]string{
 		"TTY": "", "S": "", "PR": "a setting", "NI": "a setting", "P": "the number of a processor",
 		"TIME+": "a counter", "TIME": "a counter", "USER": "", "UID": "", "RUSER": "",
@@ -50,7 +50,7 @@ func isTop(start []byte) bool {
 	return false
 }
 
-func readTop(t *input, o Options) (*gathered, error) { return topListing.read(t, o) }
+func readTop(t *input, o options) (*gathered, error) { return topListing.read(t, o) }
 
 // vmstatListing is vmstat, whose rows have their time last with -t. What unit its sizes have depends on its options.
 var vmstatListing = listing{
@@ -86,7 +86,7 @@ var (
 
 func isVmstat(start []byte) bool { return vmstatListing.recognizes(start) }
 
-func readVmstat(t *input, o Options) (*gathered, error) { return vmstatListing.read(t, o) }
+func readVmstat(t *input, o options) (*gathered, error) { return vmstatListing.read(t, o) }
 
 const freeFormat = "output of free"
 
@@ -105,8 +105,8 @@ func isFree(start []byte) bool {
 
 // readFree reads a loop around free, or free -s: a row of each listing, with the date before it if there is one. What
 // unit its numbers have depends on its options.
-func readFree(t *input, o Options) (*gathered, error) {
-	s := newObjects(t, freeFormat)
+func readFree(t *input, o options) (*gathered, error) {
+	s := newRows(t, freeFormat)
 	faults := faultLog{name: t.name}
 	var (
 		at     time.Time
@@ -115,7 +115,7 @@ func readFree(t *input, o Options) (*gathered, error) {
 	)
 	flush := func() {
 		if len(row) > 1 {
-			t.put(&s.sheet, row)
+			s.put(t, row)
 		}
 		row = nil
 	}
@@ -183,7 +183,7 @@ func knowJstat(s *sheet) {
 	if sizes {
 		s.bases = map[string]base{}
 		for _, name := range jstatSizes {
-			s.bases[name] = base{1 << 10, "bytes"}
+			s.bases[name] = kib
 		}
 	}
 }

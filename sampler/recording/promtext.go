@@ -34,7 +34,7 @@ func looksLikeMetrics(text []byte) bool {
 
 // readMetrics reads the Prometheus text format, OpenMetrics and what promtool dumps. Without timestamps it is a loop of
 // scrapes: each metric that comes again begins the next, and how far apart they are has to be said.
-func readMetrics(in *input, o Options) (*gathered, error) {
+func readMetrics(in *input, o options) (*gathered, error) {
 	m := newMetrics(in, promTextFormat)
 	var (
 		line          promtext.Line
@@ -92,15 +92,15 @@ func readMetrics(in *input, o Options) (*gathered, error) {
 				clear(seen)
 			}
 			seen[key] = true
-			t = int64(scrape) * max(int64(o.Interval), 1)
+			t = int64(scrape) * max(int64(o.interval), 1)
 		}
 		m.add(&line, t)
 	}
-	if bare && o.Interval <= 0 {
+	if bare && o.interval <= 0 {
 		return nil, m.refuse("its values have no timestamps", wayOutInterval)
 	}
 	if bare {
-		m.notes = append(m.notes, "scrapes "+sampler.ShortDuration(o.Interval)+" apart")
+		m.notes = append(m.notes, "scrapes "+sampler.ShortDuration(o.interval)+" apart")
 	}
 	return m.gathered, m.finish()
 }

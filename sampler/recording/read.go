@@ -1,22 +1,19 @@
 package recording
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/text/transform"
 
 	"github.com/mdzesseis/leaktrend/sampler"
 )
@@ -50,37 +47,9 @@ const maxText = 32 << 20
 // own and plain CSV files are read as they are sampled, all else at once. The error says that nothing could be read: it
 // names the format seen, what is missing, and the way out.
 func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, error) {
-	in, below := bufio.NewReaderSize(src, blockSize), src
-	head, err := peek(in, 2)
+	in, below, head, err := unpack(src)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, cause(err))
-	}
-	for packed := 0; packed < 2 && bytes.HasPrefix(head, []byte{0x1f, 0x8b}); packed++ { // some are packed twice
-		unzip, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		in, below = bufio.NewReaderSize(unzip, blockSize), unzip
-		if head, err = peek(in, 2); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, cause(err))
-		}
-	}
-	if head, err = peek(in, blockSize); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, cause(err))
-	}
-	if wide := wideText(head); wide != nil {
-		below = transform.NewReader(in, wide.NewDecoder())
-		in = bufio.NewReaderSize(below, blockSize)
-		if head, err = peek(in, blockSize); err != nil {
-			return nil, fmt.Errorf("%s: UTF-16: %w", name, err)
-		}
-	}
-	if decode := narrowText(head); decode != nil {
-		below = transform.NewReader(in, decode)
-		in = bufio.NewReaderSize(below, blockSize)
-		if head, err = peek(in, blockSize); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, cause(err))
-		}
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	own := isOwn(head)
 	if own && oddColumn(head) {
@@ -102,7 +71,7 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, cause(err))
 	}
-	g, err := gather(t, o)
+	g, err := gather(t, options{o.By, o.Interval})
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -114,7 +83,7 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 	g.bounded(t)
 	f := &File{Name: name, Format: g.format, all: g}
 	for i, p := range g.processes {
-		r := &Reader{name: name, process: p, last: math.MinInt64, srcErr: io.EOF, notes: g.header, header: g.header}
+		r := &Reader{name: name, process: p, last: math.MinInt64, srcErr: io.EOF, upTo: Header(g.header)}
 		if i == 0 {
 			r.faults, r.errs = g.faults, g.errs
 		}
@@ -171,7 +140,7 @@ func readTwice(ctx context.Context, in io.Reader, name, by string) (*File, error
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range sortedKeys(columns) {
+	for _, name := range slices.Sorted(maps.Keys(columns)) {
 		c := columns[name]
 		c.judgeKind()
 		r.told = append(r.told, c.resource)
@@ -288,7 +257,7 @@ func oddColumns(names []string) bool {
 }
 
 // gather recognizes the format of a text and reads it.
-func gather(t *input, o Options) (*gathered, error) {
+func gather(t *input, o options) (*gathered, error) {
 	start, name := bytes.TrimLeft(t.head, " \t\r\n"), t.name
 	if len(start) == 0 {
 		return nil, fmt.Errorf("%s: no samples", name)
@@ -348,7 +317,7 @@ func binaryKind(start []byte) string {
 // format is one that is recognized by how it begins.
 type format struct {
 	recognizes func(start []byte) bool
-	read       func(t *input, o Options) (*gathered, error)
+	read       func(t *input, o options) (*gathered, error)
 }
 
 // formats are tried in this order; what none of them is, is read as a table.

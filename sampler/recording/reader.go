@@ -48,12 +48,10 @@ type Reader struct {
 	first  *sampler.Sample // what NewReader read ahead
 	any    bool            // some sample was yielded
 	last   int64           // time of the last sample yielded, in unix nanoseconds
-	notes  Header          // up to the current line
-	noted  bool            // whether they changed
-	header Header          // up to the last sample
+	noted  bool            // whether the notes changed with the current line
+	upTo   Header          // of the notes up to the last sample
 	faults int
 	errs   []error
-	lost   int // samples that could not be written when it was recorded
 	seen   seen
 }
 
@@ -100,7 +98,7 @@ func newStream(ctx context.Context, src io.Reader, name string) (*Reader, error)
 		}
 		return nil, err
 	}
-	r.header = r.notes
+	r.upTo = Header(r.notes.header)
 	r.first = &first
 	return r, nil
 }
@@ -119,7 +117,7 @@ func (o *opened) Close() error {
 }
 
 // Header returns the notes in force at the last sample returned; before the first one, those at the first.
-func (r *Reader) Header() Header { return r.header }
+func (r *Reader) Header() Header { return r.upTo }
 
 // Process returns what tells the process of this recording from the others in its file, as in "pid 4242"; "" if there
 // are none.
@@ -216,7 +214,7 @@ func (r *Reader) Sample(ctx context.Context, s *sampler.Sample) error {
 		return err
 	}
 	if r.noted {
-		r.header, r.noted = r.notes, false
+		r.upTo, r.noted = Header(r.notes.header), false
 	}
 	if r.seen.samples++; r.seen.samples <= len(r.seen.steps)+1 {
 		r.seen.begin(s)

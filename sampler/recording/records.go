@@ -29,13 +29,13 @@ func isRecords(start []byte) bool {
 }
 
 // readRecords makes a row of the lines up to the next beginning, or up to a line without anything.
-func readRecords(t *input, o Options) (*gathered, error) {
-	s := newObjects(t, "rows of a database, a line for each column")
+func readRecords(t *input, o options) (*gathered, error) {
+	s := newRows(t, "rows of a database, a line for each column")
 	faults := faultLog{name: t.name}
 	var row []string
 	flush := func() {
 		if len(row) > 0 {
-			t.put(&s.sheet, row)
+			s.put(t, row)
 		}
 		row = nil
 	}

@@ -29,14 +29,14 @@ func isRRD(start []byte) bool {
 }
 
 // readRRD reads the text of rrdtool fetch, and the XML of rrdtool xport.
-func readRRD(t *input, o Options) (*gathered, error) {
+func readRRD(t *input, o options) (*gathered, error) {
 	s := &sheet{format: rrdFormat}
 	header := []string{"time"}
 	at, step := int64(0), int64(0)
 	for _, raw := range t.lines() {
 		line := strings.TrimSpace(string(raw))
 		if m := rrdRow.FindStringSubmatch(line); m != nil {
-			t.put(s, rrdCells(m[1], strings.Fields(m[2])))
+			s.put(t, rrdCells(m[1], strings.Fields(m[2])))
 			continue
 		}
 		for _, tag := range rrdTag.FindAllStringSubmatch(line, -1) {
@@ -59,7 +59,7 @@ func readRRD(t *input, o Options) (*gathered, error) {
 			for _, v := range rrdValue.FindAllStringSubmatch(m[2], -1) {
 				cells = append(cells, v[1])
 			}
-			t.put(s, rrdCells(m[1], cells))
+			s.put(t, rrdCells(m[1], cells))
 		}
 		if len(s.rows) == 0 && len(header) == 1 && !strings.HasPrefix(line, "<") {
 			header = append(header, strings.Fields(line)...)
@@ -69,7 +69,7 @@ func readRRD(t *input, o Options) (*gathered, error) {
 }
 
 // rrdTable interprets rows of rrdtool under the names of its sources, which may be fewer.
-func rrdTable(s *sheet, t *input, header []string, o Options) (*gathered, error) {
+func rrdTable(s *sheet, t *input, header []string, o options) (*gathered, error) {
 	for _, row := range s.rows {
 		for len(header) < len(row) {
 			header = append(header, "value "+strconv.Itoa(len(header)))
@@ -92,7 +92,7 @@ func rrdCells(at string, values []string) []string {
 }
 
 // readRRDJSON reads the JSON of rrdtool xport: rows without times, from a start on in steps.
-func readRRDJSON(t *input, o Options) (*gathered, error) {
+func readRRDJSON(t *input, o options) (*gathered, error) {
 	s := &sheet{format: rrdFormat}
 	r := newJSONReader(t)
 	var meta struct {
@@ -110,7 +110,7 @@ func readRRDJSON(t *input, o Options) (*gathered, error) {
 					return err
 				}
 				t.number = r.here()
-				t.put(s, append([]string{""}, row...))
+				s.put(t, append([]string{""}, row...))
 				return nil
 			})
 		}

@@ -3,14 +3,16 @@ package recording
 import (
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
 // readSadf reads what sadf -j writes: hosts, and for each of them what was read at each time.
-func readSadf(t *input, o Options) (*gathered, error) {
-	s := newObjects(t, "JSON of sysstat (sadf)")
+func readSadf(t *input, o options) (*gathered, error) {
+	s := newRows(t, "JSON of sysstat (sadf)")
 	faults := faultLog{name: t.name}
 	r := newJSONReader(t)
 	host := ""
@@ -37,7 +39,7 @@ func readSadf(t *input, o Options) (*gathered, error) {
 					faults.fault(t.number, "%w", err)
 					return nil
 				}
-				t.put(&s.sheet, row)
+				s.put(t, row)
 				return nil
 			})
 		}
@@ -59,7 +61,7 @@ func sadfValues(prefix string, raw json.RawMessage, put func(key, value string))
 	if err := json.Unmarshal(raw, &object); err != nil {
 		return errors.New("no object of names and values")
 	}
-	for _, key := range sortedKeys(object) {
+	for _, key := range slices.Sorted(maps.Keys(object)) {
 		value := object[key]
 		name := prefix + key
 		switch value[0] {
@@ -101,7 +103,7 @@ func sadfName(item json.RawMessage) string {
 		return ""
 	}
 	name := ""
-	for _, key := range sortedKeys(object) {
+	for _, key := range slices.Sorted(maps.Keys(object)) {
 		if object[key][0] == '"' {
 			name += cellOf(object[key]) + "."
 		}

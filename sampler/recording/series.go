@@ -30,7 +30,7 @@ func seriesLine(series []byte) []byte {
 	return slices.Concat(series, []byte(" 0"))
 }
 
-func readQueryRange(t *input, _ Options) (*gathered, error) {
+func readQueryRange(t *input, _ options) (*gathered, error) {
 	m := newMetrics(t, queryRangeFormat)
 	var (
 		line  promtext.Line
@@ -74,7 +74,7 @@ func isMprof(start []byte) bool {
 }
 
 // readMprof reads MEM VALUE TIME, in MiB, and CHLD NUMBER VALUE TIME of the children, which are processes of their own.
-func readMprof(t *input, _ Options) (*gathered, error) {
+func readMprof(t *input, _ options) (*gathered, error) {
 	g := newGathered(t, mprofFormat)
 	g.by = "child"
 	for number, raw := range t.lines() {

@@ -47,8 +47,8 @@ func jsonBehind(text string) string {
 }
 
 // readStampedJSON makes rows of the objects under each date.
-func readStampedJSON(t *input, o Options) (*gathered, error) {
-	s := newObjects(t, stampedFormat)
+func readStampedJSON(t *input, o options) (*gathered, error) {
+	s := newRows(t, stampedFormat)
 	faults := faultLog{name: t.name}
 	var (
 		at    string
@@ -60,11 +60,11 @@ func readStampedJSON(t *input, o Options) (*gathered, error) {
 		if value[0] != '[' {
 			items = []json.RawMessage{value}
 		} else if err := json.Unmarshal(value, &items); err != nil {
-			faults.fault(number, "%w", explainJSON(value, err))
+			faults.fault(number, "%w", explainObject(value, err))
 		}
 		for _, item := range items {
-			if err := s.expand(t, item, []member{{key: "time", value: at}}, "", 0); err != nil {
-				faults.fault(number, "%w", explainJSON(item, err))
+			if err := expand(s, t, item, []member{{key: "time", value: at}}, "", 0); err != nil {
+				faults.fault(number, "%w", explainObject(item, err))
 			}
 		}
 	}

@@ -57,8 +57,8 @@ func isStatus(start []byte) bool {
 
 // readStatus makes a row of the lines up to the next date, or up to a name that was there since the last: the next
 // process.
-func readStatus(t *input, o Options) (*gathered, error) {
-	s := newObjects(t, statusFormat)
+func readStatus(t *input, o options) (*gathered, error) {
+	s := newRows(t, statusFormat)
 	faults := faultLog{name: t.name}
 	var (
 		at   time.Time
@@ -68,7 +68,7 @@ func readStatus(t *input, o Options) (*gathered, error) {
 	)
 	flush := func() {
 		if len(seen) > 0 {
-			t.put(&s.sheet, row)
+			s.put(t, row)
 		}
 		row = s.cell(nil, "time", at.Format(time.RFC3339Nano))
 		clear(seen)

@@ -40,12 +40,12 @@ func bannerDate(line string, order scan.Order) (date time.Time, ok bool) {
 var averages = regexp.MustCompile(`^\pL[\pL. ]*:\s`)
 
 // sizes of pidstat and sar are in kilobytes, of 1024 bytes.
-var sysstatBases = map[string]base{"VSZ": {1 << 10, "bytes"}, "RSS": {1 << 10, "bytes"}, "StkSize": {1 << 10, "bytes"},
-	"StkRef": {1 << 10, "bytes"}}
+var sysstatBases = map[string]base{"VSZ": kib, "RSS": kib, "StkSize": kib,
+	"StkRef": kib}
 
 // readSysstat reads pidstat, with -h or without, and sar. Tables of several activities are put together by time and
 // process.
-func readSysstat(t *input, o Options) (*gathered, error) {
+func readSysstat(t *input, o options) (*gathered, error) {
 	s := &sheet{format: sysstatFormat, header: []string{"time"}, bases: map[string]base{}, ignore: map[string]string{}}
 	for column, b := range sysstatBases {
 		s.bases[column] = b
@@ -132,7 +132,7 @@ func readSysstat(t *input, o Options) (*gathered, error) {
 				index[column] = len(s.header)
 				s.header = append(s.header, column)
 				if strings.HasPrefix(column, "kb") {
-					s.bases[column] = base{1 << 10, "bytes"}
+					s.bases[column] = kib
 				}
 			}
 			switch column {
@@ -148,7 +148,7 @@ func readSysstat(t *input, o Options) (*gathered, error) {
 		if !known {
 			at2 = len(s.rows)
 			rowOf[key] = at2
-			t.put(s, row)
+			s.put(t, row)
 		}
 		for i, column := range header {
 			for len(s.rows[at2]) <= index[column] {
@@ -161,13 +161,7 @@ func readSysstat(t *input, o Options) (*gathered, error) {
 	if index["PID"] == 0 {
 		delete(s.ignore, "CPU")
 	}
-	g, err := s.interpret(t, o)
-	if g != nil {
-		g.faults += faults.faults
-		g.rows += faults.faults
-		g.errs = append(faults.errs, g.errs...)
-	}
-	return g, err
+	return s.interpretAfter(&faults, t, o)
 }
 
 // sysstatTime returns the time at the beginning of a line, and how many words it takes.
@@ -205,7 +199,7 @@ func isPsrecord(start []byte) bool {
 }
 
 // readPsrecord reads the log of psrecord, whose first column counts seconds since it began.
-func readPsrecord(t *input, o Options) (*gathered, error) {
+func readPsrecord(t *input, o options) (*gathered, error) {
 	s := &sheet{format: psrecordFormat}
 	for _, raw := range t.lines() {
 		line := strings.TrimSpace(string(raw))
@@ -218,7 +212,7 @@ func readPsrecord(t *input, o Options) (*gathered, error) {
 			continue
 		}
 		if line != "" {
-			t.put(s, strings.Fields(line))
+			s.put(t, strings.Fields(line))
 		}
 	}
 	return s.interpret(t, o)

@@ -50,7 +50,7 @@ func unfold(t *input, s *sheet, shapes []shape) []shape {
 			for _, p := range valuesIn(row[col]) {
 				at, known := index[p[0]]
 				if !known {
-					if !t.hasRoom(s, len(s.header)+1) {
+					if !s.hasRoom(t, len(s.header)+1) {
 						s.left++
 						continue
 					}

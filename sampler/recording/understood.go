@@ -2,6 +2,7 @@ package recording
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -95,10 +96,10 @@ func (f *File) Understood() string {
 	if list := f.notJudged(); len(list) > 0 {
 		parts = append(parts, fmt.Sprintf("%d not (%s)", len(list), listAside(list)))
 	}
-	for _, name := range sortedNames(gaps) {
+	for _, name := range slices.Sorted(maps.Keys(gaps)) {
 		parts = append(parts, fmt.Sprintf("%s where %s is 0 or less", scan.Count(gaps[name], "gap"), name))
 	}
-	for _, name := range sortedNames(absent) {
+	for _, name := range slices.Sorted(maps.Keys(absent)) {
 		parts = append(parts, fmt.Sprintf("%s where %s is a number that stands for a failed reading",
 			scan.Count(absent[name], "gap"), name))
 	}
@@ -114,15 +115,6 @@ func (f *File) Understood() string {
 		parts = append(parts, countsSeconds("time"))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func sortedNames(of map[string]int) []string {
-	var names []string
-	for name := range of {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 func span(first, last time.Time, step time.Duration) string {

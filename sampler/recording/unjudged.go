@@ -46,10 +46,37 @@ func isRemainder(header string) bool {
 	return slices.ContainsFunc(leftParts, func(part string) bool { return strings.Contains(lower, part) })
 }
 
+// usedBeside reports whether a column tells what is used of that of which another is what is left, by their names, and
+// by whether they are sizes: it is of memory too, or has a word in common.
+func usedBeside(left, used string, leftSize, usedSize bool) bool {
+	if isRemainder(used) || hasWord(used, "swap", "swpd", "swapped") {
+		return false
+	}
+	if bare := !slices.ContainsFunc(words(left), func(w string) bool {
+		return !slices.Contains(leftWords, w)
+	}); bare || leftSize || isMemory(left) {
+		return usedSize || isMemory(used)
+	}
+	return slices.ContainsFunc(words(used), func(w string) bool {
+		return !slices.Contains(leftWords, w) && hasWord(left, w)
+	})
+}
+
+// isMemory reports whether a column is an amount of memory, by its name.
+func isMemory(header string) bool {
+	return hasWord(header, memoryWords...) ||
+		hasWord(header, "ram", "anon", "private", "pss", "uss", "working", "ws", "pm", "speicher", "memfree",
+			"memused", "kbmemused")
+}
+
+// isGroupTotal reports whether a column is the memory of a control group with its page cache, by its name.
+func isGroupTotal(header string) bool {
+	return slices.Contains(cgroupTotals, strings.Join(words(header), " "))
+}
+
 // cgroupTotals are what control groups call the memory of a group with its page cache.
 var cgroupTotals = []string{"memory current", "memory usage in bytes", "usage in bytes", "memory usage",
 	"memory stats usage", "memory max usage", "memory total"}
 
-var (
-	leftParts = []string{"свобод", "доступн", "空き", "利用可能", "可用", "剩余", "空闲", "여유", "사용 가능"}
-)
+// leftParts are parts of such names in scripts without blanks or with many endings.
+var leftParts = []string{"свобод", "доступн", "空き", "利用可能", "可用", "剩余", "空闲", "여유", "사용 가능"}

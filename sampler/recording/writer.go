@@ -21,7 +21,6 @@ const (
 	flushAt    = 64 << 10
 	maxPending = 1 << 20
 	maxTime    = 64 // bytes of a line's time
-	maxBuild   = 64 // bytes of a version or revision
 	// columnRest rows without a value, a column goes when the next header is written: that of labels that change would
 	// grow with every row.
 	columnRest = 10
