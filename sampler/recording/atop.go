@@ -7,6 +7,12 @@ import (
 	"strings"
 )
 
+// nmonFile is a recording of nmon.
+var nmonFile = format{recognizes: isNmon, read: readNmon}
+
+// atopFile is the output of atop -P.
+var atopFile = format{recognizes: isAtop, read: readAtop}
+
 const (
 	atopFormat = "output of atop -P"
 	nmonFormat = "recording of nmon"

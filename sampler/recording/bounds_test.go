@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -255,23 +254,6 @@ func TestMemoryOfSeries(t *testing.T) {
 	runtime.KeepAlive(f)
 }
 
-// A row of a listing takes memory for its cells, not for all that follow each of them as well.
-func TestLongRowOfListing(t *testing.T) {
-	columns := []string{"PID", "RSS", "COMMAND"}
-	long := append([]string{"1"}, strings.Fields(strings.Repeat("1 KB ", 5000)+"x")...)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	got := fitCells(long, columns)
-	runtime.ReadMemStats(&after)
-	want := []string{"1", "1 KB", strings.Repeat("1 KB ", 4999) + "x"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("cells (-want +got):\n%s", diff)
-	}
-	if used := after.TotalAlloc - before.TotalAlloc; used > 20<<20 {
-		t.Errorf("%d MB allocated", used>>20)
-	}
-}
-
 // Names of months are no numbers that were rounded.
 func TestTimesSeveralTimes(t *testing.T) {
 	for when, want := range map[string]string{
@@ -284,30 +266,5 @@ func TestTimesSeveralTimes(t *testing.T) {
 		if _, err := Read(t.Context(), strings.NewReader(text), "f", Options{}); err == nil || err.Error() != want {
 			t.Errorf("error %v, want %s", err, want)
 		}
-	}
-}
-
-// The first of the members of a name is found, however many there are, in time that does not grow with them.
-func TestMemberNames(t *testing.T) {
-	const many = 300
-	var (
-		members []member
-		names   memberNames
-	)
-	for i := range many {
-		key := fmt.Sprintf("c%d", i)
-		want := slices.IndexFunc(members, func(m member) bool { return m.key == key })
-		if got := names.find(members, key); got != want {
-			t.Fatalf("%s among %d: at %d, want %d", key, len(members), got, want)
-		}
-		names.put(key, len(members))
-		members = append(members, member{key: key})
-		first := slices.IndexFunc(members, func(m member) bool { return m.key == "c7" })
-		if got := names.find(members, "c7"); got != first {
-			t.Fatalf("c7 among %d: at %d, want %d", len(members), got, first)
-		}
-	}
-	if len(names) != many {
-		t.Errorf("%d names of %d are looked up", len(names), many)
 	}
 }

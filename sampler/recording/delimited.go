@@ -3,6 +3,7 @@ package recording
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -92,7 +93,8 @@ func readDelimited(t *input, o options) (*gathered, error) {
 		return nil, newGathered(t, format).empty()
 	}
 	if !slices.ContainsFunc(s.rows, func(cells []string) bool { return hasData(cells, s.commas) }) {
-		return nil, fault(t.name, "no samples: neither a table with numbers nor in a format that leaktrend knows")
+		return nil, fmt.Errorf("%s: no samples: neither a table with numbers nor in a format that leaktrend knows",
+			t.name)
 	}
 	width, most := 0, 0
 	for w, n := range count {
@@ -177,28 +179,6 @@ func namesNumbers(s *sheet) bool {
 		}
 	}
 	return names*2 > len(first)
-}
-
-// knowSysstat gives a table that sadf wrote what its header does not say: sizes are in kilobytes, and -p writes no
-// header.
-func knowSysstat(s *sheet) {
-	if s.header == nil && s.width() == 6 && s.cell(0, 3) == "-" {
-		if _, form := scan.Instant(s.cell(0, 2), s.dates); form == scan.Text {
-			s.header = []string{"hostname", "interval", "timestamp", "device", "metric", "value"}
-		}
-	}
-	if !slices.Contains(s.header, "hostname") || !slices.Contains(s.header, "interval") ||
-		!slices.Contains(s.header, "timestamp") {
-		return
-	}
-	s.format = "table of sysstat (sadf)"
-	s.ignore = map[string]string{"interval": ""}
-	s.bases = map[string]base{}
-	for _, name := range s.header {
-		if strings.HasPrefix(name, "kb") {
-			s.bases[name] = kib
-		}
-	}
 }
 
 // joinDates puts dates together that blanks have cut into cells, at the beginning of each row.

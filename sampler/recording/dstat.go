@@ -11,6 +11,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
+// dstatFile is the CSV of dstat.
+var dstatFile = format{recognizes: isDstat, read: readDstat}
+
 const dstatFormat = "CSV of dstat"
 
 var (

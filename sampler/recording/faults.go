@@ -19,6 +19,7 @@ func (f *faultLog) fault(line int, format string, args ...any) {
 	f.explain(line, format, args...)
 }
 
+// explain says what is wrong with a line, unless that was said of many already. It counts nothing.
 func (f *faultLog) explain(line int, format string, args ...any) {
 	if len(f.errs) < maxFaults {
 		for i := range args {
@@ -30,4 +31,5 @@ func (f *faultLog) explain(line int, format string, args ...any) {
 	}
 }
 
+// maxFaults is how many faults of a file are told.
 const maxFaults = 20

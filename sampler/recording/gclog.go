@@ -9,6 +9,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
+// gcLogFile is the log of a JVM's garbage collections.
+var gcLogFile = format{recognizes: isGCLog, read: readGCLog}
+
 const gcLogFormat = "log of a JVM's garbage collections"
 
 // Lines of collections, as -Xlog:gc of JDK 9 and later writes them, and -XX:+PrintGCDetails before. gcChange is what

@@ -8,6 +8,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
+// gcTraceFile is the log of Go's and of Node's garbage collections.
+var gcTraceFile = format{recognizes: isGCTrace, read: readGCTrace}
+
 // Lines of collections as Go writes them with GODEBUG=gctrace=1, and Node with --trace-gc. Of Node's only the full ones
 // tell what is live.
 var (

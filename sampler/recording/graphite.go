@@ -9,6 +9,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )
 
+// graphiteRawFile is what Graphite renders with format=raw.
+var graphiteRawFile = format{recognizes: isGraphiteRaw, read: readGraphiteRaw}
+
 // graphiteRaw is a series as Graphite renders it with format=raw: its name, start, end and step, then all values.
 var graphiteRaw = regexp.MustCompile(`^([^|]+),(\d{9,10}),(\d{9,10}),(\d{1,9})\|((?:[-+\d.eE]+|None)(?:,|$))`)
 

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -16,6 +17,12 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )
+
+// lineProtocolFile is the line protocol of InfluxDB.
+var lineProtocolFile = format{recognizes: isLineProtocol, read: readLineProtocol}
+
+// fluxCSVFile is the annotated CSV of InfluxDB.
+var fluxCSVFile = format{recognizes: isFluxCSV, read: readFluxCSV}
 
 const (
 	lineProtocolFormat = "line protocol of InfluxDB"
@@ -63,7 +70,7 @@ func readLineProtocol(t *input, _ options) (*gathered, error) {
 	}
 	if untimed > 0 {
 		m.faults += untimed
-		m.errs = append(m.errs, fault(t.name, "%s without a timestamp: skipped", scan.Count(untimed, "point")))
+		m.errs = append(m.errs, fmt.Errorf("%s: %s without a timestamp: skipped", t.name, scan.Count(untimed, "point")))
 	}
 	for _, p := range points {
 		t, ok := nanos(p.at)

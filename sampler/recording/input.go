@@ -11,6 +11,8 @@ import (
 	"io"
 	"iter"
 	"os"
+
+	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 // Bounds on what is kept of a file that is not read as it is sampled. What is beyond them is not read, and that is
@@ -24,8 +26,9 @@ type bounds struct {
 	item    int // bytes of a line, or of a value of JSON that is decoded at once
 }
 
-var defaultBounds = bounds{cells: 5_000_000, values: 16_000_000, series: 20_000, columns: maxForeign + len(known) + 1,
-	limits: 1000, item: 16 << 20}
+var defaultBounds = bounds{cells: 5_000_000, values: 16_000_000, series: 20_000,
+	columns: maxForeign + len(sampler.Resources()) + 1,
+	limits:  1000, item: 16 << 20}
 
 // options say what a text does not.
 type options struct {

@@ -9,6 +9,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
+// inspectedFile is objects as console.log prints them, or Python, Ruby and Fluent Bit.
+var inspectedFile = format{recognizes: isInspected, read: readInspected}
+
 const inspectedFormat = "objects as console.log prints them"
 
 // An object as Node prints it, names without quotes, or Python, with single ones; on one line or a line each.

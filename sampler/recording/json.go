@@ -12,10 +12,11 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
+// jsonFile is any file of JSON.
+var jsonFile = format{recognizes: isJSON, read: readJSON}
+
 const (
-	rangeFormat  = "JSON of a Prometheus range query"
-	exportFormat = "JSON lines of a VictoriaMetrics export"
-	linesFormat  = "JSON lines"
+	linesFormat = "JSON lines"
 )
 
 func isJSON(start []byte) bool {
@@ -27,7 +28,7 @@ func isJSON(start []byte) bool {
 		return false
 	}
 	rest := bytes.TrimLeft(start[1:], " \t\r\n")
-	return len(rest) > 0 && (rest[0] == '"' || rest[0] == '}') && !looksLikeMetrics(firstLine(start))
+	return len(rest) > 0 && (rest[0] == '"' || rest[0] == '}') && !promTextFile.recognizes(firstLine(start))
 }
 
 // readJSON reads the answer of a Prometheus to a range query, as the HTTP API gives it, its data alone or the result

@@ -307,3 +307,7 @@ func readGraphite(t *input) (*gathered, error) {
 	}
 	return m.gathered, m.finish()
 }
+
+const rangeFormat = "JSON of a Prometheus range query"
+
+const exportFormat = "JSON lines of a VictoriaMetrics export"

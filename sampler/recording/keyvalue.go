@@ -7,6 +7,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
+// keyValuesFile is a log of names and values.
+var keyValuesFile = format{recognizes: isPairs, read: readKeyValues}
+
 // stampWithin is an instant that stands behind something else, as the priority of syslog, a level or the name of a pod.
 var stampWithin = regexp.MustCompile(`^(?:.{1,60}?[\s:|\[])?(\d{4}-\d\d-\d\d[T ` +
 	`]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)[\s:|\]]`)

@@ -11,6 +11,15 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
+// psFile is a loop around ps.
+var psFile = format{recognizes: isPs, read: readPs}
+
+// kubectlTopFile is a loop around kubectl top.
+var kubectlTopFile = format{recognizes: isKubectlTop, read: readKubectlTop}
+
+// dockerStatsFile is a loop around docker stats.
+var dockerStatsFile = format{recognizes: isDockerStats, read: readDockerStats}
+
 const (
 	psFormat     = "listings of ps"
 	dockerFormat = "listings of docker stats"

@@ -10,6 +10,15 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
+// freeFile is the output of free.
+var freeFile = format{recognizes: isFree, read: readFree}
+
+// vmstatFile is the output of vmstat.
+var vmstatFile = format{recognizes: isVmstat, read: readVmstat}
+
+// topFile is the output of top -b.
+var topFile = format{recognizes: isTop, read: readTop}
+
 // topListing is top -b. The time in its first line has no date, so that one has to stand before it.
 var topListing = listing{
 	format: "listings of top",
@@ -155,35 +164,4 @@ func readFree(t *input, o options) (*gathered, error) {
 	}
 	flush()
 	return s.finish(t, &faults, o)
-}
-
-// jstatSizes are the columns of jstat -gc, in KiB: what the parts of the heap have and use. jstatCounted are events,
-// and how long they took, since the JVM began.
-var (
-	jstatSizes = []string{"S0C", "S1C", "S0U", "S1U", "EC", "EU", "OC", "OU", "PC", "PU", "MC", "MU", "CCSC", "CCSU",
-		"NGC", "OGC"}
-	jstatCounted = []string{"YGC", "YGCT", "FGC", "FGCT", "CGC", "CGCT", "GCT"}
-)
-
-// knowJstat gives a table that jstat wrote what its header does not say.
-func knowJstat(s *sheet) {
-	sizes := slices.Contains(s.header, "OU") && slices.Contains(s.header, "OC")
-	if !slices.Contains(s.header, "YGC") || !slices.Contains(s.header, "GCT") || !sizes &&
-		!slices.Contains(s.header, "O") {
-		return
-	}
-	s.format = "table of jstat"
-	if s.header[0] == "Timestamp" { // jstat -t
-		s.header[0] = "elapsed_s"
-	}
-	s.ignore = map[string]string{}
-	for _, name := range jstatCounted {
-		s.ignore[name] = "a counter"
-	}
-	if sizes {
-		s.bases = map[string]base{}
-		for _, name := range jstatSizes {
-			s.bases[name] = kib
-		}
-	}
 }

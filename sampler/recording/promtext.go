@@ -8,6 +8,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )
 
+// promTextFile is the Prometheus text format, OpenMetrics and what promtool dumps.
+var promTextFile = format{recognizes: looksLikeMetrics, read: readMetrics}
+
 const promTextFormat = "Prometheus text"
 
 // looksLikeMetrics reports whether a text is in the Prometheus text format, by its first line that is no comment.

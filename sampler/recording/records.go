@@ -7,6 +7,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
+// recordsFile is rows of a database with a line for each column.
+var recordsFile = format{recognizes: isRecords, read: readRecords}
+
 // Rows of databases with a line for each column: of psql (\x), of MySQL (\G) and of SQLite (.mode line).
 var (
 	recordBegins = regexp.MustCompile(`^-\[ RECORD \d+ \]|^\*+ \d+\. row \*+$`)

@@ -11,6 +11,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
+// rrdFile is what rrdtool fetch and rrdtool xport write.
+var rrdFile = format{recognizes: isRRD, read: readRRD}
+
 const rrdFormat = "output of rrdtool"
 
 // What rrdtool fetch writes, and rrdtool xport as XML.

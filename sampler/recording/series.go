@@ -9,6 +9,12 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )
 
+// mprofFile is what mprof (memory_profiler) writes.
+var mprofFile = format{recognizes: isMprof, read: readMprof}
+
+// queryRangeFile is what promtool query range prints.
+var queryRangeFile = format{recognizes: isQueryRange, read: readQueryRange}
+
 const (
 	queryRangeFormat = "text of promtool query"
 	mprofFormat      = "mprof (memory_profiler)"

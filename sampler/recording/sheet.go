@@ -181,6 +181,9 @@ func (sh *shape) serial(name string) bool {
 // The days of spreadsheets from 2000 to 2100.
 const firstSerial, lastSerial = 36_526, 73_050
 
+// serialDay reports whether a number is a day of the years 2000 to 2100 as spreadsheets count days.
+func serialDay(days float64) bool { return days >= firstSerial && days < lastSerial }
+
 // written reports whether the instants are dates, not numbers.
 func (sh *shape) written() bool { return sh.forms[scan.Text]+sh.forms[scan.Day] > sh.instants/2 }
 

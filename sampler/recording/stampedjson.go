@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// stampedJSONFile is JSON under dates.
+var stampedJSONFile = format{recognizes: isStampedJSON, read: readStampedJSON}
+
 const stampedFormat = "JSON under dates"
 
 // isStampedJSON reports whether a text begins with a date and JSON behind it, or on the next line: what a loop around

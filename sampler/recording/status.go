@@ -11,6 +11,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
+// statusFile is names and values under a date, as of a loop around /proc/PID/status.
+var statusFile = format{recognizes: isStatus, read: readStatus}
+
 const statusFormat = "names and values under a date"
 
 // statusLine is a line as /proc/PID/status, smaps_rollup and meminfo have them, or INFO of Redis; countLine one that is

@@ -11,6 +11,12 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
+// psrecordFile is the log of psrecord.
+var psrecordFile = format{recognizes: isPsrecord, read: readPsrecord}
+
+// sysstatFile is the output of pidstat and sar.
+var sysstatFile = format{recognizes: isSysstat, read: readSysstat}
+
 const sysstatFormat = "output of sysstat (pidstat or sar)"
 
 // isSysstat reports whether a text begins with the banner of sysstat, or with a header as pidstat -h writes it.

@@ -1,0 +1,96 @@
+package recording
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// formats are tried in this order; what none of them is, is read as a table.
+var formats = []format{
+	inspectedFile,
+	gcLogFile,
+	gcTraceFile,
+	jsonFile,
+	stampedJSONFile,
+	rrdFile,
+	atopFile,
+	nmonFile,
+	dstatFile,
+	graphiteRawFile,
+	fluxCSVFile,
+	queryRangeFile,
+	promTextFile,
+	lineProtocolFile,
+	mprofFile,
+	recordsFile,
+	sysstatFile,
+	psrecordFile,
+	dockerStatsFile,
+	kubectlTopFile,
+	topFile,
+	vmstatFile,
+	freeFile,
+	psFile,
+	statusFile,
+	keyValuesFile,
+}
+
+// gather recognizes the format of a text and reads it.
+func gather(t *input, o options) (*gathered, error) {
+	start, name := bytes.TrimLeft(t.head, " \t\r\n"), t.name
+	if len(start) == 0 {
+		return nil, fmt.Errorf("%s: no samples", name)
+	}
+	if err := refuseNamed(start, name, false); err != nil {
+		return nil, err
+	}
+	for _, f := range formats {
+		if f.recognizes(start) {
+			return f.read(t, o)
+		}
+	}
+	if what := strings.ToLower(string(start[:min(len(start), 200)])); strings.HasPrefix(what, "<!doctype") ||
+		strings.HasPrefix(what, "<html") || strings.HasPrefix(what, "<?xml") {
+		if bytes.Contains(start[:min(len(start), 1000)], []byte("<sysstat")) {
+			return nil, fmt.Errorf("%s: XML of sysstat: write it with sadf -j or sadf -d", name)
+		}
+		return nil, fmt.Errorf("%s: a page or XML: no table or metrics; save the data as CSV", name)
+	}
+	if bytes.IndexByte(start[:min(len(start), 4096)], 0) >= 0 {
+		return nil, fmt.Errorf("%s: %s", name, binaryKind(start))
+	}
+	if sqlDump.Match(start) {
+		return nil, fmt.Errorf("%s: statements of SQL: export the table itself, as CSV or with mysql -B", name)
+	}
+	if err := refuseNamed(start, name, true); err != nil {
+		return nil, err
+	}
+	return readDelimited(t, o)
+}
+
+// sqlDump is the beginning of a dump as MySQL writes it, or of statements alone.
+var sqlDump = regexp.MustCompile(`(?i)^-- (?:MySQL|MariaDB) dump|^/\*M?!|^INSERT INTO `)
+
+// binaryKind names a binary file by its first bytes.
+func binaryKind(start []byte) string {
+	for prefix, what := range map[string]string{
+		"PK\x03\x04":       "a ZIP archive or a spreadsheet: save the sheet as CSV",
+		"\x28\xb5\x2f\xfd": "Zstandard: unpack it first (zstd -d)",
+		"\xfd7zXZ":         "xz: unpack it first (xz -d)", "BZh": "bzip2: unpack it first (bunzip2)",
+		"SQLite format 3": "an SQLite database: export the table as CSV",
+		"PAR1":            "Parquet: export it as CSV", "JAVA PROFILE": "a heap dump of a JVM: a single moment; " +
+			"leaktrend needs " +
+			"readings over time, as of jstat -gc -t", "FLR\x00": "a recording of Java Flight Recorder: write it with " +
+			"jfr print --json --events jdk.GCHeapSummary",
+		"\x7fELF": "an executable or a core file", "ARROW1": "Arrow: export it as CSV",
+		"Obj\x01": "Avro: export it as JSON lines", "\xd5\x96": "a data file of sysstat: write it as text with sadf " +
+			"-d FILE -- -r ALL",
+	} {
+		if bytes.HasPrefix(start, []byte(prefix)) {
+			return what
+		}
+	}
+	return "binary data in no format that leaktrend knows: save it as CSV"
+}

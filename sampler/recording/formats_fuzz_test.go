@@ -1,0 +1,125 @@
+package recording
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler"
+)
+
+// checkRead reads a text, and checks what holds of whatever can be read: times that rise, numbers that are finite,
+// samples that can be recorded.
+func checkRead(t *testing.T, g *gathered, err error) {
+	if err != nil {
+		return
+	}
+	if len(g.processes) == 0 {
+		t.Fatal("neither a process nor an error")
+	}
+	for _, p := range g.processes {
+		w := NewWriter(io.Discard, Header(g.header))
+		var s sampler.Sample
+		last, n := time.Time{}, 0
+		for p.Sample(&s) {
+			if n++; n > 1 && !s.Time.After(last) {
+				t.Fatalf("%v after %v", s.Time, last)
+			}
+			last = s.Time
+			for _, r := range s.Readings {
+				if math.IsNaN(r.Value) || math.IsInf(r.Value, 0) {
+					t.Fatalf("%s = %v", r.Resource, r.Value)
+				}
+			}
+			if err := w.Write(&s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n == 0 {
+			t.Fatal("a process without samples")
+		}
+	}
+}
+
+// fuzz fuzzes the reader of one format, from its files.
+func fuzz(f *testing.F, read func(t *input, o options) (*gathered, error), patterns ...string) {
+	seeds := 0
+	for _, pattern := range patterns {
+		files, err := filepath.Glob("testdata/formats/" + pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, path := range slices.DeleteFunc(files, func(path string) bool {
+			return strings.HasSuffix(path, ".golden")
+		}) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(text)
+			seeds++
+		}
+	}
+	if seeds == 0 {
+		f.Fatalf("no files like %v", patterns)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for _, o := range []options{{}, {interval: time.Minute}} {
+			in, err := newInput(t.Context(), bufio.NewReaderSize(bytes.NewReader(text), blockSize), "f", defaultBounds)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(bytes.TrimSpace(in.head)) == 0 {
+				return
+			}
+			g, err := read(in, o)
+			checkRead(t, g, err)
+		}
+	})
+}
+
+func FuzzDelimited(f *testing.F) { fuzz(f, readDelimited, "*.csv", "*.tsv", "statm*") }
+
+func FuzzJSON(f *testing.F) { fuzz(f, jsonFile.read, "*.json", "*.jsonl") }
+
+func FuzzMetrics(f *testing.F) { fuzz(f, promTextFile.read, "*.om", "*.prom") }
+
+func FuzzQueryRange(f *testing.F) { fuzz(f, queryRangeFile.read, "promtool*") }
+
+func FuzzMprof(f *testing.F) { fuzz(f, mprofFile.read, "mprof*") }
+
+func FuzzLineProtocol(f *testing.F) { fuzz(f, lineProtocolFile.read, "influx-lines*") }
+
+func FuzzFluxCSV(f *testing.F) { fuzz(f, fluxCSVFile.read, "influx-annotated*") }
+
+func FuzzSysstat(f *testing.F) { fuzz(f, sysstatFile.read, "pidstat*", "sar*") }
+
+func FuzzPsrecord(f *testing.F) { fuzz(f, psrecordFile.read, "psrecord*") }
+
+func FuzzPs(f *testing.F) { fuzz(f, psFile.read, "ps-*") }
+
+func FuzzDockerStats(f *testing.F) { fuzz(f, dockerStatsFile.read, "docker*.log") }
+
+func FuzzKubectlTop(f *testing.F) { fuzz(f, kubectlTopFile.read, "kubectl*") }
+
+func FuzzStatus(f *testing.F) { fuzz(f, statusFile.read, "proc-*") }
+
+func FuzzFrames(f *testing.F) { fuzz(f, readFrames, "grafana-*.json") }
+
+func FuzzSadf(f *testing.F) { fuzz(f, readSadf, "sadf-j*") }
+
+// FuzzTools fuzzes the readers of what single tools write, each recognized by its beginning.
+func FuzzTools(f *testing.F) {
+	fuzz(f, gather, "gc-*.log", "console-log.txt", "python-dict.log", "*under-dates.log", "rrd-*", "atop-*", "nmon*",
+		"dstat*.csv", "graphite-raw*", "statsd*", "go-gctrace*", "node-trace*", "console-*", "records-*", "sqlite*",
+		"pm2*", "wmic*", "loki*", "ruby*")
+}
+
+func FuzzKeyValues(f *testing.F) { fuzz(f, keyValuesFile.read, "log*.txt") }
