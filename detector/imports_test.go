@@ -39,6 +39,7 @@ const roomsAreApart = "the rooms of sampler import sampler and what is internal 
 func roomFault(from, to string) string {
 	switch {
 	case to == "sampler", under(to, "sampler/internal", "testdata/await"):
+	case under(from, "sampler/recording") && under(to, "sampler/recording/internal"): // the rooms of its formats
 	case to == "sampler/promtext" && under(from, "sampler/endpoint", "sampler/recording"): // both read Prometheus text
 	// who does not read another process's profiles compiles the one alone
 	case to == "sampler/profile" && under(from, "sampler/profile"):
@@ -197,6 +198,10 @@ func TestEdgeFault(t *testing.T) {
 		{"sampler/recording", module + "/sampler/promtext", ""},
 		{"sampler/recording", module + "/sampler/internal/scan", ""},
 		{"sampler/recording", module + "/sampler/redact", ""},
+		{"sampler/recording", module + "/sampler/recording/internal/table", ""},
+		{"sampler/recording/internal/table", module + "/sampler/recording/internal/input", ""},
+		{"sampler/recording/internal/table", module + "/sampler/recording", roomsAreApart},
+		{"sampler/endpoint", module + "/sampler/recording/internal/table", roomsAreApart},
 		{"sampler/self", module + "/sampler/process", roomsAreApart},
 		{"sampler/self", module + "/sampler/promtext", roomsAreApart},
 		{"sampler/internal/live", module + "/sampler/self", roomsAreApart},

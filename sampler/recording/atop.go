@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // nmonFile is a recording of nmon.
@@ -28,10 +30,10 @@ var (
 func isAtop(start []byte) bool { return oneOfFirst(4, start, atopLine.Match) }
 
 // readAtop reads the memory of each process, and where there is none that of the machine.
-func readAtop(t *input, o options) (*gathered, error) {
+func readAtop(t *input.Text, o input.Options) (*gathered, error) {
 	processes := &sheet{format: atopFormat, header: []string{"time", "PID", "name", "VSIZE_kb", "RSIZE_kb"}}
 	machine := &sheet{format: atopFormat, header: []string{"time", "used_bytes"}}
-	for _, raw := range t.lines() {
+	for _, raw := range t.Lines() {
 		line := strings.TrimSpace(string(raw))
 		if m := atopMemory.FindStringSubmatch(line); m != nil {
 			processes.put(t, m[1:])
@@ -65,13 +67,13 @@ func isNmon(start []byte) bool {
 
 // readNmon reads the processes of a recording of nmon, and where there are none the memory of the machine. The times
 // stand on lines of their own, with a number for each.
-func readNmon(t *input, o options) (*gathered, error) {
+func readNmon(t *input.Text, o input.Options) (*gathered, error) {
 	processes := &sheet{format: nmonFormat, bases: map[string]base{"Size": kib,
 		"ResSet": kib, "ResText": kib,
 		"ResData": kib, "ShdLib": kib}}
 	machine := &sheet{format: nmonFormat}
 	at := map[string]string{}
-	for _, raw := range t.lines() {
+	for _, raw := range t.Lines() {
 		cells := strings.Split(strings.TrimSpace(string(raw)), ",")
 		if len(cells) < 3 {
 			continue

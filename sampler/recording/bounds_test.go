@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // lines makes a text of n lines.
@@ -23,7 +25,7 @@ func lines(head string, n int, line func(i int) string) string {
 
 // What is beyond a bound is not read, which is said once as a fault; the rest is read.
 func TestBounds(t *testing.T) {
-	small := bounds{cells: 1000, values: 100, series: 30, columns: 10, limits: 5, item: 1 << 10}
+	small := input.Bounds{Cells: 1000, Values: 100, Series: 30, Columns: 10, Limits: 5, Item: 1 << 10}
 	for name, test := range map[string]struct {
 		text  string
 		fault string
@@ -150,11 +152,11 @@ func TestBoundsOfRecording(t *testing.T) {
 	s := f.Recordings[0]
 	n, faults := s.Faults()
 	want := []string{fmt.Sprintf("f:2: %d columns beyond the first %d of a row, or 20000 of a recording, are not "+
-		"read; split the file", columns-defaultBounds.columns, defaultBounds.columns)}
+		"read; split the file", columns-input.DefaultBounds.Columns, input.DefaultBounds.Columns)}
 	if diff := cmp.Diff(want, texts(faults)); n != 1 || diff != "" {
 		t.Errorf("%d faults (-want +got):\n%s", n, diff)
 	}
-	if read := s.first.Readings; len(read) != defaultBounds.columns {
+	if read := s.first.Readings; len(read) != input.DefaultBounds.Columns {
 		t.Errorf("%d readings", len(read))
 	}
 }
@@ -248,7 +250,7 @@ func TestMemoryOfSeries(t *testing.T) {
 	if got := heap() - before; got > most {
 		t.Errorf("%d bytes are held of %d series, want at most %d", got, n, most)
 	}
-	if n := len(f.Recordings[0].Resources()); n != defaultBounds.columns {
+	if n := len(f.Recordings[0].Resources()); n != input.DefaultBounds.Columns {
 		t.Errorf("%d series", n)
 	}
 	runtime.KeepAlive(f)

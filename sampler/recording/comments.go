@@ -8,6 +8,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // What the first comment of a recording says, with the version of the format behind the prefix; and what is said of the
@@ -134,8 +135,8 @@ func (n *notes) takeCeiling(value []byte, fault func(format string, args ...any)
 		}
 	}
 	if !known {
-		if len(n.levels) >= defaultBounds.limits {
-			fault("ceiling: more than %d of them: ignored", defaultBounds.limits)
+		if len(n.levels) >= input.DefaultBounds.Limits {
+			fault("ceiling: more than %d of them: ignored", input.DefaultBounds.Limits)
 			return
 		}
 		n.levels = append(n.levels, sampler.Ceiling{Resource: name, Level: level, Source: ceilingSource})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // csv is the state of reading a CSV file.
@@ -93,7 +94,7 @@ func (r *Reader) doubtful(column int, v float64) bool {
 
 // slowLine takes any line. It returns true if that made a sample.
 func (r *Reader) slowLine(ctx context.Context, line []byte, s *sampler.Sample) bool {
-	if len(line) > maxLine {
+	if len(line) > input.MaxLine {
 		r.fault("longer than 1 MiB: skipped")
 		return false
 	}
@@ -299,10 +300,10 @@ func (r *Reader) describeColumns() {
 	for i, name := range r.columns {
 		known, _ := sampler.Lookup(name)
 		r.positive[i], r.judged[i] = known.Positive, known.Unjudged == ""
-		if name == "" || i <= defaultBounds.columns && r.isHad[name] {
+		if name == "" || i <= input.DefaultBounds.Columns && r.isHad[name] {
 			continue
 		}
-		if i > defaultBounds.columns || len(r.had) >= defaultBounds.series {
+		if i > input.DefaultBounds.Columns || len(r.had) >= input.DefaultBounds.Series {
 			r.columns[i], r.fast = "", false
 			left++
 			continue
@@ -312,6 +313,6 @@ func (r *Reader) describeColumns() {
 	if left > 0 && !r.left {
 		r.left = true
 		r.fault("%d columns beyond the first %d of a row, or %d of a recording, are not read; split the file", left,
-			defaultBounds.columns, defaultBounds.series)
+			input.DefaultBounds.Columns, input.DefaultBounds.Series)
 	}
 }

@@ -8,16 +8,17 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // readDelimited reads a table whose cells are parted by a comma, a semicolon, a tab, a bar or blanks. Lines with # are
 // notes, but the last before the first row may be the header.
-func readDelimited(t *input, o options) (*gathered, error) {
-	separator, format := separatorOf(t.head)
+func readDelimited(t *input.Text, o input.Options) (*gathered, error) {
+	separator, format := separatorOf(t.Head)
 	s := &sheet{format: format}
-	s.notes.name = t.name
-	if separator != '|' && (separator != ',' || bytes.IndexByte(t.head, '"') >= 0) {
-		s.commas, s.comma = commasOf(t.head, separator)
+	s.notes.Name = t.Name
+	if separator != '|' && (separator != ',' || bytes.IndexByte(t.Head, '"') >= 0) {
+		s.commas, s.comma = commasOf(t.Head, separator)
 	}
 	var (
 		notes  []string
@@ -29,7 +30,7 @@ func readDelimited(t *input, o options) (*gathered, error) {
 		widths []int
 		count  = map[int]int{}
 	)
-	for number, line := range t.lines() {
+	for number, line := range t.Lines() {
 		trimmed := bytes.TrimSpace(line)
 		if len(trimmed) == 0 {
 			continue
@@ -46,8 +47,8 @@ func readDelimited(t *input, o options) (*gathered, error) {
 			// its comma may be that of a value
 			if separator != ',' || len(cells) == 1 || len(cells) == 2 && len(cells[1]) <= 2 && count[2] == 0 {
 				if dates = append(dates, dateLine{row: len(s.rows), at: at, cells: cells, line: number}); len(
-					dates) >= t.bounds.cells/dateCells {
-					t.stop("%d dates", len(dates))
+					dates) >= t.Bounds.Cells/dateCells {
+					t.Stop("%d dates", len(dates))
 				}
 				continue
 			}
@@ -81,7 +82,7 @@ func readDelimited(t *input, o options) (*gathered, error) {
 		if places != nil && len(cells) == len(places) {
 			cells = placed(cells, places, len(s.rows[0]))
 		}
-		if most := t.bounds.columns; len(cells) > most {
+		if most := t.Bounds.Columns; len(cells) > most {
 			s.left, cells = max(s.left, len(cells)-most), cells[:most]
 		}
 		if s.put(t, cells); len(s.rows) == 1 {
@@ -94,7 +95,7 @@ func readDelimited(t *input, o options) (*gathered, error) {
 	}
 	if !slices.ContainsFunc(s.rows, func(cells []string) bool { return hasData(cells, s.commas) }) {
 		return nil, fmt.Errorf("%s: no samples: neither a table with numbers nor in a format that leaktrend knows",
-			t.name)
+			t.Name)
 	}
 	width, most := 0, 0
 	for w, n := range count {
@@ -131,15 +132,15 @@ func readDelimited(t *input, o options) (*gathered, error) {
 	if separator == ' ' && s.header == nil {
 		joinDates(s)
 	}
-	o.interval = cmp.Or(o.interval, s.notes.header.Interval)
+	o.Interval = cmp.Or(o.Interval, s.notes.header.Interval)
 	knowSysstat(s)
 	knowJstat(s)
 	g, err := s.interpret(t, o)
 	if g != nil && len(short) > 0 {
-		g.faults += len(short)
+		g.Faults += len(short)
 		g.rows += len(short)
 		for i := len(short) - 1; i >= 0; i-- {
-			g.explain(short[i], "%s where the others have %d: skipped", scan.Count(widths[i], "cell"), s.width())
+			g.Explain(short[i], "%s where the others have %d: skipped", scan.Count(widths[i], "cell"), s.width())
 		}
 	}
 	return g, err

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // dstatFile is the CSV of dstat.
@@ -26,11 +27,11 @@ func isDstat(start []byte) bool { return dstatBanner.Match(start) }
 
 // readDstat reads a table under two lines of names: groups, and what is in each. Its times have no year: the banner
 // has.
-func readDstat(t *input, o options) (*gathered, error) {
+func readDstat(t *input.Text, o input.Options) (*gathered, error) {
 	s := &sheet{format: dstatFormat, bases: map[string]base{}, ignore: map[string]string{}}
 	var groups []string
 	year, month := 0, 0
-	for _, raw := range t.lines() {
+	for _, raw := range t.Lines() {
 		line := bytes.TrimSpace(raw)
 		if len(line) == 0 || dstatBanner.Match(line) {
 			continue

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // formats are tried in this order; what none of them is, is read as a table.
@@ -38,8 +40,8 @@ var formats = []format{
 }
 
 // gather recognizes the format of a text and reads it.
-func gather(t *input, o options) (*gathered, error) {
-	start, name := bytes.TrimLeft(t.head, " \t\r\n"), t.name
+func gather(t *input.Text, o input.Options) (*gathered, error) {
+	start, name := bytes.TrimLeft(t.Head, " \t\r\n"), t.Name
 	if len(start) == 0 {
 		return nil, fmt.Errorf("%s: no samples", name)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // checkRead reads a text, and checks what holds of whatever can be read: times that rise, numbers that are finite,
@@ -49,7 +50,7 @@ func checkRead(t *testing.T, g *gathered, err error) {
 }
 
 // fuzz fuzzes the reader of one format, from its files.
-func fuzz(f *testing.F, read func(t *input, o options) (*gathered, error), patterns ...string) {
+func fuzz(f *testing.F, read func(t *input.Text, o input.Options) (*gathered, error), patterns ...string) {
 	seeds := 0
 	for _, pattern := range patterns {
 		files, err := filepath.Glob("testdata/formats/" + pattern)
@@ -71,12 +72,13 @@ func fuzz(f *testing.F, read func(t *input, o options) (*gathered, error), patte
 		f.Fatalf("no files like %v", patterns)
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		for _, o := range []options{{}, {interval: time.Minute}} {
-			in, err := newInput(t.Context(), bufio.NewReaderSize(bytes.NewReader(text), blockSize), "f", defaultBounds)
+		for _, o := range []input.Options{{}, {Interval: time.Minute}} {
+			in, err := input.New(t.Context(), bufio.NewReaderSize(bytes.NewReader(text), input.BlockSize), "f",
+				input.DefaultBounds)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(bytes.TrimSpace(in.head)) == 0 {
+			if len(bytes.TrimSpace(in.Head)) == 0 {
 				return
 			}
 			g, err := read(in, o)

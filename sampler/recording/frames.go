@@ -12,6 +12,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 const framesFormat = "data frames of Grafana in JSON"
@@ -69,11 +70,11 @@ type frameReader struct {
 	failed string // what an answer says instead of frames
 }
 
-func readFrames(t *input, o options) (*gathered, error) {
+func readFrames(t *input.Text, o input.Options) (*gathered, error) {
 	f := &frameReader{jsonReader: newJSONReader(t), metrics: newMetrics(t, framesFormat),
 		table: newRows(t, framesFormat)}
 	var err error
-	if bytes.TrimLeft(t.head, " \t\r\n")[0] == '[' {
+	if bytes.TrimLeft(t.Head, " \t\r\n")[0] == '[' {
 		err = f.list(f.one)
 	} else {
 		err = f.object(f.member)
@@ -85,7 +86,7 @@ func readFrames(t *input, o options) (*gathered, error) {
 	case len(f.table.rows) > 0 && f.rows > 0:
 		return nil, f.refuse("some of its frames have text and others have none", "save each query by itself")
 	case len(f.table.rows) > 0:
-		return f.table.finish(t, &f.faultLog, o)
+		return f.table.finish(t, &f.FaultLog, o)
 	case f.frames == 0 && f.failed != "":
 		return nil, f.refuse("the source answered with an error: "+f.failed, "ask anew")
 	case f.frames == 0:
@@ -148,7 +149,7 @@ func (f *frameReader) one() error {
 		if !errors.As(err, &kind) {
 			return err
 		}
-		f.fault(f.here(), "a frame in which %s is not what stands there: skipped", cmp.Or(kind.Field, "a value"))
+		f.Fault(f.here(), "a frame in which %s is not what stands there: skipped", cmp.Or(kind.Field, "a value"))
 		return nil
 	}
 	f.take(&one)
@@ -193,7 +194,7 @@ func (f *frameReader) take(of *frame) {
 			t, ok := nanos(stamp)
 			if form == scan.NoTime || !ok {
 				f.rows++
-				f.fault(f.here(), "%s: no time that can be read: skipped", scan.Shown(times[i]))
+				f.Fault(f.here(), "%s: no time that can be read: skipped", scan.Shown(times[i]))
 				continue
 			}
 			v, err := scan.Finite(value)
@@ -268,7 +269,7 @@ func (f *frameReader) rowsOf(of *frame) {
 				row = f.table.cell(row, label, c.Labels[label])
 			}
 		}
-		f.in.number = f.here()
+		f.in.Number = f.here()
 		f.table.put(f.in, row)
 	}
 }

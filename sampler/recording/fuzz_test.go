@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 func FuzzReader(f *testing.F) {
@@ -26,8 +27,8 @@ func FuzzReader(f *testing.F) {
 	} {
 		f.Add([]byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, input []byte) {
-		r, err := NewReader(bytes.NewReader(input), "fuzz")
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := NewReader(bytes.NewReader(text), "fuzz")
 		if err != nil {
 			return
 		}
@@ -60,7 +61,7 @@ func FuzzReader(f *testing.F) {
 			}
 		}
 		n, first := r.Faults()
-		if (n > 0) != (len(first) > 0) || len(first) > maxFaults {
+		if (n > 0) != (len(first) > 0) || len(first) > input.MaxFaults {
 			t.Fatalf("%d faults, %d told", n, len(first))
 		}
 	})

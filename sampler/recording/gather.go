@@ -12,6 +12,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/merge"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // kind is what is declared of a column.
@@ -81,7 +82,7 @@ type process struct {
 // gathered is all that a file holds.
 type gathered struct {
 	name      string // of the file
-	bounds    *bounds
+	bounds    *input.Bounds
 	format    string // as in "a table with tabs"
 	by        string // what tells the processes apart, as in "pid"
 	processes []*process
@@ -97,15 +98,15 @@ type gathered struct {
 	columns   int // of all processes
 	left      int // columns that were not read, because there are too many
 	points    int
-	faultLog
+	input.FaultLog
 }
 
 // aside is what a file holds and nobody judges.
 type aside struct{ what, why string }
 
-func newGathered(t *input, format string) *gathered {
-	return &gathered{name: t.name, bounds: &t.bounds, format: format, byName: map[string]*process{},
-		isAside: map[aside]bool{}, isUnread: map[string]bool{}, faultLog: faultLog{name: t.name}}
+func newGathered(t *input.Text, format string) *gathered {
+	return &gathered{name: t.Name, bounds: &t.Bounds, format: format, byName: map[string]*process{},
+		isAside: map[aside]bool{}, isUnread: map[string]bool{}, FaultLog: input.FaultLog{Name: t.Name}}
 }
 
 // process returns the process of a name, and makes it where it is new.
@@ -135,10 +136,10 @@ func (g *gathered) column(p *process, header, series string) *column {
 	if known {
 		return c
 	}
-	if len(p.columns) >= g.bounds.columns || g.columns >= g.bounds.series {
+	if len(p.columns) >= g.bounds.Columns || g.columns >= g.bounds.Series {
 		g.left++
 		// beyond that they are counted each time that they come
-		if len(p.byName) < 2*g.bounds.columns && g.left < g.bounds.series {
+		if len(p.byName) < 2*g.bounds.Columns && g.left < g.bounds.Series {
 			p.byName[key] = nil
 		}
 		return nil
@@ -151,9 +152,9 @@ func (g *gathered) column(p *process, header, series string) *column {
 }
 
 // add appends a value to a column. It returns false where there are too many.
-func (g *gathered) add(t *input, c *column, at int64, v float64) bool {
-	if g.points >= g.bounds.values {
-		t.stop("%d values", t.bounds.values)
+func (g *gathered) add(t *input.Text, c *column, at int64, v float64) bool {
+	if g.points >= g.bounds.Values {
+		t.Stop("%d values", t.Bounds.Values)
 		return false
 	}
 	c.add(at, v)
@@ -230,13 +231,13 @@ func (g *gathered) finish() error {
 			"name the column that does with --by COLUMN")
 	}
 	if dropped > 0 {
-		g.faults += dropped
-		g.errs = append(g.errs, fmt.Errorf("%s: %s at a time that the series has already: skipped", g.name,
+		g.Faults += dropped
+		g.Errs = append(g.Errs, fmt.Errorf("%s: %s at a time that the series has already: skipped", g.name,
 			scan.Count(dropped, "value")))
 	}
 	if wrong > 0 {
-		g.faults += wrong
-		g.errs = append(g.errs, fmt.Errorf("%s: %s at a time that is far from those before and after it: skipped",
+		g.Faults += wrong
+		g.Errs = append(g.Errs, fmt.Errorf("%s: %s at a time that is far from those before and after it: skipped",
 			g.name, scan.Count(wrong, "value")))
 	}
 	for _, p := range g.processes {
@@ -253,20 +254,20 @@ func (g *gathered) finish() error {
 }
 
 // bounded says where not all of a file was read, and why; and what the lines were that nobody could read.
-func (g *gathered) bounded(t *input) {
+func (g *gathered) bounded(t *input.Text) {
 	var told []error
-	if t.stopped != "" {
+	if t.Stopped != "" {
 		told = append(told, fmt.Errorf("%s: more than %s: what follows line %d is not read; split the file", g.name,
-			t.stopped, t.number))
+			t.Stopped, t.Number))
 	}
 	if g.left > 0 {
 		told = append(told, fmt.Errorf("%s: %d columns or series beyond the first %d of a recording, or %d of a "+
-			"file, are not read; split the file", g.name, g.left, g.bounds.columns, g.bounds.series))
+			"file, are not read; split the file", g.name, g.left, g.bounds.Columns, g.bounds.Series))
 	}
-	g.faults += len(told) + t.faults
-	g.rows += t.faults
-	g.errs = slices.Concat(told, t.errs, g.errs)
-	g.errs = g.errs[:min(len(g.errs), maxFaults)]
+	g.Faults += len(told) + t.Faults
+	g.rows += t.Faults
+	g.Errs = slices.Concat(told, t.Errs, g.Errs)
+	g.Errs = g.Errs[:min(len(g.Errs), input.MaxFaults)]
 }
 
 // refuse returns the error of a file that was recognized and cannot be read: the format seen, what is missing, and the
@@ -277,9 +278,9 @@ func (g *gathered) refuse(missing, wayOut string) error {
 
 func (g *gathered) empty() error {
 	switch {
-	case g.faults > 0:
-		return fmt.Errorf("%s: %s: no samples; %s, the first: %w", g.name, g.format, scan.Count(g.faults, "fault"),
-			g.errs[0])
+	case g.Faults > 0:
+		return fmt.Errorf("%s: %s: no samples; %s, the first: %w", g.name, g.format, scan.Count(g.Faults, "fault"),
+			g.Errs[0])
 	case len(g.aside) > 0:
 		return fmt.Errorf("%s: %s: no samples: %s", g.name, g.format, listAside(g.aside))
 	}
@@ -393,8 +394,8 @@ func (g *gathered) unread(format string, args ...any) {
 		return
 	}
 	g.isUnread[what] = true
-	if g.faults++; len(g.errs) < maxFaults {
-		g.errs = append(g.errs, fmt.Errorf("%s: %s", g.name, what))
+	if g.Faults++; len(g.Errs) < input.MaxFaults {
+		g.Errs = append(g.Errs, fmt.Errorf("%s: %s", g.name, what))
 	}
 }
 

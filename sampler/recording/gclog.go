@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // gcLogFile is the log of a JVM's garbage collections.
@@ -61,12 +62,12 @@ func isGCLog(start []byte) bool {
 
 // readGCLog makes a row of each collection that stopped the program: what it left in use. Other lines are not counted:
 // a log says much besides.
-func readGCLog(t *input, o options) (*gathered, error) {
+func readGCLog(t *input.Text, o input.Options) (*gathered, error) {
 	s := &sheet{format: gcLogFormat, header: []string{"time", "heap_after_gc_bytes", "heap_committed_bytes"},
 		ignore: map[string]string{"heap_committed_bytes": "a limit"}}
 	elapsed, last := false, -1
 	var starts []int64 // the first time of each process: one log may be of several, each after the other
-	for _, raw := range t.lines() {
+	for _, raw := range t.Lines() {
 		line := strings.TrimSpace(string(raw))
 		after, capacity, ok := heapAfter(line)
 		if !ok {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // gcTraceFile is the log of Go's and of Node's garbage collections.
@@ -26,11 +27,11 @@ func isGCTrace(start []byte) bool {
 // readGCTrace makes a row of each collection: the heap that it left. The time is that before the line, else what has
 // passed since the process began; where that falls another process has begun. Other lines are not counted: a log says
 // much besides.
-func readGCTrace(t *input, o options) (*gathered, error) {
+func readGCTrace(t *input.Text, o input.Options) (*gathered, error) {
 	s := &sheet{format: "log of Go's garbage collections (gctrace)", header: []string{"time", "heap_after_gc_bytes",
 		"uptime_s"}}
 	dated, bare := 0, 0
-	for _, raw := range t.lines() {
+	for _, raw := range t.Lines() {
 		line := strings.TrimSpace(string(raw))
 		var row []string
 		if m := goTrace.FindStringSubmatch(line); m != nil {
@@ -62,7 +63,7 @@ func readGCTrace(t *input, o options) (*gathered, error) {
 }
 
 // oneProcess refuses collections of several processes that only tell what has passed since each of them began.
-func oneProcess(s *sheet, t *input) error {
+func oneProcess(s *sheet, t *input.Text) error {
 	last := 0.0
 	for i := range s.rows {
 		a, ok := scan.ParseAmount(s.rows[i][0], scan.Thousands)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // graphiteRawFile is what Graphite renders with format=raw.
@@ -17,17 +18,17 @@ var graphiteRaw = regexp.MustCompile(`^([^|]+),(\d{9,10}),(\d{9,10}),(\d{1,9})\|
 
 func isGraphiteRaw(start []byte) bool { return graphiteRaw.Match(firstLine(start)) }
 
-func readGraphiteRaw(t *input, _ options) (*gathered, error) {
+func readGraphiteRaw(t *input.Text, _ input.Options) (*gathered, error) {
 	m := newMetrics(t, "text of Graphite (raw)")
-	t.longest = t.bounds.item
-	for number, raw := range t.lines() {
+	t.Longest = t.Bounds.Item
+	for number, raw := range t.Lines() {
 		line := strings.TrimSpace(string(raw))
 		head := graphiteRaw.FindStringSubmatch(line)
 		if line == "" {
 			continue
 		}
 		if head == nil {
-			m.fault(number, "%s: no series: skipped", scan.Shown([]byte(line)))
+			m.Fault(number, "%s: no series: skipped", scan.Shown([]byte(line)))
 			continue
 		}
 		at, _ := strconv.ParseInt(head[2], 10, 64)

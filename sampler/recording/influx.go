@@ -16,6 +16,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // lineProtocolFile is the line protocol of InfluxDB.
@@ -42,12 +43,12 @@ func isLineProtocol(start []byte) bool {
 }
 
 // readLineProtocol reads the line protocol of InfluxDB. Times are in nanoseconds, or in what their magnitude says.
-func readLineProtocol(t *input, _ options) (*gathered, error) {
+func readLineProtocol(t *input.Text, _ input.Options) (*gathered, error) {
 	m := newMetrics(t, lineProtocolFormat)
 	measurements := map[string]bool{}
 	var points []influxPoint
 	untimed := 0
-	for number, raw := range t.lines() {
+	for number, raw := range t.Lines() {
 		raw = bytes.TrimSpace(raw)
 		if len(raw) == 0 || raw[0] == '#' {
 			continue
@@ -56,7 +57,7 @@ func readLineProtocol(t *input, _ options) (*gathered, error) {
 		switch {
 		case err != nil:
 			m.rows++
-			m.fault(number, "%s: %w", scan.Shown(raw), err)
+			m.Fault(number, "%s: %w", scan.Shown(raw), err)
 		case p.at.IsZero():
 			m.rows++
 			untimed++
@@ -69,8 +70,8 @@ func readLineProtocol(t *input, _ options) (*gathered, error) {
 		return nil, m.refuse("its points have no timestamps", "export them with their times")
 	}
 	if untimed > 0 {
-		m.faults += untimed
-		m.errs = append(m.errs, fmt.Errorf("%s: %s without a timestamp: skipped", t.name, scan.Count(untimed, "point")))
+		m.Faults += untimed
+		m.Errs = append(m.Errs, fmt.Errorf("%s: %s without a timestamp: skipped", t.Name, scan.Count(untimed, "point")))
 	}
 	for _, p := range points {
 		t, ok := nanos(p.at)
@@ -172,10 +173,10 @@ func isFluxCSV(start []byte) bool {
 }
 
 // readFluxCSV reads tables of which each has its own header: a value a row under _value, or fields side by side.
-func readFluxCSV(t *input, _ options) (*gathered, error) {
+func readFluxCSV(t *input.Text, _ input.Options) (*gathered, error) {
 	m := newMetrics(t, fluxFormat)
 	var header, group, types []string
-	for number, raw := range t.lines() {
+	for number, raw := range t.Lines() {
 		raw = bytes.TrimRight(raw, "\r\n")
 		if len(bytes.TrimSpace(raw)) == 0 {
 			header, group, types = nil, nil, nil
@@ -198,7 +199,7 @@ func readFluxCSV(t *input, _ options) (*gathered, error) {
 		}
 		if !takeFluxRow(m, header, group, types, cells) {
 			m.rows++
-			m.fault(number, "%s: no time that can be read: skipped", scan.Shown(raw))
+			m.Fault(number, "%s: no time that can be read: skipped", scan.Shown(raw))
 		}
 	}
 	return m.gathered, m.finish()
@@ -261,7 +262,7 @@ func isInfluxJSON(line *outline) bool {
 }
 
 // readInfluxJSON reads results, of which each has series: tags, the names of the columns, and rows of values.
-func readInfluxJSON(t *input) (*gathered, error) {
+func readInfluxJSON(t *input.Text) (*gathered, error) {
 	m := newMetrics(t, "JSON of InfluxDB")
 	r := newJSONReader(t)
 	fault := ""
@@ -326,7 +327,7 @@ func takeInfluxSeries(m *metrics, r *jsonReader) error {
 				}
 				if !takeFluxRow(m, header, nil, kinds, cells) {
 					m.rows++
-					m.fault(r.here(), "%s: no time that can be read: skipped",
+					m.Fault(r.here(), "%s: no time that can be read: skipped",
 						scan.Shown([]byte(strings.Join(cells, ","))))
 				}
 				return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // inspectedFile is objects as console.log prints them, or Python, Ruby and Fluent Bit.
@@ -71,17 +72,17 @@ func beginsInspected(text string) bool {
 
 // readInspected makes a row of each object, with the date on its first line or on a line of its own before it. One that
 // does not end, as where the process ended, is left out.
-func readInspected(t *input, o options) (*gathered, error) {
+func readInspected(t *input.Text, o input.Options) (*gathered, error) {
 	s := newRows(t, inspectedFormat)
-	faults := faultLog{name: t.name}
+	faults := input.FaultLog{Name: t.Name}
 	var (
 		at     time.Time
 		row    []string
 		deep   int
 		opened int // line
 	)
-	leave := func() { faults.fault(opened, "the object that begins here has no end: skipped") }
-	for number, raw := range t.lines() {
+	leave := func() { faults.Fault(opened, "the object that begins here has no end: skipped") }
+	for number, raw := range t.Lines() {
 		text := plainHash(clean(raw))
 		if text == "" {
 			continue
@@ -100,7 +101,7 @@ func readInspected(t *input, o options) (*gathered, error) {
 			if stamp, _ := leadingInstant(before + " {"); !stamp.IsZero() {
 				at = stamp
 			} else if m == nil {
-				faults.fault(number, "%s: neither a date nor an object: skipped", scan.Shown([]byte(text)))
+				faults.Fault(number, "%s: neither a date nor an object: skipped", scan.Shown([]byte(text)))
 			}
 			if m == nil {
 				continue

@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // interpret makes recordings of a sheet: it finds the time, tells processes apart and gives each column its unit.
-func (s *sheet) interpret(in *input, o options) (*gathered, error) {
+func (s *sheet) interpret(in *input.Text, o input.Options) (*gathered, error) {
 	g := newGathered(in, s.format)
 	g.rows, g.left = len(s.rows), s.left
 	if len(s.rows) == 0 {
@@ -24,7 +25,7 @@ func (s *sheet) interpret(in *input, o options) (*gathered, error) {
 	shapes := make([]shape, s.width())
 	s.points = make([]bool, s.width())
 	for col := range shapes {
-		if err := in.ctx.Err(); err != nil {
+		if err := in.Ctx.Err(); err != nil {
 			return nil, err
 		}
 		s.points[col] = s.partsThousands(col)
@@ -58,7 +59,7 @@ func (s *sheet) interpret(in *input, o options) (*gathered, error) {
 		}
 		if !ok {
 			times[i] = -1
-			g.fault(s.lines[i], "%s: %s: no time that can be read: skipped", line.what,
+			g.Fault(s.lines[i], "%s: %s: no time that can be read: skipped", line.what,
 				scan.Shown([]byte(s.cell(i, line.column))))
 			continue
 		}
@@ -83,12 +84,12 @@ func (s *sheet) interpret(in *input, o options) (*gathered, error) {
 }
 
 // interpretAfter interprets a sheet whose lines had faults, which are told before those of its rows.
-func (s *sheet) interpretAfter(faults *faultLog, in *input, o options) (*gathered, error) {
+func (s *sheet) interpretAfter(faults *input.FaultLog, in *input.Text, o input.Options) (*gathered, error) {
 	g, err := s.interpret(in, o)
 	if g != nil {
-		g.rows += faults.faults
-		g.faults += faults.faults
-		g.errs = append(faults.errs, g.errs...)
+		g.rows += faults.Faults
+		g.Faults += faults.Faults
+		g.Errs = append(faults.Errs, g.Errs...)
 	}
 	return g, err
 }
@@ -147,7 +148,7 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 			"name the column that tells them apart with --by COLUMN, or give each a file of its own")
 	}
 	for _, i := range late {
-		g.fault(s.lines[i], "%s: %s: not after the row before it: skipped", line.what,
+		g.Fault(s.lines[i], "%s: %s: not after the row before it: skipped", line.what,
 			scan.Shown([]byte(s.cell(i, max(line.column, 0)))))
 		times[i] = -1
 	}
@@ -179,7 +180,7 @@ func (s *sheet) dropWrongStamps(g *gathered, line *timeline, roles []role, key [
 		wrong, why := wrongStamps(r.times)
 		for k, i := range wrong {
 			row := r.at[i]
-			g.fault(s.lines[row], "%s: %s: %w", line.what, scan.Shown([]byte(s.cell(row, max(line.column, 0)))), why[k])
+			g.Fault(s.lines[row], "%s: %s: %w", line.what, scan.Shown([]byte(s.cell(row, max(line.column, 0)))), why[k])
 			times[row] = -1
 		}
 	}
@@ -200,7 +201,8 @@ const (
 )
 
 // assign says what each column is.
-func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, times []int64, o options) ([]role,
+func (s *sheet) assign(in *input.Text, g *gathered, shapes []shape, line *timeline, times []int64,
+	o input.Options) ([]role,
 	error) {
 	roles := make([]role, len(shapes))
 	readings := 0
@@ -271,8 +273,8 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 			texts = append(texts, col)
 		}
 	}
-	if o.by != "" {
-		return roles, splitBy(s, g, roles, o.by)
+	if o.By != "" {
+		return roles, splitBy(s, g, roles, o.By)
 	}
 	varying := 0
 	for col := range roles {
@@ -294,14 +296,14 @@ func (s *sheet) assign(in *input, g *gathered, shapes []shape, line *timeline, t
 		}
 		texts = slices.DeleteFunc(texts, func(c int) bool { return c == col })
 	}
-	if err := in.ctx.Err(); err != nil {
+	if err := in.Ctx.Err(); err != nil {
 		return nil, err
 	}
 	return roles, splitProcesses(s, g, shapes, roles, texts, ids, times)
 }
 
 // fill puts the cells where they belong.
-func (s *sheet) fill(in *input, g *gathered, shapes []shape, roles []role, times []int64) {
+func (s *sheet) fill(in *input.Text, g *gathered, shapes []shape, roles []role, times []int64) {
 	columns := columnsOf(s, g, shapes, roles)
 	restarts := restartColumn(s, shapes, roles)
 	last, restarted := map[*process]string{}, map[*process]string{}
@@ -310,7 +312,7 @@ func (s *sheet) fill(in *input, g *gathered, shapes []shape, roles []role, times
 		if t < 0 {
 			continue
 		}
-		if i%1024 == 0 && in.ctx.Err() != nil {
+		if i%1024 == 0 && in.Ctx.Err() != nil {
 			return
 		}
 		p := g.process(s.processName(roles, i))
@@ -351,7 +353,7 @@ func (s *sheet) fill(in *input, g *gathered, shapes []shape, roles []role, times
 			c := columns[col]
 			a, ok := s.amount(col, text)
 			if !ok {
-				g.explain(s.lines[i], "%s: %s: not a number", c.name, scan.Shown([]byte(text)))
+				g.Explain(s.lines[i], "%s: %s: not a number", c.name, scan.Shown([]byte(text)))
 				bad = true
 				continue
 			}
@@ -390,7 +392,7 @@ func (s *sheet) fill(in *input, g *gathered, shapes []shape, roles []role, times
 			read = true
 		}
 		if bad {
-			g.faults++
+			g.Faults++
 		}
 		if read {
 			g.used++

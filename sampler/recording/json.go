@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // jsonFile is any file of JSON.
@@ -34,8 +35,8 @@ func isJSON(start []byte) bool {
 // readJSON reads the answer of a Prometheus to a range query, as the HTTP API gives it, its data alone or the result
 // alone; what VictoriaMetrics, Graphite, Grafana and sysstat export; and objects of names and values, one a line or in
 // a list, or with a list for each name.
-func readJSON(t *input, o options) (*gathered, error) {
-	line := outlineOf(t.head)
+func readJSON(t *input.Text, o input.Options) (*gathered, error) {
+	line := outlineOf(t.Head)
 	has := func(keys ...string) bool {
 		return !slices.ContainsFunc(keys, func(key string) bool { return !line.keys[key] })
 	}
@@ -56,7 +57,7 @@ func readJSON(t *input, o options) (*gathered, error) {
 		return readExport(t)
 	case has("sysstat"):
 		return readSadf(t, o)
-	case streamsOfLoki.Match(t.head):
+	case streamsOfLoki.Match(t.Head):
 		return readObjects(t, linesFormat, o)
 	case has("resultType"), has("data.resultType"), has("status") && (has("data") || has("error") || has("errorType")):
 		return readAnswer(t, false)
@@ -67,7 +68,7 @@ func readJSON(t *input, o options) (*gathered, error) {
 	case line.lists && len(line.keys) > 1 && !line.objects:
 		return readColumns(t, o)
 	}
-	if json.Valid(firstLine(bytes.TrimLeft(t.head, " \t\r\n"))) {
+	if json.Valid(firstLine(bytes.TrimLeft(t.Head, " \t\r\n"))) {
 		return readObjectLines(t, o)
 	}
 	return readObjects(t, linesFormat, o)
@@ -77,7 +78,7 @@ func readJSON(t *input, o options) (*gathered, error) {
 var streamsOfLoki = regexp.MustCompile(`"resultType"\s*:\s*"streams"`)
 
 // readPairs reads a list of lists as rows of a table without a header.
-func readPairs(t *input, o options) (*gathered, error) {
+func readPairs(t *input.Text, o input.Options) (*gathered, error) {
 	s := &sheet{format: "a JSON list of lists"}
 	r := newJSONReader(t)
 	var refused error
@@ -96,7 +97,7 @@ func readPairs(t *input, o options) (*gathered, error) {
 		for j, cell := range cells {
 			row[j] = strings.Trim(string(cell), `"`)
 		}
-		t.number = r.here()
+		t.Number = r.here()
 		s.put(t, row)
 		return nil
 	})
@@ -110,7 +111,7 @@ func readPairs(t *input, o options) (*gathered, error) {
 }
 
 // readColumns reads an object with a list for each name: the columns of a table.
-func readColumns(t *input, o options) (*gathered, error) {
+func readColumns(t *input.Text, o input.Options) (*gathered, error) {
 	s := &sheet{format: "JSON of columns"}
 	r := newJSONReader(t)
 	var columns [][]string
@@ -120,8 +121,8 @@ func readColumns(t *input, o options) (*gathered, error) {
 		err := r.list(func() error {
 			var value json.RawMessage
 			err := r.Decode(&value)
-			if cells++; cells > t.bounds.cells {
-				t.stop("%d cells of a table", t.bounds.cells)
+			if cells++; cells > t.Bounds.Cells {
+				t.Stop("%d cells of a table", t.Bounds.Cells)
 			}
 			column = append(column, cellOf(value))
 			return err
@@ -144,7 +145,7 @@ func readColumns(t *input, o options) (*gathered, error) {
 		for i := range columns {
 			cells[i] = columns[i][row]
 		}
-		t.number = 1
+		t.Number = 1
 		s.put(t, cells)
 	}
 	return s.interpret(t, o)
@@ -152,7 +153,7 @@ func readColumns(t *input, o options) (*gathered, error) {
 
 // readSplit reads an object in which the rows of a table stand under one name and the names of its columns under
 // another.
-func readSplit(t *input, under string, o options) (*gathered, error) {
+func readSplit(t *input.Text, under string, o input.Options) (*gathered, error) {
 	s := &sheet{format: "JSON of rows and columns"}
 	r := newJSONReader(t)
 	var index []json.RawMessage // of pandas
@@ -175,7 +176,7 @@ func readSplit(t *input, under string, o options) (*gathered, error) {
 				if err != nil {
 					return err
 				}
-				t.number = r.here()
+				t.Number = r.here()
 				s.put(t, row)
 				return nil
 			})
@@ -203,49 +204,49 @@ func readSplit(t *input, under string, o options) (*gathered, error) {
 }
 
 // readObjectLines reads an object a line.
-func readObjectLines(t *input, o options) (*gathered, error) {
+func readObjectLines(t *input.Text, o input.Options) (*gathered, error) {
 	s := newRows(t, linesFormat)
-	faults := faultLog{name: t.name}
-	t.longest = t.bounds.item
-	for number, line := range t.lines() {
+	faults := input.FaultLog{Name: t.Name}
+	t.Longest = t.Bounds.Item
+	for number, line := range t.Lines() {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
 		if err := addObject(s, t, line); err != nil {
-			faults.fault(number, "%w", explainObject(line, err))
+			faults.Fault(number, "%w", explainObject(line, err))
 		}
 	}
 	return s.finish(t, &faults, o)
 }
 
 // readObjects reads objects in a list, or one after the other.
-func readObjects(t *input, format string, o options) (*gathered, error) {
+func readObjects(t *input.Text, format string, o input.Options) (*gathered, error) {
 	s := newRows(t, format)
-	faults := faultLog{name: t.name}
+	faults := input.FaultLog{Name: t.Name}
 	r := newJSONReader(t)
 	one := func() error {
 		var raw json.RawMessage
 		if err := r.Decode(&raw); err != nil {
 			return err
 		}
-		t.number = r.here()
+		t.Number = r.here()
 		if err := addObject(s, t, raw); err != nil {
-			faults.fault(t.number, "%w", explainObject(raw, err))
+			faults.Fault(t.Number, "%w", explainObject(raw, err))
 		}
 		return nil
 	}
 	var err error
 	if format == linesFormat {
-		for err == nil && t.stopped == "" && r.More() {
+		for err == nil && t.Stopped == "" && r.More() {
 			err = one()
 		}
 	} else {
 		err = r.list(one)
 	}
-	if err := r.failed(err); err != nil && (len(s.rows) == 0 || t.ctx.Err() != nil) {
+	if err := r.failed(err); err != nil && (len(s.rows) == 0 || t.Ctx.Err() != nil) {
 		return nil, err
 	} else if err != nil {
-		faults.fault(r.here(), "%w", err)
+		faults.Fault(r.here(), "%w", err)
 	}
 	return s.finish(t, &faults, o)
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // jsonReader walks JSON as it comes. Of what it walks it holds what is decoded at once, which is
@@ -19,29 +21,29 @@ type jsonReader struct {
 
 // jsonSource bounds what the decoder holds, and knows where lines end.
 type jsonSource struct {
-	t      *input
+	t      *input.Text
 	dec    *json.Decoder
 	read   int64
 	breaks []int64 // offsets of the ends of lines from the last one asked for on
 	line   int
 }
 
-func newJSONReader(t *input) *jsonReader {
+func newJSONReader(t *input.Text) *jsonReader {
 	src := &jsonSource{t: t, line: 1}
 	src.dec = json.NewDecoder(src)
 	return &jsonReader{src.dec, src}
 }
 
 func (s *jsonSource) Read(p []byte) (int, error) {
-	if err := s.t.ctx.Err(); err != nil {
+	if err := s.t.Ctx.Err(); err != nil {
 		return 0, err
 	}
-	if s.read-s.dec.InputOffset() > int64(s.t.bounds.item) {
-		return 0, fmt.Errorf("a value of more than %d bytes: split the file", s.t.bounds.item)
+	if s.read-s.dec.InputOffset() > int64(s.t.Bounds.Item) {
+		return 0, fmt.Errorf("a value of more than %d bytes: split the file", s.t.Bounds.Item)
 	}
-	n, err := s.t.in.Read(p)
+	n, err := s.t.In.Read(p)
 	for i, c := range p[:n] {
-		if c == '\n' && len(s.breaks) < s.t.bounds.values {
+		if c == '\n' && len(s.breaks) < s.t.Bounds.Values {
 			s.breaks = append(s.breaks, s.read+int64(i))
 		}
 	}
@@ -106,13 +108,13 @@ func (r *jsonReader) list(each func() error) error {
 // items walks what follows the bracket of a list.
 func (r *jsonReader) items(each func() error) error {
 	for r.More() {
-		if err := r.src.t.ctx.Err(); err != nil {
+		if err := r.src.t.Ctx.Err(); err != nil {
 			return err
 		}
 		if err := each(); err != nil {
 			return err
 		}
-		if r.src.t.stopped != "" {
+		if r.src.t.Stopped != "" {
 			return errStopped
 		}
 	}
@@ -161,15 +163,15 @@ func (r *jsonReader) failed(err error) error {
 	switch {
 	case err == nil, errors.Is(err, errStopped):
 		return nil
-	case errors.Is(err, r.src.t.ctx.Err()):
+	case errors.Is(err, r.src.t.Ctx.Err()):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.As(err, &syntax) &&
 		syntax.Error() == "unexpected end of JSON input":
-		return fmt.Errorf("%s: %w", r.src.t.name, errJSONEnd)
+		return fmt.Errorf("%s: %w", r.src.t.Name, errJSONEnd)
 	case errors.As(err, &syntax):
-		return fmt.Errorf("%s: line %d: not valid JSON: %w", r.src.t.name, r.here(), err)
+		return fmt.Errorf("%s: line %d: not valid JSON: %w", r.src.t.Name, r.here(), err)
 	}
-	return fmt.Errorf("%s: %w", r.src.t.name, cause(err))
+	return fmt.Errorf("%s: %w", r.src.t.Name, input.Cause(err))
 }
 
 var errJSONEnd = errors.New("JSON that ends too early")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // promValue is a pair like [1700000000.123,"42"], or a value alone. A bad one costs only itself.
@@ -50,7 +51,7 @@ type promAnswer struct {
 	others                         bool // whether an item of the result is no series
 }
 
-func readAnswer(t *input, list bool) (*gathered, error) {
+func readAnswer(t *input.Text, list bool) (*gathered, error) {
 	a := &promAnswer{metrics: newMetrics(t, rangeFormat), jsonReader: newJSONReader(t)}
 	var err error
 	if list {
@@ -63,13 +64,13 @@ func readAnswer(t *input, list bool) (*gathered, error) {
 	}
 	switch {
 	case a.status == "error", a.fault != "":
-		return nil, fmt.Errorf("%s: the Prometheus server answered with an error: %s", t.name,
+		return nil, fmt.Errorf("%s: the Prometheus server answered with an error: %s", t.Name,
 			scan.Printable(strings.TrimPrefix(a.faultType+": "+a.fault, ": ")))
 	case a.kind != "matrix":
-		return nil, fmt.Errorf("%s: JSON with resultType %q: the answer of a range query (matrix) is needed", t.name,
+		return nil, fmt.Errorf("%s: JSON with resultType %q: the answer of a range query (matrix) is needed", t.Name,
 			a.kind)
 	case a.others && a.rows == 0:
-		return nil, fmt.Errorf("%s: %w", t.name, errNoSeries)
+		return nil, fmt.Errorf("%s: %w", t.Name, errNoSeries)
 	}
 	return a.gathered, a.metrics.finish()
 }
@@ -154,7 +155,7 @@ func (a *promAnswer) oneSeries() error {
 				if err := a.Decode(&p); err != nil {
 					return err
 				}
-				if take(p); len(waiting) > a.bounds.values/8 {
+				if take(p); len(waiting) > a.bounds.Values/8 {
 					return errors.New("values stand before the series that they are of")
 				}
 				return nil
@@ -179,10 +180,10 @@ func (a *promAnswer) oneSeries() error {
 }
 
 // readExport reads what VictoriaMetrics exports: a series a line, in as many lines as it likes.
-func readExport(t *input) (*gathered, error) {
+func readExport(t *input.Text) (*gathered, error) {
 	m := newMetrics(t, exportFormat)
-	t.longest = t.bounds.item
-	for number, raw := range t.lines() {
+	t.Longest = t.Bounds.Item
+	for number, raw := range t.Lines() {
 		if raw = bytes.TrimSpace(raw); len(raw) == 0 {
 			continue
 		}
@@ -190,7 +191,7 @@ func readExport(t *input) (*gathered, error) {
 		var values []float64
 		var times []int64
 		faults := map[int]error{}
-		one := &input{ctx: t.ctx, name: t.name, bounds: t.bounds, in: bufio.NewReader(bytes.NewReader(raw))}
+		one := &input.Text{Ctx: t.Ctx, Name: t.Name, Bounds: t.Bounds, In: bufio.NewReader(bytes.NewReader(raw))}
 		r := newJSONReader(one)
 		err := r.object(func(key string) error {
 			switch key {
@@ -205,7 +206,7 @@ func readExport(t *input) (*gathered, error) {
 				return r.list(func() error {
 					var p promValue
 					err := r.Decode(&p)
-					if p.err != nil && len(faults) < maxFaults {
+					if p.err != nil && len(faults) < input.MaxFaults {
 						faults[len(values)] = p.err
 					}
 					values = append(values, p.v)
@@ -217,7 +218,7 @@ func readExport(t *input) (*gathered, error) {
 					err := r.Decode(&stamp)
 					ms, bad := stamp.Int64()
 					if bad != nil || ms < 0 || ms >= scan.EndOfTime*1000 {
-						if len(faults) < maxFaults {
+						if len(faults) < input.MaxFaults {
 							faults[len(times)] = fmt.Errorf("time %s: not between the years 1970 and 2200", stamp)
 						}
 						ms = -1
@@ -230,10 +231,10 @@ func readExport(t *input) (*gathered, error) {
 		})
 		switch {
 		case err != nil:
-			m.fault(number, "%w", explainJSON(raw, err))
+			m.Fault(number, "%w", explainJSON(raw, err))
 			continue
 		case len(times) != len(values):
-			m.fault(number, "%s and %s: skipped", scan.Count(len(values), "value"), scan.Count(len(times), "timestamp"))
+			m.Fault(number, "%s and %s: skipped", scan.Count(len(values), "value"), scan.Count(len(times), "timestamp"))
 			continue
 		}
 		for i, v := range values {
@@ -260,7 +261,7 @@ func lineOf(labels map[string]string) *promtext.Line {
 func takeValue(m *metrics, line *promtext.Line, p promValue, n, lineNumber int) {
 	if p.err != nil || p.t < 0 {
 		m.rows++
-		m.fault(lineNumber, "%s: value %d: %w", promtext.AppendLabels(bytes.Clone(line.Name), line.Labels), n, p.err)
+		m.Fault(lineNumber, "%s: value %d: %w", promtext.AppendLabels(bytes.Clone(line.Name), line.Labels), n, p.err)
 		return
 	}
 	// What is not finite is how a server writes that there is no value, or a limit that is none.
@@ -269,7 +270,7 @@ func takeValue(m *metrics, line *promtext.Line, p promValue, n, lineNumber int) 
 }
 
 // readGraphite reads the JSON of Graphite: targets, each with pairs of value and time.
-func readGraphite(t *input) (*gathered, error) {
+func readGraphite(t *input.Text) (*gathered, error) {
 	m := newMetrics(t, "JSON of Graphite")
 	r := newJSONReader(t)
 	err := r.list(func() error {
@@ -282,7 +283,7 @@ func readGraphite(t *input) (*gathered, error) {
 			Datapoints [][2]*float64 `json:"datapoints"`
 		}
 		if err := json.Unmarshal(item, &target); err != nil {
-			m.fault(r.here(), "%w", err)
+			m.Fault(r.here(), "%w", err)
 			return nil
 		}
 		line := promtext.Line{Name: []byte(target.Target)}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // keyValuesFile is a log of names and values.
@@ -82,25 +83,25 @@ func joinPairs(before [][]string, row []string, at int) bool {
 }
 
 // readKeyValues reads a log in which each line has names and values: logfmt, or text with pairs in it.
-func readKeyValues(t *input, o options) (*gathered, error) {
+func readKeyValues(t *input.Text, o input.Options) (*gathered, error) {
 	s := &sheet{format: "a log of names and values"}
 	index := map[string]int{}
-	faults := faultLog{name: t.name}
-	for number, line := range t.lines() {
+	faults := input.FaultLog{Name: t.Name}
+	for number, line := range t.Lines() {
 		at, pairs := pairsOf(string(bytes.TrimSpace(line)))
 		if at != "" {
 			pairs = append([][2]string{{"time", at}}, pairs...)
 		}
 		if len(pairs) == 0 {
 			if len(bytes.TrimSpace(line)) > 0 {
-				faults.fault(number, "%s: no names and values: skipped", scan.Shown(bytes.TrimSpace(line)))
+				faults.Fault(number, "%s: no names and values: skipped", scan.Shown(bytes.TrimSpace(line)))
 			}
 			continue
 		}
 		row := make([]string, len(s.header))
 		for _, p := range pairs {
 			col, known := index[p[0]]
-			if !known && len(s.header) >= t.bounds.columns {
+			if !known && len(s.header) >= t.Bounds.Columns {
 				s.left++
 				continue
 			}

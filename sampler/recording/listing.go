@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // psFile is a loop around ps.
@@ -108,7 +109,7 @@ var kubectlCPU = regexp.MustCompile(`^\d+(?:\.\d+)?$`)
 
 func isKubectlTop(start []byte) bool { return kubectlListing.recognizes(start) }
 
-func readKubectlTop(t *input, o options) (*gathered, error) {
+func readKubectlTop(t *input.Text, o input.Options) (*gathered, error) {
 	return kubectlListing.read(t, o)
 }
 
@@ -117,11 +118,11 @@ func isPs(start []byte) bool { return psListing.recognizes(start) }
 
 func isDockerStats(start []byte) bool { return dockerListing.recognizes(start) }
 
-func readPs(t *input, o options) (*gathered, error) {
+func readPs(t *input.Text, o input.Options) (*gathered, error) {
 	return psListing.read(t, o)
 }
 
-func readDockerStats(t *input, o options) (*gathered, error) {
+func readDockerStats(t *input.Text, o input.Options) (*gathered, error) {
 	return dockerListing.read(t, o)
 }
 
@@ -181,20 +182,20 @@ func (l *listing) line(raw []byte) string {
 	return stamp.Format(time.RFC3339Nano) + " " + l.plain(rest)
 }
 
-func (l *listing) read(t *input, o options) (*gathered, error) {
+func (l *listing) read(t *input.Text, o input.Options) (*gathered, error) {
 	s := &sheet{format: l.format, header: []string{"time"}, bases: l.bases, ignore: l.ignore}
 	index := map[string]int{}
-	faults := faultLog{name: t.name}
+	faults := input.FaultLog{Name: t.Name}
 	var (
 		header   []string
 		at       time.Time
 		listings int
 		untimed  bool
 	)
-	if decimalComma.Match(t.head) {
+	if decimalComma.Match(t.Head) {
 		s.commas, s.comma = scan.Decimal, true
 	}
-	for number, raw := range t.lines() {
+	for number, raw := range t.Lines() {
 		line := l.line(raw)
 		if line == "" {
 			continue
@@ -220,14 +221,14 @@ func (l *listing) read(t *input, o options) (*gathered, error) {
 		}
 		cells := l.cells(rest)
 		if len(columns) == 0 || len(cells) < len(columns) {
-			faults.fault(number, "%s: neither a header nor a row: skipped", scan.Shown([]byte(line)))
+			faults.Fault(number, "%s: neither a header nor a row: skipped", scan.Shown([]byte(line)))
 			continue
 		}
 		cells = fitCells(cells, columns)
 		row := []string{at.Format(time.RFC3339Nano)}
 		if at.IsZero() {
 			untimed = true
-			row[0] = strconv.FormatInt(int64(listings)*int64(o.interval)/1e9, 10)
+			row[0] = strconv.FormatInt(int64(listings)*int64(o.Interval)/1e9, 10)
 		}
 		for i, column := range columns {
 			col, known := index[column]
@@ -243,12 +244,12 @@ func (l *listing) read(t *input, o options) (*gathered, error) {
 		}
 		s.put(t, row)
 	}
-	if untimed && (o.interval <= 0 || listings < 2) {
+	if untimed && (o.Interval <= 0 || listings < 2) {
 		return nil, newGathered(t, l.format).refuse("it has no times",
 			cmp.Or(l.wayOut, "write the date before each listing (date -Is), or say how far apart they are, as in "+
 				"--interval 30s"))
 	}
-	o.interval, s.counted = 0, untimed
+	o.Interval, s.counted = 0, untimed
 	return s.interpretAfter(&faults, t, o)
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // identity are the labels that tell processes apart, the general before the special.
@@ -36,7 +37,7 @@ const unranked = 1 << 20
 // metrics gathers series as the formats around Prometheus hold them.
 type metrics struct {
 	*gathered
-	in     *input
+	in     *input.Text
 	kinds  map[string]string // metric family -> declared type
 	labels map[*process][]promtext.Label
 	series map[string]*series
@@ -50,7 +51,7 @@ type series struct {
 	unlimited bool // an infinite value is one, too
 }
 
-func newMetrics(in *input, format string) *metrics {
+func newMetrics(in *input.Text, format string) *metrics {
 	g := newGathered(in, format)
 	g.values = true
 	return &metrics{gathered: g, in: in, kinds: map[string]string{}, labels: map[*process][]promtext.Label{},
@@ -87,7 +88,7 @@ func (m *metrics) add(line *promtext.Line, t int64) bool {
 
 // newSeries returns nil where there are too many.
 func (m *metrics) newSeries(line *promtext.Line) *series {
-	if len(m.series) >= 2*m.bounds.series {
+	if len(m.series) >= 2*m.bounds.Series {
 		m.left++
 		return nil
 	}
@@ -113,7 +114,7 @@ func (m *metrics) newSeries(line *promtext.Line) *series {
 		p.starts.sorted = len(p.starts.points) == 0
 		return &series{to: &p.starts}
 	case len(row.Limits) > 0:
-		if len(p.limits) >= m.bounds.limits {
+		if len(p.limits) >= m.bounds.Limits {
 			m.left++
 			return &series{aside: true}
 		}

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // noteLog keeps the notes of a table, which mean there what they mean in a recording of our own: from their place on.
 type noteLog struct {
 	notes
-	faultLog
+	input.FaultLog
 	states []noted
 }
 
@@ -24,7 +25,7 @@ type noted struct {
 // read reads a note that stands before a row.
 func (n *noteLog) read(line []byte, number, row int) {
 	start, levels := n.start, slices.Clone(n.levels)
-	n.take(line, false, func(format string, args ...any) { n.fault(number, format, args...) })
+	n.take(line, false, func(format string, args ...any) { n.Fault(number, format, args...) })
 	if n.start.Equal(start) && slices.Equal(n.levels, levels) {
 		return
 	}
@@ -34,8 +35,8 @@ func (n *noteLog) read(line []byte, number, row int) {
 // apply brings what was noted into what was gathered of rows with these times, for all processes alike.
 func (n *noteLog) apply(g *gathered, times []int64) {
 	g.header = n.header
-	g.faults += n.faults
-	g.errs = append(g.errs, n.errs...)
+	g.Faults += n.Faults
+	g.Errs = append(g.Errs, n.Errs...)
 	for _, state := range n.states {
 		t := int64(-1)
 		for row := state.row; row < len(times) && t < 0; row++ {

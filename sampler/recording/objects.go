@@ -12,10 +12,11 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // addObject makes rows of an object.
-func addObject(s *rows, t *input, raw []byte) error {
+func addObject(s *rows, t *input.Text, raw []byte) error {
 	if all := rowsOfColumns(raw); all != nil {
 		for _, row := range all {
 			putMembers(s, t, row)
@@ -58,7 +59,7 @@ func (n *memberNames) put(key string, at int) {
 
 // expand makes rows of an object. Lists in it, as of processes, of points or of columns, are rows of their own, which
 // have what stands beside the lists too.
-func expand(s *rows, t *input, raw json.RawMessage, above []member, in string, depth int) error {
+func expand(s *rows, t *input.Text, raw json.RawMessage, above []member, in string, depth int) error {
 	beside := slices.Clone(above)
 	var inner, pairs, columns []list
 	var names memberNames
@@ -122,7 +123,7 @@ func expand(s *rows, t *input, raw json.RawMessage, above []member, in string, d
 			with = append(slices.Clone(beside), member{"list", l.key, in})
 		}
 		for _, item := range l.items {
-			if depth < deep && len(item) > 0 && item[0] == '{' && t.stopped == "" {
+			if depth < deep && len(item) > 0 && item[0] == '{' && t.Stopped == "" {
 				made++
 				if err := expand(s, t, item, with, l.key, depth+1); err != nil {
 					return err
@@ -132,7 +133,7 @@ func expand(s *rows, t *input, raw json.RawMessage, above []member, in string, d
 	}
 	for _, l := range pairs {
 		for _, item := range l.items {
-			if t.stopped != "" {
+			if t.Stopped != "" {
 				break
 			}
 			var pair []json.RawMessage
@@ -153,7 +154,7 @@ func expand(s *rows, t *input, raw json.RawMessage, above []member, in string, d
 		return len(l.items) != len(columns[0].items)
 	}) {
 		for i := range columns[0].items {
-			if t.stopped != "" {
+			if t.Stopped != "" {
 				break
 			}
 			var row []member
@@ -247,7 +248,7 @@ func pointOf(pair []json.RawMessage) []member {
 	return []member{{key: "time", value: at}, {key: "value", value: value}}
 }
 
-func putMembers(s *rows, t *input, beside []member, more ...member) {
+func putMembers(s *rows, t *input.Text, beside []member, more ...member) {
 	row := make([]string, len(s.header))
 	for _, m := range slices.Concat(beside, more) {
 		row = s.cell(row, m.key, m.value)

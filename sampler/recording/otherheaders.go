@@ -1,6 +1,10 @@
 package recording
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+)
 
 // isOtherHeader reports whether a row without numbers within a table is the header of what follows: it begins with a
 // name of the first one.
@@ -10,7 +14,7 @@ func isOtherHeader(cells, first []string) bool {
 
 // placesOf returns where the cells under another header belong in the rows of a sheet, whose first row is its header;
 // names that are new are put behind the others, and have the place -1 where there is no room.
-func placesOf(t *input, s *sheet, header []string) []int {
+func placesOf(t *input.Text, s *sheet, header []string) []int {
 	places := make([]int, len(header))
 	for i, name := range header {
 		at := slices.Index(s.rows[0], name)

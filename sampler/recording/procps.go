@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // freeFile is the output of free.
@@ -59,7 +60,7 @@ func isTop(start []byte) bool {
 	return false
 }
 
-func readTop(t *input, o options) (*gathered, error) { return topListing.read(t, o) }
+func readTop(t *input.Text, o input.Options) (*gathered, error) { return topListing.read(t, o) }
 
 // vmstatListing is vmstat, whose rows have their time last with -t. What unit its sizes have depends on its options.
 var vmstatListing = listing{
@@ -95,7 +96,7 @@ var (
 
 func isVmstat(start []byte) bool { return vmstatListing.recognizes(start) }
 
-func readVmstat(t *input, o options) (*gathered, error) { return vmstatListing.read(t, o) }
+func readVmstat(t *input.Text, o input.Options) (*gathered, error) { return vmstatListing.read(t, o) }
 
 const freeFormat = "output of free"
 
@@ -114,9 +115,9 @@ func isFree(start []byte) bool {
 
 // readFree reads a loop around free, or free -s: a row of each listing, with the date before it if there is one. What
 // unit its numbers have depends on its options.
-func readFree(t *input, o options) (*gathered, error) {
+func readFree(t *input.Text, o input.Options) (*gathered, error) {
 	s := newRows(t, freeFormat)
-	faults := faultLog{name: t.name}
+	faults := input.FaultLog{Name: t.Name}
 	var (
 		at     time.Time
 		header []string
@@ -128,7 +129,7 @@ func readFree(t *input, o options) (*gathered, error) {
 		}
 		row = nil
 	}
-	for number, raw := range t.lines() {
+	for number, raw := range t.Lines() {
 		stamp, rest := leadingInstant(clean(raw))
 		if !stamp.IsZero() {
 			flush()
@@ -143,7 +144,7 @@ func readFree(t *input, o options) (*gathered, error) {
 			header = strings.Fields(rest)
 			continue
 		case m == nil:
-			faults.fault(number, "%s: no line of free: skipped", scan.Shown([]byte(rest)))
+			faults.Fault(number, "%s: no line of free: skipped", scan.Shown([]byte(rest)))
 			continue
 		case m[1] == "Mem":
 			flush()

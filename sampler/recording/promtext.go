@@ -6,6 +6,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // promTextFile is the Prometheus text format, OpenMetrics and what promtool dumps.
@@ -37,7 +38,7 @@ func looksLikeMetrics(text []byte) bool {
 
 // readMetrics reads the Prometheus text format, OpenMetrics and what promtool dumps. Without timestamps it is a loop of
 // scrapes: each metric that comes again begins the next, and how far apart they are has to be said.
-func readMetrics(in *input, o options) (*gathered, error) {
+func readMetrics(in *input.Text, o input.Options) (*gathered, error) {
 	m := newMetrics(in, promTextFormat)
 	var (
 		line          promtext.Line
@@ -47,7 +48,7 @@ func readMetrics(in *input, o options) (*gathered, error) {
 		stamped, bare bool  // whether the first value has a timestamp, or none
 		at            int64 // of the date that stands before a scrape
 	)
-	for number, raw := range in.lines() {
+	for number, raw := range in.Lines() {
 		raw = bytes.TrimSpace(raw)
 		if len(raw) == 0 {
 			continue
@@ -69,7 +70,7 @@ func readMetrics(in *input, o options) (*gathered, error) {
 				clear(seen)
 				continue
 			}
-			m.fault(number, "%s: %w", scan.Shown(raw), err)
+			m.Fault(number, "%s: %w", scan.Shown(raw), err)
 			continue
 		}
 		if !bare && !stamped {
@@ -81,12 +82,12 @@ func readMetrics(in *input, o options) (*gathered, error) {
 		case line.Stamp != nil && !bare:
 			sec, nsec, err := times.Parse(line.Stamp)
 			if err != nil {
-				m.fault(number, "%s at %s: %w", line.Name, scan.Shown(line.Stamp), err)
+				m.Fault(number, "%s at %s: %w", line.Name, scan.Shown(line.Stamp), err)
 				continue
 			}
 			t = sec*1e9 + nsec
 		case stamped:
-			m.fault(number, "%s: no timestamp: skipped", line.Name)
+			m.Fault(number, "%s: no timestamp: skipped", line.Name)
 			continue
 		case at == 0:
 			key := string(promtext.AppendLabels(bytes.Clone(line.Name), line.Labels))
@@ -95,15 +96,15 @@ func readMetrics(in *input, o options) (*gathered, error) {
 				clear(seen)
 			}
 			seen[key] = true
-			t = int64(scrape) * max(int64(o.interval), 1)
+			t = int64(scrape) * max(int64(o.Interval), 1)
 		}
 		m.add(&line, t)
 	}
-	if bare && o.interval <= 0 {
+	if bare && o.Interval <= 0 {
 		return nil, m.refuse("its values have no timestamps", wayOutInterval)
 	}
 	if bare {
-		m.notes = append(m.notes, "scrapes "+sampler.ShortDuration(o.interval)+" apart")
+		m.notes = append(m.notes, "scrapes "+sampler.ShortDuration(o.Interval)+" apart")
 	}
 	return m.gathered, m.finish()
 }

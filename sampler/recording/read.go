@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // Options say what a file does not.
@@ -23,7 +24,7 @@ type Options struct {
 	// Interval is the time between two rows, samples or scrapes that have no times; 0 = not known.
 	Interval time.Duration
 
-	bounds bounds // the default ones where all are 0
+	bounds input.Bounds // the default ones where all are 0
 }
 
 // File is what a file holds: one recording of each process.
@@ -45,7 +46,7 @@ const maxText = 32 << 20
 // own and plain CSV files are read as they are sampled, all else at once. The error says that nothing could be read: it
 // names the format seen, what is missing, and the way out.
 func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, error) {
-	in, below, head, err := unpack(src)
+	in, below, head, err := input.Unpack(src)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -65,16 +66,16 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 		}
 		return &File{Name: name, Recordings: []*Reader{r}, by: o.By}, nil
 	}
-	t, err := newInput(ctx, in, name, cmp.Or(o.bounds, defaultBounds))
+	t, err := input.New(ctx, in, name, cmp.Or(o.bounds, input.DefaultBounds))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, cause(err))
+		return nil, fmt.Errorf("%s: %w", name, input.Cause(err))
 	}
-	g, err := gather(t, options{o.By, o.Interval})
+	g, err := gather(t, input.Options{By: o.By, Interval: o.Interval})
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case t.err != nil && t.number == 0:
-		return nil, fmt.Errorf("%s: %w", name, cause(t.err))
+	case t.Err != nil && t.Number == 0:
+		return nil, fmt.Errorf("%s: %w", name, input.Cause(t.Err))
 	case err != nil:
 		return nil, err
 	}
@@ -83,11 +84,11 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 	for i, p := range g.processes {
 		r := &Reader{name: name, process: p, last: math.MinInt64, srcErr: io.EOF, upTo: Header(g.header)}
 		if i == 0 {
-			r.faults, r.errs = g.faults, g.errs
+			r.faults, r.errs = g.Faults, g.Errs
 		}
 		// what kept the rest from being read is said after the good samples
-		if t.err != nil && i == len(g.processes)-1 {
-			r.srcErr = t.err
+		if t.Err != nil && i == len(g.processes)-1 {
+			r.srcErr = t.Err
 		}
 		f.Recordings = append(f.Recordings, r)
 	}
@@ -189,7 +190,7 @@ func streams(head []byte) bool {
 		slices.ContainsFunc(r.columns, namedCounter) || r.columns[0] != "" {
 		return false
 	}
-	whole := len(head) < blockSize
+	whole := len(head) < input.BlockSize
 	var s sampler.Sample
 	n := 0
 	for r.Sample(context.Background(), &s) == nil {
@@ -215,7 +216,7 @@ func isSerialDay(s *sampler.Sample) bool {
 }
 
 func wholeLines(head []byte) []byte {
-	if len(head) < blockSize {
+	if len(head) < input.BlockSize {
 		return head
 	}
 	return head[:bytes.LastIndexByte(head, '\n')+1]

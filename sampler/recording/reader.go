@@ -16,6 +16,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // Header holds what the notes of a recording say about all of it.
@@ -81,7 +82,7 @@ func Open(path string) (*Reader, error) {
 
 // newStream returns a Reader of CSV that reads as it is sampled. It reads the first sample ahead.
 func newStream(ctx context.Context, src io.Reader, name string) (*Reader, error) {
-	r := &Reader{name: name, src: src, buf: make([]byte, blockSize), last: math.MinInt64}
+	r := &Reader{name: name, src: src, buf: make([]byte, input.BlockSize), last: math.MinInt64}
 	if err := r.peek(ctx, 3); err != nil {
 		return nil, r.failed(err)
 	}
@@ -283,7 +284,7 @@ func (r *Reader) fault(format string, args ...any) {
 }
 
 func (r *Reader) explain(format string, args ...any) {
-	if len(r.errs) < maxFaults {
+	if len(r.errs) < input.MaxFaults {
 		r.errs = append(r.errs, fmt.Errorf("%s:%d: %w", r.name, r.line, fmt.Errorf(format, args...)))
 	}
 }
@@ -331,11 +332,11 @@ func (r *Reader) fill(ctx context.Context) error {
 		}
 		r.end = copy(r.buf, r.buf[r.full:r.end])
 		r.pos, r.full = 0, 0
-		if r.end > maxLine {
+		if r.end > input.MaxLine {
 			r.skipping, r.end = true, 0
 		}
 		if r.end == len(r.buf)-1 {
-			larger := make([]byte, min(2*len(r.buf), maxLine+blockSize))
+			larger := make([]byte, min(2*len(r.buf), input.MaxLine+input.BlockSize))
 			copy(larger, r.buf[:r.end])
 			r.buf = larger
 		}

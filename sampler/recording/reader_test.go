@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 func at(sec int64, nsec int64) time.Time { return time.Unix(sec, nsec).UTC() }
@@ -208,8 +209,9 @@ func TestReader(t *testing.T) {
 		},
 		{
 			name: "a line that is too long",
-			input: "time,a\n1,1\n2," + strings.Repeat("1", maxLine) + "\n3,3\n" + strings.Repeat("x", 3*maxLine) +
-				"\n4,4\n" + strings.Repeat("y", 3*maxLine),
+			input: "time,a\n1,1\n2," + strings.Repeat("1", input.MaxLine) + "\n3,3\n" + strings.Repeat("x",
+				3*input.MaxLine) +
+				"\n4,4\n" + strings.Repeat("y", 3*input.MaxLine),
 			want: []sampler.Sample{one(at(1, 0), "a", 1.), one(at(3, 0), "a", 3.), one(at(4, 0), "a", 4.)},
 			faults: []string{"f:3: longer than 1 MiB: skipped", "f:5: longer than 1 MiB: skipped",
 				"f:7: longer than 1 MiB: skipped"},
@@ -318,7 +320,7 @@ func TestReader(t *testing.T) {
 					where, _, _ := strings.Cut(err.Error()[len("f:"):], ":")
 					lines[where] = true
 				}
-				if !strings.HasPrefix(test.name, "range") && len(errs) < maxFaults && n != len(lines) {
+				if !strings.HasPrefix(test.name, "range") && len(errs) < input.MaxFaults && n != len(lines) {
 					t.Errorf("%s: %d faults on %d lines", how, n, len(lines))
 				}
 				if diff := cmp.Diff(test.header, r.Header()); diff != "" {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // recordsFile is rows of a database with a line for each column.
@@ -32,9 +33,9 @@ func isRecords(start []byte) bool {
 }
 
 // readRecords makes a row of the lines up to the next beginning, or up to a line without anything.
-func readRecords(t *input, o options) (*gathered, error) {
+func readRecords(t *input.Text, o input.Options) (*gathered, error) {
 	s := newRows(t, "rows of a database, a line for each column")
-	faults := faultLog{name: t.name}
+	faults := input.FaultLog{Name: t.Name}
 	var row []string
 	flush := func() {
 		if len(row) > 0 {
@@ -42,7 +43,7 @@ func readRecords(t *input, o options) (*gathered, error) {
 		}
 		row = nil
 	}
-	for number, raw := range t.lines() {
+	for number, raw := range t.Lines() {
 		line := strings.TrimRight(string(raw), "\r\n")
 		m := recordCell.FindStringSubmatch(line)
 		switch {
@@ -52,7 +53,7 @@ func readRecords(t *input, o options) (*gathered, error) {
 			row = s.cell(row, m[1], strings.TrimSpace(m[2]))
 		case ruler.MatchString(strings.TrimSpace(line)):
 		default:
-			faults.fault(number, "%s: no name with a value: skipped", scan.Shown([]byte(line)))
+			faults.Fault(number, "%s: no name with a value: skipped", scan.Shown([]byte(line)))
 		}
 	}
 	flush()

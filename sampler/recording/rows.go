@@ -1,5 +1,9 @@
 package recording
 
+import (
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+)
+
 // rows is a sheet whose columns come as they are named, cell by cell.
 type rows struct {
 	sheet
@@ -8,8 +12,8 @@ type rows struct {
 }
 
 // newRows returns rows without a column; format is as in "output of free".
-func newRows(t *input, format string) *rows {
-	return &rows{sheet{format: format, header: []string{}}, map[string]int{}, t.bounds.columns}
+func newRows(t *input.Text, format string) *rows {
+	return &rows{sheet{format: format, header: []string{}}, map[string]int{}, t.Bounds.Columns}
 }
 
 // cell puts a value where its name has its column.
@@ -34,10 +38,10 @@ func (s *rows) cell(row []string, key, value string) []string {
 	return row
 }
 
-func (s *rows) finish(t *input, faults *faultLog, o options) (*gathered, error) {
+func (s *rows) finish(t *input.Text, faults *input.FaultLog, o input.Options) (*gathered, error) {
 	if len(s.rows) == 0 {
 		g := newGathered(t, s.format)
-		g.faultLog = *faults
+		g.FaultLog = *faults
 		return nil, g.empty()
 	}
 	return s.interpretAfter(faults, t, o)

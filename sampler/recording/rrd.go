@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // rrdFile is what rrdtool fetch and rrdtool xport write.
@@ -32,11 +33,11 @@ func isRRD(start []byte) bool {
 }
 
 // readRRD reads the text of rrdtool fetch, and the XML of rrdtool xport.
-func readRRD(t *input, o options) (*gathered, error) {
+func readRRD(t *input.Text, o input.Options) (*gathered, error) {
 	s := &sheet{format: rrdFormat}
 	header := []string{"time"}
 	at, step := int64(0), int64(0)
-	for _, raw := range t.lines() {
+	for _, raw := range t.Lines() {
 		line := strings.TrimSpace(string(raw))
 		if m := rrdRow.FindStringSubmatch(line); m != nil {
 			s.put(t, rrdCells(m[1], strings.Fields(m[2])))
@@ -72,7 +73,7 @@ func readRRD(t *input, o options) (*gathered, error) {
 }
 
 // rrdTable interprets rows of rrdtool under the names of its sources, which may be fewer.
-func rrdTable(s *sheet, t *input, header []string, o options) (*gathered, error) {
+func rrdTable(s *sheet, t *input.Text, header []string, o input.Options) (*gathered, error) {
 	for _, row := range s.rows {
 		for len(header) < len(row) {
 			header = append(header, "value "+strconv.Itoa(len(header)))
@@ -95,7 +96,7 @@ func rrdCells(at string, values []string) []string {
 }
 
 // readRRDJSON reads the JSON of rrdtool xport: rows without times, from a start on in steps.
-func readRRDJSON(t *input, o options) (*gathered, error) {
+func readRRDJSON(t *input.Text, o input.Options) (*gathered, error) {
 	s := &sheet{format: rrdFormat}
 	r := newJSONReader(t)
 	var meta struct {
@@ -112,7 +113,7 @@ func readRRDJSON(t *input, o options) (*gathered, error) {
 				if err != nil {
 					return err
 				}
-				t.number = r.here()
+				t.Number = r.here()
 				s.put(t, append([]string{""}, row...))
 				return nil
 			})

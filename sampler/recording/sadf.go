@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // readSadf reads what sadf -j writes: hosts, and for each of them what was read at each time.
-func readSadf(t *input, o options) (*gathered, error) {
+func readSadf(t *input.Text, o input.Options) (*gathered, error) {
 	s := newRows(t, "JSON of sysstat (sadf)")
-	faults := faultLog{name: t.name}
+	faults := input.FaultLog{Name: t.Name}
 	r := newJSONReader(t)
 	host := ""
 	var member func(key string) error
@@ -31,12 +32,12 @@ func readSadf(t *input, o options) (*gathered, error) {
 				if err := r.Decode(&raw); err != nil {
 					return err
 				}
-				t.number = r.here()
+				t.Number = r.here()
 				row := s.cell(make([]string, len(s.header)), "time", "")
 				row = s.cell(row, "hostname", host)
 				err := sadfValues("", raw, func(key, value string) { row = s.cell(row, key, value) })
 				if err != nil {
-					faults.fault(t.number, "%w", err)
+					faults.Fault(t.Number, "%w", err)
 					return nil
 				}
 				s.put(t, row)
@@ -48,7 +49,7 @@ func readSadf(t *input, o options) (*gathered, error) {
 	if err := r.failed(r.object(member)); err != nil {
 		return nil, err
 	}
-	if len(s.rows) == 0 && faults.faults == 0 {
+	if len(s.rows) == 0 && faults.Faults == 0 {
 		return nil, newGathered(t, s.format).refuse("it has no statistics", "write them with sadf -j FILE -- -r ALL")
 	}
 	return s.finish(t, &faults, o)

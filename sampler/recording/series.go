@@ -7,6 +7,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // mprofFile is what mprof (memory_profiler) writes.
@@ -36,19 +37,19 @@ func seriesLine(series []byte) []byte {
 	return slices.Concat(series, []byte(" 0"))
 }
 
-func readQueryRange(t *input, _ options) (*gathered, error) {
+func readQueryRange(t *input.Text, _ input.Options) (*gathered, error) {
 	m := newMetrics(t, queryRangeFormat)
 	var (
 		line  promtext.Line
 		times scan.Times
 		known bool
 	)
-	for number, raw := range t.lines() {
+	for number, raw := range t.Lines() {
 		rest := bytes.TrimSpace(raw)
 		if series, value, found := bytes.Cut(rest, []byte("=>")); found {
 			known = line.Parse(seriesLine(series)) == nil
 			if !known {
-				m.fault(number, "%s: not a series", scan.Shown(series))
+				m.Fault(number, "%s: not a series", scan.Shown(series))
 			}
 			rest = bytes.TrimSpace(value)
 		}
@@ -64,7 +65,7 @@ func readQueryRange(t *input, _ options) (*gathered, error) {
 		}
 		if err != nil || !found || !closed {
 			m.rows++
-			m.fault(number, "%s: not a value and a time", scan.Shown(rest))
+			m.Fault(number, "%s: not a value and a time", scan.Shown(rest))
 			continue
 		}
 		line.Value = v
@@ -80,10 +81,10 @@ func isMprof(start []byte) bool {
 }
 
 // readMprof reads MEM VALUE TIME, in MiB, and CHLD NUMBER VALUE TIME of the children, which are processes of their own.
-func readMprof(t *input, _ options) (*gathered, error) {
+func readMprof(t *input.Text, _ input.Options) (*gathered, error) {
 	g := newGathered(t, mprofFormat)
 	g.by = "child"
-	for number, raw := range t.lines() {
+	for number, raw := range t.Lines() {
 		f := strings.Fields(string(raw))
 		if len(f) == 0 {
 			continue
@@ -99,7 +100,7 @@ func readMprof(t *input, _ options) (*gathered, error) {
 		case f[0] == "CMDLINE" || f[0] == "FUNC":
 			continue
 		default:
-			g.fault(number, "%s: neither MEM nor CHLD: skipped", scan.Shown(raw))
+			g.Fault(number, "%s: neither MEM nor CHLD: skipped", scan.Shown(raw))
 			continue
 		}
 		g.rows++
@@ -107,7 +108,7 @@ func readMprof(t *input, _ options) (*gathered, error) {
 		at, form := scan.Instant(f[2], scan.MonthFirst)
 		ns, ok := nanos(at)
 		if err != nil || form == scan.NoTime || !ok {
-			g.fault(number, "%s: not a value and a time", scan.Shown(bytes.TrimSpace(raw)))
+			g.Fault(number, "%s: not a value and a time", scan.Shown(bytes.TrimSpace(raw)))
 			continue
 		}
 		c := g.column(g.process(of), "MEM", "")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // sheet is a table as text, whatever form it was written in.
@@ -205,10 +206,10 @@ func (s *sheet) firstCell(col int) string {
 }
 
 // put appends a row: the line of the file that was read last.
-func (s *sheet) put(t *input, row []string) {
-	s.rows, s.lines = append(s.rows, row), append(s.lines, t.number)
-	if len(s.rows)*(max(len(s.header), len(row))+overhead) >= t.bounds.cells {
-		t.stop("%d cells of a table", t.bounds.cells)
+func (s *sheet) put(t *input.Text, row []string) {
+	s.rows, s.lines = append(s.rows, row), append(s.lines, t.Number)
+	if len(s.rows)*(max(len(s.header), len(row))+overhead) >= t.Bounds.Cells {
+		t.Stop("%d cells of a table", t.Bounds.Cells)
 	}
 }
 
@@ -216,6 +217,6 @@ func (s *sheet) put(t *input, row []string) {
 const overhead = 3
 
 // hasRoom reports whether the rows of the table may be so wide.
-func (s *sheet) hasRoom(t *input, width int) bool {
-	return width <= t.bounds.columns && len(s.rows)*(width+overhead) < t.bounds.cells
+func (s *sheet) hasRoom(t *input.Text, width int) bool {
+	return width <= t.Bounds.Columns && len(s.rows)*(width+overhead) < t.Bounds.Cells
 }

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // stampedJSONFile is JSON under dates.
@@ -50,9 +52,9 @@ func jsonBehind(text string) string {
 }
 
 // readStampedJSON makes rows of the objects under each date.
-func readStampedJSON(t *input, o options) (*gathered, error) {
+func readStampedJSON(t *input.Text, o input.Options) (*gathered, error) {
 	s := newRows(t, stampedFormat)
-	faults := faultLog{name: t.name}
+	faults := input.FaultLog{Name: t.Name}
 	var (
 		at    string
 		value []byte
@@ -63,16 +65,16 @@ func readStampedJSON(t *input, o options) (*gathered, error) {
 		if value[0] != '[' {
 			items = []json.RawMessage{value}
 		} else if err := json.Unmarshal(value, &items); err != nil {
-			faults.fault(number, "%w", explainObject(value, err))
+			faults.Fault(number, "%w", explainObject(value, err))
 		}
 		for _, item := range items {
 			if err := expand(s, t, item, []member{{key: "time", value: at}}, "", 0); err != nil {
-				faults.fault(number, "%w", explainObject(item, err))
+				faults.Fault(number, "%w", explainObject(item, err))
 			}
 		}
 	}
-	t.longest = t.bounds.item
-	for number, raw := range t.lines() {
+	t.Longest = t.Bounds.Item
+	for number, raw := range t.Lines() {
 		line := bytes.TrimSpace(raw)
 		if len(line) == 0 {
 			continue
@@ -80,7 +82,7 @@ func readStampedJSON(t *input, o options) (*gathered, error) {
 		if len(value) == 0 || bytes.ContainsAny(line[:1], "0123456789") && bytes.Contains(line, []byte(":")) {
 			if stamp, rest := leadingInstant(string(line)); !stamp.IsZero() {
 				if len(value) > 0 {
-					faults.fault(number, "%w before this line: skipped", errJSONEnd)
+					faults.Fault(number, "%w before this line: skipped", errJSONEnd)
 				}
 				at, line, value, depth = stamp.Format(time.RFC3339Nano), []byte(jsonBehind(rest)), nil, jsonDepth{}
 			}
@@ -89,11 +91,11 @@ func readStampedJSON(t *input, o options) (*gathered, error) {
 			continue
 		}
 		if at == "" || len(value) == 0 && line[0] != '{' && line[0] != '[' {
-			faults.fault(number, "neither a date nor JSON: skipped")
+			faults.Fault(number, "neither a date nor JSON: skipped")
 			continue
 		}
-		if value = append(append(value, line...), '\n'); len(value) > t.bounds.item {
-			faults.fault(number, "more than %d bytes of JSON: skipped", t.bounds.item)
+		if value = append(append(value, line...), '\n'); len(value) > t.Bounds.Item {
+			faults.Fault(number, "more than %d bytes of JSON: skipped", t.Bounds.Item)
 			value, depth = nil, jsonDepth{}
 			continue
 		}
@@ -103,7 +105,7 @@ func readStampedJSON(t *input, o options) (*gathered, error) {
 		}
 	}
 	if len(value) > 0 {
-		faults.fault(t.number, "%w", errJSONEnd)
+		faults.Fault(t.Number, "%w", errJSONEnd)
 	}
 	return s.finish(t, &faults, o)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // statusFile is names and values under a date, as of a loop around /proc/PID/status.
@@ -60,9 +61,9 @@ func isStatus(start []byte) bool {
 
 // readStatus makes a row of the lines up to the next date, or up to a name that was there since the last: the next
 // process.
-func readStatus(t *input, o options) (*gathered, error) {
+func readStatus(t *input.Text, o input.Options) (*gathered, error) {
 	s := newRows(t, statusFormat)
-	faults := faultLog{name: t.name}
+	faults := input.FaultLog{Name: t.Name}
 	var (
 		at   time.Time
 		row  []string
@@ -76,7 +77,7 @@ func readStatus(t *input, o options) (*gathered, error) {
 		row = s.cell(nil, "time", at.Format(time.RFC3339Nano))
 		clear(seen)
 	}
-	for number, raw := range t.lines() {
+	for number, raw := range t.Lines() {
 		text := strings.TrimSpace(string(raw))
 		if text == "" {
 			continue
@@ -96,7 +97,7 @@ func readStatus(t *input, o options) (*gathered, error) {
 			if !slices.ContainsFunc([]string{"State", "Groups", "Cpus", "Mems"}, func(p string) bool {
 				return strings.HasPrefix(text, p)
 			}) {
-				faults.fault(number, "%s: neither a date nor a name with a value: skipped", scan.Shown([]byte(text)))
+				faults.Fault(number, "%s: neither a date nor a name with a value: skipped", scan.Shown([]byte(text)))
 			}
 			continue
 		}
@@ -113,9 +114,9 @@ func readStatus(t *input, o options) (*gathered, error) {
 		row = s.cell(row, name, value)
 	}
 	flush()
-	if faults.faults > read {
+	if faults.Faults > read {
 		return nil, fmt.Errorf("no samples: dates with lines under them in no format that leaktrend knows; the "+
-			"first: %w", faults.errs[0])
+			"first: %w", faults.Errs[0])
 	}
 	return s.finish(t, &faults, o)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // psrecordFile is the log of psrecord.
@@ -51,13 +52,13 @@ var sysstatBases = map[string]base{"VSZ": kib, "RSS": kib, "StkSize": kib,
 
 // readSysstat reads pidstat, with -h or without, and sar. Tables of several activities are put together by time and
 // process.
-func readSysstat(t *input, o options) (*gathered, error) {
+func readSysstat(t *input.Text, o input.Options) (*gathered, error) {
 	s := &sheet{format: sysstatFormat, header: []string{"time"}, bases: map[string]base{}, ignore: map[string]string{}}
 	for column, b := range sysstatBases {
 		s.bases[column] = b
 	}
 	order := scan.MonthFirst
-	if decimalComma.Match(t.head) { // no locale that writes the month first has decimal commas
+	if decimalComma.Match(t.Head) { // no locale that writes the month first has decimal commas
 		order, s.commas, s.comma = scan.DayFirst, scan.Decimal, true
 	}
 	// clock is how far the tables of an activity have come: sar -A writes one activity after the other, each from
@@ -73,9 +74,9 @@ func readSysstat(t *input, o options) (*gathered, error) {
 		clocks = map[string]*clock{}
 		index  = map[string]int{"time": 0}
 		rowOf  = map[string]int{}
-		faults = faultLog{name: t.name}
+		faults = input.FaultLog{Name: t.Name}
 	)
-	for number, raw := range t.lines() {
+	for number, raw := range t.Lines() {
 		line := strings.TrimSpace(string(raw))
 		if line == "" || averages.MatchString(line) {
 			continue
@@ -96,7 +97,7 @@ func readSysstat(t *input, o options) (*gathered, error) {
 		}
 		if !isTime || n >= len(f) {
 			if !strings.Contains(line, "RESTART") {
-				faults.fault(number, "%s: neither a header nor a row: skipped", scan.Shown([]byte(line)))
+				faults.Fault(number, "%s: neither a header nor a row: skipped", scan.Shown([]byte(line)))
 			}
 			continue
 		}
@@ -124,7 +125,7 @@ func readSysstat(t *input, o options) (*gathered, error) {
 			at = c.date.Add(since)
 		}
 		if len(cells) < len(header) {
-			faults.fault(number, "%s where the header has %d: skipped", scan.Count(len(cells), "cell"), len(header))
+			faults.Fault(number, "%s where the header has %d: skipped", scan.Count(len(cells), "cell"), len(header))
 			continue
 		}
 		if extra := len(cells) - len(header); extra > 0 { // a command with its arguments
@@ -205,9 +206,9 @@ func isPsrecord(start []byte) bool {
 }
 
 // readPsrecord reads the log of psrecord, whose first column counts seconds since it began.
-func readPsrecord(t *input, o options) (*gathered, error) {
+func readPsrecord(t *input.Text, o input.Options) (*gathered, error) {
 	s := &sheet{format: psrecordFormat}
-	for _, raw := range t.lines() {
+	for _, raw := range t.Lines() {
 		line := strings.TrimSpace(string(raw))
 		header := strings.TrimSpace(strings.TrimPrefix(line, "#"))
 		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, "Elapsed") {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // amountsIn reports whether a column of text holds numbers that change from row to row as readings do: an amount at the
@@ -33,7 +34,7 @@ var messageWords = []string{"message", "msg", "log", "raw", "line", "text", "bod
 
 // unfold gives the names and values in the lines of a log that stand in a column of text columns of their own, as many
 // as a table may have.
-func unfold(t *input, s *sheet, shapes []shape) []shape {
+func unfold(t *input.Text, s *sheet, shapes []shape) []shape {
 	for col := range shapes {
 		if s.header == nil || !hasWord(s.name(col), messageWords...) && s.name(col) != "value" ||
 			shapes[col].numeric() || shapes[col].timed() {

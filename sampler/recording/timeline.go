@@ -10,6 +10,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // timeline is where the times of a sheet come from.
@@ -40,7 +41,7 @@ func sameTime(s *sheet, col int, times []int64) bool {
 }
 
 // findTime finds the column of the time, or says why there is none.
-func findTime(s *sheet, g *gathered, shapes []shape, o options) (*timeline, error) {
+func findTime(s *sheet, g *gathered, shapes []shape, o input.Options) (*timeline, error) {
 	best, bestScore := -1, 0
 	for col := range shapes {
 		sh, name := &shapes[col], s.name(col)
@@ -154,7 +155,7 @@ func spanOfDates(s *sheet, col int, order scan.Order) time.Duration {
 
 // countedTime takes a column of elapsed times or of row numbers for the time, or the rows themselves where their
 // distance was said.
-func countedTime(s *sheet, g *gathered, shapes []shape, o options) (*timeline, error) {
+func countedTime(s *sheet, g *gathered, shapes []shape, o input.Options) (*timeline, error) {
 	counted := -1
 	for col := range shapes {
 		sh, name := &shapes[col], s.name(col)
@@ -173,7 +174,7 @@ func countedTime(s *sheet, g *gathered, shapes []shape, o options) (*timeline, e
 			g.notes = append(g.notes, fmt.Sprintf("%s counts days, as spreadsheets do", name))
 			s.epoch = time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
 			return elapsed(s, col, 24*time.Hour), nil
-		} else if named && o.interval <= 0 {
+		} else if named && o.Interval <= 0 {
 			if strings.EqualFold(name, "time") || strings.EqualFold(name, "timestamp") {
 				if !s.counted {
 					g.notes = append(g.notes, countsSeconds(name))
@@ -195,13 +196,13 @@ func countedTime(s *sheet, g *gathered, shapes []shape, o options) (*timeline, e
 		}}, nil
 	}
 	switch {
-	case counted >= 0 && o.interval > 0:
+	case counted >= 0 && o.Interval > 0:
 		g.notes = append(g.notes, fmt.Sprintf("%s counts samples %s apart", s.name(counted),
-			sampler.ShortDuration(o.interval)))
-		return elapsed(s, counted, o.interval), nil
-	case o.interval > 0:
-		g.notes = append(g.notes, "rows "+sampler.ShortDuration(o.interval)+" apart")
-		return rowTime(s, shapes, o.interval), nil
+			sampler.ShortDuration(o.Interval)))
+		return elapsed(s, counted, o.Interval), nil
+	case o.Interval > 0:
+		g.notes = append(g.notes, "rows "+sampler.ShortDuration(o.Interval)+" apart")
+		return rowTime(s, shapes, o.Interval), nil
 	case counted >= 0:
 		return nil, g.refuse(fmt.Sprintf("it has no time: %s counts samples", s.name(counted)),
 			"say how far apart they are, as in --interval 1m")

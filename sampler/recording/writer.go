@@ -15,6 +15,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 const (
@@ -319,7 +320,7 @@ func (w *Writer) dropResting() {
 func (w *Writer) add(name string) bool {
 	c := heading{name, tableRank(name), w.rows}
 	width := columnWidth(name)
-	if c.rank == len(known) && w.foreign == maxForeign || w.width+width > maxLine-maxTime {
+	if c.rank == len(known) && w.foreign == input.MaxForeign || w.width+width > input.MaxLine-maxTime {
 		return false
 	}
 	if c.rank == len(known) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 func TestWriter(t *testing.T) {
@@ -371,7 +372,7 @@ func TestWriterOfResourcesThatComeAndGo(t *testing.T) {
 
 func TestWriterLeavesOut(t *testing.T) {
 	many := sampler.Sample{Time: at(2, 0)}
-	for i := range maxForeign + 7 {
+	for i := range input.MaxForeign + 7 {
 		many.Add(fmt.Sprint("m", i), 1)
 	}
 	many.Add(sampler.OpenFDs, 9)
@@ -381,8 +382,8 @@ func TestWriterLeavesOut(t *testing.T) {
 		leftOut uint64
 		kept    int
 	}{
-		{"too many", many, 8, maxForeign}, // the descriptors are in the table, and sessions was first
-		{"too long a name", one(at(2, 0), "sessions", 1., strings.Repeat("x", maxLine), 2.), 1, 1},
+		{"too many", many, 8, input.MaxForeign}, // the descriptors are in the table, and sessions was first
+		{"too long a name", one(at(2, 0), "sessions", 1., strings.Repeat("x", input.MaxLine), 2.), 1, 1},
 	} {
 		var out bytes.Buffer
 		w := NewWriter(&out, Header{})

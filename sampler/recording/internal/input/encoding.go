@@ -1,4 +1,4 @@
-package recording
+package input
 
 import (
 	"bufio"
@@ -15,38 +15,38 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// unpack unzips and decodes a text, and looks at its beginning. below is what in reads from, past its buffer. The error
+// Unpack unzips and decodes a text, and looks at its beginning. below is what in reads from, past its buffer. The error
 // says what is wrong with the packing.
-func unpack(src io.Reader) (in *bufio.Reader, below io.Reader, head []byte, err error) {
-	in, below = bufio.NewReaderSize(src, blockSize), src
+func Unpack(src io.Reader) (in *bufio.Reader, below io.Reader, head []byte, err error) {
+	in, below = bufio.NewReaderSize(src, BlockSize), src
 	if head, err = peek(in, 2); err != nil {
-		return nil, nil, nil, cause(err)
+		return nil, nil, nil, Cause(err)
 	}
 	for packed := 0; packed < 2 && bytes.HasPrefix(head, []byte{0x1f, 0x8b}); packed++ { // some are packed twice
 		unzip, err := gzip.NewReader(in)
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		in, below = bufio.NewReaderSize(unzip, blockSize), unzip
+		in, below = bufio.NewReaderSize(unzip, BlockSize), unzip
 		if head, err = peek(in, 2); err != nil {
-			return nil, nil, nil, cause(err)
+			return nil, nil, nil, Cause(err)
 		}
 	}
-	if head, err = peek(in, blockSize); err != nil {
-		return nil, nil, nil, cause(err)
+	if head, err = peek(in, BlockSize); err != nil {
+		return nil, nil, nil, Cause(err)
 	}
 	if wide := wideText(head); wide != nil {
 		below = transform.NewReader(in, wide.NewDecoder())
-		in = bufio.NewReaderSize(below, blockSize)
-		if head, err = peek(in, blockSize); err != nil {
+		in = bufio.NewReaderSize(below, BlockSize)
+		if head, err = peek(in, BlockSize); err != nil {
 			return nil, nil, nil, fmt.Errorf("UTF-16: %w", err)
 		}
 	}
 	if decode := narrowText(head); decode != nil {
 		below = transform.NewReader(in, decode)
-		in = bufio.NewReaderSize(below, blockSize)
-		if head, err = peek(in, blockSize); err != nil {
-			return nil, nil, nil, cause(err)
+		in = bufio.NewReaderSize(below, BlockSize)
+		if head, err = peek(in, BlockSize); err != nil {
+			return nil, nil, nil, Cause(err)
 		}
 	}
 	return in, below, head, nil
@@ -86,7 +86,7 @@ func narrowText(head []byte) transform.Transformer {
 	if lone := bytes.IndexByte(head, '\r') >= 0 && bytes.IndexByte(head, '\n') < 0; lone {
 		all = append(all, &newlines{})
 	}
-	if n := len(head); n == blockSize { // it may end within a letter
+	if n := len(head); n == BlockSize { // it may end within a letter
 		head = head[:n-utf8.UTFMax]
 		for len(head) > 0 && !utf8.RuneStart(head[len(head)-1]) {
 			head = head[:len(head)-1]
