@@ -247,6 +247,9 @@ type Alert struct {
 	Version string `json:"version"`
 	ID      string `json:"id"` // the same for all alerts of an incident, until it is resolved
 	Event
+	// Finding is what the latest resource was found under, before it joined the incident: its captures, and the stacks
+	// in the log, are named after it. Empty where that is the ID.
+	Finding  string `json:"finding,omitempty"`
 	Incident string `json:"incident,omitempty"` // the same for all resources of one cause
 	// Fingerprint is the same for the same cause in every replica, restart and version; see known_leaks.
 	Fingerprint string `json:"fingerprint,omitempty"`

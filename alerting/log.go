@@ -54,6 +54,9 @@ func (s *LogSink) Send(_ context.Context, a Alert) error {
 	if len(a.Parts) > 0 {
 		fields["part"] = a.Parts[0].String()
 	}
+	if a.Finding != "" {
+		fields["finding"] = a.Finding
+	}
 	if a.Incident != "" {
 		fields["incident"], fields["fingerprint"] = a.Incident, a.Fingerprint
 	}

@@ -79,6 +79,9 @@ func (l *ledger) deliver(a alerting.Alert) (of alerting.Alert, told bool) {
 		delete(l.fires, a.ID)
 	}
 	d := l.incidents.Take(a)
+	if a.ID != d.Alert.ID {
+		d.Alert.Finding = a.ID
+	}
 	if a.ID != d.Alert.ID && l.told[a.ID] == "" {
 		l.told[a.ID] = d.Alert.ID
 		if l.toldOrder = append(l.toldOrder, a.ID); len(l.toldOrder) > maxJoined {
