@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // nmonFile is a recording of nmon.
@@ -27,7 +28,7 @@ var (
 	atopMEM    = regexp.MustCompile(`^MEM \S+ (\d+) \S+ \S+ \d+ (\d+) (\d+) (\d+) (\d+) (\d+)\b`)
 )
 
-func isAtop(start []byte) bool { return oneOfFirst(4, start, atopLine.Match) }
+func isAtop(start []byte) bool { return tokens.OneOfFirst(4, start, atopLine.Match) }
 
 // readAtop reads the memory of each process, and where there is none that of the machine.
 func readAtop(t *input.Text, o input.Options) (*gathered, error) {

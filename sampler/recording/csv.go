@@ -10,6 +10,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // csv is the state of reading a CSV file.
@@ -111,7 +112,7 @@ func (r *Reader) slowLine(ctx context.Context, line []byte, s *sampler.Sample) b
 		r.fault("%s: cut off: skipped", scan.Shown(line))
 		return false
 	}
-	r.cells = splitCells(r.cells[:0], line)
+	r.cells = tokens.SplitCSV(r.cells[:0], line)
 	if r.columns == nil && !r.headless() {
 		r.readHeader(true)
 		return false
@@ -222,7 +223,7 @@ func (r *Reader) nextTimes(ctx context.Context) (times []int64) {
 		if line = bytes.TrimRight(line, "\r\n"); len(line) == 0 || line[0] == '#' {
 			continue
 		}
-		if cells = splitCells(cells[:0], line); len(cells) <= r.timeColumn {
+		if cells = tokens.SplitCSV(cells[:0], line); len(cells) <= r.timeColumn {
 			continue
 		}
 		var stamps scan.Times

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // dateCells is the number of cells that a date on a line of its own counts as.
@@ -24,7 +25,7 @@ func dateAlone(line []byte, separator byte) (at time.Time, ok bool) {
 		bytes.IndexByte(line, separator) >= 0 {
 		return at, false
 	}
-	at, form := scan.Instant(undecorated(line), scan.MonthFirst)
+	at, form := scan.Instant(tokens.Undecorated(line), scan.MonthFirst)
 	return at, form != scan.NoTime
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // readDelimited reads a table whose cells are parted by a comma, a semicolon, a tab, a bar or blanks. Lines with # are
@@ -43,7 +44,7 @@ func readDelimited(t *input.Text, o input.Options) (*gathered, error) {
 			continue
 		}
 		if at, ok := dateAlone(trimmed, separator); ok {
-			cells := splitLike(nil, trimmed, separator)
+			cells := tokens.SplitLike(nil, trimmed, separator)
 			// its comma may be that of a value
 			if separator != ',' || len(cells) == 1 || len(cells) == 2 && len(cells[1]) <= 2 && count[2] == 0 {
 				if dates = append(dates, dateLine{row: len(s.rows), at: at, cells: cells, line: number}); len(
@@ -53,20 +54,20 @@ func readDelimited(t *input.Text, o input.Options) (*gathered, error) {
 				continue
 			}
 		}
-		if separator == ',' && bytes.HasPrefix(trimmed, []byte("sep=")) || ruler.Match(trimmed) {
+		if separator == ',' && bytes.HasPrefix(trimmed, []byte("sep=")) || tokens.Ruler.Match(trimmed) {
 			continue
 		}
 		var above []string
 		if n := len(s.rows); n > 0 {
 			above = s.rows[n-1]
 		}
-		cells := splitLike(above, bytes.TrimRight(line, "\r\n"), separator)
+		cells := tokens.SplitLike(above, bytes.TrimRight(line, "\r\n"), separator)
 		for i, cell := range cells { // as spreadsheets keep text
 			if inner, ok := strings.CutPrefix(cell, `="`); ok {
 				cells[i] = strings.TrimSuffix(inner, `"`)
 			}
 		}
-		if titled && !hasData(cells, s.commas) {
+		if titled && !tokens.HasData(cells, s.commas) {
 			if slices.Equal(cells, s.rows[0]) {
 				places = nil
 				continue // the header again, as of files that were put together
@@ -86,14 +87,14 @@ func readDelimited(t *input.Text, o input.Options) (*gathered, error) {
 			s.left, cells = max(s.left, len(cells)-most), cells[:most]
 		}
 		if s.put(t, cells); len(s.rows) == 1 {
-			titled = !hasData(cells, s.commas)
+			titled = !tokens.HasData(cells, s.commas)
 		}
 		count[len(cells)]++
 	}
 	if dates = dated(s, dates, count); len(s.rows) == 0 {
 		return nil, newGathered(t, format).empty()
 	}
-	if !slices.ContainsFunc(s.rows, func(cells []string) bool { return hasData(cells, s.commas) }) {
+	if !slices.ContainsFunc(s.rows, func(cells []string) bool { return tokens.HasData(cells, s.commas) }) {
 		return nil, fmt.Errorf("%s: no samples: neither a table with numbers nor in a format that leaktrend knows",
 			t.Name)
 	}
@@ -108,11 +109,11 @@ func readDelimited(t *input.Text, o input.Options) (*gathered, error) {
 		widen(s, relaid)
 	}
 	isTitle := func() bool {
-		if len(s.rows) < 2 || len(s.rows[0]) == width || hasData(s.rows[0], s.commas) {
+		if len(s.rows) < 2 || len(s.rows[0]) == width || tokens.HasData(s.rows[0], s.commas) {
 			return false
 		}
 		// a header may have blanks in its names
-		return separator != ' ' || len(s.rows[1]) == width && !hasData(s.rows[1], s.commas)
+		return separator != ' ' || len(s.rows[1]) == width && !tokens.HasData(s.rows[1], s.commas)
 	}
 	for isTitle() {
 		s.rows, s.lines = s.rows[1:], s.lines[1:]
@@ -149,11 +150,11 @@ func readDelimited(t *input.Text, o input.Options) (*gathered, error) {
 // takeHeader makes the first row, or the last note before it, the header if it is one.
 func takeHeader(s *sheet, notes []string, width int, separator byte) {
 	first := s.rows[0]
-	if len(s.rows) > 1 && (!hasData(first, s.commas) || namesNumbers(s)) || !hasData(first, s.commas) &&
+	if len(s.rows) > 1 && (!tokens.HasData(first, s.commas) || namesNumbers(s)) || !tokens.HasData(first, s.commas) &&
 		len(notes) == 0 {
 		s.header, s.rows, s.lines = first, s.rows[1:], s.lines[1:]
 	} else if n := len(notes); n > 0 {
-		if cells := split([]byte(notes[n-1]), separator); len(cells) == width && width > 1 {
+		if cells := tokens.Split([]byte(notes[n-1]), separator); len(cells) == width && width > 1 {
 			s.header = cells
 		}
 	}
@@ -166,7 +167,7 @@ func takeHeader(s *sheet, notes []string, width int, separator byte) {
 // it has no time, and most of its cells are names over numbers.
 func namesNumbers(s *sheet) bool {
 	first, second := s.rows[0], s.rows[1]
-	if len(first) != len(second) || !hasData(second, s.commas) {
+	if len(first) != len(second) || !tokens.HasData(second, s.commas) {
 		return false
 	}
 	names := 0
@@ -175,7 +176,7 @@ func namesNumbers(s *sheet) bool {
 			return false
 		}
 		_, number := scan.ParseAmount(cell, s.commas)
-		if !number && !scan.Absent(cell) && hasData(second[i:i+1], s.commas) {
+		if !number && !scan.Absent(cell) && tokens.HasData(second[i:i+1], s.commas) {
 			names++
 		}
 	}
@@ -208,7 +209,7 @@ func joinDates(s *sheet) {
 // width of the rows then.
 func joinStamps(s *sheet, width int) int {
 	n := width - len(s.rows[0]) + 1
-	if n < 2 || n > 7 || len(s.rows) < 2 || hasData(s.rows[0], s.commas) {
+	if n < 2 || n > 7 || len(s.rows) < 2 || tokens.HasData(s.rows[0], s.commas) {
 		return width
 	}
 	for at := 0; at+n <= width; at++ {
@@ -246,13 +247,13 @@ func separatorOf(text []byte) (separator byte, format string) {
 		lines := 0
 		for line := range bytes.Lines(text) {
 			line = bytes.TrimSpace(line)
-			if len(line) == 0 || line[0] == '#' || ruler.Match(line) {
+			if len(line) == 0 || line[0] == '#' || tokens.Ruler.Match(line) {
 				continue
 			}
 			if lines++; lines > looked {
 				break
 			}
-			counts[len(split(line, sep))]++
+			counts[len(tokens.Split(line, sep))]++
 		}
 		for width, n := range counts {
 			if width < 2 {
@@ -295,7 +296,7 @@ func commasOf(text []byte, separator byte) (commas scan.Commas, decimal bool) {
 		if n++; n > 2000 {
 			break
 		}
-		for _, cell := range split(bytes.TrimRight(line, "\r\n"), separator) {
+		for _, cell := range tokens.Split(bytes.TrimRight(line, "\r\n"), separator) {
 			if scan.DecimalComma(cell) {
 				return scan.Decimal, true
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // dstatFile is the CSV of dstat.
@@ -36,7 +37,7 @@ func readDstat(t *input.Text, o input.Options) (*gathered, error) {
 		if len(line) == 0 || dstatBanner.Match(line) {
 			continue
 		}
-		cells := split(line, ',')
+		cells := tokens.Split(line, ',')
 		switch {
 		case strings.HasSuffix(cells[0], ":"): // of the banner
 			if i := slices.Index(cells, "Date:"); i >= 0 && i+1 < len(cells) {

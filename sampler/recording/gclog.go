@@ -8,6 +8,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // gcLogFile is the log of a JVM's garbage collections.
@@ -54,7 +55,7 @@ func heapAfter(line string) (after, capacity string, ok bool) {
 }
 
 func isGCLog(start []byte) bool {
-	return oneOfFirst(200, start, func(line []byte) bool {
+	return tokens.OneOfFirst(200, start, func(line []byte) bool {
 		_, _, ok := heapAfter(string(line))
 		return ok
 	})

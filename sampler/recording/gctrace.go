@@ -7,6 +7,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // gcTraceFile is the log of Go's and of Node's garbage collections.
@@ -21,7 +22,7 @@ var (
 )
 
 func isGCTrace(start []byte) bool {
-	return oneOfFirst(200, start, func(line []byte) bool { return goTrace.Match(line) || nodeTrace.Match(line) })
+	return tokens.OneOfFirst(200, start, func(line []byte) bool { return goTrace.Match(line) || nodeTrace.Match(line) })
 }
 
 // readGCTrace makes a row of each collection: the heap that it left. The time is that before the line, else what has
@@ -42,7 +43,7 @@ func readGCTrace(t *input.Text, o input.Options) (*gathered, error) {
 		} else {
 			continue
 		}
-		at, _, ok := stampBefore(line)
+		at, _, ok := tokens.StampBefore(line)
 		if row[0] = at; ok {
 			dated++
 		} else {

@@ -8,6 +8,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // graphiteRawFile is what Graphite renders with format=raw.
@@ -16,7 +17,7 @@ var graphiteRawFile = format{recognizes: isGraphiteRaw, read: readGraphiteRaw}
 // graphiteRaw is a series as Graphite renders it with format=raw: its name, start, end and step, then all values.
 var graphiteRaw = regexp.MustCompile(`^([^|]+),(\d{9,10}),(\d{9,10}),(\d{1,9})\|((?:[-+\d.eE]+|None)(?:,|$))`)
 
-func isGraphiteRaw(start []byte) bool { return graphiteRaw.Match(firstLine(start)) }
+func isGraphiteRaw(start []byte) bool { return graphiteRaw.Match(tokens.FirstLine(start)) }
 
 func readGraphiteRaw(t *input.Text, _ input.Options) (*gathered, error) {
 	m := newMetrics(t, "text of Graphite (raw)")

@@ -17,6 +17,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // lineProtocolFile is the line protocol of InfluxDB.
@@ -168,7 +169,7 @@ func isFluxCSV(start []byte) bool {
 			return true
 		}
 	}
-	first := firstLine(start)
+	first := tokens.FirstLine(start)
 	return bytes.HasPrefix(first, []byte(",result,table,")) && bytes.Contains(first, []byte("_time"))
 }
 
@@ -182,7 +183,7 @@ func readFluxCSV(t *input.Text, _ input.Options) (*gathered, error) {
 			header, group, types = nil, nil, nil
 			continue
 		}
-		cells := split(raw, ',')
+		cells := tokens.Split(raw, ',')
 		switch cells[0] {
 		case "#group":
 			header, group = nil, cells

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // inspectedFile is objects as console.log prints them, or Python, Ruby and Fluent Bit.
@@ -47,7 +48,7 @@ func isInspected(start []byte) bool {
 		if n++; n > 8 {
 			return false
 		}
-		text := plainHash(clean(line))
+		text := plainHash(tokens.Plain(line))
 		if m := inspectedOpen.FindStringSubmatch(text); m != nil {
 			open, text = true, m[3]
 		}
@@ -66,7 +67,7 @@ func beginsInspected(text string) bool {
 	if m == nil {
 		return false
 	}
-	at, _ := leadingInstant(strings.TrimSpace(m[1]+m[2]) + " {")
+	at, _ := tokens.LeadingInstant(strings.TrimSpace(m[1]+m[2]) + " {")
 	return !at.IsZero()
 }
 
@@ -83,7 +84,7 @@ func readInspected(t *input.Text, o input.Options) (*gathered, error) {
 	)
 	leave := func() { faults.Fault(opened, "the object that begins here has no end: skipped") }
 	for number, raw := range t.Lines() {
-		text := plainHash(clean(raw))
+		text := plainHash(tokens.Plain(raw))
 		if text == "" {
 			continue
 		}
@@ -98,7 +99,7 @@ func readInspected(t *input.Text, o input.Options) (*gathered, error) {
 			if m != nil {
 				before = strings.TrimSpace(m[1] + m[2])
 			}
-			if stamp, _ := leadingInstant(before + " {"); !stamp.IsZero() {
+			if stamp, _ := tokens.LeadingInstant(before + " {"); !stamp.IsZero() {
 				at = stamp
 			} else if m == nil {
 				faults.Fault(number, "%s: neither a date nor an object: skipped", scan.Shown([]byte(text)))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // jsonFile is any file of JSON.
@@ -29,7 +30,7 @@ func isJSON(start []byte) bool {
 		return false
 	}
 	rest := bytes.TrimLeft(start[1:], " \t\r\n")
-	return len(rest) > 0 && (rest[0] == '"' || rest[0] == '}') && !promTextFile.recognizes(firstLine(start))
+	return len(rest) > 0 && (rest[0] == '"' || rest[0] == '}') && !promTextFile.recognizes(tokens.FirstLine(start))
 }
 
 // readJSON reads the answer of a Prometheus to a range query, as the HTTP API gives it, its data alone or the result
@@ -68,7 +69,7 @@ func readJSON(t *input.Text, o input.Options) (*gathered, error) {
 	case line.lists && len(line.keys) > 1 && !line.objects:
 		return readColumns(t, o)
 	}
-	if json.Valid(firstLine(bytes.TrimLeft(t.Head, " \t\r\n"))) {
+	if json.Valid(tokens.FirstLine(bytes.TrimLeft(t.Head, " \t\r\n"))) {
 		return readObjectLines(t, o)
 	}
 	return readObjects(t, linesFormat, o)
@@ -104,7 +105,7 @@ func readPairs(t *input.Text, o input.Options) (*gathered, error) {
 	if err := r.failed(err); err != nil || refused != nil {
 		return nil, cmp.Or(err, refused)
 	}
-	if len(s.rows) > 1 && !hasData(s.rows[0], s.commas) {
+	if len(s.rows) > 1 && !tokens.HasData(s.rows[0], s.commas) {
 		s.header, s.rows, s.lines = s.rows[0], s.rows[1:], s.lines[1:]
 	}
 	return s.interpret(t, o)

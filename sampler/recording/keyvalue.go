@@ -6,6 +6,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // keyValuesFile is a log of names and values.
@@ -45,7 +46,7 @@ func isPairs(start []byte) bool {
 // pairsOf returns the instant at the beginning of a line, "" if there is none, and its names and values.
 func pairsOf(line string) (at string, pairs [][2]string) {
 	var sources [][2]string
-	at, rest, ok := stampBefore(line)
+	at, rest, ok := tokens.StampBefore(line)
 	if !ok {
 		if m := stampWithin.FindStringSubmatchIndex(line); m != nil {
 			at, rest = line[m[2]:m[3]], line[m[3]:]
@@ -55,9 +56,9 @@ func pairsOf(line string) (at string, pairs [][2]string) {
 		}
 	}
 	if at == "" {
-		return "", equalsIn(line)
+		return "", tokens.Equals(line)
 	}
-	return at, append(sources, valuesIn(rest)...)
+	return at, append(sources, tokens.Values(rest)...)
 }
 
 // joinPairs adds a row to the one before it where both are of one time and have no other name in common.

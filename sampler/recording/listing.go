@@ -10,6 +10,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // psFile is a loop around ps.
@@ -127,12 +128,12 @@ func readDockerStats(t *input.Text, o input.Options) (*gathered, error) {
 }
 
 func (l *listing) recognizes(start []byte) bool {
-	return oneOfFirst(4, start, func(line []byte) bool {
+	return tokens.OneOfFirst(4, start, func(line []byte) bool {
 		text := l.line(line)
 		if strings.ContainsAny(text, ",;|") && !strings.Contains(text, "/") {
 			return false
 		}
-		_, rest := leadingInstant(text)
+		_, rest := tokens.LeadingInstant(text)
 		return l.isHeader(rest) && strings.ContainsAny(rest, " \t") || l.headerless(rest) != nil
 	})
 }
@@ -171,11 +172,11 @@ func (l *listing) headerless(line string) []string {
 
 // line returns a line without escapes, as the listing has it.
 func (l *listing) line(raw []byte) string {
-	text := clean(raw)
+	text := tokens.Plain(raw)
 	if l.plain == nil {
 		return text
 	}
-	stamp, rest := leadingInstant(text)
+	stamp, rest := tokens.LeadingInstant(text)
 	if plain := l.plain(rest); stamp.IsZero() || plain == rest {
 		return text[:len(text)-len(rest)] + plain
 	}
@@ -200,7 +201,7 @@ func (l *listing) read(t *input.Text, o input.Options) (*gathered, error) {
 		if line == "" {
 			continue
 		}
-		stamp, rest := leadingInstant(line)
+		stamp, rest := tokens.LeadingInstant(line)
 		if !stamp.IsZero() {
 			at = stamp
 		}
@@ -289,7 +290,7 @@ func dockerCells(line string) []string {
 	if strings.Contains(line, "  ") || strings.Contains(line, "\t") {
 		return wideCells(line)
 	}
-	return joinParts(strings.Fields(line))
+	return tokens.JoinParts(strings.Fields(line))
 }
 
 // wideCells parts a line at runs of two blanks or more, and at tabs.

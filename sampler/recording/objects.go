@@ -13,6 +13,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // addObject makes rows of an object.
@@ -224,7 +225,7 @@ func onlyText(items []json.RawMessage) bool {
 	for _, item := range items {
 		text := true
 		_ = flatten("", item, 0, func(_, value string) {
-			text = text && !hasData([]string{value}, scan.Thousands)
+			text = text && !tokens.HasData([]string{value}, scan.Thousands)
 		}, func(string, json.RawMessage) { text = false })
 		if !text {
 			return false

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // freeFile is the output of free.
@@ -50,8 +51,8 @@ var topSummary = regexp.MustCompile(`^(?:top - |Tasks:|Threads:|%?Cpu|[KMGT]iB (
 func isTop(start []byte) bool {
 	top := false
 	for line := range bytes.Lines(start) {
-		text := clean(line)
-		_, rest := leadingInstant(text)
+		text := tokens.Plain(line)
+		_, rest := tokens.LeadingInstant(text)
 		top = top || strings.HasPrefix(rest, "top - ")
 		if top && topListing.isHeader(rest) {
 			return true
@@ -107,8 +108,8 @@ var (
 )
 
 func isFree(start []byte) bool {
-	return oneOfFirst(4, start, func(line []byte) bool {
-		_, rest := leadingInstant(clean(line))
+	return tokens.OneOfFirst(4, start, func(line []byte) bool {
+		_, rest := tokens.LeadingInstant(tokens.Plain(line))
 		return freeHeader.MatchString(rest)
 	})
 }
@@ -130,7 +131,7 @@ func readFree(t *input.Text, o input.Options) (*gathered, error) {
 		row = nil
 	}
 	for number, raw := range t.Lines() {
-		stamp, rest := leadingInstant(clean(raw))
+		stamp, rest := tokens.LeadingInstant(tokens.Plain(raw))
 		if !stamp.IsZero() {
 			flush()
 			at = stamp

@@ -7,6 +7,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // promTextFile is the Prometheus text format, OpenMetrics and what promtool dumps.
@@ -27,7 +28,7 @@ func looksLikeMetrics(text []byte) bool {
 			continue
 		}
 		// the date before a scrape
-		if _, form := scan.Instant(undecorated(line), scan.MonthFirst); form != scan.NoTime {
+		if _, form := scan.Instant(tokens.Undecorated(line), scan.MonthFirst); form != scan.NoTime {
 			continue
 		}
 		var m promtext.Line
@@ -56,7 +57,7 @@ func readMetrics(in *input.Text, o input.Options) (*gathered, error) {
 		if raw[0] == '#' {
 			m.declare(raw)
 			// a date written before each scrape
-			if t, form := scan.Instant(undecorated(raw), scan.MonthFirst); form != scan.NoTime {
+			if t, form := scan.Instant(tokens.Undecorated(raw), scan.MonthFirst); form != scan.NoTime {
 				at, _ = nanos(t)
 				scrape++
 				clear(seen)
@@ -64,7 +65,7 @@ func readMetrics(in *input.Text, o input.Options) (*gathered, error) {
 			continue
 		}
 		if err := line.Parse(raw); err != nil {
-			if t, form := scan.Instant(undecorated(raw), scan.MonthFirst); form != scan.NoTime {
+			if t, form := scan.Instant(tokens.Undecorated(raw), scan.MonthFirst); form != scan.NoTime {
 				at, _ = nanos(t)
 				scrape++
 				clear(seen)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // Options say what a file does not.
@@ -230,7 +231,7 @@ func oddColumn(head []byte) bool {
 			continue
 		}
 		var names []string
-		for _, cell := range splitCells(nil, line) {
+		for _, cell := range tokens.SplitCSV(nil, line) {
 			names = append(names, string(cell))
 		}
 		return len(names) > 1 && oddColumns(names[1:])

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // recordsFile is rows of a database with a line for each column.
@@ -20,7 +21,7 @@ var (
 
 // isRecords reports whether a text begins with a row that has a line for each column.
 func isRecords(start []byte) bool {
-	first := strings.TrimRight(string(firstLine(start)), "\r")
+	first := strings.TrimRight(string(tokens.FirstLine(start)), "\r")
 	if recordBegins.MatchString(first) {
 		return true
 	}
@@ -51,7 +52,7 @@ func readRecords(t *input.Text, o input.Options) (*gathered, error) {
 			flush()
 		case m != nil:
 			row = s.cell(row, m[1], strings.TrimSpace(m[2]))
-		case ruler.MatchString(strings.TrimSpace(line)):
+		case tokens.Ruler.MatchString(strings.TrimSpace(line)):
 		default:
 			faults.Fault(number, "%s: no name with a value: skipped", scan.Shown([]byte(line)))
 		}

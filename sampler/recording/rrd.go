@@ -10,6 +10,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // rrdFile is what rrdtool fetch and rrdtool xport write.
@@ -29,7 +30,7 @@ func isRRD(start []byte) bool {
 	if bytes.HasPrefix(start, []byte("<")) {
 		return bytes.Contains(start[:min(len(start), 1024)], []byte("<xport>"))
 	}
-	return oneOfFirst(4, start, func(line []byte) bool { return rrdRow.Match(bytes.TrimSpace(line)) })
+	return tokens.OneOfFirst(4, start, func(line []byte) bool { return rrdRow.Match(bytes.TrimSpace(line)) })
 }
 
 // readRRD reads the text of rrdtool fetch, and the XML of rrdtool xport.

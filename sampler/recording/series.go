@@ -8,6 +8,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // mprofFile is what mprof (memory_profiler) writes.
@@ -23,7 +24,7 @@ const (
 
 // isQueryRange reports whether a text is what promtool query range prints: a series and =>, then VALUE @[TIME] a line.
 func isQueryRange(start []byte) bool {
-	before, _, found := bytes.Cut(firstLine(start), []byte("=>"))
+	before, _, found := bytes.Cut(tokens.FirstLine(start), []byte("=>"))
 	var m promtext.Line
 	return found && m.Parse(seriesLine(before)) == nil
 }
@@ -77,7 +78,7 @@ func readQueryRange(t *input.Text, _ input.Options) (*gathered, error) {
 // isMprof reports whether a text is what mprof writes.
 func isMprof(start []byte) bool {
 	return bytes.HasPrefix(start, []byte("CMDLINE ")) || bytes.HasPrefix(start, []byte("MEM ")) &&
-		len(bytes.Fields(firstLine(start))) == 3
+		len(bytes.Fields(tokens.FirstLine(start))) == 3
 }
 
 // readMprof reads MEM VALUE TIME, in MiB, and CHLD NUMBER VALUE TIME of the children, which are processes of their own.

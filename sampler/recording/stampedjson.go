@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // stampedJSONFile is JSON under dates.
@@ -25,7 +26,7 @@ func isStampedJSON(start []byte) bool {
 			continue
 		}
 		if !dated {
-			at, rest := leadingInstant(text)
+			at, rest := tokens.LeadingInstant(text)
 			if dated = !at.IsZero(); !dated {
 				return false
 			}
@@ -80,7 +81,7 @@ func readStampedJSON(t *input.Text, o input.Options) (*gathered, error) {
 			continue
 		}
 		if len(value) == 0 || bytes.ContainsAny(line[:1], "0123456789") && bytes.Contains(line, []byte(":")) {
-			if stamp, rest := leadingInstant(string(line)); !stamp.IsZero() {
+			if stamp, rest := tokens.LeadingInstant(string(line)); !stamp.IsZero() {
 				if len(value) > 0 {
 					faults.Fault(number, "%w before this line: skipped", errJSONEnd)
 				}

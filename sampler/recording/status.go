@@ -10,6 +10,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // statusFile is names and values under a date, as of a loop around /proc/PID/status.
@@ -49,7 +50,7 @@ func isStatus(start []byte) bool {
 			break
 		}
 		text := strings.TrimSpace(string(line))
-		if at, rest := leadingInstant(text); !at.IsZero() && rest == "" {
+		if at, rest := tokens.LeadingInstant(text); !at.IsZero() && rest == "" {
 			dated = true
 		} else if _, value, _, ok := statusPair(text); ok {
 			_, number := scan.ParseAmount(value, scan.Thousands)
@@ -82,7 +83,7 @@ func readStatus(t *input.Text, o input.Options) (*gathered, error) {
 		if text == "" {
 			continue
 		}
-		if stamp, rest := leadingInstant(text); !stamp.IsZero() && rest == "" {
+		if stamp, rest := tokens.LeadingInstant(text); !stamp.IsZero() && rest == "" {
 			flush()
 			at = stamp
 			row = s.cell(nil, "time", at.Format(time.RFC3339Nano))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // psrecordFile is the log of psrecord.
@@ -22,8 +23,8 @@ const sysstatFormat = "output of sysstat (pidstat or sar)"
 
 // isSysstat reports whether a text begins with the banner of sysstat, or with a header as pidstat -h writes it.
 func isSysstat(start []byte) bool {
-	_, banner := bannerDate(string(firstLine(start)), scan.MonthFirst)
-	return banner || bytes.HasPrefix(start, []byte("# Time ")) && bytes.Contains(firstLine(start), []byte("PID"))
+	_, banner := bannerDate(string(tokens.FirstLine(start)), scan.MonthFirst)
+	return banner || bytes.HasPrefix(start, []byte("# Time ")) && bytes.Contains(tokens.FirstLine(start), []byte("PID"))
 }
 
 // bannerDate reads the date of a line like "Linux 6.1.0 (host1) 	03/02/2026 	_x86_64_	(4 CPU)".
@@ -202,7 +203,7 @@ const psrecordFormat = "log of psrecord"
 
 func isPsrecord(start []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(start, "# "), []byte("Elapsed time")) &&
-		bytes.Contains(firstLine(start), []byte("Real (MB)"))
+		bytes.Contains(tokens.FirstLine(start), []byte("Real (MB)"))
 }
 
 // readPsrecord reads the log of psrecord, whose first column counts seconds since it began.

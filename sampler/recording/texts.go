@@ -5,6 +5,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // amountsIn reports whether a column of text holds numbers that change from row to row as readings do: an amount at the
@@ -19,7 +20,7 @@ func amountsIn(s *sheet, col int) (example string, ok bool) {
 			continue
 		}
 		filled++
-		if amount := amountWithin(text); amount != "" {
+		if amount := tokens.Amount(text); amount != "" {
 			seen[amount] = true
 			if with++; with == 1 {
 				example = text
@@ -48,7 +49,7 @@ func unfold(t *input.Text, s *sheet, shapes []shape) []shape {
 			if col >= len(row) {
 				continue
 			}
-			for _, p := range valuesIn(row[col]) {
+			for _, p := range tokens.Values(row[col]) {
 				at, known := index[p[0]]
 				if !known {
 					if !s.hasRoom(t, len(s.header)+1) {

@@ -1,4 +1,4 @@
-package recording
+package tokens
 
 import (
 	"regexp"
@@ -29,19 +29,19 @@ var says = regexp.MustCompile(` (?:is|was|now|at):? -?\d`)
 // statsd is a gauge as it is sent to a StatsD: api.rss:1234|g.
 var statsd = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.-]*):(-?\d[\d.]*)\|g\b`)
 
-// equalsIn returns the names and values of a line with a sign between them, as in rss=12kB.
-func equalsIn(line string) (pairs [][2]string) {
+// Equals returns the names and values of a line with a sign between them, as in rss=12kB.
+func Equals(line string) (pairs [][2]string) {
 	for _, m := range pair.FindAllStringSubmatch(line, -1) {
 		pairs = append(pairs, [2]string{m[1], strings.Trim(m[2], `"`)})
 	}
 	return pairs
 }
 
-// valuesIn returns the names and values of a line, however they are written: as in rss=12kB, in RSS: 12 MB, in rss:12,
+// Values returns the names and values of a line, however they are written: as in rss=12kB, in RSS: 12 MB, in rss:12,
 // or, where there are none of these, a name before each number that ends a part of the line, as in "GC heap 93.1 MB,
 // handles 59".
-func valuesIn(line string) (pairs [][2]string) {
-	if pairs = equalsIn(line); len(pairs) > 0 {
+func Values(line string) (pairs [][2]string) {
+	if pairs = Equals(line); len(pairs) > 0 {
 		return pairs
 	}
 	for _, m := range statsd.FindAllStringSubmatch(line, -1) {
@@ -85,9 +85,9 @@ func lastWords(text string) string {
 	return strings.Join(list[max(0, len(list)-most):], " ")
 }
 
-// amountWithin returns the amount that a text begins with, or its first size or value with a name; "" where it has
+// Amount returns the amount that a text begins with, or its first size or value with a name; "" where it has
 // none.
-func amountWithin(text string) string {
+func Amount(text string) string {
 	if _, form := scan.Instant(text, scan.MonthFirst); form != scan.NoTime {
 		return ""
 	}

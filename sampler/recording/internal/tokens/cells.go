@@ -1,4 +1,4 @@
-package recording
+package tokens
 
 import (
 	"bytes"
@@ -7,11 +7,11 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
 
-// split parts a line into cells, without the blanks around them. A quoted cell keeps what is between its quotes.
-func split(line []byte, separator byte) []string { return splitLike(nil, line, separator) }
+// Split parts a line into cells, without the blanks around them. A quoted cell keeps what is between its quotes.
+func Split(line []byte, separator byte) []string { return SplitLike(nil, line, separator) }
 
-// splitLike parts a line into cells as split does. A cell like that in the row above shares its memory.
-func splitLike(above []string, line []byte, separator byte) []string {
+// SplitLike parts a line into cells as split does. A cell like that in the row above shares its memory.
+func SplitLike(above []string, line []byte, separator byte) []string {
 	cells := make([]string, 0, len(above))
 	put := func(cell []byte) {
 		if i := len(cells); i < len(above) && above[i] == string(cell) {
@@ -24,10 +24,10 @@ func splitLike(above []string, line []byte, separator byte) []string {
 		for _, cell := range bytes.Fields(line) {
 			put(bytes.Trim(cell, `"`))
 		}
-		return joinParts(cells)
+		return JoinParts(cells)
 	}
 	if separator == ',' {
-		for _, cell := range splitCells(nil, line) {
+		for _, cell := range SplitCSV(nil, line) {
 			put(cell)
 		}
 		return cells
@@ -56,8 +56,8 @@ func splitLike(above []string, line []byte, separator byte) []string {
 	}
 }
 
-// joinParts puts cells like "45MiB / 7.6GiB" together again.
-func joinParts(cells []string) []string {
+// JoinParts puts cells like "45MiB / 7.6GiB" together again.
+func JoinParts(cells []string) []string {
 	joined := cells[:0]
 	for i := 0; i < len(cells); i++ {
 		if i+2 < len(cells) && cells[i+1] == "/" {
@@ -70,9 +70,9 @@ func joinParts(cells []string) []string {
 	return joined
 }
 
-// splitCells appends the cells of a CSV line to dst, without the blanks around them. A quoted cell keeps all that is
+// SplitCSV appends the cells of a CSV line to dst, without the blanks around them. A quoted cell keeps all that is
 // between its quotes.
-func splitCells(dst [][]byte, line []byte) [][]byte {
+func SplitCSV(dst [][]byte, line []byte) [][]byte {
 	for {
 		line = scan.SkipBlanks(line)
 		if len(line) > 0 && line[0] == '"' && bytes.IndexByte(line[1:], '"') >= 0 {

@@ -1,4 +1,4 @@
-package recording
+package tokens
 
 import "testing"
 
@@ -11,7 +11,7 @@ func TestAmountsInText(t *testing.T) {
 		"java -Xmx512m": "", "1.1.0": "", "3f9a1c2d": "", "10.0.0.1": "", "2 Mar 2026": "", "2026-03-02 00:00:00": "",
 		"idle": "", "": "", "nginx: worker process": "",
 	} {
-		if got := amountWithin(text); got != want {
+		if got := Amount(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
