@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
 // reading is a column that is read.
@@ -34,7 +36,7 @@ func columnsOf(s *sheet, g *gathered, shapes []shape, roles []role) []reading {
 		if taken[r.name]++; taken[r.name] > 1 {
 			r.series = fmt.Sprintf(" (%d)", taken[r.name])
 		}
-		r.factor, r.unit = headerUnit(r.name)
+		r.factor, r.unit = naming.Unit(r.name)
 		if b, known := s.bases[r.name]; known {
 			r.factor, r.unit = b.factor, b.unit
 		}
@@ -44,7 +46,7 @@ func columnsOf(s *sheet, g *gathered, shapes []shape, roles []role) []reading {
 				r.unit = a.Unit
 				break
 			}
-			if ok && a.Thousands > 0 && r.unit == "" && hasWord(r.name, memoryWords...) {
+			if ok && a.Thousands > 0 && r.unit == "" && naming.HasWord(r.name, naming.MemoryWords...) {
 				r.unit = "bytes" // no break: all that follows may have units of its own
 			}
 		}

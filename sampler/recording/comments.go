@@ -9,6 +9,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
 // What the first comment of a recording says, with the version of the format behind the prefix; and what is said of the
@@ -127,7 +128,7 @@ func (n *notes) takeCeiling(value []byte, fault func(format string, args ...any)
 		fault("ceiling: %s: %s is not a level of 0 or more: ignored", scan.Shown(value), scan.Shown(value[i+1:]))
 		return
 	}
-	name := recordable(string(bytes.TrimSpace(value[:i])))
+	name := naming.Recordable(string(bytes.TrimSpace(value[:i])))
 	known := false
 	for k := range n.levels {
 		if n.levels[k].Resource == name {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
 var (
@@ -16,12 +17,12 @@ var (
 // as 14:05:06 that stand there as 140506.
 func spreadDays(s *sheet) {
 	for col := range s.header {
-		if !hasWord(s.header[col], "date", "day", "datum", "fecha", "data") || !allAre(s, col, compactDay) {
+		if !naming.HasWord(s.header[col], "date", "day", "datum", "fecha", "data") || !allAre(s, col, compactDay) {
 			continue
 		}
 		rewrite(s, col, func(text string) string { return text[:4] + "-" + text[4:6] + "-" + text[6:] })
 		for beside := range s.header {
-			if hasWord(s.header[beside], timeWords...) && allAre(s, beside, compactClock) {
+			if naming.HasWord(s.header[beside], naming.TimeWords...) && allAre(s, beside, compactClock) {
 				rewrite(s, beside, func(text string) string {
 					return strings.TrimSuffix(text[:2]+":"+text[2:4]+":"+text[4:], ":")
 				})

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
 // Words of names of columns that count what has happened since the start, in the languages of exports that people have.
@@ -50,15 +51,15 @@ var (
 // isCPUTime reports whether a column counts processor time, by words of its name: that it is of processors, and a unit
 // of time or nothing else. What falls is a gauge all the same.
 func isCPUTime(name string) bool {
-	list := words(name)
+	list := naming.Words(name)
 	if !slices.ContainsFunc(list, func(w string) bool { return strings.HasPrefix(w, "cpu") }) ||
-		hasWord(name, "per", "rate", "percent", "pct", "%", "millicores") {
+		naming.HasWord(name, "per", "rate", "percent", "pct", "%", "millicores") {
 		return false
 	}
-	if hasWord(name, "usage") && hasWord(name, "total", "kernelmode", "usermode", "system") {
+	if naming.HasWord(name, "usage") && naming.HasWord(name, "total", "kernelmode", "usermode", "system") {
 		return true
 	}
-	return hasWord(name,
+	return naming.HasWord(name,
 		"nano", "nanos", "nanosecond", "nanoseconds", "ns", "nsec", "usec", "usecs", "micros", "microseconds", "us",
 		"msec", "millis", "milliseconds", "ms",
 		"sec", "secs", "second", "seconds", "jiffies", "ticks") || strings.HasSuffix(name, "cpuacct.usage") ||
@@ -69,12 +70,12 @@ func isCPUTime(name string) bool {
 // countsEvents reports whether a column counts what has happened since the start, by its name, as in "Total Request
 // Count" or http.requests.total. What falls is a gauge all the same.
 func countsEvents(name string) bool {
-	list := words(name)
+	list := naming.Words(name)
 	if n := len(list); n > 1 && (slices.Contains(doneWords, list[n-1]) || slices.Contains([]string{"hits", "misses"},
-		list[n-1])) && !hasWord(name, rateWords...) {
+		list[n-1])) && !naming.HasWord(name, rateWords...) {
 		return true
 	}
-	if n := len(list); n > 1 && list[n-1] == "committed" && hasWord(name, committedWords...) {
+	if n := len(list); n > 1 && list[n-1] == "committed" && naming.HasWord(name, committedWords...) {
 		return true
 	}
 	// of the garbage collectors of Elastic's
@@ -82,7 +83,7 @@ func countsEvents(name string) bool {
 		return true
 	}
 	events, queued := 0, false
-	for _, w := range words(name) {
+	for _, w := range naming.Words(name) {
 		switch {
 		case slices.Contains(eventWords, w):
 			events++
@@ -91,22 +92,24 @@ func countsEvents(name string) bool {
 			return false
 		}
 	}
-	return events > 0 && (!queued || hasWord(name, totalWords...))
+	return events > 0 && (!queued || naming.HasWord(name, totalWords...))
 }
 
 // countsTraffic reports whether a column counts what went over a network or a disk, by its name.
 func countsTraffic(name string) bool {
-	return hasWord(name, "rx", "tx", "received", "recv", "sent", "transmitted", "read", "reads", "write", "writes",
+	return naming.HasWord(name, "rx", "tx", "received", "recv", "sent", "transmitted", "read", "reads", "write",
+		"writes",
 		"written") &&
-		hasWord(name, "bytes", "octets", "packets", "frames", "ops", "sectors") && !hasWord(name, rateWords...) &&
-		!hasWord(name, heldWords...)
+		naming.HasWord(name, "bytes", "octets", "packets", "frames", "ops", "sectors") &&
+		!naming.HasWord(name, rateWords...) &&
+		!naming.HasWord(name, heldWords...)
 }
 
 // countsOfKernel reports whether a column is a counter of Linux, by its name.
 func countsOfKernel(name string) bool {
-	for _, w := range words(name) {
+	for _, w := range naming.Words(name) {
 		if slices.ContainsFunc(kernelCounts, func(p string) bool { return strings.HasPrefix(w, p) }) {
-			return !hasWord(name, rateWords...)
+			return !naming.HasWord(name, rateWords...)
 		}
 	}
 	return false

@@ -10,6 +10,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -282,7 +283,7 @@ func (r *Reader) readHeader(first bool) bool {
 		}
 		taken[name] = name != ""
 		if name != "" {
-			r.columns[i] = recordable(name)
+			r.columns[i] = naming.Recordable(name)
 		}
 		r.fast = r.fast && name != ""
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
 // describe says what each column is: by what is declared, then by its values, last by its name. What is no reading
@@ -99,11 +100,12 @@ func (p *process) describeCache(g *gathered) {
 	var caches []*column
 	memory, resident := false, false
 	for _, c := range p.columns {
-		resident = resident || hasWord(c.header, "rss", "anon", "working")
+		resident = resident || naming.HasWord(c.header, "rss", "anon", "working")
 		switch {
 		case isCache(c.header) && c.declared == undeclared && c.resource.Unjudged == "":
 			caches = append(caches, c)
-		case hasWord(c.header, "rss", "anon", "used", "memused", "kbmemused", "available", "avail", "free", "memfree",
+		case naming.HasWord(c.header, "rss", "anon", "used", "memused", "kbmemused", "available", "avail", "free",
+			"memfree",
 			"kbmemfree", "working"):
 			memory = true
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
 // kind is what is declared of a column.
@@ -310,7 +311,7 @@ func (p *process) baseNames() map[string]string {
 	}
 	for _, c := range p.columns {
 		name := c.resource.Name
-		if base := baseName(name, c.resource.Unit); base != name && !taken[base] {
+		if base := naming.BaseName(name, c.resource.Unit); base != name && !taken[base] {
 			names[name], taken[base] = base, true
 		}
 	}

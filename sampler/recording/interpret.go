@@ -9,6 +9,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
 // interpret makes recordings of a sheet: it finds the time, tells processes apart and gives each column its unit.
@@ -52,7 +53,7 @@ func (s *sheet) interpret(in *input.Text, o input.Options) (*gathered, error) {
 			above++
 			continue
 		}
-		if !ok && line.column >= 0 && isTotal(s.cell(i, line.column)) {
+		if !ok && line.column >= 0 && naming.IsTotal(s.cell(i, line.column)) {
 			times[i] = -1
 			totals++
 			continue
@@ -218,8 +219,9 @@ func (s *sheet) assign(in *input.Text, g *gathered, shapes []shape, line *timeli
 			if why != "" {
 				g.setAside(name, why)
 			}
-		case s.header != nil && !isIdentifier(name) &&
-			(s.header[col] == "" || name == "#" || hasWord(name, rowWords...)) && sh.whole && sh.filled > 2 &&
+		case s.header != nil && !naming.IsIdentifier(name) &&
+			(s.header[col] == "" || name == "#" || naming.HasWord(name, naming.RowWords...)) && sh.whole &&
+			sh.filled > 2 &&
 			sh.rising == sh.filled-1:
 			roles[col] = isLeft
 			g.setAside(s.name(col), "row numbers")
@@ -234,7 +236,7 @@ func (s *sheet) assign(in *input.Text, g *gathered, shapes []shape, line *timeli
 			roles[col] = isLeft
 			g.setAside(name, "part of the time")
 		// of docker: received and sent since the start
-		case hasWord(name, "io") && strings.Contains(s.firstCell(col), "/"):
+		case naming.HasWord(name, "io") && strings.Contains(s.firstCell(col), "/"):
 			roles[col] = isLeft
 			g.setAside(name, "a counter")
 		case s.header != nil && s.header[col] == "" && !sh.numeric(), sh.filled == 0:
@@ -242,24 +244,27 @@ func (s *sheet) assign(in *input.Text, g *gathered, shapes []shape, line *timeli
 			if s.header != nil && s.header[col] != "" && sh.filled == 0 {
 				g.setAside(name, "empty")
 			}
-		case s.header != nil && hasWord(name, "uptime", "etime", "etimes") && sh.numeric() && sh.max < scan.EndOfTime:
+		case s.header != nil && naming.HasWord(name, "uptime", "etime", "etimes") && sh.numeric() &&
+			sh.max < scan.EndOfTime:
 			roles[col] = isAge
 			g.setAside(name, "an age")
-		case s.header != nil && hasWord(name, "restarts", "restart") && sh.numeric() && sh.whole && sh.falling == 0:
+		case s.header != nil && naming.HasWord(name, "restarts", "restart") && sh.numeric() && sh.whole &&
+			sh.falling == 0:
 			roles[col] = isCounted
 			g.setAside(name, "a counter of restarts")
 		// with each process anew
-		case s.header != nil && hasWord(name, "created") && sh.written() && sh.distinct*5 <= sh.filled:
+		case s.header != nil && naming.HasWord(name, "created") && sh.written() && sh.distinct*5 <= sh.filled:
 			roles[col] = isStarted
 		// of the row, not of a process
-		case s.header != nil && isStart(name) && sh.timed() && sh.filled > 3 &&
+		case s.header != nil && naming.IsStart(name) && sh.timed() && sh.filled > 3 &&
 			(sh.rising == sh.filled-1 || sh.distinct > sh.filled*9/10):
 			roles[col] = isLeft
 			g.setAside(name, "a time")
-		case s.header != nil && isStart(name) && (sh.timed() || sh.numeric() && sh.max < scan.EndOfTime):
+		case s.header != nil && naming.IsStart(name) && (sh.timed() || sh.numeric() && sh.max < scan.EndOfTime):
 			roles[col] = isStarted
-		case sh.numeric() && sh.instants < sh.filled || sh.numeric() && !sh.written() && !hasWord(name, timeWords...):
-			if s.header != nil && isIdentifier(name) {
+		case sh.numeric() && sh.instants < sh.filled || sh.numeric() && !sh.written() &&
+			!naming.HasWord(name, naming.TimeWords...):
+			if s.header != nil && naming.IsIdentifier(name) {
 				ids = append(ids, col)
 			} else {
 				readings++
@@ -289,7 +294,7 @@ func (s *sheet) assign(in *input.Text, g *gathered, shapes []shape, line *timeli
 		roles[col] = isMetric
 		for col := range roles { // as how far apart the points are
 			if roles[col] == isReading && varying == 1 && shapes[col].numeric() && shapes[col].constant &&
-				!isIdentifier(s.name(col)) {
+				!naming.IsIdentifier(s.name(col)) {
 				roles[col] = isLeft
 				g.setAside(s.name(col), "constant")
 			}
@@ -366,18 +371,18 @@ func (s *sheet) fill(in *input.Text, g *gathered, shapes []shape, roles []role, 
 				continue
 			}
 			if to.resource.Name == "" {
-				to.resource.Name, to.resource.Unit, to.rank = recordable(name), c.unit, unranked
+				to.resource.Name, to.resource.Unit, to.rank = naming.Recordable(name), c.unit, unranked
 				if m, known := metricTable[name]; known && m.Resource != "" {
 					to.resource.Name = m.Resource
 				}
 				if suffix != "" {
-					factor, unit := headerUnit(suffix)
+					factor, unit := naming.Unit(suffix)
 					c.factor, to.resource.Unit = factor, unit
 				}
 			}
 			factor := c.factor
 			if suffix != "" {
-				factor, _ = headerUnit(suffix)
+				factor, _ = naming.Unit(suffix)
 			}
 			if a.Thousands > 0 && to.resource.Unit == "bytes" {
 				a = a.Bytes()
@@ -418,7 +423,7 @@ func (s *sheet) addAge(p *process, col int, t int64, text string) {
 	if !ok || a.Value < 0 {
 		return
 	}
-	unit, _ := elapsedUnit(s.name(col))
+	unit, _ := naming.ElapsedUnit(s.name(col))
 	if a.Unit == "seconds" || unit == 0 {
 		unit = time.Second
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -34,7 +35,7 @@ func isPairs(start []byte) bool {
 				numbers++
 			}
 			_, form := scan.Instant(p[1], scan.MonthFirst)
-			timed = timed || form != scan.NoTime && hasWord(p[0], timeWords...)
+			timed = timed || form != scan.NoTime && naming.HasWord(p[0], naming.TimeWords...)
 		}
 		if timed && numbers > 0 {
 			return true

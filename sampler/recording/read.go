@@ -15,6 +15,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -186,7 +187,7 @@ func streams(head []byte) bool {
 	if err != nil || r.columns == nil || !r.fast || r.faults > 0 {
 		return false
 	}
-	if oddColumns(r.columns) || slices.ContainsFunc(r.columns, numbersProcesses) ||
+	if oddColumns(r.columns) || slices.ContainsFunc(r.columns, naming.NumbersProcesses) ||
 		slices.ContainsFunc(r.columns, isCache) || slices.ContainsFunc(r.columns, isRemainder) ||
 		slices.ContainsFunc(r.columns, namedCounter) || r.columns[0] != "" {
 		return false
@@ -246,8 +247,8 @@ func oddColumns(names []string) bool {
 			return false
 		}
 		r, known := sampler.Lookup(name)
-		factor, _ := headerUnit(name)
+		factor, _ := naming.Unit(name)
 		_, metric := metricTable[name]
-		return !known && (r.Unjudged != "" || factor != 1 || metric || isStart(name))
+		return !known && (r.Unjudged != "" || factor != 1 || metric || naming.IsStart(name))
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
 // sheet is a table as text, whatever form it was written in.
@@ -95,7 +96,7 @@ func (s *sheet) partsThousands(col int) bool {
 		}
 	}
 	const many = 20
-	factor, unit := headerUnit(s.name(col))
+	factor, unit := naming.Unit(s.name(col))
 	return several > 0 || one > 0 && s.comma || one >= many && s.commas == scan.Decimal && unit == "bytes" &&
 		factor <= 1<<10
 }
@@ -176,7 +177,7 @@ func (s *sheet) shapeOf(col int) shape {
 // serial reports whether the column has dates as spreadsheets count them: days since 1899, with the time of day behind
 // the point; here of the years 2000 to 2100.
 func (sh *shape) serial(name string) bool {
-	return hasWord(name, timeWords...) && !sh.whole && sh.min >= firstSerial && sh.max < lastSerial
+	return naming.HasWord(name, naming.TimeWords...) && !sh.whole && sh.min >= firstSerial && sh.max < lastSerial
 }
 
 // The days of spreadsheets from 2000 to 2100.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
 // metricWords name the column of a long table that says what each value is.
@@ -18,7 +19,7 @@ func metricColumn(s *sheet, texts []int, readings int) (col int, ok bool) {
 		return 0, false
 	}
 	for _, col := range texts {
-		if hasWord(s.name(col), metricWords...) {
+		if naming.HasWord(s.name(col), metricWords...) {
 			return col, true
 		}
 	}
@@ -45,7 +46,7 @@ func splitBy(s *sheet, g *gathered, roles []role, by string) error {
 	}
 	for col := range roles {
 		if roles[col] == isReading && s.header != nil {
-			if sh := s.shapeOf(col); isIdentifier(s.name(col)) {
+			if sh := s.shapeOf(col); naming.IsIdentifier(s.name(col)) {
 				roles[col] = isLeft
 				g.setAside(s.name(col), "an identifier")
 			} else if !sh.numeric() && sh.numbers*2 <= sh.filled {
@@ -63,9 +64,10 @@ func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, 
 	keys := append(slices.Clone(ids), texts...)
 	keys = slices.DeleteFunc(keys, func(col int) bool {
 		// A text that is another one in every row names no process, unless it is called so.
-		return shapes[col].constant || shapes[col].distinct > len(s.rows)/2 && keyRank(s.name(col)) == unnamed
+		return shapes[col].constant || shapes[col].distinct > len(s.rows)/2 &&
+			naming.KeyRank(s.name(col)) == naming.Unnamed
 	})
-	slices.SortStableFunc(keys, func(a, b int) int { return keyRank(s.name(a)) - keyRank(s.name(b)) })
+	slices.SortStableFunc(keys, func(a, b int) int { return naming.KeyRank(s.name(a)) - naming.KeyRank(s.name(b)) })
 	const most = 16 // each pair of them is tried
 	keys = keys[:min(len(keys), most)]
 	var chosen []int
@@ -81,7 +83,7 @@ func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, 
 		// rows of one process come between those of another
 		for _, col := range append(keys, numbered(s, shapes, roles)...) {
 			if overlaps(s, roles, []int{col}, times) &&
-				(hasWord(s.name(col), "pid", "tid", "pod", "container", "instance", "host") ||
+				(naming.HasWord(s.name(col), "pid", "tid", "pod", "container", "instance", "host") ||
 					calms(s, shapes, roles, col)) {
 				chosen = []int{col}
 				break
@@ -122,7 +124,7 @@ func numbered(s *sheet, shapes []shape, roles []role) (cols []int) {
 	for col := range shapes {
 		sh := &shapes[col]
 		if s.header != nil && roles[col] == isReading && sh.numeric() && sh.whole && sh.distinct > 1 &&
-			sh.distinct <= few && sh.distinct*3 <= sh.filled && numbersProcesses(s.name(col)) {
+			sh.distinct <= few && sh.distinct*3 <= sh.filled && naming.NumbersProcesses(s.name(col)) {
 			cols = append(cols, col)
 		}
 	}
@@ -244,7 +246,7 @@ func overlaps(s *sheet, roles []role, key []int, times []int64) bool {
 func restartColumn(s *sheet, shapes []shape, roles []role) int {
 	const fewest = 10 // rows of one process
 	for col := range roles {
-		if roles[col] == isLeft && s.header != nil && hasWord(s.name(col), "pid") && !shapes[col].constant &&
+		if roles[col] == isLeft && s.header != nil && naming.HasWord(s.name(col), "pid") && !shapes[col].constant &&
 			shapes[col].distinct*fewest <= shapes[col].filled {
 			return col
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -37,7 +38,7 @@ var messageWords = []string{"message", "msg", "log", "raw", "line", "text", "bod
 // as a table may have.
 func unfold(t *input.Text, s *sheet, shapes []shape) []shape {
 	for col := range shapes {
-		if s.header == nil || !hasWord(s.name(col), messageWords...) && s.name(col) != "value" ||
+		if s.header == nil || !naming.HasWord(s.name(col), messageWords...) && s.name(col) != "value" ||
 			shapes[col].numeric() || shapes[col].timed() {
 			continue
 		}

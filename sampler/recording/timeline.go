@@ -11,6 +11,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
 // timeline is where the times of a sheet come from.
@@ -45,10 +46,10 @@ func findTime(s *sheet, g *gathered, shapes []shape, o input.Options) (*timeline
 	best, bestScore := -1, 0
 	for col := range shapes {
 		sh, name := &shapes[col], s.name(col)
-		if !sh.timed() || isStart(name) || sh.filled < len(s.rows)/2 {
+		if !sh.timed() || naming.IsStart(name) || sh.filled < len(s.rows)/2 {
 			continue
 		}
-		named := s.header != nil && hasWord(name, timeWords...)
+		named := s.header != nil && naming.HasWord(name, naming.TimeWords...)
 		score := 0
 		switch {
 		case sh.written() && named:
@@ -168,7 +169,7 @@ func countedTime(s *sheet, g *gathered, shapes []shape, o input.Options) (*timel
 			}
 			continue
 		}
-		if unit, named := elapsedUnit(name); named && unit > 0 {
+		if unit, named := naming.ElapsedUnit(name); named && unit > 0 {
 			return elapsed(s, col, unit), nil
 		} else if sh.serial(name) {
 			g.notes = append(g.notes, fmt.Sprintf("%s counts days, as spreadsheets do", name))
@@ -184,7 +185,8 @@ func countedTime(s *sheet, g *gathered, shapes []shape, o input.Options) (*timel
 			return nil, g.refuse(fmt.Sprintf("its column %q is no date and names no unit", name),
 				"call it elapsed_s, elapsed_min or elapsed_h")
 		}
-		if counted < 0 && sh.whole && sh.rising > 0 && (hasWord(name, rowWords...) || s.header[col] == "" ||
+		if counted < 0 && sh.whole && sh.rising > 0 && (naming.HasWord(name, naming.RowWords...) ||
+			s.header[col] == "" ||
 			name == "#") {
 			counted = col
 		}
@@ -214,7 +216,8 @@ func countedTime(s *sheet, g *gathered, shapes []shape, o input.Options) (*timel
 // -1 if there is none.
 func passedColumn(s *sheet) int {
 	for col := range s.width() {
-		if _, named := elapsedUnit(s.name(col)); !named && !hasWord(s.name(col), "etime", "etimes", "uptime",
+		if _, named := naming.ElapsedUnit(s.name(col)); !named && !naming.HasWord(s.name(col), "etime", "etimes",
+			"uptime",
 			"elapsed") || s.header == nil || strings.EqualFold(s.name(col), "time") {
 			continue
 		}
@@ -252,11 +255,11 @@ func noTime(s *sheet, g *gathered) error {
 // rowTime is the timeline of rows a step apart. Where a column names processes, the rows of each are counted by
 // themselves.
 func rowTime(s *sheet, shapes []shape, step time.Duration) *timeline {
-	key, best := -1, unnamed
+	key, best := -1, naming.Unnamed
 	for col := range shapes {
 		sh := &shapes[col]
-		if rank := keyRank(s.name(col)); s.header != nil && rank < best && !sh.constant &&
-			sh.distinct <= len(s.rows)/2 && (!sh.numeric() || isIdentifier(s.name(col))) {
+		if rank := naming.KeyRank(s.name(col)); s.header != nil && rank < best && !sh.constant &&
+			sh.distinct <= len(s.rows)/2 && (!sh.numeric() || naming.IsIdentifier(s.name(col))) {
 			key, best = col, rank
 		}
 	}

@@ -3,6 +3,8 @@ package recording
 import (
 	"slices"
 	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
 // cacheNames are what tools call the page cache, without units and what all their names begin with.
@@ -11,12 +13,12 @@ var cacheNames = []string{"cached", "buffers", "buff cache", "buffcache", "page 
 
 // isCache reports whether a column is page cache by its name.
 func isCache(header string) bool {
-	list := slices.DeleteFunc(words(header), func(w string) bool {
-		factor, unit := headerUnit("x " + w)
+	list := slices.DeleteFunc(naming.Words(header), func(w string) bool {
+		factor, unit := naming.Unit("x " + w)
 		return factor != 1 || unit != "" || slices.Contains([]string{"memory", "mem", "total", "kb", "stats"}, w)
 	})
 	// of cAdvisor, docker and cgroups
-	if path := words(header); len(path) > 1 && path[len(path)-1] == "cache" &&
+	if path := naming.Words(header); len(path) > 1 && path[len(path)-1] == "cache" &&
 		slices.Contains([]string{"memory", "mem", "stats", "total"}, path[len(path)-2]) {
 		return true
 	}
@@ -34,12 +36,12 @@ var leftWords = []string{
 // that to judge its growth would be to call the leak ok.
 func isRemainder(header string) bool {
 	header, _, _ = strings.Cut(header, "{")
-	list := words(header)
+	list := naming.Words(header)
 	if at := slices.Index(list, "left"); at >= 0 && at+1 < len(list) &&
 		slices.Contains([]string{"open", "behind", "running"}, list[at+1]) {
 		return false // what should have gone and is there
 	}
-	if hasWord(header, leftWords...) && !hasWord(header, "list", "lists", "ratio") {
+	if naming.HasWord(header, leftWords...) && !naming.HasWord(header, "list", "lists", "ratio") {
 		return true
 	}
 	lower := strings.ToLower(header)
@@ -49,29 +51,29 @@ func isRemainder(header string) bool {
 // usedBeside reports whether a column tells what is used of that of which another is what is left, by their names, and
 // by whether they are sizes: it is of memory too, or has a word in common.
 func usedBeside(left, used string, leftSize, usedSize bool) bool {
-	if isRemainder(used) || hasWord(used, "swap", "swpd", "swapped") {
+	if isRemainder(used) || naming.HasWord(used, "swap", "swpd", "swapped") {
 		return false
 	}
-	if bare := !slices.ContainsFunc(words(left), func(w string) bool {
+	if bare := !slices.ContainsFunc(naming.Words(left), func(w string) bool {
 		return !slices.Contains(leftWords, w)
 	}); bare || leftSize || isMemory(left) {
 		return usedSize || isMemory(used)
 	}
-	return slices.ContainsFunc(words(used), func(w string) bool {
-		return !slices.Contains(leftWords, w) && hasWord(left, w)
+	return slices.ContainsFunc(naming.Words(used), func(w string) bool {
+		return !slices.Contains(leftWords, w) && naming.HasWord(left, w)
 	})
 }
 
 // isMemory reports whether a column is an amount of memory, by its name.
 func isMemory(header string) bool {
-	return hasWord(header, memoryWords...) ||
-		hasWord(header, "ram", "anon", "private", "pss", "uss", "working", "ws", "pm", "speicher", "memfree",
+	return naming.HasWord(header, naming.MemoryWords...) ||
+		naming.HasWord(header, "ram", "anon", "private", "pss", "uss", "working", "ws", "pm", "speicher", "memfree",
 			"memused", "kbmemused")
 }
 
 // isGroupTotal reports whether a column is the memory of a control group with its page cache, by its name.
 func isGroupTotal(header string) bool {
-	return slices.Contains(cgroupTotals, strings.Join(words(header), " "))
+	return slices.Contains(cgroupTotals, strings.Join(naming.Words(header), " "))
 }
 
 // cgroupTotals are what control groups call the memory of a group with its page cache.

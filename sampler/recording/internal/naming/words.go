@@ -1,4 +1,6 @@
-package recording
+// Package naming knows what the name of a column says: of time, of a process, of a unit. Only words are looked at here,
+// never values.
+package naming
 
 import (
 	"slices"
@@ -7,8 +9,8 @@ import (
 	"unicode"
 )
 
-// words splits the name of a column into words in small letters, also at a change from small letters to capitals.
-func words(name string) []string {
+// Words splits the name of a column into words in small letters, also at a change from small letters to capitals.
+func Words(name string) []string {
 	var b strings.Builder
 	before := rune(0)
 	for _, c := range name {
@@ -32,17 +34,18 @@ func endsUnit(before string, c rune) bool {
 	return slices.Contains([]string{"k", "ki", "mi", "gi", "ti"}, unit)
 }
 
-func hasWord(name string, list ...string) bool {
-	return slices.ContainsFunc(words(name), func(w string) bool { return slices.Contains(list, w) })
+// HasWord reports whether one of the words of a name is in a list.
+func HasWord(name string, list ...string) bool {
+	return slices.ContainsFunc(Words(name), func(w string) bool { return slices.Contains(list, w) })
 }
 
 // Words of names of columns that hold instants, of when a process began, of row numbers, and of identifiers.
 var (
-	timeWords = []string{"time", "timestamp", "ts", "date", "datetime", "at", "when", "epoch", "clock", "unixtime",
+	TimeWords = []string{"time", "timestamp", "ts", "date", "datetime", "at", "when", "epoch", "clock", "unixtime",
 		"zeit", "zeitpunkt", "uhrzeit", "datum", "zeitstempel", "hora", "fecha", "data", "heure", "horodatage", "дата",
 		"время", "日時", "日付", "時刻", "时间", "日期", "時間", "시간", "날짜", "t"}
 	startWords = []string{"start", "started", "starttime", "create", "began", "begin", "boot", "since", "birth"}
-	rowWords   = []string{"n", "no", "nr", "num", "number", "row", "index", "idx", "i", "id", "sample", "seq", "line",
+	RowWords   = []string{"n", "no", "nr", "num", "number", "row", "index", "idx", "i", "id", "sample", "seq", "line",
 		"unnamed"}
 	idWords = []string{"pid", "ppid", "tid", "tgid", "uid", "gid", "id", "pgid", "sid", "itemid", "hostid"}
 )
@@ -54,22 +57,22 @@ var totalRows = []string{
 	"promedio", "media", "итого", "среднее", "合計", "平均", "总计", "合计", "평균", "합계",
 }
 
-// isTotal reports whether a cell in the place of a time says that its row sums up others.
-func isTotal(cell string) bool {
+// IsTotal reports whether a cell in the place of a time says that its row sums up others.
+func IsTotal(cell string) bool {
 	return slices.Contains(totalRows, strings.ToLower(strings.Trim(cell, " :*=-")))
 }
 
-// isStart reports whether a column tells when the process began.
-func isStart(name string) bool {
-	return hasWord(name, startWords...) && (hasWord(name, "time", "at", "seconds", "ts", "timestamp", "ms", "date") ||
-		len(words(name)) == 1) && !hasWord(name, "created")
+// IsStart reports whether a column tells when the process began.
+func IsStart(name string) bool {
+	return HasWord(name, startWords...) && (HasWord(name, "time", "at", "seconds", "ts", "timestamp", "ms", "date") ||
+		len(Words(name)) == 1) && !HasWord(name, "created")
 }
 
-// elapsedUnit returns the unit of a column of elapsed times, as its name tells it. named is false where the name is
+// ElapsedUnit returns the unit of a column of elapsed times, as its name tells it. named is false where the name is
 // none of elapsed time.
-func elapsedUnit(name string) (unit time.Duration, named bool) {
+func ElapsedUnit(name string) (unit time.Duration, named bool) {
 	rest := 0
-	for _, w := range words(name) {
+	for _, w := range Words(name) {
 		switch w {
 		case "ns", "nanoseconds", "nsec", "nanos":
 			unit = time.Nanosecond
@@ -97,34 +100,34 @@ func elapsedUnit(name string) (unit time.Duration, named bool) {
 	return unit, rest == 0 && (named || unit > 0)
 }
 
-// isIdentifier reports whether a column holds identifiers: its name ends so.
-func isIdentifier(name string) bool {
-	list := words(name)
+// IsIdentifier reports whether a column holds identifiers: its name ends so.
+func IsIdentifier(name string) bool {
+	list := Words(name)
 	return len(list) > 0 && slices.Contains(idWords, list[len(list)-1])
 }
 
-// numbersProcesses reports whether a column numbers processes, or parts of one, by its name.
-func numbersProcesses(name string) bool {
-	list := words(name)
+// NumbersProcesses reports whether a column numbers processes, or parts of one, by its name.
+func NumbersProcesses(name string) bool {
+	list := Words(name)
 	return len(list) > 0 && slices.Contains([]string{
 		"worker", "shard", "node", "core", "thread", "replica", "partition", "rank", "slot", "task", "job", "process",
 		"proc", "instance", "container", "child", "unit", "index", "gpu", "device",
 	}, list[len(list)-1])
 }
 
-// keyRank orders columns by how well their name tells processes apart.
-func keyRank(name string) int {
+// KeyRank orders columns by how well their name tells processes apart.
+func KeyRank(name string) int {
 	for i, list := range [][]string{
 		{"pid"}, {"pod"}, {"instance"}, {"process", "proc"}, {"name", "names"}, {"container", "containers"},
 		{"service"}, {"command", "cmd", "comm", "args"}, {"host", "hostname", "node", "server"},
 		{"id", "tid"}, {"series", "metric", "legend"},
 	} {
-		if hasWord(name, list...) {
+		if HasWord(name, list...) {
 			return i
 		}
 	}
-	return unnamed
+	return Unnamed
 }
 
-// unnamed is the rank of a column whose name is none of a process.
-const unnamed = 100
+// Unnamed is the rank of a column whose name is none of a process.
+const Unnamed = 100

@@ -1,4 +1,4 @@
-package recording
+package naming
 
 import (
 	"slices"
@@ -9,13 +9,13 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 )
 
-// memoryWords are of names of columns whose numbers, where they end with K, M or G, are sizes.
-var memoryWords = []string{"rss", "res", "vsz", "virt", "shr", "mem", "memory", "heap", "used", "swap", "resident"}
+// MemoryWords are of names of columns whose numbers, where they end with K, M or G, are sizes.
+var MemoryWords = []string{"rss", "res", "vsz", "virt", "shr", "mem", "memory", "heap", "used", "swap", "resident"}
 
-// headerUnit returns the unit that a name ends with or has in brackets, and the factor to it. Kilobytes of headers are
+// Unit returns the unit that a name ends with or has in brackets, and the factor to it. Kilobytes of headers are
 // those of ps and top, of 1024.
-func headerUnit(name string) (factor float64, unit string) {
-	list := words(name)
+func Unit(name string) (factor float64, unit string) {
+	list := Words(name)
 	for i := len(list) - 1; i >= 0; i-- {
 		switch list[i] {
 		case "bytes", "byte":
@@ -44,19 +44,19 @@ func headerUnit(name string) (factor float64, unit string) {
 	return 1, ""
 }
 
-// baseName is the name of a column in a recording of our own, which holds bytes where the file holds rss_kb.
-func baseName(name, unit string) string {
-	factor, _ := headerUnit(name)
+// BaseName is the name of a column in a recording of our own, which holds bytes where the file holds rss_kb.
+func BaseName(name, unit string) string {
+	factor, _ := Unit(name)
 	if unit != "bytes" || strings.HasSuffix(name, "_bytes") {
 		return name
 	}
 	if strings.ContainsAny(name, "{=") { // a series with its labels
 		return name
 	}
-	list := words(name)
+	list := Words(name)
 	if factor != 1 {
 		list = slices.DeleteFunc(list, func(w string) bool {
-			f, _ := headerUnit("x_" + w)
+			f, _ := Unit("x_" + w)
 			return f != 1
 		})
 	}
@@ -67,8 +67,8 @@ func baseName(name, unit string) string {
 	return strings.Join(list, "_")
 }
 
-// recordable makes a column's header a name that a recording can hold.
-func recordable(header string) string {
+// Recordable makes a column's header a name that a recording can hold.
+func Recordable(header string) string {
 	if scan.Recordable(header) {
 		return header
 	}
