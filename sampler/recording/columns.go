@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/unjudged"
 )
 
 // reading is a column that is read.
@@ -80,7 +81,7 @@ func knowNode(s *sheet, shapes []shape) {
 
 // knowRuntimes sets the counters of runtimes aside.
 func knowRuntimes(s *sheet) {
-	for _, name := range countersOfRuntimes(s.header) {
+	for _, name := range unjudged.RuntimeCounters(s.header) {
 		if s.ignore == nil {
 			s.ignore = map[string]string{}
 		}

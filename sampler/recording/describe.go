@@ -8,6 +8,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/unjudged"
 )
 
 // describe says what each column is: by what is declared, then by its values, last by its name. What is no reading
@@ -19,7 +20,7 @@ func (p *process) describe(g *gathered) {
 		names = append(names, c.header)
 		several[c.resource.Name]++
 	}
-	counters := talliedBeside(names)
+	counters := unjudged.ServerCounters(names)
 	taken := map[string]bool{}
 	slices.SortStableFunc(p.columns, func(a, b *column) int { return cmp.Compare(a.rank, b.rank) })
 	kept := p.columns[:0]
@@ -38,11 +39,12 @@ func (p *process) describe(g *gathered) {
 		}
 		guess.Unit = c.resource.Unit
 		c.resource = guess
-		if c.resource.Unjudged == "" && c.declared == undeclared && (namedCounter(c.header) || counters[c.header]) {
+		if c.resource.Unjudged == "" && c.declared == undeclared &&
+			(unjudged.IsCounter(c.header) || counters[c.header]) {
 			c.resource.Kind, c.resource.Unjudged = sampler.Counter, "a counter"
 		}
 		c.judgeKind()
-		if c.resource.Unjudged == "" && isRemainder(c.header) {
+		if c.resource.Unjudged == "" && unjudged.IsRemainder(c.header) {
 			c.resource.Context, c.resource.Unjudged = true, isLeftOver
 		}
 		if c.resource.Positive {
@@ -72,7 +74,7 @@ func (p *process) describe(g *gathered) {
 // tellsUsed reports whether a column that is judged tells what is used of that of which another is what is left.
 func tellsUsed(left, used *column) bool {
 	return used.resource.Unjudged == "" &&
-		usedBeside(left.header, used.header, left.resource.Unit == "bytes", used.resource.Unit == "bytes")
+		unjudged.UsedBeside(left.header, used.header, left.resource.Unit == "bytes", used.resource.Unit == "bytes")
 }
 
 // tellRemainders tells of what is left where nothing that is judged tells what is used: an "ok" beside it would be of
@@ -102,7 +104,7 @@ func (p *process) describeCache(g *gathered) {
 	for _, c := range p.columns {
 		resident = resident || naming.HasWord(c.header, "rss", "anon", "working")
 		switch {
-		case isCache(c.header) && c.declared == undeclared && c.resource.Unjudged == "":
+		case unjudged.IsCache(c.header) && c.declared == undeclared && c.resource.Unjudged == "":
 			caches = append(caches, c)
 		case naming.HasWord(c.header, "rss", "anon", "used", "memused", "kbmemused", "available", "avail", "free",
 			"memfree",
@@ -122,7 +124,7 @@ func (p *process) describeCache(g *gathered) {
 	}
 	for _, c := range p.columns {
 		if c.declared == undeclared && c.resource.Unjudged == "" &&
-			isGroupTotal(c.header) {
+			unjudged.IsGroupTotal(c.header) {
 			c.resource.Context, c.resource.Unjudged = true, "page cache is part of it"
 			g.setAside(scan.Printable(c.header), "page cache is part of it")
 		}

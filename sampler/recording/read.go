@@ -17,6 +17,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/unjudged"
 )
 
 // Options say what a file does not.
@@ -188,8 +189,8 @@ func streams(head []byte) bool {
 		return false
 	}
 	if oddColumns(r.columns) || slices.ContainsFunc(r.columns, naming.NumbersProcesses) ||
-		slices.ContainsFunc(r.columns, isCache) || slices.ContainsFunc(r.columns, isRemainder) ||
-		slices.ContainsFunc(r.columns, namedCounter) || r.columns[0] != "" {
+		slices.ContainsFunc(r.columns, unjudged.IsCache) || slices.ContainsFunc(r.columns, unjudged.IsRemainder) ||
+		slices.ContainsFunc(r.columns, unjudged.IsCounter) || r.columns[0] != "" {
 		return false
 	}
 	whole := len(head) < input.BlockSize

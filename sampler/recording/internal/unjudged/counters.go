@@ -1,4 +1,4 @@
-package recording
+package unjudged
 
 import (
 	"slices"
@@ -115,8 +115,8 @@ func countsOfKernel(name string) bool {
 	return false
 }
 
-// namedCounter reports whether the name of a column says that it counts, where nothing is declared of it.
-func namedCounter(name string) bool {
+// IsCounter reports whether the name of a column says that it counts, where nothing is declared of it.
+func IsCounter(name string) bool {
 	return name != sampler.CPUSeconds && (isCPUTime(name) || countsEvents(name) || countsTraffic(name) ||
 		countsOfKernel(name))
 }
@@ -136,8 +136,8 @@ var counting = []struct {
 	}},
 }
 
-// countersOfRuntimes returns which of the names of columns are counters that a runtime tells of itself.
-func countersOfRuntimes(names []string) (all []string) {
+// RuntimeCounters returns which of the names of columns are counters that a runtime tells of itself.
+func RuntimeCounters(names []string) (all []string) {
 	last := func(name string) string { return strings.TrimPrefix(name[strings.LastIndexByte(name, '.')+1:], ":") }
 	for _, c := range counting {
 		if !slices.ContainsFunc(names, func(name string) bool { return last(name) == c.by }) {
@@ -172,8 +172,8 @@ var tallied = []struct {
 		"get_no_ack", "disk_reads", "disk_writes"}},
 }
 
-// talliedBeside returns the names of the counters of servers among names.
-func talliedBeside(names []string) map[string]bool {
+// ServerCounters returns the names of the counters of servers among names.
+func ServerCounters(names []string) map[string]bool {
 	last := func(name string) string { return name[strings.LastIndexByte(name, '.')+1:] }
 	all := map[string]bool{}
 	for _, c := range tallied {

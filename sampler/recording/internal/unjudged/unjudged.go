@@ -1,4 +1,6 @@
-package recording
+// Package unjudged knows by their names the columns whose growth is no leak: counters, page cache, and what is left of
+// something.
+package unjudged
 
 import (
 	"slices"
@@ -11,8 +13,8 @@ import (
 var cacheNames = []string{"cached", "buffers", "buff cache", "buffcache", "page cache", "pagecache", "inactive file",
 	"active file", "file"}
 
-// isCache reports whether a column is page cache by its name.
-func isCache(header string) bool {
+// IsCache reports whether a column is page cache by its name.
+func IsCache(header string) bool {
 	list := slices.DeleteFunc(naming.Words(header), func(w string) bool {
 		factor, unit := naming.Unit("x " + w)
 		return factor != 1 || unit != "" || slices.Contains([]string{"memory", "mem", "total", "kb", "stats"}, w)
@@ -32,9 +34,9 @@ var leftWords = []string{
 	"verfuegbar", "verfügbarer", "libre", "libres", "disponible", "disponibles", "disponível", "livre", "libero",
 }
 
-// isRemainder reports whether a column is what is left of something, by its name: where a process leaks it falls, so
+// IsRemainder reports whether a column is what is left of something, by its name: where a process leaks it falls, so
 // that to judge its growth would be to call the leak ok.
-func isRemainder(header string) bool {
+func IsRemainder(header string) bool {
 	header, _, _ = strings.Cut(header, "{")
 	list := naming.Words(header)
 	if at := slices.Index(list, "left"); at >= 0 && at+1 < len(list) &&
@@ -48,10 +50,10 @@ func isRemainder(header string) bool {
 	return slices.ContainsFunc(leftParts, func(part string) bool { return strings.Contains(lower, part) })
 }
 
-// usedBeside reports whether a column tells what is used of that of which another is what is left, by their names, and
+// UsedBeside reports whether a column tells what is used of that of which another is what is left, by their names, and
 // by whether they are sizes: it is of memory too, or has a word in common.
-func usedBeside(left, used string, leftSize, usedSize bool) bool {
-	if isRemainder(used) || naming.HasWord(used, "swap", "swpd", "swapped") {
+func UsedBeside(left, used string, leftSize, usedSize bool) bool {
+	if IsRemainder(used) || naming.HasWord(used, "swap", "swpd", "swapped") {
 		return false
 	}
 	if bare := !slices.ContainsFunc(naming.Words(left), func(w string) bool {
@@ -71,8 +73,8 @@ func isMemory(header string) bool {
 			"memused", "kbmemused")
 }
 
-// isGroupTotal reports whether a column is the memory of a control group with its page cache, by its name.
-func isGroupTotal(header string) bool {
+// IsGroupTotal reports whether a column is the memory of a control group with its page cache, by its name.
+func IsGroupTotal(header string) bool {
 	return slices.Contains(cgroupTotals, strings.Join(naming.Words(header), " "))
 }
 

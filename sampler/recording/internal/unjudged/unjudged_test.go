@@ -1,4 +1,4 @@
-package recording
+package unjudged
 
 import "testing"
 
@@ -21,7 +21,7 @@ func TestNamesThatCount(t *testing.T) {
 		"pgfault/s":  false, "rss_bytes": false, "read_buffer": false, "connections_total": false, "total": false,
 		"count": false, "failed": false, "hits": true, "open_requests": false, "cpu_usage": false, "cpu_count": false,
 	} {
-		if got := namedCounter(name); got != want {
+		if got := IsCounter(name); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}
@@ -36,7 +36,7 @@ func TestNamesOfWhatIsLeft(t *testing.T) {
 		"freed_bytes": false, "unavailable": false, "free_list_size": false, "used": false, "availability": false,
 		`mem{kind="free"}`: false,
 	} {
-		if got := isRemainder(name); got != want {
+		if got := IsRemainder(name); got != want {
 			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}
