@@ -9,6 +9,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/doubt"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
@@ -24,7 +25,7 @@ type csv struct {
 	positive   []bool         // by column: whether 0 or less is no reading
 	gaps       map[string]int // how often that stood there, by column
 	judged     []bool         // by column: whether placeholders are looked for
-	doubts     []placeholder
+	doubts     []doubt.Placeholder
 	absent     map[string]int // how often a placeholder stood there, by column
 	named      bool           // whether the header names the time
 	timeColumn int
@@ -41,7 +42,7 @@ func (r *Reader) fastRow(s *sampler.Sample) bool {
 	b := r.buf[:r.full]
 	sec, nsec, i, ok := r.times.Plain(b, r.pos)
 	at := sec*1e9 + nsec
-	if !ok || at <= r.last || uint64(at-r.last) > uint64(farAhead) {
+	if !ok || at <= r.last || uint64(at-r.last) > uint64(doubt.FarAhead) {
 		return false
 	}
 	readings := s.Readings[:0]
@@ -87,10 +88,10 @@ func (r *Reader) fastRow(s *sampler.Sample) bool {
 
 // doubtful reports whether a value of a column may be no reading, and else takes it for the latest one.
 func (r *Reader) doubtful(column int, v float64) bool {
-	if v <= 0 && r.positive[column] || r.judged[column] && r.doubts[column].doubtful(v) {
+	if v <= 0 && r.positive[column] || r.judged[column] && r.doubts[column].Doubtful(v) {
 		return true
 	}
-	r.doubts[column].read(v)
+	r.doubts[column].Read(v)
 	return false
 }
 
@@ -156,16 +157,16 @@ func (r *Reader) row(ctx context.Context, s *sampler.Sample) bool {
 		r.fault("time: %s: not after the sample before it: skipped", scan.Shown(cell))
 		return false
 	}
-	if !r.any || at-r.last > farAhead {
+	if !r.any || at-r.last > doubt.FarAhead {
 		for i := range r.cells { // the buffer moves
 			r.cells[i] = bytes.Clone(r.cells[i])
 		}
 		cell = r.cells[r.timeColumn]
-		unset := anyTime
+		unset := doubt.AnyTime
 		if r.v1 {
-			unset = ownUnset
+			unset = doubt.OwnUnset
 		}
-		if err := wrongStamp(r.any, r.last, at, r.nextTimes(ctx), unset); err != nil {
+		if err := doubt.WrongStamp(r.any, r.last, at, r.nextTimes(ctx), unset); err != nil {
 			r.fault("time: %s: %w", scan.Shown(cell), err)
 			return false
 		}
@@ -191,7 +192,7 @@ func (r *Reader) row(ctx context.Context, s *sampler.Sample) bool {
 			r.gaps[name]++
 			continue
 		}
-		if r.judged[i] && r.doubts[i].stands(v) {
+		if r.judged[i] && r.doubts[i].Stands(v) {
 			if r.absent == nil {
 				r.absent = map[string]int{}
 			}
@@ -231,7 +232,7 @@ func (r *Reader) nextTimes(ctx context.Context) (times []int64) {
 		if sec, nsec, err := stamps.Parse(cells[r.timeColumn]); err == nil {
 			times = append(times, sec*1e9+nsec)
 		}
-		if len(times) == lookedAt {
+		if len(times) == doubt.LookedAt {
 			break
 		}
 	}
@@ -294,7 +295,7 @@ func (r *Reader) readHeader(first bool) bool {
 // describeColumns looks up which columns have values that are no readings.
 func (r *Reader) describeColumns() {
 	r.positive, r.judged, r.doubts = make([]bool, len(r.columns)), make([]bool, len(r.columns)),
-		make([]placeholder, len(r.columns))
+		make([]doubt.Placeholder, len(r.columns))
 	if r.isHad == nil {
 		r.isHad = map[string]bool{}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/doubt"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/unjudged"
 )
@@ -201,7 +202,7 @@ func (c *column) dropFailed() {
 // dropPlaceholders makes gaps of what is written down for a reading that failed.
 func (c *column) dropPlaceholders() {
 	before := len(c.points)
-	var failed placeholder
-	c.points = slices.DeleteFunc(c.points, func(p point) bool { return failed.stands(p.Value) })
+	var failed doubt.Placeholder
+	c.points = slices.DeleteFunc(c.points, func(p point) bool { return failed.Stands(p.Value) })
 	c.absent = before - len(c.points)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/merge"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/doubt"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
@@ -185,7 +186,7 @@ func (c *column) arrange() (dropped int) {
 		c.twice += before - len(c.points)
 		c.sorted = true
 	}
-	if n := len(c.points); n > 1 && c.points[n-1].At-c.points[0].At > longAgo {
+	if n := len(c.points); n > 1 && c.points[n-1].At-c.points[0].At > doubt.LongAgo {
 		c.dropWrongStamps()
 	}
 	return c.twice
@@ -197,7 +198,7 @@ func (c *column) dropWrongStamps() {
 	for i, p := range c.points {
 		times[i] = p.At
 	}
-	wrong, _ := wrongStamps(times)
+	wrong, _ := doubt.WrongStamps(times)
 	drop := make(map[int]bool, len(wrong))
 	for _, i := range wrong {
 		drop[i] = true

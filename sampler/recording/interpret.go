@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/doubt"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
@@ -178,7 +179,7 @@ func (s *sheet) dropWrongStamps(g *gathered, line *timeline, roles []role, key [
 		r.times, r.at = append(r.times, t), append(r.at, i)
 	}
 	for _, r := range order {
-		wrong, why := wrongStamps(r.times)
+		wrong, why := doubt.WrongStamps(r.times)
 		for k, i := range wrong {
 			row := r.at[i]
 			g.Fault(s.lines[row], "%s: %s: %w", line.what, scan.Shown([]byte(s.cell(row, max(line.column, 0)))), why[k])

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/doubt"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
@@ -300,7 +301,7 @@ func FuzzRoundTrip(f *testing.F) {
 			extra := sampler.Sample{Readings: []sampler.Reading{{Resource: name, Value: value}}}
 			first, last := samples[0], samples[len(samples)-1]
 			// What is further away than this may be a wrong stamp.
-			if nanos %= farAhead; nanos < 0 && first.Time.UnixNano()+nanos >= 0 {
+			if nanos %= doubt.FarAhead; nanos < 0 && first.Time.UnixNano()+nanos >= 0 {
 				extra.Time, extra.Start, extra.PID, extra.Ceilings = first.Time.Add(time.Duration(nanos)), first.Start,
 					first.PID,
 					first.Ceilings

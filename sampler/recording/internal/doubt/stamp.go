@@ -1,4 +1,6 @@
-package recording
+// Package doubt finds times and values that cannot be right, by those around them: stamps of a clock that was not set,
+// numbers written down for a reading that failed.
+package doubt
 
 import (
 	"errors"
@@ -8,19 +10,19 @@ import (
 )
 
 const (
-	// farAhead is how far a time may be ahead of the one before it without a look at those after it: a wrong stamp must
+	// FarAhead is how far a time may be ahead of the one before it without a look at those after it: a wrong stamp must
 	// not cost all that is behind it.
-	farAhead = int64(24 * time.Hour)
-	// longAgo is how far the first times must be before the others to be taken for those of a clock that was not set
+	FarAhead = int64(24 * time.Hour)
+	// LongAgo is how far the first times must be before the others to be taken for those of a clock that was not set
 	// yet.
-	longAgo = int64(60 * 24 * time.Hour)
-	// lookedAt is how many times after one that is far ahead tell whether it is wrong.
-	lookedAt = 256
-	// Before ownUnset the first times of a recording of our own are those of a clock that was not set yet, where the
-	// others are after ownSet; in other files they may be anyTime.
-	ownUnset = int64(315_532_800 * time.Second)   // 1980
+	LongAgo = int64(60 * 24 * time.Hour)
+	// LookedAt is how many times after one that is far ahead tell whether it is wrong.
+	LookedAt = 256
+	// Before OwnUnset the first times of a recording of our own are those of a clock that was not set yet, where the
+	// others are after ownSet; in other files they may be AnyTime.
+	OwnUnset = int64(315_532_800 * time.Second)   // 1980
 	ownSet   = int64(1_000_000_000 * time.Second) // 2001
-	anyTime  = int64(math.MaxInt64)
+	AnyTime  = int64(math.MaxInt64)
 )
 
 var (
@@ -28,18 +30,18 @@ var (
 	errLongAgo  = errors.New("long before the times after it: skipped")
 )
 
-// wrongStamp tells why a time cannot be right, by the one before it, if there is any, and the next ones. A time is far
+// WrongStamp tells why a time cannot be right, by the one before it, if there is any, and the next ones. A time is far
 // ahead where the clock comes back. The first ones are long ago where few of them, before some instant, stand before a
 // gap as there is none other. A clock that is set for good goes on.
-func wrongStamp(any bool, last, at int64, next []int64, unset int64) error {
-	if any && at-last <= farAhead {
+func WrongStamp(any bool, last, at int64, next []int64, unset int64) error {
+	if any && at-last <= FarAhead {
 		return nil
 	}
 	for i, t := range next {
 		if any && t > last && t < at {
 			return errFarAhead
 		}
-		if !any && t < at-farAhead {
+		if !any && t < at-FarAhead {
 			after := next[i:min(i+4, len(next))]
 			if len(after) > 2 && slices.IsSorted(after) { // else newest first
 				return errFarAhead
@@ -53,9 +55,9 @@ func wrongStamp(any bool, last, at int64, next []int64, unset int64) error {
 	const few, many = 10, 10
 	before := at
 	for i, t := range next[:min(few, len(next))] {
-		if gap := t - before; gap > longAgo {
+		if gap := t - before; gap > LongAgo {
 			after := next[i:min(i+many, len(next))]
-			if len(after) < 3*(i+1) || slices.Min(next[i:]) < t || unset == ownUnset && t < ownSet {
+			if len(after) < 3*(i+1) || slices.Min(next[i:]) < t || unset == OwnUnset && t < ownSet {
 				return nil
 			}
 			for k := 1; k < len(after); k++ {
@@ -70,9 +72,9 @@ func wrongStamp(any bool, last, at int64, next []int64, unset int64) error {
 	return nil
 }
 
-// wrongStamps returns which of a series of times, in the order of their file, cannot be right. Where most of them fall,
+// WrongStamps returns which of a series of times, in the order of their file, cannot be right. Where most of them fall,
 // the newest is taken for the first.
-func wrongStamps(times []int64) (wrong []int, why []error) {
+func WrongStamps(times []int64) (wrong []int, why []error) {
 	falls := 0
 	for i := 1; i < len(times); i++ {
 		if times[i] < times[i-1] {
@@ -82,7 +84,7 @@ func wrongStamps(times []int64) (wrong []int, why []error) {
 	if falls > len(times)/2 {
 		times = slices.Clone(times)
 		slices.Reverse(times)
-		wrong, why = wrongStamps(times)
+		wrong, why = WrongStamps(times)
 		for i := range wrong {
 			wrong[i] = len(times) - 1 - wrong[i]
 		}
@@ -93,8 +95,8 @@ func wrongStamps(times []int64) (wrong []int, why []error) {
 		if any && t <= last {
 			continue
 		}
-		if !any || t-last > farAhead {
-			if err := wrongStamp(any, last, t, times[i+1:min(i+1+lookedAt, len(times))], anyTime); err != nil {
+		if !any || t-last > FarAhead {
+			if err := WrongStamp(any, last, t, times[i+1:min(i+1+LookedAt, len(times))], AnyTime); err != nil {
 				wrong, why = append(wrong, i), append(why, err)
 				continue
 			}

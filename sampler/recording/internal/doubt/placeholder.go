@@ -1,11 +1,11 @@
-package recording
+package doubt
 
 import "math"
 
-// placeholder finds, in one series in order of time, the values that are written down for a reading that failed: the
+// Placeholder finds, in one series in order of time, the values that are written down for a reading that failed: the
 // largest number of a width, or a row of nines. A series may reach such a number in truth, but it does not multiply
 // for two readings at most to get there. The zero value is ready.
-type placeholder struct {
+type Placeholder struct {
 	last float64 // the latest reading
 	run  int     // of placeholders since then
 }
@@ -18,19 +18,19 @@ const (
 	longestFailure = 2
 )
 
-// doubtful reports whether a value has to be shown to stands; for most it costs one comparison.
-func (p *placeholder) doubtful(v float64) bool { return v >= leastPlaceholder && v >= suddenly*p.last }
+// Doubtful reports whether a value has to be shown to stands; for most it costs one comparison.
+func (p *Placeholder) Doubtful(v float64) bool { return v >= leastPlaceholder && v >= suddenly*p.last }
 
-// read takes a value that is not doubtful.
-func (p *placeholder) read(v float64) { p.last, p.run = v, 0 }
+// Read takes a value that is not doubtful.
+func (p *Placeholder) Read(v float64) { p.last, p.run = v, 0 }
 
-// stands reports whether a value is a placeholder, and takes it.
-func (p *placeholder) stands(v float64) bool {
-	if p.doubtful(v) && isPlaceholder(v) && p.run < longestFailure {
+// Stands reports whether a value is a placeholder, and takes it.
+func (p *Placeholder) Stands(v float64) bool {
+	if p.Doubtful(v) && isPlaceholder(v) && p.run < longestFailure {
 		p.run++
 		return true
 	}
-	p.read(v)
+	p.Read(v)
 	return false
 }
 

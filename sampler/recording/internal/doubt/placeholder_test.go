@@ -1,4 +1,4 @@
-package recording
+package doubt
 
 import (
 	"reflect"
@@ -23,10 +23,10 @@ func TestPlaceholder(t *testing.T) {
 		{"any other peak", []float64{60, 65534, 61, 100000, 60}, []float64{60, 65534, 61, 100000, 60}},
 		{"too small to be one", []float64{3, 255, 4, 9999, 5}, []float64{3, 255, 4, 9999, 5}},
 	} {
-		var p placeholder
+		var p Placeholder
 		var got []float64
 		for _, v := range test.values {
-			if !p.stands(v) {
+			if !p.Stands(v) {
 				got = append(got, v)
 			}
 		}
