@@ -9,6 +9,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/comments"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/doubt"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
@@ -33,7 +34,7 @@ type csv struct {
 	cells      [][]byte
 	times      scan.Times
 
-	notes
+	notes comments.Notes
 }
 
 // fastRow reads the next row into s if it is plain: two common forms of time, decimal numbers, no quotes or blanks. It
@@ -78,8 +79,8 @@ func (r *Reader) fastRow(s *sampler.Sample) bool {
 	if i >= len(b) || b[i] != '\n' {
 		return false
 	}
-	s.Time, s.Start, s.Readings, s.Ceilings = time.Unix(sec, nsec).UTC(), r.start, readings, r.ceilings
-	s.PID, s.Version, s.Revision = r.pid, r.version, r.revision
+	s.Time, s.Start, s.Readings, s.Ceilings = time.Unix(sec, nsec).UTC(), r.notes.Start, readings, r.notes.Ceilings
+	s.PID, s.Version, s.Revision = r.notes.PID, r.notes.Version, r.notes.Revision
 	r.pos = i + 1
 	r.line++
 	r.last, r.any = at, true
@@ -107,10 +108,10 @@ func (r *Reader) slowLine(ctx context.Context, line []byte, s *sampler.Sample) b
 	}
 	if text[0] == '#' {
 		r.noted = true
-		r.take(text, r.any, r.fault)
+		r.notes.Take(text, r.any, r.fault)
 		return false
 	}
-	if r.torn && r.v1 {
+	if r.torn && r.notes.V1 {
 		r.fault("%s: cut off: skipped", scan.Shown(line))
 		return false
 	}
@@ -163,7 +164,7 @@ func (r *Reader) row(ctx context.Context, s *sampler.Sample) bool {
 		}
 		cell = r.cells[r.timeColumn]
 		unset := doubt.AnyTime
-		if r.v1 {
+		if r.notes.V1 {
 			unset = doubt.OwnUnset
 		}
 		if err := doubt.WrongStamp(r.any, r.last, at, r.nextTimes(ctx), unset); err != nil {
@@ -172,7 +173,8 @@ func (r *Reader) row(ctx context.Context, s *sampler.Sample) bool {
 		}
 	}
 	s.Reset(time.Unix(sec, nsec).UTC())
-	s.Start, s.PID, s.Version, s.Revision, s.Ceilings = r.start, r.pid, r.version, r.revision, r.ceilings
+	s.Start, s.PID, s.Version, s.Revision, s.Ceilings = r.notes.Start, r.notes.PID, r.notes.Version, r.notes.Revision,
+		r.notes.Ceilings
 	bad := 0
 	for i, cell := range r.cells {
 		name := r.columns[i]

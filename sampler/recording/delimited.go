@@ -133,7 +133,7 @@ func readDelimited(t *input.Text, o input.Options) (*gathered, error) {
 	if separator == ' ' && s.header == nil {
 		joinDates(s)
 	}
-	o.Interval = cmp.Or(o.Interval, s.notes.header.Interval)
+	o.Interval = cmp.Or(o.Interval, s.notes.Header.Interval)
 	knowSysstat(s)
 	knowJstat(s)
 	g, err := s.interpret(t, o)

@@ -12,6 +12,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/merge"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/comments"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/doubt"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
@@ -92,7 +93,7 @@ type gathered struct {
 	values    bool // whether values are counted, not rows
 	rows      int  // rows or values of the file
 	used      int  // of these that gave a reading
-	header    header
+	header    comments.Header
 	aside     []aside
 	isAside   map[aside]bool
 	isUnread  map[string]bool

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/comments"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // noteLog keeps the notes of a table, which mean there what they mean in a recording of our own: from their place on.
 type noteLog struct {
-	notes
+	comments.Notes
 	input.FaultLog
 	states []noted
 }
@@ -24,17 +25,17 @@ type noted struct {
 
 // read reads a note that stands before a row.
 func (n *noteLog) read(line []byte, number, row int) {
-	start, levels := n.start, slices.Clone(n.levels)
-	n.take(line, false, func(format string, args ...any) { n.Fault(number, format, args...) })
-	if n.start.Equal(start) && slices.Equal(n.levels, levels) {
+	start, levels := n.Start, slices.Clone(n.Levels)
+	n.Take(line, false, func(format string, args ...any) { n.Fault(number, format, args...) })
+	if n.Start.Equal(start) && slices.Equal(n.Levels, levels) {
 		return
 	}
-	n.states = append(n.states, noted{row, n.start, slices.Clone(n.levels)})
+	n.states = append(n.states, noted{row, n.Start, slices.Clone(n.Levels)})
 }
 
 // apply brings what was noted into what was gathered of rows with these times, for all processes alike.
 func (n *noteLog) apply(g *gathered, times []int64) {
-	g.header = n.header
+	g.header = n.Header
 	g.Faults += n.Faults
 	g.Errs = append(g.Errs, n.Errs...)
 	for _, state := range n.states {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/comments"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
@@ -101,7 +102,7 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 // isOwn reports whether a note before the first row says that a file is a recording of our own.
 func isOwn(head []byte) bool {
 	for line := range bytes.Lines(bytes.TrimPrefix(head, []byte("\ufeff"))) {
-		if bytes.HasPrefix(line, []byte(recordingPrefix)) {
+		if bytes.HasPrefix(line, []byte(comments.Prefix)) {
 			return true
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {

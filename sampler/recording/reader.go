@@ -99,7 +99,7 @@ func newStream(ctx context.Context, src io.Reader, name string) (*Reader, error)
 		}
 		return nil, err
 	}
-	r.upTo = Header(r.notes.header)
+	r.upTo = Header(r.notes.Header)
 	r.first = &first
 	return r, nil
 }
@@ -215,7 +215,7 @@ func (r *Reader) Sample(ctx context.Context, s *sampler.Sample) error {
 		return err
 	}
 	if r.noted {
-		r.upTo, r.noted = Header(r.notes.header), false
+		r.upTo, r.noted = Header(r.notes.Header), false
 	}
 	if r.seen.samples++; r.seen.samples <= len(r.seen.steps)+1 {
 		r.seen.begin(s)
@@ -327,7 +327,7 @@ func (r *Reader) fill(ctx context.Context) error {
 			r.end++
 			r.full = r.end
 			r.torn = true
-			r.fast = r.fast && !r.v1
+			r.fast = r.fast && !r.notes.V1
 			return nil
 		}
 		r.end = copy(r.buf, r.buf[r.full:r.end])

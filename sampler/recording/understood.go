@@ -46,7 +46,7 @@ func (f *File) Understood() string {
 		seen := &r.seen
 		rows += seen.samples + r.faults
 		used += seen.samples
-		lost += r.lost
+		lost += r.notes.Lost
 		if first.IsZero() || seen.first.Before(first) {
 			first = seen.first
 		}
@@ -111,7 +111,7 @@ func (f *File) Understood() string {
 	}
 	if f.all != nil {
 		parts = append(parts, f.all.notes...)
-	} else if r := f.Recordings[0]; !r.v1 && sampler.FormatInstant(last, "") != "" {
+	} else if r := f.Recordings[0]; !r.notes.V1 && sampler.FormatInstant(last, "") != "" {
 		parts = append(parts, countsSeconds("time"))
 	}
 	return strings.Join(parts, ", ")

@@ -15,6 +15,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/comments"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
@@ -74,7 +75,7 @@ func NewWriter(w io.Writer, h Header) *Writer {
 
 // begin writes what stands at the top of a recording.
 func (w *Writer) begin() {
-	w.buf = append(w.buf, recordingPrefix+recordingVersion+"\n"...)
+	w.buf = append(w.buf, comments.Prefix+comments.Version+"\n"...)
 	if w.header.Interval > 0 {
 		w.buf = fmt.Appendf(w.buf, "# interval: %s\n", sampler.ShortDuration(w.header.Interval))
 	}
@@ -250,7 +251,7 @@ func (w *Writer) notePID() { w.buf = fmt.Appendf(w.buf, "# pid: %d\n", w.pid) }
 func (w *Writer) noteBuild() {
 	for _, note := range []struct{ key, text string }{{"version", w.version}, {"revision", w.revision}} {
 		if text := oneLine(note.text); text != "" {
-			w.buf = fmt.Appendf(w.buf, "# %s: %s\n", note.key, text[:min(len(text), maxBuild)])
+			w.buf = fmt.Appendf(w.buf, "# %s: %s\n", note.key, text[:min(len(text), comments.MaxBuild)])
 		}
 	}
 }

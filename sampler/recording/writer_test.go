@@ -415,7 +415,7 @@ func TestWriterRestarts(t *testing.T) {
 		one(at(9, 0), "a", 9.)}
 	for i := range samples {
 		samples[i].Start = at(0, 0)
-		samples[i].Ceilings = []sampler.Ceiling{{Resource: "a", Level: 1024, Source: ceilingSource}}
+		samples[i].Ceilings = []sampler.Ceiling{{Resource: "a", Level: 1024, Source: "recorded ceiling"}}
 	}
 	const top = "# leaktrend recording v1\n# interval: 1s\n# start: 1970-01-01T00:00:00Z\n# ceiling: a 1024\n"
 	for _, test := range []struct {

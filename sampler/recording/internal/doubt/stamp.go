@@ -22,7 +22,8 @@ const (
 	// others are after ownSet; in other files they may be AnyTime.
 	OwnUnset = int64(315_532_800 * time.Second)   // 1980
 	ownSet   = int64(1_000_000_000 * time.Second) // 2001
-	AnyTime  = int64(math.MaxInt64)
+	// AnyTime is after all times.
+	AnyTime = int64(math.MaxInt64)
 )
 
 var (
