@@ -6,15 +6,16 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // nmonFile is a recording of nmon.
-var nmonFile = format{recognizes: isNmon, read: readNmon}
+var nmonFile = gathered.Format{Recognizes: isNmon, Read: readNmon}
 
 // atopFile is the output of atop -P.
-var atopFile = format{recognizes: isAtop, read: readAtop}
+var atopFile = gathered.Format{Recognizes: isAtop, Read: readAtop}
 
 const (
 	atopFormat = "output of atop -P"
@@ -31,7 +32,7 @@ var (
 func isAtop(start []byte) bool { return tokens.OneOfFirst(4, start, atopLine.Match) }
 
 // readAtop reads the memory of each process, and where there is none that of the machine.
-func readAtop(t *input.Text, o input.Options) (*gathered, error) {
+func readAtop(t *input.Text, o input.Options) (*gathered.File, error) {
 	processes := &sheet{format: atopFormat, header: []string{"time", "PID", "name", "VSIZE_kb", "RSIZE_kb"}}
 	machine := &sheet{format: atopFormat, header: []string{"time", "used_bytes"}}
 	for _, raw := range t.Lines() {
@@ -48,7 +49,7 @@ func readAtop(t *input.Text, o input.Options) (*gathered, error) {
 	case len(machine.rows) > 0:
 		return machine.interpret(t, o)
 	}
-	return nil, newGathered(t, atopFormat).refuse("it has no memory",
+	return nil, gathered.New(t, atopFormat).Refuse("it has no memory",
 		"write that of the processes: atop -r FILE -P PRM")
 }
 
@@ -68,7 +69,7 @@ func isNmon(start []byte) bool {
 
 // readNmon reads the processes of a recording of nmon, and where there are none the memory of the machine. The times
 // stand on lines of their own, with a number for each.
-func readNmon(t *input.Text, o input.Options) (*gathered, error) {
+func readNmon(t *input.Text, o input.Options) (*gathered.File, error) {
 	processes := &sheet{format: nmonFormat, bases: map[string]base{"Size": kib,
 		"ResSet": kib, "ResText": kib,
 		"ResData": kib, "ShdLib": kib}}
@@ -99,6 +100,6 @@ func readNmon(t *input.Text, o input.Options) (*gathered, error) {
 		machine.ignore = map[string]string{"memtotal": "a limit", "cached": "page cache", "buffers": "page cache"}
 		return machine.interpret(t, o)
 	}
-	return nil, newGathered(t, nmonFormat).refuse("it has neither processes nor memory with times",
+	return nil, gathered.New(t, nmonFormat).Refuse("it has neither processes nor memory with times",
 		"record with nmon -f -t")
 }

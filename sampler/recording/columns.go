@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/unjudged"
 )
@@ -17,7 +18,7 @@ type reading struct {
 	unit   string
 }
 
-func columnsOf(s *sheet, g *gathered, shapes []shape, roles []role) []reading {
+func columnsOf(s *sheet, g *gathered.File, shapes []shape, roles []role) []reading {
 	all := make([]reading, len(roles))
 	taken := map[string]int{}
 	values := 0

@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // readDelimited reads a table whose cells are parted by a comma, a semicolon, a tab, a bar or blanks. Lines with # are
 // notes, but the last before the first row may be the header.
-func readDelimited(t *input.Text, o input.Options) (*gathered, error) {
+func readDelimited(t *input.Text, o input.Options) (*gathered.File, error) {
 	separator, format := separatorOf(t.Head)
 	s := &sheet{format: format}
 	s.notes.Name = t.Name
@@ -92,7 +93,7 @@ func readDelimited(t *input.Text, o input.Options) (*gathered, error) {
 		count[len(cells)]++
 	}
 	if dates = dated(s, dates, count); len(s.rows) == 0 {
-		return nil, newGathered(t, format).empty()
+		return nil, gathered.New(t, format).Empty()
 	}
 	if !slices.ContainsFunc(s.rows, func(cells []string) bool { return tokens.HasData(cells, s.commas) }) {
 		return nil, fmt.Errorf("%s: no samples: neither a table with numbers nor in a format that leaktrend knows",
@@ -139,7 +140,7 @@ func readDelimited(t *input.Text, o input.Options) (*gathered, error) {
 	g, err := s.interpret(t, o)
 	if g != nil && len(short) > 0 {
 		g.Faults += len(short)
-		g.rows += len(short)
+		g.Rows += len(short)
 		for i := len(short) - 1; i >= 0; i-- {
 			g.Explain(short[i], "%s where the others have %d: skipped", scan.Count(widths[i], "cell"), s.width())
 		}

@@ -9,12 +9,13 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // dstatFile is the CSV of dstat.
-var dstatFile = format{recognizes: isDstat, read: readDstat}
+var dstatFile = gathered.Format{Recognizes: isDstat, Read: readDstat}
 
 const dstatFormat = "CSV of dstat"
 
@@ -28,7 +29,7 @@ func isDstat(start []byte) bool { return dstatBanner.Match(start) }
 
 // readDstat reads a table under two lines of names: groups, and what is in each. Its times have no year: the banner
 // has.
-func readDstat(t *input.Text, o input.Options) (*gathered, error) {
+func readDstat(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &sheet{format: dstatFormat, bases: map[string]base{}, ignore: map[string]string{}}
 	var groups []string
 	year, month := 0, 0
@@ -62,7 +63,7 @@ func readDstat(t *input.Text, o input.Options) (*gathered, error) {
 		}
 	}
 	if year == 0 && slices.ContainsFunc(s.rows, func(row []string) bool { return dstatTime.MatchString(row[0]) }) {
-		return nil, newGathered(t, dstatFormat).refuse(fmt.Sprintf("its times, as in %s, have no year",
+		return nil, gathered.New(t, dstatFormat).Refuse(fmt.Sprintf("its times, as in %s, have no year",
 			scan.Shown([]byte(s.rows[0][0]))),
 			"keep the banner, or record with dstat --epoch")
 	}

@@ -6,11 +6,12 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // formats are tried in this order; what none of them is, is read as a table.
-var formats = []format{
+var formats = []gathered.Format{
 	inspectedFile,
 	gcLogFile,
 	gcTraceFile,
@@ -40,7 +41,7 @@ var formats = []format{
 }
 
 // gather recognizes the format of a text and reads it.
-func gather(t *input.Text, o input.Options) (*gathered, error) {
+func gather(t *input.Text, o input.Options) (*gathered.File, error) {
 	start, name := bytes.TrimLeft(t.Head, " \t\r\n"), t.Name
 	if len(start) == 0 {
 		return nil, fmt.Errorf("%s: no samples", name)
@@ -49,8 +50,8 @@ func gather(t *input.Text, o input.Options) (*gathered, error) {
 		return nil, err
 	}
 	for _, f := range formats {
-		if f.recognizes(start) {
-			return f.read(t, o)
+		if f.Recognizes(start) {
+			return f.Read(t, o)
 		}
 	}
 	if what := strings.ToLower(string(start[:min(len(start), 200)])); strings.HasPrefix(what, "<!doctype") ||

@@ -13,20 +13,21 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // checkRead reads a text, and checks what holds of whatever can be read: times that rise, numbers that are finite,
 // samples that can be recorded.
-func checkRead(t *testing.T, g *gathered, err error) {
+func checkRead(t *testing.T, g *gathered.File, err error) {
 	if err != nil {
 		return
 	}
-	if len(g.processes) == 0 {
+	if len(g.Processes) == 0 {
 		t.Fatal("neither a process nor an error")
 	}
-	for _, p := range g.processes {
-		w := NewWriter(io.Discard, Header(g.header))
+	for _, p := range g.Processes {
+		w := NewWriter(io.Discard, Header(g.Header))
 		var s sampler.Sample
 		last, n := time.Time{}, 0
 		for p.Sample(&s) {
@@ -50,7 +51,7 @@ func checkRead(t *testing.T, g *gathered, err error) {
 }
 
 // fuzz fuzzes the reader of one format, from its files.
-func fuzz(f *testing.F, read func(t *input.Text, o input.Options) (*gathered, error), patterns ...string) {
+func fuzz(f *testing.F, read func(t *input.Text, o input.Options) (*gathered.File, error), patterns ...string) {
 	seeds := 0
 	for _, pattern := range patterns {
 		files, err := filepath.Glob("testdata/formats/" + pattern)
@@ -89,29 +90,29 @@ func fuzz(f *testing.F, read func(t *input.Text, o input.Options) (*gathered, er
 
 func FuzzDelimited(f *testing.F) { fuzz(f, readDelimited, "*.csv", "*.tsv", "statm*") }
 
-func FuzzJSON(f *testing.F) { fuzz(f, jsonFile.read, "*.json", "*.jsonl") }
+func FuzzJSON(f *testing.F) { fuzz(f, jsonFile.Read, "*.json", "*.jsonl") }
 
-func FuzzMetrics(f *testing.F) { fuzz(f, promTextFile.read, "*.om", "*.prom") }
+func FuzzMetrics(f *testing.F) { fuzz(f, promTextFile.Read, "*.om", "*.prom") }
 
-func FuzzQueryRange(f *testing.F) { fuzz(f, queryRangeFile.read, "promtool*") }
+func FuzzQueryRange(f *testing.F) { fuzz(f, queryRangeFile.Read, "promtool*") }
 
-func FuzzMprof(f *testing.F) { fuzz(f, mprofFile.read, "mprof*") }
+func FuzzMprof(f *testing.F) { fuzz(f, mprofFile.Read, "mprof*") }
 
-func FuzzLineProtocol(f *testing.F) { fuzz(f, lineProtocolFile.read, "influx-lines*") }
+func FuzzLineProtocol(f *testing.F) { fuzz(f, lineProtocolFile.Read, "influx-lines*") }
 
-func FuzzFluxCSV(f *testing.F) { fuzz(f, fluxCSVFile.read, "influx-annotated*") }
+func FuzzFluxCSV(f *testing.F) { fuzz(f, fluxCSVFile.Read, "influx-annotated*") }
 
-func FuzzSysstat(f *testing.F) { fuzz(f, sysstatFile.read, "pidstat*", "sar*") }
+func FuzzSysstat(f *testing.F) { fuzz(f, sysstatFile.Read, "pidstat*", "sar*") }
 
-func FuzzPsrecord(f *testing.F) { fuzz(f, psrecordFile.read, "psrecord*") }
+func FuzzPsrecord(f *testing.F) { fuzz(f, psrecordFile.Read, "psrecord*") }
 
-func FuzzPs(f *testing.F) { fuzz(f, psFile.read, "ps-*") }
+func FuzzPs(f *testing.F) { fuzz(f, psFile.Read, "ps-*") }
 
-func FuzzDockerStats(f *testing.F) { fuzz(f, dockerStatsFile.read, "docker*.log") }
+func FuzzDockerStats(f *testing.F) { fuzz(f, dockerStatsFile.Read, "docker*.log") }
 
-func FuzzKubectlTop(f *testing.F) { fuzz(f, kubectlTopFile.read, "kubectl*") }
+func FuzzKubectlTop(f *testing.F) { fuzz(f, kubectlTopFile.Read, "kubectl*") }
 
-func FuzzStatus(f *testing.F) { fuzz(f, statusFile.read, "proc-*") }
+func FuzzStatus(f *testing.F) { fuzz(f, statusFile.Read, "proc-*") }
 
 func FuzzFrames(f *testing.F) { fuzz(f, readFrames, "grafana-*.json") }
 
@@ -124,4 +125,4 @@ func FuzzTools(f *testing.F) {
 		"pm2*", "wmic*", "loki*", "ruby*")
 }
 
-func FuzzKeyValues(f *testing.F) { fuzz(f, keyValuesFile.read, "log*.txt") }
+func FuzzKeyValues(f *testing.F) { fuzz(f, keyValuesFile.Read, "log*.txt") }

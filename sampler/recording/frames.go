@@ -12,6 +12,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
@@ -64,14 +65,14 @@ type frameField struct {
 // frameReader gathers frames: those of numbers alone as series by their labels, those with text as rows of a table.
 type frameReader struct {
 	*jsonReader
-	*metrics
+	*gathered.Metrics
 	table  *rows
 	frames int
 	failed string // what an answer says instead of frames
 }
 
-func readFrames(t *input.Text, o input.Options) (*gathered, error) {
-	f := &frameReader{jsonReader: newJSONReader(t), metrics: newMetrics(t, framesFormat),
+func readFrames(t *input.Text, o input.Options) (*gathered.File, error) {
+	f := &frameReader{jsonReader: newJSONReader(t), Metrics: gathered.NewMetrics(t, framesFormat),
 		table: newRows(t, framesFormat)}
 	var err error
 	if bytes.TrimLeft(t.Head, " \t\r\n")[0] == '[' {
@@ -83,16 +84,16 @@ func readFrames(t *input.Text, o input.Options) (*gathered, error) {
 		return nil, err
 	}
 	switch {
-	case len(f.table.rows) > 0 && f.rows > 0:
-		return nil, f.refuse("some of its frames have text and others have none", "save each query by itself")
+	case len(f.table.rows) > 0 && f.Rows > 0:
+		return nil, f.Refuse("some of its frames have text and others have none", "save each query by itself")
 	case len(f.table.rows) > 0:
 		return f.table.finish(t, &f.FaultLog, o)
 	case f.frames == 0 && f.failed != "":
-		return nil, f.refuse("the source answered with an error: "+f.failed, "ask anew")
+		return nil, f.Refuse("the source answered with an error: "+f.failed, "ask anew")
 	case f.frames == 0:
-		return nil, f.refuse("it has no frame", "save the data of a panel that shows some")
+		return nil, f.Refuse("it has no frame", "save the data of a panel that shows some")
 	}
-	return f.gathered, f.metrics.finish()
+	return f.File, f.Metrics.Finish()
 }
 
 func (f *frameReader) member(key string) error {
@@ -184,16 +185,16 @@ func (f *frameReader) take(of *frame) {
 		c := &of.Fields[col]
 		if col == at || c.Type != "number" && c.Type != "" {
 			if col != at {
-				f.setAside(scan.Printable(c.Name), scan.Printable(c.Type))
+				f.SetAside(scan.Printable(c.Name), scan.Printable(c.Type))
 			}
 			continue
 		}
 		line := c.line(of)
 		for i, value := range c.Values[:min(len(c.Values), len(times))] {
 			stamp, form := scan.Instant(cellOf(times[i]), scan.MonthFirst)
-			t, ok := nanos(stamp)
+			t, ok := gathered.Nanos(stamp)
 			if form == scan.NoTime || !ok {
-				f.rows++
+				f.Rows++
 				f.Fault(f.here(), "%s: no time that can be read: skipped", scan.Shown(times[i]))
 				continue
 			}
@@ -202,7 +203,7 @@ func (f *frameReader) take(of *frame) {
 				continue
 			}
 			line.Value = v * c.factor()
-			f.add(line, t+fraction(i))
+			f.Add(line, t+fraction(i))
 		}
 	}
 }
@@ -269,7 +270,7 @@ func (f *frameReader) rowsOf(of *frame) {
 				row = f.table.cell(row, label, c.Labels[label])
 			}
 		}
-		f.in.Number = f.here()
-		f.table.put(f.in, row)
+		f.In.Number = f.here()
+		f.table.put(f.In, row)
 	}
 }

@@ -7,12 +7,13 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // gcLogFile is the log of a JVM's garbage collections.
-var gcLogFile = format{recognizes: isGCLog, read: readGCLog}
+var gcLogFile = gathered.Format{Recognizes: isGCLog, Read: readGCLog}
 
 const gcLogFormat = "log of a JVM's garbage collections"
 
@@ -63,7 +64,7 @@ func isGCLog(start []byte) bool {
 
 // readGCLog makes a row of each collection that stopped the program: what it left in use. Other lines are not counted:
 // a log says much besides.
-func readGCLog(t *input.Text, o input.Options) (*gathered, error) {
+func readGCLog(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &sheet{format: gcLogFormat, header: []string{"time", "heap_after_gc_bytes", "heap_committed_bytes"},
 		ignore: map[string]string{"heap_committed_bytes": "a limit"}}
 	elapsed, last := false, -1
@@ -80,7 +81,7 @@ func readGCLog(t *input.Text, o input.Options) (*gathered, error) {
 		} else if m := gcUptime.FindStringSubmatch(line); m != nil {
 			at, elapsed = strings.Replace(m[1]+m[2], ",", ".", 1), true
 		} else {
-			return nil, newGathered(t, gcLogFormat).refuse(fmt.Sprintf("its lines, as %s, have no times",
+			return nil, gathered.New(t, gcLogFormat).Refuse(fmt.Sprintf("its lines, as %s, have no times",
 				scan.Shown([]byte(line))),
 				"log with -Xlog:gc:gc.log:time,uptime or -XX:+PrintGCDateStamps")
 		}
@@ -101,7 +102,7 @@ func readGCLog(t *input.Text, o input.Options) (*gathered, error) {
 	g, err := s.interpret(t, o)
 	if err == nil && !elapsed {
 		for _, at := range starts {
-			g.processes[0].starts.add(at, float64(at)/1e9)
+			g.Processes[0].Starts.Add(at, float64(at)/1e9)
 		}
 	}
 	return g, err

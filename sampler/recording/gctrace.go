@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // gcTraceFile is the log of Go's and of Node's garbage collections.
-var gcTraceFile = format{recognizes: isGCTrace, read: readGCTrace}
+var gcTraceFile = gathered.Format{Recognizes: isGCTrace, Read: readGCTrace}
 
 // Lines of collections as Go writes them with GODEBUG=gctrace=1, and Node with --trace-gc. Of Node's only the full ones
 // tell what is live.
@@ -28,7 +29,7 @@ func isGCTrace(start []byte) bool {
 // readGCTrace makes a row of each collection: the heap that it left. The time is that before the line, else what has
 // passed since the process began; where that falls another process has begun. Other lines are not counted: a log says
 // much besides.
-func readGCTrace(t *input.Text, o input.Options) (*gathered, error) {
+func readGCTrace(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &sheet{format: "log of Go's garbage collections (gctrace)", header: []string{"time", "heap_after_gc_bytes",
 		"uptime_s"}}
 	dated, bare := 0, 0
@@ -69,7 +70,7 @@ func oneProcess(s *sheet, t *input.Text) error {
 	for i := range s.rows {
 		a, ok := scan.ParseAmount(s.rows[i][0], scan.Thousands)
 		if ok && a.Value < last {
-			return newGathered(t, s.format).refuse(fmt.Sprintf("its times begin anew at line %d, with another process",
+			return gathered.New(t, s.format).Refuse(fmt.Sprintf("its times begin anew at line %d, with another process",
 				s.lines[i]), "give each process a file of its own, or write the date before each line (ts of "+
 				"moreutils)")
 		}

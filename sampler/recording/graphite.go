@@ -7,20 +7,21 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // graphiteRawFile is what Graphite renders with format=raw.
-var graphiteRawFile = format{recognizes: isGraphiteRaw, read: readGraphiteRaw}
+var graphiteRawFile = gathered.Format{Recognizes: isGraphiteRaw, Read: readGraphiteRaw}
 
 // graphiteRaw is a series as Graphite renders it with format=raw: its name, start, end and step, then all values.
 var graphiteRaw = regexp.MustCompile(`^([^|]+),(\d{9,10}),(\d{9,10}),(\d{1,9})\|((?:[-+\d.eE]+|None)(?:,|$))`)
 
 func isGraphiteRaw(start []byte) bool { return graphiteRaw.Match(tokens.FirstLine(start)) }
 
-func readGraphiteRaw(t *input.Text, _ input.Options) (*gathered, error) {
-	m := newMetrics(t, "text of Graphite (raw)")
+func readGraphiteRaw(t *input.Text, _ input.Options) (*gathered.File, error) {
+	m := gathered.NewMetrics(t, "text of Graphite (raw)")
 	t.Longest = t.Bounds.Item
 	for number, raw := range t.Lines() {
 		line := strings.TrimSpace(string(raw))
@@ -38,10 +39,10 @@ func readGraphiteRaw(t *input.Text, _ input.Options) (*gathered, error) {
 		for _, cell := range strings.Split(line[strings.IndexByte(line, '|')+1:], ",") {
 			if v, err := scan.Finite([]byte(cell)); err == nil && at < scan.EndOfTime {
 				series.Value = v
-				m.add(&series, at*1e9)
+				m.Add(&series, at*1e9)
 			}
 			at += step
 		}
 	}
-	return m.gathered, m.finish()
+	return m.File, m.Finish()
 }

@@ -16,15 +16,16 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // lineProtocolFile is the line protocol of InfluxDB.
-var lineProtocolFile = format{recognizes: isLineProtocol, read: readLineProtocol}
+var lineProtocolFile = gathered.Format{Recognizes: isLineProtocol, Read: readLineProtocol}
 
 // fluxCSVFile is the annotated CSV of InfluxDB.
-var fluxCSVFile = format{recognizes: isFluxCSV, read: readFluxCSV}
+var fluxCSVFile = gathered.Format{Recognizes: isFluxCSV, Read: readFluxCSV}
 
 const (
 	lineProtocolFormat = "line protocol of InfluxDB"
@@ -44,8 +45,8 @@ func isLineProtocol(start []byte) bool {
 }
 
 // readLineProtocol reads the line protocol of InfluxDB. Times are in nanoseconds, or in what their magnitude says.
-func readLineProtocol(t *input.Text, _ input.Options) (*gathered, error) {
-	m := newMetrics(t, lineProtocolFormat)
+func readLineProtocol(t *input.Text, _ input.Options) (*gathered.File, error) {
+	m := gathered.NewMetrics(t, lineProtocolFormat)
 	measurements := map[string]bool{}
 	var points []influxPoint
 	untimed := 0
@@ -57,10 +58,10 @@ func readLineProtocol(t *input.Text, _ input.Options) (*gathered, error) {
 		p, err := parsePoint(raw)
 		switch {
 		case err != nil:
-			m.rows++
+			m.Rows++
 			m.Fault(number, "%s: %w", scan.Shown(raw), err)
 		case p.at.IsZero():
-			m.rows++
+			m.Rows++
 			untimed++
 		default:
 			measurements[p.measurement] = true
@@ -68,25 +69,25 @@ func readLineProtocol(t *input.Text, _ input.Options) (*gathered, error) {
 		}
 	}
 	if len(points) == 0 && untimed > 0 {
-		return nil, m.refuse("its points have no timestamps", "export them with their times")
+		return nil, m.Refuse("its points have no timestamps", "export them with their times")
 	}
 	if untimed > 0 {
 		m.Faults += untimed
 		m.Errs = append(m.Errs, fmt.Errorf("%s: %s without a timestamp: skipped", t.Name, scan.Count(untimed, "point")))
 	}
 	for _, p := range points {
-		t, ok := nanos(p.at)
+		t, ok := gathered.Nanos(p.at)
 		for _, field := range p.fields {
 			full := field.name
 			if len(measurements) > 1 {
 				full = p.measurement + "_" + field.name
 			}
 			if line := (promtext.Line{Name: []byte(full), Labels: p.tags, Value: field.value}); ok {
-				m.add(&line, t)
+				m.Add(&line, t)
 			}
 		}
 	}
-	return m.gathered, m.finish()
+	return m.File, m.Finish()
 }
 
 // influxPoint is one line.
@@ -140,7 +141,7 @@ func parsePoint(line []byte) (p influxPoint, err error) {
 		case lineprotocol.Float:
 			v = value.FloatV()
 		}
-		if p.texts++; finite(v) {
+		if p.texts++; gathered.Finite(v) {
 			p.texts--
 			p.fields = append(p.fields, influxField{string(key), v})
 		}
@@ -174,8 +175,8 @@ func isFluxCSV(start []byte) bool {
 }
 
 // readFluxCSV reads tables of which each has its own header: a value a row under _value, or fields side by side.
-func readFluxCSV(t *input.Text, _ input.Options) (*gathered, error) {
-	m := newMetrics(t, fluxFormat)
+func readFluxCSV(t *input.Text, _ input.Options) (*gathered.File, error) {
+	m := gathered.NewMetrics(t, fluxFormat)
 	var header, group, types []string
 	for number, raw := range t.Lines() {
 		raw = bytes.TrimRight(raw, "\r\n")
@@ -199,15 +200,15 @@ func readFluxCSV(t *input.Text, _ input.Options) (*gathered, error) {
 			continue
 		}
 		if !takeFluxRow(m, header, group, types, cells) {
-			m.rows++
+			m.Rows++
 			m.Fault(number, "%s: no time that can be read: skipped", scan.Shown(raw))
 		}
 	}
-	return m.gathered, m.finish()
+	return m.File, m.Finish()
 }
 
 // takeFluxRow takes a row. It returns false if its time cannot be read.
-func takeFluxRow(m *metrics, header, group, types, cells []string) bool {
+func takeFluxRow(m *gathered.Metrics, header, group, types, cells []string) bool {
 	var (
 		t         int64
 		timed     bool
@@ -227,7 +228,7 @@ func takeFluxRow(m *metrics, header, group, types, cells []string) bool {
 			field = cmp.Or(field, cell)
 		case "_time":
 			at, form := scan.Instant(cell, scan.MonthFirst)
-			if t, timed = nanos(at); form == scan.NoTime || !timed {
+			if t, timed = gathered.Nanos(at); form == scan.NoTime || !timed {
 				return false
 			}
 		case "_field":
@@ -252,7 +253,7 @@ func takeFluxRow(m *metrics, header, group, types, cells []string) bool {
 		if v.name == "_value" {
 			line.Name = []byte(cmp.Or(field, "value"))
 		}
-		m.add(&line, t)
+		m.Add(&line, t)
 	}
 	return true
 }
@@ -263,8 +264,8 @@ func isInfluxJSON(line *outline) bool {
 }
 
 // readInfluxJSON reads results, of which each has series: tags, the names of the columns, and rows of values.
-func readInfluxJSON(t *input.Text) (*gathered, error) {
-	m := newMetrics(t, "JSON of InfluxDB")
+func readInfluxJSON(t *input.Text) (*gathered.File, error) {
+	m := gathered.NewMetrics(t, "JSON of InfluxDB")
 	r := newJSONReader(t)
 	fault := ""
 	var member func(key string) error
@@ -282,13 +283,13 @@ func readInfluxJSON(t *input.Text) (*gathered, error) {
 	if err := r.failed(r.object(member)); err != nil {
 		return nil, err
 	}
-	if fault != "" && m.rows == 0 {
-		return nil, m.refuse("the server answered with an error: "+fault, "ask anew")
+	if fault != "" && m.Rows == 0 {
+		return nil, m.Refuse("the server answered with an error: "+fault, "ask anew")
 	}
-	return m.gathered, m.finish()
+	return m.File, m.Finish()
 }
 
-func takeInfluxSeries(m *metrics, r *jsonReader) error {
+func takeInfluxSeries(m *gathered.Metrics, r *jsonReader) error {
 	var (
 		tags    map[string]string
 		columns []string
@@ -327,7 +328,7 @@ func takeInfluxSeries(m *metrics, r *jsonReader) error {
 					header, cells, kinds = append(header, tag), append(cells, tags[tag]), append(kinds, "string")
 				}
 				if !takeFluxRow(m, header, nil, kinds, cells) {
-					m.rows++
+					m.Rows++
 					m.Fault(r.here(), "%s: no time that can be read: skipped",
 						scan.Shown([]byte(strings.Join(cells, ","))))
 				}

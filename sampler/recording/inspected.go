@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // inspectedFile is objects as console.log prints them, or Python, Ruby and Fluent Bit.
-var inspectedFile = format{recognizes: isInspected, read: readInspected}
+var inspectedFile = gathered.Format{Recognizes: isInspected, Read: readInspected}
 
 const inspectedFormat = "objects as console.log prints them"
 
@@ -73,7 +74,7 @@ func beginsInspected(text string) bool {
 
 // readInspected makes a row of each object, with the date on its first line or on a line of its own before it. One that
 // does not end, as where the process ended, is left out.
-func readInspected(t *input.Text, o input.Options) (*gathered, error) {
+func readInspected(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := newRows(t, inspectedFormat)
 	faults := input.FaultLog{Name: t.Name}
 	var (

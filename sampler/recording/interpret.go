@@ -9,16 +9,17 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/doubt"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
 // interpret makes recordings of a sheet: it finds the time, tells processes apart and gives each column its unit.
-func (s *sheet) interpret(in *input.Text, o input.Options) (*gathered, error) {
-	g := newGathered(in, s.format)
-	g.rows, g.left = len(s.rows), s.left
+func (s *sheet) interpret(in *input.Text, o input.Options) (*gathered.File, error) {
+	g := gathered.New(in, s.format)
+	g.Rows, g.Left = len(s.rows), s.left
 	if len(s.rows) == 0 {
-		return nil, g.empty()
+		return nil, g.Empty()
 	}
 	for i, name := range s.header {
 		s.header[i] = scan.Printable(name)
@@ -34,7 +35,7 @@ func (s *sheet) interpret(in *input.Text, o input.Options) (*gathered, error) {
 		shapes[col] = s.shapeOf(col)
 	}
 	shapes = unfold(in, s, shapes)
-	g.left = s.left
+	g.Left = s.left
 	knowNode(s, shapes)
 	knowRuntimes(s)
 	knowCloudWatch(s, shapes)
@@ -67,11 +68,11 @@ func (s *sheet) interpret(in *input.Text, o input.Options) (*gathered, error) {
 		}
 		times[i] = t
 	}
-	if g.rows -= above; above > 0 {
-		g.notes = append(g.notes, scan.Count(above, "row")+" above the first time left out")
+	if g.Rows -= above; above > 0 {
+		g.Notes = append(g.Notes, scan.Count(above, "row")+" above the first time left out")
 	}
-	if g.rows -= totals; totals > 0 {
-		g.notes = append(g.notes, scan.Count(totals, "row")+" of totals left out")
+	if g.Rows -= totals; totals > 0 {
+		g.Notes = append(g.Notes, scan.Count(totals, "row")+" of totals left out")
 	}
 	roles, err := s.assign(in, g, shapes, line, times, o)
 	if err != nil {
@@ -82,14 +83,14 @@ func (s *sheet) interpret(in *input.Text, o input.Options) (*gathered, error) {
 	}
 	s.fill(in, g, shapes, roles, times)
 	s.notes.apply(g, times)
-	return g, g.finish()
+	return g, g.Finish()
 }
 
 // interpretAfter interprets a sheet whose lines had faults, which are told before those of its rows.
-func (s *sheet) interpretAfter(faults *input.FaultLog, in *input.Text, o input.Options) (*gathered, error) {
+func (s *sheet) interpretAfter(faults *input.FaultLog, in *input.Text, o input.Options) (*gathered.File, error) {
 	g, err := s.interpret(in, o)
 	if g != nil {
-		g.rows += faults.Faults
+		g.Rows += faults.Faults
 		g.Faults += faults.Faults
 		g.Errs = append(faults.Errs, g.Errs...)
 	}
@@ -102,7 +103,7 @@ var rounded = regexp.MustCompile(`^\d(?:[.,]\d+)?[eE]\+?\d+$`)
 // order skips the few rows that are not after the one before them. Where they are many the rows are in another order,
 // as newest first, and are sorted. Where most times stand twice, with other values, the file holds several series, and
 // is refused.
-func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) error {
+func (s *sheet) order(g *gathered.File, line *timeline, roles []role, times []int64) error {
 	var key []int
 	for col, r := range roles {
 		if r == isProcess {
@@ -133,20 +134,20 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 	}
 	switch {
 	case twice > 1+len(times)/10 && line.column >= 0 && rounded.MatchString(s.firstCell(line.column)):
-		return g.refuse(fmt.Sprintf("its times, as in %q, are rounded, so that many are the same",
+		return g.Refuse(fmt.Sprintf("its times, as in %q, are rounded, so that many are the same",
 			s.firstCell(line.column)), "export them with all their digits, or as text")
 	case twice > 1+len(times)/10:
-		return g.refuse("times stand in it several times: it holds several processes or series",
+		return g.Refuse("times stand in it several times: it holds several processes or series",
 			"name the column that tells them apart with --by COLUMN")
 	case back > 0 && back*10 >= (len(times)-len(latest))*9:
-		g.notes = append(g.notes, "newest first: sorted")
+		g.Notes = append(g.Notes, "newest first: sorted")
 		return nil
 	case back > 1+len(times)/10:
-		g.notes = append(g.notes, "not in order of time: sorted")
+		g.Notes = append(g.Notes, "not in order of time: sorted")
 		return nil
 	}
 	if len(late) > 1+len(times)/10 {
-		return g.refuse("its times begin anew within it: it holds several processes or series, one after the other",
+		return g.Refuse("its times begin anew within it: it holds several processes or series, one after the other",
 			"name the column that tells them apart with --by COLUMN, or give each a file of its own")
 	}
 	for _, i := range late {
@@ -158,7 +159,7 @@ func (s *sheet) order(g *gathered, line *timeline, roles []role, times []int64) 
 }
 
 // dropWrongStamps skips rows whose time cannot be right by the other rows of their process.
-func (s *sheet) dropWrongStamps(g *gathered, line *timeline, roles []role, key []int, times []int64) {
+func (s *sheet) dropWrongStamps(g *gathered.File, line *timeline, roles []role, key []int, times []int64) {
 	type rows struct {
 		times []int64
 		at    []int
@@ -203,7 +204,7 @@ const (
 )
 
 // assign says what each column is.
-func (s *sheet) assign(in *input.Text, g *gathered, shapes []shape, line *timeline, times []int64,
+func (s *sheet) assign(in *input.Text, g *gathered.File, shapes []shape, line *timeline, times []int64,
 	o input.Options) ([]role,
 	error) {
 	roles := make([]role, len(shapes))
@@ -218,41 +219,41 @@ func (s *sheet) assign(in *input.Text, g *gathered, shapes []shape, line *timeli
 		case left:
 			roles[col] = isLeft
 			if why != "" {
-				g.setAside(name, why)
+				g.SetAside(name, why)
 			}
 		case s.header != nil && !naming.IsIdentifier(name) &&
 			(s.header[col] == "" || name == "#" || naming.HasWord(name, naming.RowWords...)) && sh.whole &&
 			sh.filled > 2 &&
 			sh.rising == sh.filled-1:
 			roles[col] = isLeft
-			g.setAside(s.name(col), "row numbers")
+			g.SetAside(s.name(col), "row numbers")
 		// of a database
 		case s.header == nil && col < line.column && sh.whole && sh.filled > 2 && sh.steps == sh.filled-1:
 			roles[col] = isLeft
-			g.setAside(s.name(col), "row numbers")
+			g.SetAside(s.name(col), "row numbers")
 		case line.column >= 0 && col != line.column && sameTime(s, col, times):
 			roles[col] = isLeft
-			g.setAside(s.name(col), "a time")
+			g.SetAside(s.name(col), "a time")
 		case name == "ns" && slices.Contains(s.header, "clock"): // of Zabbix
 			roles[col] = isLeft
-			g.setAside(name, "part of the time")
+			g.SetAside(name, "part of the time")
 		// of docker: received and sent since the start
 		case naming.HasWord(name, "io") && strings.Contains(s.firstCell(col), "/"):
 			roles[col] = isLeft
-			g.setAside(name, "a counter")
+			g.SetAside(name, "a counter")
 		case s.header != nil && s.header[col] == "" && !sh.numeric(), sh.filled == 0:
 			roles[col] = isLeft
 			if s.header != nil && s.header[col] != "" && sh.filled == 0 {
-				g.setAside(name, "empty")
+				g.SetAside(name, "empty")
 			}
 		case s.header != nil && naming.HasWord(name, "uptime", "etime", "etimes") && sh.numeric() &&
 			sh.max < scan.EndOfTime:
 			roles[col] = isAge
-			g.setAside(name, "an age")
+			g.SetAside(name, "an age")
 		case s.header != nil && naming.HasWord(name, "restarts", "restart") && sh.numeric() && sh.whole &&
 			sh.falling == 0:
 			roles[col] = isCounted
-			g.setAside(name, "a counter of restarts")
+			g.SetAside(name, "a counter of restarts")
 		// with each process anew
 		case s.header != nil && naming.HasWord(name, "created") && sh.written() && sh.distinct*5 <= sh.filled:
 			roles[col] = isStarted
@@ -260,7 +261,7 @@ func (s *sheet) assign(in *input.Text, g *gathered, shapes []shape, line *timeli
 		case s.header != nil && naming.IsStart(name) && sh.timed() && sh.filled > 3 &&
 			(sh.rising == sh.filled-1 || sh.distinct > sh.filled*9/10):
 			roles[col] = isLeft
-			g.setAside(name, "a time")
+			g.SetAside(name, "a time")
 		case s.header != nil && naming.IsStart(name) && (sh.timed() || sh.numeric() && sh.max < scan.EndOfTime):
 			roles[col] = isStarted
 		case sh.numeric() && sh.instants < sh.filled || sh.numeric() && !sh.written() &&
@@ -272,7 +273,7 @@ func (s *sheet) assign(in *input.Text, g *gathered, shapes []shape, line *timeli
 			}
 		case sh.timed():
 			roles[col] = isLeft
-			g.setAside(name, "a time")
+			g.SetAside(name, "a time")
 		case sh.numbers*2 > sh.filled: // numbers, and much that is none: told cell by cell
 			readings++
 		default:
@@ -297,7 +298,7 @@ func (s *sheet) assign(in *input.Text, g *gathered, shapes []shape, line *timeli
 			if roles[col] == isReading && varying == 1 && shapes[col].numeric() && shapes[col].constant &&
 				!naming.IsIdentifier(s.name(col)) {
 				roles[col] = isLeft
-				g.setAside(s.name(col), "constant")
+				g.SetAside(s.name(col), "constant")
 			}
 		}
 		texts = slices.DeleteFunc(texts, func(c int) bool { return c == col })
@@ -309,10 +310,10 @@ func (s *sheet) assign(in *input.Text, g *gathered, shapes []shape, line *timeli
 }
 
 // fill puts the cells where they belong.
-func (s *sheet) fill(in *input.Text, g *gathered, shapes []shape, roles []role, times []int64) {
+func (s *sheet) fill(in *input.Text, g *gathered.File, shapes []shape, roles []role, times []int64) {
 	columns := columnsOf(s, g, shapes, roles)
 	restarts := restartColumn(s, shapes, roles)
-	last, restarted := map[*process]string{}, map[*process]string{}
+	last, restarted := map[*gathered.Process]string{}, map[*gathered.Process]string{}
 	metric := slices.Index(roles, isMetric)
 	for i, t := range times {
 		if t < 0 {
@@ -321,12 +322,12 @@ func (s *sheet) fill(in *input.Text, g *gathered, shapes []shape, roles []role, 
 		if i%1024 == 0 && in.Ctx.Err() != nil {
 			return
 		}
-		p := g.process(s.processName(roles, i))
+		p := g.Process(s.processName(roles, i))
 		if restarts >= 0 {
 			if id := s.cell(i, restarts); id != last[p] {
 				if last[p] != "" && !scan.Absent(id) {
-					p.starts.sorted = true
-					p.starts.add(t, float64(t)/1e9)
+					p.Starts.Sorted = true
+					p.Starts.Add(t, float64(t)/1e9)
 				}
 				last[p] = id
 			}
@@ -348,7 +349,7 @@ func (s *sheet) fill(in *input.Text, g *gathered, shapes []shape, roles []role, 
 			case roles[col] == isCounted:
 				if text != restarted[p] && !scan.Absent(text) {
 					if restarted[p] != "" {
-						p.starts.add(t, float64(t)/1e9)
+						p.Starts.Add(t, float64(t)/1e9)
 					}
 					restarted[p] = text
 				}
@@ -367,33 +368,33 @@ func (s *sheet) fill(in *input.Text, g *gathered, shapes []shape, roles []role, 
 			if suffix != "" {
 				name = scan.Printable(suffix)
 			}
-			to := g.column(p, name, c.series)
+			to := g.Column(p, name, c.series)
 			if to == nil {
 				continue
 			}
-			if to.resource.Name == "" {
-				to.resource.Name, to.resource.Unit, to.rank = naming.Recordable(name), c.unit, unranked
-				if m, known := metricTable[name]; known && m.Resource != "" {
-					to.resource.Name = m.Resource
+			if to.Resource.Name == "" {
+				to.Resource.Name, to.Resource.Unit, to.Rank = naming.Recordable(name), c.unit, gathered.Unranked
+				if resource, _ := gathered.ResourceOf(name); resource != "" {
+					to.Resource.Name = resource
 				}
 				if suffix != "" {
 					factor, unit := naming.Unit(suffix)
-					c.factor, to.resource.Unit = factor, unit
+					c.factor, to.Resource.Unit = factor, unit
 				}
 			}
 			factor := c.factor
 			if suffix != "" {
 				factor, _ = naming.Unit(suffix)
 			}
-			if a.Thousands > 0 && to.resource.Unit == "bytes" {
+			if a.Thousands > 0 && to.Resource.Unit == "bytes" {
 				a = a.Bytes()
 			}
 			if a.Unit != "" {
 				factor = 1
 			}
-			g.add(in, to, t, a.Value*factor)
+			g.Add(in, to, t, a.Value*factor)
 			if a.Of > 0 {
-				p.limitOf(to.resource.Name, t, a.Of*factor)
+				p.LimitOf(to.Resource.Name, t, a.Of*factor)
 			}
 			read = true
 		}
@@ -401,7 +402,7 @@ func (s *sheet) fill(in *input.Text, g *gathered, shapes []shape, roles []role, 
 			g.Faults++
 		}
 		if read {
-			g.used++
+			g.Used++
 		}
 	}
 }
@@ -419,7 +420,7 @@ func (s *sheet) processName(roles []role, row int) string {
 
 // addAge takes how long ago a process began, where that falls: the age is rounded, and the start reckoned from it
 // steps.
-func (s *sheet) addAge(p *process, col int, t int64, text string) {
+func (s *sheet) addAge(p *gathered.Process, col int, t int64, text string) {
 	a, ok := s.amount(col, text)
 	if !ok || a.Value < 0 {
 		return
@@ -429,23 +430,23 @@ func (s *sheet) addAge(p *process, col int, t int64, text string) {
 		unit = time.Second
 	}
 	age := time.Duration(a.Value * float64(unit))
-	if known := len(p.starts.points) > 0; !known || age < p.age {
-		p.starts.add(t, float64(t-int64(age))/1e9)
+	if known := len(p.Starts.Points) > 0; !known || age < p.Age {
+		p.Starts.Add(t, float64(t-int64(age))/1e9)
 	}
-	p.age = age
+	p.Age = age
 }
 
-func (s *sheet) addStart(p *process, col int, t int64, text string) {
+func (s *sheet) addStart(p *gathered.Process, col int, t int64, text string) {
 	start, form := scan.Instant(text, s.dates)
 	if form == scan.NoTime {
 		a, ok := s.amount(col, text)
 		if !ok || a.Value <= 0 {
 			return
 		}
-		p.starts.sorted = len(p.starts.points) == 0 || p.starts.sorted
-		p.starts.add(t, a.Value)
+		p.Starts.Sorted = len(p.Starts.Points) == 0 || p.Starts.Sorted
+		p.Starts.Add(t, a.Value)
 		return
 	}
-	p.starts.sorted = len(p.starts.points) == 0 || p.starts.sorted
-	p.starts.add(t, float64(start.UnixNano())/1e9)
+	p.Starts.Sorted = len(p.Starts.Points) == 0 || p.Starts.Sorted
+	p.Starts.Add(t, float64(start.UnixNano())/1e9)
 }

@@ -10,12 +10,13 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // jsonFile is any file of JSON.
-var jsonFile = format{recognizes: isJSON, read: readJSON}
+var jsonFile = gathered.Format{Recognizes: isJSON, Read: readJSON}
 
 const (
 	linesFormat = "JSON lines"
@@ -30,13 +31,13 @@ func isJSON(start []byte) bool {
 		return false
 	}
 	rest := bytes.TrimLeft(start[1:], " \t\r\n")
-	return len(rest) > 0 && (rest[0] == '"' || rest[0] == '}') && !promTextFile.recognizes(tokens.FirstLine(start))
+	return len(rest) > 0 && (rest[0] == '"' || rest[0] == '}') && !promTextFile.Recognizes(tokens.FirstLine(start))
 }
 
 // readJSON reads the answer of a Prometheus to a range query, as the HTTP API gives it, its data alone or the result
 // alone; what VictoriaMetrics, Graphite, Grafana and sysstat export; and objects of names and values, one a line or in
 // a list, or with a list for each name.
-func readJSON(t *input.Text, o input.Options) (*gathered, error) {
+func readJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 	line := outlineOf(t.Head)
 	has := func(keys ...string) bool {
 		return !slices.ContainsFunc(keys, func(key string) bool { return !line.keys[key] })
@@ -79,7 +80,7 @@ func readJSON(t *input.Text, o input.Options) (*gathered, error) {
 var streamsOfLoki = regexp.MustCompile(`"resultType"\s*:\s*"streams"`)
 
 // readPairs reads a list of lists as rows of a table without a header.
-func readPairs(t *input.Text, o input.Options) (*gathered, error) {
+func readPairs(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &sheet{format: "a JSON list of lists"}
 	r := newJSONReader(t)
 	var refused error
@@ -90,7 +91,7 @@ func readPairs(t *input.Text, o input.Options) (*gathered, error) {
 		}
 		var cells []json.RawMessage
 		if err := json.Unmarshal(item, &cells); err != nil || len(s.rows) > 0 && len(cells) != len(s.rows[0]) {
-			refused = newGathered(t, s.format).refuse(fmt.Sprintf("item %d is not like the first", len(s.rows)+1),
+			refused = gathered.New(t, s.format).Refuse(fmt.Sprintf("item %d is not like the first", len(s.rows)+1),
 				"write one object a line, as in {\"time\": ..., \"rss_bytes\": ...}")
 			return errStopped
 		}
@@ -112,7 +113,7 @@ func readPairs(t *input.Text, o input.Options) (*gathered, error) {
 }
 
 // readColumns reads an object with a list for each name: the columns of a table.
-func readColumns(t *input.Text, o input.Options) (*gathered, error) {
+func readColumns(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &sheet{format: "JSON of columns"}
 	r := newJSONReader(t)
 	var columns [][]string
@@ -136,7 +137,7 @@ func readColumns(t *input.Text, o input.Options) (*gathered, error) {
 	}
 	for i, column := range columns {
 		if len(column) != len(columns[0]) {
-			return nil, newGathered(t, s.format).refuse(
+			return nil, gathered.New(t, s.format).Refuse(
 				fmt.Sprintf("%q has %d values and %q has %d", s.header[i], len(column), s.header[0], len(columns[0])),
 				"give all lists one length")
 		}
@@ -154,7 +155,7 @@ func readColumns(t *input.Text, o input.Options) (*gathered, error) {
 
 // readSplit reads an object in which the rows of a table stand under one name and the names of its columns under
 // another.
-func readSplit(t *input.Text, under string, o input.Options) (*gathered, error) {
+func readSplit(t *input.Text, under string, o input.Options) (*gathered.File, error) {
 	s := &sheet{format: "JSON of rows and columns"}
 	r := newJSONReader(t)
 	var index []json.RawMessage // of pandas
@@ -197,7 +198,7 @@ func readSplit(t *input.Text, under string, o input.Options) (*gathered, error) 
 	}
 	for _, row := range s.rows {
 		if len(row) != len(s.header) {
-			return nil, newGathered(t, s.format).refuse(fmt.Sprintf("a row has %d values and there are %d columns",
+			return nil, gathered.New(t, s.format).Refuse(fmt.Sprintf("a row has %d values and there are %d columns",
 				len(row), len(s.header)), "give each row as many")
 		}
 	}
@@ -205,7 +206,7 @@ func readSplit(t *input.Text, under string, o input.Options) (*gathered, error) 
 }
 
 // readObjectLines reads an object a line.
-func readObjectLines(t *input.Text, o input.Options) (*gathered, error) {
+func readObjectLines(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := newRows(t, linesFormat)
 	faults := input.FaultLog{Name: t.Name}
 	t.Longest = t.Bounds.Item
@@ -221,7 +222,7 @@ func readObjectLines(t *input.Text, o input.Options) (*gathered, error) {
 }
 
 // readObjects reads objects in a list, or one after the other.
-func readObjects(t *input.Text, format string, o input.Options) (*gathered, error) {
+func readObjects(t *input.Text, format string, o input.Options) (*gathered.File, error) {
 	s := newRows(t, format)
 	faults := input.FaultLog{Name: t.Name}
 	r := newJSONReader(t)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
@@ -45,14 +46,14 @@ func (p *promValue) UnmarshalJSON(text []byte) error {
 
 // promAnswer walks the answer of a Prometheus to a range query, its data alone, or the list of its series.
 type promAnswer struct {
-	*metrics
+	*gathered.Metrics
 	*jsonReader
 	kind, status, fault, faultType string
 	others                         bool // whether an item of the result is no series
 }
 
-func readAnswer(t *input.Text, list bool) (*gathered, error) {
-	a := &promAnswer{metrics: newMetrics(t, rangeFormat), jsonReader: newJSONReader(t)}
+func readAnswer(t *input.Text, list bool) (*gathered.File, error) {
+	a := &promAnswer{Metrics: gathered.NewMetrics(t, rangeFormat), jsonReader: newJSONReader(t)}
 	var err error
 	if list {
 		a.kind, err = "matrix", a.result()
@@ -69,10 +70,10 @@ func readAnswer(t *input.Text, list bool) (*gathered, error) {
 	case a.kind != "matrix":
 		return nil, fmt.Errorf("%s: JSON with resultType %q: the answer of a range query (matrix) is needed", t.Name,
 			a.kind)
-	case a.others && a.rows == 0:
+	case a.others && a.Rows == 0:
 		return nil, fmt.Errorf("%s: %w", t.Name, errNoSeries)
 	}
-	return a.gathered, a.metrics.finish()
+	return a.File, a.Metrics.Finish()
 }
 
 var errNoSeries = errors.New("JSON whose result is not a list of series")
@@ -134,7 +135,7 @@ func (a *promAnswer) oneSeries() error {
 			return
 		}
 		n++
-		takeValue(a.metrics, line, p, n, number)
+		takeValue(a.Metrics, line, p, n, number)
 	}
 	err := a.members(func(key string) error {
 		switch key {
@@ -155,7 +156,7 @@ func (a *promAnswer) oneSeries() error {
 				if err := a.Decode(&p); err != nil {
 					return err
 				}
-				if take(p); len(waiting) > a.bounds.Values/8 {
+				if take(p); len(waiting) > a.Bounds.Values/8 {
 					return errors.New("values stand before the series that they are of")
 				}
 				return nil
@@ -180,8 +181,8 @@ func (a *promAnswer) oneSeries() error {
 }
 
 // readExport reads what VictoriaMetrics exports: a series a line, in as many lines as it likes.
-func readExport(t *input.Text) (*gathered, error) {
-	m := newMetrics(t, exportFormat)
+func readExport(t *input.Text) (*gathered.File, error) {
+	m := gathered.NewMetrics(t, exportFormat)
 	t.Longest = t.Bounds.Item
 	for number, raw := range t.Lines() {
 		if raw = bytes.TrimSpace(raw); len(raw) == 0 {
@@ -241,7 +242,7 @@ func readExport(t *input.Text) (*gathered, error) {
 			takeValue(m, line, promValue{times[i] * 1e6, v, faults[i]}, i+1, number)
 		}
 	}
-	return m.gathered, m.finish()
+	return m.File, m.Finish()
 }
 
 // lineOf returns the series that labels name.
@@ -258,20 +259,20 @@ func lineOf(labels map[string]string) *promtext.Line {
 }
 
 // takeValue gathers value number n of a series.
-func takeValue(m *metrics, line *promtext.Line, p promValue, n, lineNumber int) {
+func takeValue(m *gathered.Metrics, line *promtext.Line, p promValue, n, lineNumber int) {
 	if p.err != nil || p.t < 0 {
-		m.rows++
+		m.Rows++
 		m.Fault(lineNumber, "%s: value %d: %w", promtext.AppendLabels(bytes.Clone(line.Name), line.Labels), n, p.err)
 		return
 	}
 	// What is not finite is how a server writes that there is no value, or a limit that is none.
 	line.Value = p.v
-	m.add(line, p.t)
+	m.Add(line, p.t)
 }
 
 // readGraphite reads the JSON of Graphite: targets, each with pairs of value and time.
-func readGraphite(t *input.Text) (*gathered, error) {
-	m := newMetrics(t, "JSON of Graphite")
+func readGraphite(t *input.Text) (*gathered.File, error) {
+	m := gathered.NewMetrics(t, "JSON of Graphite")
 	r := newJSONReader(t)
 	err := r.list(func() error {
 		var item json.RawMessage
@@ -299,14 +300,14 @@ func readGraphite(t *input.Text) (*gathered, error) {
 				continue
 			}
 			line.Value = *pair[0]
-			m.add(&line, int64(math.Round(at*1e3))*1e6)
+			m.Add(&line, int64(math.Round(at*1e3))*1e6)
 		}
 		return nil
 	})
 	if err := r.failed(err); err != nil {
 		return nil, err
 	}
-	return m.gathered, m.finish()
+	return m.File, m.Finish()
 }
 
 const rangeFormat = "JSON of a Prometheus range query"

@@ -5,13 +5,14 @@ import (
 	"regexp"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // keyValuesFile is a log of names and values.
-var keyValuesFile = format{recognizes: isPairs, read: readKeyValues}
+var keyValuesFile = gathered.Format{Recognizes: isPairs, Read: readKeyValues}
 
 // stampWithin is an instant that stands behind something else, as the priority of syslog, a level or the name of a pod.
 var stampWithin = regexp.MustCompile(`^(?:.{1,60}?[\s:|\[])?(\d{4}-\d\d-\d\d[T ` +
@@ -85,7 +86,7 @@ func joinPairs(before [][]string, row []string, at int) bool {
 }
 
 // readKeyValues reads a log in which each line has names and values: logfmt, or text with pairs in it.
-func readKeyValues(t *input.Text, o input.Options) (*gathered, error) {
+func readKeyValues(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &sheet{format: "a log of names and values"}
 	index := map[string]int{}
 	faults := input.FaultLog{Name: t.Name}

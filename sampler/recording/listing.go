@@ -9,18 +9,19 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // psFile is a loop around ps.
-var psFile = format{recognizes: isPs, read: readPs}
+var psFile = gathered.Format{Recognizes: isPs, Read: readPs}
 
 // kubectlTopFile is a loop around kubectl top.
-var kubectlTopFile = format{recognizes: isKubectlTop, read: readKubectlTop}
+var kubectlTopFile = gathered.Format{Recognizes: isKubectlTop, Read: readKubectlTop}
 
 // dockerStatsFile is a loop around docker stats.
-var dockerStatsFile = format{recognizes: isDockerStats, read: readDockerStats}
+var dockerStatsFile = gathered.Format{Recognizes: isDockerStats, Read: readDockerStats}
 
 const (
 	psFormat     = "listings of ps"
@@ -110,7 +111,7 @@ var kubectlCPU = regexp.MustCompile(`^\d+(?:\.\d+)?$`)
 
 func isKubectlTop(start []byte) bool { return kubectlListing.recognizes(start) }
 
-func readKubectlTop(t *input.Text, o input.Options) (*gathered, error) {
+func readKubectlTop(t *input.Text, o input.Options) (*gathered.File, error) {
 	return kubectlListing.read(t, o)
 }
 
@@ -119,11 +120,11 @@ func isPs(start []byte) bool { return psListing.recognizes(start) }
 
 func isDockerStats(start []byte) bool { return dockerListing.recognizes(start) }
 
-func readPs(t *input.Text, o input.Options) (*gathered, error) {
+func readPs(t *input.Text, o input.Options) (*gathered.File, error) {
 	return psListing.read(t, o)
 }
 
-func readDockerStats(t *input.Text, o input.Options) (*gathered, error) {
+func readDockerStats(t *input.Text, o input.Options) (*gathered.File, error) {
 	return dockerListing.read(t, o)
 }
 
@@ -183,7 +184,7 @@ func (l *listing) line(raw []byte) string {
 	return stamp.Format(time.RFC3339Nano) + " " + l.plain(rest)
 }
 
-func (l *listing) read(t *input.Text, o input.Options) (*gathered, error) {
+func (l *listing) read(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &sheet{format: l.format, header: []string{"time"}, bases: l.bases, ignore: l.ignore}
 	index := map[string]int{}
 	faults := input.FaultLog{Name: t.Name}
@@ -246,7 +247,7 @@ func (l *listing) read(t *input.Text, o input.Options) (*gathered, error) {
 		s.put(t, row)
 	}
 	if untimed && (o.Interval <= 0 || listings < 2) {
-		return nil, newGathered(t, l.format).refuse("it has no times",
+		return nil, gathered.New(t, l.format).Refuse("it has no times",
 			cmp.Or(l.wayOut, "write the date before each listing (date -Is), or say how far apart they are, as in "+
 				"--interval 30s"))
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/comments"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
@@ -34,8 +35,8 @@ func (n *noteLog) read(line []byte, number, row int) {
 }
 
 // apply brings what was noted into what was gathered of rows with these times, for all processes alike.
-func (n *noteLog) apply(g *gathered, times []int64) {
-	g.header = n.Header
+func (n *noteLog) apply(g *gathered.File, times []int64) {
+	g.Header = n.Header
 	g.Faults += n.Faults
 	g.Errs = append(g.Errs, n.Errs...)
 	for _, state := range n.states {
@@ -46,13 +47,13 @@ func (n *noteLog) apply(g *gathered, times []int64) {
 		if t < 0 {
 			continue
 		}
-		for _, p := range g.processes {
+		for _, p := range g.Processes {
 			if !state.start.IsZero() {
-				p.starts.sorted = len(p.starts.points) == 0
-				p.starts.add(t, float64(state.start.UnixNano())/1e9)
+				p.Starts.Sorted = len(p.Starts.Points) == 0
+				p.Starts.Add(t, float64(state.start.UnixNano())/1e9)
 			}
 			for _, c := range state.levels {
-				p.limitOf(c.Resource, t, c.Level)
+				p.LimitOf(c.Resource, t, c.Level)
 			}
 		}
 	}

@@ -8,18 +8,19 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // freeFile is the output of free.
-var freeFile = format{recognizes: isFree, read: readFree}
+var freeFile = gathered.Format{Recognizes: isFree, Read: readFree}
 
 // vmstatFile is the output of vmstat.
-var vmstatFile = format{recognizes: isVmstat, read: readVmstat}
+var vmstatFile = gathered.Format{Recognizes: isVmstat, Read: readVmstat}
 
 // topFile is the output of top -b.
-var topFile = format{recognizes: isTop, read: readTop}
+var topFile = gathered.Format{Recognizes: isTop, Read: readTop}
 
 // topListing is top -b. The time in its first line has no date, so that one has to stand before it.
 var topListing = listing{
@@ -61,7 +62,7 @@ func isTop(start []byte) bool {
 	return false
 }
 
-func readTop(t *input.Text, o input.Options) (*gathered, error) { return topListing.read(t, o) }
+func readTop(t *input.Text, o input.Options) (*gathered.File, error) { return topListing.read(t, o) }
 
 // vmstatListing is vmstat, whose rows have their time last with -t. What unit its sizes have depends on its options.
 var vmstatListing = listing{
@@ -97,7 +98,9 @@ var (
 
 func isVmstat(start []byte) bool { return vmstatListing.recognizes(start) }
 
-func readVmstat(t *input.Text, o input.Options) (*gathered, error) { return vmstatListing.read(t, o) }
+func readVmstat(t *input.Text, o input.Options) (*gathered.File, error) {
+	return vmstatListing.read(t, o)
+}
 
 const freeFormat = "output of free"
 
@@ -116,7 +119,7 @@ func isFree(start []byte) bool {
 
 // readFree reads a loop around free, or free -s: a row of each listing, with the date before it if there is one. What
 // unit its numbers have depends on its options.
-func readFree(t *input.Text, o input.Options) (*gathered, error) {
+func readFree(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := newRows(t, freeFormat)
 	faults := input.FaultLog{Name: t.Name}
 	var (

@@ -6,12 +6,13 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // promTextFile is the Prometheus text format, OpenMetrics and what promtool dumps.
-var promTextFile = format{recognizes: looksLikeMetrics, read: readMetrics}
+var promTextFile = gathered.Format{Recognizes: looksLikeMetrics, Read: readMetrics}
 
 const promTextFormat = "Prometheus text"
 
@@ -39,8 +40,8 @@ func looksLikeMetrics(text []byte) bool {
 
 // readMetrics reads the Prometheus text format, OpenMetrics and what promtool dumps. Without timestamps it is a loop of
 // scrapes: each metric that comes again begins the next, and how far apart they are has to be said.
-func readMetrics(in *input.Text, o input.Options) (*gathered, error) {
-	m := newMetrics(in, promTextFormat)
+func readMetrics(in *input.Text, o input.Options) (*gathered.File, error) {
+	m := gathered.NewMetrics(in, promTextFormat)
 	var (
 		line          promtext.Line
 		times         scan.Times
@@ -55,10 +56,10 @@ func readMetrics(in *input.Text, o input.Options) (*gathered, error) {
 			continue
 		}
 		if raw[0] == '#' {
-			m.declare(raw)
+			m.Declare(raw)
 			// a date written before each scrape
 			if t, form := scan.Instant(tokens.Undecorated(raw), scan.MonthFirst); form != scan.NoTime {
-				at, _ = nanos(t)
+				at, _ = gathered.Nanos(t)
 				scrape++
 				clear(seen)
 			}
@@ -66,7 +67,7 @@ func readMetrics(in *input.Text, o input.Options) (*gathered, error) {
 		}
 		if err := line.Parse(raw); err != nil {
 			if t, form := scan.Instant(tokens.Undecorated(raw), scan.MonthFirst); form != scan.NoTime {
-				at, _ = nanos(t)
+				at, _ = gathered.Nanos(t)
 				scrape++
 				clear(seen)
 				continue
@@ -99,13 +100,13 @@ func readMetrics(in *input.Text, o input.Options) (*gathered, error) {
 			seen[key] = true
 			t = int64(scrape) * max(int64(o.Interval), 1)
 		}
-		m.add(&line, t)
+		m.Add(&line, t)
 	}
 	if bare && o.Interval <= 0 {
-		return nil, m.refuse("its values have no timestamps", wayOutInterval)
+		return nil, m.Refuse("its values have no timestamps", wayOutInterval)
 	}
 	if bare {
-		m.notes = append(m.notes, "scrapes "+sampler.ShortDuration(o.Interval)+" apart")
+		m.Notes = append(m.Notes, "scrapes "+sampler.ShortDuration(o.Interval)+" apart")
 	}
-	return m.gathered, m.finish()
+	return m.File, m.Finish()
 }

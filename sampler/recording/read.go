@@ -15,6 +15,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/comments"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
@@ -38,8 +39,8 @@ type File struct {
 	// Format names the format that was recognized; "" for a recording of our own and a plain CSV file.
 	Format string
 
-	by  string    // what it was to be split by, and was not, as it is of one process
-	all *gathered // nil where the one recording is read as it goes
+	by  string         // what it was to be split by, and was not, as it is of one process
+	all *gathered.File // nil where the one recording is read as it goes
 	opened
 }
 
@@ -83,15 +84,15 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 	case err != nil:
 		return nil, err
 	}
-	g.bounded(t)
-	f := &File{Name: name, Format: g.format, all: g}
-	for i, p := range g.processes {
-		r := &Reader{name: name, process: p, last: math.MinInt64, srcErr: io.EOF, upTo: Header(g.header)}
+	g.Bounded(t)
+	f := &File{Name: name, Format: g.Format, all: g}
+	for i, p := range g.Processes {
+		r := &Reader{name: name, process: p, last: math.MinInt64, srcErr: io.EOF, upTo: Header(g.Header)}
 		if i == 0 {
 			r.faults, r.errs = g.Faults, g.Errs
 		}
 		// what kept the rest from being read is said after the good samples
-		if t.Err != nil && i == len(g.processes)-1 {
+		if t.Err != nil && i == len(g.Processes)-1 {
 			r.srcErr = t.Err
 		}
 		f.Recordings = append(f.Recordings, r)
@@ -124,18 +125,18 @@ func readTwice(ctx context.Context, in io.Reader, name, by string) (*File, error
 	if openErr != nil {
 		return nil, openErr
 	}
-	columns := map[string]*column{}
+	columns := map[string]*gathered.Column{}
 	var s sampler.Sample
 	for first.Sample(ctx, &s) == nil {
 		for _, reading := range s.Readings {
 			c := columns[reading.Resource]
 			if c == nil {
-				c = &column{sorted: true}
-				c.resource, _ = sampler.Lookup(reading.Resource)
+				c = &gathered.Column{Sorted: true}
+				c.Resource, _ = sampler.Lookup(reading.Resource)
 				columns[reading.Resource] = c
 			}
-			if c.resource.Unjudged != "" {
-				c.add(s.Time.UnixNano(), reading.Value)
+			if c.Resource.Unjudged != "" {
+				c.Add(s.Time.UnixNano(), reading.Value)
 			}
 		}
 	}
@@ -145,8 +146,8 @@ func readTwice(ctx context.Context, in io.Reader, name, by string) (*File, error
 	}
 	for _, name := range slices.Sorted(maps.Keys(columns)) {
 		c := columns[name]
-		c.judgeKind()
-		r.told = append(r.told, c.resource)
+		c.JudgeKind()
+		r.told = append(r.told, c.Resource)
 	}
 	return &File{Name: name, Recordings: []*Reader{r}, by: by}, nil
 }
@@ -160,7 +161,7 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 func (f *File) only() (*Reader, error) {
 	if n := len(f.Recordings); n > 1 {
 		return nil, fmt.Errorf("%s: %d recordings by %s, where one is wanted: leaktrend convert writes each to a "+
-			"file of its own", f.Name, n, f.all.by)
+			"file of its own", f.Name, n, f.all.By)
 	}
 	return f.Recordings[0], nil
 }
@@ -250,7 +251,7 @@ func oddColumns(names []string) bool {
 		}
 		r, known := sampler.Lookup(name)
 		factor, _ := naming.Unit(name)
-		_, metric := metricTable[name]
+		_, metric := gathered.ResourceOf(name)
 		return !known && (r.Unjudged != "" || factor != 1 || metric || naming.IsStart(name))
 	})
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
@@ -44,7 +45,7 @@ type Reader struct {
 	csv
 	names   map[string]string  // in a recording of our own, where they are others; see Rename
 	told    []sampler.Resource // what the values showed of its columns
-	process *process           // all there is, where the file was read at once
+	process *gathered.Process  // all there is, where the file was read at once
 
 	first  *sampler.Sample // what NewReader read ahead
 	any    bool            // some sample was yielded
@@ -126,7 +127,7 @@ func (r *Reader) Process() string {
 	if r.process == nil {
 		return ""
 	}
-	return r.process.name
+	return r.process.Name
 }
 
 // Rename gives the readings and ceilings of a sample the names that they have in a recording of our own, where those
@@ -136,7 +137,7 @@ func (r *Reader) Rename(s *sampler.Sample) {
 		return
 	}
 	if r.names == nil {
-		r.names = r.process.baseNames()
+		r.names = r.process.BaseNames()
 	}
 	for i := range s.Readings {
 		if name := r.names[s.Readings[i].Resource]; name != "" {
@@ -158,8 +159,8 @@ func (r *Reader) Resources() []sampler.Resource {
 		return r.told
 	}
 	var all []sampler.Resource
-	for _, c := range r.process.columns {
-		all = append(all, c.resource)
+	for _, c := range r.process.Columns {
+		all = append(all, c.Resource)
 	}
 	return all
 }
@@ -169,9 +170,9 @@ func (r *Reader) resourceNames() (names []string) {
 	if r.process == nil {
 		return r.had
 	}
-	for _, c := range r.process.columns {
-		if len(c.points) > 0 {
-			names = append(names, c.resource.Name)
+	for _, c := range r.process.Columns {
+		if len(c.Points) > 0 {
+			names = append(names, c.Resource.Name)
 		}
 	}
 	return names

@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // recordsFile is rows of a database with a line for each column.
-var recordsFile = format{recognizes: isRecords, read: readRecords}
+var recordsFile = gathered.Format{Recognizes: isRecords, Read: readRecords}
 
 // Rows of databases with a line for each column: of psql (\x), of MySQL (\G) and of SQLite (.mode line).
 var (
@@ -34,7 +35,7 @@ func isRecords(start []byte) bool {
 }
 
 // readRecords makes a row of the lines up to the next beginning, or up to a line without anything.
-func readRecords(t *input.Text, o input.Options) (*gathered, error) {
+func readRecords(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := newRows(t, "rows of a database, a line for each column")
 	faults := input.FaultLog{Name: t.Name}
 	var row []string

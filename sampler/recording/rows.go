@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
@@ -38,11 +39,11 @@ func (s *rows) cell(row []string, key, value string) []string {
 	return row
 }
 
-func (s *rows) finish(t *input.Text, faults *input.FaultLog, o input.Options) (*gathered, error) {
+func (s *rows) finish(t *input.Text, faults *input.FaultLog, o input.Options) (*gathered.File, error) {
 	if len(s.rows) == 0 {
-		g := newGathered(t, s.format)
+		g := gathered.New(t, s.format)
 		g.FaultLog = *faults
-		return nil, g.empty()
+		return nil, g.Empty()
 	}
 	return s.interpretAfter(faults, t, o)
 }

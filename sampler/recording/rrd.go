@@ -9,12 +9,13 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // rrdFile is what rrdtool fetch and rrdtool xport write.
-var rrdFile = format{recognizes: isRRD, read: readRRD}
+var rrdFile = gathered.Format{Recognizes: isRRD, Read: readRRD}
 
 const rrdFormat = "output of rrdtool"
 
@@ -34,7 +35,7 @@ func isRRD(start []byte) bool {
 }
 
 // readRRD reads the text of rrdtool fetch, and the XML of rrdtool xport.
-func readRRD(t *input.Text, o input.Options) (*gathered, error) {
+func readRRD(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &sheet{format: rrdFormat}
 	header := []string{"time"}
 	at, step := int64(0), int64(0)
@@ -74,7 +75,7 @@ func readRRD(t *input.Text, o input.Options) (*gathered, error) {
 }
 
 // rrdTable interprets rows of rrdtool under the names of its sources, which may be fewer.
-func rrdTable(s *sheet, t *input.Text, header []string, o input.Options) (*gathered, error) {
+func rrdTable(s *sheet, t *input.Text, header []string, o input.Options) (*gathered.File, error) {
 	for _, row := range s.rows {
 		for len(header) < len(row) {
 			header = append(header, "value "+strconv.Itoa(len(header)))
@@ -97,7 +98,7 @@ func rrdCells(at string, values []string) []string {
 }
 
 // readRRDJSON reads the JSON of rrdtool xport: rows without times, from a start on in steps.
-func readRRDJSON(t *input.Text, o input.Options) (*gathered, error) {
+func readRRDJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &sheet{format: rrdFormat}
 	r := newJSONReader(t)
 	var meta struct {
@@ -125,7 +126,7 @@ func readRRDJSON(t *input.Text, o input.Options) (*gathered, error) {
 		return nil, err
 	}
 	if meta.Step <= 0 || meta.Start <= 0 || meta.Step > scan.EndOfTime || meta.Start > scan.EndOfTime {
-		return nil, newGathered(t, rrdFormat).refuse(fmt.Sprintf("its meta has start %d and step %d", meta.Start,
+		return nil, gathered.New(t, rrdFormat).Refuse(fmt.Sprintf("its meta has start %d and step %d", meta.Start,
 			meta.Step), "write it anew with rrdtool xport --json")
 	}
 	header := []string{"time"}

@@ -8,11 +8,12 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
 // readSadf reads what sadf -j writes: hosts, and for each of them what was read at each time.
-func readSadf(t *input.Text, o input.Options) (*gathered, error) {
+func readSadf(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := newRows(t, "JSON of sysstat (sadf)")
 	faults := input.FaultLog{Name: t.Name}
 	r := newJSONReader(t)
@@ -50,7 +51,7 @@ func readSadf(t *input.Text, o input.Options) (*gathered, error) {
 		return nil, err
 	}
 	if len(s.rows) == 0 && faults.Faults == 0 {
-		return nil, newGathered(t, s.format).refuse("it has no statistics", "write them with sadf -j FILE -- -r ALL")
+		return nil, gathered.New(t, s.format).Refuse("it has no statistics", "write them with sadf -j FILE -- -r ALL")
 	}
 	return s.finish(t, &faults, o)
 }

@@ -7,15 +7,16 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // mprofFile is what mprof (memory_profiler) writes.
-var mprofFile = format{recognizes: isMprof, read: readMprof}
+var mprofFile = gathered.Format{Recognizes: isMprof, Read: readMprof}
 
 // queryRangeFile is what promtool query range prints.
-var queryRangeFile = format{recognizes: isQueryRange, read: readQueryRange}
+var queryRangeFile = gathered.Format{Recognizes: isQueryRange, Read: readQueryRange}
 
 const (
 	queryRangeFormat = "text of promtool query"
@@ -38,8 +39,8 @@ func seriesLine(series []byte) []byte {
 	return slices.Concat(series, []byte(" 0"))
 }
 
-func readQueryRange(t *input.Text, _ input.Options) (*gathered, error) {
-	m := newMetrics(t, queryRangeFormat)
+func readQueryRange(t *input.Text, _ input.Options) (*gathered.File, error) {
+	m := gathered.NewMetrics(t, queryRangeFormat)
 	var (
 		line  promtext.Line
 		times scan.Times
@@ -65,14 +66,14 @@ func readQueryRange(t *input.Text, _ input.Options) (*gathered, error) {
 			sec, nsec, err = times.Parse(stamp)
 		}
 		if err != nil || !found || !closed {
-			m.rows++
+			m.Rows++
 			m.Fault(number, "%s: not a value and a time", scan.Shown(rest))
 			continue
 		}
 		line.Value = v
-		m.add(&line, sec*1e9+nsec)
+		m.Add(&line, sec*1e9+nsec)
 	}
-	return m.gathered, m.finish()
+	return m.File, m.Finish()
 }
 
 // isMprof reports whether a text is what mprof writes.
@@ -82,9 +83,9 @@ func isMprof(start []byte) bool {
 }
 
 // readMprof reads MEM VALUE TIME, in MiB, and CHLD NUMBER VALUE TIME of the children, which are processes of their own.
-func readMprof(t *input.Text, _ input.Options) (*gathered, error) {
-	g := newGathered(t, mprofFormat)
-	g.by = "child"
+func readMprof(t *input.Text, _ input.Options) (*gathered.File, error) {
+	g := gathered.New(t, mprofFormat)
+	g.By = "child"
 	for number, raw := range t.Lines() {
 		f := strings.Fields(string(raw))
 		if len(f) == 0 {
@@ -104,25 +105,25 @@ func readMprof(t *input.Text, _ input.Options) (*gathered, error) {
 			g.Fault(number, "%s: neither MEM nor CHLD: skipped", scan.Shown(raw))
 			continue
 		}
-		g.rows++
+		g.Rows++
 		v, err := scan.Finite([]byte(f[1]))
 		at, form := scan.Instant(f[2], scan.MonthFirst)
-		ns, ok := nanos(at)
+		ns, ok := gathered.Nanos(at)
 		if err != nil || form == scan.NoTime || !ok {
 			g.Fault(number, "%s: not a value and a time", scan.Shown(bytes.TrimSpace(raw)))
 			continue
 		}
-		c := g.column(g.process(of), "MEM", "")
+		c := g.Column(g.Process(of), "MEM", "")
 		if c == nil {
 			continue
 		}
-		c.resource.Name, c.resource.Unit, c.rank = "rss_bytes", "bytes", unranked
-		if g.add(t, c, ns, v*(1<<20)) {
-			g.used++
+		c.Resource.Name, c.Resource.Unit, c.Rank = "rss_bytes", "bytes", gathered.Unranked
+		if g.Add(t, c, ns, v*(1<<20)) {
+			g.Used++
 		}
 	}
-	if len(g.processes) > 1 && g.byName[""] != nil {
-		g.byName[""].name = "main process"
+	if len(g.Processes) > 1 && g.ByName[""] != nil {
+		g.ByName[""].Name = "main process"
 	}
-	return g, g.finish()
+	return g, g.Finish()
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
@@ -26,7 +27,7 @@ func metricColumn(s *sheet, texts []int, readings int) (col int, ok bool) {
 	return 0, false
 }
 
-func splitBy(s *sheet, g *gathered, roles []role, by string) error {
+func splitBy(s *sheet, g *gathered.File, roles []role, by string) error {
 	for _, one := range strings.Split(by, ",") {
 		col := -1
 		for i := range roles {
@@ -39,7 +40,7 @@ func splitBy(s *sheet, g *gathered, roles []role, by string) error {
 			for i := range roles {
 				names = append(names, s.name(i))
 			}
-			return g.refuse(fmt.Sprintf("--by %s: it has no such column", one),
+			return g.Refuse(fmt.Sprintf("--by %s: it has no such column", one),
 				"its columns are "+strings.Join(names, ", "))
 		}
 		roles[col] = isProcess
@@ -48,19 +49,19 @@ func splitBy(s *sheet, g *gathered, roles []role, by string) error {
 		if roles[col] == isReading && s.header != nil {
 			if sh := s.shapeOf(col); naming.IsIdentifier(s.name(col)) {
 				roles[col] = isLeft
-				g.setAside(s.name(col), "an identifier")
+				g.SetAside(s.name(col), "an identifier")
 			} else if !sh.numeric() && sh.numbers*2 <= sh.filled {
 				roles[col] = isLeft
 			}
 		}
 	}
-	g.by = by
+	g.By = by
 	return nil
 }
 
 // split finds the columns that tell processes apart: with them no time stands twice. Columns of text and identifiers
 // that do not are left out.
-func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, ids []int, times []int64) error {
+func splitProcesses(s *sheet, g *gathered.File, shapes []shape, roles []role, texts, ids []int, times []int64) error {
 	keys := append(slices.Clone(ids), texts...)
 	keys = slices.DeleteFunc(keys, func(col int) bool {
 		// A text that is another one in every row names no process, unless it is called so.
@@ -76,7 +77,7 @@ func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, 
 			chosen = tellsApart(s, roles, numbered(s, shapes, roles), times)
 		}
 		if chosen == nil && len(keys) > 0 && sharedTimes(s, times) {
-			return g.refuse("most times stand in it several times, and no column tells of which process or series a "+
+			return g.Refuse("most times stand in it several times, and no column tells of which process or series a "+
 				"row is", "name the columns that do with --by COLUMN")
 		}
 	} else {
@@ -95,11 +96,11 @@ func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, 
 		roles[col] = isProcess
 		names = append(names, s.name(col))
 	}
-	g.by = strings.Join(names, ", ")
+	g.By = strings.Join(names, ", ")
 	for _, col := range ids {
 		if roles[col] == isReading {
 			roles[col] = isLeft
-			g.setAside(s.name(col), "an identifier")
+			g.SetAside(s.name(col), "an identifier")
 		}
 	}
 	for _, col := range texts {
@@ -108,9 +109,9 @@ func splitProcesses(s *sheet, g *gathered, shapes []shape, roles []role, texts, 
 			if shapes[col].constant {
 				continue
 			}
-			g.setAside(s.name(col), "text")
+			g.SetAside(s.name(col), "text")
 			if example, ok := amountsIn(s, col); ok {
-				g.unread("%s: its cells, as %s, hold numbers that were not read: give them a column of their own",
+				g.Unread("%s: its cells, as %s, hold numbers that were not read: give them a column of their own",
 					s.name(col), scan.Shown([]byte(example)))
 			}
 		}

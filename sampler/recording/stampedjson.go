@@ -7,12 +7,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // stampedJSONFile is JSON under dates.
-var stampedJSONFile = format{recognizes: isStampedJSON, read: readStampedJSON}
+var stampedJSONFile = gathered.Format{Recognizes: isStampedJSON, Read: readStampedJSON}
 
 const stampedFormat = "JSON under dates"
 
@@ -53,7 +54,7 @@ func jsonBehind(text string) string {
 }
 
 // readStampedJSON makes rows of the objects under each date.
-func readStampedJSON(t *input.Text, o input.Options) (*gathered, error) {
+func readStampedJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := newRows(t, stampedFormat)
 	faults := input.FaultLog{Name: t.Name}
 	var (

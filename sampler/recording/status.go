@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // statusFile is names and values under a date, as of a loop around /proc/PID/status.
-var statusFile = format{recognizes: isStatus, read: readStatus}
+var statusFile = gathered.Format{Recognizes: isStatus, Read: readStatus}
 
 const statusFormat = "names and values under a date"
 
@@ -62,7 +63,7 @@ func isStatus(start []byte) bool {
 
 // readStatus makes a row of the lines up to the next date, or up to a name that was there since the last: the next
 // process.
-func readStatus(t *input.Text, o input.Options) (*gathered, error) {
+func readStatus(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := newRows(t, statusFormat)
 	faults := input.FaultLog{Name: t.Name}
 	var (

@@ -9,15 +9,16 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // psrecordFile is the log of psrecord.
-var psrecordFile = format{recognizes: isPsrecord, read: readPsrecord}
+var psrecordFile = gathered.Format{Recognizes: isPsrecord, Read: readPsrecord}
 
 // sysstatFile is the output of pidstat and sar.
-var sysstatFile = format{recognizes: isSysstat, read: readSysstat}
+var sysstatFile = gathered.Format{Recognizes: isSysstat, Read: readSysstat}
 
 const sysstatFormat = "output of sysstat (pidstat or sar)"
 
@@ -53,7 +54,7 @@ var sysstatBases = map[string]base{"VSZ": kib, "RSS": kib, "StkSize": kib,
 
 // readSysstat reads pidstat, with -h or without, and sar. Tables of several activities are put together by time and
 // process.
-func readSysstat(t *input.Text, o input.Options) (*gathered, error) {
+func readSysstat(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &sheet{format: sysstatFormat, header: []string{"time"}, bases: map[string]base{}, ignore: map[string]string{}}
 	for column, b := range sysstatBases {
 		s.bases[column] = b
@@ -110,7 +111,7 @@ func readSysstat(t *input.Text, o input.Options) (*gathered, error) {
 		at, form := scan.Instant(stamp, scan.MonthFirst)
 		if form == scan.NoTime {
 			if !dated {
-				return nil, newGathered(t, sysstatFormat).refuse("its times have no date, and no banner tells it",
+				return nil, gathered.New(t, sysstatFormat).Refuse("its times have no date, and no banner tells it",
 					"keep the first line of the output, or use pidstat -H")
 			}
 			since, _ := scan.TimeOfDay(stamp)
@@ -207,7 +208,7 @@ func isPsrecord(start []byte) bool {
 }
 
 // readPsrecord reads the log of psrecord, whose first column counts seconds since it began.
-func readPsrecord(t *input.Text, o input.Options) (*gathered, error) {
+func readPsrecord(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &sheet{format: psrecordFormat}
 	for _, raw := range t.Lines() {
 		line := strings.TrimSpace(string(raw))

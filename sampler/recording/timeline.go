@@ -10,6 +10,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
@@ -42,7 +43,7 @@ func sameTime(s *sheet, col int, times []int64) bool {
 }
 
 // findTime finds the column of the time, or says why there is none.
-func findTime(s *sheet, g *gathered, shapes []shape, o input.Options) (*timeline, error) {
+func findTime(s *sheet, g *gathered.File, shapes []shape, o input.Options) (*timeline, error) {
 	best, bestScore := -1, 0
 	for col := range shapes {
 		sh, name := &shapes[col], s.name(col)
@@ -95,14 +96,14 @@ func findTime(s *sheet, g *gathered, shapes []shape, o input.Options) (*timeline
 			}
 			t = t.Add(since)
 		}
-		return nanos(t)
+		return gathered.Nanos(t)
 	}
 	return line, nil
 }
 
 // settleOrder finds out whether dates like 03/02/2026 begin with the month: from a number that can be no month, or from
 // the order that keeps the rows together. Where both would do, the file is refused.
-func settleOrder(s *sheet, g *gathered, col int) error {
+func settleOrder(s *sheet, g *gathered.File, col int) error {
 	ambiguous := false
 	for i := range s.rows {
 		text := s.cell(i, col)
@@ -133,7 +134,7 @@ func settleOrder(s *sheet, g *gathered, col int) error {
 	case day*4 < month:
 		s.dates = scan.DayFirst
 	default:
-		return g.refuse(fmt.Sprintf("its dates, as in %q, may begin with the day or with the month", s.firstCell(col)),
+		return g.Refuse(fmt.Sprintf("its dates, as in %q, may begin with the day or with the month", s.firstCell(col)),
 			"write them as 2026-03-02")
 	}
 	return nil
@@ -156,7 +157,7 @@ func spanOfDates(s *sheet, col int, order scan.Order) time.Duration {
 
 // countedTime takes a column of elapsed times or of row numbers for the time, or the rows themselves where their
 // distance was said.
-func countedTime(s *sheet, g *gathered, shapes []shape, o input.Options) (*timeline, error) {
+func countedTime(s *sheet, g *gathered.File, shapes []shape, o input.Options) (*timeline, error) {
 	counted := -1
 	for col := range shapes {
 		sh, name := &shapes[col], s.name(col)
@@ -172,17 +173,17 @@ func countedTime(s *sheet, g *gathered, shapes []shape, o input.Options) (*timel
 		if unit, named := naming.ElapsedUnit(name); named && unit > 0 {
 			return elapsed(s, col, unit), nil
 		} else if sh.serial(name) {
-			g.notes = append(g.notes, fmt.Sprintf("%s counts days, as spreadsheets do", name))
+			g.Notes = append(g.Notes, fmt.Sprintf("%s counts days, as spreadsheets do", name))
 			s.epoch = time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
 			return elapsed(s, col, 24*time.Hour), nil
 		} else if named && o.Interval <= 0 {
 			if strings.EqualFold(name, "time") || strings.EqualFold(name, "timestamp") {
 				if !s.counted {
-					g.notes = append(g.notes, countsSeconds(name))
+					g.Notes = append(g.Notes, countsSeconds(name))
 				}
 				return elapsed(s, col, time.Second), nil // unix time, as in a recording
 			}
-			return nil, g.refuse(fmt.Sprintf("its column %q is no date and names no unit", name),
+			return nil, g.Refuse(fmt.Sprintf("its column %q is no date and names no unit", name),
 				"call it elapsed_s, elapsed_min or elapsed_h")
 		}
 		if counted < 0 && sh.whole && sh.rising > 0 && (naming.HasWord(name, naming.RowWords...) ||
@@ -199,14 +200,14 @@ func countedTime(s *sheet, g *gathered, shapes []shape, o input.Options) (*timel
 	}
 	switch {
 	case counted >= 0 && o.Interval > 0:
-		g.notes = append(g.notes, fmt.Sprintf("%s counts samples %s apart", s.name(counted),
+		g.Notes = append(g.Notes, fmt.Sprintf("%s counts samples %s apart", s.name(counted),
 			sampler.ShortDuration(o.Interval)))
 		return elapsed(s, counted, o.Interval), nil
 	case o.Interval > 0:
-		g.notes = append(g.notes, "rows "+sampler.ShortDuration(o.Interval)+" apart")
+		g.Notes = append(g.Notes, "rows "+sampler.ShortDuration(o.Interval)+" apart")
 		return rowTime(s, shapes, o.Interval), nil
 	case counted >= 0:
-		return nil, g.refuse(fmt.Sprintf("it has no time: %s counts samples", s.name(counted)),
+		return nil, g.Refuse(fmt.Sprintf("it has no time: %s counts samples", s.name(counted)),
 			"say how far apart they are, as in --interval 1m")
 	}
 	return nil, noTime(s, g)
@@ -235,21 +236,21 @@ func passedColumn(s *sheet) int {
 }
 
 // noTime refuses a sheet without times, and says what stands in their place.
-func noTime(s *sheet, g *gathered) error {
+func noTime(s *sheet, g *gathered.File) error {
 	for col := range s.width() {
 		text := s.firstCell(col)
 		if _, ok := scan.TimeOfDay(text); ok {
-			return g.refuse(fmt.Sprintf("its times, as in %q, have no date", text),
+			return g.Refuse(fmt.Sprintf("its times, as in %q, have no date", text),
 				"write them with the date, as in 2026-03-02T00:00:00")
 		}
 		if i := strings.LastIndexByte(text, ' '); i > 0 {
 			if _, form := scan.Instant(text[:i], s.dates); form == scan.Text {
-				return g.refuse(fmt.Sprintf("the zone in %q stands for several offsets", text),
+				return g.Refuse(fmt.Sprintf("the zone in %q stands for several offsets", text),
 					"write the offset itself, as in +01:00, or UTC")
 			}
 		}
 	}
-	return g.refuse("it has no column of times", wayOutTime)
+	return g.Refuse("it has no column of times", wayOutTime)
 }
 
 // rowTime is the timeline of rows a step apart. Where a column names processes, the rows of each are counted by

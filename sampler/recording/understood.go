@@ -9,25 +9,26 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 )
 
 // NotJudged returns what the file holds that is not judged, each with its reason, as in "max_rss_kb: a maximum".
 func (f *File) NotJudged() []string {
 	var all []string
 	for _, a := range f.notJudged() {
-		all = append(all, a.what+": "+a.why)
+		all = append(all, a.What+": "+a.Why)
 	}
 	return all
 }
 
-func (f *File) notJudged() []aside {
+func (f *File) notJudged() []gathered.Aside {
 	if f.all != nil {
-		return f.all.aside
+		return f.all.Aside
 	}
-	var all []aside
+	var all []gathered.Aside
 	for _, d := range f.Recordings[0].described() {
 		if d.Unjudged != "" {
-			all = append(all, aside{d.Name, d.Unjudged})
+			all = append(all, gathered.Aside{What: d.Name, Why: d.Unjudged})
 		}
 	}
 	return all
@@ -68,20 +69,20 @@ func (f *File) Understood() string {
 			absent[name] += n
 		}
 		if r.process != nil {
-			for _, c := range r.process.columns {
-				if c.gaps > 0 {
-					gaps[c.resource.Name] += c.gaps
+			for _, c := range r.process.Columns {
+				if c.Gaps > 0 {
+					gaps[c.Resource.Name] += c.Gaps
 				}
-				if c.absent > 0 {
-					absent[c.resource.Name] += c.absent
+				if c.Absent > 0 {
+					absent[c.Resource.Name] += c.Absent
 				}
 			}
 		}
 	}
 	what := "row"
 	if f.all != nil {
-		rows, used = f.all.rows, f.all.used
-		if f.all.values {
+		rows, used = f.all.Rows, f.all.Used
+		if f.all.Values {
 			what = "value"
 		}
 	}
@@ -90,11 +91,11 @@ func (f *File) Understood() string {
 		parts = append(parts, f.Format)
 	}
 	if n := len(f.Recordings); n > 1 {
-		parts = append(parts, fmt.Sprintf("%d processes by %s", n, f.all.by))
+		parts = append(parts, fmt.Sprintf("%d processes by %s", n, f.all.By))
 	}
 	parts = append(parts, scan.Count(len(judged), "column")+" judged")
 	if list := f.notJudged(); len(list) > 0 {
-		parts = append(parts, fmt.Sprintf("%d not (%s)", len(list), listAside(list)))
+		parts = append(parts, fmt.Sprintf("%d not (%s)", len(list), gathered.ListAside(list)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(gaps)) {
 		parts = append(parts, fmt.Sprintf("%s where %s is 0 or less", scan.Count(gaps[name], "gap"), name))
@@ -110,7 +111,7 @@ func (f *File) Understood() string {
 		parts = append(parts, "not split by "+f.by+": a recording of leaktrend is of one process")
 	}
 	if f.all != nil {
-		parts = append(parts, f.all.notes...)
+		parts = append(parts, f.all.Notes...)
 	} else if r := f.Recordings[0]; !r.notes.V1 && sampler.FormatInstant(last, "") != "" {
 		parts = append(parts, countsSeconds("time"))
 	}

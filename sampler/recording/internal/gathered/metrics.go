@@ -1,4 +1,4 @@
-package recording
+package gathered
 
 import (
 	"bytes"
@@ -31,43 +31,51 @@ type rankedMetric struct {
 	rank int
 }
 
-// unranked is the rank of what is not in the table.
-const unranked = 1 << 20
+// ResourceOf returns the resource that a metric is a reading of, "" where it is none; known says whether its name is in
+// the table of metrics.
+func ResourceOf(metric string) (resource string, known bool) {
+	m, known := metricTable[metric]
+	return m.Resource, known
+}
 
-// metrics gathers series as the formats around Prometheus hold them.
-type metrics struct {
-	*gathered
-	in     *input.Text
+// Unranked is the rank of what is not in the table.
+const Unranked = 1 << 20
+
+// Metrics gathers series as the formats around Prometheus hold them.
+type Metrics struct {
+	*File
+	In     *input.Text
 	kinds  map[string]string // metric family -> declared type
-	labels map[*process][]promtext.Label
+	labels map[*Process][]promtext.Label
 	series map[string]*series
 	key    []byte
 }
 
 // series is where the values of one metric with one set of labels go.
 type series struct {
-	to        *column
+	to        *Column
 	aside     bool
 	unlimited bool // an infinite value is one, too
 }
 
-func newMetrics(in *input.Text, format string) *metrics {
-	g := newGathered(in, format)
-	g.values = true
-	return &metrics{gathered: g, in: in, kinds: map[string]string{}, labels: map[*process][]promtext.Label{},
+// NewMetrics returns what is to take series as those of a format around Prometheus.
+func NewMetrics(in *input.Text, format string) *Metrics {
+	g := New(in, format)
+	g.Values = true
+	return &Metrics{File: g, In: in, kinds: map[string]string{}, labels: map[*Process][]promtext.Label{},
 		series: map[string]*series{}}
 }
 
-// declare takes a comment line: it may give the type of a metric.
-func (m *metrics) declare(line []byte) {
+// Declare takes a comment line: it may give the type of a metric.
+func (m *Metrics) Declare(line []byte) {
 	if name, kind, ok := promtext.ParseType(line); ok {
 		m.kinds[name] = kind
 	}
 }
 
-// add takes one value of a series at a time. It returns false where it gives no reading.
-func (m *metrics) add(line *promtext.Line, t int64) bool {
-	m.rows++
+// Add takes one value of a series at a time. It returns false where it gives no reading.
+func (m *Metrics) Add(line *promtext.Line, t int64) bool {
+	m.Rows++
 	m.key = promtext.AppendLabels(append(append(m.key[:0], line.Name...), 0), line.Labels)
 	s := m.series[string(m.key)]
 	if s == nil {
@@ -76,25 +84,25 @@ func (m *metrics) add(line *promtext.Line, t int64) bool {
 		}
 		m.series[string(m.key)] = s
 	}
-	if s.aside || !finite(line.Value) && !s.unlimited {
+	if s.aside || !Finite(line.Value) && !s.unlimited {
 		return false
 	}
-	if !m.gathered.add(m.in, s.to, t, line.Value) {
+	if !m.File.Add(m.In, s.to, t, line.Value) {
 		return false
 	}
-	m.used++
+	m.Used++
 	return true
 }
 
 // newSeries returns nil where there are too many.
-func (m *metrics) newSeries(line *promtext.Line) *series {
-	if len(m.series) >= 2*m.bounds.Series {
-		m.left++
+func (m *Metrics) newSeries(line *promtext.Line) *series {
+	if len(m.series) >= 2*m.Bounds.Series {
+		m.Left++
 		return nil
 	}
 	name := string(line.Name)
 	if why := m.partOf(line); why != "" {
-		m.setAside(scan.Printable(name), why)
+		m.SetAside(scan.Printable(name), why)
 		return &series{aside: true}
 	}
 	var own, others []promtext.Label
@@ -106,30 +114,30 @@ func (m *metrics) newSeries(line *promtext.Line) *series {
 			others = append(others, l)
 		}
 	}
-	p := m.process(string(promtext.AppendLabels(nil, own)))
+	p := m.Process(string(promtext.AppendLabels(nil, own)))
 	m.labels[p] = own
 	row, known := metricTable[name]
 	switch {
 	case row.Start || strings.HasSuffix(name, "_start_time_seconds"):
-		p.starts.sorted = len(p.starts.points) == 0
-		return &series{to: &p.starts}
+		p.Starts.Sorted = len(p.Starts.Points) == 0
+		return &series{to: &p.Starts}
 	case len(row.Limits) > 0:
-		if len(p.limits) >= m.bounds.Limits {
-			m.left++
+		if len(p.limits) >= m.Bounds.Limits {
+			m.Left++
 			return &series{aside: true}
 		}
 		l := &limit{limits: row.Limits, source: row.Source}
-		l.sorted, l.series = true, string(promtext.AppendLabels(nil, others))
+		l.Sorted, l.series = true, string(promtext.AppendLabels(nil, others))
 		p.limits = append(p.limits, l)
-		return &series{to: &l.column, unlimited: true}
+		return &series{to: &l.Column, unlimited: true}
 	}
-	c := m.column(p, name, string(promtext.AppendLabels(nil, others)))
+	c := m.Column(p, name, string(promtext.AppendLabels(nil, others)))
 	if c == nil {
 		return &series{aside: true}
 	}
-	c.rank, c.resource.Name = row.rank, row.Resource
+	c.Rank, c.Resource.Name = row.rank, row.Resource
 	if !known {
-		c.rank, c.resource.Name = unranked, resourceName(name)
+		c.Rank, c.Resource.Name = Unranked, resourceName(name)
 	}
 	switch m.declared(name) {
 	case "gauge":
@@ -149,7 +157,7 @@ func resourceName(metric string) string {
 }
 
 // declared returns the type of the family that a metric belongs to, "" if none is declared.
-func (m *metrics) declared(name string) string {
+func (m *Metrics) declared(name string) string {
 	if kind := m.kinds[name]; kind != "" {
 		return kind
 	}
@@ -162,7 +170,7 @@ func (m *metrics) declared(name string) string {
 }
 
 // partOf says what a series is a part of that is no amount by itself.
-func (m *metrics) partOf(line *promtext.Line) string {
+func (m *Metrics) partOf(line *promtext.Line) string {
 	switch m.declared(string(line.Name)) {
 	case "histogram", "gaugehistogram":
 		return "a histogram"
@@ -182,13 +190,13 @@ func (m *metrics) partOf(line *promtext.Line) string {
 	return ""
 }
 
-// finish names the processes by the labels in which they differ, and finishes what was gathered.
-func (m *metrics) finish() error {
+// Finish names the processes by the labels in which they differ, and finishes what was gathered.
+func (m *Metrics) Finish() error {
 	m.dropSummaries()
 	differ := map[string]bool{}
-	for _, p := range m.processes {
+	for _, p := range m.Processes {
 		for _, name := range identity {
-			if labelOf(m.labels[p], name) != labelOf(m.labels[m.processes[0]], name) {
+			if labelOf(m.labels[p], name) != labelOf(m.labels[m.Processes[0]], name) {
 				differ[name] = true
 			}
 		}
@@ -199,30 +207,30 @@ func (m *metrics) finish() error {
 			by = append(by, name)
 		}
 	}
-	m.by = strings.Join(by, ", ")
-	for _, p := range m.processes {
+	m.By = strings.Join(by, ", ")
+	for _, p := range m.Processes {
 		var parts []string
 		for _, name := range by {
 			if value := labelOf(m.labels[p], name); value != "" {
 				parts = append(parts, name+" "+scan.Printable(value))
 			}
 		}
-		if p.name = strings.Join(parts, ", "); p.name == "" && m.by != "" {
-			p.name = "without " + m.by
+		if p.Name = strings.Join(parts, ", "); p.Name == "" && m.By != "" {
+			p.Name = "without " + m.By
 		}
 	}
-	return m.gathered.finish()
+	return m.File.Finish()
 }
 
 // dropSummaries sets the counts and sums of summaries and histograms of undeclared type aside: those that come
 // together.
-func (m *metrics) dropSummaries() {
-	for _, p := range m.processes {
+func (m *Metrics) dropSummaries() {
+	for _, p := range m.Processes {
 		names := map[string]bool{}
-		for _, c := range p.columns {
+		for _, c := range p.Columns {
 			names[c.header] = true
 		}
-		p.columns = slices.DeleteFunc(p.columns, func(c *column) bool {
+		p.Columns = slices.DeleteFunc(p.Columns, func(c *Column) bool {
 			family, counts := strings.CutSuffix(c.header, "_count")
 			if !counts {
 				if family, counts = strings.CutSuffix(c.header, "_sum"); !counts {
@@ -232,7 +240,7 @@ func (m *metrics) dropSummaries() {
 			if c.declared != undeclared || !names[family+"_count"] || !names[family+"_sum"] {
 				return false
 			}
-			m.setAside(scan.Printable(c.header), "a summary")
+			m.SetAside(scan.Printable(c.header), "a summary")
 			return true
 		})
 	}
