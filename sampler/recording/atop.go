@@ -8,6 +8,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -33,21 +34,21 @@ func isAtop(start []byte) bool { return tokens.OneOfFirst(4, start, atopLine.Mat
 
 // readAtop reads the memory of each process, and where there is none that of the machine.
 func readAtop(t *input.Text, o input.Options) (*gathered.File, error) {
-	processes := &sheet{format: atopFormat, header: []string{"time", "PID", "name", "VSIZE_kb", "RSIZE_kb"}}
-	machine := &sheet{format: atopFormat, header: []string{"time", "used_bytes"}}
+	processes := &table.Sheet{Format: atopFormat, Header: []string{"time", "PID", "name", "VSIZE_kb", "RSIZE_kb"}}
+	machine := &table.Sheet{Format: atopFormat, Header: []string{"time", "used_bytes"}}
 	for _, raw := range t.Lines() {
 		line := strings.TrimSpace(string(raw))
 		if m := atopMemory.FindStringSubmatch(line); m != nil {
-			processes.put(t, m[1:])
+			processes.Put(t, m[1:])
 		} else if m := atopMEM.FindStringSubmatch(line); m != nil {
-			machine.put(t, []string{m[1], usedPages(m[2:])})
+			machine.Put(t, []string{m[1], usedPages(m[2:])})
 		}
 	}
 	switch {
-	case len(processes.rows) > 0:
-		return processes.interpret(t, o)
-	case len(machine.rows) > 0:
-		return machine.interpret(t, o)
+	case len(processes.Rows) > 0:
+		return processes.Interpret(t, o)
+	case len(machine.Rows) > 0:
+		return machine.Interpret(t, o)
 	}
 	return nil, gathered.New(t, atopFormat).Refuse("it has no memory",
 		"write that of the processes: atop -r FILE -P PRM")
@@ -70,10 +71,10 @@ func isNmon(start []byte) bool {
 // readNmon reads the processes of a recording of nmon, and where there are none the memory of the machine. The times
 // stand on lines of their own, with a number for each.
 func readNmon(t *input.Text, o input.Options) (*gathered.File, error) {
-	processes := &sheet{format: nmonFormat, bases: map[string]base{"Size": kib,
-		"ResSet": kib, "ResText": kib,
-		"ResData": kib, "ShdLib": kib}}
-	machine := &sheet{format: nmonFormat}
+	processes := &table.Sheet{Format: nmonFormat, Bases: map[string]table.Base{"Size": table.KiB,
+		"ResSet": table.KiB, "ResText": table.KiB,
+		"ResData": table.KiB, "ShdLib": table.KiB}}
+	machine := &table.Sheet{Format: nmonFormat}
 	at := map[string]string{}
 	for _, raw := range t.Lines() {
 		cells := strings.Split(strings.TrimSpace(string(raw)), ",")
@@ -84,21 +85,21 @@ func readNmon(t *input.Text, o input.Options) (*gathered.File, error) {
 		case cells[0] == "ZZZZ" && len(cells) >= 4:
 			at[cells[1]] = cells[3] + " " + cells[2]
 		case cells[0] == "MEM" && !snapshot:
-			machine.header = append([]string{"time"}, cells[2:]...)
+			machine.Header = append([]string{"time"}, cells[2:]...)
 		case cells[0] == "MEM" && at[cells[1]] != "":
-			machine.put(t, append([]string{at[cells[1]]}, cells[2:]...))
+			machine.Put(t, append([]string{at[cells[1]]}, cells[2:]...))
 		case cells[0] == "TOP" && cells[1] == "+PID" && cells[2] == "Time":
-			processes.header = append([]string{"time", "PID"}, cells[3:]...)
+			processes.Header = append([]string{"time", "PID"}, cells[3:]...)
 		case cells[0] == "TOP" && at[cells[2]] != "":
-			processes.put(t, append([]string{at[cells[2]], cells[1]}, cells[3:]...))
+			processes.Put(t, append([]string{at[cells[2]], cells[1]}, cells[3:]...))
 		}
 	}
 	switch {
-	case len(processes.rows) > 0 && processes.header != nil:
-		return processes.interpret(t, o)
-	case len(machine.rows) > 0 && machine.header != nil:
-		machine.ignore = map[string]string{"memtotal": "a limit", "cached": "page cache", "buffers": "page cache"}
-		return machine.interpret(t, o)
+	case len(processes.Rows) > 0 && processes.Header != nil:
+		return processes.Interpret(t, o)
+	case len(machine.Rows) > 0 && machine.Header != nil:
+		machine.Ignore = map[string]string{"memtotal": "a limit", "cached": "page cache", "buffers": "page cache"}
+		return machine.Interpret(t, o)
 	}
 	return nil, gathered.New(t, nmonFormat).Refuse("it has neither processes nor memory with times",
 		"record with nmon -f -t")

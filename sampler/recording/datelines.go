@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -30,11 +31,11 @@ func dateAlone(line []byte, separator byte) (at time.Time, ok bool) {
 }
 
 // dated tells dates before listings from rows that are nothing else: with these the rows come back.
-func dated(s *sheet, dates []dateLine, count map[int]int) []dateLine {
-	if len(dates) == 0 || len(s.rows) > len(dates) {
+func dated(s *table.Sheet, dates []dateLine, count map[int]int) []dateLine {
+	if len(dates) == 0 || len(s.Rows) > len(dates) {
 		return dates
 	}
-	if len(s.rows) > 1 && len(s.rows) >= len(dates)-1 { // one row each
+	if len(s.Rows) > 1 && len(s.Rows) >= len(dates)-1 { // one row each
 		return dates
 	}
 	var (
@@ -43,28 +44,28 @@ func dated(s *sheet, dates []dateLine, count map[int]int) []dateLine {
 		from  int
 	)
 	for _, d := range dates {
-		rows, lines = append(append(rows, s.rows[from:d.row]...), d.cells),
-			append(append(lines, s.lines[from:d.row]...), d.line)
+		rows, lines = append(append(rows, s.Rows[from:d.row]...), d.cells),
+			append(append(lines, s.Lines[from:d.row]...), d.line)
 		count[len(d.cells)]++
 		from = d.row
 	}
-	s.rows, s.lines = append(rows, s.rows[from:]...), append(lines, s.lines[from:]...)
+	s.Rows, s.Lines = append(rows, s.Rows[from:]...), append(lines, s.Lines[from:]...)
 	return nil
 }
 
 // putDates gives each row the date before its listing as its time.
-func putDates(s *sheet, dates []dateLine) {
+func putDates(s *table.Sheet, dates []dateLine) {
 	if len(dates) < 2 {
 		return
 	}
-	if s.header != nil {
-		s.header = append([]string{"time"}, s.header...)
+	if s.Header != nil {
+		s.Header = append([]string{"time"}, s.Header...)
 	}
 	next, at := 0, ""
-	for i := range s.rows {
-		for ; next < len(dates) && dates[next].line < s.lines[i]; next++ {
+	for i := range s.Rows {
+		for ; next < len(dates) && dates[next].line < s.Lines[i]; next++ {
 			at = dates[next].at.Format(time.RFC3339Nano)
 		}
-		s.rows[i] = append([]string{at}, s.rows[i]...)
+		s.Rows[i] = append([]string{at}, s.Rows[i]...)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -17,10 +18,10 @@ import (
 // notes, but the last before the first row may be the header.
 func readDelimited(t *input.Text, o input.Options) (*gathered.File, error) {
 	separator, format := separatorOf(t.Head)
-	s := &sheet{format: format}
-	s.notes.Name = t.Name
+	s := &table.Sheet{Format: format}
+	s.Notes.Name = t.Name
 	if separator != '|' && (separator != ',' || bytes.IndexByte(t.Head, '"') >= 0) {
-		s.commas, s.comma = commasOf(t.Head, separator)
+		s.Commas, s.Comma = commasOf(t.Head, separator)
 	}
 	var (
 		notes  []string
@@ -38,17 +39,17 @@ func readDelimited(t *input.Text, o input.Options) (*gathered.File, error) {
 			continue
 		}
 		if trimmed[0] == '#' {
-			if len(s.rows) == 0 {
+			if len(s.Rows) == 0 {
 				notes = append(notes, string(bytes.TrimSpace(bytes.TrimLeft(trimmed, "#"))))
 			}
-			s.notes.read(trimmed, number, len(s.rows))
+			s.Notes.Read(trimmed, number, len(s.Rows))
 			continue
 		}
 		if at, ok := dateAlone(trimmed, separator); ok {
 			cells := tokens.SplitLike(nil, trimmed, separator)
 			// its comma may be that of a value
 			if separator != ',' || len(cells) == 1 || len(cells) == 2 && len(cells[1]) <= 2 && count[2] == 0 {
-				if dates = append(dates, dateLine{row: len(s.rows), at: at, cells: cells, line: number}); len(
+				if dates = append(dates, dateLine{row: len(s.Rows), at: at, cells: cells, line: number}); len(
 					dates) >= t.Bounds.Cells/dateCells {
 					t.Stop("%d dates", len(dates))
 				}
@@ -59,8 +60,8 @@ func readDelimited(t *input.Text, o input.Options) (*gathered.File, error) {
 			continue
 		}
 		var above []string
-		if n := len(s.rows); n > 0 {
-			above = s.rows[n-1]
+		if n := len(s.Rows); n > 0 {
+			above = s.Rows[n-1]
 		}
 		cells := tokens.SplitLike(above, bytes.TrimRight(line, "\r\n"), separator)
 		for i, cell := range cells { // as spreadsheets keep text
@@ -68,34 +69,34 @@ func readDelimited(t *input.Text, o input.Options) (*gathered.File, error) {
 				cells[i] = strings.TrimSuffix(inner, `"`)
 			}
 		}
-		if titled && !tokens.HasData(cells, s.commas) {
-			if slices.Equal(cells, s.rows[0]) {
+		if titled && !tokens.HasData(cells, s.Commas) {
+			if slices.Equal(cells, s.Rows[0]) {
 				places = nil
 				continue // the header again, as of files that were put together
 			}
-			if isOtherHeader(cells, s.rows[0]) {
-				before := len(s.rows[0])
-				if places = placesOf(t, s, cells); len(s.rows[0]) > before {
-					relaid = append(relaid, relaidAt{len(s.rows), before})
+			if isOtherHeader(cells, s.Rows[0]) {
+				before := len(s.Rows[0])
+				if places = placesOf(t, s, cells); len(s.Rows[0]) > before {
+					relaid = append(relaid, relaidAt{len(s.Rows), before})
 				}
 				continue
 			}
 		}
 		if places != nil && len(cells) == len(places) {
-			cells = placed(cells, places, len(s.rows[0]))
+			cells = placed(cells, places, len(s.Rows[0]))
 		}
 		if most := t.Bounds.Columns; len(cells) > most {
-			s.left, cells = max(s.left, len(cells)-most), cells[:most]
+			s.Left, cells = max(s.Left, len(cells)-most), cells[:most]
 		}
-		if s.put(t, cells); len(s.rows) == 1 {
-			titled = !tokens.HasData(cells, s.commas)
+		if s.Put(t, cells); len(s.Rows) == 1 {
+			titled = !tokens.HasData(cells, s.Commas)
 		}
 		count[len(cells)]++
 	}
-	if dates = dated(s, dates, count); len(s.rows) == 0 {
+	if dates = dated(s, dates, count); len(s.Rows) == 0 {
 		return nil, gathered.New(t, format).Empty()
 	}
-	if !slices.ContainsFunc(s.rows, func(cells []string) bool { return tokens.HasData(cells, s.commas) }) {
+	if !slices.ContainsFunc(s.Rows, func(cells []string) bool { return tokens.HasData(cells, s.Commas) }) {
 		return nil, fmt.Errorf("%s: no samples: neither a table with numbers nor in a format that leaktrend knows",
 			t.Name)
 	}
@@ -106,69 +107,69 @@ func readDelimited(t *input.Text, o input.Options) (*gathered.File, error) {
 		}
 	}
 	if len(relaid) > 0 {
-		width = len(s.rows[0])
+		width = len(s.Rows[0])
 		widen(s, relaid)
 	}
 	isTitle := func() bool {
-		if len(s.rows) < 2 || len(s.rows[0]) == width || tokens.HasData(s.rows[0], s.commas) {
+		if len(s.Rows) < 2 || len(s.Rows[0]) == width || tokens.HasData(s.Rows[0], s.Commas) {
 			return false
 		}
 		// a header may have blanks in its names
-		return separator != ' ' || len(s.rows[1]) == width && !tokens.HasData(s.rows[1], s.commas)
+		return separator != ' ' || len(s.Rows[1]) == width && !tokens.HasData(s.Rows[1], s.Commas)
 	}
 	for isTitle() {
-		s.rows, s.lines = s.rows[1:], s.lines[1:]
+		s.Rows, s.Lines = s.Rows[1:], s.Lines[1:]
 	}
 	if separator == ' ' {
 		width = joinStamps(s, width)
 	}
 	takeHeader(s, notes, width, separator)
 	putDates(s, dates)
-	for i := len(s.rows) - 1; i >= 0; i-- {
-		if len(s.rows[i]) != s.width() {
-			short = append(short, s.lines[i])
-			widths = append(widths, len(s.rows[i]))
-			s.rows, s.lines = slices.Delete(s.rows, i, i+1), slices.Delete(s.lines, i, i+1)
+	for i := len(s.Rows) - 1; i >= 0; i-- {
+		if len(s.Rows[i]) != s.Width() {
+			short = append(short, s.Lines[i])
+			widths = append(widths, len(s.Rows[i]))
+			s.Rows, s.Lines = slices.Delete(s.Rows, i, i+1), slices.Delete(s.Lines, i, i+1)
 		}
 	}
-	if separator == ' ' && s.header == nil {
+	if separator == ' ' && s.Header == nil {
 		joinDates(s)
 	}
-	o.Interval = cmp.Or(o.Interval, s.notes.Header.Interval)
+	o.Interval = cmp.Or(o.Interval, s.Notes.Header.Interval)
 	knowSysstat(s)
 	knowJstat(s)
-	g, err := s.interpret(t, o)
+	g, err := s.Interpret(t, o)
 	if g != nil && len(short) > 0 {
 		g.Faults += len(short)
 		g.Rows += len(short)
 		for i := len(short) - 1; i >= 0; i-- {
-			g.Explain(short[i], "%s where the others have %d: skipped", scan.Count(widths[i], "cell"), s.width())
+			g.Explain(short[i], "%s where the others have %d: skipped", scan.Count(widths[i], "cell"), s.Width())
 		}
 	}
 	return g, err
 }
 
 // takeHeader makes the first row, or the last note before it, the header if it is one.
-func takeHeader(s *sheet, notes []string, width int, separator byte) {
-	first := s.rows[0]
-	if len(s.rows) > 1 && (!tokens.HasData(first, s.commas) || namesNumbers(s)) || !tokens.HasData(first, s.commas) &&
+func takeHeader(s *table.Sheet, notes []string, width int, separator byte) {
+	first := s.Rows[0]
+	if len(s.Rows) > 1 && (!tokens.HasData(first, s.Commas) || namesNumbers(s)) || !tokens.HasData(first, s.Commas) &&
 		len(notes) == 0 {
-		s.header, s.rows, s.lines = first, s.rows[1:], s.lines[1:]
+		s.Header, s.Rows, s.Lines = first, s.Rows[1:], s.Lines[1:]
 	} else if n := len(notes); n > 0 {
 		if cells := tokens.Split([]byte(notes[n-1]), separator); len(cells) == width && width > 1 {
-			s.header = cells
+			s.Header = cells
 		}
 	}
-	for i := range s.header {
-		s.header[i] = strings.TrimSpace(s.header[i])
+	for i := range s.Header {
+		s.Header[i] = strings.TrimSpace(s.Header[i])
 	}
 }
 
 // namesNumbers reports whether the first row of a sheet is a header in which some names are numbers, as of percentiles:
 // it has no time, and most of its cells are names over numbers.
-func namesNumbers(s *sheet) bool {
-	first, second := s.rows[0], s.rows[1]
-	if len(first) != len(second) || !tokens.HasData(second, s.commas) {
+func namesNumbers(s *table.Sheet) bool {
+	first, second := s.Rows[0], s.Rows[1]
+	if len(first) != len(second) || !tokens.HasData(second, s.Commas) {
 		return false
 	}
 	names := 0
@@ -176,8 +177,8 @@ func namesNumbers(s *sheet) bool {
 		if _, form := scan.Instant(cell, scan.MonthFirst); form != scan.NoTime {
 			return false
 		}
-		_, number := scan.ParseAmount(cell, s.commas)
-		if !number && !scan.Absent(cell) && tokens.HasData(second[i:i+1], s.commas) {
+		_, number := scan.ParseAmount(cell, s.Commas)
+		if !number && !scan.Absent(cell) && tokens.HasData(second[i:i+1], s.Commas) {
 			names++
 		}
 	}
@@ -185,22 +186,22 @@ func namesNumbers(s *sheet) bool {
 }
 
 // joinDates puts dates together that blanks have cut into cells, at the beginning of each row.
-func joinDates(s *sheet) {
-	if len(s.rows) == 0 {
+func joinDates(s *table.Sheet) {
+	if len(s.Rows) == 0 {
 		return
 	}
-	for n := min(7, s.width()); n > 1; n-- {
+	for n := min(7, s.Width()); n > 1; n-- {
 		good := 0
-		for i := range s.rows {
-			if _, form := scan.Instant(strings.Join(s.rows[i][:n], " "), s.dates); form == scan.Text {
+		for i := range s.Rows {
+			if _, form := scan.Instant(strings.Join(s.Rows[i][:n], " "), s.Dates); form == scan.Text {
 				good++
 			}
 		}
-		if good < len(s.rows)*9/10 {
+		if good < len(s.Rows)*9/10 {
 			continue
 		}
-		for i := range s.rows {
-			s.rows[i] = append([]string{strings.Join(s.rows[i][:n], " ")}, s.rows[i][n:]...)
+		for i := range s.Rows {
+			s.Rows[i] = append([]string{strings.Join(s.Rows[i][:n], " ")}, s.Rows[i][n:]...)
 		}
 		return
 	}
@@ -208,33 +209,33 @@ func joinDates(s *sheet) {
 
 // joinStamps puts dates with blanks in them together under a header that has a name for each of them, and returns the
 // width of the rows then.
-func joinStamps(s *sheet, width int) int {
-	n := width - len(s.rows[0]) + 1
-	if n < 2 || n > 7 || len(s.rows) < 2 || tokens.HasData(s.rows[0], s.commas) {
+func joinStamps(s *table.Sheet, width int) int {
+	n := width - len(s.Rows[0]) + 1
+	if n < 2 || n > 7 || len(s.Rows) < 2 || tokens.HasData(s.Rows[0], s.Commas) {
 		return width
 	}
 	for at := 0; at+n <= width; at++ {
 		good, rows := 0, 0
-		for _, row := range s.rows[1:] {
+		for _, row := range s.Rows[1:] {
 			if len(row) != width {
 				continue
 			}
 			rows++
-			if _, form := scan.Instant(strings.Join(row[at:at+n], " "), s.dates); form == scan.Text {
+			if _, form := scan.Instant(strings.Join(row[at:at+n], " "), s.Dates); form == scan.Text {
 				good++
-			} else if rows-good > len(s.rows)/10 {
+			} else if rows-good > len(s.Rows)/10 {
 				break
 			}
 		}
 		if good == 0 || good < rows*9/10 {
 			continue
 		}
-		for i, row := range s.rows {
+		for i, row := range s.Rows {
 			if i > 0 && len(row) == width {
-				s.rows[i] = slices.Concat(row[:at], []string{strings.Join(row[at:at+n], " ")}, row[at+n:])
+				s.Rows[i] = slices.Concat(row[:at], []string{strings.Join(row[at:at+n], " ")}, row[at+n:])
 			}
 		}
-		return len(s.rows[0])
+		return len(s.Rows[0])
 	}
 	return width
 }

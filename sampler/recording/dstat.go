@@ -11,6 +11,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -30,7 +31,7 @@ func isDstat(start []byte) bool { return dstatBanner.Match(start) }
 // readDstat reads a table under two lines of names: groups, and what is in each. Its times have no year: the banner
 // has.
 func readDstat(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := &sheet{format: dstatFormat, bases: map[string]base{}, ignore: map[string]string{}}
+	s := &table.Sheet{Format: dstatFormat, Bases: map[string]table.Base{}, Ignore: map[string]string{}}
 	var groups []string
 	year, month := 0, 0
 	for _, raw := range t.Lines() {
@@ -46,7 +47,7 @@ func readDstat(t *input.Text, o input.Options) (*gathered.File, error) {
 			}
 		case groups == nil:
 			groups = cells
-		case s.header == nil:
+		case s.Header == nil:
 			nameDstat(s, groups, cells)
 		default:
 			for i, cell := range cells {
@@ -59,19 +60,19 @@ func readDstat(t *input.Text, o input.Options) (*gathered.File, error) {
 					cells[i] = fmt.Sprintf("%d-%s-%s %s", year, m[2], m[1], m[3])
 				}
 			}
-			s.put(t, cells)
+			s.Put(t, cells)
 		}
 	}
-	if year == 0 && slices.ContainsFunc(s.rows, func(row []string) bool { return dstatTime.MatchString(row[0]) }) {
+	if year == 0 && slices.ContainsFunc(s.Rows, func(row []string) bool { return dstatTime.MatchString(row[0]) }) {
 		return nil, gathered.New(t, dstatFormat).Refuse(fmt.Sprintf("its times, as in %s, have no year",
-			scan.Shown([]byte(s.rows[0][0]))),
+			scan.Shown([]byte(s.Rows[0][0]))),
 			"keep the banner, or record with dstat --epoch")
 	}
-	return s.interpret(t, o)
+	return s.Interpret(t, o)
 }
 
 // nameDstat makes the header of the two lines of names: a group stands over the first of its columns.
-func nameDstat(s *sheet, groups, names []string) {
+func nameDstat(s *table.Sheet, groups, names []string) {
 	group := ""
 	for i, name := range names {
 		if i < len(groups) && groups[i] != "" {
@@ -82,13 +83,13 @@ func nameDstat(s *sheet, groups, names []string) {
 			name = "time"
 		case strings.HasPrefix(group, "memory usage"), strings.HasPrefix(group, "swap"):
 			name = group + " " + name
-			s.bases[name] = plainBytes
+			s.Bases[name] = table.Bytes
 			if strings.HasSuffix(name, "cach") || strings.HasSuffix(name, "buff") {
-				s.ignore[name] = "page cache"
+				s.Ignore[name] = "page cache"
 			}
 		case group != "":
 			name = group + " " + name
 		}
-		s.header = append(s.header, name)
+		s.Header = append(s.Header, name)
 	}
 }

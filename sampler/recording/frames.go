@@ -14,6 +14,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 )
 
 const framesFormat = "data frames of Grafana in JSON"
@@ -66,14 +67,14 @@ type frameField struct {
 type frameReader struct {
 	*jsonReader
 	*gathered.Metrics
-	table  *rows
+	table  *table.Rows
 	frames int
 	failed string // what an answer says instead of frames
 }
 
 func readFrames(t *input.Text, o input.Options) (*gathered.File, error) {
 	f := &frameReader{jsonReader: newJSONReader(t), Metrics: gathered.NewMetrics(t, framesFormat),
-		table: newRows(t, framesFormat)}
+		table: table.NewRows(t, framesFormat)}
 	var err error
 	if bytes.TrimLeft(t.Head, " \t\r\n")[0] == '[' {
 		err = f.list(f.one)
@@ -84,10 +85,10 @@ func readFrames(t *input.Text, o input.Options) (*gathered.File, error) {
 		return nil, err
 	}
 	switch {
-	case len(f.table.rows) > 0 && f.Rows > 0:
+	case len(f.table.Rows) > 0 && f.Rows > 0:
 		return nil, f.Refuse("some of its frames have text and others have none", "save each query by itself")
-	case len(f.table.rows) > 0:
-		return f.table.finish(t, &f.FaultLog, o)
+	case len(f.table.Rows) > 0:
+		return f.table.Finish(t, &f.FaultLog, o)
 	case f.frames == 0 && f.failed != "":
 		return nil, f.Refuse("the source answered with an error: "+f.failed, "ask anew")
 	case f.frames == 0:
@@ -255,7 +256,7 @@ func (f *frameReader) rowsOf(of *frame) {
 		n = max(n, len(of.Fields[i].Values))
 	}
 	for i := range n {
-		row := make([]string, len(f.table.header))
+		row := make([]string, len(f.table.Header))
 		for k := range of.Fields {
 			c := &of.Fields[k]
 			if i >= len(c.Values) {
@@ -265,12 +266,12 @@ func (f *frameReader) rowsOf(of *frame) {
 			if v, err := strconv.ParseFloat(cell, 64); err == nil && c.factor() != 1 {
 				cell = strconv.FormatFloat(v*c.factor(), 'g', -1, 64)
 			}
-			row = f.table.cell(row, c.Name, cell)
+			row = f.table.Set(row, c.Name, cell)
 			for _, label := range slices.Sorted(maps.Keys(c.Labels)) {
-				row = f.table.cell(row, label, c.Labels[label])
+				row = f.table.Set(row, label, c.Labels[label])
 			}
 		}
 		f.In.Number = f.here()
-		f.table.put(f.In, row)
+		f.table.Put(f.In, row)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -65,8 +66,8 @@ func isGCLog(start []byte) bool {
 // readGCLog makes a row of each collection that stopped the program: what it left in use. Other lines are not counted:
 // a log says much besides.
 func readGCLog(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := &sheet{format: gcLogFormat, header: []string{"time", "heap_after_gc_bytes", "heap_committed_bytes"},
-		ignore: map[string]string{"heap_committed_bytes": "a limit"}}
+	s := &table.Sheet{Format: gcLogFormat, Header: []string{"time", "heap_after_gc_bytes", "heap_committed_bytes"},
+		Ignore: map[string]string{"heap_committed_bytes": "a limit"}}
 	elapsed, last := false, -1
 	var starts []int64 // the first time of each process: one log may be of several, each after the other
 	for _, raw := range t.Lines() {
@@ -89,17 +90,17 @@ func readGCLog(t *input.Text, o input.Options) (*gathered.File, error) {
 		if m := gcNumber.FindStringSubmatch(line); m != nil {
 			number, _ = strconv.Atoi(m[1])
 		}
-		if stamp, form := scan.Instant(at, s.dates); form == scan.Text &&
+		if stamp, form := scan.Instant(at, s.Dates); form == scan.Text &&
 			(len(starts) == 0 || number == 0 && last > maxBetween) {
 			starts = append(starts, stamp.UnixNano())
 		}
 		last = number
-		s.put(t, []string{at, inBytes(after), inBytes(capacity)})
+		s.Put(t, []string{at, inBytes(after), inBytes(capacity)})
 	}
 	if elapsed {
-		s.header[0] = "elapsed_s"
+		s.Header[0] = "elapsed_s"
 	}
-	g, err := s.interpret(t, o)
+	g, err := s.Interpret(t, o)
 	if err == nil && !elapsed {
 		for _, at := range starts {
 			g.Processes[0].Starts.Add(at, float64(at)/1e9)

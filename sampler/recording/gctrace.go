@@ -8,6 +8,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -30,8 +31,9 @@ func isGCTrace(start []byte) bool {
 // passed since the process began; where that falls another process has begun. Other lines are not counted: a log says
 // much besides.
 func readGCTrace(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := &sheet{format: "log of Go's garbage collections (gctrace)", header: []string{"time", "heap_after_gc_bytes",
-		"uptime_s"}}
+	s := &table.Sheet{Format: "log of Go's garbage collections (gctrace)",
+		Header: []string{"time", "heap_after_gc_bytes",
+			"uptime_s"}}
 	dated, bare := 0, 0
 	for _, raw := range t.Lines() {
 		line := strings.TrimSpace(string(raw))
@@ -39,7 +41,7 @@ func readGCTrace(t *input.Text, o input.Options) (*gathered.File, error) {
 		if m := goTrace.FindStringSubmatch(line); m != nil {
 			row = []string{"", m[5] + " MiB", m[2]}
 		} else if m := nodeTrace.FindStringSubmatch(line); m != nil {
-			s.format = "log of Node's garbage collections (--trace-gc)"
+			s.Format = "log of Node's garbage collections (--trace-gc)"
 			row = []string{"", m[2] + " MiB", secondsOf(m[1])}
 		} else {
 			continue
@@ -50,28 +52,28 @@ func readGCTrace(t *input.Text, o input.Options) (*gathered.File, error) {
 		} else {
 			bare++
 		}
-		s.put(t, row)
+		s.Put(t, row)
 	}
 	if dated <= bare {
-		s.header = []string{"elapsed_s", "heap_after_gc_bytes"}
-		for i, row := range s.rows {
-			s.rows[i] = []string{row[2], row[1]}
+		s.Header = []string{"elapsed_s", "heap_after_gc_bytes"}
+		for i, row := range s.Rows {
+			s.Rows[i] = []string{row[2], row[1]}
 		}
 		if err := oneProcess(s, t); err != nil {
 			return nil, err
 		}
 	}
-	return s.interpret(t, o)
+	return s.Interpret(t, o)
 }
 
 // oneProcess refuses collections of several processes that only tell what has passed since each of them began.
-func oneProcess(s *sheet, t *input.Text) error {
+func oneProcess(s *table.Sheet, t *input.Text) error {
 	last := 0.0
-	for i := range s.rows {
-		a, ok := scan.ParseAmount(s.rows[i][0], scan.Thousands)
+	for i := range s.Rows {
+		a, ok := scan.ParseAmount(s.Rows[i][0], scan.Thousands)
 		if ok && a.Value < last {
-			return gathered.New(t, s.format).Refuse(fmt.Sprintf("its times begin anew at line %d, with another process",
-				s.lines[i]), "give each process a file of its own, or write the date before each line (ts of "+
+			return gathered.New(t, s.Format).Refuse(fmt.Sprintf("its times begin anew at line %d, with another process",
+				s.Lines[i]), "give each process a file of its own, or write the date before each line (ts of "+
 				"moreutils)")
 		}
 		last = a.Value

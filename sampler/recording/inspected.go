@@ -9,6 +9,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -75,7 +76,7 @@ func beginsInspected(text string) bool {
 // readInspected makes a row of each object, with the date on its first line or on a line of its own before it. One that
 // does not end, as where the process ended, is left out.
 func readInspected(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := newRows(t, inspectedFormat)
+	s := table.NewRows(t, inspectedFormat)
 	faults := input.FaultLog{Name: t.Name}
 	var (
 		at     time.Time
@@ -111,20 +112,20 @@ func readInspected(t *input.Text, o input.Options) (*gathered.File, error) {
 			text = "{" + m[3]
 			row = nil
 			if !at.IsZero() {
-				row = s.cell(nil, "time", at.Format(time.RFC3339Nano))
+				row = s.Set(nil, "time", at.Format(time.RFC3339Nano))
 			}
 		}
 		for _, p := range inspectedPair.FindAllStringSubmatch(text, -1) {
-			row = s.cell(row, strings.Trim(p[1], "'"), strings.Trim(p[2], `'"`))
+			row = s.Set(row, strings.Trim(p[1], "'"), strings.Trim(p[2], `'"`))
 		}
 		braces := inspectedText.ReplaceAllString(text, "")
 		if deep += strings.Count(braces, "{") - strings.Count(braces, "}"); deep <= 0 {
 			deep = 0
-			s.put(t, row)
+			s.Put(t, row)
 		}
 	}
 	if deep > 0 {
 		leave()
 	}
-	return s.finish(t, &faults, o)
+	return s.Finish(t, &faults, o)
 }

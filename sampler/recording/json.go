@@ -12,6 +12,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -81,7 +82,7 @@ var streamsOfLoki = regexp.MustCompile(`"resultType"\s*:\s*"streams"`)
 
 // readPairs reads a list of lists as rows of a table without a header.
 func readPairs(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := &sheet{format: "a JSON list of lists"}
+	s := &table.Sheet{Format: "a JSON list of lists"}
 	r := newJSONReader(t)
 	var refused error
 	err := r.list(func() error {
@@ -90,8 +91,8 @@ func readPairs(t *input.Text, o input.Options) (*gathered.File, error) {
 			return err
 		}
 		var cells []json.RawMessage
-		if err := json.Unmarshal(item, &cells); err != nil || len(s.rows) > 0 && len(cells) != len(s.rows[0]) {
-			refused = gathered.New(t, s.format).Refuse(fmt.Sprintf("item %d is not like the first", len(s.rows)+1),
+		if err := json.Unmarshal(item, &cells); err != nil || len(s.Rows) > 0 && len(cells) != len(s.Rows[0]) {
+			refused = gathered.New(t, s.Format).Refuse(fmt.Sprintf("item %d is not like the first", len(s.Rows)+1),
 				"write one object a line, as in {\"time\": ..., \"rss_bytes\": ...}")
 			return errStopped
 		}
@@ -100,21 +101,21 @@ func readPairs(t *input.Text, o input.Options) (*gathered.File, error) {
 			row[j] = strings.Trim(string(cell), `"`)
 		}
 		t.Number = r.here()
-		s.put(t, row)
+		s.Put(t, row)
 		return nil
 	})
 	if err := r.failed(err); err != nil || refused != nil {
 		return nil, cmp.Or(err, refused)
 	}
-	if len(s.rows) > 1 && !tokens.HasData(s.rows[0], s.commas) {
-		s.header, s.rows, s.lines = s.rows[0], s.rows[1:], s.lines[1:]
+	if len(s.Rows) > 1 && !tokens.HasData(s.Rows[0], s.Commas) {
+		s.Header, s.Rows, s.Lines = s.Rows[0], s.Rows[1:], s.Lines[1:]
 	}
-	return s.interpret(t, o)
+	return s.Interpret(t, o)
 }
 
 // readColumns reads an object with a list for each name: the columns of a table.
 func readColumns(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := &sheet{format: "JSON of columns"}
+	s := &table.Sheet{Format: "JSON of columns"}
 	r := newJSONReader(t)
 	var columns [][]string
 	cells := 0
@@ -129,7 +130,7 @@ func readColumns(t *input.Text, o input.Options) (*gathered.File, error) {
 			column = append(column, cellOf(value))
 			return err
 		})
-		s.header, columns = append(s.header, key), append(columns, column)
+		s.Header, columns = append(s.Header, key), append(columns, column)
 		return err
 	})
 	if err := r.failed(err); err != nil {
@@ -137,8 +138,8 @@ func readColumns(t *input.Text, o input.Options) (*gathered.File, error) {
 	}
 	for i, column := range columns {
 		if len(column) != len(columns[0]) {
-			return nil, gathered.New(t, s.format).Refuse(
-				fmt.Sprintf("%q has %d values and %q has %d", s.header[i], len(column), s.header[0], len(columns[0])),
+			return nil, gathered.New(t, s.Format).Refuse(
+				fmt.Sprintf("%q has %d values and %q has %d", s.Header[i], len(column), s.Header[0], len(columns[0])),
 				"give all lists one length")
 		}
 	}
@@ -148,15 +149,15 @@ func readColumns(t *input.Text, o input.Options) (*gathered.File, error) {
 			cells[i] = columns[i][row]
 		}
 		t.Number = 1
-		s.put(t, cells)
+		s.Put(t, cells)
 	}
-	return s.interpret(t, o)
+	return s.Interpret(t, o)
 }
 
 // readSplit reads an object in which the rows of a table stand under one name and the names of its columns under
 // another.
 func readSplit(t *input.Text, under string, o input.Options) (*gathered.File, error) {
-	s := &sheet{format: "JSON of rows and columns"}
+	s := &table.Sheet{Format: "JSON of rows and columns"}
 	r := newJSONReader(t)
 	var index []json.RawMessage // of pandas
 	err := r.object(func(key string) error {
@@ -167,7 +168,7 @@ func readSplit(t *input.Text, under string, o input.Options) (*gathered.File, er
 				return err
 			}
 			for _, name := range names {
-				s.header = append(s.header, cellOf(name))
+				s.Header = append(s.Header, cellOf(name))
 			}
 			return nil
 		case "index":
@@ -179,7 +180,7 @@ func readSplit(t *input.Text, under string, o input.Options) (*gathered.File, er
 					return err
 				}
 				t.Number = r.here()
-				s.put(t, row)
+				s.Put(t, row)
 				return nil
 			})
 		}
@@ -188,26 +189,26 @@ func readSplit(t *input.Text, under string, o input.Options) (*gathered.File, er
 	if err := r.failed(err); err != nil {
 		return nil, err
 	}
-	if len(index) == len(s.rows) && len(index) > 0 {
-		if _, form := scan.Instant(cellOf(index[0]), s.dates); form != scan.NoTime { // else row numbers
-			s.header = append([]string{"time"}, s.header...)
-			for i := range s.rows {
-				s.rows[i] = append([]string{cellOf(index[i])}, s.rows[i]...)
+	if len(index) == len(s.Rows) && len(index) > 0 {
+		if _, form := scan.Instant(cellOf(index[0]), s.Dates); form != scan.NoTime { // else row numbers
+			s.Header = append([]string{"time"}, s.Header...)
+			for i := range s.Rows {
+				s.Rows[i] = append([]string{cellOf(index[i])}, s.Rows[i]...)
 			}
 		}
 	}
-	for _, row := range s.rows {
-		if len(row) != len(s.header) {
-			return nil, gathered.New(t, s.format).Refuse(fmt.Sprintf("a row has %d values and there are %d columns",
-				len(row), len(s.header)), "give each row as many")
+	for _, row := range s.Rows {
+		if len(row) != len(s.Header) {
+			return nil, gathered.New(t, s.Format).Refuse(fmt.Sprintf("a row has %d values and there are %d columns",
+				len(row), len(s.Header)), "give each row as many")
 		}
 	}
-	return s.interpret(t, o)
+	return s.Interpret(t, o)
 }
 
 // readObjectLines reads an object a line.
 func readObjectLines(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := newRows(t, linesFormat)
+	s := table.NewRows(t, linesFormat)
 	faults := input.FaultLog{Name: t.Name}
 	t.Longest = t.Bounds.Item
 	for number, line := range t.Lines() {
@@ -218,12 +219,12 @@ func readObjectLines(t *input.Text, o input.Options) (*gathered.File, error) {
 			faults.Fault(number, "%w", explainObject(line, err))
 		}
 	}
-	return s.finish(t, &faults, o)
+	return s.Finish(t, &faults, o)
 }
 
 // readObjects reads objects in a list, or one after the other.
 func readObjects(t *input.Text, format string, o input.Options) (*gathered.File, error) {
-	s := newRows(t, format)
+	s := table.NewRows(t, format)
 	faults := input.FaultLog{Name: t.Name}
 	r := newJSONReader(t)
 	one := func() error {
@@ -245,10 +246,10 @@ func readObjects(t *input.Text, format string, o input.Options) (*gathered.File,
 	} else {
 		err = r.list(one)
 	}
-	if err := r.failed(err); err != nil && (len(s.rows) == 0 || t.Ctx.Err() != nil) {
+	if err := r.failed(err); err != nil && (len(s.Rows) == 0 || t.Ctx.Err() != nil) {
 		return nil, err
 	} else if err != nil {
 		faults.Fault(r.here(), "%w", err)
 	}
-	return s.finish(t, &faults, o)
+	return s.Finish(t, &faults, o)
 }

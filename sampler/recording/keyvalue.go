@@ -8,6 +8,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -87,7 +88,7 @@ func joinPairs(before [][]string, row []string, at int) bool {
 
 // readKeyValues reads a log in which each line has names and values: logfmt, or text with pairs in it.
 func readKeyValues(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := &sheet{format: "a log of names and values"}
+	s := &table.Sheet{Format: "a log of names and values"}
 	index := map[string]int{}
 	faults := input.FaultLog{Name: t.Name}
 	for number, line := range t.Lines() {
@@ -101,26 +102,26 @@ func readKeyValues(t *input.Text, o input.Options) (*gathered.File, error) {
 			}
 			continue
 		}
-		row := make([]string, len(s.header))
+		row := make([]string, len(s.Header))
 		for _, p := range pairs {
 			col, known := index[p[0]]
-			if !known && len(s.header) >= t.Bounds.Columns {
-				s.left++
+			if !known && len(s.Header) >= t.Bounds.Columns {
+				s.Left++
 				continue
 			}
 			if !known {
-				col = len(s.header)
+				col = len(s.Header)
 				index[p[0]] = col
-				s.header = append(s.header, p[0])
+				s.Header = append(s.Header, p[0])
 			}
 			for len(row) <= col {
 				row = append(row, "")
 			}
 			row[col] = p[1]
 		}
-		if n := len(s.rows); n == 0 || !joinPairs(s.rows[n-1:], row, index["time"]) {
-			s.put(t, row)
+		if n := len(s.Rows); n == 0 || !joinPairs(s.Rows[n-1:], row, index["time"]) {
+			s.Put(t, row)
 		}
 	}
-	return s.interpretAfter(&faults, t, o)
+	return s.InterpretAfter(&faults, t, o)
 }

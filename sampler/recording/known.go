@@ -5,49 +5,50 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 )
 
 // knowSysstat gives a table that sadf wrote what its header does not say: sizes are in kilobytes, and -p writes no
 // header.
-func knowSysstat(s *sheet) {
-	if s.header == nil && s.width() == 6 && s.cell(0, 3) == "-" {
-		if _, form := scan.Instant(s.cell(0, 2), s.dates); form == scan.Text {
-			s.header = []string{"hostname", "interval", "timestamp", "device", "metric", "value"}
+func knowSysstat(s *table.Sheet) {
+	if s.Header == nil && s.Width() == 6 && s.Cell(0, 3) == "-" {
+		if _, form := scan.Instant(s.Cell(0, 2), s.Dates); form == scan.Text {
+			s.Header = []string{"hostname", "interval", "timestamp", "device", "metric", "value"}
 		}
 	}
-	if !slices.Contains(s.header, "hostname") || !slices.Contains(s.header, "interval") ||
-		!slices.Contains(s.header, "timestamp") {
+	if !slices.Contains(s.Header, "hostname") || !slices.Contains(s.Header, "interval") ||
+		!slices.Contains(s.Header, "timestamp") {
 		return
 	}
-	s.format = "table of sysstat (sadf)"
-	s.ignore = map[string]string{"interval": ""}
-	s.bases = map[string]base{}
-	for _, name := range s.header {
+	s.Format = "table of sysstat (sadf)"
+	s.Ignore = map[string]string{"interval": ""}
+	s.Bases = map[string]table.Base{}
+	for _, name := range s.Header {
 		if strings.HasPrefix(name, "kb") {
-			s.bases[name] = kib
+			s.Bases[name] = table.KiB
 		}
 	}
 }
 
 // knowJstat gives a table that jstat wrote what its header does not say.
-func knowJstat(s *sheet) {
-	sizes := slices.Contains(s.header, "OU") && slices.Contains(s.header, "OC")
-	if !slices.Contains(s.header, "YGC") || !slices.Contains(s.header, "GCT") || !sizes &&
-		!slices.Contains(s.header, "O") {
+func knowJstat(s *table.Sheet) {
+	sizes := slices.Contains(s.Header, "OU") && slices.Contains(s.Header, "OC")
+	if !slices.Contains(s.Header, "YGC") || !slices.Contains(s.Header, "GCT") || !sizes &&
+		!slices.Contains(s.Header, "O") {
 		return
 	}
-	s.format = "table of jstat"
-	if s.header[0] == "Timestamp" { // jstat -t
-		s.header[0] = "elapsed_s"
+	s.Format = "table of jstat"
+	if s.Header[0] == "Timestamp" { // jstat -t
+		s.Header[0] = "elapsed_s"
 	}
-	s.ignore = map[string]string{}
+	s.Ignore = map[string]string{}
 	for _, name := range jstatCounted {
-		s.ignore[name] = "a counter"
+		s.Ignore[name] = "a counter"
 	}
 	if sizes {
-		s.bases = map[string]base{}
+		s.Bases = map[string]table.Base{}
 		for _, name := range jstatSizes {
-			s.bases[name] = kib
+			s.Bases[name] = table.KiB
 		}
 	}
 }

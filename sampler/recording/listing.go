@@ -11,6 +11,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -34,7 +35,7 @@ type listing struct {
 	format   string
 	isHeader func(line string) bool
 	cells    func(line string) []string
-	bases    map[string]base
+	bases    map[string]table.Base
 	ignore   map[string]string
 	known    [][]string // headers of rows that stand without one, told apart by their number of cells
 	// plain makes a line of the listing of one that is written otherwise, "" of one that is no part of it; may be nil.
@@ -61,9 +62,9 @@ var psListing = listing{
 		return n >= 2 || n == 1 && !strings.ContainsAny(line, "0123456789")
 	},
 	cells: strings.Fields,
-	bases: map[string]base{"RSS": kib, "RSZ": kib, "VSZ": kib,
-		"SIZE": kib, "SZ": noUnit, "PSS": kib, "USS": kib,
-		"Swap": kib},
+	bases: map[string]table.Base{"RSS": table.KiB, "RSZ": table.KiB, "VSZ": table.KiB,
+		"SIZE": table.KiB, "SZ": table.NoUnit, "PSS": table.KiB, "USS": table.KiB,
+		"Swap": table.KiB},
 	ignore: map[string]string{
 		"TTY": "", "TT": "", "STAT": "", "S": "", "F": "", "WCHAN": "", "START": "", "STARTED": "", "STIME": "",
 		"TIME": "a counter", "ELAPSED": "an age", "NI": "a setting", "PRI": "a setting",
@@ -185,7 +186,7 @@ func (l *listing) line(raw []byte) string {
 }
 
 func (l *listing) read(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := &sheet{format: l.format, header: []string{"time"}, bases: l.bases, ignore: l.ignore}
+	s := &table.Sheet{Format: l.format, Header: []string{"time"}, Bases: l.bases, Ignore: l.ignore}
 	index := map[string]int{}
 	faults := input.FaultLog{Name: t.Name}
 	var (
@@ -195,7 +196,7 @@ func (l *listing) read(t *input.Text, o input.Options) (*gathered.File, error) {
 		untimed  bool
 	)
 	if decimalComma.Match(t.Head) {
-		s.commas, s.comma = scan.Decimal, true
+		s.Commas, s.Comma = scan.Decimal, true
 	}
 	for number, raw := range t.Lines() {
 		line := l.line(raw)
@@ -235,8 +236,8 @@ func (l *listing) read(t *input.Text, o input.Options) (*gathered.File, error) {
 		for i, column := range columns {
 			col, known := index[column]
 			if !known {
-				s.header = append(s.header, column)
-				col = len(s.header) - 1
+				s.Header = append(s.Header, column)
+				col = len(s.Header) - 1
 				index[column] = col
 			}
 			for len(row) <= col {
@@ -244,15 +245,15 @@ func (l *listing) read(t *input.Text, o input.Options) (*gathered.File, error) {
 			}
 			row[col] = cells[i]
 		}
-		s.put(t, row)
+		s.Put(t, row)
 	}
 	if untimed && (o.Interval <= 0 || listings < 2) {
 		return nil, gathered.New(t, l.format).Refuse("it has no times",
 			cmp.Or(l.wayOut, "write the date before each listing (date -Is), or say how far apart they are, as in "+
 				"--interval 30s"))
 	}
-	o.Interval, s.counted = 0, untimed
-	return s.interpretAfter(&faults, t, o)
+	o.Interval, s.Counted = 0, untimed
+	return s.InterpretAfter(&faults, t, o)
 }
 
 // fitCells brings the cells of a row to the number of its columns: a number and its unit become one, then the words of

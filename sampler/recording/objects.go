@@ -13,11 +13,12 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
 // addObject makes rows of an object.
-func addObject(s *rows, t *input.Text, raw []byte) error {
+func addObject(s *table.Rows, t *input.Text, raw []byte) error {
 	if all := rowsOfColumns(raw); all != nil {
 		for _, row := range all {
 			putMembers(s, t, row)
@@ -60,7 +61,7 @@ func (n *memberNames) put(key string, at int) {
 
 // expand makes rows of an object. Lists in it, as of processes, of points or of columns, are rows of their own, which
 // have what stands beside the lists too.
-func expand(s *rows, t *input.Text, raw json.RawMessage, above []member, in string, depth int) error {
+func expand(s *table.Rows, t *input.Text, raw json.RawMessage, above []member, in string, depth int) error {
 	beside := slices.Clone(above)
 	var inner, pairs, columns []list
 	var names memberNames
@@ -249,12 +250,12 @@ func pointOf(pair []json.RawMessage) []member {
 	return []member{{key: "time", value: at}, {key: "value", value: value}}
 }
 
-func putMembers(s *rows, t *input.Text, beside []member, more ...member) {
-	row := make([]string, len(s.header))
+func putMembers(s *table.Rows, t *input.Text, beside []member, more ...member) {
+	row := make([]string, len(s.Header))
 	for _, m := range slices.Concat(beside, more) {
-		row = s.cell(row, m.key, m.value)
+		row = s.Set(row, m.key, m.value)
 	}
-	s.put(t, row)
+	s.Put(t, row)
 }
 
 // rowsOfColumns returns the rows of an object that has, for each column, the cells under their row numbers, as pandas

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 )
 
 // isOtherHeader reports whether a row without numbers within a table is the header of what follows: it begins with a
@@ -14,17 +15,17 @@ func isOtherHeader(cells, first []string) bool {
 
 // placesOf returns where the cells under another header belong in the rows of a sheet, whose first row is its header;
 // names that are new are put behind the others, and have the place -1 where there is no room.
-func placesOf(t *input.Text, s *sheet, header []string) []int {
+func placesOf(t *input.Text, s *table.Sheet, header []string) []int {
 	places := make([]int, len(header))
 	for i, name := range header {
-		at := slices.Index(s.rows[0], name)
+		at := slices.Index(s.Rows[0], name)
 		switch {
 		case at >= 0:
-		case s.hasRoom(t, len(s.rows[0])+1):
-			at = len(s.rows[0])
-			s.rows[0] = append(slices.Clone(s.rows[0]), name)
+		case s.HasRoom(t, len(s.Rows[0])+1):
+			at = len(s.Rows[0])
+			s.Rows[0] = append(slices.Clone(s.Rows[0]), name)
 		default:
-			s.left++
+			s.Left++
 		}
 		places[i] = at
 	}
@@ -35,12 +36,12 @@ func placesOf(t *input.Text, s *sheet, header []string) []int {
 type relaidAt struct{ row, width int }
 
 // widen brings the rows before other headers to the width of the table.
-func widen(s *sheet, relaid []relaidAt) {
+func widen(s *table.Sheet, relaid []relaidAt) {
 	from := 1
 	for _, r := range relaid {
-		for i, row := range s.rows[from:r.row] {
+		for i, row := range s.Rows[from:r.row] {
 			if len(row) == r.width {
-				s.rows[from+i] = append(slices.Clone(row), make([]string, len(s.rows[0])-len(row))...)
+				s.Rows[from+i] = append(slices.Clone(row), make([]string, len(s.Rows[0])-len(row))...)
 			}
 		}
 		from = r.row

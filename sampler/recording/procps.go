@@ -10,6 +10,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -36,8 +37,8 @@ var topListing = listing{
 		return line
 	},
 	cells: strings.Fields,
-	bases: map[string]base{"VIRT": kib, "RES": kib, "SHR": kib,
-		"SWAP": kib, "DATA": kib, "CODE": kib},
+	bases: map[string]table.Base{"VIRT": table.KiB, "RES": table.KiB, "SHR": table.KiB,
+		"SWAP": table.KiB, "DATA": table.KiB, "CODE": table.KiB},
 	ignore: map[string]string{
 		"TTY": "", "S": "", "PR": "a setting", "NI": "a setting", "P": "the number of a processor",
 		"TIME+": "a counter", "TIME": "a counter", "USER": "", "UID": "", "RUSER": "",
@@ -120,7 +121,7 @@ func isFree(start []byte) bool {
 // readFree reads a loop around free, or free -s: a row of each listing, with the date before it if there is one. What
 // unit its numbers have depends on its options.
 func readFree(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := newRows(t, freeFormat)
+	s := table.NewRows(t, freeFormat)
 	faults := input.FaultLog{Name: t.Name}
 	var (
 		at     time.Time
@@ -129,7 +130,7 @@ func readFree(t *input.Text, o input.Options) (*gathered.File, error) {
 	)
 	flush := func() {
 		if len(row) > 1 {
-			s.put(t, row)
+			s.Put(t, row)
 		}
 		row = nil
 	}
@@ -153,7 +154,7 @@ func readFree(t *input.Text, o input.Options) (*gathered.File, error) {
 		case m[1] == "Mem":
 			flush()
 			if !at.IsZero() {
-				row = s.cell(row, "time", at.Format(time.RFC3339Nano))
+				row = s.Set(row, "time", at.Format(time.RFC3339Nano))
 			}
 		}
 		cells := strings.Fields(m[2])
@@ -161,12 +162,12 @@ func readFree(t *input.Text, o input.Options) (*gathered.File, error) {
 			switch {
 			case i >= len(cells) || name == "total":
 			case m[1] == "Mem":
-				row = s.cell(row, name, cells[i])
+				row = s.Set(row, name, cells[i])
 			case m[1] == "Swap" && name == "used":
-				row = s.cell(row, "swap used", cells[i])
+				row = s.Set(row, "swap used", cells[i])
 			}
 		}
 	}
 	flush()
-	return s.finish(t, &faults, o)
+	return s.Finish(t, &faults, o)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -103,7 +104,7 @@ func readMetrics(in *input.Text, o input.Options) (*gathered.File, error) {
 		m.Add(&line, t)
 	}
 	if bare && o.Interval <= 0 {
-		return nil, m.Refuse("its values have no timestamps", wayOutInterval)
+		return nil, m.Refuse("its values have no timestamps", table.WayOutInterval)
 	}
 	if bare {
 		m.Notes = append(m.Notes, "scrapes "+sampler.ShortDuration(o.Interval)+" apart")

@@ -18,6 +18,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/unjudged"
 )
@@ -217,7 +218,7 @@ func streams(head []byte) bool {
 // isSerialDay reports whether the time of a sample, taken for seconds, looks like a day of a spreadsheet.
 func isSerialDay(s *sampler.Sample) bool {
 	days := float64(s.Time.UnixNano()) / 1e9
-	return serialDay(days) && s.Time.Nanosecond() != 0
+	return table.SerialDay(days) && s.Time.Nanosecond() != 0
 }
 
 func wholeLines(head []byte) []byte {

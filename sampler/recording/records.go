@@ -7,6 +7,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -36,12 +37,12 @@ func isRecords(start []byte) bool {
 
 // readRecords makes a row of the lines up to the next beginning, or up to a line without anything.
 func readRecords(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := newRows(t, "rows of a database, a line for each column")
+	s := table.NewRows(t, "rows of a database, a line for each column")
 	faults := input.FaultLog{Name: t.Name}
 	var row []string
 	flush := func() {
 		if len(row) > 0 {
-			s.put(t, row)
+			s.Put(t, row)
 		}
 		row = nil
 	}
@@ -52,12 +53,12 @@ func readRecords(t *input.Text, o input.Options) (*gathered.File, error) {
 		case strings.TrimSpace(line) == "" || recordBegins.MatchString(line):
 			flush()
 		case m != nil:
-			row = s.cell(row, m[1], strings.TrimSpace(m[2]))
+			row = s.Set(row, m[1], strings.TrimSpace(m[2]))
 		case tokens.Ruler.MatchString(strings.TrimSpace(line)):
 		default:
 			faults.Fault(number, "%s: no name with a value: skipped", scan.Shown([]byte(line)))
 		}
 	}
 	flush()
-	return s.finish(t, &faults, o)
+	return s.Finish(t, &faults, o)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -36,13 +37,13 @@ func isRRD(start []byte) bool {
 
 // readRRD reads the text of rrdtool fetch, and the XML of rrdtool xport.
 func readRRD(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := &sheet{format: rrdFormat}
+	s := &table.Sheet{Format: rrdFormat}
 	header := []string{"time"}
 	at, step := int64(0), int64(0)
 	for _, raw := range t.Lines() {
 		line := strings.TrimSpace(string(raw))
 		if m := rrdRow.FindStringSubmatch(line); m != nil {
-			s.put(t, rrdCells(m[1], strings.Fields(m[2])))
+			s.Put(t, rrdCells(m[1], strings.Fields(m[2])))
 			continue
 		}
 		for _, tag := range rrdTag.FindAllStringSubmatch(line, -1) {
@@ -65,9 +66,9 @@ func readRRD(t *input.Text, o input.Options) (*gathered.File, error) {
 			for _, v := range rrdValue.FindAllStringSubmatch(m[2], -1) {
 				cells = append(cells, v[1])
 			}
-			s.put(t, rrdCells(m[1], cells))
+			s.Put(t, rrdCells(m[1], cells))
 		}
-		if len(s.rows) == 0 && len(header) == 1 && !strings.HasPrefix(line, "<") {
+		if len(s.Rows) == 0 && len(header) == 1 && !strings.HasPrefix(line, "<") {
 			header = append(header, strings.Fields(line)...)
 		}
 	}
@@ -75,14 +76,14 @@ func readRRD(t *input.Text, o input.Options) (*gathered.File, error) {
 }
 
 // rrdTable interprets rows of rrdtool under the names of its sources, which may be fewer.
-func rrdTable(s *sheet, t *input.Text, header []string, o input.Options) (*gathered.File, error) {
-	for _, row := range s.rows {
+func rrdTable(s *table.Sheet, t *input.Text, header []string, o input.Options) (*gathered.File, error) {
+	for _, row := range s.Rows {
 		for len(header) < len(row) {
 			header = append(header, "value "+strconv.Itoa(len(header)))
 		}
 	}
-	s.header = header
-	return s.interpret(t, o)
+	s.Header = header
+	return s.Interpret(t, o)
 }
 
 // rrdCells are a row, in which what is not known is empty.
@@ -99,7 +100,7 @@ func rrdCells(at string, values []string) []string {
 
 // readRRDJSON reads the JSON of rrdtool xport: rows without times, from a start on in steps.
 func readRRDJSON(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := &sheet{format: rrdFormat}
+	s := &table.Sheet{Format: rrdFormat}
 	r := newJSONReader(t)
 	var meta struct {
 		Start, Step int64
@@ -116,7 +117,7 @@ func readRRDJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 					return err
 				}
 				t.Number = r.here()
-				s.put(t, append([]string{""}, row...))
+				s.Put(t, append([]string{""}, row...))
 				return nil
 			})
 		}
@@ -133,8 +134,8 @@ func readRRDJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 	for _, name := range meta.Legend {
 		header = append(header, cellOf(name))
 	}
-	for i := range s.rows {
-		s.rows[i][0] = strconv.FormatInt(meta.Start+int64(i+1)*meta.Step, 10)
+	for i := range s.Rows {
+		s.Rows[i][0] = strconv.FormatInt(meta.Start+int64(i+1)*meta.Step, 10)
 	}
 	return rrdTable(s, t, header, o)
 }

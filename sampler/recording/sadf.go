@@ -10,11 +10,12 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 )
 
 // readSadf reads what sadf -j writes: hosts, and for each of them what was read at each time.
 func readSadf(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := newRows(t, "JSON of sysstat (sadf)")
+	s := table.NewRows(t, "JSON of sysstat (sadf)")
 	faults := input.FaultLog{Name: t.Name}
 	r := newJSONReader(t)
 	host := ""
@@ -34,14 +35,14 @@ func readSadf(t *input.Text, o input.Options) (*gathered.File, error) {
 					return err
 				}
 				t.Number = r.here()
-				row := s.cell(make([]string, len(s.header)), "time", "")
-				row = s.cell(row, "hostname", host)
-				err := sadfValues("", raw, func(key, value string) { row = s.cell(row, key, value) })
+				row := s.Set(make([]string, len(s.Header)), "time", "")
+				row = s.Set(row, "hostname", host)
+				err := sadfValues("", raw, func(key, value string) { row = s.Set(row, key, value) })
 				if err != nil {
 					faults.Fault(t.Number, "%w", err)
 					return nil
 				}
-				s.put(t, row)
+				s.Put(t, row)
 				return nil
 			})
 		}
@@ -50,10 +51,10 @@ func readSadf(t *input.Text, o input.Options) (*gathered.File, error) {
 	if err := r.failed(r.object(member)); err != nil {
 		return nil, err
 	}
-	if len(s.rows) == 0 && faults.Faults == 0 {
-		return nil, gathered.New(t, s.format).Refuse("it has no statistics", "write them with sadf -j FILE -- -r ALL")
+	if len(s.Rows) == 0 && faults.Faults == 0 {
+		return nil, gathered.New(t, s.Format).Refuse("it has no statistics", "write them with sadf -j FILE -- -r ALL")
 	}
-	return s.finish(t, &faults, o)
+	return s.Finish(t, &faults, o)
 }
 
 // sadfValues puts what was read at one time under the names of the sections: of lists, as of devices, each item has the

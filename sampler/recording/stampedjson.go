@@ -9,6 +9,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -55,7 +56,7 @@ func jsonBehind(text string) string {
 
 // readStampedJSON makes rows of the objects under each date.
 func readStampedJSON(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := newRows(t, stampedFormat)
+	s := table.NewRows(t, stampedFormat)
 	faults := input.FaultLog{Name: t.Name}
 	var (
 		at    string
@@ -109,7 +110,7 @@ func readStampedJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 	if len(value) > 0 {
 		faults.Fault(t.Number, "%w", errJSONEnd)
 	}
-	return s.finish(t, &faults, o)
+	return s.Finish(t, &faults, o)
 }
 
 // jsonDepth counts the brackets that are open.

@@ -11,6 +11,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -64,7 +65,7 @@ func isStatus(start []byte) bool {
 // readStatus makes a row of the lines up to the next date, or up to a name that was there since the last: the next
 // process.
 func readStatus(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := newRows(t, statusFormat)
+	s := table.NewRows(t, statusFormat)
 	faults := input.FaultLog{Name: t.Name}
 	var (
 		at   time.Time
@@ -74,9 +75,9 @@ func readStatus(t *input.Text, o input.Options) (*gathered.File, error) {
 	)
 	flush := func() {
 		if len(seen) > 0 {
-			s.put(t, row)
+			s.Put(t, row)
 		}
-		row = s.cell(nil, "time", at.Format(time.RFC3339Nano))
+		row = s.Set(nil, "time", at.Format(time.RFC3339Nano))
 		clear(seen)
 	}
 	for number, raw := range t.Lines() {
@@ -87,7 +88,7 @@ func readStatus(t *input.Text, o input.Options) (*gathered.File, error) {
 		if stamp, rest := tokens.LeadingInstant(text); !stamp.IsZero() && rest == "" {
 			flush()
 			at = stamp
-			row = s.cell(nil, "time", at.Format(time.RFC3339Nano))
+			row = s.Set(nil, "time", at.Format(time.RFC3339Nano))
 			continue
 		}
 		name, value, kb, ok := statusPair(text)
@@ -113,12 +114,12 @@ func readStatus(t *input.Text, o input.Options) (*gathered.File, error) {
 		if seen[name] = true; kb { // of 1024 bytes
 			value += " KiB"
 		}
-		row = s.cell(row, name, value)
+		row = s.Set(row, name, value)
 	}
 	flush()
 	if faults.Faults > read {
 		return nil, fmt.Errorf("no samples: dates with lines under them in no format that leaktrend knows; the "+
 			"first: %w", faults.Errs[0])
 	}
-	return s.finish(t, &faults, o)
+	return s.Finish(t, &faults, o)
 }

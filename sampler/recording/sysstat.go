@@ -11,6 +11,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -49,19 +50,20 @@ func bannerDate(line string, order scan.Order) (date time.Time, ok bool) {
 var averages = regexp.MustCompile(`^\pL[\pL. ]*:\s`)
 
 // sizes of pidstat and sar are in kilobytes, of 1024 bytes.
-var sysstatBases = map[string]base{"VSZ": kib, "RSS": kib, "StkSize": kib,
-	"StkRef": kib}
+var sysstatBases = map[string]table.Base{"VSZ": table.KiB, "RSS": table.KiB, "StkSize": table.KiB,
+	"StkRef": table.KiB}
 
 // readSysstat reads pidstat, with -h or without, and sar. Tables of several activities are put together by time and
 // process.
 func readSysstat(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := &sheet{format: sysstatFormat, header: []string{"time"}, bases: map[string]base{}, ignore: map[string]string{}}
+	s := &table.Sheet{Format: sysstatFormat, Header: []string{"time"}, Bases: map[string]table.Base{},
+		Ignore: map[string]string{}}
 	for column, b := range sysstatBases {
-		s.bases[column] = b
+		s.Bases[column] = b
 	}
 	order := scan.MonthFirst
 	if decimalComma.Match(t.Head) { // no locale that writes the month first has decimal commas
-		order, s.commas, s.comma = scan.DayFirst, scan.Decimal, true
+		order, s.Commas, s.Comma = scan.DayFirst, scan.Decimal, true
 	}
 	// clock is how far the tables of an activity have come: sar -A writes one activity after the other, each from
 	// midnight.
@@ -138,10 +140,10 @@ func readSysstat(t *input.Text, o input.Options) (*gathered.File, error) {
 		row := []string{key}
 		for i, column := range header {
 			if _, known := index[column]; !known {
-				index[column] = len(s.header)
-				s.header = append(s.header, column)
+				index[column] = len(s.Header)
+				s.Header = append(s.Header, column)
 				if strings.HasPrefix(column, "kb") {
-					s.bases[column] = kib
+					s.Bases[column] = table.KiB
 				}
 			}
 			switch column {
@@ -155,22 +157,22 @@ func readSysstat(t *input.Text, o input.Options) (*gathered.File, error) {
 		}
 		at2, known := rowOf[key]
 		if !known {
-			at2 = len(s.rows)
+			at2 = len(s.Rows)
 			rowOf[key] = at2
-			s.put(t, row)
+			s.Put(t, row)
 		}
 		for i, column := range header {
-			for len(s.rows[at2]) <= index[column] {
-				s.rows[at2] = append(s.rows[at2], "")
+			for len(s.Rows[at2]) <= index[column] {
+				s.Rows[at2] = append(s.Rows[at2], "")
 			}
-			s.rows[at2][index[column]] = cells[i]
+			s.Rows[at2][index[column]] = cells[i]
 		}
 	}
-	s.ignore["CPU"] = "the number of a processor"
+	s.Ignore["CPU"] = "the number of a processor"
 	if index["PID"] == 0 {
-		delete(s.ignore, "CPU")
+		delete(s.Ignore, "CPU")
 	}
-	return s.interpretAfter(&faults, t, o)
+	return s.InterpretAfter(&faults, t, o)
 }
 
 // sysstatTime returns the time at the beginning of a line, and how many words it takes.
@@ -209,20 +211,20 @@ func isPsrecord(start []byte) bool {
 
 // readPsrecord reads the log of psrecord, whose first column counts seconds since it began.
 func readPsrecord(t *input.Text, o input.Options) (*gathered.File, error) {
-	s := &sheet{format: psrecordFormat}
+	s := &table.Sheet{Format: psrecordFormat}
 	for _, raw := range t.Lines() {
 		line := strings.TrimSpace(string(raw))
 		header := strings.TrimSpace(strings.TrimPrefix(line, "#"))
 		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, "Elapsed") {
-			if s.header == nil && header != "" {
-				s.header = wideCells(header)
-				s.header[0] = "elapsed_s"
+			if s.Header == nil && header != "" {
+				s.Header = wideCells(header)
+				s.Header[0] = "elapsed_s"
 			}
 			continue
 		}
 		if line != "" {
-			s.put(t, strings.Fields(line))
+			s.Put(t, strings.Fields(line))
 		}
 	}
-	return s.interpret(t, o)
+	return s.Interpret(t, o)
 }

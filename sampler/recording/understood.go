@@ -10,6 +10,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 )
 
 // NotJudged returns what the file holds that is not judged, each with its reason, as in "max_rss_kb: a maximum".
@@ -113,7 +114,7 @@ func (f *File) Understood() string {
 	if f.all != nil {
 		parts = append(parts, f.all.Notes...)
 	} else if r := f.Recordings[0]; !r.notes.V1 && sampler.FormatInstant(last, "") != "" {
-		parts = append(parts, countsSeconds("time"))
+		parts = append(parts, table.CountsSeconds("time"))
 	}
 	return strings.Join(parts, ", ")
 }

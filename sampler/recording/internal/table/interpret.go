@@ -1,4 +1,4 @@
-package recording
+package table
 
 import (
 	"fmt"
@@ -14,19 +14,19 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
-// interpret makes recordings of a sheet: it finds the time, tells processes apart and gives each column its unit.
-func (s *sheet) interpret(in *input.Text, o input.Options) (*gathered.File, error) {
-	g := gathered.New(in, s.format)
-	g.Rows, g.Left = len(s.rows), s.left
-	if len(s.rows) == 0 {
+// Interpret makes recordings of a sheet: it finds the time, tells processes apart and gives each column its unit.
+func (s *Sheet) Interpret(in *input.Text, o input.Options) (*gathered.File, error) {
+	g := gathered.New(in, s.Format)
+	g.Rows, g.Left = len(s.Rows), s.Left
+	if len(s.Rows) == 0 {
 		return nil, g.Empty()
 	}
-	for i, name := range s.header {
-		s.header[i] = scan.Printable(name)
+	for i, name := range s.Header {
+		s.Header[i] = scan.Printable(name)
 	}
 	spreadDays(s)
-	shapes := make([]shape, s.width())
-	s.points = make([]bool, s.width())
+	shapes := make([]shape, s.Width())
+	s.points = make([]bool, s.Width())
 	for col := range shapes {
 		if err := in.Ctx.Err(); err != nil {
 			return nil, err
@@ -35,7 +35,7 @@ func (s *sheet) interpret(in *input.Text, o input.Options) (*gathered.File, erro
 		shapes[col] = s.shapeOf(col)
 	}
 	shapes = unfold(in, s, shapes)
-	g.Left = s.left
+	g.Left = s.Left
 	knowNode(s, shapes)
 	knowRuntimes(s)
 	knowCloudWatch(s, shapes)
@@ -43,27 +43,27 @@ func (s *sheet) interpret(in *input.Text, o input.Options) (*gathered.File, erro
 	if err != nil {
 		return nil, err
 	}
-	times := make([]int64, len(s.rows))
+	times := make([]int64, len(s.Rows))
 	const few = 16
 	timed, above, totals := false, 0, 0
-	for i := range s.rows {
+	for i := range s.Rows {
 		t, ok := line.at(i)
 		timed = timed || ok
 		// what an export says of its columns
-		if !ok && !timed && i < few && line.column >= 0 && !strings.ContainsAny(s.cell(i, line.column), "0123456789") {
+		if !ok && !timed && i < few && line.column >= 0 && !strings.ContainsAny(s.Cell(i, line.column), "0123456789") {
 			times[i] = -1
 			above++
 			continue
 		}
-		if !ok && line.column >= 0 && naming.IsTotal(s.cell(i, line.column)) {
+		if !ok && line.column >= 0 && naming.IsTotal(s.Cell(i, line.column)) {
 			times[i] = -1
 			totals++
 			continue
 		}
 		if !ok {
 			times[i] = -1
-			g.Fault(s.lines[i], "%s: %s: no time that can be read: skipped", line.what,
-				scan.Shown([]byte(s.cell(i, line.column))))
+			g.Fault(s.Lines[i], "%s: %s: no time that can be read: skipped", line.what,
+				scan.Shown([]byte(s.Cell(i, line.column))))
 			continue
 		}
 		times[i] = t
@@ -82,13 +82,13 @@ func (s *sheet) interpret(in *input.Text, o input.Options) (*gathered.File, erro
 		return nil, err
 	}
 	s.fill(in, g, shapes, roles, times)
-	s.notes.apply(g, times)
+	s.Notes.apply(g, times)
 	return g, g.Finish()
 }
 
-// interpretAfter interprets a sheet whose lines had faults, which are told before those of its rows.
-func (s *sheet) interpretAfter(faults *input.FaultLog, in *input.Text, o input.Options) (*gathered.File, error) {
-	g, err := s.interpret(in, o)
+// InterpretAfter interprets a sheet whose lines had faults, which are told before those of its rows.
+func (s *Sheet) InterpretAfter(faults *input.FaultLog, in *input.Text, o input.Options) (*gathered.File, error) {
+	g, err := s.Interpret(in, o)
 	if g != nil {
 		g.Rows += faults.Faults
 		g.Faults += faults.Faults
@@ -103,7 +103,7 @@ var rounded = regexp.MustCompile(`^\d(?:[.,]\d+)?[eE]\+?\d+$`)
 // order skips the few rows that are not after the one before them. Where they are many the rows are in another order,
 // as newest first, and are sorted. Where most times stand twice, with other values, the file holds several series, and
 // is refused.
-func (s *sheet) order(g *gathered.File, line *timeline, roles []role, times []int64) error {
+func (s *Sheet) order(g *gathered.File, line *timeline, roles []role, times []int64) error {
 	var key []int
 	for col, r := range roles {
 		if r == isProcess {
@@ -124,7 +124,7 @@ func (s *sheet) order(g *gathered.File, line *timeline, roles []role, times []in
 			switch before := times[last[k]]; {
 			case t < before:
 				back++
-			case t == before && !slices.Equal(s.rows[i], s.rows[last[k]]):
+			case t == before && !slices.Equal(s.Rows[i], s.Rows[last[k]]):
 				twice++
 			}
 			last[k] = i
@@ -151,15 +151,15 @@ func (s *sheet) order(g *gathered.File, line *timeline, roles []role, times []in
 			"name the column that tells them apart with --by COLUMN, or give each a file of its own")
 	}
 	for _, i := range late {
-		g.Fault(s.lines[i], "%s: %s: not after the row before it: skipped", line.what,
-			scan.Shown([]byte(s.cell(i, max(line.column, 0)))))
+		g.Fault(s.Lines[i], "%s: %s: not after the row before it: skipped", line.what,
+			scan.Shown([]byte(s.Cell(i, max(line.column, 0)))))
 		times[i] = -1
 	}
 	return nil
 }
 
 // dropWrongStamps skips rows whose time cannot be right by the other rows of their process.
-func (s *sheet) dropWrongStamps(g *gathered.File, line *timeline, roles []role, key []int, times []int64) {
+func (s *Sheet) dropWrongStamps(g *gathered.File, line *timeline, roles []role, key []int, times []int64) {
 	type rows struct {
 		times []int64
 		at    []int
@@ -183,7 +183,7 @@ func (s *sheet) dropWrongStamps(g *gathered.File, line *timeline, roles []role, 
 		wrong, why := doubt.WrongStamps(r.times)
 		for k, i := range wrong {
 			row := r.at[i]
-			g.Fault(s.lines[row], "%s: %s: %w", line.what, scan.Shown([]byte(s.cell(row, max(line.column, 0)))), why[k])
+			g.Fault(s.Lines[row], "%s: %s: %w", line.what, scan.Shown([]byte(s.Cell(row, max(line.column, 0)))), why[k])
 			times[row] = -1
 		}
 	}
@@ -204,7 +204,7 @@ const (
 )
 
 // assign says what each column is.
-func (s *sheet) assign(in *input.Text, g *gathered.File, shapes []shape, line *timeline, times []int64,
+func (s *Sheet) assign(in *input.Text, g *gathered.File, shapes []shape, line *timeline, times []int64,
 	o input.Options) ([]role,
 	error) {
 	roles := make([]role, len(shapes))
@@ -212,7 +212,7 @@ func (s *sheet) assign(in *input.Text, g *gathered.File, shapes []shape, line *t
 	var texts, ids []int
 	for col := range shapes {
 		sh, name := &shapes[col], s.name(col)
-		why, left := s.ignore[name]
+		why, left := s.Ignore[name]
 		switch {
 		case col == line.column || col == line.second:
 			roles[col] = isTime
@@ -221,52 +221,52 @@ func (s *sheet) assign(in *input.Text, g *gathered.File, shapes []shape, line *t
 			if why != "" {
 				g.SetAside(name, why)
 			}
-		case s.header != nil && !naming.IsIdentifier(name) &&
-			(s.header[col] == "" || name == "#" || naming.HasWord(name, naming.RowWords...)) && sh.whole &&
+		case s.Header != nil && !naming.IsIdentifier(name) &&
+			(s.Header[col] == "" || name == "#" || naming.HasWord(name, naming.RowWords...)) && sh.whole &&
 			sh.filled > 2 &&
 			sh.rising == sh.filled-1:
 			roles[col] = isLeft
 			g.SetAside(s.name(col), "row numbers")
 		// of a database
-		case s.header == nil && col < line.column && sh.whole && sh.filled > 2 && sh.steps == sh.filled-1:
+		case s.Header == nil && col < line.column && sh.whole && sh.filled > 2 && sh.steps == sh.filled-1:
 			roles[col] = isLeft
 			g.SetAside(s.name(col), "row numbers")
 		case line.column >= 0 && col != line.column && sameTime(s, col, times):
 			roles[col] = isLeft
 			g.SetAside(s.name(col), "a time")
-		case name == "ns" && slices.Contains(s.header, "clock"): // of Zabbix
+		case name == "ns" && slices.Contains(s.Header, "clock"): // of Zabbix
 			roles[col] = isLeft
 			g.SetAside(name, "part of the time")
 		// of docker: received and sent since the start
 		case naming.HasWord(name, "io") && strings.Contains(s.firstCell(col), "/"):
 			roles[col] = isLeft
 			g.SetAside(name, "a counter")
-		case s.header != nil && s.header[col] == "" && !sh.numeric(), sh.filled == 0:
+		case s.Header != nil && s.Header[col] == "" && !sh.numeric(), sh.filled == 0:
 			roles[col] = isLeft
-			if s.header != nil && s.header[col] != "" && sh.filled == 0 {
+			if s.Header != nil && s.Header[col] != "" && sh.filled == 0 {
 				g.SetAside(name, "empty")
 			}
-		case s.header != nil && naming.HasWord(name, "uptime", "etime", "etimes") && sh.numeric() &&
+		case s.Header != nil && naming.HasWord(name, "uptime", "etime", "etimes") && sh.numeric() &&
 			sh.max < scan.EndOfTime:
 			roles[col] = isAge
 			g.SetAside(name, "an age")
-		case s.header != nil && naming.HasWord(name, "restarts", "restart") && sh.numeric() && sh.whole &&
+		case s.Header != nil && naming.HasWord(name, "restarts", "restart") && sh.numeric() && sh.whole &&
 			sh.falling == 0:
 			roles[col] = isCounted
 			g.SetAside(name, "a counter of restarts")
 		// with each process anew
-		case s.header != nil && naming.HasWord(name, "created") && sh.written() && sh.distinct*5 <= sh.filled:
+		case s.Header != nil && naming.HasWord(name, "created") && sh.written() && sh.distinct*5 <= sh.filled:
 			roles[col] = isStarted
 		// of the row, not of a process
-		case s.header != nil && naming.IsStart(name) && sh.timed() && sh.filled > 3 &&
+		case s.Header != nil && naming.IsStart(name) && sh.timed() && sh.filled > 3 &&
 			(sh.rising == sh.filled-1 || sh.distinct > sh.filled*9/10):
 			roles[col] = isLeft
 			g.SetAside(name, "a time")
-		case s.header != nil && naming.IsStart(name) && (sh.timed() || sh.numeric() && sh.max < scan.EndOfTime):
+		case s.Header != nil && naming.IsStart(name) && (sh.timed() || sh.numeric() && sh.max < scan.EndOfTime):
 			roles[col] = isStarted
 		case sh.numeric() && sh.instants < sh.filled || sh.numeric() && !sh.written() &&
 			!naming.HasWord(name, naming.TimeWords...):
-			if s.header != nil && naming.IsIdentifier(name) {
+			if s.Header != nil && naming.IsIdentifier(name) {
 				ids = append(ids, col)
 			} else {
 				readings++
@@ -310,7 +310,7 @@ func (s *sheet) assign(in *input.Text, g *gathered.File, shapes []shape, line *t
 }
 
 // fill puts the cells where they belong.
-func (s *sheet) fill(in *input.Text, g *gathered.File, shapes []shape, roles []role, times []int64) {
+func (s *Sheet) fill(in *input.Text, g *gathered.File, shapes []shape, roles []role, times []int64) {
 	columns := columnsOf(s, g, shapes, roles)
 	restarts := restartColumn(s, shapes, roles)
 	last, restarted := map[*gathered.Process]string{}, map[*gathered.Process]string{}
@@ -324,7 +324,7 @@ func (s *sheet) fill(in *input.Text, g *gathered.File, shapes []shape, roles []r
 		}
 		p := g.Process(s.processName(roles, i))
 		if restarts >= 0 {
-			if id := s.cell(i, restarts); id != last[p] {
+			if id := s.Cell(i, restarts); id != last[p] {
 				if last[p] != "" && !scan.Absent(id) {
 					p.Starts.Sorted = true
 					p.Starts.Add(t, float64(t)/1e9)
@@ -335,10 +335,10 @@ func (s *sheet) fill(in *input.Text, g *gathered.File, shapes []shape, roles []r
 		bad, read := false, false
 		suffix := ""
 		if metric >= 0 {
-			suffix = s.cell(i, metric)
+			suffix = s.Cell(i, metric)
 		}
 		for col := range roles {
-			text := s.cell(i, col)
+			text := s.Cell(i, col)
 			switch {
 			case roles[col] == isStarted:
 				s.addStart(p, col, t, text)
@@ -360,7 +360,7 @@ func (s *sheet) fill(in *input.Text, g *gathered.File, shapes []shape, roles []r
 			c := columns[col]
 			a, ok := s.amount(col, text)
 			if !ok {
-				g.Explain(s.lines[i], "%s: %s: not a number", c.name, scan.Shown([]byte(text)))
+				g.Explain(s.Lines[i], "%s: %s: not a number", c.name, scan.Shown([]byte(text)))
 				bad = true
 				continue
 			}
@@ -408,11 +408,11 @@ func (s *sheet) fill(in *input.Text, g *gathered.File, shapes []shape, roles []r
 }
 
 // processName returns what a row says of its process.
-func (s *sheet) processName(roles []role, row int) string {
+func (s *Sheet) processName(roles []role, row int) string {
 	var parts []string
 	for col := range roles {
 		if roles[col] == isProcess {
-			parts = append(parts, strings.TrimSpace(s.name(col)+" "+s.cell(row, col)))
+			parts = append(parts, strings.TrimSpace(s.name(col)+" "+s.Cell(row, col)))
 		}
 	}
 	return scan.Printable(strings.Join(parts, ", "))
@@ -420,7 +420,7 @@ func (s *sheet) processName(roles []role, row int) string {
 
 // addAge takes how long ago a process began, where that falls: the age is rounded, and the start reckoned from it
 // steps.
-func (s *sheet) addAge(p *gathered.Process, col int, t int64, text string) {
+func (s *Sheet) addAge(p *gathered.Process, col int, t int64, text string) {
 	a, ok := s.amount(col, text)
 	if !ok || a.Value < 0 {
 		return
@@ -436,8 +436,8 @@ func (s *sheet) addAge(p *gathered.Process, col int, t int64, text string) {
 	p.Age = age
 }
 
-func (s *sheet) addStart(p *gathered.Process, col int, t int64, text string) {
-	start, form := scan.Instant(text, s.dates)
+func (s *Sheet) addStart(p *gathered.Process, col int, t int64, text string) {
+	start, form := scan.Instant(text, s.Dates)
 	if form == scan.NoTime {
 		a, ok := s.amount(col, text)
 		if !ok || a.Value <= 0 {

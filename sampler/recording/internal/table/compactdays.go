@@ -1,4 +1,4 @@
-package recording
+package table
 
 import (
 	"regexp"
@@ -15,14 +15,14 @@ var (
 
 // spreadDays writes the dates of a column as 2026-03-02 that stand there as 20260302, and the times of day beside them
 // as 14:05:06 that stand there as 140506.
-func spreadDays(s *sheet) {
-	for col := range s.header {
-		if !naming.HasWord(s.header[col], "date", "day", "datum", "fecha", "data") || !allAre(s, col, compactDay) {
+func spreadDays(s *Sheet) {
+	for col := range s.Header {
+		if !naming.HasWord(s.Header[col], "date", "day", "datum", "fecha", "data") || !allAre(s, col, compactDay) {
 			continue
 		}
 		rewrite(s, col, func(text string) string { return text[:4] + "-" + text[4:6] + "-" + text[6:] })
-		for beside := range s.header {
-			if naming.HasWord(s.header[beside], naming.TimeWords...) && allAre(s, beside, compactClock) {
+		for beside := range s.Header {
+			if naming.HasWord(s.Header[beside], naming.TimeWords...) && allAre(s, beside, compactClock) {
 				rewrite(s, beside, func(text string) string {
 					return strings.TrimSuffix(text[:2]+":"+text[2:4]+":"+text[4:], ":")
 				})
@@ -32,10 +32,10 @@ func spreadDays(s *sheet) {
 }
 
 // allAre reports whether all cells of a column that are there are of a form, and there are some.
-func allAre(s *sheet, col int, form *regexp.Regexp) bool {
+func allAre(s *Sheet, col int, form *regexp.Regexp) bool {
 	some := false
-	for i := range s.rows {
-		text := s.cell(i, col)
+	for i := range s.Rows {
+		text := s.Cell(i, col)
 		if scan.Absent(text) {
 			continue
 		}
@@ -46,10 +46,10 @@ func allAre(s *sheet, col int, form *regexp.Regexp) bool {
 	return some
 }
 
-func rewrite(s *sheet, col int, form func(text string) string) {
-	for i := range s.rows {
-		if text := s.cell(i, col); !scan.Absent(text) {
-			s.rows[i][col] = form(text)
+func rewrite(s *Sheet, col int, form func(text string) string) {
+	for i := range s.Rows {
+		if text := s.Cell(i, col); !scan.Absent(text) {
+			s.Rows[i][col] = form(text)
 		}
 	}
 }

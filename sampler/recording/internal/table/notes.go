@@ -1,4 +1,4 @@
-package recording
+package table
 
 import (
 	"slices"
@@ -24,8 +24,8 @@ type noted struct {
 	levels []sampler.Ceiling
 }
 
-// read reads a note that stands before a row.
-func (n *noteLog) read(line []byte, number, row int) {
+// Read reads a note that stands before a row.
+func (n *noteLog) Read(line []byte, number, row int) {
 	start, levels := n.Start, slices.Clone(n.Levels)
 	n.Take(line, false, func(format string, args ...any) { n.Fault(number, format, args...) })
 	if n.Start.Equal(start) && slices.Equal(n.Levels, levels) {

@@ -1,4 +1,4 @@
-package recording
+package table
 
 import (
 	"fmt"
@@ -23,14 +23,14 @@ type timeline struct {
 }
 
 // sameTime reports whether a column says once more when each row is of, if in another zone.
-func sameTime(s *sheet, col int, times []int64) bool {
+func sameTime(s *Sheet, col int, times []int64) bool {
 	const quarter = 15 * time.Minute // of which offsets of zones are made
 	apart, rows := time.Duration(0), 0
 	for i, at := range times {
 		if at < 0 {
 			continue
 		}
-		t, form := scan.Instant(s.cell(i, col), s.dates)
+		t, form := scan.Instant(s.Cell(i, col), s.Dates)
 		d := t.Sub(time.Unix(0, at))
 		if rows++; rows == 1 {
 			apart = d.Round(quarter)
@@ -43,14 +43,14 @@ func sameTime(s *sheet, col int, times []int64) bool {
 }
 
 // findTime finds the column of the time, or says why there is none.
-func findTime(s *sheet, g *gathered.File, shapes []shape, o input.Options) (*timeline, error) {
+func findTime(s *Sheet, g *gathered.File, shapes []shape, o input.Options) (*timeline, error) {
 	best, bestScore := -1, 0
 	for col := range shapes {
 		sh, name := &shapes[col], s.name(col)
-		if !sh.timed() || naming.IsStart(name) || sh.filled < len(s.rows)/2 {
+		if !sh.timed() || naming.IsStart(name) || sh.filled < len(s.Rows)/2 {
 			continue
 		}
-		named := s.header != nil && naming.HasWord(name, naming.TimeWords...)
+		named := s.Header != nil && naming.HasWord(name, naming.TimeWords...)
 		score := 0
 		switch {
 		case sh.written() && named:
@@ -61,7 +61,7 @@ func findTime(s *sheet, g *gathered.File, shapes []shape, o input.Options) (*tim
 			score = 3
 		case sh.written():
 			score = 2
-		case s.header == nil && (sh.falling == 0 || sh.rising == 0 || sh.distinct < sh.filled), col == 0 &&
+		case s.Header == nil && (sh.falling == 0 || sh.rising == 0 || sh.distinct < sh.filled), col == 0 &&
 			sh.falling == 0, col == 0 && sh.rising == 0:
 			score = 1
 		}
@@ -74,7 +74,7 @@ func findTime(s *sheet, g *gathered.File, shapes []shape, o input.Options) (*tim
 		return countedTime(s, g, shapes, o)
 	}
 	line := &timeline{column: best, second: -1, what: s.name(best)}
-	if shapes[best].forms[scan.Day] > shapes[best].filled/2 && s.header != nil {
+	if shapes[best].forms[scan.Day] > shapes[best].filled/2 && s.Header != nil {
 		for col := range shapes { // the time of day may have a column of its own
 			if _, ok := scan.TimeOfDay(s.firstCell(col)); ok && col != best {
 				line.second = col
@@ -85,12 +85,12 @@ func findTime(s *sheet, g *gathered.File, shapes []shape, o input.Options) (*tim
 		return nil, err
 	}
 	line.at = func(row int) (int64, bool) {
-		t, form := scan.Instant(s.cell(row, best), s.dates)
+		t, form := scan.Instant(s.Cell(row, best), s.Dates)
 		if form == scan.NoTime {
 			return 0, false
 		}
 		if line.second >= 0 {
-			since, ok := scan.TimeOfDay(s.cell(row, line.second))
+			since, ok := scan.TimeOfDay(s.Cell(row, line.second))
 			if !ok {
 				return 0, false
 			}
@@ -103,13 +103,13 @@ func findTime(s *sheet, g *gathered.File, shapes []shape, o input.Options) (*tim
 
 // settleOrder finds out whether dates like 03/02/2026 begin with the month: from a number that can be no month, or from
 // the order that keeps the rows together. Where both would do, the file is refused.
-func settleOrder(s *sheet, g *gathered.File, col int) error {
+func settleOrder(s *Sheet, g *gathered.File, col int) error {
 	ambiguous := false
-	for i := range s.rows {
-		text := s.cell(i, col)
+	for i := range s.Rows {
+		text := s.Cell(i, col)
 		_, month := scan.Instant(text, scan.MonthFirst)
 		if _, day := scan.Instant(text, scan.DayFirst); month == scan.NoTime && day != scan.NoTime {
-			s.dates = scan.DayFirst
+			s.Dates = scan.DayFirst
 			return nil
 		}
 		ambiguous = ambiguous || scan.AmbiguousOrder(text)
@@ -117,12 +117,12 @@ func settleOrder(s *sheet, g *gathered.File, col int) error {
 	if !ambiguous {
 		return nil
 	}
-	for i := range s.rows {
-		if text := s.cell(i, col); !scan.AmbiguousOrder(text) {
+	for i := range s.Rows {
+		if text := s.Cell(i, col); !scan.AmbiguousOrder(text) {
 			a, _ := scan.Instant(text, scan.MonthFirst)
 			b, form := scan.Instant(text, scan.DayFirst)
 			if form == scan.NoTime || !a.Equal(b) { // a day that is no month
-				s.dates = scan.MonthFirst
+				s.Dates = scan.MonthFirst
 				return nil
 			}
 		}
@@ -130,9 +130,9 @@ func settleOrder(s *sheet, g *gathered.File, col int) error {
 	month, day := spanOfDates(s, col, scan.MonthFirst), spanOfDates(s, col, scan.DayFirst)
 	switch {
 	case month*4 < day:
-		s.dates = scan.MonthFirst
+		s.Dates = scan.MonthFirst
 	case day*4 < month:
-		s.dates = scan.DayFirst
+		s.Dates = scan.DayFirst
 	default:
 		return g.Refuse(fmt.Sprintf("its dates, as in %q, may begin with the day or with the month", s.firstCell(col)),
 			"write them as 2026-03-02")
@@ -140,10 +140,10 @@ func settleOrder(s *sheet, g *gathered.File, col int) error {
 	return nil
 }
 
-func spanOfDates(s *sheet, col int, order scan.Order) time.Duration {
+func spanOfDates(s *Sheet, col int, order scan.Order) time.Duration {
 	var first, last time.Time
-	for i := range s.rows {
-		if t, form := scan.Instant(s.cell(i, col), order); form != scan.NoTime {
+	for i := range s.Rows {
+		if t, form := scan.Instant(s.Cell(i, col), order); form != scan.NoTime {
 			if first.IsZero() || t.Before(first) {
 				first = t
 			}
@@ -157,14 +157,14 @@ func spanOfDates(s *sheet, col int, order scan.Order) time.Duration {
 
 // countedTime takes a column of elapsed times or of row numbers for the time, or the rows themselves where their
 // distance was said.
-func countedTime(s *sheet, g *gathered.File, shapes []shape, o input.Options) (*timeline, error) {
+func countedTime(s *Sheet, g *gathered.File, shapes []shape, o input.Options) (*timeline, error) {
 	counted := -1
 	for col := range shapes {
 		sh, name := &shapes[col], s.name(col)
-		if !sh.numeric() || sh.filled < len(s.rows)*9/10 || sh.falling > 0 && sh.rising > 0 {
+		if !sh.numeric() || sh.filled < len(s.Rows)*9/10 || sh.falling > 0 && sh.rising > 0 {
 			continue
 		}
-		if s.header == nil {
+		if s.Header == nil {
 			if col == 0 && sh.whole && sh.falling == 0 && sh.rising > 0 {
 				counted = 0
 			}
@@ -178,8 +178,8 @@ func countedTime(s *sheet, g *gathered.File, shapes []shape, o input.Options) (*
 			return elapsed(s, col, 24*time.Hour), nil
 		} else if named && o.Interval <= 0 {
 			if strings.EqualFold(name, "time") || strings.EqualFold(name, "timestamp") {
-				if !s.counted {
-					g.Notes = append(g.Notes, countsSeconds(name))
+				if !s.Counted {
+					g.Notes = append(g.Notes, CountsSeconds(name))
 				}
 				return elapsed(s, col, time.Second), nil // unix time, as in a recording
 			}
@@ -187,14 +187,14 @@ func countedTime(s *sheet, g *gathered.File, shapes []shape, o input.Options) (*
 				"call it elapsed_s, elapsed_min or elapsed_h")
 		}
 		if counted < 0 && sh.whole && sh.rising > 0 && (naming.HasWord(name, naming.RowWords...) ||
-			s.header[col] == "" ||
+			s.Header[col] == "" ||
 			name == "#") {
 			counted = col
 		}
 	}
 	if col := passedColumn(s); col >= 0 {
 		return &timeline{column: col, second: -1, what: s.name(col), at: func(row int) (int64, bool) {
-			d, ok := passed(s.cell(row, col))
+			d, ok := passed(s.Cell(row, col))
 			return int64(d), ok
 		}}, nil
 	}
@@ -215,20 +215,20 @@ func countedTime(s *sheet, g *gathered.File, shapes []shape, o input.Options) (*
 
 // passedColumn finds a column that says by its name that it tells what has passed, and writes it as a length of time;
 // -1 if there is none.
-func passedColumn(s *sheet) int {
-	for col := range s.width() {
+func passedColumn(s *Sheet) int {
+	for col := range s.Width() {
 		if _, named := naming.ElapsedUnit(s.name(col)); !named && !naming.HasWord(s.name(col), "etime", "etimes",
 			"uptime",
-			"elapsed") || s.header == nil || strings.EqualFold(s.name(col), "time") {
+			"elapsed") || s.Header == nil || strings.EqualFold(s.name(col), "time") {
 			continue
 		}
 		good := 0
-		for i := range s.rows {
-			if _, ok := passed(s.cell(i, col)); ok {
+		for i := range s.Rows {
+			if _, ok := passed(s.Cell(i, col)); ok {
 				good++
 			}
 		}
-		if good > 0 && good >= len(s.rows)*9/10 {
+		if good > 0 && good >= len(s.Rows)*9/10 {
 			return col
 		}
 	}
@@ -236,15 +236,15 @@ func passedColumn(s *sheet) int {
 }
 
 // noTime refuses a sheet without times, and says what stands in their place.
-func noTime(s *sheet, g *gathered.File) error {
-	for col := range s.width() {
+func noTime(s *Sheet, g *gathered.File) error {
+	for col := range s.Width() {
 		text := s.firstCell(col)
 		if _, ok := scan.TimeOfDay(text); ok {
 			return g.Refuse(fmt.Sprintf("its times, as in %q, have no date", text),
 				"write them with the date, as in 2026-03-02T00:00:00")
 		}
 		if i := strings.LastIndexByte(text, ' '); i > 0 {
-			if _, form := scan.Instant(text[:i], s.dates); form == scan.Text {
+			if _, form := scan.Instant(text[:i], s.Dates); form == scan.Text {
 				return g.Refuse(fmt.Sprintf("the zone in %q stands for several offsets", text),
 					"write the offset itself, as in +01:00, or UTC")
 			}
@@ -255,21 +255,21 @@ func noTime(s *sheet, g *gathered.File) error {
 
 // rowTime is the timeline of rows a step apart. Where a column names processes, the rows of each are counted by
 // themselves.
-func rowTime(s *sheet, shapes []shape, step time.Duration) *timeline {
+func rowTime(s *Sheet, shapes []shape, step time.Duration) *timeline {
 	key, best := -1, naming.Unnamed
 	for col := range shapes {
 		sh := &shapes[col]
-		if rank := naming.KeyRank(s.name(col)); s.header != nil && rank < best && !sh.constant &&
-			sh.distinct <= len(s.rows)/2 && (!sh.numeric() || naming.IsIdentifier(s.name(col))) {
+		if rank := naming.KeyRank(s.name(col)); s.Header != nil && rank < best && !sh.constant &&
+			sh.distinct <= len(s.Rows)/2 && (!sh.numeric() || naming.IsIdentifier(s.name(col))) {
 			key, best = col, rank
 		}
 	}
 	counts := map[string]int64{}
-	at := make([]int64, len(s.rows))
-	for row := range s.rows {
+	at := make([]int64, len(s.Rows))
+	for row := range s.Rows {
 		of := ""
 		if key >= 0 {
-			of = s.cell(row, key)
+			of = s.Cell(row, key)
 		}
 		at[row] = counts[of] * int64(step)
 		counts[of]++
@@ -278,13 +278,13 @@ func rowTime(s *sheet, shapes []shape, step time.Duration) *timeline {
 }
 
 // elapsed is the timeline of a column that counts units.
-func elapsed(s *sheet, col int, unit time.Duration) *timeline {
+func elapsed(s *Sheet, col int, unit time.Duration) *timeline {
 	from := int64(0)
 	if !s.epoch.IsZero() {
 		from = s.epoch.UnixNano()
 	}
 	return &timeline{column: col, second: -1, what: s.name(col), at: func(row int) (int64, bool) {
-		a, ok := s.amount(col, s.cell(row, col))
+		a, ok := s.amount(col, s.Cell(row, col))
 		t := math.Round(a.Value*float64(unit)/1e3)*1e3 + float64(from)
 		if !ok || a.Value < 0 || t < 0 || t >= scan.EndOfTime*1e9 {
 			return 0, false
@@ -296,14 +296,14 @@ func elapsed(s *sheet, col int, unit time.Duration) *timeline {
 	}}
 }
 
-// countsSeconds says what was assumed of a column of the time that has no unit and no dates.
-func countsSeconds(name string) string {
+// CountsSeconds says what was assumed of a column of the time that has no unit and no dates.
+func CountsSeconds(name string) string {
 	return name + " is taken for seconds: call it time_min or time_h if it counts those"
 }
 
 // Ways out of a refusal.
 const (
-	wayOutInterval = "say how far apart they are, as in --interval 30s"
+	WayOutInterval = "say how far apart they are, as in --interval 30s"
 	wayOutTime     = "give it a column time (RFC 3339 or unix seconds), or say how far apart its rows are, as in " +
 		"--interval 30s"
 )

@@ -1,4 +1,6 @@
-package recording
+// Package table makes series of a table, whatever form it was written in: it finds the time, tells processes apart, and
+// gives each column its unit.
+package table
 
 import (
 	"regexp"
@@ -11,30 +13,30 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 )
 
-// sheet is a table as text, whatever form it was written in.
-type sheet struct {
-	format string     // as in "a table with tabs"
-	header []string   // nil if there is none
-	rows   [][]string // each as long as the header
-	lines  []int      // of the rows in the file
-	commas scan.Commas
+// Sheet is a table as text, whatever form it was written in.
+type Sheet struct {
+	Format string     // as in "a table with tabs"
+	Header []string   // nil if there is none
+	Rows   [][]string // each as long as the header
+	Lines  []int      // of the rows in the file
+	Commas scan.Commas
 	points []bool // by column: whether a point parts thousands
-	comma  bool   // whether some cell has a decimal comma
-	// bases tells the factor on the values of a column and the unit that they then have, where the format and not the
+	Comma  bool   // whether some cell has a decimal comma
+	// Bases tells the factor on the values of a column and the unit that they then have, where the format and not the
 	// header says so.
-	bases map[string]base
+	Bases map[string]Base
 	// epoch, if not zero, is what elapsed times count from.
 	epoch time.Time
-	// ignore are columns that are known to be no readings, and why.
-	ignore  map[string]string
-	dates   scan.Order
-	notes   noteLog
-	counted bool // whether the times are those of listings so far apart as was said
-	left    int  // columns that were not read, because there are too many
+	// Ignore are columns that are known to be no readings, and why.
+	Ignore  map[string]string
+	Dates   scan.Order
+	Notes   noteLog
+	Counted bool // whether the times are those of listings so far apart as was said
+	Left    int  // columns that were not read, because there are too many
 }
 
-// base is what makes base units of the values of a column.
-type base struct {
+// Base is what makes base units of the values of a column.
+type Base struct {
 	factor float64
 	unit   string
 }
@@ -42,36 +44,36 @@ type base struct {
 // Bases of columns: sizes in kilobytes, which are of 1024 bytes wherever a tool and not its header says so, sizes in
 // bytes, and numbers that are no sizes though their name says so.
 var (
-	kib        = base{1 << 10, "bytes"}
-	plainBytes = base{1, "bytes"}
-	noUnit     = base{1, ""}
+	KiB    = Base{1 << 10, "bytes"}
+	Bytes  = Base{1, "bytes"}
+	NoUnit = Base{1, ""}
 )
 
-// width is the number of columns.
-func (s *sheet) width() int {
-	if s.header != nil {
-		return len(s.header)
+// Width is the number of columns.
+func (s *Sheet) Width() int {
+	if s.Header != nil {
+		return len(s.Header)
 	}
-	if len(s.rows) == 0 {
+	if len(s.Rows) == 0 {
 		return 0
 	}
-	return len(s.rows[0])
+	return len(s.Rows[0])
 }
 
-// cell returns a cell; rows may be short.
-func (s *sheet) cell(row, col int) string {
-	if col < len(s.rows[row]) {
-		return s.rows[row][col]
+// Cell returns a cell; rows may be short.
+func (s *Sheet) Cell(row, col int) string {
+	if col < len(s.Rows[row]) {
+		return s.Rows[row][col]
 	}
 	return ""
 }
 
 // amount reads a cell of a column as a number.
-func (s *sheet) amount(col int, text string) (scan.Amount, bool) {
+func (s *Sheet) amount(col int, text string) (scan.Amount, bool) {
 	if col < len(s.points) && s.points[col] {
 		text = strings.ReplaceAll(text, ".", "")
 	}
-	return scan.ParseAmount(text, s.commas)
+	return scan.ParseAmount(text, s.Commas)
 }
 
 // pointed is a number with points in it where thousands may be parted.
@@ -79,10 +81,10 @@ var pointed = regexp.MustCompile(`^[-+]?[1-9]\d{0,2}((?:\.\d{3})+)(?:,\d+)?(?: ?
 
 // partsThousands reports whether the points of a column part thousands: where one number has two of them, where the
 // file has decimal commas, or where what is counted has no decimals.
-func (s *sheet) partsThousands(col int) bool {
+func (s *Sheet) partsThousands(col int) bool {
 	one, several := 0, 0
-	for i := range s.rows {
-		text := s.cell(i, col)
+	for i := range s.Rows {
+		text := s.Cell(i, col)
 		if !strings.Contains(text, ".") {
 			continue
 		}
@@ -97,14 +99,14 @@ func (s *sheet) partsThousands(col int) bool {
 	}
 	const many = 20
 	factor, unit := naming.Unit(s.name(col))
-	return several > 0 || one > 0 && s.comma || one >= many && s.commas == scan.Decimal && unit == "bytes" &&
+	return several > 0 || one > 0 && s.Comma || one >= many && s.Commas == scan.Decimal && unit == "bytes" &&
 		factor <= 1<<10
 }
 
 // name returns the name of a column.
-func (s *sheet) name(col int) string {
-	if s.header != nil && s.header[col] != "" {
-		return s.header[col]
+func (s *Sheet) name(col int) string {
+	if s.Header != nil && s.Header[col] != "" {
+		return s.Header[col]
 	}
 	return "column " + strconv.Itoa(col+1)
 }
@@ -126,12 +128,12 @@ type shape struct {
 
 const manyTexts = 10000
 
-func (s *sheet) shapeOf(col int) shape {
+func (s *Sheet) shapeOf(col int) shape {
 	sh := shape{constant: true, whole: true}
 	texts := map[string]bool{}
 	first, last, begun := "", 0.0, false
-	for i := range s.rows {
-		text := s.cell(i, col)
+	for i := range s.Rows {
+		text := s.Cell(i, col)
 		if scan.Absent(text) {
 			continue
 		}
@@ -153,7 +155,7 @@ func (s *sheet) shapeOf(col int) shape {
 				sh.min = v
 			}
 		}
-		t, form := scan.Instant(text, s.dates)
+		t, form := scan.Instant(text, s.Dates)
 		if sh.forms[form]++; form != scan.NoTime {
 			sh.instants++
 			v = float64(t.UnixNano())
@@ -183,8 +185,8 @@ func (sh *shape) serial(name string) bool {
 // The days of spreadsheets from 2000 to 2100.
 const firstSerial, lastSerial = 36_526, 73_050
 
-// serialDay reports whether a number is a day of the years 2000 to 2100 as spreadsheets count days.
-func serialDay(days float64) bool { return days >= firstSerial && days < lastSerial }
+// SerialDay reports whether a number is a day of the years 2000 to 2100 as spreadsheets count days.
+func SerialDay(days float64) bool { return days >= firstSerial && days < lastSerial }
 
 // written reports whether the instants are dates, not numbers.
 func (sh *shape) written() bool { return sh.forms[scan.Text]+sh.forms[scan.Day] > sh.instants/2 }
@@ -197,19 +199,19 @@ func (sh *shape) timed() bool {
 // numeric reports whether the column holds numbers.
 func (sh *shape) numeric() bool { return sh.numbers > 0 && sh.numbers >= sh.filled*4/5 }
 
-func (s *sheet) firstCell(col int) string {
-	for i := range s.rows {
-		if text := s.cell(i, col); !scan.Absent(text) {
+func (s *Sheet) firstCell(col int) string {
+	for i := range s.Rows {
+		if text := s.Cell(i, col); !scan.Absent(text) {
 			return text
 		}
 	}
 	return ""
 }
 
-// put appends a row: the line of the file that was read last.
-func (s *sheet) put(t *input.Text, row []string) {
-	s.rows, s.lines = append(s.rows, row), append(s.lines, t.Number)
-	if len(s.rows)*(max(len(s.header), len(row))+overhead) >= t.Bounds.Cells {
+// Put appends a row: the line of the file that was read last.
+func (s *Sheet) Put(t *input.Text, row []string) {
+	s.Rows, s.Lines = append(s.Rows, row), append(s.Lines, t.Number)
+	if len(s.Rows)*(max(len(s.Header), len(row))+overhead) >= t.Bounds.Cells {
 		t.Stop("%d cells of a table", t.Bounds.Cells)
 	}
 }
@@ -217,7 +219,7 @@ func (s *sheet) put(t *input.Text, row []string) {
 // overhead is how many cells a row takes beside its own.
 const overhead = 3
 
-// hasRoom reports whether the rows of the table may be so wide.
-func (s *sheet) hasRoom(t *input.Text, width int) bool {
-	return width <= t.Bounds.Columns && len(s.rows)*(width+overhead) < t.Bounds.Cells
+// HasRoom reports whether the rows of the table may be so wide.
+func (s *Sheet) HasRoom(t *input.Text, width int) bool {
+	return width <= t.Bounds.Columns && len(s.Rows)*(width+overhead) < t.Bounds.Cells
 }

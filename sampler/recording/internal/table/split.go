@@ -1,4 +1,4 @@
-package recording
+package table
 
 import (
 	"fmt"
@@ -15,8 +15,8 @@ import (
 var metricWords = []string{"metric", "measurement", "field", "variable", "counter", "series", "key", "item"}
 
 // metricColumn finds the column that names what the value of its row is: beside it stands one column of values.
-func metricColumn(s *sheet, texts []int, readings int) (col int, ok bool) {
-	if readings != 1 || s.header == nil {
+func metricColumn(s *Sheet, texts []int, readings int) (col int, ok bool) {
+	if readings != 1 || s.Header == nil {
 		return 0, false
 	}
 	for _, col := range texts {
@@ -27,7 +27,7 @@ func metricColumn(s *sheet, texts []int, readings int) (col int, ok bool) {
 	return 0, false
 }
 
-func splitBy(s *sheet, g *gathered.File, roles []role, by string) error {
+func splitBy(s *Sheet, g *gathered.File, roles []role, by string) error {
 	for _, one := range strings.Split(by, ",") {
 		col := -1
 		for i := range roles {
@@ -46,7 +46,7 @@ func splitBy(s *sheet, g *gathered.File, roles []role, by string) error {
 		roles[col] = isProcess
 	}
 	for col := range roles {
-		if roles[col] == isReading && s.header != nil {
+		if roles[col] == isReading && s.Header != nil {
 			if sh := s.shapeOf(col); naming.IsIdentifier(s.name(col)) {
 				roles[col] = isLeft
 				g.SetAside(s.name(col), "an identifier")
@@ -61,11 +61,11 @@ func splitBy(s *sheet, g *gathered.File, roles []role, by string) error {
 
 // split finds the columns that tell processes apart: with them no time stands twice. Columns of text and identifiers
 // that do not are left out.
-func splitProcesses(s *sheet, g *gathered.File, shapes []shape, roles []role, texts, ids []int, times []int64) error {
+func splitProcesses(s *Sheet, g *gathered.File, shapes []shape, roles []role, texts, ids []int, times []int64) error {
 	keys := append(slices.Clone(ids), texts...)
 	keys = slices.DeleteFunc(keys, func(col int) bool {
 		// A text that is another one in every row names no process, unless it is called so.
-		return shapes[col].constant || shapes[col].distinct > len(s.rows)/2 &&
+		return shapes[col].constant || shapes[col].distinct > len(s.Rows)/2 &&
 			naming.KeyRank(s.name(col)) == naming.Unnamed
 	})
 	slices.SortStableFunc(keys, func(a, b int) int { return naming.KeyRank(s.name(a)) - naming.KeyRank(s.name(b)) })
@@ -120,11 +120,11 @@ func splitProcesses(s *sheet, g *gathered.File, shapes []shape, roles []role, te
 }
 
 // numbered returns the columns of whole numbers, few of them, whose name says that they number processes.
-func numbered(s *sheet, shapes []shape, roles []role) (cols []int) {
+func numbered(s *Sheet, shapes []shape, roles []role) (cols []int) {
 	const few = 256
 	for col := range shapes {
 		sh := &shapes[col]
-		if s.header != nil && roles[col] == isReading && sh.numeric() && sh.whole && sh.distinct > 1 &&
+		if s.Header != nil && roles[col] == isReading && sh.numeric() && sh.whole && sh.distinct > 1 &&
 			sh.distinct <= few && sh.distinct*3 <= sh.filled && naming.NumbersProcesses(s.name(col)) {
 			cols = append(cols, col)
 		}
@@ -135,7 +135,7 @@ func numbered(s *sheet, shapes []shape, roles []role) (cols []int) {
 // calms reports whether a column takes its rows apart: where they are taken by themselves some reading moves from row
 // to row by a fraction of what it does where all are taken together. What only describes the rows of one process, as a
 // level or a state, does not.
-func calms(s *sheet, shapes []shape, roles []role, key int) bool {
+func calms(s *Sheet, shapes []shape, roles []role, key int) bool {
 	const looked, much = 5000, 4
 	for col := range shapes {
 		if roles[col] != isReading || col == key || !shapes[col].numeric() {
@@ -143,8 +143,8 @@ func calms(s *sheet, shapes []shape, roles []role, key int) bool {
 		}
 		together, apart, before := 0.0, 0.0, math.NaN()
 		last := map[string]float64{}
-		for row := range min(len(s.rows), looked) {
-			a, ok := s.amount(col, s.cell(row, col))
+		for row := range min(len(s.Rows), looked) {
+			a, ok := s.amount(col, s.Cell(row, col))
 			if !ok {
 				continue
 			}
@@ -152,7 +152,7 @@ func calms(s *sheet, shapes []shape, roles []role, key int) bool {
 				together += math.Abs(a.Value - before)
 			}
 			before = a.Value
-			of := s.cell(row, key)
+			of := s.Cell(row, key)
 			if v, known := last[of]; known {
 				apart += math.Abs(a.Value - v)
 			}
@@ -166,20 +166,20 @@ func calms(s *sheet, shapes []shape, roles []role, key int) bool {
 }
 
 // keyOf returns what the key columns say in a row, with what names the metric.
-func keyOf(s *sheet, roles []role, key []int, row int) string {
+func keyOf(s *Sheet, roles []role, key []int, row int) string {
 	var b strings.Builder
 	for _, col := range key {
-		b.WriteString(s.cell(row, col))
+		b.WriteString(s.Cell(row, col))
 		b.WriteByte(0)
 	}
 	if metric := slices.Index(roles, isMetric); metric >= 0 {
-		b.WriteString(s.cell(row, metric))
+		b.WriteString(s.Cell(row, metric))
 	}
 	return b.String()
 }
 
 // unique reports whether no time stands twice under one key, but for a few.
-func unique(s *sheet, roles []role, key []int, times []int64) bool {
+func unique(s *Sheet, roles []role, key []int, times []int64) bool {
 	type at struct {
 		t   int64
 		key string
@@ -197,7 +197,7 @@ func unique(s *sheet, roles []role, key []int, times []int64) bool {
 }
 
 // sharedTimes reports whether times stand several times.
-func sharedTimes(s *sheet, times []int64) bool {
+func sharedTimes(s *Sheet, times []int64) bool {
 	seen := make(map[int64]bool, len(times))
 	for _, t := range times {
 		seen[t] = true
@@ -206,7 +206,7 @@ func sharedTimes(s *sheet, times []int64) bool {
 }
 
 // tellsApart returns the fewest columns under which no time stands twice, nil if there are none.
-func tellsApart(s *sheet, roles []role, keys []int, times []int64) []int {
+func tellsApart(s *Sheet, roles []role, keys []int, times []int64) []int {
 	for _, a := range keys {
 		if unique(s, roles, []int{a}, times) {
 			return []int{a}
@@ -226,7 +226,7 @@ func tellsApart(s *sheet, roles []role, keys []int, times []int64) []int {
 }
 
 // overlaps reports whether rows of one key come between rows of another: they live at the same time.
-func overlaps(s *sheet, roles []role, key []int, times []int64) bool {
+func overlaps(s *Sheet, roles []role, key []int, times []int64) bool {
 	current := ""
 	ended := map[string]bool{}
 	returns := 0
@@ -244,10 +244,10 @@ func overlaps(s *sheet, roles []role, key []int, times []int64) bool {
 
 // restartColumn returns a column of process ids that change a few times only, each time because the process is another
 // one; -1 if there is none.
-func restartColumn(s *sheet, shapes []shape, roles []role) int {
+func restartColumn(s *Sheet, shapes []shape, roles []role) int {
 	const fewest = 10 // rows of one process
 	for col := range roles {
-		if roles[col] == isLeft && s.header != nil && naming.HasWord(s.name(col), "pid") && !shapes[col].constant &&
+		if roles[col] == isLeft && s.Header != nil && naming.HasWord(s.name(col), "pid") && !shapes[col].constant &&
 			shapes[col].distinct*fewest <= shapes[col].filled {
 			return col
 		}

@@ -1,4 +1,4 @@
-package recording
+package table
 
 import (
 	"fmt"
@@ -18,7 +18,7 @@ type reading struct {
 	unit   string
 }
 
-func columnsOf(s *sheet, g *gathered.File, shapes []shape, roles []role) []reading {
+func columnsOf(s *Sheet, g *gathered.File, shapes []shape, roles []role) []reading {
 	all := make([]reading, len(roles))
 	taken := map[string]int{}
 	values := 0
@@ -27,23 +27,23 @@ func columnsOf(s *sheet, g *gathered.File, shapes []shape, roles []role) []readi
 			continue
 		}
 		r := reading{factor: 1}
-		if s.header == nil {
+		if s.Header == nil {
 			if r.name = "value"; values > 0 {
 				r.name += fmt.Sprintf("_%d", values+1)
 			}
 			values++
-		} else if r.name = s.header[col]; r.name == "" {
+		} else if r.name = s.Header[col]; r.name == "" {
 			r.name = fmt.Sprintf("column %d", col+1)
 		}
 		if taken[r.name]++; taken[r.name] > 1 {
 			r.series = fmt.Sprintf(" (%d)", taken[r.name])
 		}
 		r.factor, r.unit = naming.Unit(r.name)
-		if b, known := s.bases[r.name]; known {
+		if b, known := s.Bases[r.name]; known {
 			r.factor, r.unit = b.factor, b.unit
 		}
-		for i := range min(len(s.rows), 1000) {
-			a, ok := s.amount(col, s.cell(i, col))
+		for i := range min(len(s.Rows), 1000) {
+			a, ok := s.amount(col, s.Cell(i, col))
 			if ok && a.Unit != "" && a.Unit != "percent" {
 				r.unit = a.Unit
 				break
@@ -58,11 +58,11 @@ func columnsOf(s *sheet, g *gathered.File, shapes []shape, roles []role) []readi
 }
 
 // knowNode gives the columns of Node's process.memoryUsage their unit, where they are not shown in another.
-func knowNode(s *sheet, shapes []shape) {
+func knowNode(s *Sheet, shapes []shape) {
 	const leastHeap = 1 << 20 // no Node has less
 	parts := []string{"rss", "heapTotal", "heapUsed", "external", "arrayBuffers"}
 	found := map[string]int{}
-	for col, name := range s.header {
+	for col, name := range s.Header {
 		last := name[strings.LastIndexByte(name, '.')+1:]
 		if slices.Contains(parts, last) && shapes[col].numeric() {
 			found[last] = col
@@ -72,33 +72,33 @@ func knowNode(s *sheet, shapes []shape) {
 	if _, total := found["heapTotal"]; !ok || !total || shapes[used].min < leastHeap {
 		return
 	}
-	if s.bases == nil {
-		s.bases = map[string]base{}
+	if s.Bases == nil {
+		s.Bases = map[string]Base{}
 	}
 	for _, col := range found {
-		s.bases[s.header[col]] = plainBytes
+		s.Bases[s.Header[col]] = Bytes
 	}
 }
 
 // knowRuntimes sets the counters of runtimes aside.
-func knowRuntimes(s *sheet) {
-	for _, name := range unjudged.RuntimeCounters(s.header) {
-		if s.ignore == nil {
-			s.ignore = map[string]string{}
+func knowRuntimes(s *Sheet) {
+	for _, name := range unjudged.RuntimeCounters(s.Header) {
+		if s.Ignore == nil {
+			s.Ignore = map[string]string{}
 		}
-		s.ignore[name] = "a counter"
+		s.Ignore[name] = "a counter"
 	}
 }
 
 // knowCloudWatch names the statistics of a metric of CloudWatch by the metric, which stands beside them.
-func knowCloudWatch(s *sheet, shapes []shape) {
-	label := slices.Index(s.header, "Label")
+func knowCloudWatch(s *Sheet, shapes []shape) {
+	label := slices.Index(s.Header, "Label")
 	if label < 0 || !shapes[label].constant || shapes[label].numeric() {
 		return
 	}
-	for col, name := range s.header {
+	for col, name := range s.Header {
 		if slices.Contains([]string{"Average", "Maximum", "Minimum", "Sum", "SampleCount"}, name) {
-			s.header[col] = s.firstCell(label) + " " + name
+			s.Header[col] = s.firstCell(label) + " " + name
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package recording
+package table
 
 import (
 	"slices"
@@ -11,12 +11,12 @@ import (
 
 // amountsIn reports whether a column of text holds numbers that change from row to row as readings do: an amount at the
 // beginning of each cell with something behind it, a size, or names and values. It returns a cell as an example.
-func amountsIn(s *sheet, col int) (example string, ok bool) {
+func amountsIn(s *Sheet, col int) (example string, ok bool) {
 	const looked = 200
 	filled, with := 0, 0
 	seen := map[string]bool{}
-	for i := range min(len(s.rows), looked) {
-		text := s.cell(i, col)
+	for i := range min(len(s.Rows), looked) {
+		text := s.Cell(i, col)
 		if scan.Absent(text) {
 			continue
 		}
@@ -36,9 +36,9 @@ var messageWords = []string{"message", "msg", "log", "raw", "line", "text", "bod
 
 // unfold gives the names and values in the lines of a log that stand in a column of text columns of their own, as many
 // as a table may have.
-func unfold(t *input.Text, s *sheet, shapes []shape) []shape {
+func unfold(t *input.Text, s *Sheet, shapes []shape) []shape {
 	for col := range shapes {
-		if s.header == nil || !naming.HasWord(s.name(col), messageWords...) && s.name(col) != "value" ||
+		if s.Header == nil || !naming.HasWord(s.name(col), messageWords...) && s.name(col) != "value" ||
 			shapes[col].numeric() || shapes[col].timed() {
 			continue
 		}
@@ -46,38 +46,38 @@ func unfold(t *input.Text, s *sheet, shapes []shape) []shape {
 			continue
 		}
 		index := map[string]int{}
-		for i, row := range s.rows {
+		for i, row := range s.Rows {
 			if col >= len(row) {
 				continue
 			}
 			for _, p := range tokens.Values(row[col]) {
 				at, known := index[p[0]]
 				if !known {
-					if !s.hasRoom(t, len(s.header)+1) {
-						s.left++
+					if !s.HasRoom(t, len(s.Header)+1) {
+						s.Left++
 						continue
 					}
-					if slices.Contains(s.header, p[0]) {
+					if slices.Contains(s.Header, p[0]) {
 						continue
 					}
-					at = len(s.header)
+					at = len(s.Header)
 					index[p[0]] = at
-					s.header = append(s.header, p[0])
+					s.Header = append(s.Header, p[0])
 				}
-				for len(s.rows[i]) <= at {
-					s.rows[i] = append(s.rows[i], "")
+				for len(s.Rows[i]) <= at {
+					s.Rows[i] = append(s.Rows[i], "")
 				}
-				s.rows[i][at] = p[1]
+				s.Rows[i][at] = p[1]
 			}
 		}
 		if len(index) == 0 {
 			continue
 		}
-		if s.ignore == nil {
-			s.ignore = map[string]string{}
+		if s.Ignore == nil {
+			s.Ignore = map[string]string{}
 		}
-		s.ignore[s.name(col)] = ""
-		for at := len(shapes); at < len(s.header); at++ {
+		s.Ignore[s.name(col)] = ""
+		for at := len(shapes); at < len(s.Header); at++ {
 			s.points = append(s.points, s.partsThousands(at))
 			shapes = append(shapes, s.shapeOf(at))
 		}
