@@ -14,16 +14,17 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/jsonwalk"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 )
 
 const framesFormat = "data frames of Grafana in JSON"
 
 // isFrames reports whether a JSON text is an answer of Grafana (/api/ds/query), or what its panel inspector saves.
-func isFrames(line *outline) bool {
-	k := line.keys
-	frame := k["schema"] && k["data"] || k["fields"] && (line.list || k["length"] || k["refId"])
-	if line.list {
+func isFrames(line *jsonwalk.Outline) bool {
+	k := line.Keys
+	frame := k["schema"] && k["data"] || k["fields"] && (line.List || k["length"] || k["refId"])
+	if line.List {
 		return frame
 	}
 	others := isInfluxJSON(line)
@@ -65,7 +66,7 @@ type frameField struct {
 
 // frameReader gathers frames: those of numbers alone as series by their labels, those with text as rows of a table.
 type frameReader struct {
-	*jsonReader
+	*jsonwalk.Reader
 	*gathered.Metrics
 	table  *table.Rows
 	frames int
@@ -73,15 +74,15 @@ type frameReader struct {
 }
 
 func readFrames(t *input.Text, o input.Options) (*gathered.File, error) {
-	f := &frameReader{jsonReader: newJSONReader(t), Metrics: gathered.NewMetrics(t, framesFormat),
+	f := &frameReader{Reader: jsonwalk.New(t), Metrics: gathered.NewMetrics(t, framesFormat),
 		table: table.NewRows(t, framesFormat)}
 	var err error
 	if bytes.TrimLeft(t.Head, " \t\r\n")[0] == '[' {
-		err = f.list(f.one)
+		err = f.List(f.one)
 	} else {
-		err = f.object(f.member)
+		err = f.Object(f.member)
 	}
-	if err := f.jsonReader.failed(err); err != nil {
+	if err := f.Reader.Failed(err); err != nil {
 		return nil, err
 	}
 	switch {
@@ -100,15 +101,15 @@ func readFrames(t *input.Text, o input.Options) (*gathered.File, error) {
 func (f *frameReader) member(key string) error {
 	switch key {
 	case "results":
-		return f.object(func(string) error { return f.object(f.member) })
+		return f.Object(func(string) error { return f.Object(f.member) })
 	case "frames", "series":
-		return f.list(f.one)
+		return f.List(f.one)
 	case "schema", "fields": // the text is one frame: its members are decoded one by one
 		return f.single(key)
 	case "error":
 		return f.Decode(&f.failed)
 	}
-	return f.skip()
+	return f.Skip()
 }
 
 // single takes the rest of a text that is one frame, from the value of its first key on.
@@ -125,7 +126,7 @@ func (f *frameReader) single(key string) error {
 		case "name":
 			return f.Decode(&one.Name)
 		}
-		return f.skip()
+		return f.Skip()
 	}
 	if err := take(key); err != nil {
 		return err
@@ -151,7 +152,7 @@ func (f *frameReader) one() error {
 		if !errors.As(err, &kind) {
 			return err
 		}
-		f.Fault(f.here(), "a frame in which %s is not what stands there: skipped", cmp.Or(kind.Field, "a value"))
+		f.Fault(f.Here(), "a frame in which %s is not what stands there: skipped", cmp.Or(kind.Field, "a value"))
 		return nil
 	}
 	f.take(&one)
@@ -192,11 +193,11 @@ func (f *frameReader) take(of *frame) {
 		}
 		line := c.line(of)
 		for i, value := range c.Values[:min(len(c.Values), len(times))] {
-			stamp, form := scan.Instant(cellOf(times[i]), scan.MonthFirst)
+			stamp, form := scan.Instant(jsonwalk.Cell(times[i]), scan.MonthFirst)
 			t, ok := gathered.Nanos(stamp)
 			if form == scan.NoTime || !ok {
 				f.Rows++
-				f.Fault(f.here(), "%s: no time that can be read: skipped", scan.Shown(times[i]))
+				f.Fault(f.Here(), "%s: no time that can be read: skipped", scan.Shown(times[i]))
 				continue
 			}
 			v, err := scan.Finite(value)
@@ -262,7 +263,7 @@ func (f *frameReader) rowsOf(of *frame) {
 			if i >= len(c.Values) {
 				continue
 			}
-			cell := cellOf(c.Values[i])
+			cell := jsonwalk.Cell(c.Values[i])
 			if v, err := strconv.ParseFloat(cell, 64); err == nil && c.factor() != 1 {
 				cell = strconv.FormatFloat(v*c.factor(), 'g', -1, 64)
 			}
@@ -271,7 +272,7 @@ func (f *frameReader) rowsOf(of *frame) {
 				row = f.table.Set(row, label, c.Labels[label])
 			}
 		}
-		f.In.Number = f.here()
+		f.In.Number = f.Here()
 		f.table.Put(f.In, row)
 	}
 }

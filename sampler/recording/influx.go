@@ -18,6 +18,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/jsonwalk"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -259,28 +260,28 @@ func takeFluxRow(m *gathered.Metrics, header, group, types, cells []string) bool
 }
 
 // isInfluxJSON reports whether a JSON text is the answer of InfluxDB to a query in InfluxQL.
-func isInfluxJSON(line *outline) bool {
-	return !line.list && (line.keys["results.statement_id"] || line.keys["results.series"])
+func isInfluxJSON(line *jsonwalk.Outline) bool {
+	return !line.List && (line.Keys["results.statement_id"] || line.Keys["results.series"])
 }
 
 // readInfluxJSON reads results, of which each has series: tags, the names of the columns, and rows of values.
 func readInfluxJSON(t *input.Text) (*gathered.File, error) {
 	m := gathered.NewMetrics(t, "JSON of InfluxDB")
-	r := newJSONReader(t)
+	r := jsonwalk.New(t)
 	fault := ""
 	var member func(key string) error
 	member = func(key string) error {
 		switch key {
 		case "results":
-			return r.list(func() error { return r.object(member) })
+			return r.List(func() error { return r.Object(member) })
 		case "series":
-			return r.list(func() error { return takeInfluxSeries(m, r) })
+			return r.List(func() error { return takeInfluxSeries(m, r) })
 		case "error":
 			return r.Decode(&fault)
 		}
-		return r.skip()
+		return r.Skip()
 	}
-	if err := r.failed(r.object(member)); err != nil {
+	if err := r.Failed(r.Object(member)); err != nil {
 		return nil, err
 	}
 	if fault != "" && m.Rows == 0 {
@@ -289,13 +290,13 @@ func readInfluxJSON(t *input.Text) (*gathered.File, error) {
 	return m.File, m.Finish()
 }
 
-func takeInfluxSeries(m *gathered.Metrics, r *jsonReader) error {
+func takeInfluxSeries(m *gathered.Metrics, r *jsonwalk.Reader) error {
 	var (
 		tags    map[string]string
 		columns []string
 		types   []string
 	)
-	return r.object(func(key string) error {
+	return r.Object(func(key string) error {
 		switch key {
 		case "tags":
 			return r.Decode(&tags)
@@ -304,7 +305,7 @@ func takeInfluxSeries(m *gathered.Metrics, r *jsonReader) error {
 			types = make([]string, len(columns))
 			return err
 		case "values":
-			return r.list(func() error {
+			return r.List(func() error {
 				var row []json.RawMessage
 				if err := r.Decode(&row); err != nil {
 					return err
@@ -316,7 +317,7 @@ func takeInfluxSeries(m *gathered.Metrics, r *jsonReader) error {
 					}
 					cell := ""
 					if i < len(row) {
-						cell = cellOf(row[i])
+						cell = jsonwalk.Cell(row[i])
 						if types[i] = "double"; bytes.HasPrefix(row[i], []byte(`"`)) {
 							types[i] = "string"
 						}
@@ -329,12 +330,12 @@ func takeInfluxSeries(m *gathered.Metrics, r *jsonReader) error {
 				}
 				if !takeFluxRow(m, header, nil, kinds, cells) {
 					m.Rows++
-					m.Fault(r.here(), "%s: no time that can be read: skipped",
+					m.Fault(r.Here(), "%s: no time that can be read: skipped",
 						scan.Shown([]byte(strings.Join(cells, ","))))
 				}
 				return nil
 			})
 		}
-		return r.skip()
+		return r.Skip()
 	})
 }

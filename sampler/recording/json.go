@@ -12,6 +12,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/jsonwalk"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
@@ -39,22 +40,22 @@ func isJSON(start []byte) bool {
 // alone; what VictoriaMetrics, Graphite, Grafana and sysstat export; and objects of names and values, one a line or in
 // a list, or with a list for each name.
 func readJSON(t *input.Text, o input.Options) (*gathered.File, error) {
-	line := outlineOf(t.Head)
+	line := jsonwalk.OutlineOf(t.Head)
 	has := func(keys ...string) bool {
-		return !slices.ContainsFunc(keys, func(key string) bool { return !line.keys[key] })
+		return !slices.ContainsFunc(keys, func(key string) bool { return !line.Keys[key] })
 	}
 	switch {
 	case isInfluxJSON(&line):
 		return readInfluxJSON(t)
 	case isFrames(&line):
 		return readFrames(t, o)
-	case line.list && line.item == '[':
+	case line.List && line.Item == '[':
 		return readPairs(t, o)
-	case line.list && has("datapoints"):
+	case line.List && has("datapoints"):
 		return readGraphite(t)
-	case line.list && line.item == '{' && !(has("metric") && (has("values") || has("value"))):
+	case line.List && line.Item == '{' && !(has("metric") && (has("values") || has("value"))):
 		return readObjects(t, "a JSON list of objects", o)
-	case line.list:
+	case line.List:
 		return readAnswer(t, true)
 	case has("metric") && (has("timestamps") || has("values")):
 		return readExport(t)
@@ -66,9 +67,9 @@ func readJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 		return readAnswer(t, false)
 	case has("meta.start", "meta.step", "data"):
 		return readRRDJSON(t, o)
-	case has("columns") && line.split != "", has("labels") && line.split == "data":
-		return readSplit(t, line.split, o)
-	case line.lists && len(line.keys) > 1 && !line.objects:
+	case has("columns") && line.Split != "", has("labels") && line.Split == "data":
+		return readSplit(t, line.Split, o)
+	case line.Lists && len(line.Keys) > 1 && !line.Objects:
 		return readColumns(t, o)
 	}
 	if json.Valid(tokens.FirstLine(bytes.TrimLeft(t.Head, " \t\r\n"))) {
@@ -83,9 +84,9 @@ var streamsOfLoki = regexp.MustCompile(`"resultType"\s*:\s*"streams"`)
 // readPairs reads a list of lists as rows of a table without a header.
 func readPairs(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &table.Sheet{Format: "a JSON list of lists"}
-	r := newJSONReader(t)
+	r := jsonwalk.New(t)
 	var refused error
-	err := r.list(func() error {
+	err := r.List(func() error {
 		var item json.RawMessage
 		if err := r.Decode(&item); err != nil {
 			return err
@@ -94,17 +95,17 @@ func readPairs(t *input.Text, o input.Options) (*gathered.File, error) {
 		if err := json.Unmarshal(item, &cells); err != nil || len(s.Rows) > 0 && len(cells) != len(s.Rows[0]) {
 			refused = gathered.New(t, s.Format).Refuse(fmt.Sprintf("item %d is not like the first", len(s.Rows)+1),
 				"write one object a line, as in {\"time\": ..., \"rss_bytes\": ...}")
-			return errStopped
+			return jsonwalk.ErrStopped
 		}
 		row := make([]string, len(cells))
 		for j, cell := range cells {
 			row[j] = strings.Trim(string(cell), `"`)
 		}
-		t.Number = r.here()
+		t.Number = r.Here()
 		s.Put(t, row)
 		return nil
 	})
-	if err := r.failed(err); err != nil || refused != nil {
+	if err := r.Failed(err); err != nil || refused != nil {
 		return nil, cmp.Or(err, refused)
 	}
 	if len(s.Rows) > 1 && !tokens.HasData(s.Rows[0], s.Commas) {
@@ -116,24 +117,24 @@ func readPairs(t *input.Text, o input.Options) (*gathered.File, error) {
 // readColumns reads an object with a list for each name: the columns of a table.
 func readColumns(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &table.Sheet{Format: "JSON of columns"}
-	r := newJSONReader(t)
+	r := jsonwalk.New(t)
 	var columns [][]string
 	cells := 0
-	err := r.object(func(key string) error {
+	err := r.Object(func(key string) error {
 		var column []string
-		err := r.list(func() error {
+		err := r.List(func() error {
 			var value json.RawMessage
 			err := r.Decode(&value)
 			if cells++; cells > t.Bounds.Cells {
 				t.Stop("%d cells of a table", t.Bounds.Cells)
 			}
-			column = append(column, cellOf(value))
+			column = append(column, jsonwalk.Cell(value))
 			return err
 		})
 		s.Header, columns = append(s.Header, key), append(columns, column)
 		return err
 	})
-	if err := r.failed(err); err != nil {
+	if err := r.Failed(err); err != nil {
 		return nil, err
 	}
 	for i, column := range columns {
@@ -158,9 +159,9 @@ func readColumns(t *input.Text, o input.Options) (*gathered.File, error) {
 // another.
 func readSplit(t *input.Text, under string, o input.Options) (*gathered.File, error) {
 	s := &table.Sheet{Format: "JSON of rows and columns"}
-	r := newJSONReader(t)
+	r := jsonwalk.New(t)
 	var index []json.RawMessage // of pandas
-	err := r.object(func(key string) error {
+	err := r.Object(func(key string) error {
 		switch key {
 		case "columns", "labels": // the latter of Netdata
 			var names []json.RawMessage
@@ -168,32 +169,32 @@ func readSplit(t *input.Text, under string, o input.Options) (*gathered.File, er
 				return err
 			}
 			for _, name := range names {
-				s.Header = append(s.Header, cellOf(name))
+				s.Header = append(s.Header, jsonwalk.Cell(name))
 			}
 			return nil
 		case "index":
 			return r.Decode(&index)
 		case under:
-			return r.list(func() error {
-				row, err := r.cells()
+			return r.List(func() error {
+				row, err := r.Cells()
 				if err != nil {
 					return err
 				}
-				t.Number = r.here()
+				t.Number = r.Here()
 				s.Put(t, row)
 				return nil
 			})
 		}
-		return r.skip()
+		return r.Skip()
 	})
-	if err := r.failed(err); err != nil {
+	if err := r.Failed(err); err != nil {
 		return nil, err
 	}
 	if len(index) == len(s.Rows) && len(index) > 0 {
-		if _, form := scan.Instant(cellOf(index[0]), s.Dates); form != scan.NoTime { // else row numbers
+		if _, form := scan.Instant(jsonwalk.Cell(index[0]), s.Dates); form != scan.NoTime { // else row numbers
 			s.Header = append([]string{"time"}, s.Header...)
 			for i := range s.Rows {
-				s.Rows[i] = append([]string{cellOf(index[i])}, s.Rows[i]...)
+				s.Rows[i] = append([]string{jsonwalk.Cell(index[i])}, s.Rows[i]...)
 			}
 		}
 	}
@@ -226,13 +227,13 @@ func readObjectLines(t *input.Text, o input.Options) (*gathered.File, error) {
 func readObjects(t *input.Text, format string, o input.Options) (*gathered.File, error) {
 	s := table.NewRows(t, format)
 	faults := input.FaultLog{Name: t.Name}
-	r := newJSONReader(t)
+	r := jsonwalk.New(t)
 	one := func() error {
 		var raw json.RawMessage
 		if err := r.Decode(&raw); err != nil {
 			return err
 		}
-		t.Number = r.here()
+		t.Number = r.Here()
 		if err := addObject(s, t, raw); err != nil {
 			faults.Fault(t.Number, "%w", explainObject(raw, err))
 		}
@@ -244,12 +245,12 @@ func readObjects(t *input.Text, format string, o input.Options) (*gathered.File,
 			err = one()
 		}
 	} else {
-		err = r.list(one)
+		err = r.List(one)
 	}
-	if err := r.failed(err); err != nil && (len(s.Rows) == 0 || t.Ctx.Err() != nil) {
+	if err := r.Failed(err); err != nil && (len(s.Rows) == 0 || t.Ctx.Err() != nil) {
 		return nil, err
 	} else if err != nil {
-		faults.Fault(r.here(), "%w", err)
+		faults.Fault(r.Here(), "%w", err)
 	}
 	return s.Finish(t, &faults, o)
 }

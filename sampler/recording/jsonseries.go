@@ -15,6 +15,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/jsonwalk"
 )
 
 // promValue is a pair like [1700000000.123,"42"], or a value alone. A bad one costs only itself.
@@ -47,20 +48,20 @@ func (p *promValue) UnmarshalJSON(text []byte) error {
 // promAnswer walks the answer of a Prometheus to a range query, its data alone, or the list of its series.
 type promAnswer struct {
 	*gathered.Metrics
-	*jsonReader
+	*jsonwalk.Reader
 	kind, status, fault, faultType string
 	others                         bool // whether an item of the result is no series
 }
 
 func readAnswer(t *input.Text, list bool) (*gathered.File, error) {
-	a := &promAnswer{Metrics: gathered.NewMetrics(t, rangeFormat), jsonReader: newJSONReader(t)}
+	a := &promAnswer{Metrics: gathered.NewMetrics(t, rangeFormat), Reader: jsonwalk.New(t)}
 	var err error
 	if list {
 		a.kind, err = "matrix", a.result()
 	} else {
-		err = a.object(a.member)
+		err = a.Object(a.member)
 	}
-	if err := a.jsonReader.failed(err); err != nil {
+	if err := a.Reader.Failed(err); err != nil {
 		return nil, err
 	}
 	switch {
@@ -89,20 +90,20 @@ func (a *promAnswer) member(key string) error {
 	case "resultType":
 		return a.Decode(&a.kind)
 	case "data":
-		return a.object(a.member)
+		return a.Object(a.member)
 	case "result":
 		return a.result()
 	}
-	return a.skip()
+	return a.Skip()
 }
 
 func (a *promAnswer) result() error {
-	if err := a.open('['); err == errShape {
+	if err := a.Open('['); err == jsonwalk.ErrShape {
 		return errNoSeries
 	} else if err != nil {
 		return err
 	}
-	return a.items(func() error {
+	return a.Items(func() error {
 		token, err := a.Token()
 		switch {
 		case err != nil:
@@ -115,7 +116,7 @@ func (a *promAnswer) result() error {
 			return nil
 		}
 		for a.More() {
-			if err := a.skip(); err != nil {
+			if err := a.Skip(); err != nil {
 				return err
 			}
 		}
@@ -128,7 +129,7 @@ func (a *promAnswer) result() error {
 func (a *promAnswer) oneSeries() error {
 	var line *promtext.Line
 	var waiting []promValue // values that come before what they are of
-	number, n := a.here(), 0
+	number, n := a.Here(), 0
 	take := func(p promValue) {
 		if line == nil {
 			waiting = append(waiting, p)
@@ -137,7 +138,7 @@ func (a *promAnswer) oneSeries() error {
 		n++
 		takeValue(a.Metrics, line, p, n, number)
 	}
-	err := a.members(func(key string) error {
+	err := a.Members(func(key string) error {
 		switch key {
 		case "metric":
 			var labels map[string]string
@@ -151,7 +152,7 @@ func (a *promAnswer) oneSeries() error {
 			waiting = nil
 			return nil
 		case "values":
-			return a.list(func() error {
+			return a.List(func() error {
 				var p promValue
 				if err := a.Decode(&p); err != nil {
 					return err
@@ -169,7 +170,7 @@ func (a *promAnswer) oneSeries() error {
 			take(p)
 			return nil
 		}
-		return a.skip()
+		return a.Skip()
 	})
 	if line == nil && len(waiting) > 0 {
 		line = &promtext.Line{}
@@ -193,8 +194,8 @@ func readExport(t *input.Text) (*gathered.File, error) {
 		var times []int64
 		faults := map[int]error{}
 		one := &input.Text{Ctx: t.Ctx, Name: t.Name, Bounds: t.Bounds, In: bufio.NewReader(bytes.NewReader(raw))}
-		r := newJSONReader(one)
-		err := r.object(func(key string) error {
+		r := jsonwalk.New(one)
+		err := r.Object(func(key string) error {
 			switch key {
 			case "metric":
 				var labels map[string]string
@@ -204,7 +205,7 @@ func readExport(t *input.Text) (*gathered.File, error) {
 				line = lineOf(labels)
 				return nil
 			case "values":
-				return r.list(func() error {
+				return r.List(func() error {
 					var p promValue
 					err := r.Decode(&p)
 					if p.err != nil && len(faults) < input.MaxFaults {
@@ -214,7 +215,7 @@ func readExport(t *input.Text) (*gathered.File, error) {
 					return err
 				})
 			case "timestamps":
-				return r.list(func() error {
+				return r.List(func() error {
 					var stamp json.Number
 					err := r.Decode(&stamp)
 					ms, bad := stamp.Int64()
@@ -228,11 +229,11 @@ func readExport(t *input.Text) (*gathered.File, error) {
 					return err
 				})
 			}
-			return r.skip()
+			return r.Skip()
 		})
 		switch {
 		case err != nil:
-			m.Fault(number, "%w", explainJSON(raw, err))
+			m.Fault(number, "%w", jsonwalk.Explain(raw, err))
 			continue
 		case len(times) != len(values):
 			m.Fault(number, "%s and %s: skipped", scan.Count(len(values), "value"), scan.Count(len(times), "timestamp"))
@@ -273,8 +274,8 @@ func takeValue(m *gathered.Metrics, line *promtext.Line, p promValue, n, lineNum
 // readGraphite reads the JSON of Graphite: targets, each with pairs of value and time.
 func readGraphite(t *input.Text) (*gathered.File, error) {
 	m := gathered.NewMetrics(t, "JSON of Graphite")
-	r := newJSONReader(t)
-	err := r.list(func() error {
+	r := jsonwalk.New(t)
+	err := r.List(func() error {
 		var item json.RawMessage
 		if err := r.Decode(&item); err != nil {
 			return err
@@ -284,7 +285,7 @@ func readGraphite(t *input.Text) (*gathered.File, error) {
 			Datapoints [][2]*float64 `json:"datapoints"`
 		}
 		if err := json.Unmarshal(item, &target); err != nil {
-			m.Fault(r.here(), "%w", err)
+			m.Fault(r.Here(), "%w", err)
 			return nil
 		}
 		line := promtext.Line{Name: []byte(target.Target)}
@@ -304,7 +305,7 @@ func readGraphite(t *input.Text) (*gathered.File, error) {
 		}
 		return nil
 	})
-	if err := r.failed(err); err != nil {
+	if err := r.Failed(err); err != nil {
 		return nil, err
 	}
 	return m.File, m.Finish()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/jsonwalk"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
@@ -143,7 +144,7 @@ func expand(s *table.Rows, t *input.Text, raw json.RawMessage, above []member, i
 				continue
 			}
 			if made++; depth < deep && pair[1][0] == '{' { // what there is at a time
-				at := member{"time", cellOf(pair[0]), in}
+				at := member{"time", jsonwalk.Cell(pair[0]), in}
 				if err := expand(s, t, pair[1], append(slices.Clone(beside), at), l.key, depth+1); err != nil {
 					return err
 				}
@@ -161,7 +162,7 @@ func expand(s *table.Rows, t *input.Text, raw json.RawMessage, above []member, i
 			}
 			var row []member
 			for _, l := range columns {
-				row = append(row, member{l.key, cellOf(l.items[i]), in})
+				row = append(row, member{l.key, jsonwalk.Cell(l.items[i]), in})
 			}
 			made++
 			putMembers(s, t, beside, row...)
@@ -178,7 +179,7 @@ func explainObject(data []byte, err error) error {
 	if errors.Is(err, errDeep) {
 		return err
 	}
-	return explainJSON(data, err)
+	return jsonwalk.Explain(data, err)
 }
 
 // labelsOf returns what a list of objects with a key and a value each says of what stands beside it, as OpenTelemetry
@@ -194,7 +195,7 @@ func labelsOf(items []json.RawMessage) (labels []member) {
 		if dec.Decode(&label) != nil || label.Key == nil || label.Value == nil {
 			return nil
 		}
-		value := cellOf(label.Value)
+		value := jsonwalk.Cell(label.Value)
 		if label.Value[0] == '{' {
 			_ = flatten("", label.Value, 0, func(_, v string) { value = v }, func(string, json.RawMessage) {})
 		}
@@ -243,7 +244,7 @@ type list struct {
 
 // pointOf returns what a pair is: a time and a value, in either order.
 func pointOf(pair []json.RawMessage) []member {
-	at, value := cellOf(pair[0]), cellOf(pair[1])
+	at, value := jsonwalk.Cell(pair[0]), jsonwalk.Cell(pair[1])
 	if _, form := scan.Instant(at, scan.MonthFirst); form == scan.NoTime {
 		at, value = value, at
 	}
@@ -277,7 +278,7 @@ func rowsOfColumns(raw []byte) (rows [][]member) {
 			if !ok || len(columns[name]) != n {
 				return nil
 			}
-			row = append(row, member{key: name, value: cellOf(cell)})
+			row = append(row, member{key: name, value: jsonwalk.Cell(cell)})
 		}
 		rows = append(rows, row)
 	}
@@ -333,9 +334,9 @@ func flatten(prefix string, raw json.RawMessage, depth int, put func(key, value 
 				}
 				continue
 			}
-			put(name, cellOf(value))
+			put(name, jsonwalk.Cell(value))
 		default:
-			put(name, cellOf(value))
+			put(name, jsonwalk.Cell(value))
 		}
 	}
 	_, err = dec.Token()

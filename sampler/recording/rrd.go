@@ -11,6 +11,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/jsonwalk"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
@@ -101,29 +102,29 @@ func rrdCells(at string, values []string) []string {
 // readRRDJSON reads the JSON of rrdtool xport: rows without times, from a start on in steps.
 func readRRDJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &table.Sheet{Format: rrdFormat}
-	r := newJSONReader(t)
+	r := jsonwalk.New(t)
 	var meta struct {
 		Start, Step int64
 		Legend      []json.RawMessage
 	}
-	err := r.object(func(key string) error {
+	err := r.Object(func(key string) error {
 		switch key {
 		case "meta":
 			return r.Decode(&meta)
 		case "data":
-			return r.list(func() error {
-				row, err := r.cells()
+			return r.List(func() error {
+				row, err := r.Cells()
 				if err != nil {
 					return err
 				}
-				t.Number = r.here()
+				t.Number = r.Here()
 				s.Put(t, append([]string{""}, row...))
 				return nil
 			})
 		}
-		return r.skip()
+		return r.Skip()
 	})
-	if err := r.failed(err); err != nil {
+	if err := r.Failed(err); err != nil {
 		return nil, err
 	}
 	if meta.Step <= 0 || meta.Start <= 0 || meta.Step > scan.EndOfTime || meta.Start > scan.EndOfTime {
@@ -132,7 +133,7 @@ func readRRDJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 	}
 	header := []string{"time"}
 	for _, name := range meta.Legend {
-		header = append(header, cellOf(name))
+		header = append(header, jsonwalk.Cell(name))
 	}
 	for i := range s.Rows {
 		s.Rows[i][0] = strconv.FormatInt(meta.Start+int64(i+1)*meta.Step, 10)

@@ -10,6 +10,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/jsonwalk"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 )
 
@@ -17,24 +18,24 @@ import (
 func readSadf(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := table.NewRows(t, "JSON of sysstat (sadf)")
 	faults := input.FaultLog{Name: t.Name}
-	r := newJSONReader(t)
+	r := jsonwalk.New(t)
 	host := ""
 	var member func(key string) error
 	member = func(key string) error {
 		switch key {
 		case "sysstat":
-			return r.object(member)
+			return r.Object(member)
 		case "hosts":
-			return r.list(func() error { return r.object(member) })
+			return r.List(func() error { return r.Object(member) })
 		case "nodename":
 			return r.Decode(&host)
 		case "statistics":
-			return r.list(func() error {
+			return r.List(func() error {
 				var raw json.RawMessage
 				if err := r.Decode(&raw); err != nil {
 					return err
 				}
-				t.Number = r.here()
+				t.Number = r.Here()
 				row := s.Set(make([]string, len(s.Header)), "time", "")
 				row = s.Set(row, "hostname", host)
 				err := sadfValues("", raw, func(key, value string) { row = s.Set(row, key, value) })
@@ -46,9 +47,9 @@ func readSadf(t *input.Text, o input.Options) (*gathered.File, error) {
 				return nil
 			})
 		}
-		return r.skip()
+		return r.Skip()
 	}
-	if err := r.failed(r.object(member)); err != nil {
+	if err := r.Failed(r.Object(member)); err != nil {
 		return nil, err
 	}
 	if len(s.Rows) == 0 && faults.Faults == 0 {
@@ -93,7 +94,7 @@ func sadfValues(prefix string, raw json.RawMessage, put func(key, value string))
 			}
 		case '"': // the name of a device
 		default:
-			put(name+sadfUnit(prefix, key), cellOf(value))
+			put(name+sadfUnit(prefix, key), jsonwalk.Cell(value))
 		}
 	}
 	return nil
@@ -108,7 +109,7 @@ func sadfName(item json.RawMessage) string {
 	name := ""
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		if object[key][0] == '"' {
-			name += cellOf(object[key]) + "."
+			name += jsonwalk.Cell(object[key]) + "."
 		}
 	}
 	return name

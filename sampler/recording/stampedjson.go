@@ -9,6 +9,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/jsonwalk"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
@@ -85,7 +86,7 @@ func readStampedJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 		if len(value) == 0 || bytes.ContainsAny(line[:1], "0123456789") && bytes.Contains(line, []byte(":")) {
 			if stamp, rest := tokens.LeadingInstant(string(line)); !stamp.IsZero() {
 				if len(value) > 0 {
-					faults.Fault(number, "%w before this line: skipped", errJSONEnd)
+					faults.Fault(number, "%w before this line: skipped", jsonwalk.ErrEnd)
 				}
 				at, line, value, depth = stamp.Format(time.RFC3339Nano), []byte(jsonBehind(rest)), nil, jsonDepth{}
 			}
@@ -108,7 +109,7 @@ func readStampedJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 		}
 	}
 	if len(value) > 0 {
-		faults.Fault(t.Number, "%w", errJSONEnd)
+		faults.Fault(t.Number, "%w", jsonwalk.ErrEnd)
 	}
 	return s.Finish(t, &faults, o)
 }

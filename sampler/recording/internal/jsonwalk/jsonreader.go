@@ -1,4 +1,5 @@
-package recording
+// Package jsonwalk walks JSON as it comes, so that of a large file only a value at a time is held.
+package jsonwalk
 
 import (
 	"bytes"
@@ -12,9 +13,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
-// jsonReader walks JSON as it comes. Of what it walks it holds what is decoded at once, which is
+// Reader walks JSON as it comes. Of what it walks it holds what is decoded at once, which is
 // bounded.
-type jsonReader struct {
+type Reader struct {
 	*json.Decoder
 	src *jsonSource
 }
@@ -28,10 +29,11 @@ type jsonSource struct {
 	line   int
 }
 
-func newJSONReader(t *input.Text) *jsonReader {
+// New returns a reader of JSON, which the text is to hold.
+func New(t *input.Text) *Reader {
 	src := &jsonSource{t: t, line: 1}
 	src.dec = json.NewDecoder(src)
-	return &jsonReader{src.dec, src}
+	return &Reader{src.dec, src}
 }
 
 func (s *jsonSource) Read(p []byte) (int, error) {
@@ -51,8 +53,8 @@ func (s *jsonSource) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// here returns the number of the line in which the value that was read last ends.
-func (r *jsonReader) here() int {
+// Here returns the number of the line in which the value that was read last ends.
+func (r *Reader) Here() int {
 	n, s := 0, r.src
 	for at := r.InputOffset(); n < len(s.breaks) && s.breaks[n] < at; {
 		n++
@@ -62,27 +64,28 @@ func (r *jsonReader) here() int {
 	return s.line
 }
 
-var errShape = errors.New("JSON in which another kind of value stands than in this format")
+// ErrShape says that a list or an object does not stand where one is needed.
+var ErrShape = errors.New("JSON in which another kind of value stands than in this format")
 
-// open takes the beginning of a list or object.
-func (r *jsonReader) open(delim json.Delim) error {
+// Open takes the beginning of a list or object.
+func (r *Reader) Open(delim json.Delim) error {
 	token, err := r.Token()
 	if err == nil && token != delim {
-		err = errShape
+		err = ErrShape
 	}
 	return err
 }
 
-// object walks an object: each has to take the value of the key.
-func (r *jsonReader) object(each func(key string) error) error {
-	if err := r.open('{'); err != nil {
+// Object walks an object: each has to take the value of the key.
+func (r *Reader) Object(each func(key string) error) error {
+	if err := r.Open('{'); err != nil {
 		return err
 	}
-	return r.members(each)
+	return r.Members(each)
 }
 
-// members walks what follows the brace of an object.
-func (r *jsonReader) members(each func(key string) error) error {
+// Members walks what follows the brace of an object.
+func (r *Reader) Members(each func(key string) error) error {
 	for r.More() {
 		token, err := r.Token()
 		if err != nil {
@@ -97,16 +100,16 @@ func (r *jsonReader) members(each func(key string) error) error {
 	return err
 }
 
-// list walks a list: each has to take an item.
-func (r *jsonReader) list(each func() error) error {
-	if err := r.open('['); err != nil {
+// List walks a list: each has to take an item.
+func (r *Reader) List(each func() error) error {
+	if err := r.Open('['); err != nil {
 		return err
 	}
-	return r.items(each)
+	return r.Items(each)
 }
 
-// items walks what follows the bracket of a list.
-func (r *jsonReader) items(each func() error) error {
+// Items walks what follows the bracket of a list.
+func (r *Reader) Items(each func() error) error {
 	for r.More() {
 		if err := r.src.t.Ctx.Err(); err != nil {
 			return err
@@ -115,31 +118,31 @@ func (r *jsonReader) items(each func() error) error {
 			return err
 		}
 		if r.src.t.Stopped != "" {
-			return errStopped
+			return ErrStopped
 		}
 	}
 	_, err := r.Token()
 	return err
 }
 
-// cells takes a list of cells.
-func (r *jsonReader) cells() ([]string, error) {
+// Cells takes a list of cells.
+func (r *Reader) Cells() ([]string, error) {
 	var values []json.RawMessage
 	if err := r.Decode(&values); err != nil {
 		return nil, err
 	}
 	cells := make([]string, len(values))
 	for i, value := range values {
-		cells[i] = cellOf(value)
+		cells[i] = Cell(value)
 	}
 	return cells, nil
 }
 
-// errStopped ends a walk at a bound.
-var errStopped = errors.New("a bound was reached")
+// ErrStopped ends a walk at a bound.
+var ErrStopped = errors.New("a bound was reached")
 
-// skip takes a value that nobody needs.
-func (r *jsonReader) skip() error {
+// Skip takes a value that nobody needs.
+func (r *Reader) Skip() error {
 	for depth := 0; ; {
 		token, err := r.Token()
 		if err != nil {
@@ -157,71 +160,72 @@ func (r *jsonReader) skip() error {
 	}
 }
 
-// failed explains why a walk ended early; nil if it did so at a bound.
-func (r *jsonReader) failed(err error) error {
+// Failed explains why a walk ended early; nil if it did so at a bound.
+func (r *Reader) Failed(err error) error {
 	var syntax *json.SyntaxError
 	switch {
-	case err == nil, errors.Is(err, errStopped):
+	case err == nil, errors.Is(err, ErrStopped):
 		return nil
 	case errors.Is(err, r.src.t.Ctx.Err()):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.As(err, &syntax) &&
 		syntax.Error() == "unexpected end of JSON input":
-		return fmt.Errorf("%s: %w", r.src.t.Name, errJSONEnd)
+		return fmt.Errorf("%s: %w", r.src.t.Name, ErrEnd)
 	case errors.As(err, &syntax):
-		return fmt.Errorf("%s: line %d: not valid JSON: %w", r.src.t.Name, r.here(), err)
+		return fmt.Errorf("%s: line %d: not valid JSON: %w", r.src.t.Name, r.Here(), err)
 	}
 	return fmt.Errorf("%s: %w", r.src.t.Name, input.Cause(err))
 }
 
-var errJSONEnd = errors.New("JSON that ends too early")
+// ErrEnd says that a text was cut off.
+var ErrEnd = errors.New("JSON that ends too early")
 
-// outline is what the beginning of a JSON text shows of its first value, or of the first item where that is a list.
-type outline struct {
-	list    bool
-	item    byte            // with which the first item of a list begins
-	keys    map[string]bool // of the object, those of objects in it joined by points, three deep
-	lists   bool            // whether its values are lists
-	objects bool            // whether one of these is of objects
-	split   string          // the name of a list of lists
-	whole   bool            // the value ends in what was looked at
+// Outline is what the beginning of a JSON text shows of its first value, or of the first item where that is a list.
+type Outline struct {
+	List    bool
+	Item    byte            // with which the first item of a list begins
+	Keys    map[string]bool // of the object, those of objects in it joined by points, three deep
+	Lists   bool            // whether its values are lists
+	Objects bool            // whether one of these is of objects
+	Split   string          // the name of a list of lists
 }
 
-func outlineOf(head []byte) outline {
-	o := outline{keys: map[string]bool{}, lists: true}
+// OutlineOf looks at the beginning of a text, which is not empty.
+func OutlineOf(head []byte) Outline {
+	o := Outline{Keys: map[string]bool{}, Lists: true}
 	head = bytes.TrimLeft(head, " \t\r\n")
-	if o.list = head[0] == '['; o.list {
+	if o.List = head[0] == '['; o.List {
 		if head = bytes.TrimLeft(head[1:], " \t\r\n"); len(head) == 0 {
 			return o
 		}
-		o.item = head[0]
+		o.Item = head[0]
 	}
 	if head[0] != '{' {
 		return o
 	}
 	dec := json.NewDecoder(bytes.NewReader(head))
-	o.whole = o.walk(dec, "", 0)
+	o.walk(dec, "", 0)
 	return o
 }
 
 // walk returns false where the text ends, or is none.
-func (o *outline) walk(dec *json.Decoder, prefix string, depth int) bool {
+func (o *Outline) walk(dec *json.Decoder, prefix string, depth int) bool {
 	open, err := dec.Token()
 	if err != nil {
 		return false
 	}
 	delim, nested := open.(json.Delim)
 	if depth == 1 && delim != '[' {
-		o.lists = false
+		o.Lists = false
 	}
 	if !nested {
 		return true
 	}
 	if depth == 2 && strings.Count(prefix, ".") == 1 {
-		o.objects = o.objects || delim == '{' && o.lists
+		o.Objects = o.Objects || delim == '{' && o.Lists
 		if name := strings.TrimSuffix(prefix, "."); delim == '[' && slices.Contains([]string{"data", "rows", "values"},
 			name) {
-			o.split = name
+			o.Split = name
 		}
 	}
 	for dec.More() {
@@ -233,7 +237,7 @@ func (o *outline) walk(dec *json.Decoder, prefix string, depth int) bool {
 			}
 			if depth < 3 { // names further down are never asked for, and long where the text is hostile
 				name += fmt.Sprint(key)
-				o.keys[name] = true
+				o.Keys[name] = true
 				name += "."
 			}
 		}
@@ -245,8 +249,8 @@ func (o *outline) walk(dec *json.Decoder, prefix string, depth int) bool {
 	return err == nil
 }
 
-// cellOf returns a value as a cell of a table; what is neither text nor a number is absent.
-func cellOf(value json.RawMessage) string {
+// Cell returns a value as a cell of a table; what is neither text nor a number is absent.
+func Cell(value json.RawMessage) string {
 	if len(value) == 0 {
 		return ""
 	}
@@ -263,14 +267,14 @@ func cellOf(value json.RawMessage) string {
 	return string(value)
 }
 
-// explainJSON says where a JSON text is at fault.
-func explainJSON(data []byte, err error) error {
+// Explain says where a JSON text is at fault.
+func Explain(data []byte, err error) error {
 	var syntax *json.SyntaxError
 	isSyntax := errors.As(err, &syntax)
 	// One decoder names an end by the reader's error, another by one of its own.
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || isSyntax &&
 		syntax.Error() == "unexpected end of JSON input" {
-		return errJSONEnd
+		return ErrEnd
 	}
 	if isSyntax && int(syntax.Offset) <= len(data) {
 		return fmt.Errorf("line %d: not valid JSON: %w", 1+bytes.Count(data[:syntax.Offset], []byte("\n")), err)
