@@ -59,6 +59,7 @@ type Status struct {
 	Value        float64
 	Baseline     float64 // moving baseline; frozen while growth is suspected
 	Deviation    float64 // moving standard deviation around it
+	First        float64 // the earliest reading since the latest restart
 	Start        float64 // settled starting level
 	SlopePerHour float64 // of the growth while it is found, else of the latest minimums; 0 if unknown
 	Since        time.Time
@@ -131,7 +132,7 @@ func (e *Engine) StatusOf(s *Series) Status {
 		}
 		return st
 	}
-	st.Judged = !s.standsIn(e)
+	st.Judged, st.First = !s.standsIn(e), s.first
 	if s.unread {
 		st.Reason = NotRead
 		return st

@@ -196,7 +196,7 @@ func entryOf(result *replay.Result, c *replay.Resource) *entry {
 		}
 	case c.Verdict == detector.Early:
 		e.rank, e.Class, e.Sentence = mayLeak, "suspect", table.Early(&c.Status)
-		e.Rate = table.EarlyRate(&c.Status)
+		e.Rate = table.Rate(&c.Status)
 	case c.Verdict == detector.Unjudged:
 		e.rank, e.Class, e.Sentence = unknown, "none", c.Why
 	default:

@@ -176,7 +176,7 @@ func rowsOf(r *replay.Result) []table.Row {
 			row.Tint = terminal.Yellow
 			row.Verdict, row.Note = c.Was()
 		case c.Verdict == detector.Early:
-			row.Rate, row.Note = table.EarlyRate(&c.Status), earlyNote(c)
+			row.Rate, row.Note = table.Rate(&c.Status), earlyNote(c)
 		case c.Verdict == detector.Unjudged:
 			row.Note = c.Why
 		case c.Value > grew*c.First:

@@ -243,10 +243,7 @@ func textOf(s *detector.Status, now time.Time) (t text) {
 	}
 	t.verdict, t.tint = table.Verdict(s)
 	t.base = s.Resource.Format(s.Baseline)
-	t.rateTint = terminal.Dim
-	if s.SlopePerHour != 0 || s.Verdict != detector.Early { // a step has no rate
-		t.rate = s.Resource.FormatPerHour(s.SlopePerHour)
-	}
+	t.rate, t.rateTint = table.Rate(s), terminal.Dim
 	if s.State == detector.Firing || s.State == detector.Suspected {
 		t.rateTint = t.tint
 	}

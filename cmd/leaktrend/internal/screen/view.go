@@ -311,13 +311,14 @@ func (p *Process) rows(now time.Time) []table.Row {
 		past := p.monitor.Past(s.Resource.Name, time.Time{})
 		row := table.Row{Resource: s.Resource.Name, Note: s.Why, Spark: sparkOf(past, time.Time{}, sparkWidth)}
 		if len(past) > 0 {
-			row.Levels = table.Levels(s.Resource, past[0].Min, s.Value)
+			row.Levels = table.Levels(s.Resource, s.First, s.Value)
 		}
 		row.Verdict, row.Tint = table.Verdict(s)
+		row.Rate = table.Rate(s)
 		if s.State == detector.Firing || s.State == detector.Suspected {
-			row.Rate, row.Note = s.Resource.FormatPerHour(s.SlopePerHour), table.Finding(s, now)
+			row.Note = table.Finding(s, now)
 		} else if s.Verdict == detector.Early {
-			row.Rate, row.Note = table.EarlyRate(s), table.Early(s)
+			row.Note = table.Early(s)
 		}
 		rows = append(rows, row)
 	}

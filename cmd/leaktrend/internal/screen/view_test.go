@@ -66,6 +66,11 @@ func pastOf(n int, value func(i int) float64) (points []detector.Point) {
 
 func watch(v *View, name string, f *fake) *Process {
 	p := v.Add(name)
+	for i := range f.statuses {
+		if past := f.past[f.statuses[i].Resource.Name]; len(past) > 0 {
+			f.statuses[i].First = past[0].Max // which need not be the lowest of the samples that are drawn as one
+		}
+	}
 	p.Watch(f)
 	return p
 }

@@ -106,10 +106,11 @@ func Early(s *detector.Status) string {
 	return s.Why
 }
 
-// EarlyRate returns the rate of growth that may become a leak; "" for a step, which has none, and where it is not
-// known.
-func EarlyRate(s *detector.Status) string {
-	if s.Callable.IsZero() || s.SlopePerHour == 0 {
+// Rate returns the rate of growth that is a finding or may become one; "" for a step, which has none, where it is not
+// known, and for what does not leak, of which it would be that of its swings.
+func Rate(s *detector.Status) string {
+	found := s.State == detector.Firing || s.State == detector.Suspected
+	if !found && (s.Verdict != detector.Early || s.Callable.IsZero() || s.SlopePerHour == 0) {
 		return ""
 	}
 	return s.Resource.FormatPerHour(s.SlopePerHour)
