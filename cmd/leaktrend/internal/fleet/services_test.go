@@ -13,30 +13,38 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// servicesEnv asks for more, as "SEED NUMBER" of services of each family, and for the figures by family: with -v.
+// servicesEnv asks for more, as "SEED NUMBER WEEKS", of services of each family and of lives, and for the figures by
+// family and those that the rates of healthy services are made of: with -v.
 const servicesEnv = "LEAKTREND_SERVICES"
 
 // Generated services of a week of deploys, crashes and restarts, as a scan at its end judges them over their lives: the
 // mean evidence against healthy ones is at most 1, on a seed that it was not made from.
 func TestLivesOfServices(t *testing.T) {
-	seed, each := uint64(62), 20
+	seed, each, weeks := uint64(62), 20, 1
 	text := os.Getenv(servicesEnv)
 	if text != "" {
-		if n, err := fmt.Sscan(text, &seed, &each); n != 2 || each < 1 {
-			t.Fatalf("%s=%s: want a seed and a number of services: %v", servicesEnv, text, err)
+		if n, err := fmt.Sscan(text, &seed, &each, &weeks); n < 2 || each < 1 || weeks < 1 {
+			t.Fatalf("%s=%s: want a seed, a number of services and one of weeks: %v", servicesEnv, text, err)
 		}
 	}
-	const aWeek = 7 * 24 * time.Hour
+	span := time.Duration(weeks) * watched
+	var grown [2]grownLives
 	for ranges, half := range []string{generate.Tune: "tune", generate.Report: "report"} {
 		o := generate.Options{
 			Seed: seed, PerFamily: each, Ranges: generate.Split(ranges), Interval: calibration.Step,
-			Span: generate.Range{Min: aWeek, Max: aWeek},
+			Span: generate.Range{Min: span, Max: span},
 		}
 		var healthy, leaking evidenced
 		for _, family := range generate.Services() {
 			of := evidenced{}
 			for i := range each {
-				of.add(serviceEValue(o, family.Name, i))
+				f, tried := serviceOverLives(o, family.Name, i)
+				of.add(f.EValue)
+				leaks := 0
+				if family.Leaks {
+					leaks = 1
+				}
+				grown[leaks].add(&f, tried)
 			}
 			if family.Leaks {
 				leaking.join(of)
@@ -56,6 +64,48 @@ func TestLivesOfServices(t *testing.T) {
 			t.Errorf("%s half: no leak of %d is clear", half, leaking.n)
 		}
 	}
+	t.Logf("healthy: %v", &grown[0])
+	t.Logf("leaking: %v", &grown[1])
+}
+
+// grownLives counts services that grow over their lives, by how much and on which grounds, apart for memory.
+type grownLives struct {
+	judged [2]int
+	grew   [2][allGrounds][]float64
+}
+
+func (g *grownLives) add(f *foundOver, tried bool) {
+	if !tried {
+		return
+	}
+	memory := 0
+	if isMemory(f.Resource) {
+		memory = 1
+	}
+	g.judged[memory]++
+	if f.Lives != nil {
+		g.grew[memory][f.grounds] = append(g.grew[memory][f.grounds], f.Lives.Growth)
+	}
+}
+
+func (g *grownLives) String() (text string) {
+	for memory, what := range []string{"counts", "memory"} {
+		text += fmt.Sprintf("\n%s, of %d judged:", what, g.judged[memory])
+		for of, all := range g.grew[memory] {
+			text += fmt.Sprintf(" grounds %d:", of)
+			for _, least := range healthyMemory.grew {
+				n := 0
+				for _, growth := range all {
+					if growth >= least.growth {
+						n++
+					}
+				}
+				text += fmt.Sprintf(" %d", n)
+			}
+			text += ";"
+		}
+	}
+	return text
 }
 
 // evidenced counts services with evidence over their lives.
@@ -83,8 +133,8 @@ func (t evidenced) String() string {
 	return fmt.Sprintf("%d of %d grow, %d clearly, mean evidence %.2f", t.grow, t.n, t.clear, t.sum/float64(t.n))
 }
 
-// serviceEValue returns the evidence over the lives of a generated service for a scan at its end.
-func serviceEValue(o generate.Options, family string, index int) float64 {
+// serviceOverLives judges a generated service over its lives, as a scan at its end.
+func serviceOverLives(o generate.Options, family string, index int) (f foundOver, tried bool) {
 	r, all := generate.Service(o, family, index)
 	begin := time.Unix(0, r.Times[0]).UTC()
 	g := prom.Grid{Start: begin, Step: o.Interval,
@@ -110,6 +160,7 @@ func serviceEValue(o generate.Options, family string, index int) float64 {
 		}
 	}
 	resource, _ := sampler.Lookup(r.Series[0].Resource)
-	f, _, _ := overLives(placesOf(stays), resource, g.At(g.N-1))
-	return f.EValue
+	f, tried, _ = overLives(placesOf(stays), resource, g.At(g.N-1))
+	f.Resource = resource
+	return f, tried
 }
