@@ -20,8 +20,9 @@ const (
 	// handover is the time between the end of a life and the begin of the one that takes its place, or by which the two
 	// overlap, at most. Where nothing takes its place within that, it was a cron job's, or an autoscaler gave it up.
 	handover = time.Hour
-	// maxStays bounds the lives of one workload that are kept of one resource.
+	// maxStays bounds the lives of one workload that are kept of one resource, with so many more while they are read.
 	maxStays = 4000
+	sampleAt = maxStays / 4
 	// minPlaces is the share of the places of a workload that have to agree.
 	minPlaces = .5
 	// grownUp is the share of the length of the lives before from which on the running one is judged; before, the one
@@ -155,7 +156,7 @@ func overLives(all []place, resource sampler.Resource, until time.Time) (f found
 			since = from
 		}
 		told.LowPerDay, told.HighPerDay = min(told.LowPerDay, g.Low), max(told.HighPerDay, g.High)
-		of := groundsOf(&g)
+		of := judged.groundsOf(&g)
 		on[of]++
 		evidence += livesEValue(g.Growth, livesClass{of, isMemory(resource)})
 		if told.Grew = max(told.Grew, g.Lives); g.Growth > told.Growth {
@@ -253,7 +254,7 @@ func (c *collector) keep(group []Label, p *process, version string, l *life, res
 		labels: p.labels, metric: metricOf(p, resource), first: l.first, last: l.last, version: version, ends: l.ends,
 		curve:  curve,
 		begins: l.begins, hash: hashOf(p.labels),
-	}))
+	}), maxStays+sampleAt)
 }
 
 func resourceOf(name string) sampler.Resource {
@@ -271,7 +272,7 @@ func (c *collector) overLives(until time.Time) (candidates []foundOver, judged i
 		w := c.workloads[name]
 		for _, resource := range slices.Sorted(maps.Keys(w.stays)) {
 			r := resourceOf(resource)
-			places := placesOf(w.stays[resource])
+			places := placesOf(some(w.stays[resource], maxStays))
 			f, tried, ok := overLives(places, r, until)
 			if tried {
 				judged++

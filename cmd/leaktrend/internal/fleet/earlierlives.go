@@ -17,13 +17,16 @@ func hashOf(labels map[string]string) uint64 {
 	return h.Sum64()
 }
 
-// some returns no more lives of a workload than are kept: of those that are too many a sample that does not depend on
-// the order of reading, over all of the time. Enough of those that end at each deploy are left to be taken over from.
-func some(all []stay) []stay {
-	if len(all) <= maxStays+maxStays/4 {
+// some returns the lives of a workload, no more than are kept where they are more than a number: a sample that does not
+// depend on the order of reading, over all of the time. Enough of those that end at each deploy are left to be taken
+// over from.
+func some(all []stay, number int) []stay {
+	if len(all) <= number {
 		return all
 	}
-	slices.SortFunc(all, func(a, b stay) int { return cmp.Or(cmp.Compare(a.hash, b.hash), a.first.Compare(b.first)) })
+	slices.SortFunc(all, func(a, b stay) int {
+		return cmp.Or(cmp.Compare(a.hash, b.hash), a.first.Compare(b.first))
+	})
 	return slices.Delete(all, maxStays, len(all))
 }
 
@@ -91,8 +94,8 @@ func (all workloads) recall(p *process, groupBy []string, g prom.Grid, before []
 			}
 			w.stays[resource] = some(append(stays, stay{
 				labels: p.labels, metric: metricOf(p, resource), first: l.first, last: l.last, version: version,
-				ends: true, curve: curve, hash: hash,
-			}))
+				ends: true, curve: curve, limit: l.limits[resource], hash: hash,
+			}), maxStays+sampleAt)
 		}
 	}
 }

@@ -54,7 +54,8 @@ type life struct {
 	past        []pastCall
 	instants    []int // of the grid, of the past, at which it was old enough to be judged
 	recent      recent
-	begins      *process // what tells of restarts at its begin, where that may be the scan's; else nil
+	limits      map[string]float64 // by resource, at its end; what has none is not in it
+	begins      *process           // what tells of restarts at its begin, where that may be the scan's; else nil
 }
 
 func (l *life) length() time.Duration { return l.last.Sub(l.first) }
@@ -92,6 +93,7 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 		current.lines = p.lines(&current, g)
 		current.withLoad = p.withLoad(&current, g)
 		current.curves = curvesOf(p, &current, g)
+		current.limits = p.limitsAt(at)
 		all = append(all, current)
 		d = nil
 	}
@@ -212,6 +214,23 @@ func (p *process) ceilingsAt(i int, before []sampler.Ceiling, known []float64) [
 		}
 	}
 	return now
+}
+
+// limitsAt returns the lowest ceiling of each resource at an instant.
+func (p *process) limitsAt(i int) map[string]float64 {
+	var all map[string]float64
+	for k := range p.ceilings {
+		c := &p.ceilings[k]
+		v := latest(c.values, i)
+		if before, ok := all[c.resource]; promtext.Unlimited(v) || ok && before <= v {
+			continue
+		}
+		if all == nil {
+			all = map[string]float64{}
+		}
+		all[c.resource] = v
+	}
+	return all
 }
 
 // lines draws the resources that have a finding.

@@ -14,17 +14,35 @@ import (
 type grounds int
 
 const (
-	alike       grounds = iota // nothing: all lives grew alike, and ended at the same age
-	longer                     // lives that were longer went on at the rate
-	begun                      // lives before stayed where they were at the ages at which the later ones grew
-	begunLonger                // both
-	allGrounds
+	alike      grounds = iota // nothing: all lives grew alike, and ended at the same age
+	longer                    // lives that were longer went on at the rate
+	begun                     // lives before stayed where they were at the ages at which the later ones grew
+	killed     grounds = 4    // lives ended near the limit of what they could have
+	allGrounds grounds = 8    // any of them together
 )
 
-// leastBefore is how many lives before have to have stayed where they were.
-const leastBefore = 2
+const (
+	// leastBefore is how many lives before have to have stayed where they were.
+	leastBefore = 2
+	// nearLimit is the share of its limit near which a life ended that was killed there, by its last reading, and
+	// leastKilled how many of the lives that grew have to, and as which share of those that ended.
+	nearLimit   = .85
+	leastKilled = 3
+	mostKilled  = .5
+)
 
-func groundsOf(g *lives.Growth) (of grounds) {
+// groundsOf returns those of growth over the lives of a place, of which judged were looked at.
+func (p place) groundsOf(g *lives.Growth) (of grounds) {
+	ended, near := 0, 0
+	for _, s := range p[g.Since : len(p)-1] {
+		ended++
+		if s.hitLimit() {
+			near++
+		}
+	}
+	if near >= leastKilled && float64(near) >= mostKilled*float64(ended) {
+		of += killed
+	}
 	if g.Longest > 0 {
 		of += longer
 	}
@@ -43,8 +61,11 @@ type foundOver struct {
 
 const (
 	// recently is the share of caches and warm-ups that came with a version of the last weeks, so that lives before are
-	// without: of generated ones one did by chance.
+	// without: no generated one did.
 	recently = 1. / 30
+	// unbounded is the share of caches that are killed at the limit again and again, not only cut off by deploys: no
+	// generated one comes near it.
+	unbounded = 1. / 30
 	// beyondPower is how the share of services falls that grow more than any that was generated.
 	beyondPower = 3
 	// livesCalibrator is the k of the e-value of growth over lives, as in package calibration.
@@ -53,7 +74,8 @@ const (
 
 // healthyLives says how many generated healthy services, of all 20 families, were judged over their lives, and how many
 // of them grew at least so much in each, as a share of the level at its start: with lives that all grew alike, and with
-// longer ones that went on. They are those of one week of lives, of two or of three, of which most did (seed 61).
+// longer ones that went on. They are those of one week of lives, of two and of three together (seed 61, 150 services of
+// each family and half of the parameters).
 type healthyLives struct {
 	judged int
 	grew   []healthyGrowth
@@ -65,13 +87,13 @@ type healthyGrowth struct {
 }
 
 // Nearly all of them are caches and warm-ups that each deploy cuts off. Caches are memory, so that longer lives that go
-// on tell more of what is counted.
+// on tell more of what is counted. Of none did lives before stay where they were.
 var (
-	healthyMemory = healthyLives{3265, []healthyGrowth{
-		{.2, 254, 27}, {.3, 198, 13}, {.4, 150, 11}, {.6, 85, 3}, {.8, 37, 0}, {1, 23, 0}, {1.4, 8, 0}, {2, 1, 0},
+	healthyMemory = healthyLives{7808, []healthyGrowth{
+		{.2, 573, 91}, {.3, 461, 56}, {.4, 358, 30}, {.6, 182, 9}, {.8, 106, 3}, {1, 58, 0}, {1.4, 20, 0}, {2, 4, 0},
 	}}
-	healthyCounts = healthyLives{2496, []healthyGrowth{
-		{.2, 90, 1}, {.3, 76, 1}, {.4, 59, 1}, {.6, 40, 1}, {.8, 29, 0}, {1, 21, 0}, {1.4, 8, 0}, {2, 2, 0},
+	healthyCounts = healthyLives{5830, []healthyGrowth{
+		{.2, 200, 0}, {.3, 162, 0}, {.4, 128, 0}, {.6, 82, 0}, {.8, 47, 0}, {1, 32, 0}, {1.4, 12, 0}, {2, 1, 0},
 	}}
 )
 
@@ -107,6 +129,9 @@ func (of livesClass) healthyShare(growth float64) float64 {
 	}
 	if of.grounds&begun != 0 {
 		share *= recently
+	}
+	if of.grounds&killed != 0 {
+		share *= unbounded
 	}
 	return share
 }
@@ -201,21 +226,21 @@ const (
 
 // calls returns what would have been called of a place at the end of each of its lives but the last, and for how many
 // instants it would have been judged.
-func (p place) calls(j *lives.Judge, r sampler.Resource) (all []livesCall, judged float64) {
+func (p place) calls(j *lives.Judge, r sampler.Resource) (all []livesCall, instants float64) {
 	for n := minJudged; n < len(p); n++ {
-		instants := p[n].first.Sub(p[n-1].first).Hours() / lookEvery.Hours()
-		judged += instants
+		stood := p[n].first.Sub(p[n-1].first).Hours() / lookEvery.Hours()
+		instants += stood
 		if !p[n-1].grew(r) {
 			continue
 		}
-		g, _, _, ok := p[:n].judge(j, r)
+		g, judged, _, ok := p[:n].judge(j, r)
 		if !ok {
 			continue
 		}
-		of := livesClass{groundsOf(&g), isMemory(r)}
-		all = append(all, livesCall{of, livesEValue(g.Growth, of), p.becameOf(n, &g, r), instants})
+		of := livesClass{judged.groundsOf(&g), isMemory(r)}
+		all = append(all, livesCall{of, livesEValue(g.Growth, of), p.becameOf(n, &g, r), stood})
 	}
-	return all, judged
+	return all, instants
 }
 
 // minJudged is how many lives tell anything together.

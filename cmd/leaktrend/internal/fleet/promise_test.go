@@ -90,6 +90,11 @@ func seriesOf(r *dataset.Recording, starts []generate.Life, end time.Time) (*pro
 			}
 		}
 	}
+	for _, mark := range r.Ceilings { // one, from the begin on
+		for _, c := range mark.Value {
+			p.ceilings = append(p.ceilings, ceiling{c.Resource, c.Source, slices.Repeat([]float64{c.Level}, g.N)})
+		}
+	}
 	if starts != nil {
 		p.start = make([]float64, g.N)
 		life := 0
@@ -122,7 +127,7 @@ func (p *process) from(g prom.Grid, length time.Duration) (*process, prom.Grid) 
 func (p *process) until(g prom.Grid, n int) (*process, prom.Grid) {
 	width := int(lookBackStep / g.Step)
 	coarse := prom.Grid{Start: g.At(width - 1), Step: lookBackStep, N: n / width}
-	early := &process{labels: p.labels, readings: []reading{p.readings[0]}}
+	early := &process{labels: p.labels, readings: []reading{p.readings[0]}, ceilings: p.ceilings}
 	early.readings[0].values = make([]float64, coarse.N)
 	for i := range coarse.N {
 		low := math.NaN()
@@ -216,7 +221,7 @@ func judgedOf(seed uint64, family string, kind, index int, cpu bool) judgedSerie
 		span = 12 * aDay
 	}
 	o := generate.Options{Seed: seed, Interval: calibration.Step, Span: generate.Range{Min: span, Max: span},
-		Ranges: generate.Split(index % 2), Load: cpu}
+		Ranges: generate.Split(index % 2), Load: cpu, Ceilings: kind == 1 || kind == 3}
 	var r *dataset.Recording
 	var starts []generate.Life
 	if kind == 1 || kind == 3 {

@@ -17,6 +17,7 @@ type stay struct {
 	version     string
 	ends        bool
 	curve       lives.Curve
+	limit       float64  // at its end; 0 = none is known
 	begins      *process // what tells of restarts at its begin, where that is the scan's; else nil
 	hash        uint64   // of the labels
 }
@@ -48,6 +49,9 @@ func curvesOf(p *process, l *life, g prom.Grid) map[string]lives.Curve {
 	}
 	return curves
 }
+
+// hitLimit reports whether a life ended near the limit of what it could have.
+func (s *stay) hitLimit() bool { return s.ends && s.limit > 0 && s.curve.Last >= nearLimit*s.limit }
 
 // goesOn reports whether a young life grows like those before it, as far as can be seen.
 func (s *stay) goesOn(perDay float64, r sampler.Resource) bool {
