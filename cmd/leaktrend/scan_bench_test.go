@@ -76,14 +76,13 @@ func manyJobs() *fleetOf {
 
 // BenchmarkScan compares a scan with its range queries alone, whose answers are read and dropped, at the same
 // concurrency on the same Prometheus: by the time, and by the processor time of both together. Once all of a week is
-// judged, once its last five days or two, with a look back at the others, which is compared with a scan without. They
-// take turns; figures are medians, of ratios with the extremes.
+// judged, once its last five days, with a look back at the others. The two take turns; figures are medians, of ratios
+// with the extremes.
 func BenchmarkScan(b *testing.B) {
 	for name, f := range map[string]func() *fleetOf{"1,000 series": leakyFleet, "175 jobs": manyJobs} {
 		b.Run(name, func(b *testing.B) {
 			address, _ := startPrometheus(b, backfill(b, f()))
-			for name, days := range map[string]int{"a week": 7, "five days and a look back": 5,
-				"two days and a look back": 2} {
+			for name, days := range map[string]int{"a week": 7, "five days and a look back": 5} {
 				b.Run(name, func(b *testing.B) { benchmarkScan(b, address, days) })
 			}
 		})
@@ -103,18 +102,12 @@ func benchmarkScan(b *testing.B, address string, days int) {
 		GroupBy: []string{"job", "version"}, FDR: .05, Workers: concurrency, Calibration: calibration.Default(),
 	}
 	var queries []rangeQuery
-	run := func(o fleet.Options) []rangeQuery {
+	scan := func() {
 		server := &recordingServer{Client: client}
 		if _, err := fleet.Run(b.Context(), server, o); err != nil {
 			b.Fatal(err)
 		}
-		return server.queries
-	}
-	scan := func() { queries = run(o) }
-	ahead := func() {
-		without := o
-		without.History = 0
-		run(without)
+		queries = server.queries
 	}
 	bare := func() {
 		var next atomic.Int64
@@ -156,12 +149,6 @@ func benchmarkScan(b *testing.B, address string, days int) {
 			"bare-server-s": alone.server,
 		} {
 			figures[unit] = append(figures[unit], figure)
-		}
-		if days < 7 {
-			without := measure(ahead)
-			figures["with/without-look-back"] = append(figures["with/without-look-back"], whole.wall/without.wall)
-			figures["with-cpu/without-look-back-cpu"] = append(figures["with-cpu/without-look-back-cpu"],
-				(whole.own+whole.server)/(without.own+without.server))
 		}
 	}
 	for unit, all := range figures {

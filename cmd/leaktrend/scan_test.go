@@ -204,10 +204,10 @@ func pageOfFleet(t *testing.T, prometheus, page string) {
 			`Array.from(document.querySelector('tbody').rows).map(r => r.cells[0].innerText + ' ' +
 			r.cells[1].innerText.replace(/\s+/g, ' ') + ' ' + document.querySelector(r.cells[1].querySelector('a').getAttribute('href')).tagName)`)
 		want := []string{
-			"LEAK goroutines api v1.9, 40 of 50 replicas, chance of a leak 96 % (89 to 99) SECTION",
-			"LEAK container_memory_working_set_bytes shop/cart v7, 3 of 6 replicas, chance of a leak 96 % (88 to 99) " +
+			"LEAK goroutines api v1.9, 40 of 50 replicas, chance of a leak 98 % (95 to 99) SECTION",
+			"LEAK container_memory_working_set_bytes shop/cart v7, 3 of 6 replicas, chance of a leak 98 % (94 to 99) " +
 				"SECTION",
-			"LEAK open_fds worker 2.4.1, 1 of 10 replicas, chance of a leak 95 % (86 to 99) SECTION",
+			"LEAK open_fds worker 2.4.1, 1 of 10 replicas, chance of a leak 98 % (93 to 99) SECTION",
 			"LIMIT open_fds worker 2.4.1, 1 of 10 replicas SECTION",
 		}
 		if diff := cmp.Diff(want, rows); diff != "" {

@@ -60,6 +60,7 @@ type Status struct {
 	Baseline     float64 // moving baseline; frozen while growth is suspected
 	Deviation    float64 // moving standard deviation around it
 	First        float64 // the earliest reading since the latest restart
+	Base         float64 // minimum from which the rise of a trend that fires counts; else 0
 	Start        float64 // settled starting level
 	SlopePerHour float64 // of the growth while it is found, else of the latest minimums; 0 if unknown
 	Since        time.Time
@@ -151,7 +152,7 @@ func (e *Engine) StatusOf(s *Series) Status {
 	case st.Trend:
 		measured := s.growth.Measured()
 		st.State, st.Since, st.Baseline = Firing, finding.Instant(s.growth.Onset().At), measured.Level
-		st.SinceError = s.growth.Onset().Error
+		st.Base, st.SinceError = measured.Base, s.growth.Onset().Error
 		st.Severity = max(st.Severity, s.severity)
 		st.Exhaustion, st.Evidence = s.exhaustion(s.at), finding.EvidenceOf(&measured)
 		st.Lives = s.told

@@ -46,9 +46,6 @@ func (c claims) highest() (e float64) {
 // claimsOf returns the strongest claims of the lives of a process, nil if there are none: nothing of which an earlier
 // time could tell more.
 func claimsOf(p *process, g prom.Grid, lives []life, c *calibration.Table) claims {
-	// stillLow is the share of the time since growth began in which it has hardly reached the half of its rise, so that
-	// what is below that was left by a fall.
-	const stillLow = .25
 	all := strongest(lives, c)
 	if all == nil {
 		return nil
@@ -71,6 +68,10 @@ func claimsOf(p *process, g prom.Grid, lives []life, c *calibration.Table) claim
 	}
 	return all
 }
+
+// stillLow is the share of the time since growth began in which it has hardly reached the half of its rise, so that
+// what is below that was left by a fall.
+const stillLow = .25
 
 // cellOf returns in which lookBackStep after a start a later time is.
 func cellOf(t, start time.Time) int { return int((t.Sub(start) - 1) / lookBackStep) }
@@ -123,7 +124,7 @@ func strongest(lives []life, c *calibration.Table) (all claims) {
 // show its rise.
 func growthOf(s *detector.Status) backtest.Growth {
 	window, _ := time.ParseDuration(s.Evidence.Window)
-	return backtest.Growth{Baseline: s.Baseline, Rise: s.Evidence.Rise, Grew: s.Grew, Took: max(s.Grew, window)}
+	return backtest.Growth{Baseline: s.Base, Rise: s.Evidence.Rise, Grew: s.Grew, Took: max(s.Grew, window)}
 }
 
 // question is what an earlier time is asked of a process.

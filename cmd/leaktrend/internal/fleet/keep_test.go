@@ -36,7 +36,7 @@ func TestCut(t *testing.T) {
 		{"more than there are", []float64{.9, .6}, 5, "FF"},
 	} {
 		all := candidatesOf(test.chances...)
-		n, got := cut(all, .05, test.top), ""
+		n, got := cut(all, nil, .05, test.top), ""
 		for i := range all {
 			switch {
 			case i < n:

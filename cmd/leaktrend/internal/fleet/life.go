@@ -52,6 +52,7 @@ type life struct {
 	withLoad    map[string]bool        // resources whose growth is that of the load
 	curves      map[string]lives.Curve // over its age, where there may be other lives
 	past        []pastCall
+	downs       []down
 	instants    []int // of the grid, of the past, at which it was old enough to be judged
 	recent      recent
 	limits      map[string]float64 // by resource, at its end; what has none is not in it
@@ -90,6 +91,7 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 		}
 		letGo(p, &current, g)
 		current.followUp(p, g)
+		current.downs = current.cameDown(p, g)
 		current.lines = p.lines(&current, g)
 		current.withLoad = p.withLoad(&current, g)
 		current.curves = curvesOf(p, &current, g)

@@ -180,3 +180,51 @@ func (l *life) eValueOf(c *calibration.Table, s *detector.Status) float64 {
 	slices.Sort(all)
 	return all[len(all)/2]
 }
+
+// down is growth of a resource that came to nothing before that of now began, which was as strong.
+type down struct {
+	resource string
+	ended    time.Time
+}
+
+// cameDown returns the times at which what grows in a life had been as high as now, and came down again.
+func (l *life) cameDown(p *process, g prom.Grid) (all []down) {
+	// sinceBegin is how soon after the begin of the time that is watched the growth of now has to begin for what was
+	// before to tell of it, however short.
+	const sinceBegin = 36 * time.Hour
+	first := int(l.first.Sub(g.At(0)) / g.Step)
+	for i := range l.statuses {
+		s := &l.statuses[i]
+		if !s.Trend || s.Evidence == nil {
+			continue
+		}
+		for k := range p.readings {
+			if p.readings[k].resource != s.Resource.Name {
+				continue
+			}
+			until := s.Since.Add(time.Duration(stillLow * float64(l.last.Sub(s.Since))))
+			readings := p.readings[k].values[first:max(first, int(until.Sub(g.At(0))/g.Step))]
+			growth := growthOf(s)
+			falls, _ := backtest.Before(readings, []int{0}, g.Step, growth)
+			if len(falls) == 0 && first == 0 && s.Since.Sub(l.first) < sinceBegin {
+				if at, ok := growth.OpenedHigh(readings, g.Step); ok {
+					falls = append(falls, at)
+				}
+			}
+			for _, at := range falls {
+				all = append(all, down{s.Resource.Name, g.At(first + at)})
+			}
+		}
+	}
+	return all
+}
+
+// eValueOfNow returns the evidence that a resource of a life leaks by its end.
+func (l *life) eValueOfNow(resource string, c *calibration.Table) float64 {
+	for i := range l.statuses {
+		if l.statuses[i].Resource.Name == resource {
+			return l.eValueOf(c, &l.statuses[i])
+		}
+	}
+	return 0
+}

@@ -176,7 +176,7 @@ func (t livesTables) chances(over []foundOver) {
 		}
 		none := backtest.Table{}
 		known := t.of(of)
-		for k, chance := range none.Chances(all, map[string]int{"": max(known.judged, fewJudged)}, known.rate) {
+		for k, chance := range none.Chances(all, map[string]int{"": max(known.judged, fewJudged)}, known.rate, nil) {
 			over[at[k]].Chance = chance
 		}
 	}

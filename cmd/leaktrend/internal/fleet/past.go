@@ -90,6 +90,11 @@ func fallsOf(l *life, resource string, c *calibration.Table) (all []fall) {
 			all = append(all, fall{one.ended, e, cut})
 		}
 	}
+	for i := range l.downs {
+		if d := &l.downs[i]; d.resource == resource {
+			all = append(all, fall{d.ended, l.eValueOfNow(resource, c), false})
+		}
+	}
 	return all
 }
 
@@ -147,11 +152,11 @@ func (t *past) into(table *backtest.Table, resource string, falls []fall) {
 
 // chances fills in how likely each candidate is a leak, by the past of the fleet and of its workload. lengths are those
 // of the histories of all groups. It returns the candidates as those of the other parts of the fleet have them, which
-// are counted with theirs: of a few alone it is not known how many are false.
+// are counted with theirs: of a few alone it is not known how many are false. elsewhere are the chances of those.
 func chances(candidates []Finding, m *recollection, mine, others Past,
-	lengths []time.Duration) (calls []backtest.Candidate) {
+	lengths []time.Duration) (calls []backtest.Candidate, elsewhere []float64) {
 	if len(candidates) == 0 || len(lengths) == 0 {
-		return nil
+		return nil, nil
 	}
 	slices.Sort(lengths)
 	usual := lengths[len(lengths)/2]
@@ -162,7 +167,7 @@ func chances(candidates []Finding, m *recollection, mine, others Past,
 		nothing, cut := own(m.falls[workloadName(f.Group)][f.Resource.Name], f.EValue, f.Worst.Since, f.Worst.Last)
 		one := backtest.Candidate{
 			Resource: f.Resource.Name, Strength: f.EValue, Own: float64(nothing) / float64(f.Growing),
-			Cut: float64(cut) / float64(f.Growing),
+			Cut: float64(cut) / float64(f.Growing), Loaded: f.Worst.loaded,
 		}
 		if f.Worst.mayFill(f.Resource.Name, m.lived[workloadName(f.Group)]) {
 			one.Cut = max(one.Cut, 1)
@@ -171,10 +176,14 @@ func chances(candidates []Finding, m *recollection, mine, others Past,
 	}
 	mine.Calls = calls
 	all := mine.With(&others)
-	for i, chance := range all.Table.Chances(all.Calls, all.Judged, prior)[:len(calls)] {
-		candidates[i].Chance = chance
+	for i, chance := range all.Table.Chances(all.Calls, all.Judged, prior, calibration.UsualChance) {
+		if i < len(calls) {
+			candidates[i].Chance = chance
+		} else {
+			elsewhere = append(elsewhere, chance.Mean)
+		}
 	}
-	return calls
+	return calls, elsewhere
 }
 
 const (
@@ -186,8 +195,9 @@ const (
 )
 
 // cut orders the candidates by their chance, the likeliest first, fills in the shares of false ones that are expected,
-// marks those near to being findings, and returns how many are.
-func cut(candidates []Finding, fdr float64, top int) (n int) {
+// marks those near to being findings, and returns how many are. elsewhere are the chances of what grows in other parts
+// of the fleet: all parts together keep the share.
+func cut(candidates []Finding, elsewhere []float64, fdr float64, top int) (n int) {
 	slices.SortStableFunc(candidates, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(b.Chance.Mean, a.Chance.Mean), cmp.Compare(b.EValue, a.EValue))
 	})
@@ -200,14 +210,25 @@ func cut(candidates []Finding, fdr float64, top int) (n int) {
 	}
 	n, near := min(top, len(candidates)), min(top+(top+1)/2, len(candidates))
 	if top == 0 {
-		likely := 0
-		for likely < len(chances) && chances[likely] >= leastChance {
-			likely++
-		}
-		n, near = backtest.Cut(chances[:likely], fdr), backtest.Cut(chances, stays*fdr)
+		n, near = cutOf(chances, elsewhere, fdr, leastChance), cutOf(chances, elsewhere, stays*fdr, 0)
 	}
 	for i := n; i < near; i++ {
 		candidates[i].Near = true
+	}
+	return n
+}
+
+// cutOf returns how many of some calls have a part in what backtest.Cut takes of these and of those elsewhere, of all
+// with a chance of at least least.
+func cutOf(chances, elsewhere []float64, share, least float64) (n int) {
+	all := slices.DeleteFunc(slices.Concat(chances, elsewhere), func(c float64) bool { return c < least })
+	slices.SortFunc(all, func(a, b float64) int { return cmp.Compare(b, a) })
+	taken := backtest.Cut(all, share)
+	if taken == 0 {
+		return 0
+	}
+	for n < min(len(chances), taken) && chances[n] >= all[taken-1] {
+		n++
 	}
 	return n
 }

@@ -60,7 +60,7 @@ func (p *precedent) stayed(r *Replica, resource string) bool {
 	if !ok || r.curve == nil || r.Evidence == nil {
 		return false
 	}
-	if highest, _ := other.Highest(); highest >= r.Baseline+backtest.StandsShare*r.Evidence.Rise {
+	if highest, _ := other.Highest(); highest >= r.base+backtest.StandsShare*r.Evidence.Rise {
 		return false
 	}
 	age := r.Last.Sub(r.began)

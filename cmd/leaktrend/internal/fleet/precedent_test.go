@@ -54,7 +54,7 @@ func TestMayFill(t *testing.T) {
 		own := life(began, 148, grows)
 		curve := own.curves["a"]
 		r := Replica{
-			began: own.first, Last: own.last, Since: hour(test.since), Ended: test.ended, Baseline: 100,
+			began: own.first, Last: own.last, Since: hour(test.since), Ended: test.ended, base: 100,
 			Evidence: &alerting.Evidence{Rise: 96}, curve: &curve,
 		}
 		if got := r.mayFill("a", append(test.others, own)); got != test.want {

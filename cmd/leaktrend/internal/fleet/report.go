@@ -40,9 +40,11 @@ type Replica struct {
 	Evidence     *alerting.Evidence
 	Line         *spark.Line
 
-	began time.Time    // of the process, as far as it was seen
-	curve *lives.Curve // over its age; nil = unknown
-	order string       // of the labels, for a result that does not depend on the order of reading
+	base   float64      // minimum from which the rise counts
+	loaded bool         // its load is known, or its processor time
+	began  time.Time    // of the process, as far as it was seen
+	curve  *lives.Curve // over its age; nil = unknown
+	order  string       // of the labels, for a result that does not depend on the order of reading
 }
 
 // VersionCount says how many replicas of one version have a finding.
@@ -310,7 +312,8 @@ func replicaOf(p *process, version string, l *life, s *detector.Status) Replica 
 		Since: s.Since, Last: l.last, Ended: l.ends, Exhaustion: s.Exhaustion, Evidence: s.Evidence,
 		Line: l.lines[s.Resource.Name],
 	}
-	r.order, r.began = orderOf(p.labels), l.first
+	r.order, r.base, r.began = orderOf(p.labels), s.Base, l.first
+	r.loaded = p.cpu != nil || p.load != nil
 	if curve, ok := l.curves[s.Resource.Name]; ok {
 		r.curve = &curve
 	}
@@ -411,14 +414,15 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 	}
 	c.quiet.into(r, hypotheses)
 	r.ByResource = hypotheses
-	r.Calls = chances(candidates, &c.recalled, r.ForOthers(), c.others, lengths)
+	calls, elsewhere := chances(candidates, &c.recalled, r.ForOthers(), c.others, lengths)
+	r.Calls = calls
 	over, tried, overPast := c.overLives(end)
 	overPast.chances(over)
 	for i := range over {
 		candidates = append(candidates, over[i].Finding)
 	}
 	r.Hypotheses += tried
-	accepted := cut(candidates, fdr, top)
+	accepted := cut(candidates, elsewhere, fdr, top)
 	for i := range candidates {
 		if candidates[i].Lives == nil {
 			c.compareVersions(&candidates[i])

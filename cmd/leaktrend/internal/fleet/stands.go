@@ -38,5 +38,5 @@ func fellBack(values []float64, l *life, g prom.Grid, s *detector.Status) bool {
 		highest = max(highest, values[i])
 		n++
 	}
-	return n >= backtest.MinStands && highest < s.Baseline+backtest.StandsShare*s.Evidence.Rise
+	return n >= backtest.MinStands && highest < s.Base+backtest.StandsShare*s.Evidence.Rise
 }

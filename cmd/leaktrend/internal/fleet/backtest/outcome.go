@@ -164,6 +164,33 @@ func Before(readings []float64, begins []int, step time.Duration, g Growth) (fal
 	return falls, cuts
 }
 
+// opening is how long a history has to begin as high as growth stands now, for it to tell of growth that came to nothing:
+// how long that had been so is not known.
+const opening = time.Hour
+
+// OpenedHigh returns the reading of a history, by its number, at which what stood as high as growth does now, from the
+// first reading on, was known to have come to nothing. readings are a step apart.
+func (g Growth) OpenedHigh(readings []float64, step time.Duration) (at int, ok bool) {
+	half := g.Baseline + StandsShare*g.Rise
+	high, low := 0, 0
+	for i, v := range readings {
+		switch {
+		case math.IsNaN(v):
+		case v >= half && low > 0: // it was a slip
+			low = 0
+		case v >= half:
+			high = i + 1
+		case high == 0:
+			return 0, false
+		default:
+			if low++; low >= MinStands && time.Duration(i-high)*step >= StandsFor {
+				return i, time.Duration(high)*step >= opening
+			}
+		}
+	}
+	return 0, false
+}
+
 // rested returns the reading of a process at which it was known to stay as high as growth does now, having grown to it.
 func rested(readings []float64, step time.Duration, g Growth) (at int, ok bool) {
 	day, span := int(aDay/step), int(maxFollow/step)

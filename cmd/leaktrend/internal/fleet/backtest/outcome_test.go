@@ -141,3 +141,36 @@ func TestBefore(t *testing.T) {
 		}
 	}
 }
+
+// A history that begins as high as growth stands now, and falls, tells of growth that came to nothing.
+func TestOpenedHigh(t *testing.T) {
+	g := Growth{Baseline: 100, Rise: 100, Grew: 50 * time.Hour, Took: 50 * time.Hour}
+	falls := func(high int) []float64 {
+		return course(100, func(h int) float64 {
+			if h <= high {
+				return 200
+			}
+			return 100 + 2*float64(h)
+		})
+	}
+	slips := falls(10)
+	slips[4], slips[7] = 0, math.NaN()
+	for _, test := range []struct {
+		name     string
+		readings []float64
+		at       int
+		ok       bool
+	}{
+		{"nothing was read", nil, 0, false},
+		{"begins low", falls(0), 0, false},
+		{"falls after an hour", falls(1), 2, true},
+		{"falls after ten hours", falls(10), 11, true},
+		{"slips meanwhile", slips, 11, true},
+		{"stays", course(100, func(int) float64 { return 160 }), 0, false},
+		{"falls with the last reading", course(11, func(h int) float64 { return 200 - 10*float64(h) })[:6], 0, false},
+	} {
+		if at, ok := g.OpenedHigh(test.readings, step); at != test.at || ok != test.ok {
+			t.Errorf("%s: %d, %v, want %d, %v", test.name, at, ok, test.at, test.ok)
+		}
+	}
+}

@@ -105,6 +105,8 @@ type Candidate struct {
 	Own float64
 	// Cut is how often it was taken back by a restart, for each replica that grows now.
 	Cut float64
+	// Loaded tells that the load of what grows is known, or its processor time.
+	Loaded bool
 }
 
 // Chance is how likely a call is a leak, 0 to 1, and what bounds it at 90 %, as far as the fleet's rate of false calls
@@ -113,9 +115,12 @@ type Chance struct{ Mean, Low, High float64 }
 
 const (
 	// priorWeight is what the simulation counts for beside the fleet's own past, in false calls: fleets differ in the
-	// kinds of growth that they have at all, so no false call in a past of some length soon tells more than it. With
-	// .1, one of eight generated fleets without a leak had a finding.
-	priorWeight = .25
+	// kinds of growth that they have at all, so no false call in a past of some length soon tells more than it.
+	priorWeight = .1
+	// rareWeight is the same of kinds of growth that a past of weeks has seldom, so that none of it need have ended in it,
+	// as load that rises for days: as if one false call had been seen. Where the load is known, growth with it is told by
+	// that.
+	rareWeight, rareWeightByLoad = 1, .25
 	// unseen is how many false calls there are for one whose end is seen, of workloads whose growth had not come to
 	// nothing before: what takes longest is seen least, and kinds of growth that a fleet has seldom are none of its
 	// past yet. Measured on generated fleets, with a half to spare.
@@ -184,7 +189,8 @@ func (r *rates) bounds(strength float64) (low, high float64) {
 }
 
 // Chances returns the chance of each candidate. hypotheses are how many groups are judged now, by resource; prior
-// returns how likely a healthy group has a strength of at least e, before the fleet's past has told.
+// returns how likely a healthy group has a strength of at least e, before the fleet's past has told, and rare the same
+// of what a past of weeks may lack; nil = there is none of that.
 //
 // How many false calls of at least a strength to expect now, over how many there are, is the share of false ones among
 // them (Benjamini and Hochberg 1995; Efron 2010, Large-Scale Inference, ch. 2). The slopes of the greatest convex
@@ -192,7 +198,8 @@ func (r *rates) bounds(strength float64) (low, high float64) {
 // 1956; pool adjacent violators: Barlow et al. 1972; as a local false discovery rate: Strimmer 2008). Growth of the
 // same workload that came to nothing is then added as beta-binomial counts, what restarts took back as half false, as
 // it may be a leak or a cache; such candidates have no part in the shares.
-func (t *Table) Chances(candidates []Candidate, hypotheses map[string]int, prior func(e float64) float64) []Chance {
+func (t *Table) Chances(candidates []Candidate, hypotheses map[string]int, prior,
+	rare func(e float64) float64) []Chance {
 	all := t.All()
 	fleet := posterior(&all, func(k int) float64 { return prior(Edges[k]) }, priorWeight)
 	n := 0
@@ -215,7 +222,19 @@ func (t *Table) Chances(candidates []Candidate, hypotheses map[string]int, prior
 		return cmp.Compare(candidates[b].Strength, candidates[a].Strength)
 	})
 	clean := slices.DeleteFunc(slices.Clone(order), func(i int) bool { return candidates[i].Own+candidates[i].Cut > 0 })
-	expected := func(i int) float64 { return float64(n) * fleet.at(candidates[i].Strength, prior) }
+	unknown := func(c *Candidate) float64 {
+		if rare == nil {
+			return 0
+		}
+		weight := float64(rareWeight)
+		if c.Loaded {
+			weight = rareWeightByLoad
+		}
+		return weight / (weight/max(rare(c.Strength), 1e-12) + all.Instants/PerUnit)
+	}
+	expected := func(i int) float64 {
+		return float64(n) * (fleet.at(candidates[i].Strength, prior) + unknown(&candidates[i]))
+	}
 	local := localShares(clean, expected)
 	// Others have the share of the next weaker one, of the weakest where there is none.
 	next, ok := 0., len(clean) > 0

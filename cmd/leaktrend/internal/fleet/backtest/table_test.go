@@ -79,35 +79,67 @@ func TestChances(t *testing.T) {
 		{"no past", &Table{}, calls(1000), []float64{0}},
 		{"no past, ten calls", &Table{}, calls(1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000),
 			[]float64{.9, .9, .9, .9, .9, .9, .9, .9, .9, .9}},
-		// 18 instants of each group are 1,500 units beside the 250 of the prior.
-		{"a past without false calls", past(18000, 0, 0), calls(1000), []float64{.857}},
-		// One unit of them stands for four; with the quarter of the prior that is 2.4 of a thousand groups.
+		// 18 instants of each group are 1,500 units beside the 100 of the prior.
+		{"a past without false calls", past(18000, 0, 0), calls(1000), []float64{.938}},
+		// One unit of them stands for four; with the tenth of the prior that is 2.6 of a thousand groups.
 		{"a past with false calls as strong", past(18000, 12, 3000), calls(1000, 1000, 1000, 1000),
-			[]float64{.393, .393, .393, .393}},
+			[]float64{.359, .359, .359, .359}},
 		// They are no stronger than what was only just found.
 		{"a past with false calls that were only just found", past(18000, 12, 0), calls(1000, 1000, 0, 0, 0),
-			[]float64{.929, .929, .103, .103, .103}},
-		{"a past with weaker false calls", past(18000, 240, 10), calls(1000, 1000, 10), []float64{.929, .929, 0}},
+			[]float64{.969, .969, .110, .110, .110}},
+		{"a past with weaker false calls", past(18000, 240, 10), calls(1000, 1000, 10), []float64{.969, .969, 0}},
 		// The stronger one is never less likely.
 		{"many weak ones", past(18000, 0, 0), calls(3000, 100, 100, 100, 100, 100, 100),
-			[]float64{.977, .977, .977, .977, .977, .977, .977}},
-		{"its own came to nothing", past(18000, 0, 0), []Candidate{{"goroutines", 1000, 1, 0},
-			{"goroutines", 1000, 0, 0}, {"goroutines", 1000, 8, 0}},
-			[]float64{.143, .857, .021}},
+			[]float64{.991, .991, .991, .991, .991, .991, .991}},
+		{"its own came to nothing", past(18000, 0, 0), []Candidate{{Resource: "goroutines", Strength: 1000, Own: 1},
+			{Resource: "goroutines", Strength: 1000}, {Resource: "goroutines", Strength: 1000, Own: 8}},
+			[]float64{.156, .938, .023}},
 		// A leak or a cache: half of them, however often.
-		{"restarts took it back", past(18000, 0, 0), []Candidate{{"goroutines", 1000, 0, 1}, {"goroutines", 1000, 0, 0},
-			{"goroutines", 1000, 0, 50}},
-			[]float64{.560, .857, .501}},
-		{"its own came to nothing, and there is no other", past(18000, 0, 0), []Candidate{{"goroutines", 1000, 1, 0}},
-			[]float64{.143}},
+		{"restarts took it back", past(18000, 0, 0), []Candidate{{Resource: "goroutines", Strength: 1000, Cut: 1},
+			{Resource: "goroutines", Strength: 1000},
+			{Resource: "goroutines", Strength: 1000, Cut: 50}},
+			[]float64{.573, .938, .501}},
+		{"its own came to nothing, and there is no other", past(18000, 0, 0),
+			[]Candidate{{Resource: "goroutines", Strength: 1000, Own: 1}},
+			[]float64{.156}},
 	} {
-		chances := test.past.Chances(test.candidates, map[string]int{"goroutines": 1000}, oneOver)
+		chances := test.past.Chances(test.candidates, map[string]int{"goroutines": 1000}, oneOver, nil)
 		got := make([]float64, len(chances))
 		for i, c := range chances {
 			got[i] = c.Mean
 			if !(c.Low <= c.Mean && c.Mean <= c.High) {
 				t.Errorf("%s: %+v", test.name, c)
 			}
+		}
+		if diff := cmp.Diff(test.want, got, near); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// What a past of weeks seldom has is expected as if one false call of it had been seen, less where the load is known.
+func TestChancesOfRareGrowth(t *testing.T) {
+	var table Table
+	table.Judged("goroutines", 18000)
+	calls := func(loaded bool) (all []Candidate) {
+		for _, strength := range []float64{1000, 1000, 1000, 1000, 10, 10} {
+			all = append(all, Candidate{Resource: "goroutines", Strength: strength, Loaded: loaded})
+		}
+		return all
+	}
+	for _, test := range []struct {
+		name   string
+		loaded bool
+		want   []float64
+	}{
+		// Of a thousand groups .063 and .067 in all by the prior, and .4 and .662 of what is rare.
+		{"at a load that is not known", false, []float64{.884, .884, .884, .884, .867, .867}},
+		// .067 and .166, of six.
+		{"at a load that is known", true, []float64{.961, .961, .961, .961, .961, .961}},
+	} {
+		var got []float64
+		for _, c := range table.Chances(calls(test.loaded), map[string]int{"goroutines": 1000}, oneOver, oneOver) {
+			got = append(got, c.Mean)
 		}
 		if diff := cmp.Diff(test.want, got, near); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
@@ -123,9 +155,10 @@ func TestChancesByResource(t *testing.T) {
 	for range 12 {
 		table.Call("rss_bytes", 3000, Leveled, 1)
 	}
-	chances := table.Chances([]Candidate{{"goroutines", 1000, 0, 0}, {"rss_bytes", 1000, 0, 0},
-		{"goroutines", 1000, 0, 0}, {"rss_bytes", 1000, 0, 0}},
-		map[string]int{"goroutines": 500, "rss_bytes": 500}, oneOver)
+	chances := table.Chances([]Candidate{{Resource: "goroutines", Strength: 1000},
+		{Resource: "rss_bytes", Strength: 1000},
+		{Resource: "goroutines", Strength: 1000}, {Resource: "rss_bytes", Strength: 1000}},
+		map[string]int{"goroutines": 500, "rss_bytes": 500}, oneOver, nil)
 	if !(chances[0].Mean > chances[1].Mean+.2) || chances[0] != chances[2] || chances[1] != chances[3] {
 		t.Errorf("%+v", chances)
 	}

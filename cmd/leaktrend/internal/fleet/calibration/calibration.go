@@ -140,10 +140,13 @@ func (c *Table) EValue(score float64, length time.Duration) float64 {
 
 const calibrator = .1
 
+// UsualChance returns how likely a healthy process has an e-value of at least e, if it is of the families of Healthy.
+func UsualChance(e float64) float64 { return min(math.Pow(e/calibrator, 1/(calibrator-1)), 1) }
+
 // PriorChance returns how likely a healthy process has an e-value of at least e after a history of a length, if it is
 // as likely of the families of Healthy as of those of Joined.
 func (c *Table) PriorChance(e float64, length time.Duration) float64 {
-	usual := min(math.Pow(e/calibrator, 1/(calibrator-1)), 1)
+	usual := UsualChance(e)
 	if len(c.Joined) == 0 || c.Joined[0].N == 0 {
 		return usual
 	}
