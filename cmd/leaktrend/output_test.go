@@ -3,11 +3,16 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // watchedOutput is what a command has written, all together, which is shown to a function as it grows.
@@ -58,4 +63,29 @@ func until(t *testing.T, args []string, texts ...string) outcome {
 		}
 		interrupt()
 	})
+}
+
+// Faults that stand for several lines are not counted among the rest once more.
+func TestReportSkipped(t *testing.T) {
+	table := "time,rss_bytes\n"
+	for i := range 60 {
+		value := fmt.Sprint(1000 + i)
+		if 10 <= i && i < 22 {
+			value = "lost"
+		}
+		table += fmt.Sprintf("2026-10-23T%02d:%02d:00Z,%s\n", i/12, i%12*5, value)
+	}
+	path := filepath.Join(t.TempDir(), "a.csv")
+	if err := os.WriteFile(path, []byte(table), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	if err := run(context.Background(), []string{"replay", path}, strings.NewReader(""), &stdout, &stderr); err != nil {
+		t.Fatal(err)
+	}
+	want := path + ": 48 rows of 60, 4h 55m at 5m, a CSV table, 1 column judged\n" +
+		"skipped: " + path + `:12: rss_bytes: "lost": not a number (the same for the 11 lines after it)` + "\n"
+	if diff := cmp.Diff(want, stderr.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

@@ -54,6 +54,7 @@ type Reader struct {
 	upTo   Header          // of the notes up to the last sample
 	faults int
 	errs   []error
+	run    input.FaultRun
 	seen   seen
 }
 
@@ -285,9 +286,9 @@ func (r *Reader) fault(format string, args ...any) {
 }
 
 func (r *Reader) explain(format string, args ...any) {
-	if len(r.errs) < input.MaxFaults {
-		r.errs = append(r.errs, fmt.Errorf("%s:%d: %w", r.name, r.line, fmt.Errorf(format, args...)))
-	}
+	r.errs = r.run.Add(r.errs, format, r.line, func() error {
+		return fmt.Errorf("%s:%d: %w", r.name, r.line, fmt.Errorf(format, args...))
+	})
 }
 
 // peek reads until the buffer holds n unread bytes, or all there is.

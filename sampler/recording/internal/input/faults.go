@@ -2,6 +2,8 @@ package input
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 )
@@ -11,6 +13,7 @@ type FaultLog struct {
 	Name   string // of the file
 	Faults int
 	Errs   []error
+	run    FaultRun
 }
 
 // Fault counts a line that cannot be used.
@@ -21,15 +24,72 @@ func (f *FaultLog) Fault(line int, format string, args ...any) {
 
 // Explain says what is wrong with a line, unless that was said of many already. It counts nothing.
 func (f *FaultLog) Explain(line int, format string, args ...any) {
-	if len(f.Errs) < MaxFaults {
+	f.Errs = f.run.Add(f.Errs, format, line, func() error {
 		for i := range args {
 			if text, isText := args[i].([]byte); isText {
 				args[i] = scan.Printable(string(text))
 			}
 		}
-		f.Errs = append(f.Errs, fmt.Errorf("%s:%d: %w", f.Name, line, fmt.Errorf(format, args...)))
-	}
+		return fmt.Errorf("%s:%d: %w", f.Name, line, fmt.Errorf(format, args...))
+	})
 }
 
 // MaxFaults is how many faults of a file are told.
 const MaxFaults = 20
+
+// toldAlone is how many faults of one kind are told each by itself where they are those of lines that follow each
+// other; more of them are told as one.
+const toldAlone = 3
+
+// lineFaults is what is wrong with several lines that follow each other.
+type lineFaults struct {
+	error     // of the first of them
+	n     int // of lines
+}
+
+// Error says what is wrong with the first, and of how many others the same.
+func (f *lineFaults) Error() string {
+	const skipped = ": skipped"
+	text, isSkipped := strings.CutSuffix(f.error.Error(), skipped)
+	text += fmt.Sprintf(" (the same for the %d lines after it)", f.n-1)
+	if isSkipped {
+		text += skipped
+	}
+	return text
+}
+
+// Unwrap returns what is wrong with the first.
+func (f *lineFaults) Unwrap() error { return f.error }
+
+// Lines returns of how many lines this is said.
+func (f *lineFaults) Lines() int { return f.n }
+
+// FaultRun is the latest run of faults of one kind in lines that follow each other.
+type FaultRun struct {
+	kind  string // format of what is said of each
+	line  int    // of the latest
+	n     int    // how many they are
+	first int    // place among the faults that are kept
+	end   int    // how many were kept after the latest
+}
+
+// Add adds a fault of a line to those kept, MaxFaults at most; more than toldAlone in a run become one.
+func (r *FaultRun) Add(kept []error, kind string, line int, fault func() error) []error {
+	if r.n > 0 && r.kind == kind && line == r.line+1 && len(kept) == r.end {
+		r.n, r.line = r.n+1, line
+	} else {
+		*r = FaultRun{kind: kind, line: line, n: 1, first: len(kept)}
+	}
+	switch {
+	case r.n > toldAlone && r.first < len(kept):
+		first := kept[r.first]
+		if run, ok := first.(*lineFaults); ok {
+			first = run.error
+		}
+		kept = append(slices.Clip(kept[:r.first]), &lineFaults{first, r.n})
+	case len(kept) < MaxFaults:
+		kept = append(kept, fault())
+	}
+	r.end = len(kept)
+	return kept
+}

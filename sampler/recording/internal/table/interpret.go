@@ -150,12 +150,42 @@ func (s *Sheet) order(g *gathered.File, line *timeline, roles []role, times []in
 		return g.Refuse("its times begin anew within it: it holds several processes or series, one after the other",
 			"name the column that tells them apart with --by COLUMN, or give each a file of its own")
 	}
-	for _, i := range late {
-		g.Fault(s.Lines[i], "%s: %s: not after the row before it: skipped", line.what,
-			scan.Shown([]byte(s.Cell(i, max(line.column, 0)))))
-		times[i] = -1
+	for len(late) > 0 {
+		n := 1
+		for n < len(late) && late[n] == late[n-1]+1 {
+			n++
+		}
+		said := "%s: %s: not after the row before it: skipped"
+		if s.isSetBack(line, times, late[0], late[n-1]) {
+			said = "%s: %s: not after the row before it, as where clocks are set back by an hour: skipped, as these " +
+				"times have no zone"
+		}
+		for _, i := range late[:n] {
+			g.Fault(s.Lines[i], said, line.what, scan.Shown([]byte(s.Cell(i, max(line.column, 0)))))
+			times[i] = -1
+		}
+		late = late[n:]
 	}
 	return nil
+}
+
+// withoutZone is how a time of day ends that has no zone.
+var withoutZone = regexp.MustCompile(`(?:^|[^+-])\d\d:\d\d(?::\d\d)?(?:[.,]\d+)?\s*(?:[aApP]\.?[mM]\.?)?$`)
+
+// isSetBack reports whether rows are of an hour that stands twice, as in local time each autumn: they go back by an
+// hour from where the row before them left off, and the row after them goes on from there.
+func (s *Sheet) isSetBack(line *timeline, times []int64, first, last int) bool {
+	column := line.column
+	if line.second >= 0 {
+		column = line.second
+	}
+	before, after := first-1, last+1
+	if column < 0 || before < 1 || after >= len(times) || times[before-1] < 0 || times[before] < 0 {
+		return false
+	}
+	next := 2*times[before] - times[before-1]
+	return next-times[first] == int64(time.Hour) && times[after] == next &&
+		withoutZone.MatchString(strings.TrimSpace(s.Cell(first, column)))
 }
 
 // dropWrongStamps skips rows whose time cannot be right by the other rows of their process.
