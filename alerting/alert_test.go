@@ -207,9 +207,9 @@ func TestFiguresOfAnotherTime(t *testing.T) {
 	want := []string{
 		"main.main /src/main.go:25: 3.5 MB as of the last collection, at least 23 % of the growth, +420 MB/h",
 		"main.main /src/main.go:25: 3.5 MB as of the last collection, 100 % of the growth, +420 MB/h",
-		"main.fetch /src/main.go:19: 59 goroutines there, 50 % of the growth, as of 2026-11-26T15:02:05Z",
-		"pipe: 70, up 57, 100 % of the growth, as of 2026-11-26T15:02:05Z",
-		"pipe: 70, 70 % of all, as of 2026-11-26T15:02:05Z",
+		"main.fetch /src/main.go:19: 59 goroutines there, 50 % of the growth, as of 2026-11-26 15:02:05 UTC",
+		"pipe: 70, up 57, 100 % of the growth, as of 2026-11-26 15:02:05 UTC",
+		"pipe: 70, 70 % of all, as of 2026-11-26 15:02:05 UTC",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -55,7 +55,7 @@ func TestRefusedAlertIsOfferedAgain(t *testing.T) {
 				t.Errorf("attempt %d came %v after the one before, want %v or up to a quarter more", i, gap, minDelay)
 			}
 		}
-		want := `level=warning msg="alerting: sending alerts is refused; what holds is offered again every 1 to 5 minutes" dropped=0 error=404 sink=receiver
+		want := `level=warning msg="alerting: the receiver refuses alerts; those that still hold are sent again every 1 to 5 minutes" dropped=0 error=404 sink=receiver
 level=info msg="alerting: sending alerts works again" dropped=0 sink=receiver
 `
 		if diff := cmp.Diff(want, out.String()); diff != "" {
@@ -295,7 +295,7 @@ func TestSinkThatPanics(t *testing.T) {
 			`level=info msg="alerting: sending alerts works again"`,
 		}},
 		{"goexit", runtime.Goexit, "the sink ended the goroutine that called it", []string{
-			`level=warning msg="alerting: sending alerts is refused; what holds is offered again every 1 to 5 minutes"`,
+			`level=warning msg="alerting: the receiver refuses alerts; those that still hold are sent again every 1 to 5 minutes"`,
 			`level=info msg="alerting: sending alerts works again"`,
 		}},
 	} {

@@ -77,7 +77,7 @@ func (s Site) String() string {
 		add("proven: nothing can wake them")
 	}
 	if !s.AsOf.IsZero() {
-		add("as of %s", text.Instant(s.AsOf))
+		add("as of %s", text.When(s.AsOf))
 	}
 	return b.String()
 }
@@ -99,12 +99,12 @@ func (p Part) String() string {
 	} else {
 		fmt.Fprintf(&b, ", up %s", figure.Format(p.Growth, p.Unit))
 		if !p.Since.IsZero() {
-			b.WriteString(" since " + text.Instant(p.Since))
+			b.WriteString(" since " + text.When(p.Since))
 		}
 		fmt.Fprintf(&b, ", %.0f %% of the growth", 100*p.Share)
 	}
 	if !p.AsOf.IsZero() {
-		b.WriteString(", as of " + text.Instant(p.AsOf))
+		b.WriteString(", as of " + text.When(p.AsOf))
 	}
 	return b.String()
 }
@@ -117,7 +117,7 @@ func (r Affected) String() string {
 		s += ", " + figure.PerHour(r.SlopePerHour, unit)
 	}
 	if !r.Since.IsZero() {
-		s += ", since " + text.Instant(r.Since)
+		s += ", since " + text.When(r.Since)
 	}
 	return s
 }

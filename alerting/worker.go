@@ -258,8 +258,8 @@ func (w *worker) report(out outcome, state *health, what string) {
 			"panicked", what)
 	case !changed || out.stack != nil:
 	case now == refusing:
-		log.WithField("error", out.text).Warnf("alerting: %s is refused; what holds is offered again every 1 to 5 "+
-			"minutes", what)
+		log.WithField("error", out.text).Warn("alerting: the receiver refuses alerts; those that still hold are sent " +
+			"again every 1 to 5 minutes")
 	case now == retrying:
 		log.WithField("error", out.text).Warnf("alerting: %s fails, retrying", what)
 	default:

@@ -184,15 +184,26 @@ func description(a alerting.Alert) string {
 		s += ", threshold " + figure.Format(a.Threshold, unit)
 	}
 	if !a.Since.IsZero() {
-		s += ", since " + text.Instant(a.Since)
+		s += ", since " + text.When(a.Since)
 	}
 	if len(a.Sites) > 0 {
-		s += ". Most at " + a.Sites[0].String()
+		s += ". " + lead(a.Sites[0].Share, "Most at ", "The largest share at ", "Perhaps at ") + a.Sites[0].String()
 	}
 	if len(a.Parts) > 0 {
-		s += ". Most are " + a.Parts[0].String()
+		s += ". " + lead(a.Parts[0].Share, "Most are ", "The largest share: ", "Among them: ") + a.Parts[0].String()
 	}
 	return s + "."
+}
+
+// lead begins the sentence on the first of several, by its share; 0 where it is not blamed.
+func lead(share float64, most, largest, unsure string) string {
+	switch {
+	case share > .5:
+		return most
+	case share > 0:
+		return largest
+	}
+	return unsure
 }
 
 func labelsText(labels map[string]string) string {

@@ -355,3 +355,20 @@ func TestRealAlertmanagerAfterABurst(t *testing.T) {
 		t.Errorf("stats (-want +got):\n%s", diff)
 	}
 }
+
+// Most is said of more than half only.
+func TestAlertmanagerShares(t *testing.T) {
+	for share, want := range map[float64]string{
+		.8: ". Most at main.f a.go:1: 80 % of the growth. Most are pipe: 50, up 40, 80 % of the growth.",
+		.4: ". The largest share at main.f a.go:1: 40 % of the growth. The largest share: pipe: 50, up 40, 40 % of " +
+			"the growth.",
+		0: ". Perhaps at main.f a.go:1. Among them: pipe: 50, up 40, 0 % of the growth.",
+	} {
+		a := alerting.Alert{Event: alerting.Event{Resource: "open_fds"},
+			Sites: []alerting.Site{{Function: "main.f", File: "a.go", Line: 1, Share: share}},
+			Parts: []alerting.Part{{What: "pipe", Count: 50, Growth: 40, Share: share}}}
+		if got := description(a); !strings.HasSuffix(got, want) {
+			t.Errorf("a share of %v: %q, want it to end in %q", share, got, want)
+		}
+	}
+}

@@ -35,14 +35,14 @@ func slackText(a alerting.Alert) string {
 	if p := a.Process.String(); p != "" {
 		b.WriteString(", process " + p)
 	}
-	fmt.Fprintf(&b, "\nat %s", text.Instant(a.Time))
+	fmt.Fprintf(&b, "\nat %s", text.When(a.Time))
 	if !a.Since.IsZero() {
-		fmt.Fprintf(&b, ", since %s", text.Instant(a.Since))
+		fmt.Fprintf(&b, ", since %s", text.When(a.Since))
 	}
 	if a.Exhaustion != nil && a.Status == alerting.Firing {
-		fmt.Fprintf(&b, ", exhausted (%s) at %s", a.Exhaustion.Source, text.Instant(a.Exhaustion.At))
+		fmt.Fprintf(&b, ", exhausted (%s) at %s", a.Exhaustion.Source, text.When(a.Exhaustion.At))
 		if !a.Exhaustion.Earliest.IsZero() {
-			fmt.Fprintf(&b, ", from %s to %s", text.Instant(a.Exhaustion.Earliest), text.Instant(a.Exhaustion.Latest))
+			fmt.Fprintf(&b, ", from %s to %s", text.When(a.Exhaustion.Earliest), text.When(a.Exhaustion.Latest))
 		}
 	}
 	if a.Fingerprint != "" {

@@ -20,7 +20,7 @@ import (
 )
 
 // errLost ends a command that recorded, but not all.
-var errLost = errors.New("the recording lacks something")
+var errLost = errors.New("samples are missing from the recording")
 
 func recordCommand() *cobra.Command {
 	var (

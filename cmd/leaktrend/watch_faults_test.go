@@ -96,7 +96,7 @@ func TestWatchedProcessEndsWithoutRoom(t *testing.T) {
 		}
 	})
 	if got.code != exitPart || !strings.Contains(got.stderr, " ended") ||
-		!strings.Contains(got.stderr, "leaktrend: the recording lacks something") {
+		!strings.Contains(got.stderr, "leaktrend: samples are missing from the recording") {
 		t.Errorf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -156,7 +157,32 @@ func (c *captures) write(files []captureFile, a *alerting.Alert, now View) (all 
 		c.written = c.written[max(0, len(c.written)-maxRemembered):]
 		c.mu.Unlock()
 	}
-	return all, errors.Join(faults...)
+	return all, errors.Join(once(dir, faults)...)
+}
+
+// once says what kept several files from being written to a directory once for all of them.
+func once(dir string, faults []error) (said []error) {
+	var causes []error
+	alike := make(map[string]int)
+	for _, err := range faults {
+		failed := (*fs.PathError)(nil)
+		if !errors.As(err, &failed) {
+			said = append(said, err)
+			continue
+		}
+		if alike[failed.Err.Error()]++; alike[failed.Err.Error()] == 1 {
+			causes = append(causes, err)
+		}
+	}
+	for _, err := range causes {
+		failed := (*fs.PathError)(nil)
+		errors.As(err, &failed)
+		if n := alike[failed.Err.Error()]; n > 1 {
+			err = fmt.Errorf("%d files in %s: %w", n, dir, failed.Err)
+		}
+		said = append(said, err)
+	}
+	return said
 }
 
 // named names in an alert what was written for its finding before. It reports whether that was tried.

@@ -2,7 +2,9 @@ package evidence
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"os/exec"
@@ -162,5 +164,33 @@ func TestFileName(t *testing.T) {
 	if got := fileName(
 		"leaktrend-7-queue{a=\"../b c\"}-heap.pb.gz"); got != "leaktrend-7-queue_a__.._b_c__-heap.pb.gz" {
 		t.Error(got)
+	}
+}
+
+// What keeps several files from being written is said once.
+func TestCapturesFailAlike(t *testing.T) {
+	file := func(name string, err error) error {
+		return &fs.PathError{Op: "write", Path: "/var/c/" + name, Err: err}
+	}
+	full, other := errors.New("no space left on device"), errors.New("heap.pb.gz: 900 bytes are more than allowed")
+	for _, test := range []struct {
+		name   string
+		faults []error
+		want   string
+	}{
+		{"none", nil, ""},
+		{"one", []error{file("a", full)}, "write /var/c/a: no space left on device"},
+		{"several", []error{file("a", full), other, file("b", full), errors.Join(file("c", full), nil)},
+			"heap.pb.gz: 900 bytes are more than allowed\n3 files in /var/c: no space left on device"},
+		{"for two reasons", []error{file("a", full), file("b", fs.ErrPermission)},
+			"write /var/c/a: no space left on device\nwrite /var/c/b: permission denied"},
+	} {
+		got := ""
+		if err := errors.Join(once("/var/c", test.faults)...); err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
 	}
 }

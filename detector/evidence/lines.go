@@ -431,7 +431,11 @@ func addDetails(ctx context.Context, p *profiler, grown []sites.Grown, now View)
 // logStacks writes how the sites of an alert are reached, a line for each of the first few.
 func (l *Lines) logStacks(a *alerting.Alert, grown []sites.Grown) {
 	for _, g := range grown[:min(len(grown), maxLogged)] {
-		amount := fmt.Sprintf("%.0f goroutines", g.Count)
+		amount := "1 goroutine"
+		if g.Count != 1 {
+			counts, _ := sampler.Lookup(sampler.Goroutines)
+			amount = counts.Format(g.Count) + " goroutines"
+		}
 		if g.Bytes > 0 {
 			heap, _ := sampler.Lookup(sampler.HeapLiveBytes)
 			amount = heap.Format(g.Bytes) + " of live heap"

@@ -254,7 +254,7 @@
     var p = f.path, steps = p.steps.slice(), key = 'path-' + id;
     return make('article', { 'class': 'block' }, make('h3', { id: key }, a.resource + ': ' + f.of),
       make('p', { 'class': 'small' }, 'Kept by ' + f.holder + '. ', make('span', { 'class': 'quiet' },
-        'It holds ' + percent(p.share) + ' of the ' + page.format(p.objects) + ' objects that were looked at; this is the way to most of them.')),
+        'It holds ' + (p.share > 0.995 ? 'all ' : percent(p.share) + ' of the ') + page.format(p.objects) + ' objects that were examined, most of them along this path.')),
       all(make('ol', { 'class': 'path', 'aria-labelledby': key }), steps.map(function (s, i) { return step(s, steps[i - 1], i === steps.length - 1); })));
   }
   // What leads on from a step where no field is known.

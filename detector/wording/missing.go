@@ -1,6 +1,7 @@
 package wording
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,11 +63,12 @@ func NotYet(waited, starved time.Duration) string {
 // BeforeGrowth is why the lines of code that made a growth are missing: the latest profile is from before it, or there
 // is none. why says as a clause what keeps another from being taken; "" where that is not known.
 func BeforeGrowth(taken time.Time, why string) string {
-	text := "there is no profile"
-	if !taken.IsZero() {
-		text = "the latest profile is from " + taken.Format("15:04:05 MST") + ", before the growth: what it lists is " +
-			"not blamed"
+	if taken.IsZero() {
+		return cmp.Or(why, "there is no profile")
 	}
+	text := "the latest profile is from " + taken.Format("15:04:05 MST") +
+		", before the growth: what it lists is not " +
+		"blamed"
 	if why != "" {
 		text += "; " + why
 	}

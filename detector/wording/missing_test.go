@@ -20,6 +20,7 @@ func TestMissingClause(t *testing.T) {
 			{What: "captures", Why: late}, {What: "my own", Why: "no room"}}}),
 		NotYet(5*time.Second, 90*time.Millisecond),
 		BeforeGrowth(taken, ""), BeforeGrowth(taken, "no more"), BeforeGrowth(time.Time{}, ""),
+		BeforeGrowth(time.Time{}, "this process has none"),
 	}
 	want := []string{
 		"",
@@ -29,6 +30,7 @@ func TestMissingClause(t *testing.T) {
 		"the latest profile is from 10:32:05 UTC, before the growth: what it lists is not blamed",
 		"the latest profile is from 10:32:05 UTC, before the growth: what it lists is not blamed; no more",
 		"there is no profile",
+		"this process has none",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -42,7 +44,7 @@ func TestMissingLines(t *testing.T) {
 		Resource: sampler.Goroutines}}
 	heap := []alerting.Site{{Function: "main.open", File: "/src/main.go", Line: 25, Count: 59, Bytes: 1 << 20,
 		Resource: sampler.HeapLiveBytes}}
-	const why = "there is no profile; this process has no heap profile"
+	const why = "this process has no heap profile"
 	for _, test := range []struct {
 		resource string
 		sites    []alerting.Site

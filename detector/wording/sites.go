@@ -129,10 +129,10 @@ func made(a *alerting.Alert, s *alerting.Site, growth, total float64) string {
 		return fmt.Sprintf("called %s meanwhile, as its allocations show as far as they are sampled", shortName(s.Via))
 	}
 	if s.Via != "" && resource == sampler.OpenFDs {
-		return fmt.Sprintf("opened most of them with %s, as far as the heap is sampled", shortName(s.Via))
+		return fmt.Sprintf("opened %s with %s, as far as the heap is sampled", muchOf(s.Share), shortName(s.Via))
 	}
 	if s.Via != "" {
-		return fmt.Sprintf("started most of them through %s, as far as the heap is sampled", shortName(s.Via))
+		return fmt.Sprintf("started %s through %s, as far as the heap is sampled", muchOf(s.Share), shortName(s.Via))
 	}
 	bytes, _ := sampler.Lookup(sampler.HeapLiveBytes)
 	as := ""
@@ -148,6 +148,15 @@ func made(a *alerting.Alert, s *alerting.Site, growth, total float64) string {
 			bytes.Format(growth), as, asOfCollection, resource)
 	}
 	return keeps(bytes, min(growth, grown), grown, "by which "+resource+" is above its baseline") + as + asOfCollection
+}
+
+// muchOf says how many of the new descriptors or threads are a line's, by its share of what leads to them; 0 where no
+// other line was seen to.
+func muchOf(share float64) string {
+	if share > 0 && share <= .5 {
+		return fmt.Sprintf("%.0f %% of them", 100*share)
+	}
+	return "most of them"
 }
 
 // asOfCollection says of which instant figures from a profile of the heap are: what was allocated since is not in it.

@@ -67,3 +67,19 @@ func TestSiteClauseOfMemory(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// Most is said of more than half only.
+func TestSiteClauseOfOpeners(t *testing.T) {
+	for share, want := range map[float64]string{
+		.95: "; main.go:24 opened most of them with os.Open, as far as the heap is sampled",
+		.39: "; main.go:24 opened 39 % of them with os.Open, as far as the heap is sampled",
+		0:   "; main.go:24 opened most of them with os.Open, as far as the heap is sampled",
+	} {
+		a := alerting.Alert{Event: alerting.Event{Resource: sampler.OpenFDs},
+			Sites: []alerting.Site{{Function: "main.open",
+				File: "/src/main.go", Line: 24, Bytes: 4096, Share: share, Via: "os.Open"}}}
+		if got := SiteClause(&a, 30, 40); got != want {
+			t.Errorf("a share of %v: %q, want %q", share, got, want)
+		}
+	}
+}

@@ -19,9 +19,8 @@ var ErrNotGo = errors.New("not a Go program")
 
 // ErrNoHeapProfile says that a process keeps no profile of its memory: the linker leaves that out of programs that
 // never refer to it, or runtime.MemProfileRate is 0.
-var ErrNoHeapProfile = errors.New("the linker leaves it out where nothing refers to runtime.MemProfile, so no lines " +
-	"are named for memory; " +
-	"an import of net/http/pprof brings it in")
+var ErrNoHeapProfile = errors.New("nothing in the program refers to runtime.MemProfile, as an import of " +
+	"net/http/pprof would, so no lines are named for memory")
 
 // ErrGone says that a process has ended, or executes another program than the one that was opened.
 var ErrGone = errors.New("the process no longer runs this program")

@@ -16,5 +16,8 @@ func Number(v float64) string {
 	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
-// Instant writes a time in UTC, as RFC 3339.
+// When writes a time in UTC for people, as summaries do.
+func When(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 MST") }
+
+// Instant writes a time in UTC for programs, as RFC 3339.
 func Instant(t time.Time) string { return t.UTC().Format(time.RFC3339) }

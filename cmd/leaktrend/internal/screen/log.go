@@ -59,15 +59,34 @@ func (j logHook) Fire(e *logrus.Entry) error {
 	return nil
 }
 
-// told are the fields that a line has in text too, where nothing else shows them.
+// told are the fields that a line has in text too, where nothing else shows them, beside the line of code.
 var told = []struct{ name, as string }{
-	{"site", "; most at "}, {"part", "; most are "}, {"captures", "; captures: "}, {"limits", "; limits: "},
+	{"captures", "; captures: "}, {"limits", "; limits: "},
 	{"time_scale", "; times: "}, {"off", "; off: "},
 }
 
 // configKey is what stands behind a feature that is off: by which key it is turned on matters to whoever reads the
 // fields.
 var configKey = regexp.MustCompile(` \([a-z_.]+\)`)
+
+// A site of an alert in text: function, file and line, then what is known of it, such as who created its goroutines.
+var (
+	siteLine    = regexp.MustCompile(`^.*?([^/ ]+:\d+)(?:: |$)`)
+	siteCreator = regexp.MustCompile(`, created by .*?:\d+`)
+)
+
+// lineClause says where the first line of an alert is: function, file and creator where the summary has its figures and
+// names it by the end of its path, else all that is known of it. What grew otherwise stands in the summary.
+func lineClause(fields logrus.Fields, summary string) string {
+	site, ok := fields["site"].(string)
+	if !ok {
+		return ""
+	}
+	if m := siteLine.FindStringSubmatch(site); m != nil && strings.Contains(summary, m[1]) {
+		site = strings.TrimSuffix(m[0], ": ") + siteCreator.FindString(site)
+	}
+	return "; line: " + site
+}
 
 // plain writes an entry where there is no screen: alerts to where the results go, all else to the rest.
 func (j logHook) plain(e *logrus.Entry, message string) error {
@@ -79,6 +98,7 @@ func (j logHook) plain(e *logrus.Entry, message string) error {
 	formatter := formatterOf(v.logFormat)
 	if formatter == nil {
 		l := lineOf(e, message)
+		l.text += oneLine(lineClause(e.Data, l.text))
 		for _, field := range told {
 			if text, ok := e.Data[field.name].(string); ok {
 				if field.name == "off" {

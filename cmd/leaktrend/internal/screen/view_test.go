@@ -171,10 +171,10 @@ func TestPlainLog(t *testing.T) {
 	now := at(0).Local().Format(time.RFC3339)
 	utc := `"2026-11-23T10:00:00Z"`
 	for _, test := range []struct{ format, results, rest string }{
-		{"", now + "  high      leak; most at main.leak; captures: /tmp/a, /tmp/b\n",
+		{"", now + "  high      leak; line: main.leak; captures: /tmp/a, /tmp/b\n",
 			now + "  info      started; limits: 80 %; off: webhook, captures\n" + now + "  warning   check: no such " +
 				"file\n"},
-		{LogText, now + "  high      leak; most at main.leak; captures: /tmp/a, /tmp/b\n",
+		{LogText, now + "  high      leak; line: main.leak; captures: /tmp/a, /tmp/b\n",
 			now + "  info      started; limits: 80 %; off: webhook, captures\n" + now + "  warning   check: no such " +
 				"file\n"},
 		{LogFields, "time=" + utc + ` level=warning msg=leak captures="/tmp/a, /tmp/b" severity=high site=main.leak` +
@@ -346,5 +346,39 @@ func TestScreenForgets(t *testing.T) {
 	}
 	if n := len(s.sparks); n > 1000 {
 		t.Errorf("%d pictures of resources are held on to", n)
+	}
+}
+
+// An alert in text has each figure once: what its summary says of a line and of parts is not said again.
+func TestPlainAlert(t *testing.T) {
+	const (
+		where   = "main.(*Store).Get /src/shop/main.go:27"
+		creator = ", created by main.main.func1 /src/shop/main.go:12"
+		summary = "rss_bytes leak: 36.9 MB now; main.go:27 keeps at least 13.5 MB; 12.5 MB of the +25.4 MB are live " +
+			"Go heap"
+	)
+	for _, test := range []struct{ summary, site, part, want string }{
+		{summary, where + ": 14.0 MB as of the last collection, at least 63 % of the growth, kept by main.store",
+			"Go heap live: 14.4 MB, up 12.5 MB, 49 % of the growth", summary + "; line: " + where},
+		{summary, where + ": 54 there, 100 % of the growth, chan send" + creator, "", summary + "; line: " + where +
+			creator},
+		{"rss_bytes leak", where + ": 14.0 MB, 63 % of the growth", "", "rss_bytes leak; line: " + where +
+			": 14.0 MB, 63 % " +
+			"of the growth"},
+		{"open_fds leak; all 40 new descriptors are pipes", "", "pipe: 48, up 40, 100 % of the growth",
+			"open_fds leak; all 40 new descriptors are pipes"},
+	} {
+		var results, rest bytes.Buffer
+		v := New(&results, &rest, "pid 7 x")
+		fields := logrus.Fields{"severity": "high", "part": test.part}
+		if test.site != "" {
+			fields["site"] = test.site
+		}
+		v.Add("pid 7 x").Logger().WithTime(at(0)).WithFields(fields).Warn(test.summary)
+		v.Flush()
+		want := at(0).Local().Format(time.RFC3339) + "  high      " + test.want + "\n"
+		if diff := cmp.Diff(want, results.String()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
 	}
 }

@@ -163,7 +163,7 @@ func TestNotes(t *testing.T) {
 		}
 		_ = o.Close()
 		try()
-		const not = "where it is a Go program, goroutines and live heap are not read: "
+		const not = "if it is a Go program, its goroutines and live heap are not read: "
 		if diff := cmp.Diff([]string{
 			not + fs.ErrPermission.Error() + " true", not + errNotNow.Error() + " true",
 			"goroutines and live heap are read from now on false",

@@ -182,7 +182,7 @@ func (p *Process) opened(err error) {
 	before := p.note
 	p.note, p.denied = "", errors.Is(err, fs.ErrPermission)
 	if err != nil && !errors.Is(err, outside.ErrNotGo) {
-		p.note = fmt.Sprintf("where it is a Go program, goroutines and live heap are not read: %v", err)
+		p.note = fmt.Sprintf("if it is a Go program, its goroutines and live heap are not read: %v", err)
 		longest := maxReopenDelay
 		if p.denied {
 			longest = maxDeniedDelay

@@ -89,7 +89,8 @@ func (p *Process) tellRemainders(g *File) {
 		}
 	}
 	if len(alone) > 0 {
-		g.Unread("%s: a leak lets fall what is left, and no column tells what is used: record that, as total less free",
+		g.Unread("%s: what is left falls as a leak grows, and no column tells what is used: record that, as total "+
+			"less free",
 			strings.Join(alone, ", "))
 	}
 }

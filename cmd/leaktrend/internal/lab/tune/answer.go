@@ -99,7 +99,7 @@ func scaled(i *Interval, times float64) *Interval {
 func (c *Choice) confidence() string {
 	switch {
 	case c.Basis == withoutBasis:
-		return fmt.Sprintf("none that the budget of %s is kept", c.Budget)
+		return fmt.Sprintf("none: nothing shows that the budget of %s is kept", c.Budget)
 	case !c.Kept:
 		return fmt.Sprintf("none: that is above the budget of %s, and no setting was found that surely keeps it",
 			c.Budget)

@@ -130,7 +130,7 @@ confidence  50 % that the budget of 1/30d is kept
 		}, `
 set         sensitivity 1, least_growth 0.2 (both as they are)
 costs       not known: there is no healthy time under physical time constants
-confidence  none that the budget of 1/30d is kept
+confidence  none: nothing shows that the budget of 1/30d is kept
 missing     90 more healthy process-days without a false alarm, to be 95 % sure
 `},
 		"interrupted": {func(r *Result) { r.Choice = nil }, ""},
