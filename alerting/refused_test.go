@@ -295,7 +295,8 @@ func TestSinkThatPanics(t *testing.T) {
 			`level=info msg="alerting: sending alerts works again"`,
 		}},
 		{"goexit", runtime.Goexit, "the sink ended the goroutine that called it", []string{
-			`level=warning msg="alerting: the receiver refuses alerts; those that still hold are sent again every 1 to 5 minutes"`,
+			`level=warning msg="alerting: the receiver refuses alerts; those that still hold are sent again every 1 ` +
+				`to 5 minutes"`,
 			`level=info msg="alerting: sending alerts works again"`,
 		}},
 	} {
