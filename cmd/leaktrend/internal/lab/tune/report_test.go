@@ -279,13 +279,15 @@ func TestAdvice(t *testing.T) {
 		want   []string
 	}{
 		"kept": {func(*Result) {}, []string{
-			"For a budget of 1/30d (0.0333 false alarms per process-day): keep sensitivity 1, least_growth 0.2.",
+			"For a budget of 1/30d (0.0333 false alarms per process-day): sensitivity 1 and least_growth 0.2 can " +
+				"stay as they are.",
 			"Judged on programs left out of the search (5-fold cross-validation): 1 false alarm in 500 healthy " +
 				"process-days, 0.002 (0 to 0.01) per process-day.",
 			"That supports the budget with over 99.9 % confidence.",
 		}},
 		"too little": {func(r *Result) { r.Choice.Confidence, r.Choice.Missing = 0.638, 42.1 }, []string{
-			"For a budget of 1/30d (0.0333 false alarms per process-day): keep sensitivity 1, least_growth 0.2.",
+			"For a budget of 1/30d (0.0333 false alarms per process-day): sensitivity 1 and least_growth 0.2 can " +
+				"stay as they are.",
 			"Judged on programs left out of the search (5-fold cross-validation): 1 false alarm in 500 healthy " +
 				"process-days, 0.002 (0 to 0.01) per process-day.",
 			"That supports the budget with 63.8 % confidence; for 95 % it takes 43 more healthy process-days without " +
@@ -294,7 +296,8 @@ func TestAdvice(t *testing.T) {
 		"nothing healthy": {func(r *Result) {
 			r.Choice.Basis, r.Choice.Missing, r.Choice.Judged = withoutBasis, 89.9, Figures{}
 		}, []string{
-			"For a budget of 1/30d (0.0333 false alarms per process-day): keep sensitivity 1, least_growth 0.2.",
+			"For a budget of 1/30d (0.0333 false alarms per process-day): sensitivity 1 and least_growth 0.2 can " +
+				"stay as they are.",
 			"There is no healthy time under physical time constants to judge it on: 90 healthy process-days without " +
 				"a false alarm are needed to support the " +
 				"budget with 95 % confidence.",
@@ -302,7 +305,7 @@ func TestAdvice(t *testing.T) {
 		"over": {func(r *Result) {
 			r.Choice.Kept, r.Choice.Missing, r.Choice.Setting.Sensitivity = false, 42.1, 0.5
 		}, []string{
-			"For a budget of 1/30d (0.0333 false alarms per process-day): sensitivity 0.5, least_growth 0.2.",
+			"For a budget of 1/30d (0.0333 false alarms per process-day): set sensitivity 0.5 and least_growth 0.2.",
 			"Judged on programs left out of the search (5-fold cross-validation): 1 false alarm in 500 healthy " +
 				"process-days, 0.002 (0 to 0.01) per process-day.",
 			"That is above the budget; no setting was found that surely keeps it. For 95 % confidence that this one " +

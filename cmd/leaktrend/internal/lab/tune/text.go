@@ -412,10 +412,12 @@ func (r *Result) monthRows() rows {
 // Advice says in sentences what is recommended and how far it is supported.
 func (r *Result) Advice() []string {
 	c := r.Choice
-	setting := fmt.Sprintf("sensitivity %s, least_growth %s", number(c.Setting.Sensitivity),
+	setting := fmt.Sprintf("sensitivity %s and least_growth %s", number(c.Setting.Sensitivity),
 		number(c.Setting.MinGrowth))
 	if c.Setting == r.InForce {
-		setting = "keep " + setting
+		setting += " can stay as they are"
+	} else {
+		setting = "set " + setting
 	}
 	lines := []string{fmt.Sprintf("For a budget of %s (%s false alarms per process-day): %s.", c.Budget,
 		number3(c.PerDay), setting)}

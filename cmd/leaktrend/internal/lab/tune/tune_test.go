@@ -169,7 +169,8 @@ func TestRemarks(t *testing.T) {
 		"leaking from the begin": {[]*dataset.Recording{whole},
 			[]string{"false alarms cannot be said", "There is no healthy time under physical time constants"}, ""},
 		"unlabelled": {[]*dataset.Recording{unknown},
-			[]string{"They are taken as healthy", "A month of this very process", "keep sensitivity 1"}, "Leaks found"},
+			[]string{"They are taken as healthy", "A month of this very process",
+				"sensitivity 1 and least_growth 0.2 can stay"}, "Leaks found"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
