@@ -125,7 +125,7 @@ type Event struct {
 	Severity     Severity  `json:"severity"`
 	Summary      string    `json:"summary"`             // one plain sentence with figures
 	Value        float64   `json:"value"`               // in the unit of the resource, like all levels here
-	Baseline     float64   `json:"baseline"`            // trend: the moving baseline; limit: starting baseline
+	Baseline     float64   `json:"baseline"`            // trend: the level before it grew; limit: at the start
 	Threshold    float64   `json:"threshold,omitempty"` // limit alerts: the level that was passed
 	SlopePerHour float64   `json:"slope_per_hour"`
 	Since        time.Time `json:"since"` // when the growth began, or the limit was passed

@@ -373,7 +373,7 @@ func (c *Chart) Key() []KeyEntry {
 	all := []KeyEntry{{SampleLine, "samples"}}
 	for i := range c.Bins {
 		if !math.IsNaN(c.Bins[i].Mean) {
-			all = append(all, KeyEntry{BaselineLine, "baseline ± 2 deviations"})
+			all = append(all, KeyEntry{BaselineLine, "moving baseline ± 2 deviations"})
 			break
 		}
 	}

@@ -221,7 +221,7 @@ func scaleFor(r sampler.Resource, low, high float64, rows int) scale {
 func caption(s *detector.Status, window string) string {
 	text := fmt.Sprintf("%s: %s", terminal.Printable(s.Resource.Name), window)
 	if s.Judged {
-		text += "   ⠶ values   ⠂ ⠂ baseline"
+		text += "   ⠶ values   ⠂ ⠂ moving baseline"
 	}
 	return text
 }
