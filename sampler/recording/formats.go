@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/delimited"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
@@ -70,7 +71,7 @@ func gather(t *input.Text, o input.Options) (*gathered.File, error) {
 	if err := refuseNamed(start, name, true); err != nil {
 		return nil, err
 	}
-	return readDelimited(t, o)
+	return delimited.Read(t, o)
 }
 
 // sqlDump is the beginning of a dump as MySQL writes it, or of statements alone.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/delimited"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
@@ -88,7 +89,7 @@ func fuzz(f *testing.F, read func(t *input.Text, o input.Options) (*gathered.Fil
 	})
 }
 
-func FuzzDelimited(f *testing.F) { fuzz(f, readDelimited, "*.csv", "*.tsv", "statm*") }
+func FuzzDelimited(f *testing.F) { fuzz(f, delimited.Read, "*.csv", "*.tsv", "statm*") }
 
 func FuzzJSON(f *testing.F) { fuzz(f, jsonFile.Read, "*.json", "*.jsonl") }
 

@@ -39,7 +39,8 @@ func (s *Rows) Set(row []string, key, value string) []string {
 	return row
 }
 
-// Finish interprets the rows; faults are those of the lines that they were made of. Its error says that nothing can be read of them.
+// Finish interprets the rows; faults are those of the lines that they were made of. Its error says that nothing can be
+// read of them.
 func (s *Rows) Finish(t *input.Text, faults *input.FaultLog, o input.Options) (*gathered.File, error) {
 	if len(s.Rows) == 0 {
 		g := gathered.New(t, s.Format)

@@ -1,4 +1,5 @@
-package recording
+// Package delimited reads tables whose cells are parted by a character or by blanks: what no other format recognizes.
+package delimited
 
 import (
 	"bytes"
@@ -14,9 +15,9 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// readDelimited reads a table whose cells are parted by a comma, a semicolon, a tab, a bar or blanks. Lines with # are
+// Read reads a table whose cells are parted by a comma, a semicolon, a tab, a bar or blanks. Lines with # are
 // notes, but the last before the first row may be the header.
-func readDelimited(t *input.Text, o input.Options) (*gathered.File, error) {
+func Read(t *input.Text, o input.Options) (*gathered.File, error) {
 	separator, format := separatorOf(t.Head)
 	s := &table.Sheet{Format: format}
 	s.Notes.Name = t.Name
