@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/delimited"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/listings"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
@@ -19,9 +20,9 @@ var formats = []gathered.Format{
 	jsonFile,
 	stampedJSONFile,
 	rrdFile,
-	atopFile,
-	nmonFile,
-	dstatFile,
+	listings.Atop,
+	listings.Nmon,
+	listings.Dstat,
 	graphiteRawFile,
 	fluxCSVFile,
 	queryRangeFile,
@@ -29,14 +30,14 @@ var formats = []gathered.Format{
 	lineProtocolFile,
 	mprofFile,
 	recordsFile,
-	sysstatFile,
-	psrecordFile,
-	dockerStatsFile,
-	kubectlTopFile,
-	topFile,
-	vmstatFile,
-	freeFile,
-	psFile,
+	listings.Sysstat,
+	listings.Psrecord,
+	listings.DockerStats,
+	listings.KubectlTop,
+	listings.Top,
+	listings.Vmstat,
+	listings.Free,
+	listings.Ps,
 	statusFile,
 	keyValuesFile,
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/delimited"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/listings"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
@@ -103,21 +104,21 @@ func FuzzLineProtocol(f *testing.F) { fuzz(f, lineProtocolFile.Read, "influx-lin
 
 func FuzzFluxCSV(f *testing.F) { fuzz(f, fluxCSVFile.Read, "influx-annotated*") }
 
-func FuzzSysstat(f *testing.F) { fuzz(f, sysstatFile.Read, "pidstat*", "sar*") }
+func FuzzSysstat(f *testing.F) { fuzz(f, listings.Sysstat.Read, "pidstat*", "sar*") }
 
-func FuzzPsrecord(f *testing.F) { fuzz(f, psrecordFile.Read, "psrecord*") }
+func FuzzPsrecord(f *testing.F) { fuzz(f, listings.Psrecord.Read, "psrecord*") }
 
-func FuzzPs(f *testing.F) { fuzz(f, psFile.Read, "ps-*") }
+func FuzzPs(f *testing.F) { fuzz(f, listings.Ps.Read, "ps-*") }
 
-func FuzzDockerStats(f *testing.F) { fuzz(f, dockerStatsFile.Read, "docker*.log") }
+func FuzzDockerStats(f *testing.F) { fuzz(f, listings.DockerStats.Read, "docker*.log") }
 
-func FuzzKubectlTop(f *testing.F) { fuzz(f, kubectlTopFile.Read, "kubectl*") }
+func FuzzKubectlTop(f *testing.F) { fuzz(f, listings.KubectlTop.Read, "kubectl*") }
 
 func FuzzStatus(f *testing.F) { fuzz(f, statusFile.Read, "proc-*") }
 
 func FuzzFrames(f *testing.F) { fuzz(f, readFrames, "grafana-*.json") }
 
-func FuzzSadf(f *testing.F) { fuzz(f, readSadf, "sadf-j*") }
+func FuzzSadf(f *testing.F) { fuzz(f, listings.ReadSadf, "sadf-j*") }
 
 // FuzzTools fuzzes the readers of what single tools write, each recognized by its beginning.
 func FuzzTools(f *testing.F) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/listings"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/jsonwalk"
@@ -60,7 +61,7 @@ func readJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 	case has("metric") && (has("timestamps") || has("values")):
 		return readExport(t)
 	case has("sysstat"):
-		return readSadf(t, o)
+		return listings.ReadSadf(t, o)
 	case streamsOfLoki.Match(t.Head):
 		return readObjects(t, linesFormat, o)
 	case has("resultType"), has("data.resultType"), has("status") && (has("data") || has("error") || has("errorType")):

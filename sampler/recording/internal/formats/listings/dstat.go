@@ -1,4 +1,4 @@
-package recording
+package listings
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// dstatFile is the CSV of dstat.
-var dstatFile = gathered.Format{Recognizes: isDstat, Read: readDstat}
+// Dstat is the CSV of dstat.
+var Dstat = gathered.Format{Recognizes: isDstat, Read: readDstat}
 
 const dstatFormat = "CSV of dstat"
 

@@ -1,4 +1,4 @@
-package recording
+package listings
 
 import (
 	"encoding/json"
@@ -14,8 +14,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 )
 
-// readSadf reads what sadf -j writes: hosts, and for each of them what was read at each time.
-func readSadf(t *input.Text, o input.Options) (*gathered.File, error) {
+// ReadSadf reads what sadf -j writes: hosts, and for each of them what was read at each time.
+func ReadSadf(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := table.NewRows(t, "JSON of sysstat (sadf)")
 	faults := input.FaultLog{Name: t.Name}
 	r := jsonwalk.New(t)

@@ -1,4 +1,6 @@
-package recording
+// Package listings reads what tools print of processes and machines again and again: a file for each tool or family, in
+// which each listing becomes rows of a table.
+package listings
 
 import (
 	"cmp"
@@ -15,14 +17,14 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// psFile is a loop around ps.
-var psFile = gathered.Format{Recognizes: isPs, Read: readPs}
+// Ps is a loop around ps.
+var Ps = gathered.Format{Recognizes: isPs, Read: readPs}
 
-// kubectlTopFile is a loop around kubectl top.
-var kubectlTopFile = gathered.Format{Recognizes: isKubectlTop, Read: readKubectlTop}
+// KubectlTop is a loop around kubectl top.
+var KubectlTop = gathered.Format{Recognizes: isKubectlTop, Read: readKubectlTop}
 
-// dockerStatsFile is a loop around docker stats.
-var dockerStatsFile = gathered.Format{Recognizes: isDockerStats, Read: readDockerStats}
+// DockerStats is a loop around docker stats.
+var DockerStats = gathered.Format{Recognizes: isDockerStats, Read: readDockerStats}
 
 const (
 	psFormat     = "listings of ps"

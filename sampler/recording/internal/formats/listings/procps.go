@@ -1,4 +1,4 @@
-package recording
+package listings
 
 import (
 	"bytes"
@@ -14,14 +14,14 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// freeFile is the output of free.
-var freeFile = gathered.Format{Recognizes: isFree, Read: readFree}
+// Free is the output of free.
+var Free = gathered.Format{Recognizes: isFree, Read: readFree}
 
-// vmstatFile is the output of vmstat.
-var vmstatFile = gathered.Format{Recognizes: isVmstat, Read: readVmstat}
+// Vmstat is the output of vmstat.
+var Vmstat = gathered.Format{Recognizes: isVmstat, Read: readVmstat}
 
-// topFile is the output of top -b.
-var topFile = gathered.Format{Recognizes: isTop, Read: readTop}
+// Top is the output of top -b.
+var Top = gathered.Format{Recognizes: isTop, Read: readTop}
 
 // topListing is top -b. The time in its first line has no date, so that one has to stand before it.
 var topListing = listing{

@@ -1,4 +1,4 @@
-package recording
+package listings
 
 import (
 	"bytes"
@@ -15,11 +15,11 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// psrecordFile is the log of psrecord.
-var psrecordFile = gathered.Format{Recognizes: isPsrecord, Read: readPsrecord}
+// Psrecord is the log of psrecord.
+var Psrecord = gathered.Format{Recognizes: isPsrecord, Read: readPsrecord}
 
-// sysstatFile is the output of pidstat and sar.
-var sysstatFile = gathered.Format{Recognizes: isSysstat, Read: readSysstat}
+// Sysstat is the output of pidstat and sar.
+var Sysstat = gathered.Format{Recognizes: isSysstat, Read: readSysstat}
 
 const sysstatFormat = "output of sysstat (pidstat or sar)"
 

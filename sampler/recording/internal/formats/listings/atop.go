@@ -1,4 +1,4 @@
-package recording
+package listings
 
 import (
 	"bytes"
@@ -12,11 +12,11 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// nmonFile is a recording of nmon.
-var nmonFile = gathered.Format{Recognizes: isNmon, Read: readNmon}
+// Nmon is a recording of nmon.
+var Nmon = gathered.Format{Recognizes: isNmon, Read: readNmon}
 
-// atopFile is the output of atop -P.
-var atopFile = gathered.Format{Recognizes: isAtop, Read: readAtop}
+// Atop is the output of atop -P.
+var Atop = gathered.Format{Recognizes: isAtop, Read: readAtop}
 
 const (
 	atopFormat = "output of atop -P"
