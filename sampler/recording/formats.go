@@ -8,6 +8,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/delimited"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/listings"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/timeseries"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
@@ -19,16 +20,16 @@ var formats = []gathered.Format{
 	gcTraceFile,
 	jsonFile,
 	stampedJSONFile,
-	rrdFile,
+	timeseries.RRD,
 	listings.Atop,
 	listings.Nmon,
 	listings.Dstat,
-	graphiteRawFile,
-	fluxCSVFile,
-	queryRangeFile,
-	promTextFile,
-	lineProtocolFile,
-	mprofFile,
+	timeseries.GraphiteRaw,
+	timeseries.FluxCSV,
+	timeseries.QueryRange,
+	timeseries.PromText,
+	timeseries.LineProtocol,
+	timeseries.Mprof,
 	recordsFile,
 	listings.Sysstat,
 	listings.Psrecord,

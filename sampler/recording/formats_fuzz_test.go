@@ -15,6 +15,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/delimited"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/listings"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/timeseries"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
@@ -94,15 +95,15 @@ func FuzzDelimited(f *testing.F) { fuzz(f, delimited.Read, "*.csv", "*.tsv", "st
 
 func FuzzJSON(f *testing.F) { fuzz(f, jsonFile.Read, "*.json", "*.jsonl") }
 
-func FuzzMetrics(f *testing.F) { fuzz(f, promTextFile.Read, "*.om", "*.prom") }
+func FuzzMetrics(f *testing.F) { fuzz(f, timeseries.PromText.Read, "*.om", "*.prom") }
 
-func FuzzQueryRange(f *testing.F) { fuzz(f, queryRangeFile.Read, "promtool*") }
+func FuzzQueryRange(f *testing.F) { fuzz(f, timeseries.QueryRange.Read, "promtool*") }
 
-func FuzzMprof(f *testing.F) { fuzz(f, mprofFile.Read, "mprof*") }
+func FuzzMprof(f *testing.F) { fuzz(f, timeseries.Mprof.Read, "mprof*") }
 
-func FuzzLineProtocol(f *testing.F) { fuzz(f, lineProtocolFile.Read, "influx-lines*") }
+func FuzzLineProtocol(f *testing.F) { fuzz(f, timeseries.LineProtocol.Read, "influx-lines*") }
 
-func FuzzFluxCSV(f *testing.F) { fuzz(f, fluxCSVFile.Read, "influx-annotated*") }
+func FuzzFluxCSV(f *testing.F) { fuzz(f, timeseries.FluxCSV.Read, "influx-annotated*") }
 
 func FuzzSysstat(f *testing.F) { fuzz(f, listings.Sysstat.Read, "pidstat*", "sar*") }
 
@@ -116,7 +117,7 @@ func FuzzKubectlTop(f *testing.F) { fuzz(f, listings.KubectlTop.Read, "kubectl*"
 
 func FuzzStatus(f *testing.F) { fuzz(f, statusFile.Read, "proc-*") }
 
-func FuzzFrames(f *testing.F) { fuzz(f, readFrames, "grafana-*.json") }
+func FuzzFrames(f *testing.F) { fuzz(f, timeseries.ReadFrames, "grafana-*.json") }
 
 func FuzzSadf(f *testing.F) { fuzz(f, listings.ReadSadf, "sadf-j*") }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/listings"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/timeseries"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/jsonwalk"
@@ -34,7 +35,8 @@ func isJSON(start []byte) bool {
 		return false
 	}
 	rest := bytes.TrimLeft(start[1:], " \t\r\n")
-	return len(rest) > 0 && (rest[0] == '"' || rest[0] == '}') && !promTextFile.Recognizes(tokens.FirstLine(start))
+	return len(rest) > 0 && (rest[0] == '"' || rest[0] == '}') &&
+		!timeseries.PromText.Recognizes(tokens.FirstLine(start))
 }
 
 // readJSON reads the answer of a Prometheus to a range query, as the HTTP API gives it, its data alone or the result
@@ -46,28 +48,28 @@ func readJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 		return !slices.ContainsFunc(keys, func(key string) bool { return !line.Keys[key] })
 	}
 	switch {
-	case isInfluxJSON(&line):
-		return readInfluxJSON(t)
-	case isFrames(&line):
-		return readFrames(t, o)
+	case timeseries.IsInfluxJSON(&line):
+		return timeseries.ReadInfluxJSON(t)
+	case timeseries.IsFrames(&line):
+		return timeseries.ReadFrames(t, o)
 	case line.List && line.Item == '[':
 		return readPairs(t, o)
 	case line.List && has("datapoints"):
-		return readGraphite(t)
+		return timeseries.ReadGraphite(t)
 	case line.List && line.Item == '{' && !(has("metric") && (has("values") || has("value"))):
 		return readObjects(t, "a JSON list of objects", o)
 	case line.List:
-		return readAnswer(t, true)
+		return timeseries.ReadAnswer(t, true)
 	case has("metric") && (has("timestamps") || has("values")):
-		return readExport(t)
+		return timeseries.ReadExport(t)
 	case has("sysstat"):
 		return listings.ReadSadf(t, o)
 	case streamsOfLoki.Match(t.Head):
 		return readObjects(t, linesFormat, o)
 	case has("resultType"), has("data.resultType"), has("status") && (has("data") || has("error") || has("errorType")):
-		return readAnswer(t, false)
+		return timeseries.ReadAnswer(t, false)
 	case has("meta.start", "meta.step", "data"):
-		return readRRDJSON(t, o)
+		return timeseries.ReadRRDJSON(t, o)
 	case has("columns") && line.Split != "", has("labels") && line.Split == "data":
 		return readSplit(t, line.Split, o)
 	case line.Lists && len(line.Keys) > 1 && !line.Objects:

@@ -1,4 +1,4 @@
-package recording
+package timeseries
 
 import (
 	"bufio"
@@ -53,7 +53,8 @@ type promAnswer struct {
 	others                         bool // whether an item of the result is no series
 }
 
-func readAnswer(t *input.Text, list bool) (*gathered.File, error) {
+// ReadAnswer reads the answer of a Prometheus to a range query, or its data; of a list it takes the items for series.
+func ReadAnswer(t *input.Text, list bool) (*gathered.File, error) {
 	a := &promAnswer{Metrics: gathered.NewMetrics(t, rangeFormat), Reader: jsonwalk.New(t)}
 	var err error
 	if list {
@@ -181,8 +182,8 @@ func (a *promAnswer) oneSeries() error {
 	return err
 }
 
-// readExport reads what VictoriaMetrics exports: a series a line, in as many lines as it likes.
-func readExport(t *input.Text) (*gathered.File, error) {
+// ReadExport reads what VictoriaMetrics exports: a series a line, in as many lines as it likes.
+func ReadExport(t *input.Text) (*gathered.File, error) {
 	m := gathered.NewMetrics(t, exportFormat)
 	t.Longest = t.Bounds.Item
 	for number, raw := range t.Lines() {
@@ -271,8 +272,8 @@ func takeValue(m *gathered.Metrics, line *promtext.Line, p promValue, n, lineNum
 	m.Add(line, p.t)
 }
 
-// readGraphite reads the JSON of Graphite: targets, each with pairs of value and time.
-func readGraphite(t *input.Text) (*gathered.File, error) {
+// ReadGraphite reads the JSON of Graphite: targets, each with pairs of value and time.
+func ReadGraphite(t *input.Text) (*gathered.File, error) {
 	m := gathered.NewMetrics(t, "JSON of Graphite")
 	r := jsonwalk.New(t)
 	err := r.List(func() error {

@@ -1,4 +1,4 @@
-package recording
+package timeseries
 
 import (
 	"regexp"
@@ -12,8 +12,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// graphiteRawFile is what Graphite renders with format=raw.
-var graphiteRawFile = gathered.Format{Recognizes: isGraphiteRaw, Read: readGraphiteRaw}
+// GraphiteRaw is what Graphite renders with format=raw.
+var GraphiteRaw = gathered.Format{Recognizes: isGraphiteRaw, Read: readGraphiteRaw}
 
 // graphiteRaw is a series as Graphite renders it with format=raw: its name, start, end and step, then all values.
 var graphiteRaw = regexp.MustCompile(`^([^|]+),(\d{9,10}),(\d{9,10}),(\d{1,9})\|((?:[-+\d.eE]+|None)(?:,|$))`)

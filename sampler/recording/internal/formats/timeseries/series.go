@@ -1,4 +1,5 @@
-package recording
+// Package timeseries reads what databases of time series write: series under names and labels, whose values have times.
+package timeseries
 
 import (
 	"bytes"
@@ -12,11 +13,11 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// mprofFile is what mprof (memory_profiler) writes.
-var mprofFile = gathered.Format{Recognizes: isMprof, Read: readMprof}
+// Mprof is what mprof (memory_profiler) writes.
+var Mprof = gathered.Format{Recognizes: isMprof, Read: readMprof}
 
-// queryRangeFile is what promtool query range prints.
-var queryRangeFile = gathered.Format{Recognizes: isQueryRange, Read: readQueryRange}
+// QueryRange is what promtool query range prints.
+var QueryRange = gathered.Format{Recognizes: isQueryRange, Read: readQueryRange}
 
 const (
 	queryRangeFormat = "text of promtool query"

@@ -1,4 +1,4 @@
-package recording
+package timeseries
 
 import (
 	"bytes"
@@ -22,11 +22,11 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// lineProtocolFile is the line protocol of InfluxDB.
-var lineProtocolFile = gathered.Format{Recognizes: isLineProtocol, Read: readLineProtocol}
+// LineProtocol is the line protocol of InfluxDB.
+var LineProtocol = gathered.Format{Recognizes: isLineProtocol, Read: readLineProtocol}
 
-// fluxCSVFile is the annotated CSV of InfluxDB.
-var fluxCSVFile = gathered.Format{Recognizes: isFluxCSV, Read: readFluxCSV}
+// FluxCSV is the annotated CSV of InfluxDB.
+var FluxCSV = gathered.Format{Recognizes: isFluxCSV, Read: readFluxCSV}
 
 const (
 	lineProtocolFormat = "line protocol of InfluxDB"
@@ -259,13 +259,13 @@ func takeFluxRow(m *gathered.Metrics, header, group, types, cells []string) bool
 	return true
 }
 
-// isInfluxJSON reports whether a JSON text is the answer of InfluxDB to a query in InfluxQL.
-func isInfluxJSON(line *jsonwalk.Outline) bool {
+// IsInfluxJSON reports whether a JSON text is the answer of InfluxDB to a query in InfluxQL.
+func IsInfluxJSON(line *jsonwalk.Outline) bool {
 	return !line.List && (line.Keys["results.statement_id"] || line.Keys["results.series"])
 }
 
-// readInfluxJSON reads results, of which each has series: tags, the names of the columns, and rows of values.
-func readInfluxJSON(t *input.Text) (*gathered.File, error) {
+// ReadInfluxJSON reads results, of which each has series: tags, the names of the columns, and rows of values.
+func ReadInfluxJSON(t *input.Text) (*gathered.File, error) {
 	m := gathered.NewMetrics(t, "JSON of InfluxDB")
 	r := jsonwalk.New(t)
 	fault := ""

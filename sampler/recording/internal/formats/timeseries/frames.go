@@ -1,4 +1,4 @@
-package recording
+package timeseries
 
 import (
 	"bytes"
@@ -20,14 +20,14 @@ import (
 
 const framesFormat = "data frames of Grafana in JSON"
 
-// isFrames reports whether a JSON text is an answer of Grafana (/api/ds/query), or what its panel inspector saves.
-func isFrames(line *jsonwalk.Outline) bool {
+// IsFrames reports whether a JSON text is an answer of Grafana (/api/ds/query), or what its panel inspector saves.
+func IsFrames(line *jsonwalk.Outline) bool {
 	k := line.Keys
 	frame := k["schema"] && k["data"] || k["fields"] && (line.List || k["length"] || k["refId"])
 	if line.List {
 		return frame
 	}
-	others := isInfluxJSON(line)
+	others := IsInfluxJSON(line)
 	for key := range k {
 		switch within := strings.HasPrefix(key, "results."); {
 		case within && (strings.HasSuffix(key, ".frames") || strings.HasSuffix(key, ".error")):
@@ -73,7 +73,8 @@ type frameReader struct {
 	failed string // what an answer says instead of frames
 }
 
-func readFrames(t *input.Text, o input.Options) (*gathered.File, error) {
+// ReadFrames reads frames: those of numbers as series by their labels, those with text as a table.
+func ReadFrames(t *input.Text, o input.Options) (*gathered.File, error) {
 	f := &frameReader{Reader: jsonwalk.New(t), Metrics: gathered.NewMetrics(t, framesFormat),
 		table: table.NewRows(t, framesFormat)}
 	var err error

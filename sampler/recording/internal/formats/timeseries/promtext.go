@@ -1,4 +1,4 @@
-package recording
+package timeseries
 
 import (
 	"bytes"
@@ -12,8 +12,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// promTextFile is the Prometheus text format, OpenMetrics and what promtool dumps.
-var promTextFile = gathered.Format{Recognizes: looksLikeMetrics, Read: readMetrics}
+// PromText is the Prometheus text format, OpenMetrics and what promtool dumps.
+var PromText = gathered.Format{Recognizes: looksLikeMetrics, Read: readMetrics}
 
 const promTextFormat = "Prometheus text"
 

@@ -1,4 +1,4 @@
-package recording
+package timeseries
 
 import (
 	"bytes"
@@ -16,8 +16,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// rrdFile is what rrdtool fetch and rrdtool xport write.
-var rrdFile = gathered.Format{Recognizes: isRRD, Read: readRRD}
+// RRD is what rrdtool fetch and rrdtool xport write.
+var RRD = gathered.Format{Recognizes: isRRD, Read: readRRD}
 
 const rrdFormat = "output of rrdtool"
 
@@ -99,8 +99,8 @@ func rrdCells(at string, values []string) []string {
 	return row
 }
 
-// readRRDJSON reads the JSON of rrdtool xport: rows without times, from a start on in steps.
-func readRRDJSON(t *input.Text, o input.Options) (*gathered.File, error) {
+// ReadRRDJSON reads the JSON of rrdtool xport: rows without times, from a start on in steps.
+func ReadRRDJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 	s := &table.Sheet{Format: rrdFormat}
 	r := jsonwalk.New(t)
 	var meta struct {
