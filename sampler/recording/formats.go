@@ -8,6 +8,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/delimited"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/listings"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/logs"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/timeseries"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
@@ -15,9 +16,9 @@ import (
 
 // formats are tried in this order; what none of them is, is read as a table.
 var formats = []gathered.Format{
-	inspectedFile,
-	gcLogFile,
-	gcTraceFile,
+	logs.Inspected,
+	logs.GCLog,
+	logs.GCTrace,
 	jsonFile,
 	stampedJSONFile,
 	timeseries.RRD,
@@ -30,7 +31,7 @@ var formats = []gathered.Format{
 	timeseries.PromText,
 	timeseries.LineProtocol,
 	timeseries.Mprof,
-	recordsFile,
+	logs.Records,
 	listings.Sysstat,
 	listings.Psrecord,
 	listings.DockerStats,
@@ -39,8 +40,8 @@ var formats = []gathered.Format{
 	listings.Vmstat,
 	listings.Free,
 	listings.Ps,
-	statusFile,
-	keyValuesFile,
+	logs.Status,
+	logs.KeyValues,
 }
 
 // gather recognizes the format of a text and reads it.

@@ -15,6 +15,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/delimited"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/listings"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/logs"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/timeseries"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
@@ -115,7 +116,7 @@ func FuzzDockerStats(f *testing.F) { fuzz(f, listings.DockerStats.Read, "docker*
 
 func FuzzKubectlTop(f *testing.F) { fuzz(f, listings.KubectlTop.Read, "kubectl*") }
 
-func FuzzStatus(f *testing.F) { fuzz(f, statusFile.Read, "proc-*") }
+func FuzzStatus(f *testing.F) { fuzz(f, logs.Status.Read, "proc-*") }
 
 func FuzzFrames(f *testing.F) { fuzz(f, timeseries.ReadFrames, "grafana-*.json") }
 
@@ -128,4 +129,4 @@ func FuzzTools(f *testing.F) {
 		"pm2*", "wmic*", "loki*", "ruby*")
 }
 
-func FuzzKeyValues(f *testing.F) { fuzz(f, keyValuesFile.Read, "log*.txt") }
+func FuzzKeyValues(f *testing.F) { fuzz(f, logs.KeyValues.Read, "log*.txt") }

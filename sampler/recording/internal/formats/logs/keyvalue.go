@@ -1,4 +1,6 @@
-package recording
+// Package logs reads lines of logs that have numbers in them, and blocks of lines: each line or block becomes a row of a
+// table.
+package logs
 
 import (
 	"bytes"
@@ -12,8 +14,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// keyValuesFile is a log of names and values.
-var keyValuesFile = gathered.Format{Recognizes: isPairs, Read: readKeyValues}
+// KeyValues is a log of names and values.
+var KeyValues = gathered.Format{Recognizes: isPairs, Read: readKeyValues}
 
 // stampWithin is an instant that stands behind something else, as the priority of syslog, a level or the name of a pod.
 var stampWithin = regexp.MustCompile(`^(?:.{1,60}?[\s:|\[])?(\d{4}-\d\d-\d\d[T ` +

@@ -1,4 +1,4 @@
-package recording
+package logs
 
 import (
 	"fmt"
@@ -13,8 +13,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// gcLogFile is the log of a JVM's garbage collections.
-var gcLogFile = gathered.Format{Recognizes: isGCLog, Read: readGCLog}
+// GCLog is the log of a JVM's garbage collections.
+var GCLog = gathered.Format{Recognizes: isGCLog, Read: readGCLog}
 
 const gcLogFormat = "log of a JVM's garbage collections"
 

@@ -1,4 +1,4 @@
-package recording
+package logs
 
 import (
 	"fmt"
@@ -12,8 +12,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// gcTraceFile is the log of Go's and of Node's garbage collections.
-var gcTraceFile = gathered.Format{Recognizes: isGCTrace, Read: readGCTrace}
+// GCTrace is the log of Go's and of Node's garbage collections.
+var GCTrace = gathered.Format{Recognizes: isGCTrace, Read: readGCTrace}
 
 // Lines of collections as Go writes them with GODEBUG=gctrace=1, and Node with --trace-gc. Of Node's only the full ones
 // tell what is live.

@@ -1,4 +1,4 @@
-package recording
+package logs
 
 import (
 	"bytes"
@@ -13,8 +13,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// inspectedFile is objects as console.log prints them, or Python, Ruby and Fluent Bit.
-var inspectedFile = gathered.Format{Recognizes: isInspected, Read: readInspected}
+// Inspected is objects as console.log prints them, or Python, Ruby and Fluent Bit.
+var Inspected = gathered.Format{Recognizes: isInspected, Read: readInspected}
 
 const inspectedFormat = "objects as console.log prints them"
 

@@ -1,4 +1,4 @@
-package recording
+package logs
 
 import (
 	"regexp"
@@ -11,8 +11,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// recordsFile is rows of a database with a line for each column.
-var recordsFile = gathered.Format{Recognizes: isRecords, Read: readRecords}
+// Records is rows of a database with a line for each column.
+var Records = gathered.Format{Recognizes: isRecords, Read: readRecords}
 
 // Rows of databases with a line for each column: of psql (\x), of MySQL (\G) and of SQLite (.mode line).
 var (

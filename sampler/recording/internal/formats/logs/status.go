@@ -1,4 +1,4 @@
-package recording
+package logs
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// statusFile is names and values under a date, as of a loop around /proc/PID/status.
-var statusFile = gathered.Format{Recognizes: isStatus, Read: readStatus}
+// Status is names and values under a date, as of a loop around /proc/PID/status.
+var Status = gathered.Format{Recognizes: isStatus, Read: readStatus}
 
 const statusFormat = "names and values under a date"
 
