@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/delimited"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/jsonfiles"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/listings"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/logs"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/timeseries"
@@ -19,8 +20,8 @@ var formats = []gathered.Format{
 	logs.Inspected,
 	logs.GCLog,
 	logs.GCTrace,
-	jsonFile,
-	stampedJSONFile,
+	jsonfiles.JSON,
+	jsonfiles.StampedJSON,
 	timeseries.RRD,
 	listings.Atop,
 	listings.Nmon,

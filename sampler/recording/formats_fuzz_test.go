@@ -14,6 +14,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/delimited"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/jsonfiles"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/listings"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/logs"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/timeseries"
@@ -94,7 +95,7 @@ func fuzz(f *testing.F, read func(t *input.Text, o input.Options) (*gathered.Fil
 
 func FuzzDelimited(f *testing.F) { fuzz(f, delimited.Read, "*.csv", "*.tsv", "statm*") }
 
-func FuzzJSON(f *testing.F) { fuzz(f, jsonFile.Read, "*.json", "*.jsonl") }
+func FuzzJSON(f *testing.F) { fuzz(f, jsonfiles.JSON.Read, "*.json", "*.jsonl") }
 
 func FuzzMetrics(f *testing.F) { fuzz(f, timeseries.PromText.Read, "*.om", "*.prom") }
 

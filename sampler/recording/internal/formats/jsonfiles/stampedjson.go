@@ -1,4 +1,4 @@
-package recording
+package jsonfiles
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// stampedJSONFile is JSON under dates.
-var stampedJSONFile = gathered.Format{Recognizes: isStampedJSON, Read: readStampedJSON}
+// StampedJSON is JSON under dates.
+var StampedJSON = gathered.Format{Recognizes: isStampedJSON, Read: readStampedJSON}
 
 const stampedFormat = "JSON under dates"
 

@@ -1,4 +1,6 @@
-package recording
+// Package jsonfiles reads JSON: it tells by its outline which of many shapes a file has, and makes rows of lists, of
+// columns and of objects.
+package jsonfiles
 
 import (
 	"bytes"
@@ -19,8 +21,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// jsonFile is any file of JSON.
-var jsonFile = gathered.Format{Recognizes: isJSON, Read: readJSON}
+// JSON is any file of JSON.
+var JSON = gathered.Format{Recognizes: isJSON, Read: readJSON}
 
 const (
 	linesFormat = "JSON lines"
