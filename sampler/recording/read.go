@@ -15,6 +15,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/comments"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
@@ -76,7 +77,7 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, input.Cause(err))
 	}
-	g, err := gather(t, input.Options{By: o.By, Interval: o.Interval})
+	g, err := formats.Read(t, input.Options{By: o.By, Interval: o.Interval})
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()

@@ -1,4 +1,6 @@
-package recording
+// Package formats knows which reader a file needs. A new format is a row in the table here, and a file in the room of
+// its kind.
+package formats
 
 import (
 	"bytes"
@@ -45,8 +47,8 @@ var formats = []gathered.Format{
 	logs.KeyValues,
 }
 
-// gather recognizes the format of a text and reads it.
-func gather(t *input.Text, o input.Options) (*gathered.File, error) {
+// Read recognizes the format of a text and reads it.
+func Read(t *input.Text, o input.Options) (*gathered.File, error) {
 	start, name := bytes.TrimLeft(t.Head, " \t\r\n"), t.Name
 	if len(start) == 0 {
 		return nil, fmt.Errorf("%s: no samples", name)

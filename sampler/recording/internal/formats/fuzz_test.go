@@ -1,4 +1,4 @@
-package recording
+package formats_test
 
 import (
 	"bufio"
@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/recording"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/delimited"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/jsonfiles"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/listings"
@@ -32,7 +34,7 @@ func checkRead(t *testing.T, g *gathered.File, err error) {
 		t.Fatal("neither a process nor an error")
 	}
 	for _, p := range g.Processes {
-		w := NewWriter(io.Discard, Header(g.Header))
+		w := recording.NewWriter(io.Discard, recording.Header(g.Header))
 		var s sampler.Sample
 		last, n := time.Time{}, 0
 		for p.Sample(&s) {
@@ -59,7 +61,7 @@ func checkRead(t *testing.T, g *gathered.File, err error) {
 func fuzz(f *testing.F, read func(t *input.Text, o input.Options) (*gathered.File, error), patterns ...string) {
 	seeds := 0
 	for _, pattern := range patterns {
-		files, err := filepath.Glob("testdata/formats/" + pattern)
+		files, err := filepath.Glob("../../testdata/formats/" + pattern)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -125,7 +127,8 @@ func FuzzSadf(f *testing.F) { fuzz(f, listings.ReadSadf, "sadf-j*") }
 
 // FuzzTools fuzzes the readers of what single tools write, each recognized by its beginning.
 func FuzzTools(f *testing.F) {
-	fuzz(f, gather, "gc-*.log", "console-log.txt", "python-dict.log", "*under-dates.log", "rrd-*", "atop-*", "nmon*",
+	fuzz(f, formats.Read, "gc-*.log", "console-log.txt", "python-dict.log", "*under-dates.log", "rrd-*", "atop-*",
+		"nmon*",
 		"dstat*.csv", "graphite-raw*", "statsd*", "go-gctrace*", "node-trace*", "console-*", "records-*", "sqlite*",
 		"pm2*", "wmic*", "loki*", "ruby*")
 }
