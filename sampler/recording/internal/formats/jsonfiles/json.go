@@ -24,9 +24,7 @@ import (
 // JSON is any file of JSON.
 var JSON = gathered.Format{Recognizes: isJSON, Read: readJSON}
 
-const (
-	linesFormat = "JSON lines"
-)
+const linesFormat = "JSON lines"
 
 func isJSON(start []byte) bool {
 	if start[0] == '[' {

@@ -17,20 +17,6 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
-// Ps is a loop around ps.
-var Ps = gathered.Format{Recognizes: isPs, Read: readPs}
-
-// KubectlTop is a loop around kubectl top.
-var KubectlTop = gathered.Format{Recognizes: isKubectlTop, Read: readKubectlTop}
-
-// DockerStats is a loop around docker stats.
-var DockerStats = gathered.Format{Recognizes: isDockerStats, Read: readDockerStats}
-
-const (
-	psFormat     = "listings of ps"
-	dockerFormat = "listings of docker stats"
-)
-
 // listing is a loop around a command that lists processes or containers: each listing with its header or without, with
 // the date before it or before each of its lines.
 type listing struct {
@@ -43,92 +29,6 @@ type listing struct {
 	// plain makes a line of the listing of one that is written otherwise, "" of one that is no part of it; may be nil.
 	plain  func(line string) string
 	wayOut string // where there are no times; "" for the usual one
-}
-
-// psColumns are those of ps aux, ps -ef and ps -l.
-var psColumns = []string{"PID", "RSS", "VSZ", "%MEM", "%CPU", "NLWP", "THCNT", "PPID", "COMMAND", "CMD", "RSZ", "SIZE",
-	"SZ"}
-
-var psListing = listing{
-	format: psFormat,
-	isHeader: func(line string) bool {
-		n := 0
-		if strings.Contains(line, "\t") { // of a table
-			return false
-		}
-		for _, word := range strings.Fields(line) {
-			if slices.Contains(psColumns, word) {
-				n++
-			}
-		}
-		return n >= 2 || n == 1 && !strings.ContainsAny(line, "0123456789")
-	},
-	cells: strings.Fields,
-	bases: map[string]table.Base{"RSS": table.KiB, "RSZ": table.KiB, "VSZ": table.KiB,
-		"SIZE": table.KiB, "SZ": table.NoUnit, "PSS": table.KiB, "USS": table.KiB,
-		"Swap": table.KiB},
-	ignore: map[string]string{
-		"TTY": "", "TT": "", "STAT": "", "S": "", "F": "", "WCHAN": "", "START": "", "STARTED": "", "STIME": "",
-		"TIME": "a counter", "ELAPSED": "an age", "NI": "a setting", "PRI": "a setting",
-		"C": "", "PSR": "", "ADDR": "",
-	},
-	known: [][]string{{"USER", "PID", "%CPU", "%MEM", "VSZ", "RSS", "TTY", "STAT", "START", "TIME", "COMMAND"}},
-}
-
-// dockerMemory is what docker calls MEM USAGE / LIMIT: the limit becomes the ceiling.
-const dockerMemory = "MEM USAGE"
-
-var dockerListing = listing{
-	format: dockerFormat,
-	isHeader: func(line string) bool {
-		return strings.Contains(line, "MEM USAGE") || strings.HasPrefix(line, "CONTAINER")
-	},
-	cells:  dockerCells,
-	ignore: map[string]string{"NET I/O": "a counter", "BLOCK I/O": "a counter"},
-	known: [][]string{
-		{"CONTAINER ID", "NAME", "CPU %", dockerMemory, "MEM %", "NET I/O", "BLOCK I/O", "PIDS"},
-		{"CONTAINER", "CPU %", dockerMemory, "MEM %", "NET I/O", "BLOCK I/O", "PIDS"},
-	},
-}
-
-var kubectlListing = listing{
-	format:   "listings of kubectl top",
-	isHeader: func(line string) bool { return strings.Contains(line, "MEMORY(bytes)") },
-	cells: func(line string) []string {
-		cells := strings.Fields(line)
-		for i, cell := range cells { // thousandths of a core
-			if n, err := strconv.ParseFloat(strings.TrimSuffix(cell, "m"), 64); err == nil &&
-				strings.HasSuffix(cell, "m") {
-				cells[i] = strconv.FormatFloat(n/1000, 'g', -1, 64)
-			}
-		}
-		return cells
-	},
-	known: [][]string{
-		{"NAME", "CPU(cores)", "MEMORY(bytes)"}, {"POD", "NAME", "CPU(cores)", "MEMORY(bytes)"},
-		{"NAMESPACE", "POD", "NAME", "CPU(cores)", "MEMORY(bytes)"},
-	},
-}
-
-var kubectlCPU = regexp.MustCompile(`^\d+(?:\.\d+)?$`)
-
-func isKubectlTop(start []byte) bool { return kubectlListing.recognizes(start) }
-
-func readKubectlTop(t *input.Text, o input.Options) (*gathered.File, error) {
-	return kubectlListing.read(t, o)
-}
-
-// isPs reports whether a text has a header of ps among its first lines, or lines of ps aux.
-func isPs(start []byte) bool { return psListing.recognizes(start) }
-
-func isDockerStats(start []byte) bool { return dockerListing.recognizes(start) }
-
-func readPs(t *input.Text, o input.Options) (*gathered.File, error) {
-	return psListing.read(t, o)
-}
-
-func readDockerStats(t *input.Text, o input.Options) (*gathered.File, error) {
-	return dockerListing.read(t, o)
 }
 
 func (l *listing) recognizes(start []byte) bool {
@@ -287,15 +187,6 @@ func fitCells(cells, columns []string) []string {
 }
 
 var sizeUnit = regexp.MustCompile(`^[KMGTkmgt]i?[Bb]$`)
-
-// dockerCells parts a line of docker stats: its columns have blanks in them, so that they are parted by two, but for
-// what a template writes.
-func dockerCells(line string) []string {
-	if strings.Contains(line, "  ") || strings.Contains(line, "\t") {
-		return wideCells(line)
-	}
-	return tokens.JoinParts(strings.Fields(line))
-}
 
 // wideCells parts a line at runs of two blanks or more, and at tabs.
 func wideCells(line string) []string {

@@ -1,5 +1,5 @@
-// Package logs reads lines of logs that have numbers in them, and blocks of lines: each line or block becomes a row of a
-// table.
+// Package logs reads lines of logs that have numbers in them, and blocks of lines: each line or block becomes a row of
+// a table.
 package logs
 
 import (

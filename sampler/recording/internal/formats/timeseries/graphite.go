@@ -1,6 +1,8 @@
 package timeseries
 
 import (
+	"encoding/json"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/promtext"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/jsonwalk"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
 
@@ -43,6 +46,46 @@ func readGraphiteRaw(t *input.Text, _ input.Options) (*gathered.File, error) {
 			}
 			at += step
 		}
+	}
+	return m.File, m.Finish()
+}
+
+// ReadGraphite reads the JSON of Graphite: targets, each with pairs of value and time.
+func ReadGraphite(t *input.Text) (*gathered.File, error) {
+	m := gathered.NewMetrics(t, "JSON of Graphite")
+	r := jsonwalk.New(t)
+	err := r.List(func() error {
+		var item json.RawMessage
+		if err := r.Decode(&item); err != nil {
+			return err
+		}
+		var target struct {
+			Target     string        `json:"target"`
+			Datapoints [][2]*float64 `json:"datapoints"`
+		}
+		if err := json.Unmarshal(item, &target); err != nil {
+			m.Fault(r.Here(), "%w", err)
+			return nil
+		}
+		line := promtext.Line{Name: []byte(target.Target)}
+		for _, pair := range target.Datapoints {
+			if pair[0] == nil || pair[1] == nil {
+				continue
+			}
+			at := *pair[1]
+			if at >= scan.EndOfTime { // in milliseconds, as Grafana's sources of JSON have them
+				at /= 1000
+			}
+			if at < 0 || at >= scan.EndOfTime {
+				continue
+			}
+			line.Value = *pair[0]
+			m.Add(&line, int64(math.Round(at*1e3))*1e6)
+		}
+		return nil
+	})
+	if err := r.Failed(err); err != nil {
+		return nil, err
 	}
 	return m.File, m.Finish()
 }

@@ -74,3 +74,28 @@ func refuseNamed(start []byte, name string, last bool) error {
 	}
 	return nil
 }
+
+// sqlDump is the beginning of a dump as MySQL writes it, or of statements alone.
+var sqlDump = regexp.MustCompile(`(?i)^-- (?:MySQL|MariaDB) dump|^/\*M?!|^INSERT INTO `)
+
+// binaryKind names a binary file by its first bytes.
+func binaryKind(start []byte) string {
+	for prefix, what := range map[string]string{
+		"PK\x03\x04":       "a ZIP archive or a spreadsheet: save the sheet as CSV",
+		"\x28\xb5\x2f\xfd": "Zstandard: unpack it first (zstd -d)",
+		"\xfd7zXZ":         "xz: unpack it first (xz -d)", "BZh": "bzip2: unpack it first (bunzip2)",
+		"SQLite format 3": "an SQLite database: export the table as CSV",
+		"PAR1":            "Parquet: export it as CSV", "JAVA PROFILE": "a heap dump of a JVM: a single moment; " +
+			"leaktrend needs " +
+			"readings over time, as of jstat -gc -t", "FLR\x00": "a recording of Java Flight Recorder: write it with " +
+			"jfr print --json --events jdk.GCHeapSummary",
+		"\x7fELF": "an executable or a core file", "ARROW1": "Arrow: export it as CSV",
+		"Obj\x01": "Avro: export it as JSON lines", "\xd5\x96": "a data file of sysstat: write it as text with sadf " +
+			"-d FILE -- -r ALL",
+	} {
+		if bytes.HasPrefix(start, []byte(prefix)) {
+			return what
+		}
+	}
+	return "binary data in no format that leaktrend knows: save it as CSV"
+}

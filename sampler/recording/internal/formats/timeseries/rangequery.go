@@ -1,13 +1,11 @@
 package timeseries
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
@@ -182,71 +180,6 @@ func (a *promAnswer) oneSeries() error {
 	return err
 }
 
-// ReadExport reads what VictoriaMetrics exports: a series a line, in as many lines as it likes.
-func ReadExport(t *input.Text) (*gathered.File, error) {
-	m := gathered.NewMetrics(t, exportFormat)
-	t.Longest = t.Bounds.Item
-	for number, raw := range t.Lines() {
-		if raw = bytes.TrimSpace(raw); len(raw) == 0 {
-			continue
-		}
-		line := &promtext.Line{}
-		var values []float64
-		var times []int64
-		faults := map[int]error{}
-		one := &input.Text{Ctx: t.Ctx, Name: t.Name, Bounds: t.Bounds, In: bufio.NewReader(bytes.NewReader(raw))}
-		r := jsonwalk.New(one)
-		err := r.Object(func(key string) error {
-			switch key {
-			case "metric":
-				var labels map[string]string
-				if err := r.Decode(&labels); err != nil {
-					return err
-				}
-				line = lineOf(labels)
-				return nil
-			case "values":
-				return r.List(func() error {
-					var p promValue
-					err := r.Decode(&p)
-					if p.err != nil && len(faults) < input.MaxFaults {
-						faults[len(values)] = p.err
-					}
-					values = append(values, p.v)
-					return err
-				})
-			case "timestamps":
-				return r.List(func() error {
-					var stamp json.Number
-					err := r.Decode(&stamp)
-					ms, bad := stamp.Int64()
-					if bad != nil || ms < 0 || ms >= scan.EndOfTime*1000 {
-						if len(faults) < input.MaxFaults {
-							faults[len(times)] = fmt.Errorf("time %s: not between the years 1970 and 2200", stamp)
-						}
-						ms = -1
-					}
-					times = append(times, ms)
-					return err
-				})
-			}
-			return r.Skip()
-		})
-		switch {
-		case err != nil:
-			m.Fault(number, "%w", jsonwalk.Explain(raw, err))
-			continue
-		case len(times) != len(values):
-			m.Fault(number, "%s and %s: skipped", scan.Count(len(values), "value"), scan.Count(len(times), "timestamp"))
-			continue
-		}
-		for i, v := range values {
-			takeValue(m, line, promValue{times[i] * 1e6, v, faults[i]}, i+1, number)
-		}
-	}
-	return m.File, m.Finish()
-}
-
 // lineOf returns the series that labels name.
 func lineOf(labels map[string]string) *promtext.Line {
 	line := &promtext.Line{}
@@ -272,46 +205,4 @@ func takeValue(m *gathered.Metrics, line *promtext.Line, p promValue, n, lineNum
 	m.Add(line, p.t)
 }
 
-// ReadGraphite reads the JSON of Graphite: targets, each with pairs of value and time.
-func ReadGraphite(t *input.Text) (*gathered.File, error) {
-	m := gathered.NewMetrics(t, "JSON of Graphite")
-	r := jsonwalk.New(t)
-	err := r.List(func() error {
-		var item json.RawMessage
-		if err := r.Decode(&item); err != nil {
-			return err
-		}
-		var target struct {
-			Target     string        `json:"target"`
-			Datapoints [][2]*float64 `json:"datapoints"`
-		}
-		if err := json.Unmarshal(item, &target); err != nil {
-			m.Fault(r.Here(), "%w", err)
-			return nil
-		}
-		line := promtext.Line{Name: []byte(target.Target)}
-		for _, pair := range target.Datapoints {
-			if pair[0] == nil || pair[1] == nil {
-				continue
-			}
-			at := *pair[1]
-			if at >= scan.EndOfTime { // in milliseconds, as Grafana's sources of JSON have them
-				at /= 1000
-			}
-			if at < 0 || at >= scan.EndOfTime {
-				continue
-			}
-			line.Value = *pair[0]
-			m.Add(&line, int64(math.Round(at*1e3))*1e6)
-		}
-		return nil
-	})
-	if err := r.Failed(err); err != nil {
-		return nil, err
-	}
-	return m.File, m.Finish()
-}
-
 const rangeFormat = "JSON of a Prometheus range query"
-
-const exportFormat = "JSON lines of a VictoriaMetrics export"
