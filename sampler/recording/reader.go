@@ -1,6 +1,6 @@
 // Package recording reads and writes recordings of samples: its own format, and files as other tools write them.
-// Each format is recognized by its content, and read as what it is or refused with a way out; a file of its own
-// holds each. What the values mean for the process is not judged here.
+// Each format is recognized by its content, and read as what it is or refused with a way out; the rooms below hold
+// the formats of others. What the values mean for the process is not judged here.
 package recording
 
 import (

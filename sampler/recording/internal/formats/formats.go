@@ -5,7 +5,6 @@ package formats
 import (
 	"bytes"
 	"fmt"
-	"strings"
 
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/delimited"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/jsonfiles"
@@ -52,7 +51,7 @@ func Read(t *input.Text, o input.Options) (*gathered.File, error) {
 	if len(start) == 0 {
 		return nil, fmt.Errorf("%s: no samples", name)
 	}
-	if err := refuseNamed(start, name, false); err != nil {
+	if err := refuseNamed(start, name, named); err != nil {
 		return nil, err
 	}
 	for _, f := range formats {
@@ -60,20 +59,7 @@ func Read(t *input.Text, o input.Options) (*gathered.File, error) {
 			return f.Read(t, o)
 		}
 	}
-	if what := strings.ToLower(string(start[:min(len(start), 200)])); strings.HasPrefix(what, "<!doctype") ||
-		strings.HasPrefix(what, "<html") || strings.HasPrefix(what, "<?xml") {
-		if bytes.Contains(start[:min(len(start), 1000)], []byte("<sysstat")) {
-			return nil, fmt.Errorf("%s: XML of sysstat: write it with sadf -j or sadf -d", name)
-		}
-		return nil, fmt.Errorf("%s: a page or XML: no table or metrics; save the data as CSV", name)
-	}
-	if bytes.IndexByte(start[:min(len(start), 4096)], 0) >= 0 {
-		return nil, fmt.Errorf("%s: %s", name, binaryKind(start))
-	}
-	if sqlDump.Match(start) {
-		return nil, fmt.Errorf("%s: statements of SQL: export the table itself, as CSV or with mysql -B", name)
-	}
-	if err := refuseNamed(start, name, true); err != nil {
+	if err := refuse(start, name); err != nil {
 		return nil, err
 	}
 	return delimited.Read(t, o)

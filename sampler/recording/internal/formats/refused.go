@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"strings"
 )
 
 // namedFormat is one that is known and not read, by what stands in its first lines, with the way out.
@@ -12,7 +13,7 @@ type namedFormat struct {
 	what, wayOut string
 }
 
-// named are those that look like others which are read; namedLast are refused where no other has recognized them.
+// named are those that look like others which are read.
 var named = []namedFormat{
 	{regexp.MustCompile(`^\s*Processes: \d+ total`), "listings of top of macOS",
 		"write date and ps instead: date -Is; ps -axo pid,rss,comm"},
@@ -38,6 +39,7 @@ var named = []namedFormat{
 		"write a line of CSV for each: echo \"$(date -Is),$(snmpget -Oqv ...)\""},
 }
 
+// namedLast are refused where no other format has recognized them.
 var namedLast = []namedFormat{
 	{regexp.MustCompile(`^[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+\s+\d+ \S+:\d+\]`),
 		"a log of glog or klog, whose times have no year", "log with the year (--log_year_in_prefix), or write it as " +
@@ -53,14 +55,28 @@ var namedLast = []namedFormat{
 		"export the RRD: rrdtool fetch FILE AVERAGE"},
 }
 
-// refuseNamed refuses a text in a format that is known by name and not read; last says that nothing else has recognized
-// it.
-func refuseNamed(start []byte, name string, last bool) error {
-	const looked = 8
-	n, formats := 0, named
-	if last {
-		formats = namedLast
+// refuse refuses a text that no format has recognized, and that is no table.
+func refuse(start []byte, name string) error {
+	if what := strings.ToLower(string(start[:min(len(start), 200)])); strings.HasPrefix(what, "<!doctype") ||
+		strings.HasPrefix(what, "<html") || strings.HasPrefix(what, "<?xml") {
+		if bytes.Contains(start[:min(len(start), 1000)], []byte("<sysstat")) {
+			return fmt.Errorf("%s: XML of sysstat: write it with sadf -j or sadf -d", name)
+		}
+		return fmt.Errorf("%s: a page or XML: no table or metrics; save the data as CSV", name)
 	}
+	if bytes.IndexByte(start[:min(len(start), 4096)], 0) >= 0 {
+		return fmt.Errorf("%s: %s", name, binaryKind(start))
+	}
+	if sqlDump.Match(start) {
+		return fmt.Errorf("%s: statements of SQL: export the table itself, as CSV or with mysql -B", name)
+	}
+	return refuseNamed(start, name, namedLast)
+}
+
+// refuseNamed refuses a text in one of the formats that are known by name and not read.
+func refuseNamed(start []byte, name string, formats []namedFormat) error {
+	const looked = 8
+	n := 0
 	for line := range bytes.Lines(start) {
 		if n++; n > looked {
 			return nil
