@@ -76,13 +76,14 @@ func manyJobs() *fleetOf {
 
 // BenchmarkScan compares a scan with its range queries alone, whose answers are read and dropped, at the same
 // concurrency on the same Prometheus: by the time, and by the processor time of both together. Once all of a week is
-// judged, once its last five days, with a look back at the others. The two take turns; figures are medians, of ratios
-// with the extremes.
+// judged, once its last five days or two, with a look back at the others, which is compared with a scan without. They
+// take turns; figures are medians, of ratios with the extremes.
 func BenchmarkScan(b *testing.B) {
 	for name, f := range map[string]func() *fleetOf{"1,000 series": leakyFleet, "175 jobs": manyJobs} {
 		b.Run(name, func(b *testing.B) {
 			address, _ := startPrometheus(b, backfill(b, f()))
-			for name, days := range map[string]int{"a week": 7, "five days and a look back": 5} {
+			for name, days := range map[string]int{"a week": 7, "five days and a look back": 5,
+				"two days and a look back": 2} {
 				b.Run(name, func(b *testing.B) { benchmarkScan(b, address, days) })
 			}
 		})
@@ -102,12 +103,18 @@ func benchmarkScan(b *testing.B, address string, days int) {
 		GroupBy: []string{"job", "version"}, FDR: .05, Workers: concurrency, Calibration: calibration.Default(),
 	}
 	var queries []rangeQuery
-	scan := func() {
+	run := func(o fleet.Options) []rangeQuery {
 		server := &recordingServer{Client: client}
 		if _, err := fleet.Run(b.Context(), server, o); err != nil {
 			b.Fatal(err)
 		}
-		queries = server.queries
+		return server.queries
+	}
+	scan := func() { queries = run(o) }
+	ahead := func() {
+		without := o
+		without.History = 0
+		run(without)
 	}
 	bare := func() {
 		var next atomic.Int64
@@ -150,6 +157,13 @@ func benchmarkScan(b *testing.B, address string, days int) {
 		} {
 			figures[unit] = append(figures[unit], figure)
 		}
+		b.Logf("queries alone %v, scan %v", alone, whole)
+		if days < 7 {
+			without := measure(ahead)
+			figures["with/without-look-back"] = append(figures["with/without-look-back"], whole.wall/without.wall)
+			figures["with-cpu/without-look-back-cpu"] = append(figures["with-cpu/without-look-back-cpu"],
+				(whole.own+whole.server)/(without.own+without.server))
+		}
 	}
 	for unit, all := range figures {
 		slices.Sort(all)
@@ -174,6 +188,11 @@ func benchmarkScan(b *testing.B, address string, days int) {
 
 // cost is what something took, in seconds: of time, and of a processor by this program and by the server.
 type cost struct{ wall, own, server float64 }
+
+func (c cost) String() string {
+	return fmt.Sprintf("%.1f s, client %.2f s and server %.2f s on %.1f cores", c.wall, c.own, c.server,
+		(c.own+c.server)/c.wall)
+}
 
 // plainAnswers asks for answers that are not compressed, as curl and a scan do.
 var plainAnswers = &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 8}}

@@ -165,12 +165,8 @@ func earlierLives(ctx context.Context, server Server, known workloads, g prom.Gr
 			continue
 		}
 		left -= len(inners)
-		size := min(max(pointsAtOnce/(len(b.roles)*g.N), 1), maxTargets)
-		for part := range slices.Chunk(inners, size) {
-			some := b
-			some.inner = part
-			all = append(all, &some)
-		}
+		b.inner = inners
+		all = append(all, b.chunks(targetsAtOnce(len(b.roles), g.N))...)
 	}
 	return all
 }
