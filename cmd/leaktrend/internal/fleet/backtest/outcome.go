@@ -164,8 +164,8 @@ func Before(readings []float64, begins []int, step time.Duration, g Growth) (fal
 	return falls, cuts
 }
 
-// opening is how long a history has to begin as high as growth stands now, for it to tell of growth that came to nothing:
-// how long that had been so is not known.
+// opening is how long a history has to begin as high as growth stands now, for it to tell of growth that came to
+// nothing: how long that had been so is not known.
 const opening = time.Hour
 
 // OpenedHigh returns the reading of a history, by its number, at which what stood as high as growth does now, from the

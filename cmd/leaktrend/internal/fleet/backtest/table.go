@@ -117,9 +117,9 @@ const (
 	// priorWeight is what the simulation counts for beside the fleet's own past, in false calls: fleets differ in the
 	// kinds of growth that they have at all, so no false call in a past of some length soon tells more than it.
 	priorWeight = .1
-	// rareWeight is the same of kinds of growth that a past of weeks has seldom, so that none of it need have ended in it,
-	// as load that rises for days: as if one false call had been seen. Where the load is known, growth with it is told by
-	// that.
+	// rareWeight is the same of kinds of growth that a past of weeks has seldom, so that none of it need have ended in
+	// it, as load that rises for days: as if one false call had been seen. Where the load is known, growth with it is
+	// told by that.
 	rareWeight, rareWeightByLoad = 1, .25
 	// unseen is how many false calls there are for one whose end is seen, of workloads whose growth had not come to
 	// nothing before: what takes longest is seen least, and kinds of growth that a fleet has seldom are none of its
