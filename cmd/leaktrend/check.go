@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/redact"
+	"github.com/mdzesseis/leaktrend/sampler/self"
 )
 
 func checkCommand() *cobra.Command {
@@ -49,12 +51,16 @@ func runCheck(w io.Writer, stdin io.Reader, path string) error {
 	for _, warning := range warnings {
 		// whoever checks a file means it to have the section: it is lost, or its name is misspelled
 		if warning.NoSection() {
+			warning.Message = strings.Replace(warning.Message, ": the defaults hold", "", 1)
 			return errors.New(warning.String())
 		}
 		fmt.Fprintln(w, printable("warning: "+warning.String()))
 	}
 	if err != nil {
 		return err
+	}
+	for _, text := range unreachable(config, ceilingsHere()) {
+		fmt.Fprintln(w, printable("warning: "+path+": "+text))
 	}
 	fmt.Fprintln(w, printable(path)+": valid")
 	if !config.Enabled {
@@ -73,6 +79,40 @@ func runCheck(w io.Writer, stdin io.Reader, path string) error {
 	}
 	row("off", cmp.Or(strings.Join(says.Off, ", "), "nothing"))
 	return nil
+}
+
+// ceilingsHere returns what a process of this machine can have; nothing where that is not known.
+func ceilingsHere() []sampler.Ceiling {
+	here, err := self.New()
+	if err != nil {
+		return nil
+	}
+	defer here.Close()
+	var s sampler.Sample
+	_ = here.Sample(context.Background(), &s) // what else it reads does not matter
+	return s.Ceilings
+}
+
+// unreachable says which limits of a configuration are beyond what a process can have by ceilings: it dies before.
+func unreachable(c detector.Config, ceilings []sampler.Ceiling) (said []string) {
+	for _, limit := range []struct {
+		key      string
+		level    int64
+		resource string // that has the ceiling
+	}{
+		{"fd_threshold", c.FDThreshold, sampler.OpenFDs},
+		{"memory_threshold_mb", c.MemoryThreshold, sampler.RSSBytes},
+	} {
+		for _, ceiling := range ceilings {
+			if r, _ := sampler.Lookup(limit.resource); ceiling.Resource == r.Name && ceiling.Level > 0 &&
+				float64(limit.level) >= ceiling.Level {
+				said = append(said, fmt.Sprintf("%s: %s is never reached where a process can have no more than here: "+
+					"%s (%s)",
+					limit.key, r.Format(float64(limit.level)), r.Format(ceiling.Level), ceiling.Source))
+			}
+		}
+	}
+	return said
 }
 
 // alertsOf says where alerts go, and how often.

@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/detector"
+	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 func TestCheck(t *testing.T) {
@@ -87,12 +90,12 @@ resource_monitoring:
 				"  alerts      log, those of one resource and kind at most every 5m\n" +
 				"  off         webhook (alert_webhook_url), captures (stack_trace_on_leak)\n", ""}},
 		{"no section", "", []string{"none.yaml"}, outcome{exitUsage, "",
-			"leaktrend: none.yaml:1: resource_monitoring: the section is missing: the defaults hold\n"}},
+			"leaktrend: none.yaml:1: resource_monitoring: the section is missing\n"}},
 		{"misspelled section", "", []string{"typo.yaml"}, outcome{exitUsage, "",
-			"leaktrend: typo.yaml:2: resource_monitoring: the section is missing: the defaults hold (is " +
+			"leaktrend: typo.yaml:2: resource_monitoring: the section is missing (is " +
 				"resource_monitorng a typo?)\n"}},
 		{"no configuration at all", "", []string{"-"}, outcome{exitUsage, "",
-			"leaktrend: standard input:1: resource_monitoring: the section is missing: the defaults hold\n"}},
+			"leaktrend: standard input:1: resource_monitoring: the section is missing\n"}},
 		{"no file", "", []string{filepath.Join("nowhere", "x.yaml")},
 			outcome{exitUsage, "", "leaktrend: nowhere/x.yaml: no such file or directory\n"}},
 		{"no argument", "", nil,
@@ -104,5 +107,32 @@ resource_monitoring:
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A limit beyond what a process can have is never reached.
+func TestUnreachableLimits(t *testing.T) {
+	ceilings := []sampler.Ceiling{{Resource: sampler.HeapInuseBytes, Level: 1 << 30, Source: "GOMEMLIMIT"},
+		{Resource: sampler.RSSBytes, Level: 24 << 30, Source: "physical memory"},
+		{Resource: sampler.OpenFDs, Level: 20000, Source: "RLIMIT_NOFILE"}}
+	for _, test := range []struct {
+		name     string
+		config   detector.Config
+		ceilings []sampler.Ceiling
+		want     []string
+	}{
+		{"none", detector.Config{}, ceilings, nil},
+		{"below", detector.Config{FDThreshold: 19999, MemoryThreshold: 2 << 30}, ceilings, nil},
+		{"beyond", detector.Config{FDThreshold: 5_000_000, MemoryThreshold: 100 << 30}, ceilings, []string{
+			"fd_threshold: 5,000,000 is never reached where a process can have no more than here: 20,000 " +
+				"(RLIMIT_NOFILE)",
+			"memory_threshold_mb: 100 GB is never reached where a process can have no more than here: 24 GB " +
+				"(physical memory)"}},
+		{"not known", detector.Config{FDThreshold: 5_000_000, MemoryThreshold: 100 << 30}, nil, nil},
+		{"no limit", detector.Config{FDThreshold: 5_000_000}, []sampler.Ceiling{{Resource: sampler.OpenFDs}}, nil},
+	} {
+		if diff := cmp.Diff(test.want, unreachable(test.config, test.ceilings)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
 	}
 }

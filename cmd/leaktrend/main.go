@@ -69,6 +69,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		shells.Args, shells.RunE = knownCommand, root.RunE
 	}
 	cmd, err := root.ExecuteContextC(ctx)
+	if err != nil && cmd == root && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		err = knownCommand(root, args[:1]) // whatever is wrong with the flags behind it: the program has none
+	}
 	err = flags.Name(cmd, err)
 	if errors.Is(err, context.Canceled) {
 		err = errInterrupted

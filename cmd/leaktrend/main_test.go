@@ -78,6 +78,11 @@ func TestUsage(t *testing.T) {
 		{"help of a command", []string{"replay", "--help"}, 0, nil},
 		{"unknown command", []string{"bogus"}, 2, []string{"bogus"}},
 		{"a command that is nearly one", []string{"wach"}, 2, []string{"wach: no such command; did you mean watch?"}},
+		{"a command that is nearly one, with its flags", []string{"wach", "--pid", "1"}, 2,
+			[]string{"wach: no such command; did you mean watch?"}},
+		{"no command, with flags", []string{"frobnicate", "-x"},
+			2, []string{"frobnicate: no such command; leaktrend -h " +
+				"lists them"}},
 		{"unknown shell", []string{"completion", "tcsh"},
 			2, []string{"tcsh: no such command", "leaktrend completion -h"}},
 		{"unknown flag", []string{"replay", "--bogus", healthy}, 2, []string{"--bogus"}},

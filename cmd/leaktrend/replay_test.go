@@ -48,7 +48,7 @@ func TestReplayExitCode(t *testing.T) {
 	t.Run("too short", func(t *testing.T) {
 		got := leaktrend(t, "", "replay", recordingOf(t, "goroutines", 0.5, steady))
 		if !strings.HasSuffix(got.stdout,
-			"says ok\n1 recording: 1 too early to tell; 1 not read or judged in full\n") ||
+			"says ok\n1 recording: 1 too early to tell; it was not read or judged in full\n") ||
 			strings.Contains(got.stdout, "/h") {
 			t.Errorf("got\n%s", got.stdout)
 		}

@@ -52,9 +52,19 @@ is known is told, and is no false alarm.
 Hard limits are proposed by the highest level that healthy time reached, with headroom: the less of it was
 recorded, the more. -o writes what differs from the defaults, with its reasons.
 
-The form of a labels file is explained in
-testdata/labels.yaml. Recordings with a soak setting are judged in it and reported apart.`,
-		Example: `  leaktrend tune testdata/labels.yaml
+A labels file has an entry for each recording, with its path relative to the file:
+
+  recordings:
+    - {file: web.csv, program: web, healthy: true, note: a week}
+    - file: worker.csv
+      program: worker                # recordings of one program are not independent
+      healthy: false
+      soak: 20m                      # judged in this setting, and reported apart
+      leaks:
+        - resource: goroutines
+          start: 2026-11-23T08:15:48Z  # or begin
+          also: [heap_live_bytes]    # resources that grow as its consequence`,
+		Example: `  leaktrend tune labels.yaml
   leaktrend tune labels.yaml --budget 1/90d -o leaktrend.yaml --html tradeoff.html
   leaktrend tune week.csv --budget 1/30d
   leaktrend tune --generate 40 --verbose`,

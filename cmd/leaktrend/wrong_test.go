@@ -82,7 +82,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"record --name a( -o " + none, "--name a(: the pattern is not a regular expression: missing closing ): a("},
 		{"record --name no@such@process -o " + none, "--name no such process: no such process"},
 		{"record --url localhost:9090 -o " + none, "--url: must be like http://HOST[:PORT]/PATH or " +
-			"https://HOST[:PORT]/PATH (not shown)"},
+			"https://HOST[:PORT]/PATH (not shown, it may hold a secret)"},
 		{"record --pid " + self + " -o " + none + "/x", missing},
 		{"watch", "one of --pid, --name and --url is needed"},
 		{"watch " + self, self + ": watch takes no arguments, only flags; leaktrend watch -h lists them"},

@@ -68,6 +68,9 @@ func wholeKey[T int | int64](name, meaning string, maximum int64, field func(*Co
 	}
 }
 
+// units are those of the spellings of one key that differ in it.
+var units = map[string]string{"memory_threshold_mb": "MB", "memory_leak_threshold": "bytes"}
+
 // memoryKey has two spellings of different units: MB of 1024*1024 bytes, and bytes.
 func memoryKey() key {
 	k := wholeKey("memory_leak_threshold", "hard limit: heap in use in MB of 1024*1024 bytes, absolute; of a process "+

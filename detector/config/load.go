@@ -279,14 +279,23 @@ func (l *loader) setting(k *key, given map[string]entry, c *Config) {
 		case holds == nil:
 			holds = &r
 		case r.result != holds.result:
-			l.warn(e.line, name, "%s is %s (line %d) and %s is %s (line %d), two names of one setting: %s: %s holds",
-				holds.key, holds.text, holds.line, r.key, r.text, r.line, holds.key, holds.text)
+			l.warn(e.line, name, "%s is %s (line %d) and %s is %s (line %d), two names of one setting%s: %s: %s holds",
+				holds.key, holds.text, holds.line, r.key, r.text, r.line, unitsOf(holds.key, r.key), holds.key,
+				holds.text)
 		}
 	}
 	if holds != nil {
 		*c = holds.result
 		l.interval = l.interval || k.name() == checkInterval
 	}
+}
+
+// unitsOf says as a clause in which units two names of one setting are, where these differ.
+func unitsOf(a, b string) string {
+	if units[a] == units[b] {
+		return ""
+	}
+	return ", in " + units[a] + " and in " + units[b]
 }
 
 // names returns all that may stand in a group, in the order of the table.

@@ -51,7 +51,7 @@ func TestLoadOfTheHost(t *testing.T) {
 				"two names of one setting: goroutine_threshold: 1000 holds",
 			"37: memory_leak_threshold: memory_threshold_mb is 500 (line 30) and memory_leak_threshold is 52428800 " +
 				"(line 37), " +
-				"two names of one setting: memory_threshold_mb: 500 holds",
+				"two names of one setting, in MB and in bytes: memory_threshold_mb: 500 holds",
 			"40: enable_gc_optimization: does nothing here; it is accepted so that existing files load",
 		}},
 		{"host-enterprise.yaml", with(func(c *Config) {

@@ -52,7 +52,8 @@ func New(metricsURL string, client *http.Client) (*Source, error) {
 	u, err := url.Parse(metricsURL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		// What url.Parse says may hold a password.
-		return nil, errors.New("must be like http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH (not shown)")
+		return nil, errors.New("must be like http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH (not shown, it may " +
+			"hold a secret)")
 	}
 	e := &Source{url: u, client: client, clock: clock.New(), multi: map[string]bool{}}
 	if client == nil {

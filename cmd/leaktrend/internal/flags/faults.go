@@ -89,15 +89,36 @@ func noSuch(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 			return fmt.Errorf("-%s: a flag of several letters has two dashes, as in --%s", f.Name, f.Name)
 		}
 	}
+	written := unknown.GetSpecifiedName()
 	// which knows what is like a word
-	names := cobra.Command{SuggestionsMinimumDistance: slips(unknown.GetSpecifiedName())}
+	names := cobra.Command{SuggestionsMinimumDistance: slips(written)}
+	var like []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if isSwapped(written, f.Name) {
+			like = append(like, f.Name)
+		}
 		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
 	})
-	if like := names.SuggestionsFor(unknown.GetSpecifiedName()); len(like) > 0 && len(unknown.GetSpecifiedName()) > 1 {
+	if len(like) == 0 {
+		like = names.SuggestionsFor(written)
+	}
+	if len(like) > 0 && len(written) > 1 {
 		return fmt.Errorf("%s: %s has no such flag; did you mean --%s?", name, verb(cmd), strings.Join(like, " or --"))
 	}
 	return fmt.Errorf("%s: %s has no such flag; %s -h lists them", name, verb(cmd), cmd.CommandPath())
+}
+
+// isSwapped reports whether a word is another one but for two letters beside each other that have changed places.
+func isSwapped(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := 1; i < len(a); i++ {
+		if a[i-1] != b[i-1] {
+			return a[i-1] == b[i] && a[i] == b[i-1] && a[i+1:] == b[i+1:]
+		}
+	}
+	return false
 }
 
 // slips returns how many letters of a flag may be wrong: with two of four, --soak would be like --load.

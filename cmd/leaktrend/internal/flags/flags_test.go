@@ -103,6 +103,8 @@ func TestExplain(t *testing.T) {
 			"--name PATTERN takes all that match"},
 		{[]string{"-o"}, "-o: its value is missing"},
 		{[]string{"--pids", "4"}, "--pids: watch has no such flag; did you mean --pid?"},
+		{[]string{"--soka", "1m"}, "--soka: watch has no such flag; did you mean --soak?"},
+		{[]string{"--osak", "1m"}, "--osak: watch has no such flag; did you mean --soak?"},
 		{[]string{"--somk", "1m"}, "--somk: watch has no such flag; did you mean --soak?"},
 		// two letters from soak
 		{[]string{"--moat", "1m"}, "--moat: watch has no such flag; leaktrend watch -h lists them"},

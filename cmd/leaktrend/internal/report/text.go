@@ -53,8 +53,11 @@ func Summarize(results []*replay.Result) string {
 			separator = ", "
 		}
 	}
-	if unsure > 0 {
-		text += fmt.Sprintf("; %d not read or judged in full", unsure)
+	switch {
+	case unsure > 0 && len(results) == 1:
+		text += "; it was not read or judged in full"
+	case unsure > 0:
+		text += fmt.Sprintf("; %d of them not read or judged in full", unsure)
 	}
 	return text
 }

@@ -61,7 +61,7 @@ func parse(data []byte, path string) ([]Recording, error) {
 		entries []*yaml.Node
 	)
 	if top != nil {
-		p.mapping(top, func(key string, value *yaml.Node) error {
+		p.mapping(top, "the file", "recordings: [...]", func(key string, value *yaml.Node) error {
 			if key != "recordings" {
 				return errUnknown
 			}
@@ -116,10 +116,18 @@ func (p *parser) fault(line int, err error) {
 var errUnknown = errors.New("unknown key")
 
 // mapping gives each key of a mapping to set, whose errors become faults on the line of the key.
-func (p *parser) mapping(node *yaml.Node, set func(key string, value *yaml.Node) error) {
+// what names the mapping, and like shows one.
+func (p *parser) mapping(node *yaml.Node, what, like string, set func(key string, value *yaml.Node) error) {
 	node = dereference(node)
 	if node.Kind != yaml.MappingNode {
-		p.fault(node.Line, errors.New("must be keys with values"))
+		is := "nothing"
+		switch {
+		case node.Kind == yaml.SequenceNode:
+			is = "a list"
+		case node.ShortTag() != "!!null":
+			is = strconv.Quote(node.Value)
+		}
+		p.fault(node.Line, fmt.Errorf("%s must be keys with values, as in %s, not %s", what, like, is))
 		return
 	}
 	seen := make(map[string]int)
@@ -170,7 +178,7 @@ func (p *parser) recording(node *yaml.Node) Recording {
 		healthy *bool
 		before  = len(p.faults)
 	)
-	p.mapping(node, func(key string, value *yaml.Node) error {
+	p.mapping(node, "a recording", "{file: a.csv, healthy: true}", func(key string, value *yaml.Node) error {
 		switch key {
 		case "file":
 			return text(value, &file)
@@ -215,7 +223,7 @@ func (p *parser) leak(node *yaml.Node) Leak {
 		l      Leak
 		before = len(p.faults)
 	)
-	p.mapping(node, func(key string, value *yaml.Node) error {
+	p.mapping(node, "a leak", "{resource: rss_bytes}", func(key string, value *yaml.Node) error {
 		switch key {
 		case "resource":
 			return text(value, &l.Resource)
