@@ -18,8 +18,8 @@ var pageText string
 
 type pageProcess struct {
 	*Process
-	Counted, Scaled string
-	Resources       []pageResource
+	Counted, Scaled, Unmoved string
+	Resources                []pageResource
 }
 
 type pageResource struct {
@@ -46,7 +46,7 @@ func WriteHTML(w io.Writer, all []*Process) error {
 		Zone      time.Time
 	}{Frame: webpage.NewFrame("leaktrend state", summary)}
 	for i, p := range all {
-		shown := pageProcess{Process: p, Counted: p.counted(), Scaled: p.scaled()}
+		shown := pageProcess{Process: p, Counted: p.counted(), Scaled: p.scaled(), Unmoved: p.unmoved()}
 		data.Zone = p.Written
 		for k := range p.Resources {
 			shown.Resources = append(shown.Resources, p.Resources[k].page(fmt.Sprintf("life-%d-%d", i+1, k+1)))

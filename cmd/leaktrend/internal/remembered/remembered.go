@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/detector/lives"
@@ -24,6 +25,8 @@ type Process struct {
 	File string
 	state.Saved
 	Resources []Resource // those that leaktrend knows first
+	// Constant are the names of others, which never moved: there is nothing to see of them.
+	Constant []string
 }
 
 // Resource is one over the lives of a process.
@@ -136,7 +139,60 @@ func processOf(file string, saved state.Saved) *Process {
 	slices.SortStableFunc(p.Resources, func(a, b Resource) int {
 		return cmp.Compare(rank(a.Name), rank(b.Name))
 	})
+	p.foldConstants()
 	return p
+}
+
+// foldConstants takes out of the resources those that leaktrend does not know and that never moved, unless nothing else
+// is there.
+func (p *Process) foldConstants() {
+	known := len(sampler.Resources())
+	moving := slices.DeleteFunc(slices.Clone(p.Resources), func(r Resource) bool {
+		return rank(r.Name) == known && r.constant()
+	})
+	if len(moving) == 0 {
+		return
+	}
+	for i := range p.Resources {
+		if r := &p.Resources[i]; rank(r.Name) == known && r.constant() {
+			p.Constant = append(p.Constant, r.Name)
+		}
+	}
+	p.Resources = moving
+}
+
+// constant reports whether a resource had one level in all of its lives.
+func (r *Resource) constant() bool {
+	var levels []float64
+	for i := range r.Lives {
+		c := r.Lives[i].Curve
+		if c == nil {
+			continue
+		}
+		levels = append(levels, c.Start, c.Last)
+		for k := range c.Floors {
+			if level, ok := c.Level(k); ok {
+				levels = append(levels, level)
+			}
+		}
+	}
+	return len(levels) > 0 && slices.Min(levels) == slices.Max(levels)
+}
+
+// maxConstants is how many names of what never moved are written.
+const maxConstants = 8
+
+// unmoved says what never moved; "" where all did.
+func (p *Process) unmoved() string {
+	n := len(p.Constant)
+	if n == 0 {
+		return ""
+	}
+	text := "Never moved: " + strings.Join(p.Constant[:min(n, maxConstants)], ", ")
+	if n > maxConstants {
+		text += fmt.Sprintf(" and %d more", n-maxConstants)
+	}
+	return text + "."
 }
 
 // rank is the place of a resource in the table, or behind it.
@@ -187,6 +243,9 @@ func build(l *lives.Life) string {
 func ended(l *lives.Life) string {
 	if l.Near != "" {
 		return fmt.Sprintf("%s, close to the limit of %s", l.Ended, redact.Printable(l.Near))
+	}
+	if l.Ended == lives.Running {
+		return "not ended when last seen"
 	}
 	return string(l.Ended)
 }

@@ -25,17 +25,20 @@ func some(t *testing.T) string {
 	began := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 	record := lives.New(1)
 	add := func(version string, hours float64, rate float64, ended lives.End, near string) {
-		track := lives.NewTrack(1)
+		track, constant := lives.NewTrack(1), lives.NewTrack(1)
 		for age := 0.; age <= hours; age += 1. / 60 {
 			track.Add(int64(age*3.6e12), 40+rate*age)
+			constant.Add(int64(age*3.6e12), 7)
 		}
-		curve := track.Curve()
+		curve, still := track.Curve(), constant.Curve()
+		still.Start, still.Last = 7, 7
 		curve.Start, curve.Last, curve.Grew = 40, 40+rate*hours, rate > 0
 		end := began.Add(time.Duration(hours * 3.6e12))
 		record.Add(lives.Life{
 			Start: began, First: began.Add(time.Second), End: end, Version: version,
 			Revision: "4f2d1e9c0b7a4f2d1e9c0b7a", Ended: ended, Near: near,
-			Curves: map[string]lives.Curve{sampler.OpenFDs: curve, "queue_length": curve},
+			Curves: map[string]lives.Curve{sampler.OpenFDs: curve, "queue_length": curve, "build_info": still,
+				"limit": still},
 		})
 		began = end.Add(20 * time.Second)
 	}

@@ -23,10 +23,13 @@ func WriteText(w io.Writer, all []*Process) error {
 			p.Written.UTC().Format("2006-01-02 15:04:05 UTC"), p.scaled())
 		for k := range p.Resources {
 			r := &p.Resources[k]
-			fmt.Fprintf(out, "\n%s\nstarted (UTC)\tage\tversion\tat start\tat end\trate\tended\n", r.Name)
+			fmt.Fprintf(out, "\n%s\nstarted (UTC)\tage\tversion\tfirst level\tlast level\trate\tended\n", r.Name)
 			for j := range r.Lives {
 				fmt.Fprintln(out, r.row(&r.Lives[j]))
 			}
+		}
+		if text := p.unmoved(); text != "" {
+			fmt.Fprintln(out, "\n"+text)
 		}
 		if len(p.Resources) == 0 {
 			fmt.Fprintln(out, "None lasted long enough to tell anything.")
