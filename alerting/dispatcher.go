@@ -151,7 +151,7 @@ func (d *Dispatcher) Resume(untold func(sink string, a *Alert) bool, alerts ...A
 				o.rouse()
 			default:
 				o.makeRoom()
-				o.findings[a.ID] = &finding{id: a.ID, told: true}
+				o.findings[a.ID] = &finding{id: a.ID, delivered: true}
 			}
 		}
 	}
@@ -163,7 +163,7 @@ func (d *Dispatcher) Told(sink, id string) bool {
 	defer d.mu.Unlock()
 	for _, o := range d.sinks {
 		if f := o.findings[id]; o.name == sink && f != nil {
-			return f.told
+			return f.delivered
 		}
 	}
 	return false

@@ -98,10 +98,10 @@ func TestNotifyBeforeDuringAndAfterRun(t *testing.T) {
 		if err := d.Run(t.Context()); err == nil {
 			t.Error("a second Run at the same time gives no error")
 		}
-		begin := time.Now()
+		start := time.Now()
 		stop()
-		if took := time.Since(begin); took != 0 {
-			t.Errorf("stopping with nothing queued took %v", took)
+		if elapsed := time.Since(start); elapsed != 0 {
+			t.Errorf("stopping with nothing queued took %v", elapsed)
 		}
 		d.Notify(alertN("after"))
 		wantStats(t, d, SinkStats{Name: "receiver", Sent: 2, Queued: 1})

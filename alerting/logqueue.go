@@ -31,13 +31,13 @@ type LogStats struct {
 type logQueue struct {
 	to *logrus.Logger
 
-	mu     sync.Mutex
-	lines  []logLine // oldest first
-	active bool      // a goroutine passes lines on
-	taken  time.Time // when it took the one that is being written; zero for none
-	moved  chan struct{}
-	stats  LogStats
-	told   uint64 // of the lines dropped, those of which a line has told
+	mu       sync.Mutex
+	lines    []logLine // oldest first
+	active   bool      // a goroutine passes lines on
+	taken    time.Time // when it took the one that is being written; zero for none
+	moved    chan struct{}
+	stats    LogStats
+	reported uint64 // of the lines dropped, those that a line has reported
 }
 
 // logLine is one entry, with all that may change later as it was at the call.
@@ -112,7 +112,7 @@ func (q *logQueue) pass() {
 		}
 	}()
 	for {
-		line, ok := q.take()
+		line, ok := q.pop()
 		if !ok {
 			ended = true
 			return
@@ -121,15 +121,15 @@ func (q *logQueue) pass() {
 	}
 }
 
-// take returns the next line. Without one the goroutine is to end.
-func (q *logQueue) take() (line logLine, ok bool) {
+// pop returns the next line. Without one the goroutine is to end.
+func (q *logQueue) pop() (line logLine, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	close(q.moved)
 	q.moved = make(chan struct{})
 	q.taken = time.Time{}
-	if missing := q.stats.Dropped - q.told; missing > 0 && q.to.IsLevelEnabled(logrus.WarnLevel) {
-		q.told = q.stats.Dropped
+	if missing := q.stats.Dropped - q.reported; missing > 0 && q.to.IsLevelEnabled(logrus.WarnLevel) {
+		q.reported = q.stats.Dropped
 		q.taken = time.Now()
 		return logLine{q.taken, logrus.WarnLevel, "alerting: log lines were dropped while the logger did not return",
 			logrus.Fields{"lines": missing}}, true

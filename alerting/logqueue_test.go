@@ -114,7 +114,7 @@ func TestLoggerThatBlocks(t *testing.T) {
 				release := make(chan struct{})
 				lines := 0
 				d := NewDispatcher(tc.logger(func() { <-release; lines++ }))
-				begin := time.Now()
+				start := time.Now()
 				const logged = 1000
 				for i := range logged {
 					d.Logger().Info(i)
@@ -122,21 +122,21 @@ func TestLoggerThatBlocks(t *testing.T) {
 						synctest.Wait() // it is being written
 					}
 				}
-				if took := time.Since(begin); took != 0 {
-					t.Errorf("logging took %v", took)
+				if elapsed := time.Since(start); elapsed != 0 {
+					t.Errorf("logging took %v", elapsed)
 				}
 				if err := d.FlushLog(); err == nil ||
 					!strings.Contains(err.Error(), fmt.Sprintf(": %d lines", maxLines+1)) {
 					t.Errorf("flush: %v, want the number of lines that are left", err)
 				}
-				if took := time.Since(begin); took != lineTimeout {
-					t.Errorf("the flush took %v, want %v", took, lineTimeout)
+				if elapsed := time.Since(start); elapsed != lineTimeout {
+					t.Errorf("the flush took %v, want %v", elapsed, lineTimeout)
 				}
 				time.Sleep(time.Nanosecond)
 				wantLogStats(t, d, LogStats{Dropped: logged - maxLines - 1, Queued: maxLines + 1, Stuck: true})
-				begin = time.Now()
-				if err := d.FlushLog(); err == nil || time.Since(begin) != 0 {
-					t.Errorf("the flush of what is stuck took %v: %v", time.Since(begin), err)
+				start = time.Now()
+				if err := d.FlushLog(); err == nil || time.Since(start) != 0 {
+					t.Errorf("the flush of what is stuck took %v: %v", time.Since(start), err)
 				}
 				close(release)
 				synctest.Wait()
@@ -169,9 +169,9 @@ func TestLoggerThatIsSlow(t *testing.T) {
 		for range 30 {
 			d.Logger().Info("many")
 		}
-		begin := time.Now()
-		if err := d.FlushLog(); err == nil || time.Since(begin) != maxFlush {
-			t.Errorf("the flush took %v, want %v: %v", time.Since(begin), maxFlush, err)
+		start := time.Now()
+		if err := d.FlushLog(); err == nil || time.Since(start) != maxFlush {
+			t.Errorf("the flush took %v, want %v: %v", time.Since(start), maxFlush, err)
 		}
 		time.Sleep(time.Minute)
 		wantLogStats(t, d, LogStats{Written: 33})
@@ -248,10 +248,10 @@ func TestDispatcherWithABadLogger(t *testing.T) {
 				if got := d.Stats()[1]; got.Sent != 2 || got.Queued != 0 {
 					t.Errorf("the other sink: %+v", got)
 				}
-				begin := time.Now()
+				start := time.Now()
 				stop()
-				if took := time.Since(begin); took > defaultDrain+grace {
-					t.Errorf("Run took %v to end", took)
+				if elapsed := time.Since(start); elapsed > defaultDrain+grace {
+					t.Errorf("Run took %v to end", elapsed)
 				}
 				close(release)
 			})

@@ -43,13 +43,13 @@ type outlet struct {
 
 // finding is what a sink knows of one finding, and what it is to be told of it.
 type finding struct {
-	id       string
-	alerts   []waitingAlert // oldest first
-	seq      uint64         // of the first of them; a new one when it was refused
-	sending  bool           // the first of them
-	told     bool           // the sink took an alert that fires, and none since that is resolved
-	refusals int            // of alerts that fire, since the last success
-	due      time.Time      // of one that was refused; zero for now
+	id        string
+	alerts    []waitingAlert // oldest first
+	seq       uint64         // of the first of them; a new one when it was refused
+	sending   bool           // the first of them
+	delivered bool           // the sink took an alert that fires, and none since that is resolved
+	refusals  int            // of alerts that fire, since the last success
+	due       time.Time      // of one that was refused; zero for now
 }
 
 type waitingAlert struct {
@@ -74,13 +74,13 @@ func (o *outlet) push(a *Alert) {
 		o.makeRoom()
 		f = &finding{id: a.ID}
 		o.findings[a.ID] = f
-	case resolved && !f.told && !f.sending && f.refusals > 0:
+	case resolved && !f.delivered && !f.sending && f.refusals > 0:
 		o.stats.Failed += uint64(len(f.alerts)) + 1
 		o.remove(f)
 		return
 	case f.refusals > 0 || o.waiting >= queueSize:
 		o.stats.Dropped += uint64(o.cut(f))
-		if resolved && !f.told && !f.sending {
+		if resolved && !f.delivered && !f.sending {
 			o.stats.Dropped++
 			o.remove(f)
 			return
@@ -197,15 +197,15 @@ func (o *outlet) shift(f *finding) {
 	switch {
 	case len(f.alerts) > 0:
 		o.place(f)
-	case !f.told:
+	case !f.delivered:
 		delete(o.findings, f.id)
 	}
 }
 
-// taken records that the sink took the first alert of a finding.
-func (o *outlet) taken(f *finding, now time.Time) {
+// succeeded records that the sink took the first alert of a finding.
+func (o *outlet) succeeded(f *finding, now time.Time) {
 	o.stats.Sent++
-	f.told = f.alerts[0].alert.Status != Resolved
+	f.delivered = f.alerts[0].alert.Status != Resolved
 	f.refusals, f.due = 0, time.Time{}
 	o.shift(f)
 	refusing := o.streak > 1 // the receiver, not one alert
@@ -226,10 +226,10 @@ func (o *outlet) refused(f *finding, now time.Time) {
 	switch latest := f.alerts[len(f.alerts)-1].alert; {
 	case resolved:
 		o.stats.Failed++
-		f.told = false
+		f.delivered = false
 		o.shift(f)
 		return
-	case latest.Status == Resolved && !f.told:
+	case latest.Status == Resolved && !f.delivered:
 		o.stats.Failed += uint64(len(f.alerts))
 		o.remove(f)
 		return
@@ -279,7 +279,7 @@ func (o *outlet) renew(holding []*Alert) {
 	o.receiver++
 	o.streak, o.refusals, o.offerAt = 0, 0, time.Time{}
 	for _, f := range o.findings {
-		f.told, f.refusals, f.due = false, 0, time.Time{}
+		f.delivered, f.refusals, f.due = false, 0, time.Time{}
 		if !f.sending && (len(f.alerts) == 0 || f.alerts[0].alert.Status == Resolved) {
 			o.stats.Dropped += uint64(len(f.alerts))
 			o.remove(f)

@@ -57,13 +57,13 @@ func TestBurstIsDeliveredInOrder(t *testing.T) {
 func TestFullQueueKeepsTheLatestOfEachFinding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var up atomic.Bool
-		var told []string
+		var reported []string
 		b := &receiver{}
 		b.answer = func(_ int, a Alert) error {
 			if !up.Load() {
 				return errors.New("down")
 			}
-			told = append(told, fmt.Sprint(a.ID, " ", a.Status, " ", a.Severity))
+			reported = append(reported, fmt.Sprint(a.ID, " ", a.Status, " ", a.Severity))
 			return nil
 		}
 		d := NewDispatcher(nil, NamedSink{"receiver", b})
@@ -91,7 +91,7 @@ func TestFullQueueKeepsTheLatestOfEachFinding(t *testing.T) {
 			want = append(want, fmt.Sprint("other", i, " firing warning"))
 		}
 		want = append(want, "worse firing high", "new firing warning") // by the age of what is sent
-		if diff := cmp.Diff(want, told); diff != "" {
+		if diff := cmp.Diff(want, reported); diff != "" {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}
 		got := d.Stats()[0]
@@ -146,23 +146,23 @@ func TestHangingSinkDelaysNoOther(t *testing.T) {
 		b := &receiver{}
 		d := NewDispatcher(nil, NamedSink{"hangs", hangs}, NamedSink{"receiver", b})
 		stop := running(t, d)
-		begin := time.Now()
+		start := time.Now()
 		for i := range 3 {
 			d.Notify(alertN(i))
 		}
 		synctest.Wait()
-		if got := b.ids(); len(got) != 3 || time.Since(begin) != 0 {
-			t.Errorf("after %v the other sink has %v", time.Since(begin), got)
+		if got := b.ids(); len(got) != 3 || time.Since(start) != 0 {
+			t.Errorf("after %v the other sink has %v", time.Since(start), got)
 		}
 		time.Sleep(attemptTimeout)
 		synctest.Wait()
 		if got := d.Stats()[0]; !got.Failing || got.LastError != "context deadline exceeded" {
 			t.Errorf("an attempt does not end with its time: %+v", got)
 		}
-		begin = time.Now()
+		start = time.Now()
 		stop()
-		if took := time.Since(begin); took != defaultDrain {
-			t.Errorf("the drain took %v, want %v", took, defaultDrain)
+		if elapsed := time.Since(start); elapsed != defaultDrain {
+			t.Errorf("the drain took %v, want %v", elapsed, defaultDrain)
 		}
 	})
 }
@@ -179,10 +179,10 @@ func TestDrain(t *testing.T) {
 		}
 	}
 	for _, tc := range []struct {
-		name        string
-		sink        Sink
-		drain, took time.Duration
-		left        int
+		name           string
+		sink           Sink
+		drain, elapsed time.Duration
+		left           int
 	}{
 		{"all in time", slow(time.Second, nil), 0, 3 * time.Second, 0},
 		{"two of three", slow(2*time.Second, nil), 0, defaultDrain, 1},
@@ -201,12 +201,12 @@ func TestDrain(t *testing.T) {
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				cancel()
-				begin := time.Now()
+				start := time.Now()
 				if err := d.Run(ctx); err != nil {
 					t.Fatal(err)
 				}
-				if took := time.Since(begin); took != tc.took {
-					t.Errorf("Run took %v, want %v", took, tc.took)
+				if elapsed := time.Since(start); elapsed != tc.elapsed {
+					t.Errorf("Run took %v, want %v", elapsed, tc.elapsed)
 				}
 				if got := d.Stats()[0].Queued; got != tc.left {
 					t.Errorf("%d alerts left, want %d", got, tc.left)
@@ -240,10 +240,10 @@ func TestStopRetriesAtOnce(t *testing.T) {
 		time.Sleep(10*time.Minute + time.Nanosecond)
 		synctest.Wait()
 		down = false
-		begin := time.Now()
+		start := time.Now()
 		stop()
-		if took := time.Since(begin); took != 0 || d.Stats()[0].Sent != 1 {
-			t.Errorf("after %v: %+v", took, d.Stats()[0])
+		if elapsed := time.Since(start); elapsed != 0 || d.Stats()[0].Sent != 1 {
+			t.Errorf("after %v: %+v", elapsed, d.Stats()[0])
 		}
 	})
 }
@@ -271,10 +271,10 @@ func TestSinkThatIgnoresItsContext(t *testing.T) {
 		time.Sleep(attemptTimeout + grace)
 		synctest.Wait()
 		wantStats(t, d, SinkStats{Name: "deaf", Queued: 1, Stuck: true})
-		begin := time.Now()
+		start := time.Now()
 		stop()
-		if took := time.Since(begin); took != defaultDrain+grace {
-			t.Errorf("Run took %v to give up, want %v", took, defaultDrain+grace)
+		if elapsed := time.Since(start); elapsed != defaultDrain+grace {
+			t.Errorf("Run took %v to give up, want %v", elapsed, defaultDrain+grace)
 		}
 		if n := strings.Count(out.String(), "does not return"); n != 1 {
 			t.Errorf("%d warnings that it hangs, want 1:\n%s", n, out)

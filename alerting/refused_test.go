@@ -64,14 +64,14 @@ level=info msg="alerting: sending alerts works again" dropped=0 sink=receiver
 	})
 }
 
-// told runs a script of alerts, a minute before each, against a sink that refuses everything until it is healed, and
+// deliver runs a script of alerts, a minute before each, against a sink that refuses everything until it is healed, and
 // returns what the sink took.
-func told(t *testing.T, heal time.Duration, script ...Alert) (got []string, stats SinkStats) {
+func deliver(t *testing.T, heal time.Duration, script ...Alert) (got []string, stats SinkStats) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		begin := time.Now()
+		start := time.Now()
 		d := NewDispatcher(nil, NamedSink{"receiver", sendFunc(func(_ context.Context, a Alert) error {
-			if time.Since(begin) < heal {
+			if time.Since(start) < heal {
 				return errRefused
 			}
 			got = append(got, fmt.Sprint(a.ID, " ", a.Status, " ", a.Severity))
@@ -90,17 +90,17 @@ func told(t *testing.T, heal time.Duration, script ...Alert) (got []string, stat
 	return got, stats
 }
 
-func TestWhatIsToldOfRefusedFindings(t *testing.T) {
+func TestAlertsAfterRefusal(t *testing.T) {
 	firing := func(id string, severity Severity) Alert {
 		return Alert{ID: id, Event: Event{Status: Firing, Severity: severity}}
 	}
 	const never = math.MaxInt64
 	for _, tc := range []struct {
-		name   string
-		heal   time.Duration
-		script []Alert
-		told   []string
-		stats  SinkStats
+		name      string
+		heal      time.Duration
+		script    []Alert
+		delivered []string
+		stats     SinkStats
 	}{
 		{
 			"it holds", 30 * time.Minute, []Alert{firing("a", Warning), firing("b", High)},
@@ -136,9 +136,9 @@ func TestWhatIsToldOfRefusedFindings(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			got, stats := told(t, tc.heal, tc.script...)
+			got, stats := deliver(t, tc.heal, tc.script...)
 			slices.Sort(got) // whose turn comes first is left to chance
-			if diff := cmp.Diff(tc.told, got); diff != "" {
+			if diff := cmp.Diff(tc.delivered, got); diff != "" {
 				t.Errorf("told (-want +got):\n%s", diff)
 			}
 			tc.stats.Name = "receiver"
@@ -268,10 +268,10 @@ func TestStopOffersOnceMore(t *testing.T) {
 			}
 			synctest.Wait()
 			healed.Store(tc.healed)
-			begin := time.Now()
+			start := time.Now()
 			stop()
-			if n := len(b.ids()); n != tc.tried || time.Since(begin) != 0 {
-				t.Errorf("healed %v: %d attempts, want %d, in %v", tc.healed, n, tc.tried, time.Since(begin))
+			if n := len(b.ids()); n != tc.tried || time.Since(start) != 0 {
+				t.Errorf("healed %v: %d attempts, want %d, in %v", tc.healed, n, tc.tried, time.Since(start))
 			}
 		})
 	}

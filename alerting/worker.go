@@ -156,7 +156,7 @@ func (w *worker) send(f *finding) outcome {
 		case receiver != w.receiver && a.Status != Resolved: // the answer is of one that is not asked any more
 			f.alerts[0].attempts = 0
 		case !out.failed:
-			w.taken(f, now)
+			w.succeeded(f, now)
 		default:
 			w.refused(f, now)
 		}

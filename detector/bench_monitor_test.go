@@ -123,11 +123,11 @@ func BenchmarkTick(b *testing.B) {
 			tick := float64(b.Elapsed()) / float64(b.N)
 
 			rounds := 0
-			began := time.Now()
-			for ; rounds < 10 || time.Since(began) < 200*time.Millisecond; rounds++ {
+			start := time.Now()
+			for ; rounds < 10 || time.Since(start) < 200*time.Millisecond; rounds++ {
 				classic()
 			}
-			way := float64(time.Since(began)) / float64(rounds)
+			way := float64(time.Since(start)) / float64(rounds)
 			b.ReportMetric(way, "ns/classic")
 			b.ReportMetric(way/tick, "times-cheaper")
 		})

@@ -19,7 +19,7 @@ import (
 // later is a source whose process has profiles only from its second hour on.
 type later struct{ *profiled }
 
-func (l later) Present() bool { return time.Since(l.began) >= time.Hour }
+func (l later) Present() bool { return time.Since(l.started) >= time.Hour }
 
 // While a process cannot be read, nothing is asked of it and no alert lacks its lines; from when it can they are named.
 func TestProfilesFromLaterOn(t *testing.T) {
@@ -32,25 +32,26 @@ func TestProfilesFromLaterOn(t *testing.T) {
 			return baseline
 		}
 		p := &profiled{
-			began: time.Now(), taken: map[profile.Kind]int{}, heap: map[int]func(float64) float64{100: steadyAt(50e6)},
+			started: time.Now(), taken: map[profile.Kind]int{},
+			heap:       map[int]func(float64) float64{100: steadyAt(50e6)},
 			goroutines: map[int]func(float64) float64{42: count},
 		}
 		config := with(func(c *Config) {
 			c.GoroutineThreshold, c.ProfileDir, c.StackTraceOnLeak = 500, t.TempDir(), true
 		})
 		m, _, j := watching(t, config, func(_ int, s *sampler.Sample) error {
-			s.Start = p.began
-			s.Add(sampler.Goroutines, count(time.Since(p.began).Hours()))
+			s.Start = p.started
+			s.Add(sampler.Goroutines, count(time.Since(p.started).Hours()))
 			return nil
 		})
 		m.FollowSites(later{p})
-		var said []string
+		var alerts []string
 		m.OnAlert(func(a alerting.Alert) {
 			var lines []int
 			for _, s := range a.Sites {
 				lines = append(lines, s.Line)
 			}
-			said = append(said, fmt.Sprint(a.Status, lines, a.Missing, len(a.Profiles) > 0))
+			alerts = append(alerts, fmt.Sprint(a.Status, lines, a.Missing, len(a.Profiles) > 0))
 		})
 		if err := m.Start(); err != nil {
 			t.Fatal(err)
@@ -62,7 +63,7 @@ func TestProfilesFromLaterOn(t *testing.T) {
 		time.Sleep(time.Hour)
 		_ = m.Stop()
 		if diff := cmp.Diff([]string{"firing[] [] false", "resolved[] [] false", "firing[42] [] true"},
-			said); diff != "" {
+			alerts); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		if log := strings.Join(j.read(), "\n"); strings.Contains(log, "evidence is incomplete") ||

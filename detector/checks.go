@@ -39,12 +39,12 @@ func (c *checkCounters) spent(began, read, over time.Time) {
 }
 
 // account adds what one check cost, with all that it called.
-func (c *checkCounters) account(took time.Duration) {
+func (c *checkCounters) account(elapsed time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cost.Checks++
-	c.cost.Elapsed += took
-	c.cost.Longest = max(c.cost.Longest, took)
+	c.cost.Elapsed += elapsed
+	c.cost.Longest = max(c.cost.Longest, elapsed)
 }
 
 // spentSoFar returns what the checks cost.

@@ -29,7 +29,7 @@ func TestChecks(t *testing.T) {
 			}
 			return fillSteady(n, s)
 		})
-		began := time.Now()
+		start := time.Now()
 		want := CheckStats{Interval: 30 * time.Second}
 		if diff := cmp.Diff(want, m.Checks()); diff != "" {
 			t.Errorf("before the first (-want +got):\n%s", diff)
@@ -39,7 +39,7 @@ func TestChecks(t *testing.T) {
 		}
 		time.Sleep(5*30*time.Second + 10*time.Second)
 		want = CheckStats{Checks: 6, Incomplete: 2, Reading: 12 * time.Second, Interval: 30 * time.Second,
-			Last: began.Add(150 * time.Second)}
+			Last: start.Add(150 * time.Second)}
 		if diff := cmp.Diff(want, m.Checks()); diff != "" {
 			t.Errorf("after six (-want +got):\n%s", diff)
 		}

@@ -42,18 +42,18 @@ func receiverOf(config Config) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// took returns which of the alerts on what holds the receiver of the webhook took.
-func (w webhookOf) took(config Config, holding []alerting.Alert) (receiver string, told []string) {
+// delivered returns the receiver of the webhook, and the ids of the alerts on active findings that it accepted.
+func (w webhookOf) delivered(config Config, holding []alerting.Alert) (receiver string, ids []string) {
 	if receiver = receiverOf(config); receiver == "" {
 		return "", nil
 	}
 	for i := range holding {
-		if id := w.m.state.ledger.idOf(holding[i].ID); !slices.Contains(told, id) &&
+		if id := w.m.state.ledger.idOf(holding[i].ID); !slices.Contains(ids, id) &&
 			w.m.dispatcher.Told(webhookSink, id) {
-			told = append(told, id)
+			ids = append(ids, id)
 		}
 	}
-	return receiver, told
+	return receiver, ids
 }
 
 // resume has alerts that were told in an earlier life be told of their end. The webhook is told of what it did not take
@@ -62,7 +62,7 @@ func (w webhookOf) resume(config Config, alerts []alerting.Alert, s *saved.Saved
 	current := w.m.webhook.Current()
 	same := s.Receiver == receiverOf(config) && (current == nil || current.Format() != "alertmanager")
 	w.m.dispatcher.Resume(func(sink string, a *alerting.Alert) bool {
-		return sink == webhookSink && current != nil && !(same && slices.Contains(s.Told, a.ID))
+		return sink == webhookSink && current != nil && !(same && slices.Contains(s.Delivered, a.ID))
 	}, alerts...)
 }
 

@@ -71,7 +71,7 @@ func TestGrowthGoneWithinOneReading(t *testing.T) {
 					}
 				}
 			}
-			if diff := cmp.Diff(test.want, toldHours(events)); diff != "" {
+			if diff := cmp.Diff(test.want, eventHours(events)); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 			if why := d.Status()[0].Why; why != test.why {
@@ -92,7 +92,7 @@ func TestTakenBackRaisesTheBar(t *testing.T) {
 	samples := started(series(150*time.Hour, time.Minute, column{sampler.Goroutines, hourly(twice)}))
 	want := []string{"8.3 firing goroutines warning", "15.3 resolved goroutines warning",
 		"89.3 firing goroutines warning"}
-	if diff := cmp.Diff(want, toldHours(observeAll(newDetector(t, DefaultConfig()), samples))); diff != "" {
+	if diff := cmp.Diff(want, eventHours(observeAll(newDetector(t, DefaultConfig()), samples))); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }

@@ -131,7 +131,7 @@ func TestLeakFamilies(t *testing.T) {
 			for seed := range uint64(5) {
 				events := f.events(t, seed)
 				if len(events) == 0 || events[len(events)-1].Status != alerting.Firing {
-					t.Errorf("seed %d: events %q, want a leak to be firing", seed, toldHours(events))
+					t.Errorf("seed %d: events %q, want a leak to be firing", seed, eventHours(events))
 				}
 			}
 		})

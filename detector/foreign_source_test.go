@@ -109,10 +109,10 @@ func TestMonitorThatIsBlind(t *testing.T) {
 				if got := (shown{m}).Status().Healthy; got != test.want {
 					t.Errorf("the page says healthy %v, want %v", got, test.want)
 				}
-				begin := time.Now()
+				start := time.Now()
 				err = m.Stop()
-				if took := time.Since(begin); took > 6*time.Second {
-					t.Errorf("Stop took %v", took)
+				if elapsed := time.Since(start); elapsed > 6*time.Second {
+					t.Errorf("Stop took %v", elapsed)
 				}
 				if test.left != (err != nil) || err != nil &&
 					!strings.Contains(err.Error(), "does not return: the source") {
@@ -275,10 +275,10 @@ func TestMonitorEvidenceOfOthers(t *testing.T) {
 					if panics := m.Checks().Panics; panics > 0 != !test.left {
 						t.Errorf("%d panics are counted", panics)
 					}
-					begin := time.Now()
+					start := time.Now()
 					err := m.Stop()
-					if took := time.Since(begin); took > 6*time.Second {
-						t.Errorf("Stop took %v", took)
+					if elapsed := time.Since(start); elapsed > 6*time.Second {
+						t.Errorf("Stop took %v", elapsed)
 					}
 					if test.left != (err != nil) || err != nil &&
 						!strings.Contains(err.Error(), "does not return: the work for evidence") {
@@ -336,13 +336,13 @@ func TestMonitorStopWhenAllHangs(t *testing.T) {
 				m.AddEvidence("slow", func(context.Context, *alerting.Alert) error { <-until; return nil })
 				_ = m.Start()
 				time.Sleep(22*checkEvery + time.Second)
-				began := time.Now()
+				start := time.Now()
 				err = m.Stop()
 				if want := "leaktrend: stopped without what does not return: " + test.left; fmt.Sprint(err) != want {
 					t.Errorf("Stop: %v, want %s", err, want)
 				}
-				if took := time.Since(began); took < 11*time.Second || took > bound {
-					t.Errorf("Stop took %s, want all that hangs to be waited for, and no more than %s", took, bound)
+				if elapsed := time.Since(start); elapsed < 11*time.Second || elapsed > bound {
+					t.Errorf("Stop took %s, want all that hangs to be waited for, and no more than %s", elapsed, bound)
 				}
 				close(until)
 			})

@@ -86,17 +86,17 @@ func TestMonitorWithABadLogger(t *testing.T) {
 				config := flappingConfig()
 				config.Adaptive.Soak = 10 * time.Second // of which it warns at once
 				config.Adaptive.Enabled = false
-				begin := time.Now()
+				start := time.Now()
 				m, err := NewSourceMonitor(source, alerting.Process{}, config, logger)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if took := time.Since(begin); took > time.Second {
-					t.Errorf("it took %v to make the monitor", took)
+				if elapsed := time.Since(start); elapsed > time.Second {
+					t.Errorf("it took %v to make the monitor", elapsed)
 				}
-				begin = time.Now()
-				if err := m.Start(); err != nil || time.Since(begin) != 0 {
-					t.Errorf("Start took %v: %v", time.Since(begin), err)
+				start = time.Now()
+				if err := m.Start(); err != nil || time.Since(start) != 0 {
+					t.Errorf("Start took %v: %v", time.Since(start), err)
 				}
 				time.Sleep(1020*checkEvery - 1)
 				synctest.Wait()
@@ -116,10 +116,10 @@ func TestMonitorWithABadLogger(t *testing.T) {
 					stats.Panics > 0 != test.panics {
 					t.Errorf("alerts in the log: %+v, other lines: %+v", log, stats)
 				}
-				begin = time.Now()
+				start = time.Now()
 				err = m.Stop()
-				if took := time.Since(begin); took > 6*time.Second {
-					t.Errorf("Stop took %v", took)
+				if elapsed := time.Since(start); elapsed > 6*time.Second {
+					t.Errorf("Stop took %v", elapsed)
 				}
 				if test.blocks != (err != nil) || err != nil &&
 					!strings.Contains(err.Error(), "does not return: sink log, the logger") {
@@ -138,10 +138,10 @@ func TestMonitorWithABadLogger(t *testing.T) {
 // Stop works from within all that the monitor calls: it returns at once, and the monitor ends.
 func TestMonitorStopFromWithin(t *testing.T) {
 	for _, test := range []struct {
-		name string
-		in   func(t *testing.T, m *ResourceMonitor, source *scripted, logger *logrus.Logger, stop func())
-		took time.Duration // the longest that Stop may take
-		left bool          // whether Stop may say that it did not wait for its caller
+		name    string
+		in      func(t *testing.T, m *ResourceMonitor, source *scripted, logger *logrus.Logger, stop func())
+		elapsed time.Duration // the longest that Stop may take
+		left    bool          // whether Stop may say that it did not wait for its caller
 	}{
 		{"OnSample", func(_ *testing.T, m *ResourceMonitor, _ *scripted, _ *logrus.Logger, stop func()) {
 			m.OnSample(func(*sampler.Sample) { stop() })
@@ -205,12 +205,12 @@ func TestMonitorStopFromWithin(t *testing.T) {
 				var once sync.Once
 				test.in(t, m, source, logger, func() {
 					once.Do(func() {
-						begin := time.Now()
+						start := time.Now()
 						if err := m.Stop(); err != nil && !test.left {
 							t.Errorf("Stop: %v", err)
 						}
-						if took := time.Since(begin); took > test.took {
-							t.Errorf("Stop took %v", took)
+						if elapsed := time.Since(start); elapsed > test.elapsed {
+							t.Errorf("Stop took %v", elapsed)
 						}
 						if err := m.Start(); err != nil && !errors.Is(err, errStillEnding) {
 							t.Errorf("Start: %v", err)
@@ -266,12 +266,12 @@ func TestMonitorHookThatHangs(t *testing.T) {
 		if !m.IsHealthy() {
 			t.Error("not healthy")
 		}
-		begin := time.Now()
+		start := time.Now()
 		if err := m.Stop(); err == nil || !strings.Contains(err.Error(), "OnSample") {
 			t.Errorf("Stop: %v", err)
 		}
-		if took := time.Since(begin); took > time.Second {
-			t.Errorf("Stop took %v for a hook that was given up before", took)
+		if elapsed := time.Since(start); elapsed > time.Second {
+			t.Errorf("Stop took %v for a hook that was given up before", elapsed)
 		}
 		_ = m.Start()
 		time.Sleep(5*checkEvery + 1)
@@ -370,10 +370,10 @@ func TestNewResourceMonitorWithABadLogger(t *testing.T) {
 				logger := logrus.New()
 				logger.SetOutput(&out)
 				logger.AddHook(logHook(func(*logrus.Entry) error { test.hook(release); return nil }))
-				begin := time.Now()
+				start := time.Now()
 				m := NewResourceMonitor(wrong, logger)
-				if took := time.Since(begin); m == nil || took > 2*time.Second {
-					t.Errorf("a monitor %p after %v", m, took)
+				if elapsed := time.Since(start); m == nil || elapsed > 2*time.Second {
+					t.Errorf("a monitor %p after %v", m, elapsed)
 				}
 				close(release)
 				synctest.Wait()

@@ -194,10 +194,10 @@ func TestEvidenceComesLate(t *testing.T) {
 				config := with(func(c *Config) {
 					c.CheckInterval, c.AlertCooldown, c.GoroutineThreshold = time.Second, 0, 100
 				})
-				began := time.Now()
+				start := time.Now()
 				m, _, _ := watching(t, config, func(_ int, s *sampler.Sample) error {
 					goroutines := 10.
-					if at := time.Since(began); at >= 12*time.Second && at < test.ends {
+					if at := time.Since(start); at >= 12*time.Second && at < test.ends {
 						goroutines = 500
 					}
 					s.Add(sampler.Goroutines, goroutines)
@@ -207,7 +207,7 @@ func TestEvidenceComesLate(t *testing.T) {
 				var got []delivered
 				ids := map[string]bool{}
 				m.OnAlert(func(a alerting.Alert) {
-					d := delivered{What: a.Resource + " " + string(a.Status), At: time.Since(began),
+					d := delivered{What: a.Resource + " " + string(a.Status), At: time.Since(start),
 						Sites: len(a.Sites)}
 					for _, missing := range a.Missing {
 						why, _, _ := strings.Cut(missing.Why, ": ") // how starved the machine of the test is
@@ -248,9 +248,9 @@ func TestEvidenceAtTheEnd(t *testing.T) {
 			c.CheckInterval, c.AlertCooldown, c.GoroutineThreshold, c.FDThreshold = time.Second, 0, 100, 100
 		})
 		m, _, _ := watching(t, config, fillFlapping)
-		var asked atomic.Int32
+		var requests atomic.Int32
 		m.AddEvidence("hangs", func(context.Context, *alerting.Alert) error {
-			asked.Add(1)
+			requests.Add(1)
 			time.Sleep(time.Hour)
 			return nil
 		})
@@ -260,15 +260,15 @@ func TestEvidenceAtTheEnd(t *testing.T) {
 		time.Sleep(13500 * time.Millisecond) // just after the two began
 		stopping := time.Now()
 		_ = m.Stop()
-		if took := time.Since(stopping); took > 6*time.Second {
-			t.Errorf("Stop took %s", took)
+		if elapsed := time.Since(stopping); elapsed > 6*time.Second {
+			t.Errorf("Stop took %s", elapsed)
 		}
 		if diff := cmp.Diff([]string{"goroutines firing", "open_fds firing"}, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		_ = m.Start()
 		time.Sleep(15 * time.Second)
-		if n := asked.Load(); n != 1 {
+		if n := requests.Load(); n != 1 {
 			t.Errorf("asked %d times while the first hangs", n)
 		}
 		_ = m.Stop()

@@ -31,11 +31,11 @@ func leakingTogether(t *testing.T, config Config) (m *ResourceMonitor, delivered
 	p := &profiled{
 		goroutines: map[int]func(float64) float64{10: steadyAt(100), 42: leak},
 		heap:       map[int]func(float64) float64{100: steadyAt(50e6)},
-		began:      time.Now(), taken: map[profile.Kind]int{},
+		started:    time.Now(), taken: map[profile.Kind]int{},
 	}
 	m, _, _ = watching(t, config, func(_ int, s *sampler.Sample) error {
-		h := time.Since(p.began).Hours()
-		s.Start = p.began
+		h := time.Since(p.started).Hours()
+		s.Start = p.started
 		s.Add(sampler.Goroutines, 100+leak(h))
 		s.Add(sampler.Threads, 200+leak(h))
 		return nil
@@ -183,11 +183,11 @@ func TestMemoryOfGoroutines(t *testing.T) {
 			heap:       map[int]func(float64) float64{100: steadyAt(50e6)},
 			runtimes: func(h float64) float64 {
 				return each * leak(h)
-			}, began: time.Now(), taken: map[profile.Kind]int{},
+			}, started: time.Now(), taken: map[profile.Kind]int{},
 		}
 		m, _, _ := watching(t, DefaultConfig(), func(_ int, s *sampler.Sample) error {
-			h := time.Since(p.began).Hours()
-			s.Start = p.began
+			h := time.Since(p.started).Hours()
+			s.Start = p.started
 			s.Add(sampler.Goroutines, 100+leak(h))
 			s.Add(sampler.HeapLiveBytes, 50e6+each*leak(h))
 			return nil

@@ -47,8 +47,8 @@ func nearestLimit(m *state) (resource string, limit sampler.Ceiling, used float6
 	return resource, limit, used
 }
 
-// look has captures written while there is time, where a limit of the memory of a process is close. It needs m.mu.
-func (w *lastWords) look(m *state) {
+// check has captures written while there is time, where a limit of the memory of a process is close. It needs m.mu.
+func (w *lastWords) check(m *state) {
 	resource, limit, used := nearestLimit(m)
 	switch now := m.latest.Time; {
 	case used < rearmShare && now.Sub(w.at) >= rearmAfter:
@@ -73,7 +73,7 @@ func (w *lastWords) look(m *state) {
 	} else {
 		a.ID = alerting.ID(process, resource, alerting.Limit, a.Time)
 	}
-	said := wording.LastWords(resource, used*limit.Level, &limit)
+	summary := wording.LastWords(resource, used*limit.Level, &limit)
 	m.queue.Urgently(func(ctx context.Context) {
 		written, err := lines.LastWords(ctx, &a)
 		a.Profiles = written
@@ -82,20 +82,20 @@ func (w *lastWords) look(m *state) {
 		if err != nil {
 			entry = entry.WithError(err)
 		}
-		entry.Warn("Resource monitor: " + said)
-		tellLastWords(m, said, memory)
+		entry.Warn("Resource monitor: " + summary)
+		reportLastWords(m, summary, memory)
 	})
 }
 
-// tellLastWords alerts the finding on memory that holds once more, if there is one: with the captures.
-func tellLastWords(m *state, said string, memory []string) {
+// reportLastWords alerts the finding on memory that holds once more, if there is one: with the captures.
+func reportLastWords(m *state, summary string, memory []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e, _, holds := m.ledger.latestOn(memory...)
 	if !holds {
 		return
 	}
-	e.Time, e.Summary = m.latest.Time, said+"; "+e.Summary
+	e.Time, e.Summary = m.latest.Time, summary+"; "+e.Summary
 	if value, read := m.latest.Value(e.Resource); read {
 		e.Value = value
 	}

@@ -25,11 +25,11 @@ func TestLastWords(t *testing.T) {
 	at := map[time.Duration]float64{0: 300, 30 * time.Minute: 430, 40 * time.Minute: 470, 50 * time.Minute: 475,
 		60 * time.Minute: 300, 150 * time.Minute: 490}
 	for _, test := range []struct {
-		name  string
-		set   func(c *Config)
-		level float64 // MiB that the process may have
-		want  []string
-		told  int // alerts that name them
+		name   string
+		set    func(c *Config)
+		level  float64 // MiB that the process may have
+		want   []string
+		alerts int // alerts that name them
 	}{
 		{"what the process may have", func(*Config) {}, 512, []string{
 			"rss_bytes goroutine-last.pb.gz -rw-------", "rss_bytes goroutine-last.pb.gz -rw-------",
@@ -52,17 +52,17 @@ func TestLastWords(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := &profiled{goroutines: map[int]func(float64) float64{10: steadyAt(100)},
 					heap: map[int]func(float64) float64{100: steadyAt(50e6)}}
-				p.began, p.taken = time.Now(), map[profile.Kind]int{}
+				p.started, p.taken = time.Now(), map[profile.Kind]int{}
 				ceilings := []sampler.Ceiling{{Resource: sampler.RSSBytes, Level: test.level * mib,
 					Source: "memory.max"}}
 				m, _, j := watching(t, config, func(_ int, s *sampler.Sample) error {
 					value, latest := 0., time.Duration(-1)
 					for from, v := range at {
-						if from <= time.Since(p.began) && from > latest {
+						if from <= time.Since(p.started) && from > latest {
 							value, latest = v*mib, from
 						}
 					}
-					s.Start, s.Ceilings = p.began, ceilings
+					s.Start, s.Ceilings = p.started, ceilings
 					s.Add(sampler.HeapInuseBytes, value)
 					s.Add(sampler.RSSBytes, value)
 					return nil
@@ -88,13 +88,13 @@ func TestLastWords(t *testing.T) {
 				if diff := cmp.Diff(test.want, got, ignoreOrder); diff != "" {
 					t.Errorf("files (-want +got):\n%s", diff)
 				}
-				if named != test.told {
-					t.Errorf("%d alerts name them, want %d", named, test.told)
+				if named != test.alerts {
+					t.Errorf("%d alerts name them, want %d", named, test.alerts)
 				}
 				log := strings.Join(j.read(), "\n")
 				if n, want := strings.Count(log, "captures were written while there is time"),
-					len(test.want)/3; n != want+test.told {
-					t.Errorf("the log tells it %d times, want %d:\n%s", n, want+test.told, log)
+					len(test.want)/3; n != want+test.alerts {
+					t.Errorf("the log tells it %d times, want %d:\n%s", n, want+test.alerts, log)
 				}
 			})
 		})
@@ -125,7 +125,7 @@ func TestCapturesArePosted(t *testing.T) {
 	p := &profiled{
 		goroutines: map[int]func(float64) float64{10: steadyAt(100)},
 		heap:       map[int]func(float64) float64{100: steadyAt(50e6)},
-		began:      time.Now(), taken: map[profile.Kind]int{},
+		started:    time.Now(), taken: map[profile.Kind]int{},
 	}
 	m, _, _ := watching(t, config, func(n int, s *sampler.Sample) error {
 		s.Add(sampler.Goroutines, float64(10+min(n, 40)))

@@ -29,17 +29,17 @@ func memoryLayers(resident []plot.Bin, of func(resource string) []plot.Bin) []pl
 		if math.IsNaN(heap[i]) {
 			left = math.NaN()
 		}
-		take := func(layer int, bytes float64) {
+		addLayer := func(layer int, bytes float64) {
 			bytes = min(max(bytes, 0), left)
 			left -= bytes
 			layers[layer].Values = append(layers[layer].Values, bytes)
 		}
 		alive := min(orNone(live[i]), heap[i])
-		take(0, alive)
-		take(1, heap[i]-alive)
-		take(2, orNone(free[i]))
-		take(3, orNone(stacks[i]))
-		take(4, left)
+		addLayer(0, alive)
+		addLayer(1, heap[i]-alive)
+		addLayer(2, orNone(free[i]))
+		addLayer(3, orNone(stacks[i]))
+		addLayer(4, left)
 	}
 	shown := layers[:0]
 	for _, l := range layers {

@@ -28,7 +28,7 @@ func TestLineBecomesMoreUrgent(t *testing.T) {
 		for _, a := range alerts {
 			got = append(got, fmt.Sprintf("%s %s %s at line %d", a.Status, a.Kind, a.Severity, a.Sites[0].Line))
 			// 2 goroutines an hour.
-			share := 2 * a.Time.Sub(p.began).Hours() / 100
+			share := 2 * a.Time.Sub(p.started).Hours() / 100
 			if a.ID != alerts[0].ID || a.Severity == alerting.High && math.Abs(share-1.5) > .05 ||
 				a.Severity == alerting.Critical && math.Abs(share-2) > .05 {
 				t.Errorf("%s, when %.2f times the limit had leaked: %s", a.Severity, share, a.Summary)

@@ -14,17 +14,17 @@ import (
 // ledger keeps account of the alerts: under which identity a finding is known, which of them are one incident, and what
 // was delivered. It is safe for concurrent use.
 type ledger struct {
-	mu        sync.Mutex
-	limit     int // of the history
-	ids       map[findingKey]string
-	fires     map[string]alerting.Alert   // the latest on each finding that holds, by id
-	earlier   map[string]alerting.Process // whose findings those of an earlier life are, by id
-	incidents incident.Tracker
-	history   []alerting.Alert     // delivered, oldest first
-	lastAlert map[string]time.Time // by resource
-	firing    map[findingKey]alerting.Event
-	told      map[string]string // id of the alert by that of the finding; bounded as the history is
-	toldOrder []string
+	mu           sync.Mutex
+	limit        int // of the history
+	ids          map[findingKey]string
+	fires        map[string]alerting.Alert   // the latest on each finding that holds, by id
+	earlier      map[string]alerting.Process // whose findings those of an earlier life are, by id
+	incidents    incident.Tracker
+	history      []alerting.Alert     // delivered, oldest first
+	lastAlert    map[string]time.Time // by resource
+	firing       map[findingKey]alerting.Event
+	alertIDs     map[string]string // id of the alert by that of the finding; bounded as the history is
+	alertIDOrder []string
 }
 
 // maxJoined is how many findings are remembered that joined another's alert.
@@ -41,7 +41,7 @@ func newLedger(limit int) *ledger {
 		limit: limit, ids: make(map[findingKey]string), fires: make(map[string]alerting.Alert),
 		earlier:   make(map[string]alerting.Process),
 		lastAlert: make(map[string]time.Time), firing: make(map[findingKey]alerting.Event),
-		told: make(map[string]string),
+		alertIDs: make(map[string]string),
 	}
 }
 
@@ -69,8 +69,8 @@ func (l *ledger) record(e alerting.Event, process alerting.Process) alerting.Ale
 }
 
 // deliver makes of an alert on a finding that of its incident, and keeps account of it. One that comes again, with
-// evidence that it had lacked, takes its place in the history. told is whether it goes to people.
-func (l *ledger) deliver(a alerting.Alert) (of alerting.Alert, told bool) {
+// evidence that it had lacked, takes its place in the history. notify is whether it goes to people.
+func (l *ledger) deliver(a alerting.Alert) (of alerting.Alert, notify bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if a.Status == alerting.Firing {
@@ -78,15 +78,15 @@ func (l *ledger) deliver(a alerting.Alert) (of alerting.Alert, told bool) {
 	} else {
 		delete(l.fires, a.ID)
 	}
-	d := l.incidents.Take(a)
+	d := l.incidents.Observe(a)
 	if a.ID != d.Alert.ID {
 		d.Alert.Finding = a.ID
 	}
-	if a.ID != d.Alert.ID && l.told[a.ID] == "" {
-		l.told[a.ID] = d.Alert.ID
-		if l.toldOrder = append(l.toldOrder, a.ID); len(l.toldOrder) > maxJoined {
-			delete(l.told, l.toldOrder[0])
-			l.toldOrder = l.toldOrder[1:]
+	if a.ID != d.Alert.ID && l.alertIDs[a.ID] == "" {
+		l.alertIDs[a.ID] = d.Alert.ID
+		if l.alertIDOrder = append(l.alertIDOrder, a.ID); len(l.alertIDOrder) > maxJoined {
+			delete(l.alertIDs, l.alertIDOrder[0])
+			l.alertIDOrder = l.alertIDOrder[1:]
 		}
 	}
 	d.Alert.Summary += wording.MissingClause(&d.Alert) + wording.IncidentClause(&d.Alert)
@@ -100,7 +100,7 @@ func (l *ledger) deliver(a alerting.Alert) (of alerting.Alert, told bool) {
 func (l *ledger) idOf(finding string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return cmp.Or(l.told[finding], finding)
+	return cmp.Or(l.alertIDs[finding], finding)
 }
 
 // latestOn returns the latest event of a finding that holds on any of some resources, those on limits first, with the
@@ -128,15 +128,15 @@ func (l *ledger) holding() (all []alerting.Alert) {
 		a = a.Clone()
 		a.Evidence, a.Parts, a.Profiles, a.Missing, a.Labels, a.Resources = nil, nil, nil, nil, nil, nil
 		a.Sites = a.Sites[:min(len(a.Sites), 1)] // by which an incident is known
-		a.Known, a.Incident = !l.incidents.Told(a.ID, a.Kind), l.incidents.Of(a.ID)
+		a.Known, a.Incident = !l.incidents.Delivered(a.ID, a.Kind), l.incidents.Of(a.ID)
 		all = append(all, a)
 	}
 	slices.SortFunc(all, func(a, b alerting.Alert) int { // what others joined comes first, as its id is theirs
-		return cmp.Or(cmp.Compare(min(1, len(l.told[a.ID])), min(1, len(l.told[b.ID]))), a.Time.Compare(b.Time),
+		return cmp.Or(cmp.Compare(min(1, len(l.alertIDs[a.ID])), min(1, len(l.alertIDs[b.ID]))), a.Time.Compare(b.Time),
 			cmp.Compare(a.ID, b.ID))
 	})
 	for i := range all { // the identity of an incident outlives the finding that it began with
-		if id := l.told[all[i].ID]; id != "" && !slices.ContainsFunc(all, func(a alerting.Alert) bool {
+		if id := l.alertIDs[all[i].ID]; id != "" && !slices.ContainsFunc(all, func(a alerting.Alert) bool {
 			return a.ID == id
 		}) {
 			all[i].ID = id
@@ -164,16 +164,16 @@ func (l *ledger) saw(fingerprints []string) {
 
 // resume takes the alerts that holding returned in an earlier life, and returns those of incidents that were told, and
 // those that go to people now: on what is not one of the known leaks any more, and the end of what is one now.
-func (l *ledger) resume(alerts []alerting.Alert) (told, now []alerting.Alert) {
+func (l *ledger) resume(alerts []alerting.Alert) (delivered, now []alerting.Alert) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, a := range alerts {
 		l.ids[findingKey{a.Resource, a.Kind}], l.fires[a.ID], l.earlier[a.ID] = a.ID, a, a.Process
-		d := l.incidents.Take(a)
+		d := l.incidents.Observe(a)
 		news := d.Alert
 		switch {
 		case !a.Known:
-			told = append(told, d.Alert)
+			delivered = append(delivered, d.Alert)
 			news = incident.Withdrawn(d.Alert)
 			if d.Deliver || slices.ContainsFunc(now, func(b alerting.Alert) bool { return b.ID == d.Alert.ID }) {
 				continue
@@ -183,7 +183,7 @@ func (l *ledger) resume(alerts []alerting.Alert) (told, now []alerting.Alert) {
 		}
 		now = append(now, l.asNews(news))
 	}
-	return told, now
+	return delivered, now
 }
 
 // inherited returns the latest alerts on the findings that hold since an earlier life.

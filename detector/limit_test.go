@@ -45,8 +45,8 @@ func ticks(resource string, holds ...hold) []sampler.Sample {
 	}})
 }
 
-// toldTicks writes the events as "tick status severity".
-func toldTicks(events []alerting.Event) (lines []string) {
+// eventTicks writes the events as "tick status severity".
+func eventTicks(events []alerting.Event) (lines []string) {
 	for _, e := range events {
 		lines = append(lines, fmt.Sprintf("%d %s %s", e.Time.Sub(dawn)/tick, e.Status, e.Severity))
 	}
@@ -133,7 +133,7 @@ func TestHardLimits(t *testing.T) {
 			[]string{"10 firing high", "12 resolved high", "23 firing warning", "25 resolved warning"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := toldTicks(observeAll(newDetector(t, test.config), ticks(test.resource, test.holds...)))
+			got := eventTicks(observeAll(newDetector(t, test.config), ticks(test.resource, test.holds...)))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
@@ -250,7 +250,7 @@ func TestCeilings(t *testing.T) {
 			if test.part != nil {
 				test.part(samples)
 			}
-			got := toldTicks(observeAll(newDetector(t, test.config), samples))
+			got := eventTicks(observeAll(newDetector(t, test.config), samples))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
@@ -296,7 +296,7 @@ func TestLimitCountsFromTheSettledStart(t *testing.T) {
 		c.GoroutineThreshold, c.Adaptive.HalfLife, c.Adaptive.Patience = 50, time.Minute, 1000*time.Hour
 	}))
 	tenth := func(age time.Duration) float64 { return 100 + float64(age/tick)/10 }
-	got := toldTicks(observeAll(d, series(600*tick, tick, column{sampler.Goroutines, tenth})))
+	got := eventTicks(observeAll(d, series(600*tick, tick, column{sampler.Goroutines, tenth})))
 	if diff := cmp.Diff([]string{"503 firing warning"}, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
@@ -349,7 +349,7 @@ func TestGrowthRateAndBursts(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			events := observeAll(newDetector(t, with(func(c *Config) { c.GrowthRateThreshold = 50 })),
 				ticks(sampler.Goroutines, test.holds...))
-			if diff := cmp.Diff(test.want, toldTicks(events)); diff != "" {
+			if diff := cmp.Diff(test.want, eventTicks(events)); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 			if len(events) > 0 && !events[0].Since.Equal(events[0].Time.Add(-10*time.Minute)) {
@@ -402,7 +402,7 @@ func TestLimitIsResolvedAtARestart(t *testing.T) {
 		Value:    160, Baseline: 100, Threshold: 150, Since: dawn.Add(10 * tick),
 	}
 	if len(got) != 2 {
-		t.Fatalf("events %v, want 2", toldTicks(got))
+		t.Fatalf("events %v, want 2", eventTicks(got))
 	}
 	if diff := cmp.Diff(want, got[1]); diff != "" {
 		t.Errorf("resolved (-want +got):\n%s", diff)
@@ -468,12 +468,12 @@ func TestMemoryLimitOfWhatIsRead(t *testing.T) {
 			[]string{"0 firing rss_bytes 20971520 above 10485760", "2 resolved rss_bytes 20971520 above 10485760"}},
 	} {
 		d := newDetector(t, limitsOnly(func(c *Config) { c.MemoryThreshold = limit }))
-		var told []string
+		var lines []string
 		for _, e := range observeAll(d, series(5*tick, tick, test.columns...)) {
-			told = append(told, fmt.Sprintf("%d %s %s %.0f above %.0f", e.Time.Sub(dawn)/tick, e.Status, e.Resource,
+			lines = append(lines, fmt.Sprintf("%d %s %s %.0f above %.0f", e.Time.Sub(dawn)/tick, e.Status, e.Resource,
 				e.Value, e.Threshold))
 		}
-		if diff := cmp.Diff(test.want, told); diff != "" {
+		if diff := cmp.Diff(test.want, lines); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
 	}

@@ -210,7 +210,7 @@ func TestRestoreGoesOn(t *testing.T) {
 // more.
 func TestRestoreAfterTheClockWasSetBack(t *testing.T) {
 	flat := func(float64) float64 { return 100 }
-	_, d := told(t, detector.DefaultConfig(), []deployed{{"1.0", 5, flat}, {"1.1", 5, flat}, {"1.2", .5, flat}})
+	_, d := eventLines(t, detector.DefaultConfig(), []deployed{{"1.0", 5, flat}, {"1.1", 5, flat}, {"1.2", .5, flat}})
 	record := d.Lives()
 	end := record.Latest().End
 	for _, test := range []struct {
@@ -275,8 +275,8 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 }
 
-// told returns what is decided of processes that come one after the other, a line for each event.
-func told(t *testing.T, config detector.Config, all []deployed) (lines []string, d *detector.Detector) {
+// eventLines returns what is decided of processes that come one after the other, a line for each event.
+func eventLines(t *testing.T, config detector.Config, all []deployed) (lines []string, d *detector.Detector) {
 	t.Helper()
 	d, err := detector.New(config)
 	if err != nil {
@@ -307,7 +307,7 @@ func TestLeakOverLives(t *testing.T) {
 	all = append(all, repeat(3, deployed{"2.1.0", 24, leak})...)
 	all = append(all, repeat(4, deployed{"2.1.1", 24, leak})...)
 	all = append(all, repeat(3, deployed{"2.1.2", 24, flat})...)
-	lines, d := told(t, detector.DefaultConfig(), all)
+	lines, d := eventLines(t, detector.DefaultConfig(), all)
 	want := []string{
 		"life 14: open_fds leak: each of the last 5 lives grew by 35 to 36 a day without levelling off: 2.1.0 (since " +
 			"11 Nov) and 2.1.1; " +
@@ -327,7 +327,7 @@ func TestLeakOverLives(t *testing.T) {
 	fast := append(repeat(3, deployed{"2.0", 24, flat}), repeat(2, deployed{"2.1.0", 24, func(h float64) float64 {
 		return 100 + 9*h
 	}})...)
-	lines, _ = told(t, detector.DefaultConfig(), fast)
+	lines, _ = eventLines(t, detector.DefaultConfig(), fast)
 	if len(lines) == 0 || !strings.HasSuffix(lines[0], "; began with 2.1.0; the 3 lives of 2.0 did not") {
 		t.Errorf("told %q", lines)
 	}
@@ -339,7 +339,7 @@ func TestSeenBeforeOverLives(t *testing.T) {
 		"a warm-up":   func(h float64) float64 { return 100 + 400*min(1, h/10) },
 		"a first day": func(h float64) float64 { return 300 - 200*math.Cos(2*math.Pi*h/24) },
 	} {
-		lines, d := told(t, detector.DefaultConfig(), repeat(8, deployed{"1.0", 24, level}))
+		lines, d := eventLines(t, detector.DefaultConfig(), repeat(8, deployed{"1.0", 24, level}))
 		for _, line := range lines {
 			if !strings.HasPrefix(line, "life 1: ") && !strings.HasPrefix(line, "life 2: open_fds trend resolved") {
 				t.Errorf("%s: %s", name, line)
@@ -347,7 +347,7 @@ func TestSeenBeforeOverLives(t *testing.T) {
 		}
 		var alone int
 		for range 8 {
-			first, _ := told(t, detector.DefaultConfig(), repeat(1, deployed{"1.0", 24, level}))
+			first, _ := eventLines(t, detector.DefaultConfig(), repeat(1, deployed{"1.0", 24, level}))
 			alone += len(first)
 		}
 		if alone == 0 {
@@ -362,7 +362,7 @@ func TestSeenBeforeOverLives(t *testing.T) {
 // TestCutOffOverLives: of a life that a deploy cut off while it grew, an alert does not say that it did not.
 func TestCutOffOverLives(t *testing.T) {
 	leak := func(h float64) float64 { return 100 + 1.5*h }
-	lines, _ := told(t, detector.DefaultConfig(), []deployed{{"1.0", 22, leak}, {"1.1", 72, leak}})
+	lines, _ := eventLines(t, detector.DefaultConfig(), []deployed{{"1.0", 22, leak}, {"1.1", 72, leak}})
 	if len(lines) != 1 || !strings.HasPrefix(lines[0], "life 2: open_fds leak: ") || strings.Contains(lines[0], "1.0") {
 		t.Errorf("told %q", lines)
 	}
@@ -374,7 +374,7 @@ func TestLevelsOffOverLives(t *testing.T) {
 	fill := func(full float64) func(h float64) float64 {
 		return func(h float64) float64 { return 100 + 150*min(1, h/full) }
 	}
-	lines, d := told(t, detector.DefaultConfig(), []deployed{{"1.0", 72, fill(90)}, {"1.1", 168, fill(90)},
+	lines, d := eventLines(t, detector.DefaultConfig(), []deployed{{"1.0", 72, fill(90)}, {"1.1", 168, fill(90)},
 		{"1.2", 48, fill(90)}})
 	want := []string{
 		"life 1: open_fds leak: +1.7/h for 1d 9h without ever coming back, 156 now, baseline 103, growing since " +
@@ -402,7 +402,7 @@ func TestStartOverLives(t *testing.T) {
 		}
 		return 300
 	}
-	lines, _ := told(t, config, repeat(3, deployed{"1.0", 3, startsUp}))
+	lines, _ := eventLines(t, config, repeat(3, deployed{"1.0", 3, startsUp}))
 	want := []string{"life 1: "}
 	for _, line := range lines {
 		if !strings.HasPrefix(line, want[0]) {

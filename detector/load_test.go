@@ -31,7 +31,7 @@ func TestLoadCovariate(t *testing.T) {
 	fires := func(change func(c *Config), columns ...column) float64 {
 		events := observeAll(newDetector(t, with(change)), series(2*day, time.Minute, columns...))
 		if len(events) != 1 {
-			t.Fatalf("events %q, want one", toldHours(events))
+			t.Fatalf("events %q, want one", eventHours(events))
 		}
 		return events[0].Time.Sub(dawn).Hours()
 	}
@@ -63,7 +63,7 @@ func TestLeakInAnUnknownUnit(t *testing.T) {
 		value := func(age time.Duration) float64 { return scale * (.2 + .016*age.Hours() + .005*noise.NormFloat64()) }
 		events := observeAll(newDetector(t, DefaultConfig()), series(2*day, 20*time.Minute, column{"share", value}))
 		if len(events) != 1 || events[0].Kind != alerting.Trend {
-			t.Errorf("at a scale of %v: %q, want one alert", scale, toldHours(events))
+			t.Errorf("at a scale of %v: %q, want one alert", scale, eventHours(events))
 		}
 	}
 }

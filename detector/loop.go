@@ -109,13 +109,13 @@ func (l *loop) run(ctx context.Context) error {
 	defer func() { shut() }()
 
 	tick := func() error {
-		began, ended := time.Now(), false
+		start, ended := time.Now(), false
 		err := guard.Do(func() error {
 			err := l.check(ctx, &source, &scratch)
 			ended = errors.Is(err, io.EOF)
 			return err
 		})
-		l.counters.account(time.Since(began))
+		l.counters.account(time.Since(start))
 		switch {
 		case ended:
 			return err
@@ -166,12 +166,12 @@ func (l *loop) check(ctx context.Context, source *sampler.Source, scratch *sampl
 		}
 		*source = opened
 	}
-	began := time.Now()
+	start := time.Now()
 	err := (*source).Sample(ctx, scratch)
 	read := time.Now()
 	scratch.Readings = slices.DeleteFunc(scratch.Readings, notFinite)
 	if errors.Is(err, io.EOF) || ctx.Err() != nil || len(scratch.Readings) == 0 {
-		l.counters.spent(began, read, read)
+		l.counters.spent(start, read, read)
 		return err
 	}
 	l.state.describe(*source)
@@ -186,7 +186,7 @@ func (l *loop) check(ctx context.Context, source *sampler.Source, scratch *sampl
 				kept)
 		})
 	}
-	l.counters.spent(began, read, time.Now())
+	l.counters.spent(start, read, time.Now())
 	if late != nil {
 		return late
 	}

@@ -127,7 +127,7 @@ func (k *memory) keepEarly(s *sampler.Sample, awaited bool) {
 func (k *memory) learn(s *saved.Saved) error {
 	k.of.mu.Lock()
 	defer k.of.mu.Unlock()
-	return k.take(s)
+	return k.restoreSaved(s)
 }
 
 // learnAfar takes in what the reader of earlier lives found, unless the state came meanwhile, which knows more.
@@ -137,13 +137,13 @@ func (k *memory) learnAfar(record lives.Record) error {
 	if k.learned {
 		return nil
 	}
-	err := k.take(&saved.Saved{Record: record})
+	err := k.restoreSaved(&saved.Saved{Record: record})
 	k.afar = err == nil
 	return err
 }
 
-// take needs the mutex.
-func (k *memory) take(s *saved.Saved) error {
+// restoreSaved makes a saved state the one of this process. It needs the mutex.
+func (k *memory) restoreSaved(s *saved.Saved) error {
 	if latest := s.Record.Latest(); latest != nil && !latest.End.After(k.given) {
 		return nil // no more than was given
 	}
@@ -152,10 +152,10 @@ func (k *memory) take(s *saved.Saved) error {
 		s.Record.CloseLatest(lives.Replaced)
 	}
 	for name, r := range s.Record.Resources {
-		told := slices.ContainsFunc(s.Alerts, func(a alerting.Alert) bool {
+		alerted := slices.ContainsFunc(s.Alerts, func(a alerting.Alert) bool {
 			return a.Kind == alerting.Trend && a.Resource == name
 		})
-		if r.Held != nil && !told { // as where the process was killed meanwhile: it is to be found and told anew
+		if r.Held != nil && !alerted { // as where the process was killed meanwhile: it is to be found and told anew
 			r.Held, r.Severity, r.Lives = nil, 0, nil
 			s.Record.Resources[name] = r
 		}
@@ -174,8 +174,8 @@ func (k *memory) take(s *saved.Saved) error {
 		})
 	})
 	k.of.ledger.saw(s.Fingerprints)
-	told, now := k.of.ledger.resume(open)
-	k.of.webhook.resume(k.of.detector.Config(), told, s)
+	delivered, now := k.of.ledger.resume(open)
+	k.of.webhook.resume(k.of.detector.Config(), delivered, s)
 	for _, a := range now {
 		k.of.notify(a)
 	}
@@ -271,6 +271,6 @@ func (k *memory) handover() saved.Saved {
 	alerts := k.of.ledger.holding()
 	s := saved.Saved{PID: k.of.process.PID, Record: k.of.detector.Lives(), Alerts: alerts,
 		Fingerprints: k.of.ledger.fingerprints()}
-	s.Receiver, s.Told = k.of.webhook.took(k.of.detector.Config(), alerts)
+	s.Receiver, s.Delivered = k.of.webhook.delivered(k.of.detector.Config(), alerts)
 	return s
 }

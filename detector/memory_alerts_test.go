@@ -25,7 +25,8 @@ import (
 
 // leakOver is a life of a process whose goroutines leak or not, with a configuration of its own. It returns what was
 // told. receiver takes the place of the webhook's; nil for none.
-func leakOver(t *testing.T, config Config, perHour float64, lasts time.Duration, receiver *http.Client) (told []string,
+func leakOver(t *testing.T, config Config, perHour float64, lasts time.Duration,
+	receiver *http.Client) (delivered []string,
 	last alerting.Alert) {
 	t.Helper()
 	start := time.Now()
@@ -44,14 +45,14 @@ func leakOver(t *testing.T, config Config, perHour float64, lasts time.Duration,
 	}
 	m.OnAlert(func(a alerting.Alert) {
 		last = a
-		told = append(told, fmt.Sprint(a.Kind, " ", a.Status))
+		delivered = append(delivered, fmt.Sprint(a.Kind, " ", a.Status))
 	})
 	if err := m.Start(); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(lasts)
 	_ = m.Stop()
-	return told, last
+	return delivered, last
 }
 
 // A leak becomes a known one, or is none any more, between two lives: what was told ends, and what was not is told.
@@ -107,7 +108,7 @@ func TestWebhookOverLives(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := DefaultConfig()
 		config.StateDir, config.Instance, config.CheckInterval = t.TempDir(), "one", 5*time.Minute
-		live := func(url string, status int, perHour float64, lasts time.Duration) (told []string) {
+		live := func(url string, status int, perHour float64, lasts time.Duration) (delivered []string) {
 			config.AlertWebhookURL = url
 			r := &answering{status: status}
 			leakOver(t, config, perHour, lasts, &http.Client{Transport: r})
@@ -116,11 +117,11 @@ func TestWebhookOverLives(t *testing.T) {
 				if err := json.Unmarshal([]byte(post), &a); err != nil {
 					t.Error(err)
 				}
-				if told = append(told, string(a.Status)); status != http.StatusOK {
+				if delivered = append(delivered, string(a.Status)); status != http.StatusOK {
 					return []string{"refused"}
 				}
 			}
-			return told
+			return delivered
 		}
 		if diff := cmp.Diff([][]string{{"refused"}, {"firing"}, nil, {"firing"}, {"resolved"}}, [][]string{
 			live("http://one.example", http.StatusNotFound, 30, 30*time.Hour), live("http://one.example", http.StatusOK,
@@ -194,7 +195,7 @@ func TestInheritedFindings(t *testing.T) {
 			config := DefaultConfig()
 			config.CheckInterval = 5 * time.Minute
 			var left saved.Saved
-			live := func(pid int) (told []string) {
+			live := func(pid int) (delivered []string) {
 				start := time.Now()
 				m, _, _ := watching(t, config, func(_ int, s *sampler.Sample) error {
 					s.Start = start
@@ -207,12 +208,12 @@ func TestInheritedFindings(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				m.OnAlert(func(a alerting.Alert) { told = append(told, fmt.Sprint(a.Kind, " ", a.Status)) })
+				m.OnAlert(func(a alerting.Alert) { delivered = append(delivered, fmt.Sprint(a.Kind, " ", a.Status)) })
 				_ = m.Start()
 				time.Sleep(30 * time.Hour)
 				_ = m.Stop()
 				left = m.Handover()
-				return told
+				return delivered
 			}
 			live(1)
 			test.change(&left, &config)
@@ -227,15 +228,15 @@ func TestInheritedFindings(t *testing.T) {
 func TestStateAfterReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		first, _, told := aLife{"1.0", true}.begin(t, dir)
+		first, _, delivered := aLife{"1.0", true}.begin(t, dir)
 		time.Sleep(time.Hour)
 		config := first.state.config()
 		config.HistoryFrom, config.HistorySelector = "http://prometheus", `{job="worker"}`
 		m, _, j := watching(t, config, fillSteady)
 		m.ReadEarlierLives(func(context.Context, Config) (lives.Record, error) {
 			earlier := lives.New(1)
-			began := time.Now().Add(-48 * time.Hour)
-			earlier.Add(lives.Life{Start: began, First: began, End: began.Add(24 * time.Hour), Ended: lives.Replaced})
+			start := time.Now().Add(-48 * time.Hour)
+			earlier.Add(lives.Life{Start: start, First: start, End: start.Add(24 * time.Hour), Ended: lives.Replaced})
 			return earlier, nil
 		})
 		var ended []alerting.Alert
@@ -245,8 +246,9 @@ func TestStateAfterReading(t *testing.T) {
 		_ = first.Stop()
 		time.Sleep(10 * time.Minute)
 		_ = m.Stop()
-		if len(*told) != 1 || len(ended) != 1 || ended[0].ID != (*told)[0].ID || ended[0].Status != alerting.Resolved {
-			t.Errorf("told %+v, then %+v", *told, ended)
+		if len(*delivered) != 1 || len(ended) != 1 || ended[0].ID != (*delivered)[0].ID ||
+			ended[0].Status != alerting.Resolved {
+			t.Errorf("told %+v, then %+v", *delivered, ended)
 		}
 		if strings.Contains(j.text(), "unusable") {
 			t.Errorf("logged:\n%s", j.text())
@@ -266,8 +268,8 @@ func TestStateBeforeReading(t *testing.T) {
 		m.ReadEarlierLives(func(context.Context, Config) (lives.Record, error) {
 			time.Sleep(25 * time.Second)
 			earlier := lives.New(1)
-			began := time.Now().Add(-48 * time.Hour)
-			earlier.Add(lives.Life{Start: began, First: began, End: began.Add(24 * time.Hour), Version: "0.9",
+			start := time.Now().Add(-48 * time.Hour)
+			earlier.Add(lives.Life{Start: start, First: start, End: start.Add(24 * time.Hour), Version: "0.9",
 				Ended: lives.Replaced})
 			return earlier, nil
 		})

@@ -62,22 +62,24 @@ func livesOf(m *ResourceMonitor) (all []string) {
 func TestMonitorKeepsItsState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		first, _, told := aLife{"1.0", true}.begin(t, dir)
+		first, _, delivered := aLife{"1.0", true}.begin(t, dir)
 		time.Sleep(3 * time.Hour)
 		_ = first.Stop()
-		if len(*told) != 1 || (*told)[0].Process.Version != "1.0" || (*told)[0].Process.Instance != "one" {
-			t.Fatalf("the first life told %+v", *told)
+		if len(*delivered) != 1 || (*delivered)[0].Process.Version != "1.0" ||
+			(*delivered)[0].Process.Instance != "one" {
+			t.Fatalf("the first life told %+v", *delivered)
 		}
 		time.Sleep(time.Minute)
-		second, j, toldNext := aLife{"1.1", false}.begin(t, dir)
+		second, j, deliveredNext := aLife{"1.1", false}.begin(t, dir)
 		time.Sleep(3 * time.Hour)
 		_ = second.Stop()
 		if diff := cmp.Diff([]string{"1.0 replaced", "1.1 running"}, livesOf(second)); diff != "" {
 			t.Errorf("lives (-want +got):\n%s", diff)
 		}
-		if len(*toldNext) != 1 || (*toldNext)[0].Status != alerting.Resolved || (*toldNext)[0].ID != (*told)[0].ID ||
-			!(*toldNext)[0].Process.Start.Equal((*told)[0].Process.Start) {
-			t.Errorf("the second life told\n%+v, want the end of\n%+v", *toldNext, *told)
+		if len(*deliveredNext) != 1 || (*deliveredNext)[0].Status != alerting.Resolved ||
+			(*deliveredNext)[0].ID != (*delivered)[0].ID ||
+			!(*deliveredNext)[0].Process.Start.Equal((*delivered)[0].Process.Start) {
+			t.Errorf("the second life told\n%+v, want the end of\n%+v", *deliveredNext, *delivered)
 		}
 		if text := j.text(); strings.Contains(text, "warning") {
 			t.Errorf("logged:\n%s", text)
@@ -89,7 +91,7 @@ func TestMonitorKeepsItsState(t *testing.T) {
 func TestMonitorTellsOfALeakOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
-		live := func(version string, perHour float64, lasts time.Duration) (told []string, id string) {
+		live := func(version string, perHour float64, lasts time.Duration) (delivered []string, id string) {
 			config := DefaultConfig()
 			config.StateDir, config.Instance = dir, "one"
 			start := time.Now()
@@ -100,14 +102,14 @@ func TestMonitorTellsOfALeakOnce(t *testing.T) {
 			})
 			m.OnAlert(func(a alerting.Alert) {
 				id = a.ID
-				told = append(told, fmt.Sprint(a.Kind, " ", a.Status, " in ", a.Process.Version))
+				delivered = append(delivered, fmt.Sprint(a.Kind, " ", a.Status, " in ", a.Process.Version))
 			})
 			if err := m.Start(); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(lasts)
 			_ = m.Stop()
-			return told, id
+			return delivered, id
 		}
 		first, id := live("1.0", 30, 30*time.Hour)
 		second, _ := live("1.1", 30, 30*time.Hour)

@@ -115,7 +115,7 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process,
 	ledger := newLedger(config.MaxAlertHistory)
 	ledger.know(config.KnownFingerprints())
 	deliver := func(a alerting.Alert) {
-		if of, told := ledger.deliver(a); told {
+		if of, notify := ledger.deliver(a); notify {
 			m.dispatcher.Notify(of)
 		}
 	}
@@ -252,9 +252,9 @@ func (m *ResourceMonitor) run(a *activity) error {
 	fields := logrus.Fields{"enabled": config.Enabled, "check_interval": config.CheckInterval,
 		"adaptive": config.Adaptive.Enabled}
 	if config.Enabled {
-		says := config.InForce()
-		fields["limits"], fields["time_scale"], fields["off"] = says.Limits, says.TimeScale,
-			cmp.Or(strings.Join(says.Off, ", "), "nothing")
+		inForce := config.InForce()
+		fields["limits"], fields["time_scale"], fields["off"] = inForce.Limits, inForce.TimeScale,
+			cmp.Or(strings.Join(inForce.Off, ", "), "nothing")
 	}
 	m.logger.WithFields(fields).Info("Resource monitor started")
 

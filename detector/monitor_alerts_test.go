@@ -185,10 +185,10 @@ func TestMonitorHooks(t *testing.T) {
 				if diff := cmp.Diff(map[string]uint64{"log": 200, "channel": 200, "webhook": 200}, sent); diff != "" {
 					t.Errorf("delivered (-want +got):\n%s", diff)
 				}
-				began := time.Now()
+				start := time.Now()
 				_ = m.Stop()
-				if took := time.Since(began); took > 6*time.Second {
-					t.Errorf("Stop took %s", took)
+				if elapsed := time.Since(start); elapsed > 6*time.Second {
+					t.Errorf("Stop took %s", elapsed)
 				}
 				close(release)
 				if n := strings.Count(j.text(), "retrying"); n > 0 {

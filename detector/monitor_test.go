@@ -109,15 +109,15 @@ func TestMonitorForAMonth(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				config := with(func(c *Config) { c.GoroutineThreshold = 200 })
-				began := time.Now()
+				start := time.Now()
 				var early, late int64
 				closed := 0
 				source := &scripted{}
 				source.make = func(n int, s *sampler.Sample) error {
-					if want := began.Add(time.Duration(n) * checkEvery); !s.Time.Equal(want) {
+					if want := start.Add(time.Duration(n) * checkEvery); !s.Time.Equal(want) {
 						t.Errorf("sample %d at %s, want %s", n, s.Time, want)
 					}
-					test.fill(began, n, s)
+					test.fill(start, n, s)
 					switch n {
 					case 3 * 2880:
 						early = heapNow()
@@ -157,8 +157,8 @@ func TestMonitorForAMonth(t *testing.T) {
 				var want []alerting.Event
 				var s sampler.Sample
 				for n := range monthTicks {
-					s.Reset(began.Add(time.Duration(n) * checkEvery).UTC())
-					test.fill(began, n, &s)
+					s.Reset(start.Add(time.Duration(n) * checkEvery).UTC())
+					test.fill(start, n, &s)
 					want = append(want, d.Observe(&s)...)
 				}
 				if diff := cmp.Diff(want, got); diff != "" {

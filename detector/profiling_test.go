@@ -23,7 +23,7 @@ import (
 
 // profiled is a source of profiles that a test makes up. Its functions take the time since the start in hours.
 type profiled struct {
-	began      time.Time
+	started    time.Time
 	goroutines map[int]func(hours float64) float64 // by line
 	heap       map[int]func(hours float64) float64 // bytes
 	leaked     map[int]func(hours float64) float64 // nil: the process has no such profile
@@ -52,7 +52,7 @@ func (p *profiled) Profile(_ context.Context, kind profile.Kind) (*profile.Profi
 		return nil, p.fail
 	}
 	b := profile.NewBuilder(kind)
-	hours := time.Since(p.began).Hours()
+	hours := time.Since(p.started).Hours()
 	for line, f := range lines {
 		stack := []profile.Frame{
 			{Function: "runtime.chanrecv1", File: "/go/src/runtime/chan.go", Line: 1},
@@ -84,7 +84,7 @@ func (p *profiled) Raw(_ context.Context, kind profile.Kind) ([]byte, error) {
 	if kind == profile.GoroutineLeak && p.leaked == nil {
 		return nil, profile.ErrUnsupported
 	}
-	return []byte(string(kind) + time.Since(p.began).String()), p.fail
+	return []byte(string(kind) + time.Since(p.started).String()), p.fail
 }
 
 func (p *profiled) Dump(context.Context) ([]byte, error) {
@@ -104,13 +104,13 @@ func steadyAt(n float64) func(float64) float64 { return func(float64) float64 { 
 func profiledRun(t *testing.T, config Config, p *profiled, total func(hours float64) float64,
 	hours float64) (m *ResourceMonitor, alerts []alerting.Alert, j *journal) {
 	t.Helper()
-	p.began, p.taken = time.Now(), map[profile.Kind]int{}
+	p.started, p.taken = time.Now(), map[profile.Kind]int{}
 	if p.heap == nil {
 		p.heap = map[int]func(float64) float64{100: steadyAt(50e6)}
 	}
 	m, source, j := watching(t, config, func(_ int, s *sampler.Sample) error {
-		s.Start = p.began
-		s.Add(sampler.Goroutines, math.Floor(total(time.Since(p.began).Hours())))
+		s.Start = p.started
+		s.Add(sampler.Goroutines, math.Floor(total(time.Since(p.started).Hours())))
 		return nil
 	})
 	m.FollowSites(p)
@@ -146,7 +146,7 @@ func newsOf(p *profiled, alerts []alerting.Alert) (all []news) {
 		if len(a.Sites) > 0 {
 			n.Line, n.Proven = a.Sites[0].Line, a.Sites[0].Proven
 		}
-		from := int(a.Time.Sub(p.began).Hours()) / 6 * 6
+		from := int(a.Time.Sub(p.started).Hours()) / 6 * 6
 		n.Within = (time.Duration(from) * time.Hour).String() + "+6h"
 		all = append(all, n)
 	}
@@ -219,7 +219,7 @@ func TestSiteFindings(t *testing.T) {
 				if diff := cmp.Diff(test.want, newsOf(test.source, alerts)); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 					for _, a := range alerts {
-						t.Log(a.Time.Sub(test.source.began), a.Summary)
+						t.Log(a.Time.Sub(test.source.started), a.Summary)
 					}
 				}
 				if lines := j.read(); len(lines) != 2+len(alerts) {
@@ -323,7 +323,7 @@ func TestProfileBudget(t *testing.T) {
 // none of the lines that had grown before.
 func TestLimitBlamesByAFreshProfile(t *testing.T) {
 	latest := regexp.MustCompile(`02:00:[0-5]\d UTC`) // the second hangs on what the profiles of this run cost
-	type told struct {
+	type reported struct {
 		Lines   []int
 		Shares  bool
 		Missing string
@@ -332,10 +332,10 @@ func TestLimitBlamesByAFreshProfile(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		burst float64
-		want  told
+		want  reported
 	}{
-		{"fresh", 1000, told{Lines: []int{42}, Shares: true, Blamed: true}},
-		{"too many for another", 200_000, told{
+		{"fresh", 1000, reported{Lines: []int{42}, Shares: true, Blamed: true}},
+		{"too many for another", 200_000, reported{
 			Lines: []int{10}, Missing: "sites: the latest profile is from 02:00 UTC, before the growth: what it " +
 				"lists is not blamed; " +
 				"200005 goroutines are too many for a profile of them: none is taken above 150000",
@@ -358,7 +358,7 @@ func TestLimitBlamesByAFreshProfile(t *testing.T) {
 					t.Fatalf("alerts: %+v", alerts)
 				}
 				a := alerts[0]
-				var got told
+				var got reported
 				for _, s := range a.Sites {
 					got.Lines, got.Shares = append(got.Lines, s.Line), got.Shares || s.Share > 0
 				}
@@ -426,7 +426,7 @@ func TestProfilesHang(t *testing.T) {
 func TestSitesBeginAnew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &profiled{
-			began: time.Now(), taken: map[profile.Kind]int{}, heap: map[int]func(float64) float64{1: steadyAt(50e6)},
+			started: time.Now(), taken: map[profile.Kind]int{}, heap: map[int]func(float64) float64{1: steadyAt(50e6)},
 			goroutines: map[int]func(float64) float64{42: func(h float64) float64 { return 20 * h }},
 		}
 		start := time.Now()

@@ -63,7 +63,7 @@ func TestReconfigure(t *testing.T) {
 			}
 			events = append(events, changed...)
 			events = append(events, observeAll(d, samples[20:])...)
-			if diff := cmp.Diff(test.want, toldTicks(events)); diff != "" {
+			if diff := cmp.Diff(test.want, eventTicks(events)); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 			if start := d.Status()[0].Start; start != 100 {
@@ -113,7 +113,7 @@ func TestReconfigureTheTrend(t *testing.T) {
 				}
 				events = append(events, d.Observe(&samples[i])...)
 			}
-			if diff := cmp.Diff(test.want, toldHours(events)); diff != "" {
+			if diff := cmp.Diff(test.want, eventHours(events)); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 		})

@@ -124,7 +124,7 @@ func (m *state) judge(s *sampler.Sample) error {
 	m.judged = time.Now()
 	m.recordTotals(events)
 	m.memory.endGroundless()
-	m.last.look(m)
+	m.last.check(m)
 	return nil
 }
 

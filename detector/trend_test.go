@@ -14,8 +14,8 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// toldHours writes the events as "hour status resource severity".
-func toldHours(events []alerting.Event) (lines []string) {
+// eventHours writes the events as "hour status resource severity".
+func eventHours(events []alerting.Event) (lines []string) {
 	for _, e := range events {
 		lines = append(lines, fmt.Sprintf("%.1f %s %s %s", e.Time.Sub(dawn).Hours(), e.Status, e.Resource, e.Severity))
 	}
@@ -42,7 +42,7 @@ func TestLeakInEachResource(t *testing.T) {
 			events := observeAll(newDetector(t, DefaultConfig()),
 				series(5*day, time.Minute, column{test.resource, noisy(leak, test.noise, 7)}))
 			if len(events) != 1 {
-				t.Fatalf("events %q, want one", toldHours(events))
+				t.Fatalf("events %q, want one", eventHours(events))
 			}
 			e := events[0]
 			if e.Status != alerting.Firing || e.Kind != alerting.Trend || e.Resource != test.resource ||
@@ -168,7 +168,7 @@ func TestExtremeSettings(t *testing.T) {
 			d := newDetector(t, with(func(c *Config) { test.change(&c.Adaptive) }))
 			events := observeAll(d, series(day, time.Minute, column{sampler.Goroutines, rising(100, 20)}))
 			if len(events) != test.want {
-				t.Errorf("events %q, want %d", toldHours(events), test.want)
+				t.Errorf("events %q, want %d", eventHours(events), test.want)
 			}
 		})
 	}
@@ -222,7 +222,7 @@ func TestLeakEnds(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			events := observeAll(newDetector(t, DefaultConfig()),
 				series(44*time.Hour, time.Minute, column{sampler.Goroutines, test.value}))
-			if diff := cmp.Diff(test.want, toldHours(events)); diff != "" {
+			if diff := cmp.Diff(test.want, eventHours(events)); diff != "" {
 				t.Fatalf("events (-want +got):\n%s", diff)
 			}
 			if test.why == "" {
@@ -303,7 +303,7 @@ func TestRestart(t *testing.T) {
 			}
 			// The processor time decides about restarts here, not about load.
 			config := with(func(c *Config) { c.Adaptive.Load = "none" })
-			if diff := cmp.Diff(test.want, toldHours(observeAll(newDetector(t, config), samples))); diff != "" {
+			if diff := cmp.Diff(test.want, eventHours(observeAll(newDetector(t, config), samples))); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
 		})
@@ -336,7 +336,7 @@ func TestWhatNeverFires(t *testing.T) {
 		}, []string{"2.8 firing heap_inuse_bytes warning", "15.1 resolved heap_inuse_bytes warning"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := toldHours(observeAll(newDetector(t, DefaultConfig()), series(2*day, time.Minute, test.columns...)))
+			got := eventHours(observeAll(newDetector(t, DefaultConfig()), series(2*day, time.Minute, test.columns...)))
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("events (-want +got):\n%s", diff)
 			}
@@ -354,7 +354,7 @@ func TestDisturbedSamples(t *testing.T) {
 	}
 	want := decide(clean)
 	if len(want) != 1 {
-		t.Fatalf("events %q, want one", toldHours(want))
+		t.Fatalf("events %q, want one", eventHours(want))
 	}
 	for _, test := range []struct {
 		name    string
@@ -422,7 +422,7 @@ func TestGaps(t *testing.T) {
 	})
 	events := observeAll(newDetector(t, DefaultConfig()), samples)
 	if len(events) != 1 || events[0].Resource != sampler.Goroutines || events[0].Time.Sub(dawn) > 13*time.Hour {
-		t.Errorf("events %q, want one of the goroutines within 13 h", toldHours(events))
+		t.Errorf("events %q, want one of the goroutines within 13 h", eventHours(events))
 	}
 }
 
@@ -469,7 +469,7 @@ func TestSoakIsTheSameFaster(t *testing.T) {
 		}
 	}
 	if len(want) < 3 {
-		t.Fatalf("events %q, want at least three", toldHours(want))
+		t.Fatalf("events %q, want at least three", eventHours(want))
 	}
 	if diff := cmp.Diff(want, got, approximately); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
@@ -485,7 +485,7 @@ func TestShiftInTimeChangesNothing(t *testing.T) {
 	}
 	got := observeAll(newDetector(t, DefaultConfig()), samples)
 	if len(want) < 3 {
-		t.Fatalf("events %q, want at least three", toldHours(want))
+		t.Fatalf("events %q, want at least three", eventHours(want))
 	}
 	for i := range got {
 		got[i].Time, got[i].Since = got[i].Time.Add(-shift), got[i].Since.Add(-shift)

@@ -45,9 +45,9 @@ func TestAlertNamesTheType(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked := make(chan string, 10)
+	requests := make(chan string, 10)
 	m.NameHolders(func(_ context.Context, line profile.Frame) (alerting.Holder, error) {
-		asked <- line.Function[strings.LastIndexByte(line.Function, '.'):]
+		requests <- line.Function[strings.LastIndexByte(line.Function, '.'):]
 		return alerting.Holder{Text: "main.sessions"}, nil
 	})
 	samples := make(chan struct{}, 10000)
@@ -61,7 +61,7 @@ func TestAlertNamesTheType(t *testing.T) {
 	for range 15 {
 		await.Receive(t, "a sample", samples)
 	}
-	if len(asked) > 0 {
+	if len(requests) > 0 {
 		t.Error("what keeps memory alive was looked for without a finding")
 	}
 	sessions = make([][]session, 0, 400) // so that the list itself does not grow
@@ -89,7 +89,7 @@ func TestAlertNamesTheType(t *testing.T) {
 		a.Sites[0].Holder != "main.sessions" {
 		t.Errorf("summary %q, holder %q", a.Summary, a.Sites[0].Holder)
 	}
-	if line := await.Receive(t, "the search", asked); line != ".keepSessions" || len(asked) > 0 {
-		t.Errorf("what keeps %s alive was looked for, and %d more", line, len(asked))
+	if line := await.Receive(t, "the search", requests); line != ".keepSessions" || len(requests) > 0 {
+		t.Errorf("what keeps %s alive was looked for, and %d more", line, len(requests))
 	}
 }

@@ -70,7 +70,7 @@ const longestStep = 2
 // steps returns in how many steps nine tenths of all that never came back came, and for how long there was none since,
 // as a multiple of the time between the two latest: 0 of growth that did not come in steps, and with less than two.
 // What rises by a tenth of the growth from one minimum to the next is a step, or a part of one.
-func (c *Growth) steps(all *gathered) (n int, pause float64) {
+func (c *Growth) steps(all *collectedMinimums) (n int, pause float64) {
 	last := all.n - 1
 	var latest, before int64
 	height, rising := 0., 0

@@ -192,7 +192,7 @@ func (l *Ladder) Judge(w int, p Params, load *Ladder) (best Growth) {
 func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p *Params, load *Ladder, past *before) {
 	r := &l.rings[w]
 	hours := c.Window.Hours() / p.Scale
-	known := max(0, time.Duration(first*l.Width(w)-l.began).Hours()/p.Scale)
+	known := max(0, time.Duration(first*l.Width(w)-l.start).Hours()/p.Scale)
 	c.Strong = p.StrongEarns && hours >= strongHours*(1-min(1, known/history)) && !l.meanReached(w, first, end)
 	earned := func() float64 { return c.strength() * hours }
 	settled := min(1, max(0, known-history)/(week-history)) // 1 after a week
@@ -221,7 +221,7 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p *Para
 		return
 	}
 
-	all := past.gather(r)
+	all := past.collect(r)
 	from, _ := slices.BinarySearch(all.numbers[:all.n], first)
 	minimums, kept := all.minimums[from:all.n], all.kept[from:all.n]
 	n := len(kept)

@@ -179,7 +179,7 @@ func BenchmarkJudge(b *testing.B) {
 
 // A window says what is asked of it, since when its growth rests, and so when it could be called.
 func TestNeedAndRest(t *testing.T) {
-	type asked struct {
+	type question struct {
 		Reason      Reason
 		Need, Rest  float64
 		CalledAfter time.Duration
@@ -191,16 +191,16 @@ func TestNeedAndRest(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		values []float64
-		want   asked
+		want   question
 	}{
-		{"a line", ramp, asked{TooRecent, 7, 1. / 7, 2*time.Hour + 31*time.Minute + 44*time.Second}},
-		{"flat", constant(8, 100), asked{Reason: NotGrowing}},
+		{"a line", ramp, question{TooRecent, 7, 1. / 7, 2*time.Hour + 31*time.Minute + 44*time.Second}},
+		{"flat", constant(8, 100), question{Reason: NotGrowing}},
 		{"a step long ago", concat(constant(4, 100), constant(28, 400)),
-			asked{Uneven, 7, 28. / 31, 2*time.Hour + 13*time.Minute + 45*time.Second}},
+			question{Uneven, 7, 28. / 31, 2*time.Hour + 13*time.Minute + 45*time.Second}},
 	} {
 		c := filled(0, test.values...).Judge(0, params, nil)
 		after, _ := c.CalledAfter(1)
-		got := asked{c.Reason, c.Need, c.Rest, after.Round(time.Second)}
+		got := question{c.Reason, c.Need, c.Rest, after.Round(time.Second)}
 		if diff := cmp.Diff(test.want, got, cmpopts.EquateApprox(0, .01)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}

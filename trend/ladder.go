@@ -84,7 +84,7 @@ func (r *ring) oldest() int64 { return max(0, r.count-Buckets) }
 // It is not safe for concurrent use. It takes under 5 KB and never allocates.
 type Ladder struct {
 	epoch  int64 // start of bucket 0, unix nanoseconds
-	began  int64 // when the first value came, in nanoseconds after the epoch; -1 where nothing is known
+	start  int64 // when the first value came, in nanoseconds after the epoch; -1 where nothing is known
 	finest int64 // nanoseconds
 	rings  [Widths]ring
 
@@ -110,7 +110,7 @@ func NewLadder(epoch int64, scale float64) *Ladder {
 
 // startAt forgets everything and opens a bucket of the finest width, by its number.
 func (l *Ladder) startAt(number int64) {
-	l.began, l.open = -1, number
+	l.start, l.open = -1, number
 	l.minimum, l.sum, l.n = math.Inf(1), 0, 0
 	for w := range l.rings {
 		r := &l.rings[w]
@@ -132,8 +132,8 @@ func (l *Ladder) Add(at int64, value, level float64) (closed uint8) {
 	if l.Closes(at) {
 		closed = l.Advance(at, level)
 	}
-	if l.began < 0 {
-		l.began = at - l.epoch
+	if l.start < 0 {
+		l.start = at - l.epoch
 	}
 	// Compared by hand: min and max also order zeros and NaN, which costs.
 	if value > maxMagnitude {
@@ -310,25 +310,25 @@ func (l *Ladder) levelBefore(w int, first int64) float64 {
 }
 
 // before looks up what was there before windows of one width, which must come in order of their begins. So each minimum
-// is looked at once, not for each window. The minimums of that width are gathered once too.
+// is looked at once, not for each window. The minimums of that width are collected once too.
 type before struct {
-	highest  float64
-	next     [Widths]int64 // bucket of each width that was not looked at yet
-	begun    bool
-	gathered gathered
+	highest   float64
+	next      [Widths]int64 // bucket of each width that was not looked at yet
+	started   bool
+	collected collectedMinimums
 }
 
-// gathered are the minimums of a ring that were read, the oldest first.
-type gathered struct {
+// collectedMinimums are the minimums of a ring that were read, the oldest first.
+type collectedMinimums struct {
 	n        int
 	numbers  [Buckets]int64 // of their buckets
 	minimums [Buckets]float64
 	kept     [Buckets]float64 // what never came back of them: the reversed running minimum
 }
 
-// gather returns the minimums of a ring, whose windows share them.
-func (b *before) gather(r *ring) *gathered {
-	g := &b.gathered
+// collect returns the minimums of a ring, whose windows share them.
+func (b *before) collect(r *ring) *collectedMinimums {
+	g := &b.collected
 	if g.n > 0 {
 		return g
 	}
@@ -348,8 +348,8 @@ func (b *before) gather(r *ring) *gathered {
 
 // seen returns the highest minimum that held for longer than a bucket at index w, before bucket first of that width.
 func (b *before) seen(l *Ladder, w int, first int64) float64 {
-	if !b.begun {
-		b.begun, b.highest = true, math.Inf(-1)
+	if !b.started {
+		b.started, b.highest = true, math.Inf(-1)
 		for coarser := range l.rings {
 			b.next[coarser] = l.rings[coarser].oldest()
 		}

@@ -30,7 +30,7 @@ type memory struct {
 }
 
 func remembered(l *Ladder) (m memory) {
-	m.Began = l.began
+	m.Began = l.start
 	for w := range l.rings {
 		r := &l.rings[w]
 		m.Count[w] = r.count

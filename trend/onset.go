@@ -48,7 +48,7 @@ const (
 // old level.
 func EstimateOnset(l *Ladder, since, until int64) (o Onset, ok bool) {
 	s := &onsetFit{}
-	s.take(l, since-(until-since))
+	s.collect(l, since-(until-since))
 	if s.n < minOnsetPoints {
 		return Onset{}, false
 	}
@@ -75,8 +75,8 @@ func EstimateOnset(l *Ladder, since, until int64) (o Onset, ok bool) {
 		}
 	}
 	spread := max(high-at, at-low, s.width[last]/2)
-	told := max(spread, onsetModel*(s.x[n-1]-at))
-	return Onset{At: l.epoch + int64(at*1e9), Error: time.Duration(told * 1e9), Spread: spread}, true
+	uncertainty := max(spread, onsetModel*(s.x[n-1]-at))
+	return Onset{At: l.epoch + int64(at*1e9), Error: time.Duration(uncertainty * 1e9), Spread: spread}, true
 }
 
 // onsetFit are the minimums that an onset is estimated from, oldest first, and room for the fits.
@@ -94,8 +94,8 @@ type hinge struct {
 	points         float64 // that the residuals are worth
 }
 
-// take fills in the closed buckets that end after an instant: of each width those from before the finer ones.
-func (s *onsetFit) take(l *Ladder, since int64) {
+// collect fills in the closed buckets that end after an instant: of each width those from before the finer ones.
+func (s *onsetFit) collect(l *Ladder, since int64) {
 	for w := Widths - 1; w >= 0; w-- {
 		finer := int64(math.MaxInt64)
 		if w > 0 {

@@ -40,7 +40,7 @@ func TestOnsetSearchMissesNothing(t *testing.T) {
 				}
 			}
 			s := &onsetFit{}
-			s.take(l, int64(r.Float64()*hours/2*float64(time.Hour)))
+			s.collect(l, int64(r.Float64()*hours/2*float64(time.Hour)))
 			if s.n < minOnsetPoints {
 				continue
 			}

@@ -221,10 +221,10 @@ func TestTransportOfOthers(t *testing.T) {
 				if diff := cmp.Diff(tc.left, got); diff != "" {
 					t.Errorf("stats (-want +got):\n%s", diff)
 				}
-				begin := time.Now()
+				start := time.Now()
 				stop()
-				if took := time.Since(begin); took > 6*time.Second {
-					t.Errorf("Run took %v to end", took)
+				if elapsed := time.Since(start); elapsed > 6*time.Second {
+					t.Errorf("Run took %v to end", elapsed)
 				}
 				close(release)
 				time.Sleep(attemptTimeout) // for what net/http left behind

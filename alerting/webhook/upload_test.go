@@ -120,10 +120,10 @@ func TestUploaderIsBounded(t *testing.T) {
 		}
 		soon, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		began := time.Now()
+		start := time.Now()
 		u.Flush(soon)
-		if took := time.Since(began); took != time.Second {
-			t.Errorf("Flush took %s", took)
+		if elapsed := time.Since(start); elapsed != time.Second {
+			t.Errorf("Flush took %s", elapsed)
 		}
 		if s := u.Stats(); s.Dropped != 6+maxFiles || s.Waiting != 0 {
 			t.Errorf("in the end: %+v", s)

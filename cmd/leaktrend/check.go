@@ -67,17 +67,17 @@ func runCheck(w io.Writer, stdin io.Reader, path string) error {
 		_, err := fmt.Fprintln(w, "  off         all of it: enabled is false")
 		return err
 	}
-	says := config.InForce()
+	inForce := config.InForce()
 	row := func(what, text string) { fmt.Fprintf(w, "  %-10s  %s\n", what, printable(text)) }
 	row("checks", "every "+sampler.ShortDuration(config.CheckInterval))
-	row("limits", says.Limits)
-	row("time scale", says.TimeScale)
+	row("limits", inForce.Limits)
+	row("time scale", inForce.TimeScale)
 	row("alerts", alertsOf(config))
 	if config.StackTraceOnLeak && config.ProfileMaxMB > 0 {
 		row("captures", fmt.Sprintf("in %s, at most %d MB", cmp.Or(config.ProfileDir, os.TempDir()),
 			config.ProfileMaxMB))
 	}
-	row("off", cmp.Or(strings.Join(says.Off, ", "), "nothing"))
+	row("off", cmp.Or(strings.Join(inForce.Off, ", "), "nothing"))
 	return nil
 }
 

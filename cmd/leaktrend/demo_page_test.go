@@ -177,13 +177,13 @@ func livePageFolds(t *testing.T, tab *browsertest.Tab) {
 func livePagePauses(t *testing.T, tab *browsertest.Tab) {
 	press := func() { browsertest.Eval[bool](tab, `(document.querySelector('[data-id=pause]').click(), true)`) }
 	press()
-	asked := `performance.getEntriesByType('resource').filter(e => e.name.includes('live')).length`
-	before, n := browsertest.Eval[string](tab, sampledAt), browsertest.Eval[int](tab, asked)
+	requests := `performance.getEntriesByType('resource').filter(e => e.name.includes('live')).length`
+	before, n := browsertest.Eval[string](tab, sampledAt), browsertest.Eval[int](tab, requests)
 	tab.Await(`new Promise(done => setTimeout(() => done(true), 5000))`) // refreshes come every two seconds
 	if got := browsertest.Eval[string](tab, sampledAt); got != before {
 		t.Errorf("the page went on from %s to %s while it was paused", before, got)
 	}
-	if more := browsertest.Eval[int](tab, asked) - n; more > 1 { // one may have been on its way
+	if more := browsertest.Eval[int](tab, requests) - n; more > 1 { // one may have been on its way
 		t.Errorf("the page asked %d times while it was paused", more)
 	}
 	if got := browsertest.Eval[string](tab, `document.getElementById('stale').innerText + `+
@@ -250,7 +250,7 @@ func TestLivePageIsAccessible(t *testing.T) {
 	// what is checked stands still
 	browsertest.Eval[bool](tab, `(document.querySelector('[data-id=pause]').click(), true)`)
 	for scheme, width := range map[string]int64{"light": 1100, "dark": 375} {
-		tab.Look(width, 900, scheme)
+		tab.Emulate(width, 900, scheme)
 		for _, v := range tab.Violations() {
 			t.Errorf("%s: %s", scheme, v)
 		}

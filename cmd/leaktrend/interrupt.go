@@ -11,15 +11,15 @@ import (
 // once to its group. No person is that fast.
 const onceAfter = 100 * time.Millisecond
 
-// tellAfter an interrupt it is said that the command is ending.
-const tellAfter = time.Second
+// noticeAfter is how long after an interrupt a message says that the command is ending.
+const noticeAfter = time.Second
 
 // endAtOnce has a second interrupt end the program at once, by the function that gives up taking them. Whoever waits
 // for what is left to deliver is told.
 func endAtOnce(interrupted context.Context, giveUp func(), stderr io.Writer) {
 	context.AfterFunc(interrupted, func() {
 		time.AfterFunc(onceAfter, giveUp)
-		time.AfterFunc(tellAfter, func() {
+		time.AfterFunc(noticeAfter, func() {
 			fmt.Fprintln(stderr, "leaktrend: ending; interrupt again to end at once")
 		})
 	})

@@ -29,7 +29,7 @@ func TestInterruptedTwice(t *testing.T) {
 		if !over.Load() {
 			t.Error("the next interrupt does not end it at once")
 		}
-		time.Sleep(tellAfter - onceAfter)
+		time.Sleep(noticeAfter - onceAfter)
 		synctest.Wait()
 		if stderr.String() != "leaktrend: ending; interrupt again to end at once\n" {
 			t.Errorf("said %q", &stderr)

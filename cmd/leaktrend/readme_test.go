@@ -356,7 +356,7 @@ func TestReadmeFigures(t *testing.T) {
 		}
 		return row[1:]
 	}
-	for _, said := range []struct {
+	for _, claim := range []struct {
 		what, text string
 		pattern    string
 		want       []string
@@ -370,9 +370,9 @@ func TestReadmeFigures(t *testing.T) {
 		{"rules", measuredRules, `leaktrend itself: ([0-9.]+) and ([0-9]+) %`,
 			measured("leaktrend, with limits and `cpu_seconds`")},
 	} {
-		got := regexp.MustCompile(said.pattern).FindStringSubmatch(strings.Join(strings.Fields(said.text), " "))
-		if len(got) == 0 || !slices.Equal(got[1:], said.want) {
-			t.Errorf("%s says %q, the table %q", said.what, got, said.want)
+		got := regexp.MustCompile(claim.pattern).FindStringSubmatch(strings.Join(strings.Fields(claim.text), " "))
+		if len(got) == 0 || !slices.Equal(got[1:], claim.want) {
+			t.Errorf("%s says %q, the table %q", claim.what, got, claim.want)
 		}
 	}
 }

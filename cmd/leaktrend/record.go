@@ -115,9 +115,9 @@ func open(target *source.Flags) (source.Source, error) {
 
 // judging returns what judges samples as replay would the recording in a file, and what writes the verdicts. Where
 // nobody asked for JSON both do nothing.
-func judging(cmd *cobra.Command, asked bool, file string, from source.Source,
+func judging(cmd *cobra.Command, requested bool, file string, from source.Source,
 	soak time.Duration) (judge func(*sampler.Sample), verdicts func(), err error) {
-	if !asked {
+	if !requested {
 		return func(*sampler.Sample) {}, func() {}, nil
 	}
 	config := detector.DefaultConfig()

@@ -57,36 +57,36 @@ func TestReplayOfRealLives(t *testing.T) {
 	}
 
 	got := leaktrend(t, "", "replay", "--format", "json", path)
-	told, verdicts := 0, make(map[string]string)
+	events, verdicts := 0, make(map[string]string)
 	for line := range strings.Lines(got.stdout) {
-		var said struct {
+		var event struct {
 			alerting.Event
 			State string `json:"state"`
 		}
-		if err := json.Unmarshal([]byte(line), &said); err != nil {
+		if err := json.Unmarshal([]byte(line), &event); err != nil {
 			t.Fatal(err)
 		}
-		if said.Kind == "verdict" {
-			verdicts[said.Resource] = said.State
+		if event.Kind == "verdict" {
+			verdicts[event.Resource] = event.State
 			continue
 		}
-		if said.Resource != "goroutines" || said.State != "firing" || said.Lives == nil {
+		if event.Resource != "goroutines" || event.State != "firing" || event.Lives == nil {
 			t.Errorf("said %s", line)
 			continue
 		}
-		told++
-		if late := said.Since.Sub(starts[4]); late < 0 || late > 30*time.Second {
-			t.Errorf("since %v, %v after the start of the first life that leaks", said.Since, late)
+		events++
+		if late := event.Since.Sub(starts[4]); late < 0 || late > 30*time.Second {
+			t.Errorf("since %v, %v after the start of the first life that leaks", event.Since, late)
 		}
-		if said.Time.Before(starts[4]) || said.Time.After(starts[10]) {
-			t.Errorf("told at %v, not by the sixth life that leaks", said.Time)
+		if event.Time.Before(starts[4]) || event.Time.After(starts[10]) {
+			t.Errorf("told at %v, not by the sixth life that leaks", event.Time)
 		}
-		if before := said.Lives.Before; len(before) != 1 || before[0].Lives != 4 {
+		if before := event.Lives.Before; len(before) != 1 || before[0].Lives != 4 {
 			t.Errorf("lives before: %+v, want 4 that did not grow", before)
 		}
 	}
-	if told != 1 {
-		t.Errorf("the leak is told %d times", told)
+	if events != 1 {
+		t.Errorf("the leak is told %d times", events)
 	}
 	want := map[string]string{
 		"goroutines": "leak", "open_fds": "ok", "threads": "ok", "rss_bytes": "ok", "heap_live_bytes": "ok",

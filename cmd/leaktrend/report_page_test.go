@@ -196,7 +196,7 @@ func TestReportZoom(t *testing.T) {
 	}
 
 	// Two fingers on a phone: what is under them stays there.
-	tab.Look(375, 800, "dark")
+	tab.Emulate(375, 800, "dark")
 	whole, b = look(), inView()
 	tab.Spread(b.Y, b.X+.4*b.Width, b.X+.6*b.Width, b.X+.2*b.Width, b.X+.8*b.Width)
 	if got := look(); got.Span != .33 || got.Plots != 5 || !got.Way {
@@ -228,11 +228,11 @@ func TestReportIsAccessible(t *testing.T) {
 		}
 	}
 	check("light")
-	tab.Look(375, 800, "dark")
+	tab.Emulate(375, 800, "dark")
 	check("dark, 375")
 	browsertest.Eval[bool](tab, `(document.querySelectorAll('details').forEach(d => { d.open = true; }), true)`)
 	check("unfolded, dark, 375")
-	tab.Look(1100, 900, "light")
+	tab.Emulate(1100, 900, "light")
 	tab.Focus("svg.plot")
 	tab.Press("+", "ArrowLeft")
 	check("enlarged")

@@ -15,7 +15,7 @@ func TestRulesCommand(t *testing.T) {
 		name, arguments string
 		want            []string // on standard output
 		not             string
-		said            string // on standard error
+		stderr          string // on standard error
 	}{
 		{"default", "rules", []string{"go_goroutines[299s]", "process_open_fds / process_max_fds > 0.8",
 			"# Configuration: the default"}, ":start", "What it lacks:"},
@@ -33,8 +33,8 @@ func TestRulesCommand(t *testing.T) {
 				"  fd_threshold: 9\n  memory_threshold_mb: 1\n"+
 				"  growth_rate_threshold: 5\n  adaptive: {sensitivity: 2}\n")
 			got := leaktrend(t, "", strings.Fields(strings.ReplaceAll(test.arguments, "config.yaml", config))...)
-			if got.code != 0 || !strings.Contains(got.stderr, test.said) || strings.Contains(got.stdout, test.not) {
-				t.Errorf("exit code %d, %q is in the rules or %q is not said:\n%s", got.code, test.not, test.said,
+			if got.code != 0 || !strings.Contains(got.stderr, test.stderr) || strings.Contains(got.stdout, test.not) {
+				t.Errorf("exit code %d, %q is in the rules or %q is not said:\n%s", got.code, test.not, test.stderr,
 					got.stderr)
 			}
 			for _, want := range test.want {

@@ -233,7 +233,7 @@ func runScan(cmd *cobra.Command, f *scanFlags) error {
 		URL: f.url, HTTPConfig: f.httpConfig, Headers: f.headers, Token: os.Getenv(prom.TokenVariable),
 		Concurrency: f.concurrency, Timeout: f.timeout, Compress: f.compress,
 		OnRetry: func(err error) {
-			progress.Say(cmd.ErrOrStderr(), fmt.Sprintf("%s: %s; trying again", server, plain.Error(err)))
+			progress.Print(cmd.ErrOrStderr(), fmt.Sprintf("%s: %s; trying again", server, plain.Error(err)))
 		},
 	})
 	switch {

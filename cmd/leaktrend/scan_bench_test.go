@@ -136,9 +136,9 @@ func benchmarkScan(b *testing.B, address string, days int) {
 	// measure returns the seconds that something takes, and those of a processor, of the server too.
 	measure := func(f func()) (c cost) {
 		own, server := processorTime(b, address)
-		began := time.Now()
+		start := time.Now()
 		f()
-		c.wall = time.Since(began).Seconds()
+		c.wall = time.Since(start).Seconds()
 		c.own, c.server = processorTime(b, address)
 		c.own, c.server = c.own-own, c.server-server
 		return c

@@ -198,7 +198,7 @@ func pageOfFleet(t *testing.T, prometheus, page string) {
 	defer server.Close()
 	tab := browsertest.Open(t, server.URL+"/fleet.html", 1100, 900, "light")
 	for scheme, width := range map[string]int64{"light": 1100, "dark": 375} {
-		tab.Look(width, 900, scheme)
+		tab.Emulate(width, 900, scheme)
 		tab.Shot("fleet-" + scheme)
 		rows := browsertest.Eval[[]string](tab,
 			`Array.from(document.querySelector('tbody').rows).map(r => r.cells[0].innerText + ' ' +
@@ -222,7 +222,7 @@ func pageOfFleet(t *testing.T, prometheus, page string) {
 		t.Errorf("the tab key stops %d times", n)
 	}
 	for scheme, width := range map[string]int64{"light": 1100, "dark": 375} {
-		tab.Look(width, 900, scheme)
+		tab.Emulate(width, 900, scheme)
 		browsertest.Eval[bool](tab, `(document.querySelectorAll('details').forEach(d => { d.open = true; }), true)`)
 		for _, v := range tab.Violations() {
 			t.Errorf("%s: %s", scheme, v)

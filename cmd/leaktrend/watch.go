@@ -122,10 +122,10 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	if cmd.Flags().Changed("soak") {
 		config.Adaptive.Soak = f.target.Soak
 	}
-	f.keepState(&config)
+	f.setStateDir(&config)
 	if config.Adaptive.Soak > 0 {
 		for _, line := range soakNotes(config.Adaptive.Soak) {
-			f.say(stderr, line)
+			f.print(stderr, line)
 		}
 	}
 	lines, flush := f.lines(cmd)
@@ -138,7 +138,7 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 		found, err = f.watchOne(cmd, config, profiles, lines)
 	}
 	if errors.Is(err, io.EOF) {
-		f.say(stderr, plain.Error(err))
+		f.print(stderr, plain.Error(err))
 		if errors.Is(err, errLost) {
 			err = errLost
 		} else {
@@ -149,23 +149,23 @@ func runWatch(cmd *cobra.Command, f *watchFlags) error {
 	case !f.leakExits || err != nil && !errors.Is(err, errLost):
 	case found.Leak:
 		if err != nil {
-			f.say(stderr, plain.Error(err))
+			f.print(stderr, plain.Error(err))
 		}
 		err = errLeak
 	case found.Incomplete != "" && err == nil:
-		f.say(stderr, "not read or judged in full: "+found.Incomplete)
+		f.print(stderr, "not read or judged in full: "+found.Incomplete)
 		err = errUnsure
 	}
 	return err
 }
 
-// say writes a line to standard error, in the form of the log lines.
-func (f *watchFlags) say(stderr io.Writer, text string) {
-	_ = screen.Say(stderr, f.logFormat, time.Now(), text, nil)
+// print writes a line to standard error, in the form of the log lines.
+func (f *watchFlags) print(stderr io.Writer, text string) {
+	_ = screen.WriteLine(stderr, f.logFormat, time.Now(), text, nil)
 }
 
-// keepState sets where what is learned is kept.
-func (f *watchFlags) keepState(config *detector.Config) {
+// setStateDir sets where what is learned is kept.
+func (f *watchFlags) setStateDir(config *detector.Config) {
 	switch {
 	case f.noState:
 		config.StateDir = ""
@@ -236,8 +236,8 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 	if profiles != nil {
 		monitor.FollowSites(profiles)
 	} else if process, ok := target.(*source.Process); ok {
-		watch.FollowRuntime(monitor, process, func(note string, lacks bool) {
-			watch.LogNote(shown.Logger(), note, lacks)
+		watch.FollowRuntime(monitor, process, func(note string, missing bool) {
+			watch.LogNote(shown.Logger(), note, missing)
 		})
 	}
 	if f.listen != "" {
@@ -247,7 +247,7 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 		}
 		defer end()
 		view.Note("Live page: " + address)
-		f.say(cmd.ErrOrStderr(), "The live page of the monitor: "+address)
+		f.print(cmd.ErrOrStderr(), "The live page of the monitor: "+address)
 	}
 	var rec *record.File
 	if f.out != "" {
@@ -264,10 +264,10 @@ func (f *watchFlags) watchOne(cmd *cobra.Command, config detector.Config, profil
 		err = watch.Unsampled(target.String(), err)
 	}
 	if rec != nil {
-		if lacks := finish(rec); lacks != nil && !errors.Is(lacks, errLost) {
-			err = errors.Join(err, fmt.Errorf("%w: %w", errLost, lacks)) // it was watched all the same
+		if failed := finish(rec); failed != nil && !errors.Is(failed, errLost) {
+			err = errors.Join(err, fmt.Errorf("%w: %w", errLost, failed)) // it was watched all the same
 		} else {
-			err = errors.Join(err, lacks)
+			err = errors.Join(err, failed)
 		}
 	}
 	return watch.ResultOf(monitor, target), err

@@ -19,7 +19,7 @@ import (
 func TestWatchTellsWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	const metrics = "go_goroutines 10\nprocess_open_fds 5\n"
-	var asked, other atomic.Int64
+	var requests, other atomic.Int64
 	for _, test := range []struct {
 		name   string
 		answer http.HandlerFunc
@@ -35,7 +35,7 @@ func TestWatchTellsWhatIsMissing(t *testing.T) {
 		}, "0s", exitPart, "goroutines 10 early"},
 		{"labels that change", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, metrics)
-			n := asked.Add(1)
+			n := requests.Add(1)
 			for i := range 5000 {
 				fmt.Fprintf(w, "m{id=\"%d_%d\"} 1\n", n, i)
 			}

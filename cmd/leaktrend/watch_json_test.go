@@ -28,8 +28,8 @@ func exhausting(t *testing.T) *httptest.Server {
 	return server
 }
 
-// told is what matters of a line of JSON.
-type told struct {
+// lastLine is what matters of a line of JSON.
+type lastLine struct {
 	File, Resource, Kind, State, Severity string
 	Threshold                             float64
 	Rows, RowsUsed                        bool // above 0
@@ -37,19 +37,19 @@ type told struct {
 	Process                               struct{ Executable string }
 }
 
-func linesOf(t *testing.T, stdout string) (lines []told) {
+func linesOf(t *testing.T, stdout string) (lines []lastLine) {
 	t.Helper()
 	for _, text := range strings.Split(strings.TrimSuffix(stdout, "\n"), "\n") {
 		var line struct {
-			told
+			lastLine
 			Rows     int
 			RowsUsed int `json:"rows_used"`
 		}
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
 			t.Fatalf("%v in %s", err, stdout)
 		}
-		line.told.Rows, line.told.RowsUsed = line.Rows > 0, line.RowsUsed > 0 && line.RowsUsed <= line.Rows
-		lines = append(lines, line.told)
+		line.lastLine.Rows, line.lastLine.RowsUsed = line.Rows > 0, line.RowsUsed > 0 && line.RowsUsed <= line.Rows
+		lines = append(lines, line.lastLine)
 	}
 	return lines
 }
@@ -68,7 +68,7 @@ func TestWatchAsJSON(t *testing.T) {
 		t.Fatalf("exit code %d\n%s%s", got.code, got.stdout, got.stderr)
 	}
 	lines[0].ID = ""
-	want := []told{
+	want := []lastLine{
 		{File: server.URL, Resource: "open_fds", Kind: "limit", State: "firing", Severity: lines[0].Severity,
 			Threshold: 80},
 		{File: server.URL, Resource: "goroutines", Kind: "verdict", State: "early", Severity: "warning", Rows: true,

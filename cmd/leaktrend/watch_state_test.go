@@ -27,7 +27,7 @@ func TestWatchKeepsState(t *testing.T) {
 	} {
 		config := detector.DefaultConfig()
 		config.StateDir, config.Adaptive.Soak = test.configured, test.soak
-		if test.flags.keepState(&config); config.StateDir != test.want {
+		if test.flags.setStateDir(&config); config.StateDir != test.want {
 			t.Errorf("%s: %q, want %q", test.name, config.StateDir, test.want)
 		}
 	}

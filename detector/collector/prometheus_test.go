@@ -152,7 +152,7 @@ func TestDashboard(t *testing.T) {
 }
 
 // What the rules and the dashboard ask for is exported.
-func TestMetricsAskedForExist(t *testing.T) {
+func TestQueriedMetricsExist(t *testing.T) {
 	families, err := registered(t, &Collector{read: metrictest.Snapshot}).Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -161,17 +161,17 @@ func TestMetricsAskedForExist(t *testing.T) {
 	for _, f := range families {
 		exported = append(exported, f.GetName())
 	}
-	asked := map[string]bool{}
+	queried := map[string]bool{}
 	for _, text := range []string{Rules, Dashboard} {
 		for _, name := range regexp.MustCompile(`leaktrend_\w+`).FindAllString(text, -1) {
-			asked[name] = true
+			queried[name] = true
 			if !slices.Contains(exported, name) {
 				t.Errorf("%s is asked for and not exported", name)
 			}
 		}
 	}
-	if len(asked) < 15 {
-		t.Errorf("only %d metrics are asked for", len(asked))
+	if len(queried) < 15 {
+		t.Errorf("only %d metrics are asked for", len(queried))
 	}
 }
 

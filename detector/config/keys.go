@@ -49,21 +49,21 @@ func durationKey(name, meaning string, minimum time.Duration, zero bool, field f
 	}
 }
 
-func wholeKey[T int | int64](name, meaning string, maximum int64, field func(*Config) *T) key {
+func integerKey[T int | int64](name, meaning string, maximum int64, field func(*Config) *T) key {
 	return key{
 		meaning: meaning,
 		spellings: []spelling{{name,
 			func(c *Config, v scalar) error {
-				n, err := v.whole()
+				n, err := v.integer()
 				if err == nil {
-					err = checkWhole(n, maximum) // before the conversion, which may cut
+					err = checkInteger(n, maximum) // before the conversion, which may cut
 				}
 				*field(c) = T(n)
 				return err
 			},
 			func(c *Config) string { return strconv.FormatInt(int64(*field(c)), 10) },
 		}},
-		check: func(c *Config) error { return checkWhole(int64(*field(c)), maximum) },
+		check: func(c *Config) error { return checkInteger(int64(*field(c)), maximum) },
 		copy:  func(to, from *Config) { *field(to) = *field(from) },
 	}
 }
@@ -73,14 +73,15 @@ var units = map[string]string{"memory_threshold_mb": "MB", "memory_leak_threshol
 
 // memoryKey has two spellings of different units: MB of 1024*1024 bytes, and bytes.
 func memoryKey() key {
-	k := wholeKey("memory_leak_threshold", "hard limit: heap in use in MB of 1024*1024 bytes, absolute; of a process "+
+	k := integerKey("memory_leak_threshold", "hard limit: heap in use in MB of 1024*1024 bytes, absolute; of a "+
+		"process "+
 		"whose heap in use is not read, its live heap, else resident memory; 0 = off", math.MaxInt64,
 		func(c *Config) *int64 { return &c.MemoryThreshold })
 	megabytes := spelling{"memory_threshold_mb",
 		func(c *Config, v scalar) error {
-			n, err := v.whole()
+			n, err := v.integer()
 			if err == nil {
-				err = checkWhole(n, math.MaxInt64/mib)
+				err = checkInteger(n, math.MaxInt64/mib)
 			}
 			c.MemoryThreshold = n * mib
 			return err
@@ -165,7 +166,7 @@ func inertKey(name string) key {
 	return key{spellings: []spelling{{name: name}}}
 }
 
-func checkWhole(v, maximum int64) error {
+func checkInteger(v, maximum int64) error {
 	switch {
 	case v < 0:
 		return fmt.Errorf("%d is negative", v)

@@ -101,7 +101,7 @@ func (s scalar) words() (string, error) {
 	return "", s.not("text; put it in quotes if it is meant")
 }
 
-func (s scalar) whole() (int64, error) {
+func (s scalar) integer() (int64, error) {
 	switch v := s.value.(type) {
 	case int:
 		return int64(v), nil

@@ -127,7 +127,7 @@ func (e *Engine) Observe(s *sampler.Sample) []Decision {
 		e.pid = s.PID
 	}
 	e.life.build = e.build
-	e.takeCeilings(s.Ceilings)
+	e.setCeilings(s.Ceilings)
 	limitMemory(e, s, at)
 	e.load.observe(e, s, at)
 	e.places.samples++
@@ -172,9 +172,9 @@ func (e *Engine) restarted(s *sampler.Sample) bool {
 	if !s.Start.IsZero() && !e.start.IsZero() {
 		// The start is reckoned from the clock: where that is set the start steps, however far. Whoever had started
 		// before the sample before, and has used no less than was used by then, is the same.
-		goesOn := ok && cpu >= e.cpu.value && s.Start.UnixNano() <= e.last
+		continues := ok && cpu >= e.cpu.value && s.Start.UnixNano() <= e.last
 		another := !SameProcess(e.start, s.Start) || beganSince(e.start, finding.Instant(e.last), s.Start)
-		return another && !goesOn || !s.Start.Equal(e.start) && ok && cpu < e.cpu.value
+		return another && !continues || !s.Start.Equal(e.start) && ok && cpu < e.cpu.value
 	}
 	if e.start.IsZero() && s.Start.UnixNano() > e.last && !s.Start.IsZero() && !(ok && cpu >= e.cpu.value) {
 		return true // it was not known when the one before had started, but this one did since
@@ -206,7 +206,7 @@ func (e *Engine) restart(at int64) {
 	}
 }
 
-func (e *Engine) takeCeilings(ceilings []sampler.Ceiling) {
+func (e *Engine) setCeilings(ceilings []sampler.Ceiling) {
 	same := len(ceilings) == len(e.ceilings) && (len(ceilings) == 0 || &ceilings[0] == &e.ceilings[0])
 	if same {
 		return

@@ -52,7 +52,7 @@ func limitMemory(e *Engine, s *sampler.Sample, at int64) {
 	e.memory = best
 	for _, name := range memoryResources {
 		if series := e.byName[name]; series != nil {
-			series.takeThreshold(e, at)
+			series.setThreshold(e, at)
 		}
 	}
 }
@@ -70,8 +70,8 @@ func thresholdOf(e *Engine, resource string) Threshold {
 	return Threshold{}
 }
 
-// takeThreshold takes the threshold that is in force, and ends a finding of the one before that is not passed any more.
-func (s *Series) takeThreshold(e *Engine, at int64) {
+// setThreshold takes the threshold that is in force, and ends a finding of the one before that is not passed any more.
+func (s *Series) setThreshold(e *Engine, at int64) {
 	threshold := thresholdOf(e, s.resource.Name)
 	if threshold == s.threshold {
 		return

@@ -150,13 +150,13 @@ func curveOf(s *Series) lives.Curve {
 
 // leftBy returns what the next life is to know beyond the curve.
 func leftBy(s *Series) lives.Resource {
-	r := lives.Resource{TookBack: s.tookBack, Refuted: s.refuted, Profile: s.clock.Profile()}
+	r := lives.Resource{Retracted: s.retracted, Refuted: s.refuted, Profile: s.clock.Profile()}
 	if s.notice.Alerted {
-		r.Held, r.Severity, r.Lives = s.growth.Held(), s.notice.Severity, s.told
+		r.Held, r.Severity, r.Lives = s.growth.Held(), s.notice.Severity, s.reported
 	}
 	for kind := range s.cooldown {
 		if at, severity, ok := s.cooldown[kind].Latest(); ok {
-			r.Notices[kind] = lives.Said{At: at, Severity: severity}
+			r.Notices[kind] = lives.Notice{At: at, Severity: severity}
 		}
 	}
 	return r
@@ -166,27 +166,28 @@ func leftBy(s *Series) lives.Resource {
 func inherit(e *Engine, s *Series) {
 	name := s.resource.Name
 	left := e.record.Resources[name]
-	s.tookBack, s.refuted = left.TookBack, left.Refuted
+	s.retracted, s.refuted = left.Retracted, left.Refuted
 	s.past = pastOf(e, name)
 	s.seen, s.reviewed = known{}, false
 	s.assumed, s.assumes = startOver(s.past)
 	s.clock = lives.NewClock(&left.Profile)
-	for kind, said := range left.Notices {
+	for kind, notice := range left.Notices {
 		s.cooldown[kind] = finding.Cooldown{}
-		if said != (lives.Said{}) {
-			s.cooldown[kind].Start(said.At, said.Severity)
+		if notice != (lives.Notice{}) {
+			s.cooldown[kind].Start(notice.At, notice.Severity)
 		}
 	}
-	curve, goesOn := e.life.resumed[name]
+	curve, continues := e.life.resumed[name]
 	if left.Held != nil && e.config.Adaptive.Enabled {
-		if goesOn {
-			s.growth.Take(left.Held)
+		if continues {
+			s.growth.Resume(left.Held)
 		} else {
-			s.growth.TakeOver(left.Held, e.record.Latest().First.UnixNano(), e.life.first)
+			s.growth.ResumeAfterRestart(left.Held, e.record.Latest().First.UnixNano(), e.life.first)
 		}
-		s.severity, s.notice, s.told = left.Severity, finding.Notice{Alerted: true, Severity: left.Severity}, left.Lives
+		s.severity, s.notice, s.reported = left.Severity, finding.Notice{Alerted: true, Severity: left.Severity},
+			left.Lives
 	}
-	if goesOn {
+	if continues {
 		s.track = curve.Resume()
 		return
 	}
@@ -209,7 +210,7 @@ func review(e *Engine, s *Series, at int64) {
 		}
 	}
 	if j.LevelsOff() {
-		s.takeBack(at)
+		s.retract(at)
 		s.resolveGrowth(e, at, LevelsOff)
 		s.growth.Forget()
 	}
@@ -220,7 +221,7 @@ func beginJudge(e *Engine, s *Series) *lives.Judge {
 	params := s.params(e)
 	e.judge.Begin(lives.Params{
 		Required: params.Required, MinGrowth: params.MinGrowth, Offset: params.Offset, Scale: params.Scale,
-		TookBack: min(s.tookBack, maxTookBack), Refuted: s.refuted,
+		Retracted: min(s.retracted, maxRetracted), Refuted: s.refuted,
 	})
 	return &e.judge
 }
@@ -250,7 +251,7 @@ func judgeLives(e *Engine, s *Series, at int64) (began bool) {
 	}
 	g.Running.Since = at - int64(g.Running.Window)
 	s.growth.ProveOver(s.ladder, g.Running, trend.Onset{At: since, Error: max(1, g.Running.Width)})
-	s.told = &alerting.Lives{
+	s.reported = &alerting.Lives{
 		Grew: g.Lives, LowPerDay: g.Low, HighPerDay: g.High, Growth: g.Growth, LastShare: g.Shares[len(g.Shares)-1],
 		T:        g.Fit.T,
 		Versions: versionsOf(e, func(i int) bool { return i >= g.Since }),
@@ -259,15 +260,15 @@ func judgeLives(e *Engine, s *Series, at int64) (began bool) {
 	return !held
 }
 
-// tellLives says of growth that was found within this life what the lives before were.
-func tellLives(e *Engine, s *Series) {
-	s.told = nil
+// reportLives notes, for growth that was found within this life, what the lives before were.
+func reportLives(e *Engine, s *Series) {
+	s.reported = nil
 	params := s.params(e)
 	before := versionsOf(e, func(i int) bool {
 		return slices.ContainsFunc(s.past, func(p past) bool { return p.number == i && !p.grew(&params) })
 	})
 	if len(before) > 0 {
-		s.told = &alerting.Lives{Versions: versionsOf(e, func(i int) bool { return i == len(e.record.Lives) }),
+		s.reported = &alerting.Lives{Versions: versionsOf(e, func(i int) bool { return i == len(e.record.Lives) }),
 			Before: before}
 	}
 }
@@ -298,11 +299,11 @@ func versionsOf(e *Engine, of func(number int) bool) (all []alerting.LivesOf) {
 	return all
 }
 
-// ended returns what was told of the lives, with the version in which the growth was not seen again.
-func ended(e *Engine, told *alerting.Lives) *alerting.Lives {
+// ended returns what was reported of the lives, with the version in which the growth was not seen again.
+func ended(e *Engine, reported *alerting.Lives) *alerting.Lives {
 	var with alerting.Lives
-	if told != nil {
-		with = *told
+	if reported != nil {
+		with = *reported
 	}
 	with.Ended = &versionsOf(e, func(i int) bool { return i == len(e.record.Lives) })[0]
 	return &with

@@ -17,7 +17,7 @@ import (
 const growsAgain = .5
 
 // Each finding that took itself back without a restart adds once the required duration of its series, up to a maximum.
-const maxTookBack = 3
+const maxRetracted = 3
 
 // shortestTooth is how long growth lasts at the least that may have been a life of its own.
 const shortestTooth = float64(2 * time.Hour)
@@ -41,8 +41,8 @@ type Series struct {
 	offset    float64
 
 	value    float64
-	first    float64 // reading of this life...
-	begun    bool    // ...if there was any
+	first    float64 // first reading of this life...
+	hasFirst bool    // ...if there was any
 	previous float64 // the reading of the sample before
 	fresh    bool    // whether that was read
 	at       int64   // of the latest reading
@@ -58,14 +58,14 @@ type Series struct {
 	past     []past          // the lives before
 	seen     known           // of them
 	reviewed bool            // whether a finding of theirs was looked at in their light
-	told     *alerting.Lives // of the finding of growth; nil where nothing is known of lives before
+	reported *alerting.Lives // of the finding of growth; nil where nothing is known of lives before
 	began    int64           // from when on the ladder knows: since the process started, or may have
 
 	growth     finding.Growth
 	saw        finding.Saw // while nothing tells of restarts
 	known      bool        // whether the resource is in the table of those that leaktrend knows
 	fractional bool        // whether a value of an unknown one was no whole number: not a count
-	tookBack   int         // findings that growth given back, or at rest, ended
+	retracted  int         // findings that growth given back, or at rest, ended
 	refuted    time.Time   // when the latest was
 	grewBefore bool        // whether it grew before a fall that may have been a restart
 	severity   alerting.Severity
@@ -95,7 +95,7 @@ func newSeries(e *Engine, resource string) *Series {
 
 // reset forgets what was learned. What was alerted is kept, for the cooldown.
 func (s *Series) reset(e *Engine) {
-	s.grewBefore, s.begun = false, false
+	s.grewBefore, s.hasFirst = false, false
 	s.average = baseline.NewEWMA(e.halfLife())
 	s.start = baseline.Start{}
 	s.fresh = false
@@ -115,7 +115,7 @@ func (s *Series) newLadder(e *Engine) {
 
 func (s *Series) forgetGrowth() {
 	s.growth.Forget()
-	s.severity, s.notice, s.told = 0, finding.Notice{}, nil
+	s.severity, s.notice, s.reported = 0, finding.Notice{}, nil
 }
 
 func (s *Series) reconfigure(e *Engine, old Config, rescaled bool) {
@@ -126,7 +126,7 @@ func (s *Series) reconfigure(e *Engine, old Config, rescaled bool) {
 			s.resolveLimit(e, e.last, LimitChanged)
 		}
 	}
-	s.takeThreshold(e, e.last)
+	s.setThreshold(e, e.last)
 	if !e.config.Adaptive.Enabled || rescaled {
 		s.forgetTrend(e, e.last, ConfigChanged)
 	}
@@ -146,8 +146,8 @@ func (s *Series) forgetTrend(e *Engine, at int64, why Cause) {
 func (s *Series) observe(e *Engine, at int64, value float64) {
 	s.previous, s.fresh = s.value, s.fresh && s.at == e.last && !e.gap
 	s.value = value
-	if !s.begun {
-		s.first, s.begun = value, true
+	if !s.hasFirst {
+		s.first, s.hasFirst = value, true
 	}
 	if s.ladder == nil {
 		s.at = at
@@ -208,19 +208,19 @@ func (s *Series) judge(e *Engine, at int64, closed uint8) {
 	})
 	switch change {
 	case finding.Began:
-		tellLives(e, s)
+		reportLives(e, s)
 		s.severity = alerting.Warning
 		s.found[kindIndex(alerting.Trend)]++
 	case finding.GaveBack:
-		s.takeBack(at)
+		s.retract(at)
 		s.resolveGrowth(e, at, GaveBack)
 	case finding.CameToRest:
-		s.takeBack(at)
+		s.retract(at)
 		s.resolveGrowth(e, at, CameToRest)
 	case finding.StayedDown:
-		s.takeBack(at)
+		s.retract(at)
 		if over {
-			s.told = ended(e, s.told)
+			s.reported = ended(e, s.reported)
 			s.resolveGrowth(e, at, NotAgain)
 		} else {
 			s.resolveGrowth(e, at, StayedDown)
@@ -244,9 +244,9 @@ func (s *Series) warmsUp(e *Engine, at int64) bool {
 		at-e.start.UnixNano() < int64(warmUp)
 }
 
-// takeBack raises the bar for the next finding.
-func (s *Series) takeBack(at int64) {
-	s.tookBack++
+// retract raises the bar for the next finding.
+func (s *Series) retract(at int64) {
+	s.retracted++
 	s.refuted = finding.Instant(at)
 }
 
@@ -271,7 +271,7 @@ func (s *Series) params(e *Engine) trend.Params {
 		LoadDrives:  e.config.Adaptive.Load != sampler.CPUSeconds,
 		StrongEarns: true,
 	}
-	params.Required = finding.Stretch(params.Required, 1+float64(min(maxTookBack, s.tookBack)))
+	params.Required = finding.Stretch(params.Required, 1+float64(min(maxRetracted, s.retracted)))
 	if s.grewBefore {
 		params.Required = finding.Stretch(params.Required, growsAgain)
 	}
@@ -287,11 +287,11 @@ func (s *Series) alertGrowth(e *Engine, at int64) {
 		return
 	}
 	why := Grew
-	if s.told != nil && s.told.Grew > 0 {
+	if s.reported != nil && s.reported.Grew > 0 {
 		why = GrewInEachLife
 	}
 	d := s.decision(at, alerting.Trend, alerting.Firing, why)
-	d.Lives = s.told
+	d.Lives = s.reported
 	d.Severity, d.Since = s.severity, finding.Instant(s.growth.Onset().At)
 	d.SinceError = s.growth.Onset().Error.Seconds()
 	d.Baseline, d.Evidence = measured.Level, finding.EvidenceOf(&measured)
@@ -311,7 +311,7 @@ func (s *Series) resolveGrowth(e *Engine, at int64, why Cause) {
 	if d, alerted := s.endOfGrowth(at, why); alerted {
 		e.decisions = append(e.decisions, d)
 	}
-	s.severity, s.notice, s.told = 0, finding.Notice{}, nil
+	s.severity, s.notice, s.reported = 0, finding.Notice{}, nil
 }
 
 // endOfGrowth returns the decision that ends the trend finding; ok is false where it was not alerted.
@@ -323,7 +323,7 @@ func (s *Series) endOfGrowth(at int64, why Cause) (d Decision, ok bool) {
 	d = s.decision(at, alerting.Trend, alerting.Resolved, why)
 	d.Severity, d.Since, d.Baseline = s.notice.Severity, finding.Instant(s.growth.Onset().At), measured.Level
 	d.SinceError = s.growth.Onset().Error.Seconds()
-	d.SlopePerHour, d.Lives = measured.Fit.Slope*3600, s.told
+	d.SlopePerHour, d.Lives = measured.Fit.Slope*3600, s.reported
 	return d, true
 }
 

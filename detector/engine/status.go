@@ -155,7 +155,7 @@ func (e *Engine) StatusOf(s *Series) Status {
 		st.Base, st.SinceError = measured.Base, s.growth.Onset().Error
 		st.Severity = max(st.Severity, s.severity)
 		st.Exhaustion, st.Evidence = s.exhaustion(s.at), finding.EvidenceOf(&measured)
-		st.Lives = s.told
+		st.Lives = s.reported
 		st.Grew, st.Nats = s.growth.Grew(), s.growth.Nats()
 		st.Reason, st.Verdict = Leaks, Leak
 		if fell, ok := s.growth.Fell(); ok {
@@ -206,7 +206,7 @@ const minCollections = 4
 // is known, and whether they are too few to say that it does not leak: none, or hardly any of one that grew.
 func collections(e *Engine, s *Series) (n int, few bool) {
 	counter := e.byName[sampler.GCCycles]
-	if s.resource.Name != sampler.HeapLiveBytes || counter == nil || !counter.begun {
+	if s.resource.Name != sampler.HeapLiveBytes || counter == nil || !counter.hasFirst {
 		return 0, false
 	}
 	n = int(max(0, counter.value-counter.first))

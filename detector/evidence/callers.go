@@ -51,13 +51,13 @@ func (c *callers) keep(ctx context.Context, now View) {
 	}
 	c.next = time.Now().Add(max(finding.Stretch(callersEvery, now.Scale),
 		time.Duration(float64(p.Cost.CPU)/now.share())))
-	look := allocated{time.Now(), make(map[profile.Frame]float64)}
+	snapshot := allocated{time.Now(), make(map[profile.Frame]float64)}
 	for i := range p.Sites {
 		if s := &p.Sites[i]; s.Application {
-			look.bytes[s.Frame] = s.Bytes
+			snapshot.bytes[s.Frame] = s.Bytes
 		}
 	}
-	if c.kept = append(c.kept, look); len(c.kept) > maxKept {
+	if c.kept = append(c.kept, snapshot); len(c.kept) > maxKept {
 		c.kept = slices.Delete(c.kept, 1, 2)
 	}
 }
@@ -83,7 +83,7 @@ type calling struct {
 }
 
 // of returns the lines of the application that were on the way to something since an instant.
-func (c *callers) of(ctx context.Context, to *wanted, since time.Time) (all []calling) {
+func (c *callers) of(ctx context.Context, to *target, since time.Time) (all []calling) {
 	if c.missing || ctx.Err() != nil {
 		return nil
 	}

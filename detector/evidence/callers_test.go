@@ -204,7 +204,7 @@ func TestDecide(t *testing.T) {
 		k.Via = "database/sql.(*DB).Query"
 		return k
 	}
-	type told struct {
+	type summary struct {
 		Lines   []int
 		KnownBy string
 	}
@@ -212,49 +212,49 @@ func TestDecide(t *testing.T) {
 		name     string
 		all      []candidate
 		complete bool
-		want     told
+		want     summary
 		few      bool // leaks, so that a line that called may not have been sampled
 	}{
-		{"none", nil, true, told{nil, ""}, false},
+		{"none", nil, true, summary{nil, ""}, false},
 		{"the only one that leads there, without a sample", []candidate{line("f", 1, true, false, 0, 0)},
-			true, told{[]int{1}, sites.ByCode}, false},
+			true, summary{[]int{1}, sites.ByCode}, false},
 		{"two that lead there", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, true, false, 0, 5)},
-			true, told{[]int{1, 2}, ""}, false},
+			true, summary{[]int{1, 2}, ""}, false},
 		{"two of one function", []candidate{line("f", 1, true, false, 0, 0), line("f", 2, true, false, 0, 5)},
-			true, told{[]int{2, 1}, sites.ByCode}, false},
+			true, summary{[]int{2, 1}, sites.ByCode}, false},
 		{"another only uses the library", []candidate{line("f", 1, true, false, 0, 0),
-			line("g", 2, false, false, 0, 500)}, true, told{[]int{1}, sites.ByCode}, false},
+			line("g", 2, false, false, 0, 500)}, true, summary{[]int{1}, sites.ByCode}, false},
 		{"one of two keeps memory", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, true, false, 2, 5)},
-			true, told{[]int{2}, sites.ByMemory}, false},
+			true, summary{[]int{2}, sites.ByMemory}, false},
 		{"memory of a pool", []candidate{pooled(line("f", 1, true, false, 0, 9)),
-			pooled(line("g", 2, true, false, 3, 5))}, true, told{[]int{2, 1}, ""}, false},
+			pooled(line("g", 2, true, false, 3, 5))}, true, summary{[]int{2, 1}, ""}, false},
 		{"much of a pool", []candidate{pooled(line("f", 1, true, false, 0, 9)),
-			pooled(line("g", 2, true, false, 9, 5))}, true, told{[]int{2}, sites.ByMemory}, false},
+			pooled(line("g", 2, true, false, 9, 5))}, true, summary{[]int{2}, sites.ByMemory}, false},
 		{"a single sample is chance", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, true, false, 1.02, 5)},
-			true, told{[]int{2, 1}, ""}, false},
+			true, summary{[]int{2, 1}, ""}, false},
 		{"both keep memory", []candidate{line("f", 1, true, false, 6, 9), line("g", 2, true, false, 4, 5)},
-			true, told{[]int{1, 2}, ""}, false},
+			true, summary{[]int{1, 2}, ""}, false},
 		{"both lines of one function do", []candidate{line("f", 1, true, false, 6, 9), line("f", 2, true, false, 4, 5)},
-			true, told{[]int{1, 2}, sites.ByMemory}, false},
+			true, summary{[]int{1, 2}, sites.ByMemory}, false},
 		{"memory where nothing leads", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, false, false, 3, 5)},
-			true, told{[]int{2, 1}, ""}, false},
+			true, summary{[]int{2, 1}, ""}, false},
 		{"much of it", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, false, false, 5, 5)},
-			true, told{[]int{2}, sites.ByMemory}, false},
+			true, summary{[]int{2}, sites.ByMemory}, false},
 		{"the only one that allocated", []candidate{line("f", 1, false, false, 0, 9)},
-			true, told{[]int{1}, sites.ByAllocations}, false},
+			true, summary{[]int{1}, sites.ByAllocations}, false},
 		{"others did, elsewhere in the library", []candidate{line("f", 1, false, true, 0, 9),
-			line("g", 2, false, false, 0, 500)}, true, told{[]int{1}, sites.ByAllocations}, false},
-		{"others may lead there", []candidate{line("f", 1, true, false, 0, 0)}, false, told{[]int{1}, ""}, false},
+			line("g", 2, false, false, 0, 500)}, true, summary{[]int{1}, sites.ByAllocations}, false},
+		{"others may lead there", []candidate{line("f", 1, true, false, 0, 0)}, false, summary{[]int{1}, ""}, false},
 		{"others may, but it allocated on the way", []candidate{line("f", 1, true, true, 0, 9)},
-			false, told{[]int{1}, sites.ByAllocations}, false},
+			false, summary{[]int{1}, sites.ByAllocations}, false},
 		{"another was seen there", []candidate{line("f", 1, true, false, 0, 9), line("g", 2, false, true, 0, 9)},
-			false, told{[]int{1, 2}, ""}, false},
-		{"only one was seen so far", []candidate{line("f", 1, false, true, 0, 9)}, true, told{[]int{1}, ""}, true},
+			false, summary{[]int{1, 2}, ""}, false},
+		{"only one was seen so far", []candidate{line("f", 1, false, true, 0, 9)}, true, summary{[]int{1}, ""}, true},
 		{"several did", []candidate{line("f", 1, false, false, 0, 9), line("g", 2, false, false, 0, 500)},
-			true, told{[]int{2, 1}, ""}, false},
+			true, summary{[]int{2, 1}, ""}, false},
 	} {
 		c := decide(test.all, test.complete, !test.few)
-		got := told{KnownBy: c.knownBy}
+		got := summary{KnownBy: c.knownBy}
 		for _, k := range c.lines {
 			got.Lines = append(got.Lines, k.Line)
 		}

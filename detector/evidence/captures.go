@@ -78,17 +78,17 @@ func (c *captures) keepBefore(ctx context.Context, i int, now View) {
 		now.Goroutines > maxGoroutines {
 		return
 	}
-	began := time.Now()
+	start := time.Now()
 	data, err := p.raw(ctx, p.watched[i].kind)
-	took := time.Since(began)
+	elapsed := time.Since(start)
 	c.nextKept[i] = time.Now().Add(max(finding.Stretch(captureEvery, now.Scale),
-		time.Duration(float64(took)/now.share())))
+		time.Duration(float64(elapsed)/now.share())))
 	if err != nil {
 		return // the profile of the same kind says what is wrong
 	}
-	c.kept[i] = thinOut(append(c.kept[i], keptProfile{began.UTC(), data}))
+	c.kept[i] = thinOut(append(c.kept[i], keptProfile{start.UTC(), data}))
 	p.mu.Lock()
-	p.cost.CPU += took
+	p.cost.CPU += elapsed
 	p.mu.Unlock()
 }
 
@@ -254,15 +254,15 @@ func (p *profiler) raw(ctx context.Context, kind profile.Kind) ([]byte, error) {
 // text returns the goroutines for people to read: each one with its state and creator where the traceback of all is
 // cheap, else each stack with their number. It is cut where it is long, and empty where there is none to be had.
 func (p *profiler) text(ctx context.Context, now View) ([]byte, error) {
-	take := func(context.Context) ([]byte, error) { return nil, nil }
+	dump := func(context.Context) ([]byte, error) { return nil, nil }
 	count := max(now.Goroutines, p.goroutines)
 	if s, ok := p.source.(stacker); ok && count <= maxGoroutines {
-		take = s.Stacks
+		dump = s.Stacks
 	}
 	if d, ok := p.source.(dumper); ok && count <= maxDumped {
-		take = d.Dump
+		dump = d.Dump
 	}
-	text, err := take(ctx)
+	text, err := dump(ctx)
 	if errors.Is(err, profile.ErrUnsupported) {
 		return nil, nil
 	}

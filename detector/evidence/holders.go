@@ -56,7 +56,7 @@ func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) erro
 			continue
 		}
 		line := profile.Frame{Function: s.Function, File: s.File, Line: s.Line}
-		held, err := h.ask(ctx, a.ID+" "+calledFrom(s), line, crowded, nil)
+		held, err := h.find(ctx, a.ID+" "+calledFrom(s), line, crowded, nil)
 		if held.Text != "" {
 			s.Holder, s.HolderPath = held.Text, held.Path.Clone()
 			weigh(s.HolderPath, s)
@@ -71,7 +71,7 @@ func (h *holders) add(ctx context.Context, a *alerting.Alert, crowded bool) erro
 // many, once for each finding. Where most of them have no object of Go, what holds the others says nothing of them.
 func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind string, growth float64,
 	crowded bool) error {
-	held, err := h.ask(ctx, a.ID, profile.Frame{Function: kind}, crowded, func(held alerting.Holder) error {
+	held, err := h.find(ctx, a.ID, profile.Frame{Function: kind}, crowded, func(held alerting.Holder) error {
 		if held.All == 0 || 2*float64(held.All) >= growth {
 			return nil
 		}
@@ -87,9 +87,9 @@ func (h *holders) addDescriptors(ctx context.Context, a *alerting.Alert, kind st
 	return err
 }
 
-// ask asks what holds what is of a line, unless that is known by a key. judge says why what was found is none; it may
-// be nil.
-func (h *holders) ask(
+// find looks for what holds the objects of a line, unless that is known by a key. judge says why a holder
+// that was found does not count; it may be nil.
+func (h *holders) find(
 	ctx context.Context, key string, line profile.Frame, crowded bool, judge func(alerting.Holder) error,
 ) (alerting.Holder, error) {
 	by := h.search.Load()

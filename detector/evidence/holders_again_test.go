@@ -35,8 +35,8 @@ func holdFails(t *testing.T, fault error) {
 		return a.Sites[0].Holder, err
 	}
 	for minute := range 25 {
-		if _, err := hold(); !errors.Is(err, source.err) || len(source.asked) != 1+minute/10 {
-			t.Errorf("after %d minutes: error %v, asked %d times", minute, err, len(source.asked))
+		if _, err := hold(); !errors.Is(err, source.err) || len(source.requested) != 1+minute/10 {
+			t.Errorf("after %d minutes: error %v, asked %d times", minute, err, len(source.requested))
 		}
 		time.Sleep(time.Minute)
 	}
@@ -53,7 +53,7 @@ func holdFails(t *testing.T, fault error) {
 			t.Errorf("held by %q, error %v", held, err)
 		}
 	}
-	if len(source.asked) != 6 {
-		t.Errorf("asked %d times", len(source.asked))
+	if len(source.requested) != 6 {
+		t.Errorf("asked %d times", len(source.requested))
 	}
 }

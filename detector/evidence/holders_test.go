@@ -16,15 +16,15 @@ import (
 // keeper answers what keeps a line alive, and counts how often it was asked.
 type keeper struct {
 	ProfileSource
-	text  string
-	path  *alerting.Path
-	all   int
-	err   error
-	asked []profile.Frame
+	text      string
+	path      *alerting.Path
+	all       int
+	err       error
+	requested []profile.Frame
 }
 
 func (k *keeper) Holder(_ context.Context, line profile.Frame) (alerting.Holder, error) {
-	k.asked = append(k.asked, line)
+	k.requested = append(k.requested, line)
 	return alerting.Holder{Text: k.text, Path: k.path, All: k.all}, k.err
 }
 
@@ -52,7 +52,7 @@ func TestHold(t *testing.T) {
 		sites          []alerting.Site
 		holders        []string
 		summary        string
-		asked          int
+		requests       int
 		err            string
 		off            bool
 	}{
@@ -101,8 +101,8 @@ func TestHold(t *testing.T) {
 					t.Errorf("amount %d of evidence", r.amount())
 				}
 			}
-			if len(test.source.asked) != test.asked {
-				t.Errorf("asked for %v, want %d questions", test.source.asked, test.asked)
+			if len(test.source.requested) != test.requests {
+				t.Errorf("asked for %v, want %d questions", test.source.requested, test.requests)
 			}
 		})
 	}
@@ -121,8 +121,8 @@ func TestHoldNeedsRoom(t *testing.T) {
 	lines.NameHolders(here.Holder)
 	a := alerting.Alert{Sites: []alerting.Site{{Function: "main.load", Bytes: 5}}}
 	a.Resource = "heap_live_bytes"
-	if err := lines.Hold(t.Context(), &a); !errors.Is(err, errNoRoom) || len(here.asked) > 0 {
-		t.Errorf("error %v, asked for %v", err, here.asked)
+	if err := lines.Hold(t.Context(), &a); !errors.Is(err, errNoRoom) || len(here.requested) > 0 {
+		t.Errorf("error %v, asked for %v", err, here.requested)
 	}
 	another := NewLines(here, viewed{holders: true, crowded: true}, nil) // of which the memory is another's
 	if err := another.Hold(t.Context(), &a); err != nil || a.Sites[0].Holder != here.text {
@@ -146,8 +146,8 @@ func TestHoldDescriptorsWithoutObjects(t *testing.T) {
 				t.Errorf("%d objects: held by %q, %s", all, a.Holder, got)
 			}
 		}
-		if len(source.asked) != 1 {
-			t.Errorf("asked %d times", len(source.asked))
+		if len(source.requested) != 1 {
+			t.Errorf("asked %d times", len(source.requested))
 		}
 	}
 }
@@ -160,8 +160,8 @@ func TestHoldFailsOnce(t *testing.T) {
 	for range 2 {
 		a := alerting.Alert{Sites: []alerting.Site{{Function: "main.load", Bytes: 5}}}
 		a.Resource = "heap_live_bytes"
-		if err := lines.Hold(t.Context(), &a); !errors.Is(err, here.err) || len(here.asked) != 1 {
-			t.Errorf("error %v, asked %d times", err, len(here.asked))
+		if err := lines.Hold(t.Context(), &a); !errors.Is(err, here.err) || len(here.requested) != 1 {
+			t.Errorf("error %v, asked %d times", err, len(here.requested))
 		}
 	}
 }

@@ -17,7 +17,7 @@ func (l *Lines) LastWords(ctx context.Context, a *alerting.Alert) (all []alertin
 	if !now.captures() || l.absent() {
 		return nil, nil
 	}
-	take := func(kind profile.Kind, suffix string, read func() ([]byte, error)) {
+	capture := func(kind profile.Kind, suffix string, read func() ([]byte, error)) {
 		at := time.Now().UTC()
 		data, failed := read()
 		if failed == nil && len(data) > 0 {
@@ -29,10 +29,12 @@ func (l *Lines) LastWords(ctx context.Context, a *alerting.Alert) (all []alertin
 			err = errors.Join(err, failed)
 		}
 	}
-	take(profile.Heap, captureSuffix, func() ([]byte, error) { return l.profiler.raw(ctx, profile.Heap) })
+	capture(profile.Heap, captureSuffix, func() ([]byte, error) { return l.profiler.raw(ctx, profile.Heap) })
 	if now.Goroutines <= maxGoroutines {
-		take(profile.Goroutine, captureSuffix, func() ([]byte, error) { return l.profiler.raw(ctx, profile.Goroutine) })
-		take(profile.Goroutine, textSuffix, func() ([]byte, error) { return l.profiler.text(ctx, now) })
+		capture(profile.Goroutine, captureSuffix, func() ([]byte, error) {
+			return l.profiler.raw(ctx, profile.Goroutine)
+		})
+		capture(profile.Goroutine, textSuffix, func() ([]byte, error) { return l.profiler.text(ctx, now) })
 	}
 	return all, err
 }

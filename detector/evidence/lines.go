@@ -314,7 +314,7 @@ func (l *Lines) behind(a *alerting.Alert, shown float64) {
 		return
 	}
 	r, _ := sampler.Lookup(a.Resource)
-	why := wording.HeapBehind.Say(100*max(0, shown)/grown, r.Format(grown))
+	why := wording.HeapBehind.Clause(100*max(0, shown)/grown, r.Format(grown))
 	a.Missing = append(a.Missing, alerting.Missing{What: "sites", Why: why})
 }
 

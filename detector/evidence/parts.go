@@ -63,24 +63,24 @@ func (p *Parts) Keep(ctx context.Context, process breakdown.Process) error {
 		p.source = process
 		p.mu.Unlock()
 		for i := range partResources {
-			p.look(ctx, process, i)
+			p.read(ctx, process, i)
 		}
 		return nil
 	})
 }
 
-// look looks at one resource.
-func (p *Parts) look(ctx context.Context, process breakdown.Process, i int) {
+// read reads the breakdown of one resource, where that is due.
+func (p *Parts) read(ctx context.Context, process breakdown.Process, i int) {
 	now := p.monitor.View()
 	r, ok := p.monitor.Resource(partResources[i])
 	if !ok || r.Unwell || !p.due(i, now.Time, now.Restarts, r.Settled) && !p.better(i, process) {
 		return
 	}
-	began := time.Now()
+	start := time.Now()
 	bounded, cancel := context.WithTimeout(ctx, keepBound)
 	one, err := breakdown.Read(bounded, process, partResources[i], maxRead)
 	cancel()
-	cost := time.Since(began)
+	cost := time.Since(start)
 	if err == nil {
 		one.Time = now.Time // by the clock of the samples
 	}

@@ -100,7 +100,7 @@ type watched struct {
 	slow     int  // profiles in a row that stopped the world for too long
 	missing  bool // the process has none of this kind
 	problem  guard.News
-	told     guard.Told
+	reported guard.Reported
 	note     string // what is not done, and why; guarded by the profiler's mutex
 }
 
@@ -137,7 +137,7 @@ func (p *profiler) statuses() (all []sites.Status) {
 			statuses := t.Statuses(p.watched[i].resource)
 			all = append(all, slices.DeleteFunc(statuses, func(s sites.Status) bool {
 				return (s.Leaks || s.Suspected) &&
-					p.tellsOfGoroutines(sites.Finding{Site: s.Site, Since: s.Since, Growth: s.Bytes})
+					p.explainedByGoroutines(sites.Finding{Site: s.Site, Since: s.Since, Growth: s.Bytes})
 			})...)
 		}
 	}
@@ -169,12 +169,12 @@ func (p *profiler) findings(i int) (resource string, found []sites.Finding, tota
 	default: // none has ended by itself
 		ended = p.renewed
 	}
-	return p.watched[i].resource, slices.DeleteFunc(t.Findings(), p.tellsOfGoroutines), t.Total(), ended
+	return p.watched[i].resource, slices.DeleteFunc(t.Findings(), p.explainedByGoroutines), t.Total(), ended
 }
 
-// tellsOfGoroutines reports whether what grows at a line of the runtime or the standard library is the memory of
+// explainedByGoroutines reports whether what grows at a line of the runtime or the standard library is the memory of
 // goroutines that grow too, whose own line tells what leaks. It needs p.mu.
-func (p *profiler) tellsOfGoroutines(f sites.Finding) bool {
+func (p *profiler) explainedByGoroutines(f sites.Finding) bool {
 	line := profile.Site{Frame: sites.FrameOf(&f.Site)}
 	t := p.trackers[goroutineSites]
 	return f.Site.Bytes > 0 && line.Standard() && t != nil && isTheirMemory(f.Growth, t.Growth(f.Since))
@@ -211,7 +211,7 @@ func (p *profiler) renew(now View) bool {
 	}
 	for i := range p.trackers {
 		p.trackers[i] = sites.NewTracker(p.watched[i].kind, config)
-		p.watched[i].next, p.watched[i].taken, p.watched[i].told = time.Time{}, time.Time{}, guard.Told{}
+		p.watched[i].next, p.watched[i].taken, p.watched[i].reported = time.Time{}, time.Time{}, guard.Reported{}
 	}
 	return true
 }
@@ -226,10 +226,10 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 	}
 	if i == goroutineSites && now.Goroutines > maxGoroutines {
 		w.next = time.Now().Add(spacing)
-		p.note(w, wording.NoProfile.Say(now.Goroutines, maxGoroutines))
+		p.note(w, wording.NoProfile.Clause(now.Goroutines, maxGoroutines))
 		return false
 	}
-	began := time.Now()
+	start := time.Now()
 	taken, err := p.source.Profile(ctx, w.kind)
 	w.last = time.Now()
 	if err != nil {
@@ -244,7 +244,7 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 		}
 		return false
 	}
-	w.taken = began
+	w.taken = start
 	w.problem.Changed("")
 	// Each of the two kinds may use half of the budget.
 	w.cost.add(taken.Cost.CPU)
@@ -260,11 +260,11 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 	}
 	if i == goroutineSites && taken.Count > maxGoroutines {
 		w.spacing *= slowSpacing
-		problem = wording.FewerProfiles.Say(taken.Count, maxGoroutines)
+		problem = wording.FewerProfiles.Clause(taken.Count, maxGoroutines)
 	}
 	if w.slow >= slowInARow {
 		w.spacing *= slowSpacing
-		problem = wording.SlowProfiles.Say(taken.Count, maxPause)
+		problem = wording.SlowProfiles.Clause(taken.Count, maxPause)
 	}
 	w.next = w.last.Add(w.spacing)
 	p.mu.Lock()
@@ -288,7 +288,7 @@ func (p *profiler) beyond(i int) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if t := p.trackers[i]; t != nil && t.Beyond() > 0 {
-		return wording.BeyondSites.Say(float64(t.Beyond()), t.MaxSites())
+		return wording.BeyondSites.Clause(float64(t.Beyond()), t.MaxSites())
 	}
 	return ""
 }
@@ -321,7 +321,7 @@ func (p *profiler) note(w *watched, problems ...string) {
 	problems = slices.DeleteFunc(problems, func(problem string) bool { return problem == "" })
 	p.keepNote(w, strings.Join(problems, "; "))
 	for _, problem := range problems {
-		if w.told.First(problem) {
+		if w.reported.First(problem) {
 			p.warn(w, problem)
 		}
 	}
@@ -432,10 +432,10 @@ func (p *profiler) confirm(ctx context.Context, now View) {
 
 // readCode reads the program's code; nil where it cannot be read.
 func (p *profiler) readCode() *callgraph.Graph {
-	began := time.Now()
+	start := time.Now()
 	graph, err := callgraph.Read()
 	p.mu.Lock()
-	p.cost.CPU += time.Since(began)
+	p.cost.CPU += time.Since(start)
 	p.mu.Unlock()
 	if err != nil {
 		return nil

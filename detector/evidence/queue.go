@@ -48,14 +48,14 @@ type Queue struct {
 	work    chan struct{} // holds a token when requests may have joined those that were asked
 	turn    chan struct{} // holds a token while a goroutine works for the evidence: one that hangs outlives its run
 
-	mu      sync.Mutex // held while an alert is delivered, so that none overtakes another
-	sources []*named
-	waiting []awaiting                      // oldest first; the first one is being served while the queue is active
-	firing  []alerting.Alert                // the latest on each finding, as it was put, oldest first
-	asked   []*request                      // for which not all evidence is there, oldest first
-	active  bool                            // alerts are taken in
-	task    func(context.Context) time.Time // nil for none
-	urgent  []func(context.Context)         // what goes before all else
+	mu       sync.Mutex // held while an alert is delivered, so that none overtakes another
+	sources  []*named
+	waiting  []awaiting                      // oldest first; the first one is being served while the queue is active
+	firing   []alerting.Alert                // the latest on each finding, as it was put, oldest first
+	requests []*request                      // for which not all evidence is there, oldest first
+	active   bool                            // alerts are taken in
+	task     func(context.Context) time.Time // nil for none
+	urgent   []func(context.Context)         // what goes before all else
 
 	due     time.Time  // when the task is to be called; touched by the goroutine that works alone, like problem
 	problem guard.News // what was wrong with the task
@@ -171,7 +171,7 @@ func (q *Queue) outdate(id string) {
 			r.outdate()
 		}
 	}
-	for _, r := range q.asked {
+	for _, r := range q.requests {
 		if r.alert.ID == id {
 			r.outdate()
 		}
@@ -216,10 +216,10 @@ func (q *Queue) Start() (end func() (returned bool)) {
 		close(over)
 		<-served
 		q.mu.Lock()
-		for _, r := range q.asked {
+		for _, r := range q.requests {
 			r.outdate()
 		}
-		q.asked = nil
+		q.requests = nil
 		q.mu.Unlock()
 		endWork()
 		late := time.NewTimer(grace)
@@ -242,7 +242,7 @@ func (q *Queue) serve(over <-chan struct{}) {
 		if waits {
 			next = q.waiting[0]
 			if next.request != nil {
-				q.asked = append(q.asked, next.request)
+				q.requests = append(q.requests, next.request)
 				signal(q.work)
 			}
 		}
@@ -375,15 +375,15 @@ func (q *Queue) nextUrgent() func(context.Context) {
 func (q *Queue) next() *request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.asked) == 0 {
+	if len(q.requests) == 0 {
 		return nil
 	}
-	return q.asked[0]
+	return q.requests[0]
 }
 
 // gather has every source add to one alert, and delivers the alert again where what was missing in it has come.
 func (q *Queue) gather(r *request) {
-	defer q.gathered(r)
+	defer q.complete(r)
 	for len(r.lacking) > 0 && r.ctx.Err() == nil {
 		s := r.lacking[0]
 		changed := r.alert.Clone()
@@ -410,11 +410,11 @@ func (q *Queue) gather(r *request) {
 	}
 }
 
-// gathered ends the work for one alert, also where a source has ended the goroutine.
-func (q *Queue) gathered(r *request) {
+// complete ends the work for one alert, also where a source has ended the goroutine.
+func (q *Queue) complete(r *request) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.asked = slices.DeleteFunc(q.asked, func(other *request) bool { return other == r })
+	q.requests = slices.DeleteFunc(q.requests, func(other *request) bool { return other == r })
 	close(r.answered)
 	if r.delivered && !r.outdated && r.amount() > r.had {
 		q.deliver(r.deliver())

@@ -14,7 +14,7 @@ type request struct {
 	ctx      context.Context // ends when its evidence is of no use any more
 	cancel   context.CancelFunc
 	answered chan struct{} // closed once all sources were asked
-	began    time.Time
+	started  time.Time
 	waits    processorWaits
 
 	alert     alerting.Alert // with the evidence so far
@@ -25,7 +25,7 @@ type request struct {
 }
 
 func newRequest(a alerting.Alert, sources []*named, now time.Time) *request {
-	r := &request{answered: make(chan struct{}), began: now, alert: a.Clone(), lacking: sources}
+	r := &request{answered: make(chan struct{}), started: now, alert: a.Clone(), lacking: sources}
 	r.ctx, r.cancel = context.WithDeadline(context.Background(), now.Add(maxLate))
 	r.waits.begin()
 	return r
@@ -43,7 +43,7 @@ func (r *request) outdate() {
 func (r *request) deliver() alerting.Alert {
 	a := r.alert.Clone()
 	if len(r.lacking) > 0 {
-		why := wording.NotYet(time.Since(r.began), r.waits.longest())
+		why := wording.NotYet(time.Since(r.started), r.waits.longest())
 		for _, s := range r.lacking {
 			a.Missing = append(a.Missing, alerting.Missing{What: s.name, Why: why})
 		}

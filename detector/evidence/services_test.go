@@ -35,7 +35,7 @@ type service struct {
 // serviceResult is what the process of a service tells.
 type serviceResult struct {
 	CanProve bool
-	Told     []struct {
+	Reported []struct {
 		After float64 // seconds after the leak began
 		Calls int     // not undone by then
 		Alert alerting.Alert
@@ -169,11 +169,11 @@ var ranks = map[string]int{"no alert": 0, "no": 1, "listed": 2, "first": 3}
 
 func (s *service) judge(r *serviceResult) (v verdict) {
 	v.first, v.best = "no alert", "no alert"
-	for i := range r.Told {
-		told := &r.Told[i]
+	for i := range r.Reported {
+		reported := &r.Reported[i]
 		how, known := "no", ""
-		for k := range told.Alert.Sites {
-			site := &told.Alert.Sites[k]
+		for k := range reported.Alert.Sites {
+			site := &reported.Alert.Sites[k]
 			v.proven = v.proven || k == 0 && site.Proven
 			switch {
 			case s.marked(site) && how == "no":
@@ -189,7 +189,7 @@ func (s *service) judge(r *serviceResult) (v verdict) {
 			v.first = how
 		}
 		if ranks[how] > ranks[v.best] {
-			v.best, v.after, v.calls, v.known = how, told.After, told.Calls, known
+			v.best, v.after, v.calls, v.known = how, reported.After, reported.Calls, known
 		}
 	}
 	return v
@@ -233,14 +233,14 @@ func TestServices(t *testing.T) {
 			go func() {
 				defer running.Done()
 				defer func() { <-slots }()
-				began := time.Now()
+				start := time.Now()
 				r := &rows[i]
 				if k < len(programs) {
 					r.leaks[k], r.faults[k] = r.run(t, programs[k], addresses, false)
 				} else {
 					r.healthy, r.faults[k] = r.run(t, programs[0], addresses, true)
 				}
-				t.Logf("%s %d: %v", r.Name, k, time.Since(began).Round(time.Second))
+				t.Logf("%s %d: %v", r.Name, k, time.Since(start).Round(time.Second))
 			}()
 		}
 	}
@@ -274,9 +274,9 @@ func TestServices(t *testing.T) {
 			if k == 0 {
 				fmt.Fprintf(&b, " %d | %s |", v.calls, v.known)
 			}
-			for _, told := range r.leaks[k].Told {
-				t.Logf("%s %d: %.1fs %d %s", r.Name, k, told.After, told.Calls, told.Alert.Summary)
-				for _, s := range told.Alert.Sites {
+			for _, reported := range r.leaks[k].Reported {
+				t.Logf("%s %d: %.1fs %d %s", r.Name, k, reported.After, reported.Calls, reported.Alert.Summary)
+				for _, s := range reported.Alert.Sites {
 					t.Logf("    %s %s count %v bytes %v share %.2f via %s from %s by %s [%s] %v %s", place(&s),
 						s.Function, s.Count, s.Bytes, s.Share, s.Via, s.CalledFrom, s.CreatedBy, s.WaitReason, s.Proven,
 						s.KnownBy)
@@ -291,9 +291,9 @@ func TestServices(t *testing.T) {
 			healthy = "failed"
 			t.Error(fault)
 		}
-		for _, told := range r.healthy.Told {
+		for _, reported := range r.healthy.Reported {
 			healthy = "ALERT"
-			t.Logf("%s healthy: %s", r.Name, told.Alert.Summary)
+			t.Logf("%s healthy: %s", r.Name, reported.Alert.Summary)
 		}
 		fmt.Fprintf(&b, " %s |\n", healthy)
 	}

@@ -37,7 +37,7 @@ type tracer struct {
 	callers  *callers
 	parts    *Parts // what descriptors are; nil where that is not known
 
-	asked   []*wanted // what the lines of the latest alert were asked to lead to
+	targets []*target // what the lines of the latest alert are to lead to
 	unnamed []unnamed // alerts that name no line of the application yet, oldest first
 
 	readsCode bool // of this program
@@ -54,15 +54,15 @@ func (t *tracer) forget() {
 
 // begin begins to look at an alert; what it returns ends that.
 func (t *tracer) begin() (end func()) {
-	t.asked = nil
+	t.targets = nil
 	return func() { t.graph = nil } // it takes some megabytes
 }
 
 // poolPackage pools the connections of all its drivers.
 const poolPackage = "database/sql"
 
-// wanted is what lines of the application are asked to lead to.
-type wanted struct {
+// target is what lines of the application are asked to lead to.
+type target struct {
 	functions map[string]bool                    // that create what leaks
 	library   string                             // whose functions these are
 	opens     bool                               // what leaks are descriptors
@@ -72,12 +72,12 @@ type wanted struct {
 }
 
 // through reports whether a line was seen on the way into the library, or to a descriptor.
-func (w *wanted) through(s profile.Site) bool {
+func (w *target) through(s profile.Site) bool {
 	return s.Application && (w.library != "" && s.CallsInto(w.library) || w.opens && s.Opens())
 }
 
 // leads reports whether a line leads there by the program's code.
-func (w *wanted) leads(s profile.Site) bool {
+func (w *target) leads(s profile.Site) bool {
 	_, leads := w.lines[callgraph.Place{File: s.File, Line: s.Line}]
 	return leads
 }
@@ -162,10 +162,10 @@ func trueFirst(a, b bool) int {
 }
 
 // who returns the lines of the application that called for what grew since an instant.
-func (t *tracer) who(ctx context.Context, to *wanted, since time.Time, now View) callersOf {
+func (t *tracer) who(ctx context.Context, to *target, since time.Time, now View) callersOf {
 	t.profiler.refresh(ctx, heapSites, now)
 	t.leading(to, now)
-	t.asked = append(t.asked, to)
+	t.targets = append(t.targets, to)
 	found := t.keeping(to, since)
 	if !since.IsZero() {
 		since = now.ago(since)
@@ -180,7 +180,7 @@ func (t *tracer) who(ctx context.Context, to *wanted, since time.Time, now View)
 // candidates are lines that may have called. A function literal that is inlined in several functions has several names.
 type candidates map[callgraph.Place]*candidate
 
-func (c candidates) at(f profile.Frame, to *wanted) *candidate {
+func (c candidates) at(f profile.Frame, to *target) *candidate {
 	at := callgraph.Place{File: f.File, Line: f.Line}
 	k := c[at]
 	if k == nil {
@@ -192,7 +192,7 @@ func (c candidates) at(f profile.Frame, to *wanted) *candidate {
 	return k
 }
 
-func (c candidates) decide(to *wanted, resolution float64) callersOf {
+func (c candidates) decide(to *target, resolution float64) callersOf {
 	all := make([]candidate, 0, len(c))
 	for _, k := range c {
 		all = append(all, *k)
@@ -206,7 +206,7 @@ func (c candidates) decide(to *wanted, resolution float64) callersOf {
 
 // keeping returns the lines that lead there by the program's code, and those that keep memory from there that came
 // since an instant.
-func (t *tracer) keeping(to *wanted, since time.Time) candidates {
+func (t *tracer) keeping(to *target, since time.Time) candidates {
 	found := make(candidates)
 	for _, line := range to.lines {
 		found.at(profile.Frame{Function: line.Function, File: line.File, Line: line.Line}, to)
@@ -222,10 +222,10 @@ func (t *tracer) keeping(to *wanted, since time.Time) candidates {
 
 // unnamed is an alert that names no line of the application yet, and what such a line is to lead to.
 type unnamed struct {
-	alert alerting.Alert
-	since time.Time
-	asked []*wanted
-	tries int
+	alert   alerting.Alert
+	since   time.Time
+	targets []*target
+	tries   int
 }
 
 const (
@@ -242,8 +242,8 @@ func (t *tracer) awaitName(a *alerting.Alert, grown []sites.Grown, since time.Ti
 		}
 		return u.alert.ID == a.ID
 	})
-	if len(t.asked) > 0 && !namesOwn(grown) && tries < maxTries {
-		t.unnamed = append(t.unnamed, unnamed{a.Clone(), since, t.asked, tries})
+	if len(t.targets) > 0 && !namesOwn(grown) && tries < maxTries {
+		t.unnamed = append(t.unnamed, unnamed{a.Clone(), since, t.targets, tries})
 		t.unnamed = t.unnamed[max(0, len(t.unnamed)-maxUnnamed):]
 	}
 }
@@ -252,7 +252,7 @@ func (t *tracer) awaitName(a *alerting.Alert, grown []sites.Grown, since time.Ti
 func (t *tracer) nameLate() {
 	for i := range t.unnamed {
 		u := &t.unnamed[i]
-		for _, to := range u.asked {
+		for _, to := range u.targets {
 			if t.keeping(to, u.since).decide(to, t.profiler.resolution()).knownBy == sites.ByMemory &&
 				u.tries < maxTries {
 				u.tries++
@@ -264,7 +264,7 @@ func (t *tracer) nameLate() {
 }
 
 // leading finds the lines that lead to the functions, in the code of this program.
-func (t *tracer) leading(to *wanted, now View) {
+func (t *tracer) leading(to *target, now View) {
 	to.lines = make(map[callgraph.Place]callgraph.Line)
 	if !t.readsCode || len(to.functions) == 0 {
 		return
@@ -362,7 +362,7 @@ func (t *tracer) throughLibrary(ctx context.Context, waiting growth, since time.
 			continue
 		}
 		looked++
-		to := wanted{functions: make(map[string]bool), library: module, count: waiting.grown[i].Growth}
+		to := target{functions: make(map[string]bool), library: module, count: waiting.grown[i].Growth}
 		for k := range waiting.grown {
 			if g := &waiting.grown[k]; g.Profile.Module() == module && g.Growth >= first.Growth/2 {
 				creators(g, to.functions)
@@ -430,7 +430,7 @@ func (c *callersOf) beside(waiting growth) growth {
 // descriptors lists the lines that opened what descriptors grew by: those whose memory tells it, those that lead to
 // what waits for them, or to what opens such ones.
 func (t *tracer) descriptors(ctx context.Context, a *alerting.Alert, since time.Time, now View) growth {
-	to := wanted{opens: true, count: a.Value - a.Baseline}
+	to := target{opens: true, count: a.Value - a.Baseline}
 	if t.parts != nil {
 		to.functions = t.parts.opening(ctx, a)
 	}

@@ -52,7 +52,7 @@ type Growth struct {
 	restedAt int64        // since when nine tenths of the growth are there for good
 	fellAt   int64        // when the growth was gone within one reading, as at a restart; 0 = it was not
 	over     bool         // whether that was at a restart that is known
-	took     int64        // how long it had grown before, nanoseconds
+	grewFor  int64        // how long it had grown before, nanoseconds
 	bottom   float64      // lowest minimum since then
 	high     float64      // latest minimum since then
 }
@@ -70,7 +70,7 @@ type Held struct {
 	RestedAt int64        `json:"rested_at"`
 	FellAt   int64        `json:"fell_at,omitempty"`
 	Over     bool         `json:"over,omitempty"` // that was at a restart that is known
-	Took     int64        `json:"took,omitempty"`
+	GrewFor  int64        `json:"took,omitempty"`
 	Regrown  bool         `json:"regrown,omitempty"` // as far as half of what had grown, since it fell
 }
 
@@ -82,7 +82,7 @@ func (g *Growth) Held() *Held {
 	return &Held{
 		Measured: g.measured, Onset: g.onset, Width: g.width, From: g.from, Base: g.base, Top: g.top, Rate: g.rate,
 		RestedAt: g.restedAt,
-		FellAt:   g.fellAt, Over: g.over, Took: g.took, Regrown: g.regrown(),
+		FellAt:   g.fellAt, Over: g.over, GrewFor: g.grewFor, Regrown: g.regrown(),
 	}
 }
 
@@ -93,28 +93,29 @@ func (h *Held) Valid() bool {
 			return false
 		}
 	}
-	return h.Width >= 0 && h.Width < trend.Widths && h.Took >= 0
+	return h.Width >= 0 && h.Width < trend.Widths && h.GrewFor >= 0
 }
 
-// Take goes on with a finding that held.
-func (g *Growth) Take(h *Held) {
+// Resume continues a finding that Held returned.
+func (g *Growth) Resume(h *Held) {
 	*g = Growth{
 		active: true, measured: h.Measured, onset: h.Onset, width: h.Width, from: h.From, base: h.Base, top: h.Top,
 		rate:     h.Rate,
-		restedAt: h.RestedAt, fellAt: h.FellAt, over: h.Over, took: h.Took, bottom: math.Inf(1),
+		restedAt: h.RestedAt, fellAt: h.FellAt, over: h.Over, grewFor: h.GrewFor, bottom: math.Inf(1),
 	}
 }
 
-// TakeOver goes on with a finding of the life before, which was watched from an instant on, at the first instant of the
-// next one, unix nanoseconds: it holds until the growth is seen again, or has not been seen for as long as it took.
-func (g *Growth) TakeOver(h *Held, from, at int64) {
-	g.Take(h)
+// ResumeAfterRestart continues a finding of the life before, which was watched from an instant on, at the first instant
+// of the next one, unix nanoseconds: it holds until the growth is seen again, or has not been seen for as long as it
+// took.
+func (g *Growth) ResumeAfterRestart(h *Held, from, at int64) {
+	g.Resume(h)
 	g.over = true
 	switch {
 	case g.fellAt == 0:
-		g.fellAt, g.took = at, at-max(g.onset.At, from)
+		g.fellAt, g.grewFor = at, at-max(g.onset.At, from)
 	case h.Regrown:
-		g.fellAt, g.took = at, at-g.fellAt
+		g.fellAt, g.grewFor = at, at-g.fellAt
 	}
 }
 
@@ -168,7 +169,7 @@ func (g *Growth) Falls(at int64, before, after float64) bool {
 // Interrupt tells that what may have been a restart took the growth at an instant, unix nanoseconds. The finding holds
 // on until it has grown again, or has not for as long as before. The ladder that is judged must begin anew.
 func (g *Growth) Interrupt(at int64, value float64) {
-	g.fellAt, g.took, g.bottom = at, at-g.onset.At, value
+	g.fellAt, g.grewFor, g.bottom = at, at-g.onset.At, value
 	g.streak, g.suspicious, g.growing = [trend.Widths]int8{}, [trend.Widths]int8{}, [trend.Widths]int8{}
 	g.latest = [trend.Widths]trend.Growth{}
 }
@@ -188,7 +189,7 @@ func (g *Growth) stayedDown(l *trend.Ladder, at int64) bool {
 		return false
 	}
 	g.bottom, g.high = min(g.bottom, minimum), minimum
-	return at-g.fellAt > g.took && minimum-g.bottom < (g.top-g.base)/2
+	return at-g.fellAt > g.grewFor && minimum-g.bottom < (g.top-g.base)/2
 }
 
 // regrown reports whether half of the growth was seen again since it fell.

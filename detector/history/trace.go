@@ -46,7 +46,7 @@ func (c *Trace) Observe(l *trend.Ladder, g *finding.Growth) {
 		return
 	}
 	if l != c.ladder || l.Closed(0) != c.closed[0] {
-		c.takeMinimums(l)
+		c.addMinimums(l)
 	}
 	switch {
 	case g.Active() && g.Measured().Fit != c.current.Fit:
@@ -57,8 +57,8 @@ func (c *Trace) Observe(l *trend.Ladder, g *finding.Growth) {
 	}
 }
 
-// takeMinimums takes those of the buckets that closed since the sample before.
-func (c *Trace) takeMinimums(l *trend.Ladder) {
+// addMinimums takes those of the buckets that closed since the sample before.
+func (c *Trace) addMinimums(l *trend.Ladder) {
 	if l != c.ladder {
 		if c.ladder != nil && c.ladder.Width(0) != l.Width(0) {
 			c.minimums = [trend.Widths][]minimum{}

@@ -42,9 +42,9 @@ func Find(ctx context.Context, line profile.Frame) (alerting.Holder, error) {
 		if !ok {
 			return alerting.Holder{}, nil
 		}
-		return counted(outside.OwnFinalizedHolder(ctx, tell, types...))
+		return counted(outside.OwnFinalizedHolder(ctx, choose, types...))
 	}
-	return found(outside.OwnHolder(ctx, allocates(line), tell))
+	return found(outside.OwnHolder(ctx, allocates(line), choose))
 }
 
 // Of is Find for another process.
@@ -54,9 +54,9 @@ func Of(ctx context.Context, process *outside.Process, line profile.Frame) (aler
 		if !ok {
 			return alerting.Holder{}, nil
 		}
-		return counted(process.FinalizedHolder(ctx, tell, types...))
+		return counted(process.FinalizedHolder(ctx, choose, types...))
 	}
-	return found(process.Holder(ctx, allocates(line), tell))
+	return found(process.Holder(ctx, allocates(line), choose))
 }
 
 func found(held *outside.Holder, err error) (alerting.Holder, error) {
@@ -80,10 +80,10 @@ func allocates(line profile.Frame) func(stack []outside.Frame) bool {
 	return func(stack []outside.Frame) bool { return siteOf(stack, profile.Heap).Frame == line }
 }
 
-// tell chooses the line of a goroutine as it is done where goroutines themselves leak.
-func tell(stack []outside.Frame) (told outside.Frame, application bool) {
+// choose chooses the line of a goroutine as it is done where goroutines themselves leak.
+func choose(stack []outside.Frame) (chosen outside.Frame, application bool) {
 	if len(stack) == 0 {
-		return told, false
+		return chosen, false
 	}
 	site := siteOf(stack, profile.Goroutine)
 	return outside.Frame(site.Frame), site.Application

@@ -34,9 +34,9 @@ type incident struct {
 
 // strand is what of an incident is told under one id.
 type strand struct {
-	id      string
-	members []member // in the order in which they joined
-	told    bool     // whether an alert was to be delivered
+	id        string
+	members   []member // in the order in which they joined
+	delivered bool     // whether an alert was to be delivered
 }
 
 // fires reports whether any finding of it holds.
@@ -73,10 +73,10 @@ func (t *Tracker) Know(fingerprints []string) (now []alerting.Alert) {
 			if i < 0 {
 				continue
 			}
-			before := s.told
+			before := s.delivered
 			switch d := t.firing(in, s, &s.members[i]); {
 			case before && d.Alert.Known:
-				s.told = false
+				s.delivered = false
 				now = append(now, Withdrawn(d.Alert))
 			case !before && d.Deliver:
 				now = append(now, d.Alert)
@@ -100,10 +100,10 @@ func (t *Tracker) Of(finding string) string {
 	return ""
 }
 
-// Take takes an alert on one finding, whose ID is that finding's; its Incident is empty unless the finding is known to
-// be of one, as from an earlier life. All of a finding come in their order, the same one
+// Observe takes an alert on one finding, whose ID is that finding's; its Incident is empty unless the finding is known
+// to be of one, as from an earlier life. All of a finding come in their order, the same one
 // once more where evidence has come.
-func (t *Tracker) Take(a alerting.Alert) Decision {
+func (t *Tracker) Observe(a alerting.Alert) Decision {
 	in := t.byFinding[a.ID]
 	if a.Status != alerting.Firing {
 		return t.resolve(in, a)
@@ -119,10 +119,10 @@ func (t *Tracker) Take(a alerting.Alert) Decision {
 	return t.firing(in, s, s.put(a))
 }
 
-// Told reports whether a finding that holds was to be delivered.
-func (t *Tracker) Told(finding string, kind alerting.Kind) bool {
+// Delivered reports whether an active finding was delivered.
+func (t *Tracker) Delivered(finding string, kind alerting.Kind) bool {
 	in := t.byFinding[finding]
-	return in != nil && in.alerts[kind].told
+	return in != nil && in.alerts[kind].delivered
 }
 
 // join returns the incident that an alert on a new finding belongs to.
@@ -196,10 +196,10 @@ func (t *Tracker) firing(in *incident, s *strand, m *member) Decision {
 	}
 	t.remember(in)
 	known := slices.Contains(t.known, in.fingerprint)
-	s.told = s.told || !known
+	s.delivered = s.delivered || !known
 	a := in.compose(s, m)
 	a.Known, a.New = known, !known && t.first[in.fingerprint] == in.id
-	return Decision{Alert: a, Show: true, Deliver: s.told}
+	return Decision{Alert: a, Show: true, Deliver: s.delivered}
 }
 
 // Seen returns the fingerprints that had an incident, at most n of them, the latest last.
@@ -246,16 +246,17 @@ func (t *Tracker) resolve(in *incident, a alerting.Alert) Decision {
 	}
 	ended := in.compose(s, &s.members[0])
 	ended.Time, ended.Known = a.Time, slices.Contains(t.known, in.fingerprint)
-	return Decision{Alert: ended, Show: true, Deliver: s.told}
+	return Decision{Alert: ended, Show: true, Deliver: s.delivered}
 }
 
 // Withholds reports whether a finding on growth of a resource holds and is not delivered, as its fingerprint is known,
 // although one of the lines that leak has another one.
 func (t *Tracker) Withholds(finding, resource string, leaking []alerting.Site) bool {
 	in := t.byFinding[finding]
-	return in != nil && !in.alerts[alerting.Trend].told && slices.ContainsFunc(leaking, func(s alerting.Site) bool {
-		return !slices.Contains(t.known, siteFingerprint(resource, &s))
-	})
+	return in != nil && !in.alerts[alerting.Trend].delivered &&
+		slices.ContainsFunc(leaking, func(s alerting.Site) bool {
+			return !slices.Contains(t.known, siteFingerprint(resource, &s))
+		})
 }
 
 // compose returns the alert with the event of one of its findings, and what is known of all of them.

@@ -29,19 +29,20 @@ func alert(minute int, resource string, kind alerting.Kind, status alerting.Stat
 	}
 }
 
-// said is a decision in short.
-type said struct {
+// message is a decision in short.
+type message struct {
 	ID, Incident, Of string // the resource of the event
 	Resources        string // with their states
 	Deliver          bool
 }
 
-func sayOf(d Decision) said {
+func sayOf(d Decision) message {
 	var all []string
 	for _, r := range d.Alert.Resources {
 		all = append(all, r.Resource+" "+string(r.Status))
 	}
-	return said{d.Alert.ID, d.Alert.Incident, d.Alert.Resource + " " + string(d.Alert.Status), strings.Join(all, ", "),
+	return message{d.Alert.ID, d.Alert.Incident, d.Alert.Resource + " " + string(d.Alert.Status),
+		strings.Join(all, ", "),
 		d.Deliver}
 }
 
@@ -54,42 +55,45 @@ func TestOneCause(t *testing.T) {
 	theirs.Resource, theirs.Share = "goroutines", .06
 	for i, step := range []struct {
 		take alerting.Alert
-		want said
+		want message
 	}{
 		{alert(0, "goroutines", trend, firing, site("main.serve")),
-			said{first, first, "goroutines firing", "goroutines firing", true}},
+			message{first, first, "goroutines firing", "goroutines firing", true}},
 		{alert(1, "heap_live_bytes", trend, firing, site("main.read", "main.serve")),
-			said{first, first, "heap_live_bytes firing", "goroutines firing, heap_live_bytes firing", true}},
+			message{first, first, "heap_live_bytes firing", "goroutines firing, heap_live_bytes firing", true}},
 		{alert(2, "threads", trend, firing),
-			said{first, first, "threads firing", "goroutines firing, heap_live_bytes firing, threads firing", true}},
+			message{first, first, "threads firing", "goroutines firing, heap_live_bytes firing, threads firing", true}},
 		// So is the memory of which it has a small part, where no other line has more.
 		{alert(2, "rss_bytes", trend, firing, theirs),
-			said{first, first, "rss_bytes firing", "goroutines firing, heap_live_bytes firing, threads firing, " +
+			message{first, first, "rss_bytes firing", "goroutines firing, heap_live_bytes firing, threads firing, " +
 				"rss_bytes firing", true}},
 		{alert(2, "rss_bytes", trend, resolved),
-			said{first, first, "rss_bytes resolved", "goroutines firing, heap_live_bytes firing, threads firing, " +
+			message{first, first, "rss_bytes resolved", "goroutines firing, heap_live_bytes firing, threads firing, " +
 				"rss_bytes resolved", false}},
 		// Another line is another cause.
 		{alert(3, "open_fds", trend, firing, site("main.open")),
-			said{"open_fds trend", "open_fds trend", "open_fds firing", "open_fds firing", true}},
+			message{"open_fds trend", "open_fds trend", "open_fds firing", "open_fds firing", true}},
 		// That a limit is passed has an end of its own.
-		{alert(4, "goroutines", limit, firing, site("main.serve")), said{"goroutines limit", first, "goroutines firing",
-			"goroutines firing", true}},
-		{alert(5, "goroutines", limit, resolved), said{"goroutines limit", first, "goroutines resolved",
+		{alert(4, "goroutines", limit, firing, site("main.serve")),
+			message{"goroutines limit", first, "goroutines firing",
+				"goroutines firing", true}},
+		{alert(5, "goroutines", limit, resolved), message{"goroutines limit", first, "goroutines resolved",
 			"goroutines resolved", true}},
 		{alert(6, "goroutines", trend, resolved),
-			said{first, first, "goroutines resolved", "goroutines resolved, heap_live_bytes firing, threads firing, " +
+			message{first, first, "goroutines resolved", "goroutines resolved, heap_live_bytes firing, threads " +
+				"firing, " +
 				"rss_bytes resolved", false}},
 		{alert(7, "threads", trend, resolved),
-			said{first, first, "threads resolved", "goroutines resolved, heap_live_bytes firing, threads resolved, " +
+			message{first, first, "threads resolved", "goroutines resolved, heap_live_bytes firing, threads " +
+				"resolved, " +
 				"rss_bytes resolved", false}},
 		{alert(8, "heap_live_bytes", trend, resolved),
-			said{first, first, "goroutines resolved", "goroutines resolved, heap_live_bytes resolved, threads " +
+			message{first, first, "goroutines resolved", "goroutines resolved, heap_live_bytes resolved, threads " +
 				"resolved, rss_bytes resolved", true}},
-		{alert(9, "open_fds", trend, resolved), said{"open_fds trend", "open_fds trend", "open_fds resolved",
+		{alert(9, "open_fds", trend, resolved), message{"open_fds trend", "open_fds trend", "open_fds resolved",
 			"open_fds resolved", true}},
 	} {
-		d := tracker.Take(step.take)
+		d := tracker.Observe(step.take)
 		if diff := cmp.Diff(step.want, sayOf(d)); diff != "" {
 			t.Errorf("step %d (-want +got):\n%s", i, diff)
 		}
@@ -255,14 +259,14 @@ func TestKnownLeaks(t *testing.T) {
 	}
 	var tracker Tracker
 	tracker.Know([]string{old})
-	got := []outcome{of(tracker.Take(fire("1", "main.old"))), of(tracker.Take(end("1")))}
+	got := []outcome{of(tracker.Observe(fire("1", "main.old"))), of(tracker.Observe(end("1")))}
 	withheld := []bool{}
-	tracker.Take(fire("2", "main.old"))
+	tracker.Observe(fire("2", "main.old"))
 	for _, f := range []string{"main.old", "main.young"} {
 		withheld = append(withheld, tracker.Withholds("2", "goroutines", []alerting.Site{site(f)}))
 	}
-	got = append(got, of(tracker.Take(fire("2", "main.old", "main.young"))), of(tracker.Take(end("2"))))
-	got = append(got, of(tracker.Take(fire("3", "main.young"))), of(tracker.Take(end("3"))))
+	got = append(got, of(tracker.Observe(fire("2", "main.old", "main.young"))), of(tracker.Observe(end("2"))))
+	got = append(got, of(tracker.Observe(fire("3", "main.young"))), of(tracker.Observe(end("3"))))
 	want := []outcome{
 		{old, true, false, true, false}, {old, true, false, true, false},
 		{young, true, true, false, true}, {young, true, true, false, false},
@@ -278,9 +282,9 @@ func TestKnownLeaks(t *testing.T) {
 	// What an earlier life saw is not new, and has an incident of its own.
 	next := Tracker{}
 	next.Saw(tracker.Seen(1))
-	again := []outcome{of(next.Take(fire("5", "main.young")))}
-	next.Take(end("5"))
-	again = append(again, of(next.Take(fire("6", "main.third"))))
+	again := []outcome{of(next.Observe(fire("5", "main.young")))}
+	next.Observe(end("5"))
+	again = append(again, of(next.Observe(fire("6", "main.third"))))
 	third := prints("main.third")
 	if diff := cmp.Diff([]outcome{{young, true, true, false, false}, {third, true, true, false, true}},
 		again); diff != "" {
@@ -289,12 +293,12 @@ func TestKnownLeaks(t *testing.T) {
 
 	tracker = Tracker{}
 	tracker.Know([]string{old})
-	tracker.Take(fire("4", "main.old"))
-	var told []string
+	tracker.Observe(fire("4", "main.old"))
+	var delivered []string
 	for _, a := range tracker.Know(nil) {
-		told = append(told, a.Resource+" "+string(a.Status))
+		delivered = append(delivered, a.Resource+" "+string(a.Status))
 	}
-	if diff := cmp.Diff([]string{"goroutines firing"}, told); diff != "" {
+	if diff := cmp.Diff([]string{"goroutines firing"}, delivered); diff != "" {
 		t.Errorf("when nothing is known any more (-want +got):\n%s", diff)
 	}
 	if twice := tracker.Know(nil); len(twice) > 0 {
@@ -307,10 +311,10 @@ func TestEvidenceOfAnIncident(t *testing.T) {
 	var tracker Tracker
 	a := alert(0, "goroutines", alerting.Trend, alerting.Firing, site("main.f"))
 	a.Severity, a.Profiles = alerting.Critical, []alerting.Profile{{Kind: "goroutine", Path: "/a"}}
-	tracker.Take(a)
+	tracker.Observe(a)
 	b := alert(1, "threads", alerting.Trend, alerting.Firing)
 	b.Parts, b.Profiles = []alerting.Part{{What: "thread", Count: 3}}, []alerting.Profile{{Kind: "heap", Path: "/b"}}
-	got := tracker.Take(b).Alert
+	got := tracker.Observe(b).Alert
 	want := b
 	want.ID, want.Incident, want.Fingerprint, want.New, want.Severity = a.ID, a.ID, got.Fingerprint, true,
 		alerting.Critical
@@ -322,7 +326,7 @@ func TestEvidenceOfAnIncident(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	a.Time = b.Time.Add(time.Hour)
-	got = tracker.Take(a).Alert
+	got = tracker.Observe(a).Alert
 	parts := []alerting.Part{{What: "thread", Count: 3, AsOf: b.Time}}
 	if diff := cmp.Diff(parts, got.Parts) + cmp.Diff(a.Sites, got.Sites); diff != "" {
 		t.Errorf("once more, with lines of its own (-want +got):\n%s", diff)
@@ -337,14 +341,14 @@ func TestIncidentOverLives(t *testing.T) {
 	growth := alert(1, "goroutines", alerting.Trend, alerting.Firing, site("main.serve"))
 	other := alert(2, "connections", alerting.Trend, alerting.Firing)
 	for _, a := range []alerting.Alert{goroutines, growth, other} {
-		earlier.Take(a)
+		earlier.Observe(a)
 	}
 	goroutines.Status = alerting.Resolved
-	earlier.Take(goroutines)
+	earlier.Observe(goroutines)
 	var got []string
 	for _, a := range []alerting.Alert{growth, other} {
 		a.Incident = earlier.Of(a.ID)
-		got = append(got, later.Take(a).Alert.Incident)
+		got = append(got, later.Observe(a).Alert.Incident)
 	}
 	got = append(got, later.Of(growth.ID), later.Of("none"))
 	if diff := cmp.Diff([]string{"goroutines limit", "connections trend", "goroutines limit", ""}, got); diff != "" {

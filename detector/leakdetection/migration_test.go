@@ -158,8 +158,8 @@ func TestSteps(t *testing.T) {
 				apply(t, host.Dir, "--- internal/app/initialization.go\n "+made+"+"+only(t, all, "go",
 					"resourceMonitor."))
 			}
-			var told receiver
-			server := httptest.NewServer(&told)
+			var hook receiver
+			server := httptest.NewServer(&hook)
 			defer server.Close()
 			captures := filepath.Join(host.Dir, "captures")
 			settings := regexp.MustCompile(`check_interval: .*`).ReplaceAllString(configuration(t, all),
@@ -209,12 +209,12 @@ func TestSteps(t *testing.T) {
 			if _, ok := got.Resources["goroutine_growth"]; ok != way.webhook {
 				t.Errorf("/api/resources/metrics: %v", got.Resources)
 			}
-			told.mu.Lock()
-			defer told.mu.Unlock()
-			if way.webhook != (len(told.alerts) > 0) {
-				t.Errorf("%d alerts at the webhook", len(told.alerts))
+			hook.mu.Lock()
+			defer hook.mu.Unlock()
+			if way.webhook != (len(hook.alerts) > 0) {
+				t.Errorf("%d alerts at the webhook", len(hook.alerts))
 			}
-			for _, a := range told.alerts {
+			for _, a := range hook.alerts {
 				if a.Resource != "goroutines" || a.Status != alerting.Firing ||
 					!strings.Contains(a.Summary, "goroutines grew by ") {
 					t.Errorf("at the webhook: %+v", a)
@@ -375,11 +375,11 @@ func TestQueries(t *testing.T) {
 	}
 	names := exported(t)
 	for _, q := range queries {
-		asked := metricName.FindAllString(q, -1)
-		if len(asked) == 0 || !strings.Contains(q, `{job="log_capturer"`) {
+		queried := metricName.FindAllString(q, -1)
+		if len(queried) == 0 || !strings.Contains(q, `{job="log_capturer"`) {
 			t.Errorf("%s: asks for nothing of the job that is scraped", q)
 		}
-		for _, name := range asked {
+		for _, name := range queried {
 			if !names[name] {
 				t.Errorf("%s: no %s is exported", q, name)
 			}

@@ -176,9 +176,9 @@ func TestHealthy(t *testing.T) {
 	rounds := healthy(t)
 	for name, round := range rounds {
 		t.Run(name, func(t *testing.T) {
-			began := time.Now()
+			start := time.Now()
 			leaktest.Check(t, func() { round(t) })
-			t.Log(time.Since(began))
+			t.Log(time.Since(start))
 		})
 	}
 }

@@ -23,8 +23,8 @@ func TestInABubble(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			leaveGarbage()
 			synctest.Test(t, func(t *testing.T) {
-				if said := checked(test.round); (said != "") != test.leaks {
-					t.Errorf("leaks: want %v, said %q", test.leaks, said)
+				if output := checked(test.round); (output != "") != test.leaks {
+					t.Errorf("leaks: want %v, said %q", test.leaks, output)
 				}
 			})
 		})

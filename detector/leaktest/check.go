@@ -40,9 +40,9 @@ type check struct {
 	t         TestingT
 	round     func()
 	stock     *stock
-	began     time.Time
+	started   time.Time
 	played    int
-	took      time.Duration // by the rounds alone
+	elapsed   time.Duration // by the rounds alone
 	stretches []int
 }
 
@@ -53,7 +53,7 @@ func play(round func()) { round() }
 func examine(t TestingT, round func(), o options) *report {
 	t.Helper()
 	id := strconv.FormatUint(checks.Add(1), 10)
-	c := &check{options: o, t: t, round: round, stock: newStock(o, id), began: time.Now()}
+	c := &check{options: o, t: t, round: round, stock: newStock(o, id), started: time.Now()}
 	defer c.stock.close()
 	defer c.note()
 	pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels(labelKey, id)))
@@ -64,25 +64,25 @@ func examine(t TestingT, round func(), o options) *report {
 		return nil
 	}
 	objects, bytes := allocations().since(allocated)
-	first := c.first(c.took)
+	first := c.first(c.elapsed)
 	if first < defaultRounds && c.rounds == 0 { // the very first may have set up much
-		warm := c.took
+		warm := c.elapsed
 		if !c.plays(1) {
 			return nil
 		}
-		first = c.first(c.took - warm)
+		first = c.first(c.elapsed - warm)
 	}
 	defer sampleEvery(rateFor(objects*float64(first), bytes*float64(first)))()
 	if !c.plays(first - c.played) {
 		return nil
 	}
-	c.stock.take()
-	for n := first; ; n = nextStretch(c.played, c.took.Seconds(), (c.budget - c.took).Seconds()) {
+	c.stock.measure()
+	for n := first; ; n = nextStretch(c.played, c.elapsed.Seconds(), (c.budget - c.elapsed).Seconds()) {
 		if !c.plays(n) {
 			return nil
 		}
 		c.stretches = append(c.stretches, n)
-		c.stock.take()
+		c.stock.measure()
 		if !c.suspects() {
 			return nil
 		}
@@ -106,7 +106,7 @@ func (c *check) note() {
 
 // plays plays rounds, and reports whether the test has not failed in them.
 func (c *check) plays(rounds int) bool {
-	began := time.Now()
+	start := time.Now()
 	for range rounds { // none where that is negative
 		play(c.round)
 		c.played++
@@ -114,19 +114,19 @@ func (c *check) plays(rounds int) bool {
 			return false
 		}
 	}
-	c.took += time.Since(began)
+	c.elapsed += time.Since(start)
 	return true
 }
 
 // first returns how many rounds the first stretch has, and the warm-up before it, by how long one takes.
-func (c *check) first(took time.Duration) int {
+func (c *check) first(elapsed time.Duration) int {
 	if c.rounds > 0 {
 		return c.rounds
 	}
-	if took <= 0 {
+	if elapsed <= 0 {
 		return defaultRounds
 	}
-	return int(min(max(firstShare*float64(c.budget)/float64(took), 1), defaultRounds))
+	return int(min(max(firstShare*float64(c.budget)/float64(elapsed), 1), defaultRounds))
 }
 
 // suspects reports whether anything has grown in all stretches so far.
@@ -180,7 +180,7 @@ func (c *check) enough() bool {
 	if n < minStretches {
 		return false
 	}
-	return n >= maxStretches || c.took >= c.budget || time.Since(c.began) >= maxWall*c.budget || c.muchIsLost()
+	return n >= maxStretches || c.elapsed >= c.budget || time.Since(c.started) >= maxWall*c.budget || c.muchIsLost()
 }
 
 // muchIsLost reports whether to go on would put the process at risk.
@@ -199,8 +199,8 @@ func (c *check) muchIsLost() bool {
 // settleDown takes the latest stock again once the goroutines and timers that may still end had time to. As long as
 // they do, it waits on, five times as long at most.
 func (c *check) settleDown() {
-	began, ended := time.Now(), time.Now()
-	for c.mayEnd() && time.Since(ended) < c.settle && time.Since(began) < 5*c.settle {
+	start, ended := time.Now(), time.Now()
+	for c.mayEnd() && time.Since(ended) < c.settle && time.Since(start) < 5*c.settle {
 		goroutines, timers := c.stock.goroutines, c.timers()
 		time.Sleep(min(50*time.Millisecond, c.settle/4))
 		c.stock.retake()

@@ -143,14 +143,14 @@ func TestLeaks(t *testing.T) {
 				}
 				files = nil
 			}()
-			began := time.Now()
-			said := checked(test.round)
-			t.Logf("%s\n%s", time.Since(began), said)
+			start := time.Now()
+			output := checked(test.round)
+			t.Logf("%s\n%s", time.Since(start), output)
 			var lines []string
 			for name := range strings.SplitSeq(test.line, "|") {
 				lines = append(lines, lineOf(t, name))
 			}
-			named := places.FindAllStringSubmatch(said, -1)
+			named := places.FindAllStringSubmatch(output, -1)
 			if len(named) == 0 {
 				t.Fatalf("want line %v", lines)
 			}

@@ -45,8 +45,8 @@ func (r *recorder) finish() {
 	}
 }
 
-// said returns all that the test failed with.
-func (r *recorder) said() string { return strings.Join(r.errors, "\n") }
+// output returns all that the test failed with.
+func (r *recorder) output() string { return strings.Join(r.errors, "\n") }
 
 // check is Check, with little time for what leaks.
 func check(r *recorder, round func(), opts ...leaktest.Option) {
@@ -59,7 +59,7 @@ func check(r *recorder, round func(), opts ...leaktest.Option) {
 func checked(round func(), opts ...leaktest.Option) string {
 	var r recorder
 	check(&r, round, opts...)
-	return r.said()
+	return r.output()
 }
 
 // places are the lines that a report names: FILE:LINE at the start of a line.

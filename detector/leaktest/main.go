@@ -25,16 +25,16 @@ type TestingM interface {
 func VerifyTestMain(m TestingM, opts ...Option) { os.Exit(verify(m, optionsOf(opts), os.Stderr)) }
 
 func verify(m TestingM, o options, out io.Writer) (code int) {
-	c := &check{options: o, stock: newStock(o, ""), began: time.Now()}
+	c := &check{options: o, stock: newStock(o, ""), started: time.Now()}
 	defer c.stock.close()
 	c.stock.goroutinesOnly = true
-	c.stock.take()
+	c.stock.measure()
 	for run := range minProven {
 		if code := m.Run(); code != 0 {
 			return code
 		}
 		c.stretches = append(c.stretches, 1)
-		c.stock.take()
+		c.stock.measure()
 		c.settleDown()
 		if !c.suspects() {
 			return 0

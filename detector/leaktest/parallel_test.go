@@ -37,7 +37,7 @@ func besides(t *testing.T, f func(t *testing.T)) {
 	})
 }
 
-func TestParallelTestsAreToldApart(t *testing.T) {
+func TestParallelTestsAreDistinguished(t *testing.T) {
 	besides(t, func(t *testing.T) {
 		for _, test := range []struct {
 			name, line string
@@ -48,9 +48,9 @@ func TestParallelTestsAreToldApart(t *testing.T) {
 		} {
 			var r recorder
 			check(&r, test.round)
-			named := places.FindAllStringSubmatch(r.said(), -1)
+			named := places.FindAllStringSubmatch(r.output(), -1)
 			if test.line == "" && len(named) != 0 || test.line != "" && (len(named) != 1 || named[0][2] != test.line) {
-				t.Errorf("%s: %q, want line %q", test.name, r.said(), test.line)
+				t.Errorf("%s: %q, want line %q", test.name, r.output(), test.line)
 			}
 			if log := strings.Join(r.log, "\n"); !strings.Contains(log, "leaktest_test.besides.") ||
 				!strings.Contains(log, "runs beside this test: memory, descriptors and goroutines that no round has "+
@@ -68,8 +68,8 @@ func TestWaitingTestsAreNotBeside(t *testing.T) {
 		t.Run("inner", func(t *testing.T) {
 			var r recorder
 			check(&r, func() {})
-			if r.said() != "" || len(r.log) > 0 {
-				t.Errorf("%q, log %q", r.said(), r.log)
+			if r.output() != "" || len(r.log) > 0 {
+				t.Errorf("%q, log %q", r.output(), r.log)
 			}
 		})
 	})

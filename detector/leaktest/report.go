@@ -26,7 +26,7 @@ const (
 // leak is one line of code that leaks.
 type leak struct {
 	at    profile.Frame
-	says  string
+	text  string
 	stack []string
 }
 
@@ -132,16 +132,16 @@ func (c *check) leakingGoroutines() (all []*line) {
 func (c *check) goroutines(l *line, rounds int, memory []*line, creator string) leak {
 	n := l.values.growth()
 	f := leak{at: l.site.Frame, stack: printed(c.stock.stackOf(l))}
-	f.says = fmt.Sprintf("%s, %s here", c.perRound(n, rounds, "goroutine leaks", "goroutines leak"),
+	f.text = fmt.Sprintf("%s, %s here", c.perRound(n, rounds, "goroutine leaks", "goroutines leak"),
 		plural(int(n), "more waits", "more wait"))
 	if l.entry != "" {
-		f.says += fmt.Sprintf(" and at other lines, in %s", l.entry)
+		f.text += fmt.Sprintf(" and at other lines, in %s", l.entry)
 	}
 	if l.site.WaitReason != "" {
-		f.says += " (" + l.site.WaitReason + ")"
+		f.text += " (" + l.site.WaitReason + ")"
 	}
 	if l.kind == proven || l.kind == ownProof || c.provenAt(l) {
-		f.says += ", and nothing can wake them: proven by the runtime"
+		f.text += ", and nothing can wake them: proven by the runtime"
 	}
 	if creator != "" {
 		f.stack = append(f.stack, "started by "+creator)
@@ -153,7 +153,7 @@ func (c *check) goroutines(l *line, rounds int, memory []*line, creator string) 
 	library := profile.PackageOf(l.site.Function)
 	for _, m := range memory {
 		if m.site.Application && profile.PackageOf(m.site.Callee) == library {
-			f.says += fmt.Sprintf(" in %s, called from here through %s", short(l.site.Function), short(m.site.Callee))
+			f.text += fmt.Sprintf(" in %s, called from here through %s", short(l.site.Function), short(m.site.Callee))
 			f.at = m.site.Frame
 			break
 		}
@@ -163,33 +163,33 @@ func (c *check) goroutines(l *line, rounds int, memory []*line, creator string) 
 
 func (c *check) memory(l *line, rounds int) leak {
 	f := leak{at: l.site.Frame, stack: printed(c.stock.stackOf(l))}
-	f.says = fmt.Sprintf("%s a round stays in use, %s more from here", bytesText(l.values.growth()/float64(rounds)),
+	f.text = fmt.Sprintf("%s a round stays in use, %s more from here", bytesText(l.values.growth()/float64(rounds)),
 		bytesText(l.values.growth()))
 	if n := l.objects.growth(); n >= 1 {
-		f.says += " in " + plural(int(n+.5), "object", "objects")
+		f.text += " in " + plural(int(n+.5), "object", "objects")
 	} else {
-		f.says += " in what grows"
+		f.text += " in what grows"
 	}
 	return f
 }
 
 func (c *check) descriptors(caller profile.Frame, opened []*line, rounds int) (all []leak) {
 	n := c.stock.descriptors.growth()
-	says := fmt.Sprintf("%s, %s open", c.perRound(n, rounds, "descriptor leaks", "descriptors leak"),
+	text := fmt.Sprintf("%s, %s open", c.perRound(n, rounds, "descriptor leaks", "descriptors leak"),
 		plural(int(n), "more is", "more are"))
 	if c.stock.now != nil && c.stock.before != nil {
 		if parts := c.stock.now.Parts(c.stock.before); len(parts) > 0 && parts[0].Growth > 0 {
-			says += " (" + strings.TrimSpace(parts[0].What+" "+parts[0].Detail) + ")"
+			text += " (" + strings.TrimSpace(parts[0].What+" "+parts[0].Detail) + ")"
 		}
 	}
 	if len(opened) == 0 {
-		return []leak{{at: caller, says: says + "; by which line is not known"}}
+		return []leak{{at: caller, text: text + "; by which line is not known"}}
 	}
 	for i, l := range opened {
 		if i > 0 {
-			says = fmt.Sprintf("%s more in use by what is opened here", bytesText(l.values.growth()))
+			text = fmt.Sprintf("%s more in use by what is opened here", bytesText(l.values.growth()))
 		}
-		all = append(all, leak{at: l.site.Frame, says: says, stack: printed(c.stock.stackOf(l))})
+		all = append(all, leak{at: l.site.Frame, text: text, stack: printed(c.stock.stackOf(l))})
 	}
 	return all
 }
@@ -248,7 +248,7 @@ func (r *report) text() string {
 	var b strings.Builder
 	b.WriteString(r.headline)
 	for _, f := range r.findings {
-		fmt.Fprintf(&b, "\n%s:%d: %s", shown(f.at.File), f.at.Line, f.says)
+		fmt.Fprintf(&b, "\n%s:%d: %s", shown(f.at.File), f.at.Line, f.text)
 		for _, line := range f.stack {
 			b.WriteString("\n\t" + line)
 		}
@@ -290,17 +290,17 @@ func annotate(r *report) {
 // the line of the test.
 func (r *report) annotations(w io.Writer, repository string) {
 	for _, f := range r.findings {
-		at, says := f.at, f.says
+		at, text := f.at, f.text
 		path, err := filepath.Rel(repository, at.File)
 		if err != nil || !filepath.IsLocal(path) {
-			says = fmt.Sprintf("%s:%d: %s", at.File, at.Line, says)
+			text = fmt.Sprintf("%s:%d: %s", at.File, at.Line, text)
 			at = r.caller
 			if path, err = filepath.Rel(repository, at.File); err != nil || !filepath.IsLocal(path) {
 				path = at.File
 			}
 		}
 		fmt.Fprintf(w, "::error file=%s,line=%d,title=leak::%s\n", property.Replace(filepath.ToSlash(path)), at.Line,
-			message.Replace(says))
+			message.Replace(text))
 	}
 }
 

@@ -15,9 +15,9 @@ import (
 func TestRoundsThatFail(t *testing.T) {
 	before := runtime.MemProfileRate
 	for _, test := range []struct {
-		name, said string
-		round      func(r *recorder, n int)
-		rounds     int
+		name, output string
+		round        func(r *recorder, n int)
+		rounds       int
 	}{
 		{"at once", "broken", func(r *recorder, _ int) { abandoned(); r.Errorf("broken") }, 1},
 		{"later", "broken", func(r *recorder, n int) {
@@ -45,8 +45,8 @@ func TestRoundsThatFail(t *testing.T) {
 			check(&r, func() { n++; test.round(&r, n) })
 		}()
 		<-ended
-		if n != test.rounds || r.said() != test.said {
-			t.Errorf("%s: %d rounds and %q, want %d and %q", test.name, n, r.said(), test.rounds, test.said)
+		if n != test.rounds || r.output() != test.output {
+			t.Errorf("%s: %d rounds and %q, want %d and %q", test.name, n, r.output(), test.rounds, test.output)
 		}
 	}
 	if runtime.MemProfileRate != before {
@@ -66,9 +66,9 @@ func TestRounds(t *testing.T) {
 		{"as asked for", []leaktest.Option{leaktest.Rounds(30)}, 0, 60, 1000},
 	} {
 		n := 0
-		if said := checked(func() { n++; time.Sleep(test.takes) }, test.options...); n < test.min || n > test.max ||
-			said != "" {
-			t.Errorf("%s: %d rounds, want %d to %d; %s", test.name, n, test.min, test.max, said)
+		if output := checked(func() { n++; time.Sleep(test.takes) }, test.options...); n < test.min || n > test.max ||
+			output != "" {
+			t.Errorf("%s: %d rounds, want %d to %d; %s", test.name, n, test.min, test.max, output)
 		}
 	}
 }

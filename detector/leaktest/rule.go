@@ -74,10 +74,10 @@ func (s *series) put(stock int, value float64) {
 
 // nextStretch returns how many rounds the next stretch has: as many as all before, if the time that is left for them
 // lasts so long.
-func nextStretch(played int, took, left float64) int {
-	if took <= 0 {
+func nextStretch(played int, elapsed, left float64) int {
+	if elapsed <= 0 {
 		return played
 	}
-	affordable := left / took * float64(played)
+	affordable := left / elapsed * float64(played)
 	return int(min(float64(played), max(affordable, 1)))
 }

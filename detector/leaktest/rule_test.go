@@ -44,17 +44,17 @@ func TestGrows(t *testing.T) {
 
 func TestNextStretch(t *testing.T) {
 	for _, test := range []struct {
-		played     int
-		took, left float64
-		want       int
+		played        int
+		elapsed, left float64
+		want          int
 	}{
 		{10, 0, 1, 10},
 		{10, .1, 1, 10},
 		{10, .5, .25, 5},
 		{10, 2, -1, 1},
 	} {
-		if got := nextStretch(test.played, test.took, test.left); got != test.want {
-			t.Errorf("%d rounds after %d in %v s, %v s left; want %d", got, test.played, test.took, test.left,
+		if got := nextStretch(test.played, test.elapsed, test.left); got != test.want {
+			t.Errorf("%d rounds after %d in %v s, %v s left; want %d", got, test.played, test.elapsed, test.left,
 				test.want)
 		}
 	}
@@ -99,7 +99,7 @@ func TestRunningTest(t *testing.T) {
 		stack, test string
 		calls       bool
 	}{
-		"takes stock": {"runtime.goroutineProfile " + ourPackage + ".(*stock).takeGoroutines " +
+		"takes stock": {"runtime.goroutineProfile " + ourPackage + ".(*stock).measureGoroutines " +
 			"a.TestX testing.tRunner runtime.goexit", "a.TestX", true},
 		"runs": {"time.Sleep a.TestX.func1 testing.tRunner runtime.goexit", "a.TestX.func1",
 			false},
@@ -128,8 +128,8 @@ func TestAnnotations(t *testing.T) {
 	r := report{
 		caller: profile.Frame{File: "/repo/a/a_test.go", Line: 7},
 		findings: []leak{
-			{at: profile.Frame{File: "/repo/a/b,c.go", Line: 1}, says: "100 % of\nit"},
-			{at: profile.Frame{File: "/elsewhere/d.go", Line: 2}, says: "leaks"},
+			{at: profile.Frame{File: "/repo/a/b,c.go", Line: 1}, text: "100 % of\nit"},
+			{at: profile.Frame{File: "/elsewhere/d.go", Line: 2}, text: "leaks"},
 		},
 	}
 	var out strings.Builder

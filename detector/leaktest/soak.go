@@ -75,7 +75,7 @@ type soak struct {
 	length   time.Duration
 	caller   profile.Frame
 	source   sampler.Source
-	began    time.Time
+	started  time.Time
 	interval time.Duration
 
 	sample   sampler.Sample
@@ -98,12 +98,12 @@ type throttle struct{ next time.Time }
 
 // do does it if it is due, or must be done.
 func (p *throttle) do(must bool, f func()) {
-	began := time.Now()
-	if !must && began.Before(p.next) {
+	start := time.Now()
+	if !must && start.Before(p.next) {
 		return
 	}
 	f()
-	p.next = began.Add(time.Duration(float64(time.Since(began)) / maxShare))
+	p.next = start.Add(time.Duration(float64(time.Since(start)) / maxShare))
 }
 
 func newSoak(source sampler.Source, d time.Duration, o options) *soak {
@@ -112,7 +112,7 @@ func newSoak(source sampler.Source, d time.Duration, o options) *soak {
 	c.Adaptive.Load = engine.NoLoad // the collections would count as load
 	scale := c.Adaptive.Scale()
 	s := &soak{
-		options: o, length: d, source: source, began: time.Now(), engine: engine.New(c.Engine()),
+		options: o, length: d, source: source, started: time.Now(), engine: engine.New(c.Engine()),
 		interval: max(finding.Stretch(trend.FinestWidth, scale)/2, 2*time.Millisecond),
 		fired:    make(map[string]alerting.Event), profiles: profile.NewSelf(),
 	}
@@ -190,7 +190,7 @@ func (s *soak) conclude(t TestingT) {
 			}
 		}
 	}
-	watched := sampler.FormatDuration(time.Since(s.began))
+	watched := sampler.FormatDuration(time.Since(s.started))
 	switch f, _ := t.(interface {
 		Failed() bool
 		Skipped() bool
@@ -209,7 +209,7 @@ func (s *soak) conclude(t TestingT) {
 // total returns what is to be said of a resource that leaks; ok is false where it is allowed.
 func (s *soak) total(status *engine.Status) (f leak, ok bool) {
 	r := status.Resource
-	f = leak{at: s.caller, says: fmt.Sprintf("%s went from %s to %s in %s", r.Name, r.Format(s.fired[r.Name].Baseline),
+	f = leak{at: s.caller, text: fmt.Sprintf("%s went from %s to %s in %s", r.Name, r.Format(s.fired[r.Name].Baseline),
 		r.Format(status.Value),
 		sampler.FormatDuration(status.At.Sub(status.Since)))}
 	l, keep := &s.lines[1], func(profile.Site) bool { return true }
@@ -230,7 +230,7 @@ func (s *soak) total(status *engine.Status) (f leak, ok bool) {
 		if len(f.stack) == 0 {
 			f.at, f.stack = at, printed(stack)
 		}
-		f.says += fmt.Sprintf("; %.0f %% of it at %s:%d", 100*g.Share, shown(at.File), at.Line)
+		f.text += fmt.Sprintf("; %.0f %% of it at %s:%d", 100*g.Share, shown(at.File), at.Line)
 	}
 	return f, allowed < .5
 }
@@ -240,9 +240,9 @@ func (s *soak) line(g *sites.Grown) (f leak, ok bool) {
 	stack := g.Profile.Frames()
 	f = leak{at: profile.Frame{Function: g.Function, File: g.File, Line: g.Line}, stack: printed(stack)}
 	if g.Bytes > 0 {
-		f.says = fmt.Sprintf("%s more memory stays in use, %s from here", bytesText(g.Growth), bytesText(g.Bytes))
+		f.text = fmt.Sprintf("%s more memory stays in use, %s from here", bytesText(g.Growth), bytesText(g.Bytes))
 	} else {
-		f.says = fmt.Sprintf("%s here", plural(int(g.Growth), "more goroutine waits", "more goroutines wait"))
+		f.text = fmt.Sprintf("%s here", plural(int(g.Growth), "more goroutine waits", "more goroutines wait"))
 	}
 	return f, !s.allows(stack)
 }

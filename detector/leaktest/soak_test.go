@@ -53,21 +53,21 @@ func TestSoak(t *testing.T) {
 				leaktest.Soak(&r, length)
 				serve(test.lasts*(length/(10*time.Second)), test.request)
 				r.finish()
-				if strings.Count(r.said(), " went from ") >= len(test.lines) || length > time.Minute {
+				if strings.Count(r.output(), " went from ") >= len(test.lines) || length > time.Minute {
 					break
 				}
 			}
-			if !strings.Contains(r.said(), test.says) || test.says == "" && r.said() != "" {
-				t.Fatalf("%q, want %q", r.said(), test.says)
+			if !strings.Contains(r.output(), test.says) || test.says == "" && r.output() != "" {
+				t.Fatalf("%q, want %q", r.output(), test.says)
 			}
-			named := places.FindAllStringSubmatch(r.said(), -1)
+			named := places.FindAllStringSubmatch(r.output(), -1)
 			if len(named) != len(test.lines) {
-				t.Fatalf("%d lines are named, want %q:\n%s", len(named), test.lines, r.said())
+				t.Fatalf("%d lines are named, want %q:\n%s", len(named), test.lines, r.output())
 			}
 			for i, line := range test.lines {
 				resource, at, _ := strings.Cut(line, " ")
 				if named[i][2] != lineOf(t, at) || !strings.HasPrefix(named[i][3], resource+" went from ") {
-					t.Errorf("want %s at line %s:\n%s", resource, lineOf(t, at), r.said())
+					t.Errorf("want %s at line %s:\n%s", resource, lineOf(t, at), r.output())
 				}
 			}
 		})
@@ -77,7 +77,7 @@ func TestSoak(t *testing.T) {
 func TestSoakIsTooShort(t *testing.T) {
 	var r recorder
 	leaktest.Soak(&r, time.Second)
-	if want := "a soak of 1s: it takes 10s or more to tell a leak"; r.said() != want || len(r.cleanups) > 0 {
-		t.Errorf("%q, want %q", r.said(), want)
+	if want := "a soak of 1s: it takes 10s or more to tell a leak"; r.output() != want || len(r.cleanups) > 0 {
+		t.Errorf("%q, want %q", r.output(), want)
 	}
 }

@@ -54,7 +54,7 @@ type stock struct {
 
 	goroutinesOnly bool
 
-	taken       int
+	rounds      int
 	lines       map[place]*line
 	heap        series // all of it, without what this package keeps
 	descriptors series
@@ -91,7 +91,7 @@ func (s *stock) close() {
 // quiesce waits until no goroutine ends any more, for a second at most.
 func quiesce() {
 	calm := 0
-	for began := time.Now(); time.Since(began) < time.Second; {
+	for start := time.Now(); time.Since(start) < time.Second; {
 		n := runtime.NumGoroutine()
 		time.Sleep(time.Millisecond)
 		if runtime.NumGoroutine() < n {
@@ -144,36 +144,36 @@ func noneQueued() bool {
 	return true
 }
 
-// take takes stock.
-func (s *stock) take() {
+// measure records what there is after a round.
+func (s *stock) measure() {
 	quiesce()
 	collect()
 	if !s.goroutinesOnly {
-		s.takeMemory()
-		s.takeDescriptors()
+		s.measureMemory()
+		s.measureDescriptors()
 	}
-	s.takeGoroutines()
-	s.takeProof()
-	s.taken++
+	s.measureGoroutines()
+	s.proveGoroutines()
+	s.rounds++
 	s.pad()
 }
 
 // retake takes the latest stock again.
 func (s *stock) retake() {
-	s.taken--
+	s.rounds--
 	for _, l := range s.lines {
-		l.values, l.objects = l.values[:min(s.taken, len(l.values))], l.objects[:min(s.taken, len(l.objects))]
+		l.values, l.objects = l.values[:min(s.rounds, len(l.values))], l.objects[:min(s.rounds, len(l.objects))]
 	}
-	s.heap, s.descriptors = s.heap[:min(s.taken, len(s.heap))], s.descriptors[:min(s.taken, len(s.descriptors))]
-	s.take()
+	s.heap, s.descriptors = s.heap[:min(s.rounds, len(s.heap))], s.descriptors[:min(s.rounds, len(s.descriptors))]
+	s.measure()
 }
 
 // pad notes that there is nothing any more at lines that were not seen.
 func (s *stock) pad() {
 	for _, l := range s.lines {
-		if len(l.values) < s.taken {
-			l.values.put(s.taken-1, 0)
-			l.objects.put(s.taken-1, 0)
+		if len(l.values) < s.rounds {
+			l.values.put(s.rounds-1, 0)
+			l.objects.put(s.rounds-1, 0)
 		}
 	}
 }
@@ -188,7 +188,7 @@ func (s *stock) at(p place, site profile.Site) *line {
 	return l
 }
 
-func (s *stock) takeMemory() {
+func (s *stock) measureMemory() {
 	p, err := s.profiles.Profile(context.Background(), profile.Heap)
 	if err != nil {
 		return
@@ -204,14 +204,14 @@ func (s *stock) takeMemory() {
 		all -= site.Bytes - size
 		if count > 0 {
 			l := s.at(place{kind: memory, frame: site.Frame}, site)
-			l.values.put(s.taken, size)
-			l.objects.put(s.taken, count)
+			l.values.put(s.rounds, size)
+			l.objects.put(s.rounds, count)
 		}
 	}
-	s.heap.put(s.taken, all)
+	s.heap.put(s.rounds, all)
 }
 
-func (s *stock) takeGoroutines() {
+func (s *stock) measureGoroutines() {
 	if p, err := s.profiles.Profile(context.Background(), profile.Goroutine); err == nil {
 		s.goroutines = int(p.Count)
 		s.add(waiting, p)
@@ -224,8 +224,8 @@ func (s *stock) takeGoroutines() {
 	}
 }
 
-// takeProof has the runtime look for goroutines that nothing can wake.
-func (s *stock) takeProof() {
+// proveGoroutines has the runtime look for goroutines that nothing can wake.
+func (s *stock) proveGoroutines() {
 	if !s.provable {
 		return
 	}
@@ -252,32 +252,32 @@ func (s *stock) add(k kind, p *profile.Profile) {
 		if count == 0 {
 			continue
 		}
-		s.at(place{kind: k, frame: site.Frame}, site).values.put(s.taken, count)
+		s.at(place{kind: k, frame: site.Frame}, site).values.put(s.rounds, count)
 		entry := s.lines[place{kind: k, entry: site.Entry}]
-		if entry == nil || entry.site.Count < site.Count || len(entry.values) <= s.taken {
+		if entry == nil || entry.site.Count < site.Count || len(entry.values) <= s.rounds {
 			entry = s.at(place{kind: k, entry: site.Entry}, site)
 		}
 		sum := count
-		if len(entry.values) > s.taken {
-			sum += entry.values[s.taken]
+		if len(entry.values) > s.rounds {
+			sum += entry.values[s.rounds]
 		}
-		entry.values.put(s.taken, sum)
+		entry.values.put(s.rounds, sum)
 	}
 }
 
-func (s *stock) takeDescriptors() {
+func (s *stock) measureDescriptors() {
 	if s.source == nil {
 		return
 	}
 	// An error names what could not be read, which is then not in the sample.
 	_ = s.source.Sample(context.Background(), &s.sample)
 	if n, ok := s.sample.Value(sampler.OpenFDs); ok {
-		s.descriptors.put(s.taken, n)
+		s.descriptors.put(s.rounds, n)
 	}
 	if p, ok := any(s.source).(breakdown.Process); ok {
 		if b, err := breakdown.Read(context.Background(), p, sampler.OpenFDs, maxExamined); err == nil {
 			s.now = b
-			if s.taken == 0 {
+			if s.rounds == 0 {
 				s.before = b
 			}
 		}
@@ -435,7 +435,7 @@ func besideOf(p *profile.Profile) string {
 func runningTest(stack []profile.Frame) (test string, calls bool) {
 	waits, inner := false, true
 	for i, f := range stack {
-		if f.Function == ourPackage+".(*stock).takeGoroutines" {
+		if f.Function == ourPackage+".(*stock).measureGoroutines" {
 			calls = true
 		}
 		switch path := profile.PackageOf(f.Function); {

@@ -15,7 +15,7 @@ type Params struct {
 	MinGrowth float64       // minimum growth of a life, as a share of its level
 	Offset    float64       // added to the level, above 0, in the unit of the resource
 	Scale     float64       // of the time constants, above 0
-	TookBack  int           // findings of the resource that were taken back
+	Retracted int           // findings of the resource that were taken back
 	Refuted   time.Time     // when the latest of them was: lives that ended before are no evidence
 }
 
@@ -59,17 +59,17 @@ const (
 	sameHour    = .6  // of the growth, that is there at the same hour of the day too
 	longerLives = 5   // that are asked for where a longer one was seen...
 	// ...or where lives begin on six days of the week, or such of a day on a Saturday and a Sunday...
-	everyDay     = 5
-	daysOfWeek   = 6   //
-	unseenLives  = 6   // ...and where neither is known
-	takenCosts   = 2   // more lives for each finding that was taken back
-	minReference = 3   // lives before the growth, whose shape can be taken out...
-	maxReference = 12  // ...and how many are looked at
-	shapeBins    = 24  // of such a shape
-	maxStrength  = 4   // growth beyond this earns no more
-	growthPower  = 1.3 // of growth, times its duration, is what is earned
-	day          = 24. // hours
-	slack        = 3.  // hours that a life may lack to a whole number of days
+	everyDay       = 5
+	daysOfWeek     = 6   //
+	unseenLives    = 6   // ...and where neither is known
+	retractedCosts = 2   // more lives for each finding that was taken back
+	minReference   = 3   // lives before the growth, whose shape can be taken out...
+	maxReference   = 12  // ...and how many are looked at
+	shapeBins      = 24  // of such a shape
+	maxStrength    = 4   // growth beyond this earns no more
+	growthPower    = 1.3 // of growth, times its duration, is what is earned
+	day            = 24. // hours
+	slack          = 3.  // hours that a life may lack to a whole number of days
 )
 
 // begins are the shares of a life at which the growth may begin to count: what comes before may be a warm-up.
@@ -171,7 +171,7 @@ func (j *Judge) Over() (g Growth, ok bool) {
 func (j *Judge) usual() float64 {
 	j.list = j.list[:0]
 	for i := len(j.traces) - 2; i >= 0 && len(j.list) < maxReference; i-- {
-		if t := &j.traces[i]; j.tells(t, 0) {
+		if t := &j.traces[i]; j.informative(t, 0) {
 			j.list = append(j.list, t.hours)
 		}
 	}
@@ -182,8 +182,8 @@ func (j *Judge) usual() float64 {
 	return j.list[len(j.list)/2]
 }
 
-// tells reports whether a life is long enough to tell anything beside one of a length.
-func (j *Judge) tells(t *trace, hours float64) bool {
+// informative reports whether a life is long enough to tell anything beside one of a length.
+func (j *Judge) informative(t *trace, hours float64) bool {
 	return t.n >= minFloors && t.hours >= max(minHours*j.params.Scale, shortShare*hours)
 }
 
@@ -193,7 +193,7 @@ func (j *Judge) overLatest(m int, run *trace) (g Growth, more, ok bool) {
 	j.group, j.list = j.group[:0], j.list[:0]
 	i := len(j.traces) - 2
 	for ; i >= 0 && len(j.group) < m && !j.traces[i].refuted; i-- {
-		if t := &j.traces[i]; j.tells(t, beside) {
+		if t := &j.traces[i]; j.informative(t, beside) {
 			j.group = append(j.group, t)
 			j.list = append(j.list, t.hours)
 		}
@@ -212,7 +212,7 @@ func (j *Judge) overLatest(m int, run *trace) (g Growth, more, ok bool) {
 	for _, against := range [...]bool{false, true} {
 		references := 0
 		if against {
-			if references = j.takeOut(first, length); references == 0 {
+			if references = j.divideByShape(first, length); references == 0 {
 				break
 			}
 		}
@@ -232,9 +232,9 @@ func (j *Judge) overLatest(m int, run *trace) (g Growth, more, ok bool) {
 	return Growth{}, more, false
 }
 
-// takeOut divides all curves by the mean shape of lives before a number that have a length, and returns how many these
-// are. What is older than the length follows the hour of the day.
-func (j *Judge) takeOut(first int, length float64) (references int) {
+// divideByShape divides all curves by the mean shape of lives before a number that have a length, and returns how many
+// these are. What is older than the length follows the hour of the day.
+func (j *Judge) divideByShape(first int, length float64) (references int) {
 	var shape [shapeBins]float64
 	offset := j.params.Offset
 	for i := len(j.traces) - 2; i >= 0 && references < maxReference; i-- {
@@ -284,7 +284,7 @@ func (j *Judge) putBack() {
 func (j *Judge) window(run *trace, from, to float64) (g Growth, ok bool) {
 	pooled := j.pool(from, to)
 	stretch := to / (to - from)
-	if pooled.full < minFull || pooled.growth*stretch < j.params.MinGrowth || pooled.whole < j.params.MinGrowth ||
+	if pooled.full < minFull || pooled.growth*stretch < j.params.MinGrowth || pooled.total < j.params.MinGrowth ||
 		!pooled.each {
 		return g, false
 	}
@@ -313,15 +313,15 @@ func (j *Judge) window(run *trace, from, to float64) (g Growth, ok bool) {
 	if !ok || j.levelledAt() > pooled.level*(1-beyond*pooled.growth/(1+pooled.growth)) {
 		return g, false
 	}
-	asked := unseenLives
+	required := unseenLives
 	switch {
 	case longer:
-		asked = longerLives
+		required = longerLives
 	case j.everyDay():
-		asked = everyDay
+		required = everyDay
 	}
 	need := j.params.Required.Hours() * math.Exp(lackCosts*lack)
-	if len(j.group)+1 < asked+takenCosts*j.params.TookBack || pooled.earned < need {
+	if len(j.group)+1 < required+retractedCosts*j.params.Retracted || pooled.earned < need {
 		return g, false
 	}
 	j.describe(&g, run, from, to, pooled.growth)
@@ -341,7 +341,7 @@ func (j *Judge) window(run *trace, from, to float64) (g Growth, ok bool) {
 // pooled is what the lives of a group that are long enough have in common between two ages.
 type pooled struct {
 	full             int     // lives
-	growth, whole    float64 // median, as a share of the level at the first age; since the first floor
+	growth, total    float64 // median, as a share of the level at the first age; since the first floor
 	each             bool    // whether each grew
 	shares           [parts]float64
 	level            float64 // mean, at the end
@@ -407,7 +407,7 @@ func (j *Judge) pool(from, to float64) (p pooled) {
 		}
 	}
 	slices.Sort(j.list)
-	p.whole = j.list[len(j.list)/2]
+	p.total = j.list[len(j.list)/2]
 	return p
 }
 
@@ -460,13 +460,13 @@ func (j *Judge) describe(g *Growth, run *trace, from, to, growth float64) {
 	oldest := j.group[len(j.group)-1].number
 	for ; i >= 0; i-- {
 		t := &j.traces[i]
-		if j.tells(t, to) && !grew(t) && t.number < oldest {
+		if j.informative(t, to) && !grew(t) && t.number < oldest {
 			break
 		}
 	}
 	for ; i >= 0; i-- {
 		t := &j.traces[i]
-		if !j.tells(t, to) {
+		if !j.informative(t, to) {
 			continue
 		}
 		if t.growth(from, min(to, t.hours), j.params.Offset) >= eachShare*growth {

@@ -87,19 +87,19 @@ type Life struct {
 
 // Resource is what is known of one resource beyond the curves.
 type Resource struct {
-	TookBack int `json:"took_back,omitempty"` // findings of growth that was given back, or came to rest, within a life
+	Retracted int `json:"took_back,omitempty"` // findings of growth that was given back, or came to rest, within a life
 	// Refuted is when the latest of them was taken back: what lives before it showed is no evidence.
 	Refuted time.Time `json:"refuted,omitzero"`
 	Profile Profile   `json:"profile,omitzero"`
-	Notices [2]Said   `json:"notices,omitzero"` // the latest alert of each kind, trend and limit
+	Notices [2]Notice `json:"notices,omitzero"` // the latest alert of each kind, trend and limit
 	// Held is the finding of growth that holds and was alerted, and Severity the highest that was; nil where none does.
 	Held     *finding.Held     `json:"held,omitempty"`
 	Severity alerting.Severity `json:"severity,omitempty"`
 	Lives    *alerting.Lives   `json:"lives,omitempty"` // that were told of it
 }
 
-// Said is an alert that was given. The zero value is none.
-type Said struct {
+// Notice is an alert that was given. The zero value is none.
+type Notice struct {
 	At       int64             `json:"at,omitempty"` // unix nanoseconds
 	Severity alerting.Severity `json:"severity,omitempty"`
 }
@@ -269,7 +269,7 @@ func (r *Record) Validate() error {
 		}
 	}
 	for name, resource := range r.Resources {
-		if resource.TookBack < 0 || !resource.Profile.valid() || resource.Held != nil && !resource.Held.Valid() {
+		if resource.Retracted < 0 || !resource.Profile.valid() || resource.Held != nil && !resource.Held.Valid() {
 			return fmt.Errorf("lives: %s: not what a record holds", name)
 		}
 	}

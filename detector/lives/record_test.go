@@ -131,8 +131,8 @@ func TestRecordRoundTrip(t *testing.T) {
 	}
 	r.Resources = map[string]lives.Resource{}
 	for _, name := range names {
-		r.Resources[name] = lives.Resource{TookBack: 2, Profile: clock.Profile(),
-			Notices: [2]lives.Said{{At: 1, Severity: 2}}}
+		r.Resources[name] = lives.Resource{Retracted: 2, Profile: clock.Profile(),
+			Notices: [2]lives.Notice{{At: 1, Severity: 2}}}
 	}
 	if err := r.Validate(); err != nil {
 		t.Fatal(err)
@@ -177,8 +177,8 @@ func TestLongNames(t *testing.T) {
 		var names []string
 		for i := range test.resources {
 			names = append(names, fmt.Sprintf("%s{n=%02d}", strings.Repeat("x", test.length-6), i))
-			r.Resources[names[i]] = lives.Resource{TookBack: 2, Profile: clock.Profile(),
-				Notices: [2]lives.Said{{At: 1, Severity: 2}}}
+			r.Resources[names[i]] = lives.Resource{Retracted: 2, Profile: clock.Profile(),
+				Notices: [2]lives.Notice{{At: 1, Severity: 2}}}
 		}
 		for i := range 30 {
 			r.Add(life(24*float64(i), 23.9, names...))

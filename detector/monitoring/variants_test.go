@@ -112,7 +112,7 @@ func (s *service) startUp() {
 // run works for a time: every 80 s a burst, of 20 to 50 s, of up to 120 goroutines, 60 descriptors and 24 MB, and every
 // hour one of four times as much. leak is called after each.
 func (s *service) run(d time.Duration, leak func()) {
-	for began := time.Now(); time.Since(began) < d; s.bursts++ {
+	for start := time.Now(); time.Since(start) < d; s.bursts++ {
 		n := s.bursts
 		size, length := 40+20*(n*7%5), time.Duration(20+15*(n*5%3))*time.Second
 		if n%45 == 30 {

@@ -68,13 +68,13 @@ func register(provider api.MeterProvider, read func() metric.Snapshot,
 
 // instrument is what a metric is observed with: the one for whole numbers or the other.
 type instrument struct {
-	whole api.Int64Observable
-	real  api.Float64Observable
+	integer api.Int64Observable
+	real    api.Float64Observable
 }
 
 func (i instrument) observable() api.Observable {
-	if i.whole != nil {
-		return i.whole
+	if i.integer != nil {
+		return i.integer
 	}
 	return i.real
 }
@@ -83,9 +83,9 @@ func newInstrument(meter api.Meter, m *metric.Metric) (i instrument, err error) 
 	description, unit := api.WithDescription(m.Help), api.WithUnit(m.Unit)
 	switch {
 	case m.Kind == metric.Sum:
-		i.whole, err = meter.Int64ObservableUpDownCounter(m.Instrument, description, unit)
-	case m.Kind == metric.Counter && m.Whole():
-		i.whole, err = meter.Int64ObservableCounter(m.Instrument, description, unit)
+		i.integer, err = meter.Int64ObservableUpDownCounter(m.Instrument, description, unit)
+	case m.Kind == metric.Counter && m.Integer():
+		i.integer, err = meter.Int64ObservableCounter(m.Instrument, description, unit)
 	case m.Kind == metric.Counter:
 		i.real, err = meter.Float64ObservableCounter(m.Instrument, description, unit)
 	default:
@@ -104,8 +104,8 @@ func (all instruments) observe(o api.Observer, s *metric.Snapshot, attributes []
 			with = append(with, attribute.String(l.Attribute, labels[k]))
 		}
 		set := api.WithAttributes(with...)
-		if i := all[m]; i.whole != nil {
-			o.ObserveInt64(i.whole, int64(value), set)
+		if i := all[m]; i.integer != nil {
+			o.ObserveInt64(i.integer, int64(value), set)
 		} else {
 			o.ObserveFloat64(i.real, value, set)
 		}

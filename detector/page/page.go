@@ -90,8 +90,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.URL.Path == "" && withoutSlash(r) {
 		// Relative, as only the client knows the whole path; with a dot, as a name may contain a colon.
-		asked, _, _ := strings.Cut(r.RequestURI, "?")
-		header.Set("Location", "./"+path.Base(asked)+"/")
+		requested, _, _ := strings.Cut(r.RequestURI, "?")
+		header.Set("Location", "./"+path.Base(requested)+"/")
 		w.WriteHeader(http.StatusTemporaryRedirect)
 		return
 	}
@@ -119,8 +119,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // withoutSlash reports whether a prefix was stripped of all of the path, so that links relative to it would go astray.
 func withoutSlash(r *http.Request) bool {
-	asked, _, _ := strings.Cut(r.RequestURI, "?")
-	return asked != "" && !strings.HasSuffix(asked, "/")
+	requested, _, _ := strings.Cut(r.RequestURI, "?")
+	return requested != "" && !strings.HasSuffix(requested, "/")
 }
 
 // show sends a picture.
@@ -141,7 +141,7 @@ func (h *handler) show(w http.ResponseWriter, r *http.Request, kind string, key 
 }
 
 // draw takes a picture of the monitor.
-func (h *handler) draw(span int) *view { return look(h.monitor, span, time.Now()).draw() }
+func (h *handler) draw(span int) *view { return newScene(h.monitor, span, time.Now()).draw() }
 
 // document returns the page: the same for everybody but for its title and the data that its script shows.
 func (h *handler) document(v *view) ([]byte, error) {

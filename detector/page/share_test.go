@@ -17,12 +17,12 @@ import (
 
 // counted is a Monitor that draws only when it may, and counts.
 type counted struct {
-	version, asked, drawn atomic.Int64
-	may                   chan struct{} // nil: always
+	version, requests, drawn atomic.Int64
+	may                      chan struct{} // nil: always
 }
 
 func (c *counted) Version() string {
-	c.asked.Add(1)
+	c.requests.Add(1)
 	return strconv.FormatInt(c.version.Load(), 10)
 }
 
@@ -42,7 +42,7 @@ func (c *counted) viewers(t *testing.T, h http.Handler, n, refused int, path str
 	var mu sync.Mutex
 	var wg sync.WaitGroup
 	codes := map[int]int{}
-	before := c.asked.Load()
+	before := c.requests.Load()
 	for range n {
 		wg.Add(1)
 		go func() {
@@ -57,7 +57,7 @@ func (c *counted) viewers(t *testing.T, h http.Handler, n, refused int, path str
 		await.True(t, "all viewers", func() bool {
 			mu.Lock()
 			defer mu.Unlock()
-			return c.asked.Load() == before+int64(n) && codes[http.StatusServiceUnavailable] == refused
+			return c.requests.Load() == before+int64(n) && codes[http.StatusServiceUnavailable] == refused
 		})
 		close(c.may)
 	}

@@ -21,9 +21,9 @@ var spans = []struct {
 
 // spanOf returns which of the spans a request asks for; all where it asks for none of them.
 func spanOf(r *http.Request) int {
-	asked := r.URL.Query().Get("last")
+	requested := r.URL.Query().Get("last")
 	for i, s := range spans {
-		if s.name == asked {
+		if s.name == requested {
 			return i
 		}
 	}
@@ -42,8 +42,8 @@ type scene struct {
 	charts []*plot.Chart // of each of these; nil where nothing is kept
 }
 
-// look takes from a monitor what a page shows.
-func look(m Monitor, span int, now time.Time) *scene {
+// newScene reads from a monitor what a page shows.
+func newScene(m Monitor, span int, now time.Time) *scene {
 	s := &scene{status: m.Status(), now: now, span: span}
 	for i := range s.status.Resources {
 		if r := &s.status.Resources[i]; r.Judged || r.State == firing {

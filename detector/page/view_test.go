@@ -15,19 +15,19 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // scripted is a Monitor that says what it is told to, and keeps account of what it is asked.
 type scripted struct {
-	status Status
-	asked  []string
+	status   Status
+	requests []string
 }
 
 func (s *scripted) Version() string { return s.status.Time.String() }
 
 func (s *scripted) Status() Status {
-	s.asked = append(s.asked, "status")
+	s.requests = append(s.requests, "status")
 	return s.status
 }
 
 func (s *scripted) Plot(resource string, from time.Time) *plot.Chart {
-	s.asked = append(s.asked, resource+" since "+from.Format("15:04"))
+	s.requests = append(s.requests, resource+" since "+from.Format("15:04"))
 	if resource == "unseen" {
 		return nil
 	}
@@ -62,17 +62,17 @@ func TestLook(t *testing.T) {
 		of("rss_bytes", suspected), limit, growing,
 		of("goroutines", firing, alerting.Critical),
 	}}}
-	s := look(m, 1, noon)
+	s := newScene(m, 1, noon)
 	want := []string{
 		"status", "goroutines since 11:00", "alloc_bytes since 11:00", "open_fds since 11:00", "rss_bytes since 11:00",
 		"stack_bytes since 11:00", "unseen since 11:00",
 		"threads since 11:00",
 	}
-	if diff := cmp.Diff(want, m.asked); diff != "" {
+	if diff := cmp.Diff(want, m.requests); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
 	v := s.draw()
-	if diff := cmp.Diff(want, m.asked); diff != "" {
+	if diff := cmp.Diff(want, m.requests); diff != "" {
 		t.Errorf("asked while it was drawn (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"goroutines", "alloc_bytes", "open_fds", "rss_bytes", "stack_bytes", "unseen",
@@ -108,7 +108,7 @@ func TestHeadline(t *testing.T) {
 		{[]Resource{of("a", suspected), of("b", firing)}, "Leak: b"},
 	} {
 		status := Status{Process: alerting.Process{Executable: `C:\\srv\\api`}, Resources: test.resources}
-		v := look(&scripted{status: status}, 0, noon).draw()
+		v := newScene(&scripted{status: status}, 0, noon).draw()
 		if v.Headline != test.want || v.Title != test.want+" · api" {
 			t.Errorf("%v: headline %q, title %q, want %q", test.resources, v.Headline, v.Title, test.want)
 		}
@@ -128,7 +128,7 @@ func TestHeadlineOfABlindMonitor(t *testing.T) {
 			"b leaked"},
 	} {
 		status := Status{Time: test.at, Stalled: true, Resources: test.resources}
-		if v := look(&scripted{status: status}, 0, noon).draw(); v.Headline != test.want {
+		if v := newScene(&scripted{status: status}, 0, noon).draw(); v.Headline != test.want {
 			t.Errorf("headline %q, want %q", v.Headline, test.want)
 		}
 	}
@@ -141,7 +141,7 @@ func TestManyMetrics(t *testing.T) {
 		m.status.Resources = append(m.status.Resources, of(fmt.Sprint("m", i), healthy))
 	}
 	full, sparks := 0, 0
-	for _, d := range look(&m, 0, noon).draw().Plots {
+	for _, d := range newScene(&m, 0, noon).draw().Plots {
 		if d.Plot != "" {
 			full++
 		}
@@ -157,9 +157,9 @@ func TestManyMetrics(t *testing.T) {
 // No span is offered that is longer than what was sampled, but for the one that is asked for.
 func TestSpansOffered(t *testing.T) {
 	for _, test := range []struct {
-		sampled time.Duration
-		asked   int
-		want    []string
+		sampled  time.Duration
+		requests int
+		want     []string
 	}{
 		{time.Minute, len(spans) - 1, []string{"all"}},
 		{time.Minute, 1, []string{"1h", "all"}},
@@ -167,7 +167,8 @@ func TestSpansOffered(t *testing.T) {
 		{30 * 24 * time.Hour, 0, []string{"15m", "1h", "6h", "24h", "7d", "all"}},
 	} {
 		var got []string
-		for _, s := range look(&scripted{status: Status{Started: noon, Time: noon.Add(test.sampled)}}, test.asked,
+		for _, s := range newScene(&scripted{status: Status{Started: noon, Time: noon.Add(test.sampled)}},
+			test.requests,
 			noon).draw().Spans {
 			got = append(got, s.Name)
 		}

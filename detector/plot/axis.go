@@ -22,7 +22,7 @@ type tick struct {
 // valueAxis covers the values from low to high with about so many ticks, at steps that are round in the unit. Whole
 // values have no steps below one. Amounts are written in the unit in which the largest sample is, so that the axis
 // agrees with the text; where there is nearly none, in that of the axis.
-func valueAxis(low, high, sample float64, unit string, whole bool, about int) axis {
+func valueAxis(low, high, sample float64, unit string, integer bool, about int) axis {
 	largest := max(math.Abs(low), math.Abs(high))
 	if scale, _ := byteScale(sample); unit == "bytes" && largest < 2*1024*scale {
 		largest = sample
@@ -33,7 +33,7 @@ func valueAxis(low, high, sample float64, unit string, whole bool, about int) ax
 	if unit == "bytes" {
 		scale, name = byteScale(largest)
 	}
-	if whole && unit == "" {
+	if integer && unit == "" {
 		step = max(step, 1)
 	}
 	a := axis{low: math.Floor(low/step+1e-9) * step, high: math.Ceil(high/step-1e-9) * step}

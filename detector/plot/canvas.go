@@ -8,7 +8,7 @@ import (
 )
 
 // Canvas is what charts are drawn on. Lengths are in units of the chart, y counts down. A back end draws an ink by its
-// Look.
+// style.
 type Canvas interface {
 	// Line draws a line through points; at one that is not a number the pen is lifted.
 	Line(ink Ink, points []Point)
@@ -118,8 +118,8 @@ const (
 	inkCount
 )
 
-// Look is how an ink looks.
-type Look struct {
+// InkStyle is how an ink is drawn.
+type InkStyle struct {
 	Name        string // of its CSS classes and property
 	Light, Dark string // colour, #rrggbb
 	Width       float64
@@ -135,7 +135,7 @@ const (
 	headingSize = 15.
 )
 
-var looks = [inkCount]Look{
+var inkStyles = [inkCount]InkStyle{
 	Paper:        {Name: "paper", Light: "#ffffff", Dark: "#14171c"},
 	Text:         {Name: "text", Light: "#1a1e24", Dark: "#e6e9ee"},
 	Heading:      {Name: "heading", Light: "#1a1e24", Dark: "#e6e9ee", Size: headingSize, Bold: true},
@@ -164,15 +164,15 @@ var looks = [inkCount]Look{
 	RestLayer:    {Name: "rest", Light: "#6b7684", Dark: "#8d98a7", Opacity: .3},
 }
 
-// Look returns how an ink looks.
-func (i Ink) Look() Look { return looks[i] }
+// Style returns how the ink is drawn.
+func (i Ink) Style() InkStyle { return inkStyles[i] }
 
 // inkStyle is the CSS of all inks: a custom property for each colour, and the classes of lines (l), areas (a), marks
 // (m) and text (t).
 func inkStyle() string {
 	var b strings.Builder
 	properties := func(dark bool) {
-		for _, l := range looks {
+		for _, l := range inkStyles {
 			color := l.Light
 			if dark {
 				color = l.Dark
@@ -189,7 +189,7 @@ func inkStyle() string {
 	b.WriteString("@media print{:root{")
 	properties(false)
 	b.WriteString("}}\n")
-	for _, l := range looks {
+	for _, l := range inkStyles {
 		opacity := ""
 		if l.Opacity > 0 {
 			opacity = fmt.Sprintf(";opacity:%g", l.Opacity)

@@ -204,7 +204,7 @@ func (c *Chart) span() (f frame) {
 func (c *Chart) axes(height float64) (frame, axis) {
 	const apart = 55. // levels
 	f := c.span()
-	values := valueAxis(f.low, f.high, largestSample(c.Bins), c.Resource.Unit, whole(c.Bins), int(height/apart)+1)
+	values := valueAxis(f.low, f.high, largestSample(c.Bins), c.Resource.Unit, integers(c.Bins), int(height/apart)+1)
 	f.low, f.high = values.low, values.high
 	return f, values
 }

@@ -180,11 +180,11 @@ func luminance(t *testing.T, color string) float64 {
 // Text has a contrast of 4.5 or more, as whatever is a line or a mark may have a label of its own ink (WCAG 2.2, AA).
 func TestContrast(t *testing.T) {
 	for ink := Text; ink < inkCount; ink++ {
-		look := ink.Look()
+		look := ink.Style()
 		if ink == Grid || look.Opacity > 0 {
 			continue // decoration
 		}
-		for _, pair := range [][2]string{{look.Light, Paper.Look().Light}, {look.Dark, Paper.Look().Dark}} {
+		for _, pair := range [][2]string{{look.Light, Paper.Style().Light}, {look.Dark, Paper.Style().Dark}} {
 			a, b := luminance(t, pair[0]), luminance(t, pair[1])
 			if contrast := (max(a, b) + .05) / (min(a, b) + .05); contrast < 4.5 {
 				t.Errorf("%s: %s on %s has a contrast of %.2f", look.Name, pair[0], pair[1], contrast)

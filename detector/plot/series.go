@@ -141,8 +141,8 @@ func largestSample(bins []Bin) float64 {
 	return largest
 }
 
-// whole reports whether all values are.
-func whole(bins []Bin) bool {
+// integers reports whether all values of the bins are integers.
+func integers(bins []Bin) bool {
 	for i := range bins {
 		if b := &bins[i]; b.Min != math.Trunc(b.Min) || b.Max != math.Trunc(b.Max) {
 			return false

@@ -53,7 +53,7 @@ func (s *SVG) path(kind string, ink Ink, points []Point, closed bool) {
 	if s.stretch && !closed {
 		effect = ` vector-effect="non-scaling-stroke"`
 	}
-	fmt.Fprintf(&s.lines, `<path class="%s%s"%s d="%s"/>`+"\n", kind, ink.Look().Name, effect, data)
+	fmt.Fprintf(&s.lines, `<path class="%s%s"%s d="%s"/>`+"\n", kind, ink.Style().Name, effect, data)
 }
 
 // appendPath writes a path in relative steps of a tenth of a unit.
@@ -119,7 +119,7 @@ func (s *SVG) x(x float64) string {
 // Mark implements Canvas.
 func (s *SVG) Mark(ink Ink, shape Shape, at Point, radius float64, title string) {
 	b := &s.texts
-	class := "m-" + ink.Look().Name
+	class := "m-" + ink.Style().Name
 	if shape == Ring {
 		class += " ring"
 	}
@@ -139,7 +139,7 @@ func (s *SVG) Mark(ink Ink, shape Shape, at Point, radius float64, title string)
 
 // Text implements Canvas.
 func (s *SVG) Text(ink Ink, at Point, align Align, label Label) {
-	class, anchor, instant := "t-"+ink.Look().Name, "", ""
+	class, anchor, instant := "t-"+ink.Style().Name, "", ""
 	if label.Minor {
 		class += " minor"
 	}
@@ -268,7 +268,7 @@ func valueScale(columns []Bin) float64 {
 		return 1
 	}
 	exponent := int(math.Floor(math.Log10(largest))) - 4
-	if whole(columns) {
+	if integers(columns) {
 		exponent = max(exponent, 0)
 	}
 	return math.Pow10(max(exponent, -300))

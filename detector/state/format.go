@@ -39,10 +39,10 @@ type Saved struct {
 	Alerts []alerting.Alert `json:"alerts,omitempty"`
 	// AlertsLeftOut is how many alerts there was no room for.
 	AlertsLeftOut int `json:"alerts_left_out,omitempty"`
-	// Receiver identifies the webhook, without its secrets, and Told are the ids of the alerts that it took: what it
-	// did not is told by the next life.
-	Receiver string   `json:"receiver,omitempty"`
-	Told     []string `json:"told,omitempty"`
+	// Receiver identifies the webhook, without its secrets, and Delivered are the ids of the alerts that it accepted:
+	// what it did not is told by the next life.
+	Receiver  string   `json:"receiver,omitempty"`
+	Delivered []string `json:"told,omitempty"`
 	// Fingerprints are those that had an incident, the latest last: they are not new to the next life.
 	Fingerprints []string `json:"fingerprints,omitempty"`
 }
@@ -134,10 +134,10 @@ func Decode(text []byte) (Saved, error) {
 	if len(text) > maxBytes {
 		return Saved{}, ErrTooLarge
 	}
-	head, body, whole := bytes.Cut(text, []byte("\n"))
+	head, body, complete := bytes.Cut(text, []byte("\n"))
 	rest, ours := strings.CutPrefix(string(head), magic+" ")
 	fields := strings.Split(rest, " ")
-	if !whole || !ours {
+	if !complete || !ours {
 		return Saved{}, ErrDamaged
 	}
 	if n, err := strconv.ParseUint(fields[0], 10, 31); err == nil && n > version {

@@ -27,13 +27,13 @@ type process struct {
 	state.Keeper
 	log *logtest.Hook
 
-	mu      sync.Mutex
-	place   state.Place
-	learned []int // how many lives, each time
-	refuses error
-	asked   atomic.Int32 // for the record
-	once    bool         // it has a record only once
-	told    atomic.Bool
+	mu       sync.Mutex
+	place    state.Place
+	learned  []int // how many lives, each time
+	refuses  error
+	requests atomic.Int32 // for the record
+	once     bool         // it has a record only once
+	reported atomic.Bool
 }
 
 func newProcess(dir string) *process {
@@ -53,11 +53,11 @@ func newProcess(dir string) *process {
 			return p.refuses
 		},
 		Record: func() (state.Saved, bool) {
-			p.asked.Add(1)
-			if p.told.Load() {
+			p.requests.Add(1)
+			if p.reported.Load() {
 				return state.Saved{}, false
 			}
-			p.told.Store(p.once)
+			p.reported.Store(p.once)
 			return state.Saved{Record: *record(1 + p.known())}, true
 		},
 	}
@@ -80,8 +80,8 @@ func (p *process) move(dir string) {
 	p.place.Dir = dir
 }
 
-// said returns the levels of what was logged.
-func (p *process) said() (levels []logrus.Level) {
+// logged returns the levels of what was logged.
+func (p *process) logged() (levels []logrus.Level) {
 	for _, e := range p.log.AllEntries() {
 		levels = append(levels, e.Level)
 	}
@@ -109,8 +109,8 @@ func TestKeeperHandsOver(t *testing.T) {
 			if !end() {
 				t.Error("the state was not written at the end")
 			}
-			if n := livesIn(dir); n != i+1 || len(p.said()) > 0 {
-				t.Errorf("life %d left %d lives, and said %v", i, n, p.said())
+			if n := livesIn(dir); n != i+1 || len(p.logged()) > 0 {
+				t.Errorf("life %d left %d lives, and said %v", i, n, p.logged())
 			}
 		})
 	}
@@ -130,10 +130,10 @@ func TestKeeperInterval(t *testing.T) {
 			end := p.Start()
 			time.Sleep(test.run)
 			synctest.Wait()
-			before := p.asked.Load()
+			before := p.requests.Load()
 			time.Sleep(test.max)
 			synctest.Wait()
-			if n := p.asked.Load() - before; n < 1 || n > 2 {
+			if n := p.requests.Load() - before; n < 1 || n > 2 {
 				t.Errorf("after %s: %d states in %s, want 1", test.run, n, test.max)
 			}
 			end()
@@ -148,7 +148,7 @@ func TestKeeperSecondWriter(t *testing.T) {
 		first, second := newProcess(dir), newProcess(dir)
 		endFirst, endSecond := first.Start(), second.Start()
 		time.Sleep(10 * time.Minute)
-		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel}, second.said()); diff != "" || second.known() != 0 {
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel}, second.logged()); diff != "" || second.known() != 0 {
 			t.Errorf("it knows of %d lives, and said (-want +got):\n%s", second.known(), diff)
 		}
 		endFirst()
@@ -157,8 +157,8 @@ func TestKeeperSecondWriter(t *testing.T) {
 			t.Errorf("when the first had ended it knew of %d lives, and %d are kept", second.known(), livesIn(dir))
 		}
 		endSecond()
-		if len(first.said()) > 0 {
-			t.Errorf("the first one said %v", first.said())
+		if len(first.logged()) > 0 {
+			t.Errorf("the first one said %v", first.logged())
 		}
 	})
 }
@@ -190,7 +190,7 @@ func TestKeeperWithoutDirectory(t *testing.T) {
 		}
 		end()
 		want := []logrus.Level{logrus.WarnLevel, logrus.InfoLevel, logrus.WarnLevel, logrus.InfoLevel}
-		if diff := cmp.Diff(want, p.said()); diff != "" {
+		if diff := cmp.Diff(want, p.logged()); diff != "" {
 			t.Errorf("said (-want +got):\n%s", diff)
 		}
 	})
@@ -212,7 +212,7 @@ func TestKeeperWritesWhatIsLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 		end()
-		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel, logrus.InfoLevel}, p.said()); diff != "" ||
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel, logrus.InfoLevel}, p.logged()); diff != "" ||
 			livesIn(dir) != 1 {
 			t.Errorf("%d lives are kept; said (-want +got):\n%s", livesIn(dir), diff)
 		}
@@ -240,7 +240,7 @@ func TestKeeperMoves(t *testing.T) {
 		if err != nil || string(kept) != string(text) || livesIn(other) < 1 {
 			t.Errorf("%v: what was there was not kept, or nothing came in its place", err)
 		}
-		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel}, p.said()); diff != "" ||
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel}, p.logged()); diff != "" ||
 			!slices.Equal(p.learned, []int{3}) {
 			t.Errorf("learned %v; said (-want +got):\n%s", p.learned, diff)
 		}
@@ -255,7 +255,7 @@ func TestKeeperDirectoryComesBack(t *testing.T) {
 		p := newProcess(dir)
 		record := p.Record
 		p.Record = func() (state.Saved, bool) {
-			if p.asked.Load() == 0 {
+			if p.requests.Load() == 0 {
 				if err := os.Rename(dir, dir+" gone"); err != nil {
 					t.Error(err)
 				}
@@ -278,7 +278,7 @@ func TestKeeperDirectoryComesBack(t *testing.T) {
 		if _, err := os.Stat(path + ".unusable"); !os.IsNotExist(err) || livesIn(dir) != 4 {
 			t.Errorf("%d lives are kept, want 4; moved aside: %v", livesIn(dir), err)
 		}
-		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel, logrus.InfoLevel}, p.said()); diff != "" ||
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel, logrus.InfoLevel}, p.logged()); diff != "" ||
 			!slices.Equal(p.learned, []int{3}) {
 			t.Errorf("learned %v; said (-want +got):\n%s", p.learned, diff)
 		}
@@ -301,7 +301,7 @@ func TestKeeperTooLate(t *testing.T) {
 		}
 		endNext()
 		end()
-		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel}, p.said()); diff != "" || livesIn(dir) != 4 {
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel}, p.logged()); diff != "" || livesIn(dir) != 4 {
 			t.Errorf("%d lives are kept; said (-want +got):\n%s", livesIn(dir), diff)
 		}
 	})
@@ -314,8 +314,8 @@ func TestKeeperPanics(t *testing.T) {
 		p.Record = func() (state.Saved, bool) { panic("by the test") }
 		end := p.Start()
 		time.Sleep(time.Hour)
-		if !end() || !slices.Equal(p.said(), []logrus.Level{logrus.WarnLevel}) {
-			t.Errorf("said %v", p.said())
+		if !end() || !slices.Equal(p.logged(), []logrus.Level{logrus.WarnLevel}) {
+			t.Errorf("said %v", p.logged())
 		}
 	})
 }
@@ -331,18 +331,18 @@ func TestKeeperHangs(t *testing.T) {
 			<-answers
 			return learn(s)
 		}
-		began := time.Now()
+		start := time.Now()
 		end := p.Start()
-		if took := time.Since(began); took != 500*time.Millisecond {
-			t.Errorf("the start took %s", took)
+		if elapsed := time.Since(start); elapsed != 500*time.Millisecond {
+			t.Errorf("the start took %s", elapsed)
 		}
 		ended := make(chan bool)
 		go func() { ended <- end() }()
 		if <-ended {
 			t.Error("it says that all was written")
 		}
-		if took := time.Since(began); took != 2500*time.Millisecond {
-			t.Errorf("start and end took %s", took)
+		if elapsed := time.Since(start); elapsed != 2500*time.Millisecond {
+			t.Errorf("start and end took %s", elapsed)
 		}
 		close(answers)
 		synctest.Wait()
@@ -367,7 +367,7 @@ func TestKeeperLeavesAlertsOut(t *testing.T) {
 		end := p.Start()
 		time.Sleep(time.Hour)
 		end()
-		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel}, p.said()); diff != "" {
+		if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel}, p.logged()); diff != "" {
 			t.Fatalf("said (-want +got):\n%s", diff)
 		}
 		if text := p.log.LastEntry().Message; !strings.Contains(text, "2 of the alerts that hold") {

@@ -53,7 +53,7 @@ func TestKeeperFullDisk(t *testing.T) {
 	p.Record = func() (state.Saved, bool) { return state.Saved{Record: *record(5)}, true }
 	limitFiles(t, 100)
 	end := p.Start()
-	await.True(t, "the warning", func() bool { return len(p.said()) > 0 })
+	await.True(t, "the warning", func() bool { return len(p.logged()) > 0 })
 	if livesIn(dir) != 1 || p.known() != 1 {
 		t.Errorf("the state that was there has %d lives now, and %d were learned; want 1", livesIn(dir), p.known())
 	}
@@ -65,7 +65,7 @@ func TestKeeperFullDisk(t *testing.T) {
 	if !end() || livesIn(dir) != 5 {
 		t.Errorf("then %d lives are kept, want 5", livesIn(dir))
 	}
-	if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel, logrus.InfoLevel}, p.said()); diff != "" {
+	if diff := cmp.Diff([]logrus.Level{logrus.WarnLevel, logrus.InfoLevel}, p.logged()); diff != "" {
 		t.Errorf("said (-want +got):\n%s", diff)
 	}
 }

@@ -73,7 +73,7 @@ func (k *Keeper) knows(s *Saved) bool {
 // Start begins to keep the state, and returns once it was read, or half a second later. The function that it returns
 // writes the latest state and ends that. It reports whether it could, within two seconds: what hangs is left behind.
 func (k *Keeper) Start() (end func() bool) {
-	r := &run{Keeper: k, began: time.Now(), read: make(chan struct{}), ended: make(chan struct{})}
+	r := &run{Keeper: k, started: time.Now(), read: make(chan struct{}), ended: make(chan struct{})}
 	ctx, cancel := context.WithCancel(context.Background())
 	if k.Place().Dir == "" {
 		close(r.read) // nothing to wait for, though a reload may name a directory
@@ -102,13 +102,13 @@ func awaitOr(done <-chan struct{}, limit time.Duration) bool {
 // run is one run of a Keeper. All but the channels is for its goroutine.
 type run struct {
 	*Keeper
-	began time.Time
-	read  chan struct{} // closed once the state was looked for
-	first bool          // it was
-	ended chan struct{} // closed once all is over
-	file  *File
-	place Place
-	late  Place // that is left to others
+	started time.Time
+	read    chan struct{} // closed once the state was looked for
+	first   bool          // it was
+	ended   chan struct{} // closed once all is over
+	file    *File
+	place   Place
+	late    Place // that is left to others
 	// unwritten is what could not be written yet.
 	unwritten *Saved
 	problem   guard.News
@@ -153,7 +153,7 @@ func (r *run) next(err error) time.Duration {
 	if r.place.Fine > 0 {
 		shortest = min(shortest, r.place.Fine)
 	}
-	return min(max(time.Since(r.began)/lostShare, shortest), maxEvery)
+	return min(max(time.Since(r.started)/lostShare, shortest), maxEvery)
 }
 
 // step writes the state, and opens its file before that where it is not open.
@@ -185,7 +185,7 @@ func (r *run) step() error {
 	case err == nil:
 		r.unwritten = nil
 		r.know(at)
-		r.sayLeftOut()
+		r.warnLeftOut()
 	case errors.Is(err, fs.ErrNotExist): // the directory is gone, and with it the lock
 		err = errors.Join(err, r.close())
 	}
@@ -228,8 +228,8 @@ func (r *run) open() error {
 	return nil
 }
 
-// sayLeftOut warns of alerts that the next life will not know of, when there are more of them.
-func (r *run) sayLeftOut() {
+// warnLeftOut warns of alerts that the next life will not know of, when there are more of them.
+func (r *run) warnLeftOut() {
 	n := r.file.LeftOut()
 	if n > r.leftOut {
 		r.Logger.Warnf("Resource monitor: %s: %d of the alerts that hold have no room in the state, the least severe "+

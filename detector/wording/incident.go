@@ -29,13 +29,13 @@ func IncidentClause(a *alerting.Alert) string {
 }
 
 // asOf says of when a figure is that an alert repeats, as a clause; "" where it is of the alert's own time.
-func asOf(of, told time.Time) string {
-	of = of.In(told.Location())
+func asOf(of, alertTime time.Time) string {
+	of = of.In(alertTime.Location())
 	at := of.Format(time.DateTime)
 	switch {
-	case of.IsZero() || at == told.Format(time.DateTime):
+	case of.IsZero() || at == alertTime.Format(time.DateTime):
 		return ""
-	case of.Format(time.DateOnly) == told.Format(time.DateOnly):
+	case of.Format(time.DateOnly) == alertTime.Format(time.DateOnly):
 		at = of.Format(time.TimeOnly)
 	}
 	return " as of " + at

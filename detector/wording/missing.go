@@ -34,11 +34,11 @@ func MissingClause(a *alerting.Alert) string {
 			reasons = append(reasons, m.Why)
 		}
 		name := m.What
-		switch said, ok := evidences[name]; {
+		switch text, ok := evidences[name]; {
 		case name == "sites" && isMemory(a.Resource):
 			name = "lines that allocate"
 		case ok:
-			name = said
+			name = text
 		}
 		what[m.Why] = append(what[m.Why], name)
 	}

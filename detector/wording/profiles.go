@@ -17,9 +17,9 @@ const (
 	HeapBehind                // the heap profile has less than half of the growth: it is of the latest collection
 )
 
-// Say says so as a clause: of a number of goroutines, of lines beyond those that are followed, or of percent of the
-// growth; limit is a number of these, how long the world may be stopped, or the growth.
-func (l Lack) Say(n float64, limit any) string {
+// Clause words it: of a number of goroutines, of lines beyond those that are followed, or of percent of
+// the growth; limit is a number of these, how long the world may be stopped, or the growth.
+func (l Lack) Clause(n float64, limit any) string {
 	format := "%.0f goroutines are too many for a profile of them: none is taken above %v"
 	switch l {
 	case FewerProfiles:

@@ -19,8 +19,8 @@ func TestBetween(t *testing.T) {
 		"at most 2 minutes": between(5*time.Second, 2*time.Minute),
 		"2 to 4 years":      between(2*365*day, 3*365*day+day),
 	}
-	for text, said := range want {
-		got[said], want[text] = said, text
+	for text, summary := range want {
+		got[summary], want[text] = summary, text
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

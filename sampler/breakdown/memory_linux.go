@@ -116,20 +116,20 @@ func addRuntime(b *Breakdown, m *mappedMemory, r GoMemory) {
 	if elsewhere { // where is not known
 		left, m.anonymous = m.anonymous, 0
 	}
-	take := func(bytes float64, labels ...string) {
+	add := func(bytes float64, labels ...string) {
 		bytes = min(max(bytes, 0), left)
 		left -= bytes
 		addBytes(b, bytes, labels...)
 	}
-	take(r.Live, whatGoHeap, partLive)
+	add(r.Live, whatGoHeap, partLive)
 	if r.Objects > 0 {
-		take(r.Objects-r.Live, whatGoHeap, partNewer)
-		take(r.InUse-r.Objects, whatGoHeap, partUnused)
+		add(r.Objects-r.Live, whatGoHeap, partNewer)
+		add(r.InUse-r.Objects, whatGoHeap, partUnused)
 	} else {
-		take(r.InUse-r.Live, whatGoHeap, partRest)
+		add(r.InUse-r.Live, whatGoHeap, partRest)
 	}
-	take(r.Stacks, whatStacks)
-	take(r.Free, whatGoHeap, partFreed)
+	add(r.Stacks, whatStacks)
+	add(r.Free, whatGoHeap, partFreed)
 	b.note(r.policy(), whatGoHeap, partFreed)
 	if elsewhere {
 		m.anonymous, left = left, 0

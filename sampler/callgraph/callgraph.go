@@ -69,7 +69,7 @@ type Place struct {
 // not followed further back, as those that close what they open. The error is ErrTooMany where too much leads there.
 func (c *Graph) Leading(functions []string, isApplication func(function, file string) bool,
 	isPassed func(function string) bool) (Leads, error) {
-	begins := c.beginnings()
+	starts := c.beginnings()
 	depths := make(map[string]int)
 	var queue []string
 	follow := func(function string, depth int) {
@@ -88,7 +88,7 @@ func (c *Graph) Leading(functions []string, isApplication func(function, file st
 	for ; len(queue) > 0; queue = queue[1:] {
 		function, called := queue[0], false
 		depth := depths[function]
-		for _, target := range begins[function] {
+		for _, target := range starts[function] {
 			for _, after := range c.callers(target) {
 				called = true
 				line, caller := c.resolve(after, target, function, isApplication, isPassed)
@@ -125,16 +125,16 @@ func (c *Graph) Leading(functions []string, isApplication func(function, file st
 
 // beginnings returns where the functions that are called begin, by name: generic ones may have several bodies.
 func (c *Graph) beginnings() map[string][]uint32 {
-	begins := make(map[string][]uint32)
+	starts := make(map[string][]uint32)
 	for i, one := range c.calls {
 		if i > 0 && c.calls[i-1].target == one.target {
 			continue
 		}
 		if f := runtime.FuncForPC(c.start + uintptr(one.target)); f != nil {
-			begins[f.Name()] = append(begins[f.Name()], one.target)
+			starts[f.Name()] = append(starts[f.Name()], one.target)
 		}
 	}
-	return begins
+	return starts
 }
 
 // callers returns where the calls of the function that begins at an offset return to.

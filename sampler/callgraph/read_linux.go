@@ -40,7 +40,7 @@ func read() (*Graph, error) {
 		own := int(min(chunk, text.End-at))
 		eachCall(data, func(offset, length int, target int64) {
 			if to := int64(at-text.Start) + target; offset < own && to >= 0 && to < int64(text.End-text.Start) &&
-				c.begins(to) {
+				c.isStart(to) {
 				c.calls = append(c.calls, call{uint32(to), uint32(at-text.Start) + uint32(offset+length)})
 			}
 		})
@@ -69,8 +69,8 @@ func textOf(file io.ReaderAt) (text image.Region, err error) {
 	return text, errors.New("the program's file does not tell where its code is")
 }
 
-// begins reports whether a function begins at an offset.
-func (c *Graph) begins(offset int64) bool {
+// isStart reports whether a function begins at an offset.
+func (c *Graph) isStart(offset int64) bool {
 	pc := c.start + uintptr(offset)
 	f := runtime.FuncForPC(pc)
 	return f != nil && f.Entry() == pc

@@ -115,12 +115,12 @@ func (e *Source) Close() error {
 // Sample reads the endpoint once and stamps the sample when the answer is complete. An error says what could not be
 // read, in full or in part; a later call may succeed. It never shows a user, a password or a value of the query.
 func (e *Source) Sample(ctx context.Context, s *sampler.Sample) error {
-	whole, err := e.fetch(ctx)
+	complete, err := e.fetch(ctx)
 	s.Reset(e.clock.Now())
 	if err == nil {
 		err = e.read(e.answer.Bytes(), s)
 	}
-	if !whole && len(s.Readings) > 0 {
+	if !complete && len(s.Readings) > 0 {
 		err = fmt.Errorf("the answer is larger than %d MiB: the rest is not read", maxAnswer>>20)
 	}
 	if err != nil {
@@ -130,7 +130,7 @@ func (e *Source) Sample(ctx context.Context, s *sampler.Sample) error {
 }
 
 // fetch reads an answer, or the whole lines at the start of one that is too large.
-func (e *Source) fetch(ctx context.Context) (whole bool, err error) {
+func (e *Source) fetch(ctx context.Context) (complete bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.url.String(), nil)
 	if err != nil {
 		return false, e.clean(err)

@@ -39,7 +39,7 @@ func TestEndpointPrometheus(t *testing.T) {
 	if err := os.WriteFile(configFile, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
+	start := time.Now()
 	cmd := exec.Command(binary, "--config.file="+configFile, "--web.listen-address="+address, "--storage.tsdb.path="+
 		filepath.Join(dir, "data"))
 	if err := cmd.Start(); err != nil {
@@ -61,7 +61,7 @@ func TestEndpointPrometheus(t *testing.T) {
 	read := time.Now()
 	startedNear := func(s *sampler.Sample) bool {
 		// the boot time is known to the second
-		return !s.Start.Before(began.Add(-2*time.Second)) && !s.Start.After(read.Add(2*time.Second))
+		return !s.Start.Before(start.Add(-2*time.Second)) && !s.Start.After(read.Add(2*time.Second))
 	}
 	for resource, minimum := range map[string]float64{sampler.Goroutines: 10, sampler.HeapInuseBytes: 1 << 20,
 		sampler.StackBytes: 1 << 16, sampler.AllocBytes: 1 << 20, sampler.RSSBytes: 1 << 24, sampler.OpenFDs: 5,
@@ -71,7 +71,7 @@ func TestEndpointPrometheus(t *testing.T) {
 		}
 	}
 	if !startedNear(&s) {
-		t.Errorf("start %v, want about %v", s.Start, began)
+		t.Errorf("start %v, want about %v", s.Start, start)
 	}
 	if len(s.Ceilings) == 0 || s.Ceilings[0].Resource != sampler.OpenFDs || s.Ceilings[0].Level < 64 {
 		t.Errorf("ceilings %v", s.Ceilings)
@@ -110,7 +110,7 @@ func TestEndpointPrometheus(t *testing.T) {
 			goroutines, _ := s.Value(sampler.Goroutines)
 			fds, _ := s.Value(sampler.OpenFDs)
 			if goroutines < 10 || fds < 5 || !startedNear(&s) || len(s.Ceilings) != 1 ||
-				s.Time.Before(began.Add(-time.Minute)) {
+				s.Time.Before(start.Add(-time.Minute)) {
 				t.Errorf("got %+v", s)
 			}
 		}

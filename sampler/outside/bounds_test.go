@@ -256,7 +256,7 @@ func TestNamesAreBounded(t *testing.T) {
 	step := new(Step)
 	f := follower{step: step}
 	for range maxTypes {
-		f.say(long)
+		f.append(long)
 	}
 	if len(step.Reference) > 3*maxShown {
 		t.Errorf("a reference has %d bytes", len(step.Reference))

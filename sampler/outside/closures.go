@@ -88,7 +88,7 @@ func (n *closures) capturedAt(code, offset uint64) (found captured, following ui
 	for i >= 0 && all[i].at > offset {
 		i--
 	}
-	if i < 0 || i > 0 && all[i-1].at == all[i].at || !isSaid(all[i].name) {
+	if i < 0 || i > 0 && all[i-1].at == all[i].at || !isNamed(all[i].name) {
 		return found, 0, false
 	}
 	if i+1 < len(all) {
@@ -97,8 +97,8 @@ func (n *closures) capturedAt(code, offset uint64) (found captured, following ui
 	return all[i], following, true
 }
 
-// isSaid reports whether a variable has a name of the program's, not of the compiler's own.
-func isSaid(name string) bool {
+// isNamed reports whether a variable has a name of the program's, not of the compiler's own.
+func isNamed(name string) bool {
 	name = strings.TrimPrefix(name, byReference)
 	return name != "" && !strings.ContainsAny(name, ".~#")
 }
@@ -177,7 +177,7 @@ func (n *closures) lead(step *Step, closure, next *node, place uint64) (v view, 
 		if known && in >= size || !known && in != 0 {
 			return v, false
 		}
-		t.say(name)
+		t.append(name)
 		if !known {
 			return t.unknown(), true
 		}
@@ -187,7 +187,7 @@ func (n *closures) lead(step *Step, closure, next *node, place uint64) (v view, 
 	if in != 0 {
 		return v, false
 	}
-	t.say(name)
+	t.append(name)
 	of := n.debug.pointee(found.of)
 	if size, known := n.debug.sizeOf(of); !known || !next.isAlone(size) || t.target != next.base.address() ||
 		size > pointerSize && at+size <= closure.end.address() && (following == 0 || following-found.at >= size) {

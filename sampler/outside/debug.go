@@ -41,8 +41,8 @@ type spent struct {
 
 // read reads what it can of some bytes.
 func (s *spent) read(from io.Reader, to []byte) (int, error) {
-	began := time.Now()
-	defer func() { s.time += time.Since(began) }()
+	start := time.Now()
+	defer func() { s.time += time.Since(start) }()
 	return io.ReadFull(from, to)
 }
 
@@ -153,9 +153,9 @@ func (d debugInfo) next(all *dwarf.Reader) (entry *dwarf.Entry, ok bool) {
 	if d.spent.tooMuch() {
 		return nil, false
 	}
-	began := time.Now()
+	start := time.Now()
 	defer func() {
-		d.spent.time += time.Since(began)
+		d.spent.time += time.Since(start)
 		if r := recover(); r != nil {
 			entry, ok = nil, false
 		}
@@ -236,8 +236,8 @@ func (d debugInfo) index(from int, what []byte) int {
 	if d.spent.tooMuch() {
 		return -1
 	}
-	began := time.Now()
-	defer func() { d.spent.time += time.Since(began) }()
+	start := time.Now()
+	defer func() { d.spent.time += time.Since(start) }()
 	return bytes.Index(d.info[from:], what)
 }
 

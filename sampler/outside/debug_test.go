@@ -159,13 +159,13 @@ func FuzzDebugInfo(f *testing.F) {
 	f.Add(forms, within(functionOf()), []byte("\x00"))
 	f.Add(forms, unit(closureOf()...), []byte("\x00"))
 	f.Fuzz(func(t *testing.T, abbrev, info, text []byte) {
-		began := time.Now()
+		start := time.Now()
 		h, err := named(abbrev, info, text)
 		if err == nil && !strings.HasPrefix(h.Variable, "main.v") {
 			t.Errorf("%+v", h)
 		}
-		if took := time.Since(began); took > time.Minute {
-			t.Errorf("it takes %s", took)
+		if elapsed := time.Since(start); elapsed > time.Minute {
+			t.Errorf("it takes %s", elapsed)
 		}
 	})
 }

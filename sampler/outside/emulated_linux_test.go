@@ -79,10 +79,10 @@ func startEmulated(t *testing.T, toolchain string, options ...string) emulated {
 // held returns what holds the memory that a function has allocated, or objects of some types, as in "*os.file".
 func (e emulated) held(t *testing.T, function string) *Holder {
 	t.Helper()
-	of := wanted{types: strings.Fields(function), tell: tell}
+	of := wanted{types: strings.Fields(function), choose: choose}
 	if !strings.HasPrefix(function, "*") {
 		var err error
-		if of, err = e.buckets(t.Context(), allocatedBy(function), tell); err != nil {
+		if of, err = e.buckets(t.Context(), allocatedBy(function), choose); err != nil {
 			t.Fatal(err)
 		}
 	}

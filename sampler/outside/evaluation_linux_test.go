@@ -253,15 +253,15 @@ func TestCosts(t *testing.T) {
 		var countCPU, stackCPU, heapCPU time.Duration
 		const times = 10
 		for range times {
-			began := time.Now()
+			start := time.Now()
 			countCPU += threadTime(func() { o.target.count() })
-			counted = append(counted, time.Since(began))
-			began = time.Now()
+			counted = append(counted, time.Since(start))
+			start = time.Now()
 			profile, err := o.Goroutines(context.Background())
 			if err != nil {
 				t.Fatal(err)
 			}
-			stacks = append(stacks, time.Since(began))
+			stacks = append(stacks, time.Since(start))
 			stackCPU += profile.CPU
 			heap, err := o.Heap(context.Background())
 			if err != nil {

@@ -148,14 +148,14 @@ func TestHolderLies(t *testing.T) {
 		lying.reader = &liar{truth: o.memory, dice: rand.New(rand.NewPCG(i, 2)),
 			share: float64(int(1)<<(4*i)) / (1 << 20)}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		began := time.Now()
-		h, ok := findHolder(ctx, &lying, wanted{buckets: of, tell: tell}, nil)
+		start := time.Now()
+		h, ok := findHolder(ctx, &lying, wanted{buckets: of, choose: choose}, nil)
 		cancel()
 		if ok && (h.Share <= .5 || h.Share > 1 || h.Objects > maxVotes || h.Variable != "" &&
 			!strings.Contains(h.Variable, ".")) {
 			t.Errorf("%+v", h)
 		}
-		if late := time.Since(began); late > time.Minute {
+		if late := time.Since(start); late > time.Minute {
 			t.Errorf("it goes on for %s", late)
 		}
 	}

@@ -66,8 +66,8 @@ func (g *goroutine) exists() bool {
 	return false
 }
 
-// stands reports whether its stack stands still where its descriptor says.
-func (g *goroutine) stands() bool {
+// isBlocked reports whether the goroutine does not run, so that its stack is as its descriptor says.
+func (g *goroutine) isBlocked() bool {
 	switch g.state {
 	case runnable, inSyscall, waiting, preempted, leaked:
 		return g.low < g.high && g.high-g.low <= 1<<32 && g.sp >= g.low && g.sp < g.high && g.sp%8 == 0
@@ -160,8 +160,8 @@ func (t *target) count() (n int, ok bool) {
 }
 
 // stacks reads the stacks of all goroutines but the runtime's own, batch by batch, and hands on those that hold
-// together. take reports whether it understands one.
-func (t *target) stacks(ctx context.Context, take func(g *goroutine, pcs []uint64) bool) (seen Seen, err error) {
+// together. visit reports whether it understands one.
+func (t *target) stacks(ctx context.Context, visit func(g *goroutine, pcs []uint64) bool) (seen Seen, err error) {
 	all, ok := t.list()
 	if !ok {
 		return seen, errTorn
@@ -183,7 +183,7 @@ func (t *target) stacks(ctx context.Context, take func(g *goroutine, pcs []uint6
 			switch {
 			case g.state == running:
 				seen.Running++
-			case b.ends[i] != walked || !take(g, b.pcs[i]):
+			case b.ends[i] != walked || !visit(g, b.pcs[i]):
 				seen.Torn++
 			}
 		}
@@ -285,7 +285,7 @@ func (b *batchReader) read(at []uint64) {
 		}
 		b.goroutines = append(b.goroutines, g)
 		b.ends[i], b.pcs[i] = broken, b.pcs[i][:0]
-		if g.stands() {
+		if g.isBlocked() {
 			b.ends[i] = cutOff
 		}
 	}

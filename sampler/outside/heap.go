@@ -85,7 +85,7 @@ func (h *heap) addBuckets(ctx context.Context) bool {
 
 // allocations reads what each stack has allocated and what of it was freed, as of the latest completed collection, and
 // hands on the sampled objects that are live. It returns how many stacks did not hold together.
-func (h *heap) allocations(take func(stack []Frame, count, size float64)) (torn int) {
+func (h *heap) allocations(visit func(stack []Frame, count, size float64)) (torn int) {
 	l := &h.layout
 	block, again := make([]byte, batch*l.record), make([]byte, batch*l.record)
 	for list := h.buckets; len(list) > 0; {
@@ -109,7 +109,7 @@ func (h *heap) allocations(take func(stack []Frame, count, size float64)) (torn 
 			case !fits:
 				torn++
 			case count > 0:
-				take(b.stack, float64(count), float64(count*b.size))
+				visit(b.stack, float64(count), float64(count*b.size))
 			}
 		}
 	}

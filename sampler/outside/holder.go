@@ -76,7 +76,7 @@ type search struct {
 	batch      *batchReader
 	goroutines []uint64 // descriptors
 	stack      frames   // that was looked at last
-	tell       teller
+	choose     chooser
 	roots      roots
 	read       uint64 // bytes that were looked through
 	pause      func() // called after each chunk; may be nil
@@ -256,8 +256,9 @@ func (s *search) minVotesFor(objects []uint64) int {
 	return len(objects)
 }
 
-// ask has the holders be looked for of some of the objects at these addresses, which are sorted: from everywhere.
-func (s *search) ask(all []uint64) bool {
+// addTargets adds some of the objects at these addresses, evenly spread, to those whose holders are searched for. The
+// addresses are sorted.
+func (s *search) addTargets(all []uint64) bool {
 	for i := range min(maxVotes, len(all)) {
 		base, end, ok := s.object(all[i*len(all)/min(maxVotes, len(all))])
 		if !ok || s.nodes[hide(base)] != nil {
@@ -303,7 +304,7 @@ func (s *search) at(address uint64) *node {
 }
 
 // words looks through a part of the memory, and hands on the places that point into the frontier.
-func (s *search) words(ctx context.Context, from, to uint64, take func(place uint64, n *node)) {
+func (s *search) words(ctx context.Context, from, to uint64, visit func(place uint64, n *node)) {
 	low, high := s.all[0].base.address(), s.all[len(s.all)-1].end.address()
 	for from < to && ctx.Err() == nil {
 		b := s.block[:min(chunk, to-from)]
@@ -315,7 +316,7 @@ func (s *search) words(ctx context.Context, from, to uint64, take func(place uin
 					continue
 				}
 				if n := s.at(word); n != nil {
-					take(from+uint64(i), n)
+					visit(from+uint64(i), n)
 				}
 			}
 		}

@@ -64,7 +64,7 @@ func TestHolders(t *testing.T) {
 		}
 		for types, held := range descriptorHolders {
 			want[types] = held
-			h, err := process.FinalizedHolder(t.Context(), tell, strings.Fields(types)...)
+			h, err := process.FinalizedHolder(t.Context(), choose, strings.Fields(types)...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -133,7 +133,7 @@ func TestHoldersStripped(t *testing.T) {
 		want := strippedOf(toolchainOf(options))
 		for way := range want {
 			if strings.HasPrefix(way, "*") {
-				h, err := process.FinalizedHolder(t.Context(), tell, way)
+				h, err := process.FinalizedHolder(t.Context(), choose, way)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -202,7 +202,7 @@ func startReady(t testing.TB, command ...string) int {
 // holderOf returns what holds the memory that a function has allocated; nil where that is not found.
 func holderOf(t *testing.T, o *Process, function string) *Holder {
 	t.Helper()
-	h, err := o.Holder(t.Context(), allocatedBy(function), tell)
+	h, err := o.Holder(t.Context(), allocatedBy(function), choose)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,17 +221,17 @@ func allocatedBy(function string) func(stack []Frame) bool {
 	}
 }
 
-// tell chooses the innermost function of package main, else the outermost one that is not the runtime's.
-func tell(stack []Frame) (told Frame, application bool) {
+// choose chooses the innermost function of package main, else the outermost one that is not the runtime's.
+func choose(stack []Frame) (chosen Frame, application bool) {
 	for _, f := range stack {
 		if strings.HasPrefix(f.Function, "main.") {
 			return f, true
 		}
 		if !strings.HasPrefix(f.Function, "runtime.") {
-			told = f
+			chosen = f
 		}
 	}
-	return told, false
+	return chosen, false
 }
 
 // heldBy names what holds the memory that a function has allocated.

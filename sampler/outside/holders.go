@@ -15,7 +15,7 @@ type Holder struct {
 	Type     string  // of the variable, as in map[string]*app.Session; "" where unknown
 	Entries  int64   // of a map, slice or channel, or how many timers or finalizers; -1 where it is none, or unknown
 	Frames   []Frame // of the goroutine, from the function that holds them, innermost first; nil for all else
-	At       Frame   // the one of them that is told; zero for all else
+	At       Frame   // the one of them that is reported; zero for all else
 	// Local is the variable there that holds them, of the goroutine's own function or captured by it; "" where that is
 	// not certain, as without what debuggers read.
 	Local string
@@ -29,15 +29,15 @@ type Holder struct {
 	Path      []Step  // from it to them, as most of them have it; nil where there was no time for it
 }
 
-// teller chooses the function of a goroutine's stack that is told, and says whether it is one of the application.
-type teller = func(stack []Frame) (told Frame, application bool)
+// chooser picks the function of a goroutine's stack that is reported, and says whether it is one of the application.
+type chooser = func(stack []Frame) (chosen Frame, application bool)
 
 // wanted is whose holders are looked for: what some buckets of the heap's profile have sampled, else all objects of
 // some types that have a finalizer.
 type wanted struct {
 	buckets map[uint64]bool // nil for types
 	types   []string
-	tell    teller
+	choose  chooser
 }
 
 // searchPause is how long it takes until memory is searched once more that has moved meanwhile, as the entries of a map
@@ -74,7 +74,7 @@ func (h *Holder) isNamed() bool {
 func searchOnce(ctx context.Context, t *target, of wanted, pause func()) (h Holder, ok, moved bool) {
 	t.table.image.begin()
 	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64),
-		block: make([]byte, chunk), batch: newBatch(t), pause: pause, tell: of.tell}
+		block: make([]byte, chunk), batch: newBatch(t), pause: pause, choose: of.choose}
 	s.roots.target, s.stack = t, frames{lineTable: t.table, usesLink: t.usesLink}
 	if s.names = readNames(t, pause); !s.readSpans(ctx) || !s.forget() {
 		return h, false, true
@@ -87,7 +87,7 @@ func searchOnce(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 	if of.buckets == nil {
 		all = s.roots.of(of.types)
 	}
-	if !s.ask(s.survivors(all)) {
+	if !s.addTargets(s.survivors(all)) {
 		return h, false, false
 	}
 	defer func() { h.All = len(all) }()
@@ -198,7 +198,7 @@ func (s *search) fromStacks(ctx context.Context) {
 			if b.ends[i] != walked || s.isSystem(&g) || g.high-g.sp > maxStack || s.searches(&g) {
 				continue
 			}
-			application, asked := false, false
+			application, resolved := false, false
 			s.words(ctx, s.ownFrames(&g), g.high, func(place uint64, n *node) {
 				at := s.stack.of(place)
 				if known := cmp.Or(n.root, n.library); known != nil && known.goroutine != nil &&
@@ -208,9 +208,9 @@ func (s *search) fromStacks(ctx context.Context) {
 				if n.root != nil || s.stack.isDead(at, place) {
 					return
 				}
-				if !asked {
-					asked = true
-					_, application = s.tell(s.framesOf(s.stack.pcs))
+				if !resolved {
+					resolved = true
+					_, application = s.choose(s.framesOf(s.stack.pcs))
 				}
 				if n.library != nil && !application {
 					return
@@ -413,9 +413,9 @@ func (s *search) verdict(ctx context.Context, rootOf func(*node) *root) (best Ho
 func (s *search) holderOf(ctx context.Context, r *root) Holder {
 	switch {
 	case r.goroutine != nil:
-		h := Holder{Entries: -1, Frames: s.standsAt(r)}
+		h := Holder{Entries: -1, Frames: s.holderFrames(r)}
 		if h.Frames != nil {
-			h.At, _ = s.tell(h.Frames)
+			h.At, _ = s.choose(h.Frames)
 		}
 		return h
 	case r.variable != 0:
@@ -426,9 +426,9 @@ func (s *search) holderOf(ctx context.Context, r *root) Holder {
 	return s.roots.byFinalizer(s.roots.finalizers[r.finalizer])
 }
 
-// standsAt returns the stack of a goroutine from the function that holds the object to the outermost; nil where it has
-// returned by now.
-func (s *search) standsAt(r *root) []Frame {
+// holderFrames returns the stack of a goroutine from the function that holds the object to the outermost; nil where it
+// has returned by now.
+func (s *search) holderFrames(r *root) []Frame {
 	b := s.batch
 	b.read([]uint64{r.goroutine.at})
 	stack := b.pcs[0]

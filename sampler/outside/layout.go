@@ -120,7 +120,7 @@ func layoutOf(offsets map[string]uint64) (l layout, err error) {
 	}
 	for name, offset := range offsets {
 		kind, field, _ := strings.Cut(name, ".")
-		limit, ok := whole[kind]
+		limit, ok := maxSizes[kind]
 		if !ok {
 			continue
 		}
@@ -135,9 +135,9 @@ func layoutOf(offsets map[string]uint64) (l layout, err error) {
 	return l, nil
 }
 
-// whole has the types that are read as a whole, and the most bytes that they may have, several times those of a
+// maxSizes has the types that are read as a whole, and the most bytes that they may have, several times those of a
 // release: what debuggers read of a program may be anybody's. A field lies within its type.
-var whole = map[string]uint64{
+var maxSizes = map[string]uint64{
 	"g": 4096, "mspan": 4096, "specialprofile": 512, "specialfinalizer": 512, "timer": 512, "bucket": nearBucket / 2,
 	"memRecord":      nearBucket / 2,
 	"heapStatsDelta": pageSize, "moduledata": 4096,

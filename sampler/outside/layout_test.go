@@ -21,11 +21,11 @@ func TestLayoutsAreBounded(t *testing.T) {
 		for name := range new(layout).fields() {
 			kind, field, isField := strings.Cut(name, ".")
 			size := all[of].Offsets[kind]
-			if _, known := all[of].Offsets[name]; !known || whole[kind] == 0 {
+			if _, known := all[of].Offsets[name]; !known || maxSizes[kind] == 0 {
 				continue
 			}
 			odd := maps.Clone(all[of].Offsets)
-			odd[name] = whole[kind] + 1
+			odd[name] = maxSizes[kind] + 1
 			if isField {
 				odd[name] = size - widthOf(name) + 1
 			}

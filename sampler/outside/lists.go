@@ -18,7 +18,7 @@ type cursor struct {
 	broken bool // it ended before
 }
 
-func (c *cursor) take(n uint64) []byte {
+func (c *cursor) next(n uint64) []byte {
 	if n > uint64(len(c.left)) {
 		c.broken, c.left = true, nil
 		return nil
@@ -29,14 +29,14 @@ func (c *cursor) take(n uint64) []byte {
 }
 
 func (c *cursor) byte() byte {
-	if b := c.take(1); b != nil {
+	if b := c.next(1); b != nil {
 		return b[0]
 	}
 	return 0
 }
 
 func (c *cursor) word() uint64 {
-	if b := c.take(8); b != nil {
+	if b := c.next(8); b != nil {
 		return binary.LittleEndian.Uint64(b)
 	}
 	return 0
@@ -82,7 +82,7 @@ const (
 
 // listed hands on the parts of the code that a list has, each with what is said of it where that is said.
 func (d functionInfo) listed(in [2]*lists, at int64, base uint64, five, located bool,
-	take func(begin, end uint64, expression []byte)) {
+	visit func(begin, end uint64, expression []byte)) {
 	l := in[0]
 	if five {
 		l = in[1]
@@ -132,14 +132,14 @@ func (d functionInfo) listed(in [2]*lists, at int64, base uint64, five, located 
 		}
 		var expression []byte
 		if located && five {
-			expression = c.take(c.number())
+			expression = c.next(c.number())
 		} else if located {
-			expression = c.take(uint64(c.byte()) | uint64(c.byte())<<8)
+			expression = c.next(uint64(c.byte()) | uint64(c.byte())<<8)
 		}
 		if c.broken {
 			return
 		}
-		take(begin, end, expression)
+		visit(begin, end, expression)
 	}
 }
 

@@ -50,8 +50,8 @@ func (l *local) has(offset int64, size uint64) (in uint64, ok bool) {
 	return 0, false
 }
 
-// whole reports whether a variable of some size is on the stack as it is in memory.
-func (l *local) whole(size uint64) bool {
+// isComplete reports whether a variable of some size is on the stack as it is in memory.
+func (l *local) isComplete(size uint64) bool {
 	next := uint64(0)
 	for _, p := range l.pieces {
 		if p.size == 0 {

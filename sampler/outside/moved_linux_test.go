@@ -75,7 +75,7 @@ func TestSearchedOnceMore(t *testing.T) {
 		target.reader = h
 		var held Holder
 		synctest.Test(t, func(t *testing.T) {
-			held, _ = findHolder(t.Context(), target, wanted{buckets: of, tell: tell}, nil)
+			held, _ = findHolder(t.Context(), target, wanted{buckets: of, choose: choose}, nil)
 		})
 		if name, _, _ := strings.Cut(held.Variable, ".byName"); name != test.want || h.searches != test.searches {
 			t.Errorf("%s: held by %q in %d searches, want %q in %d", test.name, held.Variable, h.searches, test.want,

@@ -53,8 +53,9 @@ func (n *names) symbol(at uint64) (name string, from uint64, ok bool) {
 	return n.symbols.name(all[i]), all[i].at, true
 }
 
-// tells reports whether a variable is one that tells something: the runtime has its own lists of all there is.
-func tells(name string) bool {
+// isInformative reports whether the name of a variable says what holds an object: the runtime's own do not, as it has
+// lists of all there is.
+func isInformative(name string) bool {
 	return strings.Contains(name, ".") && !strings.HasPrefix(name, "runtime.") &&
 		!strings.HasPrefix(name, "internal/runtime/")
 }
@@ -70,7 +71,7 @@ func (n *names) isRoot(at uint64) bool {
 		return from != 0 && !isRuntimes
 	}
 	if name, _, ok := n.symbol(at); ok {
-		return tells(name)
+		return isInformative(name)
 	}
 	return n.variable(at).Variable != ""
 }
@@ -102,7 +103,7 @@ func (n *names) users(at uint64) string {
 // where that is not known, and where it begins.
 func (n *names) owner(at uint64) (name string, of dwarf.Offset, from uint64) {
 	if name, from, ok := n.symbol(at); ok {
-		if !tells(name) {
+		if !isInformative(name) {
 			return "", 0, 0
 		}
 		return name, n.typeOf(name), from
@@ -119,7 +120,7 @@ func (n *names) owner(at uint64) (name string, of dwarf.Offset, from uint64) {
 	}
 	p := n.pointers[i]
 	name, from, ok := n.symbol(p.from)
-	if !ok || !tells(name) {
+	if !ok || !isInformative(name) {
 		return "", 0, 0
 	}
 	of = n.typeOf(name)
@@ -171,7 +172,7 @@ func (n *names) nameless() []pointer {
 				continue
 			}
 			at := from + uint64(i)
-			if name, begin, ok := n.symbol(at); ok && at-begin <= 8 && tells(name) {
+			if name, begin, ok := n.symbol(at); ok && at-begin <= 8 && isInformative(name) {
 				n.pointers = append(n.pointers, pointer{at, to})
 			}
 		}

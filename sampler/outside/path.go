@@ -236,7 +236,7 @@ func (s tracer) describe(way []*node, places map[link]uint64) path {
 	}
 	for i, n := range way {
 		last := i == len(way)-1
-		v = s.look(v, n)
+		v = s.resolve(v, n)
 		if !v.inside || last {
 			if v.inside && isInside(s.names.debug.nameOf(v.kind)) { // what the container is made of
 				v.label = p.steps[len(p.steps)-1].Container

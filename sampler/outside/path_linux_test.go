@@ -172,7 +172,7 @@ func TestHoldersOfLibraries(t *testing.T) {
 					}
 				}
 				return true
-			}, tell)
+			}, choose)
 			if err != nil {
 				t.Fatal(err)
 			}

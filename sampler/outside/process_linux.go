@@ -315,19 +315,19 @@ func (p *Process) Heap(ctx context.Context) (*Profile, error) {
 // Holder returns what keeps the memory alive that comes from some stacks of the heap's profile, by the shortest way
 // from there to its sampled objects. It is nil where that is not found, or the objects have different ones: then
 // nothing is known. It goes through the whole heap a few times, which keeps nobody from sampling meanwhile. One search
-// is made at a time; the others wait for 30 s at most, and end with an error then. tell chooses the function of a
-// goroutine's stack that is told, and says whether it is one of the application: a goroutine without any comes behind
-// other holders.
+// is made at a time; the others wait for 30 s at most, and end with an error then. choose picks the function of a
+// goroutine's stack that is reported, and says whether it is one of the application: a goroutine without any comes
+// behind other holders.
 func (p *Process) Holder(ctx context.Context, from func(stack []Frame) bool,
-	tell func(stack []Frame) (told Frame, application bool)) (*Holder, error) {
-	return p.search(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from, tell) })
+	choose func(stack []Frame) (chosen Frame, application bool)) (*Holder, error) {
+	return p.search(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from, choose) })
 }
 
 // FinalizedHolder returns what keeps the objects of some types alive that have a finalizer, as all of types *os.file
 // and *net.netFD that are open. It looks as Holder does, but from all of them.
-func (p *Process) FinalizedHolder(ctx context.Context, tell func(stack []Frame) (told Frame, application bool),
+func (p *Process) FinalizedHolder(ctx context.Context, choose func(stack []Frame) (chosen Frame, application bool),
 	types ...string) (*Holder, error) {
-	return p.search(ctx, func(*Process) (wanted, error) { return wanted{types: types, tell: tell}, nil })
+	return p.search(ctx, func(*Process) (wanted, error) { return wanted{types: types, choose: choose}, nil })
 }
 
 // searching is whose turn it is to search: what debuggers read of a program takes memory, and many processes of one may
@@ -343,8 +343,8 @@ func (e elsewhere) Unwrap() error { return e.cause }
 // Passes tells that it comes and goes.
 func (elsewhere) Passes() {}
 
-// takeTurn waits until nobody else searches; end lets the next one.
-func takeTurn(ctx context.Context) (end func(), err error) {
+// acquireTurn waits until no other search runs; end lets the next one start.
+func acquireTurn(ctx context.Context) (end func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, longestTurn)
 	defer cancel()
 	select {
@@ -356,7 +356,7 @@ func takeTurn(ctx context.Context) (end func(), err error) {
 }
 
 func (p *Process) search(ctx context.Context, of func(*Process) (wanted, error)) (*Holder, error) {
-	end, err := takeTurn(ctx)
+	end, err := acquireTurn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -371,7 +371,7 @@ func (p *Process) search(ctx context.Context, of func(*Process) (wanted, error))
 }
 
 // buckets returns those of the heap's profile that have some stacks.
-func (p *Process) buckets(ctx context.Context, from func([]Frame) bool, tell teller) (wanted, error) {
+func (p *Process) buckets(ctx context.Context, from func([]Frame) bool, choose chooser) (wanted, error) {
 	if p.target.places[bucketSymbol] == 0 || !p.heap.addBuckets(ctx) {
 		return wanted{}, errTorn
 	}
@@ -381,7 +381,7 @@ func (p *Process) buckets(ctx context.Context, from func([]Frame) bool, tell tel
 			of[b.at] = true
 		}
 	}
-	return wanted{buckets: of, tell: tell}, nil
+	return wanted{buckets: of, choose: choose}, nil
 }
 
 // holderIn looks for a holder in a process that is opened for it.
@@ -408,18 +408,18 @@ func holderIn(ctx context.Context, pid int, of func(*Process) (wanted, error), p
 // OwnHolder is Holder for the process that calls it: nothing is stopped, and after each megabyte others have their
 // turn. It ends with an error after 4 s of processor time, or 30 s.
 func OwnHolder(ctx context.Context, from func(stack []Frame) bool,
-	tell func(stack []Frame) (told Frame, application bool)) (*Holder, error) {
-	return searchOwn(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from, tell) })
+	choose func(stack []Frame) (chosen Frame, application bool)) (*Holder, error) {
+	return searchOwn(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from, choose) })
 }
 
 // OwnFinalizedHolder is FinalizedHolder for the process that calls it, within the bounds of OwnHolder.
-func OwnFinalizedHolder(ctx context.Context, tell func(stack []Frame) (told Frame, application bool),
+func OwnFinalizedHolder(ctx context.Context, choose func(stack []Frame) (chosen Frame, application bool),
 	types ...string) (*Holder, error) {
-	return searchOwn(ctx, func(*Process) (wanted, error) { return wanted{types: types, tell: tell}, nil })
+	return searchOwn(ctx, func(*Process) (wanted, error) { return wanted{types: types, choose: choose}, nil })
 }
 
 func searchOwn(ctx context.Context, of func(*Process) (wanted, error)) (*Holder, error) {
-	end, err := takeTurn(ctx)
+	end, err := acquireTurn(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -117,7 +117,7 @@ func TestProgram(t *testing.T) {
 
 // checkMemory holds what memory is against what the program's own runtime says of it, and the arenas against what lies
 // in them.
-func checkMemory(t *testing.T, o *Process, want told) {
+func checkMemory(t *testing.T, o *Process, want reported) {
 	t.Helper()
 	m, ok := o.Memory()
 	// To tell it the program has taken memory itself.

@@ -24,8 +24,8 @@ import (
 // counts are stacks with what is on them, as testdata/program tells.
 type counts map[string][2]int64
 
-// told is what a program says of itself.
-type told struct {
+// reported is what a program says of itself.
+type reported struct {
 	Goroutines, Heap counts
 	Number           int
 	Live             uint64
@@ -190,7 +190,7 @@ func (p *program) order(t testing.TB, order string) {
 }
 
 // tell has the program do something, and returns what it says of itself then.
-func (p *program) tell(t testing.TB, order string) (all told) {
+func (p *program) tell(t testing.TB, order string) (all reported) {
 	t.Helper()
 	p.order(t, order)
 	if err := p.out.Decode(&all); err != nil {

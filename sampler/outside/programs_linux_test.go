@@ -72,14 +72,14 @@ func evaluateProgram(t *testing.T, name, command, served string) {
 		return
 	}
 	defer p.Close()
-	var said []string
+	var messages []string
 	heap := [3]int{}
 	if h, err := p.Heap(t.Context()); err != nil {
-		said = append(said, err.Error())
+		messages = append(messages, err.Error())
 	} else if served == "" {
-		said = append(said, fmt.Sprintf("%d stacks of the heap", len(h.Stacks)))
+		messages = append(messages, fmt.Sprintf("%d stacks of the heap", len(h.Stacks)))
 	} else if heap, err = compareServed(t, p, served); err != nil {
-		said = append(said, err.Error())
+		messages = append(messages, err.Error())
 	}
 	before := goroutinesOf(t, p)
 	time.Sleep(200 * time.Millisecond)
@@ -104,7 +104,7 @@ func evaluateProgram(t *testing.T, name, command, served string) {
 	}
 	fmt.Printf("| %s | %s | %d | %d | %d | %d | %d | %d | %s |\n", name, p.Version(), result[0], result[1], result[2],
 		heap[0], heap[1], heap[2],
-		strings.Join(said, "; "))
+		strings.Join(messages, "; "))
 }
 
 // goroutinesOf returns the frames of each goroutine by its id, as a traceback has them.

@@ -65,10 +65,10 @@ func (r *references) operands(c code) []uint64 {
 
 // near hands on what operands may be that are relative to the instruction pointer, which all have the same bits before
 // them. Not all of what has begins one: what is taken for one without being one is elsewhere, nearly always.
-func (r *references) near(c code, take func(at uint64)) {
+func (r *references) near(c code, visit func(at uint64)) {
 	for i := 1; i+4 <= len(c.bytes); i++ {
 		if c.bytes[i-1]&0xc7 == 0x05 {
-			take(c.base + uint64(i) + 4 + uint64(int32(binary.LittleEndian.Uint32(c.bytes[i:]))))
+			visit(c.base + uint64(i) + 4 + uint64(int32(binary.LittleEndian.Uint32(c.bytes[i:]))))
 		}
 	}
 }
@@ -90,7 +90,7 @@ func (r *references) isRuntimes(name uint32) bool {
 }
 
 // functions hands on where functions are and the offsets of their names, by address, as long as it is told to.
-func (r *references) functions(take func(entry, end uint64, name uint32) bool) {
+func (r *references) functions(visit func(entry, end uint64, name uint32) bool) {
 	t := r.table
 	for i := uint64(0); i+1 < t.index.size/8; i++ {
 		var two [16]byte
@@ -109,7 +109,7 @@ func (r *references) functions(take func(entry, end uint64, name uint32) bool) {
 				r.pause()
 			}
 		}
-		if entry < end && !take(entry, end, binary.LittleEndian.Uint32(head[funcNameAt:])) {
+		if entry < end && !visit(entry, end, binary.LittleEndian.Uint32(head[funcNameAt:])) {
 			return
 		}
 	}

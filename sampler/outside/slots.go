@@ -220,7 +220,7 @@ func variableOf(s *search, r *root, function string) (v held, ok bool) {
 			v.of = 0
 		}
 		size, known := s.names.debug.sizeOf(v.of)
-		v.apart = !known || !v.whole(size)
+		v.apart = !known || !v.isComplete(size)
 		return v, true
 	}
 	return v, false

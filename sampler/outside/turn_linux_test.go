@@ -26,16 +26,16 @@ func TestSearchesTakeTurns(t *testing.T) {
 	<-began
 	impatient, cancel := context.WithCancel(t.Context())
 	cancel()
-	asked := false
-	ask := func(*Process) (wanted, error) { asked = true; return wanted{}, errTorn }
-	if _, err := searchOwn(impatient, ask); asked || !errors.Is(err, context.Canceled) {
+	called := false
+	ask := func(*Process) (wanted, error) { called = true; return wanted{}, errTorn }
+	if _, err := searchOwn(impatient, ask); called || !errors.Is(err, context.Canceled) {
 		t.Errorf("a second search began, or ended with %v", err)
 	}
 	close(proceed)
 	if err := <-ended; !errors.Is(err, errTorn) {
 		t.Error(err)
 	}
-	if _, err := searchOwn(t.Context(), ask); !asked || !errors.Is(err, errTorn) {
+	if _, err := searchOwn(t.Context(), ask); !called || !errors.Is(err, errTorn) {
 		t.Errorf("the next one did not begin, or ended with %v", err)
 	}
 }

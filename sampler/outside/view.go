@@ -54,9 +54,9 @@ func (s tracer) nameOf(v *view) string {
 	return name
 }
 
-// look finds out what an object is that is not known from what points to it: large ones tell their type, closures their
-// code.
-func (s tracer) look(v view, n *node) view {
+// resolve finds out what an object is that is not known from what points to it: large ones tell their type, closures
+// their code.
+func (s tracer) resolve(v view, n *node) view {
 	if v.kind != 0 || v.label != "" {
 		return v
 	}
@@ -134,8 +134,8 @@ func (s tracer) lead(step *Step, v view, place uint64) view {
 	return t.follow(v.kind, at, place)
 }
 
-// say adds to the reference.
-func (t *follower) say(text string) {
+// append adds text to the reference.
+func (t *follower) append(text string) {
 	if t.entered {
 		t.step.Reference += anyEntry
 		t.entered = false
@@ -148,7 +148,7 @@ func (t *follower) say(text string) {
 // enter goes into a container, which may be what another one is made of.
 func (t *follower) enter(kind string, at uint64) {
 	if !t.quiet {
-		t.say("")
+		t.append("")
 	}
 	if t.step.Container == "" {
 		if t.step.Container = shown(kind); !t.apart || !strings.HasPrefix(kind, "[]") {
@@ -242,7 +242,7 @@ func (t *follower) follow(of dwarf.Offset, at, place uint64) view {
 			}
 			switch {
 			case !t.quiet:
-				t.say("." + f.name)
+				t.append("." + f.name)
 			case f.name == "key" || f.name == "elem":
 				t.quiet = false
 			case f.name == "keys" || f.name == "values":
@@ -255,7 +255,7 @@ func (t *follower) follow(of dwarf.Offset, at, place uint64) view {
 				return t.guess(place)
 			}
 			if !t.quiet && !unsaid {
-				t.say(anyEntry)
+				t.append(anyEntry)
 			}
 			unsaid = false
 			of, at = kind.of, at+(place-at)/size*size

@@ -46,12 +46,12 @@ func buildOf(dir string) (version, revision string) {
 	if err != nil {
 		return version, revision
 	}
-	toldVersion, toldRevision := told(string(environment))
-	return toldVersion, cmp.Or(revision, toldRevision)
+	envVersion, envRevision := fromEnvironment(string(environment))
+	return envVersion, cmp.Or(revision, envRevision)
 }
 
-// told returns what an environment tells.
-func told(environment string) (version, revision string) {
+// fromEnvironment returns the version and the revision that the variables of an environment name.
+func fromEnvironment(environment string) (version, revision string) {
 	versions, revisions := make([]string, len(versionVariables)), make([]string, len(revisionVariables))
 	for variable := range strings.SplitSeq(environment, "\x00") {
 		name, value, _ := strings.Cut(variable, "=")

@@ -53,7 +53,7 @@ func sample(t testing.TB, source sampler.Source, s *sampler.Sample) {
 }
 
 func TestProcess(t *testing.T) {
-	begun := time.Now()
+	start := time.Now()
 	cmd := testchild.Sleep(t)
 	p := newProcessOf(t, cmd.Process.Pid)
 	executable, err := exec.LookPath("sleep")
@@ -89,8 +89,8 @@ func TestProcess(t *testing.T) {
 		t.Errorf("rss %v, status says %v kB", rss, kB)
 	}
 	// The boot time is known to the second.
-	if s.Start.Before(begun.Add(-2*time.Second)) || s.Start.After(time.Now().Add(2*time.Second)) {
-		t.Errorf("start %v, want about %v", s.Start, begun)
+	if s.Start.Before(start.Add(-2*time.Second)) || s.Start.After(time.Now().Add(2*time.Second)) {
+		t.Errorf("start %v, want about %v", s.Start, start)
 	}
 	var levels []string
 	for _, c := range s.Ceilings {
@@ -143,7 +143,7 @@ func TestProcessGrows(t *testing.T) {
 		sample(t, p, &before)
 		a, _ := before.Value(tt.resource)
 		grown := func() string {
-			c.Tell(t, tt.order)
+			c.Do(t, tt.order)
 			sample(t, p, &after)
 			if b, ok := after.Value(tt.resource); !ok || b-a < tt.min {
 				return fmt.Sprintf("%s: %s went from %v to %v, want %v more", tt.order, tt.resource, a, b, tt.min)

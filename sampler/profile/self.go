@@ -52,8 +52,8 @@ func (s *Self) Profile(_ context.Context, kind Kind) (*Profile, error) {
 	defer runtime.UnlockOSThread()
 	s.pauses.longest() // what was before does not count
 	used, known := threadTime()
-	began := time.Now()
-	r.begin(began)
+	start := time.Now()
+	r.begin(start)
 	var err error
 	switch kind {
 	case Goroutine:
@@ -69,7 +69,7 @@ func (s *Self) Profile(_ context.Context, kind Kind) (*Profile, error) {
 		return nil, err
 	}
 	p := r.end()
-	p.Cost = Cost{Elapsed: time.Since(began), Pause: s.pauses.longest()}
+	p.Cost = Cost{Elapsed: time.Since(start), Pause: s.pauses.longest()}
 	p.Cost.CPU = p.Cost.Elapsed
 	if after, ok := threadTime(); ok && known {
 		p.Cost.CPU = after - used

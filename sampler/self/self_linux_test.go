@@ -142,7 +142,7 @@ func TestSelfThreads(t *testing.T) {
 	count := func() float64 {
 		t.Helper()
 		var s sampler.Sample
-		if err := json.Unmarshal([]byte(c.Tell(t, "resources")), &s.Readings); err != nil {
+		if err := json.Unmarshal([]byte(c.Do(t, "resources")), &s.Readings); err != nil {
 			t.Fatal(err)
 		}
 		v, ok := s.Value(sampler.Threads)
@@ -154,7 +154,7 @@ func TestSelfThreads(t *testing.T) {
 	before := count()
 	// where none stands idle, from the first 20 goroutines that take one each
 	await.True(t, "ten threads more", func() bool {
-		c.Tell(t, "threads")
+		c.Do(t, "threads")
 		return count() >= before+10
 	})
 }

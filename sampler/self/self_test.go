@@ -128,12 +128,12 @@ func TestSelfClose(t *testing.T) {
 // Only a heap in which no collection has ended shows this: the reading is left out, not zero.
 func TestHeapLiveBeforeFirstGC(t *testing.T) {
 	c := testchild.Start(t, "GOGC=off")
-	if got := c.Tell(t, "resources"); strings.Contains(got, sampler.HeapLiveBytes) ||
+	if got := c.Do(t, "resources"); strings.Contains(got, sampler.HeapLiveBytes) ||
 		!strings.Contains(got, sampler.HeapInuseBytes) {
 		t.Errorf("resources before the first collection: %s", got)
 	}
-	c.Tell(t, "gc")
-	if got := c.Tell(t, "resources"); !strings.Contains(got, sampler.HeapLiveBytes) {
+	c.Do(t, "gc")
+	if got := c.Do(t, "resources"); !strings.Contains(got, sampler.HeapLiveBytes) {
 		t.Errorf("resources after a collection: %s", got)
 	}
 }

@@ -201,10 +201,10 @@ func TestFaults(t *testing.T) {
 		}, attempts, "with a vector"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var asked atomic.Int64
+			var requests atomic.Int64
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_ = r.ParseForm()
-				asked.Add(1)
+				requests.Add(1)
 				test.answer(w, r)
 			}))
 			defer server.Close()
@@ -217,17 +217,17 @@ func TestFaults(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("error %v, want %q in it", err, test.says)
 			}
-			if asked.Load() != test.attempts {
-				t.Errorf("asked %d times, want %d", asked.Load(), test.attempts)
+			if requests.Load() != test.attempts {
+				t.Errorf("asked %d times, want %d", requests.Load(), test.attempts)
 			}
 		})
 	}
 }
 
 func TestRetryAfter(t *testing.T) {
-	asked := 0
+	requests := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if asked++; asked == 1 {
+		if requests++; requests == 1 {
 			w.Header().Set("Retry-After", "7")
 			w.WriteHeader(429)
 			return
@@ -286,9 +286,9 @@ func TestGone(t *testing.T) {
 
 // One that denies some is asked for the rest; one that denies all is left alone.
 func TestDenied(t *testing.T) {
-	var asked atomic.Int64
+	var requests atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if asked.Add(1)%maxDenied != 0 || strings.HasSuffix(r.URL.Path, "/secret/values") {
+		if requests.Add(1)%maxDenied != 0 || strings.HasSuffix(r.URL.Path, "/secret/values") {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
@@ -310,8 +310,8 @@ func TestDenied(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := ask("job"); !errors.Is(err, ErrGone) || asked.Load() != 4*maxDenied || len(*waits) != 0 {
-		t.Errorf("%v after %d queries, waits %v", err, asked.Load(), *waits)
+	if err := ask("job"); !errors.Is(err, ErrGone) || requests.Load() != 4*maxDenied || len(*waits) != 0 {
+		t.Errorf("%v after %d queries, waits %v", err, requests.Load(), *waits)
 	}
 }
 

@@ -14,9 +14,9 @@ import (
 // A server whose answers have no end is given up: no answer is read past its bound, nor are ever smaller queries asked
 // for without an end.
 func TestEndlessAnswers(t *testing.T) {
-	var asked, sent atomic.Int64
+	var requests, sent atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
+		requests.Add(1)
 		fmt.Fprint(w, `{"status":"success","data":{"resultType":"matrix","result":[`)
 		for chunk := strings.Repeat(`{"metric":{"job":"a"},"values":[[1700000000,"1"]]},`,
 			1000); r.Context().Err() == nil; {
@@ -39,8 +39,8 @@ func TestEndlessAnswers(t *testing.T) {
 		t.Errorf("in the end the error is %v", err)
 	}
 	// The kernel's buffers take some more than is read.
-	if perAnswer := sent.Load() / asked.Load(); asked.Load() > maxOversize || perAnswer > maxAnswer+16<<20 {
-		t.Errorf("%d queries, of which each took %d bytes", asked.Load(), perAnswer)
+	if perAnswer := sent.Load() / requests.Load(); requests.Load() > maxOversize || perAnswer > maxAnswer+16<<20 {
+		t.Errorf("%d queries, of which each took %d bytes", requests.Load(), perAnswer)
 	}
 }
 

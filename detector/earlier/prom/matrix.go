@@ -185,10 +185,10 @@ func quickPair(b []byte) (milliseconds int64, value float64, n int) {
 		return 0, 0, 0
 	}
 	begin := i + 2
-	whole, places, i := digits(b, begin)
+	integer, places, i := digits(b, begin)
 	if i > begin && i+1 < len(b) && b[i] == '"' && b[i+1] == ']' {
 		// Both are exact, so the quotient is the nearest number, as of strconv.
-		return seconds, float64(whole) / powers[places], i + 2
+		return seconds, float64(integer) / powers[places], i + 2
 	}
 	for i = begin; i < len(b) && b[i] != '"' && b[i] != '\\'; i++ {
 	}
@@ -210,7 +210,7 @@ var powers = [maxDigits + 1]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1
 
 // digits reads up to 15 digits with or without a point, from b[begin] on, and returns them as a whole number, how many
 // stand behind the point, and where they end: begin where there are none, or more.
-func digits(b []byte, begin int) (whole int64, places, end int) {
+func digits(b []byte, begin int) (integer int64, places, end int) {
 	n, point := 0, -1
 	for end = begin; end < len(b); end++ {
 		c := b[end]
@@ -218,7 +218,7 @@ func digits(b []byte, begin int) (whole int64, places, end int) {
 			if n++; n > maxDigits {
 				return 0, 0, begin
 			}
-			whole = 10*whole + int64(c-'0')
+			integer = 10*integer + int64(c-'0')
 			continue
 		}
 		if c != '.' || point >= 0 || n == 0 {
@@ -228,11 +228,11 @@ func digits(b []byte, begin int) (whole int64, places, end int) {
 	}
 	switch {
 	case point < 0:
-		return whole, 0, end
+		return integer, 0, end
 	case point == end-1:
 		return 0, 0, begin
 	}
-	return whole, end - point - 1, end
+	return integer, end - point - 1, end
 }
 
 // The tokens of JSON.

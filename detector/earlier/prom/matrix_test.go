@@ -55,9 +55,9 @@ func TestDecodeAnswer(t *testing.T) {
 // An answer that is cut off is known wherever that is, and one of which the connection broke by its error.
 func TestDecodeCutOff(t *testing.T) {
 	for n := range len(strings.TrimRight(written, "\n")) {
-		var said *v1.Error
+		var apiErr *v1.Error
 		if _, err := decodeAnswer(strings.NewReader(written[:n]), Grid{begin, time.Minute, 5}); !errors.As(err,
-			&said) || said.Type != v1.ErrBadResponse {
+			&apiErr) || apiErr.Type != v1.ErrBadResponse {
 			t.Fatalf("after %d bytes: %v", n, err)
 		}
 		if _, err := decodeAnswer(io.MultiReader(strings.NewReader(written[:n]), iotest.ErrReader(io.ErrUnexpectedEOF)),

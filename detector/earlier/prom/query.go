@@ -73,12 +73,12 @@ func refusal(resp *http.Response) error {
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
-	var said struct {
+	var failure struct {
 		Type    v1.ErrorType `json:"errorType"`
 		Message string       `json:"error"`
 	}
-	if json.Unmarshal(text, &said) == nil && said.Message != "" {
-		return &v1.Error{Type: said.Type, Msg: said.Message, Detail: string(text)}
+	if json.Unmarshal(text, &failure) == nil && failure.Message != "" {
+		return &v1.Error{Type: failure.Type, Msg: failure.Message, Detail: string(text)}
 	}
 	// Gateways and some rulers answer in plain words.
 	message := strings.TrimSpace(string(text))

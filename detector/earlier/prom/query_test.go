@@ -15,11 +15,11 @@ import (
 )
 
 // A server reads a time in seconds, and not every one that Go writes; one that answers in part says so.
-func TestWhatIsAskedAndWarned(t *testing.T) {
-	var asked url.Values
+func TestQueryAndWarnings(t *testing.T) {
+	var query url.Values
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
-		asked = r.Form
+		query = r.Form
 		fmt.Fprint(w, `{"status":"success","isPartial":true,"data":{"resultType":"matrix","result":[]}}`)
 	}))
 	defer server.Close()
@@ -29,7 +29,7 @@ func TestWhatIsAskedAndWarned(t *testing.T) {
 	}
 	want := url.Values{"query": {"x"}, "start": {"1772323200"}, "end": {"1772323440"}, "step": {"60"},
 		"timeout": {"1.5"}}
-	if diff := cmp.Diff(want, asked); diff != "" {
+	if diff := cmp.Diff(want, query); diff != "" {
 		t.Errorf("asked (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"a part of its storage did not answer (isPartial)"}, client.Warnings()); diff != "" {
@@ -76,11 +76,11 @@ func TestSeries(t *testing.T) {
 			nil, ErrTooLarge.Error()},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var asked url.Values
+			var query url.Values
 			var path string
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				_ = r.ParseForm()
-				asked, path = r.Form, r.Method+" "+r.URL.Path
+				query, path = r.Form, r.Method+" "+r.URL.Path
 				if strings.Contains(test.answer, `"422"`) {
 					w.WriteHeader(http.StatusUnprocessableEntity)
 				}
@@ -100,7 +100,7 @@ func TestSeries(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			want := url.Values{"match[]": {`{job="a"}`, "up"}, "start": {"1772323200"}, "end": {"1772326800"}}
-			if diff := cmp.Diff(want, asked); diff != "" || path != "POST /api/v1/series" {
+			if diff := cmp.Diff(want, query); diff != "" || path != "POST /api/v1/series" {
 				t.Errorf("%s asked (-want +got):\n%s", path, diff)
 			}
 		})

@@ -28,8 +28,8 @@ func (c *Client) try(ctx context.Context, query func(context.Context) (v1.Warnin
 		return ctx.Err()
 	}
 	defer func() { <-c.slots }()
-	began := time.Now()
-	defer func() { c.busy.Add(int64(time.Since(began))) }()
+	start := time.Now()
+	defer func() { c.busy.Add(int64(time.Since(start))) }()
 	unreadable := 0
 	for attempt := 1; ; attempt++ {
 		if c.gone() {
@@ -107,8 +107,8 @@ const (
 
 // judge says whether a failure is worth another attempt, and puts it in words that hold no secret.
 func (c *Client) judge(err error, seen *response) (verdict, error) {
-	var said *v1.Error
-	if !errors.As(err, &said) {
+	var apiErr *v1.Error
+	if !errors.As(err, &apiErr) {
 		if errors.Is(err, errAnswerTooLarge) {
 			c.oversize.Add(1)
 			return finalAnswer, fmt.Errorf("%w: an answer larger than %d MiB", ErrTooLarge, maxAnswer>>20)
@@ -122,13 +122,13 @@ func (c *Client) judge(err error, seen *response) (verdict, error) {
 		}
 		return passing, errors.New(c.clean(err.Error()))
 	}
-	kind, text, status := said.Type, said.Msg, seen.status
+	kind, text, status := apiErr.Type, apiErr.Msg, seen.status
 	// Of some statuses the API client leaves the answer unread.
 	var detail struct {
 		Type  v1.ErrorType `json:"errorType"`
 		Error string       `json:"error"`
 	}
-	if json.Unmarshal([]byte(said.Detail), &detail) == nil && detail.Error != "" {
+	if json.Unmarshal([]byte(apiErr.Detail), &detail) == nil && detail.Error != "" {
 		kind, text = detail.Type, detail.Error
 	}
 	whole := text // a limit may be named behind an echo of the whole query

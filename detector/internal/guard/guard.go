@@ -50,7 +50,7 @@ func Entry(logger *logrus.Logger, err error) *logrus.Entry {
 	return entry
 }
 
-// News knows whether a problem is another one than at the last call. The zero value knows of none. It is not safe for
+// News knows whether a problem differs from that of the last call. The zero value knows of none. It is not safe for
 // concurrent use.
 type News struct{ last string }
 
@@ -71,12 +71,12 @@ func (n *News) ChangedError(err error) bool {
 	return n.Changed(err.Error())
 }
 
-// Told knows which problems were told, whatever digits are in them. The zero value knows of none. It is not safe for
-// concurrent use, and is for problems of a known number of texts.
-type Told struct{ texts map[string]bool }
+// Reported remembers which problems were reported, whatever digits are in them. The zero value knows of none. It is not
+// safe for concurrent use, and is for problems of a known number of texts.
+type Reported struct{ texts map[string]bool }
 
-// First reports whether a text is told for the first time.
-func (t *Told) First(problem string) bool {
+// First reports whether a text is reported for the first time.
+func (t *Reported) First(problem string) bool {
 	problem = strings.Map(withoutDigits, problem)
 	if t.texts[problem] {
 		return false

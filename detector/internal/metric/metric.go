@@ -36,8 +36,8 @@ type Metric struct {
 	Help       string
 }
 
-// Whole reports whether all values are whole numbers.
-func (m *Metric) Whole() bool { return m.Kind == Sum || m.Kind == Counter && m.Unit != "s" }
+// Integer reports whether all values are whole numbers.
+func (m *Metric) Integer() bool { return m.Kind == Sum || m.Kind == Counter && m.Unit != "s" }
 
 // All returns the table.
 func All() []*Metric { return append([]*Metric(nil), table...) }

@@ -83,7 +83,7 @@ func TestEach(t *testing.T) {
 		if len(labels) != len(m.Labels) {
 			t.Errorf("%s: %q for %v", m.Name, labels, m.Labels)
 		}
-		if m.Whole() && v != math.Trunc(v) {
+		if m.Integer() && v != math.Trunc(v) {
 			t.Errorf("%s: %v is not whole", m.Name, v)
 		}
 	})

@@ -71,8 +71,8 @@ var absent = map[string]bool{
 
 // Absent reports whether a cell says that nothing was read.
 func Absent(cell string) bool {
-	part, whole, both := strings.Cut(cell, "/")
-	if both && strings.TrimSpace(whole) == "--" { // of docker stats, where a container has just ended
+	part, total, both := strings.Cut(cell, "/")
+	if both && strings.TrimSpace(total) == "--" { // of docker stats, where a container has just ended
 		cell = part
 	}
 	return absent[strings.ToLower(strings.TrimSpace(cell))]
@@ -84,9 +84,9 @@ func ParseAmount(cell string, commas Commas) (a Amount, ok bool) {
 	if v, err := Finite([]byte(cell)); err == nil {
 		return Amount{Value: v}, true
 	}
-	if part, whole, both := strings.Cut(cell, "/"); both {
+	if part, total, both := strings.Cut(cell, "/"); both {
 		a, ok1 := ParseAmount(part, commas)
-		of, ok2 := ParseAmount(whole, commas)
+		of, ok2 := ParseAmount(total, commas)
 		if !ok1 || !ok2 || a.Unit != of.Unit || of.Of != 0 {
 			return Amount{}, false
 		}

@@ -226,8 +226,8 @@ func Unix(cell []byte) (sec, nsec int64, err error) {
 			return 0, 0, ErrTime
 		}
 	}
-	whole, fraction, _ := bytes.Cut(mantissa, []byte("."))
-	digits := append(append(make([]byte, 0, 64), whole...), fraction...)
+	integer, fraction, _ := bytes.Cut(mantissa, []byte("."))
+	digits := append(append(make([]byte, 0, 64), integer...), fraction...)
 	if len(digits) == 0 {
 		return 0, 0, ErrTime
 	}
@@ -239,7 +239,7 @@ func Unix(cell []byte) (sec, nsec int64, err error) {
 			return 0, 0, ErrTime
 		}
 	}
-	point := len(whole) + exponent
+	point := len(integer) + exponent
 	// at returns the digits in [from, to), counted from the decimal point, as one number.
 	at := func(from, to int) (n int64) {
 		for i := from; i < to; i++ {

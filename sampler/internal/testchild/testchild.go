@@ -49,7 +49,7 @@ func Start(t testing.TB, env ...string) *Child {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	c.Tell(t, "ready")
+	c.Do(t, "ready")
 	return c
 }
 
@@ -61,8 +61,8 @@ func (c *Child) Order(t testing.TB, order string) {
 	}
 }
 
-// Tell has the child do one thing, and returns its answer.
-func (c *Child) Tell(t testing.TB, order string) string {
+// Do has the child do one thing, and returns its answer.
+func (c *Child) Do(t testing.TB, order string) string {
 	t.Helper()
 	c.Order(t, order)
 	for c.out.Scan() {
@@ -115,7 +115,7 @@ func Serve(t *testing.T, own map[string]func(t *testing.T) (answer string)) {
 				<-started
 			}
 		case "spin":
-			for begun := time.Now(); time.Since(begun) < 100*time.Millisecond; {
+			for start := time.Now(); time.Since(start) < 100*time.Millisecond; {
 			}
 		case "bare":
 			t.Fatal(becomeBare())

@@ -70,13 +70,13 @@ func (p *Process) Stacks(ctx context.Context) ([]byte, error) { return p.get(ctx
 // goroutineleak profile makes it collect its garbage. The cost is the time until the answer was there: what the process
 // itself paid is unknown, but no more.
 func (p *Process) Profile(ctx context.Context, kind profile.Kind) (*profile.Profile, error) {
-	began := time.Now()
+	start := time.Now()
 	data, err := p.get(ctx, string(kind))
 	if err != nil {
 		return nil, err
 	}
-	elapsed := time.Since(began)
-	sites, allocated, err := parse(data, kind, began)
+	elapsed := time.Since(start)
+	sites, allocated, err := parse(data, kind, start)
 	if err != nil {
 		return nil, fmt.Errorf("%s/%s: %w", p.shown, kind, err)
 	}

@@ -177,9 +177,9 @@ func TestFaults(t *testing.T) {
 		}, "http://u:xxxxx@HOST/debug/pprof/goroutine: more than 64 MB"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var asked atomic.Bool
+			var requested atomic.Bool
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				asked.Store(true)
+				requested.Store(true)
 				test.handler(w, r)
 			}))
 			defer server.Close()
@@ -195,7 +195,7 @@ func TestFaults(t *testing.T) {
 				}
 				_, err = p.Profile(ctx, profile.Goroutine)
 				cancel()
-				if asked.Load() {
+				if requested.Load() {
 					break // else it was over before it was connected
 				}
 			}

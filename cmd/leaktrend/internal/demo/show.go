@@ -43,8 +43,8 @@ type Options struct {
 // Show runs a service with the embedded monitor in this process and shows what that finds. A leak that is not found in
 // time is an error.
 func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
-	began := time.Now()
-	service, err := New(o.Leak, began.Add(Healthy))
+	start := time.Now()
+	service, err := New(o.Leak, start.Add(Healthy))
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func Show(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(stdout, verdict(o.Leak, first, began))
+	fmt.Fprintln(stdout, verdict(o.Leak, first, start))
 	if first == nil && o.Leak != None && ctx.Err() == nil && !view.Quit() {
 		return errors.New("the leak was not found in this time")
 	}

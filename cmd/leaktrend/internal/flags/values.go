@@ -38,7 +38,7 @@ func (d *duration) Set(text string) error {
 	}
 	for _, bound := range []struct {
 		broken bool
-		says   string
+		fault  string
 	}{
 		{v < 0 && d.Zero, "must not be negative"},
 		{v == 0 && d.Zero, ""},
@@ -49,11 +49,11 @@ func (d *duration) Set(text string) error {
 		{d.Max > 0 && v > d.Max, "must be at most " + short(d.Max)},
 	} {
 		switch {
-		case bound.broken && bound.says == "":
+		case bound.broken && bound.fault == "":
 			*d.to = v
 			return nil
 		case bound.broken:
-			return fmt.Errorf("%s, as in %s", bound.says, d.Example)
+			return fmt.Errorf("%s, as in %s", bound.fault, d.Example)
 		}
 	}
 	*d.to = v

@@ -32,7 +32,7 @@ var ErrUnsampled = errors.New("nothing was sampled")
 type File struct {
 	path  string
 	force bool
-	say   func(...any)
+	log   func(...any)
 
 	mu      sync.Mutex
 	lines   *lineFile // nil for standard output
@@ -45,10 +45,10 @@ type File struct {
 }
 
 // Create begins a recording in a file, or on standard output with "-". It does not replace a recording unless forced
-// to, nor one that another leaktrend is writing. A nil stdout is in use for something else. say takes what is to be
-// told about the writing.
-func Create(path string, force bool, stdout io.Writer, h recording.Header, say func(...any)) (*File, error) {
-	f := &File{path: path, force: force, say: say}
+// to, nor one that another leaktrend is writing. A nil stdout is in use for something else. log reports
+// what happens to the file.
+func Create(path string, force bool, stdout io.Writer, h recording.Header, log func(...any)) (*File, error) {
+	f := &File{path: path, force: force, log: log}
 	if path == "-" && stdout == nil {
 		return nil, errors.New("-o -: standard output shows the view already, name a file")
 	}
@@ -85,7 +85,7 @@ func (f *File) Write(s *sampler.Sample) error {
 	}
 	if n := f.writer.LeftOut(); n > 0 && !f.fully {
 		f.fully = true
-		f.say(fmt.Sprintf("%s: there are too many resources for a recording; those that came first are recorded "+
+		f.log(fmt.Sprintf("%s: there are too many resources for a recording; those that came first are recorded "+
 			"while they are read, the rest is not", f.path))
 	}
 	if now := time.Now(); now.Sub(f.flushed) >= flushEvery {
@@ -137,10 +137,10 @@ func (f *File) report(err error) {
 		return
 	case cause == "":
 		f.problem = ""
-		f.say(fmt.Sprintf("%s: written again; %s", f.path, missing(f.lost)))
+		f.log(fmt.Sprintf("%s: written again; %s", f.path, missing(f.lost)))
 	default:
 		f.problem = cause
-		f.say(fmt.Sprintf("%s: cannot be written: %s; tried again with every sample", f.path, cause))
+		f.log(fmt.Sprintf("%s: cannot be written: %s; tried again with every sample", f.path, cause))
 	}
 }
 
@@ -173,11 +173,11 @@ func (f *File) Reopen() {
 	}
 	lines, err := openLines(f.path, f.force)
 	if err != nil {
-		f.say(fmt.Sprintf("%s: not begun anew: %v", f.path, err))
+		f.log(fmt.Sprintf("%s: not begun anew: %v", f.path, err))
 		return
 	}
 	f.replace(lines)
-	f.say(fmt.Sprintf("%s: begun anew", f.path))
+	f.log(fmt.Sprintf("%s: begun anew", f.path))
 }
 
 // Close ends the recording. The error says what is wrong with it.
@@ -271,9 +271,9 @@ func (l *lineFile) Write(p []byte) (n int, err error) {
 	}
 	n, err = l.file.Write(p)
 	if err != nil && n > 0 {
-		whole := bytes.LastIndexByte(p[:n], '\n') + 1
-		if l.file.Truncate(l.size+int64(whole)) == nil {
-			n = whole
+		complete := bytes.LastIndexByte(p[:n], '\n') + 1
+		if l.file.Truncate(l.size+int64(complete)) == nil {
+			n = complete
 		}
 	}
 	l.size += int64(n)

@@ -22,15 +22,15 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 // scribe records, flushing with every sample.
 type scribe struct {
 	*File
-	t    *testing.T
-	said []string
-	n    int
+	t        *testing.T
+	messages []string
+	n        int
 }
 
 func newScribe(t *testing.T, path string, force bool) (*scribe, error) {
 	s := &scribe{t: t}
 	f, err := Create(path, force, nil, recording.Header{Interval: time.Second}, func(text ...any) {
-		s.said = append(s.said, fmt.Sprint(text...))
+		s.messages = append(s.messages, fmt.Sprint(text...))
 	})
 	s.File = f
 	return s, err
@@ -115,7 +115,7 @@ func TestNoRoomForAWhile(t *testing.T) {
 	}
 	want := []string{path + ": cannot be written: file too large; tried again with every sample",
 		path + ": written again; no sample is missing"}
-	if diff := cmp.Diff(want, s.said); diff != "" {
+	if diff := cmp.Diff(want, s.messages); diff != "" {
 		t.Errorf("said (-want +got):\n%s", diff)
 	}
 }
@@ -144,9 +144,9 @@ func TestNoRoomForLong(t *testing.T) {
 	if want := fmt.Sprintf("%d samples lost while it was recorded", lost); !strings.Contains(understood, want) {
 		t.Errorf("%q lacks %q", understood, want)
 	}
-	if want := fmt.Sprintf("%s: written again; %d samples are missing", path, lost); len(s.said) != 2 ||
-		s.said[1] != want {
-		t.Errorf("said %q", s.said)
+	if want := fmt.Sprintf("%s: written again; %d samples are missing", path, lost); len(s.messages) != 2 ||
+		s.messages[1] != want {
+		t.Errorf("said %q", s.messages)
 	}
 }
 
@@ -205,7 +205,7 @@ func TestDirectoryDisappears(t *testing.T) {
 			"with every sample",
 		path + ": written again; no sample is missing",
 	}
-	if diff := cmp.Diff(want, s.said); diff != "" {
+	if diff := cmp.Diff(want, s.messages); diff != "" {
 		t.Errorf("said (-want +got):\n%s", diff)
 	}
 }
@@ -237,7 +237,7 @@ func TestRotation(t *testing.T) {
 	if diff := cmp.Diff([][]int{upTo(0, 4), upTo(6, 8)}, [][]int{first, second}); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{path + ": begun anew"}, s.said); diff != "" {
+	if diff := cmp.Diff([]string{path + ": begun anew"}, s.messages); diff != "" {
 		t.Errorf("said (-want +got):\n%s", diff)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // UntilEnd samples at once and then at every interval, until the context or the duration (0 = none) or the source ends,
 // and says which. What a sample could not read is reported when it changes; the rest of the sample is used.
 func UntilEnd(ctx context.Context, source sampler.Source, interval, duration time.Duration, stderr io.Writer,
-	take func(*sampler.Sample),
+	onSample func(*sampler.Sample),
 ) (end string) {
 	var (
 		s       sampler.Sample
@@ -49,7 +49,7 @@ func UntilEnd(ctx context.Context, source sampler.Source, interval, duration tim
 			problem = now
 		}
 		if len(s.Readings) > 0 {
-			take(&s)
+			onSample(&s)
 		}
 		select {
 		case <-ctx.Done():

@@ -54,16 +54,16 @@ func BenchmarkReplay(b *testing.B) {
 	var ours, theirs time.Duration
 	b.ResetTimer()
 	for b.Loop() {
-		begin := time.Now()
+		start := time.Now()
 		if _, err := File(b.Context(), path, Options{Config: detector.DefaultConfig()}); err != nil {
 			b.Fatal(err)
 		}
-		ours += time.Since(begin)
-		begin = time.Now()
+		ours += time.Since(start)
+		start = time.Now()
 		if out, err := exec.Command(awk, "-F,", "{s+=$2} END {print s}", path).CombinedOutput(); err != nil {
 			b.Fatalf("%v: %s", err, out)
 		}
-		theirs += time.Since(begin)
+		theirs += time.Since(start)
 	}
 	b.ReportMetric(ours.Seconds()/float64(b.N)*1e9/benchRows, "ns/sample")
 	b.ReportMetric(theirs.Seconds()/float64(b.N)*1e9/benchRows, "awk-ns/sample")

@@ -59,8 +59,8 @@ func (j logHook) Fire(e *logrus.Entry) error {
 	return nil
 }
 
-// told are the fields that a line has in text too, where nothing else shows them, beside the line of code.
-var told = []struct{ name, as string }{
+// textFields are the fields that the text form of a line shows too, as nothing else does, beside the line of code.
+var textFields = []struct{ name, as string }{
 	{"captures", "; captures: "}, {"limits", "; limits: "},
 	{"time_scale", "; times: "}, {"off", "; off: "},
 }
@@ -99,7 +99,7 @@ func (j logHook) plain(e *logrus.Entry, message string) error {
 	if formatter == nil {
 		l := lineOf(e, message)
 		l.text += oneLine(lineClause(e.Data, l.text))
-		for _, field := range told {
+		for _, field := range textFields {
 			if text, ok := e.Data[field.name].(string); ok {
 				if field.name == "off" {
 					text = configKey.ReplaceAllString(text, "")
@@ -135,9 +135,9 @@ func formatterOf(logFormat string) logrus.Formatter {
 	return nil
 }
 
-// Say writes a line for people in a form of log lines: as it is, or as the message of an entry of an instant, with
-// fields.
-func Say(w io.Writer, logFormat string, at time.Time, text string, fields map[string]any) error {
+// WriteLine writes a line for people in a form of log lines: as it is, or as the message of an entry of an instant,
+// with fields.
+func WriteLine(w io.Writer, logFormat string, at time.Time, text string, fields map[string]any) error {
 	formatter := formatterOf(logFormat)
 	if formatter == nil {
 		_, err := fmt.Fprintln(w, text)

@@ -341,7 +341,7 @@ func TestRunEnds(t *testing.T) {
 		tc, v, _ := onTerminal(t)
 		p := v.Add("pid 7 x")
 		p.Watch(broken{})
-		p.take(at(0))
+		p.noteSample(at(0))
 		func() {
 			defer func() {
 				if r := recover(); r != "broken" {

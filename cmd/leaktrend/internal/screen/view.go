@@ -159,7 +159,7 @@ func (p *Process) Watch(m Monitor) {
 // Sampled tells that the monitor has judged a sample. Where there is no screen, it prints a line a minute.
 func (p *Process) Sampled(at time.Time) {
 	v := p.view
-	name, due := p.take(at)
+	name, due := p.noteSample(at)
 	if !due {
 		return
 	}
@@ -167,7 +167,7 @@ func (p *Process) Sampled(at time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.hint != "" {
-		_ = Say(v.rest, v.logFormat, at, v.hint, nil)
+		_ = WriteLine(v.rest, v.logFormat, at, v.hint, nil)
 		v.hint = ""
 	}
 	if name = terminal.Printable(name); name != "" {
@@ -176,12 +176,12 @@ func (p *Process) Sampled(at time.Time) {
 	if formatterOf(v.logFormat) == nil {
 		text = at.Local().Format(time.RFC3339) + "  " + text
 	}
-	_ = Say(v.out, v.logFormat, at, text, nil)
+	_ = WriteLine(v.out, v.logFormat, at, text, nil)
 }
 
-// take notes a sample, and reports whether a plain line is due and with which name. The monitor must not be asked under
-// the mutex: it may be logging.
-func (p *Process) take(at time.Time) (name string, due bool) {
+// noteSample notes a sample, and reports whether a plain line is due and with which name. The monitor must not be asked
+// under the mutex: it may be logging.
+func (p *Process) noteSample(at time.Time) (name string, due bool) {
 	v := p.view
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -260,7 +260,7 @@ func (v *View) Finish() {
 			title += "  ended " + p.ended.Local().Format("15:04:05")
 		}
 		if formatterOf(v.logFormat) != nil && !v.terminal {
-			v.sayVerdicts(&b, p)
+			v.writeVerdicts(&b, p)
 			continue
 		}
 		runes := []rune(terminal.Printable(title))
@@ -277,8 +277,8 @@ func (v *View) Finish() {
 	v.Flush()
 }
 
-// sayVerdicts writes an entry for each row of the table at the end, for programs.
-func (v *View) sayVerdicts(b *strings.Builder, p *Process) {
+// writeVerdicts writes an entry for each row of the table at the end, for programs.
+func (v *View) writeVerdicts(b *strings.Builder, p *Process) {
 	if p.monitor == nil {
 		return
 	}
@@ -290,7 +290,7 @@ func (v *View) sayVerdicts(b *strings.Builder, p *Process) {
 				fields[name] = terminal.Printable(text)
 			}
 		}
-		_ = Say(b, v.logFormat, p.sampled, "verdict", fields)
+		_ = WriteLine(b, v.logFormat, p.sampled, "verdict", fields)
 	}
 }
 

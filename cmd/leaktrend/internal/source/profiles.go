@@ -36,8 +36,8 @@ func (busy) Passes() {}
 // Present reports whether the process runs a program of Go now that may be read.
 func (p *Profiles) Present() bool { return p.process.Present() }
 
-// take has the runtime read.
-func take[T any](p *Profiles, read func(*outside.Process) (T, error)) (result T, err error) {
+// readRuntime calls read with the runtime of the process, and gives that up where the process is gone.
+func readRuntime[T any](p *Profiles, read func(*outside.Process) (T, error)) (result T, err error) {
 	inside := p.process.runtime()
 	if inside == nil {
 		return result, errNotNow
@@ -56,7 +56,7 @@ func tooFewRead(seen outside.Seen) bool {
 }
 
 func (p *Profiles) stacks(ctx context.Context, kind profile.Kind) (*outside.Profile, error) {
-	return take(p, func(inside *outside.Process) (*outside.Profile, error) {
+	return readRuntime(p, func(inside *outside.Process) (*outside.Profile, error) {
 		switch kind {
 		case profile.Goroutine:
 			all, err := inside.Goroutines(ctx)
@@ -77,7 +77,7 @@ func (p *Profiles) stacks(ctx context.Context, kind profile.Kind) (*outside.Prof
 
 // Profile takes a profile by site.
 func (p *Profiles) Profile(ctx context.Context, kind profile.Kind) (*profile.Profile, error) {
-	began := time.Now()
+	start := time.Now()
 	all, err := p.stacks(ctx, kind)
 	if err != nil {
 		return nil, err
@@ -90,9 +90,9 @@ func (p *Profiles) Profile(ctx context.Context, kind profile.Kind) (*profile.Pro
 			b.Add(frames(s.Frames), s.Count, 0)
 		}
 	}
-	sites := b.Profile(began)
+	sites := b.Profile(start)
 	sites.Resolution, sites.GC = all.Rate, all.Collections
-	sites.Cost = profile.Cost{Elapsed: time.Since(began), CPU: all.CPU}
+	sites.Cost = profile.Cost{Elapsed: time.Since(start), CPU: all.CPU}
 	return sites, nil
 }
 
@@ -152,7 +152,9 @@ func (p *Profiles) Raw(ctx context.Context, kind profile.Kind) ([]byte, error) {
 // Holder names what keeps alive most of the memory that a line has allocated; nothing where that is not
 // known.
 func (p *Profiles) Holder(ctx context.Context, line profile.Frame) (alerting.Holder, error) {
-	return take(p, func(inside *outside.Process) (alerting.Holder, error) { return holders.Of(ctx, inside, line) })
+	return readRuntime(p, func(inside *outside.Process) (alerting.Holder, error) {
+		return holders.Of(ctx, inside, line)
+	})
 }
 
 // Stacks returns the goroutines as text: each stack with the number of goroutines on it, most first.
@@ -177,7 +179,7 @@ func (p *Profiles) Stacks(ctx context.Context) ([]byte, error) {
 
 // Dump returns the goroutines one by one, in the form of a traceback.
 func (p *Profiles) Dump(ctx context.Context) ([]byte, error) {
-	all, err := take(p, func(inside *outside.Process) ([]outside.Goroutine, error) { return inside.List(ctx) })
+	all, err := readRuntime(p, func(inside *outside.Process) ([]outside.Goroutine, error) { return inside.List(ctx) })
 	if err != nil {
 		return nil, err
 	}

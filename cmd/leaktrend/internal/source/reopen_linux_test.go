@@ -22,10 +22,10 @@ import (
 // less.
 func TestOpenedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		began := time.Now()
+		start := time.Now()
 		var tries []time.Duration
 		p, err := openProcess(os.Getpid(), func(int) (*outside.Process, error) {
-			tries = append(tries, time.Since(began))
+			tries = append(tries, time.Since(start))
 			return nil, errors.New("its goroutines could not be read")
 		})
 		if err != nil {
@@ -33,7 +33,7 @@ func TestOpenedAgain(t *testing.T) {
 		}
 		defer p.Close()
 		var s sampler.Sample
-		for time.Since(began) < 4*time.Hour {
+		for time.Since(start) < 4*time.Hour {
 			_ = p.Sample(t.Context(), &s)
 			time.Sleep(5 * time.Second)
 		}
@@ -83,10 +83,10 @@ func TestOpenedMeanwhile(t *testing.T) {
 		time.Sleep(reopenAfter)
 		var s sampler.Sample
 		for i := range 10 {
-			began := time.Now()
+			start := time.Now()
 			_ = p.Sample(t.Context(), &s)
-			if took := time.Since(began); took > openWait || i > 0 && took > 0 {
-				t.Errorf("sample %d takes %s", i, took)
+			if elapsed := time.Since(start); elapsed > openWait || i > 0 && elapsed > 0 {
+				t.Errorf("sample %d takes %s", i, elapsed)
 			}
 		}
 		if p.Note() == "" {
@@ -140,9 +140,9 @@ func TestNotes(t *testing.T) {
 			p.mu.Lock()
 			p.next = time.Now()
 			p.mu.Unlock()
-			began := time.Now()
+			start := time.Now()
 			_ = p.Profiles().Present()
-			return p.next.Sub(began).Round(10 * time.Second)
+			return p.next.Sub(start).Round(10 * time.Second)
 		}
 		var waits []time.Duration
 		var denied []bool

@@ -36,14 +36,14 @@ type Process struct {
 
 	mu         sync.Mutex
 	closed     bool
-	note       string                        // what is not read, and why
-	denied     bool                          // whether that is for want of rights
-	say        func(note string, lacks bool) // may be nil
-	inside     *outside.Process              // nil while it cannot be read
-	executable string                        // that was opened
-	opening    chan struct{}                 // closed when it is; nil while nobody opens it
-	next       time.Time                     // when the program is opened again; zero for not at all
-	pause      time.Duration                 // until then, the latest; 0 where none was
+	note       string                          // what is not read, and why
+	denied     bool                            // whether that is for want of rights
+	onNote     func(note string, missing bool) // may be nil
+	inside     *outside.Process                // nil while it cannot be read
+	executable string                          // that was opened
+	opening    chan struct{}                   // closed when it is; nil while nobody opens it
+	next       time.Time                       // when the program is opened again; zero for not at all
+	pause      time.Duration                   // until then, the latest; 0 where none was
 }
 
 // OpenProcess opens a process.
@@ -76,10 +76,10 @@ func (p *Process) Denied() bool {
 
 // OnNote has f called with what is not read of the process, and why, now and whenever that is another thing. When it is
 // read after all, f is called with a note that says so, and nothing lacks. f must not call the process.
-func (p *Process) OnNote(f func(note string, lacks bool)) {
+func (p *Process) OnNote(f func(note string, missing bool)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.say = f
+	p.onNote = f
 	if p.note != "" {
 		f(p.note, true)
 	}
@@ -195,11 +195,11 @@ func (p *Process) opened(err error) {
 		p.next = time.Now().Add(p.pause)
 	}
 	switch {
-	case p.say == nil || p.note == before:
+	case p.onNote == nil || p.note == before:
 	case p.note != "":
-		p.say(p.note, true)
+		p.onNote(p.note, true)
 	case p.inside != nil:
-		p.say("goroutines and live heap are read from now on", false)
+		p.onNote("goroutines and live heap are read from now on", false)
 	}
 }
 

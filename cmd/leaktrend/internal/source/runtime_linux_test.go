@@ -241,13 +241,13 @@ func TestYoungProgram(t *testing.T) {
 	}
 	defer func() { _ = sleep.Wait() }()
 	defer func() { _ = sleep.Process.Kill() }()
-	began := time.Now()
+	start := time.Now()
 	p, err := openProcess(sleep.Process.Pid, func(int) (*outside.Process, error) { return nil, errNotNow })
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	if lasted := time.Since(began); lasted < reopenAfter/2 && p.pause != youngAfter {
+	if lasted := time.Since(start); lasted < reopenAfter/2 && p.pause != youngAfter {
 		t.Errorf("it is left alone for %s", p.pause)
 	}
 }

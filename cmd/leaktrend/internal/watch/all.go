@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	lookEvery  = 3 * time.Second // for processes that match
+	scanEvery  = 3 * time.Second // for processes that match
 	maxWatched = 64              // at one time
 )
 
@@ -82,7 +82,7 @@ const maxNoted = 1000
 // noted is an executable of which it was said that something of it cannot be read, or is read after all.
 type noted struct {
 	executable string
-	lacks      bool
+	missing    bool
 }
 
 // member is one process that is watched.
@@ -95,14 +95,14 @@ type member struct {
 // follow watches some processes, and those that match later, until ctx ends. Where nobody waits for the next one, it
 // ends with the last.
 func (g *group) follow(ctx context.Context, pids []int) error {
-	ticker := time.NewTicker(lookEvery)
+	ticker := time.NewTicker(scanEvery)
 	defer ticker.Stop()
 	g.again = time.NewTimer(0)
 	defer g.again.Stop()
 	g.add(ctx, pids)
 	for {
 		if len(g.living) == 0 && !g.wait {
-			g.look(ctx)
+			g.scan(ctx)
 			if len(g.living) == 0 && len(g.seen) == 0 {
 				if ctx.Err() != nil {
 					return nil // all of them were left, not ended
@@ -113,11 +113,11 @@ func (g *group) follow(ctx context.Context, pids []int) error {
 		select {
 		case pid := <-g.ended:
 			g.leave(pid)
-			g.look(ctx) // for the next one
+			g.scan(ctx) // for the next one
 		case <-ticker.C:
-			g.look(ctx)
+			g.scan(ctx)
 		case <-g.again.C:
-			g.look(ctx)
+			g.scan(ctx)
 		case <-ctx.Done():
 			for len(g.living) > 0 {
 				g.leave(<-g.ended)
@@ -138,7 +138,7 @@ func (endedError) Error() string { return "ended" }
 // Unwrap returns io.EOF.
 func (endedError) Unwrap() error { return io.EOF }
 
-func (g *group) look(ctx context.Context) {
+func (g *group) scan(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -192,7 +192,7 @@ func (g *group) add(ctx context.Context, pids []int) {
 			_ = process.Close()
 		default:
 			own, stop := context.WithCancel(ctx)
-			m := &member{process: process, place: g.places.take(process), stop: stop}
+			m := &member{process: process, place: g.places.claim(process), stop: stop}
 			g.living[pid] = m
 			go g.watch(own, m, g.view.Add(process.String()))
 		}
@@ -214,7 +214,7 @@ func (g *group) awaits(process *source.Process) (some bool) {
 // leave ends what was watched.
 func (g *group) leave(pid int) {
 	g.living[pid].stop()
-	g.living[pid].place.taken = false
+	g.living[pid].place.inUse = false
 	delete(g.living, pid)
 }
 
@@ -232,9 +232,9 @@ func (g *group) watch(ctx context.Context, m *member, shown *screen.Process) {
 	monitor, err := NewMonitor(process, g.config, logger)
 	if err == nil {
 		g.handOver(m, monitor, logger)
-		FollowRuntime(monitor, process, func(note string, lacks bool) {
-			if note = g.noteOnce(m.place.executable, note, lacks); note != "" {
-				LogNote(logger, note, lacks)
+		FollowRuntime(monitor, process, func(note string, missing bool) {
+			if note = g.noteOnce(m.place.executable, note, missing); note != "" {
+				LogNote(logger, note, missing)
 			}
 		})
 		err = Observe(ctx, monitor, shown, nil, NewAccount(g.lines, process.String()))
@@ -261,10 +261,10 @@ func (g *group) watch(ctx context.Context, m *member, shown *screen.Process) {
 
 // noteOnce returns a note on what cannot be read of a process: that of the first one of an executable, as there may be
 // many, which come and go, and "" for the others.
-func (g *group) noteOnce(executable, note string, lacks bool) string {
+func (g *group) noteOnce(executable, note string, missing bool) string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	key := noted{executable, lacks}
+	key := noted{executable, missing}
 	if slices.Contains(g.noted, key) {
 		return ""
 	}

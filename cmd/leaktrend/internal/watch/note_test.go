@@ -9,7 +9,7 @@ import (
 // Workers that come and go, and that may not be read, do not fill the log.
 func TestNotedOnce(t *testing.T) {
 	var g group
-	var said []string
+	var messages []string
 	for _, p := range []struct {
 		executable, note string
 		lacks            bool
@@ -18,7 +18,7 @@ func TestNotedOnce(t *testing.T) {
 		{"worker", "read", false}, {"worker", "no right: 4", true},
 	} {
 		if note := g.noteOnce(p.executable, p.note, p.lacks); note != "" {
-			said = append(said, note)
+			messages = append(messages, note)
 		}
 	}
 	want := []string{
@@ -26,8 +26,8 @@ func TestNotedOnce(t *testing.T) {
 			"of web)",
 		"read (not repeated for other processes of worker)",
 	}
-	if !slices.Equal(said, want) {
-		t.Errorf("%q, want %q", said, want)
+	if !slices.Equal(messages, want) {
+		t.Errorf("%q, want %q", messages, want)
 	}
 }
 

@@ -31,8 +31,8 @@ func TestPageIsFound(t *testing.T) {
 			t.Fatal(err)
 		}
 		got.Body.Close()
-		if said := strings.TrimSuffix(got.Status[:4], " ") + " " + got.Request.URL.Path; said != want {
-			t.Errorf("%s: %s, want %s", path, said, want)
+		if answer := strings.TrimSuffix(got.Status[:4], " ") + " " + got.Request.URL.Path; answer != want {
+			t.Errorf("%s: %s, want %s", path, answer, want)
 		}
 	}
 }

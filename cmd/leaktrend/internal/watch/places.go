@@ -80,7 +80,7 @@ func commandOf(process *source.Process) string {
 type place struct {
 	executable string
 	number     int // from 1, of those at one time
-	taken      bool
+	inUse      bool
 	command    string       // of the latest
 	pid        int          // of who left that
 	left       *state.Saved // by the latest; nil for none
@@ -111,15 +111,15 @@ type places struct {
 	known func(executable string) map[int]time.Time
 }
 
-// take returns the place of a process that began: the one in whose state it runs, else a free one of its executable in
+// claim returns the place of a process that began: the one in whose state it runs, else a free one of its executable in
 // which its command line was the latest, else the first free one, else a new one.
-func (all *places) take(process *source.Process) *place {
+func (all *places) claim(process *source.Process) *place {
 	name, command, taken := Executable(process), commandOf(process), map[int]bool{}
 	var free []*place
 	for _, p := range all.all {
 		switch {
 		case p.executable != name:
-		case p.taken:
+		case p.inUse:
 			taken[p.number] = true
 		default:
 			taken[p.number] = true
@@ -133,7 +133,7 @@ func (all *places) take(process *source.Process) *place {
 	best := slices.MaxFunc(free, func(a, b *place) int {
 		return cmp.Or(a.fits(command)-b.fits(command), b.number-a.number)
 	})
-	best.taken, best.command = true, command
+	best.inUse, best.command = true, command
 	return best
 }
 

@@ -34,14 +34,14 @@ func NewMonitor(target source.Source, config detector.Config, logger *logrus.Log
 
 // FollowRuntime has a monitor follow the lines of a process while it runs a program of Go, from outside. note takes
 // what is not read of it, and why, now and whenever that changes, until it lacks nothing.
-func FollowRuntime(monitor *detector.ResourceMonitor, process *source.Process, note func(text string, lacks bool)) {
+func FollowRuntime(monitor *detector.ResourceMonitor, process *source.Process, note func(text string, missing bool)) {
 	monitor.FollowSites(process.Profiles())
 	process.OnNote(note)
 }
 
 // LogNote logs a note of FollowRuntime.
-func LogNote(logger *logrus.Logger, text string, lacks bool) {
-	if lacks {
+func LogNote(logger *logrus.Logger, text string, missing bool) {
+	if missing {
 		logger.Warn(text)
 	} else {
 		logger.Info(text)
@@ -68,9 +68,9 @@ const incompleteShare = .05
 
 // ResultOf returns what came of the monitor of a target.
 func ResultOf(m *detector.ResourceMonitor, target source.Source) (r Result) {
-	var lacks, unjudged []string
+	var missing, unjudged []string
 	if process, ok := target.(interface{ Denied() bool }); ok && process.Denied() {
-		lacks = append(lacks, "goroutines and live heap, for want of rights")
+		missing = append(missing, "goroutines and live heap, for want of rights")
 	}
 	for _, s := range m.Status() {
 		r.Leak = r.Leak || s.Leaks > 0 || s.LimitsPassed > 0 || s.State == detector.Firing
@@ -79,16 +79,16 @@ func ResultOf(m *detector.ResourceMonitor, target source.Source) (r Result) {
 		}
 	}
 	if len(unjudged) > 0 {
-		lacks = append(lacks, strings.Join(unjudged, ", ")+" (too short, or too few samples)")
+		missing = append(missing, strings.Join(unjudged, ", ")+" (too short, or too few samples)")
 	}
 	c := m.Checks()
 	if c.LeftOut > 0 {
-		lacks = append(lacks, fmt.Sprintf("readings of more resources than are kept: %d", c.LeftOut))
+		missing = append(missing, fmt.Sprintf("readings of more resources than are kept: %d", c.LeftOut))
 	}
 	if float64(c.Incomplete) > incompleteShare*float64(c.Checks) {
-		lacks = append(lacks, fmt.Sprintf("a part of %d of %d samples", c.Incomplete, c.Checks))
+		missing = append(missing, fmt.Sprintf("a part of %d of %d samples", c.Incomplete, c.Checks))
 	}
-	r.Incomplete = strings.Join(lacks, "; ")
+	r.Incomplete = strings.Join(missing, "; ")
 	return r
 }
 

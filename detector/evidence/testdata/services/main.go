@@ -86,7 +86,7 @@ type told struct {
 // result is what the program writes as JSON on its standard output.
 type result struct {
 	CanProve bool
-	Told     []told
+	Reported []told
 	Cost     detector.EvidenceCost
 	Captures []detector.Capture
 }
@@ -222,10 +222,10 @@ func watch(s service, w *world, healthy bool, captures string, more time.Duratio
 			if at := begun.Load(); at != 0 {
 				t.After = time.Since(time.Unix(0, at)).Seconds()
 			}
-			if len(r.Told) == 0 && !healthy {
+			if len(r.Reported) == 0 && !healthy {
 				deadline.Reset(more)
 			}
-			r.Told = append(r.Told, t)
+			r.Reported = append(r.Reported, t)
 			ended = len(a.Sites) > 0 &&
 				slices.Contains(lines, fmt.Sprintf("%s:%d", filepath.Base(a.Sites[0].File), a.Sites[0].Line))
 		case <-over:

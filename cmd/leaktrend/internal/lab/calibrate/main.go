@@ -44,10 +44,10 @@ func run(out string, series int, seed uint64) error {
 	if series < 10 {
 		return errors.New("-n: want 10 or more")
 	}
-	began := time.Now()
+	start := time.Now()
 	measure := func(what string, o scores.Options) (calibration.Sample, error) {
 		sample, err := scores.Measure(context.Background(), o)
-		fmt.Fprintf(os.Stderr, "%s: %s\n", time.Since(began).Round(time.Second), what)
+		fmt.Fprintf(os.Stderr, "%s: %s\n", time.Since(start).Round(time.Second), what)
 		return sample, err
 	}
 	var halves [2][3]calibration.Sample

@@ -24,7 +24,7 @@ func TestOnsets(t *testing.T) {
 			if !f.Leaks || truth.Doubled == 0 {
 				continue
 			}
-			var early, late, told float64 // shares of the time since
+			var early, late, reported float64 // shares of the time since
 			began := false
 			verdictsOn(t, r, func(at int64, s *detector.Status) bool {
 				if s.Verdict != detector.Leak || at < truth.From {
@@ -32,7 +32,7 @@ func TestOnsets(t *testing.T) {
 				}
 				since := float64(at - truth.From)
 				late = math.Abs(float64(s.Since.UnixNano()-truth.From)) / since
-				told = float64(s.SinceError) / since
+				reported = float64(s.SinceError) / since
 				if !began {
 					began, early = true, late
 				}
@@ -45,7 +45,7 @@ func TestOnsets(t *testing.T) {
 			for _, share := range []struct {
 				holds bool
 				n     *int
-			}{{early <= .1, &first}, {late <= .1, &last}, {late <= told, &within}} {
+			}{{early <= .1, &first}, {late <= .1, &last}, {late <= reported, &within}} {
 				if share.holds {
 					*share.n++
 				}

@@ -30,11 +30,11 @@ func TestTimeLeft(t *testing.T) {
 			if len(r.Starts) > 1 {
 				continue
 			}
-			var told, held, soon, late float64
+			var reported, held, soon, late float64
 			count := func(x *detector.Status, limit float64, reached int64) {
 				limits := finding.Limits{Ceiling: sampler.Ceiling{Level: limit}}
 				e := limits.Exhaustion(x.At, x.Value, finding.Slope{Rate: x.SlopePerHour / 3600, T: x.Evidence.T})
-				told++
+				reported++
 				switch {
 				case reached < e.Earliest.UnixNano():
 					soon++
@@ -76,9 +76,9 @@ func TestTimeLeft(t *testing.T) {
 				}
 				return true
 			})
-			if told > 0 {
+			if reported > 0 {
 				series++
-				within, before, after = within+held/told, before+soon/told, after+late/told
+				within, before, after = within+held/reported, before+soon/reported, after+late/reported
 			}
 		}
 		if series > 0 {

@@ -107,9 +107,9 @@ type Family struct {
 type column uint8
 
 const (
-	asAsked column = iota
-	always         // it is what tells the family from a leak
-	never          // it would give away what the family hides
+	asRequested column = iota
+	always             // it is what tells the family from a leak
+	never              // it would give away what the family hides
 )
 
 // Families returns the families, the healthy ones first.
@@ -146,7 +146,7 @@ func One(o Options, family string, index int) *dataset.Recording {
 
 // finish records the process and says what is known of it.
 func (p *process) finish(o Options, truth dataset.Truth, index int) *dataset.Recording {
-	r := p.record(p.family.load == always || o.Load && p.family.load == asAsked)
+	r := p.record(p.family.load == always || o.Load && p.family.load == asRequested)
 	r.Name = fmt.Sprintf("%s/%d", p.family.Name, index)
 	r.Program, r.Family = r.Name, p.family.Name
 	r.Series[0].Truth = truth

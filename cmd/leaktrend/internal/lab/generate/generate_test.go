@@ -161,7 +161,8 @@ func TestColumnsLeaveTheRestAsItIs(t *testing.T) {
 	for _, f := range families {
 		bare := One(Options{Seed: 5}, f.Name, 3)
 		full := One(Options{Seed: 5, Load: true, Ceilings: true}, f.Name, 3)
-		if columns, want := len(full.Series), map[column]int{asAsked: 2, always: 2, never: 1}[f.load]; columns != want {
+		if columns, want := len(full.Series), map[column]int{asRequested: 2, always: 2,
+			never: 1}[f.load]; columns != want {
 			t.Errorf("%s: %d columns, want %d", f.Name, columns, want)
 		}
 		if got, want := len(full.Ceilings) > 0, slices.Contains(limited, full.Series[0].Resource); got != want {

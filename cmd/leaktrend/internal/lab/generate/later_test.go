@@ -97,7 +97,7 @@ func TestWeeklyFall(t *testing.T) {
 	})
 }
 
-func TestNightlyRestartsAreNotTold(t *testing.T) {
+func TestNightlyRestartsAreNotRecorded(t *testing.T) {
 	i := slices.IndexFunc(families, func(f Family) bool { return f.Name == "nightly_restarts" })
 	for index := range 20 {
 		p := newProcess(Options{Seed: 5}, &families[i], index)

@@ -179,9 +179,9 @@ func drawChart(x, y axis, points, line []point, budget float64, describe string)
 		on.Line(plot.Own, curve)
 	}
 	marks := joined(points, x, y)
-	var taken []box
+	var occupied []box
 	for _, p := range marks {
-		taken = append(taken, markBox(p, x, y))
+		occupied = append(occupied, markBox(p, x, y))
 	}
 	for _, p := range marks {
 		on.Mark(p.ink(), p.shape(), plot.Point{X: x.x(p.x), Y: y.at(p.y)}, radius(p), p.title)
@@ -190,7 +190,7 @@ func drawChart(x, y axis, points, line []point, budget float64, describe string)
 	slices.SortStableFunc(marks, func(a, b point) int { return rank(a) - rank(b) })
 	for _, p := range marks {
 		if p.label != "" {
-			taken = append(taken, placeLabel(on, p, x.x(p.x), y.at(p.y), taken))
+			occupied = append(occupied, placeLabel(on, p, x.x(p.x), y.at(p.y), occupied))
 		}
 	}
 	return fmt.Sprintf("<svg class=\"scaled\" viewBox=\"0 0 %g %g\" role=\"img\" aria-label=\"%s\">\n%s</svg>\n",
@@ -285,7 +285,7 @@ func widthOf(p point) float64 {
 }
 
 // placeLabel writes the label of a mark where it meets nothing else, and returns what it takes up.
-func placeLabel(on plot.Canvas, p point, at, up float64, taken []box) box {
+func placeLabel(on plot.Canvas, p point, at, up float64, occupied []box) box {
 	width := widthOf(p)
 	r := radius(p) + labelMargin
 	var best box
@@ -303,7 +303,7 @@ func placeLabel(on plot.Canvas, p point, at, up float64, taken []box) box {
 				continue
 			}
 			meets := distance / 100
-			for _, o := range taken {
+			for _, o := range occupied {
 				if try.meets(o) {
 					meets++
 				}

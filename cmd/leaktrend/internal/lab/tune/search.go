@@ -240,11 +240,11 @@ func (u *run) judge(s Setting, on evaluate.Report, folds int) {
 	} else {
 		c.Judged = figuresOf(on.Tally("", u.physical), 0)
 	}
-	u.take(c)
+	u.choose(c)
 }
 
-// take completes the choice and marks it where settings are listed.
-func (u *run) take(c *Choice) {
+// choose completes the choice, and marks it in the list of settings.
+func (u *run) choose(c *Choice) {
 	b := u.o.Budget
 	c.Budget, c.PerDay = b.String(), b.PerDay()
 	c.Confidence = b.Confidence(c.Judged.FalseAlarms, c.Judged.Exposure)
@@ -279,7 +279,7 @@ func (u *run) chooseByMonths(extended, recorded []evaluate.Report) {
 		c.Setting, c.Allowed = line[inForce], &line[i]
 	}
 	c.Judged = judged(c.Setting)
-	u.take(c)
+	u.choose(c)
 }
 
 // line returns the settings that differ from the one in force by the sensitivity alone.

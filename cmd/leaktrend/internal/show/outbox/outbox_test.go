@@ -28,7 +28,7 @@ func TestWriterNeverWaits(t *testing.T) {
 		to := &slowly{read: make(chan struct{})}
 		w := New(to)
 		line := []byte(strings.Repeat("x", 1023) + "\n")
-		begin := time.Now()
+		start := time.Now()
 		const lines = 3000
 		for range lines {
 			if n, err := w.Write(line); n != len(line) || err != nil {
@@ -36,12 +36,12 @@ func TestWriterNeverWaits(t *testing.T) {
 			}
 		}
 		line[0] = 'y' // which is the caller's again
-		if took := time.Since(begin); took != 0 {
-			t.Errorf("the writes took %v", took)
+		if elapsed := time.Since(start); elapsed != 0 {
+			t.Errorf("the writes took %v", elapsed)
 		}
 		w.Flush()
-		if took := time.Since(begin); took != patience {
-			t.Errorf("the flush took %v, want %v", took, patience)
+		if elapsed := time.Since(start); elapsed != patience {
+			t.Errorf("the flush took %v, want %v", elapsed, patience)
 		}
 		close(to.read)
 		synctest.Wait()
@@ -80,7 +80,7 @@ func TestFlushOfASlowReader(t *testing.T) {
 }
 
 // An error is told by the next write, once.
-func TestErrorsAreTold(t *testing.T) {
+func TestErrorsAreReturned(t *testing.T) {
 	read, write, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

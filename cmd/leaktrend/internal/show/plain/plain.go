@@ -48,8 +48,8 @@ func Text(text string) string {
 
 // reword puts plain words in the place of those of the errors within one, the outer ones first.
 func reword(text string, err error) string {
-	if said := words(err); said != "" {
-		text = strings.Replace(text, err.Error(), said, 1)
+	if plain := words(err); plain != "" {
+		text = strings.Replace(text, err.Error(), plain, 1)
 	}
 	if of, ok := err.(*fs.PathError); ok {
 		text = once(text, named(of.Path))

@@ -17,8 +17,8 @@ const (
 	every = 200 * time.Millisecond
 )
 
-// Say prints a line. On a terminal it takes the place of what Start shows, which follows below.
-func Say(w io.Writer, text string) {
+// Print prints a line. On a terminal it takes the place of what Start shows, which follows below.
+func Print(w io.Writer, text string) {
 	if terminal.Redraws(w) {
 		text = "\r\x1b[K" + text
 	}
@@ -34,7 +34,7 @@ func Start(w io.Writer, doing string, share func() float64) (done func()) {
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
-		began := time.Now()
+		start := time.Now()
 		ticker := time.NewTicker(every)
 		defer ticker.Stop()
 		shown := false
@@ -47,7 +47,7 @@ func Start(w io.Writer, doing string, share func() float64) (done func()) {
 				return
 			case <-ticker.C:
 			}
-			elapsed := time.Since(began)
+			elapsed := time.Since(start)
 			if elapsed < quiet {
 				continue
 			}

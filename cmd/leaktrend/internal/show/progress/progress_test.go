@@ -50,13 +50,13 @@ func TestShown(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			tty := ttytest.New(t, 80, 24)
-			asked := make(chan struct{}, 1000)
+			polled := make(chan struct{}, 1000)
 			done := Start(tty.File, "reading", func() float64 {
-				asked <- struct{}{}
+				polled <- struct{}{}
 				return test.share
 			})
-			<-asked
-			<-asked // the first is on the terminal
+			<-polled
+			<-polled // the first is on the terminal
 			shown := tty.Lines()
 			if len(shown) != 1 || !regexp.MustCompile("^"+test.want+"$").MatchString(shown[0]) {
 				t.Errorf("the terminal shows %q, want %q", shown, test.want)

@@ -99,7 +99,8 @@ func TestWriteFits(t *testing.T) {
 		}
 		for _, r := range rows {
 			note := strings.Join(strings.Fields(terminal.Printable(r.Note)), " ")
-			if said := strings.Join(strings.Fields(plain), " "); width >= 10+minNote && !strings.Contains(said, note) {
+			if joined := strings.Join(strings.Fields(plain), " "); width >= 10+minNote &&
+				!strings.Contains(joined, note) {
 				t.Errorf("width %d: %q is lost:\n%s", width, note, plain)
 			}
 		}

@@ -46,7 +46,7 @@ func Open(t testing.TB, url string, width, height int64, scheme string) *Tab {
 		tab.do(domain+".enable", nil)
 	}
 	tab.do("Emulation.setFocusEmulationEnabled", parameters{"enabled": true})
-	tab.Look(width, height, scheme)
+	tab.Emulate(width, height, scheme)
 	tab.Navigate(url)
 	return tab
 }
@@ -131,8 +131,8 @@ func (tab *Tab) load(method string, p parameters) {
 	}
 }
 
-// Look changes the size and the colour scheme in which the page is shown.
-func (tab *Tab) Look(width, height int64, scheme string) {
+// Emulate changes the size and the colour scheme in which the page is shown.
+func (tab *Tab) Emulate(width, height int64, scheme string) {
 	tab.t.Helper()
 	tab.do("Emulation.setEmulatedMedia",
 		parameters{"features": []any{parameters{"name": "prefers-color-scheme", "value": scheme}}})

@@ -52,14 +52,14 @@ func (l logHook) Fire(*logrus.Entry) error {
 // calm it gives a heap over its limit.
 type source struct {
 	*harm
-	began time.Time
-	skew  atomic.Int64 // of its clock, in nanoseconds
-	start atomic.Pointer[time.Time]
+	started time.Time
+	skew    atomic.Int64 // of its clock, in nanoseconds
+	start   atomic.Pointer[time.Time]
 }
 
 func newSource(h *harm) *source {
-	s := &source{harm: h, began: time.Now()}
-	start := s.began.Add(-time.Hour)
+	s := &source{harm: h, started: time.Now()}
+	start := s.started.Add(-time.Hour)
 	s.start.Store(&start)
 	return s
 }
@@ -121,7 +121,7 @@ func (s *source) Sample(ctx context.Context, sample *sampler.Sample) error {
 	sample.Add(sampler.Goroutines, []float64{50, 50, 500, figures[s.below(len(figures))]}[s.below(4)])
 	sample.Add(sampler.OpenFDs, float64(20+s.below(400)))
 	sample.Add(sampler.HeapInuseBytes, figures[s.below(len(figures))])
-	sample.Add(sampler.CPUSeconds, time.Since(s.began).Seconds())
+	sample.Add(sampler.CPUSeconds, time.Since(s.started).Seconds())
 	if s.oneIn(20) {
 		return errors.New("a part cannot be read")
 	}
@@ -193,7 +193,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	var a alerting.Alert
 	if json.Unmarshal(body, &a) == nil && a.ID != "" {
-		r.told(a, req.URL.Path == "/last")
+		r.delivered(a, req.URL.Path == "/last")
 	}
 	path := req.URL.Path
 	if path == "/any" {
@@ -209,7 +209,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.answer(w, req, path)
 }
 
-func (r *receiver) told(a alerting.Alert, last bool) {
+func (r *receiver) delivered(a alerting.Alert, last bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if a.Status == alerting.Firing {

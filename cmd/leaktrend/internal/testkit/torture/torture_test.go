@@ -61,12 +61,12 @@ func TestTorture(t *testing.T) {
 		round(n)
 	}
 	before := takeStock()
-	began := time.Now()
-	for n := warmUp; time.Since(began) < length && !t.Failed(); n++ {
+	start := time.Now()
+	for n := warmUp; time.Since(start) < length && !t.Failed(); n++ {
 		round(n)
 	}
 	after := verifyLeft(t, before)
-	t.Logf("seed %d, %s\n%s", seed, time.Since(began).Round(time.Second), count)
+	t.Logf("seed %d, %s\n%s", seed, time.Since(start).Round(time.Second), count)
 	t.Logf("before and after: goroutines %d and %d, descriptors %d and %d, heap %d and %d KB",
 		total(before.stacks), total(after.stacks), before.descriptors, after.descriptors, before.heap>>10,
 		after.heap>>10)
@@ -221,7 +221,7 @@ func (l *lane) run(long bool) {
 	close(over)
 	l.end()
 	all.Wait()
-	l.verifyTold()
+	l.verifyDelivered()
 	close(l.leaked)
 	l.stop("longest Stop in ms once nothing blocks any more")
 	l.receiver.CloseClientConnections()
@@ -240,14 +240,14 @@ func (l *lane) run(long bool) {
 
 func (l *lane) stop(what string) {
 	for _, m := range l.monitors {
-		began := time.Now()
+		start := time.Now()
 		_ = m.Stop() // which tells what blocks
-		l.max(what, int(time.Since(began).Milliseconds()))
+		l.max(what, int(time.Since(start).Milliseconds()))
 	}
 }
 
-// verifyTold gives a monitor a receiver that works, and waits until it is told of all that holds.
-func (l *lane) verifyTold() {
+// verifyDelivered gives a monitor a receiver that works, and waits until it is told of all that holds.
+func (l *lane) verifyDelivered() {
 	m := l.monitors[0]
 	c := l.anyConfig()
 	c.Enabled, c.AlertOnThreshold, c.MemoryThreshold, c.MaxAlertHistory = true, true, 1<<20, 1000

@@ -31,10 +31,10 @@ func TestYear(t *testing.T) {
 	if !long {
 		days = 60
 	}
-	began := time.Now()
+	start := time.Now()
 	count := newTally()
 	synctest.Test(t, func(t *testing.T) { newYear(t, newHarm(seed, 1<<32, count)).live(days) })
-	t.Logf("seed %d, %d days in %s\n%s", seed, days, time.Since(began).Round(time.Second), count)
+	t.Logf("seed %d, %d days in %s\n%s", seed, days, time.Since(start).Round(time.Second), count)
 	for _, what := range []string{"samples", "reloads", "stops of the monitor", "restarts of the process",
 		"findings that fired",
 		"findings that ended", "findings that held for a day and were told", "alerts that the hook refused",
@@ -65,7 +65,7 @@ type year struct {
 type lived struct {
 	summary      string
 	fired, ended time.Time // zero where it has not
-	told         bool
+	reported     bool
 }
 
 func newYear(t *testing.T, h *harm) *year {
@@ -171,8 +171,8 @@ func (y *year) hook(a alerting.Alert) {
 	defer y.mu.Unlock()
 	f := y.finding(a)
 	if a.Status == alerting.Firing {
-		f.told = true
-	} else if !f.told {
+		f.reported = true
+	} else if !f.reported {
 		y.t.Errorf("the end is told of what was never told: %s", a.Summary)
 	}
 	y.add("alerts that the hook took", 1)
@@ -302,7 +302,7 @@ func (y *year) verify() {
 		switch held := until.Sub(f.fired); {
 		case held < day:
 			y.add("findings that were over within a day", 1)
-		case f.told:
+		case f.reported:
 			y.add("findings that held for a day and were told", 1)
 		default:
 			y.t.Errorf("lost: it held for %s and was never told: %s", held, f.summary)

@@ -102,7 +102,7 @@ func (tty *Terminal) Lines() []string {
 			sizes = sizes[1:]
 			continue
 		}
-		n, err := s.take(raw[at:])
+		n, err := s.interpret(raw[at:])
 		if err != nil {
 			tty.t.Fatal(err)
 		}
@@ -152,8 +152,8 @@ func (s *screen) resize(width, height int) error {
 	return nil
 }
 
-// take obeys the first character or escape sequence of text, and returns its length.
-func (s *screen) take(text string) (int, error) {
+// interpret obeys the first character or escape sequence of text, and returns its length.
+func (s *screen) interpret(text string) (int, error) {
 	switch {
 	case text[0] == '\r':
 		s.column = 0

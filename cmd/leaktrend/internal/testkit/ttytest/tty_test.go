@@ -37,7 +37,7 @@ func TestLines(t *testing.T) {
 func TestScreenRefuses(t *testing.T) {
 	for _, text := range []string{"\t", "\x1b[5A", "\x1b[2", "\x1b]0;title\a", "\x1b[1;2K", "\x1b[3h", "\xff"} {
 		s := screen{width: 10, height: 3, lines: []*line{{}}}
-		if _, err := s.take(text); err == nil {
+		if _, err := s.interpret(text); err == nil {
 			t.Errorf("%q is taken", text)
 		}
 	}
