@@ -61,7 +61,7 @@ type foundOver struct {
 
 const (
 	// recently is the share of caches and warm-ups that came with a version of the last weeks, so that lives before are
-	// without: no generated one did.
+	// without: of generated ones two did by chance.
 	recently = 1. / 30
 	// unbounded is the share of caches that are killed at the limit again and again, not only cut off by deploys: no
 	// generated one comes near it.
@@ -74,8 +74,8 @@ const (
 
 // healthyLives says how many generated healthy services, of all 20 families, were judged over their lives, and how many
 // of them grew at least so much in each, as a share of the level at its start: with lives that all grew alike, and with
-// longer ones that went on. They are those of one week of lives, of two and of three together (seed 61, 150 services of
-// each family and half of the parameters).
+// longer ones that went on. They are those of one week of lives, of two and of three together, of 450 services
+// of each family and half of the parameters (150 of seed 61, 300 of 67).
 type healthyLives struct {
 	judged int
 	grew   []healthyGrowth
@@ -87,13 +87,14 @@ type healthyGrowth struct {
 }
 
 // Nearly all of them are caches and warm-ups that each deploy cuts off. Caches are memory, so that longer lives that go
-// on tell more of what is counted. Of none did lives before stay where they were.
+// on tell more of what is counted. Of two did lives before stay where they were.
 var (
-	healthyMemory = healthyLives{7808, []healthyGrowth{
-		{.2, 573, 91}, {.3, 461, 56}, {.4, 358, 30}, {.6, 182, 9}, {.8, 106, 3}, {1, 58, 0}, {1.4, 20, 0}, {2, 4, 0},
+	healthyMemory = healthyLives{23433, []healthyGrowth{
+		{.2, 1747, 234}, {.3, 1372, 145}, {.4, 1060, 86}, {.6, 567, 29}, {.8, 308, 5}, {1, 171, 1}, {1.4, 48, 0},
+		{2, 9, 0},
 	}}
-	healthyCounts = healthyLives{5830, []healthyGrowth{
-		{.2, 200, 0}, {.3, 162, 0}, {.4, 128, 0}, {.6, 82, 0}, {.8, 47, 0}, {1, 32, 0}, {1.4, 12, 0}, {2, 1, 0},
+	healthyCounts = healthyLives{17334, []healthyGrowth{
+		{.2, 560, 2}, {.3, 439, 0}, {.4, 345, 0}, {.6, 206, 0}, {.8, 113, 0}, {1, 81, 0}, {1.4, 32, 0}, {2, 5, 0},
 	}}
 )
 
@@ -162,23 +163,28 @@ func (t livesTables) of(class livesClass) *livesTable {
 	return t[class]
 }
 
-// chances fills in the chances of what is found over lives.
+// chances fills in the chances of what is found over lives, by how many healthy services of all classes are expected
+// that are as unlikely: by class alone, each would have its own that is the least likely.
 func (t livesTables) chances(over []foundOver) {
-	byClass := map[livesClass][]int{}
+	all := make([]backtest.Candidate, len(over))
 	for i := range over {
-		of := livesClass{over[i].grounds, isMemory(over[i].Resource)}
-		byClass[of] = append(byClass[of], i)
+		all[i] = backtest.Candidate{Resource: over[i].Resource.Name, Strength: over[i].EValue, Own: over[i].nothing}
 	}
-	for of, at := range byClass {
-		all := make([]backtest.Candidate, len(at))
-		for k, i := range at {
-			all[k] = backtest.Candidate{Resource: over[i].Resource.Name, Strength: over[i].EValue, Own: over[i].nothing}
+	n := max(t.of(livesClass{alike, false}).judged+t.of(livesClass{alike, true}).judged, 1)
+	few := max(fewJudged/float64(n), 1)
+	none := backtest.Table{}
+	for i, chance := range none.Chances(all, map[string]int{"": n}, func(e float64) (share float64) {
+		for _, memory := range []bool{false, true} {
+			for of := range allGrounds {
+				class := livesClass{of, memory}
+				known := t.of(class)
+				rate := min(known.rate(e), known.rate(livesEValue(leastGrowth, class)))
+				share += few * rate * float64(known.judged) / float64(n)
+			}
 		}
-		none := backtest.Table{}
-		known := t.of(of)
-		for k, chance := range none.Chances(all, map[string]int{"": max(known.judged, fewJudged)}, known.rate, nil) {
-			over[at[k]].Chance = chance
-		}
+		return min(share, 1)
+	}, nil) {
+		over[i].Chance = chance
 	}
 }
 
@@ -196,9 +202,11 @@ func (t *livesTable) rate(e float64) float64 {
 }
 
 const (
+	// leastGrowth is the least growth of a life that is judged.
+	leastGrowth = .2
 	// fewJudged is how many workloads are taken to be judged where they are fewer: what is one of a few is not likelier
 	// to leak.
-	fewJudged = 30
+	fewJudged = 20.
 	// livesWeight is what these count for beside the past of a fleet, in false calls.
 	livesWeight = 1
 )
@@ -301,9 +309,10 @@ func (t livesTables) add(all []place, r sampler.Resource, judgedNow bool) (nothi
 			nothing++
 		}
 	}
+	limited := slices.ContainsFunc(all, func(p place) bool { return p[len(p)-1].limit > 0 })
 	for of := range allGrounds {
 		known := t.of(livesClass{of, isMemory(r)})
-		if judgedNow {
+		if judgedNow && (of&killed == 0 || limited) {
 			known.judged++
 		}
 		if n > 0 {
