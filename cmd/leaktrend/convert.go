@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -46,17 +48,25 @@ file of its own, with its name before the extension. - is standard input, or wit
 					len(file.Recordings))
 			}
 			written := make(map[string]bool)
+			renamed := make(map[string]string)
 			for _, r := range file.Recordings {
 				to := besides(out, r.Process())
 				for n := 2; written[to]; n++ { // names that differ in what a path cannot hold
 					to = besides(out, fmt.Sprintf("%s-%d", r.Process(), n))
 				}
 				written[to] = true
-				if err := convert(cmd, file.Name, r, to, force); err != nil {
+				if err := convert(cmd, file.Name, r, to, force, renamed); err != nil {
 					return err
 				}
 			}
 			reportReading(cmd.ErrOrStderr(), file)
+			for _, name := range slices.Sorted(maps.Keys(renamed)) {
+				now := renamed[name]
+				if strings.HasSuffix(now, "_bytes") {
+					now += ", in bytes,"
+				}
+				fmt.Fprintln(cmd.ErrOrStderr(), printable("renamed: "+name+" is "+now+" in the recording"))
+			}
 			return nil
 		},
 	}
@@ -74,8 +84,9 @@ func openFile(ctx context.Context, stdin io.Reader, path string, o recording.Opt
 	return recording.ReadFile(ctx, path, o)
 }
 
-// convert writes one recording.
-func convert(cmd *cobra.Command, from string, r *recording.Reader, to string, force bool) (err error) {
+// convert writes one recording, and adds to renamed which of its resources have another name there.
+func convert(cmd *cobra.Command, from string, r *recording.Reader, to string, force bool,
+	renamed map[string]string) (err error) {
 	header := r.Header()
 	if header.Source == "" {
 		header.Source = strings.TrimSpace(filepath.Base(from) + " " + r.Process())
@@ -85,7 +96,10 @@ func convert(cmd *cobra.Command, from string, r *recording.Reader, to string, fo
 		return err
 	}
 	defer func() { err = errors.Join(err, finish(file)) }()
-	var s sampler.Sample
+	var (
+		s     sampler.Sample
+		names []string
+	)
 	for {
 		switch err := r.Sample(cmd.Context(), &s); {
 		case errors.Is(err, io.EOF):
@@ -93,7 +107,16 @@ func convert(cmd *cobra.Command, from string, r *recording.Reader, to string, fo
 		case err != nil:
 			return err
 		}
+		names = names[:0]
+		for i := range s.Readings {
+			names = append(names, s.Readings[i].Resource)
+		}
 		r.Rename(&s)
+		for i := range s.Readings {
+			if now := s.Readings[i].Resource; now != names[i] {
+				renamed[names[i]] = now
+			}
+		}
 		if err := file.Write(&s); err != nil {
 			return err
 		}

@@ -21,7 +21,7 @@ func TestConvert(t *testing.T) {
 	out := filepath.Join(dir, "out.csv")
 	got := leaktrend(t, twoPIDs, "convert", "-", "-o", out)
 	wantErr := "standard input: 6 rows of 6, 2m at 1m, a CSV table, 2 processes by pid, 1 column judged, 1 gap where " +
-		"rss_kb is 0 or less\n"
+		"rss_kb is 0 or less\nrenamed: rss_kb is rss_bytes, in bytes, in the recording\n"
 	if got.code != 0 || got.stderr != wantErr {
 		t.Fatalf("exit code %d, stderr %q, want %q", got.code, got.stderr, wantErr)
 	}

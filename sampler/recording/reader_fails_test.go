@@ -25,6 +25,10 @@ func TestReaderRefuses(t *testing.T) {
 		{"# leaktrend recording v1\n# interval: 1s\ntime,a\n", "f: no samples"},
 		{"time,a\nx,1\ny,2\n", "f: a CSV table: it has no column of times; give it a column time (RFC 3339 or unix " +
 			"seconds), or say how far apart its rows are, as in --interval 30s"},
+		{"time,rss\n", "f: no samples: a table of time, rss without rows"},
+		{"# made at noon\nTimestamp;Speicher (KB)\n",
+			"f: no samples: a table of Timestamp, Speicher (KB) without rows"},
+		{"hello, world\n", "f: no samples: neither a table with numbers nor in a format that leaktrend knows"},
 		{"hello\n", "f: no samples: neither a table with numbers nor in a format that leaktrend knows"},
 		{"# TYPE a histogram\na_bucket{le=\"1\"} 5 10\n", "f: Prometheus text: no samples: a_bucket: a histogram"},
 		{"up 1\n",

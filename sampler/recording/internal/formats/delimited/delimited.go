@@ -11,6 +11,7 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/naming"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/table"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/tokens"
 )
@@ -98,6 +99,13 @@ func Read(t *input.Text, o input.Options) (*gathered.File, error) {
 		return nil, gathered.New(t, format).Empty()
 	}
 	if !slices.ContainsFunc(s.Rows, func(cells []string) bool { return tokens.HasData(cells, s.Commas) }) {
+		if header := s.Rows[0]; len(s.Rows) == 1 && len(header) > 1 &&
+			slices.ContainsFunc(header, func(name string) bool {
+				return slices.Contains(naming.TimeWords, strings.ToLower(strings.TrimSpace(name)))
+			}) {
+			return nil, fmt.Errorf("%s: no samples: a table of %s without rows", t.Name,
+				scan.Printable(strings.Join(header, ", ")))
+		}
 		return nil, fmt.Errorf("%s: no samples: neither a table with numbers nor in a format that leaktrend knows",
 			t.Name)
 	}
