@@ -133,6 +133,9 @@ func reportFaults(stderr io.Writer, results []*replay.Result) {
 			fmt.Fprintln(stderr, r.Understood)
 		}
 		reportSkipped(stderr, r.File, r.FaultCount, r.Faults)
+		for _, note := range r.Notes {
+			fmt.Fprintln(stderr, printable("note: "+r.File+": "+note))
+		}
 	}
 }
 

@@ -50,6 +50,7 @@ type Result struct {
 	Faults      []error // the first of them
 	// Understood says on one line what was understood of the file; "" in the results after the first of one file.
 	Understood string
+	Notes      []string // what may be wrong with the values
 	NotJudged  []string // what the file holds that is not judged, each with its reason
 }
 

@@ -68,6 +68,7 @@ func (r *Run) Observe(s *sampler.Sample) []alerting.Event {
 			r.series = arrange(r.series, r.places, i, *reading)
 		}
 		r.series[i].line.Add(reading.Value)
+		r.series[i].unit.add(s.Time, reading.Value)
 		r.series[i].read++
 	}
 	return events
@@ -76,7 +77,7 @@ func (r *Run) Observe(s *sampler.Sample) []alerting.Event {
 // Result returns what became of the samples so far. It is the run's until that has no more.
 func (r *Run) Result() *Result {
 	result := r.result
-	result.Soak, result.Resources = r.config.Adaptive.Soak, nil
+	result.Soak, result.Resources, result.Notes = r.config.Adaptive.Soak, nil, nil
 	events := map[string][]alerting.Event{}
 	for _, e := range result.Events {
 		events[e.Resource] = append(events[e.Resource], e)
@@ -86,6 +87,9 @@ func (r *Run) Result() *Result {
 		if i, known := r.places[status.Resource.Name]; known {
 			c := r.series[i]
 			resource.First, resource.Line, resource.Read = c.first, c.line, c.read
+			if note := c.unit.note(c.name); note != "" {
+				result.Notes = append(result.Notes, note)
+			}
 		}
 		resource.Events = events[status.Resource.Name]
 		if r.history != nil && status.Judged {
@@ -107,6 +111,7 @@ type course struct {
 	first float64
 	read  int
 	line  spark.Line
+	unit  unitStep
 }
 
 // arrange brings the course of a reading to its place among the readings.
