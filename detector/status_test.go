@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/detector/engine"
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/trend"
@@ -198,5 +199,38 @@ func TestStatusOrder(t *testing.T) {
 	}
 	if none := newDetector(t, DefaultConfig()).Status(); none != nil {
 		t.Errorf("status before the first sample: %v", none)
+	}
+}
+
+// What is a percentage of something whole runs out at 100, though that is no hard limit.
+func TestPercentRunsOut(t *testing.T) {
+	for resource, want := range map[string]*alerting.Exhaustion{
+		"memory_used_percent": {Limit: 100, Source: "100 %"}, "Mem Usage (%)": {Limit: 100, Source: "100 %"},
+		"disk_used_pct": {Limit: 100, Source: "100 %"}, "cpu_percent": nil, "percentile_rank": nil,
+	} {
+		d, err := New(DefaultConfig())
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+		for i := range 864 {
+			d.Observe(&sampler.Sample{Time: begin.Add(time.Duration(i) * 5 * time.Minute), Readings: []sampler.Reading{
+				{Resource: resource, Value: 10 + .05*float64(i)}}})
+		}
+		s := d.Status()[0]
+		if s.Verdict != Leak {
+			t.Errorf("%s: %v, %s", resource, s.Verdict, s.Why)
+		}
+		got := s.Exhaustion
+		if got != nil {
+			left := got.At.Sub(s.At).Hours() // of 46.85 at .6 an hour
+			if left < 70 || left > 90 {
+				t.Errorf("%s: %v h left", resource, left)
+			}
+			got = &alerting.Exhaustion{Limit: got.Limit, Source: got.Source}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", resource, diff)
+		}
 	}
 }

@@ -3,7 +3,10 @@ package engine
 import (
 	"math"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/baseline"
@@ -37,6 +40,7 @@ const (
 type Series struct {
 	resource  sampler.Resource
 	ceiling   sampler.Ceiling
+	percent   bool // of something whole
 	threshold Threshold
 	offset    float64
 
@@ -82,7 +86,8 @@ func newSeries(e *Engine, resource string) *Series {
 	if !known {
 		r, _ = sampler.Lookup(resource)
 	}
-	s := &Series{resource: r, ceiling: e.ceilingOf(resource), offset: countOffset}
+	s := &Series{resource: r, ceiling: e.ceilingOf(resource), offset: countOffset,
+		percent: isPercent(resource)}
 	_, s.known = sampler.Lookup(resource)
 	if r.Unit == "bytes" {
 		s.offset = bytesOffset
@@ -436,8 +441,26 @@ func (s *Series) Found() int {
 func (s *Series) Fails() bool { return s.growth.Active() || s.limit.active }
 
 // Limits returns what growth of the resource is rated by: its configured limit and its ceiling.
+// What is a percentage runs out at 100, which is no limit that alerts by itself.
 func (s *Series) Limits() finding.Limits {
-	return finding.Limits{Growth: s.threshold.Value, Ceiling: s.ceiling}
+	ceiling := s.ceiling
+	if ceiling.Level == 0 && s.percent && s.value <= whole {
+		ceiling = sampler.Ceiling{Resource: s.resource.Name, Level: whole, Source: "100 %"}
+	}
+	return finding.Limits{Growth: s.threshold.Value, Ceiling: ceiling}
+}
+
+const whole = 100 // percent
+
+// isPercent reports whether a resource is a percentage of something whole, which that of the processor time of several
+// cores is not.
+func isPercent(resource string) bool {
+	name := strings.ToLower(resource)
+	words := strings.FieldsFunc(name, func(c rune) bool { return !unicode.IsLetter(c) })
+	return !slices.Contains(words, "cpu") && (strings.Contains(name, "%") ||
+		slices.ContainsFunc(words, func(word string) bool {
+			return word == "percent" || word == "percentage" || word == "pct"
+		}))
 }
 
 // Ceiling returns the level at which the process dies of the resource; its level is 0 where that is not known.

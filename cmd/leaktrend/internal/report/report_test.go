@@ -20,6 +20,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/alerting"
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/replay"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/show/table"
 	"github.com/mdzesseis/leaktrend/detector"
 	"github.com/mdzesseis/leaktrend/detector/history"
 	"github.com/mdzesseis/leaktrend/detector/plot"
@@ -386,6 +387,34 @@ func TestFiguresOfJSON(t *testing.T) {
 	for _, want := range []string{`"t":12.3334,`, `"value":104857600,"baseline":104.05,"slope_per_hour":0.333333,`} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %s in %s", want, &b)
+		}
+	}
+}
+
+// What a soak run says is told where it says more, with a length that the flag takes.
+func TestEarlyNote(t *testing.T) {
+	const hour = time.Hour
+	for _, test := range []struct {
+		soaked replay.Soaked
+		want   string
+	}{
+		{replay.Soaked{}, ""},
+		{replay.Soaked{Length: 4 * hour, Verdict: detector.Early}, ""},
+		{replay.Soaked{Length: 4 * hour, Verdict: detector.Unjudged}, ""},
+		{replay.Soaked{Length: 4*hour + 30*time.Second, Verdict: detector.Leak}, "; --soak 4h0m30s says leak"},
+		{replay.Soaked{Length: 99*hour + 55*time.Minute, Verdict: detector.OK}, "; --soak 4d3h55m says ok"},
+		{replay.Soaked{Length: 96 * hour, Verdict: detector.OK}, "; --soak 4d says ok"},
+	} {
+		c := replay.Resource{Soaked: test.soaked}
+		c.Verdict, c.Why = detector.Early, "grew"
+		if got := strings.TrimPrefix(earlyNote(&c), table.Early(&c.Status)); got != test.want {
+			t.Errorf("%+v: %q, want %q", test.soaked, got, test.want)
+		}
+		if test.want == "" {
+			continue
+		}
+		if d, err := sampler.ParseDuration(inDays(test.soaked.Length)); err != nil || d != test.soaked.Length {
+			t.Errorf("%v is read back as %v, %v", test.soaked.Length, d, err)
 		}
 	}
 }

@@ -128,13 +128,26 @@ func soakText(soak time.Duration) string {
 }
 
 // earlyNote says of growth that may become a leak what it comes to, why it is no finding yet, and what a soak run of
-// this length says.
+// this length says where it says more.
 func earlyNote(c *replay.Resource) string {
 	note := table.Early(&c.Status)
-	if c.Soaked.Length > 0 {
-		note += "; --soak " + sampler.ShortDuration(c.Soaked.Length) + " says " + c.Soaked.Verdict.String()
+	if s := c.Soaked; s.Length > 0 && s.Verdict != detector.Early && s.Verdict != detector.Unjudged {
+		note += "; --soak " + inDays(s.Length) + " says " + s.Verdict.String()
 	}
 	return note
+}
+
+// inDays writes a length of time exactly, as flags take it: 4d3h55m.
+func inDays(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch rest := d % day; {
+	case d < day:
+		return sampler.ShortDuration(d)
+	case rest == 0:
+		return fmt.Sprintf("%dd", d/day)
+	default:
+		return fmt.Sprintf("%dd%s", d/day, sampler.ShortDuration(rest))
+	}
 }
 
 // rowsOf returns the rows of the resources that are judged, findings first.
