@@ -17,8 +17,9 @@ func demoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "Watch a small service leak: the first minute with leaktrend",
 		Long: fmt.Sprintf(
-			`Run a small HTTP service under load in this process, with the embedded monitor in soak mode (%s).
-The service is healthy for %s; then it leaks what you choose. The monitor is not told.`,
+			`Run a small HTTP service under load in this process, with the embedded monitor in soak mode: its
+time constants are those of a run of %s. The service is healthy for %s; then it leaks what you choose, fast enough to be
+found in half a minute or so. The monitor is not told.`,
 			sampler.FormatDuration(demo.Soak), sampler.FormatDuration(demo.Healthy)),
 		Example: "  leaktrend demo\n  leaktrend demo --leak fds\n  leaktrend demo --leak none\n" +
 			"  leaktrend demo --listen 127.0.0.1:6061",
