@@ -64,8 +64,8 @@ func TestWords(t *testing.T) {
 			"1 leak among 50 gauges of processes, in 9 groups by workload and resource; 1.2 % of the leaks are " +
 				"expected to be false (asked: 5 %). " +
 				"That share is learned from 8d 2h of history, too short to show what grows and falls back every " +
-				"week. In the worst of 45 generated fleets with much of that, 16 of 18 leaks found with a week of " +
-				"history were false. " +
+				"week. None of 90 generated fleets with much of that had a finding, true or false, with a week of " +
+				"history. " +
 				"Of what grows, the 1d 2h before were read too."},
 		{fleet.Report{Hypotheses: 10, Judged: 50, Top: 1, Findings: []fleet.Finding{leak}, Past: past, Start: begin,
 			End: begin.Add(6 * time.Hour)},
