@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/prometheus/common/model"
 
@@ -22,6 +23,35 @@ type section struct {
 // targetsAtOnce returns how many targets of so many metrics and instants are read together.
 func targetsAtOnce(metrics, instants int) int {
 	return min(max(pointsAtOnce/(metrics*instants), 1), maxTargets)
+}
+
+// sizes are how many targets of each origin are read together, where more were too many. The zero value knows of none.
+type sizes struct {
+	mu    sync.Mutex
+	known map[origin]int
+}
+
+// tooMany notes that the targets of a batch are.
+func (s *sizes) tooMany(b *batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from, half := origin{b.source, b.part}, (len(b.inner)+1)/2
+	if n, known := s.known[from]; !known || half < n {
+		if s.known == nil {
+			s.known = map[origin]int{}
+		}
+		s.known[from] = half
+	}
+}
+
+// fit returns the parts of a batch that are not.
+func (s *sizes) fit(b *batch) []*batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n := s.known[origin{b.source, b.part}]; n > 0 && len(b.inner) > n {
+		return b.chunks(n)
+	}
+	return nil
 }
 
 // matchersOf returns those of what a batch reads of a metric. What tells of a target as a whole lacks the labels by

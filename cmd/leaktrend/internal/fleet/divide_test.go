@@ -2,8 +2,10 @@ package fleet
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -117,5 +119,34 @@ func TestListsThatAreTooLarge(t *testing.T) {
 	if len(r.Findings) != 4 || r.Processes != 8 || len(r.Missing) != 0 || refused == 0 {
 		t.Errorf("%v of %d processes, missing %v; %d lists were refused", brief(r.Findings), r.Processes, r.Missing,
 			refused)
+	}
+}
+
+// How many targets are too many for one query is learned for a job as a whole.
+func TestSizesAreLearned(t *testing.T) {
+	m := &memory{}
+	const targets = 300
+	for i := range targets {
+		m.add(fmt.Sprintf("__name__=go_goroutines,job=a,instance=%d", i), constant(100))
+	}
+	refused := 0
+	var mu sync.Mutex
+	m.fail = func(query string) error {
+		list := regexp.MustCompile(`instance=~"([^"]*)"`).FindStringSubmatch(query)
+		if list == nil || strings.Count(list[1], "|") < 30 {
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		refused++
+		return prom.ErrTooLarge
+	}
+	r, err := scanOf(t, m, func(o *Options) { o.Workers = 1 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 198 targets are asked for at first, then 99, 50 and 25.
+	if r.Processes != targets || len(r.Missing) != 0 || refused != 3 {
+		t.Errorf("%d processes, missing %v; %d queries were refused, want 3", r.Processes, r.Missing, refused)
 	}
 }

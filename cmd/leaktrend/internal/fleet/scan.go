@@ -139,6 +139,7 @@ type scan struct {
 	found      *collector
 	loaded     atomic.Bool // a process has the load
 	questions  questions
+	sizes      sizes
 
 	mu      sync.Mutex
 	missing map[Missing]int
@@ -326,6 +327,9 @@ func (s *scan) query(b *batch, r role) string {
 // readBatch reads a batch and hands its processes on. The error says that there is no sense in going on; what was
 // missed is noted, unless it is of an earlier time.
 func (s *scan) readBatch(ctx context.Context, b *batch, judge chan<- *gathering) error {
+	if parts := s.sizes.fit(b); len(parts) > 1 {
+		return s.readParts(ctx, parts, judge)
+	}
 	grid := s.grid(b)
 	g := gathering{byLabels: map[model.Fingerprint]*process{}, contextAt: map[string]int{}, scan: s, batch: b}
 	read, held := 0, 0
@@ -336,13 +340,9 @@ func (s *scan) readBatch(ctx context.Context, b *batch, judge chan<- *gathering)
 		series, err := s.server.Range(ctx, s.query(b, r), grid, b.indivisible())
 		held += len(series) * grid.N
 		if errors.Is(err, prom.ErrTooLarge) || held > maxBatch && err == nil {
+			s.sizes.tooMany(b)
 			if parts := b.divide(ctx, s.server, r, grid); len(parts) > 0 {
-				for _, part := range parts {
-					if err := s.readBatch(ctx, part, judge); err != nil {
-						return err
-					}
-				}
-				return nil
+				return s.readParts(ctx, parts, judge)
 			}
 		}
 		if err == nil {
@@ -378,6 +378,15 @@ func (s *scan) readBatch(ctx context.Context, b *batch, judge chan<- *gathering)
 		}
 	}
 	judge <- &g
+	return nil
+}
+
+func (s *scan) readParts(ctx context.Context, parts []*batch, judge chan<- *gathering) error {
+	for _, part := range parts {
+		if err := s.readBatch(ctx, part, judge); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
