@@ -66,12 +66,12 @@ func (s *Severity) UnmarshalText(text []byte) error {
 	return fmt.Errorf("alerting: unknown severity %q", text)
 }
 
-// Exhaustion tells when the resource runs out if it keeps its rate.
+// Exhaustion is when the resource runs out at its present rate.
 type Exhaustion struct {
 	Limit  float64   `json:"limit"`  // level at which the process dies, in the resource's unit
 	Source string    `json:"source"` // where that level comes from, as in "RLIMIT_NOFILE"
 	At     time.Time `json:"at"`
-	// Earliest and Latest are between which it runs out in about four of five leaks; zero where nothing tells.
+	// Earliest and Latest bound the time at which it runs out in about four of five leaks; zero where unknown.
 	Earliest time.Time `json:"earliest,omitzero"`
 	Latest   time.Time `json:"latest,omitzero"`
 }
@@ -89,8 +89,8 @@ type Evidence struct {
 	LoadShare       float64 `json:"load_share,omitempty"` // share of the rate that remains when load is held constant
 }
 
-// Lives is what the lives of a process tell of growth: those that came one after the other in its place, between
-// deploys and restarts. Rates are in the unit of the resource.
+// Lives is the evidence of growth over the successive lives of a process, between deploys and restarts. Rates are in
+// the unit of the resource.
 type Lives struct {
 	// lives in a row that each grew, the running one among them; absent where one life alone was evidence
 	Grew       int     `json:"grew,omitempty"`
@@ -102,10 +102,10 @@ type Lives struct {
 	LastShare float64 `json:"last_share,omitempty"`
 	// of the slope over all of them, with an intercept for each: a score, capped at 1e6
 	T float64 `json:"t,omitempty"`
-	// Versions are what these lives were of, in order of time: the growth began with the first of them.
+	// Versions are the versions of these lives, in order of time: the growth began with the first of them.
 	Versions []LivesOf `json:"versions,omitempty"`
 	Before   []LivesOf `json:"before,omitempty"` // the lives before, which did not grow
-	Ended    *LivesOf  `json:"ended,omitempty"`  // what the running life is of, in which the growth was not seen again
+	Ended    *LivesOf  `json:"ended,omitempty"`  // version of the running life, in which the growth was not seen again
 }
 
 // LivesOf is a number of lives of one version.
@@ -165,17 +165,17 @@ type Site struct {
 	Types         []string `json:"types,omitempty"`
 	// Via is the function of a library that acts for this line: what the line did is known by the memory from there.
 	Via string `json:"via,omitempty"`
-	// Resource is what the figures of the site are of where that is not the alert's resource: goroutines or
+	// Resource is the one that the figures of the site are for, where it is not the alert's: goroutines or
 	// heap_live_bytes.
 	Resource string `json:"resource,omitempty"`
 	// Holder is what keeps the memory of the line alive, by the shortest way to most of its sampled objects: a variable
 	// of a package, as in "main.sessions (map[string]*main.session), 1,204,113 entries", or a goroutine, as in "the
 	// goroutine at main.work /src/main.go:88".
 	Holder string `json:"holder,omitempty"`
-	// AsOf is of when the figures are where that is another time than the alert's: of the latest alert on another
-	// resource of the incident.
+	// AsOf is the time of the figures, where it differs from that of the alert: they are then from the latest alert on
+	// another resource of the incident.
 	AsOf time.Time `json:"as_of,omitzero"`
-	// HolderPath is the way from the holder to the memory.
+	// HolderPath is the path from the holder to the memory.
 	HolderPath *Path `json:"holder_path,omitempty"`
 	// CalledFrom is the line of the application that called into a library most while goroutines of its came to wait
 	// here, as in "main.fetch /src/main.go:42": by the allocations that were sampled, which is no proof.
@@ -193,8 +193,8 @@ type Site struct {
 	Stack []string `json:"-"`
 }
 
-// Missing is evidence that an alert lacks, and why. What comes later is delivered as the same alert, by its id, once
-// more.
+// Missing is evidence that an alert lacks, and why. Evidence that comes later is delivered with the same alert, under
+// the same ID.
 type Missing struct {
 	What string `json:"what"` // sites, parts or captures, else the name of a source of the host's
 	Why  string `json:"why"`  // as a clause
@@ -210,11 +210,11 @@ type Part struct {
 	Count  float64 `json:"count"`            // how many there are now
 	Growth float64 `json:"growth,omitempty"` // how many more than before; absent where before is not known
 	Share  float64 `json:"share"`            // of the growth, or of all where before is not known; 0 to 1
-	// Since is when before was: the latest look in healthy times that is not younger than the growth; for a limit, the
-	// start.
+	// Since is the time of the earlier count: the latest from healthy times that is no later than the start of the
+	// growth; for a limit, the start of the process.
 	Since     time.Time `json:"since,omitzero"`
 	AsOf      time.Time `json:"as_of,omitzero"`      // as that of a Site
-	Estimated bool      `json:"estimated,omitempty"` // from a sample, as there are too many to look at all
+	Estimated bool      `json:"estimated,omitempty"` // from a sample, as there are too many to read all
 }
 
 // Profile is a file that was written as evidence.
@@ -224,7 +224,7 @@ type Profile struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// Affected is one resource of an incident, as it was alerted last.
+// Affected is one resource of an incident, as of its latest alert.
 type Affected struct {
 	Resource     string      `json:"resource"`
 	Time         time.Time   `json:"time,omitzero"` // of that alert
@@ -240,15 +240,15 @@ type Affected struct {
 	Summary      string      `json:"summary"`
 }
 
-// Alert is an Event on its way to people: who leaks, and where in the code. What has one cause is one incident: the
-// alerts on all of its resources have one ID, the Event is the latest on any of them, but for its severity, which is
-// the highest of those that fire, and Resources has them all. It is resolved once all of them are.
+// Alert is an Event on its way to people: who leaks, and where in the code. Findings with one cause form one incident:
+// the alerts on all of its resources share an ID, Event is the latest of any of them with the highest severity of those
+// that fire, and Resources lists them all. The incident is resolved once all of them are.
 type Alert struct {
 	Version string `json:"version"`
 	ID      string `json:"id"` // the same for all alerts of an incident, until it is resolved
 	Event
-	// Finding is what the latest resource was found under, before it joined the incident: its captures, and the stacks
-	// in the log, are named after it. Empty where that is the ID.
+	// Finding is the ID of the latest finding, where it joined the incident of another: its captures, and the stacks in
+	// the log, are named after it. Empty where it equals the ID.
 	Finding  string `json:"finding,omitempty"`
 	Incident string `json:"incident,omitempty"` // the same for all resources of one cause
 	// Fingerprint is the same for the same cause in every replica, restart and version; see known_leaks.
@@ -258,16 +258,16 @@ type Alert struct {
 	// Resources are those of the incident, in the order in which they joined it.
 	Resources []Affected `json:"resources,omitempty"`
 	Process   Process    `json:"process"`
-	// Labels name what leaks where that is not one process but a group of them. For Alertmanager they stand for the
+	// Labels name what leaks, where it is a group of processes instead of one. For Alertmanager they stand for the
 	// instance.
 	Labels map[string]string `json:"labels,omitempty"`
-	// Annotations are what else is to be said, such as links and owners. For Alertmanager they stand beside its own,
-	// which they cannot replace.
+	// Annotations are further information, such as links and owners. For Alertmanager they are added to those of the
+	// alert, which they cannot replace.
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Sites       []Site            `json:"sites,omitempty"`
 	Parts       []Part            `json:"parts,omitempty"` // of open_fds, threads and rss_bytes, the most growth first
-	// Holder is what keeps most of the descriptors open, as in "main.conns (map[string]net.Conn), 3,204 entries": of
-	// those of packages os and net, by the shortest way to them. Only alerts on open_fds have it.
+	// Holder is what keeps most of the descriptors of packages os and net open, by the shortest path to them, as in
+	// "main.conns (map[string]net.Conn), 3,204 entries". Only alerts on open_fds have it.
 	Holder     string    `json:"holder,omitempty"`
 	HolderPath *Path     `json:"holder_path,omitempty"` // from the holder to the descriptors
 	Profiles   []Profile `json:"profiles,omitempty"`

@@ -96,7 +96,7 @@ func NewDispatcher(logger *logrus.Logger, sinks ...NamedSink) *Dispatcher {
 // do. Where 256 lines wait, the oldest is dropped and counted: see LogStats.
 func (d *Dispatcher) Logger() *logrus.Logger { return d.log }
 
-// LogStats says how the lines of Logger and those of the Dispatcher itself fare.
+// LogStats returns the statistics of the lines of Logger and of the Dispatcher itself.
 func (d *Dispatcher) LogStats() LogStats { return d.lines.snapshot() }
 
 // FlushLog waits until the lines of Logger are written: for 5 s at most, and not for a logger that has not returned for
@@ -107,8 +107,8 @@ func (d *Dispatcher) FlushLog() error { return d.lines.flush() }
 // is filled in.
 //
 // No alert is lost while its finding holds: where more than 100 wait for a sink, or the sink refuses them, the latest
-// of each finding is kept, for 16,384 findings. A sink that was told of none of a finding's alerts is not told of its
-// end.
+// of each finding is kept, for 16,384 findings. A sink that accepted none of a finding's alerts does not get its
+// resolved one.
 func (d *Dispatcher) Notify(a Alert) {
 	a = a.Clone()
 	if a.Version == "" {
@@ -135,8 +135,9 @@ func (d *Dispatcher) Notify(a Alert) {
 	}
 }
 
-// Resume takes alerts that fire, and of which another Dispatcher told the sinks, as in a process that has ended: they
-// are not told again, but are told of the end. untold says which sinks are to be told now, by name; nil means none.
+// Resume takes firing alerts that another Dispatcher has delivered, as one of a process that has ended: they are not
+// delivered again, but their resolved alerts are. untold says which sinks, by name, have not had an alert and get it
+// now; nil means none.
 func (d *Dispatcher) Resume(untold func(sink string, a *Alert) bool, alerts ...Alert) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -157,7 +158,7 @@ func (d *Dispatcher) Resume(untold func(sink string, a *Alert) bool, alerts ...A
 	}
 }
 
-// Told reports whether a sink took an alert that fires with this ID, and none since that is resolved.
+// Told reports whether a sink has accepted a firing alert with this ID, and no resolved one since.
 func (d *Dispatcher) Told(sink, id string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -169,8 +170,8 @@ func (d *Dispatcher) Told(sink, id string) bool {
 	return false
 }
 
-// Renew has a sink be told of all findings that hold, as when what it delivers to is another receiver than before. An
-// unknown name does nothing.
+// Renew sends a sink the alerts of all active findings again, as when it now delivers to another receiver. An unknown
+// name does nothing.
 func (d *Dispatcher) Renew(sink string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

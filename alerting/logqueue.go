@@ -15,7 +15,7 @@ const (
 	maxFlush    = 5 * time.Second // for all that wait
 )
 
-// LogStats says how the log lines fare that are no alerts. The counts are since NewDispatcher.
+// LogStats counts the log lines that are not alerts. The counts are since NewDispatcher.
 type LogStats struct {
 	Written uint64 `json:"written"` // lines that the logger took
 	Dropped uint64 `json:"dropped"` // lines for which there was no room while the logger did not return

@@ -16,7 +16,7 @@ const (
 	refusing
 )
 
-// outlet is one sink, and what it is to be told of each finding.
+// outlet is one sink, and what is to be delivered to it on each finding.
 type outlet struct {
 	name string
 	sink Sink
@@ -41,7 +41,7 @@ type outlet struct {
 	stats      SinkStats
 }
 
-// finding is what a sink knows of one finding, and what it is to be told of it.
+// finding is what a sink has received of one finding, and what waits for it.
 type finding struct {
 	id        string
 	alerts    []waitingAlert // oldest first
@@ -113,8 +113,8 @@ func (o *outlet) cut(f *finding) (removed int) {
 	return removed
 }
 
-// makeRoom lets go of a finding where too many are known: the end of one that was told may go untold, else the oldest
-// that waits.
+// makeRoom drops a finding where there are too many: first one of which only the resolved alert is left, else the
+// oldest that waits.
 func (o *outlet) makeRoom() {
 	if len(o.findings) < maxFindings {
 		return
@@ -274,7 +274,7 @@ func (o *outlet) offerAll(now time.Time) {
 	}
 }
 
-// renew has a receiver that is another one be told of what holds. It knows of nothing yet.
+// renew delivers all active findings to a new receiver, which knows of none yet.
 func (o *outlet) renew(holding []*Alert) {
 	o.receiver++
 	o.streak, o.refusals, o.offerAt = 0, 0, time.Time{}

@@ -9,11 +9,11 @@ type Holder struct {
 	All  int    // objects of Go that have a descriptor, of the kind that was asked for; 0 for memory
 }
 
-// Path is the way from what keeps memory alive, or descriptors open, to that, as most of the objects have it that were
-// looked at.
+// Path is the path from what keeps memory alive, or descriptors open, to the objects: the one that most of those
+// inspected share.
 type Path struct {
-	Objects int     `json:"objects"` // that were looked at
-	Share   float64 `json:"share"`   // of these that the first step holds at least, 0 to 1
+	Objects int     `json:"objects"` // that were inspected
+	Share   float64 `json:"share"`   // of these that the first step holds at the least, 0 to 1
 	Steps   []Step  `json:"steps"`   // from what holds them to what is held
 }
 

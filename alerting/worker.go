@@ -227,7 +227,8 @@ func clip(text string) string {
 	return text
 }
 
-// report logs a change in the sink's health, the first alert that is lost, and a panic that is another one.
+// report logs a change in the sink's health, the first alert that is lost, and a panic that differs from the one
+// before.
 func (w *worker) report(out outcome, state *health, what string) {
 	now := healthy
 	switch {

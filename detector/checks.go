@@ -8,11 +8,11 @@ import (
 	"github.com/mdzesseis/leaktrend/detector/page"
 )
 
-// CheckStats is what a monitor's checks came to, and what they cost. The counts and times are since NewMonitor.
+// CheckStats counts a monitor's checks, and what they cost. The counts and times are since NewMonitor.
 type CheckStats struct {
-	Checks     uint64        // samples asked for
+	Checks     uint64        // samples requested
 	Incomplete uint64        // of these, the ones in which something could not be read or judged
-	LeftOut    uint64        // readings that were not judged, as there were more resources than have a place
+	LeftOut    uint64        // readings that were not judged, as there were too many resources
 	Panics     uint64        // of the source, of OnSample and OnLeakDetection, and of evidence
 	Reading    time.Duration // elapsed time spent reading the samples
 	Judging    time.Duration // elapsed time spent judging them

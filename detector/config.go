@@ -16,10 +16,10 @@ type AdaptiveConfig = config.Adaptive
 // Warning is something in a configuration file that loads but may not do what its writer expects.
 type Warning = config.Warning
 
-// DefaultConfig returns the settings that hold where a file says nothing.
+// DefaultConfig returns the settings that apply unless a file sets others.
 func DefaultConfig() Config { return config.Default() }
 
-// LoadConfig reads the section resource_monitoring of the YAML file at path, as config.Load does.
+// LoadConfig reads the section resource_monitoring of the YAML file at path. It is config.Load.
 func LoadConfig(path string) (Config, []Warning, error) { return config.Load(path) }
 
 // ParseConfig reads the section resource_monitoring from YAML, as config.Parse does; name stands for the input in

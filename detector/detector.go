@@ -1,7 +1,7 @@
-// Package detector decides whether a process leaks: Detector judges samples and says in sentences what it decided,
-// and ResourceMonitor runs it inside a service, with evidence, delivery and a live page. What belongs here is what a
-// service names: both of these, the API of the monitors that they replace, aliases of what the packages below
-// define. The decisions stand in engine and sites, the sentences in wording.
+// Package detector decides whether a process leaks: Detector judges samples and says in sentences what it decided, and
+// ResourceMonitor runs it inside a service, with evidence, delivery and a live page. This package has what a service
+// uses by name: both of these, the API of the monitors that they replace, and aliases of what the packages below
+// define. The decisions are made in engine and sites, and the sentences in wording.
 package detector
 
 import (
@@ -56,23 +56,23 @@ func New(config Config) (*Detector, error) {
 	return &Detector{engine: engine.New(config.Engine()), config: config}, nil
 }
 
-// Describe tells what a resource is, where that is known better than its name tells: a type that was declared, or what
-// its values show. It counts for a resource that was not read yet.
+// Describe sets the description of a resource, where more is known than its name says: a declared type, or what its
+// values show. It applies to a resource that was not read yet.
 func (d *Detector) Describe(r sampler.Resource) { d.engine.Describe(r) }
 
-// Identify tells the version of the process and the revision of its source, from the next sample on. Each may be empty.
-// Where samples tell them, these hold.
+// Identify sets the version of the process and the revision of its source, from the next sample on. Each may be empty.
+// Those that a sample carries take precedence.
 func (d *Detector) Identify(version, revision string) { d.engine.Identify(version, revision) }
 
 // Lives returns what is known of the process over its lives, the running one among them: a copy.
 func (d *Detector) Lives() lives.Record { return d.engine.Lives() }
 
-// Restore takes what Lives returned when the lives before were watched. It must be called before the first sample. The
-// error says why the record cannot be used; then nothing is taken.
+// Restore loads what Lives returned in an earlier life. It must be called before the first sample. The error says why
+// the record cannot be used; nothing is loaded then.
 func (d *Detector) Restore(r lives.Record) error { return d.engine.Restore(r) }
 
-// Observe takes the next sample and returns what it decided: usually nothing. The returned events are valid until the
-// next call. A sample that is not newer than the one before is ignored.
+// Observe judges the next sample and returns the events that follow: usually none. The returned events are valid until
+// the next call. A sample that is not newer than the one before is ignored.
 func (d *Detector) Observe(s *sampler.Sample) []alerting.Event {
 	if d.builds = d.builds || s.Version != "" || s.Revision != ""; d.builds {
 		d.engine.Identify(s.Version, s.Revision)
@@ -80,9 +80,9 @@ func (d *Detector) Observe(s *sampler.Sample) []alerting.Event {
 	return d.worded(d.engine.Observe(s))
 }
 
-// Reconfigure takes a new configuration from the next sample on and keeps what was learned. Only another soak length
-// starts the minimums anew: they have another width then. The events that it returns end findings for which there is no
-// ground any more.
+// Reconfigure takes a new configuration from the next sample on and keeps what was learned. Only a change of the soak
+// length discards the minimums, as their widths depend on it. The returned events end findings that the new
+// configuration no longer supports.
 func (d *Detector) Reconfigure(config Config) ([]alerting.Event, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func (d *Detector) worded(decisions []engine.Decision) []alerting.Event {
 	return d.events
 }
 
-// Status returns the state of every resource seen, in the order of the resource table, others behind in order of
+// Status returns the state of every resource seen: those of the resource table in its order, then others in order of
 // appearance.
 func (d *Detector) Status() []Status {
 	all := d.engine.Status()
@@ -115,8 +115,8 @@ func (d *Detector) Status() []Status {
 	return all
 }
 
-// LeftOut returns how many readings were not judged so far: of more than 4,096 resources that leaktrend does not know
-// those are judged that came first, for as long as they are read.
+// LeftOut returns how many readings were not judged so far: of the resources that leaktrend does not know, the first
+// 4,096 are judged, for as long as they are read.
 func (d *Detector) LeftOut() uint64 { return d.engine.LeftOut() }
 
 // Config returns the configuration in force.

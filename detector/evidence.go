@@ -8,13 +8,13 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 )
 
-// Evidence adds what it knows of a finding to an alert that fires.
+// Evidence adds what it knows of a finding to a firing alert.
 type Evidence = evidence.Source
 
-// ProfileSource takes profiles of the process that is watched.
+// ProfileSource takes profiles of the watched process.
 type ProfileSource = evidence.ProfileSource
 
-// EvidenceCost is what the profiles cost the process that is watched.
+// EvidenceCost is what the profiles cost the watched process.
 type EvidenceCost = evidence.Cost
 
 // Capture is a file that was written as evidence of a finding.

@@ -32,12 +32,12 @@ type History struct {
 	epoch  int64
 }
 
-// NewHistory returns an empty history that keeps the shape of each resource in so many bins, at least 2, of
-// 88 bytes each. The minimums take up to 20 KB more.
+// NewHistory returns an empty history that keeps the shape of each resource in a number of bins, at least 2, of 88
+// bytes each. The minimums take up to 20 KB more.
 func NewHistory(bins int) *History { return &History{bins: bins} }
 
-// Observe takes what the detector made of a sample. It is called after each Observe of the detector, with the same
-// sample and the events that it returned, and always with the same detector.
+// Observe adds a sample and the events that it led to. Call it after each Observe of the detector, with the same sample
+// and the events that it returned, and always with the same detector.
 func (h *History) Observe(d *Detector, s *sampler.Sample, events []alerting.Event) {
 	at, epoch := d.engine.Last(), d.engine.Epoch()
 	if s.Time.UnixNano() != at {
@@ -81,7 +81,7 @@ func (h *History) Observe(d *Detector, s *sampler.Sample, events []alerting.Even
 	h.Note(d, events)
 }
 
-// Note takes events that come without a sample, as those of a new configuration.
+// Note adds events that come without a sample, such as those of a new configuration.
 func (h *History) Note(d *Detector, events []alerting.Event) {
 	for i := range events {
 		e := &events[i]

@@ -88,7 +88,7 @@ func NewResourceMonitor(config ResourceMonitorConfig, logger *logrus.Logger) *Re
 	return m
 }
 
-// ResourceStats is what the monitor knows of its process, in the host's JSON form.
+// ResourceStats is the state of the watched process, in the host's JSON form.
 type ResourceStats struct {
 	FileDescriptors   int64           `json:"file_descriptors"`
 	Goroutines        int64           `json:"goroutines"`
@@ -102,7 +102,7 @@ type ResourceStats struct {
 	AllocRate         float64         `json:"alloc_rate_bytes_per_sec"`
 	LastCheck         int64           `json:"last_check_timestamp"` // unix seconds; 0 before the first
 	MonitoringUptime  int64           `json:"monitoring_uptime_seconds"`
-	// Evidence is what the profiles cost that name the lines of code.
+	// Evidence is the cost of the profiles that name the lines of code.
 	Evidence EvidenceCost `json:"evidence"`
 	// Unavailable names the resources that cannot be read here; their fields are 0.
 	Unavailable []string `json:"unavailable,omitempty"`
@@ -236,7 +236,7 @@ func (m *ResourceMonitor) GetMetrics() ResourceMetrics {
 	return metrics
 }
 
-// GetCurrentUsage returns the latest readings under the host's names. What cannot be read is not in it.
+// GetCurrentUsage returns the latest readings under the host's names, without those that cannot be read.
 func (m *ResourceMonitor) GetCurrentUsage() map[string]int64 {
 	m.state.mu.Lock()
 	defer m.state.mu.Unlock()
@@ -251,8 +251,8 @@ func (m *ResourceMonitor) GetCurrentUsage() map[string]int64 {
 	return usage
 }
 
-// IsHealthy reports whether no leak is found and no hard limit is passed at present. It is false too while the monitor
-// runs and is blind: when no sample was judged for two intervals and 10 s, as when the source hangs or gives nothing.
+// IsHealthy reports whether no leak and no exceeded hard limit is active. It is also false while the monitor runs
+// blind: when no sample was judged for two intervals and 10 s, as when the source hangs or returns nothing.
 func (m *ResourceMonitor) IsHealthy() bool {
 	if m.isStalled() {
 		return false
@@ -313,10 +313,10 @@ const component = "resource_monitor"
 // leak_detection, with its labels resource_type and component; nil for none. It replaces the one before, and is called
 // before what OnSample set, under the same conditions. The host's RecordLeakDetection can be given as it is.
 //
-// fd_leak and goroutine_leak are 1 while a finding on their resource holds, be it a trend, a limit (also one that is
-// not alerted) or a line of code. memory_leak is the heap in use in MB of 1024*1024 bytes while one on the heap or on
-// the resident memory holds. All are 0 otherwise, from the first check on. What else the process has, as threads_leak,
-// is there from its first finding on.
+// fd_leak and goroutine_leak are 1 while a finding on their resource is active, be it a trend, a limit (also one that
+// is not alerted) or a line of code. memory_leak is the heap in use in MB of 1024*1024 bytes while one on the heap or
+// on the resident memory is. All are 0 otherwise, from the first check on. Other series, such as threads_leak, appear
+// with their first finding.
 func (m *ResourceMonitor) OnLeakDetection(set func(resourceType, component string, value float64)) {
 	m.loop.hooks.onLeakDetection.Store(&set)
 }
@@ -363,9 +363,9 @@ func (m *ResourceMonitor) GetSystemInfo() map[string]interface{} {
 	return info
 }
 
-// NameHolders has a monitor of this process name in its alerts on memory what keeps it alive, as package holders finds
-// it: once for a finding, beside the sampling, unless memory is close to a limit or the configuration says not to. find
-// should return soon after its context has ended. Call it before Start or Run.
+// NameHolders makes the alerts of a monitor of this process on memory name what keeps it alive, as package holders
+// finds it: once for a finding, without delaying the sampling, unless memory is close to a limit or the configuration
+// turns it off. find should return soon after its context has ended. Call it before Start or Run.
 func (m *ResourceMonitor) NameHolders(find func(ctx context.Context, line profile.Frame) (alerting.Holder, error)) {
 	if lines := m.state.lines.Load(); lines != nil && find != nil && lines.NameHolders(find) {
 		m.AddEvidence("holders", lines.Hold)

@@ -314,7 +314,7 @@ func TestLimitNotAlertedIsShown(t *testing.T) {
 	mean, deviation := series.Level()
 	want := []Status{{
 		Resource: resource, State: Firing, Limit: true, Severity: alerting.High, Value: 175, Baseline: mean,
-		Deviation: deviation, Start: 100,
+		Deviation: deviation, First: 100, Start: 100,
 		Since: dawn.Add(13 * tick), At: samples[len(samples)-1].Time, Judged: true, Verdict: engine.Limit,
 		Reason: engine.AboveLimit, Nearest: series.Growth().Nearest(), Soonest: 45 * time.Minute,
 		Why: "above the hard limit", LimitsPassed: 2,

@@ -36,8 +36,8 @@ import (
 // that is counted and logged; see Delivery, LogStats and Checks. Each of its methods may be called from within a hook,
 // a sink or a source.
 //
-// A sample that is not newer than the one before, as a Source may give that was opened anew after the clock was set
-// back, is not judged.
+// A sample that is not newer than the one before is not judged, such as one of a Source that was reopened after the
+// clock was set back.
 type ResourceMonitor struct {
 	logger     *logrus.Logger
 	state      *state
@@ -62,7 +62,7 @@ const webhookSink = "webhook"
 // alertChannelSize is how many unread alerts GetAlertChannel holds.
 const alertChannelSize = 100
 
-// NewMonitor returns a monitor that starts nothing yet. logger takes its alerts and warnings; nil means the standard
+// NewMonitor returns a monitor that starts nothing yet. logger gets its alerts and warnings; nil means the standard
 // logger. The error says what is wrong with the configuration.
 func NewMonitor(config Config, logger *logrus.Logger) (*ResourceMonitor, error) {
 	m, err := newMonitor(config, logger, alerting.ThisProcess(), func() (sampler.Source, error) { return self.New() })
@@ -140,21 +140,21 @@ func newMonitor(config Config, logger *logrus.Logger, process alerting.Process,
 }
 
 // OnAlert sets the function that is called with every alert, on a goroutine of its own; nil for none. It replaces the
-// one before. An alert in whose call it panics is passed to it again in 1 to 5 minutes while its finding holds.
+// one before. An alert on which it panics is passed to it again in 1 to 5 minutes while its finding is active.
 func (m *ResourceMonitor) OnAlert(hook func(alerting.Alert)) { m.onAlert.Store(&hook) }
 
-// OnSample sets the function that is called with every sample once it was judged, and before the next one is taken, on
-// a goroutine of its own; nil for none. It must not keep the sample (see Sample.Clone). When it has not returned after
-// 10 s the sampling goes on without it until it does: that and its panics are logged, and its panics counted in Checks.
+// OnSample sets the function that is called with every sample after it was judged, and before the next one, on a
+// goroutine of its own; nil for none. It must not keep the sample (see Sample.Clone). When it has not returned after 10
+// s the sampling goes on without it until it does: that and its panics are logged, and its panics counted in Checks.
 func (m *ResourceMonitor) OnSample(hook func(*sampler.Sample)) { m.loop.hooks.onSample.Store(&hook) }
 
 // GetAlertChannel returns the channel on which alerts arrive. It holds 100 alerts; unread ones beyond that push out the
 // oldest. It is never closed, as the monitor may be started again.
 func (m *ResourceMonitor) GetAlertChannel() <-chan alerting.Alert { return m.channel.C() }
 
-// Start begins to watch and returns at once, or after what Run or a Source that has ended left to deliver. On a monitor
-// that is running it does nothing. It fails only when it is called from within a hook, sink or source of the monitor
-// that is still ending: it cannot wait for its caller.
+// Start begins to watch and returns at once, or once the alerts left by an earlier Run or an ended Source are
+// delivered. On a monitor that is running it does nothing. It fails only when it is called from within a hook, sink or
+// source of the monitor that is still ending: it cannot wait for its caller.
 func (m *ResourceMonitor) Start() error {
 	inside := m.inside.Here()
 	if !inside {
@@ -193,7 +193,7 @@ var errStillEnding = errors.New(
 // written. It does not wait for more than 5 s for a source or OnSample that does not return, then 2 s for evidence, 1 s
 // for the reader of earlier lives, 6 s for a receiver, 2 s for the state directory and 5 s for log lines, 1 s where the
 // logger does not return. The error says which of them it was: its goroutine is left behind, and ends when it returns.
-// On a monitor that is not running Stop does nothing. Alerts that hold are not resolved by it.
+// On a monitor that is not running Stop does nothing. It does not resolve active alerts.
 //
 // From within a hook, a sink or a source of the monitor, which it cannot wait for, Stop returns at once, and the
 // monitor ends when they have returned.
@@ -230,7 +230,7 @@ func (m *ResourceMonitor) isStalled() bool {
 	return running && m.state.stalled()
 }
 
-// Run watches until ctx ends, and returns after all its goroutines have, but for what does not return: see Stop. It
+// Run watches until ctx ends, and returns after all its goroutines have ended, except those that Stop leaves behind. It
 // fails at once when the monitor is running. When the Source has ended, the error wraps io.EOF.
 func (m *ResourceMonitor) Run(ctx context.Context) error {
 	a := newActivity(ctx)
@@ -339,18 +339,18 @@ func (m *ResourceMonitor) Status() []Status { return m.state.status() }
 // History returns the latest alerts, oldest first: at most max_alert_history of them.
 func (m *ResourceMonitor) History() []alerting.Alert { return m.state.ledger.delivered() }
 
-// Delivery returns how each way of delivery fares.
+// Delivery returns the statistics of each sink.
 func (m *ResourceMonitor) Delivery() []alerting.SinkStats { return m.dispatcher.Stats() }
 
-// LogStats returns how the monitor's own log lines fare; how alerts in the log do is in Delivery.
+// LogStats returns the statistics of the monitor's own log lines; those of alerts in the log are in Delivery.
 func (m *ResourceMonitor) LogStats() alerting.LogStats { return m.dispatcher.LogStats() }
 
 // Point is a stretch of the past of one resource.
 type Point = history.Point
 
-// Past returns what is kept of the past of a resource, oldest first, from an instant on; the zero time means all. The
-// latest 1024 samples are there as they were read, those before as the extremes of longer stretches. It is empty for a
-// resource that was never read.
+// Past returns the recorded past of a resource from an instant on, oldest first; the zero time means all. The latest
+// 1024 samples are there as they were read, older ones as the extremes of longer stretches. It is empty for a resource
+// that was never read.
 func (m *ResourceMonitor) Past(resource string, since time.Time) []Point {
 	return m.state.past(resource, since)
 }
@@ -362,16 +362,16 @@ func (m *ResourceMonitor) Lives() lives.Record {
 	return m.state.detector.Lives()
 }
 
-// Handover returns what the monitor of the next life is to know, in place of a state directory or beside one.
+// Handover returns what the monitor of the next life needs to know, instead of a state directory or in addition to one.
 func (m *ResourceMonitor) Handover() saved.Saved {
 	m.state.mu.Lock()
 	defer m.state.mu.Unlock()
 	return m.state.memory.handover()
 }
 
-// Restore takes what the Handover of a monitor of an earlier life returned, or of this one when it was watched before.
-// Call it before Start or Run. Of what the state directory holds only what is later is learned then. The error says why
-// it cannot be used; then nothing is taken.
+// Restore loads what Handover returned in an earlier life of the process, or earlier in this one. Call it before Start
+// or Run. Of the state directory, only what is newer is then loaded. The error says why the state cannot be used;
+// nothing is loaded then.
 func (m *ResourceMonitor) Restore(s saved.Saved) error {
 	if err := m.state.memory.learn(&s); err != nil {
 		return err
@@ -384,34 +384,35 @@ func (m *ResourceMonitor) Restore(s saved.Saved) error {
 	return nil
 }
 
-// ReadEarlierLives has the monitor read what is known of the lives before from elsewhere, as package earlier does from
-// a Prometheus: once at the start, where history_from is set and the state directory has nothing, for 30 s at most and
-// without any delay to the samples. read should return soon after its context has ended. Call it before Start or Run.
+// ReadEarlierLives sets a function that reads what is known of earlier lives from elsewhere, as package earlier does
+// from a Prometheus. It is called once at the start, where history_from is set and the state directory has nothing, for
+// 30 s at most and without delaying the samples. read should return soon after its context has ended. Call it before
+// Start or Run.
 func (m *ResourceMonitor) ReadEarlierLives(read func(ctx context.Context, config Config) (lives.Record, error)) {
 	m.earlier.Store(&read)
 }
 
-// NameState sets the names under which the state directory of the configuration keeps what is learned, in place of the
-// executable and the configuration's instance. Call it before Start or Run.
+// NameState sets the names under which what is learned is saved in the configured state directory, instead of the
+// executable and the configured instance. Call it before Start or Run.
 func (m *ResourceMonitor) NameState(executable, instance string) {
 	m.state.mu.Lock()
 	defer m.state.mu.Unlock()
 	m.state.memory.key = saved.Key{Executable: executable, Instance: instance}
 }
 
-// Handler returns the live page of the monitor: plots over the past that is kept, sites, alerts, captures and what the
+// Handler returns the live page of the monitor: plots of the recorded past, sites, alerts, captures and what the
 // monitor costs. Mount it below any path that ends in a slash, as in
 //
 //	mux.Handle("/debug/leaks/", monitor.Handler())
 //
 // with or without http.StripPrefix. At "status" below that path is the same as JSON, for programs.
 //
-// The page only reads: it answers GET and HEAD alone, and the only files that it hands out are the captures that the
-// monitor wrote. It names the lines of code of the process, so it belongs where net/http/pprof does: on an address that
-// only its operators reach. Rendering never delays the sampling.
+// The page only reads: it answers GET and HEAD alone, and serves no files but the captures that the monitor wrote. It
+// names the lines of code of the process, so it belongs where net/http/pprof does: on an address that only its
+// operators reach. Rendering never delays the sampling.
 func (m *ResourceMonitor) Handler() http.Handler { return page.New(shown{m}) }
 
-// Checks returns what the checks came to so far.
+// Checks returns the statistics of the checks so far.
 func (m *ResourceMonitor) Checks() CheckStats {
 	s := CheckStats{
 		Checks:     m.loop.counters.checks.Load(),
@@ -438,8 +439,8 @@ func (m *ResourceMonitor) CheckCost() Cost {
 	return c
 }
 
-// AddEvidence has every alert that fires from now on go to e, after the evidence that was added before. The name is for
-// the log.
+// AddEvidence passes every alert that fires from now on to e, after the evidence that was added before. The name
+// appears in the log.
 func (m *ResourceMonitor) AddEvidence(name string, e Evidence) {
 	m.state.queue.Add(name, func(ctx context.Context, a *alerting.Alert) error {
 		defer m.inside.Enter()()
@@ -466,7 +467,7 @@ func (m *ResourceMonitor) FollowSites(source ProfileSource) {
 	m.AddEvidence("captures", lines.Capture)
 }
 
-// Sites returns the lines of code that are followed, goroutines before memory.
+// Sites returns the lines of code that are followed: those of goroutines first, then those of memory.
 func (m *ResourceMonitor) Sites() []sites.Status {
 	if lines := m.state.lines.Load(); lines != nil {
 		return lines.Sites()

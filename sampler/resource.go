@@ -42,9 +42,9 @@ type Resource struct {
 	// Unjudged says why the trend of a counter or of context is not judged, as in "a counter" or "a maximum"; "" for
 	// the others.
 	Unjudged string
-	// Positive tells that a process that lives has some of it: a value of 0 or less is no reading.
+	// Positive says that a living process always has some of it: a value of 0 or less is no reading.
 	Positive bool
-	// StandsInFor names the resource that makes this one mere context wherever both are read.
+	// StandsInFor names the resource that this one stands in for: where both are read, this one is only context.
 	StandsInFor string
 	Sentence    string // what it counts, for people
 }
@@ -107,8 +107,8 @@ const (
 	workingSet = "container_memory_working_set_bytes"
 )
 
-// Lookup returns the description of a resource. For an unknown name ok is false and the description is what the name
-// tells: a gauge in bytes or seconds where it ends so, a counter where it ends in _total, as Prometheus names them, and
+// Lookup returns the description of a resource. For an unknown name ok is false and the description follows from the
+// name: a gauge in bytes or seconds where it ends so, a counter where it ends in _total, as Prometheus names them, and
 // context where one of its words says that it is no amount, as in uptime.
 func Lookup(name string) (r Resource, ok bool) {
 	for _, r := range resources {

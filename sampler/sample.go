@@ -27,8 +27,8 @@ type Ceiling struct {
 // read is absent, never zero. A Sample may be reused: a Source overwrites all of it.
 type Sample struct {
 	Time     time.Time // stamped by the Source, to the millisecond
-	Start    time.Time // when the process started; zero if unknown. A later one than before means a restart.
-	PID      int       // of the process; 0 if unknown. Another one than before means a restart too.
+	Start    time.Time // when the process started; zero if unknown. A later start than before means a restart.
+	PID      int       // of the process; 0 if unknown. A different PID means a restart too.
 	Version  string    // of what the process runs; empty if unknown
 	Revision string    // of the source that it was built from; empty if unknown
 	Readings []Reading

@@ -20,14 +20,14 @@ type Growth struct {
 	Rise   float64       // above the base, of the lower of the latest two minimums
 	Growth float64       // rise over level + offset, as a share; a level below 0 counts as 0
 	Fit    Fit           // of the minimums; x = 0 at the start of the window
-	Need   float64       // hours times growth (to the power 1.3) that are asked of it; 0 = not known
-	// share of the window since nine tenths of the rise are there for good; 0 where that was not looked at
+	Need   float64       // hours times growth (to the power 1.3) that it must reach; 0 = not known
+	// share of the window that has passed since nine tenths of the rise were there for good; 0 = not computed
 	Rest float64
-	// in which nine tenths of it and of what was kept before the window came; 0 where it did not come in steps
+	// in which nine tenths of the rise, and of what was kept before the window, came; 0 = it did not come in steps
 	Steps int
-	// since the latest step, as a multiple of the time between the two latest; 0 with less than two
+	// since the latest step, as a multiple of the time between the latest two; 0 with fewer than two
 	Pause float64
-	// growth beyond 1.4 earned more: its rate is constant, no load explains it, and nothing before it was so high
+	// growth beyond 1.4 counted for more: its rate is constant, no load explains it, and no earlier level was as high
 	Strong bool
 
 	Load bool    // whether the load could be held constant
@@ -97,9 +97,9 @@ func (c *Growth) steps(all *collectedMinimums) (n int, pause float64) {
 	return n, pause
 }
 
-// CalledAfter returns how long after the start of the window growth that goes on at its rate earns what is asked of it:
-// the duration T with (T/D)^1.3 T = Need, where D is the time in which the level grows by itself; of strong growth that
-// with 1.4^1.3 (T/(1.4 D))^4 T = Need, if that is sooner. ok is false where the window tells of no rate.
+// CalledAfter returns how long after the start of the window growth at this rate reaches what is required: the duration
+// T with (T/D)^1.3 T = Need, where D is the time in which the level grows by itself; of strong growth that with 1.4^1.3
+// (T/(1.4 D))^4 T = Need, if that is sooner. ok is false where the window has no rate.
 func (c *Growth) CalledAfter(scale float64) (after time.Duration, ok bool) {
 	hours := c.Window.Hours() / scale
 	if c.Growth <= 0 || hours <= 0 || c.Need <= 0 {

@@ -235,9 +235,9 @@ func (l *Ladder) MinimumAt(w int, n int64) (minimum float64, ok bool) {
 	return minimum, !math.IsNaN(minimum)
 }
 
-// HeldSince returns since when no minimum that is kept lies below a level, unix nanoseconds: the start of the first
-// bucket of a width, the finest that tells. ok is false where the latest minimum of the finest width lies below it, or
-// none is kept.
+// HeldSince returns since when none of the minimums kept lies below a level, in unix nanoseconds: the start of the
+// first such bucket, of the finest width that shows it. ok is false where the latest minimum of the finest width lies
+// below it, or none is kept.
 func (l *Ladder) HeldSince(level float64) (at int64, ok bool) {
 	known := int64(math.MaxInt64) // start of what finer widths tell
 	for w := range l.rings {

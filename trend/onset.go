@@ -13,10 +13,10 @@ type Onset struct {
 	// half-width of an interval around At that holds the true start in about four of five leaks, above 0
 	Error time.Duration
 
-	Spread float64 // seconds that the fit leaves open, without what the model costs; 0 = not from a fit
+	Spread float64 // uncertainty of the fit alone, in seconds, without the allowance for the model; 0 = not from a fit
 }
 
-// Sharper reports whether the fit leaves less open than that of another estimate. Any fit is sharper than none.
+// Sharper reports whether the fit is less uncertain than that of another estimate. Any fit is sharper than none.
 func (o Onset) Sharper(than Onset) bool { return than.Spread == 0 || o.Spread < than.Spread }
 
 const (
@@ -36,7 +36,7 @@ const (
 	onsetModel = .08
 )
 
-// EstimateOnset estimates when a growth began of which a window from since to until was judged, both in unix
+// EstimateOnset estimates when growth began, given the window from since to until in which it was found, both in unix
 // nanoseconds. ok is false with too few minimums, or where none of the fits rises.
 //
 // The minimums from one window's length before since on, as fine as they are kept, are explained by a level that is

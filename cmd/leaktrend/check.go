@@ -23,10 +23,10 @@ import (
 func checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check FILE",
-		Short: "Check a configuration, and say what holds and what is off",
-		Long: `Check the section resource_monitoring of a YAML file, and say what holds and what is off. Everything that is wrong is
-an error that names file, line and key, all of them at once, and the exit code is 2; so is a file without the section.
-What loads but may not do what its writer expects is a warning. - is standard input.`,
+		Short: "Check a configuration, and print what is in force and what is off",
+		Long: `Check the section resource_monitoring of a YAML file, and print what is in force and what is off. All errors are
+reported at once, each with file, line and key, and the exit code is 2; a file without the section is an error too.
+A setting that is valid but may not do what its author expects is a warning. - is standard input.`,
 		Example: `  leaktrend check config.yaml
   leaktrend tune week.csv -o leaktrend.yaml && leaktrend check leaktrend.yaml`,
 		Args: flags.OneArg("a file"),

@@ -97,9 +97,10 @@ func rootCommand() *cobra.Command {
 It learns what is normal for a process, tests whether growth is sustained, and says since when, how fast,
 and how long there is left. Start with: leaktrend demo
 
-Exit codes: 0; 1 with --exit-code, if a leak was found or a limit passed; 2 for bad usage or input; 3 with --exit-code,
-if no leak was found but something could not be read or judged, of record and watch, if nothing could be sampled or
-samples could not be recorded, and of scan, if the fleet or a part of it could not be read or an alert not be delivered.
+Exit codes: 0; 1 with --exit-code, if a leak was found or a limit exceeded; 2 for bad usage or input; 3 with
+--exit-code, if no leak was found but something could not be read or judged; 3 also from record and watch, if nothing
+could be sampled or samples could not be recorded, and from scan, if the fleet or a part of it could not be read or an
+alert could not be delivered.
 
 Variables stand in for flags that are not given: LEAKTREND_PROMETHEUS for --prometheus of all commands, and
 LEAKTREND_SCAN_SINCE for --since of scan alone. Durations are written as in 30s, 1h30m, 7d or 1d12h.`,

@@ -35,8 +35,8 @@ func replayCommand() *cobra.Command {
 
 Reads recordings made by "leaktrend record" and what other tools write: tables (CSV, tabs, blanks, JSON lines),
 Prometheus text and answers, exports of Grafana, VictoriaMetrics and InfluxDB, loops around ps, pidstat and
-docker stats, psrecord and mprof; plain or gzipped. Several processes in one file are several recordings. What
-was understood of a file is said on a line of standard error, and "leaktrend convert" writes it; - is standard input.`,
+docker stats, psrecord and mprof; plain or gzipped. Several processes in one file are several recordings. A
+line on standard error says how a file was read, and "leaktrend convert" writes what was read; - is standard input.`,
 		Example: `  leaktrend replay testdata/recordings
   leaktrend replay --format json --exit-code soak.csv
   leaktrend replay --format junit --exit-code soak.csv > leaks.xml

@@ -35,7 +35,7 @@ func rulesCommand() *cobra.Command {
 		Short: "Write Prometheus alerting rules that approximate a configuration",
 		Long: `Write Prometheus rules that approximate a configuration, for fleets on which leaktrend itself cannot run. They need
 nothing but the metrics of the usual exporters: go_goroutines, go_memstats_*, process_open_fds,
-process_resident_memory_bytes, process_start_time_seconds. What they lose is said in the file and on standard error;
+process_resident_memory_bytes, process_start_time_seconds. What they lose is noted in the file and on standard error;
 tune measures it.
 
 For services that export leaktrend's own verdicts (package detector/collector), --collector writes the alerting rules

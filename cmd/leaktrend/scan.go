@@ -71,29 +71,32 @@ func scanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scan --prometheus URL",
 		Short: "Judge a fleet, from its Prometheus",
-		Long: `Judge the processes of a fleet by the series that a Prometheus has of them, or a server that speaks its API.
+		Long: `Judge the processes of a fleet by their series in a Prometheus, or in a server that speaks its API.
 
 Reads, of each target, goroutines, heap, resident memory, descriptors and threads, and the working set of
-containers; or the gauges that --match selects. A value of a gauge is its lowest one since the instant before. Restarts
-are known by process_start_time_seconds, else by processor time that falls, else by gaps in up; limits and
+containers; or the gauges that --match selects. Each value of a gauge is the lowest since the one before. Restarts are
+recognized by process_start_time_seconds, else by a drop in processor time, else by gaps in up; limits and
 processor time are taken into account where they are exported.
 
-A load that --load names is known to drive the processes: what grows in proportion to its rate is a suspect, whatever its score, unless
-the regression on time and load tells that half of the growth or more would be there at constant load.
+A counter that --load names is taken as what drives the processes: growth in proportion to its rate is a suspect,
+whatever its score, unless a regression on time and load shows that at least half of the growth would remain at
+constant load.
 
 Processes are grouped by job and version (a label version, the tag of an image, or the version of a *_build_info
-metric), and a group is one finding. How likely it is a leak is told by the fleet's own past: what would have been called
-at each past instant, and what became of it. Findings are the likeliest, as many as the share of false ones among them is
-expected to stay below --fdr, or --top of them; the rest are suspects.
+metric), and a group is one finding. The chance that it is a leak comes from the fleet's own past: what would have
+been called at each past instant, and what became of it. The likeliest are findings: as many as keep the expected
+share of false ones below --fdr, or --top of them. The rest are suspects.
 
 Credentials come from --http-config (a file as promtool takes it), from --headers (a file with a header a line), from
 the URL, or as a bearer token from $` + prom.TokenVariable + `. They are never shown.
 
-With --every, an alert is repeated while its finding stands, and resolved by the first scan that reads all of its job and does not find it; it
-ends five minutes after this program does. Of a single scan it lasts for --alert-for, unless a later one sends it again.
+With --every, an alert is repeated while its finding is active, and resolved by the first scan that reads all of its
+job without finding it; it ends five minutes after this program does. The alert of a single scan lasts for
+--alert-for, unless a later scan sends it again.
 
-Exits with 0, with 1 if --exit-code was given and a leak or a passed limit was found that still holds, with 2 if the usage is wrong, and
-with 3 if the fleet or a part of it could not be read, as of a server that is down, or an alert not be delivered; the rest is judged then.`,
+Exit codes: 0; 1 with --exit-code, if an active leak or exceeded limit was found; 2 for bad usage; 3 if the fleet or a
+part of it could not be read, as when the server is down, or an alert could not be delivered; the rest is judged even
+then.`,
 		Example: `  leaktrend scan --prometheus http://localhost:9090
   leaktrend scan --prometheus http://localhost:9090 --match 'queue_length{team="a"}' --group-by job,queue --format json
   leaktrend scan --prometheus http://localhost:9090 --every 1h --alertmanager http://localhost:9093`,

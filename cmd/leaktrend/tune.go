@@ -38,19 +38,19 @@ func tuneCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tune LABELS.yaml | FILE or DIR... | --generate N",
 		Short: "Measure false alarms and recall on recordings, and recommend a configuration",
-		Long: `Measure how good a configuration is on recordings of which is known what leaks in them: false alarms, recall,
-delay, beside the rules of the field. Then search for the most sensitive setting that keeps a budget of false
-alarms, and judge it on programs that the search did not see.
+		Long: `Measure how good a configuration is on recordings whose leaks are known: false alarms, recall and delay, compared
+with the usual alerting rules. Then search for the most sensitive setting within a budget of false alarms, and test
+it on programs that the search did not see.
 
-With recordings instead of a labels file, they are taken as healthy: their extension by a block bootstrap tells
-the false alarms a month that this very process would give.
+Recordings that are given without a labels file are taken as healthy: a block bootstrap extends them to estimate
+the false alarms a month for this very process.
 
-Printed are what to set, what that costs in false alarms a month, how sure that is and how many healthy days are
-missing to be surer, and one table; all else with --verbose. What looks like a leak in a recording of which nothing
-is known is told, and is no false alarm.
+It prints what to set, what that costs in false alarms a month, how certain that is, how many more healthy days
+would make it more certain, and one table; --verbose prints all else. What looks like a leak in an unlabelled
+recording is reported, and is not counted as a false alarm.
 
-Hard limits are proposed by the highest level that healthy time reached, with headroom: the less of it was
-recorded, the more. -o writes what differs from the defaults, with its reasons.
+Hard limits are proposed from the highest level reached in healthy time, with headroom: the less healthy time was
+recorded, the more headroom. -o writes what differs from the defaults, with the reasons.
 
 A labels file has an entry for each recording, with its path relative to the file:
 

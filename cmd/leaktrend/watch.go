@@ -43,8 +43,8 @@ func watchCommand() *cobra.Command {
 		Long: `Watch processes, of any language, or a Prometheus metrics endpoint: on a terminal a screen with the verdict on each
 resource, plots and alerts (? lists the keys), plain lines elsewhere. Alerts also go to the webhook of the configuration.
 
-Of a Go program, goroutines and live heap are read from its memory, and alerts name its lines of code. It need not know of
-leaktrend, and is not stopped.
+The goroutines and the live heap of a Go program are read from its memory, and alerts name its lines of code. The
+program needs no changes, and is not stopped.
 
 With --name every process that matches is watched by itself, also one that starts later. On a terminal watch goes on
 when all have ended, and waits for the next; elsewhere it ends then, unless --wait is given, with which there may also be

@@ -66,8 +66,8 @@ func New(config Config) *Engine {
 		memory: len(memoryResources)}
 }
 
-// Describe tells what a resource is, where that is known better than its name tells: a type that was declared, or what
-// its values show. It counts for a resource that was not read yet.
+// Describe sets the description of a resource, where more is known than its name says: a declared type, or what its
+// values show. It counts for a resource that was not read yet.
 func (e *Engine) Describe(r sampler.Resource) {
 	if e.described == nil {
 		e.described = make(map[string]sampler.Resource)
