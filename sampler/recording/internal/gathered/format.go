@@ -1,11 +1,11 @@
 package gathered
 
-import (
-	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
-)
+import "github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 
-// Format is one that is recognized by how it begins.
+// Format is a kind of file.
 type Format struct {
+	// Recognizes tells it by the beginning of a text, which is not empty: whole lines as far as there are any.
 	Recognizes func(start []byte) bool
-	Read       func(t *input.Text, o input.Options) (*File, error)
+	// Read reads a text that was recognized. The error names the format, what is missing, and the way out.
+	Read func(t *input.Text, o input.Options) (*File, error)
 }
