@@ -310,10 +310,9 @@ func replicaOf(p *process, version string, l *life, s *detector.Status) Replica 
 		Labels: p.labels, Metric: metricOf(p, s.Resource.Name), Version: version, Severity: s.Severity, Value: s.Value,
 		Baseline: s.Baseline, SlopePerHour: s.SlopePerHour,
 		Since: s.Since, Last: l.last, Ended: l.ends, Exhaustion: s.Exhaustion, Evidence: s.Evidence,
-		Line: l.lines[s.Resource.Name],
+		Line: l.lines[s.Resource.Name], base: s.Base, loaded: p.cpu != nil || p.load != nil, began: l.first,
+		order: orderOf(p.labels),
 	}
-	r.order, r.base, r.began = orderOf(p.labels), s.Base, l.first
-	r.loaded = p.cpu != nil || p.load != nil
 	if curve, ok := l.curves[s.Resource.Name]; ok {
 		r.curve = &curve
 	}
@@ -385,7 +384,7 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 	r := &Report{FDR: fdr, Top: top, Processes: c.processes, Judged: c.judged, Hints: c.unnamed.hints(),
 		Others: c.others}
 	var candidates, explained []Finding
-	hypotheses := map[string]int{}
+	hypotheses, elsewhere := map[string]int{}, []float64(nil)
 	var lengths []time.Duration
 	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
 		g := c.groups[name]
@@ -414,8 +413,7 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 	}
 	c.quiet.into(r, hypotheses)
 	r.ByResource = hypotheses
-	calls, elsewhere := chances(candidates, &c.recalled, r.ForOthers(), c.others, lengths)
-	r.Calls = calls
+	r.Calls, elsewhere = chances(candidates, &c.recalled, r.ForOthers(), c.others, lengths)
 	over, tried, overPast := c.overLives(end)
 	overPast.chances(over)
 	for i := range over {

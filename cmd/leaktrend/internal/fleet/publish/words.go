@@ -159,8 +159,8 @@ func placeOf(r *fleet.Replica) string {
 const (
 	// shortPast is the past up to which findings are less sure than what they say, of which two weeks are enough.
 	shortPast = 10 * 24 * time.Hour
-	// byAWeek is what was measured at 5 % with a tenth of the fleet that falls back weekly (seeds 7001 to 7003, 1 and 5 %
-	// leaking).
+	// byAWeek is what was measured at 5 % with a tenth of the fleet that falls back weekly (seeds 7001 to 7003, 1 and
+	// 5 % leaking).
 	byAWeek = "None of 90 generated fleets with much of that had a finding, true or false, with a week of history"
 )
 
