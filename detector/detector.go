@@ -110,10 +110,15 @@ func (d *Detector) worded(decisions []engine.Decision) []alerting.Event {
 func (d *Detector) Status() []Status {
 	all := d.engine.Status()
 	for i := range all {
+		d.engine.Foresee(&all[i])
 		all[i].Why = wording.Why(&all[i])
 	}
 	return all
 }
+
+// Verdicts returns what Status does, for whoever judges many processes: without Why and Doubles, which cost more than
+// the verdict, and with a Callable that is only a first estimate.
+func (d *Detector) Verdicts() []Status { return d.engine.Status() }
 
 // LeftOut returns how many readings were not judged so far: of the resources that leaktrend does not know, the first
 // 4,096 are judged, for as long as they are read.

@@ -23,17 +23,17 @@ func TestWatchThatBeginsLate(t *testing.T) {
 		want  message
 	}{
 		{"a leak", rising(10_000, 50),
-			message{"early", "grew by 933 (9 %) in 21h 20m, not yet for long enough; called in 1d 5h at the earliest"}},
+			message{"early",
+				"its minimum grew by 933 (9.2 %) in 21h 20m, not yet for long enough; called in 2d at the " +
+					"earliest"}},
 		{"one that has stopped", func(age time.Duration) float64 { return 10_000 + 50*min(age.Hours(), 15) },
-			message{"ok",
-				"grew by no more than 3.4 % in the last 21h 20m; a leak that doubles it in 3d 11h would have " +
-					"been called"}},
+			message{"ok", "its minimum grew by 350 (3.4 %) in 21h 20m; a leak that doubles it in 15h 21m would have " +
+				"been called"}},
 		{"next to nothing", rising(10_000, 5),
-			message{"ok",
-				"grew by no more than 0.9 % in the last 21h 20m; a leak that doubles it in 3d 11h would have " +
-					"been called"}},
+			message{"ok", "its minimum grew by 93 (0.9 %) in 21h 20m; a leak that doubles it in 1d 5h would have " +
+				"been called"}},
 		{"none", rising(10_000, 0),
-			message{"ok", "does not grow; a leak that doubles it in 3d 11h would have been called"}},
+			message{"ok", "does not grow; a leak that doubles it in 1d 4h would have been called"}},
 	} {
 		d := newDetector(t, DefaultConfig())
 		observeAll(d, series(30*time.Hour, time.Minute, column{sampler.Goroutines, test.level}))
@@ -65,7 +65,7 @@ func TestHeapBetweenCollections(t *testing.T) {
 		{"collected once", time.Minute, rising(100<<20, 0), func(age time.Duration) float64 {
 			return 7 + math.Floor(age.Seconds()/40)
 		},
-			message{"ok", "does not grow; a leak that doubles it in 3m would have been called"}},
+			message{"ok", "does not grow"}},
 		{"grew once, collected twice", 30 * time.Second, func(age time.Duration) float64 {
 			return 100 << 20 * math.Exp2(min(1, doubling(age)))
 		},
@@ -75,13 +75,14 @@ func TestHeapBetweenCollections(t *testing.T) {
 		{"grows", 44 * time.Second, func(age time.Duration) float64 {
 			return 100 << 20 * math.Exp2(doubling(age))
 		}, doubling,
-			message{"early", "grew by 600 MB in 40s in steps" + plateau + ", and may go on"}},
+			message{"early", "its minimum grew by 600 MB (537 %) in 40s in steps" + plateau + ", and may go on"}},
 		{"grew, and stands", time.Minute, func(age time.Duration) float64 {
 			return 100 << 20 * math.Exp2(min(2, doubling(age)))
 		},
 			func(age time.Duration) float64 { return math.Floor(age.Seconds() / 9) },
-			message{"ok", "grew by 200 MB in 53s in a step" + plateau +
-				"; a leak that doubles it in 3m would have been " +
+			message{"ok", "its minimum grew by 200 MB (129 %) in 53s in a step" + plateau +
+				"; a leak that doubles it " +
+				"in 1m would have been " +
 				"called"}},
 	} {
 		d := newDetector(t, with(func(c *Config) { c.Adaptive.Soak = time.Minute }))
@@ -95,5 +96,26 @@ func TestHeapBetweenCollections(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", test.name, diff)
 			}
 		}
+	}
+}
+
+// TestHowSoon holds the table in docs/detection.md: of a process that is watched from its start and grows in a straight
+// line, after how many hours it is called, by the hours in which it doubles.
+func TestHowSoon(t *testing.T) {
+	want := map[float64]float64{.5: 2.1, 1: 2.8, 3: 5.7, 8: 11, 24: 22.7, 72: 33.3, 168: 54.7, 720: 198}
+	got := make(map[float64]float64)
+	for doubling := range want {
+		d := newDetector(t, DefaultConfig())
+		line := rising(1000, 1000/doubling)
+		samples := series(10*24*time.Hour, time.Minute, column{sampler.Goroutines, line})
+		for i := range samples {
+			if events := d.Observe(&samples[i]); len(events) > 0 {
+				got[doubling] = math.Round(10*samples[i].Time.Sub(samples[0].Time).Hours()) / 10
+				break
+			}
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("hours (-want +got):\n%s", diff)
 	}
 }

@@ -35,17 +35,16 @@ func TestStatus(t *testing.T) {
 		}), []column{{sampler.Goroutines, flat}}, time.Minute,
 			Learning, "too short to tell: nothing is called in less than 19s"},
 		{"flat", DefaultConfig(), []column{{sampler.Goroutines, flat}}, 12 * time.Hour, Healthy,
-			"does not grow; a leak that doubles it in 16h 21m would have been called"},
+			"does not grow; a leak that doubles it in 3h 9m would have been called"},
 		{"small", DefaultConfig(), []column{{sampler.Goroutines, rising(1000, 1)}}, 12 * time.Hour, Healthy,
-			"grew by no more than 1.0 % in the last 10h 40m; a leak that doubles it in 16h 21m would have been called"},
+			"its minimum grew by 10 (1.0 %) in 10h 40m; a leak that doubles it in 3h 20m would have been called"},
 		{"small beside what every process has", DefaultConfig(), []column{{sampler.RSSBytes, rising(60, 5)}},
 			12 * time.Hour, Healthy,
-			"grew by no more than 50 B in the last 10h 40m, too little to tell from noise; a leak that doubles it in " +
-				"16h 21m would have been called"},
+			"its minimum grew by 50 B (79 %) in 10h 40m, too little to tell from noise"},
 		{"recent", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 100)}}, 50 * time.Minute, Healthy,
-			"grew by 50 (47 %) in 40m, not yet for long enough; called in 2h 22m at the earliest"},
+			"its minimum grew by 50 (48 %) in 40m, not yet for long enough; called in 1h 56m at the earliest"},
 		{"suspected", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 20)}}, 6 * time.Hour, Suspected,
-			"grew by 93 (87 %) in 5h 20m, not yet for long enough; called in 1h 32m at the earliest"},
+			"its minimum grew by 93 (90 %) in 5h 20m, not yet for long enough; called in 2h 21m at the earliest"},
 		{"firing", DefaultConfig(), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour, Firing,
 			"sustained growth that never came back"},
 		{"step", DefaultConfig(), []column{{sampler.Goroutines, kinked(func(h float64) float64 {
@@ -53,14 +52,15 @@ func TestStatus(t *testing.T) {
 				return 200
 			}
 			return 100
-		})}}, 24 * time.Hour, Healthy, "grew by 100 in 10h 40m in a step, or is reaching a plateau; a leak that " +
-			"doubles it in 2d 8h would have been called"},
+		})}}, 24 * time.Hour, Healthy, "its minimum grew by 100 (100 %) in 10h 40m in a step, or is reaching a " +
+			"plateau; a leak that " +
+			"doubles it in 2d 9h would have been called"},
 		{"seen before", DefaultConfig(), []column{{sampler.Goroutines, kinked(func(h float64) float64 {
 			if h >= 114 { // by now all windows have a past
 				return 100 + 10*(h-114)
 			}
 			return 200 - 2*math.Abs(h-57)
-		})}}, 123 * time.Hour, Healthy, "no higher than before; a leak that doubles it in 24d 14h would have been " +
+		})}}, 123 * time.Hour, Healthy, "no higher than before; a leak that doubles it in 18d 16h would have been " +
 			"called"},
 		{"below what it was before, and never seen to climb there", DefaultConfig(),
 			[]column{{sampler.Goroutines, kinked(func(h float64) float64 {
@@ -68,7 +68,8 @@ func TestStatus(t *testing.T) {
 					return 100 + 10*(h-114)
 				}
 				return 200
-			})}}, 123 * time.Hour, Healthy, "grew by 73 (37 %) in 8h, up to no more than it was before, and may go on"},
+			})}}, 123 * time.Hour, Healthy, "its minimum grew by 73 (38 %) in 8h, up to no more than it was before, " +
+				"and may go on"},
 		{"trend off", limitsOnly(func(*Config) {}), []column{{sampler.Goroutines, rising(100, 20)}}, 12 * time.Hour,
 			Healthy, "below its limits; the trend is not judged (adaptive.enabled is false)"},
 		{"limit", limitsOnly(func(c *Config) {

@@ -40,6 +40,16 @@ func (c *Growth) measure(base, end, offset float64) {
 	c.Growth = c.Rise / (max(c.Level, 0) + offset)
 }
 
+// Rate returns the rate of the rise, per second: from the first minimum to the one before the latest, where growth that
+// goes on has the lower of the latest two. 0 where the window has no more than two.
+func (c *Growth) Rate() float64 {
+	lasted := c.Window - 2*c.Width
+	if lasted <= 0 {
+		return 0
+	}
+	return c.Rise / lasted.Seconds()
+}
+
 // strength is what growth earns in an hour: the growth to the power 1.3, up to 4 times the level; strong growth at a
 // constant rate to the power 4 from 1.4 times on.
 func (c *Growth) strength() float64 {

@@ -275,15 +275,6 @@ func (l *Ladder) judgeWindow(c *Growth, w int, first int64, end float64, p *Para
 	}
 }
 
-// Doubling returns in which time a leak from the first value on must double the level to be called within a time, by
-// these constants and with no history before it: the D with (T/D)^1.3 T = required duration. A leak that adds less than
-// the least growth within that time is not called.
-func (p *Params) Doubling(within time.Duration) time.Duration {
-	hours := within.Hours() / p.Scale
-	d := math.Pow(math.Pow(hours, 1+growthPower)/p.Required.Hours(), 1/growthPower)
-	return time.Duration(min(d, hours/p.MinGrowth) * p.Scale * float64(time.Hour))
-}
-
 // recentRate returns the slope of the last quarter of a window of n minimums at index w, by the minimums of the next
 // finer width, as a share of the window's slope: from minRate to maxRate, and 1 where too few minimums tell.
 func (l *Ladder) recentRate(w, n int, slope float64) float64 {

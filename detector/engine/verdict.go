@@ -60,8 +60,19 @@ func early(g *finding.Growth, params *trend.Params, now int64) (nearest trend.Gr
 // watch that begins late in a leak sees little of it against the level that it has reached.
 const smallShare = .25
 
-// smallPatience is the share of the required duration that is asked of such growth to be suspected.
-const smallPatience = 1. / 3
+// smallPatience is the share of the required duration that is asked of such growth to be suspected, and wholeWatch the
+// hours of a watch below which it shrinks with them: growth at a rate is told as soon at each.
+const (
+	smallPatience = 1. / 3
+	wholeWatch    = 12
+)
+
+// In that time growth of any shape may become a leak that is at least climbingShare of the minimum growth and has been
+// at rest for less than climbingRest of its window.
+const (
+	climbingShare = .75
+	climbingRest  = .3
+)
 
 // faint returns the window of growth that is too small to be called, or below what was seen before without being known
 // to come back from there, but else is suspected, and when it could be called, unix nanoseconds, 0 where that is not
@@ -72,13 +83,17 @@ func faint(s *Series, params trend.Params, load *trend.Ladder, age, now int64) (
 	known := highest(s, age, func(p *past) bool { return p.harmless(minGrowth, params.Offset) })
 	params.Known, params.HasKnown, params.Regrowth = known.level, known.ok, true
 	params.MinGrowth *= smallShare
-	params.Required = finding.Stretch(params.Required, smallPatience)
+	watched := min(1, time.Duration(now-s.began).Hours()/params.Scale/wholeWatch)
+	patience := smallPatience * watched
+	params.Required = finding.Stretch(params.Required, patience)
 	for w := range trend.Widths {
 		c := s.ladder.Judge(w, params, load)
-		if !c.Suspect {
+		climbing := watched < 1 && c.Growth >= climbingShare*minGrowth && c.Rest > 0 && c.Rest < climbingRest &&
+			finding.MayBecome(&c)
+		if !c.Suspect && !climbing {
 			continue
 		}
-		c.Need /= smallPatience
+		c.Need /= patience
 		at, _ := callableAt(&c, &params, now)
 		at = max(at, c.Since+int64(float64(c.Window)*minGrowth/c.Growth))
 		if s.growth.Latest(w).Reason == trend.SeenBefore {
@@ -102,7 +117,7 @@ func (st *Status) judged(g *finding.Growth, params *trend.Params, now int64, wat
 	case TrendOff:
 		st.Verdict = OK
 	case NotALeak:
-		st.Verdict, st.Doubles = OK, params.Doubling(watched)
+		st.Verdict = OK
 		if st.State == Suspected {
 			st.Verdict = Suspect
 			if at, ok := callableAt(&st.Nearest, params, now); ok {
@@ -119,7 +134,7 @@ func (st *Status) judged(g *finding.Growth, params *trend.Params, now int64, wat
 			if c.Reason == trend.Uneven { // a step tells of no rate
 				return
 			}
-			st.SlopePerHour = c.Rise / c.Window.Hours()
+			st.SlopePerHour = c.Rate() * 3600
 			if at != 0 {
 				st.Callable = finding.Instant(at)
 			}

@@ -131,7 +131,7 @@ func (g *Growth) Judge(l *trend.Ladder, at int64, closed uint8, judge func(w int
 		*measured = judge(w)
 		count(&g.streak[w], measured.Reason == trend.Sustained)
 		count(&g.suspicious[w], measured.Suspect)
-		count(&g.growing[w], mayBecome(measured))
+		count(&g.growing[w], MayBecome(measured))
 		if g.active && g.fellAt == 0 {
 			if ended := g.follow(l, at, w, measured); ended != Unchanged {
 				change = ended
@@ -210,10 +210,10 @@ const (
 	nextStep = 2.2
 )
 
-// mayBecome reports whether a window of growth may still become a leak: it is material, no return to what was there
+// MayBecome reports whether a window of growth may still become a leak: it is material, no return to what was there
 // before, and not at rest. A heap that is read after each collection grows in steps that double, and so do the times
 // between them.
-func mayBecome(c *trend.Growth) bool {
+func MayBecome(c *trend.Growth) bool {
 	switch {
 	case c.Reason < trend.TooRecent:
 		return false
@@ -346,8 +346,12 @@ func (g *Growth) Suspected() bool {
 	return false
 }
 
-// Growing reports whether growth at index w may still become a leak. What would be suspected need not be seen twice.
-func (g *Growth) Growing(w int) bool { return g.growing[w] >= confirmations || g.latest[w].Suspect }
+// Growing reports whether growth at index w may still become a leak. What would be suspected, or lacks nothing but time
+// so far, need not be seen twice.
+func (g *Growth) Growing(w int) bool {
+	c := &g.latest[w]
+	return g.growing[w] >= confirmations || c.Suspect || c.Reason == trend.TooRecent && MayBecome(c)
+}
 
 // Measured returns the growth of the finding that holds, or of the one that ended last.
 func (g *Growth) Measured() trend.Growth { return g.measured }

@@ -52,6 +52,9 @@ func Why(s *engine.Status) string {
 			times(s.Collections))
 	}
 	why := whyNot(s.Resource, &s.Nearest)
+	if s.Verdict == engine.OK && s.Nearest.Reason == trend.TooRecent {
+		why = grew(s.Resource, &s.Nearest) + ", and hardly in the rest of that time"
+	}
 	switch {
 	case s.Verdict == engine.OK && s.Doubles >= time.Second:
 		why += "; a leak that doubles it in " + sampler.FormatDuration(s.Doubles.Truncate(precision(s.Doubles))) +
@@ -92,39 +95,58 @@ func IfItGoesOn(s *engine.Status) string {
 
 // whyNot says in a clause why a window of growth is no leak, or not yet.
 func whyNot(r sampler.Resource, c *trend.Growth) string {
-	lasted := sampler.FormatDuration(c.Window)
 	switch c.Reason {
 	case trend.NotGrowing:
 		return "does not grow"
 	case trend.SeenBefore:
 		if c.Suspect {
-			return fmt.Sprintf("grew by %s (%.0f %%) in %s, up to no more than it was before", r.Format(c.Rise),
-				100*c.Growth, lasted)
+			return grew(r, c) + ", up to no more than it was before"
 		}
 		return "no higher than before"
 	case trend.TooSmall:
-		// the share is of the level and of what every process needs
-		if c.Level > 0 && c.Rise/c.Level > max(2*c.Growth, 0.1) {
-			return fmt.Sprintf("grew by no more than %s in the last %s, too little to tell from noise",
-				r.Format(c.Rise), lasted)
+		if share := riseShare(c); share > max(2*c.Growth, .1) {
+			return grew(r, c) + ", too little to tell from noise"
 		}
-		return fmt.Sprintf("grew by no more than %.1f %% in the last %s", 100*c.Growth, lasted)
+		return grew(r, c)
 	case trend.TooRecent:
-		return fmt.Sprintf("grew by %s (%.0f %%) in %s, not yet for long enough", r.Format(c.Rise), 100*c.Growth,
-			lasted)
+		return grew(r, c) + ", not yet for long enough"
 	case trend.Uneven:
-		if c.Suspect {
-			return fmt.Sprintf("grew by %s (%.0f %%) in %s, but unevenly, or ever slower: not yet for long enough",
-				r.Format(c.Rise), 100*c.Growth, lasted)
+		switch {
+		case c.Suspect:
+			return grew(r, c) + ", but unevenly, or ever slower: not yet for long enough"
+		case c.Steps > 1:
+			return grew(r, c) + " in steps, or is reaching a plateau"
 		}
-		if c.Steps > 1 {
-			return fmt.Sprintf("grew by %s in %s in steps, or is reaching a plateau", r.Format(c.Rise), lasted)
-		}
-		return fmt.Sprintf("grew by %s in %s in a step, or is reaching a plateau", r.Format(c.Rise), lasted)
+		return grew(r, c) + " in a step, or is reaching a plateau"
 	case trend.NotSignificant:
-		return fmt.Sprintf("grew by %s in %s without a steady slope", r.Format(c.Rise), lasted)
+		return grew(r, c) + " without a steady slope"
 	case trend.Sustained:
 		return "growth by every test, to be confirmed"
 	}
 	return "too little was read to tell"
+}
+
+// grew says by how much the minimum of a window did, which noise leaves below what was read last.
+func grew(r sampler.Resource, c *trend.Growth) string {
+	share := ""
+	if s := riseShare(c); s > 0 {
+		share = fmt.Sprintf(" (%s %%)", percent(100*s))
+	}
+	return fmt.Sprintf("its minimum grew by %s%s in %s", r.Format(c.Rise), share, sampler.FormatDuration(c.Window))
+}
+
+// riseShare returns the rise over the level before it; 0 where there was none.
+func riseShare(c *trend.Growth) float64 {
+	if c.Level <= 0 {
+		return 0
+	}
+	return c.Rise / c.Level
+}
+
+// percent writes a share with a digit behind the point below ten.
+func percent(p float64) string {
+	if p < 9.95 {
+		return fmt.Sprintf("%.1f", p)
+	}
+	return fmt.Sprintf("%.0f", p)
 }

@@ -85,7 +85,7 @@ func (p *process) judge(g prom.Grid, config detector.Config) []life {
 			return
 		}
 		current.ends = ends
-		current.statuses = d.Status()
+		current.statuses = d.Verdicts()
 		if !ends {
 			current.settle(looks)
 		}

@@ -78,7 +78,9 @@ func (l *life) look(at looks, i int, d *detector.Detector, firing map[string]boo
 	var found []detector.Status
 	for _, stands := range firing {
 		if stands {
-			found = slices.DeleteFunc(d.Status(), func(s detector.Status) bool { return !s.Trend || s.Evidence == nil })
+			found = slices.DeleteFunc(d.Verdicts(), func(s detector.Status) bool {
+				return !s.Trend || s.Evidence == nil
+			})
 			break
 		}
 	}
