@@ -148,13 +148,13 @@ func processOf(file string, saved state.Saved) *Process {
 func (p *Process) foldConstants() {
 	known := len(sampler.Resources())
 	moving := slices.DeleteFunc(slices.Clone(p.Resources), func(r Resource) bool {
-		return rank(r.Name) == known && r.constant()
+		return rank(r.Name) == known && constant(&r)
 	})
 	if len(moving) == 0 {
 		return
 	}
 	for i := range p.Resources {
-		if r := &p.Resources[i]; rank(r.Name) == known && r.constant() {
+		if r := &p.Resources[i]; rank(r.Name) == known && constant(r) {
 			p.Constant = append(p.Constant, r.Name)
 		}
 	}
@@ -162,7 +162,7 @@ func (p *Process) foldConstants() {
 }
 
 // constant reports whether a resource had one level in all of its lives.
-func (r *Resource) constant() bool {
+func constant(r *Resource) bool {
 	var levels []float64
 	for i := range r.Lives {
 		c := r.Lives[i].Curve
