@@ -15,7 +15,7 @@ const (
 // now: a line is added to the minimums as they are, with their noise and cycles, and judged twice in a row. ok is false
 // where no rate would be called. Growth that is called sooner because it is strong is left out: that takes a steady
 // rate.
-func Detectable(l *Ladder, p Params, level float64) (doubling time.Duration, ok bool) {
+func (p Params) Detectable(l *Ladder, level float64) (doubling time.Duration, ok bool) {
 	watched := float64(l.open)*float64(l.finest) - float64(l.start)
 	if l.start < 0 || watched <= 0 || level <= 0 {
 		return 0, false
@@ -114,7 +114,7 @@ const confirmedBy = 2
 // nanoseconds) at a rate per second: by the minimums that then would close, twice in a row. level is the moving
 // baseline, which holds still. ok is false where the growth would not be called within 34 buckets of the coarsest
 // width.
-func Callable(l *Ladder, p Params, now int64, value, rate, level float64) (at int64, ok bool) {
+func (p Params) Callable(l *Ladder, now int64, value, rate, level float64) (at int64, ok bool) {
 	ahead := *l
 	var left, sustained [Widths]int
 	for w := range left {

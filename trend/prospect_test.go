@@ -62,7 +62,7 @@ func TestDetectable(t *testing.T) {
 		{"four days of a daily cycle", cycle, 100 * time.Hour, true},
 		{"two weeks of a daily cycle", cycle, 336 * time.Hour, true},
 	} {
-		doubling, ok := Detectable(lineOver(test.watched, 0, test.level), prospect, 1000)
+		doubling, ok := prospect.Detectable(lineOver(test.watched, 0, test.level), 1000)
 		if ok != test.ok {
 			t.Errorf("%s: %v, %v", test.name, doubling, ok)
 			continue
@@ -87,12 +87,12 @@ func TestCallable(t *testing.T) {
 		const perHour, long = 200, 48 * time.Hour
 		l := lineOver(watched, perHour, flat)
 		want := judgedAs(prospect, long, perHour, flat)
-		got, ok := Callable(l, prospect, int64(watched), 1000+perHour*watched.Hours(), perHour/3600., 1000)
+		got, ok := prospect.Callable(l, int64(watched), 1000+perHour*watched.Hours(), perHour/3600., 1000)
 		if !ok || time.Duration(got) != want {
 			t.Errorf("after %v: called at %v, %v, want %v", watched, time.Duration(got), ok, want)
 		}
 	}
-	if at, ok := Callable(lineOver(3*time.Hour, 0, flat), prospect, int64(3*time.Hour), 1000, 0, 1000); ok {
+	if at, ok := prospect.Callable(lineOver(3*time.Hour, 0, flat), int64(3*time.Hour), 1000, 0, 1000); ok {
 		t.Errorf("no growth is called at %v", time.Duration(at))
 	}
 }
@@ -101,7 +101,7 @@ func BenchmarkDetectable(b *testing.B) {
 	l := lineOver(14*24*time.Hour, 0, func(float64) float64 { return 1000 })
 	b.ReportAllocs()
 	for b.Loop() {
-		Detectable(l, prospect, 1000)
+		prospect.Detectable(l, 1000)
 	}
 }
 
@@ -109,6 +109,6 @@ func BenchmarkCallable(b *testing.B) {
 	l := lineOver(3*time.Hour, 10, func(float64) float64 { return 1000 })
 	b.ReportAllocs()
 	for b.Loop() {
-		Callable(l, prospect, int64(3*time.Hour), 1030, 10/3600., 1000)
+		prospect.Callable(l, int64(3*time.Hour), 1030, 10/3600., 1000)
 	}
 }

@@ -213,9 +213,9 @@ func (e *Engine) Foresee(st *Status) {
 		if n, counted := collections(e, s); counted && n < minCollections {
 			return // it was hardly read
 		}
-		st.Doubles, _ = trend.Detectable(s.ladder, params, st.Baseline)
+		st.Doubles, _ = params.Detectable(s.ladder, st.Baseline)
 	case !st.Callable.IsZero():
-		at, ok := trend.Callable(s.ladder, params, s.at, s.value, st.Nearest.Rate(), st.Baseline)
+		at, ok := params.Callable(s.ladder, s.at, s.value, st.Nearest.Rate(), st.Baseline)
 		if st.Callable = (time.Time{}); ok {
 			st.Callable = finding.Instant(at)
 		}

@@ -104,6 +104,9 @@ func whyNot(r sampler.Resource, c *trend.Growth) string {
 		}
 		return "no higher than before"
 	case trend.TooSmall:
+		if c.Growth < .0005 {
+			return "does not grow"
+		}
 		if share := riseShare(c); share > max(2*c.Growth, .1) {
 			return grew(r, c) + ", too little to tell from noise"
 		}
