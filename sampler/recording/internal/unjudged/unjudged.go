@@ -34,6 +34,11 @@ var leftWords = []string{
 	"verfuegbar", "verfügbarer", "libre", "libres", "disponible", "disponibles", "disponível", "livre", "libero",
 }
 
+// boundless are things of which there are as many as a program makes: those that are left are not free, but there
+// still.
+var boundless = []string{"goroutine", "goroutines", "coroutine", "coroutines", "fiber", "fibers", "greenlet",
+	"greenlets"}
+
 // IsRemainder reports whether a column is what is left of something, by its name: where a process leaks it falls, so
 // that to judge its growth would be to call the leak ok.
 func IsRemainder(header string) bool {
@@ -42,6 +47,9 @@ func IsRemainder(header string) bool {
 	if at := slices.Index(list, "left"); at >= 0 && at+1 < len(list) &&
 		slices.Contains([]string{"open", "behind", "running"}, list[at+1]) {
 		return false // what should have gone and is there
+	}
+	if naming.HasWord(header, "left", "remaining") && naming.HasWord(header, boundless...) {
+		return false // too
 	}
 	if naming.HasWord(header, leftWords...) && !naming.HasWord(header, "list", "lists", "ratio") {
 		return true

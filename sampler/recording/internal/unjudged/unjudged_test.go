@@ -32,7 +32,8 @@ func TestNamesOfWhatIsLeft(t *testing.T) {
 		"free_mb": true, "MemAvailable": true, "free_connections": true, "remaining_fds": true,
 		"Freier Speicher (MB)": true, "Mémoire disponible": true, "Свободная память": true, "可用内存": true,
 		"空きメモリ": true, "FreeableMemory Average": true, "Available MBytes": true,
-		"handles left open": false, "fds_left_open": false, "open files left": true, "frees": false,
+		"goroutines left": false, "remaining_goroutines": false, "fds left": true, "handles left open": false,
+		"fds_left_open": false, "open files left": true, "frees": false,
 		"freed_bytes": false, "unavailable": false, "free_list_size": false, "used": false, "availability": false,
 		`mem{kind="free"}`: false,
 	} {
