@@ -131,7 +131,10 @@ type Event struct {
 	Since        time.Time `json:"since"` // when the growth began, or the limit was passed
 	// SinceError is how far from Since the growth may have begun, in seconds, in about four of five leaks; 0 for a
 	// limit.
-	SinceError float64     `json:"since_error_seconds,omitempty"`
+	SinceError float64 `json:"since_error_seconds,omitempty"`
+	// SinceFirst tells that the growth was there from the first reading on, of a process that is older than that or
+	// whose start is not known: it may have begun before Since.
+	SinceFirst bool        `json:"since_first_reading,omitempty"`
 	Exhaustion *Exhaustion `json:"exhaustion,omitempty"`
 	Evidence   *Evidence   `json:"evidence,omitempty"`
 	Lives      *Lives      `json:"lives,omitempty"` // of a trend, where lives before are known

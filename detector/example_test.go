@@ -29,6 +29,6 @@ func ExampleDetector() {
 	}
 	// Output:
 	// 16:20 firing warning
-	// goroutines leak: +20/h for 8h 20m without ever coming back, 266 now, baseline 103, growing since 2026-11-23 08:00:00 UTC
+	// goroutines leak: +20/h for 8h 20m without ever coming back, 266 now, baseline 103, growing since at least 2026-11-23 08:00:00 UTC, where the readings begin
 	// goroutines firing sustained growth that never came back
 }

@@ -91,8 +91,8 @@ func TestLeakEvent(t *testing.T) {
 		Time: dawn.Add(8*time.Hour + 20*time.Minute), Status: alerting.Firing, Kind: alerting.Trend,
 		Resource: sampler.Goroutines, Severity: alerting.Warning,
 		Summary: "goroutines leak: +20/h for 8h 20m without ever coming back, 267 now, baseline 103, growing since " +
-			"2026-11-23 00:00:00 UTC",
-		Value: 266 + 2./3, Baseline: level, SlopePerHour: 20, Since: dawn, SinceError: 2376,
+			"at least 2026-11-23 00:00:00 UTC, where the readings begin",
+		Value: 266 + 2./3, Baseline: level, SlopePerHour: 20, Since: dawn, SinceError: 2376, SinceFirst: true,
 		Evidence: &alerting.Evidence{
 			Window: "8h0m0s", Points: 24, EffectivePoints: 24, Floor: 1200, Rise: rise, Growth: rise / (level + 4),
 			R2: 1, T: 1e6,
@@ -127,6 +127,31 @@ func TestLeakBecomesMoreUrgent(t *testing.T) {
 		"resolved critical nothing runs out"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// Growth that was there from the first reading on may have begun before, unless the process did not run then.
+func TestSinceTheFirstReading(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		healthy time.Duration
+		start   time.Time
+		want    bool
+	}{
+		{"start unknown", 0, time.Time{}, true},
+		{"started long before", 0, dawn.Add(-day), true},
+		{"watched from its start on", 0, dawn.Add(-5 * time.Second), false},
+		{"begins later", 6 * time.Hour, time.Time{}, false},
+	} {
+		leak := func(age time.Duration) float64 { return 100 + 20*max(0, age-test.healthy).Hours() }
+		samples := series(2*day, time.Minute, column{sampler.Goroutines, leak})
+		for i := range samples {
+			samples[i].Start = test.start
+		}
+		events := observeAll(newDetector(t, DefaultConfig()), samples)
+		if len(events) == 0 || events[0].SinceFirst != test.want {
+			t.Errorf("%s: %+v", test.name, events)
+		}
 	}
 }
 
@@ -481,7 +506,7 @@ func TestShiftInTimeChangesNothing(t *testing.T) {
 	samples := pumped(time.Minute)
 	want := observeAll(newDetector(t, DefaultConfig()), samples)
 	for i := range samples {
-		samples[i].Time = samples[i].Time.Add(shift)
+		samples[i].Time, samples[i].Start = samples[i].Time.Add(shift), samples[i].Start.Add(shift)
 	}
 	got := observeAll(newDetector(t, DefaultConfig()), samples)
 	if len(want) < 3 {

@@ -298,10 +298,23 @@ func (s *Series) alertGrowth(e *Engine, at int64) {
 	d := s.decision(at, alerting.Trend, alerting.Firing, why)
 	d.Lives = s.reported
 	d.Severity, d.Since = s.severity, finding.Instant(s.growth.Onset().At)
-	d.SinceError = s.growth.Onset().Error.Seconds()
+	d.SinceError, d.SinceFirst = s.growth.Onset().Error.Seconds(), s.grewFromFirst(e, at)
 	d.Baseline, d.Evidence = measured.Level, finding.EvidenceOf(&measured)
 	d.Exhaustion = s.exhaustion(at)
 	e.decisions = append(e.decisions, d)
+}
+
+// hardly is which part of the time watched is as good as nothing: an onset so soon after the first reading cannot be
+// told from it.
+const hardly = 20
+
+// grewFromFirst reports whether growth may have begun before the first reading: it was there from that on, and the
+// process had run before, as far as is known.
+func (s *Series) grewFromFirst(e *Engine, at int64) bool {
+	watched, onset := finding.Instant(at).Sub(finding.Instant(s.began)), finding.Instant(s.growth.Onset().At)
+	soon := watched / hardly
+	young := !e.start.IsZero() && finding.Instant(s.began).Sub(e.start) <= max(soon, RestartSlack)
+	return !young && onset.Sub(finding.Instant(s.began)).Round(time.Millisecond) <= soon.Round(time.Millisecond)
 }
 
 func kindIndex(kind alerting.Kind) int {

@@ -23,7 +23,7 @@ func Summary(d *engine.Decision) string {
 	case engine.Grew:
 		return fmt.Sprintf("%s leak: %s for %s without ever coming back, %s now, baseline %s, growing since %s",
 			d.Resource, d.Described.FormatPerHour(d.SlopePerHour), sampler.FormatDuration(d.Time.Sub(d.Since)),
-			now, start, sampler.FormatInstant(d.Since, "2006-01-02 15:04:05 MST")) + timeLeft(&d.Event, d.Described) +
+			now, start, since(&d.Event)) + timeLeft(&d.Event, d.Described) +
 			began(d.Lives)
 	case engine.GrewInEachLife:
 		return fmt.Sprintf("%s leak: %s; %s now", d.Resource, EachLife(d.Lives, d.Described), now) + timeLeft(&d.Event,
@@ -43,6 +43,15 @@ func Summary(d *engine.Decision) string {
 	return fmt.Sprintf("%s grew by %s above the start, more than the limit of %s (%s): %s now, %s at the start",
 		d.Resource, d.Described.Format(d.Described.Growth(d.Value, d.Baseline)), limit, d.Limit.Key, now, start) +
 		timeLeft(&d.Event, d.Described)
+}
+
+// since says when growth began, and of what was there from the first reading on that it may have been before.
+func since(e *alerting.Event) string {
+	at := sampler.FormatInstant(e.Since, "2006-01-02 15:04:05 MST")
+	if e.SinceFirst {
+		return "at least " + at + ", where the readings begin"
+	}
+	return at
 }
 
 // ends says why a finding is over, as a clause.

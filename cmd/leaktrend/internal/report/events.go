@@ -53,6 +53,7 @@ type eventLine struct {
 	SlopePerHour float64            `json:"slope_per_hour"`
 	Since        stamp              `json:"since"`
 	SinceError   float64            `json:"since_error_seconds,omitempty"`
+	SinceFirst   bool               `json:"since_first_reading,omitempty"`
 	Summary      string             `json:"summary"`
 	Exhaustion   *exhaustion        `json:"exhaustion,omitempty"`
 	Evidence     *alerting.Evidence `json:"evidence,omitempty"`
@@ -134,7 +135,7 @@ func eventOf(file string, e *alerting.Event) eventLine {
 		at: e.Time, Time: stamp{e.Time}, File: file, Resource: e.Resource, Kind: e.Kind, State: e.Status,
 		Severity: e.Severity,
 		Value:    e.Value, Baseline: e.Baseline, Threshold: e.Threshold, SlopePerHour: e.SlopePerHour,
-		Since: stamp{e.Since}, SinceError: e.SinceError,
+		Since: stamp{e.Since}, SinceError: e.SinceError, SinceFirst: e.SinceFirst,
 		Summary: e.Summary, Exhaustion: exhaustionOf(e.Exhaustion), Evidence: e.Evidence, Lives: e.Lives,
 	}
 }

@@ -141,7 +141,7 @@ func eventsOf(t *testing.T, r *dataset.Recording) []byte {
 	)
 	for source.Sample(context.Background(), &sample) == nil {
 		for _, e := range d.Observe(&sample) {
-			e.Summary = ""
+			e.Summary, e.SinceFirst = "", false // what is said of a decision, and follows from it
 			if err := encode.Encode(struct {
 				Recording string `json:"recording"`
 				alerting.Event
