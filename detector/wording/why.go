@@ -104,7 +104,7 @@ func whyNot(r sampler.Resource, c *trend.Growth) string {
 		}
 		return "no higher than before"
 	case trend.TooSmall:
-		if c.Growth < .0005 {
+		if max(c.Growth, riseShare(c)) < .0005 {
 			return "does not grow"
 		}
 		if share := riseShare(c); share > max(2*c.Growth, .1) {
