@@ -15,15 +15,15 @@ import (
 
 // reportSkipped tells of the lines of a file that were skipped: of the first, and how many there are besides.
 func reportSkipped(stderr io.Writer, name string, n int, first []error) {
-	told := 0
+	reported := 0
 	for _, fault := range first {
-		told++
+		reported++
 		if several := (interface{ Lines() int })(nil); errors.As(fault, &several) {
-			told += several.Lines() - 1
+			reported += several.Lines() - 1
 		}
 		fmt.Fprintln(stderr, "skipped:", printable(strings.TrimSuffix(plain.Error(fault), ": skipped")))
 	}
-	if more := n - told; more > 0 {
+	if more := n - reported; more > 0 {
 		fmt.Fprintf(stderr, "skipped: %s: %d more\n", printable(name), more)
 	}
 }

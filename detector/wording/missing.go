@@ -67,8 +67,7 @@ func BeforeGrowth(taken time.Time, why string) string {
 		return cmp.Or(why, "there is no profile")
 	}
 	text := "the latest profile is from " + taken.Format("15:04:05 MST") +
-		", before the growth: what it lists is not " +
-		"blamed"
+		", before the growth: what it lists is not blamed"
 	if why != "" {
 		text += "; " + why
 	}

@@ -53,6 +53,26 @@ func TestFaultsFold(t *testing.T) {
 	}
 }
 
+// Lines that follow each other, and are wrong in different ways, are told each.
+func TestFaultsOfDifferentReasons(t *testing.T) {
+	const lines = `{"time":"2026-10-23T00:00:00Z","rss_bytes":1000}
+{"time":"2026-10-23T00:05:00Z","rss_bytes":1001}
+{"time" 5}
+{"time":"x
+{"time":"2026-10-23T00:10:00Z";"rss_bytes":1002}
+{
+{"time":"2026-10-23T00:15:00Z","rss_bytes":1003}
+`
+	n, first := readAll(t, lines)
+	if n != 4 || len(first) != 4 {
+		t.Errorf("%d faults: %q, want 4, each by itself", n, texts(first))
+	}
+	n, first = readAll(t, strings.ReplaceAll(lines, "{\n", strings.Repeat("{\n", 5)))
+	if n != 8 || len(first) != 4 || !strings.HasSuffix(first[3].Error(), " (the same for the 4 lines after it)") {
+		t.Errorf("%d faults: %q, want 8, the last ones as one", n, texts(first))
+	}
+}
+
 // The hour that local time has twice in autumn is told as that, once.
 func TestClockSetBack(t *testing.T) {
 	const (

@@ -286,7 +286,7 @@ func (r *Reader) fault(format string, args ...any) {
 }
 
 func (r *Reader) explain(format string, args ...any) {
-	r.errs = r.run.Add(r.errs, format, r.line, func() error {
+	r.errs = r.run.Add(r.errs, input.KindOf(format, args), r.line, func() error {
 		return fmt.Errorf("%s:%d: %w", r.name, r.line, fmt.Errorf(format, args...))
 	})
 }

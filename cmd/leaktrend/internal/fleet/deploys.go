@@ -69,8 +69,8 @@ func placesOf(stays []stay) (all []place) {
 }
 
 // judge returns the growth over the lives of a place, and of them those that were judged, the one that counts as
-// running last. ok is false where they are no evidence; told is false where they are too few to be any.
-func (p place) judge(j *lives.Judge, r sampler.Resource) (g lives.Growth, judged place, told, ok bool) {
+// running last. ok is false where they are no evidence; enough is false where they are too few to be any.
+func (p place) judge(j *lives.Judge, r sampler.Resource) (g lives.Growth, judged place, enough, ok bool) {
 	judged = p
 	n := len(p)
 	var young *stay
@@ -116,7 +116,7 @@ func overLives(all []place, resource sampler.Resource, until time.Time) (f found
 		judge    lives.Judge
 		places   int
 		grew     []Replica
-		told     alerting.Lives
+		figures  alerting.Lives
 		since    time.Time
 		counts   = map[string]*VersionCount{}
 		evidence float64
@@ -149,18 +149,18 @@ func overLives(all []place, resource sampler.Resource, until time.Time) (f found
 			continue
 		}
 		if len(grew) == 0 {
-			told.LowPerDay, told.HighPerDay = g.Low, g.High
+			figures.LowPerDay, figures.HighPerDay = g.Low, g.High
 		}
 		grew = append(grew, replicaOver(judged, &g))
 		if from := judged[g.Since].first; since.IsZero() || from.Before(since) {
 			since = from
 		}
-		told.LowPerDay, told.HighPerDay = min(told.LowPerDay, g.Low), max(told.HighPerDay, g.High)
+		figures.LowPerDay, figures.HighPerDay = min(figures.LowPerDay, g.Low), max(figures.HighPerDay, g.High)
 		of := judged.groundsOf(&g)
 		on[of]++
 		evidence += livesEValue(g.Growth, livesClass{of, isMemory(resource)})
-		if told.Grew = max(told.Grew, g.Lives); g.Growth > told.Growth {
-			told.Growth, told.LastShare, told.T = g.Growth, g.Shares[len(g.Shares)-1], g.Fit.T
+		if figures.Grew = max(figures.Grew, g.Lives); g.Growth > figures.Growth {
+			figures.Growth, figures.LastShare, figures.T = g.Growth, g.Shares[len(g.Shares)-1], g.Fit.T
 		}
 	}
 	if places == 0 || float64(len(grew)) < minPlaces*float64(places) {
@@ -168,7 +168,7 @@ func overLives(all []place, resource sampler.Resource, until time.Time) (f found
 	}
 	slices.SortStableFunc(grew, func(a, b Replica) int { return compareReplicas(&a, &b) })
 	f.Finding = Finding{
-		Resource: resource, Kind: alerting.Trend, Growing: len(grew), Replicas: places, Lives: &told,
+		Resource: resource, Kind: alerting.Trend, Growing: len(grew), Replicas: places, Lives: &figures,
 		EValue: evidence / float64(places), Worst: grew[0], Others: grew[1:min(len(grew), maxExamples)],
 	}
 	f.Worst.Since = since
@@ -184,9 +184,9 @@ func overLives(all []place, resource sampler.Resource, until time.Time) (f found
 	for _, v := range f.Versions {
 		of := alerting.LivesOf{Version: v.Version, Since: v.First, Lives: v.Replicas}
 		if v.leaks() {
-			told.Versions = append(told.Versions, of)
+			figures.Versions = append(figures.Versions, of)
 		} else {
-			told.Before = append(told.Before, of)
+			figures.Before = append(figures.Before, of)
 		}
 	}
 	return f, true, true
@@ -252,8 +252,7 @@ func (c *collector) keep(group []Label, p *process, version string, l *life, res
 	}
 	w.stays[resource] = some(append(w.stays[resource], stay{
 		labels: p.labels, metric: metricOf(p, resource), first: l.first, last: l.last, version: version, ends: l.ends,
-		curve:  curve,
-		begins: l.begins, hash: hashOf(p.labels),
+		curve: curve, begins: l.begins, hash: hashOf(p.labels),
 	}), maxStays+sampleAt)
 }
 

@@ -78,7 +78,7 @@ func TestLookBack(t *testing.T) {
 			}
 			continue
 		}
-		if chance["deployed"] >= leastChance {
+		if chance["deployed"] >= minChance {
 			t.Errorf("what each restart took back is no suspect, but a finding: %v", chance)
 		}
 		if !(chance["weekly"] < chance["leaks"]-.2) {

@@ -40,11 +40,11 @@ func growsInEach(stays []stay, grew func(s *stay) bool) bool {
 			growing++
 		}
 	}
-	return n >= leastSeen && 2*growing > n
+	return n >= minSeen && 2*growing > n
 }
 
-// leastSeen is how many lives within a scan make a workload one that is deployed again.
-const leastSeen = 2
+// minSeen is how many lives within a scan make a workload one that is deployed again.
+const minSeen = 2
 
 // origin is where processes of a workload are read.
 type origin struct {

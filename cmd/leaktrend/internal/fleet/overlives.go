@@ -22,13 +22,13 @@ const (
 )
 
 const (
-	// leastBefore is how many lives before have to have stayed where they were.
-	leastBefore = 2
+	// minBefore is how many lives before have to have stayed where they were.
+	minBefore = 2
 	// nearLimit is the share of its limit near which a life ended that was killed there, by its last reading, and
-	// leastKilled how many of the lives that grew have to, and as which share of those that ended.
-	nearLimit   = .85
-	leastKilled = 3
-	mostKilled  = .5
+	// minKilled how many of the lives that grew have to, and minKilledShare as which share of those that ended.
+	nearLimit      = .85
+	minKilled      = 3
+	minKilledShare = .5
 )
 
 // groundsOf returns those of growth over the lives of a place, of which judged were looked at.
@@ -40,13 +40,13 @@ func (p place) groundsOf(g *lives.Growth) (of grounds) {
 			near++
 		}
 	}
-	if near >= leastKilled && float64(near) >= mostKilled*float64(ended) {
+	if near >= minKilled && float64(near) >= minKilledShare*float64(ended) {
 		of += killed
 	}
 	if g.Longest > 0 {
 		of += longer
 	}
-	if len(g.Before) >= leastBefore {
+	if len(g.Before) >= minBefore {
 		of += begun
 	}
 	return of
@@ -178,7 +178,7 @@ func (t livesTables) chances(over []foundOver) {
 			for of := range allGrounds {
 				class := livesClass{of, memory}
 				known := t.of(class)
-				rate := min(known.rate(e), known.rate(livesEValue(leastGrowth, class)))
+				rate := min(known.rate(e), known.rate(livesEValue(minGrowth, class)))
 				share += few * rate * float64(known.judged) / float64(n)
 			}
 		}
@@ -202,8 +202,8 @@ func (t *livesTable) rate(e float64) float64 {
 }
 
 const (
-	// leastGrowth is the least growth of a life that is judged.
-	leastGrowth = .2
+	// minGrowth is the least growth of a life that is judged.
+	minGrowth = .2
 	// fewJudged is how many workloads are taken to be judged where they are fewer: what is one of a few is not likelier
 	// to leak.
 	fewJudged = 20.

@@ -170,15 +170,15 @@ func TestLifeIsJoined(t *testing.T) {
 	late := placeOf(0, lifeOf{"v1", 40, func(age float64) float64 { return climbs(age + 20) }})[0]
 	late.first = early.first.Add(20 * time.Hour)
 	late.prepend(early.first, &early.curve)
-	type told struct {
+	type levels struct {
 		Begin              time.Time
 		First, Early, Late float64
 	}
-	tell := func(s *stay) told {
+	levelsOf := func(s *stay) levels {
 		first, early, late, _ := s.levels(30)
-		return told{s.first, first, early, late}
+		return levels{s.first, first, early, late}
 	}
-	if diff := cmp.Diff(tell(whole), tell(late), cmp.Comparer(func(a, b float64) bool {
+	if diff := cmp.Diff(levelsOf(whole), levelsOf(late), cmp.Comparer(func(a, b float64) bool {
 		return math.Abs(a-b) <= 20
 	})); diff != "" {
 		t.Errorf("(-whole +joined):\n%s", diff)

@@ -24,14 +24,14 @@ type pastOfGroup struct {
 	time    time.Time
 	growing int
 	eValues float64 // sum
-	// votes are the e-values by outcome, of growth that was only just found leastVote, and those of the false ones
+	// votes are the e-values by outcome, of growth that was only just found minVote, and those of the false ones
 	// times their weights.
 	votes      [backtest.CutOff + 1]float64
 	falseVotes float64
 }
 
-// leastVote is the e-value of the weakest growth that is worth something.
-const leastVote = .1
+// minVote is the e-value of the weakest growth that is worth something.
+const minVote = .1
 
 // fall is growth of a replica that came to nothing, or that a restart took back.
 type fall struct {
@@ -67,7 +67,7 @@ func (t *past) add(l *life, resource string, c *calibration.Table) {
 		e := c.EValue(one.strength, one.age)
 		g.growing++
 		g.eValues += e
-		vote := max(e, leastVote)
+		vote := max(e, minVote)
 		g.votes[one.outcome] += vote
 		if one.outcome.False() {
 			g.falseVotes += vote * one.weight
@@ -187,9 +187,9 @@ func chances(candidates []Finding, m *recollection, mine, others Past,
 }
 
 const (
-	// leastChance is what a finding has at least, whatever the others have: growth of which only restarts are known
+	// minChance is what a finding has at least, whatever the others have: growth of which only restarts are known
 	// that took it back has half.
-	leastChance = .6
+	minChance = .6
 	// stays is how much more than the share of false ones that is asked a finding may have that stood before.
 	stays = 1.5
 )
@@ -210,7 +210,7 @@ func cut(candidates []Finding, elsewhere []float64, fdr float64, top int) (n int
 	}
 	n, near := min(top, len(candidates)), min(top+(top+1)/2, len(candidates))
 	if top == 0 {
-		n, near = cutOf(chances, elsewhere, fdr, leastChance), cutOf(chances, elsewhere, stays*fdr, 0)
+		n, near = cutOf(chances, elsewhere, fdr, minChance), cutOf(chances, elsewhere, stays*fdr, 0)
 	}
 	for i := n; i < near; i++ {
 		candidates[i].Near = true

@@ -107,7 +107,7 @@ func TestCacheOfOneWeek(t *testing.T) {
 	}
 	likely := map[string]bool{}
 	for _, f := range append(r.Findings, r.Suspects...) {
-		likely[f.Group[0].Value] = f.Chance.Mean >= leastChance
+		likely[f.Group[0].Value] = f.Chance.Mean >= minChance
 	}
 	for _, job := range jobs {
 		if got, grows := likely[job.name]; !grows || got != job.likely {

@@ -261,7 +261,7 @@ func judgedOf(seed uint64, family string, kind, index int, cpu bool) judgedSerie
 	short, grid := p.from(g, watched)
 	out.lives = short.judge(grid, calibration.Judgment())
 	out.claims = claimsOf(short, grid, out.lives, calibration.Default())
-	if (out.claims != nil || len(out.lives) >= leastSeen) && g.N > grid.N {
+	if (out.claims != nil || len(out.lives) >= minSeen) && g.N > grid.N {
 		out.before = map[time.Duration]*timeBefore{}
 		for _, past := range pastLengths {
 			if past.length <= watched {

@@ -91,11 +91,11 @@ func (s *stay) growth(r sampler.Resource) (share float64, ok bool) {
 
 func (s *stay) grew(r sampler.Resource) bool {
 	share, ok := s.growth(r)
-	return ok && share >= leastGrown
+	return ok && share >= minGrown
 }
 
-// leastGrown is a share of the level below which the growth of a life is none.
-const leastGrown = .08
+// minGrown is a share of the level below which the growth of a life is none.
+const minGrown = .08
 
 // prepend puts the curve of an earlier part of a life before it.
 func (s *stay) prepend(first time.Time, before *lives.Curve) {

@@ -11,7 +11,7 @@ type Placeholder struct {
 }
 
 const (
-	leastPlaceholder = math.MaxInt16
+	minPlaceholder = math.MaxInt16
 	// suddenly is the factor above the reading before from which on a value is doubted.
 	suddenly = 8
 	// longestFailure is how many placeholders in a row are doubted; a level that stays there is one.
@@ -19,7 +19,7 @@ const (
 )
 
 // Doubtful reports whether a value has to be shown to stands; for most it costs one comparison.
-func (p *Placeholder) Doubtful(v float64) bool { return v >= leastPlaceholder && v >= suddenly*p.last }
+func (p *Placeholder) Doubtful(v float64) bool { return v >= minPlaceholder && v >= suddenly*p.last }
 
 // Read takes a value that is not doubtful.
 func (p *Placeholder) Read(v float64) { p.last, p.run = v, 0 }

@@ -24,7 +24,7 @@ func (f *FaultLog) Fault(line int, format string, args ...any) {
 
 // Explain says what is wrong with a line, unless that was said of many already. It counts nothing.
 func (f *FaultLog) Explain(line int, format string, args ...any) {
-	f.Errs = f.run.Add(f.Errs, format, line, func() error {
+	f.Errs = f.run.Add(f.Errs, KindOf(format, args), line, func() error {
 		for i := range args {
 			if text, isText := args[i].([]byte); isText {
 				args[i] = scan.Printable(string(text))
@@ -34,12 +34,12 @@ func (f *FaultLog) Explain(line int, format string, args ...any) {
 	})
 }
 
-// MaxFaults is how many faults of a file are told.
+// MaxFaults is how many faults of a file are reported.
 const MaxFaults = 20
 
-// toldAlone is how many faults of one kind are told each by itself where they are those of lines that follow each
-// other; more of them are told as one.
-const toldAlone = 3
+// maxAlone is how many faults of one kind are reported each by itself where they are those of lines that follow
+// each other; more of them are reported as one.
+const maxAlone = 3
 
 // lineFaults is what is wrong with several lines that follow each other.
 type lineFaults struct {
@@ -64,16 +64,27 @@ func (f *lineFaults) Unwrap() error { return f.error }
 // Lines returns of how many lines this is said.
 func (f *lineFaults) Lines() int { return f.n }
 
+// KindOf returns what faults of one kind have in common: how they are worded, and the errors behind them.
+func KindOf(format string, args []any) string {
+	kind := format
+	for _, arg := range args {
+		if err, isError := arg.(error); isError {
+			kind += "\x00" + err.Error()
+		}
+	}
+	return kind
+}
+
 // FaultRun is the latest run of faults of one kind in lines that follow each other.
 type FaultRun struct {
-	kind  string // format of what is said of each
+	kind  string // as KindOf returns it
 	line  int    // of the latest
 	n     int    // how many they are
 	first int    // place among the faults that are kept
 	end   int    // how many were kept after the latest
 }
 
-// Add adds a fault of a line to those kept, MaxFaults at most; more than toldAlone in a run become one.
+// Add adds a fault of a line to those kept, MaxFaults at most; more than maxAlone in a run become one.
 func (r *FaultRun) Add(kept []error, kind string, line int, fault func() error) []error {
 	if r.n > 0 && r.kind == kind && line == r.line+1 && len(kept) == r.end {
 		r.n, r.line = r.n+1, line
@@ -81,7 +92,7 @@ func (r *FaultRun) Add(kept []error, kind string, line int, fault func() error) 
 		*r = FaultRun{kind: kind, line: line, n: 1, first: len(kept)}
 	}
 	switch {
-	case r.n > toldAlone && r.first < len(kept):
+	case r.n > maxAlone && r.first < len(kept):
 		first := kept[r.first]
 		if run, ok := first.(*lineFaults); ok {
 			first = run.error

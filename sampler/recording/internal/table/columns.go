@@ -59,7 +59,7 @@ func columnsOf(s *Sheet, g *gathered.File, shapes []shape, roles []role) []readi
 
 // knowNode gives the columns of Node's process.memoryUsage their unit, where they are not shown in another.
 func knowNode(s *Sheet, shapes []shape) {
-	const leastHeap = 1 << 20 // no Node has less
+	const minHeap = 1 << 20 // no Node has less
 	parts := []string{"rss", "heapTotal", "heapUsed", "external", "arrayBuffers"}
 	found := map[string]int{}
 	for col, name := range s.Header {
@@ -69,7 +69,7 @@ func knowNode(s *Sheet, shapes []shape) {
 		}
 	}
 	used, ok := found["heapUsed"]
-	if _, total := found["heapTotal"]; !ok || !total || shapes[used].min < leastHeap {
+	if _, total := found["heapTotal"]; !ok || !total || shapes[used].min < minHeap {
 		return
 	}
 	if s.Bases == nil {
