@@ -35,7 +35,7 @@ func TestGrowthGoneWithinOneReading(t *testing.T) {
 			[]string{"8.3 firing goroutines warning"}},
 		{"and has grown again", func(h float64) float64 {
 			return grown(math.Mod(h, 30))
-		}, nil, 45, "sustained growth that never came back",
+		}, nil, 45, "sustained growth, seen again after a restart",
 			[]string{"8.3 firing goroutines warning"}},
 		{"and stays down", func(h float64) float64 {
 			if h >= 30 {

@@ -73,7 +73,9 @@ type Status struct {
 	// HeldOver tells that this was at a restart that is known. Lives is what was told of the lives before; nil where
 	// nothing is known of them.
 	HeldOver bool
-	Lives    *alerting.Lives
+	// Resumed is how many times the growth of a trend that fires was seen again after it was gone so.
+	Resumed int
+	Lives   *alerting.Lives
 	// Grew is how long a trend that fires has climbed: from Since to its latest new high; else 0.
 	Grew time.Duration
 	// Nats is the evidence that a trend that fires still climbs, in nats: trend.Fit.Nats of the latest windows, summed
@@ -156,7 +158,7 @@ func (e *Engine) StatusOf(s *Series) Status {
 		st.Severity = max(st.Severity, s.severity)
 		st.Exhaustion, st.Evidence = s.exhaustion(s.at), finding.EvidenceOf(&measured)
 		st.Lives = s.reported
-		st.Grew, st.Nats = s.growth.Grew(), s.growth.Nats()
+		st.Grew, st.Nats, st.Resumed = s.growth.Grew(), s.growth.Nats(), s.growth.Resumed()
 		st.Reason, st.Verdict = Leaks, Leak
 		if fell, ok := s.growth.Fell(); ok {
 			st.Fell, st.HeldOver = finding.Instant(fell), s.growth.HeldOver()

@@ -54,6 +54,7 @@ type Growth struct {
 	over     bool         // whether that was at a restart that is known
 	grewFor  int64        // how long it had grown before, nanoseconds
 	bottom   float64      // lowest minimum since then
+	resumed  int          // times that it was seen again after that
 	high     float64      // latest minimum since then
 }
 
@@ -177,10 +178,13 @@ func (g *Growth) Interrupt(at int64, value float64) {
 // resume goes on with a finding whose growth was seen again after what may have been a restart. It is one leak: it
 // began when it was first found.
 func (g *Growth) resume(l *trend.Ladder, w int) {
-	onset, found := g.onset, g.latest[w]
+	onset, found, resumed := g.onset, g.latest[w], g.resumed
 	g.begin(l, w, found)
-	g.onset, g.fellAt, g.over = onset, 0, false
+	g.onset, g.fellAt, g.over, g.resumed = onset, 0, false, resumed+1
 }
+
+// Resumed returns how many times the growth of the finding was seen again after it was gone, as at a restart.
+func (g *Growth) Resumed() int { return g.resumed }
 
 // stayedDown reports whether there was no growth to speak of since it fell, for as long as it had lasted before.
 func (g *Growth) stayedDown(l *trend.Ladder, at int64) bool {
@@ -237,7 +241,7 @@ func count(streak *int8, holds bool) {
 func (g *Growth) begin(l *trend.Ladder, w int, measured trend.Growth) {
 	g.active, g.measured, g.width = true, measured, w
 	g.from, g.base, g.top, g.rate = measured.Since, measured.Base, measured.Base+measured.Rise, measured.Fit.Slope
-	g.onset, g.restedAt = trend.Onset{}, measured.Since
+	g.onset, g.restedAt, g.resumed = trend.Onset{}, measured.Since, 0
 	g.estimate(l)
 }
 

@@ -27,6 +27,9 @@ func Why(s *engine.Status) string {
 				", taken for a restart that nothing " +
 				"here tells of: whether it grows again is to be seen"
 		}
+		if s.Resumed > 0 {
+			return "sustained growth, seen again after " + restarts(s.Resumed)
+		}
 		return "sustained growth that never came back"
 	case engine.AboveLimit:
 		return "above the hard limit"
@@ -65,6 +68,14 @@ func Why(s *engine.Status) string {
 		why += "; called in " + sampler.FormatDuration(s.Callable.Sub(s.At).Round(time.Second)) + " at the earliest"
 	}
 	return why
+}
+
+// restarts writes how many: "a restart", "2 restarts".
+func restarts(n int) string {
+	if n == 1 {
+		return "a restart"
+	}
+	return fmt.Sprintf("%d restarts", n)
 }
 
 // times writes how often: "once", "2 times".
