@@ -252,7 +252,7 @@ func (c *collector) keep(group []Label, p *process, version string, l *life, res
 	}
 	w.stays[resource] = some(append(w.stays[resource], stay{
 		labels: p.labels, metric: metricOf(p, resource), first: l.first, last: l.last, version: version, ends: l.ends,
-		curve: curve, begins: l.begins, hash: hashOf(p.labels),
+		curve: curve, limit: l.limits[resource], begins: l.begins, hash: hashOf(p.labels),
 	}), maxStays+sampleAt)
 }
 

@@ -117,6 +117,41 @@ func TestDeploys(t *testing.T) {
 	}
 }
 
+// Lives of a week that each end near their limit are likelier those of a leak than the same lives far from it.
+func TestKilledAtTheLimit(t *testing.T) {
+	const day = 288
+	chance := map[string]float64{}
+	for name, limit := range map[string]float64{"near": 430, "far": 100_000, "unknown": 0} {
+		m := &memory{}
+		for i := range 40 {
+			m.add(fmt.Sprintf("__name__=process_open_fds,job=well%d,instance=a", i), constant(100))
+		}
+		age := func(i int) float64 { return float64(i%day) / day }
+		m.add("__name__=process_open_fds,job=api,instance=a", values(func(i int) float64 {
+			return math.Round(200*(1+age(i)) + float64(i*7919%5))
+		}))
+		m.add("__name__=process_start_time_seconds,job=api,instance=a", values(func(i int) float64 {
+			return float64(week.At(i - i%day).Unix())
+		}))
+		if limit > 0 {
+			m.add("__name__=process_max_fds,job=api,instance=a", constant(limit))
+		}
+		r, err := scanOf(t, m, func(o *Options) { o.Calibration = calibration.Default() })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range slices.Concat(r.Findings, r.Suspects) {
+			if f.Lives != nil {
+				chance[name] = f.Chance.Mean
+			}
+		}
+	}
+	if !(chance["near"] > .95 && chance["near"] > chance["unknown"] && chance["unknown"] >= chance["far"] &&
+		chance["far"] > .5) {
+		t.Errorf("chances of a leak by the limit: %v", chance)
+	}
+}
+
 // Pods of a service that is deployed each day have other names each day. Those before the week tell with which version
 // the growth began that the lives of a week alone do not tell from a cache which each deploy cuts off; and where
 // earlier ones grew as well it is not told.

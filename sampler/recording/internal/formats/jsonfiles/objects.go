@@ -176,7 +176,7 @@ func expand(s *table.Rows, t *input.Text, raw json.RawMessage, above []member, i
 
 // explainObject says where an object is at fault.
 func explainObject(data []byte, err error) error {
-	if errors.Is(err, errDeep) {
+	if errors.Is(err, errDeep) || errors.Is(err, errNoObject) {
 		return err
 	}
 	return jsonwalk.Explain(data, err)
@@ -290,7 +290,10 @@ var numberedColumns = regexp.MustCompile(`^\s*\{\s*"[^"]*"\s*:\s*\{\s*"0"\s*:`)
 // deepest is how many objects within objects are taken apart: each level is read and named once more.
 const deepest = 32
 
-var errDeep = fmt.Errorf("objects within objects, more than %d deep", deepest)
+var (
+	errDeep     = fmt.Errorf("objects within objects, more than %d deep", deepest)
+	errNoObject = errors.New("no object of names and values")
+)
 
 // flatten puts the values of an object, and of those in it, under their names joined by points; lists apart.
 func flatten(prefix string, raw json.RawMessage, depth int, put func(key, value string),
@@ -304,7 +307,7 @@ func flatten(prefix string, raw json.RawMessage, depth int, put func(key, value 
 		return err
 	}
 	if open != json.Delim('{') {
-		return errors.New("no object of names and values")
+		return errNoObject
 	}
 	for dec.More() {
 		key, err := dec.Token()
