@@ -23,7 +23,7 @@ func TestFind(t *testing.T) {
 	const want = `open: main.sessions (map[int]*main.session), 8,192 entries
   variable: main.sessions map[int]*main.session […] grows
   object: main.session
-keep: the goroutine at main.work main.go:47 in its variable mine
+keep: the goroutine at main.work main.go:48 in its variable mine
   goroutine: main.work mine []*main.session […] grows
   object: main.session
 files: main.files (map[int]*os.File), 64 entries
