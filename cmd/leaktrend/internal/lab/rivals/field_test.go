@@ -19,7 +19,7 @@ const fieldVariable = "LEAKTREND_FIELD"
 // fitted, the families that joined later apart: no rule is both as quiet and as watchful. go test -v prints the tables.
 func TestField(t *testing.T) {
 	t.Parallel()
-	n := 5
+	n := 3
 	if text := os.Getenv(fieldVariable); text != "" {
 		var err error
 		if n, err = strconv.Atoi(text); err != nil || n < 1 {
