@@ -186,8 +186,7 @@ func (e *Engine) StatusOf(s *Series) Status {
 		}
 	}
 	if st.State != Firing {
-		params := s.params(e)
-		params.Known, params.HasKnown = s.seen.level, s.seen.ok
+		params := paramsSeen(e, s)
 		st.judged(&s.growth, &params, s.at, time.Duration(s.at-s.began), func() (trend.Growth, int64, bool) {
 			return faint(s, params, e.load.ladder, s.at-e.life.first, s.at)
 		})
@@ -208,8 +207,7 @@ func (e *Engine) Foresee(st *Status) {
 	if s == nil || s.ladder == nil || st.Reason != NotALeak {
 		return
 	}
-	params := s.params(e)
-	params.Known, params.HasKnown = s.seen.level, s.seen.ok
+	params := paramsSeen(e, s)
 	switch {
 	case st.Verdict == OK:
 		if n, counted := collections(e, s); counted && n < minCollections {
@@ -222,6 +220,14 @@ func (e *Engine) Foresee(st *Status) {
 			st.Callable = finding.Instant(at)
 		}
 	}
+}
+
+// paramsSeen returns the constants that a series is judged by, with the level that earlier lives had as of its latest
+// judgment.
+func paramsSeen(e *Engine, s *Series) trend.Params {
+	params := s.params(e)
+	params.Known, params.HasKnown = s.seen.level, s.seen.ok
+	return params
 }
 
 // minCollections is how many collections show whether a heap that grew goes on growing.
