@@ -23,6 +23,7 @@ type memory struct {
 
 	mu      sync.Mutex
 	queries []string
+	refused int // queries that failed
 }
 
 func (m *memory) add(labels string, v []float64) {
@@ -66,7 +67,13 @@ func (m *memory) failing(query string) error {
 	if m.fail == nil {
 		return nil
 	}
-	return m.fail(query)
+	err := m.fail(query)
+	if err != nil {
+		m.mu.Lock()
+		m.refused++
+		m.mu.Unlock()
+	}
+	return err
 }
 
 func (m *memory) Range(ctx context.Context, query string, g prom.Grid, _ bool) ([]prom.Series, error) {
