@@ -277,7 +277,7 @@ func (m *recollection) recall(p *process, g prom.Grid, before []life, asked clai
 				joined = append(joined, g.N+at)
 			}
 		}
-		nothing, cuts := backtest.Before(readings, joined, g.Step, claim.growth)
+		nothing, cuts := claim.growth.Before(readings, joined, g.Step)
 		for _, at := range nothing {
 			falls = append(falls, fall{g.At(at), claim.eValue, false})
 		}

@@ -207,7 +207,7 @@ func (l *life) cameDown(p *process, g prom.Grid) (all []down) {
 			until := s.Since.Add(time.Duration(stillLow * float64(l.last.Sub(s.Since))))
 			readings := p.readings[k].values[first:max(first, int(until.Sub(g.At(0))/g.Step))]
 			growth := growthOf(s)
-			falls, _ := backtest.Before(readings, []int{0}, g.Step, growth)
+			falls, _ := growth.Before(readings, []int{0}, g.Step)
 			if len(falls) == 0 && first == 0 && s.Since.Sub(l.first) < sinceBegin {
 				if at, ok := growth.OpenedHigh(readings, g.Step); ok {
 					falls = append(falls, at)

@@ -163,17 +163,74 @@ func (t livesTables) of(class livesClass) *livesTable {
 	return t[class]
 }
 
-// chances fills in the chances of what is found over lives, by how many healthy services of all classes are expected
-// that are as unlikely: by class alone, each would have its own that is the least likely.
-func (t livesTables) chances(over []foundOver) {
-	all := make([]backtest.Candidate, len(over))
-	for i := range over {
-		all[i] = backtest.Candidate{Resource: over[i].Resource.Name, Strength: over[i].EValue, Own: over[i].nothing}
+// String names a class, as parts of a fleet call it that share what they know.
+func (of livesClass) String() string {
+	text := "counts"
+	if of.memory {
+		text = "memory"
 	}
+	for _, ground := range []struct {
+		of   grounds
+		name string
+	}{{longer, "longer"}, {begun, "begun"}, {killed, "killed"}} {
+		if of.grounds&ground.of != 0 {
+			text += " " + ground.name
+		}
+	}
+	return text
+}
+
+// sums returns what parts of a fleet are told of growth over the lives of one.
+func (t livesTables) sums(over []foundOver) backtest.Sums {
+	s := backtest.Sums{Judged: map[string]int{}}
+	for _, f := range over {
+		s.Calls = append(s.Calls, backtest.Candidate{Resource: f.Resource.Name, Strength: f.EValue, Own: f.nothing})
+	}
+	for class, known := range t {
+		if known.judged == 0 && known.instants == 0 {
+			continue
+		}
+		s.Judged[class.String()] = known.judged
+		s.Table.Judged(class.String(), known.instants)
+		counts := s.Table.Resources[class.String()]
+		for k, wrong := range known.wrong {
+			counts.Reached[k].False = wrong
+		}
+	}
+	return s
+}
+
+// livesTablesOf returns the tables of what parts of a fleet tell together.
+func livesTablesOf(s *backtest.Sums) livesTables {
+	t := livesTables{}
+	for _, memory := range []bool{false, true} {
+		for of := range allGrounds {
+			class := livesClass{of, memory}
+			known := t.of(class)
+			known.judged = s.Judged[class.String()]
+			counts := s.Table.Resources[class.String()]
+			if counts == nil {
+				continue
+			}
+			known.instants = counts.Instants
+			for k := range counts.Reached {
+				known.wrong[k] = counts.Reached[k].False
+			}
+		}
+	}
+	return t
+}
+
+// chancesOver fills in the chances of what is found over lives, by how many healthy services of all classes are
+// expected that are as unlikely: by class alone, each would have its own that is the least likely. mine is what tells
+// of them, and others what the other parts of the fleet do; elsewhere are the chances of what is found there.
+func chancesOver(over []foundOver, mine, others *backtest.Sums) (elsewhere []float64) {
+	all := mine.With(others)
+	t := livesTablesOf(&all)
 	n := max(t.of(livesClass{alike, false}).judged+t.of(livesClass{alike, true}).judged, 1)
 	few := max(fewJudged/float64(n), 1)
 	none := backtest.Table{}
-	for i, chance := range none.Chances(all, map[string]int{"": n}, func(e float64) (share float64) {
+	for i, chance := range none.Chances(all.Calls, map[string]int{"": n}, func(e float64) (share float64) {
 		for _, memory := range []bool{false, true} {
 			for of := range allGrounds {
 				class := livesClass{of, memory}
@@ -184,8 +241,13 @@ func (t livesTables) chances(over []foundOver) {
 		}
 		return min(share, 1)
 	}, nil) {
-		over[i].Chance = chance
+		if i < len(over) {
+			over[i].Chance = chance
+		} else {
+			elsewhere = append(elsewhere, chance.Mean)
+		}
 	}
+	return elsewhere
 }
 
 // rate returns how likely a healthy service of this fleet has evidence of at least e. What its past tells may make that

@@ -150,16 +150,16 @@ func (t *past) into(table *backtest.Table, resource string, falls []fall) {
 	table.Judged(resource, float64(len(t.judged)))
 }
 
-// chances fills in how likely each candidate is a leak, by the past of the fleet and of its workload. lengths are those
-// of the histories of all groups. It returns the candidates as those of the other parts of the fleet have them, which
-// are counted with theirs: of a few alone it is not known how many are false. elsewhere are the chances of those.
-func chances(candidates []Finding, m *recollection, mine, others Past,
-	lengths []time.Duration) (calls []backtest.Candidate, elsewhere []float64) {
-	if len(candidates) == 0 || len(lengths) == 0 {
+// chances fills in how likely each candidate is a leak, by the past of the fleet and of its workload. It returns the
+// candidates as the other parts of the fleet have them, which are counted with theirs: of a few alone it is not known
+// how many are false. elsewhere are the chances of those.
+func chances(candidates []Finding, m *recollection, mine, others Past) (calls []backtest.Candidate,
+	elsewhere []float64) {
+	all := mine.With(&others)
+	usual := all.usualLength()
+	if usual == 0 {
 		return nil, nil
 	}
-	slices.Sort(lengths)
-	usual := lengths[len(lengths)/2]
 	prior := func(e float64) float64 { return m.calibration.PriorChance(e, usual) }
 	calls = make([]backtest.Candidate, len(candidates))
 	for i := range candidates {
@@ -174,8 +174,7 @@ func chances(candidates []Finding, m *recollection, mine, others Past,
 		}
 		calls[i] = one
 	}
-	mine.Calls = calls
-	all := mine.With(&others)
+	all.Calls = slices.Concat(calls, others.Calls)
 	for i, chance := range all.Table.Chances(all.Calls, all.Judged, prior, calibration.UsualChance) {
 		if i < len(calls) {
 			candidates[i].Chance = chance

@@ -49,7 +49,7 @@ func (f *figures) add(r *Report, members map[string]*judgedSeries) {
 		lacking += 1 - x.Chance.Mean
 		if !s.leaks {
 			wrong++
-			f.blame(s)
+			f.blame(s, x.Lives != nil)
 		}
 	}
 	f.reported += len(r.Findings)
@@ -83,15 +83,19 @@ func (f *figures) add(r *Report, members map[string]*judgedSeries) {
 	}
 }
 
-// blame counts a series as a false finding.
-func (f *figures) blame(s *judgedSeries) {
+// blame counts a series as a false finding, of one life or over several.
+func (f *figures) blame(s *judgedSeries, overLives bool) {
+	of := s.family
+	if overLives {
+		of += " over lives"
+	}
 	if f.healthy == nil {
 		f.healthy = map[string]map[string]int{}
 	}
-	if f.healthy[s.family] == nil {
-		f.healthy[s.family] = map[string]int{}
+	if f.healthy[of] == nil {
+		f.healthy[of] = map[string]int{}
 	}
-	f.healthy[s.family][s.p.labels["instance"]]++
+	f.healthy[of][s.p.labels["instance"]]++
 }
 
 // falseShare returns the mean share of false findings over the fleets, and its error at 95 %: of several seeds by what

@@ -112,6 +112,9 @@ type Report struct {
 	// ByResource is of them those that were not judged over lives, and Calls what grows of these.
 	ByResource map[string]int
 	Calls      []backtest.Candidate
+	Lengths    map[int]int // how many of them have a history of so many hours
+	// Lives is what growth over lives tells, by the class of its call.
+	Lives backtest.Sums
 	// Back is how far before Start there is history of what grows, as far as that was looked at; 0 = none.
 	Back time.Duration
 	// Past is what scans at past instants would have called, and what became of it.
@@ -145,7 +148,8 @@ func (r *Report) Leaks() bool {
 
 // ForOthers returns what the scans of other parts of the fleet are told.
 func (r *Report) ForOthers() Past {
-	return Past{Hypotheses: r.Hypotheses, Judged: r.ByResource, Calls: r.Calls, Table: r.Past}
+	return Past{Hypotheses: r.Hypotheses, Lengths: r.Lengths, Lives: r.Lives,
+		Sums: backtest.Sums{Judged: r.ByResource, Calls: r.Calls, Table: r.Past}}
 }
 
 // Nothing reports whether all is missing.
@@ -382,10 +386,9 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := &Report{FDR: fdr, Top: top, Processes: c.processes, Judged: c.judged, Hints: c.unnamed.hints(),
-		Others: c.others}
+		Others: c.others, Lengths: map[int]int{}}
 	var candidates, explained []Finding
 	hypotheses, elsewhere := map[string]int{}, []float64(nil)
-	var lengths []time.Duration
 	for _, name := range slices.Sorted(maps.Keys(c.groups)) {
 		g := c.groups[name]
 		for _, resource := range slices.Sorted(maps.Keys(g.resources)) {
@@ -394,7 +397,7 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 			if t.time > 0 {
 				r.Hypotheses++
 				hypotheses[resource]++
-				lengths = append(lengths, t.longest)
+				r.Lengths[int(math.Round(t.longest.Hours()))]++
 				f.EValue = t.evidence / t.time
 				t.past.into(&r.Past, resource, c.recalled.falls[workloadName(g.labels)][resource])
 			}
@@ -413,9 +416,10 @@ func (c *collector) report(fdr float64, top int, end time.Time) *Report {
 	}
 	c.quiet.into(r, hypotheses)
 	r.ByResource = hypotheses
-	r.Calls, elsewhere = chances(candidates, &c.recalled, r.ForOthers(), c.others, lengths)
+	r.Calls, elsewhere = chances(candidates, &c.recalled, r.ForOthers(), c.others)
 	over, tried, overPast := c.overLives(end)
-	overPast.chances(over)
+	r.Lives = overPast.sums(over)
+	elsewhere = append(elsewhere, chancesOver(over, &r.Lives, &c.others.Lives)...)
 	for i := range over {
 		candidates = append(candidates, over[i].Finding)
 	}
@@ -490,11 +494,3 @@ func (f *Finding) orderVersions() {
 
 // leaks reports whether enough replicas of a version grow for the version to be what they share.
 func (v *VersionCount) leaks() bool { return 2*v.Growing >= v.Replicas }
-
-// Labels that a group may have beside those of the series.
-const (
-	versionLabel   = "version"
-	jobLabel       = "job"
-	namespaceLabel = "namespace"
-	clusterLabel   = "cluster"
-)

@@ -140,7 +140,8 @@ func TestGrouping(t *testing.T) {
 	byResource := map[string]int{"goroutines": 2, "open_fds": 3, "rss_bytes": 2,
 		"container_memory_working_set_bytes": 1}
 	if diff := cmp.Diff(Report{Start: begin.Add(-calibration.Step), End: week.At(week.N - 1), FDR: .05, Processes: 27,
-		Judged: 27, Hypotheses: 8, ByResource: byResource}, got); diff != "" {
+		Judged: 27, Hypotheses: 8, ByResource: byResource, Lengths: map[int]int{84: 6, 168: 2},
+		Lives: backtest.Sums{Judged: map[string]int{}}}, got); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}
 	if !r.Leaks() {

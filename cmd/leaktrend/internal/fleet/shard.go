@@ -3,9 +3,11 @@ package fleet
 import (
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/backtest"
 )
@@ -108,22 +110,39 @@ func (s Shard) parts(outers []string, src *source, namespacesOf func(outer strin
 
 // Past is what a fleet, or parts of it, tell of how often growth comes to nothing, and of how much grows now.
 type Past struct {
-	Hypotheses int            // resources of groups that were judged, over lives too
-	Judged     map[string]int // those that were not judged over lives, by resource
-	Calls      []backtest.Candidate
-	Table      backtest.Table
+	Hypotheses int // resources of groups that were judged, over lives too
+	// Sums are by resource, of what was not judged over lives.
+	backtest.Sums
+	Lengths map[int]int // how many of these have a history of so many hours
+	// Lives are of growth over lives, by the class of its call.
+	Lives backtest.Sums
 }
 
 // With returns what both tell.
 func (p *Past) With(other *Past) Past {
 	both := Past{
-		Hypotheses: p.Hypotheses + other.Hypotheses, Judged: map[string]int{},
-		Calls: slices.Concat(p.Calls, other.Calls), Table: *p.Table.With(&other.Table),
+		Hypotheses: p.Hypotheses + other.Hypotheses, Sums: p.Sums.With(&other.Sums), Lengths: map[int]int{},
+		Lives: p.Lives.With(&other.Lives),
 	}
-	for _, judged := range []map[string]int{p.Judged, other.Judged} {
-		for resource, n := range judged {
-			both.Judged[resource] += n
+	for _, lengths := range []map[int]int{p.Lengths, other.Lengths} {
+		for hours, n := range lengths {
+			both.Lengths[hours] += n
 		}
 	}
 	return both
+}
+
+// usualLength returns the median length of the histories; 0 = there are none.
+func (p *Past) usualLength() time.Duration {
+	all := 0
+	for _, n := range p.Lengths {
+		all += n
+	}
+	before := 0
+	for _, hours := range slices.Sorted(maps.Keys(p.Lengths)) {
+		if before += p.Lengths[hours]; 2*before > all {
+			return time.Duration(hours) * time.Hour
+		}
+	}
+	return 0
 }

@@ -66,7 +66,7 @@ func joined(reports []*Report) *Report {
 	for _, r := range reports {
 		all.Findings, all.Suspects = append(all.Findings, r.Findings...), append(all.Suspects, r.Suspects...)
 		all.Hypotheses += r.Hypotheses
-		all.Past = *all.Past.With(&r.Past)
+		all.Past, all.Lives = *all.Past.With(&r.Past), all.Lives.With(&r.Lives)
 	}
 	return all
 }
@@ -118,7 +118,7 @@ func TestShardsKeepThePromise(t *testing.T) {
 	rows := map[row]*partsFigures{}
 	var order []row
 	for range seeds {
-		pool := newPool(seed, each, false, false)
+		pool := newPool(seed, each, text != "", false)
 		r := rand.New(rand.NewPCG(seed, 7))
 		for kind := range kinds {
 			for _, leaking := range shares {

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/backtest"
+	"github.com/mdzesseis/leaktrend/cmd/leaktrend/internal/fleet/calibration"
+	"github.com/mdzesseis/leaktrend/sampler"
 )
 
 func TestParseShard(t *testing.T) {
@@ -60,6 +63,79 @@ func TestShards(t *testing.T) {
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" || len(want) != 25 || processes != whole.Processes {
 		t.Errorf("%d of %d processes, findings (-one scan +shards):\n%s", processes, whole.Processes, diff)
+	}
+}
+
+// workloadOfPlace returns a workload whose goroutines were read in one place.
+func workloadOfPlace(name string, p place) *workload {
+	w := &workload{labels: []Label{{jobLabel, name}}, stays: map[string][]stay{}}
+	for _, s := range p {
+		w.stays[sampler.Goroutines] = append(w.stays[sampler.Goroutines], *s)
+	}
+	return w
+}
+
+// Parts that know of each other's growth over lives find what one scan finds of it, with the same chances: what came to
+// nothing in one part counts in all of them.
+func TestShardsShareTheirLives(t *testing.T) {
+	days := func(n int, level func(age float64) float64) []lifeOf {
+		return slices.Repeat([]lifeOf{{"v1", 24, level}}, n)
+	}
+	const shards = 4
+	var parts []*collector
+	for range shards + 1 {
+		parts = append(parts, newCollector(&Options{GroupBy: []string{jobLabel}, Calibration: calibration.Default()}))
+	}
+	var end time.Time
+	for i := range 60 {
+		lives := slices.Concat(days(6, rests), days(8, climbs)) // one in four leaks
+		switch i % 4 {
+		case 1:
+			lives = slices.Concat(days(5, climbs), days(9, rests)) // it came to nothing
+		case 2, 3:
+			lives = days(14, rests)
+		}
+		name := fmt.Sprintf("service%d", i)
+		p := placeOf(0, lives...)
+		end = p[len(p)-1].last
+		for _, c := range []*collector{parts[i/15], parts[shards]} {
+			c.workloads[workloadName([]Label{{jobLabel, name}})] = workloadOfPlace(name, p)
+		}
+	}
+	chancesOf := func(reports ...*Report) map[string]float64 {
+		all := map[string]float64{}
+		for _, r := range reports {
+			for _, f := range slices.Concat(r.Findings, r.Suspects) {
+				all[f.Group[0].Value] = f.Chance.Mean
+			}
+		}
+		return all
+	}
+	report := func(c *collector) *Report { return c.report(.05, 0, end) }
+	whole := report(parts[shards])
+	var alone, together []*Report
+	for _, c := range parts[:shards] {
+		alone = append(alone, report(c))
+	}
+	for i, c := range parts[:shards] {
+		for k, other := range alone {
+			if k != i {
+				told := other.ForOthers()
+				c.others = c.others.With(&told)
+			}
+		}
+		together = append(together, report(c))
+	}
+	if diff := cmp.Diff(chancesOf(whole), chancesOf(together...), cmpopts.EquateApprox(1e-9, 1e-12)); diff != "" ||
+		len(whole.Findings) == 0 || len(chancesOf(alone...)) != len(chancesOf(whole)) {
+		t.Errorf("%d findings; chances (-one scan +parts):\n%s", len(whole.Findings), diff)
+	}
+	if cmp.Equal(chancesOf(whole), chancesOf(alone...), cmpopts.EquateApprox(1e-3, 1e-3)) {
+		t.Error("parts alone have the chances of all of them: the test tells nothing")
+	}
+	inOrder := cmpopts.SortSlices(func(a, b backtest.Candidate) bool { return a.Strength < b.Strength })
+	if diff := cmp.Diff(whole.Lives, joined(together).Lives, inOrder, cmpopts.EquateApprox(1e-9, 1e-9)); diff != "" {
+		t.Errorf("what lives tell (-one scan +parts):\n%s", diff)
 	}
 }
 

@@ -260,3 +260,11 @@ func versionOf(labels map[string]string) string {
 func workloadOf(group []Label) []Label {
 	return slices.DeleteFunc(slices.Clone(group), func(l Label) bool { return l.Name == versionLabel })
 }
+
+// Labels that a group may have beside those of the series.
+const (
+	versionLabel   = "version"
+	jobLabel       = "job"
+	namespaceLabel = "namespace"
+	clusterLabel   = "cluster"
+)

@@ -122,7 +122,7 @@ func lowest(readings []float64) float64 {
 // It had stayed above half of the rise, for a day or for as long as it has now, and then was below it, while one
 // process ran: a level that outlives a restart is not the process's. Or it had grown to as high as now within one
 // process, and stayed there for as long as growth is followed. cuts are the begins at which a restart took it back.
-func Before(readings []float64, begins []int, step time.Duration, g Growth) (falls, cuts []int) {
+func (g Growth) Before(readings []float64, begins []int, step time.Duration) (falls, cuts []int) {
 	const never = -1
 	half := g.Baseline + StandsShare*g.Rise
 	stay := min(aDay, max(g.Took/2, StandsFor))

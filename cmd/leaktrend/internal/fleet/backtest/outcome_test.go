@@ -135,7 +135,7 @@ func TestBefore(t *testing.T) {
 		}), nil, nil, nil},
 	} {
 		begins := append([]int{0}, test.restarts...)
-		falls, cuts := Before(test.readings, begins, step, test.growth)
+		falls, cuts := test.growth.Before(test.readings, begins, step)
 		if diff := cmp.Diff([][]int{test.want, test.cuts}, [][]int{falls, cuts}); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}

@@ -37,6 +37,26 @@ type file struct {
 	Judged     map[string]int              `json:"judged"`
 	Calls      []backtest.Candidate        `json:"calls"`
 	Resources  map[string]*backtest.Counts `json:"resources"`
+	Lengths    map[int]int                 `json:"lengths,omitempty"`
+	Lives      *sums                       `json:"lives,omitempty"` // nil = of a release that did not share them
+}
+
+// sums are those of growth over lives.
+type sums struct {
+	Judged  map[string]int              `json:"judged"`
+	Calls   []backtest.Candidate        `json:"calls"`
+	Classes map[string]*backtest.Counts `json:"classes"`
+}
+
+// past returns what a part has left.
+func (f *file) past() fleet.Past {
+	past := fleet.Past{Hypotheses: f.Hypotheses, Lengths: f.Lengths, Sums: backtest.Sums{
+		Judged: f.Judged, Calls: f.Calls, Table: backtest.Table{Resources: f.Resources},
+	}}
+	if l := f.Lives; l != nil {
+		past.Lives = backtest.Sums{Judged: l.Judged, Calls: l.Calls, Table: backtest.Table{Resources: l.Classes}}
+	}
+	return past
 }
 
 // Directory holds the pasts of the parts of one fleet. Its zero value is none: nothing is written, and nothing read.
@@ -72,7 +92,7 @@ func (d *Directory) Others(at time.Time) (others fleet.Past, hints []string) {
 	if d.Path == "" {
 		return others, nil
 	}
-	unknown := 0
+	unknown, withoutLives := 0, 0
 	for n := range d.Part.Of {
 		if n == d.Part.Number%d.Part.Of {
 			continue
@@ -86,13 +106,21 @@ func (d *Directory) Others(at time.Time) (others fleet.Past, hints []string) {
 		case f.End.Sub(at).Abs() > valid || !slices.Equal(f.GroupBy, d.GroupBy):
 			unknown++
 		default:
-			others = others.With(&fleet.Past{Hypotheses: f.Hypotheses, Judged: f.Judged, Calls: f.Calls,
-				Table: backtest.Table{Resources: f.Resources}})
+			past := f.past()
+			others = others.With(&past)
+			if f.Lives == nil {
+				withoutLives++
+			}
 		}
 	}
 	if unknown > 0 {
 		hints = append(hints, fmt.Sprintf("the past of %d of the %d parts of the fleet is not known yet, of this "+
 			"week and grouped alike; chances are by those of the others", unknown, d.Part.Of))
+	}
+	if withoutLives > 0 {
+		hints = append(hints, fmt.Sprintf("what %d of the %d parts of the fleet tell of growth over lives is not "+
+			"known "+
+			"yet: an earlier release of leaktrend left it out", withoutLives, d.Part.Of))
 	}
 	return others, hints
 }
@@ -111,20 +139,26 @@ func read(path string) (*file, error) {
 	if f.Version != version || !slices.Equal(f.Edges, backtest.Edges[:]) {
 		return nil, fmt.Errorf("%s: of another release of leaktrend", path)
 	}
+	past := f.past()
 	counts := []float64{float64(f.Hypotheses)}
-	for _, n := range f.Judged {
-		counts = append(counts, float64(n))
+	for hours, n := range f.Lengths {
+		counts = append(counts, float64(hours), float64(n))
 	}
-	for _, c := range f.Calls {
-		counts = append(counts, c.Strength, c.Own, c.Cut)
-	}
-	for _, c := range f.Resources {
-		if c == nil {
-			return nil, fmt.Errorf("%s: a resource without counts", path)
+	for _, s := range []*backtest.Sums{&past.Sums, &past.Lives} {
+		for _, n := range s.Judged {
+			counts = append(counts, float64(n))
 		}
-		counts = append(counts, c.Instants)
-		for _, one := range c.Reached {
-			counts = append(counts, one.False, one.WentOn, one.CutOff)
+		for _, c := range s.Calls {
+			counts = append(counts, c.Strength, c.Own, c.Cut)
+		}
+		for _, c := range s.Table.Resources {
+			if c == nil {
+				return nil, fmt.Errorf("%s: a resource without counts", path)
+			}
+			counts = append(counts, c.Instants)
+			for _, one := range c.Reached {
+				counts = append(counts, one.False, one.WentOn, one.CutOff)
+			}
 		}
 	}
 	const limit = 1e15
@@ -142,8 +176,8 @@ func (d *Directory) Leave(r *fleet.Report) error {
 	told := r.ForOthers()
 	text, err := json.Marshal(file{
 		Version: version, End: r.End, GroupBy: d.GroupBy, Edges: backtest.Edges[:], Hypotheses: told.Hypotheses,
-		Judged: told.Judged, Calls: told.Calls,
-		Resources: told.Table.Resources,
+		Judged: told.Judged, Calls: told.Calls, Resources: told.Table.Resources, Lengths: told.Lengths,
+		Lives: &sums{told.Lives.Judged, told.Lives.Calls, told.Lives.Table.Resources},
 	})
 	if err != nil {
 		return err

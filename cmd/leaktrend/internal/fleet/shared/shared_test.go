@@ -21,7 +21,13 @@ var end = time.Date(2026, 3, 8, 0, 0, 0, 0, time.UTC)
 // reportOf is one of a part in whose past there were so many instants, at two of which something was called.
 func reportOf(instants float64, at time.Time) *fleet.Report {
 	r := &fleet.Report{End: at, Hypotheses: 5, ByResource: map[string]int{"goroutines": 4},
-		Calls: []backtest.Candidate{{Resource: "goroutines", Strength: 7, Own: .5}}}
+		Calls:   []backtest.Candidate{{Resource: "goroutines", Strength: 7, Own: .5}},
+		Lengths: map[int]int{168: 4}, Lives: backtest.Sums{
+			Judged: map[string]int{"counts longer": 3},
+			Calls:  []backtest.Candidate{{Resource: "goroutines", Strength: 9}},
+		}}
+	r.Lives.Table.Judged("counts longer", instants/2)
+	r.Lives.Table.Call("counts longer", 20, backtest.Leveled, 1)
 	r.Past.Judged("goroutines", instants)
 	r.Past.Call("goroutines", 20, backtest.FellBack, 2)
 	r.Past.Call("goroutines", 5, backtest.WentOn, 1)
@@ -52,9 +58,11 @@ func TestDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var table backtest.Table
+	var table, over backtest.Table
 	table.Judged("goroutines", 110)
+	over.Judged("counts longer", 55)
 	for range 2 {
+		over.Call("counts longer", 20, backtest.Leveled, 1)
 		table.Call("goroutines", 20, backtest.FellBack, 2)
 		table.Call("goroutines", 5, backtest.WentOn, 1)
 	}
@@ -62,8 +70,14 @@ func TestDirectory(t *testing.T) {
 		"chances are by those of the others"
 	for _, number := range []int{0, 5} { // the same part
 		got, hints := part(dir, number, 5, byJob).Others(end)
-		if diff := cmp.Diff(fleet.Past{Hypotheses: 10, Judged: map[string]int{"goroutines": 8},
-			Calls: slices.Repeat(reportOf(1, end).Calls, 2), Table: table}, got); diff != "" {
+		want := fleet.Past{
+			Hypotheses: 10, Lengths: map[int]int{168: 8},
+			Sums: backtest.Sums{Judged: map[string]int{"goroutines": 8},
+				Calls: slices.Repeat(reportOf(1, end).Calls, 2), Table: table},
+			Lives: backtest.Sums{Judged: map[string]int{"counts longer": 6},
+				Calls: slices.Repeat(reportOf(1, end).Lives.Calls, 2), Table: over},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("part %d has of the others (-want +got):\n%s", number, diff)
 		}
 		if diff := cmp.Diff([]string{unknown}, hints); diff != "" {
@@ -97,6 +111,10 @@ func TestBrokenFiles(t *testing.T) {
 		{"too much", strings.Replace(good, `{}`, `{"rss_bytes":{"Reached":[{"False":1e300}]}}`, 1), "out of range"},
 		{"a call that is none", strings.Replace(good, `"resources"`, `"calls":[{"Strength":-1}],"resources"`, 1),
 			"out of range"},
+		{"growth over lives out of range", strings.Replace(good, `"resources"`,
+			`"lives":{"judged":{"counts":-1}},"resources"`, 1), "out of range"},
+		{"a length that is none", strings.Replace(good, `"resources"`, `"lengths":{"-3":1},"resources"`, 1),
+			"out of range"},
 		{"no counts", strings.Replace(good, `{}`, `{"rss_bytes":null}`, 1), "without counts"},
 	} {
 		d := Directory{Path: t.TempDir(), Part: fleet.Shard{Number: 1, Of: 2}, GroupBy: []string{"job"}}
@@ -108,6 +126,34 @@ func TestBrokenFiles(t *testing.T) {
 			!strings.Contains(hints[0], test.says) {
 			t.Errorf("%s: %v, %q", test.name, got, hints)
 		}
+	}
+}
+
+// What an earlier release left is used, and what it lacks is said.
+func TestEarlierRelease(t *testing.T) {
+	edges, err := json.Marshal(backtest.Edges)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf(`{"version":2,"end":"2026-03-08T00:00:00Z","group_by":["job"],"edges":%s,"hypotheses":3,`+
+		`"judged":{"rss_bytes":2},"calls":[{"Resource":"rss_bytes","Strength":2}],`+
+		`"resources":{"rss_bytes":{"Instants":4}}}`,
+		edges)
+	d := Directory{Path: t.TempDir(), Part: fleet.Shard{Number: 1, Of: 2}, GroupBy: []string{"job"}}
+	if err := os.WriteFile(filepath.Join(d.Path, "part-0-of-2.json"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := fleet.Past{Hypotheses: 3, Lengths: map[int]int{}, Lives: backtest.Sums{Judged: map[string]int{}}}
+	want.Judged, want.Calls = map[string]int{"rss_bytes": 2}, []backtest.Candidate{{Resource: "rss_bytes", Strength: 2}}
+	want.Table.Judged("rss_bytes", 4)
+	got, hints := d.Others(end)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	const lacks = "what 1 of the 2 parts of the fleet tell of growth over lives is not known yet: an earlier release " +
+		"of leaktrend left it out"
+	if diff := cmp.Diff([]string{lacks}, hints); diff != "" {
+		t.Errorf("hints (-want +got):\n%s", diff)
 	}
 }
 
