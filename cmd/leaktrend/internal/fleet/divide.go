@@ -28,30 +28,91 @@ func targetsAtOnce(metrics, instants int) int {
 // sizes are how many targets of each origin are read together, where more were too many. The zero value knows of none.
 type sizes struct {
 	mu    sync.Mutex
-	known map[origin]int
+	known map[origin]*limits
 }
 
-// tooMany notes that the targets of a batch are.
+// limits are what is known of the targets of one origin.
+type limits struct {
+	refused [][]string      // targets that were too many together
+	huge    map[string]bool // those that are too much for one query by themselves
+	fitted  int             // targets that were read
+}
+
+// size returns how many targets are read together at most; 0 = any number.
+func (l *limits) size() (n int) {
+	if len(l.huge) > l.fitted {
+		return 1
+	}
+	for _, of := range l.refused {
+		if half := (len(of) + 1) / 2; n == 0 || half < n {
+			n = half
+		}
+	}
+	return n
+}
+
+// of returns what is known of the targets of a batch, which the lock must be held for.
+func (s *sizes) of(b *batch) *limits {
+	from := origin{b.source, b.part}
+	if s.known == nil {
+		s.known = map[origin]*limits{}
+	}
+	if s.known[from] == nil {
+		s.known[from] = &limits{huge: map[string]bool{}}
+	}
+	return s.known[from]
+}
+
+// tooMany notes that the targets of a batch are. What one target explains by itself says nothing of the others.
 func (s *sizes) tooMany(b *batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	from, half := origin{b.source, b.part}, (len(b.inner)+1)/2
-	if n, known := s.known[from]; !known || half < n {
-		if s.known == nil {
-			s.known = map[origin]int{}
+	l := s.of(b)
+	if len(b.inner) > 1 {
+		if n := l.size(); n == 0 || (len(b.inner)+1)/2 < n {
+			l.refused = append(l.refused, b.inner)
 		}
-		s.known[from] = half
+		return
 	}
+	l.huge[b.inner[0]] = true
+	l.refused = slices.DeleteFunc(l.refused, func(of []string) bool { return slices.Contains(of, b.inner[0]) })
 }
 
-// fit returns the parts of a batch that are not.
-func (s *sizes) fit(b *batch) []*batch {
+// fitted notes that the targets of a batch were read.
+func (s *sizes) fitted(b *batch) {
+	if len(b.sections) > 0 {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := s.known[origin{b.source, b.part}]; n > 0 && len(b.inner) > n {
-		return b.chunks(n)
+	s.of(b).fitted += len(b.inner)
+}
+
+// fit returns the parts of a batch that are not too many, none where it is one.
+func (s *sizes) fit(b *batch) (parts []*batch) {
+	if len(b.inner) < 2 {
+		return nil
 	}
-	return nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, usual := s.of(b), *b
+	usual.inner = nil
+	for _, inner := range b.inner {
+		if !l.huge[inner] {
+			usual.inner = append(usual.inner, inner)
+			continue
+		}
+		alone := *b
+		alone.inner = []string{inner}
+		parts = append(parts, &alone)
+	}
+	switch n := l.size(); {
+	case n > 0 && len(usual.inner) > n:
+		parts = append(usual.chunks(n), parts...)
+	case len(parts) > 0 && len(usual.inner) > 0:
+		parts = append(parts, &usual)
+	}
+	return parts
 }
 
 // matchersOf returns those of what a batch reads of a metric. What tells of a target as a whole lacks the labels by
@@ -95,7 +156,7 @@ func (b *batch) divide(ctx context.Context, server Server, r role, g prom.Grid) 
 		return b.chunks((len(b.inner) + 1) / 2)
 	}
 	of := b.widest(ctx, server, r, g)
-	if len(of.values) < 2 {
+	if len(of.values) == 0 {
 		return nil
 	}
 	size := min(targetsAtOnce(len(b.roles), g.N), (len(of.values)+1)/2)
@@ -141,8 +202,8 @@ func (b *batch) within(sections []section) {
 	}
 }
 
-// widest returns the label of which the series of a metric of a batch have the most values, and these. Labels whose
-// series are joined tell nothing apart.
+// widest returns the label of which the series of a metric of a batch have the most values, and these: one of which all
+// have the same value, or whose series are joined, tells nothing apart.
 func (b *batch) widest(ctx context.Context, server Server, r role, g prom.Grid) (widest section) {
 	start, end := g.At(0).Add(-g.Step), g.At(g.N-1)
 	matches := []string{selector{equals(model.MetricNameLabel, r.Name)}.with(b.matchersOf(r)...)}
@@ -157,12 +218,17 @@ func (b *batch) widest(ctx context.Context, server Server, r role, g prom.Grid) 
 	if err != nil {
 		return section{}
 	}
+	lacked := func(label string) bool { // by some of the series
+		without := selector{equals(model.MetricNameLabel, r.Name)}.with(append(b.matchersOf(r), equals(label, ""))...)
+		some, err := server.LabelNames(ctx, []string{without}, start, end)
+		return err == nil && len(some) > 0
+	}
 	for _, name := range names {
 		if slices.Contains(joined, name) {
 			continue
 		}
 		values, err := server.LabelValues(ctx, name, matches, start, end)
-		if err == nil && len(values) > len(widest.values) {
+		if err == nil && len(values) > len(widest.values) && (len(values) > 1 || lacked(name)) {
 			widest = section{name, values}
 		}
 	}

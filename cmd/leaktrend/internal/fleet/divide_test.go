@@ -84,6 +84,88 @@ func TestTargetOfManySeries(t *testing.T) {
 	}
 }
 
+// What a label tells apart that all series have with one value, or not at all, is divided too.
+func TestTargetOfWhichSomeSeriesLackALabel(t *testing.T) {
+	m := &memory{}
+	const target = "__name__=depth,job=queues,instance=broker:9"
+	m.add(target+",vhost=a", growing(100, 60, 0))
+	m.add(target, constant(100))
+	m.add(target+",vhost=a,durable=yes", constant(100))
+	m.fail = func(query string) error {
+		if strings.Contains(query, "over_time") && len(selected(m.series, query)) > 1 {
+			return prom.ErrTooLarge
+		}
+		return nil
+	}
+	r, err := scanOf(t, m, func(o *Options) { o.Matches = []string{"depth"} })
+	if err != nil || r.Processes != 3 || len(r.Findings) != 1 || len(r.Missing) > 0 {
+		t.Errorf("%d processes, findings %v, missing %v, %v", r.Processes, brief(r.Findings), r.Missing, err)
+	}
+}
+
+// A target that is too much by itself is read alone from then on, and the others of its job together.
+func TestHugeTargets(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		targets int
+		huge    []int
+		limit   int // of targets in one query
+		queries int // of values, at most
+	}{
+		{"one", 210, []int{70}, 210, 25},
+		{"neighbours", 210, []int{70, 71, 72}, 210, 35},
+		{"one, and few at once", 210, []int{70}, 60, 25},
+		{"all", 40, nil, 0, 40*4 + 10}, // each is refused, then read by two values and what lacks them
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := &memory{}
+			isHuge := map[string]bool{}
+			for _, i := range test.huge {
+				isHuge[fmt.Sprintf("%03d", i)] = true
+			}
+			for i := range test.targets {
+				name := fmt.Sprintf("%03d", i)
+				if test.limit == 0 {
+					isHuge[name] = true
+				}
+				labels := fmt.Sprintf("__name__=go_goroutines,job=a,instance=%s", name)
+				m.add(labels, constant(100))
+				if isHuge[name] {
+					m.add(labels+",part=a", constant(100))
+					m.add(labels+",part=b", constant(100))
+				}
+			}
+			list := regexp.MustCompile(`instance=~"([^"]*)"`)
+			m.fail = func(query string) error {
+				of := list.FindStringSubmatch(query)
+				if of == nil || strings.HasPrefix(query, "label") {
+					return nil
+				}
+				names := strings.Split(of[1], "|")
+				if len(names) > max(test.limit, 1) || !strings.Contains(query, "part=") &&
+					slices.ContainsFunc(names, func(name string) bool { return isHuge[name] }) {
+					return prom.ErrTooLarge
+				}
+				return nil
+			}
+			r, err := scanOf(t, m, func(o *Options) { o.Workers = 1 })
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for _, query := range m.queries {
+				if strings.Contains(query, "over_time") {
+					n++
+				}
+			}
+			if want := test.targets + 2*len(isHuge); r.Processes != want || len(r.Missing) != 0 || n > test.queries {
+				t.Errorf("%d processes, want %d; missing %v; %d queries, want %d at most", r.Processes, want, r.Missing, n,
+					test.queries)
+			}
+		})
+	}
+}
+
 // Where a server refuses to list what belongs to so many series, the jobs are listed without them, and the targets of a
 // job by one metric at a time.
 func TestListsThatAreTooLarge(t *testing.T) {

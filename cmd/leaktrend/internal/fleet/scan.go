@@ -368,6 +368,7 @@ func (s *scan) readBatch(ctx context.Context, b *batch, judge chan<- *gathering)
 			return nil // without restarts a verdict means nothing
 		}
 	}
+	s.sizes.fitted(b)
 	if read == 0 {
 		return nil
 	}
