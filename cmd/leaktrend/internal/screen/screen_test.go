@@ -107,10 +107,13 @@ func press(s *scene, keys ...any) {
 	}
 }
 
-func TestScreen(t *testing.T) {
-	local := time.Local
+// The goldens hold times of day. The zone is set before anything runs: what outlives a test may read it.
+func TestMain(m *testing.M) {
 	time.Local = time.UTC
-	defer func() { time.Local = local }()
+	os.Exit(m.Run())
+}
+
+func TestScreen(t *testing.T) {
 	for _, test := range []struct {
 		name          string
 		width, height int
