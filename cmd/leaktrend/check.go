@@ -25,8 +25,8 @@ func checkCommand() *cobra.Command {
 		Use:   "check FILE",
 		Short: "Check a configuration, and print what is in force and what is off",
 		Long: `Check the section resource_monitoring of a YAML file, and print what is in force and what is off. All errors are
-reported at once, each with file, line and key, and the exit code is 2; a file without the section is an error too.
-A setting that is valid but may not do what its author expects is a warning. - is standard input.`,
+reported at once, each with file, line and key, and the exit code is 2. A file without the section is an error too. A
+valid setting that may not do what you expect is a warning. - is standard input.`,
 		Example: `  leaktrend check config.yaml
   leaktrend tune week.csv -o leaktrend.yaml && leaktrend check leaktrend.yaml`,
 		Args: flags.OneArg("a file"),

@@ -27,10 +27,10 @@ func convertCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "convert FILE -o RECORDING",
-		Short: "Write what was understood of a file as a recording",
-		Long: `Read a file as replay does, and write what was understood of it in leaktrend's own format, so that one can look at it:
-times in UTC, sizes in bytes. What is not judged is written too, where it is a number. Of several processes each gets a
-file of its own, with its name before the extension. - is standard input, or with -o standard output.`,
+		Short: "Convert a file that replay reads to a recording",
+		Long: `Read a file as replay does, and write what was read in leaktrend's own format, so that you can check it: times in UTC,
+sizes in bytes. Numbers that are not judged are written too. If there are several processes, each gets a file of its
+own, with its name before the extension. - is standard input, or with -o standard output.`,
 		Example: `  leaktrend convert pidstat.log -o recording.csv
   ps_loop.sh | leaktrend convert --interval 1m - -o -`,
 		Args: flags.OneArg("a file"),

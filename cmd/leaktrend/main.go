@@ -94,16 +94,19 @@ func rootCommand() *cobra.Command {
 		Short: "Finds slow leaks of goroutines, memory, file descriptors and threads",
 		Long: `leaktrend finds slow leaks of goroutines, memory, file descriptors and threads.
 
-It learns what is normal for a process, tests whether growth is sustained, and says since when, how fast,
-and how long there is left. Start with: leaktrend demo
+It learns what is normal for a process, tests whether growth is sustained, and says when the growth began, how fast
+it is, and how much time is left before the limit. Start with: leaktrend demo
 
-Exit codes: 0; 1 with --exit-code, if a leak was found or a limit exceeded; 2 for bad usage or input; 3 with
---exit-code, if no leak was found but something could not be read or judged; 3 also from record and watch, if nothing
-could be sampled or samples could not be recorded, and from scan, if the fleet or a part of it could not be read or an
-alert could not be delivered.
+Exit codes:
+  0  done
+  1  with --exit-code: a leak was found or a limit exceeded
+  2  bad usage or input
+  3  with --exit-code: no leak was found, but something could not be read or judged
+  3  record, watch: nothing could be sampled, or samples could not be recorded
+  3  scan: the fleet or a part of it could not be read, or an alert could not be delivered
 
-Variables stand in for flags that are not given: LEAKTREND_PROMETHEUS for --prometheus of all commands, and
-LEAKTREND_SCAN_SINCE for --since of scan alone. Durations are written as in 30s, 1h30m, 7d or 1d12h.`,
+Environment variables replace flags that are not given: LEAKTREND_PROMETHEUS sets --prometheus of all commands, and
+LEAKTREND_SCAN_SINCE sets --since of scan alone. Durations are written as 30s, 1h30m, 7d or 1d12h.`,
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {

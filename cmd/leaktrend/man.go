@@ -22,8 +22,8 @@ func manCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "man [COMMAND... | -d DIR]",
 		Short: "Print the manual page of a command, or write all of them",
-		Long: `Print the manual page of a command, or of leaktrend itself, as man reads it. With -d all pages are written into a
-directory, which is made if need be: leaktrend.1, and leaktrend-COMMAND.1 for each command.`,
+		Long: `Print the manual page of a command, or of leaktrend itself, in the format of man. -d writes all pages into a directory,
+which is created if needed: leaktrend.1, and leaktrend-COMMAND.1 for each command.`,
 		Example: `  leaktrend man watch | man -l -
   leaktrend man -d /usr/local/share/man/man1`,
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {

@@ -32,11 +32,13 @@ func recordCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "record (--pid N | --name PATTERN | --url URL) -o FILE",
 		Short: "Sample a process into a recording",
-		Long: `Sample a process, of any language, or a Prometheus metrics endpoint into a recording, until interrupted,
-until the process ends, or for --duration. With --name it goes on with the next process of the name when one has ended:
-then the recording has one life after the other. "leaktrend replay" judges the recording later. With --format json it is
-judged while it is made, and standard output has the objects of replay: each event as it comes, and a verdict on each
-resource at the end. With -o - standard output is the recording itself.`,
+		Long: `Sample a process of any language, or a Prometheus metrics endpoint, into a recording: until interrupted, until the
+process ends, or for --duration. With --name it goes on with the next process of the name when one has ended, and the
+recording has one life after the other.
+
+"leaktrend replay" judges the recording later. With --format json it is judged while it is made, and standard output has
+the objects of replay: each event as it comes, and a verdict on each resource at the end. With -o - standard output is
+the recording itself.`,
 		Example: `  leaktrend record --name redis-server -o redis.csv --duration 1h
   leaktrend record --url http://localhost:9090/metrics --soak 20m -o soak.csv`,
 		Args: flags.NoArgs,

@@ -31,12 +31,12 @@ func replayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay FILE or DIR...",
 		Short: "Judge recordings",
-		Long: `Run the detector over recordings, giving the decisions that the live monitor would have made.
+		Long: `Judge recordings: run the detector over them, with the decisions that the live monitor would have made.
 
-Reads recordings made by "leaktrend record" and what other tools write: tables (CSV, tabs, blanks, JSON lines),
-Prometheus text and answers, exports of Grafana, VictoriaMetrics and InfluxDB, loops around ps, pidstat and
-docker stats, psrecord and mprof; plain or gzipped. Several processes in one file are several recordings. A
-line on standard error says how a file was read, and "leaktrend convert" writes what was read; - is standard input.`,
+It reads recordings of "leaktrend record" and the output of other tools: tables (CSV, tabs, blanks, JSON lines),
+Prometheus text and query results, exports of Grafana, VictoriaMetrics and InfluxDB, loops around ps, pidstat and docker
+stats, psrecord and mprof; plain or gzipped. Several processes in one file are several recordings. A line on standard
+error says how a file was read, and "leaktrend convert" writes what was read. - is standard input.`,
 		Example: `  leaktrend replay testdata/recordings
   leaktrend replay --format json --exit-code soak.csv
   leaktrend replay --format junit --exit-code soak.csv > leaks.xml
@@ -99,8 +99,8 @@ line on standard error says how a file was read, and "leaktrend convert" writes 
 	}
 	fs := cmd.Flags()
 	flags.Choice(fs, &format, "format", []string{"text", "json", "junit"},
-		"text: a verdict per recording and resource; json: an event a line; junit: XML for continuous integration, a "+
-			"test per recording and resource")
+		"text: a verdict per recording and resource; json: one event per line; junit: XML for CI, a test per "+
+			"recording and resource")
 	fs.StringVar(&configFile, "config", "", "YAML file whose section resource_monitoring configures the detector")
 	flags.Duration(fs, &soak, "soak", source.SoakRange, "scale all time constants to a run of this length (default: "+
 		"as recorded; 0 = physical constants)")
@@ -113,10 +113,10 @@ line on standard error says how a file was read, and "leaktrend convert" writes 
 
 // addReading adds the flags that say what a file does not.
 func addReading(fs *pflag.FlagSet, o *recording.Options) {
-	fs.StringVar(&o.By, "by", "", "columns, parted by commas, that tell processes apart in a table of several "+
-		"(default: found)")
+	fs.StringVar(&o.By, "by", "", "comma-separated columns that tell processes apart in a table of several "+
+		"(default: detected)")
 	flags.Duration(fs, &o.Interval, "interval", flags.Range{Example: "1m"},
-		"time between two rows or scrapes that have no times")
+		"time between two rows or scrapes, if they have no times")
 }
 
 // has reports of a result whether the recording has a resource.

@@ -33,13 +33,12 @@ func rulesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rules",
 		Short: "Write Prometheus alerting rules that approximate a configuration",
-		Long: `Write Prometheus rules that approximate a configuration, for fleets on which leaktrend itself cannot run. They need
-nothing but the metrics of the usual exporters: go_goroutines, go_memstats_*, process_open_fds,
-process_resident_memory_bytes, process_start_time_seconds. What they lose is noted in the file and on standard error;
-tune measures it.
+		Long: `Write Prometheus rules that approximate a configuration, for fleets on which leaktrend itself cannot run. They need only
+the metrics of the usual exporters: go_goroutines, go_memstats_*, process_open_fds, process_resident_memory_bytes,
+process_start_time_seconds. The file and standard error say what they miss; tune measures it.
 
-For services that export leaktrend's own verdicts (package detector/collector), --collector writes the alerting rules
-on these instead, which lose nothing, and --dashboard a Grafana dashboard.`,
+For services that export leaktrend's own verdicts (package detector/collector), --collector writes alerting rules on
+these instead, which miss nothing, and --dashboard writes a Grafana dashboard.`,
 		Example: `  leaktrend rules --match 'job="api"' -o leaktrend.rules.yaml && promtool check rules leaktrend.rules.yaml
   leaktrend rules --config config.yaml
   leaktrend rules --collector -o leaktrend.rules.yaml
@@ -49,12 +48,12 @@ on these instead, which lose nothing, and --dashboard a Grafana dashboard.`,
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&f.config, "config", "", "YAML file whose section resource_monitoring is approximated (default: the "+
-		"defaults)")
-	fs.StringVar(&f.match, "match", "", `label matchers of the processes, as in 'job="api",env=~"prod|stage"' `+
+		"default configuration)")
+	fs.StringVar(&f.match, "match", "", `label matchers of the processes, such as 'job="api",env=~"prod|stage"' `+
 		`(default: all)`)
 	fs.StringVarP(&f.out, "out", "o", "", "write to this file (default: standard output)")
 	fs.BoolVar(&f.noKeepFiring, "no-keep-firing-for", false, "write rules without keep_firing_for, for rulers and "+
-		"versions of vmalert that do not know it")
+		"releases of vmalert that do not know it")
 	fs.BoolVar(&f.collector, "collector", false, "write the rules on the metrics of detector/collector instead")
 	fs.BoolVar(&f.dashboard, "dashboard", false, "write a Grafana dashboard of the metrics of detector/collector "+
 		"instead")

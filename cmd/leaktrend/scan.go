@@ -71,32 +71,31 @@ func scanCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scan --prometheus URL",
 		Short: "Judge a fleet, from its Prometheus",
-		Long: `Judge the processes of a fleet by their series in a Prometheus, or in a server that speaks its API.
+		Long: `Judge the processes of a fleet by their series in Prometheus, or in a server with the same API.
 
-Reads, of each target, goroutines, heap, resident memory, descriptors and threads, and the working set of
-containers; or the gauges that --match selects. Each value of a gauge is the lowest since the one before. Restarts are
-recognized by process_start_time_seconds, else by a drop in processor time, else by gaps in up; limits and
-processor time are taken into account where they are exported.
+It reads goroutines, heap, resident memory, descriptors and threads of each target, and the working set of containers;
+or the gauges that --match selects. Each value of a gauge is the lowest since the one before. Restarts are recognized
+by process_start_time_seconds, else by a drop in processor time, else by gaps in up. Limits and processor time are
+taken into account if they are exported.
 
-A counter that --load names is taken as what drives the processes: growth in proportion to its rate is a suspect,
-whatever its score, unless a regression on time and load shows that at least half of the growth would remain at
-constant load.
+--load names a counter of the work that drives the processes. Growth in proportion to its rate is a suspect, whatever
+its score, unless a regression on time and load shows that at least half of the growth would remain at constant load.
 
 Processes are grouped by job and version (a label version, the tag of an image, or the version of a *_build_info
-metric), and a group is one finding. The chance that it is a leak comes from the fleet's own past: what would have
-been called at each past instant, and what became of it. The likeliest are findings: as many as keep the expected
-share of false ones below --fdr, or --top of them. The rest are suspects.
+metric), and a group is one finding. The chance that it is a leak comes from the fleet's own past: what leaktrend would
+have called at each past instant, and what became of it. The likeliest are findings: as many as keep the expected
+share of false findings below --fdr, or --top of them. The rest are suspects.
 
-Credentials come from --http-config (a file as promtool takes it), from --headers (a file with a header a line), from
-the URL, or as a bearer token from $` + prom.TokenVariable + `. They are never shown.
+Credentials come from --http-config (a file in promtool's format), from --headers (a file with one header per line),
+from the URL, or as a bearer token from $` + prom.TokenVariable + `. They are never shown.
 
 With --every, an alert is repeated while its finding is active, and resolved by the first scan that reads all of its
 job without finding it; it ends five minutes after this program does. The alert of a single scan lasts for
 --alert-for, unless a later scan sends it again.
 
 Exit codes: 0; 1 with --exit-code, if an active leak or exceeded limit was found; 2 for bad usage; 3 if the fleet or a
-part of it could not be read, as when the server is down, or an alert could not be delivered; the rest is judged even
-then.`,
+part of it could not be read, as when the server is down, or if an alert could not be delivered. The rest is judged
+even then.`,
 		Example: `  leaktrend scan --prometheus http://localhost:9090
   leaktrend scan --prometheus http://localhost:9090 --match 'queue_length{team="a"}' --group-by job,queue --format json
   leaktrend scan --prometheus http://localhost:9090 --every 1h --alertmanager http://localhost:9093`,
@@ -104,56 +103,58 @@ then.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runScan(cmd, &f) },
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&f.url, "prometheus", "", "address of the server, up to what stands before /api/v1")
+	fs.StringVar(&f.url, "prometheus", "", "address of the server: the part of its URL before /api/v1")
 	fs.StringArrayVar(&f.matches, "match", nil,
-		"judge the gauges that this selector selects; may be given several times")
+		"judge the gauges that this selector selects; may be repeated")
 	flags.Duration(fs, &f.since, "since", flags.Range{Min: calibration.Marks[0], Max: year, Example: "7d"},
 		"length of the history to judge, at least 6h")
-	fs.StringVar(&f.until, "until", "", "end of the history, as in 2026-11-24T10:00:00Z (default: now)")
+	fs.StringVar(&f.until, "until", "", "end of the history, such as 2026-11-24T10:00:00Z (default: now)")
 	flags.Duration(fs, &f.step, "step", flags.Range{Min: time.Minute, Max: 20 * time.Minute, Example: "5m"},
 		"time between two values, 1m to 20m: at least twice the scrape interval; scores are calibrated at 5m")
 	fs.StringSliceVar(&f.groupBy, "group-by", []string{"job", "version"}, "labels that make a group")
-	fs.StringVar(&f.load, "load", "", "counter of the work that drives the processes, as in http_requests_total: "+
-		"growth in proportion to its rate is no leak (default: the processor time, with which growth only has to "+
-		"last longer)")
-	fs.Float64Var(&f.fdr, "fdr", usualFDR, "expected share of false findings that is accepted, 0.001 to 0.5")
-	fs.StringVar(&f.shard, "shard", "", "scan only this part of the fleet, as in 3/16: the parts together are all of "+
-		"it, and a workload is in one of them")
-	fs.StringVar(&f.sharePast, "share-past", "", "directory in which the parts of a fleet leave what their pasts "+
-		"tell, and read what the others have left, so that chances are by the past of all of it; needs --shard")
-	fs.IntVar(&f.top, "top", 0, "have the likeliest leaks as findings, this many of them at most, whatever share of "+
-		"them is expected to be false")
+	fs.StringVar(&f.load, "load", "", "counter of the work that drives the processes, such as http_requests_total: "+
+		"growth in proportion to its rate is no leak (default: the processor time; growth that follows it only has "+
+		"to last longer)")
+	fs.Float64Var(&f.fdr, "fdr", usualFDR, "acceptable share of false findings, 0.001 to 0.5")
+	fs.StringVar(&f.shard, "shard", "",
+		"scan only this part of the fleet, such as 3/16; each workload is in exactly one "+
+			"part")
+	fs.StringVar(&f.sharePast, "share-past", "", "directory in which the parts of a fleet share what their pasts "+
+		"tell, so that chances are based on the past of the whole fleet; needs --shard")
+	fs.IntVar(&f.top, "top", 0, "report at most this many findings, the likeliest leaks, whatever share of them is "+
+		"expected to be false")
 	flags.Duration(fs, &f.history, "history", flags.Range{Min: time.Hour, Max: year, Example: "28d"},
-		"how far to look back at what grows or has grown, to tell whether it has come to nothing before; no longer "+
-			"than --since: not at all")
+		"how far to look back at series that grow or have grown, to see whether such growth came to nothing before; "+
+			"if not longer than --since, not at all")
 	fs.BoolVar(&f.fromRules, "from-rules", false, "read only the jobs in which the recording rules of leaktrend "+
 		"rules saw growth, and those that they do not watch")
 	fs.BoolVar(&f.all, "all", false, "show all suspects, also as JSON")
-	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text: a table; json: a finding a line")
+	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text: a table; json: one finding per line")
 	fs.StringVar(&f.html, "html", "", "also write the findings as a page to this file; with --every it is rewritten "+
 		"after each scan")
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
-	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if a leak or a passed limit was found that still holds")
-	fs.StringVar(&f.alertmanager, "alertmanager", "", "address of an Alertmanager that gets the findings")
-	fs.StringVar(&f.graph, "graph-url", "", "address of graphs to link to, in which {expr}, {from}, {to} (in "+
-		"milliseconds) and {range} stand for what is shown, as of Grafana's Explore (default: the graphs of the "+
-		"server)")
-	fs.StringVar(&f.runbook, "runbook-url", "", "address of what to do about a finding, passed on as runbook_url")
-	fs.StringSliceVar(&f.annotate, "annotate", nil, "labels of the worst process to pass on as annotations, as in "+
-		"team,owner")
+	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if an active leak or passed limit was found")
+	fs.StringVar(&f.alertmanager, "alertmanager", "", "address of an Alertmanager to send the findings to")
+	fs.StringVar(&f.graph, "graph-url", "", "URL template for links to graphs, such as Grafana's Explore, with "+
+		"{expr}, "+
+		"{from}, {to} (in milliseconds) and {range} as placeholders (default: the graphs of the server)")
+	fs.StringVar(&f.runbook, "runbook-url", "", "address of the runbook for findings, passed on as runbook_url")
+	fs.StringSliceVar(&f.annotate, "annotate", nil, "labels of the worst process to pass on as annotations, such "+
+		"as team,owner")
 	flags.Duration(fs, &f.alertFor, "alert-for", flags.Range{Min: time.Minute, Max: year, Example: "25h"},
-		"how long an alert of a single scan lasts in the Alertmanager, unless sent again (default 25h); with --every "+
-			"it ends when nothing is found any more")
+		"how long the alert of a single scan lasts in the Alertmanager, unless sent again (default 25h); with "+
+			"--every it ends when the leak is no longer found")
 	flags.Duration(fs, &f.every, "every", flags.Range{Min: time.Minute, Max: year, Example: "1h"},
-		"go on, with a scan at this interval, as in 1h")
+		"repeat the scan at this interval, such as 1h")
 	fs.StringVar(&f.httpConfig, "http-config", "", "YAML file: basic_auth, authorization, oauth2, tls_config, "+
 		"proxy_url")
-	fs.StringVar(&f.headers, "headers", "", "file with a header a line, as in X-Scope-OrgID: team")
-	fs.IntVar(&f.concurrency, "concurrency", 4, "queries at a time, 1 to 64")
-	fs.BoolVar(&f.compress, "compress", false, "have the server compress its answers, to a quarter: for a link below "+
-		"some 100 Mbit/s, as it takes the server several times the processor time")
+	fs.StringVar(&f.headers, "headers", "", "file with one header per line, such as X-Scope-OrgID: team")
+	fs.IntVar(&f.concurrency, "concurrency", 4, "concurrent queries, 1 to 64")
+	fs.BoolVar(&f.compress, "compress", false, "have the server compress its answers, to a quarter of their size; "+
+		"worth it "+
+		"on a link below some 100 Mbit/s, as it takes the server several times the processor time")
 	flags.Duration(fs, &f.timeout, "timeout", flags.Range{Min: time.Millisecond, Example: "1m"},
-		"time that one query may take")
+		"timeout of a query")
 	flags.Exclude(fs, "every", "until")
 	flags.Exclude(fs, "every", "alert-for")
 	flags.Exclude(fs, "fdr", "top")

@@ -25,10 +25,10 @@ func stateCommand() *cobra.Command {
 		Short: "Show what is known of processes from their earlier lives",
 		Long: `Show what watch, or a service with state_dir, keeps between the lives of a process: when each began, how old it became,
 what it ran, its levels at the start and at the end, by how much it grew, and how it ended. --html draws the curves of
-the lives over their age, on top of each other: a leak climbs in each of them, a warm-up bends in each; the tables are
-printed beside it with --format alone.
+the lives over their age, on top of each other: a leak climbs in each of them, a warm-up bends in each. With --html the
+tables are printed only if --format is given.
 
-Without a file or directory it is what watch keeps in the user's state directory.`,
+Without a file or directory it shows what watch keeps in the user's state directory.`,
 		Example: `  leaktrend state
   leaktrend state --html lives.html /var/lib/worker/leaktrend`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -38,7 +38,7 @@ Without a file or directory it is what watch keeps in the user's state directory
 			if len(args) == 0 {
 				dir := watch.StateDir()
 				if dir == "" {
-					return errors.New("a state file or a directory is needed: there is no directory of the user's here")
+					return errors.New("a state file or a directory is needed: this user has no state directory")
 				}
 				if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 					return fmt.Errorf("nothing is kept yet in %s: \"leaktrend watch --name PATTERN\" keeps it there, "+
@@ -70,7 +70,7 @@ Without a file or directory it is what watch keeps in the user's state directory
 	}
 	fs := cmd.Flags()
 	flags.Choice(fs, &format, "format", []string{"text", "json"}, "text: tables; json: a life a line")
-	fs.StringVar(&html, "html", "", "write a page with the curves to this file: one that needs no network")
+	fs.StringVar(&html, "html", "", "write a page with the curves to this file; it needs no network")
 	fs.BoolVar(&force, "force", false, "replace a file that is not empty")
 	return cmd
 }

@@ -38,16 +38,15 @@ func tuneCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tune LABELS.yaml | FILE or DIR... | --generate N",
 		Short: "Measure false alarms and recall on recordings, and recommend a configuration",
-		Long: `Measure how good a configuration is on recordings whose leaks are known: false alarms, recall and delay, compared
-with the usual alerting rules. Then search for the most sensitive setting within a budget of false alarms, and test
-it on programs that the search did not see.
+		Long: `Measure how good a configuration is on recordings with known leaks: false alarms, recall and delay, compared with the
+usual alerting rules. Then search for the most sensitive setting within a budget of false alarms, and test it on
+programs that the search did not see.
 
-Recordings that are given without a labels file are taken as healthy: a block bootstrap extends them to estimate
-the false alarms a month for this very process.
+Recordings without a labels file count as healthy. A block bootstrap extends them to estimate the false alarms a month
+for this process. What looks like a leak in one is reported, and is not counted as a false alarm.
 
-It prints what to set, what that costs in false alarms a month, how certain that is, how many more healthy days
-would make it more certain, and one table; --verbose prints all else. What looks like a leak in an unlabelled
-recording is reported, and is not counted as a false alarm.
+It prints what to set, what that costs in false alarms a month, how certain that is, how many more healthy days would
+make it more certain, and one table. --verbose prints the rest.
 
 Hard limits are proposed from the highest level reached in healthy time, with headroom: the less healthy time was
 recorded, the more headroom. -o writes what differs from the defaults, with the reasons.
@@ -59,7 +58,7 @@ A labels file has an entry for each recording, with its path relative to the fil
     - file: worker.csv
       program: worker                # recordings of one program are not independent
       healthy: false
-      soak: 20m                      # judged in this setting, and reported apart
+      soak: 20m                      # judged in soak mode, and reported apart
       leaks:
         - resource: goroutines
           start: 2026-11-23T08:15:48Z  # or begin
@@ -72,24 +71,25 @@ A labels file has an entry for each recording, with its path relative to the fil
 		RunE: func(cmd *cobra.Command, args []string) error { return runTune(cmd, args, &f) },
 	}
 	fs := cmd.Flags()
-	fs.StringVar(&f.config, "config", "", "YAML file whose section resource_monitoring is in force (default: the "+
-		"defaults)")
-	fs.StringVar(&f.budget, "budget", "1/30d", "false alarms that are acceptable per process and time, as in 1/30d, "+
-		"0.5/2w or 2/36h")
+	fs.StringVar(&f.config, "config", "", "YAML file whose section resource_monitoring is measured (default: the "+
+		"default configuration)")
+	fs.StringVar(&f.budget, "budget", "1/30d",
+		"acceptable false alarms per process and time, such as 1/30d, 0.5/2w or "+
+			"2/36h")
 	fs.StringVarP(&f.out, "out", "o", "", "write the recommended section resource_monitoring to this file")
 	fs.StringVar(&f.html, "html", "", "write the trade-off as a page with curves to this file")
 	flags.Choice(fs, &f.format, "format", []string{"text", "json"}, "text, or json: one object")
 	fs.BoolVar(&f.force, "force", false, "replace files that are not empty")
-	fs.BoolVarP(&f.verbose, "verbose", "v", false, "also print all that was measured: by resource, setting, method "+
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "also print everything measured: by resource, setting, method "+
 		"and family, with reasons")
-	fs.Uint64Var(&f.seed, "seed", 1, "of the folds and of the bootstrap: the same seed gives the same result")
-	fs.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "recordings at a time; does not change the result")
-	fs.IntVar(&f.generate, "generate", 0, "instead of recordings, generate this many of each family; report on "+
-		"others than are searched")
-	fs.Uint64Var(&f.generateSeed, "generate-seed", 1, "of what is generated to search on; the next seed makes what "+
-		"is reported on")
+	fs.Uint64Var(&f.seed, "seed", 1, "seed of the folds and of the bootstrap: the same seed gives the same result")
+	fs.IntVar(&f.workers, "workers", runtime.GOMAXPROCS(0), "recordings judged at a time; does not change the result")
+	fs.IntVar(&f.generate, "generate", 0, "instead of reading recordings, generate this many of each family; the "+
+		"report is on others than the search")
+	fs.Uint64Var(&f.generateSeed, "generate-seed", 1, "seed of the recordings to search on; those to report on have "+
+		"the next seed")
 	fs.StringSliceVar(&f.with, "generate-with", []string{"limits", "load"},
-		"what generated recordings know beside the resource: limits, load or none")
+		"what generated recordings have beside the resource: limits, load or none")
 	return cmd
 }
 

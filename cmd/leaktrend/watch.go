@@ -40,26 +40,28 @@ func watchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch (--pid N | --name PATTERN | --url URL)",
 		Short: "Watch live processes and alert",
-		Long: `Watch processes, of any language, or a Prometheus metrics endpoint: on a terminal a screen with the verdict on each
-resource, plots and alerts (? lists the keys), plain lines elsewhere. Alerts also go to the webhook of the configuration.
+		Long: `Watch processes of any language, or a Prometheus metrics endpoint. On a terminal this is a screen with the verdict on
+each resource, plots and alerts (? lists the keys); elsewhere it prints plain lines. Alerts also go to the webhook of
+the configuration.
 
-The goroutines and the live heap of a Go program are read from its memory, and alerts name its lines of code. The
-program needs no changes, and is not stopped.
+For a Go program, goroutines and live heap are read from its memory, and alerts name its lines of code. The program
+needs no changes, and is not stopped.
 
-With --name every process that matches is watched by itself, also one that starts later. On a terminal watch goes on
-when all have ended, and waits for the next; elsewhere it ends then, unless --wait is given, with which there may also be
-none at first. With -o or --pprof just one process may match, and watch ends with it.
+With --name every process that matches is watched by itself, also one that starts later. When all have ended, watch
+waits for the next one on a terminal, and elsewhere exits. With --wait it always waits, also if none matches at first.
+With -o or --pprof only one process may match, and watch ends with it.
 
-What is learned is kept from one life of a process to the next: from pid to pid with --name, and between runs of watch
-in the user's state directory, $XDG_STATE_HOME/leaktrend or ~/.local/state/leaktrend (--state names another one, as
-state_dir in the configuration does; --no-state writes none, nor does --soak by itself). "leaktrend state" shows it.
+What watch learns is kept from one life of a process to the next: from pid to pid with --name, and between runs of
+watch in the user's state directory, $XDG_STATE_HOME/leaktrend or ~/.local/state/leaktrend. --state or state_dir in the
+configuration names another directory. With --no-state nothing is written, nor with --soak unless a directory is given.
+"leaktrend state" shows it.
 
-With --format json standard output has the objects of replay: each alert as it comes, in which file is what is watched,
-with the lines of code and captures that it names, and a verdict on each resource at the end. All else goes to
-standard error.
+With --format json standard output has the objects of replay: each alert as it comes, with the lines of code and
+captures that it names, and a verdict on each resource at the end. The field file says what is watched. Everything
+else goes to standard error.
 
-With its physical time constants leaktrend takes hours to call a leak, as warm-ups and daily cycles take hours to
-show that they are none. --soak scales all of them for a test run under steady load.`,
+By default leaktrend takes hours to call a leak, because it takes hours to tell one from a warm-up or a daily cycle.
+--soak scales all time constants to a test run under steady load.`,
 		Example: `  leaktrend watch --name redis-server
   leaktrend watch --name '^worker$' --wait --config config.yaml
   leaktrend watch --pid 4242 --soak 10m --exit-code --duration 10m`,
@@ -69,24 +71,24 @@ show that they are none. --soak scales all of them for a test run under steady l
 	fs := cmd.Flags()
 	f.target.Register(fs)
 	flags.Choice(fs, &f.format, "format", []string{"text", "json"},
-		"text: a screen, or lines; json: an event a line, and a verdict per resource at the end")
-	flags.Choice(fs, &f.logFormat, "log-format", screen.LogFormats, "log lines where there is no screen, alerts too: "+
-		"text; logfmt or json: with all fields, for programs")
+		"text: a screen, or lines; json: one event per line, and a verdict per resource at the end")
+	flags.Choice(fs, &f.logFormat, "log-format", screen.LogFormats, "form of log lines and alerts without a screen: "+
+		"text; logfmt or json, with all fields, for programs")
 	fs.Lookup("name").Usage = "regular expression for the names or command lines of the processes to watch; with -o " +
-		"or --pprof, of the one process"
+		"or --pprof it may match only one"
 	fs.Lookup("interval").Usage = "time between samples (default 5s; check_interval with --config; a 1200th of --soak)"
 	fs.StringVar(&f.config, "config", "", "YAML file whose section resource_monitoring configures limits and alerts")
-	fs.StringVar(&f.pprof, "pprof", "", "where the one Go process that is watched serves net/http/pprof, as in "+
-		"http://localhost:6060: alerts then name lines of code")
-	fs.StringVar(&f.listen, "listen", "", "also serve the live page of the one process that is watched at this "+
-		"address, as in 127.0.0.1:6061")
+	fs.StringVar(&f.pprof, "pprof", "", "where the one watched Go process serves net/http/pprof, such as "+
+		"http://localhost:6060; alerts then name lines of code from there")
+	fs.StringVar(&f.listen, "listen", "", "also serve the live page of the one watched process at this address, such "+
+		"as 127.0.0.1:6061")
 	fs.StringVarP(&f.out, "out", "o", "", "also record the samples to this file")
 	fs.BoolVar(&f.force, "force", false, "replace a file that is not empty")
-	fs.BoolVar(&f.wait, "wait", false, "with --name: go on when no process matches, now or later, and wait for the "+
-		"next, as a service does")
-	fs.StringVar(&f.state, "state", "", "directory in which what is learned is kept (default state_dir with "+
-		"--config, else that of the user)")
-	fs.BoolVar(&f.noState, "no-state", false, "keep what is learned for this run alone")
+	fs.BoolVar(&f.wait, "wait", false, "with --name: keep running while no process matches, now or later, and wait "+
+		"for the next, as a service does")
+	fs.StringVar(&f.state, "state", "", "directory for what is learned (default: state_dir with --config, else "+
+		"the user's)")
+	fs.BoolVar(&f.noState, "no-state", false, "keep what is learned only for this run")
 	flags.Exclude(fs, "state", "no-state")
 	fs.BoolVar(&f.leakExits, "exit-code", false, "exit with 1 if a leak was found or a hard limit was passed, else "+
 		"with 3 if something could not be read or judged")

@@ -39,7 +39,7 @@ func (f *Flags) Register(fs *pflag.FlagSet) {
 	f.flags = fs
 	flags.PID(fs, &f.PID, "process id to sample")
 	fs.StringVar(&f.Name, "name", "", "regular expression for the name or command line of the one process to sample")
-	fs.StringVar(&f.URL, "url", "", "Prometheus metrics URL to sample, as in http://localhost:9090/metrics")
+	fs.StringVar(&f.URL, "url", "", "Prometheus metrics URL to sample, such as http://localhost:9090/metrics")
 	flags.Duration(fs, &f.Interval, "interval", flags.Range{Min: 10 * time.Millisecond, Example: "5s"},
 		"time between samples (default 5s; with --soak a 1200th of it)")
 	flags.Duration(fs, &f.Soak, "soak", SoakRange, "scale all time constants to a run of this length, as in 20m (0 = "+
