@@ -1,8 +1,8 @@
 // Package alerting carries the detector's findings to people: an Alert goes through a Dispatcher to any number of
 // sinks, such as the log, a webhook, a channel or a function.
 //
-// A Dispatcher never blocks who notifies, keeps the sinks apart so that one that hangs delays no other, and retries for
-// as long as it takes. No error, log line or statistic of this package holds a webhook's credentials.
+// A Dispatcher never blocks its caller, isolates the sinks so that one that hangs delays no other, and retries for
+// as long as it takes. No error, log line or statistic of this package contains a webhook's credentials.
 package alerting
 
 import (

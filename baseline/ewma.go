@@ -1,6 +1,6 @@
 // Package baseline learns what is normal for one series: a moving level, and the level at which the series settled
-// after its start. It is pure arithmetic: the caller passes the instant of every value. Whether a departure from the
-// level is growth is for package trend.
+// after its start. It is pure arithmetic: the caller passes the instant of every value. Package trend decides
+// whether a departure from the level is growth.
 package baseline
 
 import (

@@ -1,6 +1,6 @@
-// Package detector decides whether a process leaks: Detector judges samples and says in sentences what it decided, and
-// ResourceMonitor runs it inside a service, with evidence, delivery and a live page. This package has what a service
-// uses by name: both of these, the API of the monitors that they replace, and aliases of what the packages below
+// Package detector decides whether a process leaks. Detector judges samples and reports its decisions in sentences.
+// ResourceMonitor runs it inside a service, with evidence, delivery and a live page. This package has the names that
+// a service uses: these two, the API of the monitors that they replace, and aliases of what the packages below
 // define. The decisions are made in engine and sites, and the sentences in wording.
 package detector
 

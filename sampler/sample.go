@@ -1,6 +1,6 @@
 // Package sampler says what a process looks like at one instant: Sample, the table of Resources, and Source, which
-// gives samples. How a process is read belongs to the packages below it, one for each kind of source, and what to
-// make of a sample to those that judge it. Values are in base units, and what was not read is absent.
+// gives samples. The packages below it read processes, one for each kind of source. Other packages judge the
+// samples. Values are in base units, and what was not read is absent.
 package sampler
 
 import (

@@ -1,8 +1,8 @@
 // Package trend tells sustained growth from everything else that a series does. It keeps the minimums of a series in
-// buckets of several widths, and judges windows of them: growth must never have come back, must exceed what was seen
-// before, must be material, last long enough for its size, be even, and hold in a linear regression; EstimateOnset
-// says when it began. It is pure arithmetic: the caller passes the instant of every value. What follows from a
-// verdict is for those who call.
+// buckets of several widths, and judges windows of them. Growth must never have come back, must exceed what was seen
+// before, must be material, last long enough for its size, be even, and hold in a linear regression. EstimateOnset
+// says when it began. The package is pure arithmetic: the caller passes the instant of every value, and decides what
+// follows from a verdict.
 package trend
 
 import (

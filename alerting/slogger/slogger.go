@@ -1,5 +1,5 @@
-// Package slogger lets a service that logs with log/slog have the monitor's lines and alerts there: the monitor writes
-// to a logrus logger, and New gives one whose entries go to a slog.Handler. Nothing is decided here.
+// Package slogger sends the monitor's lines and alerts to log/slog: the monitor writes to a logrus logger, and New
+// returns one whose entries go to a slog.Handler. Nothing is decided here.
 package slogger
 
 import (

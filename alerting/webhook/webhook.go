@@ -1,6 +1,6 @@
-// Package webhook posts alerts over HTTP: as they are in JSON, as a message for Slack, or to an Alertmanager. Each form
-// has a file of its own; what is common to them is how a post is made and what its failure means. Ways of delivery
-// without HTTP belong elsewhere.
+// Package webhook posts alerts over HTTP: as JSON, as a message for Slack, or to an Alertmanager. Each form has a
+// file of its own. Shared are how a post is made and what its failure means. Delivery without HTTP belongs
+// elsewhere.
 package webhook
 
 import (

@@ -1,14 +1,16 @@
-// Package collector exports what a detector.ResourceMonitor knows as Prometheus metrics:
+// Package collector exports the verdicts of a detector.ResourceMonitor as Prometheus metrics:
 //
 //	prometheus.MustRegister(collector.New(monitor))
 //
-// Only services that import this package compile the Prometheus client. A scrape reads the monitor's latest verdicts:
-// it takes no sample, and holds the monitor's lock for about ten microseconds.
+// Only services that import this package compile the Prometheus client. A scrape reads the monitor's latest
+// verdicts. It takes no sample, and holds the monitor's lock for about ten microseconds.
 //
-// Levels and slopes have one metric for each unit (leaktrend_value, leaktrend_value_bytes, leaktrend_value_seconds), so
-// that no metric mixes units. What is not known has no series: a resource without a ceiling has no time of exhaustion.
+// Levels and slopes have one metric for each unit (leaktrend_value, leaktrend_value_bytes, leaktrend_value_seconds),
+// so that no metric mixes units. Unknown values have no series: a resource without a ceiling has no time of
+// exhaustion.
 //
-// One monitor to a registry. Two in one process need labels that tell them apart: prometheus.WrapRegistererWith.
+// A registry takes one monitor. Two monitors in one process need labels that tell them apart:
+// prometheus.WrapRegistererWith.
 package collector
 
 import (

@@ -1,5 +1,5 @@
 // Package config is the configuration of the detector and of the monitor that runs it: one table parses, checks,
-// documents and writes it. What a setting does belongs to whoever uses it, and YAML stays in here.
+// documents and writes it. What a setting does belongs to the code that uses it. YAML stays in this package.
 package config
 
 import (

@@ -1,6 +1,6 @@
-// Package earlier reads what a Prometheus has of the lives that a process had before: the state of a process without a
-// disk. A monitor that is to know them is given Read, so that services without compile no Prometheus client. What the
-// lives tell is for detector/lives; how a server is read, for prom.
+// Package earlier reads the earlier lives of a process from a Prometheus: the state of a process without a disk. To
+// have them known, pass Read to the monitor; services that do not compile no Prometheus client. What the lives tell
+// is for detector/lives; how a server is read, for prom.
 //
 //	monitor.ReadEarlierLives(earlier.Read) // before Start; history_from and history_selector say from where
 package earlier

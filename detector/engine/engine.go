@@ -1,6 +1,6 @@
-// Package engine decides whether a process leaks: samples in, decisions out. They depend on the samples and the
-// configuration alone, so a recording gives in replay what the live run gave. What belongs here are reasons and
-// figures; sentences are composed in wording, and nothing here knows files, network, log or clock.
+// Package engine decides whether a process leaks: samples in, decisions out. Decisions depend only on the samples
+// and the configuration, so a replay gives what the live run gave. Reasons and figures belong here; sentences are
+// composed in wording, and nothing here knows files, network, log or clock.
 package engine
 
 import (

@@ -1,12 +1,12 @@
-// Package expvars publishes what a detector.ResourceMonitor knows under /debug/vars, for services that have expvar in
-// place of a metrics client:
+// Package expvars publishes the verdicts of a detector.ResourceMonitor under /debug/vars, for services that use
+// expvar instead of a metrics client:
 //
 //	err := expvars.Publish("leaktrend", monitor)
 //
-// Only services that import this package import expvar, which adds /debug/vars to http.DefaultServeMux. A request reads
-// the monitor's latest verdicts: it takes no sample.
+// Only services that import this package import expvar, which adds /debug/vars to http.DefaultServeMux. A request
+// reads the monitor's latest verdicts; it takes no sample.
 //
-// The values are those of package collector, by its names without leaktrend_, with an object for each label:
+// The values are those of package collector, under its names without leaktrend_, with an object for each label:
 //
 //	{"checks_total": 12, "state": {"goroutines": {"firing": 0, "healthy": 1, ...}, ...},
 //	 "value": {"goroutines": 40}, ...}

@@ -1,6 +1,6 @@
-// Package holders names what keeps alive the memory that a line of code has allocated, or descriptors open: a variable
-// of a package, a goroutine, timers, or finalizers. A monitor that is to name it in its alerts is given Find, so that
-// services without compile nothing of it. How memory is read is for sampler/outside.
+// Package holders names what keeps alive the memory that a line of code allocated, or what keeps descriptors open: a
+// variable of a package, a goroutine, timers, or finalizers. To have it named in alerts, pass Find to the monitor;
+// services that do not compile nothing of it. How memory is read is for sampler/outside.
 //
 //	monitor.NameHolders(holders.Find) // before Start; holders: false in the configuration turns it off
 package holders

@@ -1,6 +1,6 @@
-// Package incident makes one incident of the alerts that have one cause: goroutines, their stacks and heap, descriptors
-// and threads that leak at one place. It decides which alerts belong together, under which identity and fingerprint
-// they go, and whether that is one to deliver. What grows is decided by others, and so is how it is said.
+// Package incident groups the alerts that have one cause into one incident: goroutines, their stacks and heap,
+// descriptors and threads that leak at one place. It decides which alerts belong together, under which identity and
+// fingerprint they go, and whether the incident is delivered. Other packages decide what grows, and how it is said.
 package incident
 
 import (

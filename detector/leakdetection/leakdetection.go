@@ -1,6 +1,6 @@
-// Package leakdetection stands in for log_capturer_go's package of this name: its code compiles with the import
-// changed, and nothing else. As the original did, it sets the gauge leak_detection of the default registry; a service
-// that does without the Prometheus client imports package detector instead.
+// Package leakdetection stands in for log_capturer_go's package of this name: the host's code compiles with the
+// import changed, and nothing else. Like the original it sets the gauge leak_detection of the default registry. A
+// service that does without the Prometheus client imports package detector instead.
 package leakdetection
 
 import (

@@ -1,5 +1,5 @@
-// Package leaktest finds leaks in tests: a leak repeats, so what grows with every round of the same work is one, and
-// what is there once, as a cache, a pool or a connection that is kept, is none.
+// Package leaktest finds leaks in tests. A leak repeats: what grows with every round of the same work is one. What
+// is there once, such as a cache, a pool or a connection that is kept, is not.
 //
 //	func TestRefreshLeaksNothing(t *testing.T) {
 //		cache := NewCache()
@@ -7,10 +7,10 @@
 //		leaktest.Check(t, func() { cache.Refresh() })
 //	}
 //
-// Check plays rounds until nothing grows any more, or until the same lines of code have grown in every stretch of
-// them. Soak watches a service under test for a time, as the detector watches one that runs. VerifyTestMain looks at
-// what the tests of a package leave behind. How growth over hours is judged belongs to the engine, and how profiles are
-// read to sampler/profile.
+// Check runs rounds until nothing grows any more, or until the same lines of code have grown in every stretch of
+// them. Soak watches a service under test for a time, as the detector watches one in production. VerifyTestMain
+// checks what the tests of a package leave behind. How growth over hours is judged belongs to the engine, and how
+// profiles are read to sampler/profile.
 package leaktest
 
 import (

@@ -1,7 +1,7 @@
-// Package lives holds what is known of a process over its lives: those that came one after the other in its place,
-// between deploys, crashes and restarts. A Record survives them, in memory within a replay and in a file between the
-// runs of a service, with the same content. What belongs here are the data, their bounds, and what they tell about
-// growth; how a life is watched is for the engine, where a Record is kept for whoever has files.
+// Package lives holds what is known of a process over its lives: the processes that followed each other in its
+// place, between deploys, crashes and restarts. A Record survives them, in memory within a replay and in a file
+// between the runs of a service, with the same content. The data, their bounds, and what they tell about growth
+// belong here. How a life is watched is for the engine; where a Record is kept is for the packages that have files.
 //
 // Judge adds up the evidence of lives. With y_ki the floor number i of life k over the level at its start, and x_ki the
 // age, the model is y_ki = a_k + b x_ki + c (x_ki - m)^2 + e_ki: an intercept for each life, one slope and one bend,

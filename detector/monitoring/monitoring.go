@@ -1,5 +1,6 @@
-// Package monitoring stands in for log_capturer_go's package of this name, its second monitor: its code compiles with
-// the import changed. Both of its monitors are then one, which samples once and tells each leak once.
+// Package monitoring stands in for log_capturer_go's package of this name, its second monitor: the host's code
+// compiles with the import changed. Both of its monitors are then one, which samples once and reports each leak
+// once.
 package monitoring
 
 import (

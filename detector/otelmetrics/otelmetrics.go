@@ -1,17 +1,17 @@
-// Package otelmetrics exports what a detector.ResourceMonitor knows as OpenTelemetry metrics:
+// Package otelmetrics exports the verdicts of a detector.ResourceMonitor as OpenTelemetry metrics:
 //
 //	registration, err := otelmetrics.Register(otel.GetMeterProvider(), monitor)
 //
-// It knows the API alone: which SDK reads the instruments, and where to, is the service's choice. Only services that
-// import this package compile OpenTelemetry. A collection reads the monitor's latest verdicts: it takes no sample, and
-// holds the monitor's lock for about ten microseconds.
+// It uses only the API: which SDK reads the instruments, and where they go, is the service's choice. Only services
+// that import this package compile OpenTelemetry. A collection reads the monitor's latest verdicts. It takes no
+// sample, and holds the monitor's lock for about ten microseconds.
 //
-// The metrics are those of package collector, by the names that the semantic conventions ask for: leaktrend.state for
-// leaktrend_state, leaktrend.alert.sent for leaktrend_alerts_sent_total, with units of UCUM. Levels and slopes have one
-// instrument for each unit: leaktrend.value.count, leaktrend.value.size (bytes), leaktrend.value.duration (seconds).
-// Attributes are leaktrend.resource, leaktrend.state, leaktrend.finding.kind, leaktrend.sink, leaktrend.check.phase and
-// leaktrend.panic.origin. What is not known has no value: a resource without a ceiling has no
-// leaktrend.exhaustion_time.
+// The metrics are those of package collector, with names that follow the semantic conventions: leaktrend.state for
+// leaktrend_state, leaktrend.alert.sent for leaktrend_alerts_sent_total, with units of UCUM. Levels and slopes have
+// one instrument for each unit: leaktrend.value.count, leaktrend.value.size (bytes), leaktrend.value.duration
+// (seconds). Attributes are leaktrend.resource, leaktrend.state, leaktrend.finding.kind, leaktrend.sink,
+// leaktrend.check.phase and leaktrend.panic.origin. Unknown values are not exported: a resource without a ceiling
+// has no leaktrend.exhaustion_time.
 package otelmetrics
 
 import (

@@ -1,6 +1,6 @@
-// Package page shows a monitor to people: a static page and a JSON document that its script shows, so that whatever is
-// on the page is there for programs too. The plots are drawn here, by package plot. What is shown is decided elsewhere:
-// this package knows no engine, and of the monitor only what the interface Monitor has.
+// Package page shows a monitor to people: a static page, and a JSON document that its script displays, so that
+// everything on the page is there for programs too. Package plot draws the plots. What is shown is decided
+// elsewhere: this package does not know the engine, and knows of the monitor only the interface Monitor.
 package page
 
 import (

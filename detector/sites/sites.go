@@ -1,6 +1,6 @@
-// Package sites follows each line of code that goroutines wait at, or that live memory is from, as a series of its
-// own. It finds growth that a total hides, and says which lines made a total grow. Its decisions depend on the
-// profiles and their times alone: how profiles are taken, and what an alert does with a line, stand in evidence.
+// Package sites follows each line of code at which goroutines wait, or from which live memory comes, as a series of
+// its own. It finds growth that a total hides, and says which lines made a total grow. Its decisions depend only on
+// the profiles and their times. How profiles are taken, and what an alert does with a line, is for evidence.
 package sites
 
 import (

@@ -1,7 +1,8 @@
-// Package state keeps what was learned of a process from one start of it to the next, in a file: small, versioned, with
-// a checksum, replaced as a whole, and of one writer at a time. What is learned is for lives, when it is asked for and
-// taken in for the monitor; here are the files, and what goes wrong with them. That is never a reason not to start, and
-// costs no alert: a state that cannot be used is moved aside with a warning, and learning begins anew.
+// Package state keeps what was learned of a process from one start to the next, in a file: small, versioned, with a
+// checksum, replaced as a whole, with one writer at a time. Package lives decides what is learned, and the monitor
+// when it is saved and loaded; the files, and what goes wrong with them, are handled here. A fault is never a reason
+// not to start, and costs no alert: a state that cannot be used is moved aside with a warning, and learning starts
+// anew.
 package state
 
 import (

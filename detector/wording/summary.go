@@ -1,6 +1,5 @@
-// Package wording composes the sentences on what was decided, from the reasons and figures of those who decide.
-// Nothing that decides imports it. It decides nothing, and knows no clock; how a table or a page lays its words out
-// belongs to those.
+// Package wording composes the sentences about decisions, from the reasons and figures of the packages that decide.
+// None of those imports it. It decides nothing, and knows no clock. Tables and pages lay out its words themselves.
 package wording
 
 import (

@@ -1,6 +1,6 @@
-// Package breakdown tells what the descriptors, the threads and the resident memory of a process are, grouped so that
-// people recognize them, and which of the groups grew. It reads one process at one instant; when to look, and what to
-// keep of it, is for those who call.
+// Package breakdown tells what the descriptors, the threads and the resident memory of a process are, in groups that
+// people recognize, and which of the groups grew. It reads one process at one instant; when to look, and what to
+// keep, is for the caller.
 package breakdown
 
 import (

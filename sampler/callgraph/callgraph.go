@@ -1,10 +1,10 @@
 // Package callgraph finds which lines of an application lead to functions of the libraries that it uses.
 //
-// A library waits, opens and keeps for the application, and nothing at run time need tell for which of its lines. The
-// code of the program does: the calls in it name their targets. From a function of a library it is followed back, from
-// caller to caller, to the lines of the application. A call by way of an interface or of a function value has no fixed
-// target, so that lines may be missing; those that are found do lead there. The code is read from the file of the
-// running program, on Linux for amd64 and arm64. Symbols are not needed.
+// A library waits, opens and keeps for the application, and at run time nothing may tell for which of its lines. The
+// program's code does: its calls name their targets. They are followed back from a function of a library, from
+// caller to caller, to the lines of the application. A call through an interface or a function value has no fixed
+// target, so lines may be missing; those that are found do lead there. The code is read from the file of the running
+// program, on Linux for amd64 and arm64. Symbols are not needed.
 package callgraph
 
 import (

@@ -1,5 +1,5 @@
-// Package endpoint samples a process through its Prometheus metrics, over HTTP. What the text and its metrics mean
-// stands in promtext; a Prometheus server that holds the history of many processes is read elsewhere.
+// Package endpoint samples a process through its Prometheus metrics, over HTTP. Package promtext knows what the text
+// and its metrics mean. A Prometheus server, with the history of many processes, is read elsewhere.
 package endpoint
 
 import (

@@ -1,5 +1,5 @@
-// Package figure writes figures as people read them, in the one way that tables, pages and alerts share. It knows
-// nothing of this module, so that alerts need not know resources.
+// Package figure formats figures for people, in the one way that tables, pages and alerts share. It knows nothing of
+// this module, so that alerts need not know resources.
 package figure
 
 import (

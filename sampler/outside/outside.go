@@ -1,11 +1,11 @@
-// Package outside reads goroutines and live heap memory of another Go process from its memory: nothing is built into
-// that process, asked of it, written to it or stopped. It knows the runtime of the releases of its table, also of
-// stripped and position-independent programs, and of others where they have debug information.
+// Package outside reads goroutines and live heap of another Go process from its memory: nothing is built into that
+// process, asked of it, or written to it, and it is not stopped. It knows the runtime of the releases in its table,
+// also in stripped and position-independent programs, and of other releases if the program has debug information.
 //
-// The process runs on while it is read. What does not hold together is dropped and counted: a goroutine whose
-// descriptor has changed meanwhile, a stack that does not end where its goroutine began, counts that do not fit each
-// other. Nothing leaves this package but counts, addresses and what the program's file says of them: functions and
-// lines.
+// The process runs on while it is read. Inconsistent data is dropped and counted: a goroutine whose descriptor has
+// changed meanwhile, a stack that does not end where its goroutine began, counts that do not fit each other. Nothing
+// leaves this package but counts, addresses and what the program's file says of them: functions, lines, and
+// names and types of variables.
 package outside
 
 import (

@@ -1,5 +1,5 @@
 // Package process samples other processes, of any language, through /proc, and finds them by name. It is available
-// on Linux only. It reads totals; what descriptors and threads are is told by breakdown.
+// only on Linux. It reads totals; package breakdown tells what descriptors and threads are.
 package process
 
 import (

@@ -1,6 +1,6 @@
-// Package profile reads where in the code the goroutines and the live heap memory of this process are from: a
-// profile is reduced to sites, each a line of code with what is there now. Whether a site grows is decided
-// elsewhere, and profiles of other processes are read by remote, which brings a parser.
+// Package profile reads where in the code the goroutines and the live heap of this process come from: a profile is
+// reduced to sites, each a line of code with what is there now. Whether a site grows is decided elsewhere. Package
+// remote reads profiles of other processes, and brings a parser.
 package profile
 
 import (

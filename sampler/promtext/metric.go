@@ -1,5 +1,5 @@
-// Package promtext reads the Prometheus text format and OpenMetrics, and says what their metrics are here: one table
-// for endpoints, recordings and fleets. Where the text comes from is for those who call.
+// Package promtext reads the Prometheus text format and OpenMetrics, and says what the metrics mean here: one table
+// for endpoints, recordings and fleets. Where the text comes from is for the caller.
 package promtext
 
 import (

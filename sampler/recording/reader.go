@@ -1,6 +1,6 @@
-// Package recording reads and writes recordings of samples: its own format, and files as other tools write them.
-// Each format is recognized by its content, and read as what it is or refused with a way out; the rooms below hold
-// the formats of others. What the values mean for the process is not judged here.
+// Package recording reads and writes recordings of samples: its own format, and the files of other tools. Each
+// format is recognized by its content, and either read as what it is or refused with a way out. The packages below
+// it hold the formats of others. What the values mean for the process is not judged here.
 package recording
 
 import (

@@ -1,7 +1,7 @@
-// Package redact keeps secrets out of what is logged, shown and returned as errors: every address that is read from or
-// posted to may hold a user, a password or a token, and whoever answers may repeat them. It also keeps out what would
-// move a cursor or turn text around: names come from programs that are watched. It is below all other packages, and
-// imports none of them.
+// Package redact keeps secrets out of what is logged, shown and returned as errors: any address that is read from or
+// posted to may contain a user, a password or a token, and the answer may repeat it. It also keeps out characters
+// that would move a cursor or reverse text, because names come from programs that are watched. It is below all other
+// packages, and imports none of them.
 package redact
 
 import (

@@ -1,6 +1,6 @@
-// Package prom reads a Prometheus server, or one that speaks its API, as a good neighbour: in chunks that respect
-// the server's limits, a few at a time, and patient when it asks for patience. What the series mean is for those who
-// ask.
+// Package prom reads a Prometheus server, or one with the same API, as a good neighbour: in chunks that respect the
+// server's limits, with few queries at a time, and with patience when the server asks for it. What the series mean
+// is for the caller.
 package prom
 
 import (

@@ -1,4 +1,4 @@
-// Package filelock keeps a file for one writer: a recording, or what is known of a process. The lock is the system's
+// Package filelock reserves a file for one writer: a recording, or the state of a process. The lock is the system's
 // and ends with the process that holds it, however that ends.
 package filelock
 

@@ -160,8 +160,7 @@ func TestHugeTargets(t *testing.T) {
 			}
 			if want := test.targets + 2*len(isHuge); r.Processes != want || len(r.Missing) != 0 || n > test.queries {
 				t.Errorf("%d processes, want %d; missing %v; %d queries, want %d at most", r.Processes, want, r.Missing,
-					n,
-					test.queries)
+					n, test.queries)
 			}
 		})
 	}
