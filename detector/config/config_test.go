@@ -151,16 +151,16 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `resource_monitoring:
-  # run at all (default true)
+  # run the monitor (default true)
   # first
   enabled: true
-  # time between samples, at least 10ms; where soak is set and this is not, a 1200th of it, 50ms to 30s (default 30s)
+  # time between samples, at least 10ms; if soak is set and this is not, a 1200th of soak, 50ms to 30s (default 30s)
   check_interval: 30s
   # hard limit: goroutines above the starting baseline; 0 = off (default 0)
   goroutine_threshold: 0
   # hard limit: descriptors above the starting baseline; 0 = off (default 0)
   fd_threshold: 0
-  # hard limit: heap in use in MB of 1024*1024 bytes, absolute; of a process whose heap in use is not read, its live heap, else resident memory; 0 = off (default 0)
+  # hard limit: heap in use in MB of 1024*1024 bytes, absolute; if the heap in use is not read, the live heap, else resident memory; 0 = off (default 0)
   memory_leak_threshold: 52428801
   # where alerts are posted, http or https; empty = none (default "")
   alert_webhook_url: "http://h/?a=\"b\""
@@ -176,23 +176,23 @@ func TestWrite(t *testing.T) {
   profile_dir: ""
   # maximum size of all captures together, in MB of 1024*1024 bytes; 0 = write none (default 100)
   profile_max_mb: 100
-  # where captures are posted too, http or https, with stack_trace_on_leak; empty = nowhere (default "")
+  # where captures are also posted, http or https, with stack_trace_on_leak; empty = nowhere (default "")
   capture_url: ""
-  # name what keeps memory alive, of a Go process that is watched from outside or that has package holders (default true)
+  # name what keeps memory alive, in a Go process that is watched from outside or uses package holders (default true)
   holders: true
   # fingerprints of leaks that are shown and counted but not alerted (default [])
   known_leaks: []
   # alerts kept in memory (default 100)
   max_alert_history: 100
-  # directory, best of its own, where what was learned is kept between starts; empty = nowhere (default "")
+  # directory, best a dedicated one, where what was learned is kept between starts; empty = nowhere (default "")
   state_dir: ""
-  # name that tells this process from others of its executable, in state_dir and in alerts; empty = the host's name (default "")
+  # name that distinguishes this process from others of its executable, in state_dir and in alerts; empty = the host's name (default "")
   instance: ""
-  # Prometheus that earlier lives are read from at the start, http or https; empty = none (default "")
+  # Prometheus from which earlier lives are read at the start, http or https; empty = none (default "")
   history_from: ""
-  # selector of the series of this workload there, as in {job="worker"} (default "")
+  # selector of the series of this workload there, such as {job="worker"} (default "")
   history_selector: ""
-  # percent of growth within one interval that is a hard limit, once it outlasted a burst of 10m; 0 = off (default 0)
+  # hard limit: growth in percent within one interval, once it has outlasted a burst of 10m; 0 = off (default 0)
   growth_rate_threshold: 0
   adaptive:
     # run the trend detector (default true)
@@ -322,7 +322,7 @@ func TestWriteChanged(t *testing.T) {
 			nil, `resource_monitoring:
   # hard limit: descriptors above the starting baseline; 0 = off (default 0)
   fd_threshold: 7
-  # hard limit: heap in use in MB of 1024*1024 bytes, absolute; of a process whose heap in use is not read, its live heap, else resident memory; 0 = off (default 0)
+  # hard limit: heap in use in MB of 1024*1024 bytes, absolute; if the heap in use is not read, the live heap, else resident memory; 0 = off (default 0)
   memory_leak_threshold: 5
   adaptive:
     # 0.1 to 10; the required duration is divided by it (default 1)

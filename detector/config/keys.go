@@ -73,9 +73,8 @@ var units = map[string]string{"memory_threshold_mb": "MB", "memory_leak_threshol
 
 // memoryKey has two spellings of different units: MB of 1024*1024 bytes, and bytes.
 func memoryKey() key {
-	k := integerKey("memory_leak_threshold", "hard limit: heap in use in MB of 1024*1024 bytes, absolute; of a "+
-		"process "+
-		"whose heap in use is not read, its live heap, else resident memory; 0 = off", math.MaxInt64,
+	k := integerKey("memory_leak_threshold", "hard limit: heap in use in MB of 1024*1024 bytes, absolute; if the "+
+		"heap in use is not read, the live heap, else resident memory; 0 = off", math.MaxInt64,
 		func(c *Config) *int64 { return &c.MemoryThreshold })
 	megabytes := spelling{"memory_threshold_mb",
 		func(c *Config, v scalar) error {

@@ -90,9 +90,10 @@ func qualified(group, name string) string {
 
 // keys drives parsing, validation and writing, in the order in which settings are written.
 var keys = []key{
-	boolKey("enabled", "run at all", func(c *Config) *bool { return &c.Enabled }),
-	durationKey(checkInterval, "time between samples, at least 10ms; where soak is set and this is not, a 1200th of "+
-		"it, 50ms to 30s", minInterval, false,
+	boolKey("enabled", "run the monitor", func(c *Config) *bool { return &c.Enabled }),
+	durationKey(checkInterval,
+		"time between samples, at least 10ms; if soak is set and this is not, a 1200th of soak, 50ms to 30s",
+		minInterval, false,
 		func(c *Config) *time.Duration { return &c.CheckInterval }).also("monitoring_interval"),
 	integerKey("goroutine_threshold", "hard limit: goroutines above the starting baseline; 0 = off", math.MaxInt64,
 		func(c *Config) *int64 { return &c.GoroutineThreshold }).also("goroutine_leak_threshold"),
@@ -116,29 +117,30 @@ var keys = []key{
 	integerKey("profile_max_mb", "maximum size of all captures together, in MB of 1024*1024 bytes; 0 = write none",
 		math.MaxInt64/mib,
 		func(c *Config) *int64 { return &c.ProfileMaxMB }),
-	textKey("capture_url", "where captures are posted too, http or https, with stack_trace_on_leak; empty = nowhere",
+	textKey("capture_url", "where captures are also posted, http or https, with stack_trace_on_leak; empty = nowhere",
 		checkURL,
 		func(c *Config) *string { return &c.CaptureURL }).orNothing(),
-	boolKey("holders", "name what keeps memory alive, of a Go process that is watched from outside or that has "+
-		"package holders",
+	boolKey("holders", "name what keeps memory alive, in a Go process that is watched from outside or uses package "+
+		"holders",
 		func(c *Config) *bool { return &c.Holders }),
 	listKey("known_leaks", "fingerprints of leaks that are shown and counted but not alerted", checkFingerprint,
 		func(c *Config) *string { return &c.KnownLeaks }),
 	integerKey("max_alert_history", "alerts kept in memory", maxHistory,
 		func(c *Config) *int { return &c.MaxAlertHistory }),
-	textKey("state_dir", "directory, best of its own, where what was learned is kept between starts; empty = nowhere",
+	textKey("state_dir", "directory, best a dedicated one, where what was learned is kept between starts; empty = "+
+		"nowhere",
 		checkText,
 		func(c *Config) *string { return &c.StateDir }).orNothing(),
-	textKey("instance", "name that tells this process from others of its executable, in state_dir and in alerts; "+
-		"empty = the host's name", checkText,
+	textKey("instance", "name that distinguishes this process from others of its executable, in state_dir and in "+
+		"alerts; empty = the host's name", checkText,
 		func(c *Config) *string { return &c.Instance }).orNothing(),
-	textKey("history_from", "Prometheus that earlier lives are read from at the start, http or https; empty = none",
+	textKey("history_from", "Prometheus from which earlier lives are read at the start, http or https; empty = none",
 		checkURL,
 		func(c *Config) *string { return &c.HistoryFrom }).orNothing(),
-	textKey("history_selector", `selector of the series of this workload there, as in {job="worker"}`, checkSelector,
+	textKey("history_selector", `selector of the series of this workload there, such as {job="worker"}`, checkSelector,
 		func(c *Config) *string { return &c.HistorySelector }).orNothing(),
-	numberKey("growth_rate_threshold", "percent of growth within one interval that is a hard limit, once it "+
-		"outlasted a burst of 10m; 0 = off", 0, math.MaxFloat64,
+	numberKey("growth_rate_threshold", "hard limit: growth in percent within one interval, once it has outlasted a "+
+		"burst of 10m; 0 = off", 0, math.MaxFloat64,
 		func(c *Config) *float64 { return &c.GrowthRateThreshold }),
 	inertKey("enable_gc_optimization"),
 	inertKey("cpu_threshold"),
