@@ -36,8 +36,9 @@ const (
 type place []*stay
 
 // placesOf deals out the lives of a workload to the places that they took from each other, those that began first to
-// the place that was left last. It puts the lives in that order.
-func placesOf(stays []stay) (all []place) {
+// the place that was left last. It puts the lives in that order. What is too short to be one of them, as in a crash
+// loop, may lie between two.
+func placesOf(stays []stay, short spans) (all []place) {
 	slices.SortFunc(stays, func(a, b stay) int {
 		return cmp.Or(a.first.Compare(b.first), a.last.Compare(b.last),
 			cmp.Compare(orderOf(a.labels), orderOf(b.labels)))
@@ -47,13 +48,14 @@ func placesOf(stays []stay) (all []place) {
 		s := &stays[i]
 		open = slices.DeleteFunc(open, func(at int) bool {
 			latest := all[at][len(all[at])-1]
-			return s.first.Sub(latest.last) > handover
+			_, near := short.apart(latest.last, s.first)
+			return !near && s.first.After(latest.last)
 		})
 		best, nearest := -1, time.Duration(math.MaxInt64)
 		for k, at := range open {
 			latest := all[at][len(all[at])-1]
-			apart := s.first.Sub(latest.last).Abs()
-			if latest.ends && latest.first.Before(s.first) && apart <= handover && apart < nearest {
+			apart, near := short.apart(latest.last, s.first)
+			if latest.ends && latest.first.Before(s.first) && near && apart < nearest {
 				best, nearest = k, apart
 			}
 		}
@@ -111,7 +113,7 @@ func isMemory(r sampler.Resource) bool { return r.Unit == "bytes" }
 
 // overLives judges one resource of a workload over the lives of its processes, as far as they end and take over from
 // each other. tried tells whether there was enough to judge.
-func overLives(all []place, resource sampler.Resource, until time.Time) (f foundOver, tried, ok bool) {
+func overLives(all []place, short spans, resource sampler.Resource, until time.Time) (f foundOver, tried, ok bool) {
 	var (
 		judge    lives.Judge
 		places   int
@@ -123,7 +125,8 @@ func overLives(all []place, resource sampler.Resource, until time.Time) (f found
 		on       [allGrounds]int // places
 	)
 	for _, p := range all {
-		if until.Sub(p[len(p)-1].last) > handover {
+		last := p[len(p)-1].last
+		if _, near := short.apart(last, until); !near && until.After(last) {
 			continue // given up
 		}
 		g, judged, enough, leaks := p.judge(&judge, resource)
@@ -224,6 +227,7 @@ type workloads map[string]*workload
 type workload struct {
 	labels  []Label
 	stays   map[string][]stay // by resource
+	short   spans             // in which lives ran that are too short to tell anything
 	origins map[origin][]role // metrics that were read there
 }
 
@@ -235,18 +239,27 @@ func workloadName(group []Label) (name string) {
 	return name
 }
 
+// of returns the workload of a group.
+func (all workloads) of(group []Label) *workload {
+	name := workloadName(group)
+	w := all[name]
+	if w == nil {
+		w = &workload{labels: workloadOf(group), stays: map[string][]stay{}, origins: map[origin][]role{}}
+		all[name] = w
+	}
+	return w
+}
+
+// pass notes a life that is too short to tell anything but that something ran.
+func (w *workload) pass(l *life) { w.short = w.short.with(span{l.first, l.last}) }
+
 // keep notes a life of a process, of one resource, for the judgment over lives.
 func (c *collector) keep(group []Label, p *process, version string, l *life, resource string) {
 	curve, ok := l.curves[resource]
 	if !ok || l.withLoad[resource] {
 		return
 	}
-	labels, name := workloadOf(group), workloadName(group)
-	w := c.workloads[name]
-	if w == nil {
-		w = &workload{labels: labels, stays: map[string][]stay{}, origins: map[origin][]role{}}
-		c.workloads[name] = w
-	}
+	w := c.workloads.of(group)
 	if b := p.readAs; b != nil {
 		w.origins[origin{b.source, b.part}] = b.roles
 	}
@@ -271,8 +284,8 @@ func (c *collector) overLives(until time.Time) (candidates []foundOver, judged i
 		w := c.workloads[name]
 		for _, resource := range slices.Sorted(maps.Keys(w.stays)) {
 			r := resourceOf(resource)
-			places := placesOf(some(w.stays[resource], maxStays))
-			f, tried, ok := overLives(places, r, until)
+			places := placesOf(some(w.stays[resource], maxStays), w.short)
+			f, tried, ok := overLives(places, w.short, r, until)
 			if tried {
 				judged++
 			}

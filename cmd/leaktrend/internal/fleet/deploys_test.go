@@ -55,6 +55,23 @@ func daily(replicas int, level func(day int, age float64) float64) (all []living
 	return all
 }
 
+// looping is a service of two replicas of which each runs for 18 hours, then in lives of half an hour up to the next
+// day.
+func looping(level func(age float64) float64) (all []living) {
+	const day, runs, loop = 288, 216, 6
+	for d := range 7 {
+		for i := range 2 {
+			from := d*day + i
+			pod := func(k int) string { return fmt.Sprintf("api-%d-%d-%d", d, i, k) }
+			all = append(all, living{pod(0), "v1", from, min(from+runs, week.N), level})
+			for k := from + runs; k < min(from+day, week.N); k += loop {
+				all = append(all, living{pod(k), "v1", k, min(k+loop, from+day), level})
+			}
+		}
+	}
+	return all
+}
+
 // What adds up over the lives of a workload, and what does not.
 func TestDeploys(t *testing.T) {
 	leak := func(age float64) float64 { return 200 * (1 + 3*age) }
@@ -75,6 +92,16 @@ func TestDeploys(t *testing.T) {
 			}
 			return leak(age)
 		}), []string{"goroutines job=api 4/4 [v0 0/4] [v1 4/4] [v2 4/4] [v3 4/4] [v4 4/4] [v5 4/4] [v6 4/4] first v1"}},
+		{"a leak with a crash loop of hours after each day", looping(leak), []string{
+			"goroutines job=api 2/2 [v1 14/14]",
+		}},
+		{"a leak of which the latest lives are too young to tell", func() (all []living) {
+			for _, l := range daily(2, func(_ int, age float64) float64 { return leak(age) }) {
+				l.from, l.to = l.from+day-18, min(l.to+day-18, week.N) // the last deploys are an hour and a half ago
+				all = append(all, l)
+			}
+			return all
+		}(), []string{"goroutines job=api 2/2 [v0 2/2] [v1 2/2] [v2 2/2] [v3 2/2] [v4 2/2] [v5 2/2]"}},
 		{"rolling restarts of what is well", daily(8, func(_ int, age float64) float64 { return flat(age) }), nil},
 		{"each life warms up", daily(4, func(_ int, age float64) float64 { return warm(age) }), nil},
 		{"an autoscaler's pods, which warm up", func() (all []living) {

@@ -75,6 +75,9 @@ func (all workloads) recall(p *process, groupBy []string, g prom.Grid, before []
 		version := cmp.Or(versionOf(p.labels), l.version)
 		_, group := groupOf(groupBy, p, version)
 		name := workloadName(group)
+		if len(wanted[name]) > 0 && l.length() < shortestStay {
+			all[name].pass(l)
+		}
 		for _, resource := range wanted[name] {
 			curve, ok := l.curves[resource]
 			if !ok {

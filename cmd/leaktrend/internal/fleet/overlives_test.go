@@ -163,6 +163,48 @@ func TestSomeLives(t *testing.T) {
 	}
 }
 
+// Times in which something ran are joined where they are near, in whatever order they are read, and what lies within
+// one of them is not apart.
+func TestSpans(t *testing.T) {
+	at := func(hours float64) time.Time { return begin.Add(time.Duration(hours * float64(time.Hour))) }
+	of := func(all ...float64) (s spans) {
+		for i := 0; i < len(all); i += 2 {
+			s = s.with(span{at(all[i]), at(all[i+1])})
+		}
+		return s
+	}
+	for _, test := range []struct{ got, want spans }{
+		{of(10, 11, 2, 3, 20, 21), spans{{at(2), at(3)}, {at(10), at(11)}, {at(20), at(21)}}},
+		{of(10, 11, 20, 21, 12, 13), spans{{at(10), at(13)}, {at(20), at(21)}}},
+		{of(10, 11, 2, 3, 3.5, 9.5), spans{{at(2), at(11)}}},
+		{of(10, 15, 12, 13), spans{{at(10), at(15)}}},
+	} {
+		if diff := cmp.Diff(test.want, test.got, cmp.AllowUnexported(span{})); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	}
+	loop := of(10, 15)
+	for _, test := range []struct {
+		end, at float64
+		apart   time.Duration
+		ok      bool
+	}{
+		{9.5, 9.75, 15 * time.Minute, true},
+		{9.5, 9.25, 15 * time.Minute, true},
+		{9.5, 12, handover, true},
+		{9.5, 15.5, handover, true},
+		{9.5, 17, handover, false},
+		{8.5, 12, handover, false},
+		{12, 14, handover, true},
+		{12, 9, 3 * time.Hour, false},
+		{20, 22, handover, false},
+	} {
+		if apart, ok := loop.apart(at(test.end), at(test.at)); ok != test.ok || ok && apart != test.apart {
+			t.Errorf("from %v to %v h: apart %v, %v, want %v, %v", test.end, test.at, apart, ok, test.apart, test.ok)
+		}
+	}
+}
+
 // A life that runs on into a scan is judged from its begin on.
 func TestLifeIsJoined(t *testing.T) {
 	whole := placeOf(0, lifeOf{"v1", 60, climbs})[0]

@@ -249,6 +249,9 @@ func (c *collector) add(p *process, lives []life) {
 		if l.first.Before(g.first) {
 			g.first = l.first
 		}
+		if l.length() < shortestStay {
+			c.workloads.of(values).pass(l)
+		}
 		c.recalled.saw(values, precedent{l.first, l.last, l.curves})
 		for k := range l.statuses {
 			s := &l.statuses[k]

@@ -140,6 +140,7 @@ func serviceOverLives(o generate.Options, family string, index int) (f foundOver
 	g := prom.Grid{Start: begin, Step: o.Interval,
 		N: int(time.Duration(r.Times[len(r.Times)-1]-r.Times[0])/o.Interval) + 1}
 	var stays []stay
+	var short spans
 	for k, of := range all {
 		p := &process{readings: []reading{{resource: r.Series[0].Resource, values: make([]float64, g.N)}}}
 		for i := range p.readings[0].values {
@@ -157,10 +158,12 @@ func serviceOverLives(o generate.Options, family string, index int) (f foundOver
 		if curve, ok := curvesOf(p, &l, g)[r.Series[0].Resource]; ok {
 			stays = append(stays, stay{labels: map[string]string{}, first: l.first, last: l.last, version: of.Version,
 				ends: l.ends, curve: curve})
+		} else {
+			short = short.with(span{l.first, l.last})
 		}
 	}
 	resource, _ := sampler.Lookup(r.Series[0].Resource)
-	f, tried, _ = overLives(placesOf(stays), resource, g.At(g.N-1))
+	f, tried, _ = overLives(placesOf(stays, short), short, resource, g.At(g.N-1))
 	f.Resource = resource
 	return f, tried
 }

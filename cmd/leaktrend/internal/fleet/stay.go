@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/mdzesseis/leaktrend/detector/earlier/prom"
@@ -109,4 +110,38 @@ func (s *stay) prepend(first time.Time, before *lives.Curve) {
 	curve := track.Curve()
 	curve.Last = s.curve.Last
 	s.curve, s.first, s.begins = curve, first, nil
+}
+
+// span is a time in which something ran.
+type span struct{ first, last time.Time }
+
+// spans are in order of time, and further apart than a handover.
+type spans []span
+
+// with returns the spans and one more, joined with those that are near to it.
+func (all spans) with(s span) spans {
+	from, _ := slices.BinarySearchFunc(all, s.first.Add(-handover), func(o span, t time.Time) int {
+		return o.last.Compare(t)
+	})
+	to := from
+	for to < len(all) && !all[to].first.After(s.last.Add(handover)) {
+		if all[to].first.Before(s.first) {
+			s.first = all[to].first
+		}
+		if all[to].last.After(s.last) {
+			s.last = all[to].last
+		}
+		to++
+	}
+	return slices.Replace(all, from, to, s)
+}
+
+// apart returns the time between the end of a life and a later instant, or by which they overlap: of what one of the
+// spans fills, a handover. ok is false where it is more.
+func (all spans) apart(end, at time.Time) (apart time.Duration, ok bool) {
+	if apart = at.Sub(end).Abs(); apart <= handover || at.Before(end) {
+		return apart, apart <= handover
+	}
+	i, _ := slices.BinarySearchFunc(all, end, func(o span, t time.Time) int { return o.last.Compare(t) })
+	return handover, i < len(all) && !all[i].first.After(end.Add(handover)) && !at.After(all[i].last.Add(handover))
 }
