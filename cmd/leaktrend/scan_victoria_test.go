@@ -136,13 +136,14 @@ func TestScanOfVictoriaMetrics(t *testing.T) {
 		"without limits": nil,
 		"with limits": {"-search.maxPointsPerTimeseries=500", "-search.maxSamplesPerQuery=5000",
 			"-search.maxQueryLen=200"},
+		"of few series at once": {"-search.maxUniqueTimeseries=2"},
 	} {
 		if diff := cmp.Diff(want, scan(victoriaMetrics(t, f, limits...))); diff != "" {
 			t.Errorf("VictoriaMetrics %s: (-Prometheus +VictoriaMetrics):\n%s", name, diff)
 		}
 	}
-	// Where not even the jobs can be listed, the server's own words say which limit it was.
-	got := leaktrend(t, "", "scan", "--prometheus", victoriaMetrics(t, f, "-search.maxUniqueTimeseries=3"), "--until",
+	// What cannot be made smaller is missing, and the server's own words say which limit it was.
+	got := leaktrend(t, "", "scan", "--prometheus", victoriaMetrics(t, f, "-search.maxUniqueTimeseries=1"), "--until",
 		fleetEnd.Format(time.RFC3339))
 	if got.code != exitPart || !strings.Contains(got.stderr, "-search.max* command-line flag") {
 		t.Errorf("exit code %d: %s", got.code, got.stderr)

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -215,6 +216,9 @@ func (b *batch) widest(ctx context.Context, server Server, r role, g prom.Grid) 
 		joined = append(joined, of.label)
 	}
 	names, err := server.LabelNames(ctx, matches, start, end)
+	if errors.Is(err, prom.ErrTooLarge) {
+		return lists{server, start, end}.widest(ctx, matches[0], joined)
+	}
 	if err != nil {
 		return section{}
 	}

@@ -195,6 +195,51 @@ func TestListsThatAreTooLarge(t *testing.T) {
 	}
 }
 
+// Where a server refuses to look at more than so many series at once, for lists of labels too, as a VictoriaMetrics
+// does, targets are listed by their series or, where these are too many as well, some at a time; the series of a single
+// target are told apart by a list of them.
+func TestFewSeriesAtOnce(t *testing.T) {
+	m := &memory{}
+	for i := range 12 {
+		m.add(fmt.Sprintf("__name__=go_goroutines,job=a,instance=%d", i), growing(100, 100*float64(i%2), 0))
+		m.add(fmt.Sprintf("__name__=process_start_time_seconds,job=a,instance=%d", i), constant(1e9))
+	}
+	for i := range 7 {
+		m.add(fmt.Sprintf("__name__=go_goroutines,job=b,instance=b,shard=%d", i), growing(100, 100*float64(i%2), 0))
+	}
+	m.add("__name__=go_goroutines,job=c,instance=c", growing(100, 100, 0))
+	for _, test := range []struct {
+		name              string
+		looked, listed    int // series at once, for values and lists of labels, and that are listed
+		matches           []string
+		findings, missing int
+	}{
+		{"without limits", 1000, 1000, nil, 3, 0},
+		{"listed by series", 4, 1000, nil, 3, 0},
+		{"listed by some targets", 4, 10, nil, 3, 0},
+		{"of selectors", 4, 10, []string{"go_goroutines"}, 3, 0},
+		// Nothing tells the series of b apart.
+		{"not even listed", 4, 4, nil, 2, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m.fail = func(query string) error {
+				limit := test.looked
+				if strings.HasPrefix(query, "series ") {
+					limit = test.listed
+				}
+				if strings.Contains(query, "{") && len(selected(m.series, strings.Split(query, " or ")...)) > limit {
+					return prom.ErrTooLarge
+				}
+				return nil
+			}
+			r, err := scanOf(t, m, func(o *Options) { o.Matches = test.matches })
+			if err != nil || len(r.Findings) != test.findings || len(r.Missing) != test.missing {
+				t.Errorf("findings %v, missing %v, %v", brief(r.Findings), r.Missing, err)
+			}
+		})
+	}
+}
+
 // How many targets are too many for one query is learned for a job as a whole.
 func TestSizesAreLearned(t *testing.T) {
 	m := &memory{}

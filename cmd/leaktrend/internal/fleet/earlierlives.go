@@ -156,8 +156,10 @@ func earlierLives(ctx context.Context, server Server, known workloads, g prom.Gr
 		}
 		// Whether a target answered is of use only where nothing else tells of restarts.
 		slices.SortStableFunc(b.roles, func(a, b role) int { return last(a.up) - last(b.up) })
-		matches := []string{selector{nameIsOneOf(names)}.with(from.part.matcher(from.source))}
-		inners, err := server.LabelValues(ctx, from.source.inner, matches, g.At(0).Add(-g.Step), g.At(g.N-1))
+		before := lists{server, g.At(0).Add(-g.Step), g.At(g.N - 1)}
+		inners, err := before.values(ctx, from.source.inner, from.source.inner, func(matchers ...string) []string {
+			return []string{selector{nameIsOneOf(names)}.with(append(matchers, from.part.matcher(from.source))...)}
+		})
 		if err != nil {
 			continue // what is missing of an earlier time is none of the report
 		}

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/prometheus/common/model"
 
@@ -32,9 +31,8 @@ const (
 // lister lists the parts of a source: where there are many, some at once, by their series. It is safe for concurrent
 // use.
 type lister struct {
-	server     Server
-	src        *source
-	start, end time.Time
+	lists
+	src *source
 
 	mu     sync.Mutex
 	left   []part
@@ -42,7 +40,7 @@ type lister struct {
 }
 
 func newLister(s *scan, src *source, parts []part) *lister {
-	l := &lister{server: s.server, src: src, start: s.start, end: s.end, left: parts, atOnce: mostParts}
+	l := &lister{lists: s.lists(), src: src, left: parts, atOnce: mostParts}
 	if len(parts) <= fewParts {
 		l.atOnce = 1
 	}
@@ -125,20 +123,26 @@ func (l *lister) together(ctx context.Context, parts []part) (map[part]*listing,
 }
 
 // alone lists one part, by the values of its labels.
-func (l *lister) alone(ctx context.Context, of part) (*listing, error) {
-	src, is := l.src, of.matcher(l.src)
+func (l *lister) alone(ctx context.Context, p part) (*listing, error) {
+	src, is := l.src, p.matcher(l.src)
 	one := &listing{by: map[string][]selector{}}
-	values := func(label string, matches ...string) ([]string, error) {
-		all, err := l.server.LabelValues(ctx, label, matches, l.start, l.end)
-		if src.names == nil || !errors.Is(err, prom.ErrTooLarge) {
-			return all, err
+	values := func(label string, selected func(matchers ...string) []string) ([]string, error) {
+		if src.names == nil {
+			return l.values(ctx, label, src.inner, func(m ...string) []string { return selected(append(m, is)...) })
 		}
-		return l.byName(ctx, label, is)
+		all, err := l.server.LabelValues(ctx, label, selected(is), l.start, l.end)
+		if errors.Is(err, prom.ErrTooLarge) {
+			return l.byName(ctx, label, is)
+		}
+		return all, err
+	}
+	of := func(by selector) func(matchers ...string) []string {
+		return func(matchers ...string) []string { return []string{by.with(matchers...)} }
 	}
 	var err error
 	if src.names != nil {
 		// Names that are known need no query of their own.
-		if one.context, err = values(model.MetricNameLabel, src.all(is)...); err != nil {
+		if one.context, err = values(model.MetricNameLabel, src.all); err != nil {
 			return nil, err
 		}
 		for _, name := range one.context {
@@ -148,7 +152,7 @@ func (l *lister) alone(ctx context.Context, of part) (*listing, error) {
 		}
 	} else {
 		for _, by := range src.selectors {
-			names, err := values(model.MetricNameLabel, by.with(is))
+			names, err := values(model.MetricNameLabel, of(by))
 			if err != nil {
 				return nil, err
 			}
@@ -157,38 +161,13 @@ func (l *lister) alone(ctx context.Context, of part) (*listing, error) {
 			}
 		}
 		if len(one.by) > 0 {
-			if one.context, err = values(model.MetricNameLabel, src.about().with(is)); err != nil {
+			if one.context, err = values(model.MetricNameLabel, of(src.about())); err != nil {
 				return nil, err
 			}
 		}
 	}
 	if one.names = slices.Sorted(maps.Keys(one.by)); len(one.names) > 0 {
-		one.inners, err = values(src.inner, src.with(is)...)
+		one.inners, err = values(src.inner, src.with)
 	}
 	return one, err
-}
-
-// byName returns the values of a label of one part by asking for one metric at a time, where they are too many
-// together: those that are judged and, of names of metrics, those that tell something of them.
-func (l *lister) byName(ctx context.Context, label, is string) ([]string, error) {
-	var each []string
-	for _, name := range l.src.names {
-		each = append(each, l.src.one.and(nameIsOneOf([]string{name})).with(is))
-	}
-	if label == model.MetricNameLabel {
-		for _, name := range contextNames(l.src.container) {
-			each = append(each, selector{nameIsOneOf([]string{name})}.with(is))
-		}
-	}
-	found := map[string]bool{}
-	for _, match := range each {
-		values, err := l.server.LabelValues(ctx, label, []string{match}, l.start, l.end)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range values {
-			found[v] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(found)), nil
 }

@@ -107,11 +107,15 @@ func (m *memory) Range(ctx context.Context, query string, g prom.Grid, _ bool) (
 }
 
 func (m *memory) LabelNames(ctx context.Context, matches []string, _, _ time.Time) ([]string, error) {
-	if err := m.failing("labels " + matches[0]); err != nil {
+	if err := m.failing("labels " + strings.Join(matches, " or ")); err != nil {
 		return nil, err
 	}
 	names := map[string]bool{}
-	for _, s := range selected(m.series, matches...) {
+	from := m.series
+	if len(matches) > 0 {
+		from = selected(from, matches...)
+	}
+	for _, s := range from {
 		for name := range s.Labels {
 			names[string(name)] = true
 		}

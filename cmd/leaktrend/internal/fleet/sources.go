@@ -132,6 +132,8 @@ func (s *scan) sources() ([]source, error) {
 	return []source{processSource(processes...), containerSource(containers...), dockerSource(dockers...)}, nil
 }
 
+func (s *scan) lists() lists { return lists{s.server, s.start, s.end} }
+
 // plan lists the targets of a source and deals them out.
 func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) error {
 	outers, err := s.server.LabelValues(ctx, src.outer, src.with(), s.start, s.end)
@@ -156,7 +158,9 @@ func (s *scan) plan(ctx context.Context, src *source, batches chan<- *batch) err
 		s.found.mu.Unlock()
 	}
 	parts, err := s.Shard.parts(append(outers, ""), src, func(outer string) ([]string, error) {
-		return s.server.LabelValues(ctx, namespaceLabel, src.with(equals(src.outer, outer)), s.start, s.end)
+		return s.lists().values(ctx, namespaceLabel, src.inner, func(matchers ...string) []string {
+			return src.with(append(matchers, equals(src.outer, outer))...)
+		})
 	})
 	if err != nil {
 		return s.unplanned(ctx, Label{}, "all "+src.what, err)
