@@ -147,14 +147,6 @@ func (s *search) holderOfRest(ctx context.Context) Holder {
 	return Holder{}
 }
 
-// strong is a variable or a stack of the application that points to an object, middle also one of libraries alone,
-// which may be that of what serves the object, and weak anything.
-func strong(n *node) *root { return n.root }
-
-func middle(n *node) *root { return cmp.Or(n.root, n.library) }
-
-func weak(n *node) *root { return cmp.Or(n.root, n.library, n.weak) }
-
 // held counts the objects that are held by roots of a kind.
 func (s *search) held(rootOf func(*node) *root) (n int) {
 	for _, o := range s.objects {
@@ -337,27 +329,6 @@ func (s *search) fromHeap(ctx context.Context) {
 	}
 }
 
-// nearest returns the root of the shortest way to a node.
-func (n *node) nearest(rootOf func(*node) *root) *root {
-	seen := map[*node]bool{n: true}
-	for level := []*node{n}; len(level) > 0; {
-		var next []*node
-		for _, at := range level {
-			if r := rootOf(at); r != nil {
-				return r
-			}
-			for _, up := range at.up {
-				if !seen[up] {
-					seen[up] = true
-					next = append(next, up)
-				}
-			}
-		}
-		level = next
-	}
-	return nil
-}
-
 // minVotes is how many objects have to be held by one, and more than half of those that were looked at, unless they are
 // large.
 const minVotes = 3
@@ -437,4 +408,22 @@ func (s *search) holderFrames(r *root) []Frame {
 		return nil
 	}
 	return s.framesOf(r.pcs)
+}
+
+// settle makes what was found fit to be shown. The container that the holder is has the same entries wherever it is
+// told, though it may have grown between two looks at it.
+func (h *Holder) settle() {
+	fit := func(all ...*string) {
+		for _, text := range all {
+			*text = shown(*text)
+		}
+	}
+	fit(&h.Variable, &h.Type, &h.Timer, &h.Finalizer, &h.Local)
+	for i := range h.Path {
+		s := &h.Path[i]
+		fit(&s.Name, &s.Type, &s.Reference, &s.Container, &s.Code.Function, &s.Code.File)
+	}
+	if len(h.Path) > 0 && h.Entries >= 0 && h.Path[0].Entries >= 0 && h.Path[0].Container == h.Type {
+		h.Path[0].Entries = h.Entries
+	}
 }

@@ -253,3 +253,12 @@ func offsetsOf(info debugInfo) (map[string]uint64, error) {
 	}
 	return offsets, nil
 }
+
+// recipe says where the code of the runtime has the address of a variable: in one of the operands of a function that
+// lie in memory. It is there in every program, also without a symbol table.
+type recipe struct {
+	Function string `json:"function"`
+	Operand  int    `json:"operand"` // counted from 0
+	Of       int    `json:"of"`      // so many that there are
+	Less     int64  `json:"less"`    // bytes from the variable to what the operand is
+}

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
 // temporary is in the names that linkers of C keep of what a variable points to from the start.
@@ -294,4 +296,29 @@ func (n *names) word(at uint64) uint64 {
 		return 0
 	}
 	return binary.LittleEndian.Uint64(b[:])
+}
+
+// namelessAt is the name of a variable that has none: the functions that use it, else where it is.
+func namelessAt(at uint64, users []string) string {
+	switch len(users) {
+	case 0:
+		return fmt.Sprintf("a variable at 0x%x", at)
+	case 1:
+		return "a variable that " + users[0] + " uses"
+	}
+	return "a variable that " + strings.Join(users, " and ") + " use"
+}
+
+func isInterface(name string) bool { return name == "runtime.eface" || name == "runtime.iface" }
+
+// shown makes a name fit to be shown: as long as somebody reads, with nothing that is not printed. The program's file
+// may have any.
+func shown(text string) string {
+	if len(text) > maxShown+1 { // which is cut below
+		text = text[:maxShown+1]
+	}
+	if text = redact.Printable(text); len(text) > maxShown {
+		text = strings.ToValidUTF8(text[:maxShown], "") + "…"
+	}
+	return text
 }

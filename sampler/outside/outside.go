@@ -10,7 +10,6 @@ package outside
 
 import (
 	"errors"
-	"io/fs"
 	"time"
 )
 
@@ -24,14 +23,6 @@ var ErrNoHeapProfile = errors.New("nothing in the program refers to runtime.MemP
 
 // ErrGone says that a process has ended, or executes another program than the one that was opened.
 var ErrGone = errors.New("the process no longer runs this program")
-
-// errNoRight says that the memory of a process may not be read: it is an fs.ErrPermission.
-var errNoRight error = noRight{}
-
-type noRight struct{}
-
-func (noRight) Error() string        { return "no right to read its memory" }
-func (noRight) Is(target error) bool { return target == fs.ErrPermission }
 
 // Frame is one function of a stack, at one of its lines.
 type Frame struct {

@@ -6,8 +6,6 @@ import (
 	"encoding/binary"
 	"slices"
 	"strings"
-
-	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
 // Step is one on the way from what keeps memory alive to that memory: first the holder, then objects.
@@ -295,34 +293,4 @@ func (p *path) collapse() path {
 		c.steps = slices.Clone(c.steps[:maxSteps+1])
 	}
 	return c
-}
-
-// shown makes a name fit to be shown: as long as somebody reads, with nothing that is not printed. The program's file
-// may have any.
-func shown(text string) string {
-	if len(text) > maxShown+1 { // which is cut below
-		text = text[:maxShown+1]
-	}
-	if text = redact.Printable(text); len(text) > maxShown {
-		text = strings.ToValidUTF8(text[:maxShown], "") + "…"
-	}
-	return text
-}
-
-// settle makes what was found fit to be shown. The container that the holder is has the same entries wherever it is
-// told, though it may have grown between two looks at it.
-func (h *Holder) settle() {
-	fit := func(all ...*string) {
-		for _, text := range all {
-			*text = shown(*text)
-		}
-	}
-	fit(&h.Variable, &h.Type, &h.Timer, &h.Finalizer, &h.Local)
-	for i := range h.Path {
-		s := &h.Path[i]
-		fit(&s.Name, &s.Type, &s.Reference, &s.Container, &s.Code.Function, &s.Code.File)
-	}
-	if len(h.Path) > 0 && h.Entries >= 0 && h.Path[0].Entries >= 0 && h.Path[0].Container == h.Type {
-		h.Path[0].Entries = h.Entries
-	}
 }

@@ -90,35 +90,6 @@ func (r *roots) finalizerIn(base, end uint64) (index int, ok bool) {
 	return i, i < len(r.finalizers) && r.finalizers[i].at < end
 }
 
-// typeName returns the name of a type that the runtime describes, as in "*net.netFD"; "" where it is none of the
-// program's. It is what the program's file has.
-func typeName(t *target, at uint64) string {
-	var head [typeHead]byte
-	if at < t.module.types || at >= t.module.typesEnd || !t.table.image.read(at, head[:]) {
-		return ""
-	}
-	name := t.module.types + uint64(binary.LittleEndian.Uint32(head[typeNameAt:]))
-	size, shift := uint64(0), 0
-	for name += nameLengthAt; ; name++ {
-		var b [1]byte
-		if name >= t.module.typesEnd || shift > 14 || !t.table.image.read(name, b[:]) {
-			return ""
-		}
-		size |= uint64(b[0]&0x7f) << shift
-		if shift += 7; b[0] < 0x80 {
-			break
-		}
-	}
-	text := make([]byte, min(size, maxTypeName))
-	if size > maxTypeName || !t.table.image.read(name+1, text) {
-		return ""
-	}
-	if head[typeFlagsAt]&flagStarred != 0 {
-		return strings.TrimPrefix(string(text), "*")
-	}
-	return string(text)
-}
-
 // pointerType is typeName of a finalizer, remembered.
 func (r *roots) pointerType(f finalized) string {
 	name, ok := r.types[f.kind]

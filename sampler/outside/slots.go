@@ -2,8 +2,6 @@ package outside
 
 import (
 	"encoding/binary"
-	"slices"
-	"strings"
 )
 
 // What a function has beside its lines: which words of its frame are pointers, for each place at which it may be
@@ -189,59 +187,4 @@ func (f *frames) slotAt(i int, place uint64) slot {
 		s.after = s.pc + 1
 	}
 	return s
-}
-
-// note adds a word of the same stack to what is known of a root.
-func (r *root) note(at slot) {
-	if len(r.slots) < maxSlots && !slices.Contains(r.slots, at) {
-		r.slots = append(r.slots, at)
-	}
-}
-
-// held is the variable of a function that has what a root points to.
-type held struct {
-	local
-	in    uint64 // byte of it that points
-	start uint64 // where it begins, or would begin
-	apart bool   // it is not on the stack as it is in memory
-}
-
-// variableOf returns the variable of the function that is told in which a goroutine has an object.
-func variableOf(s *search, r *root, function string) (v held, ok bool) {
-	for _, at := range r.slots {
-		if v.local, v.in, ok = s.names.localAt(at, function); !ok {
-			continue
-		}
-		b := s.batch
-		b.read([]uint64{r.goroutine.at})
-		moved := b.goroutines[0].high - r.goroutine.high // as the collector moves stacks
-		v.start = at.end.address() + moved + uint64(at.offset) - v.in
-		if name := s.names.debug.nameOf(v.of); strings.HasPrefix(name, ".") || strings.Contains(name, shape) {
-			v.of = 0
-		}
-		size, known := s.names.debug.sizeOf(v.of)
-		v.apart = !known || !v.isComplete(size)
-		return v, true
-	}
-	return v, false
-}
-
-// localOf names the variable in which goroutines have most of some objects; "" where it is not certain.
-func localOf(s *search, objects []*node, rootOf func(*node) *root, function string) string {
-	votes := make(map[string]int)
-	for _, o := range objects {
-		r := o.nearest(rootOf)
-		if r == nil || r.goroutine == nil {
-			continue
-		}
-		if v, ok := variableOf(s, r, function); ok {
-			votes[v.name]++
-		}
-	}
-	for name, n := range votes {
-		if 2*n > len(objects) {
-			return strings.TrimPrefix(name, byReference)
-		}
-	}
-	return ""
 }

@@ -9,18 +9,6 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
-// part is a place in the memory of the target, and where its bytes go.
-type part struct {
-	at   uint64
-	to   []byte
-	read bool // all of it
-}
-
-// reader reads the memory of a target: each part by itself, as some of it may be gone.
-type reader interface {
-	gather(parts []part)
-}
-
 // target is a process whose memory is read, and what is known of its program and its runtime.
 type target struct {
 	reader   reader

@@ -1,10 +1,7 @@
 package outside
 
 import (
-	"cmp"
 	"encoding/binary"
-	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -30,21 +27,6 @@ const (
 type unnamed struct {
 	*target
 	spans heapSpans
-}
-
-// heapSpans are by address.
-type heapSpans []heapSpan
-
-// find returns the span that an address is in; nil where it is in none.
-func (all heapSpans) find(at uint64) *heapSpan {
-	i, found := slices.BinarySearchFunc(all, at, func(h heapSpan, at uint64) int { return cmp.Compare(h.start, at) })
-	if !found {
-		i--
-	}
-	if i < 0 || at >= all[i].end {
-		return nil
-	}
-	return &all[i]
 }
 
 func (u unnamed) word(at uint64) uint64 {
@@ -162,15 +144,4 @@ func (u unnamed) entriesIn(at uint64) string {
 		}
 	}
 	return ""
-}
-
-// namelessAt is the name of a variable that has none: the functions that use it, else where it is.
-func namelessAt(at uint64, users []string) string {
-	switch len(users) {
-	case 0:
-		return fmt.Sprintf("a variable at 0x%x", at)
-	case 1:
-		return "a variable that " + users[0] + " uses"
-	}
-	return "a variable that " + strings.Join(users, " and ") + " use"
 }

@@ -40,8 +40,6 @@ func isInside(name string) bool {
 	return false
 }
 
-func isInterface(name string) bool { return name == "runtime.eface" || name == "runtime.iface" }
-
 // nameOf returns the type of what is seen; "" where it is not known.
 func (s tracer) nameOf(v *view) string {
 	name := s.names.debug.nameOf(v.kind)

@@ -1,0 +1,59 @@
+package outside
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"github.com/mdzesseis/leaktrend/sampler/redact"
+)
+
+// typeName returns the name of a type that the runtime describes, as in "*net.netFD"; "" where it is none of the
+// program's. It is what the program's file has.
+func typeName(t *target, at uint64) string {
+	var head [typeHead]byte
+	if at < t.module.types || at >= t.module.typesEnd || !t.table.image.read(at, head[:]) {
+		return ""
+	}
+	name := t.module.types + uint64(binary.LittleEndian.Uint32(head[typeNameAt:]))
+	size, shift := uint64(0), 0
+	for name += nameLengthAt; ; name++ {
+		var b [1]byte
+		if name >= t.module.typesEnd || shift > 14 || !t.table.image.read(name, b[:]) {
+			return ""
+		}
+		size |= uint64(b[0]&0x7f) << shift
+		if shift += 7; b[0] < 0x80 {
+			break
+		}
+	}
+	text := make([]byte, min(size, maxTypeName))
+	if size > maxTypeName || !t.table.image.read(name+1, text) {
+		return ""
+	}
+	if head[typeFlagsAt]&flagStarred != 0 {
+		return strings.TrimPrefix(string(text), "*")
+	}
+	return string(text)
+}
+
+// describedType returns the name and the size of a type that the runtime describes at an address, whether debuggers
+// know it or not; "" where it is none. A pointer is named as what it points to, with a size of 0.
+func describedType(t *target, at uint64) (name string, size uint64) {
+	var head [typeHead]byte
+	if at%8 != 0 || at < t.module.types || at >= t.module.typesEnd || !t.table.image.read(at, head[:]) {
+		return "", 0
+	}
+	size = binary.LittleEndian.Uint64(head[:])
+	kind, align := head[kindAt]&kindMask, head[alignAt]
+	if kind == 0 || kind > lastKind || align == 0 || align > 8 || align&(align-1) != 0 || size%uint64(align) != 0 {
+		return "", 0
+	}
+	name = typeName(t, at)
+	if redact.Printable(name) != name {
+		return "", 0
+	}
+	if kind == pointerKind {
+		return strings.TrimPrefix(name, "*"), 0
+	}
+	return name, size
+}
