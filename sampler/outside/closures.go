@@ -5,8 +5,6 @@ import (
 	"strings"
 )
 
-const pointerSize = 8
-
 // closures are those of a program.
 type closures struct {
 	*names
@@ -14,13 +12,15 @@ type closures struct {
 	receivers map[uint64]receiver   // by the same
 }
 
-func (n *closures) info() closureInfo { return closureInfo{functionInfo{n.debug}} }
+func (n *closures) info() closureInfo {
+	return closureInfo{functionInfo: functionInfo{debugInfo: n.debug}}
+}
 
 // capturedAt returns the variable that a closure has at an offset, or before it, and where the following one is that is
 // known, 0 for none, by where its code begins; ok is false where that is not certain.
 func (n *closures) capturedAt(code, offset uint64) (found captured, following uint64, ok bool) {
 	n.readDebugInfo()
-	if n.debug.data == nil {
+	if n.debug.isEmpty() {
 		return found, 0, false
 	}
 	all, known := n.captured[code]

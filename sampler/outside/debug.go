@@ -19,6 +19,7 @@ const (
 	maxForms      = 1 << 20 // attributes of all forms of entries
 	maxAttributes = 64      // of one of them
 	maxText       = 1 << 20 // bytes of one string
+	maxEntryName  = 4096    // bytes of the name of an entry
 	maxEnds       = 1 << 10 // of entries in each other
 	maxDebug      = 10 * time.Second
 )
@@ -137,6 +138,9 @@ func formsIn(table []byte, limit int) (n int, ok bool) {
 	}
 	return n, true
 }
+
+// isEmpty reports whether there is nothing that debuggers read.
+func (d debugInfo) isEmpty() bool { return d.data == nil }
 
 // from returns what reads entries from an offset on; it has to be read by next.
 func (d debugInfo) from(at dwarf.Offset) *dwarf.Reader {
@@ -268,8 +272,8 @@ type debugField struct {
 // kept.
 func entryName(entry *dwarf.Entry) string {
 	name, _ := entry.Val(dwarf.AttrName).(string)
-	if len(name) > maxName {
-		name = strings.Clone(name[:maxName])
+	if len(name) > maxEntryName {
+		name = strings.Clone(name[:maxEntryName])
 	}
 	return name
 }

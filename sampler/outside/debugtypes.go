@@ -8,6 +8,20 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
+// What Go adds to what debuggers read.
+const (
+	attrElement     = dwarf.Attr(0x2902) // of what is in it
+	attrRuntimeType = dwarf.Attr(0x2904) // where the runtime describes it, from the first description on
+	// attrClosureOffset is of a variable of another function: where a closure has it, since Go 1.23.
+	attrClosureOffset = dwarf.Attr(0x2907)
+)
+
+const (
+	maxTypeText    = 1 << 12
+	maxAfterName   = 32 // bytes from the end of the name to the offset
+	maxOccurrences = 16 // of the number of one, in what debuggers read
+)
+
 // runtimeType returns the type that the runtime describes at an offset, with its size; 0 where that is not there. What
 // describes a type begins with its name, before the offset.
 func (d debugInfo) runtimeType(offset, size uint64) (found dwarf.Offset) {

@@ -6,26 +6,28 @@ import (
 	"strings"
 )
 
+// state is that of a goroutine.
+type state uint8
+
 // States of a goroutine, as in runtime/runtime2.go: the same from Go 1.21 on, with more at the end.
 const (
-	runnable  = 1
-	running   = 2
-	inSyscall = 3
-	waiting   = 4
-	dead      = 6
-	copying   = 8
-	preempted = 9
-	leaked    = 10 // since Go 1.26: waiting, and proven to do so for ever
-	deadExtra = 11
-	scanBit   = 0x1000
+	runnable  state = 1
+	running   state = 2
+	inSyscall state = 3
+	waiting   state = 4
+	dead      state = 6
+	copying   state = 8
+	preempted state = 9
+	leaked    state = 10 // since Go 1.26: waiting, and proven to do so for ever
+	deadExtra state = 11
 )
 
 const (
+	scanBit       = 0x1000 // of a state
 	maxGoroutines = 1 << 22
 	batch         = 512       // goroutines that are read, walked and read again at a time
 	maxTries      = 3         // to read the list of goroutines while it grows
-	maxKept       = 512 << 20 // bytes of stacks: those beyond are left out...
-	maxOneByOne   = 64 << 20  // ...and of goroutines that are listed one by one
+	maxKept       = 512 << 20 // bytes of stacks: those beyond are left out
 )
 
 // goroutine is what a descriptor of the runtime says.
@@ -35,19 +37,20 @@ type goroutine struct {
 	top, id, start, creator uint64
 	parent                  uint64
 	waitSince               int64 // of the monotonic clock, in ns; 0 where the collector has not noticed it
-	state, waitReason       uint8
+	state                   state
+	waitReason              uint8
 	runs                    uint8 // so often it has run, modulo 256
 }
 
 // decode reads a descriptor. The program counter is that of where it waits: of a system call where it is in one.
-func (l *layout) decode(at uint64, b []byte) goroutine {
+func decode(l *layout, at uint64, b []byte) goroutine {
 	word := func(offset uint64) uint64 { return binary.LittleEndian.Uint64(b[offset:]) }
 	g := goroutine{
 		at: at, low: word(l.stackLow), high: word(l.stackHigh), pc: word(l.schedPC), sp: word(l.schedSP),
 		top: word(l.stackTop),
 		id:  word(l.id), start: word(l.start), creator: word(l.creator), parent: word(l.parent),
 		waitSince: int64(word(l.waitSince)),
-		state:     uint8(binary.LittleEndian.Uint32(b[l.status:]) &^ scanBit), waitReason: b[l.waitReason],
+		state:     state(binary.LittleEndian.Uint32(b[l.status:]) &^ scanBit), waitReason: b[l.waitReason],
 		runs: b[l.runs],
 	}
 	if sp := word(l.syscallSP); sp != 0 {
@@ -123,7 +126,7 @@ func (t *target) isSystem(g *goroutine) bool {
 	}
 	system := false
 	if f, ok := t.table.find(g.start); ok {
-		name, _ := t.table.name(f.word(funcNameAt))
+		name := t.table.nameOf(&f)
 		system = strings.HasPrefix(name, "runtime.") && name != "runtime.main" && name != "runtime.corostart" &&
 			name != "runtime.handleAsyncEvent"
 	}
@@ -150,7 +153,7 @@ func (t *target) count() (n int, ok bool) {
 			if !parts[i].read {
 				return 0, false
 			}
-			if g := t.layout.decode(some[i], parts[i].to); g.exists() && !t.isSystem(&g) {
+			if g := decode(&t.layout, some[i], parts[i].to); g.exists() && !t.isSystem(&g) {
 				n++
 			}
 		}
@@ -231,7 +234,7 @@ func (b *batchReader) read(at []uint64) {
 	for i := range b.parts {
 		g := goroutine{state: dead}
 		if b.parts[i].read {
-			g = l.decode(at[i], b.parts[i].to)
+			g = decode(l, at[i], b.parts[i].to)
 		}
 		b.goroutines = append(b.goroutines, g)
 		b.ends[i], b.pcs[i] = broken, b.pcs[i][:0]
@@ -249,7 +252,7 @@ func (b *batchReader) read(at []uint64) {
 			b.ends[i] = broken
 			continue
 		}
-		again := l.decode(at[i], b.parts[i].to)
+		again := decode(l, at[i], b.parts[i].to)
 		again.waitSince = g.waitSince
 		if again != *g {
 			b.ends[i] = broken
@@ -287,4 +290,11 @@ func (b *batchReader) walk(size int) {
 			}
 		}
 	}
+}
+
+// Seen counts what was read.
+type Seen struct {
+	Goroutines int // that there were, without the runtime's own
+	Running    int // of these: their stacks are not known
+	Torn       int // goroutines, or stacks of the heap, that did not hold together
 }

@@ -5,6 +5,11 @@ import (
 	"slices"
 )
 
+const (
+	pointerSize = 8
+	maxSlots    = 8 // words of a stack that are remembered for one object
+)
+
 // node is an object on the way from what holds it to objects of a line.
 type node struct {
 	base, end hidden  // 0 for what belongs to the scheduler

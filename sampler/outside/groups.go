@@ -5,6 +5,9 @@ import (
 	"unsafe"
 )
 
+// maxOneByOne is how many bytes of goroutines are listed one by one: those beyond are left out.
+const maxOneByOne = 64 << 20
+
 // groups are stacks of goroutines with how many stand on each.
 type groups struct {
 	by     map[string]int

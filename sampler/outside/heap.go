@@ -9,7 +9,6 @@ import (
 const (
 	maxBuckets  = 1 << 20 // stacks of the memory profile
 	maxHeapPath = 1 << 10 // functions of one of them
-	nearBucket  = 512     // bytes of a bucket that are read at first
 )
 
 // heap reads the memory profile of a target.

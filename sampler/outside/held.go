@@ -2,9 +2,9 @@ package outside
 
 import "strings"
 
-// lead adds to a step of a closure by which of its variables it leads on, and returns as what the next object is
-// to be seen; ok is false where that is not known.
-func (n *closures) lead(step *Step, closure, next *node, place uint64) (v view, ok bool) {
+// leadOfClosure adds to a step of a closure by which of its variables it leads on, and returns as what the next object
+// is to be seen; ok is false where that is not known.
+func leadOfClosure(n *closures, step *Step, closure, next *node, place uint64) (v view, ok bool) {
 	base := closure.base.address()
 	code := n.word(base)
 	if r, ok := n.receiverOf(code); ok {
@@ -60,19 +60,18 @@ type held struct {
 }
 
 // variableOf returns the variable of the function that is told in which a goroutine has an object.
-func variableOf(s *search, r *root, function string) (v held, ok bool) {
+func variableOf(n *names, b *batchReader, r *root, function string) (v held, ok bool) {
 	for _, at := range r.slots {
-		if v.local, v.in, ok = s.names.localAt(at, function); !ok {
+		if v.local, v.in, ok = n.localAt(at, function); !ok {
 			continue
 		}
-		b := s.batch
 		b.read([]uint64{r.goroutine.at})
 		moved := b.goroutines[0].high - r.goroutine.high // as the collector moves stacks
 		v.start = at.end.address() + moved + uint64(at.offset) - v.in
-		if name := s.names.debug.nameOf(v.of); strings.HasPrefix(name, ".") || strings.Contains(name, shape) {
+		if name := n.debug.nameOf(v.of); strings.HasPrefix(name, ".") || strings.Contains(name, shape) {
 			v.of = 0
 		}
-		size, known := s.names.debug.sizeOf(v.of)
+		size, known := n.debug.sizeOf(v.of)
 		v.apart = !known || !v.isComplete(size)
 		return v, true
 	}
@@ -80,19 +79,19 @@ func variableOf(s *search, r *root, function string) (v held, ok bool) {
 }
 
 // localOf names the variable in which goroutines have most of some objects; "" where it is not certain.
-func localOf(s *search, objects []*node, rootOf func(*node) *root, function string) string {
+func localOf(n *names, b *batchReader, objects []*node, rootOf func(*node) *root, function string) string {
 	votes := make(map[string]int)
 	for _, o := range objects {
 		r := o.nearest(rootOf)
 		if r == nil || r.goroutine == nil {
 			continue
 		}
-		if v, ok := variableOf(s, r, function); ok {
+		if v, ok := variableOf(n, b, r, function); ok {
 			votes[v.name]++
 		}
 	}
-	for name, n := range votes {
-		if 2*n > len(objects) {
+	for name, count := range votes {
+		if 2*count > len(objects) {
 			return strings.TrimPrefix(name, byReference)
 		}
 	}

@@ -8,18 +8,11 @@ import (
 )
 
 const (
-	maxSpans    = 1 << 20 // runs of pages, each of a few objects or of many
-	maxSpecials = 1 << 21 // that are looked through for the objects that are asked for
-	maxVotes    = 32      // objects of a line whose holders are looked for
-	maxMarks    = 1 << 12 // objects of which it is looked up whether they have survived a collection
-	maxNodes    = 1 << 14 // objects on the ways to them
-	maxPasses   = 12      // through the memory: steps from an object to what holds it. There may be more of them...
-	maxRead     = 4 << 30 // ...as long as fewer bytes were looked through: long lists
-	maxScanned  = 4 << 30 // bytes of a heap that is looked through
-	pageShift   = 13      // of the runtime's pages
-	pageBits    = 1 << 20
-	spanInUse   = 1       // state of a span that holds objects
-	chunk       = 1 << 20 // bytes that are looked through at a time
+	maxVotes  = 32      // objects of a line whose holders are looked for
+	maxNodes  = 1 << 14 // objects on the ways to them
+	maxPasses = 12      // through the memory: steps from an object to what holds it. There may be more of them...
+	maxRead   = 4 << 30 // ...as long as fewer bytes were looked through: long lists
+	pageBits  = 1 << 20
 )
 
 // search goes from some objects back to what holds them, by passes through the memory that may point to them.
@@ -49,15 +42,24 @@ type search struct {
 // which are smaller, as much would have been sampled.
 const largeSamples = 4
 
+// survivors returns those of some objects, which are sorted, that were there after a collection: what a line has
+// allocated since may be garbage already. Where they are too few it returns all.
+func (s *search) survivors(all []uint64) []uint64 {
+	if old := s.spans.survivors(s.target, all); len(old) >= s.minVotesFor(old) {
+		return old
+	}
+	return all
+}
+
 // minVotesFor returns how many of some objects have to be held by one: all of them where they are few and large.
 func (s *search) minVotesFor(objects []uint64) int {
-	rate, ok := s.number(sampling, 0, 8)
+	rate, ok := s.rate()
 	if len(objects) == 0 || len(objects) >= minVotes || !ok || rate == 0 || rate > maxScanned {
 		return minVotes
 	}
 	size := uint64(0)
 	for _, at := range objects {
-		if base, end, ok := s.object(at); ok {
+		if base, end, ok := s.spans.object(at); ok {
 			size += end - base
 		}
 	}
@@ -71,7 +73,7 @@ func (s *search) minVotesFor(objects []uint64) int {
 // addresses are sorted.
 func (s *search) addTargets(all []uint64) bool {
 	for i := range min(maxVotes, len(all)) {
-		base, end, ok := s.object(all[i*len(all)/min(maxVotes, len(all))])
+		base, end, ok := s.spans.object(all[i*len(all)/min(maxVotes, len(all))])
 		if !ok || s.nodes[hide(base)] != nil {
 			continue
 		}
@@ -155,7 +157,7 @@ func (s *search) readProcessors() bool {
 	}
 	for ; len(list) >= 8; list = list[8:] {
 		at := binary.LittleEndian.Uint64(list)
-		base, _, ok := s.object(at)
+		base, _, ok := s.spans.object(at)
 		if !ok {
 			return false
 		}

@@ -76,14 +76,16 @@ func searchOnce(ctx context.Context, t *target, of wanted, pause func()) (h Hold
 	s := &search{target: t, nodes: make(map[hidden]*node), pages: make([]uint64, pageBits/64),
 		block: make([]byte, chunk), batch: newBatch(t), pause: pause, choose: of.choose}
 	s.roots.target, s.stack = t, frames{lineTable: t.table, usesLink: t.usesLink}
-	if s.names = readNames(t, pause); !s.readSpans(ctx) || !s.forget() {
+	s.names = readNames(t, pause)
+	if s.spans, ok = readSpans(ctx, t); !ok || !s.forget() {
 		return h, false, true
 	}
-	s.names.unnamed, s.closures.names = unnamed{t, s.spans}, s.names
+	s.names.unnamed, s.closures.names = unnamed{target: t, spans: s.spans}, s.names
 	if len(s.names.symbols.all) == 0 {
 		s.names.code = readReferences(ctx, t, pause)
 	}
-	all := s.readSpecials(ctx, of.buckets)
+	all := s.spans.readSpecials(ctx, t, of.buckets, s.roots.noteFinalizer)
+	s.roots.sort()
 	if of.buckets == nil {
 		all = s.roots.of(of.types)
 	}
@@ -160,7 +162,7 @@ func (s *search) held(rootOf func(*node) *root) (n int) {
 // fromTimers looks for timers in the frontier.
 func (s *search) fromTimers() {
 	for _, n := range s.frontier {
-		if at, ok := s.roots.timerIn(n); ok {
+		if at, ok := s.roots.timerIn(n.base.address(), n.end.address()); ok {
 			n.weak = &root{timer: hide(at)}
 		}
 	}
@@ -222,7 +224,7 @@ func (s *search) fromStacks(ctx context.Context) {
 }
 
 // reads is what the frames of a goroutine that looks through the memory have in common.
-const reads = "github.com/mdzesseis/leaktrend/sampler/outside."
+const reads = "github.com/mdzesseis/leaktrend/sampler/outside"
 
 // searches reports whether a goroutine is the one that looks through the memory of its own process: it is read while it
 // is in the call of the system that reads, and its stack is full of addresses that it has found.
@@ -303,7 +305,7 @@ func (s *search) fromHeap(ctx context.Context) {
 			continue
 		}
 		s.words(ctx, h.start, h.end, func(place uint64, n *node) {
-			base, end, ok := s.object(place)
+			base, end, ok := s.spans.object(place)
 			if !ok || hide(base) == n.base || n.root != nil {
 				return
 			}
@@ -368,16 +370,23 @@ func (s *search) verdict(ctx context.Context, rootOf func(*node) *root) (best Ho
 		return best, false
 	}
 	h := *holders[winner]
-	h.Objects, h.Share, h.Path = best.Objects, best.Share, tracer{s, rootOf, h.At}.path(ctx, votes)
+	h.Objects, h.Share, h.Path = best.Objects, best.Share, s.path(ctx, votes, rootOf, h.At)
 	if s.names.code != nil && h.Variable != "" {
 		h.Variable = s.names.users(roots[winner].variable.address())
 	}
-	h.Local = localOf(s, votes, rootOf, h.At.Function)
+	h.Local = localOf(s.names, s.batch, votes, rootOf, h.At.Function)
 	if len(h.Path) > 0 && h.Variable != "" && h.Path[0].Type == "" {
 		h.Path[0].Name, h.Path[0].Type = h.Variable, h.Type
 	}
 	h.settle()
 	return h, true
+}
+
+// path returns the way that most of some objects have from what keeps them alive.
+func (s *search) path(ctx context.Context, objects []*node, rootOf func(*node) *root, at Frame) []Step {
+	t := tracer{names: s.names, closures: &s.closures, spans: s.spans, batch: s.batch, block: s.block, pause: s.pause,
+		looked: len(s.objects), rootOf: rootOf, at: at}
+	return t.path(ctx, objects)
 }
 
 // holderOf names a root; nothing where it is gone, or tells nothing.
@@ -390,11 +399,14 @@ func (s *search) holderOf(ctx context.Context, r *root) Holder {
 		}
 		return h
 	case r.variable != 0:
-		return s.names.variable(r.variable.address())
+		v := s.names.variable(r.variable.address())
+		return Holder{Variable: v.name, Type: v.kind, Entries: v.entries}
 	case r.timer != 0:
-		return s.roots.byTimer(ctx, r.timer.address(), s.pause)
+		call, n := s.roots.byTimer(ctx, r.timer.address(), s.pause)
+		return Holder{Timer: call, Entries: n}
 	}
-	return s.roots.byFinalizer(s.roots.finalizers[r.finalizer])
+	kind, n := s.roots.byFinalizer(r.finalizer)
+	return Holder{Finalizer: kind, Entries: n}
 }
 
 // holderFrames returns the stack of a goroutine from the function that holds the object to the outermost; nil where it

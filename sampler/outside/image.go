@@ -12,6 +12,7 @@ import (
 
 const (
 	pageSize = 4096
+	maxName  = 4096 // bytes of the name of a function, file or symbol
 	maxPages = 1024 // of the program's file that are kept
 	// maxWork is how much may be looked up in the file for one purpose, seconds of work, and readWork what to read a
 	// page of it counts. What large programs take is far below; a file may lead from one place to the next without an
@@ -31,6 +32,16 @@ type image struct {
 	room     uint64            // bytes of its sections that may be taken into memory
 	work     int               // that may still be done
 }
+
+// apart returns the same image for another goroutine: it shares nothing that changes.
+func (m *image) apart() *image {
+	c := *m
+	c.pages = nil
+	return &c
+}
+
+// forget drops what was kept of the file.
+func (m *image) forget() { m.pages = nil }
 
 // begin lets work be done for another purpose.
 func (m *image) begin() { m.work = maxWork }
@@ -54,7 +65,7 @@ func openImage(file io.ReaderAt, entry uint64) (*image, error) {
 	if err != nil {
 		return nil, errNotELF
 	}
-	m := &image{file: file, elf: f, pages: make(map[uint64][]byte), room: maxSections, work: maxWork}
+	m := &image{file: file, elf: f, room: maxSections, work: maxWork}
 	switch {
 	case f.Class != elf.ELFCLASS64 || f.Data != elf.ELFDATA2LSB:
 		return nil, errNotELF
@@ -140,7 +151,10 @@ func (m *image) page(at uint64) []byte {
 			return nil
 		}
 	}
-	if len(m.pages) >= maxPages {
+	switch {
+	case m.pages == nil:
+		m.pages = make(map[uint64][]byte)
+	case len(m.pages) >= maxPages:
 		clear(m.pages)
 	}
 	m.pages[at] = p

@@ -4,6 +4,7 @@ import (
 	"debug/dwarf"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -54,6 +55,12 @@ type layout struct {
 	values, valuesEnd, zeros, zerosEnd, types,
 	typesEnd uint64
 }
+
+// errNoModule says that the program has none of the runtime's description of it, or none that holds together.
+var errNoModule = errors.New("the runtime's description of the program was not found")
+
+// nearBucket is how many bytes of a bucket of the memory profile are read at first.
+const nearBucket = 512
 
 // wrapperConstant has no field: it is the number itself.
 const wrapperConstant = "internal/abi.FuncIDWrapper"

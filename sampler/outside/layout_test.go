@@ -35,3 +35,22 @@ func TestLayoutsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestVersions(t *testing.T) {
+	for _, test := range []struct {
+		version, release string
+		plain            bool
+	}{
+		{"go1.26.8", "go1.26", true},
+		{"go1.21", "go1.21", true},
+		{"go1.22.5 (Red Hat 1.22.5-1.el9_4)", "go1.22", false},
+		{"go1.24.1 X:boringcrypto", "go1.24", false},
+		{"devel go1.28-3bd1c3a", "", false},
+		{"", "", false},
+	} {
+		if got := releaseOf(test.version); got != test.release || isPlain(test.version) != test.plain {
+			t.Errorf("%q is of %q, plain %v; want %q, %v", test.version, got, isPlain(test.version), test.release,
+				test.plain)
+		}
+	}
+}

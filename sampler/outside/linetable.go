@@ -9,7 +9,6 @@ import (
 )
 
 const (
-	maxName   = 4096     // bytes of the name of a function or file
 	maxTable  = 1 << 20  // bytes of one of a function's tables
 	maxInline = 64       // functions that are inlined into each other
 	maxKnown  = 1 << 16  // places of the code that are remembered...
@@ -37,6 +36,9 @@ const (
 	noneOfFuncs   = ^uint32(0)
 	lineTableMark = 0xfffffff1 // since Go 1.20
 )
+
+// methodValue ends the name of what is made to call a method.
+const methodValue = "-fm"
 
 // span is a part of the line table.
 type span struct{ at, size uint64 }
@@ -145,6 +147,39 @@ func (t *lineTable) name(offset uint32) (string, bool) {
 		return "", false
 	}
 	return t.image.text(t.names.at+uint64(offset), maxName)
+}
+
+// nameOf returns the name of a function; "" where it cannot be read.
+func (t *lineTable) nameOf(f *function) string {
+	name, _ := t.name(f.word(funcNameAt))
+	return name
+}
+
+// nameBegins reads the first bytes of a name of a function into a buffer; false where there are not as many.
+func (t *lineTable) nameBegins(offset uint32, to []byte) bool {
+	return uint64(offset)+uint64(len(to)) <= t.names.size && t.image.read(t.names.at+uint64(offset), to)
+}
+
+// count returns how many functions there are.
+func (t *lineTable) count() uint64 { return max(t.index.size/8, 1) - 1 }
+
+// bounds returns where one of count functions is and the offset of its name.
+func (t *lineTable) bounds(i uint64) (entry, end uint64, name uint32, ok bool) {
+	var two [16]byte
+	var head [8]byte
+	if !t.image.read(t.index.at+8*i, two[:12]) ||
+		!t.image.read(t.all.at+uint64(binary.LittleEndian.Uint32(two[4:])), head[:]) {
+		return 0, 0, 0, false
+	}
+	entry, end = t.text+uint64(binary.LittleEndian.Uint32(two[:])), t.text+uint64(binary.LittleEndian.Uint32(two[8:]))
+	return entry, end, binary.LittleEndian.Uint32(head[funcNameAt:]), true
+}
+
+// apart returns the same table for another goroutine: it shares nothing that changes.
+func (t *lineTable) apart() *lineTable {
+	c := *t
+	c.image, c.steps, c.places, c.placesSize = t.image.apart(), make(map[uint64]step), make(map[uint64]place), 0
+	return &c
 }
 
 // value returns what a table of a function has at an address.
@@ -362,4 +397,11 @@ func ownFile(f Frame, module string) string {
 		}
 	}
 	return f.File
+}
+
+// Frame is one function of a stack, at one of its lines.
+type Frame struct {
+	Function string // with its package, as in net/http.(*conn).serve
+	File     string
+	Line     int // from 1; 0 where unknown
 }

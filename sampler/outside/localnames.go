@@ -9,14 +9,14 @@ import (
 // false where it is not certain: several may share a place.
 func (n *names) localAt(s slot, function string) (found local, in uint64, ok bool) {
 	n.readDebugInfo()
-	if n.debug.data == nil {
+	if n.debug.isEmpty() {
 		return found, 0, false
 	}
 	all, known := n.locals[s.pc]
 	if !known {
 		if name, entry, ok := n.functionOf(s.pc); ok {
 			slide := n.table.image.slide
-			all = functionInfo{n.debug}.locals(name, entry, s.pc-slide, max(s.after, slide)-slide)
+			all = functionInfo{debugInfo: n.debug}.locals(name, entry, s.pc-slide, max(s.after, slide)-slide)
 		}
 		if n.locals == nil {
 			n.locals = make(map[uint64][]local)
@@ -53,6 +53,5 @@ func (n *names) functionOf(pc uint64) (name string, entry uint64, ok bool) {
 	if !ok {
 		return "", 0, false
 	}
-	name, _ = n.table.name(f.word(funcNameAt))
-	return name, f.entry - n.table.image.slide, true
+	return n.table.nameOf(&f), f.entry - n.table.image.slide, true
 }

@@ -8,10 +8,11 @@ import (
 )
 
 const (
-	maxLocals     = 1 << 14 // entries of a function
-	maxCopies     = 1 << 12 // places that may refer to a function
-	maxScopes     = 1 << 8  // in each other
-	fifth         = 5       // version of the form of what debuggers read
+	maxLocals     = 1 << 14   // entries of a function
+	maxCopies     = 1 << 12   // places that may refer to a function
+	maxScopes     = 1 << 8    // in each other
+	maxFrame      = 256 << 10 // bytes of a variable on the stack
+	fifth         = 5         // version of the form of what debuggers read
 	opCallFrame   = 0x9c
 	opFrameBase   = 0x91
 	opRegister    = 0x50 // to 0x6f
@@ -19,6 +20,7 @@ const (
 	opPiece       = 0x93
 	byReference   = "&" // begins the name of what points to a variable of the heap
 	unitVersionAt = 4
+	shape         = "go.shape." // in types of generic code: they are those of several
 )
 
 // local is a variable of a function, or of one that is inlined there, and where it is while the function stands at a
@@ -250,7 +252,7 @@ func onStack(expression []byte) (pieces []located) {
 			there, ended = false, false
 		case op == opPiece:
 			size := c.number()
-			if size == 0 || size > maxStack {
+			if size == 0 || size > maxFrame {
 				return nil
 			}
 			if there {

@@ -2,7 +2,6 @@ package outside
 
 import (
 	"bytes"
-	"encoding/binary"
 	"io"
 	"slices"
 	"testing"
@@ -36,68 +35,6 @@ func TestOnStack(t *testing.T) {
 	} {
 		if d := cmp.Diff(test.want, onStack(test.expression), cmp.AllowUnexported(located{})); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
-		}
-	}
-}
-
-func words(all ...uint64) (b []byte) {
-	for _, w := range all {
-		b = binary.LittleEndian.AppendUint64(b, w)
-	}
-	return b
-}
-
-// functionOf is a function that begins at 0, and what it has: a variable in a place of its own, one in a list, and two
-// of a block and of an inlined function that share a place, as they are never there together.
-func functionOf() []any {
-	return []any{
-		8, "main.f", words(0),
-		9, "fixed", uint32(0), []byte{2, opFrameBase, 0x70}, // -16
-		10, "listed", uint32(0), uint32(0),
-		11, uint32(len(locationList)), 9, "block", uint32(0), []byte{2, opFrameBase, 0x60}, 0, // -32
-		13, uint32(firstEntry), uint32(len(locationList)), 9, "inlined", uint32(0), []byte{2, opFrameBase, 0x60}, 0,
-		0,
-	}
-}
-
-var (
-	locationList = slices.Concat(words(^uint64(0), 0, 4, 8), []byte{2, 0, opFrameBase, 0x68}, words(8, 12),
-		[]byte{1, 0, opRegister}, words(0, 0))
-	rangeList = slices.Concat(words(^uint64(0), 0), words(2, 6), words(0, 0))
-)
-
-func within(entries []any) []byte { return unit(entries...) }
-
-// The variables of a function are known by where it stands: those in its lists there, and those that have one place as
-// long as they are in scope. One that shares its place with others has no name.
-func TestLocalsAt(t *testing.T) {
-	d, err := openDebugInfo(forms, within(functionOf()), nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.locations[0], d.ranges[0] = listsOf(locationList), listsOf(slices.Concat(locationList, rangeList))
-	n := &names{debug: d, debugRead: true, target: &target{table: &lineTable{}}, locals: make(map[uint64][]local)}
-	for pc := range uint64(12) {
-		n.locals[pc] = functionInfo{d}.locals("main.f", 0, pc, 0)
-	}
-	nameAt := func(pc uint64, offset int64) string {
-		found, in, ok := n.localAt(slot{pc: pc, offset: offset}, "main.f")
-		if !ok || in != 0 {
-			return ""
-		}
-		return found.name
-	}
-	for _, test := range []struct {
-		pc     uint64
-		offset int64
-		want   string
-	}{
-		{0, -16, "fixed"}, {11, -16, "fixed"}, {0, -8, ""}, {0, -24, ""}, {4, -24, "listed"}, {7, -24, "listed"},
-		{8, -24, ""},
-		{2, -32, ""}, {7, -32, ""}, {0, 8, ""},
-	} {
-		if got := nameAt(test.pc, test.offset); got != test.want {
-			t.Errorf("at %d, %d: %q, want %q", test.pc, test.offset, got, test.want)
 		}
 	}
 }
@@ -186,5 +123,27 @@ func TestListsWithoutEnd(t *testing.T) {
 	s.time = 2 * maxDebug
 	if got := (&lists{open: l.open}).from(1<<62, s); got != nil {
 		t.Errorf("%d bytes after more time than there is", len(got))
+	}
+}
+
+// listsOf has the lists of some bytes.
+func listsOf(all []byte) *lists {
+	return &lists{open: func() io.Reader { return bytes.NewReader(all) }}
+}
+
+// A method value has a receiver of a type that one name is for.
+func TestTypeNamed(t *testing.T) {
+	d, err := openDebugInfo(forms, unit(
+		3, "main.T", 16, 0, 2, "main.T", uint32(firstEntry), 2, "main.twice", uint32(firstEntry), 2, "main.twice",
+		uint32(firstEntry), 3, "main.only", 8, 0,
+	), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"main.T": true, "main.twice": false, "main.only": false, "main.": false,
+		"": false} {
+		if got := (closureInfo{functionInfo{d}}).typeNamed(name); (got != 0) != want {
+			t.Errorf("%q: at %d", name, got)
+		}
 	}
 }

@@ -14,10 +14,7 @@ const (
 	maxFuncs      = 1 << 22
 )
 
-var (
-	errNoTable  = errors.New("the program's table of lines was not found")
-	errNoModule = errors.New("the runtime's description of the program was not found")
-)
+var errNoTable = errors.New("the program's table of lines was not found")
 
 // findTable returns where the line table is.
 func findTable(m *image) (uint64, bool) {

@@ -75,19 +75,26 @@ func (n *names) isRoot(at uint64) bool {
 	if name, _, ok := n.symbol(at); ok {
 		return isInformative(name)
 	}
-	return n.variable(at).Variable != ""
+	return n.variable(at).name != ""
+}
+
+// variable is one of a package, or a field of it.
+type variable struct {
+	name    string // with its package and field, as in main.cache.entries; "" where it tells nothing
+	kind    string // as in map[string]*app.Session; "" where unknown
+	entries int64  // of a map, slice or channel; -1 where it is none, or unknown
 }
 
 // variable names the variable at an address, with the field where its type is known; none where it tells nothing.
-func (n *names) variable(at uint64) Holder {
+func (n *names) variable(at uint64) variable {
 	if n.code != nil {
-		h := Holder{Variable: namelessAt(at, nil)}
-		h.Type, h.Entries = n.unnamed.of(at)
-		return h
+		v := variable{name: namelessAt(at, nil)}
+		v.kind, v.entries = n.unnamed.of(at)
+		return v
 	}
 	name, of, from := n.owner(at)
 	if name == "" {
-		return Holder{}
+		return variable{}
 	}
 	return n.field(name, of, from, at)
 }
@@ -184,19 +191,19 @@ func (n *names) nameless() []pointer {
 }
 
 // field names what is at an address of a variable whose type may be known.
-func (n *names) field(name string, of dwarf.Offset, place, at uint64) Holder {
-	h := Holder{Variable: shown(name), Entries: -1}
+func (n *names) field(name string, of dwarf.Offset, place, at uint64) variable {
+	v := variable{name: shown(name), entries: -1}
 	if of == 0 {
-		h.Type, h.Entries = n.unnamed.of(at)
-		if at != place && (at != place+8 || !strings.HasPrefix(h.Type, withValue)) {
-			h.Variable += fmt.Sprintf("+0x%x", at-place)
+		v.kind, v.entries = n.unnamed.of(at)
+		if at != place && (at != place+8 || !strings.HasPrefix(v.kind, withValue)) {
+			v.name += fmt.Sprintf("+0x%x", at-place)
 		}
-		return h
+		return v
 	}
 	for range maxTypes {
 		kind, ok := n.debug.typeAt(of)
 		if of == 0 || !ok {
-			return h
+			return v
 		}
 		if kind.tag == dwarf.TagTypedef && !isContainer(kind.name) {
 			if to, ok := n.debug.typeAt(kind.of); ok && !strings.HasPrefix(to.name, "runtime.") { // of an interface
@@ -211,17 +218,17 @@ func (n *names) field(name string, of dwarf.Offset, place, at uint64) Holder {
 				return ok && at >= place+f.at && at-place-f.at < size
 			})
 			if i < 0 {
-				return h
+				return v
 			}
-			h.Variable = shown(h.Variable + "." + shown(kind.fields[i].name))
+			v.name = shown(v.name + "." + shown(kind.fields[i].name))
 			of, place = kind.fields[i].of, place+kind.fields[i].at
 			continue
 		}
-		h.Type = shown(kind.name)
-		h.Entries = n.entries(h.Type, place)
-		return h
+		v.kind = shown(kind.name)
+		v.entries = n.entries(v.kind, place)
+		return v
 	}
-	return h
+	return v
 }
 
 // isContainer reports whether a type of Go is one whose parts are the runtime's.
@@ -310,6 +317,9 @@ func namelessAt(at uint64, users []string) string {
 }
 
 func isInterface(name string) bool { return name == "runtime.eface" || name == "runtime.iface" }
+
+// maxShown is how many bytes of a name are shown.
+const maxShown = 1 << 10
 
 // shown makes a name fit to be shown: as long as somebody reads, with nothing that is not printed. The program's file
 // may have any.

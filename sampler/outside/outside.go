@@ -24,13 +24,6 @@ var ErrNoHeapProfile = errors.New("nothing in the program refers to runtime.MemP
 // ErrGone says that a process has ended, or executes another program than the one that was opened.
 var ErrGone = errors.New("the process no longer runs this program")
 
-// Frame is one function of a stack, at one of its lines.
-type Frame struct {
-	Function string // with its package, as in net/http.(*conn).serve
-	File     string
-	Line     int // from 1; 0 where unknown
-}
-
 // Stack is where some goroutines stand, or some memory was allocated.
 type Stack struct {
 	Frames []Frame // innermost first
@@ -47,13 +40,6 @@ type Profile struct {
 	// Collections are the garbage collections that had completed; 0 where unknown.
 	Collections uint64
 	CPU         time.Duration // processor time of this process that the reading took: the other one paid nothing
-}
-
-// Seen counts what was read.
-type Seen struct {
-	Goroutines int // that there were, without the runtime's own
-	Running    int // of these: their stacks are not known
-	Torn       int // goroutines, or stacks of the heap, that did not hold together
 }
 
 // Goroutine is one goroutine.

@@ -31,9 +31,8 @@ func (s *Step) sameAs(other *Step) bool {
 }
 
 const (
-	commonShare = .8      // of the objects that go through what is common to them
-	maxSteps    = 64      // of a way that is told
-	maxShown    = 1 << 10 // bytes of a name
+	commonShare = .8 // of the objects that go through what is common to them
+	maxSteps    = 64 // of a way that is told
 	maxWayBytes = 256 << 20
 )
 
@@ -46,9 +45,15 @@ type path struct {
 
 // tracer makes paths of what a search has found.
 type tracer struct {
-	*search
-	rootOf func(*node) *root
-	at     Frame // of goroutines that are told
+	*names
+	closures *closures
+	spans    heapSpans
+	batch    *batchReader
+	block    []byte // of memory that is looked through
+	pause    func() // called after each chunk; may be nil
+	looked   int    // objects whose holders were searched for
+	rootOf   func(*node) *root
+	at       Frame // of goroutines that are told
 }
 
 // way returns the objects from a root to a node, by the shortest way, the node last.
@@ -120,7 +125,7 @@ func (s tracer) path(ctx context.Context, objects []*node) []Step {
 				p.steps[i].Times = max(p.steps[i].Times, paths[j].steps[i].Times)
 			}
 		}
-		p.steps[i].Share = float64(by) / float64(len(s.objects))
+		p.steps[i].Share = float64(by) / float64(s.looked)
 	}
 	p.steps[p.parting(ways)].Parts = true
 	return p.steps
@@ -214,8 +219,8 @@ func (s tracer) describe(way []*node, places map[link]uint64) path {
 	switch r := s.rootOf(way[0]); {
 	case r.goroutine != nil:
 		add(Step{Entries: -1})
-		if held, ok := variableOf(s.search, r, s.at.Function); ok {
-			p.steps[0].Name, p.steps[0].Type = shown(held.name), shown(s.names.debug.nameOf(held.of))
+		if held, ok := variableOf(s.names, s.batch, r, s.at.Function); ok {
+			p.steps[0].Name, p.steps[0].Type = shown(held.name), shown(s.debug.nameOf(held.of))
 			v = s.lead(&p.steps[0], view{kind: held.of, start: held.start, apart: held.apart}, held.start+held.in)
 			if name, ok := strings.CutPrefix(p.steps[0].Name, byReference); ok {
 				p.steps[0].Name, p.steps[0].Type = name, strings.TrimPrefix(p.steps[0].Type, "*")
@@ -228,15 +233,15 @@ func (s tracer) describe(way []*node, places map[link]uint64) path {
 		}
 	default:
 		at := r.variable.address()
-		name, kind, start := s.names.owner(at)
-		add(Step{Name: shown(name), Type: shown(s.names.debug.nameOf(kind)), Entries: -1})
+		name, kind, start := s.owner(at)
+		add(Step{Name: shown(name), Type: shown(s.debug.nameOf(kind)), Entries: -1})
 		v = s.lead(&p.steps[0], view{kind: kind, start: start}, at)
 	}
 	for i, n := range way {
 		last := i == len(way)-1
 		v = s.resolve(v, n)
 		if !v.inside || last {
-			if v.inside && isInside(s.names.debug.nameOf(v.kind)) { // what the container is made of
+			if v.inside && isInside(s.debug.nameOf(v.kind)) { // what the container is made of
 				v.label = p.steps[len(p.steps)-1].Container
 			}
 			one := Step{Type: shown(s.nameOf(&v)), Size: n.end.address() - n.base.address(), Entries: -1}
@@ -260,7 +265,7 @@ func (s tracer) describe(way []*node, places map[link]uint64) path {
 		}
 		step := &p.steps[len(p.steps)-1]
 		if v.code != nil {
-			if next, ok := s.closures.lead(step, n, way[i+1], place); ok {
+			if next, ok := leadOfClosure(s.closures, step, n, way[i+1], place); ok {
 				v = next
 				continue
 			}

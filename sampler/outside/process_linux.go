@@ -39,6 +39,12 @@ const (
 	startPause = 20 * time.Millisecond
 )
 
+var (
+	errPacked = errors.New(
+		"its file is packed by UPX, so neither its lines nor its release of Go can be found in it")
+	errNoEntry = errors.New("its entry point is not known")
+)
+
 // Process is a running Go program. It is safe for concurrent use.
 type Process struct {
 	pid     int
@@ -209,8 +215,8 @@ func (p *Process) Add(into *sampler.Sample) error {
 		used := threadTime(func() { goroutines, counted = p.sampled.count() })
 		p.next = now.Add(time.Duration(float64(used) / share))
 	}
-	marked, hasMarked := p.sampled.number(pacer, p.sampled.layout.marked, 8)
-	collections, hasCollections := p.sampled.number(memoryNumbers, p.sampled.layout.collections, 4)
+	marked, hasMarked := p.sampled.marked()
+	collections, hasCollections := p.sampled.collections()
 	if err := p.checkLocked(); err != nil {
 		return err
 	}
@@ -296,7 +302,7 @@ func (p *Process) List(ctx context.Context) (all []Goroutine, err error) {
 // ErrNoHeapProfile where the process does not sample it, and ErrGone where it is no longer what it was.
 func (p *Process) Heap(ctx context.Context) (*Profile, error) {
 	return p.profile(ctx, func(ctx context.Context) (*Profile, error) {
-		rate, ok := p.target.number(sampling, 0, 8)
+		rate, ok := p.target.rate()
 		if !ok || p.target.places[bucketSymbol] == 0 || rate == 0 || rate > 1<<40 {
 			return nil, ErrNoHeapProfile
 		}
@@ -304,7 +310,7 @@ func (p *Process) Heap(ctx context.Context) (*Profile, error) {
 			return nil, errTorn
 		}
 		r := &Profile{Rate: float64(rate)}
-		r.Collections, _ = p.target.number(memoryNumbers, p.target.layout.collections, 4)
+		r.Collections, _ = p.target.collections()
 		r.Seen.Torn = p.heap.allocations(func(stack []Frame, count, size float64) {
 			r.Stacks = append(r.Stacks, Stack{stack, count, size})
 		})

@@ -83,7 +83,7 @@ func (r *references) mark(in []uint64, at uint64) {
 // isRuntimes reports whether a function is the runtime's, by the offset of its name.
 func (r *references) isRuntimes(name uint32) bool {
 	var b [prefixBytes]byte
-	if uint64(name)+prefixBytes > r.table.names.size || !r.table.image.read(r.table.names.at+uint64(name), b[:]) {
+	if !r.table.nameBegins(name, b[:]) {
 		return false
 	}
 	return strings.HasPrefix(string(b[:]), "runtime.") || strings.HasPrefix(string(b[:]), "internal/runtime/")
@@ -91,16 +91,11 @@ func (r *references) isRuntimes(name uint32) bool {
 
 // functions hands on where functions are and the offsets of their names, by address, as long as it is told to.
 func (r *references) functions(visit func(entry, end uint64, name uint32) bool) {
-	t := r.table
-	for i := uint64(0); i+1 < t.index.size/8; i++ {
-		var two [16]byte
-		var head [8]byte
-		if !t.image.read(t.index.at+8*i, two[:12]) ||
-			!t.image.read(t.all.at+uint64(binary.LittleEndian.Uint32(two[4:])), head[:]) {
+	for i := range r.table.count() {
+		entry, end, name, ok := r.table.bounds(i)
+		if !ok {
 			return
 		}
-		entry, end := t.text+uint64(binary.LittleEndian.Uint32(two[:])),
-			t.text+uint64(binary.LittleEndian.Uint32(two[8:]))
 		if i%wordBits == 0 {
 			if r.ctx.Err() != nil {
 				return
@@ -109,7 +104,7 @@ func (r *references) functions(visit func(entry, end uint64, name uint32) bool) 
 				r.pause()
 			}
 		}
-		if entry < end && !visit(entry, end, binary.LittleEndian.Uint32(head[funcNameAt:])) {
+		if entry < end && !visit(entry, end, name) {
 			return
 		}
 	}
@@ -131,7 +126,7 @@ func (r *references) code(entry, end uint64) (c code, ok bool) {
 			return c, false
 		}
 	}
-	return code{entry, r.block[entry-r.blockAt : end-r.blockAt]}, true
+	return code{base: entry, bytes: r.block[entry-r.blockAt : end-r.blockAt]}, true
 }
 
 // owner returns the address at or before one that code refers to, and whether the runtime does; 0 where there is none.

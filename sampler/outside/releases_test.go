@@ -59,7 +59,8 @@ func TestReleases(t *testing.T) {
 				t.Errorf("%s: %v", key, err)
 			}
 			if *update {
-				made[key] = release{offsets, recipesOf(t, builds), waitsOf(t, builds[0].image)}
+				made[key] = release{Offsets: offsets, Variables: recipesOf(t, builds),
+					Waits: waitsOf(t, builds[0].image)}
 				continue
 			}
 			row, ok := table[key]
@@ -74,11 +75,12 @@ func TestReleases(t *testing.T) {
 			if diff := gocmp.Diff(waitsOf(t, builds[0].image), row.Waits); diff != "" {
 				t.Errorf("%s: what goroutines wait for (-program +table):\n%s", key, diff)
 			}
-			if got, want := wrapperOf(t, builds[0].image), row.Offsets[wrapperConstant]; uint64(got) != want {
+			if got, want := wrapperOf(t, builds[0].image),
+				row.Offsets["internal/abi.FuncIDWrapper"]; uint64(got) != want {
 				t.Errorf("%s: wrappers are of the kind %d, %d in the table", key, got, want)
 			}
 			for _, b := range builds {
-				for name, at := range b.image.symbols(variables...) {
+				for name, at := range b.image.symbols(symbolsOf()[1:]...) {
 					if got, ok := find(row.Variables[name], b.functions, arch, 2); !ok || got != at {
 						t.Errorf("%s %s: the code leads to %s at %#x (%v), it is at %#x", key, b.variant, name, got, ok,
 							at)
@@ -171,7 +173,7 @@ func hello(t *testing.T, toolchain, arch, variant string) build {
 			if i+1 < len(all) && all[i+1].Value >= end && all[i+1].Value < end+64 {
 				end = all[i+1].Value // with the padding, as the table of lines has it
 			}
-			c := code{s.Value, make([]byte, end-s.Value)}
+			c := code{base: s.Value, bytes: make([]byte, end-s.Value)}
 			if !m.read(c.base, c.bytes) {
 				t.Fatalf("%s cannot be read", s.Name)
 			}
@@ -197,7 +199,7 @@ func dwarfOf(t *testing.T, m *image) debugInfo {
 func recipesOf(t *testing.T, builds []build) map[string][]recipe {
 	t.Helper()
 	all := make(map[string][]recipe)
-	for _, name := range variables {
+	for _, name := range symbolsOf()[1:] {
 		counts := make(map[recipe]int)
 		for _, b := range builds {
 			at, ok := b.image.symbols(name)[name]
@@ -211,7 +213,7 @@ func recipesOf(t *testing.T, builds []build) map[string][]recipe {
 				found := operands(c, b.image.arch)
 				for i, o := range found {
 					if o >= at && o < at+max(b.sizes[name], 1) {
-						counts[recipe{function, i, len(found), int64(o - at)}]++
+						counts[recipe{Function: function, Operand: i, Of: len(found), Less: int64(o - at)}]++
 					}
 				}
 			}
@@ -242,33 +244,39 @@ func wrapperOf(t *testing.T, m *image) uint8 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pclntab, ok := findTable(m)
 	section := m.elf.Section(".gopclntab")
-	if !ok || section == nil {
+	if section == nil {
 		t.Fatal("no table of lines")
 	}
-	// The header of the table says where its parts are: runtime.pcHeader.
 	word := func(at uint64) uint64 {
-		low, _ := m.uint32(pclntab + at)
-		return uint64(low)
+		value, _ := m.uint32(section.Addr + at)
+		return uint64(value)
 	}
-	lines := &lineTable{
-		image: m, names: span{pclntab + word(32), word(40) - word(32)}, all: span{pclntab + word(64), section.Size},
-		index: span{pclntab + word(64), 8 * (word(8) + 1)}, end: 1 << 63,
-	}
+	// The header of the table says how many functions there are, and where: runtime.pcHeader. Each has its entry, and
+	// where it is described.
+	count, functions := word(8), word(64)
+	text := uint64(0)
 	for _, s := range symbols {
 		if s.Name == "runtime.text" {
-			lines.text = s.Value
+			text = s.Value
 		}
 	}
 	for _, s := range symbols {
-		if elf.ST_TYPE(s.Info) == elf.STT_FUNC && strings.HasPrefix(s.Name, "main.main.") {
-			f, ok := lines.find(s.Value)
-			if !ok || f.entry != s.Value {
-				t.Fatalf("%s is not in the table", s.Name)
-			}
-			return f.head[funcKindAt]
+		if elf.ST_TYPE(s.Info) != elf.STT_FUNC || !strings.HasPrefix(s.Name, "main.main.") {
+			continue
 		}
+		for i := range count {
+			if text+word(functions+8*i) != s.Value {
+				continue
+			}
+			const kindAt = 40 // in runtime._func
+			kind := [1]byte{}
+			if !m.read(section.Addr+functions+word(functions+8*i+4)+kindAt, kind[:]) {
+				t.Fatalf("%s cannot be read", s.Name)
+			}
+			return kind[0]
+		}
+		t.Fatalf("%s is not in the table", s.Name)
 	}
 	t.Fatal("there is no such function")
 	return 0

@@ -1,7 +1,6 @@
 package outside
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -68,21 +67,5 @@ func TestCaller(t *testing.T) {
 		if diff := cmp.Diff(caller{same: same, scope: "2"}, got, cmp.AllowUnexported(caller{})); diff != "" {
 			t.Errorf("%d (-want +got):\n%s", pid, diff)
 		}
-	}
-}
-
-// A program that is packed may be one of Go, and nobody can tell. A program may speak of the packer elsewhere.
-func TestPacked(t *testing.T) {
-	for at, want := range map[int]bool{0xf4: true, 1500: false, -1: false} {
-		file := make([]byte, 2048)
-		if at >= 0 {
-			copy(file[at:], "UPX!")
-		}
-		if got := isPacked(bytes.NewReader(file)); got != want {
-			t.Errorf("the mark at %d: packed %t", at, got)
-		}
-	}
-	if isPacked(bytes.NewReader(nil)) {
-		t.Error("an empty file is packed")
 	}
 }

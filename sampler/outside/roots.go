@@ -14,16 +14,6 @@ const (
 	maxProcessors = 1 << 12 // of the scheduler
 )
 
-// What is in internal/abi.Type, whose form is the same from Go 1.21 on, and in the names of types.
-const (
-	typeFlagsAt  = 20
-	typeNameAt   = 40 // offset of the name from where types begin
-	typeHead     = 48
-	flagStarred  = 1 << 1 // the name is that of a pointer to it
-	maxTypeName  = 1 << 10
-	nameLengthAt = 1 // behind the flags of the name
-)
-
 // finalized is an object with a finalizer.
 type finalized struct {
 	at   uint64
@@ -73,10 +63,15 @@ func (r *roots) noteFinalizer(object uint64, special []byte) {
 	}
 }
 
+// sort makes what has finalizers ready to be looked up.
+func (r *roots) sort() {
+	slices.SortFunc(r.finalizers, func(a, b finalized) int { return cmp.Compare(a.at, b.at) })
+}
+
 // timerIn returns a timer in an object.
-func (r *roots) timerIn(n *node) (uint64, bool) {
-	i, _ := slices.BinarySearch(r.timers, n.base.address())
-	if i == len(r.timers) || r.timers[i] >= n.end.address() {
+func (r *roots) timerIn(base, end uint64) (uint64, bool) {
+	i, _ := slices.BinarySearch(r.timers, base)
+	if i == len(r.timers) || r.timers[i] >= end {
 		return 0, false
 	}
 	return r.timers[i], true
@@ -105,7 +100,6 @@ func (r *roots) pointerType(f finalized) string {
 
 const (
 	callsArgument = "time.goFunc" // of timers that call what they have as argument
-	methodValue   = "-fm"         // ends the name of what is made to call a method
 )
 
 // timerCalls returns what timers call: a function, or time.sendTime for those with a channel. It is empty for those
@@ -156,41 +150,39 @@ func (r *roots) functionAt(entry part) string {
 	if !ok || f.entry != binary.LittleEndian.Uint64(entry.to) {
 		return ""
 	}
-	name, _ := r.table.name(f.word(funcNameAt))
+	name := r.table.nameOf(&f)
 	return strings.TrimSuffix(name, methodValue)
 }
 
-// byTimer names the timers that a root is one of.
-func (r *roots) byTimer(ctx context.Context, at uint64, pause func()) Holder {
-	call := r.timerCalls([]uint64{at})[0]
-	if call == "" {
-		return Holder{}
+// byTimer returns the function that a timer calls, "" where that is not known, and how many timers call it.
+func (r *roots) byTimer(ctx context.Context, at uint64, pause func()) (call string, n int64) {
+	if call = r.timerCalls([]uint64{at})[0]; call == "" {
+		return "", 0
 	}
-	h := Holder{Timer: call, Entries: 0}
 	for list := r.timers; len(list) > 0 && ctx.Err() == nil; {
 		some := list[:min(len(list), chunk/8)]
 		list = list[len(some):]
 		for _, c := range r.timerCalls(some) {
 			if c == call {
-				h.Entries++
+				n++
 			}
 		}
 		if pause != nil {
 			pause()
 		}
 	}
-	return h
+	return call, n
 }
 
-// byFinalizer names the objects with a finalizer that a root is one of.
-func (r *roots) byFinalizer(f finalized) Holder {
-	h := Holder{Finalizer: r.pointerType(f)}
+// byFinalizer returns the type of an object with a finalizer, by the index of that, and how many are of that type.
+func (r *roots) byFinalizer(index int) (kind string, n int64) {
+	kind = r.pointerType(r.finalizers[index])
 	for _, other := range r.finalizers {
-		if r.pointerType(other) == h.Finalizer {
-			h.Entries++
+		if r.pointerType(other) == kind {
+			n++
 		}
 	}
-	return h
+	return kind, n
 }
 
 // of returns the objects with a finalizer that are of some types, as in *os.file.

@@ -12,9 +12,7 @@ const (
 	localMaps    = 1
 	stackObjects = 2 // variables whose address is taken: they live as long as something points to them
 	objectRecord = 16
-	maxObjects   = 1 << 12     // of them, in one frame
-	shape        = "go.shape." // in types of generic code: they are those of several
-	maxSlots     = 8           // words of a stack that are remembered for one object
+	maxObjects   = 1 << 12 // of them, in one frame
 )
 
 // slot is a word of a frame that points to an object.

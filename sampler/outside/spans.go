@@ -7,6 +7,17 @@ import (
 	"slices"
 )
 
+const (
+	maxSpans    = 1 << 20 // runs of pages, each of a few objects or of many
+	maxSpecials = 1 << 21 // that are looked through for the objects that are asked for
+	maxMarks    = 1 << 12 // objects of which it is looked up whether they have survived a collection
+	maxScanned  = 4 << 30 // bytes of a heap that is looked through
+	pageShift   = 13      // of the runtime's pages
+	spanInUse   = 1       // state of a span that holds objects
+	minHeader   = 512     // bytes of an object that begins with its type, if it has pointers: larger ones, up to
+	maxHeader   = 32 << 10
+)
+
 // heapSpans are by address.
 type heapSpans []heapSpan
 
@@ -31,22 +42,22 @@ type heapSpan struct {
 	pointers bool   // its objects may hold some
 }
 
-// readSpans reads where the heap has its objects.
-func (s *search) readSpans(ctx context.Context) bool {
-	l := &s.layout
+// readSpans reads where the heap of a target has its objects; ok is false where that is not known, or it is too large.
+func readSpans(ctx context.Context, t *target) (all heapSpans, ok bool) {
+	l := &t.layout
 	var head [16]byte
-	if at := s.places[heapSymbol]; at == 0 || !s.readSome(at+l.spans, head[:]) {
-		return false
+	if at := t.places[heapSymbol]; at == 0 || !t.readSome(at+l.spans, head[:]) {
+		return nil, false
 	}
 	first, n := binary.LittleEndian.Uint64(head[:]), binary.LittleEndian.Uint64(head[8:])
 	if n == 0 || n > maxSpans {
-		return false
+		return nil, false
 	}
 	list := make([]byte, 8*n)
-	if !s.readSome(first, list) {
-		return false
+	if !t.readSome(first, list) {
+		return nil, false
 	}
-	s.spans = make(heapSpans, 0, n)
+	all = make(heapSpans, 0, n)
 	block := make([]byte, batch*l.span)
 	var parts []part
 	total := uint64(0)
@@ -57,7 +68,7 @@ func (s *search) readSpans(ctx context.Context) bool {
 				to: block[uint64(len(parts))*l.span:][:l.span]})
 			list = list[8:]
 		}
-		s.reader.gather(parts)
+		t.reader.gather(parts)
 		for i := range parts {
 			if !parts[i].read {
 				continue
@@ -81,16 +92,16 @@ func (s *search) readSpans(ctx context.Context) bool {
 			if h.pointers {
 				total += h.end - h.start
 			}
-			s.spans = append(s.spans, h)
+			all = append(all, h)
 		}
 	}
-	slices.SortFunc(s.spans, func(a, b heapSpan) int { return cmp.Compare(a.start, b.start) })
-	return ctx.Err() == nil && total <= maxScanned
+	slices.SortFunc(all, func(a, b heapSpan) int { return cmp.Compare(a.start, b.start) })
+	return all, ctx.Err() == nil && total <= maxScanned
 }
 
 // object returns the object that an address is in.
-func (s *search) object(at uint64) (base, end uint64, ok bool) {
-	h := s.spans.find(at)
+func (all heapSpans) object(at uint64) (base, end uint64, ok bool) {
+	h := all.find(at)
 	if h == nil {
 		return 0, 0, false
 	}
@@ -104,15 +115,16 @@ type special struct {
 	at uint64
 }
 
-// readSpecials reads the runtime's notes of objects: it keeps those with a finalizer, and returns those that some
-// buckets have sampled.
-func (s *search) readSpecials(ctx context.Context, of map[uint64]bool) (sampled []uint64) {
-	l := &s.layout
+// readSpecials reads the runtime's notes of objects: it hands on those that may be a finalizer, each with its object,
+// and returns, by address, the objects that some buckets of the heap's profile have sampled.
+func (all heapSpans) readSpecials(ctx context.Context, t *target, of map[uint64]bool,
+	note func(object uint64, special []byte)) (sampled []uint64) {
+	l := &t.layout
 	size := max(l.special, l.finalizer)
 	block := make([]byte, batch*size)
 	open := make([]special, 0, batch)
 	parts := make([]part, 0, batch)
-	rest := s.spans
+	rest := all
 	for looked := 0; looked < maxSpecials && ctx.Err() == nil; looked += len(parts) {
 		for ; len(open) < batch && len(rest) > 0; rest = rest[1:] {
 			if at := rest[0].specials; at != 0 {
@@ -128,10 +140,10 @@ func (s *search) readSpecials(ctx context.Context, of map[uint64]bool) (sampled 
 		for i, one := range some {
 			parts = append(parts, part{at: one.at, to: block[uint64(i)*size:][:size]})
 		}
-		s.reader.gather(parts)
+		t.reader.gather(parts)
 		for i, one := range some {
 			b := parts[i].to
-			if !parts[i].read && !s.readSome(one.at, b[:l.special]) { // the last of a mapping
+			if !parts[i].read && !t.readSome(one.at, b[:l.special]) { // the last of a mapping
 				continue // its list has changed meanwhile
 			}
 			offset := binary.LittleEndian.Uint64(b[l.specialOffset:])
@@ -143,7 +155,7 @@ func (s *search) readSpecials(ctx context.Context, of map[uint64]bool) (sampled 
 					sampled = append(sampled, one.of.start+offset)
 				}
 				if parts[i].read {
-					s.roots.noteFinalizer(one.of.start+offset, b)
+					note(one.of.start+offset, b)
 				}
 			}
 			if one.at = binary.LittleEndian.Uint64(b[l.nextSpecial:]); one.at != 0 {
@@ -151,34 +163,30 @@ func (s *search) readSpecials(ctx context.Context, of map[uint64]bool) (sampled 
 			}
 		}
 	}
-	slices.SortFunc(s.roots.finalizers, func(a, b finalized) int { return cmp.Compare(a.at, b.at) })
 	slices.Sort(sampled)
 	return sampled
 }
 
-// survivors returns those of some objects, which are sorted, that were there after a collection: what a line has
-// allocated since may be garbage already. Where they are too few it returns all.
-func (s *search) survivors(all []uint64) (old []uint64) {
+// survivors returns those of some objects, which are sorted, that were there after a collection, as far as they are
+// looked up.
+func (all heapSpans) survivors(t *target, objects []uint64) (old []uint64) {
 	parts, bits := make([]part, 0, maxMarks), make([]byte, maxMarks)
 	some := make([]uint64, 0, maxMarks)
-	for i := range min(maxMarks, len(all)) {
-		object := all[i*len(all)/min(maxMarks, len(all))]
-		h := s.spans.find(object)
+	for i := range min(maxMarks, len(objects)) {
+		object := objects[i*len(objects)/min(maxMarks, len(objects))]
+		h := all.find(object)
 		if h == nil || h.marks == 0 {
 			continue
 		}
 		parts = append(parts, part{at: h.marks + (object-h.start)/h.element/8, to: bits[len(parts):][:1]})
 		some = append(some, object)
 	}
-	s.reader.gather(parts)
+	t.reader.gather(parts)
 	for i, object := range some {
-		h := s.spans.find(object)
+		h := all.find(object)
 		if parts[i].read && parts[i].to[0]>>((object-h.start)/h.element%8)&1 != 0 {
 			old = append(old, object)
 		}
-	}
-	if len(old) < s.minVotesFor(old) {
-		return all
 	}
 	return old
 }

@@ -16,7 +16,10 @@ const maxSections = 512 << 20
 // maxOwnSections is maxSections for a process that reads its own: it has the memory for it beside its work.
 const maxOwnSections = 64 << 20
 
-const symbolSize = 24 // bytes of a symbol in the file
+const (
+	symbolSize   = 24      // bytes of a symbol in the file
+	sectionChunk = 1 << 20 // bytes of a section that are read at a time
+)
 
 var (
 	errTooLarge  = errors.New("the symbols of the program are too large")
@@ -165,7 +168,7 @@ func contents(s *elf.Section, pause func()) ([]byte, error) {
 	}
 	var data []byte
 	for from := s.Open(); uint64(len(data)) < s.Size; {
-		n := min(chunk, s.Size-uint64(len(data)))
+		n := min(sectionChunk, s.Size-uint64(len(data)))
 		if uint64(cap(data)-len(data)) < n { // it grows as far as there is something
 			data = append(make([]byte, 0, min(s.Size, max(n, 4*uint64(len(data))))), data...)
 		}

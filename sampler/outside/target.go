@@ -18,20 +18,17 @@ type target struct {
 	headers  bool // large objects with pointers begin with their type
 	table    *lineTable
 	module   module
-	places   map[string]uint64 // of the runtime's variables that are known
-	one      *[1]part          // kept from one call to the next
-	system   map[uint64]bool   // where goroutines begin: whether they are the runtime's own
+	places   map[runtimeVariable]uint64 // of the runtime's variables that are known
+	one      *[1]part                   // kept from one call to the next
+	system   map[uint64]bool            // where goroutines begin: whether they are the runtime's own
 }
 
 // errTorn says that the process has changed what was read, too often.
 var errTorn = errors.New("what was read is inconsistent: the process kept changing it")
 
 var (
-	errNoList   = errors.New("its list of goroutines was not found")
-	errNotReady = errors.New("its goroutines could not be read")
-	errPacked   = errors.New(
-		"its file is packed by UPX, so neither its lines nor its release of Go can be found in it")
-	errNoEntry   = errors.New("its entry point is not known")
+	errNoList    = errors.New("its list of goroutines was not found")
+	errNotReady  = errors.New("its goroutines could not be read")
 	errOtherForm = errors.New("its goroutines do not have the layout that is known for this release")
 )
 
@@ -58,13 +55,13 @@ func newTarget(r reader, file io.ReaderAt, entry uint64, version string) (*targe
 	}
 	t.waits = row.Waits
 	t.headers = known && isPlain(version) && releaseOf(version) != "go1.21"
-	symbols := image.symbols(append([]string{moduleSymbol}, variables...)...)
-	if t.table, t.module, err = openTable(image, r, &t.layout, symbols[moduleSymbol]); err != nil {
+	symbols := image.symbols(symbolsOf()...)
+	if t.table, t.module, err = openTable(image, r, &t.layout, symbols[string(moduleSymbol)]); err != nil {
 		return nil, err
 	}
 	t.table.wrapper = uint8(t.layout.wrapper)
 	t.places = locate(symbols, row, t.table, t.module)
-	clear(image.pages) // most of them are not needed again
+	image.forget() // most of them are not needed again
 	if t.places[allLength] == 0 || t.places[allPointer] == 0 {
 		return nil, errNoList
 	}
@@ -73,10 +70,8 @@ func newTarget(r reader, file io.ReaderAt, entry uint64, version string) (*targe
 
 // apart returns the same target for another goroutine: it shares nothing that changes.
 func (t *target) apart(r reader) *target {
-	c, table, image := *t, *t.table, *t.table.image
-	image.pages = make(map[uint64][]byte)
-	table.image, table.steps, table.places, table.placesSize = &image, make(map[uint64]step), make(map[uint64]place), 0
-	c.reader, c.table, c.one, c.system = r, &table, nil, make(map[uint64]bool)
+	c := *t
+	c.reader, c.table, c.one, c.system = r, t.table.apart(), nil, make(map[uint64]bool)
 	return &c
 }
 
@@ -117,9 +112,20 @@ func (t *target) verify() error {
 	return nil
 }
 
+// rate returns for how many allocated bytes one object is sampled; ok is false where that is not known.
+func (t *target) rate() (bytes uint64, ok bool) { return t.number(sampling, 0, 8) }
+
+// collections returns how many garbage collections have completed; ok is false where that is not known.
+func (t *target) collections() (n uint64, ok bool) {
+	return t.number(memoryNumbers, t.layout.collections, 4)
+}
+
+// marked returns how many bytes the latest collection has left; ok is false where that is not known.
+func (t *target) marked() (bytes uint64, ok bool) { return t.number(pacer, t.layout.marked, 8) }
+
 // number reads a number of so many bytes, at an offset in a variable of the runtime; ok is false where that is not
 // known.
-func (t *target) number(variable string, offset uint64, size int) (value uint64, ok bool) {
+func (t *target) number(variable runtimeVariable, offset uint64, size int) (value uint64, ok bool) {
 	at := t.places[variable]
 	if at == 0 {
 		return 0, false

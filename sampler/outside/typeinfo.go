@@ -7,6 +7,25 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler/redact"
 )
 
+// What is in internal/abi.Type, whose form is the same from Go 1.21 on, and in the names of types.
+const (
+	typeFlagsAt  = 20
+	typeNameAt   = 40 // offset of the name from where types begin
+	typeHead     = 48
+	flagStarred  = 1 << 1 // the name is that of a pointer to it
+	maxTypeName  = 1 << 10
+	nameLengthAt = 1 // behind the flags of the name
+)
+
+// Of a description: how the type is aligned, and what it is.
+const (
+	alignAt     = 21
+	kindAt      = 23
+	kindMask    = 1<<5 - 1
+	lastKind    = 26 // unsafe.Pointer
+	pointerKind = 22
+)
+
 // typeName returns the name of a type that the runtime describes, as in "*net.netFD"; "" where it is none of the
 // program's. It is what the program's file has.
 func typeName(t *target, at uint64) string {

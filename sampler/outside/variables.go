@@ -4,21 +4,25 @@ import (
 	"slices"
 )
 
+// runtimeVariable is one of the runtime's, by its name.
+type runtimeVariable string
+
 // The variables of the runtime that are read.
 const (
-	moduleSymbol  = "runtime.firstmoduledata" // its description of the program
-	allLength     = "runtime.allglen"         // the most goroutines that there have been at a time
-	allPointer    = "runtime.allgptr"
-	bucketSymbol  = "runtime.mbuckets"       // of the memory profile
-	sampling      = "runtime.MemProfileRate" // one object for so many bytes
-	pacer         = "runtime.gcController"
-	memoryNumbers = "runtime.memstats"
-	heapSymbol    = "runtime.mheap_"
-	processors    = "runtime.allp"
+	moduleSymbol  runtimeVariable = "runtime.firstmoduledata" // its description of the program
+	allLength     runtimeVariable = "runtime.allglen"         // the most goroutines that there have been at a time
+	allPointer    runtimeVariable = "runtime.allgptr"
+	bucketSymbol  runtimeVariable = "runtime.mbuckets"       // of the memory profile
+	sampling      runtimeVariable = "runtime.MemProfileRate" // one object for so many bytes
+	pacer         runtimeVariable = "runtime.gcController"
+	memoryNumbers runtimeVariable = "runtime.memstats"
+	heapSymbol    runtimeVariable = "runtime.mheap_"
+	processors    runtimeVariable = "runtime.allp"
 )
 
 // variables are those that the code of the runtime leads to.
-var variables = []string{allLength, allPointer, bucketSymbol, sampling, pacer, memoryNumbers, heapSymbol, processors}
+var variables = []runtimeVariable{allLength, allPointer, bucketSymbol, sampling, pacer, memoryNumbers, heapSymbol,
+	processors}
 
 // find follows recipes for one variable. The variable is where most of them lead, at least minCount.
 func find(recipes []recipe, functions map[string]code, arch string, minCount int) (uint64, bool) {
@@ -45,11 +49,11 @@ func find(recipes []recipe, functions map[string]code, arch string, minCount int
 }
 
 // locate finds the variables: by their symbols, else through the code. Those that are not certain are missing.
-func locate(symbols map[string]uint64, row release, t *lineTable, of module) map[string]uint64 {
-	places := make(map[string]uint64)
+func locate(symbols map[string]uint64, row release, t *lineTable, of module) map[runtimeVariable]uint64 {
+	places := make(map[runtimeVariable]uint64)
 	var functions map[string]code
 	for _, name := range variables {
-		at, ok := symbols[name]
+		at, ok := symbols[string(name)]
 		if !ok && functions == nil {
 			functions = t.lookup(functionsOf(row.Variables)...)
 		}
@@ -58,13 +62,22 @@ func locate(symbols map[string]uint64, row release, t *lineTable, of module) map
 			if name == allLength || name == allPointer {
 				minCount = 1 // where they are not, there are no goroutines
 			}
-			at, ok = find(row.Variables[name], functions, t.image.arch, minCount)
+			at, ok = find(row.Variables[string(name)], functions, t.image.arch, minCount)
 		}
 		if ok && at >= of.data && at < of.dataEnd && at%4 == 0 {
 			places[name] = at
 		}
 	}
 	return places
+}
+
+// symbolsOf lists the names of the variables, and of the runtime's description of the program.
+func symbolsOf() []string {
+	names := []string{string(moduleSymbol)}
+	for _, v := range variables {
+		names = append(names, string(v))
+	}
+	return names
 }
 
 // functionsOf lists the functions that recipes need.

@@ -19,11 +19,7 @@ type view struct {
 	code    *Frame // of a closure
 }
 
-const (
-	anyEntry  = "[…]" // how a reference leads through the entries of a container
-	minHeader = 512   // bytes of an object that begins with its type, if it has pointers: larger ones, up to
-	maxHeader = 32 << 10
-)
+const anyEntry = "[…]" // how a reference leads through the entries of a container
 
 // containers are the beginnings of names of types whose insides tell nothing.
 var containers = []string{"map<", "table<", "groupReference<", "noalg.", "hash<", "bucket<", "hchan<", "waitq<",
@@ -42,7 +38,7 @@ func isInside(name string) bool {
 
 // nameOf returns the type of what is seen; "" where it is not known.
 func (s tracer) nameOf(v *view) string {
-	name := s.names.debug.nameOf(v.kind)
+	name := s.debug.nameOf(v.kind)
 	switch {
 	case v.label != "":
 		return v.label
@@ -59,7 +55,7 @@ func (s tracer) resolve(v view, n *node) view {
 		return v
 	}
 	base, size := n.base.address(), n.end.address()-n.base.address()
-	first := s.names.word(base)
+	first := s.word(base)
 	if f, ok := s.table.find(first); ok && f.entry == first && (v.closure || !v.inside) {
 		if frames, ok := s.table.at(first); ok && len(frames) > 0 {
 			return view{code: &frames[len(frames)-1], entered: v.entered}
@@ -77,10 +73,10 @@ func (s tracer) resolve(v view, n *node) view {
 	case size > maxHeader:
 		return v
 	}
-	kind := s.names.described.typeAt(s.names, described)
-	name, of := s.names.debug.nameOf(kind), uint64(0)
+	kind := s.described.typeAt(s.names, described)
+	name, of := s.debug.nameOf(kind), uint64(0)
 	if kind != 0 {
-		of, _ = s.names.debug.sizeOf(kind)
+		of, _ = s.debug.sizeOf(kind)
 	} else {
 		name, of = describedType(s.target, described)
 	}
@@ -114,7 +110,7 @@ type follower struct {
 
 // lead adds to a step how it leads on from a place in what is seen, and returns as what the next object is to be seen.
 func (s tracer) lead(step *Step, v view, place uint64) view {
-	t := follower{names: s.names, step: step, entered: v.entered, element: v.element, target: s.names.word(place),
+	t := follower{names: s.names, step: step, entered: v.entered, element: v.element, target: s.word(place),
 		apart: v.apart}
 	t.quiet = v.inside && (v.kind == 0 || isInside(t.debug.nameOf(v.kind)))
 	at := v.start
