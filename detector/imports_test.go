@@ -40,6 +40,7 @@ func roomFault(from, to string) string {
 	switch {
 	case to == "sampler", under(to, "sampler/internal", "testdata/await"):
 	case under(from, "sampler/recording") && under(to, "sampler/recording/internal"): // the rooms of its formats
+	case under(from, "sampler/outside") && under(to, "sampler/outside/internal"): // the rooms of what it reads
 	case to == "sampler/promtext" && under(from, "sampler/endpoint", "sampler/recording"): // both read Prometheus text
 	// who does not read another process's profiles compiles the one alone
 	case to == "sampler/profile" && under(from, "sampler/profile"):
@@ -59,7 +60,8 @@ func edgeFault(from, to string) string {
 	if own && under(from, "alerting") && under(to, "alerting") {
 		own = false // a leaf too: who delivers by other ways compiles no HTTP
 	}
-	forTests := []string{"testdata/await", "detector/internal/hosttest", "sampler/internal/testchild"}
+	forTests := []string{"testdata/await", "detector/internal/hosttest", "sampler/internal/testchild",
+		"sampler/outside/internal/debuginfo/debugtest"}
 	switch {
 	case own && under(to, forTests...) && !under(from, forTests...) && !under(from, "cmd/leaktrend/internal/testkit"):
 		return "only tests use what waits, builds and starts programs for them"
@@ -202,6 +204,9 @@ func TestEdgeFault(t *testing.T) {
 		{"sampler/recording/internal/table", module + "/sampler/recording/internal/input", ""},
 		{"sampler/recording/internal/table", module + "/sampler/recording", roomsAreApart},
 		{"sampler/endpoint", module + "/sampler/recording/internal/table", roomsAreApart},
+		{"sampler/outside", module + "/sampler/outside/internal/search", ""},
+		{"sampler/outside/internal/search", module + "/sampler/outside", roomsAreApart},
+		{"sampler/process", module + "/sampler/outside/internal/procmem", roomsAreApart},
 		{"sampler/self", module + "/sampler/process", roomsAreApart},
 		{"sampler/self", module + "/sampler/promtext", roomsAreApart},
 		{"sampler/internal/live", module + "/sampler/self", roomsAreApart},

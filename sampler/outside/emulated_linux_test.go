@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/search"
 )
 
 // What keeps memory alive is named in programs for arm64 as in others: variables, those of goroutines' frames and of
@@ -79,14 +81,14 @@ func startEmulated(t *testing.T, toolchain string, options ...string) emulated {
 // held returns what holds the memory that a function has allocated, or objects of some types, as in "*os.file".
 func (e emulated) held(t *testing.T, function string) *Holder {
 	t.Helper()
-	of := wanted{types: strings.Fields(function), choose: choose}
+	of := search.Wanted{Types: strings.Fields(function), Choose: choose}
 	if !strings.HasPrefix(function, "*") {
 		var err error
 		if of, err = e.buckets(t.Context(), allocatedBy(function), choose); err != nil {
 			t.Fatal(err)
 		}
 	}
-	h, ok := findHolder(t.Context(), e.target, of, nil)
+	h, ok := search.Find(t.Context(), e.target, of, nil)
 	if !ok {
 		return nil
 	}

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/goruntime"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/procmem"
 )
 
 // evaluationVar names the toolchains of TestEvaluation, as in "go1.21.13 go1.27.3"; with _BUILD a regular expression
@@ -175,10 +178,11 @@ func TestEvaluation(t *testing.T) {
 				t.Errorf("%s, %s: wrong: %v", toolchain, b.name,
 					wrongOf(withoutMain(want.Goroutines), withoutMain(countsOf(goroutines))))
 			}
-			if n, ok := process.target.count(); !ok || n != want.Number {
+			if n, ok := process.target.Count(); !ok || n != want.Number {
 				t.Errorf("%s, %s: %d goroutines are counted, there are %d", toolchain, b.name, n, want.Number)
 			}
-			if live, ok := process.target.number(pacer, process.target.layout.marked, 8); ok && live != want.Live {
+			if live, ok := process.target.Number(goruntime.Pacer, process.target.Layout.Marked, 8); ok &&
+				live != want.Live {
 				t.Errorf("%s, %s: %d bytes are live, %d are read", toolchain, b.name, want.Live, live)
 			}
 			checkMemory(t, process, want)
@@ -222,13 +226,13 @@ func openEmulated(t *testing.T, pid int, path, version string) *Process {
 		t.Fatal(err)
 	}
 	p := &Process{pid: pid, exe: file, version: version}
-	if p.memory, err = openMemory(fmt.Sprintf("/proc/%d", pid), pid); err != nil {
+	if p.memory, err = procmem.Open(fmt.Sprintf("/proc/%d", pid), pid); err != nil {
 		t.Fatal(err)
 	}
-	if p.target, err = newTarget(p.memory, file, headers.Entry, version); err != nil {
+	if p.target, err = goruntime.New(p.memory, file, headers.Entry, version); err != nil {
 		t.Fatal(err)
 	}
-	p.heap.target = p.target
+	p.heap.Target = p.target
 	return p
 }
 
@@ -254,7 +258,7 @@ func TestCosts(t *testing.T) {
 		const times = 10
 		for range times {
 			start := time.Now()
-			countCPU += threadTime(func() { o.target.count() })
+			countCPU += threadTime(func() { o.target.Count() })
 			counted = append(counted, time.Since(start))
 			start = time.Now()
 			profile, err := o.Goroutines(context.Background())

@@ -10,23 +10,28 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/goruntime"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/heap"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/procmem"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/search"
 )
 
 // liar is the memory of this process, of which it changes a part: what is read then is that of no process.
 type liar struct {
-	truth *memory
+	truth *procmem.Memory
 	dice  *rand.Rand
 	share float64 // of the words that are others
 	seen  []uint64
 }
 
-// gather lies with numbers that are dangerous, and with those that were true elsewhere.
-func (l *liar) gather(parts []part) {
-	l.truth.gather(parts)
+// Gather lies with numbers that are dangerous, and with those that were true elsewhere.
+func (l *liar) Gather(parts []procmem.Part) {
+	l.truth.Gather(parts)
 	for i := range parts {
-		to := parts[i].to
+		to := parts[i].To
 		if l.dice.Float64() < l.share/10 {
-			parts[i].read = !parts[i].read
+			parts[i].Read = !parts[i].Read
 		}
 		for at := 0; at+8 <= len(to); at += 8 {
 			word := binary.LittleEndian.Uint64(to[at:])
@@ -63,7 +68,7 @@ func FuzzLies(f *testing.F) {
 	for i := range uint64(20) {
 		f.Add(i, uint16(1<<(i%16)), i%2 == 0)
 	}
-	truth, err := openMemory("/proc/self", os.Getpid())
+	truth, err := procmem.Open("/proc/self", os.Getpid())
 	if err != nil {
 		f.Skip(err)
 	}
@@ -81,7 +86,7 @@ func FuzzLies(f *testing.F) {
 		if !early { // only once the runtime was found
 			l.share = 0
 		}
-		one, err := newTarget(l, exe, entry, runtime.Version())
+		one, err := goruntime.New(l, exe, entry, runtime.Version())
 		if err != nil {
 			if !early {
 				t.Fatal(err)
@@ -91,12 +96,12 @@ func FuzzLies(f *testing.F) {
 		l.share = lies
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		_ = one.verify()
-		_, _ = one.count()
+		_ = one.Verify()
+		_, _ = one.Count()
 		var g groups
-		seen, err := one.stacks(ctx, func(d *goroutine, pcs []uint64) bool {
-			_ = one.reason(d)
-			return g.add(one.table, pcs)
+		seen, err := one.Stacks(ctx, func(d *goruntime.Goroutine, pcs []uint64) bool {
+			_ = one.Reason(d)
+			return g.add(one.Table, pcs)
 		})
 		if errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal("it does not come to an end")
@@ -104,14 +109,14 @@ func FuzzLies(f *testing.F) {
 		if len(g.all) > seen.Goroutines || seen.Running+seen.Torn > seen.Goroutines {
 			t.Errorf("%d stacks of %+v", len(g.all), seen)
 		}
-		h := heap{target: one}
-		_ = h.addBuckets(ctx)
-		_ = h.allocations(func(stack []Frame, count, size float64) {
-			if !(count > 0 && size > 0) || len(stack) > maxHeapPath {
+		h := heap.Profile{Target: one}
+		_ = h.AddBuckets(ctx)
+		_ = h.Allocations(func(stack []Frame, count, size float64) {
+			if !(count > 0 && size > 0) || len(stack) > heap.MaxHeapPath {
 				t.Errorf("%v objects of %v bytes on %d functions", count, size, len(stack))
 			}
 		})
-		if m, ok := usageOf(one); ok && !(m.Live >= 0 && m.Live <= m.InUse && m.Free >= 0 && m.Stacks >= 0 &&
+		if m, ok := goruntime.MemoryOf(one); ok && !(m.Live >= 0 && m.Live <= m.InUse && m.Free >= 0 && m.Stacks >= 0 &&
 			len(m.Arenas) > 0 && m.InUse+m.Own < 1<<48) {
 			t.Errorf("memory %+v", m)
 		}
@@ -134,10 +139,10 @@ func TestHolderLies(t *testing.T) {
 	}
 	needsRow(t)
 	o := startHolders(t, []string{"testdata/holders"})
-	o.heap.addBuckets(t.Context())
+	o.heap.AddBuckets(t.Context())
 	of := make(map[uint64]bool)
-	for _, b := range o.heap.buckets {
-		of[b.at] = true
+	for _, b := range o.heap.Buckets {
+		of[b.At] = true
 	}
 	times := uint64(4)
 	if raceEnabled {
@@ -145,13 +150,13 @@ func TestHolderLies(t *testing.T) {
 	}
 	for i := range times {
 		lying := *o.target
-		lying.reader = &liar{truth: o.memory, dice: rand.New(rand.NewPCG(i, 2)),
+		lying.Reader = &liar{truth: o.memory, dice: rand.New(rand.NewPCG(i, 2)),
 			share: float64(int(1)<<(4*i)) / (1 << 20)}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		start := time.Now()
-		h, ok := findHolder(ctx, &lying, wanted{buckets: of, choose: choose}, nil)
+		h, ok := search.Find(ctx, &lying, search.Wanted{Buckets: of, Choose: choose}, nil)
 		cancel()
-		if ok && (h.Share <= .5 || h.Share > 1 || h.Objects > maxVotes || h.Variable != "" &&
+		if ok && (h.Share <= .5 || h.Share > 1 || h.Objects > search.MaxVotes || h.Variable != "" &&
 			!strings.Contains(h.Variable, ".")) {
 			t.Errorf("%+v", h)
 		}

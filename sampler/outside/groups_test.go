@@ -4,13 +4,17 @@ import (
 	"strings"
 	"testing"
 	"unsafe"
+
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/goruntime"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/linetable"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/objfile"
 )
 
 // Goroutines on many long stacks do not fill the memory of this process.
 func TestStacksAreBounded(t *testing.T) {
 	const many, deepest = 1000, 128 // stacks, and functions of each
-	long := []Frame{{Function: strings.Repeat("f", maxName), File: strings.Repeat("g", maxName)}}
-	table := &lineTable{places: map[uint64]place{1000: {frames: long, certain: true}}}
+	long := []Frame{{Function: strings.Repeat("f", objfile.MaxName), File: strings.Repeat("g", objfile.MaxName)}}
+	table := &linetable.Table{Places: map[uint64]linetable.Place{1000: {Frames: long, Certain: true}}}
 	var g groups
 	pcs := make([]uint64, deepest)
 	for i := range pcs {
@@ -18,13 +22,13 @@ func TestStacksAreBounded(t *testing.T) {
 	}
 	added := 0
 	for n := range uint64(many) {
-		table.places[n] = place{frames: long, certain: true}
+		table.Places[n] = linetable.Place{Frames: long, Certain: true}
 		pcs[0] = n
 		if g.add(table, pcs) {
 			added++
 		}
 	}
-	if each := 8*deepest + deepest*sizeOf(long); added != maxKept/each+1 || len(g.all) != added {
+	if each := 8*deepest + deepest*linetable.SizeOf(long); added != goruntime.MaxKept/each+1 || len(g.all) != added {
 		t.Errorf("%d groups of goroutines are kept", added)
 	}
 	var listed groups

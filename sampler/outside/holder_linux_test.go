@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/search"
 )
 
 // ways are how testdata/holders keeps memory alive, and what is named.
@@ -165,7 +167,7 @@ func TestHoldersBesideGoroutines(t *testing.T) {
 		t.Skip("builds another program")
 	}
 	needsRow(t)
-	process := startHolders(t, []string{"testdata/holders"}, strconv.Itoa(maxNodes+1))
+	process := startHolders(t, []string{"testdata/holders"}, strconv.Itoa(search.MaxNodes+1))
 	if got, want := heldBy(t, process, "main.intoMap"), ways["main.intoMap"]; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -7,26 +7,31 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/goruntime"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/names"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/procmem"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/search"
 )
 
 // hiding is memory of which some is zero in so many of the first searches.
 type hiding struct {
-	truth    reader
+	truth    procmem.Reader
 	spans    uint64    // what each search reads first
 	hidden   [2]uint64 // from where to where
 	times    int
 	searches int
 }
 
-func (h *hiding) gather(parts []part) {
-	h.truth.gather(parts)
+func (h *hiding) Gather(parts []procmem.Part) {
+	h.truth.Gather(parts)
 	for i := range parts {
-		if parts[i].at == h.spans {
+		if parts[i].At == h.spans {
 			h.searches++
 		}
-		if from, to := max(h.hidden[0], parts[i].at),
-			min(h.hidden[1], parts[i].at+uint64(len(parts[i].to))); h.searches <= h.times && from < to {
-			clear(parts[i].to[from-parts[i].at : to-parts[i].at])
+		if from, to := max(h.hidden[0], parts[i].At),
+			min(h.hidden[1], parts[i].At+uint64(len(parts[i].To))); h.searches <= h.times && from < to {
+			clear(parts[i].To[from-parts[i].At : to-parts[i].At])
 		}
 	}
 }
@@ -38,13 +43,13 @@ func TestSearchedOnceMore(t *testing.T) {
 	}
 	needsRow(t)
 	o := startHolders(t, []string{"testdata/holders"})
-	if !o.heap.addBuckets(t.Context()) {
+	if !o.heap.AddBuckets(t.Context()) {
 		t.Fatal("its buckets are not read")
 	}
 	variables := make(map[string][2]uint64)
-	names := readNames(o.target, nil)
-	for _, v := range names.symbols.all {
-		variables[names.symbols.name(v)] = [2]uint64{v.at, v.at + v.size}
+	names := names.Read(o.target, nil)
+	for _, v := range names.Symbols.All {
+		variables[names.Symbols.Name(v)] = [2]uint64{v.At, v.At + v.Size}
 	}
 	for _, test := range []struct {
 		name, functions string
@@ -62,20 +67,20 @@ func TestSearchedOnceMore(t *testing.T) {
 		{"large, the other one moved", "main.intoRecords main.intoBuffer", "main.records", 1, "", 2},
 	} {
 		of := make(map[uint64]bool)
-		for _, b := range o.heap.buckets {
-			for _, f := range b.stack {
-				of[b.at] = of[b.at] || slices.Contains(strings.Fields(test.functions), f.Function)
+		for _, b := range o.heap.Buckets {
+			for _, f := range b.Stack {
+				of[b.At] = of[b.At] || slices.Contains(strings.Fields(test.functions), f.Function)
 			}
 		}
-		target := o.target.apart(o.memory)
+		target := o.target.Apart(o.memory)
 		h := &hiding{
-			truth: o.memory, spans: target.places[heapSymbol] + target.layout.spans, times: test.times,
+			truth: o.memory, spans: target.Places[goruntime.HeapSymbol] + target.Layout.Spans, times: test.times,
 			hidden: variables[test.hidden],
 		}
-		target.reader = h
+		target.Reader = h
 		var held Holder
 		synctest.Test(t, func(t *testing.T) {
-			held, _ = findHolder(t.Context(), target, wanted{buckets: of, choose: choose}, nil)
+			held, _ = search.Find(t.Context(), target, search.Wanted{Buckets: of, Choose: choose}, nil)
 		})
 		if name, _, _ := strings.Cut(held.Variable, ".byName"); name != test.want || h.searches != test.searches {
 			t.Errorf("%s: held by %q in %d searches, want %q in %d", test.name, held.Variable, h.searches, test.want,

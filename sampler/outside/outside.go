@@ -11,6 +11,11 @@ package outside
 import (
 	"errors"
 	"time"
+
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/goruntime"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/linetable"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/paths"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/search"
 )
 
 // ErrNotGo says that a process does not run a Go program.
@@ -23,6 +28,23 @@ var ErrNoHeapProfile = errors.New("nothing in the program refers to runtime.MemP
 
 // ErrGone says that a process has ended, or executes another program than the one that was opened.
 var ErrGone = errors.New("the process no longer runs this program")
+
+// The types of what is read, which the rooms below fill in.
+type (
+	// Frame is one function of a stack, at one of its lines: Function with its package, as in
+	// net/http.(*conn).serve, File, and Line, from 1, 0 where unknown.
+	Frame = linetable.Frame
+	// Seen counts what was read: Goroutines that there were, without the runtime's own, those of them that were
+	// Running, whose stacks are not known, and what was Torn: goroutines, or stacks of the heap, that did not hold
+	// together.
+	Seen = goruntime.Seen
+	// Memory is what the runtime of a program knows of its memory, in bytes.
+	Memory = goruntime.Memory
+	// Holder is what keeps most of some objects alive: a variable of a package, a goroutine, timers, or finalizers.
+	Holder = search.Holder
+	// Step is one on the way from what keeps memory alive to that memory: first the holder, then objects.
+	Step = paths.Step
+)
 
 // Stack is where some goroutines stand, or some memory was allocated.
 type Stack struct {

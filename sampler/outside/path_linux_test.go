@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// paths are the ways to what the functions of testdata/holders have allocated: a step a line, with what of it leads on,
-// the container with its entries, and where the ways part.
-var paths = map[string]string{
+// waysByFunction are the ways to what the functions of testdata/holders have allocated: a step a line, with what of it
+// leads on, the container with its entries, and where the ways part.
+var waysByFunction = map[string]string{
 	"main.intoMap":     "main.global main.state .byName[…] map[string]*main.item 500 <\nmain.item 1024",
 	"main.intoSlice":   "main.global main.state .all[…] []*main.item 500 <\nmain.item 1024",
 	"main.intoChannel": "main.global main.state .queue[…] chan *main.item 500 <\nmain.item 1024",
@@ -55,9 +55,9 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// pathsOf is paths for programs of a release.
+// pathsOf is waysByFunction for programs of a release.
 func pathsOf(release string) map[string]string {
-	all := maps.Clone(paths)
+	all := maps.Clone(waysByFunction)
 	untyped := strings.HasPrefix(release, "go1.21.")
 	if untyped || strings.HasPrefix(release, "go1.22.") {
 		for _, function := range []string{"main.intoClosures", "main.intoTimers"} {

@@ -21,6 +21,11 @@ import (
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/executable"
 	"github.com/mdzesseis/leaktrend/sampler/internal/live"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/goruntime"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/heap"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/objfile"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/procmem"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/search"
 )
 
 const (
@@ -48,18 +53,18 @@ var (
 // Process is a running Go program. It is safe for concurrent use.
 type Process struct {
 	pid     int
-	memory  *memory
+	memory  *procmem.Memory
 	exe     *os.File
 	version string
 	module  string // path of the main module; "" where unknown
 	text    uint64 // where its code begins
 
 	reading sync.Mutex // what follows: a profile takes up to 10 s
-	target  *target
-	heap    heap
+	target  *goruntime.Target
+	heap    heap.Profile
 
-	mu      sync.Mutex // what follows: samples do not wait for profiles
-	sampled *target    // the same, for them
+	mu      sync.Mutex        // what follows: samples do not wait for profiles
+	sampled *goruntime.Target // the same, for them
 	closed  bool
 	next    time.Time // when the goroutines are counted again
 }
@@ -71,8 +76,9 @@ func Open(pid int) (*Process, error) {
 	switch {
 	case errors.Is(err, ErrNotGo):
 		return nil, err
-	case errors.Is(err, errNoRight):
-		return nil, fmt.Errorf("process %d: %w: %s", pid, errNoRight, callerOf(live.ProcRoot, pid).whatGivesIt(pid))
+	case errors.Is(err, procmem.ErrNoRight):
+		return nil, fmt.Errorf("process %d: %w: %s", pid, procmem.ErrNoRight,
+			procmem.CallerOf(live.ProcRoot, pid).WhatGivesIt(pid))
 	case err != nil:
 		return nil, fmt.Errorf("process %d: %w", pid, err)
 	}
@@ -84,7 +90,7 @@ func open(pid int) (p *Process, err error) {
 	exe, err := os.Open(filepath.Join(dir, "exe")) // of its own container too
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return nil, errNoRight
+		return nil, procmem.ErrNoRight
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, ErrNotGo // a thread of the kernel
 	case err != nil:
@@ -118,16 +124,16 @@ func open(pid int) (p *Process, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if opened.memory, err = openMemory(dir, pid); err != nil { // of the program that has that entry point
+	if opened.memory, err = procmem.Open(dir, pid); err != nil { // of the program that has that entry point
 		return nil, err
 	}
-	if opened.target, err = newTarget(opened.memory, exe, entry, opened.version); err != nil {
+	if opened.target, err = goruntime.New(opened.memory, exe, entry, opened.version); err != nil {
 		return nil, err
 	}
-	opened.heap.target, opened.target.table.main, opened.text = opened.target, opened.module, opened.target.table.text
+	opened.heap.Target, opened.target.Table.Main, opened.text = opened.target, opened.module, opened.target.Table.Text
 	for range startTries {
-		if err = opened.target.verify(); err == nil {
-			opened.sampled = opened.target.apart(opened.memory.apart())
+		if err = opened.target.Verify(); err == nil {
+			opened.sampled = opened.target.Apart(opened.memory.Apart())
 			return opened, nil
 		}
 		time.Sleep(startPause)
@@ -148,7 +154,7 @@ func entryOf(dir string) (uint64, error) {
 	const atEntry = 9 // AT_ENTRY of getauxval(3)
 	data, err := os.ReadFile(filepath.Join(dir, "auxv"))
 	if errors.Is(err, fs.ErrPermission) {
-		return 0, errNoRight
+		return 0, procmem.ErrNoRight
 	}
 	if err != nil {
 		return 0, err
@@ -158,7 +164,7 @@ func entryOf(dir string) (uint64, error) {
 		case kind == atEntry:
 			return binary.LittleEndian.Uint64(data[8:]), nil
 		case kind > math.MaxUint32: // a value is where only a kind can be: both have 32 bits
-			return 0, errNotELF
+			return 0, objfile.ErrNotELF
 		}
 	}
 	return 0, errNoEntry
@@ -177,7 +183,7 @@ func (p *Process) Close() error {
 	p.closed = true
 	err := p.exe.Close()
 	if p.memory != nil {
-		err = errors.Join(err, p.memory.close())
+		err = errors.Join(err, p.memory.Close())
 	}
 	return err
 }
@@ -194,7 +200,7 @@ func (p *Process) checkLocked() error {
 	switch {
 	case p.closed:
 		return os.ErrClosed
-	case p.memory != nil && !p.memory.same(p.text):
+	case p.memory != nil && !p.memory.Same(p.text):
 		return ErrGone
 	}
 	return nil
@@ -209,14 +215,14 @@ func (p *Process) Add(into *sampler.Sample) error {
 	if err := p.checkLocked(); err != nil {
 		return err
 	}
-	p.sampled.table.image.begin()
+	p.sampled.Table.Image.Begin()
 	goroutines, counted := 0, false
 	if now := time.Now(); !now.Before(p.next) {
-		used := threadTime(func() { goroutines, counted = p.sampled.count() })
+		used := threadTime(func() { goroutines, counted = p.sampled.Count() })
 		p.next = now.Add(time.Duration(float64(used) / share))
 	}
-	marked, hasMarked := p.sampled.marked()
-	collections, hasCollections := p.sampled.collections()
+	marked, hasMarked := p.sampled.Marked()
+	collections, hasCollections := p.sampled.Collections()
 	if err := p.checkLocked(); err != nil {
 		return err
 	}
@@ -245,7 +251,7 @@ func (p *Process) Memory() (m Memory, ok bool) {
 	if p.checkLocked() != nil {
 		return m, false
 	}
-	m, ok = usageOf(p.sampled)
+	m, ok = goruntime.MemoryOf(p.sampled)
 	return m, ok && p.checkLocked() == nil
 }
 
@@ -269,7 +275,9 @@ func clock(id int32) int64 {
 func (p *Process) Goroutines(ctx context.Context) (*Profile, error) {
 	var g groups
 	return p.profile(ctx, func(ctx context.Context) (*Profile, error) {
-		seen, err := p.target.stacks(ctx, func(_ *goroutine, pcs []uint64) bool { return g.add(p.target.table, pcs) })
+		seen, err := p.target.Stacks(ctx, func(_ *goruntime.Goroutine, pcs []uint64) bool {
+			return g.add(p.target.Table, pcs)
+		})
 		return &Profile{Stacks: g.all, Seen: seen}, err
 	})
 }
@@ -279,15 +287,15 @@ func (p *Process) List(ctx context.Context) (all []Goroutine, err error) {
 	var g groups
 	now := clock(unix.CLOCK_MONOTONIC) // as the runtime takes it
 	_, err = p.profile(ctx, func(ctx context.Context) (*Profile, error) {
-		seen, err := p.target.stacks(ctx, func(d *goroutine, pcs []uint64) bool {
-			if !g.addOne(p.target.table, pcs) {
+		seen, err := p.target.Stacks(ctx, func(d *goruntime.Goroutine, pcs []uint64) bool {
+			if !g.addOne(p.target.Table, pcs) {
 				return false
 			}
-			one := Goroutine{ID: d.id, Parent: d.parent, Reason: p.target.reason(d), Frames: g.latest.Frames}
-			if d.state == waiting && d.waitSince > 0 && d.waitSince < now {
-				one.Waited = time.Duration(now - d.waitSince)
+			one := Goroutine{ID: d.Id, Parent: d.Parent, Reason: p.target.Reason(d), Frames: g.latest.Frames}
+			if d.State == goruntime.Waiting && d.WaitSince > 0 && d.WaitSince < now {
+				one.Waited = time.Duration(now - d.WaitSince)
 			}
-			if creator, ok := p.target.table.at(d.creator - 1); ok && len(creator) > 0 {
+			if creator, ok := p.target.Table.At(d.Creator - 1); ok && len(creator) > 0 {
 				one.Creator = creator[0]
 			}
 			all = append(all, one)
@@ -302,16 +310,16 @@ func (p *Process) List(ctx context.Context) (all []Goroutine, err error) {
 // ErrNoHeapProfile where the process does not sample it, and ErrGone where it is no longer what it was.
 func (p *Process) Heap(ctx context.Context) (*Profile, error) {
 	return p.profile(ctx, func(ctx context.Context) (*Profile, error) {
-		rate, ok := p.target.rate()
-		if !ok || p.target.places[bucketSymbol] == 0 || rate == 0 || rate > 1<<40 {
+		rate, ok := p.target.Rate()
+		if !ok || p.target.Places[goruntime.BucketSymbol] == 0 || rate == 0 || rate > 1<<40 {
 			return nil, ErrNoHeapProfile
 		}
-		if !p.heap.addBuckets(ctx) {
-			return nil, errTorn
+		if !p.heap.AddBuckets(ctx) {
+			return nil, goruntime.ErrTorn
 		}
 		r := &Profile{Rate: float64(rate)}
-		r.Collections, _ = p.target.collections()
-		r.Seen.Torn = p.heap.allocations(func(stack []Frame, count, size float64) {
+		r.Collections, _ = p.target.Collections()
+		r.Seen.Torn = p.heap.Allocations(func(stack []Frame, count, size float64) {
 			r.Stacks = append(r.Stacks, Stack{stack, count, size})
 		})
 		return r, nil
@@ -326,14 +334,16 @@ func (p *Process) Heap(ctx context.Context) (*Profile, error) {
 // behind other holders.
 func (p *Process) Holder(ctx context.Context, from func(stack []Frame) bool,
 	choose func(stack []Frame) (chosen Frame, application bool)) (*Holder, error) {
-	return p.search(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from, choose) })
+	return p.search(ctx, func(opened *Process) (search.Wanted, error) { return opened.buckets(ctx, from, choose) })
 }
 
 // FinalizedHolder returns what keeps the objects of some types alive that have a finalizer, as all of types *os.file
 // and *net.netFD that are open. It looks as Holder does, but from all of them.
 func (p *Process) FinalizedHolder(ctx context.Context, choose func(stack []Frame) (chosen Frame, application bool),
 	types ...string) (*Holder, error) {
-	return p.search(ctx, func(*Process) (wanted, error) { return wanted{types: types, choose: choose}, nil })
+	return p.search(ctx, func(*Process) (search.Wanted, error) {
+		return search.Wanted{Types: types, Choose: choose}, nil
+	})
 }
 
 // searching is whose turn it is to search: what debuggers read of a program takes memory, and many processes of one may
@@ -361,7 +371,7 @@ func acquireTurn(ctx context.Context) (end func(), err error) {
 	}
 }
 
-func (p *Process) search(ctx context.Context, of func(*Process) (wanted, error)) (*Holder, error) {
+func (p *Process) search(ctx context.Context, of func(*Process) (search.Wanted, error)) (*Holder, error) {
 	end, err := acquireTurn(ctx)
 	if err != nil {
 		return nil, err
@@ -377,34 +387,34 @@ func (p *Process) search(ctx context.Context, of func(*Process) (wanted, error))
 }
 
 // buckets returns those of the heap's profile that have some stacks.
-func (p *Process) buckets(ctx context.Context, from func([]Frame) bool, choose chooser) (wanted, error) {
-	if p.target.places[bucketSymbol] == 0 || !p.heap.addBuckets(ctx) {
-		return wanted{}, errTorn
+func (p *Process) buckets(ctx context.Context, from func([]Frame) bool, choose search.Chooser) (search.Wanted, error) {
+	if p.target.Places[goruntime.BucketSymbol] == 0 || !p.heap.AddBuckets(ctx) {
+		return search.Wanted{}, goruntime.ErrTorn
 	}
 	of := make(map[uint64]bool)
-	for _, b := range p.heap.buckets {
-		if len(b.stack) > 0 && from(b.stack) {
-			of[b.at] = true
+	for _, b := range p.heap.Buckets {
+		if len(b.Stack) > 0 && from(b.Stack) {
+			of[b.At] = true
 		}
 	}
-	return wanted{buckets: of, choose: choose}, nil
+	return search.Wanted{Buckets: of, Choose: choose}, nil
 }
 
 // holderIn looks for a holder in a process that is opened for it.
-func holderIn(ctx context.Context, pid int, of func(*Process) (wanted, error), pause func()) (*Holder, error) {
+func holderIn(ctx context.Context, pid int, of func(*Process) (search.Wanted, error), pause func()) (*Holder, error) {
 	process, err := open(pid)
 	if err != nil {
 		return nil, err
 	}
 	defer process.Close()
 	if pid == os.Getpid() {
-		process.target.table.image.room = maxOwnSections
+		process.target.Table.Image.Room = objfile.MaxOwnSections
 	}
 	what, err := of(process)
 	if err != nil {
 		return nil, err
 	}
-	h, ok := findHolder(ctx, process.target, what, pause)
+	h, ok := search.Find(ctx, process.target, what, pause)
 	if !ok {
 		return nil, ctx.Err()
 	}
@@ -415,16 +425,18 @@ func holderIn(ctx context.Context, pid int, of func(*Process) (wanted, error), p
 // turn. It ends with an error after 4 s of processor time, or 30 s.
 func OwnHolder(ctx context.Context, from func(stack []Frame) bool,
 	choose func(stack []Frame) (chosen Frame, application bool)) (*Holder, error) {
-	return searchOwn(ctx, func(opened *Process) (wanted, error) { return opened.buckets(ctx, from, choose) })
+	return searchOwn(ctx, func(opened *Process) (search.Wanted, error) { return opened.buckets(ctx, from, choose) })
 }
 
 // OwnFinalizedHolder is FinalizedHolder for the process that calls it, within the bounds of OwnHolder.
 func OwnFinalizedHolder(ctx context.Context, choose func(stack []Frame) (chosen Frame, application bool),
 	types ...string) (*Holder, error) {
-	return searchOwn(ctx, func(*Process) (wanted, error) { return wanted{types: types, choose: choose}, nil })
+	return searchOwn(ctx, func(*Process) (search.Wanted, error) {
+		return search.Wanted{Types: types, Choose: choose}, nil
+	})
 }
 
-func searchOwn(ctx context.Context, of func(*Process) (wanted, error)) (*Holder, error) {
+func searchOwn(ctx context.Context, of func(*Process) (search.Wanted, error)) (*Holder, error) {
 	end, err := acquireTurn(ctx)
 	if err != nil {
 		return nil, err
@@ -462,7 +474,7 @@ func (p *Process) profile(ctx context.Context, read func(context.Context) (*Prof
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	p.target.table.image.begin()
+	p.target.Table.Image.Begin()
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	used := threadTime(func() { r, err = read(ctx) })

@@ -18,6 +18,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mdzesseis/leaktrend/sampler"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/objfile"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/procmem"
 	"github.com/mdzesseis/leaktrend/testdata/await"
 )
 
@@ -127,7 +129,7 @@ func checkMemory(t *testing.T, o *Process, want reported) {
 		t.Errorf("memory %+v (%t), want %d live of %d in %d, and %d of stacks", m, ok, want.Live, want.Objects,
 			want.InUse, want.Stacks)
 	}
-	descriptors, ok := o.target.list()
+	descriptors, ok := o.target.List()
 	for _, at := range descriptors {
 		if !slices.ContainsFunc(m.Arenas, func(a [2]uint64) bool { return at >= a[0] && at < a[1] }) {
 			t.Fatalf("a descriptor at %#x is in none of the arenas %#x", at, m.Arenas)
@@ -182,7 +184,7 @@ func TestEntry(t *testing.T) {
 		err   error
 	}{
 		{vector(33, 0, 0xffffe000, 0x7fff, 9, 0, 0x463f40, 0, 0, 0, 0, 0), 0x463f40, nil},
-		{vector(32, 0xf7fc5570, 33, 0xf7fc5000, 9, 0x80a9300, 0, 0), 0, errNotELF},
+		{vector(32, 0xf7fc5570, 33, 0xf7fc5000, 9, 0x80a9300, 0, 0), 0, objfile.ErrNotELF},
 		{nil, 0, errNoEntry}, // of a program that is being executed
 	} {
 		if err := os.WriteFile(filepath.Join(dir, "auxv"), test.auxv, 0o600); err != nil {
@@ -244,7 +246,7 @@ func TestNoRight(t *testing.T) {
 		result <- err
 	}()
 	err := <-result
-	if !errors.Is(err, errNoRight) {
+	if !errors.Is(err, procmem.ErrNoRight) {
 		t.Fatalf("%v", err)
 	}
 	for _, want := range []string{"no right to read its memory: run leaktrend as the user of process " +
@@ -259,8 +261,8 @@ func TestNoRight(t *testing.T) {
 func TestSlowMemory(t *testing.T) {
 	needsRow(t)
 	o := openProcess(t, os.Getpid())
-	o.memory.slow = true
-	if n, ok := o.target.count(); !ok || n < 2 {
+	o.memory.Slow = true
+	if n, ok := o.target.Count(); !ok || n < 2 {
 		t.Errorf("%d goroutines, %v", n, ok)
 	}
 }
@@ -272,7 +274,7 @@ func BenchmarkGoroutines(b *testing.B) {
 	o := openProcess(b, p.pid)
 	b.Run("count", func(b *testing.B) {
 		for b.Loop() {
-			if _, ok := o.target.count(); !ok {
+			if _, ok := o.target.Count(); !ok {
 				b.Fatal("not read")
 			}
 		}

@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/releases"
 )
 
 // counts are stacks with what is on them, as testdata/program tells.
@@ -48,7 +50,7 @@ const stripped = "-ldflags=-s -w"
 // needsRow returns the version of this toolchain, and skips a test where that is none of the table.
 func needsRow(t testing.TB) string {
 	t.Helper()
-	if _, ok := rowOf(runtime.Version(), runtime.GOARCH); !ok || !isPlain(runtime.Version()) ||
+	if _, ok := releases.RowOf(runtime.Version(), runtime.GOARCH); !ok || !releases.IsPlain(runtime.Version()) ||
 		runtime.GOOS != "linux" {
 		t.Skipf("%s for %s/%s is not in the table", runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	}

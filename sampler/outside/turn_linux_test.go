@@ -5,6 +5,9 @@ import (
 	"errors"
 	"os"
 	"testing"
+
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/goruntime"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/search"
 )
 
 // One search is made at a time, however many processes leak at once: the next one waits for its turn.
@@ -16,10 +19,10 @@ func TestSearchesTakeTurns(t *testing.T) {
 	}
 	began, proceed, ended := make(chan int), make(chan int), make(chan error)
 	go func() {
-		_, err := searchOwn(t.Context(), func(*Process) (wanted, error) {
+		_, err := searchOwn(t.Context(), func(*Process) (search.Wanted, error) {
 			close(began)
 			<-proceed
-			return wanted{}, errTorn
+			return search.Wanted{}, goruntime.ErrTorn
 		})
 		ended <- err
 	}()
@@ -27,15 +30,15 @@ func TestSearchesTakeTurns(t *testing.T) {
 	impatient, cancel := context.WithCancel(t.Context())
 	cancel()
 	called := false
-	ask := func(*Process) (wanted, error) { called = true; return wanted{}, errTorn }
+	ask := func(*Process) (search.Wanted, error) { called = true; return search.Wanted{}, goruntime.ErrTorn }
 	if _, err := searchOwn(impatient, ask); called || !errors.Is(err, context.Canceled) {
 		t.Errorf("a second search began, or ended with %v", err)
 	}
 	close(proceed)
-	if err := <-ended; !errors.Is(err, errTorn) {
+	if err := <-ended; !errors.Is(err, goruntime.ErrTorn) {
 		t.Error(err)
 	}
-	if _, err := searchOwn(t.Context(), ask); !called || !errors.Is(err, errTorn) {
+	if _, err := searchOwn(t.Context(), ask); !called || !errors.Is(err, goruntime.ErrTorn) {
 		t.Errorf("the next one did not begin, or ended with %v", err)
 	}
 }

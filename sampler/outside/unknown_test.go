@@ -5,12 +5,17 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/goruntime"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/objfile"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/procmem"
+	"github.com/mdzesseis/leaktrend/sampler/outside/internal/releases"
 )
 
 // nothing is a memory of which nothing can be read.
 type nothing struct{}
 
-func (nothing) gather([]part) {}
+func (nothing) Gather([]procmem.Part) {}
 
 func TestUnknown(t *testing.T) {
 	needsRow(t)
@@ -19,16 +24,17 @@ func TestUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	_, err = newTarget(nothing{}, file, 0, "go1.99.1\x1b[2J")
+	_, err = goruntime.New(nothing{}, file, 0, "go1.99.1\x1b[2J")
 	if err == nil || !strings.Contains(err.Error(), "its release go1.99.1\ufffd[2J for ") ||
 		!strings.Contains(err.Error(), "no debug information") {
 		t.Errorf("unknown release: %v", err)
 	}
 	row := needsRow(t)
-	if _, err := newTarget(nothing{}, file, 0, row); !errors.Is(err, errNoModule) {
+	if _, err := goruntime.New(nothing{}, file, 0, row); !errors.Is(err, releases.ErrNoModule) {
 		t.Errorf("unreadable memory: %v", err)
 	}
-	if _, err := newTarget(nothing{}, strings.NewReader("#!/bin/sh\n"), 0, row); !errors.Is(err, errNotELF) {
+	if _, err := goruntime.New(nothing{}, strings.NewReader("#!/bin/sh\n"), 0, row); !errors.Is(err,
+		objfile.ErrNotELF) {
 		t.Errorf("a script: %v", err)
 	}
 }

@@ -97,29 +97,30 @@ func TestPageHasEveryPackage(t *testing.T) {
 	}
 }
 
-// TestRoomsOfRecordings: each of the rooms below sampler/recording imports only those that the page has below it, so
-// that what all formats share never comes to depend on one of them.
-func TestRoomsOfRecordings(t *testing.T) {
-	const below = "sampler/recording/internal/"
+// TestRooms: each of the rooms below sampler/recording and sampler/outside imports only those that the page has below
+// it, so that what all formats share, or what only reads, never comes to depend on what is made of it.
+func TestRooms(t *testing.T) {
 	text, _ := readPage(t)
-	var rooms []string
-	for _, row := range regexp.MustCompile("(?m)^\\| `("+below+"[a-z/]+)` \\|").FindAllStringSubmatch(text, -1) {
-		rooms = append(rooms, row[1])
-	}
-	if len(rooms) < 10 {
-		t.Fatalf("only %d rooms stand in the table", len(rooms))
-	}
 	all, _ := sources(t)
-	for _, s := range all {
-		if !strings.HasPrefix(s.dir, below) || s.test() {
-			continue
+	for _, below := range []string{"sampler/recording/internal/", "sampler/outside/internal/"} {
+		var rooms []string
+		for _, row := range regexp.MustCompile("(?m)^\\| `("+below+"[a-z/]+)` \\|").FindAllStringSubmatch(text, -1) {
+			rooms = append(rooms, row[1])
 		}
-		from := slices.Index(rooms, s.dir)
-		for _, spec := range s.file.Imports {
-			_, room, inside := strings.Cut(spec.Path.Value, below)
-			room = below + strings.TrimSuffix(room, `"`)
-			if to := slices.Index(rooms, room); inside && to <= from {
-				t.Errorf("%s imports %s, which does not stand below it in %s", s.path(), room, page)
+		if len(rooms) < 10 {
+			t.Fatalf("only %d rooms of %s stand in the table", len(rooms), below)
+		}
+		for _, s := range all {
+			if !strings.HasPrefix(s.dir, below) || s.test() {
+				continue
+			}
+			from := slices.Index(rooms, s.dir)
+			for _, spec := range s.file.Imports {
+				_, room, inside := strings.Cut(spec.Path.Value, below)
+				room = below + strings.TrimSuffix(room, `"`)
+				if to := slices.Index(rooms, room); inside && to <= from {
+					t.Errorf("%s imports %s, which does not stand below it in %s", s.path(), room, page)
+				}
 			}
 		}
 	}

@@ -1,0 +1,194 @@
+package debuginfo
+
+import (
+	"encoding/binary"
+	"io"
+)
+
+const (
+	maxListed  = 1 << 12 // parts of the code that a list has
+	listWindow = 256 << 10
+	minWindow  = 32 << 10 // bytes from where a list begins that are looked at
+	maxWindows = 16
+)
+
+// cursor reads what has no fixed form.
+type cursor struct {
+	left   []byte
+	broken bool // it ended before
+}
+
+func (c *cursor) next(n uint64) []byte {
+	if n > uint64(len(c.left)) {
+		c.broken, c.left = true, nil
+		return nil
+	}
+	b := c.left[:n]
+	c.left = c.left[n:]
+	return b
+}
+
+func (c *cursor) byte() byte {
+	if b := c.next(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (c *cursor) word() uint64 {
+	if b := c.next(8); b != nil {
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
+}
+
+func (c *cursor) number() uint64 {
+	value, n := binary.Uvarint(c.left)
+	if n <= 0 {
+		c.broken, c.left = true, nil
+		return 0
+	}
+	c.left = c.left[n:]
+	return value
+}
+
+func (c *cursor) signed() int64 {
+	value, shift := int64(0), 0
+	for {
+		b := c.byte()
+		if c.broken || shift > 63 {
+			c.broken = true
+			return 0
+		}
+		value |= int64(b&0x7f) << shift
+		if shift += 7; b < 0x80 {
+			if shift < 64 && b&0x40 != 0 {
+				value |= -1 << shift
+			}
+			return value
+		}
+	}
+}
+
+// Of a list since version 5: what is next in it, as for those of code alone; the others have one more before addresses.
+const (
+	listEnd       = 0
+	listBaseIndex = 1
+	listOffsets   = 4
+	listBase      = 5
+	listAddresses = 6
+	listLength    = 7
+)
+
+// listed hands on the parts of the code that a list has, each with what is said of it where that is said.
+func (d FunctionInfo) listed(in [2]*Lists, at int64, base uint64, five, located bool,
+	visit func(begin, end uint64, expression []byte)) {
+	l := in[0]
+	if five {
+		l = in[1]
+	}
+	if l == nil || at < 0 || d.spent.tooMuch() {
+		return
+	}
+	c := cursor{left: l.from(uint64(at), d.spent)}
+	first := base // of the function: what is told by an index is always that
+	for range maxListed {
+		var begin, end uint64
+		if five {
+			kind := c.byte()
+			if located && kind > listBase {
+				kind--
+			} else if located && kind == listBase {
+				return // of all the rest
+			}
+			switch kind {
+			case listBaseIndex:
+				c.number()
+				base = first
+				continue
+			case listBase:
+				base = c.word()
+				continue
+			case listOffsets:
+				begin, end = base+c.number(), base+c.number()
+			case listAddresses:
+				begin, end = c.word(), c.word()
+			case listLength:
+				begin = c.word()
+				end = begin + c.number()
+			default:
+				return
+			}
+		} else {
+			begin, end = c.word(), c.word()
+			if begin == 0 && end == 0 {
+				return
+			}
+			if begin == ^uint64(0) {
+				base = end
+				continue
+			}
+			begin, end = base+begin, base+end
+		}
+		var expression []byte
+		if located && five {
+			expression = c.next(c.number())
+		} else if located {
+			expression = c.next(uint64(c.byte()) | uint64(c.byte())<<8)
+		}
+		if c.broken {
+			return
+		}
+		visit(begin, end, expression)
+	}
+}
+
+// Lists is a section that has lists, of which a part is kept: it may be larger than what is wanted of it by far, and
+// packed.
+type Lists struct {
+	Open    func() io.Reader
+	Pause   func()
+	reader  io.Reader
+	next    uint64 // what the reader reads next
+	at      uint64 // where the window begins
+	window  []byte
+	windows int
+}
+
+// from returns what the section has from an offset on, as far as one list may go.
+func (l *Lists) from(at uint64, spent *spent) []byte {
+	if end := l.at + uint64(len(l.window)); at >= l.at && at < end &&
+		(end-at >= minWindow || len(l.window) < listWindow) {
+		return l.window[at-l.at:]
+	}
+	if l.windows++; l.windows > maxWindows {
+		return nil
+	}
+	if l.reader == nil || at < l.next {
+		l.reader, l.next = l.Open(), 0
+	}
+	if l.window == nil {
+		l.window = make([]byte, listWindow)
+	}
+	block := l.window[:cap(l.window)]
+	for l.next < at && !spent.tooMuch() {
+		n, err := spent.read(l.reader, block[:min(uint64(len(block)), at-l.next)])
+		if l.next += uint64(n); err != nil {
+			break
+		}
+		if l.Pause != nil {
+			l.Pause()
+		}
+	}
+	l.at, l.window = at, block[:0]
+	if l.next != at {
+		l.reader = nil
+		return nil
+	}
+	n, err := spent.read(l.reader, block)
+	if l.next += uint64(n); err != nil {
+		l.reader = nil
+	}
+	l.window = block[:n]
+	return l.window
+}
