@@ -27,7 +27,9 @@ const (
 )
 
 const (
-	scanBit       = 0x1000 // of a state
+	scanBit       = 0x1000   // of a state
+	nearStack     = 1 << 10  // bytes of a stack that are read at first: those of most that wait
+	farStack      = 16 << 10 // then
 	maxGoroutines = 1 << 22
 	BatchSize     = 512       // goroutines that are read, walked and read again at a time
 	maxTries      = 3         // to read the list of goroutines while it grows
@@ -228,7 +230,7 @@ func NewBatch(t *Target) *Batch {
 		t: t, first: make([]byte, BatchSize*t.Layout.G), second: make([]byte, BatchSize*t.Layout.G),
 		Goroutines: make([]Goroutine, 0, BatchSize), Pcs: make([][]uint64, BatchSize),
 		Ends:  make([]linetable.Walk, BatchSize),
-		stack: make([]byte, BatchSize*linetable.NearStack),
+		stack: make([]byte, BatchSize*nearStack),
 	}
 }
 
@@ -248,7 +250,7 @@ func (b *Batch) Read(at []uint64) {
 			b.Ends[i] = linetable.CutOff
 		}
 	}
-	for _, size := range []int{linetable.NearStack, linetable.FarStack, linetable.MaxStack} {
+	for _, size := range []int{nearStack, farStack, linetable.MaxStack} {
 		b.walk(size)
 	}
 	b.parts = b.t.descriptors(at, b.second, b.parts)

@@ -21,13 +21,13 @@ const (
 // Profile reads the memory profile of a target.
 type Profile struct {
 	*goruntime.Target
-	Buckets []bucket
+	Buckets []Bucket
 	newest  uint64 // bucket
 	kept    int    // bytes of their stacks, about
 }
 
-// bucket is a stack that has allocated, as the runtime's memory profile keeps it. It is never given back.
-type bucket struct {
+// Bucket is a stack that has allocated, as the runtime's memory profile keeps it. It is never given back.
+type Bucket struct {
 	At     uint64
 	record uint64            // where what was allocated is counted
 	size   uint64            // of one object, in bytes
@@ -42,7 +42,7 @@ func (h *Profile) AddBuckets(ctx context.Context) bool {
 	if !ok {
 		return false
 	}
-	var added []bucket
+	var added []Bucket
 	kept := h.kept
 	seen := make(map[uint64]bool)
 	block := make([]byte, releases.NearBucket)
@@ -66,7 +66,7 @@ func (h *Profile) AddBuckets(ctx context.Context) bool {
 		if !h.ReadSome(at, block[:l.Bucket+8*count]) {
 			return false
 		}
-		b := bucket{At: at, record: at + l.Bucket + 8*count, size: binary.LittleEndian.Uint64(block[l.BucketSize:])}
+		b := Bucket{At: at, record: at + l.Bucket + 8*count, size: binary.LittleEndian.Uint64(block[l.BucketSize:])}
 		if b.size == 0 || b.size > 1<<48 {
 			return false
 		}
@@ -123,7 +123,7 @@ func (h *Profile) Allocations(visit func(stack []linetable.Frame, count, size fl
 }
 
 // records reads those of some buckets into a block.
-func (h *Profile) records(of []bucket, block []byte) []procmem.Part {
+func (h *Profile) records(of []Bucket, block []byte) []procmem.Part {
 	parts := make([]procmem.Part, len(of))
 	for i, b := range of {
 		parts[i] = procmem.Part{At: b.record, To: block[uint64(i)*h.Layout.Record:][:h.Layout.Record]}

@@ -11,22 +11,22 @@ import (
 )
 
 const (
-	maxSpans    = 1 << 20 // runs of pages, each of a few objects or of many
-	maxSpecials = 1 << 21 // that are looked through for the objects that are asked for
-	maxMarks    = 1 << 12 // objects of which it is looked up whether they have survived a collection
-	MaxScanned  = 4 << 30 // bytes of a heap that is looked through
-	PageShift   = 13      // of the runtime's pages
-	spanInUse   = 1       // state of a span that holds objects
-	MinHeader   = 512     // bytes of an object that begins with its type, if it has pointers: larger ones, up to
-	MaxHeader   = 32 << 10
+	maxSpans    = 1 << 20  // runs of pages, each of a few objects or of many
+	maxSpecials = 1 << 21  // that are looked through for the objects that are asked for
+	maxMarks    = 1 << 12  // objects of which it is looked up whether they have survived a collection
+	MaxScanned  = 4 << 30  // bytes of a heap that is looked through
+	PageShift   = 13       // of the runtime's pages
+	spanInUse   = 1        // state of a span that holds objects
+	MinHeader   = 512      // bytes of an object that begins with its type, if it has pointers: larger ones, up to
+	MaxHeader   = 32 << 10 // these, beyond which the type is in the span
 )
 
 // Spans are by address.
-type Spans []heapSpan
+type Spans []Span
 
 // Find returns the span that an address is in; nil where it is in none.
-func (all Spans) Find(at uint64) *heapSpan {
-	i, found := slices.BinarySearchFunc(all, at, func(h heapSpan, at uint64) int { return cmp.Compare(h.Start, at) })
+func (all Spans) Find(at uint64) *Span {
+	i, found := slices.BinarySearchFunc(all, at, func(h Span, at uint64) int { return cmp.Compare(h.Start, at) })
 	if !found {
 		i--
 	}
@@ -36,8 +36,8 @@ func (all Spans) Find(at uint64) *heapSpan {
 	return &all[i]
 }
 
-// heapSpan is a run of pages with objects of one size.
-type heapSpan struct {
+// Span is a run of pages with objects of one size.
+type Span struct {
 	Start, End, Element, specials uint64
 	// bits of its objects that were there after the latest collection; 0 where unknown
 	marks    uint64
@@ -78,7 +78,7 @@ func ReadSpans(ctx context.Context, t *goruntime.Target) (all Spans, ok bool) {
 			}
 			word := func(at uint64) uint64 { return binary.LittleEndian.Uint64(parts[i].To[at:]) }
 			pages := word(l.SpanPages)
-			h := heapSpan{Start: word(l.SpanStart), Element: word(l.SpanElement), specials: word(l.SpanSpecials),
+			h := Span{Start: word(l.SpanStart), Element: word(l.SpanElement), specials: word(l.SpanSpecials),
 				Pointers: parts[i].To[l.SpanClass]&1 == 0}
 			h.End = h.Start + pages<<PageShift
 			if l.SpanMarks != 0 {
@@ -98,7 +98,7 @@ func ReadSpans(ctx context.Context, t *goruntime.Target) (all Spans, ok bool) {
 			all = append(all, h)
 		}
 	}
-	slices.SortFunc(all, func(a, b heapSpan) int { return cmp.Compare(a.Start, b.Start) })
+	slices.SortFunc(all, func(a, b Span) int { return cmp.Compare(a.Start, b.Start) })
 	return all, ctx.Err() == nil && total <= MaxScanned
 }
 
@@ -114,7 +114,7 @@ func (all Spans) Object(at uint64) (base, end uint64, ok bool) {
 
 // special is one of the runtime's notes of an object, in the list of its span.
 type special struct {
-	of *heapSpan
+	of *Span
 	at uint64
 }
 

@@ -71,17 +71,17 @@ type step struct {
 	injected bool // the caller was interrupted at any place, not at a call
 }
 
-// function is one of the program.
-type function struct {
+// Function is one of the program.
+type Function struct {
 	at    uint64 // of its description
 	Entry uint64
 	head  [funcSize]byte
 }
 
-func (f *function) word(at int) uint32 { return binary.LittleEndian.Uint32(f.head[at:]) }
+func (f *Function) word(at int) uint32 { return binary.LittleEndian.Uint32(f.head[at:]) }
 
 // Find returns the function that has an address.
-func (t *Table) Find(pc uint64) (f function, ok bool) {
+func (t *Table) Find(pc uint64) (f Function, ok bool) {
 	if pc < t.Text || pc >= t.End {
 		return f, false
 	}
@@ -155,7 +155,7 @@ func (t *Table) Name(offset uint32) (string, bool) {
 }
 
 // NameOf returns the name of a function; "" where it cannot be read.
-func (t *Table) NameOf(f *function) string {
+func (t *Table) NameOf(f *Function) string {
 	name, _ := t.Name(f.word(funcNameAt))
 	return name
 }
@@ -237,7 +237,7 @@ func (t *Table) varint(at uint64) (value uint32, length uint64) {
 }
 
 // table returns one of a function's numbered tables, 0 for none.
-func (t *Table) table(f *function, index uint32) uint32 {
+func (t *Table) table(f *Function, index uint32) uint32 {
 	if index >= f.word(funcCountAt) {
 		return 0
 	}
@@ -246,7 +246,7 @@ func (t *Table) table(f *function, index uint32) uint32 {
 }
 
 // funcdata returns where one of a function's numbered data is, 0 where it has none; false where that cannot be read.
-func (t *Table) funcdata(f *function, index uint8) (at uint64, ok bool) {
+func (t *Table) funcdata(f *Function, index uint8) (at uint64, ok bool) {
 	if index >= f.head[funcDataAt] {
 		return 0, true
 	}
@@ -358,7 +358,7 @@ func (t *Table) resolve(pc uint64) (all []Frame, ok bool) {
 }
 
 // line returns the file and line at an address.
-func (t *Table) line(f *function, pc uint64) (Frame, bool) {
+func (t *Table) line(f *Function, pc uint64) (Frame, bool) {
 	file, ok := t.value(f.word(funcPCFileAt), f.Entry, pc)
 	if !ok || file < 0 {
 		return Frame{}, false

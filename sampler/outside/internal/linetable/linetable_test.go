@@ -16,7 +16,7 @@ import (
 // The lines of a program that was installed by its version are its own.
 func TestOwnFile(t *testing.T) {
 	const module = "example.com/a/b/v2"
-	for _, test := range []struct{ function, file, module, want string }{
+	for _, test := range []struct{ Function, file, module, want string }{
 		{"example.com/a/b/v2.Run", "/go/pkg/mod/example.com/a/b/v2@v2.1.0/run.go", module,
 			"/go/pkg/mod/example.com/a/b/v2/run.go"},
 		{"example.com/a/b/v2/c.(*T).Run", "example.com/a/b/v2@v2.1.0-rc.1/c/run.go", module,
@@ -29,8 +29,8 @@ func TestOwnFile(t *testing.T) {
 		{"example.com/d.Run", "/go/pkg/mod/example.com/d@v1.0.0/run.go", "", "/go/pkg/mod/example.com/d@v1.0.0/run.go"},
 		{"example.com/a/b/v2.Run", "odd@v1", module, "odd@v1"},
 	} {
-		if got := ownFile(Frame{Function: test.function, File: test.file}, test.module); got != test.want {
-			t.Errorf("%s in %s: %s, want %s", test.function, test.file, got, test.want)
+		if got := ownFile(Frame{Function: test.Function, File: test.file}, test.module); got != test.want {
+			t.Errorf("%s in %s: %s, want %s", test.Function, test.file, got, test.want)
 		}
 	}
 }

@@ -122,7 +122,7 @@ func (f *Frames) follows(i int, place uint64) bool {
 }
 
 // bits returns how many words the maps of a function are of.
-func (f *Frames) bits(of *function, maps uint8) uint64 {
+func (f *Frames) bits(of *Function, maps uint8) uint64 {
 	at, ok := f.funcdata(of, maps)
 	if at == 0 || !ok {
 		return 0
@@ -135,7 +135,7 @@ func (f *Frames) bits(of *function, maps uint8) uint64 {
 }
 
 // bit returns whether a word is a pointer while the function stands at a place.
-func (f *Frames) bit(of *function, maps uint8, pc, word uint64) (set, ok bool) {
+func (f *Frames) bit(of *Function, maps uint8, pc, word uint64) (set, ok bool) {
 	index, ok := f.value(f.table(of, mapIndex), of.Entry, pc)
 	if index = max(index, 0); !ok {
 		index = 0 // as where it begins
@@ -154,7 +154,7 @@ func (f *Frames) bit(of *function, maps uint8, pc, word uint64) (set, ok bool) {
 }
 
 // inObject reports whether a place is in a variable whose address is taken.
-func (f *Frames) inObject(of *function, variables, arguments, place uint64) bool {
+func (f *Frames) inObject(of *Function, variables, arguments, place uint64) bool {
 	at, ok := f.funcdata(of, stackObjects)
 	if at == 0 || !ok {
 		return !ok

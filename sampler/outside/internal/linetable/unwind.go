@@ -3,10 +3,8 @@ package linetable
 import "encoding/binary"
 
 const (
-	maxDepth  = 128      // functions of a stack, as pprof has
-	NearStack = 1 << 10  // bytes of a stack that are read at first: those of most that wait
-	FarStack  = 16 << 10 // then
-	MaxStack  = 256 << 10
+	maxDepth = 128       // functions of a stack, as pprof has
+	MaxStack = 256 << 10 // at most
 )
 
 // Walk says how the walk from a frame to its callers ended.

@@ -12,7 +12,7 @@ import (
 type Closures struct {
 	*Names
 	captured  map[uint64][]debuginfo.Captured // by where their code begins
-	receivers map[uint64]receiver             // by the same
+	receivers map[uint64]Receiver             // by the same
 }
 
 func (n *Closures) info() debuginfo.ClosureInfo {
@@ -55,15 +55,15 @@ func isNamed(name string) bool {
 	return name != "" && !strings.ContainsAny(name, ".~#")
 }
 
-// receiver is what the closure of x.Method has.
-type receiver struct {
+// Receiver is what the closure of x.Method has.
+type Receiver struct {
 	Method  string
 	Of      dwarf.Offset // the type that the method is of; 0 where that is not known
 	Pointer bool         // it has a pointer to one
 }
 
 // ReceiverOf returns what a closure has that is made by x.Method, by where its code begins.
-func (n *Closures) ReceiverOf(code uint64) (r receiver, ok bool) {
+func (n *Closures) ReceiverOf(code uint64) (r Receiver, ok bool) {
 	if r, known := n.receivers[code]; known {
 		return r, r.Method != ""
 	}
@@ -80,7 +80,7 @@ func (n *Closures) ReceiverOf(code uint64) (r receiver, ok bool) {
 		}
 	}
 	if n.receivers == nil {
-		n.receivers = make(map[uint64]receiver)
+		n.receivers = make(map[uint64]Receiver)
 	}
 	n.receivers[code] = r
 	return r, ok

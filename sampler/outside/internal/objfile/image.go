@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	PageSize = 4096
+	PageSize = 4096 // bytes of the file that are read at a time
 	MaxName  = 4096 // bytes of the name of a function, file or symbol
 	maxPages = 1024 // of the program's file that are kept
 	// MaxWork is how much may be looked up in the file for one purpose, seconds of work, and readWork what to read a

@@ -91,7 +91,7 @@ func (r *Roots) FinalizerIn(base, end uint64) (index int, ok bool) {
 	return i, i < len(r.finalizers) && r.finalizers[i].at < end
 }
 
-// pointerType is typeName of a finalizer, remembered.
+// pointerType is rtype.Name of a finalizer, remembered.
 func (r *Roots) pointerType(f finalized) string {
 	name, ok := r.types[f.kind]
 	if !ok {

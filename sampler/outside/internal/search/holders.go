@@ -82,7 +82,7 @@ func (h *Holder) isNamed() bool {
 	return h.Variable != "" || h.Timer != "" || h.Finalizer != "" || h.Frames != nil
 }
 
-// searchOnce is findHolder without another try. moved says that it did not see what holds objects that were live, as it
+// searchOnce is Find without another try. moved says that it did not see what holds objects that were live, as it
 // was elsewhere before. Where these are few and large, h is what holds all the others, though ok is false.
 func searchOnce(ctx context.Context, t *goruntime.Target, of Wanted, pause func()) (h Holder, ok, moved bool) {
 	t.Table.Image.Begin()
