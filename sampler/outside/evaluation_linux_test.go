@@ -181,8 +181,7 @@ func TestEvaluation(t *testing.T) {
 			if n, ok := process.target.Count(); !ok || n != want.Number {
 				t.Errorf("%s, %s: %d goroutines are counted, there are %d", toolchain, b.name, n, want.Number)
 			}
-			if live, ok := process.target.Number(goruntime.Pacer, process.target.Layout.Marked, 8); ok &&
-				live != want.Live {
+			if live, ok := process.target.Marked(); ok && live != want.Live {
 				t.Errorf("%s, %s: %d bytes are live, %d are read", toolchain, b.name, want.Live, live)
 			}
 			checkMemory(t, process, want)

@@ -291,7 +291,7 @@ func (p *Process) List(ctx context.Context) (all []Goroutine, err error) {
 			if !g.addOne(p.target.Table, pcs) {
 				return false
 			}
-			one := Goroutine{ID: d.Id, Parent: d.Parent, Reason: p.target.Reason(d), Frames: g.latest.Frames}
+			one := Goroutine{ID: d.ID, Parent: d.Parent, Reason: p.target.Reason(d), Frames: g.latest.Frames}
 			if d.State == goruntime.Waiting && d.WaitSince > 0 && d.WaitSince < now {
 				one.Waited = time.Duration(now - d.WaitSince)
 			}

@@ -39,8 +39,8 @@ const (
 // Goroutine is what a descriptor of the runtime says.
 type Goroutine struct {
 	At                      uint64
-	low, High, Pc, Sp       uint64
-	Top, Id, start, Creator uint64
+	low, High, PC, SP       uint64
+	Top, ID, start, Creator uint64
 	Parent                  uint64
 	WaitSince               int64 // of the monotonic clock, in ns; 0 where the collector has not noticed it
 	State                   State
@@ -52,15 +52,15 @@ type Goroutine struct {
 func decode(l *releases.Layout, at uint64, b []byte) Goroutine {
 	word := func(offset uint64) uint64 { return binary.LittleEndian.Uint64(b[offset:]) }
 	g := Goroutine{
-		At: at, low: word(l.StackLow), High: word(l.StackHigh), Pc: word(l.SchedPC), Sp: word(l.SchedSP),
+		At: at, low: word(l.StackLow), High: word(l.StackHigh), PC: word(l.SchedPC), SP: word(l.SchedSP),
 		Top: word(l.StackTop),
-		Id:  word(l.Id), start: word(l.Start), Creator: word(l.Creator), Parent: word(l.Parent),
+		ID:  word(l.ID), start: word(l.Start), Creator: word(l.Creator), Parent: word(l.Parent),
 		WaitSince: int64(word(l.WaitSince)),
 		State:     State(binary.LittleEndian.Uint32(b[l.Status:]) &^ scanBit), waitReason: b[l.WaitReason],
 		runs: b[l.Runs],
 	}
 	if sp := word(l.SyscallSP); sp != 0 {
-		g.Sp, g.Pc = sp, word(l.SyscallPC)
+		g.SP, g.PC = sp, word(l.SyscallPC)
 	}
 	return g
 }
@@ -78,7 +78,7 @@ func (g *Goroutine) exists() bool {
 func (g *Goroutine) isBlocked() bool {
 	switch g.State {
 	case runnable, InSyscall, Waiting, preempted, leaked:
-		return g.low < g.High && g.High-g.low <= 1<<32 && g.Sp >= g.low && g.Sp < g.High && g.Sp%8 == 0
+		return g.low < g.High && g.High-g.low <= 1<<32 && g.SP >= g.low && g.SP < g.High && g.SP%8 == 0
 	}
 	return false
 }
@@ -191,7 +191,7 @@ func (t *Target) Stacks(ctx context.Context, visit func(g *Goroutine, pcs []uint
 			switch {
 			case g.State == running:
 				seen.Running++
-			case b.Ends[i] != linetable.Walked || !visit(g, b.Pcs[i]):
+			case b.Ends[i] != linetable.Walked || !visit(g, b.PCs[i]):
 				seen.Torn++
 			}
 		}
@@ -219,7 +219,7 @@ type Batch struct {
 	first, second []byte // descriptors, before and after the stacks
 	parts         []procmem.Part
 	Goroutines    []Goroutine
-	Pcs           [][]uint64
+	PCs           [][]uint64
 	Ends          []linetable.Walk
 	stack         []byte
 }
@@ -228,7 +228,7 @@ type Batch struct {
 func NewBatch(t *Target) *Batch {
 	return &Batch{
 		t: t, first: make([]byte, BatchSize*t.Layout.G), second: make([]byte, BatchSize*t.Layout.G),
-		Goroutines: make([]Goroutine, 0, BatchSize), Pcs: make([][]uint64, BatchSize),
+		Goroutines: make([]Goroutine, 0, BatchSize), PCs: make([][]uint64, BatchSize),
 		Ends:  make([]linetable.Walk, BatchSize),
 		stack: make([]byte, BatchSize*nearStack),
 	}
@@ -245,7 +245,7 @@ func (b *Batch) Read(at []uint64) {
 			g = decode(l, at[i], b.parts[i].To)
 		}
 		b.Goroutines = append(b.Goroutines, g)
-		b.Ends[i], b.Pcs[i] = linetable.Broken, b.Pcs[i][:0]
+		b.Ends[i], b.PCs[i] = linetable.Broken, b.PCs[i][:0]
 		if g.isBlocked() {
 			b.Ends[i] = linetable.CutOff
 		}
@@ -282,7 +282,7 @@ func (b *Batch) walk(size int) {
 		b.parts = b.parts[:0]
 		for k, i := range some {
 			g := &b.Goroutines[i]
-			b.parts = append(b.parts, procmem.Part{At: g.Sp, To: b.stack[k*size:][:min(uint64(size), g.High-g.Sp)]})
+			b.parts = append(b.parts, procmem.Part{At: g.SP, To: b.stack[k*size:][:min(uint64(size), g.High-g.SP)]})
 		}
 		b.t.Reader.Gather(b.parts)
 		for k, i := range some {
@@ -291,9 +291,9 @@ func (b *Batch) walk(size int) {
 				b.Ends[i] = linetable.Broken
 				continue
 			}
-			b.Pcs[i], b.Ends[i] = b.t.Table.Unwind(g.Pc, g.Sp, g.Sp, g.Top, b.parts[k].To, b.t.UsesLink, b.Pcs[i][:0],
+			b.PCs[i], b.Ends[i] = b.t.Table.Unwind(g.PC, g.SP, g.SP, g.Top, b.parts[k].To, b.t.UsesLink, b.PCs[i][:0],
 				nil)
-			if b.Ends[i] == linetable.CutOff && uint64(len(b.parts[k].To)) == g.High-g.Sp {
+			if b.Ends[i] == linetable.CutOff && uint64(len(b.parts[k].To)) == g.High-g.SP {
 				b.Ends[i] = linetable.Broken
 			}
 		}

@@ -30,7 +30,7 @@ type Node struct {
 type Root struct {
 	Variable  procmem.Hidden // its address; 0 for all else
 	Goroutine *goruntime.Goroutine
-	Pcs       []uint64         // of its stack, from the function on that has it in its frame
+	PCs       []uint64         // of its stack, from the function on that has it in its frame
 	Slots     []linetable.Slot // of its stack, innermost first
 	Timer     procmem.Hidden
 	Finalizer int // its index, where the others are not set

@@ -19,7 +19,7 @@ const (
 
 // Slot is a word of a frame that points to an object.
 type Slot struct {
-	Pc     uint64
+	PC     uint64
 	After  uint64         // where its call returns to; 0 where it has not called
 	Offset int64          // from the end of the frame, as what debuggers read counts it
 	End    procmem.Hidden // of the frame
@@ -29,7 +29,7 @@ type Slot struct {
 type Frames struct {
 	*Table
 	UsesLink bool
-	Pcs, Sps []uint64
+	PCs, SPs []uint64
 	passed   map[uint64]uint64 // words of the arguments, by where a function stands
 	dead     map[Slot]bool     // words by where their function stands and how far from the end of the frame
 }
@@ -37,14 +37,14 @@ type Frames struct {
 // Of returns the index of the frame that a place belongs to; -1 where there is none. The arguments of a function are
 // its own, though they are in the frame of its caller.
 func (f *Frames) Of(place uint64) int {
-	i := min(len(f.Pcs), len(f.Sps)) - 1
-	for i >= 0 && f.Sps[i] > place {
+	i := min(len(f.PCs), len(f.SPs)) - 1
+	for i >= 0 && f.SPs[i] > place {
 		i--
 	}
 	if i <= 0 {
 		return i
 	}
-	pc := f.Pcs[i-1]
+	pc := f.PCs[i-1]
 	n, ok := f.passed[pc]
 	if !ok {
 		if called, ok := f.Find(pc); ok {
@@ -63,7 +63,7 @@ func (f *Frames) Of(place uint64) int {
 
 // end returns where a frame ends: there the caller's begins.
 func (f *Frames) end(i int) uint64 {
-	end := f.Sps[i] + f.step(f.Pcs[i]).size
+	end := f.SPs[i] + f.step(f.PCs[i]).size
 	if !f.UsesLink {
 		end += 8 // where it returns to
 	}
@@ -99,11 +99,11 @@ func (f *Frames) IsDead(i int, place uint64) bool {
 }
 
 // injected reports whether a function was stopped at any place, not at a call.
-func (f *Frames) injected(i int) bool { return i > 0 && f.step(f.Pcs[i-1]).injected }
+func (f *Frames) injected(i int) bool { return i > 0 && f.step(f.PCs[i-1]).injected }
 
 // follows reports whether the collector follows a place of a frame, as far as that is known.
 func (f *Frames) follows(i int, place uint64) bool {
-	own, ok := f.Find(f.Pcs[i])
+	own, ok := f.Find(f.PCs[i])
 	if !ok {
 		return true
 	}
@@ -114,7 +114,7 @@ func (f *Frames) follows(i int, place uint64) bool {
 		maps, first = localMaps, variables-min(8*f.bits(&own, localMaps), variables)
 	}
 	if place >= first && place-first < 8*f.bits(&own, maps) {
-		if alive, ok := f.bit(&own, maps, f.Pcs[i], (place-first)/8); alive || !ok {
+		if alive, ok := f.bit(&own, maps, f.PCs[i], (place-first)/8); alive || !ok {
 			return true
 		}
 	}
@@ -182,9 +182,9 @@ func (f *Frames) inObject(of *Function, variables, arguments, place uint64) bool
 // SlotAt returns a word of a frame.
 func (f *Frames) SlotAt(i int, place uint64) Slot {
 	end := f.end(i)
-	s := Slot{Pc: f.Pcs[i], Offset: int64(place - end), End: procmem.Hide(end)}
+	s := Slot{PC: f.PCs[i], Offset: int64(place - end), End: procmem.Hide(end)}
 	if !f.injected(i) {
-		s.After = s.Pc + 1
+		s.After = s.PC + 1
 	}
 	return s
 }

@@ -15,16 +15,16 @@ func (n *Names) LocalAt(s linetable.Slot, function string) (found debuginfo.Loca
 	if n.Debug.IsEmpty() {
 		return found, 0, false
 	}
-	all, known := n.locals[s.Pc]
+	all, known := n.locals[s.PC]
 	if !known {
-		if name, entry, ok := n.functionOf(s.Pc); ok {
+		if name, entry, ok := n.functionOf(s.PC); ok {
 			slide := n.Table.Image.Slide
-			all = debuginfo.FunctionInfo{Info: n.Debug}.Locals(name, entry, s.Pc-slide, max(s.After, slide)-slide)
+			all = debuginfo.FunctionInfo{Info: n.Debug}.Locals(name, entry, s.PC-slide, max(s.After, slide)-slide)
 		}
 		if n.locals == nil {
 			n.locals = make(map[uint64][]debuginfo.Local)
 		}
-		n.locals[s.Pc] = all
+		n.locals[s.PC] = all
 	}
 	fixed, others := 0, 0
 	var names []string

@@ -40,7 +40,7 @@ func TestLocalsAt(t *testing.T) {
 		n.locals[pc] = debuginfo.FunctionInfo{Info: d}.Locals("main.f", 0, pc, 0)
 	}
 	nameAt := func(pc uint64, offset int64) string {
-		found, in, ok := n.LocalAt(linetable.Slot{Pc: pc, Offset: offset}, "main.f")
+		found, in, ok := n.LocalAt(linetable.Slot{PC: pc, Offset: offset}, "main.f")
 		if !ok || in != 0 {
 			return ""
 		}

@@ -34,7 +34,7 @@ type Release struct {
 
 // Layout is the sizes and offsets of a release, in bytes.
 type Layout struct {
-	G, StackLow, StackHigh, SchedSP, SchedPC, SyscallSP, SyscallPC, StackTop, Status, Id, WaitSince, WaitReason, Parent,
+	G, StackLow, StackHigh, SchedSP, SchedPC, SyscallSP, SyscallPC, StackTop, Status, ID, WaitSince, WaitReason, Parent,
 	Creator, Start, Runs uint64
 	Bucket, NextBucket, BucketFrames,
 	BucketSize uint64
@@ -78,7 +78,7 @@ func (l *Layout) fields() map[string]*uint64 {
 		"g":             &l.G, "g.stack.lo": &l.StackLow, "g.stack.hi": &l.StackHigh, "g.sched.sp": &l.SchedSP,
 		"g.sched.pc":  &l.SchedPC,
 		"g.syscallsp": &l.SyscallSP, "g.syscallpc": &l.SyscallPC, "g.stktopsp": &l.StackTop,
-		"g.atomicstatus": &l.Status, "g.goid": &l.Id,
+		"g.atomicstatus": &l.Status, "g.goid": &l.ID,
 		"g.waitsince": &l.WaitSince, "g.waitreason": &l.WaitReason, "g.parentGoid": &l.Parent, "g.gopc": &l.Creator,
 		"g.startpc": &l.Start, "g.trackingSeq": &l.Runs,
 		"bucket": &l.Bucket, "bucket.allnext": &l.NextBucket, "bucket.nstk": &l.BucketFrames,

@@ -204,7 +204,7 @@ func (s *search) fromStacks(ctx context.Context) {
 		b.Read(some)
 		for i := range b.Goroutines {
 			g := b.Goroutines[i]
-			if b.Ends[i] != linetable.Walked || s.IsSystem(&g) || g.High-g.Sp > linetable.MaxStack || s.searches(&g) {
+			if b.Ends[i] != linetable.Walked || s.IsSystem(&g) || g.High-g.SP > linetable.MaxStack || s.searches(&g) {
 				continue
 			}
 			application, resolved := false, false
@@ -219,12 +219,12 @@ func (s *search) fromStacks(ctx context.Context) {
 				}
 				if !resolved {
 					resolved = true
-					_, application = s.choose(s.framesOf(s.stack.Pcs))
+					_, application = s.choose(s.framesOf(s.stack.PCs))
 				}
 				if n.Library != nil && !application {
 					return
 				}
-				r := &graph.Root{Goroutine: &g, Pcs: slices.Clone(s.stack.Pcs[max(0, at):])}
+				r := &graph.Root{Goroutine: &g, PCs: slices.Clone(s.stack.PCs[max(0, at):])}
 				if at >= 0 {
 					r.Note(s.stack.SlotAt(at, place))
 				}
@@ -244,11 +244,11 @@ const reads = "github.com/mdzesseis/leaktrend/sampler/outside"
 // searches reports whether a goroutine is the one that looks through the memory of its own process: it is read while it
 // is in the call of the system that reads, and its stack is full of addresses that it has found.
 func (s *search) searches(g *goruntime.Goroutine) bool {
-	if g.State != goruntime.InSyscall || !s.ReadSome(g.Sp, s.block[:g.High-g.Sp]) {
+	if g.State != goruntime.InSyscall || !s.ReadSome(g.SP, s.block[:g.High-g.SP]) {
 		return false
 	}
 	s.unwind(g)
-	return slices.ContainsFunc(s.stack.Pcs, func(pc uint64) bool {
+	return slices.ContainsFunc(s.stack.PCs, func(pc uint64) bool {
 		frames, _ := s.Table.At(pc)
 		return slices.ContainsFunc(frames, func(f linetable.Frame) bool { return strings.HasPrefix(f.Function, reads) })
 	})
@@ -257,8 +257,8 @@ func (s *search) searches(g *goruntime.Goroutine) bool {
 // unwind walks the stack of a goroutine that was read.
 func (s *search) unwind(g *goruntime.Goroutine) {
 	f := &s.stack
-	f.Sps = f.Sps[:0]
-	f.Pcs, _ = s.Table.Unwind(g.Pc, g.Sp, g.Sp, g.Top, s.block[:g.High-g.Sp], s.UsesLink, f.Pcs[:0], &f.Sps)
+	f.SPs = f.SPs[:0]
+	f.PCs, _ = s.Table.Unwind(g.PC, g.SP, g.SP, g.Top, s.block[:g.High-g.SP], s.UsesLink, f.PCs[:0], &f.SPs)
 }
 
 // framesOf returns the functions of a stack; nil where they are not certain.
@@ -276,18 +276,18 @@ func (s *search) framesOf(pcs []uint64) (all []linetable.Frame) {
 // ownFrames returns where the frames of a stack begin that are not the runtime's: its own point to the scheduler, which
 // has everything.
 func (s *search) ownFrames(g *goruntime.Goroutine) uint64 {
-	if g.High-g.Sp > linetable.MaxStack || !s.ReadSome(g.Sp, s.block[:g.High-g.Sp]) {
+	if g.High-g.SP > linetable.MaxStack || !s.ReadSome(g.SP, s.block[:g.High-g.SP]) {
 		return g.High
 	}
 	s.unwind(g)
-	for i, pc := range s.stack.Pcs {
+	for i, pc := range s.stack.PCs {
 		frames, ok := s.Table.At(pc)
 		if !ok {
 			return g.High
 		}
 		for _, f := range frames {
 			if !strings.HasPrefix(f.Function, "runtime.") {
-				return s.stack.Sps[i]
+				return s.stack.SPs[i]
 			}
 		}
 	}
@@ -431,12 +431,12 @@ func (s *search) holderOf(ctx context.Context, r *graph.Root) Holder {
 func (s *search) holderFrames(r *graph.Root) []linetable.Frame {
 	b := s.batch
 	b.Read([]uint64{r.Goroutine.At})
-	stack := b.Pcs[0]
-	if b.Ends[0] != linetable.Walked || b.Goroutines[0].Id != r.Goroutine.Id || len(stack) < len(r.Pcs) ||
-		!slices.Equal(stack[len(stack)-len(r.Pcs):], r.Pcs) {
+	stack := b.PCs[0]
+	if b.Ends[0] != linetable.Walked || b.Goroutines[0].ID != r.Goroutine.ID || len(stack) < len(r.PCs) ||
+		!slices.Equal(stack[len(stack)-len(r.PCs):], r.PCs) {
 		return nil
 	}
-	return s.framesOf(r.Pcs)
+	return s.framesOf(r.PCs)
 }
 
 // settle makes what was found fit to be shown. The container that the holder is has the same entries wherever it is
