@@ -89,7 +89,7 @@ func Read(ctx context.Context, src io.Reader, name string, o Options) (*File, er
 	g.Bounded(t)
 	f := &File{Name: name, Format: g.Format, all: g}
 	for i, p := range g.Processes {
-		r := &Reader{name: name, process: p, last: math.MinInt64, srcErr: io.EOF, upTo: Header(g.Header)}
+		r := &Reader{name: name, process: p, last: math.MinInt64, srcErr: io.EOF, upTo: g.Header}
 		if i == 0 {
 			r.faults, r.errs = g.Faults, g.Errs
 		}

@@ -16,17 +16,14 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler"
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/comments"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
 )
 
-// Header holds what the notes of a recording say about all of it.
-type Header struct {
-	Interval time.Duration // wanted time between two samples; 0 = unknown
-	// length of the run that the time constants were scaled to; 0 = recorded with the normal ones
-	Soak   time.Duration
-	Source string // what was recorded, one line; "" = unknown
-}
+// Header holds what the notes of a recording say about all of it: the Interval that was wanted between two samples, the
+// length of the Soak that the time constants were scaled to, and the Source, one line; zero values are unknown.
+type Header = comments.Header
 
 // Reader is a Source that yields the samples of one recording, in order of time. A line that cannot be used is skipped
 // and counted, see Faults. Not safe for concurrent use.
@@ -101,7 +98,7 @@ func newStream(ctx context.Context, src io.Reader, name string) (*Reader, error)
 		}
 		return nil, err
 	}
-	r.upTo = Header(r.notes.Header)
+	r.upTo = r.notes.Header
 	r.first = &first
 	return r, nil
 }
@@ -217,7 +214,7 @@ func (r *Reader) Sample(ctx context.Context, s *sampler.Sample) error {
 		return err
 	}
 	if r.noted {
-		r.upTo, r.noted = Header(r.notes.Header), false
+		r.upTo, r.noted = r.notes.Header, false
 	}
 	if r.seen.samples++; r.seen.samples <= len(r.seen.steps)+1 {
 		r.seen.begin(s)

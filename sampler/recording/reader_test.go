@@ -87,7 +87,7 @@ func TestReader(t *testing.T) {
 				recorded(one(day.Add(2*time.Second), sampler.Goroutines, 1., "extra", -2000.),
 					time.Date(2026, 11, 23, 8, 15, 50, 0, time.UTC)),
 			},
-			header: Header{time.Second, 20 * time.Minute, "pid 4242 redis-server"},
+			header: Header{Interval: time.Second, Soak: 20 * time.Minute, Source: "pid 4242 redis-server"},
 		},
 		{
 			name:  "no header",

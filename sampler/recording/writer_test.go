@@ -22,7 +22,7 @@ import (
 func TestWriter(t *testing.T) {
 	day := time.Date(2026, 11, 23, 8, 15, 48, 123e6, time.UTC)
 	var out bytes.Buffer
-	w := NewWriter(&out, Header{time.Second, 20 * time.Minute, "pid 4242\nredis-server "})
+	w := NewWriter(&out, Header{Interval: time.Second, Soak: 20 * time.Minute, Source: "pid 4242\nredis-server "})
 	limits := []sampler.Ceiling{{Resource: sampler.OpenFDs, Level: 1024, Source: "RLIMIT_NOFILE"},
 		{Resource: sampler.RSSBytes, Level: 1 << 31, Source: "cgroup"},
 		{Resource: sampler.RSSBytes, Level: 1 << 30, Source: "RAM"},

@@ -34,7 +34,7 @@ func checkRead(t *testing.T, g *gathered.File, err error) {
 		t.Fatal("neither a process nor an error")
 	}
 	for _, p := range g.Processes {
-		w := recording.NewWriter(io.Discard, recording.Header(g.Header))
+		w := recording.NewWriter(io.Discard, g.Header)
 		var s sampler.Sample
 		last, n := time.Time{}, 0
 		for p.Sample(&s) {
