@@ -79,8 +79,8 @@ const (
 // positions are words of metric names that tell where something is, or how it is set, not how much of it there is, and
 // what such a value is: it may rise for ever in good health.
 var positions = map[string]string{
-	"age": "an age", "capacity": "a limit", "duration": "a duration", "epoch": "a position", "generation": "a position",
-	"id":   isIdentifier,
+	"age": "an age", "capacity": "a limit", "duration": "a duration", "epoch": "a position", "etime": "an age",
+	"generation": "a position", "id": isIdentifier,
 	"info": "not an amount", "limit": "a limit", "max": "a maximum", "offset": "a position", "pid": isIdentifier,
 	"position": "a position", "ppid": isIdentifier,
 	"segment": "a position", "seq": "a position", "sequence": "a position", "threshold": "a limit", "tid": isIdentifier,
@@ -91,7 +91,8 @@ var positions = map[string]string{
 
 // Words of the names of what a process that lives always has, and words that may stand beside them.
 var (
-	vital  = []string{"descriptors", "fd", "fds", "goroutines", "resident", "rss", "threads", "working"}
+	vital = []string{"descriptor", "descriptors", "fd", "fds", "goroutines", "handle", "handles", "nlwp", "resident",
+		"rss", "threads", "vmrss", "working"}
 	beside = []string{
 		"anon", "bytes", "container", "count", "current", "fd", "fds", "file", "gb", "gib", "go", "jvm", "kb", "kib",
 		"live", "mb", "mem", "memory", "mib", "node", "nodejs", "nr", "num",

@@ -192,7 +192,8 @@ func streams(head []byte) bool {
 	if err != nil || r.columns == nil || !r.fast || r.faults > 0 {
 		return false
 	}
-	if oddColumns(r.columns) || slices.ContainsFunc(r.columns, naming.NumbersProcesses) ||
+	if oddColumns(r.columns) || slices.ContainsFunc(r.columns, countsRows) ||
+		slices.ContainsFunc(r.columns, naming.NumbersProcesses) ||
 		slices.ContainsFunc(r.columns, unjudged.IsCache) || slices.ContainsFunc(r.columns, unjudged.IsRemainder) ||
 		slices.ContainsFunc(r.columns, unjudged.IsCounter) || r.columns[0] != "" {
 		return false
@@ -214,6 +215,12 @@ func streams(head []byte) bool {
 		}
 	}
 	return n > 0 && r.faults == 0
+}
+
+// countsRows reports whether a column may hold the numbers of rows, by its name.
+func countsRows(name string) bool {
+	list := naming.Words(name)
+	return len(list) == 1 && slices.Contains(naming.RowWords, list[0])
 }
 
 // isSerialDay reports whether the time of a sample, taken for seconds, looks like a day of a spreadsheet.

@@ -37,10 +37,12 @@ var layouts = []string{
 	"January 2 2006 3:04 PM",
 	"2 Jan 2006 15:04:05", "2 Jan 2006 15:04:05 MST", "2 Jan 2006 15:04:05 -0700", "2 Jan 2006 15:04",
 	// the latter of Oracle and SQL Server
-	"2-Jan-2006 15:04:05", "2-Jan-06 15:04:05", "2-Jan-06 3:04:05 PM", "Jan 2 2006 3:04PM",
+	"2-Jan-2006 15:04:05", "2-Jan-2006 15:04", "2-Jan-06 15:04:05", "2-Jan-06 3:04:05 PM", "Jan 2 2006 3:04PM",
 	"2/Jan/2006:15:04:05 -0700",
 	"Jan 2 2006 15:04:05", "Jan 2 2006 15:04", "Jan 2 2006 3:04:05 PM", "Jan 2 2006 3:04 PM",
-	"Monday 02-Jan-06 15:04:05 MST",
+	"Monday 02-Jan-06 15:04:05 MST", "2 Jan 06 15:04 MST", "2 Jan 06 15:04 -0700", // RFC 850, RFC 822
+	"Mon Jan 2 03:04:05 PM -0700 2006", "Mon 2 Jan 2006 03:04:05 PM -0700", "Mon Jan 2 15:04:05 -0700 2006",
+	"2 Jan 2006 03:04:05 PM -0700", "2 Jan 2006 03:04:05 PM MST",
 	"Mon 2 Jan 2006 15:04", "Mon Jan 2 2006 15:04:05", "Mon Jan 2 2006 15:04", "2 Jan 15:04:05 MST 2006",
 	"2 Jan 2006 3:04:05 PM", "2 Jan 2006 3:04 PM", "2-Jan-2006 3:04:05 PM",
 	// of PowerShell
@@ -87,6 +89,11 @@ func Instant(text string, order Order) (t time.Time, form Form) {
 	if text == "" {
 		return t, NoTime
 	}
+	if n := len(text); n > 10 && strings.ContainsAny(text[n-4:], "mM") {
+		text = half.ReplaceAllString(text, "$1 ${2}M")
+	} else if n == len("2006-01-02-15-04-05") && text[13] != ':' {
+		text = dashed.ReplaceAllString(text, "$1 $2:$3:$4")
+	}
 	if t, form = unixInstant(text); form != NoTime {
 		return t, form
 	}
@@ -129,8 +136,9 @@ func Instant(text string, order Order) (t time.Time, form Form) {
 	} else if !strings.ContainsAny(text, "abcdefghijklmnopqrstuvwxyz") {
 		return t, NoTime
 	}
-	words := strings.Fields(strings.NewReplacer(",", " ", " @ ", " ").Replace(text)) // the latter of Kibana
-	text = strings.Join(words, " ")
+	// the latter two of Kibana and of the United States
+	words := strings.Fields(strings.NewReplacer(",", " ", " @ ", " ", " at ", " ").Replace(text))
+	text = hoursOff.ReplaceAllString(strings.Join(words, " "), "${1}00$2")
 	for _, layout := range dated {
 		if at, err := time.Parse(layout, text); err == nil && at.Year() >= 1970 && at.Year() <= 2200 {
 			return at, Day
@@ -148,6 +156,14 @@ func Instant(text string, order Order) (t time.Time, form Form) {
 	}
 	return t, NoTime
 }
+
+// half is a half of the day with points, as Windows writes it in Spanish and Portuguese; dashed a time with dashes, as
+// in names of files; hoursOff an offset without minutes, as date writes it where a zone has no name.
+var (
+	half     = regexp.MustCompile(`(:\d\d)[\s\x{a0}\x{202f}]*([aApP])\.[\s\x{a0}\x{202f}]?[mM]\.?`)
+	dashed   = regexp.MustCompile(`^(\d{4}-\d\d-\d\d)[-_T ](\d\d)[-.](\d\d)[-.](\d\d)$`)
+	hoursOff = regexp.MustCompile(`( [+-]\d\d)( \d{4}$|$)`)
+)
 
 // dateLast is a time of day with the date behind it, as VisualVM writes it.
 var dateLast = regexp.MustCompile(`^(\d\d?:\d\d:\d\d(?: [AaPp][Mm])?) (\d\d?[/.]\d\d?[/.]\d{4})$`)

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -18,14 +19,24 @@ var (
 		"mär": "Mar", "mrz": "Mar", "märz": "Mar", "mai": "May", "okt": "Oct", "dez": "Dec", "januar": "Jan",
 		"februar": "Feb", "juni": "Jun", "juli": "Jul", "oktober": "Oct", "dezember": "Dec",
 		"janv": "Jan", "févr": "Feb", "fév": "Feb", "mars": "Mar", "avr": "Apr", "avril": "Apr", "juin": "Jun",
-		"juil": "Jul", "juillet": "Jul", "août": "Aug", "sept": "Sep", "déc": "Dec",
+		"juil": "Jul", "juillet": "Jul", "août": "Aug", "sept": "Sep", "déc": "Dec", "janvier": "Jan", "février": "Feb",
+		"septembre": "Sep", "octobre": "Oct", "novembre": "Nov", "décembre": "Dec",
 		"ene": "Jan", "enero": "Jan", "febrero": "Feb", "marzo": "Mar", "abr": "Apr", "abril": "Apr", "mayo": "May",
-		"junio": "Jun", "julio": "Jul", "ago": "Aug", "agosto": "Aug",
-		"dic": "Dec", "gen": "Jan", "giu": "Jun", "lug": "Jul", "set": "Sep", "ott": "Oct", "fev": "Feb", "out": "Oct",
+		"junio": "Jun", "julio": "Jul", "ago": "Aug", "agosto": "Aug", "septiembre": "Sep", "octubre": "Oct",
+		"noviembre": "Nov", "diciembre": "Dec",
+		"dic": "Dec", "gen": "Jan", "giu": "Jun", "lug": "Jul", "set": "Sep", "ott": "Oct", "mag": "May",
+		"gennaio": "Jan", "febbraio": "Feb", "aprile": "Apr", "maggio": "May", "giugno": "Jun", "luglio": "Jul",
+		"settembre": "Sep", "ottobre": "Oct", "dicembre": "Dec",
+		"fev": "Feb", "out": "Oct", "janeiro": "Jan", "fevereiro": "Feb", "março": "Mar", "maio": "May", "junho": "Jun",
+		"julho": "Jul", "setembro": "Sep", "outubro": "Oct", "novembro": "Nov", "dezembro": "Dec",
 	}
 	dayNames = []string{
 		"mo", "di", "mi", "do", "fr", "sa", "so", "montag", "dienstag", "mittwoch", "donnerstag", "freitag", "samstag",
 		"sonntag",
+		"seg", "ter", "qua", "qui", "sex", "segunda", "terça", "quarta", "quinta", "sexta", "segunda-feira",
+		"terça-feira", "quarta-feira", "quinta-feira", "sexta-feira", "sábado", "domingo",
+		"lunes", "martes", "miércoles", "jueves", "viernes", "lundi", "mardi", "mercredi", "jeudi", "vendredi",
+		"samedi", "dimanche",
 		"lun", "mar", "mer", "jeu", "ven", "sam", "dim", "mié", "jue", "vie", "sáb", "dom", "gio", "sab",
 	}
 )
@@ -59,17 +70,22 @@ func inEnglish(text string) string {
 	}
 	words := strings.Fields(text)
 	changed := false
+	if len(words) > 3 && isDayName(strings.ToLower(strings.Trim(words[0], ".,"))) &&
+		slices.ContainsFunc(words[1:], isMonthName) {
+		// between the numbers in Spanish and Portuguese
+		words = slices.DeleteFunc(words, func(w string) bool { return w == "de" || w == "del" })
+		words, changed = words[1:], true
+	}
 	for i, word := range words {
 		small := strings.ToLower(strings.Trim(word, ".,"))
-		if month, ok := monthNames[small]; ok && !(i == 0 && len(words) > 2 && isDayName(small)) {
+		if month, ok := monthNames[small]; ok && !(!changed && i == 0 && len(words) > 2 && isDayName(small)) {
 			words[i], changed = month, true
 			if i > 0 {
 				words[i-1] = strings.TrimSuffix(words[i-1], ".")
 			}
+		} else if changed && isMonthName(word) {
+			words[i] = small
 		}
-	}
-	if changed && isDayName(strings.ToLower(strings.Trim(words[0], ".,"))) {
-		words = words[1:]
 	}
 	if !changed {
 		return text
@@ -84,4 +100,11 @@ func isDayName(word string) bool {
 		}
 	}
 	return false
+}
+
+// isMonthName reports whether a word is the name of a month, or its short form, also in English.
+func isMonthName(word string) bool {
+	small := strings.ToLower(strings.Trim(word, ".,"))
+	_, known := monthNames[small]
+	return known || slices.Contains([]string{"jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "nov"}, small)
 }

@@ -1,13 +1,17 @@
 package doubt
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Placeholder finds, in one series in order of time, the values that are written down for a reading that failed: the
-// largest number of a width, or a row of nines. A series may reach such a number in truth, but it does not multiply
-// for two readings at most to get there. The zero value is ready.
+// largest number of a width, a row of nines, or minus one. A series may reach such a number in truth, but it does not
+// multiply for two readings at most to get there, nor fall below zero from a level. The zero value is ready.
 type Placeholder struct {
 	last float64 // the latest reading
 	run  int     // of placeholders since then
+	read bool    // whether there was a reading
 }
 
 const (
@@ -16,17 +20,24 @@ const (
 	suddenly = 8
 	// longestFailure is how many placeholders in a row are doubted; a level that stays there is one.
 	longestFailure = 2
+	// minLevel is what a count falls to minus one from at once where a reading has failed.
+	minLevel = 8
 )
 
 // Doubtful reports whether a value has to be shown to stands; for most it costs one comparison.
-func (p *Placeholder) Doubtful(v float64) bool { return v >= minPlaceholder && v >= suddenly*p.last }
+func (p *Placeholder) Doubtful(v float64) bool {
+	if v < 0 {
+		return p.last >= minLevel || !p.read
+	}
+	return v >= minPlaceholder && v >= suddenly*p.last
+}
 
 // Read takes a value that is not doubtful.
-func (p *Placeholder) Read(v float64) { p.last, p.run = v, 0 }
+func (p *Placeholder) Read(v float64) { p.last, p.run, p.read = v, 0, true }
 
 // Stands reports whether a value is a placeholder, and takes it.
 func (p *Placeholder) Stands(v float64) bool {
-	if p.Doubtful(v) && isPlaceholder(v) && p.run < longestFailure {
+	if p.Doubtful(v) && isPlaceholder(v) && (p.run < longestFailure || v < 0 && p.read) {
 		p.run++
 		return true
 	}
@@ -35,8 +46,11 @@ func (p *Placeholder) Stands(v float64) bool {
 }
 
 // isPlaceholder reports whether a value is the largest of 15, 16, 31, 32, 53, 63 or 64 bits, or five nines or more,
-// also where it was read as kilobytes.
+// also where it was read as kilobytes, or minus one of any unit of size.
 func isPlaceholder(v float64) bool {
+	if v < 0 {
+		return slices.Contains(minusOnes, v)
+	}
 	for _, unit := range []float64{1, 1000, 1024} {
 		switch n := v / unit; n {
 		case math.MaxInt16, math.MaxUint16, math.MaxInt32, math.MaxUint32, 1<<53 - 1, 1 << 63, 1 << 64:
@@ -49,3 +63,6 @@ func isPlaceholder(v float64) bool {
 	}
 	return false
 }
+
+// minusOnes are minus one as it stands, and where it was read as kilobytes and more.
+var minusOnes = []float64{-1, -1e3, -1 << 10, -1e6, -1 << 20, -1e9, -1 << 30}

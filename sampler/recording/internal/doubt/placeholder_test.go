@@ -20,6 +20,11 @@ func TestPlaceholder(t *testing.T) {
 		{"a climb through it", []float64{50000, 60000, 65535, 70000}, []float64{50000, 60000, 65535, 70000}},
 		{"a level that stays there", []float64{60, 65535, 65535, 65535, 65535, 60, 65535},
 			[]float64{60, 65535, 65535, 60}},
+		{"minus one", []float64{60, -1, 61, -1, -1, -1, 62, -1}, []float64{60, 61, 62}},
+		{"minus one at first", []float64{-1, -1, 60, 61}, []float64{60, 61}},
+		{"minus one megabyte", []float64{2e8, -1 << 20, 2e8}, []float64{2e8, 2e8}},
+		{"what goes below zero", []float64{60, 5, -1, -3, 60, -7, -1}, []float64{60, 5, -1, -3, 60, -7, -1}},
+		{"always minus one", []float64{-1, -1, -1, -1}, []float64{-1, -1}},
 		{"any other peak", []float64{60, 65534, 61, 100000, 60}, []float64{60, 65534, 61, 100000, 60}},
 		{"too small to be one", []float64{3, 255, 4, 9999, 5}, []float64{3, 255, 4, 9999, 5}},
 	} {

@@ -29,6 +29,7 @@ var formats = []gathered.Format{
 	timeseries.GraphiteRaw,
 	timeseries.FluxCSV,
 	timeseries.QueryRange,
+	listings.SocketStatistics,
 	timeseries.PromText,
 	timeseries.LineProtocol,
 	timeseries.Mprof,

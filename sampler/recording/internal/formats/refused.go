@@ -64,8 +64,12 @@ func refuse(start []byte, name string) error {
 		}
 		return fmt.Errorf("%s: a page or XML: no table or metrics; save the data as CSV", name)
 	}
+	if pprofHead.Match(start) {
+		return fmt.Errorf("%s: a profile of pprof: a single moment; leaktrend needs readings over time, as of "+
+			"leaktrend record", name)
+	}
 	if bytes.IndexByte(start[:min(len(start), 4096)], 0) >= 0 {
-		return fmt.Errorf("%s: %s", name, binaryKind(start))
+		return fmt.Errorf("%s: %s", name, binaryKind(start, name))
 	}
 	if sqlDump.Match(start) {
 		return fmt.Errorf("%s: statements of SQL: export the table itself, as CSV or with mysql -B", name)
@@ -94,10 +98,23 @@ func refuseNamed(start []byte, name string, formats []namedFormat) error {
 // sqlDump is the beginning of a dump as MySQL writes it, or of statements alone.
 var sqlDump = regexp.MustCompile(`(?i)^-- (?:MySQL|MariaDB) dump|^/\*M?!|^INSERT INTO `)
 
-// binaryKind names a binary file by its first bytes.
-func binaryKind(start []byte) string {
+// pprofHead is the beginning of a profile that is unpacked, as Go writes it, or behind its first byte, which is a line
+// end: the names of a type of sample and of its unit, by number.
+var pprofHead = regexp.MustCompile(`^Z?[\x04-\x06]\x08[\x01-\x7f]{1,2}\x10`)
+
+// spreadsheet is what stands in the first entries of a spreadsheet that is packed, or ends its name.
+var spreadsheet = regexp.MustCompile(`\[Content_Types\]\.xml|xl/` +
+	`|opendocument\.spreadsheet|(?i:\.(?:xls[xmb]|ods|numbers)$)`)
+
+// binaryKind names a binary file by its first bytes, and a packed one also by its name.
+func binaryKind(start []byte, name string) string {
+	if bytes.HasPrefix(start, []byte("PK\x03\x04")) {
+		if spreadsheet.Match(start[:min(len(start), 4096)]) || spreadsheet.MatchString(name) {
+			return "a spreadsheet: save the sheet as CSV"
+		}
+		return "a ZIP archive: unpack it first (unzip)"
+	}
 	for prefix, what := range map[string]string{
-		"PK\x03\x04":       "a ZIP archive or a spreadsheet: save the sheet as CSV",
 		"\x28\xb5\x2f\xfd": "Zstandard: unpack it first (zstd -d)",
 		"\xfd7zXZ":         "xz: unpack it first (xz -d)", "BZh": "bzip2: unpack it first (bunzip2)",
 		"SQLite format 3": "an SQLite database: export the table as CSV",

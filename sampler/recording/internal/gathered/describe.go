@@ -48,13 +48,17 @@ func (p *Process) describe(g *File) {
 		if c.Resource.Unjudged == "" && unjudged.IsRemainder(c.header) {
 			c.Resource.Context, c.Resource.Unjudged = true, isLeftOver
 		}
+		if words, _ := sampler.Lookup(strings.Join(naming.Words(c.header), " ")); words.Positive {
+			c.Resource.Positive = true // as OpenFileDescriptorCount
+		}
 		if c.Resource.Positive {
 			c.dropImpossible()
-		} else if c.Resource.Unjudged == "" {
-			c.dropFailed()
 		}
 		if c.Resource.Unjudged == "" {
 			c.dropPlaceholders()
+		}
+		if c.Resource.Unjudged == "" && !c.Resource.Positive {
+			c.dropFailed()
 		}
 		taken[name] = true
 		if c.Resource.Unjudged != "" {
@@ -102,9 +106,10 @@ const isLeftOver = "what is left, not what is used"
 // tell: it fills what is free and gives way.
 func (p *Process) describeCache(g *File) {
 	var caches []*Column
-	memory, resident := false, false
+	memory, resident, working := false, false, false
 	for _, c := range p.Columns {
 		resident = resident || naming.HasWord(c.header, "rss", "anon", "working")
+		working = working || naming.HasWord(c.header, "working") && c.Resource.Unjudged == ""
 		switch {
 		case unjudged.IsCache(c.header) && c.declared == undeclared && c.Resource.Unjudged == "":
 			caches = append(caches, c)
@@ -121,7 +126,7 @@ func (p *Process) describeCache(g *File) {
 		c.Resource.Context, c.Resource.Unjudged = true, "page cache"
 		g.SetAside(scan.Printable(c.header), "page cache")
 	}
-	if len(caches) == 0 || !resident {
+	if len(caches) == 0 && !working || !resident {
 		return
 	}
 	for _, c := range p.Columns {
@@ -172,9 +177,14 @@ func (c *Column) dropImpossible() {
 }
 
 // dropFailed makes gaps of a few values of 0 or less from which the next one is back at the level before: nothing gives
-// all back and takes it again at once, but a reading that failed looks so.
+// all back and takes it again at once, but a reading that failed looks so. Of memory, which no process is without,
+// these may be many.
 func (c *Column) dropFailed() {
-	const low, longest, share = 8, 2, 50
+	const low, longest = 8, 2
+	share := 50
+	if c.Resource.Unit == "bytes" {
+		share = 4
+	}
 	var failed []int
 	for i := 1; i < len(c.Points); i++ {
 		if c.Points[i].Value > 0 {
@@ -185,19 +195,39 @@ func (c *Column) dropFailed() {
 			end++
 		}
 		before := c.Points[i-1].Value
-		if end-i > longest || end == len(c.Points) || before < low || c.Points[end].Value < before/2 ||
+		if last := end == len(c.Points); last && end-i <= longest && len(failed) > 0 {
+			if c.Resource.Unit == "bytes" {
+				failed = append(failed, between(i, end)...)
+			}
+			break // of counts it is not known what the next one will be
+		} else if last || end-i > longest || before < low || c.Points[end].Value < before/2 ||
 			c.Points[end].Value > 2*before {
 			return
 		}
-		for ; i < end; i++ {
-			failed = append(failed, i)
-		}
+		failed = append(failed, between(i, end)...)
+		i = end
 	}
 	if len(failed) == 0 || len(failed) > max(1, len(c.Points)/share) || c.Points[0].Value <= 0 {
 		return
 	}
-	c.Points = slices.DeleteFunc(c.Points, func(p point) bool { return p.Value <= 0 })
-	c.Gaps += len(failed)
+	kept := c.Points[:0]
+	for i, p := range c.Points {
+		if len(failed) > 0 && failed[0] == i {
+			failed = failed[1:]
+			c.Gaps++
+			continue
+		}
+		kept = append(kept, p)
+	}
+	c.Points = kept
+}
+
+// between returns the indices from one up to another.
+func between(from, to int) (all []int) {
+	for i := from; i < to; i++ {
+		all = append(all, i)
+	}
+	return all
 }
 
 // dropPlaceholders makes gaps of what is written down for a reading that failed.

@@ -28,6 +28,10 @@ func Unit(name string) (factor float64, unit string) {
 			return 1 << 30, "bytes"
 		case "tb", "tib":
 			return 1 << 40, "bytes"
+		case "by": // of OpenTelemetry
+			if strings.Contains(name, "(By)") {
+				return 1, "bytes"
+			}
 		case "b":
 			if i == len(list)-1 && i > 0 {
 				return 1, "bytes"

@@ -80,18 +80,19 @@ func ElapsedUnit(name string) (unit time.Duration, named bool) {
 			unit = time.Microsecond
 		case "ms", "msec", "millis", "milliseconds", "millisecond":
 			unit = time.Millisecond
-		case "s", "sec", "secs", "second", "seconds":
+		case "s", "sec", "secs", "second", "seconds", "segundos", "sekunden", "secondes":
 			unit = time.Second
-		case "m", "min", "mins", "minute", "minutes":
+		case "m", "min", "mins", "minute", "minutes", "minutos", "minuten":
 			unit = time.Minute
-		case "h", "hr", "hrs", "hour", "hours":
+		case "h", "hr", "hrs", "hour", "hours", "horas", "stunden", "std", "heures":
 			unit = time.Hour
-		case "d", "day", "days":
+		case "d", "day", "days", "dias", "días", "tage", "jours":
 			unit = 24 * time.Hour
 		case "week", "weeks":
 			unit = 7 * 24 * time.Hour
 		case "elapsed", "timedelta", "time", "t", "since", "start", "relative", "offset", "runtime", "run", "uptime",
-			"age", "in", "after", "of", "test", "rel", "x", "from", "begin", "delta", "dt":
+			"age", "in", "after", "of", "test", "rel", "x", "from", "begin", "delta", "dt", "laufzeit",
+			"dauer", "vergangen", "zeit", "tempo", "decorrido", "tiempo", "transcurrido", "temps", "écoulé":
 			named = true
 		default:
 			rest++

@@ -83,10 +83,7 @@ func knowNode(s *Sheet, shapes []shape) {
 // knowRuntimes sets the counters of runtimes aside.
 func knowRuntimes(s *Sheet) {
 	for _, name := range unjudged.RuntimeCounters(s.Header) {
-		if s.Ignore == nil {
-			s.Ignore = map[string]string{}
-		}
-		s.Ignore[name] = "a counter"
+		s.ignore(name, "a counter")
 	}
 }
 
@@ -99,6 +96,18 @@ func knowCloudWatch(s *Sheet, shapes []shape) {
 	for col, name := range s.Header {
 		if slices.Contains([]string{"Average", "Maximum", "Minimum", "Sum", "SampleCount"}, name) {
 			s.Header[col] = s.firstCell(label) + " " + name
+		}
+	}
+}
+
+// knowMonitors gives the columns that name a metric in what dotnet-counters and Azure Monitor write a name that says
+// so.
+func knowMonitors(s *Sheet) {
+	for by, column := range map[string]string{"counterType": "name", "timeseries.data.timeStamp": "name.value",
+		"timeStamp": "name.value"} {
+		if i := slices.Index(s.Header, column); i >= 0 && slices.Contains(s.Header, by) {
+			s.Header[i] = "metric"
+			s.ignore("counterType", "")
 		}
 	}
 }

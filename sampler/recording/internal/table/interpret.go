@@ -39,6 +39,7 @@ func (s *Sheet) Interpret(in *input.Text, o input.Options) (*gathered.File, erro
 	knowNode(s, shapes)
 	knowRuntimes(s)
 	knowCloudWatch(s, shapes)
+	knowMonitors(s)
 	line, err := findTime(s, g, shapes, o)
 	if err != nil {
 		return nil, err

@@ -223,3 +223,11 @@ const overhead = 3
 func (s *Sheet) HasRoom(t *input.Text, width int) bool {
 	return width <= t.Bounds.Columns && len(s.Rows)*(width+overhead) < t.Bounds.Cells
 }
+
+// ignore leaves a column out, and tells why where a reason is given.
+func (s *Sheet) ignore(name, why string) {
+	if s.Ignore == nil {
+		s.Ignore = map[string]string{}
+	}
+	s.Ignore[name] = why
+}

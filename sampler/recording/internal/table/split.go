@@ -20,7 +20,8 @@ func metricColumn(s *Sheet, texts []int, readings int) (col int, ok bool) {
 		return 0, false
 	}
 	for _, col := range texts {
-		if naming.HasWord(s.name(col), metricWords...) {
+		if naming.HasWord(s.name(col), metricWords...) &&
+			!strings.EqualFold(s.name(col), "Counter Type") {
 			return col, true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -104,6 +105,11 @@ func findTime(s *Sheet, g *gathered.File, shapes []shape, o input.Options) (*tim
 // settleOrder finds out whether dates like 03/02/2026 begin with the month: from a number that can be no month, or from
 // the order that keeps the rows together. Where both would do, the file is refused.
 func settleOrder(s *Sheet, g *gathered.File, col int) error {
+	// typeperf and dotnet-counters write the month first wherever they are
+	if strings.HasPrefix(s.name(col), "(PDH-CSV ") || slices.Contains(s.Header, "Counter Type") {
+		s.Dates = scan.MonthFirst
+		return nil
+	}
 	ambiguous := false
 	for i := range s.Rows {
 		text := s.Cell(i, col)
@@ -170,7 +176,8 @@ func countedTime(s *Sheet, g *gathered.File, shapes []shape, o input.Options) (*
 			}
 			continue
 		}
-		if unit, named := naming.ElapsedUnit(name); named && unit > 0 {
+		unit, named := naming.ElapsedUnit(name)
+		if named = named && (col == 0 || len(name) > 1); named && unit > 0 { // M is Metaspace, of jstat
 			return elapsed(s, col, unit), nil
 		} else if sh.serial(name) {
 			g.Notes = append(g.Notes, fmt.Sprintf("%s counts days, as spreadsheets do", name))
@@ -243,8 +250,8 @@ func noTime(s *Sheet, g *gathered.File) error {
 			return g.Refuse(fmt.Sprintf("its times, as in %q, have no date", text),
 				"write them with the date, as in 2026-03-02T00:00:00")
 		}
-		if i := strings.LastIndexByte(text, ' '); i > 0 {
-			if _, form := scan.Instant(text[:i], s.Dates); form == scan.Text {
+		if zone := zoneIn.FindStringIndex(text); zone != nil {
+			if _, form := scan.Instant(text[:zone[0]]+text[zone[1]:], s.Dates); form == scan.Text {
 				return g.Refuse(fmt.Sprintf("the zone in %q stands for several offsets", text),
 					"write the offset itself, as in +01:00, or UTC")
 			}
@@ -252,6 +259,9 @@ func noTime(s *Sheet, g *gathered.File) error {
 	}
 	return g.Refuse("it has no column of times", wayOutTime)
 }
+
+// zoneIn is the name of a zone in a time.
+var zoneIn = regexp.MustCompile(` [A-Z][A-Za-z]{1,4}\b( |$)`)
 
 // rowTime is the timeline of rows a step apart. Where a column names processes, the rows of each are counted by
 // themselves.

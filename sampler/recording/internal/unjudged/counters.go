@@ -43,20 +43,32 @@ var (
 	kernelCounts = []string{
 		"pgfault", "pgmajfault", "pgscan", "pgsteal", "pgrefill", "pgactivate", "pgdeactivate", "pglazyfree", "pgpgin",
 		"pgpgout", "pgalloc", "pgfree", "pswpin", "pswpout", "minflt", "majflt",
-		"nvcsw", "nivcsw", "ctxt",
+		"nvcsw", "nivcsw", "ctxt", "pagefault",
 	}
 	rateWords = []string{"per", "rate", "percent", "pct", "%", "s", "sec", "avg", "average", "mean", "max", "min"}
+)
+
+// Names of processor time in one word: those of the kernel, and those that begin with cpu.
+var (
+	processorTimes = []string{"jiffies", "utime", "stime", "cutime", "cstime"}
+	cpuTimes       = []string{"cpunano", "cpunanos", "cputime", "cputimes", "cpusec", "cpuseconds", "cpuus", "cpuns"}
 )
 
 // isCPUTime reports whether a column counts processor time, by words of its name: that it is of processors, and a unit
 // of time or nothing else. What falls is a gauge all the same.
 func isCPUTime(name string) bool {
 	list := naming.Words(name)
+	if slices.Contains(processorTimes, strings.TrimSpace(name)) {
+		return true
+	}
 	if !slices.ContainsFunc(list, func(w string) bool { return strings.HasPrefix(w, "cpu") }) ||
 		naming.HasWord(name, "per", "rate", "percent", "pct", "%", "millicores") {
 		return false
 	}
 	if naming.HasWord(name, "usage") && naming.HasWord(name, "total", "kernelmode", "usermode", "system") {
+		return true
+	}
+	if slices.ContainsFunc(list, func(w string) bool { return slices.Contains(cpuTimes, w) }) {
 		return true
 	}
 	return naming.HasWord(name,
@@ -76,6 +88,10 @@ func countsEvents(name string) bool {
 		return true
 	}
 	if n := len(list); n > 1 && list[n-1] == "committed" && naming.HasWord(name, committedWords...) {
+		return true
+	}
+	if n := len(list); n > 1 && slices.Contains([]string{"gc", "gcs"}, list[0]) &&
+		slices.Contains([]string{"count", "counts", "runs", "num", "number", "cycles"}, list[1]) && n == 2 {
 		return true
 	}
 	// of the garbage collectors of Elastic's
@@ -107,7 +123,13 @@ func countsTraffic(name string) bool {
 
 // countsOfKernel reports whether a column is a counter of Linux, by its name.
 func countsOfKernel(name string) bool {
-	for _, w := range naming.Words(name) {
+	list := naming.Words(name)
+	for i, w := range list {
+		if pages := i > 0 && slices.Contains([]string{"page", "major", "minor", "majorpage", "minorpage"},
+			list[i-1]); pages &&
+			(w == "faults" || w == "fault") {
+			return !naming.HasWord(name, rateWords...)
+		}
 		if slices.ContainsFunc(kernelCounts, func(p string) bool { return strings.HasPrefix(w, p) }) {
 			return !naming.HasWord(name, rateWords...)
 		}
@@ -128,13 +150,16 @@ var counting = []struct {
 	fields []string
 }{
 	// Go's runtime.MemStats
-	{"TotalAlloc", []string{"TotalAlloc", "Mallocs", "Frees", "Lookups", "NumGC", "NumForcedGC", "PauseTotalNs"}},
+	{"HeapAlloc", goCounts},
+	{"TotalAlloc", goCounts},
 	{"heap_live_slots", []string{ // Ruby's GC.stat
 		"count", "time", "marking_time", "sweeping_time", "minor_gc_count", "major_gc_count", "compact_count",
 		"read_barrier_faults", "total_moved_objects", "total_allocated_pages",
 		"total_freed_pages", "total_allocated_objects", "total_freed_objects", "weak_references_count",
 	}},
 }
+
+var goCounts = []string{"TotalAlloc", "Mallocs", "Frees", "Lookups", "NumGC", "NumForcedGC", "PauseTotalNs"}
 
 // RuntimeCounters returns which of the names of columns are counters that a runtime tells of itself.
 func RuntimeCounters(names []string) (all []string) {

@@ -11,7 +11,7 @@ import (
 
 // cacheNames are what tools call the page cache, without units and what all their names begin with.
 var cacheNames = []string{"cached", "buffers", "buff cache", "buffcache", "page cache", "pagecache", "inactive file",
-	"active file", "file"}
+	"active file", "mapped file", "file"}
 
 // IsCache reports whether a column is page cache by its name.
 func IsCache(header string) bool {
@@ -88,7 +88,7 @@ func IsGroupTotal(header string) bool {
 
 // cgroupTotals are what control groups call the memory of a group with its page cache.
 var cgroupTotals = []string{"memory current", "memory usage in bytes", "usage in bytes", "memory usage",
-	"memory stats usage", "memory max usage", "memory total"}
+	"memory stats usage", "memory max usage", "memory total", "memory usage bytes", "usage bytes"}
 
 // leftParts are parts of such names in scripts without blanks or with many endings.
 var leftParts = []string{"свобод", "доступн", "空き", "利用可能", "可用", "剩余", "空闲", "여유", "사용 가능"}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -58,7 +59,8 @@ func Read(t *input.Text, o input.Options) (*gathered.File, error) {
 				continue
 			}
 		}
-		if separator == ',' && bytes.HasPrefix(trimmed, []byte("sep=")) || tokens.Ruler.Match(trimmed) {
+		if separator == ',' && (bytes.HasPrefix(trimmed, []byte("sep=")) || typeperfEnd.Match(trimmed)) ||
+			tokens.Ruler.Match(trimmed) {
 			continue
 		}
 		var above []string
@@ -320,3 +322,6 @@ func commasOf(text []byte, separator byte) (commas scan.Commas, decimal bool) {
 	}
 	return scan.Decimal, false
 }
+
+// typeperfEnd is what typeperf says when it ends.
+var typeperfEnd = regexp.MustCompile(`^Exiting, please wait|^The command completed successfully`)

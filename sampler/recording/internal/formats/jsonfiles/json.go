@@ -13,6 +13,7 @@ import (
 
 	"github.com/mdzesseis/leaktrend/sampler/internal/scan"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/listings"
+	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/otlp"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/formats/timeseries"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/gathered"
 	"github.com/mdzesseis/leaktrend/sampler/recording/internal/input"
@@ -50,6 +51,8 @@ func readJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 	switch {
 	case timeseries.IsInfluxJSON(&line):
 		return timeseries.ReadInfluxJSON(t)
+	case otlp.Is(&line):
+		return otlp.Read(t)
 	case timeseries.IsFrames(&line):
 		return timeseries.ReadFrames(t, o)
 	case line.List && line.Item == '[':

@@ -21,8 +21,10 @@ const gcLogFormat = "log of a JVM's garbage collections"
 // Lines of collections, as -Xlog:gc of JDK 9 and later writes them, and -XX:+PrintGCDetails before. gcChange is what
 // the heap had before and after, and in brackets what it may have.
 var (
-	gcUnified = regexp.MustCompile(`\]\s*GC\(\d+\) Pause ` +
+	gcUnified = regexp.MustCompile(`\]\s*GC\(\d+\) (?:Pause|Concurrent cleanup) ` +
 		`.*?(\d+(?:\.\d+)?)([BKMG])->(\d+(?:\.\d+)?)([BKMG])\((\d+(?:\.\d+)?)([BKMG])\)`)
+	gcZ = regexp.MustCompile(`\]\s*GC\(\d+\) (?:Garbage|Minor|Major) Collection ` +
+		`.*?\d+[BKMG]\(\d+%\)->(\d+)([BKMG])\(\d+%\)`)
 	gcOld    = regexp.MustCompile(`: \[(?:Full )?GC\b`)
 	gcChange = regexp.MustCompile(
 		`(\d+(?:\.\d+)?)([BKMG])(?:\(\S+\))?->(\d+(?:\.\d+)?)([BKMG])\((\d+(?:\.\d+)?)([BKMG])\)`)
@@ -39,6 +41,9 @@ const maxBetween = 3
 func heapAfter(line string) (after, capacity string, ok bool) {
 	if m := gcUnified.FindStringSubmatch(line); m != nil {
 		return m[3] + m[4], m[5] + m[6], true
+	}
+	if m := gcZ.FindStringSubmatch(line); m != nil {
+		return m[1] + m[2], "", true // its shares are of what the heap may have
 	}
 	at := gcOld.FindStringIndex(line)
 	if at == nil {
@@ -111,6 +116,9 @@ func readGCLog(t *input.Text, o input.Options) (*gathered.File, error) {
 
 // inBytes writes a size of the JVM, whose units are of 1024, so that nothing else can be meant.
 func inBytes(size string) string {
+	if size == "" {
+		return ""
+	}
 	unit := size[len(size)-1:]
 	if unit == "B" {
 		return size[:len(size)-1]

@@ -21,6 +21,9 @@ var KeyValues = gathered.Format{Recognizes: isPairs, Read: readKeyValues}
 var stampWithin = regexp.MustCompile(`^(?:.{1,60}?[\s:|\[])?(\d{4}-\d\d-\d\d[T ` +
 	`]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)[\s:|\]]`)
 
+// monotonic is the reading of its second clock that Go writes behind a time.
+var monotonic = regexp.MustCompile(` m=[+-]\d+\.\d+\b`)
+
 // origin is whose line it is, as kubectl logs --prefix and docker compose logs write it before the line.
 var origin = regexp.MustCompile(`^\[pod/([^\]\s]+)\] |^(\S+)\s+\| `)
 
@@ -50,6 +53,7 @@ func isPairs(start []byte) bool {
 
 // pairsOf returns the instant at the beginning of a line, "" if there is none, and its names and values.
 func pairsOf(line string) (at string, pairs [][2]string) {
+	line = monotonic.ReplaceAllString(line, "")
 	var sources [][2]string
 	at, rest, ok := tokens.StampBefore(line)
 	if !ok {

@@ -25,7 +25,7 @@ import (
 // LineProtocol is the line protocol of InfluxDB.
 var LineProtocol = gathered.Format{Recognizes: isLineProtocol, Read: readLineProtocol}
 
-// FluxCSV is the annotated CSV of InfluxDB.
+// FluxCSV is the annotated CSV of InfluxDB, or the tables that its shell prints.
 var FluxCSV = gathered.Format{Recognizes: isFluxCSV, Read: readFluxCSV}
 
 const (
@@ -36,7 +36,7 @@ const (
 // isLineProtocol reports whether the first line of a text is a point in the line protocol of InfluxDB.
 func isLineProtocol(start []byte) bool {
 	for line := range bytes.Lines(start) {
-		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' {
+		if line = bytes.TrimSpace(line); len(line) > 0 && line[0] != '#' && !isDDL(line) {
 			p, err := parsePoint(line)
 			// else a log of names and values
 			return err == nil && len(p.fields)+p.texts > 0 && !strings.Contains(p.measurement, "=")
@@ -44,6 +44,9 @@ func isLineProtocol(start []byte) bool {
 	}
 	return false
 }
+
+// isDDL reports whether a line is a statement that stands before the points of an export.
+func isDDL(line []byte) bool { return bytes.HasPrefix(line, []byte("CREATE DATABASE ")) }
 
 // readLineProtocol reads the line protocol of InfluxDB. Times are in nanoseconds, or in what their magnitude says.
 func readLineProtocol(t *input.Text, _ input.Options) (*gathered.File, error) {
@@ -53,7 +56,7 @@ func readLineProtocol(t *input.Text, _ input.Options) (*gathered.File, error) {
 	untimed := 0
 	for number, raw := range t.Lines() {
 		raw = bytes.TrimSpace(raw)
-		if len(raw) == 0 || raw[0] == '#' {
+		if len(raw) == 0 || raw[0] == '#' || isDDL(raw) {
 			continue
 		}
 		p, err := parsePoint(raw)
@@ -166,6 +169,9 @@ var errNoPoint = errors.New("not a point of the line protocol")
 
 // isFluxCSV reports whether a text is CSV as InfluxDB answers a Flux query.
 func isFluxCSV(start []byte) bool {
+	if isInfluxCLI(start) {
+		return true
+	}
 	for _, prefix := range []string{"#group,", "#datatype,", "#default,"} {
 		if bytes.HasPrefix(start, []byte(prefix)) {
 			return true
@@ -177,6 +183,9 @@ func isFluxCSV(start []byte) bool {
 
 // readFluxCSV reads tables of which each has its own header: a value a row under _value, or fields side by side.
 func readFluxCSV(t *input.Text, _ input.Options) (*gathered.File, error) {
+	if isInfluxCLI(bytes.TrimLeft(t.Head, " \t\r\n")) {
+		return readInfluxCLI(t)
+	}
 	m := gathered.NewMetrics(t, fluxFormat)
 	var header, group, types []string
 	for number, raw := range t.Lines() {

@@ -27,7 +27,7 @@ func isQueryRange(start []byte) bool {
 // seriesLine makes a line of Prometheus text of a series. One without a name, as of an expression, is called value.
 func seriesLine(series []byte) []byte {
 	series = bytes.TrimSpace(series)
-	if len(series) > 0 && series[0] == '{' {
+	if len(series) > 0 && series[0] == '{' && !bytes.Contains(series, []byte("__name__=")) {
 		series = slices.Concat([]byte("value"), series)
 	}
 	return slices.Concat(series, []byte(" 0"))

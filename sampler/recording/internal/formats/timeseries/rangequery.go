@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -34,8 +35,10 @@ func (p *promValue) UnmarshalJSON(text []byte) error {
 		sec, nsec, p.err = times.Parse(bytes.Trim(stamp, " \t\r\n\""))
 		p.t, value = sec*1e9+nsec, rest
 	}
-	if p.err == nil {
-		p.v, p.err = scan.Number(bytes.Trim(value, " \t\r\n\""))
+	if value = bytes.Trim(value, " \t\r\n\""); p.err == nil && string(value) == "null" { // no value, of VictoriaMetrics
+		p.v = math.NaN()
+	} else if p.err == nil {
+		p.v, p.err = scan.Number(value)
 	}
 	if p.err != nil {
 		p.err = fmt.Errorf("%s: %w", scan.Shown(text), p.err)
