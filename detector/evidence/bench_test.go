@@ -83,7 +83,7 @@ func BenchmarkProfiles(b *testing.B) {
 		l := ownLines(b)
 		now := l.monitor.View()
 		for b.Loop() {
-			if !l.profiler.take(context.Background(), i, now) {
+			if !l.profiler.collect(context.Background(), i, now) {
 				b.Fatal("no profile")
 			}
 		}

@@ -44,7 +44,7 @@ func (c *callers) keep(ctx context.Context, now View) {
 	if c.missing || time.Now().Before(c.next) || now.Unwell && len(c.kept) > 0 || ctx.Err() != nil {
 		return
 	}
-	p, err := c.take(ctx)
+	p, err := c.collect(ctx)
 	c.next = time.Now().Add(finding.Stretch(callersEvery, now.Scale))
 	if err != nil {
 		return // the profile of what is live says what is wrong
@@ -62,7 +62,7 @@ func (c *callers) keep(ctx context.Context, now View) {
 	}
 }
 
-func (c *callers) take(ctx context.Context) (*profile.Profile, error) {
+func (c *callers) collect(ctx context.Context) (*profile.Profile, error) {
 	p, err := c.profiler.source.Profile(ctx, profile.Allocs)
 	if err != nil {
 		c.missing = errors.Is(err, profile.ErrUnsupported)
@@ -87,7 +87,7 @@ func (c *callers) of(ctx context.Context, to *target, since time.Time) (all []ca
 	if c.missing || ctx.Err() != nil {
 		return nil
 	}
-	p, err := c.take(ctx)
+	p, err := c.collect(ctx)
 	if err != nil {
 		return nil
 	}

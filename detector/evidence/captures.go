@@ -160,14 +160,14 @@ func (c *captures) write(files []captureFile, a *alerting.Alert, now View) (all 
 	return all, errors.Join(once(dir, faults)...)
 }
 
-// once says what kept several files from being written to a directory once for all of them.
-func once(dir string, faults []error) (said []error) {
+// once returns the errors of several files that were to be written to a directory, each cause once.
+func once(dir string, faults []error) (distinct []error) {
 	var causes []error
 	alike := make(map[string]int)
 	for _, err := range faults {
 		failed := (*fs.PathError)(nil)
 		if !errors.As(err, &failed) {
-			said = append(said, err)
+			distinct = append(distinct, err)
 			continue
 		}
 		if alike[failed.Err.Error()]++; alike[failed.Err.Error()] == 1 {
@@ -180,9 +180,9 @@ func once(dir string, faults []error) (said []error) {
 		if n := alike[failed.Err.Error()]; n > 1 {
 			err = fmt.Errorf("%d files in %s: %w", n, dir, failed.Err)
 		}
-		said = append(said, err)
+		distinct = append(distinct, err)
 	}
-	return said
+	return distinct
 }
 
 // named names in an alert what was written for its finding before. It reports whether that was tried.

@@ -67,7 +67,7 @@ func TestPprofShowsTheGrowth(t *testing.T) {
 	start(30, waitBefore)
 	ctx, now := context.Background(), l.monitor.View()
 	l.renew(now)
-	l.profiler.take(ctx, goroutineSites, now)
+	l.profiler.collect(ctx, goroutineSites, now)
 	l.captures.keepBefore(ctx, goroutineSites, now)
 	start(47, waitAfter)
 	a := alerting.Alert{ID: "1", Event: alerting.Event{

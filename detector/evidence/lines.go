@@ -98,7 +98,7 @@ func (l *Lines) Work(ctx context.Context) (next time.Time) {
 		if time.Now().Before(p.watched[i].next) || ctx.Err() != nil {
 			continue
 		}
-		if p.take(ctx, i, now) {
+		if p.collect(ctx, i, now) {
 			l.deliver(i)
 			l.captures.keepBefore(ctx, i, now)
 			if i == heapSites {
@@ -236,13 +236,13 @@ func (l *Lines) stale(a *alerting.Alert, i int, now View, grown []sites.Grown) b
 		i = goroutineSites // by which these are known
 	}
 	w := &l.profiler.watched[i]
-	if now.Judged.IsZero() || !w.taken.Before(now.ago(a.Since)) {
+	if now.Judged.IsZero() || !w.collected.Before(now.ago(a.Since)) {
 		return false
 	}
 	for i := range grown {
 		grown[i].Share = 0
 	}
-	a.Missing = append(a.Missing, alerting.Missing{What: "sites", Why: wording.BeforeGrowth(w.taken, w.note)})
+	a.Missing = append(a.Missing, alerting.Missing{What: "sites", Why: wording.BeforeGrowth(w.collected, w.note)})
 	return true
 }
 

@@ -90,18 +90,18 @@ type profiler struct {
 
 // watched is one kind of profile and when it is due.
 type watched struct {
-	kind     profile.Kind
-	resource string
-	next     time.Time
-	last     time.Time
-	taken    time.Time // when the latest that there is was begun
-	spacing  time.Duration
-	cost     movingCost
-	slow     int  // profiles in a row that stopped the world for too long
-	missing  bool // the process has none of this kind
-	problem  guard.News
-	reported guard.Reported
-	note     string // what is not done, and why; guarded by the profiler's mutex
+	kind      profile.Kind
+	resource  string
+	next      time.Time
+	last      time.Time
+	collected time.Time // when the collection of the latest one started
+	spacing   time.Duration
+	cost      movingCost
+	slow      int  // profiles in a row that stopped the world for too long
+	missing   bool // the process has none of this kind
+	problem   guard.News
+	reported  guard.Reported
+	note      string // what is not done, and why; guarded by the profiler's mutex
 }
 
 // movingCost is the processor time of a profile, averaged over the latest few: one may have met with a busy moment.
@@ -211,13 +211,14 @@ func (p *profiler) renew(now View) bool {
 	}
 	for i := range p.trackers {
 		p.trackers[i] = sites.NewTracker(p.watched[i].kind, config)
-		p.watched[i].next, p.watched[i].taken, p.watched[i].reported = time.Time{}, time.Time{}, guard.Reported{}
+		p.watched[i].next, p.watched[i].collected, p.watched[i].reported = time.Time{}, time.Time{}, guard.Reported{}
 	}
 	return true
 }
 
-// take takes one kind of profile, and sets when the next one is due by what it cost. It reports whether there is one.
-func (p *profiler) take(ctx context.Context, i int, now View) bool {
+// collect collects one kind of profile, and sets when the next one is due by what it cost. It reports whether there is
+// one.
+func (p *profiler) collect(ctx context.Context, i int, now View) bool {
 	w := &p.watched[i]
 	spacing := max(now.Config.CheckInterval, finding.Stretch(finestWidth, now.Scale)/2)
 	if i == goroutineSites && now.Time.IsZero() {
@@ -230,7 +231,7 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 		return false
 	}
 	start := time.Now()
-	taken, err := p.source.Profile(ctx, w.kind)
+	collected, err := p.source.Profile(ctx, w.kind)
 	w.last = time.Now()
 	if err != nil {
 		w.next = w.last.Add(spacing)
@@ -244,32 +245,32 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 		}
 		return false
 	}
-	w.taken = start
+	w.collected = start
 	w.problem.Changed("")
 	// Each of the two kinds may use half of the budget.
-	w.cost.add(taken.Cost.CPU)
+	w.cost.add(collected.Cost.CPU)
 	w.spacing = max(spacing, time.Duration(float64(w.cost)/(now.share()/2)))
-	if i == goroutineSites && ownPause(taken) > maxPause {
+	if i == goroutineSites && ownPause(collected) > maxPause {
 		w.slow++
 	} else {
 		w.slow = 0
 	}
 	problem := ""
 	if i == goroutineSites {
-		p.goroutines = taken.Count
+		p.goroutines = collected.Count
 	}
-	if i == goroutineSites && taken.Count > maxGoroutines {
+	if i == goroutineSites && collected.Count > maxGoroutines {
 		w.spacing *= slowSpacing
-		problem = wording.FewerProfiles.Clause(taken.Count, maxGoroutines)
+		problem = wording.FewerProfiles.Clause(collected.Count, maxGoroutines)
 	}
 	if w.slow >= slowInARow {
 		w.spacing *= slowSpacing
-		problem = wording.SlowProfiles.Clause(taken.Count, maxPause)
+		problem = wording.SlowProfiles.Clause(collected.Count, maxPause)
 	}
 	w.next = w.last.Add(w.spacing)
 	p.mu.Lock()
-	p.trackers[i].Observe(taken, p.loadOf(now))
-	p.account(taken)
+	p.trackers[i].Observe(collected, p.loadOf(now))
+	p.account(collected)
 	p.cost.Spacing = max(p.watched[0].spacing, p.watched[1].spacing)
 	p.mu.Unlock()
 	p.note(w, problem, p.beyond(i))
@@ -279,8 +280,8 @@ func (p *profiler) take(ctx context.Context, i int, now View) bool {
 // ownPause returns how long a profile of goroutines stopped the world by its own work, at most. The runtime measures
 // from the request to the end: where the process is starved of processor, or another goroutine does not stop, that is
 // others' time, and fewer profiles would not make it less.
-func ownPause(taken *profile.Profile) time.Duration {
-	return min(taken.Cost.Pause, taken.Cost.CPU, time.Duration(taken.Count)*pauseEach)
+func ownPause(p *profile.Profile) time.Duration {
+	return min(p.Cost.Pause, p.Cost.CPU, time.Duration(p.Count)*pauseEach)
 }
 
 // beyond says that there are more lines of a kind than are followed; "" where there are not.
@@ -309,10 +310,10 @@ func (p *profiler) loadOf(now View) float64 {
 }
 
 // account adds up what a profile cost. It needs p.mu.
-func (p *profiler) account(taken *profile.Profile) {
+func (p *profiler) account(collected *profile.Profile) {
 	p.cost.Profiles++
-	p.cost.CPU += taken.Cost.CPU
-	p.cost.LongestPause = max(p.cost.LongestPause, taken.Cost.Pause)
+	p.cost.CPU += collected.Cost.CPU
+	p.cost.LongestPause = max(p.cost.LongestPause, collected.Cost.Pause)
 }
 
 // note keeps what is not done of a kind, in the place of what was noted before, and logs each thing once for a process:
@@ -360,7 +361,7 @@ func (p *profiler) warn(w *watched, problem string) {
 // prove has the runtime find which goroutines are leaked. It reports whether it said so.
 func (p *profiler) prove(ctx context.Context, now View) bool {
 	w := &p.proof
-	taken, err := p.source.Profile(ctx, w.kind)
+	collected, err := p.source.Profile(ctx, w.kind)
 	w.last = time.Now()
 	if err != nil {
 		w.next = w.last.Add(finding.Stretch(proofSpacing, now.Scale))
@@ -372,11 +373,11 @@ func (p *profiler) prove(ctx context.Context, now View) bool {
 	w.problem.Changed("")
 	p.keepNote(w, "")
 	w.next = w.last.Add(max(finding.Stretch(proofSpacing, now.Scale),
-		time.Duration(float64(taken.Cost.CPU)/now.share())))
+		time.Duration(float64(collected.Cost.CPU)/now.share())))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.trackers[goroutineSites].Prove(taken)
-	p.account(taken)
+	p.trackers[goroutineSites].Prove(collected)
+	p.account(collected)
 	p.cost.Proofs++
 	return true
 }
@@ -418,8 +419,8 @@ func (p *profiler) list(i int, since time.Time, keep func(profile.Site) bool) gr
 // refresh takes a profile for an alert where the latest is not fresh, or is from before the sample that it is on.
 func (p *profiler) refresh(ctx context.Context, i int, now View) {
 	w := &p.watched[i]
-	if (time.Since(w.last) > freshEnough || w.taken.Before(now.Judged)) && ctx.Err() == nil {
-		p.take(ctx, i, now)
+	if (time.Since(w.last) > freshEnough || w.collected.Before(now.Judged)) && ctx.Err() == nil {
+		p.collect(ctx, i, now)
 	}
 }
 

@@ -19,13 +19,13 @@ func (tooBusy) Error() string { return "too busy" }
 func (tooBusy) Passes()       {}
 
 // hasty is a process that is too busy for each second profile.
-type hasty struct{ taken int }
+type hasty struct{ collected int }
 
 func (h *hasty) Profile(_ context.Context, kind profile.Kind) (*profile.Profile, error) {
 	if kind != profile.Goroutine {
 		return nil, profile.ErrUnsupported
 	}
-	if h.taken++; h.taken%2 == 1 {
+	if h.collected++; h.collected%2 == 1 {
 		return nil, tooBusy{}
 	}
 	return profile.NewBuilder(kind).Profile(time.Now()), nil

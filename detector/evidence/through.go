@@ -351,17 +351,17 @@ func (t *tracer) throughLibrary(ctx context.Context, waiting growth, since time.
 	}
 	first := &waiting.grown[0]
 	var best callersOf
-	looked := 0
+	examined := 0
 	for i := range waiting.grown {
 		module := waiting.grown[i].Profile.Module()
 		again := slices.ContainsFunc(waiting.grown[:i], func(g sites.Grown) bool {
 			return g.Profile.Module() == module
 		})
 		if waiting.grown[i].Profile.Application || again || waiting.grown[i].Growth < first.Growth/2 ||
-			looked == maxGroups {
+			examined == maxGroups {
 			continue
 		}
-		looked++
+		examined++
 		to := target{functions: make(map[string]bool), library: module, count: waiting.grown[i].Growth}
 		for k := range waiting.grown {
 			if g := &waiting.grown[k]; g.Profile.Module() == module && g.Growth >= first.Growth/2 {

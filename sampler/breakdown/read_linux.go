@@ -173,7 +173,7 @@ func (b *Breakdown) readDescriptors(ctx context.Context, dir string, limit int) 
 		}
 	}
 	sockets := make(map[uint64]socket)
-	look := func(number int) bool {
+	inspect := func(number int) bool {
 		path := filepath.Join(dir, "fd", strconv.Itoa(number))
 		link, err := os.Readlink(path)
 		if err != nil {
@@ -202,7 +202,7 @@ func (b *Breakdown) readDescriptors(ctx context.Context, dir string, limit int) 
 	}
 	if slots > 0 {
 		b.Total = total
-		b.draw(ctx, slots, own, limit, look)
+		b.draw(ctx, slots, own, limit, inspect)
 	} else {
 		list, err := numbers(ctx, f, own)
 		if err != nil {
@@ -213,7 +213,7 @@ func (b *Breakdown) readDescriptors(ctx context.Context, dir string, limit int) 
 			if i%checkEvery == 0 && ctx.Err() != nil {
 				break
 			}
-			if !look(number) {
+			if !inspect(number) {
 				b.Total-- // closed meanwhile
 			}
 		}
@@ -223,7 +223,7 @@ func (b *Breakdown) readDescriptors(ctx context.Context, dir string, limit int) 
 }
 
 // draw looks at descriptors of random numbers, each at most once, until limit were found.
-func (b *Breakdown) draw(ctx context.Context, slots, own, limit int, look func(int) bool) {
+func (b *Breakdown) draw(ctx context.Context, slots, own, limit int, inspect func(int) bool) {
 	drawn := make([]uint64, (slots+63)/64)
 	for i, found := 0, 0; found < limit && i < drawsPerHit*limit; i++ {
 		if i%checkEvery == 0 && ctx.Err() != nil {
@@ -232,7 +232,7 @@ func (b *Breakdown) draw(ctx context.Context, slots, own, limit int, look func(i
 		n := rand.IntN(slots)
 		if bit := uint64(1) << (n % 64); drawn[n/64]&bit == 0 && n != own {
 			drawn[n/64] |= bit
-			if look(n) {
+			if inspect(n) {
 				found++
 			}
 		}

@@ -136,8 +136,8 @@ func TestEvaluation(t *testing.T) {
 				command = []string{"qemu-aarch64", path}
 			}
 			p := start(t, command...)
-			p.tell(t, "keep 2000")
-			want := p.tell(t, "leak 300")
+			p.report(t, "keep 2000")
+			want := p.report(t, "leak 300")
 			var process *Process
 			if emulated {
 				process = openEmulated(t, p.pid, path, toolchain)
@@ -250,7 +250,7 @@ func TestCosts(t *testing.T) {
 		"99.9 % of stalls below, while read back to back | the same without |\n|---|---|---|---|---|---|---|---|")
 	for _, n := range []int{1_000, 10_000, 100_000} {
 		p := start(t, path)
-		p.tell(t, fmt.Sprintf("many %d", n))
+		p.report(t, fmt.Sprintf("many %d", n))
 		o := openProcess(t, p.pid)
 		var counted, stacks []time.Duration
 		var countCPU, stackCPU, heapCPU time.Duration

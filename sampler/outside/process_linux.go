@@ -215,7 +215,7 @@ func (p *Process) Add(into *sampler.Sample) error {
 	if err := p.checkLocked(); err != nil {
 		return err
 	}
-	p.sampled.Table.Image.Begin()
+	p.sampled.Table.Image.ResetWork()
 	goroutines, counted := 0, false
 	if now := time.Now(); !now.Before(p.next) {
 		used := threadTime(func() { goroutines, counted = p.sampled.Count() })
@@ -474,7 +474,7 @@ func (p *Process) profile(ctx context.Context, read func(context.Context) (*Prof
 	if err := p.check(); err != nil {
 		return nil, err
 	}
-	p.target.Table.Image.Begin()
+	p.target.Table.Image.ResetWork()
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	used := threadTime(func() { r, err = read(ctx) })

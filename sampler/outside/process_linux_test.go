@@ -28,8 +28,8 @@ import (
 func TestProgram(t *testing.T) {
 	needsRow(t)
 	p := start(t, buildProgram(t, stripped))
-	p.tell(t, "keep 2000")
-	want := p.tell(t, "leak 100")
+	p.report(t, "keep 2000")
+	want := p.report(t, "leak 100")
 	o := openProcess(t, p.pid)
 
 	got, err := o.Goroutines(t.Context())
@@ -95,7 +95,7 @@ func TestProgram(t *testing.T) {
 
 	// What goes on meanwhile is dropped where it does not hold together. What stands still is not touched by it.
 	before := withoutMain(want.Goroutines)
-	p.tell(t, "busy")
+	p.report(t, "busy")
 	for range 50 {
 		now, err := o.Goroutines(t.Context())
 		if err != nil {
@@ -270,7 +270,7 @@ func TestSlowMemory(t *testing.T) {
 func BenchmarkGoroutines(b *testing.B) {
 	needsRow(b)
 	p := start(b, buildProgram(b, stripped))
-	p.tell(b, "many 10000")
+	p.report(b, "many 10000")
 	o := openProcess(b, p.pid)
 	b.Run("count", func(b *testing.B) {
 		for b.Loop() {

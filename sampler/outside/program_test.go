@@ -191,8 +191,8 @@ func (p *program) order(t testing.TB, order string) {
 	}
 }
 
-// tell has the program do something, and returns what it says of itself then.
-func (p *program) tell(t testing.TB, order string) (all reported) {
+// report has the program do something, and returns what it says of itself then.
+func (p *program) report(t testing.TB, order string) (all reported) {
 	t.Helper()
 	p.order(t, order)
 	if err := p.out.Decode(&all); err != nil {

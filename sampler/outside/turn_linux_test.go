@@ -30,15 +30,15 @@ func TestSearchesTakeTurns(t *testing.T) {
 	impatient, cancel := context.WithCancel(t.Context())
 	cancel()
 	called := false
-	ask := func(*Process) (search.Wanted, error) { called = true; return search.Wanted{}, goruntime.ErrTorn }
-	if _, err := searchOwn(impatient, ask); called || !errors.Is(err, context.Canceled) {
+	request := func(*Process) (search.Wanted, error) { called = true; return search.Wanted{}, goruntime.ErrTorn }
+	if _, err := searchOwn(impatient, request); called || !errors.Is(err, context.Canceled) {
 		t.Errorf("a second search began, or ended with %v", err)
 	}
 	close(proceed)
 	if err := <-ended; !errors.Is(err, goruntime.ErrTorn) {
 		t.Error(err)
 	}
-	if _, err := searchOwn(t.Context(), ask); !called || !errors.Is(err, goruntime.ErrTorn) {
+	if _, err := searchOwn(t.Context(), request); !called || !errors.Is(err, goruntime.ErrTorn) {
 		t.Errorf("the next one did not begin, or ended with %v", err)
 	}
 }

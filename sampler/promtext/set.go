@@ -170,7 +170,7 @@ func (g *Set) Finish(multi map[string]bool) {
 	}
 	slices.SortStableFunc(g.all, func(a, b *series) int { return a.rank - b.rank })
 	// The readings come first, so that the ceilings find them.
-	taken := map[string]bool{}
+	used := map[string]bool{}
 	bare := map[string][]*series{}
 	for _, s := range g.all {
 		if s.Resource == "" {
@@ -180,11 +180,11 @@ func (g *Set) Finish(multi map[string]bool) {
 		if multi[s.Name] {
 			s.Resource += s.labels
 		}
-		if taken[s.Resource] {
+		if used[s.Resource] {
 			s.points = nil
 			continue
 		}
-		taken[s.Resource] = true
+		used[s.Resource] = true
 		if s.rank < len(metrics) {
 			bare[base] = append(bare[base], s)
 		}
@@ -229,7 +229,7 @@ func (g *Set) Sample(s *sampler.Sample) bool {
 		s.Reset(time.Unix(0, t).UTC())
 		changed := false
 		for {
-			head, v, ok := g.queue.Take(t)
+			head, v, ok := g.queue.Pop(t)
 			if !ok {
 				break
 			}

@@ -198,7 +198,7 @@ func TestDeepObjects(t *testing.T) {
 }
 
 func TestReadIsInterrupted(t *testing.T) {
-	for name, test := range map[string]struct{ begin, line string }{
+	for name, test := range map[string]struct{ start, line string }{
 		"table":       {"time;a\n", "1700000000;1\n"},
 		"one line":    {"time;a\n", "1700000000;1;"},
 		"JSON lines":  {"", `{"time":1700000000,"a":1}` + "\n"},
@@ -214,7 +214,7 @@ func TestReadIsInterrupted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			_, err := Read(ctx, io.MultiReader(strings.NewReader(test.begin),
+			_, err := Read(ctx, io.MultiReader(strings.NewReader(test.start),
 				&endless{line: test.line, cancel: cancel}), "f", Options{})
 			if err != context.Canceled {
 				t.Errorf("error %v", err)
@@ -246,9 +246,9 @@ func TestMemoryOfSeries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const most = 16 << 20
-	if got := heap() - before; got > most {
-		t.Errorf("%d bytes are held of %d series, want at most %d", got, n, most)
+	const limit = 16 << 20
+	if got := heap() - before; got > limit {
+		t.Errorf("%d bytes are held of %d series, want at most %d", got, n, limit)
 	}
 	if n := len(f.Recordings[0].Resources()); n != input.DefaultBounds.Columns {
 		t.Errorf("%d series", n)

@@ -108,7 +108,7 @@ func (r *Reader) slowLine(ctx context.Context, line []byte, s *sampler.Sample) b
 	}
 	if text[0] == '#' {
 		r.noted = true
-		r.notes.Take(text, r.any, r.fault)
+		r.notes.Parse(text, r.any, r.fault)
 		return false
 	}
 	if r.torn && r.notes.V1 {
@@ -234,7 +234,7 @@ func (r *Reader) nextTimes(ctx context.Context) (times []int64) {
 		if sec, nsec, err := stamps.Parse(cells[r.timeColumn]); err == nil {
 			times = append(times, sec*1e9+nsec)
 		}
-		if len(times) == doubt.LookedAt {
+		if len(times) == doubt.Lookahead {
 			break
 		}
 	}
@@ -274,17 +274,17 @@ func (r *Reader) readHeader(first bool) bool {
 	}
 	r.timeColumn, r.fast, r.named = column, column == 0, named
 	r.columns = make([]string, len(r.cells))
-	taken := map[string]bool{}
+	used := map[string]bool{}
 	for i, cell := range r.cells {
 		if i == column {
 			continue
 		}
 		name := string(cell)
-		if taken[name] {
+		if used[name] {
 			r.fault("column %d: %s stands twice in the header: not read", i+1, scan.Shown(cell))
 			name = ""
 		}
-		taken[name] = name != ""
+		used[name] = name != ""
 		if name != "" {
 			r.columns[i] = naming.Recordable(name)
 		}

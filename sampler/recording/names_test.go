@@ -38,29 +38,29 @@ func TestNamesArePrintable(t *testing.T) {
 		"not a table": evil,
 	} {
 		t.Run(form, func(t *testing.T) {
-			var told []string
+			var shown []string
 			f, err := Read(t.Context(), strings.NewReader(text), "f", Options{})
 			if err != nil {
-				told = append(told, err.Error())
+				shown = append(shown, err.Error())
 			} else {
 				for _, r := range f.Recordings {
-					told = append(told, r.Process(), r.Header().Source)
+					shown = append(shown, r.Process(), r.Header().Source)
 					var s sampler.Sample
 					for r.Sample(t.Context(), &s) == nil {
 						r.Rename(&s)
 						for _, reading := range s.Readings {
-							told = append(told, reading.Resource)
+							shown = append(shown, reading.Resource)
 						}
 						for _, c := range s.Ceilings {
-							told = append(told, c.Resource)
+							shown = append(shown, c.Resource)
 						}
 					}
 					_, faults := r.Faults()
-					told = append(told, texts(faults)...)
+					shown = append(shown, texts(faults)...)
 				}
-				told = append(append(told, f.NotJudged()...), f.Understood())
+				shown = append(append(shown, f.NotJudged()...), f.Understood())
 			}
-			for _, text := range told {
+			for _, text := range shown {
 				if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 					t.Errorf("%q", text)
 				}

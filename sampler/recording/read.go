@@ -149,7 +149,7 @@ func readTwice(ctx context.Context, in io.Reader, name, by string) (*File, error
 	for _, name := range slices.Sorted(maps.Keys(columns)) {
 		c := columns[name]
 		c.JudgeKind()
-		r.told = append(r.told, c.Resource)
+		r.resources = append(r.resources, c.Resource)
 	}
 	return &File{Name: name, Recordings: []*Reader{r}, by: by}, nil
 }

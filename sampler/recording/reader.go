@@ -40,9 +40,9 @@ type Reader struct {
 	torn           bool // the last line of the input has no newline
 
 	csv
-	names   map[string]string  // in a recording of our own, where they are others; see Rename
-	told    []sampler.Resource // what the values showed of its columns
-	process *gathered.Process  // all there is, where the file was read at once
+	names     map[string]string  // in a recording of our own, where they are others; see Rename
+	resources []sampler.Resource // what the values showed of its columns
+	process   *gathered.Process  // all there is, where the file was read at once
 
 	first  *sampler.Sample // what NewReader read ahead
 	any    bool            // some sample was yielded
@@ -154,7 +154,7 @@ func (r *Reader) Rename(s *sampler.Sample) {
 // its values.
 func (r *Reader) Resources() []sampler.Resource {
 	if r.process == nil {
-		return r.told
+		return r.resources
 	}
 	var all []sampler.Resource
 	for _, c := range r.process.Columns {
@@ -178,13 +178,13 @@ func (r *Reader) resourceNames() (names []string) {
 
 // described returns what is known of the resources of the recording that were read, in order.
 func (r *Reader) described() []sampler.Resource {
-	told := map[string]sampler.Resource{}
+	byName := map[string]sampler.Resource{}
 	for _, d := range r.Resources() {
-		told[d.Name] = d
+		byName[d.Name] = d
 	}
 	var all []sampler.Resource
 	for _, name := range r.resourceNames() {
-		d, known := told[name]
+		d, known := byName[name]
 		if !known {
 			d, _ = sampler.Lookup(name)
 		}
@@ -243,7 +243,7 @@ func (r *Reader) next(ctx context.Context, s *sampler.Sample) error {
 		if r.fast && r.fastRow(s) {
 			return nil
 		}
-		if r.slowLine(ctx, r.takeLine(), s) {
+		if r.slowLine(ctx, r.nextLine(), s) {
 			return nil
 		}
 	}
@@ -365,8 +365,8 @@ func (r *Reader) fill(ctx context.Context) error {
 	return nil
 }
 
-// takeLine returns the next whole line of the buffer, without its end.
-func (r *Reader) takeLine() []byte {
+// nextLine returns the next whole line of the buffer, without its end.
+func (r *Reader) nextLine() []byte {
 	line := r.buf[r.pos:r.full]
 	i := bytes.IndexByte(line, '\n')
 	r.pos += i + 1

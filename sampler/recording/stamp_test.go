@@ -13,12 +13,12 @@ import (
 // A stamp that is wrong costs its own row alone, wherever it stands and whatever the form of the file; a gap, a clock
 // that is set for good and sparse rows cost nothing.
 func TestWrongStamps(t *testing.T) {
-	const begin, rows = int64(1_772_409_600), 600
+	const start, rows = int64(1_772_409_600), 600
 	year := int64(365 * 24 * 3600)
 	regular := func(step int64) []int64 {
 		times := make([]int64, rows)
 		for i := range times {
-			times[i] = begin + int64(i)*step
+			times[i] = start + int64(i)*step
 		}
 		return times
 	}
@@ -52,17 +52,17 @@ func TestWrongStamps(t *testing.T) {
 		skip  int
 	}{
 		"as it should be":                     {regular(60), 0},
-		"a row a year ahead":                  {insert(300, begin+year), 1},
-		"three rows a year ahead":             {insert(300, begin+year, begin+year+60, begin+year+120), 3},
-		"the first row a year ahead":          {insert(0, begin+year), 1},
-		"the first rows a year ahead":         {insert(0, begin+year, begin+year+60, begin+year+120), 3},
+		"a row a year ahead":                  {insert(300, start+year), 1},
+		"three rows a year ahead":             {insert(300, start+year, start+year+60, start+year+120), 3},
+		"the first row a year ahead":          {insert(0, start+year), 1},
+		"the first rows a year ahead":         {insert(0, start+year, start+year+60, start+year+120), 3},
 		"a row long ago":                      {insert(300, 5), 1},
 		"the first row long ago":              {insert(0, 5), 1},
 		"the first rows long ago":             {insert(0, 5, 10, 15), 3},
 		"the clock is set ahead for good":     {later, 0},
 		"a row a day":                         {regular(86400 + 60), 0},
 		"a row in two months":                 {regular(61 * 86400)[:20], 0},
-		"the last row after a gap of a month": {append(regular(60), begin+30*86400), 0},
+		"the last row after a gap of a month": {append(regular(60), start+30*86400), 0},
 	} {
 		for form, f := range forms {
 			t.Run(name+"/"+form, func(t *testing.T) {

@@ -468,8 +468,8 @@ func TestWriterRestarts(t *testing.T) {
 		if n, errs := f.Recordings[0].Faults(); n > 0 {
 			t.Errorf("%d faults: %v", n, errs)
 		}
-		told := fmt.Sprintf("%d samples lost while it was recorded", test.lost)
-		if strings.Contains(f.Understood(), told) != (test.lost > 0) {
+		lost := fmt.Sprintf("%d samples lost while it was recorded", test.lost)
+		if strings.Contains(f.Understood(), lost) != (test.lost > 0) {
 			t.Errorf("%s: understood: %s", test.name, f.Understood())
 		}
 	}

@@ -41,8 +41,8 @@ func (q *Queue[S]) Next() (at int64, ok bool) {
 	return q.heap[0].at, true
 }
 
-// Take takes the next point if it is at a time.
-func (q *Queue[S]) Take(at int64) (series S, value float64, ok bool) {
+// Pop removes and returns the next point if it is at a time.
+func (q *Queue[S]) Pop(at int64) (series S, value float64, ok bool) {
 	if len(q.heap) == 0 || q.heap[0].at != at {
 		return series, 0, false
 	}

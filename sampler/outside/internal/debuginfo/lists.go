@@ -82,7 +82,7 @@ const (
 
 // listed hands on the parts of the code that a list has, each with what is said of it where that is said.
 func (d FunctionInfo) listed(in [2]*Lists, at int64, base uint64, five, located bool,
-	visit func(begin, end uint64, expression []byte)) {
+	visit func(start, end uint64, expression []byte)) {
 	l := in[0]
 	if five {
 		l = in[1]
@@ -93,7 +93,7 @@ func (d FunctionInfo) listed(in [2]*Lists, at int64, base uint64, five, located 
 	c := cursor{left: l.from(uint64(at), d.spent)}
 	first := base // of the function: what is told by an index is always that
 	for range maxListed {
-		var begin, end uint64
+		var start, end uint64
 		if five {
 			kind := c.byte()
 			if located && kind > listBase {
@@ -110,25 +110,25 @@ func (d FunctionInfo) listed(in [2]*Lists, at int64, base uint64, five, located 
 				base = c.word()
 				continue
 			case listOffsets:
-				begin, end = base+c.number(), base+c.number()
+				start, end = base+c.number(), base+c.number()
 			case listAddresses:
-				begin, end = c.word(), c.word()
+				start, end = c.word(), c.word()
 			case listLength:
-				begin = c.word()
-				end = begin + c.number()
+				start = c.word()
+				end = start + c.number()
 			default:
 				return
 			}
 		} else {
-			begin, end = c.word(), c.word()
-			if begin == 0 && end == 0 {
+			start, end = c.word(), c.word()
+			if start == 0 && end == 0 {
 				return
 			}
-			if begin == ^uint64(0) {
+			if start == ^uint64(0) {
 				base = end
 				continue
 			}
-			begin, end = base+begin, base+end
+			start, end = base+start, base+end
 		}
 		var expression []byte
 		if located && five {
@@ -139,7 +139,7 @@ func (d FunctionInfo) listed(in [2]*Lists, at int64, base uint64, five, located 
 		if c.broken {
 			return
 		}
-		visit(begin, end, expression)
+		visit(start, end, expression)
 	}
 }
 

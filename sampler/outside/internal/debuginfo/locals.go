@@ -202,8 +202,8 @@ func (d FunctionInfo) version(of dwarf.Offset) int {
 // covers reports whether a part of a function has an address.
 func (d FunctionInfo) covers(entry *dwarf.Entry, base, pc uint64, five bool) (ok bool) {
 	if at, isList := entry.Val(dwarf.AttrRanges).(int64); isList {
-		d.listed(d.Ranges, at, base, five, false, func(begin, end uint64, _ []byte) {
-			ok = ok || pc >= begin && pc < end
+		d.listed(d.Ranges, at, base, five, false, func(start, end uint64, _ []byte) {
+			ok = ok || pc >= start && pc < end
 		})
 		return ok
 	}
@@ -226,8 +226,8 @@ func (d FunctionInfo) place(entry *dwarf.Entry, base, pc uint64, five bool) (pie
 	case []byte:
 		return onStack(at), true
 	case int64:
-		d.listed(d.Locations, at, base, five, true, func(begin, end uint64, expression []byte) {
-			if pc >= begin && pc < end {
+		d.listed(d.Locations, at, base, five, true, func(start, end uint64, expression []byte) {
+			if pc >= start && pc < end {
 				pieces = onStack(expression)
 			}
 		})

@@ -92,7 +92,7 @@ func TestLists(t *testing.T) {
 		[]byte{0, 0}, debugtest.Words(0, 0),
 	)
 	type part struct {
-		Begin, End uint64
+		Start, End uint64
 		Expression string
 	}
 	want := []part{{0x104, 0x108, "\x91\x68"}, {0x1000, 0x1004, "\x9c"}, {0x2000, 0x2008, ""}, {0x3000, 0x3010, ""}}
@@ -107,8 +107,8 @@ func TestLists(t *testing.T) {
 			for range 2 { // the second time from the window
 				var got []part
 				d.listed([2]*Lists{section, section}, int64(skip), 0x100, isFive, true,
-					func(begin, end uint64, expression []byte) {
-						got = append(got, part{begin, end, string(expression)})
+					func(start, end uint64, expression []byte) {
+						got = append(got, part{start, end, string(expression)})
 					})
 				if d := cmp.Diff(want, got); d != "" {
 					t.Errorf("%s from %d (-want +got):\n%s", name, skip, d)

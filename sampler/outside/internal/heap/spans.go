@@ -128,7 +128,7 @@ func (all Spans) ReadSpecials(ctx context.Context, t *goruntime.Target, of map[u
 	open := make([]special, 0, goruntime.BatchSize)
 	parts := make([]procmem.Part, 0, goruntime.BatchSize)
 	rest := all
-	for looked := 0; looked < maxSpecials && ctx.Err() == nil; looked += len(parts) {
+	for examined := 0; examined < maxSpecials && ctx.Err() == nil; examined += len(parts) {
 		for ; len(open) < goruntime.BatchSize && len(rest) > 0; rest = rest[1:] {
 			if at := rest[0].specials; at != 0 {
 				open = append(open, special{&rest[0], at})

@@ -381,12 +381,12 @@ func (t *Table) line(f *Function, pc uint64) (Frame, bool) {
 
 // WithoutTypes names a generic function as the runtime does: with dots for its type arguments.
 func WithoutTypes(name string) string {
-	begin := strings.IndexByte(name, '[')
+	start := strings.IndexByte(name, '[')
 	end := strings.LastIndexByte(name, ']')
-	if begin < 0 || end <= begin {
+	if start < 0 || end <= start {
 		return name
 	}
-	return name[:begin] + "[...]" + name[end+1:]
+	return name[:start] + "[...]" + name[end+1:]
 }
 
 // ownFile returns the file of a function as it is called where a program is built from its sources: of one that was

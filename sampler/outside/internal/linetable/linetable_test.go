@@ -60,7 +60,7 @@ func TestTablesAreBounded(t *testing.T) {
 	if value, ok := table.value(1, 0, 1000); ok || !m.Tired() {
 		t.Errorf("%d, %v with %d of the work left", value, ok, m.Work)
 	}
-	m.Begin()
+	m.ResetWork()
 	if value, ok := table.value(1, 0, 1000); !ok || value != 500 {
 		t.Errorf("%d, %v", value, ok)
 	}

@@ -168,11 +168,11 @@ func (f *Frames) inObject(of *Function, variables, arguments, place uint64) bool
 			return true
 		}
 		offset, size := int32(binary.LittleEndian.Uint32(b[:])), binary.LittleEndian.Uint32(b[4:])
-		begin := arguments
+		start := arguments
 		if offset < 0 {
-			begin = variables
+			start = variables
 		}
-		if begin += uint64(int64(offset)); place >= begin && place-begin < uint64(size) {
+		if start += uint64(int64(offset)); place >= start && place-start < uint64(size) {
 			return true
 		}
 	}

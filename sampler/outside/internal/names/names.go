@@ -188,7 +188,7 @@ func (n *Names) nameless() []pointer {
 				continue
 			}
 			at := from + uint64(i)
-			if name, begin, ok := n.symbol(at); ok && at-begin <= 8 && isInformative(name) {
+			if name, start, ok := n.symbol(at); ok && at-start <= 8 && isInformative(name) {
 				n.pointers = append(n.pointers, pointer{at, to})
 			}
 		}

@@ -45,8 +45,8 @@ func (m *Image) Apart() *Image {
 // Forget drops what was kept of the file.
 func (m *Image) Forget() { m.pages = nil }
 
-// Begin lets work be done for another purpose.
-func (m *Image) Begin() { m.Work = MaxWork }
+// ResetWork allows as much work again, for another purpose.
+func (m *Image) ResetWork() { m.Work = MaxWork }
 
 // Tired reports whether all work was done that may be: nothing more is read then.
 func (m *Image) Tired() bool { return m.Work <= 0 }
@@ -146,11 +146,11 @@ func (m *Image) Page(at uint64) []byte {
 		if at+PageSize <= s.At || at >= s.End {
 			continue
 		}
-		begin, end := max(at, s.At), min(at+PageSize, s.End)
+		start, end := max(at, s.At), min(at+PageSize, s.End)
 		if p == nil {
 			p = make([]byte, PageSize)
 		}
-		if n, _ := m.File.ReadAt(p[begin-at:end-at], int64(s.offset+begin-s.At)); n != int(end-begin) {
+		if n, _ := m.File.ReadAt(p[start-at:end-at], int64(s.offset+start-s.At)); n != int(end-start) {
 			return nil
 		}
 	}

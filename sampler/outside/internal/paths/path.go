@@ -62,7 +62,7 @@ type Tracer struct {
 	Batch    *goruntime.Batch
 	Block    []byte // of memory that is looked through
 	Pause    func() // called after each chunk; may be nil
-	Looked   int    // objects whose holders were searched for
+	Searched int    // objects whose holders were searched for
 	RootOf   func(*graph.Node) *graph.Root
 	At       linetable.Frame // of goroutines that are told
 }
@@ -136,7 +136,7 @@ func (s Tracer) Path(ctx context.Context, objects []*graph.Node) []Step {
 				p.steps[i].Times = max(p.steps[i].Times, paths[j].steps[i].Times)
 			}
 		}
-		p.steps[i].Share = float64(by) / float64(s.Looked)
+		p.steps[i].Share = float64(by) / float64(s.Searched)
 	}
 	p.steps[p.parting(ways)].Parts = true
 	return p.steps

@@ -85,7 +85,7 @@ func (h *Holder) isNamed() bool {
 // searchOnce is Find without another try. moved says that it did not see what holds objects that were live, as it
 // was elsewhere before. Where these are few and large, h is what holds all the others, though ok is false.
 func searchOnce(ctx context.Context, t *goruntime.Target, of Wanted, pause func()) (h Holder, ok, moved bool) {
-	t.Table.Image.Begin()
+	t.Table.Image.ResetWork()
 	s := &search{Target: t, nodes: make(map[procmem.Hidden]*graph.Node), pages: make([]uint64, pageBits/64),
 		block: make([]byte, procmem.Chunk), batch: goruntime.NewBatch(t), pause: pause, choose: of.Choose}
 	s.roots.Target, s.stack = t, linetable.Frames{Table: t.Table, UsesLink: t.UsesLink}
@@ -401,8 +401,8 @@ func (s *search) verdict(ctx context.Context, rootOf func(*graph.Node) *graph.Ro
 func (s *search) path(ctx context.Context, objects []*graph.Node, rootOf func(*graph.Node) *graph.Root,
 	at linetable.Frame) []paths.Step {
 	t := paths.Tracer{Names: s.names, Closures: &s.closures, Spans: s.spans, Batch: s.batch, Block: s.block,
-		Pause:  s.pause,
-		Looked: len(s.objects), RootOf: rootOf, At: at}
+		Pause:    s.pause,
+		Searched: len(s.objects), RootOf: rootOf, At: at}
 	return t.Path(ctx, objects)
 }
 

@@ -46,15 +46,15 @@ type Notes struct {
 	stamps   scan.Times
 }
 
-// Take reads a line that begins with #; begun says whether samples stand before it. Notes of unknown meaning are
-// ignored, what is wrong with others is told to fault.
-func (n *Notes) Take(line []byte, begun bool, fault func(format string, args ...any)) {
+// Parse reads a line that begins with #; hasSamples says whether samples stand before it. Notes of unknown meaning
+// are ignored, what is wrong with others is reported to fault.
+func (n *Notes) Parse(line []byte, hasSamples bool, fault func(format string, args ...any)) {
 	if version, ok := bytes.CutPrefix(line, []byte(Prefix)); ok {
 		if string(bytes.TrimSpace(version)) != Version {
 			fault("recording format v%s is not known to this release: read as v1",
 				scan.Printable(string(bytes.TrimSpace(version))))
 		}
-		if begun { // recordings one after the other: the notes of the former do not hold for the next
+		if hasSamples { // recordings one after the other: the notes of the former do not hold for the next
 			n.Header, n.Start, n.Levels, n.Ceilings = Header{}, time.Time{}, nil, nil
 			n.PID, n.Version, n.Revision = 0, "", ""
 		}
@@ -70,9 +70,9 @@ func (n *Notes) Take(line []byte, begun bool, fault func(format string, args ...
 	case "source":
 		n.Header.Source = scan.Printable(string(value))
 	case "interval":
-		takeDuration(&n.Header.Interval, "interval", value, fault)
+		parseDuration(&n.Header.Interval, "interval", value, fault)
 	case "soak":
-		takeDuration(&n.Header.Soak, "soak", value, fault)
+		parseDuration(&n.Header.Soak, "soak", value, fault)
 	case "start":
 		sec, nsec, err := n.stamps.Parse(value)
 		if err != nil {
@@ -95,7 +95,7 @@ func (n *Notes) Take(line []byte, begun bool, fault func(format string, args ...
 	case "revision":
 		n.Revision = buildNote(value)
 	case "ceiling":
-		n.takeCeiling(value, fault)
+		n.parseCeiling(value, fault)
 	case "lost":
 		if count, _, ok := bytes.Cut(value, []byte(" ")); ok {
 			lost, err := strconv.ParseUint(string(count), 10, 31)
@@ -109,7 +109,7 @@ func (n *Notes) Take(line []byte, begun bool, fault func(format string, args ...
 // buildNote returns the text of a version or revision.
 func buildNote(value []byte) string { return scan.Printable(string(value[:min(len(value), MaxBuild)])) }
 
-func takeDuration(to *time.Duration, key string, value []byte, fault func(format string, args ...any)) {
+func parseDuration(to *time.Duration, key string, value []byte, fault func(format string, args ...any)) {
 	d, err := sampler.ParseDuration(string(value))
 	if err != nil || d <= 0 {
 		fault("%s: %s: not a duration above zero, like 30s: ignored", key, scan.Shown(value))
@@ -118,8 +118,8 @@ func takeDuration(to *time.Duration, key string, value []byte, fault func(format
 	*to = d
 }
 
-// takeCeiling reads RESOURCE LEVEL. The level is the last word, as a resource with labels may have blanks in its name.
-func (n *Notes) takeCeiling(value []byte, fault func(format string, args ...any)) {
+// parseCeiling reads RESOURCE LEVEL. The level is the last word, as a resource with labels may have blanks in its name.
+func (n *Notes) parseCeiling(value []byte, fault func(format string, args ...any)) {
 	i := bytes.LastIndexAny(value, " \t")
 	if i < 0 {
 		fault("ceiling: %s: not a resource and a level: ignored", scan.Shown(value))

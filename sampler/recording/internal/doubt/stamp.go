@@ -17,7 +17,7 @@ const (
 	// yet.
 	LongAgo = int64(60 * 24 * time.Hour)
 	// LookedAt is how many times after one that is far ahead tell whether it is wrong.
-	LookedAt = 256
+	Lookahead = 256
 	// Before OwnUnset the first times of a recording of our own are those of a clock that was not set yet, where the
 	// others are after ownSet; in other files they may be AnyTime.
 	OwnUnset = int64(315_532_800 * time.Second)   // 1980
@@ -97,7 +97,7 @@ func WrongStamps(times []int64) (wrong []int, why []error) {
 			continue
 		}
 		if !any || t-last > FarAhead {
-			if err := WrongStamp(any, last, t, times[i+1:min(i+1+LookedAt, len(times))], AnyTime); err != nil {
+			if err := WrongStamp(any, last, t, times[i+1:min(i+1+Lookahead, len(times))], AnyTime); err != nil {
 				wrong, why = append(wrong, i), append(why, err)
 				continue
 			}

@@ -79,10 +79,10 @@ func refuse(start []byte, name string) error {
 
 // refuseNamed refuses a text in one of the formats that are known by name and not read.
 func refuseNamed(start []byte, name string, formats []namedFormat) error {
-	const looked = 8
+	const maxLines = 8
 	n := 0
 	for line := range bytes.Lines(start) {
-		if n++; n > looked {
+		if n++; n > maxLines {
 			return nil
 		}
 		line = bytes.TrimRight(line, "\r\n")

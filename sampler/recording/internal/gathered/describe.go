@@ -22,7 +22,7 @@ func (p *Process) describe(g *File) {
 		several[c.Resource.Name]++
 	}
 	counters := unjudged.ServerCounters(names)
-	taken := map[string]bool{}
+	used := map[string]bool{}
 	slices.SortStableFunc(p.Columns, func(a, b *Column) int { return cmp.Compare(a.Rank, b.Rank) })
 	kept := p.Columns[:0]
 	for _, c := range p.Columns {
@@ -30,7 +30,7 @@ func (p *Process) describe(g *File) {
 		if several[name] > 1 {
 			name += c.series
 		}
-		if taken[name] {
+		if used[name] {
 			g.SetAside(scan.Printable(c.header), "the same as "+name)
 			continue
 		}
@@ -60,7 +60,7 @@ func (p *Process) describe(g *File) {
 		if c.Resource.Unjudged == "" && !c.Resource.Positive {
 			c.dropFailed()
 		}
-		taken[name] = true
+		used[name] = true
 		if c.Resource.Unjudged != "" {
 			g.SetAside(scan.Printable(c.header), c.Resource.Unjudged)
 		}
@@ -68,27 +68,27 @@ func (p *Process) describe(g *File) {
 	}
 	p.Columns = kept
 	p.describeCache(g)
-	p.tellRemainders(g)
+	p.describeRemainders(g)
 	for _, c := range p.Columns {
-		if other := c.Resource.StandsInFor; other != "" && taken[other] {
+		if other := c.Resource.StandsInFor; other != "" && used[other] {
 			g.SetAside(scan.Printable(c.header), "stands in for "+other)
 		}
 	}
 }
 
-// tellsUsed reports whether a column that is judged tells what is used of that of which another is what is left.
-func tellsUsed(left, used *Column) bool {
+// reportsUse reports whether a column that is judged tells what is used of that of which another is what is left.
+func reportsUse(left, used *Column) bool {
 	return used.Resource.Unjudged == "" &&
 		unjudged.UsedBeside(left.header, used.header, left.Resource.Unit == "bytes", used.Resource.Unit == "bytes")
 }
 
-// tellRemainders tells of what is left where nothing that is judged tells what is used: an "ok" beside it would be of
-// something else.
-func (p *Process) tellRemainders(g *File) {
+// describeRemainders tells of what is left where nothing that is judged tells what is used: an "ok" beside it would be
+// of something else.
+func (p *Process) describeRemainders(g *File) {
 	var alone []string
 	for _, c := range p.Columns {
 		if c.Resource.Unjudged == isLeftOver && len(c.Points) > 0 &&
-			!slices.ContainsFunc(p.Columns, func(used *Column) bool { return tellsUsed(c, used) }) {
+			!slices.ContainsFunc(p.Columns, func(used *Column) bool { return reportsUse(c, used) }) {
 			alone = append(alone, scan.Printable(c.header))
 		}
 	}

@@ -261,18 +261,18 @@ func (g *File) Finish() error {
 
 // Bounded says where not all of a file was read, and why; and what the lines were that nobody could read.
 func (g *File) Bounded(t *input.Text) {
-	var told []error
+	var limits []error
 	if t.Stopped != "" {
-		told = append(told, fmt.Errorf("%s: more than %s: what follows line %d is not read; split the file", g.name,
+		limits = append(limits, fmt.Errorf("%s: more than %s: what follows line %d is not read; split the file", g.name,
 			t.Stopped, t.Number))
 	}
 	if g.Left > 0 {
-		told = append(told, fmt.Errorf("%s: %d columns or series beyond the first %d of a recording, or %d of a "+
+		limits = append(limits, fmt.Errorf("%s: %d columns or series beyond the first %d of a recording, or %d of a "+
 			"file, are not read; split the file", g.name, g.Left, g.Bounds.Columns, g.Bounds.Series))
 	}
-	g.Faults += len(told) + t.Faults
+	g.Faults += len(limits) + t.Faults
 	g.Rows += t.Faults
-	g.Errs = slices.Concat(told, t.Errs, g.Errs)
+	g.Errs = slices.Concat(limits, t.Errs, g.Errs)
 	g.Errs = g.Errs[:min(len(g.Errs), input.MaxFaults)]
 }
 
@@ -311,14 +311,14 @@ func (p *Process) LimitOf(resource string, t int64, level float64) {
 
 // BaseNames returns the names of the columns in a recording of our own, where those are others. They do not collide.
 func (p *Process) BaseNames() map[string]string {
-	names, taken := map[string]string{}, map[string]bool{}
+	names, used := map[string]string{}, map[string]bool{}
 	for _, c := range p.Columns {
-		taken[c.Resource.Name] = true
+		used[c.Resource.Name] = true
 	}
 	for _, c := range p.Columns {
 		name := c.Resource.Name
-		if base := naming.BaseName(name, c.Resource.Unit); base != name && !taken[base] {
-			names[name], taken[base] = base, true
+		if base := naming.BaseName(name, c.Resource.Unit); base != name && !used[base] {
+			names[name], used[base] = base, true
 		}
 	}
 	return names
@@ -354,7 +354,7 @@ func (p *Process) Sample(s *sampler.Sample) bool {
 	}
 	s.Reset(time.Unix(0, t).UTC())
 	for {
-		c, v, ok := p.queue.Take(t)
+		c, v, ok := p.queue.Pop(t)
 		if !ok {
 			break
 		}
@@ -363,13 +363,13 @@ func (p *Process) Sample(s *sampler.Sample) bool {
 	for ; p.Starts.next < len(p.Starts.Points) && p.Starts.Points[p.Starts.next].At <= t; p.Starts.next++ {
 		p.start = promtext.SteadyStart(p.start, p.Starts.Points[p.Starts.next].Value)
 	}
-	p.takeLimits(t)
+	p.updateCeilings(t)
 	s.Start, s.Ceilings = p.start, p.ceilings
 	return true
 }
 
-// takeLimits brings the ceilings up to a time. The slice that was given out stays as it is.
-func (p *Process) takeLimits(t int64) {
+// updateCeilings brings the ceilings up to a time. The slice that was given out stays as it is.
+func (p *Process) updateCeilings(t int64) {
 	changed := false
 	for _, l := range p.limits {
 		for ; l.next < len(l.Points) && l.Points[l.next].At <= t; l.next++ {

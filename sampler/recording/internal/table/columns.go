@@ -20,7 +20,7 @@ type reading struct {
 
 func columnsOf(s *Sheet, g *gathered.File, shapes []shape, roles []role) []reading {
 	all := make([]reading, len(roles))
-	taken := map[string]int{}
+	used := map[string]int{}
 	values := 0
 	for col := range roles {
 		if roles[col] != isReading {
@@ -35,8 +35,8 @@ func columnsOf(s *Sheet, g *gathered.File, shapes []shape, roles []role) []readi
 		} else if r.name = s.Header[col]; r.name == "" {
 			r.name = fmt.Sprintf("column %d", col+1)
 		}
-		if taken[r.name]++; taken[r.name] > 1 {
-			r.series = fmt.Sprintf(" (%d)", taken[r.name])
+		if used[r.name]++; used[r.name] > 1 {
+			r.series = fmt.Sprintf(" (%d)", used[r.name])
 		}
 		r.factor, r.unit = naming.Unit(r.name)
 		if b, known := s.Bases[r.name]; known {

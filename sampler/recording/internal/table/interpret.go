@@ -156,13 +156,14 @@ func (s *Sheet) order(g *gathered.File, line *timeline, roles []role, times []in
 		for n < len(late) && late[n] == late[n-1]+1 {
 			n++
 		}
-		said := "%s: %s: not after the row before it: skipped"
+		format := "%s: %s: not after the row before it: skipped"
 		if s.isSetBack(line, times, late[0], late[n-1]) {
-			said = "%s: %s: not after the row before it, as where clocks are set back by an hour: skipped, as these " +
+			format = "%s: %s: not after the row before it, as where clocks are set back by an hour: skipped, as " +
+				"these " +
 				"times have no zone"
 		}
 		for _, i := range late[:n] {
-			g.Fault(s.Lines[i], said, line.what, scan.Shown([]byte(s.Cell(i, max(line.column, 0)))))
+			g.Fault(s.Lines[i], format, line.what, scan.Shown([]byte(s.Cell(i, max(line.column, 0)))))
 			times[i] = -1
 		}
 		late = late[n:]

@@ -27,7 +27,7 @@ type noted struct {
 // Read reads a note that stands before a row.
 func (n *noteLog) Read(line []byte, number, row int) {
 	start, levels := n.Start, slices.Clone(n.Levels)
-	n.Take(line, false, func(format string, args ...any) { n.Fault(number, format, args...) })
+	n.Parse(line, false, func(format string, args ...any) { n.Fault(number, format, args...) })
 	if n.Start.Equal(start) && slices.Equal(n.Levels, levels) {
 		return
 	}

@@ -8,8 +8,8 @@ import (
 // Rows is a sheet whose columns come as they are named, cell by cell.
 type Rows struct {
 	Sheet
-	index map[string]int // of columns by their names
-	most  int            // columns
+	index      map[string]int // of columns by their names
+	maxColumns int            // columns
 }
 
 // NewRows returns rows without a column; format is as in "output of free".
@@ -21,7 +21,7 @@ func NewRows(t *input.Text, format string) *Rows {
 func (s *Rows) Set(row []string, key, value string) []string {
 	col, known := s.index[key]
 	if !known {
-		if len(s.Header) >= s.most {
+		if len(s.Header) >= s.maxColumns {
 			s.Left++
 			return row
 		}

@@ -131,7 +131,7 @@ const manyTexts = 10000
 func (s *Sheet) shapeOf(col int) shape {
 	sh := shape{constant: true, whole: true}
 	texts := map[string]bool{}
-	first, last, begun := "", 0.0, false
+	first, last, started := "", 0.0, false
 	for i := range s.Rows {
 		text := s.Cell(i, col)
 		if scan.Absent(text) {
@@ -161,15 +161,15 @@ func (s *Sheet) shapeOf(col int) shape {
 			v = float64(t.UnixNano())
 		}
 		if form != scan.NoTime || number {
-			if begun && v == last+1 {
+			if started && v == last+1 {
 				sh.steps++
 			}
-			if begun && v > last {
+			if started && v > last {
 				sh.rising++
-			} else if begun && v < last {
+			} else if started && v < last {
 				sh.falling++
 			}
-			last, begun = v, true
+			last, started = v, true
 		}
 	}
 	sh.distinct = len(texts)

@@ -70,12 +70,12 @@ func splitProcesses(s *Sheet, g *gathered.File, shapes []shape, roles []role, te
 			naming.KeyRank(s.name(col)) == naming.Unnamed
 	})
 	slices.SortStableFunc(keys, func(a, b int) int { return naming.KeyRank(s.name(a)) - naming.KeyRank(s.name(b)) })
-	const most = 16 // each pair of them is tried
-	keys = keys[:min(len(keys), most)]
+	const maxKeys = 16 // each pair of them is tried
+	keys = keys[:min(len(keys), maxKeys)]
 	var chosen []int
 	if !unique(s, roles, nil, times) {
-		if chosen = tellsApart(s, roles, keys, times); chosen == nil {
-			chosen = tellsApart(s, roles, numbered(s, shapes, roles), times)
+		if chosen = distinguishing(s, roles, keys, times); chosen == nil {
+			chosen = distinguishing(s, roles, numbered(s, shapes, roles), times)
 		}
 		if chosen == nil && len(keys) > 0 && sharedTimes(s, times) {
 			return g.Refuse("most times stand in it several times, and no column tells of which process or series a "+
@@ -137,14 +137,14 @@ func numbered(s *Sheet, shapes []shape, roles []role) (cols []int) {
 // to row by a fraction of what it does where all are taken together. What only describes the rows of one process, as a
 // level or a state, does not.
 func calms(s *Sheet, shapes []shape, roles []role, key int) bool {
-	const looked, much = 5000, 4
+	const maxRows, much = 5000, 4
 	for col := range shapes {
 		if roles[col] != isReading || col == key || !shapes[col].numeric() {
 			continue
 		}
 		together, apart, before := 0.0, 0.0, math.NaN()
 		last := map[string]float64{}
-		for row := range min(len(s.Rows), looked) {
+		for row := range min(len(s.Rows), maxRows) {
 			a, ok := s.amount(col, s.Cell(row, col))
 			if !ok {
 				continue
@@ -206,8 +206,8 @@ func sharedTimes(s *Sheet, times []int64) bool {
 	return len(seen) < len(times)*3/4
 }
 
-// tellsApart returns the fewest columns under which no time stands twice, nil if there are none.
-func tellsApart(s *Sheet, roles []role, keys []int, times []int64) []int {
+// distinguishing returns the fewest columns under which no time stands twice, nil if there are none.
+func distinguishing(s *Sheet, roles []role, keys []int, times []int64) []int {
 	for _, a := range keys {
 		if unique(s, roles, []int{a}, times) {
 			return []int{a}

@@ -12,10 +12,10 @@ import (
 // amountsIn reports whether a column of text holds numbers that change from row to row as readings do: an amount at the
 // beginning of each cell with something behind it, a size, or names and values. It returns a cell as an example.
 func amountsIn(s *Sheet, col int) (example string, ok bool) {
-	const looked = 200
+	const maxCells = 200
 	filled, with := 0, 0
 	seen := map[string]bool{}
-	for i := range min(len(s.Rows), looked) {
+	for i := range min(len(s.Rows), maxCells) {
 		text := s.Cell(i, col)
 		if scan.Absent(text) {
 			continue

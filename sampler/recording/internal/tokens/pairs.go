@@ -23,8 +23,8 @@ var tight = regexp.MustCompile(
 var phrase = regexp.MustCompile(`^(?:.*[-:\]] ?)?([A-Za-z][A-Za-z _().%]*?)[\s:=]+(-?\d[\d.]*(?: ?[KMGTkmgt]i?[Bb]| ` +
 	`?%)?)\.?$`)
 
-// says is what stands before the only number of a line that says what something is.
-var says = regexp.MustCompile(` (?:is|was|now|at):? -?\d`)
+// statement is what stands before the only number of a line that says what something is.
+var statement = regexp.MustCompile(` (?:is|was|now|at):? -?\d`)
 
 // statsd is a gauge as it is sent to a StatsD: api.rss:1234|g.
 var statsd = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.-]*):(-?\d[\d.]*)\|g\b`)
@@ -66,7 +66,7 @@ func Values(line string) (pairs [][2]string) {
 				}
 			}
 		}
-		if len(phrases) > max(len(pairs), 1) || len(phrases) == 1 && len(pairs) == 0 && says.MatchString(line) {
+		if len(phrases) > max(len(pairs), 1) || len(phrases) == 1 && len(pairs) == 0 && statement.MatchString(line) {
 			pairs = phrases
 		}
 	}
@@ -81,8 +81,8 @@ func lastWords(text string) string {
 	for len(list) > 1 && slices.Contains([]string{"is", "was", "now", "at"}, list[len(list)-1]) {
 		list = list[:len(list)-1]
 	}
-	const most = 3
-	return strings.Join(list[max(0, len(list)-most):], " ")
+	const maxWords = 3
+	return strings.Join(list[max(0, len(list)-maxWords):], " ")
 }
 
 // Amount returns the amount that a text begins with, or its first size or value with a name; "" where it has

@@ -89,8 +89,8 @@ func Read(t *input.Text, o input.Options) (*gathered.File, error) {
 		if places != nil && len(cells) == len(places) {
 			cells = placed(cells, places, len(s.Rows[0]))
 		}
-		if most := t.Bounds.Columns; len(cells) > most {
-			s.Left, cells = max(s.Left, len(cells)-most), cells[:most]
+		if limit := t.Bounds.Columns; len(cells) > limit {
+			s.Left, cells = max(s.Left, len(cells)-limit), cells[:limit]
 		}
 		if s.Put(t, cells); len(s.Rows) == 1 {
 			titled = !tokens.HasData(cells, s.Commas)
@@ -111,10 +111,10 @@ func Read(t *input.Text, o input.Options) (*gathered.File, error) {
 		return nil, fmt.Errorf("%s: no samples: neither a table with numbers nor in a format that leaktrend knows",
 			t.Name)
 	}
-	width, most := 0, 0
+	width, highest := 0, 0
 	for w, n := range count {
-		if n > most || n == most && w > width {
-			width, most = w, n
+		if n > highest || n == highest && w > width {
+			width, highest = w, n
 		}
 	}
 	if len(relaid) > 0 {
@@ -134,7 +134,7 @@ func Read(t *input.Text, o input.Options) (*gathered.File, error) {
 	if separator == ' ' {
 		width = joinStamps(s, width)
 	}
-	takeHeader(s, notes, width, separator)
+	findHeader(s, notes, width, separator)
 	putDates(s, dates)
 	for i := len(s.Rows) - 1; i >= 0; i-- {
 		if len(s.Rows[i]) != s.Width() {
@@ -160,8 +160,8 @@ func Read(t *input.Text, o input.Options) (*gathered.File, error) {
 	return g, err
 }
 
-// takeHeader makes the first row, or the last note before it, the header if it is one.
-func takeHeader(s *table.Sheet, notes []string, width int, separator byte) {
+// findHeader makes the first row, or the last note before it, the header if it is one.
+func findHeader(s *table.Sheet, notes []string, width int, separator byte) {
 	first := s.Rows[0]
 	if len(s.Rows) > 1 && (!tokens.HasData(first, s.Commas) || namesNumbers(s)) || !tokens.HasData(first, s.Commas) &&
 		len(notes) == 0 {
@@ -253,7 +253,7 @@ func joinStamps(s *table.Sheet, width int) int {
 
 // separatorOf finds what parts the cells: what stands in every line, as often, outside of quotes.
 func separatorOf(text []byte) (separator byte, format string) {
-	const looked = 200
+	const maxLines = 200
 	best, bestScore := byte(' '), 0.0
 	for _, sep := range []byte{',', ';', '\t', '|'} {
 		counts := map[int]int{}
@@ -263,7 +263,7 @@ func separatorOf(text []byte) (separator byte, format string) {
 			if len(line) == 0 || line[0] == '#' || tokens.Ruler.Match(line) {
 				continue
 			}
-			if lines++; lines > looked {
+			if lines++; lines > maxLines {
 				break
 			}
 			counts[len(tokens.Split(line, sep))]++

@@ -64,7 +64,7 @@ func readStampedJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 		value []byte
 		depth jsonDepth
 	)
-	take := func(number int) {
+	expandAll := func(number int) {
 		var items []json.RawMessage
 		if value[0] != '[' {
 			items = []json.RawMessage{value}
@@ -104,7 +104,7 @@ func readStampedJSON(t *input.Text, o input.Options) (*gathered.File, error) {
 			continue
 		}
 		if depth.add(line); depth.open <= 0 {
-			take(number)
+			expandAll(number)
 			value, depth = nil, jsonDepth{}
 		}
 	}

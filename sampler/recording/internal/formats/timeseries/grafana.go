@@ -116,7 +116,7 @@ func (f *frameReader) member(key string) error {
 // single takes the rest of a text that is one frame, from the value of its first key on.
 func (f *frameReader) single(key string) error {
 	var one frame
-	take := func(key string) error {
+	member := func(key string) error {
 		switch key {
 		case "schema":
 			return f.Decode(&one.Schema)
@@ -129,7 +129,7 @@ func (f *frameReader) single(key string) error {
 		}
 		return f.Skip()
 	}
-	if err := take(key); err != nil {
+	if err := member(key); err != nil {
 		return err
 	}
 	for f.More() {
@@ -138,11 +138,11 @@ func (f *frameReader) single(key string) error {
 			return err
 		}
 		next, _ := token.(string)
-		if err := take(next); err != nil {
+		if err := member(next); err != nil {
 			return err
 		}
 	}
-	f.take(&one)
+	f.add(&one)
 	return nil
 }
 
@@ -156,12 +156,12 @@ func (f *frameReader) one() error {
 		f.Fault(f.Here(), "a frame in which %s is not what stands there: skipped", cmp.Or(kind.Field, "a value"))
 		return nil
 	}
-	f.take(&one)
+	f.add(&one)
 	return nil
 }
 
-// take gathers a frame.
-func (f *frameReader) take(of *frame) {
+// add gathers a frame.
+func (f *frameReader) add(of *frame) {
 	if of.Schema != nil {
 		of.Fields, of.Name = of.Schema.Fields, of.Schema.Name
 		for i := range of.Fields {

@@ -209,7 +209,7 @@ func readFluxCSV(t *input.Text, _ input.Options) (*gathered.File, error) {
 			header = cells
 			continue
 		}
-		if !takeFluxRow(m, header, group, types, cells) {
+		if !addFluxRow(m, header, group, types, cells) {
 			m.Rows++
 			m.Fault(number, "%s: no time that can be read: skipped", scan.Shown(raw))
 		}
@@ -217,8 +217,8 @@ func readFluxCSV(t *input.Text, _ input.Options) (*gathered.File, error) {
 	return m.File, m.Finish()
 }
 
-// takeFluxRow takes a row. It returns false if its time cannot be read.
-func takeFluxRow(m *gathered.Metrics, header, group, types, cells []string) bool {
+// addFluxRow takes a row. It returns false if its time cannot be read.
+func addFluxRow(m *gathered.Metrics, header, group, types, cells []string) bool {
 	var (
 		t         int64
 		timed     bool
@@ -284,7 +284,7 @@ func ReadInfluxJSON(t *input.Text) (*gathered.File, error) {
 		case "results":
 			return r.List(func() error { return r.Object(member) })
 		case "series":
-			return r.List(func() error { return takeInfluxSeries(m, r) })
+			return r.List(func() error { return addInfluxSeries(m, r) })
 		case "error":
 			return r.Decode(&fault)
 		}
@@ -299,7 +299,7 @@ func ReadInfluxJSON(t *input.Text) (*gathered.File, error) {
 	return m.File, m.Finish()
 }
 
-func takeInfluxSeries(m *gathered.Metrics, r *jsonwalk.Reader) error {
+func addInfluxSeries(m *gathered.Metrics, r *jsonwalk.Reader) error {
 	var (
 		tags    map[string]string
 		columns []string
@@ -337,7 +337,7 @@ func takeInfluxSeries(m *gathered.Metrics, r *jsonwalk.Reader) error {
 				for _, tag := range slices.Sorted(maps.Keys(tags)) {
 					header, cells, kinds = append(header, tag), append(cells, tags[tag]), append(kinds, "string")
 				}
-				if !takeFluxRow(m, header, nil, kinds, cells) {
+				if !addFluxRow(m, header, nil, kinds, cells) {
 					m.Rows++
 					m.Fault(r.Here(), "%s: no time that can be read: skipped",
 						scan.Shown([]byte(strings.Join(cells, ","))))

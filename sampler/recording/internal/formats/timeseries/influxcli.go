@@ -52,7 +52,7 @@ func readInfluxCLI(t *input.Text) (*gathered.File, error) {
 				names, kinds = append(names, tag), append(kinds, "string")
 				cells = append(cells, values[i])
 			}
-			if len(cells) != len(names) || !takeFluxRow(m, names, nil, kinds, cells) {
+			if len(cells) != len(names) || !addFluxRow(m, names, nil, kinds, cells) {
 				m.Rows++
 				m.Fault(number, "%s: not a time and a value for each column: skipped", scan.Shown([]byte(line)))
 			}

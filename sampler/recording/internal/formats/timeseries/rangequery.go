@@ -132,13 +132,13 @@ func (a *promAnswer) oneSeries() error {
 	var line *promtext.Line
 	var waiting []promValue // values that come before what they are of
 	number, n := a.Here(), 0
-	take := func(p promValue) {
+	add := func(p promValue) {
 		if line == nil {
 			waiting = append(waiting, p)
 			return
 		}
 		n++
-		takeValue(a.Metrics, line, p, n, number)
+		addValue(a.Metrics, line, p, n, number)
 	}
 	err := a.Members(func(key string) error {
 		switch key {
@@ -149,7 +149,7 @@ func (a *promAnswer) oneSeries() error {
 			}
 			line = lineOf(labels)
 			for _, p := range waiting {
-				take(p)
+				add(p)
 			}
 			waiting = nil
 			return nil
@@ -159,7 +159,7 @@ func (a *promAnswer) oneSeries() error {
 				if err := a.Decode(&p); err != nil {
 					return err
 				}
-				if take(p); len(waiting) > a.Bounds.Values/8 {
+				if add(p); len(waiting) > a.Bounds.Values/8 {
 					return errors.New("values stand before the series that they are of")
 				}
 				return nil
@@ -169,7 +169,7 @@ func (a *promAnswer) oneSeries() error {
 			if err := a.Decode(&p); err != nil {
 				return err
 			}
-			take(p)
+			add(p)
 			return nil
 		}
 		return a.Skip()
@@ -177,7 +177,7 @@ func (a *promAnswer) oneSeries() error {
 	if line == nil && len(waiting) > 0 {
 		line = &promtext.Line{}
 		for _, p := range waiting {
-			take(p)
+			add(p)
 		}
 	}
 	return err
@@ -196,8 +196,8 @@ func lineOf(labels map[string]string) *promtext.Line {
 	return line
 }
 
-// takeValue gathers value number n of a series.
-func takeValue(m *gathered.Metrics, line *promtext.Line, p promValue, n, lineNumber int) {
+// addValue gathers value number n of a series.
+func addValue(m *gathered.Metrics, line *promtext.Line, p promValue, n, lineNumber int) {
 	if p.err != nil || p.t < 0 {
 		m.Rows++
 		m.Fault(lineNumber, "%s: value %d: %w", promtext.AppendLabels(bytes.Clone(line.Name), line.Labels), n, p.err)

@@ -74,7 +74,7 @@ func ReadExport(t *input.Text) (*gathered.File, error) {
 			continue
 		}
 		for i, v := range values {
-			takeValue(m, line, promValue{times[i] * 1e6, v, faults[i]}, i+1, number)
+			addValue(m, line, promValue{times[i] * 1e6, v, faults[i]}, i+1, number)
 		}
 	}
 	return m.File, m.Finish()
