@@ -19,17 +19,17 @@ func UntilEnd(ctx context.Context, source sampler.Source, interval, duration tim
 	var (
 		s       sampler.Sample
 		problem string
-		over    <-chan time.Time
 	)
+	reading := ctx // of what does not answer, no longer than the duration
 	if duration > 0 {
-		timer := time.NewTimer(duration)
-		defer timer.Stop()
-		over = timer.C
+		limited, stop := context.WithTimeout(ctx, duration)
+		defer stop()
+		reading = limited
 	}
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
-		err := source.Sample(ctx, &s)
+		err := source.Sample(reading, &s)
 		if errors.Is(err, io.EOF) {
 			return err.Error()
 		}
@@ -52,9 +52,10 @@ func UntilEnd(ctx context.Context, source sampler.Source, interval, duration tim
 			onSample(&s)
 		}
 		select {
-		case <-ctx.Done():
-			return "interrupted"
-		case <-over:
+		case <-reading.Done():
+			if ctx.Err() != nil {
+				return "interrupted"
+			}
 			return "duration over"
 		case <-ticker.C:
 		}

@@ -91,7 +91,8 @@ func (r *Result) Leaked() bool {
 }
 
 // Files expands directories into the recordings below them, in order of name. Recordings are files that end in .csv,
-// .tsv, .om, .prom, .json, .jsonl, .ndjson, or one of these and .gz; a path that names a file is taken as it is.
+// .tsv, .om, .prom, .json, .jsonl, .ndjson, or one of these and .gz, but no pipes or devices, which may never end; a
+// path that names a file is taken as it is.
 func Files(paths []string) (files []string, err error) {
 	for _, path := range paths {
 		if path == "-" && slices.Contains(files, path) {
@@ -108,7 +109,7 @@ func Files(paths []string) (files []string, err error) {
 		before := len(files)
 		// With the separator at its end also a link to a directory is walked.
 		err = filepath.WalkDir(path+string(filepath.Separator), func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && !entry.IsDir() && isRecording(path) {
+			if err == nil && !entry.IsDir() && isRecording(path) && !isStream(path) {
 				files = append(files, path)
 			}
 			return err
@@ -121,6 +122,12 @@ func Files(paths []string) (files []string, err error) {
 		}
 	}
 	return files, nil
+}
+
+// isStream reports whether a path leads to a pipe, a socket or a device.
+func isStream(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }
 
 func isRecording(path string) bool {

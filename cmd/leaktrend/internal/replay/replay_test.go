@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,6 +68,10 @@ func TestFiles(t *testing.T) {
 	}
 	if err := os.Symlink("other", "link"); err != nil {
 		t.Skip("no symbolic links here: ", err)
+	}
+	// what is no file, though its name is that of one
+	if l, err := net.Listen("unix", filepath.FromSlash("dir/sub/socket.csv")); err == nil {
+		defer l.Close()
 	}
 	inDir := []string{"dir/a.csv.gz", "dir/b.csv", "dir/sub/c.om", "dir/sub/d.prom", "dir/sub/e.json.gz"}
 	for _, test := range []struct {
