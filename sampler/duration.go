@@ -13,7 +13,7 @@ const day = 24 * time.Hour
 var errDuration = errors.New("must be a duration, as in 30s, 1h30m, 7d or 1d12h")
 
 // errLongDuration is what one is told that no time.Duration holds.
-var errLongDuration = errors.New("is too long: a duration has at most 292 years")
+var errLongDuration = errors.New("is too long: the maximum is 292 years")
 
 // ParseDuration reads a length of time as users write it on command lines and in files: what time.ParseDuration reads,
 // and days (d, of 24 hours), weeks (w) and years (y, of 365 days, as in Prometheus) beside the other units, as in 7d,

@@ -168,7 +168,7 @@ func (g *Growth) Falls(at int64, before, after float64) bool {
 }
 
 // Interrupt tells that what may have been a restart took the growth at an instant, unix nanoseconds. The finding holds
-// on until it has grown again, or has not for as long as before. The ladder that is judged must begin anew.
+// on until it has grown again, or has not for as long as before. The ladder that is judged must start over.
 func (g *Growth) Interrupt(at int64, value float64) {
 	g.fellAt, g.grewFor, g.bottom = at, at-g.onset.At, value
 	g.streak, g.suspicious, g.growing = [trend.Widths]int8{}, [trend.Widths]int8{}, [trend.Widths]int8{}

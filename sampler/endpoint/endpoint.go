@@ -209,7 +209,7 @@ func (e *Source) read(body []byte, s *sampler.Sample) error {
 			case promtext.ErrNotFinite:
 				err = nil
 			case promtext.ErrOrder:
-				err = errors.New("the series stands twice")
+				err = errors.New("the series appears twice")
 			}
 		}
 		if err != nil {

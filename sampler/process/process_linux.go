@@ -247,7 +247,7 @@ func (p *Source) follow(comm string, now time.Time) {
 	p.program = next
 }
 
-// Renew has the process begin anew, as one that was seen to execute a program at the place of the one before. Nothing
+// Renew has the process start over, as one that was seen to execute a program at the place of the one before. Nothing
 // happens where it runs none any more.
 func (p *Source) Renew() {
 	p.mu.Lock()

@@ -11,7 +11,7 @@ import (
 // maxPruned is how long a profile may be, uncompressed, to be looked through.
 const maxPruned = 64 << 20
 
-var errNoProfile = errors.New("profile: not in the format of pprof")
+var errNoProfile = errors.New("profile: not in the pprof format")
 
 // Prune leaves out of a profile in pprof's format, compressed as files of profiles are, the stacks of those whose
 // functions theirs reports: on the way from the innermost function outwards, one of theirs comes before any of the

@@ -215,20 +215,20 @@ func readCounts(text io.Reader, label string, add func(pcs []uintptr, count, siz
 		objects, rest, isHeap := strings.Cut(head, ": ")
 		count, err := strconv.ParseUint(objects, 10, 32)
 		if err != nil {
-			return fmt.Errorf("profile: line %d: %q is no count", i+1, head)
+			return fmt.Errorf("profile: line %d: %q is not a count", i+1, head)
 		}
 		size := uint64(0)
 		if isHeap {
 			used, _, _ := strings.Cut(rest, " [")
 			if size, err = strconv.ParseUint(used, 10, 63); err != nil {
-				return fmt.Errorf("profile: line %d: %q are no bytes", i+1, used)
+				return fmt.Errorf("profile: line %d: %q is not a number of bytes", i+1, used)
 			}
 		}
 		var pcs []uintptr
 		for _, word := range strings.Fields(stack) {
 			pc, err := strconv.ParseUint(word, 0, strconv.IntSize)
 			if err != nil {
-				return fmt.Errorf("profile: line %d: %q is no program counter", i+1, word)
+				return fmt.Errorf("profile: line %d: %q is not a program counter", i+1, word)
 			}
 			pcs = append(pcs, uintptr(pc))
 		}

@@ -318,10 +318,10 @@ func TestReadCounts(t *testing.T) {
 			"5 @ 0x50\n# labels: {\"c\":\"\\\"a\\\":\\\"1\\\"\"}\n6 @ 0x60", `"a":"1"`, []call{{[]uintptr{0x20}, 2, 0},
 			{[]uintptr{0x40}, 4, 0}}, ""},
 		{"no stack", "4 @\n", "", []call{{nil, 4, 0}}, ""},
-		{"no count", "1 @ 0x1\nx @ 0x10\n", "", []call{{[]uintptr{1}, 1, 0}}, `profile: line 2: "x" is no count`},
+		{"no count", "1 @ 0x1\nx @ 0x10\n", "", []call{{[]uintptr{1}, 1, 0}}, `profile: line 2: "x" is not a count`},
 		{"heap", "2: 64 [3: 96] @ 0x10 0x20\n#\t0x10\n", "", []call{{[]uintptr{0x10, 0x20}, 2, 64}}, ""},
-		{"no bytes", "2: x [3: 96] @ 0x10\n", "", nil, `profile: line 1: "x" are no bytes`},
-		{"no counter", "2 @ 0x10 zz\n", "", nil, `profile: line 1: "zz" is no program counter`},
+		{"no bytes", "2: x [3: 96] @ 0x10\n", "", nil, `profile: line 1: "x" is not a number of bytes`},
+		{"no counter", "2 @ 0x10 zz\n", "", nil, `profile: line 1: "zz" is not a program counter`},
 	} {
 		var got []call
 		err := readCounts(strings.NewReader(test.text), test.label, func(pcs []uintptr, count, size float64) {

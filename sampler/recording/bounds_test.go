@@ -259,7 +259,7 @@ func TestMemoryOfSeries(t *testing.T) {
 // Names of months are no numbers that were rounded.
 func TestTimesSeveralTimes(t *testing.T) {
 	for when, want := range map[string]string{
-		"07-Dec-2026 00:00:%02d": "f: a CSV table: times stand in it several times: it holds several processes or " +
+		"07-Dec-2026 00:00:%02d": "f: a CSV table: times appear in it several times: it holds several processes or " +
 			"series; name the column that tells them apart with --by COLUMN",
 		"1.77%02dE+09": `f: a CSV table: its times, as in "1.7700E+09", are rounded, so that many are the ` +
 			`same; export them with all their digits, or as text`,

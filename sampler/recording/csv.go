@@ -281,7 +281,7 @@ func (r *Reader) readHeader(first bool) bool {
 		}
 		name := string(cell)
 		if used[name] {
-			r.fault("column %d: %s stands twice in the header: not read", i+1, scan.Shown(cell))
+			r.fault("column %d: %s appears twice in the header: not read", i+1, scan.Shown(cell))
 			name = ""
 		}
 		used[name] = name != ""

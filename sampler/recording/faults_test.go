@@ -66,7 +66,7 @@ func TestFaultsOfDifferentReasons(t *testing.T) {
 `
 	n, first := readAll(t, lines)
 	want := []string{"f:3: line 1: not valid JSON: ", "f:4: JSON that ends too early",
-		"f:5: no object of names and values", "f:6: JSON that ends too early"}
+		"f:5: not an object of names and values", "f:6: JSON that ends too early"}
 	got := texts(first)
 	if !slices.EqualFunc(got, want, strings.HasPrefix) || n != len(want) {
 		t.Errorf("%d faults: %q, want %q", n, got, want)

@@ -177,7 +177,7 @@ func TestReader(t *testing.T) {
 			stream: true,
 			input:  "time,a,a\n1,2,3\n",
 			want:   []sampler.Sample{one(at(1, 0), "a", 2.)},
-			faults: []string{`f:1: column 3: "a" stands twice in the header: not read`},
+			faults: []string{`f:1: column 3: "a" appears twice in the header: not read`},
 		},
 		{
 			name:   "a first row with a bad time is no header",

@@ -21,7 +21,7 @@ const reopenAfter = time.Minute
 
 var (
 	errStatm   = errors.New("unexpected content of statm")
-	errThreads = errors.New("neither the task directory nor the runtime tells")
+	errThreads = errors.New("neither the task directory nor the runtime has their number")
 )
 
 // selfSystem reads what Linux knows of this process, through files that are kept open.

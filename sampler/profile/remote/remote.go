@@ -152,7 +152,7 @@ func parse(data []byte, kind profile.Kind, at time.Time) (p *profile.Profile, al
 	names, known := amounts[kind]
 	counts, sizes := index(names[0]), index(names[1])
 	if !known || counts < 0 || names[1] != "" && sizes < 0 {
-		return nil, 0, fmt.Errorf("it is no %s profile", kind)
+		return nil, 0, fmt.Errorf("it is not a %s profile", kind)
 	}
 	total := index("alloc_space")
 	b := profile.NewBuilder(kind)

@@ -162,7 +162,7 @@ func TestFaults(t *testing.T) {
 		}, "http://u:xxxxx@HOST/debug/pprof/goroutine: parsing profile: unrecognized profile format"},
 		{"another profile", func(w http.ResponseWriter, _ *http.Request) {
 			_ = pprof.Lookup("heap").WriteTo(w, 0)
-		}, "http://u:xxxxx@HOST/debug/pprof/goroutine: it is no goroutine profile"},
+		}, "http://u:xxxxx@HOST/debug/pprof/goroutine: it is not a goroutine profile"},
 		{"hangs", func(_ http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
 		}, "http://u:xxxxx@HOST/debug/pprof: context deadline exceeded"},

@@ -79,7 +79,7 @@ func TestExplain(t *testing.T) {
 		{[]string{"--soak", "9s"}, "--soak 9s: must be at least 10s, as in 20m"},
 		{[]string{"--soak", "-1h"}, "--soak -1h: must not be negative, as in 20m"},
 		{[]string{"--soak", ""}, `--soak "": must be a duration, as in 30s, 1h30m, 7d or 1d12h`},
-		{[]string{"--soak", "9999999h"}, "--soak 9999999h: is too long: a duration has at most 292 years"},
+		{[]string{"--soak", "9999999h"}, "--soak 9999999h: is too long: the maximum is 292 years"},
 		{[]string{"--every", "0"}, "--every 0: must be at least 1m, as in 1h"},
 		{[]string{"--since", "1h"}, "--since 1h: must be from 6h to 366d, as in 7d"},
 		{[]string{"--since", "53w"}, "--since 53w: must be from 6h to 366d, as in 7d"},

@@ -18,7 +18,7 @@ const (
 	maxFuncs      = 1 << 22
 )
 
-var errNoTable = errors.New("the program's table of lines was not found")
+var errNoTable = errors.New("the program's line table was not found")
 
 // findTable returns where the line table is.
 func findTable(m *objfile.Image) (uint64, bool) {

@@ -142,7 +142,7 @@ func LayoutOf(offsets map[string]uint64) (l Layout, err error) {
 			end, limit = offset+widthOf(name), offsets[kind]
 		}
 		if end > limit {
-			return l, fmt.Errorf("its runtime has an odd %s", name)
+			return l, fmt.Errorf("its runtime has an implausible %s", name)
 		}
 	}
 	return l, nil

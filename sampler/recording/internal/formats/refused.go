@@ -65,14 +65,14 @@ func refuse(start []byte, name string) error {
 		return fmt.Errorf("%s: a page or XML: no table or metrics; save the data as CSV", name)
 	}
 	if pprofHead.Match(start) {
-		return fmt.Errorf("%s: a profile of pprof: a single moment; leaktrend needs readings over time, as of "+
+		return fmt.Errorf("%s: a pprof profile: a single moment; leaktrend needs readings over time, as of "+
 			"leaktrend record", name)
 	}
 	if bytes.IndexByte(start[:min(len(start), 4096)], 0) >= 0 {
 		return fmt.Errorf("%s: %s", name, binaryKind(start, name))
 	}
 	if sqlDump.Match(start) {
-		return fmt.Errorf("%s: statements of SQL: export the table itself, as CSV or with mysql -B", name)
+		return fmt.Errorf("%s: SQL statements: export the table itself, as CSV or with mysql -B", name)
 	}
 	return refuseNamed(start, name, namedLast)
 }

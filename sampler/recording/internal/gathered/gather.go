@@ -232,7 +232,7 @@ func (g *File) Finish() error {
 		}
 	}
 	if dropped > 10 && dropped > kept/10 {
-		return g.Refuse("most times stand there several times: it holds several processes or series, and nothing "+
+		return g.Refuse("most times appear there several times: it holds several processes or series, and nothing "+
 			"that was understood tells them apart",
 			"name the column that does with --by COLUMN")
 	}

@@ -65,7 +65,7 @@ func (r *Reader) Here() int {
 }
 
 // ErrShape says that a list or an object does not stand where one is needed.
-var ErrShape = errors.New("JSON in which another kind of value stands than in this format")
+var ErrShape = errors.New("JSON with values of another kind than this format has")
 
 // Open takes the beginning of a list or object.
 func (r *Reader) Open(delim json.Delim) error {
@@ -139,7 +139,7 @@ func (r *Reader) Cells() ([]string, error) {
 }
 
 // ErrStopped ends a walk at a bound.
-var ErrStopped = errors.New("a bound was reached")
+var ErrStopped = errors.New("a limit was reached")
 
 // Skip takes a value that nobody needs.
 func (r *Reader) Skip() error {

@@ -138,7 +138,7 @@ func (s *Sheet) order(g *gathered.File, line *timeline, roles []role, times []in
 		return g.Refuse(fmt.Sprintf("its times, as in %q, are rounded, so that many are the same",
 			s.firstCell(line.column)), "export them with all their digits, or as text")
 	case twice > 1+len(times)/10:
-		return g.Refuse("times stand in it several times: it holds several processes or series",
+		return g.Refuse("times appear in it several times: it holds several processes or series",
 			"name the column that tells them apart with --by COLUMN")
 	case back > 0 && back*10 >= (len(times)-len(latest))*9:
 		g.Notes = append(g.Notes, "newest first: sorted")
@@ -148,7 +148,7 @@ func (s *Sheet) order(g *gathered.File, line *timeline, roles []role, times []in
 		return nil
 	}
 	if len(late) > 1+len(times)/10 {
-		return g.Refuse("its times begin anew within it: it holds several processes or series, one after the other",
+		return g.Refuse("its times start over within it: it holds several processes or series, one after the other",
 			"name the column that tells them apart with --by COLUMN, or give each a file of its own")
 	}
 	for len(late) > 0 {

@@ -78,7 +78,7 @@ func splitProcesses(s *Sheet, g *gathered.File, shapes []shape, roles []role, te
 			chosen = distinguishing(s, roles, numbered(s, shapes, roles), times)
 		}
 		if chosen == nil && len(keys) > 0 && sharedTimes(s, times) {
-			return g.Refuse("most times stand in it several times, and no column tells of which process or series a "+
+			return g.Refuse("most times appear in it several times, and no column tells which process or series a "+
 				"row is", "name the columns that do with --by COLUMN")
 		}
 	} else {

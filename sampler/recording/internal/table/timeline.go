@@ -190,7 +190,7 @@ func countedTime(s *Sheet, g *gathered.File, shapes []shape, o input.Options) (*
 				}
 				return elapsed(s, col, time.Second), nil // unix time, as in a recording
 			}
-			return nil, g.Refuse(fmt.Sprintf("its column %q is no date and names no unit", name),
+			return nil, g.Refuse(fmt.Sprintf("its column %q is not a date and names no unit", name),
 				"call it elapsed_s, elapsed_min or elapsed_h")
 		}
 		if counted < 0 && sh.whole && sh.rising > 0 && (naming.HasWord(name, naming.RowWords...) ||

@@ -45,7 +45,7 @@ func TestParseBudgetFaults(t *testing.T) {
 		"x/30d": alarms, "0/30d": alarms, "NaN/30d": alarms,
 		"1/30": length, "1/xd": length, "1/NaNd": length, "1/1e9w": length,
 		"1/-3d": "the time must be above zero" + form, "1/0s": "the time must be above zero" + form,
-		"1/99999999w": "the time is too long: a duration has at most 292 years" + form,
+		"1/99999999w": "the time is too long: the maximum is 292 years" + form,
 		"1e-323/90w":  "out of range" + form,
 	}
 	for in, want := range tests {

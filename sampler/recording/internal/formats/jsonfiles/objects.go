@@ -292,7 +292,7 @@ const deepest = 32
 
 var (
 	errDeep     = fmt.Errorf("objects within objects, more than %d deep", deepest)
-	errNoObject = errors.New("no object of names and values")
+	errNoObject = errors.New("not an object of names and values")
 )
 
 // flatten puts the values of an object, and of those in it, under their names joined by points; lists apart.

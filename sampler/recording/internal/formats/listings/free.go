@@ -61,7 +61,7 @@ func readFree(t *input.Text, o input.Options) (*gathered.File, error) {
 			header = strings.Fields(rest)
 			continue
 		case m == nil:
-			faults.Fault(number, "%s: no line of free: skipped", scan.Shown([]byte(rest)))
+			faults.Fault(number, "%s: not a line of free: skipped", scan.Shown([]byte(rest)))
 			continue
 		case m[1] == "Mem":
 			flush()

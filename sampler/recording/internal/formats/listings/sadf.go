@@ -63,7 +63,7 @@ func ReadSadf(t *input.Text, o input.Options) (*gathered.File, error) {
 func sadfValues(prefix string, raw json.RawMessage, put func(key, value string)) error {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &object); err != nil {
-		return errors.New("no object of names and values")
+		return errors.New("not an object of names and values")
 	}
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		value := object[key]

@@ -110,7 +110,7 @@ func readSysstat(t *input.Text, o input.Options) (*gathered.File, error) {
 		at, form := scan.Instant(stamp, scan.MonthFirst)
 		if form == scan.NoTime {
 			if !dated {
-				return nil, gathered.New(t, sysstatFormat).Refuse("its times have no date, and no banner tells it",
+				return nil, gathered.New(t, sysstatFormat).Refuse("its times have no date, and no banner has it",
 					"keep the first line of the output, or use pidstat -H")
 			}
 			since, _ := scan.TimeOfDay(stamp)

@@ -72,7 +72,7 @@ func oneProcess(s *table.Sheet, t *input.Text) error {
 	for i := range s.Rows {
 		a, ok := scan.ParseAmount(s.Rows[i][0], scan.Thousands)
 		if ok && a.Value < last {
-			return gathered.New(t, s.Format).Refuse(fmt.Sprintf("its times begin anew at line %d, with another process",
+			return gathered.New(t, s.Format).Refuse(fmt.Sprintf("its times start over at line %d, with another process",
 				s.Lines[i]), "give each process a file of its own, or write the date before each line (ts of "+
 				"moreutils)")
 		}

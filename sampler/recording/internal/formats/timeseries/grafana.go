@@ -92,7 +92,7 @@ func ReadFrames(t *input.Text, o input.Options) (*gathered.File, error) {
 	case len(f.table.Rows) > 0:
 		return f.table.Finish(t, &f.FaultLog, o)
 	case f.frames == 0 && f.failed != "":
-		return nil, f.Refuse("the source answered with an error: "+f.failed, "ask anew")
+		return nil, f.Refuse("the source answered with an error: "+f.failed, "run the query again")
 	case f.frames == 0:
 		return nil, f.Refuse("it has no frame", "save the data of a panel that shows some")
 	}
@@ -153,7 +153,7 @@ func (f *frameReader) one() error {
 		if !errors.As(err, &kind) {
 			return err
 		}
-		f.Fault(f.Here(), "a frame in which %s is not what stands there: skipped", cmp.Or(kind.Field, "a value"))
+		f.Fault(f.Here(), "a frame in which %s has another kind of value: skipped", cmp.Or(kind.Field, "a value"))
 		return nil
 	}
 	f.add(&one)

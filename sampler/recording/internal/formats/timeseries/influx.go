@@ -294,7 +294,7 @@ func ReadInfluxJSON(t *input.Text) (*gathered.File, error) {
 		return nil, err
 	}
 	if fault != "" && m.Rows == 0 {
-		return nil, m.Refuse("the server answered with an error: "+fault, "ask anew")
+		return nil, m.Refuse("the server answered with an error: "+fault, "run the query again")
 	}
 	return m.File, m.Finish()
 }

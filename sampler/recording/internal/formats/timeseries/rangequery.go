@@ -160,7 +160,7 @@ func (a *promAnswer) oneSeries() error {
 					return err
 				}
 				if add(p); len(waiting) > a.Bounds.Values/8 {
-					return errors.New("values stand before the series that they are of")
+					return errors.New("values come before the series that they belong to")
 				}
 				return nil
 			})
